@@ -1,0 +1,34 @@
+import type { Failure, JsonObject } from "../protocol/index.ts";
+
+/** A client's proposal, as far as the wire could read it. What is inside `event` is judged, not trusted. */
+export interface Draft {
+  draftId: string;
+  /** `type` is a string; everything else is as it came. */
+  event: JsonObject & { type: string };
+  expectedEventId: unknown;
+}
+
+/** What a connection asks for, whatever wire it speaks. */
+export type Command =
+  | {
+      kind: "connect";
+      requestId: string;
+      clientId: string;
+      version: string;
+      partition: string | undefined;
+      modelVersion: number | undefined;
+      initialState: boolean;
+      sinceEventId: number | undefined;
+    }
+  | { kind: "submit"; requestId: string; draft: Draft }
+  | {
+      kind: "sync";
+      requestId: string;
+      partition: string | undefined;
+      /** Undefined: a snapshot may come first. */
+      sinceEventId: number | undefined;
+      limit: number;
+    }
+  | { kind: "heartbeat"; requestId: string }
+  /** A frame that is no command; `requestId` and `draftId` where they could be read. */
+  | { kind: "unreadable"; requestId: string | undefined; draftId: string | undefined; failure: Failure };

@@ -1,0 +1,73 @@
+import type { Problem } from "../protocol/index.ts";
+import type { EventRow } from "../storage/port.ts";
+
+/** What a connection is told, whatever wire it speaks. `now` is when; the rest derives from what is stored. */
+export type Effect =
+  | {
+      kind: "connected";
+      requestId: string;
+      now: number;
+      serverId: string;
+      currentEventIndex: number;
+      /** JSON text. */
+      initialState: string | undefined;
+      sinceSnapshot: number | undefined;
+    }
+  | { kind: "accepted"; event: EventRow }
+  | { kind: "rejected"; draftId: string; rejection: Rejection }
+  | { kind: "broadcast"; event: EventRow }
+  | { kind: "page"; requestId: string; now: number; page: Page }
+  | { kind: "heartbeat"; requestId: string; now: number }
+  | { kind: "error"; requestId: string | undefined; draftId: string | undefined; problem: Problem };
+
+/** A negative verdict as it is told, the first time and every time. */
+export interface Rejection {
+  /** The id of the message that tells it. */
+  messageId: string;
+  problem: Problem;
+}
+
+/** A contiguous run of the log after a cursor, and where to go on. */
+export interface Page {
+  snapshot: { eventId: number; /** JSON text. */ state: string } | undefined;
+  events: EventRow[];
+  currentEventIndex: number;
+  hasMore: boolean;
+  nextSinceEventId: number;
+}
+
+/** The answer to one draft. */
+export type Outcome =
+  | { kind: "accepted"; event: EventRow; replayed: boolean }
+  | { kind: "rejected"; rejection: Rejection; replayed: boolean }
+  /** Not a verdict: nothing was stored, and where the problem is retryable the outcome is open. */
+  | { kind: "refused"; problem: Problem };
+
+/** Takes what a connection is told: a socket, later another object. */
+export interface Subscriber {
+  emit(effect: Effect): void;
+  /** Keeps what the session must know again after hibernation. */
+  save(session: SessionState): void;
+}
+
+/** Who someone is, as the edge verified it. */
+export interface Author {
+  /** The verified subject. */
+  principal: string;
+  /** Names of permissions, or everything (open development mode). */
+  permissions: "all" | readonly string[];
+}
+
+/** What is known of a connection; small, and JSON, so that it survives hibernation in the attachment. */
+export interface SessionState {
+  /** Verified before the socket was taken; undefined in open development mode, where `connect` names the client. */
+  author: Author | undefined;
+  /** Set by `connect`. */
+  client: { clientId: string; author: Author } | undefined;
+  /** The last event this connection was given; undefined: the head, where broadcasts flow. */
+  behind: number | undefined;
+  /** The draft whose retryable refusal holds back the later ones. */
+  held: { draftId: string; code: "storage_unavailable" | "schema_mismatch" } | undefined;
+  /** The log id that was announced while nothing was stored yet. */
+  provisionalLogId: string | undefined;
+}

@@ -1,0 +1,34 @@
+import { limits, utf8Length } from "../protocol/index.ts";
+import type { EventRow, StorageReads } from "../storage/port.ts";
+import type { Page } from "./effects.ts";
+
+/** Rows that one read takes: a page is cut by bytes, so not all of them may be needed. */
+const pageRowsRead = 100;
+/** What an event weighs on the wire beyond its payload, type and client: field names, id, time, partition. */
+const eventOverheadBytes = 320;
+
+/**
+ * The page after `since`: at most `limit` events and `limits.pageBytesMax` bytes, at least one
+ * event if there is one. From one synchronous read, so head and events are of one moment.
+ */
+export function readPage(reads: StorageReads, since: number, limit: number, head: number): Page {
+  const events: EventRow[] = [];
+  let bytes = 0;
+  let at = since;
+  reading: while (events.length < limit && at < head) {
+    const rows = reads.eventsAfter(at, Math.min(pageRowsRead, limit - events.length));
+    if (rows.length === 0) break;
+    for (const row of rows) {
+      bytes += utf8Length(row.payload) + row.type.length + row.clientId.length + eventOverheadBytes;
+      if (bytes > limits.pageBytesMax && events.length > 0) break reading;
+      events.push(row);
+      at = row.eventId;
+    }
+  }
+  return { snapshot: undefined, events, currentEventIndex: head, hasMore: at < head, nextSinceEventId: at };
+}
+
+/** The `limit` of a page: what was asked for, within the bounds. */
+export function clampLimit(limit: number | undefined): number {
+  return Math.min(Math.max(limit ?? limits.pageEventsDefault, 1), limits.pageEventsMax);
+}

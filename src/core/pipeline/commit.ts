@@ -1,0 +1,45 @@
+import { reduceContext } from "../../model/index.ts";
+import type { Failure } from "../../protocol/index.ts";
+import type { EventRow, StorageWrites } from "../../storage/port.ts";
+import { callModel } from "../model-fault.ts";
+import { checkInvariants } from "./invariants.ts";
+import type { Review, TypedDraft } from "./review.ts";
+
+/** What came of committing: the row, an invariant that would break, or nothing because the key was used before. */
+export type Commit = { row: EventRow } | { failure: Failure } | undefined;
+
+/**
+ * Applies the event to the state and appends it to the log. Whatever it does not return a row for,
+ * it has taken back. Throws what the reducer throws, with the state as it was.
+ */
+export function commit(review: Review, typed: TypedDraft, writes: StorageWrites): Commit {
+  const { live } = review;
+  const before = callModel(() =>
+    live.state.change((state) => typed.definition.reduce(state, typed.event as never, reduceContext(live.state))),
+  );
+  let failure: Failure | undefined;
+  try {
+    failure = checkInvariants(review);
+  } catch (error) {
+    live.state.undoTo(before);
+    throw error;
+  }
+  if (failure) {
+    live.state.undoTo(before);
+    return { failure };
+  }
+  const row: EventRow = {
+    eventId: live.head + 1,
+    principal: review.author.principal,
+    draftId: review.draft.draftId,
+    clientId: review.clientId,
+    type: typed.type,
+    version: typed.version,
+    expectedEventId: typed.expectedEventId,
+    timestamp: typed.event.timestamp,
+    payload: JSON.stringify(typed.payload),
+  };
+  if (writes.appendEvent(row)) return { row };
+  live.state.undoTo(before);
+  return undefined;
+}

@@ -1,0 +1,32 @@
+import type { Storage } from "../storage/port.ts";
+
+/** A line for the operator. `fields` holds no secret and no payload. */
+export type Log = (
+  level: "info" | "warn" | "error",
+  message: string,
+  fields: Readonly<Record<string, unknown>>,
+) => void;
+
+/** Randomness; the simulator gives its own. */
+export interface Random {
+  /** An id that no other log has. */
+  logId(): string;
+  /** 32 lower-case hexadecimal digits (W3C trace context). */
+  traceId(): string;
+}
+
+/** Everything the core takes from outside. Time comes with each call. */
+export interface Ports {
+  storage: Storage;
+  random: Random;
+  /** SHA-256 of the UTF-8 bytes of `text`. */
+  sha256(text: string): Uint8Array;
+  log: Log;
+}
+
+/** An error for a log line: never for a client. */
+export function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause === undefined ? "" : ` (cause: ${describe(error.cause)})`;
+  return `${error.stack ?? `${error.name}: ${error.message}`}${cause}`;
+}

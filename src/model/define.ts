@@ -1,0 +1,152 @@
+import type * as z from "zod/mini";
+import type { JsonObject } from "../protocol/index.ts";
+import type { StateIndex } from "./state-index.ts";
+
+/** A type with everything in it readonly; a state that is any JSON stays as it is. */
+export type DeepReadonly<T> = JsonObject extends T
+  ? T
+  : T extends object
+    ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
+    : T;
+
+/** An event as the model's functions see it, its payload upcast to the current version. */
+export interface ModelEvent<Payload> {
+  readonly type: string;
+  readonly payload: Payload;
+  /** Milliseconds since 1970: when it was committed; on a client, for a draft, the client's own time. */
+  readonly timestamp: number;
+  /** Which client submitted it: a label, not an identity. */
+  readonly clientId: string;
+}
+
+/** What a reducer may use besides the state and the event. It gives the same on server, replay and client. */
+export interface ReduceContext {
+  /** A map derived from a container of the state, see `State.index`. */
+  index<C extends object, V>(
+    container: C,
+    name: string,
+    build: (container: C) => Iterable<readonly [string, V]>,
+  ): StateIndex<V>;
+}
+
+/** What a validator may use. */
+export interface ValidationContext extends ReduceContext {
+  /** The last committed event id; 0 while the log is empty. */
+  readonly head: number;
+  /** Who submits: the verified subject. */
+  readonly principal: string;
+}
+
+/** Why a validator refuses. `field` is relative to the event, as `payload.value.id`. */
+export interface Objection {
+  field: string;
+  code: string;
+  message: string;
+}
+
+/** One type of event: all that server and client need to know of it. */
+export interface EventDefinition<S, P extends z.core.$ZodType> {
+  /**
+   * The payload of the current version. What the schema would strip, default or transform is
+   * refused, because what is stored is what was submitted.
+   */
+  payload: P;
+  /** The current version of the payload; 1 if absent. */
+  version?: number;
+  /** `upcast[v]` turns a payload of version v into one of v + 1; one for each older version. */
+  upcast?: { readonly [fromVersion: number]: (payload: JsonObject) => JsonObject };
+  /** What the submitter must be permitted; `submit:<type>` if absent. */
+  permission?: string;
+  /** The business rules: what in the present state speaks against the event. Nothing: it is accepted. */
+  validate?(
+    state: DeepReadonly<S>,
+    event: ModelEvent<z.core.input<P>>,
+    context: ValidationContext,
+  ): readonly Objection[] | Objection | undefined;
+  /** Changes `state` as the event says. Deterministic: no clock, no randomness, nothing from outside. */
+  reduce(state: S, event: ModelEvent<z.core.input<P>>, context: ReduceContext): void;
+  /**
+   * What happens to a draft without an `expectedEventId`: the later write wins (default), or it is
+   * rejected because it must state one.
+   */
+  conflict?: "last-write-wins" | "reject";
+  /** Which part of the state the event touches, for conflicts; absent: all of it. */
+  entity?(event: Pick<ModelEvent<z.core.input<P>>, "type" | "payload">): string;
+}
+
+/** What an application plugs in. */
+export interface ModelDefinition<S extends object, Payloads extends Record<string, z.core.$ZodType>> {
+  /** Names the model in logs and snapshots. */
+  name: string;
+  /** The version of the reducers' meaning: raise it when an old log would fold to another state. */
+  version: number;
+  /** The state before the first event. */
+  initialState: () => S;
+  events: { [Type in keyof Payloads]: EventDefinition<S, Payloads[Type]> };
+  /** Named conditions that hold after every event; a draft that would break one is rejected. */
+  invariants?: { readonly [name: string]: (state: DeepReadonly<S>) => boolean };
+}
+
+/** A checked model. The payload types of its events are in `Payloads`, for clients. */
+export interface Model<
+  S extends object = object,
+  Payloads extends Record<string, z.core.$ZodType> = Record<string, z.core.$ZodType>,
+> extends ModelDefinition<S, Payloads> {
+  /** The definition of an event type, if the model has it. */
+  eventType(type: string): EventDefinition<S, z.core.$ZodType> | undefined;
+}
+
+/** Any model, where its types do not matter. */
+// Reducers are contravariant in the state, so only `any` takes all of them.
+export type AnyModel = Model<any, any>;
+
+const eventTypeName = /^[A-Za-z][A-Za-z0-9._:-]{0,127}$/;
+
+/**
+ * Declares a model, with the payload types inferred from the schemas.
+ *
+ * @example
+ * const counter = defineModel({
+ *   name: "counter",
+ *   version: 1,
+ *   initialState: () => ({ count: 0 }),
+ *   events: {
+ *     add: {
+ *       payload: z.strictObject({ by: z.int() }),
+ *       reduce(state, { payload }) {
+ *         state.count += payload.by;
+ *       },
+ *     },
+ *   },
+ * });
+ *
+ * @throws TypeError where a name, a version or the chain of upcasters is wrong.
+ */
+export function defineModel<S extends object, Payloads extends Record<string, z.core.$ZodType>>(
+  definition: ModelDefinition<S, Payloads>,
+): Model<S, Payloads> {
+  if (!Number.isInteger(definition.version) || definition.version < 1) {
+    throw new TypeError(`model ${definition.name}: version must be an integer from 1 on`);
+  }
+  const types = new Map<string, EventDefinition<S, z.core.$ZodType>>();
+  for (const [type, event] of Object.entries(
+    definition.events as Record<string, EventDefinition<S, z.core.$ZodType>>,
+  )) {
+    if (!eventTypeName.test(type)) throw new TypeError(`model ${definition.name}: "${type}" cannot name an event type`);
+    const version = event.version ?? 1;
+    if (!Number.isInteger(version) || version < 1) {
+      throw new TypeError(`model ${definition.name}: ${type}: version must be an integer from 1 on`);
+    }
+    for (let from = 1; from < version; from++) {
+      if (!event.upcast?.[from])
+        throw new TypeError(`model ${definition.name}: ${type}: no upcaster from version ${from}`);
+    }
+    types.set(type, event);
+  }
+  return { ...definition, eventType: (type) => types.get(type) };
+}
+
+/** The name of the permission that submitting `type` needs. */
+export function permissionFor(model: AnyModel, type: string): string {
+  return model.eventType(type)?.permission ?? `submit:${type}`;
+}

@@ -1,0 +1,54 @@
+import type { JsonObject } from "../protocol/index.ts";
+import type { AnyModel, EventDefinition, ModelEvent, ReduceContext } from "./define.ts";
+import type { State } from "./state.ts";
+
+/** An event of the log as folding needs it: as it was submitted. */
+export interface LoggedEvent {
+  type: string;
+  /** As submitted; absent means 1. */
+  version?: number;
+  payload: JsonObject;
+  timestamp: number;
+  clientId: string;
+}
+
+/** Thrown when the model cannot fold what is in the log: it has lost a type, a version, or its reducer throws. */
+export class FoldError extends Error {
+  override name = "FoldError";
+}
+
+/** The event with its payload brought to the model's current version. `version` must be one that the type has. */
+export function upcast(
+  definition: Pick<EventDefinition<object, never>, "version" | "upcast">,
+  event: LoggedEvent,
+): ModelEvent<JsonObject> {
+  let payload = event.payload;
+  for (let version = event.version ?? 1; version < (definition.version ?? 1); version++) {
+    payload = definition.upcast![version]!(payload);
+  }
+  return { type: event.type, payload, timestamp: event.timestamp, clientId: event.clientId };
+}
+
+/** The context of reducers over `state`. */
+export function reduceContext(state: State<object>): ReduceContext {
+  return { index: (container, name, build) => state.index(container, name, build) };
+}
+
+/**
+ * Folds one committed event into `state`, finally.
+ *
+ * @throws FoldError where the model cannot; the state may then be half changed and is of no use.
+ */
+export function foldEvent(model: AnyModel, state: State<object>, event: LoggedEvent): void {
+  const definition = model.eventType(event.type);
+  if (!definition) throw new FoldError(`the model has no event type "${event.type}"`);
+  if ((event.version ?? 1) > (definition.version ?? 1)) {
+    throw new FoldError(`the model has no version ${event.version} of "${event.type}"`);
+  }
+  try {
+    const current = upcast(definition, event);
+    state.replay((draft) => definition.reduce(draft, current, reduceContext(state)));
+  } catch (error) {
+    throw new FoldError(`the reducer of "${event.type}" failed`, { cause: error });
+  }
+}

@@ -1,0 +1,17 @@
+export {
+  type AnyModel,
+  type DeepReadonly,
+  defineModel,
+  type EventDefinition,
+  type Model,
+  type ModelDefinition,
+  type ModelEvent,
+  type Objection,
+  permissionFor,
+  type ReduceContext,
+  type ValidationContext,
+} from "./define.ts";
+export { foldEvent, FoldError, type LoggedEvent, reduceContext, upcast } from "./fold.ts";
+export { modelFor, type ModelRegistry } from "./registry.ts";
+export { StateIndex } from "./state-index.ts";
+export { State, StateError } from "./state.ts";

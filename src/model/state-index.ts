@@ -1,0 +1,48 @@
+/** What an index needs of the state it belongs to. */
+export interface StateIndexHost<V> {
+  /** The value as a reducer may see it: a container as its proxy. */
+  wrap(value: V): V;
+  /** The value as it is kept. */
+  unwrap(value: V): V;
+  /** Remembers how to take a change back. Throws where changes are not allowed. */
+  journal(undo: () => void): void;
+}
+
+/** A map that is derived from the state and journaled with it. See `State.index`. */
+export class StateIndex<V> {
+  readonly #entries: Map<string, V>;
+  readonly #host: StateIndexHost<V>;
+
+  constructor(entries: Iterable<readonly [string, V]>, host: StateIndexHost<V>) {
+    this.#entries = new Map(entries);
+    this.#host = host;
+  }
+
+  get(key: string): V | undefined {
+    const value = this.#entries.get(key);
+    return value === undefined ? undefined : this.#host.wrap(value);
+  }
+
+  has(key: string): boolean {
+    return this.#entries.has(key);
+  }
+
+  set(key: string, value: V): void {
+    this.#journalEntry(key);
+    this.#entries.set(key, this.#host.unwrap(value));
+  }
+
+  delete(key: string): void {
+    this.#journalEntry(key);
+    this.#entries.delete(key);
+  }
+
+  #journalEntry(key: string): void {
+    const entries = this.#entries;
+    const old = entries.get(key);
+    this.#host.journal(() => {
+      if (old === undefined) entries.delete(key);
+      else entries.set(key, old);
+    });
+  }
+}

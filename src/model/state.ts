@@ -1,0 +1,371 @@
+import { forbiddenKeys } from "../protocol/json.ts";
+import { type Container, Journal, spliceInPlace } from "./journal.ts";
+import { StateIndex } from "./state-index.ts";
+
+/** How the proxies of a state answer for the container behind them; no other code can name it. */
+const rawContainer = Symbol("container");
+
+/** Thrown when a reducer puts something into a state that is not JSON, or would not stay a tree. */
+export class StateError extends TypeError {
+  override name = "StateError";
+}
+
+/**
+ * The state of one partition in memory, and the only way to change it.
+ *
+ * Reducers change it in the natural way (`state.accounts[id].balance -= n`) through proxies that
+ * journal what they touch, so a change can be taken back at the cost of the change. The same
+ * proxies serve live events, replay and reads; that is what makes them give the same result.
+ *
+ * Invariants:
+ * - Only JSON values are in the state; what is assigned is copied in, so it shares nothing with
+ *   its source. A container taken out in the same step is put back as itself (a move costs nothing).
+ * - The state is a tree: every container has exactly one parent.
+ * - Key order is not part of a state: whoever enumerates keys inside a step sees them sorted.
+ */
+export class State<S extends object> {
+  readonly #root: S;
+  readonly #journal = new Journal();
+  /** Containers to their proxies: one each, for life, so identity holds inside and across steps. */
+  readonly #proxies = new WeakMap<object, object>();
+  readonly #indexes = new WeakMap<object, Map<string, StateIndex<unknown>>>();
+  /** Containers that left the tree in the running step, and may come back as themselves. */
+  readonly #detached = new Set<object>();
+  #mode: "closed" | "read" | "write" = "closed";
+  #journaling = false;
+
+  /** Takes over `root`: the caller must not keep a reference into it. */
+  constructor(root: S) {
+    this.#root = root;
+  }
+
+  /** Runs `read` with a view that refuses changes. Returns what it returns, which must hold no part of the view. */
+  read<T>(read: (state: S) => T): T {
+    return this.#step("read", false, read);
+  }
+
+  /**
+   * Runs `change` and journals it. If it throws, all of it is taken back and the error passes on.
+   * Returns the position to give to `undoTo`.
+   */
+  change(change: (state: S) => void): number {
+    const before = this.#journal.position;
+    try {
+      this.#step("write", true, change);
+    } catch (error) {
+      this.#journal.undoTo(before);
+      throw error;
+    }
+    return before;
+  }
+
+  /** Runs `change` without a journal: for what is final already, as in replay. A throw leaves the state half changed. */
+  replay(change: (state: S) => void): void {
+    this.#step("write", false, change);
+  }
+
+  /** Takes back every change since `position`. */
+  undoTo(position: number): void {
+    this.#journal.undoTo(position);
+  }
+
+  /** Makes all changes so far permanent. */
+  forget(): void {
+    this.#journal.forget();
+  }
+
+  /** The state as JSON text. */
+  stringify(): string {
+    return JSON.stringify(this.#root);
+  }
+
+  /**
+   * A map derived from `container` (ids to nodes, say): built by `build` when first asked for,
+   * kept up by the reducers, journaled like the state, never serialised. It hangs on the container:
+   * a container that is replaced takes its indexes with it. Its values are JSON values, or containers of the state.
+   *
+   * `build` is given the container as it is in memory, because a proxy per node would cost more
+   * than the state (measured: test/bench/state.ts): it must not change it.
+   */
+  index<C extends object, V>(
+    container: C,
+    name: string,
+    build: (container: C) => Iterable<readonly [string, V]>,
+  ): StateIndex<V> {
+    const owner = unwrap(container) as C;
+    if (owner === container) throw new StateError("an index belongs to an object or array of the state");
+    let indexes = this.#indexes.get(owner);
+    if (!indexes) this.#indexes.set(owner, (indexes = new Map()));
+    const known = indexes.get(name);
+    if (known) return known as StateIndex<V>;
+    const index = new StateIndex<V>(build(owner), {
+      wrap: (value) => this.#wrapValue(value) as V,
+      unwrap: (value) => unwrap(value) as V,
+      journal: (undo) => {
+        this.#assertWritable();
+        if (this.#journaling) this.#journal.run(undo);
+      },
+    });
+    indexes.set(name, index as StateIndex<unknown>);
+    // Built over changes that may yet be taken back: then it has to go with them.
+    if (this.#journal.position > 0) this.#journal.run(() => indexes.delete(name));
+    return index;
+  }
+
+  #step<T>(mode: "read" | "write", journaling: boolean, body: (state: S) => T): T {
+    if (this.#mode !== "closed") throw new StateError("a step is running already");
+    this.#mode = mode;
+    this.#journaling = journaling;
+    try {
+      return body(this.#wrap(this.#root as Container) as S);
+    } finally {
+      this.#mode = "closed";
+      this.#journaling = false;
+      this.#detached.clear();
+    }
+  }
+
+  #wrap(container: Container): object {
+    let proxy = this.#proxies.get(container);
+    if (!proxy) {
+      proxy = new Proxy(container, Array.isArray(container) ? this.#arrays : this.#objects);
+      this.#proxies.set(container, proxy);
+    }
+    return proxy;
+  }
+
+  #wrapValue(value: unknown): unknown {
+    return typeof value === "object" && value !== null ? this.#wrap(value as Container) : value;
+  }
+
+  #detach(value: unknown): void {
+    if (typeof value === "object" && value !== null) this.#detached.add(value);
+  }
+
+  #assertWritable(): void {
+    if (this.#mode !== "write") throw new StateError("the state can be changed only by a reducer, while it runs");
+  }
+
+  /** `value` as it goes under `parent`: JSON only, sharing nothing with what it was read from. */
+  #copyIn(value: unknown, parent: Container): unknown {
+    if (typeof value !== "object" || value === null) return primitive(value);
+    const container = unwrap(value) as Container;
+    if (!this.#detached.has(container)) return copy(container);
+    if (holds(container, parent)) throw new StateError("a container cannot be put inside itself");
+    this.#detached.delete(container);
+    return container;
+  }
+
+  #setProperty(container: Record<string, unknown>, key: string, value: unknown): void {
+    if (forbiddenKeys.has(key)) throw new StateError(`"${key}" cannot be a key of a state`);
+    if (value === undefined) {
+      this.#deleteProperty(container, key);
+      return;
+    }
+    // Its own value again, as `list.x = list.x`: nothing changes, and the container must not be lost.
+    if (isProxyOf(value, own(container, key))) return;
+    const incoming = this.#copyIn(value, container);
+    if (this.#journaling) this.#journal.property(container, key);
+    this.#detach(own(container, key));
+    container[key] = incoming;
+  }
+
+  #deleteProperty(container: Record<string, unknown>, key: string): void {
+    if (!Object.hasOwn(container, key)) return;
+    if (this.#journaling) this.#journal.property(container, key);
+    this.#detach(container[key]);
+    delete container[key];
+  }
+
+  /** Every change of an array ends here, as one journaled splice. Returns the removed items as the reducer sees them. */
+  #splice(array: unknown[], at: number, deleted: number, items: readonly unknown[]): unknown[] {
+    const incoming = items.map((item) => {
+      if (item === undefined) throw new StateError("an array of a state cannot hold undefined");
+      return this.#copyIn(item, array);
+    });
+    const removed = spliceInPlace(array, at, deleted, incoming);
+    if (this.#journaling) this.#journal.splice(array, at, incoming.length, removed);
+    for (const value of removed) this.#detach(value);
+    return removed.map((value) => this.#wrapValue(value));
+  }
+
+  /** Puts the same items into another order. */
+  #permute(array: unknown[], reordered: (items: unknown[]) => unknown[]): void {
+    const before = array.slice();
+    const after = reordered(before.map((value) => this.#wrapValue(value))).map(unwrap);
+    spliceInPlace(array, 0, array.length, after);
+    if (this.#journaling) this.#journal.splice(array, 0, after.length, before);
+  }
+
+  readonly #objects: ProxyHandler<Container> = {
+    get: (target, key) => {
+      if (typeof key === "string") return this.#wrapValue(own(target as Record<string, unknown>, key));
+      return key === rawContainer ? target : undefined;
+    },
+    has: (target, key) => Object.hasOwn(target, key),
+    set: (target, key, value) => {
+      this.#assertWritable();
+      this.#setProperty(target as Record<string, unknown>, text(key), value);
+      return true;
+    },
+    deleteProperty: (target, key) => {
+      this.#assertWritable();
+      this.#deleteProperty(target as Record<string, unknown>, text(key));
+      return true;
+    },
+    ownKeys: (target) => Object.keys(target).toSorted(),
+    ...this.#common(),
+  };
+
+  readonly #arrays: ProxyHandler<Container> = {
+    get: (target, key) => {
+      if (typeof key === "string") {
+        const method = this.#arrayMethods[key];
+        if (method) return (...parameters: unknown[]) => method(target as unknown[], parameters);
+      }
+      return key === rawContainer ? target : this.#wrapValue(Reflect.get(target, key));
+    },
+    set: (target, key, value) => {
+      this.#assertWritable();
+      const array = target as unknown[];
+      if (key === "length") {
+        if (value > array.length) throw new StateError("an array of a state cannot have holes");
+        this.#splice(array, value as number, array.length - (value as number), []);
+        return true;
+      }
+      const at = Number(text(key));
+      if (!Number.isInteger(at) || at < 0 || at > array.length)
+        throw new StateError("an array of a state cannot have holes");
+      if (isProxyOf(value, array[at])) return true;
+      this.#splice(array, at, at < array.length ? 1 : 0, [value]);
+      return true;
+    },
+    deleteProperty: () => {
+      throw new StateError("an array of a state cannot have holes: use splice");
+    },
+    ...this.#common(),
+  };
+
+  /** Array methods that change the array (one journaled splice each, not a trap per moved item), or compare by identity. */
+  readonly #arrayMethods: Record<string, (array: unknown[], parameters: unknown[]) => unknown> = Object.assign(
+    Object.create(null) as Record<string, never>,
+    {
+      push: this.#changing((array, items) => (this.#splice(array, array.length, 0, items), array.length)),
+      unshift: this.#changing((array, items) => (this.#splice(array, 0, 0, items), array.length)),
+      pop: this.#changing((array) => this.#splice(array, array.length - 1, array.length === 0 ? 0 : 1, [])[0]),
+      shift: this.#changing((array) => this.#splice(array, 0, array.length === 0 ? 0 : 1, [])[0]),
+      splice: this.#changing((array, [start, count, ...items], given) => {
+        const at = given === 0 ? array.length : clampIndex(start, array.length);
+        const most = array.length - at;
+        const deleted = given < 2 ? most : Math.min(Math.max(toInteger(count), 0), most);
+        return this.#splice(array, at, deleted, items);
+      }),
+      sort: this.#changing((array, [compare]) => {
+        this.#permute(array, (items) => items.toSorted(compare as (a: unknown, b: unknown) => number));
+        return this.#wrap(array);
+      }),
+      reverse: this.#changing((array) => {
+        this.#permute(array, (items) => items.toReversed());
+        return this.#wrap(array);
+      }),
+      fill: refusing("fill"),
+      copyWithin: refusing("copyWithin"),
+      indexOf: (array: unknown[], [item, ...from]: unknown[]) => array.indexOf(unwrap(item), ...(from as [number])),
+      lastIndexOf: (array: unknown[], [item, ...from]: unknown[]) => array.lastIndexOf(unwrap(item), ...(from as [])),
+      includes: (array: unknown[], [item, ...from]: unknown[]) => array.includes(unwrap(item), ...(from as [number])),
+    },
+  );
+
+  #changing(
+    change: (array: unknown[], parameters: unknown[], given: number) => unknown,
+  ): (array: unknown[], parameters: unknown[]) => unknown {
+    return (array, parameters) => {
+      this.#assertWritable();
+      return change(array, parameters, parameters.length);
+    };
+  }
+
+  #common(): ProxyHandler<Container> {
+    return {
+      getOwnPropertyDescriptor: (target, key) => {
+        const descriptor = Reflect.getOwnPropertyDescriptor(target, key);
+        if (descriptor) descriptor.value = this.#wrapValue(descriptor.value);
+        return descriptor;
+      },
+      defineProperty: refuseDefinition,
+      setPrototypeOf: refuseDefinition,
+      preventExtensions: refuseDefinition,
+    };
+  }
+}
+
+function own(container: Record<string, unknown>, key: string): unknown {
+  return Object.hasOwn(container, key) ? container[key] : undefined;
+}
+
+function text(key: string | symbol): string {
+  if (typeof key === "symbol") throw new StateError("a symbol cannot be a key of a state");
+  return key;
+}
+
+function toInteger(value: unknown): number {
+  const number = Math.trunc(Number(value));
+  return Number.isNaN(number) ? 0 : number;
+}
+
+function clampIndex(value: unknown, length: number): number {
+  const index = toInteger(value);
+  return index < 0 ? Math.max(length + index, 0) : Math.min(index, length);
+}
+
+function refuseDefinition(): never {
+  throw new StateError("a state holds plain data properties only");
+}
+
+function refusing(method: string): () => never {
+  return () => {
+    throw new StateError(`${method} is not offered on an array of a state`);
+  };
+}
+
+function primitive(value: unknown): unknown {
+  if (typeof value === "string" || typeof value === "boolean" || value === null) return value;
+  if (typeof value === "number" && Number.isFinite(value)) return value === 0 ? 0 : value;
+  throw new StateError(`a state holds JSON only, not ${typeof value === "number" ? String(value) : typeof value}`);
+}
+
+/** A deep copy of plain JSON, seen through proxies. */
+function copy(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return primitive(value);
+  const source = unwrap(value) as Container;
+  // Array.from also visits holes, which `map` would keep.
+  if (Array.isArray(source)) return Array.from(source, copy);
+  const prototype: unknown = Object.getPrototypeOf(source);
+  if (prototype !== Object.prototype && prototype !== null) {
+    throw new StateError("a state holds plain objects and arrays only");
+  }
+  const target: Record<string, unknown> = {};
+  for (const key of Object.keys(source)) {
+    if (forbiddenKeys.has(key)) throw new StateError(`"${key}" cannot be a key of a state`);
+    if (source[key] !== undefined) target[key] = copy(source[key]);
+  }
+  return target;
+}
+
+/** Whether `sought` is `container` or inside it: costs what is moved. */
+function holds(container: Container, sought: Container): boolean {
+  if (container === sought) return true;
+  for (const value of Object.values(container)) {
+    if (typeof value === "object" && value !== null && holds(value as Container, sought)) return true;
+  }
+  return false;
+}
+
+function unwrap(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  return (value as { [rawContainer]?: Container })[rawContainer] ?? value;
+}
+
+function isProxyOf(value: unknown, container: unknown): boolean {
+  return typeof value === "object" && value !== null && unwrap(value) === container && value !== container;
+}

@@ -1,0 +1,78 @@
+import type { Objection } from "../../model/index.ts";
+import { isJsonObject, type Json, type JsonObject } from "../../protocol/index.ts";
+
+/** Splits a target into its segments. */
+export function segmentsOf(target: string): string[] {
+  return target.split(".");
+}
+
+/** The value at `target`, by own properties only; undefined where there is none. */
+export function valueAt(state: JsonObject, target: string): Json | undefined {
+  let value: Json | undefined = state;
+  for (const segment of segmentsOf(target)) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, segment)) return undefined;
+    value = (value as JsonObject)[segment];
+  }
+  return value;
+}
+
+/** Why a value cannot be put at `target`, if so. The library would take such paths, and break what is there. */
+export function objectionToSet(state: JsonObject, target: string): Objection | undefined {
+  const segments = segmentsOf(target);
+  let value: JsonObject | Json[] = state;
+  for (const [at, segment] of segments.slice(0, -1).entries()) {
+    if (isTreeInside(value, segment)) return treeObjection;
+    const next: Json | undefined = Object.hasOwn(value, segment) ? (value as JsonObject)[segment] : undefined;
+    if (next === undefined || next === null) return undefined;
+    if (typeof next !== "object") {
+      return notFound(`"${segments.slice(0, at + 1).join(".")}" is a ${typeof next}: nothing can be set inside it.`);
+    }
+    value = next;
+  }
+  return undefined;
+}
+
+/** Why there is nothing to unset at `target`, if so. */
+export function objectionToUnset(state: JsonObject, target: string): Objection | undefined {
+  const segments = segmentsOf(target);
+  let value: Json = state;
+  for (const [at, segment] of segments.entries()) {
+    if (Array.isArray(value))
+      return notFound("Nothing can be unset inside an array: set the array anew, with replace.");
+    if (at < segments.length - 1 && isTreeInside(value, segment)) return treeObjection;
+    if (!isJsonObject(value) || !Object.hasOwn(value, segment)) return notFound(`There is nothing at "${target}".`);
+    value = value[segment]!;
+  }
+  return undefined;
+}
+
+/**
+ * The object that holds the last segment of `target`, made where it is missing. An array on the way
+ * becomes an object with the indices as keys, as in the library.
+ */
+export function containerFor(state: JsonObject, target: string): JsonObject {
+  let container = state;
+  for (const segment of segmentsOf(target).slice(0, -1)) {
+    const next = Object.hasOwn(container, segment) ? container[segment] : undefined;
+    if (Array.isArray(next)) container[segment] = { ...next } as unknown as JsonObject;
+    else if (!isJsonObject(next)) container[segment] = {};
+    container = container[segment] as JsonObject;
+  }
+  return container;
+}
+
+/** Says that a target is not there, or not what the event needs. */
+export function notFound(message: string): Objection {
+  return { field: "payload.target", code: "TARGET_NOT_FOUND", message };
+}
+
+const treeObjection: Objection = {
+  field: "payload.target",
+  code: "SCHEMA_ERROR",
+  message: "The inside of a tree changes by treePush, treeMove and treeDelete only.",
+};
+
+/** Whether `segment` leads from a tree's object into its array of nodes. */
+function isTreeInside(value: Json, segment: string): boolean {
+  return segment === "tree" && isJsonObject(value) && Array.isArray(value["tree"]) && isJsonObject(value["items"]);
+}

@@ -1,0 +1,43 @@
+import * as z from "zod/mini";
+import { forbiddenKeys } from "../../protocol/index.ts";
+
+/** Segments of a target path: with the depth of a frame, this bounds how deep a state can get. */
+export const targetSegmentsMax = 32;
+/** Characters of a node's id. */
+const nodeIdLengthMax = 1_024;
+
+/** The parent that stands for the top of a tree. */
+export const root = "_root";
+
+/** A path into the state, its segments separated by dots. */
+export const target = z.string().check(
+  z.minLength(1),
+  z.refine((path) => path.split(".").length <= targetSegmentsMax, { error: `At most ${targetSegmentsMax} segments.` }),
+  z.refine((path) => !path.split(".").some((segment) => forbiddenKeys.has(segment)), {
+    error: "No segment may be __proto__, constructor or prototype.",
+  }),
+);
+
+/** The id of a node: it becomes a key of `items`. */
+export const nodeId = z.string().check(
+  z.minLength(1),
+  z.maxLength(nodeIdLengthMax),
+  z.refine((id) => id !== root && !forbiddenKeys.has(id), { error: "This id is reserved." }),
+);
+
+const siblingId = z.string().check(z.minLength(1));
+
+/**
+ * Where among its siblings a node goes. The library takes everything it does not know for `first`;
+ * of that, what clients really send is taken: nothing, null and the empty string.
+ */
+export const position = z.union([
+  z.literal(["first", "last", ""]),
+  z.null(),
+  z.strictObject({ after: siblingId, before: z.optional(siblingId) }),
+  z.strictObject({ before: siblingId }),
+]);
+export type Position = z.infer<typeof position> | undefined;
+
+/** Any JSON object. */
+export const jsonObject = z.record(z.string(), z.unknown());

@@ -1,0 +1,166 @@
+import type { ReduceContext, StateIndex } from "../../model/index.ts";
+import { isJsonObject, type Json, type JsonObject } from "../../protocol/index.ts";
+import { valueAt } from "./path.ts";
+import { type Position, root } from "./shapes.ts";
+
+/** How many levels a tree may have, so that no walk over it and no rendering of it can overflow. */
+export const treeDepthMax = 256;
+
+/** A node of a tree: its data is in `items`, under the same id. */
+export interface TreeNode {
+  id: string;
+  children?: TreeNode[];
+}
+
+/**
+ * A tree of the state: `{ tree: [{ id, children }…], items: { id: data } }`. Nodes are found by id
+ * through two indexes that hang on the `tree` array, never by walking.
+ */
+export class Tree {
+  readonly #holder: JsonObject;
+  readonly #context: ReduceContext;
+
+  private constructor(holder: JsonObject, context: ReduceContext) {
+    this.#holder = holder;
+    this.#context = context;
+  }
+
+  /** The tree at `target`; undefined where there is no object, or one whose `tree` or `items` is something else. */
+  static at(state: JsonObject, target: string, context: ReduceContext): Tree | undefined {
+    const holder = valueAt(state, target);
+    if (!isJsonObject(holder)) return undefined;
+    const { tree, items } = { tree: own(holder, "tree"), items: own(holder, "items") };
+    if (tree !== undefined && !Array.isArray(tree)) return undefined;
+    if (items !== undefined && !isJsonObject(items)) return undefined;
+    return new Tree(holder, context);
+  }
+
+  /** Makes `tree` and `items` where a target is still `{}`. */
+  grow(): void {
+    if (own(this.#holder, "tree") === undefined) this.#holder["tree"] = [];
+    if (own(this.#holder, "items") === undefined) this.#holder["items"] = {};
+  }
+
+  hasNode(id: string): boolean {
+    return this.#nodes()?.has(id) ?? false;
+  }
+
+  hasItem(id: string): boolean {
+    const items = own(this.#holder, "items");
+    return isJsonObject(items) && Object.hasOwn(items, id);
+  }
+
+  /** Levels from the top down to `id`: 0 for the top itself. */
+  depthOf(id: string): number {
+    const parents = this.#parents();
+    let depth = 0;
+    for (let at: string | undefined = id; at !== undefined && at !== root; at = parents?.get(at)) depth++;
+    return depth;
+  }
+
+  /** Levels of the subtree at `id`, itself included. */
+  heightOf(id: string): number {
+    const node = this.#nodes()?.get(id);
+    return node ? heightOf(node) : 0;
+  }
+
+  /** Whether `id` is `ancestor` or below it. */
+  isInside(id: string, ancestor: string): boolean {
+    const parents = this.#parents();
+    for (let at: string | undefined = id; at !== undefined; at = parents?.get(at)) if (at === ancestor) return true;
+    return false;
+  }
+
+  get items(): JsonObject {
+    return this.#holder["items"] as JsonObject;
+  }
+
+  /** Puts a new node under `parent`. */
+  insert(id: string, parent: string, position: Position): void {
+    this.#place({ id, children: [] }, id, parent, position);
+  }
+
+  /** Takes a node with its subtree from where it is to under `parent`. */
+  move(id: string, parent: string, position: Position): void {
+    const node = this.#takeOut(id);
+    this.#place(node, id, parent, position);
+  }
+
+  /** Removes a node, all below it, and their items. */
+  remove(id: string): void {
+    if (!this.hasNode(id)) return;
+    this.#forget(this.#takeOut(id));
+  }
+
+  #nodes(): StateIndex<TreeNode> | undefined {
+    const tree = own(this.#holder, "tree");
+    if (!Array.isArray(tree)) return undefined;
+    return this.#context.index(tree as unknown as TreeNode[], "nodes", function* (nodes) {
+      for (const [node] of walk(nodes, root)) yield [node.id, node] as const;
+    });
+  }
+
+  #parents(): StateIndex<string> | undefined {
+    const tree = own(this.#holder, "tree");
+    if (!Array.isArray(tree)) return undefined;
+    return this.#context.index(tree as unknown as TreeNode[], "parents", function* (nodes) {
+      for (const [node, parent] of walk(nodes, root)) yield [node.id, parent] as const;
+    });
+  }
+
+  #childrenOf(parent: string): TreeNode[] {
+    if (parent === root) return this.#holder["tree"] as unknown as TreeNode[];
+    const node = this.#nodes()!.get(parent)!;
+    if (!Array.isArray(node.children)) node.children = [];
+    return node.children;
+  }
+
+  #place(node: TreeNode, id: string, parent: string, position: Position): void {
+    const nodes = this.#nodes()!;
+    const siblings = this.#childrenOf(parent);
+    const indexOf = (sibling: string) => {
+      const found = nodes.get(sibling);
+      return found ? siblings.indexOf(found) : -1;
+    };
+    let at = 0;
+    if (position === "last") at = siblings.length;
+    else if (typeof position === "object" && position !== null) {
+      if ("after" in position) at = indexOf(position.after) + 1 || siblings.length;
+      else at = Math.max(indexOf(position.before), 0);
+    }
+    siblings.splice(at, 0, node);
+    nodes.set(id, siblings[at]!);
+    this.#parents()!.set(id, parent);
+  }
+
+  #takeOut(id: string): TreeNode {
+    const siblings = this.#childrenOf(this.#parents()!.get(id)!);
+    return siblings.splice(siblings.indexOf(this.#nodes()!.get(id)!), 1)[0]!;
+  }
+
+  #forget(node: TreeNode): void {
+    for (const child of node.children ?? []) this.#forget(child);
+    this.#nodes()!.delete(node.id);
+    this.#parents()!.delete(node.id);
+    delete this.items[node.id];
+  }
+}
+
+/** Every node below `nodes`, with its parent's id. What is no node (a state may come from anywhere) is passed over. */
+function* walk(nodes: readonly TreeNode[], parent: string): Generator<readonly [TreeNode, string]> {
+  for (const node of nodes) {
+    if (!isJsonObject(node) || typeof node.id !== "string") continue;
+    yield [node, parent];
+    if (Array.isArray(node.children)) yield* walk(node.children, node.id);
+  }
+}
+
+function heightOf(node: TreeNode): number {
+  let height = 0;
+  for (const child of node.children ?? []) height = Math.max(height, heightOf(child));
+  return height + 1;
+}
+
+function own(object: JsonObject, key: string): Json | undefined {
+  return Object.hasOwn(object, key) ? object[key] : undefined;
+}

@@ -1,0 +1,186 @@
+import { type Command, type Effect, type Page } from "../core/index.ts";
+import {
+  clientMessage,
+  clientMessageTypes,
+  eventName,
+  type Failure,
+  isId,
+  isJsonObject,
+  type Json,
+  type JsonObject,
+  limits,
+  parseJson,
+  utf8Length,
+  violationsOf,
+} from "../protocol/index.ts";
+import type { EventRow } from "../storage/port.ts";
+
+/** Turns the frames of one wire dialect into commands, and effects into its messages. */
+export interface Codec {
+  decode(frame: string | ArrayBuffer): Command;
+  /** JSON text of one message. */
+  encode(effect: Effect): string;
+}
+
+/**
+ * The codec of our own wire (docs/PROTOCOL.md), for the connections of one partition. The bytes of
+ * a verdict derive from what is stored and nothing else, so a replay is the first reply again.
+ */
+export function partitaCodec(partition: string): Codec {
+  // Each event is serialised once, and each broadcast: the same for its reply and all its subscribers.
+  const textOf = memo((row: EventRow) => encodeEvent(row, partition));
+  const broadcastOf = memo(
+    (row: EventRow) =>
+      `{"id":"b-${row.eventId}","type":"broadcast","timestamp":${row.timestamp},"payload":{"eventId":${row.eventId},"event":${textOf(row)}}}`,
+  );
+  return {
+    decode,
+    encode(effect) {
+      switch (effect.kind) {
+        case "accepted": {
+          const { eventId, timestamp, draftId } = effect.event;
+          return `{"id":"a-${eventId}","type":"event_accepted","timestamp":${timestamp},"payload":{"draftId":${JSON.stringify(draftId)},"eventId":${eventId},"event":${textOf(effect.event)}}}`;
+        }
+        case "broadcast":
+          return broadcastOf(effect.event);
+        case "rejected": {
+          const { messageId, problem } = effect.rejection;
+          const { errors = [], ...rest } = problem;
+          return message(messageId, "event_rejected", problem.timestamp, {
+            draftId: effect.draftId,
+            reason: problem.code,
+            errors,
+            ...rest,
+          });
+        }
+        case "connected": {
+          const state = effect.initialState === undefined ? "" : `,"initialState":${effect.initialState}`;
+          const since = effect.sinceSnapshot === undefined ? "" : `,"sinceSnapshot":${effect.sinceSnapshot}`;
+          return reply(
+            effect,
+            "connected",
+            `{"serverId":${JSON.stringify(effect.serverId)},"currentEventIndex":${effect.currentEventIndex}${state}${since}}`,
+          );
+        }
+        case "page":
+          return reply(effect, "sync_response", pageText(effect.page, textOf));
+        case "heartbeat":
+          return reply(effect, "heartbeat", "{}");
+        case "error": {
+          const { problem, requestId, draftId } = effect;
+          const told = message(`e-${problem.traceId}`, "error", problem.timestamp, {
+            message: problem.detail,
+            ...(draftId === undefined ? {} : { draftId }),
+            ...problem,
+          });
+          return requestId === undefined ? told : `${told.slice(0, -1)},"inReplyTo":${JSON.stringify(requestId)}}`;
+        }
+      }
+    },
+  };
+}
+
+/** A committed event as it travels, on the socket and over HTTP. */
+export function encodeEvent(row: EventRow, partition: string): string {
+  const version = row.version === undefined ? "" : `,"version":${row.version}`;
+  return `{"type":${JSON.stringify(row.type)},"payload":${row.payload}${version},"partition":${JSON.stringify(partition)},"id":"${eventName(row.eventId)}","timestamp":${row.timestamp},"clientId":${JSON.stringify(row.clientId)}}`;
+}
+
+/** The members of a page, on the socket and over HTTP. */
+export function pageText(page: Page, textOf: (row: EventRow) => string): string {
+  const snapshot =
+    page.snapshot === undefined
+      ? ""
+      : `"snapshot":{"state":${page.snapshot.state},"eventIndex":${page.snapshot.eventId}},`;
+  const events = page.events.map((row) => `{"eventId":${row.eventId},"event":${textOf(row)}}`).join(",");
+  return `{${snapshot}"events":[${events}],"currentEventIndex":${page.currentEventIndex},"hasMore":${page.hasMore},"nextSinceEventId":${page.nextSinceEventId}}`;
+}
+
+/** Keeps the result for each argument, as long as the argument lives. */
+function memo<K extends object>(compute: (key: K) => string): (key: K) => string {
+  const known = new WeakMap<K, string>();
+  return (key) => {
+    let text = known.get(key);
+    if (text === undefined) known.set(key, (text = compute(key)));
+    return text;
+  };
+}
+
+function message(id: string, type: string, timestamp: number, payload: object): string {
+  return JSON.stringify({ id, type, timestamp, payload });
+}
+
+function reply(to: { requestId: string; now: number }, type: string, payload: string): string {
+  const id = JSON.stringify(to.requestId);
+  return `{"id":${JSON.stringify(`re-${to.requestId}`)},"type":"${type}","timestamp":${to.now},"payload":${payload},"inReplyTo":${id}}`;
+}
+
+function decode(frame: string | ArrayBuffer): Command {
+  if (typeof frame !== "string") return unreadable(undefined, "Send JSON in text frames; binary frames are not taken.");
+  // A UTF-16 unit is at most three UTF-8 bytes, so short frames need no count.
+  if (frame.length * 3 > limits.frameBytesMax && utf8Length(frame) > limits.frameBytesMax) {
+    return unreadable(undefined, `A frame may have at most ${limits.frameBytesMax} bytes.`, {
+      code: "payload_too_large",
+    });
+  }
+  const parsed = parseJson(frame);
+  if (!parsed.ok) return unreadable(parsed.value, "This JSON is not taken: see errors.", { errors: parsed.violations });
+  const { value } = parsed;
+  if (!isJsonObject(value)) {
+    return unreadable(value, "A message is a JSON object with id, type, timestamp and payload.");
+  }
+  const result = clientMessage.safeParse(value);
+  if (!result.success) {
+    const known = (clientMessageTypes as readonly unknown[]).includes(value["type"]);
+    const errors = violationsOf(result.error.issues);
+    return known
+      ? unreadable(value, "The message does not have the shape of its type: see errors.", { errors })
+      : unreadable(value, `Unknown message type; send one of ${clientMessageTypes.join(", ")}.`, { errors });
+  }
+  const { id: requestId, type, payload } = result.data;
+  switch (type) {
+    case "connect":
+      return {
+        kind: "connect",
+        requestId,
+        clientId: payload.clientId,
+        version: payload.version,
+        partition: payload.partition,
+        modelVersion: payload.modelVersion,
+        initialState: payload.initialState ?? false,
+        sinceEventId: payload.sinceEventId,
+      };
+    case "submit_event":
+      return {
+        kind: "submit",
+        requestId,
+        draft: {
+          draftId: payload.draftId,
+          event: payload.event as JsonObject & { type: string },
+          expectedEventId: payload.expectedEventId,
+        },
+      };
+    case "sync":
+      return {
+        kind: "sync",
+        requestId,
+        partition: payload.partition,
+        sinceEventId: payload.sinceEventId,
+        limit: payload.limit ?? limits.pageEventsDefault,
+      };
+    case "heartbeat":
+      return { kind: "heartbeat", requestId };
+  }
+}
+
+/** A frame that is no command, with the ids to answer to where they can be trusted to be ids. */
+function unreadable(value: Json | undefined, detail: string, rest: Partial<Failure> = {}): Command {
+  const object = isJsonObject(value) ? value : {};
+  const payload = isJsonObject(object["payload"]) ? object["payload"] : {};
+  return {
+    kind: "unreadable",
+    requestId: isId(object["id"]) ? object["id"] : undefined,
+    draftId: isId(payload["draftId"]) ? payload["draftId"] : undefined,
+    failure: { code: "bad_request", detail, ...rest },
+  };
+}

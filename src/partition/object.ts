@@ -1,0 +1,234 @@
+import { DurableObject } from "cloudflare:workers";
+import { createHash } from "node:crypto";
+import log0001 from "../../migrations/0001_log.sql";
+import {
+  type Author,
+  type Draft,
+  type Effect,
+  newSession,
+  Partition,
+  type PartitionName,
+  Session,
+  type SessionState,
+} from "../core/index.ts";
+import { modelFor, type ModelRegistry } from "../model/index.ts";
+import { closeCode } from "../protocol/index.ts";
+import { DurableSqlDriver } from "../storage/durable.ts";
+import { SqlStorage } from "../storage/sql-storage.ts";
+import { type HttpAnswer, answerEvents, answerOutcome, answerProblem, answerState } from "./answers.ts";
+import { type Codec, partitaCodec } from "./codec.ts";
+import { log } from "./log.ts";
+import { closeQuietly, sendableCode, sendQuietly } from "./sockets.ts";
+
+/** The header by which the edge tells the object who connects; from outside it is stripped. */
+export const authorHeader = "partita-author";
+
+/** The frame that is answered without waking the object, and its answer. */
+const heartbeatFrame = '{"type":"heartbeat"}';
+/** A peer from which nothing came for so long is taken for gone; clients send a heartbeat far more often. */
+const idleMsMax = 10 * 60 * 1_000;
+/** How exactly the time of a socket's last frame survives hibernation. */
+const seenAtStepMs = 60 * 1_000;
+/** Work that failed is tried again after this long at the earliest. */
+const dueRetryMs = 5_000;
+
+const sha256 = (bytes: Uint8Array | string): Uint8Array => new Uint8Array(createHash("sha256").update(bytes).digest());
+const migrations = [{ number: 1, sql: log0001, sha256: sha256(log0001) }];
+
+/** What an object keeps in a socket's attachment; the platform's limit is 16 KiB. */
+interface Attachment {
+  session: SessionState;
+  /** When the last frame came, to the nearest `seenAtStepMs`. */
+  seenAt: number;
+}
+
+/** Splits an object's name, `<tenant>/<partition>`; neither part can contain a slash. */
+export function partitionNameOf(objectName: string | undefined): PartitionName {
+  const [tenant, partition, ...rest] = objectName?.split("/") ?? [];
+  if (!tenant || !partition || rest.length > 0) throw new Error("a partition's object is named <tenant>/<partition>");
+  return { tenant, partition };
+}
+
+/**
+ * The Durable Object class for these models: the shell that maps the platform's events to the
+ * core, and the core's effects to sockets, the alarm and answers. It decides nothing.
+ */
+export function partitionObject(models: ModelRegistry) {
+  return class PartitionObject extends DurableObject {
+    readonly #name: PartitionName;
+    readonly #partition: Partition;
+    readonly #codec: Codec;
+    readonly #storage: DurableSqlDriver;
+    readonly #sessions = new Map<WebSocket, { session: Session; seenAt: number }>();
+    #armedAt: number | undefined;
+
+    constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
+      super(ctx, env);
+      this.#name = partitionNameOf(ctx.id.name);
+      const model = modelFor(models, this.#name.partition);
+      if (!model) throw new Error("no model serves this partition");
+      this.#storage = new DurableSqlDriver(ctx.storage);
+      this.#partition = new Partition(this.#name, model, {
+        storage: new SqlStorage(this.#storage, migrations, sha256),
+        random: {
+          logId: () => crypto.randomUUID(),
+          traceId: () => crypto.randomUUID().replaceAll("-", ""),
+        },
+        sha256,
+        log,
+      });
+      this.#codec = partitaCodec(this.#name.partition);
+      ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(heartbeatFrame, heartbeatFrame));
+      // Before any message: the alarm that is set, so that it is set anew only where it must come earlier.
+      void ctx.blockConcurrencyWhile(async () => {
+        this.#armedAt = (await ctx.storage.getAlarm()) ?? undefined;
+        this.#step(() => {
+          try {
+            this.#partition.open(Date.now());
+          } catch (error) {
+            // Each request tries again, and tells its client; the object itself must stay reachable.
+            this.#partition.problemOf(error, Date.now());
+          }
+          for (const ws of ctx.getWebSockets()) this.#attach(ws, ws.deserializeAttachment() as Attachment);
+        });
+      });
+    }
+
+    /** A WebSocket upgrade, checked and marked by the edge. */
+    override fetch(request: Request): Response {
+      const { 0: client, 1: server } = new WebSocketPair();
+      const author = request.headers.get(authorHeader);
+      const attachment: Attachment = {
+        session: newSession(author === null ? undefined : (JSON.parse(author) as Author)),
+        seenAt: Date.now(),
+      };
+      this.ctx.acceptWebSocket(server);
+      server.serializeAttachment(attachment);
+      this.#step(() => this.#attach(server, attachment));
+      return new Response(null, { status: 101, webSocket: client });
+    }
+
+    override webSocketMessage(ws: WebSocket, frame: string | ArrayBuffer): void {
+      this.#step(() => {
+        const known = this.#sessions.get(ws);
+        if (!known) return;
+        const now = Date.now();
+        if (now - known.seenAt >= seenAtStepMs) {
+          known.seenAt = now;
+          ws.serializeAttachment({ session: known.session.state, seenAt: now } satisfies Attachment);
+        }
+        this.#partition.receive(known.session, this.#codec.decode(frame), now);
+      });
+    }
+
+    override webSocketClose(ws: WebSocket, code: number, reason: string): void {
+      this.#detach(ws);
+      // Hibernated sockets get no automatic Close reply; without this the client waits out its own timeout.
+      closeQuietly(ws, sendableCode(code), reason);
+    }
+
+    override webSocketError(ws: WebSocket): void {
+      this.#detach(ws);
+    }
+
+    override alarm(): void {
+      const now = Date.now();
+      this.#armedAt = undefined;
+      try {
+        this.#partition.runDue(now, () => this.#sweepSockets(now));
+      } finally {
+        const next = this.#partition.nextDue;
+        if (next !== undefined) this.#arm(Math.max(next, now + dueRetryMs));
+      }
+    }
+
+    /** Decides a draft that came over HTTP. */
+    submitEvent(author: Author, clientId: string, draft: Draft): HttpAnswer {
+      return this.#step(() =>
+        answerOutcome(this.#name.partition, this.#partition.submit(author, clientId, draft, Date.now())),
+      );
+    }
+
+    /** A page of the log. */
+    readEvents(since: number, limit: number | undefined): HttpAnswer {
+      return this.#answer((now) => answerEvents(this.#name.partition, this.#partition.events(since, limit, now)));
+    }
+
+    /** The state, at the head or after an event. */
+    readState(at: number | undefined): HttpAnswer {
+      return this.#answer((now) => answerState(this.#partition.stateAt(at, now)));
+    }
+
+    /** Whether the schema is current and the storage reads. */
+    ready(): HttpAnswer {
+      return this.#answer((now) => {
+        this.#partition.events(0, 1, now);
+        return { status: 200, headers: { "content-type": "application/json" }, body: '{"status":"ready"}' };
+      });
+    }
+
+    #answer(read: (now: number) => HttpAnswer): HttpAnswer {
+      const now = Date.now();
+      try {
+        return this.#step(() => read(now));
+      } catch (error) {
+        return answerProblem(this.#partition.problemOf(error, now));
+      }
+    }
+
+    /** One entry into the core, after which the alarm is what the core wants. */
+    #step<T>(body: () => T): T {
+      try {
+        return body();
+      } finally {
+        this.#arm(this.#partition.nextDue);
+      }
+    }
+
+    #arm(at: number | undefined): void {
+      if (at === undefined || at === this.#armedAt) return;
+      this.#armedAt = at;
+      void this.ctx.storage.setAlarm(at);
+    }
+
+    #attach(ws: WebSocket, attachment: Attachment): void {
+      const known = {
+        seenAt: attachment.seenAt,
+        session: new Session(
+          {
+            emit: (effect) => this.#emit(ws, effect),
+            save: (session) => ws.serializeAttachment({ session, seenAt: known.seenAt } satisfies Attachment),
+          },
+          attachment.session,
+        ),
+      };
+      this.#sessions.set(ws, known);
+      this.#partition.attach(known.session, Date.now());
+    }
+
+    #detach(ws: WebSocket): void {
+      const known = this.#sessions.get(ws);
+      if (!known) return;
+      this.#sessions.delete(ws);
+      this.#partition.detach(known.session);
+    }
+
+    #emit(ws: WebSocket, effect: Effect): void {
+      sendQuietly(ws, this.#codec.encode(effect));
+      const code = effect.kind === "error" ? closeCode(effect.problem.code) : undefined;
+      if (code === undefined) return;
+      this.#detach(ws);
+      closeQuietly(ws, code, effect.kind === "error" ? effect.problem.code : "");
+    }
+
+    /** Platform fact: `webSocketClose` may never come for a peer that vanished. */
+    #sweepSockets(now: number): void {
+      for (const [ws, { seenAt }] of this.#sessions) {
+        const heartbeat = this.ctx.getWebSocketAutoResponseTimestamp(ws)?.getTime() ?? 0;
+        if (now - Math.max(seenAt, heartbeat) < idleMsMax) continue;
+        this.#detach(ws);
+        closeQuietly(ws, 1001, "idle");
+      }
+    }
+  };
+}

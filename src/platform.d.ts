@@ -1,0 +1,14 @@
+// wrangler and vitest load .sql files as text modules.
+declare module "*.sql" {
+  const text: string;
+  export default text;
+}
+
+// What the Worker uses of Node's library; the rest of Node's types has no place here.
+declare module "node:crypto" {
+  interface Sha256Hash {
+    update(data: Uint8Array | string): Sha256Hash;
+    digest(): Uint8Array;
+  }
+  export function createHash(algorithm: "sha256"): Sha256Hash;
+}

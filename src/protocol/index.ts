@@ -1,0 +1,27 @@
+export { canonicalJson } from "./canonical.ts";
+export {
+  closeCode,
+  errorKinds,
+  isVerdict,
+  problem,
+  type ErrorCode,
+  type Failure,
+  type Layer,
+  type Problem,
+} from "./errors.ts";
+export { eventName, isId, isPartitionName } from "./ids.ts";
+export { forbiddenKeys, formatPath, isJsonObject, type Json, type JsonObject } from "./json.ts";
+export { limits } from "./limits.ts";
+export {
+  clientMessage,
+  clientMessageTypes,
+  eventShape,
+  expectedEventIdShape,
+  type ClientMessage,
+  type NumberedEvent,
+  type ServerMessage,
+  type WireEvent,
+} from "./messages.ts";
+export { parseJson, type Violation } from "./scan.ts";
+export { utf8Length } from "./utf8.ts";
+export { violationsOf } from "./violations.ts";

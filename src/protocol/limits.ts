@@ -1,0 +1,28 @@
+/** Every bound of the wire, in one place. A number without a source named beside it is our own choice. */
+export const limits = {
+  /** A frame from a client, in UTF-8 bytes. The platform would take 32 MiB; an event of this size is an upload, not an edit. */
+  frameBytesMax: 64 * 1024,
+  /** Nesting of objects and arrays in a frame; deeper input is an attack on recursive code. */
+  jsonDepthMax: 32,
+  /** How many violations one error lists. */
+  violationsMax: 20,
+  /** Characters of the ids that clients choose: message ids, draft ids, client ids. */
+  idLengthMax: 128,
+  /** Characters of an event type. */
+  typeLengthMax: 128,
+  /** Events of a page: what `sync` without `limit` gets, and the range that `limit` is clamped to. */
+  pageEventsDefault: 500,
+  pageEventsMax: 1_000,
+  /** Bytes of a page; one event always fits, whatever its size. */
+  pageBytesMax: 1024 * 1024,
+  /** A snapshot above this size does not travel in `sync_response`; the client gets the events instead. */
+  syncSnapshotBytesMax: 1024 * 1024,
+  /** How far behind the head an `expectedEventId` may be: the events between are looked at one by one. */
+  conflictEventsMax: 1_000,
+  /** How many event ids a conflict names. */
+  conflictIdsMax: 20,
+  /** How many events `GET state?at=` replays before it refuses. */
+  replayEventsMax: 10_000,
+  /** Characters of a WebSocket close reason: 123 UTF-8 bytes (RFC 6455, 5.5), at up to three a character. */
+  closeReasonLengthMax: 41,
+} as const;

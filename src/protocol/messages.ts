@@ -1,0 +1,113 @@
+import * as z from "zod/mini";
+import { isId } from "./ids.ts";
+import type { Json, JsonObject } from "./json.ts";
+import type { ErrorCode, Problem } from "./errors.ts";
+import type { Violation } from "./scan.ts";
+
+/** An id that a client chooses, see `isId`. */
+const id = z.string().check(z.refine(isId, { error: "Use 1 to 128 visible ASCII characters.", abort: true }));
+const count = z.int().check(z.nonnegative());
+
+const connectPayload = z.object({
+  clientId: id,
+  version: z.string().check(z.minLength(1), z.maxLength(64)),
+  partition: z.optional(z.string()),
+  /** The version of the application's model that the client folds with; absent means: whatever the server has. */
+  modelVersion: z.optional(z.int().check(z.positive())),
+  initialState: z.optional(z.boolean()),
+  sinceEventId: z.optional(count),
+});
+
+/**
+ * What makes a frame a draft: an id to answer to, and a type. Everything else that may be wrong with
+ * the event is part of the verdict, so it is looked at later (`eventShape`).
+ */
+const submitEventPayload = z.object({
+  draftId: id,
+  event: z.looseObject({ type: z.string() }),
+  expectedEventId: z.optional(z.unknown()),
+});
+
+const syncPayload = z.object({
+  sinceEventId: z.optional(count),
+  partition: z.optional(z.string()),
+  limit: z.optional(z.int()),
+});
+
+const envelope = { id, timestamp: z.number() };
+
+/** Every message that a client may send. Unknown fields of the envelope and of a payload are ignored. */
+export const clientMessage = z.discriminatedUnion("type", [
+  z.object({ ...envelope, type: z.literal("connect"), payload: connectPayload }),
+  z.object({ ...envelope, type: z.literal("submit_event"), payload: submitEventPayload }),
+  z.object({ ...envelope, type: z.literal("sync"), payload: syncPayload }),
+  z.object({ ...envelope, type: z.literal("heartbeat"), payload: z.object({}) }),
+]);
+export type ClientMessage = z.infer<typeof clientMessage>;
+
+/** The types of `clientMessage`, for the message that names what would have been understood. */
+export const clientMessageTypes = [
+  "connect",
+  "submit_event",
+  "sync",
+  "heartbeat",
+] as const satisfies readonly ClientMessage["type"][];
+
+/** The shape of a submitted event, but for its payload's own schema. Unknown fields are refused. */
+export const eventShape = z.strictObject({
+  type: z.string(),
+  payload: z.record(z.string(), z.unknown()),
+  partition: z.optional(z.string()),
+  version: z.optional(z.int().check(z.positive())),
+});
+
+/** The shape of `expectedEventId`, wherever a draft may carry one. */
+export const expectedEventIdShape = z.optional(count);
+
+/** A committed event as it travels. `version` is there where the draft stated one. */
+export interface WireEvent {
+  type: string;
+  payload: JsonObject;
+  version?: number;
+  partition: string;
+  /** `evt-<eventId>` */
+  id: string;
+  /** Milliseconds since 1970, never less than the event's before it. */
+  timestamp: number;
+  clientId: string;
+}
+
+/** An event with its place in the log. */
+export interface NumberedEvent {
+  eventId: number;
+  event: WireEvent;
+}
+
+interface Envelope<Type extends string, Payload> {
+  id: string;
+  type: Type;
+  timestamp: number;
+  payload: Payload;
+}
+
+/** Every message that the server sends. */
+export type ServerMessage =
+  | (Envelope<
+      "connected",
+      { serverId: string; currentEventIndex: number; initialState?: Json; sinceSnapshot?: number }
+    > & { inReplyTo: string })
+  | Envelope<"event_accepted", { draftId: string } & NumberedEvent>
+  | Envelope<"event_rejected", { draftId: string; reason: ErrorCode; errors: Violation[] } & Omit<Problem, "errors">>
+  | Envelope<"broadcast", NumberedEvent>
+  | (Envelope<
+      "sync_response",
+      {
+        snapshot?: { state: Json; eventIndex: number };
+        events: NumberedEvent[];
+        currentEventIndex: number;
+        hasMore: boolean;
+        nextSinceEventId: number;
+      }
+    > & { inReplyTo?: string })
+  | (Envelope<"heartbeat", Record<string, never>> & { inReplyTo?: string })
+  | (Envelope<"error", { message: string; details?: Json; draftId?: string } & Problem> & { inReplyTo?: string });

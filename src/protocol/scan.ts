@@ -1,0 +1,152 @@
+import { forbiddenKeys, formatPath, type Json } from "./json.ts";
+import { limits } from "./limits.ts";
+
+/** One thing that is wrong with an input: where, which rule, and what to do. */
+export interface Violation {
+  /** Path with indices, as `payload.items[2].id`; empty for the whole. */
+  field: string;
+  code: string;
+  message: string;
+}
+
+export type Parsed = { ok: true; value: Json } | { ok: false; value: Json | undefined; violations: Violation[] };
+
+/**
+ * Parses JSON text from outside and refuses what JSON allows but nobody should have to handle:
+ * duplicate keys, keys of `Object.prototype`, lone surrogates, numbers that a double cannot hold
+ * exactly or at all, and deep nesting. All violations are listed, each with its path.
+ *
+ * On failure `value` is what was parsed, if it parsed at all: good for finding an id to answer to, for nothing else.
+ */
+export function parseJson(text: string): Parsed {
+  let value: Json;
+  try {
+    value = JSON.parse(text) as Json;
+  } catch {
+    return {
+      ok: false,
+      value: undefined,
+      violations: [{ field: "", code: "invalid_json", message: "This is not JSON." }],
+    };
+  }
+  const scan = new Scan(text);
+  scan.run();
+  if (scan.violations.length > 0) return { ok: false, value, violations: scan.violations };
+  // JSON.parse keeps the sign of -0, and nothing after it would: make it 0 for everybody.
+  if (scan.negativeZero) value = JSON.parse(text, (_, item: Json) => (item === 0 ? 0 : item)) as Json;
+  return { ok: true, value };
+}
+
+const quote = 34;
+const comma = 44;
+const minus = 45;
+const nine = 57;
+const zero = 48;
+const openBracket = 91;
+const backslash = 92;
+const closeBracket = 93;
+const openBrace = 123;
+const closeBrace = 125;
+
+/** A pass over text that JSON.parse has accepted, so it needs no grammar of its own. */
+class Scan {
+  readonly violations: Violation[] = [];
+  negativeZero = false;
+  readonly #text: string;
+  /** One entry per open object (the key being read) or array (the index being read). */
+  readonly #path: (string | number)[] = [];
+  /** The keys seen in each open object; null for an array. */
+  readonly #keys: (Set<string> | null)[] = [];
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  run(): void {
+    const text = this.#text;
+    let expectsKey = false;
+    for (let at = 0; at < text.length; at++) {
+      const char = text.charCodeAt(at);
+      if (char === quote) {
+        const end = this.#stringEnd(at);
+        if (expectsKey) this.#key(at, end);
+        else this.#string(at, end);
+        expectsKey = false;
+        at = end;
+      } else if (char === openBrace || char === openBracket) {
+        if (this.#keys.length === limits.jsonDepthMax) {
+          this.#violation("too_deep", `Nesting deeper than ${limits.jsonDepthMax} levels is not taken.`);
+          return;
+        }
+        expectsKey = char === openBrace;
+        this.#keys.push(expectsKey ? new Set() : null);
+        this.#path.push(expectsKey ? "" : 0);
+      } else if (char === closeBrace || char === closeBracket) {
+        this.#keys.pop();
+        this.#path.pop();
+        expectsKey = false;
+      } else if (char === comma) {
+        const top = this.#path.length - 1;
+        const segment = this.#path[top];
+        expectsKey = typeof segment === "string";
+        if (typeof segment === "number") this.#path[top] = segment + 1;
+      } else if (char === minus || (char >= zero && char <= nine)) {
+        at = this.#number(at);
+      }
+      if (this.violations.length >= limits.violationsMax) return;
+    }
+  }
+
+  #stringEnd(start: number): number {
+    const text = this.#text;
+    let at = start + 1;
+    for (let char = text.charCodeAt(at); char !== quote; char = text.charCodeAt(++at)) {
+      if (char === backslash) at++;
+    }
+    return at;
+  }
+
+  #decode(start: number, end: number): string {
+    const raw = this.#text.slice(start + 1, end);
+    return raw.includes("\\") ? (JSON.parse(this.#text.slice(start, end + 1)) as string) : raw;
+  }
+
+  #key(start: number, end: number): void {
+    const top = this.#path.length - 1;
+    const key = this.#decode(start, end);
+    this.#path[top] = key;
+    const seen = this.#keys[top]!;
+    if (seen.has(key)) this.#violation("duplicate_key", "A key may occur once in an object.");
+    else if (forbiddenKeys.has(key)) this.#violation("forbidden_key", `"${key}" cannot be a key.`);
+    else if (!key.isWellFormed()) this.#violation("lone_surrogate", "A key must be well-formed Unicode.");
+    seen.add(key);
+  }
+
+  #string(start: number, end: number): void {
+    if (!this.#decode(start, end).isWellFormed()) {
+      this.#violation("lone_surrogate", "A string must be well-formed Unicode: half of a surrogate pair is missing.");
+    }
+  }
+
+  #number(start: number): number {
+    const text = this.#text;
+    let end = start + 1;
+    // Digits, sign, exponent and point all sort below the letters of other tokens, but for e and E.
+    for (
+      let char = text.charCodeAt(end);
+      (char >= 43 && char <= nine && char !== comma) || char === 101 || char === 69;
+    ) {
+      char = text.charCodeAt(++end);
+    }
+    const value = Number(text.slice(start, end));
+    if (!Number.isFinite(value)) this.#violation("number_out_of_range", "A number must be finite as a 64-bit float.");
+    else if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
+      this.#violation("number_out_of_range", "An integer must be within ±(2^53 - 1); send larger ones as strings.");
+    } else if (Object.is(value, -0)) this.negativeZero = true;
+    return end - 1;
+  }
+
+  #violation(code: string, message: string): void {
+    this.violations.push({ field: formatPath(this.#path).toWellFormed(), code, message });
+  }
+}

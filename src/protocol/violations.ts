@@ -1,0 +1,31 @@
+import type * as z from "zod/mini";
+import { formatPath } from "./json.ts";
+import { limits } from "./limits.ts";
+import type { Violation } from "./scan.ts";
+
+/**
+ * The issues that zod found, as violations: one per unknown key, at most `limits.violationsMax`.
+ * `under` is put before each path; `code` replaces zod's own code where the caller has one.
+ */
+export function violationsOf(
+  issues: readonly z.core.$ZodIssue[],
+  under: readonly PropertyKey[] = [],
+  code?: string,
+): Violation[] {
+  const violations: Violation[] = [];
+  for (const issue of issues) {
+    const path = [...under, ...issue.path];
+    if (issue.code === "unrecognized_keys") {
+      for (const key of issue.keys) {
+        violations.push({
+          field: formatPath([...path, key]),
+          code: code ?? "unknown_field",
+          message: "This field is not known here.",
+        });
+      }
+    } else {
+      violations.push({ field: formatPath(path), code: code ?? issue.code, message: issue.message });
+    }
+  }
+  return violations.slice(0, limits.violationsMax);
+}

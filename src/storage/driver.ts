@@ -1,0 +1,68 @@
+/** What SQLite takes and gives here. Strings are well-formed and without NUL, numbers safe integers. */
+export type SqlValue = string | number | null | Uint8Array;
+export type SqlRow = Readonly<Record<string, SqlValue>>;
+
+/**
+ * SQLite as the storage needs it, the same on a Durable Object and on node:sqlite; one contract
+ * suite holds both to it. Everything is synchronous.
+ */
+export interface SqlDriver {
+  /** Runs one SELECT. */
+  query(sql: string, ...values: SqlValue[]): SqlRow[];
+  /** Runs one writing statement and returns the rows of its RETURNING clause. Throws outside `transaction`. */
+  write(sql: string, ...values: SqlValue[]): SqlRow[];
+  /** Runs the statements of a migration. Throws outside `transaction`. */
+  script(sql: string): void;
+  /** Runs `body` in a transaction (nested: a savepoint). A throw takes all of it back; so does returning a promise. */
+  transaction<T>(body: () => T): T;
+}
+
+/** Thrown when code, not data, misuses the storage. */
+export class StorageMisuse extends Error {
+  override name = "StorageMisuse";
+}
+
+const readingStatement = /^\s*(?:SELECT|WITH)\b/i;
+
+/**
+ * The rules that hold for each driver, in one place: writes only inside a transaction, reads that
+ * cannot write, no promise out of a transaction (its callback would have been committed half-way),
+ * and no value that SQLite would change on the way.
+ */
+export class SqlRules {
+  #depth = 0;
+
+  reading(sql: string, values: readonly SqlValue[]): void {
+    if (!readingStatement.test(sql)) throw new StorageMisuse("query() is for SELECT only");
+    values.forEach(assertExact);
+  }
+
+  writing(values: readonly SqlValue[]): void {
+    if (this.#depth === 0) throw new StorageMisuse("a write outside a transaction");
+    values.forEach(assertExact);
+  }
+
+  transaction<T>(body: () => T): T {
+    this.#depth++;
+    try {
+      const result = body();
+      if (isThenable(result)) throw new StorageMisuse("a transaction must be synchronous");
+      return result;
+    } finally {
+      this.#depth--;
+    }
+  }
+}
+
+/** Platform fact: text columns change lone surrogates and NUL, and a double over 2^53 is rounded. */
+function assertExact(value: SqlValue): void {
+  if (typeof value === "number" && !Number.isSafeInteger(value))
+    throw new StorageMisuse("numbers are bound as safe integers");
+  if (typeof value === "string" && (!value.isWellFormed() || value.includes("\0"))) {
+    throw new StorageMisuse("text is bound well-formed and without NUL; bind bytes instead");
+  }
+}
+
+function isThenable(value: unknown): boolean {
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+}

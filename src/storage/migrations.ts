@@ -1,0 +1,49 @@
+import { sameBytes } from "./bytes.ts";
+import type { SqlDriver } from "./driver.ts";
+
+/** One file of migrations/: its number from the name, its text, and the text's SHA-256. */
+export interface Migration {
+  number: number;
+  sql: string;
+  sha256: Uint8Array;
+}
+
+/** Thrown when the storage was made by other migrations than these: it must not be touched. */
+export class MigrationError extends Error {
+  override name = "MigrationError";
+}
+
+/** Whether anything was ever written. Reading a partition that was not must not create it. */
+export function isMigrated(driver: SqlDriver): boolean {
+  return driver.query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'").length > 0;
+}
+
+/**
+ * Brings the schema up to date in one transaction, and refuses where what was applied is not what
+ * is here now: an edited file, or one that this version does not know.
+ *
+ * @throws MigrationError
+ */
+export function migrate(driver: SqlDriver, migrations: readonly Migration[], now: number): void {
+  driver.transaction(() => {
+    if (!isMigrated(driver)) {
+      driver.script(
+        "CREATE TABLE schema_migrations (number INTEGER PRIMARY KEY, sha256 BLOB NOT NULL, applied_at INTEGER NOT NULL) STRICT",
+      );
+    }
+    const applied = driver.query("SELECT number, sha256 FROM schema_migrations ORDER BY number");
+    for (const [at, row] of applied.entries()) {
+      const migration = migrations[at];
+      if (!migration || migration.number !== row["number"]) {
+        throw new MigrationError(`migration ${String(row["number"])} was applied, but is not known here`);
+      }
+      if (!sameBytes(migration.sha256, row["sha256"] as Uint8Array)) {
+        throw new MigrationError(`migration ${migration.number} was edited after it was applied`);
+      }
+    }
+    for (const migration of migrations.slice(applied.length)) {
+      driver.script(migration.sql);
+      driver.write("INSERT INTO schema_migrations VALUES (?, ?, ?)", migration.number, migration.sha256, now);
+    }
+  });
+}

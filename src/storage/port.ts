@@ -1,0 +1,102 @@
+/** An event as it is stored. */
+export interface EventRow {
+  eventId: number;
+  principal: string;
+  draftId: string;
+  clientId: string;
+  type: string;
+  /** As submitted; absent means 1. */
+  version: number | undefined;
+  /** As submitted. */
+  expectedEventId: number | undefined;
+  /** Milliseconds since 1970. */
+  timestamp: number;
+  /** JSON text, as it goes out. */
+  payload: string;
+}
+
+/** A stored rejection. */
+export interface RejectionRow {
+  recordId: number;
+  principal: string;
+  draftId: string;
+  /** SHA-256 of the canonical content. */
+  fingerprint: Uint8Array;
+  /** JSON text of the problem, as it went out. */
+  problem: string;
+  createdAt: number;
+}
+
+export interface SnapshotRow {
+  /** The state is the one after this event. */
+  eventId: number;
+  modelVersion: number;
+  /** Payload bytes of all events up to `eventId`. */
+  logBytes: number;
+  createdAt: number;
+}
+
+/** The kinds of work that the alarm does, each at most once in the table. */
+export type DueKind = "sweep_records" | "sweep_sockets" | "snapshot";
+
+export interface Log {
+  logId: string;
+  tenant: string;
+  partition: string;
+}
+
+/** The reads of the storage. Each is one point in time; nothing can come between two of one turn. */
+export interface StorageReads {
+  /** The log's identity; undefined while nothing was ever written. */
+  log(): Log | undefined;
+  /** The last event's id and time; zeros while there is none. */
+  head(): { eventId: number; timestamp: number };
+  /** Events after `eventId` in order, at most `limit`. */
+  eventsAfter(eventId: number, limit: number): EventRow[];
+  findEvent(principal: string, draftId: string): EventRow | undefined;
+  findRejection(principal: string, draftId: string): RejectionRow | undefined;
+  /** Payload bytes of all events after `eventId`. */
+  logBytesAfter(eventId: number): number;
+  /** The newest snapshot at or before `atMost`, without its state. */
+  latestSnapshot(modelVersion: number, atMost?: number): (SnapshotRow & { stateBytes: number }) | undefined;
+  /** The state of the snapshot at `eventId`; undefined if a byte of it is missing or wrong. */
+  snapshotState(eventId: number): string | undefined;
+  /** What is to be done by `now`, earliest first. */
+  dueBy(now: number): { kind: DueKind; dueAt: number }[];
+  /** When the oldest stored rejection was made. */
+  oldestRejection(): number | undefined;
+}
+
+/** The writes: to be had only inside `Storage.transaction`. */
+export interface StorageWrites {
+  createLog(log: Log, now: number): void;
+  /** Appends, unless the key was used before: then nothing is written and the answer is false. */
+  appendEvent(event: EventRow): boolean;
+  /** Stores a rejection and returns its record id. */
+  recordRejection(rejection: Omit<RejectionRow, "recordId">): number;
+  /** Deletes up to `limit` of the oldest rejections made before `before`; returns how many. */
+  sweepRejections(before: number, limit: number): number;
+  /** Stores a snapshot and drops the older ones. */
+  putSnapshot(snapshot: SnapshotRow, state: string): void;
+  /** Makes `kind` due at `at`, whatever it was. */
+  schedule(kind: DueKind, at: number): void;
+  unschedule(kind: DueKind): void;
+}
+
+/**
+ * The storage of one partition: the only I/O of the core. Synchronous; its errors are the
+ * platform's own, and mean: outcome unknown.
+ */
+export interface Storage extends StorageReads {
+  /**
+   * Brings the schema up to date. Does nothing while nothing was ever written.
+   *
+   * @throws MigrationError where the schema is not one of ours.
+   */
+  open(now: number): void;
+  /**
+   * Runs `body` in one transaction. A throw takes all of it back. A promise is refused: what it
+   * did before its first await would stay. The first transaction of all creates the schema.
+   */
+  transaction<T>(now: number, body: (writes: StorageWrites) => T extends PromiseLike<unknown> ? never : T): T;
+}

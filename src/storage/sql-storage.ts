@@ -1,0 +1,247 @@
+import { sameBytes } from "./bytes.ts";
+import type { SqlDriver, SqlRow } from "./driver.ts";
+import { isMigrated, migrate, type Migration } from "./migrations.ts";
+import type { DueKind, EventRow, Log, RejectionRow, SnapshotRow, Storage, StorageWrites } from "./port.ts";
+
+/** Platform limit: 2 MB per BLOB. */
+const snapshotChunkBytesMax = 1024 * 1024;
+
+/** Makes SHA-256 digests. */
+export type Sha256 = (bytes: Uint8Array) => Uint8Array;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** All SQL of a partition, over either driver. */
+export class SqlStorage implements Storage, StorageWrites {
+  readonly #driver: SqlDriver;
+  readonly #migrations: readonly Migration[];
+  readonly #sha256: Sha256;
+  #migrated: boolean;
+
+  constructor(driver: SqlDriver, migrations: readonly Migration[], sha256: Sha256) {
+    this.#driver = driver;
+    this.#migrations = migrations;
+    this.#sha256 = sha256;
+    this.#migrated = isMigrated(driver);
+  }
+
+  open(now: number): void {
+    if (this.#migrated) migrate(this.#driver, this.#migrations, now);
+  }
+
+  transaction<T>(now: number, body: (writes: StorageWrites) => T extends PromiseLike<unknown> ? never : T): T {
+    try {
+      return this.#driver.transaction(() => {
+        if (!this.#migrated) {
+          migrate(this.#driver, this.#migrations, now);
+          this.#migrated = true;
+        }
+        return body(this) as T;
+      });
+    } catch (error) {
+      // The schema goes back with the rest of a first transaction.
+      this.#migrated = isMigrated(this.#driver);
+      throw error;
+    }
+  }
+
+  log(): Log | undefined {
+    const [row] = this.#read("SELECT log_id, tenant, partition FROM log");
+    return (
+      row && { logId: row["log_id"] as string, tenant: row["tenant"] as string, partition: row["partition"] as string }
+    );
+  }
+
+  head(): { eventId: number; timestamp: number } {
+    const [row] = this.#read("SELECT event_id, timestamp FROM events ORDER BY event_id DESC LIMIT 1");
+    return row
+      ? { eventId: row["event_id"] as number, timestamp: row["timestamp"] as number }
+      : { eventId: 0, timestamp: 0 };
+  }
+
+  eventsAfter(eventId: number, limit: number): EventRow[] {
+    return this.#read("SELECT * FROM events WHERE event_id > ? ORDER BY event_id LIMIT ?", eventId, limit).map(eventOf);
+  }
+
+  findEvent(principal: string, draftId: string): EventRow | undefined {
+    const [row] = this.#read("SELECT * FROM events WHERE principal = ? AND draft_id = ?", principal, draftId);
+    return row && eventOf(row);
+  }
+
+  findRejection(principal: string, draftId: string): RejectionRow | undefined {
+    const [row] = this.#read(
+      "SELECT * FROM idempotency_records WHERE principal = ? AND draft_id = ?",
+      principal,
+      draftId,
+    );
+    return (
+      row && {
+        recordId: row["record_id"] as number,
+        principal: row["principal"] as string,
+        draftId: row["draft_id"] as string,
+        fingerprint: row["fingerprint"] as Uint8Array,
+        problem: decoder.decode(row["problem"] as Uint8Array),
+        createdAt: row["created_at"] as number,
+      }
+    );
+  }
+
+  logBytesAfter(eventId: number): number {
+    const [row] = this.#read(
+      "SELECT coalesce(sum(length(payload)), 0) AS bytes FROM events WHERE event_id > ?",
+      eventId,
+    );
+    return (row?.["bytes"] as number | undefined) ?? 0;
+  }
+
+  latestSnapshot(
+    modelVersion: number,
+    atMost = Number.MAX_SAFE_INTEGER,
+  ): (SnapshotRow & { stateBytes: number }) | undefined {
+    const [row] = this.#read(
+      "SELECT * FROM snapshots WHERE model_version = ? AND event_id <= ? ORDER BY event_id DESC LIMIT 1",
+      modelVersion,
+      atMost,
+    );
+    return (
+      row && {
+        eventId: row["event_id"] as number,
+        modelVersion: row["model_version"] as number,
+        stateBytes: row["state_bytes"] as number,
+        logBytes: row["log_bytes"] as number,
+        createdAt: row["created_at"] as number,
+      }
+    );
+  }
+
+  snapshotState(eventId: number): string | undefined {
+    const [row] = this.#read("SELECT state_bytes, sha256 FROM snapshots WHERE event_id = ?", eventId);
+    if (!row) return undefined;
+    const bytes = new Uint8Array(row["state_bytes"] as number);
+    let filled = 0;
+    for (const { bytes: chunk } of this.#read(
+      "SELECT bytes FROM snapshot_chunks WHERE event_id = ? ORDER BY chunk",
+      eventId,
+    )) {
+      if (filled + (chunk as Uint8Array).length > bytes.length) return undefined;
+      bytes.set(chunk as Uint8Array, filled);
+      filled += (chunk as Uint8Array).length;
+    }
+    if (filled !== bytes.length || !sameBytes(this.#sha256(bytes), row["sha256"] as Uint8Array)) return undefined;
+    return decoder.decode(bytes);
+  }
+
+  dueBy(now: number): { kind: DueKind; dueAt: number }[] {
+    return this.#read("SELECT kind, due_at FROM due_work WHERE due_at <= ? ORDER BY due_at", now).map((row) => ({
+      kind: row["kind"] as DueKind,
+      dueAt: row["due_at"] as number,
+    }));
+  }
+
+  oldestRejection(): number | undefined {
+    const [row] = this.#read("SELECT created_at FROM idempotency_records ORDER BY record_id LIMIT 1");
+    return row?.["created_at"] as number | undefined;
+  }
+
+  createLog(log: Log, now: number): void {
+    this.#driver.write("INSERT INTO log VALUES (1, ?, ?, ?, ?)", log.logId, log.tenant, log.partition, now);
+  }
+
+  appendEvent(event: EventRow): boolean {
+    const rows = this.#driver.write(
+      `INSERT INTO events (event_id, principal, draft_id, client_id, type, version, expected_event_id, timestamp, payload)
+       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
+       WHERE NOT EXISTS (SELECT 1 FROM idempotency_records WHERE principal = ?2 AND draft_id = ?3)
+       ON CONFLICT (principal, draft_id) DO NOTHING RETURNING event_id`,
+      event.eventId,
+      event.principal,
+      event.draftId,
+      event.clientId,
+      event.type,
+      event.version ?? null,
+      event.expectedEventId ?? null,
+      event.timestamp,
+      encoder.encode(event.payload),
+    );
+    return rows.length === 1;
+  }
+
+  recordRejection(rejection: Omit<RejectionRow, "recordId">): number {
+    const [row] = this.#driver.write(
+      `INSERT INTO idempotency_records (principal, draft_id, fingerprint, problem, created_at)
+       VALUES (?, ?, ?, ?, ?) RETURNING record_id`,
+      rejection.principal,
+      rejection.draftId,
+      rejection.fingerprint,
+      encoder.encode(rejection.problem),
+      rejection.createdAt,
+    );
+    return row!["record_id"] as number;
+  }
+
+  sweepRejections(before: number, limit: number): number {
+    return this.#driver.write(
+      `DELETE FROM idempotency_records WHERE record_id IN
+         (SELECT record_id FROM (SELECT record_id, created_at FROM idempotency_records ORDER BY record_id LIMIT ?) WHERE created_at < ?)
+       RETURNING record_id`,
+      limit,
+      before,
+    ).length;
+  }
+
+  putSnapshot(snapshot: SnapshotRow, state: string): void {
+    const bytes = encoder.encode(state);
+    this.#driver.write("DELETE FROM snapshot_chunks");
+    this.#driver.write("DELETE FROM snapshots");
+    this.#driver.write(
+      "INSERT INTO snapshots (event_id, model_version, state_bytes, log_bytes, sha256, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+      snapshot.eventId,
+      snapshot.modelVersion,
+      bytes.length,
+      snapshot.logBytes,
+      this.#sha256(bytes),
+      snapshot.createdAt,
+    );
+    for (let chunk = 0; chunk * snapshotChunkBytesMax < bytes.length; chunk++) {
+      const from = chunk * snapshotChunkBytesMax;
+      this.#driver.write(
+        "INSERT INTO snapshot_chunks VALUES (?, ?, ?)",
+        snapshot.eventId,
+        chunk,
+        bytes.slice(from, from + snapshotChunkBytesMax),
+      );
+    }
+  }
+
+  schedule(kind: DueKind, at: number): void {
+    this.#driver.write(
+      "INSERT INTO due_work VALUES (?, ?) ON CONFLICT (kind) DO UPDATE SET due_at = excluded.due_at",
+      kind,
+      at,
+    );
+  }
+
+  unschedule(kind: DueKind): void {
+    this.#driver.write("DELETE FROM due_work WHERE kind = ?", kind);
+  }
+
+  /** A read of our tables: empty while they do not exist. */
+  #read(sql: string, ...values: (string | number)[]): SqlRow[] {
+    return this.#migrated ? this.#driver.query(sql, ...values) : [];
+  }
+}
+
+function eventOf(row: SqlRow): EventRow {
+  return {
+    eventId: row["event_id"] as number,
+    principal: row["principal"] as string,
+    draftId: row["draft_id"] as string,
+    clientId: row["client_id"] as string,
+    type: row["type"] as string,
+    version: (row["version"] as number | null) ?? undefined,
+    expectedEventId: (row["expected_event_id"] as number | null) ?? undefined,
+    timestamp: row["timestamp"] as number,
+    payload: decoder.decode(row["payload"] as Uint8Array),
+  };
+}

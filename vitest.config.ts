@@ -1,0 +1,37 @@
+import { cloudflareTest } from "@cloudflare/vitest-pool-workers";
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    reporters: ["default", "./test/totals-reporter.ts"],
+    projects: [
+      {
+        test: {
+          name: "node",
+          include: ["test/{unit,contract,conformance}/**/*.test.ts"],
+          exclude: ["**/*.workerd.test.ts"],
+        },
+      },
+      {
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: "./wrangler.toml" },
+            main: "./test/workerd/worker.ts",
+            miniflare: { bindings: { PARTITA_IDENTITY: "open" } },
+          }),
+        ],
+        test: { name: "workerd", include: ["test/**/*.workerd.test.ts", "test/workerd/**/*.test.ts"] },
+      },
+      {
+        // Real processes and a real browser: one at a time, and with patience.
+        test: {
+          name: "process",
+          include: ["test/{process,browser}/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 240_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
