@@ -27,7 +27,7 @@ export type Command =
       partition: string | undefined;
       /** Undefined: a snapshot may come first. */
       sinceEventId: number | undefined;
-      limit: number;
+      limit: number | undefined;
     }
   | { kind: "heartbeat"; requestId: string }
   /** A frame that is no command; `requestId` and `draftId` where they could be read. */

@@ -78,12 +78,13 @@ export function sync(scene: Scene, session: Session, command: Sync): void {
 }
 
 function pageFor({ live, reads }: Scene, command: Sync): Page {
-  if (command.sinceEventId !== undefined) return readPage(reads, command.sinceEventId, command.limit, live.head);
+  const limit = clampLimit(command.limit);
+  if (command.sinceEventId !== undefined) return readPage(reads, command.sinceEventId, limit, live.head);
   const { eventId, stateBytes, logBytes } = live.snapshot;
   const worthIt = eventId > 0 && stateBytes < logBytes && stateBytes <= limits.syncSnapshotBytesMax;
   const state = worthIt ? reads.snapshotState(eventId) : undefined;
-  if (state === undefined) return readPage(reads, 0, command.limit, live.head);
-  return { ...readPage(reads, eventId, command.limit, live.head), snapshot: { eventId, state } };
+  if (state === undefined) return readPage(reads, 0, limit, live.head);
+  return { ...readPage(reads, eventId, limit, live.head), snapshot: { eventId, state } };
 }
 
 function assertPartition(scene: Scene, partition: string | undefined): void {

@@ -166,7 +166,7 @@ function decode(frame: string | ArrayBuffer): Command {
         requestId,
         partition: payload.partition,
         sinceEventId: payload.sinceEventId,
-        limit: payload.limit ?? limits.pageEventsDefault,
+        limit: payload.limit,
       };
     case "heartbeat":
       return { kind: "heartbeat", requestId };

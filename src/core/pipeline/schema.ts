@@ -15,6 +15,8 @@ import type { Review, TypedDraft } from "./review.ts";
 
 z.config(z.locales.en());
 
+const versionShape = eventShape.shape.version;
+
 /** The code of every violation of a shape, as the Insieme design names it. */
 const schemaError = "SCHEMA_ERROR";
 
@@ -38,8 +40,10 @@ export function checkSchema(review: Review): Failure | TypedDraft {
     });
   }
 
-  const version = typeof raw["version"] === "number" ? raw["version"] : undefined;
   const current = definition.version ?? 1;
+  // A version that is none is a violation by itself; the payload is then looked at as of the current one.
+  const stated = shape.success ? shape.data.version : versionShape.safeParse(raw["version"]).data;
+  const version = raw["version"] !== undefined && stated === undefined ? current : stated;
   if (version !== undefined && version > current) return unknownVersion(raw.type, version, current);
   if (raw["partition"] !== undefined && raw["partition"] !== review.partition) {
     return {

@@ -1,0 +1,268 @@
+import { describe, expect, it } from "vitest";
+import type { SqlDriver } from "../../src/storage/driver.ts";
+import { migrate, type Migration } from "../../src/storage/migrations.ts";
+import type { EventRow } from "../../src/storage/port.ts";
+import { type Sha256, SqlStorage } from "../../src/storage/sql-storage.ts";
+
+/** What an adapter brings to its contract test: a driver on an empty database, lent for one test. */
+export interface StorageFixture {
+  withDriver<T>(test: (driver: SqlDriver) => T): Promise<T>;
+  migrations: readonly Migration[];
+  sha256: Sha256;
+}
+
+const now = 1_700_000_000_000;
+const event = (eventId: number, more: Partial<EventRow> = {}): EventRow => ({
+  eventId,
+  principal: "dev:a",
+  draftId: `d-${eventId}`,
+  clientId: "a",
+  type: "set",
+  version: undefined,
+  expectedEventId: undefined,
+  timestamp: now + eventId,
+  payload: `{"n":${eventId}}`,
+  ...more,
+});
+const rejection = (draftId: string, createdAt = now) => ({
+  principal: "dev:a",
+  draftId,
+  fingerprint: new Uint8Array(32).fill(7),
+  problem: '{"code":"validation_failed"}',
+  createdAt,
+});
+
+/** Fails at the nth writing statement, before or after it has run. */
+function faulty(driver: SqlDriver, nth: number, when: "before" | "after"): SqlDriver {
+  let count = 0;
+  const guard = <T>(run: () => T): T => {
+    const hit = ++count === nth;
+    if (hit && when === "before") throw new Error("fault");
+    const result = run();
+    if (hit) throw new Error("fault");
+    return result;
+  };
+  return {
+    query: (sql, ...values) => driver.query(sql, ...values),
+    write: (sql, ...values) => guard(() => driver.write(sql, ...values)),
+    script: (sql) => guard(() => driver.script(sql)),
+    transaction: (body) => driver.transaction(body),
+  };
+}
+
+/** The contract of the storage: one suite, held by every adapter. */
+export function storageSuite(adapter: string, fixture: StorageFixture): void {
+  const withStorage = <T>(test: (storage: SqlStorage, driver: SqlDriver) => T) =>
+    fixture.withDriver((driver) => test(new SqlStorage(driver, fixture.migrations, fixture.sha256), driver));
+  const tables = (driver: SqlDriver) =>
+    driver
+      .query("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '\\_%' ESCAPE '\\'")
+      .map(({ name }) => name);
+
+  describe(`storage on ${adapter}`, () => {
+    it("[LC-3] reading what was never written creates nothing", () =>
+      withStorage((storage, driver) => {
+        storage.open(now);
+        expect(storage.head()).toEqual({ eventId: 0, timestamp: 0 });
+        expect(storage.log()).toBeUndefined();
+        expect(storage.eventsAfter(0, 10)).toEqual([]);
+        expect(storage.findEvent("dev:a", "d")).toBeUndefined();
+        expect(storage.findRejection("dev:a", "d")).toBeUndefined();
+        expect(storage.latestSnapshot(1)).toBeUndefined();
+        expect(storage.snapshotState(1)).toBeUndefined();
+        expect(storage.dueBy(now)).toEqual([]);
+        expect(storage.logBytesAfter(0)).toBe(0);
+        expect(tables(driver)).toEqual([]);
+      }));
+
+    it("[TX-8] keeps events as they were appended, in order", () =>
+      withStorage((storage) => {
+        const rows = [
+          event(1, { payload: JSON.stringify({ text: "nul \0, emoji 😀, ü" }), version: 2, expectedEventId: 0 }),
+          event(2),
+          event(3, { principal: "dev:b", draftId: "d-1" }),
+        ];
+        storage.transaction(now, (writes) => {
+          for (const row of rows) expect(writes.appendEvent(row)).toBe(true);
+        });
+        expect(storage.eventsAfter(0, 10)).toEqual(rows);
+        expect(storage.eventsAfter(1, 1)).toEqual([rows[1]]);
+        expect(storage.head()).toEqual({ eventId: 3, timestamp: now + 3 });
+        expect(storage.findEvent("dev:b", "d-1")).toEqual(rows[2]);
+        expect(storage.logBytesAfter(1)).toBe(rows[1]!.payload.length + rows[2]!.payload.length);
+      }));
+
+    it("[TX-8] [ID-9] a key of a principal goes into the log once", () =>
+      withStorage((storage) => {
+        storage.transaction(now, (writes) => {
+          expect(writes.appendEvent(event(1))).toBe(true);
+          expect(writes.appendEvent(event(2, { draftId: "d-1" }))).toBe(false);
+          expect(writes.appendEvent(event(2, { draftId: "d-1", principal: "dev:b" }))).toBe(true);
+        });
+        expect(storage.eventsAfter(0, 10).map(({ eventId }) => eventId)).toEqual([1, 2]);
+      }));
+
+    it("[ID-8] a key that was rejected never goes into the log", () =>
+      withStorage((storage) => {
+        storage.transaction(now, (writes) => {
+          expect(writes.recordRejection(rejection("d-1"))).toBe(1);
+          expect(writes.appendEvent(event(1))).toBe(false);
+        });
+        expect(storage.head().eventId).toBe(0);
+        expect(storage.findRejection("dev:a", "d-1")).toEqual({ ...rejection("d-1"), recordId: 1 });
+      }));
+
+    it("[TX-8] an event id is used once, and the log cannot be changed", () =>
+      withStorage((storage, driver) => {
+        storage.transaction(now, (writes) => void writes.appendEvent(event(1)));
+        expect(() => storage.transaction(now, (writes) => void writes.appendEvent(event(1, { draftId: "x" })))).toThrow();
+        expect(() => driver.transaction(() => driver.write("UPDATE events SET type = 'other'"))).toThrow(/append-only/);
+        expect(() => driver.transaction(() => driver.write("DELETE FROM events"))).toThrow(/append-only/);
+        expect(storage.eventsAfter(0, 10)).toEqual([event(1)]);
+      }));
+
+    it("[TX-1] [ID-4] a fault at any statement leaves nothing of the transaction", async () => {
+      for (const prepared of [false, true]) {
+        for (const when of ["before", "after"] as const) {
+          for (let nth = 1; ; nth++) {
+            const finished = await fixture.withDriver((driver) => {
+              const good = new SqlStorage(driver, fixture.migrations, fixture.sha256);
+              if (prepared) good.transaction(now, (writes) => void writes.appendEvent(event(1)));
+              const before = [tables(driver), good.eventsAfter(0, 9)];
+              const storage = new SqlStorage(faulty(driver, nth, when), fixture.migrations, fixture.sha256);
+              try {
+                storage.transaction(now, (writes) => {
+                  if (!prepared) writes.createLog({ logId: "l", tenant: "t", partition: "p" }, now);
+                  writes.appendEvent(event(2));
+                  writes.recordRejection(rejection("r"));
+                  writes.schedule("snapshot", now);
+                  writes.putSnapshot({ eventId: 2, modelVersion: 1, logBytes: 1, createdAt: now }, "{}");
+                });
+                return true;
+              } catch (error) {
+                expect((error as Error).message).toBe("fault");
+              }
+              expect([tables(driver), storage.eventsAfter(0, 9)]).toEqual(before);
+              expect(storage.findRejection("dev:a", "r")).toBeUndefined();
+              expect(storage.dueBy(now)).toEqual([]);
+              expect(storage.latestSnapshot(1)).toBeUndefined();
+              expect(storage.log()).toBeUndefined();
+              return false;
+            });
+            if (finished) {
+              // Every statement of the transaction has failed once.
+              expect(nth).toBeGreaterThan(prepared ? 7 : 10);
+              break;
+            }
+          }
+        }
+      }
+    });
+
+    it("[TX-3] a nested transaction can fail alone", () =>
+      withStorage((storage) => {
+        storage.transaction(now, (writes) => {
+          writes.appendEvent(event(1));
+          expect(() =>
+            storage.transaction(now, (inner) => {
+              inner.appendEvent(event(2));
+              throw new Error("inner");
+            }),
+          ).toThrow("inner");
+          writes.appendEvent(event(2, { draftId: "other" }));
+        });
+        expect(storage.eventsAfter(0, 9).map(({ draftId }) => draftId)).toEqual(["d-1", "other"]);
+      }));
+
+    it("[TX-4] refuses promises, writes outside a transaction, and reads that write", () =>
+      withStorage((storage, driver) => {
+        const promise = (writes: { appendEvent(row: EventRow): boolean }) => {
+          writes.appendEvent(event(1));
+          return Promise.resolve();
+        };
+        expect(() => storage.transaction(now, promise as never)).toThrow(/synchronous/);
+        expect(storage.head().eventId).toBe(0);
+        storage.transaction(now, (writes) => void writes.appendEvent(event(1)));
+        expect(() => storage.appendEvent(event(2))).toThrow(/outside a transaction/);
+        expect(() => driver.script("DROP TABLE log")).toThrow(/outside a transaction/);
+        expect(() => driver.query("DELETE FROM log")).toThrow(/SELECT/);
+        expect(storage.head().eventId).toBe(1);
+      }));
+
+    it.each<[string, string | number]>([
+      ["a lone surrogate", "\ud800"],
+      ["a NUL in text", "a\0b"],
+      ["an unsafe integer", 2 ** 53],
+      ["a fraction", 0.5],
+      ["NaN", Number.NaN],
+    ])("[AU-10] refuses to bind %s, which SQLite would change", (_, value) =>
+      withStorage((_, driver) => {
+        expect(() => driver.query("SELECT ?", value)).toThrow();
+      }),
+    );
+
+    it("[LC-3] records each migration, and refuses an edited or unknown one", () =>
+      fixture.withDriver((driver) => {
+        migrate(driver, fixture.migrations, now);
+        expect(driver.query("SELECT number, sha256, applied_at FROM schema_migrations ORDER BY number")).toEqual(
+          fixture.migrations.map(({ number, sha256 }) => ({ number, sha256, applied_at: now })),
+        );
+        migrate(driver, fixture.migrations, now + 1);
+        const edited = fixture.migrations.map((one) => ({ ...one, sha256: fixture.sha256(new Uint8Array(1)) }));
+        expect(() => migrate(driver, edited, now)).toThrow(/edited/);
+        expect(() => migrate(driver, [], now)).toThrow(/not known/);
+        const next = { number: 99, sql: "CREATE TABLE later (x INTEGER); SELECT nonsense", sha256: new Uint8Array(32) };
+        expect(() => migrate(driver, [...fixture.migrations, next], now)).toThrow();
+        expect(tables(driver)).not.toContain("later");
+        migrate(driver, [...fixture.migrations, { ...next, sql: "CREATE TABLE later (x INTEGER)" }], now);
+        expect(tables(driver)).toContain("later");
+      }));
+
+    it("keeps one snapshot, in chunks, and notices a wrong byte", () =>
+      withStorage((storage, driver) => {
+        const state = JSON.stringify({ text: "ü".repeat(1_500_000) });
+        storage.transaction(now, (writes) => {
+          writes.putSnapshot({ eventId: 1, modelVersion: 1, logBytes: 5, createdAt: now }, "{}");
+          writes.putSnapshot({ eventId: 7, modelVersion: 1, logBytes: 9, createdAt: now }, state);
+        });
+        expect(storage.latestSnapshot(1)).toEqual({
+          eventId: 7,
+          modelVersion: 1,
+          logBytes: 9,
+          createdAt: now,
+          stateBytes: 3_000_011,
+        });
+        expect(storage.latestSnapshot(2)).toBeUndefined();
+        expect(storage.latestSnapshot(1, 6)).toBeUndefined();
+        expect(storage.snapshotState(7) === state).toBe(true);
+        driver.transaction(() => driver.write("UPDATE snapshot_chunks SET bytes = zeroblob(length(bytes)) WHERE chunk = 1"));
+        expect(storage.snapshotState(7)).toBeUndefined();
+        driver.transaction(() => driver.write("DELETE FROM snapshot_chunks WHERE chunk = 1"));
+        expect(storage.snapshotState(7)).toBeUndefined();
+      }));
+
+    it("sweeps the oldest rejections, a bounded number, and nothing younger", () =>
+      withStorage((storage) => {
+        storage.transaction(now, (writes) => {
+          for (let at = 0; at < 5; at++) writes.recordRejection(rejection(`d-${at}`, now + at));
+        });
+        expect(storage.transaction(now, (writes) => writes.sweepRejections(now + 3, 2))).toBe(2);
+        expect(storage.oldestRejection()).toBe(now + 2);
+        expect(storage.transaction(now, (writes) => writes.sweepRejections(now + 3, 9))).toBe(1);
+        expect(storage.transaction(now, (writes) => writes.sweepRejections(now + 3, 9))).toBe(0);
+        expect(storage.oldestRejection()).toBe(now + 3);
+      }));
+
+    it("keeps due work, one of each kind", () =>
+      withStorage((storage) => {
+        storage.transaction(now, (writes) => {
+          writes.schedule("snapshot", now + 5);
+          writes.schedule("sweep_records", now + 9);
+          writes.schedule("snapshot", now + 2);
+        });
+        expect(storage.dueBy(now + 5)).toEqual([{ kind: "snapshot", dueAt: now + 2 }]);
+        storage.transaction(now, (writes) => writes.unschedule("snapshot"));
+        expect(storage.dueBy(now + 9)).toEqual([{ kind: "sweep_records", dueAt: now + 9 }]);
+      }));
+  });
+}

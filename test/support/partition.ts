@@ -1,0 +1,145 @@
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { type Effect, newSession, Partition, type Ports, Session, type SessionState } from "../../src/core/index.ts";
+import type { AnyModel } from "../../src/model/index.ts";
+import { insieme } from "../../src/models/insieme/index.ts";
+import { type Codec, partitaCodec } from "../../src/partition/codec.ts";
+import type { SqlDriver } from "../../src/storage/driver.ts";
+import type { Migration } from "../../src/storage/migrations.ts";
+import { NodeSqlDriver } from "../../src/storage/node.ts";
+import { SqlStorage } from "../../src/storage/sql-storage.ts";
+
+/** SHA-256, as the object's shell gives it to the core. */
+export const sha256 = (bytes: Uint8Array | string): Uint8Array =>
+  new Uint8Array(createHash("sha256").update(bytes).digest());
+
+const folder = new URL("../../migrations/", import.meta.url);
+
+/** The migrations as they are on disk. */
+export const migrations: Migration[] = readdirSync(folder)
+  .filter((name) => name.endsWith(".sql"))
+  .toSorted()
+  .map((name) => {
+    const sql = readFileSync(new URL(name, folder), "utf8");
+    return { number: Number(name.slice(0, 4)), sql, sha256: sha256(sql) };
+  });
+
+/** A message as it went out, parsed. */
+// oxlint-disable-next-line typescript/no-explicit-any -- tests look into messages of every type
+export type Message = any;
+
+/** A connection of a test: what it was told, as effects and as bytes. */
+export class TestConnection {
+  readonly effects: Effect[] = [];
+  readonly frames: string[] = [];
+  readonly session: Session;
+  /** What would be in the socket's attachment. */
+  saved: SessionState;
+  readonly #host: TestPartition;
+  #requests = 0;
+
+  constructor(host: TestPartition, state: SessionState) {
+    this.#host = host;
+    this.saved = state;
+    this.session = new Session(
+      {
+        emit: (effect) => {
+          this.effects.push(effect);
+          this.frames.push(host.codec.encode(effect));
+        },
+        save: (saved) => (this.saved = structuredClone(saved)),
+      },
+      state,
+    );
+  }
+
+  /** Sends a frame as it is, and returns the messages that it brought to this connection. */
+  raw(frame: string | ArrayBuffer): Message[] {
+    const before = this.frames.length;
+    this.#host.partition.receive(this.session, this.#host.codec.decode(frame), this.#host.now);
+    return this.frames.slice(before).map((text) => JSON.parse(text) as Message);
+  }
+
+  send(type: string, payload: object): Message[] {
+    return this.raw(JSON.stringify({ id: `m-${++this.#requests}`, type, timestamp: this.#host.now, payload }));
+  }
+
+  connect(clientId: string, more: object = {}): Message[] {
+    return this.send("connect", { clientId, version: "0.0.8", ...more });
+  }
+
+  submit(draftId: string, type: string, payload: unknown, more: object = {}): Message {
+    const { expectedEventId, ...event } = more as { expectedEventId?: unknown };
+    return this.send("submit_event", { draftId, event: { type, payload, ...event }, expectedEventId })[0];
+  }
+
+  /** The messages of one type so far. */
+  of(type: string): Message[] {
+    return this.frames.map((frame) => JSON.parse(frame) as Message).filter((message) => message.type === type);
+  }
+}
+
+/** A partition in Node: the production core on a storage, a clock and randomness that the test owns. */
+export class TestPartition {
+  now = 1_700_000_000_000;
+  readonly codec: Codec;
+  readonly driver: SqlDriver;
+  readonly logged: { level: string; message: string; fields: Readonly<Record<string, unknown>> }[] = [];
+  partition: Partition;
+  readonly #name: string;
+  readonly #model: AnyModel;
+  #ids = 0;
+
+  constructor({
+    model = insieme as AnyModel,
+    driver = new NodeSqlDriver() as SqlDriver,
+    name = "room",
+    wrap = (storage: SqlStorage) => storage as Ports["storage"],
+  } = {}) {
+    this.#name = name;
+    this.#model = model;
+    this.driver = driver;
+    this.codec = partitaCodec(name);
+    this.partition = this.#create(wrap);
+  }
+
+  /** A new incarnation on the same storage, as after an eviction or a crash. */
+  restart(model: AnyModel = this.#model): void {
+    this.partition = this.#create((storage) => storage, model);
+  }
+
+  open(author?: SessionState["author"]): TestConnection {
+    return this.attach(newSession(author));
+  }
+
+  attach(state: SessionState): TestConnection {
+    const connection = new TestConnection(this, state);
+    this.partition.attach(connection.session, this.now);
+    return connection;
+  }
+
+  /** A connection that has had its `connect`. */
+  client(clientId: string, more: object = {}): TestConnection {
+    const connection = this.open();
+    connection.connect(clientId, more);
+    return connection;
+  }
+
+  state(): unknown {
+    return JSON.parse(this.partition.stateAt(undefined, this.now).state);
+  }
+
+  #create(wrap: (storage: SqlStorage) => Ports["storage"], model = this.#model): Partition {
+    const partition = new Partition({ tenant: "default", partition: this.#name }, model, {
+      storage: wrap(new SqlStorage(this.driver, migrations, sha256)),
+      random: {
+        logId: () => `log-${++this.#ids}`,
+        traceId: () => (++this.#ids).toString(16).padStart(32, "0"),
+      },
+      sha256,
+      log: (level, message, fields) => this.logged.push({ level, message, fields }),
+    });
+    partition.open(this.now);
+    return partition;
+  }
+}

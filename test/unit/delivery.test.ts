@@ -1,0 +1,379 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { rejectionRetentionMs, socketSweepMs } from "../../src/core/index.ts";
+import { NodeSqlDriver } from "../../src/storage/node.ts";
+import { type AnyModel, defineModel } from "../../src/model/index.ts";
+import { insieme } from "../../src/models/insieme/index.ts";
+import { type Message, type TestConnection, TestPartition } from "../support/partition.ts";
+
+const ids = (events: { eventId: number }[]) => events.map(({ eventId }) => eventId);
+const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => from + at);
+
+/** Writes events 1..n, each setting one key. */
+function filled(n: number, bytes = 0): { room: TestPartition; writer: TestConnection } {
+  const room = new TestPartition();
+  const writer = room.client("writer");
+  for (let at = 1; at <= n; at++) {
+    writer.submit(`w-${at}`, "set", { target: `k${at % 50}`, value: { at, filler: "x".repeat(bytes) } });
+  }
+  return { room, writer };
+}
+
+describe("connect", () => {
+  it("[WP-2] before connect only connect and heartbeat are taken, and the socket stays", () => {
+    const { room } = filled(1);
+    const a = room.open();
+    expect(a.submit("d", "set", { target: "n", value: 1 })).toMatchObject({
+      type: "error",
+      payload: { code: "not_connected", draftId: "d" },
+      inReplyTo: "m-1",
+    });
+    expect(a.send("sync", {})[0].payload.code).toBe("not_connected");
+    expect(a.send("heartbeat", {})[0]).toMatchObject({ type: "heartbeat", payload: {}, inReplyTo: "m-3" });
+    expect(a.of("broadcast")).toEqual([]);
+    expect(a.connect("a")[0]).toMatchObject({ type: "connected", payload: { currentEventIndex: 1 }, inReplyTo: "m-4" });
+    expect(a.submit("d", "set", { target: "n", value: 1 }).payload.eventId).toBe(2);
+  });
+
+  it("[WP-3] carries what was asked for, and nothing else", () => {
+    const { room } = filled(3);
+    const plain = room.open().connect("a")[0];
+    expect(plain).toEqual({
+      id: "re-m-1",
+      type: "connected",
+      timestamp: room.now,
+      payload: { serverId: expect.any(String), currentEventIndex: 3 },
+      inReplyTo: "m-1",
+    });
+    const full = room.open().connect("a", { initialState: true })[0].payload;
+    expect(full).toEqual({ ...plain.payload, initialState: room.state(), sinceSnapshot: 3 });
+  });
+
+  it("[WP-2] a second connect changes nothing", () => {
+    const { room } = filled(1);
+    const a = room.client("a");
+    expect(a.connect("b", { sinceEventId: 0 })[0].payload.code).toBe("already_connected");
+    expect(a.submit("d", "set", { target: "n", value: 1 }).payload.event.clientId).toBe("a");
+    expect(a.of("broadcast")).toHaveLength(1);
+  });
+
+  it("[WP-6] with sinceEventId the first page follows, and then the live events", () => {
+    const { room, writer } = filled(4);
+    const a = room.open();
+    const [connected, page] = a.connect("a", { sinceEventId: 2 });
+    expect(connected.payload.currentEventIndex).toBe(4);
+    expect(page).toMatchObject({ type: "sync_response", payload: { hasMore: false, nextSinceEventId: 4 } });
+    expect(ids(page.payload.events)).toEqual([3, 4]);
+    writer.submit("later", "set", { target: "n", value: 1 });
+    expect(a.of("broadcast").map(({ payload }: Message) => payload.eventId)).toEqual([5]);
+  });
+
+  it.each([
+    [{ partition: "elsewhere" }, "partition_mismatch"],
+    [{ sinceEventId: 99 }, "cursor_ahead"],
+    [{ sinceEventId: -1 }, "bad_request"],
+    [{ sinceEventId: 0.5 }, "bad_request"],
+    [{ sinceEventId: 0, initialState: true }, "bad_request"],
+    [{ clientId: "" }, "bad_request"],
+    [{ version: 7 }, "bad_request"],
+  ])("[WP-2] refuses connect with %j as %s, and can be tried again", (more, code) => {
+    const { room } = filled(1);
+    const a = room.open();
+    expect(a.connect("a", more)[0].payload.code).toBe(code);
+    expect(a.connect("a", { partition: "room" })[0].type).toBe("connected");
+  });
+
+  it("[WP-11] names the log: stable over restarts, and before anything is stored", () => {
+    const room = new TestPartition();
+    const early = room.open();
+    const serverId = early.connect("a")[0].payload.serverId;
+    room.restart();
+    // The woken connection remembers which log it was promised.
+    const woken = room.attach(early.saved);
+    expect(room.open().connect("b")[0].payload.serverId).toBe(serverId);
+    woken.submit("d", "set", { target: "n", value: 1 });
+    room.restart();
+    expect(room.open().connect("c")[0].payload.serverId).toBe(serverId);
+    expect(new TestPartition({ name: "other" }).client("a").of("connected")[0].payload.serverId).toEqual(expect.any(String));
+  });
+
+  it("[LC-3] reading a partition that was never written creates no storage", () => {
+    const driver = new NodeSqlDriver();
+    const room = new TestPartition({ driver });
+    const a = room.client("a", { initialState: true });
+    a.send("sync", {});
+    a.send("sync", { sinceEventId: 0 });
+    room.partition.events(0, undefined, room.now);
+    room.partition.stateAt(undefined, room.now);
+    room.partition.runDue(room.now + 10 * socketSweepMs, () => {});
+    expect(driver.query("SELECT name FROM sqlite_master")).toEqual([]);
+    expect(room.partition.nextDue).toBeUndefined();
+  });
+});
+
+describe("sync", () => {
+  it("[WP-7] pages by limit, clamped, and converges", () => {
+    const { room } = filled(1_203);
+    const a = room.client("a");
+    const seen: number[] = [];
+    let since = 0;
+    const sizes: number[] = [];
+    for (let more = true; more; ) {
+      const { payload } = a.send("sync", { sinceEventId: since, limit: 5_000 })[0];
+      seen.push(...ids(payload.events));
+      sizes.push(payload.events.length);
+      ({ hasMore: more, nextSinceEventId: since } = payload);
+      expect(payload.currentEventIndex).toBe(1_203);
+      expect(payload.snapshot).toBeUndefined();
+    }
+    expect(seen).toEqual(range(1, 1_203));
+    expect(sizes).toEqual([1_000, 203]);
+    expect(a.send("sync", { sinceEventId: 0 })[0].payload.events).toHaveLength(500);
+    expect(a.send("sync", { sinceEventId: 0, limit: -3 })[0].payload.events).toHaveLength(1);
+    expect(a.send("sync", { sinceEventId: 1_203 })[0].payload).toMatchObject({ events: [], hasMore: false });
+  });
+
+  it("[WP-7] a page has at most 1 MiB, and at least one event", () => {
+    const { room } = filled(40, 60_000);
+    const a = room.client("a");
+    const [page] = a.send("sync", { sinceEventId: 0, limit: 1_000 });
+    const bytes = Buffer.byteLength(a.frames.at(-1)!);
+    expect(bytes).toBeLessThanOrEqual(1024 * 1024);
+    expect(bytes).toBeGreaterThan(900_000);
+    expect(page.payload).toMatchObject({ hasMore: true, nextSinceEventId: page.payload.events.length });
+  });
+
+  it.each([
+    [{ sinceEventId: -1 }, "bad_request"],
+    [{ sinceEventId: 1.5 }, "bad_request"],
+    [{ sinceEventId: "1" }, "bad_request"],
+    [{ sinceEventId: 4 }, "cursor_ahead"],
+    [{ sinceEventId: 2 ** 53 - 1 }, "cursor_ahead"],
+    [{ limit: 1.5 }, "bad_request"],
+    [{ partition: "elsewhere" }, "partition_mismatch"],
+  ])("[WP-7] refuses %j as %s and leaves the cursor", (payload, code) => {
+    const { room, writer } = filled(3);
+    const a = room.client("a");
+    expect(a.send("sync", payload)[0]).toMatchObject({ type: "error", payload: { code } });
+    writer.submit("later", "set", { target: "n", value: 1 });
+    expect(a.of("broadcast")).toHaveLength(1);
+  });
+
+  it("[WP-6] [WP-5] broadcasts flow only at the head; the page that reaches it makes the connection live", () => {
+    const { room, writer } = filled(10);
+    const a = room.client("a");
+    a.send("sync", { sinceEventId: 0, limit: 4 });
+    writer.submit("d1", "set", { target: "n", value: 1 });
+    expect(a.of("broadcast")).toEqual([]);
+    a.send("sync", { sinceEventId: 4, limit: 4 });
+    writer.submit("d2", "set", { target: "n", value: 2 });
+    expect(ids(a.send("sync", { sinceEventId: 8, limit: 4 })[0].payload.events)).toEqual([9, 10, 11, 12]);
+    writer.submit("d3", "set", { target: "n", value: 3 });
+    expect(a.of("broadcast").map(({ payload }: Message) => payload.eventId)).toEqual([13]);
+  });
+
+  it("[WP-7] [TX-9] starts from a snapshot when that is cheaper and the client allows it", () => {
+    const { room } = filled(1_200, 100);
+    room.partition.runDue(room.now, () => {});
+    const { writer } = { writer: room.client("late") };
+    writer.submit("after", "set", { target: "n", value: 1 });
+    const { payload } = room.client("a").send("sync", {})[0];
+    expect(payload.snapshot.eventIndex).toBe(1_200);
+    expect(ids(payload.events)).toEqual([1_201]);
+    expect(Object.keys(payload.snapshot.state)).toHaveLength(50);
+    const events = room.client("b").send("sync", { sinceEventId: 0 })[0].payload;
+    expect(events.snapshot).toBeUndefined();
+    expect(events.events[0].eventId).toBe(1);
+    expect(room.client("c", { initialState: true }).of("connected")[0].payload.sinceSnapshot).toBe(1);
+  });
+});
+
+describe("any interleaving", () => {
+  type Action =
+    | { kind: "submit"; who: number; key: number; draft: number }
+    | { kind: "sync"; who: number; back: number; limit: number }
+    | { kind: "restart" }
+    | { kind: "reconnect"; who: number; resume: boolean };
+  const who = fc.nat(3);
+  const action: fc.Arbitrary<Action> = fc.oneof(
+    { weight: 6, arbitrary: fc.record({ kind: fc.constant("submit" as const), who, key: fc.nat(4), draft: fc.nat(25) }) },
+    { weight: 3, arbitrary: fc.record({ kind: fc.constant("sync" as const), who, back: fc.nat(6), limit: fc.integer({ min: 1, max: 4 }) }) },
+    { weight: 1, arbitrary: fc.constant({ kind: "restart" as const }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant("reconnect" as const), who, resume: fc.boolean() }) },
+  );
+
+  it("[WP-4] [WP-5] [WP-6] [TX-8] [ID-1] ids have no gap, what a connection has seen is a contiguous run, verdicts repeat byte for byte, and state is the fold", () => {
+    fc.assert(
+      fc.property(fc.array(action, { minLength: 5, maxLength: 60 }), (actions) => {
+        const room = new TestPartition();
+        const clients = range(0, 3).map((at) => ({ connection: room.client(`c${at}`), cursor: 0, from: 0 }));
+        const verdicts = new Map<string, string>();
+
+        const drain = (client: (typeof clients)[number]) => {
+          for (const frame of client.connection.frames.splice(0)) {
+            const message = JSON.parse(frame) as Message;
+            const { type, payload } = message;
+            if (type === "event_accepted" || type === "event_rejected") {
+              const key = `${client.connection.saved.client!.clientId}/${payload.draftId}`;
+              // One draft id always carries the same content here, so its verdict is always the same bytes.
+              expect(verdicts.get(key) ?? frame).toBe(frame);
+              verdicts.set(key, frame);
+            } else if (type === "broadcast") {
+              expect(payload.eventId).toBe(client.cursor + 1);
+              client.cursor++;
+            } else if (type === "sync_response") {
+              for (const { eventId } of payload.events) expect(eventId).toBe(++client.cursor);
+              expect(payload.nextSinceEventId).toBe(client.cursor);
+            } else expect(type).toBe("connected");
+          }
+        };
+
+        for (const one of actions) {
+          if (one.kind === "restart") {
+            room.restart();
+            for (const client of clients) client.connection = room.attach(client.connection.saved);
+          } else {
+            const client = clients[one.who]!;
+            if (one.kind === "submit") {
+              client.connection.submit(`d-${one.draft}`, "treePush", {
+                target: one.draft % 7 === 0 ? "nothing" : "ex",
+                value: { id: `n-${one.draft % 12}` },
+              });
+            } else if (one.kind === "sync") {
+              client.cursor = Math.max(client.cursor - one.back, 0);
+              client.connection.send("sync", { sinceEventId: client.cursor, limit: one.limit });
+            } else {
+              room.partition.detach(client.connection.session);
+              client.connection = room.open();
+              client.connection.connect(`c${one.who}`, one.resume ? { sinceEventId: client.cursor } : {});
+              if (!one.resume) client.cursor = room.partition.events(0, 1, room.now).currentEventIndex;
+            }
+          }
+          if (!room.partition.events(0, 1, room.now).currentEventIndex && one.kind === "submit") {
+            room.partition.submit({ principal: "root", permissions: "all" }, "root", {
+              draftId: "root",
+              event: { type: "set", payload: { target: "ex", value: {} } },
+              expectedEventId: undefined,
+            }, room.now);
+          }
+          for (const client of clients) drain(client);
+        }
+
+        const { events } = room.partition.events(0, 1_000, room.now);
+        expect(ids(events)).toEqual(range(1, events.length));
+        expect(new Set(events.map(({ principal, draftId }) => `${principal}/${draftId}`)).size).toBe(events.length);
+        const live = room.state();
+        room.restart();
+        expect(room.state()).toEqual(live);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe("snapshots and due work", () => {
+  const due = (room: TestPartition, at = room.now) => room.partition.runDue(at, () => {});
+  const snapshots = (room: TestPartition) => room.driver.query("SELECT event_id FROM snapshots").map((row) => row["event_id"]);
+
+  it("[TX-8] takes a snapshot when it has paid off, and loads from it and the tail", () => {
+    const { room, writer } = filled(999);
+    expect(room.partition.nextDue).toBe(room.now + socketSweepMs);
+    writer.submit("one-more", "set", { target: "n", value: 1 });
+    expect(room.partition.nextDue).toBe(room.now);
+    due(room);
+    expect(snapshots(room)).toEqual([1_000]);
+    writer.submit("tail", "set", { target: "n", value: 2 });
+    const live = room.state();
+    room.restart();
+    expect(room.state()).toEqual(live);
+    expect(room.partition.stateAt(1_000, room.now)).toMatchObject({ eventIndex: 1_000, state: expect.stringContaining('"n":1') });
+    expect(JSON.parse(room.partition.stateAt(2, room.now).state)).toEqual({
+      k1: { at: 1, filler: "" },
+      k2: { at: 2, filler: "" },
+    });
+    expect(room.partition.stateAt(0, room.now)).toEqual({ state: "{}", eventIndex: 0 });
+  });
+
+  it("[TX-8] [MD-4] falls back to replay where the snapshot is damaged, or of another model version", () => {
+    const { room } = filled(1_000);
+    due(room);
+    const live = room.state();
+    room.driver.transaction(() => room.driver.write("UPDATE snapshot_chunks SET bytes = zeroblob(length(bytes))"));
+    room.restart();
+    expect(room.state()).toEqual(live);
+    // Reducers of another meaning: the old snapshot says nothing about their state.
+    const counting = defineModel({
+      ...insieme,
+      version: 2,
+      initialState: () => ({ count: 0 }),
+      events: { ...insieme.events, set: { ...insieme.events.set, reduce: (state: { count: number }) => void state.count++ } },
+    } as never);
+    room.restart(counting as AnyModel);
+    expect(room.state()).toEqual({ count: 1_000 });
+  });
+
+  it("[OB-5] a past state is bounded in what it replays", () => {
+    const { room, writer } = filled(1);
+    room.driver.transaction(() =>
+      room.driver.write(
+        `WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 10500)
+         INSERT INTO events SELECT i, 'p', 'd' || i, 'c', 'set', NULL, NULL, 1, CAST('{"target":"n","value":' || i || '}' AS BLOB) FROM n`,
+      ),
+    );
+    room.restart();
+    expect(() => room.partition.stateAt(10_400, room.now)).toThrow(/at most 10000/);
+    expect(room.partition.stateAt(10_000, room.now).state).toContain('"n":10000');
+    expect(() => room.partition.stateAt(99_999, room.now)).toThrow(/ends at event 10500/);
+    expect(writer.frames).not.toEqual([]);
+  });
+
+  it("sweeps rejections after their retention, and only then", () => {
+    const { room, writer } = filled(1);
+    const start = room.now;
+    for (const at of [0, 1]) {
+      room.now = start + at * 3_600_000;
+      writer.submit(`bad-${at}`, "unset", { target: "nothing" });
+    }
+    due(room, start + rejectionRetentionMs);
+    expect(room.driver.query("SELECT draft_id FROM idempotency_records")).toHaveLength(2);
+    due(room, start + rejectionRetentionMs + 1);
+    expect(room.driver.query("SELECT draft_id FROM idempotency_records")).toEqual([{ draft_id: "bad-1" }]);
+    due(room, start + rejectionRetentionMs + 3_600_001);
+    expect(room.driver.query("SELECT draft_id FROM idempotency_records")).toEqual([]);
+  });
+
+  it("looks after sockets only while there are any", () => {
+    const { room, writer } = filled(1);
+    let sweeps = 0;
+    const sweep = () => sweeps++;
+    room.partition.runDue(room.now + socketSweepMs, sweep);
+    expect(sweeps).toBe(1);
+    expect(room.partition.nextDue).toBe(room.now + 2 * socketSweepMs);
+    room.partition.detach(writer.session);
+    room.partition.runDue(room.now + 2 * socketSweepMs, sweep);
+    expect(room.partition.nextDue).toBeUndefined();
+    room.client("again");
+    expect(room.partition.nextDue).toBe(room.now + socketSweepMs);
+  });
+
+  it("work that fails stays due, and does not keep other work from being done", () => {
+    const { room, writer } = filled(1_000);
+    writer.submit("bad", "unset", { target: "nothing" });
+    room.partition.runDue(room.now + rejectionRetentionMs + 1, () => {
+      throw new Error("sweeping failed");
+    });
+    expect(snapshots(room)).toEqual([1_000]);
+    expect(room.driver.query("SELECT * FROM idempotency_records")).toEqual([]);
+    expect(room.driver.query("SELECT kind FROM due_work")).toEqual([{ kind: "sweep_sockets" }]);
+    expect(room.logged.some(({ level, fields }) => level === "error" && fields["kind"] === "sweep_sockets")).toBe(true);
+  });
+
+  it("[TX-8] refuses to build on a log with a hole, and says so without its inside", () => {
+    const { room } = filled(5);
+    room.driver.transaction(() => {
+      room.driver.script("DROP TRIGGER events_are_not_deleted");
+      room.driver.write("DELETE FROM events WHERE event_id = 3");
+    });
+    expect(() => room.restart()).toThrow(/event 3 is missing/);
+  });
+});

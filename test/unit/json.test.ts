@@ -1,0 +1,91 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { canonicalJson, type Json, parseJson, utf8Length } from "../../src/protocol/index.ts";
+
+const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
+
+describe("parseJson", () => {
+  it.each<[string, string, { field: string; code: string }[]]>([
+    ["not JSON", "{", [{ field: "", code: "invalid_json" }]],
+    ["an empty frame", "", [{ field: "", code: "invalid_json" }]],
+    ["duplicate keys", '{"a":{"b":1,"b":2}}', [{ field: "a.b", code: "duplicate_key" }]],
+    ["keys that are equal once decoded", '{"a":1,"\\u0061":2}', [{ field: "a", code: "duplicate_key" }]],
+    ["__proto__", '{"a":[{"__proto__":{}}]}', [{ field: "a[0].__proto__", code: "forbidden_key" }]],
+    ["an escaped __proto__", '{"\\u005f_proto__":1}', [{ field: "__proto__", code: "forbidden_key" }]],
+    ["constructor and prototype", '{"constructor":{"prototype":1}}', [
+      { field: "constructor", code: "forbidden_key" },
+      { field: "constructor.prototype", code: "forbidden_key" },
+    ]],
+    ["a lone surrogate, escaped", '{"a":["x","\\ud800"]}', [{ field: "a[1]", code: "lone_surrogate" }]],
+    ["a lone surrogate, raw", `{"a":"\udc00"}`, [{ field: "a", code: "lone_surrogate" }]],
+    ["a lone surrogate in a key", '{"\\ud800":1}', [{ field: "\ufffd", code: "lone_surrogate" }]],
+    ["1e400", '{"a":1e400}', [{ field: "a", code: "number_out_of_range" }]],
+    ["-1e400", "[-1E400]", [{ field: "[0]", code: "number_out_of_range" }]],
+    ["2^60", '{"a":{"b":1152921504606846976}}', [{ field: "a.b", code: "number_out_of_range" }]],
+    ["6e23: by value it is an integer, too", "6e23", [{ field: "", code: "number_out_of_range" }]],
+    ["2^53", "[1,9007199254740992]", [{ field: "[1]", code: "number_out_of_range" }]],
+    ["33 levels", nested(33), [{ field: "[0]".repeat(32), code: "too_deep" }]],
+    ["10,000 levels", `{"a":${nested(10_000)}}`, [{ field: `a${"[0]".repeat(31)}`, code: "too_deep" }]],
+  ])("[AU-10] [WP-8] refuses %s, and says where", (_, text, expected) => {
+    const result = parseJson(text);
+    expect(result.ok).toBe(false);
+    expect(result.ok ? [] : result.violations.map(({ field, code }) => ({ field, code }))).toEqual(expected);
+  });
+
+  it.each(["9007199254740991", "-9007199254740991", "1.5e-300", "0.1", '"\\u0000"', '"\\ud83d\\ude00"', nested(32)])(
+    "[AU-10] takes %s",
+    (text) => expect(parseJson(text)).toEqual({ ok: true, value: JSON.parse(text) }),
+  );
+
+  it.each(["-0", "-0.0", '{"a":[-0e5]}'])("[AU-10] makes %s a plain zero", (text) => {
+    const result = parseJson(text);
+    expect(result.ok && JSON.stringify(result.value)).toBe(JSON.stringify(JSON.parse(text)));
+    const zero = result.value as Json | { a: Json[] };
+    expect(Object.is(typeof zero === "object" ? (zero as { a: Json[] }).a[0] : zero, 0)).toBe(true);
+  });
+
+  it("[ER-3] lists what is wrong all at once, up to a bound", () => {
+    const many = parseJson(`{${Array.from({ length: 50 }, () => '"a":1e999').join(",")}}`);
+    expect(many.ok ? 0 : many.violations.length).toBe(20);
+  });
+
+  it("[AU-10] agrees with JSON.parse on everything that is harmless", () => {
+    fc.assert(
+      fc.property(fc.json({ maxDepth: 6 }), (text) => {
+        const result = parseJson(text);
+        const value = JSON.parse(text) as Json;
+        if (result.ok) expect(JSON.stringify(result.value)).toBe(JSON.stringify(value));
+        else expect(result.violations.every(({ code }) => code !== "invalid_json")).toBe(true);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});
+
+describe("canonicalJson", () => {
+  const shuffled = (value: Json): Json => {
+    if (typeof value !== "object" || value === null) return value;
+    if (Array.isArray(value)) return value.map(shuffled);
+    return Object.fromEntries(Object.entries(value).toReversed().map(([key, member]) => [key, shuffled(member)]));
+  };
+
+  it("[ID-7] is the same for equal content whatever the order of keys, and another for other content", () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.jsonValue(), (a, b) => {
+        expect(canonicalJson(shuffled(a as Json))).toBe(canonicalJson(a as Json));
+        expect(JSON.parse(canonicalJson(a as Json))).toEqual(JSON.parse(JSON.stringify(a)));
+        if (canonicalJson(a as Json) === canonicalJson(b as Json)) expect(JSON.parse(JSON.stringify(a))).toEqual(JSON.parse(JSON.stringify(b)));
+      }),
+    );
+  });
+});
+
+describe("utf8Length", () => {
+  it("[WP-8] counts as the encoder does", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (text) => {
+        expect(utf8Length(text)).toBe(new TextEncoder().encode(text).length);
+      }),
+    );
+  });
+});
