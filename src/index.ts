@@ -2,7 +2,17 @@ import { edge } from "./edge/app.ts";
 import type { ModelRegistry } from "./model/index.ts";
 import { partitionObject } from "./partition/object.ts";
 
-export { defineModel } from "./model/index.ts";
+export {
+  defineModel,
+  type EventDefinition,
+  type Model,
+  type ModelDefinition,
+  type ModelEvent,
+  type ModelRegistry,
+  type Objection,
+  type ReduceContext,
+  type ValidationContext,
+} from "./model/index.ts";
 
 /**
  * Everything a Worker needs to be the authority for these models.

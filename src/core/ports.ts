@@ -8,7 +8,7 @@ export type Log = (
 ) => void;
 
 /** Randomness; the simulator gives its own. */
-export interface Random {
+interface Random {
   /** An id that no other log has. */
   logId(): string;
   /** 32 lower-case hexadecimal digits (W3C trace context). */

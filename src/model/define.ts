@@ -3,7 +3,7 @@ import type { JsonObject } from "../protocol/index.ts";
 import type { StateIndex } from "./state-index.ts";
 
 /** A type with everything in it readonly; a state that is any JSON stays as it is. */
-export type DeepReadonly<T> = JsonObject extends T
+type DeepReadonly<T> = JsonObject extends T
   ? T
   : T extends object
     ? { readonly [K in keyof T]: DeepReadonly<T[K]> }

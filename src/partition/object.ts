@@ -43,7 +43,7 @@ interface Attachment {
 }
 
 /** Splits an object's name, `<tenant>/<partition>`; neither part can contain a slash. */
-export function partitionNameOf(objectName: string | undefined): PartitionName {
+function partitionNameOf(objectName: string | undefined): PartitionName {
   const [tenant, partition, ...rest] = objectName?.split("/") ?? [];
   if (!tenant || !partition || rest.length > 0) throw new Error("a partition's object is named <tenant>/<partition>");
   return { tenant, partition };

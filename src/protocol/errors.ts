@@ -74,7 +74,7 @@ export interface Problem {
 }
 
 /** The checks of a draft, in order. */
-export type Layer = "schema" | "permission" | "conflict" | "rule" | "invariant";
+type Layer = "schema" | "permission" | "conflict" | "rule" | "invariant";
 
 /** What went wrong, before it is known when and where it is told. */
 export type Failure = Pick<Problem, "code" | "detail"> &

@@ -1,14 +1,5 @@
 export { canonicalJson } from "./canonical.ts";
-export {
-  closeCode,
-  errorKinds,
-  isVerdict,
-  problem,
-  type ErrorCode,
-  type Failure,
-  type Layer,
-  type Problem,
-} from "./errors.ts";
+export { closeCode, isVerdict, problem, type ErrorCode, type Failure, type Problem } from "./errors.ts";
 export { eventName, isId, isPartitionName } from "./ids.ts";
 export { forbiddenKeys, formatPath, isJsonObject, type Json, type JsonObject } from "./json.ts";
 export { limits } from "./limits.ts";
@@ -17,7 +8,6 @@ export {
   clientMessageTypes,
   eventShape,
   expectedEventIdShape,
-  type ClientMessage,
   type NumberedEvent,
   type ServerMessage,
   type WireEvent,

@@ -64,9 +64,12 @@ describe("validation", () => {
   it.each(casesOf("validation"))("[MD-9] $case", (testCase) => {
     const [type, payload] = testCase.in as [string, object];
     const answer = new TestPartition().client("a").submit("draft", type, payload);
-    const schemaErrors = (answer.payload.errors ?? []).filter((error: { code: string }) => error.code === "SCHEMA_ERROR");
+    const schemaErrors = (answer.payload.errors ?? []).filter(
+      (error: { code: string }) => error.code === "SCHEMA_ERROR",
+    );
     // The library lets unknown types through to fail later; an authority says so at once.
-    if (testCase.case === "unknown event type passes validation") expect(answer.payload.reason).toBe("unknown_event_type");
+    if (testCase.case === "unknown event type passes validation")
+      expect(answer.payload.reason).toBe("unknown_event_type");
     else if (testCase.throws !== undefined) expect(schemaErrors).not.toEqual([]);
     else expect(schemaErrors).toEqual([]);
   });

@@ -25,7 +25,7 @@ export const migrations: Migration[] = readdirSync(folder)
   });
 
 /** A message as it went out, parsed. */
-// oxlint-disable-next-line typescript/no-explicit-any -- tests look into messages of every type
+// Tests look into messages of every type
 export type Message = any;
 
 /** A connection of a test: what it was told, as effects and as bytes. */

@@ -94,7 +94,9 @@ describe("connect", () => {
     woken.submit("d", "set", { target: "n", value: 1 });
     room.restart();
     expect(room.open().connect("c")[0].payload.serverId).toBe(serverId);
-    expect(new TestPartition({ name: "other" }).client("a").of("connected")[0].payload.serverId).toEqual(expect.any(String));
+    expect(new TestPartition({ name: "other" }).client("a").of("connected")[0].payload.serverId).toEqual(
+      expect.any(String),
+    );
   });
 
   it("[LC-3] reading a partition that was never written creates no storage", () => {
@@ -118,7 +120,7 @@ describe("sync", () => {
     const seen: number[] = [];
     let since = 0;
     const sizes: number[] = [];
-    for (let more = true; more; ) {
+    for (let more = true; more;) {
       const { payload } = a.send("sync", { sinceEventId: since, limit: 5_000 })[0];
       seen.push(...ids(payload.events));
       sizes.push(payload.events.length);
@@ -196,8 +198,19 @@ describe("any interleaving", () => {
     | { kind: "reconnect"; who: number; resume: boolean };
   const who = fc.nat(3);
   const action: fc.Arbitrary<Action> = fc.oneof(
-    { weight: 6, arbitrary: fc.record({ kind: fc.constant("submit" as const), who, key: fc.nat(4), draft: fc.nat(25) }) },
-    { weight: 3, arbitrary: fc.record({ kind: fc.constant("sync" as const), who, back: fc.nat(6), limit: fc.integer({ min: 1, max: 4 }) }) },
+    {
+      weight: 6,
+      arbitrary: fc.record({ kind: fc.constant("submit" as const), who, key: fc.nat(4), draft: fc.nat(25) }),
+    },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        kind: fc.constant("sync" as const),
+        who,
+        back: fc.nat(6),
+        limit: fc.integer({ min: 1, max: 4 }),
+      }),
+    },
     { weight: 1, arbitrary: fc.constant({ kind: "restart" as const }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant("reconnect" as const), who, resume: fc.boolean() }) },
   );
@@ -250,11 +263,16 @@ describe("any interleaving", () => {
             }
           }
           if (!room.partition.events(0, 1, room.now).currentEventIndex && one.kind === "submit") {
-            room.partition.submit({ principal: "root", permissions: "all" }, "root", {
-              draftId: "root",
-              event: { type: "set", payload: { target: "ex", value: {} } },
-              expectedEventId: undefined,
-            }, room.now);
+            room.partition.submit(
+              { principal: "root", permissions: "all" },
+              "root",
+              {
+                draftId: "root",
+                event: { type: "set", payload: { target: "ex", value: {} } },
+                expectedEventId: undefined,
+              },
+              room.now,
+            );
           }
           for (const client of clients) drain(client);
         }
@@ -273,7 +291,8 @@ describe("any interleaving", () => {
 
 describe("snapshots and due work", () => {
   const due = (room: TestPartition, at = room.now) => room.partition.runDue(at, () => {});
-  const snapshots = (room: TestPartition) => room.driver.query("SELECT event_id FROM snapshots").map((row) => row["event_id"]);
+  const snapshots = (room: TestPartition) =>
+    room.driver.query("SELECT event_id FROM snapshots").map((row) => row["event_id"]);
 
   it("[TX-8] takes a snapshot when it has paid off, and loads from it and the tail", () => {
     const { room, writer } = filled(999);
@@ -286,7 +305,10 @@ describe("snapshots and due work", () => {
     const live = room.state();
     room.restart();
     expect(room.state()).toEqual(live);
-    expect(room.partition.stateAt(1_000, room.now)).toMatchObject({ eventIndex: 1_000, state: expect.stringContaining('"n":1') });
+    expect(room.partition.stateAt(1_000, room.now)).toMatchObject({
+      eventIndex: 1_000,
+      state: expect.stringContaining('"n":1'),
+    });
     expect(JSON.parse(room.partition.stateAt(2, room.now).state)).toEqual({
       k1: { at: 1, filler: "" },
       k2: { at: 2, filler: "" },
@@ -306,7 +328,10 @@ describe("snapshots and due work", () => {
       ...insieme,
       version: 2,
       initialState: () => ({ count: 0 }),
-      events: { ...insieme.events, set: { ...insieme.events.set, reduce: (state: { count: number }) => void state.count++ } },
+      events: {
+        ...insieme.events,
+        set: { ...insieme.events.set, reduce: (state: { count: number }) => void state.count++ },
+      },
     } as never);
     room.restart(counting as AnyModel);
     expect(room.state()).toEqual({ count: 1_000 });

@@ -12,10 +12,14 @@ describe("parseJson", () => {
     ["keys that are equal once decoded", '{"a":1,"\\u0061":2}', [{ field: "a", code: "duplicate_key" }]],
     ["__proto__", '{"a":[{"__proto__":{}}]}', [{ field: "a[0].__proto__", code: "forbidden_key" }]],
     ["an escaped __proto__", '{"\\u005f_proto__":1}', [{ field: "__proto__", code: "forbidden_key" }]],
-    ["constructor and prototype", '{"constructor":{"prototype":1}}', [
-      { field: "constructor", code: "forbidden_key" },
-      { field: "constructor.prototype", code: "forbidden_key" },
-    ]],
+    [
+      "constructor and prototype",
+      '{"constructor":{"prototype":1}}',
+      [
+        { field: "constructor", code: "forbidden_key" },
+        { field: "constructor.prototype", code: "forbidden_key" },
+      ],
+    ],
     ["a lone surrogate, escaped", '{"a":["x","\\ud800"]}', [{ field: "a[1]", code: "lone_surrogate" }]],
     ["a lone surrogate, raw", `{"a":"\udc00"}`, [{ field: "a", code: "lone_surrogate" }]],
     ["a lone surrogate in a key", '{"\\ud800":1}', [{ field: "\ufffd", code: "lone_surrogate" }]],
@@ -66,7 +70,11 @@ describe("canonicalJson", () => {
   const shuffled = (value: Json): Json => {
     if (typeof value !== "object" || value === null) return value;
     if (Array.isArray(value)) return value.map(shuffled);
-    return Object.fromEntries(Object.entries(value).toReversed().map(([key, member]) => [key, shuffled(member)]));
+    return Object.fromEntries(
+      Object.entries(value)
+        .toReversed()
+        .map(([key, member]) => [key, shuffled(member)]),
+    );
   };
 
   it("[ID-7] is the same for equal content whatever the order of keys, and another for other content", () => {
@@ -74,7 +82,8 @@ describe("canonicalJson", () => {
       fc.property(fc.jsonValue(), fc.jsonValue(), (a, b) => {
         expect(canonicalJson(shuffled(a as Json))).toBe(canonicalJson(a as Json));
         expect(JSON.parse(canonicalJson(a as Json))).toEqual(JSON.parse(JSON.stringify(a)));
-        if (canonicalJson(a as Json) === canonicalJson(b as Json)) expect(JSON.parse(JSON.stringify(a))).toEqual(JSON.parse(JSON.stringify(b)));
+        if (canonicalJson(a as Json) === canonicalJson(b as Json))
+          expect(JSON.parse(JSON.stringify(a))).toEqual(JSON.parse(JSON.stringify(b)));
       }),
     );
   });

@@ -19,7 +19,13 @@ describe("acceptance", () => {
   it("[WP-4] [WP-1] gives each accepted draft the next id, also around rejections and restarts", () => {
     const { room, a } = started();
     const ids: number[] = [];
-    for (const [draftId, id] of [["d1", "x"], ["d2", "x"], ["d3", "y"], ["d4", "x"], ["d5", "z"]] as const) {
+    for (const [draftId, id] of [
+      ["d1", "x"],
+      ["d2", "x"],
+      ["d3", "y"],
+      ["d4", "x"],
+      ["d5", "z"],
+    ] as const) {
       const { type, payload } = a.submit(draftId, "treePush", push(id));
       if (type === "event_accepted") ids.push(payload.eventId);
       room.restart();
@@ -80,7 +86,10 @@ describe("idempotency", () => {
     const { room, a } = started();
     a.submit("yes", "treePush", push("x"));
     a.submit("no", "treePush", push("x"));
-    const [yes, no] = [a.frames.find((frame) => frame.includes('"yes"')), a.frames.find((frame) => frame.includes('"no"'))];
+    const [yes, no] = [
+      a.frames.find((frame) => frame.includes('"yes"')),
+      a.frames.find((frame) => frame.includes('"no"')),
+    ];
     // By now the present state would say the opposite to both.
     a.submit("later", "treeDelete", { target: "ex", options: { id: "x" } });
     for (const restart of [false, true]) {
@@ -98,8 +107,12 @@ describe("idempotency", () => {
 
   it("[ID-1] [ID-7] takes the same content in another order of keys for the same", () => {
     const { a } = started();
-    a.raw(`{"id":"1","type":"submit_event","timestamp":0,"payload":{"draftId":"d","event":{"type":"set","payload":{"target":"n","value":{"a":1,"b":-0}}}}}`);
-    a.raw(`{"id":"2","type":"submit_event","timestamp":5,"payload":{"event":{"payload":{"value":{"b":0,"a":1.0},"target":"n"},"partition":"room","type":"set"},"draftId":"d"}}`);
+    a.raw(
+      `{"id":"1","type":"submit_event","timestamp":0,"payload":{"draftId":"d","event":{"type":"set","payload":{"target":"n","value":{"a":1,"b":-0}}}}}`,
+    );
+    a.raw(
+      `{"id":"2","type":"submit_event","timestamp":5,"payload":{"event":{"payload":{"value":{"b":0,"a":1.0},"target":"n"},"partition":"room","type":"set"},"draftId":"d"}}`,
+    );
     const answers = a.frames.filter((frame) => frame.includes('"draftId":"d"'));
     expect(answers).toHaveLength(2);
     expect(answers[0]).toBe(answers[1]);
@@ -124,7 +137,7 @@ describe("idempotency", () => {
       });
       expect(room.state()).toEqual(before);
       a.submit("d", "treePush", push("x"));
-      expect(a.frames.filter((frame) => frame.includes('"draftId":"d"')).at(-1)).toBe(first);
+      expect(a.frames.findLast((frame) => frame.includes('"draftId":"d"'))).toBe(first);
       expect(room.partition.events(0, undefined, room.now).currentEventIndex).toBe(head);
     }
   });
@@ -167,7 +180,10 @@ describe("idempotency", () => {
     });
     expect(new Set(answers).size).toBe(1);
     expect(http).toMatchObject({ kind: "accepted", replayed: false, event: { eventId: 2 } });
-    expect(room.partition.submit(author, "same", draft, room.now)).toMatchObject({ replayed: true, event: { eventId: 2 } });
+    expect(room.partition.submit(author, "same", draft, room.now)).toMatchObject({
+      replayed: true,
+      event: { eventId: 2 },
+    });
     expect(room.partition.events(0, undefined, room.now).currentEventIndex).toBe(2);
   });
 });
@@ -180,18 +196,27 @@ describe("layers", () => {
 
   it("[MD-3] [ER-3] rejects an unknown type or version, and names the way out", () => {
     const { a } = counting();
-    expect(a.submit("d1", "fly", {}).payload).toMatchObject({ reason: "unknown_event_type", layer: "schema", status: 422 });
+    expect(a.submit("d1", "fly", {}).payload).toMatchObject({
+      reason: "unknown_event_type",
+      layer: "schema",
+      status: 422,
+    });
     expect(a.submit("d2", "add", { by: 1 }, { version: 9 }).payload).toMatchObject({ reason: "unknown_event_version" });
     expect(a.submit("d3", "x".repeat(60_000), {}).payload.detail.length).toBeLessThan(400);
   });
 
   it("[ER-3] [MD-2] lists every violation of a shape with its path", () => {
     const { a } = counting();
-    const { payload } = a.submit("d", "put", { key: 1, value: "x", more: [] }, {
-      version: 0,
-      author: "me",
-      expectedEventId: -1,
-    });
+    const { payload } = a.submit(
+      "d",
+      "put",
+      { key: 1, value: "x", more: [] },
+      {
+        version: 0,
+        author: "me",
+        expectedEventId: -1,
+      },
+    );
     expect(payload).toMatchObject({ reason: "validation_failed", layer: "schema" });
     expect(payload.errors.map((error: { field: string }) => error.field).toSorted()).toEqual([
       "author",
@@ -216,7 +241,11 @@ describe("layers", () => {
     const weak = room.open({ principal: "p", permissions: ["submit:add"] });
     weak.connect("w");
     expect(weak.submit("d1", "add", { by: 1 }, { version: 2 }).type).toBe("event_accepted");
-    expect(weak.submit("d2", "note", { text: "x" }).payload).toMatchObject({ reason: "forbidden", layer: "permission", status: 403 });
+    expect(weak.submit("d2", "note", { text: "x" }).payload).toMatchObject({
+      reason: "forbidden",
+      layer: "permission",
+      status: 403,
+    });
     const strong = room.open({ principal: "q", permissions: ["notes"] });
     strong.connect("s");
     expect(strong.submit("d", "note", { text: "x" }).type).toBe("event_accepted");
@@ -280,17 +309,26 @@ describe("layers", () => {
     expect(old.payload.event.version).toBeUndefined();
     const current = a.submit("d2", "add", { by: 3 }, { version: 2 });
     expect(current.payload.event).toMatchObject({ version: 2, payload: { by: 3 } });
-    expect(a.submit("d3", "add", { by: 1 }).payload).toMatchObject({ reason: "validation_failed", errors: [{ field: "payload" }] });
+    expect(a.submit("d3", "add", { by: 1 }).payload).toMatchObject({
+      reason: "validation_failed",
+      errors: [{ field: "payload" }],
+    });
     expect(room.state()).toMatchObject({ count: 5 });
     room.restart();
     expect(room.state()).toMatchObject({ count: 5 });
-    expect(room.partition.events(0, 1, room.now).events[0]).toMatchObject({ version: undefined, payload: '{"amount":2}' });
+    expect(room.partition.events(0, 1, room.now).events[0]).toMatchObject({
+      version: undefined,
+      payload: '{"amount":2}',
+    });
   });
 
   it("[MD-5] a client with another model version is told to upgrade, and stays unconnected", () => {
     const { room } = counting();
     const stale = room.open();
-    expect(stale.connect("s", { modelVersion: 2 })[0]).toMatchObject({ type: "error", payload: { code: "upgrade_required", status: 426 } });
+    expect(stale.connect("s", { modelVersion: 2 })[0]).toMatchObject({
+      type: "error",
+      payload: { code: "upgrade_required", status: 426 },
+    });
     expect(stale.send("sync", {})[0].payload.code).toBe("not_connected");
     expect(stale.connect("s", { modelVersion: 3 })[0].type).toBe("connected");
   });
@@ -341,7 +379,10 @@ describe("conflicts", () => {
   it("[TX-7] a type can demand an expectation", () => {
     const room = new TestPartition({ model: counter as AnyModel, name: "counter-1" });
     const a = room.client("a");
-    expect(a.submit("d1", "put", { key: "k", value: 1 }).payload).toMatchObject({ reason: "precondition_required", status: 428 });
+    expect(a.submit("d1", "put", { key: "k", value: 1 }).payload).toMatchObject({
+      reason: "precondition_required",
+      status: 428,
+    });
     expect(a.submit("d2", "put", { key: "k", value: 1 }, { expectedEventId: 0 }).type).toBe("event_accepted");
     const b = room.client("b");
     expect(b.submit("d3", "put", { key: "other", value: 1 }, { expectedEventId: 0 }).type).toBe("event_accepted");
@@ -402,27 +443,30 @@ describe("storage failures", () => {
     { nth: 1, when: "before" as const },
     { nth: 1, when: "after" as const },
     { nth: 0, when: "commit" as const },
-  ])("[ID-12] [TX-3] [TX-18] [TX-5] fails closed at $nth $when: retryable, memory as storage, and the retry gets the one verdict", (fail) => {
-    const driver = new FailingDriver();
-    const room = new TestPartition({ driver });
-    const a = room.client("a");
-    const b = room.client("b");
-    a.submit("start", "set", explorer);
-    driver.arm(fail);
-    const refused = a.submit("d", "treePush", push("x"));
-    expect(refused).toMatchObject({
-      type: "error",
-      payload: { code: "storage_unavailable", draftId: "d", retryable: true, retryAfter: 1, status: 503 },
-    });
-    expect(JSON.stringify(refused)).not.toMatch(/secret|fsync/);
-    expect(b.of("broadcast")).toHaveLength(1);
-    driver.arm(undefined);
-    const committed = fail.when === "commit";
-    expect(room.partition.events(0, undefined, room.now).currentEventIndex).toBe(committed ? 2 : 1);
-    expect(JSON.stringify(room.state()).includes('"x"')).toBe(committed);
-    expect(a.submit("d", "treePush", push("x"))).toMatchObject({ type: "event_accepted", payload: { eventId: 2 } });
-    expect(a.submit("e", "treePush", push("y")).payload.eventId).toBe(3);
-  });
+  ])(
+    "[ID-12] [TX-3] [TX-18] [TX-5] fails closed at $nth $when: retryable, memory as storage, and the retry gets the one verdict",
+    (fail) => {
+      const driver = new FailingDriver();
+      const room = new TestPartition({ driver });
+      const a = room.client("a");
+      const b = room.client("b");
+      a.submit("start", "set", explorer);
+      driver.arm(fail);
+      const refused = a.submit("d", "treePush", push("x"));
+      expect(refused).toMatchObject({
+        type: "error",
+        payload: { code: "storage_unavailable", draftId: "d", retryable: true, retryAfter: 1, status: 503 },
+      });
+      expect(JSON.stringify(refused)).not.toMatch(/secret|fsync/);
+      expect(b.of("broadcast")).toHaveLength(1);
+      driver.arm(undefined);
+      const committed = fail.when === "commit";
+      expect(room.partition.events(0, undefined, room.now).currentEventIndex).toBe(committed ? 2 : 1);
+      expect(JSON.stringify(room.state()).includes('"x"')).toBe(committed);
+      expect(a.submit("d", "treePush", push("x"))).toMatchObject({ type: "event_accepted", payload: { eventId: 2 } });
+      expect(a.submit("e", "treePush", push("y")).payload.eventId).toBe(3);
+    },
+  );
 
   it("[ID-12] also a rejection that could not be stored is no verdict", () => {
     const driver = new FailingDriver();
@@ -466,7 +510,9 @@ describe("defineModel", () => {
     const event = counter.events.add;
     expect(() => defineModel({ ...base, version: 0, events: {} })).toThrow(/version/);
     expect(() => defineModel({ ...base, version: 1, events: { "no spaces": event } })).toThrow(/cannot name/);
-    expect(() => defineModel({ ...base, version: 1, events: { add: { ...event, version: 3 } } })).toThrow(/upcaster from version 2/);
+    expect(() => defineModel({ ...base, version: 1, events: { add: { ...event, version: 3 } } })).toThrow(
+      /upcaster from version 2/,
+    );
     expect(() => defineModel({ ...base, version: 1, events: { add: { ...event, version: 1.5 } } })).toThrow(/version/);
   });
 });

@@ -33,7 +33,9 @@ export const counter = defineModel({
       payload: z.object({ text: z.string() }),
       permission: "notes",
       validate: (state, { payload }) =>
-        state.notes.includes(payload.text) ? { field: "payload.text", code: "TWICE", message: "Noted before." } : undefined,
+        state.notes.includes(payload.text)
+          ? { field: "payload.text", code: "TWICE", message: "Noted before." }
+          : undefined,
       reduce(state, { payload, timestamp, clientId }) {
         state.notes.push(payload.text);
         if (payload.text === "when") state.notes.push(`${clientId}@${timestamp}`);

@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import { forbiddenKeys } from "../../protocol/index.ts";
 
 /** Segments of a target path: with the depth of a frame, this bounds how deep a state can get. */
-export const targetSegmentsMax = 32;
+const targetSegmentsMax = 32;
 /** Characters of a node's id. */
 const nodeIdLengthMax = 1_024;
 

@@ -1,0 +1,60 @@
+/** Arrows only downwards: edge, partition, core, model, models, storage, protocol. */
+const layer = (name) => `^src/${name}/`;
+const only = (from, ...to) => ({
+  name: `${from}-imports-only-${to.join("-") || "itself"}`,
+  severity: "error",
+  from: { path: layer(from) },
+  to: { path: "^src/", pathNot: [from, ...to].map(layer) },
+});
+/** Packages that a layer may use, besides the layers. */
+const packages = (from, allowed) => ({
+  name: `${from}-packages`,
+  severity: "error",
+  from: { path: layer(from) },
+  to: { dependencyTypes: ["npm", "npm-dev", "npm-optional", "core"], pathNot: allowed },
+});
+
+module.exports = {
+  forbidden: [
+    only("edge", "partition", "core", "model", "protocol"),
+    only("partition", "core", "model", "storage", "protocol"),
+    only("core", "model", "storage", "protocol"),
+    only("models", "model", "protocol"),
+    only("model", "protocol"),
+    only("storage"),
+    only("protocol"),
+    packages("protocol", "^node_modules/zod/"),
+    packages("model", "^node_modules/zod/"),
+    packages("models", "^node_modules/zod/"),
+    packages("core", "^node_modules/zod/"),
+    packages("edge", "^node_modules/hono/"),
+    packages("partition", "^crypto$|^node:crypto$"),
+    {
+      name: "core-sees-the-storage-port-only",
+      severity: "error",
+      from: { path: layer("core") },
+      to: { path: layer("storage"), pathNot: "^src/storage/(port|bytes|migrations)\\.ts$" },
+    },
+    {
+      name: "cloudflare-only-in-the-shell",
+      comment: "Only edge/ and partition/ may import cloudflare:*",
+      severity: "error",
+      from: { pathNot: "^src/(edge|partition)/" },
+      to: { path: "^cloudflare:" },
+    },
+    {
+      name: "no-tools-in-the-product",
+      severity: "error",
+      from: { pathNot: "^src/tools/" },
+      to: { path: "^src/tools/|^src/storage/node\\.ts$" },
+    },
+    { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
+    { name: "resolvable", severity: "error", from: { pathNot: "^src/tools/" }, to: { couldNotResolve: true, pathNot: "^cloudflare:" } },
+  ],
+  options: {
+    tsConfig: { fileName: "tsconfig.json" },
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: "node_modules" },
+    enhancedResolveOptions: { extensions: [".ts", ".js", ".mjs", ".sql", ".d.ts"], exportsFields: ["exports"], conditionNames: ["import", "types"] },
+  },
+};

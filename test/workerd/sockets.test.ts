@@ -1,0 +1,191 @@
+import { env, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { createHash } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import log0001 from "../../migrations/0001_log.sql";
+import { Partition } from "../../src/core/index.ts";
+import { insieme } from "../../src/models/insieme/index.ts";
+import { DurableSqlDriver } from "../../src/storage/durable.ts";
+import { SqlStorage } from "../../src/storage/sql-storage.ts";
+import { fresh, http, type Message, Wire } from "./wire.ts";
+
+const stubOf = (partition: string) => env.PARTITIONS.getByName(`default/${partition}`);
+const set = (value: string | number) => ({ target: "n", value });
+const heartbeat = '{"type":"heartbeat"}';
+
+describe("hibernation", () => {
+  it("[WP-9] answers the constant heartbeat without waking the object", async () => {
+    const room = fresh();
+    const wire = await Wire.connected(room);
+    await evictDurableObject(stubOf(room));
+    expect(await wire.say(heartbeat)).toEqual({ type: "heartbeat" });
+    // It is still not running: there is nothing to evict.
+    await expect(evictDurableObject(stubOf(room))).rejects.toThrow(/not running|not currently running/i);
+    expect(await wire.ask("heartbeat", {})).toMatchObject({ type: "heartbeat", payload: {} });
+    await evictDurableObject(stubOf(room));
+    wire.close();
+  });
+
+  it("[WP-5] [WP-6] [ID-11] [LC-3] wakes between any two messages with nothing lost", async () => {
+    const room = fresh();
+    const [a, b] = [await Wire.connected(room, "a"), await Wire.connected(room, "b")];
+    const evict = () => evictDurableObject(stubOf(room), { webSockets: "hibernate" });
+    await evict();
+    expect((await a.submit("d1", "set", set(1))).payload.eventId).toBe(1);
+    await evict();
+    expect((await b.submit("d2", "set", set(2))).payload.eventId).toBe(2);
+    // b pages from the start: behind the head over an eviction, so not live.
+    await evict();
+    expect((await b.ask("sync", { sinceEventId: 0, limit: 1 })).payload.nextSinceEventId).toBe(1);
+    await evict();
+    expect((await a.submit("d3", "set", set(3))).payload.eventId).toBe(3);
+    await evict();
+    const page = await b.ask("sync", { sinceEventId: 1 });
+    expect(page.payload.events.map(({ eventId }: Message) => eventId)).toEqual([2, 3]);
+    await evict();
+    await a.submit("d1", "set", set(1));
+    expect((await a.submit("d4", "set", set(4))).payload.eventId).toBe(4);
+    for (const wire of [a, b]) await wire.message(({ type, payload }) => type === "broadcast" && payload.eventId === 4);
+    const broadcasts = (wire: Wire) =>
+      wire.frames.map((frame) => JSON.parse(frame) as Message).filter(({ type }) => type === "broadcast");
+    expect(broadcasts(b).map(({ payload }) => payload.eventId)).toEqual([1, 2, 4]);
+    expect(broadcasts(a).map(({ payload }) => payload.eventId)).toEqual([1, 2, 3, 4]);
+    const accepted = a.frames.filter((frame) => frame.includes('"draftId":"d1"'));
+    expect(accepted).toHaveLength(2);
+    expect(accepted[0]).toBe(accepted[1]);
+    a.close();
+    b.close();
+  });
+
+  it("[WP-11] a log keeps its name from before its first event, over an eviction", async () => {
+    const room = fresh();
+    const a = await Wire.open(room);
+    const { serverId } = (await a.ask("connect", { clientId: "a", version: "1" })).payload;
+    await evictDurableObject(stubOf(room));
+    await a.submit("d", "set", set(1));
+    const b = await Wire.open(room);
+    expect((await b.ask("connect", { clientId: "b", version: "1" })).payload).toEqual({
+      serverId,
+      currentEventIndex: 1,
+    });
+    a.close();
+    b.close();
+  });
+
+  it("a session fits the attachment whatever its ids are", async () => {
+    const room = fresh();
+    const wire = await Wire.open(room);
+    await wire.ask("connect", { clientId: "x".repeat(128), version: "1" });
+    const size = await runInDurableObject(stubOf(room), (_, ctx) =>
+      Math.max(...ctx.getWebSockets().map((ws) => JSON.stringify(ws.deserializeAttachment()).length)),
+    );
+    expect(size).toBeLessThan(16 * 1024);
+    wire.close();
+  });
+
+  it("answers Close, with a code that can be sent", async () => {
+    for (const code of [1000, 3000, 4999]) {
+      const wire = await Wire.connected(fresh());
+      wire.close(code);
+      expect((await wire.closing()).code).toBe(code);
+    }
+  });
+});
+
+describe("storage", () => {
+  const hasTables = (room: string) =>
+    runInDurableObject(
+      stubOf(room),
+      (_, ctx) => ctx.storage.sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'events'").toArray().length > 0,
+    );
+
+  it("[LC-3] a partition that is only read has no storage and no alarm", async () => {
+    const room = fresh();
+    const wire = await Wire.connected(room, "a", { initialState: true });
+    await wire.ask("sync", {});
+    await (await http(`/v1/partitions/${room}/events`)).text();
+    await (await http(`/v1/partitions/${room}/state`)).text();
+    expect(await hasTables(room)).toBe(false);
+    expect(await runInDurableObject(stubOf(room), (_, ctx) => ctx.storage.getAlarm())).toBeNull();
+    await wire.submit("d", "set", set(1));
+    expect(await hasTables(room)).toBe(true);
+    expect(await runInDurableObject(stubOf(room), (_, ctx) => ctx.storage.getAlarm())).toBeGreaterThan(Date.now());
+    wire.close();
+  });
+
+  it("[TX-1] writes at most two rows for an accepted event", async () => {
+    const sha256 = (bytes: Uint8Array | string) => new Uint8Array(createHash("sha256").update(bytes).digest());
+    await runInDurableObject(env.PARTITIONS.getByName(`rows/${fresh()}`), (_, ctx) => {
+      const driver = new DurableSqlDriver(ctx.storage);
+      const partition = new Partition({ tenant: "rows", partition: "room" }, insieme, {
+        storage: new SqlStorage(driver, [{ number: 1, sql: log0001, sha256: sha256(log0001) }], sha256),
+        random: { logId: () => "log", traceId: () => "0".repeat(32) },
+        sha256,
+        log: () => {},
+      });
+      const submit = (at: number) =>
+        partition.submit(
+          { principal: "p", permissions: "all" },
+          "c",
+          {
+            draftId: `d-${at}`,
+            event: { type: "set", payload: set(at) },
+            expectedEventId: undefined,
+          },
+          1_000 + at,
+        );
+      submit(0);
+      const before = driver.rowsWritten;
+      for (let at = 1; at <= 100; at++) expect(submit(at).kind).toBe("accepted");
+      expect(driver.rowsWritten - before).toBe(200);
+      for (let at = 1; at <= 100; at++) expect(submit(at)).toMatchObject({ replayed: true });
+      expect(driver.rowsWritten - before).toBe(200);
+    });
+  });
+
+  it("[TX-8] takes a snapshot by the alarm, and wakes from it", async () => {
+    const room = fresh();
+    const wire = await Wire.connected(room);
+    for (let at = 1; at <= 1_000; at++)
+      wire.raw(
+        JSON.stringify({
+          id: `m${at}`,
+          type: "submit_event",
+          timestamp: 1,
+          payload: { draftId: `d${at}`, event: { type: "set", payload: set(at) } },
+        }),
+      );
+    await wire.message(({ type, payload }) => type === "broadcast" && payload.eventId === 1_000);
+    await runDurableObjectAlarm(stubOf(room));
+    const snapshots = () =>
+      runInDurableObject(stubOf(room), (_, ctx) => ctx.storage.sql.exec("SELECT event_id FROM snapshots").toArray());
+    expect(await snapshots()).toEqual([{ event_id: 1_000 }]);
+    await evictDurableObject(stubOf(room));
+    await wire.submit("next", "set", set("last"));
+    const state = (await (await http(`/v1/partitions/${room}/state`)).json()) as Message;
+    expect(state).toEqual({ state: { n: "last" }, eventIndex: 1_001 });
+    // What is left for the alarm is the sweep of sockets.
+    const due = await runInDurableObject(stubOf(room), (_, ctx) =>
+      ctx.storage.sql.exec("SELECT kind FROM due_work").toArray(),
+    );
+    expect(due).toEqual([{ kind: "sweep_sockets" }]);
+    wire.close();
+  });
+
+  it("[LC-3] [ID-12] storage of another schema is refused retryably, and not touched", async () => {
+    const room = fresh();
+    const wire = await Wire.connected(room);
+    await wire.submit("d", "set", set(1));
+    await runInDurableObject(stubOf(room), (_, ctx) => {
+      ctx.storage.sql.exec("UPDATE schema_migrations SET sha256 = zeroblob(32)");
+    });
+    await evictDurableObject(stubOf(room));
+    expect(await wire.submit("e", "set", set(2))).toMatchObject({
+      type: "error",
+      payload: { code: "schema_mismatch", draftId: "e", retryable: true, status: 503 },
+    });
+    const response = await http(`/v1/partitions/${room}/state`);
+    expect([response.status, response.headers.get("retry-after")]).toEqual([503, "1"]);
+    expect(((await response.json()) as Message).detail).not.toMatch(/edited|migration/);
+    wire.close();
+  });
+});
