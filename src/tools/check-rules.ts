@@ -14,7 +14,7 @@ function idsInTests(): Map<string, number> {
   return counts;
 }
 
-const required = read("docs/REQUIREMENTS.txt").match(/^[A-Z]{2}-\d+/gm) ?? [];
+const required = read("docs/REQUIREMENTS.md").match(/(?<=^- )[A-Z]{2}-\d+/gm) ?? [];
 const covered = idsInTests();
 const missing = required.filter((id) => !covered.has(id));
 if (missing.length > 0) {

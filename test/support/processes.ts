@@ -1,0 +1,67 @@
+import { execFileSync } from "node:child_process";
+import { createServer } from "node:net";
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+
+interface Running {
+  pid: number;
+  parent: number;
+  command: string;
+}
+
+/** The processes that run now; those that ended and were not collected by their parent are left out. */
+function running(): Running[] {
+  return process.platform === "linux" ? fromProc() : fromPs();
+}
+
+/** Slim images have no `ps`. */
+function fromProc(): Running[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      try {
+        // "pid (name) state parent …", where the name may contain anything.
+        const stat = readFileSync(`/proc/${name}/stat`, "utf8");
+        const [state, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+        if (state === "Z") return [];
+        const command = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ");
+        return [{ pid: Number(name), parent: Number(parent), command }];
+      } catch {
+        // It has ended since.
+        return [];
+      }
+    });
+}
+
+function fromPs(): Running[] {
+  return execFileSync("ps", ["-A", "-o", "pid=,ppid=,stat=,command="], { encoding: "utf8" })
+    .split("\n")
+    .flatMap((line) => {
+      const [, pid, parent, state, command] = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? [];
+      return pid === undefined || state!.startsWith("Z") ? [] : [{ pid: +pid, parent: +parent!, command: command! }];
+    });
+}
+
+/** The processes below `pid`: children, their children, and so on. */
+export function descendantsOf(pid: number): Running[] {
+  const all = running();
+  const below = all.filter(({ parent }) => parent === pid);
+  // The list grows while it is read.
+  for (const { pid: parent } of below) below.push(...all.filter((other) => other.parent === parent));
+  return below;
+}
+
+/** Those of `pids` that still run. */
+export function alive(pids: readonly number[]): Running[] {
+  return running().filter(({ pid }) => pids.includes(pid));
+}
+
+/** A port of 127.0.0.1 that nobody listens on. */
+export async function freePort(): Promise<number> {
+  const probe = createServer();
+  await once(probe.listen(0, "127.0.0.1"), "listening");
+  const { port } = probe.address() as { port: number };
+  probe.close();
+  await once(probe, "close");
+  return port;
+}

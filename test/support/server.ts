@@ -1,0 +1,136 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import { buildWorker } from "../../src/tools/build-worker.ts";
+import { projectFolder } from "../../src/tools/wrangler.ts";
+import { descendantsOf, freePort } from "./processes.ts";
+
+const host = "127.0.0.1";
+
+export interface TestServerOptions {
+  /** Where the data is, and stays after `stop`. Absent: a folder of its own, which `stop` removes. */
+  folder?: string;
+  /** Absent: one that is free. */
+  port?: number;
+}
+
+/**
+ * The real Worker in a real workerd, a child process of this one, in open development mode with the
+ * demo's assets: for tests and benches. It can be killed as a crash would, and started again on the same data.
+ */
+export class TestServer {
+  readonly #options: TestServerOptions;
+  readonly #ownFolder: string | undefined;
+  readonly #folder: string;
+  #port: number | undefined;
+  #miniflare: Miniflare | undefined;
+
+  constructor(options: TestServerOptions = {}) {
+    this.#options = options;
+    this.#ownFolder = options.folder === undefined ? temporaryFolder("partita-data-") : undefined;
+    this.#folder = this.#ownFolder ?? options.folder!;
+    this.#port = options.port;
+  }
+
+  /** Where it serves, as `http://127.0.0.1:41234`: the same after each restart. */
+  get url(): URL {
+    if (this.#port === undefined) throw new Error("the server has not been started");
+    return new URL(`http://${host}:${this.#port}`);
+  }
+
+  /** The process id of workerd. */
+  get pid(): number {
+    const found = descendantsOf(process.pid).filter(
+      ({ command }) => command.includes("workerd") && command.includes(`entry=${host}:${this.#port} `),
+    );
+    if (found.length !== 1) throw new Error(`${found.length} processes of workerd serve port ${this.#port}`);
+    return found[0]!.pid;
+  }
+
+  /** Starts workerd, and returns when it serves. The first call of a process builds the Worker, which takes a second. */
+  async start(): Promise<void> {
+    if (this.#miniflare) throw new Error("the server runs");
+    const options = workerOptions(await workerFolder());
+    this.#port ??= await freePort();
+    this.#miniflare = new Miniflare(
+      convertV4MiniflareOptions({
+        ...options,
+        host,
+        port: this.#port,
+        // The other persistence options are ignored.
+        resourcePersistencePath: this.#folder,
+        log: new Log(LogLevel.ERROR),
+        handleStructuredLogs: ({ level, message }) => {
+          if (level === "error") console.error(`workerd: ${message}`);
+        },
+        cf: false,
+      }),
+    );
+    await this.#miniflare.ready;
+  }
+
+  /** Kills workerd with SIGKILL, whatever it is doing. Returns when the process is gone. */
+  async kill(): Promise<void> {
+    process.kill(this.pid, "SIGKILL");
+    // In the same turn: Miniflare would start a workerd that crashed again by itself.
+    await this.#dispose();
+  }
+
+  /** Starts again on the same port and data, after `kill`; while it runs, it is killed first. */
+  async restart(): Promise<void> {
+    if (this.#miniflare) await this.kill();
+    await this.start();
+  }
+
+  /** Ends the server, and removes its data if the folder is its own. */
+  async stop(): Promise<void> {
+    await this.#dispose();
+    if (this.#ownFolder !== undefined) rmSync(this.#ownFolder, { recursive: true, force: true });
+  }
+
+  async #dispose(): Promise<void> {
+    const miniflare = this.#miniflare;
+    this.#miniflare = undefined;
+    await miniflare?.dispose();
+  }
+}
+
+let building: Promise<string> | undefined;
+
+/** The folder of the built Worker: built once for this process, removed when it ends. */
+function workerFolder(): Promise<string> {
+  building ??= (async () => {
+    const folder = temporaryFolder("partita-worker-");
+    process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+    await buildWorker(folder);
+    return folder;
+  })();
+  return building;
+}
+
+function workerOptions(folder: string) {
+  const settings = readFileSync(join(projectFolder, "wrangler.toml"), "utf8");
+  const [, compatibilityDate] = /^compatibility_date = "([\d-]+)"$/m.exec(settings) ?? [];
+  if (compatibilityDate === undefined) throw new Error("wrangler.toml has no compatibility_date");
+  return {
+    name: "partita",
+    compatibilityDate,
+    compatibilityFlags: ["nodejs_compat"],
+    modulesRoot: folder,
+    modules: [
+      { type: "ESModule" as const, path: join(folder, "worker.js") },
+      ...readdirSync(folder)
+        .filter((name) => name.endsWith(".sql"))
+        .map((name) => ({ type: "Text" as const, path: join(folder, name) })),
+    ],
+    bindings: { PARTITA_IDENTITY: "open" },
+    durableObjects: { PARTITIONS: { className: "PartitionObject", useSQLite: true } },
+    assets: { directory: join(projectFolder, "src", "demo"), routerConfig: { has_user_worker: true } },
+  };
+}
+
+/** A new folder under the system's folder for temporary files. */
+export function temporaryFolder(prefix: string): string {
+  return mkdtempSync(join(tmpdir(), prefix));
+}

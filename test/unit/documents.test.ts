@@ -1,0 +1,24 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { type ErrorCode, errorKinds } from "../../src/protocol/errors.ts";
+
+const protocol = readFileSync(new URL("../../docs/PROTOCOL.md", import.meta.url), "utf8");
+
+describe("docs/PROTOCOL.md", () => {
+  it("[ER-4] documents every error code as the table has it, and no other", () => {
+    const rows = [...protocol.matchAll(/^\| `([a-z_]+)` \| (\d{3}) \| (yes|no) \| (yes|no) \| (.+) \|$/gm)];
+    const documented = Object.fromEntries(
+      rows.map(([, code, status, retryable, stored]) => [
+        code,
+        { status: Number(status), retryable: retryable === "yes", verdict: stored === "yes" },
+      ]),
+    );
+    const actual = Object.fromEntries(
+      (Object.keys(errorKinds) as ErrorCode[]).map((code) => {
+        const { status, retryable, verdict } = errorKinds[code];
+        return [code, { status, retryable, verdict }];
+      }),
+    );
+    expect(documented).toEqual(actual);
+  });
+});
