@@ -49,12 +49,21 @@ module.exports = {
       to: { path: "^src/tools/|^src/storage/node\\.ts$" },
     },
     { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
-    { name: "resolvable", severity: "error", from: { pathNot: "^src/tools/" }, to: { couldNotResolve: true, pathNot: "^cloudflare:" } },
+    {
+      name: "resolvable",
+      severity: "error",
+      from: { pathNot: "^src/tools/" },
+      to: { couldNotResolve: true, pathNot: "^cloudflare:" },
+    },
   ],
   options: {
     tsConfig: { fileName: "tsconfig.json" },
     tsPreCompilationDeps: true,
     doNotFollow: { path: "node_modules" },
-    enhancedResolveOptions: { extensions: [".ts", ".js", ".mjs", ".sql", ".d.ts"], exportsFields: ["exports"], conditionNames: ["import", "types"] },
+    enhancedResolveOptions: {
+      extensions: [".ts", ".js", ".mjs", ".sql", ".d.ts"],
+      exportsFields: ["exports"],
+      conditionNames: ["import", "types"],
+    },
   },
 };

@@ -2,7 +2,7 @@
  * The wire, version by version. `connect.payload.version` says which one a client was written for;
  * it decides nothing while every change only adds what a client must ask for.
  */
-export const protocolHistory = [
+const protocolHistory = [
   { version: "0.0.8", note: "The Insieme backend design: the first list of docs/PROTOCOL.md." },
   {
     version: "1",

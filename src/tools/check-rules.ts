@@ -9,7 +9,8 @@ function idsInTests(): Map<string, number> {
   const counts = new Map<string, number>();
   const files = readdirSync(new URL("test/", root), { recursive: true, encoding: "utf8" });
   for (const file of files.filter((name) => name.endsWith(".ts"))) {
-    for (const [, id] of read(`test/${file}`).matchAll(/\[([A-Z]{2}-\d+)\]/g)) counts.set(id!, (counts.get(id!) ?? 0) + 1);
+    for (const [, id] of read(`test/${file}`).matchAll(/\[([A-Z]{2}-\d+)\]/g))
+      counts.set(id!, (counts.get(id!) ?? 0) + 1);
   }
   return counts;
 }

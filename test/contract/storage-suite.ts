@@ -117,9 +117,9 @@ export function storageSuite(adapter: string, fixture: StorageFixture): void {
     it("[TX-8] an event id is used once, and the log cannot be changed", () =>
       withStorage((storage, driver) => {
         storage.transaction(now, (writes) => void writes.appendEvent(event(1)));
-        expect(() =>
-          storage.transaction(now, (writes) => void writes.appendEvent(event(1, { draftId: "x" }))),
-        ).toThrow(/UNIQUE constraint failed: events.event_id/);
+        expect(() => storage.transaction(now, (writes) => void writes.appendEvent(event(1, { draftId: "x" })))).toThrow(
+          /UNIQUE constraint failed: events.event_id/,
+        );
         expect(() => driver.transaction(() => driver.write("UPDATE events SET type = 'other'"))).toThrow(/append-only/);
         expect(() => driver.transaction(() => driver.write("DELETE FROM events"))).toThrow(/append-only/);
         expect(storage.eventsAfter(0, 10)).toEqual([event(1)]);

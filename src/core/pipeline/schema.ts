@@ -1,3 +1,4 @@
+import { en } from "zod/locales";
 import * as z from "zod/mini";
 import { type EventDefinition, type ModelEvent, upcast } from "../../model/index.ts";
 import {
@@ -13,7 +14,7 @@ import {
 import { callModel } from "../model-fault.ts";
 import type { Review, TypedDraft } from "./review.ts";
 
-z.config(z.locales.en());
+z.config(en());
 
 const versionShape = eventShape.shape.version;
 
