@@ -20,17 +20,15 @@ export interface TestServerOptions {
  * demo's assets: for tests and benches. It can be killed as a crash would, and started again on the same data.
  */
 export class TestServer {
-  readonly #options: TestServerOptions;
   readonly #ownFolder: string | undefined;
   readonly #folder: string;
   #port: number | undefined;
   #miniflare: Miniflare | undefined;
 
-  constructor(options: TestServerOptions = {}) {
-    this.#options = options;
-    this.#ownFolder = options.folder === undefined ? temporaryFolder("partita-data-") : undefined;
-    this.#folder = this.#ownFolder ?? options.folder!;
-    this.#port = options.port;
+  constructor({ folder, port }: TestServerOptions = {}) {
+    this.#ownFolder = folder === undefined ? temporaryFolder("partita-data-") : undefined;
+    this.#folder = this.#ownFolder ?? folder!;
+    this.#port = port;
   }
 
   /** Where it serves, as `http://127.0.0.1:41234`: the same after each restart. */

@@ -1,0 +1,42 @@
+// `npm run deploy:dry`: bundles the Worker as a deployment would, and uploads nothing.
+import { execFile } from "node:child_process";
+import { stat } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { projectFolder, wranglerBin, wranglerEnvironment } from "./wrangler.ts";
+
+/** How long a build may take; it takes about a second. */
+const buildMsMax = 120_000;
+/** How much wrangler may print. */
+const outputBytesMax = 8 * 1024 * 1024;
+
+/**
+ * Bundles the Worker into `folder` (made if missing): `worker.js` and the SQL files that it loads.
+ *
+ * @throws Error with all that wrangler printed, where the build fails or takes over two minutes.
+ */
+export async function buildWorker(folder: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    execFile(
+      process.execPath,
+      [wranglerBin, "deploy", "--dry-run", "--outdir", folder],
+      { cwd: projectFolder, env: wranglerEnvironment, timeout: buildMsMax, maxBuffer: outputBytesMax },
+      (error, stdout, stderr) => {
+        if (error) reject(new Error(`the Worker could not be built\n${stdout}${stderr}`, { cause: error }));
+        else resolve();
+      },
+    );
+  });
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const folder = join(projectFolder, "dist", "worker");
+  try {
+    await buildWorker(folder);
+    const { size } = await stat(join(folder, "worker.js"));
+    console.log(`${relative(projectFolder, folder)}: worker.js, ${Math.round(size / 1024)} KiB`);
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exitCode = 1;
+  }
+}

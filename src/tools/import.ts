@@ -1,0 +1,139 @@
+// `npm run import -- <folder>`: brings a folder tree into a partition, through the wire, and verifies it.
+import { stat } from "node:fs/promises";
+import { basename, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { isPartitionName } from "../protocol/index.ts";
+import { Progress } from "./import/progress.ts";
+import { connectionsMax, importEntries, windowMax } from "./import/run.ts";
+import { Tally } from "./import/tally.ts";
+import { verifyImport } from "./import/verify.ts";
+import { walk } from "./import/walk.ts";
+
+const usage = `usage: npm run import -- <folder> [--partition name] [--url http://127.0.0.1:8787]
+                                [--connections 4] [--window 64]`;
+/** How many entries that were left out are named. */
+const leftShownMax = 5;
+
+/** Says what is wrong with the command, or with the server, in one sentence. */
+class CommandError extends Error {}
+
+interface Command {
+  folder: string;
+  partition: string;
+  url: URL;
+  connections: number;
+  window: number;
+}
+
+async function readCommand(): Promise<Command> {
+  const { values, positionals } = parse();
+  if (positionals.length !== 1) throw new CommandError(`Name one folder.\n${usage}`);
+  // npm runs scripts in the project; the folder is meant from where the user is.
+  const folder = resolve(process.env["INIT_CWD"] ?? process.cwd(), positionals[0]!);
+  const found = await stat(folder).catch(() => undefined);
+  if (!found?.isDirectory()) throw new CommandError(`${folder} is not a folder.`);
+  const partition = values.partition ?? partitionNameFor(folder);
+  if (!isPartitionName(partition)) {
+    throw new CommandError(`"${partition}" cannot name a partition: use 1 to 128 of A–Z a–z 0–9 . _ ~ : -`);
+  }
+  if (!/^https?:\/\//.test(values.url) || !URL.canParse(values.url)) {
+    throw new CommandError(`"${values.url}" is not the URL of a server, as http://127.0.0.1:8787`);
+  }
+  return {
+    folder,
+    partition,
+    url: new URL(values.url),
+    connections: count("connections", values.connections, connectionsMax),
+    window: count("window", values.window, windowMax),
+  };
+}
+
+function parse() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        partition: { type: "string" },
+        url: { type: "string", default: "http://127.0.0.1:8787" },
+        connections: { type: "string", default: "4" },
+        window: { type: "string", default: "64" },
+      },
+    });
+  } catch (error) {
+    throw new CommandError(`${(error as Error).message}\n${usage}`);
+  }
+}
+
+function partitionNameFor(folder: string): string {
+  const name = basename(folder)
+    .replaceAll(/[^A-Za-z0-9._~:-]/g, "-")
+    .replace(/^[^A-Za-z0-9]+/, "")
+    .slice(0, 128);
+  return name === "" ? "import" : name;
+}
+
+function count(name: string, text: string, max: number): number {
+  const value = Number(text);
+  if (/^\d{1,5}$/.test(text) && value >= 1 && value <= max) return value;
+  throw new CommandError(`--${name} must be a whole number from 1 to ${max}.`);
+}
+
+async function assertServing(url: URL): Promise<void> {
+  try {
+    const response = await fetch(new URL("livez", url));
+    await response.body?.cancel();
+  } catch {
+    throw new CommandError(`Nothing answers at ${url.origin}: start the server with npm start, or name it with --url.`);
+  }
+}
+
+/** Imports and verifies. Returns whether everything is as it should be. */
+async function main(): Promise<boolean> {
+  const { folder, ...target } = await readCommand();
+  await assertServing(target.url);
+  const { entries, left } = await walk(folder);
+  console.error(`${folder}: ${entries.length} entries, into partition ${target.partition}`);
+  for (const { path, why } of left.slice(0, leftShownMax)) console.error(`left out: ${path}: ${why}`);
+  if (left.length > leftShownMax) console.error(`left out: ${left.length - leftShownMax} more`);
+
+  const tally = new Tally(entries.length);
+  const progress = new Progress(tally, process.stderr);
+  let seconds: number;
+  try {
+    await importEntries({
+      ...target,
+      entries,
+      tally,
+      onLost: ({ message }, pauseMs) => progress.say(`${message}: trying again in ${Math.round(pauseMs)} ms`),
+    });
+  } finally {
+    seconds = progress.end();
+  }
+  console.log(
+    `${tally.committed} events committed, ${tally.replayed} known from before, ${tally.rejected} rejected, ` +
+      `${tally.skipped} below rejected ones, in ${seconds.toFixed(1)} s: ${Math.round(tally.decided / seconds)} events/s`,
+  );
+  for (const { draftId, code, errors } of tally.rejections) {
+    console.error(
+      `rejected: ${draftId}: ${code} ${errors.map(({ field, message }) => `${field}: ${message}`).join(" ")}`,
+    );
+  }
+
+  const { eventIndex, nodes, differences } = await verifyImport(target.url, target.partition, entries);
+  for (const difference of differences) console.error(`differs: ${difference}`);
+  const verified = differences.length === 0;
+  console.log(
+    verified
+      ? `verified: events 1 to ${eventIndex} fold to the server's state, and to the folder's ${nodes} entries`
+      : `NOT verified: of events 1 to ${eventIndex}, see above`,
+  );
+  console.log(new URL(`?partition=${encodeURIComponent(target.partition)}`, target.url).href);
+  return verified && tally.rejected === 0;
+}
+
+try {
+  process.exitCode = (await main()) ? 0 : 1;
+} catch (error) {
+  console.error((error as Error).message);
+  process.exitCode = 1;
+}
