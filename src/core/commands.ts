@@ -19,6 +19,10 @@ export type Command =
       modelVersion: number | undefined;
       initialState: boolean;
       sinceEventId: number | undefined;
+      /** Whether own events are broadcast to this connection, too. */
+      echo: boolean;
+      /** Whether one frame may hold an array of messages. */
+      arrays: boolean;
     }
   | { kind: "submit"; requestId: string; draft: Draft }
   | {
@@ -30,5 +34,7 @@ export type Command =
       limit: number | undefined;
     }
   | { kind: "heartbeat"; requestId: string }
+  /** A command that did not fit into the queue; what it said is forgotten. */
+  | { kind: "overflow"; requestId: string | undefined; draftId: string | undefined; failure: Failure }
   /** A frame that is no command; `requestId` and `draftId` where they could be read. */
   | { kind: "unreadable"; requestId: string | undefined; draftId: string | undefined; failure: Failure };

@@ -51,11 +51,13 @@ export function connect(scene: Scene, session: Session, command: Connect): void 
     client: {
       clientId: command.clientId,
       author: session.state.author ?? { principal: `dev:${command.clientId}`, permissions: "all" },
+      echo: command.echo,
+      arrays: command.arrays,
     },
-    behind: page && page.hasMore ? page.nextSinceEventId : undefined,
     provisionalLogId: live.logId === undefined ? scene.serverId : undefined,
   });
-  session.emit({
+  session.seen(page ? page.nextSinceEventId : live.head, live.head);
+  session.reply({
     kind: "connected",
     requestId: command.requestId,
     now,
@@ -64,7 +66,7 @@ export function connect(scene: Scene, session: Session, command: Connect): void 
     initialState: command.initialState ? live.state.stringify() : undefined,
     sinceSnapshot: command.initialState ? live.head - live.snapshot.eventId : undefined,
   });
-  if (page) session.emit({ kind: "page", requestId: command.requestId, now, page });
+  if (page) session.reply({ kind: "page", requestId: command.requestId, now, page });
 }
 
 /** Answers `sync`: sets the delivery cursor, and gives the page after it. */
@@ -74,7 +76,7 @@ export function sync(scene: Scene, session: Session, command: Sync): void {
   const page = pageFor(scene, command);
   // In the same step as the page: at the head, the next commit is broadcast to this connection.
   session.seen(page.nextSinceEventId, scene.live.head);
-  session.emit({ kind: "page", requestId: command.requestId, now: scene.now, page });
+  session.reply({ kind: "page", requestId: command.requestId, now: scene.now, page });
 }
 
 function pageFor({ live, reads }: Scene, command: Sync): Page {

@@ -1,5 +1,6 @@
 import type { Problem } from "../protocol/index.ts";
 import type { EventRow } from "../storage/port.ts";
+import type { HoldingCode } from "./session.ts";
 
 /** What a connection is told, whatever wire it speaks. `now` is when; the rest derives from what is stored. */
 export type Effect =
@@ -15,7 +16,6 @@ export type Effect =
     }
   | { kind: "accepted"; event: EventRow }
   | { kind: "rejected"; draftId: string; rejection: Rejection }
-  | { kind: "broadcast"; event: EventRow }
   | { kind: "page"; requestId: string; now: number; page: Page }
   | { kind: "heartbeat"; requestId: string; now: number }
   | { kind: "error"; requestId: string | undefined; draftId: string | undefined; problem: Problem };
@@ -45,7 +45,11 @@ export type Outcome =
 
 /** Takes what a connection is told: a socket, later another object. */
 export interface Subscriber {
-  emit(effect: Effect): void;
+  /**
+   * What one window has for this connection: replies, then events. Everybody whom the same events
+   * go to is given the same array, so that they are serialised once. Must not throw.
+   */
+  deliver(replies: readonly Effect[], broadcasts: readonly EventRow[]): void;
   /** Keeps what the session must know again after hibernation. */
   save(session: SessionState): void;
 }
@@ -63,11 +67,11 @@ export interface SessionState {
   /** Verified before the socket was taken; undefined in open development mode, where `connect` names the client. */
   author: Author | undefined;
   /** Set by `connect`. */
-  client: { clientId: string; author: Author } | undefined;
+  client: { clientId: string; author: Author; echo: boolean; arrays: boolean } | undefined;
   /** The last event this connection was given; undefined: the head, where broadcasts flow. */
   behind: number | undefined;
   /** The draft whose retryable refusal holds back the later ones. */
-  held: { draftId: string; code: "storage_unavailable" | "schema_mismatch" } | undefined;
+  held: { draftId: string; code: HoldingCode } | undefined;
   /** The log id that was announced while nothing was stored yet. */
   provisionalLogId: string | undefined;
 }

@@ -1,6 +1,7 @@
 export type { Command, Draft } from "./commands.ts";
 export { rejectionRetentionMs, socketSweepMs } from "./due.ts";
 export type { Author, Effect, Outcome, Page, SessionState } from "./effects.ts";
+export { Intake } from "./intake.ts";
 export { Partition, type PartitionName } from "./partition.ts";
 export type { Log, Ports } from "./ports.ts";
 export { newSession, Session } from "./session.ts";

@@ -1,19 +1,23 @@
 import { type AnyModel, FoldError, State } from "../model/index.ts";
 import { type Failure, limits, type Problem, problem } from "../protocol/index.ts";
 import { MigrationError } from "../storage/migrations.ts";
-import type { StorageWrites } from "../storage/port.ts";
+import type { EventRow, StorageWrites } from "../storage/port.ts";
 import type { Command, Draft } from "./commands.ts";
 import { assertNotAhead, connect, type Scene, sync } from "./connect.ts";
 import { nextDue, rejectionRetentionMs, reschedule, scheduleOnce, socketSweepMs, sweepRecords } from "./due.ts";
-import type { Author, Outcome, Page } from "./effects.ts";
+import type { Author, Effect, Outcome, Page } from "./effects.ts";
 import { foldRange, type Live, loadLive, LogCorrupt } from "./live.ts";
 import { clampLimit, readPage } from "./page.ts";
-import { fanOut } from "./pipeline/fan-out.ts";
 import { submit } from "./pipeline/submit.ts";
 import { describe, type Ports } from "./ports.ts";
 import { Refusal } from "./refusal.ts";
 import { retryAfterSeconds, type Session } from "./session.ts";
 import { snapshotDue, takeSnapshot } from "./snapshots.ts";
+import { Window } from "./window.ts";
+import { mayWrite, type Work } from "./work.ts";
+
+/** After this many failures in a row of work done by itself, the rest of a failed window is refused untried. */
+const isolationFailuresMax = 2;
 
 /** Who a partition is. */
 export interface PartitionName {
@@ -32,6 +36,8 @@ export class Partition {
   readonly #sessions = new Set<Session>();
   /** Undefined before the first use, and after a failed commit: then memory is rebuilt from storage. */
   #live: Live | undefined;
+  /** The last event that live connections were told; -1 before the first load. */
+  #told = -1;
   /** The id the log will get when it is first written. */
   #provisionalLogId: string | undefined;
 
@@ -70,25 +76,31 @@ export class Partition {
     this.#sessions.delete(session);
   }
 
-  /** Takes one command of a connection, and answers it through the session. Never throws. */
-  receive(session: Session, command: Command, now: number): void {
-    try {
-      this.#receive(session, command, now);
-    } catch (error) {
-      session.emit({
-        kind: "error",
-        requestId: command.requestId,
-        draftId: command.kind === "submit" ? command.draft.draftId : undefined,
-        problem: this.problemOf(error, now),
-      });
+  /**
+   * Does the work of one window: one transaction, each draft its own step with its own verdict, in
+   * this order; and when that is committed, tells everybody what there is to tell. Never throws.
+   */
+  process(batch: readonly Work[], now: number): void {
+    const window = new Window();
+    const failure = this.#attempt(batch, window, now);
+    if (failure !== undefined && batch.length > 1) {
+      this.#isolate(batch, now);
+      return;
     }
+    if (failure !== undefined) this.#refuse(batch[0]!, window, this.problemOf(failure, now));
+    this.#flush(window);
   }
 
-  /** Decides one draft, and gives the event, if it became one, to the connections. Never throws. */
+  /** Takes one command of a connection. */
+  receive(session: Session, command: Command, now: number): void {
+    this.process([{ session, command }], now);
+  }
+
+  /** Decides one draft that came without a connection. */
   submit(author: Author, clientId: string, draft: Draft, now: number): Outcome {
-    const outcome = this.#decide(author, clientId, draft, now);
-    if (outcome.kind === "accepted" && !outcome.replayed) fanOut(this.#sessions, outcome.event);
-    return outcome;
+    let outcome: Outcome | undefined;
+    this.process([{ author, clientId, draft, answer: (given) => (outcome = given) }], now);
+    return outcome!;
   }
 
   /**
@@ -161,76 +173,154 @@ export class Partition {
     return told;
   }
 
-  #receive(session: Session, command: Command, now: number): void {
+  /** Runs the window's work in one transaction; what it throws has taken all of it back. */
+  #attempt(batch: readonly Work[], window: Window, now: number): unknown {
+    try {
+      const live = this.#loaded(now);
+      if (batch.some(mayWrite)) {
+        this.#write(now, (writes) => {
+          for (const work of batch) this.#take(work, window, live, writes, now);
+        });
+      } else {
+        for (const work of batch) this.#take(work, window, live, undefined, now);
+      }
+      return undefined;
+    } catch (error) {
+      window.rollback();
+      return error;
+    }
+  }
+
+  /** After a window failed: each piece of work by itself, so that one cannot take the others with it. */
+  #isolate(batch: readonly Work[], now: number): void {
+    let failures = 0;
+    let problem: Problem | undefined;
+    for (const work of batch) {
+      const window = new Window();
+      if (failures < isolationFailuresMax) {
+        const failure = this.#attempt([work], window, now);
+        if (failure !== undefined) {
+          failures++;
+          problem = this.problemOf(failure, now);
+          this.#refuse(work, window, problem);
+        }
+      } else this.#refuse(work, window, problem!);
+      this.#flush(window);
+    }
+  }
+
+  #take(work: Work, window: Window, live: Live, writes: StorageWrites | undefined, now: number): void {
+    if (!("command" in work)) {
+      if (work.refused) {
+        this.#refuse(work, window, this.#problem(work.refused, now));
+        return;
+      }
+      const outcome = this.#decide(work.author, work.clientId, work.draft, window, live, writes!, now);
+      window.answer(work, outcome);
+      return;
+    }
+    const { session, command } = work;
+    window.touch(session);
+    try {
+      this.#takeCommand(session, command, window, live, writes, now);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      this.#refuse(work, window, this.problemOf(error, now));
+    }
+  }
+
+  #takeCommand(
+    session: Session,
+    command: Command,
+    window: Window,
+    live: Live,
+    writes: StorageWrites | undefined,
+    now: number,
+  ): void {
     switch (command.kind) {
       case "unreadable":
-        session.emit({
-          kind: "error",
-          requestId: command.requestId,
-          draftId: command.draftId,
-          problem: this.#problem(command.failure, now),
-        });
-        return;
+      case "overflow":
+        throw new Refusal(command.failure);
       case "heartbeat":
-        session.emit({ kind: "heartbeat", requestId: command.requestId, now });
+        session.reply({ kind: "heartbeat", requestId: command.requestId, now });
         return;
       case "connect":
-        connect(this.#scene(now), session, command);
+        connect(this.#scene(live, now), session, command);
         return;
       case "sync":
         connected(session);
-        sync(this.#scene(now), session, command);
+        sync(this.#scene(live, now), session, command);
         return;
-      case "submit":
-        this.#submitFrom(session, command.draft, now);
+      case "submit": {
+        const { author, clientId } = connected(session);
+        const { draftId } = command.draft;
+        const heldBack = session.heldBack(draftId);
+        if (heldBack) throw new Refusal(heldBack);
+        const outcome = this.#decide(author, clientId, command.draft, window, live, writes!, now);
+        session.settle(draftId, outcome.kind === "refused" ? outcome.problem.code : undefined);
+        session.reply(effectOf(draftId, outcome));
         return;
+      }
     }
   }
 
-  #submitFrom(session: Session, draft: Draft, now: number): void {
-    const { author, clientId } = connected(session);
-    const { draftId } = draft;
-    const heldBack = session.heldBack(draftId);
-    if (heldBack) throw new Refusal(heldBack);
-    const outcome = this.#decide(author, clientId, draft, now);
-    session.settle(draftId, outcome.kind === "refused" ? outcome.problem.code : undefined);
-    if (outcome.kind === "accepted") {
-      // Before the broadcast: the submitter learns the verdict first.
-      session.emit({ kind: "accepted", event: outcome.event });
-      if (!outcome.replayed) fanOut(this.#sessions, outcome.event);
-    } else if (outcome.kind === "rejected") {
-      session.emit({ kind: "rejected", draftId, rejection: outcome.rejection });
-    } else {
-      session.emit({ kind: "error", requestId: undefined, draftId, problem: outcome.problem });
+  #decide(
+    author: Author,
+    clientId: string,
+    draft: Draft,
+    window: Window,
+    live: Live,
+    writes: StorageWrites,
+    now: number,
+  ): Outcome {
+    this.#createLog(live, writes, now);
+    const reads = this.#ports.storage;
+    const review = { partition: this.#name.partition, model: this.#model, live, reads, author, clientId, draft, now };
+    const outcome = submit(review, writes, this.#ports);
+    if (outcome.kind === "rejected") scheduleOnce(live, writes, "sweep_records", now + rejectionRetentionMs);
+    if (outcome.kind === "accepted" && !outcome.replayed) {
+      window.events.push(outcome.event);
+      if (snapshotDue(live)) scheduleOnce(live, writes, "snapshot", now);
     }
+    return outcome;
   }
 
-  #decide(author: Author, clientId: string, draft: Draft, now: number): Outcome {
-    try {
-      const live = this.#loaded(now);
-      return this.#write(now, (writes) => {
-        this.#createLog(live, writes, now);
-        const outcome = submit(
-          {
-            partition: this.#name.partition,
-            model: this.#model,
-            live,
-            reads: this.#ports.storage,
-            author,
-            clientId,
-            draft,
-            now,
-          },
-          writes,
-          this.#ports,
-        );
-        if (outcome.kind === "rejected") scheduleOnce(live, writes, "sweep_records", now + rejectionRetentionMs);
-        if (outcome.kind === "accepted" && snapshotDue(live)) scheduleOnce(live, writes, "snapshot", now);
-        return outcome;
-      });
-    } catch (error) {
-      return { kind: "refused", problem: this.problemOf(error, now) };
+  #refuse(work: Work, window: Window, told: Problem): void {
+    if (!("command" in work)) {
+      window.answer(work, { kind: "refused", problem: told });
+      return;
     }
+    const { session, command } = work;
+    window.touch(session);
+    const draftId = draftIdOf(command);
+    if (draftId !== undefined && command.kind !== "unreadable" && session.state.client) session.settle(draftId, told.code);
+    session.reply({ kind: "error", requestId: command.requestId, draftId, problem: told });
+  }
+
+  /** Tells what the window has brought, and every event that live connections have not been told yet. */
+  #flush(window: Window): void {
+    window.flush(this.#sessions, this.#untold(window));
+  }
+
+  /**
+   * The events after the last that was told. Mostly those of the window; more after a commit that
+   * failed by what it said, and was there after all.
+   */
+  #untold(window: Window): readonly EventRow[] {
+    const head = this.#live?.head;
+    if (head === undefined || head === this.#told) return [];
+    let fresh: readonly EventRow[] = window.events;
+    if (fresh[0]?.eventId !== this.#told + 1) {
+      try {
+        fresh = this.#ports.storage.eventsAfter(this.#told, head - this.#told);
+      } catch (error) {
+        // The next window tries again: what live connections were told stays a contiguous run.
+        this.#ports.log("error", "events could not be read for broadcasting", { ...this.#name, error: describe(error) });
+        return [];
+      }
+    }
+    this.#told = head;
+    return fresh;
   }
 
   #createLog(live: Live, writes: StorageWrites, now: number): void {
@@ -244,8 +334,7 @@ export class Partition {
     return live.logId ?? (this.#provisionalLogId ??= this.#ports.random.logId());
   }
 
-  #scene(now: number): Scene {
-    const live = this.#loaded(now);
+  #scene(live: Live, now: number): Scene {
     return {
       partition: this.#name.partition,
       modelVersion: this.#model.version,
@@ -260,6 +349,7 @@ export class Partition {
     if (!this.#live) {
       this.#ports.storage.open(now);
       this.#live = loadLive(this.#ports.storage, this.#model);
+      if (this.#told < 0) this.#told = this.#live.head;
     }
     return this.#live;
   }
@@ -303,6 +393,17 @@ function unexpected(error: unknown): Failure {
     detail: "The outcome is not known. Send the same again: a draft counts once.",
     retryAfter: retryAfterSeconds,
   };
+}
+
+function draftIdOf(command: Command): string | undefined {
+  if (command.kind === "submit") return command.draft.draftId;
+  return command.kind === "unreadable" || command.kind === "overflow" ? command.draftId : undefined;
+}
+
+function effectOf(draftId: string, outcome: Outcome): Effect {
+  if (outcome.kind === "accepted") return { kind: "accepted", event: outcome.event };
+  if (outcome.kind === "rejected") return { kind: "rejected", draftId, rejection: outcome.rejection };
+  return { kind: "error", requestId: undefined, draftId, problem: outcome.problem };
 }
 
 function connected(session: Session): { author: Author; clientId: string } {

@@ -1,28 +1,31 @@
 import type { ErrorCode, Failure } from "../protocol/index.ts";
+import type { EventRow } from "../storage/port.ts";
 import type { Effect, SessionState, Subscriber } from "./effects.ts";
+
+/** How long a client waits after a refusal that may pass, in seconds. */
+export const retryAfterSeconds = 1;
 
 /** One connection: who it is, what it has seen, and whether a refused draft holds back its later ones. */
 export class Session {
   readonly #subscriber: Subscriber;
   #state: SessionState;
+  /** What the subscriber keeps of the state. */
+  #saved: SessionState;
+  /** The state at the beginning of the window. */
+  #before: SessionState;
+  #replies: Effect[] = [];
+  /** Up to where this window has given events by other ways than broadcast. */
+  #given = 0;
+  /** Events of this window whose acceptance was told here. */
+  readonly #own = new Set<number>();
 
   constructor(subscriber: Subscriber, state: SessionState) {
     this.#subscriber = subscriber;
-    this.#state = state;
+    this.#state = this.#saved = this.#before = state;
   }
 
   get state(): Readonly<SessionState> {
     return this.#state;
-  }
-
-  /** Changes what is known of the connection, and keeps it. */
-  update(change: Partial<SessionState>): void {
-    this.#state = { ...this.#state, ...change };
-    this.#subscriber.save(this.#state);
-  }
-
-  emit(effect: Effect): void {
-    this.#subscriber.emit(effect);
   }
 
   /** Whether it has seen the whole log, and so is given each new event. */
@@ -30,10 +33,42 @@ export class Session {
     return this.#state.client !== undefined && this.#state.behind === undefined;
   }
 
-  /** Sets the delivery cursor. */
+  begin(): void {
+    this.#before = this.#state;
+  }
+
+  /** Changes what is known of the connection. */
+  update(change: Partial<SessionState>): void {
+    this.#state = { ...this.#state, ...change };
+  }
+
+  /** Tells this connection something, when the window is committed. */
+  reply(effect: Effect): void {
+    this.#replies.push(effect);
+    if (effect.kind === "accepted") this.#own.add(effect.event.eventId);
+  }
+
+  /** Sets the delivery cursor to `eventId`. */
   seen(eventId: number, head: number): void {
+    this.#given = eventId;
     const behind = eventId === head ? undefined : eventId;
     if (behind !== this.#state.behind) this.update({ behind });
+  }
+
+  rollback(): void {
+    this.#state = this.#before;
+    this.#clear();
+  }
+
+  /**
+   * Says what is to be said: the replies, then the new events that this connection has not been
+   * given yet. So a submitter has its verdict before the broadcast of its own event.
+   */
+  flush(fresh: readonly EventRow[]): void {
+    const broadcasts = this.live ? this.#unseen(fresh) : [];
+    if (this.#replies.length > 0 || broadcasts.length > 0) this.#subscriber.deliver(this.#replies, broadcasts);
+    if (this.#state !== this.#saved) this.#subscriber.save((this.#saved = this.#state));
+    this.#clear();
   }
 
   /** The refusal that a held connection gives to every draft but the one it waits for. */
@@ -49,14 +84,32 @@ export class Session {
 
   /** Remembers, or forgets, that `draftId` was refused and must come again before any other. */
   settle(draftId: string, refusal: ErrorCode | undefined): void {
-    const holds = refusal === "storage_unavailable" || refusal === "schema_mismatch";
-    if (holds) this.update({ held: { draftId, code: refusal } });
-    else if (this.#state.held) this.update({ held: undefined });
+    const { held } = this.#state;
+    if (isHolding(refusal)) {
+      if (!held) this.update({ held: { draftId, code: refusal } });
+    } else if (held?.draftId === draftId) this.update({ held: undefined });
+  }
+
+  #unseen(fresh: readonly EventRow[]): readonly EventRow[] {
+    const echo = this.#state.client?.echo !== false;
+    if (this.#given === 0 && (echo || this.#own.size === 0)) return fresh;
+    return fresh.filter(({ eventId }) => eventId > this.#given && (echo || !this.#own.has(eventId)));
+  }
+
+  #clear(): void {
+    this.#replies = [];
+    this.#given = 0;
+    this.#own.clear();
   }
 }
 
-/** How long a client waits after a refusal that may pass, in seconds. */
-export const retryAfterSeconds = 1;
+/** The refusals that may pass: after one of these a connection waits for the same draft. */
+export type HoldingCode = "storage_unavailable" | "schema_mismatch" | "overloaded";
+const holdingCodes: readonly string[] = ["storage_unavailable", "schema_mismatch", "overloaded"] satisfies HoldingCode[];
+
+function isHolding(code: ErrorCode | undefined): code is HoldingCode {
+  return code !== undefined && holdingCodes.includes(code);
+}
 
 export const newSession = (author: SessionState["author"]): SessionState => ({
   author,

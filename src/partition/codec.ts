@@ -18,8 +18,8 @@ import type { EventRow } from "../storage/port.ts";
 /** Turns the frames of one wire dialect into commands, and effects into its messages. */
 export interface Codec {
   decode(frame: string | ArrayBuffer): Command;
-  /** JSON text of one message. */
-  encode(effect: Effect): string;
+  /** The frames that say `replies` and then `broadcasts`: a message each, or arrays of messages. */
+  frames(replies: readonly Effect[], broadcasts: readonly EventRow[], arrays: boolean): readonly string[];
 }
 
 /**
@@ -33,16 +33,14 @@ export function partitaCodec(partition: string): Codec {
     (row: EventRow) =>
       `{"id":"b-${row.eventId}","type":"broadcast","timestamp":${row.timestamp},"payload":{"eventId":${row.eventId},"event":${textOf(row)}}}`,
   );
-  return {
-    decode,
-    encode(effect) {
+  // Everybody who is given the same array of events gets the same text.
+  const arraysOf = memo((rows: readonly EventRow[]) => arrayFrames(rows.map(broadcastOf)));
+  const encode = (effect: Effect): string => {
       switch (effect.kind) {
         case "accepted": {
           const { eventId, timestamp, draftId } = effect.event;
           return `{"id":"a-${eventId}","type":"event_accepted","timestamp":${timestamp},"payload":{"draftId":${JSON.stringify(draftId)},"eventId":${eventId},"event":${textOf(effect.event)}}}`;
         }
-        case "broadcast":
-          return broadcastOf(effect.event);
         case "rejected": {
           const { messageId, problem } = effect.rejection;
           const { errors = [], ...rest } = problem;
@@ -76,8 +74,31 @@ export function partitaCodec(partition: string): Codec {
           return requestId === undefined ? told : `${told.slice(0, -1)},"inReplyTo":${JSON.stringify(requestId)}}`;
         }
       }
+  };
+  return {
+    decode,
+    frames(replies, broadcasts, arrays) {
+      if (!arrays) return [...replies.map(encode), ...broadcasts.map(broadcastOf)];
+      if (replies.length === 0) return arraysOf(broadcasts);
+      return arrayFrames([...replies.map(encode), ...broadcasts.map(broadcastOf)]);
     },
   };
+}
+
+/** Messages as few frames: arrays of at most `limits.sentFrameBytesMax`; one message goes by itself, without brackets. */
+function arrayFrames(messages: readonly string[]): readonly string[] {
+  const frames: string[] = [];
+  for (let from = 0; from < messages.length; ) {
+    let bytes = 0;
+    let to = from;
+    // UTF-16 units times three bound the bytes without counting them.
+    while (to < messages.length && (to === from || bytes + messages[to]!.length * 3 <= limits.sentFrameBytesMax)) {
+      bytes += messages[to++]!.length * 3;
+    }
+    frames.push(to - from === 1 ? messages[from]! : `[${messages.slice(from, to).join(",")}]`);
+    from = to;
+  }
+  return frames;
 }
 
 /** A committed event as it travels, on the socket and over HTTP. */
@@ -97,12 +118,12 @@ export function pageText(page: Page, textOf: (row: EventRow) => string): string 
 }
 
 /** Keeps the result for each argument, as long as the argument lives. */
-function memo<K extends object>(compute: (key: K) => string): (key: K) => string {
-  const known = new WeakMap<K, string>();
+function memo<K extends object, V>(compute: (key: K) => V): (key: K) => V {
+  const known = new WeakMap<K, V>();
   return (key) => {
-    let text = known.get(key);
-    if (text === undefined) known.set(key, (text = compute(key)));
-    return text;
+    let value = known.get(key);
+    if (value === undefined) known.set(key, (value = compute(key)));
+    return value;
   };
 }
 
@@ -149,6 +170,8 @@ function decode(frame: string | ArrayBuffer): Command {
         modelVersion: payload.modelVersion,
         initialState: payload.initialState ?? false,
         sinceEventId: payload.sinceEventId,
+        echo: payload.echo ?? true,
+        arrays: payload.frames === "array",
       };
     case "submit_event":
       return {

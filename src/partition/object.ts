@@ -5,15 +5,18 @@ import {
   type Author,
   type Draft,
   type Effect,
+  Intake,
   newSession,
+  type Outcome,
   Partition,
   type PartitionName,
   Session,
   type SessionState,
 } from "../core/index.ts";
 import { modelFor, type ModelRegistry } from "../model/index.ts";
-import { closeCode } from "../protocol/index.ts";
+import { closeCode, limits } from "../protocol/index.ts";
 import { DurableSqlDriver } from "../storage/durable.ts";
+import type { EventRow } from "../storage/port.ts";
 import { SqlStorage } from "../storage/sql-storage.ts";
 import { type HttpAnswer, answerEvents, answerOutcome, answerProblem, answerState } from "./answers.ts";
 import { type Codec, partitaCodec } from "./codec.ts";
@@ -42,6 +45,16 @@ interface Attachment {
   seenAt: number;
 }
 
+/** A socket's session, and what is known of its peer. */
+interface Known {
+  readonly session: Session;
+  seenAt: number;
+  /** What was sent since the last sign of life, in UTF-16 units. */
+  unreadBytes: number;
+  /** The last heartbeat that counted as a sign of life. */
+  heartbeatAt: number;
+}
+
 /** Splits an object's name, `<tenant>/<partition>`; neither part can contain a slash. */
 function partitionNameOf(objectName: string | undefined): PartitionName {
   const [tenant, partition, ...rest] = objectName?.split("/") ?? [];
@@ -59,7 +72,8 @@ export function partitionObject(models: ModelRegistry) {
     readonly #partition: Partition;
     readonly #codec: Codec;
     readonly #storage: DurableSqlDriver;
-    readonly #sessions = new Map<WebSocket, { session: Session; seenAt: number }>();
+    readonly #sessions = new Map<WebSocket, Known>();
+    readonly #intake: Intake;
     #armedAt: number | undefined;
 
     constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
@@ -78,6 +92,10 @@ export function partitionObject(models: ModelRegistry) {
         log,
       });
       this.#codec = partitaCodec(this.#name.partition);
+      this.#intake = new Intake({
+        process: (batch) => this.#step(() => this.#partition.process(batch, Date.now())),
+        defer: (window) => void setTimeout(window, 0),
+      });
       ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(heartbeatFrame, heartbeatFrame));
       // Before any message: the alarm that is set, so that it is set anew only where it must come earlier.
       void ctx.blockConcurrencyWhile(async () => {
@@ -113,11 +131,13 @@ export function partitionObject(models: ModelRegistry) {
         const known = this.#sessions.get(ws);
         if (!known) return;
         const now = Date.now();
+        known.unreadBytes = 0;
         if (now - known.seenAt >= seenAtStepMs) {
           known.seenAt = now;
           ws.serializeAttachment({ session: known.session.state, seenAt: now } satisfies Attachment);
         }
-        this.#partition.receive(known.session, this.#codec.decode(frame), now);
+        const work = { session: known.session, command: this.#codec.decode(frame) };
+        if (!this.#intake.offer(ws, work, typeof frame === "string" ? frame.length : frame.byteLength)) this.#end(ws, 1013, "overloaded");
       });
     }
 
@@ -143,10 +163,14 @@ export function partitionObject(models: ModelRegistry) {
     }
 
     /** Decides a draft that came over HTTP. */
-    submitEvent(author: Author, clientId: string, draft: Draft): HttpAnswer {
-      return this.#step(() =>
-        answerOutcome(this.#name.partition, this.#partition.submit(author, clientId, draft, Date.now())),
-      );
+    submitEvent(author: Author, clientId: string, draft: Draft): Promise<HttpAnswer> {
+      return new Promise((resolve, reject) => {
+        const answer = (outcome: Outcome) => resolve(answerOutcome(this.#name.partition, outcome));
+        const work = { author, clientId, draft, answer };
+        this.#step(() => {
+          if (!this.#intake.offer(author.principal, work, limits.frameBytesMax)) reject(new Error("overloaded"));
+        });
+      });
     }
 
     /** A page of the log. */
@@ -192,11 +216,13 @@ export function partitionObject(models: ModelRegistry) {
     }
 
     #attach(ws: WebSocket, attachment: Attachment): void {
-      const known = {
+      const known: Known = {
         seenAt: attachment.seenAt,
+        unreadBytes: 0,
+        heartbeatAt: 0,
         session: new Session(
           {
-            emit: (effect) => this.#emit(ws, effect),
+            deliver: (replies, broadcasts) => this.#deliver(ws, known, replies, broadcasts),
             save: (session) => ws.serializeAttachment({ session, seenAt: known.seenAt } satisfies Attachment),
           },
           attachment.session,
@@ -213,12 +239,36 @@ export function partitionObject(models: ModelRegistry) {
       this.#partition.detach(known.session);
     }
 
-    #emit(ws: WebSocket, effect: Effect): void {
-      sendQuietly(ws, this.#codec.encode(effect));
-      const code = effect.kind === "error" ? closeCode(effect.problem.code) : undefined;
-      if (code === undefined) return;
+    #deliver(ws: WebSocket, known: Known, replies: readonly Effect[], broadcasts: readonly EventRow[]): void {
+      const arrays = known.session.state.client?.arrays === true;
+      for (const frame of this.#codec.frames(replies, broadcasts, arrays)) {
+        sendQuietly(ws, frame);
+        known.unreadBytes += frame.length;
+      }
+      for (const effect of replies) {
+        const code = effect.kind === "error" ? closeCode(effect.problem.code) : undefined;
+        if (code !== undefined) this.#end(ws, code, "see the last message");
+      }
+      if (known.unreadBytes > limits.unreadBytesMax) this.#endIfUnread(ws, known);
+    }
+
+    /**
+     * Platform fact: nothing tells how much waits in a socket. So a client from which nothing came,
+     * no frame and no heartbeat, while this much was sent is taken for one that does not read.
+     */
+    #endIfUnread(ws: WebSocket, known: Known): void {
+      const heartbeat = this.ctx.getWebSocketAutoResponseTimestamp(ws)?.getTime() ?? 0;
+      if (heartbeat > known.heartbeatAt) {
+        known.heartbeatAt = heartbeat;
+        known.unreadBytes = 0;
+        return;
+      }
+      this.#end(ws, 1013, "slow_consumer");
+    }
+
+    #end(ws: WebSocket, code: number, reason: string): void {
       this.#detach(ws);
-      closeQuietly(ws, code, effect.kind === "error" ? effect.problem.code : "");
+      closeQuietly(ws, code, reason);
     }
 
     /** Platform fact: `webSocketClose` may never come for a peer that vanished. */
@@ -226,8 +276,7 @@ export function partitionObject(models: ModelRegistry) {
       for (const [ws, { seenAt }] of this.#sessions) {
         const heartbeat = this.ctx.getWebSocketAutoResponseTimestamp(ws)?.getTime() ?? 0;
         if (now - Math.max(seenAt, heartbeat) < idleMsMax) continue;
-        this.#detach(ws);
-        closeQuietly(ws, 1001, "idle");
+        this.#end(ws, 1001, "idle");
       }
     }
   };

@@ -2,6 +2,17 @@
 export const limits = {
   /** A frame from a client, in UTF-8 bytes. The platform would take 32 MiB; an event of this size is an upload, not an edit. */
   frameBytesMax: 64 * 1024,
+  /** Drafts of one window: one transaction, one frame to each connection. */
+  windowWorkMax: 512,
+  /** Frames that wait for their window, of all connections together, in number and in bytes. */
+  queueWorkMax: 8_192,
+  queueBytesMax: 16 * 1024 * 1024,
+  /** Frames of one connection that wait for their window. */
+  queueWorkPerConnectionMax: 1_024,
+  /** Bytes of one frame to a client; one message always fits. */
+  sentFrameBytesMax: 1024 * 1024,
+  /** Bytes sent to a client without credit from which no sign of life came meanwhile. */
+  unreadBytesMax: 16 * 1024 * 1024,
   /** Nesting of objects and arrays in a frame; deeper input is an attack on recursive code. */
   jsonDepthMax: 32,
   /** How many violations one error lists. */

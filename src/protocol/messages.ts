@@ -16,6 +16,10 @@ const connectPayload = z.object({
   modelVersion: z.optional(z.int().check(z.positive())),
   initialState: z.optional(z.boolean()),
   sinceEventId: z.optional(count),
+  /** False: an own event's `event_accepted` stands for its broadcast. */
+  echo: z.optional(z.boolean()),
+  /** The server may send an array of messages in one frame. */
+  frames: z.optional(z.literal("array")),
 });
 
 /**

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
-import { type Effect, newSession, Partition, type Ports, Session, type SessionState } from "../../src/core/index.ts";
+import { newSession, Partition, type Ports, Session, type SessionState } from "../../src/core/index.ts";
 import type { AnyModel } from "../../src/model/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import { type Codec, partitaCodec } from "../../src/partition/codec.ts";
@@ -30,7 +30,8 @@ export type Message = any;
 
 /** A connection of a test: what it was told, as effects and as bytes. */
 export class TestConnection {
-  readonly effects: Effect[] = [];
+  /** The kinds of what it was told. */
+  readonly told: string[] = [];
   readonly frames: string[] = [];
   readonly session: Session;
   /** What would be in the socket's attachment. */
@@ -43,9 +44,9 @@ export class TestConnection {
     this.saved = state;
     this.session = new Session(
       {
-        emit: (effect) => {
-          this.effects.push(effect);
-          this.frames.push(host.codec.encode(effect));
+        deliver: (replies, broadcasts) => {
+          this.told.push(...replies.map(({ kind }) => kind), ...broadcasts.map(() => "broadcast"));
+          for (const frame of host.codec.frames(replies, broadcasts, this.session.state.client?.arrays ?? false)) this.frames.push(frame);
         },
         save: (saved) => (this.saved = structuredClone(saved)),
       },
@@ -75,7 +76,7 @@ export class TestConnection {
 
   /** The messages of one type so far. */
   of(type: string): Message[] {
-    return this.frames.map((frame) => JSON.parse(frame) as Message).filter((message) => message.type === type);
+    return this.frames.flatMap((frame) => [JSON.parse(frame) as Message].flat()).filter((message) => message.type === type);
   }
 }
 

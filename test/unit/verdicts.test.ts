@@ -68,7 +68,7 @@ describe("acceptance", () => {
   it("[WP-5] tells the submitter the verdict before the broadcast of its own event", () => {
     const { a } = started();
     a.submit("d1", "treePush", push("x"));
-    expect(a.effects.slice(-2).map(({ kind }) => kind)).toEqual(["accepted", "broadcast"]);
+    expect(a.told.slice(-2)).toEqual(["accepted", "broadcast"]);
   });
 
   it("[WP-1] event times never run backwards", () => {

@@ -1,0 +1,113 @@
+import { type Failure, limits } from "../protocol/index.ts";
+import { retryAfterSeconds } from "./session.ts";
+import type { Work } from "./work.ts";
+
+/** Arrivals within one timer window that the intake takes for load. Measured: docs/decisions/0002-windows.md. */
+const directArrivalsMax = 8;
+
+/** What the intake needs: somebody who does the work, and a timer. */
+export interface IntakeHost {
+  /** Does the work of one window. Must not throw. */
+  process(batch: readonly Work[]): void;
+  /** Runs `window` when what has arrived by now has been handed over: `setTimeout(window, 0)`. */
+  defer(window: () => void): void;
+}
+
+interface Waiting {
+  work: Work;
+  bytes: number;
+}
+
+/**
+ * Adaptive group commit. While it is quiet each piece of work is its own window, done at once. When
+ * more arrive within one timer window than a quiet partition has, they gather, and the timer does
+ * them together: one transaction, one frame to each connection. The switch is made on arrival,
+ * because a stream of arrivals keeps timers from running.
+ *
+ * From the connections that wait, work is taken one piece each in turn, so that a flood delays
+ * others by no more than its turns. Within a connection the order of arrival is kept.
+ */
+export class Intake {
+  readonly #host: IntakeHost;
+  /** What waits, by connection, in the order of turns. */
+  readonly #queues = new Map<object | string, Waiting[]>();
+  #waiting = 0;
+  #waitingBytes = 0;
+  #arrivals = 0;
+  #gathering = false;
+  #windowOpen = false;
+
+  constructor(host: IntakeHost) {
+    this.#host = host;
+  }
+
+  /**
+   * Takes work of `connection` (anything that stands for one), of `bytes` as it came. False: so
+   * much waits already that not even refusals can be held; the connection has to end.
+   */
+  offer(connection: object | string, work: Work, bytes: number): boolean {
+    if (!this.#windowOpen) {
+      this.#windowOpen = true;
+      this.#arrivals = 0;
+      this.#host.defer(() => this.#window());
+    }
+    if (++this.#arrivals > directArrivalsMax) this.#gathering = true;
+    if (!this.#gathering) {
+      this.#host.process([work]);
+      return true;
+    }
+    const queue = this.#queues.get(connection) ?? [];
+    if (queue.length >= 2 * limits.queueWorkPerConnectionMax || this.#waiting >= 2 * limits.queueWorkMax) return false;
+    const full =
+      this.#waiting >= limits.queueWorkMax ||
+      this.#waitingBytes + bytes > limits.queueBytesMax ||
+      queue.length >= limits.queueWorkPerConnectionMax;
+    // A refusal waits its turn like everything else, so that answers keep their order.
+    queue.push(full ? { work: overflow(work), bytes: 0 } : { work, bytes });
+    this.#queues.set(connection, queue);
+    this.#waiting++;
+    if (!full) this.#waitingBytes += bytes;
+    return true;
+  }
+
+  #window(): void {
+    const busy = this.#arrivals > directArrivalsMax;
+    this.#arrivals = 0;
+    const batch = this.#turns();
+    // Before the work, so that whatever it does the next window comes.
+    this.#gathering = busy || this.#waiting > 0;
+    this.#windowOpen = this.#gathering;
+    if (this.#windowOpen) this.#host.defer(() => this.#window());
+    if (batch.length > 0) this.#host.process(batch);
+  }
+
+  /** The next window's work: one piece of each connection, and again, until it is full. */
+  #turns(): Work[] {
+    const batch: Work[] = [];
+    // The loop goes round by itself: a connection that has more to do is put back at the end.
+    for (const [connection, queue] of this.#queues) {
+      if (batch.length === limits.windowWorkMax) break;
+      const { work, bytes } = queue.shift()!;
+      batch.push(work);
+      this.#waiting--;
+      this.#waitingBytes -= bytes;
+      this.#queues.delete(connection);
+      if (queue.length > 0) this.#queues.set(connection, queue);
+    }
+    return batch;
+  }
+}
+
+const overloaded: Failure = {
+  code: "overloaded",
+  detail: "More is waiting here than can be held. Send the same again in a moment, and keep fewer drafts in flight.",
+  retryAfter: retryAfterSeconds,
+};
+
+/** What stands in the queue for work that does not fit: only whom to tell. */
+function overflow(work: Work): Work {
+  if (!("command" in work)) return { ...work, refused: overloaded };
+  const { session, command } = work;
+  const draftId = command.kind === "submit" ? command.draft.draftId : undefined;
+  return { session, command: { kind: "overflow", requestId: command.requestId, draftId, failure: overloaded } };
+}

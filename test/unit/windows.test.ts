@@ -1,0 +1,298 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { Intake } from "../../src/core/index.ts";
+import type { Work } from "../../src/core/work.ts";
+import { limits } from "../../src/protocol/index.ts";
+import { NodeSqlDriver } from "../../src/storage/node.ts";
+import { type Message, type TestConnection, TestPartition } from "../support/partition.ts";
+
+const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => from + at);
+
+/** An intake whose timer the test fires. */
+class Harness {
+  readonly batches: Work[][] = [];
+  readonly intake: Intake;
+  #window: (() => void) | undefined;
+
+  constructor(process: (batch: readonly Work[]) => void = () => {}) {
+    this.intake = new Intake({
+      process: (batch) => {
+        this.batches.push([...batch]);
+        process(batch);
+      },
+      defer: (window) => {
+        expect(this.#window).toBeUndefined();
+        this.#window = window;
+      },
+    });
+  }
+
+  get timer(): boolean {
+    return this.#window !== undefined;
+  }
+
+  fire(): void {
+    const window = this.#window!;
+    this.#window = undefined;
+    window();
+  }
+}
+
+const work = (connection: TestConnection, draftId: string): Work => ({
+  session: connection.session,
+  command: {
+    kind: "submit",
+    requestId: `r-${draftId}`,
+    draft: { draftId, event: { type: "set", payload: { target: "n", value: draftId } }, expectedEventId: undefined },
+  },
+});
+const draftIds = (batch: Work[]) =>
+  batch.map((one) => ("command" in one && one.command.kind === "submit" ? one.command.draft.draftId : "?"));
+
+describe("Intake", () => {
+  it("[WP-10] adds no delay while it is quiet, and leaves no timer behind", () => {
+    const { client } = { client: new TestPartition().client("a") };
+    const harness = new Harness();
+    for (const at of range(1, 20)) {
+      harness.intake.offer(client, work(client, `d${at}`), 100);
+      expect(harness.batches).toHaveLength(at);
+      harness.fire();
+      expect(harness.timer).toBe(false);
+    }
+  });
+
+  it("[WP-10] gathers under load, decided on arrival, and goes back when a window stays quiet", () => {
+    const client = new TestPartition().client("a");
+    const harness = new Harness();
+    for (const at of range(1, 20)) harness.intake.offer(client, work(client, `d${at}`), 100);
+    expect(harness.batches.map(({ length }) => length)).toEqual(Array(8).fill(1));
+    harness.fire();
+    expect(draftIds(harness.batches[8]!)).toEqual(range(9, 20).map((at) => `d${at}`));
+    // Still gathering: the next comes with its window.
+    harness.intake.offer(client, work(client, "d21"), 100);
+    expect(harness.batches).toHaveLength(9);
+    harness.fire();
+    expect(draftIds(harness.batches[9]!)).toEqual(["d21"]);
+    // That was quiet.
+    harness.intake.offer(client, work(client, "d22"), 100);
+    expect(draftIds(harness.batches[10]!)).toEqual(["d22"]);
+  });
+
+  it("[AU-6] takes turns: a flood delays another connection by one turn, not by the flood", () => {
+    const room = new TestPartition();
+    const [flooder, other] = [room.client("flooder"), room.client("other")];
+    const harness = new Harness();
+    for (const at of range(1, 900)) harness.intake.offer(flooder, work(flooder, `f${at}`), 100);
+    for (const at of range(1, 3)) harness.intake.offer(other, work(other, `o${at}`), 100);
+    harness.fire();
+    const first = draftIds(harness.batches[8]!);
+    expect(first).toHaveLength(limits.windowWorkMax);
+    expect(first.slice(0, 6)).toEqual(["f9", "o1", "f10", "o2", "f11", "o3"]);
+    // The next window goes on where this one ended.
+    harness.fire();
+    expect(draftIds(harness.batches[9]!)[0]).toBe(`f${9 + limits.windowWorkMax - 3}`);
+  });
+
+  it("[LC-10] [MD-11] is bounded: refuses in turn, and ends the connection that goes on", () => {
+    const room = new TestPartition();
+    const client = room.client("a");
+    const harness = new Harness((batch) => room.partition.process(batch, room.now));
+    const most = limits.queueWorkPerConnectionMax;
+    for (const at of range(1, 8 + 2 * most)) expect(harness.intake.offer(client, work(client, `d${at}`), 100)).toBe(true);
+    expect(harness.intake.offer(client, work(client, "too-much"), 100)).toBe(false);
+    while (harness.timer) harness.fire();
+    const answers = client.frames.map((frame) => JSON.parse(frame) as Message).filter(({ type }) => type !== "broadcast");
+    const accepted = answers.filter(({ type }) => type === "event_accepted");
+    expect(accepted).toHaveLength(8 + most);
+    const refused = answers.filter(({ payload }) => payload.code === "overloaded");
+    expect(refused).toHaveLength(most);
+    expect(refused[0]).toMatchObject({ payload: { draftId: `d${9 + most}`, retryable: true, status: 503, retryAfter: 1 } });
+    // In the order in which they came, and held until the first of them comes again.
+    expect(answers.slice(1).map(({ payload }) => payload.draftId)).toEqual(range(1, 8 + 2 * most).map((at) => `d${at}`));
+    expect(client.submit(`d${10 + most}`, "set", { target: "n", value: 0 }).payload.code).toBe("overloaded");
+    expect(client.submit(`d${9 + most}`, "set", { target: "n", value: 0 }).type).toBe("event_accepted");
+  });
+
+  it("[LC-10] bounds the bytes that wait", () => {
+    const room = new TestPartition();
+    const client = room.client("a");
+    const harness = new Harness((batch) => room.partition.process(batch, room.now));
+    for (const at of range(1, 300)) harness.intake.offer(client, work(client, `d${at}`), 64 * 1024);
+    while (harness.timer) harness.fire();
+    expect(client.of("event_accepted")).toHaveLength(8 + 256);
+    expect(client.of("error").every(({ payload }: Message) => payload.code === "overloaded")).toBe(true);
+  });
+});
+
+describe("a window", () => {
+  const window = (room: TestPartition, ...batch: Work[]) => room.partition.process(batch, room.now);
+
+  it("[WP-10] [TX-1] is one transaction, with a verdict for each draft", () => {
+    let commits = 0;
+    class Counting extends NodeSqlDriver {
+      override transaction<T>(body: () => T): T {
+        commits++;
+        return super.transaction(body);
+      }
+    }
+    const room = new TestPartition({ driver: new Counting() });
+    const [a, b] = [room.client("a"), room.client("b")];
+    a.submit("first", "set", { target: "n", value: 0 });
+    commits = 0;
+    const before = a.frames.length;
+    window(room, work(a, "d1"), work(b, "d2"), work(a, "d1"), work(a, "d3"));
+    expect(commits).toBe(1);
+    const told = a.frames.slice(before).map((frame) => JSON.parse(frame) as Message);
+    expect(told.map(({ id }) => id)).toEqual(["a-2", "a-2", "a-4", "b-2", "b-3", "b-4"]);
+  });
+
+  it("[WP-10] gives one frame to clients that take arrays, the same text to all who only listen", () => {
+    const room = new TestPartition();
+    const a = room.client("a", { frames: "array" });
+    const listeners = [1, 2, 3].map((at) => room.client(`l${at}`, { frames: "array" }));
+    const plain = room.client("plain");
+    for (const connection of [a, plain, ...listeners]) connection.frames.length = 0;
+    window(room, work(a, "d1"), work(a, "d2"));
+    expect(a.frames).toHaveLength(1);
+    expect((JSON.parse(a.frames[0]!) as Message[]).map(({ id }) => id)).toEqual(["a-1", "a-2", "b-1", "b-2"]);
+    expect(listeners.map(({ frames }) => frames)).toEqual(Array(3).fill([listeners[0]!.frames[0]]));
+    expect(plain.frames.map((frame) => (JSON.parse(frame) as Message).id)).toEqual(["b-1", "b-2"]);
+    // Each message in an array is, byte for byte, the message by itself.
+    expect(listeners[0]!.frames[0]).toBe(`[${plain.frames.join(",")}]`);
+    // One message needs no array.
+    window(room, work(plain, "d3"));
+    expect((JSON.parse(listeners[0]!.frames[1]!) as Message).id).toBe("b-3");
+  });
+
+  it("echo: false, an own event's acceptance stands for its broadcast", () => {
+    const room = new TestPartition();
+    const a = room.client("a", { echo: false });
+    const b = room.client("b");
+    a.frames.length = 0;
+    window(room, work(a, "d1"), work(b, "d2"), work(a, "d3"));
+    expect(a.frames.map((frame) => (JSON.parse(frame) as Message).id)).toEqual(["a-1", "a-3", "b-2"]);
+    window(room, work(b, "d4"));
+    expect((JSON.parse(a.frames.at(-1)!) as Message).id).toBe("b-4");
+  });
+
+  it("splits frames at their bound", () => {
+    const room = new TestPartition();
+    const a = room.client("a", { frames: "array" });
+    a.frames.length = 0;
+    const large = (draftId: string): Work => ({
+      session: a.session,
+      command: {
+        kind: "submit",
+        requestId: "r",
+        draft: { draftId, event: { type: "set", payload: { target: "n", value: "x".repeat(60_000) } }, expectedEventId: undefined },
+      },
+    });
+    window(room, ...range(1, 30).map((at) => large(`d${at}`)));
+    expect(a.frames.length).toBeGreaterThan(1);
+    for (const frame of a.frames) expect(Buffer.byteLength(frame)).toBeLessThanOrEqual(limits.sentFrameBytesMax);
+    expect(a.frames.flatMap((frame) => [JSON.parse(frame) as Message].flat()).map(({ id }) => id)).toEqual([
+      ...range(1, 30).map((at) => `a-${at}`),
+      ...range(1, 30).map((at) => `b-${at}`),
+    ]);
+  });
+
+  it("[TX-3] [ID-12] one piece of work that fails does not take the others with it", () => {
+    class Failing extends NodeSqlDriver {
+      override write(sql: string, ...values: Parameters<NodeSqlDriver["write"]> extends [string, ...infer V] ? V : never) {
+        if (values.includes("poison")) throw new Error("no");
+        return super.write(sql, ...values);
+      }
+    }
+    const room = new TestPartition({ driver: new Failing() });
+    const [a, b] = [room.client("a"), room.client("b")];
+    window(room, work(a, "d1"), work(b, "poison"), work(a, "d2"), work(b, "d3"));
+    expect(a.of("event_accepted").map(({ payload }: Message) => payload.eventId)).toEqual([1, 2]);
+    // b waits for its refused draft, so that its order is kept.
+    expect(b.of("error").map(({ payload }: Message) => [payload.draftId, payload.code])).toEqual([
+      ["poison", "storage_unavailable"],
+      ["d3", "storage_unavailable"],
+    ]);
+    expect(b.of("broadcast").map(({ payload }: Message) => payload.eventId)).toEqual([1, 2]);
+  });
+
+  it("[TX-5] [ID-12] tells nothing of a window that was not committed, and catches up on one that was after all", () => {
+    class Failing extends NodeSqlDriver {
+      fail: "before" | "after" | undefined;
+      override transaction<T>(body: () => T): T {
+        if (this.fail === "before") throw new Error("no");
+        const result = super.transaction(body);
+        if (this.fail === "after") throw new Error("fsync");
+        return result;
+      }
+    }
+    for (const fail of ["before", "after"] as const) {
+      const driver = new Failing();
+      const room = new TestPartition({ driver });
+      const [a, b] = [room.client("a"), room.client("b")];
+      window(room, work(a, "d1"));
+      driver.fail = fail;
+      window(room, work(a, "d2"), work(a, "d3"), work(b, "d4"));
+      expect(a.of("event_accepted")).toHaveLength(1);
+      expect(b.of("broadcast")).toHaveLength(1);
+      expect(a.of("error").map(({ payload }: Message) => payload.draftId)).toEqual(["d2", "d3"]);
+      driver.fail = undefined;
+      window(room, work(a, "d2"), work(a, "d3"), work(b, "d4"), work(b, "d5"));
+      expect(a.of("event_accepted").map(({ payload }: Message) => payload.draftId)).toEqual(["d1", "d2", "d3"]);
+      const ids = b.of("broadcast").map(({ payload }: Message) => payload.eventId);
+      expect(ids).toEqual(range(1, ids.length));
+      expect(ids).toHaveLength(5);
+    }
+  });
+
+  it("[WP-5] [WP-6] whatever the windows, each connection sees a contiguous run, by pages and broadcasts", () => {
+    type Step = { who: number; what: "submit" | "sync" | "connect"; back: number };
+    const step: fc.Arbitrary<Step> = fc.record({
+      who: fc.nat(3),
+      what: fc.constantFrom("submit", "submit", "submit", "sync", "connect"),
+      back: fc.nat(5),
+    });
+    fc.assert(
+      fc.property(fc.array(fc.array(step, { minLength: 1, maxLength: 8 }), { maxLength: 12 }), (windows) => {
+        const room = new TestPartition();
+        const clients = range(0, 3).map(() => ({ connection: room.open(), cursor: 0, asked: 0 }));
+        let drafts = 0;
+        for (const steps of windows) {
+          room.partition.process(
+            steps.map(({ who, what, back }): Work => {
+              const { connection, cursor } = clients[who]!;
+              if (what === "submit") return work(connection, `d${drafts++}`);
+              const requestId = `q${drafts++}`;
+              if (what === "sync") {
+                const sinceEventId = Math.max(cursor - back, 0);
+                return { session: connection.session, command: { kind: "sync", requestId, partition: undefined, sinceEventId, limit: 2 } };
+              }
+              return {
+                session: connection.session,
+                command: {
+                  kind: "connect", requestId, clientId: `c${who}`, version: "1", partition: undefined, modelVersion: undefined,
+                  initialState: false, sinceEventId: undefined, echo: true, arrays: who % 2 === 0,
+                },
+              };
+            }),
+            room.now,
+          );
+          for (const client of clients) {
+            for (const message of client.connection.frames.splice(0).flatMap((frame) => [JSON.parse(frame) as Message].flat())) {
+              if (message.type === "connected") client.cursor = message.payload.currentEventIndex;
+              else if (message.type === "broadcast") expect(message.payload.eventId).toBe(++client.cursor);
+              else if (message.type === "sync_response") {
+                const { events, nextSinceEventId } = message.payload;
+                client.cursor = nextSinceEventId - events.length;
+                for (const { eventId } of events) expect(eventId).toBe(++client.cursor);
+              }
+            }
+            if (client.connection.session.live) {
+              expect(client.cursor).toBe(room.partition.events(0, 1, room.now).currentEventIndex);
+            }
+          }
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
