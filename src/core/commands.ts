@@ -8,6 +8,14 @@ export interface Draft {
   expectedEventId: unknown;
 }
 
+/** Several drafts under one id. */
+export interface Batch {
+  batchId: string;
+  /** `atomic`: all or none, one verdict. `sequential`: in order, each with its verdict, up to the first that is not accepted. */
+  mode: "atomic" | "sequential";
+  drafts: readonly Draft[];
+}
+
 /** What a connection asks for, whatever wire it speaks. */
 export type Command =
   | {
@@ -25,6 +33,7 @@ export type Command =
       arrays: boolean;
     }
   | { kind: "submit"; requestId: string; draft: Draft }
+  | { kind: "batch"; requestId: string; batch: Batch }
   | {
       kind: "sync";
       requestId: string;

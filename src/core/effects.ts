@@ -16,6 +16,7 @@ export type Effect =
     }
   | { kind: "accepted"; event: EventRow }
   | { kind: "rejected"; draftId: string; rejection: Rejection }
+  | { kind: "batch"; batchId: string; verdict: BatchVerdict }
   | { kind: "page"; requestId: string; now: number; page: Page }
   | { kind: "heartbeat"; requestId: string; now: number }
   | { kind: "error"; requestId: string | undefined; draftId: string | undefined; problem: Problem };
@@ -27,6 +28,19 @@ export interface Rejection {
   problem: Problem;
 }
 
+/** What became of the drafts of a batch, in their order. */
+export interface BatchVerdict {
+  /** When it was decided: the time of its last event or rejection. */
+  timestamp: number;
+  results: readonly BatchResult[];
+}
+
+export type BatchResult =
+  | { kind: "accepted"; event: EventRow }
+  | { kind: "rejected"; draftId: string; problem: Problem }
+  /** Nothing was done and nothing stored; the draft is open. `problem`: why, where it was this one that failed. */
+  | { kind: "not_processed"; draftId: string; problem?: Problem };
+
 /** A contiguous run of the log after a cursor, and where to go on. */
 export interface Page {
   snapshot: { eventId: number; /** JSON text. */ state: string } | undefined;
@@ -35,6 +49,9 @@ export interface Page {
   hasMore: boolean;
   nextSinceEventId: number;
 }
+
+/** The answer to a batch. */
+export type BatchOutcome = { kind: "decided"; verdict: BatchVerdict } | { kind: "refused"; problem: Problem };
 
 /** The answer to one draft. */
 export type Outcome =

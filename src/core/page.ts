@@ -15,14 +15,18 @@ export function readPage(reads: StorageReads, since: number, limit: number, head
   const events: EventRow[] = [];
   let bytes = 0;
   let at = since;
-  reading: while (events.length < limit && at < head) {
-    const rows = reads.eventsAfter(at, Math.min(pageRowsRead, limit - events.length));
+  /** The last event of the atomic batch that is being taken: a page never ends inside one. */
+  let batchEnd = 0;
+  reading: while ((events.length < limit || at < batchEnd) && at < head) {
+    const rows = reads.eventsAfter(at, pageRowsRead);
     if (rows.length === 0) break;
     for (const row of rows) {
+      if (row.eventId > batchEnd && events.length >= limit) break reading;
       bytes += utf8Length(row.payload) + row.type.length + row.clientId.length + eventOverheadBytes;
-      if (bytes > limits.pageBytesMax && events.length > 0) break reading;
+      if (bytes > limits.pageBytesMax && events.length > 0 && row.eventId > batchEnd) break reading;
       events.push(row);
       at = row.eventId;
+      batchEnd = Math.max(batchEnd, row.batchEnd ?? 0);
     }
   }
   return { snapshot: undefined, events, currentEventIndex: head, hasMore: at < head, nextSinceEventId: at };

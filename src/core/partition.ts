@@ -2,12 +2,14 @@ import { type AnyModel, FoldError, State } from "../model/index.ts";
 import { type Failure, limits, type Problem, problem } from "../protocol/index.ts";
 import { MigrationError } from "../storage/migrations.ts";
 import type { EventRow, StorageWrites } from "../storage/port.ts";
-import type { Command, Draft } from "./commands.ts";
+import type { Batch, Command, Draft } from "./commands.ts";
 import { assertNotAhead, connect, type Scene, sync } from "./connect.ts";
 import { nextDue, rejectionRetentionMs, reschedule, scheduleOnce, socketSweepMs, sweepRecords } from "./due.ts";
-import type { Author, Effect, Outcome, Page } from "./effects.ts";
+import type { Author, BatchOutcome, BatchResult, Effect, Outcome, Page } from "./effects.ts";
 import { foldRange, type Live, loadLive, LogCorrupt } from "./live.ts";
 import { clampLimit, readPage } from "./page.ts";
+import { submitAtomic } from "./pipeline/atomic.ts";
+import type { Review } from "./pipeline/review.ts";
 import { submit } from "./pipeline/submit.ts";
 import { describe, type Ports } from "./ports.ts";
 import { Refusal } from "./refusal.ts";
@@ -261,7 +263,77 @@ export class Partition {
         session.reply(effectOf(draftId, outcome));
         return;
       }
+      case "batch": {
+        const { author, clientId } = connected(session);
+        const { batchId } = command.batch;
+        const heldBack = session.heldBack(batchId);
+        if (heldBack) throw new Refusal(heldBack);
+        const outcome = this.#decideBatch(author, clientId, command.batch, window, live, writes!, now);
+        session.settle(batchId, outcome.kind === "refused" ? outcome.problem.code : undefined);
+        if (outcome.kind === "decided") session.reply({ kind: "batch", batchId, verdict: outcome.verdict });
+        else session.reply({ kind: "error", requestId: command.requestId, draftId: batchId, problem: outcome.problem });
+        return;
+      }
     }
+  }
+
+  #decideBatch(
+    author: Author,
+    clientId: string,
+    batch: Batch,
+    window: Window,
+    live: Live,
+    writes: StorageWrites,
+    now: number,
+  ): BatchOutcome {
+    if (batch.mode === "atomic") {
+      this.#createLog(live, writes, now);
+      const told = live.head;
+      const outcome = submitAtomic(
+        batch,
+        (draft) => this.#review(author, clientId, draft, live, now),
+        writes,
+        this.#ports,
+      );
+      if (outcome.kind === "decided") {
+        for (const result of outcome.verdict.results) {
+          if (result.kind === "accepted" && result.event.eventId > told) window.events.push(result.event);
+        }
+        this.#afterDecision(live, writes, now, live.head === told);
+      }
+      return outcome;
+    }
+    const results: BatchResult[] = [];
+    let timestamp = now;
+    let open = true;
+    for (const draft of batch.drafts) {
+      const { draftId } = draft;
+      if (!open) {
+        results.push({ kind: "not_processed", draftId });
+        continue;
+      }
+      const outcome = this.#decide(author, clientId, draft, window, live, writes, now);
+      open = outcome.kind === "accepted";
+      if (outcome.kind === "accepted") {
+        timestamp = outcome.event.timestamp;
+        results.push({ kind: "accepted", event: outcome.event });
+      } else if (outcome.kind === "rejected") {
+        timestamp = outcome.rejection.problem.timestamp;
+        results.push({ kind: "rejected", draftId, problem: outcome.rejection.problem });
+      } else results.push({ kind: "not_processed", draftId, problem: outcome.problem });
+    }
+    return { kind: "decided", verdict: { timestamp, results } };
+  }
+
+  /** Schedules what a verdict makes due. */
+  #afterDecision(live: Live, writes: StorageWrites, now: number, rejected: boolean): void {
+    if (rejected) scheduleOnce(live, writes, "sweep_records", now + rejectionRetentionMs);
+    else if (snapshotDue(live)) scheduleOnce(live, writes, "snapshot", now);
+  }
+
+  #review(author: Author, clientId: string, draft: Draft, live: Live, now: number): Review {
+    const reads = this.#ports.storage;
+    return { partition: this.#name.partition, model: this.#model, live, reads, author, clientId, draft, now };
   }
 
   #decide(
@@ -274,14 +346,9 @@ export class Partition {
     now: number,
   ): Outcome {
     this.#createLog(live, writes, now);
-    const reads = this.#ports.storage;
-    const review = { partition: this.#name.partition, model: this.#model, live, reads, author, clientId, draft, now };
-    const outcome = submit(review, writes, this.#ports);
-    if (outcome.kind === "rejected") scheduleOnce(live, writes, "sweep_records", now + rejectionRetentionMs);
-    if (outcome.kind === "accepted" && !outcome.replayed) {
-      window.events.push(outcome.event);
-      if (snapshotDue(live)) scheduleOnce(live, writes, "snapshot", now);
-    }
+    const outcome = submit(this.#review(author, clientId, draft, live, now), writes, this.#ports);
+    if (outcome.kind === "accepted" && !outcome.replayed) window.events.push(outcome.event);
+    if (outcome.kind !== "refused") this.#afterDecision(live, writes, now, outcome.kind === "rejected");
     return outcome;
   }
 
@@ -293,7 +360,8 @@ export class Partition {
     const { session, command } = work;
     window.touch(session);
     const draftId = draftIdOf(command);
-    if (draftId !== undefined && command.kind !== "unreadable" && session.state.client) session.settle(draftId, told.code);
+    if (draftId !== undefined && command.kind !== "unreadable" && session.state.client)
+      session.settle(draftId, told.code);
     session.reply({ kind: "error", requestId: command.requestId, draftId, problem: told });
   }
 
@@ -315,7 +383,10 @@ export class Partition {
         fresh = this.#ports.storage.eventsAfter(this.#told, head - this.#told);
       } catch (error) {
         // The next window tries again: what live connections were told stays a contiguous run.
-        this.#ports.log("error", "events could not be read for broadcasting", { ...this.#name, error: describe(error) });
+        this.#ports.log("error", "events could not be read for broadcasting", {
+          ...this.#name,
+          error: describe(error),
+        });
         return [];
       }
     }
@@ -397,6 +468,7 @@ function unexpected(error: unknown): Failure {
 
 function draftIdOf(command: Command): string | undefined {
   if (command.kind === "submit") return command.draft.draftId;
+  if (command.kind === "batch") return command.batch.batchId;
   return command.kind === "unreadable" || command.kind === "overflow" ? command.draftId : undefined;
 }
 

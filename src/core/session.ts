@@ -46,6 +46,9 @@ export class Session {
   reply(effect: Effect): void {
     this.#replies.push(effect);
     if (effect.kind === "accepted") this.#own.add(effect.event.eventId);
+    if (effect.kind === "batch") {
+      for (const result of effect.verdict.results) if (result.kind === "accepted") this.#own.add(result.event.eventId);
+    }
   }
 
   /** Sets the delivery cursor to `eventId`. */
@@ -105,7 +108,11 @@ export class Session {
 
 /** The refusals that may pass: after one of these a connection waits for the same draft. */
 export type HoldingCode = "storage_unavailable" | "schema_mismatch" | "overloaded";
-const holdingCodes: readonly string[] = ["storage_unavailable", "schema_mismatch", "overloaded"] satisfies HoldingCode[];
+const holdingCodes: readonly string[] = [
+  "storage_unavailable",
+  "schema_mismatch",
+  "overloaded",
+] satisfies HoldingCode[];
 
 function isHolding(code: ErrorCode | undefined): code is HoldingCode {
   return code !== undefined && holdingCodes.includes(code);

@@ -24,5 +24,5 @@ export interface Submitted {
 
 /** Whether work may write; a window without such work opens no transaction, and so creates no storage. */
 export function mayWrite(work: Work): boolean {
-  return !("command" in work) || work.command.kind === "submit";
+  return !("command" in work) || work.command.kind === "submit" || work.command.kind === "batch";
 }

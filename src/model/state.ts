@@ -64,6 +64,11 @@ export class State<S extends object> {
     this.#step("write", false, change);
   }
 
+  /** Where the journal is: what is changed from here on can be taken back by `undoTo`. */
+  get position(): number {
+    return this.#journal.position;
+  }
+
   /** Takes back every change since `position`. */
   undoTo(position: number): void {
     this.#journal.undoTo(position);

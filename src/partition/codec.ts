@@ -1,4 +1,4 @@
-import { type Command, type Effect, type Page } from "../core/index.ts";
+import type { BatchVerdict, Command, Effect, Page } from "../core/index.ts";
 import {
   clientMessage,
   clientMessageTypes,
@@ -34,68 +34,97 @@ export function partitaCodec(partition: string): Codec {
       `{"id":"b-${row.eventId}","type":"broadcast","timestamp":${row.timestamp},"payload":{"eventId":${row.eventId},"event":${textOf(row)}}}`,
   );
   // Everybody who is given the same array of events gets the same text.
-  const arraysOf = memo((rows: readonly EventRow[]) => arrayFrames(rows.map(broadcastOf)));
+  const arraysOf = memo((rows: readonly EventRow[]) => arrayFrames(unitsOf(rows, broadcastOf)));
   const encode = (effect: Effect): string => {
-      switch (effect.kind) {
-        case "accepted": {
-          const { eventId, timestamp, draftId } = effect.event;
-          return `{"id":"a-${eventId}","type":"event_accepted","timestamp":${timestamp},"payload":{"draftId":${JSON.stringify(draftId)},"eventId":${eventId},"event":${textOf(effect.event)}}}`;
-        }
-        case "rejected": {
-          const { messageId, problem } = effect.rejection;
-          const { errors = [], ...rest } = problem;
-          return message(messageId, "event_rejected", problem.timestamp, {
-            draftId: effect.draftId,
-            reason: problem.code,
-            errors,
-            ...rest,
-          });
-        }
-        case "connected": {
-          const state = effect.initialState === undefined ? "" : `,"initialState":${effect.initialState}`;
-          const since = effect.sinceSnapshot === undefined ? "" : `,"sinceSnapshot":${effect.sinceSnapshot}`;
-          return reply(
-            effect,
-            "connected",
-            `{"serverId":${JSON.stringify(effect.serverId)},"currentEventIndex":${effect.currentEventIndex}${state}${since}}`,
-          );
-        }
-        case "page":
-          return reply(effect, "sync_response", pageText(effect.page, textOf));
-        case "heartbeat":
-          return reply(effect, "heartbeat", "{}");
-        case "error": {
-          const { problem, requestId, draftId } = effect;
-          const told = message(`e-${problem.traceId}`, "error", problem.timestamp, {
-            message: problem.detail,
-            ...(draftId === undefined ? {} : { draftId }),
-            ...problem,
-          });
-          return requestId === undefined ? told : `${told.slice(0, -1)},"inReplyTo":${JSON.stringify(requestId)}}`;
-        }
+    switch (effect.kind) {
+      case "accepted": {
+        const { eventId, timestamp, draftId } = effect.event;
+        return `{"id":"a-${eventId}","type":"event_accepted","timestamp":${timestamp},"payload":{"draftId":${JSON.stringify(draftId)},"eventId":${eventId},"event":${textOf(effect.event)}}}`;
       }
+      case "rejected": {
+        const { messageId, problem } = effect.rejection;
+        const { errors = [], ...rest } = problem;
+        return message(messageId, "event_rejected", problem.timestamp, {
+          draftId: effect.draftId,
+          reason: problem.code,
+          errors,
+          ...rest,
+        });
+      }
+      case "connected": {
+        const state = effect.initialState === undefined ? "" : `,"initialState":${effect.initialState}`;
+        const since = effect.sinceSnapshot === undefined ? "" : `,"sinceSnapshot":${effect.sinceSnapshot}`;
+        return reply(
+          effect,
+          "connected",
+          `{"serverId":${JSON.stringify(effect.serverId)},"currentEventIndex":${effect.currentEventIndex}${state}${since}}`,
+        );
+      }
+      case "batch": {
+        const { batchId, verdict } = effect;
+        return `{"id":${JSON.stringify(`s-${batchId}`)},"type":"events_result","timestamp":${verdict.timestamp},"payload":${batchText(batchId, verdict, textOf)}}`;
+      }
+      case "page":
+        return reply(effect, "sync_response", pageText(effect.page, textOf));
+      case "heartbeat":
+        return reply(effect, "heartbeat", "{}");
+      case "error": {
+        const { problem, requestId, draftId } = effect;
+        const told = message(`e-${problem.traceId}`, "error", problem.timestamp, {
+          message: problem.detail,
+          ...(draftId === undefined ? {} : { draftId }),
+          ...problem,
+        });
+        return requestId === undefined ? told : `${told.slice(0, -1)},"inReplyTo":${JSON.stringify(requestId)}}`;
+      }
+    }
   };
   return {
     decode,
     frames(replies, broadcasts, arrays) {
       if (!arrays) return [...replies.map(encode), ...broadcasts.map(broadcastOf)];
       if (replies.length === 0) return arraysOf(broadcasts);
-      return arrayFrames([...replies.map(encode), ...broadcasts.map(broadcastOf)]);
+      return arrayFrames([
+        ...replies.map((effect) => ({ text: encode(effect), messages: 1 })),
+        ...unitsOf(broadcasts, broadcastOf),
+      ]);
     },
   };
 }
 
-/** Messages as few frames: arrays of at most `limits.sentFrameBytesMax`; one message goes by itself, without brackets. */
-function arrayFrames(messages: readonly string[]): readonly string[] {
+/** Messages that must not be parted, separated by commas. */
+interface Unit {
+  text: string;
+  messages: number;
+}
+
+/** The broadcasts of `rows`; those of one atomic batch are one unit. */
+function unitsOf(rows: readonly EventRow[], broadcastOf: (row: EventRow) => string): Unit[] {
+  const units: Unit[] = [];
+  let batchEnd: number | undefined;
+  for (const row of rows) {
+    const last = units.at(-1);
+    if (last && row.batchEnd !== undefined && row.batchEnd === batchEnd) {
+      last.text += `,${broadcastOf(row)}`;
+      last.messages++;
+    } else units.push({ text: broadcastOf(row), messages: 1 });
+    batchEnd = row.batchEnd;
+  }
+  return units;
+}
+
+/** Few frames: arrays of at most `limits.sentFrameBytesMax`; one message goes by itself, without brackets. */
+function arrayFrames(units: readonly Unit[]): readonly string[] {
   const frames: string[] = [];
-  for (let from = 0; from < messages.length; ) {
+  for (let from = 0; from < units.length;) {
     let bytes = 0;
     let to = from;
     // UTF-16 units times three bound the bytes without counting them.
-    while (to < messages.length && (to === from || bytes + messages[to]!.length * 3 <= limits.sentFrameBytesMax)) {
-      bytes += messages[to++]!.length * 3;
+    while (to < units.length && (to === from || bytes + units[to]!.text.length * 3 <= limits.sentFrameBytesMax)) {
+      bytes += units[to++]!.text.length * 3;
     }
-    frames.push(to - from === 1 ? messages[from]! : `[${messages.slice(from, to).join(",")}]`);
+    const texts = units.slice(from, to).map(({ text }) => text);
+    frames.push(to - from === 1 && units[from]!.messages === 1 ? texts[0]! : `[${texts.join(",")}]`);
     from = to;
   }
   return frames;
@@ -105,6 +134,22 @@ function arrayFrames(messages: readonly string[]): readonly string[] {
 export function encodeEvent(row: EventRow, partition: string): string {
   const version = row.version === undefined ? "" : `,"version":${row.version}`;
   return `{"type":${JSON.stringify(row.type)},"payload":${row.payload}${version},"partition":${JSON.stringify(partition)},"id":"${eventName(row.eventId)}","timestamp":${row.timestamp},"clientId":${JSON.stringify(row.clientId)}}`;
+}
+
+/** The answer to a batch, on the socket and over HTTP. */
+export function batchText(batchId: string, { results }: BatchVerdict, textOf: (row: EventRow) => string): string {
+  const texts = results.map((result) => {
+    if (result.kind === "accepted") {
+      const { draftId, eventId } = result.event;
+      return `{"draftId":${JSON.stringify(draftId)},"status":"accepted","eventId":${eventId},"event":${textOf(result.event)}}`;
+    }
+    const { draftId, problem } = result;
+    if (!problem) return JSON.stringify({ draftId, status: result.kind });
+    const { errors = [], ...rest } = problem;
+    // `status` is the member's fate here; the problem's own is implied by its code.
+    return JSON.stringify({ draftId, ...rest, reason: problem.code, errors, status: result.kind });
+  });
+  return `{"batchId":${JSON.stringify(batchId)},"results":[${texts.join(",")}]}`;
 }
 
 /** The members of a page, on the socket and over HTTP. */
@@ -183,6 +228,20 @@ function decode(frame: string | ArrayBuffer): Command {
           expectedEventId: payload.expectedEventId,
         },
       };
+    case "submit_events":
+      return {
+        kind: "batch",
+        requestId,
+        batch: {
+          batchId: payload.batchId,
+          mode: payload.mode,
+          drafts: payload.events.map(({ draftId, event, expectedEventId }) => ({
+            draftId,
+            event: event as JsonObject & { type: string },
+            expectedEventId,
+          })),
+        },
+      };
     case "sync":
       return {
         kind: "sync",
@@ -203,7 +262,7 @@ function unreadable(value: Json | undefined, detail: string, rest: Partial<Failu
   return {
     kind: "unreadable",
     requestId: isId(object["id"]) ? object["id"] : undefined,
-    draftId: isId(payload["draftId"]) ? payload["draftId"] : undefined,
+    draftId: [payload["draftId"], payload["batchId"]].find(isId),
     failure: { code: "bad_request", detail, ...rest },
   };
 }

@@ -1,6 +1,4 @@
 import { DurableObject } from "cloudflare:workers";
-import { createHash } from "node:crypto";
-import log0001 from "../../migrations/0001_log.sql";
 import {
   type Author,
   type Draft,
@@ -21,6 +19,7 @@ import { SqlStorage } from "../storage/sql-storage.ts";
 import { type HttpAnswer, answerEvents, answerOutcome, answerProblem, answerState } from "./answers.ts";
 import { type Codec, partitaCodec } from "./codec.ts";
 import { log } from "./log.ts";
+import { migrations, sha256 } from "./migrations.ts";
 import { closeQuietly, sendableCode, sendQuietly } from "./sockets.ts";
 
 /** The header by which the edge tells the object who connects; from outside it is stripped. */
@@ -34,9 +33,6 @@ const idleMsMax = 10 * 60 * 1_000;
 const seenAtStepMs = 60 * 1_000;
 /** Work that failed is tried again after this long at the earliest. */
 const dueRetryMs = 5_000;
-
-const sha256 = (bytes: Uint8Array | string): Uint8Array => new Uint8Array(createHash("sha256").update(bytes).digest());
-const migrations = [{ number: 1, sql: log0001, sha256: sha256(log0001) }];
 
 /** What an object keeps in a socket's attachment; the platform's limit is 16 KiB. */
 interface Attachment {
@@ -137,7 +133,8 @@ export function partitionObject(models: ModelRegistry) {
           ws.serializeAttachment({ session: known.session.state, seenAt: now } satisfies Attachment);
         }
         const work = { session: known.session, command: this.#codec.decode(frame) };
-        if (!this.#intake.offer(ws, work, typeof frame === "string" ? frame.length : frame.byteLength)) this.#end(ws, 1013, "overloaded");
+        if (!this.#intake.offer(ws, work, typeof frame === "string" ? frame.length : frame.byteLength))
+          this.#end(ws, 1013, "overloaded");
       });
     }
 

@@ -2,6 +2,8 @@
 export const limits = {
   /** A frame from a client, in UTF-8 bytes. The platform would take 32 MiB; an event of this size is an upload, not an edit. */
   frameBytesMax: 64 * 1024,
+  /** Events of one batch; its bytes are bounded by its frame. */
+  batchEventsMax: 256,
   /** Drafts of one window: one transaction, one frame to each connection. */
   windowWorkMax: 512,
   /** Frames that wait for their window, of all connections together, in number and in bytes. */

@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import { isId } from "./ids.ts";
 import type { Json, JsonObject } from "./json.ts";
 import type { ErrorCode, Problem } from "./errors.ts";
+import { limits } from "./limits.ts";
 import type { Violation } from "./scan.ts";
 
 /** An id that a client chooses, see `isId`. */
@@ -32,6 +33,20 @@ const submitEventPayload = z.object({
   expectedEventId: z.optional(z.unknown()),
 });
 
+/** The shape of a batch, on the socket and over HTTP. Its own id and its members' ids are all different. */
+export const batchShape = z
+  .object({
+    batchId: id,
+    mode: z.enum(["atomic", "sequential"]),
+    events: z.array(submitEventPayload).check(z.minLength(1), z.maxLength(limits.batchEventsMax)),
+  })
+  .check(
+    z.refine(
+      ({ batchId, events }) => new Set([batchId, ...events.map(({ draftId }) => draftId)]).size === events.length + 1,
+      { error: "Each draft of a batch, and the batch itself, needs an id of its own.", path: ["events"] },
+    ),
+  );
+
 const syncPayload = z.object({
   sinceEventId: z.optional(count),
   partition: z.optional(z.string()),
@@ -44,6 +59,7 @@ const envelope = { id, timestamp: z.number() };
 export const clientMessage = z.discriminatedUnion("type", [
   z.object({ ...envelope, type: z.literal("connect"), payload: connectPayload }),
   z.object({ ...envelope, type: z.literal("submit_event"), payload: submitEventPayload }),
+  z.object({ ...envelope, type: z.literal("submit_events"), payload: batchShape }),
   z.object({ ...envelope, type: z.literal("sync"), payload: syncPayload }),
   z.object({ ...envelope, type: z.literal("heartbeat"), payload: z.object({}) }),
 ]);
@@ -53,6 +69,7 @@ export type ClientMessage = z.infer<typeof clientMessage>;
 export const clientMessageTypes = [
   "connect",
   "submit_event",
+  "submit_events",
   "sync",
   "heartbeat",
 ] as const satisfies readonly ClientMessage["type"][];

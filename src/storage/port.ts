@@ -13,6 +13,18 @@ export interface EventRow {
   timestamp: number;
   /** JSON text, as it goes out. */
   payload: string;
+  /** The last event of the atomic batch it belongs to; undefined outside one. */
+  batchEnd: number | undefined;
+}
+
+/** An accepted atomic batch. */
+export interface BatchRow {
+  principal: string;
+  batchId: string;
+  /** SHA-256 of the canonical content of the whole. */
+  fingerprint: Uint8Array;
+  firstEventId: number;
+  eventCount: number;
 }
 
 /** A stored rejection. */
@@ -22,7 +34,7 @@ export interface RejectionRow {
   draftId: string;
   /** SHA-256 of the canonical content. */
   fingerprint: Uint8Array;
-  /** JSON text of the problem, as it went out. */
+  /** JSON text of the problem, as it went out; of a batch, of its results. */
   problem: string;
   createdAt: number;
 }
@@ -54,6 +66,7 @@ export interface StorageReads {
   /** Events after `eventId` in order, at most `limit`. */
   eventsAfter(eventId: number, limit: number): EventRow[];
   findEvent(principal: string, draftId: string): EventRow | undefined;
+  findBatch(principal: string, batchId: string): BatchRow | undefined;
   findRejection(principal: string, draftId: string): RejectionRow | undefined;
   /** Payload bytes of all events after `eventId`. */
   logBytesAfter(eventId: number): number;
@@ -72,6 +85,8 @@ export interface StorageWrites {
   createLog(log: Log, now: number): void;
   /** Appends, unless the key was used before: then nothing is written and the answer is false. */
   appendEvent(event: EventRow): boolean;
+  /** Stores what an atomic batch became. */
+  recordBatch(batch: BatchRow): void;
   /** Stores a rejection and returns its record id. */
   recordRejection(rejection: Omit<RejectionRow, "recordId">): number;
   /** Deletes up to `limit` of the oldest rejections made before `before`; returns how many. */

@@ -1,7 +1,7 @@
 import { sameBytes } from "./bytes.ts";
 import type { SqlDriver, SqlRow } from "./driver.ts";
 import { isMigrated, migrate, type Migration } from "./migrations.ts";
-import type { DueKind, EventRow, Log, RejectionRow, SnapshotRow, Storage, StorageWrites } from "./port.ts";
+import type { BatchRow, DueKind, EventRow, Log, RejectionRow, SnapshotRow, Storage, StorageWrites } from "./port.ts";
 
 /** Platform limit: 2 MB per BLOB. */
 const snapshotChunkBytesMax = 1024 * 1024;
@@ -87,6 +87,19 @@ export class SqlStorage implements Storage, StorageWrites {
     );
   }
 
+  findBatch(principal: string, batchId: string): BatchRow | undefined {
+    const [row] = this.#read("SELECT * FROM batches WHERE principal = ? AND batch_id = ?", principal, batchId);
+    return (
+      row && {
+        principal: row["principal"] as string,
+        batchId: row["batch_id"] as string,
+        fingerprint: row["fingerprint"] as Uint8Array,
+        firstEventId: row["first_event_id"] as number,
+        eventCount: row["event_count"] as number,
+      }
+    );
+  }
+
   logBytesAfter(eventId: number): number {
     const [row] = this.#read(
       "SELECT coalesce(sum(length(payload)), 0) AS bytes FROM events WHERE event_id > ?",
@@ -150,9 +163,10 @@ export class SqlStorage implements Storage, StorageWrites {
 
   appendEvent(event: EventRow): boolean {
     const rows = this.#driver.write(
-      `INSERT INTO events (event_id, principal, draft_id, client_id, type, version, expected_event_id, timestamp, payload)
-       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
+      `INSERT INTO events (event_id, principal, draft_id, client_id, type, version, expected_event_id, timestamp, payload, batch_end)
+       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
        WHERE NOT EXISTS (SELECT 1 FROM idempotency_records WHERE principal = ?2 AND draft_id = ?3)
+         AND NOT EXISTS (SELECT 1 FROM batches WHERE principal = ?2 AND batch_id = ?3)
        ON CONFLICT (principal, draft_id) DO NOTHING RETURNING event_id`,
       event.eventId,
       event.principal,
@@ -163,8 +177,20 @@ export class SqlStorage implements Storage, StorageWrites {
       event.expectedEventId ?? null,
       event.timestamp,
       encoder.encode(event.payload),
+      event.batchEnd ?? null,
     );
     return rows.length === 1;
+  }
+
+  recordBatch(batch: BatchRow): void {
+    this.#driver.write(
+      "INSERT INTO batches VALUES (?, ?, ?, ?, ?)",
+      batch.principal,
+      batch.batchId,
+      batch.fingerprint,
+      batch.firstEventId,
+      batch.eventCount,
+    );
   }
 
   recordRejection(rejection: Omit<RejectionRow, "recordId">): number {
@@ -243,5 +269,6 @@ function eventOf(row: SqlRow): EventRow {
     expectedEventId: (row["expected_event_id"] as number | null) ?? undefined,
     timestamp: row["timestamp"] as number,
     payload: decoder.decode(row["payload"] as Uint8Array),
+    batchEnd: (row["batch_end"] as number | null) ?? undefined,
   };
 }

@@ -22,6 +22,7 @@ const event = (eventId: number, more: Partial<EventRow> = {}): EventRow => ({
   expectedEventId: undefined,
   timestamp: now + eventId,
   payload: `{"n":${eventId}}`,
+  batchEnd: undefined,
   ...more,
 });
 const rejection = (draftId: string, createdAt = now) => ({

@@ -342,7 +342,8 @@ describe("snapshots and due work", () => {
     room.driver.transaction(() =>
       room.driver.write(
         `WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 10500)
-         INSERT INTO events SELECT i, 'p', 'd' || i, 'c', 'set', NULL, NULL, 1, CAST('{"target":"n","value":' || i || '}' AS BLOB) FROM n`,
+         INSERT INTO events (event_id, principal, draft_id, client_id, type, version, expected_event_id, timestamp, payload)
+         SELECT i, 'p', 'd' || i, 'c', 'set', NULL, NULL, 1, CAST('{"target":"n","value":' || i || '}' AS BLOB) FROM n`,
       ),
     );
     room.restart();

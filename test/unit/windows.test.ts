@@ -98,17 +98,24 @@ describe("Intake", () => {
     const client = room.client("a");
     const harness = new Harness((batch) => room.partition.process(batch, room.now));
     const most = limits.queueWorkPerConnectionMax;
-    for (const at of range(1, 8 + 2 * most)) expect(harness.intake.offer(client, work(client, `d${at}`), 100)).toBe(true);
+    for (const at of range(1, 8 + 2 * most))
+      expect(harness.intake.offer(client, work(client, `d${at}`), 100)).toBe(true);
     expect(harness.intake.offer(client, work(client, "too-much"), 100)).toBe(false);
     while (harness.timer) harness.fire();
-    const answers = client.frames.map((frame) => JSON.parse(frame) as Message).filter(({ type }) => type !== "broadcast");
+    const answers = client.frames
+      .map((frame) => JSON.parse(frame) as Message)
+      .filter(({ type }) => type !== "broadcast");
     const accepted = answers.filter(({ type }) => type === "event_accepted");
     expect(accepted).toHaveLength(8 + most);
     const refused = answers.filter(({ payload }) => payload.code === "overloaded");
     expect(refused).toHaveLength(most);
-    expect(refused[0]).toMatchObject({ payload: { draftId: `d${9 + most}`, retryable: true, status: 503, retryAfter: 1 } });
+    expect(refused[0]).toMatchObject({
+      payload: { draftId: `d${9 + most}`, retryable: true, status: 503, retryAfter: 1 },
+    });
     // In the order in which they came, and held until the first of them comes again.
-    expect(answers.slice(1).map(({ payload }) => payload.draftId)).toEqual(range(1, 8 + 2 * most).map((at) => `d${at}`));
+    expect(answers.slice(1).map(({ payload }) => payload.draftId)).toEqual(
+      range(1, 8 + 2 * most).map((at) => `d${at}`),
+    );
     expect(client.submit(`d${10 + most}`, "set", { target: "n", value: 0 }).payload.code).toBe("overloaded");
     expect(client.submit(`d${9 + most}`, "set", { target: "n", value: 0 }).type).toBe("event_accepted");
   });
@@ -184,7 +191,11 @@ describe("a window", () => {
       command: {
         kind: "submit",
         requestId: "r",
-        draft: { draftId, event: { type: "set", payload: { target: "n", value: "x".repeat(60_000) } }, expectedEventId: undefined },
+        draft: {
+          draftId,
+          event: { type: "set", payload: { target: "n", value: "x".repeat(60_000) } },
+          expectedEventId: undefined,
+        },
       },
     });
     window(room, ...range(1, 30).map((at) => large(`d${at}`)));
@@ -198,7 +209,10 @@ describe("a window", () => {
 
   it("[TX-3] [ID-12] one piece of work that fails does not take the others with it", () => {
     class Failing extends NodeSqlDriver {
-      override write(sql: string, ...values: Parameters<NodeSqlDriver["write"]> extends [string, ...infer V] ? V : never) {
+      override write(
+        sql: string,
+        ...values: Parameters<NodeSqlDriver["write"]> extends [string, ...infer V] ? V : never
+      ) {
         if (values.includes("poison")) throw new Error("no");
         return super.write(sql, ...values);
       }
@@ -264,20 +278,33 @@ describe("a window", () => {
               const requestId = `q${drafts++}`;
               if (what === "sync") {
                 const sinceEventId = Math.max(cursor - back, 0);
-                return { session: connection.session, command: { kind: "sync", requestId, partition: undefined, sinceEventId, limit: 2 } };
+                return {
+                  session: connection.session,
+                  command: { kind: "sync", requestId, partition: undefined, sinceEventId, limit: 2 },
+                };
               }
               return {
                 session: connection.session,
                 command: {
-                  kind: "connect", requestId, clientId: `c${who}`, version: "1", partition: undefined, modelVersion: undefined,
-                  initialState: false, sinceEventId: undefined, echo: true, arrays: who % 2 === 0,
+                  kind: "connect",
+                  requestId,
+                  clientId: `c${who}`,
+                  version: "1",
+                  partition: undefined,
+                  modelVersion: undefined,
+                  initialState: false,
+                  sinceEventId: undefined,
+                  echo: true,
+                  arrays: who % 2 === 0,
                 },
               };
             }),
             room.now,
           );
           for (const client of clients) {
-            for (const message of client.connection.frames.splice(0).flatMap((frame) => [JSON.parse(frame) as Message].flat())) {
+            for (const message of client.connection.frames
+              .splice(0)
+              .flatMap((frame) => [JSON.parse(frame) as Message].flat())) {
               if (message.type === "connected") client.cursor = message.payload.currentEventIndex;
               else if (message.type === "broadcast") expect(message.payload.eventId).toBe(++client.cursor);
               else if (message.type === "sync_response") {

@@ -1,7 +1,6 @@
 import { env, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
-import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import log0001 from "../../migrations/0001_log.sql";
+import { migrations, sha256 } from "../../src/partition/migrations.ts";
 import { Partition } from "../../src/core/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import { DurableSqlDriver } from "../../src/storage/durable.ts";
@@ -113,11 +112,10 @@ describe("storage", () => {
   });
 
   it("[TX-1] writes at most two rows for an accepted event", async () => {
-    const sha256 = (bytes: Uint8Array | string) => new Uint8Array(createHash("sha256").update(bytes).digest());
     await runInDurableObject(env.PARTITIONS.getByName(`rows/${fresh()}`), (_, ctx) => {
       const driver = new DurableSqlDriver(ctx.storage);
       const partition = new Partition({ tenant: "rows", partition: "room" }, insieme, {
-        storage: new SqlStorage(driver, [{ number: 1, sql: log0001, sha256: sha256(log0001) }], sha256),
+        storage: new SqlStorage(driver, migrations, sha256),
         random: { logId: () => "log", traceId: () => "0".repeat(32) },
         sha256,
         log: () => {},

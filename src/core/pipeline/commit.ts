@@ -14,6 +14,20 @@ export type Commit = { row: EventRow } | { failure: Failure } | undefined;
  */
 export function commit(review: Review, typed: TypedDraft, writes: StorageWrites): Commit {
   const { live } = review;
+  const applied = apply(review, typed);
+  if ("failure" in applied) return applied;
+  const row = rowOf(review, typed, live.head + 1, undefined);
+  if (writes.appendEvent(row)) return { row };
+  live.state.undoTo(applied.before);
+  return undefined;
+}
+
+/**
+ * Applies the event to the state, unless an invariant would break. `before` is where to undo to.
+ * Throws what the model throws, with the state as it was.
+ */
+export function apply(review: Review, typed: TypedDraft): { before: number } | { failure: Failure } {
+  const { live } = review;
   const before = callModel(() =>
     live.state.change((state) => typed.definition.reduce(state, typed.event as never, reduceContext(live.state))),
   );
@@ -24,12 +38,15 @@ export function commit(review: Review, typed: TypedDraft, writes: StorageWrites)
     live.state.undoTo(before);
     throw error;
   }
-  if (failure) {
-    live.state.undoTo(before);
-    return { failure };
-  }
-  const row: EventRow = {
-    eventId: live.head + 1,
+  if (!failure) return { before };
+  live.state.undoTo(before);
+  return { failure };
+}
+
+/** The row of an accepted draft. */
+export function rowOf(review: Review, typed: TypedDraft, eventId: number, batchEnd: number | undefined): EventRow {
+  return {
+    eventId,
     principal: review.author.principal,
     draftId: review.draft.draftId,
     clientId: review.clientId,
@@ -38,8 +55,6 @@ export function commit(review: Review, typed: TypedDraft, writes: StorageWrites)
     expectedEventId: typed.expectedEventId,
     timestamp: typed.event.timestamp,
     payload: JSON.stringify(typed.payload),
+    batchEnd,
   };
-  if (writes.appendEvent(row)) return { row };
-  live.state.undoTo(before);
-  return undefined;
 }

@@ -1,19 +1,24 @@
 import { canonicalJson, type Failure, type JsonObject, type Problem } from "../../protocol/index.ts";
 import { sameBytes } from "../../storage/bytes.ts";
-import type { EventRow, RejectionRow, StorageReads } from "../../storage/port.ts";
+import type { BatchRow, EventRow, RejectionRow, StorageReads } from "../../storage/port.ts";
 import type { Outcome, Rejection } from "../effects.ts";
 import type { Ports } from "../ports.ts";
 import { contentOf, type Review } from "./review.ts";
 
 /** What a key was used for before. */
-export type Prior = { kind: "event"; row: EventRow } | { kind: "rejection"; row: RejectionRow };
+export type Prior =
+  | { kind: "event"; row: EventRow }
+  | { kind: "rejection"; row: RejectionRow }
+  | { kind: "batch"; row: BatchRow };
 
 /** The verdict that this principal's key has already, if any. */
 export function findPrior(reads: StorageReads, principal: string, draftId: string): Prior | undefined {
   const event = reads.findEvent(principal, draftId);
   if (event) return { kind: "event", row: event };
   const rejection = reads.findRejection(principal, draftId);
-  return rejection && { kind: "rejection", row: rejection };
+  if (rejection) return { kind: "rejection", row: rejection };
+  const batch = reads.findBatch(principal, draftId);
+  return batch && { kind: "batch", row: batch };
 }
 
 /**
@@ -21,19 +26,25 @@ export function findPrior(reads: StorageReads, principal: string, draftId: strin
  * content, a refusal that leaves the first record as it is.
  */
 export function replay(prior: Prior, review: Review, ports: Ports): Outcome | Failure {
-  const same =
-    prior.kind === "event"
-      ? canonicalJson(contentOf(review.draft)) === canonicalJson(contentOfEvent(prior.row))
-      : sameBytes(fingerprintOf(review, ports), prior.row.fingerprint);
-  if (!same) {
-    return {
-      code: "idempotency_key_reused",
-      detail: "This id was used before, for something else: take a new id for a new operation.",
-    };
+  switch (prior.kind) {
+    case "event": {
+      const same = canonicalJson(contentOf(review.draft)) === canonicalJson(contentOfEvent(prior.row));
+      return same ? { kind: "accepted", event: prior.row, replayed: true } : keyReused;
+    }
+    case "rejection": {
+      const same = sameBytes(fingerprintOf(review, ports), prior.row.fingerprint);
+      return same ? { kind: "rejected", rejection: rejectionOf(prior.row), replayed: true } : keyReused;
+    }
+    case "batch":
+      return keyReused;
   }
-  if (prior.kind === "event") return { kind: "accepted", event: prior.row, replayed: true };
-  return { kind: "rejected", rejection: rejectionOf(prior.row), replayed: true };
 }
+
+/** The refusal of a key that comes again for something else; the first record stands. */
+export const keyReused: Failure = {
+  code: "idempotency_key_reused",
+  detail: "This id was used before, for something else: take a new id for a new operation.",
+};
 
 /** SHA-256 of the canonical content. */
 export function fingerprintOf(review: Review, ports: Ports): Uint8Array {

@@ -7,7 +7,7 @@ import { commit } from "./commit.ts";
 import { checkConflict } from "./conflict.ts";
 import { findPrior, fingerprintOf, rejectionOf, replay } from "./deduplicate.ts";
 import { checkPermission } from "./permission.ts";
-import type { Review } from "./review.ts";
+import type { Review, TypedDraft } from "./review.ts";
 import { checkRules } from "./rules.ts";
 import { checkSchema } from "./schema.ts";
 
@@ -75,11 +75,15 @@ export function submit(review: Review, writes: StorageWrites, ports: Ports): Out
   return { kind: "rejected", rejection: rejectionOf({ recordId, problem: text }), replayed: false };
 }
 
-/** The stages, in order; the first that objects decides. Undefined: the key was used before. */
+/** The stages and the commit; the first that objects decides. Undefined: the key was used before. */
 function reviewAndCommit(review: Review, writes: StorageWrites): ReturnType<typeof commit> {
+  const typed = check(review);
+  return "code" in typed ? { failure: typed } : commit(review, typed, writes);
+}
+
+/** The stages that look only, in order; the first that objects decides. */
+export function check(review: Review): Failure | TypedDraft {
   const typed = checkSchema(review);
-  if ("code" in typed) return { failure: typed };
-  const failure = checkPermission(review, typed) ?? checkConflict(review, typed) ?? checkRules(review, typed);
-  if (failure) return { failure };
-  return commit(review, typed, writes);
+  if ("code" in typed) return typed;
+  return checkPermission(review, typed) ?? checkConflict(review, typed) ?? checkRules(review, typed) ?? typed;
 }
