@@ -8,6 +8,8 @@ export default defineConfig({
       {
         test: {
           name: "node",
+          // node:sqlite is what the tests run on, and says at every start that it is new.
+          execArgv: ["--disable-warning=ExperimentalWarning"],
           include: ["test/{unit,contract,conformance}/**/*.test.ts"],
           exclude: ["**/*.workerd.test.ts"],
         },

@@ -46,7 +46,8 @@ export class TestConnection {
       {
         deliver: (replies, broadcasts) => {
           this.told.push(...replies.map(({ kind }) => kind), ...broadcasts.map(() => "broadcast"));
-          for (const frame of host.codec.frames(replies, broadcasts, this.session.state.client?.arrays ?? false)) this.frames.push(frame);
+          for (const frame of host.codec.frames(replies, broadcasts, this.session.state.client?.arrays ?? false))
+            this.frames.push(frame);
         },
         save: (saved) => (this.saved = structuredClone(saved)),
       },
@@ -76,7 +77,9 @@ export class TestConnection {
 
   /** The messages of one type so far. */
   of(type: string): Message[] {
-    return this.frames.flatMap((frame) => [JSON.parse(frame) as Message].flat()).filter((message) => message.type === type);
+    return this.frames
+      .flatMap((frame) => [JSON.parse(frame) as Message].flat())
+      .filter((message) => message.type === type);
   }
 }
 

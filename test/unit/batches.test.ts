@@ -28,7 +28,14 @@ describe("atomic batches", () => {
     const { room, a } = counting();
     const answer = batch(a, "B", "atomic", [add("d1", 5), add("d2", -3), add("d3", 1)]);
     expect(answer).toMatchObject({ id: "s-B", type: "events_result", timestamp: room.now, payload: { batchId: "B" } });
-    expect(answer.payload.results.map(({ draftId, status, eventId, event }: Message) => [draftId, status, eventId, event.id])).toEqual([
+    expect(
+      answer.payload.results.map(({ draftId, status, eventId, event }: Message) => [
+        draftId,
+        status,
+        eventId,
+        event.id,
+      ]),
+    ).toEqual([
       ["d1", "accepted", 1, "evt-1"],
       ["d2", "accepted", 2, "evt-2"],
       ["d3", "accepted", 3, "evt-3"],
@@ -100,7 +107,12 @@ describe("atomic batches", () => {
     const { room, a } = counting();
     const listener = room.client("listener", { frames: "array" });
     a.submit("0", "add", { by: 1 }, { version: 2 });
-    batch(a, "B", "atomic", range(1, 40).map((at) => add(`d${at}`, 1)));
+    batch(
+      a,
+      "B",
+      "atomic",
+      range(1, 40).map((at) => add(`d${at}`, 1)),
+    );
     a.submit("1", "add", { by: 1 }, { version: 2 });
     const page = (since: number, limit: number) =>
       a.send("sync", { sinceEventId: since, limit })[0].payload.events.map(({ eventId }: Message) => eventId);
@@ -114,7 +126,10 @@ describe("atomic batches", () => {
   it("[ER-9] [TX-3] a model that throws in one member: nothing of the batch happened, and nothing was stored", () => {
     const { room, a } = counting();
     const events = [add("d1", 1), { draftId: "d2", event: { type: "explode", payload: { in: "reduce" } } }];
-    expect(batch(a, "B", "atomic", events)).toMatchObject({ type: "error", payload: { code: "draft_failed", draftId: "B" } });
+    expect(batch(a, "B", "atomic", events)).toMatchObject({
+      type: "error",
+      payload: { code: "draft_failed", draftId: "B" },
+    });
     expect(room.state()).toMatchObject({ count: 0, notes: [] });
     expect(statuses(batch(a, "B", "atomic", [add("d1", 1)]))).toEqual(["accepted"]);
   });
@@ -153,11 +168,19 @@ describe("sequential batches", () => {
 describe("what is no batch", () => {
   it.each<[string, object, string]>([
     ["no events", { mode: "atomic", events: [] }, "payload.events"],
-    ["too many events", { mode: "atomic", events: range(0, limits.batchEventsMax).map((at) => add(`d${at}`, 1)) }, "payload.events"],
+    [
+      "too many events",
+      { mode: "atomic", events: range(0, limits.batchEventsMax).map((at) => add(`d${at}`, 1)) },
+      "payload.events",
+    ],
     ["a third mode", { mode: "maybe", events: [add("d", 1)] }, "payload.mode"],
     ["one id twice", { mode: "atomic", events: [add("d", 1), add("d", 1)] }, "payload.events"],
     ["the batch's id in it", { mode: "atomic", events: [add("B", 1)] }, "payload.events"],
-    ["a malformed member", { mode: "atomic", events: [add("d", 1), { draftId: "", event: {} }] }, "payload.events[1].draftId"],
+    [
+      "a malformed member",
+      { mode: "atomic", events: [add("d", 1), { draftId: "", event: {} }] },
+      "payload.events[1].draftId",
+    ],
   ])("[MD-11] [WP-8] refuses %s", (_, payload, field) => {
     const { room, a } = counting();
     const [answer] = a.send("submit_events", { batchId: "B", ...payload });
