@@ -1,6 +1,5 @@
 import type { Problem } from "../protocol/index.ts";
 import type { EventRow } from "../storage/port.ts";
-import type { HoldingCode } from "./session.ts";
 
 /** What a connection is told, whatever wire it speaks. `now` is when; the rest derives from what is stored. */
 export type Effect =
@@ -78,6 +77,9 @@ export interface Author {
   /** Names of permissions, or everything (open development mode). */
   permissions: "all" | readonly string[];
 }
+
+/** The refusals that may pass: after one of these a connection waits for the same draft. */
+export type HoldingCode = "storage_unavailable" | "schema_mismatch" | "overloaded";
 
 /** What is known of a connection; small, and JSON, so that it survives hibernation in the attachment. */
 export interface SessionState {

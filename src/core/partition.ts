@@ -217,8 +217,9 @@ export class Partition {
         this.#refuse(work, window, this.#problem(work.refused, now));
         return;
       }
-      const outcome = this.#decide(work.author, work.clientId, work.draft, window, live, writes!, now);
-      window.answer(work, outcome);
+      const { author, clientId } = work;
+      if ("draft" in work) window.answer(work, this.#decide(author, clientId, work.draft, window, live, writes!, now));
+      else window.answer(work, this.#decideBatch(author, clientId, work.batch, window, live, writes!, now));
       return;
     }
     const { session, command } = work;
@@ -260,7 +261,7 @@ export class Partition {
         if (heldBack) throw new Refusal(heldBack);
         const outcome = this.#decide(author, clientId, command.draft, window, live, writes!, now);
         session.settle(draftId, outcome.kind === "refused" ? outcome.problem.code : undefined);
-        session.reply(effectOf(draftId, outcome));
+        session.reply(effectOf(command.requestId, draftId, outcome));
         return;
       }
       case "batch": {
@@ -472,10 +473,10 @@ function draftIdOf(command: Command): string | undefined {
   return command.kind === "unreadable" || command.kind === "overflow" ? command.draftId : undefined;
 }
 
-function effectOf(draftId: string, outcome: Outcome): Effect {
+function effectOf(requestId: string, draftId: string, outcome: Outcome): Effect {
   if (outcome.kind === "accepted") return { kind: "accepted", event: outcome.event };
   if (outcome.kind === "rejected") return { kind: "rejected", draftId, rejection: outcome.rejection };
-  return { kind: "error", requestId: undefined, draftId, problem: outcome.problem };
+  return { kind: "error", requestId, draftId, problem: outcome.problem };
 }
 
 function connected(session: Session): { author: Author; clientId: string } {

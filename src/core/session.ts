@@ -1,6 +1,6 @@
 import type { ErrorCode, Failure } from "../protocol/index.ts";
 import type { EventRow } from "../storage/port.ts";
-import type { Effect, SessionState, Subscriber } from "./effects.ts";
+import type { Effect, HoldingCode, SessionState, Subscriber } from "./effects.ts";
 
 /** How long a client waits after a refusal that may pass, in seconds. */
 export const retryAfterSeconds = 1;
@@ -106,8 +106,6 @@ export class Session {
   }
 }
 
-/** The refusals that may pass: after one of these a connection waits for the same draft. */
-export type HoldingCode = "storage_unavailable" | "schema_mismatch" | "overloaded";
 const holdingCodes: readonly string[] = [
   "storage_unavailable",
   "schema_mismatch",

@@ -1,5 +1,4 @@
 import type { EventRow } from "../storage/port.ts";
-import type { Outcome } from "./effects.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -19,7 +18,7 @@ export class Window {
     session.begin();
   }
 
-  answer(work: { answer(outcome: Outcome): void }, outcome: Outcome): void {
+  answer<Answer>(work: { answer(outcome: Answer): void }, outcome: Answer): void {
     this.#answers.push(() => work.answer(outcome));
   }
 

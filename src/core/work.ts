@@ -1,25 +1,32 @@
 import type { Failure } from "../protocol/index.ts";
-import type { Command, Draft } from "./commands.ts";
-import type { Author, Outcome } from "./effects.ts";
+import type { Batch, Command, Draft } from "./commands.ts";
+import type { Author, BatchOutcome, Outcome } from "./effects.ts";
 import type { Session } from "./session.ts";
 
-/** Something to be done in a window: a command of a connection, or a draft that waits for its outcome elsewhere. */
-export type Work = Asked | Submitted;
+/** Something to be done in a window: a command of a connection, or a draft or batch that waits for its outcome elsewhere. */
+export type Work = Asked | Submitted | SubmittedBatch;
 
 /** A command, answered through its session. */
-export interface Asked {
+interface Asked {
   readonly session: Session;
   readonly command: Command;
 }
 
-/** A draft without a connection, as it comes over HTTP. */
-export interface Submitted {
+/** Work without a connection, as it comes over HTTP. */
+interface Waiting<Answer> {
   readonly author: Author;
   readonly clientId: string;
-  readonly draft: Draft;
   /** Set where it did not fit into the queue: why it is refused instead. */
   readonly refused?: Failure;
-  answer(outcome: Outcome): void;
+  answer(outcome: Answer): void;
+}
+
+interface Submitted extends Waiting<Outcome> {
+  readonly draft: Draft;
+}
+
+interface SubmittedBatch extends Waiting<BatchOutcome> {
+  readonly batch: Batch;
 }
 
 /** Whether work may write; a window without such work opens no transaction, and so creates no storage. */

@@ -4,7 +4,7 @@ import type { HttpAnswer } from "../partition/answers.ts";
 import { authorHeader, type partitionObject } from "../partition/object.ts";
 import { type Failure, isPartitionName, problem } from "../protocol/index.ts";
 import { callObject } from "./call.ts";
-import { readDraft } from "./draft.ts";
+import { readSubmission } from "./draft.ts";
 import { authorOf, identify, type IdentitySettings } from "./identity.ts";
 
 type PartitionObject = InstanceType<ReturnType<typeof partitionObject>>;
@@ -51,8 +51,12 @@ export function edge(models: ModelRegistry): Hono<{ Bindings: Env }> {
   app.post("/v1/partitions/:partition/events", async (c) => {
     const partition = partitionOf(models, c.req.param("partition"));
     const { author, clientId } = accepted(authorOf(accepted(identify(c.req.raw, c.env)), c.req.raw));
-    const draft = accepted(await readDraft(c.req.raw));
-    return respond(await callObject(stubs(c.env, partition), (stub) => stub.submitEvent(author, clientId, draft)));
+    const submission = accepted(await readSubmission(c.req.raw));
+    const submit = (stub: DurableObjectStub<PartitionObject>): Promise<HttpAnswer> =>
+      "draft" in submission
+        ? stub.submitEvent(author, clientId, submission.draft)
+        : stub.submitBatch(author, clientId, submission.batch);
+    return respond(await callObject(stubs(c.env, partition), submit));
   });
 
   app.get("/v1/partitions/:partition/events", async (c) => {

@@ -1,10 +1,23 @@
-import type { Draft } from "../core/index.ts";
-import { type Failure, isId, isJsonObject, type JsonObject, limits, parseJson, utf8Length } from "../protocol/index.ts";
+import type { Batch, Draft } from "../core/index.ts";
+import {
+  batchShape,
+  violationsOf,
+  type Failure,
+  isId,
+  isJsonObject,
+  type JsonObject,
+  limits,
+  parseJson,
+  utf8Length,
+} from "../protocol/index.ts";
 
-/** Reads a draft from the body and the `Idempotency-Key` of a `POST /events`. */
-export async function readDraft(request: Request): Promise<Draft | Failure> {
-  const draftId = request.headers.get("idempotency-key");
-  if (!isId(draftId)) {
+/** What a `POST /events` submits. */
+export type Submission = { draft: Draft } | { batch: Batch };
+
+/** Reads a draft, or a batch, from the body and the `Idempotency-Key` of a `POST /events`. */
+export async function readSubmission(request: Request): Promise<Submission | Failure> {
+  const key = request.headers.get("idempotency-key");
+  if (!isId(key)) {
     return {
       code: "bad_request",
       detail:
@@ -16,7 +29,7 @@ export async function readDraft(request: Request): Promise<Draft | Failure> {
   }
   const tooLarge: Failure = {
     code: "payload_too_large",
-    detail: `An event may have at most ${limits.frameBytesMax} bytes.`,
+    detail: `A request may have at most ${limits.frameBytesMax} bytes.`,
   };
   if (Number(request.headers.get("content-length") ?? 0) > limits.frameBytesMax) return tooLarge;
   const text = await request.text();
@@ -24,13 +37,32 @@ export async function readDraft(request: Request): Promise<Draft | Failure> {
   const parsed = parseJson(text);
   if (!parsed.ok)
     return { code: "bad_request", detail: "This JSON is not taken: see errors.", errors: parsed.violations };
-  if (!isJsonObject(parsed.value) || typeof parsed.value["type"] !== "string") {
+  const body = parsed.value;
+  if (isJsonObject(body) && body["events"] !== undefined) return readBatch(key, body);
+  if (!isJsonObject(body) || typeof body["type"] !== "string") {
     return {
       code: "bad_request",
-      detail: 'Send one event: a JSON object with "type" and "payload".',
+      detail: 'Send one event, an object with "type" and "payload", or a batch, with "mode" and "events".',
       errors: [{ field: "type", code: "required", message: "Missing, or not a string." }],
     };
   }
-  const { expectedEventId, ...event } = parsed.value;
-  return { draftId, event: event as JsonObject & { type: string }, expectedEventId };
+  const { expectedEventId, ...event } = body;
+  return { draft: { draftId: key, event: event as JsonObject & { type: string }, expectedEventId } };
+}
+
+function readBatch(batchId: string, body: JsonObject): Submission | Failure {
+  const shape = batchShape.safeParse({ ...body, batchId });
+  if (!shape.success) {
+    return {
+      code: "bad_request",
+      detail: "The batch does not have its shape: see errors.",
+      errors: violationsOf(shape.error.issues),
+    };
+  }
+  const drafts = shape.data.events.map(({ draftId, event, expectedEventId }) => ({
+    draftId,
+    event: event as JsonObject & { type: string },
+    expectedEventId,
+  }));
+  return { batch: { batchId, mode: shape.data.mode, drafts } };
 }

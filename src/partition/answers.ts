@@ -1,6 +1,6 @@
-import type { Outcome, Page } from "../core/index.ts";
+import type { BatchOutcome, Outcome, Page } from "../core/index.ts";
 import { eventName, type Problem } from "../protocol/index.ts";
-import { encodeEvent, pageText } from "./codec.ts";
+import { batchText, encodeEvent, pageText } from "./codec.ts";
 
 /** A response, ready but for being one: what travels from the object to the edge. */
 export interface HttpAnswer {
@@ -25,6 +25,13 @@ export function answerOutcome(partition: string, outcome: Outcome): HttpAnswer {
     },
     body: `{"eventId":${event.eventId},"event":${encodeEvent(event, partition)}}`,
   };
+}
+
+/** The answer to a batch: 200, or the problem where nothing was decided. What became of each draft is in it. */
+export function answerBatch(partition: string, batchId: string, outcome: BatchOutcome): HttpAnswer {
+  if (outcome.kind === "refused") return answerProblem(outcome.problem);
+  const body = batchText(batchId, outcome.verdict, (row) => encodeEvent(row, partition));
+  return { status: 200, headers: json, body };
 }
 
 export function answerEvents(partition: string, page: Page): HttpAnswer {

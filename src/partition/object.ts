@@ -1,22 +1,23 @@
 import { DurableObject } from "cloudflare:workers";
 import {
   type Author,
+  type Batch,
   type Draft,
   type Effect,
   Intake,
   newSession,
-  type Outcome,
   Partition,
   type PartitionName,
   Session,
   type SessionState,
+  type Work,
 } from "../core/index.ts";
 import { modelFor, type ModelRegistry } from "../model/index.ts";
 import { closeCode, limits } from "../protocol/index.ts";
 import { DurableSqlDriver } from "../storage/durable.ts";
 import type { EventRow } from "../storage/port.ts";
 import { SqlStorage } from "../storage/sql-storage.ts";
-import { type HttpAnswer, answerEvents, answerOutcome, answerProblem, answerState } from "./answers.ts";
+import { type HttpAnswer, answerBatch, answerEvents, answerOutcome, answerProblem, answerState } from "./answers.ts";
 import { type Codec, partitaCodec } from "./codec.ts";
 import { log } from "./log.ts";
 import { migrations, sha256 } from "./migrations.ts";
@@ -161,13 +162,22 @@ export function partitionObject(models: ModelRegistry) {
 
     /** Decides a draft that came over HTTP. */
     submitEvent(author: Author, clientId: string, draft: Draft): Promise<HttpAnswer> {
-      return new Promise((resolve, reject) => {
-        const answer = (outcome: Outcome) => resolve(answerOutcome(this.#name.partition, outcome));
-        const work = { author, clientId, draft, answer };
-        this.#step(() => {
-          if (!this.#intake.offer(author.principal, work, limits.frameBytesMax)) reject(new Error("overloaded"));
-        });
-      });
+      return this.#wait(author, (resolve) => ({
+        author,
+        clientId,
+        draft,
+        answer: (outcome) => resolve(answerOutcome(this.#name.partition, outcome)),
+      }));
+    }
+
+    /** Decides a batch that came over HTTP. */
+    submitBatch(author: Author, clientId: string, batch: Batch): Promise<HttpAnswer> {
+      return this.#wait(author, (resolve) => ({
+        author,
+        clientId,
+        batch,
+        answer: (outcome) => resolve(answerBatch(this.#name.partition, batch.batchId, outcome)),
+      }));
     }
 
     /** A page of the log. */
@@ -185,6 +195,16 @@ export function partitionObject(models: ModelRegistry) {
       return this.#answer((now) => {
         this.#partition.events(0, 1, now);
         return { status: 200, headers: { "content-type": "application/json" }, body: '{"status":"ready"}' };
+      });
+    }
+
+    /** Puts work into its window. A principal has one turn over HTTP, however many requests it sends. */
+    #wait(author: Author, workFor: (resolve: (answer: HttpAnswer) => void) => Work): Promise<HttpAnswer> {
+      return new Promise((resolve, reject) => {
+        this.#step(() => {
+          if (!this.#intake.offer(author.principal, workFor(resolve), limits.frameBytesMax))
+            reject(new Error("overloaded"));
+        });
       });
     }
 

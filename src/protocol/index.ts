@@ -4,6 +4,7 @@ export { eventName, isId, isPartitionName } from "./ids.ts";
 export { forbiddenKeys, formatPath, isJsonObject, type Json, type JsonObject } from "./json.ts";
 export { limits } from "./limits.ts";
 export {
+  batchShape,
   clientMessage,
   clientMessageTypes,
   eventShape,

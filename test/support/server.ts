@@ -49,7 +49,7 @@ export class TestServer {
   /** Starts workerd, and returns when it serves. The first call of a process builds the Worker, which takes a second. */
   async start(): Promise<void> {
     if (this.#miniflare) throw new Error("the server runs");
-    const options = workerOptions(await workerFolder());
+    const options = workerOptions(await workerModules());
     this.#port ??= await freePort();
     this.#miniflare = new Miniflare(
       convertV4MiniflareOptions({
@@ -94,20 +94,35 @@ export class TestServer {
   }
 }
 
-let building: Promise<string> | undefined;
+let building: Promise<WorkerModule[]> | undefined;
 
-/** The folder of the built Worker: built once for this process, removed when it ends. */
-function workerFolder(): Promise<string> {
+interface WorkerModule {
+  type: "ESModule" | "Text";
+  path: string;
+  contents: string;
+}
+
+/** The modules of the Worker, the main one first: built once for this process. */
+function workerModules(): Promise<WorkerModule[]> {
   building ??= (async () => {
     const folder = temporaryFolder("partita-worker-");
-    process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-    await buildWorker(folder);
-    return folder;
+    try {
+      await buildWorker(folder);
+      const sql = readdirSync(folder).filter((name) => name.endsWith(".sql"));
+      return ["worker.js", ...sql].map((name) => ({
+        type: name === "worker.js" ? "ESModule" : "Text",
+        path: name,
+        contents: readFileSync(join(folder, name), "utf8"),
+      }));
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   })();
   return building;
 }
 
-function workerOptions(folder: string) {
+/** The Worker as wrangler.toml declares it. */
+function workerOptions(modules: WorkerModule[]) {
   const settings = readFileSync(join(projectFolder, "wrangler.toml"), "utf8");
   const [, compatibilityDate] = /^compatibility_date = "([\d-]+)"$/m.exec(settings) ?? [];
   if (compatibilityDate === undefined) throw new Error("wrangler.toml has no compatibility_date");
@@ -115,13 +130,7 @@ function workerOptions(folder: string) {
     name: "partita",
     compatibilityDate,
     compatibilityFlags: ["nodejs_compat"],
-    modulesRoot: folder,
-    modules: [
-      { type: "ESModule" as const, path: join(folder, "worker.js") },
-      ...readdirSync(folder)
-        .filter((name) => name.endsWith(".sql"))
-        .map((name) => ({ type: "Text" as const, path: join(folder, name) })),
-    ],
+    modules,
     bindings: { PARTITA_IDENTITY: "open" },
     durableObjects: { PARTITIONS: { className: "PartitionObject", useSQLite: true } },
     assets: { directory: join(projectFolder, "src", "demo"), routerConfig: { has_user_worker: true } },

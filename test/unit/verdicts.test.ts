@@ -286,6 +286,7 @@ describe("layers", () => {
         const answer = a.submit("d", "explode", { in: where });
         expect(answer).toMatchObject({
           type: "error",
+          inReplyTo: expect.any(String),
           payload: { code: "draft_failed", draftId: "d", retryable: false, status: 500 },
         });
         expect(JSON.stringify(answer)).not.toMatch(/secret|at .*\.ts/);

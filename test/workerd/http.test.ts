@@ -127,6 +127,62 @@ describe("POST events", () => {
   });
 });
 
+describe("POST a batch", () => {
+  const set = (draftId: string, value: number | object) => ({
+    draftId,
+    event: { type: "set", payload: { target: "n", value } },
+  });
+  const unset = (draftId: string) => ({ draftId, event: { type: "unset", payload: { target: "nothing" } } });
+
+  it("[TX-6] [ID-1] commits all or none, and a replay is the same", async () => {
+    const room = fresh();
+    const first = await whole(await post(room, { mode: "atomic", events: [set("d1", 1), set("d2", 2)] }));
+    expect(first.status).toBe(200);
+    expect((JSON.parse(first.body) as Message).results.map(({ status }: Message) => status)).toEqual([
+      "accepted",
+      "accepted",
+    ]);
+    expect(await whole(await post(room, { mode: "atomic", events: [set("d1", 1), set("d2", 2)] }))).toEqual(first);
+    const key = { "idempotency-key": "other" };
+    const none = (await (
+      await post(room, { mode: "atomic", events: [set("d3", 3), unset("d4")] }, key)
+    ).json()) as Message;
+    expect(none.results.map(({ status }: Message) => status)).toEqual(["not_processed", "rejected"]);
+    const state = (await (await http(`/v1/partitions/${room}/state`)).json()) as Message;
+    expect(state).toEqual({ state: { n: 2 }, eventIndex: 2 });
+    const wire = await Wire.connected(room, "http");
+    const answer = wire.message(({ type }) => type === "events_result");
+    const events = [set("d1", 1), set("d2", 2)];
+    wire.raw(
+      JSON.stringify({
+        id: "q",
+        type: "submit_events",
+        timestamp: 1,
+        payload: { batchId: "k", mode: "atomic", events },
+      }),
+    );
+    // The same verdict over the socket, for the same key.
+    expect((await answer).payload).toEqual(JSON.parse(first.body));
+    wire.close();
+  });
+
+  it("[TX-6] [ER-3] takes sequential ones, and refuses what is no batch with every violation", async () => {
+    const room = fresh();
+    const some = (await (
+      await post(room, { mode: "sequential", events: [set("d1", 1), unset("d2"), set("d3", 3)] })
+    ).json()) as Message;
+    expect(some.results.map(({ status }: Message) => status)).toEqual(["accepted", "rejected", "not_processed"]);
+    const response = await post(
+      room,
+      { mode: "both", events: [{ draftId: "", event: {} }] },
+      { "idempotency-key": "z" },
+    );
+    expect(response.status).toBe(400);
+    const fields = ((await response.json()) as Message).errors.map(({ field }: Message) => field);
+    expect(fields.toSorted()).toEqual(["events[0].draftId", "events[0].event.type", "mode"]);
+  });
+});
+
 describe("reads", () => {
   it("[WP-7] [TX-9] pages the log, and gives the state at the head or before", async () => {
     const room = fresh();
