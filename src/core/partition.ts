@@ -101,7 +101,7 @@ export class Partition {
   /** Decides one draft that came without a connection. */
   submit(author: Author, clientId: string, draft: Draft, now: number): Outcome {
     let outcome: Outcome | undefined;
-    this.process([{ author, clientId, draft, answer: (given) => (outcome = given) }], now);
+    this.process([{ author, clientId, draft, answer: (given: Outcome) => (outcome = given) }], now);
     return outcome!;
   }
 
@@ -355,7 +355,8 @@ export class Partition {
 
   #refuse(work: Work, window: Window, told: Problem): void {
     if (!("command" in work)) {
-      window.answer(work, { kind: "refused", problem: told });
+      const answer = work.answer as (outcome: { kind: "refused"; problem: Problem }) => void;
+      window.answer({ answer }, { kind: "refused", problem: told });
       return;
     }
     const { session, command } = work;

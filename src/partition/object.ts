@@ -2,10 +2,12 @@ import { DurableObject } from "cloudflare:workers";
 import {
   type Author,
   type Batch,
+  type BatchOutcome,
   type Draft,
   type Effect,
   Intake,
   newSession,
+  type Outcome,
   Partition,
   type PartitionName,
   Session,
@@ -166,7 +168,7 @@ export function partitionObject(models: ModelRegistry) {
         author,
         clientId,
         draft,
-        answer: (outcome) => resolve(answerOutcome(this.#name.partition, outcome)),
+        answer: (outcome: Outcome) => resolve(answerOutcome(this.#name.partition, outcome)),
       }));
     }
 
@@ -176,7 +178,7 @@ export function partitionObject(models: ModelRegistry) {
         author,
         clientId,
         batch,
-        answer: (outcome) => resolve(answerBatch(this.#name.partition, batch.batchId, outcome)),
+        answer: (outcome: BatchOutcome) => resolve(answerBatch(this.#name.partition, batch.batchId, outcome)),
       }));
     }
 
