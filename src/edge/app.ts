@@ -54,8 +54,8 @@ export function edge(models: ModelRegistry): Hono<{ Bindings: Env }> {
     const submission = accepted(await readSubmission(c.req.raw));
     const submit = (stub: DurableObjectStub<PartitionObject>): Promise<HttpAnswer> =>
       "draft" in submission
-        ? stub.submitEvent(author, clientId, submission.draft)
-        : stub.submitBatch(author, clientId, submission.batch);
+        ? stub.submitEvent(author, clientId, submission.draft, submission.bytes)
+        : stub.submitBatch(author, clientId, submission.batch, submission.bytes);
     return respond(await callObject(stubs(c.env, partition), submit));
   });
 

@@ -11,8 +11,8 @@ import {
   utf8Length,
 } from "../protocol/index.ts";
 
-/** What a `POST /events` submits. */
-export type Submission = { draft: Draft } | { batch: Batch };
+/** What a `POST /events` submits, and how many bytes it came in. */
+export type Submission = ({ draft: Draft } | { batch: Batch }) & { bytes: number };
 
 /** Reads a draft, or a batch, from the body and the `Idempotency-Key` of a `POST /events`. */
 export async function readSubmission(request: Request): Promise<Submission | Failure> {
@@ -33,12 +33,13 @@ export async function readSubmission(request: Request): Promise<Submission | Fai
   };
   if (Number(request.headers.get("content-length") ?? 0) > limits.frameBytesMax) return tooLarge;
   const text = await request.text();
-  if (utf8Length(text) > limits.frameBytesMax) return tooLarge;
+  const bytes = utf8Length(text);
+  if (bytes > limits.frameBytesMax) return tooLarge;
   const parsed = parseJson(text);
   if (!parsed.ok)
     return { code: "bad_request", detail: "This JSON is not taken: see errors.", errors: parsed.violations };
   const body = parsed.value;
-  if (isJsonObject(body) && body["events"] !== undefined) return readBatch(key, body);
+  if (isJsonObject(body) && body["events"] !== undefined) return readBatch(key, body, bytes);
   if (!isJsonObject(body) || typeof body["type"] !== "string") {
     return {
       code: "bad_request",
@@ -47,10 +48,10 @@ export async function readSubmission(request: Request): Promise<Submission | Fai
     };
   }
   const { expectedEventId, ...event } = body;
-  return { draft: { draftId: key, event: event as JsonObject & { type: string }, expectedEventId } };
+  return { draft: { draftId: key, event: event as JsonObject & { type: string }, expectedEventId }, bytes };
 }
 
-function readBatch(batchId: string, body: JsonObject): Submission | Failure {
+function readBatch(batchId: string, body: JsonObject, bytes: number): Submission | Failure {
   const shape = batchShape.safeParse({ ...body, batchId });
   if (!shape.success) {
     return {
@@ -64,5 +65,5 @@ function readBatch(batchId: string, body: JsonObject): Submission | Failure {
     event: event as JsonObject & { type: string },
     expectedEventId,
   }));
-  return { batch: { batchId, mode: shape.data.mode, drafts } };
+  return { batch: { batchId, mode: shape.data.mode, drafts }, bytes };
 }

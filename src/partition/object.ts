@@ -163,8 +163,8 @@ export function partitionObject(models: ModelRegistry) {
     }
 
     /** Decides a draft that came over HTTP. */
-    submitEvent(author: Author, clientId: string, draft: Draft): Promise<HttpAnswer> {
-      return this.#wait(author, (resolve) => ({
+    submitEvent(author: Author, clientId: string, draft: Draft, bytes: number): Promise<HttpAnswer> {
+      return this.#wait(author, bytes, (resolve) => ({
         author,
         clientId,
         draft,
@@ -173,8 +173,8 @@ export function partitionObject(models: ModelRegistry) {
     }
 
     /** Decides a batch that came over HTTP. */
-    submitBatch(author: Author, clientId: string, batch: Batch): Promise<HttpAnswer> {
-      return this.#wait(author, (resolve) => ({
+    submitBatch(author: Author, clientId: string, batch: Batch, bytes: number): Promise<HttpAnswer> {
+      return this.#wait(author, bytes, (resolve) => ({
         author,
         clientId,
         batch,
@@ -201,11 +201,14 @@ export function partitionObject(models: ModelRegistry) {
     }
 
     /** Puts work into its window. A principal has one turn over HTTP, however many requests it sends. */
-    #wait(author: Author, workFor: (resolve: (answer: HttpAnswer) => void) => Work): Promise<HttpAnswer> {
+    #wait(
+      author: Author,
+      bytes: number,
+      workFor: (resolve: (answer: HttpAnswer) => void) => Work,
+    ): Promise<HttpAnswer> {
       return new Promise((resolve, reject) => {
         this.#step(() => {
-          if (!this.#intake.offer(author.principal, workFor(resolve), limits.frameBytesMax))
-            reject(new Error("overloaded"));
+          if (!this.#intake.offer(author.principal, workFor(resolve), bytes)) reject(new Error("overloaded"));
         });
       });
     }
