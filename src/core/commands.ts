@@ -31,6 +31,10 @@ export type Command =
       echo: boolean;
       /** Whether one frame may hold an array of messages. */
       arrays: boolean;
+      /** Bytes of broadcasts that may be unacknowledged; undefined: no flow control. */
+      credit: number | undefined;
+      /** Whether `connected` tells the limits. */
+      limits: boolean;
     }
   | { kind: "submit"; requestId: string; draft: Draft }
   | { kind: "batch"; requestId: string; batch: Batch }
@@ -42,6 +46,8 @@ export type Command =
       sinceEventId: number | undefined;
       limit: number | undefined;
     }
+  /** This connection has taken everything up to `eventId`. */
+  | { kind: "ack"; requestId: string; eventId: number }
   | { kind: "heartbeat"; requestId: string }
   /** A command that did not fit into the queue; what it said is forgotten. */
   | { kind: "overflow"; requestId: string | undefined; draftId: string | undefined; failure: Failure }

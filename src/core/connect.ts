@@ -1,4 +1,5 @@
 import { type Failure, limits } from "../protocol/index.ts";
+import { rejectionRetentionMs } from "./due.ts";
 import type { StorageReads } from "../storage/port.ts";
 import type { Command } from "./commands.ts";
 import type { Page } from "./effects.ts";
@@ -20,6 +21,16 @@ export interface Scene {
   readonly reads: StorageReads;
   readonly now: number;
 }
+
+/** What a client may have to know to stay within bounds. */
+const announced = {
+  frameBytesMax: limits.frameBytesMax,
+  batchEventsMax: limits.batchEventsMax,
+  pageEventsMax: limits.pageEventsMax,
+  inFlightMax: limits.queueWorkPerConnectionMax,
+  stateBytesMax: limits.stateBytesMax,
+  rejectionRetentionMs,
+};
 
 /** Answers `connect`: who it is, where the log stands, and from where this connection is given events. */
 export function connect(scene: Scene, session: Session, command: Connect): void {
@@ -53,6 +64,7 @@ export function connect(scene: Scene, session: Session, command: Connect): void 
       author: session.state.author ?? { principal: `dev:${command.clientId}`, permissions: "all" },
       echo: command.echo,
       arrays: command.arrays,
+      credit: command.credit,
     },
     provisionalLogId: live.logId === undefined ? scene.serverId : undefined,
   });
@@ -65,6 +77,7 @@ export function connect(scene: Scene, session: Session, command: Connect): void 
     currentEventIndex: live.head,
     initialState: command.initialState ? live.state.stringify() : undefined,
     sinceSnapshot: command.initialState ? live.head - live.snapshot.eventId : undefined,
+    limits: command.limits ? announced : undefined,
   });
   if (page) session.reply({ kind: "page", requestId: command.requestId, now, page });
 }
@@ -73,6 +86,8 @@ export function connect(scene: Scene, session: Session, command: Connect): void 
 export function sync(scene: Scene, session: Session, command: Sync): void {
   assertPartition(scene, command.partition);
   assertNotAhead(scene.live, command.sinceEventId);
+  // Whoever asks for what follows has what was before.
+  if (command.sinceEventId !== undefined) session.acknowledge(command.sinceEventId);
   const page = pageFor(scene, command);
   // In the same step as the page: at the head, the next commit is broadcast to this connection.
   session.seen(page.nextSinceEventId, scene.live.head);

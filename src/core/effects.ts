@@ -12,9 +12,12 @@ export type Effect =
       /** JSON text. */
       initialState: string | undefined;
       sinceSnapshot: number | undefined;
+      limits: Readonly<Record<string, number>> | undefined;
     }
   | { kind: "accepted"; event: EventRow }
   | { kind: "rejected"; draftId: string; rejection: Rejection }
+  /** Out of credit: no more broadcasts until this connection has pulled up to the head. */
+  | { kind: "head"; now: number; currentEventIndex: number }
   | { kind: "batch"; batchId: string; verdict: BatchVerdict }
   | { kind: "page"; requestId: string; now: number; page: Page }
   | { kind: "heartbeat"; requestId: string; now: number }
@@ -86,7 +89,7 @@ export interface SessionState {
   /** Verified before the socket was taken; undefined in open development mode, where `connect` names the client. */
   author: Author | undefined;
   /** Set by `connect`. */
-  client: { clientId: string; author: Author; echo: boolean; arrays: boolean } | undefined;
+  client: { clientId: string; author: Author; echo: boolean; arrays: boolean; credit: number | undefined } | undefined;
   /** The last event this connection was given; undefined: the head, where broadcasts flow. */
   behind: number | undefined;
   /** The draft whose retryable refusal holds back the later ones. */

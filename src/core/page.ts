@@ -7,6 +7,11 @@ const pageRowsRead = 100;
 /** What an event weighs on the wire beyond its payload, type and client: field names, id, time, partition. */
 const eventOverheadBytes = 320;
 
+/** About how many bytes an event has on the wire; never less than it really has. */
+export function weightOf(row: EventRow): number {
+  return utf8Length(row.payload) + row.type.length + row.clientId.length + eventOverheadBytes;
+}
+
 /**
  * The page after `since`: at most `limit` events and `limits.pageBytesMax` bytes, at least one
  * event if there is one. From one synchronous read, so head and events are of one moment.
@@ -22,7 +27,7 @@ export function readPage(reads: StorageReads, since: number, limit: number, head
     if (rows.length === 0) break;
     for (const row of rows) {
       if (row.eventId > batchEnd && events.length >= limit) break reading;
-      bytes += utf8Length(row.payload) + row.type.length + row.clientId.length + eventOverheadBytes;
+      bytes += weightOf(row);
       if (bytes > limits.pageBytesMax && events.length > 0 && row.eventId > batchEnd) break reading;
       events.push(row);
       at = row.eventId;

@@ -90,7 +90,7 @@ export class Partition {
       return;
     }
     if (failure !== undefined) this.#refuse(batch[0]!, window, this.problemOf(failure, now));
-    this.#flush(window);
+    this.#flush(window, now);
   }
 
   /** Takes one command of a connection. */
@@ -207,7 +207,7 @@ export class Partition {
           this.#refuse(work, window, problem);
         }
       } else this.#refuse(work, window, problem!);
-      this.#flush(window);
+      this.#flush(window, now);
     }
   }
 
@@ -249,6 +249,10 @@ export class Partition {
         return;
       case "connect":
         connect(this.#scene(live, now), session, command);
+        return;
+      case "ack":
+        connected(session);
+        session.acknowledge(command.eventId);
         return;
       case "sync":
         connected(session);
@@ -368,8 +372,8 @@ export class Partition {
   }
 
   /** Tells what the window has brought, and every event that live connections have not been told yet. */
-  #flush(window: Window): void {
-    window.flush(this.#sessions, this.#untold(window));
+  #flush(window: Window, now: number): void {
+    window.flush(this.#sessions, this.#untold(window), now);
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { ErrorCode, Failure } from "../protocol/index.ts";
 import type { EventRow } from "../storage/port.ts";
+import { Credit } from "./credit.ts";
 import type { Effect, HoldingCode, SessionState, Subscriber } from "./effects.ts";
 
 /** How long a client waits after a refusal that may pass, in seconds. */
@@ -16,6 +17,7 @@ export class Session {
   #replies: Effect[] = [];
   /** Up to where this window has given events by other ways than broadcast. */
   #given = 0;
+  readonly #credit = new Credit();
   /** Events of this window whose acceptance was told here. */
   readonly #own = new Set<number>();
 
@@ -67,9 +69,15 @@ export class Session {
    * Says what is to be said: the replies, then the new events that this connection has not been
    * given yet. So a submitter has its verdict before the broadcast of its own event.
    */
-  flush(fresh: readonly EventRow[]): void {
-    const broadcasts = this.live ? this.#unseen(fresh) : [];
+  flush(fresh: readonly EventRow[], now: number): void {
+    const unseen = this.live ? this.#unseen(fresh) : [];
+    const broadcasts = this.#affordable(unseen);
     if (this.#replies.length > 0 || broadcasts.length > 0) this.#subscriber.deliver(this.#replies, broadcasts);
+    if (broadcasts.length < unseen.length) {
+      // With the rest this connection is behind. It is told so once, and pulls.
+      this.update({ behind: unseen[broadcasts.length]!.eventId - 1 });
+      this.#subscriber.deliver([{ kind: "head", now, currentEventIndex: fresh.at(-1)!.eventId }], []);
+    }
     if (this.#state !== this.#saved) this.#subscriber.save((this.#saved = this.#state));
     this.#clear();
   }
@@ -97,6 +105,19 @@ export class Session {
     const echo = this.#state.client?.echo !== false;
     if (this.#given === 0 && (echo || this.#own.size === 0)) return fresh;
     return fresh.filter(({ eventId }) => eventId > this.#given && (echo || !this.#own.has(eventId)));
+  }
+
+  /** As much of `unseen`, from the first on, as there is credit for. */
+  #affordable(unseen: readonly EventRow[]): readonly EventRow[] {
+    const allowed = this.#state.client?.credit;
+    if (allowed === undefined || unseen.length === 0) return unseen;
+    const affordable = this.#credit.spend(unseen, allowed);
+    return affordable === unseen.length ? unseen : unseen.slice(0, affordable);
+  }
+
+  /** Gives back the credit of all events up to `eventId`. */
+  acknowledge(eventId: number): void {
+    this.#credit.release(eventId);
   }
 
   #clear(): void {

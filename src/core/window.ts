@@ -31,10 +31,10 @@ export class Window {
   }
 
   /** Tells everything: replies to those who asked, and `fresh` to every connection that is live. */
-  flush(sessions: Iterable<Session>, fresh: readonly EventRow[]): void {
+  flush(sessions: Iterable<Session>, fresh: readonly EventRow[], now: number): void {
     for (const answer of this.#answers) answer();
-    for (const session of this.#touched) session.flush(fresh);
+    for (const session of this.#touched) session.flush(fresh, now);
     if (fresh.length === 0) return;
-    for (const session of sessions) if (!this.#touched.has(session)) session.flush(fresh);
+    for (const session of sessions) if (!this.#touched.has(session)) session.flush(fresh, now);
   }
 }

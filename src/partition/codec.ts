@@ -53,11 +53,12 @@ export function partitaCodec(partition: string): Codec {
       }
       case "connected": {
         const state = effect.initialState === undefined ? "" : `,"initialState":${effect.initialState}`;
+        const announced = effect.limits === undefined ? "" : `,"limits":${JSON.stringify(effect.limits)}`;
         const since = effect.sinceSnapshot === undefined ? "" : `,"sinceSnapshot":${effect.sinceSnapshot}`;
         return reply(
           effect,
           "connected",
-          `{"serverId":${JSON.stringify(effect.serverId)},"currentEventIndex":${effect.currentEventIndex}${state}${since}}`,
+          `{"serverId":${JSON.stringify(effect.serverId)},"currentEventIndex":${effect.currentEventIndex}${state}${since}${announced}}`,
         );
       }
       case "batch": {
@@ -66,6 +67,10 @@ export function partitaCodec(partition: string): Codec {
       }
       case "page":
         return reply(effect, "sync_response", pageText(effect.page, textOf));
+      case "head":
+        return message(`h-${effect.currentEventIndex}`, "head", effect.now, {
+          currentEventIndex: effect.currentEventIndex,
+        });
       case "heartbeat":
         return reply(effect, "heartbeat", "{}");
       case "error": {
@@ -217,6 +222,8 @@ function decode(frame: string | ArrayBuffer): Command {
         sinceEventId: payload.sinceEventId,
         echo: payload.echo ?? true,
         arrays: payload.frames === "array",
+        credit: payload.credit,
+        limits: payload.limits ?? false,
       };
     case "submit_event":
       return {
@@ -250,6 +257,8 @@ function decode(frame: string | ArrayBuffer): Command {
         sinceEventId: payload.sinceEventId,
         limit: payload.limit,
       };
+    case "ack":
+      return { kind: "ack", requestId, eventId: payload.eventId };
     case "heartbeat":
       return { kind: "heartbeat", requestId };
   }

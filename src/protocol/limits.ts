@@ -2,6 +2,8 @@
 export const limits = {
   /** A frame from a client, in UTF-8 bytes. The platform would take 32 MiB; an event of this size is an upload, not an edit. */
   frameBytesMax: 64 * 1024,
+  /** A state, as JSON text: it is in memory as a whole, and an isolate has 128 MB. */
+  stateBytesMax: 16 * 1024 * 1024,
   /** Events of one batch; its bytes are bounded by its frame. */
   batchEventsMax: 256,
   /** Drafts of one window: one transaction, one frame to each connection. */
@@ -13,6 +15,9 @@ export const limits = {
   queueWorkPerConnectionMax: 1_024,
   /** Bytes of one frame to a client; one message always fits. */
   sentFrameBytesMax: 1024 * 1024,
+  /** The credit that a client may ask for, in bytes. */
+  creditBytesMin: 64 * 1024,
+  creditBytesMax: 16 * 1024 * 1024,
   /** Bytes sent to a client without credit from which no sign of life came meanwhile. */
   unreadBytesMax: 16 * 1024 * 1024,
   /** Nesting of objects and arrays in a frame; deeper input is an attack on recursive code. */

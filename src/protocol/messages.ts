@@ -21,6 +21,10 @@ const connectPayload = z.object({
   echo: z.optional(z.boolean()),
   /** The server may send an array of messages in one frame. */
   frames: z.optional(z.literal("array")),
+  /** How many bytes of broadcasts may be unacknowledged. */
+  credit: z.optional(z.int().check(z.minimum(limits.creditBytesMin), z.maximum(limits.creditBytesMax))),
+  /** `connected` tells the server's limits. */
+  limits: z.optional(z.boolean()),
 });
 
 /**
@@ -61,6 +65,7 @@ export const clientMessage = z.discriminatedUnion("type", [
   z.object({ ...envelope, type: z.literal("submit_event"), payload: submitEventPayload }),
   z.object({ ...envelope, type: z.literal("submit_events"), payload: batchShape }),
   z.object({ ...envelope, type: z.literal("sync"), payload: syncPayload }),
+  z.object({ ...envelope, type: z.literal("ack"), payload: z.object({ eventId: count }) }),
   z.object({ ...envelope, type: z.literal("heartbeat"), payload: z.object({}) }),
 ]);
 export type ClientMessage = z.infer<typeof clientMessage>;
@@ -71,6 +76,7 @@ export const clientMessageTypes = [
   "submit_event",
   "submit_events",
   "sync",
+  "ack",
   "heartbeat",
 ] as const satisfies readonly ClientMessage["type"][];
 
@@ -115,7 +121,13 @@ interface Envelope<Type extends string, Payload> {
 export type ServerMessage =
   | (Envelope<
       "connected",
-      { serverId: string; currentEventIndex: number; initialState?: Json; sinceSnapshot?: number }
+      {
+        serverId: string;
+        currentEventIndex: number;
+        initialState?: Json;
+        sinceSnapshot?: number;
+        limits?: Record<string, number>;
+      }
     > & { inReplyTo: string })
   | Envelope<"event_accepted", { draftId: string } & NumberedEvent>
   | Envelope<"event_rejected", { draftId: string; reason: ErrorCode; errors: Violation[] } & Omit<Problem, "errors">>
@@ -130,5 +142,6 @@ export type ServerMessage =
         nextSinceEventId: number;
       }
     > & { inReplyTo?: string })
+  | Envelope<"head", { currentEventIndex: number }>
   | (Envelope<"heartbeat", Record<string, never>> & { inReplyTo?: string })
   | (Envelope<"error", { message: string; details?: Json; draftId?: string } & Problem> & { inReplyTo?: string });

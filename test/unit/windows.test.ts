@@ -293,6 +293,8 @@ describe("a window", () => {
                   partition: undefined,
                   modelVersion: undefined,
                   initialState: false,
+                  credit: undefined,
+                  limits: false,
                   sinceEventId: undefined,
                   echo: true,
                   arrays: who % 2 === 0,
@@ -321,5 +323,76 @@ describe("a window", () => {
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe("credit", () => {
+  const large = (a: TestConnection, draftId: string) =>
+    a.submit(draftId, "set", { target: "n", value: "x".repeat(20_000) });
+  const types = (connection: TestConnection) =>
+    connection.frames.splice(0).map((frame) => {
+      const { type, payload } = JSON.parse(frame) as Message;
+      return type === "head" ? `head ${payload.currentEventIndex}` : `${type} ${payload.eventId ?? ""}`.trim();
+    });
+
+  it("[LC-7] stops broadcasts beyond it, says so once, and goes on after a pull", () => {
+    const room = new TestPartition();
+    const writer = room.client("writer");
+    const reader = room.client("reader", { credit: 64 * 1024 });
+    reader.frames.length = 0;
+    for (const at of range(1, 6)) large(writer, `d${at}`);
+    // Three events fit into 64 KiB.
+    expect(types(reader)).toEqual(["broadcast 1", "broadcast 2", "broadcast 3", "head 4"]);
+    expect(reader.saved.behind).toBe(3);
+    const [page] = reader.send("sync", { sinceEventId: 3 });
+    expect(page.payload.events.map(({ eventId }: Message) => eventId)).toEqual([4, 5, 6]);
+    reader.frames.length = 0;
+    // The pull has acknowledged what came before.
+    for (const at of range(7, 10)) large(writer, `d${at}`);
+    expect(types(reader)).toEqual(["broadcast 7", "broadcast 8", "broadcast 9", "head 10"]);
+  });
+
+  it("[LC-7] an acknowledgement gives credit back, and verdicts need none", () => {
+    const room = new TestPartition();
+    const writer = room.client("writer");
+    const reader = room.client("reader", { credit: 64 * 1024 });
+    for (const at of range(1, 9)) {
+      large(writer, `d${at}`);
+      expect(reader.send("ack", { eventId: at })).toEqual([]);
+    }
+    expect(reader.of("broadcast")).toHaveLength(9);
+    for (const at of range(10, 13)) large(writer, `d${at}`);
+    expect(reader.of("head")).toHaveLength(1);
+    expect(large(reader, "own")).toMatchObject({ type: "event_accepted", payload: { eventId: 14 } });
+    expect(reader.of("head")).toHaveLength(1);
+  });
+
+  it("[LC-7] [TX-6] never parts an atomic batch", () => {
+    const room = new TestPartition();
+    const writer = room.client("writer");
+    const reader = room.client("reader", { credit: 64 * 1024 });
+    reader.frames.length = 0;
+    const set = (draftId: string) => ({
+      draftId,
+      event: { type: "set", payload: { target: "n", value: "x".repeat(20_000) } },
+    });
+    large(writer, "d1");
+    large(writer, "d2");
+    writer.send("submit_events", { batchId: "B", mode: "atomic", events: [set("m1"), set("m2")] });
+    expect(types(reader)).toEqual(["broadcast 1", "broadcast 2", "head 4"]);
+  });
+
+  it("[MD-11] announces the limits to who asks", () => {
+    const { payload } = new TestPartition().client("a", { limits: true }).of("connected")[0];
+    expect(payload.limits).toMatchObject({
+      frameBytesMax: 65_536,
+      batchEventsMax: 256,
+      rejectionRetentionMs: 30 * 86_400_000,
+    });
+  });
+
+  it.each([0, 1, 64 * 1024 - 1, 16 * 1024 * 1024 + 1, "x"])("[MD-11] refuses a credit of %j", (credit) => {
+    const [answer] = new TestPartition().open().connect("a", { credit });
+    expect(answer.payload).toMatchObject({ code: "bad_request", errors: [{ field: "payload.credit" }] });
   });
 });
