@@ -3,7 +3,7 @@ import { rejectionRetentionMs } from "./due.ts";
 import type { StorageReads } from "../storage/port.ts";
 import type { Command } from "./commands.ts";
 import type { Page } from "./effects.ts";
-import type { Live } from "./live.ts";
+import { assertSound, type Live } from "./live.ts";
 import { clampLimit, readPage } from "./page.ts";
 import { Refusal } from "./refusal.ts";
 import type { Session } from "./session.ts";
@@ -55,6 +55,7 @@ export function connect(scene: Scene, session: Session, command: Connect): void 
     });
   }
   assertNotAhead(live, command.sinceEventId);
+  if (command.initialState) assertSound(live);
 
   const since = command.sinceEventId;
   const page = since === undefined ? undefined : readPage(reads, since, clampLimit(undefined), live.head);

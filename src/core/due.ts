@@ -8,6 +8,11 @@ export const socketSweepMs = 10 * 60 * 1_000;
 /** Rejections that one transaction of the sweep deletes. */
 const sweepRecordsMax = 500;
 
+/** Whether a rejection is past its retention: then it is never served, swept or not. */
+export function expired(rejection: { createdAt: number }, now: number): boolean {
+  return rejection.createdAt < now - rejectionRetentionMs;
+}
+
 /** Makes `kind` due at `at`, if it is not due already. */
 export function scheduleOnce(live: Live, writes: StorageWrites, kind: DueKind, at: number): void {
   if (!live.due.has(kind)) reschedule(live, writes, kind, at);

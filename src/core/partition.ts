@@ -6,7 +6,7 @@ import type { Batch, Command, Draft } from "./commands.ts";
 import { assertNotAhead, connect, type Scene, sync } from "./connect.ts";
 import { nextDue, rejectionRetentionMs, reschedule, scheduleOnce, socketSweepMs, sweepRecords } from "./due.ts";
 import type { Author, BatchOutcome, BatchResult, Effect, Outcome, Page } from "./effects.ts";
-import { foldRange, type Live, loadLive, LogCorrupt } from "./live.ts";
+import { assertSound, foldRange, type Live, loadLive, LogCorrupt, soundness } from "./live.ts";
 import { clampLimit, readPage } from "./page.ts";
 import { submitAtomic } from "./pipeline/atomic.ts";
 import type { Review } from "./pipeline/review.ts";
@@ -14,6 +14,7 @@ import { submit } from "./pipeline/submit.ts";
 import { describe, type Ports } from "./ports.ts";
 import { Refusal } from "./refusal.ts";
 import { retryAfterSeconds, type Session } from "./session.ts";
+import { roomFor } from "./room.ts";
 import { snapshotDue, takeSnapshot } from "./snapshots.ts";
 import { Window } from "./window.ts";
 import { mayWrite, type Work } from "./work.ts";
@@ -124,7 +125,10 @@ export class Partition {
   stateAt(at: number | undefined, now: number): { state: string; eventIndex: number } {
     const live = this.#loaded(now);
     assertNotAhead(live, at);
-    if (at === undefined || at === live.head) return { state: live.state.stringify(), eventIndex: live.head };
+    if (at === undefined || at === live.head) {
+      assertSound(live);
+      return { state: live.state.stringify(), eventIndex: live.head };
+    }
     const { storage } = this.#ports;
     const snapshot = storage.latestSnapshot(this.#model.version, at);
     const text = snapshot && storage.snapshotState(snapshot.eventId);
@@ -292,6 +296,8 @@ export class Partition {
     now: number,
   ): BatchOutcome {
     if (batch.mode === "atomic") {
+      const unfit = this.#unfit(live, batch.drafts, now);
+      if (unfit) return { kind: "refused", problem: unfit };
       this.#createLog(live, writes, now);
       const told = live.head;
       const outcome = submitAtomic(
@@ -330,6 +336,12 @@ export class Partition {
     return { kind: "decided", verdict: { timestamp, results } };
   }
 
+  /** Why this is not taken now: the log cannot be folded, or the state is as large as it may get. */
+  #unfit(live: Live, drafts: readonly Draft[], now: number): Problem | undefined {
+    const failure = soundness(live) ?? roomFor(live, this.#model, drafts);
+    return failure && this.#problem(failure, now);
+  }
+
   /** Schedules what a verdict makes due. */
   #afterDecision(live: Live, writes: StorageWrites, now: number, rejected: boolean): void {
     if (rejected) scheduleOnce(live, writes, "sweep_records", now + rejectionRetentionMs);
@@ -350,6 +362,8 @@ export class Partition {
     writes: StorageWrites,
     now: number,
   ): Outcome {
+    const unfit = this.#unfit(live, [draft], now);
+    if (unfit) return { kind: "refused", problem: unfit };
     this.#createLog(live, writes, now);
     const outcome = submit(this.#review(author, clientId, draft, live, now), writes, this.#ports);
     if (outcome.kind === "accepted" && !outcome.replayed) window.events.push(outcome.event);
@@ -426,6 +440,9 @@ export class Partition {
     if (!this.#live) {
       this.#ports.storage.open(now);
       this.#live = loadLive(this.#ports.storage, this.#model);
+      const { fault } = this.#live;
+      if (fault)
+        this.#ports.log("error", "quarantined: the log cannot be folded", { ...this.#name, error: describe(fault) });
       if (this.#told < 0) this.#told = this.#live.head;
     }
     return this.#live;
@@ -461,7 +478,7 @@ function unexpected(error: unknown): Failure {
       retryAfter: retryAfterSeconds,
     };
   }
-  if (error instanceof FoldError || error instanceof LogCorrupt) {
+  if (error instanceof LogCorrupt || error instanceof FoldError) {
     return { code: "internal", detail: "This partition's log cannot be folded; it was logged under the trace id." };
   }
   // Everything else came out of the storage, or left it in doubt.

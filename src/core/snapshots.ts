@@ -22,5 +22,7 @@ export function takeSnapshot(live: Live, model: AnyModel, writes: StorageWrites,
     { eventId: live.head, modelVersion: model.version, logBytes: live.logBytes, createdAt: now },
     state,
   );
-  live.snapshot = { eventId: live.head, logBytes: live.logBytes, stateBytes: utf8Length(state) };
+  const stateBytes = utf8Length(state);
+  live.stateBytes = stateBytes;
+  live.snapshot = { eventId: live.head, logBytes: live.logBytes, stateBytes };
 }

@@ -65,6 +65,8 @@ export interface EventDefinition<S, P extends z.core.$ZodType> {
   ): readonly Objection[] | Objection | undefined;
   /** Changes `state` as the event says. Deterministic: no clock, no randomness, nothing from outside. */
   reduce(state: S, event: ModelEvent<z.core.input<P>>, context: ReduceContext): void;
+  /** It only makes the state smaller, so it is taken even when the state is as large as it may get. */
+  shrinks?: true;
   /**
    * What happens to a draft without an `expectedEventId`: the later write wins (default), or it is
    * rejected because it must state one.

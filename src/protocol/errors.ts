@@ -41,6 +41,8 @@ export const errorKinds = {
   draft_failed: { status: 500, title: "Draft failed", retryable: false, verdict: false },
   storage_unavailable: { status: 503, title: "Storage unavailable", retryable: true, verdict: false },
   schema_mismatch: { status: 503, title: "Storage schema mismatch", retryable: true, verdict: false },
+  quarantined: { status: 503, title: "Partition quarantined", retryable: true, verdict: false },
+  state_too_large: { status: 507, title: "State too large", retryable: false, verdict: false },
   overloaded: { status: 503, title: "Overloaded", retryable: true, verdict: false },
   slow_consumer: { status: 503, title: "Slow consumer", retryable: true, verdict: false, close: 1013 },
   partition_unavailable: { status: 503, title: "Partition unavailable", retryable: true, verdict: false },

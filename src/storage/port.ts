@@ -89,6 +89,7 @@ export interface StorageWrites {
   recordBatch(batch: BatchRow): void;
   /** Stores a rejection and returns its record id. */
   recordRejection(rejection: Omit<RejectionRow, "recordId">): number;
+  forgetRejection(recordId: number): void;
   /** Deletes up to `limit` of the oldest rejections made before `before`; returns how many. */
   sweepRejections(before: number, limit: number): number;
   /** Stores a snapshot and drops the older ones. */

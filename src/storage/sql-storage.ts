@@ -206,6 +206,10 @@ export class SqlStorage implements Storage, StorageWrites {
     return row!["record_id"] as number;
   }
 
+  forgetRejection(recordId: number): void {
+    this.#driver.write("DELETE FROM idempotency_records WHERE record_id = ?", recordId);
+  }
+
   sweepRejections(before: number, limit: number): number {
     return this.#driver.write(
       `DELETE FROM idempotency_records WHERE record_id IN

@@ -11,6 +11,7 @@ import { sameBytes } from "../../storage/bytes.ts";
 import type { BatchRow, StorageWrites } from "../../storage/port.ts";
 import type { Batch, Draft } from "../commands.ts";
 import type { BatchOutcome, BatchResult, BatchVerdict } from "../effects.ts";
+import { expired } from "../due.ts";
 import { ModelFault } from "../model-fault.ts";
 import type { Ports } from "../ports.ts";
 import { apply, rowOf } from "./commit.ts";
@@ -40,7 +41,8 @@ export function submitAtomic(
 
   const fingerprint = ports.sha256(canonicalJson(contentOfBatch(batch)));
   const prior = findPrior(reads, author.principal, batch.batchId);
-  if (prior) {
+  if (prior?.kind === "rejection" && expired(prior.row, now)) writes.forgetRejection(prior.row.recordId);
+  else if (prior) {
     if (prior.kind === "event" || !sameBytes(prior.row.fingerprint, fingerprint)) {
       return { kind: "refused", problem: tell(keyReused) };
     }
@@ -101,7 +103,9 @@ export function submitAtomic(
   const rows = accepted.map(({ review, typed }, at) => rowOf(review, typed, before.head + 1 + at, batchEnd));
   for (const row of rows) {
     if (!writes.appendEvent(row)) throw new Error("the log refused a key that it does not hold");
-    live.logBytes += utf8Length(row.payload);
+    const bytes = utf8Length(row.payload);
+    live.logBytes += bytes;
+    live.stateBytes += bytes;
   }
   live.timestamp = rows[0]!.timestamp;
   writes.recordBatch({

@@ -2,6 +2,7 @@ import { type Failure, isVerdict, problem, utf8Length } from "../../protocol/ind
 import type { StorageWrites } from "../../storage/port.ts";
 import type { Outcome } from "../effects.ts";
 import { ModelFault } from "../model-fault.ts";
+import { expired } from "../due.ts";
 import { describe, type Ports } from "../ports.ts";
 import { commit } from "./commit.ts";
 import { checkConflict } from "./conflict.ts";
@@ -28,7 +29,9 @@ export function submit(review: Review, writes: StorageWrites, ports: Ports): Out
     if (result && "row" in result) {
       live.head = result.row.eventId;
       live.timestamp = result.row.timestamp;
-      live.logBytes += utf8Length(result.row.payload);
+      const bytes = utf8Length(result.row.payload);
+      live.logBytes += bytes;
+      live.stateBytes += bytes;
       return { kind: "accepted", event: result.row, replayed: false };
     }
     objection = result?.failure;
@@ -39,6 +42,11 @@ export function submit(review: Review, writes: StorageWrites, ports: Ports): Out
   }
 
   const prior = findPrior(review.reads, author.principal, draft.draftId);
+  if (prior?.kind === "rejection" && expired(prior.row, now)) {
+    // Forgotten, only not swept yet. What is judged now is judged for the first time.
+    writes.forgetRejection(prior.row.recordId);
+    return submit(review, writes, ports);
+  }
   if (prior) {
     const answer = replay(prior, review, ports);
     if ("kind" in answer) return answer;

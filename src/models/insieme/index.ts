@@ -57,6 +57,7 @@ export const insieme = defineModel({
     },
 
     unset: {
+      shrinks: true,
       payload: z.strictObject({ target }),
       entity: ({ payload }) => segmentsOf(payload.target)[0]!,
       validate: (state, { payload }) => objectionToUnset(state, payload.target),
@@ -148,6 +149,7 @@ export const insieme = defineModel({
     },
 
     treeDelete: {
+      shrinks: true,
       payload: z.strictObject({ target, options: z.strictObject({ id: nodeId }) }),
       entity: ({ payload }) => segmentsOf(payload.target)[0]!,
       validate(state, { payload }, context) {

@@ -1,0 +1,145 @@
+import { describe, expect, it } from "vitest";
+import { rejectionRetentionMs } from "../../src/core/index.ts";
+import { type AnyModel, defineModel } from "../../src/model/index.ts";
+import { limits } from "../../src/protocol/index.ts";
+import { NodeSqlDriver } from "../../src/storage/node.ts";
+import { type Message, TestPartition } from "../support/partition.ts";
+import { counter } from "../workerd/models.ts";
+
+const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => from + at);
+
+describe("a poison event", () => {
+  /** The counter, with a reducer that has lost its mind about one event that is in the log. */
+  const broken = defineModel({
+    ...counter,
+    events: {
+      ...counter.events,
+      add: {
+        ...counter.events.add,
+        reduce(state: { count: number }, { payload }: { payload: { by: number } }) {
+          if (payload.by === 3) throw new Error("secret");
+          state.count += payload.by;
+        },
+      },
+    },
+  } as never) as AnyModel;
+
+  it("[LC-8] [TX-18] quarantines the partition: its log is readable, drafts are refused retryably, and it recovers with its model", () => {
+    const room = new TestPartition({ model: counter as AnyModel, name: "counter-1" });
+    const a = room.client("a");
+    for (const by of range(1, 5)) a.submit(`d${by}`, "add", { by }, { version: 2 });
+    room.restart(broken);
+    const b = room.client("b");
+    expect(b.of("connected")[0].payload.currentEventIndex).toBe(5);
+    const page = b.send("sync", { sinceEventId: 0 })[0];
+    expect(page.payload.events.map(({ eventId }: Message) => eventId)).toEqual(range(1, 5));
+    expect(room.partition.events(0, undefined, room.now).events).toHaveLength(5);
+    const refused = b.submit("d6", "add", { by: 6 }, { version: 2 });
+    expect(refused).toMatchObject({
+      type: "error",
+      payload: { code: "quarantined", retryable: true, status: 503, draftId: "d6" },
+    });
+    expect(JSON.stringify(refused)).not.toContain("secret");
+    expect(b.submit("d7", "add", { by: 7 }, { version: 2 }).payload.code).toBe("quarantined");
+    expect(
+      b.send("submit_events", {
+        batchId: "B",
+        mode: "atomic",
+        events: [{ draftId: "m", event: { type: "add", payload: { by: 1 } } }],
+      })[0].payload.code,
+    ).toBe("quarantined");
+    expect(() => room.partition.stateAt(undefined, room.now)).toThrow(/cannot fold/);
+    expect(JSON.parse(room.partition.stateAt(2, room.now).state)).toMatchObject({ count: 3 });
+    expect(room.open().connect("c", { initialState: true })[0].payload.code).toBe("quarantined");
+    expect(room.logged.some(({ level, message }) => level === "error" && message.includes("quarantined"))).toBe(true);
+
+    room.restart(counter as AnyModel);
+    const again = room.client("b");
+    expect(again.submit("d6", "add", { by: 6 }, { version: 2 }).payload.eventId).toBe(6);
+    expect(room.state()).toMatchObject({ count: 21 });
+  });
+});
+
+describe("full storage", () => {
+  it("[LC-8] [ID-12] refuses drafts retryably and stays readable; with room again, each counts once", () => {
+    const driver = new NodeSqlDriver();
+    const room = new TestPartition({ driver });
+    const [a, b] = [room.client("a"), room.client("b")];
+    a.submit("first", "set", { target: "n", value: 1 });
+    driver.transaction(() => driver.script("PRAGMA max_page_count = 30"));
+    const large = (draftId: string) => a.submit(draftId, "set", { target: draftId, value: "x".repeat(50_000) });
+    expect(large("d1").type).toBe("event_accepted");
+    const refused = large("d2");
+    expect(refused.payload).toMatchObject({ code: "storage_unavailable", retryable: true });
+    expect(JSON.stringify(refused)).not.toMatch(/full|disk/);
+    expect(b.send("sync", { sinceEventId: 0 })[0].payload.events).toHaveLength(2);
+    expect(Object.keys(room.state() as object)).toEqual(["n", "d1"]);
+    driver.transaction(() => driver.script("PRAGMA max_page_count = 100000"));
+    expect(large("d2").payload.eventId).toBe(3);
+    expect(b.of("broadcast").map(({ payload }: Message) => payload.eventId)).toEqual([1, 2, 3]);
+  });
+});
+
+describe("the state's size", () => {
+  it("[MD-11] [LC-8] is bounded: what grows it is refused, what shrinks it is taken, and then there is room again", () => {
+    const room = new TestPartition();
+    const a = room.client("a");
+    const large = (target: string) => a.submit(`set-${target}`, "set", { target, value: "x".repeat(60_000) });
+    let full: Message;
+    let at = 0;
+    do full = large(`k${++at}`);
+    while (full.type === "event_accepted" && at < 1_000);
+    expect(full).toMatchObject({ type: "error", payload: { code: "state_too_large", status: 507, retryable: false } });
+    const bytes = Buffer.byteLength(JSON.stringify(room.state()));
+    expect(bytes).toBeGreaterThan(limits.stateBytesMax - 70_000);
+    expect(bytes).toBeLessThan(limits.stateBytesMax + 512 * 1024);
+    expect(large("more").payload.code).toBe("state_too_large");
+    for (const gone of range(1, 12))
+      expect(a.submit(`unset-${gone}`, "unset", { target: `k${gone}` }).type).toBe("event_accepted");
+    // Refused was not stored: the same draft is taken now.
+    expect(large("more").type).toBe("event_accepted");
+  });
+
+  it("[MD-11] writing the same place again and again does not fill it", () => {
+    const room = new TestPartition();
+    const a = room.client("a");
+    for (const at of range(1, 400)) {
+      expect(a.submit(`d${at}`, "set", { target: "n", value: "x".repeat(60_000) }).type).toBe("event_accepted");
+    }
+  });
+});
+
+describe("rejections past their retention", () => {
+  const remove = (room: TestPartition) => room.client("a").submit("d", "unset", { target: "n" });
+
+  it("[ID-10] are never served, swept or not; an accepted key is remembered as long as its event", () => {
+    const room = new TestPartition();
+    expect(remove(room).payload.reason).toBe("validation_failed");
+    room.client("a").submit("yes", "set", { target: "n", value: 1 });
+    room.now += rejectionRetentionMs;
+    expect(remove(room).payload.reason).toBe("validation_failed");
+    room.now += 1;
+    // Judged anew: there is something to unset now.
+    expect(remove(room).type).toBe("event_accepted");
+    room.now += 100 * rejectionRetentionMs;
+    expect(room.client("a").submit("yes", "set", { target: "n", value: 1 }).payload.eventId).toBe(1);
+  });
+
+  it("[ID-10] the same for a batch, and the sweep is counted", () => {
+    const room = new TestPartition();
+    const batch = () =>
+      room.client("a").send("submit_events", {
+        batchId: "B",
+        mode: "atomic",
+        events: [{ draftId: "m", event: { type: "unset", payload: { target: "n" } } }],
+      })[0].payload.results[0].status;
+    expect(batch()).toBe("rejected");
+    room.client("a").submit("yes", "set", { target: "n", value: 1 });
+    expect(batch()).toBe("rejected");
+    room.now += rejectionRetentionMs + 1;
+    expect(batch()).toBe("accepted");
+    remove(room);
+    room.partition.runDue(room.now + rejectionRetentionMs + 1, () => {});
+    expect(room.logged.find(({ message }) => message.startsWith("swept"))?.fields).toEqual({ swept: 1 });
+  });
+});
