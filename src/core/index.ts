@@ -4,5 +4,6 @@ export type { Author, BatchOutcome, BatchVerdict, Effect, Outcome, Page, Session
 export { Intake } from "./intake.ts";
 export { Partition, type PartitionName } from "./partition.ts";
 export type { Log, Ports } from "./ports.ts";
+export type { SnapshotDraft } from "./snapshots.ts";
 export type { Work } from "./work.ts";
 export { newSession, Session } from "./session.ts";

@@ -18,6 +18,8 @@ export interface Live {
   logBytes: number;
   snapshot: { eventId: number; logBytes: number; stateBytes: number };
   state: State<object>;
+  /** Whether a snapshot is being written. */
+  snapshotting: boolean;
   /** At most how many bytes the state has as JSON: exact at times, and then grown by every payload. */
   stateBytes: number;
   /** The event after which `stateBytes` was last measured. */
@@ -63,6 +65,7 @@ export function loadLive(reads: StorageReads, model: AnyModel): Live {
     // What a snapshot does not tell is found out when it matters.
     stateBytes: snapshot.stateBytes + (logBytes - snapshot.logBytes),
     measuredAt: 0,
+    snapshotting: false,
     fault,
     snapshot,
     state,

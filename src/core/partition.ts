@@ -1,7 +1,7 @@
 import { type AnyModel, FoldError, State } from "../model/index.ts";
 import { type Failure, limits, type Problem, problem } from "../protocol/index.ts";
 import { MigrationError } from "../storage/migrations.ts";
-import type { EventRow, StorageWrites } from "../storage/port.ts";
+import type { EventRow, SnapshotEncoding, StorageWrites } from "../storage/port.ts";
 import type { Batch, Command, Draft } from "./commands.ts";
 import { assertNotAhead, connect, type Scene, sync } from "./connect.ts";
 import { nextDue, rejectionRetentionMs, reschedule, scheduleOnce, socketSweepMs, sweepRecords } from "./due.ts";
@@ -15,7 +15,7 @@ import { describe, type Ports } from "./ports.ts";
 import { Refusal } from "./refusal.ts";
 import { retryAfterSeconds, type Session } from "./session.ts";
 import { roomFor } from "./room.ts";
-import { snapshotDue, takeSnapshot } from "./snapshots.ts";
+import { beginSnapshot, type SnapshotDraft, snapshotDue } from "./snapshots.ts";
 import { Window } from "./window.ts";
 import { mayWrite, type Work } from "./work.ts";
 
@@ -146,10 +146,12 @@ export class Partition {
 
   /**
    * Does the work that is due. Each kind is idempotent and has a transaction of its own; one that
-   * fails stays due and does not keep the others from being done. `sweepSockets` ends the sockets of vanished peers.
+   * fails stays due and does not keep the others from being done. `sweepSockets` ends the sockets of
+   * vanished peers. What it returns is to be written by `putSnapshotChunk` and `completeSnapshot`.
    */
-  runDue(now: number, sweepSockets: () => void): void {
+  runDue(now: number, sweepSockets: () => void): SnapshotDraft | undefined {
     const live = this.#loaded(now);
+    let snapshot: SnapshotDraft | undefined;
     for (const { kind } of this.#ports.storage.dueBy(now)) {
       try {
         if (kind === "sweep_sockets") sweepSockets();
@@ -161,14 +163,34 @@ export class Partition {
             reschedule(live, writes, kind, next);
             this.#ports.log("info", "swept idempotency records", { swept });
           } else {
-            if (snapshotDue(live)) takeSnapshot(live, this.#model, writes, now);
             reschedule(live, writes, kind, undefined);
+            if (snapshotDue(live)) snapshot = beginSnapshot(live, this.#model, now);
           }
         });
       } catch (error) {
         this.#ports.log("error", "due work failed", { kind, error: describe(error) });
       }
     }
+    return snapshot;
+  }
+
+  /** Writes a piece of a snapshot; each is a transaction of its own. */
+  putSnapshotChunk(eventId: number, chunk: number, bytes: Uint8Array, now: number): void {
+    this.#write(now, (writes) => writes.putSnapshotChunk(eventId, chunk, bytes));
+  }
+
+  /** Makes a snapshot of the pieces that were written: from here on it is what the state is loaded from. */
+  completeSnapshot(draft: SnapshotDraft, encoding: SnapshotEncoding, sha256: Uint8Array, now: number): void {
+    const { state: _, ...row } = draft;
+    this.#write(now, (writes) => writes.completeSnapshot(row, encoding, sha256));
+    const live = this.#loaded(now);
+    live.snapshot = row;
+    live.snapshotting = false;
+  }
+
+  /** Gives up a snapshot that could not be written; the next event makes it due again. */
+  abandonSnapshot(): void {
+    if (this.#live) this.#live.snapshotting = false;
   }
 
   /** What was thrown, as the problem document that the client gets; the unexpected is logged, and told as nothing more than that. */

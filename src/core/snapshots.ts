@@ -1,6 +1,6 @@
 import type { AnyModel } from "../model/index.ts";
 import { utf8Length } from "../protocol/index.ts";
-import type { StorageWrites } from "../storage/port.ts";
+import type { SnapshotRow } from "../storage/port.ts";
 import type { Live } from "./live.ts";
 
 /** A snapshot pays off only over this many events. */
@@ -11,18 +11,22 @@ const snapshotEventsMin = 1_000;
  * bytes as the last snapshot had, so that snapshots never cost more than the log itself.
  */
 export function snapshotDue(live: Live): boolean {
+  if (live.snapshotting || live.fault) return false;
   const events = live.head - live.snapshot.eventId;
   return events >= snapshotEventsMin && live.logBytes - live.snapshot.logBytes >= live.snapshot.stateBytes;
 }
 
-/** Stores the present state as the snapshot. */
-export function takeSnapshot(live: Live, model: AnyModel, writes: StorageWrites, now: number): void {
+/** A snapshot that is to be written: the text is one turn's, the writing takes as many as it likes. */
+export interface SnapshotDraft extends SnapshotRow {
+  /** JSON text. */
+  state: string;
+}
+
+/** The present state, to be written off the hot path. Until that is done no other one is begun. */
+export function beginSnapshot(live: Live, model: AnyModel, now: number): SnapshotDraft {
   const state = live.state.stringify();
-  writes.putSnapshot(
-    { eventId: live.head, modelVersion: model.version, logBytes: live.logBytes, createdAt: now },
-    state,
-  );
-  const stateBytes = utf8Length(state);
-  live.stateBytes = stateBytes;
-  live.snapshot = { eventId: live.head, logBytes: live.logBytes, stateBytes };
+  live.stateBytes = utf8Length(state);
+  live.snapshotting = true;
+  const { head: eventId, stateBytes, logBytes } = live;
+  return { eventId, modelVersion: model.version, stateBytes, logBytes, createdAt: now, state };
 }

@@ -22,7 +22,8 @@ import { SqlStorage } from "../storage/sql-storage.ts";
 import { type HttpAnswer, answerBatch, answerEvents, answerOutcome, answerProblem, answerState } from "./answers.ts";
 import { type Codec, partitaCodec } from "./codec.ts";
 import { log } from "./log.ts";
-import { migrations, sha256 } from "./migrations.ts";
+import { bytesPort, migrations, sha256 } from "./migrations.ts";
+import { writeSnapshot } from "./snapshots.ts";
 import { closeQuietly, sendableCode, sendQuietly } from "./sockets.ts";
 
 /** The header by which the edge tells the object who connects; from outside it is stripped. */
@@ -82,7 +83,7 @@ export function partitionObject(models: ModelRegistry) {
       if (!model) throw new Error("no model serves this partition");
       this.#storage = new DurableSqlDriver(ctx.storage);
       this.#partition = new Partition(this.#name, model, {
-        storage: new SqlStorage(this.#storage, migrations, sha256),
+        storage: new SqlStorage(this.#storage, migrations, bytesPort),
         random: {
           logId: () => crypto.randomUUID(),
           traceId: () => crypto.randomUUID().replaceAll("-", ""),
@@ -151,11 +152,12 @@ export function partitionObject(models: ModelRegistry) {
       this.#detach(ws);
     }
 
-    override alarm(): void {
+    override async alarm(): Promise<void> {
       const now = Date.now();
       this.#armedAt = undefined;
       try {
-        this.#partition.runDue(now, () => this.#sweepSockets(now));
+        const snapshot = this.#partition.runDue(now, () => this.#sweepSockets(now));
+        if (snapshot) await writeSnapshot(this.#partition, snapshot);
       } finally {
         const next = this.#partition.nextDue;
         if (next !== undefined) this.#arm(Math.max(next, now + dueRetryMs));

@@ -43,10 +43,15 @@ export interface SnapshotRow {
   /** The state is the one after this event. */
   eventId: number;
   modelVersion: number;
+  /** UTF-8 bytes of the state as JSON text. */
+  stateBytes: number;
   /** Payload bytes of all events up to `eventId`. */
   logBytes: number;
   createdAt: number;
 }
+
+/** How the bytes of a snapshot are stored. */
+export type SnapshotEncoding = "identity" | "gzip";
 
 /** The kinds of work that the alarm does, each at most once in the table. */
 export type DueKind = "sweep_records" | "sweep_sockets" | "snapshot";
@@ -71,7 +76,7 @@ export interface StorageReads {
   /** Payload bytes of all events after `eventId`. */
   logBytesAfter(eventId: number): number;
   /** The newest snapshot at or before `atMost`, without its state. */
-  latestSnapshot(modelVersion: number, atMost?: number): (SnapshotRow & { stateBytes: number }) | undefined;
+  latestSnapshot(modelVersion: number, atMost?: number): SnapshotRow | undefined;
   /** The state of the snapshot at `eventId`; undefined if a byte of it is missing or wrong. */
   snapshotState(eventId: number): string | undefined;
   /** What is to be done by `now`, earliest first. */
@@ -92,8 +97,10 @@ export interface StorageWrites {
   forgetRejection(recordId: number): void;
   /** Deletes up to `limit` of the oldest rejections made before `before`; returns how many. */
   sweepRejections(before: number, limit: number): number;
-  /** Stores a snapshot and drops the older ones. */
-  putSnapshot(snapshot: SnapshotRow, state: string): void;
+  /** Stores a piece of a snapshot that is being made: nobody sees it before `completeSnapshot`. */
+  putSnapshotChunk(eventId: number, chunk: number, bytes: Uint8Array): void;
+  /** Makes a snapshot of its chunks, whose SHA-256 all together is `sha256`, and drops every other one. */
+  completeSnapshot(snapshot: SnapshotRow, encoding: SnapshotEncoding, sha256: Uint8Array): void;
   /** Makes `kind` due at `at`, whatever it was. */
   schedule(kind: DueKind, at: number): void;
   unschedule(kind: DueKind): void;

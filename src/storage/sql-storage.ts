@@ -1,13 +1,24 @@
 import { sameBytes } from "./bytes.ts";
 import type { SqlDriver, SqlRow } from "./driver.ts";
 import { isMigrated, migrate, type Migration } from "./migrations.ts";
-import type { BatchRow, DueKind, EventRow, Log, RejectionRow, SnapshotRow, Storage, StorageWrites } from "./port.ts";
+import type {
+  BatchRow,
+  DueKind,
+  EventRow,
+  Log,
+  RejectionRow,
+  SnapshotEncoding,
+  SnapshotRow,
+  Storage,
+  StorageWrites,
+} from "./port.ts";
 
-/** Platform limit: 2 MB per BLOB. */
-const snapshotChunkBytesMax = 1024 * 1024;
-
-/** Makes SHA-256 digests. */
-export type Sha256 = (bytes: Uint8Array) => Uint8Array;
+/** What the storage computes with, given by the platform it is on. */
+export interface BytesPort {
+  sha256(bytes: Uint8Array): Uint8Array;
+  /** Throws on bytes that are no gzip. */
+  gunzip(bytes: Uint8Array): Uint8Array;
+}
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -16,13 +27,13 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 export class SqlStorage implements Storage, StorageWrites {
   readonly #driver: SqlDriver;
   readonly #migrations: readonly Migration[];
-  readonly #sha256: Sha256;
+  readonly #bytes: BytesPort;
   #migrated: boolean;
 
-  constructor(driver: SqlDriver, migrations: readonly Migration[], sha256: Sha256) {
+  constructor(driver: SqlDriver, migrations: readonly Migration[], bytes: BytesPort) {
     this.#driver = driver;
     this.#migrations = migrations;
-    this.#sha256 = sha256;
+    this.#bytes = bytes;
     this.#migrated = isMigrated(driver);
   }
 
@@ -108,10 +119,7 @@ export class SqlStorage implements Storage, StorageWrites {
     return (row?.["bytes"] as number | undefined) ?? 0;
   }
 
-  latestSnapshot(
-    modelVersion: number,
-    atMost = Number.MAX_SAFE_INTEGER,
-  ): (SnapshotRow & { stateBytes: number }) | undefined {
+  latestSnapshot(modelVersion: number, atMost = Number.MAX_SAFE_INTEGER): SnapshotRow | undefined {
     const [row] = this.#read(
       "SELECT * FROM snapshots WHERE model_version = ? AND event_id <= ? ORDER BY event_id DESC LIMIT 1",
       modelVersion,
@@ -129,20 +137,19 @@ export class SqlStorage implements Storage, StorageWrites {
   }
 
   snapshotState(eventId: number): string | undefined {
-    const [row] = this.#read("SELECT state_bytes, sha256 FROM snapshots WHERE event_id = ?", eventId);
+    const [row] = this.#read("SELECT state_bytes, sha256, encoding FROM snapshots WHERE event_id = ?", eventId);
     if (!row) return undefined;
-    const bytes = new Uint8Array(row["state_bytes"] as number);
+    const chunks = this.#read("SELECT bytes FROM snapshot_chunks WHERE event_id = ? ORDER BY chunk", eventId).map(
+      ({ bytes }) => bytes as Uint8Array,
+    );
+    const stored = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
     let filled = 0;
-    for (const { bytes: chunk } of this.#read(
-      "SELECT bytes FROM snapshot_chunks WHERE event_id = ? ORDER BY chunk",
-      eventId,
-    )) {
-      if (filled + (chunk as Uint8Array).length > bytes.length) return undefined;
-      bytes.set(chunk as Uint8Array, filled);
-      filled += (chunk as Uint8Array).length;
+    for (const chunk of chunks) {
+      stored.set(chunk, filled);
+      filled += chunk.length;
     }
-    if (filled !== bytes.length || !sameBytes(this.#sha256(bytes), row["sha256"] as Uint8Array)) return undefined;
-    return decoder.decode(bytes);
+    if (!sameBytes(this.#bytes.sha256(stored), row["sha256"] as Uint8Array)) return undefined;
+    return decoder.decode(row["encoding"] === "gzip" ? this.#bytes.gunzip(stored) : stored);
   }
 
   dueBy(now: number): { kind: DueKind; dueAt: number }[] {
@@ -220,28 +227,24 @@ export class SqlStorage implements Storage, StorageWrites {
     ).length;
   }
 
-  putSnapshot(snapshot: SnapshotRow, state: string): void {
-    const bytes = encoder.encode(state);
-    this.#driver.write("DELETE FROM snapshot_chunks");
+  putSnapshotChunk(eventId: number, chunk: number, bytes: Uint8Array): void {
+    this.#driver.write("INSERT OR REPLACE INTO snapshot_chunks VALUES (?, ?, ?)", eventId, chunk, bytes);
+  }
+
+  completeSnapshot(snapshot: SnapshotRow, encoding: SnapshotEncoding, sha256: Uint8Array): void {
+    this.#driver.write("DELETE FROM snapshot_chunks WHERE event_id <> ?", snapshot.eventId);
     this.#driver.write("DELETE FROM snapshots");
     this.#driver.write(
-      "INSERT INTO snapshots (event_id, model_version, state_bytes, log_bytes, sha256, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+      `INSERT INTO snapshots (event_id, model_version, state_bytes, log_bytes, sha256, created_at, encoding)
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
       snapshot.eventId,
       snapshot.modelVersion,
-      bytes.length,
+      snapshot.stateBytes,
       snapshot.logBytes,
-      this.#sha256(bytes),
+      sha256,
       snapshot.createdAt,
+      encoding,
     );
-    for (let chunk = 0; chunk * snapshotChunkBytesMax < bytes.length; chunk++) {
-      const from = chunk * snapshotChunkBytesMax;
-      this.#driver.write(
-        "INSERT INTO snapshot_chunks VALUES (?, ?, ?)",
-        snapshot.eventId,
-        chunk,
-        bytes.slice(from, from + snapshotChunkBytesMax),
-      );
-    }
   }
 
   schedule(kind: DueKind, at: number): void {

@@ -2,13 +2,14 @@ import { describe, expect, it } from "vitest";
 import type { SqlDriver } from "../../src/storage/driver.ts";
 import { migrate, type Migration } from "../../src/storage/migrations.ts";
 import type { EventRow } from "../../src/storage/port.ts";
-import { type Sha256, SqlStorage } from "../../src/storage/sql-storage.ts";
+import { type BytesPort, SqlStorage } from "../../src/storage/sql-storage.ts";
 
 /** What an adapter brings to its contract test: a driver on an empty database, lent for one test. */
 export interface StorageFixture {
   withDriver<T>(test: (driver: SqlDriver) => T): Promise<T>;
   migrations: readonly Migration[];
-  sha256: Sha256;
+  bytes: BytesPort;
+  gzip(bytes: Uint8Array): Uint8Array;
 }
 
 const now = 1_700_000_000_000;
@@ -33,6 +34,14 @@ const rejection = (draftId: string, createdAt = now) => ({
   createdAt,
 });
 
+const snapshot = (eventId: number, stateBytes: number) => ({
+  eventId,
+  modelVersion: 1,
+  stateBytes,
+  logBytes: 5,
+  createdAt: now,
+});
+
 /** Fails at the nth writing statement, before or after it has run. */
 function faulty(driver: SqlDriver, nth: number, when: "before" | "after"): SqlDriver {
   let count = 0;
@@ -54,7 +63,7 @@ function faulty(driver: SqlDriver, nth: number, when: "before" | "after"): SqlDr
 /** The contract of the storage: one suite, held by every adapter. */
 export function storageSuite(adapter: string, fixture: StorageFixture): void {
   const withStorage = <T>(test: (storage: SqlStorage, driver: SqlDriver) => T) =>
-    fixture.withDriver((driver) => test(new SqlStorage(driver, fixture.migrations, fixture.sha256), driver));
+    fixture.withDriver((driver) => test(new SqlStorage(driver, fixture.migrations, fixture.bytes), driver));
   const tables = (driver: SqlDriver) =>
     driver
       .query(
@@ -131,17 +140,18 @@ export function storageSuite(adapter: string, fixture: StorageFixture): void {
         for (const when of ["before", "after"] as const) {
           for (let nth = 1; ; nth++) {
             const finished = await fixture.withDriver((driver) => {
-              const good = new SqlStorage(driver, fixture.migrations, fixture.sha256);
+              const good = new SqlStorage(driver, fixture.migrations, fixture.bytes);
               if (prepared) good.transaction(now, (writes) => void writes.appendEvent(event(1)));
               const before = [tables(driver), good.eventsAfter(0, 9)];
-              const storage = new SqlStorage(faulty(driver, nth, when), fixture.migrations, fixture.sha256);
+              const storage = new SqlStorage(faulty(driver, nth, when), fixture.migrations, fixture.bytes);
               try {
                 storage.transaction(now, (writes) => {
                   if (!prepared) writes.createLog({ logId: "l", tenant: "t", partition: "p" }, now);
                   writes.appendEvent(event(2));
                   writes.recordRejection(rejection("r"));
                   writes.schedule("snapshot", now);
-                  writes.putSnapshot({ eventId: 2, modelVersion: 1, logBytes: 1, createdAt: now }, "{}");
+                  writes.putSnapshotChunk(2, 0, new Uint8Array(3));
+                  writes.completeSnapshot(snapshot(2, 3), "identity", new Uint8Array(32));
                 });
                 return true;
               } catch (error) {
@@ -213,7 +223,7 @@ export function storageSuite(adapter: string, fixture: StorageFixture): void {
           fixture.migrations.map(({ number, sha256 }) => ({ number, sha256, applied_at: now })),
         );
         migrate(driver, fixture.migrations, now + 1);
-        const edited = fixture.migrations.map((one) => ({ ...one, sha256: fixture.sha256(new Uint8Array(1)) }));
+        const edited = fixture.migrations.map((one) => ({ ...one, sha256: fixture.bytes.sha256(new Uint8Array(1)) }));
         expect(() => migrate(driver, edited, now)).toThrow(/edited/);
         expect(() => migrate(driver, [], now)).toThrow(/not known/);
         const next = { number: 99, sql: "CREATE TABLE later (x INTEGER); SELECT nonsense", sha256: new Uint8Array(32) };
@@ -223,29 +233,45 @@ export function storageSuite(adapter: string, fixture: StorageFixture): void {
         expect(tables(driver)).toContain("later");
       }));
 
-    it("keeps one snapshot, in chunks, and notices a wrong byte", () =>
+    it("keeps one snapshot, in chunks, plain or compressed, and notices a wrong byte", () =>
       withStorage((storage, driver) => {
-        const state = JSON.stringify({ text: "ü".repeat(1_500_000) });
-        storage.transaction(now, (writes) => {
-          writes.putSnapshot({ eventId: 1, modelVersion: 1, logBytes: 5, createdAt: now }, "{}");
-          writes.putSnapshot({ eventId: 7, modelVersion: 1, logBytes: 9, createdAt: now }, state);
-        });
-        expect(storage.latestSnapshot(1)).toEqual({
-          eventId: 7,
-          modelVersion: 1,
-          logBytes: 9,
-          createdAt: now,
-          stateBytes: 3_000_011,
-        });
+        const text = JSON.stringify({ text: "ü".repeat(1_000) });
+        const put = (eventId: number, bytes: Uint8Array, encoding: "identity" | "gzip") =>
+          storage.transaction(now, (writes) => {
+            for (let chunk = 0; chunk * 500 < bytes.length; chunk++) {
+              writes.putSnapshotChunk(eventId, chunk, bytes.slice(chunk * 500, chunk * 500 + 500));
+            }
+            writes.completeSnapshot(snapshot(eventId, 2_011), encoding, fixture.bytes.sha256(bytes));
+          });
+        put(1, new TextEncoder().encode("{}"), "identity");
+        put(7, new TextEncoder().encode(text), "identity");
+        expect(storage.latestSnapshot(1)).toEqual(snapshot(7, 2_011));
         expect(storage.latestSnapshot(2)).toBeUndefined();
         expect(storage.latestSnapshot(1, 6)).toBeUndefined();
-        expect(storage.snapshotState(7) === state).toBe(true);
+        expect(storage.snapshotState(7)).toBe(text);
+        expect(storage.snapshotState(1)).toBeUndefined();
+        put(8, fixture.gzip(new TextEncoder().encode(text)), "gzip");
+        expect(storage.snapshotState(8)).toBe(text);
+        put(9, new TextEncoder().encode(text), "identity");
         driver.transaction(() =>
           driver.write("UPDATE snapshot_chunks SET bytes = zeroblob(length(bytes)) WHERE chunk = 1"),
         );
-        expect(storage.snapshotState(7)).toBeUndefined();
+        expect(storage.snapshotState(9)).toBeUndefined();
         driver.transaction(() => driver.write("DELETE FROM snapshot_chunks WHERE chunk = 1"));
-        expect(storage.snapshotState(7)).toBeUndefined();
+        expect(storage.snapshotState(9)).toBeUndefined();
+      }));
+
+    it("a snapshot that was not completed is not there, and goes with the next", () =>
+      withStorage((storage, driver) => {
+        const chunks = () => driver.query("SELECT event_id FROM snapshot_chunks").map((row) => row["event_id"]);
+        storage.transaction(now, (writes) => writes.putSnapshotChunk(5, 0, new Uint8Array(9)));
+        expect(storage.latestSnapshot(1)).toBeUndefined();
+        expect(chunks()).toEqual([5]);
+        storage.transaction(now, (writes) => {
+          writes.putSnapshotChunk(6, 0, new Uint8Array(2));
+          writes.completeSnapshot(snapshot(6, 2), "identity", fixture.bytes.sha256(new Uint8Array(2)));
+        });
+        expect(chunks()).toEqual([6]);
       }));
 
     it("sweeps the oldest rejections, a bounded number, and nothing younger", () =>

@@ -1,10 +1,12 @@
+import { gzipSync } from "node:zlib";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
-import { migrations, sha256 } from "../support/partition.ts";
+import { bytesPort, migrations } from "../support/partition.ts";
 import { storageSuite } from "./storage-suite.ts";
 
 storageSuite("node:sqlite", {
   migrations,
-  sha256,
+  bytes: bytesPort,
+  gzip: (bytes) => new Uint8Array(gzipSync(bytes)),
   withDriver: async (test) => {
     const driver = new NodeSqlDriver();
     try {

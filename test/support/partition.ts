@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { newSession, Partition, type Ports, Session, type SessionState } from "../../src/core/index.ts";
 import type { AnyModel } from "../../src/model/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
@@ -12,6 +13,8 @@ import { SqlStorage } from "../../src/storage/sql-storage.ts";
 /** SHA-256, as the object's shell gives it to the core. */
 export const sha256 = (bytes: Uint8Array | string): Uint8Array =>
   new Uint8Array(createHash("sha256").update(bytes).digest());
+
+export const bytesPort = { sha256, gunzip: (bytes: Uint8Array): Uint8Array => new Uint8Array(gunzipSync(bytes)) };
 
 const folder = new URL("../../migrations/", import.meta.url);
 
@@ -129,13 +132,22 @@ export class TestPartition {
     return connection;
   }
 
+  /** What the object does when its alarm comes: all that is due, and a snapshot to its end. */
+  runDue(now = this.now, sweepSockets = () => {}): void {
+    const draft = this.partition.runDue(now, sweepSockets);
+    if (!draft) return;
+    const bytes = new Uint8Array(gzipSync(draft.state));
+    this.partition.putSnapshotChunk(draft.eventId, 0, bytes, now);
+    this.partition.completeSnapshot(draft, "gzip", sha256(bytes), now);
+  }
+
   state(): unknown {
     return JSON.parse(this.partition.stateAt(undefined, this.now).state);
   }
 
   #create(wrap: (storage: SqlStorage) => Ports["storage"], model = this.#model): Partition {
     const partition = new Partition({ tenant: "default", partition: this.#name }, model, {
-      storage: wrap(new SqlStorage(this.driver, migrations, sha256)),
+      storage: wrap(new SqlStorage(this.driver, migrations, bytesPort)),
       random: {
         logId: () => `log-${++this.#ids}`,
         traceId: () => (++this.#ids).toString(16).padStart(32, "0"),

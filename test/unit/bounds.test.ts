@@ -53,6 +53,12 @@ describe("a poison event", () => {
     expect(room.open().connect("c", { initialState: true })[0].payload.code).toBe("quarantined");
     expect(room.logged.some(({ level, message }) => level === "error" && message.includes("quarantined"))).toBe(true);
 
+    // No snapshot is made of a state that says nothing.
+    room.driver.transaction(() => room.driver.write("INSERT INTO due_work VALUES ('snapshot', 0)"));
+    room.restart(broken);
+    room.runDue();
+    expect(room.driver.query("SELECT * FROM snapshots")).toEqual([]);
+
     room.restart(counter as AnyModel);
     const again = room.client("b");
     expect(again.submit("d6", "add", { by: 6 }, { version: 2 }).payload.eventId).toBe(6);
@@ -139,7 +145,7 @@ describe("rejections past their retention", () => {
     room.now += rejectionRetentionMs + 1;
     expect(batch()).toBe("accepted");
     remove(room);
-    room.partition.runDue(room.now + rejectionRetentionMs + 1, () => {});
+    room.runDue(room.now + rejectionRetentionMs + 1, () => {});
     expect(room.logged.find(({ message }) => message.startsWith("swept"))?.fields).toEqual({ swept: 1 });
   });
 });

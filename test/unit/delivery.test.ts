@@ -176,7 +176,7 @@ describe("sync", () => {
 
   it("[WP-7] [TX-9] starts from a snapshot when that is cheaper and the client allows it", () => {
     const { room } = filled(1_200, 100);
-    room.partition.runDue(room.now, () => {});
+    room.runDue();
     const { writer } = { writer: room.client("late") };
     writer.submit("after", "set", { target: "n", value: 1 });
     const { payload } = room.client("a").send("sync", {})[0];
@@ -290,7 +290,7 @@ describe("any interleaving", () => {
 });
 
 describe("snapshots and due work", () => {
-  const due = (room: TestPartition, at = room.now) => room.partition.runDue(at, () => {});
+  const due = (room: TestPartition, at = room.now) => room.runDue(at);
   const snapshots = (room: TestPartition) =>
     room.driver.query("SELECT event_id FROM snapshots").map((row) => row["event_id"]);
 
@@ -372,7 +372,7 @@ describe("snapshots and due work", () => {
     const { room, writer } = filled(1);
     let sweeps = 0;
     const sweep = () => sweeps++;
-    room.partition.runDue(room.now + socketSweepMs, sweep);
+    room.runDue(room.now + socketSweepMs, sweep);
     expect(sweeps).toBe(1);
     expect(room.partition.nextDue).toBe(room.now + 2 * socketSweepMs);
     room.partition.detach(writer.session);
@@ -385,7 +385,7 @@ describe("snapshots and due work", () => {
   it("work that fails stays due, and does not keep other work from being done", () => {
     const { room, writer } = filled(1_000);
     writer.submit("bad", "unset", { target: "nothing" });
-    room.partition.runDue(room.now + rejectionRetentionMs + 1, () => {
+    room.runDue(room.now + rejectionRetentionMs + 1, () => {
       throw new Error("sweeping failed");
     });
     expect(snapshots(room)).toEqual([1_000]);

@@ -1,6 +1,6 @@
 import { env, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import { migrations, sha256 } from "../../src/partition/migrations.ts";
+import { bytesPort, migrations, sha256 } from "../../src/partition/migrations.ts";
 import { Partition } from "../../src/core/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import { DurableSqlDriver } from "../../src/storage/durable.ts";
@@ -90,6 +90,54 @@ describe("hibernation", () => {
   });
 });
 
+describe("vanished peers", () => {
+  it("[WP-9] are swept by the alarm, unless a heartbeat or a frame came", async () => {
+    const room = fresh();
+    const [silent, beating, talking] = [
+      await Wire.connected(room, "silent"),
+      await Wire.connected(room, "beating"),
+      await Wire.connected(room, "talking"),
+    ];
+    await silent.submit("d", "set", set(1));
+    // As if the last frame of each had come an hour ago, and the sweep were due.
+    await runInDurableObject(stubOf(room), (_, ctx) => {
+      for (const ws of ctx.getWebSockets()) {
+        const attachment = ws.deserializeAttachment() as { seenAt: number };
+        ws.serializeAttachment({ ...attachment, seenAt: Date.now() - 3_600_000 });
+      }
+      ctx.storage.sql.exec("UPDATE due_work SET due_at = 1");
+    });
+    await evictDurableObject(stubOf(room));
+    await beating.say(heartbeat);
+    await talking.ask("sync", {});
+    await runDurableObjectAlarm(stubOf(room));
+    expect(await silent.closing()).toMatchObject({ code: 1001 });
+    expect((await beating.submit("d1", "set", set(2))).payload.eventId).toBe(2);
+    expect((await talking.submit("d2", "set", set(3))).payload.eventId).toBe(3);
+    beating.close();
+    talking.close();
+  });
+
+  it("[LC-7] a plain client that takes nothing is ended; who sends a sign of life is not", async () => {
+    const room = fresh();
+    const [deaf, alive, writer] = [
+      await Wire.connected(room, "deaf"),
+      await Wire.connected(room, "alive"),
+      await Wire.connected(room, "writer"),
+    ];
+    const value = "x".repeat(60_000);
+    // 16 MiB of broadcasts, and some more.
+    for (let at = 1; at <= 300; at++) {
+      await writer.submit(`d${at}`, "set", { target: "n", value });
+      if (at % 50 === 0) await alive.say(heartbeat);
+    }
+    expect(await deaf.closing()).toMatchObject({ code: 1013, reason: "slow_consumer" });
+    expect(alive.closed).toBeUndefined();
+    alive.close();
+    writer.close();
+  });
+});
+
 describe("storage", () => {
   const hasTables = (room: string) =>
     runInDurableObject(
@@ -115,7 +163,7 @@ describe("storage", () => {
     await runInDurableObject(env.PARTITIONS.getByName(`rows/${fresh()}`), (_, ctx) => {
       const driver = new DurableSqlDriver(ctx.storage);
       const partition = new Partition({ tenant: "rows", partition: "room" }, insieme, {
-        storage: new SqlStorage(driver, migrations, sha256),
+        storage: new SqlStorage(driver, migrations, bytesPort),
         random: { logId: () => "log", traceId: () => "0".repeat(32) },
         sha256,
         log: () => {},
