@@ -27,6 +27,13 @@ export class DurableSqlDriver implements SqlDriver {
     return rows;
   }
 
+  wrote(sql: string, ...values: SqlValue[]): boolean {
+    this.#rules.writing(values);
+    const { rowsWritten } = this.#storage.sql.exec(sql, ...values);
+    this.rowsWritten += rowsWritten;
+    return rowsWritten > 0;
+  }
+
   script(sql: string): void {
     this.#rules.writing([]);
     this.#storage.sql.exec(sql);

@@ -22,6 +22,11 @@ export class NodeSqlDriver implements SqlDriver {
     return this.#statement(sql).all(...values) as SqlRow[];
   }
 
+  wrote(sql: string, ...values: SqlValue[]): boolean {
+    this.#rules.writing(values);
+    return Number(this.#statement(sql).run(...values).changes) > 0;
+  }
+
   script(sql: string): void {
     this.#rules.writing([]);
     this.#database.exec(sql);

@@ -20,6 +20,16 @@ export interface BytesPort {
   gunzip(bytes: Uint8Array): Uint8Array;
 }
 
+const insert = `INSERT INTO events
+  (event_id, principal, draft_id, client_id, type, version, expected_event_id, timestamp, payload, batch_end)
+  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (principal, draft_id) DO NOTHING`;
+const insertUnlessRecorded = `INSERT INTO events
+  (event_id, principal, draft_id, client_id, type, version, expected_event_id, timestamp, payload, batch_end)
+  SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
+  WHERE NOT EXISTS (SELECT 1 FROM idempotency_records WHERE principal = ?2 AND draft_id = ?3)
+    AND NOT EXISTS (SELECT 1 FROM batches WHERE principal = ?2 AND batch_id = ?3)
+  ON CONFLICT (principal, draft_id) DO NOTHING`;
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -29,6 +39,8 @@ export class SqlStorage implements Storage, StorageWrites {
   readonly #migrations: readonly Migration[];
   readonly #bytes: BytesPort;
   #migrated: boolean;
+  /** 0: no key is in a record of its own; undefined: not known. Never 0 while there is one. */
+  #records: number | undefined;
 
   constructor(driver: SqlDriver, migrations: readonly Migration[], bytes: BytesPort) {
     this.#driver = driver;
@@ -169,12 +181,8 @@ export class SqlStorage implements Storage, StorageWrites {
   }
 
   appendEvent(event: EventRow): boolean {
-    const rows = this.#driver.write(
-      `INSERT INTO events (event_id, principal, draft_id, client_id, type, version, expected_event_id, timestamp, payload, batch_end)
-       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
-       WHERE NOT EXISTS (SELECT 1 FROM idempotency_records WHERE principal = ?2 AND draft_id = ?3)
-         AND NOT EXISTS (SELECT 1 FROM batches WHERE principal = ?2 AND batch_id = ?3)
-       ON CONFLICT (principal, draft_id) DO NOTHING RETURNING event_id`,
+    return this.#driver.wrote(
+      this.#hasRecords() ? insertUnlessRecorded : insert,
       event.eventId,
       event.principal,
       event.draftId,
@@ -186,10 +194,18 @@ export class SqlStorage implements Storage, StorageWrites {
       encoder.encode(event.payload),
       event.batchEnd ?? null,
     );
-    return rows.length === 1;
+  }
+
+  /** Whether any key is in a record of its own; while none is, appending need not look there. */
+  #hasRecords(): boolean {
+    this.#records ??= this.#driver.query(
+      "SELECT EXISTS (SELECT 1 FROM idempotency_records) OR EXISTS (SELECT 1 FROM batches) AS found",
+    )[0]!["found"] as number;
+    return this.#records !== 0;
   }
 
   recordBatch(batch: BatchRow): void {
+    this.#records = 1;
     this.#driver.write(
       "INSERT INTO batches VALUES (?, ?, ?, ?, ?)",
       batch.principal,
@@ -201,6 +217,7 @@ export class SqlStorage implements Storage, StorageWrites {
   }
 
   recordRejection(rejection: Omit<RejectionRow, "recordId">): number {
+    this.#records = 1;
     const [row] = this.#driver.write(
       `INSERT INTO idempotency_records (principal, draft_id, fingerprint, problem, created_at)
        VALUES (?, ?, ?, ?, ?) RETURNING record_id`,

@@ -55,6 +55,7 @@ function faulty(driver: SqlDriver, nth: number, when: "before" | "after"): SqlDr
   return {
     query: (sql, ...values) => driver.query(sql, ...values),
     write: (sql, ...values) => guard(() => driver.write(sql, ...values)),
+    wrote: (sql, ...values) => guard(() => driver.wrote(sql, ...values)),
     script: (sql) => guard(() => driver.script(sql)),
     transaction: (body) => driver.transaction(body),
   };

@@ -429,6 +429,13 @@ describe("storage failures", () => {
       if (hit && this.fail?.when === "after") throw new Error("disk full at /var/secret");
       return rows;
     }
+    wrote(...parameters: Parameters<SqlDriver["wrote"]>) {
+      const hit = ++this.#writes === this.fail?.nth;
+      if (hit && this.fail?.when === "before") throw new Error("disk full at /var/secret");
+      const wrote = this.#driver.wrote(...parameters);
+      if (hit && this.fail?.when === "after") throw new Error("disk full at /var/secret");
+      return wrote;
+    }
     script(sql: string) {
       this.#driver.script(sql);
     }
