@@ -37,6 +37,9 @@ export function parseJson(text: string): Parsed {
   return { ok: true, value };
 }
 
+/** Up to how many keys of an object are looked through one by one; a set for each object costs more. */
+const lookedThroughMax = 32;
+
 const quote = 34;
 const comma = 44;
 const minus = 45;
@@ -55,8 +58,11 @@ class Scan {
   readonly #text: string;
   /** One entry per open object (the key being read) or array (the index being read). */
   readonly #path: (string | number)[] = [];
-  /** The keys seen in each open object; null for an array. */
-  readonly #keys: (Set<string> | null)[] = [];
+  /** The keys seen in the open objects, outermost first, and where each container's begin. */
+  readonly #keys: string[] = [];
+  readonly #starts: number[] = [];
+  /** The keys of the innermost object, once they are too many to be looked through. */
+  #many: { start: number; keys: Set<string> } | undefined;
 
   constructor(text: string) {
     this.#text = text;
@@ -74,15 +80,15 @@ class Scan {
         expectsKey = false;
         at = end;
       } else if (char === openBrace || char === openBracket) {
-        if (this.#keys.length === limits.jsonDepthMax) {
+        if (this.#starts.length === limits.jsonDepthMax) {
           this.#violation("too_deep", `Nesting deeper than ${limits.jsonDepthMax} levels is not taken.`);
           return;
         }
         expectsKey = char === openBrace;
-        this.#keys.push(expectsKey ? new Set() : null);
+        this.#starts.push(this.#keys.length);
         this.#path.push(expectsKey ? "" : 0);
       } else if (char === closeBrace || char === closeBracket) {
-        this.#keys.pop();
+        this.#keys.length = this.#starts.pop()!;
         this.#path.pop();
         expectsKey = false;
       } else if (char === comma) {
@@ -115,11 +121,22 @@ class Scan {
     const top = this.#path.length - 1;
     const key = this.#decode(start, end);
     this.#path[top] = key;
-    const seen = this.#keys[top]!;
-    if (seen.has(key)) this.#violation("duplicate_key", "A key may occur once in an object.");
+    if (this.#isSeen(key, this.#starts[top]!)) this.#violation("duplicate_key", "A key may occur once in an object.");
     else if (forbiddenKeys.has(key)) this.#violation("forbidden_key", `"${key}" cannot be a key.`);
     else if (!key.isWellFormed()) this.#violation("lone_surrogate", "A key must be well-formed Unicode.");
-    seen.add(key);
+    this.#keys.push(key);
+  }
+
+  #isSeen(key: string, start: number): boolean {
+    const keys = this.#keys;
+    if (keys.length - start <= lookedThroughMax) return keys.indexOf(key, start) >= 0;
+    if (this.#many?.start !== start || this.#many.keys.size !== keys.length - start) {
+      this.#many = { start, keys: new Set(keys.slice(start)) };
+    }
+    const { keys: many } = this.#many;
+    if (many.has(key)) return true;
+    many.add(key);
+    return false;
   }
 
   #string(start: number, end: number): void {

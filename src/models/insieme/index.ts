@@ -47,7 +47,7 @@ export const insieme = defineModel({
       reduce(state, { payload }) {
         const container = containerFor(state, payload.target);
         const key = segmentsOf(payload.target).at(-1)!;
-        const current = Object.hasOwn(container, key) ? container[key] : undefined;
+        const current = container[key];
         if (payload.options?.replace !== true && isJsonObject(current) && isJsonObject(payload.value)) {
           Object.assign(current, payload.value);
         } else {

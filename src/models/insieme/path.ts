@@ -6,12 +6,23 @@ export function segmentsOf(target: string): string[] {
   return target.split(".");
 }
 
-/** The value at `target`, by own properties only; undefined where there is none. */
+const arrayIndex = /^(?:0|[1-9]\d*)$/;
+
+/**
+ * What is at `segment` of an object or array of the state; undefined where there is nothing. The state
+ * shows own properties only; of an array nothing counts but its items.
+ */
+function member(container: JsonObject | Json[], segment: string): Json | undefined {
+  if (Array.isArray(container)) return arrayIndex.test(segment) ? container[Number(segment)] : undefined;
+  return container[segment];
+}
+
+/** The value at `target`; undefined where there is none. */
 export function valueAt(state: JsonObject, target: string): Json | undefined {
   let value: Json | undefined = state;
   for (const segment of segmentsOf(target)) {
-    if (typeof value !== "object" || value === null || !Object.hasOwn(value, segment)) return undefined;
-    value = (value as JsonObject)[segment];
+    if (typeof value !== "object" || value === null) return undefined;
+    value = member(value, segment);
   }
   return value;
 }
@@ -22,7 +33,7 @@ export function objectionToSet(state: JsonObject, target: string): Objection | u
   let value: JsonObject | Json[] = state;
   for (const [at, segment] of segments.slice(0, -1).entries()) {
     if (isTreeInside(value, segment)) return treeObjection;
-    const next: Json | undefined = Object.hasOwn(value, segment) ? (value as JsonObject)[segment] : undefined;
+    const next = member(value, segment);
     if (next === undefined || next === null) return undefined;
     if (typeof next !== "object") {
       return notFound(`"${segments.slice(0, at + 1).join(".")}" is a ${typeof next}: nothing can be set inside it.`);
@@ -40,8 +51,9 @@ export function objectionToUnset(state: JsonObject, target: string): Objection |
     if (Array.isArray(value))
       return notFound("Nothing can be unset inside an array: set the array anew, with replace.");
     if (at < segments.length - 1 && isTreeInside(value, segment)) return treeObjection;
-    if (!isJsonObject(value) || !Object.hasOwn(value, segment)) return notFound(`There is nothing at "${target}".`);
-    value = value[segment]!;
+    const next: Json | undefined = isJsonObject(value) ? value[segment] : undefined;
+    if (next === undefined) return notFound(`There is nothing at "${target}".`);
+    value = next;
   }
   return undefined;
 }
@@ -53,7 +65,7 @@ export function objectionToUnset(state: JsonObject, target: string): Objection |
 export function containerFor(state: JsonObject, target: string): JsonObject {
   let container = state;
   for (const segment of segmentsOf(target).slice(0, -1)) {
-    const next = Object.hasOwn(container, segment) ? container[segment] : undefined;
+    const next = container[segment];
     if (Array.isArray(next)) container[segment] = { ...next } as unknown as JsonObject;
     else if (!isJsonObject(next)) container[segment] = {};
     container = container[segment] as JsonObject;

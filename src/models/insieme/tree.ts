@@ -1,5 +1,5 @@
 import type { ReduceContext, StateIndex } from "../../model/index.ts";
-import { isJsonObject, type Json, type JsonObject } from "../../protocol/index.ts";
+import { isJsonObject, type JsonObject } from "../../protocol/index.ts";
 import { valueAt } from "./path.ts";
 import { type Position, root } from "./shapes.ts";
 
@@ -19,6 +19,8 @@ export interface TreeNode {
 export class Tree {
   readonly #holder: JsonObject;
   readonly #context: ReduceContext;
+  #nodeIndex: StateIndex<TreeNode> | undefined;
+  #parentIndex: StateIndex<string> | undefined;
 
   private constructor(holder: JsonObject, context: ReduceContext) {
     this.#holder = holder;
@@ -29,7 +31,7 @@ export class Tree {
   static at(state: JsonObject, target: string, context: ReduceContext): Tree | undefined {
     const holder = valueAt(state, target);
     if (!isJsonObject(holder)) return undefined;
-    const { tree, items } = { tree: own(holder, "tree"), items: own(holder, "items") };
+    const { tree, items } = holder;
     if (tree !== undefined && !Array.isArray(tree)) return undefined;
     if (items !== undefined && !isJsonObject(items)) return undefined;
     return new Tree(holder, context);
@@ -37,8 +39,8 @@ export class Tree {
 
   /** Makes `tree` and `items` where a target is still `{}`. */
   grow(): void {
-    if (own(this.#holder, "tree") === undefined) this.#holder["tree"] = [];
-    if (own(this.#holder, "items") === undefined) this.#holder["items"] = {};
+    if (this.#holder["tree"] === undefined) this.#holder["tree"] = [];
+    if (this.#holder["items"] === undefined) this.#holder["items"] = {};
   }
 
   hasNode(id: string): boolean {
@@ -46,8 +48,8 @@ export class Tree {
   }
 
   hasItem(id: string): boolean {
-    const items = own(this.#holder, "items");
-    return isJsonObject(items) && Object.hasOwn(items, id);
+    const items = this.#holder["items"];
+    return isJsonObject(items) && id in items;
   }
 
   /** Levels from the top down to `id`: 0 for the top itself. */
@@ -93,7 +95,11 @@ export class Tree {
   }
 
   #nodes(): StateIndex<TreeNode> | undefined {
-    const tree = own(this.#holder, "tree");
+    return (this.#nodeIndex ??= this.#findNodes());
+  }
+
+  #findNodes(): StateIndex<TreeNode> | undefined {
+    const tree = this.#holder["tree"];
     if (!Array.isArray(tree)) return undefined;
     return this.#context.index(tree as unknown as TreeNode[], "nodes", function* (nodes) {
       for (const [node] of walk(nodes, root)) yield [node.id, node] as const;
@@ -101,7 +107,11 @@ export class Tree {
   }
 
   #parents(): StateIndex<string> | undefined {
-    const tree = own(this.#holder, "tree");
+    return (this.#parentIndex ??= this.#findParents());
+  }
+
+  #findParents(): StateIndex<string> | undefined {
+    const tree = this.#holder["tree"];
     if (!Array.isArray(tree)) return undefined;
     return this.#context.index(tree as unknown as TreeNode[], "parents", function* (nodes) {
       for (const [node, parent] of walk(nodes, root)) yield [node.id, parent] as const;
@@ -159,8 +169,4 @@ function heightOf(node: TreeNode): number {
   let height = 0;
   for (const child of node.children ?? []) height = Math.max(height, heightOf(child));
   return height + 1;
-}
-
-function own(object: JsonObject, key: string): Json | undefined {
-  return Object.hasOwn(object, key) ? object[key] : undefined;
 }
