@@ -55,6 +55,34 @@ describe("hibernation", () => {
     b.close();
   });
 
+  it("[WP-10] [LC-10] can be evicted right after a burst: no timer and no queue is left", async () => {
+    const room = fresh();
+    const wire = await Wire.connected(room, "a", { frames: "array" });
+    for (let at = 1; at <= 300; at++) {
+      wire.raw(
+        JSON.stringify({
+          id: `m${at}`,
+          type: "submit_event",
+          timestamp: 1,
+          payload: { draftId: `d${at}`, event: { type: "set", payload: set(at) } },
+        }),
+      );
+    }
+    const messages = () => wire.frames.flatMap((frame) => [JSON.parse(frame) as Message].flat());
+    await wire.until(() => messages().some(({ id }) => id === "b-300"));
+    // Gathered: far fewer frames than messages.
+    expect(wire.frames.length).toBeLessThan(300);
+    const ids = (type: string) =>
+      messages()
+        .filter((one) => one.type === type)
+        .map(({ payload }) => payload.eventId);
+    expect(ids("event_accepted")).toEqual(Array.from({ length: 300 }, (_, at) => at + 1));
+    expect(ids("broadcast")).toEqual(ids("event_accepted"));
+    await evictDurableObject(stubOf(room));
+    expect(await wire.say(heartbeat)).toEqual({ type: "heartbeat" });
+    wire.close();
+  });
+
   it("[WP-11] a log keeps its name from before its first event, over an eviction", async () => {
     const room = fresh();
     const a = await Wire.open(room);

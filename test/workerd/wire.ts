@@ -77,6 +77,11 @@ export class Wire {
     }
   }
 
+  /** Waits until `holds`, asking after every frame. */
+  async until(holds: () => boolean): Promise<void> {
+    while (!holds()) await this.#change();
+  }
+
   async #frame(at: number): Promise<string> {
     while (this.frames.length <= at) await this.#change();
     return this.frames[at]!;
