@@ -82,7 +82,7 @@ export interface Author {
 }
 
 /** The refusals that may pass: after one of these a connection waits for the same draft. */
-export type HoldingCode = "storage_unavailable" | "schema_mismatch" | "overloaded";
+export type HoldingCode = "storage_unavailable" | "schema_mismatch" | "quarantined" | "overloaded";
 
 /** What is known of a connection; small, and JSON, so that it survives hibernation in the attachment. */
 export interface SessionState {

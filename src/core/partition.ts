@@ -1,12 +1,12 @@
-import { type AnyModel, FoldError, State } from "../model/index.ts";
-import { type Failure, limits, type Problem, problem } from "../protocol/index.ts";
+import { type AnyModel, FoldError } from "../model/index.ts";
+import { type Failure, type Problem, problem } from "../protocol/index.ts";
 import { MigrationError } from "../storage/migrations.ts";
 import type { EventRow, SnapshotEncoding, StorageWrites } from "../storage/port.ts";
 import type { Batch, Command, Draft } from "./commands.ts";
 import { assertNotAhead, connect, type Scene, sync } from "./connect.ts";
 import { nextDue, rejectionRetentionMs, reschedule, scheduleOnce, socketSweepMs, sweepRecords } from "./due.ts";
 import type { Author, BatchOutcome, BatchResult, Effect, Outcome, Page } from "./effects.ts";
-import { assertSound, foldRange, type Live, loadLive, LogCorrupt, soundness } from "./live.ts";
+import { type Live, loadLive, LogCorrupt, soundness } from "./live.ts";
 import { clampLimit, readPage } from "./page.ts";
 import { submitAtomic } from "./pipeline/atomic.ts";
 import type { Review } from "./pipeline/review.ts";
@@ -14,6 +14,7 @@ import { submit } from "./pipeline/submit.ts";
 import { describe, type Ports } from "./ports.ts";
 import { Refusal } from "./refusal.ts";
 import { retryAfterSeconds, type Session } from "./session.ts";
+import { readState, type StateRead } from "./reads.ts";
 import { roomFor } from "./room.ts";
 import { beginSnapshot, type SnapshotDraft, snapshotDue } from "./snapshots.ts";
 import { Window } from "./window.ts";
@@ -122,26 +123,8 @@ export class Partition {
    *
    * @throws Refusal where `at` is past the head, or too far from a snapshot.
    */
-  stateAt(at: number | undefined, now: number): { state: string; eventIndex: number } {
-    const live = this.#loaded(now);
-    assertNotAhead(live, at);
-    if (at === undefined || at === live.head) {
-      assertSound(live);
-      return { state: live.state.stringify(), eventIndex: live.head };
-    }
-    const { storage } = this.#ports;
-    const snapshot = storage.latestSnapshot(this.#model.version, at);
-    const text = snapshot && storage.snapshotState(snapshot.eventId);
-    const from = text === undefined ? 0 : snapshot!.eventId;
-    if (at - from > limits.replayEventsMax) {
-      throw new Refusal({
-        code: "too_expensive",
-        detail: `Event ${at} is ${at - from} events from the nearest snapshot; at most ${limits.replayEventsMax} are replayed.`,
-      });
-    }
-    const state = new State<object>(text === undefined ? this.#model.initialState() : (JSON.parse(text) as object));
-    foldRange(storage, this.#model, state, from, at);
-    return { state: state.stringify(), eventIndex: at };
+  stateAt(at: number | undefined, now: number): StateRead {
+    return readState(this.#ports.storage, this.#model, this.#loaded(now), at);
   }
 
   /**
@@ -150,10 +133,12 @@ export class Partition {
    * vanished peers. What it returns is to be written by `putSnapshotChunk` and `completeSnapshot`.
    */
   runDue(now: number, sweepSockets: () => void): SnapshotDraft | undefined {
-    const live = this.#loaded(now);
+    this.#loaded(now);
     let snapshot: SnapshotDraft | undefined;
     for (const { kind } of this.#ports.storage.dueBy(now)) {
       try {
+        // Anew for each: what failed before this one has dropped it.
+        const live = this.#loaded(now);
         if (kind === "sweep_sockets") sweepSockets();
         this.#write(now, (writes) => {
           if (kind === "sweep_sockets") {

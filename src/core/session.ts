@@ -130,6 +130,7 @@ export class Session {
 const holdingCodes: readonly string[] = [
   "storage_unavailable",
   "schema_mismatch",
+  "quarantined",
   "overloaded",
 ] satisfies HoldingCode[];
 

@@ -394,6 +394,27 @@ describe("snapshots and due work", () => {
     expect(room.logged.some(({ level, fields }) => level === "error" && fields["kind"] === "sweep_sockets")).toBe(true);
   });
 
+  it("[TX-3] work whose write fails stays due, and what follows goes on from storage", () => {
+    class Failing extends NodeSqlDriver {
+      failures = 0;
+      override write(...parameters: Parameters<NodeSqlDriver["write"]>) {
+        if (this.failures-- > 0) throw new Error("no");
+        return super.write(...parameters);
+      }
+    }
+    const driver = new Failing();
+    const room = new TestPartition({ driver });
+    const a = room.client("a");
+    a.submit("good", "set", { target: "n", value: 1 });
+    a.submit("bad", "unset", { target: "nothing" });
+    driver.failures = 1;
+    room.runDue(room.now + rejectionRetentionMs + 1);
+    expect(driver.query("SELECT * FROM idempotency_records")).toEqual([]);
+    expect(driver.query("SELECT kind FROM due_work")).toEqual([{ kind: "sweep_sockets" }]);
+    expect(room.partition.nextDue).toBe(room.now + socketSweepMs);
+    expect(room.state()).toEqual({ n: 1 });
+  });
+
   it("[TX-8] refuses to build on a log with a hole, and says so without its inside", () => {
     const { room } = filled(5);
     room.driver.transaction(() => {
