@@ -28,7 +28,7 @@ module.exports = {
     packages("models", "^node_modules/zod/"),
     packages("core", "^node_modules/zod/"),
     packages("edge", "^node_modules/hono/"),
-    packages("partition", "^crypto$|^node:crypto$"),
+    packages("partition", "^(node:)?(crypto|zlib)$"),
     {
       name: "core-sees-the-storage-port-only",
       severity: "error",

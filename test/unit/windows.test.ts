@@ -216,8 +216,21 @@ describe("a window", () => {
     }
     const room = new TestPartition({ driver: new Failing() });
     const [a, b] = [room.client("a"), room.client("b")];
-    window(room, work(a, "d1"), work(b, "poison"), work(a, "d2"), work(b, "d3"));
+    const late = room.open();
+    const connect = room.codec.decode(
+      '{"id":"c","type":"connect","timestamp":1,"payload":{"clientId":"late","version":"1"}}',
+    );
+    window(
+      room,
+      work(a, "d1"),
+      { session: late.session, command: connect },
+      work(b, "poison"),
+      work(a, "d2"),
+      work(b, "d3"),
+    );
     expect(a.of("event_accepted").map(({ payload }: Message) => payload.eventId)).toEqual([1, 2]);
+    // What else was in the window happened once, not half: this connect was not taken back and then found done.
+    expect(late.frames.map((frame) => (JSON.parse(frame) as Message).type)).toEqual(["connected", "broadcast"]);
     // b waits for its refused draft, so that its order is kept.
     expect(b.of("error").map(({ payload }: Message) => [payload.draftId, payload.code])).toEqual([
       ["poison", "storage_unavailable"],
