@@ -123,6 +123,40 @@ describe("atomic batches", () => {
     expect(listener.frames.map((frame) => [JSON.parse(frame) as Message].flat().length)).toEqual([1, 1, 40, 1]);
   });
 
+  it("[TX-6] is not parted where a frame is full", () => {
+    const room = new TestPartition();
+    const writer = room.client("writer");
+    const listener = room.client("listener", { frames: "array" });
+    listener.frames.length = 0;
+    const set = (draftId: string, bytes: number) => ({
+      draftId,
+      event: { type: "set", payload: { target: "n", value: "x".repeat(bytes) } },
+    });
+    const frame = (type: string, payload: object) => ({
+      session: writer.session,
+      command: room.codec.decode(JSON.stringify({ id: "q", type, timestamp: 1, payload })),
+    });
+    // One window whose broadcasts take two frames, with a batch where the first one ends.
+    room.partition.process(
+      [
+        ...range(1, 5).map((at) => frame("submit_event", set(`d${at}`, 60_000))),
+        frame("submit_events", {
+          batchId: "B",
+          mode: "atomic",
+          events: range(1, 3).map((at) => set(`m${at}`, 20_000)),
+        }),
+        ...range(6, 9).map((at) => frame("submit_event", set(`d${at}`, 60_000))),
+      ],
+      room.now,
+    );
+    const frames = listener.frames.map((text) =>
+      [JSON.parse(text) as Message].flat().map(({ payload }) => payload.eventId),
+    );
+    expect(frames.length).toBeGreaterThan(1);
+    expect(frames.filter((ids) => ids.some((id: number) => id >= 6 && id <= 8))).toHaveLength(1);
+    expect(frames.flat()).toEqual(range(1, 12));
+  });
+
   it("[ER-9] [TX-3] a model that throws in one member: nothing of the batch happened, and nothing was stored", () => {
     const { room, a } = counting();
     const events = [add("d1", 1), { draftId: "d2", event: { type: "explode", payload: { in: "reduce" } } }];

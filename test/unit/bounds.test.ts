@@ -8,22 +8,22 @@ import { counter } from "../workerd/models.ts";
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => from + at);
 
-describe("a poison event", () => {
-  /** The counter, with a reducer that has lost its mind about one event that is in the log. */
-  const broken = defineModel({
-    ...counter,
-    events: {
-      ...counter.events,
-      add: {
-        ...counter.events.add,
-        reduce(state: { count: number }, { payload }: { payload: { by: number } }) {
-          if (payload.by === 3) throw new Error("secret");
-          state.count += payload.by;
-        },
+/** The counter, with a reducer that has lost its mind about one event that is in the log. */
+const broken = defineModel({
+  ...counter,
+  events: {
+    ...counter.events,
+    add: {
+      ...counter.events.add,
+      reduce(state: { count: number }, { payload }: { payload: { by: number } }) {
+        if (payload.by === 3) throw new Error("secret");
+        state.count += payload.by;
       },
     },
-  } as never) as AnyModel;
+  },
+} as never) as AnyModel;
 
+describe("a poison event", () => {
   it("[LC-8] [TX-18] quarantines the partition: its log is readable, drafts are refused retryably, and it recovers with its model", () => {
     const room = new TestPartition({ model: counter as AnyModel, name: "counter-1" });
     const a = room.client("a");
@@ -53,16 +53,37 @@ describe("a poison event", () => {
     expect(room.open().connect("c", { initialState: true })[0].payload.code).toBe("quarantined");
     expect(room.logged.some(({ level, message }) => level === "error" && message.includes("quarantined"))).toBe(true);
 
-    // No snapshot is made of a state that says nothing.
-    room.driver.transaction(() => room.driver.write("INSERT INTO due_work VALUES ('snapshot', 0)"));
-    room.restart(broken);
-    room.runDue();
-    expect(room.driver.query("SELECT * FROM snapshots")).toEqual([]);
-
     room.restart(counter as AnyModel);
     const again = room.client("b");
     expect(again.submit("d6", "add", { by: 6 }, { version: 2 }).payload.eventId).toBe(6);
     expect(room.state()).toMatchObject({ count: 21 });
+  });
+});
+
+describe("snapshots", () => {
+  it("[LC-8] [TX-8] none is made of a state that cannot be folded", () => {
+    const room = new TestPartition({ model: counter as AnyModel, name: "counter-1" });
+    const a = room.client("a");
+    for (const at of range(1, 1_000)) a.submit(`d${at}`, "add", { by: 3 }, { version: 2 });
+    room.restart(broken);
+    room.runDue();
+    expect(room.driver.query("SELECT * FROM snapshots")).toEqual([]);
+    room.restart(counter as AnyModel);
+    expect(room.state()).toMatchObject({ count: 3_000 });
+  });
+
+  it("one is made at a time; events go on meanwhile, and one that is given up is due again", () => {
+    const room = new TestPartition();
+    const a = room.client("a");
+    const set = (at: number) => a.submit(`d${at}`, "set", { target: "n", value: at });
+    for (const at of range(1, 1_000)) set(at);
+    const draft = room.partition.runDue(room.now, () => {})!;
+    expect(draft).toMatchObject({ eventId: 1_000, state: '{"n":1000}', stateBytes: 10 });
+    for (const at of range(1_001, 1_010)) expect(set(at).type).toBe("event_accepted");
+    expect(room.partition.runDue(room.now, () => {})).toBeUndefined();
+    room.partition.abandonSnapshot();
+    set(1_011);
+    expect(room.partition.runDue(room.now, () => {})).toMatchObject({ eventId: 1_011 });
   });
 });
 
