@@ -68,6 +68,7 @@ export class Partition {
   /** Adds a connection: new, or woken from hibernation. */
   attach(session: Session, now: number): void {
     this.#sessions.add(session);
+    session.resume(Math.max(this.#told, 0));
     this.#provisionalLogId ??= session.state.provisionalLogId;
     const live = this.#live;
     // While nothing was ever written, nothing is: a reader must not create storage.
@@ -156,6 +157,8 @@ export class Partition {
         this.#ports.log("error", "due work failed", { kind, error: describe(error) });
       }
     }
+    // What is due next has to be known: without it no alarm would come. If even this fails, the platform's retry comes.
+    this.#loaded(now);
     return snapshot;
   }
 
@@ -218,8 +221,10 @@ export class Partition {
           this.#refuse(work, window, problem);
         }
       } else this.#refuse(work, window, problem!);
-      this.#flush(window, now);
+      // Verdicts only: of a window that was committed after all, every submitter has its verdict before any broadcast.
+      window.flush([], [], now);
     }
+    this.#flush(new Window(), now);
   }
 
   #take(work: Work, window: Window, live: Live, writes: StorageWrites | undefined, now: number): void {
@@ -394,28 +399,30 @@ export class Partition {
 
   /** Tells what the window has brought, and every event that live connections have not been told yet. */
   #flush(window: Window, now: number): void {
-    window.flush(this.#sessions, this.#untold(window), now);
+    window.flush(this.#sessions, this.#untold(window, now), now);
   }
 
   /**
    * The events after the last that was told. Mostly those of the window; more after a commit that
    * failed by what it said, and was there after all.
    */
-  #untold(window: Window): readonly EventRow[] {
-    const head = this.#live?.head;
-    if (head === undefined || head === this.#told) return [];
+  #untold(window: Window, now: number): readonly EventRow[] {
+    let head: number;
     let fresh: readonly EventRow[] = window.events;
-    if (fresh[0]?.eventId !== this.#told + 1) {
-      try {
+    try {
+      // After a failed commit at once from storage: nobody may ask again before the object sleeps.
+      ({ head } = this.#loaded(now));
+      if (head === this.#told) return [];
+      if (fresh[0]?.eventId !== this.#told + 1) {
         fresh = this.#ports.storage.eventsAfter(this.#told, head - this.#told);
-      } catch (error) {
-        // The next window tries again: what live connections were told stays a contiguous run.
-        this.#ports.log("error", "events could not be read for broadcasting", {
-          ...this.#name,
-          error: describe(error),
-        });
-        return [];
       }
+    } catch (error) {
+      // The next window tries again: what live connections were told stays a contiguous run.
+      this.#ports.log("error", "events could not be read for broadcasting", {
+        ...this.#name,
+        error: describe(error),
+      });
+      return [];
     }
     this.#told = head;
     return fresh;

@@ -15,10 +15,11 @@ export class Session {
   /** The state at the beginning of the window. */
   #before: SessionState;
   #replies: Effect[] = [];
-  /** Up to where this window has given events by other ways than broadcast. */
-  #given = 0;
+  /** The last event that a live connection has been given. */
+  #at = 0;
+  #atBefore = 0;
   readonly #credit = new Credit();
-  /** Events of this window whose acceptance was told here. */
+  /** Events after `#at` whose acceptance was told here. */
   readonly #own = new Set<number>();
 
   constructor(subscriber: Subscriber, state: SessionState) {
@@ -35,8 +36,14 @@ export class Session {
     return this.#state.client !== undefined && this.#state.behind === undefined;
   }
 
+  /** Takes up again what was known of the connection: if it was live, it has been given everything up to `told`. */
+  resume(told: number): void {
+    this.#at = told;
+  }
+
   begin(): void {
     this.#before = this.#state;
+    this.#atBefore = this.#at;
   }
 
   /** Changes what is known of the connection. */
@@ -47,22 +54,24 @@ export class Session {
   /** Tells this connection something, when the window is committed. */
   reply(effect: Effect): void {
     this.#replies.push(effect);
-    if (effect.kind === "accepted") this.#own.add(effect.event.eventId);
+    if (effect.kind === "accepted") this.#owns(effect.event);
     if (effect.kind === "batch") {
-      for (const result of effect.verdict.results) if (result.kind === "accepted") this.#own.add(result.event.eventId);
+      for (const result of effect.verdict.results) if (result.kind === "accepted") this.#owns(result.event);
     }
   }
 
   /** Sets the delivery cursor to `eventId`. */
   seen(eventId: number, head: number): void {
-    this.#given = eventId;
+    this.#at = eventId;
     const behind = eventId === head ? undefined : eventId;
     if (behind !== this.#state.behind) this.update({ behind });
   }
 
   rollback(): void {
     this.#state = this.#before;
-    this.#clear();
+    this.#at = this.#atBefore;
+    this.#replies = [];
+    this.#own.clear();
   }
 
   /**
@@ -78,8 +87,12 @@ export class Session {
       this.update({ behind: unseen[broadcasts.length]!.eventId - 1 });
       this.#subscriber.deliver([{ kind: "head", now, currentEventIndex: fresh.at(-1)!.eventId }], []);
     }
+    if (fresh.length > 0) {
+      if (this.live) this.#at = fresh.at(-1)!.eventId;
+      this.#own.clear();
+    }
     if (this.#state !== this.#saved) this.#subscriber.save((this.#saved = this.#state));
-    this.#clear();
+    this.#replies = [];
   }
 
   /** The refusal that a held connection gives to every draft but the one it waits for. */
@@ -102,9 +115,15 @@ export class Session {
   }
 
   #unseen(fresh: readonly EventRow[]): readonly EventRow[] {
-    const echo = this.#state.client?.echo !== false;
-    if (this.#given === 0 && (echo || this.#own.size === 0)) return fresh;
-    return fresh.filter(({ eventId }) => eventId > this.#given && (echo || !this.#own.has(eventId)));
+    if (fresh.length === 0) return fresh;
+    const skipsOwn = this.#own.size > 0 && this.#state.client?.echo === false;
+    // Mostly all of it, and then the same array for everybody.
+    if (fresh[0]!.eventId > this.#at && !skipsOwn) return fresh;
+    return fresh.filter(({ eventId }) => eventId > this.#at && !(skipsOwn && this.#own.has(eventId)));
+  }
+
+  #owns({ eventId }: EventRow): void {
+    if (eventId > this.#at) this.#own.add(eventId);
   }
 
   /** As much of `unseen`, from the first on, as there is credit for. */
@@ -118,12 +137,6 @@ export class Session {
   /** Gives back the credit of all events up to `eventId`. */
   acknowledge(eventId: number): void {
     this.#credit.release(eventId);
-  }
-
-  #clear(): void {
-    this.#replies = [];
-    this.#given = 0;
-    this.#own.clear();
   }
 }
 

@@ -119,7 +119,7 @@ export interface Storage extends StorageReads {
   open(now: number): void;
   /**
    * Runs `body` in one transaction. A throw takes all of it back. A promise is refused: what it
-   * did before its first await would stay. The first transaction of all creates the schema.
+   * did before its first await would stay. The first write of all creates the schema.
    */
   transaction<T>(now: number, body: (writes: StorageWrites) => T extends PromiseLike<unknown> ? never : T): T;
 }

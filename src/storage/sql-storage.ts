@@ -1,5 +1,5 @@
 import { sameBytes } from "./bytes.ts";
-import type { SqlDriver, SqlRow } from "./driver.ts";
+import type { SqlDriver, SqlRow, SqlValue } from "./driver.ts";
 import { isMigrated, migrate, type Migration } from "./migrations.ts";
 import type {
   BatchRow,
@@ -39,6 +39,8 @@ export class SqlStorage implements Storage, StorageWrites {
   readonly #migrations: readonly Migration[];
   readonly #bytes: BytesPort;
   #migrated: boolean;
+  /** When the running transaction began. */
+  #now = 0;
   /** 0: no key is in a record of its own; undefined: not known. Never 0 while there is one. */
   #records: number | undefined;
 
@@ -56,10 +58,7 @@ export class SqlStorage implements Storage, StorageWrites {
   transaction<T>(now: number, body: (writes: StorageWrites) => T extends PromiseLike<unknown> ? never : T): T {
     try {
       return this.#driver.transaction(() => {
-        if (!this.#migrated) {
-          migrate(this.#driver, this.#migrations, now);
-          this.#migrated = true;
-        }
+        this.#now = now;
         return body(this) as T;
       });
     } catch (error) {
@@ -177,11 +176,11 @@ export class SqlStorage implements Storage, StorageWrites {
   }
 
   createLog(log: Log, now: number): void {
-    this.#driver.write("INSERT INTO log VALUES (1, ?, ?, ?, ?)", log.logId, log.tenant, log.partition, now);
+    this.#write("INSERT INTO log VALUES (1, ?, ?, ?, ?)", log.logId, log.tenant, log.partition, now);
   }
 
   appendEvent(event: EventRow): boolean {
-    return this.#driver.wrote(
+    return this.#wrote(
       this.#hasRecords() ? insertUnlessRecorded : insert,
       event.eventId,
       event.principal,
@@ -198,15 +197,15 @@ export class SqlStorage implements Storage, StorageWrites {
 
   /** Whether any key is in a record of its own; while none is, appending need not look there. */
   #hasRecords(): boolean {
-    this.#records ??= this.#driver.query(
+    this.#records ??= this.#read(
       "SELECT EXISTS (SELECT 1 FROM idempotency_records) OR EXISTS (SELECT 1 FROM batches) AS found",
-    )[0]!["found"] as number;
+    )[0]?.["found"] as number | undefined;
     return this.#records !== 0;
   }
 
   recordBatch(batch: BatchRow): void {
     this.#records = 1;
-    this.#driver.write(
+    this.#write(
       "INSERT INTO batches VALUES (?, ?, ?, ?, ?)",
       batch.principal,
       batch.batchId,
@@ -218,7 +217,7 @@ export class SqlStorage implements Storage, StorageWrites {
 
   recordRejection(rejection: Omit<RejectionRow, "recordId">): number {
     this.#records = 1;
-    const [row] = this.#driver.write(
+    const [row] = this.#write(
       `INSERT INTO idempotency_records (principal, draft_id, fingerprint, problem, created_at)
        VALUES (?, ?, ?, ?, ?) RETURNING record_id`,
       rejection.principal,
@@ -231,11 +230,11 @@ export class SqlStorage implements Storage, StorageWrites {
   }
 
   forgetRejection(recordId: number): void {
-    this.#driver.write("DELETE FROM idempotency_records WHERE record_id = ?", recordId);
+    this.#write("DELETE FROM idempotency_records WHERE record_id = ?", recordId);
   }
 
   sweepRejections(before: number, limit: number): number {
-    return this.#driver.write(
+    return this.#write(
       `DELETE FROM idempotency_records WHERE record_id IN
          (SELECT record_id FROM (SELECT record_id, created_at FROM idempotency_records ORDER BY record_id LIMIT ?) WHERE created_at < ?)
        RETURNING record_id`,
@@ -245,13 +244,13 @@ export class SqlStorage implements Storage, StorageWrites {
   }
 
   putSnapshotChunk(eventId: number, chunk: number, bytes: Uint8Array): void {
-    this.#driver.write("INSERT OR REPLACE INTO snapshot_chunks VALUES (?, ?, ?)", eventId, chunk, bytes);
+    this.#write("INSERT OR REPLACE INTO snapshot_chunks VALUES (?, ?, ?)", eventId, chunk, bytes);
   }
 
   completeSnapshot(snapshot: SnapshotRow, encoding: SnapshotEncoding, sha256: Uint8Array): void {
-    this.#driver.write("DELETE FROM snapshot_chunks WHERE event_id <> ?", snapshot.eventId);
-    this.#driver.write("DELETE FROM snapshots");
-    this.#driver.write(
+    this.#write("DELETE FROM snapshot_chunks WHERE event_id <> ?", snapshot.eventId);
+    this.#write("DELETE FROM snapshots");
+    this.#write(
       `INSERT INTO snapshots (event_id, model_version, state_bytes, log_bytes, sha256, created_at, encoding)
        VALUES (?, ?, ?, ?, ?, ?, ?)`,
       snapshot.eventId,
@@ -265,7 +264,7 @@ export class SqlStorage implements Storage, StorageWrites {
   }
 
   schedule(kind: DueKind, at: number): void {
-    this.#driver.write(
+    this.#write(
       "INSERT INTO due_work VALUES (?, ?) ON CONFLICT (kind) DO UPDATE SET due_at = excluded.due_at",
       kind,
       at,
@@ -273,7 +272,24 @@ export class SqlStorage implements Storage, StorageWrites {
   }
 
   unschedule(kind: DueKind): void {
-    this.#driver.write("DELETE FROM due_work WHERE kind = ?", kind);
+    this.#write("DELETE FROM due_work WHERE kind = ?", kind);
+  }
+
+  /** The first write of all makes the schema: a transaction that comes to write nothing leaves nothing. */
+  #prepare(): void {
+    if (this.#migrated) return;
+    migrate(this.#driver, this.#migrations, this.#now);
+    this.#migrated = true;
+  }
+
+  #write(sql: string, ...values: SqlValue[]): SqlRow[] {
+    this.#prepare();
+    return this.#driver.write(sql, ...values);
+  }
+
+  #wrote(sql: string, ...values: SqlValue[]): boolean {
+    this.#prepare();
+    return this.#driver.wrote(sql, ...values);
   }
 
   /** A read of our tables: empty while they do not exist. */
