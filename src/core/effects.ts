@@ -92,6 +92,8 @@ export interface SessionState {
   client: { clientId: string; author: Author; echo: boolean; arrays: boolean; credit: number | undefined } | undefined;
   /** The last event this connection was given; undefined: the head, where broadcasts flow. */
   behind: number | undefined;
+  /** Set while a commit is in doubt: the last event that this live connection was told; undefined: the head. */
+  told: number | undefined;
   /** The draft whose retryable refusal holds back the later ones. */
   held: { draftId: string; code: HoldingCode } | undefined;
   /** The log id that was announced while nothing was stored yet. */

@@ -40,8 +40,10 @@ export class Partition {
   readonly #sessions = new Set<Session>();
   /** Undefined before the first use, and after a failed commit: then memory is rebuilt from storage. */
   #live: Live | undefined;
-  /** The last event that live connections were told; -1 before the first load. */
+  /** The last event that all live connections were told; -1 before the first load. */
   #told = -1;
+  /** The least that a connection was told when a commit was in doubt, before an earlier sleep. */
+  #leastTold = Number.MAX_SAFE_INTEGER;
   /** The id the log will get when it is first written. */
   #provisionalLogId: string | undefined;
 
@@ -68,6 +70,11 @@ export class Partition {
   /** Adds a connection: new, or woken from hibernation. */
   attach(session: Session, now: number): void {
     this.#sessions.add(session);
+    const { told } = session.state;
+    if (told !== undefined) {
+      this.#leastTold = Math.min(this.#leastTold, told);
+      this.#told = Math.min(this.#told, told);
+    }
     session.resume(Math.max(this.#told, 0));
     this.#provisionalLogId ??= session.state.provisionalLogId;
     const live = this.#live;
@@ -422,6 +429,7 @@ export class Partition {
         ...this.#name,
         error: describe(error),
       });
+      for (const session of this.#sessions) session.doubt();
       return [];
     }
     this.#told = head;
@@ -457,7 +465,7 @@ export class Partition {
       const { fault } = this.#live;
       if (fault)
         this.#ports.log("error", "quarantined: the log cannot be folded", { ...this.#name, error: describe(fault) });
-      if (this.#told < 0) this.#told = this.#live.head;
+      if (this.#told < 0) this.#told = Math.min(this.#live.head, this.#leastTold);
     }
     return this.#live;
   }

@@ -38,7 +38,14 @@ export class Session {
 
   /** Takes up again what was known of the connection: if it was live, it has been given everything up to `told`. */
   resume(told: number): void {
-    this.#at = told;
+    this.#at = this.#state.told ?? told;
+  }
+
+  /** Keeps, over hibernation too, up to where a live connection was told: there may be more, which cannot be read now. */
+  doubt(): void {
+    if (!this.live || this.#state.told === this.#at) return;
+    this.update({ told: this.#at });
+    this.#subscriber.save((this.#saved = this.#state));
   }
 
   begin(): void {
@@ -90,6 +97,7 @@ export class Session {
     if (fresh.length > 0) {
       if (this.live) this.#at = fresh.at(-1)!.eventId;
       this.#own.clear();
+      if (this.#state.told !== undefined) this.update({ told: undefined });
     }
     if (this.#state !== this.#saved) this.#subscriber.save((this.#saved = this.#state));
     this.#replies = [];
@@ -155,6 +163,7 @@ export const newSession = (author: SessionState["author"]): SessionState => ({
   author,
   client: undefined,
   behind: undefined,
+  told: undefined,
   held: undefined,
   provisionalLogId: undefined,
 });

@@ -268,6 +268,42 @@ describe("a window", () => {
     }
   });
 
+  it("[WP-5] [LC-1] a commit in doubt, then no storage, then sleep: live connections are told everything in the end", () => {
+    class Failing extends NodeSqlDriver {
+      doubt = false;
+      dead = false;
+      override query(...parameters: Parameters<NodeSqlDriver["query"]>) {
+        if (this.dead) throw new Error("dead");
+        return super.query(...parameters);
+      }
+      override transaction<T>(body: () => T): T {
+        const result = super.transaction(body);
+        if (!this.doubt) return result;
+        this.dead = true;
+        throw new Error("fsync");
+      }
+    }
+    const driver = new Failing();
+    const room = new TestPartition({ driver });
+    const [a, b] = [room.client("a"), room.client("b")];
+    window(room, work(a, "d1"));
+    driver.doubt = true;
+    window(room, work(a, "d2"));
+    expect(a.of("error")).toHaveLength(1);
+    driver.doubt = driver.dead = false;
+    room.restart();
+    const [a2, b2] = [room.attach(a.saved), room.attach(b.saved)];
+    window(room, work(a2, "d2"), work(b2, "d3"));
+    const told = (connection: TestConnection) =>
+      connection.of("broadcast").map(({ payload }: Message) => payload.eventId);
+    expect([told(a), told(b)]).toEqual([[1], [1]]);
+    expect([told(a2), told(b2)]).toEqual([
+      [2, 3],
+      [2, 3],
+    ]);
+    expect(a2.saved.told).toBeUndefined();
+  });
+
   it("[WP-5] [WP-6] whatever the windows, each connection sees a contiguous run, by pages and broadcasts", () => {
     type Step = { who: number; what: "submit" | "sync" | "connect"; back: number };
     const step: fc.Arbitrary<Step> = fc.record({
