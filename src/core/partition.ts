@@ -75,7 +75,8 @@ export class Partition {
       this.#leastTold = Math.min(this.#leastTold, told);
       this.#told = Math.min(this.#told, told);
     }
-    session.resume(Math.max(this.#told, 0));
+    // Whoever is live and not in doubt was told everything there is.
+    session.resume(this.#live?.head ?? 0);
     this.#provisionalLogId ??= session.state.provisionalLogId;
     const live = this.#live;
     // While nothing was ever written, nothing is: a reader must not create storage.
@@ -465,7 +466,10 @@ export class Partition {
       const { fault } = this.#live;
       if (fault)
         this.#ports.log("error", "quarantined: the log cannot be folded", { ...this.#name, error: describe(fault) });
-      if (this.#told < 0) this.#told = Math.min(this.#live.head, this.#leastTold);
+      if (this.#told < 0) {
+        this.#told = Math.min(this.#live.head, this.#leastTold);
+        for (const session of this.#sessions) session.resume(this.#live.head);
+      }
     }
     return this.#live;
   }

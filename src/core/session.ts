@@ -36,9 +36,9 @@ export class Session {
     return this.#state.client !== undefined && this.#state.behind === undefined;
   }
 
-  /** Takes up again what was known of the connection: if it was live, it has been given everything up to `told`. */
-  resume(told: number): void {
-    this.#at = this.#state.told ?? told;
+  /** Takes up again what was known of the connection: if it was live, it was given everything up to `head`, or less in doubt. */
+  resume(head: number): void {
+    this.#at = this.#state.told ?? head;
   }
 
   /** Keeps, over hibernation too, up to where a live connection was told: there may be more, which cannot be read now. */
