@@ -75,8 +75,7 @@ export class Partition {
       this.#leastTold = Math.min(this.#leastTold, told);
       this.#told = Math.min(this.#told, told);
     }
-    // Whoever is live and not in doubt was told everything there is.
-    session.resume(this.#live?.head ?? 0);
+    if (this.#live) session.resume(this.#live.head);
     this.#provisionalLogId ??= session.state.provisionalLogId;
     const live = this.#live;
     // While nothing was ever written, nothing is: a reader must not create storage.

@@ -15,9 +15,9 @@ export class Session {
   /** The state at the beginning of the window. */
   #before: SessionState;
   #replies: Effect[] = [];
-  /** The last event that a live connection has been given. */
-  #at = 0;
-  #atBefore = 0;
+  /** The last event that a live connection has been given; undefined after sleep, until the log could be read. */
+  #at: number | undefined;
+  #atBefore: number | undefined;
   readonly #credit = new Credit();
   /** Events after `#at` whose acceptance was told here. */
   readonly #own = new Set<number>();
@@ -43,7 +43,7 @@ export class Session {
 
   /** Keeps, over hibernation too, up to where a live connection was told: there may be more, which cannot be read now. */
   doubt(): void {
-    if (!this.live || this.#state.told === this.#at) return;
+    if (!this.live || this.#at === undefined || this.#state.told === this.#at) return;
     this.update({ told: this.#at });
     this.#subscriber.save((this.#saved = this.#state));
   }
@@ -126,12 +126,13 @@ export class Session {
     if (fresh.length === 0) return fresh;
     const skipsOwn = this.#own.size > 0 && this.#state.client?.echo === false;
     // Mostly all of it, and then the same array for everybody.
-    if (fresh[0]!.eventId > this.#at && !skipsOwn) return fresh;
-    return fresh.filter(({ eventId }) => eventId > this.#at && !(skipsOwn && this.#own.has(eventId)));
+    const at = this.#at ?? 0;
+    if (fresh[0]!.eventId > at && !skipsOwn) return fresh;
+    return fresh.filter(({ eventId }) => eventId > at && !(skipsOwn && this.#own.has(eventId)));
   }
 
   #owns({ eventId }: EventRow): void {
-    if (eventId > this.#at) this.#own.add(eventId);
+    if (eventId > (this.#at ?? 0)) this.#own.add(eventId);
   }
 
   /** As much of `unseen`, from the first on, as there is credit for. */
