@@ -10,7 +10,7 @@ export default defineConfig({
           name: "node",
           // node:sqlite is what the tests run on, and says at every start that it is new.
           execArgv: ["--disable-warning=ExperimentalWarning"],
-          include: ["test/{unit,contract,conformance}/**/*.test.ts"],
+          include: ["test/{unit,contract,conformance,simulation}/**/*.test.ts"],
           exclude: ["**/*.workerd.test.ts"],
         },
       },

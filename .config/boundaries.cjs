@@ -45,7 +45,7 @@ module.exports = {
     {
       name: "no-tools-in-the-product",
       severity: "error",
-      from: { pathNot: "^src/tools/" },
+      from: { pathNot: "^(src/tools|test)/" },
       to: { path: "^src/tools/|^src/storage/node\\.ts$" },
     },
     { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },

@@ -74,11 +74,15 @@ export class Intake {
     const busy = this.#arrivals > directArrivalsMax;
     this.#arrivals = 0;
     const batch = this.#turns();
-    // Before the work, so that whatever it does the next window comes.
     this.#gathering = busy || this.#waiting > 0;
-    this.#windowOpen = this.#gathering;
-    if (this.#windowOpen) this.#host.defer(() => this.#window());
-    if (batch.length > 0) this.#host.process(batch);
+    this.#windowOpen = this.#waiting > 0;
+    try {
+      if (batch.length > 0) this.#host.process(batch);
+    } finally {
+      // After the work: a timer set before it would be due at its end, ahead of the frames that have come meanwhile,
+      // and windows would stay small (measured: twice the cost of an event with 1,000 subscribers).
+      if (this.#windowOpen) this.#host.defer(() => this.#window());
+    }
   }
 
   /** The next window's work: one piece of each connection, and again, until it is full. */

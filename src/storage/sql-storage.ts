@@ -23,13 +23,6 @@ export interface BytesPort {
 const insert = `INSERT INTO events
   (event_id, principal, draft_id, client_id, type, version, expected_event_id, timestamp, payload, batch_end)
   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (principal, draft_id) DO NOTHING`;
-const insertUnlessRecorded = `INSERT INTO events
-  (event_id, principal, draft_id, client_id, type, version, expected_event_id, timestamp, payload, batch_end)
-  SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
-  WHERE NOT EXISTS (SELECT 1 FROM idempotency_records WHERE principal = ?2 AND draft_id = ?3)
-    AND NOT EXISTS (SELECT 1 FROM batches WHERE principal = ?2 AND batch_id = ?3)
-  ON CONFLICT (principal, draft_id) DO NOTHING`;
-
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -180,8 +173,9 @@ export class SqlStorage implements Storage, StorageWrites {
   }
 
   appendEvent(event: EventRow): boolean {
+    if (this.#hasRecords() && this.#isRecorded(event.principal, event.draftId)) return false;
     return this.#wrote(
-      this.#hasRecords() ? insertUnlessRecorded : insert,
+      insert,
       event.eventId,
       event.principal,
       event.draftId,
@@ -193,6 +187,16 @@ export class SqlStorage implements Storage, StorageWrites {
       encoder.encode(event.payload),
       event.batchEnd ?? null,
     );
+  }
+
+  #isRecorded(principal: string, key: string): boolean {
+    const rows = this.#read(
+      `SELECT 1 FROM idempotency_records WHERE principal = ?1 AND draft_id = ?2
+       UNION ALL SELECT 1 FROM batches WHERE principal = ?1 AND batch_id = ?2`,
+      principal,
+      key,
+    );
+    return rows.length > 0;
   }
 
   /** Whether any key is in a record of its own; while none is, appending need not look there. */

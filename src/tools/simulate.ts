@@ -1,0 +1,30 @@
+// `npm run simulate -- --seeds N [--seed S] [--steps K]`: runs the core under N seeds from S on. See test/simulation.
+import { parseArgs } from "node:util";
+import { explain, simulate, stepsDefault } from "../../test/simulation/simulate.ts";
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: "string", default: "100" },
+    seed: { type: "string", default: "1" },
+    steps: { type: "string", default: String(stepsDefault) },
+  },
+});
+
+function wholeNumber(name: string, text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  console.error(`--${name} must be a whole number, not "${text}".`);
+  process.exit(2);
+}
+
+const seeds = wholeNumber("seeds", values.seeds);
+const first = wholeNumber("seed", values.seed);
+const steps = wholeNumber("steps", values.steps);
+const startedAt = performance.now();
+for (let seed = first; seed < first + seeds; seed++) {
+  const report = simulate(seed, steps);
+  if (report.violation === undefined) continue;
+  console.error(explain(report));
+  process.exit(1);
+}
+const seconds = (performance.now() - startedAt) / 1_000;
+console.log(`${seeds} seeds from ${first}, ${steps} steps each, in ${seconds.toFixed(1)} s: nothing is wrong.`);

@@ -1,0 +1,102 @@
+import { once } from "node:events";
+import { connect as connectSocket, type Socket } from "node:net";
+import { WebSocket } from "ws";
+import { connectFrame, countAccepted, heartbeat, isBroadcast } from "./frames.ts";
+
+/** A sign of life after so many bytes received: far below what closes a client that seems not to read. */
+const heartbeatBytes = 2 * 1024 * 1024;
+
+/** Where a partition is served: by Partita, or by a floor, whose name says its mode. */
+export interface Address {
+  /** As `http://127.0.0.1:41234`. */
+  server: string;
+  partition: string;
+}
+
+interface Connected {
+  currentEventIndex: number;
+  sinceSnapshot?: number;
+}
+
+/** An array client that is connected, as cheap as `ws` can be: no compression, no masking, writes joined. */
+export class Connection {
+  readonly #ws: WebSocket;
+  readonly #socket: Socket;
+  /** The last event when it connected. */
+  readonly head: number;
+  /** Events since the last snapshot, where the state was asked for. */
+  readonly sinceSnapshot: number | undefined;
+  /** Takes each frame that comes after `connected`, but heartbeats. */
+  onFrame: (frame: Buffer) => void = () => {};
+  /** Takes the reason when the connection ends by itself. */
+  onEnd: (reason: string) => void = () => {};
+  #unreadBytes = 0;
+
+  private constructor(ws: WebSocket, socket: Socket, connected: Connected) {
+    this.#ws = ws;
+    this.#socket = socket;
+    this.head = connected.currentEventIndex;
+    this.sinceSnapshot = connected.sinceSnapshot;
+    ws.on("message", (frame: Buffer) => {
+      this.#unreadBytes += frame.length;
+      if (this.#unreadBytes > heartbeatBytes) {
+        this.#unreadBytes = 0;
+        ws.send(heartbeat);
+      }
+      if (frame.length > heartbeat.length) this.onFrame(frame);
+    });
+    ws.on("error", (error) => this.onEnd(error.message));
+    ws.on("close", (code, reason) => this.onEnd(`${code} ${reason.toString()}`));
+  }
+
+  /** Connects; with `initialState`, the answer carries the state. */
+  static async open({ server, partition }: Address, clientId: string, initialState = false): Promise<Connection> {
+    let socket: Socket | undefined;
+    const ws = new WebSocket(`${server.replace("http", "ws")}/v1/partitions/${partition}/ws`, {
+      perMessageDeflate: false,
+      skipUTF8Validation: true,
+      // A state may be large.
+      maxPayload: 64 * 1024 * 1024,
+      generateMask: (mask) => mask.fill(0),
+      createConnection: (options: { port?: unknown; host?: unknown }) => {
+        socket = connectSocket({ port: Number(options.port), host: String(options.host), noDelay: true });
+        return socket;
+      },
+    });
+    await once(ws, "open");
+    ws.send(connectFrame(clientId, initialState));
+    const [frame] = (await once(ws, "message")) as [Buffer];
+    const { type, payload } = JSON.parse(frame.toString()) as { type: string; payload: Connected };
+    if (type !== "connected") throw new Error(`connect was answered by ${frame.toString().slice(0, 500)}`);
+    return new Connection(ws, socket!, payload);
+  }
+
+  /** Sends frames in one write. */
+  send(frames: readonly string[]): void {
+    this.#socket.cork();
+    for (const frame of frames) this.#ws.send(frame);
+    this.#socket.uncork();
+  }
+
+  /** Submits one draft. Returns when it is accepted; broadcasts may come before. */
+  submit(frame: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.onEnd = (reason) => reject(new Error(`the connection ended: ${reason}`));
+      this.onFrame = (answer) => {
+        if (countAccepted(answer) > 0) resolve();
+        else if (!isBroadcast(answer)) reject(new Error(answer.toString().slice(0, 500)));
+      };
+      this.send([frame]);
+    });
+  }
+
+  /** Reads no more. */
+  pause(): void {
+    this.#ws.pause();
+  }
+
+  close(): void {
+    this.onEnd = () => {};
+    this.#ws.terminate();
+  }
+}

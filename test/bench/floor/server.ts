@@ -1,0 +1,61 @@
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import { projectFolder } from "../../../src/tools/wrangler.ts";
+import { descendantsOf, freePort } from "../../support/processes.ts";
+import { temporaryFolder } from "../../support/server.ts";
+
+const host = "127.0.0.1";
+
+/** The floors (worker.js) in a workerd of their own, set up as test/support/server.ts sets up Partita. */
+export class FloorServer {
+  readonly #folder = temporaryFolder("partita-floor-");
+  #miniflare: Miniflare | undefined;
+  #port = 0;
+
+  get url(): URL {
+    return new URL(`http://${host}:${this.#port}`);
+  }
+
+  /** The process id of workerd. */
+  get pid(): number {
+    const found = descendantsOf(process.pid).find(({ command }) => command.includes(`entry=${host}:${this.#port} `));
+    if (!found) throw new Error("the floors do not run");
+    return found.pid;
+  }
+
+  async start(): Promise<void> {
+    this.#port = await freePort();
+    this.#miniflare = new Miniflare(
+      convertV4MiniflareOptions({
+        name: "floor",
+        compatibilityDate: "2026-09-18",
+        compatibilityFlags: ["nodejs_compat"],
+        modules: [
+          {
+            type: "ESModule",
+            path: "worker.js",
+            contents: readFileSync(new URL("worker.js", import.meta.url), "utf8"),
+          },
+        ],
+        durableObjects: { FLOORS: { className: "FloorObject", useSQLite: true } },
+        // Not needed, but Partita has them, and they stand before the Worker.
+        assets: { directory: join(projectFolder, "src", "demo"), routerConfig: { has_user_worker: true } },
+        host,
+        port: this.#port,
+        resourcePersistencePath: this.#folder,
+        log: new Log(LogLevel.ERROR),
+        handleStructuredLogs: ({ level, message }) => {
+          if (level === "error") console.error(`floor: ${message}`);
+        },
+        cf: false,
+      }),
+    );
+    await this.#miniflare.ready;
+  }
+
+  async stop(): Promise<void> {
+    await this.#miniflare?.dispose();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}

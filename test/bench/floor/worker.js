@@ -1,0 +1,147 @@
+// @ts-check
+// The floors: the least that a Durable Object with hibernating sockets can do for the same frames.
+// It speaks just enough of docs/PROTOCOL.md for the load generator, and decides nothing.
+import { DurableObject } from "cloudflare:workers";
+
+/**
+ * @typedef {{ id: string, type: string, payload: Record<string, unknown> }} Frame
+ * @typedef {{ clientId: string, arrays: boolean }} Client
+ */
+
+const heartbeat = '{"type":"heartbeat"}';
+const encoder = new TextEncoder();
+
+/** The columns of migrations/0001 and 0002. */
+const schema = `CREATE TABLE IF NOT EXISTS events (
+  event_id INTEGER PRIMARY KEY CHECK (event_id > 0), principal TEXT NOT NULL, draft_id TEXT NOT NULL,
+  client_id TEXT NOT NULL, type TEXT NOT NULL, version INTEGER, expected_event_id INTEGER,
+  timestamp INTEGER NOT NULL, payload BLOB NOT NULL, batch_end INTEGER, UNIQUE (principal, draft_id)) STRICT`;
+
+/**
+ * Its mode is the first word of its name, `<mode>-<anything>`:
+ * `each` commits and answers frame by frame, and broadcasts each event by itself; the floor for latency.
+ * `turn` does the frames of a `setTimeout(0)` window in one transaction, one frame for each socket; the floor for throughput.
+ * `answers` is `turn` without broadcasts.
+ */
+export class FloorObject extends DurableObject {
+  /** @type {{ ws: WebSocket, frame: Frame }[]} */
+  #waiting = [];
+  /** @type {Map<WebSocket, Client>} */
+  #clients = new Map();
+  #head = 0;
+  #mode;
+  #partition;
+
+  /** @param {DurableObjectState} ctx @param {unknown} env */
+  constructor(ctx, env) {
+    super(ctx, env);
+    this.#partition = /** @type {string} */ (ctx.id.name);
+    this.#mode = this.#partition.split("-")[0];
+    ctx.storage.sql.exec(schema);
+    this.#head = Number(ctx.storage.sql.exec("SELECT coalesce(max(event_id), 0) AS head FROM events").one()["head"]);
+    for (const ws of ctx.getWebSockets()) {
+      const client = ws.deserializeAttachment();
+      if (client) this.#clients.set(ws, client);
+    }
+    ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(heartbeat, heartbeat));
+  }
+
+  /** @override */
+  fetch() {
+    const { 0: client, 1: server } = new WebSocketPair();
+    this.ctx.acceptWebSocket(server);
+    return new Response(null, { status: 101, webSocket: client });
+  }
+
+  /** @override @param {WebSocket} ws @param {string} text */
+  webSocketMessage(ws, text) {
+    const frame = /** @type {Frame} */ (JSON.parse(text));
+    if (frame.type === "connect") this.#connect(ws, frame);
+    else if (this.#mode === "each") {
+      const event = this.#commit(ws, frame);
+      ws.send(event.reply);
+      for (const other of this.#clients.keys()) if (other !== ws) other.send(event.broadcast);
+    } else {
+      if (this.#waiting.length === 0) setTimeout(() => this.#turn(), 0);
+      this.#waiting.push({ ws, frame });
+    }
+  }
+
+  /** @override @param {WebSocket} ws */
+  webSocketClose(ws) {
+    this.#clients.delete(ws);
+    ws.close();
+  }
+
+  /** @param {WebSocket} ws @param {Frame} frame */
+  #connect(ws, { id, payload }) {
+    const client = { clientId: String(payload["clientId"]), arrays: payload["frames"] === "array" };
+    this.#clients.set(ws, client);
+    ws.serializeAttachment(client);
+    ws.send(
+      `{"id":"re-${id}","type":"connected","timestamp":${Date.now()},"payload":{"serverId":"floor","currentEventIndex":${this.#head}},"inReplyTo":"${id}"}`,
+    );
+  }
+
+  #turn() {
+    const batch = this.#waiting;
+    this.#waiting = [];
+    const events = this.ctx.storage.transactionSync(() => batch.map(({ ws, frame }) => this.#commit(ws, frame)));
+    /** @type {Map<WebSocket, { own: Set<number>, replies: string[] }>} */
+    const answers = new Map();
+    batch.forEach(({ ws }, at) => {
+      const event = events[at];
+      if (!event) return;
+      const answer = answers.get(ws) ?? { own: new Set(), replies: [] };
+      answers.set(ws, answer);
+      answer.own.add(at);
+      answer.replies.push(event.reply);
+    });
+    if (this.#mode === "answers") {
+      for (const [ws, { replies }] of answers) ws.send(`[${replies.join(",")}]`);
+      return;
+    }
+    const broadcasts = events.map(({ broadcast }) => broadcast);
+    const joined = `[${broadcasts.join(",")}]`;
+    for (const ws of this.#clients.keys()) {
+      const answer = answers.get(ws);
+      if (!answer) ws.send(joined);
+      else ws.send(`[${[...answer.replies, ...broadcasts.filter((_, at) => !answer.own.has(at))].join(",")}]`);
+    }
+  }
+
+  /** @param {WebSocket} ws @param {Frame} frame */
+  #commit(ws, { payload }) {
+    const { draftId, event } = /** @type {{ draftId: string, event: { type: string, payload: object } }} */ (payload);
+    const clientId = this.#clients.get(ws)?.clientId ?? "";
+    const eventId = ++this.#head;
+    const timestamp = Date.now();
+    const text = JSON.stringify(event.payload);
+    this.ctx.storage.sql.exec(
+      "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      eventId,
+      `dev:${clientId}`,
+      draftId,
+      clientId,
+      event.type,
+      null,
+      null,
+      timestamp,
+      encoder.encode(text),
+      null,
+    );
+    const told = `{"type":"${event.type}","payload":${text},"partition":"${this.#partition}","id":"evt-${eventId}","timestamp":${timestamp},"clientId":"${clientId}"}`;
+    return {
+      reply: `{"id":"a-${eventId}","type":"event_accepted","timestamp":${timestamp},"payload":{"draftId":"${draftId}","eventId":${eventId},"event":${told}}}`,
+      broadcast: `{"id":"b-${eventId}","type":"broadcast","timestamp":${timestamp},"payload":{"eventId":${eventId},"event":${told}}}`,
+    };
+  }
+}
+
+export default {
+  /** @param {Request} request @param {{ FLOORS: DurableObjectNamespace<FloorObject> }} env */
+  fetch(request, env) {
+    const partition = new URL(request.url).pathname.split("/")[3] ?? "";
+    return env.FLOORS.getByName(partition).fetch(request);
+  },
+};

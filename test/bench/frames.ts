@@ -1,0 +1,81 @@
+import { randomBytes } from "node:crypto";
+
+let lastMs = 0;
+let counter = 0;
+
+/** A UUIDv7, greater than those before it in this process (RFC 9562, 6.2, method 1: a counter within the millisecond). */
+function uuidv7(): string {
+  const now = Date.now();
+  if (now > lastMs) {
+    lastMs = now;
+    counter = randomBytes(2).readUInt16BE() & 0x3ff;
+  } else if (++counter > 0xfff) {
+    lastMs++;
+    counter = 0;
+  }
+  const ms = lastMs.toString(16).padStart(12, "0");
+  return `${ms.slice(0, 8)}-${ms.slice(8)}-7${counter.toString(16).padStart(3, "0")}-${tail}`;
+}
+const tail = `a${randomBytes(2).toString("hex").slice(1)}-${randomBytes(6).toString("hex")}`;
+
+/** Makes an event with its target and node a little over 300 bytes of JSON. */
+const padding = "abcdefghij".repeat(13);
+
+/** What a stream is made of. */
+export interface Stream {
+  /** New nodes, or new data for those of `nodes`. */
+  event: "push" | "update";
+  /** What the ids of the nodes begin with. */
+  prefix: string;
+  /** How many nodes updates go over. */
+  nodes?: number;
+}
+
+function submit(event: string): string {
+  return `{"id":"m","type":"submit_event","timestamp":${Date.now()},"payload":{"draftId":"${uuidv7()}","event":${event}}}`;
+}
+
+/** The frame that makes an empty tree, before anything is pushed. */
+export const makeTree = (): string => submit('{"type":"set","payload":{"target":"files","value":{}}}');
+
+/** The frame number `at` of a stream: an event of about 300 bytes, with a time-ordered draft id. */
+export function frameAt({ event, prefix, nodes = 1 }: Stream, at: number): string {
+  const data = `"name":"File number ${at}","type":"file","tags":["a","b"],"text":"${padding}"`;
+  return submit(
+    event === "push"
+      ? `{"type":"treePush","payload":{"target":"files","value":{"id":"${prefix}${at}",${data}},"options":{"parent":"_root","position":"last"}}}`
+      : `{"type":"treeUpdate","payload":{"target":"files","value":{${data}},"options":{"id":"${prefix}${at % nodes}"}}}`,
+  );
+}
+
+/** The frame by which an array client connects. */
+export function connectFrame(clientId: string, initialState = false): string {
+  return `{"id":"c","type":"connect","timestamp":${Date.now()},"payload":{"clientId":"${clientId}","version":"1","frames":"array","echo":false,"initialState":${initialState}}}`;
+}
+
+/** Answered without waking the partition; tells it that somebody reads. */
+export const heartbeat = '{"type":"heartbeat"}';
+
+const accepted = Buffer.from('"type":"event_accepted"');
+/** No message that carries an event is shorter, so a search may go on so much later. */
+const messageBytesMin = 256;
+
+/** How many drafts a frame accepts. Searches bytes: a load generator that parses JSON measures itself. */
+export function countAccepted(frame: Buffer): number {
+  let count = 0;
+  for (let at = frame.indexOf(accepted); at >= 0; at = frame.indexOf(accepted, at + messageBytesMin)) count++;
+  return count;
+}
+
+/** Whether a frame brings an event of somebody else. */
+export const isBroadcast = (frame: Buffer): boolean => frame.includes('"type":"broadcast"');
+
+const eventId = Buffer.from('"eventId":');
+
+/** The last event that a frame of broadcasts brings; undefined where it brings none. */
+export function lastEventOf(frame: Buffer): number | undefined {
+  const at = frame.lastIndexOf(eventId);
+  return at < 0
+    ? undefined
+    : Number.parseInt(frame.toString("latin1", at + eventId.length, at + eventId.length + 16), 10);
+}

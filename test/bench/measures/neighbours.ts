@@ -1,0 +1,65 @@
+import { type Bench, figure, type Row } from "../bench.ts";
+import { makeNodes, probeDuring, updater } from "../probe.ts";
+import { quantile, spread } from "../stats.ts";
+
+/** How many nodes the events go over. */
+const nodes = 100;
+/** Drafts that a flooding connection keeps in flight: just under what a connection may have waiting. */
+const floodInFlight = 1_000;
+
+/** What others wait while a partition is at its limit: other partitions, HTTP, and a well-behaved client of the same one. */
+export async function neighbours(bench: Bench): Promise<Row[]> {
+  const [busy, other] = [bench.fresh(), bench.fresh()];
+  const stream = await makeNodes(busy, nodes);
+  await makeNodes(other, nodes);
+  const load = (publishers: number, inFlight: number) =>
+    bench.stream(busy, { stream, makeTree: false, publishers, inFlight, measureEvents: bench.events(60_000) });
+  const get = (path: string) => async () => {
+    const response = await fetch(new URL(path, bench.partita.url));
+    await response.arrayBuffer();
+    if (!response.ok) throw new Error(`${path} was answered ${response.status}`);
+  };
+  const events = get(`/v1/partitions/${other.partition}/events?limit=10`);
+  const rows: Row[] = [];
+  const add = (what: string, times: readonly number[], bound: Row["bound"], note = "") =>
+    rows.push({
+      what,
+      partita: `${figure(quantile(times, 0.99))} ms`,
+      floor: "–",
+      value: spread([quantile(times, 0.99)]),
+      unit: "ms",
+      bound,
+      note: note || `${times.length} requests, p50 ${figure(quantile(times, 0.5))} ms`,
+    });
+
+  const neighbour = await updater(other, stream);
+  add("Meanwhile a draft to another partition, p99", await probeDuring(load(8, 64), neighbour.probe), { atMost: 50 });
+  neighbour.close();
+  add("Meanwhile HTTP GET of another partition's events, p99", await probeDuring(load(8, 64), events), { atMost: 50 });
+  add("Meanwhile HTTP GET /livez, p99", await probeDuring(load(8, 64), get("/livez")), { atMost: 50 });
+
+  const behaved = await updater(busy, stream);
+  const quiet = await probeDuring(bench.stream(other, idle(bench)), behaved.probe);
+  const flooded = await probeDuring(load(1, floodInFlight), behaved.probe);
+  behaved.close();
+  const factor = quantile(flooded, 0.5) / quantile(quiet, 0.5);
+  rows.push({
+    what: `A client beside one that floods (1 × ${figure(floodInFlight)} in flight), p50`,
+    partita: `${figure(quantile(flooded, 0.5))} ms`,
+    floor: `quiet: ${figure(quantile(quiet, 0.5))} ms`,
+    value: spread([factor]),
+    unit: "×",
+    bound: undefined,
+    note: `p99 ${figure(quantile(flooded, 0.99))} ms; quiet ${figure(quantile(quiet, 0.99))} ms`,
+  });
+  return rows;
+}
+
+/** Next to nothing, so that a quiet time is measured by the same means. */
+const idle = (bench: Bench) => ({
+  makeTree: false,
+  publishers: 1,
+  inFlight: 1,
+  stream: { event: "update" as const, prefix: "n", nodes },
+  measureEvents: bench.events(2_000),
+});

@@ -1,0 +1,34 @@
+import { type Bench, figure, type Row, saturation } from "../bench.ts";
+import { quantile, ratios } from "../stats.ts";
+
+/** Committed events/s against *turn*: one that only answers, and one that broadcasts to the other connections as Partita does. */
+export async function throughput(bench: Bench): Promise<Row[]> {
+  // The state must stay below what a partition may hold: so events are counted, not seconds.
+  const job = { warmupEvents: bench.events(8_000), measureEvents: bench.events(20_000) };
+  const [ours, answers, turn] = await bench.alternate([
+    () => bench.stream(bench.fresh(), job),
+    () => bench.stream(bench.freshFloor("answers"), job),
+    () => bench.stream(bench.freshFloor("turn"), job),
+  ]);
+  const rates = (results: typeof ours) => results!.map(({ accepted, seconds }) => accepted / seconds);
+  const rate = (results: typeof ours) => `${figure(quantile(rates(results), 0.5))}/s`;
+  const row = { partita: rate(ours), unit: "×" as const };
+  return [
+    {
+      ...row,
+      what: "Events committed, 8 connections × 64 in flight",
+      floor: rate(answers),
+      value: ratios(rates(ours), rates(answers)),
+      bound: { atLeast: 0.4 },
+      note: `Partita: ${saturation(ours!)}; the floor only answers, Partita also broadcasts to 8`,
+    },
+    {
+      ...row,
+      what: "The same, the floor broadcasting too",
+      floor: rate(turn),
+      value: ratios(rates(ours), rates(turn)),
+      bound: undefined,
+      note: `floor: ${saturation(turn!)}`,
+    },
+  ];
+}

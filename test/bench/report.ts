@@ -1,0 +1,132 @@
+import { figure, type Row } from "./bench.ts";
+import type { Spread } from "./stats.ts";
+
+/** Whether a row keeps its bound; undefined where it has none. */
+export function kept({ bound, value }: Row): boolean | undefined {
+  if (!bound) return undefined;
+  return "atLeast" in bound ? value.median >= bound.atLeast : value.median <= bound.atMost;
+}
+
+const rounded = (value: number): string => figure(Number(value.toPrecision(value < 1 ? 2 : 3)));
+
+function valueText({ value: { median, low, high }, unit }: Row): string {
+  const own = unit === "×" ? "×" : ` ${unit}`;
+  return low === high ? `${rounded(median)}${own}` : `${rounded(median)}${own} (${rounded(low)}–${rounded(high)})`;
+}
+
+/** A bound, as "≥ 0.4 ×". */
+export function boundText({ bound, unit }: Row): string {
+  if (!bound) return "–";
+  return "atLeast" in bound ? `≥ ${figure(bound.atLeast)} ${unit}` : `≤ ${figure(bound.atMost)} ${unit}`;
+}
+
+function verdict(row: Row): string {
+  const within = kept(row);
+  return within === undefined ? "told" : within ? "kept" : "**missed**";
+}
+
+const header = ["measure", "Partita", "compared with", "result (range)", "bound", "verdict", "beside it"];
+const cells = (row: Row): string[] => [
+  row.what,
+  row.partita,
+  row.floor,
+  valueText(row),
+  boundText(row),
+  verdict(row),
+  row.note,
+];
+
+/** The table for a terminal. */
+export function asText(rows: readonly Row[]): string {
+  const table = [header, ...rows.map(cells)];
+  const widths = header.map((_, column) => Math.max(...table.map((line) => line[column]!.length)));
+  return table
+    .map((line) =>
+      line
+        .map((cell, at) => cell.padEnd(widths[at]!))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+/** Where and how a run was made. */
+export interface Circumstances {
+  date: string;
+  machine: string;
+  workerd: string;
+  command: string;
+  runs: number;
+}
+
+/** The page docs/BENCHMARKS.md. */
+export function asMarkdown(rows: readonly Row[], { date, machine, workerd, command, runs }: Circumstances): string {
+  const line = (texts: readonly string[]) => `| ${texts.join(" | ")} |`;
+  return `# Benchmarks
+
+Written by \`${command}\` on ${date}: ${machine}, workerd ${workerd}, ${runs} runs of each, alternating.
+
+![Each result, as a share of its bound](images/benchmarks.svg)
+
+${[line(header), line(header.map(() => "---")), ...rows.map((row) => line(cells(row)))].join("\n")}
+
+How to read it: what counts are the ratios, not the absolute figures, which are those of one machine with everything on it: load generator, Partita, floor and disk share its cores. A floor (\`test/bench/floor/worker.js\`) is the least that a Durable Object can do for the same frames in the same workerd under the same generator: parse, one INSERT with the same columns and index, answer. The latency is compared with one that commits and answers frame by frame, throughput and deliveries with one that does the frames of a \`setTimeout(0)\` window in one transaction. Each ratio is the median of the ratios of neighbouring runs, with the least and the greatest. Events are \`treePush\` or \`treeUpdate\` of about 300 bytes, draft ids UUIDv7, clients take arrays of messages and no echo. In "beside it" stands which side had its core full. Rows written per accepted event are counted exactly, and asserted, in \`test/workerd/sockets.test.ts\`.
+`;
+}
+
+/** Shares of the bound that the plot shows. */
+const sharesShown = 2;
+const width = 760;
+const barsFrom = 400;
+const barsTo = 690;
+const rowHeight = 30;
+const top = 64;
+
+/** The plot: each result that has a bound, as a share of the bound. */
+export function asSvg(rows: readonly Row[]): string {
+  const bounded = rows.filter(({ bound }) => bound !== undefined);
+  const groups: [string, Row[]][] = [
+    ["should pass the line", bounded.filter(({ bound }) => "atLeast" in bound!)],
+    ["should end before the line", bounded.filter(({ bound }) => "atMost" in bound!)],
+  ];
+  const x = (share: number) => barsFrom + (Math.min(share, sharesShown) / sharesShown) * (barsTo - barsFrom);
+  const lines: string[] = [];
+  let y = top;
+  for (const [title, members] of groups) {
+    lines.push(`<text class="group" x="8" y="${y + 16}">${title}</text>`);
+    y += rowHeight;
+    for (const row of members) {
+      const limit = "atLeast" in row.bound! ? row.bound.atLeast : row.bound!.atMost;
+      const share = (of: keyof Spread) => x(Math.max(row.value[of], 0) / limit);
+      const middle = y + 10;
+      lines.push(
+        `<text x="8" y="${y + 15}">${escaped(row.what.replaceAll("`", ""))}</text>`,
+        `<rect class="${kept(row) ? "kept" : "missed"}" x="${barsFrom}" y="${y}" width="${(share("median") - barsFrom).toFixed(1)}" height="20" rx="2"/>`,
+        `<path class="range" d="M${share("low").toFixed(1)} ${middle}H${share("high").toFixed(1)}"/>`,
+        `<text class="figure" x="${width - 8}" y="${y + 15}">${rounded(row.value.median)} (${boundText(row)})</text>`,
+      );
+      y += rowHeight;
+    }
+  }
+  const line = x(1);
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${y + 12}" role="img" aria-labelledby="title">
+<title id="title">Each result of the benchmark, as a share of its bound</title>
+<style>
+text { font: 13px system-ui, sans-serif; fill: #24292f }
+.group, .head { font-weight: 600 }
+.figure { text-anchor: end }
+.kept { fill: #2da44e }
+.missed { fill: #cf5b22 }
+.range { stroke: #24292f; stroke-width: 2 }
+.bound { stroke: #6e7781; stroke-width: 2; stroke-dasharray: 4 3 }
+@media (prefers-color-scheme: dark) { text { fill: #e6edf3 } .range { stroke: #e6edf3 } }
+</style>
+<text class="head" x="8" y="24">Each result, as a share of its bound</text>
+<text x="${line}" y="24" text-anchor="middle">bound</text>
+<path class="bound" d="M${line} 32V${y}"/>
+${lines.join("\n")}
+</svg>
+`;
+}
+
+const escaped = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");

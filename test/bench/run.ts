@@ -1,0 +1,53 @@
+// What Partita costs, as ratios to floors that are measured in the same run: `npm run bench`.
+// Writes docs/BENCHMARKS.md and its plot. With --quick it is short and writes nothing. Figures never fail it.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { projectFolder } from "../../src/tools/wrangler.ts";
+import { Bench, type Row } from "./bench.ts";
+import { machine } from "./machine.ts";
+import { fanOut } from "./measures/fan-out.ts";
+import { latency } from "./measures/latency.ts";
+import { neighbours } from "./measures/neighbours.ts";
+import { stalledReaders } from "./measures/reader.ts";
+import { restart } from "./measures/restart.ts";
+import { size } from "./measures/size.ts";
+import { throughput } from "./measures/throughput.ts";
+import { asMarkdown, asSvg, asText } from "./report.ts";
+
+const measures = { throughput, latency, "fan-out": fanOut, neighbours, readers: stalledReaders, size, restart };
+
+const { values, positionals } = parseArgs({ options: { quick: { type: "boolean" } }, allowPositionals: true });
+const quick = values.quick ?? false;
+const chosen = Object.entries(measures).filter(([name]) => positionals.length === 0 || positionals.includes(name));
+
+const bench = new Bench(quick);
+const rows: Row[] = [];
+try {
+  await bench.start();
+  for (const [name, measure] of chosen) {
+    const from = performance.now();
+    rows.push(...(await measure(bench)));
+    console.error(`${name}: ${((performance.now() - from) / 1_000).toFixed(0)} s`);
+  }
+} finally {
+  await bench.stop();
+}
+console.log(asText(rows));
+
+// A page from a part of the measures, or from a few short runs, would tell less than it seems.
+if (!quick && chosen.length === Object.keys(measures).length) {
+  const { version } = createRequire(import.meta.resolve("miniflare"))("workerd/package.json") as { version: string };
+  const { scripts } = JSON.parse(readFileSync(join(projectFolder, "package.json"), "utf8")) as { scripts: object };
+  const circumstances = {
+    date: new Date().toISOString().slice(0, 10),
+    machine: machine(),
+    workerd: version,
+    command: "bench" in scripts ? "npm run bench" : "node test/bench/run.ts",
+    runs: bench.runs,
+  };
+  mkdirSync(join(projectFolder, "docs", "images"), { recursive: true });
+  writeFileSync(join(projectFolder, "docs", "BENCHMARKS.md"), asMarkdown(rows, circumstances));
+  writeFileSync(join(projectFolder, "docs", "images", "benchmarks.svg"), asSvg(rows));
+}

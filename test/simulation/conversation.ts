@@ -1,0 +1,256 @@
+import { canonicalJson, limits, utf8Length } from "../../src/protocol/index.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Trace } from "./trace.ts";
+import type { Asked, Told } from "./wire.ts";
+
+/**
+ * Checks what the server says on one connection, as it says it: an answer to each frame, in their
+ * order; every event cursor + 1; and no verdict while a refused draft holds the others back.
+ */
+export class Conversation {
+  readonly #name: string;
+  readonly #ledger: Ledger;
+  readonly #trace: Trace;
+  /** The verified principal; undefined: `connect` names it. */
+  readonly #author: string | undefined;
+  /** Frames without an answer. */
+  readonly #unanswered: Asked[] = [];
+  #principal: string | undefined;
+  #clientId: string | undefined;
+  #echo = true;
+  #credit: number | undefined;
+  readonly #unacknowledged: { eventId: number; bytes: number }[] = [];
+  readonly #broadcasts = new Set<number>();
+  readonly #acks = new Set<string>();
+  #cursor = 0;
+  /** Whether it has been given all there was, so that broadcasts flow. */
+  #live = false;
+  /** Own events that were told as accepted, and not yet as delivered. */
+  readonly #own = new Set<number>();
+  #held: string | undefined;
+  /** The last event that was made by a frame of this connection. */
+  #lastMade = 0;
+
+  constructor(name: string, author: string | undefined, ledger: Ledger, trace: Trace) {
+    this.#name = name;
+    this.#author = author;
+    this.#ledger = ledger;
+    this.#trace = trace;
+  }
+
+  /** Whether every frame was answered. */
+  get quiet(): boolean {
+    return this.#unanswered.length === 0;
+  }
+
+  /** The last event that this connection was given. */
+  get cursor(): number {
+    return this.#cursor;
+  }
+
+  asked(asked: Asked): void {
+    if (asked.kind === "ack") this.#acks.add(asked.id);
+    else this.#unanswered.push(asked);
+    // Before it is taken up, so the bound is held at least as well as this.
+    if (asked.kind === "ack") this.#acknowledged(asked.eventId);
+    if (asked.kind === "sync") this.#acknowledged(asked.since ?? 0);
+  }
+
+  /** After hibernation the server counts what is unacknowledged from zero. */
+  woken(): void {
+    this.#unacknowledged.length = 0;
+  }
+
+  /** Takes the messages of one frame. `headBefore`: the last event before this step. */
+  told(messages: readonly Told[], headBefore: number): void {
+    let batchEnd: number | undefined;
+    for (const message of messages) {
+      if (message.type === "broadcast") {
+        batchEnd = this.#broadcast(message.payload, messages.length > 1 ? batchEnd : undefined);
+      } else if (message.type === "head") this.#outOfCredit(message.payload.currentEventIndex);
+      else this.#answer(message, headBefore);
+    }
+    if (messages.length > 1 && batchEnd !== undefined) {
+      this.#check(this.#cursor >= batchEnd, () => `a frame ends inside a batch, at event ${this.#cursor}`);
+    }
+  }
+
+  #broadcast(told: { eventId: number; event: object }, batchEnd: number | undefined): number | undefined {
+    const { eventId } = told;
+    this.skipOwn();
+    this.#check(this.#live, () => `event ${eventId} is broadcast to somebody who is behind, or not connected`);
+    this.#check(
+      eventId === this.#cursor + 1,
+      () => `event ${eventId} is broadcast, but the cursor is at ${this.#cursor}`,
+    );
+    this.#ledger.checkEvent(told, `broadcast on ${this.#name}`);
+    this.#spend(told);
+    this.#broadcasts.add(eventId);
+    this.#cursor = eventId;
+    this.skipOwn();
+    return this.#ledger.rows[eventId - 1]?.batchEnd ?? batchEnd;
+  }
+
+  #spend(told: { eventId: number; event: object }): void {
+    if (this.#credit === undefined) return;
+    this.#unacknowledged.push({ eventId: told.eventId, bytes: utf8Length(JSON.stringify(told)) });
+    const bytes = this.#unacknowledged.reduce((sum, entry) => sum + entry.bytes, 0);
+    this.#check(bytes <= this.#credit, () => `${bytes} bytes are unacknowledged, of ${this.#credit}`);
+  }
+
+  #acknowledged(upTo: number): void {
+    while (this.#unacknowledged[0] && this.#unacknowledged[0].eventId <= upTo) this.#unacknowledged.shift();
+  }
+
+  #outOfCredit(currentEventIndex: number): void {
+    this.#check(this.#live && this.#credit !== undefined, () => "head comes to somebody who is not out of credit");
+    this.#check(
+      currentEventIndex > this.#cursor && currentEventIndex <= this.#ledger.head,
+      () => `head tells of event ${currentEventIndex}, at ${this.#cursor}`,
+    );
+    this.#live = false;
+  }
+
+  #answer(message: Exclude<Told, { type: "broadcast" | "head" }>, headBefore: number): void {
+    // An ack that failed is the one frame that is answered out of line.
+    if (message.type === "error" && this.#acks.delete(message.inReplyTo ?? "")) return;
+    const asked = this.#unanswered.shift();
+    const say = () => `${message.type} answers ${asked?.frame ?? "nothing"}`;
+    if (!asked) {
+      this.#check(false, say);
+      return;
+    }
+    switch (message.type) {
+      case "connected":
+        this.#check(asked.kind === "connect" && message.inReplyTo === asked.id, say);
+        if (asked.kind === "connect") this.#connected(asked, message.payload);
+        return;
+      case "sync_response":
+        this.#check((asked.kind === "sync" || asked.kind === "connect") && message.inReplyTo === asked.id, say);
+        if (asked.kind === "sync" || asked.kind === "connect") this.#page(asked, message.payload);
+        return;
+      case "heartbeat":
+        this.#check(asked.kind === "heartbeat" && message.inReplyTo === asked.id, say);
+        return;
+      case "event_accepted":
+      case "event_rejected":
+        this.#check(asked.kind === "submit" && message.payload.draftId === asked.draftId, say);
+        if (asked.kind !== "submit") return;
+        this.#settled(asked.draftId);
+        this.#ledger.checkVerdict(this.#principal!, asked, message);
+        if (message.type === "event_accepted") this.#made(message.payload.eventId, headBefore);
+        return;
+      case "events_result":
+        this.#check(asked.kind === "batch" && message.payload.batchId === asked.batchId, say);
+        if (asked.kind !== "batch") return;
+        this.#settled(asked.batchId);
+        this.#ledger.checkBatchResult(this.#principal!, asked, message);
+        for (const result of message.payload.results) {
+          if (result.status === "accepted") this.#made(result.eventId, headBefore);
+        }
+        return;
+      case "error": {
+        const { code, retryable, draftId } = message.payload;
+        const known = message.inReplyTo === undefined || message.inReplyTo === asked.id;
+        this.#check(known && (asked.kind === "nonsense" || code !== "bad_request"), say);
+        if (this.#principal === undefined || draftId === undefined || asked.kind === "nonsense") return;
+        if (retryable) this.#held ??= draftId;
+        else this.#settled(draftId);
+      }
+    }
+  }
+
+  #connected(
+    asked: Extract<Asked, { kind: "connect" }>,
+    payload: Extract<Told, { type: "connected" }>["payload"],
+  ): void {
+    const { currentEventIndex } = payload;
+    const clientId = (JSON.parse(asked.frame) as { payload: { clientId: string } }).payload.clientId;
+    this.#clientId = clientId;
+    this.#principal = this.#author ?? `dev:${clientId}`;
+    this.#echo = asked.echo;
+    this.#credit = asked.credit;
+    this.#live = asked.since === undefined;
+    this.#cursor = asked.since ?? currentEventIndex;
+    this.#check(currentEventIndex <= this.#ledger.head, () => `connected tells of event ${currentEventIndex}`);
+    const logId = this.#ledger.logId();
+    this.#check(
+      logId === undefined || logId === payload.serverId,
+      () => `the log is ${logId}, not ${payload.serverId}`,
+    );
+    this.#check(
+      (payload.initialState !== undefined) === asked.initialState,
+      () => "initialState comes as it was asked",
+    );
+    if (payload.initialState !== undefined) {
+      const same = canonicalJson(payload.initialState) === this.#ledger.stateAt(currentEventIndex);
+      this.#check(same, () => `initialState at event ${currentEventIndex} is not what the log folds to`);
+    }
+    // The first page answers the same request.
+    if (asked.since !== undefined) this.#unanswered.unshift(asked);
+  }
+
+  #page(
+    asked: Extract<Asked, { kind: "connect" | "sync" }>,
+    payload: Extract<Told, { type: "sync_response" }>["payload"],
+  ): void {
+    const { snapshot, events, currentEventIndex, hasMore, nextSinceEventId } = payload;
+    this.#check(snapshot === undefined || asked.since === undefined, () => "a snapshot comes that was not asked for");
+    if (snapshot) {
+      const same = canonicalJson(snapshot.state) === this.#ledger.stateAt(snapshot.eventIndex);
+      this.#check(same, () => `the snapshot at event ${snapshot.eventIndex} is not what the log folds to`);
+    }
+    const from = snapshot?.eventIndex ?? asked.since ?? 0;
+    for (const [at, told] of events.entries()) {
+      this.#check(told.eventId === from + 1 + at, () => `a page after ${from} has event ${told.eventId} at ${at}`);
+      this.#ledger.checkEvent(told, `on a page on ${this.#name}`);
+    }
+    const limit = asked.kind === "sync" ? asked.limit : undefined;
+    const most = Math.min(Math.max(limit ?? limits.pageEventsDefault, 1), limits.pageEventsMax);
+    this.#check(events.length < most + limits.batchEventsMax, () => `a page of ${events.length}, asked for ${most}`);
+    const last = this.#ledger.rows[nextSinceEventId - 1];
+    this.#check(
+      events.length === 0 || last?.batchEnd === undefined || last.batchEnd === nextSinceEventId,
+      () => `a page ends inside a batch, at event ${nextSinceEventId}`,
+    );
+    this.#check(
+      nextSinceEventId === from + events.length &&
+        hasMore === nextSinceEventId < currentEventIndex &&
+        currentEventIndex <= this.#ledger.head &&
+        (events.length > 0 || !hasMore),
+      () => `a page after ${from} of ${events.length} goes on at ${nextSinceEventId} of ${currentEventIndex}`,
+    );
+    this.#cursor = nextSinceEventId;
+    this.#live = !hasMore;
+    this.#own.clear();
+  }
+
+  /** An own event was told as accepted: without echo that is its delivery, and new ones come in the order of their frames. */
+  #made(eventId: number, headBefore: number): void {
+    if (!this.#echo && eventId > this.#cursor) this.#own.add(eventId);
+    const row = this.#ledger.rows[eventId - 1];
+    if (eventId <= headBefore || row?.clientId !== this.#clientId) return;
+    this.#check(eventId > this.#lastMade, () => `event ${eventId} was submitted after event ${this.#lastMade}`);
+    this.#lastMade = eventId;
+    // A page may have it already: of a commit in doubt, which the client asked for the log after.
+    this.#check(!this.#broadcasts.has(eventId), () => `event ${eventId} was broadcast before its verdict`);
+  }
+
+  /** A verdict, or another final answer: not while another draft holds this connection back. */
+  #settled(draftId: string): void {
+    this.#check(
+      this.#held === undefined || this.#held === draftId,
+      () => `${draftId} is decided while ${this.#held} was refused before it`,
+    );
+    this.#held = undefined;
+  }
+
+  /** Where an acceptance stood for the broadcast, the cursor goes on. */
+  skipOwn(): void {
+    while (this.#own.delete(this.#cursor + 1)) this.#cursor++;
+  }
+
+  #check(holds: boolean, what: () => string): void {
+    this.#trace.check(holds, () => `${this.#name}: ${what()}`);
+  }
+}

@@ -1,0 +1,140 @@
+import type { SqlDriver, SqlRow, SqlValue } from "../../src/storage/driver.ts";
+import { NodeSqlDriver } from "../../src/storage/node.ts";
+
+/** A database and what a crash leaves of it. */
+export interface Disk extends SqlDriver {
+  /** The process ended: what was not committed is gone (nothing is open here any more). */
+  crash(): void;
+  close(): void;
+}
+
+/** A disk as it should be: what was committed stays. */
+export class MemoryDisk extends NodeSqlDriver implements Disk {
+  crash(): void {}
+}
+
+/** Thrown where the process "ends": whoever catches it is talking to nobody. */
+class Crash extends Error {
+  override name = "Crash";
+}
+
+/** What can go wrong at one statement. */
+const statementFaults = ["statement_fails", "crash_before_statement", "crash_after_statement"] as const;
+/** What can go wrong at one commit. */
+const commitFaults = ["commit_fails", "commit_in_doubt", "crash_before_commit", "crash_after_commit"] as const;
+/** After the commit, at the n-th message that leaves. */
+const deliveryFaults = ["crash_while_telling"] as const;
+export const faults = [...statementFaults, ...commitFaults, ...deliveryFaults];
+export type Fault = (typeof faults)[number];
+
+/**
+ * The driver that the core under test is given: the disk, with the faults that are armed. After a
+ * crash it is dead, as the process would be; `revive` is the next process on what was committed.
+ */
+export class FaultyDisk implements SqlDriver {
+  readonly disk: Disk;
+  /** Called when a fault strikes. */
+  readonly #onFault: (fault: Fault) => void;
+  #depth = 0;
+  #dead = false;
+  #armed: { fault: Fault; skip: number; times: number } | undefined;
+
+  constructor(disk: Disk, onFault: (fault: Fault) => void) {
+    this.disk = disk;
+    this.#onFault = onFault;
+  }
+
+  /** Whether a transaction is open: what was written may still be taken back. */
+  get open(): boolean {
+    return this.#depth > 0;
+  }
+
+  get dead(): boolean {
+    return this.#dead;
+  }
+
+  /** Lets `fault` strike after `skip` more points of its kind, `times` times in a row. */
+  arm(fault: Fault, skip: number, times: number): void {
+    this.#armed = { fault, skip, times };
+  }
+
+  disarm(): void {
+    this.#armed = undefined;
+  }
+
+  revive(): void {
+    this.disk.crash();
+    this.#dead = false;
+  }
+
+  /** To be called for each message that leaves; after a crash nothing does. */
+  delivering(): void {
+    if (!this.#dead && this.#strikes(deliveryFaults)) this.#dead = true;
+  }
+
+  query(sql: string, ...values: SqlValue[]): SqlRow[] {
+    return this.#statement(() => this.disk.query(sql, ...values));
+  }
+
+  write(sql: string, ...values: SqlValue[]): SqlRow[] {
+    return this.#statement(() => this.disk.write(sql, ...values));
+  }
+
+  wrote(sql: string, ...values: SqlValue[]): boolean {
+    return this.#statement(() => this.disk.wrote(sql, ...values));
+  }
+
+  script(sql: string): void {
+    this.#statement(() => this.disk.script(sql));
+  }
+
+  transaction<T>(body: () => T): T {
+    this.#assertAlive();
+    this.#depth++;
+    let fault: Fault | undefined;
+    let result: T;
+    try {
+      result = this.disk.transaction(() => {
+        const returned = body();
+        this.#assertAlive();
+        if (this.#depth > 1) return returned;
+        fault = this.#strikes(commitFaults);
+        if (fault === "commit_fails") throw new Error("disk I/O error: not committed");
+        if (fault === "crash_before_commit") this.#crash();
+        return returned;
+      });
+    } finally {
+      this.#depth--;
+    }
+    if (fault === "commit_in_doubt") throw new Error("disk I/O error: committed");
+    if (fault === "crash_after_commit") this.#crash();
+    return result;
+  }
+
+  #statement<T>(run: () => T): T {
+    this.#assertAlive();
+    const fault = this.#strikes(statementFaults);
+    if (fault === "statement_fails") throw new Error("disk I/O error: statement");
+    if (fault === "crash_before_statement") this.#crash();
+    const result = run();
+    if (fault === "crash_after_statement") this.#crash();
+    return result;
+  }
+
+  #strikes(kinds: readonly Fault[]): Fault | undefined {
+    const armed = this.#armed;
+    if (!armed || !kinds.includes(armed.fault) || armed.skip-- > 0) return undefined;
+    if (--armed.times === 0) this.#armed = undefined;
+    this.#onFault(armed.fault);
+    return armed.fault;
+  }
+
+  #assertAlive(): void {
+    if (this.#dead) throw new Crash("the process has ended");
+  }
+
+  #crash(): never {
+    this.#dead = true;
+    throw new Crash("the process ends here");
+  }
+}

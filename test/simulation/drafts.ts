@@ -1,0 +1,119 @@
+import type { AnyModel } from "../../src/model/index.ts";
+import { insieme } from "../../src/models/insieme/index.ts";
+import { canonicalJson, type Json, type JsonObject } from "../../src/protocol/index.ts";
+import { counter } from "../workerd/models.ts";
+import type { Random } from "./random.ts";
+import type { Member } from "./wire.ts";
+
+/** What a draft proposes, right or wrong. */
+export interface Proposal {
+  event: JsonObject & { type: string };
+  expectedEventId?: Json;
+}
+
+/** A model, and drafts for it: from a small world of names, so that they meet. */
+export interface Application {
+  readonly name: string;
+  readonly model: AnyModel;
+  propose(random: Random, cursor: number): Proposal;
+  /** A draft that is taken, whatever the state: to make a log long. */
+  proposeSurely(random: Random): Proposal;
+}
+
+const letters = ["a", "b", "c", "d", "e", "f", "g", "h"];
+const texts = ["", "x", "ü✓𝄞", "when", "long ".repeat(30), '"quoted"\\'];
+
+/** An event id around what the client has seen: mostly that, sometimes stale, or ahead of the log. */
+function expectation(random: Random, cursor: number): number {
+  if (random.chance(0.1)) return cursor + random.between(1, 5);
+  return random.chance(0.7) ? cursor : random.between(0, cursor);
+}
+
+/** What no model has, or takes. */
+function misshapen(random: Random): JsonObject & { type: string } {
+  return random.pick<JsonObject & { type: string }>([
+    { type: "unheard-of", payload: {} },
+    { type: "set", payload: {}, version: 99 },
+    { type: "add", payload: { by: "many" } },
+    { type: "add", payload: { by: 1 }, partition: "elsewhere" },
+    { type: "set", payload: { target: "a", value: 1 }, partition: "elsewhere" },
+    { type: "set", payload: { target: "a", value: 1 }, surplus: true },
+    { type: "set" },
+  ]);
+}
+
+function proposeTree(random: Random): JsonObject & { type: string } {
+  const target = random.pick(["tree", "doc.tree"]);
+  const id = random.pick(letters);
+  const sibling = random.pick(letters);
+  const position = random.pick<Json>(["first", "last", { after: sibling }, { before: sibling }]);
+  const parent = random.pick(["_root", random.pick(letters)]);
+  const value = { text: random.pick(texts), n: random.between(0, 9) };
+  const options = { parent, position };
+  switch (random.weighted({ treePush: 5, treeUpdate: 3, treeMove: 3, treeDelete: 1, set: 3, unset: 1, init: 0.3 })) {
+    case "treePush":
+      return { type: "treePush", payload: { target, value: { ...value, id }, options } };
+    case "treeUpdate":
+      return { type: "treeUpdate", payload: { target, value, options: { id, replace: random.chance(0.3) } } };
+    case "treeMove":
+      return { type: "treeMove", payload: { target, options: { ...options, id } } };
+    case "treeDelete":
+      return { type: "treeDelete", payload: { target, options: { id } } };
+    case "set":
+      return { type: "set", payload: { target: `doc.${random.pick(letters)}`, value: random.pick<Json>([1, value]) } };
+    case "unset":
+      return { type: "unset", payload: { target: `doc.${random.pick(letters)}` } };
+    case "init":
+      return { type: "init", payload: { value: { doc: value } } };
+  }
+}
+
+function proposeCount(random: Random, cursor: number): Proposal {
+  switch (random.weighted({ add: 6, old: 1, put: 4, note: 3, explode: 1 })) {
+    case "add":
+      return { event: { type: "add", version: 2, payload: { by: random.between(-5, 6) } } };
+    case "old":
+      return {
+        event: { type: "add", payload: random.chance(0.8) ? { amount: random.between(-2, 3) } : { amount: "all" } },
+      };
+    case "put": {
+      const event = { type: "put", payload: { key: random.pick(letters), value: random.between(0, 99) } };
+      return random.chance(0.9) ? { event, expectedEventId: expectation(random, cursor) } : { event };
+    }
+    case "note":
+      return { event: { type: "note", payload: { text: `${random.pick(texts)}${random.between(0, 20)}` } } };
+    case "explode":
+      return { event: { type: "explode", payload: { in: random.pick(["reduce", "validate", "schema"]) } } };
+  }
+}
+
+/** The applications that runs are made of. */
+export const applications: readonly Application[] = [
+  {
+    name: "insieme",
+    model: insieme,
+    propose(random, cursor) {
+      const event = random.chance(0.05) ? misshapen(random) : proposeTree(random);
+      return random.chance(0.15) ? { event, expectedEventId: expectation(random, cursor) } : { event };
+    },
+    proposeSurely: (random) => ({
+      event: { type: "set", payload: { target: `bulk.${random.pick(letters)}`, value: random.pick(texts) } },
+    }),
+  },
+  {
+    name: "counter",
+    model: counter,
+    propose: (random, cursor) => (random.chance(0.05) ? { event: misshapen(random) } : proposeCount(random, cursor)),
+    proposeSurely: () => ({ event: { type: "add", version: 2, payload: { by: 1 } } }),
+  },
+];
+
+/** What stands for a draft: its content as a retry must repeat it. */
+export function memberOf(draftId: string, { event, expectedEventId }: Proposal): Member {
+  const { type, version, payload } = event;
+  const content: Record<string, Json> = { type };
+  if (version !== undefined) content["version"] = version;
+  if (payload !== undefined) content["payload"] = payload;
+  if (expectedEventId !== undefined) content["expectedEventId"] = expectedEventId;
+  return { draftId, content: canonicalJson(content) };
+}

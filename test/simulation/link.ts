@@ -1,0 +1,124 @@
+import type { Random } from "./random.ts";
+import type { Schedule } from "./schedule.ts";
+import type { Asked, Told } from "./wire.ts";
+
+/** How a network behaves, in milliseconds. */
+export interface Weather {
+  latencyMsMax: number;
+  /** How late a side notices that the connection is gone. */
+  noticeMsMax: number;
+}
+
+/** What one side of a connection takes. */
+interface End<Frame> {
+  receive(frame: Frame): void;
+  closed(): void;
+}
+
+/** A server's frame: its text, and the messages in it. */
+export interface ServerFrame {
+  text: string;
+  messages: readonly Told[];
+}
+
+/** One direction: a FIFO that keeps the order, as TCP does, and can lose its tail. */
+class Pipe<Frame> {
+  readonly #random: Random;
+  readonly #schedule: Schedule;
+  readonly #weather: Weather;
+  readonly #queue: (Frame | "closed")[] = [];
+  #lastAt = 0;
+  end: End<Frame> | undefined;
+
+  constructor(random: Random, schedule: Schedule, weather: Weather) {
+    this.#random = random;
+    this.#schedule = schedule;
+    this.#weather = weather;
+  }
+
+  send(frame: Frame | "closed"): void {
+    this.#queue.push(frame);
+    // Half of the frames follow the one before at once, so that bursts stay bursts.
+    const delay = this.#random.chance(0.5) ? 0 : this.#random.between(0, this.#weather.latencyMsMax);
+    this.#lastAt = Math.max(this.#lastAt, this.#schedule.now + delay);
+    this.#schedule.after(this.#lastAt - this.#schedule.now, () => this.#arrive());
+  }
+
+  /** Loses a tail of what is on the way, and, if `notice`, tells the end later that it was cut. */
+  cut(notice: boolean): void {
+    this.#queue.length = this.#random.between(0, this.#queue.length);
+    if (!notice) return;
+    const delay = this.#random.between(0, this.#weather.noticeMsMax);
+    this.#lastAt = Math.max(this.#lastAt, this.#schedule.now) + delay;
+    this.#schedule.after(this.#lastAt - this.#schedule.now, () => {
+      this.#queue.length = 0;
+      this.#close();
+    });
+  }
+
+  #arrive(): void {
+    const frame = this.#queue.shift();
+    if (frame === "closed") this.#close();
+    else if (frame !== undefined) this.end?.receive(frame);
+  }
+
+  #close(): void {
+    const { end } = this;
+    this.end = undefined;
+    end?.closed();
+  }
+}
+
+/** One WebSocket: two directions that end together, but are noticed to have ended each in its own time. */
+export class Link {
+  readonly name: string;
+  readonly #random: Random;
+  readonly #toServer: Pipe<Asked>;
+  readonly #toClient: Pipe<ServerFrame>;
+  #cut = false;
+
+  constructor(name: string, random: Random, schedule: Schedule, weather: Weather) {
+    this.name = name;
+    this.#random = random;
+    this.#toServer = new Pipe(random, schedule, weather);
+    this.#toClient = new Pipe(random, schedule, weather);
+  }
+
+  attachServer(end: End<Asked>): void {
+    this.#toServer.end = end;
+  }
+
+  attachClient(end: End<ServerFrame>): void {
+    this.#toClient.end = end;
+  }
+
+  fromClient(asked: Asked): void {
+    if (!this.#cut) this.#toServer.send(asked);
+  }
+
+  fromServer(frame: ServerFrame): void {
+    if (!this.#cut) this.#toClient.send(frame);
+  }
+
+  /** The client closes: what it sent still arrives. */
+  closeFromClient(): void {
+    this.#toClient.end = undefined;
+    if (!this.#cut) this.#toServer.send("closed");
+  }
+
+  /** The server closes, or has ended: what it sent still arrives, unless `lossy`. */
+  closeFromServer(lossy: boolean): void {
+    this.#toServer.end = undefined;
+    if (this.#cut) return;
+    if (lossy) this.cut();
+    else this.#toClient.send("closed");
+  }
+
+  /** The network goes, with what is on the way. The server may never notice. */
+  cut(): void {
+    if (this.#cut) return;
+    this.#cut = true;
+    this.#toServer.cut(this.#random.chance(0.7));
+    this.#toClient.cut(true);
+  }
+}

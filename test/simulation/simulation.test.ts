@@ -1,0 +1,51 @@
+import { describe, expect, it } from "vitest";
+import { planted } from "./planted.ts";
+import { regressions } from "./regressions.ts";
+import { explain, simulate } from "./simulate.ts";
+
+const seedsPerTest = 100;
+const tests = 10;
+/** Within so many seeds each planted bug has to be found. */
+const plantedSeedsMax = 50;
+const timeoutMs = 60_000;
+
+function expectNothingWrong(seed: number, steps?: number): void {
+  const report = simulate(seed, steps);
+  if (report.violation !== undefined) throw new Error(explain(report));
+}
+
+describe("simulation", () => {
+  for (const { seed, steps, name } of regressions) {
+    it(`seed ${seed}: ${name}`, () => expectNothingWrong(seed, steps));
+  }
+
+  for (let from = 1; from < tests * seedsPerTest; from += seedsPerTest) {
+    it(
+      `[LC-14] [WP-4] [WP-5] [WP-12] [ID-1] [ID-7] [ID-12] [TX-5] [TX-6] [TX-8] seeds ${from} to ${from + seedsPerTest - 1}`,
+      () => {
+        for (let seed = from; seed < from + seedsPerTest; seed++) expectNothingWrong(seed);
+      },
+      timeoutMs,
+    );
+  }
+
+  it("[LC-14] the same seed gives the same run", () => {
+    for (const seed of [1, 2, 3, 4, 5]) {
+      const { digest } = simulate(seed);
+      expect(simulate(seed).digest).toBe(digest);
+      expect(simulate(seed + 1).digest).not.toBe(digest);
+    }
+  });
+
+  for (const [name, variant] of Object.entries(planted)) {
+    it(
+      `[LC-14] finds ${name}`,
+      () => {
+        let seed = 1;
+        while (seed <= plantedSeedsMax && simulate(seed, undefined, variant).violation === undefined) seed++;
+        expect(seed).toBeLessThanOrEqual(plantedSeedsMax);
+      },
+      timeoutMs,
+    );
+  }
+});

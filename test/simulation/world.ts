@@ -1,0 +1,255 @@
+import type { Author } from "../../src/core/index.ts";
+import { Partition, rejectionRetentionMs } from "../../src/core/index.ts";
+import { SqlStorage } from "../../src/storage/sql-storage.ts";
+import { bytesPort, migrations, sha256 } from "../support/partition.ts";
+import { Caller } from "./caller.ts";
+import { Client } from "./client.ts";
+import { type Disk, faults, FaultyDisk, MemoryDisk } from "./disk.ts";
+import { type Application, applications } from "./drafts.ts";
+import { Host, partitionName } from "./host.ts";
+import { canonicalText, Ledger } from "./ledger.ts";
+import { Link } from "./link.ts";
+import { Random } from "./random.ts";
+import { Schedule } from "./schedule.ts";
+import { Trace } from "./trace.ts";
+
+/** Steps within which everything has to settle after the last fault. */
+const settlingStepsMax = 20_000;
+const dayMs = 24 * 60 * 60 * 1_000;
+
+/** What is not as it should be: where a planted bug gets in. */
+export interface Variant {
+  disk?: () => Disk;
+  around?: (disk: FaultyDisk, body: () => void) => void;
+}
+
+/** What a seed makes of a run. Each run has another mixture, so that calm and storm both go deep. */
+function characterOf(random: Random) {
+  const often = (most: number) => (random.chance(0.35) ? 0 : random.next() * most);
+  return {
+    clients: random.between(3, 6),
+    application: random.pick<Application>(applications),
+    actMsMax: random.pick([10, 40, 120]),
+    deferMsMax: random.pick([0, 1, 30]),
+    batchMax: random.chance(0.1) ? 100 : 12,
+    /** Now and then a log that is long enough for a snapshot. */
+    bulk: random.chance(0.04) ? 3 : 0,
+    /** Now and then a flood that the queue cannot hold. */
+    flood: random.chance(0.02) ? random.pick(["drafts", "heartbeats"] as const) : undefined,
+    weather: { latencyMsMax: random.pick([0, 5, 60]), noticeMsMax: random.pick([0, 20, 300]) },
+    stormMsMax: random.pick([30, 100, 400]),
+    storm: {
+      nothing: 1,
+      fault: often(6),
+      cut: often(2),
+      crash: often(1),
+      hibernate: often(3),
+      jump: often(1),
+      read: often(1),
+    },
+  };
+}
+
+/** One partition, its clients, and all that may happen to them, out of one seed. */
+export class World {
+  readonly trace = new Trace();
+  readonly #random: Random;
+  readonly #schedule = new Schedule();
+  readonly #character: ReturnType<typeof characterOf>;
+  readonly #disk: FaultyDisk;
+  readonly #ledger: Ledger;
+  readonly #host: Host;
+  readonly #clients: Client[];
+  readonly #caller: Caller;
+  readonly #links = new Set<Link>();
+  #calm = false;
+  /** Whether rejections were forgotten: then what was rejected before its client knew may come later than its place. */
+  #forgets = false;
+  #connections = 0;
+
+  constructor(seed: number, variant: Variant) {
+    this.#random = new Random(seed);
+    this.#character = characterOf(this.#random);
+    const { application, clients, batchMax, bulk, flood, deferMsMax } = this.#character;
+    this.#disk = new FaultyDisk((variant.disk ?? (() => new MemoryDisk()))(), (fault) => {
+      this.trace.line(`${this.#schedule.now} fault: ${fault}`);
+      this.#host.struck();
+    });
+    this.#ledger = new Ledger(this.#disk.disk, application.model, this.trace, () => this.#schedule.serverNow);
+    this.#host = new Host({
+      model: application.model,
+      disk: this.#disk,
+      ledger: this.#ledger,
+      trace: this.trace,
+      schedule: this.#schedule,
+      random: this.#random,
+      deferMsMax,
+      around: variant.around ?? ((_, body) => body()),
+    });
+    this.#clients = Array.from({ length: clients }, (_, at) => {
+      const author = authorOf(at);
+      return new Client({
+        name: `c${at}`,
+        principal: author?.principal,
+        application,
+        schedule: this.#schedule,
+        random: this.#random,
+        ledger: this.#ledger,
+        trace: this.trace,
+        batchMax,
+        bulk,
+        flood: at === 0 ? flood : undefined,
+        open: (client) => this.#open(client, author),
+      });
+    });
+    const author = authorOf(1)!;
+    this.#caller = new Caller({
+      name: "http",
+      author,
+      random: this.#random,
+      ledger: this.#ledger,
+      trace: this.trace,
+      propose: () => application.propose(this.#random, this.#ledger.head),
+      another: () => this.#clients[1]!.queue.anyDecidedDraft(this.#random),
+      request: (draft, done) => this.#host.request(author, "http", draft, done),
+    });
+  }
+
+  /** Runs `steps` steps of storm, and then until all is settled. */
+  run(steps: number): void {
+    const { trace } = this;
+    trace.line(`a ${this.#character.application.name} partition with ${this.#character.clients} clients`);
+    for (const client of this.#clients) this.#keepActing(client);
+    if (this.#random.chance(0.6)) this.#keepActing(this.#caller);
+    this.#keepStorming();
+    for (let step = 0; step < steps && trace.violation === undefined; step++) this.#step();
+    this.#calm = true;
+    this.#disk.disarm();
+    trace.line(`${this.#schedule.now} calm`);
+    let left = settlingStepsMax;
+    while (trace.violation === undefined && !this.#settled() && left-- > 0) this.#step();
+    if (trace.violation === undefined) this.#checkEnd();
+    this.#disk.disk.close();
+  }
+
+  #settled(): boolean {
+    return this.#host.idle && this.#caller.settled && this.#clients.every(({ settled }) => settled);
+  }
+
+  #step(): void {
+    this.#schedule.step();
+    if (this.#host.alarmDue) this.#host.alarm();
+  }
+
+  #keepActing(client: Client | Caller): void {
+    this.#schedule.after(this.#random.between(1, this.#character.actMsMax), () => {
+      if (this.#calm) client.settle();
+      else client.act();
+      this.#keepActing(client);
+    });
+  }
+
+  #keepStorming(): void {
+    this.#schedule.after(this.#random.between(1, this.#character.stormMsMax), () => {
+      if (this.#calm) return;
+      this.#storm();
+      this.#keepStorming();
+    });
+  }
+
+  #storm(): void {
+    const random = this.#random;
+    switch (random.weighted(this.#character.storm)) {
+      case "nothing":
+        return;
+      case "fault":
+        this.#disk.arm(random.pick(faults), random.between(0, 8), random.chance(0.7) ? 1 : random.between(2, 6));
+        return;
+      case "cut":
+        random.pick([...this.#links, undefined])?.cut();
+        return;
+      case "crash":
+        this.#host.crash();
+        return;
+      case "hibernate":
+        if (this.#host.idle) this.#host.hibernate();
+        return;
+      case "jump":
+        this.#jump(random.pick([-dayMs, -1_000, -1, 1, 1_000, 11 * 60 * 1_000, 31 * dayMs]));
+        return;
+      case "read":
+        this.#host.readState();
+    }
+  }
+
+  #jump(byMs: number): void {
+    this.#schedule.skewMs += byMs;
+    if (byMs > rejectionRetentionMs) this.#forgets = true;
+    this.trace.line(`${this.#schedule.now} the clock jumps to ${this.#schedule.serverNow}`);
+  }
+
+  #open(client: Client, author: Author | undefined): Link {
+    const link = new Link(
+      `${client.name}#${++this.#connections}`,
+      this.#random,
+      this.#schedule,
+      this.#character.weather,
+    );
+    this.#links.add(link);
+    if (this.#links.size > 2 * this.#clients.length) this.#links.delete([...this.#links][0]!);
+    this.#host.accept(link, author);
+    return link;
+  }
+
+  #checkEnd(): void {
+    const ledger = this.#ledger;
+    const { trace } = this;
+    for (const client of this.#clients) {
+      trace.check(client.settled, () => `after ${settlingStepsMax} quiet steps: ${client.describe()}`);
+    }
+    if (trace.violation !== undefined) return;
+    ledger.observeAnew();
+    trace.check(ledger.stateAt(ledger.head) === ledger.state, () => "the log folds to two states");
+    this.#host.readState();
+    this.#host.checkAlarm();
+    for (const client of this.#clients) {
+      trace.check(client.replica.state === ledger.state, () => `${client.name} has another state than the server`);
+      this.#checkDecisions(client);
+    }
+    const { application } = this.#character;
+    const again = new Partition(partitionName, application.model, {
+      storage: new SqlStorage(this.#disk.disk, migrations, bytesPort),
+      random: { logId: () => "", traceId: () => "" },
+      sha256,
+      log: () => {},
+    }).stateAt(undefined, this.#schedule.serverNow);
+    trace.check(
+      again.eventIndex === ledger.head && canonicalText(again.state) === ledger.state,
+      () => "after a restart the state is another one",
+    );
+  }
+
+  /** What a client was told is what is in the log, in the order in which it was submitted. */
+  #checkDecisions(client: Client): void {
+    const ledger = this.#ledger;
+    for (const [key, { eventId }] of client.queue.decisions) {
+      if (ledger.isForgotten(client.principal, key)) continue;
+      const row = ledger.event(client.principal, key);
+      const batch = client.queue.isBatch(key);
+      this.trace.check(batch || row?.eventId === eventId, () => `${key} was told ${eventId}, and is ${row?.eventId}`);
+    }
+    if (this.#forgets) return;
+    let last = 0;
+    for (const { key, eventId } of client.queue.eventsInOrder()) {
+      this.trace.check(eventId > last, () => `${key} is event ${eventId}, but was submitted after event ${last}`);
+      last = eventId;
+    }
+  }
+}
+
+/** Most clients are open ones; some have a token, and two of them the same principal. */
+function authorOf(at: number): Author | undefined {
+  if (at === 1 || at === 2) return { principal: "user:shared", permissions: "all" };
+  if (at === 3) return { principal: "user:limited", permissions: ["submit:add", "submit:set", "submit:treePush"] };
+  return undefined;
+}
