@@ -25,10 +25,9 @@ export class Credit {
     // An atomic batch is not parted: what does not fit whole is left.
     for (
       let last = rows[count - 1];
-      last?.batchEnd !== undefined && last.eventId < last.batchEnd;
+      count < rows.length && last?.batchEnd !== undefined && last.eventId < last.batchEnd;
       last = rows[count - 1]
     ) {
-      if (count === rows.length) break;
       bytes -= weightOf(last);
       count--;
     }

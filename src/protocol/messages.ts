@@ -143,6 +143,10 @@ export type ServerMessage =
         nextSinceEventId: number;
       }
     > & { inReplyTo?: string })
+  | Envelope<
+      "events_result",
+      { batchId: string; results: ({ draftId: string; status: "accepted" | "rejected" | "not_processed" } & Json)[] }
+    >
   | Envelope<"head", { currentEventIndex: number }>
   | (Envelope<"heartbeat", Record<string, never>> & { inReplyTo?: string })
   | (Envelope<"error", { message: string; details?: Json; draftId?: string } & Problem> & { inReplyTo?: string });

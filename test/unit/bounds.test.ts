@@ -152,6 +152,24 @@ describe("rejections past their retention", () => {
     expect(room.client("a").submit("yes", "set", { target: "n", value: 1 }).payload.eventId).toBe(1);
   });
 
+  it("[ID-10] [TX-6] a key whose rejection has expired can be a member of a batch", () => {
+    const room = new TestPartition();
+    remove(room);
+    room.client("a").submit("yes", "set", { target: "n", value: 1 });
+    const statuses = (batchId: string) =>
+      room
+        .client("a")
+        .send("submit_events", {
+          batchId,
+          mode: "atomic",
+          events: [{ draftId: "d", event: { type: "unset", payload: { target: "n" } } }],
+        })[0]
+        .payload.results.map(({ status, code }: Message) => [status, code]);
+    expect(statuses("B1")).toEqual([["rejected", "idempotency_key_reused"]]);
+    room.now += rejectionRetentionMs + 1;
+    expect(statuses("B2")).toEqual([["accepted", undefined]]);
+  });
+
   it("[ID-10] the same for a batch, and the sweep is counted", () => {
     const room = new TestPartition();
     const batch = () =>

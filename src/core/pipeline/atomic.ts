@@ -11,11 +11,10 @@ import { sameBytes } from "../../storage/bytes.ts";
 import type { BatchRow, StorageWrites } from "../../storage/port.ts";
 import type { Batch, Draft } from "../commands.ts";
 import type { BatchOutcome, BatchResult, BatchVerdict } from "../effects.ts";
-import { expired } from "../due.ts";
 import { ModelFault } from "../model-fault.ts";
 import type { Ports } from "../ports.ts";
 import { apply, rowOf } from "./commit.ts";
-import { findPrior, keyReused } from "./deduplicate.ts";
+import { findPrior, forgetExpired, keyReused } from "./deduplicate.ts";
 import { contentOf, type Review, type TypedDraft } from "./review.ts";
 import { check } from "./submit.ts";
 
@@ -40,9 +39,9 @@ export function submitAtomic(
     });
 
   const fingerprint = ports.sha256(canonicalJson(contentOfBatch(batch)));
+  for (const key of [batch.batchId, ...batch.drafts.map(({ draftId }) => draftId)]) forgetExpired(first, key, writes);
   const prior = findPrior(reads, author.principal, batch.batchId);
-  if (prior?.kind === "rejection" && expired(prior.row, now)) writes.forgetRejection(prior.row.recordId);
-  else if (prior) {
+  if (prior) {
     if (prior.kind === "event" || !sameBytes(prior.row.fingerprint, fingerprint)) {
       return { kind: "refused", problem: tell(keyReused) };
     }

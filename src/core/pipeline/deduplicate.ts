@@ -1,6 +1,7 @@
 import { canonicalJson, type Failure, type JsonObject, type Problem } from "../../protocol/index.ts";
 import { sameBytes } from "../../storage/bytes.ts";
-import type { BatchRow, EventRow, RejectionRow, StorageReads } from "../../storage/port.ts";
+import type { BatchRow, EventRow, RejectionRow, StorageReads, StorageWrites } from "../../storage/port.ts";
+import { expired } from "../due.ts";
 import type { Outcome, Rejection } from "../effects.ts";
 import type { Ports } from "../ports.ts";
 import { contentOf, type Review } from "./review.ts";
@@ -19,6 +20,17 @@ export function findPrior(reads: StorageReads, principal: string, draftId: strin
   if (rejection) return { kind: "rejection", row: rejection };
   const batch = reads.findBatch(principal, draftId);
   return batch && { kind: "batch", row: batch };
+}
+
+/**
+ * Forgets a rejection of this key that is past its retention, only not swept yet, and says whether
+ * there was one. What comes under the key now is judged for the first time.
+ */
+export function forgetExpired(review: Review, key: string, writes: StorageWrites): boolean {
+  const rejection = review.reads.findRejection(review.author.principal, key);
+  if (!rejection || !expired(rejection, review.now)) return false;
+  writes.forgetRejection(rejection.recordId);
+  return true;
 }
 
 /**

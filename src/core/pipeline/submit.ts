@@ -2,11 +2,10 @@ import { type Failure, isVerdict, problem, utf8Length } from "../../protocol/ind
 import type { StorageWrites } from "../../storage/port.ts";
 import type { Outcome } from "../effects.ts";
 import { ModelFault } from "../model-fault.ts";
-import { expired } from "../due.ts";
 import { describe, type Ports } from "../ports.ts";
 import { commit } from "./commit.ts";
 import { checkConflict } from "./conflict.ts";
-import { findPrior, fingerprintOf, rejectionOf, replay } from "./deduplicate.ts";
+import { findPrior, forgetExpired, fingerprintOf, rejectionOf, replay } from "./deduplicate.ts";
 import { checkPermission } from "./permission.ts";
 import type { Review, TypedDraft } from "./review.ts";
 import { checkRules } from "./rules.ts";
@@ -41,12 +40,8 @@ export function submit(review: Review, writes: StorageWrites, ports: Ports): Out
     objection = { code: "draft_failed", detail: "The model failed on this draft. Sending it again will not help." };
   }
 
+  if (forgetExpired(review, draft.draftId, writes)) return submit(review, writes, ports);
   const prior = findPrior(review.reads, author.principal, draft.draftId);
-  if (prior?.kind === "rejection" && expired(prior.row, now)) {
-    // Forgotten, only not swept yet. What is judged now is judged for the first time.
-    writes.forgetRejection(prior.row.recordId);
-    return submit(review, writes, ports);
-  }
   if (prior) {
     const answer = replay(prior, review, ports);
     if ("kind" in answer) return answer;
