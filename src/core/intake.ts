@@ -85,9 +85,11 @@ export class Intake {
     }
   }
 
-  /** The next window's work: one piece of each connection, and again, until it is full. */
+  /** The next window's work: one piece of each connection, and again, until it is full or all had their share. */
   #turns(): Work[] {
     const batch: Work[] = [];
+    const taken = new Map<object | string, number>();
+    const served = new Map<object | string, Waiting[]>();
     // The loop goes round by itself: a connection that has more to do is put back at the end.
     for (const [connection, queue] of this.#queues) {
       if (batch.length === limits.windowWorkMax) break;
@@ -96,8 +98,13 @@ export class Intake {
       this.#waiting--;
       this.#waitingBytes -= bytes;
       this.#queues.delete(connection);
-      if (queue.length > 0) this.#queues.set(connection, queue);
+      if (queue.length === 0) continue;
+      const turns = (taken.get(connection) ?? 0) + 1;
+      taken.set(connection, turns);
+      const goesOn = turns < limits.windowWorkPerConnectionMax;
+      (goesOn ? this.#queues : served).set(connection, queue);
     }
+    for (const [connection, queue] of served) this.#queues.set(connection, queue);
     return batch;
   }
 }

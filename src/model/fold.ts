@@ -1,5 +1,5 @@
 import type { JsonObject } from "../protocol/index.ts";
-import type { AnyModel, EventDefinition, ModelEvent, ReduceContext } from "./define.ts";
+import type { AnyModel, EventDefinition, ModelEvent } from "./define.ts";
 import type { State } from "./state.ts";
 
 /** An event of the log as folding needs it: as it was submitted. */
@@ -29,11 +29,6 @@ export function upcast(
   return { type: event.type, payload, timestamp: event.timestamp, clientId: event.clientId };
 }
 
-/** The context of reducers over `state`. */
-export function reduceContext(state: State<object>): ReduceContext {
-  return { index: (container, name, build) => state.index(container, name, build) };
-}
-
 /**
  * Folds one committed event into `state`, finally.
  *
@@ -47,7 +42,7 @@ export function foldEvent(model: AnyModel, state: State<object>, event: LoggedEv
   }
   try {
     const current = upcast(definition, event);
-    state.replay((draft) => definition.reduce(draft, current, reduceContext(state)));
+    state.replay((draft) => definition.reduce(draft, current, state.context));
   } catch (error) {
     throw new FoldError(`the reducer of "${event.type}" failed`, { cause: error });
   }

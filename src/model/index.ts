@@ -10,7 +10,7 @@ export {
   type ReduceContext,
   type ValidationContext,
 } from "./define.ts";
-export { foldEvent, FoldError, reduceContext, upcast } from "./fold.ts";
+export { foldEvent, FoldError, upcast } from "./fold.ts";
 export { modelFor, type ModelRegistry } from "./registry.ts";
 export { StateIndex } from "./state-index.ts";
 export { State, StateError } from "./state.ts";

@@ -1,4 +1,5 @@
 import { forbiddenKeys } from "../protocol/json.ts";
+import type { ReduceContext } from "./define.ts";
 import { type Container, Journal, spliceInPlace } from "./journal.ts";
 import { StateIndex } from "./state-index.ts";
 
@@ -31,6 +32,10 @@ export class State<S extends object> {
   readonly #indexes = new WeakMap<object, Map<string, StateIndex<unknown>>>();
   /** Containers that left the tree in the running step, and may come back as themselves. */
   readonly #detached = new Set<object>();
+  /** What a reducer over this state may use besides it. */
+  readonly context: ReduceContext = {
+    index: (container, name, build) => this.index(container, name, build),
+  };
   #mode: "closed" | "read" | "write" = "closed";
   #journaling = false;
 

@@ -34,7 +34,7 @@ export function partitaCodec(partition: string): Codec {
       `{"id":"b-${row.eventId}","type":"broadcast","timestamp":${row.timestamp},"payload":{"eventId":${row.eventId},"event":${textOf(row)}}}`,
   );
   // Everybody who is given the same array of events gets the same text.
-  const arraysOf = memo((rows: readonly EventRow[]) => arrayFrames(unitsOf(rows, broadcastOf)));
+  const arraysOf = memo((rows: readonly EventRow[]) => arrayFrames([], rows, broadcastOf));
   const encode = (effect: Effect): string => {
     switch (effect.kind) {
       case "accepted": {
@@ -89,49 +89,47 @@ export function partitaCodec(partition: string): Codec {
     frames(replies, broadcasts, arrays) {
       if (!arrays) return [...replies.map(encode), ...broadcasts.map(broadcastOf)];
       if (replies.length === 0) return arraysOf(broadcasts);
-      return arrayFrames([
-        ...replies.map((effect) => ({ text: encode(effect), messages: 1 })),
-        ...unitsOf(broadcasts, broadcastOf),
-      ]);
+      return arrayFrames(replies.map(encode), broadcasts, broadcastOf);
     },
   };
 }
 
-/** Messages that must not be parted, separated by commas. */
-interface Unit {
-  text: string;
-  messages: number;
-}
-
-/** The broadcasts of `rows`; those of one atomic batch are one unit. */
-function unitsOf(rows: readonly EventRow[], broadcastOf: (row: EventRow) => string): Unit[] {
-  const units: Unit[] = [];
-  let batchEnd: number | undefined;
-  for (const row of rows) {
-    const last = units.at(-1);
-    if (last && row.batchEnd !== undefined && row.batchEnd === batchEnd) {
-      last.text += `,${broadcastOf(row)}`;
-      last.messages++;
-    } else units.push({ text: broadcastOf(row), messages: 1 });
-    batchEnd = row.batchEnd;
-  }
-  return units;
-}
-
-/** Few frames: arrays of at most `limits.sentFrameBytesMax`; one message goes by itself, without brackets. */
-function arrayFrames(units: readonly Unit[]): readonly string[] {
+/**
+ * Few frames: arrays of at most `limits.sentFrameBytesMax`, the broadcasts of an atomic batch in one; a
+ * message that is alone goes without brackets.
+ */
+function arrayFrames(
+  replies: readonly string[],
+  rows: readonly EventRow[],
+  broadcastOf: (row: EventRow) => string,
+): readonly string[] {
+  const texts = [...replies];
   const frames: string[] = [];
-  for (let from = 0; from < units.length;) {
-    let bytes = 0;
-    let to = from;
-    // UTF-16 units times three bound the bytes without counting them.
-    while (to < units.length && (to === from || bytes + units[to]!.text.length * 3 <= limits.sentFrameBytesMax)) {
-      bytes += units[to++]!.text.length * 3;
+  const close = (from: number, to: number) =>
+    frames.push(to - from === 1 ? texts[from]! : `[${texts.slice(from, to).join(",")}]`);
+  // UTF-16 units times three bound the bytes without counting them.
+  const unitsMax = limits.sentFrameBytesMax / 3;
+  let from = 0;
+  let units = 0;
+  let whole = 0;
+  let unitsOfWhole = 0;
+  for (let at = 0; at < replies.length + rows.length; at++) {
+    const row = rows[at - replies.length];
+    if (row) texts.push(broadcastOf(row));
+    const continues = row?.batchEnd !== undefined && rows[at - replies.length - 1]?.batchEnd === row.batchEnd;
+    if (!continues) {
+      whole = at;
+      unitsOfWhole = 0;
     }
-    const texts = units.slice(from, to).map(({ text }) => text);
-    frames.push(to - from === 1 && units[from]!.messages === 1 ? texts[0]! : `[${texts.join(",")}]`);
-    from = to;
+    units += texts[at]!.length;
+    unitsOfWhole += texts[at]!.length;
+    if (units > unitsMax && whole > from) {
+      close(from, whole);
+      from = whole;
+      units = unitsOfWhole;
+    }
   }
+  if (from < texts.length) close(from, texts.length);
   return frames;
 }
 

@@ -6,8 +6,10 @@ export const limits = {
   stateBytesMax: 16 * 1024 * 1024,
   /** Events of one batch; its bytes are bounded by its frame. */
   batchEventsMax: 256,
-  /** Frames of one window: one transaction, one frame to each connection. It is also what a flood can delay others by. */
-  windowWorkMax: 128,
+  /** Frames of one window: one transaction, one frame to each connection. */
+  windowWorkMax: 512,
+  /** Frames of one connection in a window: what it can delay the others by. */
+  windowWorkPerConnectionMax: 64,
   /** Frames that wait for their window, of all connections together, in number and in bytes. */
   queueWorkMax: 8_192,
   queueBytesMax: 16 * 1024 * 1024,

@@ -29,12 +29,60 @@ export function parseJson(text: string): Parsed {
       violations: [{ field: "", code: "invalid_json", message: "This is not JSON." }],
     };
   }
+  if (isPlain(text, value)) return { ok: true, value };
   const scan = new Scan(text);
   scan.run();
   if (scan.violations.length > 0) return { ok: false, value, violations: scan.violations };
   // JSON.parse keeps the sign of -0, and nothing after it would: make it 0 for everybody.
   if (scan.negativeZero) value = JSON.parse(text, (_, item: Json) => (item === 0 ? 0 : item)) as Json;
   return { ok: true, value };
+}
+
+/**
+ * Whether there is certainly nothing to refuse: what almost every frame is, told at a fraction of a
+ * scan's cost (measured: docs/decisions/0002-windows.md). Without escapes each quote begins or ends a
+ * string, and each string is a key or a value of what was parsed, but for those that a duplicate key
+ * has displaced: so there is none exactly if as many strings were parsed as are in the text.
+ */
+function isPlain(text: string, value: Json): boolean {
+  if (text.includes("\\") || !text.isWellFormed()) return false;
+  const strings = stringsIn(value, 0);
+  return strings >= 0 && strings * 2 === quotesIn(text);
+}
+
+/** How many strings are in `value`, keys included; negative where something in it is not plain. */
+function stringsIn(value: Json, depth: number): number {
+  if (typeof value === "string") return 1;
+  if (typeof value === "number") return isPlainNumber(value) ? 0 : -1;
+  if (typeof value !== "object" || value === null) return 0;
+  if (depth === limits.jsonDepthMax) return -1;
+  let strings = 0;
+  if (Array.isArray(value)) {
+    for (const item of value) {
+      const inside = stringsIn(item, depth + 1);
+      if (inside < 0) return -1;
+      strings += inside;
+    }
+    return strings;
+  }
+  for (const key in value) {
+    if (forbiddenKeys.has(key)) return -1;
+    const inside = stringsIn(value[key]!, depth + 1);
+    if (inside < 0) return -1;
+    strings += inside + 1;
+  }
+  return strings;
+}
+
+function isPlainNumber(value: number): boolean {
+  if (Number.isInteger(value)) return Number.isSafeInteger(value) && !Object.is(value, -0);
+  return Number.isFinite(value);
+}
+
+function quotesIn(text: string): number {
+  let quotes = 0;
+  for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at + 1)) quotes++;
+  return quotes;
 }
 
 /** Up to how many keys of an object are looked through one by one; a set for each object costs more. */

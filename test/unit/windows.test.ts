@@ -86,11 +86,29 @@ describe("Intake", () => {
     for (const at of range(1, 3)) harness.intake.offer(other, work(other, `o${at}`), 100);
     harness.fire();
     const first = draftIds(harness.batches[8]!);
-    expect(first).toHaveLength(limits.windowWorkMax);
+    // The share of the flood, and all of the other.
+    expect(first).toHaveLength(limits.windowWorkPerConnectionMax + 3);
     expect(first.slice(0, 6)).toEqual(["f9", "o1", "f10", "o2", "f11", "o3"]);
     // The next window goes on where this one ended.
     harness.fire();
-    expect(draftIds(harness.batches[9]!)[0]).toBe(`f${9 + limits.windowWorkMax - 3}`);
+    expect(draftIds(harness.batches[9]!)[0]).toBe(`f${9 + limits.windowWorkPerConnectionMax}`);
+  });
+
+  it("[AU-6] [WP-10] bounds a window whatever the number of connections, and the next begins where it ended", () => {
+    const room = new TestPartition();
+    const clients = range(1, 10).map((at) => room.client(`c${at}`));
+    const harness = new Harness();
+    for (const at of range(1, 100)) {
+      clients.forEach((client, of) => harness.intake.offer(client, work(client, `${of}-${at}`), 100));
+    }
+    harness.fire();
+    const first = draftIds(harness.batches[8]!);
+    expect(first).toHaveLength(limits.windowWorkMax);
+    // Two connections had a turn less: they are next.
+    harness.fire();
+    const second = draftIds(harness.batches[9]!);
+    expect(second).toHaveLength(10 * 100 - 8 - limits.windowWorkMax);
+    expect(second.slice(0, 2).map((id) => id.split("-")[0])).toEqual(["0", "1"]);
   });
 
   it("[LC-10] [MD-11] is bounded: refuses in turn, and ends the connection that goes on", () => {

@@ -1,4 +1,3 @@
-import { reduceContext } from "../../model/index.ts";
 import type { Failure } from "../../protocol/index.ts";
 import type { EventRow, StorageWrites } from "../../storage/port.ts";
 import { callModel } from "../model-fault.ts";
@@ -29,7 +28,7 @@ export function commit(review: Review, typed: TypedDraft, writes: StorageWrites)
 export function apply(review: Review, typed: TypedDraft): { before: number } | { failure: Failure } {
   const { live } = review;
   const before = callModel(() =>
-    live.state.change((state) => typed.definition.reduce(state, typed.event as never, reduceContext(live.state))),
+    live.state.change((state) => typed.definition.reduce(state, typed.event as never, live.state.context)),
   );
   let failure: Failure | undefined;
   try {

@@ -1,4 +1,3 @@
-import { reduceContext } from "../../model/index.ts";
 import { type Failure, limits } from "../../protocol/index.ts";
 import { callModel } from "../model-fault.ts";
 import type { Review, TypedDraft } from "./review.ts";
@@ -6,7 +5,7 @@ import type { Review, TypedDraft } from "./review.ts";
 /** The model's business rules: what in the present state speaks against the event. */
 export function checkRules(review: Review, typed: TypedDraft): Failure | undefined {
   const { state, head } = review.live;
-  const context = { ...reduceContext(state), head, principal: review.author.principal };
+  const context = { ...state.context, head, principal: review.author.principal };
   const list = callModel(() =>
     state.read((view) => {
       const objections = typed.definition.validate?.(view as never, typed.event as never, context);

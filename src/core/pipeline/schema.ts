@@ -101,26 +101,21 @@ function checkPayload(
 ): Violation[] {
   const result = callModel(() => z.safeParse(definition.payload, payload));
   if (!result.success) return violationsOf(result.error.issues, ["payload"], schemaError);
-  const changed = firstDifference(payload, result.data, ["payload"]);
+  const changed = firstDifference(payload, result.data);
   return changed === undefined
     ? []
-    : [{ field: formatPath(changed), code: schemaError, message: "This field is not known here." }];
+    : [{ field: formatPath(["payload", ...changed]), code: schemaError, message: "This field is not known here." }];
 }
 
 /** Where what a schema returns differs from what it was given: there it would strip, default or transform. */
-function firstDifference(given: unknown, returned: unknown, path: readonly PropertyKey[]): PropertyKey[] | undefined {
+function firstDifference(given: unknown, returned: unknown): PropertyKey[] | undefined {
   if (Object.is(given, returned)) return undefined;
-  if (typeof given !== "object" || typeof returned !== "object" || given === null || returned === null)
-    return [...path];
-  const keys = new Set([...Object.keys(given), ...Object.keys(returned)]);
-  for (const key of keys) {
-    const difference = firstDifference(
-      (given as Record<string, unknown>)[key],
-      (returned as Record<string, unknown>)[key],
-      [...path, Array.isArray(given) ? Number(key) : key],
-    );
-    if (difference) return difference;
+  if (typeof given !== "object" || typeof returned !== "object" || given === null || returned === null) return [];
+  for (const key in given) {
+    const difference = firstDifference((given as JsonObject)[key], (returned as JsonObject)[key]);
+    if (difference) return [Array.isArray(given) ? Number(key) : key, ...difference];
   }
+  for (const key in returned) if (!Object.hasOwn(given, key)) return [key];
   return undefined;
 }
 
