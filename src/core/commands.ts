@@ -16,6 +16,14 @@ export interface Batch {
   drafts: readonly Draft[];
 }
 
+/** What a connection shows of itself. It has no turn in a window: it is taken as it comes. */
+export interface PresenceCommand {
+  kind: "presence";
+  requestId: string;
+  /** JSON text of an object; undefined: nothing any more. */
+  state: string | undefined;
+}
+
 /** What a connection asks for, whatever wire it speaks. */
 export type Command =
   | {
@@ -35,6 +43,10 @@ export type Command =
       credit: number | undefined;
       /** Whether `connected` tells the limits. */
       limits: boolean;
+      /** Whether pages name the drafts of the principal's own events. */
+      draftIds: boolean;
+      /** Whether this connection is told of presence, and may show its own. */
+      presence: boolean;
     }
   | { kind: "submit"; requestId: string; draft: Draft }
   | { kind: "batch"; requestId: string; batch: Batch }
@@ -48,8 +60,12 @@ export type Command =
     }
   /** This connection has taken everything up to `eventId`. */
   | { kind: "ack"; requestId: string; eventId: number }
+  /** What the state at the head hashes to. */
+  | { kind: "hash"; requestId: string }
   | { kind: "heartbeat"; requestId: string }
   /** A command that did not fit into the queue; what it said is forgotten. */
   | { kind: "overflow"; requestId: string | undefined; draftId: string | undefined; failure: Failure }
+  /** A frame that is refused for when it came. */
+  | { kind: "refused"; requestId: string; failure: Failure }
   /** A frame that is no command; `requestId` and `draftId` where they could be read. */
   | { kind: "unreadable"; requestId: string | undefined; draftId: string | undefined; failure: Failure };

@@ -13,6 +13,7 @@ export type Effect =
       initialState: string | undefined;
       sinceSnapshot: number | undefined;
       limits: Readonly<Record<string, number>> | undefined;
+      peerId: string | undefined;
     }
   | { kind: "accepted"; event: EventRow }
   | { kind: "rejected"; draftId: string; rejection: Rejection }
@@ -20,8 +21,21 @@ export type Effect =
   | { kind: "head"; now: number; currentEventIndex: number }
   | { kind: "batch"; batchId: string; verdict: BatchVerdict }
   | { kind: "page"; requestId: string; now: number; page: Page }
+  /** Of the state after event `eventIndex`; `sha256` in lower-case hexadecimal. */
+  | { kind: "hash"; requestId: string; now: number; eventIndex: number; sha256: string }
   | { kind: "heartbeat"; requestId: string; now: number }
+  /** `all`: these peers are all there are; otherwise they are those that have changed. */
+  | { kind: "presence"; now: number; all: boolean; peers: readonly Peer[]; gone: readonly string[] }
   | { kind: "error"; requestId: string | undefined; draftId: string | undefined; problem: Problem };
+
+/** A connection that shows something of itself. */
+export interface Peer {
+  /** Unlike for each connection. */
+  peerId: string;
+  clientId: string;
+  /** JSON text of an object. */
+  state: string;
+}
 
 /** A negative verdict as it is told, the first time and every time. */
 export interface Rejection {
@@ -50,6 +64,8 @@ export interface Page {
   currentEventIndex: number;
   hasMore: boolean;
   nextSinceEventId: number;
+  /** The principal whose events name their drafts; undefined: nobody's do. */
+  draftIdsOf: string | undefined;
 }
 
 /** The answer to a batch. */
@@ -77,25 +93,41 @@ export interface Subscriber {
 export interface Author {
   /** The verified subject. */
   principal: string;
-  /** Names of permissions, or everything (open development mode). */
+  /** What they may do, see `allows`; everything in open development mode. */
   permissions: "all" | readonly string[];
+  /** When their token expires, in milliseconds since 1970; absent in open development mode. */
+  expiresAt?: number;
 }
 
 /** The refusals that may pass: after one of these a connection waits for the same draft. */
 export type HoldingCode = "storage_unavailable" | "schema_mismatch" | "quarantined" | "overloaded";
+
+/** Who connected, and what it asked for. */
+export interface ConnectedClient {
+  clientId: string;
+  author: Author;
+  echo: boolean;
+  arrays: boolean;
+  credit: number | undefined;
+  draftIds: boolean;
+  /** What others know this connection by; undefined: it did not ask for presence. */
+  peerId: string | undefined;
+}
 
 /** What is known of a connection; small, and JSON, so that it survives hibernation in the attachment. */
 export interface SessionState {
   /** Verified before the socket was taken; undefined in open development mode, where `connect` names the client. */
   author: Author | undefined;
   /** Set by `connect`. */
-  client: { clientId: string; author: Author; echo: boolean; arrays: boolean; credit: number | undefined } | undefined;
+  client: ConnectedClient | undefined;
   /** The last event this connection was given; undefined: the head, where broadcasts flow. */
   behind: number | undefined;
   /** Set while a commit is in doubt: the last event that this live connection was told; undefined: the head. */
   told: number | undefined;
   /** The draft whose retryable refusal holds back the later ones. */
   held: { draftId: string; code: HoldingCode } | undefined;
+  /** What this connection shows of itself, as JSON text. */
+  presence: string | undefined;
   /** The log id that was announced while nothing was stored yet. */
   provisionalLogId: string | undefined;
 }

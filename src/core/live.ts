@@ -24,6 +24,8 @@ export interface Live {
   stateBytes: number;
   /** The event after which `stateBytes` was last measured. */
   measuredAt: number;
+  /** The hash of the state after `eventId`, once somebody has asked for it. */
+  hash: { eventId: number; sha256: string } | undefined;
   /** Why the log cannot be folded. Then `state` says nothing; the log itself can be read. */
   fault: FoldError | undefined;
   /** The log's id; undefined while nothing was ever written. */
@@ -65,6 +67,7 @@ export function loadLive(reads: StorageReads, model: AnyModel): Live {
     // What a snapshot does not tell is found out when it matters.
     stateBytes: snapshot.stateBytes + (logBytes - snapshot.logBytes),
     measuredAt: 0,
+    hash: undefined,
     snapshotting: false,
     fault,
     snapshot,

@@ -12,11 +12,22 @@ export function weightOf(row: EventRow): number {
   return utf8Length(row.payload) + row.type.length + row.clientId.length + eventOverheadBytes;
 }
 
+/** How many bytes an event's draft id adds to a page. */
+function draftIdWeight({ draftId }: EventRow): number {
+  return `,"draftId":${JSON.stringify(draftId)}`.length;
+}
+
 /**
  * The page after `since`: at most `limit` events and `limits.pageBytesMax` bytes, at least one
  * event if there is one. From one synchronous read, so head and events are of one moment.
  */
-export function readPage(reads: StorageReads, since: number, limit: number, head: number): Page {
+export function readPage(
+  reads: StorageReads,
+  since: number,
+  limit: number,
+  head: number,
+  draftIdsOf?: string | undefined,
+): Page {
   const events: EventRow[] = [];
   let bytes = 0;
   let at = since;
@@ -28,13 +39,14 @@ export function readPage(reads: StorageReads, since: number, limit: number, head
     for (const row of rows) {
       if (row.eventId > batchEnd && events.length >= limit) break reading;
       bytes += weightOf(row);
+      if (row.principal === draftIdsOf) bytes += draftIdWeight(row);
       if (bytes > limits.pageBytesMax && events.length > 0 && row.eventId > batchEnd) break reading;
       events.push(row);
       at = row.eventId;
       batchEnd = Math.max(batchEnd, row.batchEnd ?? 0);
     }
   }
-  return { snapshot: undefined, events, currentEventIndex: head, hasMore: at < head, nextSinceEventId: at };
+  return { snapshot: undefined, events, currentEventIndex: head, hasMore: at < head, nextSinceEventId: at, draftIdsOf };
 }
 
 /** The `limit` of a page: what was asked for, within the bounds. */

@@ -1,33 +1,26 @@
 import { type AnyModel, FoldError } from "../model/index.ts";
-import { type Failure, type Problem, problem } from "../protocol/index.ts";
+import type { Failure, Problem } from "../protocol/index.ts";
 import { MigrationError } from "../storage/migrations.ts";
 import type { EventRow, SnapshotEncoding, StorageWrites } from "../storage/port.ts";
-import type { Batch, Command, Draft } from "./commands.ts";
-import { assertNotAhead, connect, type Scene, sync } from "./connect.ts";
-import { nextDue, rejectionRetentionMs, reschedule, scheduleOnce, socketSweepMs, sweepRecords } from "./due.ts";
-import type { Author, BatchOutcome, BatchResult, Effect, Outcome, Page } from "./effects.ts";
-import { type Live, loadLive, LogCorrupt, soundness } from "./live.ts";
+import type { Command, Draft, PresenceCommand } from "./commands.ts";
+import { assertNotAhead } from "./connect.ts";
+import { nextDue, reschedule, scheduleOnce, socketSweepMs, sweepRecords } from "./due.ts";
+import type { Author, Outcome, Page } from "./effects.ts";
+import { type Live, loadLive, LogCorrupt } from "./live.ts";
 import { clampLimit, readPage } from "./page.ts";
-import { submitAtomic } from "./pipeline/atomic.ts";
-import type { Review } from "./pipeline/review.ts";
-import { submit } from "./pipeline/submit.ts";
 import { describe, type Ports } from "./ports.ts";
-import { Refusal } from "./refusal.ts";
-import { retryAfterSeconds, type Session } from "./session.ts";
+import { Presence } from "./presence.ts";
 import { readState, type StateRead } from "./reads.ts";
-import { roomFor } from "./room.ts";
+import { problemOf, Refusal } from "./refusal.ts";
+import type { PartitionName, Scene } from "./scene.ts";
+import { expired, retryAfterSeconds, type Session } from "./session.ts";
 import { beginSnapshot, type SnapshotDraft, snapshotDue } from "./snapshots.ts";
+import { refuse, take } from "./take.ts";
 import { Window } from "./window.ts";
 import { mayWrite, type Work } from "./work.ts";
 
 /** After this many failures in a row of work done by itself, the rest of a failed window is refused untried. */
 const isolationFailuresMax = 2;
-
-/** Who a partition is. */
-export interface PartitionName {
-  tenant: string;
-  partition: string;
-}
 
 /**
  * The authority over one partition: one log, one order. Synchronous and without I/O but its ports,
@@ -38,6 +31,7 @@ export class Partition {
   readonly #model: AnyModel;
   readonly #ports: Ports;
   readonly #sessions = new Set<Session>();
+  readonly #presence: Presence;
   /** Undefined before the first use, and after a failed commit: then memory is rebuilt from storage. */
   #live: Live | undefined;
   /** The last event that all live connections were told; -1 before the first load. */
@@ -51,6 +45,7 @@ export class Partition {
     this.#name = name;
     this.#model = model;
     this.#ports = ports;
+    this.#presence = new Presence(this.#sessions, ports.defer);
   }
 
   /**
@@ -70,6 +65,7 @@ export class Partition {
   /** Adds a connection: new, or woken from hibernation. */
   attach(session: Session, now: number): void {
     this.#sessions.add(session);
+    this.#presence.resume(session);
     const { told } = session.state;
     if (told !== undefined) {
       this.#leastTold = Math.min(this.#leastTold, told);
@@ -86,6 +82,7 @@ export class Partition {
 
   detach(session: Session): void {
     this.#sessions.delete(session);
+    this.#presence.leave(session);
   }
 
   /**
@@ -99,8 +96,14 @@ export class Partition {
       this.#isolate(batch, now);
       return;
     }
-    if (failure !== undefined) this.#refuse(batch[0]!, window, this.problemOf(failure, now));
+    if (failure !== undefined) refuse(window, batch[0]!, this.problemOf(failure, now));
     this.#flush(window, now);
+  }
+
+  /** Takes what a connection shows of itself, at once. Returns what is to be refused in its turn instead, if so. */
+  show(session: Session, { requestId, state }: PresenceCommand, now: number): Command | undefined {
+    const failure = this.#presence.show(session, state, now);
+    return failure && { kind: "refused", requestId, failure };
   }
 
   /** Takes one command of a connection. */
@@ -147,7 +150,12 @@ export class Partition {
       try {
         // Anew for each: what failed before this one has dropped it.
         const live = this.#loaded(now);
-        if (kind === "sweep_sockets") sweepSockets();
+        if (kind === "sweep_sockets") {
+          sweepSockets();
+          const window = new Window();
+          this.#expire(window, now);
+          this.#flush(window, now);
+        }
         this.#write(now, (writes) => {
           if (kind === "sweep_sockets") {
             reschedule(live, writes, kind, this.#sessions.size > 0 ? now + socketSweepMs : undefined);
@@ -190,8 +198,9 @@ export class Partition {
 
   /** What was thrown, as the problem document that the client gets; the unexpected is logged, and told as nothing more than that. */
   problemOf(error: unknown, now: number): Problem {
-    if (error instanceof Refusal) return this.#problem(error.failure, now);
-    const told = this.#problem(unexpected(error), now);
+    const where = { name: this.#name, ports: this.#ports, now };
+    if (error instanceof Refusal) return problemOf(error.failure, where);
+    const told = problemOf(unexpected(error), where);
     this.#ports.log("error", "a request failed", { ...this.#name, traceId: told.traceId, error: describe(error) });
     return told;
   }
@@ -202,10 +211,12 @@ export class Partition {
       const live = this.#loaded(now);
       if (batch.some(mayWrite)) {
         this.#write(now, (writes) => {
-          for (const work of batch) this.#take(work, window, live, writes, now);
+          const scene = this.#scene(live, writes, window, now);
+          for (const work of batch) take(scene, work);
         });
       } else {
-        for (const work of batch) this.#take(work, window, live, undefined, now);
+        const scene = this.#scene(live, undefined, window, now);
+        for (const work of batch) take(scene, work);
       }
       return undefined;
     } catch (error) {
@@ -225,188 +236,30 @@ export class Partition {
         if (failure !== undefined) {
           failures++;
           problem = this.problemOf(failure, now);
-          this.#refuse(work, window, problem);
+          refuse(window, work, problem);
         }
-      } else this.#refuse(work, window, problem!);
+      } else refuse(window, work, problem!);
       // Verdicts only: of a window that was committed after all, every submitter has its verdict before any broadcast.
       window.flush([], [], now);
     }
     this.#flush(new Window(), now);
   }
 
-  #take(work: Work, window: Window, live: Live, writes: StorageWrites | undefined, now: number): void {
-    if (!("command" in work)) {
-      if (work.refused) {
-        this.#refuse(work, window, this.#problem(work.refused, now));
-        return;
-      }
-      const { author, clientId } = work;
-      if ("draft" in work) window.answer(work, this.#decide(author, clientId, work.draft, window, live, writes!, now));
-      else window.answer(work, this.#decideBatch(author, clientId, work.batch, window, live, writes!, now));
-      return;
-    }
-    const { session, command } = work;
-    window.touch(session);
-    try {
-      this.#takeCommand(session, command, window, live, writes, now);
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      this.#refuse(work, window, this.problemOf(error, now));
-    }
-  }
-
-  #takeCommand(
-    session: Session,
-    command: Command,
-    window: Window,
-    live: Live,
-    writes: StorageWrites | undefined,
-    now: number,
-  ): void {
-    switch (command.kind) {
-      case "unreadable":
-      case "overflow":
-        throw new Refusal(command.failure);
-      case "heartbeat":
-        session.reply({ kind: "heartbeat", requestId: command.requestId, now });
-        return;
-      case "connect":
-        connect(this.#scene(live, now), session, command);
-        return;
-      case "ack":
-        connected(session);
-        session.acknowledge(command.eventId);
-        return;
-      case "sync":
-        connected(session);
-        sync(this.#scene(live, now), session, command);
-        return;
-      case "submit": {
-        const { author, clientId } = connected(session);
-        const { draftId } = command.draft;
-        const heldBack = session.heldBack(draftId);
-        if (heldBack) throw new Refusal(heldBack);
-        const outcome = this.#decide(author, clientId, command.draft, window, live, writes!, now);
-        session.settle(draftId, outcome.kind === "refused" ? outcome.problem.code : undefined);
-        session.reply(effectOf(command.requestId, draftId, outcome));
-        return;
-      }
-      case "batch": {
-        const { author, clientId } = connected(session);
-        const { batchId } = command.batch;
-        const heldBack = session.heldBack(batchId);
-        if (heldBack) throw new Refusal(heldBack);
-        const outcome = this.#decideBatch(author, clientId, command.batch, window, live, writes!, now);
-        session.settle(batchId, outcome.kind === "refused" ? outcome.problem.code : undefined);
-        if (outcome.kind === "decided") session.reply({ kind: "batch", batchId, verdict: outcome.verdict });
-        else session.reply({ kind: "error", requestId: command.requestId, draftId: batchId, problem: outcome.problem });
-        return;
-      }
-    }
-  }
-
-  #decideBatch(
-    author: Author,
-    clientId: string,
-    batch: Batch,
-    window: Window,
-    live: Live,
-    writes: StorageWrites,
-    now: number,
-  ): BatchOutcome {
-    if (batch.mode === "atomic") {
-      const unfit = this.#unfit(live, batch.drafts, now);
-      if (unfit) return { kind: "refused", problem: unfit };
-      this.#createLog(live, writes, now);
-      const told = live.head;
-      const outcome = submitAtomic(
-        batch,
-        (draft) => this.#review(author, clientId, draft, live, now),
-        writes,
-        this.#ports,
-      );
-      if (outcome.kind === "decided") {
-        for (const result of outcome.verdict.results) {
-          if (result.kind === "accepted" && result.event.eventId > told) window.events.push(result.event);
-        }
-        this.#afterDecision(live, writes, now, live.head === told);
-      }
-      return outcome;
-    }
-    const results: BatchResult[] = [];
-    let timestamp = now;
-    let open = true;
-    for (const draft of batch.drafts) {
-      const { draftId } = draft;
-      if (!open) {
-        results.push({ kind: "not_processed", draftId });
-        continue;
-      }
-      const outcome = this.#decide(author, clientId, draft, window, live, writes, now);
-      open = outcome.kind === "accepted";
-      if (outcome.kind === "accepted") {
-        timestamp = outcome.event.timestamp;
-        results.push({ kind: "accepted", event: outcome.event });
-      } else if (outcome.kind === "rejected") {
-        timestamp = outcome.rejection.problem.timestamp;
-        results.push({ kind: "rejected", draftId, problem: outcome.rejection.problem });
-      } else results.push({ kind: "not_processed", draftId, problem: outcome.problem });
-    }
-    return { kind: "decided", verdict: { timestamp, results } };
-  }
-
-  /** Why this is not taken now: the log cannot be folded, or the state is as large as it may get. */
-  #unfit(live: Live, drafts: readonly Draft[], now: number): Problem | undefined {
-    const failure = soundness(live) ?? roomFor(live, this.#model, drafts);
-    return failure && this.#problem(failure, now);
-  }
-
-  /** Schedules what a verdict makes due. */
-  #afterDecision(live: Live, writes: StorageWrites, now: number, rejected: boolean): void {
-    if (rejected) scheduleOnce(live, writes, "sweep_records", now + rejectionRetentionMs);
-    else if (snapshotDue(live)) scheduleOnce(live, writes, "snapshot", now);
-  }
-
-  #review(author: Author, clientId: string, draft: Draft, live: Live, now: number): Review {
-    const reads = this.#ports.storage;
-    return { partition: this.#name.partition, model: this.#model, live, reads, author, clientId, draft, now };
-  }
-
-  #decide(
-    author: Author,
-    clientId: string,
-    draft: Draft,
-    window: Window,
-    live: Live,
-    writes: StorageWrites,
-    now: number,
-  ): Outcome {
-    const unfit = this.#unfit(live, [draft], now);
-    if (unfit) return { kind: "refused", problem: unfit };
-    this.#createLog(live, writes, now);
-    const outcome = submit(this.#review(author, clientId, draft, live, now), writes, this.#ports);
-    if (outcome.kind === "accepted" && !outcome.replayed) window.events.push(outcome.event);
-    if (outcome.kind !== "refused") this.#afterDecision(live, writes, now, outcome.kind === "rejected");
-    return outcome;
-  }
-
-  #refuse(work: Work, window: Window, told: Problem): void {
-    if (!("command" in work)) {
-      const answer = work.answer as (outcome: { kind: "refused"; problem: Problem }) => void;
-      window.answer({ answer }, { kind: "refused", problem: told });
-      return;
-    }
-    const { session, command } = work;
-    window.touch(session);
-    const draftId = draftIdOf(command);
-    if (draftId !== undefined && command.kind !== "unreadable" && session.state.client)
-      session.settle(draftId, told.code);
-    session.reply({ kind: "error", requestId: command.requestId, draftId, problem: told });
-  }
-
   /** Tells what the window has brought, and every event that live connections have not been told yet. */
   #flush(window: Window, now: number): void {
-    window.flush(this.#sessions, this.#untold(window, now), now);
+    const fresh = this.#untold(window, now);
+    // Whoever may not be here any more is told so instead.
+    if (fresh.length > 0) this.#expire(window, now);
+    window.flush(this.#sessions, fresh, now);
+  }
+
+  /** Ends the connections whose tokens have expired, when the window is told. */
+  #expire(window: Window, now: number): void {
+    for (const session of this.#sessions) {
+      if (session.expiresAt > now) continue;
+      window.touch(session);
+      session.expire(this.problemOf(new Refusal(expired), now));
+    }
   }
 
   /**
@@ -436,25 +289,18 @@ export class Partition {
     return fresh;
   }
 
-  #createLog(live: Live, writes: StorageWrites, now: number): void {
-    if (live.logId !== undefined) return;
-    live.logId = this.#serverId(live);
-    writes.createLog({ logId: live.logId, ...this.#name }, now);
-    if (this.#sessions.size > 0) scheduleOnce(live, writes, "sweep_sockets", now + socketSweepMs);
-  }
-
-  #serverId(live: Live): string {
-    return live.logId ?? (this.#provisionalLogId ??= this.#ports.random.logId());
-  }
-
-  #scene(live: Live, now: number): Scene {
+  #scene(live: Live, writes: StorageWrites | undefined, window: Window, now: number): Scene {
     return {
-      partition: this.#name.partition,
-      modelVersion: this.#model.version,
-      serverId: this.#serverId(live),
+      name: this.#name,
+      model: this.#model,
+      ports: this.#ports,
       live,
-      reads: this.#ports.storage,
+      writes,
+      window,
       now,
+      attended: this.#sessions.size > 0,
+      peers: () => this.#presence.peers,
+      serverId: () => live.logId ?? (this.#provisionalLogId ??= this.#ports.random.logId()),
     };
   }
 
@@ -484,14 +330,6 @@ export class Partition {
       throw error;
     }
   }
-
-  #problem(failure: Failure, now: number): Problem {
-    return problem(failure, {
-      instance: `/v1/partitions/${this.#name.partition}`,
-      traceId: this.#ports.random.traceId(),
-      timestamp: now,
-    });
-  }
 }
 
 /** What the outside may know of an error that nobody planned for. */
@@ -512,24 +350,4 @@ function unexpected(error: unknown): Failure {
     detail: "The outcome is not known. Send the same again: a draft counts once.",
     retryAfter: retryAfterSeconds,
   };
-}
-
-function draftIdOf(command: Command): string | undefined {
-  if (command.kind === "submit") return command.draft.draftId;
-  if (command.kind === "batch") return command.batch.batchId;
-  return command.kind === "unreadable" || command.kind === "overflow" ? command.draftId : undefined;
-}
-
-function effectOf(requestId: string, draftId: string, outcome: Outcome): Effect {
-  if (outcome.kind === "accepted") return { kind: "accepted", event: outcome.event };
-  if (outcome.kind === "rejected") return { kind: "rejected", draftId, rejection: outcome.rejection };
-  return { kind: "error", requestId, draftId, problem: outcome.problem };
-}
-
-function connected(session: Session): { author: Author; clientId: string } {
-  const { client } = session.state;
-  if (!client) {
-    throw new Refusal({ code: "not_connected", detail: "Send connect first, and wait for connected." });
-  }
-  return client;
 }

@@ -13,6 +13,8 @@ interface Random {
   logId(): string;
   /** 32 lower-case hexadecimal digits (W3C trace context). */
   traceId(): string;
+  /** An id that no other connection has, and that nobody can guess. */
+  peerId(): string;
 }
 
 /** Everything the core takes from outside. Time comes with each call. */
@@ -22,6 +24,8 @@ export interface Ports {
   /** SHA-256 of the UTF-8 bytes of `text`. */
   sha256(text: string): Uint8Array;
   log: Log;
+  /** Runs `run` once, in `delayMs` milliseconds or a little later, with the time it is then. */
+  defer(run: (now: number) => void, delayMs: number): void;
 }
 
 /** An error for a log line: never for a client. */

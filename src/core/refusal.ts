@@ -1,4 +1,5 @@
-import type { Failure } from "../protocol/index.ts";
+import { type Failure, type Problem, problem } from "../protocol/index.ts";
+import type { Ports } from "./ports.ts";
 
 /** Ends a request with a failure that is to be told. */
 export class Refusal extends Error {
@@ -9,4 +10,16 @@ export class Refusal extends Error {
     super(failure.detail);
     this.failure = failure;
   }
+}
+
+/** A failure as the problem document that is told: of this partition, under a new trace id. */
+export function problemOf(
+  failure: Failure,
+  where: { readonly name: { readonly partition: string }; readonly ports: Ports; readonly now: number },
+): Problem {
+  return problem(failure, {
+    instance: `/v1/partitions/${where.name.partition}`,
+    traceId: where.ports.random.traceId(),
+    timestamp: where.now,
+  });
 }

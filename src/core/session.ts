@@ -1,10 +1,19 @@
-import type { ErrorCode, Failure } from "../protocol/index.ts";
+import type { ErrorCode, Failure, Problem } from "../protocol/index.ts";
 import type { EventRow } from "../storage/port.ts";
 import { Credit } from "./credit.ts";
 import type { Effect, HoldingCode, SessionState, Subscriber } from "./effects.ts";
 
 /** How long a client waits after a refusal that may pass, in seconds. */
 export const retryAfterSeconds = 1;
+
+/** The refusal of what comes before `connect` was answered. */
+export const notConnected: Failure = {
+  code: "not_connected",
+  detail: "Send connect first, and wait for connected.",
+};
+
+/** The last thing that a connection is told whose token has expired. */
+export const expired: Failure = { code: "auth_expired", detail: "Your token has expired: connect with a new one." };
 
 /** One connection: who it is, what it has seen, and whether a refused draft holds back its later ones. */
 export class Session {
@@ -31,6 +40,17 @@ export class Session {
     return this.#state;
   }
 
+  /** When its token expires, in milliseconds since 1970. */
+  get expiresAt(): number {
+    return this.#state.author?.expiresAt ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Its token has expired: this is the last that it is told. */
+  expire(problem: Problem): void {
+    this.update({ client: undefined });
+    this.reply({ kind: "error", requestId: undefined, draftId: undefined, problem });
+  }
+
   /** Whether it has seen the whole log, and so is given each new event. */
   get live(): boolean {
     return this.#state.client !== undefined && this.#state.behind === undefined;
@@ -45,7 +65,7 @@ export class Session {
   doubt(): void {
     if (!this.live || this.#at === undefined || this.#state.told === this.#at) return;
     this.update({ told: this.#at });
-    this.#subscriber.save((this.#saved = this.#state));
+    this.keep();
   }
 
   begin(): void {
@@ -56,6 +76,16 @@ export class Session {
   /** Changes what is known of the connection. */
   update(change: Partial<SessionState>): void {
     this.#state = { ...this.#state, ...change };
+  }
+
+  /** Keeps what is known of the connection over hibernation. */
+  keep(): void {
+    if (this.#state !== this.#saved) this.#subscriber.save((this.#saved = this.#state));
+  }
+
+  /** Tells this connection something at once: what no window has brought. */
+  tell(effect: Effect): void {
+    this.#subscriber.deliver([effect], []);
   }
 
   /** Tells this connection something, when the window is committed. */
@@ -83,12 +113,13 @@ export class Session {
 
   /**
    * Says what is to be said: the replies, then the new events that this connection has not been
-   * given yet. So a submitter has its verdict before the broadcast of its own event.
+   * given yet. So a submitter has its verdict before the broadcast of its own event. Only a hash
+   * comes after the events that it is of, so that whoever gets it can compare.
    */
   flush(fresh: readonly EventRow[], now: number): void {
     const unseen = this.live ? this.#unseen(fresh) : [];
     const broadcasts = this.#affordable(unseen);
-    if (this.#replies.length > 0 || broadcasts.length > 0) this.#subscriber.deliver(this.#replies, broadcasts);
+    this.#deliver(broadcasts);
     if (broadcasts.length < unseen.length) {
       // With the rest this connection is behind. It is told so once, and pulls.
       this.update({ behind: unseen[broadcasts.length]!.eventId - 1 });
@@ -99,7 +130,7 @@ export class Session {
       this.#own.clear();
       if (this.#state.told !== undefined) this.update({ told: undefined });
     }
-    if (this.#state !== this.#saved) this.#subscriber.save((this.#saved = this.#state));
+    this.keep();
     this.#replies = [];
   }
 
@@ -120,6 +151,20 @@ export class Session {
     if (isHolding(refusal)) {
       if (!held) this.update({ held: { draftId, code: refusal } });
     } else if (held?.draftId === draftId) this.update({ held: undefined });
+  }
+
+  #deliver(broadcasts: readonly EventRow[]): void {
+    let replies = this.#replies;
+    let events = broadcasts;
+    for (let at = replies.findIndex(isHash); at >= 0; at = replies.findIndex(isHash)) {
+      const { eventIndex } = replies[at] as Hash;
+      const hashed = events.filter(({ eventId }) => eventId <= eventIndex);
+      if (at > 0 || hashed.length > 0) this.#subscriber.deliver(replies.slice(0, at), hashed);
+      this.#subscriber.deliver([replies[at]!], []);
+      replies = replies.slice(at + 1);
+      events = events.slice(hashed.length);
+    }
+    if (replies.length > 0 || events.length > 0) this.#subscriber.deliver(replies, events);
   }
 
   #unseen(fresh: readonly EventRow[]): readonly EventRow[] {
@@ -149,6 +194,12 @@ export class Session {
   }
 }
 
+type Hash = Extract<Effect, { kind: "hash" }>;
+
+function isHash(effect: Effect): effect is Hash {
+  return effect.kind === "hash";
+}
+
 const holdingCodes: readonly string[] = [
   "storage_unavailable",
   "schema_mismatch",
@@ -166,5 +217,6 @@ export const newSession = (author: SessionState["author"]): SessionState => ({
   behind: undefined,
   told: undefined,
   held: undefined,
+  presence: undefined,
   provisionalLogId: undefined,
 });

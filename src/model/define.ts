@@ -3,7 +3,7 @@ import type { JsonObject } from "../protocol/index.ts";
 import type { StateIndex } from "./state-index.ts";
 
 /** A type with everything in it readonly; a state that is any JSON stays as it is. */
-type DeepReadonly<T> = JsonObject extends T
+export type DeepReadonly<T> = JsonObject extends T
   ? T
   : T extends object
     ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
@@ -21,7 +21,11 @@ export interface ModelEvent<Payload> {
 
 /** What a reducer may use besides the state and the event. It gives the same on server, replay and client. */
 export interface ReduceContext {
-  /** A map derived from a container of the state, see `State.index`. */
+  /**
+   * A map derived from `container` (ids to nodes, say): built by `build` when first asked for, kept up
+   * by the reducers, taken back with the state, never stored. `name` tells several of one container
+   * apart. `build` must not change the container.
+   */
   index<C extends object, V>(
     container: C,
     name: string,
@@ -42,6 +46,12 @@ export interface Objection {
   field: string;
   code: string;
   message: string;
+}
+
+/** A draft that takes an event back, together with the others of its list: of the same model, its payload of the current version. */
+export interface Compensation {
+  type: string;
+  payload: JsonObject;
 }
 
 /** One type of event: all that server and client need to know of it. */
@@ -65,6 +75,16 @@ export interface EventDefinition<S, P extends z.core.$ZodType> {
   ): readonly Objection[] | Objection | undefined;
   /** Changes `state` as the event says. Deterministic: no clock, no randomness, nothing from outside. */
   reduce(state: S, event: ModelEvent<z.core.input<P>>, context: ReduceContext): void;
+  /**
+   * The drafts that would take the event back, judged on the state before it. Several are one atomic
+   * batch, in their order; an empty list: it changes nothing; undefined: it cannot be taken back. Pure,
+   * like `validate`.
+   */
+  compensate?(
+    state: DeepReadonly<S>,
+    event: ModelEvent<z.core.input<P>>,
+    context: ReduceContext,
+  ): readonly Compensation[] | Compensation | undefined;
   /** It only makes the state smaller, so it is taken even when the state is as large as it may get. */
   shrinks?: true;
   /**

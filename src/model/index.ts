@@ -1,5 +1,12 @@
+/**
+ * What an application declares of its events: the same for server and client.
+ *
+ * @module partita/model
+ */
 export {
   type AnyModel,
+  type Compensation,
+  type DeepReadonly,
   defineModel,
   type EventDefinition,
   type Model,
@@ -10,6 +17,8 @@ export {
   type ReduceContext,
   type ValidationContext,
 } from "./define.ts";
+export { invariantViolations, payloadViolations, ruleViolations, schemaError } from "./check.ts";
+export { compensationOf } from "./compensate.ts";
 export { foldEvent, FoldError, upcast } from "./fold.ts";
 export { modelFor, type ModelRegistry } from "./registry.ts";
 export { StateIndex } from "./state-index.ts";

@@ -22,10 +22,20 @@ export function spliceInPlace(array: unknown[], at: number, deleted: number, ite
 /** The changes since the last `forget`, newest last. Undoing costs what was touched, never a copy of the state. */
 export class Journal {
   readonly #entries: Undo[] = [];
+  readonly #onUndo: ((container: Container) => void) | undefined;
+  /** Entries at the beginning that are final; they are dropped together when they are many. */
+  #forgotten = 0;
+  /** Entries dropped so far. */
+  #dropped = 0;
+
+  /** `onUndo` is told each container that an undo changes. */
+  constructor(onUndo?: (container: Container) => void) {
+    this.#onUndo = onUndo;
+  }
 
   /** A position to undo to. Positions become invalid when the journal goes back behind them. */
   get position(): number {
-    return this.#entries.length;
+    return this.#dropped + this.#entries.length;
   }
 
   property(container: Record<string, unknown>, key: string): void {
@@ -43,14 +53,16 @@ export class Journal {
 
   /** Takes back every change made after `position`, newest first. */
   undoTo(position: number): void {
-    while (this.#entries.length > position) {
+    while (this.position > position) {
       const entry = this.#entries.pop()!;
       switch (entry.kind) {
         case "property":
+          this.#onUndo?.(entry.container);
           if (entry.had) entry.container[entry.key] = entry.old;
           else delete entry.container[entry.key];
           break;
         case "splice":
+          this.#onUndo?.(entry.array);
           spliceInPlace(entry.array, entry.at, entry.inserted, entry.removed);
           break;
         case "run":
@@ -60,8 +72,20 @@ export class Journal {
     }
   }
 
-  /** Makes all changes so far permanent. */
+  /** Makes all changes before `position` permanent. Later positions stay as they are. */
+  forgetTo(position: number): void {
+    this.#forgotten = position - this.#dropped;
+    // Dropped when they are half of all, so that each entry is moved a bounded number of times.
+    if (this.#forgotten * 2 < this.#entries.length) return;
+    this.#entries.splice(0, this.#forgotten);
+    this.#dropped = position;
+    this.#forgotten = 0;
+  }
+
+  /** Makes all changes so far permanent. Positions begin anew. */
   forget(): void {
     this.#entries.length = 0;
+    this.#forgotten = 0;
+    this.#dropped = 0;
   }
 }

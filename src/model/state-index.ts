@@ -8,11 +8,12 @@ export interface StateIndexHost<V> {
   journal(undo: () => void): void;
 }
 
-/** A map that is derived from the state and journaled with it. See `State.index`. */
+/** A map that is derived from the state and journaled with it, made by `ReduceContext.index`. */
 export class StateIndex<V> {
   readonly #entries: Map<string, V>;
   readonly #host: StateIndexHost<V>;
 
+  /** @internal */
   constructor(entries: Iterable<readonly [string, V]>, host: StateIndexHost<V>) {
     this.#entries = new Map(entries);
     this.#host = host;

@@ -1,6 +1,8 @@
-import { forbiddenKeys } from "../protocol/json.ts";
+import { canonicalJson } from "../protocol/canonical.ts";
+import { forbiddenKeys, type Json } from "../protocol/json.ts";
 import type { ReduceContext } from "./define.ts";
 import { type Container, Journal, spliceInPlace } from "./journal.ts";
+import { Published } from "./published.ts";
 import { StateIndex } from "./state-index.ts";
 
 /** How the proxies of a state answer for the container behind them; no other code can name it. */
@@ -26,7 +28,8 @@ export class StateError extends TypeError {
  */
 export class State<S extends object> {
   readonly #root: S;
-  readonly #journal = new Journal();
+  readonly #published: Published | undefined;
+  readonly #journal: Journal;
   /** Containers to their proxies: one each, for life, so identity holds inside and across steps. */
   readonly #proxies = new WeakMap<object, object>();
   readonly #indexes = new WeakMap<object, Map<string, StateIndex<unknown>>>();
@@ -39,9 +42,14 @@ export class State<S extends object> {
   #mode: "closed" | "read" | "write" = "closed";
   #journaling = false;
 
-  /** Takes over `root`: the caller must not keep a reference into it. */
-  constructor(root: S) {
+  /**
+   * Takes over `root`: the caller must not keep a reference into it. `publishes`: whether `publish`
+   * will be asked for; it costs a note of each change.
+   */
+  constructor(root: S, { publishes = false } = {}) {
     this.#root = root;
+    this.#published = publishes ? new Published() : undefined;
+    this.#journal = new Journal(this.#published && ((container) => this.#published!.touch(container)));
   }
 
   /** Runs `read` with a view that refuses changes. Returns what it returns, which must hold no part of the view. */
@@ -79,9 +87,25 @@ export class State<S extends object> {
     this.#journal.undoTo(position);
   }
 
-  /** Makes all changes so far permanent. */
+  /** Makes all changes so far permanent. Positions begin anew. */
   forget(): void {
     this.#journal.forget();
+  }
+
+  /** Makes the changes before `position` permanent; what came after can still be taken back. */
+  forgetTo(position: number): void {
+    this.#journal.forgetTo(position);
+  }
+
+  /** The state as plain data that never changes, see `Published`. */
+  publish(): S {
+    if (!this.#published) throw new StateError("this state was not made to be published");
+    return this.#published.publish(this.#root as Container) as S;
+  }
+
+  /** The state as canonical JSON text: equal for equal states. */
+  canonical(): string {
+    return canonicalJson(this.#root as unknown as Json);
   }
 
   /** The state as JSON text. */
@@ -176,6 +200,7 @@ export class State<S extends object> {
     if (isProxyOf(value, own(container, key))) return;
     const incoming = this.#copyIn(value, container);
     if (this.#journaling) this.#journal.property(container, key);
+    this.#published?.touch(container);
     this.#detach(own(container, key));
     container[key] = incoming;
   }
@@ -183,6 +208,7 @@ export class State<S extends object> {
   #deleteProperty(container: Record<string, unknown>, key: string): void {
     if (!Object.hasOwn(container, key)) return;
     if (this.#journaling) this.#journal.property(container, key);
+    this.#published?.touch(container);
     this.#detach(container[key]);
     delete container[key];
   }
@@ -194,6 +220,7 @@ export class State<S extends object> {
       return this.#copyIn(item, array);
     });
     const removed = spliceInPlace(array, at, deleted, incoming);
+    this.#published?.touch(array);
     if (this.#journaling) this.#journal.splice(array, at, incoming.length, removed);
     for (const value of removed) this.#detach(value);
     return removed.map((value) => this.#wrapValue(value));
@@ -204,6 +231,7 @@ export class State<S extends object> {
     const before = array.slice();
     const after = reordered(before.map((value) => this.#wrapValue(value))).map(unwrap);
     spliceInPlace(array, 0, array.length, after);
+    this.#published?.touch(array);
     if (this.#journaling) this.#journal.splice(array, 0, after.length, before);
   }
 

@@ -1,23 +1,11 @@
-import type { BatchVerdict, Command, Effect, Page } from "../core/index.ts";
-import {
-  clientMessage,
-  clientMessageTypes,
-  eventName,
-  type Failure,
-  isId,
-  isJsonObject,
-  type Json,
-  type JsonObject,
-  limits,
-  parseJson,
-  utf8Length,
-  violationsOf,
-} from "../protocol/index.ts";
+import type { BatchVerdict, Command, Effect, Page, PresenceCommand } from "../core/index.ts";
+import { eventName, limits } from "../protocol/index.ts";
 import type { EventRow } from "../storage/port.ts";
+import { decode } from "./decode.ts";
 
 /** Turns the frames of one wire dialect into commands, and effects into its messages. */
 export interface Codec {
-  decode(frame: string | ArrayBuffer): Command;
+  decode(frame: string | ArrayBuffer): Command | PresenceCommand;
   /** The frames that say `replies` and then `broadcasts`: a message each, or arrays of messages. */
   frames(replies: readonly Effect[], broadcasts: readonly EventRow[], arrays: boolean): readonly string[];
 }
@@ -35,6 +23,7 @@ export function partitaCodec(partition: string): Codec {
   );
   // Everybody who is given the same array of events gets the same text.
   const arraysOf = memo((rows: readonly EventRow[]) => arrayFrames([], rows, broadcastOf));
+  const presenceOf = memo(presenceText);
   const encode = (effect: Effect): string => {
     switch (effect.kind) {
       case "accepted": {
@@ -54,11 +43,12 @@ export function partitaCodec(partition: string): Codec {
       case "connected": {
         const state = effect.initialState === undefined ? "" : `,"initialState":${effect.initialState}`;
         const announced = effect.limits === undefined ? "" : `,"limits":${JSON.stringify(effect.limits)}`;
+        const peer = effect.peerId === undefined ? "" : `,"peerId":${JSON.stringify(effect.peerId)}`;
         const since = effect.sinceSnapshot === undefined ? "" : `,"sinceSnapshot":${effect.sinceSnapshot}`;
         return reply(
           effect,
           "connected",
-          `{"serverId":${JSON.stringify(effect.serverId)},"currentEventIndex":${effect.currentEventIndex}${state}${since}${announced}}`,
+          `{"serverId":${JSON.stringify(effect.serverId)},"currentEventIndex":${effect.currentEventIndex}${state}${since}${announced}${peer}}`,
         );
       }
       case "batch": {
@@ -71,6 +61,10 @@ export function partitaCodec(partition: string): Codec {
         return message(`h-${effect.currentEventIndex}`, "head", effect.now, {
           currentEventIndex: effect.currentEventIndex,
         });
+      case "hash":
+        return reply(effect, "hash", `{"eventIndex":${effect.eventIndex},"sha256":"${effect.sha256}"}`);
+      case "presence":
+        return presenceOf(effect);
       case "heartbeat":
         return reply(effect, "heartbeat", "{}");
       case "error": {
@@ -161,8 +155,21 @@ export function pageText(page: Page, textOf: (row: EventRow) => string): string 
     page.snapshot === undefined
       ? ""
       : `"snapshot":{"state":${page.snapshot.state},"eventIndex":${page.snapshot.eventId}},`;
-  const events = page.events.map((row) => `{"eventId":${row.eventId},"event":${textOf(row)}}`).join(",");
+  const events = page.events
+    .map((row) => {
+      const draft = row.principal === page.draftIdsOf ? `,"draftId":${JSON.stringify(row.draftId)}` : "";
+      return `{"eventId":${row.eventId}${draft},"event":${textOf(row)}}`;
+    })
+    .join(",");
   return `{${snapshot}"events":[${events}],"currentEventIndex":${page.currentEventIndex},"hasMore":${page.hasMore},"nextSinceEventId":${page.nextSinceEventId}}`;
+}
+
+function presenceText({ now, all, peers, gone }: Extract<Effect, { kind: "presence" }>): string {
+  const texts = peers.map(
+    ({ peerId, clientId, state }) =>
+      `{"peerId":${JSON.stringify(peerId)},"clientId":${JSON.stringify(clientId)},"state":${state}}`,
+  );
+  return `{"id":"p-${now}","type":"presence","timestamp":${now},"payload":{"peers":[${texts.join(",")}],"gone":${JSON.stringify(gone)}${all ? ',"all":true' : ""}}}`;
 }
 
 /** Keeps the result for each argument, as long as the argument lives. */
@@ -182,94 +189,4 @@ function message(id: string, type: string, timestamp: number, payload: object): 
 function reply(to: { requestId: string; now: number }, type: string, payload: string): string {
   const id = JSON.stringify(to.requestId);
   return `{"id":${JSON.stringify(`re-${to.requestId}`)},"type":"${type}","timestamp":${to.now},"payload":${payload},"inReplyTo":${id}}`;
-}
-
-function decode(frame: string | ArrayBuffer): Command {
-  if (typeof frame !== "string") return unreadable(undefined, "Send JSON in text frames; binary frames are not taken.");
-  // A UTF-16 unit is at most three UTF-8 bytes, so short frames need no count.
-  if (frame.length * 3 > limits.frameBytesMax && utf8Length(frame) > limits.frameBytesMax) {
-    return unreadable(undefined, `A frame may have at most ${limits.frameBytesMax} bytes.`, {
-      code: "payload_too_large",
-    });
-  }
-  const parsed = parseJson(frame);
-  if (!parsed.ok) return unreadable(parsed.value, "This JSON is not taken: see errors.", { errors: parsed.violations });
-  const { value } = parsed;
-  if (!isJsonObject(value)) {
-    return unreadable(value, "A message is a JSON object with id, type, timestamp and payload.");
-  }
-  const result = clientMessage.safeParse(value);
-  if (!result.success) {
-    const known = (clientMessageTypes as readonly unknown[]).includes(value["type"]);
-    const errors = violationsOf(result.error.issues);
-    return known
-      ? unreadable(value, "The message does not have the shape of its type: see errors.", { errors })
-      : unreadable(value, `Unknown message type; send one of ${clientMessageTypes.join(", ")}.`, { errors });
-  }
-  const { id: requestId, type, payload } = result.data;
-  switch (type) {
-    case "connect":
-      return {
-        kind: "connect",
-        requestId,
-        clientId: payload.clientId,
-        version: payload.version,
-        partition: payload.partition,
-        modelVersion: payload.modelVersion,
-        initialState: payload.initialState ?? false,
-        sinceEventId: payload.sinceEventId,
-        echo: payload.echo ?? true,
-        arrays: payload.frames === "array",
-        credit: payload.credit,
-        limits: payload.limits ?? false,
-      };
-    case "submit_event":
-      return {
-        kind: "submit",
-        requestId,
-        draft: {
-          draftId: payload.draftId,
-          event: payload.event as JsonObject & { type: string },
-          expectedEventId: payload.expectedEventId,
-        },
-      };
-    case "submit_events":
-      return {
-        kind: "batch",
-        requestId,
-        batch: {
-          batchId: payload.batchId,
-          mode: payload.mode,
-          drafts: payload.events.map(({ draftId, event, expectedEventId }) => ({
-            draftId,
-            event: event as JsonObject & { type: string },
-            expectedEventId,
-          })),
-        },
-      };
-    case "sync":
-      return {
-        kind: "sync",
-        requestId,
-        partition: payload.partition,
-        sinceEventId: payload.sinceEventId,
-        limit: payload.limit,
-      };
-    case "ack":
-      return { kind: "ack", requestId, eventId: payload.eventId };
-    case "heartbeat":
-      return { kind: "heartbeat", requestId };
-  }
-}
-
-/** A frame that is no command, with the ids to answer to where they can be trusted to be ids. */
-function unreadable(value: Json | undefined, detail: string, rest: Partial<Failure> = {}): Command {
-  const object = isJsonObject(value) ? value : {};
-  const payload = isJsonObject(object["payload"]) ? object["payload"] : {};
-  return {
-    kind: "unreadable",
-    requestId: isId(object["id"]) ? object["id"] : undefined,
-    draftId: [payload["draftId"], payload["batchId"]].find(isId),
-    failure: { code: "bad_request", detail, ...rest },
-  };
 }

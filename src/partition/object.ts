@@ -87,9 +87,11 @@ export function partitionObject(models: ModelRegistry) {
         random: {
           logId: () => crypto.randomUUID(),
           traceId: () => crypto.randomUUID().replaceAll("-", ""),
+          peerId: () => crypto.randomUUID(),
         },
         sha256,
         log,
+        defer: (run, delayMs) => void setTimeout(() => this.#step(() => run(Date.now())), delayMs),
       });
       this.#codec = partitaCodec(this.#name.partition);
       this.#intake = new Intake({
@@ -107,7 +109,7 @@ export function partitionObject(models: ModelRegistry) {
             // Each request tries again, and tells its client; the object itself must stay reachable.
             this.#partition.problemOf(error, Date.now());
           }
-          for (const ws of ctx.getWebSockets()) this.#attach(ws, ws.deserializeAttachment() as Attachment);
+          for (const ws of ctx.getWebSockets()) this.#wake(ws);
         });
       });
     }
@@ -123,7 +125,10 @@ export function partitionObject(models: ModelRegistry) {
       this.ctx.acceptWebSocket(server);
       server.serializeAttachment(attachment);
       this.#step(() => this.#attach(server, attachment));
-      return new Response(null, { status: 101, webSocket: client });
+      // The edge has left the one that we speak, where it was offered.
+      const spoken = request.headers.get("sec-websocket-protocol");
+      const headers: HeadersInit = spoken === null ? {} : { "sec-websocket-protocol": spoken };
+      return new Response(null, { status: 101, webSocket: client, headers });
     }
 
     override webSocketMessage(ws: WebSocket, frame: string | ArrayBuffer): void {
@@ -134,22 +139,25 @@ export function partitionObject(models: ModelRegistry) {
         known.unreadBytes = 0;
         if (now - known.seenAt >= seenAtStepMs) {
           known.seenAt = now;
-          ws.serializeAttachment({ session: known.session.state, seenAt: now } satisfies Attachment);
+          this.#keep(ws, known);
         }
-        const work = { session: known.session, command: this.#codec.decode(frame) };
-        if (!this.#intake.offer(ws, work, typeof frame === "string" ? frame.length : frame.byteLength))
-          this.#end(ws, 1013, "overloaded");
+        const { session } = known;
+        const decoded = this.#codec.decode(frame);
+        const command = decoded.kind === "presence" ? this.#partition.show(session, decoded, now) : decoded;
+        if (!command) return;
+        const bytes = typeof frame === "string" ? frame.length : frame.byteLength;
+        if (!this.#intake.offer(ws, { session, command }, bytes)) this.#end(ws, 1013, "overloaded");
       });
     }
 
     override webSocketClose(ws: WebSocket, code: number, reason: string): void {
-      this.#detach(ws);
       // Hibernated sockets get no automatic Close reply; without this the client waits out its own timeout.
       closeQuietly(ws, sendableCode(code), reason);
+      this.#step(() => this.#left(ws));
     }
 
     override webSocketError(ws: WebSocket): void {
-      this.#detach(ws);
+      this.#step(() => this.#left(ws));
     }
 
     override async alarm(): Promise<void> {
@@ -247,13 +255,31 @@ export function partitionObject(models: ModelRegistry) {
         session: new Session(
           {
             deliver: (replies, broadcasts) => this.#deliver(ws, known, replies, broadcasts),
-            save: (session) => ws.serializeAttachment({ session, seenAt: known.seenAt } satisfies Attachment),
+            save: () => this.#keep(ws, known),
           },
           attachment.session,
         ),
       };
       this.#sessions.set(ws, known);
       this.#partition.attach(known.session, Date.now());
+    }
+
+    #keep(ws: WebSocket, { session, seenAt }: Known): void {
+      // Not of a socket that was ended meanwhile.
+      if (this.#sessions.has(ws)) ws.serializeAttachment({ session: session.state, seenAt } satisfies Attachment);
+    }
+
+    /** Takes up again what is known of a socket. */
+    #wake(ws: WebSocket): void {
+      const attachment = ws.deserializeAttachment() as Attachment | null;
+      // Platform fact: getWebSockets() includes sockets that were ended here, as long as their peer has not answered.
+      if (attachment) this.#attach(ws, attachment);
+    }
+
+    #left(ws: WebSocket): void {
+      // Platform fact: a socket whose Close wakes the object is not among getWebSockets().
+      if (!this.#sessions.has(ws)) this.#wake(ws);
+      this.#detach(ws);
     }
 
     #detach(ws: WebSocket): void {
@@ -292,6 +318,7 @@ export function partitionObject(models: ModelRegistry) {
 
     #end(ws: WebSocket, code: number, reason: string): void {
       this.#detach(ws);
+      ws.serializeAttachment(null);
       closeQuietly(ws, code, reason);
     }
 

@@ -2,7 +2,6 @@ import type { Violation } from "./scan.ts";
 
 interface ErrorKind {
   status: number;
-  title: string;
   /** Whether the same request may succeed later. */
   retryable: boolean;
   /** Whether this is a verdict on a draft: final, stored under its key, replayed to every retry. */
@@ -11,43 +10,52 @@ interface ErrorKind {
   close?: number;
 }
 
+const refusal = (status: number): ErrorKind => ({ status, retryable: false, verdict: false });
+/** A refusal that ends its connection. */
+const ending = (status: number, close: number): ErrorKind => ({ ...refusal(status), close });
+const verdict = (status: number): ErrorKind => ({ status, retryable: false, verdict: true });
+/** A refusal that may pass. */
+const passing = (status: number): ErrorKind => ({ status, retryable: true, verdict: false });
+
 /**
  * The one table of error codes. Codes are stable: clients branch on them. HTTP and WebSocket
  * render the same problem from it (RFC 9457).
  */
 export const errorKinds = {
-  bad_request: { status: 400, title: "Malformed request", retryable: false, verdict: false },
-  payload_too_large: { status: 413, title: "Too large", retryable: false, verdict: false, close: 1009 },
-  not_connected: { status: 409, title: "Not connected", retryable: false, verdict: false },
-  already_connected: { status: 409, title: "Already connected", retryable: false, verdict: false },
-  upgrade_expected: { status: 426, title: "WebSocket expected", retryable: false, verdict: false },
-  not_found: { status: 404, title: "Not found", retryable: false, verdict: false },
-  method_not_allowed: { status: 405, title: "Method not allowed", retryable: false, verdict: false },
-  upgrade_required: { status: 426, title: "Newer client required", retryable: false, verdict: false },
-  unauthenticated: { status: 401, title: "Not authenticated", retryable: false, verdict: false, close: 4401 },
-  origin_not_allowed: { status: 403, title: "Origin not allowed", retryable: false, verdict: false },
-  cursor_ahead: { status: 409, title: "Cursor ahead of the log", retryable: false, verdict: false },
-  too_expensive: { status: 422, title: "Too expensive", retryable: false, verdict: false },
-  validation_failed: { status: 422, title: "Validation failed", retryable: false, verdict: true },
-  unknown_event_type: { status: 422, title: "Unknown event type", retryable: false, verdict: true },
-  unknown_event_version: { status: 422, title: "Unknown event version", retryable: false, verdict: true },
-  partition_mismatch: { status: 422, title: "Wrong partition", retryable: false, verdict: true },
-  forbidden: { status: 403, title: "Forbidden", retryable: false, verdict: true },
-  conflict: { status: 409, title: "Conflict", retryable: false, verdict: true },
-  too_stale: { status: 409, title: "Expectation too old", retryable: false, verdict: true },
-  precondition_required: { status: 428, title: "Expectation required", retryable: false, verdict: true },
-  invariant_violated: { status: 422, title: "Invariant violated", retryable: false, verdict: true },
-  idempotency_key_reused: { status: 422, title: "Key used before", retryable: false, verdict: false },
-  draft_failed: { status: 500, title: "Draft failed", retryable: false, verdict: false },
-  storage_unavailable: { status: 503, title: "Storage unavailable", retryable: true, verdict: false },
-  schema_mismatch: { status: 503, title: "Storage schema mismatch", retryable: true, verdict: false },
-  quarantined: { status: 503, title: "Partition quarantined", retryable: true, verdict: false },
-  state_too_large: { status: 507, title: "State too large", retryable: false, verdict: false },
-  overloaded: { status: 503, title: "Overloaded", retryable: true, verdict: false },
-  slow_consumer: { status: 503, title: "Slow consumer", retryable: true, verdict: false, close: 1013 },
-  partition_unavailable: { status: 503, title: "Partition unavailable", retryable: true, verdict: false },
-  internal: { status: 500, title: "Internal error", retryable: false, verdict: false },
-} as const satisfies Record<string, ErrorKind>;
+  bad_request: refusal(400),
+  payload_too_large: ending(413, 1009),
+  not_connected: refusal(409),
+  already_connected: refusal(409),
+  upgrade_expected: refusal(426),
+  not_found: refusal(404),
+  method_not_allowed: refusal(405),
+  upgrade_required: refusal(426),
+  unauthenticated: ending(401, 4401),
+  auth_expired: ending(401, 4401),
+  identity_unavailable: passing(503),
+  origin_not_allowed: refusal(403),
+  cursor_ahead: refusal(409),
+  too_expensive: refusal(422),
+  validation_failed: verdict(422),
+  unknown_event_type: verdict(422),
+  unknown_event_version: verdict(422),
+  partition_mismatch: verdict(422),
+  forbidden: verdict(403),
+  conflict: verdict(409),
+  too_stale: verdict(409),
+  precondition_required: verdict(428),
+  invariant_violated: verdict(422),
+  idempotency_key_reused: refusal(422),
+  draft_failed: refusal(500),
+  storage_unavailable: passing(503),
+  schema_mismatch: passing(503),
+  quarantined: passing(503),
+  state_too_large: refusal(507),
+  overloaded: passing(503),
+  slow_consumer: { ...passing(503), close: 1013 },
+  partition_unavailable: passing(503),
+  internal: refusal(500),
+} satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof errorKinds;
 
@@ -90,7 +98,7 @@ export function problem(failure: Failure, at: { instance: string; traceId: strin
   const { code, detail, ...extensions } = failure;
   return {
     type: `/problems/${code}`,
-    title: kind.title,
+    title: titleOf(failure.code),
     status: kind.status,
     detail,
     instance: at.instance,
@@ -100,6 +108,11 @@ export function problem(failure: Failure, at: { instance: string; traceId: strin
     retryable: kind.retryable,
     ...extensions,
   };
+}
+
+/** The code, as words. */
+function titleOf(code: string): string {
+  return code[0]!.toUpperCase() + code.slice(1).replaceAll("_", " ");
 }
 
 /** The close code of an error that ends its connection; undefined where it stays open. */

@@ -11,6 +11,7 @@ export {
   expectedEventIdShape,
   type NumberedEvent,
   type ServerMessage,
+  type WireBatchResult,
   type WireEvent,
 } from "./messages.ts";
 export { parseJson, type Violation } from "./scan.ts";

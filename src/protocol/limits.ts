@@ -22,6 +22,12 @@ export const limits = {
   creditBytesMax: 16 * 1024 * 1024,
   /** Bytes sent to a client without credit from which no sign of life came meanwhile. */
   unreadBytesMax: 16 * 1024 * 1024,
+  /** What a connection shows of itself, as JSON text in UTF-8 bytes: it has to fit into the socket's attachment, of 16 KiB. */
+  presenceBytesMax: 2 * 1024,
+  /** How often presence is told, at the most: what changes meanwhile is one message to each connection. */
+  presenceIntervalMs: 50,
+  /** Peers whose presence is told, of a partition; a message with all of them fits a frame. */
+  peersMax: 256,
   /** Nesting of objects and arrays in a frame; deeper input is an attack on recursive code. */
   jsonDepthMax: 32,
   /** How many violations one error lists. */

@@ -4,6 +4,7 @@ import { isJsonObject, type Json, type JsonObject } from "./json.ts";
 import type { ErrorCode, Problem } from "./errors.ts";
 import { limits } from "./limits.ts";
 import type { Violation } from "./scan.ts";
+import { utf8Length } from "./utf8.ts";
 
 /** An id that a client chooses, see `isId`. */
 const id = z.string().check(z.refine(isId, { error: "Use 1 to 128 visible ASCII characters.", abort: true }));
@@ -25,6 +26,10 @@ const connectPayload = z.object({
   credit: z.optional(z.int().check(z.minimum(limits.creditBytesMin), z.maximum(limits.creditBytesMax))),
   /** `connected` tells the server's limits. */
   limits: z.optional(z.boolean()),
+  /** Pages name the drafts of the events that are this principal's own. */
+  draftIds: z.optional(z.boolean()),
+  /** This connection is told of the others' presence, and may show its own. */
+  presence: z.optional(z.boolean()),
 });
 
 /**
@@ -57,6 +62,16 @@ const syncPayload = z.object({
   limit: z.optional(z.int()),
 });
 
+const presencePayload = z.object({
+  state: z.nullable(
+    z.custom<JsonObject>(isJsonObject, { error: "Invalid input: expected object or null", abort: true }).check(
+      z.refine((state) => utf8Length(JSON.stringify(state)) <= limits.presenceBytesMax, {
+        error: `At most ${limits.presenceBytesMax} bytes of JSON.`,
+      }),
+    ),
+  ),
+});
+
 const envelope = { id, timestamp: z.number() };
 
 /** Every message that a client may send. Unknown fields of the envelope and of a payload are ignored. */
@@ -66,6 +81,8 @@ export const clientMessage = z.discriminatedUnion("type", [
   z.object({ ...envelope, type: z.literal("submit_events"), payload: batchShape }),
   z.object({ ...envelope, type: z.literal("sync"), payload: syncPayload }),
   z.object({ ...envelope, type: z.literal("ack"), payload: z.object({ eventId: count }) }),
+  z.object({ ...envelope, type: z.literal("hash"), payload: z.object({}) }),
+  z.object({ ...envelope, type: z.literal("presence"), payload: presencePayload }),
   z.object({ ...envelope, type: z.literal("heartbeat"), payload: z.object({}) }),
 ]);
 export type ClientMessage = z.infer<typeof clientMessage>;
@@ -77,6 +94,8 @@ export const clientMessageTypes = [
   "submit_events",
   "sync",
   "ack",
+  "hash",
+  "presence",
   "heartbeat",
 ] as const satisfies readonly ClientMessage["type"][];
 
@@ -111,11 +130,25 @@ export interface NumberedEvent {
   event: WireEvent;
 }
 
+/** What became of one draft of a batch: the members of `event_accepted`, or of `event_rejected`, where they apply. */
+export type WireBatchResult =
+  | ({ draftId: string; status: "accepted" } & NumberedEvent)
+  | ({ draftId: string; status: "rejected" } & Omit<Problem, "status">)
+  | ({ draftId: string; status: "not_processed" } & (Omit<Problem, "status"> | Record<never, never>));
+
 interface Envelope<Type extends string, Payload> {
   id: string;
   type: Type;
   timestamp: number;
   payload: Payload;
+}
+
+/** A connection that shows something of itself. */
+interface Peer {
+  /** Unlike for each connection. */
+  peerId: string;
+  clientId: string;
+  state: JsonObject;
 }
 
 /** Every message that the server sends. */
@@ -128,6 +161,8 @@ export type ServerMessage =
         initialState?: Json;
         sinceSnapshot?: number;
         limits?: Record<string, number>;
+        /** Names this connection among the peers, where it asked for presence. */
+        peerId?: string;
       }
     > & { inReplyTo: string })
   | Envelope<"event_accepted", { draftId: string } & NumberedEvent>
@@ -137,16 +172,20 @@ export type ServerMessage =
       "sync_response",
       {
         snapshot?: { state: Json; eventIndex: number };
-        events: NumberedEvent[];
+        /** `draftId`: of own events, where `connect` asked for `draftIds`. */
+        events: (NumberedEvent & { draftId?: string })[];
         currentEventIndex: number;
         hasMore: boolean;
         nextSinceEventId: number;
       }
     > & { inReplyTo?: string })
-  | Envelope<
-      "events_result",
-      { batchId: string; results: ({ draftId: string; status: "accepted" | "rejected" | "not_processed" } & Json)[] }
-    >
+  | Envelope<"events_result", { batchId: string; results: WireBatchResult[] }>
   | Envelope<"head", { currentEventIndex: number }>
+  /** `sha256`: of the canonical JSON of the state after event `eventIndex`, in lower-case hexadecimal. */
+  | (Envelope<"hash", { eventIndex: number; sha256: string }> & { inReplyTo: string })
+  /** The peers that have changed, and those that are gone; `all`: these are all there are. One's own entry may be among them. */
+  | Envelope<"presence", { peers: Peer[]; gone: string[]; all?: true }>
+  /** The server is about to end this connection: connect anew after so many milliseconds. */
+  | Envelope<"draining", { reconnectAfterMs: number }>
   | (Envelope<"heartbeat", Record<string, never>> & { inReplyTo?: string })
   | (Envelope<"error", { message: string; details?: Json; draftId?: string } & Problem> & { inReplyTo?: string });

@@ -1,5 +1,7 @@
 import { canonicalJson, limits, utf8Length } from "../../src/protocol/index.ts";
+import { sha256 } from "../support/partition.ts";
 import type { Ledger } from "./ledger.ts";
+import type { ServerLink } from "./link.ts";
 import type { Trace } from "./trace.ts";
 import type { Asked, Told } from "./wire.ts";
 
@@ -9,6 +11,7 @@ import type { Asked, Told } from "./wire.ts";
  */
 export class Conversation {
   readonly #name: string;
+  readonly #exclusive: boolean;
   readonly #ledger: Ledger;
   readonly #trace: Trace;
   /** The verified principal; undefined: `connect` names it. */
@@ -21,7 +24,8 @@ export class Conversation {
   #credit: number | undefined;
   readonly #unacknowledged: { eventId: number; bytes: number }[] = [];
   readonly #broadcasts = new Set<number>();
-  readonly #acks = new Set<string>();
+  /** Requests that are answered only where they fail. */
+  readonly #silent = new Set<string>();
   #cursor = 0;
   /** Whether it has been given all there was, so that broadcasts flow. */
   #live = false;
@@ -31,8 +35,10 @@ export class Conversation {
   /** The last event that was made by a frame of this connection. */
   #lastMade = 0;
 
-  constructor(name: string, author: string | undefined, ledger: Ledger, trace: Trace) {
-    this.#name = name;
+  /** `author`: the verified principal. */
+  constructor(link: Pick<ServerLink, "name" | "exclusive">, author: string | undefined, ledger: Ledger, trace: Trace) {
+    this.#name = link.name;
+    this.#exclusive = link.exclusive;
     this.#author = author;
     this.#ledger = ledger;
     this.#trace = trace;
@@ -49,7 +55,7 @@ export class Conversation {
   }
 
   asked(asked: Asked): void {
-    if (asked.kind === "ack") this.#acks.add(asked.id);
+    if (asked.kind === "ack" || asked.kind === "presence") this.#silent.add(asked.id);
     else this.#unanswered.push(asked);
     // Before it is taken up, so the bound is held at least as well as this.
     if (asked.kind === "ack") this.#acknowledged(asked.eventId);
@@ -68,7 +74,7 @@ export class Conversation {
       if (message.type === "broadcast") {
         batchEnd = this.#broadcast(message.payload, messages.length > 1 ? batchEnd : undefined);
       } else if (message.type === "head") this.#outOfCredit(message.payload.currentEventIndex);
-      else this.#answer(message, headBefore);
+      else if (message.type !== "presence") this.#answer(message, headBefore);
     }
     if (messages.length > 1 && batchEnd !== undefined) {
       this.#check(this.#cursor >= batchEnd, () => `a frame ends inside a batch, at event ${this.#cursor}`);
@@ -111,9 +117,9 @@ export class Conversation {
     this.#live = false;
   }
 
-  #answer(message: Exclude<Told, { type: "broadcast" | "head" }>, headBefore: number): void {
-    // An ack that failed is the one frame that is answered out of line.
-    if (message.type === "error" && this.#acks.delete(message.inReplyTo ?? "")) return;
+  #answer(message: Exclude<Told, { type: "broadcast" | "head" | "presence" }>, headBefore: number): void {
+    // What failed of these is answered out of line.
+    if (message.type === "error" && this.#silent.delete(message.inReplyTo ?? "")) return;
     const asked = this.#unanswered.shift();
     const say = () => `${message.type} answers ${asked?.frame ?? "nothing"}`;
     if (!asked) {
@@ -131,6 +137,10 @@ export class Conversation {
         return;
       case "heartbeat":
         this.#check(asked.kind === "heartbeat" && message.inReplyTo === asked.id, say);
+        return;
+      case "hash":
+        this.#check(asked.kind === "hash" && message.inReplyTo === asked.id, say);
+        this.#hash(message.payload);
         return;
       case "event_accepted":
       case "event_rejected":
@@ -225,12 +235,21 @@ export class Conversation {
     this.#own.clear();
   }
 
+  #hash({ eventIndex, sha256: told }: Extract<Told, { type: "hash" }>["payload"]): void {
+    const hash = Buffer.from(sha256(this.#ledger.stateAt(eventIndex))).toString("hex");
+    this.#check(told === hash, () => `the hash after event ${eventIndex} is not that of what the log folds to`);
+  }
+
   /** An own event was told as accepted: without echo that is its delivery, and new ones come in the order of their frames. */
   #made(eventId: number, headBefore: number): void {
     if (!this.#echo && eventId > this.#cursor) this.#own.add(eventId);
     const row = this.#ledger.rows[eventId - 1];
     if (eventId <= headBefore || row?.clientId !== this.#clientId) return;
-    this.#check(eventId > this.#lastMade, () => `event ${eventId} was submitted after event ${this.#lastMade}`);
+    // Frames that come twice, and what an older connection brings late, have no order.
+    this.#check(
+      !this.#exclusive || eventId > this.#lastMade,
+      () => `event ${eventId} was submitted after event ${this.#lastMade}`,
+    );
     this.#lastMade = eventId;
     // A page may have it already: of a commit in doubt, which the client asked for the log after.
     this.#check(!this.#broadcasts.has(eventId), () => `event ${eventId} was broadcast before its verdict`);

@@ -21,7 +21,7 @@ import { bytesPort, migrations, sha256 } from "../support/partition.ts";
 import { Conversation } from "./conversation.ts";
 import type { FaultyDisk } from "./disk.ts";
 import { canonicalText, type Ledger } from "./ledger.ts";
-import type { Link } from "./link.ts";
+import type { ServerLink } from "./link.ts";
 import type { Random } from "./random.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Trace } from "./trace.ts";
@@ -65,13 +65,13 @@ export interface HostParts {
  */
 export class Host {
   readonly #parts: HostParts;
-  readonly #links = new Map<Link, Known>();
+  readonly #links = new Map<ServerLink, Known>();
   readonly #requests = new Set<(answer: HttpAnswer | undefined) => void>();
   #partition!: Partition;
   #intake!: Intake;
   #codec!: Codec;
   #incarnation = 0;
-  #windows = 0;
+  #timers = 0;
   #writing = false;
   #armedAt: number | undefined;
   #headBefore = 0;
@@ -86,7 +86,7 @@ export class Host {
 
   /** Whether the platform could evict it now: it keeps an object with a timer. */
   get idle(): boolean {
-    return this.#windows === 0 && !this.#writing;
+    return this.#timers === 0 && !this.#writing;
   }
 
   get alarmDue(): boolean {
@@ -99,9 +99,9 @@ export class Host {
   }
 
   /** A WebSocket upgrade. */
-  accept(link: Link, author: Author | undefined): void {
+  accept(link: ServerLink, author: Author | undefined): void {
     const { ledger, trace, schedule } = this.#parts;
-    const conversation = new Conversation(link.name, author?.principal, ledger, trace);
+    const conversation = new Conversation(link, author?.principal, ledger, trace);
     this.#step(() => {
       try {
         this.#attach(link, conversation, author?.principal, newSession(author), schedule.serverNow);
@@ -245,19 +245,24 @@ export class Host {
     this.#boot(woken);
   }
 
-  #boot(woken: readonly [Link, Known][] = []): void {
+  #boot(woken: readonly [ServerLink, Known][] = []): void {
     const { model, disk, random, schedule } = this.#parts;
     const incarnation = ++this.#incarnation;
-    this.#windows = 0;
+    this.#timers = 0;
     this.#writing = false;
     this.#codec = partitaCodec(partitionName.partition);
     let broken = false;
     try {
       this.#partition = new Partition(partitionName, model, {
         storage: new SqlStorage(disk, migrations, bytesPort),
-        random: { logId: () => `log-${random.hex(8)}`, traceId: () => random.hex(32) },
+        random: {
+          logId: () => `log-${random.hex(8)}`,
+          traceId: () => random.hex(32),
+          peerId: () => random.hex(32),
+        },
         sha256,
         log: () => {},
+        defer: (run, delayMs) => this.#timer(() => run(schedule.serverNow), delayMs),
       });
     } catch {
       // The constructor threw: the platform makes a new object for the next request.
@@ -270,14 +275,7 @@ export class Host {
           this.#partition.process(batch, schedule.serverNow);
           if (!this.#faulted) this.#doubtful = false;
         }),
-      defer: (window) => {
-        this.#windows++;
-        schedule.after(random.between(0, this.#parts.deferMsMax), () => {
-          if (incarnation !== this.#incarnation) return;
-          this.#windows--;
-          this.#step(window);
-        });
-      },
+      defer: (window) => this.#timer(window, random.between(0, this.#parts.deferMsMax)),
     });
     if (!broken) {
       this.#step(() => {
@@ -300,7 +298,18 @@ export class Host {
     this.crash();
   }
 
-  #receive(link: Link, asked: Asked): void {
+  /** A timer of the object: it keeps it from hibernating, and goes with it. */
+  #timer(run: () => void, delayMs: number): void {
+    const incarnation = this.#incarnation;
+    this.#timers++;
+    this.#parts.schedule.after(delayMs, () => {
+      if (incarnation !== this.#incarnation) return;
+      this.#timers--;
+      this.#step(run);
+    });
+  }
+
+  #receive(link: ServerLink, asked: Asked): void {
     const known = this.#links.get(link);
     if (!known) return;
     const { schedule, trace } = this.#parts;
@@ -308,13 +317,16 @@ export class Host {
     known.conversation.asked(asked);
     known.seenAt = schedule.serverNow;
     this.#step(() => {
-      const work = { session: known.session, command: this.#codec.decode(asked.frame) };
-      if (!this.#intake.offer(link, work, asked.frame.length)) this.#end(link);
+      const { session } = known;
+      const decoded = this.#codec.decode(asked.frame);
+      const command =
+        decoded.kind === "presence" ? this.#partition.show(session, decoded, schedule.serverNow) : decoded;
+      if (command && !this.#intake.offer(link, { session, command }, asked.frame.length)) this.#end(link);
     });
   }
 
   #attach(
-    link: Link,
+    link: ServerLink,
     conversation: Conversation,
     authorName: string | undefined,
     attachment: SessionState,
@@ -332,7 +344,7 @@ export class Host {
     this.#partition.attach(session, this.#parts.schedule.serverNow);
   }
 
-  #detach(link: Link): void {
+  #detach(link: ServerLink): void {
     const known = this.#links.get(link);
     if (!known) return;
     this.#parts.trace.line(`${this.#parts.schedule.now} ${link.name} is closed`);
@@ -340,12 +352,12 @@ export class Host {
     this.#partition.detach(known.session);
   }
 
-  #end(link: Link): void {
+  #end(link: ServerLink): void {
     this.#detach(link);
     link.closeFromServer(false);
   }
 
-  #deliver(link: Link, known: Known, replies: readonly Effect[], broadcasts: readonly EventRow[]): void {
+  #deliver(link: ServerLink, known: Known, replies: readonly Effect[], broadcasts: readonly EventRow[]): void {
     const { disk, ledger, trace, schedule } = this.#parts;
     if (disk.dead) return;
     // The output gate: what is said must be true already, and stay so.

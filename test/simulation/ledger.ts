@@ -96,6 +96,12 @@ export class Ledger {
     return this.#keys.get(keyOf(principal, draftId));
   }
 
+  /** What names the stored rejection of a draft or of an atomic batch; undefined: there is none. */
+  rejection(principal: string, key: string): string | undefined {
+    const stored = this.#reads()?.findRejection(principal, key);
+    return stored && (JSON.parse(stored.problem) as { traceId: string }).traceId;
+  }
+
   isForgotten(principal: string, draftId: string): boolean {
     return this.#forgotten.has(keyOf(principal, draftId));
   }

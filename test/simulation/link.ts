@@ -10,7 +10,7 @@ export interface Weather {
 }
 
 /** What one side of a connection takes. */
-interface End<Frame> {
+export interface End<Frame> {
   receive(frame: Frame): void;
   closed(): void;
 }
@@ -22,7 +22,7 @@ export interface ServerFrame {
 }
 
 /** One direction: a FIFO that keeps the order, as TCP does, and can lose its tail. */
-class Pipe<Frame> {
+export class Pipe<Frame> {
   readonly #random: Random;
   readonly #schedule: Schedule;
   readonly #weather: Weather;
@@ -36,11 +36,12 @@ class Pipe<Frame> {
     this.#weather = weather;
   }
 
-  send(frame: Frame | "closed"): void {
+  /** `stallMs`: for how long it waits besides, and with it everything behind it. */
+  send(frame: Frame | "closed", stallMs = 0): void {
     this.#queue.push(frame);
     // Half of the frames follow the one before at once, so that bursts stay bursts.
     const delay = this.#random.chance(0.5) ? 0 : this.#random.between(0, this.#weather.latencyMsMax);
-    this.#lastAt = Math.max(this.#lastAt, this.#schedule.now + delay);
+    this.#lastAt = Math.max(this.#lastAt, this.#schedule.now + delay + stallMs);
     this.#schedule.after(this.#lastAt - this.#schedule.now, () => this.#arrive());
   }
 
@@ -69,9 +70,14 @@ class Pipe<Frame> {
   }
 }
 
+/** A connection as the server has it. */
+export type ServerLink = Pick<Link, "name" | "exclusive" | "attachServer" | "fromServer" | "closeFromServer">;
+
 /** One WebSocket: two directions that end together, but are noticed to have ended each in its own time. */
 export class Link {
   readonly name: string;
+  /** Whether its client has no other connection, and sends each frame once. */
+  readonly exclusive: boolean = true;
   readonly #random: Random;
   readonly #toServer: Pipe<Asked>;
   readonly #toClient: Pipe<ServerFrame>;

@@ -14,17 +14,26 @@ export class Schedule {
   skewMs = 0;
   readonly #tasks: Task[] = [];
 
-  /** What the server's clock shows: milliseconds since 1970. It may jump, either way. */
-  get serverNow(): number {
-    return epochMs + this.now + this.skewMs;
+  /** What a clock shows that is right: milliseconds since 1970. */
+  get epochNow(): number {
+    return epochMs + this.now;
   }
 
-  /** Runs `run` in `delayMs` from now. */
-  after(delayMs: number, run: () => void): void {
-    const at = this.now + delayMs;
+  /** What the server's clock shows. It may jump, either way. */
+  get serverNow(): number {
+    return this.epochNow + this.skewMs;
+  }
+
+  /** Runs `run` in `delayMs` from now; returns how to cancel that. */
+  after(delayMs: number, run: () => void): () => void {
+    const task: Task = { at: this.now + delayMs, run };
     let index = this.#tasks.length;
-    while (index > 0 && this.#tasks[index - 1]!.at > at) index--;
-    this.#tasks.splice(index, 0, { at, run });
+    while (index > 0 && this.#tasks[index - 1]!.at > task.at) index--;
+    this.#tasks.splice(index, 0, task);
+    return () => {
+      const found = this.#tasks.indexOf(task);
+      if (found >= 0) this.#tasks.splice(found, 1);
+    };
   }
 
   /** Moves time to the next task and runs it. False: there is none. */

@@ -1,3 +1,5 @@
+import { ownTheGlobals } from "./globals.ts";
+import type { Trace } from "./trace.ts";
 import { World, type Variant } from "./world.ts";
 
 /** Steps of storm in a run, unless it is said. */
@@ -19,43 +21,32 @@ export interface Report {
 export function simulate(seed: number, steps = stepsDefault, variant: Variant = {}): Report {
   const world = new World(seed, variant);
   const { trace } = world;
-  const escaped = owningTheGlobals(
-    () => world.run(steps),
-    (what) => trace.violated(what),
-  );
-  if (escaped !== undefined) trace.violated(`thrown: ${escaped}`);
+  const disown = ownTheGlobals((what) => trace.violated(what));
+  try {
+    world.run(steps);
+  } catch (error) {
+    trace.violated(`thrown: ${thrown(error)}`);
+  } finally {
+    disown();
+  }
+  return reportOf(seed, steps, trace);
+}
+
+/** What came of a run that left this trace. */
+export function reportOf(seed: number, steps: number, trace: Trace): Report {
   return { seed, steps, digest: trace.digest(), violation: trace.violation, lines: trace.lastLines() };
 }
 
-/** The report of a run that failed, with the command that repeats it. */
-export function explain({ seed, steps, violation, lines }: Report): string {
+/** What was thrown, as a line of a report. */
+export function thrown(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+/** The report of a run that failed, with the command that repeats it; `world`: the option that names another world. */
+export function explain({ seed, steps, violation, lines }: Report, world = ""): string {
   return [
     `seed ${seed}: ${violation ?? "nothing is wrong"}`,
     ...lines.map((line) => `  ${line}`),
-    `again: npm run simulate -- --seeds 1 --seed ${seed} --steps ${steps}`,
+    `again: npm run simulate -- ${world}--seeds 1 --seed ${seed} --steps ${steps}`,
   ].join("\n");
-}
-
-/** Runs `body`, with time and randomness that are not the seed's reported when asked for. Returns what it threw. */
-function owningTheGlobals(body: () => void, report: (what: string) => void): string | undefined {
-  const { now } = Date;
-  const { random } = Math;
-  const { setTimeout, setInterval } = globalThis;
-  const foreign = (name: string) => (): never => {
-    report(`${name} was asked, which the seed does not own`);
-    throw new Error(name);
-  };
-  Date.now = foreign("Date.now");
-  Math.random = foreign("Math.random");
-  Object.assign(globalThis, { setTimeout: foreign("setTimeout"), setInterval: foreign("setInterval") });
-  try {
-    body();
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? (error.stack ?? error.message) : String(error);
-  } finally {
-    Date.now = now;
-    Math.random = random;
-    Object.assign(globalThis, { setTimeout, setInterval });
-  }
 }

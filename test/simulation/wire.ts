@@ -40,8 +40,11 @@ export type Asked = { id: string; frame: string } & (
     }
   | { kind: "sync"; since: number | undefined; limit: number | undefined }
   | { kind: "heartbeat" }
+  | { kind: "hash" }
   /** Not answered, unless it fails. */
   | { kind: "ack"; eventId: number }
+  /** The same. */
+  | { kind: "presence" }
   | ({ kind: "submit" } & Member)
   | { kind: "batch"; batchId: string; mode: "atomic" | "sequential"; members: readonly Member[] }
   /** Answered by an error, whatever it is. */

@@ -219,9 +219,10 @@ export class World {
     const { application } = this.#character;
     const again = new Partition(partitionName, application.model, {
       storage: new SqlStorage(this.#disk.disk, migrations, bytesPort),
-      random: { logId: () => "", traceId: () => "" },
+      random: { logId: () => "", traceId: () => "", peerId: () => "" },
       sha256,
       log: () => {},
+      defer: () => {},
     }).stateAt(undefined, this.#schedule.serverNow);
     trace.check(
       again.eventIndex === ledger.head && canonicalText(again.state) === ledger.state,

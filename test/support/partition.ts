@@ -39,6 +39,8 @@ export class TestConnection {
   readonly session: Session;
   /** What would be in the socket's attachment. */
   saved: SessionState;
+  /** How often that was written. */
+  saves = 0;
   readonly #host: TestPartition;
   #requests = 0;
 
@@ -52,7 +54,10 @@ export class TestConnection {
           for (const frame of host.codec.frames(replies, broadcasts, this.session.state.client?.arrays ?? false))
             this.frames.push(frame);
         },
-        save: (saved) => (this.saved = structuredClone(saved)),
+        save: (saved) => {
+          this.saved = structuredClone(saved);
+          this.saves++;
+        },
       },
       state,
     );
@@ -61,7 +66,10 @@ export class TestConnection {
   /** Sends a frame as it is, and returns the messages that it brought to this connection. */
   raw(frame: string | ArrayBuffer): Message[] {
     const before = this.frames.length;
-    this.#host.partition.receive(this.session, this.#host.codec.decode(frame), this.#host.now);
+    const { partition, codec, now } = this.#host;
+    const decoded = codec.decode(frame);
+    const command = decoded.kind === "presence" ? partition.show(this.session, decoded, now) : decoded;
+    if (command) partition.receive(this.session, command, now);
     return this.frames.slice(before).map((text) => JSON.parse(text) as Message);
   }
 
@@ -96,6 +104,7 @@ export class TestPartition {
   readonly #name: string;
   readonly #model: AnyModel;
   #ids = 0;
+  #timers: { at: number; run: (now: number) => void }[] = [];
 
   constructor({
     model = insieme as AnyModel,
@@ -112,6 +121,7 @@ export class TestPartition {
 
   /** A new incarnation on the same storage, as after an eviction or a crash. */
   restart(model: AnyModel = this.#model): void {
+    this.#timers = [];
     this.partition = this.#create((storage) => storage, model);
   }
 
@@ -123,6 +133,27 @@ export class TestPartition {
     const connection = new TestConnection(this, state);
     this.partition.attach(connection.session, this.now);
     return connection;
+  }
+
+  /** Closes a connection, as its peer or the shell does. */
+  close({ session }: TestConnection): void {
+    this.partition.detach(session);
+  }
+
+  /** How many timers are set: an object with one does not hibernate. */
+  get timers(): number {
+    return this.#timers.length;
+  }
+
+  /** Lets time pass, and runs the timers that are due in it. */
+  elapse(ms: number): void {
+    const end = this.now + ms;
+    for (let due; (due = this.#timers.find(({ at }) => at <= end));) {
+      this.#timers.splice(this.#timers.indexOf(due), 1);
+      this.now = Math.max(this.now, due.at);
+      due.run(this.now);
+    }
+    this.now = end;
   }
 
   /** A connection that has had its `connect`. */
@@ -151,8 +182,10 @@ export class TestPartition {
       random: {
         logId: () => `log-${++this.#ids}`,
         traceId: () => (++this.#ids).toString(16).padStart(32, "0"),
+        peerId: () => `peer-${++this.#ids}`,
       },
       sha256,
+      defer: (run, delayMs) => void this.#timers.push({ at: this.now + delayMs, run }),
       log: (level, message, fields) => this.logged.push({ level, message, fields }),
     });
     partition.open(this.now);

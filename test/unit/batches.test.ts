@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Command } from "../../src/core/index.ts";
 import type { AnyModel } from "../../src/model/index.ts";
 import { limits } from "../../src/protocol/index.ts";
 import { type Message, type TestConnection, TestPartition } from "../support/partition.ts";
@@ -134,7 +135,7 @@ describe("atomic batches", () => {
     });
     const frame = (type: string, payload: object) => ({
       session: writer.session,
-      command: room.codec.decode(JSON.stringify({ id: "q", type, timestamp: 1, payload })),
+      command: room.codec.decode(JSON.stringify({ id: "q", type, timestamp: 1, payload })) as Command,
     });
     // One window whose broadcasts take two frames, with a batch where the first one ends.
     room.partition.process(

@@ -213,3 +213,36 @@ describe("insieme: trees", () => {
     );
   });
 });
+
+describe("a tree that was set by hand", () => {
+  const leaf = (id: string, ...children: unknown[]) => ({ id, children });
+  it.each([[[leaf("a", leaf("a"))]], [[leaf("p", leaf("x")), leaf("p")]], [[leaf("_root", leaf("a")), leaf("p")]]])(
+    "[MD-9] [AU-10] tree events are refused, and end, on a tree whose ids do not name one node each: %j",
+    (tree) => {
+      const room = new TestPartition();
+      const a = room.client("a");
+      a.submit("0", "set", { target: "ex", value: { tree, items: { a: {}, p: {} } } });
+      const before = room.state();
+      for (const [type, payload] of [
+        ["treePush", { target: "ex", value: { id: "new" }, options: { parent: "a" } }],
+        ["treeMove", { target: "ex", options: { id: "p", parent: "a" } }],
+        ["treeDelete", { target: "ex", options: { id: "a" } }],
+      ] as const) {
+        expect(a.submit(type, type, payload).payload.errors).toEqual([
+          expect.objectContaining({ code: "TARGET_NOT_FOUND" }),
+        ]);
+      }
+      expect(room.state()).toEqual(before);
+    },
+  );
+
+  it("[MD-9] what is no node inside a tree goes with its parent", () => {
+    const room = new TestPartition();
+    const a = room.client("a");
+    const tree = [{ id: "a", children: [null, 7, { id: 5 }, { id: "b", children: 7 }] }, leaf("c")];
+    a.submit("0", "set", { target: "ex", value: { tree, items: { a: {}, b: {}, c: {}, "5": {} } } });
+    expect(a.submit("1", "treeMove", { target: "ex", options: { id: "a", parent: "c" } }).type).toBe("event_accepted");
+    expect(a.submit("2", "treeDelete", { target: "ex", options: { id: "a" } }).type).toBe("event_accepted");
+    expect(room.state()).toEqual({ ex: { tree: [leaf("c")], items: { c: {}, "5": {} } } });
+  });
+});

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Intake } from "../../src/core/index.ts";
+import { type Command, Intake } from "../../src/core/index.ts";
 import type { Work } from "../../src/core/work.ts";
 import { limits } from "../../src/protocol/index.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
@@ -237,7 +237,7 @@ describe("a window", () => {
     const late = room.open();
     const connect = room.codec.decode(
       '{"id":"c","type":"connect","timestamp":1,"payload":{"clientId":"late","version":"1"}}',
-    );
+    ) as Command;
     window(
       room,
       work(a, "d1"),
@@ -362,6 +362,8 @@ describe("a window", () => {
                   sinceEventId: undefined,
                   echo: true,
                   arrays: who % 2 === 0,
+                  draftIds: false,
+                  presence: false,
                 },
               };
             }),

@@ -68,8 +68,8 @@ describe("hibernation", () => {
     });
     const messages = () => wire.frames.flatMap((frame) => [JSON.parse(frame) as Message].flat());
     await wire.until(() => messages().some(({ id }) => id === "b-300"));
-    // Eight at once, each a frame; then the rest, gathered: 292 in windows of 128.
-    expect(wire.frames).toHaveLength(1 + 8 + 3);
+    // Eight at once, each a frame; then the rest, gathered: 292 in windows of 64, the share of one connection.
+    expect(wire.frames).toHaveLength(1 + 8 + 5);
     const ids = (type: string) =>
       messages()
         .filter((one) => one.type === type)
@@ -190,9 +190,10 @@ describe("storage", () => {
       const driver = new DurableSqlDriver(ctx.storage);
       const partition = new Partition({ tenant: "rows", partition: "room" }, insieme, {
         storage: new SqlStorage(driver, migrations, bytesPort),
-        random: { logId: () => "log", traceId: () => "0".repeat(32) },
+        random: { logId: () => "log", traceId: () => "0".repeat(32), peerId: () => "peer" },
         sha256,
         log: () => {},
+        defer: () => {},
       });
       const submit = (at: number) =>
         partition.submit(

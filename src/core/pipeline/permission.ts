@@ -1,12 +1,12 @@
 import { permissionFor } from "../../model/index.ts";
 import type { Failure } from "../../protocol/index.ts";
+import { allows } from "../permissions.ts";
 import type { Review, TypedDraft } from "./review.ts";
 
 /** Whether the author may submit this type. What is not granted is denied. */
 export function checkPermission(review: Review, typed: TypedDraft): Failure | undefined {
   const needed = permissionFor(review.model, typed.type);
-  const { permissions } = review.author;
-  if (permissions === "all" || permissions.includes(needed)) return undefined;
+  if (allows(review.author.permissions, needed)) return undefined;
   return {
     code: "forbidden",
     layer: "permission",

@@ -1,11 +1,10 @@
 import { en } from "zod/locales";
 import * as z from "zod/mini";
-import { type EventDefinition, type ModelEvent, upcast } from "../../model/index.ts";
+import { type EventDefinition, type ModelEvent, payloadViolations, schemaError, upcast } from "../../model/index.ts";
 import {
   eventShape,
   expectedEventIdShape,
   type Failure,
-  formatPath,
   type JsonObject,
   violationsOf,
   limits,
@@ -17,9 +16,6 @@ import type { Review, TypedDraft } from "./review.ts";
 z.config(en());
 
 const versionShape = eventShape.shape.version;
-
-/** The code of every violation of a shape, as the Insieme design names it. */
-const schemaError = "SCHEMA_ERROR";
 
 /** The shape of the event, its version, and the payload's own schema. All violations are listed at once. */
 export function checkSchema(review: Review): Failure | TypedDraft {
@@ -70,7 +66,10 @@ export function checkSchema(review: Review): Failure | TypedDraft {
       // An upcaster is written for payloads of its version only, and older schemas are not kept.
       violations.push({ field: "payload", code: schemaError, message: `Not a payload of version ${version ?? 1}.` });
     }
-    if (event) violations.push(...checkPayload(definition, event.payload));
+    if (event) {
+      const { payload } = event;
+      violations.push(...callModel(() => payloadViolations(definition, payload)));
+    }
   }
 
   if (violations.length > 0 || !event) {
@@ -93,30 +92,6 @@ export function checkSchema(review: Review): Failure | TypedDraft {
 
 function isPayload(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function checkPayload(
-  definition: Pick<EventDefinition<object, z.core.$ZodType>, "payload">,
-  payload: JsonObject,
-): Violation[] {
-  const result = callModel(() => z.safeParse(definition.payload, payload));
-  if (!result.success) return violationsOf(result.error.issues, ["payload"], schemaError);
-  const changed = firstDifference(payload, result.data);
-  return changed === undefined
-    ? []
-    : [{ field: formatPath(["payload", ...changed]), code: schemaError, message: "This field is not known here." }];
-}
-
-/** Where what a schema returns differs from what it was given: there it would strip, default or transform. */
-function firstDifference(given: unknown, returned: unknown): PropertyKey[] | undefined {
-  if (Object.is(given, returned)) return undefined;
-  if (typeof given !== "object" || typeof returned !== "object" || given === null || returned === null) return [];
-  for (const key in given) {
-    const difference = firstDifference((given as JsonObject)[key], (returned as JsonObject)[key]);
-    if (difference) return [Array.isArray(given) ? Number(key) : key, ...difference];
-  }
-  for (const key in returned) if (!Object.hasOwn(given, key)) return [key];
-  return undefined;
 }
 
 function unknownType(type: string, known: readonly string[]): Failure {

@@ -1,6 +1,14 @@
 import * as z from "zod/mini";
 import { defineModel, type Objection } from "../../model/index.ts";
 import { isJsonObject, type JsonObject } from "../../protocol/index.ts";
+import {
+  compensateDelete,
+  compensateMove,
+  compensatePush,
+  compensateSet,
+  compensateUnset,
+  compensateUpdate,
+} from "./compensations.ts";
 import { containerFor, notFound, objectionToSet, objectionToUnset, segmentsOf } from "./path.ts";
 import { jsonObject, nodeId, position, root, target } from "./shapes.ts";
 import { Tree, treeDepthMax } from "./tree.ts";
@@ -54,6 +62,7 @@ export const insieme = defineModel({
           container[key] = payload.value as JsonObject;
         }
       },
+      compensate: (state, { payload }) => compensateSet(state, payload),
     },
 
     unset: {
@@ -64,6 +73,7 @@ export const insieme = defineModel({
       reduce(state, { payload }) {
         delete containerFor(state, payload.target)[segmentsOf(payload.target).at(-1)!];
       },
+      compensate: (state, { payload }) => compensateUnset(state, payload),
     },
 
     treePush: {
@@ -76,6 +86,7 @@ export const insieme = defineModel({
       validate(state, { payload }, context) {
         const tree = Tree.at(state, payload.target, context);
         if (!tree) return noTree(payload.target);
+        if (!tree.isSound) return unsound(payload.target);
         const { id } = payload.value;
         const parent = payload.options?.parent ?? root;
         const objections: Objection[] = [];
@@ -97,6 +108,7 @@ export const insieme = defineModel({
         tree.items[id] = data as JsonObject;
         tree.insert(id, payload.options?.parent ?? root, payload.options?.position);
       },
+      compensate: (state, { payload }, context) => compensatePush(state, payload, context),
     },
 
     treeUpdate: {
@@ -118,6 +130,8 @@ export const insieme = defineModel({
           delete current["id"];
         }
       },
+      compensate: (state, { payload }, context) =>
+        compensateUpdate(state, { ...payload, value: payload.value as JsonObject }, context),
     },
 
     treeMove: {
@@ -129,6 +143,7 @@ export const insieme = defineModel({
       validate(state, { payload }, context) {
         const tree = Tree.at(state, payload.target, context);
         if (!tree) return noTree(payload.target);
+        if (!tree.isSound) return unsound(payload.target);
         const { id, parent = root } = payload.options;
         if (!tree.hasNode(id)) return noNode(id);
         if (parent === root) return undefined;
@@ -146,6 +161,7 @@ export const insieme = defineModel({
         const { id, parent = root, position: where } = payload.options;
         Tree.at(state, payload.target, context)!.move(id, parent, where);
       },
+      compensate: (state, { payload }, context) => compensateMove(state, payload, context),
     },
 
     treeDelete: {
@@ -155,6 +171,7 @@ export const insieme = defineModel({
       validate(state, { payload }, context) {
         const tree = Tree.at(state, payload.target, context);
         if (!tree) return noTree(payload.target);
+        if (!tree.isSound) return unsound(payload.target);
         return tree.hasNode(payload.options.id) ? undefined : noNode(payload.options.id);
       },
       reduce(state, { payload }, context) {
@@ -162,12 +179,17 @@ export const insieme = defineModel({
         tree.grow();
         tree.remove(payload.options.id);
       },
+      compensate: (state, { payload }, context) => compensateDelete(state, payload, context),
     },
   },
 });
 
 function noTree(path: string): Objection {
   return notFound(`There is no tree at "${path}": set it to {} first.`);
+}
+
+function unsound(path: string): Objection {
+  return notFound(`The tree at "${path}" has two nodes of one id, or one with the id of the top: set it anew.`);
 }
 
 function noParent(parent: string): Objection {

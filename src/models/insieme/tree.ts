@@ -12,6 +12,9 @@ export interface TreeNode {
   children?: TreeNode[];
 }
 
+/** Where a node is, as `treePush` and `treeMove` take it. */
+type Place = { parent: string; position: "first" | "last" | { after: string } | { before: string } };
+
 /**
  * A tree of the state: `{ tree: [{ id, children }…], items: { id: data } }`. Nodes are found by id
  * through two indexes that hang on the `tree` array, never by walking.
@@ -35,6 +38,24 @@ export class Tree {
     if (tree !== undefined && !Array.isArray(tree)) return undefined;
     if (items !== undefined && !isJsonObject(items)) return undefined;
     return new Tree(holder, context);
+  }
+
+  /**
+   * Whether each id names one node, and none the top. A tree that was set otherwise is not for tree events:
+   * which node is meant would depend on how the indexes came about, and walks up by id might not end.
+   * Tree events keep a sound tree sound, so it is enough to look once.
+   */
+  get isSound(): boolean {
+    const tree = this.#holder["tree"];
+    if (!Array.isArray(tree)) return true;
+    const doubles = this.#context.index(tree as unknown as TreeNode[], "doubles", function* (nodes) {
+      const seen = new Set([root]);
+      for (const [{ id }] of walk(nodes, root)) {
+        if (seen.has(id)) yield ["any", true] as const;
+        seen.add(id);
+      }
+    });
+    return !doubles.has("any");
   }
 
   /** Makes `tree` and `items` where a target is still `{}`. */
@@ -77,6 +98,30 @@ export class Tree {
     return this.#holder["items"] as JsonObject;
   }
 
+  node(id: string): TreeNode | undefined {
+    return this.#nodes()?.get(id);
+  }
+
+  /** Whether `parent` has its list of children already, be it empty. The top always has, once there is a tree. */
+  hasChildList(parent: string): boolean {
+    return parent === root || Array.isArray(this.node(parent)?.children);
+  }
+
+  /** Where a node is; undefined where nothing names that place, as in a tree that was set with something else in it. */
+  placeOf(id: string): Place | undefined {
+    const node = this.node(id)!;
+    const parent = this.#parents()!.get(id)!;
+    if (parent === "" || !this.hasChildList(parent)) return undefined;
+    const siblings = this.#childrenOf(parent);
+    const at = siblings.indexOf(node);
+    if (at < 0) return undefined;
+    if (at === 0) return { parent, position: "first" };
+    if (this.#isNamed(siblings[at - 1]!)) return { parent, position: { after: siblings[at - 1]!.id } };
+    if (at === siblings.length - 1) return { parent, position: "last" };
+    if (this.#isNamed(siblings[at + 1]!)) return { parent, position: { before: siblings[at + 1]!.id } };
+    return undefined;
+  }
+
   /** Puts a new node under `parent`. */
   insert(id: string, parent: string, position: Position): void {
     this.#place({ id, children: [] }, id, parent, position);
@@ -92,6 +137,11 @@ export class Tree {
   remove(id: string): void {
     if (!this.hasNode(id)) return;
     this.#forget(this.#takeOut(id));
+  }
+
+  /** Whether `node` is the one that its id stands for. */
+  #isNamed(node: TreeNode): boolean {
+    return isJsonObject(node) && typeof node.id === "string" && node.id !== "" && this.node(node.id) === node;
   }
 
   #nodes(): StateIndex<TreeNode> | undefined {
@@ -149,24 +199,28 @@ export class Tree {
   }
 
   #forget(node: TreeNode): void {
-    for (const child of node.children ?? []) this.#forget(child);
+    for (const child of nodesOf(node.children)) this.#forget(child);
     this.#nodes()!.delete(node.id);
     this.#parents()!.delete(node.id);
     delete this.items[node.id];
   }
 }
 
-/** Every node below `nodes`, with its parent's id. What is no node (a state may come from anywhere) is passed over. */
+/** Every node below `nodes`, with its parent's id. What is no node is passed over. */
 function* walk(nodes: readonly TreeNode[], parent: string): Generator<readonly [TreeNode, string]> {
-  for (const node of nodes) {
-    if (!isJsonObject(node) || typeof node.id !== "string") continue;
+  for (const node of nodesOf(nodes)) {
     yield [node, parent];
-    if (Array.isArray(node.children)) yield* walk(node.children, node.id);
+    yield* walk(node.children ?? [], node.id);
   }
+}
+
+/** The nodes among `children`, which may be or hold anything: a state may come from anywhere. */
+function nodesOf(children: readonly TreeNode[] | undefined): readonly TreeNode[] {
+  return Array.isArray(children) ? children.filter((node) => isJsonObject(node) && typeof node.id === "string") : [];
 }
 
 function heightOf(node: TreeNode): number {
   let height = 0;
-  for (const child of node.children ?? []) height = Math.max(height, heightOf(child));
+  for (const child of nodesOf(node.children)) height = Math.max(height, heightOf(child));
   return height + 1;
 }

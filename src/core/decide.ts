@@ -1,0 +1,104 @@
+import type { Problem } from "../protocol/index.ts";
+import type { StorageWrites } from "../storage/port.ts";
+import type { Batch, Draft } from "./commands.ts";
+import { rejectionRetentionMs, scheduleOnce, socketSweepMs } from "./due.ts";
+import type { Author, BatchOutcome, BatchResult, Outcome } from "./effects.ts";
+import { soundness } from "./live.ts";
+import { submitAtomic } from "./pipeline/atomic.ts";
+import type { Review } from "./pipeline/review.ts";
+import { submit } from "./pipeline/submit.ts";
+import { problemOf } from "./refusal.ts";
+import { roomFor } from "./room.ts";
+import type { Scene } from "./scene.ts";
+import { snapshotDue } from "./snapshots.ts";
+
+/** Decides one draft, and notes in the window what was committed. Throws only what the storage throws. */
+export function decide(scene: Scene, author: Author, clientId: string, draft: Draft): Outcome {
+  const { window, ports } = scene;
+  const unfit = unfitFor(scene, [draft]);
+  if (unfit) return { kind: "refused", problem: unfit };
+  const writes = writesOf(scene);
+  createLog(scene, writes);
+  const outcome = submit(reviewOf(scene, author, clientId, draft), writes, ports);
+  if (outcome.kind === "accepted" && !outcome.replayed) window.events.push(outcome.event);
+  if (outcome.kind !== "refused") afterVerdict(scene, writes, outcome.kind === "rejected");
+  return outcome;
+}
+
+/** Decides the drafts of a batch, as its mode says. Throws only what the storage throws. */
+export function decideBatch(scene: Scene, author: Author, clientId: string, batch: Batch): BatchOutcome {
+  return batch.mode === "atomic"
+    ? decideAtomic(scene, author, clientId, batch)
+    : decideInOrder(scene, author, clientId, batch.drafts);
+}
+
+function decideAtomic(scene: Scene, author: Author, clientId: string, batch: Batch): BatchOutcome {
+  const { live, window, ports } = scene;
+  const unfit = unfitFor(scene, batch.drafts);
+  if (unfit) return { kind: "refused", problem: unfit };
+  const writes = writesOf(scene);
+  createLog(scene, writes);
+  const headBefore = live.head;
+  const outcome = submitAtomic(batch, (draft) => reviewOf(scene, author, clientId, draft), writes, ports);
+  if (outcome.kind === "decided") {
+    for (const result of outcome.verdict.results) {
+      if (result.kind === "accepted" && result.event.eventId > headBefore) window.events.push(result.event);
+    }
+    afterVerdict(scene, writes, live.head === headBefore);
+  }
+  return outcome;
+}
+
+/** Each draft by itself, up to the first that is not accepted. */
+function decideInOrder(scene: Scene, author: Author, clientId: string, drafts: readonly Draft[]): BatchOutcome {
+  const results: BatchResult[] = [];
+  let timestamp = scene.now;
+  let open = true;
+  for (const draft of drafts) {
+    const { draftId } = draft;
+    if (!open) {
+      results.push({ kind: "not_processed", draftId });
+      continue;
+    }
+    const outcome = decide(scene, author, clientId, draft);
+    open = outcome.kind === "accepted";
+    if (outcome.kind === "accepted") {
+      timestamp = outcome.event.timestamp;
+      results.push({ kind: "accepted", event: outcome.event });
+    } else if (outcome.kind === "rejected") {
+      timestamp = outcome.rejection.problem.timestamp;
+      results.push({ kind: "rejected", draftId, problem: outcome.rejection.problem });
+    } else results.push({ kind: "not_processed", draftId, problem: outcome.problem });
+  }
+  return { kind: "decided", verdict: { timestamp, results } };
+}
+
+/** Why this is not taken now: the log cannot be folded, or the state is as large as it may get. */
+function unfitFor(scene: Scene, drafts: readonly Draft[]): Problem | undefined {
+  const { live, model } = scene;
+  const failure = soundness(live) ?? roomFor(live, model, drafts);
+  return failure && problemOf(failure, scene);
+}
+
+/** Whoever decides a draft may write: `mayWrite` has said so of the window. */
+function writesOf(scene: Scene): StorageWrites {
+  return scene.writes!;
+}
+
+function createLog({ live, name, now, attended, serverId }: Scene, writes: StorageWrites): void {
+  if (live.logId !== undefined) return;
+  live.logId = serverId();
+  writes.createLog({ logId: live.logId, ...name }, now);
+  if (attended) scheduleOnce(live, writes, "sweep_sockets", now + socketSweepMs);
+}
+
+function reviewOf(scene: Scene, author: Author, clientId: string, draft: Draft): Review {
+  const { name, model, live, ports, now } = scene;
+  return { partition: name.partition, model, live, reads: ports.storage, author, clientId, draft, now };
+}
+
+/** Schedules what a verdict makes due. */
+function afterVerdict({ live, now }: Scene, writes: StorageWrites, rejected: boolean): void {
+  if (rejected) scheduleOnce(live, writes, "sweep_records", now + rejectionRetentionMs);
+  else if (snapshotDue(live)) scheduleOnce(live, writes, "snapshot", now);
+}

@@ -1,0 +1,30 @@
+import type { AnyModel } from "../model/index.ts";
+import type { StorageWrites } from "../storage/port.ts";
+import type { Peer } from "./effects.ts";
+import type { Live } from "./live.ts";
+import type { Ports } from "./ports.ts";
+import type { Window } from "./window.ts";
+
+/** Who a partition is. */
+export interface PartitionName {
+  tenant: string;
+  partition: string;
+}
+
+/** What the work of one window is done with. */
+export interface Scene {
+  readonly name: PartitionName;
+  readonly model: AnyModel;
+  readonly ports: Ports;
+  readonly live: Live;
+  /** Undefined where none of the work may write (`mayWrite`): then there is no transaction. */
+  readonly writes: StorageWrites | undefined;
+  readonly window: Window;
+  readonly now: number;
+  /** Whether there are connections to look after. */
+  readonly attended: boolean;
+  /** The log's id as clients are told it. */
+  serverId(): string;
+  /** Everybody who shows something of themselves. */
+  peers(): readonly Peer[];
+}

@@ -1,0 +1,63 @@
+import type * as z from "zod/mini";
+import { formatPath, type JsonObject, limits, type Violation, violationsOf } from "../protocol/index.ts";
+import type { AnyModel, EventDefinition, ModelEvent } from "./define.ts";
+import type { State } from "./state.ts";
+
+/** The code of every violation of a shape, as the Insieme design names it. */
+export const schemaError = "SCHEMA_ERROR";
+
+/** What the payload's own schema says against a payload of the current version. Throws what the schema throws. */
+export function payloadViolations(
+  definition: Pick<EventDefinition<object, z.core.$ZodType>, "payload">,
+  payload: JsonObject,
+): Violation[] {
+  // The schema parses by itself, in zod as in zod/mini: so a client has no more of zod than its model brings.
+  const result = (definition.payload as unknown as Pick<z.ZodMiniType, "safeParse">).safeParse(payload);
+  if (!result.success) return violationsOf(result.error.issues, ["payload"], schemaError);
+  const changed = firstDifference(payload, result.data);
+  return changed === undefined
+    ? []
+    : [{ field: formatPath(["payload", ...changed]), code: schemaError, message: "This field is not known here." }];
+}
+
+/** What the business rules say against the event in the present state, at most `limits.violationsMax`. Throws what they throw. */
+export function ruleViolations(
+  definition: EventDefinition<object, never>,
+  state: State<object>,
+  event: ModelEvent<JsonObject>,
+  at: { head: number; principal: string },
+): Violation[] {
+  if (!definition.validate) return [];
+  const context = { ...state.context, ...at };
+  return state.read((view) => {
+    const objections = definition.validate!(view as never, event as never, context);
+    // Copied field by field: what a validator returns may be a view of the state.
+    return [objections ?? []]
+      .flat()
+      .slice(0, limits.violationsMax)
+      .map(({ field, code, message }) => ({ field, code, message }));
+  });
+}
+
+/** The invariants that do not hold in the present state. Throws what they throw. */
+export function invariantViolations(model: AnyModel, state: State<object>): Violation[] {
+  const { invariants } = model;
+  if (!invariants) return [];
+  return state.read((view) =>
+    Object.entries(invariants)
+      .filter(([, holds]) => !holds(view as never))
+      .map(([name]) => ({ field: "", code: "INVARIANT", message: name })),
+  );
+}
+
+/** Where what a schema returns differs from what it was given: there it would strip, default or transform. */
+function firstDifference(given: unknown, returned: unknown): PropertyKey[] | undefined {
+  if (Object.is(given, returned)) return undefined;
+  if (typeof given !== "object" || typeof returned !== "object" || given === null || returned === null) return [];
+  for (const key in given) {
+    const difference = firstDifference((given as JsonObject)[key], (returned as JsonObject)[key]);
+    if (difference) return [Array.isArray(given) ? Number(key) : key, ...difference];
+  }
+  for (const key in returned) if (!Object.hasOwn(given, key)) return [key];
+  return undefined;
+}

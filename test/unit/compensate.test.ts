@@ -1,0 +1,478 @@
+import { types } from "node:util";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import * as z from "zod/mini";
+import {
+  type AnyModel,
+  type Compensation,
+  compensationOf,
+  defineModel,
+  foldEvent,
+  type ModelEvent,
+  payloadViolations,
+  ruleViolations,
+  State,
+  StateError,
+} from "../../src/model/index.ts";
+import { insieme } from "../../src/models/insieme/index.ts";
+import {
+  canonicalJson,
+  isJsonObject,
+  type Json,
+  type JsonObject,
+  limits,
+  type Violation,
+} from "../../src/protocol/index.ts";
+
+const eventOf = ({ type, payload }: Compensation): ModelEvent<JsonObject> => ({
+  type,
+  payload,
+  timestamp: 1,
+  clientId: "me",
+});
+
+/** What the model says against an event in this state: shape, then rules. */
+function violations(model: AnyModel, state: State<object>, draft: Compensation, head: number): Violation[] {
+  const definition = model.eventType(draft.type)!;
+  const shape = payloadViolations(definition, draft.payload);
+  if (shape.length > 0) return shape;
+  return ruleViolations(definition as never, state, eventOf(draft), { head, principal: "dev:me" });
+}
+
+const stateOf = (value: Json): State<object> => new State<object>(structuredClone(value) as object);
+const canonical = (state: State<object>): string => canonicalJson(JSON.parse(state.stringify()) as Json);
+
+/** Whether nothing in `value` is a view of a state. */
+function isPlain(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  return !types.isProxy(value) && Object.values(value).every(isPlain);
+}
+
+/** A value without the containers in it that hold nothing: those that an event makes on its way stay. */
+function withoutEmpty(value: Json): Json {
+  if (Array.isArray(value)) return value.map(withoutEmpty);
+  if (!isJsonObject(value)) return value;
+  const kept = Object.entries(value).map(([key, inside]) => [key, withoutEmpty(inside)] as const);
+  return Object.fromEntries(
+    kept.filter(([, inside]) => canonicalJson(inside) !== "{}" && canonicalJson(inside) !== "[]"),
+  );
+}
+
+/** Does `draft` and takes it back by what the model gives for that; the state is then as it was, but for what is empty. */
+function thereAndBack(state: State<object>, draft: Compensation): Compensation[] | undefined {
+  const before = canonical(state);
+  const drafts = compensationOf(insieme, state, eventOf(draft));
+  expect(canonical(state)).toBe(before);
+  if (!drafts) return undefined;
+  expect(isPlain(drafts)).toBe(true);
+  foldEvent(insieme, state, eventOf(draft));
+  for (const back of drafts) {
+    expect(violations(insieme, state, back, 1), `${JSON.stringify(back)} after ${JSON.stringify(draft)}`).toEqual([]);
+    foldEvent(insieme, state, eventOf(back));
+  }
+  const [there, back] = [before, canonical(state)].map((text) => canonicalJson(withoutEmpty(JSON.parse(text) as Json)));
+  expect(back, `${JSON.stringify(drafts)} after ${JSON.stringify(draft)}`).toBe(there);
+  return drafts;
+}
+
+/** Whether the model would take `draft`: nothing speaks against it, and its reducer does not fail on what was set. */
+function takes(state: State<object>, draft: Compensation, head: number): boolean {
+  if (violations(insieme, state, draft, head).length > 0) return false;
+  const { reduce } = insieme.eventType(draft.type)!;
+  try {
+    state.undoTo(state.change((root) => reduce(root as JsonObject, eventOf(draft), state.context)));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Runs `drafts` as a log; each that is taken is tried there and back, on the living state and on a fresh one. */
+function tryAll(drafts: readonly Compensation[], each: (back: Compensation[] | undefined) => void) {
+  const state = new State<object>(insieme.initialState());
+  let head = 0;
+  for (const draft of drafts) {
+    if (!takes(state, draft, head)) continue;
+    thereAndBack(stateOf(JSON.parse(state.stringify()) as Json), draft);
+    each(thereAndBack(state, draft));
+    foldEvent(insieme, state, eventOf(draft));
+    head++;
+  }
+}
+
+const draft = <P>(type: string, payload: fc.Arbitrary<P>) =>
+  payload.map((payload): Compensation => ({ type, payload: payload as JsonObject }));
+
+const json = fc
+  .jsonValue({ maxDepth: 2 })
+  .filter((value) => !/"(__proto__|constructor|prototype)"/.test(JSON.stringify(value))) as fc.Arbitrary<Json>;
+
+/** The events of the trees at `target`, for nodes of these ids with these keys in their data. */
+function treeEvents(target: fc.Arbitrary<string>, id: fc.Arbitrary<string>, key: fc.Arbitrary<string>) {
+  const data = fc.dictionary(key, fc.oneof(fc.nat(9), fc.constant(["x", { y: 1 }])), { maxKeys: 3 });
+  const parent = fc.oneof(fc.constant("_root"), id, id);
+  const position = fc.oneof(
+    fc.constantFrom("first", "last", null),
+    fc.record({ after: id }),
+    fc.record({ before: id }),
+  );
+  const value = fc.tuple(data, id).map(([data, id]) => Object.assign(data, { id }));
+  const place = fc.record({ parent, position }, { requiredKeys: [] });
+  const change = fc.record({ id, replace: fc.boolean() }, { requiredKeys: ["id"] });
+  const move = fc.record({ id, parent, position }, { requiredKeys: ["id"] });
+  return fc.oneof(
+    { weight: 5, arbitrary: draft("treePush", fc.record({ target, value, options: place })) },
+    { weight: 2, arbitrary: draft("treeUpdate", fc.record({ target, value: data, options: change })) },
+    { weight: 2, arbitrary: draft("treeMove", fc.record({ target, options: move })) },
+    { weight: 1, arbitrary: draft("treeDelete", fc.record({ target, options: fc.record({ id }) })) },
+  );
+}
+
+/** Sets, unsets and merges at `target`. */
+function valueEvents(target: fc.Arbitrary<string>, value: fc.Arbitrary<Json>) {
+  return fc.oneof(
+    draft("set", fc.record({ target, value })),
+    draft("set", fc.record({ target, value, options: fc.record({ replace: fc.constant(true) }) })),
+    draft("unset", fc.record({ target })),
+  );
+}
+
+const letter = fc.constantFrom("a", "b", "c", "d", "e", "f");
+
+const start: Compensation[] = [
+  { type: "set", payload: { target: "ex", value: {} } },
+  { type: "set", payload: { target: "doc.t", value: {} } },
+];
+const member = fc.dictionary(fc.constantFrom("x", "y", "z"), fc.oneof(json, fc.constant({ x: { y: 1 } })));
+const usualEvent = fc.oneof(
+  treeEvents(fc.constantFrom("ex", "ex", "ex", "doc.t"), letter, fc.constantFrom("n", "text", "tags")),
+  valueEvents(
+    fc.array(fc.constantFrom("x", "y", "z"), { minLength: 1, maxLength: 3 }).map((path) => `doc.${path.join(".")}`),
+    fc.oneof(json, member),
+  ),
+);
+
+// What may come of sets into and over trees: nodes and data that no push makes, and names that no target can say.
+const oddKey = fc.constantFrom("", "a", "b", "a.b", "tree", "items", "id", "0", "1", "n");
+const oddId = fc.oneof(letter, letter, fc.constant("a.b"));
+const tooLong = "x".repeat(1_025);
+const oddNode = fc.memo((depth): fc.Arbitrary<Json> => {
+  const id = fc.oneof({ weight: 9, arbitrary: oddId }, { weight: 1, arbitrary: fc.constantFrom("", tooLong) });
+  const children: fc.Arbitrary<Json[]> = depth > 1 ? fc.array(oddNode(depth - 1), { maxLength: 3 }) : fc.constant([]);
+  return fc.oneof(
+    { weight: 8, arbitrary: fc.record({ id, children }) },
+    { weight: 1, arbitrary: fc.record({ id, children, extra: fc.constant(1) }, { requiredKeys: ["id"] }) },
+    { weight: 1, arbitrary: fc.record({ id }) },
+    { weight: 1, arbitrary: fc.constantFrom<Json[]>("junk", {}, { id: 5 }) },
+  );
+});
+/** The nodes without those whose id was there before: the events of trees are for ids that name one node. */
+function distinct(nodes: Json[], seen = new Set<Json>()): Json[] {
+  return nodes.flatMap((node) => {
+    if (!isJsonObject(node) || node["id"] === undefined) return [node];
+    if (seen.has(node["id"])) return [];
+    seen.add(node["id"]);
+    const { children } = node;
+    return [Array.isArray(children) ? { ...node, children: distinct(children, seen) } : node];
+  });
+}
+const oddData = fc.oneof(
+  { weight: 5, arbitrary: fc.constantFrom<Json[]>({}, { n: 1 }, { n: { deep: 1 }, "a.b": 2 }) },
+  { weight: 1, arbitrary: fc.constantFrom<Json[]>({ id: "own" }, 5, ["list"]) },
+);
+const idsOf = (nodes: Json[]): string[] =>
+  nodes.flatMap((node) =>
+    isJsonObject(node) ? [node["id"] as string, ...idsOf((node["children"] as Json[] | undefined) ?? [])] : [],
+  );
+const oddTree: fc.Arbitrary<Json> = fc
+  .array(oddNode(3), { maxLength: 4, size: "max" })
+  .map((nodes) => distinct(nodes))
+  .chain((tree) => {
+    const items = Object.fromEntries(idsOf(tree).map((id) => [String(id), oddData]));
+    const some = fc.oneof(fc.record(items), fc.record(items, { requiredKeys: [] })) as fc.Arbitrary<JsonObject>;
+    return fc.record({ tree: fc.constant(tree), items: some });
+  });
+const oddPlace = fc.oneof(
+  fc.array(oddKey, { minLength: 1, maxLength: 4 }).map((path) => path.join(".")),
+  fc.array(oddKey, { minLength: 1, maxLength: 3 }).map((path) => ["ex", ...path].join(".")),
+  fc.constantFrom("ex", "ex.items", "ex.tree", "doc", "list", "list.0", "ex.tree.0", Array(32).fill("x").join(".")),
+);
+const oddTarget = fc.constantFrom("ex", "ex", "ex", "ex", "list.0", "ex.tree.0", Array(32).fill("x").join("."));
+const oddValue = fc.oneof(
+  oddTree,
+  json,
+  fc.dictionary(oddKey, json),
+  fc.constant({}),
+  fc.array(oddTree, { maxLength: 2 }),
+);
+const oddEvent = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: treeEvents(
+      oddTarget,
+      oddId,
+      oddKey.filter((key) => key !== "id"),
+    ),
+  },
+  { weight: 1, arbitrary: valueEvents(oddPlace, oddValue) },
+);
+const setWhole = (target: string) => (value: Json) => ({
+  type: "set",
+  payload: { target, value, options: { replace: true } },
+});
+
+describe("insieme: what takes an event back", () => {
+  it(
+    "[MD-12] every event of a tree, and of a document beside it, can be taken back exactly",
+    { timeout: 60_000 },
+    () => {
+      fc.assert(
+        fc.property(fc.array(usualEvent, { maxLength: 60, size: "max" }), (drafts) => {
+          tryAll([...start, ...drafts], (back) => expect(back?.length).toBeGreaterThan(0));
+        }),
+        { numRuns: 200 },
+      );
+    },
+  );
+
+  it(
+    "[MD-12] whatever was set where: what takes an event back does so exactly, or there is nothing",
+    { timeout: 60_000 },
+    () => {
+      const begin = fc.tuple(oddTree.map(setWhole("ex")), fc.array(oddTree, { maxLength: 2 }).map(setWhole("list")));
+      fc.assert(
+        fc.property(begin, fc.array(oddEvent, { maxLength: 20, size: "max" }), (begin, drafts) => {
+          tryAll([...begin, ...drafts], () => {});
+        }),
+        { numRuns: 500 },
+      );
+    },
+  );
+
+  const leaf = (id: string, ...children: Json[]): Json => ({ id, children });
+  const known: JsonObject = {
+    ex: {
+      tree: [leaf("a", leaf("a1", leaf("a11")), leaf("a2")), leaf("b"), leaf("c")],
+      items: { a: { n: 1 }, a1: { n: { deep: 1 } }, a11: { tags: ["x"] }, a2: {}, b: { "n.m": 1 }, c: {} },
+    },
+    empty: {},
+    bare: {
+      tree: [leaf("r"), { id: "p" }, "junk", leaf("q"), "junk", leaf("s", null), "junk", leaf("end")],
+      items: { p: { id: "own" }, q: 5, r: {}, s: {}, end: {} },
+    },
+    trees: [{ tree: [leaf("a")], items: { a: { n: 1 } } }, {}],
+    doc: { list: [{ x: 1 }], text: "old", nothing: null, part: { x: 1, y: { deep: 1 } } },
+    "": null,
+  };
+  const set = (target: string, value: Json) => ({ type: "set", payload: { target, value } });
+  const replaced = (target: string, value: Json) => setWhole(target)(value);
+  const unset = (target: string) => ({ type: "unset", payload: { target } });
+  const push = (target: string, value: JsonObject, options: JsonObject) => ({
+    type: "treePush",
+    payload: { target, value, options },
+  });
+  const on = (type: string, target: string, options: JsonObject, value?: JsonObject) => ({
+    type,
+    payload: { target, ...(value ? { value } : {}), options },
+  });
+
+  it.each<[string, Compensation, Compensation[]]>([
+    ["a value that was there", set("doc.text", "new"), [replaced("doc.text", "old")]],
+    ["a value that was not there", set("doc.fresh", 1), [unset("doc.fresh")]],
+    [
+      "what is set, and not what others may have put beside it on its way",
+      set("doc.one.two.three", 1),
+      [unset("doc.one.two.three")],
+    ],
+    ["a null that a set makes an object", set("doc.nothing.two", 1), [replaced("doc.nothing", null)]],
+    ["an array that a set makes an object", set("doc.list.0.x", 2), [replaced("doc.list", [{ x: 1 }])]],
+    [
+      "of a merge only what it touches",
+      set("doc.part", { x: 2, z: 1 }),
+      [set("doc.part", { x: 1 }), unset("doc.part.z")],
+    ],
+    ["of a merge only what it adds", set("doc.part", { z: 1 }), [unset("doc.part.z")]],
+    [
+      "a merge of a key that no target names",
+      set("doc.part", { "a.b": 1 }),
+      [replaced("doc.part", { x: 1, y: { deep: 1 } })],
+    ],
+    [
+      "a merge of more keys than a batch has places",
+      set("doc.part", keys(256)),
+      [replaced("doc.part", { x: 1, y: { deep: 1 } })],
+    ],
+    ["a merge of nothing", set("doc.part", {}), [set("doc.part", {})]],
+    ["what was unset", unset("doc.part"), [replaced("doc.part", { x: 1, y: { deep: 1 } })]],
+    ["a push", push("ex", { id: "z" }, { parent: "a1" }), [on("treeDelete", "ex", { id: "z" })]],
+    [
+      "the first push, and not the tree that others may have pushed to since",
+      push("empty", { id: "z" }, {}),
+      [on("treeDelete", "empty", { id: "z" })],
+    ],
+    [
+      "of an update only what it touches",
+      on("treeUpdate", "ex", { id: "a1" }, { n: 2, id: "a1", z: 1 }),
+      [on("treeUpdate", "ex", { id: "a1" }, { n: { deep: 1 } }), unset("ex.items.a1.z")],
+    ],
+    [
+      "an update that replaces",
+      on("treeUpdate", "ex", { id: "a1", replace: true }, { z: 1 }),
+      [on("treeUpdate", "ex", { id: "a1", replace: true }, { n: { deep: 1 } })],
+    ],
+    [
+      "an update that adds a key that no target names",
+      on("treeUpdate", "ex", { id: "a1" }, { "a.b": 1 }),
+      [on("treeUpdate", "ex", { id: "a1", replace: true }, { n: { deep: 1 } })],
+    ],
+    [
+      "an update of data that no update leaves",
+      on("treeUpdate", "bare", { id: "p" }, { n: 1 }),
+      [replaced("bare.items.p", { id: "own" })],
+    ],
+    [
+      "a move from the first place",
+      on("treeMove", "ex", { id: "a1", parent: "b" }),
+      [on("treeMove", "ex", { id: "a1", parent: "a", position: "first" })],
+    ],
+    [
+      "a move from behind a sibling",
+      on("treeMove", "ex", { id: "c", parent: "a" }),
+      [on("treeMove", "ex", { id: "c", parent: "_root", position: { after: "b" } })],
+    ],
+    [
+      "a move among siblings",
+      on("treeMove", "ex", { id: "b", position: "last" }),
+      [on("treeMove", "ex", { id: "b", parent: "_root", position: { after: "a" } })],
+    ],
+    [
+      "a move from behind what is no node",
+      on("treeMove", "bare", { id: "end", parent: "r" }),
+      [on("treeMove", "bare", { id: "end", parent: "_root", position: "last" })],
+    ],
+    [
+      "a node with all below it",
+      on("treeDelete", "ex", { id: "a" }),
+      [
+        push("ex", { id: "a", n: 1 }, { parent: "_root", position: "first" }),
+        push("ex", { id: "a1", n: { deep: 1 } }, { parent: "a", position: "last" }),
+        push("ex", { id: "a2" }, { parent: "a", position: "last" }),
+        push("ex", { id: "a11", tags: ["x"] }, { parent: "a1", position: "last" }),
+      ],
+    ],
+  ])("[MD-12] takes back %s", (_, draft, expected) => {
+    const state = stateOf(known);
+    expect(violations(insieme, state, draft, 1)).toEqual([]);
+    expect(thereAndBack(state, draft)).toEqual(expected);
+  });
+
+  it.each<[string, Compensation]>([
+    ["init", { type: "init", payload: { value: { doc: 1 } } }],
+    ["a set through an empty key at the top, which no target names", set(".x", 1)],
+    ["a push that gives its parent a list of children", push("bare", { id: "z" }, { parent: "p" })],
+    ["a move that gives its parent a list of children", on("treeMove", "bare", { id: "r", parent: "p" })],
+    ["a move from between what are no nodes", on("treeMove", "bare", { id: "q" })],
+    ["what is no node, deleted with its parent", on("treeDelete", "bare", { id: "s" })],
+    ["data that no push makes, deleted", on("treeDelete", "bare", { id: "p" })],
+  ])("[MD-12] does not take back %s", (_, draft) => {
+    const state = stateOf(known);
+    expect(violations(insieme, state, draft, 0)).toEqual([]);
+    expect(compensationOf(insieme, state, eventOf(draft))).toBeUndefined();
+  });
+
+  it("[MD-12] does not guess which of two nodes of one id is meant", () => {
+    const back = (tree: Json[], draft: Compensation) => {
+      const items = { p: {}, v: {}, w: {} };
+      return compensationOf(insieme, stateOf({ ex: { tree, items } }), eventOf(draft));
+    };
+    const move = on("treeMove", "ex", { id: "v" });
+    expect(back([leaf("p", leaf("v")), leaf("p")], move)).toBeUndefined();
+    expect(back([leaf("p", leaf("v")), { id: "p" }], move)).toBeUndefined();
+    expect(back([leaf("w", leaf("v"), leaf("v"))], on("treeDelete", "ex", { id: "w" }))).toBeUndefined();
+    expect(back([leaf("w", leaf("p"), leaf("v")), leaf("p")], move)).toEqual([
+      on("treeMove", "ex", { id: "v", parent: "w", position: "last" }),
+    ]);
+  });
+
+  it("[MD-12] [MD-11] a deleted subtree comes back if a batch can hold it", () => {
+    const wide = (nodes: number) => {
+      const ids = Object.keys(keys(nodes - 1));
+      const items = Object.fromEntries(["top", ...ids].map((id) => [id, {}]));
+      return stateOf({ ex: { tree: [leaf("top", ...ids.map((id) => leaf(id)))], items } });
+    };
+    const draft = on("treeDelete", "ex", { id: "top" });
+    expect(thereAndBack(wide(limits.batchEventsMax), draft)).toHaveLength(limits.batchEventsMax);
+    expect(thereAndBack(wide(limits.batchEventsMax + 1), draft)).toBeUndefined();
+  });
+});
+
+/** An object with so many keys. */
+function keys(count: number): JsonObject {
+  return Object.fromEntries(Array.from({ length: count }, (_, at) => [`k${at}`, at]));
+}
+
+describe("a model of one's own", () => {
+  const shelf = defineModel({
+    name: "shelf",
+    version: 1,
+    initialState: () => ({ books: { a: { tags: ["x"] } } as Record<string, { tags: string[] }>, count: 0 }),
+    events: {
+      add: {
+        payload: z.strictObject({ by: z.int() }),
+        reduce(state, { payload }) {
+          state.count += payload.by;
+        },
+        compensate: (state, { payload }) => {
+          // @ts-expect-error what a compensation is judged on is not to be changed
+          if (payload.by === 13) state.count = 0;
+          return { type: "add", payload: { by: -payload.by } };
+        },
+      },
+      burn: { payload: z.strictObject({}), reduce: (state) => void (state.books = {}) },
+      drop: {
+        payload: z.strictObject({ book: z.string(), times: z.int() }),
+        reduce: (state, { payload }) => void delete state.books[payload.book],
+        compensate(state, { payload }) {
+          const { tags } = state.books[payload.book]!;
+          const put = { type: "put", payload: { book: payload.book, tags: tags as string[] } };
+          return payload.times < 0 ? undefined : Array.from({ length: payload.times }, () => put);
+        },
+      },
+    },
+  });
+  const back = (type: string, payload: JsonObject, state = new State<object>(shelf.initialState())) =>
+    compensationOf(shelf, state, eventOf({ type, payload }));
+
+  it("[MD-12] declares what takes an event back: one draft, or several, or none", () => {
+    expect(back("add", { by: 3 })).toEqual([{ type: "add", payload: { by: -3 } }]);
+    const put = { type: "put", payload: { book: "a", tags: ["x"] } };
+    expect(back("drop", { book: "a", times: 2 })).toEqual([put, put]);
+    expect(back("drop", { book: "a", times: 0 })).toEqual([]);
+    expect(back("drop", { book: "a", times: -1 })).toBeUndefined();
+    expect(back("burn", {})).toBeUndefined();
+    expect(back("unheard-of", {})).toBeUndefined();
+  });
+
+  it("[MD-12] what it gives is plain JSON that shares nothing with the state", () => {
+    const state = new State<object>(shelf.initialState());
+    const drafts = back("drop", { book: "a", times: 2 }, state)!;
+    expect(isPlain(drafts)).toBe(true);
+    (drafts[0]!.payload["tags"] as string[]).push("more");
+    expect(drafts[1]!.payload).toEqual({ book: "a", tags: ["x"] });
+    expect(state.stringify()).toBe(JSON.stringify(shelf.initialState()));
+  });
+
+  it("[MD-12] it cannot change the state, and what it throws passes on", () => {
+    expect(() => back("add", { by: 13 })).toThrow(StateError);
+    expect(() => back("drop", { book: "none", times: 1 })).toThrow(TypeError);
+  });
+
+  it("[MD-12] [MD-11] more than a batch may hold, in events or in bytes, is none", () => {
+    expect(back("drop", { book: "a", times: limits.batchEventsMax })).toHaveLength(limits.batchEventsMax);
+    expect(back("drop", { book: "a", times: limits.batchEventsMax + 1 })).toBeUndefined();
+    const tagged = (length: number) => new State<object>({ books: { a: { tags: ["x".repeat(length)] } }, count: 0 });
+    const bytes = JSON.stringify(back("drop", { book: "a", times: 1 }, tagged(0))).length;
+    expect(back("drop", { book: "a", times: 1 }, tagged(limits.frameBytesMax - bytes))).toHaveLength(1);
+    expect(back("drop", { book: "a", times: 1 }, tagged(limits.frameBytesMax - bytes + 1))).toBeUndefined();
+  });
+});

@@ -1,0 +1,437 @@
+import { serialize } from "node:v8";
+import fc from "fast-check";
+import { describe, expect, it, vi } from "vitest";
+import { limits } from "../../src/protocol/index.ts";
+import { NodeSqlDriver } from "../../src/storage/node.ts";
+import { type Message, type TestConnection, TestPartition } from "../support/partition.ts";
+
+const asking = { presence: true };
+const interval = limits.presenceIntervalMs;
+const show = (connection: TestConnection, state: unknown) => connection.send("presence", { state });
+const peerIdOf = ({ session }: TestConnection) => session.state.client!.peerId!;
+/** What a connection was told of presence since it was last asked. */
+const told = (connection: TestConnection) =>
+  connection.frames
+    .splice(0)
+    .map((frame) => JSON.parse(frame) as Message)
+    .filter(({ type }) => type === "presence")
+    .map(({ payload }) => payload);
+/** Connections whose `connect` is read and forgotten. */
+function clients<Names extends string[]>(room: TestPartition, ...names: Names) {
+  const connections = names.map((name) => {
+    const connection = room.client(name, asking);
+    connection.frames.length = 0;
+    return connection;
+  });
+  return connections as { [At in keyof Names]: TestConnection };
+}
+
+describe("connecting with presence", () => {
+  it("[CL-8] names the connection, and tells at once who is there", () => {
+    const room = new TestPartition();
+    const [a, b] = clients(room, "a", "b");
+    show(a, { cursor: 1 });
+    const joiner = room.open();
+    const messages = joiner.connect("c", { ...asking, sinceEventId: 0 });
+    expect(messages.map(({ type }) => type)).toEqual(["connected", "presence", "sync_response"]);
+    expect(messages[1]).toEqual({
+      id: `p-${room.now}`,
+      type: "presence",
+      timestamp: room.now,
+      // Only those who show something are there; so the joiner itself is not.
+      payload: {
+        peers: [{ peerId: peerIdOf(a), clientId: "a", state: { cursor: 1 } }],
+        gone: [],
+        all: true,
+      },
+    });
+    const ids = [a, b, joiner].map(peerIdOf);
+    expect(new Set(ids).size).toBe(3);
+    expect(messages[0].payload.peerId).toBe(ids[2]);
+  });
+
+  it("[CL-8] [WP-3] is for those who ask", () => {
+    const room = new TestPartition();
+    const [a] = clients(room, "a");
+    const plain = room.client("plain");
+    expect(plain.of("connected")[0].payload).toEqual({ serverId: expect.any(String), currentEventIndex: 0 });
+    show(a, { cursor: 1 });
+    room.elapse(interval);
+    expect(plain.told).toEqual(["connected"]);
+    expect(show(plain, {})[0]).toMatchObject({ type: "error", payload: { code: "bad_request" }, inReplyTo: "m-2" });
+    expect(show(room.open(), {})[0]).toMatchObject({ type: "error", payload: { code: "not_connected" } });
+  });
+
+  it("[CL-8] [ID-9] tells nobody's principal", () => {
+    const room = new TestPartition();
+    const a = room.open({ principal: "user:secret", permissions: ["secret"] });
+    a.connect("a", asking);
+    show(a, { cursor: 1 });
+    const b = room.client("b", asking);
+    show(a, { cursor: 2 });
+    room.elapse(interval);
+    expect(b.of("presence")).toHaveLength(2);
+    expect(b.frames.join()).not.toContain("secret");
+  });
+
+  it.each([
+    ["a text", "cursor"],
+    ["a list", [1]],
+    ["nothing", undefined],
+    ["more than 2 KiB", { text: "x".repeat(limits.presenceBytesMax - 10) }],
+    ["more than 2 KiB of two-byte letters", { text: "é".repeat(limits.presenceBytesMax / 2 - 5) }],
+  ])("[CL-8] [WP-8] refuses %s", (_, state) => {
+    const [a] = clients(new TestPartition(), "a");
+    expect(show(a, state)[0].payload).toMatchObject({ code: "bad_request", errors: [{ field: "payload.state" }] });
+    // Just as much as there may be.
+    expect(show(a, { text: "x".repeat(limits.presenceBytesMax - 11) })).toEqual([]);
+    expect(show(a, { text: "é".repeat(limits.presenceBytesMax / 2 - 6) })).toEqual([]);
+  });
+});
+
+describe("presence", () => {
+  it("[CL-8] tells the first change at once, without a timer, and then gathers: the last state of each wins", () => {
+    const room = new TestPartition();
+    const [a, b, c] = clients(room, "a", "b", "c");
+    const [idOfA, idOfB] = [a, b].map(peerIdOf);
+    show(a, { at: 1 });
+    expect(told(c)).toEqual([{ peers: [{ peerId: idOfA, clientId: "a", state: { at: 1 } }], gone: [] }]);
+    expect(room.timers).toBe(0);
+    for (let at = 2; at <= 100; at++) {
+      show(a, { at });
+      show(b, { at });
+    }
+    room.elapse(interval - 1);
+    expect(told(c)).toEqual([]);
+    expect(room.timers).toBe(1);
+    room.elapse(1);
+    expect(told(c)).toEqual([
+      {
+        peers: [
+          { peerId: idOfA, clientId: "a", state: { at: 100 } },
+          { peerId: idOfB, clientId: "b", state: { at: 100 } },
+        ],
+        gone: [],
+      },
+    ]);
+    expect(room.timers).toBe(0);
+    // Not quiet yet: the next one waits for what is left of the interval.
+    room.elapse(interval / 2);
+    show(b, { at: 101 });
+    expect(told(c)).toEqual([]);
+    room.elapse(interval / 2);
+    expect(told(c)).toHaveLength(1);
+    room.elapse(interval);
+    show(b, { at: 102 });
+    expect(told(c)).toHaveLength(1);
+    expect(room.timers).toBe(0);
+  });
+
+  it("[CL-8] tells nothing where nothing changes, and nobody of their own change alone", () => {
+    const room = new TestPartition();
+    const [a, b] = clients(room, "a", "b");
+    show(b, null);
+    show(a, { at: 1 });
+    expect([told(a).length, told(b).length]).toEqual([0, 1]);
+    room.elapse(interval);
+    show(a, { at: 1 });
+    expect(room.timers).toBe(0);
+    expect([told(a), told(b)]).toEqual([[], []]);
+    show(a, { at: 2 });
+    show(a, { at: 3 });
+    show(b, { at: 4 });
+    told(a);
+    told(b);
+    room.elapse(interval);
+    // One text for all: one's own state is in it.
+    expect([told(a), told(b)].map(([{ peers }]) => peers.map(({ state }: Message) => state.at))).toEqual([
+      [3, 4],
+      [3, 4],
+    ]);
+  });
+
+  it("[CL-8] a clock that is set back keeps nobody waiting for more than an interval", () => {
+    const room = new TestPartition();
+    const [a, b] = clients(room, "a", "b");
+    show(a, { at: 1 });
+    room.now -= 86_400_000;
+    show(a, { at: 2 });
+    expect(told(b)).toHaveLength(2);
+    room.now -= 10;
+    show(a, { at: 3 });
+    room.elapse(interval);
+    expect(told(b)).toHaveLength(1);
+  });
+
+  it("[CL-8] says who is gone: withdrawn or closed, told of before or not", () => {
+    const room = new TestPartition();
+    const [a, b, c, d, e] = clients(room, "a", "b", "c", "d", "e");
+    const ids = [a, b, c, d].map(peerIdOf);
+    for (const connection of [a, b, c]) show(connection, { at: 1 });
+    room.elapse(interval);
+    told(e);
+    show(a, null);
+    room.close(b);
+    show(c, null);
+    room.close(c);
+    show(d, { at: 2 });
+    const joiner = room.client("joiner", asking);
+    expect(joiner.of("presence")[0].payload.peers).toEqual([{ peerId: ids[3], clientId: "d", state: { at: 2 } }]);
+    room.close(d);
+    room.elapse(interval);
+    const [message, ...more] = told(e);
+    expect([message.peers, message.gone.toSorted(), more]).toEqual([[], ids.toSorted(), []]);
+    // Who shows nothing leaves without a word.
+    room.close(joiner);
+    expect(room.timers).toBe(0);
+    // And whoever has withdrawn can show something again.
+    show(a, { at: 3 });
+    room.elapse(interval);
+    expect(told(e)).toEqual([{ peers: [{ peerId: ids[0], clientId: "a", state: { at: 3 } }], gone: [] }]);
+  });
+
+  it("[CL-8] tells of who is gone to whoever changes meanwhile, too", () => {
+    const room = new TestPartition();
+    const [a, b] = clients(room, "a", "b");
+    show(b, { at: 1 });
+    room.elapse(interval);
+    told(a);
+    room.close(b);
+    show(a, { at: 2 });
+    room.elapse(interval);
+    expect(told(a).map(({ gone }) => gone)).toEqual([[peerIdOf(b)]]);
+  });
+
+  it("[CL-8] is serialised once for all, however many are told", () => {
+    const texts = (listeners: number) => {
+      const room = new TestPartition();
+      const [a] = clients(room, "a");
+      const others = clients(room, ...Array.from({ length: listeners }, (_, at) => `l${at}`));
+      const stringify = vi.spyOn(JSON, "stringify");
+      show(a, { at: 1 });
+      const calls = stringify.mock.calls.length;
+      stringify.mockRestore();
+      expect(others.every(({ frames }) => frames.length === 1 && frames[0] === others[0]!.frames[0])).toBe(true);
+      return calls;
+    };
+    expect(texts(50)).toBe(texts(1));
+  });
+
+  it("[CL-8] needs no credit, and is not held back by a refused draft", () => {
+    const room = new TestPartition();
+    const [a] = clients(room, "a");
+    const reader = room.client("reader", { ...asking, credit: limits.creditBytesMin });
+    for (let at = 0; at < 5; at++) a.submit(`d${at}`, "set", { target: "n", value: "x".repeat(20_000) });
+    expect(reader.of("head")).toHaveLength(1);
+    a.session.update({ held: { draftId: "d9", code: "overloaded" } });
+    expect(a.submit("d8", "set", { target: "n", value: 1 }).payload.code).toBe("overloaded");
+    reader.frames.length = 0;
+    expect(show(a, { at: 1 })).toEqual([]);
+    expect(told(reader)).toHaveLength(1);
+  });
+
+  it("[CL-8] [LC-3] never writes, nor reads: not even where the storage fails", () => {
+    class Failing extends NodeSqlDriver {
+      dead = false;
+      asked = 0;
+      override query(...parameters: Parameters<NodeSqlDriver["query"]>) {
+        this.asked++;
+        if (this.dead) throw new Error("dead");
+        return super.query(...parameters);
+      }
+      override transaction<T>(body: () => T): T {
+        this.asked++;
+        if (this.dead) throw new Error("dead");
+        return super.transaction(body);
+      }
+    }
+    const driver = new Failing();
+    const room = new TestPartition({ driver });
+    const [a, b] = clients(room, "a", "b");
+    show(a, { at: 1 });
+    room.elapse(interval);
+    expect(driver.query("SELECT name FROM sqlite_master")).toEqual([]);
+    driver.dead = true;
+    expect(a.submit("d", "set", { target: "n", value: 1 }).payload.code).toBe("storage_unavailable");
+    const { asked } = driver;
+    show(a, { at: 2 });
+    room.elapse(interval);
+    room.close(a);
+    room.elapse(interval);
+    expect(told(b)).toHaveLength(3);
+    expect(driver.asked).toBe(asked);
+    expect(room.partition.nextDue).toBeUndefined();
+  });
+
+  it("[CL-8] [MD-11] tells of so many peers; the place of one who leaves is the next one's who shows something", () => {
+    const room = new TestPartition();
+    const peers = clients(room, ...Array.from({ length: limits.peersMax + 2 }, (_, at) => `p${at}`));
+    for (const [at, peer] of peers.entries()) show(peer, { at });
+    const count = () => room.client("new", asking).of("presence")[0].payload.peers.length;
+    expect(count()).toBe(limits.peersMax);
+    room.elapse(interval);
+    room.close(peers[0]!);
+    expect(count()).toBe(limits.peersMax - 1);
+    show(peers.at(-1)!, { at: "last" });
+    // Changing is not joining.
+    show(peers[1]!, { at: "changed" });
+    show(peers.at(-2)!, { at: "too late" });
+    const joiner = room.client("new", asking);
+    const { payload } = joiner.of("presence")[0];
+    expect(payload.peers).toHaveLength(limits.peersMax);
+    expect(JSON.stringify(payload)).toContain('"last"');
+    expect(JSON.stringify(payload)).toContain('"changed"');
+    expect(JSON.stringify(payload)).not.toContain("too late");
+  });
+
+  it("[CL-8] [MD-11] a message with everybody in it fits a frame", () => {
+    const room = new TestPartition();
+    for (let at = 0; at < limits.peersMax; at++) {
+      const peer = room.client(`${at}`.padEnd(limits.idLengthMax, '"'), asking);
+      show(peer, { text: "x".repeat(limits.presenceBytesMax - 11) });
+    }
+    const joiner = room.client("joiner", asking);
+    expect(joiner.of("presence")[0].payload.peers).toHaveLength(limits.peersMax);
+    expect(Math.max(...joiner.frames.map((frame) => Buffer.byteLength(frame)))).toBeLessThan(limits.sentFrameBytesMax);
+  });
+});
+
+describe("presence over hibernation", () => {
+  /** Evicted with its sockets open, and woken. */
+  function hibernate<Connections extends TestConnection[]>(room: TestPartition, ...connections: Connections) {
+    expect(room.timers).toBe(0);
+    room.restart();
+    return connections.map(({ saved }) => room.attach(saved)) as Connections;
+  }
+
+  it("[CL-8] whoever joins sees everybody, and who leaves is gone", () => {
+    const room = new TestPartition();
+    const [a, b, c] = clients(room, "a", "b", "c");
+    const ids = [a, b].map(peerIdOf);
+    show(a, { at: 1 });
+    show(a, { at: 2 });
+    show(b, { at: 3 });
+    room.elapse(interval);
+    show(b, null);
+    room.elapse(interval);
+    const [a2, b2, c2] = hibernate(room, a, b, c);
+    expect(room.client("d", asking).of("presence")[0].payload).toEqual({
+      peers: [{ peerId: ids[0], clientId: "a", state: { at: 2 } }],
+      gone: [],
+      all: true,
+    });
+    show(b2, { at: 4 });
+    expect(told(c2)).toEqual([{ peers: [{ peerId: ids[1], clientId: "b", state: { at: 4 } }], gone: [] }]);
+    room.close(a2);
+    room.elapse(interval);
+    expect(told(c2)).toEqual([{ peers: [], gone: [ids[0]] }]);
+  });
+
+  it("[CL-8] writes the attachment at most once in an interval", () => {
+    const room = new TestPartition();
+    const [a] = clients(room, "a");
+    const before = a.saves;
+    for (let at = 0; at < 100; at++) show(a, { at });
+    expect(a.saves - before).toBe(1);
+    room.elapse(interval);
+    expect(a.saves - before).toBe(2);
+    expect(a.saved.presence).toBe('{"at":99}');
+  });
+
+  it("[CL-8] [MD-11] what is kept of a connection fits the attachment, whatever it holds", () => {
+    const room = new TestPartition();
+    const id = "x".repeat(limits.idLengthMax);
+    const a = room.open({ principal: id, permissions: Array.from({ length: 20 }, () => id) });
+    a.connect(id, { ...asking, draftIds: true, credit: limits.creditBytesMax });
+    // One letter beyond Latin-1, and all of it takes two bytes each.
+    show(a, { text: `€${"x".repeat(limits.presenceBytesMax - 14)}` });
+    a.session.update({ held: { draftId: id, code: "storage_unavailable" }, told: 1e12, behind: 1e12 });
+    a.session.keep();
+    expect(a.saved.presence).toHaveLength(limits.presenceBytesMax - 2);
+    expect(serialize({ session: a.saved, seenAt: 1e12 }).byteLength).toBeLessThan(12 * 1024);
+  });
+});
+
+describe("any interleaving of presence", () => {
+  type Action =
+    | { kind: "show"; who: number; at: number }
+    | { kind: "withdraw" | "close" | "open"; who: number }
+    | { kind: "hibernate" }
+    | { kind: "wait"; ms: number };
+  const who = fc.nat(4);
+  const action: fc.Arbitrary<Action> = fc.oneof(
+    { weight: 6, arbitrary: fc.record({ kind: fc.constant("show" as const), who, at: fc.nat(3) }) },
+    { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom("withdraw", "close", "open"), who }) },
+    { weight: 1, arbitrary: fc.constant({ kind: "hibernate" as const }) },
+    { weight: 4, arbitrary: fc.record({ kind: fc.constant("wait" as const), ms: fc.nat(2 * interval) }) },
+  );
+
+  it("[CL-8] everybody is told what is shown, within an interval, and at most once in it", () => {
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: 60 }), (actions) => {
+        const room = new TestPartition();
+        interface Seat {
+          connection: TestConnection;
+          shows: number | undefined;
+          view: Map<string, number>;
+          toldAt: number;
+        }
+        const seats: (Seat | undefined)[] = [];
+        const ownId = ({ connection }: Seat) => peerIdOf(connection);
+        const open = (at: number): Seat => ({
+          connection: room.client(`c${at}`, { presence: true, ...(at % 2 ? { frames: "array" } : {}) }),
+          shows: undefined,
+          view: new Map(),
+          toldAt: -1e9,
+        });
+        const read = (seat: Seat) => {
+          const frames = seat.connection.frames.splice(0);
+          for (const { type, payload, timestamp } of frames.flatMap((frame) => [JSON.parse(frame) as Message].flat())) {
+            if (type !== "presence") continue;
+            if (payload.all) seat.view.clear();
+            else {
+              expect(timestamp - seat.toldAt).toBeGreaterThanOrEqual(interval);
+              seat.toldAt = timestamp;
+            }
+            for (const { peerId, state } of payload.peers) seat.view.set(peerId, state.at);
+            for (const peerId of payload.gone) {
+              seat.view.delete(peerId);
+              expect(payload.peers.some((peer: Message) => peer.peerId === peerId)).toBe(false);
+            }
+            seat.view.delete(ownId(seat));
+          }
+        };
+        const present = () => seats.filter((seat) => seat !== undefined);
+        for (const one of [...actions, { kind: "wait", ms: interval } as const]) {
+          if (one.kind === "wait") room.elapse(one.ms);
+          else if (one.kind === "hibernate") {
+            // The platform keeps an object with a timer.
+            if (room.timers > 0) continue;
+            for (const seat of present()) read(seat);
+            room.restart();
+            for (const seat of present()) seat.connection = room.attach(seat.connection.saved);
+          } else {
+            const seat = seats[one.who];
+            if (one.kind === "open") seats[one.who] ??= open(one.who);
+            else if (!seat) continue;
+            else if (one.kind === "close") {
+              room.close(seat.connection);
+              seats[one.who] = undefined;
+            } else {
+              seat.shows = one.kind === "show" ? one.at : undefined;
+              show(seat.connection, one.kind === "show" ? { at: one.at } : null);
+            }
+          }
+          for (const seat of present()) read(seat);
+          if (room.timers > 0) continue;
+          for (const seat of present()) {
+            const others = present().filter((other) => other !== seat && other.shows !== undefined);
+            expect(seat.view).toEqual(new Map(others.map((other) => [ownId(other), other.shows])));
+          }
+        }
+        expect(room.timers).toBe(0);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
