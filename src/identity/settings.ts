@@ -1,0 +1,70 @@
+/** The settings that identity depends on: variables and secrets of the Worker. */
+export interface IdentitySettings {
+  /** `open`: everybody is who they say, on loopback only, for development. Absent: tokens are verified. */
+  PARTITA_IDENTITY?: string;
+  /** The secret of HS256 tokens, at least 32 bytes. */
+  PARTITA_JWT_SECRET?: string;
+  /** Where the public keys of asymmetric tokens are, as a JWKS (`https:`, or loopback). */
+  PARTITA_JWKS_URL?: string;
+  /** `alg`s that are taken with a JWKS, separated by commas. Default: ES256. */
+  PARTITA_JWT_ALGORITHMS?: string;
+  /** What `iss` must be. */
+  PARTITA_JWT_ISSUER?: string;
+  /** What `aud` must be, or hold. */
+  PARTITA_JWT_AUDIENCE?: string;
+  /** What `typ` in the header must be. Default: not looked at. */
+  PARTITA_JWT_TYPE?: string;
+  /** How far clocks may differ, in seconds: 0 to 60. Default: 30. */
+  PARTITA_CLOCK_TOLERANCE?: string;
+  /** Origins whose pages may connect, separated by commas. Default: only the server's own. */
+  PARTITA_ALLOWED_ORIGINS?: string;
+}
+
+/** What tokens are held against. */
+export interface TokenRules {
+  keys: { secret: Uint8Array } | { jwksUrl: URL };
+  algorithms: readonly string[];
+  issuer: string;
+  audience: string;
+  type: string | undefined;
+  clockToleranceSeconds: number;
+}
+
+/** HS256 needs a key as long as its hash (RFC 7518, 3.2). */
+const secretBytesMin = 32;
+const clockToleranceSecondsMax = 60;
+/** Asymmetric ones only: with a public key as an HMAC secret anybody could sign. */
+const asymmetric = new Set(["ES256", "ES384", "ES512", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"]);
+const loopback = new Set(["127.0.0.1", "localhost", "[::1]"]);
+
+export const isLoopback = (hostname: string): boolean => loopback.has(hostname);
+
+/** The rules that the settings make, or what is missing or wrong in them: for the operator's eyes. */
+export function rulesOf(settings: IdentitySettings): TokenRules | string {
+  const { PARTITA_JWT_SECRET: secret, PARTITA_JWKS_URL: url, PARTITA_JWT_ISSUER: issuer } = settings;
+  const { PARTITA_JWT_AUDIENCE: audience, PARTITA_JWT_TYPE: type } = settings;
+  if (secret === undefined && url === undefined) {
+    return "Set PARTITA_JWT_SECRET or PARTITA_JWKS_URL; for development on this machine, PARTITA_IDENTITY=open.";
+  }
+  if (secret !== undefined && url !== undefined) return "Set PARTITA_JWT_SECRET or PARTITA_JWKS_URL, not both.";
+  if (!issuer) return "Set PARTITA_JWT_ISSUER.";
+  if (!audience) return "Set PARTITA_JWT_AUDIENCE.";
+  const clockToleranceSeconds = Number(settings.PARTITA_CLOCK_TOLERANCE ?? 30);
+  if (!(clockToleranceSeconds >= 0 && clockToleranceSeconds <= clockToleranceSecondsMax)) {
+    return `PARTITA_CLOCK_TOLERANCE must be 0 to ${clockToleranceSecondsMax} seconds.`;
+  }
+  const rest = { issuer, audience, type, clockToleranceSeconds };
+  if (secret !== undefined) {
+    const bytes = new TextEncoder().encode(secret);
+    if (bytes.length < secretBytesMin) return `PARTITA_JWT_SECRET must have at least ${secretBytesMin} bytes.`;
+    if (settings.PARTITA_JWT_ALGORITHMS !== undefined) return "PARTITA_JWT_ALGORITHMS goes with PARTITA_JWKS_URL only.";
+    return { keys: { secret: bytes }, algorithms: ["HS256"], ...rest };
+  }
+  const algorithms = (settings.PARTITA_JWT_ALGORITHMS ?? "ES256").split(",").map((name) => name.trim());
+  const wrong = algorithms.filter((name) => !asymmetric.has(name));
+  if (wrong.length > 0) return `PARTITA_JWT_ALGORITHMS cannot have ${wrong.join(", ")}.`;
+  if (!URL.canParse(url!)) return "PARTITA_JWKS_URL is no URL.";
+  const jwksUrl = new URL(url!);
+  if (jwksUrl.protocol !== "https:" && !isLoopback(jwksUrl.hostname)) return "PARTITA_JWKS_URL must be https.";
+  return { keys: { jwksUrl }, algorithms, ...rest };
+}

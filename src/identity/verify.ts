@@ -1,0 +1,98 @@
+import { errors, jwtVerify, type JWTPayload } from "jose";
+import { type Failure, isId, isPartitionName } from "../protocol/index.ts";
+import { KeySet, KeysUnavailable } from "./key-set.ts";
+import type { TokenRules } from "./settings.ts";
+
+/** Whom a verified token speaks for, and what it allows. */
+export interface Subject {
+  principal: string;
+  tenant: string;
+  /** Names of partitions, or prefixes that end in `*`. */
+  partitions: readonly string[];
+  permissions: readonly string[];
+  roles: readonly string[];
+  /** Milliseconds since 1970. */
+  expiresAt: number;
+  jti: string | undefined;
+}
+
+/** A longer one is no token of ours. */
+const tokenLengthMax = 8 * 1024;
+const listMax = 256;
+const tenantName = /^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$/;
+const defaultTenant = "default";
+
+const unauthenticated = (detail: string): Failure => ({ code: "unauthenticated", detail });
+
+/** Verifies tokens by one set of rules. */
+export class Verifier {
+  readonly #rules: TokenRules;
+  readonly #keySet: KeySet | undefined;
+
+  constructor(rules: TokenRules, ports: { fetch: typeof fetch; now: () => number }) {
+    this.#rules = rules;
+    if ("jwksUrl" in rules.keys) this.#keySet = new KeySet(rules.keys.jwksUrl, ports);
+  }
+
+  /** What the token says, or why it is not taken; what exactly is wrong with a forged one is nobody's business. */
+  async verify(token: string, now: number): Promise<Subject | Failure> {
+    if (token.length > tokenLengthMax) return unauthenticated("The token is too long.");
+    const { keys, algorithms, issuer, audience, type, clockToleranceSeconds } = this.#rules;
+    const options = {
+      algorithms: [...algorithms],
+      issuer,
+      audience,
+      clockTolerance: clockToleranceSeconds,
+      currentDate: new Date(now),
+      requiredClaims: ["exp", "sub"],
+      ...(type === undefined ? {} : { typ: type }),
+    };
+    try {
+      const { payload } =
+        "secret" in keys
+          ? await jwtVerify(token, keys.secret, options)
+          : await jwtVerify(token, this.#keySet!.get, options);
+      return subjectOf(payload);
+    } catch (error) {
+      if (error instanceof KeysUnavailable) {
+        return {
+          code: "identity_unavailable",
+          detail: "The keys of the issuer cannot be fetched: try again in a moment.",
+          retryAfter: 5,
+        };
+      }
+      if (error instanceof errors.JWTExpired) {
+        return { code: "auth_expired", detail: "The token has expired: get a new one." };
+      }
+      return unauthenticated("The token is not valid here.");
+    }
+  }
+}
+
+function subjectOf(payload: JWTPayload): Subject | Failure {
+  const { sub, exp, jti, tenant = defaultTenant } = payload;
+  if (!isId(sub) || sub.startsWith("dev:")) return unauthenticated("The token's sub cannot be a principal.");
+  if (typeof tenant !== "string" || !tenantName.test(tenant)) return unauthenticated("The token's tenant is no name.");
+  if (jti !== undefined && !isId(jti)) return unauthenticated("The token's jti is no id.");
+  const partitions = namesIn(payload["partitions"]);
+  const permissions = namesIn(payload["permissions"]);
+  const roles = namesIn(payload["roles"]);
+  if (!partitions || !permissions || !roles) {
+    return unauthenticated("The token's partitions, permissions and roles must be lists of strings.");
+  }
+  return { principal: sub, tenant, partitions, permissions, roles, expiresAt: exp! * 1_000, jti };
+}
+
+function namesIn(claim: unknown): string[] | undefined {
+  if (claim === undefined) return [];
+  if (!Array.isArray(claim) || claim.length > listMax) return undefined;
+  return claim.every((name) => typeof name === "string") ? claim : undefined;
+}
+
+/** Whether the subject may address the partition at all. What is not named is denied. */
+export function mayAddress({ partitions }: Pick<Subject, "partitions">, name: string): boolean {
+  if (!isPartitionName(name)) return false;
+  return partitions.some((pattern) =>
+    pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern,
+  );
+}

@@ -1,0 +1,292 @@
+import { createExecutionContext, env } from "cloudflare:test";
+import { SignJWT, UnsecuredJWT } from "jose";
+import { describe, expect, it } from "vitest";
+import { Client } from "../../src/client/client.ts";
+import { memoryStore } from "../../src/client/stores/memory.ts";
+import { defaultTiming } from "../../src/client/timing.ts";
+import { createAuthority } from "../../src/index.ts";
+import { insieme } from "../../src/models/insieme/index.ts";
+import { workerPorts } from "./client-ports.ts";
+import { fresh, type Message } from "./wire.ts";
+
+const secret = "a secret of at least thirty-two bytes";
+const settings = {
+  PARTITIONS: env.PARTITIONS,
+  PARTITA_JWT_SECRET: secret,
+  PARTITA_JWT_ISSUER: "https://issuer.example",
+  PARTITA_JWT_AUDIENCE: "partita",
+  PARTITA_ALLOWED_ORIGINS: "https://app.example",
+};
+/** The Worker with tokens; its objects are those of the other tests. */
+const { worker } = createAuthority({
+  models: { "board-*": insieme },
+  roles: { editor: ["read", "submit:*"], viewer: ["read"] },
+});
+const origin = "https://partita.example";
+
+const ask = async (path: string, init: RequestInit = {}, changed: object = {}) =>
+  worker.fetch(new Request(`${origin}${path}`, init), { ...settings, ...changed }, createExecutionContext());
+const sign = (claims: object = {}) =>
+  new SignJWT({
+    iss: "https://issuer.example",
+    aud: "partita",
+    sub: "alice",
+    exp: Math.floor(Date.now() / 1_000) + 3_600,
+    partitions: ["board-*"],
+    roles: ["editor"],
+    ...claims,
+  })
+    .setProtectedHeader({ alg: "HS256" })
+    .sign(new TextEncoder().encode(secret));
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+const event = { type: "set", payload: { target: "n", value: 1 } };
+const post = async (room: string, token: string, headers: Record<string, string> = {}) =>
+  ask(`/v1/partitions/${room}/events`, {
+    method: "POST",
+    headers: { "idempotency-key": "k", ...bearer(token), ...headers },
+    body: JSON.stringify(event),
+  });
+const board = () => fresh("board");
+
+/** A socket, and what it is told. */
+async function connect(room: string, headers: Record<string, string>) {
+  const response = await ask(`/v1/partitions/${room}/ws`, { headers: { upgrade: "websocket", ...headers } });
+  const told: Message[] = [];
+  let closed: number | undefined;
+  let wake = () => {};
+  const socket = response.webSocket;
+  socket?.accept();
+  socket?.addEventListener("message", ({ data }) => {
+    told.push(JSON.parse(data as string));
+    wake();
+  });
+  socket?.addEventListener("close", ({ code }) => {
+    closed = code;
+    wake();
+  });
+  const until = async (isSo: () => boolean) => {
+    while (!isSo()) await new Promise<void>((resolve) => (wake = resolve));
+  };
+  return {
+    response,
+    told,
+    closed: () => closed,
+    until,
+    async ask(type: string, payload: object) {
+      const count = told.length;
+      socket!.send(JSON.stringify({ id: `m${count}`, type, timestamp: 1, payload }));
+      await until(() => told.length > count || closed !== undefined);
+      return told[count]!;
+    },
+  };
+}
+
+describe("without configuration", () => {
+  it("[AU-2] refuses everything, and says which setting is missing", async () => {
+    for (const missing of ["PARTITA_JWT_SECRET", "PARTITA_JWT_ISSUER", "PARTITA_JWT_AUDIENCE"]) {
+      const response = await ask("/v1/partitions/board-1/state", {}, { [missing]: undefined });
+      expect(response.status).toBe(401);
+      expect(((await response.json()) as Message).detail).toContain(missing);
+    }
+    expect((await ask("/livez")).status).toBe(200);
+  });
+
+  it("[AU-2] open development mode answers on loopback only", async () => {
+    const open = { PARTITA_IDENTITY: "open" };
+    expect((await ask("/v1/partitions/board-1/state", {}, open)).status).toBe(401);
+  });
+});
+
+describe("tokens over HTTP", () => {
+  it("[AU-1] [AU-8] the subject is the principal; what a request says of its author does not count", async () => {
+    const room = board();
+    const forged = JSON.stringify({ principal: "root", permissions: "all" });
+    const first = await post(room, await sign(), { "partita-author": forged, "partita-client-id": "root" });
+    expect(first.status).toBe(201);
+    // The same key of somebody else is another draft; of the same subject it is this one.
+    expect(((await (await post(room, await sign({ sub: "bob" }))).json()) as Message).eventId).toBe(2);
+    const again = await post(room, await sign(), { "partita-client-id": "other" });
+    expect(await again.json()).toEqual(await first.json());
+  });
+
+  it.each<[string, () => Promise<Record<string, string>>, number, string]>([
+    ["no token", async () => ({}), 401, "unauthenticated"],
+    ["a token that nobody signed", async () => bearer(new UnsecuredJWT({ sub: "a" }).encode()), 401, "unauthenticated"],
+    ["an expired one", async () => bearer(await sign({ exp: 1 })), 401, "auth_expired"],
+    ["another scheme", async () => ({ authorization: `Basic ${await sign()}` }), 401, "unauthenticated"],
+    ["a cookie", async () => ({ cookie: `token=${await sign()}` }), 401, "unauthenticated"],
+    ["another partition", async () => bearer(await sign({ partitions: ["lobby"] })), 403, "forbidden"],
+    ["no partition at all", async () => bearer(await sign({ partitions: undefined })), 403, "forbidden"],
+    [
+      "no permission to read",
+      async () => bearer(await sign({ roles: [], permissions: ["submit:*"] })),
+      403,
+      "forbidden",
+    ],
+    [
+      "a role that nobody declared",
+      async () => bearer(await sign({ roles: ["admin", "constructor"] })),
+      403,
+      "forbidden",
+    ],
+  ])("[AU-1] [AU-2] [AU-3] refuses %s", async (_, headers, status, code) => {
+    for (const path of ["events", "state", "ws"]) {
+      const response = await ask(`/v1/partitions/board-1/${path}`, {
+        headers: { upgrade: "websocket", ...(await headers()) },
+      });
+      expect(response.status).toBe(status);
+      expect(await response.json()).toMatchObject({ code });
+    }
+  });
+
+  it("[AU-2] a token in the address is refused, and told where it belongs", async () => {
+    for (const name of ["token", "access_token"]) {
+      const response = await ask(`/v1/partitions/board-1/state?${name}=${await sign()}`);
+      const told = (await response.json()) as Message;
+      expect(response.status).toBe(400);
+      expect(told.detail).toContain("Authorization");
+      expect(JSON.stringify(told)).not.toContain("eyJ");
+    }
+  });
+
+  it("[AU-3] each event needs its permission, and a denial is a verdict", async () => {
+    const room = board();
+    const viewer = await post(room, await sign({ roles: ["viewer"] }));
+    expect(viewer.status).toBe(403);
+    expect(await viewer.json()).toMatchObject({ code: "forbidden", layer: "permission" });
+    const setter = await sign({ roles: [], permissions: ["submit:set"] });
+    expect((await post(room, setter, { "idempotency-key": "k2" })).status).toBe(201);
+  });
+
+  it("[AU-9] [ER-7] tenants do not meet: the same name is another partition, and what may not be asked looks like what is not there", async () => {
+    const room = board();
+    expect((await post(room, await sign({ tenant: "acme" }))).status).toBe(201);
+    const state = async (claims: object) =>
+      (await ask(`/v1/partitions/${room}/state`, { headers: bearer(await sign(claims)) })).json();
+    expect(await state({ tenant: "acme" })).toEqual({ state: { n: 1 }, eventIndex: 1 });
+    expect(await state({ tenant: "rival" })).toEqual({ state: {}, eventIndex: 0 });
+    expect(await state({})).toEqual({ state: {}, eventIndex: 0 });
+    const told = async (name: string) => {
+      const response = await ask(`/v1/partitions/${name}/state`, {
+        headers: bearer(await sign({ tenant: "acme", partitions: ["board-mine"] })),
+      });
+      const { instance: _, traceId: __, timestamp: ___, ...rest } = (await response.json()) as Message;
+      return { status: response.status, rest };
+    };
+    expect(await told(room)).toEqual(await told(board()));
+    // Also where no model serves such a name.
+    expect(await told(room)).toEqual(await told("unserved"));
+  });
+
+  it.each([
+    "https://evil.example",
+    "null",
+    "https://app.example.evil.example",
+    "http://app.example",
+    "https://app.example:8443",
+  ])("[AU-7] a page from %s may not connect", async (page) => {
+    for (const path of ["ws", "state"]) {
+      const headers = { upgrade: "websocket", origin: page, ...bearer(await sign()) };
+      const response = await ask(`/v1/partitions/board-1/${path}`, { headers });
+      expect(response.status).toBe(403);
+      expect(await response.json()).toMatchObject({ code: "origin_not_allowed" });
+    }
+  });
+
+  it("[AU-7] pages from the server's own origin, and from those that are named, may", async () => {
+    for (const page of [origin, "https://app.example"]) {
+      const headers = { origin: page, ...bearer(await sign()) };
+      expect((await ask("/v1/partitions/board-1/state", { headers })).status).toBe(200);
+    }
+  });
+});
+
+describe("tokens on sockets", () => {
+  it("[AU-2] come as a subprotocol, which is never echoed", async () => {
+    const { response, ask: say } = await connect(board(), {
+      "sec-websocket-protocol": `partita, bearer.${await sign()}`,
+    });
+    expect(response.status).toBe(101);
+    expect(response.headers.get("sec-websocket-protocol")).toBe("partita");
+    expect(JSON.stringify([...response.headers])).not.toContain("eyJ");
+    expect((await say("connect", { clientId: "c", version: "1" })).type).toBe("connected");
+  });
+
+  it("[AU-2] a client that speaks our subprotocol is told by a message why it may not enter", async () => {
+    for (const [token, code, close] of [
+      [await sign({ exp: 1 }), "auth_expired", 4401],
+      ["nonsense", "unauthenticated", 4401],
+      [await sign({ partitions: ["lobby"] }), "forbidden", 4403],
+      [await sign({ roles: [] }), "forbidden", 4403],
+    ] as const) {
+      const refused = await connect(board(), { "sec-websocket-protocol": `partita, bearer.${token}` });
+      await refused.until(() => refused.closed() !== undefined);
+      expect(refused.told).toMatchObject([{ type: "error", payload: { code } }]);
+      expect(refused.closed()).toBe(close);
+    }
+  });
+
+  it("[AU-3] [AU-8] each event is held against the token's permissions, whatever clientId says", async () => {
+    const room = board();
+    const token = await sign({ roles: ["viewer"], permissions: ["submit:unset"] });
+    const { ask: say } = await connect(room, bearer(token));
+    await say("connect", { clientId: "root", version: "1" });
+    const denied = await say("submit_event", { draftId: "d1", event });
+    expect(denied).toMatchObject({ type: "event_rejected", payload: { code: "forbidden", layer: "permission" } });
+    const judged = await say("submit_event", { draftId: "d2", event: { type: "unset", payload: { target: "n" } } });
+    expect(judged).toMatchObject({ type: "event_rejected", payload: { layer: "rule" } });
+  });
+
+  it("[AU-4] when the token has expired nothing is taken and nothing is told any more: a last error, and 4401", async () => {
+    const room = board();
+    const exp = Math.floor(Date.now() / 1_000) - 28;
+    const asking = await connect(room, bearer(await sign({ exp })));
+    const listening = await connect(room, bearer(await sign({ sub: "bob", exp })));
+    const staying = await connect(room, bearer(await sign({ sub: "eve" })));
+    for (const { ask: say } of [staying]) await say("connect", { clientId: "c", version: "1" });
+    // Within the tolerance the token was taken at the door; inside, its time is over.
+    expect(await asking.ask("connect", { clientId: "c", version: "1" })).toMatchObject({
+      type: "error",
+      payload: { code: "auth_expired" },
+    });
+    await asking.until(() => asking.closed() !== undefined);
+    expect(asking.closed()).toBe(4401);
+    await staying.ask("submit_event", { draftId: "d", event });
+    await listening.until(() => listening.closed() !== undefined);
+    expect(listening.told.map(({ type, payload }) => [type, payload.code])).toEqual([["error", "auth_expired"]]);
+    expect(listening.closed()).toBe(4401);
+  });
+});
+
+describe("the client library", () => {
+  it("[AU-2] [CL-3] brings its token as a subprotocol, and comes back with a fresh one", async () => {
+    const room = board();
+    const tokens: string[] = [];
+    const client = new Client({
+      model: insieme,
+      partition: room,
+      clientId: "device",
+      principal: "alice",
+      scope: "",
+      store: memoryStore(),
+      ports: workerPorts((url, protocols) =>
+        ask(new URL(url).pathname, {
+          headers: { upgrade: "websocket", "sec-websocket-protocol": protocols.join(", ") },
+        }),
+      ),
+      timing: defaultTiming,
+      engine: {
+        url: `ws://partita.example/v1/partitions/${room}/ws`,
+        presence: false,
+        token: async () => {
+          // The first one is of no use any more.
+          tokens.push(await sign(tokens.length === 0 ? { exp: 1 } : {}));
+          return tokens.at(-1)!;
+        },
+      },
+    });
+    expect(await client.submit("set", { target: "n", value: 1 })).toMatchObject({ status: "accepted" });
+    expect(tokens.length).toBeGreaterThan(1);
+    await client.close();
+  });
+});
