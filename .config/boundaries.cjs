@@ -16,9 +16,12 @@ const packages = (from, allowed) => ({
 
 module.exports = {
   forbidden: [
-    only("edge", "partition", "core", "model", "protocol"),
+    only("edge", "identity", "partition", "core", "model", "protocol"),
+    only("identity", "protocol"),
     only("partition", "core", "model", "storage", "protocol"),
     only("core", "model", "storage", "protocol"),
+    only("client", "model", "protocol"),
+    only("demo", "client", "model", "models", "protocol"),
     only("models", "model", "protocol"),
     only("model", "protocol"),
     only("storage"),
@@ -26,8 +29,10 @@ module.exports = {
     packages("protocol", "^node_modules/zod/"),
     packages("model", "^node_modules/zod/"),
     packages("models", "^node_modules/zod/"),
+    packages("client", "^node_modules/(zod|idb|react|@types/react)/|^(node:)?sqlite$"),
     packages("core", "^node_modules/zod/"),
     packages("edge", "^node_modules/hono/"),
+    packages("identity", "^node_modules/jose/"),
     packages("partition", "^(node:)?(crypto|zlib)$"),
     {
       name: "core-sees-the-storage-port-only",
@@ -47,6 +52,13 @@ module.exports = {
       severity: "error",
       from: { pathNot: "^(src/tools|test)/" },
       to: { path: "^src/tools/|^src/storage/node\\.ts$" },
+    },
+    {
+      name: "client-runs-everywhere",
+      comment: "Only the store for Node imports node:*, and only the hooks import React",
+      severity: "error",
+      from: { path: layer("client"), pathNot: "^src/client/(stores/sqlite|react)\\.ts$" },
+      to: { path: "^(node:)?sqlite$|^node_modules/(react|@types/react)/" },
     },
     { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
     {

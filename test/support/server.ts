@@ -133,7 +133,7 @@ function workerOptions(modules: WorkerModule[]) {
     modules,
     bindings: { PARTITA_IDENTITY: "open" },
     durableObjects: { PARTITIONS: { className: "PartitionObject", useSQLite: true } },
-    assets: { directory: join(projectFolder, "src", "demo"), routerConfig: { has_user_worker: true } },
+    assets: { directory: join(projectFolder, "dist", "demo"), routerConfig: { has_user_worker: true } },
   };
 }
 

@@ -1,0 +1,132 @@
+import { isJsonObject, type JsonObject, type ServerMessage } from "../protocol/index.ts";
+import type { Ports, Socket } from "./ports.ts";
+import type { Timing } from "./timing.ts";
+
+/** The frame that a sleeping partition answers without waking (docs/PROTOCOL.md, 3.4). */
+const heartbeat = '{"type":"heartbeat"}';
+
+/** What comes of a link. */
+export interface LinkEvents {
+  opened(): void;
+  /** The messages of a frame, in order, and how many UTF-16 units it had. */
+  received(messages: readonly ServerMessage[], length: number): void;
+  /** It is over; said once, and not for `end`. `why` is for logs. */
+  lost(why: string, protocolError: boolean): void;
+}
+
+/**
+ * One connection: frames to messages and back, and whether the other side is still there. A frame
+ * that is not the protocol's ends it, because then nothing after it can be trusted.
+ */
+export class Link {
+  readonly #ports: Ports;
+  readonly #timing: Timing;
+  readonly #events: LinkEvents;
+  readonly #socket: Socket;
+  readonly #timers = new Map<string, () => void>();
+  #requests = 0;
+  #open = false;
+  #over = false;
+
+  /** `token` goes as a subprotocol: browsers let a page send no header with an upgrade, and an address is logged. */
+  constructor(url: string, token: string | undefined, ports: Ports, timing: Timing, events: LinkEvents) {
+    this.#ports = ports;
+    this.#timing = timing;
+    this.#events = events;
+    this.expect("connect", timing.connectMs);
+    const protocols = token === undefined ? [] : ["partita", `bearer.${token}`];
+    const told = {
+      opened: () => {
+        if (this.#over) return;
+        this.#open = true;
+        this.#listen();
+        events.opened();
+      },
+      received: (frame: unknown) => this.#received(frame),
+      closed: (code: number, reason: string) => this.#lose(`closed with ${code} ${reason}`, false),
+    };
+    this.#socket = ports.open(url, told, protocols);
+  }
+
+  /** Sends a message, and returns its id. */
+  send(type: string, payload: JsonObject): string {
+    const id = `c${++this.#requests}`;
+    if (this.#open && !this.#over) {
+      this.#socket.send(JSON.stringify({ id, type, timestamp: this.#ports.now(), payload }));
+    }
+    return id;
+  }
+
+  /** Something has to come within `ms`, or the link is lost; `met` takes it back. */
+  expect(what: string, ms: number): void {
+    this.met(what);
+    this.#timers.set(
+      what,
+      this.#ports.after(ms, () => this.#lose(`waited ${ms} ms for ${what}`, false)),
+    );
+  }
+
+  met(what: string): void {
+    this.#timers.get(what)?.();
+    this.#timers.delete(what);
+  }
+
+  /** Ends it; nothing more is said. */
+  end(): void {
+    if (this.#over) return;
+    this.#over = true;
+    for (const cancel of this.#timers.values()) cancel();
+    this.#timers.clear();
+    this.#socket.close();
+  }
+
+  #listen(): void {
+    this.met("heartbeat");
+    this.#timers.get("silence")?.();
+    this.#timers.set(
+      "silence",
+      this.#ports.after(this.#timing.heartbeatMs, () => {
+        this.#socket.send(heartbeat);
+        this.expect("heartbeat", this.#timing.heartbeatAnswerMs);
+      }),
+    );
+  }
+
+  #received(frame: unknown): void {
+    if (this.#over) return;
+    this.#listen();
+    if (frame === heartbeat) return;
+    const messages = messagesOf(frame);
+    if (!messages) {
+      this.#lose("a frame was not the protocol's", true);
+      return;
+    }
+    try {
+      this.#events.received(messages, (frame as string).length);
+    } catch (error) {
+      this.#lose(`a message could not be taken: ${String(error)}`, true);
+    }
+  }
+
+  #lose(why: string, protocolError: boolean): void {
+    if (this.#over) return;
+    this.end();
+    this.#events.lost(why, protocolError);
+  }
+}
+
+function messagesOf(frame: unknown): ServerMessage[] | undefined {
+  if (typeof frame !== "string") return undefined;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(frame);
+  } catch {
+    return undefined;
+  }
+  const list: unknown[] = Array.isArray(parsed) ? parsed : [parsed];
+  return list.every(isMessage) ? list : undefined;
+}
+
+function isMessage(value: unknown): value is ServerMessage {
+  return isJsonObject(value) && typeof value["type"] === "string" && isJsonObject(value["payload"]);
+}

@@ -1,0 +1,120 @@
+/**
+ * The hooks, for React 18 and newer.
+ *
+ * @module partita/react
+ */
+import {
+  createContext,
+  createElement,
+  type FunctionComponent,
+  type ReactNode,
+  useCallback,
+  useContext,
+  useEffect,
+  useMemo,
+  useRef,
+  useSyncExternalStore,
+} from "react";
+import type * as z from "zod/mini";
+import type { DeepReadonly, Model } from "../model/index.ts";
+import type { Client, PendingEntry } from "./client.ts";
+import type { Peer } from "./feed.ts";
+import type { StatusReport } from "./status.ts";
+
+type ClientOf<M> = M extends Model<infer S, infer P> ? Client<S, P> : never;
+type StateOf<M> = M extends Model<infer S, Record<string, z.core.$ZodType>> ? DeepReadonly<S> : never;
+
+/** The hooks of one model, typed by it. */
+export interface PartitionHooks<M> {
+  /** Gives the components below it their client. */
+  PartitionProvider: FunctionComponent<{ client: ClientOf<M>; children?: ReactNode }>;
+  /** The client itself, for what has no hook: `client.on("rejected", …)` in an effect, say. */
+  useClient(): ClientOf<M>;
+  /**
+   * What `selector` takes of the state. The component renders again only when that is another value:
+   * parts of the state that did not change are the same objects, so a selector that only picks needs
+   * no more. One that makes new objects needs `isEqual`.
+   */
+  usePartition<T>(selector: (state: StateOf<M>) => T, isEqual?: (a: T, b: T) => boolean): T;
+  /** `client.submit`; the same function for the life of the client. */
+  useSubmit(): ClientOf<M>["submit"];
+  /** `client.status`: whether there is a connection, and why not. */
+  useStatus(): StatusReport;
+  /** `client.pending`: what is undecided, in order. */
+  usePending(): readonly PendingEntry[];
+  /** `client.peers`: the others who are connected and show something of themselves. */
+  usePeers(): readonly Peer[];
+}
+
+/**
+ * Makes the hooks of a model; once, outside of components. A hook throws where no `PartitionProvider`
+ * of the same call is above its component.
+ *
+ * @example
+ * const { PartitionProvider, usePartition, useSubmit } = createPartitionHooks<typeof seats>();
+ * function Seat({ id }: { id: string }) {
+ *   const owner = usePartition((state) => state.taken[id]);
+ *   const submit = useSubmit();
+ *   return <button onClick={() => submit("book", { seat: id, name: "me" })}>{owner ?? "free"}</button>;
+ * }
+ */
+export function createPartitionHooks<M extends Model<any, any>>(): PartitionHooks<M> {
+  type Any = Client<any, any>;
+  const context = createContext<Any | undefined>(undefined);
+
+  const useClient = (): Any => {
+    const client = useContext(context);
+    if (!client) throw new Error("there is no PartitionProvider above this component");
+    return client;
+  };
+
+  /** `select` runs once for each `whole`, so that one that makes a new object each time makes no loop. */
+  const useRead = <W, T>(read: (client: Any) => W, select: (whole: W) => T, isEqual: (a: T, b: T) => boolean): T => {
+    const client = useClient();
+    const shown = useRef<{ value: T } | undefined>(undefined);
+    const subscribe = useCallback((listener: () => void) => client.subscribe(listener), [client]);
+    const snapshot = useMemo(() => {
+      let last: { whole: W; value: T } | undefined;
+      return (): T => {
+        const whole = read(client);
+        if (last && last.whole === whole) return last.value;
+        const value = select(whole);
+        const before = last ?? shown.current;
+        last = { whole, value: before && isEqual(before.value, value) ? before.value : value };
+        return last.value;
+      };
+    }, [client, read, select, isEqual]);
+    const value = useSyncExternalStore(subscribe, snapshot, snapshot);
+    // What was shown is what the next selector's first value is compared with.
+    useEffect(() => {
+      shown.current = { value };
+    }, [value]);
+    return value;
+  };
+
+  const hooks = {
+    PartitionProvider: ({ client, children }: { client: Any; children?: ReactNode }) =>
+      createElement(context.Provider, { value: client }, children),
+    useClient,
+    usePartition: <T>(selector: (state: any) => T, isEqual: (a: T, b: T) => boolean = Object.is): T =>
+      useRead(stateOf, selector, isEqual),
+    useSubmit(): Any["submit"] {
+      const client = useClient();
+      return useMemo(() => client.submit.bind(client), [client]) as Any["submit"];
+    },
+    useStatus: () => useRead(statusOf, itself, Object.is),
+    usePending: () => useRead(pendingOf, itself, samePending),
+    usePeers: () => useRead(peersOf, itself, Object.is),
+  };
+  return hooks as unknown as PartitionHooks<M>;
+}
+
+const itself = <T>(value: T): T => value;
+const stateOf = (client: Client<any, any>): unknown => client.state;
+const statusOf = (client: Client<any, any>): StatusReport => client.status;
+const pendingOf = (client: Client<any, any>): readonly PendingEntry[] => client.pending;
+/** The same entries, which fit or not for the same reason. */
+const samePending = (one: readonly PendingEntry[], other: readonly PendingEntry[]): boolean =>
+  one.length === other.length &&
+  one.every(({ key, failure }, at) => key === other[at]!.key && failure === other[at]!.failure);
+const peersOf = (client: Client<any, any>): readonly Peer[] => client.peers;

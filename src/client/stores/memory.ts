@@ -1,0 +1,74 @@
+import type { OpenStore, QueueEntry, QueueStore, StoredBase } from "../store.ts";
+import { closedError } from "./failures.ts";
+
+/** What is kept for one scope. */
+interface Kept {
+  /** As JSON text, as in the durable stores: nobody shares an object with the store. A Map keeps the order. */
+  readonly entries: Map<string, string>;
+  base: StoredBase | undefined;
+  clientId: string | undefined;
+}
+
+/**
+ * Keeps drafts as long as the program runs. What one call of this function has made is one storage:
+ * opened again on the same scope, it has the same entries, so a test can play a reload.
+ */
+export function memoryStore(): OpenStore {
+  const scopes = new Map<string, Kept>();
+  return async (scope) => {
+    let kept = scopes.get(scope);
+    if (!kept) scopes.set(scope, (kept = { entries: new Map(), base: undefined, clientId: undefined }));
+    return new MemoryQueue(kept);
+  };
+}
+
+class MemoryQueue implements QueueStore {
+  readonly durable = false;
+  readonly #scope: Kept;
+  #closed = false;
+
+  constructor(scope: Kept) {
+    this.#scope = scope;
+  }
+
+  async load(): Promise<{ entries: QueueEntry[]; base: StoredBase | undefined }> {
+    const { entries, base } = this.#kept();
+    return {
+      entries: Array.from(entries.values(), (text) => JSON.parse(text) as QueueEntry),
+      base: base && { ...base },
+    };
+  }
+
+  async identify(fresh: string): Promise<string> {
+    return (this.#kept().clientId ??= fresh);
+  }
+
+  async append(entry: QueueEntry): Promise<void> {
+    const { entries } = this.#kept();
+    if (!entries.has(entry.key)) entries.set(entry.key, JSON.stringify(entry));
+  }
+
+  async update(entry: QueueEntry): Promise<void> {
+    const { entries } = this.#kept();
+    if (entries.has(entry.key)) entries.set(entry.key, JSON.stringify(entry));
+  }
+
+  async remove(keys: readonly string[]): Promise<void> {
+    const { entries } = this.#kept();
+    for (const key of keys) entries.delete(key);
+  }
+
+  async saveBase(base: StoredBase): Promise<boolean> {
+    this.#kept().base = { ...base };
+    return true;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
+
+  #kept(): Kept {
+    if (this.#closed) throw closedError();
+    return this.#scope;
+  }
+}

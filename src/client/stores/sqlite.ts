@@ -1,0 +1,174 @@
+/**
+ * A store for programs in Node.
+ *
+ * @module partita/client/sqlite
+ */
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import {
+  type OpenStore,
+  type QueueEntry,
+  type QueueStore,
+  StoreError,
+  type StoredBase,
+  type StoreFailure,
+} from "../store.ts";
+
+/** How long a call waits for another process that writes. It blocks the thread, and a write takes milliseconds. */
+const busyMsMax = 1_000;
+/** What `PRAGMA user_version` says of a file with the tables below. */
+const layoutVersion = 1;
+
+/** The sequence is the order. Text is JSON text, which has neither NUL nor lone surrogates: SQLite changes those. */
+const layout = `
+  CREATE TABLE entries (
+    sequence INTEGER PRIMARY KEY,
+    scope TEXT NOT NULL,
+    key TEXT NOT NULL,
+    entry TEXT NOT NULL,
+    UNIQUE (scope, key)
+  ) STRICT;
+  CREATE TABLE bases (
+    scope TEXT PRIMARY KEY,
+    server_id TEXT NOT NULL,
+    event_id INTEGER NOT NULL,
+    model_version INTEGER NOT NULL,
+    state TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE devices (scope TEXT PRIMARY KEY, client_id TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  PRAGMA user_version = ${layoutVersion};
+`;
+
+/** SQLite's primary result codes that say more than that it failed. */
+const reasons: Readonly<Record<number, StoreFailure>> = {
+  5: "blocked", // SQLITE_BUSY
+  8: "unavailable", // SQLITE_READONLY
+  13: "quota", // SQLITE_FULL
+  14: "unavailable", // SQLITE_CANTOPEN
+};
+
+/**
+ * Keeps drafts in an SQLite file, for programs in Node (22.13 or later). All scopes may share one
+ * file, and so may several processes on one machine. The file is made if it is not there; its folder
+ * is not. Beside it SQLite keeps `<path>-wal` and `<path>-shm`. Where it cannot be opened or written,
+ * a client with this store goes on in memory, and says so (`degraded`).
+ */
+export function sqliteStore(path: string): OpenStore {
+  return async (scope) => withReason(() => new SqliteQueue(path, scope));
+}
+
+class SqliteQueue implements QueueStore {
+  readonly durable = true;
+  readonly #database: DatabaseSync;
+  readonly #scope: string;
+  readonly #statements = new Map<string, StatementSync>();
+
+  constructor(path: string, scope: string) {
+    this.#scope = JSON.stringify(scope);
+    this.#database = new DatabaseSync(path);
+    try {
+      prepare(this.#database);
+    } catch (error) {
+      this.#database.close();
+      throw error;
+    }
+  }
+
+  async load(): Promise<{ entries: QueueEntry[]; base: StoredBase | undefined }> {
+    return withReason(() => ({
+      entries: this.#statement("SELECT entry FROM entries WHERE scope = ? ORDER BY sequence")
+        .all(this.#scope)
+        .map((row) => JSON.parse(row["entry"] as string) as QueueEntry),
+      base: this.#base(),
+    }));
+  }
+
+  async identify(fresh: string): Promise<string> {
+    this.#run("INSERT INTO devices VALUES (?, ?) ON CONFLICT DO NOTHING", this.#scope, fresh);
+    return withReason(() => {
+      const row = this.#statement("SELECT client_id FROM devices WHERE scope = ?").get(this.#scope);
+      return row!["client_id"] as string;
+    });
+  }
+
+  async append(entry: QueueEntry): Promise<void> {
+    this.#run(
+      "INSERT INTO entries (scope, key, entry) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+      this.#scope,
+      entry.key,
+      JSON.stringify(entry),
+    );
+  }
+
+  async update(entry: QueueEntry): Promise<void> {
+    this.#run(
+      "UPDATE entries SET entry = ? WHERE scope = ? AND key = ?",
+      JSON.stringify(entry),
+      this.#scope,
+      entry.key,
+    );
+  }
+
+  async remove(keys: readonly string[]): Promise<void> {
+    this.#run(
+      "DELETE FROM entries WHERE scope = ? AND key IN (SELECT value FROM json_each(?))",
+      this.#scope,
+      JSON.stringify(keys),
+    );
+  }
+
+  async saveBase({ serverId, eventId, modelVersion, state }: StoredBase): Promise<boolean> {
+    this.#run(
+      "INSERT OR REPLACE INTO bases VALUES (?, ?, ?, ?, ?)",
+      this.#scope,
+      serverId,
+      eventId,
+      modelVersion,
+      state,
+    );
+    return true;
+  }
+
+  async close(): Promise<void> {
+    if (this.#database.isOpen) withReason(() => this.#database.close());
+  }
+
+  #base(): StoredBase | undefined {
+    const row = this.#statement(
+      `SELECT server_id AS serverId, event_id AS eventId, model_version AS modelVersion, state FROM bases WHERE scope = ?`,
+    ).get(this.#scope);
+    return row && ({ ...row } as unknown as StoredBase);
+  }
+
+  /** One statement is one transaction. */
+  #run(sql: string, ...values: SQLInputValue[]): void {
+    withReason(() => this.#statement(sql).run(...values));
+  }
+
+  #statement(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (!statement) this.#statements.set(sql, (statement = this.#database.prepare(sql)));
+    return statement;
+  }
+}
+
+function prepare(database: DatabaseSync): void {
+  database.exec(`PRAGMA busy_timeout = ${busyMsMax}`);
+  // A commit is one fsync of the log. Readers never wait for it.
+  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+  // Two processes may come to an empty file at once: one of them makes the tables.
+  database.exec("BEGIN IMMEDIATE");
+  const version = database.prepare("PRAGMA user_version").get()!["user_version"];
+  if (version === 0) database.exec(layout);
+  else if (version !== layoutVersion) throw new Error(`the file has layout ${String(version)}, not ${layoutVersion}`);
+  database.exec("COMMIT");
+}
+
+function withReason<T>(body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    // The low byte of an extended code is the primary one.
+    const code = (error as { errcode?: number }).errcode ?? 0;
+    throw new StoreError(reasons[code & 0xff] ?? "failed", error);
+  }
+}

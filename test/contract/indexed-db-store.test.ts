@@ -1,0 +1,223 @@
+import "fake-indexeddb/auto";
+import { forceCloseDatabase } from "fake-indexeddb";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { indexedDbStore } from "../../src/client/stores/indexed-db.ts";
+import type { StoredBase } from "../../src/client/store.ts";
+import { entry, keysIn } from "./queue-store-suite.ts";
+
+let databases = 0;
+const base: StoredBase = { serverId: "log-1", eventId: 1, modelVersion: 1, state: "{}" };
+const nextName = () => `trouble-${++databases}`;
+const domError = (name: string) => new DOMException("", name);
+
+/** A tab of another make: what it asks of IndexedDB it asks directly. */
+function rawOpen(name: string, version: number): Promise<IDBDatabase> {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.open(name, version);
+    request.addEventListener("blocked", () => reject(new Error("blocked")));
+    request.addEventListener("error", () => reject(request.error));
+    request.addEventListener("success", () => resolve(request.result));
+  });
+}
+
+function failedRequest(error: DOMException): IDBOpenDBRequest {
+  return Object.assign(new IDBOpenDBRequest(), {
+    error,
+    readyState: "done",
+    addEventListener: (type: string, listener: () => void) => void (type === "error" && queueMicrotask(listener)),
+    removeEventListener: () => {},
+  });
+}
+
+/** The connections and transactions that the store makes from here on. */
+function watchTransactions() {
+  const make = IDBDatabase.prototype.transaction;
+  const spy = vi.spyOn(IDBDatabase.prototype, "transaction");
+  return {
+    count: () => spy.mock.calls.length,
+    durabilities: () => spy.mock.calls.map(([, , options]) => options?.durability),
+    connections: () => spy.mock.contexts as IDBDatabase[],
+    /** The browser closes the database as soon as the next transaction has made its first request. */
+    cutNext: () =>
+      spy.mockImplementationOnce(function (this: IDBDatabase, ...values) {
+        const transaction = make.apply(this, values);
+        queueMicrotask(() => {
+          transaction.abort();
+          forceCloseDatabase(this as never);
+        });
+        return transaction;
+      }),
+  };
+}
+
+describe("queue store: IndexedDB in trouble", () => {
+  afterEach(() => {
+    vi.restoreAllMocks();
+    vi.unstubAllGlobals();
+    vi.useRealTimers();
+  });
+
+  it("[CL-2] is unavailable where there is no IndexedDB, or a page may not use it", async () => {
+    const open = indexedDbStore({ databaseName: nextName() });
+    const unavailable = { name: "StoreError", reason: "unavailable" };
+    vi.stubGlobal("indexedDB", undefined);
+    await expect(open("a")).rejects.toMatchObject(unavailable);
+    vi.unstubAllGlobals();
+    const opening = vi.spyOn(IDBFactory.prototype, "open");
+    opening.mockImplementationOnce(() => {
+      throw domError("SecurityError");
+    });
+    await expect(open("a")).rejects.toMatchObject(unavailable);
+    for (const [name, reason] of [
+      ["InvalidStateError", "unavailable"],
+      ["QuotaExceededError", "quota"],
+      ["UnknownError", "failed"],
+    ]) {
+      opening.mockImplementationOnce(() => failedRequest(domError(name!)));
+      await expect(open("a")).rejects.toMatchObject({ reason });
+    }
+    await (await open("a")).close();
+  });
+
+  it("[CL-2] is blocked where another tab does not let go of the database, and leaves nothing open", async () => {
+    const name = nextName();
+    const holder = await rawOpen(name, 1);
+    const deleting = indexedDB.deleteDatabase(name);
+    await new Promise((resolve) => deleting.addEventListener("blocked", resolve));
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const opening = indexedDbStore({ databaseName: name })("a");
+    const settled = vi.fn<() => void>();
+    opening.then(settled, settled);
+    await vi.advanceTimersByTimeAsync(4_999);
+    expect(settled).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    await expect(opening).rejects.toMatchObject({ name: "StoreError", reason: "blocked" });
+    const closing = vi.spyOn(IDBDatabase.prototype, "close");
+    holder.close();
+    await vi.waitFor(() => expect(closing).toHaveBeenCalledTimes(2));
+    const store = await indexedDbStore({ databaseName: name })("a");
+    expect(vi.getTimerCount()).toBe(0);
+    await store.close();
+  });
+
+  it("[CL-2] closes for another tab that upgrades the database, and fails where that one is newer", async () => {
+    const name = nextName();
+    const store = await indexedDbStore({ databaseName: name })("a");
+    await store.append(entry("one"));
+    const newer = await rawOpen(name, 2);
+    await expect(store.append(entry("two"))).rejects.toMatchObject({ name: "StoreError", reason: "failed" });
+    await expect(store.load()).rejects.toMatchObject({ reason: "failed", cause: { name: "VersionError" } });
+    newer.close();
+    await store.close();
+  });
+
+  it("[CL-2] reopens after another tab has deleted the database", async () => {
+    const name = nextName();
+    const store = await indexedDbStore({ databaseName: name })("a");
+    await store.append(entry("one"));
+    await new Promise((resolve, reject) => {
+      const deleting = indexedDB.deleteDatabase(name);
+      deleting.addEventListener("success", resolve);
+      deleting.addEventListener("blocked", reject);
+    });
+    await Promise.all([store.append(entry("two")), store.append(entry("three"))]);
+    expect(await keysIn(store)).toEqual(["two", "three"]);
+    await store.close();
+  });
+
+  it("[CL-2] reopens after the browser has closed the database, and repeats what that cut off, in order", async () => {
+    const store = await indexedDbStore({ databaseName: nextName() })("a");
+    const transactions = watchTransactions();
+    await store.append(entry("one"));
+    forceCloseDatabase(transactions.connections()[0] as never);
+    await store.append(entry("two"));
+    expect(new Set(transactions.connections()).size).toBe(2);
+    transactions.cutNext();
+    const cut = [store.append(entry("three")), store.append(entry("four")), store.remove(["one"])];
+    // Their transaction has begun; what comes now waits for it.
+    await Promise.resolve();
+    await Promise.all([...cut, store.append(entry("five")), store.update(entry("two", { queuedAt: 5 }))]);
+    expect(new Set(transactions.connections()).size).toBe(3);
+    const { entries } = await store.load();
+    expect(entries).toEqual([entry("two", { queuedAt: 5 }), entry("three"), entry("four"), entry("five")]);
+    await store.close();
+  });
+
+  it("[CL-2] rejects while it cannot be reopened, and works again once it can", async () => {
+    const store = await indexedDbStore({ databaseName: nextName() })("a");
+    const transactions = watchTransactions();
+    await store.append(entry("one"));
+    forceCloseDatabase(transactions.connections()[0] as never);
+    vi.stubGlobal("indexedDB", undefined);
+    const calls = await Promise.allSettled([store.append(entry("two")), store.load()]);
+    expect(calls).toMatchObject([{ reason: { reason: "unavailable" } }, { reason: { reason: "unavailable" } }]);
+    vi.unstubAllGlobals();
+    await store.append(entry("three"));
+    expect(await keysIn(store)).toEqual(["one", "three"]);
+    await store.close();
+  });
+
+  it.each(["call", "request", "commit"] as const)(
+    "[CL-2] says that there is no room, found at the %s, and only to the call that needs it",
+    async (when) => {
+      const store = await indexedDbStore({ databaseName: nextName() })("a");
+      const put = IDBObjectStore.prototype.put;
+      vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(function (this: IDBObjectStore, ...values) {
+        if (this.name !== "bases") return put.apply(this, values);
+        if (when === "call") throw domError("QuotaExceededError");
+        const request = put.apply(this, values);
+        const transaction = this.transaction as unknown as { ["_abort"](error: string): void };
+        const abort = () => transaction["_abort"]("QuotaExceededError");
+        if (when === "commit") request.addEventListener("success", abort);
+        else queueMicrotask(abort);
+        return request;
+      });
+      await store.append(entry("one"));
+      const calls = await Promise.allSettled([
+        store.append(entry("two")),
+        store.saveBase(base),
+        store.append(entry("three")),
+        store.update(entry("one", { queuedAt: 5 })),
+      ]);
+      expect(calls.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled", "fulfilled"]);
+      expect((calls[1] as PromiseRejectedResult).reason).toMatchObject({ name: "StoreError", reason: "quota" });
+      expect(await store.load()).toEqual({
+        entries: [entry("one", { queuedAt: 5 }), entry("two"), entry("three")],
+        base: undefined,
+      });
+      await store.close();
+    },
+  );
+
+  it("[ID-14] has a key once in each scope, whoever writes", async () => {
+    const name = nextName();
+    const store = await indexedDbStore({ databaseName: name })("a");
+    await store.append(entry("one"));
+    const raw = await rawOpen(name, 1);
+    const added = (scope: string) =>
+      new Promise((resolve) => {
+        const request = raw.transaction("entries", "readwrite").objectStore("entries").add({ scope, key: "one" });
+        request.addEventListener("success", () => resolve("added"));
+        request.addEventListener("error", () => resolve(request.error?.name));
+      });
+    expect([await added("a"), await added("b")]).toEqual(["ConstraintError", "added"]);
+    raw.close();
+    await store.close();
+  });
+
+  it("[CL-2] flushes appends to disk, and nothing else; one turn's calls share a transaction", async () => {
+    const store = await indexedDbStore({ databaseName: nextName() })("a");
+    const transactions = watchTransactions();
+    await store.append(entry("one"));
+    await store.update(entry("one"));
+    await store.remove(["one"]);
+    await store.saveBase(base);
+    await store.load();
+    expect(transactions.durabilities()).toEqual(["strict", "relaxed", "relaxed", "relaxed", "relaxed"]);
+    await Promise.all(["two", "three", "four"].map((key) => store.append(entry(key))).concat(store.remove(["two"])));
+    expect(transactions.durabilities().slice(5)).toEqual(["strict"]);
+    await Promise.all(Array.from({ length: 300 }, (_, at) => store.append(entry(`more-${at}`))));
+    expect(transactions.count()).toBe(8);
+    await store.close();
+  });
+});

@@ -1,0 +1,469 @@
+import fc from "fast-check";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import {
+  type OpenStore,
+  type QueueEntry,
+  type QueueStore,
+  type StoredBase,
+  StoreError,
+  type StoreFailure,
+} from "../../src/client/store.ts";
+import { memoryStore } from "../../src/client/stores/memory.ts";
+import { openResilient } from "../../src/client/stores/resilient.ts";
+import { entry, keysIn } from "./queue-store-suite.ts";
+
+const base = (eventId: number): StoredBase => ({ serverId: "log-1", eventId, modelVersion: 1, state: "{}" });
+const full = () => new StoreError("quota", new Error("full"));
+
+/** `before`: without effect. `after`: it took effect, and yet failed. */
+type Fault = "before" | "after" | undefined;
+type CallName = "load" | "identify" | "append" | "update" | "remove" | "saveBase" | "close";
+
+/** A storage whose calls are counted, and fail as `fault` says. */
+class FaultyStorage {
+  readonly calls: CallName[] = [];
+  /** What is in it, read behind the faults, as after a reload. */
+  readonly open: OpenStore = memoryStore();
+  fault: (nth: number, call: CallName) => Fault | Promise<Fault>;
+
+  constructor(fault: (nth: number, call: CallName) => Fault | Promise<Fault> = () => undefined) {
+    this.fault = fault;
+  }
+
+  readonly openFaulty: OpenStore = async (scope) => {
+    const store = await this.open(scope);
+    const call = async <T>(name: CallName, run: () => Promise<T>): Promise<T> => {
+      const fault = await this.fault(this.calls.push(name), name);
+      if (fault === "before") throw full();
+      const result = await run();
+      if (fault === "after") throw full();
+      return result;
+    };
+    return {
+      durable: true,
+      load: () => call("load", () => store.load()),
+      identify: (fresh) => call("identify", () => store.identify(fresh)),
+      append: (one) => call("append", () => store.append(one)),
+      update: (one) => call("update", () => store.update(one)),
+      remove: (keys) => call("remove", () => store.remove(keys)),
+      saveBase: (saved) => call("saveBase", () => store.saveBase(saved)),
+      close: () => call("close", () => store.close()),
+    };
+  };
+
+  async keys(): Promise<string[]> {
+    return await keysIn(await this.open("a"));
+  }
+}
+
+async function openOn(storage: FaultyStorage) {
+  const told: StoreFailure[] = [];
+  return { told, store: await openResilient(storage.openFaulty, "a", (reason) => told.push(reason)) };
+}
+
+/** A promise that the test resolves. */
+function gate() {
+  let open = () => {};
+  const opened = new Promise<undefined>((resolve) => (open = () => resolve(undefined)));
+  return { opened, open };
+}
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+describe("resilient store", () => {
+  afterEach(() => {
+    vi.unstubAllGlobals();
+  });
+
+  it("[CL-2] hands everything on to a store that works", async () => {
+    const storage = new FaultyStorage();
+    await (await storage.open("a")).append(entry("old"));
+    await (await storage.open("a")).identify("device-1");
+    const { store, told } = await openOn(storage);
+    expect(await store.identify("device-2")).toBe("device-1");
+    await store.append(entry("one"));
+    await store.append(entry("two"));
+    await store.update(entry("two", { queuedAt: 5 }));
+    await store.remove(["old"]);
+    expect(await store.saveBase(base(1))).toBe(true);
+    const expected = { entries: [entry("one"), entry("two", { queuedAt: 5 })], base: base(1) };
+    expect(await store.load()).toEqual(expected);
+    // Another tab.
+    const tab = await storage.open("a");
+    await tab.append(entry("other"));
+    await tab.remove(["one"]);
+    expect(await keysIn(store)).toEqual(["two", "other"]);
+    expect(store.durable).toBe(true);
+    await store.close();
+    expect(storage.calls.at(-1)).toBe("close");
+    expect(await storage.keys()).toEqual(["two", "other"]);
+    expect(told).toEqual([]);
+  });
+
+  it("[CL-2] is as durable as the store below", async () => {
+    const told = vi.fn<() => void>();
+    expect((await openResilient(memoryStore(), "a", told)).durable).toBe(false);
+    expect(told).not.toHaveBeenCalled();
+  });
+
+  it.each<[StoreFailure, unknown]>([
+    ["unavailable", new StoreError("unavailable", undefined)],
+    ["failed", new TypeError("a store of one's own")],
+  ])("[CL-2] keeps the queue in memory where the store cannot be opened: %s", async (reason, error) => {
+    const told: StoreFailure[] = [];
+    const store = await openResilient(
+      () => Promise.reject(error),
+      "a",
+      (why) => told.push(why),
+    );
+    expect(store.durable).toBe(false);
+    expect(await store.load()).toEqual({ entries: [], base: undefined });
+    expect(await store.identify("device-1")).toBe("device-1");
+    for (const key of ["one", "two", "three"]) await store.append(entry(key));
+    await store.update(entry("two", { queuedAt: 5 }));
+    await store.remove(["one"]);
+    expect((await store.load()).entries).toEqual([entry("two", { queuedAt: 5 }), entry("three")]);
+    await store.close();
+    expect(told).toEqual([reason]);
+  });
+
+  /** What a client does, and what it must find in its queue after each step. */
+  const script: { call: CallName; run: (store: QueueStore) => Promise<unknown>; keys: string[] }[] = [
+    { call: "load", run: (store) => store.load(), keys: ["old-1", "old-2"] },
+    { call: "append", run: (store) => store.append(entry("new-1")), keys: ["old-1", "old-2", "new-1"] },
+    { call: "remove", run: (store) => store.remove(["old-1"]), keys: ["old-2", "new-1"] },
+    { call: "append", run: (store) => store.append(entry("new-2")), keys: ["old-2", "new-1", "new-2"] },
+    {
+      call: "update",
+      run: (store) => store.update(entry("new-1", { queuedAt: 5 })),
+      keys: ["old-2", "new-1", "new-2"],
+    },
+    { call: "append", run: (store) => store.append(entry("new-1")), keys: ["old-2", "new-1", "new-2"] },
+    { call: "update", run: (store) => store.update(entry("old-1")), keys: ["old-2", "new-1", "new-2"] },
+    { call: "saveBase", run: (store) => store.saveBase(base(1)), keys: ["old-2", "new-1", "new-2"] },
+    { call: "remove", run: (store) => store.remove(["new-1", "unknown"]), keys: ["old-2", "new-2"] },
+    { call: "append", run: (store) => store.append(entry("new-3")), keys: ["old-2", "new-2", "new-3"] },
+    { call: "remove", run: (store) => store.remove(["old-2", "new-2"]), keys: ["new-3"] },
+  ];
+  const faults = script.flatMap(({ call }, at) =>
+    (["before", "after"] as const).flatMap((when) =>
+      (["once", "from then on"] as const).map((lasting) => ({ call, at, when, lasting })),
+    ),
+  );
+
+  it.each(faults)("[CL-2] loses nothing when call $at, $call, fails $lasting, $when its effect", async (planned) => {
+    const { at: failsAt, when, lasting } = planned;
+    for (const readsBack of [false, true]) {
+      let step = 0;
+      let failed = false;
+      let degraded = false;
+      const storage = new FaultyStorage((_, call) => {
+        if (call === "close" || step < failsAt || (failed && lasting === "once")) return undefined;
+        failed = true;
+        // A base that cannot be saved changes nothing else.
+        if (call !== "saveBase") degraded = true;
+        return when;
+      });
+      for (const key of ["old-1", "old-2"]) await (await storage.open("a")).append(entry(key));
+      const { store, told } = await openOn(storage);
+      // What could not be loaded stays in the store, until it can.
+      const known = (key: string) => failsAt > 0 || (lasting === "once" && readsBack) || key.startsWith("new");
+      for (const { run, keys } of script) {
+        await run(store);
+        if (readsBack) expect(await keysIn(store)).toEqual(keys.filter(known));
+        expect(told).toEqual(degraded ? ["quota"] : []);
+        expect(store.durable).toBe(!degraded);
+        step++;
+      }
+      const undecided = script.at(-1)!.keys;
+      if (!degraded) expect(await storage.keys()).toEqual(undecided);
+      expect((await keysIn(store)).filter(known)).toEqual(undecided);
+      await store.close();
+      // A store that works again has lost what was decided: it is not sent again after a reload.
+      if (lasting === "once") expect(undecided).toEqual(expect.arrayContaining((await storage.keys()).filter(known)));
+    }
+  });
+
+  it("[CL-2] keeps updates, places and first contents in memory, too", async () => {
+    const storage = new FaultyStorage((nth) => (nth === 3 ? "before" : undefined));
+    const { store } = await openOn(storage);
+    await store.load();
+    await store.append(entry("one"));
+    await store.append(entry("two"));
+    await store.append(entry("three"));
+    await store.append(entry("two", { queuedAt: 4 }));
+    await store.update(entry("one", { queuedAt: 5 }));
+    await store.update(entry("four"));
+    expect(await store.load()).toEqual({
+      entries: [entry("one", { queuedAt: 5 }), entry("two"), entry("three")],
+      base: undefined,
+    });
+    expect(await storage.keys()).toEqual(["one"]);
+  });
+
+  it("[CL-2] a base that cannot be saved is dropped, and the queue stays durable", async () => {
+    const storage = new FaultyStorage((_, call) => (call === "saveBase" ? "before" : undefined));
+    const { store, told } = await openOn(storage);
+    expect(await store.saveBase(base(1))).toBe(false);
+    await store.append(entry("one"));
+    expect(store.durable).toBe(true);
+    expect(told).toEqual([]);
+    expect(await storage.keys()).toEqual(["one"]);
+    storage.fault = () => "before";
+    await store.append(entry("two"));
+    storage.fault = () => undefined;
+    expect(await store.saveBase(base(1))).toBe(false);
+    expect((await (await storage.open("a")).load()).base).toBeUndefined();
+  });
+
+  it("[CL-2] tries removals from the failed store again, with the next one and when it is closed", async () => {
+    const storage = new FaultyStorage();
+    const { store } = await openOn(storage);
+    const keys = ["one", "two", "three", "four"];
+    for (const key of keys) await store.append(entry(key));
+    storage.fault = () => "before";
+    await store.append(entry("five"));
+    await store.append(entry("six"));
+    await store.remove(["one"]);
+    await store.remove(["two"]);
+    expect(await storage.keys()).toEqual(keys);
+    storage.fault = () => undefined;
+    await store.remove(["unknown"]);
+    expect(await storage.keys()).toEqual(["three", "four"]);
+    const calls = storage.calls.length;
+    // It was never given this one, so it is not asked; the one that it refused may be in it.
+    await store.remove(["six"]);
+    expect(storage.calls.length).toBe(calls);
+    await store.remove(["five"]);
+    expect(storage.calls.length).toBe(calls + 1);
+    storage.fault = () => "before";
+    await store.remove(["three"]);
+    storage.fault = () => undefined;
+    await store.close();
+    expect(await storage.keys()).toEqual(["four"]);
+  });
+
+  it("[CL-2] loads what is in the failed store as long as it can be read, ahead of what is only in memory", async () => {
+    const storage = new FaultyStorage((_, call) => (call === "load" ? undefined : "before"));
+    const behind = await storage.open("a");
+    for (const key of ["old-1", "old-2"]) await behind.append(entry(key));
+    await behind.saveBase(base(1));
+    const { store, told } = await openOn(storage);
+    expect(await store.identify("device-2")).toBe("device-2");
+    await store.append(entry("new"));
+    const entries = [entry("old-1"), entry("old-2"), entry("new")];
+    expect(await store.load()).toEqual({ entries, base: base(1) });
+    await store.remove(["old-1"]);
+    await behind.append(entry("other"));
+    expect(await keysIn(store)).toEqual(["other", "old-2", "new"]);
+    storage.fault = () => "before";
+    expect(await keysIn(store)).toEqual(["other", "old-2", "new"]);
+    storage.fault = () => undefined;
+    await store.remove(["old-2"]);
+    expect(await storage.keys()).toEqual(["other"]);
+    expect(told).toEqual(["quota"]);
+  });
+
+  it("[CL-2] keeps the order of what was appended side by side, when only some of it is in the store", async () => {
+    const storage = new FaultyStorage((nth) => (nth === 1 ? "before" : undefined));
+    const { store } = await openOn(storage);
+    await Promise.all(["one", "two", "three"].map((key) => store.append(entry(key))));
+    expect(await storage.keys()).toEqual(["two", "three"]);
+    expect(await keysIn(store)).toEqual(["one", "two", "three"]);
+  });
+
+  it("[CL-2] a removal that fails by itself is tried again, too", async () => {
+    const storage = new FaultyStorage((_, call) => (call === "remove" ? "before" : undefined));
+    const { store, told } = await openOn(storage);
+    await store.append(entry("one"));
+    await store.append(entry("two"));
+    await store.remove(["one"]);
+    expect(await keysIn(store)).toEqual(["two"]);
+    expect(told).toEqual(["quota"]);
+    storage.fault = () => undefined;
+    await store.close();
+    expect(await storage.keys()).toEqual(["two"]);
+  });
+
+  it("[CL-2] says once that it is degraded, whatever fails side by side", async () => {
+    const storage = new FaultyStorage(() => "after");
+    const { store, told } = await openOn(storage);
+    await Promise.all([
+      store.append(entry("one")),
+      store.append(entry("two")),
+      store.remove(["one"]),
+      store.append(entry("three")),
+      store.load(),
+    ]);
+    expect(told).toEqual(["quota"]);
+    expect(await keysIn(store)).toEqual(["two", "three"]);
+  });
+
+  it("[CL-2] calls reach the store in their order, also when their caller does not wait", async () => {
+    const storage = new FaultyStorage();
+    const { store } = await openOn(storage);
+    const keys = ["one", "two"];
+    const [, , , , loaded] = await Promise.all([
+      store.append(entry("one")),
+      store.saveBase(base(1)),
+      store.append(entry("two")),
+      store.update(entry("two", { queuedAt: 5 })),
+      store.load(),
+      store.remove(keys),
+      store.append(entry("three")),
+      keys.fill("three"),
+      store.close(),
+    ]);
+    expect(storage.calls).toEqual(["append", "saveBase", "append", "update", "load", "remove", "append", "close"]);
+    expect(loaded).toEqual({ entries: [entry("one"), entry("two", { queuedAt: 5 })], base: base(1) });
+    expect(await storage.keys()).toEqual(["three"]);
+  });
+
+  it("[CL-2] writes run side by side, and a load alone", async () => {
+    const [write, load] = [gate(), gate()];
+    const storage = new FaultyStorage((nth) => (nth === 1 ? write.opened : nth === 4 ? load.opened : undefined));
+    await (await storage.open("a")).append(entry("old"));
+    const { store } = await openOn(storage);
+    const all: Promise<unknown>[] = [store.append(entry("one")), store.append(entry("two")), store.remove(["old"])];
+    const loading = store.load();
+    all.push(store.append(entry("three")));
+    await turn();
+    expect(storage.calls).toEqual(["append", "append", "remove"]);
+    write.open();
+    await turn();
+    expect(storage.calls).toEqual(["append", "append", "remove", "load"]);
+    load.open();
+    await Promise.all(all);
+    // In the order in which they reached the store.
+    expect((await loading).entries.map(({ key }) => key)).toEqual(["two", "one"]);
+    expect(await storage.keys()).toEqual(["two", "one", "three"]);
+  });
+
+  it("[CL-2] closes the store when nothing runs in it any more", async () => {
+    const load = gate();
+    const storage = new FaultyStorage((_, call) => (call === "load" ? load.opened : undefined));
+    const { store } = await openOn(storage);
+    const all = [store.load(), store.close()];
+    await turn();
+    expect(storage.calls).toEqual(["load"]);
+    load.open();
+    await Promise.all(all);
+    expect(storage.calls).toEqual(["load", "close"]);
+  });
+
+  it("[CL-2] a write that was asked for during a load comes after what was loaded, also in memory", async () => {
+    const held = gate();
+    const storage = new FaultyStorage((nth) => (nth === 1 ? held.opened : "before"));
+    for (const key of ["old-1", "old-2"]) await (await storage.open("a")).append(entry(key));
+    const { store } = await openOn(storage);
+    const calls = [store.load(), store.append(entry("new")), store.remove(["old-1"])];
+    await turn();
+    held.open();
+    await Promise.all(calls);
+    expect(await keysIn(store)).toEqual(["old-2", "new"]);
+    expect(store.durable).toBe(false);
+  });
+
+  it("[CL-2] what the application throws when it is told does not harm the queue", async () => {
+    const thrown: unknown[] = [];
+    vi.stubGlobal("queueMicrotask", (task: () => void) => {
+      try {
+        task();
+      } catch (error) {
+        thrown.push(error);
+      }
+    });
+    const throwing = () => {
+      throw new Error("of the application");
+    };
+    const storage = new FaultyStorage(() => "before");
+    const store = await openResilient(storage.openFaulty, "a", throwing);
+    await store.append(entry("one"));
+    expect(await keysIn(store)).toEqual(["one"]);
+    const inMemory = await openResilient(() => Promise.reject(full()), "a", throwing);
+    await inMemory.append(entry("one"));
+    expect(thrown.length).toBe(2);
+  });
+
+  it("[CL-2] once closed, refuses calls, and neither asks the store nor tells anybody", async () => {
+    const storage = new FaultyStorage((_, call) => (call === "close" ? "before" : undefined));
+    const { store, told } = await openOn(storage);
+    const appending = store.append(entry("one"));
+    const closing = store.close();
+    const refused = [
+      () => store.load(),
+      () => store.identify("device-1"),
+      () => store.append(entry("x")),
+      () => store.update(entry("x")),
+      () => store.remove(["one"]),
+      () => store.saveBase(base(1)),
+    ];
+    for (const call of refused) await expect(call()).rejects.toMatchObject({ name: "StoreError", reason: "failed" });
+    await Promise.all([appending, closing]);
+    await store.close();
+    for (const call of refused) await expect(call()).rejects.toThrow(StoreError);
+    expect(storage.calls).toEqual(["append", "close", "close"]);
+    expect(await storage.keys()).toEqual(["one"]);
+    expect(told).toEqual([]);
+  });
+
+  it("[CL-2] [ID-14] holds what a plain list would hold, whatever fails", () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.record({ action: fc.nat(99), pick: fc.nat(20), waits: fc.boolean() }), { maxLength: 40 }),
+        fc.array(fc.constantFrom<Fault>(undefined, undefined, undefined, undefined, "before", "after"), {
+          maxLength: 60,
+        }),
+        compareWithList,
+      ),
+      { numRuns: 300 },
+    ));
+});
+
+/** Keys are used once, as in a client. At the end the store works again. */
+async function compareWithList(
+  steps: readonly { action: number; pick: number; waits: boolean }[],
+  faults: readonly Fault[],
+): Promise<void> {
+  let works = false;
+  // The first call is the load with which a client begins.
+  const storage = new FaultyStorage((nth) => (works || nth === 1 ? undefined : faults[nth]));
+  const before = ["old-1", "old-2", "old-3"];
+  for (const key of before) await (await storage.open("a")).append(entry(key));
+  const { store, told } = await openOn(storage);
+  expect(await keysIn(store)).toEqual(before);
+  let list: QueueEntry[] = before.map((key) => entry(key));
+  const decided: string[] = [];
+  let pending: Promise<unknown>[] = [];
+  for (const [at, { action, pick, waits }] of steps.entries()) {
+    const picked = list[pick % Math.max(list.length, 1)]?.key ?? "none";
+    if (action < 40) {
+      const one = entry(action < 35 ? `new-${at}` : picked, { queuedAt: at });
+      if (!list.some(({ key }) => key === one.key) && one.key !== "none") list.push(one);
+      if (one.key !== "none") pending.push(store.append(one));
+    } else if (action < 55) {
+      const one = entry(picked, { queuedAt: at });
+      list = list.map((other) => (other.key === one.key ? one : other));
+      pending.push(store.update(one));
+    } else if (action < 80) {
+      list = list.filter(({ key }) => key !== picked);
+      decided.push(picked);
+      pending.push(store.remove([picked]));
+    } else if (action < 90) {
+      const expected = [...list];
+      pending.push(store.load().then(({ entries }) => expect(entries).toEqual(expected)));
+    } else {
+      pending.push(store.saveBase(base(at)));
+    }
+    if (waits) await Promise.all(pending.splice(0));
+  }
+  await Promise.all(pending);
+  expect((await store.load()).entries).toEqual(list);
+  const degraded = !store.durable;
+  expect(told.length).toBe(degraded ? 1 : 0);
+  works = true;
+  await store.close();
+  const kept = await storage.keys();
+  if (!degraded) expect((await (await storage.open("a")).load()).entries).toEqual(list);
+  expect(kept.filter((key) => decided.includes(key))).toEqual([]);
+  expect(kept).toEqual(list.map(({ key }) => key).filter((key) => kept.includes(key)));
+}

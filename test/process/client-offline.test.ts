@@ -1,0 +1,147 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { limits, type ServerMessage, utf8Length } from "../../src/protocol/index.ts";
+import { ChaosProxy } from "../support/chaos-proxy.ts";
+import { insiemeClient, type Submitted, until, verified } from "../support/client-load.ts";
+import { readDraftIds, readLog, readState } from "../support/log.ts";
+import { TestServer } from "../support/server.ts";
+
+const partition = "week";
+const drafts = 5_000;
+const dayMs = 24 * 60 * 60 * 1_000;
+/** Queued before that week, for longer than the server remembers rejections: 30 days. */
+const forgotten = 20;
+/** Nodes that are there before, which the drafts change; of half of them the others make an end meanwhile. */
+const nodes = 100;
+/** Nodes that both sides make. */
+const contended = 25;
+/** Every so many drafts are an atomic batch of that size instead. */
+const batchEvery = 50;
+const batchDrafts = 5;
+/** What the client is told it may have in flight: less than it would by itself. */
+const inFlightMax = 32;
+
+const server = new TestServer();
+beforeAll(() => server.start());
+afterAll(() => server.stop());
+
+/** Counts what is in flight on a connection, and makes the server announce less. */
+class Watch {
+  inFlightMost = 0;
+  frameBytesMost = 0;
+  announced = 0;
+  readonly #inFlight = new Set<string>();
+
+  readonly meddler = () => (frame: string, direction: "up" | "down") => {
+    if (direction === "up") this.#up(frame);
+    else for (const message of [JSON.parse(frame) as ServerMessage | ServerMessage[]].flat()) this.#down(message);
+    return { frames: [frame.replace(/"inFlightMax":\d+/, `"inFlightMax":${inFlightMax}`)] };
+  };
+
+  #up(frame: string): void {
+    const { type, payload } = JSON.parse(frame) as { type: string; payload?: { draftId?: string; batchId?: string } };
+    if (type !== "submit_event" && type !== "submit_events") return;
+    this.#inFlight.add((payload!.draftId ?? payload!.batchId)!);
+    this.inFlightMost = Math.max(this.inFlightMost, this.#inFlight.size);
+    this.frameBytesMost = Math.max(this.frameBytesMost, utf8Length(frame));
+  }
+
+  #down({ type, payload }: ServerMessage): void {
+    if (type === "connected") this.announced = payload.limits!["inFlightMax"]!;
+    if (type === "event_accepted" || type === "event_rejected") this.#inFlight.delete(payload.draftId);
+    if (type === "events_result") this.#inFlight.delete(payload.batchId);
+  }
+}
+
+test("[CL-2] [CL-6] [ID-14] a week offline, 5,000 drafts: all are decided in their order, within what the server takes at once, and what it refuses or has forgotten is told", async () => {
+  const watch = new Watch();
+  const proxy = new ChaosProxy(server.url, watch.meddler);
+  await proxy.start();
+  const others = insiemeClient({ url: server.url.href, partition, clientId: "others", random: () => 0.5 });
+  await others.submit("init", { value: { docs: {} } });
+  const nodeOf = (id: string, by = "others") => ({ target: "docs", value: { id, by } });
+  await Promise.all(Array.from({ length: nodes }, (_, at) => others.submit("treePush", nodeOf(`node-${at}`))));
+
+  let behindMs = 40 * dayMs;
+  const client = insiemeClient({
+    url: proxy.url,
+    partition,
+    clientId: "away",
+    random: () => 0.5,
+    ports: { now: () => Date.now() - behindMs },
+  });
+  await until(client, () => client.status.status === "online");
+  expect(client.eventId).toBe(1 + nodes);
+  client.pause();
+
+  const told = { rejected: 0, expired: 0, parked: 0 };
+  const progress: number[] = [];
+  client.on("rejected", () => told.rejected++);
+  client.on("expired", () => told.expired++);
+  client.on("parked", () => told.parked++);
+  const outcomes: Promise<Submitted>[] = [];
+  const keep = (verdict: Promise<Submitted["verdict"]>) => {
+    const { mode, drafts: queued } = client.pending.at(-1)!;
+    outcomes.push(verdict.then((final) => ({ mode, drafts: queued, verdict: final })));
+  };
+  for (let count = 0; count < forgotten; count++) keep(client.submit("set", { target: `old.n${count}`, value: count }));
+  behindMs = 7 * dayMs;
+  for (let count = 0; count < drafts;) {
+    if (count < nodes)
+      keep(client.submit("treeUpdate", { target: "docs", value: { count }, options: { id: `node-${count}` } }));
+    else if (count < nodes + contended) keep(client.submit("treePush", nodeOf(`both-${count - nodes}`, "away")));
+    else if (count % batchEvery === 0) {
+      const batch = Array.from({ length: batchDrafts }, (_, at) => ({
+        type: "set",
+        payload: { target: `notes.n${count + at}`, value: count },
+      }));
+      keep(client.submitBatch("atomic", batch));
+      count += batchDrafts - 1;
+    } else keep(client.submit("set", { target: `notes.n${count}`, value: "x".repeat(count % 200) }));
+    count++;
+    behindMs -= (7 * dayMs) / drafts;
+  }
+  behindMs = 0;
+  const undecided = client.pending.length;
+  expect(client.pending.flatMap((entry) => entry.drafts)).toHaveLength(forgotten + drafts);
+  expect(client.pending.filter(({ failure }) => failure)).toEqual([]);
+
+  // Meanwhile.
+  for (let at = 0; at < nodes; at += 2)
+    void others.submit("treeDelete", { target: "docs", options: { id: `node-${at}` } });
+  for (let at = 0; at < contended; at++) void others.submit("treePush", nodeOf(`both-${at}`));
+  await until(others, () => others.pending.length === 0);
+
+  client.on("progress", (event) => progress.push(event.undecided));
+  client.resume();
+  const submitted = await Promise.all(outcomes);
+  await until(client, () => client.pending.length === 0);
+
+  const refused = nodes / 2 + contended;
+  expect(told).toEqual({ rejected: refused, expired: forgotten, parked: 0 });
+  const statuses = submitted.map(({ verdict }) => verdict.status);
+  expect(statuses.slice(0, forgotten)).toEqual(Array.from({ length: forgotten }, () => "expired"));
+  const expected = (count: number) =>
+    (count < nodes && count % 2 === 0) || (count >= nodes && count < nodes + contended) ? "rejected" : "accepted";
+  expect(statuses.slice(forgotten)).toEqual(Array.from({ length: undecided - forgotten }, (_, at) => expected(at)));
+
+  // In the log: once each, in the order of the queue.
+  const inLog = await readDraftIds(server.url, partition, "away");
+  const accepted = submitted.filter(({ verdict }) => verdict.status === "accepted").flatMap((entry) => entry.drafts);
+  expect([...inLog.values()]).toEqual(accepted.map(({ draftId }) => draftId));
+  expect(accepted).toHaveLength(drafts - refused);
+
+  expect(progress.length).toBeGreaterThan(undecided / inFlightMax / 2);
+  expect(progress).toEqual(progress.toSorted((a, b) => b - a));
+  expect(progress.at(-1)).toBe(0);
+  expect(watch.announced).toBeGreaterThan(inFlightMax);
+  expect(watch.inFlightMost).toBeLessThanOrEqual(inFlightMax);
+  expect(watch.inFlightMost).toBeGreaterThan(inFlightMax / 2);
+  expect(watch.frameBytesMost).toBeLessThanOrEqual(limits.frameBytesMax);
+
+  const log = await readLog(server.url, partition);
+  await until(client, () => client.status.status === "online" && client.eventId === log.length);
+  expect(client.state).toEqual((await readState(server.url, partition)).state);
+  expect(await verified(client)).toBe(true);
+  await Promise.all([client.close(), others.close()]);
+  await proxy.stop();
+});

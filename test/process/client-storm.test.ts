@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { platformPorts } from "../../src/client/platform.ts";
+import { defaultTiming } from "../../src/client/timing.ts";
+import { Random } from "../simulation/random.ts";
+import { insiemeClient, until } from "../support/client-load.ts";
+import { readLog } from "../support/log.ts";
+import { TestServer } from "../support/server.ts";
+
+const clients = 1_000;
+/** Clients that have submitted something while the server was away. */
+const writers = 100;
+/** The first window of the backoff, which doubles with each failure. */
+const windowMs = 250;
+/** A window is judged where so many clients have chosen their delay in it. */
+const choicesMin = 500;
+const partition = "storm";
+
+const server = new TestServer();
+beforeAll(() => server.start());
+afterAll(() => server.stop());
+
+test("[LC-5] [CL-3] [ID-14] 1,000 clients that lose the server at once come back spread over the backoff window, all of them, and what they had queued counts once", async () => {
+  /** The delays that were chosen after one failure, after two, and so on. */
+  const delays: number[][] = [];
+  /** When attempts were made, since the drop. */
+  const attempts: number[] = [];
+  let droppedAt = Number.POSITIVE_INFINITY;
+  const all = Array.from({ length: clients }, (_, at) => {
+    const random = new Random(at);
+    let now = 0;
+    let failures = 0;
+    const client = insiemeClient({
+      url: server.url.href,
+      partition,
+      clientId: `client-${at}`,
+      random: () => random.next(),
+      haste: 1,
+      presence: false,
+      timing: defaultTiming,
+      ports: {
+        now: () => (now = Date.now()),
+        open: (...attempt) => {
+          attempts.push(Date.now() - droppedAt);
+          return platformPorts.open(...attempt);
+        },
+      },
+    });
+    client.on("status", ({ retryAt }) => {
+      // Of the same look at the clock as `retryAt`.
+      if (retryAt !== undefined) (delays[failures++] ??= []).push(retryAt - now);
+    });
+    return client;
+  });
+  const online = () => Promise.all(all.map((client) => until(client, () => client.status.status === "online")));
+  await online();
+  await all[0]!.submit("init", { value: { docs: {} } });
+  await Promise.all(all.map((client) => until(client, () => client.eventId === 1)));
+  expect(delays).toEqual([]);
+  attempts.length = 0;
+
+  droppedAt = Date.now();
+  const down = Promise.all(all.map((client) => until(client, () => client.status.status !== "online")));
+  await server.kill();
+  await down;
+  const verdicts = all.slice(0, writers).map((client, at) => client.submit("set", { target: `n${at}`, value: at }));
+  await server.start();
+  const backMs = Date.now() - droppedAt;
+  expect((await Promise.all(verdicts)).filter(({ status }) => status !== "accepted")).toEqual([]);
+  await Promise.all(all.map((client) => until(client, () => client.eventId === 1 + writers)));
+  await online();
+  const allBackMs = Date.now() - droppedAt;
+  expect(await readLog(server.url, partition)).toHaveLength(1 + writers);
+  await Promise.all(all.map((client) => client.close()));
+
+  console.log(`the server was back after ${backMs} ms, all clients were after ${allBackMs} ms`);
+  for (const [failures, chosen] of delays.entries()) {
+    const most = windowMs * 2 ** failures;
+    const counts = histogram(chosen, most / 10, 10);
+    console.log(`delays after ${failures + 1} failures, of 0 to ${most} ms, in tenths: ${counts.join(" ")}`);
+  }
+  console.log(
+    `attempts in each 100 ms since the drop: ${histogram(attempts, 100, 60)
+      .join(" ")
+      .replace(/( 0)+$/, "")}`,
+  );
+
+  expect(delays[0], "clients that waited before their first attempt").toHaveLength(clients);
+  for (const [failures, chosen] of delays.entries()) {
+    const most = windowMs * 2 ** failures;
+    expect(Math.max(...chosen)).toBeLessThanOrEqual(most);
+    if (chosen.length < choicesMin) continue;
+    for (const count of histogram(chosen, most / 10, 10)) {
+      expect(count).toBeGreaterThan(chosen.length / 20);
+      expect(count).toBeLessThan(chosen.length / 5);
+    }
+  }
+});
+
+/** How many values are in each step; the last has what is on its upper bound, too. */
+function histogram(values: readonly number[], step: number, steps: number): number[] {
+  const counts = Array.from({ length: steps }, () => 0);
+  for (const value of values) counts[Math.min(Math.floor(value / step), steps - 1)]!++;
+  return counts;
+}

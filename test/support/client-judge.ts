@@ -1,0 +1,102 @@
+import { expect } from "vitest";
+import type { AnyModel } from "../../src/model/index.ts";
+import { insieme } from "../../src/models/insieme/index.ts";
+import { canonicalJson, type WireEvent } from "../../src/protocol/index.ts";
+import type { ClientReport, Submitted } from "./client-load.ts";
+import { foldLog, readDraftIds, readLog, readState } from "./log.ts";
+
+type Draft = Submitted["drafts"][number];
+
+/** What a client was told of one draft. */
+interface Told extends Draft {
+  clientId: string;
+  accepted: { eventId: number; event: WireEvent } | undefined;
+}
+
+/** Gives a partition its first event, the tree that the clients edit. */
+export async function plantTree(server: URL, partition: string): Promise<void> {
+  const response = await fetch(new URL(`v1/partitions/${partition}/events`, server), {
+    method: "POST",
+    headers: { "content-type": "application/json", "idempotency-key": "tree" },
+    body: JSON.stringify({ type: "init", payload: { value: { docs: {} } } }),
+  });
+  expect(await response.json()).toMatchObject({ eventId: 1 });
+}
+
+/**
+ * What each client was told is what the log has after `plantTree`, and all views are the server's
+ * state. Returns how many drafts were accepted, and how many were not.
+ */
+export async function judge(
+  server: URL,
+  partition: string,
+  reports: readonly ClientReport[],
+): Promise<{ accepted: number; refused: number; head: number }> {
+  const log = await readLog(server, partition);
+  expect(
+    log.findIndex(({ eventId }, at) => eventId !== at + 1),
+    "the first place where ids are not 1, 2, 3 …",
+  ).toBe(-1);
+
+  // Of the log's events, whose draft each is.
+  const authors = new Map<number, string>();
+  for (const { clientId } of reports) {
+    for (const [eventId, draftId] of await readDraftIds(server, partition, clientId)) authors.set(eventId, draftId);
+  }
+  const told = reports.flatMap(({ clientId, submitted }) => submitted.flatMap((entry) => toldOf(clientId, entry)));
+  const accepted = told.filter((draft) => draft.accepted !== undefined);
+  const refused = told.filter((draft) => draft.accepted === undefined);
+  expect(log.length, "events in the log: the tree, and the accepted drafts").toBe(1 + accepted.length);
+  expect([...authors.values()].toSorted(), "the drafts in the log").toEqual(
+    accepted.map(({ draftId }) => draftId).toSorted(),
+  );
+  for (const { clientId, draftId, type, payload, accepted: verdict } of accepted) {
+    const { event } = log[verdict!.eventId - 1]!;
+    expect(authors.get(verdict!.eventId), `event ${verdict!.eventId}`).toBe(draftId);
+    expect(event).toEqual(verdict!.event);
+    expect(event).toMatchObject({ type, payload, clientId });
+  }
+  const inLog = new Set(authors.values());
+  expect(refused.filter(({ draftId }) => inLog.has(draftId))).toEqual([]);
+
+  const { state, eventIndex } = await readState(server, partition);
+  const truth = canonicalJson(state);
+  expect(eventIndex).toBe(log.length);
+  expect(foldLog(insieme as AnyModel, log), "a fresh fold").toBe(truth);
+  for (const { clientId, view, eventId, undecided, parked, verified } of reports) {
+    expect({ clientId, eventId, undecided, parked, verified }).toEqual({
+      clientId,
+      eventId: log.length,
+      undecided: 0,
+      parked: 0,
+      verified: true,
+    });
+    expect(view, `the view of ${clientId}`).toBe(truth);
+  }
+  return { accepted: accepted.length, refused: refused.length, head: log.length };
+}
+
+/** Every draft of an entry with its verdict, which has to be one. */
+function toldOf(clientId: string, { mode, drafts, verdict }: Submitted): Told[] {
+  if (drafts.length === 0) {
+    // The client itself spoke against it, or there was nothing to undo.
+    expect(["rejected", "withdrawn"]).toContain(verdict.status);
+    return [];
+  }
+  expect(["accepted", "rejected"], `${clientId}: ${JSON.stringify(verdict)}`).toContain(verdict.status);
+  if (mode === "single") {
+    const accepted = verdict.status === "accepted" && "eventId" in verdict ? verdict : undefined;
+    expect(accepted !== undefined || verdict.status === "rejected").toBe(true);
+    return [{ ...drafts[0]!, clientId, accepted }];
+  }
+  if (!("results" in verdict)) throw new Error(`a batch without results: ${JSON.stringify(verdict)}`);
+  const { results } = verdict;
+  expect(results.map(({ draftId }) => draftId)).toEqual(drafts.map(({ draftId }) => draftId));
+  const statuses = new Set(results.map(({ status }) => status));
+  expect(statuses.size === 1 && statuses.has("accepted")).toBe(verdict.status === "accepted");
+  if (mode === "atomic") expect(statuses.has("accepted")).toBe(verdict.status === "accepted");
+  return drafts.map((draft, at) => {
+    const result = results[at]!;
+    return { ...draft, clientId, accepted: result.status === "accepted" ? result : undefined };
+  });
+}

@@ -1,0 +1,223 @@
+import {
+  createClient,
+  type BatchVerdict,
+  type Client,
+  type OpenStore,
+  type Timing,
+  type Verdict,
+} from "../../src/client/index.ts";
+import { platformPorts } from "../../src/client/platform.ts";
+import type { Ports } from "../../src/client/ports.ts";
+import { insieme } from "../../src/models/insieme/index.ts";
+import { canonicalJson, type Json, type JsonObject } from "../../src/protocol/index.ts";
+import { Random } from "../simulation/random.ts";
+
+/** How many nodes all clients try to make. */
+const contendedIds = 12;
+/** From one submission to the next, at most. */
+const paceMsMax = 40;
+
+/** Short, so that what is lost is soon missed; nothing depends on it. */
+export const hastyTiming: Timing = { connectMs: 1_000, heartbeatMs: 400, heartbeatAnswerMs: 400, answerMs: 800 };
+
+export type InsiemeClient = ReturnType<typeof insiemeClient>;
+type Submission = Parameters<InsiemeClient["submitBatch"]>[1][number];
+
+/** What was submitted at once, and what became of it: plain data. */
+export interface Submitted {
+  mode: "single" | "atomic" | "sequential";
+  /** Empty where the client rejected it by itself. */
+  drafts: readonly { draftId: string; type: string; payload: JsonObject }[];
+  verdict: Verdict | BatchVerdict;
+}
+
+/** What a client has at the end: plain data. */
+export interface ClientReport {
+  clientId: string;
+  submitted: readonly Submitted[];
+  /** Canonical JSON of its state. */
+  view: string;
+  eventId: number;
+  undecided: number;
+  parked: number;
+  /** What `client.verify` says. */
+  verified: boolean;
+}
+
+export interface LoadOptions {
+  url: string;
+  partition: string;
+  clientId: string;
+  seed: number;
+  /** How often it submits something. */
+  submissions: number;
+  store?: OpenStore;
+}
+
+/** A client of the insieme model, which misses soon what is lost, and connects again soon. */
+export function insiemeClient(options: {
+  url: string;
+  partition: string;
+  clientId: string;
+  random: () => number;
+  /** How long it waits between attempts to connect, as a part of what it would. */
+  haste?: number;
+  presence?: boolean;
+  store?: OpenStore;
+  timing?: Partial<Timing>;
+  ports?: Partial<Ports>;
+}): Client<JsonObject, any> {
+  const { url, partition, clientId, random, haste = 0.02, presence = true, store, timing = hastyTiming } = options;
+  return createClient({
+    url,
+    partition,
+    clientId,
+    model: insieme,
+    presence,
+    // Each a connection of its own, whatever runs in the same program.
+    tabs: false,
+    timing,
+    ports: { ...platformPorts, random: () => random() * haste, ...options.ports },
+    ...(store ? { store } : {}),
+  }) as Client<JsonObject, any>;
+}
+
+/**
+ * A client that edits the tree at `docs` together with others: singles and batches, many of which cannot hold
+ * against what the others do. What it does depends on the seed, and on what it sees.
+ */
+export class ClientLoad {
+  readonly client: InsiemeClient;
+  readonly #options: LoadOptions;
+  readonly #random: Random;
+  readonly #outcomes: Promise<Submitted>[] = [];
+  #nodes = 0;
+
+  constructor(options: LoadOptions) {
+    this.#options = options;
+    this.#random = new Random(options.seed);
+    const delays = new Random(options.seed + 1);
+    this.client = insiemeClient({ ...options, random: () => delays.next() });
+  }
+
+  /** Submits all; resolves when all are submitted. */
+  async submit(): Promise<void> {
+    for (let count = 0; count < this.#options.submissions; count++) {
+      const mode = this.#random.weighted({ single: 70, atomic: 15, sequential: 10, undo: 5 });
+      const drafts = Array.from({ length: mode === "single" ? 1 : this.#random.between(2, 4) }, () => this.#draft());
+      if (mode === "undo") this.#watch("single", () => this.client.undo());
+      else this.#enter(mode, drafts);
+      if (this.#random.chance(0.2)) this.client.setPresence({ at: count });
+      await new Promise((resolve) => setTimeout(resolve, this.#random.between(0, paceMsMax)));
+    }
+  }
+
+  /** When all is decided, and everything up to `eventId` is here. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#outcomes);
+  }
+
+  /** When everything up to `eventId` is here, and the connection says so. */
+  caughtUp(eventId: number): Promise<void> {
+    return until(this.client, ({ client }) => client.status.status === "online" && client.eventId >= eventId);
+  }
+
+  /** How it is, for whoever has to find out why it does not settle. */
+  get condition(): object {
+    const { status, eventId, pending } = this.client;
+    return { clientId: this.#options.clientId, ...status, eventId, pending };
+  }
+
+  async report(): Promise<ClientReport> {
+    const { client } = this;
+    return {
+      clientId: this.#options.clientId,
+      submitted: await Promise.all(this.#outcomes),
+      verified: await verified(client),
+      view: canonicalJson(client.state as Json),
+      eventId: client.eventId,
+      undecided: client.pending.length,
+      parked: client.parked.length,
+    };
+  }
+
+  #enter(mode: Submitted["mode"], drafts: Submission[]): void {
+    if (mode !== "single") this.#watch(mode, () => this.client.submitBatch(mode, drafts));
+    else {
+      const { type, payload, expectedEventId } = drafts[0]!;
+      const options = expectedEventId === undefined ? {} : { expectedEventId };
+      this.#watch(mode, () => this.client.submit(type, payload, options));
+    }
+  }
+
+  /** Keeps what `submit` puts into the queue, under the ids that the client makes for it. */
+  #watch(mode: Submitted["mode"], submit: () => Promise<Verdict | BatchVerdict | undefined>): void {
+    const before = this.client.pending.at(-1)?.key;
+    const verdict = submit();
+    const entry = this.client.pending.at(-1);
+    const drafts = entry && entry.key !== before ? entry.drafts : [];
+    const outcome = verdict.then((told) => ({
+      mode: entry && drafts.length > 0 ? entry.mode : mode,
+      drafts: drafts.map(({ draftId, type, payload }) => ({ draftId, type, payload })),
+      // There was nothing to undo.
+      verdict: told ?? ({ status: "withdrawn" } as const),
+    }));
+    this.#outcomes.push(outcome);
+  }
+
+  #draft(): Submission {
+    const { type, payload } = this.#event();
+    return this.#random.chance(0.1) ? { type, payload, expectedEventId: this.client.eventId } : { type, payload };
+  }
+
+  #event(): { type: string; payload: JsonObject } {
+    const random = this.#random;
+    const { clientId } = this.#options;
+    const docs = this.client.state["docs"] as { items?: JsonObject } | undefined;
+    const ids = Object.keys(docs?.items ?? {});
+    const kinds = { push: 40, contend: 8, update: 20, move: 14, delete: 8, set: 10 };
+    const kind = ids.length === 0 ? "push" : random.weighted(kinds);
+    const fresh = `${clientId}-${++this.#nodes}`;
+    const parent = ids.length > 0 && random.chance(0.7) ? { parent: random.pick(ids) } : {};
+    const id = ids.length > 0 ? random.pick(ids) : fresh;
+    const target = "docs";
+    switch (kind) {
+      case "push":
+        return { type: "treePush", payload: { target, value: { id: fresh, by: clientId }, options: parent } };
+      case "contend": {
+        const contended = `all-${random.between(1, contendedIds)}`;
+        return { type: "treePush", payload: { target, value: { id: contended, by: fresh } } };
+      }
+      case "update":
+        return { type: "treeUpdate", payload: { target, value: { [`by-${clientId}`]: fresh }, options: { id } } };
+      case "move":
+        return { type: "treeMove", payload: { target, options: { id, ...parent } } };
+      case "delete":
+        return { type: "treeDelete", payload: { target, options: { id } } };
+      case "set":
+        return { type: "set", payload: { target: `notes.${random.pick(["a", "b", "c"])}`, value: fresh } };
+    }
+  }
+}
+
+/** What `verify` says, as soon as it gets an answer. */
+export async function verified(client: InsiemeClient): Promise<boolean> {
+  for (;;) {
+    await until(client, () => client.status.status === "online");
+    const same = await client.verify();
+    if (same !== undefined) return same;
+  }
+}
+
+/** When what is told of a client makes `holds` true. */
+export function until(client: InsiemeClient, holds: (of: { client: InsiemeClient }) => boolean): Promise<void> {
+  return new Promise((resolve) => {
+    const look = () => {
+      if (!holds({ client })) return;
+      stop();
+      resolve();
+    };
+    const stop = client.subscribe(look);
+    queueMicrotask(look);
+  });
+}

@@ -1,0 +1,647 @@
+import { describe, expect, it } from "vitest";
+import { memoryStore } from "../../../src/client/stores/memory.ts";
+import { accepted, broadcast, event, FakeWorld, refused, rejected, settle } from "./harness.ts";
+
+const title = (value: string) => ["set", { target: "title", value }] as const;
+
+describe("the connection", () => {
+  it("[CL-4] goes offline → connecting → syncing → online, and says so", async () => {
+    const world = new FakeWorld();
+    const client = world.client();
+    const seen: string[] = [client.status.status];
+    client.on("status", ({ status }) => seen.push(status));
+    await settle();
+    world.socket.accept({ head: 2, state: { title: "x" } });
+    await settle();
+    expect(seen).toEqual(["offline", "connecting", "syncing", "online"]);
+    expect(client.state).toEqual({ title: "x" });
+    expect(client.eventId).toBe(2);
+    const { payload } = world.socket.of("connect")[0]!;
+    expect(payload).toMatchObject({
+      echo: false,
+      frames: "array",
+      draftIds: true,
+      initialState: true,
+      modelVersion: 1,
+    });
+  });
+
+  it("[CL-3] comes back with exponential backoff and full jitter, up to 30 s, and anew after a good connection", async () => {
+    const world = new FakeWorld();
+    const client = world.client();
+    await settle();
+    const waits: number[] = [];
+    for (let attempt = 0; attempt < 10; attempt++) {
+      world.socket.end();
+      waits.push(client.status.retryAt! - world.now);
+      await world.pass(waits.at(-1)!);
+      expect(world.sockets).toHaveLength(attempt + 2);
+    }
+    expect(waits).toEqual([125, 250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000]);
+    // Online for a moment only: that was not a good connection.
+    world.socket.accept();
+    await settle();
+    world.socket.end();
+    expect(client.status.retryAt! - world.now).toBe(15_000);
+    await world.pass(15_000);
+    world.socket.accept();
+    await world.pass(10_000);
+    world.socket.end();
+    expect(client.status.retryAt! - world.now).toBe(125);
+    world.random = 0.999;
+    await world.pass(125);
+    world.socket.end();
+    expect(client.status.retryAt! - world.now).toBe(500);
+  });
+
+  it("[CL-3] [LC-5] obeys draining, and the hint of a refusal", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    world.socket.say({ type: "draining", payload: { reconnectAfterMs: 7_000 } });
+    expect(client.status).toMatchObject({ status: "offline", reason: "draining" });
+    expect(client.status.retryAt! - world.now).toBe(7_125);
+    await world.pass(7_125);
+    world.socket.open();
+    const connect = world.socket.of("connect")[0]!;
+    world.socket.say(refused(connect, "overloaded", { retryable: true, retryAfter: 3 }));
+    expect(client.status.retryAt! - world.now).toBe(3_250);
+  });
+
+  it("[CL-3] fetches the token anew for each attempt, and lives with one that cannot be had", async () => {
+    const world = new FakeWorld();
+    let count = 0;
+    const token = () => {
+      if (++count === 2) throw new Error("the issuer is down");
+      return `token-${count}`;
+    };
+    const engine = { url: "ws://server/ws", token, presence: false };
+    world.client({ engine });
+    await settle();
+    world.socket.open();
+    expect(world.socket.protocols).toEqual(["partita", "bearer.token-1"]);
+    world.socket.end();
+    await world.pass(125);
+    expect(world.sockets).toHaveLength(1);
+    await world.pass(250);
+    world.socket.open();
+    expect(world.socket.protocols).toEqual(["partita", "bearer.token-3"]);
+    expect(JSON.stringify(world.socket.sent)).not.toContain("token");
+  });
+
+  it.each(["unauthenticated", "auth_expired"])(
+    "[CL-3] [AU-4] comes back with a fresh token after %s, at the door, on connecting and in the middle",
+    async (code) => {
+      const world = new FakeWorld();
+      const client = world.client();
+      await settle();
+      world.socket.open();
+      world.socket.say({ type: "error", payload: { message: "no", code, detail: "no" } });
+      expect(client.status).toMatchObject({ status: "offline", reason: "refused", problem: { code } });
+      await world.pass(125);
+      world.socket.accept();
+      const verdict = client.submit(...title("a"));
+      world.socket.say(refused(world.socket.of("submit_event")[0]!, code));
+      expect(client.status).toMatchObject({ status: "offline", reason: "refused" });
+      await world.pass(250);
+      world.socket.accept();
+      world.socket.say(accepted(world.socket.of("submit_event")[0]!, 1));
+      expect(await verdict).toMatchObject({ status: "accepted" });
+    },
+  );
+
+  it("[CL-4] what is refused at the door for good ends it, and says why", async () => {
+    const world = new FakeWorld();
+    const client = world.client();
+    await settle();
+    world.socket.open();
+    world.socket.say({ type: "error", payload: { message: "no", code: "forbidden", detail: "no" } });
+    expect(client.status).toMatchObject({ status: "closed", reason: "refused", problem: { code: "forbidden" } });
+  });
+
+  it("[CL-3] takes silence for death: a heartbeat that is not answered, a connect that is not", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    await world.pass(20_000);
+    expect(world.socket.bare).toEqual(['{"type":"heartbeat"}']);
+    world.socket.frame('{"type":"heartbeat"}');
+    await world.pass(19_999);
+    expect(client.status.status).toBe("online");
+    await world.pass(1 + 10_000);
+    expect(world.sockets[0]!.closed).toBe(true);
+    expect(client.status.status).not.toBe("online");
+    await world.pass(200);
+    expect(world.sockets).toHaveLength(2);
+    world.socket.open();
+    await world.pass(10_000);
+    expect(world.sockets[1]!.closed).toBe(true);
+  });
+
+  it("[CL-3] listens to the browser: offline ends the connection, online and looking at the page begin one", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    world.reachability!.offline();
+    expect(client.status).toMatchObject({ status: "offline", reason: "network_offline" });
+    await world.pass(60_000);
+    expect(world.sockets).toHaveLength(1);
+    world.reachability!.online();
+    expect(world.sockets).toHaveLength(2);
+    for (let lost = 0; lost < 6; lost++) {
+      world.socket.end();
+      await world.pass(client.status.retryAt! - world.now);
+    }
+    world.socket.end();
+    const before = world.sockets.length;
+    world.reachability!.visible();
+    expect(world.sockets).toHaveLength(before + 1);
+  });
+
+  it("[CL-4] pauses and resumes, and closes for good with nothing left behind", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    client.pause();
+    expect(client.status).toMatchObject({ status: "offline", reason: "paused" });
+    const verdict = client.submit(...title("a"));
+    await world.pass(60_000);
+    expect(world.sockets).toHaveLength(1);
+    client.resume();
+    world.socket.accept();
+    await settle();
+    expect(world.socket.of("submit_event")).toHaveLength(1);
+    await client.close();
+    expect(client.status).toMatchObject({ status: "closed", reason: "closed" });
+    expect(await verdict).toEqual({ status: "undecided" });
+    expect(world.timers).toBe(0);
+    expect(world.reachability).toBeUndefined();
+    await expect(client.submit(...title("b"))).rejects.toThrow("closed");
+  });
+
+  it("[CL-4] [MD-5] stops where another model is needed, and keeps the drafts", async () => {
+    const world = new FakeWorld();
+    const store = memoryStore();
+    const client = world.client({ store });
+    void client.submit(...title("a"));
+    await settle();
+    world.socket.open();
+    world.socket.say(refused(world.socket.of("connect")[0]!, "upgrade_required"));
+    expect(client.status).toMatchObject({ status: "closed", reason: "upgrade_required" });
+    await world.pass(120_000);
+    expect(world.sockets).toHaveLength(1);
+    expect((await (await store("scope")).load()).entries).toHaveLength(1);
+  });
+
+  it.each(["not json", "{", "[1]", '{"type":"x"}', '{"type":"connected","payload":{}}extra', new ArrayBuffer(2)])(
+    "[CL-3] ends a connection that says %s, and comes back",
+    async (frame) => {
+      const world = new FakeWorld();
+      const client = await world.online();
+      world.socket.frame(frame);
+      expect(world.socket.closed).toBe(true);
+      expect(client.status).toMatchObject({ status: "offline", reason: "protocol_error" });
+      await world.pass(125);
+      world.socket.accept();
+      expect(client.status.status).toBe("online");
+    },
+  );
+});
+
+describe("syncing", () => {
+  it("[WP-5] [WP-6] folds broadcasts in order, ignores what it knows, and pulls where there is a hole", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    const told: number[] = [];
+    client.on("confirmed", ({ events }) => told.push(...events.map(({ eventId }) => eventId)));
+    world.socket.say(broadcast(1, ...title("1")));
+    world.socket.say(broadcast(1, ...title("again")));
+    expect(client.eventId).toBe(1);
+    world.socket.say(broadcast(3, ...title("3")));
+    expect(client.eventId).toBe(1);
+    const [sync] = world.socket.of("sync");
+    expect(sync!.payload).toEqual({ sinceEventId: 1 });
+    world.socket.say(world.socket.page(sync!.id, [event(2, ...title("2")), event(3, ...title("3"))], 3));
+    expect(client.eventId).toBe(3);
+    expect(told).toEqual([1, 2, 3]);
+    expect(client.state).toEqual({ title: "3" });
+    expect(client.status.status).toBe("online");
+  });
+
+  it("[WP-6] catches up by pages after a reconnect, from the cursor", async () => {
+    const world = new FakeWorld();
+    const client = await world.online({}, { head: 4, state: { title: "4" } });
+    world.socket.end();
+    await world.pass(125);
+    world.socket.open();
+    const connect = world.socket.of("connect")[0]!;
+    expect(connect.payload).toMatchObject({ sinceEventId: 4 });
+    world.socket.say(
+      { type: "connected", inReplyTo: connect.id, payload: { serverId: "log-1", currentEventIndex: 6 } },
+      world.socket.page(connect.id, [event(5, ...title("5"))], 6, true),
+    );
+    expect(client.status.status).toBe("syncing");
+    const [sync] = world.socket.of("sync");
+    expect(sync!.payload).toEqual({ sinceEventId: 5 });
+    world.socket.say(world.socket.page(sync!.id, [event(6, ...title("6"))], 6));
+    expect(client.status.status).toBe("online");
+    expect(client.state).toEqual({ title: "6" });
+  });
+
+  it("[WP-11] drops what was confirmed where the log is another one, and submits again what is undecided", async () => {
+    const world = new FakeWorld();
+    const client = await world.online({}, { head: 4, state: { old: true } });
+    const resets: string[] = [];
+    client.on("reset", ({ why }) => resets.push(why));
+    client.pause();
+    const verdict = client.submit(...title("mine"));
+    client.resume();
+    world.socket.accept({ serverId: "log-2", head: 9 });
+    await settle();
+    expect(world.sockets).toHaveLength(3);
+    world.socket.accept({ serverId: "log-2", head: 1, state: { fresh: true } });
+    expect(resets).toEqual(["log_replaced"]);
+    expect(client.state).toEqual({ fresh: true, title: "mine" });
+    world.socket.say(accepted(world.socket.of("submit_event")[0]!, 2));
+    expect(await verdict).toMatchObject({ status: "accepted", eventId: 2 });
+  });
+
+  it("[WP-11] notices a server that is behind its cursor", async () => {
+    const world = new FakeWorld();
+    const client = await world.online({}, { head: 4, state: { old: true } });
+    world.socket.end();
+    await world.pass(125);
+    world.socket.open();
+    world.socket.say(refused(world.socket.of("connect")[0]!, "cursor_ahead", { currentEventIndex: 2 }));
+    world.socket.accept({ head: 2, state: { older: true } });
+    expect(client.eventId).toBe(2);
+    expect(client.state).toEqual({ older: true });
+  });
+
+  it("[LC-7] gives credit back at half, and pulls when it is told the head", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    expect(world.socket.of("connect")[0]!.payload.credit).toBe(1024 * 1024);
+    const long = "x".repeat(300 * 1024);
+    world.socket.say(broadcast(1, ...title(long)));
+    expect(world.socket.of("ack")).toHaveLength(0);
+    world.socket.say(broadcast(2, ...title(long)));
+    expect(world.socket.of("ack").map(({ payload }) => payload)).toEqual([{ eventId: 2 }]);
+    world.socket.say({ type: "head", payload: { currentEventIndex: 5 } });
+    expect(client.status.status).toBe("syncing");
+    expect(world.socket.of("sync")[0]!.payload).toEqual({ sinceEventId: 2 });
+  });
+
+  it("[CL-7] compares its confirmed state with the server's, and fetches it where they differ", async () => {
+    const world = new FakeWorld();
+    const client = await world.online({}, { head: 1, state: { a: 1 } });
+    void client.submit(...title("pending"));
+    const check = client.verify();
+    const [ask] = world.socket.of("hash");
+    world.socket.say({ type: "hash", inReplyTo: ask!.id, payload: { eventIndex: 1, sha256: 'sha({"a":1})' } });
+    expect(await check).toBe(true);
+    const again = client.verify();
+    world.socket.say({
+      type: "hash",
+      inReplyTo: world.socket.of("hash")[1]!.id,
+      payload: { eventIndex: 1, sha256: 'sha({"a":2})' },
+    });
+    expect(await again).toBe(false);
+    world.socket.accept({ head: 1, state: { a: 2 } });
+    expect(client.state).toEqual({ a: 2 });
+    const lost = client.verify();
+    world.socket.end();
+    expect(await lost).toBeUndefined();
+  });
+});
+
+describe("the queue", () => {
+  it("[CL-6] [CL-1] shows a draft at once, and resolves its verdict when its event is in the state", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    const verdict = client.submit(...title("mine"));
+    expect(client.state).toEqual({ title: "mine" });
+    expect(client.eventId).toBe(0);
+    const [sent] = world.socket.of("submit_event");
+    // The verdict comes before what others have done in the same window.
+    world.socket.say(accepted(sent!, 2), broadcast(1, ...title("theirs")));
+    expect(await verdict).toMatchObject({ status: "accepted", eventId: 2 });
+    expect(client.eventId).toBe(2);
+    expect(client.state).toEqual({ title: "mine" });
+    expect(client.pending).toEqual([]);
+  });
+
+  it("[CL-6] [CL-1] a rejection is an outcome: the draft is rolled back, and what stood on it is told", async () => {
+    const world = new FakeWorld();
+    const client = await world.online({}, { state: { docs: { tree: [], items: {} } } });
+    const told: unknown[] = [];
+    client.on("rejected", ({ entry, verdict }) => told.push([entry.drafts[0]!.type, verdict.status]));
+    client.on("fallen", ({ entries }) => told.push(entries.map(({ failure }) => failure.errors![0]!.code)));
+    const push = client.submit("treePush", { target: "docs", value: { id: "a" } });
+    const below = client.submit("treePush", { target: "docs", value: { id: "b" }, options: { parent: "a" } });
+    expect(client.pending.map(({ failure }) => failure)).toEqual([undefined, undefined]);
+    const [first, second] = world.socket.of("submit_event");
+    world.socket.say(rejected(first!, "forbidden"));
+    expect(await push).toMatchObject({ status: "rejected", local: false, problem: { code: "forbidden" } });
+    await settle();
+    expect(told).toEqual([["treePush", "rejected"], ["PARENT_NOT_FOUND"]]);
+    // It is still the server's to decide.
+    expect(client.pending).toHaveLength(1);
+    expect(client.pending[0]!.failure?.code).toBe("validation_failed");
+    world.socket.say(rejected(second!));
+    expect((await below).status).toBe("rejected");
+    expect(client.state).toEqual({ docs: { tree: [], items: {} } });
+  });
+
+  it("[CL-6] what the model itself objects to is never sent", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    const verdict = await client.submit("treePush", { target: "nowhere", value: { id: "a" } });
+    expect(verdict).toMatchObject({
+      status: "rejected",
+      local: true,
+      problem: { code: "validation_failed", layer: "rule" },
+    });
+    const shapeless = await client.submit("set", { value: 1 });
+    expect(shapeless).toMatchObject({ status: "rejected", local: true, problem: { layer: "schema" } });
+    const huge = await client.submit(...title("x".repeat(70_000)));
+    expect(huge).toMatchObject({ status: "rejected", local: true, problem: { code: "payload_too_large" } });
+    const unsafe = await client.submit("set", { target: "n", value: 2 ** 60 });
+    expect(unsafe).toMatchObject({ status: "rejected", local: true, problem: { code: "bad_request" } });
+    expect(world.socket.of("submit_event")).toEqual([]);
+    expect(client.pending).toEqual([]);
+  });
+
+  it("[CL-2] [ID-14] resubmits what is undecided under the same ids, in order, on a new connection and in a new life", async () => {
+    const world = new FakeWorld();
+    const store = memoryStore();
+    const client = await world.online({ store });
+    for (const value of ["1", "2", "3"]) void client.submit(...title(value));
+    const ids = world.socket.of("submit_event").map(({ payload }) => payload.draftId as string);
+    expect(new Set(ids).size).toBe(3);
+    world.socket.end();
+    await world.pass(125);
+    world.socket.accept();
+    expect(world.socket.of("submit_event").map(({ payload }) => payload.draftId)).toEqual(ids);
+    // The page is gone without a word; the next one has its queue.
+    const again = world.client({ store });
+    await settle();
+    expect(again.state).toEqual({ title: "3" });
+    world.socket.accept();
+    expect(world.socket.of("submit_event").map(({ payload }) => payload.draftId)).toEqual(ids);
+    world.socket.say(...world.socket.of("submit_event").map((sent, at) => accepted(sent, at + 1)));
+    await settle();
+    expect(again.pending).toEqual([]);
+    expect((await (await store("scope")).load()).entries).toEqual([]);
+  });
+
+  it("[CL-1] a page that has own events takes them out of the view's pending part: nothing is shown twice", async () => {
+    const world = new FakeWorld();
+    const client = await world.online({}, { state: { docs: { tree: [], items: {} } } });
+    const verdict = client.submit("treePush", { target: "docs", value: { id: "a" } });
+    const [sent] = world.socket.of("submit_event");
+    world.socket.end();
+    await world.pass(125);
+    world.socket.open();
+    const connect = world.socket.of("connect")[0]!;
+    const own = {
+      ...event(1, "treePush", sent!.payload.event.payload, "me"),
+      draftId: sent!.payload.draftId as string,
+    };
+    world.socket.say(
+      { type: "connected", inReplyTo: connect.id, payload: { serverId: "log-1", currentEventIndex: 1 } },
+      world.socket.page(connect.id, [own], 1),
+    );
+    expect(client.pending[0]!.failure).toBeUndefined();
+    expect(client.state.docs.tree).toEqual([{ id: "a", children: [] }]);
+    world.socket.say(accepted(world.socket.of("submit_event")[0]!, 1));
+    expect(await verdict).toMatchObject({ status: "accepted", eventId: 1 });
+    expect(client.eventId).toBe(1);
+  });
+
+  it("[ER-5] [WP-12] after a refusal that may pass it waits for all answers and the time, and sends all again in order", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    for (const value of ["1", "2", "3"]) void client.submit(...title(value));
+    const [one, two, three] = world.socket.of("submit_event");
+    const hint = { retryable: true, retryAfter: 2 };
+    world.socket.say(refused(one!, "storage_unavailable", hint));
+    world.socket.say(refused(two!, "storage_unavailable", hint));
+    await world.pass(5_000);
+    // The third is not answered yet.
+    expect(world.socket.of("submit_event")).toHaveLength(3);
+    world.socket.say(refused(three!, "storage_unavailable", hint));
+    await world.pass(1_999);
+    expect(world.socket.of("submit_event")).toHaveLength(3);
+    await world.pass(200);
+    const again = world.socket.of("submit_event").slice(3);
+    expect(again.map(({ payload }) => payload.draftId)).toEqual([one, two, three].map((sent) => sent!.payload.draftId));
+    expect(client.pending).toHaveLength(3);
+  });
+
+  it("[ER-9] [ER-5] parks a draft that the server fails on, goes on with the next, and sends it again only when told to", async () => {
+    const world = new FakeWorld();
+    const store = memoryStore();
+    const client = await world.online({ store });
+    const parked = client.submit(...title("1"));
+    const next = client.submit("set", { target: "other", value: "2" });
+    const [one, two] = world.socket.of("submit_event");
+    world.socket.say(refused(one!, "draft_failed", { retryable: false }), accepted(two!, 1));
+    expect(await parked).toMatchObject({ status: "parked", problem: { code: "draft_failed" } });
+    expect(await next).toMatchObject({ status: "accepted" });
+    expect(client.state).toEqual({ other: "2" });
+    world.socket.end();
+    await world.pass(125);
+    world.socket.accept({ head: 1 });
+    expect(world.socket.of("submit_event")).toEqual([]);
+    const reloaded = world.client({ store });
+    await settle();
+    expect(reloaded.parked.map(({ key }) => key)).toEqual([one!.payload.draftId]);
+    world.socket.accept({ head: 1, state: { other: "2" } });
+    reloaded.retry(one!.payload.draftId as string);
+    expect(world.socket.of("submit_event").map(({ payload }) => payload.draftId)).toEqual([one!.payload.draftId]);
+    expect(reloaded.state).toEqual({ other: "2", title: "1" });
+    expect(reloaded.parked).toEqual([]);
+  });
+
+  it("[CL-3] takes a verdict that was passed over for a broken connection", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    void client.submit(...title("1"));
+    const second = client.submit(...title("2"));
+    const [, two] = world.socket.of("submit_event");
+    world.socket.say(accepted(two!, 1));
+    expect(client.status.status).toBe("offline");
+    expect(await second).toMatchObject({ status: "accepted" });
+    await world.pass(125);
+    world.socket.accept({ head: 1 });
+    expect(world.socket.of("submit_event").map(({ payload }) => payload.event.payload.value)).toEqual(["1"]);
+  });
+
+  it("[CL-3] and one that does not come", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    void client.submit(...title("1"));
+    for (let at = 0; at < 3; at++) {
+      await world.pass(6_000);
+      world.socket.frame('{"type":"heartbeat"}');
+    }
+    expect(client.status.status).toBe("online");
+    await world.pass(2_000);
+    expect(world.sockets[0]!.closed).toBe(true);
+  });
+
+  it("[CL-2] keeps at most so many drafts on their way, tells its progress, and marks what is too old", async () => {
+    const world = new FakeWorld();
+    const client = world.client();
+    const progress: number[] = [];
+    client.on("progress", ({ undecided }) => progress.push(undecided));
+    const old = Array.from({ length: 3 }, (_, at) => client.submit(...title(`old ${at}`)));
+    await settle();
+    await world.pass(31 * 24 * 60 * 60 * 1_000);
+    for (let at = 0; at < 300; at++) void client.submit(...title(`${at}`));
+    while (client.status.status !== "connecting") await world.pass(1_000);
+    world.socket.accept({ limits: { rejectionRetentionMs: 30 * 24 * 60 * 60 * 1_000 } });
+    for (const verdict of await Promise.all(old)) expect(verdict).toEqual({ status: "expired" });
+    expect(world.socket.of("submit_event")).toHaveLength(128);
+    for (let eventId = 1; eventId <= 300; eventId++) {
+      world.socket.say(accepted(world.socket.of("submit_event")[eventId - 1]!, eventId));
+    }
+    expect(progress.slice(-3)).toEqual([2, 1, 0]);
+    expect(client.state).toEqual({ title: "299" });
+  });
+
+  it("[CL-6] an abort takes back what was not sent, and stops waiting for what was", async () => {
+    const world = new FakeWorld();
+    const store = memoryStore();
+    const client = await world.online({ store });
+    const [sent, unsent] = [new AbortController(), new AbortController()];
+    const one = client.submit("set", { target: "a", value: 1 }, { signal: sent.signal });
+    client.pause();
+    const two = client.submit("set", { target: "b", value: 2 }, { signal: unsent.signal });
+    expect(client.state).toEqual({ a: 1, b: 2 });
+    sent.abort();
+    unsent.abort();
+    expect(await one).toEqual({ status: "undecided" });
+    expect(await two).toEqual({ status: "withdrawn" });
+    expect(client.state).toEqual({ a: 1 });
+    expect((await (await store("scope")).load()).entries).toHaveLength(1);
+    expect(await client.submit(...title("x"), { signal: unsent.signal })).toEqual({ status: "withdrawn" });
+  });
+
+  it("[TX-6] [CL-6] batches: all of an atomic one, and what became of each member of a sequential one", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    const two = [
+      { type: "set", payload: { target: "a", value: 1 } },
+      { type: "set", payload: { target: "b", value: 2 } },
+    ];
+    const atomic = client.submitBatch("atomic", two);
+    const sequential = client.submitBatch("sequential", two);
+    const [first, second] = world.socket.of("submit_events");
+    expect(first!.payload).toMatchObject({
+      mode: "atomic",
+      events: two.map(({ type, payload }) => ({ event: { type, payload } })),
+    });
+    const member = (sent: typeof first, at: number, eventId: number) => ({
+      ...event(eventId, "set", two[at]!.payload, "me"),
+      draftId: sent!.payload.events[at].draftId as string,
+      status: "accepted",
+    });
+    world.socket.say({
+      type: "events_result",
+      payload: { batchId: first!.payload.batchId, results: [member(first, 0, 1), member(first, 1, 2)] },
+    });
+    expect(await atomic).toMatchObject({ status: "accepted", results: [{ eventId: 1 }, { eventId: 2 }] });
+    const { draftId } = second!.payload.events[1];
+    world.socket.say({
+      type: "events_result",
+      payload: {
+        batchId: second!.payload.batchId,
+        results: [
+          member(second, 0, 3),
+          { draftId, status: "rejected", reason: "forbidden", code: "forbidden", errors: [] },
+        ],
+      },
+    });
+    expect(await sequential).toMatchObject({
+      status: "rejected",
+      results: [{ status: "accepted" }, { status: "rejected", problem: { code: "forbidden", status: 403 } }],
+    });
+    expect(client.eventId).toBe(3);
+    expect(client.pending).toEqual([]);
+  });
+
+  it("[TX-7] [CL-6] a conflict is tried again after what came between, at most three times, under new ids", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    const verdict = client.submit(
+      "set",
+      { target: "n", value: 1 },
+      {
+        expectedEventId: client.eventId,
+        onConflict: (state: { n?: number }) => ({ target: "n", value: (state.n ?? 0) + 1 }),
+      },
+    );
+    const ids = new Set<string>();
+    for (let tries = 1; tries <= 4; tries++) {
+      const sent = world.socket.of("submit_event")[tries - 1]!;
+      ids.add(sent.payload.draftId as string);
+      expect(sent.payload.expectedEventId).toBe(tries - 1);
+      expect(sent.payload.event.payload.value).toBe(tries === 1 ? 1 : tries * 10 - 9);
+      const conflict = rejected(sent, "conflict");
+      world.socket.say({ ...conflict, payload: { ...conflict.payload, conflictingEventIds: [tries] } as never });
+      await settle();
+      // Only when it has seen what was in the way.
+      expect(world.socket.of("submit_event")).toHaveLength(tries);
+      world.socket.say(broadcast(tries, "set", { target: "n", value: tries * 10 }));
+      await settle();
+    }
+    expect(await verdict).toMatchObject({ status: "rejected", problem: { code: "conflict" } });
+    expect(ids.size).toBe(4);
+    expect(world.socket.of("submit_event")).toHaveLength(4);
+  });
+
+  it("[MD-12] undoes the last own change by what the model declares", async () => {
+    const world = new FakeWorld();
+    const client = await world.online({}, { state: { docs: { tree: [], items: {} } } });
+    expect(client.canUndo).toBe(false);
+    void client.submit("treePush", { target: "docs", value: { id: "a", name: "A" } });
+    void client.submit("treeUpdate", { target: "docs", value: { name: "B" }, options: { id: "a" } });
+    const items = () => client.state.docs.items;
+    expect(items()).toEqual({ a: { name: "B" } });
+    void client.undo();
+    expect(items()).toEqual({ a: { name: "A" } });
+    void client.undo();
+    expect(items()).toEqual({});
+    expect(client.canUndo).toBe(false);
+    expect(await client.undo()).toBeUndefined();
+    // What was rejected is not there to be undone.
+    void client.submit(...title("x"));
+    for (const sent of world.socket.of("submit_event").slice(0, 2)) world.socket.say(rejected(sent));
+    const last = world.socket.of("submit_event").find(({ payload }) => payload.event.payload.value === "x")!;
+    expect(last).toBeDefined();
+  });
+
+  it("[CL-8] shows itself and sees the others, while there is a connection", async () => {
+    const world = new FakeWorld();
+    const engine = { url: "ws://server/ws", token: undefined, presence: true };
+    const client = world.client({ engine });
+    client.setPresence({ at: 1 });
+    await settle();
+    world.socket.accept();
+    expect(world.socket.of("presence").map(({ payload }) => payload)).toEqual([{ state: { at: 1 } }]);
+    client.setPresence({ at: 2 });
+    client.setPresence({ at: 3 });
+    await world.pass(50);
+    // Throttled; the last one always arrives.
+    expect(world.socket.of("presence").map(({ payload }) => payload.state.at)).toEqual([1, 3]);
+    const peer = { peerId: "p1", clientId: "you", state: { at: 9 } };
+    world.socket.say({ type: "presence", payload: { peers: [peer], gone: [], all: true } });
+    expect(client.peers).toEqual([peer]);
+    world.socket.say({ type: "presence", payload: { peers: [], gone: ["p1"] } });
+    expect(client.peers).toEqual([]);
+    world.socket.say({ type: "presence", payload: { peers: [peer], gone: [] } });
+    world.socket.end();
+    expect(client.peers).toEqual([]);
+    await world.pass(125);
+    world.socket.accept();
+    expect(world.socket.of("presence").map(({ payload }) => payload.state.at)).toEqual([3]);
+  });
+});

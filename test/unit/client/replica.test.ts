@@ -1,0 +1,279 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import * as z from "zod/mini";
+import { Replica } from "../../../src/client/replica.ts";
+import type { QueuedDraft, QueueEntry } from "../../../src/client/store.ts";
+import {
+  type AnyModel,
+  defineModel,
+  foldEvent,
+  invariantViolations,
+  payloadViolations,
+  ruleViolations,
+  State,
+  upcast,
+} from "../../../src/model/index.ts";
+import { insieme } from "../../../src/models/insieme/index.ts";
+import { canonicalJson, type Json, type JsonObject, type WireEvent } from "../../../src/protocol/index.ts";
+import { applications } from "../../simulation/drafts.ts";
+import { Random } from "../../simulation/random.ts";
+
+const identity = { clientId: "me", principal: "dev:me" };
+
+/** A model whose rules make drafts depend on one another, on the time, and on where the log stands. */
+const seats = defineModel({
+  name: "seats",
+  version: 1,
+  initialState: () => ({ seats: {} as Record<string, string>, log: [] as number[], total: 0 }),
+  invariants: { "at most three seats": (state) => Object.keys(state.seats).length <= 3 },
+  events: {
+    take: {
+      payload: z.strictObject({ seat: z.string(), by: z.string() }),
+      validate: (state, { payload }) =>
+        state.seats[payload.seat] === undefined
+          ? undefined
+          : { field: "payload.seat", code: "TAKEN", message: "taken" },
+      reduce(state, { payload }) {
+        state.seats[payload.seat] = payload.by;
+      },
+    },
+    leave: {
+      payload: z.strictObject({ seat: z.string() }),
+      validate: (state, { payload }) =>
+        state.seats[payload.seat] === undefined ? { field: "payload.seat", code: "FREE", message: "free" } : undefined,
+      reduce(state, { payload }) {
+        delete state.seats[payload.seat];
+      },
+    },
+    add: {
+      payload: z.strictObject({ by: z.int() }),
+      validate: (_, { payload }, { head }) =>
+        payload.by === 13 && head % 2 === 1 ? { field: "payload.by", code: "ODD", message: "not now" } : undefined,
+      reduce(state, { payload }) {
+        if (payload.by === 7) throw new Error("the reducer does not like 7");
+        state.total += payload.by;
+      },
+    },
+    stamp: {
+      payload: z.strictObject({}),
+      reduce(state, { timestamp }) {
+        state.log.push(timestamp);
+      },
+    },
+  },
+});
+
+/** What one draft does to a state, or nothing where the model objects: written anew, without a journal. */
+function applied(model: AnyModel, text: string, draft: QueuedDraft, at: number, head: number): string | undefined {
+  const state = new State<object>(JSON.parse(text) as object);
+  const definition = model.eventType(draft.type);
+  if (!definition) return undefined;
+  try {
+    const event = upcast(definition, { ...draft, timestamp: at, clientId: identity.clientId });
+    if (payloadViolations(definition, event.payload).length > 0) return undefined;
+    if (ruleViolations(definition as never, state, event, { head, principal: identity.principal }).length > 0) {
+      return undefined;
+    }
+    state.replay((root) => definition.reduce(root, event as never, state.context));
+    return invariantViolations(model, state).length > 0 ? undefined : state.stringify();
+  } catch {
+    return undefined;
+  }
+}
+
+/** The optimistic state from scratch: the confirmed one, and each undecided entry on it in turn. */
+function fromScratch(model: AnyModel, confirmed: string, eventId: number, entries: QueueEntry[], gone: Set<string>) {
+  let text = confirmed;
+  let head = eventId;
+  for (const entry of entries) {
+    const before = { text, head };
+    for (const draft of entry.drafts) {
+      if (gone.has(draft.draftId)) continue;
+      const next = applied(model, text, draft, entry.queuedAt, head);
+      if (next === undefined) {
+        if (entry.mode === "atomic") ({ text, head } = before);
+        break;
+      }
+      text = next;
+      head++;
+    }
+  }
+  return text;
+}
+
+const freeze = (value: unknown): void => {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return;
+  Object.freeze(value);
+  Object.values(value).forEach(freeze);
+};
+
+const canonical = (text: string) => canonicalJson(JSON.parse(text) as Json);
+
+type Operation =
+  | { kind: "submit"; mode: QueueEntry["mode"]; seeds: number[] }
+  | { kind: "foreign"; seed: number }
+  | { kind: "accept"; which: number; late: boolean }
+  | { kind: "page"; which: number }
+  | { kind: "reject"; which: number }
+  | { kind: "rebase" }
+  | { kind: "reset" };
+
+const operations = fc.array(
+  fc.oneof(
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        kind: fc.constant("submit" as const),
+        mode: fc.constantFrom("single" as const, "single" as const, "atomic" as const, "sequential" as const),
+        seeds: fc.array(fc.nat(), { minLength: 1, maxLength: 4 }),
+      }),
+    },
+    { weight: 3, arbitrary: fc.record({ kind: fc.constant("foreign" as const), seed: fc.nat() }) },
+    {
+      weight: 5,
+      arbitrary: fc.record({
+        kind: fc.constant("accept" as const),
+        which: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, fc.nat()),
+        late: fc.boolean(),
+      }),
+    },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant("page" as const), which: fc.nat() }) },
+    { weight: 3, arbitrary: fc.record({ kind: fc.constant("reject" as const), which: fc.nat() }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant("rebase" as const) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant("reset" as const) }) },
+  ),
+  { minLength: 1, maxLength: 40 },
+);
+
+/** Runs the operations against a replica and a server that only folds, comparing after each. */
+function run(
+  model: AnyModel,
+  propose: (seed: number) => { type: string; payload: JsonObject },
+  list: Operation[],
+): void {
+  const replica = new Replica<object>(model, identity);
+  const server = new State<object>(model.initialState());
+  let eventId = 0;
+  let entries: QueueEntry[] = [];
+  const gone = new Set<string>();
+  let keys = 0;
+  const views: { view: object; text: string }[] = [];
+
+  const commit = (draft: { type: string; payload: JsonObject }, clientId: string, timestamp: number) => {
+    const text = server.stringify();
+    if (applied(model, text, { draftId: "x", ...draft }, timestamp, eventId) === undefined) return undefined;
+    const event: WireEvent = {
+      ...draft,
+      partition: "p",
+      id: `evt-${eventId + 1}`,
+      timestamp,
+      clientId,
+    };
+    foldEvent(model, server, event);
+    return { eventId: ++eventId, event };
+  };
+  const check = () => {
+    replica.rebase();
+    const expected = canonical(fromScratch(model, server.stringify(), eventId, entries, gone));
+    const view = replica.publish();
+    expect(canonicalJson(view as Json)).toBe(expected);
+    expect(replica.read((state) => canonicalJson(state as Json))).toBe(expected);
+    expect(replica.eventId).toBe(eventId);
+    // What was shown before never changes.
+    freeze(view);
+    views.push({ view, text: expected });
+    for (const past of views.slice(-5)) expect(canonicalJson(past.view as Json)).toBe(past.text);
+  };
+
+  for (const operation of list) {
+    switch (operation.kind) {
+      case "submit": {
+        const drafts = operation.seeds
+          .slice(0, operation.mode === "single" ? 1 : undefined)
+          .map((seed): QueuedDraft => {
+            const { type, payload } = propose(seed);
+            return { draftId: `d${++keys}`, type, payload };
+          });
+        const entry: QueueEntry = { key: `k${++keys}`, mode: operation.mode, drafts, queuedAt: 1_000 + keys };
+        replica.rebase();
+        replica.add(entry);
+        entries.push(entry);
+        break;
+      }
+      case "foreign": {
+        const committed = commit(propose(operation.seed), "other", 500_000 + eventId);
+        if (committed) replica.confirm(committed);
+        break;
+      }
+      case "accept":
+      case "page": {
+        const entry = entries[operation.which % Math.max(entries.length, 1)];
+        if (!entry) break;
+        for (const draft of entry.drafts) {
+          if (gone.has(draft.draftId)) continue;
+          const { type, payload } = draft;
+          const committed = commit({ type, payload }, identity.clientId, 500_000 + eventId);
+          if (!committed) break;
+          gone.add(draft.draftId);
+          replica.confirm({ ...committed, draftId: draft.draftId });
+          if (operation.kind === "page") break;
+        }
+        // The verdict may come later than the events, as after a page.
+        if (operation.kind === "page" || operation.late) break;
+        entries = entries.filter(({ key }) => key !== entry.key);
+        replica.settle(entry.key);
+        break;
+      }
+      case "reject": {
+        const entry = entries[operation.which % Math.max(entries.length, 1)];
+        if (!entry) break;
+        entries = entries.filter(({ key }) => key !== entry.key);
+        replica.settle(entry.key);
+        break;
+      }
+      case "reset":
+        replica.reset(JSON.parse(server.stringify()) as object, eventId, []);
+        break;
+      case "rebase":
+        check();
+    }
+  }
+  check();
+}
+
+const choices: { type: string; payload: JsonObject }[] = [
+  ...["A", "B", "C", "D"].flatMap((seat) => [
+    { type: "take", payload: { seat, by: "me" } },
+    { type: "take", payload: { seat, by: "other" } },
+    { type: "leave", payload: { seat } },
+  ]),
+  ...[1, 2, 7, 13].map((by) => ({ type: "add", payload: { by } })),
+  { type: "stamp", payload: {} },
+  { type: "add", payload: { by: "much" } },
+  { type: "unheard-of", payload: {} },
+];
+
+describe("Replica", () => {
+  it("[CL-1] shows what a recomputation from scratch shows, byte for byte, after any interleaving", () => {
+    fc.assert(
+      fc.property(operations, (list) => run(seats, (seed) => choices[seed % choices.length]!, list)),
+      { numRuns: 1_500 },
+    );
+  });
+
+  it("[CL-1] and with trees", () => {
+    fc.assert(
+      fc.property(operations, (list) =>
+        run(
+          insieme,
+          (seed) => {
+            const { type, payload } = applications[0]!.propose(new Random(seed), 0).event;
+            return { type, payload: (payload ?? {}) as JsonObject };
+          },
+          list,
+        ),
+      ),
+      { numRuns: 500 },
+    );
+  });
+});

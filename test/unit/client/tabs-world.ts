@@ -1,0 +1,620 @@
+import { createHash } from "node:crypto";
+import * as z from "zod/mini";
+import { Client } from "../../../src/client/client.ts";
+import type { Ports, Reachability, SocketEvents } from "../../../src/client/ports.ts";
+import { type OpenStore, type QueueEntry, StoreError } from "../../../src/client/store.ts";
+import { memoryStore } from "../../../src/client/stores/memory.ts";
+import { tabsBackend } from "../../../src/client/tabs/backend.ts";
+import type { Message } from "../../../src/client/tabs/messages.ts";
+import type { LockEvents, TabsPort } from "../../../src/client/tabs/ports.ts";
+import { defaultTiming } from "../../../src/client/timing.ts";
+import type { BatchVerdict, Verdict } from "../../../src/client/verdict.ts";
+import { type AnyModel, defineModel } from "../../../src/model/index.ts";
+import type { ErrorCode } from "../../../src/protocol/index.ts";
+import { Random } from "../../simulation/random.ts";
+import { type TestConnection, TestPartition } from "../../support/partition.ts";
+
+/** Every draft leaves a mark of its own, so that what counts twice is seen. A seat can be taken once: drafts are rejected. */
+export const board = defineModel({
+  name: "board",
+  version: 1,
+  initialState: () => ({ marks: [] as string[], seats: {} as Record<string, string> }),
+  events: {
+    note: {
+      payload: z.strictObject({ mark: z.string() }),
+      reduce(state, { payload }) {
+        state.marks.push(payload.mark);
+      },
+    },
+    seat: {
+      payload: z.strictObject({ mark: z.string(), seat: z.string() }),
+      validate: (state, { payload }) =>
+        state.seats[payload.seat] === undefined
+          ? undefined
+          : { field: "payload.seat", code: "TAKEN", message: "somebody sits there" },
+      reduce(state, { payload }) {
+        state.seats[payload.seat] = payload.mark;
+        state.marks.push(payload.mark);
+      },
+    },
+  },
+});
+
+type Board = typeof board;
+type BoardClient = Board extends { initialState: () => infer S } ? Client<S & object, any> : never;
+
+const heartbeat = '{"type":"heartbeat"}';
+/** Turns of the event loop are real, and time is not: everything that waits for promises goes on. */
+const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+interface Task {
+  at: number;
+  run: () => void;
+}
+
+/** How long things take, in milliseconds, at most. */
+export interface Weather {
+  channelMs: number;
+  networkMs: number;
+  storeMs: number;
+  lockMs: number;
+}
+const calm: Weather = { channelMs: 1, networkMs: 5, storeMs: 2, lockMs: 1 };
+
+/** What a draft of a tab came to. */
+export interface Submission {
+  tab: Tab;
+  mark: string;
+  /** Whether the server may reject it. */
+  contested: boolean;
+  verdict: Verdict | BatchVerdict | undefined;
+}
+
+/** A browser with tabs on one partition, the production core as its server, and time, network, locks, channel and storage of the test's. */
+export class TabsWorld {
+  now = 1_700_000_000_000;
+  server = new TestPartition({ model: board as unknown as AnyModel });
+  readonly random: Random;
+  readonly weather: Weather;
+  readonly tabs: Tab[] = [];
+  readonly submissions: Submission[] = [];
+  readonly channel = new Channel(this);
+  readonly lock = new Lock(this);
+  readonly wires = new Set<Wire>();
+  /** How often each draft came to the server. */
+  readonly submits = new Map<string, number>();
+  /** Marks whose entry reached the store: they survive their tab. */
+  readonly kept = new Set<string>();
+  storage = memoryStore();
+  durable = true;
+  reachable = true;
+  /** How often a tab has tried to connect. */
+  dials = 0;
+  /** The code of the problem that a message gets, instead of coming to the server. */
+  refuses: (type: string, tab: Tab) => ErrorCode | undefined = () => undefined;
+  #tasks: Task[] = [];
+  #marks = 0;
+
+  constructor({ seed = 1, weather = calm } = {}) {
+    this.random = new Random(seed);
+    this.weather = weather;
+  }
+
+  after(ms: number, run: () => void): () => void {
+    const task = { at: this.now + ms, run };
+    let at = this.#tasks.length;
+    while (at > 0 && this.#tasks[at - 1]!.at > task.at) at--;
+    this.#tasks.splice(at, 0, task);
+    return () => (this.#tasks = this.#tasks.filter((other) => other !== task));
+  }
+
+  /** How long something takes now; in a calm world always the same. */
+  takes(kind: keyof Weather): number {
+    const most = this.weather[kind];
+    return this.weather === calm || most === 0 ? most : this.random.between(0, most);
+  }
+
+  /** Runs the next thing that is due before `end`. */
+  async step(end: number): Promise<boolean> {
+    await settle();
+    const task = this.#tasks[0];
+    if (!task || task.at > end) return false;
+    this.#tasks.shift();
+    this.now = Math.max(this.now, task.at);
+    task.run();
+    await settle();
+    return true;
+  }
+
+  async pass(ms: number): Promise<void> {
+    const end = this.now + ms;
+    while (await this.step(end));
+    this.now = end;
+  }
+
+  /** Opens a tab. */
+  open(options: TabOptions = {}): Tab {
+    const tab = new Tab(this, `t${this.tabs.length}`, options);
+    this.tabs.push(tab);
+    return tab;
+  }
+
+  /** Opens tabs and waits until they are what they will be: the first one leads. */
+  async opened(count: number, options: TabOptions = {}): Promise<Tab[]> {
+    const tabs: Tab[] = [];
+    for (let left = count; left > 0; left--) {
+      tabs.push(this.open(options));
+      await this.pass(100);
+    }
+    return tabs;
+  }
+
+  newMark(tab: string): string {
+    return `${tab}-${++this.#marks}`;
+  }
+
+  get state(): { marks: string[]; seats: Record<string, string> } {
+    return this.server.state() as never;
+  }
+
+  /** Connections that a tab has opened and the server has not seen closed. */
+  get connections(): number {
+    return this.wires.size;
+  }
+
+  /** Somebody else, elsewhere, does something. */
+  elsewhere(): TestConnection {
+    const connection = this.server.client("elsewhere", { presence: true });
+    this.pump();
+    return connection;
+  }
+
+  /** Somebody else adds a note. */
+  happens(mark: string): void {
+    this.elsewhere().submit(mark, "note", { mark });
+    this.pump();
+  }
+
+  /** Sends everybody what the server has for them. */
+  pump(): void {
+    for (const wire of this.wires) wire.pump();
+  }
+
+  cutAll(): void {
+    for (const wire of this.wires) wire.cut();
+  }
+
+  /** As after a restore: another log, and nothing in it. */
+  replaceLog(): void {
+    this.cutAll();
+    this.server = new TestPartition({ model: board as unknown as AnyModel });
+    // Ids count up from one: the first is taken.
+    this.server.open().raw("");
+  }
+
+  /** What is stored, as a new tab would find it. */
+  async stored(): Promise<QueueEntry[]> {
+    return (await (await this.storage("scope")).load()).entries;
+  }
+}
+
+/** A WebSocket of a tab. */
+class Wire {
+  readonly tab: Tab;
+  readonly #world: TabsWorld;
+  readonly #events: SocketEvents;
+  readonly connection: TestConnection;
+  #told = 0;
+  #downAt = 0;
+  #upAt = 0;
+  #over = false;
+
+  constructor(world: TabsWorld, tab: Tab, events: SocketEvents) {
+    this.#world = world;
+    this.tab = tab;
+    this.#events = events;
+    this.connection = world.server.open();
+    world.wires.add(this);
+    this.#down(() => events.opened());
+  }
+
+  send(text: string): void {
+    const { tab } = this;
+    if (tab.dead) return;
+    this.#up(() => {
+      if (this.#over) return;
+      const { server, now, submits } = this.#world;
+      server.elapse(Math.max(now - server.now, 0));
+      if (text === heartbeat) {
+        this.#down(() => this.#events.received(heartbeat));
+        return;
+      }
+      const { id, type, payload } = JSON.parse(text) as { id: string; type: string; payload: any };
+      const code = this.#world.refuses(type, tab);
+      if (code !== undefined) {
+        const refusal = { message: "no", code, retryable: false, draftId: payload.draftId };
+        const error = { id: "e", type: "error", inReplyTo: id, timestamp: now, payload: refusal };
+        this.#down(() => this.#events.received(JSON.stringify(error)));
+        return;
+      }
+      const key = payload.batchId ?? payload.draftId;
+      if (type.startsWith("submit")) submits.set(key, (submits.get(key) ?? 0) + 1);
+      this.connection.raw(text);
+      this.#world.pump();
+    });
+  }
+
+  close(): void {
+    this.#up(() => this.#end());
+  }
+
+  /** The network loses it, with what is on its way. */
+  cut(): void {
+    this.#end();
+    this.#world.after(this.#world.takes("networkMs"), () => this.tab.run(() => this.#events.closed(1006, "")));
+  }
+
+  pump(): void {
+    const frames = this.connection.frames.slice(this.#told);
+    this.#told = this.connection.frames.length;
+    for (const frame of frames) this.#down(() => this.#events.received(frame));
+  }
+
+  #end(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#world.wires.delete(this);
+    this.#world.server.close(this.connection);
+    this.#world.pump();
+  }
+
+  #up(run: () => void): void {
+    this.#upAt = Math.max(this.#upAt, this.#world.now + this.#world.takes("networkMs"));
+    this.#world.after(this.#upAt - this.#world.now, run);
+  }
+
+  #down(run: () => void): void {
+    this.#downAt = Math.max(this.#downAt, this.#world.now + this.#world.takes("networkMs"));
+    this.#world.after(this.#downAt - this.#world.now, () => {
+      if (!this.#over) this.tab.run(run);
+    });
+  }
+}
+
+interface Member {
+  tab: Tab;
+  receive: (message: unknown) => void;
+}
+
+/** The BroadcastChannel: from each sender to each receiver in order; between senders in any order. */
+class Channel {
+  readonly #world: TabsWorld;
+  readonly #members = new Set<Member>();
+  readonly #lastAt = new Map<string, number>();
+  /** How many messages were posted. */
+  posted = 0;
+  /** Called before a message is posted; false: it is not. */
+  before: (tab: Tab, message: Message) => boolean = () => true;
+  /** Called when a message was posted. */
+  behind: (tab: Tab, message: Message) => void = () => {};
+  /** What a tab hears instead; undefined: nothing. */
+  hears: (tab: Tab, message: Message) => Message | undefined = (_, message) => message;
+
+  constructor(world: TabsWorld) {
+    this.#world = world;
+  }
+
+  open(tab: Tab, receive: Member["receive"]): ReturnType<TabsPort["open"]> {
+    const member = { tab, receive };
+    this.#members.add(member);
+    let closed = false;
+    return {
+      post: (message) => {
+        if (closed) throw new Error("the channel is closed");
+        if (tab.dead || !this.before(tab, message as Message) || tab.dead) return;
+        this.posted++;
+        for (const other of this.#members) if (other !== member) this.#send(tab, other, message as Message);
+        this.behind(tab, message as Message);
+      },
+      close: () => {
+        closed = true;
+        this.#members.delete(member);
+      },
+    };
+  }
+
+  /** Has a tab hear something once more. */
+  repeat(tab: Tab, message: Message): void {
+    for (const member of this.#members) if (member.tab === tab) tab.run(() => member.receive(structuredClone(message)));
+  }
+
+  #send(from: Tab, to: Member, message: Message): void {
+    const world = this.#world;
+    const heard = this.hears(to.tab, structuredClone(message));
+    if (!heard) return;
+    const way = `${from.name}>${to.tab.name}`;
+    const at = Math.max(this.#lastAt.get(way) ?? 0, world.now + world.takes("channelMs"));
+    this.#lastAt.set(way, at);
+    world.after(at - world.now, () =>
+      to.tab.run(() => {
+        if (this.#members.has(to)) to.receive(heard);
+      }),
+    );
+  }
+}
+
+interface LockRequest {
+  tab: Tab;
+  events: LockEvents;
+  granted: boolean;
+  released: boolean;
+}
+
+/** The Web Lock: first come, first served; a tab that ends lets go of it, one that is frozen does not. */
+class Lock {
+  readonly #world: TabsWorld;
+  #holder: LockRequest | undefined;
+  #waiting: LockRequest[] = [];
+
+  constructor(world: TabsWorld) {
+    this.#world = world;
+  }
+
+  get holder(): Tab | undefined {
+    return this.#holder?.tab;
+  }
+
+  request(tab: Tab, steal: boolean, events: LockEvents): () => void {
+    const request: LockRequest = { tab, events, granted: false, released: false };
+    if (!tab.dead) {
+      this.#world.after(this.#world.takes("lockMs"), () => {
+        if (request.released || tab.dead) return;
+        if (steal) this.#steal(request);
+        else this.#waiting.push(request);
+        this.#grant();
+      });
+    }
+    return () => {
+      request.released = true;
+      if (!tab.dead) this.#world.after(this.#world.takes("lockMs"), () => this.#drop(request));
+    };
+  }
+
+  /** The tab has ended. */
+  end(tab: Tab): void {
+    for (const request of [...this.#waiting, ...(this.#holder ? [this.#holder] : [])]) {
+      if (request.tab === tab) this.#drop(request);
+    }
+  }
+
+  #drop(request: LockRequest): void {
+    this.#waiting = this.#waiting.filter((other) => other !== request);
+    if (this.#holder === request) this.#holder = undefined;
+    this.#grant();
+  }
+
+  #steal(request: LockRequest): void {
+    const before = this.#holder;
+    this.#hold(request);
+    if (!before) return;
+    before.tab.run(() => {
+      if (!before.released) before.events.lost();
+    });
+  }
+
+  #grant(): void {
+    if (!this.#holder && this.#waiting.length > 0) this.#hold(this.#waiting.shift()!);
+  }
+
+  #hold(request: LockRequest): void {
+    this.#holder = request;
+    this.#world.after(this.#world.takes("lockMs"), () =>
+      request.tab.run(() => {
+        if (!request.released) request.events.held();
+      }),
+    );
+  }
+}
+
+export interface TabOptions {
+  visible?: boolean;
+  presence?: boolean;
+  modelVersion?: number;
+}
+
+/** A tab, with the real client in it. */
+export class Tab {
+  readonly name: string;
+  readonly client: BoardClient;
+  /** Statuses and other things that the client told. */
+  readonly told: string[] = [];
+  readonly rejected: string[] = [];
+  dead = false;
+  visible: boolean;
+  /** Whether writes to the store fail. */
+  storeFails = false;
+  /** How often a base was kept. */
+  bases = 0;
+  readonly #world: TabsWorld;
+  #frozen: (() => void)[] | undefined;
+  #watchers = new Set<Reachability>();
+  #storeAt = 0;
+
+  constructor(world: TabsWorld, name: string, { visible = true, presence = false }: TabOptions) {
+    this.#world = world;
+    this.name = name;
+    this.visible = visible;
+    const ports = this.#ports();
+    this.client = new Client({
+      model: board,
+      partition: "room",
+      clientId: undefined,
+      principal: undefined,
+      scope: "scope",
+      store: this.#store,
+      ports,
+      timing: defaultTiming,
+      engine: { url: "ws://server", token: undefined, presence },
+      backend: tabsBackend(this.#tabs, ports),
+    }) as unknown as BoardClient;
+    this.client.on("status", ({ status, reason }) => this.told.push(`${status} ${reason}`));
+    this.client.on("rejected", ({ entry }) =>
+      this.rejected.push(...entry.drafts.map(({ payload }) => payload["mark"] as string)),
+    );
+  }
+
+  get frozen(): boolean {
+    return this.#frozen !== undefined;
+  }
+
+  /** Something happens to the tab: now, or when it thaws. */
+  run(body: () => void): void {
+    if (this.dead) return;
+    if (this.#frozen) this.#frozen.push(body);
+    else body();
+  }
+
+  /** Submits a note, or for a seat. Returns its mark. */
+  submit(seat?: string): string {
+    return this.#entered(seat !== undefined, (mark) =>
+      seat === undefined ? this.client.submit("note", { mark }) : this.client.submit("seat", { mark, seat }),
+    );
+  }
+
+  /** Submits two notes at once. */
+  submitBatch(mode: "atomic" | "sequential"): string {
+    return this.#entered(false, (mark) =>
+      this.client.submitBatch(mode, [
+        { type: "note", payload: { mark } },
+        { type: "note", payload: { mark: `${mark}b` } },
+      ] as never),
+    );
+  }
+
+  /** The application closes the client. */
+  close(): void {
+    void this.client.close();
+  }
+
+  /** The process ends. */
+  crash(): void {
+    if (this.dead) return;
+    this.dead = true;
+    const world = this.#world;
+    for (const wire of world.wires) if (wire.tab === this) world.after(world.takes("networkMs"), () => wire.cut());
+    world.after(world.takes("lockMs"), () => world.lock.end(this));
+  }
+
+  freeze(): void {
+    this.#frozen ??= [];
+    this.visible = false;
+  }
+
+  thaw(): void {
+    const missed = this.#frozen;
+    this.#frozen = undefined;
+    for (const body of missed ?? []) this.#world.after(0, () => this.run(body));
+  }
+
+  /** Somebody looks at it, or no more. */
+  look(visible: boolean): void {
+    this.visible = visible;
+    if (visible) for (const watcher of this.#watchers) watcher.visible();
+  }
+
+  /** What the other tabs and the server have, and what is pending here, once. */
+  get marks(): readonly string[] {
+    return (this.client.state as unknown as { marks: string[] }).marks;
+  }
+
+  #entered(contested: boolean, enter: (mark: string) => Promise<Verdict | BatchVerdict>): string {
+    const mark = this.#world.newMark(this.name);
+    const submission: Submission = { tab: this, mark, contested, verdict: undefined };
+    this.#world.submissions.push(submission);
+    void this.#waits(submission, enter(mark));
+    return mark;
+  }
+
+  async #waits(submission: Submission, entered: Promise<Verdict | BatchVerdict>): Promise<void> {
+    const verdict = await entered;
+    if (!this.dead) submission.verdict = verdict;
+  }
+
+  get #tabs(): TabsPort {
+    const { channel, lock } = this.#world;
+    return {
+      lock: (steal, events) => lock.request(this, steal, events),
+      open: (receive) => channel.open(this, receive),
+      visible: () => this.visible,
+    };
+  }
+
+  #ports(): Ports {
+    const world = this.#world;
+    return {
+      now: () => world.now,
+      after: (ms, run) => {
+        let cancelled = false;
+        const cancel = world.after(ms, () => this.run(() => cancelled || run()));
+        return () => {
+          cancelled = true;
+          cancel();
+        };
+      },
+      defer: (run) => queueMicrotask(run),
+      random: () => world.random.next(),
+      bytes: (count) => Uint8Array.from({ length: count }, () => world.random.between(0, 255)),
+      open: (_, events) => {
+        if (!this.dead) world.dials++;
+        if (this.dead || !world.reachable) {
+          if (!this.dead) world.after(world.takes("networkMs"), () => this.run(() => events.closed(1006, "")));
+          return { send: () => {}, close: () => {} };
+        }
+        return new Wire(world, this, events);
+      },
+      watch: (reachability) => {
+        this.#watchers.add(reachability);
+        return () => void this.#watchers.delete(reachability);
+      },
+      sha256: (text) => Promise.resolve(createHash("sha256").update(text).digest("hex")),
+    };
+  }
+
+  /** The browser's storage: calls take their time, and go on without a tab that is frozen. */
+  readonly #store: OpenStore = async (scope) => {
+    const world = this.#world;
+    const store = await world.storage(scope);
+    const call = <T>(body: () => Promise<T>) =>
+      new Promise<T>((resolve, reject) => {
+        this.#storeAt = Math.max(this.#storeAt, world.now + world.takes("storeMs"));
+        world.after(this.#storeAt - world.now, () => {
+          if (this.dead) return;
+          if (this.storeFails) {
+            this.run(() => reject(new StoreError("quota", undefined)));
+            return;
+          }
+          void body().then(
+            (result) => this.run(() => resolve(result)),
+            (error: unknown) => this.run(() => reject(error as Error)),
+          );
+        });
+      });
+    return {
+      durable: world.durable,
+      load: () => call(() => store.load()),
+      identify: (fresh) => call(() => store.identify(fresh)),
+      append: (entry) =>
+        call(async () => {
+          await store.append(entry);
+          world.kept.add(entry.drafts[0]!.payload["mark"] as string);
+        }),
+      update: (entry) => call(() => store.update(entry)),
+      remove: (keys) => call(() => store.remove(keys)),
+      saveBase: (base) => {
+        this.bases++;
+        return call(() => store.saveBase(base));
+      },
+      close: () => call(() => store.close()),
+    };
+  };
+}

@@ -1,0 +1,845 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { createClient } from "../../../src/client/index.ts";
+import { memoryStore } from "../../../src/client/stores/memory.ts";
+import { sqliteStore } from "../../../src/client/stores/sqlite.ts";
+import { browserTabs } from "../../../src/client/tabs/browser.ts";
+import type { Message } from "../../../src/client/tabs/messages.ts";
+import { insieme } from "../../../src/models/insieme/index.ts";
+import { Random } from "../../simulation/random.ts";
+import { type Tab, TabsWorld } from "./tabs-world.ts";
+
+/** Long enough for a frozen leader to be missed, and for reconnecting. */
+const recoveryMs = 60_000;
+
+/** Everything that was to be committed is, once and in order; everybody was told, and sees the server's state. */
+async function agreed(world: TabsWorld): Promise<void> {
+  const { marks } = world.state;
+  expect(new Set(marks).size, "marks that are in the log once").toBe(marks.length);
+  const alive = world.tabs.filter((tab) => !tab.dead && tab.client.status.status !== "closed");
+  for (const { tab, mark, contested, verdict } of world.submissions) {
+    const committed = marks.includes(mark);
+    if (alive.includes(tab)) {
+      expect(verdict?.status, `the verdict of ${mark}`).toBe(committed ? "accepted" : "rejected");
+      if (verdict?.status === "accepted" && "eventId" in verdict) {
+        expect(verdict.event.payload["mark"], "the event of the verdict").toBe(mark);
+      }
+    }
+    if (world.kept.has(mark) && !contested) expect(committed, `${mark}, which was kept, is committed`).toBe(true);
+  }
+  for (const tab of world.tabs) {
+    const own = marks.filter((mark) => mark.startsWith(`${tab.name}-`) && !mark.endsWith("b"));
+    const order = own.map((mark) => Number(mark.split("-")[1]));
+    expect(order, `the drafts of ${tab.name} in their order`).toEqual(order.toSorted((a, b) => a - b));
+  }
+  for (const tab of alive) {
+    expect(tab.client.status.status, `the status of ${tab.name}`).toBe("online");
+    expect(tab.client.pending, `what is pending in ${tab.name}`).toEqual([]);
+    expect(tab.client.state, `the state of ${tab.name}`).toEqual(world.state);
+  }
+  expect(await world.stored(), "what is in the store").toEqual([]);
+  expect(world.connections, "connections").toBe(alive.length > 0 ? 1 : 0);
+}
+
+/** A server that fails on each draft without deciding it. */
+const failing: TabsWorld["refuses"] = (type) => (type === "submit_event" ? "draft_failed" : undefined);
+
+/** Seeds from `SEED` on; `SEEDS` says how many. */
+const firstSeed = Number(process.env["SEED"] ?? 1);
+const seeds = Number(process.env["SEEDS"] ?? 30);
+const tabsMax = 6;
+
+/** Tabs come and go in every way, the network too, and drafts are made all the time. */
+async function storm(seed: number): Promise<void> {
+  const random = new Random(seed);
+  const weather = {
+    channelMs: random.pick([0, 3, 30]),
+    networkMs: random.pick([1, 10, 100]),
+    storeMs: random.pick([0, 5, 50]),
+    lockMs: random.pick([0, 3, 30]),
+  };
+  const world = new TabsWorld({ seed, weather });
+  const crashChance = random.pick([0, 0.002, 0.02]);
+  let raging = true;
+  const dies = (tab: Tab) => {
+    if (raging && world.lock.holder === tab && random.chance(crashChance)) tab.crash();
+    return true;
+  };
+  world.channel.before = dies;
+  world.channel.behind = dies;
+  const often = (most: number) => (random.chance(0.4) ? 0 : random.next() * most);
+  const weights = {
+    submit: 10,
+    batch: often(3),
+    open: 2,
+    close: often(1),
+    crash: often(1),
+    freeze: often(2),
+    thaw: 2,
+    look: often(2),
+    cut: often(2),
+    network: often(1),
+    elsewhere: often(3),
+    pass: 4,
+  };
+  const seats = Array.from({ length: 6 }, (_, at) => `seat ${at}`);
+  world.open();
+  for (let turn = 0; turn < 120; turn++) {
+    const alive = world.tabs.filter(({ dead, client }) => !dead && client.status.status !== "closed");
+    const awake = alive.filter(({ frozen }) => !frozen);
+    const tab = random.pick([...awake, undefined]);
+    switch (random.weighted(weights)) {
+      case "submit":
+        tab?.submit(random.chance(0.2) ? random.pick(seats) : undefined);
+        break;
+      case "batch":
+        tab?.submitBatch(random.pick(["atomic", "sequential"]));
+        break;
+      case "open":
+        if (alive.length < tabsMax) world.open({ visible: random.chance(0.5) });
+        break;
+      case "close":
+        tab?.close();
+        break;
+      case "crash":
+        random.pick([...alive, undefined])?.crash();
+        break;
+      case "freeze":
+        tab?.freeze();
+        break;
+      case "thaw":
+        random.pick([...alive.filter(({ frozen }) => frozen), undefined])?.thaw();
+        break;
+      case "look":
+        tab?.look(random.chance(0.6));
+        break;
+      case "cut":
+        world.cutAll();
+        break;
+      case "network":
+        world.reachable = !world.reachable;
+        if (!world.reachable) world.cutAll();
+        break;
+      case "elsewhere":
+        world.happens(world.newMark("e"));
+        break;
+      case "pass":
+        await passed(world, random.pick([1, 10, 100, 5_000]));
+    }
+    await passed(world, random.between(0, 20));
+  }
+  raging = false;
+  world.reachable = true;
+  for (const tab of world.tabs) {
+    tab.thaw();
+    if (!tab.dead) tab.look(true);
+  }
+  await passed(world, recoveryMs);
+  // What a tab kept at its end, and nobody heard of, the next one finds.
+  world.open();
+  await passed(world, recoveryMs);
+  await agreed(world);
+}
+
+/** Lets time pass, and looks at every tab in between: nobody ever sees a draft twice. */
+async function passed(world: TabsWorld, ms: number): Promise<void> {
+  const end = world.now + ms;
+  while (await world.step(end)) {
+    for (const { name, marks, dead } of world.tabs) {
+      if (dead || new Set(marks).size === marks.length) continue;
+      expect.fail(`${name} shows ${marks.join(" ")}`);
+    }
+  }
+  world.now = Math.max(world.now, end);
+}
+
+describe("several tabs", () => {
+  it("[CL-5] share one connection: one leads, and every tab sees every draft at once, and gets its own verdicts", async () => {
+    const world = new TabsWorld();
+    const [first, second, third] = await world.opened(3);
+    expect(world.lock.holder).toBe(first);
+    expect(world.connections).toBe(1);
+    const marks = [first!.submit(), second!.submit(), third!.submit("window")];
+    expect(second!.marks).toEqual([marks[1]]);
+    // A message to the leader and one from it, while the server has not even been asked.
+    await world.pass(3);
+    for (const tab of world.tabs) expect(tab.marks.toSorted()).toEqual(marks.toSorted());
+    expect(world.state.marks).toEqual([]);
+    await world.pass(1_000);
+    await agreed(world);
+    expect(world.submissions.map(({ verdict }) => verdict?.status)).toEqual(["accepted", "accepted", "accepted"]);
+    expect([...world.submits.values()]).toEqual([1, 1, 1]);
+    expect(world.tabs.map(({ client }) => client.clientId)).toEqual(Array(3).fill(first!.client.clientId));
+  });
+  it("[CL-5] a tab that comes late gets the state from the leader, also offline, and needs no connection", async () => {
+    const world = new TabsWorld();
+    const [first] = await world.opened(1);
+    for (let note = 0; note < 5; note++) first!.submit();
+    await world.pass(1_000);
+    world.reachable = false;
+    world.cutAll();
+    const pending = first!.submit();
+    await world.pass(100);
+    const late = world.open();
+    await world.pass(100);
+    expect(late.marks).toEqual(first!.marks);
+    expect(late.marks.at(-1)).toBe(pending);
+    expect(late.client.eventId).toBe(5);
+    expect(late.client.status.status).toBe("offline");
+    expect(late.client.status).toEqual(first!.client.status);
+    world.reachable = true;
+    await world.pass(recoveryMs);
+    await agreed(world);
+  });
+
+  it("[CL-5] what a tab submits before it knows of a leader is sent, in its order", async () => {
+    const world = new TabsWorld();
+    const first = world.open();
+    first.submit();
+    first.submit();
+    await world.pass(1);
+    const second = world.open();
+    const marks = [second.submit(), second.submit(), second.submit()];
+    for (let ms = 0; ms < 8; ms++) {
+      marks.push(second.submit());
+      await world.pass(1);
+    }
+    await world.pass(1_000);
+    expect(world.state.marks.filter((mark) => marks.includes(mark))).toEqual(marks);
+    expect(new Set(world.submits.values())).toEqual(new Set([1]));
+    await agreed(world);
+  });
+
+  describe.each(["close", "crash", "freeze"] as const)("[CL-5] [CL-2] when the leader is gone by %s", (end) => {
+    const delays = Array.from({ length: 20 }, (_, ms) => ms);
+
+    it.each(delays)("%i ms after a draft in each tab, nothing is lost and nothing doubled", async (ms) => {
+      const world = new TabsWorld();
+      const [leader, second, third] = await world.opened(3);
+      leader!.submit();
+      second!.submit();
+      second!.submitBatch("atomic");
+      third!.submit();
+      third!.submit("door");
+      second!.submit("door");
+      await world.pass(ms);
+      leader![end]();
+      second!.submit();
+      await world.pass(ms);
+      third!.submit();
+      await world.pass(recoveryMs);
+      expect([second, third]).toContain(world.lock.holder);
+      if (end === "freeze") {
+        leader!.thaw();
+        await world.pass(recoveryMs);
+        expect(leader!.told).not.toContain("closed closed");
+        leader!.submit();
+        await world.pass(1_000);
+      }
+      await agreed(world);
+      for (const { tab, verdict } of world.submissions) if (tab !== leader) expect(verdict).toBeDefined();
+    });
+
+    it.each(delays)(
+      "%i ms after drafts that were queued offline, they are sent in order by the next leader",
+      async (ms) => {
+        const world = new TabsWorld();
+        const [leader, second, third] = await world.opened(3);
+        world.reachable = false;
+        world.cutAll();
+        await world.pass(100);
+        const marks: string[] = [];
+        for (const tab of [second!, third!, leader!]) {
+          marks.push(tab.submit());
+          await world.pass(10);
+        }
+        world.reachable = true;
+        // The leader tries again at a time that only chance knows: it may go before, while and after it sends.
+        while (leader!.client.status.status !== "online") await world.step(world.now + recoveryMs);
+        await world.pass(ms);
+        leader![end]();
+        await world.pass(recoveryMs);
+        leader!.thaw();
+        await world.pass(recoveryMs);
+        await agreed(world);
+        expect(world.state.marks).toEqual(marks);
+      },
+    );
+  });
+
+  it("[CL-5] a leader that is frozen loses the lead to a tab that is looked at, and to no other", async () => {
+    const world = new TabsWorld();
+    const [leader, hidden] = await world.opened(2);
+    hidden!.look(false);
+    leader!.freeze();
+    await world.pass(recoveryMs);
+    expect(world.lock.holder).toBe(leader);
+    hidden!.look(true);
+    await world.pass(10_000);
+    expect(world.lock.holder).toBe(hidden);
+    const mark = hidden!.submit();
+    await world.pass(100);
+    expect(world.state.marks).toEqual([mark]);
+    // It still has a connection: nobody has told it yet.
+    expect(world.connections).toBe(2);
+    leader!.thaw();
+    await world.pass(100);
+    expect(leader!.told.filter((status) => status.startsWith("closed"))).toEqual([]);
+    await agreed(world);
+  });
+
+  it("[CL-5] a leader that answers is not replaced, however long nothing happens", async () => {
+    const world = new TabsWorld();
+    const [leader] = await world.opened(3);
+    leader!.look(false);
+    await world.pass(10 * 60_000);
+    expect(world.lock.holder).toBe(leader);
+    await agreed(world);
+  });
+
+  it("[CL-5] what a frozen tab has missed it is told when it thaws, and what was lost on the way it asks for", async () => {
+    const world = new TabsWorld();
+    const [leader, second, third] = await world.opened(3);
+    const waiting = second!.submit();
+    let lost = 0;
+    world.channel.hears = (tab, message) => {
+      if (tab !== second || message.kind !== "item") return message;
+      lost++;
+      return undefined;
+    };
+    leader!.submit();
+    third!.submit();
+    await world.pass(100);
+    expect(lost).toBeGreaterThan(0);
+    expect(second!.client.pending.map(({ drafts }) => drafts[0]!.payload["mark"])).toEqual([waiting]);
+    world.channel.hears = (_, message) => message;
+    const submits = world.submits.size;
+    third!.submit();
+    await world.pass(100);
+    await agreed(world);
+    expect(world.submits.size).toBe(submits + 1);
+    expect(new Set(world.submits.values())).toEqual(new Set([1]));
+  });
+
+  it("[CL-5] [CL-2] a verdict that was not relayed reaches its tab from the next leader, without asking the server again", async () => {
+    const world = new TabsWorld();
+    const [leader, second, third] = await world.opened(3);
+    world.channel.hears = (tab, message) =>
+      tab === third && message.kind === "item" && message.item.kind === "verdict" ? undefined : message;
+    third!.submit();
+    await world.pass(100);
+    expect(world.submissions[0]!.verdict).toBeUndefined();
+    world.channel.hears = (_, message) => message;
+    leader!.crash();
+    await world.pass(1_000);
+    expect(world.lock.holder).toBe(second);
+    await agreed(world);
+    expect([...world.submits.values()]).toEqual([1]);
+  });
+
+  it("[CL-5] [CL-2] a verdict that nobody heard comes again from the server", async () => {
+    const world = new TabsWorld();
+    const [leader, second, third] = await world.opened(3);
+    world.channel.hears = (_, message) =>
+      message.kind === "item" && message.item.kind === "verdict" ? undefined : message;
+    third!.submit();
+    await world.pass(100);
+    expect(second!.client.pending).toHaveLength(1);
+    world.channel.hears = (_, message) => message;
+    leader!.crash();
+    await world.pass(1_000);
+    await agreed(world);
+    expect([...world.submits.values()]).toEqual([2]);
+  });
+
+  it("[CL-5] the drafts of a tab that is gone are sent by the others", async () => {
+    const world = new TabsWorld();
+    const [leader, second] = await world.opened(2);
+    world.reachable = false;
+    world.cutAll();
+    const marks = [second!.submit(), second!.submit()];
+    await world.pass(100);
+    second!.crash();
+    await world.pass(100);
+    expect(leader!.marks).toEqual(marks);
+    world.reachable = true;
+    await world.pass(recoveryMs);
+    expect(world.state.marks).toEqual(marks);
+    await agreed(world);
+  });
+
+  it("[CL-5] [CL-2] the next leader sends what only the store has, and not what is parked", async () => {
+    const world = new TabsWorld();
+    const [leader, second, third] = await world.opened(3);
+    world.refuses = failing;
+    third!.submit();
+    await world.pass(100);
+    world.refuses = () => undefined;
+    expect(second!.client.parked).toHaveLength(1);
+    // It reaches the store, and nobody else.
+    world.channel.before = (tab) => tab !== third;
+    const kept = third!.submit();
+    await world.pass(2);
+    third!.crash();
+    leader!.crash();
+    world.channel.before = () => true;
+    await world.pass(1_000);
+    expect(world.lock.holder).toBe(second);
+    expect(world.state.marks).toEqual([kept]);
+    expect(second!.client.parked).toHaveLength(1);
+    expect((await world.stored()).map(({ parked }) => parked?.code)).toEqual(["draft_failed"]);
+  });
+
+  it("[CL-5] a parked entry is parked in every tab, and retried or given up from any", async () => {
+    const world = new TabsWorld();
+    await world.opened(3);
+    const [leader, second, third] = world.tabs;
+    world.refuses = failing;
+    const mark = second!.submit();
+    second!.submit();
+    await world.pass(100);
+    expect(world.submissions.map(({ verdict }) => verdict?.status)).toEqual(["parked", "parked"]);
+    expect(world.tabs.map(({ client }) => client.parked.length)).toEqual([2, 2, 2]);
+    world.refuses = () => undefined;
+    const [retried, given] = third!.client.parked;
+    third!.client.retry(retried!.key);
+    leader!.client.discard(given!.key);
+    await world.pass(100);
+    expect(world.tabs.map(({ client }) => client.parked)).toEqual([[], [], []]);
+    expect(world.state.marks).toEqual([mark]);
+    expect(world.tabs.map(({ marks }) => marks)).toEqual([[mark], [mark], [mark]]);
+    expect(await world.stored()).toEqual([]);
+  });
+
+  it("[CL-5] a follower takes a draft back that was not sent, and waits no more for one that was", async () => {
+    const world = new TabsWorld();
+    const [, second, third] = await world.opened(3);
+    const statuses: string[] = [];
+    const submit = () => {
+      const stop = new AbortController();
+      const draft = { signal: stop.signal };
+      void second!.client
+        .submit("note", { mark: `s-${statuses.length}` }, draft)
+        .then(({ status }) => statuses.push(status));
+      return stop;
+    };
+    const sent = submit();
+    await world.pass(3);
+    sent.abort();
+    await world.pass(100);
+    expect(statuses).toEqual(["undecided"]);
+    world.reachable = false;
+    world.cutAll();
+    await world.pass(10);
+    const queued = submit();
+    await world.pass(10);
+    expect(third!.client.pending).toHaveLength(1);
+    queued.abort();
+    await world.pass(10);
+    expect(statuses).toEqual(["undecided", "withdrawn"]);
+    expect(third!.client.pending).toEqual([]);
+    world.reachable = true;
+    await world.pass(recoveryMs);
+    expect(world.state.marks).toEqual(["s-0"]);
+    await agreed(world);
+  });
+
+  it("[CL-5] waiting for a leader that is gone ends when the next one leads", async () => {
+    const world = new TabsWorld();
+    const [leader, second] = await world.opened(2);
+    leader!.freeze();
+    const stop = new AbortController();
+    let status = "";
+    void second!.client
+      .submit("note", { mark: "x" }, { signal: stop.signal })
+      .then((verdict) => (status = verdict.status));
+    await world.pass(1);
+    stop.abort();
+    const verified = second!.client.verify();
+    await world.pass(recoveryMs);
+    expect(await verified).toBeUndefined();
+    expect(status).toBe("undecided");
+    expect(world.state.marks).toEqual(["x"]);
+  });
+
+  it("[CL-5] any tab pauses and resumes the connection, and the next leader keeps to it", async () => {
+    const world = new TabsWorld();
+    const [leader, second] = await world.opened(2);
+    second!.client.pause();
+    await world.pass(100);
+    expect(world.connections).toBe(0);
+    expect(leader!.client.status.reason).toBe("paused");
+    expect(second!.client.status.reason).toBe("paused");
+    const late = world.open();
+    await world.pass(100);
+    const mark = second!.submit();
+    leader!.close();
+    await world.pass(100);
+    second!.crash();
+    await world.pass(recoveryMs);
+    expect(world.lock.holder).toBe(late);
+    expect(world.connections).toBe(0);
+    expect(late.marks).toEqual([mark]);
+    late.client.resume();
+    await world.pass(1_000);
+    expect(world.state.marks).toEqual([mark]);
+    await agreed(world);
+  });
+
+  it("[CL-5] a welcome that was said before a pause does not end it", async () => {
+    const world = new TabsWorld();
+    const [leader, second, third] = await world.opened(3);
+    second!.look(true);
+    second!.client.pause();
+    await world.pass(100);
+    leader!.crash();
+    await world.pass(recoveryMs);
+    expect(world.lock.holder).toBe(second);
+    expect(world.connections).toBe(0);
+    second!.crash();
+    await world.pass(recoveryMs);
+    expect(world.lock.holder).toBe(third);
+    expect(world.connections).toBe(0);
+  });
+
+  it("[CL-5] what an earlier leader said, and is heard late, is not followed for long", async () => {
+    const world = new TabsWorld();
+    const leads: Message[] = [];
+    world.channel.behind = (_, message) => {
+      if (message.kind === "lead") leads.push(message);
+    };
+    const [leader, second, third] = await world.opened(3);
+    third!.look(false);
+    leader!.close();
+    await world.pass(100);
+    expect(world.lock.holder).toBe(second);
+    world.channel.repeat(third!, leads[0]!);
+    third!.submit();
+    await world.pass(5_000);
+    await agreed(world);
+    expect(world.lock.holder).toBe(second);
+  });
+
+  it("[CL-5] what the last tab shows of itself is shown, until that tab has nothing to show", async () => {
+    const world = new TabsWorld();
+    const elsewhere = world.elsewhere();
+    const shown = () => {
+      const present = new Map<string, unknown>();
+      for (const { payload } of elsewhere.of("presence")) {
+        for (const { peerId, state } of payload.peers) present.set(peerId, state);
+        for (const peerId of payload.gone ?? []) present.delete(peerId);
+      }
+      return [...present.values()];
+    };
+    const later = async () => {
+      await world.pass(500);
+      world.server.elapse(world.now - world.server.now);
+      world.pump();
+      await world.pass(50);
+    };
+    const [leader, second, third] = await world.opened(3, { presence: true });
+    leader!.client.setPresence({ at: "leader" });
+    await later();
+    expect(shown()).toEqual([{ at: "leader" }]);
+    second!.client.setPresence({ at: "second" });
+    await later();
+    expect(shown()).toEqual([{ at: "second" }]);
+    second!.client.setPresence(null);
+    await later();
+    expect(shown()).toEqual([{ at: "leader" }]);
+    second!.client.setPresence({ at: "second again" });
+    leader!.crash();
+    await later();
+    expect(shown()).toEqual([{ at: "second again" }]);
+    third!.client.setPresence({ at: "third" });
+    await later();
+    expect(shown()).toEqual([{ at: "third" }]);
+    third!.close();
+    await later();
+    expect(shown()).toEqual([{ at: "second again" }]);
+    elsewhere.send("presence", { state: { at: "elsewhere" } });
+    await later();
+    expect(second!.client.peers.map(({ state }) => state)).toEqual([{ at: "elsewhere" }]);
+    // Neither a tab that comes nor one that has nothing to show changes what another one shows.
+    const late = world.open({ presence: true });
+    second!.client.setPresence({ at: "second still" });
+    await later();
+    late.client.setPresence(null);
+    const another = world.open({ presence: true });
+    await later();
+    expect(shown()).toEqual([{ at: "second still" }]);
+    expect(another.client.peers).toEqual(second!.client.peers);
+    expect(late.client.peers).toEqual(second!.client.peers);
+  });
+
+  it("[CL-5] [CL-6] a follower verifies its own state, and mends it", async () => {
+    const world = new TabsWorld();
+    const [leader, second] = await world.opened(2);
+    leader!.submit();
+    await world.pass(100);
+    const verify = async (tab: Tab) => {
+      const verified = tab.client.verify();
+      await world.pass(100);
+      return verified;
+    };
+    expect(await verify(second!)).toBe(true);
+    // The follower folds something that has not happened.
+    world.channel.hears = (tab, message) => {
+      if (tab === second && message.kind === "item" && message.item.kind === "events") {
+        for (const { event } of message.item.events) event.payload["mark"] = "wrong";
+      }
+      return message;
+    };
+    world.happens("right");
+    await world.pass(100);
+    world.channel.hears = (_, message) => message;
+    expect([leader!.marks.at(-1), second!.marks.at(-1)]).toEqual(["right", "wrong"]);
+    expect(await verify(leader!)).toBe(true);
+    expect(await verify(second!)).toBe(false);
+    await agreed(world);
+    expect(await verify(second!)).toBe(true);
+  });
+
+  it("[CL-5] an event that a follower cannot fold makes it ask for the state", async () => {
+    const world = new TabsWorld();
+    const [leader, second] = await world.opened(2);
+    world.channel.hears = (tab, message) => {
+      if (tab === second && message.kind === "item" && message.item.kind === "events") {
+        for (const { event } of message.item.events) event.type = "unheard of";
+      }
+      return message;
+    };
+    world.happens("right");
+    leader!.submit();
+    await world.pass(100);
+    await agreed(world);
+  });
+
+  it("[CL-5] another log replaces the state of every tab, once", async () => {
+    const world = new TabsWorld();
+    await world.opened(2);
+    for (const tab of world.tabs) tab.submit();
+    await world.pass(100);
+    const resets: string[] = [];
+    for (const { client } of world.tabs) client.on("reset", ({ why }) => resets.push(why));
+    world.replaceLog();
+    const mark = world.tabs[1]!.submit();
+    await world.pass(recoveryMs);
+    expect(resets).toEqual(["log_replaced", "log_replaced"]);
+    for (const tab of world.tabs) expect(tab.marks).toEqual([mark]);
+    expect(world.state.marks).toEqual([mark]);
+  });
+
+  it("[CL-5] a tab whose connection ends for good gives the lead to one that may have more luck", async () => {
+    const world = new TabsWorld();
+    const old = world.open();
+    world.refuses = (type, tab) => (tab === old && type === "connect" ? "forbidden" : undefined);
+    await world.pass(100);
+    expect(old.client.status).toMatchObject({ status: "closed", reason: "refused" });
+    const next = world.open();
+    const mark = next.submit();
+    await world.pass(100);
+    expect(world.lock.holder).toBe(next);
+    expect(world.state.marks).toEqual([mark]);
+    expect(old.client.status.status).toBe("closed");
+  });
+
+  it("[CL-5] with drafts in memory only, each tab works by itself", async () => {
+    const world = new TabsWorld();
+    world.durable = false;
+    const tabs = await world.opened(2);
+    expect(world.lock.holder).toBeUndefined();
+    expect(world.connections).toBe(2);
+    for (const tab of tabs) tab.submit();
+    await world.pass(100);
+    expect(world.channel.posted).toBe(0);
+    expect(tabs[0]!.marks).toEqual(world.state.marks);
+    expect(tabs[1]!.marks).toEqual(world.state.marks);
+  });
+
+  it("[CL-5] [CL-2] a tab whose store has failed keeps its drafts in the others' queue", async () => {
+    const world = new TabsWorld();
+    const [leader, second, third] = await world.opened(3);
+    world.reachable = false;
+    world.cutAll();
+    const stored = third!.submit();
+    await world.pass(10);
+    second!.storeFails = true;
+    const unstored = second!.submit();
+    const more = third!.submit();
+    await world.pass(10);
+    expect(second!.client.durable).toBe(false);
+    expect((await world.stored()).map(({ drafts }) => drafts[0]!.payload["mark"])).toEqual([stored, more]);
+    leader!.crash();
+    await world.pass(100);
+    expect(world.lock.holder).toBe(second);
+    world.reachable = true;
+    await world.pass(recoveryMs);
+    expect(world.state.marks.toSorted()).toEqual([stored, unstored, more].toSorted());
+    await agreed(world);
+  });
+
+  it("[CL-5] the base is kept by the leader alone", async () => {
+    const world = new TabsWorld();
+    await world.opened(3);
+    world.tabs[1]!.submit();
+    await world.pass(recoveryMs);
+    expect(world.tabs.map(({ bases }) => bases)).toEqual([1, 0, 0]);
+  });
+
+  it("[CL-5] [LC-5] a server that goes away and comes back is one reconnection, whatever the tabs", async () => {
+    const world = new TabsWorld();
+    await world.opened(4);
+    world.reachable = false;
+    world.cutAll();
+    for (const tab of world.tabs) tab.submit();
+    await world.pass(5_000);
+    world.reachable = true;
+    const before = world.dials;
+    await world.pass(recoveryMs);
+    expect(world.dials - before).toBe(1);
+    await agreed(world);
+  });
+
+  it.each(["before", "behind"] as const)("[CL-5] [CL-2] the leader may crash %s each message", async (when) => {
+    let messages = 0;
+    for (let at = 0; at === 0 || at <= messages; at++) {
+      const world = new TabsWorld();
+      const [leader, second, third] = await world.opened(3);
+      let said = 0;
+      world.channel[when] = (tab) => {
+        if (tab === leader && ++said === at) leader!.crash();
+        return true;
+      };
+      leader!.submit();
+      second!.submitBatch("sequential");
+      await world.pass(2);
+      third!.submit("door");
+      const late = world.open();
+      late.submit();
+      await world.pass(3);
+      second!.submit("door");
+      world.cutAll();
+      leader!.submit();
+      await world.pass(50);
+      third!.submit();
+      void second!.client.verify();
+      await world.pass(recoveryMs);
+      await agreed(world);
+      // Undisturbed, it says so many.
+      if (at === 0) messages = said;
+    }
+    expect(messages).toBeGreaterThan(20);
+  });
+
+  it.each(Array.from({ length: seeds }, (_, at) => firstSeed + at))(
+    "[CL-5] [CL-2] a storm of seed %i ends in agreement",
+    async (seed) => {
+      await storm(seed);
+    },
+  );
+});
+
+describe("the browser's side of tabs", () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  const events = () => ({ held: vi.fn(), lost: vi.fn() });
+  const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+  /** `navigator.locks`, as far as it is used, with one lock that `request` decides about. */
+  function stubLocks(request: (name: string, options: LockOptions, held: () => unknown) => Promise<unknown>) {
+    const spy = vi.fn(request);
+    vi.stubGlobal("navigator", { locks: { request: spy } });
+    return spy;
+  }
+
+  it("[CL-5] is not there without Web Locks or BroadcastChannel", () => {
+    vi.stubGlobal("navigator", {});
+    expect(browserTabs("x")).toBeUndefined();
+    stubLocks(async () => {});
+    expect(browserTabs("x")).toBeDefined();
+    vi.stubGlobal("BroadcastChannel", undefined);
+    expect(browserTabs("x")).toBeUndefined();
+  });
+
+  it("[CL-5] each tab leads itself where the browser refuses locks", async () => {
+    stubLocks(() => Promise.reject(new DOMException("no", "SecurityError")));
+    const { held, lost } = events();
+    browserTabs("x")!.lock(false, { held, lost });
+    await turn();
+    expect(held).toHaveBeenCalledOnce();
+    expect(lost).not.toHaveBeenCalled();
+  });
+
+  it("[CL-5] tells a lock that was taken away, and nothing after it was let go of", async () => {
+    let steal = () => {};
+    stubLocks(
+      (_, __, held) =>
+        new Promise((resolve, reject) => {
+          steal = () => reject(new DOMException("stolen", "AbortError"));
+          void Promise.resolve(held()).then(resolve);
+        }),
+    );
+    const stolen = events();
+    browserTabs("x")!.lock(false, stolen);
+    steal();
+    await turn();
+    expect(stolen.held).toHaveBeenCalledOnce();
+    expect(stolen.lost).toHaveBeenCalledOnce();
+    const released = events();
+    const letGo = browserTabs("x")!.lock(false, released);
+    letGo();
+    steal();
+    await turn();
+    expect(released.lost).not.toHaveBeenCalled();
+  });
+
+  it("[CL-5] waits no more for a lock that it let go of, and does not take it when it comes yet", async () => {
+    let grant = () => {};
+    const request = stubLocks((_, options, held) => {
+      grant = () => void held();
+      return new Promise((_resolve, reject) => {
+        options.signal!.addEventListener("abort", () => reject(new DOMException("no", "AbortError")));
+      });
+    });
+    const { held, lost } = events();
+    browserTabs("x")!.lock(false, { held, lost })();
+    grant();
+    await turn();
+    expect(held).not.toHaveBeenCalled();
+    expect(lost).not.toHaveBeenCalled();
+    expect(request.mock.calls[0]![1].signal!.aborted).toBe(true);
+    void browserTabs("x")!.lock(true, { held, lost });
+    // A request that steals takes no signal.
+    expect(request.mock.calls[1]![1]).toEqual({ steal: true });
+  });
+
+  it("[CL-5] is used where the store is shared: by itself with the default one, with another when asked for", async () => {
+    const request = stubLocks(() => new Promise(() => {}));
+    const folder = mkdtempSync(join(tmpdir(), "tabs-"));
+    const options = { url: "ws://127.0.0.1:9", partition: "room", model: insieme };
+    const names = async (...all: Parameters<typeof createClient>[0][]) => {
+      const clients = all.map((one) => createClient(one));
+      await expect.poll(() => clients.every(({ clientId }) => clientId)).toBe(true);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      await Promise.all(clients.map((client) => client.close()));
+      return request.mock.calls.splice(0).map(([name]) => name);
+    };
+    const store = sqliteStore(join(folder, "queue.sqlite"));
+    // Nothing of memory is shared.
+    expect(await names(options as never, { ...options, store: memoryStore(), tabs: true } as never)).toEqual([]);
+    expect(await names({ ...options, store } as never)).toEqual([]);
+    const [one, two, ...others] = await names(
+      { ...options, store, tabs: true } as never,
+      { ...options, store, tabs: true } as never,
+      { ...options, store, tabs: true, principal: "somebody" } as never,
+      { ...options, store, tabs: true, presence: true } as never,
+      { ...options, store, tabs: true, partition: "another" } as never,
+    );
+    expect(one).toBe(two);
+    expect(new Set([one, ...others]).size).toBe(4);
+    rmSync(folder, { recursive: true });
+  });
+});

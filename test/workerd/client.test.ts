@@ -1,0 +1,61 @@
+import { SELF } from "cloudflare:test";
+import { describe, expect, it } from "vitest";
+import { Client } from "../../src/client/client.ts";
+import { memoryStore } from "../../src/client/stores/memory.ts";
+import { defaultTiming } from "../../src/client/timing.ts";
+import { insieme } from "../../src/models/insieme/index.ts";
+import { workerPorts } from "./client-ports.ts";
+
+const ports = workerPorts((url) => SELF.fetch(url, { headers: { upgrade: "websocket" } }));
+
+const open = (partition: string, clientId: string) =>
+  new Client({
+    model: insieme,
+    partition,
+    clientId,
+    principal: undefined,
+    scope: "",
+    store: memoryStore(),
+    ports,
+    timing: defaultTiming,
+    engine: { url: `ws://127.0.0.1/v1/partitions/${partition}/ws`, token: undefined, presence: true },
+  });
+
+/** Waits until what is read is so. */
+async function until(client: Pick<Client<any, any>, "subscribe">, isSo: () => boolean): Promise<void> {
+  while (!isSo()) {
+    await new Promise<void>((resolve) => {
+      const stop = client.subscribe(() => {
+        stop();
+        resolve();
+      });
+    });
+  }
+}
+
+describe("the client in a Worker", () => {
+  it("[CL-5] [CL-6] [CL-7] [CL-8] two clients of one partition agree with each other and with the server", async () => {
+    const partition = "client-in-worker";
+    const [ada, bob] = [open(partition, "ada"), open(partition, "bob")];
+    expect((await ada.submit("set", { target: "docs", value: {} })).status).toBe("accepted");
+    const both = await Promise.all([
+      ada.submit("treePush", { target: "docs", value: { id: "a", name: "Ada's" } }),
+      bob.submitBatch("atomic", [
+        { type: "set", payload: { target: "title", value: "Bob's" } },
+        { type: "set", payload: { target: "n", value: 1 } },
+      ]),
+    ]);
+    expect(both.map(({ status }) => status)).toEqual(["accepted", "accepted"]);
+    await until(ada, () => ada.eventId === 4);
+    await until(bob, () => bob.eventId === 4);
+    expect(ada.state).toEqual(bob.state);
+    expect(await ada.verify()).toBe(true);
+    expect(await bob.verify()).toBe(true);
+    ada.setPresence({ at: "a" });
+    await until(bob, () => bob.peers.length === 1);
+    expect(bob.peers[0]).toMatchObject({ clientId: "ada", state: { at: "a" } });
+    await ada.close();
+    await until(bob, () => bob.peers.length === 0);
+    await bob.close();
+  });
+});
