@@ -1,8 +1,9 @@
-// `npm run deploy:dry`: bundles the Worker as a deployment would, and uploads nothing.
+// `npm run deploy:dry`: bundles the demo and the Worker as a deployment would, and uploads nothing.
 import { execFile } from "node:child_process";
 import { stat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { buildDemo } from "./build-demo.ts";
 import { projectFolder, wranglerBin, wranglerEnvironment } from "./wrangler.ts";
 
 /** How long a build may take; it takes about a second. */
@@ -11,11 +12,13 @@ const buildMsMax = 120_000;
 const outputBytesMax = 8 * 1024 * 1024;
 
 /**
- * Bundles the Worker into `folder` (made if missing): `worker.js` and the SQL files that it loads.
+ * Bundles the Worker into `folder` (made if missing): `worker.js` and the SQL files that it loads; and
+ * the demo, which is served with it.
  *
  * @throws Error with all that wrangler printed, where the build fails or takes over two minutes.
  */
 export async function buildWorker(folder: string): Promise<void> {
+  buildDemo();
   await new Promise<void>((resolve, reject) => {
     execFile(
       process.execPath,

@@ -1,10 +1,11 @@
-// `npm start`: serves the Worker and its demo on this machine, in open development mode.
+// `npm start`: serves the Worker and its demo on this machine, in open development mode unless there are keys for tokens.
 // PORT overrides the port, PERSIST names the folder of the data. Ends, with all its children, on SIGINT, SIGTERM, SIGHUP.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { buildDemo } from "./build-demo.ts";
 import { projectFolder, wranglerBin, wranglerEnvironment } from "./wrangler.ts";
 
 const host = "127.0.0.1";
@@ -48,6 +49,15 @@ async function isReady(url: string): Promise<boolean> {
   }
 }
 
+/** With keys in the environment tokens are verified by them; without, it is the open development mode. */
+function identityOf(environment: NodeJS.ProcessEnv): string[] {
+  const keyed = environment["PARTITA_JWT_SECRET"] !== undefined || environment["PARTITA_JWKS_URL"] !== undefined;
+  if (!keyed) return ["--var=PARTITA_IDENTITY:open"];
+  return Object.entries(environment).flatMap(([name, value]) =>
+    name.startsWith("PARTITA_") ? [`--var=${name}:${value}`] : [],
+  );
+}
+
 function fail(message: string): never {
   console.error(message);
   process.exit(1);
@@ -57,6 +67,7 @@ const port = readPort(process.env["PORT"]);
 const persist = process.env["PERSIST"] ? resolve(process.env["PERSIST"]) : join(projectFolder, ".wrangler", "state");
 const url = `http://${host}:${port}`;
 await assertFree(port);
+buildDemo();
 
 // Its own process group: Ctrl-C reaches this process only, which ends the others in order, and can end the whole group.
 const server = spawn(
@@ -67,7 +78,7 @@ const server = spawn(
     `--ip=${host}`,
     `--port=${port}`,
     `--persist-to=${persist}`,
-    "--var=PARTITA_IDENTITY:open",
+    ...identityOf(process.env),
     "--log-level=warn",
     "--show-interactive-dev-session=false",
   ],

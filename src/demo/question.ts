@@ -1,28 +1,30 @@
-import { part } from "./page.js";
+import { part } from "./page.ts";
 
-/**
- * @typedef {object} Asked
- * @property {string} text
- * @property {string} action what the main button says
- * @property {string} [value] the text to edit; absent: there is none
- * @property {(value: string) => void} answer
- * @property {() => void} [top] what "to the top" does; absent: it is not offered
- * @property {() => void} focusBack gives the focus back to where it was
- */
+/** What a pane asks its user. */
+export interface Asked {
+  text: string;
+  /** What the main button says. */
+  action: string;
+  /** The text to edit; absent: there is none. */
+  value?: string;
+  answer(value: string): void;
+  /** What "to the top" does; absent: it is not offered. */
+  top?(): void;
+  /** Gives the focus back to where it was. */
+  focusBack(): void;
+}
 
 /** A form that takes the place of a pane's toolbar, while the pane has a question. */
 export class Question {
-  #toolbar;
-  #form;
-  #text;
-  #value;
-  #action;
-  #top;
-  /** @type {Asked | undefined} */
-  #asked;
+  readonly #toolbar: HTMLElement;
+  readonly #form: HTMLFormElement;
+  readonly #text: HTMLElement;
+  readonly #value: HTMLInputElement;
+  readonly #action: HTMLButtonElement;
+  readonly #top: HTMLButtonElement;
+  #asked: Asked | undefined;
 
-  /** @param {HTMLElement} pane */
-  constructor(pane) {
+  constructor(pane: HTMLElement) {
     this.#toolbar = part(pane, "toolbar");
     this.#form = part(pane, "question", HTMLFormElement);
     this.#text = part(pane, "text");
@@ -37,12 +39,11 @@ export class Question {
     part(pane, "cancel").addEventListener("click", () => this.cancel());
   }
 
-  get open() {
+  get open(): boolean {
     return this.#asked !== undefined;
   }
 
-  /** @param {Asked} asked */
-  ask(asked) {
+  ask(asked: Asked): void {
     const { text, action, value, top } = asked;
     this.#asked = asked;
     this.#text.textContent = text;
@@ -56,26 +57,22 @@ export class Question {
     else this.#value.select();
   }
 
-  /**
-   * @param {string} text
-   * @param {boolean} [enabled]
-   */
-  setAction(text, enabled = true) {
+  setAction(text: string, enabled = true): void {
     this.#action.textContent = text;
     this.#action.disabled = !enabled;
   }
 
-  answer() {
+  answer(): void {
     const value = this.#value.value.trim();
     if (this.#action.disabled || (!this.#value.hidden && value === "")) return;
     this.#close()?.answer(value);
   }
 
-  cancel() {
+  cancel(): void {
     this.#close();
   }
 
-  #close() {
+  #close(): Asked | undefined {
     const asked = this.#asked;
     const focused = this.#form.contains(document.activeElement);
     this.#asked = undefined;

@@ -1,0 +1,126 @@
+import type { QueuedDraft } from "../client/index.ts";
+import { isJsonObject, type JsonObject } from "../protocol/index.ts";
+import { root, target, type Tree } from "./tree.ts";
+import type { Position } from "./tree-view.ts";
+
+/** A new node as it is submitted. */
+export interface PushDraft {
+  type: "treePush";
+  payload: {
+    target: string;
+    value: { id: string; name: string; type: "folder" | "file" };
+    options: { parent: string; position: Position };
+  };
+}
+
+export function push(value: PushDraft["payload"]["value"], parent: string, position: Position): PushDraft {
+  return { type: "treePush", payload: { target, value, options: { parent, position } } };
+}
+
+/** A new id that still tells the name, so that the log can be read. */
+export function newId(name: string): string {
+  const words = name.toLowerCase().match(/[\p{L}\p{N}.]+/gu) ?? [];
+  return `${[...words.join("-")].slice(0, 24).join("")}~${crypto.randomUUID().slice(0, 8)}`;
+}
+
+/** A draft, whoever made it. */
+export type Draft = Pick<QueuedDraft, "type" | "payload">;
+
+interface Read {
+  /** The node that it is about. */
+  id: string | undefined;
+  parent: string | undefined;
+  /** The name that it gives. */
+  name: string | undefined;
+  position: JsonObject;
+}
+
+/** What a draft is about; it is one of ours, or another application's, so nothing is sure. */
+function read({ payload }: Draft): Read {
+  const value = objectIn(payload["value"]);
+  const options = objectIn(payload["options"]);
+  return {
+    id: textIn(value["id"]) ?? textIn(options["id"]),
+    parent: textIn(options["parent"]),
+    name: textIn(value["name"]),
+    position: objectIn(options["position"]),
+  };
+}
+
+/** What a draft does, in words. `tree` is as it was before, for the names in it. */
+function labelOf(draft: Draft, tree: Tree): string {
+  if (begins(draft)) return "begin the tree";
+  const { id, name } = read(draft);
+  if (id === undefined) return draft.type;
+  const now = tree.nameOf(id);
+  switch (draft.type) {
+    case "treePush":
+      return `add “${name ?? id}”`;
+    case "treeUpdate":
+      if (name === undefined) return `change “${now}”`;
+      return now === name || now === id ? `rename to “${name}”` : `rename “${now}” to “${name}”`;
+    case "treeMove":
+      return `move “${now}”`;
+    case "treeDelete":
+      return `delete “${now}”`;
+    default:
+      return draft.type;
+  }
+}
+
+/** What an entry of the queue does, in words. */
+export function entryLabel({ drafts }: { drafts: readonly Draft[] }, tree: Tree): string {
+  const [first, ...rest] = drafts;
+  if (!first) return "nothing";
+  return rest.length === 0 ? labelOf(first, tree) : `${labelOf(first, tree)} and ${rest.length} more`;
+}
+
+/** The node that shows a draft while it is pending, and the word for it; undefined where none does. */
+export function markOf(draft: Draft, tree: Tree): { id: string; word: string } | undefined {
+  const { id } = read(draft);
+  if (id === undefined) return undefined;
+  switch (draft.type) {
+    case "treePush":
+      return { id, word: "new" };
+    case "treeUpdate":
+      return { id, word: "renamed" };
+    case "treeMove":
+      return { id, word: "moved" };
+    case "treeDelete":
+      // The folder that it was in.
+      return { id: tree.parentOf(id), word: "item deleted" };
+    default:
+      return undefined;
+  }
+}
+
+/** Whether a draft only makes an empty tree, as the first edit does. */
+export function begins({ type, payload }: Draft): boolean {
+  return type === "init" || (type === "set" && payload["target"] === target);
+}
+
+/** The nodes that a draft concerns, the nearest first. */
+export function concernedBy(draft: Draft): string[] {
+  const { id, parent = root } = read(draft);
+  return id === undefined ? [parent] : [id, parent];
+}
+
+/** The nodes that have to be there for a draft to make sense. */
+export function neededBy(draft: Draft): string[] {
+  const { id, parent, position } = read(draft);
+  const beside = Object.values(position).filter((sibling) => typeof sibling === "string");
+  return [draft.type === "treePush" ? undefined : id, parent, ...beside].filter((node) => node !== undefined);
+}
+
+/** The node that a draft makes. */
+export function madeBy(draft: Draft): string | undefined {
+  return draft.type === "treePush" ? read(draft).id : undefined;
+}
+
+function objectIn(value: unknown): JsonObject {
+  return isJsonObject(value) ? value : {};
+}
+
+function textIn(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}

@@ -1,0 +1,162 @@
+import { isJsonObject, type JsonObject, type NumberedEvent, type WireEvent } from "../protocol/index.ts";
+import { personOf } from "./names.ts";
+import type { Sides } from "./pane.ts";
+import { create, oncePerFrame } from "./page.ts";
+import { root } from "./tree.ts";
+
+/** Rows that the log keeps. */
+const rowsMax = 100;
+
+const time = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
+
+/**
+ * The newest events of the log, the last one on top, and where in it each pane stands. The events are
+ * read over HTTP, whenever a pane knows of newer ones: a client has the state, not the log.
+ */
+export class Log {
+  readonly #list: HTMLElement;
+  readonly #address: string;
+  readonly #sides: Sides;
+  readonly #panes = new Map<string, { eventId: number; mark: HTMLElement }>();
+  readonly #schedule = oncePerFrame(() => this.#draw());
+  /** Read, and not drawn yet. */
+  #fresh: NumberedEvent[] = [];
+  /** The last event that was read, and the last that there is. */
+  #known = 0;
+  #head = 0;
+  #reading = false;
+  /** Counts the logs, for what is read of one may come when it is another's. */
+  #generation = 0;
+
+  constructor(list: HTMLElement, partition: string, sides: Sides) {
+    this.#list = list;
+    this.#address = `/v1/partitions/${partition}/events`;
+    this.#sides = sides;
+    for (const title of sides.values()) {
+      const mark = create("span", "here", `${title} is here`);
+      mark.dataset["pane"] = title;
+      this.#panes.set(title, { eventId: 0, mark });
+    }
+  }
+
+  /** The last event that any pane has seen. */
+  get head(): number {
+    return this.#head;
+  }
+
+  /** Another log: what was seen of the old one is void. */
+  clear(): void {
+    this.#generation++;
+    this.#fresh = [];
+    this.#known = 0;
+    this.#head = 0;
+    this.#list.replaceChildren();
+  }
+
+  paneIsAt(title: string, eventId: number): void {
+    const pane = this.#panes.get(title);
+    if (!pane) return;
+    if (pane.eventId !== eventId) {
+      pane.eventId = eventId;
+      this.#schedule();
+    }
+    this.#head = Math.max(this.#head, eventId);
+    void this.#read();
+  }
+
+  async #read(): Promise<void> {
+    if (this.#reading) return;
+    this.#reading = true;
+    try {
+      while (this.#known < this.#head) {
+        const generation = this.#generation;
+        const since = Math.max(this.#known, this.#head - rowsMax);
+        const response = await fetch(`${this.#address}?since=${since}&limit=${rowsMax}`);
+        const { events } = (await response.json()) as { events?: NumberedEvent[] };
+        if (generation !== this.#generation) continue;
+        const last = events?.at(-1);
+        // Not to be had now: the next change of a pane asks again.
+        if (!events || !last) break;
+        this.#known = last.eventId;
+        this.#head = Math.max(this.#head, last.eventId);
+        this.#fresh = [...this.#fresh, ...events].slice(-rowsMax);
+        this.#schedule();
+      }
+    } catch {
+      // No network: the same.
+    } finally {
+      this.#reading = false;
+    }
+  }
+
+  #draw(): void {
+    this.#list.prepend(...this.#fresh.toReversed().map((event) => this.#createRow(event)));
+    this.#fresh = [];
+    while (this.#list.childElementCount > rowsMax) this.#list.lastElementChild?.remove();
+    const newest = this.#list.firstElementChild;
+    for (const { eventId, mark } of this.#panes.values()) {
+      const row =
+        newest instanceof HTMLElement ? this.#list.children[Number(newest.dataset["event"]) - eventId] : undefined;
+      const marks = row?.lastElementChild;
+      if (!marks) mark.remove();
+      else if (mark.parentElement !== marks) marks.append(mark);
+    }
+  }
+
+  #createRow({ eventId, event }: NumberedEvent): HTMLElement {
+    const row = document.createElement("li");
+    row.dataset["event"] = String(eventId);
+    const title = this.#sides.get(event.clientId);
+    const who = create("span", "who", title ?? personOf(event.clientId));
+    who.title = event.clientId;
+    if (title !== undefined) who.dataset["pane"] = title;
+    const description = create("span", "what", describe(event));
+    // The whole of it, with the id; and what the page leaves out.
+    description.title = short(event.payload);
+    row.append(
+      create("span", "number", String(eventId)),
+      create("span", "type", event.type),
+      who,
+      create("span", "time", time.format(event.timestamp)),
+      description,
+      create("span", "marks"),
+    );
+    return row;
+  }
+}
+
+/** What an event does, in a line. */
+function describe({ type, payload }: WireEvent): string {
+  const value = isJsonObject(payload["value"]) ? payload["value"] : {};
+  const options = isJsonObject(payload["options"]) ? payload["options"] : {};
+  const parent = options["parent"] ?? root;
+  const into = parent === root ? "the top" : String(parent);
+  switch (type) {
+    case "treePush":
+      return `${nameIn(value) ?? String(value["id"])} in ${into}`;
+    case "treeUpdate":
+      return `${String(options["id"])}: ${nameIn(value) ?? short(value)}`;
+    case "treeMove":
+      return `${String(options["id"])} to ${into}${beside(options["position"])}`;
+    case "treeDelete":
+      return String(options["id"]);
+    default:
+      return short(payload);
+  }
+}
+
+function nameIn({ name }: JsonObject): string | undefined {
+  return typeof name === "string" ? `“${name}”` : undefined;
+}
+
+function beside(position: unknown): string {
+  if (!isJsonObject(position)) return "";
+  return Object.entries(position)
+    .map(([side, id]) => `, ${side} ${String(id)}`)
+    .join("");
+}
+
+function short(value: unknown): string {
+  const text = JSON.stringify(value);
+  return text.length > 300 ? `${text.slice(0, 300)}…` : text;
+}

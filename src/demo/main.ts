@@ -1,0 +1,41 @@
+import { offerExamples } from "./examples.ts";
+import { Log } from "./log.ts";
+import { clientIds } from "./names.ts";
+import { Pane } from "./pane.ts";
+import { part } from "./page.ts";
+
+const nameInput = part(document, "partition", HTMLInputElement);
+const partition = new URLSearchParams(location.search).get("partition") ?? nameInput.defaultValue;
+nameInput.value = partition;
+if (nameInput.checkValidity()) start();
+else {
+  part(document, "wrong-name").hidden = false;
+  part(document, "main").hidden = true;
+  part(document, "examples").hidden = true;
+}
+
+function start(): void {
+  const [leftId, rightId] = clientIds();
+  const sides = new Map([
+    [leftId, "Left"],
+    [rightId, "Right"],
+  ]);
+  const log = new Log(part(document, "log"), partition, sides);
+
+  const open = (clientId: string): Pane => {
+    const copy = document.importNode(part(document, "pane", HTMLTemplateElement).content, true);
+    const element = part(copy, "section");
+    part(document, "panes").append(copy);
+    return new Pane(element, { partition, clientId, sides, moved: () => share(), replaced: () => log.clear() });
+  };
+  const left = open(leftId);
+  const right = open(rightId);
+
+  // Each knows of the other how far the log goes, also while it is offline itself.
+  const share = () => {
+    log.paneIsAt("Left", left.client.eventId);
+    log.paneIsAt("Right", right.client.eventId);
+    for (const pane of [left, right]) pane.headIs(log.head);
+  };
+  offerExamples({ left, right });
+}

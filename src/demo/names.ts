@@ -1,0 +1,27 @@
+/** Whom the panes play. */
+const people =
+  "Ada Ben Cleo Dov Eve Finn Gus Hana Ian Jun Kit Lou Max Nia Ole Pia Quin Ria Sol Tess Uma Vik Wes Yara Zoe".split(
+    " ",
+  );
+const storageKey = "partita-demo-clients";
+
+/**
+ * The client ids of this page's two panes, as `ada-3f2a9c1b`. They are kept by the browser's tab, so
+ * that drafts which a reload finds are sent by the client that made them; another tab is two others.
+ */
+export function clientIds(): [left: string, right: string] {
+  const kept = sessionStorage.getItem(storageKey)?.split(" ");
+  if (kept?.[0] && kept[1]) return [kept[0], kept[1]];
+  const left = Math.floor(Math.random() * people.length);
+  const right = (left + 1 + Math.floor(Math.random() * (people.length - 1))) % people.length;
+  const tag = crypto.randomUUID().slice(0, 8);
+  const ids: [string, string] = [`${people[left]!.toLowerCase()}-${tag}`, `${people[right]!.toLowerCase()}-${tag}`];
+  sessionStorage.setItem(storageKey, ids.join(" "));
+  return ids;
+}
+
+/** The person of a client id; of one that this page did not make, the id itself. */
+export function personOf(clientId: string): string {
+  const [, name] = /^([a-z]+)-[0-9a-f]{8}$/.exec(clientId) ?? [];
+  return name === undefined ? clientId : name.charAt(0).toUpperCase() + name.slice(1);
+}

@@ -1,0 +1,140 @@
+import type { Violation } from "../protocol/index.ts";
+import { concernedBy, type Draft, madeBy, neededBy } from "./drafts.ts";
+import { create } from "./page.ts";
+import { root, type Tree } from "./tree.ts";
+import type { TreeView } from "./tree-view.ts";
+
+/** Explanations that a pane keeps. */
+const explanationsMax = 50;
+
+/** What speaks against an entry: a problem, or a failure found here. */
+export interface Reason {
+  code: string;
+  detail: string;
+  errors?: readonly Violation[] | undefined;
+}
+
+/** An entry as it is explained; of a batch, `drafts` begins with the one that the reason is about. */
+export interface Explained {
+  key: string;
+  drafts: readonly Draft[];
+  label: string;
+  reason: Reason;
+}
+
+interface Explanation extends Explained {
+  /** The server has decided. Otherwise the entry does not fit at present, and is still queued. */
+  settled: boolean;
+  /** Whose fall took it along. */
+  cause: string | undefined;
+}
+
+/**
+ * Why what the user did is not there: next to the item it concerns, or above the tree where there is
+ * no such item. What fell with an entry is told in that entry's notice.
+ */
+export class Notices {
+  readonly #top: HTMLElement;
+  readonly #tree: Tree;
+  readonly #view: TreeView;
+  readonly #dismissed: (key: string) => void;
+  /** In the order of the queue. */
+  readonly #explanations = new Map<string, Explanation>();
+  readonly #elements = new Map<string, { element: HTMLElement; text: string }>();
+
+  /** `top` is where notices go that have no item; `dismissed` is told which entry needs no explanation any more. */
+  constructor(top: HTMLElement, tree: Tree, view: TreeView, dismissed: (key: string) => void) {
+    this.#top = top;
+    this.#tree = tree;
+    this.#view = view;
+    this.#dismissed = dismissed;
+  }
+
+  /** An entry does not fit any more. It stays queued. */
+  fell(explained: Explained): void {
+    if (this.#explanations.has(explained.key) || this.#explanations.size >= explanationsMax) return;
+    const needed = new Set(explained.drafts.flatMap(neededBy));
+    const causes = [...this.#explanations.values()].filter(({ drafts }) =>
+      drafts.some((draft) => needed.has(madeBy(draft) ?? "")),
+    );
+    const cause = causes.at(-1);
+    this.#explanations.set(explained.key, { ...explained, settled: false, cause: cause && (cause.cause ?? cause.key) });
+  }
+
+  /** An entry is settled, and is not in the log. */
+  settled(explained: Explained): void {
+    const cause = this.#explanations.get(explained.key)?.cause;
+    this.#explanations.set(explained.key, { ...explained, settled: true, cause });
+    if (this.#explanations.size > explanationsMax) this.#dismiss(this.#explanations.keys().next().value!);
+  }
+
+  /** Shows what there is to explain, now that only `unfit` are queued and do not fit. */
+  draw(unfit: ReadonlySet<string>): void {
+    for (const [key, { settled }] of this.#explanations) {
+      if (!settled && !unfit.has(key)) this.#explanations.delete(key);
+    }
+    const heads = [...this.#explanations.values()].filter(({ cause }) => !this.#explanations.has(cause ?? ""));
+    const shown = new Set(heads.map(({ key }) => key));
+    for (const [key, { element }] of this.#elements) {
+      if (shown.has(key)) continue;
+      element.remove();
+      this.#elements.delete(key);
+    }
+    for (const head of heads) {
+      const element = this.#elementOf(head);
+      const item = this.#itemOf(head);
+      const placed = item !== root && this.#view.attach(item, element);
+      if (!placed && element.parentElement !== this.#top) this.#top.append(element);
+    }
+  }
+
+  #dismiss(key: string): void {
+    for (const explanation of this.#explanations.values()) {
+      if (explanation.key !== key && explanation.cause !== key) continue;
+      this.#explanations.delete(explanation.key);
+      this.#dismissed(explanation.key);
+    }
+  }
+
+  /** The node that the first draft concerns, or the nearest above where it was. */
+  #itemOf({ drafts: [draft] }: Explanation): string {
+    const concerned = draft ? concernedBy(draft) : [root];
+    return concerned.find((id) => this.#tree.has(id)) ?? this.#tree.nearest(concerned[0]!);
+  }
+
+  #elementOf(head: Explanation): HTMLElement {
+    const along = [...this.#explanations.values()].filter(({ cause }) => cause === head.key);
+    const text = JSON.stringify([head, ...along].map(({ key, settled }) => [key, settled]));
+    const known = this.#elements.get(head.key);
+    if (known?.text === text) return known.element;
+    const element = known?.element ?? create("div", "notice");
+    element.role = head.settled ? "alert" : "status";
+    element.classList.toggle("open", !head.settled);
+    const said = create("div", "said");
+    said.append(head.settled ? describe("Rejected", head) : describe("Does not fit any more", head));
+    if (!head.settled) said.append(create("p", "", "It stays queued: the partition decides."));
+    for (const one of along) {
+      said.append(describe(one.settled ? "Fell with it, and is rejected" : "Fell with it, and is still queued", one));
+    }
+    element.replaceChildren(said);
+    if (head.settled) {
+      const dismiss = create("button", "", "Dismiss");
+      dismiss.type = "button";
+      dismiss.addEventListener("click", ({ detail }) => {
+        this.#dismiss(head.key);
+        // By the keyboard, which would be left nowhere.
+        if (detail === 0) this.#view.focus();
+      });
+      element.append(dismiss);
+    }
+    this.#elements.set(head.key, { element, text });
+    return element;
+  }
+}
+
+function describe(what: string, { label, reason: { code, detail, errors } }: Explanation): HTMLElement {
+  const [first = { message: detail, code }] = errors ?? [];
+  const line = document.createElement("p");
+  line.append(create("strong", "", `${what}: ${label}.`), ` ${first.message} `, create("code", "", first.code));
+  return line;
+}

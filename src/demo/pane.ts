@@ -1,0 +1,228 @@
+import { createClient, indexedDbStore, type Peer, type PendingEntry } from "../client/index.ts";
+import { insieme } from "../models/insieme/index.ts";
+import { begins, type Draft, entryLabel, markOf } from "./drafts.ts";
+import { Editor } from "./editor.ts";
+import { personOf } from "./names.ts";
+import { Notices, type Reason } from "./notices.ts";
+import { oncePerFrame, part, say } from "./page.ts";
+import { StatusBar } from "./status-bar.ts";
+import { type InsiemeClient, Submitter } from "./submitter.ts";
+import { Tree } from "./tree.ts";
+import { type Marks, type PeerMark, TreeView } from "./tree-view.ts";
+
+/** How long it is told that the state was replaced. */
+const resetShownMs = 10_000;
+
+/** The panes of this page, by client id. */
+export type Sides = ReadonlyMap<string, string>;
+
+/** What a pane is made of. */
+export interface PaneOptions {
+  partition: string;
+  clientId: string;
+  sides: Sides;
+  /** The pane has moved in the log, or the log is another one. */
+  moved(): void;
+  replaced(): void;
+}
+
+/**
+ * One pane: a client of the partition, the tree in its state, and the means to edit it. It keeps
+ * nothing of its own about the partition: whatever it shows, the client has.
+ */
+export class Pane {
+  readonly client: InsiemeClient;
+  readonly submitter: Submitter;
+  readonly #options: PaneOptions;
+  readonly #tree = new Tree();
+  readonly #view: TreeView;
+  readonly #editor: Editor;
+  readonly #statusBar: StatusBar;
+  readonly #notices: Notices;
+  readonly #empty: HTMLElement;
+  readonly #told: HTMLElement;
+  readonly #schedule = oncePerFrame(() => this.#draw());
+  /** What the pending entries do, described when they were new. */
+  #labels = new Map<string, string>();
+  #headElsewhere = 0;
+  /** Whether anything is known of the partition: before that, nobody can say that it is empty. */
+  #met = false;
+
+  /** `element` is the section, from the template "pane". */
+  constructor(element: HTMLElement, options: PaneOptions) {
+    const { partition, clientId, sides } = options;
+    const title = sides.get(clientId)!;
+    this.#options = options;
+    element.dataset["pane"] = title;
+    element.ariaLabel = `${title} pane`;
+    part(element, "title").textContent = title;
+    part(element, "client").textContent = personOf(clientId);
+    part(element, "client").title = clientId;
+    part(element, "toolbar").ariaLabel = `Edit in the ${title.toLowerCase()} pane`;
+    this.#empty = part(element, "empty");
+    this.#told = part(element, "told");
+    this.client = createClient({
+      url: location.origin,
+      partition,
+      model: insieme,
+      clientId,
+      // Without tokens this is who the server takes it for. It also keeps the panes' queues apart.
+      principal: `dev:${clientId}`,
+      store: indexedDbStore(),
+      tabs: false,
+      presence: true,
+    });
+
+    const list = part(element, "tree");
+    list.ariaLabel = `Files, ${title.toLowerCase()} pane`;
+    this.#view = new TreeView(list, this.#tree, {
+      selected: () => this.#selected(),
+      changed: () => this.#draw(),
+      moved: (id, parent, position) => this.#editor.move(id, parent, position),
+    });
+    this.#notices = new Notices(part(element, "notices"), this.#tree, this.#view, (key) => {
+      this.client.discard(key);
+      this.#schedule();
+    });
+    this.submitter = new Submitter(this.client, this.#tree, (explained) => {
+      this.#notices.settled(explained);
+      this.#schedule();
+    });
+    this.#editor = new Editor(element, {
+      client: this.client,
+      submitter: this.submitter,
+      tree: this.#tree,
+      view: this.#view,
+    });
+    this.#statusBar = new StatusBar(element, {
+      switched: (on) => this.connect(on),
+      changed: () => this.#schedule(),
+    });
+    this.#listen(this.client);
+    this.#selected();
+    this.#draw();
+  }
+
+  /** Switches the pane's network on or off. */
+  connect(on: boolean): void {
+    if (on) this.client.resume();
+    else this.client.pause();
+  }
+
+  /** Tells the pane how far the log goes, as others in this page know it. */
+  headIs(head: number): void {
+    if (head === this.#headElsewhere) return;
+    this.#headElsewhere = head;
+    this.#schedule();
+  }
+
+  #listen(client: InsiemeClient): void {
+    const { moved, replaced } = this.#options;
+    client.subscribe(() => {
+      moved();
+      this.#schedule();
+    });
+    client.on("status", (report) => this.#statusBar.follow(report, client.eventId));
+    client.on("fallen", ({ entries }) => {
+      const failures = new Map(entries.map(({ key, failure }) => [key, failure]));
+      for (const entry of client.pending) {
+        const failure = failures.get(entry.key);
+        if (failure) this.#fell(entry, failure);
+      }
+    });
+    client.on("rejected", ({ entry, verdict }) => {
+      if ("problem" in verdict) this.#settled(entry, verdict.problem);
+      else if ("results" in verdict) {
+        const member = verdict.results.find(({ status }) => status === "rejected");
+        const draft = entry.drafts.find(({ draftId }) => draftId === member?.draftId);
+        if (member && draft && "problem" in member) {
+          this.#settled({ ...entry, drafts: [draft, ...entry.drafts] }, member.problem!);
+        }
+      }
+    });
+    client.on("parked", ({ entry, problem }) => this.#settled(entry, problem));
+    client.on("expired", ({ entry }) => {
+      this.#settled(entry, { code: "expired", detail: "It waited so long that the server may have forgotten it." });
+    });
+    client.on("reset", ({ why }) => {
+      if (why === "far_behind") return;
+      this.#tell("What is confirmed here was not the server's any more: it was fetched anew.");
+      setTimeout(() => this.#tell(""), resetShownMs);
+      replaced();
+    });
+    client.on("degraded", ({ reason }) =>
+      this.#tell(`Drafts are kept in memory only (${reason}): a reload loses them.`),
+    );
+  }
+
+  #fell(entry: PendingEntry, reason: Reason): void {
+    if (entry.drafts.every(begins)) return;
+    this.#notices.fell({ key: entry.key, drafts: entry.drafts, label: this.#labelOf(entry), reason });
+  }
+
+  #settled(entry: { key: string; drafts: readonly Draft[] }, reason: Reason): void {
+    // Another client was faster, and it does not matter.
+    if (entry.drafts.every(begins)) return;
+    this.#notices.settled({ key: entry.key, drafts: entry.drafts, label: this.#labelOf(entry), reason });
+    this.#schedule();
+  }
+
+  #labelOf(entry: { key: string; drafts: readonly Draft[] }): string {
+    return this.#labels.get(entry.key) ?? entryLabel(entry, this.#tree);
+  }
+
+  #tell(text: string): void {
+    say(this.#told, text);
+  }
+
+  #selected(): void {
+    this.client.setPresence({ node: this.#view.selected ?? null });
+    this.#editor.draw();
+  }
+
+  #draw(): void {
+    const { state, pending, peers, status: report, eventId } = this.client;
+    // Before the tree is what they make of it.
+    this.#labels = new Map(pending.map((entry) => [entry.key, this.#labelOf(entry)]));
+    this.#tree.load(state);
+    const marks = this.#marks(pending, peers);
+    this.#view.draw(marks);
+    this.#editor.draw();
+
+    const unfit = pending.filter(({ failure }) => failure !== undefined);
+    for (const entry of unfit) this.#fell(entry, entry.failure!);
+    this.#notices.draw(new Set(unfit.map(({ key }) => key)));
+    this.#statusBar.draw({
+      report,
+      eventId,
+      head: this.#headElsewhere,
+      undecided: pending.reduce((count, { drafts }) => count + drafts.length, 0),
+      labels: [...this.#labels.values()],
+      company: [...new Set(peers.map(({ clientId }) => personOf(clientId)))],
+    });
+    this.#met ||= report.status === "online" || eventId > 0;
+    this.#empty.hidden = this.#tree.size > 0 || !this.#met;
+  }
+
+  #marks(pending: readonly PendingEntry[], peers: readonly Peer[]): Marks {
+    const marks = { pending: new Map<string, string[]>(), peers: new Map<string, PeerMark[]>() };
+    for (const { drafts, failure } of pending) {
+      for (const draft of failure ? [] : drafts) {
+        const mark = markOf(draft, this.#tree);
+        if (mark) append(marks.pending, mark.id, mark.word);
+      }
+    }
+    for (const { clientId, state } of peers) {
+      const { node } = state;
+      const peer = { name: personOf(clientId), side: this.#options.sides.get(clientId) };
+      if (typeof node === "string") append(marks.peers, node, peer);
+    }
+    return marks;
+  }
+}
+
+function append<T>(lists: Map<string, T[]>, key: string, value: T): void {
+  const list = lists.get(key);
+  if (list) list.push(value);
+  else lists.set(key, [value]);
+}

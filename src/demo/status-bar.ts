@@ -1,0 +1,121 @@
+import type { StatusReason, StatusReport } from "../client/index.ts";
+import { counted, grouped, part, say } from "./page.ts";
+
+/** Waiting edits that are named one by one. */
+const waitingShownMax = 4;
+const caughtUpShownMs = 6_000;
+/** How often the time until the next attempt is looked at. */
+const countdownMs = 250;
+
+const statusText: Record<StatusReport["status"], string> = {
+  offline: "Offline",
+  connecting: "Connecting",
+  syncing: "Syncing",
+  online: "Online",
+  closed: "Closed",
+};
+
+/** What is worth saying besides the status. */
+const reasonText: Partial<Record<StatusReason, string>> = {
+  network_offline: "no network",
+  draining: "the server restarts",
+  refused: "refused",
+  protocol_error: "not understood",
+};
+
+/** What a pane's client is doing. */
+export interface Doing {
+  report: StatusReport;
+  /** The last confirmed event here, and the last of the log as far as this page knows. */
+  eventId: number;
+  head: number;
+  /** Undecided drafts, and what the entries that they are in do. */
+  undecided: number;
+  labels: readonly string[];
+  /** Who else is there. */
+  company: readonly string[];
+}
+
+/** The head of a pane: the network switch, and what the client is doing. */
+export class StatusBar {
+  readonly #pane: HTMLElement;
+  readonly #network: HTMLElement;
+  readonly #status: HTMLElement;
+  readonly #reason: HTMLElement;
+  readonly #place: HTMLElement;
+  readonly #behind: HTMLElement;
+  readonly #undecided: HTMLElement;
+  readonly #company: HTMLElement;
+  readonly #waiting: HTMLElement;
+  readonly #problem: HTMLElement;
+  readonly #changed: () => void;
+  /** The event at which it went offline; undefined: it never did. */
+  #leftAt: number | undefined;
+  #wasOnline = false;
+  #caughtUp = "";
+  #timer = 0;
+
+  /** `switched` is told whether there shall be a network; `changed`, that time has changed what is to be shown. */
+  constructor(pane: HTMLElement, on: { switched(on: boolean): void; changed(): void }) {
+    this.#pane = pane;
+    this.#network = part(pane, "network");
+    this.#status = part(pane, "status");
+    this.#reason = part(pane, "reason");
+    this.#place = part(pane, "place");
+    this.#behind = part(pane, "behind");
+    this.#undecided = part(pane, "undecided");
+    this.#company = part(pane, "company");
+    this.#waiting = part(pane, "waiting");
+    this.#problem = part(pane, "problem");
+    this.#changed = () => on.changed();
+    this.#network.addEventListener("click", () => on.switched(this.#network.ariaChecked !== "true"));
+  }
+
+  draw({ report, eventId, head, undecided, labels, company }: Doing): void {
+    const { status, reason, retryAt, problem } = report;
+    const online = status === "online";
+    this.#pane.dataset["status"] = status;
+    this.#network.ariaChecked = String(reason !== "paused");
+    say(this.#status, statusText[status]);
+    say(this.#reason, retryAt === undefined ? (reasonText[reason] ?? "") : nextTry(retryAt));
+    say(this.#place, `${grouped(eventId)} / ${grouped(Math.max(eventId, head))}`);
+    const behind = online ? 0 : head - eventId;
+    say(this.#behind, behind > 0 ? `${counted(behind, "event")} behind` : this.#caughtUp);
+    this.#behind.dataset["tone"] = behind > 0 ? "late" : "good";
+    say(this.#undecided, grouped(undecided));
+    this.#pane.classList.toggle("undecided", undecided > 0);
+    say(this.#company, company.length > 0 ? `with ${company.join(", ")}` : "");
+    say(this.#waiting, online || labels.length === 0 ? "" : waitingText(undecided, labels));
+    say(this.#problem, problem?.detail ?? (reason === "upgrade_required" ? "This page is old: load it anew." : ""));
+
+    clearTimeout(this.#timer);
+    if (retryAt !== undefined) this.#timer = setTimeout(this.#changed, countdownMs);
+  }
+
+  /** The status has changed. Whoever comes back online is told for a moment how much was missed. */
+  follow({ status }: StatusReport, eventId: number): void {
+    const online = status === "online";
+    const missed = online && this.#leftAt !== undefined ? eventId - this.#leftAt : 0;
+    if (missed > 0) {
+      this.#caughtUp = `caught up ${counted(missed, "event")}`;
+      setTimeout(() => {
+        this.#caughtUp = "";
+        this.#changed();
+      }, caughtUpShownMs);
+    }
+    if (this.#wasOnline && !online) this.#leftAt = eventId;
+    this.#wasOnline = online;
+  }
+}
+
+function nextTry(retryAt: number): string {
+  const seconds = Math.ceil((retryAt - Date.now()) / 1_000);
+  return seconds > 0 ? `next try in ${seconds} s` : "trying again";
+}
+
+function waitingText(undecided: number, labels: readonly string[]): string {
+  const named = labels.slice(0, waitingShownMax);
+  if (labels.length > named.length) named.push(`${grouped(labels.length - named.length)} more`);
+  const verb = undecided === 1 ? "waits" : "wait";
+  return `${counted(undecided, "edit")} ${verb} for the connection: ${named.join(", ")}.`;
+}

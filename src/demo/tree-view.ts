@@ -1,0 +1,488 @@
+import type { JsonObject } from "../protocol/index.ts";
+import { counted, create, createIcon, grouped } from "./page.ts";
+import { root, type Tree, type TreeNode } from "./tree.ts";
+
+/** Rows that a folder shows at first, and how many "more" adds. */
+const rowsAtFirst = 200;
+const rowsMore = 500;
+/** Rows that light up in one frame. */
+const flashesMax = 40;
+/** Peers that a row names; the rest is a number. */
+const peersNamedMax = 3;
+/** Marks a drag as one of ours; its data is the node's id. */
+const dragType = "application/x-partita-node";
+
+/** Where a moved node goes among its new siblings. */
+export type Position = "first" | "last" | { after: string } | { before: string };
+
+/** Somebody else, as a row shows them: `side` is the pane of this page that they are, if they are one. */
+export interface PeerMark {
+  name: string;
+  side: string | undefined;
+}
+
+/** What rows show besides the tree itself, by node. */
+export interface Marks {
+  /** What is pending there, in a word for each draft. */
+  pending: ReadonlyMap<string, readonly string[]>;
+  /** Who has it selected. */
+  peers: ReadonlyMap<string, readonly PeerMark[]>;
+}
+
+/** What the view tells. */
+export interface TreeViewEvents {
+  selected(): void;
+  /** Other rows have to be shown than before: `draw` is to be called. */
+  changed(): void;
+  moved(id: string, parent: string, position: Position): void;
+}
+
+/** What one row shows of `Marks`: of its own node, and of the nodes below that have no row. */
+interface RowMarks {
+  words: string[];
+  inside: number;
+  peers: PeerMark[];
+}
+
+/** The children of one folder, in the document. */
+interface List {
+  readonly element: HTMLElement;
+  readonly parent: string;
+  /** How many rows it may have. */
+  shown: number;
+  /** What it was drawn from. */
+  drawn: { children: readonly TreeNode[]; shown: number } | undefined;
+}
+
+interface Row {
+  readonly id: string;
+  readonly item: HTMLElement;
+  readonly row: HTMLElement;
+  readonly icon: SVGUseElement;
+  readonly name: HTMLElement;
+  readonly badges: HTMLElement;
+  readonly count: HTMLElement;
+  list: List | undefined;
+  /** What its text was made of. */
+  drawn: { item: JsonObject | undefined; children: readonly TreeNode[]; expanded: boolean } | undefined;
+  /** The marks that it shows, as text. */
+  marks: string;
+  /** How a screen reader calls it, without its marks. */
+  label: string;
+}
+
+type Drop = { where: "into" | "before" | "after"; id: string; row: HTMLElement } | { where: "end" } | undefined;
+
+/**
+ * Shows a tree as nested lists. Only what can be seen is in the document: the children of expanded
+ * folders, a bounded number of each. Drawing touches only what differs, so neither a large tree nor
+ * many events a second are felt.
+ */
+export class TreeView {
+  /** The node whose row is selected. */
+  selected: string | undefined;
+  readonly #element: HTMLElement;
+  readonly #tree: Tree;
+  readonly #on: TreeViewEvents;
+  readonly #top: List;
+  readonly #rows = new Map<string, Row>();
+  readonly #expanded = new Set<string>();
+  /** Rows that show marks. */
+  #marked = new Set<Row>();
+  #flashes = 0;
+  #dropRow: HTMLElement | undefined;
+  readonly #motion = !matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+  /** `element` is the list with role "tree". */
+  constructor(element: HTMLElement, tree: Tree, on: TreeViewEvents) {
+    this.#element = element;
+    this.#tree = tree;
+    this.#on = on;
+    this.#top = { element, parent: root, shown: rowsAtFirst, drawn: undefined };
+    element.addEventListener("click", (event) => this.#click(event));
+    element.addEventListener("focusin", ({ target }) => {
+      const id = target instanceof HTMLElement ? target.dataset["id"] : undefined;
+      if (id !== undefined && id !== this.selected) this.select(id);
+    });
+    element.addEventListener("dblclick", ({ target }) => {
+      const id = idAt(target);
+      if (id !== undefined && !isTwist(target)) this.toggle(id);
+    });
+    element.addEventListener("keydown", (event) => this.#key(event));
+    element.addEventListener("dragstart", ({ target, dataTransfer }) => {
+      const id = idAt(target);
+      if (id === undefined || !dataTransfer) return;
+      dataTransfer.setData(dragType, id);
+      dataTransfer.effectAllowed = "move";
+    });
+    element.addEventListener("dragover", (event) => this.#dragOver(event));
+    element.addEventListener("dragleave", () => this.#showDrop(undefined));
+    element.addEventListener("dragend", () => this.#showDrop(undefined));
+    element.addEventListener("drop", (event) => this.#drop(event));
+  }
+
+  /** Brings the document up to date with the tree. */
+  draw(marks: Marks): void {
+    const focused = this.#element.contains(document.activeElement);
+    this.#flashes = 0;
+    this.#fill(this.#top);
+    this.#decorate(marks);
+    // A node that is gone passes the selection on to its folder.
+    if (this.selected !== undefined && !this.#tree.has(this.selected)) {
+      const nearest = this.#tree.nearest(this.selected);
+      this.select(nearest === root ? undefined : nearest);
+    } else this.#setTabStop(this.#rowOf(this.selected)?.item);
+    // Moving or removing an element in the document takes the focus from it.
+    if (focused && !this.#element.contains(document.activeElement)) this.focus();
+  }
+
+  select(id: string | undefined): void {
+    this.#rowOf(this.selected)?.item.setAttribute("aria-selected", "false");
+    this.selected = id;
+    const row = this.#rowOf(id);
+    row?.item.setAttribute("aria-selected", "true");
+    this.#setTabStop(row?.item);
+    this.#on.selected();
+  }
+
+  /** Opens or closes a folder; without `open`, whichever it is not. */
+  toggle(id: string, open = !this.#expanded.has(id)): void {
+    if (id === root || open === this.#expanded.has(id) || this.#tree.typeOf(id) !== "folder") return;
+    if (open) this.#expanded.add(id);
+    else this.#expanded.delete(id);
+    const row = this.#rows.get(id);
+    if (!open && row?.list?.element.contains(document.activeElement)) row.item.focus();
+    this.#on.changed();
+  }
+
+  /** Moves the focus to the selected row, or the first. */
+  focus(): void {
+    const item = this.#rowOf(this.selected)?.item ?? this.#element.querySelector("li");
+    item?.focus();
+  }
+
+  /** Puts an element below the row of a node, or of the folder that hides it; false where there is none. */
+  attach(id: string, element: HTMLElement): boolean {
+    const row = this.#shownFor(id);
+    if (row && element.parentElement !== row.item) row.row.after(element);
+    return row !== undefined;
+  }
+
+  /** Makes the rows of a list those of the folder's first children, and each row what its node is. */
+  #fill(list: List): void {
+    const children = this.#tree.childrenOf(list.parent);
+    if (list.drawn?.children !== children || list.drawn.shown !== list.shown) this.#arrange(list, children);
+    for (const { id } of children.slice(0, list.shown)) this.#refresh(this.#rows.get(id)!);
+  }
+
+  #arrange(list: List, children: readonly TreeNode[]): void {
+    const { element, shown, parent, drawn } = list;
+    const known = drawn && new Set(drawn.children.map(({ id }) => id));
+    const wanted = children.slice(0, shown);
+    const ids = new Set(wanted.map(({ id }) => id));
+    const more = element.querySelector(":scope > .more");
+    for (const item of element.querySelectorAll<HTMLElement>(":scope > [data-id]")) {
+      if (!ids.has(item.dataset["id"]!)) this.#remove(item);
+    }
+    let next = element.firstElementChild;
+    for (const [at, { id }] of wanted.entries()) {
+      const row = this.#rows.get(id) ?? this.#create(id);
+      if (row.item === next) next = next.nextElementSibling;
+      else element.insertBefore(row.item, next);
+      setAttribute(row.item, "aria-posinset", String(at + 1));
+      setAttribute(row.item, "aria-setsize", String(children.length));
+      if (known && !known.has(id)) this.#flash(row);
+    }
+    if (children.length <= shown) more?.remove();
+    else {
+      const item = more ?? createMore(parent);
+      const rest = children.length - shown;
+      item.textContent = `Show ${grouped(Math.min(rowsMore, rest))} more of ${grouped(rest)}`;
+      if (!more) element.append(item);
+    }
+    list.drawn = { children, shown };
+  }
+
+  #create(id: string): Row {
+    const item = document.createElement("li");
+    item.role = "treeitem";
+    item.tabIndex = -1;
+    item.dataset["id"] = id;
+    item.ariaSelected = String(id === this.selected);
+    const row = create("div", "row");
+    row.draggable = true;
+    const { svg, use } = createIcon("icon");
+    const name = create("span", "name");
+    const badges = create("span", "badges");
+    const count = create("span", "count");
+    row.append(create("span", "twist"), svg, name, badges, count);
+    item.append(row);
+    const made: Row = {
+      id,
+      item,
+      row,
+      icon: use,
+      name,
+      badges,
+      count,
+      list: undefined,
+      drawn: undefined,
+      marks: "",
+      label: "",
+    };
+    this.#rows.set(id, made);
+    return made;
+  }
+
+  #refresh(row: Row): void {
+    const { id, item, drawn } = row;
+    const data = this.#tree.itemOf(id);
+    const children = this.#tree.childrenOf(id);
+    const expanded = this.#expanded.has(id) && this.#tree.typeOf(id) === "folder";
+    if (drawn?.item !== data || drawn?.children !== children || drawn.expanded !== expanded) {
+      this.#write(row, children.length, expanded);
+      row.drawn = { item: data, children, expanded };
+    }
+    if (!expanded) {
+      if (row.list) this.#remove(row.list.element);
+      row.list = undefined;
+      return;
+    }
+    if (!row.list) {
+      const element = document.createElement("ul");
+      element.role = "group";
+      item.append(element);
+      row.list = { element, parent: id, shown: rowsAtFirst, drawn: undefined };
+    }
+    this.#fill(row.list);
+  }
+
+  #write(row: Row, children: number, expanded: boolean): void {
+    const name = this.#tree.nameOf(row.id);
+    const type = this.#tree.typeOf(row.id);
+    const folder = type === "folder";
+    if (row.drawn && row.name.textContent !== name) this.#flash(row);
+    row.name.textContent = name;
+    row.name.title = name;
+    row.count.textContent = folder ? grouped(children) : "";
+    row.icon.setAttribute("href", `#icon-${expanded ? "folder-open" : type}`);
+    row.label = folder ? `${name}, ${type}, ${counted(children, "item")}` : `${name}, ${type}`;
+    row.item.ariaLabel = row.label;
+    row.item.ariaExpanded = folder ? String(expanded) : null;
+    // The label has lost them.
+    row.marks = "";
+  }
+
+  #flash({ row }: Row): void {
+    if (!this.#motion || this.#flashes++ >= flashesMax) return;
+    row.animate([{ backgroundColor: "var(--flash)" }, {}], { duration: 1_600, easing: "ease-out" });
+  }
+
+  #decorate({ pending, peers }: Marks): void {
+    const marks = new Map<Row, RowMarks>();
+    const marksFor = (row: Row): RowMarks => {
+      const found = marks.get(row) ?? { words: [], inside: 0, peers: [] };
+      marks.set(row, found);
+      return found;
+    };
+    for (const [id, words] of pending) {
+      const row = this.#shownFor(id);
+      if (row?.id === id) marksFor(row).words.push(...words);
+      else if (row) marksFor(row).inside += words.length;
+    }
+    for (const [id, some] of peers) {
+      const row = this.#tree.has(id) ? this.#shownFor(id) : undefined;
+      if (row) marksFor(row).peers.push(...some);
+    }
+    for (const row of this.#marked) if (!marks.has(row)) this.#mark(row, { words: [], inside: 0, peers: [] });
+    for (const [row, found] of marks) this.#mark(row, found);
+    this.#marked = new Set(marks.keys());
+  }
+
+  #mark(row: Row, { words, inside, peers }: RowMarks): void {
+    const marks = JSON.stringify([words, inside, peers]);
+    if (marks === row.marks) return;
+    row.marks = marks;
+    const pending = [...new Set(words)];
+    if (inside > 0) pending.push(`${grouped(inside)} inside`);
+    const named = peers.slice(0, peersNamedMax).map(createPeer);
+    if (peers.length > named.length)
+      named.push(createPeer({ name: `+${peers.length - named.length}`, side: undefined }));
+    row.badges.replaceChildren(...(pending.length > 0 ? [createPending(pending)] : []), ...named);
+    row.row.classList.toggle("pending", pending.length > 0);
+    const spoken = [row.label];
+    if (pending.length > 0) spoken.push(`pending: ${pending.join(", ")}`);
+    if (peers.length > 0) spoken.push(`selected by ${peers.map(({ name }) => name).join(", ")}`);
+    row.item.ariaLabel = spoken.join(", ");
+  }
+
+  /** Removes an element, and forgets the rows in it. */
+  #remove(element: HTMLElement): void {
+    for (const item of [element, ...element.querySelectorAll<HTMLElement>("[data-id]")]) {
+      const id = item.dataset["id"];
+      if (id !== undefined && this.#rows.get(id)?.item === item) this.#rows.delete(id);
+    }
+    element.remove();
+  }
+
+  #rowOf(id: string | undefined): Row | undefined {
+    return id === undefined ? undefined : this.#rows.get(id);
+  }
+
+  /** The row of a node, or of the closed folder that it is in. */
+  #shownFor(id: string): Row | undefined {
+    let at = id;
+    while (at !== root && !this.#rows.has(at)) at = this.#tree.parentOf(at);
+    return this.#rows.get(at);
+  }
+
+  /** One row of the tree is reached by the Tab key; the arrows go on from there. */
+  #setTabStop(item: Element | null = this.#element.firstElementChild): void {
+    if (item?.getAttribute("tabindex") === "0") return;
+    for (const other of this.#element.querySelectorAll('[tabindex="0"]')) other.setAttribute("tabindex", "-1");
+    item?.setAttribute("tabindex", "0");
+  }
+
+  #click({ target }: Event): void {
+    const more = target instanceof Element ? target.closest<HTMLElement>(".more") : null;
+    if (more) {
+      this.#showMore(more);
+      return;
+    }
+    const id = idAt(target);
+    if (id === undefined) {
+      if (target === this.#element) this.select(undefined);
+      return;
+    }
+    this.select(id);
+    this.#rows.get(id)?.item.focus();
+    if (isTwist(target)) this.toggle(id);
+  }
+
+  #showMore(more: HTMLElement): void {
+    const before = more.previousElementSibling;
+    const list = this.#rowOf(more.dataset["parent"])?.list ?? this.#top;
+    list.shown += rowsMore;
+    this.#on.changed();
+    this.#walkTo(before?.nextElementSibling);
+  }
+
+  #key(event: KeyboardEvent): void {
+    const item = event.target instanceof Element ? event.target.closest<HTMLElement>('[role="treeitem"]') : null;
+    if (!item || event.target !== item) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    const id = item.dataset["id"];
+    const items = () => [...this.#element.querySelectorAll('[role="treeitem"]')];
+    switch (event.key) {
+      case "ArrowDown":
+        this.#walkTo(items()[items().indexOf(item) + 1]);
+        break;
+      case "ArrowUp":
+        this.#walkTo(items()[items().indexOf(item) - 1]);
+        break;
+      case "Home":
+        this.#walkTo(items()[0]);
+        break;
+      case "End":
+        this.#walkTo(items().at(-1));
+        break;
+      case "ArrowRight":
+        if (item.ariaExpanded === "true") this.#walkTo(item.querySelector('[role="treeitem"]'));
+        else if (id !== undefined) this.toggle(id, true);
+        break;
+      case "ArrowLeft":
+        if (item.ariaExpanded === "true" && id !== undefined) this.toggle(id, false);
+        else this.#walkTo(item.parentElement?.closest('[role="treeitem"]'));
+        break;
+      case "Enter":
+      case " ":
+        if (id === undefined) this.#showMore(item);
+        else this.toggle(id);
+        break;
+      default:
+        return;
+    }
+    event.preventDefault();
+  }
+
+  #walkTo(item: Element | null | undefined): void {
+    if (!(item instanceof HTMLElement)) return;
+    if (item.dataset["id"] !== undefined) this.select(item.dataset["id"]);
+    item.focus();
+    item.querySelector(".row")?.scrollIntoView({ block: "nearest" });
+  }
+
+  #dragOver(event: DragEvent): void {
+    if (!event.dataTransfer?.types.includes(dragType)) return;
+    event.preventDefault();
+    this.#showDrop(this.#dropAt(event));
+  }
+
+  #drop(event: DragEvent): void {
+    const id = event.dataTransfer?.getData(dragType);
+    if (!id) return;
+    event.preventDefault();
+    this.#showDrop(undefined);
+    const drop = this.#dropAt(event);
+    if (drop?.where === "end") this.#on.moved(id, root, "last");
+    else if (drop && drop.id !== id) {
+      const { id: at, where } = drop;
+      if (where === "into") this.#on.moved(id, at, "first");
+      else this.#on.moved(id, this.#tree.parentOf(at), where === "before" ? { before: at } : { after: at });
+    }
+  }
+
+  /** Where a drop would go: into the folder in the middle of its row, beside a row at its edges. */
+  #dropAt({ target, clientY }: DragEvent): Drop {
+    const row = this.#rowOf(idAt(target));
+    if (!row) return target === this.#element ? { where: "end" } : undefined;
+    const { top, height } = row.row.getBoundingClientRect();
+    const part = (clientY - top) / height;
+    const folder = this.#tree.typeOf(row.id) === "folder";
+    const where = folder && part > 0.25 && part < 0.75 ? "into" : part < 0.5 ? "before" : "after";
+    return { where, id: row.id, row: row.row };
+  }
+
+  #showDrop(drop: Drop): void {
+    const row = drop && "row" in drop ? drop.row : undefined;
+    if (this.#dropRow && this.#dropRow !== row) delete this.#dropRow.dataset["drop"];
+    this.#dropRow = row;
+    if (row && drop) row.dataset["drop"] = drop.where;
+  }
+}
+
+/** Touches the document only where it changes: in most rows that are gone through, nothing does. */
+function setAttribute(element: Element, name: string, value: string): void {
+  if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+}
+
+function idAt(place: EventTarget | null): string | undefined {
+  const row = place instanceof Element ? place.closest(".row") : null;
+  return row?.parentElement?.dataset["id"];
+}
+
+function isTwist(place: EventTarget | null): boolean {
+  return place instanceof Element && place.classList.contains("twist");
+}
+
+function createMore(parent: string): HTMLElement {
+  const item = create("li", "more");
+  item.role = "treeitem";
+  item.tabIndex = -1;
+  item.dataset["parent"] = parent;
+  return item;
+}
+
+function createPending(words: readonly string[]): HTMLElement {
+  const badge = create("span", "badge waits");
+  badge.title = "Pending: shown here already, not yet decided by the partition";
+  badge.append(createIcon("clock", "#icon-clock").svg, words.join(", "));
+  return badge;
+}
+
+function createPeer({ name, side }: PeerMark): HTMLElement {
+  const badge = create("span", "badge peer", name);
+  badge.title = `${name} has this selected`;
+  if (side !== undefined) badge.dataset["pane"] = side;
+  return badge;
+}

@@ -1,0 +1,54 @@
+// Bundles the demo's page into dist/demo, which wrangler serves and deploys.
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { buildSync } from "esbuild";
+import { projectFolder } from "./wrangler.ts";
+
+const sources = join(projectFolder, "src", "demo");
+const target = join(projectFolder, "dist", "demo");
+
+/**
+ * Makes dist/demo what src/demo is. Several processes may do so at once, and a server may serve from
+ * there meanwhile: a file is replaced whole, and only if it has changed. Returns its main script's bytes.
+ *
+ * @throws Error where a script cannot be bundled; esbuild has printed why.
+ */
+export function buildDemo(): number {
+  // One process that ends with the build: an esbuild service would be a child that outlives it.
+  const { outputFiles } = buildSync({
+    entryPoints: [join(sources, "main.ts")],
+    outdir: target,
+    bundle: true,
+    format: "esm",
+    target: "es2023",
+    charset: "utf8",
+    minify: true,
+    sourcemap: "linked",
+    write: false,
+    logLevel: "error",
+  });
+  const files = new Map(outputFiles.map(({ path, contents }) => [relative(target, path), Buffer.from(contents)]));
+  for (const name of ["index.html", "style.css"]) files.set(name, readFileSync(join(sources, name)));
+
+  mkdirSync(target, { recursive: true });
+  for (const name of readdirSync(target)) if (!files.has(name)) rmSync(join(target, name), { recursive: true });
+  for (const [name, contents] of files) replace(join(target, name), contents);
+  return files.get("main.js")!.length;
+}
+
+function replace(path: string, contents: Buffer): void {
+  try {
+    if (readFileSync(path).equals(contents)) return;
+  } catch {
+    // It is not there yet.
+  }
+  // Beside the folder: what is in it is served.
+  const whole = `${target}-${process.pid}`;
+  writeFileSync(whole, contents);
+  renameSync(whole, path);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  console.log(`${relative(projectFolder, target)}: main.js, ${Math.round(buildDemo() / 1024)} KiB`);
+}
