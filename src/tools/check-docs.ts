@@ -1,0 +1,38 @@
+// Proves that docs/api is what the sources say: makes the API reference anew, and compares.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { projectFolder } from "./wrangler.ts";
+
+/** The files in a folder, by their paths in it. */
+function filesIn(folder: string): Map<string, string> {
+  const entries = existsSync(folder) ? readdirSync(folder, { recursive: true, withFileTypes: true }) : [];
+  const paths = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+  return new Map(paths.map((path) => [relative(folder, path).replaceAll("\\", "/"), readFileSync(path, "utf8")]));
+}
+
+/** Makes the reference from the sources as they are. Undefined where that fails; typedoc has said why. */
+function made(): Map<string, string> | undefined {
+  const folder = mkdtempSync(join(tmpdir(), "api-"));
+  try {
+    const typedoc = join(projectFolder, "node_modules/typedoc/bin/typedoc");
+    const { status } = spawnSync(process.execPath, [typedoc, "--out", folder, "--logLevel", "Warn"], {
+      cwd: projectFolder,
+      stdio: "inherit",
+    });
+    return status === 0 ? filesIn(folder) : undefined;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const expected = made();
+const found = filesIn(join(projectFolder, "docs/api"));
+const paths = new Set([...(expected?.keys() ?? []), ...found.keys()]);
+const outdated = [...paths].filter((path) => expected?.get(path) !== found.get(path));
+if (!expected) process.exitCode = 1;
+else if (outdated.length > 0) {
+  console.error(`docs/api is not what the sources say: ${outdated.join(", ")}. "npm run docs" makes it anew.`);
+  process.exitCode = 1;
+} else console.log(`The API reference is up to date, in ${found.size} files.`);
