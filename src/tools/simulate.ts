@@ -1,12 +1,14 @@
-// `npm run simulate -- --seeds N [--seed S] [--steps K]`: runs the core under N seeds from S on. See test/simulation.
+// `npm run simulate -- [--clients] --seeds N [--seed S] [--steps K]`: runs N seeds from S on. See test/simulation.
 import { parseArgs } from "node:util";
+import { clientsStepsDefault, simulateClients } from "../../test/simulation/clients/simulate.ts";
 import { explain, simulate, stepsDefault } from "../../test/simulation/simulate.ts";
 
 const { values } = parseArgs({
   options: {
+    clients: { type: "boolean", default: false },
     seeds: { type: "string", default: "100" },
     seed: { type: "string", default: "1" },
-    steps: { type: "string", default: String(stepsDefault) },
+    steps: { type: "string" },
   },
 });
 
@@ -16,14 +18,17 @@ function wholeNumber(name: string, text: string): number {
   process.exit(2);
 }
 
+const world = values.clients
+  ? { run: simulateClients, stepsDefault: clientsStepsDefault, option: "--clients " }
+  : { run: simulate, stepsDefault, option: "" };
 const seeds = wholeNumber("seeds", values.seeds);
 const first = wholeNumber("seed", values.seed);
-const steps = wholeNumber("steps", values.steps);
+const steps = wholeNumber("steps", values.steps ?? String(world.stepsDefault));
 const startedAt = performance.now();
 for (let seed = first; seed < first + seeds; seed++) {
-  const report = simulate(seed, steps);
+  const report = await world.run(seed, steps);
   if (report.violation === undefined) continue;
-  console.error(explain(report));
+  console.error(explain(report, world.option));
   process.exit(1);
 }
 const seconds = (performance.now() - startedAt) / 1_000;

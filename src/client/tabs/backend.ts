@@ -90,7 +90,7 @@ class TabsBackend implements Backend {
     if (this.#engine) {
       this.#relay({ kind: "entry", entry });
       this.#engine.offer(entry, sent);
-    } else if (known && this.#leader !== undefined && this.#term === undefined) this.#pass(known);
+    } else if (known && this.#leader !== undefined) this.#pass(known);
   }
 
   async withdraw(key: string): Promise<void> {
@@ -169,11 +169,9 @@ class TabsBackend implements Backend {
     this.#engine = engine;
     this.#post({ kind: "lead", term });
     if (this.#paused) engine.pause();
-    this.#showing = undefined;
     this.#display(engine, this.#name, this.#shown);
     const { undecided } = this.#known;
     if (this.#led) for (const known of undecided) known.sent = true;
-    this.#led = true;
     engine.start(undecided.filter(({ sent }) => sent).map(({ entry }) => entry));
     for (const { entry, sent, doubtful } of undecided) if (!sent) engine.offer(entry, doubtful);
   }
@@ -221,9 +219,7 @@ class TabsBackend implements Backend {
         const { entry, sent, leader } = message;
         // To an earlier leader: what was offered before it may be unknown here, and comes with it by `hello`.
         if (leader !== this.#term) return;
-        const verdict = this.#known.verdict(entry.key);
-        if (verdict) this.#relay({ kind: "verdict", key: entry.key, verdict });
-        else if (this.#known.add(entry, true, sent)) {
+        if (this.#known.add(entry, true, sent)) {
           this.#tell({ kind: "entry", entry });
           engine.offer(entry, sent);
         }
@@ -244,20 +240,17 @@ class TabsBackend implements Backend {
     const { host } = this.#parts;
     this.#display(engine, from, shown);
     engine.wake();
-    const verdicts: FeedItem[] = [];
+    const items: FeedItem[] = [];
     const doubtful: string[] = [];
     for (const entry of entries) {
       const { key } = entry;
       const verdict = this.#known.verdict(key);
-      if (verdict) {
-        verdicts.push({ kind: "verdict", key, verdict });
-        doubtful.push(key);
-      } else if (this.#known.add(entry, true, true)) {
+      if (verdict) items.push({ kind: "verdict", key, verdict });
+      else if (this.#known.add(entry, true, true)) {
         // An earlier leader may have sent it, and it may be in the state already: it is shown where it was made.
         engine.offer(entry, true);
       }
     }
-    const items: FeedItem[] = [];
     const { eventId, serverId } = host.cursor;
     const whole = host.whole();
     const sameLog = cursor.serverId === serverId;
@@ -273,7 +266,7 @@ class TabsBackend implements Backend {
       const why = sameLog ? "far_behind" : cursor.serverId === undefined ? "first" : "log_replaced";
       items.push({ kind: "reset", serverId, eventId, state: host.confirmed(), sent: doubtful, why });
     }
-    items.push(...verdicts, ...this.#known.latest);
+    items.push(...this.#known.latest);
     this.#post({ kind: "welcome", term: this.#term!, to: from, id, paused: this.#paused, items });
   }
 
@@ -377,9 +370,7 @@ class TabsBackend implements Backend {
       }
       item = { kind: "events", events };
     } else if (item.kind === "entry") {
-      const { key } = item.entry;
       this.#known.add(item.entry, true, false);
-      if (this.#known.verdict(key)) return;
     } else if (item.kind === "reset" && typeof item.state === "string") {
       item = { ...item, state: JSON.parse(item.state), sent: [...item.sent, ...this.#early.keys()] };
     }
@@ -396,17 +387,15 @@ class TabsBackend implements Backend {
     this.#cancelBeat = this.#ports.after(beatMs, () => {
       this.#beat();
       if (this.#term !== undefined) return;
-      if (this.#unanswered >= unansweredMax) {
+      const visible = this.#tabs.visible();
+      if (visible && this.#unanswered++ >= unansweredMax) {
         this.#unanswered = 0;
         this.#request(true);
-      } else if (this.#welcome) this.#post({ kind: "beat" });
-      else {
+      } else if (!this.#welcome) {
         // Whoever leads: our leader may be the one before.
         this.#follow(undefined);
         this.#hello();
-      }
-      if (this.#tabs.visible()) this.#unanswered++;
-      else this.#unanswered = 0;
+      } else if (visible) this.#post({ kind: "beat" });
     });
   }
 

@@ -3,7 +3,7 @@ import type { FeedItem } from "../feed.ts";
 import type { QueueEntry } from "../store.ts";
 
 /** What every tab hears. */
-export type ToAll =
+type ToAll =
   | { kind: "pause" }
   | { kind: "resume" }
   /** A parked entry was given up. */

@@ -15,7 +15,7 @@ import { Random } from "../../simulation/random.ts";
 import { type TestConnection, TestPartition } from "../../support/partition.ts";
 
 /** Every draft leaves a mark of its own, so that what counts twice is seen. A seat can be taken once: drafts are rejected. */
-export const board = defineModel({
+const board = defineModel({
   name: "board",
   version: 1,
   initialState: () => ({ marks: [] as string[], seats: {} as Record<string, string> }),
@@ -353,6 +353,8 @@ interface LockRequest {
 /** The Web Lock: first come, first served; a tab that ends lets go of it, one that is frozen does not. */
 class Lock {
   readonly #world: TabsWorld;
+  /** How late a tab is told that its lock was taken away, once it can be told. */
+  lossMs = 0;
   #holder: LockRequest | undefined;
   #waiting: LockRequest[] = [];
 
@@ -398,7 +400,9 @@ class Lock {
     this.#hold(request);
     if (!before) return;
     before.tab.run(() => {
-      if (!before.released) before.events.lost();
+      this.#world.after(this.lossMs, () => {
+        if (!before.released) before.tab.run(() => before.events.lost());
+      });
     });
   }
 
@@ -576,7 +580,12 @@ export class Tab {
         this.#watchers.add(reachability);
         return () => void this.#watchers.delete(reachability);
       },
-      sha256: (text) => Promise.resolve(createHash("sha256").update(text).digest("hex")),
+      // It is worked out elsewhere, so that much may happen meanwhile.
+      sha256: (text) =>
+        new Promise((resolve) => {
+          const digest = createHash("sha256").update(text).digest("hex");
+          world.after(2, () => this.run(() => resolve(digest)));
+        }),
     };
   }
 

@@ -218,6 +218,8 @@ describe("several tabs", () => {
     it.each(delays)("%i ms after a draft in each tab, nothing is lost and nothing doubled", async (ms) => {
       const world = new TabsWorld();
       const [leader, second, third] = await world.opened(3);
+      const resets: string[] = [];
+      for (const tab of [second!, third!]) tab.client.on("reset", ({ why }) => resets.push(why));
       leader!.submit();
       second!.submit();
       second!.submitBatch("atomic");
@@ -231,6 +233,7 @@ describe("several tabs", () => {
       third!.submit();
       await world.pass(recoveryMs);
       expect([second, third]).toContain(world.lock.holder);
+      expect(resets.length).toBeLessThanOrEqual(2);
       if (end === "freeze") {
         leader!.thaw();
         await world.pass(recoveryMs);
@@ -288,6 +291,81 @@ describe("several tabs", () => {
     await world.pass(100);
     expect(leader!.told.filter((status) => status.startsWith("closed"))).toEqual([]);
     await agreed(world);
+    hidden!.close();
+    await world.pass(1_000);
+    expect(world.lock.holder).toBe(leader);
+    leader!.submit();
+    await world.pass(100);
+    await agreed(world);
+  });
+
+  it("[CL-5] of two tabs that miss the leader at once, one leads", async () => {
+    const world = new TabsWorld({ weather: { channelMs: 1, networkMs: 5, storeMs: 80, lockMs: 1 } });
+    const [leader] = await world.opened(1);
+    await world.pass(1_000);
+    for (const tab of [world.open(), world.open(), world.open()]) tab.submit();
+    await world.pass(1_000);
+    leader!.freeze();
+    await world.pass(recoveryMs);
+    for (const tab of world.tabs.slice(1)) tab.submit();
+    leader!.thaw();
+    await world.pass(recoveryMs);
+    await agreed(world);
+  });
+
+  it("[CL-5] a tab that was told how things are by a leader that has lost the lead hears of it", async () => {
+    const world = new TabsWorld();
+    const [leader, second] = await world.opened(2);
+    world.lock.lossMs = 1_000;
+    leader!.freeze();
+    await world.pass(10_000);
+    expect(world.lock.holder).toBe(second);
+    leader!.thaw();
+    await world.pass(10);
+    // Both of them answer it, and the wrong one first.
+    const answered: string[] = [];
+    world.channel.behind = (tab, { kind }) => {
+      if (kind === "welcome") answered.push(tab.name);
+    };
+    const late = world.open({ visible: false });
+    await world.pass(100);
+    expect(answered).toEqual([leader!.name, second!.name]);
+    late.submit();
+    await world.pass(1_500);
+    second!.submit();
+    await world.pass(100);
+    await agreed(world);
+    expect(world.lock.holder).toBe(second);
+  });
+
+  it("[CL-5] what is offered to an earlier leader waits for what was offered before it", async () => {
+    const world = new TabsWorld();
+    const [leader, second, third] = await world.opened(3);
+    leader!.freeze();
+    third!.look(false);
+    third!.submit();
+    world.channel.behind = (tab, message) => {
+      // The next leader hears this one, and has not heard the one before as a leader.
+      if (tab === second && message.kind === "lead") third!.submit();
+    };
+    await world.pass(10_000);
+    expect(world.lock.holder).toBe(second);
+    leader!.thaw();
+    await world.pass(1_000);
+    await agreed(world);
+  });
+
+  it("[CL-5] a tab that is looked at again has its leader try at once", async () => {
+    const world = new TabsWorld();
+    const [leader, second] = await world.opened(2);
+    world.reachable = false;
+    world.cutAll();
+    do await world.pass(1_000);
+    while ((leader!.client.status.retryAt ?? 0) < world.now + 5_000);
+    world.reachable = true;
+    second!.look(true);
+    await world.pass(100);
+    expect(second!.client.status.status).toBe("online");
   });
 
   it("[CL-5] a leader that answers is not replaced, however long nothing happens", async () => {
@@ -392,6 +470,25 @@ describe("several tabs", () => {
     expect((await world.stored()).map(({ parked }) => parked?.code)).toEqual(["draft_failed"]);
   });
 
+  it("[CL-5] [CL-2] what only the store has, and the server fails on, stays there", async () => {
+    const world = new TabsWorld();
+    const [leader, second, third] = await world.opened(3);
+    world.channel.before = (tab) => tab !== third;
+    const kept = third!.submit();
+    await world.pass(2);
+    third!.crash();
+    leader!.crash();
+    world.channel.before = () => true;
+    world.refuses = failing;
+    await world.pass(1_000);
+    expect(second!.client.parked).toEqual([]);
+    world.refuses = () => undefined;
+    world.open();
+    await world.pass(1_000);
+    expect(world.state.marks).toEqual([kept]);
+    await agreed(world);
+  });
+
   it("[CL-5] a parked entry is parked in every tab, and retried or given up from any", async () => {
     const world = new TabsWorld();
     await world.opened(3);
@@ -404,13 +501,35 @@ describe("several tabs", () => {
     expect(world.tabs.map(({ client }) => client.parked.length)).toEqual([2, 2, 2]);
     world.refuses = () => undefined;
     const [retried, given] = third!.client.parked;
-    third!.client.retry(retried!.key);
     leader!.client.discard(given!.key);
+    leader!.client.pause();
+    await world.pass(100);
+    third!.client.retry(retried!.key);
     await world.pass(100);
     expect(world.tabs.map(({ client }) => client.parked)).toEqual([[], [], []]);
+    expect(world.tabs.map(({ client }) => client.pending.length)).toEqual([1, 1, 1]);
+    leader!.client.resume();
+    await world.pass(100);
     expect(world.state.marks).toEqual([mark]);
     expect(world.tabs.map(({ marks }) => marks)).toEqual([[mark], [mark], [mark]]);
     expect(await world.stored()).toEqual([]);
+  });
+
+  it("[CL-5] a parked entry that is retried while the leader is frozen is parked nowhere", async () => {
+    const world = new TabsWorld();
+    const [leader, second, third] = await world.opened(3);
+    world.refuses = failing;
+    const mark = third!.submit();
+    await world.pass(100);
+    world.refuses = () => undefined;
+    leader!.freeze();
+    second!.client.retry(second!.client.parked[0]!.key);
+    await world.pass(10_000);
+    leader!.thaw();
+    await world.pass(1_000);
+    expect(world.state.marks).toEqual([mark]);
+    expect([leader, second, third].map((tab) => tab!.client.parked)).toEqual([[], [], []]);
+    expect([leader, second, third].map((tab) => tab!.marks)).toEqual([[mark], [mark], [mark]]);
   });
 
   it("[CL-5] a follower takes a draft back that was not sent, and waits no more for one that was", async () => {
@@ -563,13 +682,14 @@ describe("several tabs", () => {
     await later();
     expect(second!.client.peers.map(({ state }) => state)).toEqual([{ at: "elsewhere" }]);
     // Neither a tab that comes nor one that has nothing to show changes what another one shows.
+    second!.client.setPresence(null);
     const late = world.open({ presence: true });
-    second!.client.setPresence({ at: "second still" });
+    late.client.setPresence({ at: "late" });
     await later();
-    late.client.setPresence(null);
+    second!.client.setPresence(null);
     const another = world.open({ presence: true });
     await later();
-    expect(shown()).toEqual([{ at: "second still" }]);
+    expect(shown()).toEqual([{ at: "late" }]);
     expect(another.client.peers).toEqual(second!.client.peers);
     expect(late.client.peers).toEqual(second!.client.peers);
   });
@@ -602,6 +722,22 @@ describe("several tabs", () => {
     expect(await verify(second!)).toBe(true);
   });
 
+  it.each(Array.from({ length: 24 }, (_, ms) => ms))(
+    "[CL-5] [CL-6] a follower that verifies while something happens %i ms later does not take itself for wrong",
+    async (ms) => {
+      const world = new TabsWorld();
+      const [leader, second] = await world.opened(2);
+      leader!.submit();
+      await world.pass(100);
+      const verified = second!.client.verify();
+      await world.pass(ms);
+      world.happens("meanwhile");
+      await world.pass(100);
+      expect([true, undefined]).toContain(await verified);
+      await agreed(world);
+    },
+  );
+
   it("[CL-5] an event that a follower cannot fold makes it ask for the state", async () => {
     const world = new TabsWorld();
     const [leader, second] = await world.opened(2);
@@ -612,8 +748,8 @@ describe("several tabs", () => {
       return message;
     };
     world.happens("right");
-    leader!.submit();
     await world.pass(100);
+    expect(leader!.marks).toEqual(["right"]);
     await agreed(world);
   });
 
@@ -624,12 +760,25 @@ describe("several tabs", () => {
     await world.pass(100);
     const resets: string[] = [];
     for (const { client } of world.tabs) client.on("reset", ({ why }) => resets.push(why));
+    // A verdict that its tab has not been told belongs to the other log.
+    world.channel.hears = (tab, message) =>
+      tab === world.tabs[1] && message.kind === "item" && message.item.kind === "verdict" ? undefined : message;
+    const waiting = world.tabs[1]!.submit();
+    await world.pass(100);
+    world.channel.hears = (_, message) => message;
     world.replaceLog();
-    const mark = world.tabs[1]!.submit();
+    await world.pass(10);
+    const marks = world.tabs.map((tab) => tab.submit());
+    // Who hears of it looks at the state at once, with what is pending in it.
+    let shown: readonly string[] = [];
+    world.tabs[0]!.client.on("reset", () => (shown = world.tabs[0]!.marks));
     await world.pass(recoveryMs);
     expect(resets).toEqual(["log_replaced", "log_replaced"]);
-    for (const tab of world.tabs) expect(tab.marks).toEqual([mark]);
-    expect(world.state.marks).toEqual([mark]);
+    expect(shown).toContain(marks[0]);
+    world.tabs[1]!.look(true);
+    await world.pass(100);
+    expect(world.state.marks.toSorted()).toEqual([...marks, waiting].toSorted());
+    for (const tab of world.tabs) expect(tab.marks).toEqual(world.state.marks);
   });
 
   it("[CL-5] a tab whose connection ends for good gives the lead to one that may have more luck", async () => {

@@ -1,0 +1,50 @@
+import { describe, expect, it } from "vitest";
+import { planted } from "./clients/planted.ts";
+import { simulateClients } from "./clients/simulate.ts";
+import { explain } from "./simulate.ts";
+
+const seedsPerTest = 50;
+const tests = 4;
+/** Within so many seeds each planted bug has to be found. */
+const plantedSeedsMax = 100;
+const timeoutMs = 120_000;
+
+describe("production clients in the simulator", () => {
+  for (let from = 1; from < tests * seedsPerTest; from += seedsPerTest) {
+    it(
+      `[CL-1] [CL-2] [CL-3] [CL-6] [LC-5] [LC-14] [WP-5] [WP-6] [WP-11] [WP-12] [ID-14] [ER-5] seeds ${from} to ${from + seedsPerTest - 1}`,
+      async () => {
+        for (let seed = from; seed < from + seedsPerTest; seed++) {
+          const report = await simulateClients(seed);
+          if (report.violation !== undefined) throw new Error(explain(report, "--clients "));
+        }
+      },
+      timeoutMs,
+    );
+  }
+
+  it(
+    "[LC-14] the same seed gives the same run",
+    async () => {
+      for (const seed of [1, 2, 3]) {
+        const { digest } = await simulateClients(seed);
+        expect((await simulateClients(seed)).digest).toBe(digest);
+        expect((await simulateClients(seed + 1)).digest).not.toBe(digest);
+      }
+    },
+    timeoutMs,
+  );
+
+  for (const [name, variant] of Object.entries(planted)) {
+    it(
+      `[LC-14] [CL-1] finds ${name}`,
+      async () => {
+        let seed = 1;
+        while (seed <= plantedSeedsMax && (await simulateClients(seed, undefined, variant)).violation === undefined)
+          seed++;
+        expect(seed).toBeLessThanOrEqual(plantedSeedsMax);
+      },
+      timeoutMs,
+    );
+  }
+});

@@ -1,0 +1,58 @@
+import type { JsonObject } from "../../../src/protocol/index.ts";
+import { memberOf, type Proposal } from "../drafts.ts";
+import type { Asked } from "../wire.ts";
+
+interface WireDraft extends Proposal {
+  draftId: string;
+}
+
+/** What a frame of the production client asks for, as it arrives: for the checks of what the server says to it. */
+export function askedBy(frame: string): Asked {
+  let message: { id: string; type: string; payload: JsonObject };
+  try {
+    message = JSON.parse(frame) as typeof message;
+  } catch {
+    return { id: "", frame, kind: "nonsense" };
+  }
+  const { id, type, payload } = message;
+  switch (type) {
+    case "connect":
+      return {
+        id,
+        frame,
+        kind: "connect",
+        since: payload["sinceEventId"] as number | undefined,
+        initialState: payload["initialState"] === true,
+        echo: payload["echo"] !== false,
+        arrays: payload["frames"] === "array",
+        credit: payload["credit"] as number | undefined,
+      };
+    case "submit_event":
+      return { id, frame, kind: "submit", ...memberOf(payload["draftId"] as string, payload as unknown as Proposal) };
+    case "submit_events": {
+      const { batchId, mode, events } = payload as unknown as {
+        batchId: string;
+        mode: "atomic" | "sequential";
+        events: WireDraft[];
+      };
+      const members = events.map((draft) => memberOf(draft.draftId, draft));
+      return { id, frame, kind: "batch", batchId, mode, members };
+    }
+    case "sync":
+      return {
+        id,
+        frame,
+        kind: "sync",
+        since: payload["sinceEventId"] as number | undefined,
+        limit: payload["limit"] as number | undefined,
+      };
+    case "ack":
+      return { id, frame, kind: "ack", eventId: payload["eventId"] as number };
+    case "hash":
+    case "presence":
+    case "heartbeat":
+      return { id, frame, kind: type };
+    default:
+      return { id, frame, kind: "nonsense" };
+  }
+}

@@ -1,0 +1,153 @@
+import type { Socket, SocketEvents } from "../../../src/client/index.ts";
+import { type End, Pipe, type ServerFrame, type ServerLink } from "../link.ts";
+import type { Random } from "../random.ts";
+import type { Schedule } from "../schedule.ts";
+import type { Trace } from "../trace.ts";
+import type { Asked } from "../wire.ts";
+import { askedBy } from "./asked.ts";
+
+/** The frame that the platform answers for the server, and its answer. */
+const heartbeat = '{"type":"heartbeat"}';
+
+/** How a network behaves: times in milliseconds, and how likely each fault is for each frame. */
+export interface Weather {
+  latencyMsMax: number;
+  /** How late a side notices that the connection is gone, if it does. */
+  noticeMsMax: number;
+  /** How long a frame is held up, and with it those behind it. */
+  stallMsMax: number;
+  /** How likely a side never notices. */
+  unnoticed: number;
+  faults: Readonly<Record<FrameFault, number>>;
+}
+
+const frameFaults = ["drop", "duplicate", "truncate", "stall"] as const;
+export type FrameFault = (typeof frameFaults)[number];
+
+/** What a connection is made of. */
+export interface ConnectionParts {
+  readonly name: string;
+  readonly random: Random;
+  readonly schedule: Schedule;
+  readonly trace: Trace;
+  /** The network as it is: it may change. */
+  readonly weather: Weather;
+  /** What the client's library is told. */
+  readonly events: SocketEvents;
+  /** What is done to a frame before the client has it; a planted bug changes it. */
+  readonly tamper: (frame: string) => string;
+  /** A frame of the client was lost, or spoilt. */
+  onSpoilt(): void;
+}
+
+/**
+ * One WebSocket of the production client through a proxy that drops, duplicates, truncates and
+ * stalls frames. What it lets through keeps its order; the two ends notice an end each in its own time.
+ */
+export class Connection implements ServerLink, Socket {
+  readonly name: string;
+  readonly exclusive = false;
+  readonly #parts: ConnectionParts;
+  readonly #up: Pipe<string>;
+  /** What is to be done at the client's end. */
+  readonly #down: Pipe<() => void>;
+  #cut = false;
+
+  constructor(parts: ConnectionParts) {
+    const { name, random, schedule, weather, events } = parts;
+    this.#parts = parts;
+    this.name = name;
+    this.#up = new Pipe(random, schedule, weather);
+    this.#down = new Pipe(random, schedule, weather);
+    this.#down.end = { receive: (run) => run(), closed: () => events.closed(1006, "") };
+  }
+
+  // — the server's end
+
+  attachServer(end: End<Asked>): void {
+    this.#up.end = {
+      receive: (frame) => {
+        if (frame === heartbeat) this.#toClient(heartbeat);
+        else end.receive(askedBy(frame));
+      },
+      closed: () => end.closed(),
+    };
+  }
+
+  fromServer({ text }: Pick<ServerFrame, "text">): void {
+    this.#toClient(text);
+  }
+
+  closeFromServer(lossy: boolean): void {
+    this.#up.end = undefined;
+    if (this.#cut) return;
+    if (lossy) this.cut();
+    else this.#down.send("closed");
+  }
+
+  /** The server has taken the connection. */
+  opened(): void {
+    if (!this.#cut) this.#down.send(() => this.#parts.events.opened());
+  }
+
+  // — the client's end
+
+  send(text: string): void {
+    if (this.#cut) return;
+    const { onSpoilt } = this.#parts;
+    const { frames, stallMs, fault } = this.#mangled(text, ">");
+    if (fault === "drop" || fault === "truncate") onSpoilt();
+    for (const frame of frames) this.#up.send(frame, stallMs);
+  }
+
+  close(): void {
+    this.#down.end = undefined;
+    if (!this.#cut) this.#up.send("closed");
+  }
+
+  // — the network
+
+  /** The network goes, with what is on the way. Each side may notice late, or never. */
+  cut(): void {
+    if (this.#cut) return;
+    const { random, weather } = this.#parts;
+    this.#cut = true;
+    this.#up.cut(!random.chance(weather.unnoticed));
+    this.#down.cut(!random.chance(weather.unnoticed));
+  }
+
+  /** The network is whole again, so both sides notice what became of this. */
+  heal(): void {
+    this.#cut = true;
+    this.#up.cut(true);
+    this.#down.cut(true);
+  }
+
+  #toClient(text: string): void {
+    if (this.#cut) return;
+    const { events, tamper } = this.#parts;
+    const { frames, stallMs } = this.#mangled(tamper(text), "<");
+    for (const frame of frames) this.#down.send(() => events.received(frame), stallMs);
+  }
+
+  #mangled(frame: string, way: string): { frames: string[]; stallMs: number; fault: FrameFault | undefined } {
+    const { random, weather, trace, schedule } = this.#parts;
+    const fault = frameFaults.find((candidate) => {
+      const rate = weather.faults[candidate];
+      return rate > 0 && random.chance(rate);
+    });
+    if (fault) trace.line(`${schedule.now} ${this.name} ${way} ${fault}: ${frame.slice(0, 80)}`);
+    switch (fault) {
+      case undefined:
+        return { frames: [frame], stallMs: 0, fault };
+      case "drop":
+        return { frames: [], stallMs: 0, fault };
+      case "duplicate":
+        return { frames: [frame, frame], stallMs: 0, fault };
+      case "truncate":
+        return { frames: [frame.slice(0, random.between(0, frame.length - 1))], stallMs: 0, fault };
+      case "stall":
+        return { frames: [frame], stallMs: random.between(0, weather.stallMsMax), fault };
+    }
+  }
+}

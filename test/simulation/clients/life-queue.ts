@@ -1,0 +1,127 @@
+import type { QueueEntry } from "../../../src/client/index.ts";
+import type { Book, Submitted } from "./book.ts";
+import type { AnyClient } from "./life.ts";
+import type { Reporter } from "./reporter.ts";
+import type { Server } from "./server.ts";
+
+/** The queue of one client over its life: what is in it, what of that the server may know, and that nothing is lost of it. */
+export class LifeQueue {
+  readonly #book: Book;
+  readonly #reporter: Reporter;
+  /** Keys that have their outcome, as their connection said: they are never sent again. */
+  readonly #settled = new Set<string>();
+  /** Keys that the server may have seen. */
+  readonly #sent = new Set<string>();
+  /** Keys that may be in a state that was fetched: they are not shown. */
+  #doubtful = new Set<string>();
+  /** Keys that are in the queue, or parked, as of the last look. */
+  #here = new Set<string>();
+  /** Keys of drafts that the client made by itself, after a conflict. */
+  readonly #retried = new Set<string>();
+  /** Keys that nobody waits for any more. */
+  readonly #aborted = new Set<string>();
+
+  constructor(book: Book, reporter: Reporter) {
+    this.#book = book;
+    this.#reporter = reporter;
+  }
+
+  get keys(): Iterable<string> {
+    return this.#here;
+  }
+
+  get settled(): Set<string> {
+    return this.#settled;
+  }
+
+  isAborted(key: string): boolean {
+    return this.#aborted.has(key);
+  }
+
+  isShown(key: string): boolean {
+    return !this.#doubtful.has(key);
+  }
+
+  /** How many are not shown. */
+  get doubtful(): number {
+    return this.#doubtful.size;
+  }
+
+  /** The store has given these to the client. */
+  loaded(entries: readonly QueueEntry[]): void {
+    for (const { key, mode, drafts, parked } of entries) {
+      const entry = this.#book.add({ key, mode, drafts });
+      // That it is parked may not have been kept.
+      if (!parked && entry.fate === "parked") entry.fate = "open";
+      this.#here.add(key);
+      (parked ? this.#settled : this.#sent).add(key);
+    }
+  }
+
+  /** The application has submitted something; undefined where it was refused at once. */
+  submitted(client: AnyClient, before: ReadonlySet<string>): Submitted | undefined {
+    const pending = client.pending.find(({ key }) => !before.has(key));
+    if (!pending) return undefined;
+    this.#here.add(pending.key);
+    return this.#book.add(pending);
+  }
+
+  sent(key: string): void {
+    this.#sent.add(key);
+  }
+
+  /** A parked entry is sent again. */
+  retried(key: string): void {
+    this.#settled.delete(key);
+    this.#doubtful.delete(key);
+    this.#sent.add(key);
+    this.#book.get(key)!.fate = "open";
+  }
+
+  /** Nobody waits for it any more, or for what the client has made of it after a conflict. */
+  aborted(key: string): void {
+    for (const one of [key, ...this.#retried]) this.#aborted.add(one);
+  }
+
+  /** What nobody waited for was taken back. */
+  withdrawn(client: AnyClient, fate: "withdrawn" | "lost"): void {
+    const pending = new Set(client.pending.map(({ key }) => key));
+    for (const key of this.#aborted) if (!pending.has(key)) this.#book.settle(key, fate);
+  }
+
+  /** The log is another one: what was answered and not told yet is undecided in it. */
+  reopened(): void {
+    for (const key of this.#settled) if (this.#book.get(key)?.fate === "open") this.#settled.delete(key);
+  }
+
+  /** A state was fetched: what was sent may be in it. */
+  fetched(client: AnyClient): void {
+    this.reopened();
+    this.#doubtful = new Set(client.pending.map(({ key }) => key).filter((key) => this.#sent.has(key)));
+  }
+
+  /** Looks at what is in the queue now. `complete`: whether that is all, with what the store held. */
+  look(client: AnyClient, complete: boolean, server: Server, principal: string): void {
+    const here = new Set<string>();
+    for (const entry of [...client.pending, ...client.parked]) {
+      if (!this.#book.get(entry.key)) this.#retried.add(entry.key);
+      this.#book.add(entry);
+      here.add(entry.key);
+    }
+    for (const key of this.#here) {
+      if (here.has(key)) continue;
+      if (!complete || !this.#mayBeGone(this.#book.get(key)!, server, principal)) here.add(key);
+    }
+    this.#here = here;
+  }
+
+  /** What has left the queue is decided, or was given up; or it is being taken back, and that will be told. */
+  #mayBeGone(entry: Submitted, server: Server, principal: string): boolean {
+    if (entry.fate !== "open") return true;
+    const fate = server.fateOf(entry, principal);
+    const excused = fate !== undefined || this.#aborted.has(entry.key);
+    this.#reporter.check(excused, () => `${entry.key} has left the queue, and is not decided`);
+    if (fate) entry.fate = fate;
+    return fate !== undefined;
+  }
+}

@@ -1,0 +1,465 @@
+import {
+  type BatchVerdict,
+  type Client,
+  createClient,
+  type OpenStore,
+  type QueueEntry,
+  type SocketEvents,
+  type Timing,
+  type Verdict,
+} from "../../../src/client/index.ts";
+import { rejectionRetentionMs } from "../../../src/core/index.ts";
+import type { JsonObject, ServerMessage } from "../../../src/protocol/index.ts";
+import type { Application, Proposal } from "../drafts.ts";
+import { partitionName } from "../host.ts";
+import type { Random } from "../random.ts";
+import type { Schedule } from "../schedule.ts";
+import { thrown } from "../simulate.ts";
+import { Attempts } from "./attempts.ts";
+import type { Book, Submitted } from "./book.ts";
+import type { Connection } from "./connection.ts";
+import { LifeQueue } from "./life-queue.ts";
+import { ProgramPorts } from "./ports.ts";
+import type { Reporter } from "./reporter.ts";
+import type { Server } from "./server.ts";
+import { type Stand, Standing } from "./standing.ts";
+import { Verdicts } from "./verdicts.ts";
+import { ViewCheck } from "./view-check.ts";
+import { Watch } from "./watch.ts";
+
+// The models of runs differ, so their types say nothing here.
+export type AnyClient = Client<any, any>;
+
+/** What one run of the client's program is made of. */
+export interface LifeParts {
+  readonly application: Application;
+  readonly schedule: Schedule;
+  readonly random: Random;
+  readonly reporter: Reporter;
+  readonly timing: Timing;
+  /** Undefined: it makes one, and its store keeps it. */
+  readonly clientId: string | undefined;
+  /** By a token; undefined: it is that of the client's name. */
+  readonly principal: string | undefined;
+  readonly presence: boolean;
+  readonly token: (() => Promise<string>) | undefined;
+  readonly store: OpenStore;
+  readonly book: Book;
+  /** The servers so far, by generation. */
+  readonly servers: readonly Server[];
+  /** What its delays are made of, from 0 to 1. */
+  delay(): number;
+  skewMs(): number;
+  /** To be called with the key of what is sent. */
+  sent(key: string): void;
+  connect(events: SocketEvents): { connection: Connection; generation: number };
+}
+
+/** How a draft is submitted. */
+export interface Manner {
+  /** Waiting ends after so many milliseconds. */
+  abortAfterMs: number | undefined;
+  /** After a conflict it is tried again. */
+  persistent: boolean;
+}
+
+/** One run of a program with the production client in it, and what must hold of it at every step. */
+export class Life {
+  readonly client: AnyClient;
+  readonly #parts: LifeParts;
+  readonly #reporter: Reporter;
+  readonly #ports: ProgramPorts;
+  readonly #attempts: Attempts;
+  readonly #standing: Standing;
+  readonly #queue: LifeQueue;
+  readonly #verdicts: Verdicts;
+  readonly #view: ViewCheck;
+  #link: { connection: Connection; watch: Watch } | undefined;
+  /** The server that last said something, by its generation, and the log that it named. */
+  #heard = 0;
+  #serverId: string | undefined;
+  #promises = 0;
+  #ended = false;
+  #closing = false;
+  #loaded = false;
+  #degraded = false;
+  #shown: JsonObject | null = null;
+  #changed = true;
+  #eventId = 0;
+  /** Whether the confirmed state was replaced since the last look. */
+  #wasReset = false;
+
+  constructor(parts: LifeParts) {
+    const { application, schedule, random, reporter, book, servers } = parts;
+    const { timing, clientId, principal, presence, token, store, delay, skewMs } = parts;
+    this.#parts = parts;
+    this.#reporter = reporter;
+    this.#attempts = new Attempts(schedule, reporter);
+    this.#standing = new Standing(servers);
+    this.#queue = new LifeQueue(book, reporter);
+    const [standing, queue] = [this.#standing, this.#queue];
+    this.#verdicts = new Verdicts({ book, servers, standing, reporter, eventId: () => this.client.eventId });
+    this.#view = new ViewCheck({ model: application.model, book, queue, standing, reporter });
+    this.#ports = new ProgramPorts({ schedule, random, delay, skewMs, open: (events) => this.#open(events) });
+    this.client = createClient({
+      url: "https://simulated.example",
+      partition: partitionName.partition,
+      model: application.model,
+      store,
+      ports: this.#ports,
+      timing,
+      presence,
+      ...(clientId === undefined ? {} : { clientId }),
+      ...(principal === undefined ? {} : { principal }),
+      ...(token === undefined ? {} : { token }),
+    }) as AnyClient;
+    reporter.line("starts");
+    this.#listen();
+  }
+
+  get stand(): Stand {
+    return this.#standing.stand;
+  }
+
+  get principal(): string {
+    return this.#parts.principal ?? `dev:${this.client.clientId}`;
+  }
+
+  /** Whether it keeps drafts in memory only. */
+  get degraded(): boolean {
+    return this.#degraded;
+  }
+
+  get closing(): boolean {
+    return this.#closing;
+  }
+
+  /** How long the timers run that are set, in milliseconds. */
+  get timers(): readonly number[] {
+    return this.#ports.timers;
+  }
+
+  /** What it shows of itself. */
+  get shown(): JsonObject | null {
+    return this.#shown;
+  }
+
+  get connection(): Connection | undefined {
+    return this.#link?.connection;
+  }
+
+  /** What is in its queue. */
+  get keys(): Iterable<string> {
+    return this.#queue.keys;
+  }
+
+  /** Whether nobody waits for it any more. */
+  isAborted(key: string): boolean {
+    return this.#queue.isAborted(key);
+  }
+
+  /** Whether nothing is open: all decided, all seen. */
+  get settled(): boolean {
+    const { status, pending, parked, eventId } = this.client;
+    const done = status.status === "online" && pending.length === 0 && parked.length === 0 && this.#promises === 0;
+    return done && eventId === this.#parts.servers.at(-1)!.ledger.head;
+  }
+
+  describe(): string {
+    const { status, pending, parked, eventId } = this.client;
+    return `${status.status} (${status.reason}) at event ${eventId}, ${pending.length} pending, ${parked.length} parked, ${this.#promises} promises open`;
+  }
+
+  // — what the application does
+
+  submit({ event, expectedEventId }: Proposal, { abortAfterMs, persistent }: Manner): void {
+    const { type, payload } = event;
+    const abort = this.#aborting(abortAfterMs);
+    this.#enter(abort, () =>
+      this.client.submit(type, payload, {
+        ...(expectedEventId === undefined ? {} : { expectedEventId: expectedEventId as number }),
+        ...(persistent ? { onConflict: () => payload } : {}),
+        ...(abort ? { signal: abort.signal } : {}),
+      }),
+    );
+  }
+
+  submitBatch(mode: "atomic" | "sequential", proposals: readonly Proposal[], abortAfterMs: number | undefined): void {
+    const drafts = proposals.map(({ event: { type, payload }, expectedEventId }) => ({
+      type,
+      payload,
+      ...(expectedEventId === undefined ? {} : { expectedEventId: expectedEventId as number }),
+    }));
+    const abort = this.#aborting(abortAfterMs);
+    this.#enter(abort, () => this.client.submitBatch(mode, drafts as never, abort ? { signal: abort.signal } : {}));
+  }
+
+  undo(): void {
+    if (this.client.canUndo) this.#enter(undefined, () => this.client.undo() as Promise<Verdict | BatchVerdict>);
+  }
+
+  retry(key: string): void {
+    this.#reporter.line(`tries ${key} again`);
+    this.#queue.retried(key);
+    this.client.retry(key);
+  }
+
+  discard(key: string): void {
+    this.#reporter.line(`discards ${key}`);
+    this.#parts.book.get(key)!.fate = "discarded";
+    this.client.discard(key);
+  }
+
+  async verify(): Promise<void> {
+    this.#promises++;
+    const same = await this.client.verify();
+    this.#promises--;
+    this.#reporter.line(`asks whether it is as the server: ${same}`);
+    this.#check(same !== false || this.#standing.stand.astray, () => "has not the server's state");
+  }
+
+  show(state: JsonObject | null): void {
+    this.#shown = state;
+    this.client.setPresence(state);
+  }
+
+  pause(): void {
+    this.client.pause();
+  }
+
+  resume(): void {
+    this.#attempts.nudged();
+    this.client.resume();
+  }
+
+  /** What the platform has to tell. */
+  tell(news: "online" | "offline" | "visible"): void {
+    if (news !== "offline") this.#attempts.nudged();
+    this.#ports.reachability?.[news]();
+  }
+
+  clockJumped(): void {
+    this.#link?.watch.clockJumped();
+  }
+
+  /** Closes it; `done` when that is over. */
+  async close(done: () => void): Promise<void> {
+    this.#reporter.line("closes");
+    this.#closing = true;
+    await this.client.close();
+    // When those who wait for verdicts have been told as well.
+    this.#parts.schedule.after(0, () => {
+      if (!this.#ended) this.#closed(done);
+    });
+  }
+
+  /** Ends it without a word. */
+  crash(): void {
+    this.#reporter.line("crashes");
+    this.#end();
+    if (this.#parts.random.chance(0.5)) this.#link?.connection.cut();
+    else this.#link?.connection.close();
+  }
+
+  /** The store has given it these entries, and a base that stood there. */
+  loadedFrom(entries: readonly QueueEntry[], stand: Stand | undefined): void {
+    if (this.#closing) return;
+    this.#loaded = true;
+    this.#queue.loaded(entries);
+    if (!stand) return;
+    this.#standing.take(stand);
+    this.#wasReset = true;
+  }
+
+  /** Holds what can be read of it against what is true. */
+  look(): void {
+    const { client } = this;
+    const sending = client.status.status === "online" && client.pending.length > 0;
+    this.#link?.watch.check(client.eventId, sending);
+    if (!this.#changed) return;
+    this.#changed = false;
+    const { eventId } = client;
+    this.#check(
+      eventId >= this.#eventId || this.#wasReset,
+      () => `runs back from event ${this.#eventId} to ${eventId}`,
+    );
+    this.#eventId = eventId;
+    this.#wasReset = false;
+    const { servers } = this.#parts;
+    this.#queue.look(client, this.#loaded || this.#closing, servers[this.#heard]!, this.principal);
+    this.#view.check(client, this.principal);
+  }
+
+  // — inside
+
+  #listen(): void {
+    const { client } = this;
+    const { book } = this.#parts;
+    client.subscribe(() => (this.#changed = true));
+    client.on("status", ({ status, reason }) => {
+      this.#reporter.line(`is ${status}: ${reason}`);
+      // It comes back at once, to fetch the state.
+      if (reason === "log_replaced") this.#attempts.nudged();
+      const byItself = status === "closed" && reason !== "closed";
+      this.#check(!byItself || this.#standing.stand.astray, () => `has ended by itself: ${reason}`);
+    });
+    client.on("reset", ({ why }) => {
+      this.#reporter.line(`fetched the state: ${why}`);
+      this.#fetched();
+    });
+    client.on("degraded", ({ reason }) => {
+      this.#reporter.line(`keeps drafts in memory only: ${reason}`);
+      this.#degraded = true;
+    });
+    client.on("parked", ({ entry }) => book.settle(entry.key, "parked"));
+    client.on("expired", ({ entry }) => {
+      const ageMs = this.#ports.now() - entry.queuedAt;
+      this.#check(ageMs > rejectionRetentionMs, () => `${entry.key} has expired after ${ageMs} ms`);
+      book.settle(entry.key, "expired");
+    });
+    client.on("rejected", ({ entry, verdict }) => {
+      if ("problem" in verdict) this.#verdicts.rejected(this.principal, entry.key, verdict.problem);
+      book.settle(entry.key, "rejected");
+    });
+  }
+
+  #closed(done: () => void): void {
+    this.#changed = true;
+    this.look();
+    const left = this.#ports.timers;
+    this.#check(left.length === 0, () => `is closed, and has timers: ${left.join()}`);
+    this.#check(this.#promises === 0, () => `is closed, and ${this.#promises} promises are open`);
+    this.#end();
+    done();
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#ports.end();
+  }
+
+  #open(events: SocketEvents) {
+    const { schedule, timing, connect } = this.#parts;
+    this.#attempts.begin();
+    const settled = this.#queue.settled;
+    const watch = new Watch({ schedule, timing, settled, reporter: this.#reporter });
+    let openedAt: number | undefined;
+    const isAlive = () => !this.#ended && this.#link === link;
+    const { connection, generation } = connect({
+      opened: () => {
+        if (!isAlive()) return;
+        openedAt = schedule.now;
+        watch.opened();
+        events.opened();
+      },
+      received: (frame) => {
+        if (!isAlive()) return;
+        this.#heard = generation;
+        const messages = messagesIn(frame as string);
+        watch.received(messages);
+        for (const message of messages) this.#hear(message);
+        events.received(frame);
+      },
+      closed: (code, reason) => {
+        if (!isAlive()) return;
+        this.#attempts.end(openedAt);
+        this.#link = undefined;
+        events.closed(code, reason);
+      },
+    });
+    const link = { connection, watch };
+    this.#link = link;
+    return {
+      send: (text: string) => {
+        const key = watch.sent(text);
+        if (key !== undefined) {
+          this.#queue.sent(key);
+          this.#parts.sent(key);
+        }
+        connection.send(text);
+      },
+      close: () => {
+        this.#attempts.end(openedAt);
+        if (this.#link === link) this.#link = undefined;
+        connection.close();
+      },
+    };
+  }
+
+  /** Notes what a message will make of the client, before it has it. */
+  #hear(message: ServerMessage): void {
+    if (message.type === "connected") {
+      const { serverId, initialState } = message.payload;
+      if (serverId !== this.#serverId) this.#queue.reopened();
+      this.#serverId = serverId;
+      if (initialState === undefined) this.#standing.goesOnIn(this.#heard, this.client.eventId);
+      else if (!this.#standing.based) this.#fetched();
+    } else if (message.type === "error") {
+      const { draftId, retryable, retryAfter = 0 } = message.payload;
+      if (retryable && draftId === undefined) this.#attempts.postpone(retryAfter * 1_000);
+    } else if (message.type === "draining") this.#attempts.postpone(message.payload.reconnectAfterMs);
+  }
+
+  #fetched(): void {
+    this.#standing.fetched(this.#heard);
+    this.#queue.fetched(this.client);
+    this.#wasReset = true;
+  }
+
+  #aborting(abortAfterMs: number | undefined): AbortController | undefined {
+    if (abortAfterMs === undefined) return undefined;
+    const abort = new AbortController();
+    this.#parts.schedule.after(abortAfterMs, () => {
+      if (!this.#ended) abort.abort();
+    });
+    return abort;
+  }
+
+  #enter(abort: AbortController | undefined, submit: () => Promise<Verdict | BatchVerdict>): void {
+    const before = new Set(this.client.pending.map(({ key }) => key));
+    const verdict = submit();
+    const entry = this.#queue.submitted(this.client, before);
+    if (entry) abort?.signal.addEventListener("abort", () => this.#queue.aborted(entry.key));
+    const what = entry ? `${entry.mode} ${entry.key}: ${JSON.stringify(entry.drafts)}` : "nothing";
+    this.#reporter.line(`submits ${what}`);
+    void this.#wait(verdict, entry, abort?.signal);
+  }
+
+  async #wait(
+    verdict: Promise<Verdict | BatchVerdict>,
+    entry: Submitted | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    this.#promises++;
+    try {
+      this.#told(await verdict, entry, signal?.aborted === true);
+    } catch (error) {
+      this.#reporter.violated(`a promise was rejected: ${thrown(error)}`);
+    }
+    this.#promises--;
+  }
+
+  #told(told: Verdict | BatchVerdict, entry: Submitted | undefined, aborted: boolean): void {
+    const { status } = told;
+    this.#reporter.line(`is told ${status} of ${entry?.key ?? "nothing"}`);
+    const unasked = status === "withdrawn" ? !aborted : status === "undecided" && !aborted && !this.#closing;
+    this.#check(!unasked, () => `${entry?.key} is ${status}, and nobody asked for it`);
+    // What a store keeps that has failed may come back.
+    if (status === "withdrawn") this.#queue.withdrawn(this.client, this.#degraded ? "lost" : "withdrawn");
+    else this.#verdicts.told(told, entry);
+  }
+
+  #check(holds: boolean, what: () => string): void {
+    this.#reporter.check(holds, what);
+  }
+}
+
+/** The messages of a frame; none where it was spoilt. */
+function messagesIn(frame: string): ServerMessage[] {
+  try {
+    const messages = [JSON.parse(frame) as ServerMessage | ServerMessage[]].flat();
+    return messages.filter(({ payload }) => payload !== undefined);
+  } catch {
+    return [];
+  }
+}

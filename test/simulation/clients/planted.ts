@@ -1,0 +1,145 @@
+import { Engine } from "../../../src/client/engine.ts";
+import { Inbox } from "../../../src/client/inbox.ts";
+import { Link } from "../../../src/client/link.ts";
+import { Outbox } from "../../../src/client/outbox.ts";
+import { PresenceSender } from "../../../src/client/presence.ts";
+import { Replica } from "../../../src/client/replica.ts";
+import { State } from "../../../src/model/index.ts";
+import type { JsonObject } from "../../../src/protocol/index.ts";
+import type { Variant } from "./world.ts";
+
+/** Puts a method in the place of another, given that one; returns how to mend it. */
+function replace<T extends object, Name extends keyof T>(
+  of: T,
+  name: Name,
+  make: (real: T[Name]) => T[Name],
+): () => void {
+  const real = Object.getOwnPropertyDescriptor(of, name)!;
+  Object.defineProperty(of, name, { ...real, value: make(real.value as T[Name]) });
+  return () => void Object.defineProperty(of, name, real);
+}
+
+/** Has a getter say something else. */
+function pretend<T extends object>(of: T, name: keyof T, value: unknown): () => void {
+  const real = Object.getOwnPropertyDescriptor(of, name)!;
+  Object.defineProperty(of, name, { configurable: true, get: () => value });
+  return () => void Object.defineProperty(of, name, real);
+}
+
+/** A draft gets another key when it is sent again. */
+function newKeys(): () => void {
+  const sent = new Set<unknown>();
+  return replace(Link.prototype, "send", (send) => {
+    return function (this: Link, type: string, payload: JsonObject) {
+      const { draftId } = payload;
+      if (type !== "submit_event") return send.call(this, type, payload);
+      const again = sent.has(draftId);
+      sent.add(draftId);
+      return send.call(this, type, again ? { ...payload, draftId: `${String(draftId)}-${sent.size}` } : payload);
+    };
+  });
+}
+
+/** No verdict ends it. */
+function neverDone(): () => void {
+  const mends = [
+    replace(Outbox.prototype, "decide", () => () => {}),
+    replace(Outbox.prototype, "remove", () => () => {}),
+  ];
+  return () => mends.forEach((mend) => mend());
+}
+
+/** What clients show is never taken back; the server's state is. */
+function noWayBack(): () => void {
+  const shown = new WeakSet<State<object>>();
+  const mendPublish = replace(State.prototype, "publish", (publish) => {
+    return function (this: State<object>) {
+      shown.add(this);
+      return publish.call(this);
+    };
+  });
+  const mendUndo = replace(State.prototype, "undoTo", (undoTo) => {
+    return function (this: State<object>, position: number) {
+      if (!shown.has(this)) undoTo.call(this, position);
+    };
+  });
+  return () => {
+    mendUndo();
+    mendPublish();
+  };
+}
+
+/** Clients that are broken on purpose: the simulator must find each of them. */
+export const planted: Readonly<Record<string, Variant>> = {
+  "an inbox that sees no holes": { plant: () => pretend(Inbox.prototype, "hasHole", false) },
+  "an inbox that tells verdicts before their events": {
+    plant: () =>
+      replace(Inbox.prototype, "decide", (decide) => {
+        return function (this: Inbox, key, verdict) {
+          decide.call(this, key, verdict, 0);
+        };
+      }),
+  },
+  "an inbox that forgets whose an event is": {
+    plant: () =>
+      replace(Inbox.prototype, "put", (put) => {
+        return function (this: Inbox, { eventId, event }) {
+          put.call(this, { eventId, event: { ...event, clientId: "somebody" } });
+        };
+      }),
+  },
+  "an outbox that sends nothing again": { plant: () => replace(Outbox.prototype, "disconnect", () => () => {}) },
+  "an outbox that does not wait after a refusal": {
+    plant: () =>
+      replace(Outbox.prototype, "refuse", (refuse) => {
+        return function (this: Outbox, key, now) {
+          refuse.call(this, key, now, 0);
+        };
+      }),
+  },
+  "an outbox that sends what is decided": { plant: neverDone },
+  "an outbox that sends the last first": {
+    plant: () =>
+      replace(Outbox.prototype, "take", (take) => {
+        return function (this: Outbox, now) {
+          return take.call(this, now).toReversed();
+        };
+      }),
+  },
+  "an engine that sends nothing of an earlier life": {
+    plant: () =>
+      replace(Engine.prototype, "start", (start) => {
+        return function (this: Engine) {
+          start.call(this, []);
+        };
+      }),
+  },
+  "new keys on each retry": { plant: newKeys },
+  "a link that does not wait for an answer to its heartbeat": {
+    plant: () =>
+      replace(Link.prototype, "expect", (expect) => {
+        return function (this: Link, what, ms) {
+          if (what !== "heartbeat") expect.call(this, what, ms);
+        };
+      }),
+  },
+  "a replica that takes nothing back": { plant: noWayBack },
+  "a replica that shows twice what may be in a fetched state": {
+    plant: () =>
+      replace(Replica.prototype, "reset", (reset) => {
+        return function (this: Replica<object>, state, eventId) {
+          reset.call(this, state, eventId, []);
+        };
+      }),
+  },
+  "a state that is kept while it holds events of undecided drafts": {
+    plant: () => pretend(Replica.prototype, "whole", true),
+  },
+  "presence that is not shown again": { plant: () => replace(PresenceSender.prototype, "begin", () => () => {}) },
+  "a draft that is forgotten when it is sent": { sent: (storage, key) => storage.forget(key) },
+  "a client that takes every log for the same": {
+    tamper: (frame) => frame.replace(/"serverId":"[^"]*"/, '"serverId":"log"'),
+  },
+  "no pause between attempts": { delay: () => 0 },
+  "a pause that never ends": { delay: () => 1e9 },
+};

@@ -1,0 +1,119 @@
+import { type AnyModel, foldEvent, State } from "../../../src/model/index.ts";
+import { loggedEvent } from "../../../src/core/live.ts";
+import type { SqlValue } from "../../../src/storage/driver.ts";
+import { FaultyDisk, MemoryDisk } from "../disk.ts";
+import { Host } from "../host.ts";
+import { canonicalText, Ledger } from "../ledger.ts";
+import type { Random } from "../random.ts";
+import type { Schedule } from "../schedule.ts";
+import type { Trace } from "../trace.ts";
+import type { Submitted } from "./book.ts";
+
+/** What a server is made of. */
+export interface ServerParts {
+  readonly model: AnyModel;
+  readonly trace: Trace;
+  readonly schedule: Schedule;
+  readonly random: Random;
+  readonly deferMsMax: number;
+}
+
+/** A copy of the database, and how long its log was. */
+export interface Backup {
+  readonly disk: MemoryDisk;
+  readonly head: number;
+  /** Whether the log has been created, and so has a name. */
+  readonly begun: boolean;
+}
+
+/** The partition between two restores: its disk, what is true about it, and the host that serves it. */
+export class Server {
+  /** Counts restores. */
+  readonly generation: number;
+  /** How many events it was restored with. */
+  readonly restoredHead: number;
+  /** Whether its log has the name that the one before it had. */
+  readonly sameLog: boolean;
+  readonly disk: FaultyDisk;
+  readonly ledger: Ledger;
+  readonly host: Host;
+  readonly #parts: ServerParts;
+  readonly #state: State<object>;
+  /** The state after each event, in canonical JSON. */
+  readonly #prefixes: string[];
+
+  constructor(parts: ServerParts, { generation = 0, disk = new MemoryDisk(), sameLog = false } = {}) {
+    const { model, trace, schedule, random, deferMsMax } = parts;
+    this.#parts = parts;
+    this.generation = generation;
+    this.sameLog = sameLog;
+    this.#state = new State<object>(model.initialState() as object);
+    this.#prefixes = [canonicalText(this.#state.stringify())];
+    this.disk = new FaultyDisk(disk, (fault) => {
+      trace.line(`${schedule.now} fault: ${fault}`);
+      this.host.struck();
+    });
+    this.ledger = new Ledger(disk, model, trace, () => schedule.serverNow);
+    this.ledger.observe();
+    this.restoredHead = this.ledger.head;
+    this.host = new Host({
+      model,
+      disk: this.disk,
+      ledger: this.ledger,
+      trace,
+      schedule,
+      random,
+      deferMsMax,
+      around: (_, body) => body(),
+    });
+  }
+
+  /** What the log folds to up to event `eventId`, in canonical JSON; undefined: it is not that long. */
+  stateAt(eventId: number): string | undefined {
+    const { rows } = this.ledger;
+    for (let at = this.#prefixes.length - 1; at < Math.min(eventId, rows.length); at++) {
+      foldEvent(this.#parts.model, this.#state, loggedEvent(rows[at]!));
+      this.#prefixes.push(canonicalText(this.#state.stringify()));
+    }
+    return this.#prefixes[eventId];
+  }
+
+  /** What it has decided of an entry; undefined: nothing. */
+  fateOf({ key, mode, drafts }: Submitted, principal: string): "accepted" | "rejected" | undefined {
+    const { ledger } = this;
+    const isIn = ({ draftId }: { draftId: string }) => ledger.event(principal, draftId) !== undefined;
+    if (mode === "atomic" ? drafts.every(isIn) : isIn(drafts[0]!)) return "accepted";
+    const decided = mode === "sequential" ? drafts[0]!.draftId : key;
+    const isRejected = ledger.rejection(principal, decided) !== undefined || ledger.isForgotten(principal, decided);
+    return isRejected ? "rejected" : undefined;
+  }
+
+  backup(): Backup {
+    const { ledger, disk } = this;
+    return { disk: copyOf(disk.disk as MemoryDisk), head: ledger.head, begun: ledger.logId() !== undefined };
+  }
+
+  /** Ends it, and begins the next one on a backup; `logId`: the new name of the log, if it gets one. */
+  restored({ disk, begun }: Backup, logId: string | undefined): Server {
+    this.host.crash();
+    if (logId !== undefined && begun) disk.transaction(() => disk.write("UPDATE log SET log_id = ?", logId));
+    return new Server(this.#parts, { generation: this.generation + 1, disk, sameLog: logId === undefined });
+  }
+}
+
+function copyOf(from: MemoryDisk): MemoryDisk {
+  const to = new MemoryDisk();
+  const schema = from.query("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL");
+  to.transaction(() => {
+    for (const { type, sql } of schema) if (type === "table") to.script(sql as string);
+    for (const { type, name } of schema) {
+      if (type !== "table") continue;
+      for (const row of from.query(`SELECT * FROM ${name as string}`)) {
+        const values = Object.values(row) as SqlValue[];
+        to.write(`INSERT INTO ${name as string} VALUES (${values.map(() => "?").join()})`, ...values);
+      }
+    }
+    for (const { type, sql } of schema) if (type !== "table") to.script(sql as string);
+  });
+  return to;
+}

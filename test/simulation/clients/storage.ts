@@ -1,0 +1,170 @@
+import {
+  type OpenStore,
+  type QueueEntry,
+  type QueueStore,
+  type StoredBase,
+  StoreError,
+  type StoreFailure,
+} from "../../../src/client/index.ts";
+import type { Random } from "../random.ts";
+import type { Schedule } from "../schedule.ts";
+
+/** What a device's storage is made of. */
+export interface StorageParts {
+  readonly random: Random;
+  readonly schedule: Schedule;
+  /** How long a call takes, in milliseconds. */
+  readonly latencyMsMax: number;
+  /** Where the confirmed state stands that is kept just now; told back when it is loaded. */
+  standing(): unknown;
+  /** A program has loaded: these entries, and a base that stood there. */
+  onLoaded(entries: readonly QueueEntry[], standing: unknown): void;
+}
+
+/** A call that was made and is not durable yet. */
+interface Call {
+  /** Makes it so. */
+  apply(): void;
+  done(error: StoreError | undefined): void;
+}
+
+/**
+ * The storage of one device, over the lives of its programs. Each call takes effect some time after
+ * it was made, in order; a crash loses those that had not, from a random one on.
+ */
+export class DeviceStorage {
+  readonly #parts: StorageParts;
+  /** What is kept, as JSON text by key, in the order of appending. */
+  readonly #entries = new Map<string, string>();
+  readonly #had = new Set<string>();
+  #base: { text: string; standing: unknown } | undefined;
+  #clientId: string | undefined;
+  #calls: Call[] = [];
+  #lastAt = 0;
+  /** Counts programs. */
+  #life = 0;
+  /** Why nothing works, if so. */
+  failure: StoreFailure | undefined;
+
+  constructor(parts: StorageParts) {
+    this.#parts = parts;
+  }
+
+  /** The keys of what would survive. */
+  get keys(): readonly string[] {
+    return [...this.#entries.keys()];
+  }
+
+  has(key: string): boolean {
+    return this.#entries.has(key);
+  }
+
+  /** Whether it was kept once, since the program began. */
+  hasHad(key: string): boolean {
+    return this.#had.has(key);
+  }
+
+  /** Loses an entry, as it must not. */
+  forget(key: string): void {
+    this.#entries.delete(key);
+  }
+
+  /** To be given to the client. */
+  readonly open: OpenStore = async () => {
+    this.#had.clear();
+    const life = this.#life;
+    await this.#call(() => {});
+    let closed = false;
+    const call = <T>(apply: () => T): Promise<T> => {
+      if (closed || life !== this.#life) return Promise.reject(new StoreError("failed", new Error("closed")));
+      return this.#call(apply);
+    };
+    const store: QueueStore = {
+      durable: true,
+      load: async () => {
+        const { loaded, standing } = await call(() => this.#load());
+        this.#parts.onLoaded(loaded.entries, standing);
+        return loaded;
+      },
+      identify: (fresh) => call(() => (this.#clientId ??= fresh)),
+      append: (entry) => {
+        const text = JSON.stringify(entry);
+        return call(() => {
+          if (!this.#entries.has(entry.key)) this.#entries.set(entry.key, text);
+          this.#had.add(entry.key);
+        });
+      },
+      update: (entry) => {
+        const text = JSON.stringify(entry);
+        return call(() => {
+          if (this.#entries.has(entry.key)) this.#entries.set(entry.key, text);
+        });
+      },
+      remove: (keys) => {
+        const removed = [...keys];
+        return call(() => {
+          for (const key of removed) this.#entries.delete(key);
+        });
+      },
+      saveBase: (base) => {
+        const kept = { text: JSON.stringify(base), standing: this.#parts.standing() };
+        return call(() => {
+          this.#base = kept;
+          return true;
+        });
+      },
+      close: async () => {
+        if (closed) return;
+        const last = this.#call(() => {});
+        closed = true;
+        await last.catch(() => {});
+      },
+    };
+    return store;
+  };
+
+  /** The program ended without a word: of what it had asked for, the later part is lost. */
+  crash(): void {
+    this.#life++;
+    const kept = this.#parts.random.between(0, this.#calls.length);
+    const calls = this.#calls.splice(0);
+    if (this.failure === undefined) for (const { apply } of calls.slice(0, kept)) apply();
+  }
+
+  /** The base is of no use to anyone. */
+  forgetBase(): void {
+    this.#base = undefined;
+  }
+
+  #load() {
+    const entries = Array.from(this.#entries.values(), (text) => JSON.parse(text) as QueueEntry);
+    for (const { key } of entries) this.#had.add(key);
+    const base = this.#base && (JSON.parse(this.#base.text) as StoredBase);
+    return { loaded: { entries, base }, standing: this.#base?.standing };
+  }
+
+  #call<T>(apply: () => T): Promise<T> {
+    const { random, schedule, latencyMsMax } = this.#parts;
+    const life = this.#life;
+    return new Promise((resolve, reject) => {
+      let result: T;
+      this.#calls.push({
+        apply: () => (result = apply()),
+        done: (error) => (error ? reject(error) : resolve(result)),
+      });
+      const delayMs = random.chance(0.5) ? 0 : random.between(0, latencyMsMax);
+      this.#lastAt = Math.max(this.#lastAt, schedule.now + delayMs);
+      schedule.after(this.#lastAt - schedule.now, () => {
+        if (life === this.#life) this.#next();
+      });
+    });
+  }
+
+  #next(): void {
+    const { random } = this.#parts;
+    const call = this.#calls.shift()!;
+    // A call that is rejected may yet have taken effect.
+    if (this.failure === undefined || random.chance(0.2)) call.apply();
+    call.done(this.failure && new StoreError(this.failure, new Error("simulated")));
+  }
+}

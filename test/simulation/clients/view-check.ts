@@ -1,0 +1,73 @@
+import type { PendingEntry } from "../../../src/client/index.ts";
+import type { AnyModel } from "../../../src/model/index.ts";
+import { canonicalJson, type Json } from "../../../src/protocol/index.ts";
+import { canonicalText } from "../ledger.ts";
+import type { Book } from "./book.ts";
+import type { AnyClient } from "./life.ts";
+import type { LifeQueue } from "./life-queue.ts";
+import type { Reporter } from "./reporter.ts";
+import type { Standing } from "./standing.ts";
+import { viewFromScratch } from "./view.ts";
+
+/** What a view is held against. */
+export interface ViewParts {
+  readonly model: AnyModel;
+  readonly book: Book;
+  readonly queue: LifeQueue;
+  readonly standing: Standing;
+  readonly reporter: Reporter;
+}
+
+type IsOpen = (draftId: string) => boolean;
+
+/** What a client shows: that it is the log as far as it has it, and on that its own drafts. */
+export class ViewCheck {
+  readonly #parts: ViewParts;
+  #seen: { state: unknown; sign: string } | undefined;
+
+  constructor(parts: ViewParts) {
+    this.#parts = parts;
+  }
+
+  check(client: AnyClient, principal: string): void {
+    const { model, queue, standing, reporter } = this.#parts;
+    const { server } = standing;
+    if (!server) return;
+    const { eventId, pending, clientId } = client;
+    const state: unknown = client.state;
+    const sign = `${server.generation} ${eventId} ${queue.doubtful} ${pending.map(({ key }) => key).join()}`;
+    if (this.#seen && this.#seen.state === state && this.#seen.sign === sign) return;
+    this.#seen = { state, sign };
+    const confirmed = server.stateAt(eventId);
+    if (confirmed === undefined) {
+      reporter.violated(`is at event ${eventId}, and the log is at ${server.ledger.head}`);
+      return;
+    }
+    const shown = pending.filter(({ key }) => queue.isShown(key));
+    const isOpen: IsOpen = (draftId) => (server.ledger.event(principal, draftId)?.eventId ?? Infinity) > eventId;
+    if (this.#isUncertain(shown, isOpen)) return;
+    const expected = viewFromScratch({ model, clientId, principal, confirmed, eventId }, shown, isOpen);
+    const text = canonicalJson(state as Json);
+    reporter.check(
+      text === (expected === confirmed ? confirmed : canonicalText(expected)),
+      () => `shows ${text} at event ${eventId}, and not ${expected}, which is ${confirmed} and ${sign}`,
+    );
+  }
+
+  /**
+   * Whether there are drafts that are alike, of which one is in the log and was not told: then the
+   * client may take one for the other, until it has their verdicts.
+   */
+  #isUncertain(entries: readonly PendingEntry[], isOpen: IsOpen): boolean {
+    const { book } = this.#parts;
+    // Of these no verdict will come.
+    const isGivenUp = (draftId: string) => ["expired", "lost"].includes(book.byDraft(draftId)!.fate);
+    return entries
+      .flatMap(({ drafts }) => drafts)
+      .some(({ draftId }) => {
+        const twins = book.alike(draftId).filter((twin) => twin !== draftId);
+        if (twins.length === 0) return false;
+        return !isOpen(draftId) || twins.some((twin) => isGivenUp(twin) && !isOpen(twin));
+      });
+  }
+}

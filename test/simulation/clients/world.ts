@@ -1,0 +1,415 @@
+import type { SocketEvents, Timing } from "../../../src/client/index.ts";
+import { defaultTiming } from "../../../src/client/timing.ts";
+import type { Author } from "../../../src/core/index.ts";
+import { Partition, rejectionRetentionMs } from "../../../src/core/index.ts";
+import { canonicalJson, type Json } from "../../../src/protocol/index.ts";
+import { SqlStorage } from "../../../src/storage/sql-storage.ts";
+import { bytesPort, migrations, sha256 } from "../../support/partition.ts";
+import { faults } from "../disk.ts";
+import { type Application, applications } from "../drafts.ts";
+import { partitionName } from "../host.ts";
+import { canonicalText } from "../ledger.ts";
+import { Random } from "../random.ts";
+import { Schedule } from "../schedule.ts";
+import { Trace } from "../trace.ts";
+import { Connection, type Weather } from "./connection.ts";
+import { deskApplication, failingType } from "./desk.ts";
+import { Device } from "./device.ts";
+import { type Backup, Server } from "./server.ts";
+import type { DeviceStorage } from "./storage.ts";
+
+/** Within this time everything has to settle after the last fault, in milliseconds. */
+const settlingMsMax = 10 * 60 * 1_000;
+/** How often a device then looks what there is to do. */
+const settlingActMs = 500;
+/** How long nothing is done at the end, so that only heartbeats are left: longer than any other timer, in milliseconds. */
+const restMs = 45_000;
+const dayMs = 24 * 60 * 60 * 1_000;
+
+/** What is not as it should be: where a planted bug gets in. */
+export interface Variant {
+  /** Breaks something, and returns how to mend it. */
+  plant?: () => () => void;
+  /** What a client's delays are made of, from 0 to 1. */
+  delay?: () => number;
+  /** Called with the key of a draft that is sent, and the storage that keeps it. */
+  sent?: (storage: DeviceStorage, key: string) => void;
+  /** Changes a frame before the client has it. */
+  tamper?: (frame: string) => string;
+}
+
+/** What a seed makes of a run. Each run has another mixture, so that calm and storm both go deep. */
+function characterOf(random: Random) {
+  const often = (most: number) => (random.chance(0.4) ? 0 : random.next() * most);
+  const hasty = random.chance(0.5);
+  const timing: Timing = hasty
+    ? { connectMs: 2_000, heartbeatMs: 3_000, heartbeatAnswerMs: 1_500, answerMs: 3_000 }
+    : defaultTiming;
+  const unit = hasty ? 1_000 : 5_000;
+  const weather: Weather = {
+    latencyMsMax: random.pick([0, 5, 60, 400]),
+    noticeMsMax: random.pick([0, 20, 300]),
+    stallMsMax: random.pick([100, unit, 8 * unit]),
+    unnoticed: often(0.5),
+    faults: { drop: often(0.12), duplicate: often(0.12), truncate: often(0.06), stall: often(0.1) },
+  };
+  return {
+    devices: random.between(3, 8),
+    application: random.pick<Application>([deskApplication, deskApplication, ...applications]),
+    timing,
+    weather,
+    /** How likely an attempt to connect is refused, or never answered. */
+    refused: often(0.3),
+    unanswered: often(0.15),
+    actMsMax: random.pick([40, 400, 400, 4_000]),
+    stormMsMax: random.pick([100, 1_000, 10_000]),
+    deferMsMax: random.pick([0, 1, 30]),
+    storeLatencyMsMax: random.pick([0, 20, 500]),
+    outageMsMax: random.pick([2, 20, 60]) * unit,
+    habits: {
+      submit: 8,
+      burst: often(0.6),
+      atomic: often(3),
+      sequential: often(3),
+      undo: often(2),
+      verify: often(1.5),
+      show: often(1),
+      pause: often(0.6),
+      parked: often(1),
+      network: often(0.6),
+      visible: often(0.6),
+      store: often(0.3),
+      close: often(0.4),
+      crash: often(0.6),
+      jump: often(0.1),
+    },
+    storm: {
+      nothing: 1,
+      fault: often(4),
+      cut: often(4),
+      crash: often(1),
+      hibernate: often(2),
+      jump: often(0.5),
+      drain: often(0.3),
+      outage: often(0.3),
+      backup: often(0.6),
+      restore: often(0.3),
+    },
+    /** How likely a restored log has the name that it had. */
+    sameLog: often(0.8),
+  };
+}
+
+/** One partition and the production clients on its devices, and all that may happen to them, out of one seed. */
+export class ClientsWorld {
+  readonly trace = new Trace();
+  readonly #random: Random;
+  readonly #schedule = new Schedule();
+  readonly #character: ReturnType<typeof characterOf>;
+  readonly #weather: Weather;
+  readonly #variant: Variant;
+  readonly #servers: Server[];
+  readonly #devices: Device[];
+  readonly #connections: Connection[] = [];
+  #backup: Backup | undefined;
+  #outageUntil = 0;
+  #calm = false;
+  #over = false;
+  /** Whether rejections were forgotten: then what was rejected may be accepted later. */
+  #forgets = false;
+  #opened = 0;
+
+  constructor(seed: number, variant: Variant) {
+    this.#random = new Random(seed);
+    this.#variant = variant;
+    this.#character = characterOf(this.#random);
+    this.#weather = { ...this.#character.weather };
+    const { trace } = this;
+    const random = this.#random;
+    const schedule = this.#schedule;
+    const { application, timing, habits, storeLatencyMsMax, deferMsMax, devices } = this.#character;
+    this.#servers = [new Server({ model: application.model, trace, schedule, random, deferMsMax })];
+    this.#devices = Array.from(
+      { length: devices },
+      (_, at) =>
+        new Device({
+          name: `d${at}`,
+          author: authorOf(at),
+          application,
+          schedule,
+          random,
+          trace,
+          timing,
+          servers: this.#servers,
+          storeLatencyMsMax,
+          habits,
+          delay: variant.delay ?? (() => random.next()),
+          sent: variant.sent ?? (() => {}),
+          connect: (device, events) => this.#connect(device, authorOf(at), events),
+        }),
+    );
+  }
+
+  /** Runs `steps` steps of storm, and then until all is settled. `turn` lets what the clients promised come about. */
+  async run(steps: number, turn: () => Promise<void>): Promise<void> {
+    const { trace } = this;
+    trace.line(`a ${this.#character.application.name} partition with ${this.#devices.length} devices`);
+    for (const device of this.#devices) this.#keepActing(device);
+    this.#keepStorming();
+    for (let step = 0; step < steps && trace.violation === undefined; step++) await this.#step(turn);
+    if (trace.violation === undefined) this.#calmDown();
+    const until = this.#schedule.now + settlingMsMax;
+    while (trace.violation === undefined && !this.#settled() && this.#schedule.now < until) await this.#step(turn);
+    for (const device of this.#devices) {
+      trace.check(device.settled, () => `${settlingMsMax} ms after the last fault: ${device.describe()}`);
+    }
+    if (trace.violation === undefined) await this.#end(turn);
+    for (const { disk } of this.#servers) disk.disk.close();
+  }
+
+  get #server(): Server {
+    return this.#servers.at(-1)!;
+  }
+
+  #settled(): boolean {
+    return this.#server.host.idle && this.#devices.every(({ settled }) => settled);
+  }
+
+  async #step(turn: () => Promise<void>): Promise<void> {
+    this.#schedule.step();
+    if (this.#server.host.alarmDue) this.#server.host.alarm();
+    await turn();
+    for (const device of this.#devices) device.look();
+  }
+
+  #keepActing(device: Device): void {
+    const delayMs = this.#calm ? settlingActMs : this.#random.between(1, this.#character.actMsMax);
+    this.#schedule.after(delayMs, () => {
+      if (this.#over) return;
+      if (this.#calm) device.settle();
+      else device.act();
+      this.#keepActing(device);
+    });
+  }
+
+  #keepStorming(): void {
+    this.#schedule.after(this.#random.between(1, this.#character.stormMsMax), () => {
+      if (this.#calm) return;
+      this.#storm();
+      this.#keepStorming();
+    });
+  }
+
+  #storm(): void {
+    const random = this.#random;
+    const { host, disk } = this.#server;
+    switch (random.weighted(this.#character.storm)) {
+      case "nothing":
+        return;
+      case "fault":
+        disk.arm(random.pick(faults), random.between(0, 8), random.chance(0.7) ? 1 : random.between(2, 6));
+        return;
+      case "cut":
+        random.pick([...this.#connections.slice(-2 * this.#devices.length), undefined])?.cut();
+        return;
+      case "crash":
+        host.crash();
+        return;
+      case "hibernate":
+        if (host.idle) host.hibernate();
+        return;
+      case "jump":
+        this.#jump(random.pick([-dayMs, -1_000, -1, 1, 1_000, 11 * 60 * 1_000, 31 * dayMs]));
+        return;
+      case "drain":
+        this.#drain();
+        return;
+      case "outage":
+        this.#outageUntil = this.#schedule.now + random.between(0, this.#character.outageMsMax);
+        this.#line(`an outage until ${this.#outageUntil}`);
+        for (const connection of this.#connections) connection.cut();
+        return;
+      case "backup":
+        this.#backup = this.#server.backup();
+        this.#line(`a backup of ${this.#backup.head} events`);
+        return;
+      case "restore":
+        this.#restore();
+    }
+  }
+
+  #jump(byMs: number): void {
+    this.#schedule.skewMs += byMs;
+    if (byMs > rejectionRetentionMs) this.#forgets = true;
+    this.#line(`the server's clock jumps to ${this.#schedule.serverNow}`);
+  }
+
+  #drain(): void {
+    const reconnectAfterMs = this.#random.between(0, 5_000);
+    this.#line(`drains, for ${reconnectAfterMs} ms`);
+    const payload = { reconnectAfterMs };
+    const text = JSON.stringify({ id: "drain", type: "draining", timestamp: this.#schedule.serverNow, payload });
+    for (const connection of this.#connections) connection.fromServer({ text });
+  }
+
+  #restore(): void {
+    const backup = this.#backup;
+    if (!backup) return;
+    this.#backup = undefined;
+    const logId = this.#random.chance(this.#character.sameLog) ? undefined : `log-${this.#random.hex(8)}`;
+    this.#line(`the log is restored to event ${backup.head}, as ${logId ?? "it was"}`);
+    this.#servers.push(this.#server.restored(backup, logId));
+  }
+
+  #connect(device: Device, author: Author | undefined, events: SocketEvents) {
+    const random = this.#random;
+    const schedule = this.#schedule;
+    const server = this.#server;
+    const connection = new Connection({
+      name: `${device.name}#${++this.#opened}`,
+      random,
+      schedule,
+      trace: this.trace,
+      weather: this.#weather,
+      events,
+      tamper: this.#variant.tamper ?? ((frame) => frame),
+      onSpoilt: () => (device.disturbed = true),
+    });
+    this.#connections.push(connection);
+    const { refused, unanswered, weather } = this.#character;
+    const away = !device.online || schedule.now < this.#outageUntil;
+    const fate = this.#calm ? "taken" : away || random.chance(refused) ? "refused" : "taken";
+    const delayMs = random.between(0, weather.latencyMsMax);
+    if (!this.#calm && random.chance(unanswered)) return { connection, generation: server.generation };
+    schedule.after(delayMs, () => {
+      // What was restored meanwhile is another object: this one was never reached.
+      if (fate === "refused" || server !== this.#server) connection.heal();
+      else {
+        server.host.accept(connection, author);
+        connection.opened();
+      }
+    });
+    return { connection, generation: server.generation };
+  }
+
+  /** No more faults; and all that is half dead is noticed to be. */
+  #calmDown(): void {
+    this.#calm = true;
+    this.#line("calm");
+    this.#server.disk.disarm();
+    Object.assign(this.#weather, { stallMsMax: 0, unnoticed: 0 } satisfies Partial<Weather>);
+    this.#weather.faults = { drop: 0, duplicate: 0, truncate: 0, stall: 0 };
+    for (const connection of this.#connections) connection.heal();
+    for (const device of this.#devices) device.calm();
+  }
+
+  async #end(turn: () => Promise<void>): Promise<void> {
+    const { trace } = this;
+    this.#over = true;
+    await this.#rest(turn);
+    for (const { life } of this.#devices) void life!.verify();
+    await this.#rest(turn);
+    if (trace.violation !== undefined) return;
+    this.#checkServer();
+    for (const device of this.#devices) this.#checkDevice(device);
+    for (const device of this.#devices) device.end();
+    await this.#rest(turn);
+    for (const { name, life, storage } of this.#devices) {
+      trace.check(life === undefined, () => `${name} does not end`);
+      trace.check(storage.keys.length === 0, () => `${name} keeps ${storage.keys.join()} for ever`);
+    }
+  }
+
+  /** Lets time pass. */
+  async #rest(turn: () => Promise<void>): Promise<void> {
+    const until = this.#schedule.now + restMs;
+    this.#schedule.after(restMs, () => {});
+    while (this.trace.violation === undefined && this.#schedule.now < until) await this.#step(turn);
+  }
+
+  #checkServer(): void {
+    const { trace } = this;
+    const { ledger, disk, host } = this.#server;
+    ledger.observeAnew();
+    trace.check(this.#server.stateAt(ledger.head) === ledger.state, () => "the log folds to two states");
+    host.readState();
+    const again = new Partition(partitionName, this.#character.application.model, {
+      storage: new SqlStorage(disk.disk, migrations, bytesPort),
+      random: { logId: () => "", traceId: () => "", peerId: () => "" },
+      sha256,
+      log: () => {},
+      defer: () => {},
+    }).stateAt(undefined, this.#schedule.serverNow);
+    trace.check(
+      again.eventIndex === ledger.head && canonicalText(again.state) === ledger.state,
+      () => "after a restart the state is another one",
+    );
+    const drafts = new Set<string>();
+    for (const { draftId, eventId } of ledger.rows) {
+      trace.check(!drafts.has(draftId), () => `${draftId} is in the log twice`);
+      drafts.add(draftId);
+      const known = this.#devices.some(({ book }) => book.byDraft(draftId) !== undefined);
+      trace.check(known, () => `event ${eventId} is of a draft that nobody submitted`);
+    }
+  }
+
+  #checkDevice(device: Device): void {
+    const { trace } = this;
+    const { ledger } = this.#server;
+    const { timing } = this.#character;
+    const { name, storage, book } = device;
+    const life = device.life!;
+    trace.check(
+      canonicalJson(life.client.state as Json) === ledger.state,
+      () => `${name} has another state than the server`,
+    );
+    trace.check(life.settled, () => `${name} is not settled any more: ${life.describe()}`);
+    trace.check(storage.keys.length === 0, () => `${name} keeps ${storage.keys.join()}`);
+    const surplus = life.timers.filter((ms) => ms !== timing.heartbeatMs && ms !== timing.heartbeatAnswerMs);
+    trace.check(surplus.length === 0 && life.timers.length === 1, () => `${name} has timers: ${life.timers.join()}`);
+    this.#checkPeers(device);
+    for (const { key, fate } of book.entries) {
+      trace.check(fate !== "open" && fate !== "parked", () => `${name}: nothing came of ${key}`);
+      if (fate !== "withdrawn") continue;
+      trace.check(!ledger.rows.some(({ draftId }) => draftId === key), () => `${key} was withdrawn, and is in the log`);
+    }
+    if (!device.disturbed) this.#checkOrder(device);
+  }
+
+  /** Everybody sees what all others show. */
+  #checkPeers(device: Device): void {
+    if (!device.presence) return;
+    const shown = this.#devices
+      .filter((other) => other !== device && other.presence && other.life!.shown !== null)
+      .map(({ life }) => `${life!.client.clientId} ${canonicalJson(life!.shown!)}`);
+    const seen = device.life!.client.peers.map(({ clientId, state }) => `${clientId} ${canonicalJson(state)}`);
+    this.trace.check(
+      seen.toSorted().join() === shown.toSorted().join(),
+      () => `${device.name} sees ${seen.join()}, and not ${shown.join()}`,
+    );
+  }
+
+  /** What a device submitted is in the log in that order, but for what the server has failed on, or was given up. */
+  #checkOrder({ name, book }: Device): void {
+    if (this.#forgets) return;
+    let last = 0;
+    for (const { draftId, eventId } of this.#server.ledger.rows) {
+      const entry = book.byDraft(draftId);
+      if (!entry || entry.fate === "expired" || entry.drafts.some(({ type }) => type === failingType)) continue;
+      this.trace.check(entry.place >= last, () => `${name}: event ${eventId} was submitted before the one ahead of it`);
+      last = entry.place;
+    }
+  }
+
+  #line(what: string): void {
+    this.trace.line(`${this.#schedule.now} ${what}`);
+  }
+}
+
+/** Most devices are open ones; some have a token, and two of them the same principal. */
+function authorOf(at: number): Author | undefined {
+  if (at === 1 || at === 2) return { principal: "user:shared", permissions: "all" };
+  if (at === 3)
+    return { principal: "user:limited", permissions: ["submit:add", "submit:take", "submit:set", "submit:treePush"] };
+  return undefined;
+}

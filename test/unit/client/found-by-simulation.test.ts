@@ -1,0 +1,267 @@
+import { describe, expect, it } from "vitest";
+import * as z from "zod/mini";
+import { memoryStore } from "../../../src/client/stores/memory.ts";
+import { defaultTiming } from "../../../src/client/timing.ts";
+import { defineModel } from "../../../src/model/index.ts";
+import { accepted, broadcast, event, FakeWorld, refused, rejected, settle } from "./harness.ts";
+
+const counter = defineModel({
+  name: "counter",
+  version: 1,
+  initialState: () => ({ total: 0 }),
+  events: {
+    add: {
+      payload: z.strictObject({ by: z.int() }),
+      reduce(state, { payload }) {
+        state.total += payload.by;
+      },
+    },
+  },
+});
+
+const set = (target: string, value: number) => ["set", { target, value }] as const;
+
+// Each of these was a bug that test/simulation/clients has found, here as small as it gets.
+describe("what the simulator has found", () => {
+  it("[CL-3] a token that never comes is an attempt that failed", async () => {
+    const world = new FakeWorld();
+    let asked = 0;
+    const token = () => (asked++ === 0 ? new Promise<string>(() => {}) : "fresh");
+    const client = world.client({ engine: { url: "ws://server/", token, presence: false } });
+    await world.pass(defaultTiming.connectMs - 1);
+    expect(client.status.status).toBe("connecting");
+    await world.pass(1);
+    expect(client.status).toMatchObject({ status: "offline", reason: "connection_lost" });
+    await world.pass(1_000);
+    expect(asked).toBe(2);
+    world.socket.accept();
+    await settle();
+    expect(client.status.status).toBe("online");
+  });
+
+  it("[CL-3] a good connection is one that held since it was online last, and leaves no timer behind", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    world.socket.say(broadcast(2, "set", { target: "b", value: 2 }));
+    const [sync] = world.socket.of("sync");
+    world.socket.say(world.socket.page(sync!.id, [event(1, ...set("a", 1)), event(2, ...set("b", 2))], 2));
+    await settle();
+    expect(client.status.status).toBe("online");
+    await client.close();
+    expect(world.timers).toBe(0);
+  });
+
+  it("[CL-7] a comparison whose answer is lost ends with the connection", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    const same = client.verify();
+    await settle();
+    // Heartbeats go on, so nothing else would tell.
+    for (let beat = 0; beat < 3; beat++) {
+      world.socket.frame('{"type":"heartbeat"}');
+      await world.pass(defaultTiming.answerMs / 3);
+    }
+    expect(await same).toBe(undefined);
+    expect(client.status.status).toBe("offline");
+  });
+
+  it("[WP-11] what comes before `connected` says nothing of the log that is known", async () => {
+    const world = new FakeWorld();
+    const client = await world.online({}, { head: 1, state: { a: 1 } });
+    world.socket.end();
+    await world.pass(1_000);
+    world.socket.open();
+    world.socket.say(broadcast(2, "set", { target: "b", value: 2 }));
+    await settle();
+    expect(client.state).toEqual({ a: 1 });
+    expect(client.status.status).toBe("offline");
+  });
+
+  it("[WP-5] a `connected` that arrived twice leaves it online, and able to ask for what it misses", async () => {
+    const world = new FakeWorld();
+    const client = await world.online({}, { head: 1, state: { a: 1 } });
+    const [connect] = world.socket.of("connect");
+    const payload = { serverId: "log-1", currentEventIndex: 1, initialState: { a: 1 }, sinceSnapshot: 0 };
+    world.socket.say({ type: "connected", inReplyTo: connect!.id, payload });
+    world.socket.say(broadcast(3, "set", { target: "c", value: 3 }));
+    await settle();
+    expect(world.socket.of("sync")).toHaveLength(1);
+    expect(client.status.status).toBe("syncing");
+  });
+
+  it("[CL-1] an own event that is broadcast before its verdict is shown once", async () => {
+    const world = new FakeWorld();
+    const client = await world.online({}, { state: { tree: { items: {}, tree: [] } } });
+    const push = (id: string) => ["treePush", { target: "tree", value: { id } }] as const;
+    const verdicts = [client.submit(...push("a")), client.submit(...push("b"))];
+    await settle();
+    const [a, b] = world.socket.of("submit_event");
+    const before = client.state;
+    // The commit was in doubt: `a` was refused, and its event is in the log.
+    world.socket.say(refused(a!, "storage_unavailable", { retryable: true, retryAfter: 1 }), {
+      type: "broadcast",
+      payload: event(1, ...push("a"), "me"),
+    });
+    await settle();
+    expect(client.state).toEqual(before);
+    expect(client.pending.map(({ failure }) => failure)).toEqual([undefined, undefined]);
+    world.socket.say(refused(b!, "storage_unavailable", { retryable: true, retryAfter: 1 }));
+    await world.pass(2_000);
+    const [again, after] = world.socket.of("submit_event").slice(2);
+    world.socket.say(accepted(again!, 1), accepted(after!, 2));
+    expect((await Promise.all(verdicts)).map(({ status }) => status)).toEqual(["accepted", "accepted"]);
+    expect(client.state).toEqual(before);
+  });
+
+  it("[CL-1] of own drafts that are alike, each event takes one out of the view, whichever it is", async () => {
+    const world = new FakeWorld();
+    const client = await world.online({ model: counter }, { state: { total: 0 } });
+    const verdicts = [client.submit("add", { by: 1 }), client.submit("add", { by: 1 })];
+    await settle();
+    const [first, second] = world.socket.of("submit_event");
+    expect(client.state).toEqual({ total: 2 });
+    // The second one came first, by a connection that is gone.
+    world.socket.say({ type: "broadcast", payload: event(1, "add", { by: 1 }, "me") });
+    await settle();
+    expect(client.state).toEqual({ total: 2 });
+    world.socket.say(accepted(first!, 2));
+    await settle();
+    expect(client.state).toEqual({ total: 2 });
+    world.socket.say(accepted(second!, 1));
+    await Promise.all(verdicts);
+    expect(client.state).toEqual({ total: 2 });
+  });
+
+  it("[WP-11] [ID-14] a verdict that waits for events of a log that is gone is asked for again", async () => {
+    const world = new FakeWorld();
+    const client = await world.online({}, { head: 1, state: { a: 1 } });
+    const verdict = client.submit(...set("b", 2));
+    await settle();
+    const [sent] = world.socket.of("submit_event");
+    world.socket.say(accepted(sent!, 3));
+    await settle();
+    expect(client.pending).toHaveLength(1);
+    world.socket.end();
+    await world.pass(1_000);
+    world.socket.accept({ head: 1, serverId: "log-2" });
+    await settle();
+    world.socket.accept({ head: 1, serverId: "log-2", state: { a: 1 } });
+    await settle();
+    const [again] = world.socket.of("submit_event");
+    expect(again!.payload).toEqual(sent!.payload);
+    world.socket.say(accepted(again!, 2));
+    expect(await verdict).toMatchObject({ status: "accepted", eventId: 2 });
+    expect(client.state).toEqual({ a: 1, b: 2 });
+  });
+
+  it("[ER-5] a clock that is set back keeps nothing waiting", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    void client.submit(...set("a", 1));
+    await settle();
+    const [sent] = world.socket.of("submit_event");
+    world.socket.say(refused(sent!, "overloaded", { retryable: true, retryAfter: 1 }));
+    world.now -= 60 * 60 * 1_000;
+    void client.submit(...set("b", 2));
+    await settle();
+    expect(world.socket.of("submit_event")).toHaveLength(3);
+  });
+
+  it("[CL-2] what was submitted before the store was open, and closed before, is sent by the next client", async () => {
+    const world = new FakeWorld();
+    const memory = memoryStore();
+    let open = () => {};
+    const slow = new Promise<void>((resolve) => (open = resolve));
+    const client = world.client({
+      store: async (scope) => {
+        await slow;
+        return memory(scope);
+      },
+    });
+    const verdict = client.submit(...set("a", 1));
+    const closing = client.close();
+    expect(await verdict).toEqual({ status: "undecided" });
+    open();
+    await closing;
+    expect((await (await memory("scope")).load()).entries).toHaveLength(1);
+  });
+
+  it("[CL-6] an abort before the store is open takes the draft back", async () => {
+    const world = new FakeWorld();
+    const memory = memoryStore();
+    const client = world.client({ store: memory });
+    const abort = new AbortController();
+    const verdict = client.submit(...set("a", 1), { signal: abort.signal });
+    abort.abort();
+    expect(await verdict).toEqual({ status: "withdrawn" });
+    await settle();
+    expect(client.pending).toHaveLength(0);
+    expect((await (await memory("scope")).load()).entries).toHaveLength(0);
+  });
+
+  it("[CL-6] [CL-2] a draft is told to be taken back when the store has forgotten it", async () => {
+    const world = new FakeWorld();
+    const memory = memoryStore();
+    let forget = () => {};
+    const slow = new Promise<void>((resolve) => (forget = resolve));
+    const client = world.client({
+      store: async (scope) => {
+        const store = await memory(scope);
+        const remove = store.remove.bind(store);
+        store.remove = async (keys) => {
+          await slow;
+          await remove(keys);
+        };
+        return store;
+      },
+    });
+    await settle();
+    const abort = new AbortController();
+    let told: unknown;
+    const verdict = client.submit(...set("a", 1), { signal: abort.signal });
+    void verdict.then((status) => (told = status));
+    await settle();
+    abort.abort();
+    await settle();
+    expect(client.pending).toHaveLength(0);
+    expect(told).toBe(undefined);
+    forget();
+    expect(await verdict).toEqual({ status: "withdrawn" });
+  });
+
+  it("[CL-6] waiting for what came before a conflict ends with an abort, and with the client", async () => {
+    const world = new FakeWorld();
+    const client = await world.online({}, { head: 1, state: { a: 1 } });
+    const abort = new AbortController();
+    const again = { expectedEventId: 1, onConflict: () => ({ target: "a", value: 9 }) };
+    const aborted = client.submit(...set("a", 2), { ...again, signal: abort.signal });
+    const closed = client.submit(...set("a", 3), again);
+    await settle();
+    const conflict = (at: number) => {
+      const told = rejected(world.socket.of("submit_event")[at]!, "conflict");
+      return { ...told, payload: { ...told.payload, conflictingEventIds: [2] } };
+    };
+    world.socket.say(conflict(0), conflict(1));
+    world.socket.end();
+    await settle();
+    abort.abort();
+    expect(await aborted).toEqual({ status: "withdrawn" });
+    void client.close();
+    expect(await closed).toMatchObject({ status: "rejected", problem: { code: "conflict" } });
+  });
+
+  it("[CL-4] closing tells all who listen, and leaves no timer, however much is pending", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    world.socket.end();
+    for (let at = 0; at < 300; at++) void client.submit(...set("a", at));
+    await world.pass(100);
+    let told = 0;
+    client.subscribe(() => told++);
+    void client.submit(...set("b", 1));
+    await client.close();
+    await settle();
+    expect(told).toBe(1);
+    expect(world.timers).toBe(0);
+  });
+});
