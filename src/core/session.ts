@@ -21,6 +21,7 @@ export class Session {
   #state: SessionState;
   /** What the subscriber keeps of the state. */
   #saved: SessionState;
+  #ended = false;
   /** The state at the beginning of the window. */
   #before: SessionState;
   #replies: Effect[] = [];
@@ -47,13 +48,13 @@ export class Session {
 
   /** Its token has expired: this is the last that it is told. */
   expire(problem: Problem): void {
-    this.update({ client: undefined });
+    this.#ended = true;
     this.reply({ kind: "error", requestId: undefined, draftId: undefined, problem });
   }
 
   /** Whether it has seen the whole log, and so is given each new event. */
   get live(): boolean {
-    return this.#state.client !== undefined && this.#state.behind === undefined;
+    return !this.#ended && this.#state.client !== undefined && this.#state.behind === undefined;
   }
 
   /** Takes up again what was known of the connection: if it was live, it was given everything up to `head`, or less in doubt. */
@@ -85,7 +86,7 @@ export class Session {
 
   /** Tells this connection something at once: what no window has brought. */
   tell(effect: Effect): void {
-    this.#subscriber.deliver([effect], []);
+    if (!this.#ended) this.#subscriber.deliver([effect], []);
   }
 
   /** Tells this connection something, when the window is committed. */

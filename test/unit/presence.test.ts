@@ -407,6 +407,8 @@ describe("any interleaving of presence", () => {
           else if (one.kind === "hibernate") {
             // The platform keeps an object with a timer.
             if (room.timers > 0) continue;
+            // And it evicts only what was quiet for seconds.
+            room.elapse(10_000);
             for (const seat of present()) read(seat);
             room.restart();
             for (const seat of present()) seat.connection = room.attach(seat.connection.saved);
@@ -433,5 +435,24 @@ describe("any interleaving of presence", () => {
       }),
       { numRuns: 500 },
     );
+  });
+});
+
+describe("a token that expires", () => {
+  it("[AU-4] [CL-8] ends its connection with a last error, tells it nothing more, and takes what it showed with it", () => {
+    const room = new TestPartition();
+    const expiresAt = room.now + 1_000;
+    const alice = room.open({ principal: "alice", permissions: "all", expiresAt });
+    alice.connect("alice", { presence: true });
+    const bob = room.client("bob", { presence: true });
+    show(alice, { at: 1 });
+    room.elapse(1_000);
+    alice.frames.splice(0);
+    bob.submit("d1", "set", { target: "n", value: 1 });
+    expect(alice.frames.map((frame) => (JSON.parse(frame) as Message).payload.code)).toEqual(["auth_expired"]);
+    room.close(alice);
+    room.elapse(interval);
+    const gone = bob.of("presence").flatMap(({ payload }) => payload.gone as string[]);
+    expect(gone).toEqual([peerIdOf(alice)]);
   });
 });
