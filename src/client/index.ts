@@ -67,7 +67,8 @@ export interface ClientOptions<S extends object, P extends Record<string, z.core
   /**
    * Whether the tabs of a browser share one connection and one queue; for that they share the store.
    * Default: where `store` is the default one. A tab works by itself where its browser cannot, or
-   * where its drafts are kept in memory only.
+   * where its drafts are kept in memory only. One tab connects, with its `token`; all are paused and
+   * resumed together, and others see what the last one showed of itself.
    */
   tabs?: boolean;
   /** How long it waits for what, where the default is not right. */

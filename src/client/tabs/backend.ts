@@ -370,6 +370,8 @@ class TabsBackend implements Backend {
       }
       item = { kind: "events", events };
     } else if (item.kind === "entry") {
+      // A leader that is behind may not know that it is decided.
+      if (this.#known.verdict(item.entry.key)) return;
       this.#known.add(item.entry, true, false);
     } else if (item.kind === "reset" && typeof item.state === "string") {
       item = { ...item, state: JSON.parse(item.state), sent: [...item.sent, ...this.#early.keys()] };
