@@ -163,8 +163,12 @@ export type ServerMessage =
         limits?: Record<string, number>;
         /** Names this connection among the peers, where it asked for presence. */
         peerId?: string;
+        /** When the token expires, in milliseconds since 1970, where `connect` asked for `renewal`. */
+        expiresAt?: number;
       }
     > & { inReplyTo: string })
+  /** The new token is in force, until `expiresAt` (milliseconds since 1970). */
+  | (Envelope<"renewed", { expiresAt: number }> & { inReplyTo: string })
   | Envelope<"event_accepted", { draftId: string } & NumberedEvent>
   | Envelope<"event_rejected", { draftId: string; reason: ErrorCode; errors: Violation[] } & Omit<Problem, "errors">>
   | Envelope<"broadcast", NumberedEvent>
