@@ -1,4 +1,5 @@
 import type { Failure, JsonObject } from "../protocol/index.ts";
+import type { Author } from "./effects.ts";
 
 /** A client's proposal, as far as the wire could read it. What is inside `event` is judged, not trusted. */
 export interface Draft {
@@ -47,7 +48,13 @@ export type Command =
       draftIds: boolean;
       /** Whether this connection is told of presence, and may show its own. */
       presence: boolean;
+      /** Whether `connected` tells when the token expires. */
+      renewal: boolean;
+      /** Whom the token in it speaks for, where it had one. */
+      author: Author | undefined;
     }
+  /** A token in place of the one that the connection has; `author` is whom it speaks for. */
+  | { kind: "renew"; requestId: string; author: Author }
   | { kind: "submit"; requestId: string; draft: Draft }
   | { kind: "batch"; requestId: string; batch: Batch }
   | {
@@ -63,7 +70,7 @@ export type Command =
   /** What the state at the head hashes to. */
   | { kind: "hash"; requestId: string }
   | { kind: "heartbeat"; requestId: string }
-  /** A command that did not fit into the queue; what it said is forgotten. */
+  /** A command that cannot be taken now; what it said is forgotten. */
   | { kind: "overflow"; requestId: string | undefined; draftId: string | undefined; failure: Failure }
   /** A frame that is refused for when it came. */
   | { kind: "refused"; requestId: string; failure: Failure }

@@ -1,15 +1,21 @@
 import { type Failure, limits } from "../protocol/index.ts";
 import { rejectionRetentionMs } from "./due.ts";
 import type { Command } from "./commands.ts";
-import type { ConnectedClient, Page } from "./effects.ts";
+import type { Author, ConnectedClient, Page } from "./effects.ts";
 import { assertSound, type Live } from "./live.ts";
 import { clampLimit, readPage } from "./page.ts";
 import { Refusal } from "./refusal.ts";
 import type { Scene } from "./scene.ts";
-import type { Session } from "./session.ts";
+import { notConnected, type Session } from "./session.ts";
 
 type Connect = Extract<Command, { kind: "connect" }>;
+type Renew = Extract<Command, { kind: "renew" }>;
 type Sync = Extract<Command, { kind: "sync" }>;
+
+const tokenMissing: Failure = {
+  code: "unauthenticated",
+  detail: "Send a token: with the upgrade, or as connect.payload.token.",
+};
 
 /** What a client may have to know to stay within bounds. */
 const announced = {
@@ -32,6 +38,7 @@ export function connect(scene: Scene, session: Session, command: Connect): void 
       detail: "This connection has had its connect; nothing was changed.",
     });
   }
+  if (session.state.awaitsToken && !command.author) throw new Refusal(tokenMissing);
   assertPartition(scene, command.partition);
   if (command.modelVersion !== undefined && command.modelVersion !== model.version) {
     throw new Refusal({
@@ -48,9 +55,10 @@ export function connect(scene: Scene, session: Session, command: Connect): void 
   assertNotAhead(live, command.sinceEventId);
   if (command.initialState) assertSound(live);
 
+  const author = command.author ??
+    session.state.author ?? { principal: `dev:${command.clientId}`, permissions: "all" as const };
   const client: ConnectedClient = {
     clientId: command.clientId,
-    author: session.state.author ?? { principal: `dev:${command.clientId}`, permissions: "all" },
     echo: command.echo,
     arrays: command.arrays,
     credit: command.credit,
@@ -61,8 +69,10 @@ export function connect(scene: Scene, session: Session, command: Connect): void 
   const page =
     since === undefined
       ? undefined
-      : readPage(ports.storage, since, clampLimit(undefined), live.head, draftIdsOf(client));
+      : readPage(ports.storage, since, clampLimit(undefined), live.head, draftIdsOf(client, author));
   session.update({
+    author,
+    awaitsToken: false,
     client,
     provisionalLogId: live.logId === undefined ? scene.serverId() : undefined,
   });
@@ -77,10 +87,28 @@ export function connect(scene: Scene, session: Session, command: Connect): void 
     sinceSnapshot: command.initialState ? live.head - live.snapshot.eventId : undefined,
     limits: command.limits ? announced : undefined,
     peerId: client.peerId,
+    expiresAt: command.renewal ? author.expiresAt : undefined,
   });
   // It is not among them: so far it has shown nothing.
   if (client.peerId !== undefined) session.reply({ kind: "presence", now, all: true, peers: scene.peers(), gone: [] });
   if (page) session.reply({ kind: "page", requestId: command.requestId, now, page });
+}
+
+/** Answers `renew`: from here on the new token says until when, and what its principal may do. */
+export function renew({ now }: Scene, session: Session, { requestId, author }: Renew): void {
+  const before = session.state.author;
+  if (!session.state.client || !before) throw new Refusal(notConnected);
+  if (before.expiresAt === undefined || author.expiresAt === undefined) {
+    throw new Refusal({ code: "bad_request", detail: "This connection has no token that could be renewed." });
+  }
+  if (before.principal !== author.principal) {
+    throw new Refusal({
+      code: "bad_request",
+      detail: "This token is somebody else's: open another connection for it.",
+    });
+  }
+  session.update({ author });
+  session.reply({ kind: "renewed", requestId, now, expiresAt: author.expiresAt });
 }
 
 /** Answers `sync`: sets the delivery cursor, and gives the page after it. */
@@ -89,16 +117,16 @@ export function sync(scene: Scene, session: Session, client: ConnectedClient, co
   assertNotAhead(scene.live, command.sinceEventId);
   // Whoever asks for what follows has what was before.
   if (command.sinceEventId !== undefined) session.acknowledge(command.sinceEventId);
-  const page = pageFor(scene, client, command);
+  const page = pageFor(scene, draftIdsOf(client, session.state.author!), command);
   // In the same step as the page: at the head, the next commit is broadcast to this connection.
   session.seen(page.nextSinceEventId, scene.live.head);
   session.reply({ kind: "page", requestId: command.requestId, now: scene.now, page });
 }
 
-function pageFor({ live, ports }: Scene, client: ConnectedClient, command: Sync): Page {
+function pageFor({ live, ports }: Scene, draftIds: string | undefined, command: Sync): Page {
   const reads = ports.storage;
   const limit = clampLimit(command.limit);
-  const pageAfter = (since: number) => readPage(reads, since, limit, live.head, draftIdsOf(client));
+  const pageAfter = (since: number) => readPage(reads, since, limit, live.head, draftIds);
   if (command.sinceEventId !== undefined) return pageAfter(command.sinceEventId);
   const { eventId, stateBytes, logBytes } = live.snapshot;
   const worthIt = eventId > 0 && stateBytes < logBytes && stateBytes <= limits.syncSnapshotBytesMax;
@@ -108,8 +136,8 @@ function pageFor({ live, ports }: Scene, client: ConnectedClient, command: Sync)
 }
 
 /** The principal whose events are named by their drafts on this client's pages. */
-function draftIdsOf(client: ConnectedClient): string | undefined {
-  return client.draftIds ? client.author.principal : undefined;
+function draftIdsOf(client: ConnectedClient, author: Author): string | undefined {
+  return client.draftIds ? author.principal : undefined;
 }
 
 function assertPartition(scene: Scene, partition: string | undefined): void {

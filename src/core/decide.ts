@@ -1,10 +1,11 @@
-import type { Problem } from "../protocol/index.ts";
+import type { Failure } from "../protocol/index.ts";
 import type { StorageWrites } from "../storage/port.ts";
 import type { Batch, Draft } from "./commands.ts";
 import { rejectionRetentionMs, scheduleOnce, socketSweepMs } from "./due.ts";
 import type { Author, BatchOutcome, BatchResult, Outcome } from "./effects.ts";
 import { soundness } from "./live.ts";
 import { submitAtomic } from "./pipeline/atomic.ts";
+import { findPrior } from "./pipeline/deduplicate.ts";
 import type { Review } from "./pipeline/review.ts";
 import { submit } from "./pipeline/submit.ts";
 import { problemOf } from "./refusal.ts";
@@ -14,12 +15,17 @@ import { snapshotDue } from "./snapshots.ts";
 
 /** Decides one draft, and notes in the window what was committed. Throws only what the storage throws. */
 export function decide(scene: Scene, author: Author, clientId: string, draft: Draft): Outcome {
-  const { window, ports } = scene;
-  const unfit = unfitFor(scene, [draft]);
-  if (unfit) return { kind: "refused", problem: unfit };
+  const { window, ports, limiter, now } = scene;
+  const drafts = [draft];
+  const unfit = unfitFor(scene, drafts) ?? beyondRate(scene, author, draft.draftId, drafts);
+  if (unfit) return { kind: "refused", problem: problemOf(unfit, scene) };
   const writes = writesOf(scene);
   createLog(scene, writes);
   const outcome = submit(reviewOf(scene, author, clientId, draft), writes, ports);
+  if (outcome.kind !== "refused" && outcome.replayed) {
+    const refusal = limiter.replay(author.principal, now);
+    if (refusal) return { kind: "refused", problem: problemOf(refusal, scene) };
+  } else limiter.spend(ports.storage, writes, author.principal, drafts, now);
   if (outcome.kind === "accepted" && !outcome.replayed) window.events.push(outcome.event);
   if (outcome.kind !== "refused") afterVerdict(scene, writes, outcome.kind === "rejected");
   return outcome;
@@ -33,13 +39,18 @@ export function decideBatch(scene: Scene, author: Author, clientId: string, batc
 }
 
 function decideAtomic(scene: Scene, author: Author, clientId: string, batch: Batch): BatchOutcome {
-  const { live, window, ports } = scene;
-  const unfit = unfitFor(scene, batch.drafts);
-  if (unfit) return { kind: "refused", problem: unfit };
+  const { live, window, ports, limiter, now } = scene;
+  const unfit = unfitFor(scene, batch.drafts) ?? beyondRate(scene, author, batch.batchId, batch.drafts);
+  if (unfit) return { kind: "refused", problem: problemOf(unfit, scene) };
   const writes = writesOf(scene);
   createLog(scene, writes);
   const headBefore = live.head;
   const outcome = submitAtomic(batch, (draft) => reviewOf(scene, author, clientId, draft), writes, ports);
+  if (outcome.kind === "decided" && outcome.replayed) {
+    const refusal = limiter.replay(author.principal, now);
+    return refusal ? { kind: "refused", problem: problemOf(refusal, scene) } : outcome;
+  }
+  limiter.spend(ports.storage, writes, author.principal, batch.drafts, now);
   if (outcome.kind === "decided") {
     for (const result of outcome.verdict.results) {
       if (result.kind === "accepted" && result.event.eventId > headBefore) window.events.push(result.event);
@@ -70,14 +81,23 @@ function decideInOrder(scene: Scene, author: Author, clientId: string, drafts: r
       results.push({ kind: "rejected", draftId, problem: outcome.rejection.problem });
     } else results.push({ kind: "not_processed", draftId, problem: outcome.problem });
   }
-  return { kind: "decided", verdict: { timestamp, results } };
+  return { kind: "decided", verdict: { timestamp, results }, replayed: false };
 }
 
 /** Why this is not taken now: the log cannot be folded, or the state is as large as it may get. */
-function unfitFor(scene: Scene, drafts: readonly Draft[]): Problem | undefined {
-  const { live, model } = scene;
-  const failure = soundness(live) ?? roomFor(live, model, drafts);
-  return failure && problemOf(failure, scene);
+function unfitFor({ live, model }: Scene, drafts: readonly Draft[]): Failure | undefined {
+  return soundness(live) ?? roomFor(live, model, drafts);
+}
+
+/** Why these drafts are more than the rates allow, unless they were decided before under this key: a replay is never refused for that. */
+function beyondRate(
+  { limiter, ports, now }: Scene,
+  { principal }: Author,
+  key: string,
+  drafts: readonly Draft[],
+): Failure | undefined {
+  const refusal = limiter.refusal(ports.storage, principal, drafts, now);
+  return refusal && !findPrior(ports.storage, principal, key) ? refusal : undefined;
 }
 
 /** Whoever decides a draft may write: `mayWrite` has said so of the window. */

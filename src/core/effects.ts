@@ -14,7 +14,12 @@ export type Effect =
       sinceSnapshot: number | undefined;
       limits: Readonly<Record<string, number>> | undefined;
       peerId: string | undefined;
+      expiresAt: number | undefined;
     }
+  /** The token that was sent is in force. */
+  | { kind: "renewed"; requestId: string; now: number; expiresAt: number }
+  /** This connection ends: it comes back in so many milliseconds. */
+  | { kind: "draining"; now: number; reconnectAfterMs: number }
   | { kind: "accepted"; event: EventRow }
   | { kind: "rejected"; draftId: string; rejection: Rejection }
   /** Out of credit: no more broadcasts until this connection has pulled up to the head. */
@@ -69,7 +74,9 @@ export interface Page {
 }
 
 /** The answer to a batch. */
-export type BatchOutcome = { kind: "decided"; verdict: BatchVerdict } | { kind: "refused"; problem: Problem };
+export type BatchOutcome =
+  | { kind: "decided"; verdict: BatchVerdict; replayed: boolean }
+  | { kind: "refused"; problem: Problem };
 
 /** The answer to one draft. */
 export type Outcome =
@@ -97,15 +104,18 @@ export interface Author {
   permissions: "all" | readonly string[];
   /** When their token expires, in milliseconds since 1970; absent in open development mode. */
   expiresAt?: number;
+  /** When their token was issued, in seconds since 1970; absent where it does not say. */
+  issuedAt?: number;
+  /** The `jti` of their token. */
+  tokenId?: string;
 }
 
 /** The refusals that may pass: after one of these a connection waits for the same draft. */
-export type HoldingCode = "storage_unavailable" | "schema_mismatch" | "quarantined" | "overloaded";
+export type HoldingCode = "storage_unavailable" | "schema_mismatch" | "quarantined" | "overloaded" | "rate_limited";
 
 /** Who connected, and what it asked for. */
 export interface ConnectedClient {
   clientId: string;
-  author: Author;
   echo: boolean;
   arrays: boolean;
   credit: number | undefined;
@@ -116,8 +126,10 @@ export interface ConnectedClient {
 
 /** What is known of a connection; small, and JSON, so that it survives hibernation in the attachment. */
 export interface SessionState {
-  /** Verified before the socket was taken; undefined in open development mode, where `connect` names the client. */
+  /** Who it is; in open development mode `connect` says so, and elsewhere a token: at the door, or in `connect`. */
   author: Author | undefined;
+  /** Whether `connect` has to bring a token. */
+  awaitsToken: boolean;
   /** Set by `connect`. */
   client: ConnectedClient | undefined;
   /** The last event this connection was given; undefined: the head, where broadcasts flow. */

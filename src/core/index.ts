@@ -2,6 +2,7 @@ export type { Batch, Command, Draft, PresenceCommand } from "./commands.ts";
 export { rejectionRetentionMs, socketSweepMs } from "./due.ts";
 export type { Author, BatchOutcome, BatchVerdict, Effect, Outcome, Page, SessionState } from "./effects.ts";
 export { Intake } from "./intake.ts";
+export { defaultLimits, type Limits, noLimits, perMinute, type Rate } from "./limits.ts";
 export { Partition } from "./partition.ts";
 export type { Log, Ports } from "./ports.ts";
 export type { PartitionName } from "./scene.ts";

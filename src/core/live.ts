@@ -30,6 +30,8 @@ export interface Live {
   fault: FoldError | undefined;
   /** The log's id; undefined while nothing was ever written. */
   logId: string | undefined;
+  /** How many rejections of a principal are stored, once that matters. */
+  rejections: Map<string, number>;
   /** The table of due work. */
   due: Map<DueKind, number>;
 }
@@ -73,6 +75,7 @@ export function loadLive(reads: StorageReads, model: AnyModel): Live {
     snapshot,
     state,
     logId: reads.log()?.logId,
+    rejections: new Map(),
     due: new Map(reads.dueBy(Number.MAX_SAFE_INTEGER).map(({ kind, dueAt }) => [kind, dueAt])),
   };
 }

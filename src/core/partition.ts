@@ -6,6 +6,8 @@ import type { Command, Draft, PresenceCommand } from "./commands.ts";
 import { assertNotAhead } from "./connect.ts";
 import { nextDue, reschedule, scheduleOnce, socketSweepMs, sweepRecords } from "./due.ts";
 import type { Author, Outcome, Page } from "./effects.ts";
+import { Limiter } from "./limiter.ts";
+import type { Limits } from "./limits.ts";
 import { type Live, loadLive, LogCorrupt } from "./live.ts";
 import { clampLimit, readPage } from "./page.ts";
 import { describe, type Ports } from "./ports.ts";
@@ -13,7 +15,7 @@ import { Presence } from "./presence.ts";
 import { readState, type StateRead } from "./reads.ts";
 import { problemOf, Refusal } from "./refusal.ts";
 import type { PartitionName, Scene } from "./scene.ts";
-import { expired, retryAfterSeconds, type Session } from "./session.ts";
+import { draining, expired, retryAfterSeconds, revoked, type Session } from "./session.ts";
 import { beginSnapshot, type SnapshotDraft, snapshotDue } from "./snapshots.ts";
 import { refuse, take } from "./take.ts";
 import { Window } from "./window.ts";
@@ -32,6 +34,7 @@ export class Partition {
   readonly #ports: Ports;
   readonly #sessions = new Set<Session>();
   readonly #presence: Presence;
+  readonly #limiter: Limiter;
   /** Undefined before the first use, and after a failed commit: then memory is rebuilt from storage. */
   #live: Live | undefined;
   /** The last event that all live connections were told; -1 before the first load. */
@@ -46,6 +49,7 @@ export class Partition {
     this.#model = model;
     this.#ports = ports;
     this.#presence = new Presence(this.#sessions, ports.defer);
+    this.#limiter = new Limiter((count) => ports.askTenant(count));
   }
 
   /**
@@ -55,6 +59,25 @@ export class Partition {
    */
   open(now: number): void {
     this.#loaded(now);
+  }
+
+  /** What is allowed here; nothing is limited until something is said. */
+  get limits(): Limits {
+    return this.#limiter.limits;
+  }
+
+  limit(limits: Limits): void {
+    this.#limiter.set(limits);
+  }
+
+  /** The tenant's answer to `Ports.askTenant`: so many tokens, or when there may be some again. */
+  granted(count: number, retryAfterMs: number, now: number): void {
+    this.#limiter.granted(count, retryAfterMs, now);
+  }
+
+  /** Whether anything was ever written here. */
+  get exists(): boolean {
+    return this.#live?.logId !== undefined;
   }
 
   /** When the alarm has to come next; undefined: never. */
@@ -104,6 +127,28 @@ export class Partition {
   show(session: Session, { requestId, state }: PresenceCommand, now: number): Command | undefined {
     const failure = this.#presence.show(session, state, now);
     return failure && { kind: "refused", requestId, failure };
+  }
+
+  /** Ends the connections that `fits` says so of, whatever of theirs is waiting: their tokens were revoked. */
+  revoke(fits: (author: Author) => boolean, now: number): void {
+    const window = new Window();
+    for (const session of this.#sessions) {
+      const { author } = session.state;
+      if (!author || !fits(author)) continue;
+      window.touch(session);
+      this.#end(session, revoked, now);
+    }
+    this.#flush(window, now);
+  }
+
+  /** Tells every connection to come back, each after a time of its own; what is waiting is refused from here on. */
+  drain(reconnectAfterMs: () => number, now: number): void {
+    const window = new Window();
+    for (const session of this.#sessions) {
+      window.touch(session);
+      session.end(draining, { kind: "draining", now, reconnectAfterMs: reconnectAfterMs() });
+    }
+    this.#flush(window, now);
   }
 
   /** Takes one command of a connection. */
@@ -162,6 +207,7 @@ export class Partition {
           } else if (kind === "sweep_records") {
             const { swept, next } = sweepRecords(this.#ports.storage, writes, now);
             reschedule(live, writes, kind, next);
+            live.rejections.clear();
             this.#ports.log("info", "swept idempotency records", { swept });
           } else {
             reschedule(live, writes, kind, undefined);
@@ -258,8 +304,13 @@ export class Partition {
     for (const session of this.#sessions) {
       if (session.expiresAt > now) continue;
       window.touch(session);
-      session.expire(this.problemOf(new Refusal(expired), now));
+      this.#end(session, expired, now);
     }
+  }
+
+  #end(session: Session, failure: Failure, now: number): void {
+    const problem = this.problemOf(new Refusal(failure), now);
+    session.end(failure, { kind: "error", requestId: undefined, draftId: undefined, problem });
   }
 
   /**
@@ -295,6 +346,7 @@ export class Partition {
       model: this.#model,
       ports: this.#ports,
       live,
+      limiter: this.#limiter,
       writes,
       window,
       now,

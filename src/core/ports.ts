@@ -24,6 +24,8 @@ export interface Ports {
   /** SHA-256 of the UTF-8 bytes of `text`. */
   sha256(text: string): Uint8Array;
   log: Log;
+  /** Asks the tenant for so many tokens of its rate; the answer comes by `Partition.granted`. */
+  askTenant(count: number): void;
   /** Runs `run` once, in `delayMs` milliseconds or a little later, with the time it is then. */
   defer(run: (now: number) => void, delayMs: number): void;
 }

@@ -1,6 +1,7 @@
 import type { AnyModel } from "../model/index.ts";
 import type { StorageWrites } from "../storage/port.ts";
 import type { Peer } from "./effects.ts";
+import type { Limiter } from "./limiter.ts";
 import type { Live } from "./live.ts";
 import type { Ports } from "./ports.ts";
 import type { Window } from "./window.ts";
@@ -17,6 +18,7 @@ export interface Scene {
   readonly model: AnyModel;
   readonly ports: Ports;
   readonly live: Live;
+  readonly limiter: Limiter;
   /** Undefined where none of the work may write (`mayWrite`): then there is no transaction. */
   readonly writes: StorageWrites | undefined;
   readonly window: Window;

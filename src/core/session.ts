@@ -1,4 +1,4 @@
-import type { ErrorCode, Failure, Problem } from "../protocol/index.ts";
+import type { ErrorCode, Failure } from "../protocol/index.ts";
 import type { EventRow } from "../storage/port.ts";
 import { Credit } from "./credit.ts";
 import type { Effect, HoldingCode, SessionState, Subscriber } from "./effects.ts";
@@ -15,13 +15,24 @@ export const notConnected: Failure = {
 /** The last thing that a connection is told whose token has expired. */
 export const expired: Failure = { code: "auth_expired", detail: "Your token has expired: connect with a new one." };
 
+/** The last thing that a connection is told whose token was revoked. */
+export const revoked: Failure = { code: "auth_revoked", detail: "Your token was revoked: sign in again." };
+
+/** What is answered while the partition is being moved. */
+export const draining: Failure = {
+  code: "draining",
+  detail: "This partition is being moved: send the same again in a moment.",
+  retryAfter: retryAfterSeconds,
+};
+
 /** One connection: who it is, what it has seen, and whether a refused draft holds back its later ones. */
 export class Session {
   readonly #subscriber: Subscriber;
   #state: SessionState;
   /** What the subscriber keeps of the state. */
   #saved: SessionState;
-  #ended = false;
+  /** Why nothing more is taken from it, once it has ended. */
+  #ended: Failure | undefined;
   /** The state at the beginning of the window. */
   #before: SessionState;
   #replies: Effect[] = [];
@@ -46,15 +57,21 @@ export class Session {
     return this.#state.author?.expiresAt ?? Number.POSITIVE_INFINITY;
   }
 
-  /** Its token has expired: this is the last that it is told. */
-  expire(problem: Problem): void {
-    this.#ended = true;
-    this.reply({ kind: "error", requestId: undefined, draftId: undefined, problem });
+  /** Why nothing more is taken from it: it has ended, or its token has expired by `now`. */
+  over(now: number): Failure | undefined {
+    return this.#ended ?? (this.expiresAt <= now ? expired : undefined);
+  }
+
+  /** Nothing more is taken from it, and `last` is the last that it is told. */
+  end(failure: Failure, last: Effect): void {
+    if (this.#ended) return;
+    this.reply(last);
+    this.#ended = failure;
   }
 
   /** Whether it has seen the whole log, and so is given each new event. */
   get live(): boolean {
-    return !this.#ended && this.#state.client !== undefined && this.#state.behind === undefined;
+    return this.#ended === undefined && this.#state.client !== undefined && this.#state.behind === undefined;
   }
 
   /** Takes up again what was known of the connection: if it was live, it was given everything up to `head`, or less in doubt. */
@@ -206,14 +223,16 @@ const holdingCodes: readonly string[] = [
   "schema_mismatch",
   "quarantined",
   "overloaded",
+  "rate_limited",
 ] satisfies HoldingCode[];
 
 function isHolding(code: ErrorCode | undefined): code is HoldingCode {
   return code !== undefined && holdingCodes.includes(code);
 }
 
-export const newSession = (author: SessionState["author"]): SessionState => ({
+export const newSession = (author: SessionState["author"], awaitsToken = false): SessionState => ({
   author,
+  awaitsToken,
   client: undefined,
   behind: undefined,
   told: undefined,

@@ -1,12 +1,12 @@
 import type { Problem } from "../protocol/index.ts";
 import type { Command } from "./commands.ts";
-import { connect, sync } from "./connect.ts";
+import { connect, renew, sync } from "./connect.ts";
 import { decide, decideBatch } from "./decide.ts";
-import type { ConnectedClient, Effect, Outcome } from "./effects.ts";
+import type { Author, ConnectedClient, Effect, Outcome } from "./effects.ts";
 import { assertSound } from "./live.ts";
 import { problemOf, Refusal } from "./refusal.ts";
 import type { Scene } from "./scene.ts";
-import { expired, notConnected, type Session } from "./session.ts";
+import { notConnected, type Session } from "./session.ts";
 import { stateHash } from "./state-hash.ts";
 import type { Window } from "./window.ts";
 import type { Work } from "./work.ts";
@@ -17,7 +17,7 @@ export function take(scene: Scene, work: Work): void {
   if ("command" in work) {
     window.touch(work.session);
     try {
-      assertNotExpired(work.session, scene.now);
+      assertNotOver(work.session, scene.now);
       takeCommand(scene, work.session, work.command);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
@@ -59,6 +59,9 @@ function takeCommand(scene: Scene, session: Session, command: Command): void {
     case "connect":
       connect(scene, session, command);
       return;
+    case "renew":
+      renew(scene, session, command);
+      return;
     case "ack":
       connected(session);
       session.acknowledge(command.eventId);
@@ -75,19 +78,19 @@ function takeCommand(scene: Scene, session: Session, command: Command): void {
       return;
     }
     case "submit": {
-      const { author, clientId } = connected(session);
+      const { clientId } = connected(session);
       const { draftId } = command.draft;
       assertNotHeldBack(session, draftId);
-      const outcome = decide(scene, author, clientId, command.draft);
+      const outcome = decide(scene, authorOf(session), clientId, command.draft);
       session.settle(draftId, outcome.kind === "refused" ? outcome.problem.code : undefined);
       session.reply(effectOf(command.requestId, draftId, outcome));
       return;
     }
     case "batch": {
-      const { author, clientId } = connected(session);
+      const { clientId } = connected(session);
       const { batchId } = command.batch;
       assertNotHeldBack(session, batchId);
-      const outcome = decideBatch(scene, author, clientId, command.batch);
+      const outcome = decideBatch(scene, authorOf(session), clientId, command.batch);
       session.settle(batchId, outcome.kind === "refused" ? outcome.problem.code : undefined);
       if (outcome.kind === "decided") session.reply({ kind: "batch", batchId, verdict: outcome.verdict });
       else session.reply({ kind: "error", requestId: command.requestId, draftId: batchId, problem: outcome.problem });
@@ -96,10 +99,10 @@ function takeCommand(scene: Scene, session: Session, command: Command): void {
   }
 }
 
-/** A token is good for what comes before it expires. */
-function assertNotExpired(session: Session, now: number): void {
-  if (session.expiresAt > now) return;
-  throw new Refusal(expired);
+/** A token is good for what comes before it expires, or is revoked. */
+function assertNotOver(session: Session, now: number): void {
+  const over = session.over(now);
+  if (over) throw new Refusal(over);
 }
 
 function connected(session: Session): ConnectedClient {
@@ -108,6 +111,11 @@ function connected(session: Session): ConnectedClient {
     throw new Refusal(notConnected);
   }
   return client;
+}
+
+/** Who is connected: known as soon as `connect` was answered. */
+function authorOf(session: Session): Author {
+  return session.state.author!;
 }
 
 function assertNotHeldBack(session: Session, draftId: string): void {

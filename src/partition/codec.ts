@@ -45,10 +45,11 @@ export function partitaCodec(partition: string): Codec {
         const announced = effect.limits === undefined ? "" : `,"limits":${JSON.stringify(effect.limits)}`;
         const peer = effect.peerId === undefined ? "" : `,"peerId":${JSON.stringify(effect.peerId)}`;
         const since = effect.sinceSnapshot === undefined ? "" : `,"sinceSnapshot":${effect.sinceSnapshot}`;
+        const expiry = effect.expiresAt === undefined ? "" : `,"expiresAt":${effect.expiresAt}`;
         return reply(
           effect,
           "connected",
-          `{"serverId":${JSON.stringify(effect.serverId)},"currentEventIndex":${effect.currentEventIndex}${state}${since}${announced}${peer}}`,
+          `{"serverId":${JSON.stringify(effect.serverId)},"currentEventIndex":${effect.currentEventIndex}${state}${since}${announced}${peer}${expiry}}`,
         );
       }
       case "batch": {
@@ -61,6 +62,10 @@ export function partitaCodec(partition: string): Codec {
         return message(`h-${effect.currentEventIndex}`, "head", effect.now, {
           currentEventIndex: effect.currentEventIndex,
         });
+      case "renewed":
+        return reply(effect, "renewed", `{"expiresAt":${effect.expiresAt}}`);
+      case "draining":
+        return message(`d-${effect.now}`, "draining", effect.now, { reconnectAfterMs: effect.reconnectAfterMs });
       case "hash":
         return reply(effect, "hash", `{"eventIndex":${effect.eventIndex},"sha256":"${effect.sha256}"}`);
       case "presence":

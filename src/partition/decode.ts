@@ -54,6 +54,8 @@ export function decode(frame: string | ArrayBuffer): Command | PresenceCommand {
         limits: payload.limits ?? false,
         draftIds: payload.draftIds ?? false,
         presence: payload.presence ?? false,
+        renewal: payload.renewal ?? false,
+        author: undefined,
       };
     case "submit_event":
       return {

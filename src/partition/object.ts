@@ -91,6 +91,7 @@ export function partitionObject(models: ModelRegistry) {
         },
         sha256,
         log,
+        askTenant: () => {},
         defer: (run, delayMs) => void setTimeout(() => this.#step(() => run(Date.now())), delayMs),
       });
       this.#codec = partitaCodec(this.#name.partition);

@@ -88,6 +88,8 @@ export interface Problem {
   conflictingEventIds?: number[];
   /** Of `cursor_ahead`: the last event there is. */
   currentEventIndex?: number;
+  /** Of `rate_limited`: which limit it was, `quota` in `windowSeconds`. */
+  rateLimit?: { policy: string; quota: number; windowSeconds: number };
 }
 
 /** The checks of a draft, in order. */
@@ -95,7 +97,7 @@ type Layer = "schema" | "permission" | "conflict" | "rule" | "invariant";
 
 /** What went wrong, before it is known when and where it is told. */
 export type Failure = Pick<Problem, "code" | "detail"> &
-  Partial<Pick<Problem, "retryAfter" | "layer" | "errors" | "conflictingEventIds" | "currentEventIndex">>;
+  Partial<Pick<Problem, "retryAfter" | "layer" | "errors" | "conflictingEventIds" | "currentEventIndex" | "rateLimit">>;
 
 /** Builds the problem document of a failure. `instance` is the path of what it concerns. */
 export function problem(failure: Failure, at: { instance: string; traceId: string; timestamp: number }): Problem {

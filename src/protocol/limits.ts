@@ -47,6 +47,8 @@ export const limits = {
   conflictEventsMax: 1_000,
   /** How many event ids a conflict names. */
   conflictIdsMax: 20,
+  /** Rejections that are remembered of one principal, of a partition: what else would be rejected has to wait. */
+  rejectionsPerPrincipalMax: 50_000,
   /** How many events `GET state?at=` replays before it refuses. */
   replayEventsMax: 10_000,
   /** Characters of a WebSocket close reason: 123 UTF-8 bytes (RFC 6455, 5.5), at up to three a character. */

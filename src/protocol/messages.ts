@@ -30,6 +30,10 @@ const connectPayload = z.object({
   draftIds: z.optional(z.boolean()),
   /** This connection is told of the others' presence, and may show its own. */
   presence: z.optional(z.boolean()),
+  /** `connected` tells when the token expires, so that it can be renewed in time. */
+  renewal: z.optional(z.boolean()),
+  /** The token, where the upgrade could bring none. */
+  token: z.optional(z.string()),
 });
 
 /**

@@ -50,6 +50,19 @@ export interface SnapshotRow {
   createdAt: number;
 }
 
+/** How much of a rate a principal has left. */
+export interface BucketRow {
+  principal: string;
+  /** "" for all drafts, or an event type. */
+  scope: string;
+  /** Whole tokens. */
+  level: number;
+  /** When that was, in milliseconds since 1970. */
+  at: number;
+  /** From then on the row says nothing. */
+  fullAt: number;
+}
+
 /** How the bytes of a snapshot are stored. */
 export type SnapshotEncoding = "identity" | "gzip";
 
@@ -81,6 +94,9 @@ export interface StorageReads {
   snapshotState(eventId: number): string | undefined;
   /** What is to be done by `now`, earliest first. */
   dueBy(now: number): { kind: DueKind; dueAt: number }[];
+  /** How many rejections of this principal are stored; counted up to `atMost`. */
+  rejectionsOf(principal: string, atMost: number): number;
+  bucket(principal: string, scope: string): { level: number; at: number } | undefined;
   /** When the oldest stored rejection was made. */
   oldestRejection(): number | undefined;
 }
@@ -97,6 +113,8 @@ export interface StorageWrites {
   forgetRejection(recordId: number): void;
   /** Deletes up to `limit` of the oldest rejections made before `before`; returns how many. */
   sweepRejections(before: number, limit: number): number;
+  /** Stores what is left of a rate, and drops the rows that say nothing any more by `now`. */
+  saveBucket(bucket: BucketRow, now: number): void;
   /** Stores a piece of a snapshot that is being made: nobody sees it before `completeSnapshot`. */
   putSnapshotChunk(eventId: number, chunk: number, bytes: Uint8Array): void;
   /** Makes a snapshot of its chunks, whose SHA-256 all together is `sha256`, and drops every other one. */

@@ -3,6 +3,7 @@ import type { SqlDriver, SqlRow, SqlValue } from "./driver.ts";
 import { isMigrated, migrate, type Migration } from "./migrations.ts";
 import type {
   BatchRow,
+  BucketRow,
   DueKind,
   EventRow,
   Log,
@@ -163,6 +164,20 @@ export class SqlStorage implements Storage, StorageWrites {
     }));
   }
 
+  rejectionsOf(principal: string, atMost: number): number {
+    const [row] = this.#read(
+      "SELECT count(*) AS found FROM (SELECT 1 FROM idempotency_records WHERE principal = ? LIMIT ?)",
+      principal,
+      atMost,
+    );
+    return (row?.["found"] as number | undefined) ?? 0;
+  }
+
+  bucket(principal: string, scope: string): { level: number; at: number } | undefined {
+    const [row] = this.#read("SELECT level, at FROM rate_buckets WHERE principal = ? AND scope = ?", principal, scope);
+    return row && { level: row["level"] as number, at: row["at"] as number };
+  }
+
   oldestRejection(): number | undefined {
     const [row] = this.#read("SELECT created_at FROM idempotency_records ORDER BY record_id LIMIT 1");
     return row?.["created_at"] as number | undefined;
@@ -245,6 +260,11 @@ export class SqlStorage implements Storage, StorageWrites {
       limit,
       before,
     ).length;
+  }
+
+  saveBucket({ principal, scope, level, at, fullAt }: BucketRow, now: number): void {
+    this.#write("DELETE FROM rate_buckets WHERE full_at <= ?", now);
+    this.#write("INSERT OR REPLACE INTO rate_buckets VALUES (?, ?, ?, ?, ?)", principal, scope, level, at, fullAt);
   }
 
   putSnapshotChunk(eventId: number, chunk: number, bytes: Uint8Array): void {

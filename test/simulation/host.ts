@@ -262,6 +262,7 @@ export class Host {
         },
         sha256,
         log: () => {},
+        askTenant: () => {},
         defer: (run, delayMs) => this.#timer(() => run(schedule.serverNow), delayMs),
       });
     } catch {

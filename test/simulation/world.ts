@@ -222,6 +222,7 @@ export class World {
       random: { logId: () => "", traceId: () => "", peerId: () => "" },
       sha256,
       log: () => {},
+      askTenant: () => {},
       defer: () => {},
     }).stateAt(undefined, this.#schedule.serverNow);
     trace.check(

@@ -100,6 +100,8 @@ export class TestPartition {
   readonly codec: Codec;
   readonly driver: SqlDriver;
   readonly logged: { level: string; message: string; fields: Readonly<Record<string, unknown>> }[] = [];
+  /** What the partition has asked of the tenant's rate. */
+  readonly asked: number[] = [];
   partition: Partition;
   readonly #name: string;
   readonly #model: AnyModel;
@@ -187,6 +189,7 @@ export class TestPartition {
       sha256,
       defer: (run, delayMs) => void this.#timers.push({ at: this.now + delayMs, run }),
       log: (level, message, fields) => this.logged.push({ level, message, fields }),
+      askTenant: (count) => void this.asked.push(count),
     });
     partition.open(this.now);
     return partition;

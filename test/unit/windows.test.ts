@@ -364,6 +364,8 @@ describe("a window", () => {
                   arrays: who % 2 === 0,
                   draftIds: false,
                   presence: false,
+                  renewal: false,
+                  author: undefined,
                 },
               };
             }),

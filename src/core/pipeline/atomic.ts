@@ -15,6 +15,7 @@ import { ModelFault } from "../model-fault.ts";
 import type { Ports } from "../ports.ts";
 import { apply, rowOf } from "./commit.ts";
 import { findPrior, forgetExpired, keyReused } from "./deduplicate.ts";
+import { countRejection, rejectionsFull, tooManyRejections } from "./rejections.ts";
 import { contentOf, type Review, type TypedDraft } from "./review.ts";
 import { check } from "./submit.ts";
 
@@ -47,7 +48,7 @@ export function submitAtomic(
     }
     const verdict =
       prior.kind === "batch" ? acceptedAgain(prior.row, first) : (JSON.parse(prior.row.problem) as BatchVerdict);
-    return { kind: "decided", verdict };
+    return { kind: "decided", verdict, replayed: true };
   }
 
   const before = { position: live.state.position, head: live.head };
@@ -87,6 +88,7 @@ export function submitAtomic(
     const verdict: BatchVerdict = { timestamp: now, results };
     const final = [...failures.values()].every(({ code }) => isVerdict(code) || code === keyReused.code);
     if (!final) return { kind: "refused", problem: tell([...failures.values()][0]!) };
+    if (rejectionsFull(first)) return { kind: "refused", problem: tell(tooManyRejections) };
     const { principal } = author;
     writes.recordRejection({
       principal,
@@ -95,7 +97,8 @@ export function submitAtomic(
       problem: JSON.stringify(verdict),
       createdAt: now,
     });
-    return { kind: "decided", verdict };
+    countRejection(first);
+    return { kind: "decided", verdict, replayed: false };
   }
 
   const batchEnd = live.head;
@@ -114,7 +117,7 @@ export function submitAtomic(
     firstEventId: rows[0]!.eventId,
     eventCount: rows.length,
   });
-  return { kind: "decided", verdict: verdictOf(rows) };
+  return { kind: "decided", verdict: verdictOf(rows), replayed: false };
 }
 
 function verdictOf(rows: ReturnType<typeof rowOf>[]): BatchVerdict {

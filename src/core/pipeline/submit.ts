@@ -8,6 +8,7 @@ import { checkConflict } from "./conflict.ts";
 import { findPrior, forgetExpired, fingerprintOf, rejectionOf, replay } from "./deduplicate.ts";
 import { checkPermission } from "./permission.ts";
 import type { Review, TypedDraft } from "./review.ts";
+import { countRejection, rejectionsFull, tooManyRejections } from "./rejections.ts";
 import { checkRules } from "./rules.ts";
 import { checkSchema } from "./schema.ts";
 
@@ -49,6 +50,7 @@ export function submit(review: Review, writes: StorageWrites, ports: Ports): Out
   }
   if (!objection) throw new Error("the log refused a key that it does not hold");
 
+  if (isVerdict(objection.code) && rejectionsFull(review)) objection = tooManyRejections;
   const told = problem(objection, {
     instance: `/v1/partitions/${review.partition}`,
     traceId: ports.random.traceId(),
@@ -75,6 +77,7 @@ export function submit(review: Review, writes: StorageWrites, ports: Ports): Out
     problem: text,
     createdAt: now,
   });
+  countRejection(review);
   return { kind: "rejected", rejection: rejectionOf({ recordId, problem: text }), replayed: false };
 }
 

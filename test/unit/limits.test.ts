@@ -1,0 +1,257 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { fullBucket, refill, secondsUntil } from "../../src/core/bucket.ts";
+import { type Limits, noLimits, perMinute } from "../../src/core/limits.ts";
+import { limits as bounds } from "../../src/protocol/limits.ts";
+import { NodeSqlDriver } from "../../src/storage/node.ts";
+import { type Message, type TestConnection, TestPartition } from "../support/partition.ts";
+
+const rate = { perSecond: 1, burst: 4 };
+/** A partition where nothing but these is limited. */
+function limited(limits: Partial<Limits>): TestPartition {
+  const room = new TestPartition();
+  room.partition.limit({ ...noLimits, ...limits });
+  return room;
+}
+const set = (connection: TestConnection, draftId: string, value: unknown = 1): Message =>
+  connection.submit(draftId, "set", { target: "n", value });
+const told = ({ type, payload }: Message): string => (type === "event_accepted" ? "accepted" : payload.code);
+
+describe("a token bucket", () => {
+  it("[AU-5] gives no more than its burst, and its rate over any time", () => {
+    const steps = fc.array(fc.tuple(fc.nat(5_000), fc.integer({ min: 1, max: 6 })), { maxLength: 60 });
+    fc.assert(
+      fc.property(
+        steps,
+        fc.integer({ min: 1, max: 50 }),
+        fc.integer({ min: 1, max: 20 }),
+        (moves, perSecond, burst) => {
+          const of = { perSecond, burst };
+          const bucket = fullBucket(of, 0);
+          const taken: { at: number; count: number }[] = [];
+          let now = 0;
+          for (const [ms, count] of moves) {
+            now += ms;
+            refill(bucket, of, now);
+            if (secondsUntil(bucket, of, count) > 0) continue;
+            bucket.level -= count;
+            taken.push({ at: now, count });
+          }
+          taken.forEach(({ at: from }, first) => {
+            let sum = 0;
+            for (const { at, count } of taken.slice(first)) {
+              sum += count;
+              // What is more than the burst is taken whole, once it is full.
+              expect(sum).toBeLessThanOrEqual(burst + ((at - from) * perSecond) / 1_000 + 6 + 1e-6);
+            }
+          });
+        },
+      ),
+    );
+  });
+
+  it("[AU-5] says truly when it may be tried again", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 300 }),
+        fc.integer({ min: 1, max: 100 }),
+        fc.nat(200),
+        (perMin, burst, taken) => {
+          const of = { perSecond: perMin / 60, burst };
+          const bucket = { level: burst - taken, at: 0 };
+          const seconds = secondsUntil(bucket, of, 1);
+          refill(bucket, of, seconds * 1_000);
+          expect(secondsUntil(bucket, of, 1)).toBe(0);
+        },
+      ),
+    );
+  });
+});
+
+describe("the rate of a principal", () => {
+  it("[AU-5] lets a burst through, refuses what is more with when to come again, and stores nothing of it", () => {
+    const room = limited({ principal: rate });
+    const alice = room.client("alice");
+    expect([1, 2, 3, 4, 5].map((at) => told(set(alice, `d${at}`)))).toEqual([
+      ...Array.from({ length: 4 }, () => "accepted"),
+      "rate_limited",
+    ]);
+    const refused = set(alice, "d5");
+    expect(refused).toMatchObject({
+      type: "error",
+      payload: {
+        status: 429,
+        retryable: true,
+        retryAfter: 1,
+        draftId: "d5",
+        rateLimit: { policy: "principal", quota: 4, windowSeconds: 4 },
+      },
+    });
+    room.now += 1_000;
+    // It is no verdict: the same draft is decided now.
+    expect(told(set(alice, "d5"))).toBe("accepted");
+    expect(room.partition.events(0, 10, room.now).events).toHaveLength(5);
+  });
+
+  it("[AU-5] is each principal's own", () => {
+    const room = limited({ principal: rate });
+    const alice = room.client("alice");
+    for (let at = 0; at < 5; at++) set(alice, `d${at}`);
+    expect(told(set(room.client("bob"), "b"))).toBe("accepted");
+  });
+
+  it("[AU-5] does not begin anew with another connection", () => {
+    const room = limited({ principal: rate });
+    for (let at = 0; at < 4; at++) expect(told(set(room.client("alice"), `d${at}`))).toBe("accepted");
+    expect(told(set(room.client("alice"), "d4"))).toBe("rate_limited");
+  });
+
+  it("[AU-5] is kept over a restart, but for a quarter of the burst", () => {
+    const driver = new NodeSqlDriver();
+    const room = new TestPartition({ driver });
+    const limits = { ...noLimits, principal: { perSecond: 1, burst: 100 } };
+    room.partition.limit(limits);
+    const alice = room.client("alice");
+    for (let at = 0; at < 100; at++) expect(told(set(alice, `d${at}`))).toBe("accepted");
+    for (let restart = 0; restart < 3; restart++) {
+      room.restart();
+      room.partition.limit(limits);
+      const again = room.client("alice");
+      let accepted = 0;
+      while (told(set(again, `r${restart}-${accepted}`)) === "accepted") accepted++;
+      expect(accepted).toBeLessThan(25);
+    }
+    // What says nothing any more is dropped.
+    room.now += 200_000;
+    const later = room.client("bob");
+    for (let at = 0; at < 30; at++) set(later, `b${at}`);
+    expect(driver.query("SELECT principal FROM rate_buckets")).toEqual([{ principal: "dev:bob" }]);
+  });
+
+  it("[ID-1] a replay costs nothing of it, and is served though nothing is left", () => {
+    const room = limited({ principal: rate });
+    const alice = room.client("alice");
+    const first = set(alice, "d0");
+    for (let at = 0; at < 20; at++) expect(set(alice, "d0")).toEqual(first);
+    for (let at = 1; at < 4; at++) expect(told(set(alice, `d${at}`))).toBe("accepted");
+    expect(set(room.client("alice"), "d0")).toEqual(first);
+    expect(told(set(room.client("alice"), "d4"))).toBe("rate_limited");
+  });
+
+  it("[ID-1] [AU-5] replays have a rate of their own", () => {
+    const room = limited({ replays: { perSecond: 1, burst: 3 } });
+    const alice = room.client("alice");
+    expect(Array.from({ length: 5 }, () => told(set(alice, "d0")))).toEqual([
+      "accepted",
+      "accepted",
+      "accepted",
+      "accepted",
+      "rate_limited",
+    ]);
+    room.now += 1_000;
+    expect(told(set(alice, "d0"))).toBe("accepted");
+  });
+
+  it("[AU-5] [WP-12] what is refused holds back what comes after it", () => {
+    const room = limited({ principal: { perSecond: 1, burst: 1 } });
+    const alice = room.client("alice");
+    set(alice, "d0");
+    expect(told(set(alice, "d1"))).toBe("rate_limited");
+    room.now += 60_000;
+    expect(told(set(alice, "d2"))).toBe("rate_limited");
+    expect(told(set(alice, "d1"))).toBe("accepted");
+  });
+
+  it("[AU-5] rejections and what the model fails on cost like acceptances", () => {
+    const room = limited({ principal: rate });
+    const alice = room.client("alice");
+    const codes = [1, 2, 3, 4, 5].map((at) => told(alice.submit(`d${at}`, "unset", { target: "no" })));
+    expect(codes.at(-2)).toBe("validation_failed");
+    expect(codes.at(-1)).toBe("rate_limited");
+  });
+
+  it("[AU-5] [TX-6] a batch costs what its drafts cost, and passes when the burst is less", () => {
+    const room = limited({ principal: { perSecond: 1, burst: 2 } });
+    const alice = room.client("alice");
+    const batch = (batchId: string, connection = alice): Message =>
+      connection.send("submit_events", {
+        batchId,
+        mode: "atomic",
+        events: [1, 2, 3].map((at) => ({
+          draftId: `${batchId}-${at}`,
+          event: { type: "set", payload: { target: "n", value: at } },
+        })),
+      })[0];
+    expect(batch("b1").type).toBe("events_result");
+    // The debt, and the burst again.
+    expect(batch("b2").payload).toMatchObject({ code: "rate_limited", retryAfter: 3 });
+    expect(batch("b1", room.client("alice")).type).toBe("events_result");
+    room.now += 3_000;
+    expect(batch("b2").type).toBe("events_result");
+  });
+});
+
+describe("other rates", () => {
+  it("[AU-5] an event type can have one of its own", () => {
+    const room = limited({ eventTypes: { unset: { perSecond: 1, burst: 1 } } });
+    const alice = room.client("alice");
+    const unset = (draftId: string) => alice.submit(draftId, "unset", { target: "no" });
+    expect(told(unset("u1"))).toBe("validation_failed");
+    expect(unset("u2").payload).toMatchObject({ code: "rate_limited", rateLimit: { policy: "event-type:unset" } });
+    room.now += 1_000;
+    expect(told(unset("u2"))).toBe("validation_failed");
+    for (let at = 0; at < 9; at++) expect(told(set(alice, `d${at}`))).toBe("accepted");
+  });
+
+  it("[AU-5] a tenant's rate is granted in portions, asked for before they are needed", () => {
+    const room = limited({ tenant: { perSecond: 1_000, burst: 1_000 } });
+    const alice = room.client("alice");
+    for (let at = 0; at < 100; at++) expect(told(set(alice, `d${at}`))).toBe("accepted");
+    // At half, once, and not again before there is an answer.
+    expect(room.asked).toEqual([100]);
+    expect(told(set(alice, "d100"))).toBe("rate_limited");
+    room.partition.granted(0, 2_500, room.now);
+    expect(set(alice, "d100").payload).toMatchObject({ retryAfter: 3, rateLimit: { policy: "tenant" } });
+    expect(room.asked).toEqual([100]);
+    room.now += 2_500;
+    expect(told(set(alice, "d100"))).toBe("rate_limited");
+    room.partition.granted(100, 0, room.now);
+    expect(told(set(alice, "d100"))).toBe("accepted");
+  });
+
+  it("[AU-5] without limits nothing is asked and nothing refused", () => {
+    const room = new TestPartition();
+    const alice = room.client("alice");
+    for (let at = 0; at < 1_000; at++) expect(told(set(alice, `d${at}`))).toBe("accepted");
+    expect(room.asked).toEqual([]);
+    expect(perMinute(100)).toEqual({ perSecond: 100 / 60, burst: 100 });
+  });
+});
+
+describe("the table of rejections", () => {
+  it("[AU-5] [ID-10] remembers a bounded number of a principal's, and decides nothing beyond it", () => {
+    const driver = new NodeSqlDriver();
+    const room = new TestPartition({ driver });
+    const alice = room.client("alice");
+    const unset = (connection: TestConnection, draftId: string) =>
+      connection.submit(draftId, "unset", { target: "no" });
+    const first = unset(alice, "d0");
+    driver.transaction(() =>
+      driver.write(
+        `WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < ${bounds.rejectionsPerPrincipalMax})
+         INSERT INTO idempotency_records (principal, draft_id, fingerprint, problem, created_at)
+         SELECT 'dev:alice', 'f' || i, zeroblob(32), x'7b7d', ${room.now} FROM n`,
+      ),
+    );
+    room.restart();
+    const again = room.client("alice");
+    expect(told(unset(again, "d1"))).toBe("rate_limited");
+    expect(unset(room.client("alice"), "d0")).toEqual(first);
+    expect(told(set(room.client("alice"), "d2"))).toBe("accepted");
+    expect(told(unset(room.client("bob"), "d1"))).toBe("validation_failed");
+    // When they are forgotten there is room again.
+    room.now += 31 * 24 * 60 * 60 * 1_000;
+    for (let sweep = 0; sweep < 2 + bounds.rejectionsPerPrincipalMax / 500; sweep++) room.runDue();
+    expect(told(unset(room.client("alice"), "d1"))).toBe("validation_failed");
+  });
+});
