@@ -1,6 +1,6 @@
 export type { Batch, Command, Draft, PresenceCommand } from "./commands.ts";
 export { rejectionRetentionMs, socketSweepMs } from "./due.ts";
-export type { Author, BatchOutcome, BatchVerdict, Effect, Outcome, Page, SessionState } from "./effects.ts";
+export type { Author, BatchOutcome, BatchVerdict, Effect, Outcome, Page, SessionState, Subscriber } from "./effects.ts";
 export { Intake } from "./intake.ts";
 export { defaultLimits, type Limits, noLimits, perMinute, type Rate } from "./limits.ts";
 export { Partition } from "./partition.ts";

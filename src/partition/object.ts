@@ -4,56 +4,31 @@ import {
   type Batch,
   type BatchOutcome,
   type Draft,
-  type Effect,
   Intake,
   newSession,
   type Outcome,
   Partition,
   type PartitionName,
-  Session,
-  type SessionState,
   type Work,
 } from "../core/index.ts";
 import { modelFor, type ModelRegistry } from "../model/index.ts";
-import { closeCode, limits } from "../protocol/index.ts";
 import { DurableSqlDriver } from "../storage/durable.ts";
-import type { EventRow } from "../storage/port.ts";
 import { SqlStorage } from "../storage/sql-storage.ts";
 import { type HttpAnswer, answerBatch, answerEvents, answerOutcome, answerProblem, answerState } from "./answers.ts";
 import { type Codec, partitaCodec } from "./codec.ts";
+import { type Attachment, Connection, type ConnectionHost } from "./connection.ts";
 import { log } from "./log.ts";
 import { bytesPort, migrations, sha256 } from "./migrations.ts";
 import { writeSnapshot } from "./snapshots.ts";
-import { closeQuietly, sendableCode, sendQuietly } from "./sockets.ts";
+import { answerClose, socketCarrier } from "./sockets.ts";
 
 /** The header by which the edge tells the object who connects; from outside it is stripped. */
 export const authorHeader = "partita-author";
 
 /** The frame that is answered without waking the object, and its answer. */
 const heartbeatFrame = '{"type":"heartbeat"}';
-/** A peer from which nothing came for so long is taken for gone; clients send a heartbeat far more often. */
-const idleMsMax = 10 * 60 * 1_000;
-/** How exactly the time of a socket's last frame survives hibernation. */
-const seenAtStepMs = 60 * 1_000;
 /** Work that failed is tried again after this long at the earliest. */
 const dueRetryMs = 5_000;
-
-/** What an object keeps in a socket's attachment; the platform's limit is 16 KiB. */
-interface Attachment {
-  session: SessionState;
-  /** When the last frame came, to the nearest `seenAtStepMs`. */
-  seenAt: number;
-}
-
-/** A socket's session, and what is known of its peer. */
-interface Known {
-  readonly session: Session;
-  seenAt: number;
-  /** What was sent since the last sign of life, in UTF-16 units. */
-  unreadBytes: number;
-  /** The last heartbeat that counted as a sign of life. */
-  heartbeatAt: number;
-}
 
 /** Splits an object's name, `<tenant>/<partition>`; neither part can contain a slash. */
 function partitionNameOf(objectName: string | undefined): PartitionName {
@@ -72,8 +47,11 @@ export function partitionObject(models: ModelRegistry) {
     readonly #partition: Partition;
     readonly #codec: Codec;
     readonly #storage: DurableSqlDriver;
-    readonly #sessions = new Map<WebSocket, Known>();
     readonly #intake: Intake;
+    readonly #host: ConnectionHost;
+    readonly #connections = new Set<Connection>();
+    /** Weak, because the peer of a socket that was ended here may never answer. */
+    readonly #bySocket = new WeakMap<WebSocket, Connection>();
     #armedAt: number | undefined;
 
     constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
@@ -99,6 +77,15 @@ export function partitionObject(models: ModelRegistry) {
         process: (batch) => this.#step(() => this.#partition.process(batch, Date.now())),
         defer: (window) => void setTimeout(window, 0),
       });
+      this.#host = {
+        partition: this.#partition,
+        codec: this.#codec,
+        intake: this.#intake,
+        left: (connection) => {
+          this.#connections.delete(connection);
+          this.#partition.detach(connection.session);
+        },
+      };
       ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(heartbeatFrame, heartbeatFrame));
       // Before any message: the alarm that is set, so that it is set anew only where it must come earlier.
       void ctx.blockConcurrencyWhile(async () => {
@@ -133,27 +120,11 @@ export function partitionObject(models: ModelRegistry) {
     }
 
     override webSocketMessage(ws: WebSocket, frame: string | ArrayBuffer): void {
-      this.#step(() => {
-        const known = this.#sessions.get(ws);
-        if (!known) return;
-        const now = Date.now();
-        known.unreadBytes = 0;
-        if (now - known.seenAt >= seenAtStepMs) {
-          known.seenAt = now;
-          this.#keep(ws, known);
-        }
-        const { session } = known;
-        const decoded = this.#codec.decode(frame);
-        const command = decoded.kind === "presence" ? this.#partition.show(session, decoded, now) : decoded;
-        if (!command) return;
-        const bytes = typeof frame === "string" ? frame.length : frame.byteLength;
-        if (!this.#intake.offer(ws, { session, command }, bytes)) this.#end(ws, 1013, "overloaded");
-      });
+      this.#step(() => this.#bySocket.get(ws)?.receive(frame, Date.now()));
     }
 
     override webSocketClose(ws: WebSocket, code: number, reason: string): void {
-      // Hibernated sockets get no automatic Close reply; without this the client waits out its own timeout.
-      closeQuietly(ws, sendableCode(code), reason);
+      answerClose(ws, code, reason);
       this.#step(() => this.#left(ws));
     }
 
@@ -165,7 +136,7 @@ export function partitionObject(models: ModelRegistry) {
       const now = Date.now();
       this.#armedAt = undefined;
       try {
-        const snapshot = this.#partition.runDue(now, () => this.#sweepSockets(now));
+        const snapshot = this.#partition.runDue(now, () => this.#sweep(now));
         if (snapshot) await writeSnapshot(this.#partition, snapshot);
       } finally {
         const next = this.#partition.nextDue;
@@ -248,88 +219,29 @@ export function partitionObject(models: ModelRegistry) {
       void this.ctx.storage.setAlarm(at);
     }
 
-    #attach(ws: WebSocket, attachment: Attachment): void {
-      const known: Known = {
-        seenAt: attachment.seenAt,
-        unreadBytes: 0,
-        heartbeatAt: 0,
-        session: new Session(
-          {
-            deliver: (replies, broadcasts) => this.#deliver(ws, known, replies, broadcasts),
-            save: () => this.#keep(ws, known),
-          },
-          attachment.session,
-        ),
-      };
-      this.#sessions.set(ws, known);
-      this.#partition.attach(known.session, Date.now());
-    }
-
-    #keep(ws: WebSocket, { session, seenAt }: Known): void {
-      // Not of a socket that was ended meanwhile.
-      if (this.#sessions.has(ws)) ws.serializeAttachment({ session: session.state, seenAt } satisfies Attachment);
+    #attach(ws: WebSocket, attachment: Attachment): Connection {
+      const connection = new Connection(socketCarrier(ws, this.ctx), this.#host, attachment);
+      this.#bySocket.set(ws, connection);
+      this.#connections.add(connection);
+      this.#partition.attach(connection.session, Date.now());
+      return connection;
     }
 
     /** Takes up again what is known of a socket. */
-    #wake(ws: WebSocket): void {
+    #wake(ws: WebSocket): Connection | undefined {
       const attachment = ws.deserializeAttachment() as Attachment | null;
       // Platform fact: getWebSockets() includes sockets that were ended here, as long as their peer has not answered.
-      if (attachment) this.#attach(ws, attachment);
+      return attachment ? this.#attach(ws, attachment) : undefined;
     }
 
     #left(ws: WebSocket): void {
       // Platform fact: a socket whose Close wakes the object is not among getWebSockets().
-      if (!this.#sessions.has(ws)) this.#wake(ws);
-      this.#detach(ws);
-    }
-
-    #detach(ws: WebSocket): void {
-      const known = this.#sessions.get(ws);
-      if (!known) return;
-      this.#sessions.delete(ws);
-      this.#partition.detach(known.session);
-    }
-
-    #deliver(ws: WebSocket, known: Known, replies: readonly Effect[], broadcasts: readonly EventRow[]): void {
-      const arrays = known.session.state.client?.arrays === true;
-      for (const frame of this.#codec.frames(replies, broadcasts, arrays)) {
-        sendQuietly(ws, frame);
-        known.unreadBytes += frame.length;
-      }
-      for (const effect of replies) {
-        const code = effect.kind === "error" ? closeCode(effect.problem.code) : undefined;
-        if (code !== undefined) this.#end(ws, code, "see the last message");
-      }
-      if (known.unreadBytes > limits.unreadBytesMax) this.#endIfUnread(ws, known);
-    }
-
-    /**
-     * Platform fact: nothing tells how much waits in a socket. So a client from which nothing came,
-     * no frame and no heartbeat, while this much was sent is taken for one that does not read.
-     */
-    #endIfUnread(ws: WebSocket, known: Known): void {
-      const heartbeat = this.ctx.getWebSocketAutoResponseTimestamp(ws)?.getTime() ?? 0;
-      if (heartbeat > known.heartbeatAt) {
-        known.heartbeatAt = heartbeat;
-        known.unreadBytes = 0;
-        return;
-      }
-      this.#end(ws, 1013, "slow_consumer");
-    }
-
-    #end(ws: WebSocket, code: number, reason: string): void {
-      this.#detach(ws);
-      ws.serializeAttachment(null);
-      closeQuietly(ws, code, reason);
+      (this.#bySocket.get(ws) ?? this.#wake(ws))?.leave();
     }
 
     /** Platform fact: `webSocketClose` may never come for a peer that vanished. */
-    #sweepSockets(now: number): void {
-      for (const [ws, { seenAt }] of this.#sessions) {
-        const heartbeat = this.ctx.getWebSocketAutoResponseTimestamp(ws)?.getTime() ?? 0;
-        if (now - Math.max(seenAt, heartbeat) < idleMsMax) continue;
-        this.#end(ws, 1001, "idle");
-      }
+    #sweep(now: number): void {
+      for (const connection of this.#connections) connection.endIfIdle(now);
     }
   };
 }
