@@ -1,6 +1,8 @@
 import { cloudflareTest } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
 
+import { identitySettings } from "./test/verified/settings.ts";
+
 export default defineConfig({
   test: {
     reporters: ["default", "./test/totals-reporter.ts"],
@@ -12,6 +14,8 @@ export default defineConfig({
           execArgv: ["--disable-warning=ExperimentalWarning"],
           include: ["test/{unit,contract,conformance,simulation}/**/*.test.ts"],
           exclude: ["**/*.workerd.test.ts"],
+          // Generous, because time decides nothing: the machine may be busy.
+          testTimeout: 60_000,
         },
       },
       {
@@ -22,7 +26,22 @@ export default defineConfig({
             miniflare: { bindings: { PARTITA_IDENTITY: "open" } },
           }),
         ],
-        test: { name: "workerd", include: ["test/**/*.workerd.test.ts", "test/workerd/**/*.test.ts"] },
+        test: {
+          name: "workerd",
+          include: ["test/**/*.workerd.test.ts", "test/workerd/**/*.test.ts"],
+          testTimeout: 60_000,
+        },
+      },
+      {
+        // With tokens, as in production.
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: "./wrangler.toml" },
+            main: "./test/verified/worker.ts",
+            miniflare: { bindings: { ...identitySettings } },
+          }),
+        ],
+        test: { name: "verified", include: ["test/verified/**/*.test.ts"], testTimeout: 60_000 },
       },
       {
         // Real processes and a real browser: one at a time, and with patience.

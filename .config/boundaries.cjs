@@ -16,9 +16,10 @@ const packages = (from, allowed) => ({
 
 module.exports = {
   forbidden: [
-    only("edge", "identity", "partition", "core", "model", "protocol"),
+    only("edge", "identity", "tenant", "partition", "core", "model", "protocol"),
     only("identity", "protocol"),
-    only("partition", "core", "model", "storage", "protocol"),
+    only("tenant", "partition", "core", "protocol", "storage"),
+    only("partition", "identity", "core", "model", "storage", "protocol"),
     only("core", "model", "storage", "protocol"),
     only("client", "model", "protocol"),
     only("demo", "client", "model", "models", "protocol"),
@@ -42,9 +43,9 @@ module.exports = {
     },
     {
       name: "cloudflare-only-in-the-shell",
-      comment: "Only edge/ and partition/ may import cloudflare:*",
+      comment: "Only edge/, partition/ and tenant/ may import cloudflare:*",
       severity: "error",
-      from: { pathNot: "^src/(edge|partition)/" },
+      from: { pathNot: "^src/(edge|partition|tenant)/" },
       to: { path: "^cloudflare:" },
     },
     {

@@ -3,10 +3,13 @@
  *
  * @module partita
  */
+import { defaultLimits, type Limits } from "./core/index.ts";
 import { edge } from "./edge/app.ts";
-import type { Roles } from "./edge/identity.ts";
+import type { Roles } from "./partition/author.ts";
 import type { ModelRegistry } from "./model/index.ts";
 import { partitionObject } from "./partition/object.ts";
+import type { PlacementOf } from "./partition/placement.ts";
+import { tenantObject } from "./tenant/object.ts";
 
 export {
   defineModel,
@@ -20,15 +23,35 @@ export {
   type ValidationContext,
 } from "./model/index.ts";
 
+/** What an application says of itself. */
+export interface AuthorityOptions {
+  /** Which model serves which partitions: the first pattern that fits a name decides. */
+  models: ModelRegistry;
+  /** Which permissions the roles in tokens stand for: `read`, `submit:<type>`, `submit:*`, `admin:*`. */
+  roles?: Roles;
+  /** What differs from `defaultLimits`. In open development mode nothing else is limited. */
+  limits?: Partial<Limits>;
+  /** Where a tenant's objects live. It has to go on saying the same: what a jurisdiction holds is not found elsewhere. */
+  placement?: PlacementOf;
+}
+
 /**
- * Everything a Worker needs to be the authority for these models. `roles` says which permissions the
- * roles in tokens stand for: `read`, `submit:<type>`, `submit:*`.
+ * Everything a Worker needs to be the authority for these models.
  *
  * @example
  * const authority = createAuthority({ models: { "counter-*": counter, "*": insieme } });
- * export const PartitionObject = authority.PartitionObject;
+ * export const { PartitionObject, TenantObject } = authority;
  * export default authority.worker;
  */
-export function createAuthority({ models, roles = {} }: { models: ModelRegistry; roles?: Roles }) {
-  return { PartitionObject: partitionObject(models), worker: edge(models, roles) };
+export function createAuthority({ models, roles = {}, limits = {}, placement = () => ({}) }: AuthorityOptions) {
+  const application = { models, roles, limits, placementOf: placement };
+  return {
+    PartitionObject: partitionObject(application),
+    TenantObject: tenantObject({ ...defaultLimits, ...limits }, placement),
+    worker: edge(models, roles, placement),
+  };
 }
+
+export { defaultLimits, type Limits, perMinute, type Rate } from "./core/index.ts";
+export type { Roles } from "./partition/author.ts";
+export type { Placement, PlacementOf } from "./partition/placement.ts";

@@ -3,5 +3,5 @@ import { createAuthority } from "./index.ts";
 
 const authority = createAuthority({ models });
 
-export const PartitionObject = authority.PartitionObject;
+export const { PartitionObject, TenantObject } = authority;
 export default authority.worker;

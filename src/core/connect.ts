@@ -98,9 +98,6 @@ export function connect(scene: Scene, session: Session, command: Connect): void 
 export function renew({ now }: Scene, session: Session, { requestId, author }: Renew): void {
   const before = session.state.author;
   if (!session.state.client || !before) throw new Refusal(notConnected);
-  if (before.expiresAt === undefined || author.expiresAt === undefined) {
-    throw new Refusal({ code: "bad_request", detail: "This connection has no token that could be renewed." });
-  }
   if (before.principal !== author.principal) {
     throw new Refusal({
       code: "bad_request",
@@ -108,7 +105,7 @@ export function renew({ now }: Scene, session: Session, { requestId, author }: R
     });
   }
   session.update({ author });
-  session.reply({ kind: "renewed", requestId, now, expiresAt: author.expiresAt });
+  session.reply({ kind: "renewed", requestId, now, expiresAt: session.expiresAt });
 }
 
 /** Answers `sync`: sets the delivery cursor, and gives the page after it. */

@@ -9,4 +9,5 @@ export type { PartitionName } from "./scene.ts";
 export type { SnapshotDraft } from "./snapshots.ts";
 export type { Work } from "./work.ts";
 export { allows } from "./permissions.ts";
-export { newSession, Session } from "./session.ts";
+export { Refusal } from "./refusal.ts";
+export { draining, newSession, Session } from "./session.ts";

@@ -70,6 +70,11 @@ export class Intake {
     return true;
   }
 
+  /** Does everything that waits, at once. */
+  flush(): void {
+    while (this.#waiting > 0) this.#host.process(this.#turns());
+  }
+
   #window(): void {
     const busy = this.#arrivals > directArrivalsMax;
     this.#arrivals = 0;

@@ -70,6 +70,15 @@ export class Partition {
     this.#limiter.set(limits);
   }
 
+  /** What the tenant has set that differs from what the application has, as JSON text: kept over sleep, once there is a log. */
+  get keptLimits(): string {
+    return (this.exists && this.#ports.storage.tenantLimits()) || "{}";
+  }
+
+  keepLimits(text: string, now: number): void {
+    if (this.exists && text !== this.keptLimits) this.#write(now, (writes) => writes.keepTenantLimits(text));
+  }
+
   /** The tenant's answer to `Ports.askTenant`: so many tokens, or when there may be some again. */
   granted(count: number, retryAfterMs: number, now: number): void {
     this.#limiter.granted(count, retryAfterMs, now);

@@ -7,7 +7,9 @@ import { closeCode, type Failure, isPartitionName, type Problem, problem } from 
 import { callObject } from "./call.ts";
 import { readSubmission } from "./draft.ts";
 import type { IdentitySettings } from "../identity/settings.ts";
-import { authorOf, identify, type Identity, protocolsOf, type Roles, subprotocol, unaddressed } from "./identity.ts";
+import type { Roles } from "../partition/author.ts";
+import { type PlacementOf, stubOf } from "../partition/placement.ts";
+import { authorOf, identify, type Identity, protocolsOf, subprotocol, unaddressed } from "./identity.ts";
 
 type PartitionObject = InstanceType<ReturnType<typeof partitionObject>>;
 
@@ -44,7 +46,7 @@ class Refused extends Error {
 }
 
 /** The Worker's routes. No domain logic: names, identity, bodies, and a call to the partition's object. */
-export function edge(models: ModelRegistry, roles: Roles): Hono<{ Bindings: Env }> {
+export function edge(models: ModelRegistry, roles: Roles, placementOf: PlacementOf): Hono<{ Bindings: Env }> {
   const app = new Hono<{ Bindings: Env }>();
 
   /** Who asks, for which partition; refuses whoever may not address it, before anything else is looked at. */
@@ -55,7 +57,11 @@ export function edge(models: ModelRegistry, roles: Roles): Hono<{ Bindings: Env 
     if (failure) throw new Refused(failure);
     const tenant = identity.mode === "verified" ? identity.subject.tenant : defaultTenant;
     const name = partitionOf(models, partition);
-    return { identity, partition: name, stub: () => c.env.PARTITIONS.getByName(`${tenant}/${name}`) };
+    return {
+      identity,
+      partition: name,
+      stub: () => stubOf(c.env.PARTITIONS, `${tenant}/${name}`, placementOf(tenant)),
+    };
   };
   const reader = async (c: Context<{ Bindings: Env }>): Promise<Visitor> => {
     const found = await visitor(c);

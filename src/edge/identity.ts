@@ -1,10 +1,9 @@
 import type { Author } from "../core/index.ts";
-import { type IdentitySettings, isLoopback, rulesOf } from "../identity/settings.ts";
-import { mayAddress, type Subject, Verifier } from "../identity/verify.ts";
+import { type IdentitySettings, isLoopback } from "../identity/settings.ts";
+import { verifierOf } from "../identity/verifier-of.ts";
+import { mayAddress, type Subject } from "../identity/verify.ts";
+import { authorOfSubject, type Roles } from "../partition/author.ts";
 import { type Failure, isId } from "../protocol/index.ts";
-
-/** What the roles in tokens stand for: permissions by role. */
-export type Roles = Readonly<Record<string, readonly string[]>>;
 
 /** Who sends a request: someone whose token was verified, or anyone, in open development mode. */
 export type Identity = { mode: "verified"; subject: Subject; author: Author } | { mode: "open" };
@@ -16,8 +15,6 @@ const bearerSubprotocol = "bearer.";
 const queryNames = ["token", "access_token", "jwt", "authorization"];
 
 let warned = false;
-/** The verifier of the settings that were seen last: its fetched keys live as long as they do not change. */
-let known: { key: string; verifier: Verifier } | undefined;
 
 /** Establishes who sends `request`, and whether its page may. */
 export async function identify(
@@ -34,7 +31,7 @@ export async function identify(
     };
   }
   if (settings.PARTITA_IDENTITY === "open") return identifyOpen(request, url);
-  const verifier = verifierOf(settings, () => Date.now());
+  const verifier = verifierOf(settings);
   if (typeof verifier === "string") {
     return { code: "unauthenticated", detail: `This server cannot tell yet who you are. ${verifier}` };
   }
@@ -64,12 +61,6 @@ export function authorOf(identity: Identity, request: Request): { author: Author
   const author: Author =
     identity.mode === "verified" ? identity.author : { principal: `dev:${clientId}`, permissions: "all" };
   return { author, clientId };
-}
-
-function authorOfSubject({ principal, permissions, roles: held, expiresAt }: Subject, roles: Roles): Author {
-  // A role that nobody declared grants nothing.
-  const granted = held.flatMap((role) => (Object.hasOwn(roles, role) ? roles[role]! : []));
-  return { principal, permissions: [...new Set([...permissions, ...granted])], expiresAt };
 }
 
 function identifyOpen(request: Request, url: URL): Identity | Failure {
@@ -110,14 +101,4 @@ function tokenOf(request: Request): string | undefined {
 /** The subprotocols that a WebSocket upgrade offers. */
 export function protocolsOf(request: Request): string[] {
   return (request.headers.get("sec-websocket-protocol") ?? "").split(",").map((protocol) => protocol.trim());
-}
-
-function verifierOf(settings: IdentitySettings, now: () => number): Verifier | string {
-  const key = JSON.stringify(Object.entries(settings).filter(([name]) => /^PARTITA_(JW|CLOCK)/.test(name)));
-  if (known?.key !== key) {
-    const rules = rulesOf(settings);
-    if (typeof rules === "string") return rules;
-    known = { key, verifier: new Verifier(rules, { fetch: (...given) => fetch(...given), now }) };
-  }
-  return known.verifier;
 }

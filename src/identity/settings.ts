@@ -16,6 +16,8 @@ export interface IdentitySettings {
   PARTITA_JWT_TYPE?: string;
   /** How far clocks may differ, in seconds: 0 to 60. Default: 30. */
   PARTITA_CLOCK_TOLERANCE?: string;
+  /** How long a token may be valid at most, in seconds; default a day, at most 30. A revocation is remembered so long. */
+  PARTITA_TOKEN_LIFETIME_MAX?: string;
   /** Origins whose pages may connect, separated by commas. Default: only the server's own. */
   PARTITA_ALLOWED_ORIGINS?: string;
 }
@@ -28,11 +30,14 @@ export interface TokenRules {
   audience: string;
   type: string | undefined;
   clockToleranceSeconds: number;
+  lifetimeSecondsMax: number;
 }
 
 /** HS256 needs a key as long as its hash (RFC 7518, 3.2). */
 const secretBytesMin = 32;
 const clockToleranceSecondsMax = 60;
+const lifetimeSecondsDefault = 24 * 60 * 60;
+const lifetimeSecondsBound = 30 * lifetimeSecondsDefault;
 /** Asymmetric ones only: with a public key as an HMAC secret anybody could sign. */
 const asymmetric = new Set(["ES256", "ES384", "ES512", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"]);
 const loopback = new Set(["127.0.0.1", "localhost", "[::1]"]);
@@ -53,7 +58,11 @@ export function rulesOf(settings: IdentitySettings): TokenRules | string {
   if (!(clockToleranceSeconds >= 0 && clockToleranceSeconds <= clockToleranceSecondsMax)) {
     return `PARTITA_CLOCK_TOLERANCE must be 0 to ${clockToleranceSecondsMax} seconds.`;
   }
-  const rest = { issuer, audience, type, clockToleranceSeconds };
+  const lifetimeSecondsMax = Number(settings.PARTITA_TOKEN_LIFETIME_MAX ?? lifetimeSecondsDefault);
+  if (!(lifetimeSecondsMax >= 1 && lifetimeSecondsMax <= lifetimeSecondsBound)) {
+    return `PARTITA_TOKEN_LIFETIME_MAX must be 1 to ${lifetimeSecondsBound} seconds.`;
+  }
+  const rest = { issuer, audience, type, clockToleranceSeconds, lifetimeSecondsMax };
   if (secret !== undefined) {
     const bytes = new TextEncoder().encode(secret);
     if (bytes.length < secretBytesMin) return `PARTITA_JWT_SECRET must have at least ${secretBytesMin} bytes.`;

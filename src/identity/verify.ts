@@ -13,6 +13,8 @@ export interface Subject {
   roles: readonly string[];
   /** Milliseconds since 1970. */
   expiresAt: number;
+  /** Seconds since 1970. */
+  issuedAt: number | undefined;
   jti: string | undefined;
 }
 
@@ -37,7 +39,7 @@ export class Verifier {
   /** What the token says, or why it is not taken; what exactly is wrong with a forged one is nobody's business. */
   async verify(token: string, now: number): Promise<Subject | Failure> {
     if (token.length > tokenLengthMax) return unauthenticated("The token is too long.");
-    const { keys, algorithms, issuer, audience, type, clockToleranceSeconds } = this.#rules;
+    const { keys, algorithms, issuer, audience, type, clockToleranceSeconds, lifetimeSecondsMax } = this.#rules;
     const options = {
       algorithms: [...algorithms],
       issuer,
@@ -52,6 +54,9 @@ export class Verifier {
         "secret" in keys
           ? await jwtVerify(token, keys.secret, options)
           : await jwtVerify(token, this.#keySet!.get, options);
+      if (payload.exp! * 1_000 > now + (lifetimeSecondsMax + clockToleranceSeconds) * 1_000) {
+        return unauthenticated(`The token is valid for longer than ${lifetimeSecondsMax} seconds.`);
+      }
       return subjectOf(payload);
     } catch (error) {
       if (error instanceof KeysUnavailable) {
@@ -70,7 +75,7 @@ export class Verifier {
 }
 
 function subjectOf(payload: JWTPayload): Subject | Failure {
-  const { sub, exp, jti, tenant = defaultTenant } = payload;
+  const { sub, exp, iat, jti, tenant = defaultTenant } = payload;
   if (!isId(sub) || sub.startsWith("dev:")) return unauthenticated("The token's sub cannot be a principal.");
   if (typeof tenant !== "string" || !tenantName.test(tenant)) return unauthenticated("The token's tenant is no name.");
   if (jti !== undefined && !isId(jti)) return unauthenticated("The token's jti is no id.");
@@ -80,7 +85,7 @@ function subjectOf(payload: JWTPayload): Subject | Failure {
   if (!partitions || !permissions || !roles) {
     return unauthenticated("The token's partitions, permissions and roles must be lists of strings.");
   }
-  return { principal: sub, tenant, partitions, permissions, roles, expiresAt: exp! * 1_000, jti };
+  return { principal: sub, tenant, partitions, permissions, roles, expiresAt: exp! * 1_000, issuedAt: iat, jti };
 }
 
 function namesIn(claim: unknown): string[] | undefined {

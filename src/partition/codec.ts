@@ -1,11 +1,11 @@
-import type { BatchVerdict, Command, Effect, Page, PresenceCommand } from "../core/index.ts";
+import type { BatchVerdict, Effect, Page } from "../core/index.ts";
 import { eventName, limits } from "../protocol/index.ts";
 import type { EventRow } from "../storage/port.ts";
-import { decode } from "./decode.ts";
+import { decode, type Decoded } from "./decode.ts";
 
 /** Turns the frames of one wire dialect into commands, and effects into its messages. */
 export interface Codec {
-  decode(frame: string | ArrayBuffer): Command | PresenceCommand;
+  decode(frame: string | ArrayBuffer): Decoded;
   /** The frames that say `replies` and then `broadcasts`: a message each, or arrays of messages. */
   frames(replies: readonly Effect[], broadcasts: readonly EventRow[], arrays: boolean): readonly string[];
 }

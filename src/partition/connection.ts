@@ -1,4 +1,6 @@
 import {
+  type Author,
+  type Command,
   type Effect,
   type Intake,
   type Partition,
@@ -6,9 +8,10 @@ import {
   type SessionState,
   type Subscriber,
 } from "../core/index.ts";
-import { closeCode, limits } from "../protocol/index.ts";
+import { closeCode, type Failure, limits } from "../protocol/index.ts";
 import type { EventRow } from "../storage/port.ts";
 import type { Codec } from "./codec.ts";
+import type { TokenFrame } from "./decode.ts";
 
 /** A peer from which nothing came for so long is taken for gone; clients send a heartbeat far more often. */
 const idleMsMax = 10 * 60 * 1_000;
@@ -39,6 +42,14 @@ export interface ConnectionHost {
   readonly partition: Partition;
   readonly codec: Codec;
   readonly intake: Intake;
+  /** Whom the token of a frame speaks for, or why it is not taken; undefined: tokens are not looked at here. */
+  authenticate: ((session: Session, token: string) => Promise<Author | Failure>) | undefined;
+  /** Whether the partition has to be counted among its tenant's before it is written to. */
+  mustClaim(): boolean;
+  /** Counts it; why that cannot be, if so. */
+  claim(session: Session): Promise<Failure | undefined>;
+  /** Runs what did not come by a frame. */
+  step(body: () => void): void;
   /** It is over; said once. */
   left(connection: Connection): void;
 }
@@ -54,6 +65,8 @@ export class Connection implements Subscriber {
   /** The last sign of life other than a frame that was counted. */
   #aliveAt = 0;
   #over = false;
+  /** The frames that wait while something has to be found out for the one before them; undefined: nothing has. */
+  #waiting: (string | ArrayBuffer)[] | undefined;
 
   constructor(carrier: Carrier, host: ConnectionHost, attachment: Attachment) {
     this.#carrier = carrier;
@@ -70,13 +83,57 @@ export class Connection implements Subscriber {
       this.#seenAt = now;
       this.save(this.session.state);
     }
-    const { partition, codec, intake } = this.#host;
+    if (this.#waiting) {
+      if (this.#waiting.length === limits.framesBehindTokenMax) this.end(1013, "overloaded");
+      else this.#waiting.push(frame);
+      return;
+    }
+    const { partition, codec } = this.#host;
     const { session } = this;
     const decoded = codec.decode(frame);
-    const command = decoded.kind === "presence" ? partition.show(session, decoded, now) : decoded;
-    if (!command) return;
     const bytes = typeof frame === "string" ? frame.length : frame.byteLength;
-    if (!intake.offer(this, { session, command }, bytes)) this.end(1013, "overloaded");
+    if (decoded.kind === "token") this.#takeToken(decoded, bytes);
+    else if (decoded.kind === "presence") {
+      const refused = partition.show(session, decoded, now);
+      if (refused) this.#offer(refused, bytes);
+    } else if ((decoded.kind === "submit" || decoded.kind === "batch") && this.#host.mustClaim()) {
+      const { kind, requestId } = decoded;
+      const draftId = kind === "submit" ? decoded.draft.draftId : decoded.batch.batchId;
+      this.#hold(bytes, async () => {
+        const failure = await this.#host.claim(session);
+        return failure ? { kind: "overflow", requestId, draftId, failure } : decoded;
+      });
+    } else this.#offer(decoded, bytes);
+  }
+
+  #offer(command: Command, bytes: number): void {
+    if (!this.#host.intake.offer(this, { session: this.session, command }, bytes)) this.end(1013, "overloaded");
+  }
+
+  #takeToken({ requestId, token, command }: TokenFrame, bytes: number): void {
+    const { authenticate } = this.#host;
+    if (!authenticate) {
+      this.#offer(command(undefined), bytes);
+      return;
+    }
+    this.#hold(bytes, async () => {
+      const author = await authenticate(this.session, token);
+      return "code" in author ? { kind: "refused", requestId, failure: author } : command(author);
+    });
+  }
+
+  /** Keeps the frames that come back until it is known what this one asks for, so that their order stays. */
+  #hold(bytes: number, find: () => Promise<Command>): void {
+    const waiting: (string | ArrayBuffer)[] = [];
+    this.#waiting = waiting;
+    void find().then((command) =>
+      this.#host.step(() => {
+        this.#waiting = undefined;
+        if (this.#over) return;
+        this.#offer(command, bytes);
+        for (const frame of waiting) this.receive(frame, Date.now());
+      }),
+    );
   }
 
   deliver(replies: readonly Effect[], broadcasts: readonly EventRow[]): void {
@@ -86,7 +143,8 @@ export class Connection implements Subscriber {
       this.#unreadBytes += frame.length;
     }
     for (const effect of replies) {
-      const code = effect.kind === "error" ? closeCode(effect.problem.code) : undefined;
+      if (effect.kind !== "error" && effect.kind !== "draining") continue;
+      const code = closeCode(effect.kind === "error" ? effect.problem.code : "draining");
       if (code !== undefined) this.end(code, "see the last message");
     }
     if (this.#unreadBytes > limits.unreadBytesMax) this.#endIfUnread();
@@ -95,6 +153,12 @@ export class Connection implements Subscriber {
   save(session: SessionState): void {
     // Not of one that was ended meanwhile: nothing may wake up with it.
     if (!this.#over) this.#carrier.save({ session, seenAt: this.#seenAt });
+  }
+
+  /** Ends it if it has not brought its token. */
+  endIfStranger(): void {
+    if (this.#over || !this.session.state.awaitsToken) return;
+    this.end(closeCode("unauthenticated")!, "no token came");
   }
 
   /** Ends it from here. */

@@ -1,4 +1,4 @@
-import type { Command, PresenceCommand } from "../core/index.ts";
+import type { Author, Command, PresenceCommand } from "../core/index.ts";
 import {
   clientMessage,
   clientMessageTypes,
@@ -13,8 +13,19 @@ import {
   violationsOf,
 } from "../protocol/index.ts";
 
+/** A frame with a token: what it asks for is known when the token is verified. */
+export interface TokenFrame {
+  kind: "token";
+  requestId: string;
+  token: string;
+  /** What it asks for, from whom the token speaks for; undefined: where tokens are not looked at. */
+  command(author: Author | undefined): Command;
+}
+
+export type Decoded = Command | PresenceCommand | TokenFrame;
+
 /** A frame as the command it is; what is none is `unreadable`. */
-export function decode(frame: string | ArrayBuffer): Command | PresenceCommand {
+export function decode(frame: string | ArrayBuffer): Decoded {
   if (typeof frame !== "string") return unreadable(undefined, "Send JSON in text frames; binary frames are not taken.");
   // A UTF-16 unit is at most three UTF-8 bytes, so short frames need no count.
   if (frame.length * 3 > limits.frameBytesMax && utf8Length(frame) > limits.frameBytesMax) {
@@ -38,8 +49,8 @@ export function decode(frame: string | ArrayBuffer): Command | PresenceCommand {
   }
   const { id: requestId, type, payload } = result.data;
   switch (type) {
-    case "connect":
-      return {
+    case "connect": {
+      const connect: Command = {
         kind: "connect",
         requestId,
         clientId: payload.clientId,
@@ -57,6 +68,20 @@ export function decode(frame: string | ArrayBuffer): Command | PresenceCommand {
         renewal: payload.renewal ?? false,
         author: undefined,
       };
+      const { token } = payload;
+      if (token === undefined) return connect;
+      return { kind: "token", requestId, token, command: (author) => ({ ...connect, author }) };
+    }
+    case "renew": {
+      const { token } = payload;
+      return {
+        kind: "token",
+        requestId,
+        token,
+        command: (author) =>
+          author ? { kind: "renew", requestId, author } : { kind: "refused", requestId, failure: nothingToRenew },
+      };
+    }
     case "submit_event":
       return {
         kind: "submit",
@@ -103,6 +128,11 @@ export function decode(frame: string | ArrayBuffer): Command | PresenceCommand {
       return { kind: "heartbeat", requestId };
   }
 }
+
+const nothingToRenew: Failure = {
+  code: "bad_request",
+  detail: "This connection has no token that could be renewed.",
+};
 
 /** A frame that is no command, with the ids to answer to where they can be trusted to be ids. */
 function unreadable(value: Json | undefined, detail: string, rest: Partial<Failure> = {}): Command {

@@ -3,7 +3,7 @@ import { gunzipSync } from "node:zlib";
 import log0001 from "../../migrations/0001_log.sql";
 import batches0002 from "../../migrations/0002_batches.sql";
 import encoding0003 from "../../migrations/0003_snapshot_encoding.sql";
-import buckets0004 from "../../migrations/0004_rate_buckets.sql";
+import limits0004 from "../../migrations/0004_limits.sql";
 import type { Migration } from "../storage/migrations.ts";
 
 /** SHA-256, as the core takes it. */
@@ -14,7 +14,7 @@ export const sha256 = (bytes: Uint8Array | string): Uint8Array =>
 export const bytesPort = { sha256, gunzip: (bytes: Uint8Array): Uint8Array => new Uint8Array(gunzipSync(bytes)) };
 
 /** The files of migrations/, in order. */
-export const migrations: readonly Migration[] = [log0001, batches0002, encoding0003, buckets0004].map((sql, at) => ({
+export const migrations: readonly Migration[] = [log0001, batches0002, encoding0003, limits0004].map((sql, at) => ({
   number: at + 1,
   sql,
   sha256: sha256(sql),

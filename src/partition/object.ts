@@ -3,32 +3,64 @@ import {
   type Author,
   type Batch,
   type BatchOutcome,
+  defaultLimits,
   type Draft,
   Intake,
+  type Limits,
   newSession,
+  noLimits,
   type Outcome,
   Partition,
   type PartitionName,
+  Refusal,
   type Work,
 } from "../core/index.ts";
+import type { IdentitySettings } from "../identity/settings.ts";
 import { modelFor, type ModelRegistry } from "../model/index.ts";
+import type { Failure } from "../protocol/index.ts";
 import { DurableSqlDriver } from "../storage/durable.ts";
 import { SqlStorage } from "../storage/sql-storage.ts";
 import { type HttpAnswer, answerBatch, answerEvents, answerOutcome, answerProblem, answerState } from "./answers.ts";
+import type { Roles } from "./author.ts";
 import { type Codec, partitaCodec } from "./codec.ts";
 import { type Attachment, Connection, type ConnectionHost } from "./connection.ts";
+import { Door } from "./door.ts";
 import { log } from "./log.ts";
 import { bytesPort, migrations, sha256 } from "./migrations.ts";
+import { type PlacementOf, stubOf } from "./placement.ts";
 import { writeSnapshot } from "./snapshots.ts";
 import { answerClose, socketCarrier } from "./sockets.ts";
+import type { PartitionApi, TenantApi, TenantChanges } from "./tenant-api.ts";
+import { TenantLink } from "./tenant-link.ts";
 
 /** The header by which the edge tells the object who connects; from outside it is stripped. */
 export const authorHeader = "partita-author";
+/** Its value where that is not known yet: a token has to come with `connect`. */
+export const tokenFollows = "token-follows";
 
 /** The frame that is answered without waking the object, and its answer. */
 const heartbeatFrame = '{"type":"heartbeat"}';
+/** A connection whose token has to come with `connect` ends after this long without one. */
+const strangerMsMax = 10_000;
+/** Clients that are told to come back do so over this time, and over more where they are many. */
+const reconnectSpreadMsMin = 1_000;
+const reconnectSpreadMsPerClient = 10;
+const reconnectSpreadMsMax = 30_000;
 /** Work that failed is tried again after this long at the earliest. */
 const dueRetryMs = 5_000;
+
+/** What the objects of an application have in common. */
+export interface Application {
+  models: ModelRegistry;
+  roles: Roles;
+  /** What differs from the limits that are there anyway. */
+  limits: Partial<Limits>;
+  placementOf: PlacementOf;
+}
+
+interface PartitionEnv extends IdentitySettings {
+  TENANTS: DurableObjectNamespace<DurableObject & TenantApi>;
+}
 
 /** Splits an object's name, `<tenant>/<partition>`; neither part can contain a slash. */
 function partitionNameOf(objectName: string | undefined): PartitionName {
@@ -41,8 +73,8 @@ function partitionNameOf(objectName: string | undefined): PartitionName {
  * The Durable Object class for these models: the shell that maps the platform's events to the
  * core, and the core's effects to sockets, the alarm and answers. It decides nothing.
  */
-export function partitionObject(models: ModelRegistry) {
-  return class PartitionObject extends DurableObject {
+export function partitionObject({ models, roles, limits: given, placementOf }: Application) {
+  return class PartitionObject extends DurableObject<PartitionEnv> implements PartitionApi {
     readonly #name: PartitionName;
     readonly #partition: Partition;
     readonly #codec: Codec;
@@ -52,11 +84,15 @@ export function partitionObject(models: ModelRegistry) {
     readonly #connections = new Set<Connection>();
     /** Weak, because the peer of a socket that was ended here may never answer. */
     readonly #bySocket = new WeakMap<WebSocket, Connection>();
+    /** Undefined in open development mode: there nobody is told from anybody else. */
+    readonly #link: TenantLink | undefined;
+    readonly #door: Door;
     #armedAt: number | undefined;
 
-    constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
+    constructor(ctx: DurableObjectState, env: PartitionEnv) {
       super(ctx, env);
       this.#name = partitionNameOf(ctx.id.name);
+      const open = env.PARTITA_IDENTITY === "open";
       const model = modelFor(models, this.#name.partition);
       if (!model) throw new Error("no model serves this partition");
       this.#storage = new DurableSqlDriver(ctx.storage);
@@ -69,7 +105,7 @@ export function partitionObject(models: ModelRegistry) {
         },
         sha256,
         log,
-        askTenant: () => {},
+        askTenant: (count) => void this.#link?.ask(count),
         defer: (run, delayMs) => void setTimeout(() => this.#step(() => run(Date.now())), delayMs),
       });
       this.#codec = partitaCodec(this.#name.partition);
@@ -85,7 +121,34 @@ export function partitionObject(models: ModelRegistry) {
           this.#connections.delete(connection);
           this.#partition.detach(connection.session);
         },
+        authenticate: open ? undefined : (session, token) => this.#door.authenticate(session.state, token),
+        mustClaim: () => this.#link?.mustClaim === true,
+        claim: ({ state }) => this.#door.admitRequest(state.author!, true),
+        step: (body) => this.#step(body),
       };
+      // What is limited across partitions, a tenant's object counts; in open development mode there is none.
+      const across = { tenant: null, newPartitions: null };
+      const limits = open ? { ...noLimits, ...given, ...across } : { ...defaultLimits, ...given };
+      this.#partition.limit(limits);
+      this.#link = open
+        ? undefined
+        : new TenantLink({
+            name: this.#name.partition,
+            partition: this.#partition,
+            limits,
+            tenant: () => stubOf(env.TENANTS, this.#name.tenant, placementOf(this.#name.tenant)),
+            log,
+            attended: () => this.#connections.size > 0,
+            step: (body) => this.#step(body),
+          });
+      this.#door = new Door({
+        name: this.#name,
+        partition: this.#partition,
+        link: this.#link,
+        settings: env,
+        roles,
+        sessions: () => [...this.#connections].map(({ session }) => session.state),
+      });
       ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(heartbeatFrame, heartbeatFrame));
       // Before any message: the alarm that is set, so that it is set anew only where it must come earlier.
       void ctx.blockConcurrencyWhile(async () => {
@@ -97,19 +160,24 @@ export function partitionObject(models: ModelRegistry) {
             // Each request tries again, and tells its client; the object itself must stay reachable.
             this.#partition.problemOf(error, Date.now());
           }
+          this.#link?.resume();
           for (const ws of ctx.getWebSockets()) this.#wake(ws);
         });
       });
     }
 
     /** A WebSocket upgrade, checked and marked by the edge. */
-    override fetch(request: Request): Response {
+    override async fetch(request: Request): Promise<Response> {
+      const told = request.headers.get(authorHeader);
+      const awaitsToken = told === tokenFollows;
+      const author = told === null || awaitsToken ? undefined : (JSON.parse(told) as Author);
+      const failure = await this.#door.admit(author, awaitsToken);
+      if (failure) {
+        const { body, ...init } = this.#refuse(failure);
+        return new Response(body, init);
+      }
       const { 0: client, 1: server } = new WebSocketPair();
-      const author = request.headers.get(authorHeader);
-      const attachment: Attachment = {
-        session: newSession(author === null ? undefined : (JSON.parse(author) as Author)),
-        seenAt: Date.now(),
-      };
+      const attachment: Attachment = { session: newSession(author, awaitsToken), seenAt: Date.now() };
       this.ctx.acceptWebSocket(server);
       server.serializeAttachment(attachment);
       this.#step(() => this.#attach(server, attachment));
@@ -138,6 +206,7 @@ export function partitionObject(models: ModelRegistry) {
       try {
         const snapshot = this.#partition.runDue(now, () => this.#sweep(now));
         if (snapshot) await writeSnapshot(this.#partition, snapshot);
+        if (this.#connections.size > 0) await this.#link?.renew();
       } finally {
         const next = this.#partition.nextDue;
         if (next !== undefined) this.#arm(Math.max(next, now + dueRetryMs));
@@ -145,8 +214,10 @@ export function partitionObject(models: ModelRegistry) {
     }
 
     /** Decides a draft that came over HTTP. */
-    submitEvent(author: Author, clientId: string, draft: Draft, bytes: number): Promise<HttpAnswer> {
-      return this.#wait(author, bytes, (resolve) => ({
+    async submitEvent(author: Author, clientId: string, draft: Draft, bytes: number): Promise<HttpAnswer> {
+      const failure = await this.#door.admitRequest(author, true);
+      if (failure) return this.#refuse(failure);
+      return await this.#wait(author, bytes, (resolve) => ({
         author,
         clientId,
         draft,
@@ -155,8 +226,10 @@ export function partitionObject(models: ModelRegistry) {
     }
 
     /** Decides a batch that came over HTTP. */
-    submitBatch(author: Author, clientId: string, batch: Batch, bytes: number): Promise<HttpAnswer> {
-      return this.#wait(author, bytes, (resolve) => ({
+    async submitBatch(author: Author, clientId: string, batch: Batch, bytes: number): Promise<HttpAnswer> {
+      const failure = await this.#door.admitRequest(author, true);
+      if (failure) return this.#refuse(failure);
+      return await this.#wait(author, bytes, (resolve) => ({
         author,
         clientId,
         batch,
@@ -180,6 +253,28 @@ export function partitionObject(models: ModelRegistry) {
         this.#partition.events(0, 1, now);
         return { status: 200, headers: { "content-type": "application/json" }, body: '{"status":"ready"}' };
       });
+    }
+
+    /** Takes changes of the tenant; whether it wants to be told of the next. */
+    async tenantChanged(changes: TenantChanges): Promise<boolean> {
+      return this.#step(() => this.#link?.changed(changes) ?? false);
+    }
+
+    /** Decides what waits, ends all connections, each with a time to come back at, and takes nothing new for so long. */
+    async drain(seconds: number): Promise<void> {
+      const now = Date.now();
+      this.#door.close(now + seconds * 1_000);
+      log("info", "draining", { ...this.#name, seconds, connections: this.#connections.size });
+      this.#step(() => {
+        this.#intake.flush();
+        const wanted = Math.max(reconnectSpreadMsMin, this.#connections.size * reconnectSpreadMsPerClient);
+        const spread = Math.min(wanted, reconnectSpreadMsMax);
+        this.#partition.drain(() => Math.ceil(seconds * 1_000 + Math.random() * spread), now);
+      });
+    }
+
+    #refuse(failure: Failure): HttpAnswer {
+      return answerProblem(this.#partition.problemOf(new Refusal(failure), Date.now()));
     }
 
     /** Puts work into its window. A principal has one turn over HTTP, however many requests it sends. */
@@ -221,6 +316,9 @@ export function partitionObject(models: ModelRegistry) {
 
     #attach(ws: WebSocket, attachment: Attachment): Connection {
       const connection = new Connection(socketCarrier(ws, this.ctx), this.#host, attachment);
+      if (attachment.session.awaitsToken) {
+        setTimeout(() => this.#step(() => connection.endIfStranger()), strangerMsMax);
+      }
       this.#bySocket.set(ws, connection);
       this.#connections.add(connection);
       this.#partition.attach(connection.session, Date.now());

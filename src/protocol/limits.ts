@@ -51,6 +51,15 @@ export const limits = {
   rejectionsPerPrincipalMax: 50_000,
   /** How many events `GET state?at=` replays before it refuses. */
   replayEventsMax: 10_000,
+  /** Revocations that are in force in a tenant; each ends with the tokens that it is about. */
+  revocationsMax: 10_000,
+  /** Tickets that wait to be used: of a tenant, and of one principal. */
+  ticketsMax: 10_000,
+  ticketsPerPrincipalMax: 16,
+  /** Frames of a connection that wait while its token is being verified. */
+  framesBehindTokenMax: 32,
+  /** Connections to a partition that have not brought their token yet. */
+  strangersMax: 64,
   /** Characters of a WebSocket close reason: 123 UTF-8 bytes (RFC 6455, 5.5), at up to three a character. */
   closeReasonLengthMax: 41,
 } as const;

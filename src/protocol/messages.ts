@@ -87,6 +87,7 @@ export const clientMessage = z.discriminatedUnion("type", [
   z.object({ ...envelope, type: z.literal("ack"), payload: z.object({ eventId: count }) }),
   z.object({ ...envelope, type: z.literal("hash"), payload: z.object({}) }),
   z.object({ ...envelope, type: z.literal("presence"), payload: presencePayload }),
+  z.object({ ...envelope, type: z.literal("renew"), payload: z.object({ token: z.string() }) }),
   z.object({ ...envelope, type: z.literal("heartbeat"), payload: z.object({}) }),
 ]);
 export type ClientMessage = z.infer<typeof clientMessage>;
@@ -100,6 +101,7 @@ export const clientMessageTypes = [
   "ack",
   "hash",
   "presence",
+  "renew",
   "heartbeat",
 ] as const satisfies readonly ClientMessage["type"][];
 

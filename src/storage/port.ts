@@ -97,6 +97,8 @@ export interface StorageReads {
   /** How many rejections of this principal are stored; counted up to `atMost`. */
   rejectionsOf(principal: string, atMost: number): number;
   bucket(principal: string, scope: string): { level: number; at: number } | undefined;
+  /** What the tenant has set, as JSON text; undefined: nothing was kept. */
+  tenantLimits(): string | undefined;
   /** When the oldest stored rejection was made. */
   oldestRejection(): number | undefined;
 }
@@ -115,6 +117,7 @@ export interface StorageWrites {
   sweepRejections(before: number, limit: number): number;
   /** Stores what is left of a rate, and drops the rows that say nothing any more by `now`. */
   saveBucket(bucket: BucketRow, now: number): void;
+  keepTenantLimits(text: string): void;
   /** Stores a piece of a snapshot that is being made: nobody sees it before `completeSnapshot`. */
   putSnapshotChunk(eventId: number, chunk: number, bytes: Uint8Array): void;
   /** Makes a snapshot of its chunks, whose SHA-256 all together is `sha256`, and drops every other one. */

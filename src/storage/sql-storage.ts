@@ -178,6 +178,11 @@ export class SqlStorage implements Storage, StorageWrites {
     return row && { level: row["level"] as number, at: row["at"] as number };
   }
 
+  tenantLimits(): string | undefined {
+    const [row] = this.#read("SELECT limits FROM tenant_limits");
+    return row && decoder.decode(row["limits"] as Uint8Array);
+  }
+
   oldestRejection(): number | undefined {
     const [row] = this.#read("SELECT created_at FROM idempotency_records ORDER BY record_id LIMIT 1");
     return row?.["created_at"] as number | undefined;
@@ -265,6 +270,10 @@ export class SqlStorage implements Storage, StorageWrites {
   saveBucket({ principal, scope, level, at, fullAt }: BucketRow, now: number): void {
     this.#write("DELETE FROM rate_buckets WHERE full_at <= ?", now);
     this.#write("INSERT OR REPLACE INTO rate_buckets VALUES (?, ?, ?, ?, ?)", principal, scope, level, at, fullAt);
+  }
+
+  keepTenantLimits(text: string): void {
+    this.#write("INSERT OR REPLACE INTO tenant_limits VALUES (1, ?)", encoder.encode(text));
   }
 
   putSnapshotChunk(eventId: number, chunk: number, bytes: Uint8Array): void {

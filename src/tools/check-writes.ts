@@ -9,6 +9,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "storage/durable.ts": ["sql.exec", "transactionSync"],
   "storage/node.ts": [".exec(", ".prepare("],
   "partition/object.ts": ["setAlarm"],
+  "tenant/object.ts": ["setAlarm"],
 };
 const ways = [
   "sql.exec",

@@ -320,6 +320,7 @@ export class Host {
     this.#step(() => {
       const { session } = known;
       const decoded = this.#codec.decode(asked.frame);
+      if (decoded.kind === "token") throw new Error("nobody sends tokens here");
       const command =
         decoded.kind === "presence" ? this.#partition.show(session, decoded, schedule.serverNow) : decoded;
       if (command && !this.#intake.offer(link, { session, command }, asked.frame.length)) this.#end(link);

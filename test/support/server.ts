@@ -132,7 +132,10 @@ function workerOptions(modules: WorkerModule[]) {
     compatibilityFlags: ["nodejs_compat"],
     modules,
     bindings: { PARTITA_IDENTITY: "open" },
-    durableObjects: { PARTITIONS: { className: "PartitionObject", useSQLite: true } },
+    durableObjects: {
+      PARTITIONS: { className: "PartitionObject", useSQLite: true },
+      TENANTS: { className: "TenantObject", useSQLite: true },
+    },
     assets: { directory: join(projectFolder, "dist", "demo"), routerConfig: { has_user_worker: true } },
   };
 }

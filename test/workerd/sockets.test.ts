@@ -193,6 +193,7 @@ describe("storage", () => {
         random: { logId: () => "log", traceId: () => "0".repeat(32), peerId: () => "peer" },
         sha256,
         log: () => {},
+        askTenant: () => {},
         defer: () => {},
       });
       const submit = (at: number) =>

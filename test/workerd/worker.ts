@@ -4,13 +4,14 @@ import { counter } from "./models.ts";
 
 const authority = createAuthority({ models: { "counter-*": counter, "*": insieme } });
 
-export const PartitionObject = authority.PartitionObject;
+export const { PartitionObject, TenantObject } = authority;
 export default authority.worker;
 
 declare global {
   namespace Cloudflare {
     interface Env {
       PARTITIONS: DurableObjectNamespace<InstanceType<typeof PartitionObject>>;
+      TENANTS: DurableObjectNamespace<InstanceType<typeof TenantObject>>;
     }
   }
 }

@@ -338,6 +338,7 @@ export class ClientsWorld {
       random: { logId: () => "", traceId: () => "", peerId: () => "" },
       sha256,
       log: () => {},
+      askTenant: () => {},
       defer: () => {},
     }).stateAt(undefined, this.#schedule.serverNow);
     trace.check(

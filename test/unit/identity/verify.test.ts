@@ -38,6 +38,7 @@ describe("settings", () => {
     ["both kinds of keys", { ...settings, PARTITA_JWKS_URL: "https://x" }, /not both/],
     ["an algorithm beside a secret", { ...settings, PARTITA_JWT_ALGORITHMS: "RS256" }, /JWKS_URL only/],
     ["an hour of tolerance", { ...settings, PARTITA_CLOCK_TOLERANCE: "3600" }, /0 to 60/],
+    ["tokens for a year", { ...settings, PARTITA_TOKEN_LIFETIME_MAX: "31536000" }, /1 to 2592000/],
   ])("[AU-2] with %s it says what to set", (_, given, message) => {
     expect(rulesOf(given)).toMatch(message);
   });
@@ -98,6 +99,12 @@ describe("tokens", () => {
     expect(JSON.stringify(result)).not.toMatch(/signature|alg|issuer|HS256|secret/i);
   });
 
+  it("[AU-1] [AU-4] one that is valid for longer than a revocation is remembered is not taken", async () => {
+    const day = 24 * 3_600;
+    expect(await verify(await sign({ ...good, exp: seconds + day }))).toMatchObject({ principal: "alice" });
+    expect(await verify(await sign({ ...good, exp: seconds + day + 31 }))).toMatchObject({ code: "unauthenticated" });
+  });
+
   it("[AU-1] [AU-4] an expired one is told apart, after the tolerance", async () => {
     const token = await sign({ ...good, exp: seconds });
     expect(await verify(token, verifierOf(), now + 29_000)).toMatchObject({ principal: "alice" });
@@ -122,7 +129,11 @@ describe("tokens", () => {
 
 describe("key sets", () => {
   const { PARTITA_JWT_SECRET: _, ...rest } = settings;
-  const jwks: IdentitySettings = { ...rest, PARTITA_JWKS_URL: "https://issuer.example/jwks" };
+  const jwks: IdentitySettings = {
+    ...rest,
+    PARTITA_JWKS_URL: "https://issuer.example/jwks",
+    PARTITA_TOKEN_LIFETIME_MAX: String(30 * 24 * 3_600),
+  };
   let pairs: Awaited<ReturnType<typeof generateKeyPair>>[];
   let published: object[];
 

@@ -8,3 +8,9 @@ CREATE TABLE rate_buckets (
   full_at   INTEGER NOT NULL,                -- from then on the row says nothing, and may go
   PRIMARY KEY (principal, scope)
 ) STRICT, WITHOUT ROWID;
+
+-- What the tenant has set that differs from the application's limits, as it was last told: in force from the first moment after sleep.
+CREATE TABLE tenant_limits (
+  singleton INTEGER PRIMARY KEY CHECK (singleton = 1),
+  limits    BLOB    NOT NULL                 -- UTF-8 JSON
+) STRICT;

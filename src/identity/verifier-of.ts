@@ -1,0 +1,16 @@
+import { type IdentitySettings, rulesOf } from "./settings.ts";
+import { Verifier } from "./verify.ts";
+
+/** The verifier of the settings that were seen last: its fetched keys live as long as they do not change. */
+let known: { key: string; verifier: Verifier } | undefined;
+
+/** The verifier that these settings make, or what is missing or wrong in them. */
+export function verifierOf(settings: IdentitySettings): Verifier | string {
+  const key = JSON.stringify(Object.entries(settings).filter(([name]) => /^PARTITA_(JW|CLOCK|TOKEN)/.test(name)));
+  if (known?.key !== key) {
+    const rules = rulesOf(settings);
+    if (typeof rules === "string") return rules;
+    known = { key, verifier: new Verifier(rules, { fetch: (...given) => fetch(...given), now: () => Date.now() }) };
+  }
+  return known.verifier;
+}

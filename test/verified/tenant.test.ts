@@ -1,0 +1,198 @@
+import { env, evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
+import { describe, expect, it } from "vitest";
+import { ask, bearer, fresh, Peer, post, seconds, sign, tenantOf } from "./wire.ts";
+
+const day = 24 * 60 * 60;
+const revokeSub = (tenant: string, id: string) =>
+  tenantOf(tenant).revoke({ kind: "sub", id, at: seconds(), expiresAt: (seconds() + day) * 1_000 });
+const revokeToken = (tenant: string, id: string) =>
+  tenantOf(tenant).revoke({ kind: "jti", id, at: seconds(), expiresAt: (seconds() + day) * 1_000 });
+const code = async (response: Response) => ((await response.json()) as { code: string }).code;
+
+describe("revocation", () => {
+  it("[AU-4] ends the open connections of a subject in all partitions, tells each why, and no other one's", async () => {
+    const tenant = fresh("t");
+    const rooms = [fresh(), fresh(), fresh()];
+    const token = await sign({ tenant });
+    const alices = await Promise.all(rooms.map((room) => Peer.connected(room, token)));
+    const bob = await Peer.connected(rooms[0]!, await sign({ tenant, sub: "bob" }));
+    const elsewhere = await Peer.connected(rooms[0]!, await sign({ tenant: fresh("other") }));
+    expect(await revokeSub(tenant, "alice")).toEqual({ told: 3, pending: 0 });
+    for (const alice of alices) {
+      expect(await alice.ending()).toBe(4401);
+      expect(alice.told.at(-1)).toMatchObject({ type: "error", payload: { code: "auth_revoked", retryable: false } });
+    }
+    expect((await bob.submit("d")).type).toBe("event_accepted");
+    expect((await elsewhere.submit("d")).type).toBe("event_accepted");
+  });
+
+  it("[AU-4] refuses a revoked token at once: at the door, in requests, on partitions that nobody was connected to", async () => {
+    const tenant = fresh("t");
+    const room = fresh();
+    const [revoked, other] = [await sign({ tenant, jti: "one" }), await sign({ tenant, jti: "two" })];
+    expect((await post(room, revoked, "k1")).status).toBe(201);
+    await revokeToken(tenant, "one");
+    for (const name of [room, fresh()]) {
+      expect(await code(await post(name, revoked, "k2"))).toBe("auth_revoked");
+      expect((await Peer.open(name, bearer(revoked))).response.status).toBe(401);
+      expect((await post(name, other, "k3")).status).toBe(201);
+      expect((await Peer.open(name, bearer(other))).response.status).toBe(101);
+    }
+  });
+
+  it("[AU-4] of a subject means the tokens issued until then, and those that do not say", async () => {
+    const tenant = fresh("t");
+    const room = fresh();
+    await revokeSub(tenant, "alice");
+    expect(await code(await post(room, await sign({ tenant }), "k"))).toBe("auth_revoked");
+    expect(await code(await post(room, await sign({ tenant, iat: undefined }), "k"))).toBe("auth_revoked");
+    expect((await post(room, await sign({ tenant, iat: seconds() + 2 }), "k")).status).toBe(201);
+  });
+
+  it("[AU-4] survives eviction, of the tenant and of the partition, asleep or not", async () => {
+    const tenant = fresh("t");
+    const room = fresh();
+    const token = await sign({ tenant, jti: "one" });
+    const alice = await Peer.connected(room, token);
+    await alice.submit("d");
+    await evictDurableObject(env.PARTITIONS.getByName(`${tenant}/${room}`), { webSockets: "hibernate" });
+    // The partition sleeps with its sockets: it is woken to be told.
+    expect(await revokeToken(tenant, "one")).toEqual({ told: 1, pending: 0 });
+    expect(await alice.ending()).toBe(4401);
+    await evictDurableObject(tenantOf(tenant));
+    await evictDurableObject(env.PARTITIONS.getByName(`${tenant}/${room}`));
+    expect(await code(await post(room, token, "k"))).toBe("auth_revoked");
+  });
+
+  it("[AU-4] a partition that nobody is connected to any more is forgotten, and one that could not be told is told later", async () => {
+    const tenant = fresh("t");
+    const room = fresh();
+    const alice = await Peer.connected(room, await sign({ tenant }));
+    alice.close();
+    await alice.ending();
+    // Told once more, since it had asked to be.
+    await revokeSub(tenant, "eve");
+    await evictDurableObject(env.PARTITIONS.getByName(`${tenant}/${room}`));
+    await revokeSub(tenant, "mallory");
+    expect(await revokeSub(tenant, "trudy")).toEqual({ told: 0, pending: 0 });
+    expect(await runDurableObjectAlarm(tenantOf(tenant))).toBe(false);
+  });
+
+  it("[AU-4] a hundred partitions with connections are told in one go", async () => {
+    const tenant = fresh("t");
+    const token = await sign({ tenant });
+    const peers = await Promise.all(Array.from({ length: 100 }, () => Peer.connected(fresh(), token)));
+    const before = Date.now();
+    expect(await revokeSub(tenant, "alice")).toEqual({ told: 100, pending: 0 });
+    console.log(`100 partitions were told in ${Date.now() - before} ms`);
+    await Promise.all(peers.map((peer) => peer.ending()));
+  });
+});
+
+describe("limits", () => {
+  it("[AU-5] are set by the tenant at run time, for open connections too, and kept over sleep", async () => {
+    const tenant = fresh("t");
+    const room = fresh();
+    const alice = await Peer.connected(room, await sign({ tenant }));
+    expect((await alice.submit("d0")).type).toBe("event_accepted");
+    await tenantOf(tenant).setLimits({ principal: { perSecond: 0.001, burst: 2 } });
+    const codes = async (from: number) => {
+      const told = [];
+      for (let at = from; at < from + 3; at++) told.push((await alice.submit(`d${at}`)).payload.code);
+      return told;
+    };
+    expect(await codes(1)).toContain("rate_limited");
+    await evictDurableObject(env.PARTITIONS.getByName(`${tenant}/${room}`), { webSockets: "hibernate" });
+    expect(await codes(4)).toContain("rate_limited");
+    await tenantOf(tenant).setLimits({ principal: null });
+    const again = await Peer.connected(room, await sign({ tenant, jti: "2" }));
+    for (let at = 10; at < 20; at++) expect((await again.submit(`d${at}`)).type).toBe("event_accepted");
+  });
+
+  it("[AU-5] a tenant's rate holds over its partitions", async () => {
+    const tenant = fresh("t");
+    await tenantOf(tenant).setLimits({ tenant: { perSecond: 0.001, burst: 100 }, principal: null });
+    let accepted = 0;
+    let limited = 0;
+    for (const room of [fresh(), fresh(), fresh()]) {
+      const peer = await Peer.connected(room, await sign({ tenant }));
+      const answers = await Promise.all(Array.from({ length: 250 }, (_, at) => peer.submit(`d${at}`)));
+      accepted += answers.filter(({ type }) => type === "event_accepted").length;
+      limited += answers.filter(({ payload }) => payload.code === "rate_limited").length;
+    }
+    expect(accepted + limited).toBe(750);
+    expect(accepted).toBeGreaterThanOrEqual(300);
+    // The rate, and for each partition the portion that it begins with.
+    expect(accepted).toBeLessThanOrEqual(100 + 3 * 100);
+  });
+
+  it("[AU-5] bounds a tenant's new partitions, over the socket and over HTTP; reading makes none", async () => {
+    const tenant = fresh("t");
+    await tenantOf(tenant).setLimits({ newPartitions: { perSecond: 0.001, burst: 2 } });
+    const token = await sign({ tenant });
+    const first = fresh();
+    expect((await post(first, token, "k")).status).toBe(201);
+    expect((await ask(`/v1/partitions/${fresh()}/state`, { headers: bearer(token) })).status).toBe(200);
+    const second = await Peer.connected(fresh(), token);
+    // Frames that come while it is being asked keep their order.
+    const answers = await Promise.all(["a", "b", "c"].map((draftId, at) => second.submit(draftId, at)));
+    expect(answers.map(({ payload }) => payload.eventId)).toEqual([1, 2, 3]);
+    const third = fresh();
+    const refused = await post(third, token, "k");
+    expect([refused.status, await code(refused)]).toEqual([403, "quota_exceeded"]);
+    const peer = await Peer.connected(third, token);
+    expect((await peer.submit("d")).payload.code).toBe("quota_exceeded");
+    expect((await post(first, token, "k2")).status).toBe(201);
+  });
+
+  it("[AU-5] bounds the connections of a principal, and a place that is left is free again", async () => {
+    const room = fresh();
+    const token = await sign();
+    const peers = await Promise.all(Array.from({ length: 4 }, () => Peer.connected(room, token)));
+    const refused = await Peer.open(room, bearer(token));
+    expect(refused.response.status).toBe(429);
+    expect(refused.response.headers.get("retry-after")).toBe("10");
+    expect((await Peer.connected(room, await sign({ sub: "bob" }))).response.status).toBe(101);
+    peers[0]!.close();
+    await peers[0]!.ending();
+    expect((await Peer.open(room, bearer(token))).response.status).toBe(101);
+  });
+});
+
+describe("drain", () => {
+  it("[LC-4] decides what waits, tells everybody when to come back, closes 1012, and refuses new work meanwhile", async () => {
+    const tenant = fresh("t");
+    const room = fresh();
+    const token = await sign({ tenant });
+    const peers = await Promise.all([1, 2, 3].map(() => Peer.connected(room, token)));
+    for (let at = 0; at < 40; at++) {
+      peers[0]!.send("submit_event", {
+        draftId: `d${at}`,
+        event: { type: "set", payload: { target: "n", value: at } },
+      });
+    }
+    await peers[0]!.until(() => peers[0]!.told.some(({ type }) => type === "event_accepted"));
+    expect(await tenantOf(tenant).drain(2)).toEqual({ told: 1, pending: 0 });
+    for (const peer of peers) {
+      expect(await peer.ending()).toBe(1012);
+      const last = peer.told.at(-1);
+      expect(last.type).toBe("draining");
+      expect(last.payload.reconnectAfterMs).toBeGreaterThanOrEqual(2_000);
+    }
+    const hints = new Set(peers.map(({ told }) => told.at(-1).payload.reconnectAfterMs));
+    expect(hints.size).toBeGreaterThan(1);
+    const refused = await post(room, token, "k");
+    expect([refused.status, await code(refused)]).toEqual([503, "draining"]);
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
+    expect((await Peer.open(room, bearer(token))).response.status).toBe(503);
+    // Reads go on.
+    expect((await ask(`/v1/partitions/${room}/state`, { headers: bearer(token) })).status).toBe(200);
+    // Every draft that was answered is in the log, and it ends by itself.
+    const accepted = peers[0]!.told.filter(({ type }) => type === "event_accepted").length;
+    while ((await post(room, token, "after")).status !== 201) await new Promise((resolve) => setTimeout(resolve, 100));
+    const page = (await (await ask(`/v1/partitions/${room}/events`, { headers: bearer(token) })).json()) as {
+      currentEventIndex: number;
+    };
+    expect(page.currentEventIndex).toBe(accepted + 1);
+  });
+});

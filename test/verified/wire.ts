@@ -1,0 +1,125 @@
+import { env, SELF } from "cloudflare:test";
+import { SignJWT } from "jose";
+import { identitySettings } from "./settings.ts";
+
+/** A message as it came. */
+// Tests look into messages of every type
+export type Message = any;
+
+export const origin = "https://partita.example";
+let names = 0;
+/** A name that no other test uses. */
+export const fresh = (prefix = "board"): string => `${prefix}-${++names}-${crypto.randomUUID().slice(0, 8)}`;
+
+/** Seconds since 1970. */
+export const seconds = (): number => Math.floor(Date.now() / 1_000);
+
+/** A token that the Worker takes, but for what `claims` change. */
+export const sign = (claims: object = {}): Promise<string> =>
+  new SignJWT({
+    iss: identitySettings.PARTITA_JWT_ISSUER,
+    aud: identitySettings.PARTITA_JWT_AUDIENCE,
+    sub: "alice",
+    iat: seconds(),
+    exp: seconds() + 3_600,
+    partitions: ["board-*"],
+    roles: ["editor"],
+    ...claims,
+  })
+    .setProtectedHeader({ alg: "HS256" })
+    .sign(new TextEncoder().encode(identitySettings.PARTITA_JWT_SECRET));
+
+export const bearer = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` });
+
+/** A request to the Worker. */
+export const ask = (path: string, init?: RequestInit): Promise<Response> => SELF.fetch(`${origin}${path}`, init);
+
+export const event = { type: "set", payload: { target: "n", value: 1 } };
+
+/** Submits one event over HTTP. */
+export const post = (room: string, token: string, key: string, body: object = event): Promise<Response> =>
+  ask(`/v1/partitions/${room}/events`, {
+    method: "POST",
+    headers: { "idempotency-key": key, ...bearer(token) },
+    body: JSON.stringify(body),
+  });
+
+export const tenantOf = (name: string) => env.TENANTS.getByName(name);
+
+/** A socket, and what it is told. */
+export class Peer {
+  readonly told: Message[] = [];
+  closed: number | undefined;
+  readonly response: Response;
+  #waiting: (() => void)[] = [];
+  #requests = 0;
+
+  private constructor(response: Response) {
+    this.response = response;
+    const socket = response.webSocket;
+    socket?.accept();
+    socket?.addEventListener("message", ({ data }) => {
+      this.told.push(JSON.parse(data as string));
+      this.#wake();
+    });
+    socket?.addEventListener("close", ({ code }) => {
+      this.closed = code;
+      this.#wake();
+    });
+  }
+
+  /** Asks for an upgrade; `response` says what came of it. */
+  static async open(room: string, headers: Record<string, string>, query = ""): Promise<Peer> {
+    const path = `/v1/partitions/${room}/ws${query}`;
+    return new Peer(await ask(path, { headers: { upgrade: "websocket", ...headers } }));
+  }
+
+  /** A connection that has had its `connect`. */
+  static async connected(room: string, token: string, more: object = {}): Promise<Peer> {
+    const peer = await Peer.open(room, bearer(token));
+    await peer.ask("connect", { clientId: "c", version: "1", ...more });
+    return peer;
+  }
+
+  /** Sends a message without waiting for what comes of it; returns its id. */
+  send(type: string, payload: object): string {
+    const id = `m${++this.#requests}`;
+    this.response.webSocket!.send(JSON.stringify({ id, type, timestamp: 1, payload }));
+    return id;
+  }
+
+  /** Sends a message, and returns the reply to it. */
+  async ask(type: string, payload: object): Promise<Message> {
+    const id = this.send(type, payload);
+    const mine = (message: Message) => message.inReplyTo === id;
+    await this.until(() => this.told.some(mine) || this.closed !== undefined);
+    return this.told.find(mine);
+  }
+
+  /** Submits, and returns the verdict or the error. */
+  async submit(draftId: string, value: unknown = 1): Promise<Message> {
+    const from = this.told.length;
+    this.send("submit_event", { draftId, event: { type: "set", payload: { target: "n", value } } });
+    const mine = (message: Message) => message.payload.draftId === draftId;
+    await this.until(() => this.told.slice(from).some(mine) || this.closed !== undefined);
+    return this.told.slice(from).find(mine);
+  }
+
+  async until(holds: () => boolean): Promise<void> {
+    while (!holds()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  /** The close code, when it has come. */
+  async ending(): Promise<number> {
+    await this.until(() => this.closed !== undefined);
+    return this.closed!;
+  }
+
+  close(): void {
+    this.response.webSocket?.close(1000);
+  }
+}

@@ -1,0 +1,11 @@
+import { createAuthority } from "../../src/index.ts";
+import { insieme } from "../../src/models/insieme/index.ts";
+
+const authority = createAuthority({
+  models: { "board-*": insieme },
+  roles: { editor: ["read", "submit:*"], viewer: ["read"], admin: ["admin:*"] },
+  limits: { connectionsPerPrincipal: 4 },
+});
+
+export const { PartitionObject, TenantObject } = authority;
+export default authority.worker;
