@@ -2,7 +2,7 @@ export type { Batch, Command, Draft, PresenceCommand } from "./commands.ts";
 export { rejectionRetentionMs, socketSweepMs } from "./due.ts";
 export type { Author, BatchOutcome, BatchVerdict, Effect, Outcome, Page, SessionState } from "./effects.ts";
 export { Intake } from "./intake.ts";
-export { Partition } from "./partition.ts";
+export { Partition, type Standing } from "./partition.ts";
 export type { Log, Ports } from "./ports.ts";
 export type { PartitionName } from "./scene.ts";
 export type { SnapshotDraft } from "./snapshots.ts";

@@ -2,6 +2,7 @@ import type { Author } from "../core/index.ts";
 import { type IdentitySettings, isLoopback, rulesOf } from "../identity/settings.ts";
 import { mayAddress, type Subject, Verifier } from "../identity/verify.ts";
 import { type Failure, isId } from "../protocol/index.ts";
+import { isAllowedOrigin } from "./origins.ts";
 
 /** What the roles in tokens stand for: permissions by role. */
 export type Roles = Readonly<Record<string, readonly string[]>>;
@@ -33,7 +34,7 @@ export async function identify(
       detail: `A token does not belong into an address. Send "Authorization: Bearer …", or for a WebSocket the subprotocols "${subprotocol}" and "${bearerSubprotocol}…".`,
     };
   }
-  if (settings.PARTITA_IDENTITY === "open") return identifyOpen(request, url);
+  if (settings.PARTITA_IDENTITY === "open") return identifyOpen(request, url, settings);
   const verifier = verifierOf(settings, () => Date.now());
   if (typeof verifier === "string") {
     return { code: "unauthenticated", detail: `This server cannot tell yet who you are. ${verifier}` };
@@ -72,12 +73,12 @@ function authorOfSubject({ principal, permissions, roles: held, expiresAt }: Sub
   return { principal, permissions: [...new Set([...permissions, ...granted])], expiresAt };
 }
 
-function identifyOpen(request: Request, url: URL): Identity | Failure {
+function identifyOpen(request: Request, url: URL, settings: IdentitySettings): Identity | Failure {
   if (!isLoopback(url.hostname)) {
     return { code: "unauthenticated", detail: "Open development mode answers on 127.0.0.1 and localhost only." };
   }
   const origin = request.headers.get("origin");
-  if (origin !== null && !(URL.canParse(origin) && isLoopback(new URL(origin).hostname))) {
+  if (origin !== null && !isAllowedOrigin(origin, url, settings)) {
     return {
       code: "origin_not_allowed",
       detail: "Open development mode takes pages from 127.0.0.1 and localhost only.",
@@ -93,9 +94,7 @@ function identifyOpen(request: Request, url: URL): Identity | Failure {
 /** Pages of other origins could send what their visitors did not mean to: each has to be named. */
 function strangerOf(request: Request, url: URL, settings: IdentitySettings): Failure | undefined {
   const origin = request.headers.get("origin");
-  if (origin === null || origin === url.origin) return undefined;
-  const allowed = (settings.PARTITA_ALLOWED_ORIGINS ?? "").split(",").map((name) => name.trim());
-  if (origin !== "null" && allowed.includes(origin)) return undefined;
+  if (origin === null || isAllowedOrigin(origin, url, settings)) return undefined;
   return { code: "origin_not_allowed", detail: "Pages from this origin may not connect." };
 }
 

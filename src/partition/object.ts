@@ -19,8 +19,17 @@ import { closeCode, limits } from "../protocol/index.ts";
 import { DurableSqlDriver } from "../storage/durable.ts";
 import type { EventRow } from "../storage/port.ts";
 import { SqlStorage } from "../storage/sql-storage.ts";
-import { type HttpAnswer, answerBatch, answerEvents, answerOutcome, answerProblem, answerState } from "./answers.ts";
+import {
+  type HttpAnswer,
+  answerBatch,
+  answerEvents,
+  answerOutcome,
+  answerProblem,
+  answerState,
+  answerUnchanged,
+} from "./answers.ts";
 import { type Codec, partitaCodec } from "./codec.ts";
+import { isHeld, pageTag, stateTag } from "./etags.ts";
 import { log } from "./log.ts";
 import { bytesPort, migrations, sha256 } from "./migrations.ts";
 import { writeSnapshot } from "./snapshots.ts";
@@ -53,6 +62,14 @@ interface Known {
   unreadBytes: number;
   /** The last heartbeat that counted as a sign of life. */
   heartbeatAt: number;
+}
+
+/** What a request over HTTP brings for the object, besides what it asks for. */
+export interface Asking {
+  /** 32 lower-case hexadecimal digits: what goes wrong is told and logged under it. */
+  traceId: string;
+  /** What the asker has, as `If-None-Match`. */
+  ifNoneMatch?: string | undefined;
 }
 
 /** Splits an object's name, `<tenant>/<partition>`; neither part can contain a slash. */
@@ -173,38 +190,62 @@ export function partitionObject(models: ModelRegistry) {
     }
 
     /** Decides a draft that came over HTTP. */
-    submitEvent(author: Author, clientId: string, draft: Draft, bytes: number): Promise<HttpAnswer> {
+    submitEvent(
+      author: Author,
+      clientId: string,
+      draft: Draft,
+      bytes: number,
+      { traceId }: Asking,
+    ): Promise<HttpAnswer> {
       return this.#wait(author, bytes, (resolve) => ({
         author,
         clientId,
         draft,
+        traceId,
         answer: (outcome: Outcome) => resolve(answerOutcome(this.#name.partition, outcome)),
       }));
     }
 
     /** Decides a batch that came over HTTP. */
-    submitBatch(author: Author, clientId: string, batch: Batch, bytes: number): Promise<HttpAnswer> {
+    submitBatch(
+      author: Author,
+      clientId: string,
+      batch: Batch,
+      bytes: number,
+      { traceId }: Asking,
+    ): Promise<HttpAnswer> {
       return this.#wait(author, bytes, (resolve) => ({
         author,
         clientId,
         batch,
+        traceId,
         answer: (outcome: BatchOutcome) => resolve(answerBatch(this.#name.partition, batch.batchId, outcome)),
       }));
     }
 
     /** A page of the log. */
-    readEvents(since: number, limit: number | undefined): HttpAnswer {
-      return this.#answer((now) => answerEvents(this.#name.partition, this.#partition.events(since, limit, now)));
+    readEvents(since: number, limit: number | undefined, asking: Asking): HttpAnswer {
+      return this.#answer(asking, (now) => {
+        const standing = this.#partition.standing(now);
+        const etag = pageTag(standing);
+        if (since <= standing.head && isHeld(asking.ifNoneMatch, etag)) return answerUnchanged(etag);
+        return answerEvents(this.#name.partition, this.#partition.events(since, limit, now), etag);
+      });
     }
 
     /** The state, at the head or after an event. */
-    readState(at: number | undefined): HttpAnswer {
-      return this.#answer((now) => answerState(this.#partition.stateAt(at, now)));
+    readState(at: number | undefined, asking: Asking): HttpAnswer {
+      return this.#answer(asking, (now) => {
+        const standing = this.#partition.standing(now);
+        const etag = stateTag(standing, at ?? standing.head);
+        if ((at ?? 0) <= standing.head && isHeld(asking.ifNoneMatch, etag)) return answerUnchanged(etag);
+        return answerState(this.#partition.stateAt(at, now), etag);
+      });
     }
 
     /** Whether the schema is current and the storage reads. */
-    ready(): HttpAnswer {
-      return this.#answer((now) => {
+    ready(asking: Asking): HttpAnswer {
+      return this.#answer(asking, (now) => {
         this.#partition.events(0, 1, now);
         return { status: 200, headers: { "content-type": "application/json" }, body: '{"status":"ready"}' };
       });
@@ -223,12 +264,12 @@ export function partitionObject(models: ModelRegistry) {
       });
     }
 
-    #answer(read: (now: number) => HttpAnswer): HttpAnswer {
+    #answer({ traceId }: Asking, read: (now: number) => HttpAnswer): HttpAnswer {
       const now = Date.now();
       try {
         return this.#step(() => read(now));
       } catch (error) {
-        return answerProblem(this.#partition.problemOf(error, now));
+        return answerProblem(this.#partition.problemOf(error, now, traceId));
       }
     }
 

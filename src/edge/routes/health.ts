@@ -1,0 +1,44 @@
+import { describeRoute } from "hono-openapi";
+import { callObject } from "../call.ts";
+import { json, parameters, refusals } from "../document/parts.ts";
+import { health } from "../document/schemas.ts";
+import type { Edge } from "../env.ts";
+import { respond } from "../refused.ts";
+import { defaultTenant } from "../visitor.ts";
+
+/** A name for `/readyz` that a client cannot use as a partition: names begin with a letter or digit. */
+const readinessProbe = "-readyz";
+
+export function healthRoutes(app: Edge): void {
+  app.get(
+    "/livez",
+    describeRoute({
+      operationId: "isAlive",
+      summary: "Whether the server is alive",
+      description: "Does nothing but answer.",
+      tags: ["Server"],
+      parameters: parameters("traceparent"),
+      responses: { 200: json("It is.", health("alive"), { status: "alive" }), ...refusals() },
+    }),
+    (c) => c.json({ status: "alive" }),
+  );
+
+  app.get(
+    "/readyz",
+    describeRoute({
+      operationId: "isReady",
+      summary: "Whether the server is ready",
+      description: "Asks an object whether its schema is current and its storage reads.",
+      tags: ["Server"],
+      parameters: parameters("traceparent"),
+      responses: {
+        200: json("It is.", health("ready"), { status: "ready" }),
+        ...refusals("storage_unavailable", "schema_mismatch", "partition_unavailable"),
+      },
+    }),
+    async (c) => {
+      const probe = () => c.env.PARTITIONS.getByName(`${defaultTenant}/${readinessProbe}`);
+      return respond(await callObject(probe, (stub) => stub.ready({ traceId: c.get("traceId") })));
+    },
+  );
+}
