@@ -32,7 +32,7 @@ module.exports = {
     packages("models", "^node_modules/zod/"),
     packages("client", "^node_modules/(zod|idb|react|@types/react)/|^(node:)?sqlite$"),
     packages("core", "^node_modules/zod/"),
-    packages("edge", "^node_modules/hono/"),
+    packages("edge", "^node_modules/(hono|hono-openapi|zod)/"),
     packages("identity", "^node_modules/jose/"),
     packages("partition", "^(node:)?(crypto|zlib)$"),
     {

@@ -48,7 +48,7 @@ export function createAuthority({ models, roles = {}, limits = {}, placement = (
   return {
     PartitionObject: partitionObject(application),
     TenantObject: tenantObject({ ...defaultLimits, ...limits }, placement),
-    worker: edge(models, roles, placement),
+    worker: edge(application),
   };
 }
 

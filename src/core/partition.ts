@@ -19,7 +19,16 @@ import { draining, expired, retryAfterSeconds, revoked, type Session } from "./s
 import { beginSnapshot, type SnapshotDraft, snapshotDue } from "./snapshots.ts";
 import { refuse, take } from "./take.ts";
 import { Window } from "./window.ts";
-import { mayWrite, type Work } from "./work.ts";
+import { mayWrite, traceIdOf, type Work } from "./work.ts";
+
+/** Where a partition stands. */
+export interface Standing {
+  /** Undefined while nothing was ever written. */
+  logId: string | undefined;
+  head: number;
+  /** `<name>.<version>` of the model. */
+  fold: string;
+}
 
 /** After this many failures in a row of work done by itself, the rest of a failed window is refused untried. */
 const isolationFailuresMax = 2;
@@ -128,7 +137,7 @@ export class Partition {
       this.#isolate(batch, now);
       return;
     }
-    if (failure !== undefined) refuse(window, batch[0]!, this.problemOf(failure, now));
+    if (failure !== undefined) refuse(window, batch[0]!, this.problemOf(failure, now, traceIdOf(batch[0]!)));
     this.#flush(window, now);
   }
 
@@ -170,6 +179,15 @@ export class Partition {
     let outcome: Outcome | undefined;
     this.process([{ author, clientId, draft, answer: (given: Outcome) => (outcome = given) }], now);
     return outcome!;
+  }
+
+  /**
+   * What a page of the log and the state derive from, known without reading or folding anything: what
+   * was made of the same standing is the same. `fold` names what the state is folded by.
+   */
+  standing(now: number): Standing {
+    const { logId, head } = this.#loaded(now);
+    return { logId, head, fold: `${this.#model.name}.${this.#model.version}` };
   }
 
   /**
@@ -251,11 +269,14 @@ export class Partition {
     if (this.#live) this.#live.snapshotting = false;
   }
 
-  /** What was thrown, as the problem document that the client gets; the unexpected is logged, and told as nothing more than that. */
-  problemOf(error: unknown, now: number): Problem {
+  /**
+   * What was thrown, as the problem document that the client gets; the unexpected is logged, and told
+   * as nothing more than that. `traceId`: of the request; undefined: a new one.
+   */
+  problemOf(error: unknown, now: number, traceId?: string): Problem {
     const where = { name: this.#name, ports: this.#ports, now };
-    if (error instanceof Refusal) return problemOf(error.failure, where);
-    const told = problemOf(unexpected(error), where);
+    if (error instanceof Refusal) return problemOf(error.failure, where, traceId);
+    const told = problemOf(unexpected(error), where, traceId);
     this.#ports.log("error", "a request failed", { ...this.#name, traceId: told.traceId, error: describe(error) });
     return told;
   }
@@ -290,9 +311,10 @@ export class Partition {
         const failure = this.#attempt([work], window, now);
         if (failure !== undefined) {
           failures++;
-          problem = this.problemOf(failure, now);
+          problem = this.problemOf(failure, now, traceIdOf(work));
           refuse(window, work, problem);
         }
+        // Under the trace id of the failure that it was not tried for: that one has a log line.
       } else refuse(window, work, problem!);
       // Verdicts only: of a window that was committed after all, every submitter has its verdict before any broadcast.
       window.flush([], [], now);

@@ -12,14 +12,15 @@ export class Refusal extends Error {
   }
 }
 
-/** A failure as the problem document that is told: of this partition, under a new trace id. */
+/** A failure as the problem document that is told: of this partition, under this trace id, or a new one. */
 export function problemOf(
   failure: Failure,
   where: { readonly name: { readonly partition: string }; readonly ports: Ports; readonly now: number },
+  traceId = where.ports.random.traceId(),
 ): Problem {
   return problem(failure, {
     instance: `/v1/partitions/${where.name.partition}`,
-    traceId: where.ports.random.traceId(),
+    traceId,
     timestamp: where.now,
   });
 }

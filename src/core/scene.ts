@@ -12,7 +12,7 @@ export interface PartitionName {
   partition: string;
 }
 
-/** What the work of one window is done with. */
+/** What the work of one window is done with. Its trace ids are new ones, unless the work has come with one: `traced`. */
 export interface Scene {
   readonly name: PartitionName;
   readonly model: AnyModel;
@@ -29,4 +29,10 @@ export interface Scene {
   serverId(): string;
   /** Everybody who shows something of themselves. */
   peers(): readonly Peer[];
+}
+
+/** The same scene for work that has come with a trace id: whatever goes wrong is told and logged under it. */
+export function traced(scene: Scene, traceId: string): Scene {
+  const { ports } = scene;
+  return { ...scene, ports: { ...ports, random: { ...ports.random, traceId: () => traceId } } };
 }

@@ -5,11 +5,11 @@ import { decide, decideBatch } from "./decide.ts";
 import type { Author, ConnectedClient, Effect, Outcome } from "./effects.ts";
 import { assertSound } from "./live.ts";
 import { problemOf, Refusal } from "./refusal.ts";
-import type { Scene } from "./scene.ts";
+import { type Scene, traced } from "./scene.ts";
 import { notConnected, type Session } from "./session.ts";
 import { stateHash } from "./state-hash.ts";
 import type { Window } from "./window.ts";
-import type { Work } from "./work.ts";
+import { traceIdOf, type Work } from "./work.ts";
 
 /** Does one piece of a window's work. What it throws takes the window with it. */
 export function take(scene: Scene, work: Work): void {
@@ -26,9 +26,11 @@ export function take(scene: Scene, work: Work): void {
     return;
   }
   const { author, clientId } = work;
-  if (work.refused) refuse(window, work, problemOf(work.refused, scene));
-  else if ("draft" in work) window.answer(work, decide(scene, author, clientId, work.draft));
-  else window.answer(work, decideBatch(scene, author, clientId, work.batch));
+  const traceId = traceIdOf(work);
+  const own = traceId === undefined ? scene : traced(scene, traceId);
+  if (work.refused) refuse(window, work, problemOf(work.refused, own));
+  else if ("draft" in work) window.answer(work, decide(own, author, clientId, work.draft));
+  else window.answer(work, decideBatch(own, author, clientId, work.batch));
 }
 
 /** Answers work by a problem, without doing it. */

@@ -16,6 +16,8 @@ interface Asked {
 interface Waiting<Answer> {
   readonly author: Author;
   readonly clientId: string;
+  /** Under which what goes wrong is told; undefined: under a new one. */
+  readonly traceId?: string | undefined;
   /** Set where it did not fit into the queue: why it is refused instead. */
   readonly refused?: Failure;
   answer(outcome: Answer): void;
@@ -27,6 +29,11 @@ interface Submitted extends Waiting<Outcome> {
 
 interface SubmittedBatch extends Waiting<BatchOutcome> {
   readonly batch: Batch;
+}
+
+/** The trace id that work has come with; undefined: none. */
+export function traceIdOf(work: Work): string | undefined {
+  return "command" in work ? undefined : work.traceId;
 }
 
 /** Whether work may write; a window without such work opens no transaction, and so creates no storage. */

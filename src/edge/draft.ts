@@ -6,10 +6,9 @@ import {
   isId,
   isJsonObject,
   type JsonObject,
-  limits,
   parseJson,
-  utf8Length,
 } from "../protocol/index.ts";
+import { readText } from "./body.ts";
 
 /** What a `POST /events` submits, and how many bytes it came in. */
 export type Submission = ({ draft: Draft } | { batch: Batch }) & { bytes: number };
@@ -27,14 +26,9 @@ export async function readSubmission(request: Request): Promise<Submission | Fai
       ],
     };
   }
-  const tooLarge: Failure = {
-    code: "payload_too_large",
-    detail: `A request may have at most ${limits.frameBytesMax} bytes.`,
-  };
-  if (Number(request.headers.get("content-length") ?? 0) > limits.frameBytesMax) return tooLarge;
-  const text = await request.text();
-  const bytes = utf8Length(text);
-  if (bytes > limits.frameBytesMax) return tooLarge;
+  const read = await readText(request);
+  if ("code" in read) return read;
+  const { text, bytes } = read;
   const parsed = parseJson(text);
   if (!parsed.ok)
     return { code: "bad_request", detail: "This JSON is not taken: see errors.", errors: parsed.violations };

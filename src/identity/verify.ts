@@ -22,7 +22,8 @@ export interface Subject {
 const tokenLengthMax = 8 * 1024;
 const listMax = 256;
 const tenantName = /^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$/;
-const defaultTenant = "default";
+/** The tenant of a token that names none. */
+export const defaultTenant = "default";
 
 const unauthenticated = (detail: string): Failure => ({ code: "unauthenticated", detail });
 
@@ -77,7 +78,7 @@ export class Verifier {
 function subjectOf(payload: JWTPayload): Subject | Failure {
   const { sub, exp, iat, jti, tenant = defaultTenant } = payload;
   if (!isId(sub) || sub.startsWith("dev:")) return unauthenticated("The token's sub cannot be a principal.");
-  if (typeof tenant !== "string" || !tenantName.test(tenant)) return unauthenticated("The token's tenant is no name.");
+  if (!isTenantName(tenant)) return unauthenticated("The token's tenant is no name.");
   if (jti !== undefined && !isId(jti)) return unauthenticated("The token's jti is no id.");
   const partitions = namesIn(payload["partitions"]);
   const permissions = namesIn(payload["permissions"]);
@@ -86,6 +87,11 @@ function subjectOf(payload: JWTPayload): Subject | Failure {
     return unauthenticated("The token's partitions, permissions and roles must be lists of strings.");
   }
   return { principal: sub, tenant, partitions, permissions, roles, expiresAt: exp! * 1_000, issuedAt: iat, jti };
+}
+
+/** Whether `name` can be a tenant: 1–64 characters of `A–Z a–z 0–9 . _ ~ -`, the first a letter or digit. */
+export function isTenantName(name: unknown): name is string {
+  return typeof name === "string" && tenantName.test(name);
 }
 
 function namesIn(claim: unknown): string[] | undefined {

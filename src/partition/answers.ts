@@ -6,10 +6,13 @@ import { batchText, encodeEvent, pageText } from "./codec.ts";
 export interface HttpAnswer {
   status: number;
   headers: Record<string, string>;
+  /** Empty where there is none, as of 304. */
   body: string;
 }
 
 const json = { "content-type": "application/json" };
+/** Of what a reader may keep, but must ask about before it is used again: what it is depends on who asks. */
+const kept = (etag: string) => ({ etag, "cache-control": "private, no-cache", vary: "Authorization" });
 
 /** The answer to a draft. It derives from what is stored, so a replay is the same in every byte. */
 export function answerOutcome(partition: string, outcome: Outcome): HttpAnswer {
@@ -34,12 +37,18 @@ export function answerBatch(partition: string, batchId: string, outcome: BatchOu
   return { status: 200, headers: json, body };
 }
 
-export function answerEvents(partition: string, page: Page): HttpAnswer {
-  return { status: 200, headers: json, body: pageText(page, (row) => encodeEvent(row, partition)) };
+export function answerEvents(partition: string, page: Page, etag: string): HttpAnswer {
+  const body = pageText(page, (row) => encodeEvent(row, partition));
+  return { status: 200, headers: { ...json, ...kept(etag) }, body };
 }
 
-export function answerState({ state, eventIndex }: { state: string; eventIndex: number }): HttpAnswer {
-  return { status: 200, headers: json, body: `{"state":${state},"eventIndex":${eventIndex}}` };
+export function answerState({ state, eventIndex }: { state: string; eventIndex: number }, etag: string): HttpAnswer {
+  return { status: 200, headers: { ...json, ...kept(etag) }, body: `{"state":${state},"eventIndex":${eventIndex}}` };
+}
+
+/** The answer to a reader who has what `etag` stands for. */
+export function answerUnchanged(etag: string): HttpAnswer {
+  return { status: 304, headers: kept(etag), body: "" };
 }
 
 export function answerProblem(problem: Problem): HttpAnswer {
@@ -47,6 +56,7 @@ export function answerProblem(problem: Problem): HttpAnswer {
     status: problem.status,
     headers: {
       "content-type": "application/problem+json",
+      "cache-control": "no-store",
       ...(problem.retryAfter === undefined ? {} : { "retry-after": String(problem.retryAfter) }),
     },
     body: JSON.stringify(problem),

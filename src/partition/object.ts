@@ -20,11 +20,20 @@ import { modelFor, type ModelRegistry } from "../model/index.ts";
 import type { Failure } from "../protocol/index.ts";
 import { DurableSqlDriver } from "../storage/durable.ts";
 import { SqlStorage } from "../storage/sql-storage.ts";
-import { type HttpAnswer, answerBatch, answerEvents, answerOutcome, answerProblem, answerState } from "./answers.ts";
+import {
+  type HttpAnswer,
+  answerBatch,
+  answerEvents,
+  answerOutcome,
+  answerProblem,
+  answerState,
+  answerUnchanged,
+} from "./answers.ts";
 import type { Roles } from "./author.ts";
 import { type Codec, partitaCodec } from "./codec.ts";
 import { type Attachment, Connection, type ConnectionHost } from "./connection.ts";
 import { Door } from "./door.ts";
+import { isHeld, pageTag, stateTag } from "./etags.ts";
 import { log } from "./log.ts";
 import { bytesPort, migrations, sha256 } from "./migrations.ts";
 import { type PlacementOf, stubOf } from "./placement.ts";
@@ -60,6 +69,16 @@ export interface Application {
 
 interface PartitionEnv extends IdentitySettings {
   TENANTS: DurableObjectNamespace<DurableObject & TenantApi>;
+}
+
+/** What a request over HTTP brings for the object, besides what it asks for. */
+export interface Asking {
+  /** 32 lower-case hexadecimal digits: what goes wrong is told and logged under it. */
+  traceId: string;
+  /** Who reads; absent in open development mode. */
+  reader?: Author | undefined;
+  /** What the asker has, as `If-None-Match`. */
+  ifNoneMatch?: string | undefined;
 }
 
 /** Splits an object's name, `<tenant>/<partition>`; neither part can contain a slash. */
@@ -214,42 +233,66 @@ export function partitionObject({ models, roles, limits: given, placementOf }: A
     }
 
     /** Decides a draft that came over HTTP. */
-    async submitEvent(author: Author, clientId: string, draft: Draft, bytes: number): Promise<HttpAnswer> {
+    async submitEvent(
+      author: Author,
+      clientId: string,
+      draft: Draft,
+      bytes: number,
+      { traceId }: Asking,
+    ): Promise<HttpAnswer> {
       const failure = await this.#door.admitRequest(author, true);
-      if (failure) return this.#refuse(failure);
+      if (failure) return this.#refuse(failure, traceId);
       return await this.#wait(author, bytes, (resolve) => ({
         author,
         clientId,
         draft,
+        traceId,
         answer: (outcome: Outcome) => resolve(answerOutcome(this.#name.partition, outcome)),
       }));
     }
 
     /** Decides a batch that came over HTTP. */
-    async submitBatch(author: Author, clientId: string, batch: Batch, bytes: number): Promise<HttpAnswer> {
+    async submitBatch(
+      author: Author,
+      clientId: string,
+      batch: Batch,
+      bytes: number,
+      { traceId }: Asking,
+    ): Promise<HttpAnswer> {
       const failure = await this.#door.admitRequest(author, true);
-      if (failure) return this.#refuse(failure);
+      if (failure) return this.#refuse(failure, traceId);
       return await this.#wait(author, bytes, (resolve) => ({
         author,
         clientId,
         batch,
+        traceId,
         answer: (outcome: BatchOutcome) => resolve(answerBatch(this.#name.partition, batch.batchId, outcome)),
       }));
     }
 
     /** A page of the log. */
-    readEvents(since: number, limit: number | undefined): HttpAnswer {
-      return this.#answer((now) => answerEvents(this.#name.partition, this.#partition.events(since, limit, now)));
+    readEvents(since: number, limit: number | undefined, asking: Asking): Promise<HttpAnswer> {
+      return this.#answer(asking, (now) => {
+        const standing = this.#partition.standing(now);
+        const etag = pageTag(standing);
+        if (since <= standing.head && isHeld(asking.ifNoneMatch, etag)) return answerUnchanged(etag);
+        return answerEvents(this.#name.partition, this.#partition.events(since, limit, now), etag);
+      });
     }
 
     /** The state, at the head or after an event. */
-    readState(at: number | undefined): HttpAnswer {
-      return this.#answer((now) => answerState(this.#partition.stateAt(at, now)));
+    readState(at: number | undefined, asking: Asking): Promise<HttpAnswer> {
+      return this.#answer(asking, (now) => {
+        const standing = this.#partition.standing(now);
+        const etag = stateTag(standing, at ?? standing.head);
+        if ((at ?? 0) <= standing.head && isHeld(asking.ifNoneMatch, etag)) return answerUnchanged(etag);
+        return answerState(this.#partition.stateAt(at, now), etag);
+      });
     }
 
     /** Whether the schema is current and the storage reads. */
-    ready(): HttpAnswer {
-      return this.#answer((now) => {
+    ready(asking: Asking): Promise<HttpAnswer> {
+      return this.#answer(asking, (now) => {
         this.#partition.events(0, 1, now);
         return { status: 200, headers: { "content-type": "application/json" }, body: '{"status":"ready"}' };
       });
@@ -273,8 +316,8 @@ export function partitionObject({ models, roles, limits: given, placementOf }: A
       });
     }
 
-    #refuse(failure: Failure): HttpAnswer {
-      return answerProblem(this.#partition.problemOf(new Refusal(failure), Date.now()));
+    #refuse(failure: Failure, traceId?: string): HttpAnswer {
+      return answerProblem(this.#partition.problemOf(new Refusal(failure), Date.now(), traceId));
     }
 
     /** Puts work into its window. A principal has one turn over HTTP, however many requests it sends. */
@@ -290,12 +333,14 @@ export function partitionObject({ models, roles, limits: given, placementOf }: A
       });
     }
 
-    #answer(read: (now: number) => HttpAnswer): HttpAnswer {
+    async #answer({ traceId, reader }: Asking, read: (now: number) => HttpAnswer): Promise<HttpAnswer> {
+      const failure = reader && (await this.#door.admitRequest(reader, false));
+      if (failure) return this.#refuse(failure, traceId);
       const now = Date.now();
       try {
         return this.#step(() => read(now));
       } catch (error) {
-        return answerProblem(this.#partition.problemOf(error, now));
+        return answerProblem(this.#partition.problemOf(error, now, traceId));
       }
     }
 

@@ -1,4 +1,4 @@
-import { type Author, type Limits, type Log, type Partition, socketSweepMs } from "../core/index.ts";
+import { type Author, type Limits, type Log, type Partition, revoked, socketSweepMs } from "../core/index.ts";
 import type { Failure } from "../protocol/index.ts";
 import { Revocations } from "./revocations.ts";
 import type { LimitsOverride, TenantApi, TenantChanges } from "./tenant-api.ts";
@@ -31,7 +31,6 @@ const unreachable: Failure = {
   detail: "It cannot be said now whether your token is still good: try again in a moment.",
   retryAfter: 1,
 };
-const revokedToken: Failure = { code: "auth_revoked", detail: "Your token was revoked: sign in again." };
 
 /**
  * What a partition knows of its tenant: what is revoked, and what is allowed. It asks when it needs to
@@ -54,7 +53,7 @@ export class TenantLink {
 
   /** Why this author may not do anything here, as far as is known. */
   refusal(author: Author): Failure | undefined {
-    return this.#revocations.covers(author) ? revokedToken : undefined;
+    return this.#revocations.covers(author) ? revoked : undefined;
   }
 
   /** The same of a new connection, or a new token: the tenant is asked. */

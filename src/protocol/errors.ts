@@ -118,7 +118,7 @@ export function problem(failure: Failure, at: { instance: string; traceId: strin
 }
 
 /** The code, as words. */
-function titleOf(code: string): string {
+export function titleOf(code: string): string {
   return code[0]!.toUpperCase() + code.slice(1).replaceAll("_", " ");
 }
 

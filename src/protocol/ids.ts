@@ -1,6 +1,7 @@
 import { limits } from "./limits.ts";
 
-const partitionName = /^[A-Za-z0-9][A-Za-z0-9._~:-]{0,127}$/;
+/** What a partition can be called: see `isPartitionName`. */
+export const partitionName = /^[A-Za-z0-9][A-Za-z0-9._~:-]{0,127}$/;
 const visibleAscii = /^[\x21-\x7e]+$/;
 
 /** Whether `name` can be a partition: 1–128 characters of `A–Z a–z 0–9 . _ ~ : -`, the first a letter or digit. */

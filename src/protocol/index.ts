@@ -1,6 +1,15 @@
 export { canonicalJson } from "./canonical.ts";
-export { closeCode, isVerdict, problem, type ErrorCode, type Failure, type Problem } from "./errors.ts";
-export { eventName, isId, isPartitionName } from "./ids.ts";
+export {
+  closeCode,
+  errorKinds,
+  isVerdict,
+  problem,
+  titleOf,
+  type ErrorCode,
+  type Failure,
+  type Problem,
+} from "./errors.ts";
+export { eventName, isId, isPartitionName, partitionName } from "./ids.ts";
 export { forbiddenKeys, formatPath, isJsonObject, type Json, type JsonObject } from "./json.ts";
 export { limits } from "./limits.ts";
 export {
@@ -16,4 +25,5 @@ export {
 } from "./messages.ts";
 export { parseJson, type Violation } from "./scan.ts";
 export { utf8Length } from "./utf8.ts";
+export { protocolVersion } from "./versions.ts";
 export { violationsOf } from "./violations.ts";

@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import type { Limits } from "../core/index.ts";
+import { type Author, type Limits, revoked as revokedToken } from "../core/index.ts";
 import { log } from "../partition/log.ts";
 import { sha256 } from "../partition/migrations.ts";
 import { type PlacementOf, stubOf } from "../partition/placement.ts";
@@ -53,6 +53,11 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
 
     async grant(count: number): Promise<{ granted: number; retryAfterMs: number }> {
       return this.#tenant.grant(count, Date.now());
+    }
+
+    /** Why this author's token is not taken, if so. */
+    async refusal(author: Author): Promise<Failure | undefined> {
+      return this.#tenant.isRevoked(author, Date.now()) ? revokedToken : undefined;
     }
 
     /** Revokes, and tells the partitions that have connections. Returns how far that got, or why it is refused. */

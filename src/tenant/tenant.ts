@@ -1,5 +1,6 @@
 import { type Bucket, fullBucket, refill, secondsUntil } from "../core/bucket.ts";
-import type { Limits, Rate } from "../core/index.ts";
+import type { Author, Limits, Rate } from "../core/index.ts";
+import { Revocations } from "../partition/revocations.ts";
 import type { LimitsOverride, Revocation, TenantChanges } from "../partition/tenant-api.ts";
 import { type Failure, limits as bounds } from "../protocol/index.ts";
 import type { SqlDriver, SqlRow, SqlValue } from "../storage/driver.ts";
@@ -75,6 +76,19 @@ export class Tenant {
       );
       return undefined;
     });
+  }
+
+  /** Whether this author's token is revoked. */
+  isRevoked(author: Author, now: number): boolean {
+    const rows = this.#read(
+      "SELECT * FROM revocations WHERE expires_at > ?1 AND ((kind = 'jti' AND id = ?2) OR (kind = 'sub' AND id = ?3))",
+      now,
+      author.tokenId ?? "",
+      author.principal,
+    );
+    const known = new Revocations();
+    known.add(rows.map(revocationOf), now);
+    return known.covers(author);
   }
 
   /** What is revoked, the latest first. */

@@ -1,12 +1,16 @@
-// Bundles the demo's page into dist/demo, which wrangler serves and deploys.
+// Bundles the demo's page, and that of the API, into dist/demo, which wrangler serves and deploys.
+import { createRequire } from "node:module";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildSync } from "esbuild";
 import { projectFolder } from "./wrangler.ts";
 
+const require = createRequire(import.meta.url);
 const sources = join(projectFolder, "src", "demo");
 const target = join(projectFolder, "dist", "demo");
+/** What draws the page of the API. */
+const swaggerUi = dirname(require.resolve("swagger-ui-dist/package.json"));
 
 /**
  * Makes dist/demo what src/demo is. Several processes may do so at once, and a server may serve from
@@ -17,7 +21,7 @@ const target = join(projectFolder, "dist", "demo");
 export function buildDemo(): number {
   // One process that ends with the build: an esbuild service would be a child that outlives it.
   const { outputFiles } = buildSync({
-    entryPoints: [join(sources, "main.ts")],
+    entryPoints: [join(sources, "main.ts"), join(sources, "api.ts")],
     outdir: target,
     bundle: true,
     format: "esm",
@@ -29,7 +33,10 @@ export function buildDemo(): number {
     logLevel: "error",
   });
   const files = new Map(outputFiles.map(({ path, contents }) => [relative(target, path), Buffer.from(contents)]));
-  for (const name of ["index.html", "style.css"]) files.set(name, readFileSync(join(sources, name)));
+  for (const name of ["index.html", "style.css", "api.html", "api.css", "_headers"]) {
+    files.set(name, readFileSync(join(sources, name)));
+  }
+  for (const name of ["swagger-ui-bundle.js", "swagger-ui.css"]) files.set(name, readFileSync(join(swaggerUi, name)));
 
   mkdirSync(target, { recursive: true });
   for (const name of readdirSync(target)) if (!files.has(name)) rmSync(join(target, name), { recursive: true });

@@ -35,7 +35,7 @@ describe("connect.draftIds", () => {
     // Who did not ask is told nothing new, and over HTTP nobody is.
     const plain = room.client("a").send("sync", { sinceEventId: 0 })[0];
     expect(JSON.stringify(plain)).not.toContain("draftId");
-    expect(answerEvents("room", room.partition.events(0, undefined, room.now)).body).not.toContain("draftId");
+    expect(answerEvents("room", room.partition.events(0, undefined, room.now), "").body).not.toContain("draftId");
   });
 
   it("[WP-7] [ID-9] own is what has the same principal, whatever its client is called", () => {

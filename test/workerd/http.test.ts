@@ -234,7 +234,7 @@ describe("routing", () => {
     for (const [path, init, status, code] of checks) {
       const response = await http(path, init);
       expect([response.status, ((await response.json()) as Message).code]).toEqual([status, code]);
-      if (status === 405) expect(response.headers.get("allow")).toBe("GET, POST");
+      if (status === 405) expect(response.headers.get("allow")).toBe("GET, HEAD, OPTIONS, POST");
     }
   });
 

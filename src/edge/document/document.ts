@@ -1,0 +1,88 @@
+import type { GenerateSpecOptions } from "hono-openapi";
+import { limits, protocolVersion } from "../../protocol/index.ts";
+
+type Documentation = NonNullable<GenerateSpecOptions["documentation"]>;
+
+const text = { type: "string" } as const;
+
+/** The document, but for the operations, which the routes describe. */
+export const documentation: Documentation = {
+  openapi: "3.1.0",
+  info: {
+    title: "Partita",
+    version: protocolVersion,
+    summary: "An authoritative event backend: one partition, one log, one order.",
+    description: [
+      "A client proposes events; the partition accepts each with the next number of its log, or rejects it. Both are final: the same `Idempotency-Key` with the same content gets the same answer again.",
+      "Events are delivered over WebSockets, by messages which this document does not describe: see docs/PROTOCOL.md of the project. What is here is the same over HTTP, for whom a socket is too much.",
+      "Everything that goes wrong is a problem document (RFC 9457) with a `code` to branch on; `/problems` lists the codes.",
+    ].join("\n\n"),
+    license: { name: "MIT", identifier: "MIT" },
+  },
+  servers: [{ url: "/" }],
+  tags: [
+    { name: "Events", description: "The log of a partition." },
+    { name: "State", description: "What the partition's model makes of its log." },
+    { name: "Server", description: "The server itself, and its documentation. Needs no token." },
+  ],
+  components: {
+    securitySchemes: {
+      token: {
+        type: "http",
+        scheme: "bearer",
+        bearerFormat: "JWT",
+        description:
+          "A token of the configured issuer, for the partition that is addressed. For a WebSocket from a browser: the subprotocols `partita` and `bearer.<token>`. Open development mode needs none.",
+      },
+    },
+    parameters: {
+      idempotencyKey: {
+        name: "Idempotency-Key",
+        in: "header",
+        required: true,
+        description:
+          "The id of this operation: the same for every retry, a new one for each operation. It belongs to the principal.",
+        schema: { ...text, minLength: 1, maxLength: limits.idLengthMax, pattern: "^[\\x21-\\x7E]+$" },
+        example: "01965c2e-7c1a-7b3e-9f00-1d2c3b4a5e6f",
+      },
+      clientId: {
+        name: "Partita-Client-Id",
+        in: "header",
+        description: "Which of the principal's devices this is: a label in its events. Absent means `http`.",
+        schema: { ...text, minLength: 1, maxLength: limits.idLengthMax, pattern: "^[\\x21-\\x7E]+$" },
+        example: "phone",
+      },
+      ifNoneMatch: {
+        name: "If-None-Match",
+        in: "header",
+        description: "The `ETag` of what the client has: if it is still the same, the answer is 304, without a body.",
+        schema: text,
+      },
+      traceparent: {
+        name: "traceparent",
+        in: "header",
+        description: "W3C trace context, version 00. What is none is ignored, and a new trace begins.",
+        schema: text,
+        example: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+      },
+    },
+    headers: {
+      CacheControl: {
+        description: "It may be kept, by this client only, and not be used again without asking.",
+        schema: { ...text, enum: ["private, no-cache"] },
+      },
+      ETag: { description: "Names what was answered, for `If-None-Match`.", schema: text, required: true },
+      Location: { description: "Where the event can be read.", schema: text, required: true },
+      RetryAfter: {
+        description: "Seconds to wait before the same request is sent again.",
+        schema: { type: "integer", minimum: 0 },
+      },
+      TraceId: {
+        description: "The trace id of this request: of its `traceparent`, or a new one.",
+        schema: { ...text, pattern: "^[0-9a-f]{32}$" },
+        required: true,
+      },
+      Vary: { description: "What the answer depends on.", schema: text },
+    },
+  },
+};

@@ -1,0 +1,16 @@
+import type { Edge } from "./env.ts";
+import { refuse } from "./refused.ts";
+
+/** Answers, for every address that `app` has by now, the methods that it does not have, and a plain OPTIONS. */
+export function answerOtherMethods(app: Edge): void {
+  const methods = new Map<string, Set<string>>();
+  for (const { path, method } of app.routes) {
+    if (method === "ALL") continue;
+    methods.set(path, (methods.get(path) ?? new Set()).add(method));
+  }
+  for (const [path, known] of methods) {
+    const allow = [...known, ...(known.has("GET") ? ["HEAD"] : []), "OPTIONS"].toSorted().join(", ");
+    app.options(path, () => new Response(null, { status: 204, headers: { allow } }));
+    app.all(path, (c) => refuse(c, { code: "method_not_allowed", detail: `Use one of: ${allow}.` }, { allow }));
+  }
+}

@@ -1,0 +1,124 @@
+import { html, raw } from "hono/html";
+import { closeCode, type ErrorCode, errorKinds, titleOf } from "../protocol/index.ts";
+import { problemTexts } from "./problem-texts.ts";
+
+const codes = Object.keys(errorKinds) as ErrorCode[];
+
+const style = `
+:root { color-scheme: light dark; --paper: #f4f5f4; --card: #fff; --ink: #1c2321; --soft: #5c6864; --line: #dde2df; --accent: #0f766e; }
+@media (prefers-color-scheme: dark) { :root { --paper: #141918; --card: #1b2220; --ink: #e6ebe9; --soft: #9aa7a2; --line: #2e3836; --accent: #4fbfb2; } }
+* { box-sizing: border-box; }
+body { margin: 0; padding: clamp(1rem, 5vw, 3rem) 1rem; background: var(--paper); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
+main { max-width: 46rem; margin: auto; padding: clamp(1rem, 4vw, 2rem); background: var(--card); border: 1px solid var(--line); border-radius: 0.75rem; }
+h1 { margin: 0 0 0.5rem; font-size: 1.6rem; line-height: 1.2; }
+a { color: var(--accent); }
+code { font: 0.9em ui-monospace, monospace; overflow-wrap: anywhere; }
+.soft { color: var(--soft); }
+.meaning { margin: 1rem 0 1.5rem; font-size: 1.1rem; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.4rem 1.25rem; margin: 0 0 1.5rem; }
+dt { color: var(--soft); }
+dd { margin: 0; }
+table { width: 100%; border-collapse: collapse; }
+th { text-align: left; font-weight: 500; color: var(--soft); }
+th, td { padding: 0.45rem 0.75rem 0.45rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+@media (max-width: 36rem) { thead { display: none; } tr, td { display: block; } td { border: 0; padding: 0; } tr { padding: 0.6rem 0; border-bottom: 1px solid var(--line); } }
+`;
+
+type Html = ReturnType<typeof html>;
+
+/** The page of one code. */
+export function problemPage(code: ErrorCode, nonce: string): Html {
+  const { status, retryable, verdict } = errorKinds[code];
+  const close = closeCode(code);
+  return document(
+    titleOf(code),
+    nonce,
+    html`<p class="soft"><a href="/problems">All problems</a></p>
+      <h1>${titleOf(code)}</h1>
+      <code>${code}</code>
+      <p class="meaning">${prose(code)}.</p>
+      <dl>
+        <dt>Status</dt>
+        <dd>${status}</dd>
+        <dt>Retryable</dt>
+        <dd>
+          ${retryable ? "Yes: the same request may succeed later." : "No: the same request would fail the same way."}
+        </dd>
+        <dt>Stored</dt>
+        <dd>
+          ${
+            verdict
+              ? "Yes, as the final verdict on a draft: every retry under its key gets the same answer."
+              : "No: it is no verdict. The key gets one when a draft under it is decided."
+          }
+        </dd>
+        ${
+          close === undefined
+            ? ""
+            : html`<dt>On a socket</dt>
+                <dd>The connection ends with ${close}.</dd>`
+        }
+      </dl>
+      <p class="soft">
+        Programs branch on <code>code</code>. The <code>traceId</code> of a problem leads to its line in the server's
+        log.
+      </p>`,
+  );
+}
+
+/** The page of all codes. */
+export function problemList(nonce: string): Html {
+  const rows = codes.map(
+    (code) =>
+      html`<tr>
+        <td>
+          <a href="/problems/${code}"><code>${code}</code></a>
+        </td>
+        <td class="soft">${errorKinds[code].status}</td>
+        <td>${prose(code)}</td>
+      </tr>`,
+  );
+  return document(
+    "Problems",
+    nonce,
+    html`<h1>Problems</h1>
+      <p class="soft">
+        What goes wrong is answered by a problem document (RFC 9457), over HTTP and on sockets alike. These are its
+        codes.
+      </p>
+      <table>
+        <thead>
+          <tr>
+            <th>Code</th>
+            <th>Status</th>
+            <th>Meaning, and what to do</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${rows}
+        </tbody>
+      </table>`,
+  );
+}
+
+function document(title: string, nonce: string, content: Html): Html {
+  return html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <title>${title} · Partita</title>
+        <style nonce="${nonce}">
+          ${raw(style)}
+        </style>
+      </head>
+      <body>
+        <main>${content}</main>
+      </body>
+    </html>`;
+}
+
+/** The text of a code, with what is in backticks as code. */
+function prose(code: ErrorCode): Html[] {
+  return problemTexts[code].split("`").map((part, at) => (at % 2 === 0 ? html`${part}` : html`<code>${part}</code>`));
+}

@@ -1,0 +1,51 @@
+import { describeRoute } from "hono-openapi";
+import * as z from "zod/mini";
+import { limits } from "../../protocol/index.ts";
+import { callObject } from "../call.ts";
+import { headers, json, partitionParameters, partitionRefusals } from "../document/parts.ts";
+import { query, wholeNumber } from "../document/query.ts";
+import { stateRead } from "../document/schemas.ts";
+import type { Edge } from "../env.ts";
+import { readerOf } from "../identity.ts";
+import { respond } from "../refused.ts";
+import type { Doors } from "../visitor.ts";
+
+export function stateRoutes(app: Edge, { reads }: Doors): void {
+  app.get(
+    "/v1/partitions/:partition/state",
+    describeRoute({
+      operationId: "readState",
+      summary: "Read the state, now or after any event",
+      description: `What the model's reducers make of the log up to an event. At most ${limits.replayEventsMax} events are replayed from the nearest snapshot. The \`ETag\` is a weak one, because the order of keys may differ.`,
+      tags: ["State"],
+      security: [{ token: [] }, {}],
+      parameters: partitionParameters("ifNoneMatch", "traceparent"),
+      responses: {
+        200: json(
+          "The state.",
+          stateRead,
+          { state: { title: "Chaconne" }, eventIndex: 7 },
+          "ETag",
+          "CacheControl",
+          "Vary",
+        ),
+        304: {
+          description: "What the client has is still the same.",
+          headers: headers("ETag", "CacheControl", "Vary"),
+        },
+        ...partitionRefusals("cursor_ahead", "too_expensive", "quarantined"),
+      },
+    }),
+    reads,
+    query({ at: z.optional(wholeNumber("The state after this event; absent means the head.", 7)) }),
+    async (c) => {
+      const { at } = c.req.valid("query");
+      const asking = {
+        traceId: c.get("traceId"),
+        ifNoneMatch: c.req.header("if-none-match"),
+        reader: readerOf(c.get("visitor").identity),
+      };
+      return respond(await callObject(c.get("visitor").stub, (object) => object.readState(at, asking)));
+    },
+  );
+}
