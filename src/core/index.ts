@@ -1,11 +1,12 @@
 export type { Batch, Command, Draft, PresenceCommand } from "./commands.ts";
 export { rejectionRetentionMs, socketSweepMs } from "./due.ts";
 export type { Author, BatchOutcome, BatchVerdict, Effect, Outcome, Page, SessionState, Subscriber } from "./effects.ts";
-export { Intake } from "./intake.ts";
+export { Intake, overloaded } from "./intake.ts";
 export { Partition } from "./partition.ts";
 export type { Log, Ports } from "./ports.ts";
 export type { PartitionName } from "./scene.ts";
 export type { SnapshotDraft } from "./snapshots.ts";
+export { Refusal } from "./refusal.ts";
 export type { Work } from "./work.ts";
 export { allows } from "./permissions.ts";
 export { newSession, Session } from "./session.ts";

@@ -80,6 +80,13 @@ export class Partition {
     }
   }
 
+  /** Ends the connections whose tokens have expired. */
+  expire(now: number): void {
+    const window = new Window();
+    this.#expire(window, now);
+    this.#flush(window, now);
+  }
+
   detach(session: Session): void {
     this.#sessions.delete(session);
     this.#presence.leave(session);
@@ -152,9 +159,7 @@ export class Partition {
         const live = this.#loaded(now);
         if (kind === "sweep_sockets") {
           sweepSockets();
-          const window = new Window();
-          this.#expire(window, now);
-          this.#flush(window, now);
+          this.expire(now);
         }
         this.#write(now, (writes) => {
           if (kind === "sweep_sockets") {

@@ -8,6 +8,7 @@ import { callObject } from "./call.ts";
 import { readSubmission } from "./draft.ts";
 import type { IdentitySettings } from "../identity/settings.ts";
 import { authorOf, identify, type Identity, protocolsOf, type Roles, subprotocol, unaddressed } from "./identity.ts";
+import { openConnection, openEvents, postFrames } from "./streams.ts";
 
 type PartitionObject = InstanceType<ReturnType<typeof partitionObject>>;
 
@@ -107,6 +108,15 @@ export function edge(models: ModelRegistry, roles: Roles): Hono<{ Bindings: Env 
     const { stub } = await reader(c);
     const at = c.req.query("at") === undefined ? undefined : accepted(integer("at", c.req.query("at")!));
     return respond(await callObject(stub, (object) => object.readState(at)));
+  });
+
+  app.get("/v1/partitions/:partition/events/stream", async (c) =>
+    accepted(await openEvents(c.req.raw, await reader(c))),
+  );
+  app.post("/v1/partitions/:partition/connection", async (c) => await openConnection(await reader(c)));
+  app.post("/v1/partitions/:partition/connection/:id", async (c) => {
+    const visitor = await reader(c);
+    return respond(accepted(await postFrames(c.req.raw, visitor, c.req.param("id"))));
   });
 
   app.all("/v1/partitions/:partition/:resource{ws|events|state}", (c) => {

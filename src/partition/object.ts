@@ -20,15 +20,22 @@ import { type Attachment, Connection, type ConnectionHost } from "./connection.t
 import { log } from "./log.ts";
 import { bytesPort, migrations, sha256 } from "./migrations.ts";
 import { writeSnapshot } from "./snapshots.ts";
-import { answerClose, socketCarrier } from "./sockets.ts";
+import { answerClose, heartbeatFrame, socketCarrier } from "./sockets.ts";
+import { Streams } from "./streams.ts";
 
 /** The header by which the edge tells the object who connects; from outside it is stripped. */
 export const authorHeader = "partita-author";
 
-/** The frame that is answered without waking the object, and its answer. */
-const heartbeatFrame = '{"type":"heartbeat"}';
 /** Work that failed is tried again after this long at the earliest. */
 const dueRetryMs = 5_000;
+
+/** The header by which the edge asks the object for a stream: a `StreamRequest`. From outside it never comes here. */
+export const streamHeader = "partita-stream";
+
+/** Which stream, and for whom. Undefined in open development mode: whoever `connect` names. */
+export type StreamRequest =
+  | { kind: "events"; author: Author; clientId: string; /** Undefined: from the head. */ since?: number | undefined }
+  | { kind: "connection"; author?: Author | undefined };
 
 /** Splits an object's name, `<tenant>/<partition>`; neither part can contain a slash. */
 function partitionNameOf(objectName: string | undefined): PartitionName {
@@ -50,6 +57,7 @@ export function partitionObject(models: ModelRegistry) {
     readonly #intake: Intake;
     readonly #host: ConnectionHost;
     readonly #connections = new Set<Connection>();
+    readonly #streams: Streams;
     /** Weak, because the peer of a socket that was ended here may never answer. */
     readonly #bySocket = new WeakMap<WebSocket, Connection>();
     #armedAt: number | undefined;
@@ -85,6 +93,11 @@ export function partitionObject(models: ModelRegistry) {
           this.#partition.detach(connection.session);
         },
       };
+      this.#streams = new Streams({
+        ...this.#host,
+        step: (body) => this.#step(body),
+        join: (connection) => this.#join(connection),
+      });
       ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(heartbeatFrame, heartbeatFrame));
       // Before any message: the alarm that is set, so that it is set anew only where it must come earlier.
       void ctx.blockConcurrencyWhile(async () => {
@@ -101,8 +114,18 @@ export function partitionObject(models: ModelRegistry) {
       });
     }
 
-    /** A WebSocket upgrade, checked and marked by the edge. */
-    override fetch(request: Request): Response {
+    /** A WebSocket upgrade, or a stream that is asked for: checked and marked by the edge. */
+    override fetch(request: Request): Response | Promise<Response> {
+      if (request.headers.has("upgrade")) return this.#upgrade(request);
+      const asked = JSON.parse(request.headers.get(streamHeader)!) as StreamRequest;
+      return this.#step(() =>
+        asked.kind === "events"
+          ? this.#streams.read(asked.author, asked.clientId, asked.since)
+          : this.#streams.connect(asked.author),
+      );
+    }
+
+    #upgrade(request: Request): Response {
       const { 0: client, 1: server } = new WebSocketPair();
       const author = request.headers.get(authorHeader);
       const attachment: Attachment = {
@@ -141,6 +164,11 @@ export function partitionObject(models: ModelRegistry) {
         const next = this.#partition.nextDue;
         if (next !== undefined) this.#arm(Math.max(next, now + dueRetryMs));
       }
+    }
+
+    /** Takes frames of a connection without a WebSocket, of which `before` others were sent earlier. */
+    postFrames(id: string, author: Author | undefined, before: number, frames: readonly string[]): HttpAnswer {
+      return this.#step(() => this.#streams.take(id, author, before, frames));
     }
 
     /** Decides a draft that came over HTTP. */
@@ -221,9 +249,13 @@ export function partitionObject(models: ModelRegistry) {
     #attach(ws: WebSocket, attachment: Attachment): Connection {
       const connection = new Connection(socketCarrier(ws, this.ctx), this.#host, attachment);
       this.#bySocket.set(ws, connection);
+      this.#join(connection);
+      return connection;
+    }
+
+    #join(connection: Connection): void {
       this.#connections.add(connection);
       this.#partition.attach(connection.session, Date.now());
-      return connection;
     }
 
     /** Takes up again what is known of a socket. */

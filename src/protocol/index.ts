@@ -9,6 +9,7 @@ export {
   clientMessageTypes,
   eventShape,
   expectedEventIdShape,
+  postedShape,
   type NumberedEvent,
   type ServerMessage,
   type WireBatchResult,
