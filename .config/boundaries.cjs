@@ -34,7 +34,7 @@ module.exports = {
     packages("core", "^node_modules/zod/"),
     packages("edge", "^node_modules/(hono|hono-openapi|zod)/"),
     packages("identity", "^node_modules/jose/"),
-    packages("partition", "^(node:)?(crypto|zlib)$"),
+    packages("partition", "^node_modules/zod/|^(node:)?(crypto|zlib)$"),
     {
       name: "core-sees-the-storage-port-only",
       severity: "error",

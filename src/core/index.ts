@@ -1,7 +1,7 @@
 export type { Batch, Command, Draft, PresenceCommand } from "./commands.ts";
 export { rejectionRetentionMs, socketSweepMs } from "./due.ts";
 export type { Author, BatchOutcome, BatchVerdict, Effect, Outcome, Page, SessionState, Subscriber } from "./effects.ts";
-export { Intake } from "./intake.ts";
+export { Intake, overloaded } from "./intake.ts";
 export { defaultLimits, type Limits, noLimits, perMinute, type Rate } from "./limits.ts";
 export { Partition, type Standing } from "./partition.ts";
 export type { Log, Ports } from "./ports.ts";

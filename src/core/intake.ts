@@ -114,7 +114,8 @@ export class Intake {
   }
 }
 
-const overloaded: Failure = {
+/** So much waits that it is not even taken. */
+export const overloaded: Failure = {
   code: "overloaded",
   detail: "More is waiting here than can be held. Send the same again in a moment, and keep fewer drafts in flight.",
   retryAfter: retryAfterSeconds,

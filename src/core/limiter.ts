@@ -78,7 +78,7 @@ export class Limiter {
       if (seconds === 0) continue;
       return scope === ""
         ? limited("principal", "You have submitted", rate, seconds)
-        : limited(`event-type:${scope}`, `Of "${scope}" you have submitted`, rate, seconds);
+        : limited("event-type", `Of "${scope}" you have submitted`, rate, seconds);
     }
     return undefined;
   }
@@ -153,7 +153,9 @@ export class Limiter {
   }
 }
 
-function limited(policy: string, who: string, { perSecond, burst }: Rate, retryAfter: number): Failure {
+type Policy = NonNullable<Failure["rateLimit"]>["policy"];
+
+function limited(policy: Policy, who: string, { perSecond, burst }: Rate, retryAfter: number): Failure {
   return {
     code: "rate_limited",
     detail: `${who} more than is allowed: ${burst} at once, and then ${Number(perSecond.toFixed(3))} a second. Send the same again in ${retryAfter} s.`,

@@ -98,6 +98,15 @@ export class Partition {
     return this.#live?.logId !== undefined;
   }
 
+  /** All connections, of whatever kind. */
+  get sessions(): Iterable<Session> {
+    return this.#sessions;
+  }
+
+  get attended(): boolean {
+    return this.#sessions.size > 0;
+  }
+
   /** When the alarm has to come next; undefined: never. */
   get nextDue(): number | undefined {
     return this.#live && nextDue(this.#live);
@@ -119,6 +128,13 @@ export class Partition {
     if (live?.logId !== undefined && !live.due.has("sweep_sockets")) {
       this.#write(now, (writes) => scheduleOnce(live, writes, "sweep_sockets", now + socketSweepMs));
     }
+  }
+
+  /** Ends the connections whose tokens have expired. */
+  expire(now: number): void {
+    const window = new Window();
+    this.#expire(window, now);
+    this.#flush(window, now);
   }
 
   detach(session: Session): void {
@@ -224,9 +240,7 @@ export class Partition {
         const live = this.#loaded(now);
         if (kind === "sweep_sockets") {
           sweepSockets();
-          const window = new Window();
-          this.#expire(window, now);
-          this.#flush(window, now);
+          this.expire(now);
         }
         this.#write(now, (writes) => {
           if (kind === "sweep_sockets") {

@@ -1,15 +1,19 @@
 import { Hono } from "hono";
 import type { Application } from "../partition/object.ts";
 import type { Failure } from "../protocol/index.ts";
+import { drains } from "./draining.ts";
 import type { Edge } from "./env.ts";
 import { answerOtherMethods } from "./methods.ts";
 import { problemAt, refuse, Refused } from "./refused.ts";
+import { checkRoutes } from "./routes/check.ts";
 import { documentRoutes } from "./routes/document.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { problemRoutes } from "./routes/problems.ts";
 import { socketRoutes } from "./routes/socket.ts";
 import { stateRoutes } from "./routes/state.ts";
+import { streamRoutes } from "./routes/streams.ts";
+import { tenantRoutes } from "./routes/tenant.ts";
 import { securesAnswers, sharesAnswers } from "./security.ts";
 import { traces } from "./trace.ts";
 import { speaksOurs, tellBySocket } from "./upgrade.ts";
@@ -20,11 +24,14 @@ export function edge(application: Application): Edge {
   const app: Edge = new Hono();
   const doors = doorsOf(application);
 
-  app.use(traces, securesAnswers, sharesAnswers);
+  app.use(traces, securesAnswers, sharesAnswers, drains);
   eventRoutes(app, doors);
   stateRoutes(app, doors);
   socketRoutes(app, doors);
+  streamRoutes(app, doors);
+  tenantRoutes(app, doors);
   healthRoutes(app, application);
+  checkRoutes(app, doors, application);
   problemRoutes(app);
   documentRoutes(app);
   answerOtherMethods(app);

@@ -1,15 +1,16 @@
-import { type Failure, limits } from "../protocol/index.ts";
+import type * as z from "zod/mini";
+import { type Failure, limits, parseJson, violationsOf } from "../protocol/index.ts";
 
 /**
- * Reads a body as UTF-8 text, up to `limits.frameBytesMax`: what is more is not read, whatever the
- * request says of its length. Nothing of what is refused is kept.
+ * Reads a body as UTF-8 text, up to `bytesMax`: what is more is not read, whatever the request says of
+ * its length. Nothing of what is refused is kept.
  */
-export async function readText(request: Request): Promise<{ text: string; bytes: number } | Failure> {
-  const tooLarge: Failure = {
-    code: "payload_too_large",
-    detail: `A request may have at most ${limits.frameBytesMax} bytes.`,
-  };
-  if (Number(request.headers.get("content-length") ?? 0) > limits.frameBytesMax) return tooLarge;
+export async function readText(
+  request: Request,
+  bytesMax: number = limits.frameBytesMax,
+): Promise<{ text: string; bytes: number } | Failure> {
+  const tooLarge: Failure = { code: "payload_too_large", detail: `A request may have at most ${bytesMax} bytes.` };
+  if (Number(request.headers.get("content-length") ?? 0) > bytesMax) return tooLarge;
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
   let text = "";
   let bytes = 0;
@@ -17,7 +18,7 @@ export async function readText(request: Request): Promise<{ text: string; bytes:
   try {
     for (let piece = await reader?.read(); piece && !piece.done; piece = await reader!.read()) {
       bytes += piece.value.byteLength;
-      if (bytes > limits.frameBytesMax) {
+      if (bytes > bytesMax) {
         await reader!.cancel();
         return tooLarge;
       }
@@ -31,4 +32,25 @@ export async function readText(request: Request): Promise<{ text: string; bytes:
       errors: [{ field: "", code: "invalid_encoding", message: "Send the whole body, as UTF-8." }],
     };
   }
+}
+
+/** Reads a body of JSON that has the shape of `schema`; otherwise says what is wrong with it. */
+export async function readJson<Schema extends z.ZodMiniType>(
+  request: Request,
+  schema: Schema,
+  bytesMax?: number,
+): Promise<{ value: z.infer<Schema> } | Failure> {
+  const read = await readText(request, bytesMax);
+  if ("code" in read) return read;
+  const parsed = parseJson(read.text);
+  if (!parsed.ok) {
+    return { code: "bad_request", detail: "This JSON is not taken: see errors.", errors: parsed.violations };
+  }
+  const shape = schema.safeParse(parsed.value);
+  if (shape.success) return { value: shape.data };
+  return {
+    code: "bad_request",
+    detail: "The body does not have its shape: see errors.",
+    errors: violationsOf(shape.error.issues),
+  };
 }

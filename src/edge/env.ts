@@ -25,6 +25,8 @@ export interface Administrator {
 
 /** The bindings and settings of the Worker. */
 export interface Env extends IdentitySettings {
+  /** Anything: nothing is taken (`draining.ts`). */
+  PARTITA_DRAINING?: string;
   PARTITIONS: DurableObjectNamespace<PartitionObject>;
   TENANTS: DurableObjectNamespace<TenantObject>;
 }

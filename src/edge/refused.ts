@@ -1,4 +1,4 @@
-import type { HttpAnswer } from "../partition/answers.ts";
+import { problemHeaders } from "../partition/answers.ts";
 import { type Failure, type Problem, problem } from "../protocol/index.ts";
 import type { EdgeContext } from "./env.ts";
 
@@ -15,11 +15,6 @@ export class Refused extends Error {
 export function accepted<T extends object>(result: T | Failure): Exclude<T, Failure> {
   if ("code" in result && "detail" in result) throw new Refused(result);
   return result as Exclude<T, Failure>;
-}
-
-/** What the object has answered. */
-export function respond({ status, headers, body }: HttpAnswer): Response {
-  return new Response(body === "" ? null : body, { status, headers });
 }
 
 /** The failure as the problem document of this request. `error`: what nobody planned for; it is logged. */
@@ -43,12 +38,7 @@ export function refuse(
   }
   return new Response(JSON.stringify(told), {
     status: told.status,
-    headers: {
-      "content-type": "application/problem+json",
-      "cache-control": "no-store",
-      ...(told.retryAfter === undefined ? {} : { "retry-after": String(told.retryAfter) }),
-      ...headers,
-    },
+    headers: { ...problemHeaders(told), ...headers },
   });
 }
 

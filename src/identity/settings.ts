@@ -44,6 +44,11 @@ const loopback = new Set(["127.0.0.1", "localhost", "[::1]"]);
 
 export const isLoopback = (hostname: string): boolean => loopback.has(hostname);
 
+/** How long a token may be valid at most, in seconds. */
+export function lifetimeSecondsOf(settings: IdentitySettings): number {
+  return Number(settings.PARTITA_TOKEN_LIFETIME_MAX ?? lifetimeSecondsDefault);
+}
+
 /** The rules that the settings make, or what is missing or wrong in them: for the operator's eyes. */
 export function rulesOf(settings: IdentitySettings): TokenRules | string {
   const { PARTITA_JWT_SECRET: secret, PARTITA_JWKS_URL: url, PARTITA_JWT_ISSUER: issuer } = settings;
@@ -58,7 +63,7 @@ export function rulesOf(settings: IdentitySettings): TokenRules | string {
   if (!(clockToleranceSeconds >= 0 && clockToleranceSeconds <= clockToleranceSecondsMax)) {
     return `PARTITA_CLOCK_TOLERANCE must be 0 to ${clockToleranceSecondsMax} seconds.`;
   }
-  const lifetimeSecondsMax = Number(settings.PARTITA_TOKEN_LIFETIME_MAX ?? lifetimeSecondsDefault);
+  const lifetimeSecondsMax = lifetimeSecondsOf(settings);
   if (!(lifetimeSecondsMax >= 1 && lifetimeSecondsMax <= lifetimeSecondsBound)) {
     return `PARTITA_TOKEN_LIFETIME_MAX must be 1 to ${lifetimeSecondsBound} seconds.`;
   }

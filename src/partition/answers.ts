@@ -52,13 +52,23 @@ export function answerUnchanged(etag: string): HttpAnswer {
 }
 
 export function answerProblem(problem: Problem): HttpAnswer {
-  return {
-    status: problem.status,
-    headers: {
-      "content-type": "application/problem+json",
-      "cache-control": "no-store",
-      ...(problem.retryAfter === undefined ? {} : { "retry-after": String(problem.retryAfter) }),
-    },
-    body: JSON.stringify(problem),
+  return { status: problem.status, headers: problemHeaders(problem), body: JSON.stringify(problem) };
+}
+
+/** The headers of a problem; of a limit, as draft-ietf-httpapi-ratelimit-headers has them. */
+export function problemHeaders({ retryAfter, rateLimit }: Problem): Record<string, string> {
+  const headers: Record<string, string> = {
+    "content-type": "application/problem+json",
+    "cache-control": "no-store",
   };
+  if (retryAfter !== undefined) headers["retry-after"] = String(retryAfter);
+  if (rateLimit) {
+    headers["ratelimit-policy"] = `"${rateLimit.policy}";q=${rateLimit.quota};w=${rateLimit.windowSeconds}`;
+    headers["ratelimit"] = `"${rateLimit.policy}";r=0;t=${retryAfter}`;
+  }
+  return headers;
+}
+
+export function responseOf({ body, status, headers }: HttpAnswer): Response {
+  return new Response(body === "" ? null : body, { status, headers });
 }

@@ -8,6 +8,8 @@ export interface Codec {
   decode(frame: string | ArrayBuffer): Decoded;
   /** The frames that say `replies` and then `broadcasts`: a message each, or arrays of messages. */
   frames(replies: readonly Effect[], broadcasts: readonly EventRow[], arrays: boolean): readonly string[];
+  /** An event with its place in the log, as it is the payload of a broadcast. */
+  numbered(row: EventRow): string;
 }
 
 /**
@@ -17,9 +19,10 @@ export interface Codec {
 export function partitaCodec(partition: string): Codec {
   // Each event is serialised once, and each broadcast: the same for its reply and all its subscribers.
   const textOf = memo((row: EventRow) => encodeEvent(row, partition));
+  const numbered = (row: EventRow) => `{"eventId":${row.eventId},"event":${textOf(row)}}`;
   const broadcastOf = memo(
     (row: EventRow) =>
-      `{"id":"b-${row.eventId}","type":"broadcast","timestamp":${row.timestamp},"payload":{"eventId":${row.eventId},"event":${textOf(row)}}}`,
+      `{"id":"b-${row.eventId}","type":"broadcast","timestamp":${row.timestamp},"payload":${numbered(row)}}`,
   );
   // Everybody who is given the same array of events gets the same text.
   const arraysOf = memo((rows: readonly EventRow[]) => arrayFrames([], rows, broadcastOf));
@@ -85,6 +88,7 @@ export function partitaCodec(partition: string): Codec {
   };
   return {
     decode,
+    numbered,
     frames(replies, broadcasts, arrays) {
       if (!arrays) return [...replies.map(encode), ...broadcasts.map(broadcastOf)];
       if (replies.length === 0) return arraysOf(broadcasts);

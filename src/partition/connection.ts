@@ -49,7 +49,7 @@ export interface ConnectionHost {
   /** Counts it; why that cannot be, if so. */
   claim(session: Session): Promise<Failure | undefined>;
   /** Runs what did not come by a frame. */
-  step(body: () => void): void;
+  step<T>(body: () => T): T;
   /** It is over; said once. */
   left(connection: Connection): void;
 }

@@ -29,8 +29,6 @@ interface DoorHost {
   readonly link: TenantLink | undefined;
   readonly settings: IdentitySettings;
   readonly roles: Roles;
-  /** Of all connections. */
-  sessions(): SessionState[];
 }
 
 /** Who gets in: what has to be asked of others before the core is, because the core asks nobody. */
@@ -50,7 +48,9 @@ export class Door {
 
   /** Why a connection of this author is not taken, or of somebody who has not said who, if so. */
   async admit(author: Author | undefined, awaitsToken: boolean): Promise<Failure | undefined> {
-    return (author && (await this.#host.link?.admit(author))) ?? this.#closed() ?? this.#crowded(author, awaitsToken);
+    const asks = author?.expiresAt !== undefined;
+    const failure = asks ? await this.#host.link?.admit(author) : undefined;
+    return failure ?? this.#closed() ?? this.#crowded(author, awaitsToken);
   }
 
   /** Why a request of this author is not taken, if so; one that writes needs the partition to be one of its tenant's. */
@@ -87,7 +87,7 @@ export class Door {
   /** Why there is no room for another connection, if so. */
   #crowded(author: Author | undefined, awaitsToken: boolean): Failure | undefined {
     const { connectionsPerPartition, connectionsPerPrincipal } = this.#host.partition.limits;
-    const sessions = this.#host.sessions();
+    const sessions = [...this.#host.partition.sessions].map(({ state }) => state);
     if (connectionsPerPartition !== null && sessions.length >= connectionsPerPartition) {
       return tooMany(connectionsPerPartition, "connections to this partition");
     }

@@ -16,7 +16,7 @@ import {
   type Work,
 } from "../core/index.ts";
 import type { IdentitySettings } from "../identity/settings.ts";
-import { modelFor, type ModelRegistry } from "../model/index.ts";
+import type { ModelRegistry } from "../model/index.ts";
 import type { Failure } from "../protocol/index.ts";
 import { DurableSqlDriver } from "../storage/durable.ts";
 import { SqlStorage } from "../storage/sql-storage.ts";
@@ -28,8 +28,10 @@ import {
   answerProblem,
   answerState,
   answerUnchanged,
+  responseOf,
 } from "./answers.ts";
 import type { Roles } from "./author.ts";
+import { modelOf } from "./canary.ts";
 import { type Codec, partitaCodec } from "./codec.ts";
 import { type Attachment, Connection, type ConnectionHost } from "./connection.ts";
 import { Door } from "./door.ts";
@@ -38,7 +40,8 @@ import { log } from "./log.ts";
 import { bytesPort, migrations, sha256 } from "./migrations.ts";
 import { type PlacementOf, stubOf } from "./placement.ts";
 import { writeSnapshot } from "./snapshots.ts";
-import { answerClose, socketCarrier } from "./sockets.ts";
+import { answerClose, heartbeatFrame, socketCarrier } from "./sockets.ts";
+import { Streams } from "./streams.ts";
 import type { PartitionApi, TenantApi, TenantChanges } from "./tenant-api.ts";
 import { TenantLink } from "./tenant-link.ts";
 
@@ -47,8 +50,6 @@ export const authorHeader = "partita-author";
 /** Its value where that is not known yet: a token has to come with `connect`. */
 export const tokenFollows = "token-follows";
 
-/** The frame that is answered without waking the object, and its answer. */
-const heartbeatFrame = '{"type":"heartbeat"}';
 /** A connection whose token has to come with `connect` ends after this long without one. */
 const strangerMsMax = 10_000;
 /** Clients that are told to come back do so over this time, and over more where they are many. */
@@ -81,6 +82,14 @@ export interface Asking {
   ifNoneMatch?: string | undefined;
 }
 
+/** The header by which the edge asks the object for a stream: a `StreamRequest`. From outside it never comes here. */
+export const streamHeader = "partita-stream";
+
+/** Which stream, and for whom. Undefined in open development mode: whoever `connect` names. */
+export type StreamRequest =
+  | { kind: "events"; author: Author; clientId: string; /** Undefined: from the head. */ since?: number | undefined }
+  | { kind: "connection"; author?: Author | undefined };
+
 /** Splits an object's name, `<tenant>/<partition>`; neither part can contain a slash. */
 function partitionNameOf(objectName: string | undefined): PartitionName {
   const [tenant, partition, ...rest] = objectName?.split("/") ?? [];
@@ -101,6 +110,7 @@ export function partitionObject({ models, roles, limits: given, placementOf }: A
     readonly #intake: Intake;
     readonly #host: ConnectionHost;
     readonly #connections = new Set<Connection>();
+    readonly #streams: Streams;
     /** Weak, because the peer of a socket that was ended here may never answer. */
     readonly #bySocket = new WeakMap<WebSocket, Connection>();
     /** Undefined in open development mode: there nobody is told from anybody else. */
@@ -112,7 +122,7 @@ export function partitionObject({ models, roles, limits: given, placementOf }: A
       super(ctx, env);
       this.#name = partitionNameOf(ctx.id.name);
       const open = env.PARTITA_IDENTITY === "open";
-      const model = modelFor(models, this.#name.partition);
+      const model = modelOf(models, this.#name.partition);
       if (!model) throw new Error("no model serves this partition");
       this.#storage = new DurableSqlDriver(ctx.storage);
       this.#partition = new Partition(this.#name, model, {
@@ -157,7 +167,6 @@ export function partitionObject({ models, roles, limits: given, placementOf }: A
             limits,
             tenant: () => stubOf(env.TENANTS, this.#name.tenant, placementOf(this.#name.tenant)),
             log,
-            attended: () => this.#connections.size > 0,
             step: (body) => this.#step(body),
           });
       this.#door = new Door({
@@ -166,7 +175,10 @@ export function partitionObject({ models, roles, limits: given, placementOf }: A
         link: this.#link,
         settings: env,
         roles,
-        sessions: () => [...this.#connections].map(({ session }) => session.state),
+      });
+      this.#streams = new Streams({
+        ...this.#host,
+        join: (connection) => this.#join(connection),
       });
       ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(heartbeatFrame, heartbeatFrame));
       // Before any message: the alarm that is set, so that it is set anew only where it must come earlier.
@@ -185,16 +197,25 @@ export function partitionObject({ models, roles, limits: given, placementOf }: A
       });
     }
 
-    /** A WebSocket upgrade, checked and marked by the edge. */
+    /** A WebSocket upgrade, or a stream that is asked for: checked and marked by the edge. */
     override async fetch(request: Request): Promise<Response> {
+      if (request.headers.has("upgrade")) return await this.#upgrade(request);
+      const asked = JSON.parse(request.headers.get(streamHeader)!) as StreamRequest;
+      const failure = await this.#door.admit(asked.author, false);
+      if (failure) return responseOf(this.#refuse(failure));
+      return await this.#step(() =>
+        asked.kind === "events"
+          ? this.#streams.read(asked.author, asked.clientId, asked.since)
+          : this.#streams.connect(asked.author),
+      );
+    }
+
+    async #upgrade(request: Request): Promise<Response> {
       const told = request.headers.get(authorHeader);
       const awaitsToken = told === tokenFollows;
       const author = told === null || awaitsToken ? undefined : (JSON.parse(told) as Author);
       const failure = await this.#door.admit(author, awaitsToken);
-      if (failure) {
-        const { body, ...init } = this.#refuse(failure);
-        return new Response(body, init);
-      }
+      if (failure) return responseOf(this.#refuse(failure));
       const { 0: client, 1: server } = new WebSocketPair();
       const attachment: Attachment = { session: newSession(author, awaitsToken), seenAt: Date.now() };
       this.ctx.acceptWebSocket(server);
@@ -225,11 +246,16 @@ export function partitionObject({ models, roles, limits: given, placementOf }: A
       try {
         const snapshot = this.#partition.runDue(now, () => this.#sweep(now));
         if (snapshot) await writeSnapshot(this.#partition, snapshot);
-        if (this.#connections.size > 0) await this.#link?.renew();
+        if (this.#partition.attended) await this.#link?.renew();
       } finally {
         const next = this.#partition.nextDue;
         if (next !== undefined) this.#arm(Math.max(next, now + dueRetryMs));
       }
+    }
+
+    /** Takes frames of a connection without a WebSocket, of which `before` others were sent earlier. */
+    postFrames(id: string, author: Author | undefined, before: number, frames: readonly string[]): HttpAnswer {
+      return this.#step(() => this.#streams.take(id, author, before, frames));
     }
 
     /** Decides a draft that came over HTTP. */
@@ -365,9 +391,13 @@ export function partitionObject({ models, roles, limits: given, placementOf }: A
         setTimeout(() => this.#step(() => connection.endIfStranger()), strangerMsMax);
       }
       this.#bySocket.set(ws, connection);
+      this.#join(connection);
+      return connection;
+    }
+
+    #join(connection: Connection): void {
       this.#connections.add(connection);
       this.#partition.attach(connection.session, Date.now());
-      return connection;
     }
 
     /** Takes up again what is known of a socket. */

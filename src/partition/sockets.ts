@@ -1,6 +1,9 @@
 import { limits } from "../protocol/index.ts";
 import type { Carrier } from "./connection.ts";
 
+/** The frame that is answered without waking the object, and its answer. */
+export const heartbeatFrame = '{"type":"heartbeat"}';
+
 /** The carrier that a hibernating WebSocket is. */
 export function socketCarrier(ws: WebSocket, ctx: DurableObjectState): Carrier {
   return {

@@ -20,8 +20,6 @@ interface LinkHost {
   /** A fresh stub of the tenant's object. */
   tenant(): TenantApi;
   readonly log: Log;
-  /** Whether there are connections. */
-  attended(): boolean;
   /** Runs what did not come by a frame. */
   step<T>(body: () => T): T;
 }
@@ -70,7 +68,8 @@ export class TenantLink {
   /** The same of a request. The tenant is asked unless it tells of changes anyway. */
   async admitRequest(author: Author): Promise<Failure | undefined> {
     try {
-      if (this.#attendsUntil <= Date.now()) await this.#attend(this.#host.attended() ? attendedMs : requestedMs);
+      if (this.#attendsUntil <= Date.now())
+        await this.#attend(this.#host.partition.attended ? attendedMs : requestedMs);
     } catch (error) {
       this.#unreachable(error);
       return unreachable;
@@ -123,7 +122,7 @@ export class TenantLink {
       partition.keepLimits(JSON.stringify(limits), now);
     }
     if (revocations.length > 0) partition.revoke((author) => this.#revocations.covers(author), now);
-    return this.#host.attended() || this.#attendsUntil > now;
+    return this.#host.partition.attended || this.#attendsUntil > now;
   }
 
   /** Puts in force what was kept over sleep. */

@@ -89,7 +89,7 @@ export interface Problem {
   /** Of `cursor_ahead`: the last event there is. */
   currentEventIndex?: number;
   /** Of `rate_limited`: which limit it was, `quota` in `windowSeconds`. */
-  rateLimit?: { policy: string; quota: number; windowSeconds: number };
+  rateLimit?: { policy: "principal" | "replays" | "event-type" | "tenant"; quota: number; windowSeconds: number };
 }
 
 /** The checks of a draft, in order. */

@@ -18,6 +18,7 @@ export {
   clientMessageTypes,
   eventShape,
   expectedEventIdShape,
+  postedShape,
   type NumberedEvent,
   type ServerMessage,
   type WireBatchResult,

@@ -22,6 +22,13 @@ export const limits = {
   creditBytesMax: 16 * 1024 * 1024,
   /** Bytes sent to a client without credit from which no sign of life came meanwhile. */
   unreadBytesMax: 16 * 1024 * 1024,
+  /** Streams over HTTP that a partition holds open at once: each keeps it from hibernating, and each may hold `streamUnreadMax`. */
+  streamsMax: 50,
+  /** What waits for the reader of such a stream, in UTF-16 units, besides what is being written: a page and the credit of our client. */
+  streamUnreadMax: 2 * 1024 * 1024,
+  /** A request that carries frames, in UTF-8 bytes, and how many of them. */
+  postedBytesMax: 1024 * 1024,
+  postedFramesMax: 1_024,
   /** What a connection shows of itself, as JSON text in UTF-8 bytes: it has to fit into the socket's attachment, of 16 KiB. */
   presenceBytesMax: 2 * 1024,
   /** How often presence is told, at the most: what changes meanwhile is one message to each connection. */

@@ -105,6 +105,14 @@ export const clientMessageTypes = [
   "heartbeat",
 ] as const satisfies readonly ClientMessage["type"][];
 
+/** The body of a request that carries frames of a connection without a WebSocket. */
+export const postedShape = z.object({
+  /** How many frames of the connection were sent before these. */
+  before: count,
+  /** Each what would be a text frame. */
+  frames: z.array(z.string()).check(z.minLength(1), z.maxLength(limits.postedFramesMax)),
+});
+
 /** The shape of a submitted event, but for its payload's own schema. Unknown fields are refused. */
 export const eventShape = z.strictObject({
   type: z.string(),

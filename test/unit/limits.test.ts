@@ -197,7 +197,7 @@ describe("other rates", () => {
     const alice = room.client("alice");
     const unset = (draftId: string) => alice.submit(draftId, "unset", { target: "no" });
     expect(told(unset("u1"))).toBe("validation_failed");
-    expect(unset("u2").payload).toMatchObject({ code: "rate_limited", rateLimit: { policy: "event-type:unset" } });
+    expect(unset("u2").payload).toMatchObject({ code: "rate_limited", rateLimit: { policy: "event-type" } });
     room.now += 1_000;
     expect(told(unset("u2"))).toBe("validation_failed");
     for (let at = 0; at < 9; at++) expect(told(set(alice, `d${at}`))).toBe("accepted");

@@ -23,6 +23,7 @@ export const documentation: Documentation = {
   tags: [
     { name: "Events", description: "The log of a partition." },
     { name: "State", description: "What the partition's model makes of its log." },
+    { name: "Tenant", description: "What concerns the tenant of the token as a whole: revocation, limits, drain." },
     { name: "Server", description: "The server itself, and its documentation. Needs no token." },
   ],
   components: {
@@ -33,6 +34,12 @@ export const documentation: Documentation = {
         bearerFormat: "JWT",
         description:
           "A token of the configured issuer, for the partition that is addressed. For a WebSocket from a browser: the subprotocols `partita` and `bearer.<token>`. Open development mode needs none.",
+      },
+      ticket: {
+        type: "apiKey",
+        in: "query",
+        name: "ticket",
+        description: "From `POST /v1/tickets`: stands for its token once, for connecting.",
       },
     },
     parameters: {

@@ -8,7 +8,8 @@ import { batchResult, batchSubmission, numberedEvent, page, submission } from ".
 import { readSubmission } from "../draft.ts";
 import type { Edge } from "../env.ts";
 import { authorOf, readerOf } from "../identity.ts";
-import { accepted, respond } from "../refused.ts";
+import { accepted } from "../refused.ts";
+import { responseOf } from "../../partition/answers.ts";
 import type { Doors } from "../visitor.ts";
 
 const path = "/v1/partitions/:partition/events";
@@ -96,7 +97,7 @@ export function eventRoutes(app: Edge, { visits, reads }: Doors): void {
           ? object.submitEvent(author, clientId, submission.draft, submission.bytes, asking)
           : object.submitBatch(author, clientId, submission.batch, submission.bytes, asking),
       );
-      return respond(answer);
+      return responseOf(answer);
     },
   );
 
@@ -142,7 +143,7 @@ export function eventRoutes(app: Edge, { visits, reads }: Doors): void {
         ifNoneMatch: c.req.header("if-none-match"),
         reader: readerOf(c.get("visitor").identity),
       };
-      return respond(await callObject(c.get("visitor").stub, (object) => object.readEvents(since, limit, asking)));
+      return responseOf(await callObject(c.get("visitor").stub, (object) => object.readEvents(since, limit, asking)));
     },
   );
 }

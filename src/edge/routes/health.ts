@@ -3,13 +3,11 @@ import { callObject } from "../call.ts";
 import { json, parameters, refusals } from "../document/parts.ts";
 import { health } from "../document/schemas.ts";
 import type { Edge } from "../env.ts";
-import { respond } from "../refused.ts";
+import { responseOf } from "../../partition/answers.ts";
 import { defaultTenant } from "../../identity/verify.ts";
 import type { Application } from "../../partition/object.ts";
+import { readinessProbe } from "../../partition/canary.ts";
 import { stubOf } from "../../partition/placement.ts";
-
-/** A name for `/readyz` that a client cannot use as a partition: names begin with a letter or digit. */
-const readinessProbe = "-readyz";
 
 export function healthRoutes(app: Edge, { placementOf }: Application): void {
   app.get(
@@ -40,7 +38,7 @@ export function healthRoutes(app: Edge, { placementOf }: Application): void {
     }),
     async (c) => {
       const probe = () => stubOf(c.env.PARTITIONS, `${defaultTenant}/${readinessProbe}`, placementOf(defaultTenant));
-      return respond(await callObject(probe, (stub) => stub.ready({ traceId: c.get("traceId") })));
+      return responseOf(await callObject(probe, (stub) => stub.ready({ traceId: c.get("traceId") })));
     },
   );
 }

@@ -7,7 +7,7 @@ import { query, wholeNumber } from "../document/query.ts";
 import { stateRead } from "../document/schemas.ts";
 import type { Edge } from "../env.ts";
 import { readerOf } from "../identity.ts";
-import { respond } from "../refused.ts";
+import { responseOf } from "../../partition/answers.ts";
 import type { Doors } from "../visitor.ts";
 
 export function stateRoutes(app: Edge, { reads }: Doors): void {
@@ -45,7 +45,7 @@ export function stateRoutes(app: Edge, { reads }: Doors): void {
         ifNoneMatch: c.req.header("if-none-match"),
         reader: readerOf(c.get("visitor").identity),
       };
-      return respond(await callObject(c.get("visitor").stub, (object) => object.readState(at, asking)));
+      return responseOf(await callObject(c.get("visitor").stub, (object) => object.readState(at, asking)));
     },
   );
 }

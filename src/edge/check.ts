@@ -1,0 +1,79 @@
+import type { Author } from "../core/index.ts";
+import { authorHeader } from "../partition/object.ts";
+import type { Failure, ServerMessage } from "../protocol/index.ts";
+import type { Visitor } from "./env.ts";
+
+/** The whole check may take so long. */
+const checkMsMax = 5_000;
+
+const author: Author = { principal: "server:check", permissions: "all" };
+
+/** How long each step took, in milliseconds. */
+export interface CheckResult {
+  status: "passed";
+  connectMs: number;
+  commitMs: number;
+  broadcastMs: number;
+}
+
+/** Submits an event to the canary, and waits until another connection to it is told of it. */
+export async function check(stub: Visitor["stub"], traceId: string): Promise<CheckResult | Failure> {
+  const failed = (what: string): Failure => ({
+    code: "partition_unavailable",
+    detail: `The check failed: ${what}.`,
+    retryAfter: 1,
+  });
+  const began = Date.now();
+  const deadline = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), checkMsMax));
+  const headers = { upgrade: "websocket", [authorHeader]: JSON.stringify(author) };
+  const { webSocket } = await stub().fetch(new Request("http://partition/ws", { headers }));
+  if (!webSocket) return failed("no connection was made");
+  try {
+    const messages = listen(webSocket);
+    webSocket.send(
+      JSON.stringify({
+        id: "check",
+        type: "connect",
+        timestamp: began,
+        payload: { clientId: "check", version: "1" },
+      }),
+    );
+    if (!(await Promise.race([messages((message) => message.type === "connected"), deadline]))) {
+      return failed("the connection was not answered");
+    }
+    const connected = Date.now();
+    const draft = { draftId: crypto.randomUUID(), event: { type: "beat", payload: {} }, expectedEventId: undefined };
+    const answer = await stub().submitEvent(author, "check", draft, 0, { traceId });
+    if (answer.status !== 201) return failed(`the draft was answered by ${answer.status}`);
+    const committed = Date.now();
+    const { eventId } = JSON.parse(answer.body) as { eventId: number };
+    const isIt = (message: ServerMessage) => message.type === "broadcast" && message.payload.eventId === eventId;
+    if (!(await Promise.race([messages(isIt), deadline]))) return failed("the event was not told");
+    return {
+      status: "passed",
+      connectMs: connected - began,
+      commitMs: committed - connected,
+      broadcastMs: Date.now() - committed,
+    };
+  } finally {
+    webSocket.close(1000);
+  }
+}
+
+/** Waits for a message, among those that have come and those that come. */
+function listen(socket: WebSocket): (fits: (message: ServerMessage) => boolean) => Promise<ServerMessage> {
+  const came: ServerMessage[] = [];
+  let wake = () => {};
+  socket.accept();
+  socket.addEventListener("message", ({ data }) => {
+    came.push(JSON.parse(data as string) as ServerMessage);
+    wake();
+  });
+  return async (fits) => {
+    for (;;) {
+      const found = came.find(fits);
+      if (found) return found;
+      await new Promise<void>((resolve) => (wake = resolve));
+    }
+  };
+}

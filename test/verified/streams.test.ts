@@ -1,0 +1,84 @@
+import { createExecutionContext, env } from "cloudflare:test";
+import { describe, expect, it } from "vitest";
+import { Events } from "../support/events.ts";
+import { event, fresh, type Message, seconds as now, sign } from "./wire.ts";
+import worker from "./worker.ts";
+
+const ask = async (method: string, path: string, token: string, body?: object, headers: Record<string, string> = {}) =>
+  worker.fetch(
+    new Request(`https://partita.example/v1/partitions/${path}`, {
+      method,
+      headers: { authorization: `Bearer ${token}`, ...headers },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    }),
+    env,
+    createExecutionContext(),
+  );
+const submit = async (room: string, key: string) =>
+  (await ask("POST", `${room}/events`, await sign(), event, { "idempotency-key": key })).text();
+const frame = (type: string, payload: object) => JSON.stringify({ id: "x", type, timestamp: 1, payload });
+
+async function connection(room: string, token: string) {
+  const events = new Events(await ask("POST", `${room}/connection`, token)).flow();
+  const first = await events.first((told) => told[0]);
+  const { connectionId } = JSON.parse(first!.data) as Message;
+  let before = 0;
+  const post = async (as: string, ...frames: string[]) => {
+    const response = await ask("POST", `${room}/connection/${connectionId}`, as, { before, frames });
+    if (response.status === 202) before += frames.length;
+    return [response.status, await response.text()] as const;
+  };
+  const message = (type: string) =>
+    events.first((told) => told.map(({ data }) => JSON.parse(data) as Message).find((one) => one.type === type));
+  return { events, post, message };
+}
+
+describe("streams, with tokens", () => {
+  it("[AU-8] [AU-9] a connection is its opener's: to anybody else it is not there", async () => {
+    const room = fresh();
+    const alice = await sign();
+    const { events, post, message } = await connection(room, alice);
+    expect((await post(alice, frame("connect", { clientId: "a", version: "1" })))[0]).toBe(202);
+    await message("connected");
+    const [status, told] = await post(await sign({ sub: "mallory" }), frame("submit_event", { draftId: "d", event }));
+    const [goneStatus, gone] = await post(await sign({ tenant: "other" }), frame("heartbeat", {}));
+    expect([status, goneStatus]).toEqual([404, 404]);
+    const withoutIds = (text: string) => ({ ...(JSON.parse(text) as Message), traceId: "", timestamp: 0 });
+    expect(withoutIds(told)).toEqual(withoutIds(gone));
+    // Another token of the same principal is as good.
+    await post(await sign({ jti: "another" }), frame("submit_event", { draftId: "d", event }));
+    expect((await message("event_accepted"))!.payload.draftId).toBe("d");
+    await events.cancel();
+  });
+
+  it("[AU-3] need the permission to read", async () => {
+    const writer = await sign({ roles: [], permissions: ["submit:*"] });
+    for (const [method, path] of [
+      ["GET", "events/stream"],
+      ["POST", "connection"],
+      ["POST", "connection/x"],
+    ] as const) {
+      const response = await ask(method, `${fresh()}/${path}`, writer);
+      expect([response.status, ((await response.json()) as Message).code]).toEqual([403, "forbidden"]);
+    }
+  });
+
+  it("[AU-1] [WP-12] when their token has expired they are told so, and nothing else, and end", async () => {
+    const room = fresh();
+    const short = await sign({ exp: now() + 2 });
+    const { events, post, message } = await connection(room, short);
+    await post(short, frame("connect", { clientId: "a", version: "1" }));
+    await message("connected");
+    const log = new Events(await ask("GET", `${room}/events/stream`, short)).flow();
+    await log.first((told) => told[0]);
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    await submit(room, "late");
+    await Promise.all([events.end(), log.end()]);
+    const [error, end] = events.told.slice(-2);
+    expect(JSON.parse(error!.data)).toMatchObject({ type: "error", payload: { code: "auth_expired" } });
+    expect(end).toMatchObject({ event: "end", data: '{"code":4401,"reason":"see the last message"}' });
+    expect(log.told.at(-1)!.event).toBe("end");
+    expect(JSON.parse(log.told.at(-1)!.data)).toMatchObject({ code: "auth_expired", status: 401 });
+    expect([...events.told, ...log.told].filter(({ data }) => data.includes("evt-1"))).toEqual([]);
+  });
+});
