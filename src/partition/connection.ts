@@ -43,11 +43,11 @@ export interface ConnectionHost {
   readonly codec: Codec;
   readonly intake: Intake;
   /** Whom the token of a frame speaks for, or why it is not taken; undefined: tokens are not looked at here. */
-  authenticate: ((session: Session, token: string) => Promise<Author | Failure>) | undefined;
+  authenticate: ((session: SessionState, token: string) => Promise<Author | Failure>) | undefined;
   /** Whether the partition has to be counted among its tenant's before it is written to. */
   mustClaim(): boolean;
   /** Counts it; why that cannot be, if so. */
-  claim(session: Session): Promise<Failure | undefined>;
+  claim(author: Author): Promise<Failure | undefined>;
   /** Runs what did not come by a frame. */
   step<T>(body: () => T): T;
   /** It is over; said once. */
@@ -96,14 +96,20 @@ export class Connection implements Subscriber {
     else if (decoded.kind === "presence") {
       const refused = partition.show(session, decoded, now);
       if (refused) this.#offer(refused, bytes);
-    } else if ((decoded.kind === "submit" || decoded.kind === "batch") && this.#host.mustClaim()) {
+    } else if (this.#mustClaim(decoded)) {
       const { kind, requestId } = decoded;
       const draftId = kind === "submit" ? decoded.draft.draftId : decoded.batch.batchId;
       this.#hold(bytes, async () => {
-        const failure = await this.#host.claim(session);
+        const failure = await this.#host.claim(session.state.author!);
         return failure ? { kind: "overflow", requestId, draftId, failure } : decoded;
       });
     } else this.#offer(decoded, bytes);
+  }
+
+  /** Whether this would be the partition's first write, of somebody whom it could be. */
+  #mustClaim(command: Command): command is Extract<Command, { kind: "submit" | "batch" }> {
+    const writes = command.kind === "submit" || command.kind === "batch";
+    return writes && this.session.state.client !== undefined && this.#host.mustClaim();
   }
 
   #offer(command: Command, bytes: number): void {
@@ -117,7 +123,7 @@ export class Connection implements Subscriber {
       return;
     }
     this.#hold(bytes, async () => {
-      const author = await authenticate(this.session, token);
+      const author = await authenticate(this.session.state, token);
       return "code" in author ? { kind: "refused", requestId, failure: author } : command(author);
     });
   }

@@ -150,9 +150,9 @@ export function partitionObject({ models, roles, limits: given, placementOf }: A
           this.#connections.delete(connection);
           this.#partition.detach(connection.session);
         },
-        authenticate: open ? undefined : (session, token) => this.#door.authenticate(session.state, token),
+        authenticate: open ? undefined : (state, token) => this.#door.authenticate(state, token),
         mustClaim: () => this.#link?.mustClaim === true,
-        claim: ({ state }) => this.#door.admitRequest(state.author!, true),
+        claim: (author) => this.#door.admitRequest(author, true),
         step: (body) => this.#step(body),
       };
       // What is limited across partitions, a tenant's object counts; in open development mode there is none.

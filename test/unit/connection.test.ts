@@ -1,0 +1,61 @@
+import { describe, expect, it } from "vitest";
+import { type Author, Intake, newSession } from "../../src/core/index.ts";
+import { Connection } from "../../src/partition/connection.ts";
+import { limits } from "../../src/protocol/limits.ts";
+import { TestPartition } from "../support/partition.ts";
+
+/** A connection that has to bring a token; `verify` says what becomes of it. */
+function stranger(verify: () => Promise<Author>) {
+  const room = new TestPartition();
+  const sent: string[] = [];
+  const ended: number[] = [];
+  const carrier = {
+    send: (frame: string) => void sent.push(JSON.parse(frame).type),
+    end: (code: number) => void ended.push(code),
+    save: () => {},
+    lastSignOfLife: () => 0,
+  };
+  const connection = new Connection(
+    carrier,
+    {
+      partition: room.partition,
+      codec: room.codec,
+      intake: new Intake({ process: (batch) => room.partition.process(batch, room.now), defer: () => {} }),
+      left: () => {},
+      authenticate: verify,
+      mustClaim: () => false,
+      claim: async () => undefined,
+      step: (body) => body(),
+    },
+    { session: newSession(undefined, true), seenAt: room.now },
+  );
+  room.partition.attach(connection.session, room.now);
+  const say = (type: string, payload: object) =>
+    connection.receive(JSON.stringify({ id: "m", type, timestamp: 1, payload }), room.now);
+  return { say, sent, ended };
+}
+const author: Author = { principal: "alice", permissions: "all", expiresAt: 1_800_000_000_000 };
+const connect = { clientId: "c", version: "1", token: "t" };
+
+describe("frames behind a token", () => {
+  it("[AU-2] [WP-12] wait until it is verified, and are answered in their order", async () => {
+    let verified = (_: Author) => {};
+    const { say, sent } = stranger(() => new Promise((resolve) => (verified = resolve)));
+    say("connect", connect);
+    say("heartbeat", {});
+    say("sync", {});
+    expect(sent).toEqual([]);
+    verified(author);
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(sent).toEqual(["connected", "heartbeat", "sync_response"]);
+  });
+
+  it("[AU-6] are bounded: who sends more is ended", () => {
+    const { say, ended } = stranger(() => new Promise(() => {}));
+    say("connect", connect);
+    for (let at = 0; at < limits.framesBehindTokenMax; at++) say("heartbeat", {});
+    expect(ended).toEqual([]);
+    say("heartbeat", {});
+    expect(ended).toEqual([1013]);
+  });
+});
