@@ -9,6 +9,8 @@ export {
   clientMessageTypes,
   eventShape,
   expectedEventIdShape,
+  isBareEvent,
+  isSubmitEvent,
   type NumberedEvent,
   type ServerMessage,
   type WireBatchResult,
