@@ -31,7 +31,10 @@ export function reschedule(live: Live, writes: StorageWrites, kind: DueKind, at:
 
 /** When the alarm has to come next. */
 export function nextDue(live: Live): number | undefined {
-  return live.due.size === 0 ? undefined : Math.min(...live.due.values());
+  // A loop: it is asked for with each frame that comes.
+  let next: number | undefined;
+  for (const at of live.due.values()) if (next === undefined || at < next) next = at;
+  return next;
 }
 
 /** Forgets rejections past their retention, a bounded number. Returns when to go on, if there are any left. */

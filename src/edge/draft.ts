@@ -54,10 +54,6 @@ function readBatch(batchId: string, body: JsonObject, bytes: number): Submission
       errors: violationsOf(shape.error.issues),
     };
   }
-  const drafts = shape.data.events.map(({ draftId, event, expectedEventId }) => ({
-    draftId,
-    event: event as JsonObject & { type: string },
-    expectedEventId,
-  }));
+  const drafts = shape.data.events.map(({ draftId, event, expectedEventId }) => ({ draftId, event, expectedEventId }));
   return { batch: { batchId, mode: shape.data.mode, drafts }, bytes };
 }

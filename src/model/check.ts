@@ -31,8 +31,9 @@ export function ruleViolations(
   const context = { ...state.context, ...at };
   return state.read((view) => {
     const objections = definition.validate!(view as never, event as never, context);
+    if (objections === undefined) return [];
     // Copied field by field: what a validator returns may be a view of the state.
-    return [objections ?? []]
+    return [objections]
       .flat()
       .slice(0, limits.violationsMax)
       .map(({ field, code, message }) => ({ field, code, message }));

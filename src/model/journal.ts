@@ -38,9 +38,8 @@ export class Journal {
     return this.#dropped + this.#entries.length;
   }
 
-  property(container: Record<string, unknown>, key: string): void {
-    const had = Object.hasOwn(container, key);
-    this.#entries.push({ kind: "property", container, key, had, old: had ? container[key] : undefined });
+  property(container: Record<string, unknown>, key: string, had: boolean, old: unknown): void {
+    this.#entries.push({ kind: "property", container, key, had, old });
   }
 
   splice(array: unknown[], at: number, inserted: number, removed: unknown[]): void {

@@ -197,20 +197,25 @@ export class State<S extends object> {
       return;
     }
     // Its own value again, as `list.x = list.x`: nothing changes, and the container must not be lost.
-    if (isProxyOf(value, own(container, key))) return;
+    if (isProxy(value) && unwrap(value) === own(container, key)) return;
     const incoming = this.#copyIn(value, container);
-    if (this.#journaling) this.#journal.property(container, key);
-    this.#published?.touch(container);
-    this.#detach(own(container, key));
+    this.#leaving(container, key);
     container[key] = incoming;
   }
 
   #deleteProperty(container: Record<string, unknown>, key: string): void {
     if (!Object.hasOwn(container, key)) return;
-    if (this.#journaling) this.#journal.property(container, key);
-    this.#published?.touch(container);
-    this.#detach(container[key]);
+    this.#leaving(container, key);
     delete container[key];
+  }
+
+  /** Notes what is at `key`, if anything, before it goes. Looked up once: in a large object that is the cost. */
+  #leaving(container: Record<string, unknown>, key: string): void {
+    const had = Object.hasOwn(container, key);
+    const old = had ? container[key] : undefined;
+    if (this.#journaling) this.#journal.property(container, key, had, old);
+    this.#published?.touch(container);
+    this.#detach(old);
   }
 
   /** Every change of an array ends here, as one journaled splice. Returns the removed items as the reducer sees them. */
@@ -274,7 +279,7 @@ export class State<S extends object> {
       const at = Number(text(key));
       if (!Number.isInteger(at) || at < 0 || at > array.length)
         throw new StateError("an array of a state cannot have holes");
-      if (isProxyOf(value, array[at])) return true;
+      if (isProxy(value) && unwrap(value) === array[at]) return true;
       this.#splice(array, at, at < array.length ? 1 : 0, [value]);
       return true;
     },
@@ -404,6 +409,6 @@ function unwrap(value: unknown): unknown {
   return (value as { [rawContainer]?: Container })[rawContainer] ?? value;
 }
 
-function isProxyOf(value: unknown, container: unknown): boolean {
-  return typeof value === "object" && value !== null && unwrap(value) === container && value !== container;
+function isProxy(value: unknown): boolean {
+  return unwrap(value) !== value;
 }

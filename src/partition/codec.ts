@@ -18,12 +18,21 @@ export interface Codec {
  */
 export function partitaCodec(partition: string): Codec {
   // Each event is serialised once, and each broadcast: the same for its reply and all its subscribers.
-  const textOf = memo((row: EventRow) => encodeEvent(row, partition));
-  const numbered = (row: EventRow) => `{"eventId":${row.eventId},"event":${textOf(row)}}`;
-  const broadcastOf = memo(
-    (row: EventRow) =>
-      `{"id":"b-${row.eventId}","type":"broadcast","timestamp":${row.timestamp},"payload":${numbered(row)}}`,
-  );
+  const textsOf = memo((row: EventRow) => {
+    const { eventId, timestamp } = row;
+    const event = encodeEvent(row, partition);
+    const numbered = `{"eventId":${eventId},"event":${event}}`;
+    // Joined, not concatenated: a concatenation is walked piece by piece for each connection that is sent it.
+    const broadcast = [
+      `{"id":"b-${eventId}","type":"broadcast","timestamp":${timestamp},"payload":`,
+      numbered,
+      "}",
+    ].join("");
+    return { event, numbered, broadcast };
+  });
+  const textOf = (row: EventRow) => textsOf(row).event;
+  const numbered = (row: EventRow) => textsOf(row).numbered;
+  const broadcastOf = (row: EventRow) => textsOf(row).broadcast;
   // Everybody who is given the same array of events gets the same text.
   const arraysOf = memo((rows: readonly EventRow[]) => arrayFrames([], rows, broadcastOf));
   const presenceOf = memo(presenceText);

@@ -5,8 +5,8 @@ import {
   type Failure,
   isId,
   isJsonObject,
+  isSubmitEvent,
   type Json,
-  type JsonObject,
   limits,
   parseJson,
   utf8Length,
@@ -39,7 +39,7 @@ export function decode(frame: string | ArrayBuffer): Decoded {
   if (!isJsonObject(value)) {
     return unreadable(value, "A message is a JSON object with id, type, timestamp and payload.");
   }
-  const result = clientMessage.safeParse(value);
+  const result = isSubmitEvent(value) ? { success: true as const, data: value } : clientMessage.safeParse(value);
   if (!result.success) {
     const known = (clientMessageTypes as readonly unknown[]).includes(value["type"]);
     const errors = violationsOf(result.error.issues);
@@ -86,11 +86,7 @@ export function decode(frame: string | ArrayBuffer): Decoded {
       return {
         kind: "submit",
         requestId,
-        draft: {
-          draftId: payload.draftId,
-          event: payload.event as JsonObject & { type: string },
-          expectedEventId: payload.expectedEventId,
-        },
+        draft: { draftId: payload.draftId, event: payload.event, expectedEventId: payload.expectedEventId },
       };
     case "submit_events":
       return {
@@ -99,11 +95,7 @@ export function decode(frame: string | ArrayBuffer): Decoded {
         batch: {
           batchId: payload.batchId,
           mode: payload.mode,
-          drafts: payload.events.map(({ draftId, event, expectedEventId }) => ({
-            draftId,
-            event: event as JsonObject & { type: string },
-            expectedEventId,
-          })),
+          drafts: payload.events.map(({ draftId, event, expectedEventId }) => ({ draftId, event, expectedEventId })),
         },
       };
     case "sync":

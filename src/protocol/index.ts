@@ -18,6 +18,8 @@ export {
   clientMessageTypes,
   eventShape,
   expectedEventIdShape,
+  isBareEvent,
+  isSubmitEvent,
   postedShape,
   type NumberedEvent,
   type ServerMessage,

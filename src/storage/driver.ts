@@ -36,12 +36,12 @@ export class SqlRules {
 
   reading(sql: string, values: readonly SqlValue[]): void {
     if (!readingStatement.test(sql)) throw new StorageMisuse("query() is for SELECT only");
-    values.forEach(assertExact);
+    for (const value of values) assertExact(value);
   }
 
   writing(values: readonly SqlValue[]): void {
     if (this.#depth === 0) throw new StorageMisuse("a write outside a transaction");
-    values.forEach(assertExact);
+    for (const value of values) assertExact(value);
   }
 
   transaction<T>(body: () => T): T {

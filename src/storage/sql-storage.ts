@@ -194,7 +194,8 @@ export class SqlStorage implements Storage, StorageWrites {
 
   appendEvent(event: EventRow): boolean {
     if (this.#hasRecords() && this.#isRecorded(event.principal, event.draftId)) return false;
-    return this.#wrote(
+    this.#prepare();
+    return this.#driver.wrote(
       insert,
       event.eventId,
       event.principal,
@@ -318,11 +319,6 @@ export class SqlStorage implements Storage, StorageWrites {
   #write(sql: string, ...values: SqlValue[]): SqlRow[] {
     this.#prepare();
     return this.#driver.write(sql, ...values);
-  }
-
-  #wrote(sql: string, ...values: SqlValue[]): boolean {
-    this.#prepare();
-    return this.#driver.wrote(sql, ...values);
   }
 
   /** A read of our tables: empty while they do not exist. */

@@ -13,16 +13,16 @@ const outputBytesMax = 8 * 1024 * 1024;
 
 /**
  * Bundles the Worker into `folder` (made if missing): `worker.js` and the SQL files that it loads; and
- * the demo, which is served with it.
+ * the demo, which is served with it. `main`: another main module than that of wrangler.toml, called `worker.ts` too.
  *
  * @throws Error with all that wrangler printed, where the build fails or takes over two minutes.
  */
-export async function buildWorker(folder: string): Promise<void> {
+export async function buildWorker(folder: string, main?: string): Promise<void> {
   buildDemo();
   await new Promise<void>((resolve, reject) => {
     execFile(
       process.execPath,
-      [wranglerBin, "deploy", "--dry-run", "--outdir", folder],
+      [wranglerBin, "deploy", ...(main === undefined ? [] : [main]), "--dry-run", "--outdir", folder],
       { cwd: projectFolder, env: wranglerEnvironment, timeout: buildMsMax, maxBuffer: outputBytesMax },
       (error, stdout, stderr) => {
         if (error) reject(new Error(`the Worker could not be built\n${stdout}${stderr}`, { cause: error }));

@@ -11,6 +11,8 @@ export interface Address {
   /** As `http://127.0.0.1:41234`. */
   server: string;
   partition: string;
+  /** Who connects; absent: anybody, in open development mode. */
+  token?: string;
 }
 
 interface Connected {
@@ -50,10 +52,15 @@ export class Connection {
   }
 
   /** Connects; with `initialState`, the answer carries the state. */
-  static async open({ server, partition }: Address, clientId: string, initialState = false): Promise<Connection> {
+  static async open(
+    { server, partition, token }: Address,
+    clientId: string,
+    initialState = false,
+  ): Promise<Connection> {
     let socket: Socket | undefined;
     const ws = new WebSocket(`${server.replace("http", "ws")}/v1/partitions/${partition}/ws`, {
       perMessageDeflate: false,
+      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
       skipUTF8Validation: true,
       // A state may be large.
       maxPayload: 64 * 1024 * 1024,

@@ -8,6 +8,7 @@ import { projectFolder } from "../../src/tools/wrangler.ts";
 import { Bench, type Row } from "./bench.ts";
 import { machine } from "./machine.ts";
 import { fanOut } from "./measures/fan-out.ts";
+import { identity } from "./measures/identity.ts";
 import { latency } from "./measures/latency.ts";
 import { neighbours } from "./measures/neighbours.ts";
 import { stalledReaders } from "./measures/reader.ts";
@@ -16,7 +17,16 @@ import { size } from "./measures/size.ts";
 import { throughput } from "./measures/throughput.ts";
 import { asMarkdown, asSvg, asText } from "./report.ts";
 
-const measures = { throughput, latency, "fan-out": fanOut, neighbours, readers: stalledReaders, size, restart };
+const measures = {
+  throughput,
+  latency,
+  "fan-out": fanOut,
+  identity,
+  neighbours,
+  readers: stalledReaders,
+  size,
+  restart,
+};
 
 const { values, positionals } = parseArgs({ options: { quick: { type: "boolean" } }, allowPositionals: true });
 const quick = values.quick ?? false;

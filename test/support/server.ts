@@ -13,21 +13,29 @@ export interface TestServerOptions {
   folder?: string;
   /** Absent: one that is free. */
   port?: number;
+  /** The variables and secrets of the Worker. Absent: open development mode. */
+  settings?: Readonly<Record<string, string>>;
+  /** The Worker's main module, called `worker.ts`. Absent: the one that is deployed. */
+  main?: string;
 }
 
 /**
- * The real Worker in a real workerd, a child process of this one, in open development mode with the
- * demo's assets: for tests and benches. It can be killed as a crash would, and started again on the same data.
+ * The real Worker in a real workerd, a child process of this one, with the demo's assets: for tests
+ * and benches. It can be killed as a crash would, and started again on the same data.
  */
 export class TestServer {
   readonly #ownFolder: string | undefined;
   readonly #folder: string;
+  readonly #settings: Readonly<Record<string, string>>;
+  readonly #main: string | undefined;
   #port: number | undefined;
   #miniflare: Miniflare | undefined;
 
-  constructor({ folder, port }: TestServerOptions = {}) {
+  constructor({ folder, port, settings = { PARTITA_IDENTITY: "open" }, main }: TestServerOptions = {}) {
     this.#ownFolder = folder === undefined ? temporaryFolder("partita-data-") : undefined;
     this.#folder = this.#ownFolder ?? folder!;
+    this.#settings = settings;
+    this.#main = main;
     this.#port = port;
   }
 
@@ -49,7 +57,7 @@ export class TestServer {
   /** Starts workerd, and returns when it serves. The first call of a process builds the Worker, which takes a second. */
   async start(): Promise<void> {
     if (this.#miniflare) throw new Error("the server runs");
-    const options = workerOptions(await workerModules());
+    const options = workerOptions(await workerModules(this.#main), this.#settings);
     this.#port ??= await freePort();
     this.#miniflare = new Miniflare(
       convertV4MiniflareOptions({
@@ -94,7 +102,7 @@ export class TestServer {
   }
 }
 
-let building: Promise<WorkerModule[]> | undefined;
+const builds = new Map<string | undefined, Promise<WorkerModule[]>>();
 
 interface WorkerModule {
   type: "ESModule" | "Text";
@@ -103,26 +111,29 @@ interface WorkerModule {
 }
 
 /** The modules of the Worker, the main one first: built once for this process. */
-function workerModules(): Promise<WorkerModule[]> {
-  building ??= (async () => {
-    const folder = temporaryFolder("partita-worker-");
-    try {
-      await buildWorker(folder);
-      const sql = readdirSync(folder).filter((name) => name.endsWith(".sql"));
-      return ["worker.js", ...sql].map((name) => ({
-        type: name === "worker.js" ? "ESModule" : "Text",
-        path: name,
-        contents: readFileSync(join(folder, name), "utf8"),
-      }));
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  })();
+function workerModules(main: string | undefined): Promise<WorkerModule[]> {
+  const building = builds.get(main) ?? buildModules(main);
+  builds.set(main, building);
   return building;
 }
 
+async function buildModules(main: string | undefined): Promise<WorkerModule[]> {
+  const folder = temporaryFolder("partita-worker-");
+  try {
+    await buildWorker(folder, main);
+    const sql = readdirSync(folder).filter((name) => name.endsWith(".sql"));
+    return ["worker.js", ...sql].map((name) => ({
+      type: name === "worker.js" ? "ESModule" : "Text",
+      path: name,
+      contents: readFileSync(join(folder, name), "utf8"),
+    }));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 /** The Worker as wrangler.toml declares it. */
-function workerOptions(modules: WorkerModule[]) {
+function workerOptions(modules: WorkerModule[], bindings: Readonly<Record<string, string>>) {
   const settings = readFileSync(join(projectFolder, "wrangler.toml"), "utf8");
   const [, compatibilityDate] = /^compatibility_date = "([\d-]+)"$/m.exec(settings) ?? [];
   if (compatibilityDate === undefined) throw new Error("wrangler.toml has no compatibility_date");
@@ -131,7 +142,7 @@ function workerOptions(modules: WorkerModule[]) {
     compatibilityDate,
     compatibilityFlags: ["nodejs_compat"],
     modules,
-    bindings: { PARTITA_IDENTITY: "open" },
+    bindings,
     durableObjects: {
       PARTITIONS: { className: "PartitionObject", useSQLite: true },
       TENANTS: { className: "TenantObject", useSQLite: true },

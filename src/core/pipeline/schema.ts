@@ -5,6 +5,7 @@ import {
   eventShape,
   expectedEventIdShape,
   type Failure,
+  isBareEvent,
   type JsonObject,
   violationsOf,
   limits,
@@ -16,6 +17,7 @@ import type { Review, TypedDraft } from "./review.ts";
 z.config(en());
 
 const versionShape = eventShape.shape.version;
+const bareShape = { success: true, data: { version: undefined } } as const;
 
 /** The shape of the event, its version, and the payload's own schema. All violations are listed at once. */
 export function checkSchema(review: Review): Failure | TypedDraft {
@@ -25,7 +27,7 @@ export function checkSchema(review: Review): Failure | TypedDraft {
     return unknownType(raw.type, Object.keys(review.model.events));
   }
 
-  const shape = eventShape.safeParse(raw);
+  const shape = isBareEvent(raw) ? bareShape : eventShape.safeParse(raw);
   const violations: Violation[] = shape.success ? [] : violationsOf(shape.error.issues, [], schemaError);
   const expected = expectedEventIdShape.safeParse(expectedEventId);
   if (!expected.success) violations.push(...violationsOf(expected.error.issues, ["expectedEventId"], schemaError));

@@ -22,11 +22,21 @@ type Place = { parent: string; position: "first" | "last" | { after: string } | 
 export class Tree {
   readonly #holder: JsonObject;
   readonly #context: ReduceContext;
+  /** What `holder` holds, read once: each look into a state costs. */
+  #tree: TreeNode[] | undefined;
+  #items: JsonObject | undefined;
   #nodeIndex: StateIndex<TreeNode> | undefined;
   #parentIndex: StateIndex<string> | undefined;
 
-  private constructor(holder: JsonObject, context: ReduceContext) {
+  private constructor(
+    holder: JsonObject,
+    tree: TreeNode[] | undefined,
+    items: JsonObject | undefined,
+    context: ReduceContext,
+  ) {
     this.#holder = holder;
+    this.#tree = tree;
+    this.#items = items;
     this.#context = context;
   }
 
@@ -37,7 +47,7 @@ export class Tree {
     const { tree, items } = holder;
     if (tree !== undefined && !Array.isArray(tree)) return undefined;
     if (items !== undefined && !isJsonObject(items)) return undefined;
-    return new Tree(holder, context);
+    return new Tree(holder, tree as TreeNode[] | undefined, items, context);
   }
 
   /**
@@ -46,9 +56,8 @@ export class Tree {
    * Tree events keep a sound tree sound, so it is enough to look once.
    */
   get isSound(): boolean {
-    const tree = this.#holder["tree"];
-    if (!Array.isArray(tree)) return true;
-    const doubles = this.#context.index(tree as unknown as TreeNode[], "doubles", function* (nodes) {
+    if (!this.#tree) return true;
+    const doubles = this.#context.index(this.#tree, "doubles", function* (nodes) {
       const seen = new Set([root]);
       for (const [{ id }] of walk(nodes, root)) {
         if (seen.has(id)) yield ["any", true] as const;
@@ -60,8 +69,14 @@ export class Tree {
 
   /** Makes `tree` and `items` where a target is still `{}`. */
   grow(): void {
-    if (this.#holder["tree"] === undefined) this.#holder["tree"] = [];
-    if (this.#holder["items"] === undefined) this.#holder["items"] = {};
+    if (!this.#tree) {
+      this.#holder["tree"] = [];
+      this.#tree = this.#holder["tree"] as unknown as TreeNode[];
+    }
+    if (!this.#items) {
+      this.#holder["items"] = {};
+      this.#items = this.#holder["items"];
+    }
   }
 
   hasNode(id: string): boolean {
@@ -69,8 +84,7 @@ export class Tree {
   }
 
   hasItem(id: string): boolean {
-    const items = this.#holder["items"];
-    return isJsonObject(items) && id in items;
+    return this.#items !== undefined && id in this.#items;
   }
 
   /** Levels from the top down to `id`: 0 for the top itself. */
@@ -95,7 +109,7 @@ export class Tree {
   }
 
   get items(): JsonObject {
-    return this.#holder["items"] as JsonObject;
+    return this.#items!;
   }
 
   node(id: string): TreeNode | undefined {
@@ -149,9 +163,8 @@ export class Tree {
   }
 
   #findNodes(): StateIndex<TreeNode> | undefined {
-    const tree = this.#holder["tree"];
-    if (!Array.isArray(tree)) return undefined;
-    return this.#context.index(tree as unknown as TreeNode[], "nodes", function* (nodes) {
+    if (!this.#tree) return undefined;
+    return this.#context.index(this.#tree, "nodes", function* (nodes) {
       for (const [node] of walk(nodes, root)) yield [node.id, node] as const;
     });
   }
@@ -161,15 +174,14 @@ export class Tree {
   }
 
   #findParents(): StateIndex<string> | undefined {
-    const tree = this.#holder["tree"];
-    if (!Array.isArray(tree)) return undefined;
-    return this.#context.index(tree as unknown as TreeNode[], "parents", function* (nodes) {
+    if (!this.#tree) return undefined;
+    return this.#context.index(this.#tree, "parents", function* (nodes) {
       for (const [node, parent] of walk(nodes, root)) yield [node.id, parent] as const;
     });
   }
 
   #childrenOf(parent: string): TreeNode[] {
-    if (parent === root) return this.#holder["tree"] as unknown as TreeNode[];
+    if (parent === root) return this.#tree!;
     const node = this.#nodes()!.get(parent)!;
     if (!Array.isArray(node.children)) node.children = [];
     return node.children;
