@@ -6,7 +6,7 @@ export const traceHeader = "Partita-Trace-Id";
 const traceparent = /^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$/;
 
 /** The trace id of a `traceparent` header (W3C trace context, version 00); undefined where it is none. */
-export function traceIdOf(header: string | null | undefined): string | undefined {
+function traceIdOf(header: string | null | undefined): string | undefined {
   const [, traceId, parentId] = traceparent.exec(header ?? "") ?? [];
   return traceId === undefined || isZero(traceId) || isZero(parentId!) ? undefined : traceId;
 }

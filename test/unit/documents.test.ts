@@ -1,10 +1,16 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { problemTexts } from "../../src/edge/problem-texts.ts";
 import { type ErrorCode, errorKinds } from "../../src/protocol/errors.ts";
 
 const protocol = readFileSync(new URL("../../docs/PROTOCOL.md", import.meta.url), "utf8");
 
 describe("docs/PROTOCOL.md", () => {
+  it("[ER-4] says of every error code what its page says", () => {
+    const rows = protocol.matchAll(/^\| `([a-z_]+)` \| \d{3} \| (?:yes|no) \| (?:yes|no) \| (.+) \|$/gm);
+    expect(Object.fromEntries([...rows].map(([, code, text]) => [code, text]))).toEqual(problemTexts);
+  });
+
   it("[ER-4] documents every error code as the table has it, and no other", () => {
     const rows = [...protocol.matchAll(/^\| `([a-z_]+)` \| (\d{3}) \| (yes|no) \| (yes|no) \| (.+) \|$/gm)];
     const documented = Object.fromEntries(

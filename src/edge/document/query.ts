@@ -9,16 +9,12 @@ const wrong = { error: "Not a whole number from 0 on." };
 export const wholeNumber = (description: string, example: number) =>
   z
     .pipe(
-      z
-        .string(wrong)
-        .check(z.regex(/^\d{1,16}$/, wrong))
-        .check(z.refine((text) => Number.isSafeInteger(Number(text)), wrong)),
+      z.string(wrong).check(z.refine((text) => /^\d{1,16}$/.test(text) && Number.isSafeInteger(Number(text)), wrong)),
       z.transform(Number),
     )
     .check(
       z.meta({
         type: "integer",
-        pattern: undefined,
         minimum: 0,
         maximum: Number.MAX_SAFE_INTEGER,
         description,

@@ -1,0 +1,159 @@
+import { Validator } from "@seriousme/openapi-schema-validator";
+import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type FuzzRequest, requestsOf } from "../support/openapi-requests.ts";
+import { TestServer } from "../support/server.ts";
+
+/** Another one repeats other requests: FUZZ_SEED. */
+const seed = Number(process.env["FUZZ_SEED"] ?? 20_261_126);
+const requestsMax = 10_000;
+const inFlight = 32;
+/** How many answers of one kind are held against their schema: pages are long, and alike. */
+const validatedMax = 200;
+/** How often a request is sent whose connection ends. */
+const attemptsMax = 5;
+
+let server: TestServer;
+// A document is data of every shape
+let document: any;
+
+beforeAll(async () => {
+  server = new TestServer();
+  await server.start();
+  document = await (await fetch(new URL("/openapi.json", server.url))).json();
+});
+afterAll(() => server.stop());
+
+/**
+ * Sends a request; anew where the connection has gone. Platform fact: workerd ends a kept connection,
+ * without saying so, after an answer to a request whose body was not read.
+ */
+async function answerTo({ method, address, headers, body }: FuzzRequest): Promise<Response> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await fetch(new URL(address, server.url), {
+        method: method.toUpperCase(),
+        headers,
+        ...(body === undefined ? {} : { body }),
+      });
+    } catch (error) {
+      if (attempt === attemptsMax) throw error;
+    }
+  }
+}
+
+const keyOf = (method: string, path: string, status: number, code = "") => `${method} ${path} ${status} ${code}`.trim();
+
+/** Holds answers against what the document says of them. */
+class Judge {
+  readonly #ajv = new Ajv2020({ strict: false, allErrors: true });
+  readonly #schemas = new Map<string, ValidateFunction>();
+  /** How many answers there were, by operation, status and code. */
+  readonly seen = new Map<string, number>();
+
+  constructor() {
+    this.#ajv.addSchema(document, "document");
+  }
+
+  /** What is wrong with an answer; undefined: nothing. */
+  async fault({ path, method }: FuzzRequest, response: Response): Promise<string | undefined> {
+    const { status, headers } = response;
+    const text = await response.text();
+    if (status >= 500) return `a ${status}: ${text}`;
+    const answer = document.paths[path][method].responses[status];
+    if (!answer) return `a ${status} is not in the document: ${text}`;
+    for (const [name, header] of Object.entries<{ $ref: string }>(answer.headers)) {
+      const described = document.components.headers[header.$ref.split("/").at(-1)!];
+      if (described.required && headers.get(name) === null) return `${status} without ${name}`;
+    }
+    const [type = "none"] = (headers.get("content-type") ?? "").split(";");
+    const content = answer.content?.[type];
+    if (!answer.content) return text === "" ? this.#count(method, path, status) : `${status} with a body: ${text}`;
+    if (!content) return `${status} of type ${type} is not in the document`;
+    if (type === "text/html") return this.#count(method, path, status);
+    const pointer = ["paths", path, method, "responses", String(status), "content", type, "schema"];
+    const body = JSON.parse(text) as { code?: string };
+    const known = this.seen.get(keyOf(method, path, status, body.code)) ?? 0;
+    const validate = this.#schema(pointer);
+    if (known < validatedMax && !validate(body))
+      return `${text} is not what the document says: ${this.#ajv.errorsText(validate.errors)}`;
+    return this.#count(method, path, status, body.code);
+  }
+
+  #schema(steps: string[]): ValidateFunction {
+    const pointer = steps.map((step) => encodeURIComponent(step.replaceAll("~", "~0").replaceAll("/", "~1"))).join("/");
+    let schema = this.#schemas.get(pointer);
+    if (!schema) this.#schemas.set(pointer, (schema = this.#ajv.compile({ $ref: `document#/${pointer}` })));
+    return schema;
+  }
+
+  #count(method: string, path: string, status: number, code?: string): undefined {
+    const key = keyOf(method, path, status, code);
+    this.seen.set(key, (this.seen.get(key) ?? 0) + 1);
+  }
+}
+
+describe("/openapi.json", () => {
+  test("[OB-5] is accepted by a public validator", async () => {
+    const { valid, errors } = await new Validator().validate(document);
+    expect(errors).toBeUndefined();
+    expect(valid).toBe(true);
+  });
+
+  test("[OB-5] names each operation and parameter once, and has every part that it refers to", () => {
+    const operations = Object.values<any>(document.paths).flatMap((item) => Object.values<any>(item));
+    const ids = operations.map(({ operationId }) => operationId as string);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const { summary, tags, parameters } of operations) {
+      expect([summary, tags]).toEqual([expect.any(String), [expect.any(String)]]);
+      const names = (parameters as any[]).map((parameter) => parameter.$ref ?? `${parameter.in} ${parameter.name}`);
+      expect(new Set(names).size).toBe(names.length);
+    }
+    for (const [, reference] of JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)) {
+      expect(reference!.split("/").reduce((part, step) => part?.[step], document)).toBeDefined();
+    }
+  });
+
+  test(`[OB-5] [ER-1] [AU-10] ${requestsMax} requests made from it get no 5xx, and no answer that is not in it`, async () => {
+    console.log(`fuzzing with FUZZ_SEED=${seed}`);
+    const judge = new Judge();
+    const requests = fc.sample(requestsOf(document), { numRuns: requestsMax, seed });
+    const faults: string[] = [];
+    let next = 0;
+    const send = async () => {
+      while (next < requests.length && faults.length === 0) {
+        const at = next++;
+        const request = requests[at]!;
+        const fault = await judge.fault(request, await answerTo(request));
+        if (fault) faults.push(`request ${at} of seed ${seed}: ${JSON.stringify(request)}: ${fault}`);
+      }
+    };
+    await Promise.all(Array.from({ length: inFlight }, send));
+    expect(faults).toEqual([]);
+    const seen = [...judge.seen.keys()];
+    if (process.env["FUZZ_SHOW"]) console.log(judge.seen);
+    // It got everywhere: each operation was answered well and, where it can be, refused.
+    for (const [path, item] of Object.entries<object>(document.paths)) {
+      for (const method of Object.keys(item)) {
+        const answers = seen.filter((key) => key.startsWith(`${method} ${path} `));
+        expect(answers.length).toBeGreaterThanOrEqual(path.includes("{") ? 2 : 1);
+      }
+    }
+    const events = "/v1/partitions/{partition}/events";
+    for (const key of [
+      `post ${events} 201`,
+      `post ${events} 200`,
+      `post ${events} 400 bad_request`,
+      `post ${events} 413 payload_too_large`,
+      `post ${events} 422 validation_failed`,
+      `post ${events} 422 unknown_event_type`,
+      `post ${events} 422 idempotency_key_reused`,
+      `post ${events} 409 conflict`,
+      `get ${events} 304`,
+      `get ${events} 409 cursor_ahead`,
+    ]) {
+      expect(seen).toContain(key);
+    }
+  });
+});

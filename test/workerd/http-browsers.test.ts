@@ -1,0 +1,162 @@
+import { createExecutionContext, env } from "cloudflare:test";
+import { describe, expect, it } from "vitest";
+import { fresh, http, type Message, Wire } from "./wire.ts";
+import worker from "./worker.ts";
+
+const page = "http://localhost:5173";
+const allowed = "https://app.example";
+const ask = (url: string, init: RequestInit = {}, settings: object = {}) =>
+  worker.fetch(new Request(url, init), { ...env, ...settings }, createExecutionContext());
+const verified = {
+  PARTITA_IDENTITY: undefined,
+  PARTITA_JWT_SECRET: "a secret of at least thirty-two bytes",
+  PARTITA_JWT_ISSUER: "https://issuer.example",
+  PARTITA_JWT_AUDIENCE: "partita",
+  PARTITA_ALLOWED_ORIGINS: `https://first.example, ${allowed}`,
+};
+const url = "https://partita.example/v1/partitions/room/events";
+const preflight = (origin: string, headers: Record<string, string> = {}): RequestInit => ({
+  method: "OPTIONS",
+  headers: { origin, "access-control-request-method": "POST", ...headers },
+});
+const list = (response: Response, name: string) => (response.headers.get(name) ?? "").toLowerCase().split(/, ?/);
+
+describe("security headers", () => {
+  it("[AU-7] are on everything that the Worker answers", async () => {
+    const room = fresh();
+    const asked: [string, RequestInit][] = [
+      ["/livez", {}],
+      ["/openapi.json", {}],
+      ["/problems", {}],
+      ["/problems/conflict", {}],
+      ["/nothing", {}],
+      [`/v1/partitions/${room}/state`, {}],
+      [`/v1/partitions/${room}/state`, { headers: { "if-none-match": "*" } }],
+      [`/v1/partitions/${room}/state`, { method: "PUT" }],
+      [`/v1/partitions/${room}/events`, { method: "POST" }],
+      [`/v1/partitions/${room}/events`, { method: "OPTIONS" }],
+      [`/v1/partitions/${room}/events`, preflight(page)],
+      [`/v1/partitions/${room}/events`, preflight("https://evil.example")],
+    ];
+    for (const [path, init] of asked) {
+      const { status, headers } = await http(path, init);
+      const csp = headers.get("content-security-policy");
+      expect([path, status, csp]).toEqual([path, status, expect.stringContaining("default-src 'none'")]);
+      for (const closed of ["frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'"])
+        expect(csp).toContain(closed);
+      expect(csp).not.toMatch(/unsafe|\*|https?:/);
+      expect(Object.fromEntries(headers)).toMatchObject({
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+        "referrer-policy": "no-referrer",
+        "cross-origin-opener-policy": "same-origin",
+        "cross-origin-resource-policy": "same-origin",
+      });
+      // Plain HTTP cannot promise it.
+      expect(headers.get("strict-transport-security")).toBeNull();
+    }
+  });
+
+  it("[AU-7] over TLS a browser is told to stay there", async () => {
+    const { headers } = await ask("https://partita.example/livez", {}, verified);
+    expect(headers.get("strict-transport-security")).toBe("max-age=31536000; includeSubDomains");
+  });
+});
+
+describe("CORS", () => {
+  it("[AU-7] a preflight of an allowed page is answered with what there is, and never with a wildcard or cookies", async () => {
+    for (const [response, origin] of [
+      [await ask(url, preflight(allowed), verified), allowed],
+      [await http("/v1/partitions/room/events", preflight(page)), page],
+    ] as const) {
+      expect([response.status, await response.text()]).toEqual([204, ""]);
+      expect(response.headers.get("access-control-allow-origin")).toBe(origin);
+      expect(response.headers.get("access-control-allow-credentials")).toBeNull();
+      expect(list(response, "access-control-allow-methods").toSorted()).toEqual(["get", "head", "post"]);
+      expect(list(response, "access-control-allow-headers")).toEqual(
+        expect.arrayContaining(["authorization", "content-type", "idempotency-key", "if-none-match", "traceparent"]),
+      );
+      expect(list(response, "vary")).toContain("origin");
+      expect(JSON.stringify([...response.headers])).not.toContain('"*"');
+    }
+  });
+
+  it.each(["https://evil.example", "null", `${allowed}.evil.example`, "http://app.example", `${allowed}:8443`, ""])(
+    "[AU-7] a preflight of a page from %j is refused, and nothing is shared with it",
+    async (origin) => {
+      for (const response of [
+        await ask(url, preflight(origin), verified),
+        await ask(url, preflight(origin), { ...verified, PARTITA_ALLOWED_ORIGINS: undefined }),
+        await ask(url, { headers: { origin } }, verified),
+      ]) {
+        expect(response.status).toBe(403);
+        expect(await response.json()).toMatchObject({ code: "origin_not_allowed" });
+        expect(response.headers.get("access-control-allow-origin")).toBeNull();
+      }
+    },
+  );
+
+  it("[AU-7] in open development mode pages of this machine may, and others may not", async () => {
+    const at = "/v1/partitions/room/events";
+    expect((await http(at, preflight("http://127.0.0.1:9999"))).status).toBe(204);
+    expect((await http(at, preflight("https://evil.example"))).status).toBe(403);
+  });
+
+  it("[AU-7] an allowed page may read what it needs of an answer, also of a refusal", async () => {
+    const room = fresh();
+    for (const [path, status] of [
+      [`/v1/partitions/${room}/state`, 200],
+      [`/v1/partitions/${room}/state?at=9`, 409],
+      ["/nothing", 404],
+    ] as const) {
+      const response = await http(path, { headers: { origin: page } });
+      expect(response.status).toBe(status);
+      expect(response.headers.get("access-control-allow-origin")).toBe(page);
+      expect(list(response, "access-control-expose-headers")).toEqual(
+        expect.arrayContaining([
+          "etag",
+          "location",
+          "retry-after",
+          "ratelimit",
+          "ratelimit-policy",
+          "partita-trace-id",
+        ]),
+      );
+      expect(list(response, "vary")).toContain("origin");
+    }
+  });
+
+  it("[AU-7] a page may connect, and its upgrade is one", async () => {
+    const wire = await Wire.open(fresh(), { origin: page });
+    expect((await wire.ask("connect", { clientId: "a", version: "1" })).type).toBe("connected");
+    wire.close();
+  });
+});
+
+describe("methods", () => {
+  it.each([
+    ["/v1/partitions/room/events", "GET, HEAD, OPTIONS, POST"],
+    ["/v1/partitions/room/state", "GET, HEAD, OPTIONS"],
+    ["/v1/partitions/room/ws", "GET, HEAD, OPTIONS"],
+    ["/livez", "GET, HEAD, OPTIONS"],
+    ["/problems/conflict", "GET, HEAD, OPTIONS"],
+    ["/openapi.json", "GET, HEAD, OPTIONS"],
+  ])("[ER-1] %s says which it has", async (path, allow) => {
+    const options = await http(path, { method: "OPTIONS" });
+    expect([options.status, options.headers.get("allow"), await options.text()]).toEqual([204, allow, ""]);
+    for (const method of ["DELETE", "PUT", "PATCH", "PROPFIND"]) {
+      const response = await http(path, { method });
+      expect([method, response.status, response.headers.get("allow")]).toEqual([method, 405, allow]);
+      expect(((await response.json()) as Message).code).toBe("method_not_allowed");
+    }
+    expect((await http(path, { method: "HEAD" })).status).toBe(path.endsWith("/ws") ? 426 : 200);
+  });
+
+  it("[ER-1] an upgrade by another method is none", async () => {
+    const response = await ask("http://127.0.0.1/v1/partitions/room/ws", {
+      method: "HEAD",
+      headers: { upgrade: "websocket" },
+    });
+    expect([response.status, response.webSocket]).toEqual([426, null]);
+  });
+});

@@ -1,0 +1,103 @@
+import { describe, expect, it } from "vitest";
+import { closeCode, type ErrorCode, errorKinds, titleOf } from "../../src/protocol/index.ts";
+import { problemTexts } from "../../src/edge/problem-texts.ts";
+import { http, type Message } from "./wire.ts";
+
+const codes = Object.keys(errorKinds) as ErrorCode[];
+
+/** What a page says, as text. */
+const textOf = (page: string): string =>
+  page
+    .replaceAll(/<(style|title).*?<\/\1>/gs, "")
+    .replaceAll(/<[^>]*>/g, "")
+    .replaceAll("&quot;", '"')
+    .replaceAll("&#39;", "'")
+    .replaceAll("&amp;", "&")
+    .replaceAll(/\s+/g, " ");
+const plain = (text: string): string => text.replaceAll("`", "");
+
+describe("the type of a problem", () => {
+  it.each(codes)("[ER-1] [ER-4] leads to its page: %s", async (code) => {
+    const response = await http(`/problems/${code}`);
+    expect([response.status, response.headers.get("content-type")]).toEqual([200, "text/html; charset=UTF-8"]);
+    const page = await response.text();
+    const text = textOf(page);
+    const { status, retryable, verdict } = errorKinds[code];
+    for (const part of [
+      titleOf(code),
+      code,
+      plain(problemTexts[code]),
+      `Status ${status}`,
+      `Retryable ${retryable ? "Yes" : "No"}`,
+      `Stored ${verdict ? "Yes" : "No"}`,
+      ...(closeCode(code) === undefined ? [] : [`ends with ${closeCode(code)}`]),
+    ]) {
+      expect(text).toContain(part);
+    }
+    // Its one style is let in by the policy that it comes with, and nothing else is in it.
+    const [, nonce] = /'nonce-([^']+)'/.exec(response.headers.get("content-security-policy")!)!;
+    expect(page).toContain(`<style nonce="${nonce}">`);
+    expect(page).not.toMatch(/<script|style="|src=|https?:/);
+  });
+
+  it("[ER-4] all of them are listed", async () => {
+    const page = await (await http("/problems")).text();
+    for (const code of codes) {
+      expect(page).toContain(`href="/problems/${code}"`);
+      expect(textOf(page)).toContain(plain(problemTexts[code]));
+    }
+  });
+
+  it.each(["none", "Conflict", "toString", "__proto__", "conflict%00", "%3Cscript%3E", "conflict/"])(
+    "[ER-1] of %s there is none",
+    async (code) => {
+      const response = await http(`/problems/${code}`);
+      expect(response.headers.get("content-type")).toBe("application/problem+json");
+      expect(((await response.json()) as Message).code).toBe("not_found");
+    },
+  );
+});
+
+describe("/openapi.json", () => {
+  it("[OB-5] describes every address and method that there is", async () => {
+    const document = (await (await http("/openapi.json")).json()) as Message;
+    expect(document.openapi).toBe("3.1.0");
+    const operations = Object.entries<object>(document.paths).flatMap(([path, item]) =>
+      Object.keys(item).map((method) => `${method} ${path}`),
+    );
+    expect(operations.toSorted()).toEqual([
+      "get /livez",
+      "get /openapi.json",
+      "get /problems",
+      "get /problems/{code}",
+      "get /readyz",
+      "get /v1/partitions/{partition}/events",
+      "get /v1/partitions/{partition}/state",
+      "get /v1/partitions/{partition}/ws",
+      "post /v1/partitions/{partition}/events",
+    ]);
+    // And every method of an address is one that the server has.
+    for (const [path, item] of Object.entries<object>(document.paths)) {
+      const concrete = path.replace("{partition}", "room").replace("{code}", "conflict");
+      const allow = (await http(concrete, { method: "OPTIONS" })).headers.get("allow")!.toLowerCase().split(", ");
+      expect(allow.toSorted()).toEqual([...Object.keys(item), "head", "options"].toSorted());
+    }
+  });
+
+  it("[ER-4] [OB-5] has an example of each problem that it names, and it is one", async () => {
+    const { paths } = (await (await http("/openapi.json")).json()) as Message;
+    const examples = Object.values<Message>(paths)
+      .flatMap((item) => Object.values<Message>(item))
+      .flatMap(({ responses }) => Object.entries<Message>(responses))
+      .flatMap(([status, { content }]) =>
+        Object.entries<Message>(content?.["application/problem+json"]?.examples ?? {}).map(
+          ([code, { value }]) => [status, code, value] as const,
+        ),
+      );
+    expect(examples.length).toBeGreaterThan(50);
+    for (const [status, code, value] of examples) {
+      expect(value).toMatchObject({ code, status: Number(status), type: `/problems/${code}` });
+      expect(errorKinds[code as ErrorCode].status).toBe(Number(status));
+    }
+  });
+});

@@ -1,0 +1,115 @@
+import { describe, expect, it } from "vitest";
+import { fresh, http, type Message } from "./wire.ts";
+
+const submit = async (room: string, value: number, key = `k${value}`) =>
+  await http(`/v1/partitions/${room}/events`, {
+    method: "POST",
+    headers: { "idempotency-key": key },
+    body: JSON.stringify({ type: "set", payload: { target: "n", value } }),
+  });
+const read = (room: string, path: string, ifNoneMatch?: string) =>
+  http(
+    `/v1/partitions/${room}/${path}`,
+    ifNoneMatch === undefined ? {} : { headers: { "if-none-match": ifNoneMatch } },
+  );
+const tagOf = async (room: string, path: string) => {
+  const response = await read(room, path);
+  await response.text();
+  return response.headers.get("etag")!;
+};
+
+describe("polling", () => {
+  it.each(["events", "events?since=1&limit=1", "state", "state?at=1", "state?at=0"])(
+    "[OB-5] %s: what a client has is not sent again while it is the same",
+    async (path) => {
+      const room = fresh();
+      for (const value of [1, 2]) await submit(room, value);
+      const first = await read(room, path);
+      const etag = first.headers.get("etag")!;
+      expect(etag).toMatch(path.startsWith("events") ? /^"[\x21\x23-\x7e]+"$/ : /^W\/"[\x21\x23-\x7e]+"$/);
+      expect(first.headers.get("cache-control")).toBe("private, no-cache");
+      expect(first.headers.get("vary")?.split(", ")).toEqual(["Authorization", "Origin"]);
+      const body = await first.text();
+      for (const held of [etag, etag.replace("W/", ""), `"other", ${etag}`, "*", `W/${etag.replace("W/", "")}`]) {
+        const again = await read(room, path, held);
+        expect([held, again.status, await again.text()]).toEqual([held, 304, ""]);
+        expect(again.headers.get("etag")).toBe(etag);
+        expect(again.headers.get("cache-control")).toBe("private, no-cache");
+        expect(again.headers.get("content-type")).toBeNull();
+      }
+      for (const other of ['"other"', etag.slice(0, -2), "", etag.replaceAll('"', "")]) {
+        const again = await read(room, path, other);
+        expect([other, again.status, await again.text()]).toEqual([other, 200, body]);
+      }
+    },
+  );
+
+  it("[OB-5] an event changes what is read at the head, and nothing that was before", async () => {
+    const room = fresh();
+    const untouched = await tagOf(room, "state");
+    for (const value of [1, 2]) await submit(room, value);
+    const tags = {
+      head: await tagOf(room, "state"),
+      page: await tagOf(room, "events"),
+      past: await tagOf(room, "state?at=1"),
+    };
+    expect(new Set([untouched, tags.head, tags.past]).size).toBe(3);
+    expect(await tagOf(room, "state?at=2")).toBe(tags.head);
+    await submit(room, 3);
+    expect((await read(room, "state", tags.head)).status).toBe(200);
+    expect((await read(room, "events", tags.page)).status).toBe(200);
+    expect((await read(room, "state?at=1", tags.past)).status).toBe(304);
+    expect((await read(room, "state?at=2", tags.head)).status).toBe(304);
+  });
+
+  it("[OB-5] [WP-11] another log with as many events is something else", async () => {
+    const [room, other] = [fresh(), fresh()];
+    for (const name of [room, other]) await submit(name, 1);
+    for (const path of ["events", "state"]) {
+      expect((await read(other, path, await tagOf(room, path))).status).toBe(200);
+    }
+  });
+
+  it("[OB-5] whoever asks past the head is told so, whatever they have", async () => {
+    const room = fresh();
+    await submit(room, 1);
+    for (const path of ["events?since=2", "state?at=2"]) {
+      const response = await read(room, path, "*");
+      expect(await response.json()).toMatchObject({ code: "cursor_ahead", status: 409, currentEventIndex: 1 });
+      expect(response.headers.get("etag")).toBeNull();
+    }
+  });
+
+  it("[OB-5] HEAD is GET without the body", async () => {
+    const room = fresh();
+    await submit(room, 1);
+    const response = await http(`/v1/partitions/${room}/state`, { method: "HEAD" });
+    expect([response.status, await response.text()]).toEqual([200, ""]);
+    expect(response.headers.get("etag")).toBe(await tagOf(room, "state"));
+  });
+});
+
+describe("query parameters", () => {
+  it.each([
+    ["events?since=1&since=2", ["since"]],
+    ["events?limit=1&limit=1", ["limit"]],
+    ["events?since=-1&limit=x", ["since", "limit"]],
+    ["events?since=99999999999999999", ["since"]],
+    ["events?since=9007199254740993", ["since"]],
+    ["events?since=%31%00", ["since"]],
+    ["events?since=٣", ["since"]],
+    ["state?at=+1", ["at"]],
+    ["state?at=0x1", ["at"]],
+    ["state?at=1&at=1", ["at"]],
+  ])("[ER-3] %s is refused, with every violation", async (path, fields) => {
+    const response = await read(fresh(), path);
+    const told = (await response.json()) as Message;
+    expect(told).toMatchObject({ status: 400, code: "bad_request" });
+    expect(told.errors.map(({ field }: Message) => field)).toEqual(fields);
+    expect(told.detail).toBe(`${fields.map((field) => `"${field}"`).join(" and ")} must be a whole number from 0 on.`);
+  });
+
+  it("[WP-8] others are ignored", async () => {
+    expect((await read(fresh(), "events?since=0&utm_source=x&__proto__=1&constructor=2")).status).toBe(200);
+  });
+});
