@@ -2,6 +2,7 @@ export { canonicalJson } from "./canonical.ts";
 export { closeCode, isVerdict, problem, type ErrorCode, type Failure, type Problem } from "./errors.ts";
 export { eventName, isId, isPartitionName } from "./ids.ts";
 export { forbiddenKeys, formatPath, isJsonObject, type Json, type JsonObject } from "./json.ts";
+export { draftLimits } from "./draft-limits.ts";
 export { limits } from "./limits.ts";
 export {
   batchShape,
