@@ -82,7 +82,9 @@ class HttpSocket implements Socket {
   /** Tells the refusal of a connection as the message of one that ends with it, as the server does by WebSocket. */
   async #refused(response: Response): Promise<void> {
     const text = await response.text();
-    if (this.#over || response.headers.get("content-type") !== "application/problem+json") return;
+    // Not of one that does not know of such connections yet: it may not be the last word of a deploy.
+    if (this.#over || response.status === 404 || response.headers.get("content-type") !== "application/problem+json")
+      return;
     const told = JSON.parse(text) as Problem;
     const payload = { message: told.detail, ...told };
     this.#events.opened();

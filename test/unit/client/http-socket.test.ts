@@ -134,6 +134,13 @@ describe("a connection without a WebSocket", () => {
     await refused.until(() => refused.told.length === 3);
     expect(refused.told[0]).toBe("opened");
     expect(JSON.parse(refused.told[1]!)).toMatchObject({ type: "error", payload: { message: "no", ...problem } });
+    const older = await serve((answer) => {
+      const none = JSON.stringify({ ...problem, code: "not_found", retryable: false });
+      answer.writeHead(404, { "content-type": "application/problem+json" }).end(none);
+    });
+    const early = connect(older.url);
+    await early.until(() => early.told.length === 1);
+    expect(early.told[0]).toMatch(/^closed 1006/);
     const portal = await serve((answer) => {
       answer.writeHead(200, { "content-type": "text/html" }).end("<p>Sign in to this network</p>");
     });

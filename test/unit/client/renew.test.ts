@@ -115,7 +115,7 @@ describe("renewing the token", () => {
     expect(renewals()).toEqual([]);
     await world.pass(1);
     expect(renewals()).toEqual(["token-2"]);
-    let give = (_: string) => {};
+    let give: (token: string) => void = () => {};
     issuer.token = () => new Promise((resolve) => (give = resolve));
     await world.pass(24 * 60 * minute);
     world.socket.end();
