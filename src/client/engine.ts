@@ -25,6 +25,9 @@ import type { BatchVerdict, MemberVerdict, Verdict } from "./verdict.ts";
 const creditBytes = 1024 * 1024;
 /** Further behind than this, the state is fetched instead of the events. */
 const farBehindEvents = 10_000;
+/** A token that lives less is not renewed; one that lives long is at least so often, because timers count no further than 24 days. */
+const renewalMsMin = 5_000;
+const renewalMsMax = 24 * 60 * 60 * 1_000;
 /** How long the server remembers rejections, until it says. */
 const defaultRetentionMs = 30 * 24 * 60 * 60 * 1_000;
 
@@ -38,6 +41,8 @@ export interface EngineHost {
   hash(): Promise<string>;
 }
 
+type Token = () => string | Promise<string>;
+
 /** How to reach the partition, and as whom. */
 export interface EngineOptions {
   /** `ws:` or `wss:`. */
@@ -46,7 +51,7 @@ export interface EngineOptions {
   clientId: string;
   modelVersion: number;
   /** Called for each attempt. */
-  token: (() => string | Promise<string>) | undefined;
+  token: Token | undefined;
   presence: boolean;
   timing: Timing;
 }
@@ -80,6 +85,8 @@ export class Engine implements Backend {
   #cancelRetry = () => {};
   #cancelStable = () => {};
   #cancelHold = () => {};
+  #cancelRenewal = () => {};
+  #renewalId: string | undefined;
   #paused = false;
   #reachable = true;
   /** Why the state has to be fetched, rather than the events since the cursor. */
@@ -173,29 +180,51 @@ export class Engine implements Backend {
   #dial(): void {
     if (this.#paused || !this.#reachable || !this.#goes("dial")) return;
     this.#cancelRetry();
-    this.#tell({ status: this.#status, reason: "ok" });
+    this.#tell("ok");
     const attempt = ++this.#attempt;
     const { token } = this.#options;
     if (!token) {
       this.#connect(undefined);
       return;
     }
-    void this.#fetchToken(token, attempt);
+    void this.#dialAs(token, attempt);
   }
 
-  async #fetchToken(token: () => string | Promise<string>, attempt: number): Promise<void> {
-    let fresh: string | undefined;
-    // It is part of the attempt, and may never come.
-    this.#cancelRetry = this.#ports.after(this.#options.timing.connectMs, () => this.#lose("connection_lost"));
-    try {
-      fresh = await token();
-    } catch {
-      // As if the server could not be reached: the next attempt asks anew.
-    }
+  async #dialAs(token: Token, attempt: number): Promise<void> {
+    const fresh = await this.#freshToken(token);
     if (attempt !== this.#attempt || this.#status !== "connecting") return;
-    this.#cancelRetry();
+    // As if the server could not be reached: the next attempt asks anew.
     if (fresh === undefined) this.#lose("connection_lost");
     else this.#connect(fresh);
+  }
+
+  /** Undefined: it could not be had, or not in time. */
+  #freshToken(token: Token): Promise<string | undefined> {
+    return new Promise((resolve) => {
+      const none = () => resolve(undefined);
+      const cancel = this.#ports.after(this.#options.timing.connectMs, none);
+      void (async () => token())().then(resolve, none).then(cancel);
+    });
+  }
+
+  /** Renews the token in good time before `leftMs` are over: by the server's clock, because ours may be another. */
+  #renewIn(leftMs: number): void {
+    this.#cancelRenewal();
+    const { token } = this.#options;
+    // What is left after a few attempts is too little for another one.
+    if (!token || leftMs < renewalMsMin) return;
+    const delayMs = Math.min(leftMs * (0.7 + 0.2 * this.#ports.random()), renewalMsMax);
+    this.#cancelRenewal = this.#ports.after(delayMs, () => {
+      // In case that nothing comes of this attempt.
+      this.#renewIn(leftMs - delayMs);
+      void this.#renew(token);
+    });
+  }
+
+  async #renew(token: Token): Promise<void> {
+    const link = this.#link;
+    const fresh = await this.#freshToken(token);
+    if (fresh !== undefined && link === this.#link) this.#renewalId = link?.send("renew", { token: fresh });
   }
 
   #connect(token: string | undefined): void {
@@ -217,6 +246,7 @@ export class Engine implements Backend {
           credit: creditBytes,
           limits: true,
           draftIds: true,
+          renewal: token !== undefined,
           ...(presence ? { presence } : {}),
           ...(this.#fetch ? { initialState: true } : { sinceEventId: eventId }),
         });
@@ -238,14 +268,13 @@ export class Engine implements Backend {
     const lost = this.#goes("lost");
     if (this.#status !== "offline") return;
     if (this.#paused || !this.#reachable) {
-      this.#tell({ status: this.#status, reason: this.#paused ? "paused" : "network_offline" });
+      this.#tell(this.#paused ? "paused" : "network_offline");
       return;
     }
     if (!lost) return;
     const delay = backoffMs(this.#failures++, this.#ports.random(), hintMs);
     this.#cancelRetry = this.#ports.after(delay, () => this.#dial());
-    const retryAt = this.#ports.now() + delay;
-    this.#tell({ status: this.#status, reason, retryAt, ...(problem ? { problem } : {}) });
+    this.#tell(reason, problem, { retryAt: this.#ports.now() + delay });
   }
 
   /** Fetches the state on a new connection, at once. */
@@ -259,7 +288,7 @@ export class Engine implements Backend {
     if (why === "log_replaced") this.#reopen();
     this.#drop();
     if (!this.#goes("lost")) return;
-    this.#tell({ status: this.#status, reason: "log_replaced" });
+    this.#tell("log_replaced");
     this.#dial();
   }
 
@@ -267,13 +296,14 @@ export class Engine implements Backend {
     this.#drop();
     this.#cancelRetry();
     this.#unwatch();
-    if (this.#goes("close")) this.#tell({ status: this.#status, reason, ...(problem ? { problem } : {}) });
+    if (this.#goes("close")) this.#tell(reason, problem);
   }
 
   #drop(): void {
     this.#cancelRetry();
     this.#cancelStable();
     this.#cancelHold();
+    this.#cancelRenewal();
     this.#link?.end();
     this.#link = undefined;
     this.#outbox.disconnect();
@@ -300,7 +330,8 @@ export class Engine implements Backend {
     return true;
   }
 
-  #tell(report: StatusReport): void {
+  #tell(reason: StatusReason, problem?: Problem, more?: Pick<StatusReport, "retryAt">): void {
+    const report = { status: this.#status, reason, ...more, ...(problem && { problem }) };
     this.#host.take({ kind: "status", report });
   }
 
@@ -353,15 +384,18 @@ export class Engine implements Backend {
       case "draining":
         this.#lose("draining", { hintMs: message.payload.reconnectAfterMs });
         return;
+      case "renewed":
+        this.#renewIn(message.payload.expiresAt - message.timestamp);
+        return;
       case "heartbeat":
         return;
     }
   }
 
-  #takeConnected({ payload }: Of<"connected">): void {
+  #takeConnected({ payload, timestamp }: Of<"connected">): void {
     // A network that doubled the frame.
     if (this.#status !== "connecting") return;
-    const { serverId, currentEventIndex, initialState, limits, peerId } = payload;
+    const { serverId, currentEventIndex, initialState, limits, peerId, expiresAt } = payload;
     this.#link!.met("connect");
     const { serverId: known, eventId } = this.#host.cursor;
     // A log without events may get another id, and nothing is lost with it.
@@ -370,10 +404,11 @@ export class Engine implements Backend {
       return;
     }
     this.#peerId = peerId;
+    this.#renewIn((expiresAt ?? 0) - timestamp);
     if (limits?.["inFlightMax"] !== undefined) this.#outbox.limit(limits["inFlightMax"]);
     this.#retentionMs = limits?.["rejectionRetentionMs"] ?? defaultRetentionMs;
     this.#goes("connected");
-    this.#tell({ status: this.#status, reason: "ok" });
+    this.#tell("ok");
     if (this.#fetch) {
       const why = this.#fetch;
       this.#fetch = undefined;
@@ -423,13 +458,15 @@ export class Engine implements Backend {
     const { draftId, message: _, ...problem } = payload;
     const hintMs = (problem.retryAfter ?? 0) * 1_000;
     // The next attempt asks for a fresh token.
-    if (problem.code === "unauthenticated" || problem.code === "auth_expired") this.#lose("refused", { problem });
+    if (/^(unauth|auth_)/.test(problem.code)) this.#lose("refused", { problem });
     else if (draftId !== undefined && this.#outbox.get(draftId)) {
       this.#answered(draftId);
       if (problem.retryable) this.#refuse(draftId, problem);
       else this.#decide(draftId, { status: "parked", problem }, 0);
     } else if (problem.code === "cursor_ahead") this.#refetch("log_replaced");
     else if (problem.code === "upgrade_required") this.#end("upgrade_required", problem);
+    // It is tried again before the present token expires.
+    else if (problem.retryable && inReplyTo !== undefined && inReplyTo === this.#renewalId) return;
     // A network that doubled the `connect`: nothing was changed.
     else if (problem.code === "already_connected") return;
     else if (problem.retryable) this.#lose("refused", { hintMs, problem });
@@ -482,7 +519,7 @@ export class Engine implements Backend {
   #sync(): void {
     if (this.#syncing || !this.#link) return;
     this.#deliver();
-    if (this.#goes("fell_behind")) this.#tell({ status: this.#status, reason: "ok" });
+    if (this.#goes("fell_behind")) this.#tell("ok");
     this.#syncing = true;
     this.#link?.send("sync", { sinceEventId: this.#inbox.cursor });
     this.#link?.expect("page", this.#options.timing.answerMs);
@@ -491,7 +528,7 @@ export class Engine implements Backend {
   #caughtUp(): void {
     this.#deliver();
     if (!this.#goes("caught_up")) return;
-    this.#tell({ status: this.#status, reason: "ok" });
+    this.#tell("ok");
     this.#cancelStable();
     this.#cancelStable = this.#ports.after(stableMs, () => (this.#failures = 0));
     for (const { key } of this.#outbox.olderThan(this.#ports.now() - this.#retentionMs)) {

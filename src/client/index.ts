@@ -54,7 +54,7 @@ export interface ClientOptions<S extends object, P extends Record<string, z.core
   partition: string;
   /** The model that the server has for this partition. */
   model: Model<S, P>;
-  /** Called for each attempt to connect, so that it can give a fresh one. */
+  /** Called for each attempt to connect, and in good time before the token expires: it has to give a fresh one. */
   token?: () => string | Promise<string>;
   /** Where undecided drafts are kept. Default: IndexedDB where there is one, else memory. */
   store?: OpenStore;

@@ -1,4 +1,5 @@
-import { hexOf, type Ports } from "./ports.ts";
+import { noSocket, withFallback } from "./fallback.ts";
+import { hexOf, type Ports, type Socket, type SocketEvents } from "./ports.ts";
 
 /** The ports of browsers, Node 22 and Workers. */
 export const platformPorts: Ports = {
@@ -10,41 +11,45 @@ export const platformPorts: Ports = {
   defer: (run) => queueMicrotask(run),
   random: () => Math.random(),
   bytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
-  open(url, events, protocols) {
-    let socket: WebSocket;
-    try {
-      socket = new WebSocket(url, [...protocols]);
-    } catch (error) {
-      // As for `ws:` from a page that came by `https:`. To the client it is a server that cannot be reached.
-      queueMicrotask(() => events.closed(1006, String(error)));
-      return { send: () => {}, close: () => {} };
-    }
-    socket.addEventListener("open", () => events.opened());
-    socket.addEventListener("message", ({ data }) => events.received(data));
-    socket.addEventListener("close", ({ code, reason }) => events.closed(code, reason));
-    // Node 22 says no `close` after a connection that could not be made.
-    socket.addEventListener("error", () => events.closed(1006, "it failed"));
-    return {
-      send: (text) => socket.send(text),
-      close: () => socket.close(),
-    };
-  },
+  open: withFallback(
+    openWebSocket,
+    async () => (await import("./http-socket.ts")).openByHttp,
+    () => Date.now(),
+  ),
   watch({ online, offline, visible }) {
     if (typeof addEventListener !== "function" || typeof document === "undefined") return () => {};
     const seen = () => {
       if (document.visibilityState === "visible") visible();
     };
-    addEventListener("online", online);
-    addEventListener("offline", offline);
-    document.addEventListener("visibilitychange", seen);
-    return () => {
-      removeEventListener("online", online);
-      removeEventListener("offline", offline);
-      document.removeEventListener("visibilitychange", seen);
-    };
+    const over = new AbortController();
+    const { signal } = over;
+    addEventListener("online", online, { signal });
+    addEventListener("offline", offline, { signal });
+    document.addEventListener("visibilitychange", seen, { signal });
+    return () => over.abort();
   },
   async sha256(text) {
     const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
     return hexOf(new Uint8Array(digest));
   },
 };
+
+function openWebSocket(url: string, events: SocketEvents, protocols: readonly string[]): Socket {
+  let socket: WebSocket;
+  try {
+    socket = new WebSocket(url, [...protocols]);
+  } catch (error) {
+    // As for `ws:` from a page that came by `https:`. To the client it is a server that cannot be reached.
+    queueMicrotask(() => events.closed(1006, String(error)));
+    return noSocket;
+  }
+  socket.addEventListener("open", () => events.opened());
+  socket.addEventListener("message", ({ data }) => events.received(data));
+  socket.addEventListener("close", ({ code, reason }) => events.closed(code, reason));
+  // Node 22 says no `close` after a connection that could not be made.
+  socket.addEventListener("error", () => events.closed(1006, "it failed"));
+  return {
+    send: (text) => socket.send(text),
+    close: () => socket.close(),
+  };
+}

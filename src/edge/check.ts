@@ -18,11 +18,6 @@ export interface CheckResult {
 
 /** Submits an event to the canary, and waits until another connection to it is told of it. */
 export async function check(stub: Visitor["stub"], traceId: string): Promise<CheckResult | Failure> {
-  const failed = (what: string): Failure => ({
-    code: "partition_unavailable",
-    detail: `The check failed: ${what}.`,
-    retryAfter: 1,
-  });
   const began = Date.now();
   const deadline = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), checkMsMax));
   const headers = { upgrade: "websocket", [authorHeader]: JSON.stringify(author) };
@@ -60,14 +55,18 @@ export async function check(stub: Visitor["stub"], traceId: string): Promise<Che
   }
 }
 
+function failed(what: string): Failure {
+  return { code: "partition_unavailable", detail: `The check failed: ${what}.`, retryAfter: 1 };
+}
+
 /** Waits for a message, among those that have come and those that come. */
 function listen(socket: WebSocket): (fits: (message: ServerMessage) => boolean) => Promise<ServerMessage> {
   const came: ServerMessage[] = [];
-  let wake = () => {};
+  let wake: (() => void) | undefined;
   socket.accept();
   socket.addEventListener("message", ({ data }) => {
     came.push(JSON.parse(data as string) as ServerMessage);
-    wake();
+    wake?.();
   });
   return async (fits) => {
     for (;;) {

@@ -24,7 +24,7 @@ export interface Administrator {
 }
 
 /** The bindings and settings of the Worker. */
-export interface Env extends IdentitySettings {
+interface Env extends IdentitySettings {
   /** Anything: nothing is taken (`draining.ts`). */
   PARTITA_DRAINING?: string;
   PARTITIONS: DurableObjectNamespace<PartitionObject>;

@@ -1,5 +1,5 @@
 import type * as z from "zod/mini";
-import { formatPath, type JsonObject, limits, type Violation, violationsOf } from "../protocol/index.ts";
+import { formatPath, type JsonObject, draftLimits, type Violation, violationsOf } from "../protocol/index.ts";
 import type { AnyModel, EventDefinition, ModelEvent } from "./define.ts";
 import type { State } from "./state.ts";
 
@@ -20,7 +20,7 @@ export function payloadViolations(
     : [{ field: formatPath(["payload", ...changed]), code: schemaError, message: "This field is not known here." }];
 }
 
-/** What the business rules say against the event in the present state, at most `limits.violationsMax`. Throws what they throw. */
+/** What the business rules say against the event in the present state, at most `draftLimits.violationsMax`. Throws what they throw. */
 export function ruleViolations(
   definition: EventDefinition<object, never>,
   state: State<object>,
@@ -35,7 +35,7 @@ export function ruleViolations(
     // Copied field by field: what a validator returns may be a view of the state.
     return [objections]
       .flat()
-      .slice(0, limits.violationsMax)
+      .slice(0, draftLimits.violationsMax)
       .map(({ field, code, message }) => ({ field, code, message }));
   });
 }

@@ -11,6 +11,7 @@ export {
 } from "./errors.ts";
 export { eventName, isId, isPartitionName, partitionName } from "./ids.ts";
 export { forbiddenKeys, formatPath, isJsonObject, type Json, type JsonObject } from "./json.ts";
+export { draftLimits } from "./draft-limits.ts";
 export { limits } from "./limits.ts";
 export {
   batchShape,

@@ -1,11 +1,10 @@
+import { draftLimits } from "./draft-limits.ts";
+
 /** Every bound of the wire, in one place. A number without a source named beside it is our own choice. */
 export const limits = {
-  /** A frame from a client, in UTF-8 bytes. The platform would take 32 MiB; an event of this size is an upload, not an edit. */
-  frameBytesMax: 64 * 1024,
+  ...draftLimits,
   /** A state, as JSON text: it is in memory as a whole, and an isolate has 128 MB. */
   stateBytesMax: 16 * 1024 * 1024,
-  /** Events of one batch; its bytes are bounded by its frame. */
-  batchEventsMax: 256,
   /** Frames of one window: one transaction, one frame to each connection. */
   windowWorkMax: 512,
   /** Frames of one connection in a window: what it can delay the others by. */
@@ -22,9 +21,9 @@ export const limits = {
   creditBytesMax: 16 * 1024 * 1024,
   /** Bytes sent to a client without credit from which no sign of life came meanwhile. */
   unreadBytesMax: 16 * 1024 * 1024,
-  /** Streams over HTTP that a partition holds open at once: each keeps it from hibernating, and each may hold `streamUnreadMax`. */
+  /** Streams over HTTP that a partition holds open at once: each keeps it from hibernating, and for each `streamUnreadMax` may wait. */
   streamsMax: 50,
-  /** What waits for the reader of such a stream, in UTF-16 units, besides what is being written: a page and the credit of our client. */
+  /** What waits for the reader of such a stream, in UTF-16 units, besides what is being written: a page, and the credit of our client. */
   streamUnreadMax: 2 * 1024 * 1024,
   /** A request that carries frames, in UTF-8 bytes, and how many of them. */
   postedBytesMax: 1024 * 1024,
@@ -35,12 +34,6 @@ export const limits = {
   presenceIntervalMs: 50,
   /** Peers whose presence is told, of a partition; a message with all of them fits a frame. */
   peersMax: 256,
-  /** Nesting of objects and arrays in a frame; deeper input is an attack on recursive code. */
-  jsonDepthMax: 32,
-  /** How many violations one error lists. */
-  violationsMax: 20,
-  /** Characters of the ids that clients choose: message ids, draft ids, client ids. */
-  idLengthMax: 128,
   /** Characters of an event type. */
   typeLengthMax: 128,
   /** Events of a page: what `sync` without `limit` gets, and the range that `limit` is clamped to. */

@@ -1,10 +1,10 @@
 import type * as z from "zod/mini";
 import { formatPath } from "./json.ts";
-import { limits } from "./limits.ts";
+import { draftLimits } from "./draft-limits.ts";
 import type { Violation } from "./scan.ts";
 
 /**
- * The issues that zod found, as violations: one per unknown key, at most `limits.violationsMax`.
+ * The issues that zod found, as violations: one per unknown key, at most `draftLimits.violationsMax`.
  * `under` is put before each path; `code` replaces zod's own code where the caller has one.
  */
 export function violationsOf(
@@ -27,5 +27,5 @@ export function violationsOf(
       violations.push({ field: formatPath(path), code: code ?? issue.code, message: issue.message });
     }
   }
-  return violations.slice(0, limits.violationsMax);
+  return violations.slice(0, draftLimits.violationsMax);
 }

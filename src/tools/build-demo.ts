@@ -24,6 +24,8 @@ export function buildDemo(): number {
     entryPoints: [join(sources, "main.ts"), join(sources, "api.ts")],
     outdir: target,
     bundle: true,
+    // What the client loads later is a file of its own.
+    splitting: true,
     format: "esm",
     target: "es2023",
     charset: "utf8",

@@ -6,7 +6,7 @@ import { identitySettings } from "./settings.ts";
 // Tests look into messages of every type
 export type Message = any;
 
-export const origin = "https://partita.example";
+const origin = "https://partita.example";
 let names = 0;
 /** A name that no other test uses. */
 export const fresh = (prefix = "board"): string => `${prefix}-${++names}-${crypto.randomUUID().slice(0, 8)}`;

@@ -1,6 +1,8 @@
 import { SELF } from "cloudflare:test";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { Client } from "../../src/client/client.ts";
+import { openByHttp } from "../../src/client/http-socket.ts";
+import type { Ports } from "../../src/client/ports.ts";
 import { memoryStore } from "../../src/client/stores/memory.ts";
 import { defaultTiming } from "../../src/client/timing.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
@@ -8,7 +10,11 @@ import { workerPorts } from "./client-ports.ts";
 
 const ports = workerPorts((url) => SELF.fetch(url, { headers: { upgrade: "websocket" } }));
 
-const open = (partition: string, clientId: string) =>
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+const open = (partition: string, clientId: string, through: Ports = ports) =>
   new Client({
     model: insieme,
     partition,
@@ -16,7 +22,7 @@ const open = (partition: string, clientId: string) =>
     principal: undefined,
     scope: "",
     store: memoryStore(),
-    ports,
+    ports: through,
     timing: defaultTiming,
     engine: { url: `ws://127.0.0.1/v1/partitions/${partition}/ws`, token: undefined, presence: true },
   });
@@ -56,6 +62,24 @@ describe("the client in a Worker", () => {
     expect(bob.peers[0]).toMatchObject({ clientId: "ada", state: { at: "a" } });
     await ada.close();
     await until(bob, () => bob.peers.length === 0);
+    await bob.close();
+  });
+
+  it("[CL-5] [CL-6] [CL-7] [CL-8] one without a WebSocket agrees with one that has it", async () => {
+    vi.stubGlobal("fetch", (url: string, init: RequestInit) => SELF.fetch(url, init));
+    const partition = "client-over-http";
+    const [ada, bob] = [open(partition, "ada", { ...ports, open: openByHttp }), open(partition, "bob")];
+    expect((await ada.submit("set", { target: "docs", value: {} })).status).toBe("accepted");
+    const both = await Promise.all([
+      ada.submit("treePush", { target: "docs", value: { id: "a", name: "Ada's" } }),
+      bob.submitBatch("atomic", [{ type: "set", payload: { target: "title", value: "Bob's" } }]),
+    ]);
+    expect(both.map(({ status }) => status)).toEqual(["accepted", "accepted"]);
+    await until(ada, () => ada.eventId === 3);
+    expect(await ada.verify()).toBe(true);
+    ada.setPresence({ at: "a" });
+    await until(bob, () => bob.peers.length === 1);
+    await ada.close();
     await bob.close();
   });
 });

@@ -273,7 +273,10 @@ describe("a connection without a WebSocket", () => {
     expect(await refused("[]")).toEqual([400, "bad_request"]);
     expect(await refused('{"before":1,"frames":[{}]}')).toEqual([400, "bad_request"]);
     expect(await refused('{"before":1,"frames":[]}')).toEqual([400, "bad_request"]);
-    const many = JSON.stringify({ before: 1, frames: Array.from({ length: limits.postedFramesMax + 1 }, () => "x") });
+    const many = JSON.stringify({
+      before: 1,
+      frames: Array.from({ length: limits.postedFramesMax + 1 }, () => "x"),
+    });
     expect(await refused(many)).toEqual([400, "bad_request"]);
     const large = JSON.stringify({ before: 1, frames: ["x".repeat(limits.postedBytesMax)] });
     expect(await refused(large)).toEqual([413, "payload_too_large"]);

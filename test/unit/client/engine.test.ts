@@ -88,7 +88,7 @@ describe("the connection", () => {
     expect(JSON.stringify(world.socket.sent)).not.toContain("token");
   });
 
-  it.each(["unauthenticated", "auth_expired"])(
+  it.each(["unauthenticated", "auth_expired", "auth_revoked"])(
     "[CL-3] [AU-4] comes back with a fresh token after %s, at the door, on connecting and in the middle",
     async (code) => {
       const world = new FakeWorld();

@@ -65,7 +65,13 @@ export class FakeSocket {
   }
 
   /** Answers `connect`: with the state where it was asked for, with an empty page otherwise. */
-  accept({ head = 0, state = {} as object, serverId = "log-1", limits = {} as object } = {}): void {
+  accept({
+    head = 0,
+    state = {} as object,
+    serverId = "log-1",
+    limits = {} as object,
+    more = {} as object,
+  } = {}): void {
     this.open();
     const connect = this.of("connect")[0]!;
     const asked = connect.payload.initialState === true;
@@ -77,6 +83,7 @@ export class FakeSocket {
         currentEventIndex: head,
         ...(asked ? { initialState: state, sinceSnapshot: 0 } : {}),
         limits: { inFlightMax: 1024, ...limits },
+        ...more,
       },
     };
     if (asked) this.say(connected);

@@ -1,0 +1,138 @@
+// Loaded where WebSockets are blocked, and only there. It imports nothing that the client has anyway: bundlers would part that.
+import { createParser } from "eventsource-parser";
+import type { Problem } from "../protocol/index.ts";
+import type { Ports, Socket, SocketEvents } from "./ports.ts";
+
+/** Frames of one request, in number and in UTF-16 units; one frame always fits. The server takes more than these come to. */
+const postFramesMax = 512;
+const postUnitsMax = 128 * 1024;
+
+/** Opens a connection without a WebSocket (docs/PROTOCOL.md, 11), for the address of the WebSocket. */
+export const openByHttp: Ports["open"] = (url, events, protocols) => {
+  const token = protocols.find((protocol) => protocol.startsWith("bearer."))?.slice("bearer.".length);
+  return new HttpSocket(url.replace(/^ws/, "http").replace(/ws$/, "connection"), token, events);
+};
+
+/** What is told comes as one endless response; frames go as requests, one at a time, so that their order stays. */
+class HttpSocket implements Socket {
+  readonly #address: string;
+  readonly #events: SocketEvents;
+  readonly #abort = new AbortController();
+  #token: string | undefined;
+  #id = "";
+  #waiting: string[] = [];
+  /** How many frames have been sent. */
+  #sent = 0;
+  #posting = false;
+  #over = false;
+
+  constructor(address: string, token: string | undefined, events: SocketEvents) {
+    this.#address = address;
+    this.#token = token;
+    this.#events = events;
+    this.#listen().then(
+      () => this.#lose(1006, "the stream has ended"),
+      (error: unknown) => this.#lose(1006, String(error)),
+    );
+  }
+
+  send(text: string): void {
+    if (text.includes('"renew"')) this.#renew(text);
+    this.#waiting.push(text);
+    if (this.#posting || this.#over) return;
+    this.#posting = true;
+    // What is sent in the same turn goes together.
+    queueMicrotask(() => this.#post().catch((error: unknown) => this.#lose(1006, String(error))));
+  }
+
+  close(): void {
+    this.#over = true;
+    this.#abort.abort();
+  }
+
+  async #listen(): Promise<void> {
+    const response = await this.#request(this.#address, "");
+    if (!response.ok || !response.headers.get("content-type")?.startsWith("text/event-stream")) {
+      await this.#refused(response);
+      return;
+    }
+    const decoder = new TextDecoder();
+    const parser = createParser({ onEvent: ({ event, data }) => this.#take(event, data) });
+    const reader = response.body!.getReader();
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done || this.#over) return;
+      parser.feed(decoder.decode(value, { stream: true }));
+    }
+  }
+
+  #take(event: string | undefined, data: string): void {
+    if (this.#over) return;
+    if (event === undefined) {
+      this.#events.received(data);
+      return;
+    }
+    const told = JSON.parse(data) as { connectionId: string; code: number; reason: string };
+    if (event === "connection") {
+      this.#id = told.connectionId;
+      this.#events.opened();
+    } else if (event === "end") this.#lose(told.code, told.reason);
+  }
+
+  /** Tells the refusal of a connection as the message of one that ends with it, as the server does by WebSocket. */
+  async #refused(response: Response): Promise<void> {
+    const text = await response.text();
+    // Not of one that does not know of such connections yet: it may not be the last word of a deploy.
+    if (this.#over || response.status === 404 || response.headers.get("content-type") !== "application/problem+json")
+      return;
+    const told = JSON.parse(text) as Problem;
+    const payload = { message: told.detail, ...told };
+    this.#events.opened();
+    this.#events.received(JSON.stringify({ id: "e", type: "error", timestamp: told.timestamp, payload }));
+  }
+
+  async #post(): Promise<void> {
+    while (this.#waiting.length > 0 && !this.#over) {
+      const frames = this.#next();
+      const before = this.#sent;
+      this.#sent += frames.length;
+      const response = await this.#request(`${this.#address}/${this.#id}`, JSON.stringify({ before, frames }));
+      const text = await response.text();
+      if (!response.ok) throw new Error(`answered ${response.status} ${text}`);
+    }
+    this.#posting = false;
+  }
+
+  #next(): string[] {
+    let units = 0;
+    let count = 0;
+    while (count < this.#waiting.length && count < postFramesMax && units < postUnitsMax) {
+      units += this.#waiting[count++]!.length;
+    }
+    return this.#waiting.splice(0, count);
+  }
+
+  #request(address: string, body: string): Promise<Response> {
+    return fetch(address, {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
+      },
+      body,
+      signal: this.#abort.signal,
+    });
+  }
+
+  /** A token that is renewed goes with the requests, too: with this one already. */
+  #renew(text: string): void {
+    const { type, payload } = JSON.parse(text) as { type?: string; payload?: { token?: string } };
+    if (type === "renew") this.#token = payload?.token;
+  }
+
+  #lose(code: number, reason: string): void {
+    if (this.#over) return;
+    this.close();
+    this.#events.closed(code, reason);
+  }
+}

@@ -1,0 +1,119 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Meddler } from "./chaos-proxy.ts";
+
+const anyPage = {
+  "access-control-allow-origin": "*",
+  "access-control-allow-headers": "authorization, content-type",
+};
+
+/**
+ * Stands between clients and the server where WebSockets are blocked: it drops upgrades. Of connections
+ * by HTTP a meddler decides what becomes of each event of the stream, and of each request with frames.
+ */
+export class ChaosHttp {
+  /** How many upgrades were dropped. */
+  upgrades = 0;
+  /** How many connections there were so far. */
+  connections = 0;
+  readonly #target: URL;
+  readonly #server: Server;
+  #meddlers: (connection: number) => Meddler;
+  /** By the connection's id. */
+  readonly #meddlersById = new Map<string, Meddler>();
+
+  constructor(target: URL, meddlers: (connection: number) => Meddler) {
+    this.#target = target;
+    this.#meddlers = meddlers;
+    this.#server = createServer((asked, answer) => {
+      if (asked.method === "OPTIONS") answer.writeHead(204, anyPage).end();
+      else if (asked.url!.endsWith("/connection")) this.#stream(asked, answer);
+      else void this.#post(asked, answer);
+    });
+    this.#server.on("upgrade", (_, socket) => {
+      this.upgrades++;
+      socket.destroy();
+    });
+  }
+
+  /** Where clients connect to, as `http://127.0.0.1:41234`. */
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  async start(): Promise<void> {
+    await once(this.#server.listen(0, "127.0.0.1"), "listening");
+  }
+
+  /** From here on everything passes as it is, on new connections: what the present ones hold is lost. */
+  heal(): void {
+    this.#meddlers = () => (frame) => ({ frames: [frame] });
+    this.#server.closeAllConnections();
+  }
+
+  async stop(): Promise<void> {
+    const closed = once(this.#server, "close");
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  #stream(asked: IncomingMessage, answer: ServerResponse): void {
+    const meddle = this.#meddlers(this.connections++);
+    const upstream = this.#forward(asked, "", (response) => {
+      answer.writeHead(response.statusCode!, { ...response.headers, ...anyPage });
+      let text = "";
+      let queue = Promise.resolve();
+      response.setEncoding("utf8").on("data", (piece: string) => {
+        const events = (text + piece).split("\n\n");
+        text = events.pop()!;
+        for (const event of events) {
+          const id = /"connectionId":"([^"]+)"/.exec(event)?.[1];
+          if (id !== undefined) this.#meddlersById.set(id, meddle);
+          queue = queue.then(() => (id === undefined ? pass(event) : void answer.write(`${event}\n\n`)));
+        }
+      });
+      response.once("end", () => (queue = queue.then(() => void answer.end())));
+      response.once("error", () => answer.destroy());
+    });
+    upstream.on("error", () => answer.destroy());
+    answer.once("close", () => upstream.destroy());
+    const pass = async (event: string) => {
+      const { frames, delayMs = 0, stallMs = 0, cut = false } = meddle(event, "down");
+      if (cut) answer.destroy();
+      await sleep(delayMs + stallMs);
+      for (const frame of frames) answer.write(`${frame}\n\n`);
+    };
+  }
+
+  async #post(asked: IncomingMessage, answer: ServerResponse): Promise<void> {
+    let body = "";
+    for await (const piece of asked.setEncoding("utf8")) body += piece as string;
+    const meddle = this.#meddlersById.get(asked.url!.split("/").at(-1)!);
+    const { frames, delayMs = 0, stallMs = 0, cut = false } = meddle?.(body, "up") ?? { frames: [body] };
+    await sleep(delayMs + stallMs);
+    // A request whose answer is lost was taken all the same.
+    for (const frame of cut ? [body] : frames) {
+      const last = frame === frames.at(-1);
+      await new Promise<void>((resolve) => {
+        this.#forward(asked, frame, (response) => {
+          if (last && !cut && !answer.headersSent) {
+            answer.writeHead(response.statusCode!, { ...response.headers, ...anyPage });
+            response.pipe(answer);
+          } else response.resume();
+          response.once("close", resolve);
+        }).once("error", () => resolve());
+      });
+    }
+    if (cut || frames.length === 0) answer.destroy();
+  }
+
+  #forward(asked: IncomingMessage, body: string, answered: (response: IncomingMessage) => void) {
+    const headers = { ...asked.headers, host: this.#target.host, "content-length": String(Buffer.byteLength(body)) };
+    const forwarded = request(new URL(asked.url!, this.#target), { method: asked.method!, headers }, answered);
+    forwarded.end(body);
+    return forwarded;
+  }
+}
