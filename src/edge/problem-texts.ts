@@ -8,7 +8,7 @@ export const problemTexts: Readonly<Record<ErrorCode, string>> = {
   already_connected: "One `connect` per connection",
   upgrade_required: "Another version of the model: load the application anew",
   upgrade_expected: "This address is for WebSocket connections",
-  not_found: "No such address",
+  not_found: "No such address; or the connection is gone (11.7)",
   method_not_allowed: "See `Allow`",
   unauthenticated: "The server cannot tell who you are; on a socket the connection ends with 4401",
   auth_expired: "The token has expired: get a new one; on a socket the connection ends with 4401",
