@@ -191,20 +191,18 @@ export class Engine implements Backend {
   }
 
   async #dialAs(token: Token, attempt: number): Promise<void> {
-    const fresh = await this.#freshToken(token);
+    let fresh: string | undefined;
+    // It is part of the attempt, and may never come.
+    this.#cancelRetry = this.#ports.after(this.#options.timing.connectMs, () => this.#lose("connection_lost"));
+    try {
+      fresh = await token();
+    } catch {
+      // As if the server could not be reached: the next attempt asks anew.
+    }
     if (attempt !== this.#attempt || this.#status !== "connecting") return;
-    // As if the server could not be reached: the next attempt asks anew.
+    this.#cancelRetry();
     if (fresh === undefined) this.#lose("connection_lost");
     else this.#connect(fresh);
-  }
-
-  /** Undefined: it could not be had, or not in time. */
-  #freshToken(token: Token): Promise<string | undefined> {
-    return new Promise((resolve) => {
-      const none = () => resolve(undefined);
-      const cancel = this.#ports.after(this.#options.timing.connectMs, none);
-      void (async () => token())().then(resolve, none).then(cancel);
-    });
   }
 
   /** Renews the token in good time before `leftMs` are over: by the server's clock, because ours may be another. */
@@ -223,8 +221,12 @@ export class Engine implements Backend {
 
   async #renew(token: Token): Promise<void> {
     const link = this.#link;
-    const fresh = await this.#freshToken(token);
-    if (fresh !== undefined && link === this.#link) this.#renewalId = link?.send("renew", { token: fresh });
+    try {
+      const fresh = await token();
+      if (link === this.#link) this.#renewalId = link?.send("renew", { token: fresh });
+    } catch {
+      // The next attempt asks anew.
+    }
   }
 
   #connect(token: string | undefined): void {
