@@ -1,8 +1,8 @@
-import type { Problem } from "../protocol/index.ts";
+import type { ErrorCode, Problem } from "../protocol/index.ts";
 import type { Command } from "./commands.ts";
 import { connect, renew, sync } from "./connect.ts";
 import { decide, decideBatch } from "./decide.ts";
-import type { Author, ConnectedClient, Effect, Outcome } from "./effects.ts";
+import type { Author, BatchOutcome, ConnectedClient, Effect, Outcome } from "./effects.ts";
 import { assertSound } from "./live.ts";
 import { problemOf, Refusal } from "./refusal.ts";
 import { type Scene, traced } from "./scene.ts";
@@ -93,7 +93,7 @@ function takeCommand(scene: Scene, session: Session, command: Command): void {
       const { batchId } = command.batch;
       assertNotHeldBack(session, batchId);
       const outcome = decideBatch(scene, authorOf(session), clientId, command.batch);
-      session.settle(batchId, outcome.kind === "refused" ? outcome.problem.code : undefined);
+      session.settle(batchId, refusalOf(outcome));
       if (outcome.kind === "decided") session.reply({ kind: "batch", batchId, verdict: outcome.verdict });
       else session.reply({ kind: "error", requestId: command.requestId, draftId: batchId, problem: outcome.problem });
       return;
@@ -129,6 +129,13 @@ function effectOf(requestId: string, draftId: string, outcome: Outcome): Effect 
   if (outcome.kind === "accepted") return { kind: "accepted", event: outcome.event };
   if (outcome.kind === "rejected") return { kind: "rejected", draftId, rejection: outcome.rejection };
   return { kind: "error", requestId, draftId, problem: outcome.problem };
+}
+
+/** Why a batch was refused, or the member of it where it stopped. */
+function refusalOf(outcome: BatchOutcome): ErrorCode | undefined {
+  if (outcome.kind === "refused") return outcome.problem.code;
+  const stopped = outcome.verdict.results.find((result) => result.kind === "not_processed" && result.problem);
+  return stopped?.kind === "not_processed" ? stopped.problem?.code : undefined;
 }
 
 function draftIdOf(command: Command): string | undefined {

@@ -157,6 +157,8 @@ export class Conversation {
         this.#ledger.checkBatchResult(this.#principal!, asked, message);
         for (const result of message.payload.results) {
           if (result.status === "accepted") this.#made(result.eventId, headBefore);
+          // It stopped there for now: nothing may pass it.
+          if (result.status === "not_processed" && result.retryable) this.#held = asked.batchId;
         }
         return;
       case "error": {

@@ -5,6 +5,7 @@ import {
   type Effect,
   type Outcome,
   Intake,
+  type Limits,
   newSession,
   Partition,
   Session,
@@ -53,6 +54,8 @@ export interface HostParts {
   readonly trace: Trace;
   readonly schedule: Schedule;
   readonly random: Random;
+  /** What is allowed. */
+  readonly limits: Limits;
   /** How late a deferred window may come, in milliseconds. */
   readonly deferMsMax: number;
   /** Runs the work of a window; a planted bug wraps it. */
@@ -246,7 +249,7 @@ export class Host {
   }
 
   #boot(woken: readonly [ServerLink, Known][] = []): void {
-    const { model, disk, random, schedule } = this.#parts;
+    const { model, disk, limits, random, schedule } = this.#parts;
     const incarnation = ++this.#incarnation;
     this.#timers = 0;
     this.#writing = false;
@@ -265,6 +268,7 @@ export class Host {
         askTenant: () => {},
         defer: (run, delayMs) => this.#timer(() => run(schedule.serverNow), delayMs),
       });
+      this.#partition.limit(limits);
     } catch {
       // The constructor threw: the platform makes a new object for the next request.
       broken = true;

@@ -3,7 +3,7 @@ import type { NumberedEvent, ServerMessage } from "../../src/protocol/index.ts";
 type MemberResult =
   | ({ draftId: string; status: "accepted" } & NumberedEvent)
   | { draftId: string; status: "rejected"; reason: string; traceId: string }
-  | { draftId: string; status: "not_processed"; code?: string };
+  | { draftId: string; status: "not_processed"; code?: string; retryable?: boolean };
 
 interface EventsResult {
   id: string;

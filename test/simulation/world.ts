@@ -1,5 +1,5 @@
 import type { Author } from "../../src/core/index.ts";
-import { Partition, rejectionRetentionMs } from "../../src/core/index.ts";
+import { noLimits, Partition, rejectionRetentionMs } from "../../src/core/index.ts";
 import { SqlStorage } from "../../src/storage/sql-storage.ts";
 import { bytesPort, migrations, sha256 } from "../support/partition.ts";
 import { Caller } from "./caller.ts";
@@ -77,6 +77,7 @@ export class World {
     });
     this.#ledger = new Ledger(this.#disk.disk, application.model, this.trace, () => this.#schedule.serverNow);
     this.#host = new Host({
+      limits: noLimits,
       model: application.model,
       disk: this.#disk,
       ledger: this.#ledger,

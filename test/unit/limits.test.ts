@@ -191,6 +191,30 @@ describe("the rate of a principal", () => {
   });
 });
 
+describe("a sequential batch", () => {
+  it("[AU-5] [TX-6] [WP-12] stops at the limit, and nothing passes it", () => {
+    const room = limited({ principal: { perSecond: 1, burst: 2 } });
+    const alice = room.client("alice");
+    const batch = (): Message =>
+      alice.send("submit_events", {
+        batchId: "b",
+        mode: "sequential",
+        events: [1, 2, 3, 4].map((at) => ({
+          draftId: `m${at}`,
+          event: { type: "set", payload: { target: "n", value: at } },
+        })),
+      })[0];
+    const statuses = () => batch().payload.results.map(({ status, code }: Message) => code ?? status);
+    expect(statuses()).toEqual(["accepted", "accepted", "rate_limited", "not_processed"]);
+    room.now += 60_000;
+    expect(told(set(alice, "later"))).toBe("rate_limited");
+    expect(statuses()).toEqual(["accepted", "accepted", "accepted", "accepted"]);
+    expect(told(set(alice, "later"))).toBe("rate_limited");
+    room.now += 1_000;
+    expect(told(set(alice, "later"))).toBe("accepted");
+  });
+});
+
 describe("other rates", () => {
   it("[AU-5] an event type can have one of its own", () => {
     const room = limited({ eventTypes: { unset: { perSecond: 1, burst: 1 } } });

@@ -1,4 +1,5 @@
 import { type AnyModel, foldEvent, State } from "../../../src/model/index.ts";
+import type { Limits } from "../../../src/core/index.ts";
 import { loggedEvent } from "../../../src/core/live.ts";
 import type { SqlValue } from "../../../src/storage/driver.ts";
 import { FaultyDisk, MemoryDisk } from "../disk.ts";
@@ -16,6 +17,7 @@ export interface ServerParts {
   readonly schedule: Schedule;
   readonly random: Random;
   readonly deferMsMax: number;
+  readonly limits: Limits;
 }
 
 /** A copy of the database, and how long its log was. */
@@ -43,7 +45,7 @@ export class Server {
   readonly #prefixes: string[];
 
   constructor(parts: ServerParts, { generation = 0, disk = new MemoryDisk(), sameLog = false } = {}) {
-    const { model, trace, schedule, random, deferMsMax } = parts;
+    const { model, trace, schedule, random, deferMsMax, limits } = parts;
     this.#parts = parts;
     this.generation = generation;
     this.sameLog = sameLog;
@@ -64,6 +66,7 @@ export class Server {
       schedule,
       random,
       deferMsMax,
+      limits,
       around: (_, body) => body(),
     });
   }

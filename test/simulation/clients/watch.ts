@@ -96,7 +96,7 @@ export class Watch {
   }
 
   #take(message: ServerMessage): void {
-    const { settled, schedule } = this.#parts;
+    const { settled } = this.#parts;
     switch (message.type) {
       case "connected":
         if (message.payload.initialState !== undefined) this.#asking = false;
@@ -116,22 +116,26 @@ export class Watch {
         return;
       case "events_result": {
         const { batchId, results } = message.payload;
-        const open = results.some(
+        const refused = results.find(
           (result) => result.status === "not_processed" && "code" in result && result.retryable,
         );
-        if (!open) this.#settle(batchId);
+        if (refused && "code" in refused) this.#hold(batchId, refused.retryAfter);
+        else this.#settle(batchId);
         return;
       }
       case "error": {
-        const { draftId, retryable, retryAfter = 0 } = message.payload;
+        const { draftId, retryable, retryAfter } = message.payload;
         if (draftId === undefined || settled.has(draftId)) return;
-        if (!retryable) this.#settle(draftId);
-        else {
-          this.#unanswered.delete(draftId);
-          this.#heldUntil = Math.max(this.#heldUntil ?? 0, schedule.now + retryAfter * 1_000);
-        }
+        if (retryable) this.#hold(draftId, retryAfter);
+        else this.#settle(draftId);
       }
     }
+  }
+
+  /** It was refused for now. */
+  #hold(key: string, retryAfter = 0): void {
+    this.#unanswered.delete(key);
+    this.#heldUntil = Math.max(this.#heldUntil ?? 0, this.#parts.schedule.now + retryAfter * 1_000);
   }
 
   #settle(key: string): void {

@@ -1,7 +1,7 @@
 import type { SocketEvents, Timing } from "../../../src/client/index.ts";
 import { defaultTiming } from "../../../src/client/timing.ts";
 import type { Author } from "../../../src/core/index.ts";
-import { Partition, rejectionRetentionMs } from "../../../src/core/index.ts";
+import { type Limits, noLimits, Partition, rejectionRetentionMs } from "../../../src/core/index.ts";
 import { canonicalJson, type Json } from "../../../src/protocol/index.ts";
 import { SqlStorage } from "../../../src/storage/sql-storage.ts";
 import { bytesPort, migrations, sha256 } from "../../support/partition.ts";
@@ -100,6 +100,12 @@ function characterOf(random: Random) {
   };
 }
 
+/** Every third run is limited, tightly enough to matter. */
+function limitsOf(seed: number): Limits {
+  if (seed % 3 !== 0) return noLimits;
+  return { ...noLimits, principal: { perSecond: 2 + (seed % 7), burst: 4 }, replays: { perSecond: 20, burst: 10 } };
+}
+
 /** One partition and the production clients on its devices, and all that may happen to them, out of one seed. */
 export class ClientsWorld {
   readonly trace = new Trace();
@@ -128,7 +134,9 @@ export class ClientsWorld {
     const random = this.#random;
     const schedule = this.#schedule;
     const { application, timing, habits, storeLatencyMsMax, deferMsMax, devices } = this.#character;
-    this.#servers = [new Server({ model: application.model, trace, schedule, random, deferMsMax })];
+    this.#servers = [
+      new Server({ model: application.model, trace, schedule, random, deferMsMax, limits: limitsOf(seed) }),
+    ];
     this.#devices = Array.from(
       { length: devices },
       (_, at) =>
