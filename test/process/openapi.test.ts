@@ -43,6 +43,12 @@ async function answerTo({ method, address, headers, body }: FuzzRequest): Promis
   }
 }
 
+/** What is drained takes nothing for minutes: so that is another partition than those that are looked at. */
+function elsewhere(request: FuzzRequest): FuzzRequest {
+  if (request.path !== "/v1/partitions/{partition}/drain") return request;
+  return { ...request, address: request.address.replace(/^\/v1\/partitions\/[^/]*/, "/v1/partitions/drained") };
+}
+
 const keyOf = (method: string, path: string, status: number, code = "") => `${method} ${path} ${status} ${code}`.trim();
 
 /** Holds answers against what the document says of them. */
@@ -59,7 +65,10 @@ class Judge {
   /** What is wrong with an answer; undefined: nothing. */
   async fault({ path, method }: FuzzRequest, response: Response): Promise<string | undefined> {
     const { status, headers } = response;
-    const text = await response.text();
+    const streams = headers.get("content-type") === "text/event-stream";
+    // It would not end.
+    if (streams) await response.body!.cancel();
+    const text = streams ? "" : await response.text();
     if (status >= 500) return `a ${status}: ${text}`;
     const answer = document.paths[path][method].responses[status];
     if (!answer) return `a ${status} is not in the document: ${text}`;
@@ -71,7 +80,7 @@ class Judge {
     const content = answer.content?.[type];
     if (!answer.content) return text === "" ? this.#count(method, path, status) : `${status} with a body: ${text}`;
     if (!content) return `${status} of type ${type} is not in the document`;
-    if (type === "text/html") return this.#count(method, path, status);
+    if (type === "text/html" || streams) return this.#count(method, path, status);
     const pointer = ["paths", path, method, "responses", String(status), "content", type, "schema"];
     const body = JSON.parse(text) as { code?: string };
     const known = this.seen.get(keyOf(method, path, status, body.code)) ?? 0;
@@ -118,7 +127,7 @@ describe("/openapi.json", () => {
   test(`[OB-5] [ER-1] [AU-10] ${requestsMax} requests made from it get no 5xx, and no answer that is not in it`, async () => {
     console.log(`fuzzing with FUZZ_SEED=${seed}`);
     const judge = new Judge();
-    const requests = fc.sample(requestsOf(document), { numRuns: requestsMax, seed });
+    const requests = fc.sample(requestsOf(document), { numRuns: requestsMax, seed }).map(elsewhere);
     const faults: string[] = [];
     let next = 0;
     const send = async () => {

@@ -78,9 +78,15 @@ function parameterOf({ in: place, required, schema, example }: Part, at: At): fc
 /** What of a text a header can hold. */
 const headerText = (text: string): string => text.replaceAll(/[^\x20-\x7e\xa0-\xff]/g, "?").trim();
 
-function bodyOf({ schema, examples }: Part, at: At): fc.Arbitrary<string> {
-  const example = fc.constantFrom(...Object.values<Part>(examples).map(({ value }) => value as Part));
-  const valid = fc.oneof({ weight: 2, arbitrary: example }, { weight: 1, arbitrary: valueOf(schema, at) });
+function bodyOf({ schema, example, examples = {} }: Part, at: At): fc.Arbitrary<string> {
+  const given = [
+    ...(example === undefined ? [] : [example]),
+    ...Object.values<Part>(examples).map(({ value }) => value),
+  ];
+  const valid = fc.oneof(...(given.length > 0 ? [{ weight: 2, arbitrary: fc.constantFrom<Part[]>(...given) }] : []), {
+    weight: 1,
+    arbitrary: valueOf(schema, at),
+  });
   return fc.oneof(
     { weight: 4, arbitrary: valid.map((value) => JSON.stringify(value)) },
     { weight: 6, arbitrary: mutated(valid).map((value) => JSON.stringify(value)) },

@@ -69,7 +69,7 @@ export function tenantRoutes(app: Edge, { administers, belongs }: Doors): void {
           told: 3,
           pending: 0,
         }),
-        ...refusals(...atTheDoor, "quota_exceeded"),
+        ...refusals(...atTheDoor, "not_found", "quota_exceeded"),
       },
     }),
     administers("admin:revoke"),
