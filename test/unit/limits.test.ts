@@ -50,6 +50,15 @@ describe("a token bucket", () => {
     );
   });
 
+  it("[AU-5] so slow that it is never full again can be kept all the same", () => {
+    const room = limited({ principal: { perSecond: 1e-30, burst: 4 } });
+    const alice = room.client("alice");
+    expect([1, 2, 3, 4, 5].map((at) => told(set(alice, `d${at}`)))).toEqual([
+      ...Array(4).fill("accepted"),
+      "rate_limited",
+    ]);
+  });
+
   it("[AU-5] says truly when it may be tried again", () => {
     fc.assert(
       fc.property(
