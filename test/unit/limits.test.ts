@@ -200,6 +200,28 @@ describe("the rate of a principal", () => {
   });
 });
 
+describe("keys that come again", () => {
+  it("[AU-6] [ID-7] for something else cost as replays do: they are no way around the rates, and take nothing of them", () => {
+    const room = limited({ principal: rate, replays: { perSecond: 1, burst: 3 } });
+    const alice = room.client("alice");
+    set(alice, "d0");
+    const reused = Array.from({ length: 9 }, (_, at) => told(set(room.client("alice"), "d0", at + 2)));
+    expect(reused).toEqual([...Array(3).fill("idempotency_key_reused"), ...Array(6).fill("rate_limited")]);
+    const batch = (batchId: string) =>
+      room.client("alice").send("submit_events", {
+        batchId,
+        mode: "atomic",
+        events: [{ draftId: `${batchId}-1`, event: { type: "set", payload: { target: "n", value: 1 } } }],
+      })[0];
+    expect(told(batch("d0"))).toBe("rate_limited");
+    // Only what was decided was paid for.
+    expect([1, 2, 3, 4].map((at) => told(set(room.client("alice"), `e${at}`)))).toEqual([
+      ...Array(3).fill("accepted"),
+      "rate_limited",
+    ]);
+  });
+});
+
 describe("other rates", () => {
   it("[AU-5] an event type can have one of its own", () => {
     const room = limited({ eventTypes: { unset: { perSecond: 1, burst: 1 } } });
