@@ -1,8 +1,8 @@
-import type { Problem } from "../protocol/index.ts";
+import type { ErrorCode, Problem } from "../protocol/index.ts";
 import type { Command } from "./commands.ts";
 import { connect, renew, sync } from "./connect.ts";
 import { decide, decideBatch } from "./decide.ts";
-import type { Author, ConnectedClient, Effect, Outcome } from "./effects.ts";
+import type { Author, BatchOutcome, ConnectedClient, Effect, Outcome } from "./effects.ts";
 import { assertSound } from "./live.ts";
 import { problemOf, Refusal } from "./refusal.ts";
 import { type Scene, traced } from "./scene.ts";
@@ -93,7 +93,7 @@ function takeCommand(scene: Scene, session: Session, command: Command): void {
       const { batchId } = command.batch;
       assertNotHeldBack(session, batchId);
       const outcome = decideBatch(scene, authorOf(session), clientId, command.batch);
-      session.settle(batchId, outcome.kind === "refused" ? outcome.problem.code : undefined);
+      session.settle(batchId, openCode(outcome));
       if (outcome.kind === "decided") session.reply({ kind: "batch", batchId, verdict: outcome.verdict });
       else session.reply({ kind: "error", requestId: command.requestId, draftId: batchId, problem: outcome.problem });
       return;
@@ -123,6 +123,13 @@ function authorOf(session: Session): Author {
 function assertNotHeldBack(session: Session, draftId: string): void {
   const heldBack = session.heldBack(draftId);
   if (heldBack) throw new Refusal(heldBack);
+}
+
+/** Why a batch has to come again, if so: it was refused, or one of its drafts was, and those after it are open. */
+function openCode(outcome: BatchOutcome): ErrorCode | undefined {
+  if (outcome.kind === "refused") return outcome.problem.code;
+  const open = outcome.verdict.results.find((result) => result.kind === "not_processed" && result.problem);
+  return open?.kind === "not_processed" ? open.problem?.code : undefined;
 }
 
 function effectOf(requestId: string, draftId: string, outcome: Outcome): Effect {

@@ -222,6 +222,27 @@ describe("keys that come again", () => {
   });
 });
 
+describe("a sequential batch", () => {
+  it("[WP-12] [AU-5] that the rate cuts short holds back what comes after it, until it comes again", () => {
+    const room = limited({ principal: { perSecond: 1, burst: 2 } });
+    const alice = room.client("alice");
+    const event = { type: "set", payload: { target: "n", value: 1 } };
+    const send = () =>
+      alice.send("submit_events", {
+        batchId: "b",
+        mode: "sequential",
+        events: ["b1", "b2", "b3"].map((draftId) => ({ draftId, event })),
+      })[0];
+    const statuses = () => send().payload.results.map(({ status }: { status: string }) => status);
+    expect(statuses()).toEqual(["accepted", "accepted", "not_processed"]);
+    room.now += 5_000;
+    // It was sent after the batch, and must not be decided before the rest of it.
+    expect(told(set(alice, "later"))).toBe("rate_limited");
+    expect(statuses()).toEqual(["accepted", "accepted", "accepted"]);
+    expect(told(set(alice, "later"))).toBe("accepted");
+  });
+});
+
 describe("other rates", () => {
   it("[AU-5] an event type can have one of its own", () => {
     const room = limited({ eventTypes: { unset: { perSecond: 1, burst: 1 } } });
