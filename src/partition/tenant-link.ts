@@ -153,7 +153,8 @@ export class TenantLink {
     const askedAt = Date.now();
     const changes = await this.#host.tenant().attend(this.#host.name, leaseMs);
     this.#host.step(() => this.changed(changes));
-    this.#attendsUntil = askedAt + leaseMs;
+    // The tenant may have left the row as it was, which has at least half of this.
+    this.#attendsUntil = askedAt + leaseMs / 2;
   }
 
   #unreachable(error: unknown): void {
