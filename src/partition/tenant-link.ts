@@ -44,6 +44,8 @@ export class TenantLink {
   /** The question that is on its way, and the one after it, which all who come meanwhile share. */
   #asking: Promise<void> | undefined;
   #askingNext: Promise<void> | undefined;
+  /** For how long whoever shares the next question wants to be told, at the most. */
+  #nextLeaseMs = 0;
 
   constructor(host: LinkHost) {
     this.#host = host;
@@ -140,11 +142,14 @@ export class TenantLink {
       this.#asking = this.#askAll(leaseMs).finally(() => (this.#asking = undefined));
       return this.#asking;
     }
+    this.#nextLeaseMs = Math.max(this.#nextLeaseMs, leaseMs);
     this.#askingNext ??= this.#asking
       .catch(() => {})
       .then(() => {
+        const next = this.#nextLeaseMs;
+        this.#nextLeaseMs = 0;
         this.#askingNext = undefined;
-        return this.#attend(leaseMs);
+        return this.#attend(next);
       });
     return this.#askingNext;
   }

@@ -53,4 +53,17 @@ describe("the lease of a partition", () => {
     push();
     expect(await link.admitRequest(author)).toMatchObject({ code: "auth_revoked" });
   });
+
+  it("[AU-4] is as long as that of the most demanding of those who share a question", async () => {
+    let answer = () => {};
+    const { link, leases } = linked(() => new Promise<void>((resolve) => (answer = resolve)));
+    const first = link.admitRequest(author);
+    const shared = [link.admitRequest(author), link.admit(author), link.admitRequest(author)];
+    answer();
+    await first;
+    await vi.waitUntil(() => leases.length === 2);
+    answer();
+    await Promise.all(shared);
+    expect(leases).toEqual([30_000, 25 * minute]);
+  });
 });
