@@ -118,13 +118,14 @@ export class TenantLink {
     const now = Date.now();
     this.#revocations.add(revocations, now);
     const { partition } = this.#host;
+    // First, because the limits may not find a storage that takes them.
+    if (revocations.length > 0) partition.revoke((author) => this.#revocations.covers(author), now);
     if (seq > this.#limitsSeq) {
       this.#limitsSeq = seq;
       this.#limit(limits);
       partition.keepLimits(JSON.stringify(limits), now);
     }
-    if (revocations.length > 0) partition.revoke((author) => this.#revocations.covers(author), now);
-    return this.#host.partition.attended || this.#attendsUntil > now;
+    return partition.attended || this.#attendsUntil > now;
   }
 
   /** Puts in force what was kept over sleep. */

@@ -67,3 +67,16 @@ describe("the lease of a partition", () => {
     expect(leases).toEqual([30_000, 25 * minute]);
   });
 });
+
+describe("changes of the tenant", () => {
+  it("[AU-4] revoke, whatever becomes of the limits that come with them", () => {
+    const { room, link } = linked();
+    const alice = room.open(author);
+    alice.connect("c");
+    alice.submit("d", "set", { target: "n", value: 1 });
+    room.driver.transaction(() => room.driver.write("DROP TABLE tenant_limits"));
+    const changes: TenantChanges = { seq: 1, revocations: [revocation], limits: { principal: null } };
+    expect(() => link.changed(changes)).toThrow();
+    expect(alice.of("error")).toMatchObject([{ payload: { code: "auth_revoked" } }]);
+  });
+});
