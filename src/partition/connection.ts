@@ -43,7 +43,7 @@ export interface ConnectionHost {
   readonly codec: Codec;
   readonly intake: Intake;
   /** Whom the token of a frame speaks for, or why it is not taken; undefined: tokens are not looked at here. */
-  authenticate: ((session: SessionState, token: string) => Promise<Author | Failure>) | undefined;
+  authenticate: ((session: Session, token: string) => Promise<Author | Failure>) | undefined;
   /** Whether the partition has to be counted among its tenant's before it is written to. */
   mustClaim(): boolean;
   /** Counts it; why that cannot be, if so. */
@@ -123,7 +123,7 @@ export class Connection implements Subscriber {
       return;
     }
     this.#hold(bytes, async () => {
-      const author = await authenticate(this.session.state, token);
+      const author = await authenticate(this.session, token);
       return "code" in author ? { kind: "refused", requestId, failure: author } : command(author);
     });
   }
