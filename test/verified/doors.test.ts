@@ -259,6 +259,13 @@ describe("administration", () => {
     expect((await ask("/livez")).status).toBe(200);
   });
 
+  it("[AU-2] [AU-8] an object takes no connection of nobody, should one ever come so far", async () => {
+    const object = env.PARTITIONS.getByName(`default/${fresh()}`);
+    for (const headers of [{ upgrade: "websocket" }, { "partita-stream": '{"kind":"connection"}' }]) {
+      expect((await object.fetch("http://partition/", { headers })).status).toBe(401);
+    }
+  });
+
   it("[AU-9] nobody addresses the server's own partitions", async () => {
     for (const name of ["-readyz", "-canary-2026-11"]) {
       const response = await ask(`/v1/partitions/${name}/state`, {
