@@ -91,4 +91,25 @@ describe("drafts behind the first of a partition", () => {
     await turn();
     expect(sent).toContain("event_accepted");
   });
+
+  it.each(["identity_unavailable", "partition_unavailable"] as const)(
+    "[WP-12] are not decided before it, where that cannot be asked now: %s",
+    async (code) => {
+      const answers = [{ code, detail: "", retryAfter: 1 }];
+      const { say, sent } = stranger(
+        async () => author,
+        async () => answers.pop(),
+      );
+      say("connect", connect);
+      await turn();
+      say("submit_event", draft("d1"));
+      say("submit_event", draft("d2"));
+      await turn();
+      expect(sent).toEqual(["connected", code, code]);
+      say("submit_event", draft("d1"));
+      say("submit_event", draft("d2"));
+      await turn();
+      expect(sent.slice(3).filter((type) => type === "event_accepted")).toHaveLength(2);
+    },
+  );
 });
