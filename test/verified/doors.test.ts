@@ -215,6 +215,18 @@ describe("administration", () => {
     expect(await code(await ask("/v1/limits", { headers: await admin(tenant) }))).toBe("auth_revoked");
   });
 
+  it("[AU-7] is open to the pages of allowed origins, whatever the method", async () => {
+    for (const [path, method] of [
+      ["/v1/limits", "PUT"],
+      ["/v1/revocations/jti/t", "PUT"],
+      ["/v1/tickets", "POST"],
+    ] as const) {
+      const headers = { origin: "https://app.example", "access-control-request-method": method };
+      const answer = await ask(path, { method: "OPTIONS", headers });
+      expect(answer.headers.get("access-control-allow-methods")?.split(",")).toContain(method);
+    }
+  });
+
   it("[AU-5] sets limits; a request above them is told by Retry-After and the RateLimit headers", async () => {
     const tenant = fresh("t");
     const room = fresh();
