@@ -84,6 +84,7 @@ export class Door {
     const subject = await verifier.verify(token, Date.now());
     if ("code" in subject) return subject;
     const author = authorOfSubject(subject, roles);
+    if ("code" in author) return author;
     if (subject.tenant !== name.tenant || !mayAddress(subject, name.partition)) return notForHere;
     if (!allows(author.permissions, readPermission)) return readForbidden;
     const failure = (await link?.admit(author)) ?? (state.awaitsToken ? this.#crowded(author, session) : undefined);

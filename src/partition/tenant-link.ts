@@ -147,10 +147,10 @@ export class TenantLink {
     this.#askingNext ??= this.#asking
       .catch(() => {})
       .then(() => {
-        const next = this.#nextLeaseMs;
+        const longest = this.#nextLeaseMs;
         this.#nextLeaseMs = 0;
         this.#askingNext = undefined;
-        return this.#attend(next);
+        return this.#attend(longest);
       });
     return this.#askingNext;
   }

@@ -76,7 +76,7 @@ describe("changes of the tenant", () => {
     alice.submit("d", "set", { target: "n", value: 1 });
     room.driver.transaction(() => room.driver.write("DROP TABLE tenant_limits"));
     const changes: TenantChanges = { seq: 1, revocations: [revocation], limits: { principal: null } };
-    expect(() => link.changed(changes)).toThrow();
+    expect(() => link.changed(changes)).toThrow("tenant_limits");
     expect(alice.of("error")).toMatchObject([{ payload: { code: "auth_revoked" } }]);
   });
 });
