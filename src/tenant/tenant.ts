@@ -133,9 +133,9 @@ export class Tenant {
     return changes;
   }
 
-  /** It does not want to be told any more. */
-  release(partition: string, now: number): void {
-    this.#write(now, () => this.#run("DELETE FROM attending WHERE partition = ?", partition));
+  /** It does not want to be told any more, as it said of the changes up to `seq`; unless it has asked anew since. */
+  release(partition: string, seq: number, now: number): void {
+    this.#write(now, () => this.#run("DELETE FROM attending WHERE partition = ? AND told_seq < ?", partition, seq));
   }
 
   /** The partitions that were not told of the last change, those that will listen longest first. */
