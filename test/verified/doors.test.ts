@@ -320,3 +320,23 @@ describe("administration", () => {
     expect((await peers[1]!.submit("d")).type).toBe("event_accepted");
   });
 });
+
+describe("the document", () => {
+  it("[OB-5] says of each operation what the doors and limits may answer, and how one can come in", async () => {
+    // A document is data of every shape
+    const { paths }: any = await (await ask("/openapi.json")).json();
+    const codes = (path: string, method: string): string[] =>
+      Object.values<any>(paths[path][method].responses).flatMap(({ content }) =>
+        Object.keys(content?.["application/problem+json"]?.examples ?? {}),
+      );
+    const room = "/v1/partitions/{partition}";
+    expect(codes(`${room}/events`, "post")).toEqual(
+      expect.arrayContaining(["rate_limited", "quota_exceeded", "draining", "auth_revoked"]),
+    );
+    expect(codes(`${room}/ws`, "get")).toEqual(expect.arrayContaining(["too_many_connections", "draining"]));
+    for (const method of ["ws", "events/stream"]) {
+      expect(paths[`${room}/${method}`].get.security).toContainEqual({ ticket: [] });
+    }
+    expect(paths[`${room}/ws`].get.parameters).toContainEqual(expect.objectContaining({ name: "tenant", in: "query" }));
+  });
+});

@@ -1,4 +1,5 @@
 import { describeRoute } from "hono-openapi";
+import { defaultTenant } from "../../identity/verify.ts";
 import { authorHeader, tokenFollows } from "../../partition/object.ts";
 import type { Problem } from "../../protocol/index.ts";
 import { asciiJson } from "../ascii.ts";
@@ -19,11 +20,20 @@ export function socketRoutes(app: Edge, { connects }: Doors): void {
       description:
         "The upgrade of a connection. What travels on it is described in docs/PROTOCOL.md. A refused client that has offered the subprotocol `partita` is told why by a message, because browsers show pages nothing of a refused upgrade.",
       tags: ["Events"],
-      security: [{ token: [] }, {}],
-      parameters: partitionParameters("traceparent"),
+      security: [{ token: [] }, { ticket: [] }, {}],
+      parameters: [
+        ...partitionParameters("traceparent"),
+        {
+          name: "tenant",
+          in: "query",
+          description:
+            "Whose partition it is, where the token comes as `connect.payload.token`; else the token says so.",
+          schema: { type: "string", default: defaultTenant },
+        },
+      ],
       responses: {
         101: { description: "The connection is one of messages now.", headers: headers() },
-        ...partitionRefusals("upgrade_expected"),
+        ...partitionRefusals("upgrade_expected", "too_many_connections"),
       },
     }),
     connects,

@@ -41,7 +41,7 @@ export function streamRoutes(app: Edge, { reads, listens }: Doors): void {
       ],
       responses: {
         200: stream("The events."),
-        ...partitionRefusals("cursor_ahead", "too_many_connections", "draining"),
+        ...partitionRefusals("cursor_ahead", "too_many_connections"),
       },
     }),
     listens,
@@ -64,7 +64,7 @@ export function streamRoutes(app: Edge, { reads, listens }: Doors): void {
       tags: ["Events"],
       security: [{ token: [] }, {}],
       parameters: partitionParameters("traceparent"),
-      responses: { 200: stream("The frames."), ...partitionRefusals("too_many_connections", "draining") },
+      responses: { 200: stream("The frames."), ...partitionRefusals("too_many_connections") },
     }),
     reads,
     async (c) => await openStream(c, { kind: "connection", author: readerOf(c.get("visitor").identity) }),
