@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { noLimits } from "../../src/core/index.ts";
+import { limitsShape } from "../../src/edge/document/tenant-schemas.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { Tenant } from "../../src/tenant/tenant.ts";
 import { migrationsIn } from "../support/partition.ts";
@@ -29,5 +30,13 @@ describe("the partitions that want to be told", () => {
     const { seq: last } = tenant.changesSince(0, 0);
     tenant.release("room", last, 0);
     expect(tenant.untold(10, 0)).toEqual([]);
+  });
+});
+
+describe("the limits that a tenant sets", () => {
+  it("[AU-5] have rates that a Retry-After can be told of", () => {
+    const fits = (perSecond: number) => limitsShape.safeParse({ tenant: { perSecond, burst: 1 } }).success;
+    expect([1e-300, 0, -1, 1e9].filter(fits)).toEqual([]);
+    expect([0.001, 1 / 60, 20].filter(fits)).toHaveLength(3);
   });
 });
