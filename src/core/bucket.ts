@@ -26,7 +26,7 @@ export function secondsUntil(bucket: Bucket, { perSecond, burst }: Rate, count: 
   return missing <= 0 ? 0 : Math.max(Math.ceil(missing / perSecond), 1);
 }
 
-/** When the bucket is full again, in milliseconds since 1970. */
+/** When the bucket is full again, in milliseconds since 1970; of a rate that is next to nothing, as late as can be said. */
 export function fullAt({ level, at }: Bucket, { perSecond, burst }: Rate): number {
-  return Math.ceil(at + ((burst - level) / perSecond) * 1_000);
+  return Math.min(Math.ceil(at + ((burst - level) / perSecond) * 1_000), Number.MAX_SAFE_INTEGER);
 }

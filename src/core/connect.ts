@@ -6,7 +6,7 @@ import { assertSound, type Live } from "./live.ts";
 import { clampLimit, readPage } from "./page.ts";
 import { Refusal } from "./refusal.ts";
 import type { Scene } from "./scene.ts";
-import { notConnected, type Session } from "./session.ts";
+import { notConnected, revoked, type Session } from "./session.ts";
 
 type Connect = Extract<Command, { kind: "connect" }>;
 type Renew = Extract<Command, { kind: "renew" }>;
@@ -39,6 +39,7 @@ export function connect(scene: Scene, session: Session, command: Connect): void 
     });
   }
   if (session.state.awaitsToken && !command.author) throw new Refusal(tokenMissing);
+  assertInForce(scene, command.author);
   assertPartition(scene, command.partition);
   if (command.modelVersion !== undefined && command.modelVersion !== model.version) {
     throw new Refusal({
@@ -95,7 +96,7 @@ export function connect(scene: Scene, session: Session, command: Connect): void 
 }
 
 /** Answers `renew`: from here on the new token says until when, and what its principal may do. */
-export function renew({ now }: Scene, session: Session, { requestId, author }: Renew): void {
+export function renew(scene: Scene, session: Session, { requestId, author }: Renew): void {
   const before = session.state.author;
   if (!session.state.client || !before) throw new Refusal(notConnected);
   if (before.principal !== author.principal) {
@@ -104,8 +105,9 @@ export function renew({ now }: Scene, session: Session, { requestId, author }: R
       detail: "This token is somebody else's: open another connection for it.",
     });
   }
+  assertInForce(scene, author);
   session.update({ author });
-  session.reply({ kind: "renewed", requestId, now, expiresAt: session.expiresAt });
+  session.reply({ kind: "renewed", requestId, now: scene.now, expiresAt: session.expiresAt });
 }
 
 /** Answers `sync`: sets the delivery cursor, and gives the page after it. */
@@ -135,6 +137,11 @@ function pageFor({ live, ports }: Scene, draftIds: string | undefined, command: 
 /** The principal whose events are named by their drafts on this client's pages. */
 function draftIdsOf(client: ConnectedClient, author: Author): string | undefined {
   return client.draftIds ? author.principal : undefined;
+}
+
+/** A token was good when it was verified; since then it may have been revoked. */
+function assertInForce(scene: Scene, author: Author | undefined): void {
+  if (author && scene.isRevoked(author)) throw new Refusal(revoked);
 }
 
 function assertPartition(scene: Scene, partition: string | undefined): void {

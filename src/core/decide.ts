@@ -5,7 +5,7 @@ import { rejectionRetentionMs, scheduleOnce, socketSweepMs } from "./due.ts";
 import type { Author, BatchOutcome, BatchResult, Outcome } from "./effects.ts";
 import { soundness } from "./live.ts";
 import { submitAtomic } from "./pipeline/atomic.ts";
-import { findPrior } from "./pipeline/deduplicate.ts";
+import { findPrior, keyReused } from "./pipeline/deduplicate.ts";
 import type { Review } from "./pipeline/review.ts";
 import { submit } from "./pipeline/submit.ts";
 import { problemOf } from "./refusal.ts";
@@ -22,7 +22,7 @@ export function decide(scene: Scene, author: Author, clientId: string, draft: Dr
   const writes = writesOf(scene);
   createLog(scene, writes);
   const outcome = submit(reviewOf(scene, author, clientId, draft), writes, ports);
-  if (outcome.kind !== "refused" && outcome.replayed) {
+  if (isRepeated(outcome)) {
     const refusal = limiter.replay(author.principal, now);
     if (refusal) return { kind: "refused", problem: problemOf(refusal, scene) };
   } else limiter.spend(ports.storage, writes, author.principal, drafts, now);
@@ -46,7 +46,7 @@ function decideAtomic(scene: Scene, author: Author, clientId: string, batch: Bat
   createLog(scene, writes);
   const headBefore = live.head;
   const outcome = submitAtomic(batch, (draft) => reviewOf(scene, author, clientId, draft), writes, ports);
-  if (outcome.kind === "decided" && outcome.replayed) {
+  if (isRepeated(outcome)) {
     const refusal = limiter.replay(author.principal, now);
     return refusal ? { kind: "refused", problem: problemOf(refusal, scene) } : outcome;
   }
@@ -98,6 +98,13 @@ function beyondRate(
 ): Failure | undefined {
   const refusal = limiter.refusal(ports.storage, principal, drafts, now);
   return refusal && !findPrior(ports.storage, principal, key) ? refusal : undefined;
+}
+
+/** Whether the key was used before, for the same or for something else: nothing was decided now. */
+function isRepeated(outcome: Outcome | BatchOutcome): boolean {
+  if (outcome.kind === "refused") return outcome.problem.code === keyReused.code;
+  if (outcome.kind === "rejected" && outcome.rejection.problem.code === keyReused.code) return true;
+  return outcome.replayed;
 }
 
 /** Whoever decides a draft may write: `mayWrite` has said so of the window. */

@@ -111,7 +111,14 @@ export interface Author {
 }
 
 /** The refusals that may pass: after one of these a connection waits for the same draft. */
-export type HoldingCode = "storage_unavailable" | "schema_mismatch" | "quarantined" | "overloaded" | "rate_limited";
+export type HoldingCode =
+  | "storage_unavailable"
+  | "schema_mismatch"
+  | "quarantined"
+  | "overloaded"
+  | "rate_limited"
+  | "identity_unavailable"
+  | "partition_unavailable";
 
 /** Who connected, and what it asked for. */
 export interface ConnectedClient {

@@ -50,6 +50,8 @@ export class Partition {
   #told = -1;
   /** The least that a connection was told when a commit was in doubt, before an earlier sleep. */
   #leastTold = Number.MAX_SAFE_INTEGER;
+  /** Whose token was revoked, as far as was told. */
+  #isRevoked: (author: Author) => boolean = () => false;
   /** The id the log will get when it is first written. */
   #provisionalLogId: string | undefined;
 
@@ -163,8 +165,12 @@ export class Partition {
     return failure && { kind: "refused", requestId, failure };
   }
 
-  /** Ends the connections that `fits` says so of, whatever of theirs is waiting: their tokens were revoked. */
+  /**
+   * Ends the connections that `fits` says so of, whatever of theirs is waiting: their tokens were revoked.
+   * It is asked from here on of each token that comes, too: one may be waiting for its window already.
+   */
   revoke(fits: (author: Author) => boolean, now: number): void {
+    this.#isRevoked = fits;
     const window = new Window();
     for (const session of this.#sessions) {
       const { author } = session.state;
@@ -396,6 +402,7 @@ export class Partition {
       window,
       now,
       attended: this.#sessions.size > 0,
+      isRevoked: this.#isRevoked,
       peers: () => this.#presence.peers,
       serverId: () => live.logId ?? (this.#provisionalLogId ??= this.#ports.random.logId()),
     };

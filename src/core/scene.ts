@@ -1,6 +1,6 @@
 import type { AnyModel } from "../model/index.ts";
 import type { StorageWrites } from "../storage/port.ts";
-import type { Peer } from "./effects.ts";
+import type { Author, Peer } from "./effects.ts";
 import type { Limiter } from "./limiter.ts";
 import type { Live } from "./live.ts";
 import type { Ports } from "./ports.ts";
@@ -25,6 +25,8 @@ export interface Scene {
   readonly now: number;
   /** Whether there are connections to look after. */
   readonly attended: boolean;
+  /** Whether this author's token was revoked, as far as is known here. */
+  isRevoked(author: Author): boolean;
   /** The log's id as clients are told it. */
   serverId(): string;
   /** Everybody who shows something of themselves. */

@@ -224,6 +224,9 @@ const holdingCodes: readonly string[] = [
   "quarantined",
   "overloaded",
   "rate_limited",
+  // Of the first draft of a partition, where it cannot be found out whether the tenant may have another one.
+  "identity_unavailable",
+  "partition_unavailable",
 ] satisfies HoldingCode[];
 
 function isHolding(code: ErrorCode | undefined): code is HoldingCode {

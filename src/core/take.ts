@@ -93,7 +93,7 @@ function takeCommand(scene: Scene, session: Session, command: Command): void {
       const { batchId } = command.batch;
       assertNotHeldBack(session, batchId);
       const outcome = decideBatch(scene, authorOf(session), clientId, command.batch);
-      session.settle(batchId, refusalOf(outcome));
+      session.settle(batchId, openCode(outcome));
       if (outcome.kind === "decided") session.reply({ kind: "batch", batchId, verdict: outcome.verdict });
       else session.reply({ kind: "error", requestId: command.requestId, draftId: batchId, problem: outcome.problem });
       return;
@@ -125,17 +125,17 @@ function assertNotHeldBack(session: Session, draftId: string): void {
   if (heldBack) throw new Refusal(heldBack);
 }
 
+/** Why a batch has to come again, if so: it was refused, or one of its drafts was, and those after it are open. */
+function openCode(outcome: BatchOutcome): ErrorCode | undefined {
+  if (outcome.kind === "refused") return outcome.problem.code;
+  const open = outcome.verdict.results.find((result) => result.kind === "not_processed" && result.problem);
+  return open?.kind === "not_processed" ? open.problem?.code : undefined;
+}
+
 function effectOf(requestId: string, draftId: string, outcome: Outcome): Effect {
   if (outcome.kind === "accepted") return { kind: "accepted", event: outcome.event };
   if (outcome.kind === "rejected") return { kind: "rejected", draftId, rejection: outcome.rejection };
   return { kind: "error", requestId, draftId, problem: outcome.problem };
-}
-
-/** Why a batch was refused, or the member of it where it stopped. */
-function refusalOf(outcome: BatchOutcome): ErrorCode | undefined {
-  if (outcome.kind === "refused") return outcome.problem.code;
-  const stopped = outcome.verdict.results.find((result) => result.kind === "not_processed" && result.problem);
-  return stopped?.kind === "not_processed" ? stopped.problem?.code : undefined;
 }
 
 function draftIdOf(command: Command): string | undefined {

@@ -73,7 +73,12 @@ export async function identify(
   }
   const subject = await verifier.verify(token, Date.now());
   if ("code" in subject) return subject;
-  return { mode: "verified", subject, author: authorOfSubject(subject, roles) };
+  return verified(subject, roles);
+}
+
+function verified(subject: Subject, roles: Roles): Identity | Failure {
+  const author = authorOfSubject(subject, roles);
+  return "code" in author ? author : { mode: "verified", subject, author };
 }
 
 /** A ticket names its tenant, whose object knows whom it speaks for. It is taken once, whatever comes of it. */
@@ -88,7 +93,7 @@ async function identifyByTicket(
     return { code: "unauthenticated", detail: "This ticket is none, or was used, or is too old." };
   const subject = JSON.parse(text) as Subject;
   if (subject.expiresAt <= Date.now()) return { code: "auth_expired", detail: "The token of this ticket has expired." };
-  return { mode: "verified", subject, author: authorOfSubject(subject, roles) };
+  return verified(subject, roles);
 }
 
 /** A new ticket of a tenant: its name, and 244 bits that nobody can guess. */

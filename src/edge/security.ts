@@ -37,7 +37,7 @@ export const securesPages = byScheme(
 /** Lets pages of allowed origins read answers, and answers their preflights. Never with cookies: there are none. */
 const sharesWithAllowed = cors({
   origin: (origin, c) => (isAllowedOrigin(origin, new URL(c.req.url), c.env) ? origin : null),
-  allowMethods: ["GET", "HEAD", "POST"],
+  allowMethods: ["GET", "HEAD", "POST", "PUT"],
   allowHeaders: [
     "Authorization",
     "Content-Type",

@@ -43,7 +43,7 @@ export interface ConnectionHost {
   readonly codec: Codec;
   readonly intake: Intake;
   /** Whom the token of a frame speaks for, or why it is not taken; undefined: tokens are not looked at here. */
-  authenticate: ((session: SessionState, token: string) => Promise<Author | Failure>) | undefined;
+  authenticate: ((session: Session, token: string) => Promise<Author | Failure>) | undefined;
   /** Whether the partition has to be counted among its tenant's before it is written to. */
   mustClaim(): boolean;
   /** Counts it; why that cannot be, if so. */
@@ -67,6 +67,7 @@ export class Connection implements Subscriber {
   #over = false;
   /** The frames that wait while something has to be found out for the one before them; undefined: nothing has. */
   #waiting: (string | ArrayBuffer)[] | undefined;
+  #waitingBytes = 0;
 
   constructor(carrier: Carrier, host: ConnectionHost, attachment: Attachment) {
     this.#carrier = carrier;
@@ -83,15 +84,18 @@ export class Connection implements Subscriber {
       this.#seenAt = now;
       this.save(this.session.state);
     }
+    const bytes = typeof frame === "string" ? frame.length : frame.byteLength;
     if (this.#waiting) {
-      if (this.#waiting.length === limits.framesBehindTokenMax) this.end(1013, "overloaded");
+      this.#waitingBytes += bytes;
+      const bytesMax = this.session.state.author ? limits.bytesBehindTokenMax : limits.strangerBytesMax;
+      const full = this.#waiting.length === limits.framesBehindTokenMax || this.#waitingBytes > bytesMax;
+      if (full) this.end(1013, "overloaded");
       else this.#waiting.push(frame);
       return;
     }
     const { partition, codec } = this.#host;
     const { session } = this;
     const decoded = codec.decode(frame);
-    const bytes = typeof frame === "string" ? frame.length : frame.byteLength;
     if (decoded.kind === "token") this.#takeToken(decoded, bytes);
     else if (decoded.kind === "presence") {
       const refused = partition.show(session, decoded, now);
@@ -123,7 +127,7 @@ export class Connection implements Subscriber {
       return;
     }
     this.#hold(bytes, async () => {
-      const author = await authenticate(this.session.state, token);
+      const author = await authenticate(this.session, token);
       return "code" in author ? { kind: "refused", requestId, failure: author } : command(author);
     });
   }
@@ -132,6 +136,7 @@ export class Connection implements Subscriber {
   #hold(bytes: number, find: () => Promise<Command>): void {
     const waiting: (string | ArrayBuffer)[] = [];
     this.#waiting = waiting;
+    this.#waitingBytes = 0;
     void find().then((command) =>
       this.#host.step(() => {
         this.#waiting = undefined;

@@ -1,4 +1,4 @@
-import { allows, type Author, draining, type Partition, type PartitionName, type SessionState } from "../core/index.ts";
+import { allows, type Author, draining, type Partition, type PartitionName, type Session } from "../core/index.ts";
 import type { IdentitySettings } from "../identity/settings.ts";
 import { verifierOf } from "../identity/verifier-of.ts";
 import { mayAddress } from "../identity/verify.ts";
@@ -20,6 +20,8 @@ export const readForbidden: Failure = {
   detail: `This needs the permission "${readPermission}".`,
 };
 
+const nobody: Failure = { code: "unauthenticated", detail: "This connection came without a token." };
+
 /** When to come back where all places are taken, in seconds. */
 const crowdedSeconds = 10;
 
@@ -36,6 +38,8 @@ export class Door {
   readonly #host: DoorHost;
   /** Until then nothing new is taken, in milliseconds since 1970. */
   #closedUntil = 0;
+  /** Whose token a connection has brought: it has its place from then on, and its turn perhaps later. */
+  readonly #brought = new WeakMap<Session, string>();
 
   constructor(host: DoorHost) {
     this.#host = host;
@@ -46,11 +50,17 @@ export class Door {
     this.#closedUntil = until;
   }
 
-  /** Why a connection of this author is not taken, or of somebody who has not said who, if so. */
-  async admit(author: Author | undefined, awaitsToken: boolean): Promise<Failure | undefined> {
+  /** Why a connection of this author is not taken, or of somebody who has not said who, if so. Then there has to be a place, too: `placeFor`. */
+  async admit(author: Author | undefined): Promise<Failure | undefined> {
     const asks = author?.expiresAt !== undefined;
-    const failure = asks ? await this.#host.link?.admit(author) : undefined;
-    return failure ?? this.#closed() ?? this.#crowded(author, awaitsToken);
+    return asks ? await this.#host.link?.admit(author) : undefined;
+  }
+
+  /** Why there is no place for it now, if so. To be asked in the step that adds it: many may have waited for the same answer. */
+  placeFor(author: Author | undefined, awaitsToken: boolean): Failure | undefined {
+    // Only in open development mode somebody may come without a word of who they are.
+    if (this.#host.link && !author && !awaitsToken) return nobody;
+    return this.#closed() ?? this.#full(awaitsToken) ?? (author && this.#crowded(author));
   }
 
   /** Why a request of this author is not taken, if so; one that writes needs the partition to be one of its tenant's. */
@@ -63,7 +73,8 @@ export class Door {
   }
 
   /** Whom a token speaks for that came in a frame, or why it is not taken. */
-  async authenticate(state: SessionState, token: string): Promise<Author | Failure> {
+  async authenticate(session: Session, token: string): Promise<Author | Failure> {
+    const { state } = session;
     if (!state.awaitsToken && !state.client) {
       return { code: "bad_request", detail: "This connection came with a token: leave connect.payload.token out." };
     }
@@ -73,10 +84,13 @@ export class Door {
     const subject = await verifier.verify(token, Date.now());
     if ("code" in subject) return subject;
     const author = authorOfSubject(subject, roles);
+    if ("code" in author) return author;
     if (subject.tenant !== name.tenant || !mayAddress(subject, name.partition)) return notForHere;
     if (!allows(author.permissions, readPermission)) return readForbidden;
-    const failure = (await link?.admit(author)) ?? (state.awaitsToken ? this.#crowded(author, false) : undefined);
-    return failure ?? author;
+    const failure = (await link?.admit(author)) ?? (state.awaitsToken ? this.#crowded(author, session) : undefined);
+    if (failure) return failure;
+    this.#brought.set(session, author.principal);
+    return author;
   }
 
   #closed(): Failure | undefined {
@@ -84,19 +98,29 @@ export class Door {
     return seconds > 0 ? { ...draining, retryAfter: seconds } : undefined;
   }
 
-  /** Why there is no room for another connection, if so. */
-  #crowded(author: Author | undefined, awaitsToken: boolean): Failure | undefined {
-    const { connectionsPerPartition, connectionsPerPrincipal } = this.#host.partition.limits;
-    const sessions = [...this.#host.partition.sessions].map(({ state }) => state);
+  /** Why there is no room for another connection, whoever's, if so. */
+  #full(awaitsToken: boolean): Failure | undefined {
+    const { connectionsPerPartition } = this.#host.partition.limits;
+    const sessions = [...this.#host.partition.sessions];
     if (connectionsPerPartition !== null && sessions.length >= connectionsPerPartition) {
       return tooMany(connectionsPerPartition, "connections to this partition");
     }
-    if (awaitsToken && sessions.filter((state) => state.awaitsToken).length >= limits.strangersMax) {
+    if (awaitsToken && sessions.filter(({ state }) => state.awaitsToken).length >= limits.strangersMax) {
       return tooMany(limits.strangersMax, "connections here that have not brought their token");
     }
-    if (author === undefined || connectionsPerPrincipal === null) return undefined;
-    const own = sessions.filter((state) => state.author?.principal === author.principal).length;
-    return own < connectionsPerPrincipal ? undefined : tooMany(connectionsPerPrincipal, "connections of yours here");
+    return undefined;
+  }
+
+  /** Why there is no room for another connection of this author, if so; `but` is that connection, where it is here already. */
+  #crowded({ principal }: Author, but?: Session): Failure | undefined {
+    const { connectionsPerPrincipal } = this.#host.partition.limits;
+    if (connectionsPerPrincipal === null) return undefined;
+    const own = [...this.#host.partition.sessions].filter(
+      (session) => session !== but && (session.state.author?.principal ?? this.#brought.get(session)) === principal,
+    );
+    return own.length < connectionsPerPrincipal
+      ? undefined
+      : tooMany(connectionsPerPrincipal, "connections of yours here");
   }
 }
 

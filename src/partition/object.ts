@@ -150,7 +150,7 @@ export function partitionObject({ models, roles, limits: given, placementOf }: A
           this.#connections.delete(connection);
           this.#partition.detach(connection.session);
         },
-        authenticate: open ? undefined : (state, token) => this.#door.authenticate(state, token),
+        authenticate: open ? undefined : (session, token) => this.#door.authenticate(session, token),
         mustClaim: () => this.#link?.mustClaim === true,
         claim: (author) => this.#door.admitRequest(author, true),
         step: (body) => this.#step(body),
@@ -201,7 +201,7 @@ export function partitionObject({ models, roles, limits: given, placementOf }: A
     override async fetch(request: Request): Promise<Response> {
       if (request.headers.has("upgrade")) return await this.#upgrade(request);
       const asked = JSON.parse(request.headers.get(streamHeader)!) as StreamRequest;
-      const failure = await this.#door.admit(asked.author, false);
+      const failure = (await this.#door.admit(asked.author)) ?? this.#door.placeFor(asked.author, false);
       if (failure) return responseOf(this.#refuse(failure));
       return await this.#step(() =>
         asked.kind === "events"
@@ -214,7 +214,7 @@ export function partitionObject({ models, roles, limits: given, placementOf }: A
       const told = request.headers.get(authorHeader);
       const awaitsToken = told === tokenFollows;
       const author = told === null || awaitsToken ? undefined : (JSON.parse(told) as Author);
-      const failure = await this.#door.admit(author, awaitsToken);
+      const failure = (await this.#door.admit(author)) ?? this.#door.placeFor(author, awaitsToken);
       if (failure) return responseOf(this.#refuse(failure));
       const { 0: client, 1: server } = new WebSocketPair();
       const attachment: Attachment = { session: newSession(author, awaitsToken), seenAt: Date.now() };

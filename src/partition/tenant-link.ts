@@ -44,6 +44,8 @@ export class TenantLink {
   /** The question that is on its way, and the one after it, which all who come meanwhile share. */
   #asking: Promise<void> | undefined;
   #askingNext: Promise<void> | undefined;
+  /** For how long whoever shares the next question wants to be told, at the most. */
+  #nextLeaseMs = 0;
 
   constructor(host: LinkHost) {
     this.#host = host;
@@ -116,13 +118,14 @@ export class TenantLink {
     const now = Date.now();
     this.#revocations.add(revocations, now);
     const { partition } = this.#host;
+    // First, because the limits may not find a storage that takes them.
+    if (revocations.length > 0) partition.revoke((author) => this.#revocations.covers(author), now);
     if (seq > this.#limitsSeq) {
       this.#limitsSeq = seq;
       this.#limit(limits);
       partition.keepLimits(JSON.stringify(limits), now);
     }
-    if (revocations.length > 0) partition.revoke((author) => this.#revocations.covers(author), now);
-    return this.#host.partition.attended || this.#attendsUntil > now;
+    return partition.attended || this.#attendsUntil > now;
   }
 
   /** Puts in force what was kept over sleep. */
@@ -140,11 +143,14 @@ export class TenantLink {
       this.#asking = this.#askAll(leaseMs).finally(() => (this.#asking = undefined));
       return this.#asking;
     }
+    this.#nextLeaseMs = Math.max(this.#nextLeaseMs, leaseMs);
     this.#askingNext ??= this.#asking
       .catch(() => {})
       .then(() => {
+        const longest = this.#nextLeaseMs;
+        this.#nextLeaseMs = 0;
         this.#askingNext = undefined;
-        return this.#attend(leaseMs);
+        return this.#attend(longest);
       });
     return this.#askingNext;
   }
@@ -153,7 +159,8 @@ export class TenantLink {
     const askedAt = Date.now();
     const changes = await this.#host.tenant().attend(this.#host.name, leaseMs);
     this.#host.step(() => this.changed(changes));
-    this.#attendsUntil = askedAt + leaseMs;
+    // The tenant may have left the row as it was, which has at least half of this.
+    this.#attendsUntil = askedAt + leaseMs / 2;
   }
 
   #unreachable(error: unknown): void {

@@ -56,8 +56,11 @@ export const limits = {
   /** Tickets that wait to be used: of a tenant, and of one principal. */
   ticketsMax: 10_000,
   ticketsPerPrincipalMax: 16,
-  /** Frames of a connection that wait while its token is being verified. */
-  framesBehindTokenMax: 32,
+  /** Frames of a connection that wait while its token is being verified, or its partition counted: as many as wait for a window. */
+  framesBehindTokenMax: 1_024,
+  /** UTF-16 units, or bytes, of such frames; and where nobody knows yet who sends them. */
+  bytesBehindTokenMax: 1024 * 1024,
+  strangerBytesMax: 128 * 1024,
   /** Connections to a partition that have not brought their token yet. */
   strangersMax: 64,
   /** Characters of a WebSocket close reason: 123 UTF-8 bytes (RFC 6455, 5.5), at up to three a character. */

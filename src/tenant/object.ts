@@ -123,7 +123,7 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
       const changes = this.#tenant.changesSince(toldSeq, Date.now());
       const listens = await this.#partition(partition).tenantChanged(changes);
       if (listens) this.#tenant.told(partition, changes.seq, Date.now());
-      else this.#tenant.release(partition, Date.now());
+      else this.#tenant.release(partition, changes.seq, Date.now());
     }
 
     #partition(name: string): PartitionApi {

@@ -8,6 +8,8 @@ import { isMigrated, migrate, type Migration } from "../storage/migrations.ts";
 
 /** A rate is written when this part of its burst was taken since: what a restart gives back at most. */
 const unsavedShareMax = 1 / 10;
+/** How often the partitions that do not listen any more are looked for among those that did. */
+const attendingSweepMs = 60_000;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -25,6 +27,8 @@ export class Tenant {
   readonly #limits: Limits;
   readonly #buckets = new Map<string, { bucket: Bucket; unsaved: number }>();
   #migrated: boolean;
+  /** When those were last dropped that do not listen any more. */
+  #sweptAt = 0;
 
   constructor(driver: SqlDriver, migrations: readonly Migration[], limits: Limits, now: number) {
     this.#driver = driver;
@@ -118,14 +122,20 @@ export class Tenant {
           partition,
           changes.seq,
         );
-      else this.#run("INSERT OR REPLACE INTO attending VALUES (?, ?, ?)", partition, now + leaseMs, changes.seq);
+      else {
+        if (now - this.#sweptAt >= attendingSweepMs) {
+          this.#sweptAt = now;
+          this.#run("DELETE FROM attending WHERE until <= ?", now);
+        }
+        this.#run("INSERT OR REPLACE INTO attending VALUES (?, ?, ?)", partition, now + leaseMs, changes.seq);
+      }
     });
     return changes;
   }
 
-  /** It does not want to be told any more. */
-  release(partition: string, now: number): void {
-    this.#write(now, () => this.#run("DELETE FROM attending WHERE partition = ?", partition));
+  /** It does not want to be told any more, as it said of the changes up to `seq`; unless it has asked anew since. */
+  release(partition: string, seq: number, now: number): void {
+    this.#write(now, () => this.#run("DELETE FROM attending WHERE partition = ? AND told_seq < ?", partition, seq));
   }
 
   /** The partitions that were not told of the last change, those that will listen longest first. */

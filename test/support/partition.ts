@@ -16,16 +16,20 @@ export const sha256 = (bytes: Uint8Array | string): Uint8Array =>
 
 export const bytesPort = { sha256, gunzip: (bytes: Uint8Array): Uint8Array => new Uint8Array(gunzipSync(bytes)) };
 
-const folder = new URL("../../migrations/", import.meta.url);
-
 /** The migrations as they are on disk. */
-export const migrations: Migration[] = readdirSync(folder)
-  .filter((name) => name.endsWith(".sql"))
-  .toSorted()
-  .map((name) => {
-    const sql = readFileSync(new URL(name, folder), "utf8");
-    return { number: Number(name.slice(0, 4)), sql, sha256: sha256(sql) };
-  });
+export const migrationsIn = (folder: string): Migration[] => {
+  const base = new URL(`../../migrations/${folder}/`, import.meta.url);
+  return readdirSync(base)
+    .filter((name) => name.endsWith(".sql"))
+    .toSorted()
+    .map((name) => {
+      const sql = readFileSync(new URL(name, base), "utf8");
+      return { number: Number(name.slice(0, 4)), sql, sha256: sha256(sql) };
+    });
+};
+
+/** Those of a partition. */
+export const migrations = migrationsIn(".");
 
 /** A message as it went out, parsed. */
 // Tests look into messages of every type

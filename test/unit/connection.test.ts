@@ -1,16 +1,20 @@
 import { describe, expect, it } from "vitest";
 import { type Author, Intake, newSession } from "../../src/core/index.ts";
 import { Connection } from "../../src/partition/connection.ts";
+import type { Failure } from "../../src/protocol/index.ts";
 import { limits } from "../../src/protocol/limits.ts";
 import { TestPartition } from "../support/partition.ts";
 
 /** A connection that has to bring a token; `verify` says what becomes of it. */
-function stranger(verify: () => Promise<Author>) {
+function stranger(verify: () => Promise<Author>, claims?: () => Promise<Failure | undefined>) {
   const room = new TestPartition();
   const sent: string[] = [];
   const ended: number[] = [];
   const carrier = {
-    send: (frame: string) => void sent.push(JSON.parse(frame).type),
+    send: (frame: string) => {
+      const { type, payload } = JSON.parse(frame);
+      sent.push(type === "error" ? payload.code : type);
+    },
     end: (code: number) => void ended.push(code),
     save: () => {},
     lastSignOfLife: () => 0,
@@ -23,8 +27,8 @@ function stranger(verify: () => Promise<Author>) {
       intake: new Intake({ process: (batch) => room.partition.process(batch, room.now), defer: () => {} }),
       left: () => {},
       authenticate: verify,
-      mustClaim: () => false,
-      claim: async () => undefined,
+      mustClaim: () => claims !== undefined,
+      claim: () => claims!(),
       step: (body) => body(),
     },
     { session: newSession(undefined, true), seenAt: room.now },
@@ -58,4 +62,54 @@ describe("frames behind a token", () => {
     say("heartbeat", {});
     expect(ended).toEqual([1013]);
   });
+
+  it("[AU-6] are bounded in bytes, too: nobody has to be anybody to send them", () => {
+    const { say, ended } = stranger(() => new Promise(() => {}));
+    say("connect", connect);
+    say("presence", { state: "x".repeat(limits.strangerBytesMax / 2) });
+    expect(ended).toEqual([]);
+    say("presence", { state: "x".repeat(limits.strangerBytesMax / 2) });
+    expect(ended).toEqual([1013]);
+  });
+});
+
+describe("drafts behind the first of a partition", () => {
+  const turn = () => new Promise((resolve) => setTimeout(resolve));
+  const draft = (draftId: string) => ({ draftId, event: { type: "set", payload: { target: "n", value: 1 } } });
+
+  it("[WP-10] may be as many as a client may have in flight", async () => {
+    let claimed = () => {};
+    const { say, sent, ended } = stranger(
+      async () => author,
+      () => new Promise((resolve) => (claimed = () => resolve(undefined))),
+    );
+    say("connect", connect);
+    await turn();
+    for (let at = 0; at < limits.queueWorkPerConnectionMax; at++) say("submit_event", draft(`d${at}`));
+    expect(ended).toEqual([]);
+    claimed();
+    await turn();
+    expect(sent).toContain("event_accepted");
+  });
+
+  it.each(["identity_unavailable", "partition_unavailable"] as const)(
+    "[WP-12] are not decided before it, where that cannot be asked now: %s",
+    async (code) => {
+      const answers = [{ code, detail: "", retryAfter: 1 }];
+      const { say, sent } = stranger(
+        async () => author,
+        async () => answers.pop(),
+      );
+      say("connect", connect);
+      await turn();
+      say("submit_event", draft("d1"));
+      say("submit_event", draft("d2"));
+      await turn();
+      expect(sent).toEqual(["connected", code, code]);
+      say("submit_event", draft("d1"));
+      say("submit_event", draft("d2"));
+      await turn();
+      expect(sent.slice(3).filter((type) => type === "event_accepted")).toHaveLength(2);
+    },
+  );
 });

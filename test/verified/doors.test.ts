@@ -215,6 +215,18 @@ describe("administration", () => {
     expect(await code(await ask("/v1/limits", { headers: await admin(tenant) }))).toBe("auth_revoked");
   });
 
+  it("[AU-7] is open to the pages of allowed origins, whatever the method", async () => {
+    for (const [path, method] of [
+      ["/v1/limits", "PUT"],
+      ["/v1/revocations/jti/t", "PUT"],
+      ["/v1/tickets", "POST"],
+    ] as const) {
+      const headers = { origin: "https://app.example", "access-control-request-method": method };
+      const answer = await ask(path, { method: "OPTIONS", headers });
+      expect(answer.headers.get("access-control-allow-methods")?.split(",")).toContain(method);
+    }
+  });
+
   it("[AU-5] sets limits; a request above them is told by Retry-After and the RateLimit headers", async () => {
     const tenant = fresh("t");
     const room = fresh();
@@ -259,6 +271,13 @@ describe("administration", () => {
     expect((await ask("/livez")).status).toBe(200);
   });
 
+  it("[AU-2] [AU-8] an object takes no connection of nobody, should one ever come so far", async () => {
+    const object = env.PARTITIONS.getByName(`default/${fresh()}`);
+    for (const headers of [{ upgrade: "websocket" }, { "partita-stream": '{"kind":"connection"}' }]) {
+      expect((await object.fetch("http://partition/", { headers })).status).toBe(401);
+    }
+  });
+
   it("[AU-9] nobody addresses the server's own partitions", async () => {
     for (const name of ["-readyz", "-canary-2026-11"]) {
       const response = await ask(`/v1/partitions/${name}/state`, {
@@ -299,5 +318,25 @@ describe("administration", () => {
     expect(response.status).toBe(200);
     expect(await peers[0]!.ending()).toBe(1012);
     expect((await peers[1]!.submit("d")).type).toBe("event_accepted");
+  });
+});
+
+describe("the document", () => {
+  it("[OB-5] says of each operation what the doors and limits may answer, and how one can come in", async () => {
+    // A document is data of every shape
+    const { paths }: any = await (await ask("/openapi.json")).json();
+    const codes = (path: string, method: string): string[] =>
+      Object.values<any>(paths[path][method].responses).flatMap(({ content }) =>
+        Object.keys(content?.["application/problem+json"]?.examples ?? {}),
+      );
+    const room = "/v1/partitions/{partition}";
+    expect(codes(`${room}/events`, "post")).toEqual(
+      expect.arrayContaining(["rate_limited", "quota_exceeded", "draining", "auth_revoked"]),
+    );
+    expect(codes(`${room}/ws`, "get")).toEqual(expect.arrayContaining(["too_many_connections", "draining"]));
+    for (const method of ["ws", "events/stream"]) {
+      expect(paths[`${room}/${method}`].get.security).toContainEqual({ ticket: [] });
+    }
+    expect(paths[`${room}/ws`].get.parameters).toContainEqual(expect.objectContaining({ name: "tenant", in: "query" }));
   });
 });

@@ -159,6 +159,16 @@ describe("limits", () => {
   });
 });
 
+describe("many at once", () => {
+  it("[AU-5] of a principal find no more places than one after the other", async () => {
+    const tenant = fresh("t");
+    const token = await sign({ tenant });
+    const room = fresh();
+    const peers = await Promise.all(Array.from({ length: 12 }, () => Peer.open(room, bearer(token))));
+    expect(peers.filter(({ response }) => response.status === 101)).toHaveLength(4);
+  });
+});
+
 describe("drain", () => {
   it("[LC-4] decides what waits, tells everybody when to come back, closes 1012, and refuses new work meanwhile", async () => {
     const tenant = fresh("t");

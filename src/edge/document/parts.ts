@@ -70,6 +70,7 @@ const onTheWay = [
   "partition_unavailable",
   "storage_unavailable",
   "schema_mismatch",
+  "draining",
 ] as const;
 
 /** The problems that an operation on a partition may be answered by: these, and those that any may. */

@@ -2,6 +2,8 @@ import * as z from "zod/mini";
 
 /** No rate is higher, and no burst: what is more is a mistake. */
 const perSecondMax = 1_000_000;
+/** And none is lower: what takes longer than some days is no rate, and its `Retry-After` no number. */
+const perSecondMin = 1 / 1_000_000;
 const burstMax = 1_000_000_000;
 /** Event types that can have a rate of their own. */
 const eventTypesMax = 100;
@@ -11,7 +13,7 @@ const connectionsMax = 32_768;
 
 const rate = z
   .strictObject({
-    perSecond: z.number().check(z.positive(), z.maximum(perSecondMax)),
+    perSecond: z.number().check(z.minimum(perSecondMin), z.maximum(perSecondMax)),
     burst: z.int().check(z.positive(), z.maximum(burstMax)),
   })
   .check(z.meta({ ref: "Rate", description: "`burst` at once, and `perSecond` again after that." }));

@@ -83,6 +83,8 @@ export function eventRoutes(app: Edge, { visits, reads }: Doors): void {
           "quarantined",
           "state_too_large",
           "overloaded",
+          "rate_limited",
+          "quota_exceeded",
         ),
       },
     }),

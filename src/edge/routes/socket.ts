@@ -1,6 +1,8 @@
 import { describeRoute } from "hono-openapi";
+import { defaultTenant } from "../../identity/verify.ts";
 import { authorHeader, tokenFollows } from "../../partition/object.ts";
 import type { Problem } from "../../protocol/index.ts";
+import { asciiJson } from "../ascii.ts";
 import { callObject } from "../call.ts";
 import { headers, partitionParameters, partitionRefusals } from "../document/parts.ts";
 import type { Edge } from "../env.ts";
@@ -18,11 +20,20 @@ export function socketRoutes(app: Edge, { connects }: Doors): void {
       description:
         "The upgrade of a connection. What travels on it is described in docs/PROTOCOL.md. A refused client that has offered the subprotocol `partita` is told why by a message, because browsers show pages nothing of a refused upgrade.",
       tags: ["Events"],
-      security: [{ token: [] }, {}],
-      parameters: partitionParameters("traceparent"),
+      security: [{ token: [] }, { ticket: [] }, {}],
+      parameters: [
+        ...partitionParameters("traceparent"),
+        {
+          name: "tenant",
+          in: "query",
+          description:
+            "Whose partition it is, where the token comes as `connect.payload.token`; else the token says so.",
+          schema: { type: "string", default: defaultTenant },
+        },
+      ],
       responses: {
         101: { description: "The connection is one of messages now.", headers: headers() },
-        ...partitionRefusals("upgrade_expected"),
+        ...partitionRefusals("upgrade_expected", "too_many_connections"),
       },
     }),
     connects,
@@ -34,7 +45,7 @@ export function socketRoutes(app: Edge, { connects }: Doors): void {
       // What is inside the Worker is told by these headers, and by nobody from outside; the token stays here.
       const sent = new Headers(c.req.raw.headers);
       for (const name of [authorHeader, "authorization", "sec-websocket-protocol"]) sent.delete(name);
-      if (identity.mode === "verified") sent.set(authorHeader, JSON.stringify(identity.author));
+      if (identity.mode === "verified") sent.set(authorHeader, asciiJson(identity.author));
       if (identity.mode === "later") sent.set(authorHeader, tokenFollows);
       if (protocolsOf(c.req.raw).includes(subprotocol)) sent.set("sec-websocket-protocol", subprotocol);
       const request = new Request(c.req.raw, { headers: sent });

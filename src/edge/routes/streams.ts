@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import { responseOf } from "../../partition/answers.ts";
 import { streamHeader, type StreamRequest } from "../../partition/object.ts";
 import { limits, postedShape } from "../../protocol/index.ts";
+import { asciiJson } from "../ascii.ts";
 import { readJson } from "../body.ts";
 import { callObject } from "../call.ts";
 import { headers, partitionParameters, partitionRefusals } from "../document/parts.ts";
@@ -40,7 +41,7 @@ export function streamRoutes(app: Edge, { reads, listens }: Doors): void {
       ],
       responses: {
         200: stream("The events."),
-        ...partitionRefusals("cursor_ahead", "too_many_connections", "draining"),
+        ...partitionRefusals("cursor_ahead", "too_many_connections"),
       },
     }),
     listens,
@@ -63,7 +64,7 @@ export function streamRoutes(app: Edge, { reads, listens }: Doors): void {
       tags: ["Events"],
       security: [{ token: [] }, {}],
       parameters: partitionParameters("traceparent"),
-      responses: { 200: stream("The frames."), ...partitionRefusals("too_many_connections", "draining") },
+      responses: { 200: stream("The frames."), ...partitionRefusals("too_many_connections") },
     }),
     reads,
     async (c) => await openStream(c, { kind: "connection", author: readerOf(c.get("visitor").identity) }),
@@ -100,7 +101,7 @@ export function streamRoutes(app: Edge, { reads, listens }: Doors): void {
 
 async function openStream(c: EdgeContext, asked: StreamRequest): Promise<Response> {
   // What is inside the Worker is told by this header, and by nobody from outside.
-  const sent = { [streamHeader]: JSON.stringify(asked) };
+  const sent = { [streamHeader]: asciiJson(asked) };
   const request = () => new Request("http://partition/stream", { headers: sent });
   const { status, body, headers: given } = await callObject(c.get("visitor").stub, (object) => object.fetch(request()));
   // Headers of a response that was fetched cannot be added to.

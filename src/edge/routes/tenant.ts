@@ -194,7 +194,7 @@ export function tenantRoutes(app: Edge, { administers, belongs }: Doors): void {
     },
     responses: {
       200: json("It is done.", spreadAnswer, { told: 1, pending: 0 }),
-      ...partitionRefusals("payload_too_large", "draining"),
+      ...partitionRefusals("payload_too_large"),
     },
   };
 

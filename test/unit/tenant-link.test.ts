@@ -1,0 +1,82 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { type Author, noLimits } from "../../src/core/index.ts";
+import type { Revocation, TenantChanges } from "../../src/partition/tenant-api.ts";
+import { TenantLink } from "../../src/partition/tenant-link.ts";
+import { NodeSqlDriver } from "../../src/storage/node.ts";
+import { Tenant } from "../../src/tenant/tenant.ts";
+import { migrationsIn, TestPartition } from "../support/partition.ts";
+
+const minute = 60_000;
+const author: Author = { principal: "alice", permissions: "all", expiresAt: Number.MAX_SAFE_INTEGER, tokenId: "t" };
+const revocation: Revocation = { kind: "jti", id: "t", at: 0, expiresAt: Number.MAX_SAFE_INTEGER };
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ["Date"] }));
+afterEach(() => void vi.useRealTimers());
+
+/** A link to a tenant that is asked at once, unless `wait` says when. */
+function linked(wait = () => Promise.resolve()) {
+  const room = new TestPartition();
+  const tenant = new Tenant(new NodeSqlDriver(), migrationsIn("tenant"), noLimits, Date.now());
+  const leases: number[] = [];
+  const link = new TenantLink({
+    name: "room",
+    partition: room.partition,
+    limits: noLimits,
+    tenant: () => ({
+      attend: async (partition, leaseMs) => {
+        leases.push(leaseMs);
+        await wait();
+        return tenant.attend(partition, leaseMs, Date.now());
+      },
+      claim: async (partition) => tenant.claim(partition, Date.now()),
+      grant: async (count) => tenant.grant(count, Date.now()),
+    }),
+    log: () => {},
+    step: (body) => body(),
+  });
+  /** Tells the partition of a change, if the tenant thinks that it listens. */
+  const push = () => {
+    for (const { toldSeq } of tenant.untold(10, Date.now())) link.changed(tenant.changesSince(toldSeq, Date.now()));
+  };
+  return { room, tenant, link, leases, push };
+}
+
+describe("the lease of a partition", () => {
+  it("[AU-4] is not taken for longer than the tenant keeps it: whoever is revoked after its end is refused", async () => {
+    const { tenant, link, push } = linked();
+    await link.admit(author);
+    // The row has more than half of its time left, and is not written again.
+    vi.advanceTimersByTime(12 * minute);
+    await link.admit(author);
+    vi.advanceTimersByTime(14 * minute);
+    tenant.revoke(revocation, Date.now());
+    push();
+    expect(await link.admitRequest(author)).toMatchObject({ code: "auth_revoked" });
+  });
+
+  it("[AU-4] is as long as that of the most demanding of those who share a question", async () => {
+    let answer = () => {};
+    const { link, leases } = linked(() => new Promise<void>((resolve) => (answer = resolve)));
+    const first = link.admitRequest(author);
+    const shared = [link.admitRequest(author), link.admit(author), link.admitRequest(author)];
+    answer();
+    await first;
+    await vi.waitUntil(() => leases.length === 2);
+    answer();
+    await Promise.all(shared);
+    expect(leases).toEqual([30_000, 25 * minute]);
+  });
+});
+
+describe("changes of the tenant", () => {
+  it("[AU-4] revoke, whatever becomes of the limits that come with them", () => {
+    const { room, link } = linked();
+    const alice = room.open(author);
+    alice.connect("c");
+    alice.submit("d", "set", { target: "n", value: 1 });
+    room.driver.transaction(() => room.driver.write("DROP TABLE tenant_limits"));
+    const changes: TenantChanges = { seq: 1, revocations: [revocation], limits: { principal: null } };
+    expect(() => link.changed(changes)).toThrow("tenant_limits");
+    expect(alice.of("error")).toMatchObject([{ payload: { code: "auth_revoked" } }]);
+  });
+});

@@ -1,0 +1,42 @@
+import { describe, expect, it } from "vitest";
+import { noLimits } from "../../src/core/index.ts";
+import { limitsShape } from "../../src/edge/document/tenant-schemas.ts";
+import { NodeSqlDriver } from "../../src/storage/node.ts";
+import { Tenant } from "../../src/tenant/tenant.ts";
+import { migrationsIn } from "../support/partition.ts";
+
+const minute = 60_000;
+
+describe("the partitions that want to be told", () => {
+  it("[AU-5] are forgotten when their time is over: reading names that nobody has written fills no table", () => {
+    const driver = new NodeSqlDriver();
+    const tenant = new Tenant(driver, migrationsIn("tenant"), noLimits, 0);
+    for (let at = 0; at < 100; at++) tenant.attend(`name-${at}`, minute / 2, at);
+    tenant.attend("room", minute, 2 * minute);
+    expect(driver.query("SELECT partition FROM attending")).toEqual([{ partition: "room" }]);
+  });
+
+  it("[AU-4] are not forgotten who have asked anew while their last answer was on its way", () => {
+    const tenant = new Tenant(new NodeSqlDriver(), migrationsIn("tenant"), noLimits, 0);
+    const revoke = (id: string) => tenant.revoke({ kind: "jti", id, at: 0, expiresAt: 60 * minute }, 0);
+    tenant.attend("room", minute, 0);
+    revoke("a");
+    const { seq } = tenant.changesSince(0, 0);
+    // It says that nobody is there any more; then somebody comes.
+    tenant.attend("room", minute, 0);
+    tenant.release("room", seq, 0);
+    revoke("b");
+    expect(tenant.untold(10, 0)).toMatchObject([{ partition: "room" }]);
+    const { seq: last } = tenant.changesSince(0, 0);
+    tenant.release("room", last, 0);
+    expect(tenant.untold(10, 0)).toEqual([]);
+  });
+});
+
+describe("the limits that a tenant sets", () => {
+  it("[AU-5] have rates that a Retry-After can be told of", () => {
+    const fits = (perSecond: number) => limitsShape.safeParse({ tenant: { perSecond, burst: 1 } }).success;
+    expect([1e-300, 0, -1, 1e9].filter(fits)).toEqual([]);
+    expect([0.001, 1 / 60, 20].filter(fits)).toHaveLength(3);
+  });
+});
