@@ -182,7 +182,7 @@ describe.runIf(browserPresent)("the demo", () => {
   ): Promise<Demo> {
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
     onTestFinished(() => page.close());
-    page.setDefaultTimeout(10_000);
+    page.setDefaultTimeout(60_000);
     const complaints: string[] = [];
     page.on("pageerror", (error) => complaints.push(String(error)));
     page.on("console", (message) => {
