@@ -1,3 +1,4 @@
+import { waitUntil } from "cloudflare:workers";
 import type { Author } from "../core/index.ts";
 import { type IdentitySettings, isLoopback } from "../identity/settings.ts";
 import { verifierOf } from "../identity/verifier-of.ts";
@@ -54,7 +55,7 @@ export async function identify(
     };
   }
   if (settings.PARTITA_IDENTITY === "open") return identifyOpen(request, url, settings);
-  const verifier = verifierOf(settings);
+  const verifier = verifierOf(settings, waitUntil);
   if (typeof verifier === "string") {
     return { code: "unauthenticated", detail: `This server cannot tell yet who you are. ${verifier}` };
   }

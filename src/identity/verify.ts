@@ -1,6 +1,6 @@
 import { errors, jwtVerify, type JWTPayload } from "jose";
 import { type Failure, isId, isPartitionName } from "../protocol/index.ts";
-import { KeySet, KeysUnavailable } from "./key-set.ts";
+import { type KeyPorts, KeySet, KeysUnavailable } from "./key-set.ts";
 import type { TokenRules } from "./settings.ts";
 
 /** Whom a verified token speaks for, and what it allows. */
@@ -32,7 +32,7 @@ export class Verifier {
   readonly #rules: TokenRules;
   readonly #keySet: KeySet | undefined;
 
-  constructor(rules: TokenRules, ports: { fetch: typeof fetch; now: () => number }) {
+  constructor(rules: TokenRules, ports: KeyPorts) {
     this.#rules = rules;
     if ("jwksUrl" in rules.keys) this.#keySet = new KeySet(rules.keys.jwksUrl, ports);
   }

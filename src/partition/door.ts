@@ -1,3 +1,4 @@
+import { waitUntil } from "cloudflare:workers";
 import { allows, type Author, draining, type Partition, type PartitionName, type SessionState } from "../core/index.ts";
 import type { IdentitySettings } from "../identity/settings.ts";
 import { verifierOf } from "../identity/verifier-of.ts";
@@ -68,7 +69,7 @@ export class Door {
       return { code: "bad_request", detail: "This connection came with a token: leave connect.payload.token out." };
     }
     const { settings, name, roles, link } = this.#host;
-    const verifier = verifierOf(settings);
+    const verifier = verifierOf(settings, waitUntil);
     if (typeof verifier === "string") return { code: "unauthenticated", detail: verifier };
     const subject = await verifier.verify(token, Date.now());
     if ("code" in subject) return subject;
