@@ -5,6 +5,7 @@ import { verifierOf } from "../identity/verifier-of.ts";
 import { defaultTenant, isTenantName, mayAddress, type Subject } from "../identity/verify.ts";
 import { authorOfSubject, type Roles } from "../partition/author.ts";
 import { notForHere } from "../partition/door.ts";
+import { log } from "../partition/log.ts";
 import { type Failure, isId } from "../protocol/index.ts";
 import { isAllowedOrigin } from "./origins.ts";
 
@@ -132,7 +133,7 @@ function identifyOpen(request: Request, url: URL, settings: IdentitySettings): I
   }
   if (!warned) {
     warned = true;
-    console.warn("OPEN DEVELOPMENT MODE: everybody on this machine may read and write every partition, as anybody.");
+    log("warn", "OPEN DEVELOPMENT MODE: everybody on this machine may read and write every partition, as anybody.", {});
   }
   return { mode: "open" };
 }

@@ -55,7 +55,7 @@ describe("a token that brings its own way to a key", () => {
     ];
     for (const header of headers) {
       // Signed by its bringer's key, that of the same name.
-      expect(await told(await evil.token("old", {}, header)), JSON.stringify(header)).toBe("unauthenticated");
+      expect(await told(await evil.token("old", {}, header)), `${JSON.stringify(header)}`).toBe("unauthenticated");
     }
     expect(evil.requests).toBe(0);
     expect(issuer.requests).toBe(1);
@@ -173,7 +173,7 @@ describe("a source of keys", () => {
     for (const body of ["<!doctype html><title>Sign in</title>", "", "null", "[]", '{"keys":{}}', '{"keys":[1]}']) {
       issuer.answer = (response) => void response.writeHead(200, { "content-type": "text/html" }).end(body);
       await server.restart();
-      expect(await told(token), body).toBe("identity_unavailable");
+      expect(await told(token), `${body}`).toBe("identity_unavailable");
     }
     // A key that is none of ours does no harm to those beside it.
     issuer.answer = (response) =>
@@ -190,19 +190,19 @@ describe("rotation", () => {
     const refused: string[] = [];
     let asked = 0;
     let signers = ["old"];
-    let going = true;
+    const load = { goes: true };
     const judge = (code: string) => {
       asked++;
       if (code !== "ok") refused.push(code);
     };
     const byHeader = async () => {
-      for (let at = 0; going; at++) {
+      for (let at = 0; load.goes; at++) {
         judge(await told(await issuer.token(signers[at % signers.length]!)));
         await pause(10);
       }
     };
     const byFrame = async () => {
-      for (let at = 0; going; at++) {
+      for (let at = 0; load.goes; at++) {
         const token = await issuer.token(signers[at % signers.length]!);
         const headers = at % 2 === 0 ? { authorization: `Bearer ${token}` } : undefined;
         const talker = await Talker.open(server.url, "room", headers);
@@ -212,7 +212,7 @@ describe("rotation", () => {
         await pause(20);
       }
     };
-    const load = [byHeader(), byHeader(), byFrame()];
+    const streams = [byHeader(), byHeader(), byFrame()];
     // Published first, and used when it is known.
     await pause(cooldownMs);
     issuer.published = ["old", "new"];
@@ -229,8 +229,8 @@ describe("rotation", () => {
     await told(await issuer.token("new", {}, { kid: "none" }));
     for (let at = 0; at < 20; at++) expect(await told(retired)).toBe("unauthenticated");
     await pause(1_000);
-    going = false;
-    await Promise.all(load);
+    load.goes = false;
+    await Promise.all(streams);
     console.log(JSON.stringify({ asked, refused: refused.length, fetched: issuer.requests }));
     expect(refused).toEqual([]);
     expect(asked).toBeGreaterThan(500);

@@ -46,20 +46,20 @@ describe("what is told inside the Worker by headers", () => {
     const tokens = [{}, bearer(await sign({ roles: [] })), bearer(await sign({ partitions: ["lobby"] }))];
     for (const headers of tokens) {
       for (const name of ["partita-author", "partita-stream", "Partita-Author"]) {
-        const with_ = await ask(at, request(method, path, { ...headers, [name]: JSON.stringify(admin) }));
+        const given = await ask(at, request(method, path, { ...headers, [name]: JSON.stringify(admin) }));
         const without = await ask(at, request(method, path, headers));
-        if (with_.webSocket) {
+        if (given.webSocket) {
           // Whoever is to bring a token yet still is.
           const peer = await Peer.open(room, forged);
           expect((await peer.ask("connect", { clientId: "c", version: "1" })).payload.code).toBe("unauthenticated");
-          for (const { webSocket } of [with_, without]) {
+          for (const { webSocket } of [given, without]) {
             webSocket!.accept();
             webSocket!.close(1000);
           }
           continue;
         }
         expect(without.status).toBeGreaterThanOrEqual(400);
-        expect(await said(with_, [])).toEqual(await said(without, []));
+        expect(await said(given, [])).toEqual(await said(without, []));
       }
     }
   });
@@ -90,11 +90,11 @@ describe("what a client says of itself", () => {
     for (const [name, value] of Object.entries(claims)) {
       const draft = { ...event, [name]: value };
       const byHttp = await post(room, await sign(), `k${++at}`, draft);
-      expect([byHttp.status, ((await byHttp.json()) as Message).code], name).toEqual([422, "validation_failed"]);
+      expect([byHttp.status, ((await byHttp.json()) as Message).code], `${name}`).toEqual([422, "validation_failed"]);
       const from = peer.told.length;
       peer.send("submit_event", { draftId: `d${at}`, event: draft });
       await peer.until(() => peer.told.length > from);
-      expect(peer.told[from], name).toMatchObject({
+      expect(peer.told[from], `${name}`).toMatchObject({
         type: "event_rejected",
         payload: { code: "validation_failed", errors: [{ field: expect.stringContaining(name) }] },
       });
@@ -157,7 +157,7 @@ describe("pages of other origins", () => {
     const paths = routes.map(([method, path]) => [method, path, `/v1/partitions/${room}/${path}`] as const);
     for (const [method, path, at] of [...paths, ["POST", "tickets", "/v1/tickets"] as const]) {
       const response = await ask(at, request(method, path, headers));
-      expect([response.status, response.headers.get("access-control-allow-origin")], path).toEqual([403, null]);
+      expect([response.status, response.headers.get("access-control-allow-origin")], `${path}`).toEqual([403, null]);
       expect(await response.json()).toMatchObject({ code: "origin_not_allowed" });
     }
     // Nor where the token would come later, or comes as a subprotocol, or as a ticket.
@@ -214,7 +214,7 @@ describe("names of partitions", () => {
     const token = await sign({ partitions: [mine] });
     for (const path of [`${mine}/../${other}`, `${mine}/%2e%2e/${other}`, `./${other}`, `${mine}//../${other}`]) {
       const response = await ask(`/v1/partitions/${path}/state`, { headers: bearer(token) });
-      expect([403, 404], path).toContain(response.status);
+      expect([403, 404], `${path}`).toContain(response.status);
     }
     // A pattern is one only at its end, and no pattern is a name.
     for (const partitions of [["*-1"], ["board-*x"], ["board-?*"], ["^board"], ["*/*"]]) {

@@ -44,7 +44,7 @@ async function answers(token: string): Promise<Set<string>> {
       method,
       headers: { ...bearer(token), ...(path.endsWith("/ws") ? { upgrade: "websocket" } : {}) },
     });
-    expect(response.status, path).toBe(401);
+    expect(response.status, `${path}`).toBe(401);
     codes.add(((await response.json()) as Message).code);
   }
   const bySubprotocol = await Peer.open(room, { "sec-websocket-protocol": `partita, bearer.${token}` });
