@@ -32,7 +32,7 @@ module.exports = {
     packages("models", "^node_modules/zod/"),
     packages("client", "^node_modules/(zod|idb|eventsource-parser|react|@types/react)/|^(node:)?sqlite$"),
     packages("core", "^node_modules/zod/"),
-    packages("edge", "^node_modules/(hono|hono-openapi|zod)/"),
+    packages("edge", "^node_modules/(hono|hono-openapi|standardwebhooks|zod)/"),
     packages("identity", "^node_modules/jose/"),
     packages("partition", "^node_modules/zod/|^(node:)?(crypto|zlib)$"),
     {

@@ -9,12 +9,19 @@ import {
   parseJson,
 } from "../protocol/index.ts";
 import { readText } from "./body.ts";
+import { unsigned } from "./signature.ts";
 
 /** What a `POST /events` submits, and how many bytes it came in. */
 export type Submission = ({ draft: Draft } | { batch: Batch }) & { bytes: number };
 
-/** Reads a draft, or a batch, from the body and the `Idempotency-Key` of a `POST /events`. */
-export async function readSubmission(request: Request): Promise<Submission | Failure> {
+/**
+ * Reads a draft, or a batch, from the body and the `Idempotency-Key` of a `POST /events`.
+ * `signingSecret`: what it has to be signed with; undefined: it need not be.
+ */
+export async function readSubmission(
+  request: Request,
+  signingSecret: string | undefined,
+): Promise<Submission | Failure> {
   const key = request.headers.get("idempotency-key");
   if (!isId(key)) {
     return {
@@ -29,6 +36,8 @@ export async function readSubmission(request: Request): Promise<Submission | Fai
   const read = await readText(request);
   if ("code" in read) return read;
   const { text, bytes } = read;
+  const failure = signingSecret === undefined ? undefined : unsigned(signingSecret, request, key, text);
+  if (failure) return failure;
   const parsed = parseJson(text);
   if (!parsed.ok)
     return { code: "bad_request", detail: "This JSON is not taken: see errors.", errors: parsed.violations };

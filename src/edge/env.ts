@@ -27,6 +27,8 @@ export interface Administrator {
 interface Env extends IdentitySettings {
   /** Anything: nothing is taken (`draining.ts`). */
   PARTITA_DRAINING?: string;
+  /** What submissions over HTTP have to be signed with (`signature.ts`). Absent: they need not be. */
+  PARTITA_REQUEST_SIGNING_SECRET?: string;
   PARTITIONS: DurableObjectNamespace<PartitionObject>;
   TENANTS: DurableObjectNamespace<TenantObject>;
 }

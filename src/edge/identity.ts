@@ -1,9 +1,11 @@
+import { waitUntil } from "cloudflare:workers";
 import type { Author } from "../core/index.ts";
 import { type IdentitySettings, isLoopback } from "../identity/settings.ts";
 import { verifierOf } from "../identity/verifier-of.ts";
 import { defaultTenant, isTenantName, mayAddress, type Subject } from "../identity/verify.ts";
 import { authorOfSubject, type Roles } from "../partition/author.ts";
 import { notForHere } from "../partition/door.ts";
+import { log } from "../partition/log.ts";
 import { type Failure, isId } from "../protocol/index.ts";
 import { isAllowedOrigin } from "./origins.ts";
 
@@ -54,7 +56,7 @@ export async function identify(
     };
   }
   if (settings.PARTITA_IDENTITY === "open") return identifyOpen(request, url, settings);
-  const verifier = verifierOf(settings);
+  const verifier = verifierOf(settings, waitUntil);
   if (typeof verifier === "string") {
     return { code: "unauthenticated", detail: `This server cannot tell yet who you are. ${verifier}` };
   }
@@ -136,7 +138,7 @@ function identifyOpen(request: Request, url: URL, settings: IdentitySettings): I
   }
   if (!warned) {
     warned = true;
-    console.warn("OPEN DEVELOPMENT MODE: everybody on this machine may read and write every partition, as anybody.");
+    log("warn", "OPEN DEVELOPMENT MODE: everybody on this machine may read and write every partition, as anybody.", {});
   }
   return { mode: "open" };
 }

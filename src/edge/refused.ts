@@ -1,4 +1,5 @@
 import { problemHeaders } from "../partition/answers.ts";
+import { log } from "../partition/log.ts";
 import { type Failure, type Problem, problem } from "../protocol/index.ts";
 import type { EdgeContext } from "./env.ts";
 
@@ -25,17 +26,7 @@ export function refuse(
   error?: unknown,
 ): Response {
   const told = problemAt(c, failure);
-  if (error !== undefined) {
-    console.error(
-      JSON.stringify({
-        level: "error",
-        timestamp: told.timestamp,
-        message: "a request failed",
-        traceId: told.traceId,
-        error: String(error),
-      }),
-    );
-  }
+  if (error !== undefined) log("error", "a request failed", { traceId: told.traceId, error: String(error) });
   return new Response(JSON.stringify(told), {
     status: told.status,
     headers: { ...problemHeaders(told), ...headers },

@@ -13,6 +13,15 @@ export class KeysUnavailable extends Error {
   override name = "KeysUnavailable";
 }
 
+/** What fetching keys takes. */
+export interface KeyPorts {
+  fetch: typeof fetch;
+  /** Milliseconds since 1970. */
+  now: () => number;
+  /** Lets work go on when the request that began it is over, or has been given up. */
+  keep: (work: Promise<unknown>) => void;
+}
+
 /**
  * The public keys of an issuer, fetched when they are needed. While the source is down the last
  * ones are used. The cooldown after each attempt is also the circuit breaker: one request, and only
@@ -22,14 +31,16 @@ export class KeySet {
   readonly #url: URL;
   readonly #fetch: typeof fetch;
   readonly #now: () => number;
+  readonly #keep: KeyPorts["keep"];
   #keys: { resolve: JWTVerifyGetKey; at: number } | undefined;
   #attemptAt = Number.NEGATIVE_INFINITY;
-  #fetching: Promise<void> | undefined;
+  #fetching: Promise<void> = Promise.resolve();
 
-  constructor(url: URL, ports: { fetch: typeof fetch; now: () => number }) {
+  constructor(url: URL, { fetch, now, keep }: KeyPorts) {
     this.#url = url;
-    this.#fetch = ports.fetch;
-    this.#now = ports.now;
+    this.#fetch = fetch;
+    this.#now = now;
+    this.#keep = keep;
   }
 
   /** The key that a token names; for `jwtVerify`. Throws KeysUnavailable, or what jose throws where there is no such key. */
@@ -49,30 +60,55 @@ export class KeySet {
   };
 
   async #refresh(): Promise<void> {
-    if (this.#fetching) return this.#fetching;
-    if (this.#now() - this.#attemptAt < cooldownMs) return;
-    this.#attemptAt = this.#now();
-    this.#fetching = this.#load();
-    try {
-      await this.#fetching;
-    } finally {
-      this.#fetching = undefined;
+    const now = this.#now();
+    if (now - this.#attemptAt >= cooldownMs) {
+      this.#attemptAt = now;
+      this.#fetching = this.#load();
+      this.#keep(this.#fetching);
     }
+    // Not longer: what another request has begun may never end, where the platform has dropped it with that request.
+    const leftMs = this.#attemptAt + fetchMsMax - now;
+    if (leftMs <= 0) return;
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, leftMs);
+    await Promise.race([this.#fetching, late]);
+    clearTimeout(timer);
   }
 
   async #load(): Promise<void> {
     try {
       const response = await this.#fetch(this.#url, {
         headers: { accept: "application/json" },
-        redirect: "error",
+        // It is not followed: the answer is none then. Platform fact: "error" is refused.
+        redirect: "manual",
         signal: AbortSignal.timeout(fetchMsMax),
       });
-      if (!response.ok) return;
-      const text = await response.text();
-      if (text.length > bytesMax) return;
+      if (!response.ok) {
+        await response.body?.cancel();
+        return;
+      }
+      const text = await readText(response);
+      if (text === undefined) return;
       this.#keys = { resolve: createLocalJWKSet(JSON.parse(text) as JSONWebKeySet), at: this.#now() };
     } catch {
       // The last ones stay.
     }
   }
+}
+
+/** The body, or undefined where it is longer than a set of keys can be: then it is not read to its end. */
+async function readText({ body }: Response): Promise<string | undefined> {
+  const decoder = new TextDecoder();
+  const reader = body?.getReader() as ReadableStreamDefaultReader<Uint8Array> | undefined;
+  let text = "";
+  let bytes = 0;
+  for (let piece = await reader?.read(); piece && !piece.done; piece = await reader!.read()) {
+    bytes += piece.value.byteLength;
+    if (bytes > bytesMax) {
+      await reader!.cancel();
+      return undefined;
+    }
+    text += decoder.decode(piece.value, { stream: true });
+  }
+  return text + decoder.decode();
 }

@@ -1,6 +1,6 @@
 import { errors, jwtVerify, type JWTPayload } from "jose";
 import { type Failure, isId, isPartitionName } from "../protocol/index.ts";
-import { KeySet, KeysUnavailable } from "./key-set.ts";
+import { type KeyPorts, KeySet, KeysUnavailable } from "./key-set.ts";
 import type { TokenRules } from "./settings.ts";
 
 /** Whom a verified token speaks for, and what it allows. */
@@ -21,6 +21,8 @@ export interface Subject {
 /** A longer one is no token of ours. */
 const tokenLengthMax = 8 * 1024;
 const listMax = 256;
+/** Of open development mode, and of the server itself. */
+const ownPrincipal = /^(dev|server):/;
 const tenantName = /^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$/;
 /** The tenant of a token that names none. */
 export const defaultTenant = "default";
@@ -32,7 +34,7 @@ export class Verifier {
   readonly #rules: TokenRules;
   readonly #keySet: KeySet | undefined;
 
-  constructor(rules: TokenRules, ports: { fetch: typeof fetch; now: () => number }) {
+  constructor(rules: TokenRules, ports: KeyPorts) {
     this.#rules = rules;
     if ("jwksUrl" in rules.keys) this.#keySet = new KeySet(rules.keys.jwksUrl, ports);
   }
@@ -77,7 +79,7 @@ export class Verifier {
 
 function subjectOf(payload: JWTPayload): Subject | Failure {
   const { sub, exp, iat, jti, tenant = defaultTenant } = payload;
-  if (!isId(sub) || sub.startsWith("dev:")) return unauthenticated("The token's sub cannot be a principal.");
+  if (!isId(sub) || ownPrincipal.test(sub)) return unauthenticated("The token's sub cannot be a principal.");
   if (!isTenantName(tenant)) return unauthenticated("The token's tenant is no name.");
   if (jti !== undefined && !isId(jti)) return unauthenticated("The token's jti is no id.");
   const partitions = namesIn(payload["partitions"]);

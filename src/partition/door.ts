@@ -31,6 +31,8 @@ interface DoorHost {
   readonly link: TenantLink | undefined;
   readonly settings: IdentitySettings;
   readonly roles: Roles;
+  /** Lets work go on when what began it is over. */
+  keep(work: Promise<unknown>): void;
 }
 
 /** Who gets in: what has to be asked of others before the core is, because the core asks nobody. */
@@ -78,8 +80,8 @@ export class Door {
     if (!state.awaitsToken && !state.client) {
       return { code: "bad_request", detail: "This connection came with a token: leave connect.payload.token out." };
     }
-    const { settings, name, roles, link } = this.#host;
-    const verifier = verifierOf(settings);
+    const { settings, name, roles, link, keep } = this.#host;
+    const verifier = verifierOf(settings, keep);
     if (typeof verifier === "string") return { code: "unauthenticated", detail: verifier };
     const subject = await verifier.verify(token, Date.now());
     if ("code" in subject) return subject;

@@ -1,4 +1,4 @@
-import { DurableObject } from "cloudflare:workers";
+import { DurableObject, waitUntil } from "cloudflare:workers";
 import {
   type Author,
   type Batch,
@@ -175,6 +175,7 @@ export function partitionObject({ models, roles, limits: given, placementOf }: A
         link: this.#link,
         settings: env,
         roles,
+        keep: waitUntil,
       });
       this.#streams = new Streams({
         ...this.#host,
@@ -254,7 +255,15 @@ export function partitionObject({ models, roles, limits: given, placementOf }: A
     }
 
     /** Takes frames of a connection without a WebSocket, of which `before` others were sent earlier. */
-    postFrames(id: string, author: Author | undefined, before: number, frames: readonly string[]): HttpAnswer {
+    async postFrames(
+      id: string,
+      author: Author | undefined,
+      before: number,
+      frames: readonly string[],
+    ): Promise<HttpAnswer> {
+      // Its token need not be the one that has opened the connection, and may be revoked where that one is not.
+      const failure = author && (await this.#door.admitRequest(author, false));
+      if (failure) return this.#refuse(failure);
       return this.#step(() => this.#streams.take(id, author, before, frames));
     }
 

@@ -5,8 +5,10 @@ import { LogReader } from "./log-reader.ts";
 import { PostedConnection } from "./posted-connection.ts";
 import type { Stream, StreamHost } from "./stream.ts";
 
-/** How often streams are looked after: how soon it shows that a peer is gone, or its token expired. */
+/** How often streams are looked after: how soon it shows that a peer is gone. */
 const careMs = 15 * 1_000;
+/** How soon a stream ends whose token has expired, where nothing else happens. */
+const expiryMs = 1_000;
 /** How long a stream lasts at least; at most half as long again, so that those who came together do not come back together. */
 const lifeMs = 10 * 60 * 1_000;
 /** How long whoever finds no place waits, in seconds. */
@@ -20,7 +22,7 @@ export class Streams {
   /** When each is to end. */
   readonly #streams = new Map<Stream, number>();
   readonly #connections = new Map<string, PostedConnection>();
-  #care: ReturnType<typeof setInterval> | undefined;
+  #timers: ReturnType<typeof setInterval>[] = [];
 
   constructor(host: Omit<StreamHost, "ended">) {
     this.#host = { ...host, ended: (stream) => this.#ended(stream) };
@@ -74,7 +76,13 @@ export class Streams {
 
   #add(stream: Stream): void {
     this.#streams.set(stream, Date.now() + lifeMs * (1 + Math.random() / 2));
-    this.#care ??= setInterval(() => this.#host.step(() => this.#look(Date.now())), careMs);
+    if (this.#timers.length > 0) return;
+    const every = (ms: number, run: (now: number) => void) =>
+      setInterval(() => this.#host.step(() => run(Date.now())), ms);
+    this.#timers = [
+      every(careMs, (now) => this.#look(now)),
+      every(expiryMs, (now) => this.#host.partition.expire(now)),
+    ];
   }
 
   #ended(stream: Stream): void {
@@ -82,12 +90,10 @@ export class Streams {
     if (stream instanceof PostedConnection) this.#connections.delete(stream.id);
     if (this.#streams.size > 0) return;
     // A timer would keep the object from hibernating.
-    if (this.#care !== undefined) clearInterval(this.#care);
-    this.#care = undefined;
+    for (const timer of this.#timers.splice(0)) clearInterval(timer);
   }
 
   #look(now: number): void {
-    this.#host.partition.expire(now);
     for (const [stream, endsAt] of this.#streams) {
       if (now >= endsAt) stream.recycle();
       else stream.sink.keepAlive(now);

@@ -24,8 +24,8 @@ export interface TenantChanges {
 
 /** What the tenant's object does for its partitions. */
 export interface TenantApi {
-  /** Notes that `partition` wants to be told of changes for `leaseMs`; answers with all that holds now. */
-  attend(partition: string, leaseMs: number): Promise<TenantChanges>;
+  /** Notes that `partition` wants to be told of changes for `leaseMs`; answers with all that holds now after change `knownSeq`. */
+  attend(partition: string, leaseMs: number, knownSeq: number): Promise<TenantChanges>;
   /** Counts `partition` among the tenant's, before its first write; why it may not be one, if so. */
   claim(partition: string): Promise<Failure | undefined>;
   /** Up to `count` of the tenant's rate; or none, and when to ask again. */

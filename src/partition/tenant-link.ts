@@ -40,6 +40,8 @@ export class TenantLink {
   #limitsSeq = -1;
   /** Until when the tenant tells of changes, in milliseconds since 1970. */
   #attendsUntil = 0;
+  /** Everything up to this change is known here. What comes by itself may leave out what another incarnation was told. */
+  #knownSeq = 0;
   #claimed = false;
   /** The question that is on its way, and the one after it, which all who come meanwhile share. */
   #asking: Promise<void> | undefined;
@@ -157,8 +159,9 @@ export class TenantLink {
 
   async #askAll(leaseMs: number): Promise<void> {
     const askedAt = Date.now();
-    const changes = await this.#host.tenant().attend(this.#host.name, leaseMs);
+    const changes = await this.#host.tenant().attend(this.#host.name, leaseMs, this.#knownSeq);
     this.#host.step(() => this.changed(changes));
+    this.#knownSeq = changes.seq;
     // The tenant may have left the row as it was, which has at least half of this.
     this.#attendsUntil = askedAt + leaseMs / 2;
   }

@@ -43,8 +43,8 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
       this.#tenant = new Tenant(new DurableSqlDriver(ctx.storage), migrations, limits, Date.now());
     }
 
-    async attend(partition: string, leaseMs: number): Promise<TenantChanges> {
-      return this.#tenant.attend(partition, leaseMs, Date.now());
+    async attend(partition: string, leaseMs: number, knownSeq: number): Promise<TenantChanges> {
+      return this.#tenant.attend(partition, leaseMs, knownSeq, Date.now());
     }
 
     async claim(partition: string): Promise<Failure | undefined> {

@@ -108,9 +108,10 @@ export class Tenant {
     return { seq: this.seq, revocations: rows.map(revocationOf), limits: this.override };
   }
 
-  /** Notes that `partition` wants to be told of changes for `leaseMs`; all that holds now. */
-  attend(partition: string, leaseMs: number, now: number): TenantChanges {
-    const changes = this.changesSince(0, now);
+  /** Notes that `partition` wants to be told of changes for `leaseMs`; all that holds now after change `knownSeq`. */
+  attend(partition: string, leaseMs: number, knownSeq: number, now: number): TenantChanges {
+    // A change that was never made: it knows another tenant, as before a restore.
+    const changes = this.changesSince(knownSeq <= this.seq ? knownSeq : 0, now);
     const [row] = this.#read("SELECT until FROM attending WHERE partition = ?", partition);
     // A row is billed: it is written again only when half of its time is over.
     const enough = row !== undefined && (row["until"] as number) >= now + leaseMs / 2;

@@ -25,6 +25,7 @@ describe("a token that comes on the connection", () => {
       link: undefined,
       settings,
       roles: {},
+      keep: () => {},
     });
     expect(door.placeFor(undefined, true)).toBeUndefined();
     const { session } = room.attach(newSession(undefined, true));
@@ -37,7 +38,7 @@ describe("a token that comes on the connection", () => {
     room.partition.limit({ ...noLimits, connectionsPerPrincipal: 1 });
     const { partition } = room;
     const name = { tenant: "default", partition: "room" };
-    const door = new Door({ name, partition, link: undefined, settings, roles: {} });
+    const door = new Door({ name, partition, link: undefined, settings, roles: {}, keep: () => {} });
     const [first, second] = [1, 2].map(() => room.attach(newSession(undefined, true)));
     expect(await door.authenticate(first!.session, token)).toMatchObject({ principal: "alice" });
     expect(await door.authenticate(second!.session, token)).toMatchObject({ code: "too_many_connections" });

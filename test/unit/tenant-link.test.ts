@@ -23,10 +23,10 @@ function linked(wait = () => Promise.resolve()) {
     partition: room.partition,
     limits: noLimits,
     tenant: () => ({
-      attend: async (partition, leaseMs) => {
+      attend: async (partition, leaseMs, knownSeq) => {
         leases.push(leaseMs);
         await wait();
-        return tenant.attend(partition, leaseMs, Date.now());
+        return tenant.attend(partition, leaseMs, knownSeq, Date.now());
       },
       claim: async (partition) => tenant.claim(partition, Date.now()),
       grant: async (count) => tenant.grant(count, Date.now()),
@@ -40,6 +40,24 @@ function linked(wait = () => Promise.resolve()) {
   };
   return { room, tenant, link, leases, push };
 }
+
+describe("what a partition knows", () => {
+  it("[AU-4] is asked for from what it knows on, and includes what another incarnation was told", async () => {
+    const { tenant, link } = linked();
+    tenant.attend("room", 25 * minute, 0, Date.now());
+    tenant.revoke(revocation, Date.now());
+    tenant.told("room", tenant.seq, Date.now());
+    const other: Revocation = { ...revocation, id: "other" };
+    tenant.revoke(other, Date.now());
+    // This incarnation is told of the last change only; the first one it has to ask for.
+    link.changed(tenant.changesSince(tenant.seq - 1, Date.now()));
+    expect(await link.admit({ ...author, tokenId: "other" })).toMatchObject({ code: "auth_revoked" });
+    expect(await link.admit(author)).toMatchObject({ code: "auth_revoked" });
+    expect(tenant.attend("room", minute, tenant.seq, Date.now()).revocations).toEqual([]);
+    // After a restore the tenant has made fewer changes than it is said to.
+    expect(tenant.attend("room", minute, tenant.seq + 1, Date.now()).revocations).toHaveLength(2);
+  });
+});
 
 describe("the lease of a partition", () => {
   it("[AU-4] is not taken for longer than the tenant keeps it: whoever is revoked after its end is refused", async () => {

@@ -11,19 +11,19 @@ describe("the partitions that want to be told", () => {
   it("[AU-5] are forgotten when their time is over: reading names that nobody has written fills no table", () => {
     const driver = new NodeSqlDriver();
     const tenant = new Tenant(driver, migrationsIn("tenant"), noLimits, 0);
-    for (let at = 0; at < 100; at++) tenant.attend(`name-${at}`, minute / 2, at);
-    tenant.attend("room", minute, 2 * minute);
+    for (let at = 0; at < 100; at++) tenant.attend(`name-${at}`, minute / 2, 0, at);
+    tenant.attend("room", minute, 0, 2 * minute);
     expect(driver.query("SELECT partition FROM attending")).toEqual([{ partition: "room" }]);
   });
 
   it("[AU-4] are not forgotten who have asked anew while their last answer was on its way", () => {
     const tenant = new Tenant(new NodeSqlDriver(), migrationsIn("tenant"), noLimits, 0);
     const revoke = (id: string) => tenant.revoke({ kind: "jti", id, at: 0, expiresAt: 60 * minute }, 0);
-    tenant.attend("room", minute, 0);
+    tenant.attend("room", minute, 0, 0);
     revoke("a");
     const { seq } = tenant.changesSince(0, 0);
     // It says that nobody is there any more; then somebody comes.
-    tenant.attend("room", minute, 0);
+    tenant.attend("room", minute, 0, 0);
     tenant.release("room", seq, 0);
     revoke("b");
     expect(tenant.untold(10, 0)).toMatchObject([{ partition: "room" }]);

@@ -1,7 +1,7 @@
 import { createExecutionContext, env } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { Events } from "../support/events.ts";
-import { event, fresh, type Message, seconds as now, sign } from "./wire.ts";
+import { connection, event, frame, fresh, type Message, seconds as now, sign } from "./wire.ts";
 import worker from "./worker.ts";
 
 const ask = async (method: string, path: string, token: string, body?: object, headers: Record<string, string> = {}) =>
@@ -16,22 +16,6 @@ const ask = async (method: string, path: string, token: string, body?: object, h
   );
 const submit = async (room: string, key: string) =>
   (await ask("POST", `${room}/events`, await sign(), event, { "idempotency-key": key })).text();
-const frame = (type: string, payload: object) => JSON.stringify({ id: "x", type, timestamp: 1, payload });
-
-async function connection(room: string, token: string) {
-  const events = new Events(await ask("POST", `${room}/connection`, token)).flow();
-  const first = await events.first((told) => told[0]);
-  const { connectionId } = JSON.parse(first!.data) as Message;
-  let before = 0;
-  const post = async (as: string, ...frames: string[]) => {
-    const response = await ask("POST", `${room}/connection/${connectionId}`, as, { before, frames });
-    if (response.status === 202) before += frames.length;
-    return [response.status, await response.text()] as const;
-  };
-  const message = (type: string) =>
-    events.first((told) => told.map(({ data }) => JSON.parse(data) as Message).find((one) => one.type === type));
-  return { events, post, message };
-}
 
 describe("streams, with tokens", () => {
   it("[AU-8] [AU-9] a connection is its opener's: to anybody else it is not there", async () => {

@@ -1,6 +1,8 @@
-import { env, SELF } from "cloudflare:test";
+import { createExecutionContext, env, SELF } from "cloudflare:test";
 import { SignJWT } from "jose";
+import { Events } from "../support/events.ts";
 import { identitySettings } from "./settings.ts";
+import worker from "./worker.ts";
 
 /** A message as it came. */
 // Tests look into messages of every type
@@ -33,6 +35,10 @@ export const bearer = (token: string): Record<string, string> => ({ authorizatio
 
 /** A request to the Worker. */
 export const ask = (path: string, init?: RequestInit): Promise<Response> => SELF.fetch(`${origin}${path}`, init);
+
+/** A request to the Worker, where these of its settings and bindings are others. */
+export const askWith = async (changed: object, path: string, init?: RequestInit): Promise<Response> =>
+  worker.fetch(new Request(`${origin}${path}`, init), { ...env, ...changed }, createExecutionContext());
 
 export const event = { type: "set", payload: { target: "n", value: 1 } };
 
@@ -123,3 +129,25 @@ export class Peer {
     this.response.webSocket?.close(1000);
   }
 }
+
+/** A connection without a WebSocket. */
+export async function connection(room: string, token: string) {
+  const at = `/v1/partitions/${room}/connection`;
+  const events = new Events(await ask(at, { method: "POST", headers: bearer(token) })).flow();
+  const first = await events.first((told) => told[0]);
+  const { connectionId } = JSON.parse(first!.data) as Message;
+  let before = 0;
+  const post = async (as: string, ...frames: string[]) => {
+    const body = JSON.stringify({ before, frames });
+    const response = await ask(`${at}/${connectionId}`, { method: "POST", headers: bearer(as), body });
+    if (response.status === 202) before += frames.length;
+    return [response.status, await response.text()] as const;
+  };
+  const find = (isIt: (message: Message) => boolean) =>
+    events.first((told) => told.map(({ data }) => JSON.parse(data) as Message).find(isIt));
+  return { events, post, find, message: (type: string) => find((message) => message.type === type) };
+}
+
+/** A message as a frame. */
+export const frame = (type: string, payload: object): string =>
+  JSON.stringify({ id: "x", type, timestamp: 1, payload });

@@ -30,6 +30,7 @@ export function eventRoutes(app: Edge, { visits, reads }: Doors): void {
         "An event is accepted with the next number of the log, or rejected by a problem. Both are final and stored under `Idempotency-Key`: a retry with the same content gets the same status, headers and body, and counts once. So after an answer that is retryable, or none at all, send the same again.",
         `At most ${limits.frameBytesMax} bytes of JSON in UTF-8, whatever \`Content-Type\` says. Refused is what JSON allows and nobody should have to handle: duplicate keys, \`__proto__\`, half a surrogate pair, integers beyond ±(2^53 − 1), more than ${limits.jsonDepthMax} levels.`,
         "The members of a batch have keys of their own (`draftId`); `Idempotency-Key` is the batch's.",
+        "A server can ask for signed requests: then it also takes the headers of Standard Webhooks, `webhook-id` (the `Idempotency-Key`), `webhook-timestamp` and `webhook-signature`.",
       ].join("\n\n"),
       tags: ["Events"],
       security: [{ token: [] }, {}],
@@ -92,7 +93,7 @@ export function eventRoutes(app: Edge, { visits, reads }: Doors): void {
     async (c) => {
       const { identity, stub } = c.get("visitor");
       const { author, clientId } = accepted(authorOf(identity, c.req.raw));
-      const submission = accepted(await readSubmission(c.req.raw));
+      const submission = accepted(await readSubmission(c.req.raw, c.env.PARTITA_REQUEST_SIGNING_SECRET));
       const asking = { traceId: c.get("traceId") };
       const answer = await callObject(stub, (object) =>
         "draft" in submission

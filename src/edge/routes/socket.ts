@@ -1,8 +1,8 @@
 import { describeRoute } from "hono-openapi";
 import { defaultTenant } from "../../identity/verify.ts";
-import { authorHeader, tokenFollows } from "../../partition/object.ts";
+import { authorHeader, streamHeader, tokenFollows } from "../../partition/object.ts";
 import type { Problem } from "../../protocol/index.ts";
-import { asciiJson } from "../ascii.ts";
+import { asciiJson } from "../../partition/ascii.ts";
 import { callObject } from "../call.ts";
 import { headers, partitionParameters, partitionRefusals } from "../document/parts.ts";
 import type { Edge } from "../env.ts";
@@ -44,7 +44,7 @@ export function socketRoutes(app: Edge, { connects }: Doors): void {
       const { identity, stub } = c.get("visitor");
       // What is inside the Worker is told by these headers, and by nobody from outside; the token stays here.
       const sent = new Headers(c.req.raw.headers);
-      for (const name of [authorHeader, "authorization", "sec-websocket-protocol"]) sent.delete(name);
+      for (const name of [authorHeader, streamHeader, "authorization", "sec-websocket-protocol"]) sent.delete(name);
       if (identity.mode === "verified") sent.set(authorHeader, asciiJson(identity.author));
       if (identity.mode === "later") sent.set(authorHeader, tokenFollows);
       if (protocolsOf(c.req.raw).includes(subprotocol)) sent.set("sec-websocket-protocol", subprotocol);

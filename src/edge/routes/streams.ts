@@ -1,9 +1,9 @@
 import { describeRoute, resolver } from "hono-openapi";
 import * as z from "zod/mini";
+import { asciiJson } from "../../partition/ascii.ts";
 import { responseOf } from "../../partition/answers.ts";
 import { streamHeader, type StreamRequest } from "../../partition/object.ts";
 import { limits, postedShape } from "../../protocol/index.ts";
-import { asciiJson } from "../ascii.ts";
 import { readJson } from "../body.ts";
 import { callObject } from "../call.ts";
 import { headers, partitionParameters, partitionRefusals } from "../document/parts.ts";

@@ -24,7 +24,11 @@ const good: JWTPayload = {
 
 const noFetch: typeof fetch = () => Promise.reject(new Error("nothing is to be fetched"));
 const verifierOf = (changed: IdentitySettings = {}, fetched = noFetch, clock = () => now) =>
-  new Verifier(rulesOf({ ...settings, ...changed }) as TokenRules, { fetch: fetched, now: clock });
+  new Verifier(rulesOf({ ...settings, ...changed }) as TokenRules, {
+    fetch: fetched,
+    now: clock,
+    keep: () => {},
+  });
 const sign = (claims: JWTPayload, header: object = {}, key = secret) =>
   new SignJWT(claims).setProtectedHeader({ alg: "HS256", ...header }).sign(new TextEncoder().encode(key));
 const verify = async (token: string, verifier = verifierOf(), at = now) => verifier.verify(token, at);
@@ -148,12 +152,17 @@ describe("key sets", () => {
   class Issuer {
     keys = published.slice(0, 1);
     up = true;
+    /** Never answers: as when the request that fetched was given up by its client, and dropped. */
+    abandons = false;
     requests = 0;
     now = now;
+    readonly kept: Promise<unknown>[] = [];
     readonly verifier = new Verifier(rulesOf(jwks) as TokenRules, {
       now: () => this.now,
+      keep: (work) => this.kept.push(work),
       fetch: async () => {
         this.requests++;
+        if (this.abandons) return new Promise(() => {});
         if (!this.up) throw new Error("down");
         return new Response(JSON.stringify({ keys: this.keys }));
       },
@@ -208,6 +217,22 @@ describe("key sets", () => {
     expect(await issuer.takes(token)).toBe("identity_unavailable");
     issuer.now += 31_000;
     expect(await issuer.takes(token)).toBe("ok");
+  });
+
+  it("[AU-1] [LC-9] what one request fetches goes on without it; and where it never ends nobody waits for it for ever", async () => {
+    const issuer = new Issuer();
+    const token = await issuer.token(0);
+    issuer.abandons = true;
+    const first = issuer.takes(token);
+    expect(issuer.kept).toHaveLength(1);
+    issuer.now += 4_950;
+    expect(await issuer.takes(token)).toBe("identity_unavailable");
+    issuer.abandons = false;
+    issuer.now += 25_100;
+    expect(await issuer.takes(token)).toBe("ok");
+    expect(issuer.requests).toBe(2);
+    // The keys that came meanwhile are good for it, too.
+    expect(await first).toBe("ok");
   });
 
   it("[AU-1] follows no key that a token brings along, and takes no public key for a secret", async () => {

@@ -1,0 +1,239 @@
+import { createServer } from "node:http";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Issuer } from "../support/issuer.ts";
+import { TestServer } from "../support/server.ts";
+import { Talker } from "../support/talker.ts";
+
+// The keys of an issuer over HTTP, fetched by the real Worker: from a good source, a bad one, and none.
+
+/** The cooldown of src/identity/key-set.ts, and a little. */
+const cooldownMs = 31_000;
+
+let issuer: Issuer;
+let server: TestServer;
+beforeEach(async () => {
+  issuer = await Issuer.with("old", "new");
+  server = new TestServer({ settings: issuer.settings });
+  await server.start();
+});
+afterEach(async () => {
+  await server.stop();
+  await issuer.close();
+});
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const ask = (token: string, init: RequestInit = {}) =>
+  fetch(new URL("/v1/partitions/room/state", server.url), { headers: { authorization: `Bearer ${token}` }, ...init });
+const told = async (token: string) => {
+  const response = await ask(token);
+  return response.ok ? "ok" : ((await response.json()) as { code: string }).code;
+};
+
+describe("a token that brings its own way to a key", () => {
+  test("[AU-1] follows no jku, x5u, jwk or x5c, and takes no kid for a path or a query", async () => {
+    const evil = await Issuer.with("old");
+    const good = await issuer.token("old");
+    expect(await told(good)).toBe("ok");
+    const jwk = evil.jwk("old");
+    const headers = [
+      { jku: evil.url },
+      { x5u: evil.url },
+      { jwk },
+      { jwk, kid: undefined },
+      { x5c: ["MIIB"] },
+      ...[
+        "../../../../dev/null",
+        "/dev/null",
+        "' OR '1'='1",
+        "old'; DROP TABLE keys; --",
+        "old\u0000",
+        "__proto__",
+      ].map((kid) => ({ kid })),
+      { kid: evil.url },
+    ];
+    for (const header of headers) {
+      // Signed by its bringer's key, that of the same name.
+      expect(await told(await evil.token("old", {}, header)), `${JSON.stringify(header)}`).toBe("unauthenticated");
+    }
+    expect(evil.requests).toBe(0);
+    expect(issuer.requests).toBe(1);
+    expect(await told(good)).toBe("ok");
+    await evil.close();
+  });
+
+  test("[AU-1] takes no public key for a secret, in whatever form it is published, and no other algorithm", async () => {
+    expect(await told(await issuer.token("old"))).toBe("ok");
+    const token = await issuer.token("old");
+    const [, payload] = token.split(".");
+    for (const alg of ["HS256", "none", "RS256", "ES256K"]) {
+      const header = Buffer.from(JSON.stringify({ alg, kid: "old" })).toString("base64url");
+      for (const signature of [await issuer.confused("old", `${header}.${payload}`), "", token.split(".")[2]!]) {
+        expect(await told(`${header}.${payload}.${signature}`)).toBe("unauthenticated");
+      }
+    }
+  });
+});
+
+describe("a source of keys", () => {
+  test("[AU-1] is asked once per 30 s, whatever kids a flood of tokens names, by whatever way they come", async () => {
+    const good = await issuer.token("old");
+    const flood = async () => {
+      const tokens = await Promise.all(
+        Array.from({ length: 40 }, (_, at) => issuer.token("new", {}, { kid: `none-${at}-${Math.random()}` })),
+      );
+      const byHeader = await Promise.all(tokens.slice(0, 30).map(told));
+      const byFrame = await Promise.all(
+        tokens.slice(30).map(async (token) => {
+          const talker = await Talker.open(server.url, "room");
+          const answer = await talker.connect({ token });
+          talker.end();
+          return answer.payload.code as string;
+        }),
+      );
+      expect(new Set([...byHeader, ...byFrame])).toEqual(new Set(["unauthenticated"]));
+    };
+    await flood();
+    expect(issuer.requests).toBe(1);
+    await pause(cooldownMs);
+    await flood();
+    expect(issuer.requests).toBe(2);
+    expect(await told(good)).toBe("ok");
+  });
+
+  test("[AU-1] [LC-9] that is down: 503 while no keys are known, and the last keys once they are", async () => {
+    const up = issuer.answer;
+    const token = await issuer.token("old");
+    const down = [
+      (response: Parameters<typeof up>[0]) => void response.writeHead(500).end("no"),
+      (response: Parameters<typeof up>[0]) => void response.destroy(),
+    ];
+    for (const answer of down) {
+      issuer.answer = answer;
+      await server.restart();
+      const response = await ask(token);
+      expect([response.status, response.headers.get("retry-after")]).toEqual([503, "5"]);
+      expect(await response.json()).toMatchObject({ code: "identity_unavailable", retryable: true });
+      // What is wrong with the source is nobody's business.
+      expect(await (await ask(token)).text()).not.toMatch(/127\.0\.0\.1|jwks|fetch failed/i);
+    }
+    issuer.answer = up;
+    await server.restart();
+    expect(await told(token)).toBe("ok");
+    issuer.answer = down[1]!;
+    await pause(cooldownMs);
+    expect(await told(await issuer.token("new"))).toBe("unauthenticated");
+    for (let at = 0; at < 20; at++) expect(await told(token)).toBe("ok");
+  });
+
+  test("[AU-1] [LC-9] that trickles is left after five seconds, and others are answered meanwhile", async () => {
+    const token = await issuer.token("old");
+    issuer.answer = (response) => {
+      response.writeHead(200, { "content-type": "application/json" });
+      const timer = setInterval(() => response.write(" "), 200);
+      response.once("close", () => clearInterval(timer));
+    };
+    const began = Date.now();
+    const waiting = Promise.all([told(token), told(token)]);
+    expect((await fetch(new URL("/livez", server.url))).status).toBe(200);
+    expect(Date.now() - began).toBeLessThan(4_000);
+    expect(await waiting).toEqual(["identity_unavailable", "identity_unavailable"]);
+    expect(Date.now() - began).toBeGreaterThan(4_000);
+    expect(await told(token)).toBe("identity_unavailable");
+    expect(issuer.requests).toBe(1);
+  });
+
+  test("[AU-1] [LC-9] that never ends is not read beyond what keys can have", async () => {
+    issuer.answer = (response) => issuer.flood(response);
+    expect(await told(await issuer.token("old"))).toBe("identity_unavailable");
+    // What was on its way was on its way.
+    expect(issuer.taken).toBeLessThan(64 * 1024 * 1024);
+  });
+
+  test("[AU-1] that redirects is not followed", async () => {
+    let followed = 0;
+    const elsewhere = createServer((_, response) => {
+      followed++;
+      issuer.publish(response);
+    });
+    await once(elsewhere.listen(0, "127.0.0.1"), "listening");
+    const location = `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}/`;
+    for (const status of [301, 302, 307, 308]) {
+      issuer.answer = (response) => void response.writeHead(status, { location }).end();
+      await server.restart();
+      expect(await told(await issuer.token("old"))).toBe("identity_unavailable");
+    }
+    expect(followed).toBe(0);
+    elsewhere.close();
+  });
+
+  test("[AU-1] that answers something else than keys has none", async () => {
+    const token = await issuer.token("old");
+    for (const body of ["<!doctype html><title>Sign in</title>", "", "null", "[]", '{"keys":{}}', '{"keys":[1]}']) {
+      issuer.answer = (response) => void response.writeHead(200, { "content-type": "text/html" }).end(body);
+      await server.restart();
+      expect(await told(token), `${body}`).toBe("identity_unavailable");
+    }
+    // A key that is none of ours does no harm to those beside it.
+    issuer.answer = (response) =>
+      void response
+        .writeHead(200)
+        .end(JSON.stringify({ keys: [{ kty: "oct", k: "c2VjcmV0", kid: "old" }, { kty: "EC" }, issuer.jwk("new")] }));
+    await server.restart();
+    expect(await told(await issuer.token("new"))).toBe("ok");
+  });
+});
+
+describe("rotation", () => {
+  test("[AU-1] under load: no valid token is refused while keys change, and none of a retired key is taken after", async () => {
+    const refused: string[] = [];
+    let asked = 0;
+    let signers = ["old"];
+    const load = { goes: true };
+    const judge = (code: string) => {
+      asked++;
+      if (code !== "ok") refused.push(code);
+    };
+    const byHeader = async () => {
+      for (let at = 0; load.goes; at++) {
+        judge(await told(await issuer.token(signers[at % signers.length]!)));
+        await pause(10);
+      }
+    };
+    const byFrame = async () => {
+      for (let at = 0; load.goes; at++) {
+        const token = await issuer.token(signers[at % signers.length]!);
+        const headers = at % 2 === 0 ? { authorization: `Bearer ${token}` } : undefined;
+        const talker = await Talker.open(server.url, "room", headers);
+        const answer = await talker.connect(headers ? {} : { token });
+        judge(answer.type === "connected" ? "ok" : String(answer.payload.code));
+        talker.end();
+        await pause(20);
+      }
+    };
+    const streams = [byHeader(), byHeader(), byFrame()];
+    // Published first, and used when it is known.
+    await pause(cooldownMs);
+    issuer.published = ["old", "new"];
+    signers = ["old", "new"];
+    await pause(3_000);
+    expect(issuer.requests).toBe(2);
+    // Not used any more first, and then taken back.
+    signers = ["new"];
+    await pause(500);
+    issuer.published = ["new"];
+    await pause(cooldownMs);
+    const retired = await issuer.token("old");
+    // Whoever names a key that is not known makes the set be fetched; without that it is ten minutes.
+    await told(await issuer.token("new", {}, { kid: "none" }));
+    for (let at = 0; at < 20; at++) expect(await told(retired)).toBe("unauthenticated");
+    await pause(1_000);
+    load.goes = false;
+    await Promise.all(streams);
+    console.log(JSON.stringify({ asked, refused: refused.length, fetched: issuer.requests }));
+    expect(refused).toEqual([]);
+    expect(asked).toBeGreaterThan(500);
+    expect(issuer.requests).toBe(3);
+  });
+});

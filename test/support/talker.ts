@@ -1,0 +1,59 @@
+import { once } from "node:events";
+import { WebSocket } from "ws";
+
+/** A message as it came. */
+// Tests look into messages of every type
+export type Message = any;
+
+/** A WebSocket of Node, and what it is told. */
+export class Talker {
+  readonly told: Message[] = [];
+  /** The close code, when it has come. */
+  closed: number | undefined;
+  readonly #socket: WebSocket;
+  #waiting: (() => void)[] = [];
+  #requests = 0;
+
+  private constructor(socket: WebSocket) {
+    this.#socket = socket;
+    socket.on("error", () => {});
+    socket.on("message", (data) => {
+      this.told.push(JSON.parse(String(data)));
+      this.#wake();
+    });
+    socket.on("close", (code) => {
+      this.closed = code;
+      this.#wake();
+    });
+  }
+
+  /** Connects; throws where the upgrade is refused. */
+  static async open(server: URL, partition: string, headers: Record<string, string> = {}): Promise<Talker> {
+    const address = new URL(`/v1/partitions/${partition}/ws`, server);
+    address.protocol = "ws:";
+    const socket = new WebSocket(address, { headers, perMessageDeflate: false });
+    const talker = new Talker(socket);
+    await once(socket, "open");
+    return talker;
+  }
+
+  /** Sends `connect`, and returns the answer. */
+  async connect(more: object): Promise<Message> {
+    const id = `m${++this.#requests}`;
+    const payload = { clientId: "c", version: "1", ...more };
+    this.#socket.send(JSON.stringify({ id, type: "connect", timestamp: 1, payload }));
+    const mine = (message: Message) => message.inReplyTo === id;
+    while (!this.told.some(mine) && this.closed === undefined) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    return this.told.find(mine);
+  }
+
+  end(): void {
+    this.#socket.terminate();
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}

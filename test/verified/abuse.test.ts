@@ -1,0 +1,262 @@
+import { env, evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { describe, expect, it } from "vitest";
+import { limits } from "../../src/protocol/limits.ts";
+import { Events } from "../support/events.ts";
+import {
+  ask,
+  bearer,
+  connection,
+  event,
+  frame,
+  fresh,
+  type Message,
+  Peer,
+  post,
+  seconds,
+  sign,
+  tenantOf,
+} from "./wire.ts";
+
+// What somebody does who has a good token, and means no good.
+
+const partitionOf = (tenant: string, room: string) => env.PARTITIONS.getByName(`${tenant}/${room}`);
+const admin = async (tenant: string) => bearer(await sign({ tenant, sub: "root", roles: ["admin"] }));
+const revoke = async (tenant: string, path: string) =>
+  ask(`/v1/revocations/${path}`, { method: "PUT", headers: await admin(tenant) });
+const draft = (draftId: string, value: unknown = 1) => ({
+  draftId,
+  event: { type: "set", payload: { target: "n", value } },
+});
+
+describe("a principal's rate", () => {
+  /** Nothing comes back while the test runs. */
+  const once = (burst: number) => ({ perSecond: 0.001, burst });
+
+  it("[AU-5] is one, over sockets, HTTP, batches and connections without a WebSocket at the same time", async () => {
+    const [tenant, room] = [fresh("t"), fresh()];
+    await tenantOf(tenant).setLimits({ principal: once(20) });
+    const token = await sign({ tenant });
+    const peers = await Promise.all([1, 2].map(() => Peer.connected(room, token)));
+    const { events, post: send, find, message } = await connection(room, token);
+    await send(token, frame("connect", { clientId: "p", version: "1" }));
+    await message("connected");
+    const decided = (told: Message) => told.payload?.draftId !== undefined;
+    const answers = await Promise.all([
+      ...peers.map(async (peer, at) => {
+        const codes = [];
+        for (let n = 0; n < 12; n++) codes.push((await peer.submit(`s${at}-${n}`)).type);
+        return codes;
+      }),
+      Promise.all(Array.from({ length: 12 }, async (_, n) => (await post(room, token, `h${n}`)).status)),
+      (async () => {
+        await send(token, ...Array.from({ length: 12 }, (_, n) => frame("submit_event", draft(`p${n}`))));
+        const seen = new Set<string>();
+        await find((told) => decided(told) && told.type !== "broadcast" && seen.add(told.payload.draftId).size === 12);
+        return events.told.map(({ data }) => (JSON.parse(data) as Message).type as string);
+      })(),
+    ]);
+    const accepted = answers.flat().filter((answer) => answer === "event_accepted" || answer === 201);
+    expect(accepted).toHaveLength(20);
+    for (const mode of ["atomic", "sequential"]) {
+      const batch = await ask(`/v1/partitions/${room}/events`, {
+        method: "POST",
+        headers: { "idempotency-key": mode, ...bearer(token) },
+        body: JSON.stringify({ mode, events: [draft(`${mode}-1`)] }),
+      });
+      expect(await batch.text()).toContain("rate_limited");
+    }
+    const page = (await (await ask(`/v1/partitions/${room}/events`, { headers: bearer(token) })).json()) as Message;
+    expect(page.currentEventIndex).toBe(20);
+    // Others have their own.
+    expect((await post(room, await sign({ tenant, sub: "bob" }), "k")).status).toBe(201);
+    for (const peer of peers) peer.close();
+    await events.cancel();
+  });
+
+  it("[AU-5] does not begin anew with a connection, a token, a client id, a ticket or a sleep", async () => {
+    const [tenant, room] = [fresh("t"), fresh()];
+    await tenantOf(tenant).setLimits({ principal: once(20) });
+    let accepted = 0;
+    const used = async (peer: Peer) => {
+      for (let at = 0; at < 10; at++) {
+        if ((await peer.submit(crypto.randomUUID())).type === "event_accepted") accepted++;
+      }
+      peer.close();
+      await peer.ending();
+    };
+    for (let at = 0; at < 4; at++) {
+      await used(await Peer.connected(room, await sign({ tenant, jti: `j${at}` }), { clientId: `c${at}` }));
+    }
+    const taken = await ask("/v1/tickets", { method: "POST", headers: bearer(await sign({ tenant })) });
+    const byTicket = await Peer.open(room, {}, `?ticket=${((await taken.json()) as Message).ticket}`);
+    await byTicket.ask("connect", { clientId: "t", version: "1" });
+    await used(byTicket);
+    expect(accepted).toBe(20);
+    await evictDurableObject(partitionOf(tenant, room));
+    await used(await Peer.connected(room, await sign({ tenant })));
+    // What was not written yet, a quarter of it at most.
+    expect(accepted).toBeLessThanOrEqual(25);
+  });
+
+  it("[AU-6] a flood of one takes nothing from another, whose every draft is decided in its turn", async () => {
+    const [tenant, room] = [fresh("t"), fresh()];
+    await tenantOf(tenant).setLimits({ principal: once(100) });
+    const mallory = await sign({ tenant, sub: "mallory" });
+    const floods = await Promise.all([1, 2, 3, 4].map(() => Peer.connected(room, mallory, { echo: false })));
+    const alice = await Peer.connected(room, await sign({ tenant }));
+    const byHttp: Promise<Response>[] = [];
+    let sent = 0;
+    for (let round = 0; round < 20; round++) {
+      for (const [at, flood] of floods.entries()) {
+        for (let n = 0; n < 25; n++, sent++) flood.send("submit_event", draft(`f${round}-${at}-${n}`));
+      }
+      byHttp.push(post(room, mallory, `h${round}`));
+      expect((await alice.submit(`a${round}`)).type).toBe("event_accepted");
+    }
+    const statuses = (await Promise.all(byHttp)).map(({ status }) => status);
+    const taken = statuses.filter((status) => status === 201).length;
+    const accepted = () => floods.flatMap(({ told }) => told).filter(({ type }) => type === "event_accepted").length;
+    const page = (await (
+      await ask(`/v1/partitions/${room}/events`, { headers: bearer(await sign({ tenant })) })
+    ).json()) as Message;
+    expect(page.currentEventIndex).toBe(100 + 20);
+    expect(accepted() + taken).toBe(100);
+    expect(sent).toBe(2_000);
+    for (const peer of [...floods, alice]) peer.close();
+  });
+
+  it("[AU-5] [ID-10] a flood of rejections is remembered up to its bound, and what is beyond is not decided; others' are", async () => {
+    const [tenant, room] = [fresh("t"), fresh()];
+    const token = await sign({ tenant });
+    const bad = { type: "unset", payload: { target: "none" } };
+    const first = await post(room, token, "r0", bad);
+    expect(first.status).toBe(422);
+    await runInDurableObject(partitionOf(tenant, room), (_, { storage }) => {
+      storage.sql.exec(
+        `WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+         INSERT INTO idempotency_records (principal, draft_id, fingerprint, problem, created_at)
+         SELECT 'alice', 'f' || i, zeroblob(32), x'7b7d', ? FROM n`,
+        limits.rejectionsPerPrincipalMax,
+        Date.now(),
+      );
+    });
+    await evictDurableObject(partitionOf(tenant, room));
+    const flooded = await post(room, token, "r1", bad);
+    expect([flooded.status, ((await flooded.json()) as Message).code]).toEqual([429, "rate_limited"]);
+    const peer = await Peer.connected(room, token);
+    peer.send("submit_event", { draftId: "r2", event: bad });
+    await peer.until(() => peer.told.some(({ payload }) => payload.draftId === "r2"));
+    expect(peer.told.at(-1)).toMatchObject({ type: "error", payload: { code: "rate_limited", draftId: "r2" } });
+    const count = await runInDurableObject(partitionOf(tenant, room), (_, { storage }) =>
+      Number([...storage.sql.exec("SELECT count(*) AS count FROM idempotency_records")][0]!["count"]),
+    );
+    expect(count).toBe(limits.rejectionsPerPrincipalMax);
+    // What is stored is served, what is good is taken, and others are none the worse.
+    expect(await (await post(room, token, "r0", bad)).text()).toBe(await first.text());
+    expect((await post(room, token, "good")).status).toBe(201);
+    expect((await post(room, await sign({ tenant, sub: "bob" }), "r1", bad)).status).toBe(422);
+    peer.close();
+  });
+});
+
+describe("tokens on streams that are open", () => {
+  const follow = async (room: string, token: string) =>
+    new Events(await ask(`/v1/partitions/${room}/events/stream`, { headers: bearer(token) })).flow();
+
+  it.each([
+    ["of the token", "jti/one"],
+    ["of its subject", "sub/alice"],
+  ])("[AU-4] a revocation %s ends them within a second", async (_, path) => {
+    const [tenant, room] = [fresh("t"), fresh()];
+    const token = await sign({ tenant, jti: "one" });
+    const posted = await connection(room, token);
+    await posted.post(token, frame("connect", { clientId: "p", version: "1" }));
+    await posted.message("connected");
+    const log = await follow(room, token);
+    await log.first((told) => told[0]);
+    const bob = await follow(room, await sign({ tenant, sub: "bob" }));
+    await bob.first((told) => told[0]);
+    const began = Date.now();
+    expect(await (await revoke(tenant, path)).json()).toMatchObject({ told: 1, pending: 0 });
+    await Promise.all([posted.events.end(), log.end()]);
+    expect(Date.now() - began).toBeLessThan(1_000);
+    expect(JSON.parse(posted.events.told.at(-2)!.data)).toMatchObject({
+      type: "error",
+      payload: { code: "auth_revoked" },
+    });
+    expect(posted.events.told.at(-1)).toMatchObject({ event: "end", data: expect.stringContaining("4401") });
+    expect(JSON.parse(log.told.at(-1)!.data)).toMatchObject({ code: "auth_revoked", status: 401 });
+    // Neither takes anything more, and what is new is not let in.
+    expect((await posted.post(token, frame("submit_event", draft("d"))))[0]).toBe(401);
+    expect((await ask(`/v1/partitions/${room}/connection`, { method: "POST", headers: bearer(token) })).status).toBe(
+      401,
+    );
+    // Another's stays.
+    await post(room, await sign({ tenant, sub: "bob" }), "k");
+    await bob.first((told) => told.find(({ id, event: type }) => id === "1" && type === undefined));
+    expect(bob.ended).toBe(false);
+    await bob.cancel();
+  });
+
+  it("[AU-4] [AU-3] one that was renewed with a narrower token may do what that one may", async () => {
+    const [tenant, room] = [fresh("t"), fresh()];
+    const token = await sign({ tenant });
+    const viewer = await sign({ tenant, roles: ["viewer"], jti: "narrow" });
+    const { events, post: send, message, find } = await connection(room, token);
+    await send(token, frame("connect", { clientId: "p", version: "1" }));
+    await send(token, frame("submit_event", draft("before")));
+    await message("event_accepted");
+    await send(token, frame("renew", { token: viewer }));
+    await message("renewed");
+    // The wider one is still valid, but no longer what this connection is.
+    await send(token, frame("submit_event", draft("after")));
+    expect((await find((told) => told.payload?.draftId === "after"))!.payload).toMatchObject({ code: "forbidden" });
+    expect((await send(viewer, frame("heartbeat", {})))[0]).toBe(202);
+    await events.cancel();
+  });
+
+  it("[AU-4] expiry: nothing more is taken and nothing told, and they end", async () => {
+    const [tenant, room] = [fresh("t"), fresh()];
+    const exp = seconds() + 2;
+    const short = await sign({ tenant, exp });
+    const { events, post: send, message } = await connection(room, short);
+    await send(short, frame("connect", { clientId: "p", version: "1" }));
+    await message("connected");
+    const log = await follow(room, short);
+    await log.first((told) => told[0]);
+    await new Promise((resolve) => setTimeout(resolve, exp * 1_000 + 100 - Date.now()));
+    // Within the tolerance of the door; a longer token of the same subject does not help the connection either.
+    await send(await sign({ tenant }), frame("submit_event", draft("late")));
+    await events.end();
+    expect(
+      events.told.map(({ data }) => JSON.parse(data) as Message).find(({ type }) => type === "error"),
+    ).toMatchObject({
+      payload: { code: "auth_expired" },
+    });
+    const page = (await (
+      await ask(`/v1/partitions/${room}/events`, { headers: bearer(await sign({ tenant })) })
+    ).json()) as Message;
+    expect(page.currentEventIndex).toBe(0);
+    // Without anything that happens.
+    await log.end();
+    expect(JSON.parse(log.told.at(-1)!.data)).toMatchObject({ code: "auth_expired" });
+    expect(Date.now()).toBeLessThan(exp * 1_000 + 5_000);
+    expect(log.told.filter(({ id }) => Number(id) > 0)).toEqual([]);
+  });
+});
+
+describe("a revoked or expired token on a socket", () => {
+  it("[AU-4] [AU-5] is not given the others' events in the same window as it ends", async () => {
+    const [tenant, room] = [fresh("t"), fresh()];
+    const alice = await Peer.connected(room, await sign({ tenant }));
+    const bob = await Peer.connected(room, await sign({ tenant, sub: "bob" }));
+    const revoking = revoke(tenant, "sub/alice");
+    await alice.ending();
+    const told = alice.told.length;
+    for (let at = 0; at < 10; at++) expect((await bob.submit(`b${at}`)).type).toBe("event_accepted");
+    await revoking;
+    expect(alice.told.length).toBe(told);
+    expect((await post(room, await sign({ tenant }), "k", event)).status).toBe(401);
+    bob.close();
+  });
+});

@@ -1,0 +1,271 @@
+import { env, evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { log } from "../../src/partition/log.ts";
+import { identitySettings } from "./settings.ts";
+import { ask, askWith, bearer, event, frame, fresh, Peer, post, sign, tenantOf } from "./wire.ts";
+
+const methods = ["debug", "info", "log", "warn", "error"] as const;
+/** All that was written to the console, a call each. */
+let lines: string[];
+beforeEach(() => {
+  lines = [];
+  for (const method of methods) {
+    vi.spyOn(console, method).mockImplementation((...given: unknown[]) => void lines.push(given.map(String).join(" ")));
+  }
+});
+afterEach(() => vi.restoreAllMocks());
+
+/** Ends of lines for whom it may concern, commands to a terminal, a line that looks like one of ours, and text that turns round. */
+const hostile = 'x\n\r\u2028\u2029\u0085{"level":"error","message":"forged"}\u001b[2J\u009b31m\u202e"\\\'';
+/** What of it a header, or an id, can have. */
+const visible = '"},{"level":"error","message":"forged"}\\\\n\\\\u001b[31m\'`${x}';
+
+/** Each call wrote one JSON object, on one line, of nothing but visible characters. */
+function expectLines(): void {
+  for (const line of lines) {
+    expect(line).toMatch(/^[\u0020-\u007e]+$/);
+    expect(Object.keys(JSON.parse(line) as object)).toEqual(expect.arrayContaining(["level", "timestamp", "message"]));
+    expect((JSON.parse(line) as { message: string }).message).not.toBe("forged");
+  }
+}
+
+/** Everything that somebody can put into a request, in requests to `room` of a tenant, by HTTP and by socket. Returns all answers. */
+async function attack(tenant: string, room: string, changed: object = {}): Promise<string> {
+  const token = await sign({ tenant });
+  const root = bearer(await sign({ tenant, sub: visible, jti: visible, roles: ["admin", hostile] }));
+  const strange = {
+    "user-agent": visible,
+    "partita-client-id": visible,
+    "x-forwarded-for": visible,
+    traceparent: visible,
+    referer: visible,
+  };
+  const answers: string[] = [];
+  const told = async (path: string, init: RequestInit) => {
+    const response = await askWith(changed, path, init);
+    answers.push(JSON.stringify([...response.headers]), await response.text());
+  };
+  const submit = async (key: string, body: object) =>
+    told(`/v1/partitions/${room}/events`, {
+      method: "POST",
+      headers: { "idempotency-key": key, ...strange, ...bearer(token) },
+      body: JSON.stringify(body),
+    });
+  await submit(visible, event);
+  await submit("k", { type: hostile, payload: { [hostile]: hostile } });
+  await submit("l", { type: "set", payload: { target: hostile, value: hostile } });
+  for (const path of [
+    `/v1/partitions/${encodeURIComponent(hostile)}/state`,
+    `/v1/partitions/${room}/state?at=${encodeURIComponent(hostile)}`,
+    `/v1/partitions/${room}/events?since=${encodeURIComponent(hostile)}`,
+    `/${encodeURIComponent(hostile)}`,
+    `/problems/${encodeURIComponent(hostile)}`,
+  ]) {
+    await told(path, { headers: { ...strange, ...bearer(token) } });
+  }
+  await told(`/v1/revocations/sub/${encodeURIComponent(visible)}`, { method: "PUT", headers: root });
+  await told(`/v1/revocations/jti/${encodeURIComponent(hostile)}`, { method: "PUT", headers: root });
+  await told("/v1/limits", { method: "PUT", headers: root, body: JSON.stringify({ eventTypes: { [hostile]: null } }) });
+  await told("/v1/limits", {
+    method: "PUT",
+    headers: bearer(await sign({ tenant, sub: "root", roles: ["admin"] })),
+    body: JSON.stringify({ eventTypes: { [hostile.slice(0, 60)]: { perSecond: 1, burst: 1 } } }),
+  });
+  const peer = await Peer.open(room, { ...bearer(token), "user-agent": visible });
+  if (peer.response.webSocket) {
+    peer.response.webSocket.send(hostile);
+    peer.send(hostile, {});
+    peer.response.webSocket.send(frame("connect", { clientId: hostile, version: hostile }));
+    await peer.ask("connect", { clientId: visible.slice(0, 100), version: hostile });
+    await peer.submit(visible.slice(0, 100), hostile);
+    peer.close();
+    answers.push(JSON.stringify(peer.told));
+  } else answers.push(await peer.response.text());
+  return answers.join("\n");
+}
+
+describe("log lines", () => {
+  it("[AU-10] [AU-12] are one JSON object each, whatever text is in them", () => {
+    log("info", hostile, { [hostile]: hostile });
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(/^[\u0020-\u007e]+$/);
+    expect(JSON.parse(lines[0]!)).toMatchObject({ message: hostile, [hostile]: hostile });
+  });
+
+  it("[AU-10] [AU-12] stay so under attack, also where everything fails", async () => {
+    const [tenant, room] = [fresh("t"), fresh()];
+    await attack(tenant, room);
+    expect(lines.length).toBeGreaterThan(0);
+    expectLines();
+
+    // A storage without its tables, in the partition, and in the tenant.
+    await runInDurableObject(env.PARTITIONS.getByName(`${tenant}/${room}`), (_, { storage }) => {
+      storage.sql.exec("DROP TABLE idempotency_records");
+    });
+    lines = [];
+    await attack(tenant, room);
+    await evictDurableObject(env.PARTITIONS.getByName(`${tenant}/${room}`));
+    await attack(tenant, room);
+    await runInDurableObject(tenantOf(tenant), (_, { storage }) => {
+      storage.sql.exec("DROP TABLE attending");
+    });
+    await evictDurableObject(env.PARTITIONS.getByName(`${tenant}/${room}`));
+    await attack(tenant, room);
+    const messages = lines.map((line) => (JSON.parse(line) as { message: string }).message);
+    expect(messages).toEqual(expect.arrayContaining(["a request failed", "the tenant's object cannot be reached"]));
+    expectLines();
+
+    // And where what is called throws what it was given.
+    const PARTITIONS = {
+      getByName: () => {
+        throw new Error(`inside ${hostile}`);
+      },
+    };
+    lines = [];
+    const answers = await attack(fresh("t"), room, { PARTITIONS });
+    expect(lines.some((line) => line.includes("a request failed"))).toBe(true);
+    expectLines();
+    // Nobody outside is told of it.
+    expect(answers).not.toContain("inside");
+  });
+});
+
+describe("secrets", () => {
+  it("[AU-12] [ER-6] are in no log line, no answer and no storage: tokens, tickets, the settings' keys", async () => {
+    const [tenant, room] = [fresh("t"), fresh()];
+    const secrets: string[] = [identitySettings.PARTITA_JWT_SECRET, "hunter2"];
+    const token = async (claims: object = {}) => {
+      const made = await sign({ tenant, ...claims });
+      secrets.push(made, made.split(".")[2]!);
+      return made;
+    };
+    const answers: string[] = [];
+    const keep = async (response: Response) => {
+      answers.push(JSON.stringify([...response.headers]), await response.text());
+    };
+    const at = `/v1/partitions/${room}`;
+    // Good and bad ones, where they belong and where they do not.
+    await keep(await post(room, await token(), "k"));
+    for (const claims of [
+      { exp: 1 },
+      { iss: "x" },
+      { partitions: [] },
+      { roles: [] },
+      { sub: "a b" },
+      { tenant: "a/b" },
+    ]) {
+      await keep(await ask(`${at}/state`, { headers: bearer(await token(claims)) }));
+      await keep(await ask(`${at}/state`, { headers: { authorization: `Basic ${await token(claims)}` } }));
+    }
+    for (const name of ["token", "access_token", "jwt", "ticket", "x"]) {
+      await keep(await ask(`${at}/state?${name}=${await token()}`));
+    }
+    await keep(await ask(`${at}/state`, { headers: { cookie: `token=${await token()}` } }));
+    for (const [method, path] of [
+      ["POST", "connection/x"],
+      ["GET", "events/stream?since=x"],
+      ["GET", "ws"],
+    ] as const) {
+      await keep(await ask(`${at}/${path}`, { method, headers: bearer(await token()) }));
+    }
+    // On sockets: as a subprotocol, in connect and in renew, good, bad and misplaced.
+    const hear = async (peer: Peer, ...messages: [string, object][]) => {
+      try {
+        for (const [type, payload] of messages) await peer.ask(type, payload);
+        peer.close();
+      } catch {
+        // It was ended before it could say all.
+      }
+      answers.push(JSON.stringify([...peer.response.headers]), JSON.stringify(peer.told));
+    };
+    const connect = { clientId: "c", version: "1" };
+    await hear(await Peer.open(room, { "sec-websocket-protocol": `partita, bearer.${await token()}` }), [
+      "connect",
+      connect,
+    ]);
+    const refused = await Peer.open(room, { "sec-websocket-protocol": `partita, bearer.${await token({ exp: 1 })}` });
+    await refused.ending();
+    answers.push(JSON.stringify(refused.told));
+    for (const made of [await token(), await token({ exp: 1 }), await token({ iss: "x" })]) {
+      await hear(await Peer.open(room, {}, `?tenant=${tenant}`), ["connect", { ...connect, token: made }]);
+      await hear(
+        await Peer.open(room, bearer(await token())),
+        ["connect", { ...connect, token: made }],
+        ["connect", connect],
+        ["renew", { token: made }],
+        ["renew", { token: [made] }],
+        ["connect", { ...connect, token: made }],
+      );
+    }
+    const peer = await Peer.connected(room, await token());
+    answers.push(JSON.stringify(await peer.submit("d", "plain")));
+    peer.close();
+    // Tickets: used, used again, and of no use.
+    const taken = await ask("/v1/tickets", { method: "POST", headers: bearer(await token()) });
+    const { ticket } = (await taken.json()) as { ticket: string };
+    secrets.push(ticket.split(".")[1]!);
+    await hear(await Peer.open(room, {}, `?ticket=${ticket}`), ["connect", connect]);
+    await keep(await ask(`${at}/events/stream?ticket=${ticket}`));
+    await keep(await ask(`${at}/state?ticket=${ticket}`));
+    // Settings that are wrong, or lead nowhere.
+    for (const changed of [
+      { PARTITA_JWT_SECRET: "hunter2" },
+      { PARTITA_JWT_SECRET: undefined, PARTITA_JWKS_URL: "http://user:hunter2@issuer.example/jwks" },
+      { PARTITA_JWT_SECRET: undefined, PARTITA_JWKS_URL: "http://user:hunter2@127.0.0.1:1/jwks" },
+      { PARTITA_JWT_SECRET: undefined, PARTITA_JWKS_URL: "http://127.0.0.1:1/jwks?key=hunter2" },
+    ]) {
+      const made = await token();
+      await keep(await askWith(changed, `${at}/state`, { headers: bearer(made) }));
+    }
+    const unused = await ask("/v1/tickets", { method: "POST", headers: bearer(await token()) });
+    secrets.push(((await unused.json()) as { ticket: string }).ticket.split(".")[1]!);
+    const stored = await Promise.all(
+      [env.PARTITIONS.getByName(`${tenant}/${room}`), tenantOf(tenant)].map((stub) =>
+        runInDurableObject(stub as DurableObjectStub, (_: unknown, { storage }: DurableObjectState) => {
+          const tables = [
+            ...storage.sql.exec(
+              "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\'",
+            ),
+          ];
+          return tables
+            .map(({ name }) =>
+              [...storage.sql.exec(`SELECT * FROM ${String(name)}`)].map((row) =>
+                Object.values(row)
+                  .map((value) => (value instanceof ArrayBuffer ? new TextDecoder().decode(value) : String(value)))
+                  .join(),
+              ),
+            )
+            .join();
+        }),
+      ),
+    );
+    // And everything fails.
+    await keep(
+      await ask("/v1/revocations/sub/alice", {
+        method: "PUT",
+        headers: bearer(await token({ sub: "root", roles: ["admin"] })),
+      }),
+    );
+    await runInDurableObject(env.PARTITIONS.getByName(`${tenant}/${room}`), (_, { storage }) => {
+      storage.sql.exec("DROP TABLE idempotency_records");
+    });
+    await runInDurableObject(tenantOf(tenant), (_, { storage }) => void storage.sql.exec("DROP TABLE tickets"));
+    const other = await token({ sub: "bob" });
+    await keep(await post(room, other, "k2", { type: "unset", payload: { target: "none" } }));
+    await keep(await ask("/v1/tickets", { method: "POST", headers: bearer(other) }));
+    await keep(await ask(`${at}/events/stream?ticket=${ticket}`));
+
+    expect(lines.length).toBeGreaterThan(0);
+    expectLines();
+    expect(secrets.length).toBeGreaterThan(40);
+    for (const [where, text] of Object.entries({
+      lines: lines.join("\n"),
+      answers: answers.join("\n"),
+      stored: stored.join("\n"),
+    })) {
+      for (const secret of secrets) expect(text.includes(secret), `${where}: ${secret}`).toBe(false);
+    }
+    // What goes wrong inside is not told outside.
+    expect(answers.join("\n")).not.toMatch(/SQLITE|no such table|idempotency_records|\.ts:\d|    at /);
+  });
+});

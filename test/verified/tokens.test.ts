@@ -1,0 +1,129 @@
+import { type JWTPayload, SignJWT, UnsecuredJWT } from "jose";
+import { describe, expect, it } from "vitest";
+import { identitySettings } from "./settings.ts";
+import { ask, askWith, bearer, fresh, type Message, Peer, seconds, sign } from "./wire.ts";
+
+// Each hostile token by each way that a token can come.
+
+const utf8 = new TextEncoder();
+const secret = identitySettings.PARTITA_JWT_SECRET;
+const good = (): JWTPayload => ({
+  iss: identitySettings.PARTITA_JWT_ISSUER,
+  aud: identitySettings.PARTITA_JWT_AUDIENCE,
+  sub: "alice",
+  exp: seconds() + 3_600,
+  partitions: ["board-*"],
+  roles: ["editor"],
+});
+const made = (claims: JWTPayload, header: object = {}, key = secret) =>
+  new SignJWT(claims).setProtectedHeader({ alg: "HS256", ...header }).sign(utf8.encode(key));
+const without = (claim: string) => Object.fromEntries(Object.entries(good()).filter(([name]) => name !== claim));
+const other = "another secret of at least thirty-two bytes";
+
+/** What becomes of a token, by every way. */
+async function answers(token: string): Promise<Set<string>> {
+  const room = fresh();
+  const at = `/v1/partitions/${room}`;
+  const byHeader = [
+    ["GET", `${at}/events`],
+    ["GET", `${at}/state`],
+    ["POST", `${at}/events`],
+    ["GET", `${at}/events/stream`],
+    ["POST", `${at}/connection`],
+    ["POST", `${at}/connection/x`],
+    ["GET", `${at}/ws`],
+    ["POST", "/v1/tickets"],
+    ["GET", "/v1/revocations"],
+    ["GET", "/v1/limits"],
+    ["POST", `${at}/drain`],
+    ["POST", "/v1/check"],
+  ] as const;
+  const codes = new Set<string>();
+  for (const [method, path] of byHeader) {
+    const response = await ask(path, {
+      method,
+      headers: { ...bearer(token), ...(path.endsWith("/ws") ? { upgrade: "websocket" } : {}) },
+    });
+    expect(response.status, `${path}`).toBe(401);
+    codes.add(((await response.json()) as Message).code);
+  }
+  const bySubprotocol = await Peer.open(room, { "sec-websocket-protocol": `partita, bearer.${token}` });
+  await bySubprotocol.ending();
+  codes.add(bySubprotocol.told[0].payload.code);
+  const byFrame = await Peer.open(room, {});
+  const told = await byFrame.ask("connect", { clientId: "c", version: "1", token });
+  // What is too long for a frame's member is no message.
+  codes.add(token.length > 8_192 && told.payload.code === "bad_request" ? "unauthenticated" : told.payload.code);
+  byFrame.close();
+  return codes;
+}
+
+describe("tokens, by every way that they come", () => {
+  it.each<[string, () => string | Promise<string>]>([
+    ["none", () => new UnsecuredJWT(good()).encode()],
+    ["another algorithm", () => made(good(), { alg: "HS512" })],
+    ["another key", () => made(good(), {}, other)],
+    ["another key, and a path for a kid", () => made(good(), { kid: "../../../../dev/null" }, other)],
+    ["another key, and a query for a kid", () => made(good(), { kid: "' UNION SELECT 'x' --" }, other)],
+    ["an empty key", async () => `${(await made(good())).split(".").slice(0, 2).join(".")}.`],
+    ["a key of its own", () => made(good(), { jwk: { kty: "oct", k: "b3RoZXI" }, jku: "https://evil.example" }, other)],
+    ["a foreign issuer", () => made({ ...good(), iss: "https://issuer.example.evil.example" })],
+    ["no issuer", () => made(without("iss"))],
+    ["a foreign audience", () => made({ ...good(), aud: ["others"] })],
+    ["no audience", () => made(without("aud"))],
+    ["no expiry", () => made(without("exp"))],
+    ["an expiry that is no number", () => made({ ...good(), exp: "never" } as unknown as JWTPayload)],
+    ["a time that has not come yet", () => made({ ...good(), nbf: seconds() + 90 })],
+    ["more time than a revocation is remembered", () => made({ ...good(), exp: seconds() + 25 * 3_600 })],
+    ["no subject", () => made(without("sub"))],
+    ["the subject of a server", () => made({ ...good(), sub: "dev:alice" })],
+    ["a tenant that is a path", () => made({ ...good(), tenant: "acme/board-1" })],
+    ["more than a token can have", () => made({ ...good(), more: "x".repeat(9_000) })],
+  ])("[AU-1] with %s is nobody's", async (_, token) => {
+    expect(await answers(await token())).toEqual(new Set(["unauthenticated"]));
+  });
+
+  it("[AU-1] [AU-4] an expired one is told apart", async () => {
+    expect(await answers(await sign({ exp: seconds() - 31 }))).toEqual(new Set(["auth_expired"]));
+  });
+
+  it("[AU-1] of another type is nobody's, where a type is set", async () => {
+    const told = async (token: string) =>
+      (await askWith({ PARTITA_JWT_TYPE: "at+jwt" }, `/v1/partitions/${fresh()}/state`, { headers: bearer(token) }))
+        .status;
+    expect(await told(await made(good()))).toBe(401);
+    expect(await told(await made(good(), { typ: "JWT" }))).toBe(401);
+    expect(await told(await made(good(), { typ: "at+jwt" }))).toBe(200);
+  });
+});
+
+describe("settings that would not be safe", () => {
+  it.each<[string, Record<string, string | undefined>, RegExp]>([
+    ["a weak secret", { PARTITA_JWT_SECRET: "weak-hunter2" }, /at least 32 bytes/],
+    [
+      "a source of keys without TLS",
+      { PARTITA_JWT_SECRET: undefined, PARTITA_JWKS_URL: "http://hunter2@issuer.example/" },
+      /https/,
+    ],
+    [
+      "a symmetric algorithm beside public keys",
+      {
+        PARTITA_JWT_SECRET: undefined,
+        PARTITA_JWKS_URL: "https://hunter2@issuer.example/",
+        PARTITA_JWT_ALGORITHMS: "ES256,HS256",
+      },
+      /HS256/,
+    ],
+    ["an hour of tolerance", { PARTITA_CLOCK_TOLERANCE: "3600" }, /0 to 60/],
+    ["tokens without end", { PARTITA_TOKEN_LIFETIME_MAX: "Infinity" }, /1 to 2592000/],
+  ])("[AU-1] [AU-2] [AU-12] with %s nobody gets in, and no secret gets out", async (_, changed, message) => {
+    const key = changed["PARTITA_JWT_SECRET"] ?? secret;
+    for (const path of [`/v1/partitions/${fresh()}/state`, "/v1/limits"]) {
+      const response = await askWith(changed, path, { headers: bearer(await made(good(), {}, key)) });
+      const text = await response.text();
+      expect(response.status).toBe(401);
+      expect(text).toMatch(message);
+      expect(text).not.toContain("hunter2");
+    }
+  });
+});
