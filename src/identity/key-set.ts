@@ -18,6 +18,8 @@ export interface KeyPorts {
   fetch: typeof fetch;
   /** Milliseconds since 1970. */
   now: () => number;
+  /** Tells the operator that the keys could not be had, and why: for the log, without what the address may have in it. */
+  failed: (why: string) => void;
   /** Lets work go on when the request that began it is over, or has been given up. */
   keep: (work: Promise<unknown>) => void;
 }
@@ -32,15 +34,17 @@ export class KeySet {
   readonly #fetch: typeof fetch;
   readonly #now: () => number;
   readonly #keep: KeyPorts["keep"];
+  readonly #failed: KeyPorts["failed"];
   #keys: { resolve: JWTVerifyGetKey; at: number } | undefined;
   #attemptAt = Number.NEGATIVE_INFINITY;
   #fetching: Promise<void> = Promise.resolve();
 
-  constructor(url: URL, { fetch, now, keep }: KeyPorts) {
+  constructor(url: URL, { fetch, now, keep, failed }: KeyPorts) {
     this.#url = url;
     this.#fetch = fetch;
     this.#now = now;
     this.#keep = keep;
+    this.#failed = failed;
   }
 
   /** The key that a token names; for `jwtVerify`. Throws KeysUnavailable, or what jose throws where there is no such key. */
@@ -85,13 +89,18 @@ export class KeySet {
       });
       if (!response.ok) {
         await response.body?.cancel();
+        this.#failed(`it answered ${response.status}`);
         return;
       }
       const text = await readText(response);
-      if (text === undefined) return;
+      if (text === undefined) {
+        this.#failed(`it has more than ${bytesMax} bytes`);
+        return;
+      }
       this.#keys = { resolve: createLocalJWKSet(JSON.parse(text) as JSONWebKeySet), at: this.#now() };
-    } catch {
+    } catch (error) {
       // The last ones stay.
+      this.#failed(error instanceof Error ? error.name : "it could not be reached");
     }
   }
 }

@@ -11,7 +11,20 @@ export function verifierOf(settings: IdentitySettings, keep: KeyPorts["keep"]): 
   if (known?.key !== key) {
     const rules = rulesOf(settings);
     if (typeof rules === "string") return rules;
-    const ports: KeyPorts = { fetch: (...given) => fetch(...given), now: () => Date.now(), keep };
+    const ports: KeyPorts = {
+      fetch: (...given) => fetch(...given),
+      now: () => Date.now(),
+      keep,
+      failed: (why) =>
+        console.error(
+          JSON.stringify({
+            level: "error",
+            timestamp: Date.now(),
+            message: "the issuer's keys cannot be fetched",
+            why,
+          }),
+        ),
+    };
     known = { key, verifier: new Verifier(rules, ports) };
   }
   return known.verifier;

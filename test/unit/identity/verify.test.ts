@@ -28,6 +28,7 @@ const verifierOf = (changed: IdentitySettings = {}, fetched = noFetch, clock = (
     fetch: fetched,
     now: clock,
     keep: () => {},
+    failed: () => {},
   });
 const sign = (claims: JWTPayload, header: object = {}, key = secret) =>
   new SignJWT(claims).setProtectedHeader({ alg: "HS256", ...header }).sign(new TextEncoder().encode(key));
@@ -157,9 +158,12 @@ describe("key sets", () => {
     requests = 0;
     now = now;
     readonly kept: Promise<unknown>[] = [];
+    /** What the operator is told. */
+    readonly told: string[] = [];
     readonly verifier = new Verifier(rulesOf(jwks) as TokenRules, {
       now: () => this.now,
       keep: (work) => this.kept.push(work),
+      failed: (why) => this.told.push(why),
       fetch: async () => {
         this.requests++;
         if (this.abandons) return new Promise(() => {});
@@ -211,6 +215,7 @@ describe("key sets", () => {
     issuer.now += 60 * 60_000;
     for (let at = 0; at < 100; at++) expect(await issuer.takes(token)).toBe("ok");
     expect(issuer.requests).toBe(2);
+    expect(issuer.told).toEqual(["Error"]);
     issuer.now += 24 * 60 * 60_000;
     expect(await issuer.takes(token)).toBe("identity_unavailable");
     issuer.up = true;
