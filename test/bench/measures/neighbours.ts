@@ -12,8 +12,8 @@ export async function neighbours(bench: Bench): Promise<Row[]> {
   const [busy, other] = [bench.fresh(), bench.fresh()];
   const stream = await makeNodes(busy, nodes);
   await makeNodes(other, nodes);
-  const load = (publishers: number, inFlight: number) =>
-    bench.stream(busy, { stream, makeTree: false, publishers, inFlight, measureEvents: bench.events(60_000) });
+  const load = (publishers: number, inFlight: number, on = busy) =>
+    bench.stream(on, { stream, makeTree: false, publishers, inFlight, measureEvents: bench.events(60_000) });
   const get = (path: string) => async () => {
     const response = await fetch(new URL(path, bench.partita.url));
     await response.arrayBuffer();
@@ -21,20 +21,28 @@ export async function neighbours(bench: Bench): Promise<Row[]> {
   };
   const events = get(`/v1/partitions/${other.partition}/events?limit=10`);
   const rows: Row[] = [];
-  const add = (what: string, times: readonly number[], bound: Row["bound"], note = "") =>
+  const add = (what: string, times: readonly number[], bound: Row["bound"], floor = "–") =>
     rows.push({
       what,
       partita: `${figure(quantile(times, 0.99))} ms`,
-      floor: "–",
+      floor,
       value: spread([quantile(times, 0.99)]),
       unit: "ms",
       bound,
-      note: note || `${times.length} requests, p50 ${figure(quantile(times, 0.5))} ms`,
+      note: `${times.length} requests, p50 ${figure(quantile(times, 0.5))} ms`,
     });
 
   const neighbour = await updater(other, stream);
-  add("Meanwhile a draft to another partition, p99", await probeDuring(load(8, 64), neighbour.probe), { atMost: 50 });
+  const beside = await probeDuring(load(8, 64), neighbour.probe);
   neighbour.close();
+  // The same beside a busy floor says what the machine makes of it.
+  const [busyFloor, otherFloor] = [bench.freshFloor("turn"), bench.freshFloor("each")];
+  await makeNodes(busyFloor, nodes);
+  const floorNeighbour = await updater(otherFloor, stream);
+  const besideFloor = await probeDuring(load(8, 64, busyFloor), floorNeighbour.probe);
+  floorNeighbour.close();
+  const floor = `beside the floor: ${figure(quantile(besideFloor, 0.99))} ms`;
+  add("Meanwhile a draft to another partition, p99", beside, { atMost: 50 }, floor);
   add("Meanwhile HTTP GET of another partition's events, p99", await probeDuring(load(8, 64), events), { atMost: 50 });
   add("Meanwhile HTTP GET /livez, p99", await probeDuring(load(8, 64), get("/livez")), { atMost: 50 });
 
