@@ -1,4 +1,4 @@
-// Loaded where WebSockets are blocked, and only there. It imports nothing that the client has anyway: bundlers would part that.
+// It imports nothing that the client has anyway: bundlers would part that.
 import { createParser } from "eventsource-parser";
 import type { Problem } from "../protocol/index.ts";
 import type { Ports, Socket, SocketEvents } from "./ports.ts";

@@ -14,7 +14,7 @@ const { values } = parseArgs({
     sub: { type: "string" },
     tenant: { type: "string" },
     partitions: { type: "string", default: "*" },
-    permissions: { type: "string", default: "read,submit:*" },
+    permissions: { type: "string", default: "read,submit:*,init" },
     roles: { type: "string", default: "" },
     hours: { type: "string", default: "1" },
   },

@@ -133,6 +133,17 @@ describe("tokens over HTTP", () => {
     expect((await post(room, setter, { "idempotency-key": "k2" })).status).toBe(201);
   });
 
+  it("[AU-3] who may submit everything may not begin a document, unless that is said", async () => {
+    const init = { type: "init", payload: { value: { n: 1 } } };
+    const told = async (claims: object) => {
+      const headers = { "idempotency-key": "k", ...bearer(await sign(claims)) };
+      return (await ask(`/v1/partitions/${board()}/events`, { method: "POST", headers, body: JSON.stringify(init) }))
+        .status;
+    };
+    expect(await told({})).toBe(403);
+    expect(await told({ permissions: ["init"] })).toBe(201);
+  });
+
   it("[AU-9] [ER-7] tenants do not meet: the same name is another partition, and what may not be asked looks like what is not there", async () => {
     const room = board();
     expect((await post(room, await sign({ tenant: "acme" }))).status).toBe(201);

@@ -28,6 +28,8 @@ export const insieme = defineModel({
   events: {
     init: {
       payload: z.strictObject({ value: jsonObject }),
+      // Whoever may change a document need not be who may begin it.
+      permission: "init",
       validate(_, __, { head }) {
         if (head === 0) return undefined;
         return {
