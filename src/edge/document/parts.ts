@@ -57,24 +57,26 @@ export const page = (description: string): Answer => ({
 
 /** What may go wrong anywhere. */
 const anywhere = ["internal"] as const;
-/** What may go wrong on the way to a partition. */
-const onTheWay = [
+/** What may go wrong where somebody has to say who they are. */
+const atTheDoor = [
   "bad_request",
   "unauthenticated",
   "auth_expired",
   "auth_revoked",
   "forbidden",
   "origin_not_allowed",
-  "not_found",
   "identity_unavailable",
   "partition_unavailable",
-  "storage_unavailable",
-  "schema_mismatch",
   "draining",
 ] as const;
+/** What may go wrong on the way to a partition. */
+const onTheWay = [...atTheDoor, "not_found", "storage_unavailable", "schema_mismatch"] as const;
 
 /** The problems that an operation on a partition may be answered by: these, and those that any may. */
 export const partitionRefusals = (...codes: ErrorCode[]): Responses => refusals(...onTheWay, ...codes);
+
+/** The problems that an operation of the tenant or the server may be answered by: these, and those of its door. */
+export const doorRefusals = (...codes: ErrorCode[]): Responses => refusals(...atTheDoor, ...codes);
 
 /** The problems that an operation may be answered by, by status, with an example of each code. */
 export function refusals(...codes: ErrorCode[]): Responses {

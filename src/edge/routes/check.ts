@@ -5,7 +5,7 @@ import { canaryName } from "../../partition/canary.ts";
 import type { Application } from "../../partition/object.ts";
 import { stubOf } from "../../partition/placement.ts";
 import { check } from "../check.ts";
-import { json, parameters, refusals } from "../document/parts.ts";
+import { doorRefusals, json, parameters } from "../document/parts.ts";
 import type { Edge } from "../env.ts";
 import { accepted } from "../refused.ts";
 import type { Doors } from "../visitor.ts";
@@ -25,17 +25,7 @@ export function checkRoutes(app: Edge, { administers }: Doors, { placementOf }: 
       parameters: parameters("traceparent"),
       responses: {
         200: json("It works.", result, { status: "passed", connectMs: 4, commitMs: 2, broadcastMs: 1 }),
-        ...refusals(
-          "bad_request",
-          "unauthenticated",
-          "auth_expired",
-          "auth_revoked",
-          "forbidden",
-          "origin_not_allowed",
-          "identity_unavailable",
-          "partition_unavailable",
-          "draining",
-        ),
+        ...doorRefusals(),
       },
     }),
     administers("admin:check"),

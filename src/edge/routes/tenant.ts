@@ -3,7 +3,7 @@ import { lifetimeSecondsOf } from "../../identity/settings.ts";
 import { type Failure, isId } from "../../protocol/index.ts";
 import { readJson } from "../body.ts";
 import { callObject } from "../call.ts";
-import { json, parameters, partitionParameters, partitionRefusals, refusals } from "../document/parts.ts";
+import { doorRefusals, json, parameters, partitionParameters, partitionRefusals } from "../document/parts.ts";
 import {
   drainShape,
   limitsAnswer,
@@ -19,18 +19,6 @@ import type { Edge, TenantStub } from "../env.ts";
 import { newTicket } from "../identity.ts";
 import { accepted, Refused } from "../refused.ts";
 import type { Doors } from "../visitor.ts";
-
-const atTheDoor = [
-  "bad_request",
-  "unauthenticated",
-  "auth_expired",
-  "auth_revoked",
-  "forbidden",
-  "origin_not_allowed",
-  "identity_unavailable",
-  "partition_unavailable",
-  "draining",
-] as const;
 
 /** What concerns a tenant as a whole: that of the token. */
 export function tenantRoutes(app: Edge, { administers, belongs }: Doors): void {
@@ -69,7 +57,7 @@ export function tenantRoutes(app: Edge, { administers, belongs }: Doors): void {
           told: 3,
           pending: 0,
         }),
-        ...refusals(...atTheDoor, "not_found", "quota_exceeded"),
+        ...doorRefusals("not_found", "quota_exceeded"),
       },
     }),
     administers("admin:revoke"),
@@ -103,7 +91,7 @@ export function tenantRoutes(app: Edge, { administers, belongs }: Doors): void {
         200: json("They are these.", revocationList, {
           revocations: [{ kind: "jti", id: "t-1", at: 1_800_000_000, expiresAt: 1_800_086_400_000 }],
         }),
-        ...refusals(...atTheDoor),
+        ...doorRefusals(),
       },
     }),
     administers("admin:revoke"),
@@ -120,7 +108,7 @@ export function tenantRoutes(app: Edge, { administers, belongs }: Doors): void {
       tags: ["Tenant"],
       security: [{ token: [] }, {}],
       parameters: parameters("traceparent"),
-      responses: { 200: json("The limits.", limitsAnswer, limitsExample), ...refusals(...atTheDoor) },
+      responses: { 200: json("The limits.", limitsAnswer, limitsExample), ...doorRefusals() },
     }),
     administers("admin:limits"),
     async (c) => c.json(await callObject(c.get("administrator").stub, (tenant) => tenant.limits())),
@@ -147,7 +135,7 @@ export function tenantRoutes(app: Edge, { administers, belongs }: Doors): void {
       },
       responses: {
         200: json("They are in force.", spreadAnswer, { told: 3, pending: 0 }),
-        ...refusals(...atTheDoor, "payload_too_large"),
+        ...doorRefusals("payload_too_large"),
       },
     }),
     administers("admin:limits"),
@@ -173,7 +161,7 @@ export function tenantRoutes(app: Edge, { administers, belongs }: Doors): void {
           ticket: `default.${"0123456789abcdef".repeat(4)}`,
           expiresAt: 1_800_000_030_000,
         }),
-        ...refusals(...atTheDoor, "quota_exceeded"),
+        ...doorRefusals("quota_exceeded"),
       },
     }),
     belongs,
