@@ -1,6 +1,6 @@
 import type * as z from "zod/mini";
 import { formatPath, type JsonObject, draftLimits, type Violation, violationsOf } from "../protocol/index.ts";
-import type { AnyModel, EventDefinition, ModelEvent } from "./define.ts";
+import type { AnyModel, EventDefinition, ModelEvent, Objection } from "./define.ts";
 import type { State } from "./state.ts";
 
 /** The code of every violation of a shape, as the Insieme design names it. */
@@ -32,11 +32,9 @@ export function ruleViolations(
   return state.read((view) => {
     const objections = definition.validate!(view as never, event as never, context);
     if (objections === undefined) return [];
+    const all = Array.isArray(objections) ? (objections as readonly Objection[]) : [objections as Objection];
     // Copied field by field: what a validator returns may be a view of the state.
-    return [objections]
-      .flat()
-      .slice(0, draftLimits.violationsMax)
-      .map(({ field, code, message }) => ({ field, code, message }));
+    return all.slice(0, draftLimits.violationsMax).map(({ field, code, message }) => ({ field, code, message }));
   });
 }
 

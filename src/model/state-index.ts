@@ -3,7 +3,7 @@ export interface StateIndexHost<V> {
   /** The value as a reducer may see it: a container as its proxy. */
   wrap(value: V): V;
   /** The value as it is kept. */
-  unwrap(value: V): V;
+  unwrap<T>(value: T): T;
   /** Remembers how to take a change back. Throws where changes are not allowed. */
   journal(undo: () => void): void;
 }
@@ -31,6 +31,12 @@ export class StateIndex<V> {
   set(key: string, value: V): void {
     this.#journalEntry(key);
     this.#entries.set(key, this.#host.unwrap(value));
+  }
+
+  /** As `set(key, array[at])`, but without a view of that item, which costs more than the rest of it. */
+  setItem(key: string, array: readonly V[], at: number): void {
+    this.#journalEntry(key);
+    this.#entries.set(key, this.#host.unwrap(array)[at]!);
   }
 
   delete(key: string): void {

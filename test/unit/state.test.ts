@@ -212,6 +212,30 @@ describe("State", () => {
     });
   });
 
+  it("an array's methods are for the arrays of their state only", () => {
+    const [state, other] = [new State({ list: [1], more: [2] }), new State({ list: [7] })];
+    let foreign!: number[];
+    other.read((view) => void (foreign = view.list));
+    state.change((draft) => {
+      const { push } = draft.list;
+      push.call(draft.more, 3);
+      expect(() => push.call(foreign, 8)).toThrow(StateError);
+      expect(() => push.call([], 8)).toThrow(StateError);
+      expect(() => draft.list.includes.call(foreign, 7)).toThrow(StateError);
+    });
+    expect(state.stringify()).toBe('{"list":[1],"more":[2,3]}');
+    expect(other.stringify()).toBe('{"list":[7]}');
+  });
+
+  it("refuses an array with holes, wherever it is", () => {
+    const state = new State<{ list: unknown[] }>({ list: [] });
+    const holes: unknown[] = [1];
+    holes[2] = 3;
+    expect(() => state.change((draft) => (draft.list = holes))).toThrow(StateError);
+    expect(() => state.change((draft) => void draft.list.push({ inside: [holes] }))).toThrow(StateError);
+    expect(state.stringify()).toBe('{"list":[]}');
+  });
+
   it("splices more items than a call can have arguments", () => {
     const state = new State<{ list: number[] }>({ list: [] });
     const many = Array.from({ length: 300_000 }, (_, index) => index);
@@ -241,6 +265,20 @@ describe("State.index", () => {
       expect(byId(state, view).has("b")).toBe(false);
       expect(byId(state, view).get("a")).toBe(view.list[0]);
     });
+  });
+
+  it("takes an item of an array as it is there, journaled like any other", () => {
+    const state = new State<Tree>({ list: [{ id: "a" }] });
+    state.read((view) => expect(byId(state, view).get("a")).toBe(view.list[0]));
+    const before = state.change((draft) => {
+      draft.list.push({ id: "b" });
+      byId(state, draft).setItem("b", draft.list, 1);
+      expect(byId(state, draft).get("b")).toBe(draft.list[1]);
+    });
+    state.change((draft) => void (byId(state, draft).get("b")!.id = "c"));
+    expect(state.stringify()).toBe('{"list":[{"id":"a"},{"id":"c"}]}');
+    state.undoTo(before);
+    state.read((view) => expect(byId(state, view).get("b")).toBeUndefined());
   });
 
   it("is dropped with the changes it was built over", () => {

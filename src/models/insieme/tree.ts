@@ -201,7 +201,7 @@ export class Tree {
       else at = Math.max(indexOf(position.before), 0);
     }
     siblings.splice(at, 0, node);
-    nodes.set(id, siblings[at]!);
+    nodes.setItem(id, siblings, at);
     this.#parents()!.set(id, parent);
   }
 
