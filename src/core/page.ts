@@ -1,4 +1,4 @@
-import { limits, utf8Length } from "../protocol/index.ts";
+import { limits } from "../protocol/index.ts";
 import type { EventRow, StorageReads } from "../storage/port.ts";
 import type { Page } from "./effects.ts";
 
@@ -9,7 +9,7 @@ const eventOverheadBytes = 320;
 
 /** About how many bytes an event has on the wire; never less than it really has. */
 export function weightOf(row: EventRow): number {
-  return utf8Length(row.payload) + row.type.length + row.clientId.length + eventOverheadBytes;
+  return row.payloadBytes + row.type.length + row.clientId.length + eventOverheadBytes;
 }
 
 /** How many bytes an event's draft id adds to a page. */

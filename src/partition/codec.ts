@@ -7,9 +7,11 @@ import { decode, type Decoded } from "./decode.ts";
 export interface Codec {
   decode(frame: string | ArrayBuffer): Decoded;
   /** The frames that say `replies` and then `broadcasts`: a message each, or arrays of messages. */
-  frames(replies: readonly Effect[], broadcasts: readonly EventRow[], arrays: boolean): readonly string[];
+  frames(replies: readonly Effect[], broadcasts: readonly EventRow[], joined: boolean): readonly string[];
   /** An event with its place in the log, as it is the payload of a broadcast. */
   numbered(row: EventRow): string;
+  /** Forgets the texts that were made: they are the same for all who are told of one step, and nobody is told of it again. */
+  forget(): void;
 }
 
 /**
@@ -18,7 +20,7 @@ export interface Codec {
  */
 export function partitaCodec(partition: string): Codec {
   // Each event is serialised once, and each broadcast: the same for its reply and all its subscribers.
-  const textsOf = memo((row: EventRow) => {
+  const texts = new Memo((row: EventRow) => {
     const { eventId, timestamp } = row;
     const event = encodeEvent(row, partition);
     const numbered = `{"eventId":${eventId},"event":${event}}`;
@@ -30,12 +32,11 @@ export function partitaCodec(partition: string): Codec {
     ].join("");
     return { event, numbered, broadcast };
   });
-  const textOf = (row: EventRow) => textsOf(row).event;
-  const numbered = (row: EventRow) => textsOf(row).numbered;
-  const broadcastOf = (row: EventRow) => textsOf(row).broadcast;
+  const textOf = (row: EventRow) => texts.of(row).event;
+  const broadcastOf = (row: EventRow) => texts.of(row).broadcast;
   // Everybody who is given the same array of events gets the same text.
-  const arraysOf = memo((rows: readonly EventRow[]) => arrayFrames([], rows, broadcastOf));
-  const presenceOf = memo(presenceText);
+  const arrays = new Memo((rows: readonly EventRow[]) => arrayFrames([], rows, broadcastOf));
+  const presence = new Memo(presenceText);
   const encode = (effect: Effect): string => {
     switch (effect.kind) {
       case "accepted": {
@@ -81,7 +82,7 @@ export function partitaCodec(partition: string): Codec {
       case "hash":
         return reply(effect, "hash", `{"eventIndex":${effect.eventIndex},"sha256":"${effect.sha256}"}`);
       case "presence":
-        return presenceOf(effect);
+        return presence.of(effect);
       case "heartbeat":
         return reply(effect, "heartbeat", "{}");
       case "error": {
@@ -97,11 +98,16 @@ export function partitaCodec(partition: string): Codec {
   };
   return {
     decode,
-    numbered,
-    frames(replies, broadcasts, arrays) {
-      if (!arrays) return [...replies.map(encode), ...broadcasts.map(broadcastOf)];
-      if (replies.length === 0) return arraysOf(broadcasts);
+    numbered: (row) => texts.of(row).numbered,
+    frames(replies, broadcasts, joined) {
+      if (!joined) return [...replies.map(encode), ...broadcasts.map(broadcastOf)];
+      if (replies.length === 0) return arrays.of(broadcasts);
       return arrayFrames(replies.map(encode), broadcasts, broadcastOf);
+    },
+    forget() {
+      texts.forget();
+      arrays.forget();
+      presence.forget();
     },
   };
 }
@@ -190,14 +196,25 @@ function presenceText({ now, all, peers, gone }: Extract<Effect, { kind: "presen
   return `{"id":"p-${now}","type":"presence","timestamp":${now},"payload":{"peers":[${texts.join(",")}],"gone":${JSON.stringify(gone)}${all ? ',"all":true' : ""}}}`;
 }
 
-/** Keeps the result for each argument, as long as the argument lives. */
-function memo<K extends object, V>(compute: (key: K) => V): (key: K) => V {
-  const known = new WeakMap<K, V>();
-  return (key) => {
-    let value = known.get(key);
-    if (value === undefined) known.set(key, (value = compute(key)));
+/** Keeps the result for each argument until it is told to forget. A WeakMap, which need not be told, costs the garbage collector more. */
+class Memo<K extends object, V> {
+  readonly #known = new Map<K, V>();
+  readonly #compute: (key: K) => V;
+
+  constructor(compute: (key: K) => V) {
+    this.#compute = compute;
+  }
+
+  of(key: K): V {
+    let value = this.#known.get(key);
+    if (value === undefined) this.#known.set(key, (value = this.#compute(key)));
     return value;
-  };
+  }
+
+  forget(): void {
+    // Clearing an empty map allocates.
+    if (this.#known.size > 0) this.#known.clear();
+  }
 }
 
 function message(id: string, type: string, timestamp: number, payload: object): string {

@@ -13,6 +13,8 @@ export interface EventRow {
   timestamp: number;
   /** JSON text, as it goes out. */
   payload: string;
+  /** UTF-8 bytes of `payload`: asked for by each connection that counts what it was sent. */
+  payloadBytes: number;
   /** The last event of the atomic batch it belongs to; undefined outside one. */
   batchEnd: number | undefined;
 }

@@ -23,7 +23,7 @@ export interface BytesPort {
 
 const insert = `INSERT INTO events
   (event_id, principal, draft_id, client_id, type, version, expected_event_id, timestamp, payload, batch_end)
-  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (principal, draft_id) DO NOTHING`;
+  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, CAST(?9 AS BLOB), ?10) ON CONFLICT (principal, draft_id) DO NOTHING`;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -205,7 +205,8 @@ export class SqlStorage implements Storage, StorageWrites {
       event.version ?? null,
       event.expectedEventId ?? null,
       event.timestamp,
-      encoder.encode(event.payload),
+      // JSON text has no NUL and no lone surrogate, and SQLite makes the same bytes of it.
+      event.payload,
       event.batchEnd ?? null,
     );
   }
@@ -328,6 +329,7 @@ export class SqlStorage implements Storage, StorageWrites {
 }
 
 function eventOf(row: SqlRow): EventRow {
+  const payload = row["payload"] as Uint8Array;
   return {
     eventId: row["event_id"] as number,
     principal: row["principal"] as string,
@@ -337,7 +339,8 @@ function eventOf(row: SqlRow): EventRow {
     version: (row["version"] as number | null) ?? undefined,
     expectedEventId: (row["expected_event_id"] as number | null) ?? undefined,
     timestamp: row["timestamp"] as number,
-    payload: decoder.decode(row["payload"] as Uint8Array),
+    payload: decoder.decode(payload),
+    payloadBytes: payload.length,
     batchEnd: (row["batch_end"] as number | null) ?? undefined,
   };
 }

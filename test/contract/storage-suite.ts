@@ -13,7 +13,7 @@ export interface StorageFixture {
 }
 
 const now = 1_700_000_000_000;
-const event = (eventId: number, more: Partial<EventRow> = {}): EventRow => ({
+const event = (eventId: number, { payload = `{"n":${eventId}}`, ...more }: Partial<EventRow> = {}): EventRow => ({
   eventId,
   principal: "dev:a",
   draftId: `d-${eventId}`,
@@ -22,7 +22,8 @@ const event = (eventId: number, more: Partial<EventRow> = {}): EventRow => ({
   version: undefined,
   expectedEventId: undefined,
   timestamp: now + eventId,
-  payload: `{"n":${eventId}}`,
+  payload,
+  payloadBytes: new TextEncoder().encode(payload).length,
   batchEnd: undefined,
   ...more,
 });

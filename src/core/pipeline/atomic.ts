@@ -1,12 +1,4 @@
-import {
-  canonicalJson,
-  type Failure,
-  isVerdict,
-  type Json,
-  type Problem,
-  problem,
-  utf8Length,
-} from "../../protocol/index.ts";
+import { canonicalJson, type Failure, isVerdict, type Json, type Problem, problem } from "../../protocol/index.ts";
 import { sameBytes } from "../../storage/bytes.ts";
 import type { BatchRow, StorageWrites } from "../../storage/port.ts";
 import type { Batch, Draft } from "../commands.ts";
@@ -105,9 +97,8 @@ export function submitAtomic(
   const rows = accepted.map(({ review, typed }, at) => rowOf(review, typed, before.head + 1 + at, batchEnd));
   for (const row of rows) {
     if (!writes.appendEvent(row)) throw new Error("the log refused a key that it does not hold");
-    const bytes = utf8Length(row.payload);
-    live.logBytes += bytes;
-    live.stateBytes += bytes;
+    live.logBytes += row.payloadBytes;
+    live.stateBytes += row.payloadBytes;
   }
   live.timestamp = rows[0]!.timestamp;
   writes.recordBatch({

@@ -1,4 +1,4 @@
-import type { Failure } from "../../protocol/index.ts";
+import { type Failure, utf8Length } from "../../protocol/index.ts";
 import type { EventRow, StorageWrites } from "../../storage/port.ts";
 import { callModel } from "../model-fault.ts";
 import { checkInvariants } from "./invariants.ts";
@@ -44,6 +44,7 @@ export function apply(review: Review, typed: TypedDraft): { before: number } | {
 
 /** The row of an accepted draft. */
 export function rowOf(review: Review, typed: TypedDraft, eventId: number, batchEnd: number | undefined): EventRow {
+  const payload = JSON.stringify(typed.payload);
   return {
     eventId,
     principal: review.author.principal,
@@ -53,7 +54,8 @@ export function rowOf(review: Review, typed: TypedDraft, eventId: number, batchE
     version: typed.version,
     expectedEventId: typed.expectedEventId,
     timestamp: typed.event.timestamp,
-    payload: JSON.stringify(typed.payload),
+    payload,
+    payloadBytes: utf8Length(payload),
     batchEnd,
   };
 }

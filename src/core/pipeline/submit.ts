@@ -1,4 +1,4 @@
-import { type Failure, isVerdict, problem, utf8Length } from "../../protocol/index.ts";
+import { type Failure, isVerdict, problem } from "../../protocol/index.ts";
 import type { StorageWrites } from "../../storage/port.ts";
 import type { Outcome } from "../effects.ts";
 import { ModelFault } from "../model-fault.ts";
@@ -29,9 +29,8 @@ export function submit(review: Review, writes: StorageWrites, ports: Ports): Out
     if (result && "row" in result) {
       live.head = result.row.eventId;
       live.timestamp = result.row.timestamp;
-      const bytes = utf8Length(result.row.payload);
-      live.logBytes += bytes;
-      live.stateBytes += bytes;
+      live.logBytes += result.row.payloadBytes;
+      live.stateBytes += result.row.payloadBytes;
       return { kind: "accepted", event: result.row, replayed: false };
     }
     objection = result?.failure;
