@@ -7,7 +7,7 @@ declare module "*.sql" {
 // What the Worker uses of Node's library; the rest of Node's types has no place here.
 declare module "node:zlib" {
   export function gunzipSync(data: Uint8Array): Uint8Array;
-  export function gzipSync(data: Uint8Array): Uint8Array;
+  export function gzipSync(data: Uint8Array, options?: { level: number }): Uint8Array;
 }
 declare module "node:crypto" {
   interface Sha256Hash {

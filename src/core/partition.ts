@@ -109,6 +109,11 @@ export class Partition {
     return this.#sessions.size > 0;
   }
 
+  /** How many there are. */
+  get connections(): number {
+    return this.#sessions.size;
+  }
+
   /** When the alarm has to come next; undefined: never. */
   get nextDue(): number | undefined {
     return this.#live && nextDue(this.#live);
@@ -275,12 +280,19 @@ export class Partition {
     this.#write(now, (writes) => writes.putSnapshotChunk(eventId, chunk, bytes));
   }
 
-  /** Makes a snapshot of the pieces that were written: from here on it is what the state is loaded from. */
-  completeSnapshot(draft: SnapshotDraft, encoding: SnapshotEncoding, sha256: Uint8Array, now: number): void {
-    const { state: _, ...row } = draft;
+  /** Makes a snapshot of the pieces that were written: from here on it is what the state is loaded from. `stateBytes`: of the text, in UTF-8. */
+  completeSnapshot(
+    draft: SnapshotDraft,
+    stateBytes: number,
+    encoding: SnapshotEncoding,
+    sha256: Uint8Array,
+    now: number,
+  ): void {
+    const { state: _, ...row } = { ...draft, stateBytes };
     this.#write(now, (writes) => writes.completeSnapshot(row, encoding, sha256));
     const live = this.#loaded(now);
     live.snapshot = row;
+    live.stateBytes = Math.min(live.stateBytes, stateBytes + live.logBytes - row.logBytes);
     live.snapshotting = false;
   }
 

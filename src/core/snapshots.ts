@@ -1,5 +1,4 @@
 import type { AnyModel } from "../model/index.ts";
-import { utf8Length } from "../protocol/index.ts";
 import type { SnapshotRow } from "../storage/port.ts";
 import type { Live } from "./live.ts";
 
@@ -17,16 +16,14 @@ export function snapshotDue(live: Live): boolean {
 }
 
 /** A snapshot that is to be written: the text is one turn's, the writing takes as many as it likes. */
-export interface SnapshotDraft extends SnapshotRow {
-  /** JSON text. */
+export interface SnapshotDraft extends Omit<SnapshotRow, "stateBytes"> {
+  /** JSON text. Its bytes are counted by whoever encodes it. */
   state: string;
 }
 
 /** The present state, to be written off the hot path. Until that is done no other one is begun. */
 export function beginSnapshot(live: Live, model: AnyModel, now: number): SnapshotDraft {
-  const state = live.state.stringify();
-  live.stateBytes = utf8Length(state);
   live.snapshotting = true;
-  const { head: eventId, stateBytes, logBytes } = live;
-  return { eventId, modelVersion: model.version, stateBytes, logBytes, createdAt: now, state };
+  const { head: eventId, logBytes } = live;
+  return { eventId, modelVersion: model.version, logBytes, createdAt: now, state: live.state.stringify() };
 }

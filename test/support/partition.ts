@@ -180,7 +180,7 @@ export class TestPartition {
     if (!draft) return;
     const bytes = new Uint8Array(gzipSync(draft.state));
     this.partition.putSnapshotChunk(draft.eventId, 0, bytes, now);
-    this.partition.completeSnapshot(draft, "gzip", sha256(bytes), now);
+    this.partition.completeSnapshot(draft, Buffer.byteLength(draft.state), "gzip", sha256(bytes), now);
   }
 
   state(): unknown {
