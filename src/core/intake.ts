@@ -5,8 +5,13 @@ import type { Work } from "./work.ts";
 /** Arrivals within one timer window that the intake takes for load. Measured: docs/decisions/0002-windows.md. */
 const directArrivalsMax = 8;
 
+/** How much of what has arrived is left unread until the window, in bytes as it came. */
+const unreadBytesMax = 1024 * 1024;
+
 /** What the intake needs: somebody who does the work, and a timer. */
 export interface IntakeHost {
+  /** How many connections are told of a window. */
+  readonly connections: number;
   /** Does the work of one window. Must not throw. */
   process(batch: readonly Work[]): void;
   /** Runs `window` when what has arrived by now has been handed over: `setTimeout(window, 0)`. */
@@ -33,6 +38,9 @@ export class Intake {
   readonly #queues = new Map<object | string, Waiting[]>();
   #waiting = 0;
   #waitingBytes = 0;
+  /** What has arrived and was not read yet, in order. */
+  #unread: (() => void)[] = [];
+  #unreadBytes = 0;
   #arrivals = 0;
   #gathering = false;
   #windowOpen = false;
@@ -42,15 +50,35 @@ export class Intake {
   }
 
   /**
+   * Reads a frame of `bytes`: `read` decodes it, and offers what it asks for. At once while it is quiet;
+   * under load with those of its window, because many in a row are read faster than each between two
+   * reads of sockets, and others are not kept waiting meanwhile (measured: docs/decisions/0002-windows.md).
+   */
+  arrive(read: () => void, bytes: number): void {
+    if (!this.#gathering) {
+      read();
+      return;
+    }
+    this.#open();
+    this.#unread.push(read);
+    this.#unreadBytes += bytes;
+    if (this.#unread.length >= limits.windowWorkMax || this.#unreadBytes > unreadBytesMax) this.read();
+  }
+
+  /** Reads what has arrived: what comes by another way, as the end of a connection, comes after it. */
+  read(): void {
+    const unread = this.#unread;
+    this.#unread = [];
+    this.#unreadBytes = 0;
+    for (const read of unread) read();
+  }
+
+  /**
    * Takes work of `connection` (anything that stands for one), of `bytes` as it came. False: so
    * much waits already that not even refusals can be held; the connection has to end.
    */
   offer(connection: object | string, work: Work, bytes: number): boolean {
-    if (!this.#windowOpen) {
-      this.#windowOpen = true;
-      this.#arrivals = 0;
-      this.#host.defer(() => this.#window());
-    }
+    this.#open();
     if (++this.#arrivals > directArrivalsMax) this.#gathering = true;
     if (!this.#gathering) {
       this.#host.process([work]);
@@ -72,10 +100,19 @@ export class Intake {
 
   /** Does everything that waits, at once. */
   flush(): void {
+    this.read();
     while (this.#waiting > 0) this.#host.process(this.#turns());
   }
 
+  #open(): void {
+    if (this.#windowOpen) return;
+    this.#windowOpen = true;
+    this.#arrivals = 0;
+    this.#host.defer(() => this.#window());
+  }
+
   #window(): void {
+    this.read();
     const busy = this.#arrivals > directArrivalsMax;
     this.#arrivals = 0;
     const batch = this.#turns();
@@ -93,11 +130,13 @@ export class Intake {
   /** The next window's work: one piece of each connection, and again, until it is full or all had their share. */
   #turns(): Work[] {
     const batch: Work[] = [];
+    const wanted = limits.windowWorkMin + limits.windowWorkForEachTold * this.#host.connections;
+    const room = Math.min(wanted, limits.windowWorkMax);
     const taken = new Map<object | string, number>();
     const served = new Map<object | string, Waiting[]>();
     // The loop goes round by itself: a connection that has more to do is put back at the end.
     for (const [connection, queue] of this.#queues) {
-      if (batch.length === limits.windowWorkMax) break;
+      if (batch.length === room) break;
       const { work, bytes } = queue.shift()!;
       batch.push(work);
       this.#waiting--;

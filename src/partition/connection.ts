@@ -85,6 +85,11 @@ export class Connection implements Subscriber {
       this.save(this.session.state);
     }
     const bytes = typeof frame === "string" ? frame.length : frame.byteLength;
+    this.#host.intake.arrive(() => this.#read(frame, bytes, now), bytes);
+  }
+
+  #read(frame: string | ArrayBuffer, bytes: number, now: number): void {
+    if (this.#over) return;
     if (this.#waiting) {
       this.#waitingBytes += bytes;
       const bytesMax = this.session.state.author ? limits.bytesBehindTokenMax : limits.strangerBytesMax;
@@ -174,12 +179,17 @@ export class Connection implements Subscriber {
 
   /** Ends it from here. */
   end(code: number, reason: string): void {
-    this.leave();
+    this.#finish();
     this.#carrier.end(code, reason);
   }
 
-  /** Its peer has left. */
+  /** Its peer has left. What came before is taken as if it were still there. */
   leave(): void {
+    this.#host.intake.read();
+    this.#finish();
+  }
+
+  #finish(): void {
     if (this.#over) return;
     this.#over = true;
     this.#host.left(this);

@@ -138,9 +138,13 @@ export function partitionObject({ models, roles, limits: given, placementOf }: A
         defer: (run, delayMs) => void setTimeout(() => this.#step(() => run(Date.now())), delayMs),
       });
       this.#codec = partitaCodec(this.#name.partition);
+      const partition = this.#partition;
       this.#intake = new Intake({
-        process: (batch) => this.#step(() => this.#partition.process(batch, Date.now())),
-        defer: (window) => void setTimeout(window, 0),
+        get connections() {
+          return partition.connections;
+        },
+        process: (batch) => this.#partition.process(batch, Date.now()),
+        defer: (window) => void setTimeout(() => this.#step(window), 0),
       });
       this.#host = {
         partition: this.#partition,
@@ -379,11 +383,12 @@ export function partitionObject({ models, roles, limits: given, placementOf }: A
       }
     }
 
-    /** One entry into the core, after which the alarm is what the core wants. */
+    /** One entry into the core, after which everybody is told, and the alarm is what the core wants. */
     #step<T>(body: () => T): T {
       try {
         return body();
       } finally {
+        this.#codec.forget();
         this.#arm(this.#partition.nextDue);
       }
     }

@@ -115,7 +115,10 @@ export class Host {
     });
     link.attachServer({
       receive: (asked) => this.#receive(link, asked),
-      closed: () => this.#detach(link),
+      closed: () => {
+        this.#step(() => this.#intake.read());
+        this.#detach(link);
+      },
     });
   }
 
@@ -185,7 +188,7 @@ export class Host {
         trace.line(`${schedule.now} snapshot of event ${draft.eventId}, from byte ${from} of ${bytes.length}`);
         try {
           if (from >= bytes.length) {
-            partition.completeSnapshot(draft, "gzip", sha256(bytes), now);
+            partition.completeSnapshot(draft, Buffer.byteLength(draft.state), "gzip", sha256(bytes), now);
             this.#writing = false;
             return;
           }
@@ -273,7 +276,11 @@ export class Host {
       // The constructor threw: the platform makes a new object for the next request.
       broken = true;
     }
+    const links = this.#links;
     this.#intake = new Intake({
+      get connections() {
+        return links.size;
+      },
       process: (batch) =>
         this.#parts.around(disk, () => {
           this.#faulted = false;
@@ -321,14 +328,17 @@ export class Host {
     trace.line(`${schedule.now} ${link.name} > ${asked.frame.slice(0, 240)}`, asked.frame);
     known.conversation.asked(asked);
     known.seenAt = schedule.serverNow;
-    this.#step(() => {
-      const { session } = known;
-      const decoded = this.#codec.decode(asked.frame);
-      if (decoded.kind === "token") throw new Error("nobody sends tokens here");
-      const command =
-        decoded.kind === "presence" ? this.#partition.show(session, decoded, schedule.serverNow) : decoded;
-      if (command && !this.#intake.offer(link, { session, command }, asked.frame.length)) this.#end(link);
-    });
+    this.#step(() => this.#intake.arrive(() => this.#read(link, asked), asked.frame.length));
+  }
+
+  #read(link: ServerLink, asked: Asked): void {
+    const session = this.#links.get(link)?.session;
+    if (!session) return;
+    const decoded = this.#codec.decode(asked.frame);
+    if (decoded.kind === "token") throw new Error("nobody sends tokens here");
+    const command =
+      decoded.kind === "presence" ? this.#partition.show(session, decoded, this.#parts.schedule.serverNow) : decoded;
+    if (command && !this.#intake.offer(link, { session, command }, asked.frame.length)) this.#end(link);
   }
 
   #attach(

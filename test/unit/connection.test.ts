@@ -24,7 +24,11 @@ function stranger(verify: () => Promise<Author>, claims?: () => Promise<Failure 
     {
       partition: room.partition,
       codec: room.codec,
-      intake: new Intake({ process: (batch) => room.partition.process(batch, room.now), defer: () => {} }),
+      intake: new Intake({
+        connections: 1,
+        process: (batch) => room.partition.process(batch, room.now),
+        defer: () => {},
+      }),
       left: () => {},
       authenticate: verify,
       mustClaim: () => claims !== undefined,

@@ -14,8 +14,9 @@ class Harness {
   readonly intake: Intake;
   #window: (() => void) | undefined;
 
-  constructor(process: (batch: readonly Work[]) => void = () => {}) {
+  constructor(process: (batch: readonly Work[]) => void = () => {}, connections = 0) {
     this.intake = new Intake({
+      connections,
       process: (batch) => {
         this.batches.push([...batch]);
         process(batch);
@@ -81,7 +82,7 @@ describe("Intake", () => {
   it("[AU-6] takes turns: a flood delays another connection by one turn, not by the flood", () => {
     const room = new TestPartition();
     const [flooder, other] = [room.client("flooder"), room.client("other")];
-    const harness = new Harness();
+    const harness = new Harness(undefined, 2);
     for (const at of range(1, 900)) harness.intake.offer(flooder, work(flooder, `f${at}`), 100);
     for (const at of range(1, 3)) harness.intake.offer(other, work(other, `o${at}`), 100);
     harness.fire();
@@ -97,7 +98,7 @@ describe("Intake", () => {
   it("[AU-6] [WP-10] bounds a window whatever the number of connections, and the next begins where it ended", () => {
     const room = new TestPartition();
     const clients = range(1, 10).map((at) => room.client(`c${at}`));
-    const harness = new Harness();
+    const harness = new Harness(undefined, 1_000);
     for (const at of range(1, 100)) {
       clients.forEach((client, of) => harness.intake.offer(client, work(client, `${of}-${at}`), 100));
     }
@@ -109,6 +110,63 @@ describe("Intake", () => {
     const second = draftIds(harness.batches[9]!);
     expect(second).toHaveLength(10 * 100 - 8 - limits.windowWorkMax);
     expect(second.slice(0, 2).map((id) => id.split("-")[0])).toEqual(["0", "1"]);
+  });
+
+  it("[WP-10] lets a window be the larger, the more connections are told of it", () => {
+    const client = new TestPartition().client("a");
+    for (const [connections, room] of [
+      [0, limits.windowWorkMin],
+      [10, limits.windowWorkMin + 10 * limits.windowWorkForEachTold],
+      [1_000, limits.windowWorkMax],
+    ] as const) {
+      const harness = new Harness(undefined, connections);
+      for (const at of range(1, 1_000)) harness.intake.offer(`c${at}`, work(client, `d${at}`), 100);
+      harness.fire();
+      expect(harness.batches[8]).toHaveLength(room);
+    }
+  });
+
+  it("[WP-10] reads frames at once while it is quiet, and under load with their window, in their order", () => {
+    const client = new TestPartition().client("a");
+    const harness = new Harness();
+    const read: number[] = [];
+    const arrive = (at: number, bytes = 100) =>
+      harness.intake.arrive(() => {
+        read.push(at);
+        harness.intake.offer(client, work(client, `d${at}`), bytes);
+      }, bytes);
+    for (const at of range(1, 9)) arrive(at);
+    expect(read).toEqual(range(1, 9));
+    for (const at of range(10, 20)) arrive(at);
+    expect(read).toEqual(range(1, 9));
+    expect(harness.batches).toHaveLength(8);
+    harness.fire();
+    expect(read).toEqual(range(1, 20));
+    expect(draftIds(harness.batches[8]!)).toEqual(range(9, 20).map((at) => `d${at}`));
+    // What is left unread under load has a window coming, and is read before another way overtakes it.
+    arrive(21);
+    expect(harness.timer).toBe(true);
+    harness.intake.read();
+    expect(read.at(-1)).toBe(21);
+    harness.fire();
+    expect(harness.timer).toBe(false);
+    expect(draftIds(harness.batches[9]!)).toEqual(["d21"]);
+  });
+
+  it("[LC-10] [MD-11] leaves only so much unread, in number and in bytes", () => {
+    const client = new TestPartition().client("a");
+    const harness = new Harness();
+    for (const at of range(1, 9)) harness.intake.offer(client, work(client, `d${at}`), 100);
+    let read = 0;
+    const arrive = (bytes: number) => harness.intake.arrive(() => void read++, bytes);
+    for (const _ of range(1, limits.windowWorkMax - 1)) arrive(100);
+    expect(read).toBe(0);
+    arrive(100);
+    expect(read).toBe(limits.windowWorkMax);
+    for (const _ of range(1, 4)) arrive(256 * 1024);
+    expect(read).toBe(limits.windowWorkMax);
+    arrive(1);
+    expect(read).toBe(limits.windowWorkMax + 5);
   });
 
   it("[LC-10] [MD-11] is bounded: refuses in turn, and ends the connection that goes on", () => {

@@ -246,6 +246,28 @@ describe("storage", () => {
     wire.close();
   });
 
+  it("[WP-10] [LC-7] what was sent right before a close is decided, in its order, under load too", async () => {
+    const room = fresh();
+    const wire = await Wire.connected(room);
+    const drafts = 200;
+    // In one turn, as they come where the object was busy meanwhile.
+    await runInDurableObject(stubOf(room), (object, ctx) => {
+      const [socket] = ctx.getWebSockets();
+      const { webSocketMessage, webSocketClose } = object as Required<DurableObject>;
+      for (let at = 1; at <= drafts; at++) {
+        const payload = { draftId: `d${at}`, event: { type: "set", payload: set(at) } };
+        const frame = JSON.stringify({ id: `m${at}`, type: "submit_event", timestamp: 1, payload });
+        void webSocketMessage.call(object, socket!, frame);
+      }
+      void webSocketClose.call(object, socket!, 1000, "", true);
+    });
+    const log = async () => ((await (await http(`/v1/partitions/${room}/events?limit=1000`)).json()) as Message).events;
+    await vi.waitFor(async () => expect(await log()).toHaveLength(drafts), { timeout: 10_000 });
+    const values = (await log()).map(({ event }: Message) => event.payload.value);
+    expect(values).toEqual(Array.from({ length: drafts }, (_, at) => at + 1));
+    wire.close();
+  });
+
   it("[LC-3] [ID-12] storage of another schema is refused retryably, and not touched", async () => {
     const room = fresh();
     const wire = await Wire.connected(room);
