@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect as connectSocket, type Socket } from "node:net";
 import { WebSocket } from "ws";
-import { connectFrame, countAccepted, heartbeat, isBroadcast } from "./frames.ts";
+import { ackFrame, connectFrame, countAccepted, heartbeat, isBroadcast, lastEventOf, type Wishes } from "./frames.ts";
 
 /** A sign of life after so many bytes received: far below what closes a client that seems not to read. */
 const heartbeatBytes = 2 * 1024 * 1024;
@@ -34,16 +34,18 @@ export class Connection {
   onEnd: (reason: string) => void = () => {};
   #unreadBytes = 0;
 
-  private constructor(ws: WebSocket, socket: Socket, connected: Connected) {
+  private constructor(ws: WebSocket, socket: Socket, connected: Connected, credit: number | undefined) {
     this.#ws = ws;
     this.#socket = socket;
     this.head = connected.currentEventIndex;
     this.sinceSnapshot = connected.sinceSnapshot;
     ws.on("message", (frame: Buffer) => {
       this.#unreadBytes += frame.length;
-      if (this.#unreadBytes > heartbeatBytes) {
+      // As our client does: at half of it.
+      if (this.#unreadBytes > (credit === undefined ? heartbeatBytes : credit / 2)) {
+        const last = credit === undefined ? undefined : lastEventOf(frame);
         this.#unreadBytes = 0;
-        ws.send(heartbeat);
+        ws.send(last === undefined ? heartbeat : ackFrame(last));
       }
       if (frame.length > heartbeat.length) this.onFrame(frame);
     });
@@ -52,11 +54,7 @@ export class Connection {
   }
 
   /** Connects; with `initialState`, the answer carries the state. */
-  static async open(
-    { server, partition, token }: Address,
-    clientId: string,
-    initialState = false,
-  ): Promise<Connection> {
+  static async open({ server, partition, token }: Address, clientId: string, wishes: Wishes = {}): Promise<Connection> {
     let socket: Socket | undefined;
     const ws = new WebSocket(`${server.replace("http", "ws")}/v1/partitions/${partition}/ws`, {
       perMessageDeflate: false,
@@ -71,11 +69,11 @@ export class Connection {
       },
     });
     await once(ws, "open");
-    ws.send(connectFrame(clientId, initialState));
+    ws.send(connectFrame(clientId, wishes));
     const [frame] = (await once(ws, "message")) as [Buffer];
     const { type, payload } = JSON.parse(frame.toString()) as { type: string; payload: Connected };
     if (type !== "connected") throw new Error(`connect was answered by ${frame.toString().slice(0, 500)}`);
-    return new Connection(ws, socket!, payload);
+    return new Connection(ws, socket!, payload, wishes.credit);
   }
 
   /** Sends frames in one write. */

@@ -48,10 +48,22 @@ export function frameAt({ event, prefix, nodes = 1 }: Stream, at: number): strin
   );
 }
 
-/** The frame by which an array client connects. */
-export function connectFrame(clientId: string, initialState = false): string {
-  return `{"id":"c","type":"connect","timestamp":${Date.now()},"payload":{"clientId":"${clientId}","version":"1","frames":"array","echo":false,"initialState":${initialState}}}`;
+/** What a connection asks for besides events in arrays. */
+export interface Wishes {
+  initialState?: boolean;
+  /** Bytes that may be on their way to it. */
+  credit?: number;
 }
+
+/** The frame by which an array client connects. */
+export function connectFrame(clientId: string, { initialState = false, credit }: Wishes = {}): string {
+  const wanted = credit === undefined ? "" : `,"credit":${credit}`;
+  return `{"id":"c","type":"connect","timestamp":${Date.now()},"payload":{"clientId":"${clientId}","version":"1","frames":"array","echo":false,"initialState":${initialState}${wanted}}}`;
+}
+
+/** Gives back the credit of all events up to `eventId`. */
+export const ackFrame = (eventId: number): string =>
+  `{"id":"k","type":"ack","timestamp":${Date.now()},"payload":{"eventId":${eventId}}}`;
 
 /** Answered without waking the partition; tells it that somebody reads. */
 export const heartbeat = '{"type":"heartbeat"}';

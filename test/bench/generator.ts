@@ -1,7 +1,7 @@
 // The load generator's process: does the jobs of load.ts, one after the other.
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Address, Connection } from "./connection.ts";
-import { countAccepted, frameAt, isBroadcast, lastEventOf, makeTree } from "./frames.ts";
+import { countAccepted, frameAt, isBroadcast, lastEventOf, makeTree, type Wishes } from "./frames.ts";
 import type { Job, PingJob, PingResult, Report, StreamJob, StreamResult } from "./load.ts";
 import { cpuSeconds } from "./machine.ts";
 
@@ -10,11 +10,11 @@ const stallMsMax = 15_000;
 /** Connections that are opened at once. */
 const openingMax = 25;
 
-async function openAll(address: Address, count: number, name: string): Promise<Connection[]> {
+async function openAll(address: Address, count: number, name: string, wishes: Wishes = {}): Promise<Connection[]> {
   const connections: Connection[] = [];
   while (connections.length < count) {
     const clients = Array.from({ length: Math.min(openingMax, count - connections.length) }, (_, at) =>
-      Connection.open(address, `${name}${connections.length + at}`),
+      Connection.open(address, `${name}${connections.length + at}`, wishes),
     );
     connections.push(...(await Promise.all(clients)));
   }
@@ -53,7 +53,8 @@ interface Moment {
 
 async function stream(job: StreamJob): Promise<StreamResult> {
   const { address, inFlight, warmupEvents, measureEvents } = job;
-  const subscribers = await openAll(address, job.subscribers, "reader");
+  const wishes: Wishes = job.credit === undefined ? {} : { credit: job.credit };
+  const subscribers = await openAll(address, job.subscribers, "reader", wishes);
   const publishers = await openAll(address, job.publishers, "writer");
   let sent = 0;
   let accepted = 0;

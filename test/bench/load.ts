@@ -14,6 +14,8 @@ export interface StreamJob {
   /** Drafts of each publisher that are not answered yet or, where there are subscribers, not delivered to all of them. */
   inFlight: number;
   subscribers: number;
+  /** The credit that subscribers ask for, in bytes; absent: none, they are sent everything. */
+  credit?: number;
   stream: Stream;
   /** Makes the tree first: for a partition that is empty. */
   makeTree: boolean;

@@ -1,12 +1,12 @@
 // Where the Worker's CPU time goes: its functions, for a stream of events
 // and for its fan-out, from V8's sampling profiler. The line numbers are those of the bundle, which is kept.
 // Run: node --disable-warning=ExperimentalWarning test/bench/profile.ts
-import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join, relative } from "node:path";
-import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { buildWorker } from "../../src/tools/build-worker.ts";
 import { projectFolder } from "../../src/tools/wrangler.ts";
-import { descendantsOf, freePort } from "../support/processes.ts";
+import { freePort } from "../support/processes.ts";
+import { startBundle } from "./bundle.ts";
 import { Inspector } from "./inspector.ts";
 import { LoadGenerator } from "./load.ts";
 
@@ -18,30 +18,8 @@ const percent = (share: number): string => `${(share * 100).toFixed(1).padStart(
 const bundle = join(projectFolder, "dist", "profile");
 mkdirSync(bundle, { recursive: true });
 await buildWorker(bundle);
-const files = ["worker.js", ...readdirSync(bundle).filter((name) => name.endsWith(".sql"))];
-const port = await freePort();
 const inspectorPort = await freePort();
-const miniflare = new Miniflare(
-  convertV4MiniflareOptions({
-    name: "partita",
-    compatibilityDate: "2026-09-18",
-    compatibilityFlags: ["nodejs_compat"],
-    modules: files.map((name) => ({
-      type: name === "worker.js" ? ("ESModule" as const) : ("Text" as const),
-      path: name,
-      contents: readFileSync(join(bundle, name), "utf8"),
-    })),
-    bindings: { PARTITA_IDENTITY: "open" },
-    durableObjects: { PARTITIONS: { className: "PartitionObject", useSQLite: true } },
-    host: "127.0.0.1",
-    port,
-    inspectorPort,
-    log: new Log(LogLevel.ERROR),
-    cf: false,
-  }),
-);
-await miniflare.ready;
-const server = descendantsOf(process.pid).find(({ command }) => command.includes(`entry=127.0.0.1:${port} `))!.pid;
+const server = await startBundle(bundle, { inspectorPort });
 const generator = new LoadGenerator();
 const inspector = await Inspector.open(inspectorPort);
 try {
@@ -50,8 +28,8 @@ try {
     const stream = (partition: string, measureEvents: number) =>
       generator.run({
         kind: "stream",
-        address: { server: `http://127.0.0.1:${port}`, partition },
-        pid: server,
+        address: { server: server.origin, partition },
+        pid: server.pid,
         publishers: 8,
         inFlight: subscribers > 100 ? 16 : 64,
         subscribers,
@@ -76,5 +54,5 @@ try {
 } finally {
   inspector.close();
   generator.stop();
-  await miniflare.dispose();
+  await server.stop();
 }

@@ -43,7 +43,7 @@ async function snapshotPause(bench: Bench, large: Address): Promise<Row> {
     ...job,
     stream: { event: "update", prefix: "l", nodes: largeNodes },
   });
-  const reader = await Connection.open(large, "reader", true);
+  const reader = await Connection.open(large, "reader", { initialState: true });
   reader.close();
   const taken = reader.sinceSnapshot !== undefined && reader.sinceSnapshot < job.measureEvents;
   const floor = await bench.stream(bench.freshFloor("turn"), { ...job, makeTree: true });
@@ -63,7 +63,7 @@ async function coldStart(bench: Bench, large: Address): Promise<Row> {
     async () => {
       await bench.partita.restart();
       const from = performance.now();
-      const reader = await Connection.open(large, "reader", true);
+      const reader = await Connection.open(large, "reader", { initialState: true });
       const ms = performance.now() - from;
       reader.close();
       return ms;
