@@ -39,6 +39,10 @@ export class Allowance {
     this.#askIfLow(now);
   }
 
+  giveBack(count: number): void {
+    this.#tokens += count;
+  }
+
   /** The tenant's answer. */
   granted(count: number, retryAfterMs: number, now: number): void {
     this.#asking = false;

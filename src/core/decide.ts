@@ -25,7 +25,7 @@ export function decide(scene: Scene, author: Author, clientId: string, draft: Dr
   if (isRepeated(outcome)) {
     const refusal = limiter.replay(author.principal, now);
     if (refusal) return { kind: "refused", problem: problemOf(refusal, scene) };
-  } else limiter.spend(ports.storage, writes, author.principal, drafts, now);
+  } else window.onRollback(limiter.spend(ports.storage, writes, author.principal, drafts, now));
   if (outcome.kind === "accepted" && !outcome.replayed) window.events.push(outcome.event);
   if (outcome.kind !== "refused") afterVerdict(scene, writes, outcome.kind === "rejected");
   return outcome;
@@ -50,7 +50,7 @@ function decideAtomic(scene: Scene, author: Author, clientId: string, batch: Bat
     const refusal = limiter.replay(author.principal, now);
     return refusal ? { kind: "refused", problem: problemOf(refusal, scene) } : outcome;
   }
-  limiter.spend(ports.storage, writes, author.principal, batch.drafts, now);
+  window.onRollback(limiter.spend(ports.storage, writes, author.principal, batch.drafts, now));
   if (outcome.kind === "decided") {
     for (const result of outcome.verdict.results) {
       if (result.kind === "accepted" && result.event.eventId > headBefore) window.events.push(result.event);

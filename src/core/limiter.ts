@@ -83,13 +83,22 @@ export class Limiter {
     return undefined;
   }
 
-  /** Takes what drafts cost that were new. */
-  spend(reads: StorageReads, writes: StorageWrites, principal: string, drafts: readonly Draft[], now: number): void {
-    if (this.#free) return;
-    if (this.#limits.tenant) this.#allowance.spend(drafts.length, now);
+  /** Takes what drafts cost that were new. Returns what gives it back, if that is anything: for a transaction that is not committed. */
+  spend(
+    reads: StorageReads,
+    writes: StorageWrites,
+    principal: string,
+    drafts: readonly Draft[],
+    now: number,
+  ): (() => void) | undefined {
+    if (this.#free) return undefined;
+    const { tenant } = this.#limits;
+    if (tenant) this.#allowance.spend(drafts.length, now);
+    const before: { kept: Kept; level: number; unsaved: number }[] = [];
     for (const { scope, rate, count } of this.#costs(drafts)) {
       const kept = this.#kept(reads, principal, scope, rate, now);
       refill(kept.bucket, rate, now);
+      before.push({ kept, level: kept.bucket.level, unsaved: kept.unsaved });
       kept.bucket.level -= count;
       kept.unsaved += count;
       if (kept.unsaved < rate.burst * unsavedShareMax) continue;
@@ -99,6 +108,13 @@ export class Limiter {
         now,
       );
     }
+    return () => {
+      if (tenant) this.#allowance.giveBack(drafts.length);
+      for (const { kept, level, unsaved } of before) {
+        kept.bucket.level = level;
+        kept.unsaved = unsaved;
+      }
+    };
   }
 
   /** Takes what a replay costs; says why it is not served, if so. */

@@ -10,6 +10,7 @@ export class Window {
   readonly events: EventRow[] = [];
   readonly #touched = new Set<Session>();
   readonly #answers: (() => void)[] = [];
+  readonly #undos: (() => void)[] = [];
 
   /** Remembers that `session` has something to be told, or to be kept. */
   touch(session: Session): void {
@@ -22,8 +23,14 @@ export class Window {
     this.#answers.push(() => work.answer(outcome));
   }
 
-  /** Takes back what sessions were to be told, and what had changed in them. */
+  /** Has `undo` run if the window is not committed; what was done last is undone first. */
+  onRollback(undo: (() => void) | undefined): void {
+    if (undo) this.#undos.push(undo);
+  }
+
+  /** Takes back what sessions were to be told, and what had changed in them and elsewhere in memory. */
   rollback(): void {
+    for (const undo of this.#undos.splice(0).toReversed()) undo();
     for (const session of this.#touched) session.rollback();
     this.#touched.clear();
     this.#answers.length = 0;

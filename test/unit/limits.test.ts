@@ -102,6 +102,45 @@ describe("the rate of a principal", () => {
     expect(room.partition.events(0, 10, room.now).events).toHaveLength(5);
   });
 
+  it("[AU-5] [ID-12] gives back what was taken for drafts that could not be committed", () => {
+    class FullDriver extends NodeSqlDriver {
+      full = false;
+      override transaction<T>(body: () => T): T {
+        return super.transaction(() => {
+          const result = body();
+          if (this.full) throw new Error("the disk is full");
+          return result;
+        });
+      }
+    }
+    const driver = new FullDriver();
+    const room = new TestPartition({ driver });
+    room.partition.limit({ ...noLimits, principal: rate, tenant: { perSecond: 100, burst: 100 } });
+    const alice = room.client("alice");
+    expect(told(set(alice, "d1"))).toBe("accepted");
+    driver.full = true;
+    const submission = (at: number) => ({
+      draftId: `m${at}`,
+      event: { type: "set", payload: { target: "n", value: at } },
+    });
+    const atomic = { batchId: "b", mode: "atomic", events: [1, 2].map(submission) };
+    // More often than the burst, and than a portion of the tenant's rate.
+    for (let at = 0; at < 200; at++) {
+      expect(told(set(alice, "d2"))).toBe("storage_unavailable");
+      expect(room.client("bob").send("submit_events", atomic)[0].payload.code).toBe("storage_unavailable");
+    }
+    driver.full = false;
+    expect(["d2", "d3", "d4", "d5"].map((id) => told(set(alice, id)))).toEqual([
+      ...Array(3).fill("accepted"),
+      "rate_limited",
+    ]);
+    expect(room.asked).toEqual([]);
+    // What was taken is kept as it is, too.
+    room.restart();
+    room.partition.limit({ ...noLimits, principal: rate });
+    expect(told(set(room.client("alice"), "d6"))).toBe("rate_limited");
+  });
+
   it("[AU-5] is each principal's own", () => {
     const room = limited({ principal: rate });
     const alice = room.client("alice");
