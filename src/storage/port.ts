@@ -117,7 +117,7 @@ export interface StorageWrites {
   forgetRejection(recordId: number): void;
   /** Deletes up to `limit` of the oldest rejections made before `before`; returns how many. */
   sweepRejections(before: number, limit: number): number;
-  /** Stores what is left of a rate, and drops the rows that say nothing any more by `now`. */
+  /** Stores what is left of a rate, and once in a while drops the rows that say nothing any more by `now`. */
   saveBucket(bucket: BucketRow, now: number): void;
   keepTenantLimits(text: string): void;
   /** Stores a piece of a snapshot that is being made: nobody sees it before `completeSnapshot`. */

@@ -24,6 +24,8 @@ export interface BytesPort {
 const insert = `INSERT INTO events
   (event_id, principal, draft_id, client_id, type, version, expected_event_id, timestamp, payload, batch_end)
   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, CAST(?9 AS BLOB), ?10) ON CONFLICT (principal, draft_id) DO NOTHING`;
+/** Buckets that are full again are thrown away at most so often. */
+const bucketSweepMs = 60 * 1_000;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -35,6 +37,8 @@ export class SqlStorage implements Storage, StorageWrites {
   #migrated: boolean;
   /** When the running transaction began. */
   #now = 0;
+  /** When full buckets were last thrown away. */
+  #bucketsSweptAt = 0;
   /** 0: no key is in a record of its own; undefined: not known. Never 0 while there is one. */
   #records: number | undefined;
 
@@ -270,7 +274,11 @@ export class SqlStorage implements Storage, StorageWrites {
   }
 
   saveBucket({ principal, scope, level, at, fullAt }: BucketRow, now: number): void {
-    this.#write("DELETE FROM rate_buckets WHERE full_at <= ?", now);
+    // It looks at each of them: an index would be a billed row with each bucket.
+    if (now - this.#bucketsSweptAt >= bucketSweepMs) {
+      this.#write("DELETE FROM rate_buckets WHERE full_at <= ?", now);
+      this.#bucketsSweptAt = now;
+    }
     this.#write("INSERT OR REPLACE INTO rate_buckets VALUES (?, ?, ?, ?, ?)", principal, scope, level, at, fullAt);
   }
 
