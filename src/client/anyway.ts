@@ -1,5 +1,5 @@
 // Loaded where WebSockets seem to be blocked, and only there.
-import { openByHttp } from "./http-socket.ts";
+import { openByHttp, type OpenByHttp } from "./http-socket.ts";
 import type { Ports, Socket } from "./ports.ts";
 
 type Open = Ports["open"];
@@ -12,7 +12,7 @@ const againMs = 10 * 60 * 1_000;
  * server that was away is found by the WebSocket again. Where the last WebSocket said nothing at all, or
  * `http` has worked a short while ago, it begins with that. Whatever does not open is not begun with next time.
  */
-export function anyway(http: Open, now: () => number): (direct: Open) => Open {
+export function anyway(http: OpenByHttp, now: () => number): (direct: Open) => Open {
   const ways = new Map<string, { until: number; silent: boolean }>();
   return (direct) => (url, events, protocols) => {
     const way = ways.get(url) ?? { until: 0, silent: false };
@@ -31,7 +31,11 @@ export function anyway(http: Open, now: () => number): (direct: Open) => Open {
         way.until = now() + againMs;
         events.opened();
       };
-      return http(url, { ...events, opened }, protocols);
+      const refused = (frame: string) => {
+        events.opened();
+        events.received(frame);
+      };
+      return http(url, { ...events, opened, refused }, protocols);
     };
     if (begins) socket = indirect();
     else {

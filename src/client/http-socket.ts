@@ -1,14 +1,22 @@
 // It imports nothing that the client has anyway: bundlers would part that.
 import { createParser } from "eventsource-parser";
 import type { Problem } from "../protocol/index.ts";
-import type { Ports, Socket, SocketEvents } from "./ports.ts";
+import type { Socket, SocketEvents } from "./ports.ts";
 
 /** Frames of one request, in number and in UTF-16 units; one frame always fits. The server takes more than these come to. */
 const postFramesMax = 512;
 const postUnitsMax = 128 * 1024;
 
+/** What comes of a connection without a WebSocket. */
+export interface HttpEvents extends SocketEvents {
+  /** It was refused, by what would be the first frame of one that ends with it. */
+  refused(frame: string): void;
+}
+
 /** Opens a connection without a WebSocket (docs/PROTOCOL.md, 11), for the address of the WebSocket. */
-export const openByHttp: Ports["open"] = (url, events, protocols) => {
+export type OpenByHttp = (url: string, events: HttpEvents, protocols: readonly string[]) => Socket;
+
+export const openByHttp: OpenByHttp = (url, events, protocols) => {
   const token = protocols.find((protocol) => protocol.startsWith("bearer."))?.slice("bearer.".length);
   return new HttpSocket(url.replace(/^ws/, "http").replace(/ws$/, "connection"), token, events);
 };
@@ -16,7 +24,7 @@ export const openByHttp: Ports["open"] = (url, events, protocols) => {
 /** What is told comes as one endless response; frames go as requests, one at a time, so that their order stays. */
 class HttpSocket implements Socket {
   readonly #address: string;
-  readonly #events: SocketEvents;
+  readonly #events: HttpEvents;
   readonly #abort = new AbortController();
   #token: string | undefined;
   #id = "";
@@ -26,7 +34,7 @@ class HttpSocket implements Socket {
   #posting = false;
   #over = false;
 
-  constructor(address: string, token: string | undefined, events: SocketEvents) {
+  constructor(address: string, token: string | undefined, events: HttpEvents) {
     this.#address = address;
     this.#token = token;
     this.#events = events;
@@ -86,9 +94,10 @@ class HttpSocket implements Socket {
     if (this.#over || response.status === 404 || response.headers.get("content-type") !== "application/problem+json")
       return;
     const told = JSON.parse(text) as Problem;
+    // There are few places for such connections, and there may be one by WebSocket at once.
+    if (told.code === "too_many_connections") delete told.retryAfter;
     const payload = { message: told.detail, ...told };
-    this.#events.opened();
-    this.#events.received(JSON.stringify({ id: "e", type: "error", timestamp: told.timestamp, payload }));
+    this.#events.refused(JSON.stringify({ id: "e", type: "error", timestamp: told.timestamp, payload }));
   }
 
   async #post(): Promise<void> {

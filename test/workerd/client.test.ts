@@ -27,6 +27,9 @@ const open = (partition: string, clientId: string, through: Ports = ports) =>
     engine: { url: `ws://127.0.0.1/v1/partitions/${partition}/ws`, token: undefined, presence: true },
   });
 
+const byHttp: Ports["open"] = (url, events, protocols) =>
+  openByHttp(url, { ...events, refused: (frame) => events.received(frame) }, protocols);
+
 /** Waits until what is read is so. */
 async function until(client: Pick<Client<any, any>, "subscribe">, isSo: () => boolean): Promise<void> {
   while (!isSo()) {
@@ -68,7 +71,7 @@ describe("the client in a Worker", () => {
   it("[CL-5] [CL-6] [CL-7] [CL-8] one without a WebSocket agrees with one that has it", async () => {
     vi.stubGlobal("fetch", (url: string, init: RequestInit) => SELF.fetch(url, init));
     const partition = "client-over-http";
-    const [ada, bob] = [open(partition, "ada", { ...ports, open: openByHttp }), open(partition, "bob")];
+    const [ada, bob] = [open(partition, "ada", { ...ports, open: byHttp }), open(partition, "bob")];
     expect((await ada.submit("set", { target: "docs", value: {} })).status).toBe("accepted");
     const both = await Promise.all([
       ada.submit("treePush", { target: "docs", value: { id: "a", name: "Ada's" } }),

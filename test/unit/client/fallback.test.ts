@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { anyway } from "../../../src/client/anyway.ts";
 import { withFallback } from "../../../src/client/fallback.ts";
+import type { OpenByHttp } from "../../../src/client/http-socket.ts";
 import { FakeSocket, settle } from "./harness.ts";
 
 const url = "ws://server/v1/partitions/room/ws";
@@ -10,7 +11,14 @@ type Way = "socket" | "http";
 
 /** What is opened, and by which way. `works`: what of it opens; the rest is refused, or says nothing at all. */
 function ways({ loads = true } = {}) {
-  const world = { now: 0, works: new Set<Way>(), silent: false, seen: [] as Way[] };
+  const world = {
+    now: 0,
+    works: new Set<Way>(),
+    silent: false,
+    refuses: false,
+    seen: [] as Way[],
+    told: [] as string[],
+  };
   let last: FakeSocket | undefined;
   const opener =
     (way: Way) =>
@@ -23,7 +31,19 @@ function ways({ loads = true } = {}) {
       else if (!world.silent) queueMicrotask(() => [socket.end(), socket.end()]);
       return socket;
     };
-  const http = anyway(opener("http"), () => world.now);
+  const refusing: OpenByHttp = (at, events, protocols) => {
+    const socket = new FakeSocket(at, events, protocols);
+    world.seen.push("http");
+    queueMicrotask(() => {
+      events.refused("no place");
+      socket.end();
+    });
+    return socket;
+  };
+  const http = anyway(
+    (...given) => (world.refuses ? refusing(...given) : opener("http")(...given)),
+    () => world.now,
+  );
   const load = async () => {
     if (!loads) throw new Error("no network");
     return http;
@@ -32,7 +52,7 @@ function ways({ loads = true } = {}) {
   /** One attempt: the ways that it went, and what came of it. */
   const attempt = async (address = url): Promise<string> => {
     world.seen = [];
-    const told: string[] = [];
+    const told: string[] = (world.told = []);
     const events = {
       opened: () => told.push("opened"),
       received: (frame: unknown) => told.push(String(frame)),
@@ -41,7 +61,7 @@ function ways({ loads = true } = {}) {
     const socket = open(address, events, ["partita"]);
     await settle();
     const outcome = told[0] ?? "nothing";
-    if (outcome !== "closed") socket.close();
+    if (told.at(-1) !== "closed") socket.close();
     await settle();
     return `${world.seen.join(" ")}: ${outcome}`;
   };
@@ -72,6 +92,17 @@ describe("where WebSockets are blocked", () => {
     for (let count = 0; count < 5; count++) expect(await attempt()).toBe("socket http: closed");
     world.works = new Set(["socket", "http"]);
     expect(await attempt()).toBe("socket: opened");
+
+    // Refused by the server in so many words, it is told so; but it is no way that has worked.
+    const full = ways();
+    full.world.refuses = true;
+    for (let count = 0; count < 3; count++) await full.attempt();
+    for (let count = 0; count < 2; count++) {
+      expect(await full.attempt()).toBe("socket http: opened");
+      expect(full.world.told).toEqual(["opened", "no place", "closed"]);
+    }
+    full.world.works = new Set(["socket"]);
+    expect(await full.attempt()).toBe("socket: opened");
 
     const crowded = ways();
     crowded.world.works = new Set(["http"]);

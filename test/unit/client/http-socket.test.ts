@@ -51,6 +51,7 @@ function connect(url: string, protocols: string[] = []) {
     url,
     {
       opened: () => tell("opened"),
+      refused: (frame) => tell(`refused ${frame}`),
       received: (frame) => tell(String(frame)),
       closed: (code, reason) => tell(`closed ${code} ${reason}`),
     },
@@ -126,14 +127,26 @@ describe("a connection without a WebSocket", () => {
   });
 
   it("[ER-5] tells why it was refused; what is no stream of ours is no connection", async () => {
-    const problem = { code: "too_many_connections", detail: "no", timestamp: 7, retryable: true, retryAfter: 30 };
-    const refusing = await serve((answer) => {
-      answer.writeHead(429, { "content-type": "application/problem+json" }).end(JSON.stringify(problem));
+    const problem = { code: "rate_limited", detail: "no", timestamp: 7, retryable: true, retryAfter: 30 };
+    const refusal = async (told: object) => {
+      const refusing = await serve((answer) => {
+        answer.writeHead(429, { "content-type": "application/problem+json" }).end(JSON.stringify(told));
+      });
+      const refused = connect(refusing.url);
+      await refused.until(() => refused.told.length === 2);
+      expect(refused.told[1]).toMatch(/^closed 1006/);
+      return JSON.parse(refused.told[0]!.slice("refused ".length)) as { type: string; payload: object };
+    };
+    expect(await refusal(problem)).toMatchObject({ type: "error", payload: { message: "no", ...problem } });
+    // How long there is no place for one like this says nothing of the WebSocket.
+    const { payload } = await refusal({ ...problem, code: "too_many_connections" });
+    expect(payload).toEqual({
+      message: "no",
+      code: "too_many_connections",
+      detail: "no",
+      timestamp: 7,
+      retryable: true,
     });
-    const refused = connect(refusing.url);
-    await refused.until(() => refused.told.length === 3);
-    expect(refused.told[0]).toBe("opened");
-    expect(JSON.parse(refused.told[1]!)).toMatchObject({ type: "error", payload: { message: "no", ...problem } });
     const older = await serve((answer) => {
       const none = JSON.stringify({ ...problem, code: "not_found", retryable: false });
       answer.writeHead(404, { "content-type": "application/problem+json" }).end(none);
