@@ -9,7 +9,7 @@ export const limits = {
    * Frames of one window: one transaction, one frame to each connection. So many, and more for each
    * connection that is told of it, because that is what a larger window saves (measured: docs/decisions/0002-windows.md).
    */
-  windowWorkMin: 64,
+  windowWorkMin: 32,
   windowWorkForEachTold: 4,
   windowWorkMax: 512,
   /** Frames of one connection in a window: what it can delay the others by. */

@@ -82,7 +82,7 @@ describe("Intake", () => {
   it("[AU-6] takes turns: a flood delays another connection by one turn, not by the flood", () => {
     const room = new TestPartition();
     const [flooder, other] = [room.client("flooder"), room.client("other")];
-    const harness = new Harness(undefined, 2);
+    const harness = new Harness(undefined, 10);
     for (const at of range(1, 900)) harness.intake.offer(flooder, work(flooder, `f${at}`), 100);
     for (const at of range(1, 3)) harness.intake.offer(other, work(other, `o${at}`), 100);
     harness.fire();
