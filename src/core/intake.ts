@@ -65,12 +65,23 @@ export class Intake {
     if (this.#unread.length >= limits.windowWorkMax || this.#unreadBytes > unreadBytesMax) this.read();
   }
 
-  /** Reads what has arrived: what comes by another way, as the end of a connection, comes after it. */
+  /**
+   * Reads what has arrived: what comes by another way, as the end of a connection, comes after it. Throws what
+   * reading threw first; one that fails does not take the others with it.
+   */
   read(): void {
     const unread = this.#unread;
     this.#unread = [];
     this.#unreadBytes = 0;
-    for (const read of unread) read();
+    let failure: { error: unknown } | undefined;
+    for (const read of unread) {
+      try {
+        read();
+      } catch (error) {
+        failure ??= { error };
+      }
+    }
+    if (failure) throw failure.error;
   }
 
   /**
@@ -112,7 +123,14 @@ export class Intake {
   }
 
   #window(): void {
-    this.read();
+    try {
+      this.read();
+    } finally {
+      this.#work();
+    }
+  }
+
+  #work(): void {
     const busy = this.#arrivals > directArrivalsMax;
     this.#arrivals = 0;
     const batch = this.#turns();

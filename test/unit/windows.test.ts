@@ -153,6 +153,21 @@ describe("Intake", () => {
     expect(draftIds(harness.batches[9]!)).toEqual(["d21"]);
   });
 
+  it("[WP-10] [LC-10] a frame that cannot be read takes neither the others nor the window with it", () => {
+    const client = new TestPartition().client("a");
+    const harness = new Harness();
+    for (const at of range(1, 9)) harness.intake.offer(client, work(client, `d${at}`), 100);
+    harness.intake.arrive(() => {
+      throw new Error("unreadable");
+    }, 100);
+    harness.intake.arrive(() => harness.intake.offer(client, work(client, "d10"), 100), 100);
+    expect(() => harness.fire()).toThrow("unreadable");
+    expect(draftIds(harness.batches[8]!)).toEqual(["d9", "d10"]);
+    harness.intake.offer(client, work(client, "d11"), 100);
+    harness.fire();
+    expect(harness.batches.flatMap(draftIds)).toEqual(range(1, 11).map((at) => `d${at}`));
+  });
+
   it("[LC-10] [MD-11] leaves only so much unread, in number and in bytes", () => {
     const client = new TestPartition().client("a");
     const harness = new Harness();
