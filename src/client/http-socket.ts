@@ -8,7 +8,7 @@ const postFramesMax = 512;
 const postUnitsMax = 128 * 1024;
 
 /** What comes of a connection without a WebSocket. */
-export interface HttpEvents extends SocketEvents {
+interface HttpEvents extends SocketEvents {
   /** It was refused, by what would be the first frame of one that ends with it. */
   refused(frame: string): void;
 }
