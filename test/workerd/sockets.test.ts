@@ -68,8 +68,8 @@ describe("hibernation", () => {
     });
     const messages = () => wire.frames.flatMap((frame) => [JSON.parse(frame) as Message].flat());
     await wire.until(() => messages().some(({ id }) => id === "b-300"));
-    // Eight at once, each a frame; then the rest, gathered: 292 in windows of 64, the share of one connection.
-    expect(wire.frames).toHaveLength(1 + 8 + 5);
+    // Eight at once, each a frame; then the rest, gathered: 292 in windows of 36, which is 32 and four for the connection.
+    expect(wire.frames).toHaveLength(1 + 8 + 9);
     const ids = (type: string) =>
       messages()
         .filter((one) => one.type === type)
