@@ -1,4 +1,4 @@
-/** Arrows only downwards: edge, partition, core, model, models, storage, protocol. */
+/** Arrows only downwards: edge, objects, shell, wire, core and tenant, model, storage, platform, protocol. */
 const layer = (name) => `^src/${name}/`;
 const only = (from, ...to) => ({
   name: `${from}-imports-only-${to.join("-") || "itself"}`,
@@ -16,16 +16,31 @@ const packages = (from, allowed) => ({
 
 module.exports = {
   forbidden: [
-    only("edge", "identity", "tenant", "partition", "core", "model", "protocol"),
-    only("identity", "protocol"),
-    only("tenant", "partition", "core", "protocol", "storage"),
-    only("partition", "identity", "core", "model", "storage", "protocol"),
+    only("edge", "objects", "shell", "wire", "identity", "tenant", "core", "model", "models", "platform", "protocol"),
+    only(
+      "objects",
+      "shell",
+      "wire",
+      "identity",
+      "tenant",
+      "core",
+      "model",
+      "models",
+      "storage",
+      "platform",
+      "protocol",
+    ),
+    only("shell", "wire", "core", "tenant", "identity", "model", "models", "storage", "platform", "protocol"),
+    only("wire", "core", "storage", "platform", "protocol"),
+    only("tenant", "platform", "protocol", "storage", "core"),
     only("core", "model", "storage", "protocol"),
+    only("identity", "protocol"),
     only("client", "model", "protocol"),
     only("demo", "client", "model", "models", "protocol"),
     only("models", "model", "protocol"),
     only("model", "protocol"),
-    only("storage"),
+    only("storage", "platform"),
+    only("platform", "protocol"),
     only("protocol"),
     packages("protocol", "^node_modules/zod/"),
     packages("model", "^node_modules/zod/"),
@@ -34,7 +49,11 @@ module.exports = {
     packages("core", "^node_modules/zod/"),
     packages("edge", "^node_modules/(hono|hono-openapi|standardwebhooks|zod)/"),
     packages("identity", "^node_modules/jose/"),
-    packages("partition", "^node_modules/zod/|^(node:)?(crypto|zlib)$"),
+    packages("platform", "^(node:)?(crypto|zlib)$"),
+    packages("objects", "^(node:)?zlib$"),
+    packages("shell", "^(node:)?(crypto|zlib)$"),
+    packages("wire", "^$"),
+    packages("tenant", "^$"),
     {
       name: "core-sees-the-storage-port-only",
       severity: "error",
@@ -42,10 +61,10 @@ module.exports = {
       to: { path: layer("storage"), pathNot: "^src/storage/(port|bytes|migrations)\\.ts$" },
     },
     {
-      name: "cloudflare-only-in-the-shell",
-      comment: "Only edge/, partition/ and tenant/ may import cloudflare:*",
+      name: "cloudflare-only-in-adapters",
+      comment: "Only edge/ and objects/ may import cloudflare:*",
       severity: "error",
-      from: { pathNot: "^src/(edge|partition|tenant)/" },
+      from: { pathNot: "^src/(edge|objects)/" },
       to: { path: "^cloudflare:" },
     },
     {

@@ -3,13 +3,13 @@
  *
  * @module partita
  */
-import { defaultLimits, type Limits } from "./core/index.ts";
+import { defaultLimits, type Limits } from "./protocol/index.ts";
 import { edge } from "./edge/app.ts";
-import type { Roles } from "./partition/author.ts";
+import type { Roles } from "./shell/author.ts";
 import type { ModelRegistry } from "./model/index.ts";
-import { partitionObject } from "./partition/object.ts";
-import type { PlacementOf } from "./partition/placement.ts";
-import { tenantObject } from "./tenant/object.ts";
+import { partitionObject } from "./objects/partition.ts";
+import type { PlacementOf } from "./platform/placement.ts";
+import { tenantObject } from "./objects/tenant.ts";
 
 export {
   defineModel,
@@ -52,6 +52,6 @@ export function createAuthority({ models, roles = {}, limits = {}, placement = (
   };
 }
 
-export { defaultLimits, type Limits, perMinute, type Rate } from "./core/index.ts";
-export type { Roles } from "./partition/author.ts";
-export type { Placement, PlacementOf } from "./partition/placement.ts";
+export type { Roles } from "./shell/author.ts";
+export type { Placement, PlacementOf } from "./platform/placement.ts";
+export { defaultLimits, type Limits, perMinute, type Rate } from "./protocol/index.ts";

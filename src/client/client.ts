@@ -4,7 +4,7 @@ import {
   type Failure,
   isJsonObject,
   type JsonObject,
-  draftLimits,
+  draftBounds,
   parseJson,
   type Problem,
   problem,
@@ -383,11 +383,11 @@ export class Client<S extends object, P extends Payloads> {
         ...(draft.expectedEventId === undefined ? {} : { expectedEventId: draft.expectedEventId }),
       });
     }
-    if (drafts.length === 0 || drafts.length > draftLimits.batchEventsMax) {
-      return this.#objected("bad_request", `A batch has 1 to ${draftLimits.batchEventsMax} events.`);
+    if (drafts.length === 0 || drafts.length > draftBounds.batchEventsMax) {
+      return this.#objected("bad_request", `A batch has 1 to ${draftBounds.batchEventsMax} events.`);
     }
-    if (utf8Length(JSON.stringify(drafts)) > draftLimits.frameBytesMax - envelopeBytes) {
-      return this.#objected("payload_too_large", `A frame may have at most ${draftLimits.frameBytesMax} bytes.`);
+    if (utf8Length(JSON.stringify(drafts)) > draftBounds.frameBytesMax - envelopeBytes) {
+      return this.#objected("payload_too_large", `A frame may have at most ${draftBounds.frameBytesMax} bytes.`);
     }
     const key = mode === "single" ? drafts[0]!.draftId : uuidv7(this.#ports);
     const entry: QueueEntry = { key, mode, drafts, queuedAt: this.#ports.now() };

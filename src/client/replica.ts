@@ -14,7 +14,7 @@ import {
   canonicalJson,
   type Failure,
   type JsonObject,
-  draftLimits,
+  draftBounds,
   type NumberedEvent,
   type Violation,
 } from "../protocol/index.ts";
@@ -151,7 +151,7 @@ export class Replica<S extends object> {
     } finally {
       this.#state.undoTo(before);
     }
-    return all.length > draftLimits.batchEventsMax ? undefined : all;
+    return all.length > draftBounds.batchEventsMax ? undefined : all;
   }
 
   /** The view as plain data that never changes; unchanged parts are the same objects as before. `rebase` first. */

@@ -1,5 +1,4 @@
-import type { Failure, JsonObject } from "../protocol/index.ts";
-import type { Author } from "./effects.ts";
+import type { Failure, JsonObject, Author } from "../protocol/index.ts";
 
 /** A client's proposal, as far as the wire could read it. What is inside `event` is judged, not trusted. */
 export interface Draft {

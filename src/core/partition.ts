@@ -1,25 +1,24 @@
 import { type AnyModel, FoldError } from "../model/index.ts";
-import type { Failure, Problem } from "../protocol/index.ts";
+import type { Failure, Problem, Author, Limits } from "../protocol/index.ts";
 import { MigrationError } from "../storage/migrations.ts";
 import type { EventRow, SnapshotEncoding, StorageWrites } from "../storage/port.ts";
 import type { Command, Draft, PresenceCommand } from "./commands.ts";
-import { assertNotAhead } from "./connect.ts";
-import { nextDue, reschedule, scheduleOnce, socketSweepMs, sweepRecords } from "./due.ts";
-import type { Author, Outcome, Page } from "./effects.ts";
-import { Limiter } from "./limiter.ts";
-import type { Limits } from "./limits.ts";
+import { assertNotAhead } from "./delivery/connect.ts";
+import { nextDue, reschedule, scheduleOnce, socketSweepMs, sweepRecords } from "./jobs/due.ts";
+import type { Outcome, Page } from "./replies.ts";
+import { Limiter } from "./rates/limiter.ts";
 import { type Live, loadLive, LogCorrupt } from "./live.ts";
-import { clampLimit, readPage } from "./page.ts";
+import { clampLimit, readPage } from "./delivery/page.ts";
 import { describe, type Ports } from "./ports.ts";
-import { Presence } from "./presence.ts";
-import { readState, type StateRead } from "./reads.ts";
+import { Presence } from "./delivery/presence.ts";
+import { readState, type StateRead } from "./delivery/reads.ts";
 import { problemOf, Refusal } from "./refusal.ts";
-import type { PartitionName, Scene } from "./scene.ts";
-import { draining, expired, retryAfterSeconds, revoked, type Session } from "./session.ts";
-import { beginSnapshot, type SnapshotDraft, snapshotDue } from "./snapshots.ts";
-import { refuse, take } from "./take.ts";
-import { Window } from "./window.ts";
-import { mayWrite, traceIdOf, type Work } from "./work.ts";
+import type { PartitionName, Scene } from "./window/scene.ts";
+import { draining, expired, retryAfterSeconds, revoked, type Session } from "./delivery/session.ts";
+import { beginSnapshot, type SnapshotDraft, snapshotDue } from "./jobs/snapshots.ts";
+import { refuse, take } from "./window/take.ts";
+import { Window } from "./window/window.ts";
+import { mayWrite, traceIdOf, type Work } from "./window/work.ts";
 
 /** Where a partition stands. */
 export interface Standing {

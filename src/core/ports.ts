@@ -1,7 +1,7 @@
 import type { Storage } from "../storage/port.ts";
 
 /** A line for the operator. `fields` holds no secret and no payload. */
-export type Log = (
+export type Logger = (
   level: "info" | "warn" | "error",
   message: string,
   fields: Readonly<Record<string, unknown>>,
@@ -23,7 +23,7 @@ export interface Ports {
   random: Random;
   /** SHA-256 of the UTF-8 bytes of `text`. */
   sha256(text: string): Uint8Array;
-  log: Log;
+  log: Logger;
   /** Asks the tenant for so many tokens of its rate; the answer comes by `Partition.granted`. */
   askTenant(count: number): void;
   /** Runs `run` once, in `delayMs` milliseconds or a little later, with the time it is then. */

@@ -1,5 +1,5 @@
+import type { Application } from "../objects/application.ts";
 import { Hono } from "hono";
-import type { Application } from "../partition/object.ts";
 import type { Failure } from "../protocol/index.ts";
 import { drains } from "./draining.ts";
 import type { Edge } from "./env.ts";

@@ -1,5 +1,5 @@
 import type * as z from "zod/mini";
-import { type Failure, limits, parseJson, violationsOf } from "../protocol/index.ts";
+import { type Failure, bounds, parseJson, violationsOf } from "../protocol/index.ts";
 
 /**
  * Reads a body as UTF-8 text, up to `bytesMax`: what is more is not read, whatever the request says of
@@ -7,7 +7,7 @@ import { type Failure, limits, parseJson, violationsOf } from "../protocol/index
  */
 export async function readText(
   request: Request,
-  bytesMax: number = limits.frameBytesMax,
+  bytesMax: number = bounds.frameBytesMax,
 ): Promise<{ text: string; bytes: number } | Failure> {
   const tooLarge: Failure = { code: "payload_too_large", detail: `A request may have at most ${bytesMax} bytes.` };
   if (Number(request.headers.get("content-length") ?? 0) > bytesMax) return tooLarge;

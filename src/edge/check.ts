@@ -1,6 +1,5 @@
-import type { Author } from "../core/index.ts";
-import { authorHeader } from "../partition/object.ts";
-import type { Failure, ServerMessage } from "../protocol/index.ts";
+import { authorHeader } from "../platform/rpc.ts";
+import type { Failure, ServerMessage, Author } from "../protocol/index.ts";
 import type { Visitor } from "./env.ts";
 
 /** The whole check may take so long. */

@@ -1,7 +1,7 @@
 import type { Context, Hono, MiddlewareHandler } from "hono";
 import type { IdentitySettings } from "../identity/settings.ts";
-import type { partitionObject } from "../partition/object.ts";
-import type { tenantObject } from "../tenant/object.ts";
+import type { partitionObject } from "../objects/partition.ts";
+import type { tenantObject } from "../objects/tenant.ts";
 import type { Identity } from "./identity.ts";
 
 type PartitionObject = InstanceType<ReturnType<typeof partitionObject>>;

@@ -1,12 +1,11 @@
 import { waitUntil } from "cloudflare:workers";
-import type { Author } from "../core/index.ts";
 import { type IdentitySettings, isLoopback } from "../identity/settings.ts";
 import { verifierOf } from "../identity/verifier-of.ts";
 import { defaultTenant, isTenantName, mayAddress, type Subject } from "../identity/verify.ts";
-import { authorOfSubject, type Roles } from "../partition/author.ts";
-import { notForHere } from "../partition/door.ts";
-import { log } from "../partition/log.ts";
-import { type Failure, isId } from "../protocol/index.ts";
+import { authorOfSubject, type Roles } from "../shell/author.ts";
+import { notForHere } from "../shell/admission.ts";
+import { log } from "../platform/log.ts";
+import { type Failure, isId, type Author } from "../protocol/index.ts";
 import { isAllowedOrigin } from "./origins.ts";
 
 /**

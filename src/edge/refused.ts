@@ -1,5 +1,5 @@
-import { problemHeaders } from "../partition/answers.ts";
-import { log } from "../partition/log.ts";
+import { problemHeaders } from "../wire/partita/answers.ts";
+import { log } from "../platform/log.ts";
 import { type Failure, type Problem, problem } from "../protocol/index.ts";
 import type { EdgeContext } from "./env.ts";
 

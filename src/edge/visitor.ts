@@ -1,10 +1,9 @@
-import { allows, type Author } from "../core/index.ts";
+import type { Application } from "../objects/application.ts";
 import { modelFor, type ModelRegistry } from "../model/index.ts";
 import { defaultTenant } from "../identity/verify.ts";
-import { readForbidden, readPermission } from "../partition/door.ts";
-import type { Application } from "../partition/object.ts";
-import { stubOf } from "../partition/placement.ts";
-import { isPartitionName } from "../protocol/index.ts";
+import { readForbidden, readPermission } from "../shell/admission.ts";
+import { stubOf } from "../platform/placement.ts";
+import { isPartitionName, allows, type Author } from "../protocol/index.ts";
 import type { Administrator, EdgeContext, EdgeMiddleware, TenantStub, Visitor } from "./env.ts";
 import { identify, type Identity, unaddressed } from "./identity.ts";
 import { accepted, Refused } from "./refused.ts";

@@ -1,5 +1,5 @@
 import type * as z from "zod/mini";
-import { formatPath, type JsonObject, draftLimits, type Violation, violationsOf } from "../protocol/index.ts";
+import { formatPath, type JsonObject, draftBounds, type Violation, violationsOf } from "../protocol/index.ts";
 import type { AnyModel, EventDefinition, ModelEvent, Objection } from "./define.ts";
 import type { State } from "./state.ts";
 
@@ -34,7 +34,7 @@ export function ruleViolations(
     if (objections === undefined) return [];
     const all = Array.isArray(objections) ? (objections as readonly Objection[]) : [objections as Objection];
     // Copied field by field: what a validator returns may be a view of the state.
-    return all.slice(0, draftLimits.violationsMax).map(({ field, code, message }) => ({ field, code, message }));
+    return all.slice(0, draftBounds.violationsMax).map(({ field, code, message }) => ({ field, code, message }));
   });
 }
 

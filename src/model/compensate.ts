@@ -1,4 +1,4 @@
-import { draftLimits, utf8Length } from "../protocol/index.ts";
+import { draftBounds, utf8Length } from "../protocol/index.ts";
 import type { AnyModel, Compensation, ModelEvent } from "./define.ts";
 import type { State } from "./state.ts";
 
@@ -20,9 +20,9 @@ export function compensationOf(
     if (declared === undefined) return undefined;
     const list = [declared].flat();
     // As text, because what the model gives may hold parts of the view.
-    return list.length > draftLimits.batchEventsMax ? undefined : JSON.stringify(list);
+    return list.length > draftBounds.batchEventsMax ? undefined : JSON.stringify(list);
   });
   // Nobody could send it; and whoever keeps compensations keeps a bounded number of bytes.
-  if (text === undefined || utf8Length(text) > draftLimits.frameBytesMax) return undefined;
+  if (text === undefined || utf8Length(text) > draftBounds.frameBytesMax) return undefined;
   return JSON.parse(text) as Compensation[];
 }

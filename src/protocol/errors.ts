@@ -84,7 +84,7 @@ export interface Problem {
   /** Where a draft was refused: the first of these that objects decides. */
   layer?: Layer;
   errors?: Violation[];
-  /** Of a conflict: the events in the way, oldest first; at most `limits.conflictIdsMax`. */
+  /** Of a conflict: the events in the way, oldest first; at most `bounds.conflictIdsMax`. */
   conflictingEventIds?: number[];
   /** Of `cursor_ahead`: the last event there is. */
   currentEventIndex?: number;

@@ -1,4 +1,4 @@
-import { draftLimits } from "./draft-limits.ts";
+import { draftBounds } from "./draft-bounds.ts";
 
 /** What a partition can be called: see `isPartitionName`. */
 export const partitionName = /^[A-Za-z0-9][A-Za-z0-9._~:-]{0,127}$/;
@@ -14,7 +14,7 @@ export function isPartitionName(name: string): boolean {
  * is a draft id): 1–128 visible ASCII characters, so that it is the same in a header, a column and a log line.
  */
 export function isId(id: unknown): id is string {
-  return typeof id === "string" && id.length <= draftLimits.idLengthMax && visibleAscii.test(id);
+  return typeof id === "string" && id.length <= draftBounds.idLengthMax && visibleAscii.test(id);
 }
 
 /** The id of a committed event on the wire. */

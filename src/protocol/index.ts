@@ -1,3 +1,4 @@
+export type { Author } from "./author.ts";
 export { canonicalJson } from "./canonical.ts";
 export {
   closeCode,
@@ -11,8 +12,8 @@ export {
 } from "./errors.ts";
 export { eventName, isId, isPartitionName, partitionName } from "./ids.ts";
 export { forbiddenKeys, formatPath, isJsonObject, type Json, type JsonObject } from "./json.ts";
-export { draftLimits } from "./draft-limits.ts";
-export { limits } from "./limits.ts";
+export { draftBounds } from "./draft-bounds.ts";
+export { bounds } from "./bounds.ts";
 export {
   batchShape,
   clientMessage,
@@ -31,3 +32,5 @@ export { parseJson, type Violation } from "./scan.ts";
 export { utf8Length } from "./utf8.ts";
 export { protocolVersion } from "./versions.ts";
 export { violationsOf } from "./violations.ts";
+export { defaultLimits, type Limits, noLimits, perMinute, type Rate } from "./limits.ts";
+export { allows } from "./permissions.ts";

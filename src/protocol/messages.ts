@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import { isId } from "./ids.ts";
 import { isJsonObject, type Json, type JsonObject } from "./json.ts";
 import type { ErrorCode, Problem } from "./errors.ts";
-import { limits } from "./limits.ts";
+import { bounds } from "./bounds.ts";
 import type { Violation } from "./scan.ts";
 import { utf8Length } from "./utf8.ts";
 
@@ -23,7 +23,7 @@ const connectPayload = z.object({
   /** The server may send an array of messages in one frame. */
   frames: z.optional(z.literal("array")),
   /** How many bytes of broadcasts may be unacknowledged. */
-  credit: z.optional(z.int().check(z.minimum(limits.creditBytesMin), z.maximum(limits.creditBytesMax))),
+  credit: z.optional(z.int().check(z.minimum(bounds.creditBytesMin), z.maximum(bounds.creditBytesMax))),
   /** `connected` tells the server's limits. */
   limits: z.optional(z.boolean()),
   /** Pages name the drafts of the events that are this principal's own. */
@@ -56,7 +56,7 @@ export const batchShape = z
   .object({
     batchId: id,
     mode: z.enum(["atomic", "sequential"]),
-    events: z.array(submitEventPayload).check(z.minLength(1), z.maxLength(limits.batchEventsMax)),
+    events: z.array(submitEventPayload).check(z.minLength(1), z.maxLength(bounds.batchEventsMax)),
   })
   .check(
     z.refine(
@@ -74,8 +74,8 @@ const syncPayload = z.object({
 const presencePayload = z.object({
   state: z.nullable(
     z.custom<JsonObject>(isJsonObject, { error: "Invalid input: expected object or null", abort: true }).check(
-      z.refine((state) => utf8Length(JSON.stringify(state)) <= limits.presenceBytesMax, {
-        error: `At most ${limits.presenceBytesMax} bytes of JSON.`,
+      z.refine((state) => utf8Length(JSON.stringify(state)) <= bounds.presenceBytesMax, {
+        error: `At most ${bounds.presenceBytesMax} bytes of JSON.`,
       }),
     ),
   ),
@@ -129,7 +129,7 @@ export const postedShape = z.object({
   /** How many frames of the connection were sent before these. */
   before: count,
   /** Each what would be a text frame. */
-  frames: z.array(z.string()).check(z.minLength(1), z.maxLength(limits.postedFramesMax)),
+  frames: z.array(z.string()).check(z.minLength(1), z.maxLength(bounds.postedFramesMax)),
 });
 
 /** The shape of a submitted event, but for its payload's own schema. Unknown fields are refused. */

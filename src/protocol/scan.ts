@@ -1,5 +1,5 @@
 import { forbiddenKeys, formatPath, type Json } from "./json.ts";
-import { draftLimits } from "./draft-limits.ts";
+import { draftBounds } from "./draft-bounds.ts";
 
 /** One thing that is wrong with an input: where, which rule, and what to do. */
 export interface Violation {
@@ -55,7 +55,7 @@ function stringsIn(value: Json, depth: number): number {
   if (typeof value === "string") return 1;
   if (typeof value === "number") return isPlainNumber(value) ? 0 : -1;
   if (typeof value !== "object" || value === null) return 0;
-  if (depth === draftLimits.jsonDepthMax) return -1;
+  if (depth === draftBounds.jsonDepthMax) return -1;
   let strings = 0;
   if (Array.isArray(value)) {
     for (const item of value) {
@@ -128,8 +128,8 @@ class Scan {
         expectsKey = false;
         at = end;
       } else if (char === openBrace || char === openBracket) {
-        if (this.#starts.length === draftLimits.jsonDepthMax) {
-          this.#violation("too_deep", `Nesting deeper than ${draftLimits.jsonDepthMax} levels is not taken.`);
+        if (this.#starts.length === draftBounds.jsonDepthMax) {
+          this.#violation("too_deep", `Nesting deeper than ${draftBounds.jsonDepthMax} levels is not taken.`);
           return;
         }
         expectsKey = char === openBrace;
@@ -147,7 +147,7 @@ class Scan {
       } else if (char === minus || (char >= zero && char <= nine)) {
         at = this.#number(at);
       }
-      if (this.violations.length >= draftLimits.violationsMax) return;
+      if (this.violations.length >= draftBounds.violationsMax) return;
     }
   }
 

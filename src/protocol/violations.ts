@@ -1,6 +1,6 @@
 import type * as z from "zod/mini";
 import { formatPath } from "./json.ts";
-import { draftLimits } from "./draft-limits.ts";
+import { draftBounds } from "./draft-bounds.ts";
 import type { Violation } from "./scan.ts";
 
 /**
@@ -27,5 +27,5 @@ export function violationsOf(
       violations.push({ field: formatPath(path), code: code ?? issue.code, message: issue.message });
     }
   }
-  return violations.slice(0, draftLimits.violationsMax);
+  return violations.slice(0, draftBounds.violationsMax);
 }

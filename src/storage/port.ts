@@ -71,7 +71,7 @@ export type SnapshotEncoding = "identity" | "gzip";
 /** The kinds of work that the alarm does, each at most once in the table. */
 export type DueKind = "sweep_records" | "sweep_sockets" | "snapshot";
 
-export interface Log {
+export interface LogIdentity {
   logId: string;
   tenant: string;
   partition: string;
@@ -80,7 +80,7 @@ export interface Log {
 /** The reads of the storage. Each is one point in time; nothing can come between two of one turn. */
 export interface StorageReads {
   /** The log's identity; undefined while nothing was ever written. */
-  log(): Log | undefined;
+  log(): LogIdentity | undefined;
   /** The last event's id and time; zeros while there is none. */
   head(): { eventId: number; timestamp: number };
   /** Events after `eventId` in order, at most `limit`. */
@@ -107,7 +107,7 @@ export interface StorageReads {
 
 /** The writes: to be had only inside `Storage.transaction`. */
 export interface StorageWrites {
-  createLog(log: Log, now: number): void;
+  createLog(log: LogIdentity, now: number): void;
   /** Appends, unless the key was used before: then nothing is written and the answer is false. */
   appendEvent(event: EventRow): boolean;
   /** Stores what an atomic batch became. */

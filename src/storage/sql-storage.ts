@@ -6,7 +6,7 @@ import type {
   BucketRow,
   DueKind,
   EventRow,
-  Log,
+  LogIdentity,
   RejectionRow,
   SnapshotEncoding,
   SnapshotRow,
@@ -66,7 +66,7 @@ export class SqlStorage implements Storage, StorageWrites {
     }
   }
 
-  log(): Log | undefined {
+  log(): LogIdentity | undefined {
     const [row] = this.#read("SELECT log_id, tenant, partition FROM log");
     return (
       row && { logId: row["log_id"] as string, tenant: row["tenant"] as string, partition: row["partition"] as string }
@@ -192,7 +192,7 @@ export class SqlStorage implements Storage, StorageWrites {
     return row?.["created_at"] as number | undefined;
   }
 
-  createLog(log: Log, now: number): void {
+  createLog(log: LogIdentity, now: number): void {
     this.#write("INSERT INTO log VALUES (1, ?, ?, ?, ?)", log.logId, log.tenant, log.partition, now);
   }
 

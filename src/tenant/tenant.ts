@@ -1,8 +1,7 @@
-import { type Bucket, fullBucket, refill, secondsUntil } from "../core/bucket.ts";
-import type { Author, Limits, Rate } from "../core/index.ts";
-import { Revocations } from "../partition/revocations.ts";
-import type { LimitsOverride, Revocation, TenantChanges } from "../partition/tenant-api.ts";
-import { type Failure, limits as bounds } from "../protocol/index.ts";
+import { type Bucket, fullBucket, refill, secondsUntil } from "../core/rates/bucket.ts";
+import { Revocations } from "./revocations.ts";
+import type { LimitsOverride, Revocation, TenantChanges } from "../platform/rpc.ts";
+import { type Failure, bounds, type Author, type Limits, type Rate } from "../protocol/index.ts";
 import type { SqlDriver, SqlRow, SqlValue } from "../storage/driver.ts";
 import { isMigrated, migrate, type Migration } from "../storage/migrations.ts";
 

@@ -8,8 +8,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "client/stores/sqlite.ts": [".prepare("],
   "storage/durable.ts": ["sql.exec", "transactionSync"],
   "storage/node.ts": [".exec(", ".prepare("],
-  "partition/object.ts": ["setAlarm"],
-  "tenant/object.ts": ["setAlarm"],
+  "objects/partition.ts": ["setAlarm"],
+  "objects/tenant.ts": ["setAlarm"],
 };
 const ways = [
   "sql.exec",

@@ -1,6 +1,7 @@
+import { bytesPort } from "../../src/platform/hash.ts";
 import { gzipSync } from "node:zlib";
 import { env, runInDurableObject } from "cloudflare:test";
-import { bytesPort, migrations } from "../../src/partition/migrations.ts";
+import { migrations } from "../../src/storage/partition-migrations.ts";
 import { DurableSqlDriver } from "../../src/storage/durable.ts";
 import { storageSuite } from "./storage-suite.ts";
 

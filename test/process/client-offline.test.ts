@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { limits, type ServerMessage, utf8Length } from "../../src/protocol/index.ts";
+import { bounds, type ServerMessage, utf8Length } from "../../src/protocol/index.ts";
 import { ChaosProxy } from "../support/chaos-proxy.ts";
 import { insiemeClient, type Submitted, until, verified } from "../support/client-load.ts";
 import { readDraftIds, readLog, readState } from "../support/log.ts";
@@ -136,7 +136,7 @@ test("[CL-2] [CL-6] [ID-14] a week offline, 5,000 drafts: all are decided in the
   expect(watch.announced).toBeGreaterThan(inFlightMax);
   expect(watch.inFlightMost).toBeLessThanOrEqual(inFlightMax);
   expect(watch.inFlightMost).toBeGreaterThan(inFlightMax / 2);
-  expect(watch.frameBytesMost).toBeLessThanOrEqual(limits.frameBytesMax);
+  expect(watch.frameBytesMost).toBeLessThanOrEqual(bounds.frameBytesMax);
 
   const log = await readLog(server.url, partition);
   await until(client, () => client.status.status === "online" && client.eventId === log.length);

@@ -1,5 +1,6 @@
-import type { Author, Draft } from "../../src/core/index.ts";
-import type { HttpAnswer } from "../../src/partition/answers.ts";
+import type { Author } from "../../src/protocol/index.ts";
+import type { Draft } from "../../src/core/index.ts";
+import type { HttpAnswer } from "../../src/wire/partita/answers.ts";
 import { memberOf, type Proposal } from "./drafts.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Random } from "./random.ts";

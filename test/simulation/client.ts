@@ -1,4 +1,4 @@
-import { limits } from "../../src/protocol/index.ts";
+import { bounds } from "../../src/protocol/index.ts";
 import { type Application, memberOf, type Proposal } from "./drafts.ts";
 import { garbage, premature } from "./garbage.ts";
 import type { Ledger } from "./ledger.ts";
@@ -174,7 +174,7 @@ export class Client {
   /** More than may wait: what is above the bound is refused, and far above it the connection ends. */
   #flooding(kind: "drafts" | "heartbeats"): void {
     const { random, application } = this.#parts;
-    for (let left = limits.queueWorkPerConnectionMax + floodSurplus; left > 0; left--) {
+    for (let left = bounds.queueWorkPerConnectionMax + floodSurplus; left > 0; left--) {
       if (kind === "drafts") this.queue.add(this.#single(this.#newId(), application.proposeSurely(random)));
       else for (let twice = 0; twice < 2; twice++) this.#send("heartbeat", {}, { kind: "heartbeat" });
     }
@@ -212,7 +212,7 @@ export class Client {
         ...(echo && random.chance(0.5) ? {} : { echo }),
         ...(arrays ? { frames: "array" } : {}),
         ...(credit === undefined ? {} : { credit }),
-        ...(random.chance(0.1) ? { limits: true } : {}),
+        ...(random.chance(0.1) ? { bounds: true } : {}),
         ...(random.chance(0.2) ? { modelVersion: application.model.version } : {}),
       },
       { kind: "connect", since, initialState, echo, arrays, credit },

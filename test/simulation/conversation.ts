@@ -1,4 +1,4 @@
-import { canonicalJson, limits, utf8Length } from "../../src/protocol/index.ts";
+import { canonicalJson, bounds, utf8Length } from "../../src/protocol/index.ts";
 import { sha256 } from "../support/partition.ts";
 import type { Ledger } from "./ledger.ts";
 import type { ServerLink } from "./link.ts";
@@ -218,8 +218,8 @@ export class Conversation {
       this.#ledger.checkEvent(told, `on a page on ${this.#name}`);
     }
     const limit = asked.kind === "sync" ? asked.limit : undefined;
-    const most = Math.min(Math.max(limit ?? limits.pageEventsDefault, 1), limits.pageEventsMax);
-    this.#check(events.length < most + limits.batchEventsMax, () => `a page of ${events.length}, asked for ${most}`);
+    const most = Math.min(Math.max(limit ?? bounds.pageEventsDefault, 1), bounds.pageEventsMax);
+    this.#check(events.length < most + bounds.batchEventsMax, () => `a page of ${events.length}, asked for ${most}`);
     const last = this.#ledger.rows[nextSinceEventId - 1];
     this.#check(
       events.length === 0 || last?.batchEnd === undefined || last.batchEnd === nextSinceEventId,

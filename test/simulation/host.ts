@@ -1,11 +1,9 @@
 import { gzipSync } from "node:zlib";
 import {
-  type Author,
   type Draft,
   type Effect,
   type Outcome,
   Intake,
-  type Limits,
   newSession,
   Partition,
   Session,
@@ -13,9 +11,9 @@ import {
   type SnapshotDraft,
 } from "../../src/core/index.ts";
 import type { AnyModel } from "../../src/model/index.ts";
-import { answerOutcome, type HttpAnswer } from "../../src/partition/answers.ts";
-import { type Codec, partitaCodec } from "../../src/partition/codec.ts";
-import { closeCode } from "../../src/protocol/index.ts";
+import { answerOutcome, type HttpAnswer } from "../../src/wire/partita/answers.ts";
+import { type Codec, partitaCodec } from "../../src/wire/partita/codec.ts";
+import { closeCode, type Author, type Limits } from "../../src/protocol/index.ts";
 import type { EventRow } from "../../src/storage/port.ts";
 import { SqlStorage } from "../../src/storage/sql-storage.ts";
 import { bytesPort, migrations, sha256 } from "../support/partition.ts";

@@ -1,4 +1,4 @@
-import type { HttpAnswer } from "../../src/partition/answers.ts";
+import type { HttpAnswer } from "../../src/wire/partita/answers.ts";
 import { rejectionRetentionMs } from "../../src/core/index.ts";
 import { type AnyModel, foldEvent, State } from "../../src/model/index.ts";
 import { canonicalJson, isVerdict, type Json, type Problem } from "../../src/protocol/index.ts";

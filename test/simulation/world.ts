@@ -1,5 +1,5 @@
-import type { Author } from "../../src/core/index.ts";
-import { noLimits, Partition, rejectionRetentionMs } from "../../src/core/index.ts";
+import { type Author, noLimits } from "../../src/protocol/index.ts";
+import { Partition, rejectionRetentionMs } from "../../src/core/index.ts";
 import { SqlStorage } from "../../src/storage/sql-storage.ts";
 import { bytesPort, migrations, sha256 } from "../support/partition.ts";
 import { Caller } from "./caller.ts";

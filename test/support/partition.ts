@@ -4,7 +4,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { newSession, Partition, type Ports, Session, type SessionState } from "../../src/core/index.ts";
 import type { AnyModel } from "../../src/model/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
-import { type Codec, partitaCodec } from "../../src/partition/codec.ts";
+import { type Codec, partitaCodec } from "../../src/wire/partita/codec.ts";
 import type { SqlDriver } from "../../src/storage/driver.ts";
 import type { Migration } from "../../src/storage/migrations.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { asciiJson } from "../../src/partition/ascii.ts";
+import { asciiJson } from "../../src/platform/ascii.ts";
 
 it("[AU-12] what the edge tells an object by a header is ASCII, and the same JSON", () => {
   fc.assert(

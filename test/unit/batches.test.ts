@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Command } from "../../src/core/index.ts";
 import type { AnyModel } from "../../src/model/index.ts";
-import { limits } from "../../src/protocol/index.ts";
+import { bounds } from "../../src/protocol/index.ts";
 import { type Message, type TestConnection, TestPartition } from "../support/partition.ts";
 import { counter } from "../workerd/models.ts";
 
@@ -205,7 +205,7 @@ describe("what is no batch", () => {
     ["no events", { mode: "atomic", events: [] }, "payload.events"],
     [
       "too many events",
-      { mode: "atomic", events: range(0, limits.batchEventsMax).map((at) => add(`d${at}`, 1)) },
+      { mode: "atomic", events: range(0, bounds.batchEventsMax).map((at) => add(`d${at}`, 1)) },
       "payload.events",
     ],
     ["a third mode", { mode: "maybe", events: [add("d", 1)] }, "payload.mode"],

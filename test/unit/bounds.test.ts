@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { rejectionRetentionMs } from "../../src/core/index.ts";
 import { type AnyModel, defineModel } from "../../src/model/index.ts";
-import { limits } from "../../src/protocol/index.ts";
+import { bounds } from "../../src/protocol/index.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { type Message, TestPartition } from "../support/partition.ts";
 import { counter } from "../workerd/models.ts";
@@ -123,8 +123,8 @@ describe("the state's size", () => {
     while (full.type === "event_accepted" && at < 1_000);
     expect(full).toMatchObject({ type: "error", payload: { code: "state_too_large", status: 507, retryable: false } });
     const bytes = Buffer.byteLength(JSON.stringify(room.state()));
-    expect(bytes).toBeGreaterThan(limits.stateBytesMax - 70_000);
-    expect(bytes).toBeLessThan(limits.stateBytesMax + 512 * 1024);
+    expect(bytes).toBeGreaterThan(bounds.stateBytesMax - 70_000);
+    expect(bytes).toBeLessThan(bounds.stateBytesMax + 512 * 1024);
     expect(large("more").payload.code).toBe("state_too_large");
     for (const gone of range(1, 12))
       expect(a.submit(`unset-${gone}`, "unset", { target: `k${gone}` }).type).toBe("event_accepted");

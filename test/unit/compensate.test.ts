@@ -20,7 +20,7 @@ import {
   isJsonObject,
   type Json,
   type JsonObject,
-  limits,
+  bounds,
   type Violation,
 } from "../../src/protocol/index.ts";
 
@@ -401,8 +401,8 @@ describe("insieme: what takes an event back", () => {
       return stateOf({ ex: { tree: [leaf("top", ...ids.map((id) => leaf(id)))], items } });
     };
     const draft = on("treeDelete", "ex", { id: "top" });
-    expect(thereAndBack(wide(limits.batchEventsMax), draft)).toHaveLength(limits.batchEventsMax);
-    expect(thereAndBack(wide(limits.batchEventsMax + 1), draft)).toBeUndefined();
+    expect(thereAndBack(wide(bounds.batchEventsMax), draft)).toHaveLength(bounds.batchEventsMax);
+    expect(thereAndBack(wide(bounds.batchEventsMax + 1), draft)).toBeUndefined();
   });
 });
 
@@ -468,11 +468,11 @@ describe("a model of one's own", () => {
   });
 
   it("[MD-12] [MD-11] more than a batch may hold, in events or in bytes, is none", () => {
-    expect(back("drop", { book: "a", times: limits.batchEventsMax })).toHaveLength(limits.batchEventsMax);
-    expect(back("drop", { book: "a", times: limits.batchEventsMax + 1 })).toBeUndefined();
+    expect(back("drop", { book: "a", times: bounds.batchEventsMax })).toHaveLength(bounds.batchEventsMax);
+    expect(back("drop", { book: "a", times: bounds.batchEventsMax + 1 })).toBeUndefined();
     const tagged = (length: number) => new State<object>({ books: { a: { tags: ["x".repeat(length)] } }, count: 0 });
     const bytes = JSON.stringify(back("drop", { book: "a", times: 1 }, tagged(0))).length;
-    expect(back("drop", { book: "a", times: 1 }, tagged(limits.frameBytesMax - bytes))).toHaveLength(1);
-    expect(back("drop", { book: "a", times: 1 }, tagged(limits.frameBytesMax - bytes + 1))).toBeUndefined();
+    expect(back("drop", { book: "a", times: 1 }, tagged(bounds.frameBytesMax - bytes))).toHaveLength(1);
+    expect(back("drop", { book: "a", times: 1 }, tagged(bounds.frameBytesMax - bytes + 1))).toBeUndefined();
   });
 });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { type Author, Intake, newSession } from "../../src/core/index.ts";
-import { Connection } from "../../src/partition/connection.ts";
-import type { Failure } from "../../src/protocol/index.ts";
-import { limits } from "../../src/protocol/limits.ts";
+import { Intake, newSession } from "../../src/core/index.ts";
+import { Connection } from "../../src/shell/connection.ts";
+import type { Failure, Author } from "../../src/protocol/index.ts";
+import { bounds } from "../../src/protocol/bounds.ts";
 import { TestPartition } from "../support/partition.ts";
 
 /** A connection that has to bring a token; `verify` says what becomes of it. */
@@ -61,7 +61,7 @@ describe("frames behind a token", () => {
   it("[AU-6] are bounded: who sends more is ended", () => {
     const { say, ended } = stranger(() => new Promise(() => {}));
     say("connect", connect);
-    for (let at = 0; at < limits.framesBehindTokenMax; at++) say("heartbeat", {});
+    for (let at = 0; at < bounds.framesBehindTokenMax; at++) say("heartbeat", {});
     expect(ended).toEqual([]);
     say("heartbeat", {});
     expect(ended).toEqual([1013]);
@@ -70,9 +70,9 @@ describe("frames behind a token", () => {
   it("[AU-6] are bounded in bytes, too: nobody has to be anybody to send them", () => {
     const { say, ended } = stranger(() => new Promise(() => {}));
     say("connect", connect);
-    say("presence", { state: "x".repeat(limits.strangerBytesMax / 2) });
+    say("presence", { state: "x".repeat(bounds.strangerBytesMax / 2) });
     expect(ended).toEqual([]);
-    say("presence", { state: "x".repeat(limits.strangerBytesMax / 2) });
+    say("presence", { state: "x".repeat(bounds.strangerBytesMax / 2) });
     expect(ended).toEqual([1013]);
   });
 });
@@ -89,7 +89,7 @@ describe("drafts behind the first of a partition", () => {
     );
     say("connect", connect);
     await turn();
-    for (let at = 0; at < limits.queueWorkPerConnectionMax; at++) say("submit_event", draft(`d${at}`));
+    for (let at = 0; at < bounds.queueWorkPerConnectionMax; at++) say("submit_event", draft(`d${at}`));
     expect(ended).toEqual([]);
     claimed();
     await turn();

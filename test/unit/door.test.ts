@@ -1,7 +1,8 @@
+import { noLimits } from "../../src/protocol/index.ts";
 import { SignJWT } from "jose";
 import { describe, expect, it } from "vitest";
-import { newSession, noLimits } from "../../src/core/index.ts";
-import { Door } from "../../src/partition/door.ts";
+import { newSession } from "../../src/core/index.ts";
+import { Door } from "../../src/shell/admission.ts";
 import { TestPartition } from "../support/partition.ts";
 
 const secret = "a secret of at least thirty-two bytes";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { answerEvents } from "../../src/partition/answers.ts";
-import { limits } from "../../src/protocol/index.ts";
+import { answerEvents } from "../../src/wire/partita/answers.ts";
+import { bounds } from "../../src/protocol/index.ts";
 import { type Message, TestPartition } from "../support/partition.ts";
 
 const set = (value: number | string) => ({ target: "n", value });
@@ -72,7 +72,7 @@ describe("connect.draftIds", () => {
     const a = room.client("a", { draftIds: true });
     for (let at = 0; at < 1_000; at++) a.submit(`${at}`.padEnd(128, '"'), "set", set("x".repeat(690)));
     a.send("sync", { sinceEventId: 0, limit: 1_000 });
-    expect(Buffer.byteLength(a.frames.at(-1)!)).toBeLessThanOrEqual(limits.pageBytesMax);
+    expect(Buffer.byteLength(a.frames.at(-1)!)).toBeLessThanOrEqual(bounds.pageBytesMax);
   });
 
   it("[WP-8] takes a boolean", () => {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
-import type { Work } from "../../src/core/work.ts";
+import type { Work } from "../../src/core/window/work.ts";
 import type { Command } from "../../src/core/index.ts";
 import { type AnyModel, State } from "../../src/model/index.ts";
 import { canonicalJson } from "../../src/protocol/index.ts";

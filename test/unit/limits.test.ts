@@ -1,8 +1,8 @@
+import { type Limits, noLimits, perMinute } from "../../src/protocol/index.ts";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { fullBucket, refill, secondsUntil } from "../../src/core/bucket.ts";
-import { type Limits, noLimits, perMinute } from "../../src/core/limits.ts";
-import { limits as bounds } from "../../src/protocol/limits.ts";
+import { fullBucket, refill, secondsUntil } from "../../src/core/rates/bucket.ts";
+import { bounds } from "../../src/protocol/bounds.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { type Message, type TestConnection, TestPartition } from "../support/partition.ts";
 

@@ -1,12 +1,12 @@
 import { serialize } from "node:v8";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
-import { limits } from "../../src/protocol/index.ts";
+import { bounds } from "../../src/protocol/index.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { type Message, type TestConnection, TestPartition } from "../support/partition.ts";
 
 const asking = { presence: true };
-const interval = limits.presenceIntervalMs;
+const interval = bounds.presenceIntervalMs;
 const show = (connection: TestConnection, state: unknown) => connection.send("presence", { state });
 const peerIdOf = ({ session }: TestConnection) => session.state.client!.peerId!;
 /** What a connection was told of presence since it was last asked. */
@@ -78,14 +78,14 @@ describe("connecting with presence", () => {
     ["a text", "cursor"],
     ["a list", [1]],
     ["nothing", undefined],
-    ["more than 2 KiB", { text: "x".repeat(limits.presenceBytesMax - 10) }],
-    ["more than 2 KiB of two-byte letters", { text: "é".repeat(limits.presenceBytesMax / 2 - 5) }],
+    ["more than 2 KiB", { text: "x".repeat(bounds.presenceBytesMax - 10) }],
+    ["more than 2 KiB of two-byte letters", { text: "é".repeat(bounds.presenceBytesMax / 2 - 5) }],
   ])("[CL-8] [WP-8] refuses %s", (_, state) => {
     const [a] = clients(new TestPartition(), "a");
     expect(show(a, state)[0].payload).toMatchObject({ code: "bad_request", errors: [{ field: "payload.state" }] });
     // Just as much as there may be.
-    expect(show(a, { text: "x".repeat(limits.presenceBytesMax - 11) })).toEqual([]);
-    expect(show(a, { text: "é".repeat(limits.presenceBytesMax / 2 - 6) })).toEqual([]);
+    expect(show(a, { text: "x".repeat(bounds.presenceBytesMax - 11) })).toEqual([]);
+    expect(show(a, { text: "é".repeat(bounds.presenceBytesMax / 2 - 6) })).toEqual([]);
   });
 });
 
@@ -220,7 +220,7 @@ describe("presence", () => {
   it("[CL-8] needs no credit, and is not held back by a refused draft", () => {
     const room = new TestPartition();
     const [a] = clients(room, "a");
-    const reader = room.client("reader", { ...asking, credit: limits.creditBytesMin });
+    const reader = room.client("reader", { ...asking, credit: bounds.creditBytesMin });
     for (let at = 0; at < 5; at++) a.submit(`d${at}`, "set", { target: "n", value: "x".repeat(20_000) });
     expect(reader.of("head")).toHaveLength(1);
     a.session.update({ held: { draftId: "d9", code: "overloaded" } });
@@ -265,20 +265,20 @@ describe("presence", () => {
 
   it("[CL-8] [MD-11] tells of so many peers; the place of one who leaves is the next one's who shows something", () => {
     const room = new TestPartition();
-    const peers = clients(room, ...Array.from({ length: limits.peersMax + 2 }, (_, at) => `p${at}`));
+    const peers = clients(room, ...Array.from({ length: bounds.peersMax + 2 }, (_, at) => `p${at}`));
     for (const [at, peer] of peers.entries()) show(peer, { at });
     const count = () => room.client("new", asking).of("presence")[0].payload.peers.length;
-    expect(count()).toBe(limits.peersMax);
+    expect(count()).toBe(bounds.peersMax);
     room.elapse(interval);
     room.close(peers[0]!);
-    expect(count()).toBe(limits.peersMax - 1);
+    expect(count()).toBe(bounds.peersMax - 1);
     show(peers.at(-1)!, { at: "last" });
     // Changing is not joining.
     show(peers[1]!, { at: "changed" });
     show(peers.at(-2)!, { at: "too late" });
     const joiner = room.client("new", asking);
     const { payload } = joiner.of("presence")[0];
-    expect(payload.peers).toHaveLength(limits.peersMax);
+    expect(payload.peers).toHaveLength(bounds.peersMax);
     expect(JSON.stringify(payload)).toContain('"last"');
     expect(JSON.stringify(payload)).toContain('"changed"');
     expect(JSON.stringify(payload)).not.toContain("too late");
@@ -286,13 +286,13 @@ describe("presence", () => {
 
   it("[CL-8] [MD-11] a message with everybody in it fits a frame", () => {
     const room = new TestPartition();
-    for (let at = 0; at < limits.peersMax; at++) {
-      const peer = room.client(`${at}`.padEnd(limits.idLengthMax, '"'), asking);
-      show(peer, { text: "x".repeat(limits.presenceBytesMax - 11) });
+    for (let at = 0; at < bounds.peersMax; at++) {
+      const peer = room.client(`${at}`.padEnd(bounds.idLengthMax, '"'), asking);
+      show(peer, { text: "x".repeat(bounds.presenceBytesMax - 11) });
     }
     const joiner = room.client("joiner", asking);
-    expect(joiner.of("presence")[0].payload.peers).toHaveLength(limits.peersMax);
-    expect(Math.max(...joiner.frames.map((frame) => Buffer.byteLength(frame)))).toBeLessThan(limits.sentFrameBytesMax);
+    expect(joiner.of("presence")[0].payload.peers).toHaveLength(bounds.peersMax);
+    expect(Math.max(...joiner.frames.map((frame) => Buffer.byteLength(frame)))).toBeLessThan(bounds.sentFrameBytesMax);
   });
 });
 
@@ -340,14 +340,14 @@ describe("presence over hibernation", () => {
 
   it("[CL-8] [MD-11] what is kept of a connection fits the attachment, whatever it holds", () => {
     const room = new TestPartition();
-    const id = "x".repeat(limits.idLengthMax);
+    const id = "x".repeat(bounds.idLengthMax);
     const a = room.open({ principal: id, permissions: Array.from({ length: 20 }, () => id) });
-    a.connect(id, { ...asking, draftIds: true, credit: limits.creditBytesMax });
+    a.connect(id, { ...asking, draftIds: true, credit: bounds.creditBytesMax });
     // One letter beyond Latin-1, and all of it takes two bytes each.
-    show(a, { text: `€${"x".repeat(limits.presenceBytesMax - 14)}` });
+    show(a, { text: `€${"x".repeat(bounds.presenceBytesMax - 14)}` });
     a.session.update({ held: { draftId: id, code: "storage_unavailable" }, told: 1e12, behind: 1e12 });
     a.session.keep();
-    expect(a.saved.presence).toHaveLength(limits.presenceBytesMax - 2);
+    expect(a.saved.presence).toHaveLength(bounds.presenceBytesMax - 2);
     expect(serialize({ session: a.saved, seenAt: 1e12 }).byteLength).toBeLessThan(12 * 1024);
   });
 });

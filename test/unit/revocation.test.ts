@@ -1,5 +1,6 @@
+import type { Author } from "../../src/protocol/index.ts";
 import { describe, expect, it } from "vitest";
-import { type Author, newSession } from "../../src/core/index.ts";
+import { newSession } from "../../src/core/index.ts";
 import { TestPartition } from "../support/partition.ts";
 
 const author: Author = { principal: "alice", permissions: "all", expiresAt: 1_800_000_000_000, tokenId: "old" };

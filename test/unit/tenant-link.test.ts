@@ -1,7 +1,7 @@
+import { type Author, noLimits } from "../../src/protocol/index.ts";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type Author, noLimits } from "../../src/core/index.ts";
-import type { Revocation, TenantChanges } from "../../src/partition/tenant-api.ts";
-import { TenantLink } from "../../src/partition/tenant-link.ts";
+import type { Revocation, TenantChanges } from "../../src/platform/rpc.ts";
+import { TenantLink } from "../../src/shell/tenant-link.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { Tenant } from "../../src/tenant/tenant.ts";
 import { migrationsIn, TestPartition } from "../support/partition.ts";

@@ -1,5 +1,5 @@
+import { noLimits } from "../../src/protocol/index.ts";
 import { describe, expect, it } from "vitest";
-import { noLimits } from "../../src/core/index.ts";
 import { limitsShape } from "../../src/edge/document/tenant-schemas.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { Tenant } from "../../src/tenant/tenant.ts";

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Command, Intake } from "../../src/core/index.ts";
-import type { Work } from "../../src/core/work.ts";
-import { limits } from "../../src/protocol/index.ts";
+import type { Work } from "../../src/core/window/work.ts";
+import { bounds } from "../../src/protocol/index.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { type Message, type TestConnection, TestPartition } from "../support/partition.ts";
 
@@ -88,11 +88,11 @@ describe("Intake", () => {
     harness.fire();
     const first = draftIds(harness.batches[8]!);
     // The share of the flood, and all of the other.
-    expect(first).toHaveLength(limits.windowWorkPerConnectionMax + 3);
+    expect(first).toHaveLength(bounds.windowWorkPerConnectionMax + 3);
     expect(first.slice(0, 6)).toEqual(["f9", "o1", "f10", "o2", "f11", "o3"]);
     // The next window goes on where this one ended.
     harness.fire();
-    expect(draftIds(harness.batches[9]!)[0]).toBe(`f${9 + limits.windowWorkPerConnectionMax}`);
+    expect(draftIds(harness.batches[9]!)[0]).toBe(`f${9 + bounds.windowWorkPerConnectionMax}`);
   });
 
   it("[AU-6] [WP-10] bounds a window whatever the number of connections, and the next begins where it ended", () => {
@@ -104,20 +104,20 @@ describe("Intake", () => {
     }
     harness.fire();
     const first = draftIds(harness.batches[8]!);
-    expect(first).toHaveLength(limits.windowWorkMax);
+    expect(first).toHaveLength(bounds.windowWorkMax);
     // Two connections had a turn less: they are next.
     harness.fire();
     const second = draftIds(harness.batches[9]!);
-    expect(second).toHaveLength(10 * 100 - 8 - limits.windowWorkMax);
+    expect(second).toHaveLength(10 * 100 - 8 - bounds.windowWorkMax);
     expect(second.slice(0, 2).map((id) => id.split("-")[0])).toEqual(["0", "1"]);
   });
 
   it("[WP-10] lets a window be the larger, the more connections are told of it", () => {
     const client = new TestPartition().client("a");
     for (const [connections, room] of [
-      [0, limits.windowWorkMin],
-      [10, limits.windowWorkMin + 10 * limits.windowWorkForEachTold],
-      [1_000, limits.windowWorkMax],
+      [0, bounds.windowWorkMin],
+      [10, bounds.windowWorkMin + 10 * bounds.windowWorkForEachTold],
+      [1_000, bounds.windowWorkMax],
     ] as const) {
       const harness = new Harness(undefined, connections);
       for (const at of range(1, 1_000)) harness.intake.offer(`c${at}`, work(client, `d${at}`), 100);
@@ -174,21 +174,21 @@ describe("Intake", () => {
     for (const at of range(1, 9)) harness.intake.offer(client, work(client, `d${at}`), 100);
     let read = 0;
     const arrive = (bytes: number) => harness.intake.arrive(() => void read++, bytes);
-    for (const _ of range(1, limits.windowWorkMax - 1)) arrive(100);
+    for (const _ of range(1, bounds.windowWorkMax - 1)) arrive(100);
     expect(read).toBe(0);
     arrive(100);
-    expect(read).toBe(limits.windowWorkMax);
+    expect(read).toBe(bounds.windowWorkMax);
     for (const _ of range(1, 4)) arrive(256 * 1024);
-    expect(read).toBe(limits.windowWorkMax);
+    expect(read).toBe(bounds.windowWorkMax);
     arrive(1);
-    expect(read).toBe(limits.windowWorkMax + 5);
+    expect(read).toBe(bounds.windowWorkMax + 5);
   });
 
   it("[LC-10] [MD-11] is bounded: refuses in turn, and ends the connection that goes on", () => {
     const room = new TestPartition();
     const client = room.client("a");
     const harness = new Harness((batch) => room.partition.process(batch, room.now));
-    const most = limits.queueWorkPerConnectionMax;
+    const most = bounds.queueWorkPerConnectionMax;
     for (const at of range(1, 8 + 2 * most))
       expect(harness.intake.offer(client, work(client, `d${at}`), 100)).toBe(true);
     expect(harness.intake.offer(client, work(client, "too-much"), 100)).toBe(false);
@@ -291,7 +291,7 @@ describe("a window", () => {
     });
     window(room, ...range(1, 30).map((at) => large(`d${at}`)));
     expect(a.frames.length).toBeGreaterThan(1);
-    for (const frame of a.frames) expect(Buffer.byteLength(frame)).toBeLessThanOrEqual(limits.sentFrameBytesMax);
+    for (const frame of a.frames) expect(Buffer.byteLength(frame)).toBeLessThanOrEqual(bounds.sentFrameBytesMax);
     expect(a.frames.flatMap((frame) => [JSON.parse(frame) as Message].flat()).map(({ id }) => id)).toEqual([
       ...range(1, 30).map((at) => `a-${at}`),
       ...range(1, 30).map((at) => `b-${at}`),

@@ -1,6 +1,6 @@
 import { env, evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import { limits } from "../../src/protocol/limits.ts";
+import { bounds } from "../../src/protocol/bounds.ts";
 import { Events } from "../support/events.ts";
 import {
   ask,
@@ -136,7 +136,7 @@ describe("a principal's rate", () => {
         `WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
          INSERT INTO idempotency_records (principal, draft_id, fingerprint, problem, created_at)
          SELECT 'alice', 'f' || i, zeroblob(32), x'7b7d', ? FROM n`,
-        limits.rejectionsPerPrincipalMax,
+        bounds.rejectionsPerPrincipalMax,
         Date.now(),
       );
     });
@@ -150,7 +150,7 @@ describe("a principal's rate", () => {
     const count = await runInDurableObject(partitionOf(tenant, room), (_, { storage }) =>
       Number([...storage.sql.exec("SELECT count(*) AS count FROM idempotency_records")][0]!["count"]),
     );
-    expect(count).toBe(limits.rejectionsPerPrincipalMax);
+    expect(count).toBe(bounds.rejectionsPerPrincipalMax);
     // What is stored is served, what is good is taken, and others are none the worse.
     expect(await (await post(room, token, "r0", bad)).text()).toBe(await first.text());
     expect((await post(room, token, "good")).status).toBe(201);

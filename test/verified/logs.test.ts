@@ -1,6 +1,6 @@
 import { env, evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { log } from "../../src/partition/log.ts";
+import { log } from "../../src/platform/log.ts";
 import { identitySettings } from "./settings.ts";
 import { ask, askWith, bearer, event, frame, fresh, Peer, post, sign, tenantOf } from "./wire.ts";
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { type Placement, type PlacementOf, stubOf } from "../../src/partition/placement.ts";
+import { type Placement, type PlacementOf, stubOf } from "../../src/platform/placement.ts";
 
 type Namespace = Parameters<typeof stubOf>[0];
 

@@ -1,6 +1,6 @@
 import { env, evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
-import { canonicalJson, limits } from "../../src/protocol/index.ts";
+import { canonicalJson, bounds } from "../../src/protocol/index.ts";
 import { fresh, type Message, Wire } from "./wire.ts";
 
 const stubOf = (partition: string) => env.PARTITIONS.getByName(`default/${partition}`);
@@ -109,7 +109,7 @@ describe("presence", () => {
     await until(b, { a: { at: 1 } });
     const attachment = await runInDurableObject(stubOf(room), (instance, ctx) => {
       const ws = socketOf(ctx, "a");
-      instance.webSocketMessage(ws, "x".repeat(limits.frameBytesMax + 1));
+      instance.webSocketMessage(ws, "x".repeat(bounds.frameBytesMax + 1));
       return ws.deserializeAttachment();
     });
     expect(attachment).toBeNull();
@@ -133,14 +133,14 @@ describe("presence", () => {
       const { peerId } = presences(watcher).at(-1).payload.peers[0];
       // Almost as much as a client may leave unread; the rest is presence.
       const sent = () => watcher.frames.reduce((sum, { length }) => sum + length, 0);
-      for (let at = 1; sent() < limits.unreadBytesMax - 128 * 1024; at++) {
+      for (let at = 1; sent() < bounds.unreadBytesMax - 128 * 1024; at++) {
         await writer.submit(`d${at}`, "set", { target: "n", value: "x".repeat(60_000) });
       }
       watcher.raw(heartbeat);
       await watcher.until(() => watcher.frames.at(-1) === heartbeat);
       expect(deaf.closed).toBeUndefined();
       const peers = await Promise.all(Array.from({ length: 20 }, (_, at) => joined(room, `p${at}`)));
-      const text = "x".repeat(limits.presenceBytesMax - 50);
+      const text = "x".repeat(bounds.presenceBytesMax - 50);
       for (let round = 0; deaf.closed === undefined && round < roundsMax; round++) {
         const before = watcher.frames.length;
         for (const peer of peers) peer.raw(frameOf({ round, text }));

@@ -1,7 +1,7 @@
+import { bytesPort } from "../../src/platform/hash.ts";
 import { describe, expect, it } from "vitest";
 import type { Partition, SnapshotDraft } from "../../src/core/index.ts";
-import { bytesPort } from "../../src/partition/migrations.ts";
-import { writeSnapshot } from "../../src/partition/snapshots.ts";
+import { writeSnapshot } from "../../src/shell/snapshot-writer.ts";
 
 /** A BLOB of a Durable Object has at most 2 MB. */
 const blobBytesMax = 2_000_000;

@@ -1,6 +1,7 @@
+import { bytesPort, sha256 } from "../../src/platform/hash.ts";
 import { env, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
-import { bytesPort, migrations, sha256 } from "../../src/partition/migrations.ts";
+import { migrations } from "../../src/storage/partition-migrations.ts";
 import { Partition } from "../../src/core/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import { DurableSqlDriver } from "../../src/storage/durable.ts";

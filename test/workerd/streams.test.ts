@@ -1,7 +1,7 @@
 import { env, runInDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { EventSink } from "../../src/partition/event-sink.ts";
-import { limits } from "../../src/protocol/index.ts";
+import { EventSink } from "../../src/shell/event-sink.ts";
+import { bounds } from "../../src/protocol/index.ts";
 import { Events, type Told } from "../support/events.ts";
 import { fresh, http, type Message, Wire } from "./wire.ts";
 
@@ -208,7 +208,7 @@ describe("a connection without a WebSocket", () => {
 
   it("[WP-10] [TX-6] [LC-7] has arrays, batches, credit and pages like a socket", async () => {
     const room = fresh();
-    const posted = await Posted.connected(room, "a", { frames: "array", credit: limits.creditBytesMin, echo: false });
+    const posted = await Posted.connected(room, "a", { frames: "array", credit: bounds.creditBytesMin, echo: false });
     const events = [draft("m1", 1), draft("m2", 2)];
     await posted.post([frame("submit_events", { batchId: "b", mode: "atomic", events })]);
     const result = await posted.message(({ payload }) => payload?.batchId === "b");
@@ -275,12 +275,12 @@ describe("a connection without a WebSocket", () => {
     expect(await refused('{"before":1,"frames":[]}')).toEqual([400, "bad_request"]);
     const many = JSON.stringify({
       before: 1,
-      frames: Array.from({ length: limits.postedFramesMax + 1 }, () => "x"),
+      frames: Array.from({ length: bounds.postedFramesMax + 1 }, () => "x"),
     });
     expect(await refused(many)).toEqual([400, "bad_request"]);
-    const large = JSON.stringify({ before: 1, frames: ["x".repeat(limits.postedBytesMax)] });
+    const large = JSON.stringify({ before: 1, frames: ["x".repeat(bounds.postedBytesMax)] });
     expect(await refused(large)).toEqual([413, "payload_too_large"]);
-    await posted.post(["x".repeat(limits.frameBytesMax + 1)], 1);
+    await posted.post(["x".repeat(bounds.frameBytesMax + 1)], 1);
     const end = await posted.events.first((told) => told.find(({ event }) => event === "end"));
     expect(JSON.parse(end!.data)).toMatchObject({ code: 1009 });
     expect(JSON.parse(posted.frames.at(-1)!)).toMatchObject({ type: "error", payload: { code: "payload_too_large" } });
@@ -302,7 +302,7 @@ describe("a connection without a WebSocket", () => {
     };
     expect(await post(0, frame("connect", { clientId: "a", version: "1" }))).toBe(202);
     // Twice what may wait.
-    await submit(room, (2 * limits.streamUnreadMax) / 60_000, 60_000);
+    await submit(room, (2 * bounds.streamUnreadMax) / 60_000, 60_000);
     expect(await post(1, frame("heartbeat", {}))).toBe(404);
     await reader.cancel();
   });
@@ -311,7 +311,7 @@ describe("a connection without a WebSocket", () => {
 describe("streams", () => {
   it("[MD-11] are bounded in number, and a place is free again when one is gone", async () => {
     const room = fresh();
-    const all = await Promise.all(Array.from({ length: limits.streamsMax }, () => read(room)));
+    const all = await Promise.all(Array.from({ length: bounds.streamsMax }, () => read(room)));
     for (const path of ["events/stream", "connection"]) {
       const method = path === "connection" ? "POST" : "GET";
       const response = await http(`/v1/partitions/${room}/${path}`, { method });

@@ -1,5 +1,5 @@
 import type { GenerateSpecOptions } from "hono-openapi";
-import { limits, protocolVersion } from "../../protocol/index.ts";
+import { bounds, protocolVersion } from "../../protocol/index.ts";
 
 type Documentation = NonNullable<GenerateSpecOptions["documentation"]>;
 
@@ -49,14 +49,14 @@ export const documentation: Documentation = {
         required: true,
         description:
           "The id of this operation: the same for every retry, a new one for each operation. It belongs to the principal.",
-        schema: { ...text, minLength: 1, maxLength: limits.idLengthMax, pattern: "^[\\x21-\\x7E]+$" },
+        schema: { ...text, minLength: 1, maxLength: bounds.idLengthMax, pattern: "^[\\x21-\\x7E]+$" },
         example: "01965c2e-7c1a-7b3e-9f00-1d2c3b4a5e6f",
       },
       clientId: {
         name: "Partita-Client-Id",
         in: "header",
         description: "Which of the principal's devices this is: a label in its events. Absent means `http`.",
-        schema: { ...text, minLength: 1, maxLength: limits.idLengthMax, pattern: "^[\\x21-\\x7E]+$" },
+        schema: { ...text, minLength: 1, maxLength: bounds.idLengthMax, pattern: "^[\\x21-\\x7E]+$" },
         example: "phone",
       },
       ifNoneMatch: {

@@ -1,9 +1,9 @@
 import * as z from "zod/mini";
-import { errorKinds, limits } from "../../protocol/index.ts";
+import { errorKinds, bounds } from "../../protocol/index.ts";
 
 // What travels over HTTP, for the document. What a request brings is judged by `draft.ts` and by the partition.
 
-const id = z.string().check(z.minLength(1), z.maxLength(limits.idLengthMax), z.regex(/^[\x21-\x7e]+$/));
+const id = z.string().check(z.minLength(1), z.maxLength(bounds.idLengthMax), z.regex(/^[\x21-\x7e]+$/));
 const draftId = id.check(
   z.meta({ description: "The client's id of one operation: the same for every retry, a new one for each operation." }),
 );
@@ -16,7 +16,7 @@ const timestamp = z.int().check(z.meta({ description: "Milliseconds since 1970."
 const payload = z.record(z.string(), z.unknown()).check(z.meta({ description: "As the event's type has it." }));
 const eventType = z
   .string()
-  .check(z.maxLength(limits.typeLengthMax), z.meta({ description: "A type of the partition's model." }));
+  .check(z.maxLength(bounds.typeLengthMax), z.meta({ description: "A type of the partition's model." }));
 const version = z.int().check(z.positive(), z.meta({ description: "The version of the payload; absent means 1." }));
 const expectedEventId = count.check(
   z.meta({ description: "The last event that the author had seen: a later one on the same entity is a `conflict`." }),
@@ -49,7 +49,7 @@ export const batchSubmission = z
           expectedEventId: z.optional(expectedEventId),
         }),
       )
-      .check(z.minLength(1), z.maxLength(limits.batchEventsMax)),
+      .check(z.minLength(1), z.maxLength(bounds.batchEventsMax)),
   })
   .check(z.meta({ ref: "BatchSubmission", description: "Several events; their ids all differ, and from the key." }));
 
@@ -92,7 +92,7 @@ const violation = z
   .check(z.meta({ ref: "Violation" }));
 
 const code = z.enum(Object.keys(errorKinds) as [keyof typeof errorKinds]);
-const errors = z.array(violation).check(z.maxLength(limits.violationsMax));
+const errors = z.array(violation).check(z.maxLength(bounds.violationsMax));
 const problemMembers = {
   type: z.string().check(z.meta({ description: "`/problems/<code>`, which explains the code." })),
   title: z.string(),
@@ -106,7 +106,7 @@ const problemMembers = {
   retryable: z.boolean().check(z.meta({ description: "Whether the same request may succeed later." })),
   retryAfter: z.optional(z.number().check(z.meta({ description: "Seconds." }))),
   layer: z.optional(z.enum(["schema", "permission", "conflict", "rule", "invariant"])),
-  conflictingEventIds: z.optional(z.array(eventId).check(z.maxLength(limits.conflictIdsMax))),
+  conflictingEventIds: z.optional(z.array(eventId).check(z.maxLength(bounds.conflictIdsMax))),
   currentEventIndex: z.optional(head),
 };
 

@@ -1,9 +1,9 @@
+import type { Application } from "../../objects/application.ts";
 import { describeRoute } from "hono-openapi";
 import * as z from "zod/mini";
 import { defaultTenant } from "../../identity/verify.ts";
-import { canaryName } from "../../partition/canary.ts";
-import type { Application } from "../../partition/object.ts";
-import { stubOf } from "../../partition/placement.ts";
+import { canaryName } from "../../models/canary/index.ts";
+import { stubOf } from "../../platform/placement.ts";
 import { check } from "../check.ts";
 import { doorRefusals, json, parameters } from "../document/parts.ts";
 import type { Edge } from "../env.ts";

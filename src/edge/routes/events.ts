@@ -1,6 +1,6 @@
 import { describeRoute, resolver } from "hono-openapi";
 import * as z from "zod/mini";
-import { limits } from "../../protocol/index.ts";
+import { bounds } from "../../protocol/index.ts";
 import { callObject } from "../call.ts";
 import { headers, json, partitionParameters, partitionRefusals } from "../document/parts.ts";
 import { query, wholeNumber } from "../document/query.ts";
@@ -9,7 +9,7 @@ import { readSubmission } from "../draft.ts";
 import type { Edge } from "../env.ts";
 import { authorOf, readerOf } from "../identity.ts";
 import { accepted } from "../refused.ts";
-import { responseOf } from "../../partition/answers.ts";
+import { responseOf } from "../../wire/partita/answers.ts";
 import type { Doors } from "../visitor.ts";
 
 const path = "/v1/partitions/:partition/events";
@@ -28,7 +28,7 @@ export function eventRoutes(app: Edge, { visits, reads }: Doors): void {
       summary: "Submit an event, or a batch",
       description: [
         "An event is accepted with the next number of the log, or rejected by a problem. Both are final and stored under `Idempotency-Key`: a retry with the same content gets the same status, headers and body, and counts once. So after an answer that is retryable, or none at all, send the same again.",
-        `At most ${limits.frameBytesMax} bytes of JSON in UTF-8, whatever \`Content-Type\` says. Refused is what JSON allows and nobody should have to handle: duplicate keys, \`__proto__\`, half a surrogate pair, integers beyond ±(2^53 − 1), more than ${limits.jsonDepthMax} levels.`,
+        `At most ${bounds.frameBytesMax} bytes of JSON in UTF-8, whatever \`Content-Type\` says. Refused is what JSON allows and nobody should have to handle: duplicate keys, \`__proto__\`, half a surrogate pair, integers beyond ±(2^53 − 1), more than ${bounds.jsonDepthMax} levels.`,
         "The members of a batch have keys of their own (`draftId`); `Idempotency-Key` is the batch's.",
         "A server can ask for signed requests: then it also takes the headers of Standard Webhooks, `webhook-id` (the `Idempotency-Key`), `webhook-timestamp` and `webhook-signature`.",
       ].join("\n\n"),
@@ -109,7 +109,7 @@ export function eventRoutes(app: Edge, { visits, reads }: Doors): void {
     describeRoute({
       operationId: "readEvents",
       summary: "Read a page of the log",
-      description: `A page has at most ${limits.pageEventsMax} events and about ${limits.pageBytesMax} bytes, at least one event if there is one, and never a part of an atomic batch. Go on with \`nextSinceEventId\` while \`hasMore\`.`,
+      description: `A page has at most ${bounds.pageEventsMax} events and about ${bounds.pageBytesMax} bytes, at least one event if there is one, and never a part of an atomic batch. Go on with \`nextSinceEventId\` while \`hasMore\`.`,
       tags: ["Events"],
       security: [{ token: [] }, {}],
       parameters: partitionParameters("ifNoneMatch", "traceparent"),
@@ -134,7 +134,7 @@ export function eventRoutes(app: Edge, { visits, reads }: Doors): void {
       since: z.optional(wholeNumber("The page begins after this event; absent means 0.", 6)),
       limit: z.optional(
         wholeNumber(
-          `At most so many events; ${limits.pageEventsDefault} unless said, clamped to 1 to ${limits.pageEventsMax}.`,
+          `At most so many events; ${bounds.pageEventsDefault} unless said, clamped to 1 to ${bounds.pageEventsMax}.`,
           100,
         ),
       ),

@@ -1,13 +1,13 @@
+import type { Application } from "../../objects/application.ts";
 import { describeRoute } from "hono-openapi";
 import { callObject } from "../call.ts";
 import { json, parameters, refusals } from "../document/parts.ts";
 import { health } from "../document/schemas.ts";
 import type { Edge } from "../env.ts";
-import { responseOf } from "../../partition/answers.ts";
+import { responseOf } from "../../wire/partita/answers.ts";
 import { defaultTenant } from "../../identity/verify.ts";
-import type { Application } from "../../partition/object.ts";
-import { readinessProbe } from "../../partition/canary.ts";
-import { stubOf } from "../../partition/placement.ts";
+import { readinessProbe } from "../../models/canary/index.ts";
+import { stubOf } from "../../platform/placement.ts";
 
 export function healthRoutes(app: Edge, { placementOf }: Application): void {
   app.get(

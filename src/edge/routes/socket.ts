@@ -1,8 +1,8 @@
+import { authorHeader, streamHeader, tokenFollows } from "../../platform/rpc.ts";
 import { describeRoute } from "hono-openapi";
 import { defaultTenant } from "../../identity/verify.ts";
-import { authorHeader, streamHeader, tokenFollows } from "../../partition/object.ts";
 import type { Problem } from "../../protocol/index.ts";
-import { asciiJson } from "../../partition/ascii.ts";
+import { asciiJson } from "../../platform/ascii.ts";
 import { callObject } from "../call.ts";
 import { headers, partitionParameters, partitionRefusals } from "../document/parts.ts";
 import type { Edge } from "../env.ts";

@@ -1,13 +1,13 @@
 import { describeRoute } from "hono-openapi";
 import * as z from "zod/mini";
-import { limits } from "../../protocol/index.ts";
+import { bounds } from "../../protocol/index.ts";
 import { callObject } from "../call.ts";
 import { headers, json, partitionParameters, partitionRefusals } from "../document/parts.ts";
 import { query, wholeNumber } from "../document/query.ts";
 import { stateRead } from "../document/schemas.ts";
 import type { Edge } from "../env.ts";
 import { readerOf } from "../identity.ts";
-import { responseOf } from "../../partition/answers.ts";
+import { responseOf } from "../../wire/partita/answers.ts";
 import type { Doors } from "../visitor.ts";
 
 export function stateRoutes(app: Edge, { reads }: Doors): void {
@@ -16,7 +16,7 @@ export function stateRoutes(app: Edge, { reads }: Doors): void {
     describeRoute({
       operationId: "readState",
       summary: "Read the state, now or after any event",
-      description: `What the model's reducers make of the log up to an event. At most ${limits.replayEventsMax} events are replayed from the nearest snapshot. The \`ETag\` is a weak one, because the order of keys may differ.`,
+      description: `What the model's reducers make of the log up to an event. At most ${bounds.replayEventsMax} events are replayed from the nearest snapshot. The \`ETag\` is a weak one, because the order of keys may differ.`,
       tags: ["State"],
       security: [{ token: [] }, {}],
       parameters: partitionParameters("ifNoneMatch", "traceparent"),

@@ -1,9 +1,9 @@
+import { streamHeader, type StreamRequest } from "../../platform/rpc.ts";
 import { describeRoute, resolver } from "hono-openapi";
 import * as z from "zod/mini";
-import { asciiJson } from "../../partition/ascii.ts";
-import { responseOf } from "../../partition/answers.ts";
-import { streamHeader, type StreamRequest } from "../../partition/object.ts";
-import { limits, postedShape } from "../../protocol/index.ts";
+import { asciiJson } from "../../platform/ascii.ts";
+import { responseOf } from "../../wire/partita/answers.ts";
+import { bounds, postedShape } from "../../protocol/index.ts";
 import { readJson } from "../body.ts";
 import { callObject } from "../call.ts";
 import { headers, partitionParameters, partitionRefusals } from "../document/parts.ts";
@@ -91,7 +91,7 @@ export function streamRoutes(app: Edge, { reads, listens }: Doors): void {
     reads,
     async (c) => {
       const { identity, stub } = c.get("visitor");
-      const { before, frames } = accepted(await readJson(c.req.raw, postedShape, limits.postedBytesMax)).value;
+      const { before, frames } = accepted(await readJson(c.req.raw, postedShape, bounds.postedBytesMax)).value;
       const post = (object: ReturnType<Visitor["stub"]>) =>
         object.postFrames(c.req.param("id"), readerOf(identity), before, frames);
       return responseOf(await callObject(stub, post));

@@ -13,8 +13,8 @@ import {
   spreadAnswer,
   ticketAnswer,
 } from "../document/tenant-schemas.ts";
-import type { LimitsOverride, Revocation } from "../../partition/tenant-api.ts";
-import type { Spread } from "../../tenant/object.ts";
+import type { LimitsOverride, Revocation } from "../../platform/rpc.ts";
+import type { Spread } from "../../objects/tenant.ts";
 import type { Edge, TenantStub } from "../env.ts";
 import { newTicket } from "../identity.ts";
 import { accepted, Refused } from "../refused.ts";

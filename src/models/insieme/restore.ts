@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import type { Compensation } from "../../model/index.ts";
-import { isJsonObject, type Json, type JsonObject, limits } from "../../protocol/index.ts";
+import { isJsonObject, type Json, type JsonObject, bounds } from "../../protocol/index.ts";
 import { segmentsOf } from "./path.ts";
 import { target as targetShape } from "./shapes.ts";
 
@@ -32,7 +32,7 @@ export function restore(state: JsonObject, segments: readonly string[]): Compens
 /** The drafts that take new `keys` out of the object at `segments` again; undefined where they cannot, or are too many. */
 function unsets(state: JsonObject, segments: readonly string[], keys: readonly string[]): Compensation[] | undefined {
   // One place of a batch is left for what they go with.
-  if (keys.length >= limits.batchEventsMax) return undefined;
+  if (keys.length >= bounds.batchEventsMax) return undefined;
   const drafts: Compensation[] = [];
   for (const key of keys) {
     const draft = restore(state, [...segments, key]);

@@ -1,7 +1,7 @@
 import { foldEvent, State } from "../../model/index.ts";
 import { insieme } from "../../models/insieme/index.ts";
 import type { TreeNode } from "../../models/insieme/tree.ts";
-import { canonicalJson, type Json, type JsonObject, limits, type NumberedEvent } from "../../protocol/index.ts";
+import { canonicalJson, type Json, type JsonObject, bounds, type NumberedEvent } from "../../protocol/index.ts";
 import { nodeIdOf, treeTarget } from "./drafts.ts";
 import type { Entry } from "./walk.ts";
 import { socketAddress, Wire, WireError } from "./wire.ts";
@@ -70,7 +70,7 @@ async function* readLog(base: URL, partition: string, end: number): AsyncGenerat
   try {
     for (let sinceEventId = 0; sinceEventId < end;) {
       if (lost) throw lost;
-      const { type, payload } = await wire.request("sync", { sinceEventId, limit: limits.pageEventsMax });
+      const { type, payload } = await wire.request("sync", { sinceEventId, limit: bounds.pageEventsMax });
       if (type !== "sync_response") throw new WireError(`sync was answered by ${type}`, false);
       if (payload.nextSinceEventId <= sinceEventId) {
         throw new WireError(`the log ends at event ${sinceEventId}, before ${end}`, false);

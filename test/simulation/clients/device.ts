@@ -1,5 +1,5 @@
+import type { Author } from "../../../src/protocol/index.ts";
 import type { Timing } from "../../../src/client/index.ts";
-import type { Author } from "../../../src/core/index.ts";
 import type { Application, Proposal } from "../drafts.ts";
 import type { Random } from "../random.ts";
 import type { Schedule } from "../schedule.ts";

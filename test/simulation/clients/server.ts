@@ -1,5 +1,5 @@
+import type { Limits } from "../../../src/protocol/index.ts";
 import { type AnyModel, foldEvent, State } from "../../../src/model/index.ts";
-import type { Limits } from "../../../src/core/index.ts";
 import { loggedEvent } from "../../../src/core/live.ts";
 import type { SqlValue } from "../../../src/storage/driver.ts";
 import { FaultyDisk, MemoryDisk } from "../disk.ts";

@@ -1,8 +1,7 @@
 import type { SocketEvents, Timing } from "../../../src/client/index.ts";
 import { defaultTiming } from "../../../src/client/timing.ts";
-import type { Author } from "../../../src/core/index.ts";
-import { type Limits, noLimits, Partition, rejectionRetentionMs } from "../../../src/core/index.ts";
-import { canonicalJson, type Json } from "../../../src/protocol/index.ts";
+import { Partition, rejectionRetentionMs } from "../../../src/core/index.ts";
+import { canonicalJson, type Json, type Author, type Limits, noLimits } from "../../../src/protocol/index.ts";
 import { SqlStorage } from "../../../src/storage/sql-storage.ts";
 import { bytesPort, migrations, sha256 } from "../../support/partition.ts";
 import { faults } from "../disk.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Subject } from "../../../src/identity/verify.ts";
-import { authorOfSubject } from "../../../src/partition/author.ts";
+import { authorOfSubject } from "../../../src/shell/author.ts";
 
 const subject: Subject = {
   principal: "alice",

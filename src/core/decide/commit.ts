@@ -1,0 +1,61 @@
+import { type Failure, utf8Length } from "../../protocol/index.ts";
+import type { EventRow, StorageWrites } from "../../storage/port.ts";
+import { callModel } from "./model-fault.ts";
+import { checkInvariants } from "./invariants.ts";
+import type { Review, TypedDraft } from "./review.ts";
+
+/** What came of committing: the row, an invariant that would break, or nothing because the key was used before. */
+export type Commit = { row: EventRow } | { failure: Failure } | undefined;
+
+/**
+ * Applies the event to the state and appends it to the log. Whatever it does not return a row for,
+ * it has taken back. Throws what the reducer throws, with the state as it was.
+ */
+export function commit(review: Review, typed: TypedDraft, writes: StorageWrites): Commit {
+  const { live } = review;
+  const applied = apply(review, typed);
+  if ("failure" in applied) return applied;
+  const row = rowOf(review, typed, live.head + 1, undefined);
+  if (writes.appendEvent(row)) return { row };
+  live.state.undoTo(applied.before);
+  return undefined;
+}
+
+/**
+ * Applies the event to the state, unless an invariant would break. `before` is where to undo to.
+ * Throws what the model throws, with the state as it was.
+ */
+export function apply(review: Review, typed: TypedDraft): { before: number } | { failure: Failure } {
+  const { live } = review;
+  const before = callModel(() =>
+    live.state.change((state) => typed.definition.reduce(state, typed.event as never, live.state.context)),
+  );
+  let failure: Failure | undefined;
+  try {
+    failure = checkInvariants(review);
+  } catch (error) {
+    live.state.undoTo(before);
+    throw error;
+  }
+  if (!failure) return { before };
+  live.state.undoTo(before);
+  return { failure };
+}
+
+/** The row of an accepted draft. */
+export function rowOf(review: Review, typed: TypedDraft, eventId: number, batchEnd: number | undefined): EventRow {
+  const payload = JSON.stringify(typed.payload);
+  return {
+    eventId,
+    principal: review.author.principal,
+    draftId: review.draft.draftId,
+    clientId: review.clientId,
+    type: typed.type,
+    version: typed.version,
+    expectedEventId: typed.expectedEventId,
+    timestamp: typed.event.timestamp,
+    payload,
+    payloadBytes: utf8Length(payload),
+    batchEnd,
+  };
+}

@@ -1,0 +1,18 @@
+import { ruleViolations } from "../../model/index.ts";
+import type { Failure } from "../../protocol/index.ts";
+import { callModel } from "./model-fault.ts";
+import type { Review, TypedDraft } from "./review.ts";
+
+/** The model's business rules: what in the present state speaks against the event. */
+export function checkRules(review: Review, typed: TypedDraft): Failure | undefined {
+  const { state, head } = review.live;
+  const { principal } = review.author;
+  const errors = callModel(() => ruleViolations(typed.definition, state, typed.event, { head, principal }));
+  if (errors.length === 0) return undefined;
+  return {
+    code: "validation_failed",
+    layer: "rule",
+    detail: errors[0]!.message,
+    errors,
+  };
+}

@@ -1,0 +1,116 @@
+import { en } from "zod/locales";
+import * as z from "zod/mini";
+import { type EventDefinition, type ModelEvent, payloadViolations, schemaError, upcast } from "../../model/index.ts";
+import {
+  eventShape,
+  expectedEventIdShape,
+  type Failure,
+  isBareEvent,
+  type JsonObject,
+  violationsOf,
+  bounds,
+  type Violation,
+} from "../../protocol/index.ts";
+import { callModel } from "./model-fault.ts";
+import type { Review, TypedDraft } from "./review.ts";
+
+z.config(en());
+
+const versionShape = eventShape.shape.version;
+const bareShape = { success: true, data: { version: undefined } } as const;
+
+/** The shape of the event, its version, and the payload's own schema. All violations are listed at once. */
+export function checkSchema(review: Review): Failure | TypedDraft {
+  const { event: raw, expectedEventId } = review.draft;
+  const definition = review.model.eventType(raw.type);
+  if (!definition) {
+    return unknownType(raw.type, Object.keys(review.model.events));
+  }
+
+  const shape = isBareEvent(raw) ? bareShape : eventShape.safeParse(raw);
+  const violations: Violation[] = shape.success ? [] : violationsOf(shape.error.issues, [], schemaError);
+  const expected = expectedEventIdShape.safeParse(expectedEventId);
+  if (!expected.success) violations.push(...violationsOf(expected.error.issues, ["expectedEventId"], schemaError));
+  else if (expected.data !== undefined && expected.data > review.live.head) {
+    violations.push({
+      field: "expectedEventId",
+      code: schemaError,
+      message: `The log ends at event ${review.live.head}: an event that is not there cannot be expected.`,
+    });
+  }
+
+  const current = definition.version ?? 1;
+  // A version that is none is a violation by itself; the payload is then looked at as of the current one.
+  const stated = shape.success ? shape.data.version : versionShape.safeParse(raw["version"]).data;
+  const version = raw["version"] !== undefined && stated === undefined ? current : stated;
+  if (version !== undefined && version > current) return unknownVersion(raw.type, version, current);
+  if (raw["partition"] !== undefined && raw["partition"] !== review.partition) {
+    return {
+      code: "partition_mismatch",
+      layer: "schema",
+      detail: `This is partition "${review.partition}": leave event.partition out, or send the event to its own partition.`,
+      errors: [{ field: "partition", code: schemaError, message: "Not the name of this partition." }],
+    };
+  }
+
+  let event: ModelEvent<JsonObject> | undefined;
+  if (isPayload(raw["payload"])) {
+    const logged = {
+      type: raw.type,
+      ...(version === undefined ? {} : { version }),
+      payload: raw["payload"],
+      timestamp: Math.max(review.now, review.live.timestamp),
+      clientId: review.clientId,
+    };
+    try {
+      event = upcast(definition, logged);
+    } catch {
+      // An upcaster is written for payloads of its version only, and older schemas are not kept.
+      violations.push({ field: "payload", code: schemaError, message: `Not a payload of version ${version ?? 1}.` });
+    }
+    if (event) {
+      const { payload } = event;
+      violations.push(...callModel(() => payloadViolations(definition, payload)));
+    }
+  }
+
+  if (violations.length > 0 || !event) {
+    return {
+      code: "validation_failed",
+      layer: "schema",
+      detail: "The event does not have the shape that its type asks for: see errors.",
+      errors: violations.slice(0, bounds.violationsMax),
+    };
+  }
+  return {
+    definition: definition as EventDefinition<object, never>,
+    type: raw.type,
+    version,
+    expectedEventId: expected.data,
+    payload: raw["payload"] as JsonObject,
+    event,
+  };
+}
+
+function isPayload(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function unknownType(type: string, known: readonly string[]): Failure {
+  const shown = type.length > bounds.typeLengthMax ? `${type.slice(0, bounds.typeLengthMax).toWellFormed()}…` : type;
+  return {
+    code: "unknown_event_type",
+    layer: "schema",
+    detail: `There is no event type "${shown}" here; the model has ${known.join(", ")}.`,
+    errors: [{ field: "type", code: schemaError, message: "Not an event type of this partition's model." }],
+  };
+}
+
+function unknownVersion(type: string, version: number, current: number): Failure {
+  return {
+    code: "unknown_event_version",
+    layer: "schema",
+    detail: `Version ${version} of "${type}" is not known here; the newest is ${current}.`,
+    errors: [{ field: "version", code: schemaError, message: `Use a version from 1 to ${current}.` }],
+  };
+}

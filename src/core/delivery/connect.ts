@@ -1,0 +1,165 @@
+import { type Failure, bounds, type Author } from "../../protocol/index.ts";
+import { rejectionRetentionMs } from "../jobs/due.ts";
+import type { Command } from "../commands.ts";
+import type { ConnectedClient, Page } from "../replies.ts";
+import { assertSound, type Live } from "../live.ts";
+import { clampLimit, readPage } from "./page.ts";
+import { Refusal } from "../refusal.ts";
+import type { Scene } from "../window/scene.ts";
+import { notConnected, revoked, type Session } from "./session.ts";
+
+type Connect = Extract<Command, { kind: "connect" }>;
+type Renew = Extract<Command, { kind: "renew" }>;
+type Sync = Extract<Command, { kind: "sync" }>;
+
+const tokenMissing: Failure = {
+  code: "unauthenticated",
+  detail: "Send a token: with the upgrade, or as connect.payload.token.",
+};
+
+/** What a client may have to know to stay within bounds. */
+const announced = {
+  frameBytesMax: bounds.frameBytesMax,
+  batchEventsMax: bounds.batchEventsMax,
+  pageEventsMax: bounds.pageEventsMax,
+  inFlightMax: bounds.queueWorkPerConnectionMax,
+  stateBytesMax: bounds.stateBytesMax,
+  rejectionRetentionMs,
+  presenceBytesMax: bounds.presenceBytesMax,
+  presenceIntervalMs: bounds.presenceIntervalMs,
+};
+
+/** Answers `connect`: who it is, where the log stands, and from where this connection is given events. */
+export function connect(scene: Scene, session: Session, command: Connect): void {
+  const { live, model, ports, now } = scene;
+  if (session.state.client) {
+    throw new Refusal({
+      code: "already_connected",
+      detail: "This connection has had its connect; nothing was changed.",
+    });
+  }
+  if (session.state.awaitsToken && !command.author) throw new Refusal(tokenMissing);
+  assertInForce(scene, command.author);
+  assertPartition(scene, command.partition);
+  if (command.modelVersion !== undefined && command.modelVersion !== model.version) {
+    throw new Refusal({
+      code: "upgrade_required",
+      detail: `This partition is folded with model version ${model.version}: load the application anew.`,
+    });
+  }
+  if (command.initialState && command.sinceEventId !== undefined) {
+    throw new Refusal({
+      code: "bad_request",
+      detail: "Ask for initialState or for the events since sinceEventId, not for both.",
+    });
+  }
+  assertNotAhead(live, command.sinceEventId);
+  if (command.initialState) assertSound(live);
+
+  const author = command.author ??
+    session.state.author ?? { principal: `dev:${command.clientId}`, permissions: "all" as const };
+  const client: ConnectedClient = {
+    clientId: command.clientId,
+    echo: command.echo,
+    arrays: command.arrays,
+    credit: command.credit,
+    draftIds: command.draftIds,
+    peerId: command.presence ? ports.random.peerId() : undefined,
+  };
+  const since = command.sinceEventId;
+  const page =
+    since === undefined
+      ? undefined
+      : readPage(ports.storage, since, clampLimit(undefined), live.head, draftIdsOf(client, author));
+  session.update({
+    author,
+    awaitsToken: false,
+    client,
+    provisionalLogId: live.logId === undefined ? scene.serverId() : undefined,
+  });
+  session.seen(page ? page.nextSinceEventId : live.head, live.head);
+  session.reply({
+    kind: "connected",
+    requestId: command.requestId,
+    now,
+    serverId: scene.serverId(),
+    currentEventIndex: live.head,
+    initialState: command.initialState ? live.state.stringify() : undefined,
+    sinceSnapshot: command.initialState ? live.head - live.snapshot.eventId : undefined,
+    limits: command.limits ? announced : undefined,
+    peerId: client.peerId,
+    expiresAt: command.renewal ? author.expiresAt : undefined,
+  });
+  // It is not among them: so far it has shown nothing.
+  if (client.peerId !== undefined) session.reply({ kind: "presence", now, all: true, peers: scene.peers(), gone: [] });
+  if (page) session.reply({ kind: "page", requestId: command.requestId, now, page });
+}
+
+/** Answers `renew`: from here on the new token says until when, and what its principal may do. */
+export function renew(scene: Scene, session: Session, { requestId, author }: Renew): void {
+  const before = session.state.author;
+  if (!session.state.client || !before) throw new Refusal(notConnected);
+  if (before.principal !== author.principal) {
+    throw new Refusal({
+      code: "bad_request",
+      detail: "This token is somebody else's: open another connection for it.",
+    });
+  }
+  assertInForce(scene, author);
+  session.update({ author });
+  session.reply({ kind: "renewed", requestId, now: scene.now, expiresAt: session.expiresAt });
+}
+
+/** Answers `sync`: sets the delivery cursor, and gives the page after it. */
+export function sync(scene: Scene, session: Session, client: ConnectedClient, command: Sync): void {
+  assertPartition(scene, command.partition);
+  assertNotAhead(scene.live, command.sinceEventId);
+  // Whoever asks for what follows has what was before.
+  if (command.sinceEventId !== undefined) session.acknowledge(command.sinceEventId);
+  const page = pageFor(scene, draftIdsOf(client, session.state.author!), command);
+  // In the same step as the page: at the head, the next commit is broadcast to this connection.
+  session.seen(page.nextSinceEventId, scene.live.head);
+  session.reply({ kind: "page", requestId: command.requestId, now: scene.now, page });
+}
+
+function pageFor({ live, ports }: Scene, draftIds: string | undefined, command: Sync): Page {
+  const reads = ports.storage;
+  const limit = clampLimit(command.limit);
+  const pageAfter = (since: number) => readPage(reads, since, limit, live.head, draftIds);
+  if (command.sinceEventId !== undefined) return pageAfter(command.sinceEventId);
+  const { eventId, stateBytes, logBytes } = live.snapshot;
+  const worthIt = eventId > 0 && stateBytes < logBytes && stateBytes <= bounds.syncSnapshotBytesMax;
+  const state = worthIt ? reads.snapshotState(eventId) : undefined;
+  if (state === undefined) return pageAfter(0);
+  return { ...pageAfter(eventId), snapshot: { eventId, state } };
+}
+
+/** The principal whose events are named by their drafts on this client's pages. */
+function draftIdsOf(client: ConnectedClient, author: Author): string | undefined {
+  return client.draftIds ? author.principal : undefined;
+}
+
+/** A token was good when it was verified; since then it may have been revoked. */
+function assertInForce(scene: Scene, author: Author | undefined): void {
+  if (author && scene.isRevoked(author)) throw new Refusal(revoked);
+}
+
+function assertPartition(scene: Scene, partition: string | undefined): void {
+  if (partition === undefined || partition === scene.name.partition) return;
+  throw new Refusal({
+    code: "partition_mismatch",
+    detail: `This connection is for partition "${scene.name.partition}": open another one for another partition.`,
+    errors: [{ field: "payload.partition", code: "partition_mismatch", message: "Not the name of this partition." }],
+  });
+}
+
+/** A cursor past the head: the client has seen a log that is gone (a restored backup), or never was. */
+export function assertNotAhead(live: Live, eventId: number | undefined): void {
+  if (eventId === undefined || eventId <= live.head) return;
+  const failure: Failure = {
+    code: "cursor_ahead",
+    detail: `The log ends at event ${live.head}. Drop what was confirmed, and sync without sinceEventId.`,
+    currentEventIndex: live.head,
+  };
+  throw new Refusal(failure);
+}

@@ -1,0 +1,55 @@
+import { bounds } from "../../protocol/index.ts";
+import type { EventRow, StorageReads } from "../../storage/port.ts";
+import type { Page } from "../replies.ts";
+
+/** Rows that one read takes: a page is cut by bytes, so not all of them may be needed. */
+const pageRowsRead = 100;
+/** What an event weighs on the wire beyond its payload, type and client: field names, id, time, partition. */
+const eventOverheadBytes = 320;
+
+/** About how many bytes an event has on the wire; never less than it really has. */
+export function weightOf(row: EventRow): number {
+  return row.payloadBytes + row.type.length + row.clientId.length + eventOverheadBytes;
+}
+
+/** How many bytes an event's draft id adds to a page. */
+function draftIdWeight({ draftId }: EventRow): number {
+  return `,"draftId":${JSON.stringify(draftId)}`.length;
+}
+
+/**
+ * The page after `since`: at most `limit` events and `bounds.pageBytesMax` bytes, at least one
+ * event if there is one. From one synchronous read, so head and events are of one moment.
+ */
+export function readPage(
+  reads: StorageReads,
+  since: number,
+  limit: number,
+  head: number,
+  draftIdsOf?: string | undefined,
+): Page {
+  const events: EventRow[] = [];
+  let bytes = 0;
+  let at = since;
+  /** The last event of the atomic batch that is being taken: a page never ends inside one. */
+  let batchEnd = 0;
+  reading: while ((events.length < limit || at < batchEnd) && at < head) {
+    const rows = reads.eventsAfter(at, pageRowsRead);
+    if (rows.length === 0) break;
+    for (const row of rows) {
+      if (row.eventId > batchEnd && events.length >= limit) break reading;
+      bytes += weightOf(row);
+      if (row.principal === draftIdsOf) bytes += draftIdWeight(row);
+      if (bytes > bounds.pageBytesMax && events.length > 0 && row.eventId > batchEnd) break reading;
+      events.push(row);
+      at = row.eventId;
+      batchEnd = Math.max(batchEnd, row.batchEnd ?? 0);
+    }
+  }
+  return { snapshot: undefined, events, currentEventIndex: head, hasMore: at < head, nextSinceEventId: at, draftIdsOf };
+}
+
+/** The `limit` of a page: what was asked for, within the bounds. */
+export function clampLimit(limit: number | undefined): number {
+  return Math.min(Math.max(limit ?? bounds.pageEventsDefault, 1), bounds.pageEventsMax);
+}

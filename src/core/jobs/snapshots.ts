@@ -1,0 +1,29 @@
+import type { AnyModel } from "../../model/index.ts";
+import type { SnapshotRow } from "../../storage/port.ts";
+import type { Live } from "../live.ts";
+
+/** A snapshot pays off only over this many events. */
+const snapshotEventsMin = 1_000;
+
+/**
+ * Whether a snapshot is worth its cost: enough events since the last one, and at least as many log
+ * bytes as the last snapshot had, so that snapshots never cost more than the log itself.
+ */
+export function snapshotDue(live: Live): boolean {
+  if (live.snapshotting || live.fault) return false;
+  const events = live.head - live.snapshot.eventId;
+  return events >= snapshotEventsMin && live.logBytes - live.snapshot.logBytes >= live.snapshot.stateBytes;
+}
+
+/** A snapshot that is to be written: the text is one turn's, the writing takes as many as it likes. */
+export interface SnapshotDraft extends Omit<SnapshotRow, "stateBytes"> {
+  /** JSON text. Its bytes are counted by whoever encodes it. */
+  state: string;
+}
+
+/** The present state, to be written off the hot path. Until that is done no other one is begun. */
+export function beginSnapshot(live: Live, model: AnyModel, now: number): SnapshotDraft {
+  live.snapshotting = true;
+  const { head: eventId, logBytes } = live;
+  return { eventId, modelVersion: model.version, logBytes, createdAt: now, state: live.state.stringify() };
+}

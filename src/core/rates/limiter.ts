@@ -1,0 +1,180 @@
+import { type Failure, type Limits, noLimits, type Rate } from "../../protocol/index.ts";
+import type { StorageReads, StorageWrites } from "../../storage/port.ts";
+import { Allowance } from "./allowance.ts";
+import { type Bucket, fullAt, fullBucket, refill, secondsUntil } from "./bucket.ts";
+import type { Draft } from "../commands.ts";
+
+/** Principals whose buckets are kept in memory; the one that was used longest ago goes first. */
+const principalsMax = 10_000;
+/** A bucket is written when this part of its burst was taken since it was last: what a restart gives back at most. */
+const unsavedShareMax = 1 / 4;
+
+interface Kept {
+  readonly bucket: Bucket;
+  /** What was taken since it was written. */
+  unsaved: number;
+}
+
+interface Principal {
+  /** Of all new drafts under "", and of the event types that have a rate of their own. */
+  readonly scopes: Map<string, Kept>;
+  replays: Bucket | undefined;
+}
+
+/** What one decision costs a bucket. */
+interface Cost {
+  scope: string;
+  rate: Rate;
+  count: number;
+}
+
+/**
+ * The rates of a partition: of each principal, of event types, and of the tenant. What was decided
+ * is paid for after it was, because only then is it known to be no replay; what cannot be paid for is
+ * refused before. Buckets are in memory, and in the storage coarsely.
+ */
+export class Limiter {
+  #limits: Limits = noLimits;
+  /** Whether no rate is limited: then nothing is counted. */
+  #free = true;
+  readonly #principals = new Map<string, Principal>();
+  readonly #allowance: Allowance;
+
+  /** `ask`: asks the tenant for so many tokens; they come by `granted`. */
+  constructor(ask: (count: number) => void) {
+    this.#allowance = new Allowance(ask);
+  }
+
+  get limits(): Limits {
+    return this.#limits;
+  }
+
+  /** Puts other limits in force. What was taken stays taken. */
+  set(limits: Limits): void {
+    this.#limits = limits;
+    const { principal, eventTypes, tenant } = limits;
+    this.#free = !principal && !tenant && Object.keys(eventTypes).length === 0;
+    this.#allowance.set(limits.tenant);
+  }
+
+  /** The tenant's answer: so many tokens, or when to ask again. */
+  granted(count: number, retryAfterMs: number, now: number): void {
+    this.#allowance.granted(count, retryAfterMs, now);
+  }
+
+  /** Why these drafts may not be decided now, if they are new. */
+  refusal(reads: StorageReads, principal: string, drafts: readonly Draft[], now: number): Failure | undefined {
+    if (this.#free) return undefined;
+    const limits = this.#limits;
+    if (limits.tenant) {
+      const seconds = this.#allowance.secondsUntil(drafts.length, now);
+      if (seconds > 0) return limited("tenant", "This tenant has submitted", limits.tenant, seconds);
+    }
+    for (const { scope, rate, count } of this.#costs(drafts)) {
+      const { bucket } = this.#kept(reads, principal, scope, rate, now);
+      refill(bucket, rate, now);
+      const seconds = secondsUntil(bucket, rate, count);
+      if (seconds === 0) continue;
+      return scope === ""
+        ? limited("principal", "You have submitted", rate, seconds)
+        : limited("event-type", `Of "${scope}" you have submitted`, rate, seconds);
+    }
+    return undefined;
+  }
+
+  /** Takes what drafts cost that were new. Returns what gives it back, if that is anything: for a transaction that is not committed. */
+  spend(
+    reads: StorageReads,
+    writes: StorageWrites,
+    principal: string,
+    drafts: readonly Draft[],
+    now: number,
+  ): (() => void) | undefined {
+    if (this.#free) return undefined;
+    const { tenant } = this.#limits;
+    if (tenant) this.#allowance.spend(drafts.length, now);
+    const before: { kept: Kept; level: number; unsaved: number }[] = [];
+    for (const { scope, rate, count } of this.#costs(drafts)) {
+      const kept = this.#kept(reads, principal, scope, rate, now);
+      refill(kept.bucket, rate, now);
+      before.push({ kept, level: kept.bucket.level, unsaved: kept.unsaved });
+      kept.bucket.level -= count;
+      kept.unsaved += count;
+      if (kept.unsaved < rate.burst * unsavedShareMax) continue;
+      kept.unsaved = 0;
+      writes.saveBucket(
+        { principal, scope, level: Math.floor(kept.bucket.level), at: now, fullAt: fullAt(kept.bucket, rate) },
+        now,
+      );
+    }
+    return () => {
+      if (tenant) this.#allowance.giveBack(drafts.length);
+      for (const { kept, level, unsaved } of before) {
+        kept.bucket.level = level;
+        kept.unsaved = unsaved;
+      }
+    };
+  }
+
+  /** Takes what a replay costs; says why it is not served, if so. */
+  replay(principal: string, now: number): Failure | undefined {
+    const rate = this.#limits.replays;
+    if (!rate) return undefined;
+    const known = this.#principal(principal);
+    known.replays ??= fullBucket(rate, now);
+    refill(known.replays, rate, now);
+    const seconds = secondsUntil(known.replays, rate, 1);
+    if (seconds > 0) return limited("replays", "You have asked for verdicts again", rate, seconds);
+    known.replays.level--;
+    return undefined;
+  }
+
+  #costs(drafts: readonly Draft[]): Cost[] {
+    const { principal, eventTypes } = this.#limits;
+    const costs: Cost[] = [];
+    if (principal) costs.push({ scope: "", rate: principal, count: drafts.length });
+    for (const { event } of drafts) {
+      if (!Object.hasOwn(eventTypes, event.type)) continue;
+      const known = costs.find(({ scope }) => scope === event.type);
+      if (known) known.count++;
+      else costs.push({ scope: event.type, rate: eventTypes[event.type]!, count: 1 });
+    }
+    return costs;
+  }
+
+  #kept(reads: StorageReads, principal: string, scope: string, rate: Rate, now: number): Kept {
+    const { scopes } = this.#principal(principal);
+    let kept = scopes.get(scope);
+    if (!kept) {
+      // A row that was written under a higher burst gives no more than this one.
+      kept = { bucket: reads.bucket(principal, scope) ?? fullBucket(rate, now), unsaved: 0 };
+      scopes.set(scope, kept);
+    }
+    return kept;
+  }
+
+  #principal(name: string): Principal {
+    let known = this.#principals.get(name);
+    if (known) {
+      if (this.#principals.size < principalsMax) return known;
+      // Only where there are so many that one may have to go is it kept which was used last.
+      this.#principals.delete(name);
+    } else {
+      if (this.#principals.size >= principalsMax) this.#principals.delete(this.#principals.keys().next().value!);
+      known = { scopes: new Map(), replays: undefined };
+    }
+    this.#principals.set(name, known);
+    return known;
+  }
+}
+
+type Policy = NonNullable<Failure["rateLimit"]>["policy"];
+
+function limited(policy: Policy, who: string, { perSecond, burst }: Rate, retryAfter: number): Failure {
+  return {
+    code: "rate_limited",
+    detail: `${who} more than is allowed: ${burst} at once, and then ${Number(perSecond.toFixed(3))} a second. Send the same again in ${retryAfter} s.`,
+    retryAfter,
+    rateLimit: { policy, quota: burst, windowSeconds: Math.max(Math.round(burst / perSecond), 1) },
+  };
+}

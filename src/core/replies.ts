@@ -1,0 +1,138 @@
+import type { Author, Problem } from "../protocol/index.ts";
+import type { EventRow } from "../storage/port.ts";
+
+/** What a connection is told, whatever wire it speaks. `now` is when; the rest derives from what is stored. */
+export type Effect =
+  | {
+      kind: "connected";
+      requestId: string;
+      now: number;
+      serverId: string;
+      currentEventIndex: number;
+      /** JSON text. */
+      initialState: string | undefined;
+      sinceSnapshot: number | undefined;
+      limits: Readonly<Record<string, number>> | undefined;
+      peerId: string | undefined;
+      expiresAt: number | undefined;
+    }
+  /** The token that was sent is in force. */
+  | { kind: "renewed"; requestId: string; now: number; expiresAt: number }
+  /** This connection ends: it comes back in so many milliseconds. */
+  | { kind: "draining"; now: number; reconnectAfterMs: number }
+  | { kind: "accepted"; event: EventRow }
+  | { kind: "rejected"; draftId: string; rejection: Rejection }
+  /** Out of credit: no more broadcasts until this connection has pulled up to the head. */
+  | { kind: "head"; now: number; currentEventIndex: number }
+  | { kind: "batch"; batchId: string; verdict: BatchVerdict }
+  | { kind: "page"; requestId: string; now: number; page: Page }
+  /** Of the state after event `eventIndex`; `sha256` in lower-case hexadecimal. */
+  | { kind: "hash"; requestId: string; now: number; eventIndex: number; sha256: string }
+  | { kind: "heartbeat"; requestId: string; now: number }
+  /** `all`: these peers are all there are; otherwise they are those that have changed. */
+  | { kind: "presence"; now: number; all: boolean; peers: readonly Peer[]; gone: readonly string[] }
+  | { kind: "error"; requestId: string | undefined; draftId: string | undefined; problem: Problem };
+
+/** A connection that shows something of itself. */
+export interface Peer {
+  /** Unlike for each connection. */
+  peerId: string;
+  clientId: string;
+  /** JSON text of an object. */
+  state: string;
+}
+
+/** A negative verdict as it is told, the first time and every time. */
+export interface Rejection {
+  /** The id of the message that tells it. */
+  messageId: string;
+  problem: Problem;
+}
+
+/** What became of the drafts of a batch, in their order. */
+export interface BatchVerdict {
+  /** When it was decided: the time of its last event or rejection. */
+  timestamp: number;
+  results: readonly BatchResult[];
+}
+
+export type BatchResult =
+  | { kind: "accepted"; event: EventRow }
+  | { kind: "rejected"; draftId: string; problem: Problem }
+  /** Nothing was done and nothing stored; the draft is open. `problem`: why, where it was this one that failed. */
+  | { kind: "not_processed"; draftId: string; problem?: Problem };
+
+/** A contiguous run of the log after a cursor, and where to go on. */
+export interface Page {
+  snapshot: { eventId: number; /** JSON text. */ state: string } | undefined;
+  events: EventRow[];
+  currentEventIndex: number;
+  hasMore: boolean;
+  nextSinceEventId: number;
+  /** The principal whose events name their drafts; undefined: nobody's do. */
+  draftIdsOf: string | undefined;
+}
+
+/** The answer to a batch. */
+export type BatchOutcome =
+  | { kind: "decided"; verdict: BatchVerdict; replayed: boolean }
+  | { kind: "refused"; problem: Problem };
+
+/** The answer to one draft. */
+export type Outcome =
+  | { kind: "accepted"; event: EventRow; replayed: boolean }
+  | { kind: "rejected"; rejection: Rejection; replayed: boolean }
+  /** Not a verdict: nothing was stored, and where the problem is retryable the outcome is open. */
+  | { kind: "refused"; problem: Problem };
+
+/** Takes what a connection is told: a socket, later another object. */
+export interface Subscriber {
+  /**
+   * What one window has for this connection: replies, then events. Everybody whom the same events
+   * go to is given the same array, so that they are serialised once. Must not throw.
+   */
+  deliver(replies: readonly Effect[], broadcasts: readonly EventRow[]): void;
+  /** Keeps what the session must know again after hibernation. */
+  save(session: SessionState): void;
+}
+
+/** The refusals that may pass: after one of these a connection waits for the same draft. */
+export type HoldingCode =
+  | "storage_unavailable"
+  | "schema_mismatch"
+  | "quarantined"
+  | "overloaded"
+  | "rate_limited"
+  | "identity_unavailable"
+  | "partition_unavailable";
+
+/** Who connected, and what it asked for. */
+export interface ConnectedClient {
+  clientId: string;
+  echo: boolean;
+  arrays: boolean;
+  credit: number | undefined;
+  draftIds: boolean;
+  /** What others know this connection by; undefined: it did not ask for presence. */
+  peerId: string | undefined;
+}
+
+/** What is known of a connection; small, and JSON, so that it survives hibernation in the attachment. */
+export interface SessionState {
+  /** Who it is; in open development mode `connect` says so, and elsewhere a token: at the door, or in `connect`. */
+  author: Author | undefined;
+  /** Whether `connect` has to bring a token. */
+  awaitsToken: boolean;
+  /** Set by `connect`. */
+  client: ConnectedClient | undefined;
+  /** The last event this connection was given; undefined: the head, where broadcasts flow. */
+  behind: number | undefined;
+  /** Set while a commit is in doubt: the last event that this live connection was told; undefined: the head. */
+  told: number | undefined;
+  /** The draft whose retryable refusal holds back the later ones. */
+  held: { draftId: string; code: HoldingCode } | undefined;
+  /** What this connection shows of itself, as JSON text. */
+  presence: string | undefined;
+  /** The log id that was announced while nothing was stored yet. */
+  provisionalLogId: string | undefined;
+}

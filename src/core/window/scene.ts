@@ -1,0 +1,41 @@
+import type { Author } from "../../protocol/index.ts";
+import type { AnyModel } from "../../model/index.ts";
+import type { StorageWrites } from "../../storage/port.ts";
+import type { Peer } from "../replies.ts";
+import type { Limiter } from "../rates/limiter.ts";
+import type { Live } from "../live.ts";
+import type { Ports } from "../ports.ts";
+import type { Window } from "./window.ts";
+
+/** Who a partition is. */
+export interface PartitionName {
+  tenant: string;
+  partition: string;
+}
+
+/** What the work of one window is done with. Its trace ids are new ones, unless the work has come with one: `traced`. */
+export interface Scene {
+  readonly name: PartitionName;
+  readonly model: AnyModel;
+  readonly ports: Ports;
+  readonly live: Live;
+  readonly limiter: Limiter;
+  /** Undefined where none of the work may write (`mayWrite`): then there is no transaction. */
+  readonly writes: StorageWrites | undefined;
+  readonly window: Window;
+  readonly now: number;
+  /** Whether there are connections to look after. */
+  readonly attended: boolean;
+  /** Whether this author's token was revoked, as far as is known here. */
+  isRevoked(author: Author): boolean;
+  /** The log's id as clients are told it. */
+  serverId(): string;
+  /** Everybody who shows something of themselves. */
+  peers(): readonly Peer[];
+}
+
+/** The same scene for work that has come with a trace id: whatever goes wrong is told and logged under it. */
+export function traced(scene: Scene, traceId: string): Scene {
+  const { ports } = scene;
+  return { ...scene, ports: { ...ports, random: { ...ports.random, traceId: () => traceId } } };
+}

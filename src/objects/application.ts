@@ -1,0 +1,13 @@
+import type { ModelRegistry } from "../model/index.ts";
+import type { PlacementOf } from "../platform/placement.ts";
+import type { Limits } from "../protocol/index.ts";
+import type { Roles } from "../shell/author.ts";
+
+/** What the objects of an application have in common. */
+export interface Application {
+  models: ModelRegistry;
+  roles: Roles;
+  /** What differs from the limits that are there anyway. */
+  limits: Partial<Limits>;
+  placementOf: PlacementOf;
+}

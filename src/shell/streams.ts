@@ -1,0 +1,112 @@
+import { Refusal } from "../core/index.ts";
+import { type Failure, bounds, type Author } from "../protocol/index.ts";
+import { type HttpAnswer, answerProblem, responseOf } from "../wire/partita/answers.ts";
+import { LogReader } from "./log-reader.ts";
+import { PostedConnection } from "./posted-connection.ts";
+import type { Stream, StreamHost } from "./stream.ts";
+
+/** How often streams are looked after: how soon it shows that a peer is gone. */
+const careMs = 15 * 1_000;
+/** How soon a stream ends whose token has expired, where nothing else happens. */
+const expiryMs = 1_000;
+/** How long a stream lasts at least; at most half as long again, so that those who came together do not come back together. */
+const lifeMs = 10 * 60 * 1_000;
+/** How long whoever finds no place waits, in seconds. */
+const fullRetrySeconds = 30;
+
+const streamHeaders = { "content-type": "text/event-stream", "cache-control": "no-cache, no-transform" };
+
+/** The streams over HTTP of one partition: a bounded number, each for a bounded time, because they keep the object awake. */
+export class Streams {
+  readonly #host: StreamHost;
+  /** When each is to end. */
+  readonly #streams = new Map<Stream, number>();
+  readonly #connections = new Map<string, PostedConnection>();
+  #timers: ReturnType<typeof setInterval>[] = [];
+
+  constructor(host: Omit<StreamHost, "ended">) {
+    this.#host = { ...host, ended: (stream) => this.#ended(stream) };
+  }
+
+  /** The events of the log after `since`, or after the head, as they come; or the problem that there is. */
+  read(author: Author, clientId: string, since: number | undefined): Promise<Response> {
+    return new Promise((resolve) => {
+      const full = this.#full();
+      if (full) {
+        resolve(this.#refused(full));
+        return;
+      }
+      const reader = new LogReader(author, this.#host, (refusal) =>
+        resolve(
+          refusal ? responseOf(answerProblem(refusal)) : new Response(reader.sink.readable, { headers: streamHeaders }),
+        ),
+      );
+      this.#add(reader);
+      reader.start(clientId, since);
+    });
+  }
+
+  /** A new connection: what it is told. `author`: as the edge verified it; undefined in open development mode. */
+  connect(author: Author | undefined): Response {
+    const full = this.#full();
+    if (full) return this.#refused(full);
+    const posted = new PostedConnection(author, this.#host);
+    this.#add(posted);
+    this.#connections.set(posted.id, posted);
+    this.#host.join(posted.connection);
+    return new Response(posted.sink.readable, { headers: streamHeaders });
+  }
+
+  /** Takes frames of a connection, of which `before` others were sent earlier. */
+  take(id: string, author: Author | undefined, before: number, frames: readonly string[]): HttpAnswer {
+    const posted = this.#connections.get(id);
+    // The same whether it is another's or not there.
+    const failure = posted?.belongsTo(author?.principal) ? posted.receive(before, frames, Date.now()) : gone;
+    return failure ? this.#problem(failure) : { status: 202, headers: {}, body: "" };
+  }
+
+  #full(): Failure | undefined {
+    if (this.#streams.size < bounds.streamsMax) return undefined;
+    return {
+      code: "too_many_connections",
+      detail: "As many streams as a partition holds are open. Connect by WebSocket, or later.",
+      retryAfter: fullRetrySeconds,
+    };
+  }
+
+  #add(stream: Stream): void {
+    this.#streams.set(stream, Date.now() + lifeMs * (1 + Math.random() / 2));
+    if (this.#timers.length > 0) return;
+    const every = (ms: number, run: (now: number) => void) =>
+      setInterval(() => this.#host.step(() => run(Date.now())), ms);
+    this.#timers = [
+      every(careMs, (now) => this.#look(now)),
+      every(expiryMs, (now) => this.#host.partition.expire(now)),
+    ];
+  }
+
+  #ended(stream: Stream): void {
+    this.#streams.delete(stream);
+    if (stream instanceof PostedConnection) this.#connections.delete(stream.id);
+    if (this.#streams.size > 0) return;
+    // A timer would keep the object from hibernating.
+    for (const timer of this.#timers.splice(0)) clearInterval(timer);
+  }
+
+  #look(now: number): void {
+    for (const [stream, endsAt] of this.#streams) {
+      if (now >= endsAt) stream.recycle();
+      else stream.sink.keepAlive(now);
+    }
+  }
+
+  #refused(failure: Failure): Response {
+    return responseOf(this.#problem(failure));
+  }
+
+  #problem(failure: Failure): HttpAnswer {
+    return answerProblem(this.#host.partition.problemOf(new Refusal(failure), Date.now()));
+  }
+}
+
+const gone: Failure = { code: "not_found", detail: "This connection is gone: open another one." };

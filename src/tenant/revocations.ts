@@ -1,0 +1,26 @@
+import type { Author } from "../protocol/index.ts";
+import type { Revocation } from "../platform/rpc.ts";
+
+/** What is revoked, as far as it is known here. Entries are only ever added, so the order in which they come does not matter. */
+export class Revocations {
+  readonly #tokens = new Map<string, Revocation>();
+  readonly #subjects = new Map<string, Revocation>();
+
+  add(revocations: readonly Revocation[], now: number): void {
+    for (const revocation of revocations) {
+      const known = revocation.kind === "jti" ? this.#tokens : this.#subjects;
+      const before = known.get(revocation.id);
+      if (!before || before.at <= revocation.at) known.set(revocation.id, revocation);
+    }
+    for (const known of [this.#tokens, this.#subjects]) {
+      for (const [id, { expiresAt }] of known) if (expiresAt <= now) known.delete(id);
+    }
+  }
+
+  /** Whether this author's token is revoked. A token that does not say when it was issued counts as an old one. */
+  covers({ principal, tokenId, issuedAt = 0 }: Pick<Author, "principal" | "tokenId" | "issuedAt">): boolean {
+    if (tokenId !== undefined && this.#tokens.has(tokenId)) return true;
+    const subject = this.#subjects.get(principal);
+    return subject !== undefined && issuedAt <= subject.at;
+  }
+}

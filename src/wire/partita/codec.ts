@@ -1,0 +1,227 @@
+import type { BatchVerdict, Effect, Page } from "../../core/index.ts";
+import { eventName, bounds } from "../../protocol/index.ts";
+import type { EventRow } from "../../storage/port.ts";
+import { decode, type Decoded } from "./decode.ts";
+
+/** Turns the frames of one wire dialect into commands, and effects into its messages. */
+export interface Codec {
+  decode(frame: string | ArrayBuffer): Decoded;
+  /** The frames that say `replies` and then `broadcasts`: a message each, or arrays of messages. */
+  frames(replies: readonly Effect[], broadcasts: readonly EventRow[], joined: boolean): readonly string[];
+  /** An event with its place in the log, as it is the payload of a broadcast. */
+  numbered(row: EventRow): string;
+  /** Forgets the texts that were made: they are the same for all who are told of one step, and nobody is told of it again. */
+  forget(): void;
+}
+
+/**
+ * The codec of our own wire (docs/PROTOCOL.md), for the connections of one partition. The bytes of
+ * a verdict derive from what is stored and nothing else, so a replay is the first reply again.
+ */
+export function partitaCodec(partition: string): Codec {
+  // Each event is serialised once, and each broadcast: the same for its reply and all its subscribers.
+  const texts = new Memo((row: EventRow) => {
+    const { eventId, timestamp } = row;
+    const event = encodeEvent(row, partition);
+    const numbered = `{"eventId":${eventId},"event":${event}}`;
+    // Joined, not concatenated: a concatenation is walked piece by piece for each connection that is sent it.
+    const broadcast = [
+      `{"id":"b-${eventId}","type":"broadcast","timestamp":${timestamp},"payload":`,
+      numbered,
+      "}",
+    ].join("");
+    return { event, numbered, broadcast };
+  });
+  const textOf = (row: EventRow) => texts.of(row).event;
+  const broadcastOf = (row: EventRow) => texts.of(row).broadcast;
+  // Everybody who is given the same array of events gets the same text.
+  const arrays = new Memo((rows: readonly EventRow[]) => arrayFrames([], rows, broadcastOf));
+  const presence = new Memo(presenceText);
+  const encode = (effect: Effect): string => {
+    switch (effect.kind) {
+      case "accepted": {
+        const { eventId, timestamp, draftId } = effect.event;
+        return `{"id":"a-${eventId}","type":"event_accepted","timestamp":${timestamp},"payload":{"draftId":${JSON.stringify(draftId)},"eventId":${eventId},"event":${textOf(effect.event)}}}`;
+      }
+      case "rejected": {
+        const { messageId, problem } = effect.rejection;
+        const { errors = [], ...rest } = problem;
+        return message(messageId, "event_rejected", problem.timestamp, {
+          draftId: effect.draftId,
+          reason: problem.code,
+          errors,
+          ...rest,
+        });
+      }
+      case "connected": {
+        const state = effect.initialState === undefined ? "" : `,"initialState":${effect.initialState}`;
+        const announced = effect.limits === undefined ? "" : `,"limits":${JSON.stringify(effect.limits)}`;
+        const peer = effect.peerId === undefined ? "" : `,"peerId":${JSON.stringify(effect.peerId)}`;
+        const since = effect.sinceSnapshot === undefined ? "" : `,"sinceSnapshot":${effect.sinceSnapshot}`;
+        const expiry = effect.expiresAt === undefined ? "" : `,"expiresAt":${effect.expiresAt}`;
+        return reply(
+          effect,
+          "connected",
+          `{"serverId":${JSON.stringify(effect.serverId)},"currentEventIndex":${effect.currentEventIndex}${state}${since}${announced}${peer}${expiry}}`,
+        );
+      }
+      case "batch": {
+        const { batchId, verdict } = effect;
+        return `{"id":${JSON.stringify(`s-${batchId}`)},"type":"events_result","timestamp":${verdict.timestamp},"payload":${batchText(batchId, verdict, textOf)}}`;
+      }
+      case "page":
+        return reply(effect, "sync_response", pageText(effect.page, textOf));
+      case "head":
+        return message(`h-${effect.currentEventIndex}`, "head", effect.now, {
+          currentEventIndex: effect.currentEventIndex,
+        });
+      case "renewed":
+        return reply(effect, "renewed", `{"expiresAt":${effect.expiresAt}}`);
+      case "draining":
+        return message(`d-${effect.now}`, "draining", effect.now, { reconnectAfterMs: effect.reconnectAfterMs });
+      case "hash":
+        return reply(effect, "hash", `{"eventIndex":${effect.eventIndex},"sha256":"${effect.sha256}"}`);
+      case "presence":
+        return presence.of(effect);
+      case "heartbeat":
+        return reply(effect, "heartbeat", "{}");
+      case "error": {
+        const { problem, requestId, draftId } = effect;
+        const told = message(`e-${problem.traceId}`, "error", problem.timestamp, {
+          message: problem.detail,
+          ...(draftId === undefined ? {} : { draftId }),
+          ...problem,
+        });
+        return requestId === undefined ? told : `${told.slice(0, -1)},"inReplyTo":${JSON.stringify(requestId)}}`;
+      }
+    }
+  };
+  return {
+    decode,
+    numbered: (row) => texts.of(row).numbered,
+    frames(replies, broadcasts, joined) {
+      if (!joined) return [...replies.map(encode), ...broadcasts.map(broadcastOf)];
+      if (replies.length === 0) return arrays.of(broadcasts);
+      return arrayFrames(replies.map(encode), broadcasts, broadcastOf);
+    },
+    forget() {
+      texts.forget();
+      arrays.forget();
+      presence.forget();
+    },
+  };
+}
+
+/**
+ * Few frames: arrays of at most `bounds.sentFrameBytesMax`, the broadcasts of an atomic batch in one; a
+ * message that is alone goes without brackets.
+ */
+function arrayFrames(
+  replies: readonly string[],
+  rows: readonly EventRow[],
+  broadcastOf: (row: EventRow) => string,
+): readonly string[] {
+  const texts = [...replies];
+  const frames: string[] = [];
+  const close = (from: number, to: number) =>
+    frames.push(to - from === 1 ? texts[from]! : `[${texts.slice(from, to).join(",")}]`);
+  // UTF-16 units times three bound the bytes without counting them.
+  const unitsMax = bounds.sentFrameBytesMax / 3;
+  let from = 0;
+  let units = 0;
+  let whole = 0;
+  let unitsOfWhole = 0;
+  for (let at = 0; at < replies.length + rows.length; at++) {
+    const row = rows[at - replies.length];
+    if (row) texts.push(broadcastOf(row));
+    const continues = row?.batchEnd !== undefined && rows[at - replies.length - 1]?.batchEnd === row.batchEnd;
+    if (!continues) {
+      whole = at;
+      unitsOfWhole = 0;
+    }
+    units += texts[at]!.length;
+    unitsOfWhole += texts[at]!.length;
+    if (units > unitsMax && whole > from) {
+      close(from, whole);
+      from = whole;
+      units = unitsOfWhole;
+    }
+  }
+  if (from < texts.length) close(from, texts.length);
+  return frames;
+}
+
+/** A committed event as it travels, on the socket and over HTTP. */
+export function encodeEvent(row: EventRow, partition: string): string {
+  const version = row.version === undefined ? "" : `,"version":${row.version}`;
+  return `{"type":${JSON.stringify(row.type)},"payload":${row.payload}${version},"partition":${JSON.stringify(partition)},"id":"${eventName(row.eventId)}","timestamp":${row.timestamp},"clientId":${JSON.stringify(row.clientId)}}`;
+}
+
+/** The answer to a batch, on the socket and over HTTP. */
+export function batchText(batchId: string, { results }: BatchVerdict, textOf: (row: EventRow) => string): string {
+  const texts = results.map((result) => {
+    if (result.kind === "accepted") {
+      const { draftId, eventId } = result.event;
+      return `{"draftId":${JSON.stringify(draftId)},"status":"accepted","eventId":${eventId},"event":${textOf(result.event)}}`;
+    }
+    const { draftId, problem } = result;
+    if (!problem) return JSON.stringify({ draftId, status: result.kind });
+    const { errors = [], ...rest } = problem;
+    // `status` is the member's fate here; the problem's own is implied by its code.
+    return JSON.stringify({ draftId, ...rest, reason: problem.code, errors, status: result.kind });
+  });
+  return `{"batchId":${JSON.stringify(batchId)},"results":[${texts.join(",")}]}`;
+}
+
+/** The members of a page, on the socket and over HTTP. */
+export function pageText(page: Page, textOf: (row: EventRow) => string): string {
+  const snapshot =
+    page.snapshot === undefined
+      ? ""
+      : `"snapshot":{"state":${page.snapshot.state},"eventIndex":${page.snapshot.eventId}},`;
+  const events = page.events
+    .map((row) => {
+      const draft = row.principal === page.draftIdsOf ? `,"draftId":${JSON.stringify(row.draftId)}` : "";
+      return `{"eventId":${row.eventId}${draft},"event":${textOf(row)}}`;
+    })
+    .join(",");
+  return `{${snapshot}"events":[${events}],"currentEventIndex":${page.currentEventIndex},"hasMore":${page.hasMore},"nextSinceEventId":${page.nextSinceEventId}}`;
+}
+
+function presenceText({ now, all, peers, gone }: Extract<Effect, { kind: "presence" }>): string {
+  const texts = peers.map(
+    ({ peerId, clientId, state }) =>
+      `{"peerId":${JSON.stringify(peerId)},"clientId":${JSON.stringify(clientId)},"state":${state}}`,
+  );
+  return `{"id":"p-${now}","type":"presence","timestamp":${now},"payload":{"peers":[${texts.join(",")}],"gone":${JSON.stringify(gone)}${all ? ',"all":true' : ""}}}`;
+}
+
+/** Keeps the result for each argument until it is told to forget. A WeakMap, which need not be told, costs the garbage collector more. */
+class Memo<K extends object, V> {
+  readonly #known = new Map<K, V>();
+  readonly #compute: (key: K) => V;
+
+  constructor(compute: (key: K) => V) {
+    this.#compute = compute;
+  }
+
+  of(key: K): V {
+    let value = this.#known.get(key);
+    if (value === undefined) this.#known.set(key, (value = this.#compute(key)));
+    return value;
+  }
+
+  forget(): void {
+    // Clearing an empty map allocates.
+    if (this.#known.size > 0) this.#known.clear();
+  }
+}
+
+function message(id: string, type: string, timestamp: number, payload: object): string {
+  return JSON.stringify({ id, type, timestamp, payload });
+}
+
+function reply(to: { requestId: string; now: number }, type: string, payload: string): string {
+  const id = JSON.stringify(to.requestId);
+  return `{"id":${JSON.stringify(`re-${to.requestId}`)},"type":"${type}","timestamp":${to.now},"payload":${payload},"inReplyTo":${id}}`;
+}

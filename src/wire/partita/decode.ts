@@ -1,0 +1,140 @@
+import type { Command, PresenceCommand } from "../../core/index.ts";
+import {
+  clientMessage,
+  clientMessageTypes,
+  type Failure,
+  isId,
+  isJsonObject,
+  isSubmitEvent,
+  type Json,
+  bounds,
+  parseJson,
+  utf8Length,
+  violationsOf,
+  type Author,
+} from "../../protocol/index.ts";
+
+/** A frame with a token: what it asks for is known when the token is verified. */
+export interface TokenFrame {
+  kind: "token";
+  requestId: string;
+  token: string;
+  /** What it asks for, from whom the token speaks for; undefined: where tokens are not looked at. */
+  command(author: Author | undefined): Command;
+}
+
+export type Decoded = Command | PresenceCommand | TokenFrame;
+
+/** A frame as the command it is; what is none is `unreadable`. */
+export function decode(frame: string | ArrayBuffer): Decoded {
+  if (typeof frame !== "string") return unreadable(undefined, "Send JSON in text frames; binary frames are not taken.");
+  // A UTF-16 unit is at most three UTF-8 bytes, so short frames need no count.
+  if (frame.length * 3 > bounds.frameBytesMax && utf8Length(frame) > bounds.frameBytesMax) {
+    return unreadable(undefined, `A frame may have at most ${bounds.frameBytesMax} bytes.`, {
+      code: "payload_too_large",
+    });
+  }
+  const parsed = parseJson(frame);
+  if (!parsed.ok) return unreadable(parsed.value, "This JSON is not taken: see errors.", { errors: parsed.violations });
+  const { value } = parsed;
+  if (!isJsonObject(value)) {
+    return unreadable(value, "A message is a JSON object with id, type, timestamp and payload.");
+  }
+  const result = isSubmitEvent(value) ? { success: true as const, data: value } : clientMessage.safeParse(value);
+  if (!result.success) {
+    const known = (clientMessageTypes as readonly unknown[]).includes(value["type"]);
+    const errors = violationsOf(result.error.issues);
+    return known
+      ? unreadable(value, "The message does not have the shape of its type: see errors.", { errors })
+      : unreadable(value, `Unknown message type; send one of ${clientMessageTypes.join(", ")}.`, { errors });
+  }
+  const { id: requestId, type, payload } = result.data;
+  switch (type) {
+    case "connect": {
+      const connect: Command = {
+        kind: "connect",
+        requestId,
+        clientId: payload.clientId,
+        version: payload.version,
+        partition: payload.partition,
+        modelVersion: payload.modelVersion,
+        initialState: payload.initialState ?? false,
+        sinceEventId: payload.sinceEventId,
+        echo: payload.echo ?? true,
+        arrays: payload.frames === "array",
+        credit: payload.credit,
+        limits: payload.limits ?? false,
+        draftIds: payload.draftIds ?? false,
+        presence: payload.presence ?? false,
+        renewal: payload.renewal ?? false,
+        author: undefined,
+      };
+      const { token } = payload;
+      if (token === undefined) return connect;
+      return { kind: "token", requestId, token, command: (author) => ({ ...connect, author }) };
+    }
+    case "renew": {
+      const { token } = payload;
+      return {
+        kind: "token",
+        requestId,
+        token,
+        command: (author) =>
+          author ? { kind: "renew", requestId, author } : { kind: "refused", requestId, failure: nothingToRenew },
+      };
+    }
+    case "submit_event":
+      return {
+        kind: "submit",
+        requestId,
+        draft: { draftId: payload.draftId, event: payload.event, expectedEventId: payload.expectedEventId },
+      };
+    case "submit_events":
+      return {
+        kind: "batch",
+        requestId,
+        batch: {
+          batchId: payload.batchId,
+          mode: payload.mode,
+          drafts: payload.events.map(({ draftId, event, expectedEventId }) => ({ draftId, event, expectedEventId })),
+        },
+      };
+    case "sync":
+      return {
+        kind: "sync",
+        requestId,
+        partition: payload.partition,
+        sinceEventId: payload.sinceEventId,
+        limit: payload.limit,
+      };
+    case "ack":
+      return { kind: "ack", requestId, eventId: payload.eventId };
+    case "hash":
+      return { kind: "hash", requestId };
+    case "presence":
+      return {
+        kind: "presence",
+        requestId,
+        state: payload.state === null ? undefined : JSON.stringify(payload.state),
+      };
+    case "heartbeat":
+      return { kind: "heartbeat", requestId };
+  }
+}
+
+const nothingToRenew: Failure = {
+  code: "bad_request",
+  detail: "This connection has no token that could be renewed.",
+};
+
+/** A frame that is no command, with the ids to answer to where they can be trusted to be ids. */
+function unreadable(value: Json | undefined, detail: string, rest: Partial<Failure> = {}): Command {
+  const object = isJsonObject(value) ? value : {};
+  const payload = isJsonObject(object["payload"]) ? object["payload"] : {};
+  return {
+    kind: "unreadable",
+    requestId: isId(object["id"]) ? object["id"] : undefined,
+    draftId: [payload["draftId"], payload["batchId"]].find(isId),
+    failure: { code: "bad_request", detail, ...rest },
+  };
+}

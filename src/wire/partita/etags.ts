@@ -1,0 +1,22 @@
+import type { Standing } from "../../core/index.ts";
+import { protocolVersion } from "../../protocol/index.ts";
+
+/** What stands for the log's id while nothing was ever written. */
+const noLog = "new";
+
+/** The ETag of a page of the log: strong, because events never change and are always written the same. */
+export function pageTag({ logId = noLog, head }: Standing): string {
+  return `"${protocolVersion}.${logId}.${head}"`;
+}
+
+/** The ETag of the state after `eventIndex`: weak, because the order of keys in it may differ. */
+export function stateTag({ logId = noLog, fold }: Standing, eventIndex: number): string {
+  return `W/"${protocolVersion}.${logId}.${eventIndex}.${encodeURIComponent(fold)}"`;
+}
+
+/** Whether a request with this `If-None-Match` has what `tag` stands for (RFC 9110, 13.1.2: weak comparison). */
+export function isHeld(ifNoneMatch: string | undefined, tag: string): boolean {
+  if (ifNoneMatch === undefined) return false;
+  if (ifNoneMatch.trim() === "*") return true;
+  return [...ifNoneMatch.matchAll(/"[^"]*"/g)].some(([opaque]) => tag.endsWith(opaque));
+}

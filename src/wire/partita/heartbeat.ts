@@ -1,0 +1,2 @@
+/** The frame that is answered without waking the object, and its answer. */
+export const heartbeatFrame = '{"type":"heartbeat"}';
