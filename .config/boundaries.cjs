@@ -6,6 +6,13 @@ const only = (from, ...to) => ({
   from: { path: layer(from) },
   to: { path: "^src/", pathNot: [from, ...to].map(layer) },
 });
+/** The same inside the client. `index.ts` and `react.ts` are above its folders. */
+const clientOnly = (from, ...to) => ({
+  name: `client-${from}-imports-only-${to.join("-") || "itself"}`,
+  severity: "error",
+  from: { path: layer(`client/${from}`) },
+  to: { path: layer("client"), pathNot: [from, ...to].map((name) => layer(`client/${name}`)) },
+});
 /** Packages that a layer may use, besides the layers. */
 const packages = (from, allowed) => ({
   name: `${from}-packages`,
@@ -36,6 +43,17 @@ module.exports = {
     only("core", "model", "storage", "protocol"),
     only("identity", "protocol"),
     only("client", "model", "protocol"),
+    clientOnly("api", "sync", "stores", "transport"),
+    clientOnly("tabs", "sync", "stores", "transport"),
+    clientOnly("sync", "stores", "transport"),
+    clientOnly("transport"),
+    clientOnly("stores"),
+    {
+      name: "client-sync-sees-the-store-port-only",
+      severity: "error",
+      from: { path: layer("client/sync") },
+      to: { path: layer("client/stores"), pathNot: "^src/client/stores/store\\.ts$" },
+    },
     only("demo", "client", "model", "models", "protocol"),
     only("models", "model", "protocol"),
     only("model", "protocol"),

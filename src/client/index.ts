@@ -7,21 +7,21 @@
 import type * as z from "zod/mini";
 import type { Model } from "../model/index.ts";
 import { isPartitionName } from "../protocol/index.ts";
-import { Client } from "./client.ts";
-import { platformPorts } from "./platform.ts";
-import type { Ports } from "./ports.ts";
-import type { OpenStore } from "./store.ts";
+import { Client } from "./api/client.ts";
+import { platformPorts } from "./transport/platform.ts";
+import type { Ports } from "./transport/ports.ts";
+import type { OpenStore } from "./stores/store.ts";
 import { indexedDbStore } from "./stores/indexed-db.ts";
 import { memoryStore } from "./stores/memory.ts";
 import { tabsBackend } from "./tabs/backend.ts";
 import { browserTabs } from "./tabs/browser.ts";
-import { defaultTiming, type Timing } from "./timing.ts";
+import { defaultTiming, type Timing } from "./transport/timing.ts";
 
-export type { BatchDraft, Client, ClientEvents, PendingEntry, Rejection, SubmitOptions } from "./client.ts";
-export type { Peer } from "./feed.ts";
-export type { ConfirmedEvent } from "./replica.ts";
-export type { Ports, Reachability, Socket, SocketEvents } from "./ports.ts";
-export type { Status, StatusReason, StatusReport } from "./status.ts";
+export type { BatchDraft, Client, ClientEvents, PendingEntry, Rejection, SubmitOptions } from "./api/client.ts";
+export type { Peer } from "./sync/feed.ts";
+export type { ConfirmedEvent } from "./sync/replica.ts";
+export type { Ports, Reachability, Socket, SocketEvents } from "./transport/ports.ts";
+export type { Status, StatusReason, StatusReport } from "./sync/status.ts";
 export {
   type OpenStore,
   type QueuedDraft,
@@ -30,10 +30,10 @@ export {
   type StoredBase,
   StoreError,
   type StoreFailure,
-} from "./store.ts";
+} from "./stores/store.ts";
 export { indexedDbStore } from "./stores/indexed-db.ts";
 export { memoryStore } from "./stores/memory.ts";
-export type { Timing } from "./timing.ts";
+export type { Timing } from "./transport/timing.ts";
 export type {
   ErrorCode,
   Failure,
@@ -44,7 +44,7 @@ export type {
   Violation,
   WireEvent,
 } from "../protocol/index.ts";
-export type { BatchVerdict, MemberVerdict, Unsettled, Verdict } from "./verdict.ts";
+export type { BatchVerdict, MemberVerdict, Unsettled, Verdict } from "./sync/verdict.ts";
 
 /** Which partition, with which model, and how. */
 export interface ClientOptions<S extends object, P extends Record<string, z.core.$ZodType>> {

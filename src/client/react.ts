@@ -17,9 +17,9 @@ import {
 } from "react";
 import type * as z from "zod/mini";
 import type { DeepReadonly, Model } from "../model/index.ts";
-import type { Client, PendingEntry } from "./client.ts";
-import type { Peer } from "./feed.ts";
-import type { StatusReport } from "./status.ts";
+import type { Client, PendingEntry } from "./api/client.ts";
+import type { Peer } from "./sync/feed.ts";
+import type { StatusReport } from "./sync/status.ts";
 
 type ClientOf<M> = M extends Model<infer S, infer P> ? Client<S, P> : never;
 type StateOf<M> = M extends Model<infer S, Record<string, z.core.$ZodType>> ? DeepReadonly<S> : never;

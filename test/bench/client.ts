@@ -1,7 +1,7 @@
 // What the client's view costs: one key typed into a document of 10,000 nodes, and what the server sends back.
 // Run: node --disable-warning=ExperimentalWarning test/bench/client.ts
-import { Replica } from "../../src/client/replica.ts";
-import type { QueueEntry } from "../../src/client/store.ts";
+import { Replica } from "../../src/client/sync/replica.ts";
+import type { QueueEntry } from "../../src/client/stores/store.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import type { JsonObject, WireEvent } from "../../src/protocol/index.ts";
 import { quantile } from "./stats.ts";

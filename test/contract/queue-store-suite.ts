@@ -7,7 +7,7 @@ import {
   type QueueStore,
   type StoredBase,
   StoreError,
-} from "../../src/client/store.ts";
+} from "../../src/client/stores/store.ts";
 
 /** What a store brings to its contract test. */
 export interface QueueStoreFixture {

@@ -7,7 +7,7 @@ import {
   type StoredBase,
   StoreError,
   type StoreFailure,
-} from "../../src/client/store.ts";
+} from "../../src/client/stores/store.ts";
 import { memoryStore } from "../../src/client/stores/memory.ts";
 import { openResilient } from "../../src/client/stores/resilient.ts";
 import { entry, keysIn } from "./queue-store-suite.ts";

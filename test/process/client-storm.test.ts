@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { platformPorts } from "../../src/client/platform.ts";
-import { defaultTiming } from "../../src/client/timing.ts";
+import { platformPorts } from "../../src/client/transport/platform.ts";
+import { defaultTiming } from "../../src/client/transport/timing.ts";
 import { Random } from "../simulation/random.ts";
 import { insiemeClient, until } from "../support/client-load.ts";
 import { readLog } from "../support/log.ts";

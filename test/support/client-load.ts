@@ -6,8 +6,8 @@ import {
   type Timing,
   type Verdict,
 } from "../../src/client/index.ts";
-import { platformPorts } from "../../src/client/platform.ts";
-import type { Ports } from "../../src/client/ports.ts";
+import { platformPorts } from "../../src/client/transport/platform.ts";
+import type { Ports } from "../../src/client/transport/ports.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import { canonicalJson, type Json, type JsonObject } from "../../src/protocol/index.ts";
 import { Random } from "../simulation/random.ts";

@@ -4,8 +4,8 @@ import { dirname, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { describe, expect, it } from "vitest";
-import type { OpenStore } from "../../src/client/store.ts";
-import { transitions } from "../../src/client/status.ts";
+import type { OpenStore } from "../../src/client/stores/store.ts";
+import { transitions } from "../../src/client/sync/status.ts";
 import { entry, keysIn, queueStoreSuite } from "../contract/queue-store-suite.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));

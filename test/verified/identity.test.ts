@@ -1,9 +1,9 @@
 import { createExecutionContext, env } from "cloudflare:test";
 import { UnsecuredJWT } from "jose";
 import { describe, expect, it } from "vitest";
-import { Client } from "../../src/client/client.ts";
+import { Client } from "../../src/client/api/client.ts";
 import { memoryStore } from "../../src/client/stores/memory.ts";
-import { defaultTiming } from "../../src/client/timing.ts";
+import { defaultTiming } from "../../src/client/transport/timing.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import { workerPorts } from "../workerd/client-ports.ts";
 import { bearer, fresh, type Message, sign } from "./wire.ts";

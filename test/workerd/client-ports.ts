@@ -1,4 +1,4 @@
-import type { Ports } from "../../src/client/ports.ts";
+import type { Ports } from "../../src/client/transport/ports.ts";
 
 /** The ports of a Worker: sockets come of fetch. */
 export const workerPorts = (upgrade: (url: string, protocols: readonly string[]) => Promise<Response>): Ports => ({

@@ -1,10 +1,10 @@
 import { SELF } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { Client } from "../../src/client/client.ts";
-import { openByHttp } from "../../src/client/http-socket.ts";
-import type { Ports } from "../../src/client/ports.ts";
+import { Client } from "../../src/client/api/client.ts";
+import { openByHttp } from "../../src/client/transport/http-socket.ts";
+import type { Ports } from "../../src/client/transport/ports.ts";
 import { memoryStore } from "../../src/client/stores/memory.ts";
-import { defaultTiming } from "../../src/client/timing.ts";
+import { defaultTiming } from "../../src/client/transport/timing.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import { workerPorts } from "./client-ports.ts";
 

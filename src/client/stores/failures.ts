@@ -1,4 +1,4 @@
-import { StoreError, type StoreFailure } from "../store.ts";
+import { StoreError, type StoreFailure } from "./store.ts";
 
 /** What the application is told of a failure, also of one that a store of its own came up with. */
 export function reasonOf(error: unknown): StoreFailure {

@@ -6,7 +6,7 @@ import {
   StoreError,
   type StoredBase,
   type StoreFailure,
-} from "../store.ts";
+} from "./store.ts";
 import { closedError } from "./failures.ts";
 
 /** How long opening may take. Another tab that holds the database in an older version can delay it without end. */

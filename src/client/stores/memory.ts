@@ -1,4 +1,4 @@
-import type { OpenStore, QueueEntry, QueueStore, StoredBase } from "../store.ts";
+import type { OpenStore, QueueEntry, QueueStore, StoredBase } from "./store.ts";
 import { closedError } from "./failures.ts";
 
 /** What is kept for one scope. */

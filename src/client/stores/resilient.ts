@@ -1,4 +1,4 @@
-import { type OpenStore, type QueueEntry, type QueueStore, type StoredBase, type StoreFailure } from "../store.ts";
+import { type OpenStore, type QueueEntry, type QueueStore, type StoredBase, type StoreFailure } from "./store.ts";
 import { closedError, reasonOf } from "./failures.ts";
 import { memoryStore } from "./memory.ts";
 

@@ -11,7 +11,7 @@ import {
   StoreError,
   type StoredBase,
   type StoreFailure,
-} from "../store.ts";
+} from "./store.ts";
 
 /** How long a call waits for another process that writes. It blocks the thread, and a write takes milliseconds. */
 const busyMsMax = 1_000;

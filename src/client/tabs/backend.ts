@@ -1,10 +1,8 @@
 import type { JsonObject } from "../../protocol/index.ts";
-import type { Backend } from "../backend.ts";
-import type { BackendParts } from "../client.ts";
-import type { Engine } from "../engine.ts";
-import type { FeedItem } from "../feed.ts";
-import { type Ports, uuidv7 } from "../ports.ts";
-import type { QueueEntry } from "../store.ts";
+import type { Backend, BackendParts, EngineBackend } from "../sync/backend.ts";
+import type { FeedItem } from "../sync/feed.ts";
+import { type Ports, uuidv7 } from "../transport/ports.ts";
+import type { QueueEntry } from "../stores/store.ts";
 import { Knowledge, type Undecided } from "./knowledge.ts";
 import type { Answer, FromLeader, Message, ToLeader } from "./messages.ts";
 import type { TabsPort } from "./ports.ts";
@@ -42,7 +40,7 @@ class TabsBackend implements Backend {
   /** Our own term, from when the lock is ours. */
   #term: string | undefined;
   /** While we lead. */
-  #engine: Engine | undefined;
+  #engine: EngineBackend | undefined;
   /** The term of who leads us. */
   #leader: string | undefined;
   /** Whether what the leader tells follows what is known here: the last `hello` was answered. */
@@ -209,7 +207,7 @@ class TabsBackend implements Backend {
     this.#post({ kind: "item", term: this.#term!, item });
   }
 
-  #serve(engine: Engine, message: ToLeader): void {
+  #serve(engine: EngineBackend, message: ToLeader): void {
     switch (message.kind) {
       case "hello":
         // A leader that was frozen must not answer what was meant for the next one.
@@ -236,7 +234,7 @@ class TabsBackend implements Backend {
     }
   }
 
-  #greet(engine: Engine, { from, id, cursor, shown, entries }: Extract<Message, { kind: "hello" }>): void {
+  #greet(engine: EngineBackend, { from, id, cursor, shown, entries }: Extract<Message, { kind: "hello" }>): void {
     const { host } = this.#parts;
     this.#display(engine, from, shown);
     engine.wake();
@@ -270,7 +268,7 @@ class TabsBackend implements Backend {
     this.#post({ kind: "welcome", term: this.#term!, to: from, id, paused: this.#paused, items });
   }
 
-  async #answer(engine: Engine, { from, id, key }: Extract<Message, { kind: "ask" }>): Promise<void> {
+  async #answer(engine: EngineBackend, { from, id, key }: Extract<Message, { kind: "ask" }>): Promise<void> {
     const answer: Answer = { kind: "answer", term: this.#term!, to: from, id };
     if (key === undefined) {
       answer.same = await engine.verify();
@@ -281,7 +279,7 @@ class TabsBackend implements Backend {
   }
 
   /** The last tab that has something to show is shown; if it has no more, this one. */
-  #display(engine: Engine, from: string, state: JsonObject | null): void {
+  #display(engine: EngineBackend, from: string, state: JsonObject | null): void {
     if (state) this.#showing = from;
     else if (this.#showing !== from) return;
     engine.show(state ?? this.#shown);

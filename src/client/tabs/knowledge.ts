@@ -1,6 +1,6 @@
-import type { FeedItem } from "../feed.ts";
-import type { QueueEntry } from "../store.ts";
-import type { BatchVerdict, Verdict } from "../verdict.ts";
+import type { FeedItem } from "../sync/feed.ts";
+import type { QueueEntry } from "../stores/store.ts";
+import type { BatchVerdict, Verdict } from "../sync/verdict.ts";
 
 /** How many verdicts are remembered, for tabs that were not told them because a leader had crashed. */
 const verdictsMax = 256;

@@ -1,6 +1,6 @@
 import type { JsonObject } from "../../protocol/index.ts";
-import type { FeedItem } from "../feed.ts";
-import type { QueueEntry } from "../store.ts";
+import type { FeedItem } from "../sync/feed.ts";
+import type { QueueEntry } from "../stores/store.ts";
 
 /** What every tab hears. */
 type ToAll =

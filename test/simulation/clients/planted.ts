@@ -1,9 +1,9 @@
-import { Engine } from "../../../src/client/engine.ts";
-import { Inbox } from "../../../src/client/inbox.ts";
-import { Link } from "../../../src/client/link.ts";
-import { Outbox } from "../../../src/client/outbox.ts";
-import { PresenceSender } from "../../../src/client/presence.ts";
-import { Replica } from "../../../src/client/replica.ts";
+import { Engine } from "../../../src/client/sync/engine.ts";
+import { Inbox } from "../../../src/client/sync/inbox.ts";
+import { Link } from "../../../src/client/transport/link.ts";
+import { Outbox } from "../../../src/client/sync/outbox.ts";
+import { PresenceSender } from "../../../src/client/sync/presence.ts";
+import { Replica } from "../../../src/client/sync/replica.ts";
 import { State } from "../../../src/model/index.ts";
 import type { JsonObject } from "../../../src/protocol/index.ts";
 import type { Variant } from "./world.ts";

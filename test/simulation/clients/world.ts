@@ -1,5 +1,5 @@
 import type { SocketEvents, Timing } from "../../../src/client/index.ts";
-import { defaultTiming } from "../../../src/client/timing.ts";
+import { defaultTiming } from "../../../src/client/transport/timing.ts";
 import { Partition, rejectionRetentionMs } from "../../../src/core/index.ts";
 import { canonicalJson, type Json, type Author, type Limits, noLimits } from "../../../src/protocol/index.ts";
 import { SqlStorage } from "../../../src/storage/sql-storage.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { anyway } from "../../../src/client/anyway.ts";
-import { withFallback } from "../../../src/client/fallback.ts";
-import type { OpenByHttp } from "../../../src/client/http-socket.ts";
+import { anyway } from "../../../src/client/transport/http-fallback.ts";
+import { withFallback } from "../../../src/client/transport/fallback.ts";
+import type { OpenByHttp } from "../../../src/client/transport/http-socket.ts";
 import { FakeSocket, settle } from "./harness.ts";
 
 const url = "ws://server/v1/partitions/room/ws";

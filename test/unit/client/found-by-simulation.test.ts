@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import * as z from "zod/mini";
 import { memoryStore } from "../../../src/client/stores/memory.ts";
-import { defaultTiming } from "../../../src/client/timing.ts";
+import { defaultTiming } from "../../../src/client/transport/timing.ts";
 import { defineModel } from "../../../src/model/index.ts";
 import { accepted, broadcast, event, FakeWorld, refused, rejected, settle } from "./harness.ts";
 

@@ -1,7 +1,7 @@
-import { Client, type ClientParts } from "../../../src/client/client.ts";
-import type { Ports, Reachability, SocketEvents } from "../../../src/client/ports.ts";
+import { Client, type ClientParts } from "../../../src/client/api/client.ts";
+import type { Ports, Reachability, SocketEvents } from "../../../src/client/transport/ports.ts";
 import { memoryStore } from "../../../src/client/stores/memory.ts";
-import { defaultTiming } from "../../../src/client/timing.ts";
+import { defaultTiming } from "../../../src/client/transport/timing.ts";
 import { insieme } from "../../../src/models/insieme/index.ts";
 import type { JsonObject, WireEvent } from "../../../src/protocol/index.ts";
 

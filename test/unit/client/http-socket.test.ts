@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import { openByHttp } from "../../../src/client/http-socket.ts";
+import { openByHttp } from "../../../src/client/transport/http-socket.ts";
 
 const stops: (() => void)[] = [];
 afterEach(() => {

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, it } from "vitest";
-import { platformPorts } from "../../../src/client/platform.ts";
+import { platformPorts } from "../../../src/client/transport/platform.ts";
 import { FakeWorld, settle } from "./harness.ts";
 
 describe("what a bad network does to frames", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { defaultTiming } from "../../../src/client/timing.ts";
+import { defaultTiming } from "../../../src/client/transport/timing.ts";
 import { accepted, FakeWorld, refused, settle } from "./harness.ts";
 
 const title = (value: string) => ["set", { target: "title", value }] as const;

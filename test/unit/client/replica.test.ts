@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import * as z from "zod/mini";
-import { Replica } from "../../../src/client/replica.ts";
-import type { QueuedDraft, QueueEntry } from "../../../src/client/store.ts";
+import { Replica } from "../../../src/client/sync/replica.ts";
+import type { QueuedDraft, QueueEntry } from "../../../src/client/stores/store.ts";
 import {
   type AnyModel,
   defineModel,

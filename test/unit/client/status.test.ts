@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Status, type StatusInput, transitions } from "../../../src/client/status.ts";
+import { type Status, type StatusInput, transitions } from "../../../src/client/sync/status.ts";
 
 /** Every status and every input, written down a second time: what is expected of the machine. */
 const expected: Record<Status, Record<StatusInput, Status>> = {

@@ -1,4 +1,4 @@
-import type { Compensation } from "../model/index.ts";
+import type { Compensation } from "../../model/index.ts";
 
 /** How many own changes can be undone. */
 const changesMax = 200;

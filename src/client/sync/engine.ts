@@ -1,4 +1,4 @@
-import { FoldError } from "../model/index.ts";
+import { FoldError } from "../../model/index.ts";
 import {
   type Json,
   type JsonObject,
@@ -6,19 +6,19 @@ import {
   problem,
   type ServerMessage,
   type WireBatchResult,
-} from "../protocol/index.ts";
-import type { Backend } from "./backend.ts";
-import { protocolVersion } from "../protocol/versions.ts";
+} from "../../protocol/index.ts";
+import type { EngineBackend, EngineHost } from "./backend.ts";
+import { protocolVersion } from "../../protocol/versions.ts";
 import { backoffMs, stableMs } from "./backoff.ts";
 import type { FeedItem, Peer } from "./feed.ts";
 import { Inbox } from "./inbox.ts";
-import { Link } from "./link.ts";
+import { Link } from "../transport/link.ts";
 import { Outbox } from "./outbox.ts";
-import type { Ports } from "./ports.ts";
+import type { Ports } from "../transport/ports.ts";
 import { PresenceSender } from "./presence.ts";
 import { type Status, type StatusInput, type StatusReason, type StatusReport, transitions } from "./status.ts";
-import type { QueueEntry } from "./store.ts";
-import type { Timing } from "./timing.ts";
+import type { QueueEntry } from "../stores/store.ts";
+import type { Timing } from "../transport/timing.ts";
 import type { BatchVerdict, MemberVerdict, Verdict } from "./verdict.ts";
 
 /** Bytes of broadcasts that the server may send ahead of us; given back at half. */
@@ -30,16 +30,6 @@ const renewalMsMin = 5_000;
 const renewalMsMax = 24 * 60 * 60 * 1_000;
 /** How long the server remembers rejections, until it says. */
 const defaultRetentionMs = 30 * 24 * 60 * 60 * 1_000;
-
-/** Where the engine tells what happens, and from where it goes on. */
-export interface EngineHost {
-  /** The last confirmed event, and the log that it is of; undefined: nothing is known yet. */
-  readonly cursor: { eventId: number; serverId: string | undefined };
-  /** Takes it in, at once. Throws FoldError where the model cannot fold what the log holds. */
-  take(item: FeedItem): void;
-  /** SHA-256 of the confirmed state's canonical JSON. */
-  hash(): Promise<string>;
-}
 
 type Token = () => string | Promise<string>;
 
@@ -69,7 +59,7 @@ type Of<Type extends ServerMessage["type"]> = Extract<ServerMessage, { type: Typ
  * The sync loop of one partition: connects, catches up, sends what is undecided in its order, and
  * connects again. It knows nothing of views and tabs: what it learns goes to its host, in order.
  */
-export class Engine implements Backend {
+export class Engine implements EngineBackend {
   readonly #options: EngineOptions;
   readonly #ports: Ports;
   readonly #host: EngineHost;

@@ -1,6 +1,6 @@
 // It imports nothing that the client has anyway: bundlers would part that.
 import { createParser } from "eventsource-parser";
-import type { Problem } from "../protocol/index.ts";
+import type { Problem } from "../../protocol/index.ts";
 import type { Socket, SocketEvents } from "./ports.ts";
 
 /** Frames of one request, in number and in UTF-16 units; one frame always fits. The server takes more than these come to. */

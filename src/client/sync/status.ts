@@ -1,4 +1,4 @@
-import type { Problem } from "../protocol/index.ts";
+import type { Problem } from "../../protocol/index.ts";
 
 /**
  * `offline`: no connection; drafts are queued. `connecting`: one is being made. `syncing`: there is

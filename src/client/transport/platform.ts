@@ -11,7 +11,7 @@ export const platformPorts: Ports = {
   defer: (run) => queueMicrotask(run),
   random: () => Math.random(),
   bytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
-  open: withFallback(openWebSocket, async () => (await import("./anyway.ts")).openAnyway),
+  open: withFallback(openWebSocket, async () => (await import("./http-fallback.ts")).openAnyway),
   watch({ online, offline, visible }) {
     if (typeof addEventListener !== "function" || typeof document === "undefined") return () => {};
     const seen = () => {

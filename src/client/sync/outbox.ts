@@ -1,5 +1,5 @@
-import { utf8Length } from "../protocol/index.ts";
-import type { QueueEntry } from "./store.ts";
+import { utf8Length } from "../../protocol/index.ts";
+import type { QueueEntry } from "../stores/store.ts";
 
 /** Frames on their way without an answer, in number and in bytes: enough to keep a connection busy, few enough to be fair. */
 const inFlightMax = 128;

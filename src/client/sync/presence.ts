@@ -1,5 +1,5 @@
-import type { JsonObject } from "../protocol/index.ts";
-import type { Ports } from "./ports.ts";
+import type { JsonObject } from "../../protocol/index.ts";
+import type { Ports } from "../transport/ports.ts";
 
 /** What we show of ourselves is sent at most this often; the last state always is. */
 const intervalMs = 50;

@@ -9,7 +9,7 @@ import {
   ruleViolations,
   State,
   upcast,
-} from "../model/index.ts";
+} from "../../model/index.ts";
 import {
   canonicalJson,
   type Failure,
@@ -17,8 +17,8 @@ import {
   draftBounds,
   type NumberedEvent,
   type Violation,
-} from "../protocol/index.ts";
-import type { QueuedDraft, QueueEntry } from "./store.ts";
+} from "../../protocol/index.ts";
+import type { QueuedDraft, QueueEntry } from "../stores/store.ts";
 
 /** Who this is, as the model's functions are told. */
 export interface ReplicaIdentity {

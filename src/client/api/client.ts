@@ -1,5 +1,5 @@
 import type * as z from "zod/mini";
-import type { DeepReadonly, Model } from "../model/index.ts";
+import type { DeepReadonly, Model } from "../../model/index.ts";
 import {
   type Failure,
   isJsonObject,
@@ -9,20 +9,20 @@ import {
   type Problem,
   problem,
   utf8Length,
-} from "../protocol/index.ts";
-import type { Backend } from "./backend.ts";
+} from "../../protocol/index.ts";
+import type { Backend, BackendParts, EngineHost } from "../sync/backend.ts";
 import { Emitter } from "./emitter.ts";
-import { Engine, type EngineHost, type EngineOptions } from "./engine.ts";
-import type { FeedItem, Peer } from "./feed.ts";
+import { Engine, type EngineOptions } from "../sync/engine.ts";
+import type { FeedItem, Peer } from "../sync/feed.ts";
 import { History } from "./history.ts";
 import { digestOf } from "./digest.ts";
-import { type Ports, uuidv7 } from "./ports.ts";
-import { type ConfirmedEvent, Replica } from "./replica.ts";
-import type { StatusReport } from "./status.ts";
-import type { OpenStore, QueuedDraft, QueueEntry, QueueStore, StoreFailure } from "./store.ts";
-import { openResilient } from "./stores/resilient.ts";
-import type { Timing } from "./timing.ts";
-import type { BatchVerdict, Unsettled, Verdict } from "./verdict.ts";
+import { type Ports, uuidv7 } from "../transport/ports.ts";
+import { type ConfirmedEvent, Replica } from "../sync/replica.ts";
+import type { StatusReport } from "../sync/status.ts";
+import type { OpenStore, QueuedDraft, QueueEntry, QueueStore, StoreFailure } from "../stores/store.ts";
+import { openResilient } from "../stores/resilient.ts";
+import type { Timing } from "../transport/timing.ts";
+import type { BatchVerdict, Unsettled, Verdict } from "../sync/verdict.ts";
 
 /** With more pending drafts than this, applying them anew is put together over `slowFlushMs`. */
 const promptPendingMax = 256;
@@ -104,18 +104,6 @@ export interface ClientParts<S extends object, P extends Payloads> {
   engine: Pick<EngineOptions, "url" | "token" | "presence">;
   /** Makes what sends and follows; the default is an engine of its own. */
   backend?: (parts: BackendParts) => Backend;
-}
-
-/** What a backend is made of. */
-export interface BackendParts {
-  engine: (host: EngineHost) => Engine;
-  host: EngineHost & {
-    /** The confirmed state alone, as JSON text. */
-    confirmed(): string;
-    /** Whether it has no event of what is undecided here. */
-    whole(): boolean;
-  };
-  store: QueueStore;
 }
 
 interface Waiter {

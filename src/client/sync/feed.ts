@@ -1,7 +1,7 @@
-import type { Json, JsonObject } from "../protocol/index.ts";
+import type { Json, JsonObject } from "../../protocol/index.ts";
 import type { ConfirmedEvent } from "./replica.ts";
 import type { StatusReport } from "./status.ts";
-import type { QueueEntry } from "./store.ts";
+import type { QueueEntry } from "../stores/store.ts";
 import type { BatchVerdict, Verdict } from "./verdict.ts";
 
 /** Somebody else who is connected, and what they show of themselves. */

@@ -1,4 +1,4 @@
-import type { Problem, WireEvent } from "../protocol/index.ts";
+import type { Problem, WireEvent } from "../../protocol/index.ts";
 
 /** What became of a draft. A rejection is an outcome like any other: nothing is thrown for it. */
 export type Verdict =

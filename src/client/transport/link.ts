@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, type ServerMessage } from "../protocol/index.ts";
+import { isJsonObject, type JsonObject, type ServerMessage } from "../../protocol/index.ts";
 import type { Ports, Socket } from "./ports.ts";
 import type { Timing } from "./timing.ts";
 

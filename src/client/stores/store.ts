@@ -1,4 +1,4 @@
-import type { JsonObject, Problem } from "../protocol/index.ts";
+import type { JsonObject, Problem } from "../../protocol/index.ts";
 
 /** One draft as the application gave it, under the id that the client made for it. */
 export interface QueuedDraft {
