@@ -1,0 +1,77 @@
+import type { Outcome, BatchOutcome } from "../../src/core/index.ts";
+import { type Author, type Failure, type JsonObject, problem } from "../../src/protocol/index.ts";
+import { answerBatch, answerOutcome, answerProblem, type HttpAnswer } from "../../src/wire/partita/answers.ts";
+import { partitaCodec } from "../../src/wire/partita/codec.ts";
+import type { TestPartition } from "./partition.ts";
+
+// The only place where the golden tests touch the core's types: tests compare the bytes that these functions return.
+
+/** One failure in each form that a client can receive it. */
+export function renderings(failure: Failure): Record<string, HttpAnswer | string> {
+  const told = problem(failure, {
+    instance: "/v1/partitions/room",
+    traceId: "0af7651916cd43dd8448eb211c80319c",
+    timestamp: 1_700_000_000_000,
+  });
+  const codec = partitaCodec("room");
+  const frame = (effect: Parameters<typeof codec.frames>[0][number]) => codec.frames([effect], [], false)[0]!;
+  const verdict = {
+    timestamp: told.timestamp,
+    results: [
+      { kind: "rejected" as const, draftId: "d1", problem: told },
+      { kind: "not_processed" as const, draftId: "d2", problem: told },
+      { kind: "not_processed" as const, draftId: "d3" },
+    ],
+  };
+  return {
+    http: answerProblem(told),
+    error: frame({ kind: "error", requestId: "m1", draftId: "d1", problem: told }),
+    errorOfConnection: frame({ kind: "error", requestId: undefined, draftId: undefined, problem: told }),
+    rejected: frame({ kind: "rejected", draftId: "d1", rejection: { messageId: "r-1", problem: told } }),
+    batch: frame({ kind: "batch", batchId: "b", verdict }),
+    batchOverHttp: answerBatch("room", "b", { kind: "decided", verdict, replayed: false }),
+  };
+}
+
+/** A draft as `POST /v1/partitions/{partition}/events` submits it. */
+export interface PostedDraft {
+  draftId: string;
+  event: JsonObject & { type: string };
+  expectedEventId?: unknown;
+}
+
+/** Who submits over HTTP, and under which trace id. */
+export interface PostedBy {
+  author: Author;
+  clientId: string;
+  traceId: string;
+}
+
+/** Submits a draft over HTTP. */
+export function postDraft(room: TestPartition, name: string, by: PostedBy, draft: PostedDraft): HttpAnswer {
+  let answer: HttpAnswer | undefined;
+  const work = {
+    ...by,
+    draft: { expectedEventId: undefined, ...draft },
+    answer: (outcome: Outcome) => (answer = answerOutcome(name, outcome)),
+  };
+  room.partition.process([work], room.now);
+  return answer!;
+}
+
+/** Submits a batch over HTTP. */
+export function postBatch(
+  room: TestPartition,
+  name: string,
+  by: PostedBy,
+  batch: { batchId: string; mode: "atomic" | "sequential"; drafts: PostedDraft[] },
+): HttpAnswer {
+  let answer: HttpAnswer | undefined;
+  const work = {
+    ...by,
+    batch: { ...batch, drafts: batch.drafts.map((draft) => ({ expectedEventId: undefined, ...draft })) },
+    answer: (outcome: BatchOutcome) => (answer = answerBatch(name, batch.batchId, outcome)),
+  };
+  room.partition.process([work], room.now);
+  return answer!;
+}
