@@ -25,7 +25,20 @@ export interface PresenceCommand {
 }
 
 /** What a connection asks for, whatever wire it speaks. */
-export type Command =
+export type Command = SubmitCommand | ReadCommand;
+
+/** Drafts to be decided. */
+export type SubmitCommand =
+  | { kind: "submit"; requestId: string; draft: Draft }
+  | { kind: "batch"; requestId: string; batch: Batch };
+
+/** Whether a command submits drafts, and so may write. */
+export function submits(command: Command): command is SubmitCommand {
+  return command.kind === "submit" || command.kind === "batch";
+}
+
+/** A command that writes nothing. */
+export type ReadCommand =
   | {
       kind: "connect";
       requestId: string;
@@ -54,8 +67,6 @@ export type Command =
     }
   /** A token in place of the one that the connection has; `author` is whom it speaks for. */
   | { kind: "renew"; requestId: string; author: Author }
-  | { kind: "submit"; requestId: string; draft: Draft }
-  | { kind: "batch"; requestId: string; batch: Batch }
   | {
       kind: "sync";
       requestId: string;

@@ -7,18 +7,19 @@ import { assertNotAhead } from "./delivery/connect.ts";
 import { nextDue, reschedule, scheduleOnce, socketSweepMs, sweepRecords } from "./jobs/due.ts";
 import type { Outcome, Page } from "./replies.ts";
 import { Limiter } from "./rates/limiter.ts";
-import { type Live, loadLive, LogCorrupt } from "./live.ts";
+import { LogCorrupt } from "./fold.ts";
+import { Live } from "./live.ts";
 import { clampLimit, readPage } from "./delivery/page.ts";
 import { describe, type Ports } from "./ports.ts";
 import { Presence } from "./delivery/presence.ts";
 import { readState, type StateRead } from "./delivery/reads.ts";
 import { problemOf, Refusal } from "./refusal.ts";
-import type { PartitionName, Scene } from "./window/scene.ts";
+import type { PartitionName, Scene, WriteScene } from "./window/scene.ts";
 import { draining, expired, retryAfterSeconds, revoked, type Session } from "./delivery/session.ts";
 import { beginSnapshot, type SnapshotDraft, snapshotDue } from "./jobs/snapshots.ts";
-import { refuse, take } from "./window/take.ts";
+import { answer, refuse, take } from "./window/take.ts";
 import { Window } from "./window/window.ts";
-import { mayWrite, traceIdOf, type Work } from "./window/work.ts";
+import { onlyReads, traceIdOf, type Work } from "./window/work.ts";
 
 /** Where a partition stands. */
 export interface Standing {
@@ -96,7 +97,7 @@ export class Partition {
 
   /** Whether anything was ever written here. */
   get exists(): boolean {
-    return this.#live?.logId !== undefined;
+    return this.#live?.head.logId !== undefined;
   }
 
   /** All connections, of whatever kind. */
@@ -127,11 +128,11 @@ export class Partition {
       this.#leastTold = Math.min(this.#leastTold, told);
       this.#told = Math.min(this.#told, told);
     }
-    if (this.#live) session.resume(this.#live.head);
+    if (this.#live) session.resume(this.#live.head.eventId);
     this.#provisionalLogId ??= session.state.provisionalLogId;
     const live = this.#live;
     // While nothing was ever written, nothing is: a reader must not create storage.
-    if (live?.logId !== undefined && !live.due.has("sweep_sockets")) {
+    if (live?.head.logId !== undefined && !live.due.has("sweep_sockets")) {
       this.#write(now, (writes) => scheduleOnce(live, writes, "sweep_sockets", now + socketSweepMs));
     }
   }
@@ -212,8 +213,8 @@ export class Partition {
    * was made of the same standing is the same. `fold` names what the state is folded by.
    */
   standing(now: number): Standing {
-    const { logId, head } = this.#loaded(now);
-    return { logId, head, fold: `${this.#model.name}.${this.#model.version}` };
+    const { logId, eventId } = this.#loaded(now).head;
+    return { logId, head: eventId, fold: `${this.#model.name}.${this.#model.version}` };
   }
 
   /**
@@ -222,9 +223,9 @@ export class Partition {
    * @throws Refusal where `since` is past the head.
    */
   events(since: number, limit: number | undefined, now: number): Page {
-    const live = this.#loaded(now);
-    assertNotAhead(live, since);
-    return readPage(this.#ports.storage, since, clampLimit(limit), live.head);
+    const { head } = this.#loaded(now);
+    assertNotAhead(head, since);
+    return readPage(this.#ports.storage, since, clampLimit(limit), head.eventId);
   }
 
   /**
@@ -290,14 +291,12 @@ export class Partition {
     const { state: _, ...row } = { ...draft, stateBytes };
     this.#write(now, (writes) => writes.completeSnapshot(row, encoding, sha256));
     const live = this.#loaded(now);
-    live.snapshot = row;
-    live.stateBytes = Math.min(live.stateBytes, stateBytes + live.logBytes - row.logBytes);
-    live.snapshotting = false;
+    live.fold.completeSnapshot(row, live.head.logBytes);
   }
 
   /** Gives up a snapshot that could not be written; the next event makes it due again. */
   abandonSnapshot(): void {
-    if (this.#live) this.#live.snapshotting = false;
+    this.#live?.fold.abandonSnapshot();
   }
 
   /**
@@ -316,14 +315,14 @@ export class Partition {
   #attempt(batch: readonly Work[], window: Window, now: number): unknown {
     try {
       const live = this.#loaded(now);
-      if (batch.some(mayWrite)) {
-        this.#write(now, (writes) => {
-          const scene = this.#scene(live, writes, window, now);
-          for (const work of batch) take(scene, work);
-        });
+      const scene = this.#scene(live, window, now);
+      if (batch.every(onlyReads)) {
+        for (const work of batch) answer(scene, work);
       } else {
-        const scene = this.#scene(live, undefined, window, now);
-        for (const work of batch) take(scene, work);
+        this.#write(now, (writes) => {
+          const writing: WriteScene = { ...scene, writes };
+          for (const work of batch) take(writing, work);
+        });
       }
       return undefined;
     } catch (error) {
@@ -384,7 +383,7 @@ export class Partition {
     let fresh: readonly EventRow[] = window.events;
     try {
       // After a failed commit at once from storage: nobody may ask again before the object sleeps.
-      ({ head } = this.#loaded(now));
+      head = this.#loaded(now).head.eventId;
       if (head === this.#told) return [];
       if (fresh[0]?.eventId !== this.#told + 1) {
         fresh = this.#ports.storage.eventsAfter(this.#told, head - this.#told);
@@ -402,33 +401,32 @@ export class Partition {
     return fresh;
   }
 
-  #scene(live: Live, writes: StorageWrites | undefined, window: Window, now: number): Scene {
+  #scene(live: Live, window: Window, now: number): Scene {
     return {
       name: this.#name,
       model: this.#model,
       ports: this.#ports,
       live,
       limiter: this.#limiter,
-      writes,
       window,
       now,
       attended: this.#sessions.size > 0,
       isRevoked: this.#isRevoked,
       peers: () => this.#presence.peers,
-      serverId: () => live.logId ?? (this.#provisionalLogId ??= this.#ports.random.logId()),
+      serverId: () => live.head.logId ?? (this.#provisionalLogId ??= this.#ports.random.logId()),
     };
   }
 
   #loaded(now: number): Live {
     if (!this.#live) {
       this.#ports.storage.open(now);
-      this.#live = loadLive(this.#ports.storage, this.#model);
-      const { fault } = this.#live;
+      this.#live = new Live(this.#ports.storage, this.#model);
+      const { fault } = this.#live.fold;
       if (fault)
         this.#ports.log("error", "quarantined: the log cannot be folded", { ...this.#name, error: describe(fault) });
       if (this.#told < 0) {
-        this.#told = Math.min(this.#live.head, this.#leastTold);
-        for (const session of this.#sessions) session.resume(this.#live.head);
+        this.#told = Math.min(this.#live.head.eventId, this.#leastTold);
+        for (const session of this.#sessions) session.resume(this.#live.head.eventId);
       }
     }
     return this.#live;
@@ -438,7 +436,7 @@ export class Partition {
   #write<T>(now: number, body: (writes: StorageWrites) => T extends PromiseLike<unknown> ? never : T): T {
     try {
       const result = this.#ports.storage.transaction(now, body);
-      this.#live?.state.forget();
+      this.#live?.fold.commit();
       return result;
     } catch (error) {
       this.#live = undefined;

@@ -6,7 +6,7 @@ import type { SqlDriver } from "../../src/storage/driver.ts";
 import { isMigrated } from "../../src/storage/migrations.ts";
 import type { EventRow } from "../../src/storage/port.ts";
 import { SqlStorage } from "../../src/storage/sql-storage.ts";
-import { loggedEvent } from "../../src/core/live.ts";
+import { loggedEvent } from "../../src/core/fold.ts";
 import { bytesPort, migrations } from "../support/partition.ts";
 import type { Trace } from "./trace.ts";
 import type { Asked, Member, Told } from "./wire.ts";

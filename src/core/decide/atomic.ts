@@ -7,7 +7,7 @@ import { ModelFault } from "./model-fault.ts";
 import type { Ports } from "../ports.ts";
 import { apply, rowOf } from "./commit.ts";
 import { findPrior, forgetExpired, keyReused } from "./deduplicate.ts";
-import { countRejection, rejectionsFull, tooManyRejections } from "./rejections.ts";
+import { tooManyRejections } from "./rejections.ts";
 import { contentOf, type Review, type TypedDraft } from "./review.ts";
 import { check } from "./submit.ts";
 
@@ -43,11 +43,7 @@ export function submitAtomic(
     return { kind: "decided", verdict, replayed: true };
   }
 
-  const before = { position: live.state.position, head: live.head };
-  const takeBack = () => {
-    live.state.undoTo(before.position);
-    live.head = before.head;
-  };
+  const before = live.position;
   const accepted: { review: Review; typed: TypedDraft }[] = [];
   const failures = new Map<string, Failure>();
   try {
@@ -59,11 +55,11 @@ export function submitAtomic(
       if ("failure" in applied) failures.set(draft.draftId, applied.failure);
       else {
         accepted.push({ review, typed: typed as TypedDraft });
-        live.head++;
+        live.head.reserve();
       }
     }
   } catch (error) {
-    takeBack();
+    live.undoTo(before);
     if (!(error instanceof ModelFault)) throw error;
     return {
       kind: "refused",
@@ -72,7 +68,7 @@ export function submitAtomic(
   }
 
   if (failures.size > 0) {
-    takeBack();
+    live.undoTo(before);
     const results = batch.drafts.map(({ draftId }): BatchResult => {
       const failure = failures.get(draftId);
       return failure ? { kind: "rejected", draftId, problem: tell(failure) } : { kind: "not_processed", draftId };
@@ -80,7 +76,7 @@ export function submitAtomic(
     const verdict: BatchVerdict = { timestamp: now, results };
     const final = [...failures.values()].every(({ code }) => isVerdict(code) || code === keyReused.code);
     if (!final) return { kind: "refused", problem: tell([...failures.values()][0]!) };
-    if (rejectionsFull(first)) return { kind: "refused", problem: tell(tooManyRejections) };
+    if (live.rejections.full(reads, author.principal)) return { kind: "refused", problem: tell(tooManyRejections) };
     const { principal } = author;
     writes.recordRejection({
       principal,
@@ -89,18 +85,17 @@ export function submitAtomic(
       problem: JSON.stringify(verdict),
       createdAt: now,
     });
-    countRejection(first);
+    live.rejections.add(reads, author.principal);
     return { kind: "decided", verdict, replayed: false };
   }
 
-  const batchEnd = live.head;
-  const rows = accepted.map(({ review, typed }, at) => rowOf(review, typed, before.head + 1 + at, batchEnd));
+  const batchEnd = live.head.eventId;
+  live.head.release(before.eventId);
+  const rows = accepted.map(({ review, typed }, at) => rowOf(review, typed, before.eventId + 1 + at, batchEnd));
   for (const row of rows) {
     if (!writes.appendEvent(row)) throw new Error("the log refused a key that it does not hold");
-    live.logBytes += row.payloadBytes;
-    live.stateBytes += row.payloadBytes;
+    live.append(row);
   }
-  live.timestamp = rows[0]!.timestamp;
   writes.recordBatch({
     principal: author.principal,
     batchId: batch.batchId,

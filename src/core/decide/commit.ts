@@ -15,9 +15,9 @@ export function commit(review: Review, typed: TypedDraft, writes: StorageWrites)
   const { live } = review;
   const applied = apply(review, typed);
   if ("failure" in applied) return applied;
-  const row = rowOf(review, typed, live.head + 1, undefined);
+  const row = rowOf(review, typed, live.head.eventId + 1, undefined);
   if (writes.appendEvent(row)) return { row };
-  live.state.undoTo(applied.before);
+  live.fold.undoTo(applied.before);
   return undefined;
 }
 
@@ -26,19 +26,17 @@ export function commit(review: Review, typed: TypedDraft, writes: StorageWrites)
  * Throws what the model throws, with the state as it was.
  */
 export function apply(review: Review, typed: TypedDraft): { before: number } | { failure: Failure } {
-  const { live } = review;
-  const before = callModel(() =>
-    live.state.change((state) => typed.definition.reduce(state, typed.event as never, live.state.context)),
-  );
+  const { fold } = review.live;
+  const before = callModel(() => fold.apply(typed.definition, typed.event));
   let failure: Failure | undefined;
   try {
     failure = checkInvariants(review);
   } catch (error) {
-    live.state.undoTo(before);
+    fold.undoTo(before);
     throw error;
   }
   if (!failure) return { before };
-  live.state.undoTo(before);
+  fold.undoTo(before);
   return { failure };
 }
 

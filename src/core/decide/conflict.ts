@@ -1,6 +1,6 @@
 import { upcast } from "../../model/index.ts";
 import { type Failure, bounds } from "../../protocol/index.ts";
-import { loggedEvent } from "../live.ts";
+import { loggedEvent } from "../fold.ts";
 import { callModel } from "./model-fault.ts";
 import type { Review, TypedDraft } from "./review.ts";
 
@@ -10,7 +10,7 @@ import type { Review, TypedDraft } from "./review.ts";
  */
 export function checkConflict(review: Review, typed: TypedDraft): Failure | undefined {
   const { expectedEventId } = typed;
-  const { head } = review.live;
+  const { eventId: head } = review.live.head;
   if (expectedEventId === undefined) {
     if (typed.definition.conflict !== "reject") return undefined;
     return {

@@ -1,50 +1,46 @@
 import type { Failure, Author } from "../../protocol/index.ts";
-import type { StorageWrites } from "../../storage/port.ts";
 import type { Batch, Draft } from "../commands.ts";
 import { rejectionRetentionMs, scheduleOnce, socketSweepMs } from "../jobs/due.ts";
 import type { BatchOutcome, BatchResult, Outcome } from "../replies.ts";
-import { soundness } from "../live.ts";
 import { submitAtomic } from "./atomic.ts";
 import { findPrior, keyReused } from "./deduplicate.ts";
 import type { Review } from "./review.ts";
 import { submit } from "./submit.ts";
 import { problemOf } from "../refusal.ts";
 import { roomFor } from "./room.ts";
-import type { Scene } from "../window/scene.ts";
+import type { Scene, WriteScene } from "../window/scene.ts";
 import { snapshotDue } from "../jobs/snapshots.ts";
 
 /** Decides one draft, and notes in the window what was committed. Throws only what the storage throws. */
-export function decide(scene: Scene, author: Author, clientId: string, draft: Draft): Outcome {
-  const { window, ports, limiter, now } = scene;
+export function decide(scene: WriteScene, author: Author, clientId: string, draft: Draft): Outcome {
+  const { window, ports, limiter, writes, now } = scene;
   const drafts = [draft];
   const unfit = unfitFor(scene, drafts) ?? beyondRate(scene, author, draft.draftId, drafts);
   if (unfit) return { kind: "refused", problem: problemOf(unfit, scene) };
-  const writes = writesOf(scene);
-  createLog(scene, writes);
+  createLog(scene);
   const outcome = submit(reviewOf(scene, author, clientId, draft), writes, ports);
   if (isRepeated(outcome)) {
     const refusal = limiter.replay(author.principal, now);
     if (refusal) return { kind: "refused", problem: problemOf(refusal, scene) };
   } else window.onRollback(limiter.spend(ports.storage, writes, author.principal, drafts, now));
   if (outcome.kind === "accepted" && !outcome.replayed) window.events.push(outcome.event);
-  if (outcome.kind !== "refused") afterVerdict(scene, writes, outcome.kind === "rejected");
+  if (outcome.kind !== "refused") afterVerdict(scene, outcome.kind === "rejected");
   return outcome;
 }
 
 /** Decides the drafts of a batch, as its mode says. Throws only what the storage throws. */
-export function decideBatch(scene: Scene, author: Author, clientId: string, batch: Batch): BatchOutcome {
+export function decideBatch(scene: WriteScene, author: Author, clientId: string, batch: Batch): BatchOutcome {
   return batch.mode === "atomic"
     ? decideAtomic(scene, author, clientId, batch)
     : decideInOrder(scene, author, clientId, batch.drafts);
 }
 
-function decideAtomic(scene: Scene, author: Author, clientId: string, batch: Batch): BatchOutcome {
-  const { live, window, ports, limiter, now } = scene;
+function decideAtomic(scene: WriteScene, author: Author, clientId: string, batch: Batch): BatchOutcome {
+  const { live, window, ports, limiter, writes, now } = scene;
   const unfit = unfitFor(scene, batch.drafts) ?? beyondRate(scene, author, batch.batchId, batch.drafts);
   if (unfit) return { kind: "refused", problem: problemOf(unfit, scene) };
-  const writes = writesOf(scene);
-  createLog(scene, writes);
-  const headBefore = live.head;
+  createLog(scene);
+  const headBefore = live.head.eventId;
   const outcome = submitAtomic(batch, (draft) => reviewOf(scene, author, clientId, draft), writes, ports);
   if (isRepeated(outcome)) {
     const refusal = limiter.replay(author.principal, now);
@@ -55,13 +51,13 @@ function decideAtomic(scene: Scene, author: Author, clientId: string, batch: Bat
     for (const result of outcome.verdict.results) {
       if (result.kind === "accepted" && result.event.eventId > headBefore) window.events.push(result.event);
     }
-    afterVerdict(scene, writes, live.head === headBefore);
+    afterVerdict(scene, live.head.eventId === headBefore);
   }
   return outcome;
 }
 
 /** Each draft by itself, up to the first that is not accepted. */
-function decideInOrder(scene: Scene, author: Author, clientId: string, drafts: readonly Draft[]): BatchOutcome {
+function decideInOrder(scene: WriteScene, author: Author, clientId: string, drafts: readonly Draft[]): BatchOutcome {
   const results: BatchResult[] = [];
   let timestamp = scene.now;
   let open = true;
@@ -86,7 +82,7 @@ function decideInOrder(scene: Scene, author: Author, clientId: string, drafts: r
 
 /** Why this is not taken now: the log cannot be folded, or the state is as large as it may get. */
 function unfitFor({ live, model }: Scene, drafts: readonly Draft[]): Failure | undefined {
-  return soundness(live) ?? roomFor(live, model, drafts);
+  return live.fold.unsound ?? roomFor(live.fold, model, drafts);
 }
 
 /** Why these drafts are more than the rates allow, unless they were decided before under this key: a replay is never refused for that. */
@@ -107,15 +103,11 @@ function isRepeated(outcome: Outcome | BatchOutcome): boolean {
   return outcome.replayed;
 }
 
-/** Whoever decides a draft may write: `mayWrite` has said so of the window. */
-function writesOf(scene: Scene): StorageWrites {
-  return scene.writes!;
-}
-
-function createLog({ live, name, now, attended, serverId }: Scene, writes: StorageWrites): void {
-  if (live.logId !== undefined) return;
-  live.logId = serverId();
-  writes.createLog({ logId: live.logId, ...name }, now);
+function createLog({ live, name, now, attended, serverId, writes }: WriteScene): void {
+  if (live.head.logId !== undefined) return;
+  const logId = serverId();
+  live.head.create(logId);
+  writes.createLog({ logId, ...name }, now);
   if (attended) scheduleOnce(live, writes, "sweep_sockets", now + socketSweepMs);
 }
 
@@ -125,7 +117,7 @@ function reviewOf(scene: Scene, author: Author, clientId: string, draft: Draft):
 }
 
 /** Schedules what a verdict makes due. */
-function afterVerdict({ live, now }: Scene, writes: StorageWrites, rejected: boolean): void {
+function afterVerdict({ live, writes, now }: WriteScene, rejected: boolean): void {
   if (rejected) scheduleOnce(live, writes, "sweep_records", now + rejectionRetentionMs);
   else if (snapshotDue(live)) scheduleOnce(live, writes, "snapshot", now);
 }

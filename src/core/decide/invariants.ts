@@ -5,7 +5,7 @@ import type { Review } from "./review.ts";
 
 /** The model's invariants, over the state with the event in it. */
 export function checkInvariants(review: Review): Failure | undefined {
-  const errors = callModel(() => invariantViolations(review.model, review.live.state));
+  const errors = callModel(() => invariantViolations(review.model, review.live.fold.state));
   if (errors.length === 0) return undefined;
   return {
     code: "invariant_violated",

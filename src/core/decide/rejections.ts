@@ -1,5 +1,5 @@
 import { type Failure, bounds } from "../../protocol/index.ts";
-import type { Review } from "./review.ts";
+import type { StorageReads } from "../../storage/port.ts";
 
 /** What is answered instead of a rejection that there is no room for. It is no verdict: nothing is stored. */
 export const tooManyRejections: Failure = {
@@ -8,21 +8,31 @@ export const tooManyRejections: Failure = {
   retryAfter: 3_600,
 };
 
-/** Whether so many rejections of this principal are stored that there is room for no other. */
-export function rejectionsFull(review: Review): boolean {
-  return countOf(review) >= bounds.rejectionsPerPrincipalMax;
-}
+/** How many rejections of each principal are stored; read from the storage where it matters. */
+export class RejectionCounts {
+  readonly #counts = new Map<string, number>();
 
-/** Counts one that was stored. */
-export function countRejection(review: Review): void {
-  review.live.rejections.set(review.author.principal, countOf(review) + 1);
-}
-
-function countOf({ live, reads, author: { principal } }: Review): number {
-  let count = live.rejections.get(principal);
-  if (count === undefined) {
-    count = reads.rejectionsOf(principal, bounds.rejectionsPerPrincipalMax);
-    live.rejections.set(principal, count);
+  /** Whether there is no room for another rejection of this principal. */
+  full(reads: StorageReads, principal: string): boolean {
+    return this.#countOf(reads, principal) >= bounds.rejectionsPerPrincipalMax;
   }
-  return count;
+
+  /** Counts one that was stored. */
+  add(reads: StorageReads, principal: string): void {
+    this.#counts.set(principal, this.#countOf(reads, principal) + 1);
+  }
+
+  /** Forgets the counts: rejections were deleted. */
+  clear(): void {
+    this.#counts.clear();
+  }
+
+  #countOf(reads: StorageReads, principal: string): number {
+    let count = this.#counts.get(principal);
+    if (count === undefined) {
+      count = reads.rejectionsOf(principal, bounds.rejectionsPerPrincipalMax);
+      this.#counts.set(principal, count);
+    }
+    return count;
+  }
 }

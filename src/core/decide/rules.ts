@@ -5,9 +5,11 @@ import type { Review, TypedDraft } from "./review.ts";
 
 /** The model's business rules: what in the present state speaks against the event. */
 export function checkRules(review: Review, typed: TypedDraft): Failure | undefined {
-  const { state, head } = review.live;
+  const { head, fold } = review.live;
   const { principal } = review.author;
-  const errors = callModel(() => ruleViolations(typed.definition, state, typed.event, { head, principal }));
+  const errors = callModel(() =>
+    ruleViolations(typed.definition, fold.state, typed.event, { head: head.eventId, principal }),
+  );
   if (errors.length === 0) return undefined;
   return {
     code: "validation_failed",

@@ -31,11 +31,11 @@ export function checkSchema(review: Review): Failure | TypedDraft {
   const violations: Violation[] = shape.success ? [] : violationsOf(shape.error.issues, [], schemaError);
   const expected = expectedEventIdShape.safeParse(expectedEventId);
   if (!expected.success) violations.push(...violationsOf(expected.error.issues, ["expectedEventId"], schemaError));
-  else if (expected.data !== undefined && expected.data > review.live.head) {
+  else if (expected.data !== undefined && expected.data > review.live.head.eventId) {
     violations.push({
       field: "expectedEventId",
       code: schemaError,
-      message: `The log ends at event ${review.live.head}: an event that is not there cannot be expected.`,
+      message: `The log ends at event ${review.live.head.eventId}: an event that is not there cannot be expected.`,
     });
   }
 
@@ -59,7 +59,7 @@ export function checkSchema(review: Review): Failure | TypedDraft {
       type: raw.type,
       ...(version === undefined ? {} : { version }),
       payload: raw["payload"],
-      timestamp: Math.max(review.now, review.live.timestamp),
+      timestamp: Math.max(review.now, review.live.head.timestamp),
       clientId: review.clientId,
     };
     try {

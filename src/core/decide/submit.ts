@@ -8,7 +8,7 @@ import { checkConflict } from "./conflict.ts";
 import { findPrior, forgetExpired, fingerprintOf, rejectionOf, replay } from "./deduplicate.ts";
 import { checkPermission } from "./permission.ts";
 import type { Review, TypedDraft } from "./review.ts";
-import { countRejection, rejectionsFull, tooManyRejections } from "./rejections.ts";
+import { tooManyRejections } from "./rejections.ts";
 import { checkRules } from "./rules.ts";
 import { checkSchema } from "./schema.ts";
 
@@ -27,10 +27,7 @@ export function submit(review: Review, writes: StorageWrites, ports: Ports): Out
   try {
     const result = reviewAndCommit(review, writes);
     if (result && "row" in result) {
-      live.head = result.row.eventId;
-      live.timestamp = result.row.timestamp;
-      live.logBytes += result.row.payloadBytes;
-      live.stateBytes += result.row.payloadBytes;
+      live.append(result.row);
       return { kind: "accepted", event: result.row, replayed: false };
     }
     objection = result?.failure;
@@ -49,7 +46,7 @@ export function submit(review: Review, writes: StorageWrites, ports: Ports): Out
   }
   if (!objection) throw new Error("the log refused a key that it does not hold");
 
-  if (isVerdict(objection.code) && rejectionsFull(review)) objection = tooManyRejections;
+  if (isVerdict(objection.code) && live.rejections.full(review.reads, author.principal)) objection = tooManyRejections;
   const told = problem(objection, {
     instance: `/v1/partitions/${review.partition}`,
     traceId: ports.random.traceId(),
@@ -76,7 +73,7 @@ export function submit(review: Review, writes: StorageWrites, ports: Ports): Out
     problem: text,
     createdAt: now,
   });
-  countRejection(review);
+  live.rejections.add(review.reads, author.principal);
   return { kind: "rejected", rejection: rejectionOf({ recordId, problem: text }), replayed: false };
 }
 

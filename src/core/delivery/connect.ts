@@ -2,7 +2,7 @@ import { type Failure, bounds, type Author } from "../../protocol/index.ts";
 import { rejectionRetentionMs } from "../jobs/due.ts";
 import type { Command } from "../commands.ts";
 import type { ConnectedClient, Page } from "../replies.ts";
-import { assertSound, type Live } from "../live.ts";
+import type { Head } from "../head.ts";
 import { clampLimit, readPage } from "./page.ts";
 import { Refusal } from "../refusal.ts";
 import type { Scene } from "../window/scene.ts";
@@ -53,8 +53,8 @@ export function connect(scene: Scene, session: Session, command: Connect): void 
       detail: "Ask for initialState or for the events since sinceEventId, not for both.",
     });
   }
-  assertNotAhead(live, command.sinceEventId);
-  if (command.initialState) assertSound(live);
+  assertNotAhead(live.head, command.sinceEventId);
+  if (command.initialState) live.fold.assertSound();
 
   const author = command.author ??
     session.state.author ?? { principal: `dev:${command.clientId}`, permissions: "all" as const };
@@ -67,25 +67,26 @@ export function connect(scene: Scene, session: Session, command: Connect): void 
     peerId: command.presence ? ports.random.peerId() : undefined,
   };
   const since = command.sinceEventId;
+  const head = live.head.eventId;
   const page =
     since === undefined
       ? undefined
-      : readPage(ports.storage, since, clampLimit(undefined), live.head, draftIdsOf(client, author));
+      : readPage(ports.storage, since, clampLimit(undefined), head, draftIdsOf(client, author));
   session.update({
     author,
     awaitsToken: false,
     client,
-    provisionalLogId: live.logId === undefined ? scene.serverId() : undefined,
+    provisionalLogId: live.head.logId === undefined ? scene.serverId() : undefined,
   });
-  session.seen(page ? page.nextSinceEventId : live.head, live.head);
+  session.seen(page ? page.nextSinceEventId : head, head);
   session.reply({
     kind: "connected",
     requestId: command.requestId,
     now,
     serverId: scene.serverId(),
-    currentEventIndex: live.head,
-    initialState: command.initialState ? live.state.stringify() : undefined,
-    sinceSnapshot: command.initialState ? live.head - live.snapshot.eventId : undefined,
+    currentEventIndex: head,
+    initialState: command.initialState ? live.fold.state.stringify() : undefined,
+    sinceSnapshot: command.initialState ? head - live.fold.snapshot.eventId : undefined,
     limits: command.limits ? announced : undefined,
     peerId: client.peerId,
     expiresAt: command.renewal ? author.expiresAt : undefined,
@@ -113,21 +114,21 @@ export function renew(scene: Scene, session: Session, { requestId, author }: Ren
 /** Answers `sync`: sets the delivery cursor, and gives the page after it. */
 export function sync(scene: Scene, session: Session, client: ConnectedClient, command: Sync): void {
   assertPartition(scene, command.partition);
-  assertNotAhead(scene.live, command.sinceEventId);
+  assertNotAhead(scene.live.head, command.sinceEventId);
   // Whoever asks for what follows has what was before.
   if (command.sinceEventId !== undefined) session.acknowledge(command.sinceEventId);
   const page = pageFor(scene, draftIdsOf(client, session.state.author!), command);
   // In the same step as the page: at the head, the next commit is broadcast to this connection.
-  session.seen(page.nextSinceEventId, scene.live.head);
+  session.seen(page.nextSinceEventId, scene.live.head.eventId);
   session.reply({ kind: "page", requestId: command.requestId, now: scene.now, page });
 }
 
 function pageFor({ live, ports }: Scene, draftIds: string | undefined, command: Sync): Page {
   const reads = ports.storage;
   const limit = clampLimit(command.limit);
-  const pageAfter = (since: number) => readPage(reads, since, limit, live.head, draftIds);
+  const pageAfter = (since: number) => readPage(reads, since, limit, live.head.eventId, draftIds);
   if (command.sinceEventId !== undefined) return pageAfter(command.sinceEventId);
-  const { eventId, stateBytes, logBytes } = live.snapshot;
+  const { eventId, stateBytes, logBytes } = live.fold.snapshot;
   const worthIt = eventId > 0 && stateBytes < logBytes && stateBytes <= bounds.syncSnapshotBytesMax;
   const state = worthIt ? reads.snapshotState(eventId) : undefined;
   if (state === undefined) return pageAfter(0);
@@ -154,12 +155,12 @@ function assertPartition(scene: Scene, partition: string | undefined): void {
 }
 
 /** A cursor past the head: the client has seen a log that is gone (a restored backup), or never was. */
-export function assertNotAhead(live: Live, eventId: number | undefined): void {
-  if (eventId === undefined || eventId <= live.head) return;
+export function assertNotAhead(head: Head, eventId: number | undefined): void {
+  if (eventId === undefined || eventId <= head.eventId) return;
   const failure: Failure = {
     code: "cursor_ahead",
-    detail: `The log ends at event ${live.head}. Drop what was confirmed, and sync without sinceEventId.`,
-    currentEventIndex: live.head,
+    detail: `The log ends at event ${head.eventId}. Drop what was confirmed, and sync without sinceEventId.`,
+    currentEventIndex: head.eventId,
   };
   throw new Refusal(failure);
 }

@@ -10,9 +10,10 @@ const snapshotEventsMin = 1_000;
  * bytes as the last snapshot had, so that snapshots never cost more than the log itself.
  */
 export function snapshotDue(live: Live): boolean {
-  if (live.snapshotting || live.fault) return false;
-  const events = live.head - live.snapshot.eventId;
-  return events >= snapshotEventsMin && live.logBytes - live.snapshot.logBytes >= live.snapshot.stateBytes;
+  const { head, fold } = live;
+  if (fold.snapshotting || fold.fault) return false;
+  const { eventId, logBytes, stateBytes } = fold.snapshot;
+  return head.eventId - eventId >= snapshotEventsMin && head.logBytes - logBytes >= stateBytes;
 }
 
 /** A snapshot that is to be written: the text is one turn's, the writing takes as many as it likes. */
@@ -23,7 +24,6 @@ export interface SnapshotDraft extends Omit<SnapshotRow, "stateBytes"> {
 
 /** The present state, to be written off the hot path. Until that is done no other one is begun. */
 export function beginSnapshot(live: Live, model: AnyModel, now: number): SnapshotDraft {
-  live.snapshotting = true;
-  const { head: eventId, logBytes } = live;
-  return { eventId, modelVersion: model.version, logBytes, createdAt: now, state: live.state.stringify() };
+  const { eventId, logBytes } = live.head;
+  return { eventId, modelVersion: model.version, logBytes, createdAt: now, state: live.fold.beginSnapshot() };
 }

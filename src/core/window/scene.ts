@@ -13,15 +13,13 @@ export interface PartitionName {
   partition: string;
 }
 
-/** What the work of one window is done with. Its trace ids are new ones, unless the work has come with one: `traced`. */
+/** What reading work of a window is done with. Its trace ids are new ones, unless the work has come with one: `traced`. */
 export interface Scene {
   readonly name: PartitionName;
   readonly model: AnyModel;
   readonly ports: Ports;
   readonly live: Live;
   readonly limiter: Limiter;
-  /** Undefined where none of the work may write (`mayWrite`): then there is no transaction. */
-  readonly writes: StorageWrites | undefined;
   readonly window: Window;
   readonly now: number;
   /** Whether there are connections to look after. */
@@ -34,8 +32,13 @@ export interface Scene {
   peers(): readonly Peer[];
 }
 
+/** What the work of a window is done with in its transaction. */
+export interface WriteScene extends Scene {
+  readonly writes: StorageWrites;
+}
+
 /** The same scene for work that has come with a trace id: whatever goes wrong is told and logged under it. */
-export function traced(scene: Scene, traceId: string): Scene {
+export function traced(scene: WriteScene, traceId: string): WriteScene {
   const { ports } = scene;
   return { ...scene, ports: { ...ports, random: { ...ports.random, traceId: () => traceId } } };
 }

@@ -1,27 +1,29 @@
 import type { ErrorCode, Problem, Author } from "../../protocol/index.ts";
-import type { Command } from "../commands.ts";
+import { type Command, type ReadCommand, type SubmitCommand, submits } from "../commands.ts";
 import { connect, renew, sync } from "../delivery/connect.ts";
 import { decide, decideBatch } from "../decide/decide.ts";
 import type { BatchOutcome, ConnectedClient, Effect, Outcome } from "../replies.ts";
-import { assertSound } from "../live.ts";
 import { problemOf, Refusal } from "../refusal.ts";
-import { type Scene, traced } from "./scene.ts";
+import { type Scene, traced, type WriteScene } from "./scene.ts";
 import { notConnected, type Session } from "../delivery/session.ts";
-import { stateHash } from "../delivery/state-hash.ts";
 import type { Window } from "./window.ts";
-import { traceIdOf, type Work } from "./work.ts";
+import { type ReadWork, traceIdOf, type Work } from "./work.ts";
 
 /** Does one piece of a window's work. What it throws takes the window with it. */
-export function take(scene: Scene, work: Work): void {
+export function take(scene: WriteScene, work: Work): void {
   const { window } = scene;
   if ("command" in work) {
-    window.touch(work.session);
+    const { session, command } = work;
+    if (!submits(command)) {
+      answer(scene, { session, command });
+      return;
+    }
+    window.touch(session);
     try {
-      assertNotOver(work.session, scene.now);
-      takeCommand(scene, work.session, work.command);
+      assertNotOver(session, scene.now);
+      takeSubmit(scene, session, command);
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      refuse(window, work, problemOf(error.failure, scene));
+      refuseThrown(scene, work, error);
     }
     return;
   }
@@ -31,6 +33,22 @@ export function take(scene: Scene, work: Work): void {
   if (work.refused) refuse(window, work, problemOf(work.refused, own));
   else if ("draft" in work) window.answer(work, decide(own, author, clientId, work.draft));
   else window.answer(work, decideBatch(own, author, clientId, work.batch));
+}
+
+/** Does one piece of work that writes nothing. What it throws takes the window with it. */
+export function answer(scene: Scene, work: ReadWork): void {
+  scene.window.touch(work.session);
+  try {
+    assertNotOver(work.session, scene.now);
+    answerCommand(scene, work.session, work.command);
+  } catch (error) {
+    refuseThrown(scene, work, error);
+  }
+}
+
+function refuseThrown(scene: Scene, work: Work, error: unknown): void {
+  if (!(error instanceof Refusal)) throw error;
+  refuse(scene.window, work, problemOf(error.failure, scene));
 }
 
 /** Answers work by a problem, without doing it. */
@@ -49,7 +67,7 @@ export function refuse(window: Window, work: Work, problem: Problem): void {
 }
 
 /** @throws Refusal where the command is answered by an error. */
-function takeCommand(scene: Scene, session: Session, command: Command): void {
+function answerCommand(scene: Scene, session: Session, command: ReadCommand): void {
   switch (command.kind) {
     case "unreadable":
     case "overflow":
@@ -74,11 +92,17 @@ function takeCommand(scene: Scene, session: Session, command: Command): void {
     case "hash": {
       connected(session);
       const { live, ports, now } = scene;
-      assertSound(live);
-      const sha256 = stateHash(live, ports);
-      session.reply({ kind: "hash", requestId: command.requestId, now, eventIndex: live.head, sha256 });
+      live.fold.assertSound();
+      const sha256 = live.fold.hash(ports.sha256);
+      session.reply({ kind: "hash", requestId: command.requestId, now, eventIndex: live.head.eventId, sha256 });
       return;
     }
+  }
+}
+
+/** @throws Refusal where the command is answered by an error. */
+function takeSubmit(scene: WriteScene, session: Session, command: SubmitCommand): void {
+  switch (command.kind) {
     case "submit": {
       const { clientId } = connected(session);
       const { draftId } = command.draft;

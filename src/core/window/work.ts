@@ -1,15 +1,18 @@
 import type { Failure, Author } from "../../protocol/index.ts";
-import type { Batch, Command, Draft } from "../commands.ts";
+import { type Batch, type Command, type Draft, type ReadCommand, submits } from "../commands.ts";
 import type { BatchOutcome, Outcome } from "../replies.ts";
 import type { Session } from "../delivery/session.ts";
 
 /** Something to be done in a window: a command of a connection, or a draft or batch that waits for its outcome elsewhere. */
-export type Work = Asked | Submitted | SubmittedBatch;
+export type Work = Asked<Command> | Submitted | SubmittedBatch;
+
+/** Work that writes nothing. */
+export type ReadWork = Asked<ReadCommand>;
 
 /** A command, answered through its session. */
-interface Asked {
+interface Asked<C extends Command> {
   readonly session: Session;
-  readonly command: Command;
+  readonly command: C;
 }
 
 /** Work without a connection, as it comes over HTTP. */
@@ -36,7 +39,7 @@ export function traceIdOf(work: Work): string | undefined {
   return "command" in work ? undefined : work.traceId;
 }
 
-/** Whether work may write; a window without such work opens no transaction, and so creates no storage. */
-export function mayWrite(work: Work): boolean {
-  return !("command" in work) || work.command.kind === "submit" || work.command.kind === "batch";
+/** Whether work only reads; a window of such work opens no transaction, and so creates no storage. */
+export function onlyReads(work: Work): work is ReadWork {
+  return "command" in work && !submits(work.command);
 }

@@ -1,6 +1,6 @@
 import type { Limits } from "../../../src/protocol/index.ts";
 import { type AnyModel, foldEvent, State } from "../../../src/model/index.ts";
-import { loggedEvent } from "../../../src/core/live.ts";
+import { loggedEvent } from "../../../src/core/fold.ts";
 import type { SqlValue } from "../../../src/storage/driver.ts";
 import { FaultyDisk, MemoryDisk } from "../disk.ts";
 import { Host } from "../host.ts";

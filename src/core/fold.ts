@@ -1,0 +1,202 @@
+import { type AnyModel, type EventDefinition, foldEvent, FoldError, type ModelEvent, State } from "../model/index.ts";
+import { type Failure, type JsonObject, utf8Length } from "../protocol/index.ts";
+import type { EventRow, SnapshotRow, StorageReads } from "../storage/port.ts";
+import { Refusal } from "./refusal.ts";
+
+/** Thrown when the log in storage has a hole: nothing may be built on it. */
+export class LogCorrupt extends Error {
+  override name = "LogCorrupt";
+}
+
+type SnapshotSize = Pick<SnapshotRow, "eventId" | "logBytes" | "stateBytes">;
+
+/** The newest snapshot that can be read; before the first one, the initial state. */
+export interface LoadedSnapshot extends SnapshotSize {
+  readonly state: object;
+}
+
+/** A model is repaired by a deployment, so frequent retries are useless. */
+const quarantineRetrySeconds = 30;
+/** How many events one read holds in memory. */
+const foldRowsMax = 500;
+
+/** The state that the log folds to, and what derives from it. */
+export class Fold {
+  readonly state: State<object>;
+  /** Why the log cannot be folded. Then `state` is not valid; the log itself can be read. */
+  readonly fault: FoldError | undefined;
+  #snapshot: SnapshotSize;
+  #snapshotting = false;
+  #stateBytes: number;
+  /** Whether `stateBytes` was measured since the last event. */
+  #measured = false;
+  /** The hash of the state, where it was asked for since the last event. */
+  #hash: string | undefined;
+
+  private constructor(state: State<object>, fault: FoldError | undefined, snapshot: SnapshotSize, stateBytes: number) {
+    this.state = state;
+    this.fault = fault;
+    this.#snapshot = snapshot;
+    this.#stateBytes = stateBytes;
+  }
+
+  /**
+   * Folds the events after `snapshot` up to `head`. An event that the model cannot fold is a `fault`,
+   * not an error: the partition stays open and readable. `tailBytes`: payload bytes of those events.
+   *
+   * @throws LogCorrupt where an id is missing.
+   */
+  static load(
+    reads: StorageReads,
+    model: AnyModel,
+    { state: root, ...snapshot }: LoadedSnapshot,
+    head: number,
+    tailBytes: number,
+  ): Fold {
+    const state = new State<object>(root);
+    let fault: FoldError | undefined;
+    try {
+      foldRange(reads, model, state, snapshot.eventId, head);
+    } catch (error) {
+      if (!(error instanceof FoldError)) throw error;
+      fault = error;
+    }
+    return new Fold(state, fault, snapshot, snapshot.stateBytes + tailBytes);
+  }
+
+  /** The newest snapshot; zeros while there is none. */
+  get snapshot(): Readonly<SnapshotSize> {
+    return this.#snapshot;
+  }
+
+  /** Whether a snapshot is being written. */
+  get snapshotting(): boolean {
+    return this.#snapshotting;
+  }
+
+  /** An upper bound of the bytes of the state as JSON: exact when measured, then increased by every payload. */
+  get stateBytes(): number {
+    return this.#stateBytes;
+  }
+
+  /** Applies an event to the state, and returns the position to undo to. Throws what the reducer throws, with the state as it was. */
+  apply(definition: EventDefinition<object, never>, event: ModelEvent<JsonObject>): number {
+    return this.state.change((state) => definition.reduce(state, event as never, this.state.context));
+  }
+
+  /** Takes back what was applied since `position`. */
+  undoTo(position: number): void {
+    this.state.undoTo(position);
+  }
+
+  /** Accounts for an event that was applied and appended to the log. */
+  append(payloadBytes: number): void {
+    this.#stateBytes += payloadBytes;
+    this.#measured = false;
+    this.#hash = undefined;
+  }
+
+  /** Makes what was applied permanent. */
+  commit(): void {
+    this.state.forget();
+  }
+
+  /**
+   * Whether the state has more than `most` bytes. Measuring costs as much as the state is large, so it is done
+   * once per event at most; a state of nearly `most` bytes is measured again only after `growth` more.
+   */
+  exceeds(most: number, growth: number): boolean {
+    if (this.#stateBytes <= most) return false;
+    if (this.#measured) return true;
+    this.#measured = true;
+    this.#stateBytes = utf8Length(this.state.stringify());
+    if (this.#stateBytes > most) return true;
+    this.#stateBytes = Math.min(this.#stateBytes, most - growth);
+    return false;
+  }
+
+  /** SHA-256 of the state as canonical JSON, in lower-case hexadecimal; computed once per event, because it costs as much as the state is large. */
+  hash(sha256: (text: string) => Uint8Array): string {
+    return (this.#hash ??= hexOf(sha256(this.state.canonical())));
+  }
+
+  /** The state as JSON text, to be written as a snapshot. Until that is done no other one is due. */
+  beginSnapshot(): string {
+    this.#snapshotting = true;
+    return this.state.stringify();
+  }
+
+  /** A snapshot was written: `logBytes` are the bytes of the whole log by now. */
+  completeSnapshot({ eventId, logBytes: snapshotLogBytes, stateBytes }: SnapshotSize, logBytes: number): void {
+    this.#snapshot = { eventId, logBytes: snapshotLogBytes, stateBytes };
+    this.#stateBytes = Math.min(this.#stateBytes, stateBytes + logBytes - snapshotLogBytes);
+    this.#snapshotting = false;
+  }
+
+  /** A snapshot could not be written. */
+  abandonSnapshot(): void {
+    this.#snapshotting = false;
+  }
+
+  /** Why the state is not valid; undefined: it is. */
+  get unsound(): Failure | undefined {
+    if (!this.fault) return undefined;
+    return {
+      code: "quarantined",
+      detail: `This partition's model cannot fold its log: ${this.fault.message}. The log can be read; drafts are taken again once the model is mended.`,
+      retryAfter: quarantineRetrySeconds,
+    };
+  }
+
+  /** @throws Refusal where the log cannot be folded. */
+  assertSound(): void {
+    const failure = this.unsound;
+    if (failure) throw new Refusal(failure);
+  }
+}
+
+/** Reads the newest snapshot at or before `atMost` whose bytes are right. */
+export function loadSnapshot(reads: StorageReads, model: AnyModel, atMost?: number): LoadedSnapshot {
+  const newest = reads.latestSnapshot(model.version, atMost);
+  const text = newest && reads.snapshotState(newest.eventId);
+  if (!newest || text === undefined) return { eventId: 0, logBytes: 0, stateBytes: 0, state: model.initialState() };
+  return {
+    eventId: newest.eventId,
+    logBytes: newest.logBytes,
+    stateBytes: newest.stateBytes,
+    state: JSON.parse(text) as object,
+  };
+}
+
+/**
+ * Folds the events after `from` up to `to` into `state`.
+ *
+ * @throws LogCorrupt where an id is missing; FoldError where the model cannot fold an event.
+ */
+export function foldRange(reads: StorageReads, model: AnyModel, state: State<object>, from: number, to: number): void {
+  let at = from;
+  while (at < to) {
+    const rows = reads.eventsAfter(at, Math.min(foldRowsMax, to - at));
+    if (rows.length === 0) throw new LogCorrupt(`event ${at + 1} is missing`);
+    for (const row of rows) {
+      if (row.eventId !== at + 1) throw new LogCorrupt(`event ${at + 1} is missing`);
+      foldEvent(model, state, loggedEvent(row));
+      at = row.eventId;
+    }
+  }
+}
+
+/** The row as the model's folding takes it. */
+export function loggedEvent(row: EventRow): Parameters<typeof foldEvent>[2] {
+  return {
+    type: row.type,
+    ...(row.version === undefined ? {} : { version: row.version }),
+    payload: JSON.parse(row.payload) as JsonObject,
+    timestamp: row.timestamp,
+    clientId: row.clientId,
+  };
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

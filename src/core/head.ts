@@ -1,0 +1,60 @@
+import type { EventRow } from "../storage/port.ts";
+import { LogCorrupt } from "./fold.ts";
+
+/** Where the log stands: what the next event continues. */
+export class Head {
+  #eventId: number;
+  #timestamp: number;
+  #logBytes: number;
+  #logId: string | undefined;
+
+  constructor(at: { eventId: number; timestamp: number; logBytes: number; logId: string | undefined }) {
+    this.#eventId = at.eventId;
+    this.#timestamp = at.timestamp;
+    this.#logBytes = at.logBytes;
+    this.#logId = at.logId;
+  }
+
+  /** The last event id. */
+  get eventId(): number {
+    return this.#eventId;
+  }
+
+  /** The last event's time; times never run backwards. */
+  get timestamp(): number {
+    return this.#timestamp;
+  }
+
+  /** Payload bytes of the whole log. */
+  get logBytes(): number {
+    return this.#logBytes;
+  }
+
+  /** The log's id; undefined while nothing was ever written. */
+  get logId(): string | undefined {
+    return this.#logId;
+  }
+
+  /** Names the log, which is written for the first time. */
+  create(logId: string): void {
+    this.#logId = logId;
+  }
+
+  /** Moves on to an event that was appended to the log. */
+  append(row: EventRow): void {
+    if (row.eventId !== this.#eventId + 1) throw new LogCorrupt(`event ${this.#eventId + 1} is missing`);
+    this.#eventId = row.eventId;
+    this.#timestamp = row.timestamp;
+    this.#logBytes += row.payloadBytes;
+  }
+
+  /** Counts an event of an atomic batch that is applied to the state and not appended yet: the next member follows it. */
+  reserve(): void {
+    this.#eventId++;
+  }
+
+  /** Takes back what was reserved after `eventId`. */
+  release(eventId: number): void {
+    this.#eventId = eventId;
+  }
+}
