@@ -157,8 +157,8 @@ export class Fold {
 
 /** Reads the newest snapshot at or before `atMost` whose bytes are right. */
 export function loadSnapshot(reads: StorageReads, model: AnyModel, atMost?: number): LoadedSnapshot {
-  const newest = reads.latestSnapshot(model.version, atMost);
-  const text = newest && reads.snapshotState(newest.eventId);
+  const newest = reads.snapshots.latest(model.version, atMost);
+  const text = newest && reads.snapshots.state(newest.eventId);
   if (!newest || text === undefined) return { eventId: 0, logBytes: 0, stateBytes: 0, state: model.initialState() };
   return {
     eventId: newest.eventId,
@@ -176,7 +176,7 @@ export function loadSnapshot(reads: StorageReads, model: AnyModel, atMost?: numb
 export function foldRange(reads: StorageReads, model: AnyModel, state: State<object>, from: number, to: number): void {
   let at = from;
   while (at < to) {
-    const rows = reads.eventsAfter(at, Math.min(foldRowsMax, to - at));
+    const rows = reads.events.after(at, Math.min(foldRowsMax, to - at));
     if (rows.length === 0) throw new LogCorrupt(`event ${at + 1} is missing`);
     for (const row of rows) {
       if (row.eventId !== at + 1) throw new LogCorrupt(`event ${at + 1} is missing`);

@@ -1,5 +1,5 @@
 import type { AnyModel } from "../model/index.ts";
-import type { DueKind, EventRow, StorageReads } from "../storage/port.ts";
+import type { JobKind, EventRow, StorageReads } from "../storage/port.ts";
 import { RejectionCounts } from "./decide/rejections.ts";
 import { Fold, loadSnapshot } from "./fold.ts";
 import { Head } from "./head.ts";
@@ -16,7 +16,7 @@ export class Live {
   readonly fold: Fold;
   readonly rejections = new RejectionCounts();
   /** The table of due work. */
-  readonly due: Map<DueKind, number>;
+  readonly due: Map<JobKind, number>;
 
   /**
    * Rebuilds it from storage.
@@ -24,12 +24,12 @@ export class Live {
    * @throws LogCorrupt where an id is missing.
    */
   constructor(reads: StorageReads, model: AnyModel) {
-    const head = reads.head();
+    const head = reads.events.head();
     const snapshot = loadSnapshot(reads, model);
-    const tailBytes = reads.logBytesAfter(snapshot.eventId);
+    const tailBytes = reads.events.bytesAfter(snapshot.eventId);
     this.fold = Fold.load(reads, model, snapshot, head.eventId, tailBytes);
-    this.head = new Head({ ...head, logBytes: snapshot.logBytes + tailBytes, logId: reads.log()?.logId });
-    this.due = new Map(reads.dueBy(Number.MAX_SAFE_INTEGER).map(({ kind, dueAt }) => [kind, dueAt]));
+    this.head = new Head({ ...head, logBytes: snapshot.logBytes + tailBytes, logId: reads.log.identity()?.logId });
+    this.due = new Map(reads.jobs.dueBy(Number.MAX_SAFE_INTEGER).map(({ kind, dueAt }) => [kind, dueAt]));
   }
 
   /** Where it stands now: what is applied and reserved from here on can be taken back by `undoTo`. */

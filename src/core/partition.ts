@@ -1,7 +1,7 @@
 import { type AnyModel, FoldError } from "../model/index.ts";
 import type { Failure, Problem, Author, Limits } from "../protocol/index.ts";
 import { MigrationError } from "../storage/migrations.ts";
-import type { EventRow, SnapshotEncoding, StorageWrites } from "../storage/port.ts";
+import type { EventRow, SnapshotEncoding, StorageWrites, Synchronous } from "../storage/port.ts";
 import type { Command, Draft, PresenceCommand } from "./commands.ts";
 import { assertNotAhead } from "./delivery/connect.ts";
 import { nextDue, reschedule, scheduleOnce, socketSweepMs, sweepRecords } from "./jobs/due.ts";
@@ -83,11 +83,11 @@ export class Partition {
 
   /** What the tenant has set that differs from what the application has, as JSON text: kept over sleep, once there is a log. */
   get keptLimits(): string {
-    return (this.exists && this.#ports.storage.tenantLimits()) || "{}";
+    return (this.exists && this.#ports.storage.tenantLimits.get()) || "{}";
   }
 
   keepLimits(text: string, now: number): void {
-    if (this.exists && text !== this.keptLimits) this.#write(now, (writes) => writes.keepTenantLimits(text));
+    if (this.exists && text !== this.keptLimits) this.#write(now, (writes) => writes.tenantLimits.put(text));
   }
 
   /** The tenant's answer to `Ports.askTenant`: so many tokens, or when there may be some again. */
@@ -245,7 +245,7 @@ export class Partition {
   runDue(now: number, sweepSockets: () => void): SnapshotDraft | undefined {
     this.#loaded(now);
     let snapshot: SnapshotDraft | undefined;
-    for (const { kind } of this.#ports.storage.dueBy(now)) {
+    for (const { kind } of this.#ports.storage.jobs.dueBy(now)) {
       try {
         // Anew for each: what failed before this one has dropped it.
         const live = this.#loaded(now);
@@ -277,7 +277,7 @@ export class Partition {
 
   /** Writes a piece of a snapshot; each is a transaction of its own. */
   putSnapshotChunk(eventId: number, chunk: number, bytes: Uint8Array, now: number): void {
-    this.#write(now, (writes) => writes.putSnapshotChunk(eventId, chunk, bytes));
+    this.#write(now, (writes) => writes.snapshots.putChunk(eventId, chunk, bytes));
   }
 
   /** Makes a snapshot of the pieces that were written: from here on it is what the state is loaded from. `stateBytes`: of the text, in UTF-8. */
@@ -289,7 +289,7 @@ export class Partition {
     now: number,
   ): void {
     const { state: _, ...row } = { ...draft, stateBytes };
-    this.#write(now, (writes) => writes.completeSnapshot(row, encoding, sha256));
+    this.#write(now, (writes) => writes.snapshots.complete(row, encoding, sha256));
     const live = this.#loaded(now);
     live.fold.completeSnapshot(row, live.head.logBytes);
   }
@@ -386,7 +386,7 @@ export class Partition {
       head = this.#loaded(now).head.eventId;
       if (head === this.#told) return [];
       if (fresh[0]?.eventId !== this.#told + 1) {
-        fresh = this.#ports.storage.eventsAfter(this.#told, head - this.#told);
+        fresh = this.#ports.storage.events.after(this.#told, head - this.#told);
       }
     } catch (error) {
       // The next window tries again: what live connections were told stays a contiguous run.
@@ -433,7 +433,7 @@ export class Partition {
   }
 
   /** The one way to write. If it throws, memory may be ahead of storage, or behind it: it is dropped. */
-  #write<T>(now: number, body: (writes: StorageWrites) => T extends PromiseLike<unknown> ? never : T): T {
+  #write<T>(now: number, body: (writes: StorageWrites) => Synchronous<T>): T {
     try {
       const result = this.#ports.storage.transaction(now, body);
       this.#live?.fold.commit();

@@ -15,7 +15,7 @@ import {
 import type { IdentitySettings } from "../identity/settings.ts";
 import { type Author, defaultLimits, type Failure, noLimits } from "../protocol/index.ts";
 import { DurableSqlDriver } from "../storage/durable.ts";
-import { SqlStorage } from "../storage/sql-storage.ts";
+import { PartitionStorage } from "../storage/partition/storage.ts";
 import {
   type HttpAnswer,
   answerBatch,
@@ -33,7 +33,7 @@ import { Door } from "../shell/admission.ts";
 import { heartbeatFrame } from "../wire/partita/heartbeat.ts";
 import { isHeld, pageTag, stateTag } from "../wire/partita/etags.ts";
 import { log } from "../platform/log.ts";
-import { migrations } from "../storage/partition-migrations.ts";
+import { migrations } from "../storage/partition/migrations.ts";
 import { stubOf } from "../platform/placement.ts";
 import { writeSnapshot } from "../shell/snapshot-writer.ts";
 import { answerClose, socketCarrier } from "./sockets.ts";
@@ -100,7 +100,7 @@ export function partitionObject({ models, roles, limits: given, placementOf }: A
       if (!model) throw new Error("no model serves this partition");
       this.#storage = new DurableSqlDriver(ctx.storage);
       this.#partition = new Partition(this.#name, model, {
-        storage: new SqlStorage(this.#storage, migrations, bytesPort),
+        storage: new PartitionStorage(this.#storage, migrations, bytesPort),
         random: {
           logId: () => crypto.randomUUID(),
           traceId: () => crypto.randomUUID().replaceAll("-", ""),

@@ -6,7 +6,8 @@ import { type PlacementOf, stubOf } from "../platform/placement.ts";
 import type { LimitsOverride, PartitionApi, Revocation, TenantApi, TenantChanges } from "../platform/rpc.ts";
 import type { Failure, Author, Limits } from "../protocol/index.ts";
 import { DurableSqlDriver } from "../storage/durable.ts";
-import { migrations } from "../storage/tenant-migrations.ts";
+import { migrations } from "../storage/tenant/migrations.ts";
+import { TenantStorage } from "../storage/tenant/storage.ts";
 import { Tenant } from "../tenant/tenant.ts";
 
 /** Partitions that are told of a change at once, and how many at the same time. */
@@ -40,7 +41,7 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
     constructor(ctx: DurableObjectState, env: TenantEnv) {
       super(ctx, env);
       this.#name = ctx.id.name!;
-      this.#tenant = new Tenant(new DurableSqlDriver(ctx.storage), migrations, limits, Date.now());
+      this.#tenant = new Tenant(new TenantStorage(new DurableSqlDriver(ctx.storage), migrations), limits, Date.now());
     }
 
     async attend(partition: string, leaseMs: number, knownSeq: number): Promise<TenantChanges> {

@@ -1,3 +1,10 @@
+/** What the storage computes with; the platform gives it. */
+export interface BytesPort {
+  sha256(bytes: Uint8Array): Uint8Array;
+  /** Throws on bytes that are not gzip. */
+  gunzip(bytes: Uint8Array): Uint8Array;
+}
+
 /** Whether two byte strings are equal. */
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, at) => byte === b[at]);

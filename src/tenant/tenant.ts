@@ -2,181 +2,147 @@ import { type Bucket, fullBucket, refill, secondsUntil } from "../core/rates/buc
 import { Revocations } from "./revocations.ts";
 import type { LimitsOverride, Revocation, TenantChanges } from "../platform/rpc.ts";
 import { type Failure, bounds, type Author, type Limits, type Rate } from "../protocol/index.ts";
-import type { SqlDriver, SqlRow, SqlValue } from "../storage/driver.ts";
-import { isMigrated, migrate, type Migration } from "../storage/migrations.ts";
+import type { TenantStorage } from "../storage/tenant/storage.ts";
+import type { TicketRow } from "../storage/tenant/tickets.ts";
 
-/** A rate is written when this part of its burst was taken since: what a restart gives back at most. */
+/** A bucket is saved when this share of its burst was taken since the last save: what a restart gives back at most. */
 const unsavedShareMax = 1 / 10;
-/** How often the partitions that do not listen any more are looked for among those that did. */
-const attendingSweepMs = 60_000;
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+/** The least time between two deletions of ended subscriptions. */
+const subscriptionSweepMs = 60_000;
 
-/** A partition that has not been told of the last changes yet. */
+/** A partition that has not received the last changes yet. */
 interface Untold {
   partition: string;
   toldSeq: number;
 }
 
-/** Everything that concerns a tenant as a whole, in one database. Synchronous: each call is one step. */
+/** The rules of a tenant as a whole. Synchronous: each call is one step. */
 export class Tenant {
-  readonly #driver: SqlDriver;
-  readonly #migrations: readonly Migration[];
-  /** What the application has set. */
+  readonly #storage: TenantStorage;
+  /** The limits of the application. */
   readonly #limits: Limits;
   readonly #buckets = new Map<string, { bucket: Bucket; unsaved: number }>();
-  #migrated: boolean;
-  /** When those were last dropped that do not listen any more. */
+  /** When ended subscriptions were last deleted. */
   #sweptAt = 0;
 
-  constructor(driver: SqlDriver, migrations: readonly Migration[], limits: Limits, now: number) {
-    this.#driver = driver;
-    this.#migrations = migrations;
+  /** @throws MigrationError where the storage's schema is not one of ours. */
+  constructor(storage: TenantStorage, limits: Limits, now: number) {
+    this.#storage = storage;
     this.#limits = limits;
-    this.#migrated = isMigrated(driver);
-    if (this.#migrated) migrate(driver, migrations, now);
+    storage.open(now);
   }
 
-  /** What holds for this tenant, with what it differs in. */
+  /** The limits in force: those of the application, with what this tenant has set. */
   get limits(): Limits {
     return { ...this.#limits, ...this.override };
   }
 
+  /** What this tenant has set that differs from the application's limits. */
   get override(): LimitsOverride {
-    const [row] = this.#read("SELECT limits FROM settings");
-    return row ? (JSON.parse(decoder.decode(row["limits"] as Uint8Array)) as LimitsOverride) : {};
+    return this.#storage.settings.limits();
   }
 
-  /** The last change. */
+  /** The number of the last change. */
   get seq(): number {
-    return (this.#read("SELECT seq FROM settings")[0]?.["seq"] as number | undefined) ?? 0;
+    return this.#storage.settings.seq();
   }
 
   setLimits(override: LimitsOverride, now: number): void {
-    this.#write(now, () => {
-      const seq = this.seq + 1;
-      this.#run("INSERT OR REPLACE INTO settings VALUES (1, ?, ?)", seq, encoder.encode(JSON.stringify(override)));
-    });
+    this.#storage.transaction(now, (writes) => writes.settings.put(this.seq + 1, override));
   }
 
-  /** Revokes; of one that is revoked already the later end counts. Says why it cannot, if so. */
+  /** Revokes; if it is revoked already, the later end counts. Returns why it cannot, or undefined. */
   revoke({ kind, id, at, expiresAt }: Revocation, now: number): Failure | undefined {
-    return this.#write(now, () => {
-      this.#run("DELETE FROM revocations WHERE expires_at <= ?", now);
-      const [{ count } = { count: 0 }] = this.#read("SELECT count(*) AS count FROM revocations");
-      const [known] = this.#read("SELECT at, expires_at FROM revocations WHERE kind = ? AND id = ?", kind, id);
-      if (!known && (count as number) >= bounds.revocationsMax) return full("revocations", bounds.revocationsMax);
+    const { revocations } = this.#storage;
+    return this.#storage.transaction<Failure | undefined>(now, (writes) => {
+      writes.revocations.sweep(now);
+      const known = revocations.find(kind, id);
+      if (!known && revocations.count() >= bounds.revocationsMax) return full("revocations", bounds.revocationsMax);
       const seq = this.seq + 1;
-      const override = encoder.encode(JSON.stringify(this.override));
-      this.#run("INSERT OR REPLACE INTO settings VALUES (1, ?, ?)", seq, override);
-      this.#run(
-        "INSERT OR REPLACE INTO revocations VALUES (?, ?, ?, ?, ?)",
-        seq,
+      writes.settings.put(seq, this.override);
+      writes.revocations.put(seq, {
         kind,
         id,
-        Math.max(at, (known?.["at"] as number | undefined) ?? 0),
-        Math.max(expiresAt, (known?.["expires_at"] as number | undefined) ?? 0),
-      );
+        at: Math.max(at, known?.at ?? 0),
+        expiresAt: Math.max(expiresAt, known?.expiresAt ?? 0),
+      });
       return undefined;
     });
   }
 
   /** Whether this author's token is revoked. */
   isRevoked(author: Author, now: number): boolean {
-    const rows = this.#read(
-      "SELECT * FROM revocations WHERE expires_at > ?1 AND ((kind = 'jti' AND id = ?2) OR (kind = 'sub' AND id = ?3))",
-      now,
-      author.tokenId ?? "",
-      author.principal,
-    );
     const known = new Revocations();
-    known.add(rows.map(revocationOf), now);
+    known.add(this.#storage.revocations.of(author.tokenId ?? "", author.principal, now), now);
     return known.covers(author);
   }
 
-  /** What is revoked, the latest first. */
+  /** The revocations in force, the latest first. */
   revocations(now: number, limit: number): Revocation[] {
-    return this.#read("SELECT * FROM revocations WHERE expires_at > ? ORDER BY seq DESC LIMIT ?", now, limit).map(
-      revocationOf,
-    );
+    return this.#storage.revocations.latest(now, limit);
   }
 
   /** All changes after `seq`. */
   changesSince(seq: number, now: number): TenantChanges {
-    const rows = this.#read("SELECT * FROM revocations WHERE seq > ? AND expires_at > ? ORDER BY seq", seq, now);
-    return { seq: this.seq, revocations: rows.map(revocationOf), limits: this.override };
+    return { seq: this.seq, revocations: this.#storage.revocations.after(seq, now), limits: this.override };
   }
 
-  /** Notes that `partition` wants to be told of changes for `leaseMs`; all that holds now after change `knownSeq`. */
+  /** Subscribes `partition` to changes for `leaseMs`, and returns those after change `knownSeq`. */
   attend(partition: string, leaseMs: number, knownSeq: number, now: number): TenantChanges {
-    // A change that was never made: it knows another tenant, as before a restore.
+    // A change that does not exist here: the partition knows another database, as before a restore.
     const changes = this.changesSince(knownSeq <= this.seq ? knownSeq : 0, now);
-    const [row] = this.#read("SELECT until FROM attending WHERE partition = ?", partition);
+    const known = this.#storage.subscriptions.find(partition);
     // A row is billed: it is written again only when half of its time is over.
-    const enough = row !== undefined && (row["until"] as number) >= now + leaseMs / 2;
-    this.#write(now, () => {
-      if (enough)
-        this.#run(
-          "UPDATE attending SET told_seq = ? WHERE partition = ? AND told_seq < ?",
-          changes.seq,
-          partition,
-          changes.seq,
-        );
+    const isFresh = known !== undefined && known.until >= now + leaseMs / 2;
+    this.#storage.transaction(now, (writes) => {
+      if (isFresh) writes.subscriptions.received(partition, changes.seq);
       else {
-        if (now - this.#sweptAt >= attendingSweepMs) {
+        if (now - this.#sweptAt >= subscriptionSweepMs) {
           this.#sweptAt = now;
-          this.#run("DELETE FROM attending WHERE until <= ?", now);
+          writes.subscriptions.sweep(now);
         }
-        this.#run("INSERT OR REPLACE INTO attending VALUES (?, ?, ?)", partition, now + leaseMs, changes.seq);
+        writes.subscriptions.put({ partition, until: now + leaseMs, receivedSeq: changes.seq });
       }
     });
     return changes;
   }
 
-  /** It does not want to be told any more, as it said of the changes up to `seq`; unless it has asked anew since. */
+  /** Unsubscribes `partition`, which said so when it received change `seq`; unless it has subscribed again since. */
   release(partition: string, seq: number, now: number): void {
-    this.#write(now, () => this.#run("DELETE FROM attending WHERE partition = ? AND told_seq < ?", partition, seq));
+    this.#storage.transaction(now, (writes) => writes.subscriptions.removeBehind(partition, seq));
   }
 
-  /** The partitions that were not told of the last change, those that will listen longest first. */
+  /** The partitions that have not received the last change, those whose subscription ends last first. */
   untold(limit: number, now: number): Untold[] {
-    return this.#read(
-      "SELECT partition, told_seq FROM attending WHERE told_seq < ? AND until > ? ORDER BY until DESC LIMIT ?",
-      this.seq,
-      now,
-      limit,
-    ).map((row) => ({ partition: row["partition"] as string, toldSeq: row["told_seq"] as number }));
+    return this.#storage.subscriptions
+      .behind(this.seq, now, limit)
+      .map(({ partition, receivedSeq }) => ({ partition, toldSeq: receivedSeq }));
   }
 
   countUntold(now: number): number {
-    const [row] = this.#read("SELECT count(*) AS count FROM attending WHERE told_seq < ? AND until > ?", this.seq, now);
-    return (row?.["count"] as number | undefined) ?? 0;
+    return this.#storage.subscriptions.countBehind(this.seq, now);
   }
 
-  /** `partition` was told of everything up to `seq`. */
+  /** Notes that `partition` has received all changes up to `seq`. */
   told(partition: string, seq: number, now: number): void {
-    this.#write(now, () =>
-      this.#run("UPDATE attending SET told_seq = max(told_seq, ?) WHERE partition = ?", seq, partition),
-    );
+    this.#storage.transaction(now, (writes) => writes.subscriptions.received(partition, seq));
   }
 
   /** The partitions that have connections, or had some a moment ago. */
   attending(limit: number, now: number): string[] {
-    return this.#read("SELECT partition FROM attending WHERE until > ? ORDER BY until DESC LIMIT ?", now, limit).map(
-      (row) => row["partition"] as string,
-    );
+    return this.#storage.subscriptions.latest(now, limit).map(({ partition }) => partition);
   }
 
-  /** Counts `partition` among the tenant's; says why it may not be one, if so. */
+  /** Counts `partition` among the tenant's. Returns why it is refused, or undefined. */
   claim(partition: string, now: number): Failure | undefined {
-    if (this.#read("SELECT 1 FROM partitions WHERE name = ?", partition).length > 0) return undefined;
+    if (this.#storage.partitions.has(partition)) return undefined;
     const rate = this.limits.newPartitions;
     if (rate && this.#take("new-partitions", rate, 1, now) === 0) return tooManyPartitions(rate);
-    this.#write(now, () => this.#run("INSERT OR IGNORE INTO partitions VALUES (?, ?)", partition, now));
+    this.#storage.transaction(now, (writes) => writes.partitions.add(partition, now));
     return undefined;
   }
 
-  /** Up to `count` of the tenant's rate; or none, and when to ask again. */
+  /** Grants up to `count` tokens of the tenant's rate; if none, says when to ask again. */
   grant(count: number, now: number): { granted: number; retryAfterMs: number } {
     const rate = this.limits.tenant;
     if (!rate) return { granted: count, retryAfterMs: 0 };
@@ -185,39 +151,25 @@ export class Tenant {
     return { granted, retryAfterMs: secondsUntil(this.#bucket("drafts", rate, now).bucket, rate, 1) * 1_000 };
   }
 
-  /** Keeps a ticket; says why it cannot, if so. */
-  putTicket(
-    ticket: { sha256: Uint8Array; principal: string; subject: string; expiresAt: number },
-    now: number,
-  ): Failure | undefined {
-    return this.#write(now, () => {
-      this.#run("DELETE FROM tickets WHERE expires_at <= ?", now);
-      const [row] = this.#read(
-        "SELECT count(*) AS total, count(*) FILTER (WHERE principal = ?) AS own FROM tickets",
-        ticket.principal,
-      );
-      if ((row!["own"] as number) >= bounds.ticketsPerPrincipalMax)
-        return full("tickets", bounds.ticketsPerPrincipalMax);
-      if ((row!["total"] as number) >= bounds.ticketsMax) return full("tickets", bounds.ticketsMax);
-      this.#run(
-        "INSERT INTO tickets VALUES (?, ?, ?, ?)",
-        ticket.sha256,
-        ticket.principal,
-        encoder.encode(ticket.subject),
-        ticket.expiresAt,
-      );
+  /** Stores a ticket. Returns why it is refused, or undefined. */
+  putTicket(ticket: TicketRow, now: number): Failure | undefined {
+    return this.#storage.transaction<Failure | undefined>(now, (writes) => {
+      writes.tickets.sweep(now);
+      const { total, own } = this.#storage.tickets.count(ticket.principal);
+      if (own >= bounds.ticketsPerPrincipalMax) return full("tickets", bounds.ticketsPerPrincipalMax);
+      if (total >= bounds.ticketsMax) return full("tickets", bounds.ticketsMax);
+      writes.tickets.add(ticket);
       return undefined;
     });
   }
 
-  /** Whom the ticket speaks for; undefined: it is none, or was used. It can be taken once. */
+  /** Returns the subject of a ticket and deletes it; undefined: there is none, or it was used or has expired. */
   takeTicket(sha256: Uint8Array, now: number): string | undefined {
-    if (!this.#migrated) return undefined;
-    const [row] = this.#write(now, () =>
-      this.#run("DELETE FROM tickets WHERE sha256 = ? RETURNING subject, expires_at", sha256),
+    if (!this.#storage.exists) return undefined;
+    const ticket = this.#storage.transaction<Pick<TicketRow, "subject" | "expiresAt"> | undefined>(now, (writes) =>
+      writes.tickets.take(sha256),
     );
-    if (!row || (row["expires_at"] as number) <= now) return undefined;
-    return decoder.decode(row["subject"] as Uint8Array);
+    return ticket && ticket.expiresAt > now ? ticket.subject : undefined;
   }
 
   /** As much of `count` as there is. */
@@ -228,9 +180,7 @@ export class Tenant {
     known.unsaved += taken;
     if (known.unsaved >= rate.burst * unsavedShareMax) {
       known.unsaved = 0;
-      this.#write(now, () =>
-        this.#run("INSERT OR REPLACE INTO rate_buckets VALUES (?, ?, ?)", name, Math.floor(known.bucket.level), now),
-      );
+      this.#storage.transaction(now, (writes) => writes.rateBuckets.save(name, Math.floor(known.bucket.level), now));
     }
     return taken;
   }
@@ -238,47 +188,12 @@ export class Tenant {
   #bucket(name: string, rate: Rate, now: number): { bucket: Bucket; unsaved: number } {
     let known = this.#buckets.get(name);
     if (!known) {
-      const [row] = this.#read("SELECT level, at FROM rate_buckets WHERE name = ?", name);
-      const bucket = row ? { level: row["level"] as number, at: row["at"] as number } : fullBucket(rate, now);
+      const bucket = this.#storage.rateBuckets.find(name) ?? fullBucket(rate, now);
       this.#buckets.set(name, (known = { bucket, unsaved: 0 }));
     }
     refill(known.bucket, rate, now);
     return known;
   }
-
-  /** A transaction; the first one makes the schema. */
-  #write<T>(now: number, body: () => T): T {
-    try {
-      return this.#driver.transaction(() => {
-        if (!this.#migrated) {
-          migrate(this.#driver, this.#migrations, now);
-          this.#migrated = true;
-        }
-        return body();
-      });
-    } catch (error) {
-      // The schema goes back with the rest of a first transaction.
-      this.#migrated = isMigrated(this.#driver);
-      throw error;
-    }
-  }
-
-  #run(sql: string, ...values: SqlValue[]): SqlRow[] {
-    return this.#driver.write(sql, ...values);
-  }
-
-  #read(sql: string, ...values: SqlValue[]): SqlRow[] {
-    return this.#migrated ? this.#driver.query(sql, ...values) : [];
-  }
-}
-
-function revocationOf(row: SqlRow): Revocation {
-  return {
-    kind: row["kind"] as Revocation["kind"],
-    id: row["id"] as string,
-    at: row["at"] as number,
-    expiresAt: row["expires_at"] as number,
-  };
 }
 
 function full(what: string, most: number): Failure {

@@ -1,10 +1,11 @@
 import { gzipSync } from "node:zlib";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
-import { bytesPort, migrations } from "../support/partition.ts";
-import { storageSuite } from "./storage-suite.ts";
+import { bytesPort, migrations, migrationsIn } from "../support/partition.ts";
+import { storageSuite } from "./storage/suite.ts";
 
 storageSuite("node:sqlite", {
   migrations,
+  tenantMigrations: migrationsIn("tenant"),
   bytes: bytesPort,
   gzip: (bytes) => new Uint8Array(gzipSync(bytes)),
   withDriver: async (test) => {

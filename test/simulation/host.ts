@@ -15,7 +15,7 @@ import { answerOutcome, type HttpAnswer } from "../../src/wire/partita/answers.t
 import { type Codec, partitaCodec } from "../../src/wire/partita/codec.ts";
 import { closeCode, type Author, type Limits } from "../../src/protocol/index.ts";
 import type { EventRow } from "../../src/storage/port.ts";
-import { SqlStorage } from "../../src/storage/sql-storage.ts";
+import { PartitionStorage } from "../../src/storage/partition/storage.ts";
 import { bytesPort, migrations, sha256 } from "../support/partition.ts";
 import { Conversation } from "./conversation.ts";
 import type { FaultyDisk } from "./disk.ts";
@@ -258,7 +258,7 @@ export class Host {
     let broken = false;
     try {
       this.#partition = new Partition(partitionName, model, {
-        storage: new SqlStorage(disk, migrations, bytesPort),
+        storage: new PartitionStorage(disk, migrations, bytesPort),
         random: {
           logId: () => `log-${random.hex(8)}`,
           traceId: () => random.hex(32),

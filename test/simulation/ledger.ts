@@ -5,7 +5,7 @@ import { canonicalJson, isVerdict, type Json, type Problem } from "../../src/pro
 import type { SqlDriver } from "../../src/storage/driver.ts";
 import { isMigrated } from "../../src/storage/migrations.ts";
 import type { EventRow } from "../../src/storage/port.ts";
-import { SqlStorage } from "../../src/storage/sql-storage.ts";
+import { PartitionStorage } from "../../src/storage/partition/storage.ts";
 import { loggedEvent } from "../../src/core/fold.ts";
 import { bytesPort, migrations } from "../support/partition.ts";
 import type { Trace } from "./trace.ts";
@@ -58,7 +58,7 @@ export class Ledger {
   readonly #broadcasts = new Map<number, string>();
   readonly #state: State<object>;
   #stateText: { head: number; text: string } | undefined;
-  #storage: SqlStorage | undefined;
+  #storage: PartitionStorage | undefined;
 
   constructor(disk: SqlDriver, model: AnyModel, trace: Trace, clock: () => number) {
     this.#clock = clock;
@@ -98,7 +98,7 @@ export class Ledger {
 
   /** What names the stored rejection of a draft or of an atomic batch; undefined: there is none. */
   rejection(principal: string, key: string): string | undefined {
-    const stored = this.#reads()?.findRejection(principal, key);
+    const stored = this.#reads()?.rejections.find(principal, key);
     return stored && (JSON.parse(stored.problem) as { traceId: string }).traceId;
   }
 
@@ -111,9 +111,9 @@ export class Ledger {
     this.#latest = Math.max(this.#latest, this.#clock());
     const reads = this.#reads();
     if (!reads) return;
-    this.#begun ||= reads.log() !== undefined;
+    this.#begun ||= reads.log.identity() !== undefined;
     this.#trace.check(this.#begun, () => "there is a schema, but nothing was ever written");
-    for (const row of reads.eventsAfter(this.head, Number.MAX_SAFE_INTEGER)) {
+    for (const row of reads.events.after(this.head, Number.MAX_SAFE_INTEGER)) {
       const last = this.#rows.at(-1);
       const key = keyOf(row.principal, row.draftId);
       this.#trace.check(row.eventId === this.head + 1, () => `event ${row.eventId} follows ${this.head}`);
@@ -136,7 +136,7 @@ export class Ledger {
 
   /** Reads everything again, after a restart and at the end: what was seen must be there, unchanged. */
   observeAnew(): void {
-    const rows = this.#reads()?.eventsAfter(0, Number.MAX_SAFE_INTEGER) ?? [];
+    const rows = this.#reads()?.events.after(0, Number.MAX_SAFE_INTEGER) ?? [];
     this.#trace.check(rows.length >= this.head, () => `the log had ${this.head} events, and has ${rows.length}`);
     for (const [at, row] of this.#rows.entries()) {
       const now = rows[at];
@@ -151,13 +151,13 @@ export class Ledger {
   dueWork(): string[] {
     return (
       this.#reads()
-        ?.dueBy(Number.MAX_SAFE_INTEGER)
+        ?.jobs.dueBy(Number.MAX_SAFE_INTEGER)
         .map(({ kind }) => kind) ?? []
     );
   }
 
   logId(): string | undefined {
-    return this.#reads()?.log()?.logId;
+    return this.#reads()?.log.identity()?.logId;
   }
 
   /** After a sweep: whatever is gone must have been past its retention. */
@@ -251,7 +251,7 @@ export class Ledger {
     const accepted = results.filter(({ status }) => status === "accepted").length;
     this.#trace.check(accepted === 0 || accepted === results.length, () => `batch ${batchId} was accepted in part`);
     const reads = this.#reads();
-    const stored = accepted > 0 ? reads?.findBatch(principal, batchId) : reads?.findRejection(principal, batchId);
+    const stored = accepted > 0 ? reads?.batches.find(principal, batchId) : reads?.rejections.find(principal, batchId);
     this.#trace.check(stored !== undefined, () => `the verdict on batch ${batchId} is told, but not in the database`);
     const content = JSON.stringify(members);
     const rejection = accepted > 0 ? undefined : { traceId: "", at: message.timestamp };
@@ -295,7 +295,7 @@ export class Ledger {
   }
 
   #checkRejected(principal: string, draftId: string, traceId: string): void {
-    const stored = this.#reads()?.findRejection(principal, draftId);
+    const stored = this.#reads()?.rejections.find(principal, draftId);
     this.#trace.check(
       stored !== undefined && (JSON.parse(stored.problem) as { traceId: string }).traceId === traceId,
       () => `the rejection of ${draftId} is told, but not in the database`,
@@ -317,7 +317,7 @@ export class Ledger {
     const row = this.#keys.get(key);
     this.#trace.check(!row || contentOfRow(row) !== content, () => `${key} is in the log as it is, and told reused`);
     const reads = this.#reads();
-    const used = row ?? reads?.findRejection(principal, draftId) ?? reads?.findBatch(principal, draftId);
+    const used = row ?? reads?.rejections.find(principal, draftId) ?? reads?.batches.find(principal, draftId);
     this.#trace.check(used !== undefined, () => `${key} is told to be reused, but was never used`);
   }
 
@@ -326,7 +326,7 @@ export class Ledger {
     const key = keyOf(principal, draftId);
     const known = this.#told.get(key);
     if (!known?.rejection) return known;
-    if (this.#reads()?.findRejection(principal, draftId)?.createdAt === known.rejection.at) return known;
+    if (this.#reads()?.rejections.find(principal, draftId)?.createdAt === known.rejection.at) return known;
     const expired = this.#latest - known.rejection.at > rejectionRetentionMs;
     this.#trace.check(expired, () => `the rejection of ${key} is forgotten before its time`);
     this.#told.delete(key);
@@ -381,8 +381,8 @@ export class Ledger {
     return this.#model.eventType(type)?.entity?.({ type, payload: JSON.parse(payload) as never });
   }
 
-  #reads(): SqlStorage | undefined {
+  #reads(): PartitionStorage | undefined {
     if (!isMigrated(this.#disk)) return (this.#storage = undefined);
-    return (this.#storage ??= new SqlStorage(this.#disk, migrations, bytesPort));
+    return (this.#storage ??= new PartitionStorage(this.#disk, migrations, bytesPort));
   }
 }

@@ -1,6 +1,6 @@
 import { type Author, noLimits } from "../../src/protocol/index.ts";
 import { Partition, rejectionRetentionMs } from "../../src/core/index.ts";
-import { SqlStorage } from "../../src/storage/sql-storage.ts";
+import { PartitionStorage } from "../../src/storage/partition/storage.ts";
 import { bytesPort, migrations, sha256 } from "../support/partition.ts";
 import { Caller } from "./caller.ts";
 import { Client } from "./client.ts";
@@ -219,7 +219,7 @@ export class World {
     }
     const { application } = this.#character;
     const again = new Partition(partitionName, application.model, {
-      storage: new SqlStorage(this.#disk.disk, migrations, bytesPort),
+      storage: new PartitionStorage(this.#disk.disk, migrations, bytesPort),
       random: { logId: () => "", traceId: () => "", peerId: () => "" },
       sha256,
       log: () => {},

@@ -8,7 +8,7 @@ import { type Codec, partitaCodec } from "../../src/wire/partita/codec.ts";
 import type { SqlDriver } from "../../src/storage/driver.ts";
 import type { Migration } from "../../src/storage/migrations.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
-import { SqlStorage } from "../../src/storage/sql-storage.ts";
+import { PartitionStorage } from "../../src/storage/partition/storage.ts";
 
 /** SHA-256, as the object's shell gives it to the core. */
 export const sha256 = (bytes: Uint8Array | string): Uint8Array =>
@@ -121,7 +121,7 @@ export class TestPartition {
     model = insieme as AnyModel,
     driver = new NodeSqlDriver() as SqlDriver,
     name = "room",
-    wrap = (storage: SqlStorage) => storage as Ports["storage"],
+    wrap = (storage: PartitionStorage) => storage as Ports["storage"],
   } = {}) {
     this.#name = name;
     this.#model = model;
@@ -187,9 +187,9 @@ export class TestPartition {
     return JSON.parse(this.partition.stateAt(undefined, this.now).state);
   }
 
-  #create(wrap: (storage: SqlStorage) => Ports["storage"], model = this.#model): Partition {
+  #create(wrap: (storage: PartitionStorage) => Ports["storage"], model = this.#model): Partition {
     const partition = new Partition({ tenant: "default", partition: this.#name }, model, {
-      storage: wrap(new SqlStorage(this.driver, migrations, bytesPort)),
+      storage: wrap(new PartitionStorage(this.driver, migrations, bytesPort)),
       random: {
         logId: () => `log-${++this.#ids}`,
         traceId: () => (++this.#ids).toString(16).padStart(32, "0"),

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Revocation, TenantChanges } from "../../src/platform/rpc.ts";
 import { TenantLink } from "../../src/shell/tenant-link.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
+import { TenantStorage } from "../../src/storage/tenant/storage.ts";
 import { Tenant } from "../../src/tenant/tenant.ts";
 import { migrationsIn, TestPartition } from "../support/partition.ts";
 
@@ -16,7 +17,7 @@ afterEach(() => void vi.useRealTimers());
 /** A link to a tenant that is asked at once, unless `wait` says when. */
 function linked(wait = () => Promise.resolve()) {
   const room = new TestPartition();
-  const tenant = new Tenant(new NodeSqlDriver(), migrationsIn("tenant"), noLimits, Date.now());
+  const tenant = new Tenant(new TenantStorage(new NodeSqlDriver(), migrationsIn("tenant")), noLimits, Date.now());
   const leases: number[] = [];
   const link = new TenantLink({
     name: "room",

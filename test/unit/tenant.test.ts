@@ -2,6 +2,7 @@ import { noLimits } from "../../src/protocol/index.ts";
 import { describe, expect, it } from "vitest";
 import { limitsShape } from "../../src/edge/document/tenant-schemas.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
+import { TenantStorage } from "../../src/storage/tenant/storage.ts";
 import { Tenant } from "../../src/tenant/tenant.ts";
 import { migrationsIn } from "../support/partition.ts";
 
@@ -10,14 +11,14 @@ const minute = 60_000;
 describe("the partitions that want to be told", () => {
   it("[AU-5] are forgotten when their time is over: reading names that nobody has written fills no table", () => {
     const driver = new NodeSqlDriver();
-    const tenant = new Tenant(driver, migrationsIn("tenant"), noLimits, 0);
+    const tenant = new Tenant(new TenantStorage(driver, migrationsIn("tenant")), noLimits, 0);
     for (let at = 0; at < 100; at++) tenant.attend(`name-${at}`, minute / 2, 0, at);
     tenant.attend("room", minute, 0, 2 * minute);
     expect(driver.query("SELECT partition FROM attending")).toEqual([{ partition: "room" }]);
   });
 
   it("[AU-4] are not forgotten who have asked anew while their last answer was on its way", () => {
-    const tenant = new Tenant(new NodeSqlDriver(), migrationsIn("tenant"), noLimits, 0);
+    const tenant = new Tenant(new TenantStorage(new NodeSqlDriver(), migrationsIn("tenant")), noLimits, 0);
     const revoke = (id: string) => tenant.revoke({ kind: "jti", id, at: 0, expiresAt: 60 * minute }, 0);
     tenant.attend("room", minute, 0, 0);
     revoke("a");

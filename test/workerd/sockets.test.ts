@@ -1,11 +1,11 @@
 import { bytesPort, sha256 } from "../../src/platform/hash.ts";
 import { env, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
-import { migrations } from "../../src/storage/partition-migrations.ts";
+import { migrations } from "../../src/storage/partition/migrations.ts";
 import { Partition } from "../../src/core/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import { DurableSqlDriver } from "../../src/storage/durable.ts";
-import { SqlStorage } from "../../src/storage/sql-storage.ts";
+import { PartitionStorage } from "../../src/storage/partition/storage.ts";
 import { fresh, http, type Message, Wire } from "./wire.ts";
 
 const stubOf = (partition: string) => env.PARTITIONS.getByName(`default/${partition}`);
@@ -190,7 +190,7 @@ describe("storage", () => {
     await runInDurableObject(env.PARTITIONS.getByName(`rows/${fresh()}`), (_, ctx) => {
       const driver = new DurableSqlDriver(ctx.storage);
       const partition = new Partition({ tenant: "rows", partition: "room" }, insieme, {
-        storage: new SqlStorage(driver, migrations, bytesPort),
+        storage: new PartitionStorage(driver, migrations, bytesPort),
         random: { logId: () => "log", traceId: () => "0".repeat(32), peerId: () => "peer" },
         sha256,
         log: () => {},

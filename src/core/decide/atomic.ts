@@ -78,7 +78,7 @@ export function submitAtomic(
     if (!final) return { kind: "refused", problem: tell([...failures.values()][0]!) };
     if (live.rejections.full(reads, author.principal)) return { kind: "refused", problem: tell(tooManyRejections) };
     const { principal } = author;
-    writes.recordRejection({
+    writes.rejections.record({
       principal,
       draftId: batch.batchId,
       fingerprint,
@@ -93,10 +93,10 @@ export function submitAtomic(
   live.head.release(before.eventId);
   const rows = accepted.map(({ review, typed }, at) => rowOf(review, typed, before.eventId + 1 + at, batchEnd));
   for (const row of rows) {
-    if (!writes.appendEvent(row)) throw new Error("the log refused a key that it does not hold");
+    if (!writes.events.append(row)) throw new Error("the log refused a key that it does not hold");
     live.append(row);
   }
-  writes.recordBatch({
+  writes.batches.record({
     principal: author.principal,
     batchId: batch.batchId,
     fingerprint,
@@ -111,7 +111,7 @@ function verdictOf(rows: ReturnType<typeof rowOf>[]): BatchVerdict {
 }
 
 function acceptedAgain(row: BatchRow, { reads }: Review): BatchVerdict {
-  return verdictOf(reads.eventsAfter(row.firstEventId - 1, row.eventCount));
+  return verdictOf(reads.events.after(row.firstEventId - 1, row.eventCount));
 }
 
 function contentOfBatch({ mode, drafts }: Batch): Json {

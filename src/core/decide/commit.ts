@@ -16,7 +16,7 @@ export function commit(review: Review, typed: TypedDraft, writes: StorageWrites)
   const applied = apply(review, typed);
   if ("failure" in applied) return applied;
   const row = rowOf(review, typed, live.head.eventId + 1, undefined);
-  if (writes.appendEvent(row)) return { row };
+  if (writes.events.append(row)) return { row };
   live.fold.undoTo(applied.before);
   return undefined;
 }

@@ -107,7 +107,7 @@ function createLog({ live, name, now, attended, serverId, writes }: WriteScene):
   if (live.head.logId !== undefined) return;
   const logId = serverId();
   live.head.create(logId);
-  writes.createLog({ logId, ...name }, now);
+  writes.log.create({ logId, ...name }, now);
   if (attended) scheduleOnce(live, writes, "sweep_sockets", now + socketSweepMs);
 }
 

@@ -14,11 +14,11 @@ export type Prior =
 
 /** The verdict that this principal's key has already, if any. */
 export function findPrior(reads: StorageReads, principal: string, draftId: string): Prior | undefined {
-  const event = reads.findEvent(principal, draftId);
+  const event = reads.events.find(principal, draftId);
   if (event) return { kind: "event", row: event };
-  const rejection = reads.findRejection(principal, draftId);
+  const rejection = reads.rejections.find(principal, draftId);
   if (rejection) return { kind: "rejection", row: rejection };
-  const batch = reads.findBatch(principal, draftId);
+  const batch = reads.batches.find(principal, draftId);
   return batch && { kind: "batch", row: batch };
 }
 
@@ -27,9 +27,9 @@ export function findPrior(reads: StorageReads, principal: string, draftId: strin
  * there was one. What comes under the key now is judged for the first time.
  */
 export function forgetExpired(review: Review, key: string, writes: StorageWrites): boolean {
-  const rejection = review.reads.findRejection(review.author.principal, key);
+  const rejection = review.reads.rejections.find(review.author.principal, key);
   if (!rejection || !expired(rejection, review.now)) return false;
-  writes.forgetRejection(rejection.recordId);
+  writes.rejections.forget(rejection.recordId);
   return true;
 }
 

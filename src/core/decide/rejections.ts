@@ -30,7 +30,7 @@ export class RejectionCounts {
   #countOf(reads: StorageReads, principal: string): number {
     let count = this.#counts.get(principal);
     if (count === undefined) {
-      count = reads.rejectionsOf(principal, bounds.rejectionsPerPrincipalMax);
+      count = reads.rejections.countOf(principal, bounds.rejectionsPerPrincipalMax);
       this.#counts.set(principal, count);
     }
     return count;

@@ -66,7 +66,7 @@ export function submit(review: Review, writes: StorageWrites, ports: Ports): Out
   }
   if (!isVerdict(objection.code)) return { kind: "refused", problem: told };
   const text = JSON.stringify(told);
-  const recordId = writes.recordRejection({
+  const recordId = writes.rejections.record({
     principal: author.principal,
     draftId: draft.draftId,
     fingerprint: fingerprintOf(review, ports),

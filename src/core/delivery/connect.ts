@@ -130,7 +130,7 @@ function pageFor({ live, ports }: Scene, draftIds: string | undefined, command: 
   if (command.sinceEventId !== undefined) return pageAfter(command.sinceEventId);
   const { eventId, stateBytes, logBytes } = live.fold.snapshot;
   const worthIt = eventId > 0 && stateBytes < logBytes && stateBytes <= bounds.syncSnapshotBytesMax;
-  const state = worthIt ? reads.snapshotState(eventId) : undefined;
+  const state = worthIt ? reads.snapshots.state(eventId) : undefined;
   if (state === undefined) return pageAfter(0);
   return { ...pageAfter(eventId), snapshot: { eventId, state } };
 }

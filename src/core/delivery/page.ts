@@ -34,7 +34,7 @@ export function readPage(
   /** The last event of the atomic batch that is being taken: a page never ends inside one. */
   let batchEnd = 0;
   reading: while ((events.length < limit || at < batchEnd) && at < head) {
-    const rows = reads.eventsAfter(at, pageRowsRead);
+    const rows = reads.events.after(at, pageRowsRead);
     if (rows.length === 0) break;
     for (const row of rows) {
       if (row.eventId > batchEnd && events.length >= limit) break reading;

@@ -1,4 +1,4 @@
-import type { DueKind, StorageWrites } from "../../storage/port.ts";
+import type { JobKind, StorageReads, StorageWrites } from "../../storage/port.ts";
 import type { Live } from "../live.ts";
 
 /** How long a rejection is remembered (ID-10: 30 days, never under 24 hours). */
@@ -14,17 +14,17 @@ export function expired(rejection: { createdAt: number }, now: number): boolean 
 }
 
 /** Makes `kind` due at `at`, if it is not due already. */
-export function scheduleOnce(live: Live, writes: StorageWrites, kind: DueKind, at: number): void {
+export function scheduleOnce(live: Live, writes: StorageWrites, kind: JobKind, at: number): void {
   if (!live.due.has(kind)) reschedule(live, writes, kind, at);
 }
 
 /** Makes `kind` due at `at`, or, for undefined, no more. */
-export function reschedule(live: Live, writes: StorageWrites, kind: DueKind, at: number | undefined): void {
+export function reschedule(live: Live, writes: StorageWrites, kind: JobKind, at: number | undefined): void {
   if (at === undefined) {
-    writes.unschedule(kind);
+    writes.jobs.remove(kind);
     live.due.delete(kind);
   } else {
-    writes.schedule(kind, at);
+    writes.jobs.put(kind, at);
     live.due.set(kind, at);
   }
 }
@@ -39,11 +39,11 @@ export function nextDue(live: Live): number | undefined {
 
 /** Forgets rejections past their retention, a bounded number. Returns when to go on, if there are any left. */
 export function sweepRecords(
-  reads: { oldestRejection(): number | undefined },
+  reads: StorageReads,
   writes: StorageWrites,
   now: number,
 ): { swept: number; next: number | undefined } {
-  const swept = writes.sweepRejections(now - rejectionRetentionMs, sweepRecordsMax);
-  const oldest = reads.oldestRejection();
+  const swept = writes.rejections.sweep(now - rejectionRetentionMs, sweepRecordsMax);
+  const oldest = reads.rejections.oldest();
   return { swept, next: oldest === undefined ? undefined : Math.max(oldest + rejectionRetentionMs + 1, now) };
 }

@@ -102,7 +102,7 @@ export class Limiter {
       kept.unsaved += count;
       if (kept.unsaved < rate.burst * unsavedShareMax) continue;
       kept.unsaved = 0;
-      writes.saveBucket(
+      writes.rateBuckets.save(
         { principal, scope, level: Math.floor(kept.bucket.level), at: now, fullAt: fullAt(kept.bucket, rate) },
         now,
       );
@@ -147,7 +147,7 @@ export class Limiter {
     let kept = scopes.get(scope);
     if (!kept) {
       // A row that was written under a higher burst gives no more than this one.
-      kept = { bucket: reads.bucket(principal, scope) ?? fullBucket(rate, now), unsaved: 0 };
+      kept = { bucket: reads.rateBuckets.find(principal, scope) ?? fullBucket(rate, now), unsaved: 0 };
       scopes.set(scope, kept);
     }
     return kept;

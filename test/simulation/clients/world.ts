@@ -2,7 +2,7 @@ import type { SocketEvents, Timing } from "../../../src/client/index.ts";
 import { defaultTiming } from "../../../src/client/transport/timing.ts";
 import { Partition, rejectionRetentionMs } from "../../../src/core/index.ts";
 import { canonicalJson, type Json, type Author, type Limits, noLimits } from "../../../src/protocol/index.ts";
-import { SqlStorage } from "../../../src/storage/sql-storage.ts";
+import { PartitionStorage } from "../../../src/storage/partition/storage.ts";
 import { bytesPort, migrations, sha256 } from "../../support/partition.ts";
 import { faults } from "../disk.ts";
 import { type Application, applications } from "../drafts.ts";
@@ -341,7 +341,7 @@ export class ClientsWorld {
     trace.check(this.#server.stateAt(ledger.head) === ledger.state, () => "the log folds to two states");
     host.readState();
     const again = new Partition(partitionName, this.#character.application.model, {
-      storage: new SqlStorage(disk.disk, migrations, bytesPort),
+      storage: new PartitionStorage(disk.disk, migrations, bytesPort),
       random: { logId: () => "", traceId: () => "", peerId: () => "" },
       sha256,
       log: () => {},

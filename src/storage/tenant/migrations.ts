@@ -1,6 +1,6 @@
-import tenant0001 from "../../migrations/tenant/0001_tenant.sql";
-import { sha256 } from "../platform/hash.ts";
-import type { Migration } from "./migrations.ts";
+import tenant0001 from "../../../migrations/tenant/0001_tenant.sql";
+import { sha256 } from "../../platform/hash.ts";
+import type { Migration } from "../migrations.ts";
 
 /** The files of migrations/tenant/, in order. */
 export const migrations: readonly Migration[] = [tenant0001].map((sql, at) => ({

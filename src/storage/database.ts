@@ -1,0 +1,75 @@
+import type { SqlDriver, SqlRow, SqlValue } from "./driver.ts";
+import { isMigrated, migrate, type Migration } from "./migrations.ts";
+
+/** What a transaction may return: a promise is refused, because what follows its first await would be outside. */
+export type Synchronous<T> = T extends PromiseLike<unknown> ? never : T;
+
+/**
+ * One database and its schema. The first write makes the schema, in the same transaction; until then
+ * every read is empty, so that reading creates nothing.
+ */
+export class Database {
+  readonly #driver: SqlDriver;
+  readonly #migrations: readonly Migration[];
+  #migrated: boolean;
+  /** When the running transaction began. */
+  #now = 0;
+
+  constructor(driver: SqlDriver, migrations: readonly Migration[]) {
+    this.#driver = driver;
+    this.#migrations = migrations;
+    this.#migrated = isMigrated(driver);
+  }
+
+  /** Whether anything was ever written. */
+  get exists(): boolean {
+    return this.#migrated;
+  }
+
+  /**
+   * Applies the migrations that are missing. Does nothing while nothing was ever written.
+   *
+   * @throws MigrationError where the schema is not one of ours.
+   */
+  open(now: number): void {
+    if (this.#migrated) migrate(this.#driver, this.#migrations, now);
+  }
+
+  /** Runs `body` in one transaction. If it throws, all of it is rolled back. */
+  transaction<T>(now: number, body: () => Synchronous<T>): T {
+    try {
+      return this.#driver.transaction(() => {
+        this.#now = now;
+        return body() as T;
+      });
+    } catch (error) {
+      // The schema is rolled back with the rest of a first transaction.
+      this.#migrated = isMigrated(this.#driver);
+      throw error;
+    }
+  }
+
+  /** Runs one SELECT over our tables. Empty while they do not exist. */
+  read(sql: string, ...values: SqlValue[]): SqlRow[] {
+    return this.#migrated ? this.#driver.query(sql, ...values) : [];
+  }
+
+  /** Runs one writing statement and returns the rows of its RETURNING clause. */
+  write(sql: string, ...values: SqlValue[]): SqlRow[] {
+    this.#prepare();
+    return this.#driver.write(sql, ...values);
+  }
+
+  /** Runs one writing statement and returns whether it wrote a row. Cheaper than RETURNING. */
+  wrote(sql: string, ...values: SqlValue[]): boolean {
+    this.#prepare();
+    return this.#driver.wrote(sql, ...values);
+  }
+
+  /** Makes the schema before the first write: a transaction that writes nothing leaves nothing. */
+  #prepare(): void {
+    if (this.#migrated) return;
+    migrate(this.#driver, this.#migrations, this.#now);
+    this.#migrated = true;
+  }
+}

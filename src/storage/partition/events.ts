@@ -1,0 +1,116 @@
+import type { Database } from "../database.ts";
+import type { SqlRow } from "../driver.ts";
+import { textOf } from "../text.ts";
+import type { RecordedKeys } from "./recorded-keys.ts";
+
+/** An event as it is stored. */
+export interface EventRow {
+  eventId: number;
+  principal: string;
+  draftId: string;
+  clientId: string;
+  type: string;
+  /** As submitted; absent means 1. */
+  version: number | undefined;
+  /** As submitted. */
+  expectedEventId: number | undefined;
+  /** Milliseconds since 1970. */
+  timestamp: number;
+  /** JSON text, as it goes out. */
+  payload: string;
+  /** UTF-8 bytes of `payload`; stored here because every connection with credit counts them. */
+  payloadBytes: number;
+  /** The last event of the atomic batch it belongs to; undefined outside one. */
+  batchEnd: number | undefined;
+}
+
+export interface EventReads {
+  /** The last event's id and time; zeros while there is none. */
+  head(): { eventId: number; timestamp: number };
+  /** Events after `eventId` in order, at most `limit`. */
+  after(eventId: number, limit: number): EventRow[];
+  find(principal: string, draftId: string): EventRow | undefined;
+  /** Payload bytes of all events after `eventId`. */
+  bytesAfter(eventId: number): number;
+}
+
+export interface EventWrites {
+  /** Appends an event. Returns false, and writes nothing, if its key was used before. */
+  append(event: EventRow): boolean;
+}
+
+const insert = `INSERT INTO events
+  (event_id, principal, draft_id, client_id, type, version, expected_event_id, timestamp, payload, batch_end)
+  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, CAST(?9 AS BLOB), ?10) ON CONFLICT (principal, draft_id) DO NOTHING`;
+
+/** The table `events` of migration 0001; `batch_end` is of 0002. Triggers keep it append-only. */
+export class EventsTable implements EventReads, EventWrites {
+  readonly #database: Database;
+  readonly #recordedKeys: RecordedKeys;
+
+  constructor(database: Database, recordedKeys: RecordedKeys) {
+    this.#database = database;
+    this.#recordedKeys = recordedKeys;
+  }
+
+  head(): { eventId: number; timestamp: number } {
+    const [row] = this.#database.read("SELECT event_id, timestamp FROM events ORDER BY event_id DESC LIMIT 1");
+    return row
+      ? { eventId: row["event_id"] as number, timestamp: row["timestamp"] as number }
+      : { eventId: 0, timestamp: 0 };
+  }
+
+  after(eventId: number, limit: number): EventRow[] {
+    return this.#database
+      .read("SELECT * FROM events WHERE event_id > ? ORDER BY event_id LIMIT ?", eventId, limit)
+      .map(eventOf);
+  }
+
+  find(principal: string, draftId: string): EventRow | undefined {
+    const [row] = this.#database.read("SELECT * FROM events WHERE principal = ? AND draft_id = ?", principal, draftId);
+    return row && eventOf(row);
+  }
+
+  bytesAfter(eventId: number): number {
+    const [row] = this.#database.read(
+      "SELECT coalesce(sum(length(payload)), 0) AS bytes FROM events WHERE event_id > ?",
+      eventId,
+    );
+    return (row?.["bytes"] as number | undefined) ?? 0;
+  }
+
+  append(event: EventRow): boolean {
+    if (this.#recordedKeys.has(event.principal, event.draftId)) return false;
+    return this.#database.wrote(
+      insert,
+      event.eventId,
+      event.principal,
+      event.draftId,
+      event.clientId,
+      event.type,
+      event.version ?? null,
+      event.expectedEventId ?? null,
+      event.timestamp,
+      // JSON text has no NUL and no lone surrogate, so CAST makes the same bytes as an encoder, and faster.
+      event.payload,
+      event.batchEnd ?? null,
+    );
+  }
+}
+
+function eventOf(row: SqlRow): EventRow {
+  const payload = row["payload"] as Uint8Array;
+  return {
+    eventId: row["event_id"] as number,
+    principal: row["principal"] as string,
+    draftId: row["draft_id"] as string,
+    clientId: row["client_id"] as string,
+    type: row["type"] as string,
+    version: (row["version"] as number | null) ?? undefined,
+    expectedEventId: (row["expected_event_id"] as number | null) ?? undefined,
+    timestamp: row["timestamp"] as number,
+    payload: textOf(payload),
+    payloadBytes: payload.length,
+    batchEnd: (row["batch_end"] as number | null) ?? undefined,
+  };
+}

@@ -1,0 +1,13 @@
+import log0001 from "../../../migrations/0001_log.sql";
+import batches0002 from "../../../migrations/0002_batches.sql";
+import encoding0003 from "../../../migrations/0003_snapshot_encoding.sql";
+import limits0004 from "../../../migrations/0004_limits.sql";
+import { sha256 } from "../../platform/hash.ts";
+import type { Migration } from "../migrations.ts";
+
+/** The files of migrations/, in order. */
+export const migrations: readonly Migration[] = [log0001, batches0002, encoding0003, limits0004].map((sql, at) => ({
+  number: at + 1,
+  sql,
+  sha256: sha256(sql),
+}));

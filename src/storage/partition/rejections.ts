@@ -1,0 +1,102 @@
+import type { Database } from "../database.ts";
+import { bytesOf, textOf } from "../text.ts";
+import type { RecordedKeys } from "./recorded-keys.ts";
+
+/** A stored rejection. */
+export interface RejectionRow {
+  recordId: number;
+  principal: string;
+  draftId: string;
+  /** SHA-256 of the canonical content. */
+  fingerprint: Uint8Array;
+  /** JSON text of the problem, as it went out; of a batch, of its results. */
+  problem: string;
+  createdAt: number;
+}
+
+export interface RejectionReads {
+  find(principal: string, draftId: string): RejectionRow | undefined;
+  /** How many rejections of this principal are stored; counted up to `atMost`. */
+  countOf(principal: string, atMost: number): number;
+  /** When the oldest stored rejection was made. */
+  oldest(): number | undefined;
+}
+
+export interface RejectionWrites {
+  /** Stores a rejection and returns its record id. */
+  record(rejection: Omit<RejectionRow, "recordId">): number;
+  forget(recordId: number): void;
+  /** Deletes up to `limit` of the oldest rejections made before `before`; returns how many. */
+  sweep(before: number, limit: number): number;
+}
+
+/** The table `idempotency_records` of migration 0001. */
+export class RejectionsTable implements RejectionReads, RejectionWrites {
+  readonly #database: Database;
+  readonly #recordedKeys: RecordedKeys;
+
+  constructor(database: Database, recordedKeys: RecordedKeys) {
+    this.#database = database;
+    this.#recordedKeys = recordedKeys;
+  }
+
+  find(principal: string, draftId: string): RejectionRow | undefined {
+    const [row] = this.#database.read(
+      "SELECT * FROM idempotency_records WHERE principal = ? AND draft_id = ?",
+      principal,
+      draftId,
+    );
+    return (
+      row && {
+        recordId: row["record_id"] as number,
+        principal: row["principal"] as string,
+        draftId: row["draft_id"] as string,
+        fingerprint: row["fingerprint"] as Uint8Array,
+        problem: textOf(row["problem"] as Uint8Array),
+        createdAt: row["created_at"] as number,
+      }
+    );
+  }
+
+  countOf(principal: string, atMost: number): number {
+    const [row] = this.#database.read(
+      "SELECT count(*) AS found FROM (SELECT 1 FROM idempotency_records WHERE principal = ? LIMIT ?)",
+      principal,
+      atMost,
+    );
+    return (row?.["found"] as number | undefined) ?? 0;
+  }
+
+  oldest(): number | undefined {
+    const [row] = this.#database.read("SELECT created_at FROM idempotency_records ORDER BY record_id LIMIT 1");
+    return row?.["created_at"] as number | undefined;
+  }
+
+  record(rejection: Omit<RejectionRow, "recordId">): number {
+    this.#recordedKeys.added();
+    const [row] = this.#database.write(
+      `INSERT INTO idempotency_records (principal, draft_id, fingerprint, problem, created_at)
+       VALUES (?, ?, ?, ?, ?) RETURNING record_id`,
+      rejection.principal,
+      rejection.draftId,
+      rejection.fingerprint,
+      bytesOf(rejection.problem),
+      rejection.createdAt,
+    );
+    return row!["record_id"] as number;
+  }
+
+  forget(recordId: number): void {
+    this.#database.write("DELETE FROM idempotency_records WHERE record_id = ?", recordId);
+  }
+
+  sweep(before: number, limit: number): number {
+    return this.#database.write(
+      `DELETE FROM idempotency_records WHERE record_id IN
+         (SELECT record_id FROM (SELECT record_id, created_at FROM idempotency_records ORDER BY record_id LIMIT ?) WHERE created_at < ?)
+       RETURNING record_id`,
+      limit,
+      before,
+    ).length;
+  }
+}

@@ -1,0 +1,104 @@
+import { type BytesPort, sameBytes } from "../bytes.ts";
+import type { Database } from "../database.ts";
+import { textOf } from "../text.ts";
+
+export interface SnapshotRow {
+  /** The state is the one after this event. */
+  eventId: number;
+  modelVersion: number;
+  /** UTF-8 bytes of the state as JSON text. */
+  stateBytes: number;
+  /** Payload bytes of all events up to `eventId`. */
+  logBytes: number;
+  createdAt: number;
+}
+
+/** How the bytes of a snapshot are stored. */
+export type SnapshotEncoding = "identity" | "gzip";
+
+export interface SnapshotReads {
+  /** The newest snapshot at or before `atMost`, without its state. */
+  latest(modelVersion: number, atMost?: number): SnapshotRow | undefined;
+  /** The state of the snapshot at `eventId`; undefined if a byte of it is missing or wrong. */
+  state(eventId: number): string | undefined;
+}
+
+export interface SnapshotWrites {
+  /** Stores a chunk of a snapshot that is being written. It is not visible before `complete`. */
+  putChunk(eventId: number, chunk: number, bytes: Uint8Array): void;
+  /** Makes a snapshot of its chunks, and deletes every other snapshot. `sha256`: of all chunks together. */
+  complete(snapshot: SnapshotRow, encoding: SnapshotEncoding, sha256: Uint8Array): void;
+}
+
+/** The tables `snapshots` and `snapshot_chunks` of migration 0001; `encoding` is of 0003. */
+export class SnapshotsTable implements SnapshotReads, SnapshotWrites {
+  readonly #database: Database;
+  readonly #bytes: BytesPort;
+
+  constructor(database: Database, bytes: BytesPort) {
+    this.#database = database;
+    this.#bytes = bytes;
+  }
+
+  latest(modelVersion: number, atMost = Number.MAX_SAFE_INTEGER): SnapshotRow | undefined {
+    const [row] = this.#database.read(
+      "SELECT * FROM snapshots WHERE model_version = ? AND event_id <= ? ORDER BY event_id DESC LIMIT 1",
+      modelVersion,
+      atMost,
+    );
+    return (
+      row && {
+        eventId: row["event_id"] as number,
+        modelVersion: row["model_version"] as number,
+        stateBytes: row["state_bytes"] as number,
+        logBytes: row["log_bytes"] as number,
+        createdAt: row["created_at"] as number,
+      }
+    );
+  }
+
+  state(eventId: number): string | undefined {
+    const [row] = this.#database.read(
+      "SELECT state_bytes, sha256, encoding FROM snapshots WHERE event_id = ?",
+      eventId,
+    );
+    if (!row) return undefined;
+    const stored = this.#chunks(eventId);
+    if (!sameBytes(this.#bytes.sha256(stored), row["sha256"] as Uint8Array)) return undefined;
+    return textOf(row["encoding"] === "gzip" ? this.#bytes.gunzip(stored) : stored);
+  }
+
+  putChunk(eventId: number, chunk: number, bytes: Uint8Array): void {
+    this.#database.write("INSERT OR REPLACE INTO snapshot_chunks VALUES (?, ?, ?)", eventId, chunk, bytes);
+  }
+
+  complete(snapshot: SnapshotRow, encoding: SnapshotEncoding, sha256: Uint8Array): void {
+    this.#database.write("DELETE FROM snapshot_chunks WHERE event_id <> ?", snapshot.eventId);
+    this.#database.write("DELETE FROM snapshots");
+    this.#database.write(
+      `INSERT INTO snapshots (event_id, model_version, state_bytes, log_bytes, sha256, created_at, encoding)
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+      snapshot.eventId,
+      snapshot.modelVersion,
+      snapshot.stateBytes,
+      snapshot.logBytes,
+      sha256,
+      snapshot.createdAt,
+      encoding,
+    );
+  }
+
+  /** The bytes of all chunks, in order. */
+  #chunks(eventId: number): Uint8Array {
+    const chunks = this.#database
+      .read("SELECT bytes FROM snapshot_chunks WHERE event_id = ? ORDER BY chunk", eventId)
+      .map(({ bytes }) => bytes as Uint8Array);
+    const stored = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
+    let filled = 0;
+    for (const chunk of chunks) {
+      stored.set(chunk, filled);
+      filled += chunk.length;
+    }
+    return stored;
+  }
+}

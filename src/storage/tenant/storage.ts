@@ -1,0 +1,80 @@
+import { Database, type Synchronous } from "../database.ts";
+import type { SqlDriver } from "../driver.ts";
+import type { Migration } from "../migrations.ts";
+import { type PartitionReads, PartitionsTable, type PartitionWrites } from "./partitions.ts";
+import { type TenantBucketReads, TenantBucketsTable, type TenantBucketWrites } from "./rate-buckets.ts";
+import { type RevocationReads, RevocationsTable, type RevocationWrites } from "./revocations.ts";
+import { type SettingsReads, SettingsTable, type SettingsWrites } from "./settings.ts";
+import { type SubscriptionReads, SubscriptionsTable, type SubscriptionWrites } from "./subscriptions.ts";
+import { type TicketReads, TicketsTable, type TicketWrites } from "./tickets.ts";
+
+/** The reads of a tenant's storage, by table. */
+interface TenantReads {
+  readonly settings: SettingsReads;
+  readonly revocations: RevocationReads;
+  readonly partitions: PartitionReads;
+  readonly subscriptions: SubscriptionReads;
+  readonly tickets: TicketReads;
+  readonly rateBuckets: TenantBucketReads;
+}
+
+/** The writes, by table. Only `TenantStorage.transaction` gives them. */
+interface TenantWrites {
+  readonly settings: SettingsWrites;
+  readonly revocations: RevocationWrites;
+  readonly partitions: PartitionWrites;
+  readonly subscriptions: SubscriptionWrites;
+  readonly tickets: TicketWrites;
+  readonly rateBuckets: TenantBucketWrites;
+}
+
+/** The storage of a tenant: its tables in one database, over either driver. Synchronous. */
+export class TenantStorage implements TenantReads {
+  readonly settings: SettingsReads;
+  readonly revocations: RevocationReads;
+  readonly partitions: PartitionReads;
+  readonly subscriptions: SubscriptionReads;
+  readonly tickets: TicketReads;
+  readonly rateBuckets: TenantBucketReads;
+  readonly #database: Database;
+  readonly #writes: TenantWrites;
+
+  constructor(driver: SqlDriver, migrations: readonly Migration[]) {
+    const database = new Database(driver, migrations);
+    const tables: TenantReads & TenantWrites = {
+      settings: new SettingsTable(database),
+      revocations: new RevocationsTable(database),
+      partitions: new PartitionsTable(database),
+      subscriptions: new SubscriptionsTable(database),
+      tickets: new TicketsTable(database),
+      rateBuckets: new TenantBucketsTable(database),
+    };
+    this.#database = database;
+    this.#writes = tables;
+    this.settings = tables.settings;
+    this.revocations = tables.revocations;
+    this.partitions = tables.partitions;
+    this.subscriptions = tables.subscriptions;
+    this.tickets = tables.tickets;
+    this.rateBuckets = tables.rateBuckets;
+  }
+
+  /** Whether anything was ever written. */
+  get exists(): boolean {
+    return this.#database.exists;
+  }
+
+  /**
+   * Brings the schema up to date. Does nothing while nothing was ever written.
+   *
+   * @throws MigrationError where the schema is not one of ours.
+   */
+  open(now: number): void {
+    this.#database.open(now);
+  }
+
+  /** Runs `body` in one transaction. If it throws, all of it is rolled back. The first write of all creates the schema. */
+  transaction<T>(now: number, body: (writes: TenantWrites) => Synchronous<T>): T {
+    return this.#database.transaction(now, () => body(this.#writes));
+  }
+}

@@ -1,0 +1,43 @@
+import { expect, it } from "vitest";
+import { event, now, type StorageFixture, withStorage } from "./fixture.ts";
+
+/** The contract of the table `events`. */
+export function eventsSuite(fixture: StorageFixture): void {
+  it("[TX-8] keeps events as they were appended, in order", () =>
+    withStorage(fixture, (storage) => {
+      const rows = [
+        event(1, { payload: JSON.stringify({ text: "nul \0, emoji 😀, ü" }), version: 2, expectedEventId: 0 }),
+        event(2),
+        event(3, { principal: "dev:b", draftId: "d-1" }),
+      ];
+      storage.transaction(now, (writes) => {
+        for (const row of rows) expect(writes.events.append(row)).toBe(true);
+      });
+      expect(storage.events.after(0, 10)).toEqual(rows);
+      expect(storage.events.after(1, 1)).toEqual([rows[1]]);
+      expect(storage.events.head()).toEqual({ eventId: 3, timestamp: now + 3 });
+      expect(storage.events.find("dev:b", "d-1")).toEqual(rows[2]);
+      expect(storage.events.bytesAfter(1)).toBe(rows[1]!.payload.length + rows[2]!.payload.length);
+    }));
+
+  it("[TX-8] [ID-9] a key of a principal goes into the log once", () =>
+    withStorage(fixture, (storage) => {
+      storage.transaction(now, (writes) => {
+        expect(writes.events.append(event(1))).toBe(true);
+        expect(writes.events.append(event(2, { draftId: "d-1" }))).toBe(false);
+        expect(writes.events.append(event(2, { draftId: "d-1", principal: "dev:b" }))).toBe(true);
+      });
+      expect(storage.events.after(0, 10).map(({ eventId }) => eventId)).toEqual([1, 2]);
+    }));
+
+  it("[TX-8] an event id is used once, and the log cannot be changed", () =>
+    withStorage(fixture, (storage, driver) => {
+      storage.transaction(now, (writes) => void writes.events.append(event(1)));
+      expect(() => storage.transaction(now, (writes) => void writes.events.append(event(1, { draftId: "x" })))).toThrow(
+        /UNIQUE constraint failed: events.event_id/,
+      );
+      expect(() => driver.transaction(() => driver.write("UPDATE events SET type = 'other'"))).toThrow(/append-only/);
+      expect(() => driver.transaction(() => driver.write("DELETE FROM events"))).toThrow(/append-only/);
+      expect(storage.events.after(0, 10)).toEqual([event(1)]);
+    }));
+}

@@ -1,0 +1,75 @@
+import type { BytesPort } from "../../../src/storage/bytes.ts";
+import type { SqlDriver } from "../../../src/storage/driver.ts";
+import type { Migration } from "../../../src/storage/migrations.ts";
+import { PartitionStorage } from "../../../src/storage/partition/storage.ts";
+import type { EventRow } from "../../../src/storage/port.ts";
+
+/** What an adapter brings to its contract test: a driver on an empty database, lent for one test. */
+export interface StorageFixture {
+  withDriver<T>(test: (driver: SqlDriver) => T): Promise<T>;
+  migrations: readonly Migration[];
+  tenantMigrations: readonly Migration[];
+  bytes: BytesPort;
+  gzip(bytes: Uint8Array): Uint8Array;
+}
+
+export const now = 1_700_000_000_000;
+
+export const event = (
+  eventId: number,
+  { payload = `{"n":${eventId}}`, ...more }: Partial<EventRow> = {},
+): EventRow => ({
+  eventId,
+  principal: "dev:a",
+  draftId: `d-${eventId}`,
+  clientId: "a",
+  type: "set",
+  version: undefined,
+  expectedEventId: undefined,
+  timestamp: now + eventId,
+  payload,
+  payloadBytes: new TextEncoder().encode(payload).length,
+  batchEnd: undefined,
+  ...more,
+});
+
+export const rejection = (draftId: string, createdAt = now) => ({
+  principal: "dev:a",
+  draftId,
+  fingerprint: new Uint8Array(32).fill(7),
+  problem: '{"code":"validation_failed"}',
+  createdAt,
+});
+
+export const batch = (batchId: string) => ({
+  principal: "dev:a",
+  batchId,
+  fingerprint: new Uint8Array(32).fill(9),
+  firstEventId: 1,
+  eventCount: 2,
+});
+
+export const snapshot = (eventId: number, stateBytes: number) => ({
+  eventId,
+  modelVersion: 1,
+  stateBytes,
+  logBytes: 5,
+  createdAt: now,
+});
+
+/** Lends the storage of a partition on an empty database. */
+export function withStorage<T>(
+  fixture: StorageFixture,
+  test: (storage: PartitionStorage, driver: SqlDriver) => T,
+): Promise<T> {
+  return fixture.withDriver((driver) => test(new PartitionStorage(driver, fixture.migrations, fixture.bytes), driver));
+}
+
+/** The names of the tables in a database, without those of SQLite and of the platform. */
+export function tables(driver: SqlDriver): unknown[] {
+  return driver
+    .query(
+      "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '\\_%' ESCAPE '\\'",
+    )
+    .map(({ name }) => name);
+}

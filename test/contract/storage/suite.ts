@@ -1,0 +1,28 @@
+import { describe } from "vitest";
+import { batchesSuite } from "./batches.ts";
+import { eventsSuite } from "./events.ts";
+import type { StorageFixture } from "./fixture.ts";
+import { jobsSuite } from "./jobs.ts";
+import { logSuite } from "./log.ts";
+import { rateBucketsSuite } from "./rate-buckets.ts";
+import { rejectionsSuite } from "./rejections.ts";
+import { snapshotsSuite } from "./snapshots.ts";
+import { tenantSuite } from "./tenant.ts";
+import { tenantLimitsSuite } from "./tenant-limits.ts";
+import { transactionsSuite } from "./transactions.ts";
+
+/** The contract of the storage, a part for each table. Every adapter runs it. */
+export function storageSuite(adapter: string, fixture: StorageFixture): void {
+  describe(`storage on ${adapter}`, () => {
+    transactionsSuite(fixture);
+    logSuite(fixture);
+    eventsSuite(fixture);
+    rejectionsSuite(fixture);
+    batchesSuite(fixture);
+    snapshotsSuite(fixture);
+    jobsSuite(fixture);
+    rateBucketsSuite(fixture);
+    tenantLimitsSuite(fixture);
+    tenantSuite(fixture);
+  });
+}
