@@ -8,12 +8,21 @@ export interface Draft {
   expectedEventId: unknown;
 }
 
-/** Several drafts under one id. */
-export interface Batch {
-  batchId: string;
-  /** `atomic`: all or none, one verdict. `sequential`: in order, each with its verdict, up to the first that is not accepted. */
-  mode: "atomic" | "sequential";
+/** What is submitted at once: one draft, or the drafts of a batch. */
+export interface Submission {
+  /** The idempotency key: of a single draft its own id, of a batch the batch's. */
+  key: string;
+  /**
+   * `single`: one draft. `atomic`: all or none, one verdict. `sequential`: in order, each with its verdict, up to
+   * the first that is not accepted.
+   */
+  mode: "single" | "atomic" | "sequential";
   drafts: readonly Draft[];
+}
+
+/** The submission of one draft. */
+export function single(draft: Draft): Submission {
+  return { key: draft.draftId, mode: "single", drafts: [draft] };
 }
 
 /** What a connection shows of itself. It has no turn in a window: it is taken as it comes. */
@@ -28,13 +37,10 @@ export interface PresenceCommand {
 export type Command = SubmitCommand | ReadCommand;
 
 /** Drafts to be decided. */
-export type SubmitCommand =
-  | { kind: "submit"; requestId: string; draft: Draft }
-  | { kind: "batch"; requestId: string; batch: Batch };
-
-/** Whether a command submits drafts, and so may write. */
-export function submits(command: Command): command is SubmitCommand {
-  return command.kind === "submit" || command.kind === "batch";
+export interface SubmitCommand {
+  kind: "submit";
+  requestId: string;
+  submission: Submission;
 }
 
 /** A command that writes nothing. */

@@ -1,6 +1,6 @@
-export type { Batch, Command, Draft, PresenceCommand } from "./commands.ts";
+export { type Command, type Draft, type PresenceCommand, single, type Submission } from "./commands.ts";
 export { rejectionRetentionMs, socketSweepMs } from "./jobs/due.ts";
-export type { BatchOutcome, BatchVerdict, Effect, Outcome, Page, SessionState, Subscriber } from "./replies.ts";
+export type { DraftResult, Effect, Outcome, Page, SessionState, Subscriber, Verdict } from "./replies.ts";
 export { Intake, overloaded } from "./window/intake.ts";
 export { Partition, type Standing } from "./partition.ts";
 export type { Logger, Ports } from "./ports.ts";

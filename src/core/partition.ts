@@ -2,7 +2,7 @@ import { type AnyModel, FoldError } from "../model/index.ts";
 import type { Failure, Problem, Author, Limits } from "../protocol/index.ts";
 import { MigrationError } from "../storage/migrations.ts";
 import type { EventRow, SnapshotEncoding, StorageWrites, Synchronous } from "../storage/port.ts";
-import type { Command, Draft, PresenceCommand } from "./commands.ts";
+import type { Command, PresenceCommand, Submission } from "./commands.ts";
 import { assertNotAhead } from "./delivery/connect.ts";
 import { nextDue, reschedule, scheduleOnce, socketSweepMs, sweepRecords } from "./jobs/due.ts";
 import type { Outcome, Page } from "./replies.ts";
@@ -201,10 +201,10 @@ export class Partition {
     this.process([{ session, command }], now);
   }
 
-  /** Decides one draft that came without a connection. */
-  submit(author: Author, clientId: string, draft: Draft, now: number): Outcome {
+  /** Decides what was submitted without a connection. */
+  submit(author: Author, clientId: string, submission: Submission, now: number): Outcome {
     let outcome: Outcome | undefined;
-    this.process([{ author, clientId, draft, answer: (given: Outcome) => (outcome = given) }], now);
+    this.process([{ author, clientId, submission, answer: (given: Outcome) => (outcome = given) }], now);
     return outcome!;
   }
 

@@ -1,5 +1,6 @@
 import type { Author, Problem } from "../protocol/index.ts";
 import type { EventRow } from "../storage/port.ts";
+import type { Submission } from "./commands.ts";
 
 /** What a connection is told, whatever wire it speaks. `now` is when; the rest derives from what is stored. */
 export type Effect =
@@ -20,11 +21,10 @@ export type Effect =
   | { kind: "renewed"; requestId: string; now: number; expiresAt: number }
   /** This connection ends: it comes back in so many milliseconds. */
   | { kind: "draining"; now: number; reconnectAfterMs: number }
-  | { kind: "accepted"; event: EventRow }
-  | { kind: "rejected"; draftId: string; rejection: Rejection }
+  /** The verdict on the submission under `key`. */
+  | { kind: "decided"; key: string; mode: Submission["mode"]; verdict: Verdict }
   /** Out of credit: no more broadcasts until this connection has pulled up to the head. */
   | { kind: "head"; now: number; currentEventIndex: number }
-  | { kind: "batch"; batchId: string; verdict: BatchVerdict }
   | { kind: "page"; requestId: string; now: number; page: Page }
   /** Of the state after event `eventIndex`; `sha256` in lower-case hexadecimal. */
   | { kind: "hash"; requestId: string; now: number; eventIndex: number; sha256: string }
@@ -42,23 +42,17 @@ export interface Peer {
   state: string;
 }
 
-/** A negative verdict as it is told, the first time and every time. */
-export interface Rejection {
-  /** The id of the message that tells it. */
-  messageId: string;
-  problem: Problem;
-}
-
-/** What became of the drafts of a batch, in their order. */
-export interface BatchVerdict {
+/** What became of the drafts of a submission, in their order; of a single draft there is one result. */
+export interface Verdict {
   /** When it was decided: the time of its last event or rejection. */
   timestamp: number;
-  results: readonly BatchResult[];
+  results: readonly DraftResult[];
 }
 
-export type BatchResult =
+export type DraftResult =
   | { kind: "accepted"; event: EventRow }
-  | { kind: "rejected"; draftId: string; problem: Problem }
+  /** `recordId`: of the stored rejection, where this draft has one of its own. */
+  | { kind: "rejected"; draftId: string; problem: Problem; recordId?: number }
   /** Nothing was done and nothing stored; the draft is open. `problem`: why, where it was this one that failed. */
   | { kind: "not_processed"; draftId: string; problem?: Problem };
 
@@ -73,15 +67,10 @@ export interface Page {
   draftIdsOf: string | undefined;
 }
 
-/** The answer to a batch. */
-export type BatchOutcome =
-  | { kind: "decided"; verdict: BatchVerdict; replayed: boolean }
-  | { kind: "refused"; problem: Problem };
-
-/** The answer to one draft. */
+/** The answer to a submission. */
 export type Outcome =
-  | { kind: "accepted"; event: EventRow; replayed: boolean }
-  | { kind: "rejected"; rejection: Rejection; replayed: boolean }
+  /** `replayed`: nothing was decided now, because the key was used before. */
+  | { kind: "decided"; verdict: Verdict; replayed: boolean }
   /** Not a verdict: nothing was stored, and where the problem is retryable the outcome is open. */
   | { kind: "refused"; problem: Problem };
 

@@ -1,3 +1,4 @@
+import { single } from "../core/index.ts";
 import { authorHeader } from "../platform/rpc.ts";
 import type { Failure, ServerMessage, Author } from "../protocol/index.ts";
 import type { Visitor } from "./env.ts";
@@ -37,7 +38,7 @@ export async function check(stub: Visitor["stub"], traceId: string): Promise<Che
     }
     const connected = Date.now();
     const draft = { draftId: crypto.randomUUID(), event: { type: "beat", payload: {} }, expectedEventId: undefined };
-    const answer = await stub().submitEvent(author, "check", draft, 0, { traceId });
+    const answer = await stub().submit(author, "check", single(draft), 0, { traceId });
     if (answer.status !== 201) return failed(`the draft was answered by ${answer.status}`);
     const committed = Date.now();
     const { eventId } = JSON.parse(answer.body) as { eventId: number };

@@ -1,4 +1,4 @@
-import type { Batch, Draft } from "../core/index.ts";
+import { single, type Submission } from "../core/index.ts";
 import {
   batchShape,
   violationsOf,
@@ -12,16 +12,16 @@ import { readText } from "./body.ts";
 import { unsigned } from "./signature.ts";
 
 /** What a `POST /events` submits, and how many bytes it came in. */
-export type Submission = ({ draft: Draft } | { batch: Batch }) & { bytes: number };
+interface Posted {
+  submission: Submission;
+  bytes: number;
+}
 
 /**
  * Reads a draft, or a batch, from the body and the `Idempotency-Key` of a `POST /events`.
  * `signingSecret`: what it has to be signed with; undefined: it need not be.
  */
-export async function readSubmission(
-  request: Request,
-  signingSecret: string | undefined,
-): Promise<Submission | Failure> {
+export async function readSubmission(request: Request, signingSecret: string | undefined): Promise<Posted | Failure> {
   const key = request.headers.get("idempotency-key");
   if (!isId(key)) {
     return {
@@ -51,10 +51,11 @@ export async function readSubmission(
     };
   }
   const { expectedEventId, ...event } = body;
-  return { draft: { draftId: key, event: event as JsonObject & { type: string }, expectedEventId }, bytes };
+  const submission = single({ draftId: key, event: event as JsonObject & { type: string }, expectedEventId });
+  return { submission, bytes };
 }
 
-function readBatch(batchId: string, body: JsonObject, bytes: number): Submission | Failure {
+function readBatch(batchId: string, body: JsonObject, bytes: number): Posted | Failure {
   const shape = batchShape.safeParse({ ...body, batchId });
   if (!shape.success) {
     return {
@@ -64,5 +65,5 @@ function readBatch(batchId: string, body: JsonObject, bytes: number): Submission
     };
   }
   const drafts = shape.data.events.map(({ draftId, event, expectedEventId }) => ({ draftId, event, expectedEventId }));
-  return { batch: { batchId, mode: shape.data.mode, drafts }, bytes };
+  return { submission: { key: batchId, mode: shape.data.mode, drafts }, bytes };
 }

@@ -1,15 +1,12 @@
 import { bytesPort, sha256 } from "../platform/hash.ts";
 import { DurableObject, waitUntil } from "cloudflare:workers";
 import {
-  type Batch,
-  type BatchOutcome,
-  type Draft,
   Intake,
   newSession,
-  type Outcome,
   Partition,
   type PartitionName,
   Refusal,
+  type Submission,
   type Work,
 } from "../core/index.ts";
 import type { IdentitySettings } from "../identity/settings.ts";
@@ -18,7 +15,6 @@ import { DurableSqlDriver } from "../storage/durable.ts";
 import { PartitionStorage } from "../storage/partition/storage.ts";
 import {
   type HttpAnswer,
-  answerBatch,
   answerEvents,
   answerOutcome,
   answerProblem,
@@ -245,11 +241,11 @@ export function partitionObject({ models, roles, limits: given, placementOf }: A
       return this.#step(() => this.#streams.take(id, author, before, frames));
     }
 
-    /** Decides a draft that came over HTTP. */
-    async submitEvent(
+    /** Decides what came over HTTP. */
+    async submit(
       author: Author,
       clientId: string,
-      draft: Draft,
+      submission: Submission,
       bytes: number,
       { traceId }: Asking,
     ): Promise<HttpAnswer> {
@@ -258,28 +254,9 @@ export function partitionObject({ models, roles, limits: given, placementOf }: A
       return await this.#wait(author, bytes, (resolve) => ({
         author,
         clientId,
-        draft,
+        submission,
         traceId,
-        answer: (outcome: Outcome) => resolve(answerOutcome(this.#name.partition, outcome)),
-      }));
-    }
-
-    /** Decides a batch that came over HTTP. */
-    async submitBatch(
-      author: Author,
-      clientId: string,
-      batch: Batch,
-      bytes: number,
-      { traceId }: Asking,
-    ): Promise<HttpAnswer> {
-      const failure = await this.#door.admitRequest(author, true);
-      if (failure) return this.#refuse(failure, traceId);
-      return await this.#wait(author, bytes, (resolve) => ({
-        author,
-        clientId,
-        batch,
-        traceId,
-        answer: (outcome: BatchOutcome) => resolve(answerBatch(this.#name.partition, batch.batchId, outcome)),
+        answer: (outcome) => resolve(answerOutcome(this.#name.partition, submission, outcome)),
       }));
     }
 

@@ -105,19 +105,17 @@ export class Connection implements Subscriber {
       const refused = partition.show(session, decoded, now);
       if (refused) this.#offer(refused, bytes);
     } else if (this.#mustClaim(decoded)) {
-      const { kind, requestId } = decoded;
-      const draftId = kind === "submit" ? decoded.draft.draftId : decoded.batch.batchId;
+      const { requestId, submission } = decoded;
       this.#hold(bytes, async () => {
         const failure = await this.#host.claim(session.state.author!);
-        return failure ? { kind: "overflow", requestId, draftId, failure } : decoded;
+        return failure ? { kind: "overflow", requestId, draftId: submission.key, failure } : decoded;
       });
     } else this.#offer(decoded, bytes);
   }
 
   /** Whether this would be the partition's first write, of somebody whom it could be. */
-  #mustClaim(command: Command): command is Extract<Command, { kind: "submit" | "batch" }> {
-    const writes = command.kind === "submit" || command.kind === "batch";
-    return writes && this.session.state.client !== undefined && this.#host.mustClaim();
+  #mustClaim(command: Command): command is Extract<Command, { kind: "submit" }> {
+    return command.kind === "submit" && this.session.state.client !== undefined && this.#host.mustClaim();
   }
 
   #offer(command: Command, bytes: number): void {

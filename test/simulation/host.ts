@@ -8,6 +8,7 @@ import {
   Partition,
   Session,
   type SessionState,
+  single,
   type SnapshotDraft,
 } from "../../src/core/index.ts";
 import type { AnyModel } from "../../src/model/index.ts";
@@ -135,8 +136,9 @@ export class Host {
       done(answer);
     };
     this.#step(() => {
-      const answer = (outcome: Outcome) => finish(answerOutcome(partitionName.partition, outcome));
-      const taken = this.#intake.offer(author.principal, { author, clientId, draft, answer }, text.length);
+      const submission = single(draft);
+      const answer = (outcome: Outcome) => finish(answerOutcome(partitionName.partition, submission, outcome));
+      const taken = this.#intake.offer(author.principal, { author, clientId, submission, answer }, text.length);
       if (!taken) finish(undefined);
     });
   }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { newSession, Partition, type Ports, Session, type SessionState } from "../../src/core/index.ts";
+import { type Effect, newSession, Partition, type Ports, Session, type SessionState } from "../../src/core/index.ts";
 import type { AnyModel } from "../../src/model/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import { type Codec, partitaCodec } from "../../src/wire/partita/codec.ts";
@@ -35,6 +35,11 @@ export const migrations = migrationsIn(".");
 // Tests look into messages of every type
 export type Message = any;
 
+/** The kind of a reply; of the verdict on a single draft, what it says. */
+function kindOf(reply: Effect): string {
+  return reply.kind === "decided" && reply.mode === "single" ? reply.verdict.results[0]!.kind : reply.kind;
+}
+
 /** A connection of a test: what it was told, as effects and as bytes. */
 export class TestConnection {
   /** The kinds of what it was told. */
@@ -54,7 +59,7 @@ export class TestConnection {
     this.session = new Session(
       {
         deliver: (replies, broadcasts) => {
-          this.told.push(...replies.map(({ kind }) => kind), ...broadcasts.map(() => "broadcast"));
+          this.told.push(...replies.map(kindOf), ...broadcasts.map(() => "broadcast"));
           for (const frame of host.codec.frames(replies, broadcasts, this.session.state.client?.arrays ?? false))
             this.frames.push(frame);
         },

@@ -1,6 +1,6 @@
-import type { Outcome, BatchOutcome } from "../../src/core/index.ts";
+import { type Outcome, single, type Submission } from "../../src/core/index.ts";
 import { type Author, type Failure, type JsonObject, problem } from "../../src/protocol/index.ts";
-import { answerBatch, answerOutcome, answerProblem, type HttpAnswer } from "../../src/wire/partita/answers.ts";
+import { answerOutcome, answerProblem, type HttpAnswer } from "../../src/wire/partita/answers.ts";
 import { partitaCodec } from "../../src/wire/partita/codec.ts";
 import type { TestPartition } from "./partition.ts";
 
@@ -15,6 +15,10 @@ export function renderings(failure: Failure): Record<string, HttpAnswer | string
   });
   const codec = partitaCodec("room");
   const frame = (effect: Parameters<typeof codec.frames>[0][number]) => codec.frames([effect], [], false)[0]!;
+  const rejection = {
+    timestamp: told.timestamp,
+    results: [{ kind: "rejected" as const, draftId: "d1", problem: told, recordId: 1 }],
+  };
   const verdict = {
     timestamp: told.timestamp,
     results: [
@@ -27,9 +31,9 @@ export function renderings(failure: Failure): Record<string, HttpAnswer | string
     http: answerProblem(told),
     error: frame({ kind: "error", requestId: "m1", draftId: "d1", problem: told }),
     errorOfConnection: frame({ kind: "error", requestId: undefined, draftId: undefined, problem: told }),
-    rejected: frame({ kind: "rejected", draftId: "d1", rejection: { messageId: "r-1", problem: told } }),
-    batch: frame({ kind: "batch", batchId: "b", verdict }),
-    batchOverHttp: answerBatch("room", "b", { kind: "decided", verdict, replayed: false }),
+    rejected: frame({ kind: "decided", key: "d1", mode: "single", verdict: rejection }),
+    batch: frame({ kind: "decided", key: "b", mode: "atomic", verdict }),
+    batchOverHttp: answerOutcome("room", { key: "b", mode: "atomic" }, { kind: "decided", verdict, replayed: false }),
   };
 }
 
@@ -49,14 +53,7 @@ export interface PostedBy {
 
 /** Submits a draft over HTTP. */
 export function postDraft(room: TestPartition, name: string, by: PostedBy, draft: PostedDraft): HttpAnswer {
-  let answer: HttpAnswer | undefined;
-  const work = {
-    ...by,
-    draft: { expectedEventId: undefined, ...draft },
-    answer: (outcome: Outcome) => (answer = answerOutcome(name, outcome)),
-  };
-  room.partition.process([work], room.now);
-  return answer!;
+  return post(room, name, by, single({ expectedEventId: undefined, ...draft }));
 }
 
 /** Submits a batch over HTTP. */
@@ -64,14 +61,15 @@ export function postBatch(
   room: TestPartition,
   name: string,
   by: PostedBy,
-  batch: { batchId: string; mode: "atomic" | "sequential"; drafts: PostedDraft[] },
+  { batchId, mode, drafts }: { batchId: string; mode: "atomic" | "sequential"; drafts: PostedDraft[] },
 ): HttpAnswer {
+  const withExpectations = drafts.map((draft) => ({ expectedEventId: undefined, ...draft }));
+  return post(room, name, by, { key: batchId, mode, drafts: withExpectations });
+}
+
+function post(room: TestPartition, name: string, by: PostedBy, submission: Submission): HttpAnswer {
   let answer: HttpAnswer | undefined;
-  const work = {
-    ...by,
-    batch: { ...batch, drafts: batch.drafts.map((draft) => ({ expectedEventId: undefined, ...draft })) },
-    answer: (outcome: BatchOutcome) => (answer = answerBatch(name, batch.batchId, outcome)),
-  };
+  const work = { ...by, submission, answer: (outcome: Outcome) => (answer = answerOutcome(name, submission, outcome)) };
   room.partition.process([work], room.now);
   return answer!;
 }

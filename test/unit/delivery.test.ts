@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { rejectionRetentionMs, socketSweepMs } from "../../src/core/index.ts";
+import { rejectionRetentionMs, single, socketSweepMs } from "../../src/core/index.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { type AnyModel, defineModel } from "../../src/model/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
@@ -266,11 +266,11 @@ describe("any interleaving", () => {
             room.partition.submit(
               { principal: "root", permissions: "all" },
               "root",
-              {
+              single({
                 draftId: "root",
                 event: { type: "set", payload: { target: "ex", value: {} } },
                 expectedEventId: undefined,
-              },
+              }),
               room.now,
             );
           }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { single } from "../../src/core/index.ts";
 import { type AnyModel, defineModel } from "../../src/model/index.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import type { SqlDriver } from "../../src/storage/driver.ts";
@@ -171,7 +172,7 @@ describe("idempotency", () => {
   it("[ID-5] one key over many connections and HTTP makes one event and equal answers", () => {
     const { room } = started();
     const connections = Array.from({ length: 8 }, () => room.client("same"));
-    const draft = { draftId: "d", event: { type: "treePush", payload: push("x") }, expectedEventId: undefined };
+    const draft = single({ draftId: "d", event: { type: "treePush", payload: push("x") }, expectedEventId: undefined });
     const author = { principal: "dev:same", permissions: "all" as const };
     const http = room.partition.submit(author, "same", draft, room.now);
     const answers = connections.map((connection) => {
@@ -179,11 +180,9 @@ describe("idempotency", () => {
       return connection.frames.at(-1);
     });
     expect(new Set(answers).size).toBe(1);
-    expect(http).toMatchObject({ kind: "accepted", replayed: false, event: { eventId: 2 } });
-    expect(room.partition.submit(author, "same", draft, room.now)).toMatchObject({
-      replayed: true,
-      event: { eventId: 2 },
-    });
+    const verdict = { results: [{ kind: "accepted", event: { eventId: 2 } }] };
+    expect(http).toMatchObject({ kind: "decided", replayed: false, verdict });
+    expect(room.partition.submit(author, "same", draft, room.now)).toMatchObject({ replayed: true, verdict });
     expect(room.partition.events(0, undefined, room.now).currentEventIndex).toBe(2);
   });
 });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Command, Intake } from "../../src/core/index.ts";
+import { type Command, Intake, single } from "../../src/core/index.ts";
 import type { Work } from "../../src/core/window/work.ts";
 import { bounds } from "../../src/protocol/index.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
@@ -44,11 +44,15 @@ const work = (connection: TestConnection, draftId: string): Work => ({
   command: {
     kind: "submit",
     requestId: `r-${draftId}`,
-    draft: { draftId, event: { type: "set", payload: { target: "n", value: draftId } }, expectedEventId: undefined },
+    submission: single({
+      draftId,
+      event: { type: "set", payload: { target: "n", value: draftId } },
+      expectedEventId: undefined,
+    }),
   },
 });
 const draftIds = (batch: Work[]) =>
-  batch.map((one) => ("command" in one && one.command.kind === "submit" ? one.command.draft.draftId : "?"));
+  batch.map((one) => ("command" in one && one.command.kind === "submit" ? one.command.submission.key : "?"));
 
 describe("Intake", () => {
   it("[WP-10] adds no delay while it is quiet, and leaves no timer behind", () => {
@@ -282,11 +286,11 @@ describe("a window", () => {
       command: {
         kind: "submit",
         requestId: "r",
-        draft: {
+        submission: single({
           draftId,
           event: { type: "set", payload: { target: "n", value: "x".repeat(60_000) } },
           expectedEventId: undefined,
-        },
+        }),
       },
     });
     window(room, ...range(1, 30).map((at) => large(`d${at}`)));

@@ -2,7 +2,7 @@ import { bytesPort, sha256 } from "../../src/platform/hash.ts";
 import { env, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
 import { migrations } from "../../src/storage/partition/migrations.ts";
-import { Partition } from "../../src/core/index.ts";
+import { Partition, single } from "../../src/core/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import { DurableSqlDriver } from "../../src/storage/durable.ts";
 import { PartitionStorage } from "../../src/storage/partition/storage.ts";
@@ -201,16 +201,18 @@ describe("storage", () => {
         partition.submit(
           { principal: "p", permissions: "all" },
           "c",
-          {
+          single({
             draftId: `d-${at}`,
             event: { type: "set", payload: set(at) },
             expectedEventId: undefined,
-          },
+          }),
           1_000 + at,
         );
       submit(0);
       const before = driver.rowsWritten;
-      for (let at = 1; at <= 100; at++) expect(submit(at).kind).toBe("accepted");
+      for (let at = 1; at <= 100; at++) {
+        expect(submit(at)).toMatchObject({ replayed: false, verdict: { results: [{ kind: "accepted" }] } });
+      }
       expect(driver.rowsWritten - before).toBe(200);
       for (let at = 1; at <= 100; at++) expect(submit(at)).toMatchObject({ replayed: true });
       expect(driver.rowsWritten - before).toBe(200);

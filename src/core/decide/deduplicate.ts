@@ -1,10 +1,11 @@
-import { canonicalJson, type Failure, type JsonObject, type Problem } from "../../protocol/index.ts";
+import { canonicalJson, type Failure, type Json, type JsonObject, type Problem } from "../../protocol/index.ts";
 import { sameBytes } from "../../storage/bytes.ts";
-import type { BatchRow, EventRow, RejectionRow, StorageReads, StorageWrites } from "../../storage/port.ts";
+import type { BatchRow, EventRow, RejectionRow, StorageReads } from "../../storage/port.ts";
+import type { Draft, Submission } from "../commands.ts";
 import { expired } from "../jobs/due.ts";
-import type { Outcome, Rejection } from "../replies.ts";
+import type { Outcome, Verdict } from "../replies.ts";
 import type { Ports } from "../ports.ts";
-import { contentOf, type Review } from "./review.ts";
+import type { WriteScene } from "../window/scene.ts";
 
 /** What a key was used for before. */
 export type Prior =
@@ -26,30 +27,48 @@ export function findPrior(reads: StorageReads, principal: string, draftId: strin
  * Forgets a rejection of this key that is past its retention, only not swept yet, and says whether
  * there was one. What comes under the key now is judged for the first time.
  */
-export function forgetExpired(review: Review, key: string, writes: StorageWrites): boolean {
-  const rejection = review.reads.rejections.find(review.author.principal, key);
-  if (!rejection || !expired(rejection, review.now)) return false;
+export function forgetExpired({ ports, writes, now }: WriteScene, principal: string, key: string): boolean {
+  const rejection = ports.storage.rejections.find(principal, key);
+  if (!rejection || !expired(rejection, now)) return false;
   writes.rejections.forget(rejection.recordId);
   return true;
 }
 
 /**
- * The answer to a key that was used before: the first answer again, byte for byte, or, for other
- * content, a refusal that leaves the first record as it is.
+ * The answer to a submission whose key was used before: the first answer again, byte for byte; undefined
+ * for other content: that is refused, and the first record stays as it is.
  */
-export function replay(prior: Prior, review: Review, ports: Ports): Outcome | Failure {
-  switch (prior.kind) {
-    case "event": {
-      const same = canonicalJson(contentOf(review.draft)) === canonicalJson(contentOfEvent(prior.row));
-      return same ? { kind: "accepted", event: prior.row, replayed: true } : keyReused;
-    }
-    case "rejection": {
-      const same = sameBytes(fingerprintOf(review, ports), prior.row.fingerprint);
-      return same ? { kind: "rejected", rejection: rejectionOf(prior.row), replayed: true } : keyReused;
-    }
-    case "batch":
-      return keyReused;
+export function replay(prior: Prior, submission: Submission, ports: Ports): Outcome | undefined {
+  const verdict = storedVerdict(prior, submission, ports);
+  return verdict && { kind: "decided", verdict, replayed: true };
+}
+
+function storedVerdict(prior: Prior, submission: Submission, ports: Ports): Verdict | undefined {
+  if (prior.kind === "event") {
+    return canonicalJson(contentOf(submission)) === canonicalJson(contentOfEvent(prior.row))
+      ? acceptedVerdict([prior.row])
+      : undefined;
   }
+  if (!sameBytes(fingerprintOf(submission, ports), prior.row.fingerprint)) return undefined;
+  if (prior.kind === "batch")
+    return acceptedVerdict(ports.storage.events.after(prior.row.firstEventId - 1, prior.row.eventCount));
+  return submission.mode === "single"
+    ? rejectedVerdict(submission.key, prior.row)
+    : (JSON.parse(prior.row.problem) as Verdict);
+}
+
+/** The verdict on what was accepted: its events. */
+export function acceptedVerdict(rows: readonly EventRow[]): Verdict {
+  return { timestamp: rows[0]!.timestamp, results: rows.map((event) => ({ kind: "accepted", event })) };
+}
+
+/** The verdict on a single draft whose rejection is stored. */
+export function rejectedVerdict(draftId: string, row: Pick<RejectionRow, "recordId" | "problem">): Verdict {
+  const problem = JSON.parse(row.problem) as Problem;
+  return {
+    timestamp: problem.timestamp,
+    results: [{ kind: "rejected", draftId, problem, recordId: row.recordId }],
+  };
 }
 
 /** The refusal of a key that comes again for something else; the first record stands. */
@@ -59,13 +78,24 @@ export const keyReused: Failure = {
 };
 
 /** SHA-256 of the canonical content. */
-export function fingerprintOf(review: Review, ports: Ports): Uint8Array {
-  return ports.sha256(canonicalJson(contentOf(review.draft)));
+export function fingerprintOf(submission: Submission, { sha256 }: Pick<Ports, "sha256">): Uint8Array {
+  return sha256(canonicalJson(contentOf(submission)));
 }
 
-/** A stored rejection as it is told. */
-export function rejectionOf(row: Pick<RejectionRow, "recordId" | "problem">): Rejection {
-  return { messageId: `r-${row.recordId}`, problem: JSON.parse(row.problem) as Problem };
+/** The content that a key stands for: what a retry must repeat. */
+function contentOf({ mode, drafts }: Submission): Json {
+  if (mode === "single") return contentOfDraft(drafts[0]!);
+  return { mode, events: drafts.map((draft) => ({ draftId: draft.draftId, ...contentOfDraft(draft) })) };
+}
+
+/** `event.partition` is routing, not content. */
+function contentOfDraft(draft: Draft): JsonObject {
+  const { type, version, payload } = draft.event;
+  const content: JsonObject = { type };
+  if (version !== undefined) content["version"] = version;
+  if (payload !== undefined) content["payload"] = payload;
+  if (draft.expectedEventId !== undefined) content["expectedEventId"] = draft.expectedEventId as Json;
+  return content;
 }
 
 function contentOfEvent(row: EventRow): JsonObject {

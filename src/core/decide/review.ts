@@ -1,8 +1,9 @@
 import type { AnyModel, EventDefinition, ModelEvent } from "../../model/index.ts";
-import type { Json, JsonObject, Author } from "../../protocol/index.ts";
+import type { JsonObject, Author } from "../../protocol/index.ts";
 import type { StorageReads } from "../../storage/port.ts";
 import type { Draft } from "../commands.ts";
 import type { Live } from "../live.ts";
+import type { Scene } from "../window/scene.ts";
 
 /** A draft and all that its review may look at. */
 export interface Review {
@@ -29,12 +30,7 @@ export interface TypedDraft {
   readonly event: ModelEvent<JsonObject>;
 }
 
-/** The content that a key stands for: what a retry must repeat. `event.partition` is routing, not content. */
-export function contentOf(draft: Draft): JsonObject {
-  const { type, version, payload } = draft.event;
-  const content: JsonObject = { type };
-  if (version !== undefined) content["version"] = version;
-  if (payload !== undefined) content["payload"] = payload;
-  if (draft.expectedEventId !== undefined) content["expectedEventId"] = draft.expectedEventId as Json;
-  return content;
+export function reviewOf(scene: Scene, author: Author, clientId: string, draft: Draft): Review {
+  const { name, model, live, ports, now } = scene;
+  return { partition: name.partition, model, live, reads: ports.storage, author, clientId, draft, now };
 }

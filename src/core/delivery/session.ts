@@ -109,8 +109,7 @@ export class Session {
   /** Tells this connection something, when the window is committed. */
   reply(effect: Effect): void {
     this.#replies.push(effect);
-    if (effect.kind === "accepted") this.#owns(effect.event);
-    if (effect.kind === "batch") {
+    if (effect.kind === "decided") {
       for (const result of effect.verdict.results) if (result.kind === "accepted") this.#owns(result.event);
     }
   }

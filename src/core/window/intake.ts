@@ -182,7 +182,6 @@ export const overloaded: Failure = {
 function overflow(work: Work): Work {
   if (!("command" in work)) return { ...work, refused: overloaded };
   const { session, command } = work;
-  const draftId =
-    command.kind === "submit" ? command.draft.draftId : command.kind === "batch" ? command.batch.batchId : undefined;
+  const draftId = command.kind === "submit" ? command.submission.key : undefined;
   return { session, command: { kind: "overflow", requestId: command.requestId, draftId, failure: overloaded } };
 }

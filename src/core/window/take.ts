@@ -1,8 +1,8 @@
 import type { ErrorCode, Problem, Author } from "../../protocol/index.ts";
-import { type Command, type ReadCommand, type SubmitCommand, submits } from "../commands.ts";
+import type { Command, ReadCommand, SubmitCommand } from "../commands.ts";
 import { connect, renew, sync } from "../delivery/connect.ts";
-import { decide, decideBatch } from "../decide/decide.ts";
-import type { BatchOutcome, ConnectedClient, Effect, Outcome } from "../replies.ts";
+import { decide } from "../decide/decide.ts";
+import type { ConnectedClient, Outcome } from "../replies.ts";
 import { problemOf, Refusal } from "../refusal.ts";
 import { type Scene, traced, type WriteScene } from "./scene.ts";
 import { notConnected, type Session } from "../delivery/session.ts";
@@ -14,7 +14,7 @@ export function take(scene: WriteScene, work: Work): void {
   const { window } = scene;
   if ("command" in work) {
     const { session, command } = work;
-    if (!submits(command)) {
+    if (command.kind !== "submit") {
       answer(scene, { session, command });
       return;
     }
@@ -31,8 +31,7 @@ export function take(scene: WriteScene, work: Work): void {
   const traceId = traceIdOf(work);
   const own = traceId === undefined ? scene : traced(scene, traceId);
   if (work.refused) refuse(window, work, problemOf(work.refused, own));
-  else if ("draft" in work) window.answer(work, decide(own, author, clientId, work.draft));
-  else window.answer(work, decideBatch(own, author, clientId, work.batch));
+  else window.answer(work, decide(own, author, clientId, work.submission));
 }
 
 /** Does one piece of work that writes nothing. What it throws takes the window with it. */
@@ -54,8 +53,7 @@ function refuseThrown(scene: Scene, work: Work, error: unknown): void {
 /** Answers work by a problem, without doing it. */
 export function refuse(window: Window, work: Work, problem: Problem): void {
   if (!("command" in work)) {
-    const answer = work.answer as (outcome: { kind: "refused"; problem: Problem }) => void;
-    window.answer({ answer }, { kind: "refused", problem });
+    window.answer(work, { kind: "refused", problem });
     return;
   }
   const { session, command } = work;
@@ -101,28 +99,14 @@ function answerCommand(scene: Scene, session: Session, command: ReadCommand): vo
 }
 
 /** @throws Refusal where the command is answered by an error. */
-function takeSubmit(scene: WriteScene, session: Session, command: SubmitCommand): void {
-  switch (command.kind) {
-    case "submit": {
-      const { clientId } = connected(session);
-      const { draftId } = command.draft;
-      assertNotHeldBack(session, draftId);
-      const outcome = decide(scene, authorOf(session), clientId, command.draft);
-      session.settle(draftId, outcome.kind === "refused" ? outcome.problem.code : undefined);
-      session.reply(effectOf(command.requestId, draftId, outcome));
-      return;
-    }
-    case "batch": {
-      const { clientId } = connected(session);
-      const { batchId } = command.batch;
-      assertNotHeldBack(session, batchId);
-      const outcome = decideBatch(scene, authorOf(session), clientId, command.batch);
-      session.settle(batchId, openCode(outcome));
-      if (outcome.kind === "decided") session.reply({ kind: "batch", batchId, verdict: outcome.verdict });
-      else session.reply({ kind: "error", requestId: command.requestId, draftId: batchId, problem: outcome.problem });
-      return;
-    }
-  }
+function takeSubmit(scene: WriteScene, session: Session, { requestId, submission }: SubmitCommand): void {
+  const { clientId } = connected(session);
+  const { key, mode } = submission;
+  assertNotHeldBack(session, key);
+  const outcome = decide(scene, authorOf(session), clientId, submission);
+  session.settle(key, openCode(outcome));
+  if (outcome.kind === "decided") session.reply({ kind: "decided", key, mode, verdict: outcome.verdict });
+  else session.reply({ kind: "error", requestId, draftId: key, problem: outcome.problem });
 }
 
 /** A token is good for what comes before it expires, or is revoked. */
@@ -149,21 +133,16 @@ function assertNotHeldBack(session: Session, draftId: string): void {
   if (heldBack) throw new Refusal(heldBack);
 }
 
-/** Why a batch has to come again, if so: it was refused, or one of its drafts was, and those after it are open. */
-function openCode(outcome: BatchOutcome): ErrorCode | undefined {
+/** Why a submission has to come again, if so: it was refused, or one of its drafts was, and those after it are open. */
+function openCode(outcome: Outcome): ErrorCode | undefined {
   if (outcome.kind === "refused") return outcome.problem.code;
-  const open = outcome.verdict.results.find((result) => result.kind === "not_processed" && result.problem);
-  return open?.kind === "not_processed" ? open.problem?.code : undefined;
-}
-
-function effectOf(requestId: string, draftId: string, outcome: Outcome): Effect {
-  if (outcome.kind === "accepted") return { kind: "accepted", event: outcome.event };
-  if (outcome.kind === "rejected") return { kind: "rejected", draftId, rejection: outcome.rejection };
-  return { kind: "error", requestId, draftId, problem: outcome.problem };
+  for (const result of outcome.verdict.results) {
+    if (result.kind === "not_processed" && result.problem) return result.problem.code;
+  }
+  return undefined;
 }
 
 function draftIdOf(command: Command): string | undefined {
-  if (command.kind === "submit") return command.draft.draftId;
-  if (command.kind === "batch") return command.batch.batchId;
+  if (command.kind === "submit") return command.submission.key;
   return command.kind === "unreadable" || command.kind === "overflow" ? command.draftId : undefined;
 }

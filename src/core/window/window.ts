@@ -1,4 +1,5 @@
 import type { EventRow } from "../../storage/port.ts";
+import type { Outcome } from "../replies.ts";
 import type { Session } from "../delivery/session.ts";
 
 /**
@@ -19,7 +20,7 @@ export class Window {
     session.begin();
   }
 
-  answer<Answer>(work: { answer(outcome: Answer): void }, outcome: Answer): void {
+  answer(work: { answer(outcome: Outcome): void }, outcome: Outcome): void {
     this.#answers.push(() => work.answer(outcome));
   }
 

@@ -93,13 +93,9 @@ export function eventRoutes(app: Edge, { visits, reads }: Doors): void {
     async (c) => {
       const { identity, stub } = c.get("visitor");
       const { author, clientId } = accepted(authorOf(identity, c.req.raw));
-      const submission = accepted(await readSubmission(c.req.raw, c.env.PARTITA_REQUEST_SIGNING_SECRET));
+      const { submission, bytes } = accepted(await readSubmission(c.req.raw, c.env.PARTITA_REQUEST_SIGNING_SECRET));
       const asking = { traceId: c.get("traceId") };
-      const answer = await callObject(stub, (object) =>
-        "draft" in submission
-          ? object.submitEvent(author, clientId, submission.draft, submission.bytes, asking)
-          : object.submitBatch(author, clientId, submission.batch, submission.bytes, asking),
-      );
+      const answer = await callObject(stub, (object) => object.submit(author, clientId, submission, bytes, asking));
       return responseOf(answer);
     },
   );

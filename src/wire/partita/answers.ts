@@ -1,4 +1,4 @@
-import type { BatchOutcome, Outcome, Page } from "../../core/index.ts";
+import type { DraftResult, Outcome, Page, Submission } from "../../core/index.ts";
 import { eventName, type Problem } from "../../protocol/index.ts";
 import { batchText, encodeEvent, pageText } from "./codec.ts";
 
@@ -14,11 +14,23 @@ const json = { "content-type": "application/json" };
 /** Of what a reader may keep, but must ask about before it is used again: what it is depends on who asks. */
 const kept = (etag: string) => ({ etag, "cache-control": "private, no-cache", vary: "Authorization" });
 
-/** The answer to a draft. It derives from what is stored, so a replay is the same in every byte. */
-export function answerOutcome(partition: string, outcome: Outcome): HttpAnswer {
+/** The answer to a submission. It derives from what is stored, so a replay is the same in every byte. */
+export function answerOutcome(
+  partition: string,
+  { key, mode }: Pick<Submission, "key" | "mode">,
+  outcome: Outcome,
+): HttpAnswer {
   if (outcome.kind === "refused") return answerProblem(outcome.problem);
-  if (outcome.kind === "rejected") return answerProblem(outcome.rejection.problem);
-  const { event } = outcome;
+  const { verdict } = outcome;
+  if (mode === "single") return answerSingle(partition, verdict.results[0]!);
+  return { status: 200, headers: json, body: batchText(key, verdict, (row) => encodeEvent(row, partition)) };
+}
+
+/** The answer to a single draft: 201 with its event, or the problem for which it was rejected. */
+function answerSingle(partition: string, result: DraftResult): HttpAnswer {
+  if (result.kind === "not_processed") throw new Error("a single draft is decided");
+  if (result.kind === "rejected") return answerProblem(result.problem);
+  const { event } = result;
   return {
     status: 201,
     headers: {
@@ -28,13 +40,6 @@ export function answerOutcome(partition: string, outcome: Outcome): HttpAnswer {
     },
     body: `{"eventId":${event.eventId},"event":${encodeEvent(event, partition)}}`,
   };
-}
-
-/** The answer to a batch: 200, or the problem where nothing was decided. What became of each draft is in it. */
-export function answerBatch(partition: string, batchId: string, outcome: BatchOutcome): HttpAnswer {
-  if (outcome.kind === "refused") return answerProblem(outcome.problem);
-  const body = batchText(batchId, outcome.verdict, (row) => encodeEvent(row, partition));
-  return { status: 200, headers: json, body };
 }
 
 export function answerEvents(partition: string, page: Page, etag: string): HttpAnswer {

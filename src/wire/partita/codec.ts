@@ -1,4 +1,4 @@
-import type { BatchVerdict, Effect, Page } from "../../core/index.ts";
+import type { DraftResult, Effect, Page, Verdict } from "../../core/index.ts";
 import { eventName, bounds } from "../../protocol/index.ts";
 import type { EventRow } from "../../storage/port.ts";
 import { decode, type Decoded } from "./decode.ts";
@@ -39,19 +39,9 @@ export function partitaCodec(partition: string): Codec {
   const presence = new Memo(presenceText);
   const encode = (effect: Effect): string => {
     switch (effect.kind) {
-      case "accepted": {
-        const { eventId, timestamp, draftId } = effect.event;
-        return `{"id":"a-${eventId}","type":"event_accepted","timestamp":${timestamp},"payload":{"draftId":${JSON.stringify(draftId)},"eventId":${eventId},"event":${textOf(effect.event)}}}`;
-      }
-      case "rejected": {
-        const { messageId, problem } = effect.rejection;
-        const { errors = [], ...rest } = problem;
-        return message(messageId, "event_rejected", problem.timestamp, {
-          draftId: effect.draftId,
-          reason: problem.code,
-          errors,
-          ...rest,
-        });
+      case "decided": {
+        const { key, mode, verdict } = effect;
+        return mode === "single" ? singleText(verdict.results[0]!, textOf) : batchMessage(key, verdict, textOf);
       }
       case "connected": {
         const state = effect.initialState === undefined ? "" : `,"initialState":${effect.initialState}`;
@@ -64,10 +54,6 @@ export function partitaCodec(partition: string): Codec {
           "connected",
           `{"serverId":${JSON.stringify(effect.serverId)},"currentEventIndex":${effect.currentEventIndex}${state}${since}${announced}${peer}${expiry}}`,
         );
-      }
-      case "batch": {
-        const { batchId, verdict } = effect;
-        return `{"id":${JSON.stringify(`s-${batchId}`)},"type":"events_result","timestamp":${verdict.timestamp},"payload":${batchText(batchId, verdict, textOf)}}`;
       }
       case "page":
         return reply(effect, "sync_response", pageText(effect.page, textOf));
@@ -157,8 +143,26 @@ export function encodeEvent(row: EventRow, partition: string): string {
   return `{"type":${JSON.stringify(row.type)},"payload":${row.payload}${version},"partition":${JSON.stringify(partition)},"id":"${eventName(row.eventId)}","timestamp":${row.timestamp},"clientId":${JSON.stringify(row.clientId)}}`;
 }
 
+/** The verdict on a single draft. */
+function singleText(result: DraftResult, textOf: (row: EventRow) => string): string {
+  if (result.kind === "accepted") {
+    const { eventId, timestamp, draftId } = result.event;
+    return `{"id":"a-${eventId}","type":"event_accepted","timestamp":${timestamp},"payload":{"draftId":${JSON.stringify(draftId)},"eventId":${eventId},"event":${textOf(result.event)}}}`;
+  }
+  if (result.kind === "not_processed") throw new Error("a single draft is decided");
+  const { draftId, recordId, problem } = result;
+  const { errors = [], ...rest } = problem;
+  const id = `r-${recordId ?? problem.traceId}`;
+  return message(id, "event_rejected", problem.timestamp, { draftId, reason: problem.code, errors, ...rest });
+}
+
+/** The verdict on a batch. */
+function batchMessage(batchId: string, verdict: Verdict, textOf: (row: EventRow) => string): string {
+  return `{"id":${JSON.stringify(`s-${batchId}`)},"type":"events_result","timestamp":${verdict.timestamp},"payload":${batchText(batchId, verdict, textOf)}}`;
+}
+
 /** The answer to a batch, on the socket and over HTTP. */
-export function batchText(batchId: string, { results }: BatchVerdict, textOf: (row: EventRow) => string): string {
+export function batchText(batchId: string, { results }: Verdict, textOf: (row: EventRow) => string): string {
   const texts = results.map((result) => {
     if (result.kind === "accepted") {
       const { draftId, eventId } = result.event;

@@ -1,4 +1,4 @@
-import type { Command, PresenceCommand } from "../../core/index.ts";
+import { type Command, type PresenceCommand, single } from "../../core/index.ts";
 import {
   clientMessage,
   clientMessageTypes,
@@ -87,14 +87,18 @@ export function decode(frame: string | ArrayBuffer): Decoded {
       return {
         kind: "submit",
         requestId,
-        draft: { draftId: payload.draftId, event: payload.event, expectedEventId: payload.expectedEventId },
+        submission: single({
+          draftId: payload.draftId,
+          event: payload.event,
+          expectedEventId: payload.expectedEventId,
+        }),
       };
     case "submit_events":
       return {
-        kind: "batch",
+        kind: "submit",
         requestId,
-        batch: {
-          batchId: payload.batchId,
+        submission: {
+          key: payload.batchId,
           mode: payload.mode,
           drafts: payload.events.map(({ draftId, event, expectedEventId }) => ({ draftId, event, expectedEventId })),
         },

@@ -1,0 +1,40 @@
+import type { Submission } from "../commands.ts";
+import { describe } from "../ports.ts";
+import type { WriteScene } from "../window/scene.ts";
+import { fingerprintOf } from "./deduplicate.ts";
+import type { ModelFault } from "./model-fault.ts";
+
+/** Stores the rejection of a submission and counts it. Returns its record id. */
+export function recordRejection(
+  { live, writes, ports, now }: WriteScene,
+  principal: string,
+  submission: Submission,
+  problem: string,
+): number {
+  const recordId = writes.rejections.record({
+    principal,
+    draftId: submission.key,
+    fingerprint: fingerprintOf(submission, ports),
+    problem,
+    createdAt: now,
+  });
+  live.rejections.add(ports.storage, principal);
+  return recordId;
+}
+
+/** Logs that the model failed on a draft of a submission: its author is told only under which trace id. */
+export function logModelFault(
+  { name, ports }: WriteScene,
+  principal: string,
+  { key }: Submission,
+  traceId: string,
+  fault: ModelFault,
+): void {
+  ports.log("error", "the model failed on a draft", {
+    partition: name.partition,
+    principal,
+    draftId: key,
+    traceId,
+    error: describe(fault.cause),
+  });
+}
