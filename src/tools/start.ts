@@ -1,30 +1,59 @@
-// `npm start`: serves the Worker and its demo on this machine, in open development mode unless there are keys for tokens.
-// PORT overrides the port, PERSIST names the folder of the data. Ends, with all its children, on SIGINT, SIGTERM, SIGHUP.
-import { spawn } from "node:child_process";
+// `npm start`: serves the Worker and its demo on this machine, see `usage`.
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { buildDemo } from "./build-demo.ts";
-import { projectFolder, wranglerBin, wranglerEnvironment } from "./wrangler.ts";
+import { fileURLToPath } from "node:url";
+import { host, portOf } from "./address.ts";
+import { fail, readCommandLine } from "./command-line.ts";
+import { watchNpm } from "./npm-parent.ts";
 
-const host = "127.0.0.1";
-const portDefault = 8787;
+const usage = `usage: npm start
+Serves the Worker and its demo at http://127.0.0.1:8787 until SIGINT (Ctrl-C), SIGTERM or SIGHUP.
+Environment:
+  PORT       another port
+  PERSIST    the folder of the data; .wrangler/state if absent
+  PARTITA_*  the settings of the Worker. With PARTITA_JWT_SECRET or PARTITA_JWKS_URL it verifies tokens,
+             without them it runs in open development mode.`;
 /** How long the server may take until it serves. */
 const startMsMax = 60_000;
 const pollMs = 100;
-/** How long wrangler may take to end its children; then they are killed. */
-const stopMsMax = 5_000;
-/** How often a parent that has gone is noticed. */
-const orphanPollMs = 500;
-/** Windows has no process groups: there, wrangler alone ends its children. */
+/** How long the server may take to end; it kills its own children after five seconds. */
+const stopMsMax = 6_000;
+/** How often the end of npm is looked for. */
+const npmPollMs = 500;
+/** Windows has no process groups. */
 const grouped = process.platform !== "win32";
 
-function readPort(text: string | undefined): number {
-  const port = Number(text ?? portDefault);
-  if ((text === undefined || /^\d{1,5}$/.test(text)) && port >= 1 && port <= 65_535) return port;
-  fail(`PORT must be a whole number from 1 to 65535, not "${text}".`);
+let server: ChildProcess | undefined;
+let stopping = false;
+
+function killServer(): void {
+  try {
+    if (server?.pid === undefined) return;
+    if (grouped) process.kill(-server.pid, "SIGKILL");
+  } catch {
+    // Nothing of it is left.
+  }
 }
+
+/** Ends the server, and then this process. The second call kills it. */
+async function stop(): Promise<void> {
+  if (stopping || !server) process.exit(0);
+  stopping = true;
+  server.stdin!.end();
+  await Promise.race([once(server, "exit"), sleep(stopMsMax)]);
+  process.exit(0);
+}
+
+// Before everything that takes time: a signal in the first second must not leave a server behind.
+process.on("exit", killServer);
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void stop());
+const npmHasEnded = watchNpm();
+setInterval(() => {
+  if (!stopping && npmHasEnded()) void stop();
+}, npmPollMs).unref();
 
 async function assertFree(port: number): Promise<void> {
   const probe = createServer();
@@ -58,20 +87,40 @@ function identityOf(environment: NodeJS.ProcessEnv): string[] {
   );
 }
 
-function fail(message: string): never {
-  console.error(message);
-  process.exit(1);
+/** Starts wrangler under a guard, which ends it when this process ends, however it ends. */
+function startServer(wrangler: readonly string[], cwd: string, env: NodeJS.ProcessEnv): ChildProcess {
+  const guard = fileURLToPath(new URL("guard.ts", import.meta.url));
+  // A process group of its own: Ctrl-C reaches this process only, which ends the others in order.
+  const child = spawn(process.execPath, [guard, ...wrangler], {
+    cwd,
+    env,
+    stdio: ["pipe", "inherit", "inherit"],
+    detached: grouped,
+  });
+  child.once("exit", () => {
+    if (!stopping) fail("The server has ended.");
+  });
+  child.once("error", ({ message }) => fail(`The server could not be started: ${message}`));
+  return child;
 }
 
-const port = readPort(process.env["PORT"]);
-const persist = process.env["PERSIST"] ? resolve(process.env["PERSIST"]) : join(projectFolder, ".wrangler", "state");
+readCommandLine(usage, { options: {} });
+const port = portOf(process.env);
+if (port instanceof Error) fail(port.message);
 const url = `http://${host}:${port}`;
 await assertFree(port);
-buildDemo();
+// Loaded after the signal handlers are installed, because esbuild takes a while to load.
+const { buildDemo } = await import("./build-demo.ts");
+const { projectFolder, wranglerBin, wranglerEnvironment } = await import("./wrangler.ts");
+const persist = process.env["PERSIST"] ? resolve(process.env["PERSIST"]) : join(projectFolder, ".wrangler", "state");
+try {
+  buildDemo();
+} catch {
+  fail("The demo could not be built: see above.");
+}
+if (npmHasEnded()) process.exit(0);
 
-// Its own process group: Ctrl-C reaches this process only, which ends the others in order, and can end the whole group.
-const server = spawn(
-  process.execPath,
+server = startServer(
   [
     wranglerBin,
     "dev",
@@ -82,43 +131,9 @@ const server = spawn(
     "--log-level=warn",
     "--show-interactive-dev-session=false",
   ],
-  { cwd: projectFolder, env: wranglerEnvironment, stdio: ["ignore", "inherit", "inherit"], detached: grouped },
+  projectFolder,
+  wranglerEnvironment,
 );
-let stopping = false;
-const ended = new Promise<void>((resolve) => {
-  server.once("exit", () => {
-    if (!stopping) fail("The server has ended.");
-    resolve();
-  });
-});
-server.once("error", ({ message }) => fail(`wrangler could not be started: ${message}`));
-
-function killGroup(): void {
-  try {
-    if (grouped && server.pid !== undefined) process.kill(-server.pid, "SIGKILL");
-  } catch {
-    // Nothing of it is left.
-  }
-}
-
-async function stop(): Promise<void> {
-  if (stopping) killGroup();
-  stopping = true;
-  server.kill("SIGTERM");
-  await Promise.race([ended, sleep(stopMsMax)]);
-  process.exit(0);
-}
-
-// Whatever ends this process ends the children.
-process.on("exit", killGroup);
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void stop());
-// npm passes SIGTERM to the shell that it ran this in, and the shell dies of it without passing it on.
-if (process.env["npm_lifecycle_event"] !== undefined) {
-  const parent = process.ppid;
-  setInterval(() => {
-    if (process.ppid !== parent && !stopping) void stop();
-  }, orphanPollMs).unref();
-}
 
 const deadline = Date.now() + startMsMax;
 while (!(await isReady(url))) {

@@ -1,12 +1,18 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import {
+  type ChildProcess,
+  type ChildProcessByStdio,
+  spawn,
+  type SpawnOptionsWithStdioTuple,
+} from "node:child_process";
 import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, expect, test } from "vitest";
 import { projectFolder } from "../../src/tools/wrangler.ts";
-import { alive, descendantsOf, freePort } from "../support/processes.ts";
+import { alive, descendantsOf, freePort, withVariable } from "../support/processes.ts";
 import { temporaryFolder } from "../support/server.ts";
 
 /** Interface that must hold: the first start serves within this time. */
@@ -20,20 +26,33 @@ let started: ChildProcess | undefined;
 afterEach(() => void started?.kill("SIGTERM"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-interface Started {
+const script = join(projectFolder, "src", "tools", "start.ts");
+const piped = { stdio: ["ignore", "pipe", "pipe"] } satisfies SpawnOptionsWithStdioTuple<"ignore", "pipe", "pipe">;
+/** The tests themselves may run under npm. */
+const withoutNpm = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("npm_")));
+
+interface Tool {
   process: ChildProcess;
-  url: string;
   /** All that it has printed. */
   output(): string;
 }
 
+interface Started extends Tool {
+  url: string;
+}
+
 /** Runs the tool without a terminal, as a supervisor would. */
-function run(environment: Record<string, string>): { process: ChildProcess; output(): string } {
+function run(environment: Record<string, string>): Tool {
+  return collect(spawn(process.execPath, [script], { env: { ...withoutNpm, ...environment }, ...piped }));
+}
+
+/** Runs it as users do. */
+function runByNpm(environment: Record<string, string>): Tool {
+  return collect(spawn("npm", ["start"], { cwd: projectFolder, env: { ...withoutNpm, ...environment }, ...piped }));
+}
+
+function collect(child: ChildProcessByStdio<null, Readable, Readable>): Tool {
   let output = "";
-  const child = spawn(process.execPath, [join(projectFolder, "src", "tools", "start.ts")], {
-    env: { ...process.env, ...environment },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (output += text));
   started = child;
   return { process: child, output: () => output };
@@ -43,12 +62,16 @@ async function start(): Promise<Started> {
   const port = await freePort();
   const tool = run({ PORT: String(port), PERSIST: folder });
   const url = `http://127.0.0.1:${port}`;
+  await served(tool, url);
+  return { ...tool, url };
+}
+
+async function served({ process: tool, output }: Tool, url: string): Promise<void> {
   const deadline = Date.now() + startMsMax;
-  while (!tool.output().includes(`${url}/`)) {
-    if (tool.process.exitCode !== null || Date.now() > deadline) throw new Error(`it does not serve: ${tool.output()}`);
+  while (!output().includes(`${url}/`)) {
+    if (tool.exitCode !== null || Date.now() > deadline) throw new Error(`it does not serve: ${output()}`);
     await sleep(50);
   }
-  return { ...tool, url };
 }
 
 async function endBy(signal: NodeJS.Signals, { process: tool }: Started): Promise<void> {
@@ -102,3 +125,96 @@ test("[ER-4] npm start says what is wrong with a port that it cannot use", async
   expect(tool.output()).toContain(`Port ${port} on 127.0.0.1 is taken`);
   other.close();
 });
+
+/** How long everything may take to end: what is noticed by polling, and the time that wrangler has for its children. */
+const endedMsMax = 12_000;
+/** Milliseconds from the start. */
+const moments = [0, 50, 100, 200, 400, 700, 1_000];
+
+/** Starts the tool in an environment of its own, has `end` end it, and expects that nothing of it is left. */
+async function expectNothingLeft(
+  runTool: (environment: Record<string, string>) => Tool,
+  end: (tool: Tool, url: string) => Promise<void>,
+): Promise<void> {
+  const port = await freePort();
+  const tool = runTool({ PORT: String(port), PERSIST: folder });
+  try {
+    await end(tool, `http://127.0.0.1:${port}`);
+    // All that it starts has its environment, and a process that could still start others is itself in this list.
+    await expect
+      .poll(() => withVariable("PORT", String(port)).map(({ command }) => command), { timeout: endedMsMax })
+      .toEqual([]);
+    const probe = createServer();
+    await once(probe.listen(port, "127.0.0.1"), "listening");
+    probe.close();
+  } finally {
+    for (const { pid } of withVariable("PORT", String(port))) process.kill(pid, "SIGKILL");
+  }
+}
+
+test.each(moments)("npm start leaves nothing behind when it gets SIGTERM after %i ms", async (ms) => {
+  const end = async ({ process: tool }: Tool) => {
+    await sleep(ms);
+    tool.kill("SIGTERM");
+  };
+  await expectNothingLeft(run, end);
+  await expectNothingLeft(runByNpm, end);
+});
+
+/** The processes that can be killed, from `npm start` downwards. */
+const victims: Record<string, (npm: number) => number> = {
+  npm: (npm) => npm,
+  shell: (npm) => childOf(npm, "sh -c"),
+  script: (npm) =>
+    descendantsOf(npm).find(({ command }) => command.includes("start.ts") && !command.includes("sh -c"))!.pid,
+  guard: (npm) => descendantsOf(npm).find(({ command }) => command.includes("guard.ts"))!.pid,
+};
+
+function childOf(parent: number, command: string): number {
+  // Some shells become the command that they run.
+  const found = descendantsOf(parent).find((child) => child.parent === parent && child.command.includes(command));
+  return found?.pid ?? parent;
+}
+
+test.each(["npm", "shell", "script", "guard"])(
+  "npm start leaves nothing behind when its %s is killed while it serves",
+  (victim) =>
+    expectNothingLeft(runByNpm, async (tool, url) => {
+      await served(tool, url);
+      process.kill(victims[victim]!(tool.process.pid!), "SIGKILL");
+    }),
+);
+
+test.each(["npm", "shell", "script"])(
+  "npm start leaves nothing behind when its %s is killed before it serves",
+  async (victim) => {
+    // From the first moment of the script to one where wrangler starts.
+    for (const ms of [0, 100, 300, 600, 1_200]) {
+      await expectNothingLeft(runByNpm, async (tool) => {
+        const { pid } = tool.process;
+        await expect
+          .poll(() => descendantsOf(pid!).some(({ command }) => /node\S* \S*start\.ts/.test(command)))
+          .toBe(true);
+        await sleep(ms);
+        process.kill(victims[victim]!(pid!), "SIGKILL");
+      });
+    }
+  },
+);
+
+test("npm start leaves nothing behind when its whole process group is killed", () =>
+  expectNothingLeft(
+    (environment) =>
+      collect(
+        spawn("npm", ["start"], {
+          cwd: projectFolder,
+          env: { ...withoutNpm, ...environment },
+          detached: true,
+          ...piped,
+        }),
+      ),
+    async (tool, url) => {
+      await served(tool, url);
+      process.kill(-tool.process.pid!, "SIGKILL");
+    },
+  ));

@@ -56,6 +56,24 @@ export function alive(pids: readonly number[]): Running[] {
   return running().filter(({ pid }) => pids.includes(pid));
 }
 
+/** The processes that were started with `name=value` in their environment, or by such a process. */
+export function withVariable(name: string, value: string): Running[] {
+  const entry = `${name}=${value}`;
+  if (process.platform !== "linux") {
+    const withEnvironment = execFileSync("ps", ["-A", "-E", "-ww", "-o", "pid=,command="], { encoding: "utf8" });
+    const found = withEnvironment.split("\n").filter((line) => `${line} `.includes(` ${entry} `));
+    return alive(found.map((line) => Number.parseInt(line, 10)));
+  }
+  return running().filter(({ pid }) => {
+    try {
+      return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0").includes(entry);
+    } catch {
+      // It has ended since, or it is another user's.
+      return false;
+    }
+  });
+}
+
 /** A port of 127.0.0.1 that nobody listens on. */
 export async function freePort(): Promise<number> {
   const probe = createServer();
