@@ -4,6 +4,7 @@ import { stat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildDemo } from "./build-demo.ts";
+import { fail, readCommandLine } from "./command-line.ts";
 import { projectFolder, wranglerBin, wranglerEnvironment } from "./wrangler.ts";
 
 /** How long a build may take; it takes about a second. */
@@ -33,13 +34,18 @@ export async function buildWorker(folder: string, main?: string): Promise<void> 
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  readCommandLine(
+    "usage: npm run deploy:dry\nBundles the demo and the Worker into dist, as a deployment would; uploads nothing.",
+    {
+      options: {},
+    },
+  );
   const folder = join(projectFolder, "dist", "worker");
   try {
     await buildWorker(folder);
     const { size } = await stat(join(folder, "worker.js"));
     console.log(`${relative(projectFolder, folder)}: worker.js, ${Math.round(size / 1024)} KiB`);
   } catch (error) {
-    console.error((error as Error).message);
-    process.exitCode = 1;
+    fail((error as Error).message);
   }
 }

@@ -1,8 +1,9 @@
 // `npm run import -- <folder>`: brings a folder tree into a partition, through the wire, and verifies it.
 import { stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { isPartitionName } from "../protocol/index.ts";
+import { host, portOf } from "./address.ts";
+import { readCommandLine } from "./command-line.ts";
 import { Progress } from "./import/progress.ts";
 import { connectionsMax, importEntries, windowMax } from "./import/run.ts";
 import { Tally } from "./import/tally.ts";
@@ -10,7 +11,9 @@ import { verifyImport } from "./import/verify.ts";
 import { walk } from "./import/walk.ts";
 
 const usage = `usage: npm run import -- <folder> [--partition name] [--url http://127.0.0.1:8787]
-                                [--connections 4] [--window 64]`;
+                                [--connections 4] [--window 64]
+Imports the names of a folder tree into a partition, and verifies the result. The server is that of npm start, at the
+port PORT of the environment if it is set, or the one that --url names.`;
 /** How many entries that were left out are named. */
 const leftShownMax = 5;
 
@@ -26,7 +29,15 @@ interface Command {
 }
 
 async function readCommand(): Promise<Command> {
-  const { values, positionals } = parse();
+  const { values, positionals } = readCommandLine(usage, {
+    allowPositionals: true,
+    options: {
+      partition: { type: "string" },
+      url: { type: "string" },
+      connections: { type: "string", default: "4" },
+      window: { type: "string", default: "64" },
+    },
+  });
   if (positionals.length !== 1) throw new CommandError(`Name one folder.\n${usage}`);
   // npm runs scripts in the project; the folder is meant from where the user is.
   const folder = resolve(process.env["INIT_CWD"] ?? process.cwd(), positionals[0]!);
@@ -36,32 +47,24 @@ async function readCommand(): Promise<Command> {
   if (!isPartitionName(partition)) {
     throw new CommandError(`"${partition}" cannot name a partition: use 1 to 128 of A–Z a–z 0–9 . _ ~ : -`);
   }
-  if (!/^https?:\/\//.test(values.url) || !URL.canParse(values.url)) {
-    throw new CommandError(`"${values.url}" is not the URL of a server, as http://127.0.0.1:8787`);
+  const url = values.url ?? urlOfServer();
+  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
+    throw new CommandError(`"${url}" is not the URL of a server, as http://127.0.0.1:8787`);
   }
   return {
     folder,
     partition,
-    url: new URL(values.url),
+    url: new URL(url),
     connections: count("connections", values.connections, connectionsMax),
     window: count("window", values.window, windowMax),
   };
 }
 
-function parse() {
-  try {
-    return parseArgs({
-      allowPositionals: true,
-      options: {
-        partition: { type: "string" },
-        url: { type: "string", default: "http://127.0.0.1:8787" },
-        connections: { type: "string", default: "4" },
-        window: { type: "string", default: "64" },
-      },
-    });
-  } catch (error) {
-    throw new CommandError(`${(error as Error).message}\n${usage}`);
-  }
+/** The server of `npm start` in the same environment. */
+function urlOfServer(): string {
+  const port = portOf(process.env);
+  if (port instanceof Error) throw new CommandError(port.message);
+  return `http://${host}:${port}`;
 }
 
 function partitionNameFor(folder: string): string {
@@ -83,7 +86,9 @@ async function assertServing(url: URL): Promise<void> {
     const response = await fetch(new URL("livez", url));
     await response.body?.cancel();
   } catch {
-    throw new CommandError(`Nothing answers at ${url.origin}: start the server with npm start, or name it with --url.`);
+    throw new CommandError(
+      `Nothing answers at ${url.origin}: start the server with npm start, or name it with --url or PORT.`,
+    );
   }
 }
 

@@ -1,9 +1,14 @@
-// `npm run simulate -- [--clients] --seeds N [--seed S] [--steps K]`: runs N seeds from S on. See test/simulation.
-import { parseArgs } from "node:util";
+// `npm run simulate`: runs seeds of the simulator in test/simulation, see `usage`.
 import { clientsStepsDefault, simulateClients } from "../../test/simulation/clients/simulate.ts";
 import { explain, simulate, stepsDefault } from "../../test/simulation/simulate.ts";
+import { fail, readCommandLine } from "./command-line.ts";
 
-const { values } = parseArgs({
+const usage = `usage: npm run simulate -- [--clients] [--seeds 100] [--seed 1] [--steps K]
+Runs as many seeds of the simulator as --seeds says, from --seed on, and stops at the first that finds a fault.
+  --clients  simulates clients and the partition instead of the partition alone
+  --steps    the steps of each run`;
+
+const { values } = readCommandLine(usage, {
   options: {
     clients: { type: "boolean", default: false },
     seeds: { type: "string", default: "100" },
@@ -14,8 +19,7 @@ const { values } = parseArgs({
 
 function wholeNumber(name: string, text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
-  console.error(`--${name} must be a whole number, not "${text}".`);
-  process.exit(2);
+  fail(`--${name} must be a whole number, not "${text}".`, 2);
 }
 
 const world = values.clients

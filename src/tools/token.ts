@@ -1,15 +1,14 @@
-// `npm run token -- --sub alice [--partitions "board-*"] [--permissions "read,submit:*"] [--roles editor] [--tenant acme] [--hours 1]`:
-// signs a token for development, by the same settings that the server verifies with, from the environment.
-import { parseArgs } from "node:util";
+// `npm run token`: signs a token for development, see `usage`.
 import { SignJWT } from "jose";
 import { rulesOf } from "../identity/settings.ts";
+import { fail, readCommandLine } from "./command-line.ts";
 
-function fail(message: string): never {
-  console.error(message);
-  process.exit(2);
-}
+const usage = `usage: npm run token -- --sub alice [--partitions "board-*"] [--permissions "read,submit:*"]
+                            [--roles editor] [--tenant acme] [--hours 1]
+Prints a token for development. It is signed with the settings that the server verifies with: PARTITA_JWT_SECRET,
+PARTITA_JWT_ISSUER and PARTITA_JWT_AUDIENCE in the environment.`;
 
-const { values } = parseArgs({
+const { values } = readCommandLine(usage, {
   options: {
     sub: { type: "string" },
     tenant: { type: "string" },
@@ -21,12 +20,12 @@ const { values } = parseArgs({
 });
 const list = (text: string) => text.split(",").flatMap((name) => (name.trim() === "" ? [] : [name.trim()]));
 const hours = Number(values.hours);
-if (!values.sub) fail("Say whom it is for: --sub alice");
-if (!(hours > 0 && hours <= 24)) fail("--hours must be more than 0, and at most 24.");
+if (!values.sub) fail("Name the subject: --sub alice", 2);
+if (!(hours > 0 && hours <= 24)) fail("--hours must be more than 0, and at most 24.", 2);
 const rules = rulesOf(process.env);
-if (typeof rules === "string") fail(rules);
+if (typeof rules === "string") fail(rules, 2);
 if (!("secret" in rules.keys))
-  fail("Tokens of a JWKS are signed by its issuer; here only PARTITA_JWT_SECRET can sign.");
+  fail("Only PARTITA_JWT_SECRET can sign here: tokens of a JWKS are signed by their issuer.", 2);
 
 const now = Math.floor(Date.now() / 1_000);
 const token = await new SignJWT({

@@ -1,15 +1,18 @@
 // Whether a change is a gain: the CPU time of an event in builds of the Worker and in the floor, run by turns,
 // because a machine that is shared is not the same from one minute to the next.
-// Run: node --disable-warning=ExperimentalWarning test/bench/compare.ts <bundle> [<bundle>…] [--subscribers=100] [--runs=20] [--events=6000]
-// A bundle is a folder that `npm run deploy:dry` has made in any checkout: dist/worker.
-import { parseArgs } from "node:util";
+import { readCommandLine } from "../../src/tools/command-line.ts";
 import { pushes } from "./bench.ts";
 import { startBundle } from "./bundle.ts";
 import { FloorServer } from "./floor/server.ts";
 import { LoadGenerator } from "./load.ts";
 import { quantile } from "./stats.ts";
 
-const { values, positionals } = parseArgs({
+const usage = `usage: node --disable-warning=ExperimentalWarning test/bench/compare.ts <bundle> [<bundle>…]
+         [--subscribers=100] [--runs=20] [--events=6000]
+Compares the CPU time of an event in bundles and in the floor. A bundle is a folder that npm run deploy:dry has made
+in any checkout: dist/worker.`;
+
+const { values, positionals } = readCommandLine(usage, {
   options: {
     subscribers: { type: "string", default: "100" },
     runs: { type: "string", default: "20" },

@@ -1,9 +1,8 @@
-// What Partita costs, as ratios to floors that are measured in the same run: `npm run bench`.
-// Writes docs/BENCHMARKS.md and its plot. With --quick it is short and writes nothing. Figures never fail it.
+// `npm run bench`: measures what Partita costs, see `usage`.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { fail, readCommandLine } from "../../src/tools/command-line.ts";
 import { projectFolder } from "../../src/tools/wrangler.ts";
 import { Bench, type Row } from "./bench.ts";
 import { machine } from "./machine.ts";
@@ -28,7 +27,18 @@ const measures = {
   restart,
 };
 
-const { values, positionals } = parseArgs({ options: { quick: { type: "boolean" } }, allowPositionals: true });
+const usage = `usage: npm run bench -- [--quick] [measure…]
+Measures what Partita costs, as ratios to floors that are measured in the same run. A run of all measures writes
+docs/BENCHMARKS.md and its plot. Figures never fail it.
+  --quick  runs short, and writes nothing
+  measure  one of ${Object.keys(measures).join(", ")}; all if none is named`;
+
+const { values, positionals } = readCommandLine(usage, {
+  options: { quick: { type: "boolean" } },
+  allowPositionals: true,
+});
+const unknown = positionals.find((name) => !Object.hasOwn(measures, name));
+if (unknown !== undefined) fail(`There is no measure "${unknown}". See --help.`, 2);
 const quick = values.quick ?? false;
 const chosen = Object.entries(measures).filter(([name]) => positionals.length === 0 || positionals.includes(name));
 

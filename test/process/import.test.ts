@@ -226,7 +226,6 @@ test("[ER-4] npm run import says what is wrong with its command", async () => {
     [[folder, "--url", "ftp://x"], "is not the URL of a server"],
     [[folder, "--connections", "0"], "--connections must be a whole number from 1 to 64"],
     [[folder, "--window", "many"], "--window must be a whole number from 1 to 1024"],
-    [[folder, "--speed", "9"], "--speed"],
     [[folder, "--url", nobody], `Nothing answers at ${nobody}`],
   ];
   for (const [parameters, said] of commands) {
