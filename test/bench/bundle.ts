@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
-import { descendantsOf, freePort } from "../support/processes.ts";
+import { descendantsOf, freePort, guardPort, releasePort } from "../support/processes.ts";
 import { temporaryFolder } from "../support/server.ts";
 
 /** A built Worker in a workerd of its own, in open development mode. */
@@ -18,6 +18,7 @@ export async function startBundle(folder: string, inspector: { inspectorPort?: n
   const storage = temporaryFolder("partita-bundle-");
   const files = ["worker.js", ...readdirSync(folder).filter((name) => name.endsWith(".sql"))];
   const port = await freePort();
+  guardPort(port);
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       name: "partita",
@@ -47,6 +48,7 @@ export async function startBundle(folder: string, inspector: { inspectorPort?: n
     pid: descendantsOf(process.pid).find(({ command }) => command.includes(`entry=127.0.0.1:${port} `))!.pid,
     async stop() {
       await miniflare.dispose();
+      releasePort(port);
       rmSync(storage, { recursive: true, force: true });
     },
   };

@@ -1,7 +1,10 @@
-import { execFileSync } from "node:child_process";
+import { type ChildProcessByStdio, execFileSync, spawn } from "node:child_process";
 import { createServer } from "node:net";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
+import type { Socket } from "node:net";
+import type { Writable } from "node:stream";
+import { fileURLToPath } from "node:url";
 
 interface Running {
   pid: number;
@@ -10,7 +13,7 @@ interface Running {
 }
 
 /** The processes that run now; those that ended and were not collected by their parent are left out. */
-function running(): Running[] {
+export function running(): Running[] {
   return process.platform === "linux" ? fromProc() : fromPs();
 }
 
@@ -82,4 +85,23 @@ export async function freePort(): Promise<number> {
   probe.close();
   await once(probe, "close");
   return port;
+}
+
+let guard: ChildProcessByStdio<Writable, null, null> | undefined;
+
+/** Has the workerd that serves `port` killed when this process ends without ending it, by SIGKILL too. */
+export function guardPort(port: number): void {
+  if (!guard) {
+    const script = fileURLToPath(new URL("workerd-guard.ts", import.meta.url));
+    // A process group of its own: what kills this process and its group does not kill the guard.
+    guard = spawn(process.execPath, [script], { stdio: ["pipe", "ignore", "inherit"], detached: true });
+    guard.unref();
+    (guard.stdin as Socket).unref();
+  }
+  guard.stdin.write(`+${port}\n`);
+}
+
+/** From now on another process may serve `port`. */
+export function releasePort(port: number): void {
+  guard?.stdin.write(`-${port}\n`);
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { buildWorker } from "../../src/tools/build-worker.ts";
 import { projectFolder } from "../../src/tools/wrangler.ts";
-import { descendantsOf, freePort } from "./processes.ts";
+import { descendantsOf, freePort, guardPort, releasePort } from "./processes.ts";
 
 const host = "127.0.0.1";
 
@@ -59,6 +59,7 @@ export class TestServer {
     if (this.#miniflare) throw new Error("the server runs");
     const options = workerOptions(await workerModules(this.#main), this.#settings);
     this.#port ??= await freePort();
+    guardPort(this.#port);
     this.#miniflare = new Miniflare(
       convertV4MiniflareOptions({
         ...options,
@@ -92,6 +93,7 @@ export class TestServer {
   /** Ends the server, and removes its data if the folder is its own. */
   async stop(): Promise<void> {
     await this.#dispose();
+    if (this.#port !== undefined) releasePort(this.#port);
     if (this.#ownFolder !== undefined) rmSync(this.#ownFolder, { recursive: true, force: true });
   }
 

@@ -2,7 +2,7 @@ import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { projectFolder } from "../../../src/tools/wrangler.ts";
-import { descendantsOf, freePort } from "../../support/processes.ts";
+import { descendantsOf, freePort, guardPort, releasePort } from "../../support/processes.ts";
 import { temporaryFolder } from "../../support/server.ts";
 
 const host = "127.0.0.1";
@@ -26,6 +26,7 @@ export class FloorServer {
 
   async start(): Promise<void> {
     this.#port = await freePort();
+    guardPort(this.#port);
     this.#miniflare = new Miniflare(
       convertV4MiniflareOptions({
         name: "floor",
@@ -56,6 +57,7 @@ export class FloorServer {
 
   async stop(): Promise<void> {
     await this.#miniflare?.dispose();
+    releasePort(this.#port);
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }
