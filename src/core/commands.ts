@@ -1,4 +1,4 @@
-import type { Failure, JsonObject, Author } from "../protocol/index.ts";
+import type { Failure, Json, JsonObject, Author } from "../protocol/index.ts";
 
 /** A client's proposal, as far as the wire could read it. What is inside `event` is judged, not trusted. */
 export interface Draft {
@@ -49,25 +49,20 @@ export type ReadCommand =
       kind: "connect";
       requestId: string;
       clientId: string;
-      version: string;
       partition: string | undefined;
       modelVersion: number | undefined;
       initialState: boolean;
       sinceEventId: number | undefined;
       /** Whether own events are broadcast to this connection, too. */
       echo: boolean;
-      /** Whether one frame may hold an array of messages. */
-      arrays: boolean;
       /** Bytes of broadcasts that may be unacknowledged; undefined: no flow control. */
       credit: number | undefined;
-      /** Whether `connected` tells the limits. */
-      limits: boolean;
       /** Whether pages name the drafts of the principal's own events. */
       draftIds: boolean;
       /** Whether this connection is told of presence, and may show its own. */
       presence: boolean;
-      /** Whether `connected` tells when the token expires. */
-      renewal: boolean;
+      /** What the dialect has to know again of this connection; only the dialect reads it. */
+      wire: Json | undefined;
       /** Whom the token in it speaks for, where it had one. */
       author: Author | undefined;
     }

@@ -1,4 +1,4 @@
-import type { Author, Problem } from "../protocol/index.ts";
+import type { Author, Json, Problem } from "../protocol/index.ts";
 import type { EventRow } from "../storage/port.ts";
 import type { Submission } from "./commands.ts";
 
@@ -13,7 +13,6 @@ export type Effect =
       /** JSON text. */
       initialState: string | undefined;
       sinceSnapshot: number | undefined;
-      limits: Readonly<Record<string, number>> | undefined;
       peerId: string | undefined;
       expiresAt: number | undefined;
     }
@@ -99,7 +98,6 @@ export type HoldingCode =
 export interface ConnectedClient {
   clientId: string;
   echo: boolean;
-  arrays: boolean;
   credit: number | undefined;
   draftIds: boolean;
   /** What others know this connection by; undefined: it did not ask for presence. */
@@ -114,6 +112,8 @@ export interface SessionState {
   awaitsToken: boolean;
   /** Set by `connect`. */
   client: ConnectedClient | undefined;
+  /** Set by `connect`: what the dialect keeps; only the dialect reads it. */
+  wire: Json | undefined;
   /** The last event this connection was given; undefined: the head, where broadcasts flow. */
   behind: number | undefined;
   /** Set while a commit is in doubt: the last event that this live connection was told; undefined: the head. */

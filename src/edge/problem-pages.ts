@@ -1,5 +1,6 @@
 import { html, raw } from "hono/html";
-import { closeCode, type ErrorCode, errorKinds, titleOf } from "../protocol/index.ts";
+import { endsConnection, type ErrorCode, errorKinds, titleOf } from "../protocol/index.ts";
+import { closeCode } from "../wire/partita/close-codes.ts";
 import { problemTexts } from "./problem-texts.ts";
 
 const codes = Object.keys(errorKinds) as ErrorCode[];
@@ -29,7 +30,7 @@ type Html = ReturnType<typeof html>;
 /** The page of one code. */
 export function problemPage(code: ErrorCode, nonce: string): Html {
   const { status, retryable, verdict } = errorKinds[code];
-  const close = closeCode(code);
+  const close = endsConnection(code) ? closeCode(code) : undefined;
   return document(
     titleOf(code),
     nonce,

@@ -1,4 +1,5 @@
-import { closeCode, type Problem } from "../protocol/index.ts";
+import { endsConnection, type Problem } from "../protocol/index.ts";
+import { closeCode } from "../wire/partita/close-codes.ts";
 import { protocolsOf, subprotocol } from "./identity.ts";
 
 /** The close code of an upgrade that was refused for another reason than a missing or bad token. */
@@ -20,6 +21,6 @@ export function tellBySocket(told: Problem): Response {
   server.accept();
   const payload = { message: told.detail, ...told };
   server.send(JSON.stringify({ id: `e-${told.traceId}`, type: "error", timestamp: told.timestamp, payload }));
-  server.close(closeCode(told.code) ?? refusedClose, "see the last message");
+  server.close(endsConnection(told.code) ? closeCode(told.code) : refusedClose, "see the last message");
   return new Response(null, { status: 101, webSocket: client, headers: { "sec-websocket-protocol": subprotocol } });
 }

@@ -23,7 +23,9 @@ import {
   responseOf,
 } from "../wire/partita/answers.ts";
 import { modelOf } from "../models/canary/index.ts";
-import { type Codec, partitaCodec } from "../wire/partita/codec.ts";
+import { partitaDialect } from "../wire/partita/codec.ts";
+import { restoredSession } from "../wire/partita/options.ts";
+import type { Dialect } from "../wire/dialect.ts";
 import { type Attachment, Connection, type ConnectionHost } from "../shell/connection.ts";
 import { Door } from "../shell/admission.ts";
 import { heartbeatFrame } from "../wire/partita/heartbeat.ts";
@@ -75,7 +77,7 @@ export function partitionObject({ models, roles, limits: given, placementOf }: A
   return class PartitionObject extends DurableObject<PartitionEnv> implements PartitionApi {
     readonly #name: PartitionName;
     readonly #partition: Partition;
-    readonly #codec: Codec;
+    readonly #codec: Dialect;
     readonly #storage: DurableSqlDriver;
     readonly #intake: Intake;
     readonly #host: ConnectionHost;
@@ -107,7 +109,7 @@ export function partitionObject({ models, roles, limits: given, placementOf }: A
         askTenant: (count) => void this.#link?.ask(count),
         defer: (run, delayMs) => void setTimeout(() => this.#step(() => run(Date.now())), delayMs),
       });
-      this.#codec = partitaCodec(this.#name.partition);
+      this.#codec = partitaDialect(this.#name.partition);
       const partition = this.#partition;
       this.#intake = new Intake({
         get connections() {
@@ -369,7 +371,7 @@ export function partitionObject({ models, roles, limits: given, placementOf }: A
     #wake(ws: WebSocket): Connection | undefined {
       const attachment = ws.deserializeAttachment() as Attachment | null;
       // Platform fact: getWebSockets() includes sockets that were ended here, as long as their peer has not answered.
-      return attachment ? this.#attach(ws, attachment) : undefined;
+      return attachment ? this.#attach(ws, { ...attachment, session: restoredSession(attachment.session) }) : undefined;
     }
 
     #left(ws: WebSocket): void {

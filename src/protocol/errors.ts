@@ -6,13 +6,13 @@ interface ErrorKind {
   retryable: boolean;
   /** Whether this is a verdict on a draft: final, stored under its key, replayed to every retry. */
   verdict: boolean;
-  /** The WebSocket close code, where the connection ends with this error. */
-  close?: number;
+  /** Whether a connection ends with this error. */
+  ends?: true;
 }
 
 const refusal = (status: number): ErrorKind => ({ status, retryable: false, verdict: false });
 /** A refusal that ends its connection. */
-const ending = (status: number, close: number): ErrorKind => ({ ...refusal(status), close });
+const ending = (status: number): ErrorKind & { ends: true } => ({ ...refusal(status), ends: true });
 const verdict = (status: number): ErrorKind => ({ status, retryable: false, verdict: true });
 /** A refusal that may pass. */
 const passing = (status: number): ErrorKind => ({ status, retryable: true, verdict: false });
@@ -23,16 +23,16 @@ const passing = (status: number): ErrorKind => ({ status, retryable: true, verdi
  */
 export const errorKinds = {
   bad_request: refusal(400),
-  payload_too_large: ending(413, 1009),
+  payload_too_large: ending(413),
   not_connected: refusal(409),
   already_connected: refusal(409),
   upgrade_expected: refusal(426),
   not_found: refusal(404),
   method_not_allowed: refusal(405),
   upgrade_required: refusal(426),
-  unauthenticated: ending(401, 4401),
-  auth_expired: ending(401, 4401),
-  auth_revoked: ending(401, 4401),
+  unauthenticated: ending(401),
+  auth_expired: ending(401),
+  auth_revoked: ending(401),
   identity_unavailable: passing(503),
   origin_not_allowed: refusal(403),
   cursor_ahead: refusal(409),
@@ -54,15 +54,20 @@ export const errorKinds = {
   state_too_large: refusal(507),
   overloaded: passing(503),
   rate_limited: passing(429),
-  too_many_connections: { ...passing(429), close: 1013 },
+  too_many_connections: { ...passing(429), ends: true },
   quota_exceeded: refusal(403),
-  draining: { ...passing(503), close: 1012 },
-  slow_consumer: { ...passing(503), close: 1013 },
+  draining: { ...passing(503), ends: true },
+  slow_consumer: { ...passing(503), ends: true },
   partition_unavailable: passing(503),
   internal: refusal(500),
 } satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof errorKinds;
+
+/** The codes with which a connection ends. */
+export type EndingCode = {
+  [Code in ErrorCode]: (typeof errorKinds)[Code] extends { ends: true } ? Code : never;
+}[ErrorCode];
 
 /**
  * A problem document (RFC 9457) with our members. `type` is relative to the server, which serves
@@ -122,10 +127,10 @@ export function titleOf(code: string): string {
   return code[0]!.toUpperCase() + code.slice(1).replaceAll("_", " ");
 }
 
-/** The close code of an error that ends its connection; undefined where it stays open. */
-export function closeCode(code: ErrorCode): number | undefined {
+/** Whether a connection ends with this error. */
+export function endsConnection(code: ErrorCode): code is EndingCode {
   const kind: ErrorKind = errorKinds[code];
-  return kind.close;
+  return kind.ends === true;
 }
 
 /** Whether a failure with this code is a stored verdict. */

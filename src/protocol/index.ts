@@ -1,11 +1,12 @@
 export type { Author } from "./author.ts";
 export { canonicalJson } from "./canonical.ts";
 export {
-  closeCode,
+  endsConnection,
   errorKinds,
   isVerdict,
   problem,
   titleOf,
+  type EndingCode,
   type ErrorCode,
   type Failure,
   type Problem,

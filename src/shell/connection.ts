@@ -7,10 +7,9 @@ import {
   type SessionState,
   type Subscriber,
 } from "../core/index.ts";
-import { closeCode, type Failure, bounds, type Author } from "../protocol/index.ts";
+import { endsConnection, type Failure, bounds, type Author } from "../protocol/index.ts";
 import type { EventRow } from "../storage/port.ts";
-import type { Codec } from "../wire/partita/codec.ts";
-import type { TokenFrame } from "../wire/partita/decode.ts";
+import type { Dialect, TokenFrame } from "../wire/dialect.ts";
 
 /** A peer from which nothing came for so long is taken for gone; clients send a heartbeat far more often. */
 const idleMsMax = 10 * 60 * 1_000;
@@ -39,7 +38,7 @@ export interface Carrier {
 /** What a connection is part of. */
 export interface ConnectionHost {
   readonly partition: Partition;
-  readonly codec: Codec;
+  readonly codec: Dialect;
   readonly intake: Intake;
   /** Whom the token of a frame speaks for, or why it is not taken; undefined: tokens are not looked at here. */
   authenticate: ((session: Session, token: string) => Promise<Author | Failure>) | undefined;
@@ -150,15 +149,15 @@ export class Connection implements Subscriber {
   }
 
   deliver(replies: readonly Effect[], broadcasts: readonly EventRow[]): void {
-    const arrays = this.session.state.client?.arrays === true;
-    for (const frame of this.#host.codec.frames(replies, broadcasts, arrays)) {
+    const { codec } = this.#host;
+    for (const frame of codec.frames(replies, broadcasts, this.session.state.wire)) {
       this.#carrier.send(frame);
       this.#unreadBytes += frame.length;
     }
     for (const effect of replies) {
       if (effect.kind !== "error" && effect.kind !== "draining") continue;
-      const code = closeCode(effect.kind === "error" ? effect.problem.code : "draining");
-      if (code !== undefined) this.end(code, "see the last message");
+      const code = effect.kind === "error" ? effect.problem.code : "draining";
+      if (endsConnection(code)) this.end(codec.closeCode(code), "see the last message");
     }
     if (this.#unreadBytes > bounds.unreadBytesMax) this.#endIfUnread();
   }
@@ -171,7 +170,7 @@ export class Connection implements Subscriber {
   /** Ends it if it has not brought its token. */
   endIfStranger(): void {
     if (this.#over || !this.session.state.awaitsToken) return;
-    this.end(closeCode("unauthenticated")!, "no token came");
+    this.end(this.#host.codec.closeCode("unauthenticated"), "no token came");
   }
 
   /** Ends it from here. */

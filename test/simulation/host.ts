@@ -13,8 +13,10 @@ import {
 } from "../../src/core/index.ts";
 import type { AnyModel } from "../../src/model/index.ts";
 import { answerOutcome, type HttpAnswer } from "../../src/wire/partita/answers.ts";
-import { type Codec, partitaCodec } from "../../src/wire/partita/codec.ts";
-import { closeCode, type Author, type Limits } from "../../src/protocol/index.ts";
+import { partitaDialect } from "../../src/wire/partita/codec.ts";
+import type { Dialect } from "../../src/wire/dialect.ts";
+import { hasOption } from "../../src/wire/partita/options.ts";
+import { endsConnection, type Author, type Limits } from "../../src/protocol/index.ts";
 import type { EventRow } from "../../src/storage/port.ts";
 import { PartitionStorage } from "../../src/storage/partition/storage.ts";
 import { bytesPort, migrations, sha256 } from "../support/partition.ts";
@@ -71,7 +73,7 @@ export class Host {
   readonly #requests = new Set<(answer: HttpAnswer | undefined) => void>();
   #partition!: Partition;
   #intake!: Intake;
-  #codec!: Codec;
+  #codec!: Dialect;
   #incarnation = 0;
   #timers = 0;
   #writing = false;
@@ -256,7 +258,7 @@ export class Host {
     const incarnation = ++this.#incarnation;
     this.#timers = 0;
     this.#writing = false;
-    this.#codec = partitaCodec(partitionName.partition);
+    this.#codec = partitaDialect(partitionName.partition);
     let broken = false;
     try {
       this.#partition = new Partition(partitionName, model, {
@@ -381,18 +383,19 @@ export class Host {
     if (!disk.open) ledger.observe();
     // The work of a connection that has closed is done, and told to nobody.
     if (!this.#links.has(link)) return;
-    for (const text of this.#codec.frames(replies, broadcasts, known.session.state.client?.arrays === true)) {
+    const { wire } = known.session.state;
+    for (const text of this.#codec.frames(replies, broadcasts, wire)) {
       disk.delivering();
       if (disk.dead) return;
       const messages = parseFrame(text);
       const array = text.startsWith("[");
-      trace.check(!array || known.session.state.client?.arrays === true, () => `${link.name} did not ask for arrays`);
+      trace.check(!array || hasOption(wire, "arrays"), () => `${link.name} did not ask for arrays`);
       trace.line(`${schedule.now} ${link.name} < ${text.slice(0, 240)}`, text);
       known.conversation.told(messages, this.#headBefore);
       link.fromServer({ text, messages });
     }
     for (const effect of replies) {
-      if (effect.kind === "error" && closeCode(effect.problem.code) !== undefined) this.#end(link);
+      if (effect.kind === "error" && endsConnection(effect.problem.code)) this.#end(link);
     }
   }
 

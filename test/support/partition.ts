@@ -4,7 +4,8 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { type Effect, newSession, Partition, type Ports, Session, type SessionState } from "../../src/core/index.ts";
 import type { AnyModel } from "../../src/model/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
-import { type Codec, partitaCodec } from "../../src/wire/partita/codec.ts";
+import { partitaDialect } from "../../src/wire/partita/codec.ts";
+import type { Dialect } from "../../src/wire/dialect.ts";
 import type { SqlDriver } from "../../src/storage/driver.ts";
 import type { Migration } from "../../src/storage/migrations.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
@@ -60,8 +61,7 @@ export class TestConnection {
       {
         deliver: (replies, broadcasts) => {
           this.told.push(...replies.map(kindOf), ...broadcasts.map(() => "broadcast"));
-          for (const frame of host.codec.frames(replies, broadcasts, this.session.state.client?.arrays ?? false))
-            this.frames.push(frame);
+          for (const frame of host.codec.frames(replies, broadcasts, this.session.state.wire)) this.frames.push(frame);
         },
         save: (saved) => {
           this.saved = structuredClone(saved);
@@ -111,7 +111,7 @@ export class TestConnection {
 /** A partition in Node: the production core on a storage, a clock and randomness that the test owns. */
 export class TestPartition {
   now = 1_700_000_000_000;
-  readonly codec: Codec;
+  readonly codec: Dialect;
   readonly driver: SqlDriver;
   readonly logged: { level: string; message: string; fields: Readonly<Record<string, unknown>> }[] = [];
   /** What the partition has asked of the tenant's rate. */
@@ -131,7 +131,7 @@ export class TestPartition {
     this.#name = name;
     this.#model = model;
     this.driver = driver;
-    this.codec = partitaCodec(name);
+    this.codec = partitaDialect(name);
     this.partition = this.#create(wrap);
   }
 

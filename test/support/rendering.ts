@@ -1,7 +1,7 @@
 import { type Outcome, single, type Submission } from "../../src/core/index.ts";
 import { type Author, type Failure, type JsonObject, problem } from "../../src/protocol/index.ts";
 import { answerOutcome, answerProblem, type HttpAnswer } from "../../src/wire/partita/answers.ts";
-import { partitaCodec } from "../../src/wire/partita/codec.ts";
+import { partitaDialect } from "../../src/wire/partita/codec.ts";
 import type { TestPartition } from "./partition.ts";
 
 // The only place where the golden tests touch the core's types: tests compare the bytes that these functions return.
@@ -13,8 +13,8 @@ export function renderings(failure: Failure): Record<string, HttpAnswer | string
     traceId: "0af7651916cd43dd8448eb211c80319c",
     timestamp: 1_700_000_000_000,
   });
-  const codec = partitaCodec("room");
-  const frame = (effect: Parameters<typeof codec.frames>[0][number]) => codec.frames([effect], [], false)[0]!;
+  const codec = partitaDialect("room");
+  const frame = (effect: Parameters<typeof codec.frames>[0][number]) => codec.frames([effect], [], undefined)[0]!;
   const rejection = {
     timestamp: told.timestamp,
     results: [{ kind: "rejected" as const, draftId: "d1", problem: told, recordId: 1 }],

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { closeCode, type ErrorCode, errorKinds, titleOf } from "../../src/protocol/index.ts";
+import { endsConnection, type ErrorCode, errorKinds, titleOf } from "../../src/protocol/index.ts";
+import { closeCode } from "../../src/wire/partita/close-codes.ts";
 import { problemTexts } from "../../src/edge/problem-texts.ts";
 import { http, type Message } from "./wire.ts";
 
@@ -30,7 +31,7 @@ describe("the type of a problem", () => {
       `Status ${status}`,
       `Retryable ${retryable ? "Yes" : "No"}`,
       `Stored ${verdict ? "Yes" : "No"}`,
-      ...(closeCode(code) === undefined ? [] : [`ends with ${closeCode(code)}`]),
+      ...(endsConnection(code) ? [`ends with ${closeCode(code)}`] : []),
     ]) {
       expect(text).toContain(part);
     }

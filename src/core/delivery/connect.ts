@@ -1,5 +1,4 @@
 import { type Failure, bounds, type Author } from "../../protocol/index.ts";
-import { rejectionRetentionMs } from "../jobs/due.ts";
 import type { Command } from "../commands.ts";
 import type { ConnectedClient, Page } from "../replies.ts";
 import type { Head } from "../head.ts";
@@ -15,18 +14,6 @@ type Sync = Extract<Command, { kind: "sync" }>;
 const tokenMissing: Failure = {
   code: "unauthenticated",
   detail: "Send a token: with the upgrade, or as connect.payload.token.",
-};
-
-/** What a client may have to know to stay within bounds. */
-const announced = {
-  frameBytesMax: bounds.frameBytesMax,
-  batchEventsMax: bounds.batchEventsMax,
-  pageEventsMax: bounds.pageEventsMax,
-  inFlightMax: bounds.queueWorkPerConnectionMax,
-  stateBytesMax: bounds.stateBytesMax,
-  rejectionRetentionMs,
-  presenceBytesMax: bounds.presenceBytesMax,
-  presenceIntervalMs: bounds.presenceIntervalMs,
 };
 
 /** Answers `connect`: who it is, where the log stands, and from where this connection is given events. */
@@ -61,7 +48,6 @@ export function connect(scene: Scene, session: Session, command: Connect): void 
   const client: ConnectedClient = {
     clientId: command.clientId,
     echo: command.echo,
-    arrays: command.arrays,
     credit: command.credit,
     draftIds: command.draftIds,
     peerId: command.presence ? ports.random.peerId() : undefined,
@@ -76,6 +62,7 @@ export function connect(scene: Scene, session: Session, command: Connect): void 
     author,
     awaitsToken: false,
     client,
+    wire: command.wire,
     provisionalLogId: live.head.logId === undefined ? scene.serverId() : undefined,
   });
   session.seen(page ? page.nextSinceEventId : head, head);
@@ -87,9 +74,8 @@ export function connect(scene: Scene, session: Session, command: Connect): void 
     currentEventIndex: head,
     initialState: command.initialState ? live.fold.state.stringify() : undefined,
     sinceSnapshot: command.initialState ? head - live.fold.snapshot.eventId : undefined,
-    limits: command.limits ? announced : undefined,
     peerId: client.peerId,
-    expiresAt: command.renewal ? author.expiresAt : undefined,
+    expiresAt: author.expiresAt,
   });
   // It is not among them: so far it has shown nothing.
   if (client.peerId !== undefined) session.reply({ kind: "presence", now, all: true, peers: scene.peers(), gone: [] });

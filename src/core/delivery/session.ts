@@ -236,6 +236,7 @@ export const newSession = (author: SessionState["author"], awaitsToken = false):
   author,
   awaitsToken,
   client: undefined,
+  wire: undefined,
   behind: undefined,
   told: undefined,
   held: undefined,

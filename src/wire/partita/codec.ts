@@ -1,24 +1,29 @@
-import type { DraftResult, Effect, Page, Verdict } from "../../core/index.ts";
-import { eventName, bounds } from "../../protocol/index.ts";
+import { type DraftResult, type Effect, type Page, rejectionRetentionMs, type Verdict } from "../../core/index.ts";
+import { eventName, bounds, type Json } from "../../protocol/index.ts";
 import type { EventRow } from "../../storage/port.ts";
-import { decode, type Decoded } from "./decode.ts";
+import type { Dialect } from "../dialect.ts";
+import { closeCode } from "./close-codes.ts";
+import { decode } from "./decode.ts";
+import { hasOption } from "./options.ts";
 
-/** Turns the frames of one wire dialect into commands, and effects into its messages. */
-export interface Codec {
-  decode(frame: string | ArrayBuffer): Decoded;
-  /** The frames that say `replies` and then `broadcasts`: a message each, or arrays of messages. */
-  frames(replies: readonly Effect[], broadcasts: readonly EventRow[], joined: boolean): readonly string[];
-  /** An event with its place in the log, as it is the payload of a broadcast. */
-  numbered(row: EventRow): string;
-  /** Forgets the texts that were made: they are the same for all who are told of one step, and nobody is told of it again. */
-  forget(): void;
-}
+/** What a client may have to know to stay within bounds. */
+const announced = {
+  frameBytesMax: bounds.frameBytesMax,
+  batchEventsMax: bounds.batchEventsMax,
+  pageEventsMax: bounds.pageEventsMax,
+  inFlightMax: bounds.queueWorkPerConnectionMax,
+  stateBytesMax: bounds.stateBytesMax,
+  rejectionRetentionMs,
+  presenceBytesMax: bounds.presenceBytesMax,
+  presenceIntervalMs: bounds.presenceIntervalMs,
+};
+const limitsText = `,"limits":${JSON.stringify(announced)}`;
 
 /**
- * The codec of our own wire (docs/PROTOCOL.md), for the connections of one partition. The bytes of
- * a verdict derive from what is stored and nothing else, so a replay is the first reply again.
+ * Our own dialect (docs/PROTOCOL.md). The bytes of a verdict derive from what is stored and nothing else, so a
+ * replay is the first reply again.
  */
-export function partitaCodec(partition: string): Codec {
+export function partitaDialect(partition: string): Dialect {
   // Each event is serialised once, and each broadcast: the same for its reply and all its subscribers.
   const texts = new Memo((row: EventRow) => {
     const { eventId, timestamp } = row;
@@ -37,7 +42,7 @@ export function partitaCodec(partition: string): Codec {
   // Everybody who is given the same array of events gets the same text.
   const arrays = new Memo((rows: readonly EventRow[]) => arrayFrames([], rows, broadcastOf));
   const presence = new Memo(presenceText);
-  const encode = (effect: Effect): string => {
+  const encode = (effect: Effect, wire: Json | undefined): string => {
     switch (effect.kind) {
       case "decided": {
         const { key, mode, verdict } = effect;
@@ -45,14 +50,15 @@ export function partitaCodec(partition: string): Codec {
       }
       case "connected": {
         const state = effect.initialState === undefined ? "" : `,"initialState":${effect.initialState}`;
-        const announced = effect.limits === undefined ? "" : `,"limits":${JSON.stringify(effect.limits)}`;
+        const limits = hasOption(wire, "limits") ? limitsText : "";
         const peer = effect.peerId === undefined ? "" : `,"peerId":${JSON.stringify(effect.peerId)}`;
         const since = effect.sinceSnapshot === undefined ? "" : `,"sinceSnapshot":${effect.sinceSnapshot}`;
-        const expiry = effect.expiresAt === undefined ? "" : `,"expiresAt":${effect.expiresAt}`;
+        const expiry =
+          effect.expiresAt !== undefined && hasOption(wire, "renewal") ? `,"expiresAt":${effect.expiresAt}` : "";
         return reply(
           effect,
           "connected",
-          `{"serverId":${JSON.stringify(effect.serverId)},"currentEventIndex":${effect.currentEventIndex}${state}${since}${announced}${peer}${expiry}}`,
+          `{"serverId":${JSON.stringify(effect.serverId)},"currentEventIndex":${effect.currentEventIndex}${state}${since}${limits}${peer}${expiry}}`,
         );
       }
       case "page":
@@ -83,13 +89,18 @@ export function partitaCodec(partition: string): Codec {
     }
   };
   return {
+    name: "partita",
+    // It is the one that a client of an earlier version speaks, whatever its first frame says.
+    recognises: () => true,
     decode,
     numbered: (row) => texts.of(row).numbered,
-    frames(replies, broadcasts, joined) {
-      if (!joined) return [...replies.map(encode), ...broadcasts.map(broadcastOf)];
-      if (replies.length === 0) return arrays.of(broadcasts);
-      return arrayFrames(replies.map(encode), broadcasts, broadcastOf);
+    frames(replies, broadcasts, wire) {
+      const joined = hasOption(wire, "arrays");
+      if (joined && replies.length === 0) return arrays.of(broadcasts);
+      const texts = replies.map((reply) => encode(reply, wire));
+      return joined ? arrayFrames(texts, broadcasts, broadcastOf) : [...texts, ...broadcasts.map(broadcastOf)];
     },
+    closeCode,
     forget() {
       texts.forget();
       arrays.forget();

@@ -1,4 +1,4 @@
-import { type Command, type PresenceCommand, single } from "../../core/index.ts";
+import { type Command, single } from "../../core/index.ts";
 import {
   clientMessage,
   clientMessageTypes,
@@ -11,19 +11,9 @@ import {
   parseJson,
   utf8Length,
   violationsOf,
-  type Author,
 } from "../../protocol/index.ts";
-
-/** A frame with a token: what it asks for is known when the token is verified. */
-export interface TokenFrame {
-  kind: "token";
-  requestId: string;
-  token: string;
-  /** What it asks for, from whom the token speaks for; undefined: where tokens are not looked at. */
-  command(author: Author | undefined): Command;
-}
-
-export type Decoded = Command | PresenceCommand | TokenFrame;
+import type { Decoded } from "../dialect.ts";
+import { keptOptions } from "./options.ts";
 
 /** A frame as the command it is; what is none is `unreadable`. */
 export function decode(frame: string | ArrayBuffer): Decoded {
@@ -55,18 +45,19 @@ export function decode(frame: string | ArrayBuffer): Decoded {
         kind: "connect",
         requestId,
         clientId: payload.clientId,
-        version: payload.version,
         partition: payload.partition,
         modelVersion: payload.modelVersion,
         initialState: payload.initialState ?? false,
         sinceEventId: payload.sinceEventId,
         echo: payload.echo ?? true,
-        arrays: payload.frames === "array",
         credit: payload.credit,
-        limits: payload.limits ?? false,
         draftIds: payload.draftIds ?? false,
         presence: payload.presence ?? false,
-        renewal: payload.renewal ?? false,
+        wire: keptOptions({
+          arrays: payload.frames === "array",
+          limits: payload.limits ?? false,
+          renewal: payload.renewal ?? false,
+        }),
         author: undefined,
       };
       const { token } = payload;
