@@ -1,6 +1,7 @@
 import { type AnyModel, type EventDefinition, foldEvent, FoldError, type ModelEvent, State } from "../model/index.ts";
 import { type Failure, type JsonObject, utf8Length } from "../protocol/index.ts";
 import type { EventRow, SnapshotRow, StorageReads } from "../storage/port.ts";
+import { modelTag } from "./model-tag.ts";
 import { Refusal } from "./refusal.ts";
 
 /** Thrown when the log in storage has a hole: nothing may be built on it. */
@@ -157,7 +158,7 @@ export class Fold {
 
 /** Reads the newest snapshot at or before `atMost` whose bytes are right. */
 export function loadSnapshot(reads: StorageReads, model: AnyModel, atMost?: number): LoadedSnapshot {
-  const newest = reads.snapshots.latest(model.version, atMost);
+  const newest = reads.snapshots.latest(model.version, modelTag(model), atMost);
   const text = newest && reads.snapshots.state(newest.eventId);
   if (!newest || text === undefined) return { eventId: 0, logBytes: 0, stateBytes: 0, state: model.initialState() };
   return {

@@ -29,7 +29,7 @@ export class Live {
     const tailBytes = reads.events.bytesAfter(snapshot.eventId);
     this.fold = Fold.load(reads, model, snapshot, head.eventId, tailBytes);
     this.head = new Head({ ...head, logBytes: snapshot.logBytes + tailBytes, logId: reads.log.identity()?.logId });
-    this.due = new Map(reads.jobs.dueBy(Number.MAX_SAFE_INTEGER).map(({ kind, dueAt }) => [kind, dueAt]));
+    this.due = new Map(reads.jobs.all().map(({ kind, dueAt }) => [kind, dueAt]));
   }
 
   /** Where it stands now: what is applied and reserved from here on can be taken back by `undoTo`. */

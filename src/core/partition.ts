@@ -4,12 +4,13 @@ import { MigrationError } from "../storage/migrations.ts";
 import type { EventRow, SnapshotEncoding, StorageWrites, Synchronous } from "../storage/port.ts";
 import type { Command, PresenceCommand, Submission } from "./commands.ts";
 import { assertNotAhead } from "./delivery/connect.ts";
-import { nextDue, reschedule, scheduleOnce, socketSweepMs, sweepRecords } from "./jobs/due.ts";
+import { jobsPerRunMax, nextDue, reschedule, scheduleOnce, socketSweepMs, sweepRecords } from "./jobs/due.ts";
 import type { Outcome, Page } from "./replies.ts";
 import { Limiter } from "./rates/limiter.ts";
 import { LogCorrupt } from "./fold.ts";
 import { Live } from "./live.ts";
 import { clampLimit, readPage } from "./delivery/page.ts";
+import { modelTag } from "./model-tag.ts";
 import { describe, type Ports } from "./ports.ts";
 import { Presence } from "./delivery/presence.ts";
 import { readState, type StateRead } from "./delivery/reads.ts";
@@ -52,6 +53,8 @@ export class Partition {
   #leastTold = Number.MAX_SAFE_INTEGER;
   /** Whose token was revoked, as far as was told. */
   #isRevoked: (author: Author) => boolean = () => false;
+  /** The random id of this object's lifetime, written with each event. */
+  readonly #incarnation: string;
   /** The id the log will get when it is first written. */
   #provisionalLogId: string | undefined;
 
@@ -59,6 +62,7 @@ export class Partition {
     this.#name = name;
     this.#model = model;
     this.#ports = ports;
+    this.#incarnation = ports.random.incarnation();
     this.#presence = new Presence(this.#sessions, ports.defer);
     this.#limiter = new Limiter((count) => ports.askTenant(count));
   }
@@ -214,7 +218,7 @@ export class Partition {
    */
   standing(now: number): Standing {
     const { logId, eventId } = this.#loaded(now).head;
-    return { logId, head: eventId, fold: `${this.#model.name}.${this.#model.version}` };
+    return { logId, head: eventId, fold: modelTag(this.#model) };
   }
 
   /**
@@ -245,7 +249,7 @@ export class Partition {
   runDue(now: number, sweepSockets: () => void): SnapshotDraft | undefined {
     this.#loaded(now);
     let snapshot: SnapshotDraft | undefined;
-    for (const { kind } of this.#ports.storage.jobs.dueBy(now)) {
+    for (const { kind } of this.#ports.storage.jobs.dueBy(now, jobsPerRunMax)) {
       try {
         // Anew for each: what failed before this one has dropped it.
         const live = this.#loaded(now);
@@ -407,6 +411,7 @@ export class Partition {
       model: this.#model,
       ports: this.#ports,
       live,
+      incarnation: this.#incarnation,
       limiter: this.#limiter,
       window,
       now,

@@ -11,6 +11,8 @@ export type Logger = (
 interface Random {
   /** An id that no other log has. */
   logId(): string;
+  /** The id of one lifetime of an object: 16 lower-case hexadecimal digits. */
+  incarnation(): string;
   /** 32 lower-case hexadecimal digits (W3C trace context). */
   traceId(): string;
   /** An id that no other connection has, and that nobody can guess. */

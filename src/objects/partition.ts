@@ -101,6 +101,7 @@ export function partitionObject({ models, roles, limits: given, placementOf }: A
         storage: new PartitionStorage(this.#storage, migrations, bytesPort),
         random: {
           logId: () => crypto.randomUUID(),
+          incarnation: () => crypto.randomUUID().replaceAll("-", "").slice(-16),
           traceId: () => crypto.randomUUID().replaceAll("-", ""),
           peerId: () => crypto.randomUUID(),
         },

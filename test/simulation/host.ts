@@ -265,6 +265,8 @@ export class Host {
         storage: new PartitionStorage(disk, migrations, bytesPort),
         random: {
           logId: () => `log-${random.hex(8)}`,
+          // A counter: it is unique in a run, and leaves the kept seeds what they were.
+          incarnation: () => incarnation.toString(16).padStart(16, "0"),
           traceId: () => random.hex(32),
           peerId: () => random.hex(32),
         },

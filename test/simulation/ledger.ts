@@ -151,7 +151,7 @@ export class Ledger {
   dueWork(): string[] {
     return (
       this.#reads()
-        ?.jobs.dueBy(Number.MAX_SAFE_INTEGER)
+        ?.jobs.all()
         .map(({ kind }) => kind) ?? []
     );
   }

@@ -220,7 +220,7 @@ export class World {
     const { application } = this.#character;
     const again = new Partition(partitionName, application.model, {
       storage: new PartitionStorage(this.#disk.disk, migrations, bytesPort),
-      random: { logId: () => "", traceId: () => "", peerId: () => "" },
+      random: { logId: () => "", incarnation: () => "", traceId: () => "", peerId: () => "" },
       sha256,
       log: () => {},
       askTenant: () => {},

@@ -120,6 +120,7 @@ export class TestPartition {
   readonly #name: string;
   readonly #model: AnyModel;
   #ids = 0;
+  #incarnations = 0;
   #timers: { at: number; run: (now: number) => void }[] = [];
 
   constructor({
@@ -197,6 +198,7 @@ export class TestPartition {
       storage: wrap(new PartitionStorage(this.driver, migrations, bytesPort)),
       random: {
         logId: () => `log-${++this.#ids}`,
+        incarnation: () => (++this.#incarnations).toString(16).padStart(16, "0"),
         traceId: () => (++this.#ids).toString(16).padStart(32, "0"),
         peerId: () => `peer-${++this.#ids}`,
       },

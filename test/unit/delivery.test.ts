@@ -390,7 +390,7 @@ describe("snapshots and due work", () => {
     });
     expect(snapshots(room)).toEqual([1_000]);
     expect(room.driver.query("SELECT * FROM idempotency_records")).toEqual([]);
-    expect(room.driver.query("SELECT kind FROM due_work")).toEqual([{ kind: "sweep_sockets" }]);
+    expect(room.driver.query("SELECT kind FROM jobs")).toEqual([{ kind: "sweep_sockets" }]);
     expect(room.logged.some(({ level, fields }) => level === "error" && fields["kind"] === "sweep_sockets")).toBe(true);
   });
 
@@ -410,7 +410,7 @@ describe("snapshots and due work", () => {
     driver.failures = 1;
     room.runDue(room.now + rejectionRetentionMs + 1);
     expect(driver.query("SELECT * FROM idempotency_records")).toEqual([]);
-    expect(driver.query("SELECT kind FROM due_work")).toEqual([{ kind: "sweep_sockets" }]);
+    expect(driver.query("SELECT kind FROM jobs")).toEqual([{ kind: "sweep_sockets" }]);
     expect(room.partition.nextDue).toBe(room.now + socketSweepMs);
     expect(room.state()).toEqual({ n: 1 });
   });

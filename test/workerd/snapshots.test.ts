@@ -5,7 +5,14 @@ import { writeSnapshot } from "../../src/shell/snapshot-writer.ts";
 
 /** A BLOB of a Durable Object has at most 2 MB. */
 const blobBytesMax = 2_000_000;
-const draft = (state: string): SnapshotDraft => ({ eventId: 1, modelVersion: 1, logBytes: 0, createdAt: 0, state });
+const draft = (state: string): SnapshotDraft => ({
+  eventId: 1,
+  modelVersion: 1,
+  modelTag: undefined,
+  logBytes: 0,
+  createdAt: 0,
+  state,
+});
 
 /** Takes the pieces of a snapshot, as a partition does. */
 class Pieces {

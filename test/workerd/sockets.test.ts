@@ -132,7 +132,7 @@ describe("vanished peers", () => {
         const attachment = ws.deserializeAttachment() as { seenAt: number };
         ws.serializeAttachment({ ...attachment, seenAt: Date.now() - 3_600_000 });
       }
-      ctx.storage.sql.exec("UPDATE due_work SET due_at = 1");
+      ctx.storage.sql.exec("UPDATE jobs SET due_at = 1");
     });
     await evictDurableObject(stubOf(room));
     await beating.say(heartbeat);
@@ -191,7 +191,12 @@ describe("storage", () => {
       const driver = new DurableSqlDriver(ctx.storage);
       const partition = new Partition({ tenant: "rows", partition: "room" }, insieme, {
         storage: new PartitionStorage(driver, migrations, bytesPort),
-        random: { logId: () => "log", traceId: () => "0".repeat(32), peerId: () => "peer" },
+        random: {
+          logId: () => "log",
+          incarnation: () => "0".repeat(16),
+          traceId: () => "0".repeat(32),
+          peerId: () => "peer",
+        },
         sha256,
         log: () => {},
         askTenant: () => {},
@@ -243,7 +248,7 @@ describe("storage", () => {
     expect(state).toEqual({ state: { n: "last" }, eventIndex: 1_001 });
     // What is left for the alarm is the sweep of sockets.
     const due = await runInDurableObject(stubOf(room), (_, ctx) =>
-      ctx.storage.sql.exec("SELECT kind FROM due_work").toArray(),
+      ctx.storage.sql.exec("SELECT kind FROM jobs").toArray(),
     );
     expect(due).toEqual([{ kind: "sweep_sockets" }]);
     wire.close();

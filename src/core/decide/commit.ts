@@ -55,5 +55,8 @@ export function rowOf(review: Review, typed: TypedDraft, eventId: number, batchE
     payload,
     payloadBytes: utf8Length(payload),
     batchEnd,
+    fingerprint: undefined,
+    incarnation: review.incarnation,
+    correlationId: undefined,
   };
 }

@@ -10,6 +10,8 @@ export interface Review {
   readonly partition: string;
   readonly model: AnyModel;
   readonly live: Live;
+  /** The id of the object's lifetime that decides. */
+  readonly incarnation: string;
   readonly reads: StorageReads;
   readonly author: Author;
   readonly clientId: string;
@@ -31,6 +33,6 @@ export interface TypedDraft {
 }
 
 export function reviewOf(scene: Scene, author: Author, clientId: string, draft: Draft): Review {
-  const { name, model, live, ports, now } = scene;
-  return { partition: name.partition, model, live, reads: ports.storage, author, clientId, draft, now };
+  const { name, model, live, incarnation, ports, now } = scene;
+  return { partition: name.partition, model, live, incarnation, reads: ports.storage, author, clientId, draft, now };
 }

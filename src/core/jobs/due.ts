@@ -7,6 +7,8 @@ export const rejectionRetentionMs = 30 * 24 * 60 * 60 * 1_000;
 export const socketSweepMs = 10 * 60 * 1_000;
 /** Rejections that one transaction of the sweep deletes. */
 const sweepRecordsMax = 500;
+/** Jobs that one alarm runs. */
+export const jobsPerRunMax = 100;
 
 /** Whether a rejection is past its retention: then it is never served, swept or not. */
 export function expired(rejection: { createdAt: number }, now: number): boolean {
@@ -21,10 +23,10 @@ export function scheduleOnce(live: Live, writes: StorageWrites, kind: JobKind, a
 /** Makes `kind` due at `at`, or, for undefined, no more. */
 export function reschedule(live: Live, writes: StorageWrites, kind: JobKind, at: number | undefined): void {
   if (at === undefined) {
-    writes.jobs.remove(kind);
+    writes.jobs.remove(kind, "");
     live.due.delete(kind);
   } else {
-    writes.jobs.put(kind, at);
+    writes.jobs.put({ kind, key: "", dueAt: at, attempts: 0 });
     live.due.set(kind, at);
   }
 }

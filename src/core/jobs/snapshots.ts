@@ -1,6 +1,7 @@
 import type { AnyModel } from "../../model/index.ts";
 import type { SnapshotRow } from "../../storage/port.ts";
 import type { Live } from "../live.ts";
+import { modelTag } from "../model-tag.ts";
 
 /** A snapshot pays off only over this many events. */
 const snapshotEventsMin = 1_000;
@@ -25,5 +26,12 @@ export interface SnapshotDraft extends Omit<SnapshotRow, "stateBytes"> {
 /** The present state, to be written off the hot path. Until that is done no other one is begun. */
 export function beginSnapshot(live: Live, model: AnyModel, now: number): SnapshotDraft {
   const { eventId, logBytes } = live.head;
-  return { eventId, modelVersion: model.version, logBytes, createdAt: now, state: live.fold.beginSnapshot() };
+  return {
+    eventId,
+    modelVersion: model.version,
+    modelTag: modelTag(model),
+    logBytes,
+    createdAt: now,
+    state: live.fold.beginSnapshot(),
+  };
 }

@@ -19,6 +19,8 @@ export interface Scene {
   readonly model: AnyModel;
   readonly ports: Ports;
   readonly live: Live;
+  /** The id of this object's lifetime. */
+  readonly incarnation: string;
   readonly limiter: Limiter;
   readonly window: Window;
   readonly now: number;

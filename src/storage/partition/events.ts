@@ -22,6 +22,12 @@ export interface EventRow {
   payloadBytes: number;
   /** The last event of the atomic batch it belongs to; undefined outside one. */
   batchEnd: number | undefined;
+  /** SHA-256 of the canonical content as submitted; undefined: the row holds it unchanged. */
+  fingerprint: Uint8Array | undefined;
+  /** The random id of the object's lifetime that wrote the event; undefined on events before migration 0005. */
+  incarnation: string | undefined;
+  /** What caused the event; undefined: nothing is known. */
+  correlationId: string | undefined;
 }
 
 export interface EventReads {
@@ -40,10 +46,11 @@ export interface EventWrites {
 }
 
 const insert = `INSERT INTO events
-  (event_id, principal, draft_id, client_id, type, version, expected_event_id, timestamp, payload, batch_end)
-  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, CAST(?9 AS BLOB), ?10) ON CONFLICT (principal, draft_id) DO NOTHING`;
+  (event_id, principal, draft_id, client_id, type, version, expected_event_id, timestamp, payload, batch_end,
+   fingerprint, incarnation, correlation_id)
+  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, CAST(?9 AS BLOB), ?10, ?11, ?12, ?13) ON CONFLICT (principal, draft_id) DO NOTHING`;
 
-/** The table `events` of migration 0001; `batch_end` is of 0002. Triggers keep it append-only. */
+/** The table `events` of migration 0001; `batch_end` is of 0002, and the last three columns of 0005. Triggers keep it append-only. */
 export class EventsTable implements EventReads, EventWrites {
   readonly #database: Database;
   readonly #recordedKeys: RecordedKeys;
@@ -94,6 +101,9 @@ export class EventsTable implements EventReads, EventWrites {
       // JSON text has no NUL and no lone surrogate, so CAST makes the same bytes as an encoder, and faster.
       event.payload,
       event.batchEnd ?? null,
+      event.fingerprint ?? null,
+      event.incarnation ?? null,
+      event.correlationId ?? null,
     );
   }
 }
@@ -112,5 +122,8 @@ function eventOf(row: SqlRow): EventRow {
     payload: textOf(payload),
     payloadBytes: payload.length,
     batchEnd: (row["batch_end"] as number | null) ?? undefined,
+    fingerprint: (row["fingerprint"] as Uint8Array | null) ?? undefined,
+    incarnation: (row["incarnation"] as string | null) ?? undefined,
+    correlationId: (row["correlation_id"] as string | null) ?? undefined,
   };
 }

@@ -1,20 +1,34 @@
 import type { Database } from "../database.ts";
+import type { SqlRow } from "../driver.ts";
 
-/** The kinds of internal due work, each at most once in the table. */
+/** The kinds of internal due work. */
 export type JobKind = "sweep_records" | "sweep_sockets" | "snapshot";
 
+/** A job that is due at a time. */
+export interface JobRow {
+  kind: JobKind;
+  /** Tells jobs of one kind apart; "" where there is only one. */
+  key: string;
+  /** Milliseconds since 1970. */
+  dueAt: number;
+  /** Failed attempts since the last that succeeded. */
+  attempts: number;
+}
+
 export interface JobReads {
-  /** The jobs that are due at `now`, earliest first. */
-  dueBy(now: number): { kind: JobKind; dueAt: number }[];
+  /** The jobs that are due at `now`, earliest first, at most `limit`. */
+  dueBy(now: number, limit: number): JobRow[];
+  /** All jobs, earliest first. */
+  all(): JobRow[];
 }
 
 export interface JobWrites {
-  /** Makes `kind` due at `dueAt`, also if it has another time already. */
-  put(kind: JobKind, dueAt: number): void;
-  remove(kind: JobKind): void;
+  /** Stores a job; one of the same kind and key is replaced. */
+  put(job: JobRow): void;
+  remove(kind: JobKind, key: string): void;
 }
 
-/** The table `due_work` of migration 0001. */
+/** The table `jobs` of migration 0005. */
 export class JobsTable implements JobReads, JobWrites {
   readonly #database: Database;
 
@@ -22,24 +36,36 @@ export class JobsTable implements JobReads, JobWrites {
     this.#database = database;
   }
 
-  dueBy(now: number): { kind: JobKind; dueAt: number }[] {
+  dueBy(now: number, limit: number): JobRow[] {
     return this.#database
-      .read("SELECT kind, due_at FROM due_work WHERE due_at <= ? ORDER BY due_at", now)
-      .map((row) => ({
-        kind: row["kind"] as JobKind,
-        dueAt: row["due_at"] as number,
-      }));
+      .read("SELECT * FROM jobs WHERE due_at <= ? ORDER BY due_at, kind, key LIMIT ?", now, limit)
+      .map(jobOf);
   }
 
-  put(kind: JobKind, dueAt: number): void {
+  all(): JobRow[] {
+    return this.#database.read("SELECT * FROM jobs ORDER BY due_at, kind, key").map(jobOf);
+  }
+
+  put({ kind, key, dueAt, attempts }: JobRow): void {
     this.#database.write(
-      "INSERT INTO due_work VALUES (?, ?) ON CONFLICT (kind) DO UPDATE SET due_at = excluded.due_at",
+      "INSERT OR REPLACE INTO jobs (kind, key, due_at, attempts) VALUES (?, ?, ?, ?)",
       kind,
+      key,
       dueAt,
+      attempts,
     );
   }
 
-  remove(kind: JobKind): void {
-    this.#database.write("DELETE FROM due_work WHERE kind = ?", kind);
+  remove(kind: JobKind, key: string): void {
+    this.#database.write("DELETE FROM jobs WHERE kind = ? AND key = ?", kind, key);
   }
+}
+
+function jobOf(row: SqlRow): JobRow {
+  return {
+    kind: row["kind"] as JobKind,
+    key: row["key"] as string,
+    dueAt: row["due_at"] as number,
+    attempts: row["attempts"] as number,
+  };
 }

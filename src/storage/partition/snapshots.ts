@@ -6,6 +6,8 @@ export interface SnapshotRow {
   /** The state is the one after this event. */
   eventId: number;
   modelVersion: number;
+  /** `<name>.<version>` of the model; undefined on snapshots before migration 0005. */
+  modelTag: string | undefined;
   /** UTF-8 bytes of the state as JSON text. */
   stateBytes: number;
   /** Payload bytes of all events up to `eventId`. */
@@ -17,8 +19,8 @@ export interface SnapshotRow {
 export type SnapshotEncoding = "identity" | "gzip";
 
 export interface SnapshotReads {
-  /** The newest snapshot at or before `atMost`, without its state. */
-  latest(modelVersion: number, atMost?: number): SnapshotRow | undefined;
+  /** The newest snapshot of this model at or before `atMost`, without its state. One without a tag goes by its version. */
+  latest(modelVersion: number, modelTag: string, atMost?: number): SnapshotRow | undefined;
   /** The state of the snapshot at `eventId`; undefined if a byte of it is missing or wrong. */
   state(eventId: number): string | undefined;
 }
@@ -30,7 +32,7 @@ export interface SnapshotWrites {
   complete(snapshot: SnapshotRow, encoding: SnapshotEncoding, sha256: Uint8Array): void;
 }
 
-/** The tables `snapshots` and `snapshot_chunks` of migration 0001; `encoding` is of 0003. */
+/** The tables `snapshots` and `snapshot_chunks` of migration 0001; `encoding` is of 0003, `model_tag` of 0005. */
 export class SnapshotsTable implements SnapshotReads, SnapshotWrites {
   readonly #database: Database;
   readonly #bytes: BytesPort;
@@ -40,16 +42,19 @@ export class SnapshotsTable implements SnapshotReads, SnapshotWrites {
     this.#bytes = bytes;
   }
 
-  latest(modelVersion: number, atMost = Number.MAX_SAFE_INTEGER): SnapshotRow | undefined {
+  latest(modelVersion: number, modelTag: string, atMost = Number.MAX_SAFE_INTEGER): SnapshotRow | undefined {
     const [row] = this.#database.read(
-      "SELECT * FROM snapshots WHERE model_version = ? AND event_id <= ? ORDER BY event_id DESC LIMIT 1",
+      `SELECT * FROM snapshots WHERE model_version = ? AND (model_tag IS NULL OR model_tag = ?) AND event_id <= ?
+       ORDER BY event_id DESC LIMIT 1`,
       modelVersion,
+      modelTag,
       atMost,
     );
     return (
       row && {
         eventId: row["event_id"] as number,
         modelVersion: row["model_version"] as number,
+        modelTag: (row["model_tag"] as string | null) ?? undefined,
         stateBytes: row["state_bytes"] as number,
         logBytes: row["log_bytes"] as number,
         createdAt: row["created_at"] as number,
@@ -76,8 +81,8 @@ export class SnapshotsTable implements SnapshotReads, SnapshotWrites {
     this.#database.write("DELETE FROM snapshot_chunks WHERE event_id <> ?", snapshot.eventId);
     this.#database.write("DELETE FROM snapshots");
     this.#database.write(
-      `INSERT INTO snapshots (event_id, model_version, state_bytes, log_bytes, sha256, created_at, encoding)
-       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO snapshots (event_id, model_version, state_bytes, log_bytes, sha256, created_at, encoding, model_tag)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
       snapshot.eventId,
       snapshot.modelVersion,
       snapshot.stateBytes,
@@ -85,6 +90,7 @@ export class SnapshotsTable implements SnapshotReads, SnapshotWrites {
       sha256,
       snapshot.createdAt,
       encoding,
+      snapshot.modelTag ?? null,
     );
   }
 

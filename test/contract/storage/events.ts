@@ -7,8 +7,8 @@ export function eventsSuite(fixture: StorageFixture): void {
     withStorage(fixture, (storage) => {
       const rows = [
         event(1, { payload: JSON.stringify({ text: "nul \0, emoji 😀, ü" }), version: 2, expectedEventId: 0 }),
-        event(2),
-        event(3, { principal: "dev:b", draftId: "d-1" }),
+        event(2, { fingerprint: new Uint8Array(32).fill(3), correlationId: "00000000000000aa:1:0" }),
+        event(3, { principal: "dev:b", draftId: "d-1", incarnation: undefined }),
       ];
       storage.transaction(now, (writes) => {
         for (const row of rows) expect(writes.events.append(row)).toBe(true);

@@ -30,6 +30,9 @@ export const event = (
   payload,
   payloadBytes: new TextEncoder().encode(payload).length,
   batchEnd: undefined,
+  fingerprint: undefined,
+  incarnation: "00000000000000aa",
+  correlationId: undefined,
   ...more,
 });
 
@@ -52,6 +55,7 @@ export const batch = (batchId: string) => ({
 export const snapshot = (eventId: number, stateBytes: number) => ({
   eventId,
   modelVersion: 1,
+  modelTag: "m.1",
   stateBytes,
   logBytes: 5,
   createdAt: now,

@@ -1,17 +1,28 @@
 import { expect, it } from "vitest";
 import { now, type StorageFixture, withStorage } from "./fixture.ts";
 
-/** The contract of the due work. */
+/** The contract of the table `jobs`. */
 export function jobsSuite(fixture: StorageFixture): void {
-  it("keeps due work, one of each kind", () =>
+  it("keeps due work, one of each kind and key, earliest first", () =>
     withStorage(fixture, (storage) => {
+      const snapshot = { kind: "snapshot", key: "", dueAt: now + 2, attempts: 3 } as const;
+      const sweep = { kind: "sweep_records", key: "", dueAt: now + 9, attempts: 0 } as const;
+      const other = { ...sweep, key: "other", dueAt: now + 1 };
       storage.transaction(now, (writes) => {
-        writes.jobs.put("snapshot", now + 5);
-        writes.jobs.put("sweep_records", now + 9);
-        writes.jobs.put("snapshot", now + 2);
+        writes.jobs.put({ ...snapshot, dueAt: now + 5, attempts: 0 });
+        writes.jobs.put(sweep);
+        writes.jobs.put(other);
+        writes.jobs.put(snapshot);
       });
-      expect(storage.jobs.dueBy(now + 5)).toEqual([{ kind: "snapshot", dueAt: now + 2 }]);
-      storage.transaction(now, (writes) => writes.jobs.remove("snapshot"));
-      expect(storage.jobs.dueBy(now + 9)).toEqual([{ kind: "sweep_records", dueAt: now + 9 }]);
+      expect(storage.jobs.dueBy(now + 5, 9)).toEqual([other, snapshot]);
+      expect(storage.jobs.dueBy(now + 2, 9)).toEqual([other, snapshot]);
+      expect(storage.jobs.dueBy(now + 1, 9)).toEqual([other]);
+      expect(storage.jobs.dueBy(now + 9, 1)).toEqual([other]);
+      expect(storage.jobs.all()).toEqual([other, snapshot, sweep]);
+      storage.transaction(now, (writes) => {
+        writes.jobs.remove("snapshot", "");
+        writes.jobs.remove("sweep_records", "other");
+      });
+      expect(storage.jobs.all()).toEqual([sweep]);
     }));
 }

@@ -15,9 +15,10 @@ export function snapshotsSuite(fixture: StorageFixture): void {
         });
       put(1, new TextEncoder().encode("{}"), "identity");
       put(7, new TextEncoder().encode(text), "identity");
-      expect(storage.snapshots.latest(1)).toEqual(snapshot(7, 2_011));
-      expect(storage.snapshots.latest(2)).toBeUndefined();
-      expect(storage.snapshots.latest(1, 6)).toBeUndefined();
+      expect(storage.snapshots.latest(1, "m.1")).toEqual(snapshot(7, 2_011));
+      expect(storage.snapshots.latest(2, "m.1")).toBeUndefined();
+      expect(storage.snapshots.latest(1, "n.1")).toBeUndefined();
+      expect(storage.snapshots.latest(1, "m.1", 6)).toBeUndefined();
       expect(storage.snapshots.state(7)).toBe(text);
       expect(storage.snapshots.state(1)).toBeUndefined();
       put(8, fixture.gzip(new TextEncoder().encode(text)), "gzip");
@@ -35,7 +36,7 @@ export function snapshotsSuite(fixture: StorageFixture): void {
     withStorage(fixture, (storage, driver) => {
       const chunks = () => driver.query("SELECT event_id FROM snapshot_chunks").map((row) => row["event_id"]);
       storage.transaction(now, (writes) => writes.snapshots.putChunk(5, 0, new Uint8Array(9)));
-      expect(storage.snapshots.latest(1)).toBeUndefined();
+      expect(storage.snapshots.latest(1, "m.1")).toBeUndefined();
       expect(chunks()).toEqual([5]);
       storage.transaction(now, (writes) => {
         writes.snapshots.putChunk(6, 0, new Uint8Array(2));

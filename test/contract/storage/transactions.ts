@@ -34,9 +34,9 @@ export function transactionsSuite(fixture: StorageFixture): void {
       expect(storage.events.after(0, 10)).toEqual([]);
       expect(storage.events.find("dev:a", "d")).toBeUndefined();
       expect(storage.rejections.find("dev:a", "d")).toBeUndefined();
-      expect(storage.snapshots.latest(1)).toBeUndefined();
+      expect(storage.snapshots.latest(1, "m.1")).toBeUndefined();
       expect(storage.snapshots.state(1)).toBeUndefined();
-      expect(storage.jobs.dueBy(now)).toEqual([]);
+      expect(storage.jobs.dueBy(now, 9)).toEqual([]);
       expect(storage.events.bytesAfter(0)).toBe(0);
       expect(tables(driver)).toEqual([]);
     }));
@@ -55,7 +55,7 @@ export function transactionsSuite(fixture: StorageFixture): void {
                 if (!prepared) writes.log.create({ logId: "l", tenant: "t", partition: "p" }, now);
                 writes.events.append(event(2));
                 writes.rejections.record(rejection("r"));
-                writes.jobs.put("snapshot", now);
+                writes.jobs.put({ kind: "snapshot", key: "", dueAt: now, attempts: 0 });
                 writes.snapshots.putChunk(2, 0, new Uint8Array(3));
                 writes.snapshots.complete(snapshot(2, 3), "identity", new Uint8Array(32));
               });
@@ -65,8 +65,8 @@ export function transactionsSuite(fixture: StorageFixture): void {
             }
             expect([tables(driver), storage.events.after(0, 9)]).toEqual(before);
             expect(storage.rejections.find("dev:a", "r")).toBeUndefined();
-            expect(storage.jobs.dueBy(now)).toEqual([]);
-            expect(storage.snapshots.latest(1)).toBeUndefined();
+            expect(storage.jobs.dueBy(now, 9)).toEqual([]);
+            expect(storage.snapshots.latest(1, "m.1")).toBeUndefined();
             expect(storage.log.identity()).toBeUndefined();
             return false;
           });

@@ -342,7 +342,7 @@ export class ClientsWorld {
     host.readState();
     const again = new Partition(partitionName, this.#character.application.model, {
       storage: new PartitionStorage(disk.disk, migrations, bytesPort),
-      random: { logId: () => "", traceId: () => "", peerId: () => "" },
+      random: { logId: () => "", incarnation: () => "", traceId: () => "", peerId: () => "" },
       sha256,
       log: () => {},
       askTenant: () => {},
