@@ -1,5 +1,5 @@
 import { type AnyModel, FoldError } from "../model/index.ts";
-import type { Failure, Problem, Author, Limits } from "../protocol/index.ts";
+import type { Author, Failure, Limits, TracedFailure } from "../protocol/index.ts";
 import { MigrationError } from "../storage/migrations.ts";
 import type { EventRow, SnapshotEncoding, StorageWrites, Synchronous } from "../storage/port.ts";
 import type { Command, PresenceCommand, Submission } from "./commands.ts";
@@ -14,7 +14,7 @@ import { modelTag } from "./model-tag.ts";
 import { describe, type Ports } from "./ports.ts";
 import { Presence } from "./delivery/presence.ts";
 import { readState, type StateRead } from "./delivery/reads.ts";
-import { problemOf, Refusal } from "./refusal.ts";
+import { Refusal, traceFailure } from "./refusal.ts";
 import type { PartitionName, Scene, WriteScene } from "./window/scene.ts";
 import { draining, expired, retryAfterSeconds, revoked, type Session } from "./delivery/session.ts";
 import { beginSnapshot, type SnapshotDraft, snapshotDue } from "./jobs/snapshots.ts";
@@ -39,7 +39,7 @@ const isolationFailuresMax = 2;
  * so that one call is one step; between two steps everything that counts is in the storage.
  */
 export class Partition {
-  readonly #name: PartitionName;
+  readonly name: PartitionName;
   readonly #model: AnyModel;
   readonly #ports: Ports;
   readonly #sessions = new Set<Session>();
@@ -59,7 +59,7 @@ export class Partition {
   #provisionalLogId: string | undefined;
 
   constructor(name: PartitionName, model: AnyModel, ports: Ports) {
-    this.#name = name;
+    this.name = name;
     this.#model = model;
     this.#ports = ports;
     this.#incarnation = ports.random.incarnation();
@@ -164,7 +164,7 @@ export class Partition {
       this.#isolate(batch, now);
       return;
     }
-    if (failure !== undefined) refuse(window, batch[0]!, this.problemOf(failure, now, traceIdOf(batch[0]!)));
+    if (failure !== undefined) refuse(window, batch[0]!, this.failureOf(failure, now, traceIdOf(batch[0]!)));
     this.#flush(window, now);
   }
 
@@ -304,15 +304,15 @@ export class Partition {
   }
 
   /**
-   * What was thrown, as the problem document that the client gets; the unexpected is logged, and told
-   * as nothing more than that. `traceId`: of the request; undefined: a new one.
+   * What was thrown, as the failure that the client receives; of an unexpected error no more than that there was
+   * one: it is logged. `traceId`: of the request; undefined: a new one.
    */
-  problemOf(error: unknown, now: number, traceId?: string): Problem {
-    const where = { name: this.#name, ports: this.#ports, now };
-    if (error instanceof Refusal) return problemOf(error.failure, where, traceId);
-    const told = problemOf(unexpected(error), where, traceId);
-    this.#ports.log("error", "a request failed", { ...this.#name, traceId: told.traceId, error: describe(error) });
-    return told;
+  failureOf(error: unknown, now: number, traceId?: string): TracedFailure {
+    const where = { ports: this.#ports, now };
+    if (error instanceof Refusal) return traceFailure(error.failure, where, traceId);
+    const failure = traceFailure(unexpected(error), where, traceId);
+    this.#ports.log("error", "a request failed", { ...this.name, traceId: failure.traceId, error: describe(error) });
+    return failure;
   }
 
   /** Runs the window's work in one transaction; what it throws has taken all of it back. */
@@ -338,18 +338,18 @@ export class Partition {
   /** After a window failed: each piece of work by itself, so that one cannot take the others with it. */
   #isolate(batch: readonly Work[], now: number): void {
     let failures = 0;
-    let problem: Problem | undefined;
+    let failed: TracedFailure | undefined;
     for (const work of batch) {
       const window = new Window();
       if (failures < isolationFailuresMax) {
         const failure = this.#attempt([work], window, now);
         if (failure !== undefined) {
           failures++;
-          problem = this.problemOf(failure, now, traceIdOf(work));
-          refuse(window, work, problem);
+          failed = this.failureOf(failure, now, traceIdOf(work));
+          refuse(window, work, failed);
         }
         // Under the trace id of the failure that it was not tried for: that one has a log line.
-      } else refuse(window, work, problem!);
+      } else refuse(window, work, failed!);
       // Verdicts only: of a window that was committed after all, every submitter has its verdict before any broadcast.
       window.flush([], [], now);
     }
@@ -374,8 +374,8 @@ export class Partition {
   }
 
   #end(session: Session, failure: Failure, now: number): void {
-    const problem = this.problemOf(new Refusal(failure), now);
-    session.end(failure, { kind: "error", requestId: undefined, draftId: undefined, problem });
+    const traced = this.failureOf(new Refusal(failure), now);
+    session.end(failure, { kind: "error", requestId: undefined, draftId: undefined, failure: traced });
   }
 
   /**
@@ -395,7 +395,7 @@ export class Partition {
     } catch (error) {
       // The next window tries again: what live connections were told stays a contiguous run.
       this.#ports.log("error", "events could not be read for broadcasting", {
-        ...this.#name,
+        ...this.name,
         error: describe(error),
       });
       for (const session of this.#sessions) session.doubt();
@@ -407,7 +407,7 @@ export class Partition {
 
   #scene(live: Live, window: Window, now: number): Scene {
     return {
-      name: this.#name,
+      name: this.name,
       model: this.#model,
       ports: this.#ports,
       live,
@@ -428,7 +428,7 @@ export class Partition {
       this.#live = new Live(this.#ports.storage, this.#model);
       const { fault } = this.#live.fold;
       if (fault)
-        this.#ports.log("error", "quarantined: the log cannot be folded", { ...this.#name, error: describe(fault) });
+        this.#ports.log("error", "quarantined: the log cannot be folded", { ...this.name, error: describe(fault) });
       if (this.#told < 0) {
         this.#told = Math.min(this.#live.head.eventId, this.#leastTold);
         for (const session of this.#sessions) session.resume(this.#live.head.eventId);

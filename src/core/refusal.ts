@@ -1,4 +1,4 @@
-import { type Failure, type Problem, problem } from "../protocol/index.ts";
+import type { Failure, TracedFailure } from "../protocol/index.ts";
 import type { Ports } from "./ports.ts";
 
 /** Ends a request with a failure that is to be told. */
@@ -12,15 +12,11 @@ export class Refusal extends Error {
   }
 }
 
-/** A failure as the problem document that is told: of this partition, under this trace id, or a new one. */
-export function problemOf(
+/** A failure as it is answered: under this trace id, or a new one. */
+export function traceFailure(
   failure: Failure,
-  where: { readonly name: { readonly partition: string }; readonly ports: Ports; readonly now: number },
-  traceId = where.ports.random.traceId(),
-): Problem {
-  return problem(failure, {
-    instance: `/v1/partitions/${where.name.partition}`,
-    traceId,
-    timestamp: where.now,
-  });
+  { ports, now }: { readonly ports: Ports; readonly now: number },
+  traceId = ports.random.traceId(),
+): TracedFailure {
+  return { ...failure, traceId, timestamp: now };
 }

@@ -1,4 +1,4 @@
-import type { Author, Json, Problem } from "../protocol/index.ts";
+import type { Author, Json, TracedFailure } from "../protocol/index.ts";
 import type { EventRow } from "../storage/port.ts";
 import type { Submission } from "./commands.ts";
 
@@ -30,7 +30,7 @@ export type Effect =
   | { kind: "heartbeat"; requestId: string; now: number }
   /** `all`: these peers are all there are; otherwise they are those that have changed. */
   | { kind: "presence"; now: number; all: boolean; peers: readonly Peer[]; gone: readonly string[] }
-  | { kind: "error"; requestId: string | undefined; draftId: string | undefined; problem: Problem };
+  | { kind: "error"; requestId: string | undefined; draftId: string | undefined; failure: TracedFailure };
 
 /** A connection that shows something of itself. */
 export interface Peer {
@@ -51,9 +51,9 @@ export interface Verdict {
 export type DraftResult =
   | { kind: "accepted"; event: EventRow }
   /** `recordId`: of the stored rejection, where this draft has one of its own. */
-  | { kind: "rejected"; draftId: string; problem: Problem; recordId?: number }
-  /** Nothing was done and nothing stored; the draft is open. `problem`: why, where it was this one that failed. */
-  | { kind: "not_processed"; draftId: string; problem?: Problem };
+  | { kind: "rejected"; draftId: string; failure: TracedFailure; recordId?: number | undefined }
+  /** Nothing was done and nothing stored; the draft is open. `failure`: why, where it was this one that failed. */
+  | { kind: "not_processed"; draftId: string; failure?: TracedFailure };
 
 /** A contiguous run of the log after a cursor, and where to go on. */
 export interface Page {
@@ -70,8 +70,8 @@ export interface Page {
 export type Outcome =
   /** `replayed`: nothing was decided now, because the key was used before. */
   | { kind: "decided"; verdict: Verdict; replayed: boolean }
-  /** Not a verdict: nothing was stored, and where the problem is retryable the outcome is open. */
-  | { kind: "refused"; problem: Problem };
+  /** Not a verdict: nothing was stored, and where the failure is retryable the outcome is open. */
+  | { kind: "refused"; failure: TracedFailure };
 
 /** Takes what a connection is told: a socket, later another object. */
 export interface Subscriber {

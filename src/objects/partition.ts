@@ -17,7 +17,7 @@ import {
   type HttpAnswer,
   answerEvents,
   answerOutcome,
-  answerProblem,
+  answerFailure,
   answerState,
   answerUnchanged,
   responseOf,
@@ -167,7 +167,7 @@ export function partitionObject({ models, roles, limits: given, placementOf }: A
             this.#partition.open(Date.now());
           } catch (error) {
             // Each request tries again, and tells its client; the object itself must stay reachable.
-            this.#partition.problemOf(error, Date.now());
+            this.#partition.failureOf(error, Date.now());
           }
           this.#link?.resume();
           for (const ws of ctx.getWebSockets()) this.#wake(ws);
@@ -310,7 +310,7 @@ export function partitionObject({ models, roles, limits: given, placementOf }: A
     }
 
     #refuse(failure: Failure, traceId?: string): HttpAnswer {
-      return answerProblem(this.#partition.problemOf(new Refusal(failure), Date.now(), traceId));
+      return answerFailure(this.#name.partition, this.#partition.failureOf(new Refusal(failure), Date.now(), traceId));
     }
 
     /** Puts work into its window. A principal has one turn over HTTP, however many requests it sends. */
@@ -333,7 +333,7 @@ export function partitionObject({ models, roles, limits: given, placementOf }: A
       try {
         return this.#step(() => read(now));
       } catch (error) {
-        return answerProblem(this.#partition.problemOf(error, now, traceId));
+        return answerFailure(this.#name.partition, this.#partition.failureOf(error, now, traceId));
       }
     }
 

@@ -104,6 +104,12 @@ type Layer = "schema" | "permission" | "conflict" | "rule" | "invariant";
 export type Failure = Pick<Problem, "code" | "detail"> &
   Partial<Pick<Problem, "retryAfter" | "layer" | "errors" | "conflictingEventIds" | "currentEventIndex" | "rateLimit">>;
 
+/** A failure as it is answered: under which trace id, and when (in milliseconds since 1970). */
+export interface TracedFailure extends Failure {
+  traceId: string;
+  timestamp: number;
+}
+
 /** Builds the problem document of a failure. `instance` is the path of what it concerns. */
 export function problem(failure: Failure, at: { instance: string; traceId: string; timestamp: number }): Problem {
   const kind: ErrorKind = errorKinds[failure.code];
@@ -120,6 +126,17 @@ export function problem(failure: Failure, at: { instance: string; traceId: strin
     retryable: kind.retryable,
     ...extensions,
   };
+}
+
+/** The path of a partition: the `instance` of its problems. */
+export function partitionPath(partition: string): string {
+  return `/v1/partitions/${partition}`;
+}
+
+/** The problem document of a failure of a partition. */
+export function partitionProblem(failure: TracedFailure, partition: string): Problem {
+  const { traceId, timestamp } = failure;
+  return problem(failure, { instance: partitionPath(partition), traceId, timestamp });
 }
 
 /** The code, as words. */

@@ -4,12 +4,15 @@ export {
   endsConnection,
   errorKinds,
   isVerdict,
+  partitionPath,
+  partitionProblem,
   problem,
   titleOf,
   type EndingCode,
   type ErrorCode,
   type Failure,
   type Problem,
+  type TracedFailure,
 } from "./errors.ts";
 export { eventName, isId, isPartitionName, partitionName } from "./ids.ts";
 export { forbiddenKeys, formatPath, isJsonObject, type Json, type JsonObject } from "./json.ts";

@@ -156,7 +156,7 @@ export class Connection implements Subscriber {
     }
     for (const effect of replies) {
       if (effect.kind !== "error" && effect.kind !== "draining") continue;
-      const code = effect.kind === "error" ? effect.problem.code : "draining";
+      const code = effect.kind === "error" ? effect.failure.code : "draining";
       if (endsConnection(code)) this.end(codec.closeCode(code), "see the last message");
     }
     if (this.#unreadBytes > bounds.unreadBytesMax) this.#endIfUnread();

@@ -9,7 +9,7 @@ import {
   Session,
   type Subscriber,
 } from "../core/index.ts";
-import type { Failure, Problem, Author } from "../protocol/index.ts";
+import type { Author, Failure, TracedFailure } from "../protocol/index.ts";
 import type { EventRow } from "../storage/port.ts";
 import { EventSink } from "./event-sink.ts";
 import type { Stream, StreamHost } from "./stream.ts";
@@ -18,7 +18,7 @@ import type { Stream, StreamHost } from "./stream.ts";
 const creditBytes = 512 * 1024;
 
 /** Where it is told whether there will be a stream. `refusal`: why not. Called once. */
-export type Begun = (refusal: Problem | undefined) => void;
+export type Begun = (refusal: TracedFailure | undefined) => void;
 
 /** Somebody who reads the log as server-sent events: a session that asks for its pages itself, as fast as they are taken. */
 export class LogReader implements Subscriber, Stream {
@@ -66,8 +66,8 @@ export class LogReader implements Subscriber, Stream {
       if (effect.kind === "connected") this.#begin(effect.serverId, effect.currentEventIndex);
       else if (effect.kind === "page") this.#page(effect.page);
       else if (effect.kind === "head") this.#fallBehind();
-      else if (effect.kind === "error") this.#refuse(effect.problem);
-      else if (effect.kind === "draining") this.#refuse(this.#problem(draining));
+      else if (effect.kind === "error") this.#refuse(effect.failure);
+      else if (effect.kind === "draining") this.#refuse(this.#traced(draining));
     }
     this.#tell(broadcasts);
   }
@@ -117,16 +117,16 @@ export class LogReader implements Subscriber, Stream {
   /** Has a command its turn. */
   #ask(command: Command): void {
     if (this.#host.intake.offer(this, { session: this.#session, command }, 0)) return;
-    this.#refuse(this.#problem(overloaded));
+    this.#refuse(this.#traced(overloaded));
   }
 
-  #problem(failure: Failure): Problem {
-    return this.#host.partition.problemOf(new Refusal(failure), Date.now());
+  #traced(failure: Failure): TracedFailure {
+    return this.#host.partition.failureOf(new Refusal(failure), Date.now());
   }
 
-  #refuse(problem: Problem): void {
-    if (this.#connected) this.sink.send(JSON.stringify(problem), { event: "end" });
-    else this.#begun(problem);
+  #refuse(failure: TracedFailure): void {
+    if (this.#connected) this.sink.send(this.#host.codec.problem(failure), { event: "end" });
+    else this.#begun(failure);
     this.recycle();
   }
 

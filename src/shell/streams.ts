@@ -1,6 +1,6 @@
 import { Refusal } from "../core/index.ts";
 import { type Failure, bounds, type Author } from "../protocol/index.ts";
-import { type HttpAnswer, answerProblem, responseOf } from "../wire/partita/answers.ts";
+import { type HttpAnswer, answerFailure, responseOf } from "../wire/partita/answers.ts";
 import { LogReader } from "./log-reader.ts";
 import { PostedConnection } from "./posted-connection.ts";
 import type { Stream, StreamHost } from "./stream.ts";
@@ -38,7 +38,9 @@ export class Streams {
       }
       const reader = new LogReader(author, this.#host, (refusal) =>
         resolve(
-          refusal ? responseOf(answerProblem(refusal)) : new Response(reader.sink.readable, { headers: streamHeaders }),
+          refusal
+            ? responseOf(answerFailure(this.#host.partition.name.partition, refusal))
+            : new Response(reader.sink.readable, { headers: streamHeaders }),
         ),
       );
       this.#add(reader);
@@ -105,7 +107,8 @@ export class Streams {
   }
 
   #problem(failure: Failure): HttpAnswer {
-    return answerProblem(this.#host.partition.problemOf(new Refusal(failure), Date.now()));
+    const { partition } = this.#host;
+    return answerFailure(partition.name.partition, partition.failureOf(new Refusal(failure), Date.now()));
   }
 }
 

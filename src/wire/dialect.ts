@@ -1,5 +1,5 @@
 import type { Command, Effect, PresenceCommand } from "../core/index.ts";
-import type { Author, EndingCode, Json } from "../protocol/index.ts";
+import type { Author, EndingCode, Json, TracedFailure } from "../protocol/index.ts";
 import type { EventRow } from "../storage/port.ts";
 
 /** A frame with a token: what it asks for is known when the token is verified. */
@@ -27,6 +27,8 @@ export interface Dialect {
   frames(replies: readonly Effect[], broadcasts: readonly EventRow[], wire: Json | undefined): readonly string[];
   /** An event with its place in the log, as it is in a stream of the log. */
   numbered(row: EventRow): string;
+  /** A failure, as it ends a stream of the log. */
+  problem(failure: TracedFailure): string;
   /** The WebSocket close code. */
   closeCode(reason: EndReason): number;
   /** Drops cached texts, which are shared by all connections that receive the same in one step. */

@@ -214,7 +214,7 @@ export class Host {
       try {
         state = this.#partition.stateAt(undefined, schedule.serverNow);
       } catch (error) {
-        this.#partition.problemOf(error, schedule.serverNow);
+        this.#partition.failureOf(error, schedule.serverNow);
         return;
       }
       ledger.observe();
@@ -298,7 +298,7 @@ export class Host {
         try {
           this.#partition.open(schedule.serverNow);
         } catch (error) {
-          this.#partition.problemOf(error, schedule.serverNow);
+          this.#partition.failureOf(error, schedule.serverNow);
         }
         try {
           for (const [link, { conversation, authorName, attachment, seenAt }] of woken)
@@ -397,7 +397,7 @@ export class Host {
       link.fromServer({ text, messages });
     }
     for (const effect of replies) {
-      if (effect.kind === "error" && endsConnection(effect.problem.code)) this.#end(link);
+      if (effect.kind === "error" && endsConnection(effect.failure.code)) this.#end(link);
     }
   }
 

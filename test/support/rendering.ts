@@ -1,6 +1,6 @@
 import { type Outcome, single, type Submission } from "../../src/core/index.ts";
-import { type Author, type Failure, type JsonObject, problem } from "../../src/protocol/index.ts";
-import { answerOutcome, answerProblem, type HttpAnswer } from "../../src/wire/partita/answers.ts";
+import { type Author, type Failure, type JsonObject } from "../../src/protocol/index.ts";
+import { answerOutcome, answerFailure, type HttpAnswer } from "../../src/wire/partita/answers.ts";
 import { partitaDialect } from "../../src/wire/partita/codec.ts";
 import type { TestPartition } from "./partition.ts";
 
@@ -8,29 +8,25 @@ import type { TestPartition } from "./partition.ts";
 
 /** One failure in each form that a client can receive it. */
 export function renderings(failure: Failure): Record<string, HttpAnswer | string> {
-  const told = problem(failure, {
-    instance: "/v1/partitions/room",
-    traceId: "0af7651916cd43dd8448eb211c80319c",
-    timestamp: 1_700_000_000_000,
-  });
+  const traced = { ...failure, traceId: "0af7651916cd43dd8448eb211c80319c", timestamp: 1_700_000_000_000 };
   const codec = partitaDialect("room");
   const frame = (effect: Parameters<typeof codec.frames>[0][number]) => codec.frames([effect], [], undefined)[0]!;
   const rejection = {
-    timestamp: told.timestamp,
-    results: [{ kind: "rejected" as const, draftId: "d1", problem: told, recordId: 1 }],
+    timestamp: traced.timestamp,
+    results: [{ kind: "rejected" as const, draftId: "d1", failure: traced, recordId: 1 }],
   };
   const verdict = {
-    timestamp: told.timestamp,
+    timestamp: traced.timestamp,
     results: [
-      { kind: "rejected" as const, draftId: "d1", problem: told },
-      { kind: "not_processed" as const, draftId: "d2", problem: told },
+      { kind: "rejected" as const, draftId: "d1", failure: traced },
+      { kind: "not_processed" as const, draftId: "d2", failure: traced },
       { kind: "not_processed" as const, draftId: "d3" },
     ],
   };
   return {
-    http: answerProblem(told),
-    error: frame({ kind: "error", requestId: "m1", draftId: "d1", problem: told }),
-    errorOfConnection: frame({ kind: "error", requestId: undefined, draftId: undefined, problem: told }),
+    http: answerFailure("room", traced),
+    error: frame({ kind: "error", requestId: "m1", draftId: "d1", failure: traced }),
+    errorOfConnection: frame({ kind: "error", requestId: undefined, draftId: undefined, failure: traced }),
     rejected: frame({ kind: "decided", key: "d1", mode: "single", verdict: rejection }),
     batch: frame({ kind: "decided", key: "b", mode: "atomic", verdict }),
     batchOverHttp: answerOutcome("room", { key: "b", mode: "atomic" }, { kind: "decided", verdict, replayed: false }),

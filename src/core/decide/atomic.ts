@@ -1,12 +1,13 @@
 import { type Author, type Failure, isVerdict } from "../../protocol/index.ts";
 import type { Submission } from "../commands.ts";
-import { problemOf } from "../refusal.ts";
+import { traceFailure } from "../refusal.ts";
 import type { DraftResult, Outcome, Verdict } from "../replies.ts";
 import type { WriteScene } from "../window/scene.ts";
 import { apply, rowOf } from "./commit.ts";
 import { acceptedVerdict, findPrior, fingerprintOf, forgetExpired, keyReused, replay } from "./deduplicate.ts";
 import { ModelFault } from "./model-fault.ts";
 import { logModelFault, recordRejection } from "./record.ts";
+import { textOfRejectedBatch } from "./rejection-text.ts";
 import { tooManyRejections } from "./rejections.ts";
 import { type Review, reviewOf, type TypedDraft } from "./review.ts";
 import { check } from "./stages.ts";
@@ -22,7 +23,7 @@ export function decideAtomic(scene: WriteScene, author: Author, clientId: string
   const { live, ports, writes } = scene;
   const { key, drafts } = submission;
   const { principal } = author;
-  const refused = (failure: Failure): Outcome => ({ kind: "refused", problem: problemOf(failure, scene) });
+  const refused = (failure: Failure): Outcome => ({ kind: "refused", failure: traceFailure(failure, scene) });
   forgetExpired(scene, principal, key);
   for (const { draftId } of drafts) forgetExpired(scene, principal, draftId);
   const prior = findPrior(ports.storage, principal, key);
@@ -49,9 +50,9 @@ export function decideAtomic(scene: WriteScene, author: Author, clientId: string
   } catch (error) {
     live.undoTo(before);
     if (!(error instanceof ModelFault)) throw error;
-    const problem = problemOf(draftFailed, scene);
-    logModelFault(scene, principal, submission, problem.traceId, error);
-    return { kind: "refused", problem };
+    const failure = traceFailure(draftFailed, scene);
+    logModelFault(scene, principal, submission, failure.traceId, error);
+    return { kind: "refused", failure };
   }
 
   if (failures.size > 0) {
@@ -60,7 +61,7 @@ export function decideAtomic(scene: WriteScene, author: Author, clientId: string
     const final = [...failures.values()].every(({ code }) => isVerdict(code) || code === keyReused.code);
     if (!final) return refused([...failures.values()][0]!);
     if (live.rejections.full(ports.storage, principal)) return refused(tooManyRejections);
-    recordRejection(scene, principal, submission, JSON.stringify(verdict));
+    recordRejection(scene, principal, submission, textOfRejectedBatch(verdict, scene.name.partition));
     return { kind: "decided", verdict, replayed: false };
   }
 
@@ -86,7 +87,7 @@ function rejectedBatch(scene: WriteScene, { drafts }: Submission, failures: Read
   const results = drafts.map(({ draftId }): DraftResult => {
     const failure = failures.get(draftId);
     return failure
-      ? { kind: "rejected", draftId, problem: problemOf(failure, scene) }
+      ? { kind: "rejected", draftId, failure: traceFailure(failure, scene) }
       : { kind: "not_processed", draftId };
   });
   return { timestamp: scene.now, results };

@@ -5,7 +5,7 @@ import type { DraftResult, Outcome } from "../replies.ts";
 import { decideAtomic } from "./atomic.ts";
 import { findPrior, keyReused } from "./deduplicate.ts";
 import { decideSingle } from "./single.ts";
-import { problemOf } from "../refusal.ts";
+import { traceFailure } from "../refusal.ts";
 import { roomFor } from "./room.ts";
 import type { Scene, WriteScene } from "../window/scene.ts";
 import { snapshotDue } from "../jobs/snapshots.ts";
@@ -22,7 +22,7 @@ function decideAsOne(scene: WriteScene, author: Author, clientId: string, submis
   const { live, window, ports, limiter, writes, now } = scene;
   const { key, mode, drafts } = submission;
   const unfit = unfitFor(scene, drafts) ?? beyondRate(scene, author, key, drafts);
-  if (unfit) return { kind: "refused", problem: problemOf(unfit, scene) };
+  if (unfit) return { kind: "refused", failure: traceFailure(unfit, scene) };
   createLog(scene);
   const headBefore = live.head.eventId;
   const outcome =
@@ -31,7 +31,7 @@ function decideAsOne(scene: WriteScene, author: Author, clientId: string, submis
       : decideSingle(scene, author, clientId, submission);
   if (isRepeated(outcome)) {
     const refusal = limiter.replay(author.principal, now);
-    return refusal ? { kind: "refused", problem: problemOf(refusal, scene) } : outcome;
+    return refusal ? { kind: "refused", failure: traceFailure(refusal, scene) } : outcome;
   }
   window.onRollback(limiter.spend(ports.storage, writes, author.principal, drafts, now));
   if (outcome.kind === "refused") return outcome;
@@ -59,7 +59,7 @@ function decideInOrder(scene: WriteScene, author: Author, clientId: string, draf
       results.push(...verdict.results);
       open = verdict.results[0]!.kind === "accepted";
     } else {
-      results.push({ kind: "not_processed", draftId, problem: outcome.problem });
+      results.push({ kind: "not_processed", draftId, failure: outcome.failure });
       open = false;
     }
   }
@@ -84,7 +84,7 @@ function beyondRate(
 
 /** Whether the key was used before, for the same or for something else: nothing was decided now. */
 function isRepeated(outcome: Outcome): boolean {
-  return outcome.kind === "refused" ? outcome.problem.code === keyReused.code : outcome.replayed;
+  return outcome.kind === "refused" ? outcome.failure.code === keyReused.code : outcome.replayed;
 }
 
 function createLog({ live, name, now, attended, serverId, writes }: WriteScene): void {

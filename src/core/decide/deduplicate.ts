@@ -1,4 +1,4 @@
-import { canonicalJson, type Failure, type Json, type JsonObject, type Problem } from "../../protocol/index.ts";
+import { canonicalJson, type Failure, type Json, type JsonObject } from "../../protocol/index.ts";
 import { sameBytes } from "../../storage/bytes.ts";
 import type { BatchRow, EventRow, RejectionRow, StorageReads } from "../../storage/port.ts";
 import type { Draft, Submission } from "../commands.ts";
@@ -6,6 +6,7 @@ import { expired } from "../jobs/due.ts";
 import type { Outcome, Verdict } from "../replies.ts";
 import type { Ports } from "../ports.ts";
 import type { WriteScene } from "../window/scene.ts";
+import { rejectedVerdict } from "./rejection-text.ts";
 
 /** What a key was used for before. */
 export type Prior =
@@ -52,23 +53,12 @@ function storedVerdict(prior: Prior, submission: Submission, ports: Ports): Verd
   if (!sameBytes(fingerprintOf(submission, ports), prior.row.fingerprint)) return undefined;
   if (prior.kind === "batch")
     return acceptedVerdict(ports.storage.events.after(prior.row.firstEventId - 1, prior.row.eventCount));
-  return submission.mode === "single"
-    ? rejectedVerdict(submission.key, prior.row)
-    : (JSON.parse(prior.row.problem) as Verdict);
+  return rejectedVerdict(submission, prior.row);
 }
 
 /** The verdict on what was accepted: its events. */
 export function acceptedVerdict(rows: readonly EventRow[]): Verdict {
   return { timestamp: rows[0]!.timestamp, results: rows.map((event) => ({ kind: "accepted", event })) };
-}
-
-/** The verdict on a single draft whose rejection is stored. */
-export function rejectedVerdict(draftId: string, row: Pick<RejectionRow, "recordId" | "problem">): Verdict {
-  const problem = JSON.parse(row.problem) as Problem;
-  return {
-    timestamp: problem.timestamp,
-    results: [{ kind: "rejected", draftId, problem, recordId: row.recordId }],
-  };
 }
 
 /** The refusal of a key that comes again for something else; the first record stands. */

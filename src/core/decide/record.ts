@@ -9,13 +9,13 @@ export function recordRejection(
   { live, writes, ports, now }: WriteScene,
   principal: string,
   submission: Submission,
-  problem: string,
+  text: string,
 ): number {
   const recordId = writes.rejections.record({
     principal,
     draftId: submission.key,
     fingerprint: fingerprintOf(submission, ports),
-    problem,
+    problem: text,
     createdAt: now,
   });
   live.rejections.add(ports.storage, principal);

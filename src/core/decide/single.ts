@@ -1,12 +1,13 @@
 import { type Author, type Failure, isVerdict } from "../../protocol/index.ts";
 import type { Submission } from "../commands.ts";
 import type { Outcome } from "../replies.ts";
-import { problemOf } from "../refusal.ts";
+import { traceFailure } from "../refusal.ts";
 import type { WriteScene } from "../window/scene.ts";
 import { commit, type Commit } from "./commit.ts";
-import { acceptedVerdict, findPrior, forgetExpired, keyReused, rejectedVerdict, replay } from "./deduplicate.ts";
+import { acceptedVerdict, findPrior, forgetExpired, keyReused, replay } from "./deduplicate.ts";
 import { ModelFault } from "./model-fault.ts";
 import { logModelFault, recordRejection } from "./record.ts";
+import { textOfRejection } from "./rejection-text.ts";
 import { tooManyRejections } from "./rejections.ts";
 import { type Review, reviewOf } from "./review.ts";
 import { check } from "./stages.ts";
@@ -54,16 +55,15 @@ export function decideSingle(scene: WriteScene, author: Author, clientId: string
   if (!failure) throw new Error("the log refused a key that it does not hold");
 
   if (isVerdict(failure.code) && live.rejections.full(ports.storage, principal)) failure = tooManyRejections;
-  const problem = problemOf(failure, scene);
-  if (fault) logModelFault(scene, principal, submission, problem.traceId, fault);
-  if (failure.code === keyReused.code) {
-    const results = [{ kind: "rejected", draftId: key, problem } as const];
-    return { kind: "decided", verdict: { timestamp: problem.timestamp, results }, replayed: true };
-  }
-  if (!isVerdict(failure.code)) return { kind: "refused", problem };
-  const text = JSON.stringify(problem);
-  const recordId = recordRejection(scene, principal, submission, text);
-  return { kind: "decided", verdict: rejectedVerdict(key, { recordId, problem: text }), replayed: false };
+  const traced = traceFailure(failure, scene);
+  if (fault) logModelFault(scene, principal, submission, traced.traceId, fault);
+  const reused = traced.code === keyReused.code;
+  if (!reused && !isVerdict(traced.code)) return { kind: "refused", failure: traced };
+  const recordId = reused
+    ? undefined
+    : recordRejection(scene, principal, submission, textOfRejection(traced, scene.name.partition));
+  const results = [{ kind: "rejected", draftId: key, failure: traced, recordId } as const];
+  return { kind: "decided", verdict: { timestamp: traced.timestamp, results }, replayed: reused };
 }
 
 /** The stages and the commit; the first that fails decides. Undefined: the key was used before. */

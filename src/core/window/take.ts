@@ -1,9 +1,9 @@
-import type { ErrorCode, Problem, Author } from "../../protocol/index.ts";
+import type { ErrorCode, TracedFailure, Author } from "../../protocol/index.ts";
 import type { Command, ReadCommand, SubmitCommand } from "../commands.ts";
 import { connect, renew, sync } from "../delivery/connect.ts";
 import { decide } from "../decide/decide.ts";
 import type { ConnectedClient, Outcome } from "../replies.ts";
-import { problemOf, Refusal } from "../refusal.ts";
+import { traceFailure, Refusal } from "../refusal.ts";
 import { type Scene, traced, type WriteScene } from "./scene.ts";
 import { notConnected, type Session } from "../delivery/session.ts";
 import type { Window } from "./window.ts";
@@ -30,7 +30,7 @@ export function take(scene: WriteScene, work: Work): void {
   const { author, clientId } = work;
   const traceId = traceIdOf(work);
   const own = traceId === undefined ? scene : traced(scene, traceId);
-  if (work.refused) refuse(window, work, problemOf(work.refused, own));
+  if (work.refused) refuse(window, work, traceFailure(work.refused, own));
   else window.answer(work, decide(own, author, clientId, work.submission));
 }
 
@@ -47,21 +47,21 @@ export function answer(scene: Scene, work: ReadWork): void {
 
 function refuseThrown(scene: Scene, work: Work, error: unknown): void {
   if (!(error instanceof Refusal)) throw error;
-  refuse(scene.window, work, problemOf(error.failure, scene));
+  refuse(scene.window, work, traceFailure(error.failure, scene));
 }
 
-/** Answers work by a problem, without doing it. */
-export function refuse(window: Window, work: Work, problem: Problem): void {
+/** Answers work by a failure, without doing it. */
+export function refuse(window: Window, work: Work, failure: TracedFailure): void {
   if (!("command" in work)) {
-    window.answer(work, { kind: "refused", problem });
+    window.answer(work, { kind: "refused", failure });
     return;
   }
   const { session, command } = work;
   window.touch(session);
   const draftId = draftIdOf(command);
   if (draftId !== undefined && command.kind !== "unreadable" && session.state.client)
-    session.settle(draftId, problem.code);
-  session.reply({ kind: "error", requestId: command.requestId, draftId, problem });
+    session.settle(draftId, failure.code);
+  session.reply({ kind: "error", requestId: command.requestId, draftId, failure });
 }
 
 /** @throws Refusal where the command is answered by an error. */
@@ -106,7 +106,7 @@ function takeSubmit(scene: WriteScene, session: Session, { requestId, submission
   const outcome = decide(scene, authorOf(session), clientId, submission);
   session.settle(key, openCode(outcome));
   if (outcome.kind === "decided") session.reply({ kind: "decided", key, mode, verdict: outcome.verdict });
-  else session.reply({ kind: "error", requestId, draftId: key, problem: outcome.problem });
+  else session.reply({ kind: "error", requestId, draftId: key, failure: outcome.failure });
 }
 
 /** A token is good for what comes before it expires, or is revoked. */
@@ -135,9 +135,9 @@ function assertNotHeldBack(session: Session, draftId: string): void {
 
 /** Why a submission has to come again, if so: it was refused, or one of its drafts was, and those after it are open. */
 function openCode(outcome: Outcome): ErrorCode | undefined {
-  if (outcome.kind === "refused") return outcome.problem.code;
+  if (outcome.kind === "refused") return outcome.failure.code;
   for (const result of outcome.verdict.results) {
-    if (result.kind === "not_processed" && result.problem) return result.problem.code;
+    if (result.kind === "not_processed" && result.failure) return result.failure.code;
   }
   return undefined;
 }

@@ -1,5 +1,5 @@
 import type { DraftResult, Outcome, Page, Submission } from "../../core/index.ts";
-import { eventName, type Problem } from "../../protocol/index.ts";
+import { eventName, partitionPath, partitionProblem, type Problem, type TracedFailure } from "../../protocol/index.ts";
 import { batchText, encodeEvent, pageText } from "./codec.ts";
 
 /** A response, ready but for being one: what travels from the object to the edge. */
@@ -20,22 +20,26 @@ export function answerOutcome(
   { key, mode }: Pick<Submission, "key" | "mode">,
   outcome: Outcome,
 ): HttpAnswer {
-  if (outcome.kind === "refused") return answerProblem(outcome.problem);
+  if (outcome.kind === "refused") return answerFailure(partition, outcome.failure);
   const { verdict } = outcome;
   if (mode === "single") return answerSingle(partition, verdict.results[0]!);
-  return { status: 200, headers: json, body: batchText(key, verdict, (row) => encodeEvent(row, partition)) };
+  const body = batchText(key, verdict, {
+    event: (row) => encodeEvent(row, partition),
+    problem: (failure) => partitionProblem(failure, partition),
+  });
+  return { status: 200, headers: json, body };
 }
 
 /** The answer to a single draft: 201 with its event, or the problem for which it was rejected. */
 function answerSingle(partition: string, result: DraftResult): HttpAnswer {
   if (result.kind === "not_processed") throw new Error("a single draft is decided");
-  if (result.kind === "rejected") return answerProblem(result.problem);
+  if (result.kind === "rejected") return answerFailure(partition, result.failure);
   const { event } = result;
   return {
     status: 201,
     headers: {
       ...json,
-      location: `/v1/partitions/${partition}/events?since=${event.eventId - 1}&limit=1`,
+      location: `${partitionPath(partition)}/events?since=${event.eventId - 1}&limit=1`,
       etag: `"${eventName(event.eventId)}"`,
     },
     body: `{"eventId":${event.eventId},"event":${encodeEvent(event, partition)}}`,
@@ -56,7 +60,8 @@ export function answerUnchanged(etag: string): HttpAnswer {
   return { status: 304, headers: kept(etag), body: "" };
 }
 
-export function answerProblem(problem: Problem): HttpAnswer {
+export function answerFailure(partition: string, failure: TracedFailure): HttpAnswer {
+  const problem = partitionProblem(failure, partition);
   return { status: problem.status, headers: problemHeaders(problem), body: JSON.stringify(problem) };
 }
 

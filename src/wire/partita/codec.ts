@@ -1,5 +1,12 @@
 import { type DraftResult, type Effect, type Page, rejectionRetentionMs, type Verdict } from "../../core/index.ts";
-import { eventName, bounds, type Json } from "../../protocol/index.ts";
+import {
+  bounds,
+  eventName,
+  type Json,
+  partitionProblem,
+  type Problem,
+  type TracedFailure,
+} from "../../protocol/index.ts";
 import type { EventRow } from "../../storage/port.ts";
 import type { Dialect } from "../dialect.ts";
 import { closeCode } from "./close-codes.ts";
@@ -37,7 +44,10 @@ export function partitaDialect(partition: string): Dialect {
     ].join("");
     return { event, numbered, broadcast };
   });
-  const textOf = (row: EventRow) => texts.of(row).event;
+  const of: Parts = {
+    event: (row) => texts.of(row).event,
+    problem: (failure) => partitionProblem(failure, partition),
+  };
   const broadcastOf = (row: EventRow) => texts.of(row).broadcast;
   // Everybody who is given the same array of events gets the same text.
   const arrays = new Memo((rows: readonly EventRow[]) => arrayFrames([], rows, broadcastOf));
@@ -46,7 +56,7 @@ export function partitaDialect(partition: string): Dialect {
     switch (effect.kind) {
       case "decided": {
         const { key, mode, verdict } = effect;
-        return mode === "single" ? singleText(verdict.results[0]!, textOf) : batchMessage(key, verdict, textOf);
+        return mode === "single" ? singleText(verdict.results[0]!, of) : batchMessage(key, verdict, of);
       }
       case "connected": {
         const state = effect.initialState === undefined ? "" : `,"initialState":${effect.initialState}`;
@@ -62,7 +72,7 @@ export function partitaDialect(partition: string): Dialect {
         );
       }
       case "page":
-        return reply(effect, "sync_response", pageText(effect.page, textOf));
+        return reply(effect, "sync_response", pageText(effect.page, of.event));
       case "head":
         return message(`h-${effect.currentEventIndex}`, "head", effect.now, {
           currentEventIndex: effect.currentEventIndex,
@@ -78,7 +88,8 @@ export function partitaDialect(partition: string): Dialect {
       case "heartbeat":
         return reply(effect, "heartbeat", "{}");
       case "error": {
-        const { problem, requestId, draftId } = effect;
+        const { failure, requestId, draftId } = effect;
+        const problem = of.problem(failure);
         const told = message(`e-${problem.traceId}`, "error", problem.timestamp, {
           message: problem.detail,
           ...(draftId === undefined ? {} : { draftId }),
@@ -94,6 +105,7 @@ export function partitaDialect(partition: string): Dialect {
     recognises: () => true,
     decode,
     numbered: (row) => texts.of(row).numbered,
+    problem: (failure) => JSON.stringify(of.problem(failure)),
     frames(replies, broadcasts, wire) {
       const joined = hasOption(wire, "arrays");
       if (joined && replies.length === 0) return arrays.of(broadcasts);
@@ -154,33 +166,41 @@ export function encodeEvent(row: EventRow, partition: string): string {
   return `{"type":${JSON.stringify(row.type)},"payload":${row.payload}${version},"partition":${JSON.stringify(partition)},"id":"${eventName(row.eventId)}","timestamp":${row.timestamp},"clientId":${JSON.stringify(row.clientId)}}`;
 }
 
+/** How the parts of an answer are written that are of one partition. */
+export interface Parts {
+  event(row: EventRow): string;
+  problem(failure: TracedFailure): Problem;
+}
+
 /** The verdict on a single draft. */
-function singleText(result: DraftResult, textOf: (row: EventRow) => string): string {
+function singleText(result: DraftResult, of: Parts): string {
   if (result.kind === "accepted") {
     const { eventId, timestamp, draftId } = result.event;
-    return `{"id":"a-${eventId}","type":"event_accepted","timestamp":${timestamp},"payload":{"draftId":${JSON.stringify(draftId)},"eventId":${eventId},"event":${textOf(result.event)}}}`;
+    return `{"id":"a-${eventId}","type":"event_accepted","timestamp":${timestamp},"payload":{"draftId":${JSON.stringify(draftId)},"eventId":${eventId},"event":${of.event(result.event)}}}`;
   }
   if (result.kind === "not_processed") throw new Error("a single draft is decided");
-  const { draftId, recordId, problem } = result;
+  const { draftId, recordId } = result;
+  const problem = of.problem(result.failure);
   const { errors = [], ...rest } = problem;
   const id = `r-${recordId ?? problem.traceId}`;
   return message(id, "event_rejected", problem.timestamp, { draftId, reason: problem.code, errors, ...rest });
 }
 
 /** The verdict on a batch. */
-function batchMessage(batchId: string, verdict: Verdict, textOf: (row: EventRow) => string): string {
-  return `{"id":${JSON.stringify(`s-${batchId}`)},"type":"events_result","timestamp":${verdict.timestamp},"payload":${batchText(batchId, verdict, textOf)}}`;
+function batchMessage(batchId: string, verdict: Verdict, of: Parts): string {
+  return `{"id":${JSON.stringify(`s-${batchId}`)},"type":"events_result","timestamp":${verdict.timestamp},"payload":${batchText(batchId, verdict, of)}}`;
 }
 
 /** The answer to a batch, on the socket and over HTTP. */
-export function batchText(batchId: string, { results }: Verdict, textOf: (row: EventRow) => string): string {
+export function batchText(batchId: string, { results }: Verdict, of: Parts): string {
   const texts = results.map((result) => {
     if (result.kind === "accepted") {
       const { draftId, eventId } = result.event;
-      return `{"draftId":${JSON.stringify(draftId)},"status":"accepted","eventId":${eventId},"event":${textOf(result.event)}}`;
+      return `{"draftId":${JSON.stringify(draftId)},"status":"accepted","eventId":${eventId},"event":${of.event(result.event)}}`;
     }
-    const { draftId, problem } = result;
-    if (!problem) return JSON.stringify({ draftId, status: result.kind });
+    const { draftId, failure } = result;
+    if (!failure) return JSON.stringify({ draftId, status: result.kind });
+    const problem = of.problem(failure);
     const { errors = [], ...rest } = problem;
     // `status` is the member's fate here; the problem's own is implied by its code.
     return JSON.stringify({ draftId, ...rest, reason: problem.code, errors, status: result.kind });
