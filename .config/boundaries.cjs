@@ -63,7 +63,7 @@ module.exports = {
     packages("protocol", "^node_modules/zod/"),
     packages("model", "^node_modules/zod/"),
     packages("models", "^node_modules/zod/"),
-    packages("client", "^node_modules/(zod|idb|eventsource-parser|react|@types/react)/|^(node:)?sqlite$"),
+    packages("client", "^node_modules/(zod|eventsource-parser|react|@types/react)/|^(node:)?sqlite$"),
     packages("core", "^node_modules/zod/"),
     packages("edge", "^node_modules/(hono|hono-openapi|standardwebhooks|zod)/"),
     packages("identity", "^node_modules/jose/"),

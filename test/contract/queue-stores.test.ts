@@ -1,4 +1,4 @@
-// idb asks the globals what is an IndexedDB object, so they have to be there.
+// The store uses the IndexedDB globals.
 import "fake-indexeddb/auto";
 import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,3 @@
-import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB } from "idb";
 import {
   type OpenStore,
   type QueueEntry,
@@ -8,6 +7,7 @@ import {
   type StoreFailure,
 } from "./store.ts";
 import { closedError } from "./failures.ts";
+import { completionOf, resultOf } from "./requests.ts";
 
 /** How long opening may take. Another tab that holds the database in an older version can delay it without end. */
 const openMsMax = 5_000;
@@ -15,22 +15,18 @@ const openMsMax = 5_000;
 const transactionCallsMax = 256;
 const databaseVersion = 1;
 
-interface Schema extends DBSchema {
-  /** The sequence, which the browser counts up over all tabs, is the order. The entry is JSON text. */
-  entries: {
-    key: number;
-    value: { sequence?: number; scope: string; key: string; entry: string };
-    indexes: { scopeAndKey: [scope: string, key: string] };
-  };
-  bases: { key: string; value: StoredBase };
-  devices: { key: string; value: string };
+/** One entry. The browser increments the sequence for all tabs: it is the order. */
+interface Row {
+  sequence: number;
+  scope: string;
+  key: string;
+  /** JSON text. */
+  entry: string;
 }
-type Connection = IDBPDatabase<Schema>;
-type Transaction = IDBPTransaction<Schema, ("entries" | "bases" | "devices")[], "readwrite">;
 
 /** A call that waits for its transaction. */
 interface Call {
-  run(transaction: Transaction): Promise<unknown>;
+  run(transaction: IDBTransaction): Promise<unknown>;
   strict: boolean;
   resolve(result: unknown): void;
   reject(error: StoreError): void;
@@ -58,11 +54,11 @@ class IndexedDbQueue implements QueueStore {
   readonly #databaseName: string;
   readonly #scope: string;
   readonly #waiting: Call[] = [];
-  #connection: Connection;
+  #connection: IDBDatabase;
   #working: Promise<void> | undefined;
   #closed = false;
 
-  constructor(databaseName: string, scope: string, connection: Connection) {
+  constructor(databaseName: string, scope: string, connection: IDBDatabase) {
     this.#databaseName = databaseName;
     this.#scope = scope;
     this.#connection = connection;
@@ -72,9 +68,10 @@ class IndexedDbQueue implements QueueStore {
     return this.#call(async (transaction) => {
       const index = transaction.objectStore("entries").index("scopeAndKey");
       // An array is greater than any string: the range is all keys of this scope.
-      const rows = await index.getAll(IDBKeyRange.bound([this.#scope], [this.#scope, []]));
-      const base = await transaction.objectStore("bases").get(this.#scope);
-      const inOrder = rows.sort((one, other) => one.sequence! - other.sequence!);
+      const range = IDBKeyRange.bound([this.#scope], [this.#scope, []]);
+      const rows = await resultOf<Row[]>(index.getAll(range));
+      const base = await resultOf<StoredBase | undefined>(transaction.objectStore("bases").get(this.#scope));
+      const inOrder = rows.sort((one, other) => one.sequence - other.sequence);
       return { entries: inOrder.map(({ entry }) => JSON.parse(entry) as QueueEntry), base };
     });
   }
@@ -82,49 +79,46 @@ class IndexedDbQueue implements QueueStore {
   identify(fresh: string): Promise<string> {
     return this.#call(async (transaction) => {
       const devices = transaction.objectStore("devices");
-      const known = await devices.get(this.#scope);
-      if (known === undefined) await devices.put(fresh, this.#scope);
+      const known = await resultOf<string | undefined>(devices.get(this.#scope));
+      if (known === undefined) await resultOf(devices.put(fresh, this.#scope));
       return known ?? fresh;
     });
   }
 
   async append(entry: QueueEntry): Promise<void> {
-    const row = { scope: this.#scope, key: entry.key, entry: JSON.stringify(entry) };
-    // Strict: browsers take a write for done once the system has it, and a power cut would lose a draft
-    // that may already have been sent. Nothing else here is worth the flush.
+    const row = this.#row(entry);
+    // Strict: browsers report a write as done once the system has it, and a power cut would lose a draft
+    // that may already have been sent. No other write needs the flush.
     await this.#call(
       async (transaction) => {
-        const store = transaction.objectStore("entries");
-        const sequence = await store.index("scopeAndKey").getKey([row.scope, row.key]);
-        if (sequence === undefined) await store.add(row);
+        const { entries, sequence } = await this.#find(transaction, row.key);
+        if (sequence === undefined) await resultOf(entries.add(row));
       },
       { strict: true },
     );
   }
 
   async update(entry: QueueEntry): Promise<void> {
-    const row = { scope: this.#scope, key: entry.key, entry: JSON.stringify(entry) };
+    const row = this.#row(entry);
     await this.#call(async (transaction) => {
-      const store = transaction.objectStore("entries");
-      const sequence = await store.index("scopeAndKey").getKey([row.scope, row.key]);
-      if (sequence !== undefined) await store.put({ ...row, sequence });
+      const { entries, sequence } = await this.#find(transaction, row.key);
+      if (sequence !== undefined) await resultOf(entries.put({ ...row, sequence }));
     });
   }
 
   async remove(keys: readonly string[]): Promise<void> {
     const removed = [...keys];
     await this.#call(async (transaction) => {
-      const store = transaction.objectStore("entries");
       for (const key of removed) {
-        const sequence = await store.index("scopeAndKey").getKey([this.#scope, key]);
-        if (sequence !== undefined) await store.delete(sequence);
+        const { entries, sequence } = await this.#find(transaction, key);
+        if (sequence !== undefined) await resultOf(entries.delete(sequence));
       }
     });
   }
 
   async saveBase(base: StoredBase): Promise<boolean> {
     const saved = { ...base };
-    await this.#call((transaction) => transaction.objectStore("bases").put(saved, this.#scope));
+    await this.#call((transaction) => resultOf(transaction.objectStore("bases").put(saved, this.#scope)));
     return true;
   }
 
@@ -134,7 +128,19 @@ class IndexedDbQueue implements QueueStore {
     this.#connection.close();
   }
 
-  #call<T>(run: (transaction: Transaction) => Promise<T>, { strict } = { strict: false }): Promise<T> {
+  #row(entry: QueueEntry): Omit<Row, "sequence"> {
+    return { scope: this.#scope, key: entry.key, entry: JSON.stringify(entry) };
+  }
+
+  async #find(
+    transaction: IDBTransaction,
+    key: string,
+  ): Promise<{ entries: IDBObjectStore; sequence: IDBValidKey | undefined }> {
+    const entries = transaction.objectStore("entries");
+    return { entries, sequence: await resultOf(entries.index("scopeAndKey").getKey([this.#scope, key])) };
+  }
+
+  #call<T>(run: (transaction: IDBTransaction) => Promise<T>, { strict } = { strict: false }): Promise<T> {
     if (this.#closed) return Promise.reject(closedError());
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push({ run, strict, resolve: resolve as (result: unknown) => void, reject });
@@ -180,15 +186,16 @@ class IndexedDbQueue implements QueueStore {
 }
 
 /** Runs the calls in one transaction, and resolves with their results when it is complete. */
-async function transact(connection: Connection, calls: readonly Call[]): Promise<unknown[]> {
+async function transact(connection: IDBDatabase, calls: readonly Call[]): Promise<unknown[]> {
   const durability = calls.some(({ strict }) => strict) ? "strict" : "relaxed";
   const transaction = connection.transaction(["entries", "bases", "devices"], "readwrite", { durability });
+  const complete = completionOf(transaction);
   // Awaited below, unless a call fails first.
-  transaction.done.catch(() => {});
+  complete.catch(() => {});
   try {
     const results: unknown[] = [];
     for (const { run } of calls) results.push(await run(transaction));
-    await transaction.done;
+    await complete;
     return results;
   } catch (error) {
     // Where the browser has aborted the transaction, that says why; the request only that it was aborted.
@@ -197,7 +204,7 @@ async function transact(connection: Connection, calls: readonly Call[]): Promise
 }
 
 /** Opens the database within `openMsMax`. */
-async function connect(databaseName: string): Promise<Connection> {
+async function connect(databaseName: string): Promise<IDBDatabase> {
   const opening = open(databaseName);
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -218,22 +225,25 @@ async function connect(databaseName: string): Promise<Connection> {
   }
 }
 
-function open(databaseName: string): Promise<Connection> {
+async function open(databaseName: string): Promise<IDBDatabase> {
+  let request: IDBOpenDBRequest;
   try {
-    return openDB<Schema>(databaseName, databaseVersion, {
-      upgrade(database) {
-        const entries = database.createObjectStore("entries", { keyPath: "sequence", autoIncrement: true });
-        entries.createIndex("scopeAndKey", ["scope", "key"], { unique: true });
-        database.createObjectStore("bases");
-        database.createObjectStore("devices");
-      },
-      // Another tab wants to upgrade or delete the database, and waits for us. The next call reopens it.
-      blocking: (_current, _blocked, event) => (event.target as IDBDatabase).close(),
-    });
+    request = indexedDB.open(databaseName, databaseVersion);
   } catch (error) {
     // There is no `indexedDB`, or the browser does not let this page use it.
     throw new StoreError("unavailable", error);
   }
+  request.addEventListener("upgradeneeded", () => {
+    const database = request.result;
+    const entries = database.createObjectStore("entries", { keyPath: "sequence", autoIncrement: true });
+    entries.createIndex("scopeAndKey", ["scope", "key"], { unique: true });
+    database.createObjectStore("bases");
+    database.createObjectStore("devices");
+  });
+  const database = await resultOf(request);
+  // Another tab wants to upgrade or delete the database, and waits for this one. The next call reopens it.
+  database.addEventListener("versionchange", () => database.close());
+  return database;
 }
 
 /** The names of errors that say more than that it failed. */
