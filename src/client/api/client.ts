@@ -12,7 +12,8 @@ import {
 } from "../../protocol/index.ts";
 import type { Backend, BackendParts, EngineHost } from "../sync/backend.ts";
 import { Emitter } from "./emitter.ts";
-import { Engine, type EngineOptions } from "../sync/engine.ts";
+import { Engine } from "../sync/engine.ts";
+import type { EngineOptions } from "../sync/options.ts";
 import type { FeedItem, Peer } from "../sync/feed.ts";
 import { History } from "./history.ts";
 import { digestOf } from "./digest.ts";

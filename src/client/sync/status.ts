@@ -19,6 +19,33 @@ export const transitions: Readonly<Record<Status, Partial<Record<StatusInput, St
   closed: {},
 };
 
+/** The status of one client. It reports each change that its owner describes. */
+export class StatusMachine {
+  readonly #report: (report: StatusReport) => void;
+  #status: Status = "offline";
+
+  constructor(report: (report: StatusReport) => void) {
+    this.#report = report;
+  }
+
+  get status(): Status {
+    return this.#status;
+  }
+
+  /** Applies an input. If it changes the status, reports that, and returns true. */
+  apply(input: StatusInput, reason?: StatusReason, problem?: Problem): boolean {
+    const next = transitions[this.#status][input];
+    if (!next) return false;
+    this.#status = next;
+    if (reason) this.report(reason, problem);
+    return true;
+  }
+
+  report(reason: StatusReason, problem?: Problem, more?: Pick<StatusReport, "retryAt">): void {
+    this.#report({ status: this.#status, reason, ...more, ...(problem && { problem }) });
+  }
+}
+
 /** Why the status is what it is. */
 export type StatusReason =
   /** It has just been made. */

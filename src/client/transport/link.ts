@@ -5,13 +5,13 @@ import type { Timing } from "./timing.ts";
 /** The frame that a sleeping partition answers without waking (docs/PROTOCOL.md, 3.4). */
 const heartbeat = '{"type":"heartbeat"}';
 
-/** What comes of a link. */
+/** The events of a link. */
 export interface LinkEvents {
   opened(): void;
-  /** The messages of a frame, in order, and how many UTF-16 units it had. */
+  /** The messages of a frame, in order, and the length of the frame in UTF-16 units. */
   received(messages: readonly ServerMessage[], length: number): void;
-  /** It is over; said once, and not for `end`. `why` is for logs. */
-  lost(why: string, protocolError: boolean): void;
+  /** The link has ended; called once, and not after `end`. */
+  lost(why: "connection_lost" | "protocol_error"): void;
 }
 
 /**
@@ -43,7 +43,7 @@ export class Link {
         events.opened();
       },
       received: (frame: unknown) => this.#received(frame),
-      closed: (code: number, reason: string) => this.#lose(`closed with ${code} ${reason}`, false),
+      closed: () => this.#lose("connection_lost"),
     };
     this.#socket = ports.open(url, told, protocols);
   }
@@ -59,11 +59,7 @@ export class Link {
 
   /** Something has to come within `ms`, or the link is lost; `met` takes it back. */
   expect(what: string, ms: number): void {
-    this.met(what);
-    this.#timers.set(
-      what,
-      this.#ports.after(ms, () => this.#lose(`waited ${ms} ms for ${what}`, false)),
-    );
+    this.#wait(what, ms, () => this.#lose("connection_lost"));
   }
 
   met(what: string): void {
@@ -82,14 +78,15 @@ export class Link {
 
   #listen(): void {
     this.met("heartbeat");
-    this.#timers.get("silence")?.();
-    this.#timers.set(
-      "silence",
-      this.#ports.after(this.#timing.heartbeatMs, () => {
-        this.#socket.send(heartbeat);
-        this.expect("heartbeat", this.#timing.heartbeatAnswerMs);
-      }),
-    );
+    this.#wait("silence", this.#timing.heartbeatMs, () => {
+      this.#socket.send(heartbeat);
+      this.expect("heartbeat", this.#timing.heartbeatAnswerMs);
+    });
+  }
+
+  #wait(what: string, ms: number, late: () => void): void {
+    this.met(what);
+    this.#timers.set(what, this.#ports.after(ms, late));
   }
 
   #received(frame: unknown): void {
@@ -98,20 +95,20 @@ export class Link {
     if (frame === heartbeat) return;
     const messages = messagesOf(frame);
     if (!messages) {
-      this.#lose("a frame was not the protocol's", true);
+      this.#lose("protocol_error");
       return;
     }
     try {
       this.#events.received(messages, (frame as string).length);
-    } catch (error) {
-      this.#lose(`a message could not be taken: ${String(error)}`, true);
+    } catch {
+      this.#lose("protocol_error");
     }
   }
 
-  #lose(why: string, protocolError: boolean): void {
+  #lose(why: "connection_lost" | "protocol_error"): void {
     if (this.#over) return;
     this.end();
-    this.#events.lost(why, protocolError);
+    this.#events.lost(why);
   }
 }
 

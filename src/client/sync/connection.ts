@@ -1,0 +1,299 @@
+import type { Json, JsonObject, ServerMessage } from "../../protocol/index.ts";
+import { protocolVersion } from "../../protocol/versions.ts";
+import { Link } from "../transport/link.ts";
+import type { Ports } from "../transport/ports.ts";
+import type { EngineHost } from "./backend.ts";
+import type { Delivery } from "./delivery.ts";
+import type { Dialer } from "./dialer.ts";
+import type { FeedItem } from "./feed.ts";
+import type { MessageOf } from "./messages.ts";
+import type { EngineOptions } from "./options.ts";
+import { Peers } from "./peers.ts";
+import { Renewal } from "./renewal.ts";
+import type { StatusMachine } from "./status.ts";
+
+/** Bytes of broadcasts that the server may send before we acknowledge them. We acknowledge at half. */
+const creditBytes = 1024 * 1024;
+/** Further behind than this, the client fetches the state instead of the events. */
+const farBehindEvents = 10_000;
+/** How long the server remembers rejections, until it sends its own value. */
+const defaultRetentionMs = 30 * 24 * 60 * 60 * 1_000;
+
+/** Why the state has to be fetched, rather than the events after the cursor. */
+export type FetchReason = Extract<FeedItem, { kind: "reset" }>["why"];
+
+/** What a connection tells the engine. */
+export interface ConnectionEvents {
+  /** The server has accepted `connect`. */
+  connected(): void;
+  /** Everything confirmed is here. */
+  caughtUp(): void;
+  /** The state has to be fetched on a new connection. */
+  refetch(why: FetchReason): void;
+}
+
+/** What outlives connections. */
+export interface ConnectionParts {
+  options: EngineOptions;
+  ports: Ports;
+  host: EngineHost;
+  status: StatusMachine;
+  delivery: Delivery;
+  dialer: Dialer;
+}
+
+/** Messages that may come before `connected`, or instead of it. */
+const greetings: ReadonlySet<ServerMessage["type"]> = new Set(["connected", "error", "heartbeat", "draining"]);
+
+/** Refusals of an upgrade. A later connection would be refused, too. */
+const upgradeRefusals: ReadonlySet<string> = new Set(["forbidden", "origin_not_allowed", "not_found"]);
+
+/** One connection to the partition: introduces the client, catches up, and follows the log. */
+export class Connection {
+  readonly #host: EngineHost;
+  readonly #status: StatusMachine;
+  readonly #delivery: Delivery;
+  readonly #dialer: Dialer;
+  readonly #events: ConnectionEvents;
+  readonly #answerMs: number;
+  readonly #fetch: FetchReason | undefined;
+  readonly #link: Link;
+  readonly #peers: Peers;
+  readonly #renewal: Renewal;
+  /** Resolve the promises of `verify`, by the id of the request. */
+  readonly #checks = new Map<string, (same: boolean | undefined) => void>();
+  #over = false;
+  #connectId = "";
+  #renewalId: string | undefined;
+  #syncing = false;
+  #unacknowledged = 0;
+
+  /** `fetch`: the server sends the state, and not only the events after the cursor. */
+  constructor(
+    parts: ConnectionParts,
+    token: string | undefined,
+    fetch: FetchReason | undefined,
+    events: ConnectionEvents,
+  ) {
+    const { options, ports, host, status, delivery, dialer } = parts;
+    const { clientId, partition, modelVersion, presence, timing, url } = options;
+    this.#host = host;
+    this.#status = status;
+    this.#delivery = delivery;
+    this.#dialer = dialer;
+    this.#events = events;
+    this.#answerMs = timing.answerMs;
+    this.#fetch = fetch;
+    this.#peers = new Peers((peers) => host.take({ kind: "peers", peers }));
+    this.#renewal = new Renewal(ports, options.token, (fresh) => {
+      this.#renewalId = this.send("renew", { token: fresh });
+    });
+    const { eventId } = host.cursor;
+    delivery.inbox.begin(eventId);
+    this.#link = new Link(url, token, ports, timing, {
+      opened: () => {
+        this.#connectId = this.send("connect", {
+          clientId,
+          version: protocolVersion,
+          partition,
+          modelVersion,
+          echo: false,
+          frames: "array",
+          credit: creditBytes,
+          limits: true,
+          draftIds: true,
+          renewal: token !== undefined,
+          ...(presence ? { presence } : {}),
+          ...(fetch ? { initialState: true } : { sinceEventId: eventId }),
+        });
+      },
+      received: (messages, length) => {
+        for (const message of messages) if (!this.#over) this.#take(message);
+        if (!this.#over) this.#afterFrame(length);
+      },
+      lost: (why) => dialer.lose(why),
+    });
+    delivery.connect(this.#link);
+  }
+
+  send(type: string, payload: JsonObject): string {
+    return this.#link.send(type, payload);
+  }
+
+  /** Compares the confirmed state with the server's. Undefined: the connection ended before the answer. */
+  verify(): Promise<boolean | undefined> {
+    const id = this.send("hash", {});
+    this.#expect(id);
+    return new Promise((resolve) => this.#checks.set(id, resolve));
+  }
+
+  end(): void {
+    this.#over = true;
+    this.#renewal.stop();
+    this.#link.end();
+    this.#peers.clear();
+    for (const resolve of this.#checks.values()) resolve(undefined);
+    this.#checks.clear();
+  }
+
+  #take(message: ServerMessage): void {
+    // Without `connected` the log is unknown: that frame was lost.
+    if (this.#status.status === "connecting" && !greetings.has(message.type)) {
+      this.#dialer.lose("connection_lost");
+      return;
+    }
+    switch (message.type) {
+      case "connected":
+        this.#takeConnected(message);
+        return;
+      case "sync_response":
+        this.#takePage(message);
+        return;
+      case "broadcast":
+        this.#delivery.inbox.put(message.payload);
+        return;
+      case "event_accepted":
+        this.#delivery.accepted(message.payload);
+        return;
+      case "event_rejected":
+        this.#delivery.rejected(message.payload);
+        return;
+      case "events_result":
+        this.#delivery.batchDecided(message.payload);
+        return;
+      case "head":
+        this.#sync();
+        return;
+      case "error":
+        this.#takeError(message);
+        return;
+      case "presence":
+        this.#peers.update(message.payload);
+        return;
+      case "hash":
+        void this.#takeHash(message);
+        return;
+      case "draining":
+        this.#dialer.lose("draining", { hintMs: message.payload.reconnectAfterMs });
+        return;
+      case "renewed":
+        this.#renewal.schedule(message.payload.expiresAt - message.timestamp);
+        return;
+      case "heartbeat":
+        return;
+    }
+  }
+
+  #takeConnected({ payload, timestamp }: MessageOf<"connected">): void {
+    // The network has sent the frame twice.
+    if (this.#status.status !== "connecting") return;
+    const { serverId, currentEventIndex, initialState, limits, peerId, expiresAt } = payload;
+    this.#link.met("connect");
+    const { serverId: known, eventId } = this.#host.cursor;
+    // A log without events may get another id; nothing is lost with it.
+    if (!this.#fetch && known !== undefined && known !== serverId && eventId > 0) {
+      this.#events.refetch("log_replaced");
+      return;
+    }
+    this.#peers.ownId = peerId;
+    this.#renewal.schedule((expiresAt ?? 0) - timestamp);
+    if (limits?.["inFlightMax"] !== undefined) this.#delivery.outbox.limit(limits["inFlightMax"]);
+    this.#delivery.retentionMs = limits?.["rejectionRetentionMs"] ?? defaultRetentionMs;
+    this.#status.apply("connected", "ok");
+    this.#events.connected();
+    if (this.#fetch) {
+      this.#delivery.inbox.begin(currentEventIndex);
+      const sent = [...this.#delivery.outbox.sentKeys()];
+      const state = initialState as Json;
+      this.#host.take({ kind: "reset", serverId, eventId: currentEventIndex, state, sent, why: this.#fetch });
+      this.#caughtUp();
+    } else {
+      if (known !== serverId) {
+        this.#delivery.reopen();
+        this.#host.take({ kind: "log", serverId });
+      }
+      this.#syncing = true;
+      this.#expect("page");
+    }
+  }
+
+  #takePage({ payload }: MessageOf<"sync_response">): void {
+    const { events, currentEventIndex, hasMore, nextSinceEventId } = payload;
+    for (const event of events) this.#delivery.inbox.put(event);
+    if (!this.#syncing) return;
+    this.#syncing = false;
+    this.#link.met("page");
+    if (currentEventIndex - nextSinceEventId > farBehindEvents) this.#events.refetch("far_behind");
+    else if (hasMore) this.#sync();
+    else this.#caughtUp();
+  }
+
+  #takeError({ payload, inReplyTo }: MessageOf<"error">): void {
+    const { draftId, message: _, ...problem } = payload;
+    const { code, retryable, retryAfter = 0 } = problem;
+    // The next attempt asks for a new token.
+    if (/^(unauth|auth_)/.test(code)) this.#dialer.lose("refused", { problem });
+    else if (draftId !== undefined && this.#delivery.outbox.get(draftId)) this.#delivery.failed(draftId, problem);
+    else if (code === "cursor_ahead") this.#events.refetch("log_replaced");
+    else if (code === "upgrade_required") this.#dialer.end(code, problem);
+    // The client tries again before the current token expires.
+    else if (retryable && inReplyTo !== undefined && inReplyTo === this.#renewalId) return;
+    // The network has sent `connect` twice: nothing has changed.
+    else if (code === "already_connected") return;
+    else if (retryable) this.#dialer.lose("refused", { hintMs: retryAfter * 1_000, problem });
+    else if (upgradeRefusals.has(code) || inReplyTo === this.#connectId) this.#dialer.end("refused", problem);
+  }
+
+  async #takeHash({ payload, inReplyTo }: MessageOf<"hash">): Promise<void> {
+    const resolve = this.#checks.get(inReplyTo);
+    if (!resolve) return;
+    this.#link.met(inReplyTo);
+    this.#checks.delete(inReplyTo);
+    this.#delivery.deliver();
+    // Events are missing here: the state is not the one that the server has hashed.
+    if (payload.eventIndex !== this.#delivery.inbox.cursor) {
+      resolve(undefined);
+      return;
+    }
+    const same = (await this.#host.hash()) === payload.sha256;
+    if (!same) this.#events.refetch("diverged");
+    resolve(same);
+  }
+
+  #afterFrame(length: number): void {
+    this.#delivery.deliver();
+    if (this.#over) return;
+    if (this.#delivery.skipped) {
+      this.#dialer.lose("connection_lost");
+      return;
+    }
+    // A frame was lost, or frames come in another order than they were sent.
+    if (this.#delivery.inbox.hasHole) this.#sync();
+    this.#unacknowledged += length;
+    if (this.#unacknowledged * 2 >= creditBytes && this.#status.status === "online") {
+      this.#unacknowledged = 0;
+      this.send("ack", { eventId: this.#delivery.inbox.cursor });
+    }
+    this.#delivery.drain();
+    this.#delivery.reportProgress();
+  }
+
+  /** Asks for the events after the cursor. */
+  #sync(): void {
+    if (this.#syncing || this.#over) return;
+    this.#delivery.deliver();
+    this.#status.apply("fell_behind", "ok");
+    this.#syncing = true;
+    this.send("sync", { sinceEventId: this.#delivery.inbox.cursor });
+    this.#expect("page");
+  }
+
+  #caughtUp(): void {
+    this.#delivery.deliver();
+    if (this.#status.apply("caught_up", "ok")) this.#events.caughtUp();
+  }
+
+  #expect(answer: string): void {
+    this.#link.expect(answer, this.#answerMs);
+  }
+}

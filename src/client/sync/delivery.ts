@@ -1,0 +1,169 @@
+import { FoldError } from "../../model/index.ts";
+import type { Problem } from "../../protocol/index.ts";
+import type { Link } from "../transport/link.ts";
+import type { Ports } from "../transport/ports.ts";
+import type { EngineHost } from "./backend.ts";
+import { Inbox } from "./inbox.ts";
+import { memberVerdictOf, type MessageOf, submissionOf } from "./messages.ts";
+import { Outbox } from "./outbox.ts";
+import type { StatusMachine } from "./status.ts";
+import type { BatchVerdict, Verdict } from "./verdict.ts";
+
+/**
+ * Brings entries to the server, and events and verdicts to the host, each in its order. It outlives
+ * connections: what is undecided is sent again on the next one.
+ */
+export class Delivery {
+  readonly outbox = new Outbox();
+  readonly inbox = new Inbox();
+  /** How long the server remembers rejections. */
+  retentionMs = Number.POSITIVE_INFINITY;
+  readonly #ports: Ports;
+  readonly #host: EngineHost;
+  readonly #status: StatusMachine;
+  readonly #answerMs: number;
+  readonly #unfoldable: () => void;
+  #link: Link | undefined;
+  #cancelHold = () => {};
+  #reported = 0;
+  #skipped = false;
+
+  /** `answerMs`: how long a verdict may take. `unfoldable` is called when the model cannot fold an event of the log. */
+  constructor(ports: Ports, host: EngineHost, status: StatusMachine, answerMs: number, unfoldable: () => void) {
+    this.#ports = ports;
+    this.#host = host;
+    this.#status = status;
+    this.#answerMs = answerMs;
+    this.#unfoldable = unfoldable;
+  }
+
+  /** Whether an answer of this connection was lost. */
+  get skipped(): boolean {
+    return this.#skipped;
+  }
+
+  connect(link: Link): void {
+    this.#link = link;
+  }
+
+  disconnect(): void {
+    this.#cancelHold();
+    this.#link = undefined;
+    this.#skipped = false;
+    this.outbox.disconnect();
+  }
+
+  /** Sends the entries whose turn it is, while the client is online. */
+  drain(): void {
+    const link = this.#link;
+    if (this.#status.status !== "online" || !link) return;
+    this.#cancelHold();
+    const now = this.#ports.now();
+    for (const entry of this.outbox.take(now)) link.send(...submissionOf(entry));
+    const { heldUntil, inFlight, awaited } = this.outbox;
+    if (inFlight === 0 && heldUntil !== undefined) {
+      this.#cancelHold = this.#ports.after(Math.max(heldUntil - now, 0), () => this.drain());
+    }
+    if (awaited === undefined) link.met("verdict");
+    else link.expect("verdict", this.#answerMs);
+  }
+
+  /** Delivers the next events of the log, and then the verdicts that waited for them. */
+  deliver(): void {
+    const { events, verdicts } = this.inbox.take();
+    try {
+      if (events.length > 0) this.#host.take({ kind: "events", events });
+    } catch (error) {
+      if (!(error instanceof FoldError)) throw error;
+      this.#unfoldable();
+      return;
+    }
+    for (const { key, verdict } of verdicts) this.#remove(key, verdict);
+  }
+
+  /** The log was replaced: an entry that waits for events of the old log is undecided in the new one. */
+  reopen(): void {
+    this.deliver();
+    this.inbox.forgetVerdicts();
+    this.outbox.reopen();
+  }
+
+  accepted({ draftId, eventId, event }: MessageOf<"event_accepted">["payload"]): void {
+    this.inbox.put({ eventId, event, draftId });
+    this.#answered(draftId);
+    this.#decide(draftId, { status: "accepted", eventId, event }, eventId);
+  }
+
+  rejected(payload: MessageOf<"event_rejected">["payload"]): void {
+    const { draftId, reason: _, ...problem } = payload;
+    this.#answered(draftId);
+    this.#decide(draftId, { status: "rejected", problem, local: false });
+  }
+
+  batchDecided({ batchId, results }: MessageOf<"events_result">["payload"]): void {
+    let last = 0;
+    for (const result of results) {
+      if (result.status !== "accepted") continue;
+      this.inbox.put(result);
+      last = Math.max(last, result.eventId);
+    }
+    this.#answered(batchId);
+    const members = results.map(memberVerdictOf);
+    const refused = members.find((member) => member.status === "not_processed" && member.problem?.retryable);
+    if (refused && "problem" in refused) this.#refuse(batchId, refused.problem!);
+    else {
+      const accepted = members.every(({ status }) => status === "accepted");
+      this.#decide(batchId, { status: accepted ? "accepted" : "rejected", results: members }, last);
+    }
+  }
+
+  /** The server did not decide the entry. It is sent again later if the problem can pass, and parked if not. */
+  failed(key: string, problem: Problem): void {
+    this.#answered(key);
+    if (problem.retryable) this.#refuse(key, problem);
+    else this.#decide(key, { status: "parked", problem });
+  }
+
+  /** The entry leaves the queue without an answer of the server. */
+  settle(key: string, verdict: Verdict): void {
+    this.#remove(key, verdict);
+    this.reportProgress();
+  }
+
+  /** Drops entries so old that the server may have forgotten their rejections: sent again, they might be accepted. */
+  expire(): void {
+    for (const { key } of this.outbox.olderThan(this.#ports.now() - this.retentionMs)) {
+      this.settle(key, { status: "expired" });
+    }
+  }
+
+  reportProgress(): void {
+    const undecided = this.outbox.size;
+    if (undecided === this.#reported) return;
+    this.#reported = undecided;
+    this.#host.take({ kind: "progress", undecided });
+  }
+
+  /** The server answers in order: if another key was next, an answer was lost. */
+  #answered(key: string): void {
+    const { awaited } = this.outbox;
+    if (this.outbox.get(key) && awaited !== undefined && awaited !== key) this.#skipped = true;
+  }
+
+  /** The entry is decided. Its verdict is delivered after the events up to `eventId`. */
+  #decide(key: string, verdict: Verdict | BatchVerdict, eventId = 0): void {
+    if (!this.outbox.get(key)) return;
+    this.outbox.decide(key);
+    this.inbox.decide(key, verdict, eventId);
+  }
+
+  #refuse(key: string, { retryAfter = 1 }: Problem): void {
+    const jitterMs = this.#ports.random() * 250;
+    this.outbox.refuse(key, this.#ports.now(), retryAfter * 1_000 + jitterMs);
+  }
+
+  #remove(key: string, verdict: Verdict | BatchVerdict): void {
+    this.outbox.remove(key);
+    this.#host.take({ kind: "verdict", key, verdict });
+  }
+}

@@ -1,0 +1,133 @@
+import type { Problem } from "../../protocol/index.ts";
+import type { Ports } from "../transport/ports.ts";
+import { backoffMs, stableMs } from "./backoff.ts";
+import type { Token } from "./options.ts";
+import type { StatusMachine, StatusReason } from "./status.ts";
+
+/** Details of the end of a connection. */
+interface LossDetails {
+  /** How long the server asks to wait. */
+  hintMs?: number;
+  problem?: Problem;
+}
+
+/** What the dialer decides, and its owner does. */
+export interface DialerEvents {
+  connect(token: string | undefined): void;
+  disconnect(): void;
+}
+
+/** Decides when to connect: at once, after a delay, when the network is back, or not at all. */
+export class Dialer {
+  readonly #ports: Ports;
+  readonly #status: StatusMachine;
+  readonly #token: Token | undefined;
+  readonly #connectMs: number;
+  readonly #events: DialerEvents;
+  readonly #unwatch: () => void;
+  /** Counts attempts, so that a token that comes too late is not used. */
+  #attempt = 0;
+  #failures = 0;
+  #paused = false;
+  #reachable = true;
+  #cancelRetry = () => {};
+  #cancelStable = () => {};
+
+  constructor(ports: Ports, status: StatusMachine, token: Token | undefined, connectMs: number, events: DialerEvents) {
+    this.#ports = ports;
+    this.#status = status;
+    this.#token = token;
+    this.#connectMs = connectMs;
+    this.#events = events;
+    this.#unwatch = ports.watch({
+      online: () => this.#reach(true),
+      offline: () => this.#reach(false),
+      visible: () => this.dial(),
+    });
+  }
+
+  /** Connects at once, unless there is a connection already or something forbids it. */
+  dial(): void {
+    if (this.#paused || !this.#reachable || !this.#status.apply("dial", "ok")) return;
+    this.#cancelRetry();
+    const attempt = ++this.#attempt;
+    if (this.#token) void this.#dialAs(this.#token, attempt);
+    else this.#events.connect(undefined);
+  }
+
+  pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.lose("paused");
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#failures = 0;
+    if (this.#reachable) this.dial();
+    else this.lose("network_offline");
+  }
+
+  /** The connection works. If it holds for a while, the next delay is short again. */
+  connected(): void {
+    this.#cancelStable();
+    this.#cancelStable = this.#ports.after(stableMs, () => (this.#failures = 0));
+  }
+
+  /** The connection is lost, or is given up. The next attempt follows automatically unless something forbids it. */
+  lose(reason: StatusReason, { hintMs = 0, problem }: LossDetails = {}): void {
+    this.#disconnect();
+    const lost = this.#status.apply("lost");
+    if (this.#status.status !== "offline") return;
+    if (this.#paused || !this.#reachable) this.#status.report(this.#paused ? "paused" : "network_offline");
+    else if (lost) {
+      const delay = backoffMs(this.#failures++, this.#ports.random(), hintMs);
+      this.#cancelRetry = this.#ports.after(delay, () => this.dial());
+      this.#status.report(reason, problem, { retryAt: this.#ports.now() + delay });
+    }
+  }
+
+  /** Ends the connection, and connects again at once. */
+  redial(reason: StatusReason): void {
+    this.#disconnect();
+    if (this.#status.apply("lost", reason)) this.dial();
+  }
+
+  /** Ends the connection for good. */
+  end(reason: StatusReason, problem?: Problem): void {
+    this.#disconnect();
+    this.#unwatch();
+    this.#status.apply("close", reason, problem);
+  }
+
+  async #dialAs(token: Token, attempt: number): Promise<void> {
+    let fresh: string | undefined;
+    // The time for the token is part of the attempt: it may never come.
+    this.#cancelRetry = this.#ports.after(this.#connectMs, () => this.lose("connection_lost"));
+    try {
+      fresh = await token();
+    } catch {
+      // As if the server could not be reached: the next attempt asks for a token again.
+    }
+    if (attempt !== this.#attempt || this.#status.status !== "connecting") return;
+    this.#cancelRetry();
+    if (fresh === undefined) this.lose("connection_lost");
+    else this.#events.connect(fresh);
+  }
+
+  #reach(reachable: boolean): void {
+    if (this.#reachable === reachable) return;
+    this.#reachable = reachable;
+    if (reachable) {
+      this.#failures = 0;
+      this.dial();
+    } else this.lose("network_offline");
+  }
+
+  #disconnect(): void {
+    this.#cancelRetry();
+    this.#cancelStable();
+    this.#events.disconnect();
+  }
+}

@@ -1,0 +1,17 @@
+import type { Timing } from "../transport/timing.ts";
+
+/** Gives a valid token. */
+export type Token = () => string | Promise<string>;
+
+/** How to reach the partition, and as which client. */
+export interface EngineOptions {
+  /** `ws:` or `wss:`. */
+  url: string;
+  partition: string;
+  clientId: string;
+  modelVersion: number;
+  /** Called for each attempt. */
+  token: Token | undefined;
+  presence: boolean;
+  timing: Timing;
+}
