@@ -17,7 +17,9 @@ import { tabsBackend } from "./tabs/backend.ts";
 import { browserTabs } from "./tabs/browser.ts";
 import { defaultTiming, type Timing } from "./transport/timing.ts";
 
-export type { BatchDraft, Client, ClientEvents, PendingEntry, Rejection, SubmitOptions } from "./api/client.ts";
+export type { Client } from "./api/client.ts";
+export type { BatchDraft, PendingEntry, SubmitOptions } from "./api/drafts.ts";
+export type { ClientEvents, Rejection } from "./api/events.ts";
 export type { Peer } from "./sync/feed.ts";
 export type { ConfirmedEvent } from "./sync/replica.ts";
 export type { Ports, Reachability, Socket, SocketEvents } from "./transport/ports.ts";

@@ -17,7 +17,8 @@ import {
 } from "react";
 import type * as z from "zod/mini";
 import type { DeepReadonly, Model } from "../model/index.ts";
-import type { Client, PendingEntry } from "./api/client.ts";
+import type { Client } from "./api/client.ts";
+import type { PendingEntry } from "./api/drafts.ts";
 import type { Peer } from "./sync/feed.ts";
 import type { StatusReport } from "./sync/status.ts";
 

@@ -1,0 +1,135 @@
+import type { Failure } from "../../protocol/index.ts";
+import type { QueueEntry, QueueStore } from "../stores/store.ts";
+import type { Backend } from "../sync/backend.ts";
+import type { BatchVerdict, Verdict } from "../sync/verdict.ts";
+import type { Emitter } from "./emitter.ts";
+import type { ClientEvents } from "./events.ts";
+import { History } from "./history.ts";
+import type { View } from "./view.ts";
+
+type AnyVerdict = Verdict | BatchVerdict;
+
+/** The entries of this client from their submission to their verdict, in the view, the store and the backend. */
+export class Entries<S extends object> {
+  readonly history = new History();
+  /** Entries on which the server failed, by key. */
+  readonly parked = new Map<string, QueueEntry>();
+  readonly #view: View<S>;
+  readonly #emitter: Emitter<ClientEvents>;
+  readonly #changed: () => void;
+  /** Resolve the promises of verdicts, by key. */
+  readonly #waiters = new Map<string, (verdict: AnyVerdict) => void>();
+  #store: QueueStore | undefined;
+  #backend: Backend | undefined;
+
+  constructor(view: View<S>, emitter: Emitter<ClientEvents>, changed: () => void) {
+    this.#view = view;
+    this.#emitter = emitter;
+    this.#changed = changed;
+  }
+
+  /** From now on entries are stored and sent. */
+  open(store: QueueStore, backend: Backend): void {
+    this.#store = store;
+    this.#backend = backend;
+  }
+
+  /** Submits an entry. Resolves with its verdict; returns a failure where the model rejects it here. */
+  add(entry: QueueEntry, undoable: boolean, signal: AbortSignal | undefined): Promise<AnyVerdict> | Failure {
+    const { key } = entry;
+    const replica = this.#view.rebased();
+    const compensations = undoable ? replica.compensationsOf(entry) : undefined;
+    const failure = replica.add(entry);
+    if (failure) {
+      replica.settle(key);
+      return failure;
+    }
+    if (compensations?.length) this.history.add(key, compensations);
+    // Stored and sent at the same time: after a crash in between there is at most an event that nothing here waits for.
+    void this.#store?.append(entry);
+    const verdict = this.#wait(key);
+    this.#backend?.offer(entry);
+    this.#changed();
+
+    const abort = async () => {
+      if (this.#backend) await this.#backend.withdraw(key);
+      // Nothing is sent before the store is open.
+      else {
+        this.settle(key, { status: "withdrawn" });
+        this.#changed();
+      }
+      if (this.#view.replica.has(key)) this.#resolve(key, { status: "undecided" });
+    };
+    signal?.addEventListener("abort", abort, { once: true });
+    return verdict.finally(() => signal?.removeEventListener("abort", abort));
+  }
+
+  /** Sends a parked entry again. */
+  retry(key: string): Promise<AnyVerdict> | undefined {
+    const parked = this.parked.get(key);
+    if (!parked) return undefined;
+    this.parked.delete(key);
+    const { parked: _, ...entry } = parked;
+    this.#view.rebased().add(entry);
+    void this.#store?.update(entry);
+    const verdict = this.#wait(key);
+    this.#backend?.offer(entry, true);
+    this.#changed();
+    return verdict;
+  }
+
+  /** Forgets a parked entry. */
+  discard(key: string): void {
+    if (!this.parked.delete(key)) return;
+    void this.#store?.remove([key]);
+    this.#backend?.discard?.(key);
+    this.#changed();
+  }
+
+  /** Another tab has submitted `entry`, or sent it again; returns whether that changes the view. */
+  share(entry: QueueEntry): boolean {
+    this.parked.delete(entry.key);
+    if (this.#view.replica.has(entry.key)) return false;
+    this.#view.rebased().add(entry);
+    return true;
+  }
+
+  /** The entry leaves the queue. */
+  settle(key: string, verdict: AnyVerdict): void {
+    const { replica } = this.#view;
+    const entry = replica.entry(key);
+    replica.settle(key);
+    let removed: Promise<void> | undefined;
+    if (verdict.status === "parked") {
+      // An entry of another tab, which keeps it.
+      if (!entry) return;
+      const { problem } = verdict;
+      const parked = { ...entry, parked: problem };
+      this.parked.set(key, parked);
+      void this.#store?.update(parked);
+      this.#emitter.emit("parked", { entry: parked, problem });
+    } else {
+      this.parked.delete(key);
+      removed = this.#store?.remove([key]);
+    }
+    if (verdict.status !== "accepted") this.history.forget(key);
+    if (entry && verdict.status === "rejected") this.#emitter.emit("rejected", { entry, verdict });
+    if (entry && verdict.status === "expired") this.#emitter.emit("expired", { entry });
+    // `withdrawn` is reported only after the removal, when no crash can bring the entry back.
+    if (verdict.status === "withdrawn" && removed) void removed.then(() => this.#resolve(key, verdict));
+    else this.#resolve(key, verdict);
+  }
+
+  close(): void {
+    for (const key of this.#waiters.keys()) this.#resolve(key, { status: "undecided" });
+  }
+
+  #wait(key: string): Promise<AnyVerdict> {
+    return new Promise((resolve) => this.#waiters.set(key, resolve));
+  }
+
+  #resolve(key: string, verdict: AnyVerdict): void {
+    this.#waiters.get(key)?.(verdict);
+    this.#waiters.delete(key);
+  }
+}

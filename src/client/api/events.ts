@@ -1,0 +1,33 @@
+import type { Failure, Problem } from "../../protocol/index.ts";
+import type { QueueEntry, StoreFailure } from "../stores/store.ts";
+import type { ConfirmedEvent } from "../sync/replica.ts";
+import type { StatusReport } from "../sync/status.ts";
+import type { BatchVerdict, Unsettled, Verdict } from "../sync/verdict.ts";
+
+/** A verdict that is a rejection, of a draft or of a batch. */
+export type Rejection = Exclude<Verdict | BatchVerdict, Unsettled | { status: "accepted" }>;
+
+/** The events of a client, by name. */
+export interface ClientEvents {
+  /** The status, or its reason, has changed. */
+  status: StatusReport;
+  /** The server has rejected an entry. Its changes are no longer in the state. */
+  rejected: { entry: QueueEntry; verdict: Rejection };
+  /** The state has changed, and these entries do not fit it any more. They stay queued: the server decides. */
+  fallen: { entries: readonly { key: string; failure: Failure }[] };
+  /** The server failed on an entry without deciding it: it is in `client.parked` now. */
+  parked: { entry: QueueEntry; problem: Problem };
+  /** An entry was too old to be sent, and is dropped. */
+  expired: { entry: QueueEntry };
+  /** The next events of the log in order, of this client and of others: for a list of activities, for example. */
+  confirmed: { events: readonly ConfirmedEvent[] };
+  /**
+   * The confirmed state was replaced, not continued. `log_replaced`: the server has another log, for
+   * example after a restore; events that were confirmed may be gone.
+   */
+  reset: { why: "far_behind" | "log_replaced" | "diverged" };
+  /** The number of undecided entries has changed. */
+  progress: { undecided: number };
+  /** From now on drafts are kept in memory only. */
+  degraded: { reason: StoreFailure };
+}
