@@ -127,12 +127,12 @@ export class Partition {
   attach(session: Session, now: number): void {
     this.#sessions.add(session);
     this.#presence.resume(session);
-    const { told } = session.state;
-    if (told !== undefined) {
-      this.#leastTold = Math.min(this.#leastTold, told);
-      this.#told = Math.min(this.#told, told);
+    const { delivered } = session.cursor.state;
+    if (delivered !== undefined) {
+      this.#leastTold = Math.min(this.#leastTold, delivered);
+      this.#told = Math.min(this.#told, delivered);
     }
-    if (this.#live) session.resume(this.#live.head.eventId);
+    if (this.#live) session.cursor.resume(this.#live.head.eventId);
     this.#provisionalLogId ??= session.state.provisionalLogId;
     const live = this.#live;
     // While nothing was ever written, nothing is: a reader must not create storage.
@@ -431,7 +431,7 @@ export class Partition {
         this.#ports.log("error", "quarantined: the log cannot be folded", { ...this.name, error: describe(fault) });
       if (this.#told < 0) {
         this.#told = Math.min(this.#live.head.eventId, this.#leastTold);
-        for (const session of this.#sessions) session.resume(this.#live.head.eventId);
+        for (const session of this.#sessions) session.cursor.resume(this.#live.head.eventId);
       }
     }
     return this.#live;

@@ -104,8 +104,8 @@ export interface ConnectedClient {
   peerId: string | undefined;
 }
 
-/** What is known of a connection; small, and JSON, so that it survives hibernation in the attachment. */
-export interface SessionState {
+/** What is known of a connection. */
+export interface Conversation {
   /** Who it is; in open development mode `connect` says so, and elsewhere a token: at the door, or in `connect`. */
   author: Author | undefined;
   /** Whether `connect` has to bring a token. */
@@ -114,14 +114,18 @@ export interface SessionState {
   client: ConnectedClient | undefined;
   /** Set by `connect`: what the dialect keeps; only the dialect reads it. */
   wire: Json | undefined;
-  /** The last event this connection was given; undefined: the head, where broadcasts flow. */
-  behind: number | undefined;
-  /** Set while a commit is in doubt: the last event that this live connection was told; undefined: the head. */
-  told: number | undefined;
   /** The draft whose retryable refusal holds back the later ones. */
   held: { draftId: string; code: HoldingCode } | undefined;
   /** What this connection shows of itself, as JSON text. */
   presence: string | undefined;
   /** The log id that was announced while nothing was stored yet. */
   provisionalLogId: string | undefined;
+}
+
+/** What is kept of a connection over hibernation, in its attachment: small, and JSON. */
+export interface SessionState extends Conversation {
+  /** See `CursorState`. */
+  behind: number | undefined;
+  /** `CursorState.delivered`. */
+  told: number | undefined;
 }

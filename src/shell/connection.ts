@@ -80,7 +80,7 @@ export class Connection implements Subscriber {
     this.#unreadBytes = 0;
     if (now - this.#seenAt >= seenAtStepMs) {
       this.#seenAt = now;
-      this.save(this.session.state);
+      this.save(this.session.kept);
     }
     const bytes = typeof frame === "string" ? frame.length : frame.byteLength;
     this.#host.intake.arrive(() => this.#read(frame, bytes, now), bytes);

@@ -95,7 +95,7 @@ describe("renewal", () => {
 describe("a token that comes with connect", () => {
   it("[AU-2] nothing is taken before it, and connect without one is refused", () => {
     const room = new TestPartition();
-    const stranger = room.attach({ ...room.open().session.state, awaitsToken: true });
+    const stranger = room.attach({ ...room.open().session.kept, awaitsToken: true });
     expect(set(stranger, "d").payload.code).toBe("not_connected");
     expect(stranger.connect("c")[0].payload.code).toBe("unauthenticated");
     expect(stranger.session.state.client).toBeUndefined();

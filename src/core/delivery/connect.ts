@@ -65,7 +65,7 @@ export function connect(scene: Scene, session: Session, command: Connect): void 
     wire: command.wire,
     provisionalLogId: live.head.logId === undefined ? scene.serverId() : undefined,
   });
-  session.seen(page ? page.nextSinceEventId : head, head);
+  session.cursor.seek(page ? page.nextSinceEventId : head, head);
   session.reply({
     kind: "connected",
     requestId: command.requestId,
@@ -102,10 +102,10 @@ export function sync(scene: Scene, session: Session, client: ConnectedClient, co
   assertPartition(scene, command.partition);
   assertNotAhead(scene.live.head, command.sinceEventId);
   // Whoever asks for what follows has what was before.
-  if (command.sinceEventId !== undefined) session.acknowledge(command.sinceEventId);
+  if (command.sinceEventId !== undefined) session.cursor.acknowledge(command.sinceEventId);
   const page = pageFor(scene, draftIdsOf(client, session.state.author!), command);
   // In the same step as the page: at the head, the next commit is broadcast to this connection.
-  session.seen(page.nextSinceEventId, scene.live.head.eventId);
+  session.cursor.seek(page.nextSinceEventId, scene.live.head.eventId);
   session.reply({ kind: "page", requestId: command.requestId, now: scene.now, page });
 }
 

@@ -1,7 +1,7 @@
 import type { ErrorCode, Failure } from "../../protocol/index.ts";
 import type { EventRow } from "../../storage/port.ts";
-import { Credit } from "./credit.ts";
-import type { Effect, HoldingCode, SessionState, Subscriber } from "../replies.ts";
+import type { Conversation, Effect, HoldingCode, SessionState, Subscriber } from "../replies.ts";
+import { Cursor, type CursorState } from "./cursor.ts";
 
 /** How long a client waits after a refusal that may pass, in seconds. */
 export const retryAfterSeconds = 1;
@@ -25,31 +25,39 @@ export const draining: Failure = {
   retryAfter: retryAfterSeconds,
 };
 
-/** One connection: who it is, what it has seen, and whether a refused draft holds back its later ones. */
+const noEvents: readonly EventRow[] = [];
+
+/** The conversation with one connection: who it is, what it asked for, and whether a refused draft holds back later ones. */
 export class Session {
+  readonly cursor: Cursor;
   readonly #subscriber: Subscriber;
-  #state: SessionState;
-  /** What the subscriber keeps of the state. */
-  #saved: SessionState;
-  /** Why nothing more is taken from it, once it has ended. */
-  #ended: Failure | undefined;
+  #state: Conversation;
   /** The state at the beginning of the window. */
-  #before: SessionState;
+  #before: Conversation;
+  /** What the subscriber keeps of it. */
+  #saved: Conversation;
+  #savedCursor: CursorState;
+  /** Why nothing more is accepted from it, once it has ended. */
+  #ended: Failure | undefined;
   #replies: Effect[] = [];
-  /** The last event that a live connection has been given; undefined after sleep, until the log could be read. */
-  #at: number | undefined;
-  #atBefore: number | undefined;
-  readonly #credit = new Credit();
-  /** Events after `#at` whose acceptance was told here. */
+  /** Events that are not delivered yet, and whose acceptance is: with `echo: false` it stands for the broadcast. */
   readonly #own = new Set<number>();
 
-  constructor(subscriber: Subscriber, state: SessionState) {
+  constructor(subscriber: Subscriber, { behind, told, ...conversation }: SessionState) {
     this.#subscriber = subscriber;
-    this.#state = this.#saved = this.#before = state;
+    this.cursor = new Cursor({ behind, delivered: told });
+    this.#state = this.#before = this.#saved = conversation;
+    this.#savedCursor = this.cursor.state;
   }
 
-  get state(): Readonly<SessionState> {
+  get state(): Readonly<Conversation> {
     return this.#state;
+  }
+
+  /** What must be known of it again after hibernation. */
+  get kept(): SessionState {
+    const { behind, delivered } = this.cursor.state;
+    return { ...this.#state, behind, told: delivered };
   }
 
   /** When its token expires, in milliseconds since 1970. */
@@ -57,95 +65,84 @@ export class Session {
     return this.#state.author?.expiresAt ?? Number.POSITIVE_INFINITY;
   }
 
-  /** Why nothing more is taken from it: it has ended, or its token has expired by `now`. */
+  /** Why nothing more is accepted from it: it has ended, or its token has expired by `now`. */
   over(now: number): Failure | undefined {
     return this.#ended ?? (this.expiresAt <= now ? expired : undefined);
   }
 
-  /** Nothing more is taken from it, and `last` is the last that it is told. */
+  /** Nothing more is accepted from it, and `last` is the last that is sent to it. */
   end(failure: Failure, last: Effect): void {
     if (this.#ended) return;
     this.reply(last);
     this.#ended = failure;
   }
 
-  /** Whether it has seen the whole log, and so is given each new event. */
+  /** Whether it has received the whole log, and so receives each new event. */
   get live(): boolean {
-    return this.#ended === undefined && this.#state.client !== undefined && this.#state.behind === undefined;
+    return this.#ended === undefined && this.#state.client !== undefined && this.cursor.atHead;
   }
 
-  /** Takes up again what was known of the connection: if it was live, it was given everything up to `head`, or less in doubt. */
-  resume(head: number): void {
-    this.#at = this.#state.told ?? head;
-  }
-
-  /** Keeps, over hibernation too, up to where a live connection was told: there may be more, which cannot be read now. */
+  /** Keeps up to where events were delivered: later ones cannot be read now. */
   doubt(): void {
-    if (!this.live || this.#at === undefined || this.#state.told === this.#at) return;
-    this.update({ told: this.#at });
+    if (!this.live) return;
+    this.cursor.doubt();
     this.keep();
   }
 
   begin(): void {
     this.#before = this.#state;
-    this.#atBefore = this.#at;
+    this.cursor.begin();
   }
 
   /** Changes what is known of the connection. */
-  update(change: Partial<SessionState>): void {
+  update(change: Partial<Conversation>): void {
     this.#state = { ...this.#state, ...change };
   }
 
   /** Keeps what is known of the connection over hibernation. */
   keep(): void {
-    if (this.#state !== this.#saved) this.#subscriber.save((this.#saved = this.#state));
+    if (this.#state === this.#saved && this.cursor.state === this.#savedCursor) return;
+    this.#saved = this.#state;
+    this.#savedCursor = this.cursor.state;
+    this.#subscriber.save(this.kept);
   }
 
-  /** Tells this connection something at once: what no window has brought. */
+  /** Sends something at once: what no window has brought. */
   tell(effect: Effect): void {
-    if (!this.#ended) this.#subscriber.deliver([effect], []);
+    if (!this.#ended) this.#subscriber.deliver([effect], noEvents);
   }
 
-  /** Tells this connection something, when the window is committed. */
+  /** Sends something when the window is committed. */
   reply(effect: Effect): void {
     this.#replies.push(effect);
-    if (effect.kind === "decided") {
-      for (const result of effect.verdict.results) if (result.kind === "accepted") this.#owns(result.event);
+    if (effect.kind !== "decided") return;
+    for (const result of effect.verdict.results) {
+      if (result.kind === "accepted" && this.cursor.isNew(result.event)) this.#own.add(result.event.eventId);
     }
-  }
-
-  /** Sets the delivery cursor to `eventId`. */
-  seen(eventId: number, head: number): void {
-    this.#at = eventId;
-    const behind = eventId === head ? undefined : eventId;
-    if (behind !== this.#state.behind) this.update({ behind });
   }
 
   rollback(): void {
     this.#state = this.#before;
-    this.#at = this.#atBefore;
+    this.cursor.rollback();
     this.#replies = [];
     this.#own.clear();
   }
 
   /**
-   * Says what is to be said: the replies, then the new events that this connection has not been
-   * given yet. So a submitter has its verdict before the broadcast of its own event. Only a hash
-   * comes after the events that it is of, so that whoever gets it can compare.
+   * Sends the replies, then the new events that this connection has not received yet. So a submitter has its
+   * verdict before the broadcast of its own event. Only a hash comes after the events that it is of, so that
+   * its reader can compare.
    */
   flush(fresh: readonly EventRow[], now: number): void {
-    const unseen = this.live ? this.#unseen(fresh) : [];
-    const broadcasts = this.#affordable(unseen);
-    this.#deliver(broadcasts);
-    if (broadcasts.length < unseen.length) {
-      // With the rest this connection is behind. It is told so once, and pulls.
-      this.update({ behind: unseen[broadcasts.length]!.eventId - 1 });
-      this.#subscriber.deliver([{ kind: "head", now, currentEventIndex: fresh.at(-1)!.eventId }], []);
+    const { live } = this;
+    this.#deliver(live ? this.#advance(fresh) : noEvents);
+    if (live && !this.cursor.atHead) {
+      // Once: from here on it pulls.
+      this.#subscriber.deliver([{ kind: "head", now, currentEventIndex: fresh.at(-1)!.eventId }], noEvents);
     }
     if (fresh.length > 0) {
-      if (this.live) this.#at = fresh.at(-1)!.eventId;
       this.#own.clear();
-      if (this.#state.told !== undefined) this.update({ told: undefined });
+      this.cursor.settle();
     }
     this.keep();
     this.#replies = [];
@@ -184,30 +181,10 @@ export class Session {
     if (replies.length > 0 || events.length > 0) this.#subscriber.deliver(replies, events);
   }
 
-  #unseen(fresh: readonly EventRow[]): readonly EventRow[] {
-    if (fresh.length === 0) return fresh;
-    const skipsOwn = this.#own.size > 0 && this.#state.client?.echo === false;
-    // Mostly all of it, and then the same array for everybody.
-    const at = this.#at ?? 0;
-    if (fresh[0]!.eventId > at && !skipsOwn) return fresh;
-    return fresh.filter(({ eventId }) => eventId > at && !(skipsOwn && this.#own.has(eventId)));
-  }
-
-  #owns({ eventId }: EventRow): void {
-    if (eventId > (this.#at ?? 0)) this.#own.add(eventId);
-  }
-
-  /** As much of `unseen`, from the first on, as there is credit for. */
-  #affordable(unseen: readonly EventRow[]): readonly EventRow[] {
-    const allowed = this.#state.client?.credit;
-    if (allowed === undefined || unseen.length === 0) return unseen;
-    const affordable = this.#credit.spend(unseen, allowed);
-    return affordable === unseen.length ? unseen : unseen.slice(0, affordable);
-  }
-
-  /** Gives back the credit of all events up to `eventId`. */
-  acknowledge(eventId: number): void {
-    this.#credit.release(eventId);
+  #advance(fresh: readonly EventRow[]): readonly EventRow[] {
+    const { client } = this.#state;
+    const skipped = client?.echo === false && this.#own.size > 0 ? this.#own : undefined;
+    return this.cursor.advance(fresh, client?.credit, skipped);
   }
 }
 

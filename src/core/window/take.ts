@@ -82,7 +82,7 @@ function answerCommand(scene: Scene, session: Session, command: ReadCommand): vo
       return;
     case "ack":
       connected(session);
-      session.acknowledge(command.eventId);
+      session.cursor.acknowledge(command.eventId);
       return;
     case "sync":
       sync(scene, session, connected(session), command);
