@@ -3,6 +3,8 @@ import type { Author, Failure, Limits, TracedFailure } from "../protocol/index.t
 import { MigrationError } from "../storage/migrations.ts";
 import type { EventRow, SnapshotEncoding, StorageWrites, Synchronous } from "../storage/port.ts";
 import type { Command, PresenceCommand, Submission } from "./commands.ts";
+import type { Transform } from "./decide/review.ts";
+import { unchanged } from "./decide/transform.ts";
 import { assertNotAhead } from "./delivery/connect.ts";
 import { jobsPerRunMax, nextDue, reschedule, scheduleOnce, socketSweepMs, sweepRecords } from "./jobs/due.ts";
 import type { Outcome, Page } from "./replies.ts";
@@ -55,13 +57,16 @@ export class Partition {
   #isRevoked: (author: Author) => boolean = () => false;
   /** The random id of this object's lifetime, written with each event. */
   readonly #incarnation: string;
+  readonly #transform: Transform;
   /** The id the log will get when it is first written. */
   #provisionalLogId: string | undefined;
 
-  constructor(name: PartitionName, model: AnyModel, ports: Ports) {
+  /** `transform`: what a draft commits instead of what was submitted. */
+  constructor(name: PartitionName, model: AnyModel, ports: Ports, transform: Transform = unchanged) {
     this.name = name;
     this.#model = model;
     this.#ports = ports;
+    this.#transform = transform;
     this.#incarnation = ports.random.incarnation();
     this.#presence = new Presence(this.#sessions, ports.defer);
     this.#limiter = new Limiter((count) => ports.askTenant(count));
@@ -412,6 +417,7 @@ export class Partition {
       ports: this.#ports,
       live,
       incarnation: this.#incarnation,
+      transform: this.#transform,
       limiter: this.#limiter,
       window,
       now,

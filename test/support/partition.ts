@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { type Effect, newSession, Partition, type Ports, Session, type SessionState } from "../../src/core/index.ts";
+import type { Transform } from "../../src/core/decide/review.ts";
 import type { AnyModel } from "../../src/model/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import { partitaDialect } from "../../src/wire/partita/codec.ts";
@@ -119,6 +120,7 @@ export class TestPartition {
   partition: Partition;
   readonly #name: string;
   readonly #model: AnyModel;
+  readonly #transform: Transform | undefined;
   #ids = 0;
   #incarnations = 0;
   #timers: { at: number; run: (now: number) => void }[] = [];
@@ -128,11 +130,13 @@ export class TestPartition {
     driver = new NodeSqlDriver() as SqlDriver,
     name = "room",
     wrap = (storage: PartitionStorage) => storage as Ports["storage"],
+    transform = undefined as Transform | undefined,
   } = {}) {
     this.#name = name;
     this.#model = model;
     this.driver = driver;
     this.codec = partitaDialect(name);
+    this.#transform = transform;
     this.partition = this.#create(wrap);
   }
 
@@ -194,7 +198,7 @@ export class TestPartition {
   }
 
   #create(wrap: (storage: PartitionStorage) => Ports["storage"], model = this.#model): Partition {
-    const partition = new Partition({ tenant: "default", partition: this.#name }, model, {
+    const ports: Ports = {
       storage: wrap(new PartitionStorage(this.driver, migrations, bytesPort)),
       random: {
         logId: () => `log-${++this.#ids}`,
@@ -206,7 +210,8 @@ export class TestPartition {
       defer: (run, delayMs) => void this.#timers.push({ at: this.now + delayMs, run }),
       log: (level, message, fields) => this.logged.push({ level, message, fields }),
       askTenant: (count) => void this.asked.push(count),
-    });
+    };
+    const partition = new Partition({ tenant: "default", partition: this.#name }, model, ports, this.#transform);
     partition.open(this.now);
     return partition;
   }

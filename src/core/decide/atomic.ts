@@ -9,8 +9,8 @@ import { ModelFault } from "./model-fault.ts";
 import { logModelFault, recordRejection } from "./record.ts";
 import { textOfRejectedBatch } from "./rejection-text.ts";
 import { tooManyRejections } from "./rejections.ts";
-import { type Review, reviewOf, type TypedDraft } from "./review.ts";
-import { check } from "./stages.ts";
+import type { Review, TypedDraft } from "./review.ts";
+import { check, reviewOf } from "./stages.ts";
 
 const draftFailed: Failure = { code: "draft_failed", detail: "The model failed on a draft of this batch." };
 

@@ -1,5 +1,7 @@
 import { type Failure, utf8Length } from "../../protocol/index.ts";
 import type { EventRow, StorageWrites } from "../../storage/port.ts";
+import { single } from "../commands.ts";
+import { fingerprintOf } from "./deduplicate.ts";
 import { callModel } from "./model-fault.ts";
 import { checkInvariants } from "./invariants.ts";
 import type { Review, TypedDraft } from "./review.ts";
@@ -42,11 +44,12 @@ export function apply(review: Review, typed: TypedDraft): { before: number } | {
 
 /** The row of an accepted draft. */
 export function rowOf(review: Review, typed: TypedDraft, eventId: number, batchEnd: number | undefined): EventRow {
+  const { draft } = review;
   const payload = JSON.stringify(typed.payload);
   return {
     eventId,
     principal: review.author.principal,
-    draftId: review.draft.draftId,
+    draftId: draft.draftId,
     clientId: review.clientId,
     type: typed.type,
     version: typed.version,
@@ -55,7 +58,7 @@ export function rowOf(review: Review, typed: TypedDraft, eventId: number, batchE
     payload,
     payloadBytes: utf8Length(payload),
     batchEnd,
-    fingerprint: undefined,
+    fingerprint: typed.payload === draft.event["payload"] ? undefined : fingerprintOf(single(draft), review.ports),
     incarnation: review.incarnation,
     correlationId: undefined,
   };

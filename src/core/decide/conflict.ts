@@ -29,7 +29,7 @@ export function checkConflict(review: Review, typed: TypedDraft): Failure | unde
   }
   const entity = entityOf(review, typed.type, typed.event.payload);
   const conflicting: number[] = [];
-  for (const row of review.reads.events.after(expectedEventId, bounds.conflictEventsMax)) {
+  for (const row of review.ports.storage.events.after(expectedEventId, bounds.conflictEventsMax)) {
     if (row.clientId === review.clientId && row.principal === review.author.principal) continue;
     const logged = loggedEvent(row);
     const definition = review.model.eventType(row.type);

@@ -46,9 +46,7 @@ export function replay(prior: Prior, submission: Submission, ports: Ports): Outc
 
 function storedVerdict(prior: Prior, submission: Submission, ports: Ports): Verdict | undefined {
   if (prior.kind === "event") {
-    return canonicalJson(contentOf(submission)) === canonicalJson(contentOfEvent(prior.row))
-      ? acceptedVerdict([prior.row])
-      : undefined;
+    return hasContent(prior.row, submission, ports) ? acceptedVerdict([prior.row]) : undefined;
   }
   if (!sameBytes(fingerprintOf(submission, ports), prior.row.fingerprint)) return undefined;
   if (prior.kind === "batch")
@@ -88,6 +86,14 @@ function contentOfDraft(draft: Draft): JsonObject {
   return content;
 }
 
+/** Whether this is what was submitted as the event. */
+function hasContent(row: EventRow, submission: Submission, ports: Ports): boolean {
+  return row.fingerprint
+    ? sameBytes(fingerprintOf(submission, ports), row.fingerprint)
+    : canonicalJson(contentOf(submission)) === canonicalJson(contentOfEvent(row));
+}
+
+/** The content of an event that was committed as submitted. */
 function contentOfEvent(row: EventRow): JsonObject {
   const content: JsonObject = { type: row.type, payload: JSON.parse(row.payload) as JsonObject };
   if (row.version !== undefined) content["version"] = row.version;

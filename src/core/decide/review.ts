@@ -1,9 +1,8 @@
 import type { AnyModel, EventDefinition, ModelEvent } from "../../model/index.ts";
 import type { JsonObject, Author } from "../../protocol/index.ts";
-import type { StorageReads } from "../../storage/port.ts";
 import type { Draft } from "../commands.ts";
 import type { Live } from "../live.ts";
-import type { Scene } from "../window/scene.ts";
+import type { Ports } from "../ports.ts";
 
 /** A draft and all that its review may look at. */
 export interface Review {
@@ -12,7 +11,8 @@ export interface Review {
   readonly live: Live;
   /** The id of the object's lifetime that decides. */
   readonly incarnation: string;
-  readonly reads: StorageReads;
+  readonly ports: Ports;
+  readonly transform: Transform;
   readonly author: Author;
   readonly clientId: string;
   readonly draft: Draft;
@@ -26,13 +26,11 @@ export interface TypedDraft {
   readonly type: string;
   readonly version: number | undefined;
   readonly expectedEventId: number | undefined;
-  /** As submitted: what is stored and goes out. */
+  /** What is stored and goes out: as submitted, unless the draft was transformed. */
   readonly payload: JsonObject;
   /** As the model's functions see it. */
   readonly event: ModelEvent<JsonObject>;
 }
 
-export function reviewOf(scene: Scene, author: Author, clientId: string, draft: Draft): Review {
-  const { name, model, live, incarnation, ports, now } = scene;
-  return { partition: name.partition, model, live, incarnation, reads: ports.storage, author, clientId, draft, now };
-}
+/** Returns the payload to commit, in the version that the draft states; `typed.payload` itself where it stays as submitted. */
+export type Transform = (review: Review, typed: TypedDraft) => JsonObject;

@@ -9,8 +9,8 @@ import { ModelFault } from "./model-fault.ts";
 import { logModelFault, recordRejection } from "./record.ts";
 import { textOfRejection } from "./rejection-text.ts";
 import { tooManyRejections } from "./rejections.ts";
-import { type Review, reviewOf } from "./review.ts";
-import { check } from "./stages.ts";
+import type { Review } from "./review.ts";
+import { check, reviewOf } from "./stages.ts";
 
 const draftFailed: Failure = {
   code: "draft_failed",

@@ -5,6 +5,7 @@ import type { Peer } from "../replies.ts";
 import type { Limiter } from "../rates/limiter.ts";
 import type { Live } from "../live.ts";
 import type { Ports } from "../ports.ts";
+import type { Transform } from "../decide/review.ts";
 import type { Window } from "./window.ts";
 
 /** Who a partition is. */
@@ -22,6 +23,7 @@ export interface Scene {
   /** The id of this object's lifetime. */
   readonly incarnation: string;
   readonly limiter: Limiter;
+  readonly transform: Transform;
   readonly window: Window;
   readonly now: number;
   /** Whether there are connections to look after. */
