@@ -1,7 +1,7 @@
 export { type Command, type Draft, type PresenceCommand, single, type Submission } from "./commands.ts";
 export { rejectionRetentionMs, socketSweepMs } from "./jobs/due.ts";
 export type { DraftResult, Effect, Outcome, Page, SessionState, Subscriber, Verdict } from "./replies.ts";
-export { Intake, overloaded } from "./window/intake.ts";
+export { bytesOf, type Frame, type FrameSource, Intake, overloaded } from "./window/intake.ts";
 export { Partition, type Standing } from "./partition.ts";
 export type { Logger, Ports } from "./ports.ts";
 export type { PartitionName } from "./window/scene.ts";

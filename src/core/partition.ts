@@ -180,15 +180,15 @@ export class Partition {
   }
 
   /**
-   * Ends the connections that `fits` says so of, whatever of theirs is waiting: their tokens were revoked.
-   * It is asked from here on of each token that comes, too: one may be waiting for its window already.
+   * Ends those of `concerned` whose tokens are revoked, with whatever of theirs is waiting. From here on each
+   * token that comes is asked about, too: one may be waiting for its window already.
    */
-  revoke(fits: (author: Author) => boolean, now: number): void {
-    this.#isRevoked = fits;
+  revoke(isRevoked: (author: Author) => boolean, now: number, concerned: Iterable<Session> = this.#sessions): void {
+    this.#isRevoked = isRevoked;
     const window = new Window();
-    for (const session of this.#sessions) {
+    for (const session of concerned) {
       const { author } = session.state;
-      if (!author || !fits(author)) continue;
+      if (!author || !isRevoked(author)) continue;
       window.touch(session);
       this.#end(session, revoked, now);
     }
@@ -379,7 +379,7 @@ export class Partition {
   }
 
   #end(session: Session, failure: Failure, now: number): void {
-    const traced = this.failureOf(new Refusal(failure), now);
+    const traced = this.failureOf(new Refusal(failure), now, session.traceId);
     session.end(failure, { kind: "error", requestId: undefined, draftId: undefined, failure: traced });
   }
 

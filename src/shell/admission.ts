@@ -1,14 +1,14 @@
 import { draining, type Partition, type PartitionName, type Session } from "../core/index.ts";
-import type { IdentitySettings } from "../identity/settings.ts";
-import { verifierOf } from "../identity/verifier-of.ts";
-import { mayAddress } from "../identity/verify.ts";
-import { type Failure, bounds, allows, type Author } from "../protocol/index.ts";
+import { mayAddress, type Subject } from "../identity/verify.ts";
+import type { Revocation } from "../platform/rpc.ts";
+import { allows, type Author, bounds, type Failure } from "../protocol/index.ts";
 import { authorOfSubject, type Roles } from "./author.ts";
+import { Places } from "./places.ts";
 import type { TenantLink } from "./tenant-link.ts";
 
 /** What reading a partition needs: its log, its state, and to be connected to it. */
 export const readPermission = "read";
-/** Why a token is not taken here; the same whether there is a partition of that name or not. */
+/** Why a token is refused here; the same whether a partition of that name exists or not. */
 export const notForHere: Failure = {
   code: "forbidden",
   layer: "permission",
@@ -20,52 +20,68 @@ export const readForbidden: Failure = {
   detail: `This needs the permission "${readPermission}".`,
 };
 
-const nobody: Failure = { code: "unauthenticated", detail: "This connection came without a token." };
+const noToken: Failure = { code: "unauthenticated", detail: "This connection came without a token." };
 
 /** When to come back where all places are taken, in seconds. */
 const crowdedSeconds = 10;
 
-interface DoorHost {
+interface AdmissionHost {
   readonly name: PartitionName;
   readonly partition: Partition;
+  /** Undefined in open development mode. */
   readonly link: TenantLink | undefined;
-  readonly settings: IdentitySettings;
   readonly roles: Roles;
-  /** Lets work go on when what began it is over. */
-  keep(work: Promise<unknown>): void;
+  now(): number;
+  verify(token: string, now: number): Promise<Subject | Failure>;
 }
 
-/** Who gets in: what has to be asked of others before the core is, because the core asks nobody. */
-export class Door {
-  readonly #host: DoorHost;
-  /** Until then nothing new is taken, in milliseconds since 1970. */
+/** Decides who may connect and who may ask: what has to be asked of others is asked here, because the core asks nobody. */
+export class Admission {
+  readonly #host: AdmissionHost;
+  readonly #places = new Places();
+  /** Nothing new is accepted before then, in milliseconds since 1970. */
   #closedUntil = 0;
-  /** Whose token a connection has brought: it has its place from then on, and its turn perhaps later. */
-  readonly #brought = new WeakMap<Session, string>();
 
-  constructor(host: DoorHost) {
+  constructor(host: AdmissionHost) {
     this.#host = host;
   }
 
-  /** Nothing new is taken until then. */
+  /** Accepts nothing new before `until`, in milliseconds since 1970. */
   close(until: number): void {
     this.#closedUntil = until;
   }
 
-  /** Why a connection of this author is not taken, or of somebody who has not said who, if so. Then there has to be a place, too: `placeFor`. */
+  /** Counts a connection. */
+  joined(session: Session): void {
+    this.#places.add(session);
+  }
+
+  left(session: Session): void {
+    this.#places.remove(session);
+  }
+
+  /** The connections that one of these revocations can concern. */
+  concernedBy(revocations: readonly Revocation[]): Iterable<Session> {
+    return this.#places.concernedBy(revocations);
+  }
+
+  /** Returns why a connection of this author is refused, or undefined. `placeFor` has to be asked after it. */
   async admit(author: Author | undefined): Promise<Failure | undefined> {
     const asks = author?.expiresAt !== undefined;
     return asks ? await this.#host.link?.admit(author) : undefined;
   }
 
-  /** Why there is no place for it now, if so. To be asked in the step that adds it: many may have waited for the same answer. */
+  /**
+   * Returns why there is no place for a new connection, or undefined. To be asked in the step that adds the
+   * connection: several may have waited for the same answer of `admit`. `awaitsToken`: `connect` brings the token.
+   */
   placeFor(author: Author | undefined, awaitsToken: boolean): Failure | undefined {
-    // Only in open development mode somebody may come without a word of who they are.
-    if (this.#host.link && !author && !awaitsToken) return nobody;
+    // Only in open development mode a connection may come without an author.
+    if (this.#host.link && !author && !awaitsToken) return noToken;
     return this.#closed() ?? this.#full(awaitsToken) ?? (author && this.#crowded(author));
   }
 
-  /** Why a request of this author is not taken, if so; one that writes needs the partition to be one of its tenant's. */
+  /** Returns why a request of this author is refused, or undefined. One that writes needs the partition to be counted by its tenant. */
   async admitRequest(author: Author, writes: boolean): Promise<Failure | undefined> {
     const { link } = this.#host;
     if (!link || author.expiresAt === undefined) return writes ? this.#closed() : undefined;
@@ -74,16 +90,14 @@ export class Door {
     return (link.mustClaim ? await link.claim() : undefined) ?? this.#closed();
   }
 
-  /** Whom a token speaks for that came in a frame, or why it is not taken. */
+  /** Returns the author of a token that came in a frame, or why it is refused. */
   async authenticate(session: Session, token: string): Promise<Author | Failure> {
     const { state } = session;
     if (!state.awaitsToken && !state.client) {
       return { code: "bad_request", detail: "This connection came with a token: leave connect.payload.token out." };
     }
-    const { settings, name, roles, link, keep } = this.#host;
-    const verifier = verifierOf(settings, keep);
-    if (typeof verifier === "string") return { code: "unauthenticated", detail: verifier };
-    const subject = await verifier.verify(token, Date.now());
+    const { name, roles, link } = this.#host;
+    const subject = await this.#host.verify(token, this.#host.now());
     if ("code" in subject) return subject;
     const author = authorOfSubject(subject, roles);
     if ("code" in author) return author;
@@ -91,38 +105,33 @@ export class Door {
     if (!allows(author.permissions, readPermission)) return readForbidden;
     const failure = (await link?.admit(author)) ?? (state.awaitsToken ? this.#crowded(author, session) : undefined);
     if (failure) return failure;
-    this.#brought.set(session, author.principal);
+    this.#places.authenticated(session, author);
     return author;
   }
 
   #closed(): Failure | undefined {
-    const seconds = Math.ceil((this.#closedUntil - Date.now()) / 1_000);
+    const seconds = Math.ceil((this.#closedUntil - this.#host.now()) / 1_000);
     return seconds > 0 ? { ...draining, retryAfter: seconds } : undefined;
   }
 
-  /** Why there is no room for another connection, whoever's, if so. */
+  /** Returns why the partition has no room for another connection of anybody, or undefined. */
   #full(awaitsToken: boolean): Failure | undefined {
     const { connectionsPerPartition } = this.#host.partition.limits;
-    const sessions = [...this.#host.partition.sessions];
-    if (connectionsPerPartition !== null && sessions.length >= connectionsPerPartition) {
+    if (connectionsPerPartition !== null && this.#places.total >= connectionsPerPartition) {
       return tooMany(connectionsPerPartition, "connections to this partition");
     }
-    if (awaitsToken && sessions.filter(({ state }) => state.awaitsToken).length >= bounds.strangersMax) {
+    if (awaitsToken && this.#places.unauthenticated >= bounds.strangersMax) {
       return tooMany(bounds.strangersMax, "connections here that have not brought their token");
     }
     return undefined;
   }
 
-  /** Why there is no room for another connection of this author, if so; `but` is that connection, where it is here already. */
-  #crowded({ principal }: Author, but?: Session): Failure | undefined {
+  /** Returns why there is no room for another connection of this author, or undefined. `except`: that connection, where it is counted already. */
+  #crowded({ principal }: Author, except?: Session): Failure | undefined {
     const { connectionsPerPrincipal } = this.#host.partition.limits;
-    if (connectionsPerPrincipal === null) return undefined;
-    const own = [...this.#host.partition.sessions].filter(
-      (session) => session !== but && (session.state.author?.principal ?? this.#brought.get(session)) === principal,
-    );
-    return own.length < connectionsPerPrincipal
-      ? undefined
-      : tooMany(connectionsPerPrincipal, "connections of yours here");
+    if (connectionsPerPrincipal === null || this.#places.of(principal, except) < connectionsPerPrincipal)
+      return undefined;
+    return tooMany(connectionsPerPrincipal, "connections of yours here");
   }
 }
 

@@ -1,15 +1,21 @@
 import {
+  bytesOf,
   type Command,
   type Effect,
+  type Frame,
+  type FrameSource,
   type Intake,
   type Partition,
   Session,
   type SessionState,
   type Subscriber,
+  type Work,
 } from "../core/index.ts";
-import { endsConnection, type Failure, bounds, type Author } from "../protocol/index.ts";
+import { type Author, bounds, endsConnection, type Failure } from "../protocol/index.ts";
 import type { EventRow } from "../storage/port.ts";
 import type { Dialect, TokenFrame } from "../wire/dialect.ts";
+
+type Submit = Extract<Command, { kind: "submit" }>;
 
 /** A peer from which nothing came for so long is taken for gone; clients send a heartbeat far more often. */
 const idleMsMax = 10 * 60 * 1_000;
@@ -21,6 +27,8 @@ export interface Attachment {
   session: SessionState;
   /** When the last frame came, to the nearest `seenAtStepMs`. */
   seenAt: number;
+  /** The trace id of the upgrade, where it came with a `traceparent`: problems of the connection have it, too. */
+  traceId?: string;
 }
 
 /** What carries a connection's frames: a WebSocket, or a pair of HTTP requests. */
@@ -40,20 +48,21 @@ export interface ConnectionHost {
   readonly partition: Partition;
   readonly codec: Dialect;
   readonly intake: Intake;
-  /** Whom the token of a frame speaks for, or why it is not taken; undefined: tokens are not looked at here. */
+  now(): number;
+  /** Returns the author of a token that came in a frame, or why it is refused; undefined in open development mode, where tokens are ignored. */
   authenticate: ((session: Session, token: string) => Promise<Author | Failure>) | undefined;
-  /** Whether the partition has to be counted among its tenant's before it is written to. */
+  /** Whether the partition has to be counted by its tenant before it is written to. */
   mustClaim(): boolean;
-  /** Counts it; why that cannot be, if so. */
+  /** Has it counted. Returns why that is refused, or undefined. */
   claim(author: Author): Promise<Failure | undefined>;
   /** Runs what did not come by a frame. */
   step<T>(body: () => T): T;
-  /** It is over; said once. */
+  /** The connection has ended; called once. */
   left(connection: Connection): void;
 }
 
-/** One connection: its session, frames in and out, and whether its peer still reads. What carries it is another's business. */
-export class Connection implements Subscriber {
+/** One connection: its session, its frames in and out, and whether its peer still reads. Its carrier is another's business. */
+export class Connection implements Subscriber, FrameSource {
   readonly session: Session;
   readonly #carrier: Carrier;
   readonly #host: ConnectionHost;
@@ -63,89 +72,100 @@ export class Connection implements Subscriber {
   /** The last sign of life other than a frame that was counted. */
   #aliveAt = 0;
   #over = false;
-  /** The frames that wait while something has to be found out for the one before them; undefined: nothing has. */
-  #waiting: (string | ArrayBuffer)[] | undefined;
+  /** The frames that wait for the one before them, which waits for an answer from elsewhere; undefined: nothing does. */
+  #waiting: Frame[] | undefined;
   #waitingBytes = 0;
 
   constructor(carrier: Carrier, host: ConnectionHost, attachment: Attachment) {
     this.#carrier = carrier;
     this.#host = host;
     this.#seenAt = attachment.seenAt;
-    this.session = new Session(this, attachment.session);
+    this.session = new Session(this, attachment.session, attachment.traceId);
   }
 
-  /** Takes a frame of the peer. */
-  receive(frame: string | ArrayBuffer, now: number): void {
+  /** Accepts a frame of the peer. */
+  receive(frame: Frame, now: number): void {
     if (this.#over) return;
     this.#unreadBytes = 0;
     if (now - this.#seenAt >= seenAtStepMs) {
       this.#seenAt = now;
       this.save(this.session.kept);
     }
-    const bytes = typeof frame === "string" ? frame.length : frame.byteLength;
-    this.#host.intake.arrive(() => this.#read(frame, bytes, now), bytes);
+    this.#host.intake.arrive(this, frame, now);
   }
 
-  #read(frame: string | ArrayBuffer, bytes: number, now: number): void {
-    if (this.#over) return;
+  /** Decodes a frame, when its turn comes. */
+  read(frame: Frame, now: number): Work | undefined {
+    if (this.#over) return undefined;
     if (this.#waiting) {
-      this.#waitingBytes += bytes;
-      const bytesMax = this.session.state.author ? bounds.bytesBehindTokenMax : bounds.strangerBytesMax;
-      const full = this.#waiting.length === bounds.framesBehindTokenMax || this.#waitingBytes > bytesMax;
-      if (full) this.end(1013, "overloaded");
-      else this.#waiting.push(frame);
-      return;
+      this.#putBehind(this.#waiting, frame);
+      return undefined;
     }
-    const { partition, codec } = this.#host;
-    const { session } = this;
-    const decoded = codec.decode(frame);
-    if (decoded.kind === "token") this.#takeToken(decoded, bytes);
-    else if (decoded.kind === "presence") {
-      const refused = partition.show(session, decoded, now);
-      if (refused) this.#offer(refused, bytes);
-    } else if (this.#mustClaim(decoded)) {
-      const { requestId, submission } = decoded;
-      this.#hold(bytes, async () => {
-        const failure = await this.#host.claim(session.state.author!);
-        return failure ? { kind: "overflow", requestId, draftId: submission.key, failure } : decoded;
-      });
-    } else this.#offer(decoded, bytes);
+    const decoded = this.#host.codec.decode(frame);
+    if (decoded.kind === "token") return this.#authenticate(decoded, frame);
+    if (decoded.kind === "presence") {
+      const refused = this.#host.partition.show(this.session, decoded, now);
+      return refused && this.#work(refused);
+    }
+    return this.#mustClaim(decoded) ? this.#claimFor(decoded, frame) : this.#work(decoded);
   }
 
-  /** Whether this would be the partition's first write, of somebody whom it could be. */
-  #mustClaim(command: Command): command is Extract<Command, { kind: "submit" }> {
+  overflowed(): void {
+    this.end(1013, "overloaded");
+  }
+
+  #work(command: Command): Work {
+    return { session: this.session, command };
+  }
+
+  /** Keeps a frame until the one before it has its answer. */
+  #putBehind(waiting: Frame[], frame: Frame): void {
+    this.#waitingBytes += bytesOf(frame);
+    const bytesMax = this.session.state.author ? bounds.bytesBehindTokenMax : bounds.strangerBytesMax;
+    const full = waiting.length === bounds.framesBehindTokenMax || this.#waitingBytes > bytesMax;
+    if (full) this.overflowed();
+    else waiting.push(frame);
+  }
+
+  /** Whether this would be the partition's first write, by an author who may write. */
+  #mustClaim(command: Command): command is Submit {
     return command.kind === "submit" && this.session.state.client !== undefined && this.#host.mustClaim();
   }
 
-  #offer(command: Command, bytes: number): void {
-    if (!this.#host.intake.offer(this, { session: this.session, command }, bytes)) this.end(1013, "overloaded");
-  }
-
-  #takeToken({ requestId, token, command }: TokenFrame, bytes: number): void {
-    const { authenticate } = this.#host;
-    if (!authenticate) {
-      this.#offer(command(undefined), bytes);
-      return;
-    }
-    this.#hold(bytes, async () => {
-      const author = await authenticate(this.session, token);
-      return "code" in author ? { kind: "refused", requestId, failure: author } : command(author);
+  #claimFor(command: Submit, frame: Frame): undefined {
+    const { requestId, submission } = command;
+    this.#hold(frame, async () => {
+      const failure = await this.#host.claim(this.session.state.author!);
+      return failure ? { kind: "overflow", requestId, draftId: submission.key, failure } : command;
     });
   }
 
-  /** Keeps the frames that come back until it is known what this one asks for, so that their order stays. */
-  #hold(bytes: number, find: () => Promise<Command>): void {
-    const waiting: (string | ArrayBuffer)[] = [];
+  #authenticate({ requestId, token, command }: TokenFrame, frame: Frame): Work | undefined {
+    const { authenticate } = this.#host;
+    if (!authenticate) return this.#work(command(undefined));
+    this.#hold(frame, async () => {
+      const author = await authenticate(this.session, token);
+      return "code" in author ? { kind: "refused", requestId, failure: author } : command(author);
+    });
+    return undefined;
+  }
+
+  /** Keeps the frames that come from here on until it is known what this one asks for, so that their order stays. */
+  #hold(frame: Frame, find: () => Promise<Command>): void {
+    const waiting: Frame[] = [];
     this.#waiting = waiting;
     this.#waitingBytes = 0;
-    void find().then((command) =>
-      this.#host.step(() => {
-        this.#waiting = undefined;
-        if (this.#over) return;
-        this.#offer(command, bytes);
-        for (const frame of waiting) this.receive(frame, Date.now());
-      }),
-    );
+    void this.#goOn(frame, waiting, find());
+  }
+
+  async #goOn(frame: Frame, waiting: readonly Frame[], found: Promise<Command>): Promise<void> {
+    const command = await found;
+    this.#host.step(() => {
+      this.#waiting = undefined;
+      if (this.#over) return;
+      if (!this.#host.intake.offer(this, this.#work(command), bytesOf(frame))) this.overflowed();
+      for (const next of waiting) this.receive(next, this.#host.now());
+    });
   }
 
   deliver(replies: readonly Effect[], broadcasts: readonly EventRow[]): void {
@@ -164,11 +184,13 @@ export class Connection implements Subscriber {
 
   save(session: SessionState): void {
     // Not of one that was ended meanwhile: nothing may wake up with it.
-    if (!this.#over) this.#carrier.save({ session, seenAt: this.#seenAt });
+    if (this.#over) return;
+    const { traceId } = this.session;
+    this.#carrier.save({ session, seenAt: this.#seenAt, ...(traceId === undefined ? {} : { traceId }) });
   }
 
-  /** Ends it if it has not brought its token. */
-  endIfStranger(): void {
+  /** Ends it if it has not sent its token. */
+  endIfUnauthenticated(): void {
     if (this.#over || !this.session.state.awaitsToken) return;
     this.end(this.#host.codec.closeCode("unauthenticated"), "no token came");
   }
@@ -179,7 +201,7 @@ export class Connection implements Subscriber {
     this.#carrier.end(code, reason);
   }
 
-  /** Its peer has left. What came before is taken as if it were still there. */
+  /** Its peer has left. The frames that came before are handled as if it were still there. */
   leave(): void {
     this.#host.intake.read();
     this.#finish();
@@ -191,7 +213,7 @@ export class Connection implements Subscriber {
     this.#host.left(this);
   }
 
-  /** Ends it if its peer has vanished without a word. */
+  /** Ends it if its peer has vanished without a Close. */
   endIfIdle(now: number): void {
     if (now - Math.max(this.#seenAt, this.#carrier.lastSignOfLife()) >= idleMsMax) this.end(1001, "idle");
   }

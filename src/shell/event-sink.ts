@@ -7,6 +7,34 @@ const stalledMsMax = 60 * 1_000;
 
 const encoder = new TextEncoder();
 
+/** Where a sink writes to: a `WritableStreamDefaultWriter`, as far as it is needed. */
+export interface StreamWriter {
+  /** Resolves when the peer has taken the bytes; rejects when it is gone. */
+  write(bytes: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+  abort(): Promise<void>;
+  /** Rejects when the peer is gone. */
+  readonly closed: Promise<unknown>;
+}
+
+/**
+ * A response body that is written piece by piece.
+ *
+ * Platform fact: the output gate holds the writes of an `IdentityTransformStream` until what was written to
+ * storage before them is durable; what a `ReadableStream` of JavaScript has in its queue leaves at once. [TX-5]
+ */
+export interface StreamBody {
+  readonly readable: ReadableStream<Uint8Array>;
+  readonly writer: StreamWriter;
+}
+
+/** What a sink needs of its platform. */
+export interface SinkPorts {
+  openBody(): StreamBody;
+  now(): number;
+  timer(run: () => void, delayMs: number): () => void;
+}
+
 /** What comes of a sink. Both are called from a turn of their own. */
 export interface EventSinkEvents {
   /** Everything that was given to it has been taken by the peer. */
@@ -15,15 +43,11 @@ export interface EventSinkEvents {
   lost(): void;
 }
 
-/**
- * Server-sent events to one peer, at the pace at which it reads.
- *
- * Platform fact: the output gate holds the writes of an `IdentityTransformStream` until what was written to
- * storage before them is durable; what a `ReadableStream` of JavaScript has in its queue leaves at once. [TX-5]
- */
+/** Server-sent events to one peer, at the pace at which it reads. */
 export class EventSink {
   readonly readable: ReadableStream<Uint8Array>;
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #writer: StreamWriter;
+  readonly #ports: SinkPorts;
   readonly #events: EventSinkEvents;
   #waiting: string[] = [];
   #waitingUnits = 0;
@@ -32,12 +56,13 @@ export class EventSink {
   #takenAt = 0;
   #pumping = false;
   #over = false;
-  #givingUp: ReturnType<typeof setTimeout> | undefined;
+  #cancelGivingUp: (() => void) | undefined;
 
-  constructor(events: EventSinkEvents) {
-    const { readable, writable } = new IdentityTransformStream();
+  constructor(ports: SinkPorts, events: EventSinkEvents) {
+    const { readable, writer } = ports.openBody();
     this.readable = readable;
-    this.#writer = writable.getWriter();
+    this.#writer = writer;
+    this.#ports = ports;
     this.#events = events;
     this.#writer.closed.catch(() => this.#lose());
   }
@@ -74,8 +99,9 @@ export class EventSink {
   close(): void {
     if (this.#over) return;
     this.#over = true;
-    if (this.#pumping) this.#givingUp = setTimeout(() => void this.#writer.abort().catch(() => {}), stalledMsMax);
-    else this.#writer.close().catch(() => {});
+    if (this.#pumping) {
+      this.#cancelGivingUp = this.#ports.timer(() => void this.#writer.abort().catch(() => {}), stalledMsMax);
+    } else this.#writer.close().catch(() => {});
   }
 
   /** What is written next: little ones together, a large one by itself. */
@@ -98,9 +124,9 @@ export class EventSink {
       while (this.#waiting.length > 0) {
         const bytes = encoder.encode(this.#next());
         for (let at = 0; at < bytes.length; at += writeBytesMax) {
-          this.#writingSince = Date.now();
+          this.#writingSince = this.#ports.now();
           await this.#writer.write(bytes.subarray(at, at + writeBytesMax));
-          this.#takenAt = Date.now();
+          this.#takenAt = this.#ports.now();
         }
         this.#writingSince = undefined;
       }
@@ -111,7 +137,7 @@ export class EventSink {
       return;
     } finally {
       this.#pumping = false;
-      if (this.#givingUp !== undefined) clearTimeout(this.#givingUp);
+      this.#cancelGivingUp?.();
     }
     if (this.#over) this.#writer.close().catch(() => {});
     else if (this.#waiting.length > 0) this.pump();

@@ -33,17 +33,17 @@ export class LogReader implements Subscriber, Stream {
   #behind = false;
   #over = false;
 
-  constructor(author: Author, host: StreamHost, begun: Begun) {
+  constructor(author: Author, traceId: string | undefined, host: StreamHost, begun: Begun) {
     this.#host = host;
     this.#begun = begun;
-    this.#session = new Session(this, newSession(author));
-    this.sink = new EventSink({ drained: () => this.#pull(), lost: () => this.#leave() });
+    this.#session = new Session(this, newSession(author), traceId);
+    this.sink = new EventSink(host, { drained: () => this.#pull(), lost: () => this.#leave() });
   }
 
   /** Begins after the event `since`; undefined: at the head. */
   start(clientId: string, since: number | undefined): void {
     this.#cursor = since;
-    this.#host.partition.attach(this.#session, Date.now());
+    this.#host.joined(this.#session);
     this.#ask({
       kind: "connect",
       requestId: "connect",
@@ -121,7 +121,7 @@ export class LogReader implements Subscriber, Stream {
   }
 
   #traced(failure: Failure): TracedFailure {
-    return this.#host.partition.failureOf(new Refusal(failure), Date.now());
+    return this.#host.partition.failureOf(new Refusal(failure), this.#host.now(), this.#session.traceId);
   }
 
   #refuse(failure: TracedFailure): void {
@@ -133,7 +133,7 @@ export class LogReader implements Subscriber, Stream {
   #leave(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#host.partition.detach(this.#session);
+    this.#host.detached(this.#session);
     this.#host.ended(this);
   }
 }

@@ -8,7 +8,7 @@ import type { Stream, StreamHost } from "./stream.ts";
 /** A connection without a WebSocket: what it is told is a stream of server-sent events, and its frames come as requests. */
 export class PostedConnection implements Stream {
   /** Unguessable. */
-  readonly id = crypto.randomUUID();
+  readonly id: string;
   readonly sink: EventSink;
   readonly connection: Connection;
   readonly #principal: string | undefined;
@@ -17,10 +17,11 @@ export class PostedConnection implements Stream {
   #taken = 0;
 
   /** `author`: as the edge verified it; undefined in open development mode. */
-  constructor(author: Author | undefined, host: StreamHost) {
+  constructor(author: Author | undefined, traceId: string | undefined, host: StreamHost) {
+    this.id = host.random.connectionId();
     this.#principal = author?.principal;
     this.#host = host;
-    this.sink = new EventSink({ drained: () => {}, lost: () => host.step(() => this.connection.leave()) });
+    this.sink = new EventSink(host, { drained: () => {}, lost: () => host.step(() => this.connection.leave()) });
     this.connection = new Connection(
       {
         send: (frame) => this.#send(frame),
@@ -30,7 +31,7 @@ export class PostedConnection implements Stream {
         lastSignOfLife: () => this.sink.takenAt,
       },
       { ...host, left: (connection) => this.#left(connection) },
-      { session: newSession(author), seenAt: Date.now() },
+      { session: newSession(author), seenAt: host.now(), ...(traceId === undefined ? {} : { traceId }) },
     );
     this.sink.send(JSON.stringify({ connectionId: this.id }), { event: "connection" });
   }

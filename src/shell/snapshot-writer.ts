@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import type { Partition, SnapshotDraft } from "../core/index.ts";
-import { log } from "../platform/log.ts";
+import type { ShellPorts } from "./ports.ts";
 
 /**
  * How much of the text is one chunk, in UTF-16 units. At up to three bytes each that is less than the
@@ -13,36 +13,44 @@ const level = 1;
 
 const encoder = new TextEncoder();
 
+/** What writing a snapshot needs of its platform. */
+export type SnapshotPorts = Pick<ShellPorts, "now" | "timer" | "log">;
+
 /**
  * Compresses and writes a snapshot, a chunk, a turn and a transaction at a time, and lets everything
  * else go on in between. If it fails, it is given up: the log is what counts.
  *
  * Each chunk is gzip by itself; one after the other they are gzip, too (RFC 1952, 2.2).
  */
-export async function writeSnapshot(partition: Partition, draft: SnapshotDraft): Promise<void> {
+export async function writeSnapshot(
+  partition: Partition,
+  draft: SnapshotDraft,
+  ports: SnapshotPorts,
+  chunkUnits = chunkUnitsMax,
+): Promise<void> {
   try {
     const hash = createHash("sha256");
     let chunks = 0;
     let stateBytes = 0;
-    for (const text of chunksOf(draft.state)) {
+    for (const text of chunksOf(draft.state, chunkUnits)) {
       const encoded = encoder.encode(text);
       stateBytes += encoded.length;
       const bytes = new Uint8Array(gzipSync(encoded, { level }));
       hash.update(bytes);
-      partition.putSnapshotChunk(draft.eventId, chunks++, bytes, Date.now());
-      await scheduler.wait(0);
+      partition.putSnapshotChunk(draft.eventId, chunks++, bytes, ports.now());
+      await new Promise<void>((resolve) => ports.timer(resolve, 0));
     }
-    partition.completeSnapshot(draft, stateBytes, "gzip", new Uint8Array(hash.digest()), Date.now());
+    partition.completeSnapshot(draft, stateBytes, "gzip", new Uint8Array(hash.digest()), ports.now());
   } catch (error) {
     partition.abandonSnapshot();
-    log("error", "a snapshot could not be written", { eventId: draft.eventId, error: String(error) });
+    ports.log("error", "a snapshot could not be written", { eventId: draft.eventId, error: String(error) });
   }
 }
 
 /** Cuts text up, never inside a surrogate pair. */
-function* chunksOf(text: string): Generator<string> {
+function* chunksOf(text: string, units: number): Generator<string> {
   for (let from = 0; from < text.length;) {
-    let to = Math.min(from + chunkUnitsMax, text.length);
+    let to = Math.min(from + units, text.length);
     // A code point above the first plane has two units: the cut is before both.
     if (to < text.length && text.codePointAt(to - 1)! > 0xffff) to--;
     yield text.slice(from, to);

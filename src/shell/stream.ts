@@ -1,5 +1,7 @@
+import type { Session } from "../core/index.ts";
 import type { Connection, ConnectionHost } from "./connection.ts";
-import type { EventSink } from "./event-sink.ts";
+import type { EventSink, SinkPorts } from "./event-sink.ts";
+import type { ShellRandom } from "./ports.ts";
 
 /** A response whose body is a stream. */
 export interface Stream {
@@ -9,9 +11,15 @@ export interface Stream {
 }
 
 /** What streams are part of. */
-export interface StreamHost extends ConnectionHost {
+export interface StreamHost extends ConnectionHost, SinkPorts {
+  readonly random: ShellRandom;
+  every(run: () => void, periodMs: number): () => void;
   /** Adds a connection. */
   join(connection: Connection): void;
+  /** Adds a session that is no connection. */
+  joined(session: Session): void;
+  /** It has ended. */
+  detached(session: Session): void;
   /** The stream is over; said once. */
   ended(stream: Stream): void;
 }

@@ -1,6 +1,7 @@
 import { Refusal } from "../core/index.ts";
 import { type Failure, bounds, type Author } from "../protocol/index.ts";
-import { type HttpAnswer, answerFailure, responseOf } from "../wire/partita/answers.ts";
+import { answerFailure, type HttpAnswer } from "../wire/partita/answers.ts";
+import type { EventSink } from "./event-sink.ts";
 import { LogReader } from "./log-reader.ts";
 import { PostedConnection } from "./posted-connection.ts";
 import type { Stream, StreamHost } from "./stream.ts";
@@ -14,57 +15,68 @@ const lifeMs = 10 * 60 * 1_000;
 /** How long whoever finds no place waits, in seconds. */
 const fullRetrySeconds = 30;
 
-const streamHeaders = { "content-type": "text/event-stream", "cache-control": "no-cache, no-transform" };
-
 /** The streams over HTTP of one partition: a bounded number, each for a bounded time, because they keep the object awake. */
 export class Streams {
   readonly #host: StreamHost;
   /** When each is to end. */
   readonly #streams = new Map<Stream, number>();
   readonly #connections = new Map<string, PostedConnection>();
-  #timers: ReturnType<typeof setInterval>[] = [];
+  /** Cancels the timers that are running. */
+  #timers: (() => void)[] = [];
 
   constructor(host: Omit<StreamHost, "ended">) {
     this.#host = { ...host, ended: (stream) => this.#ended(stream) };
   }
 
+  /** How many streams are open. */
+  get open(): number {
+    return this.#streams.size;
+  }
+
   /** The events of the log after `since`, or after the head, as they come; or the problem that there is. */
-  read(author: Author, clientId: string, since: number | undefined): Promise<Response> {
+  read(
+    author: Author,
+    clientId: string,
+    since: number | undefined,
+    traceId: string | undefined,
+  ): Promise<EventSink | HttpAnswer> {
     return new Promise((resolve) => {
       const full = this.#full();
       if (full) {
-        resolve(this.#refused(full));
+        resolve(this.#problem(full, traceId));
         return;
       }
-      const reader = new LogReader(author, this.#host, (refusal) =>
-        resolve(
-          refusal
-            ? responseOf(answerFailure(this.#host.partition.name.partition, refusal))
-            : new Response(reader.sink.readable, { headers: streamHeaders }),
-        ),
+      const reader = new LogReader(author, traceId, this.#host, (refusal) =>
+        resolve(refusal ? answerFailure(this.#host.partition.name.partition, refusal) : reader.sink),
       );
       this.#add(reader);
       reader.start(clientId, since);
     });
   }
 
-  /** A new connection: what it is told. `author`: as the edge verified it; undefined in open development mode. */
-  connect(author: Author | undefined): Response {
+  /** What a new connection is sent. `author`: as the edge verified it; undefined in open development mode. */
+  connect(author: Author | undefined, traceId: string | undefined): EventSink | HttpAnswer {
     const full = this.#full();
-    if (full) return this.#refused(full);
-    const posted = new PostedConnection(author, this.#host);
+    if (full) return this.#problem(full, traceId);
+    const posted = new PostedConnection(author, traceId, this.#host);
     this.#add(posted);
     this.#connections.set(posted.id, posted);
     this.#host.join(posted.connection);
-    return new Response(posted.sink.readable, { headers: streamHeaders });
+    return posted.sink;
   }
 
-  /** Takes frames of a connection, of which `before` others were sent earlier. */
-  take(id: string, author: Author | undefined, before: number, frames: readonly string[]): HttpAnswer {
+  /** Accepts frames of a connection, of which `before` others were sent earlier. */
+  receive(
+    id: string,
+    author: Author | undefined,
+    before: number,
+    frames: readonly string[],
+    traceId: string | undefined,
+  ): HttpAnswer {
     const posted = this.#connections.get(id);
     // The same whether it is another's or not there.
-    const failure = posted?.belongsTo(author?.principal) ? posted.receive(before, frames, Date.now()) : gone;
-    return failure ? this.#problem(failure) : { status: 202, headers: {}, body: "" };
+    const failure = posted?.belongsTo(author?.principal) ? posted.receive(before, frames, this.#host.now()) : gone;
+    return failure ? this.#problem(failure, traceId) : { status: 202, headers: {}, body: "" };
   }
 
   #full(): Failure | undefined {
@@ -77,10 +89,10 @@ export class Streams {
   }
 
   #add(stream: Stream): void {
-    this.#streams.set(stream, Date.now() + lifeMs * (1 + Math.random() / 2));
+    this.#streams.set(stream, this.#host.now() + lifeMs * (1 + this.#host.random.fraction() / 2));
     if (this.#timers.length > 0) return;
     const every = (ms: number, run: (now: number) => void) =>
-      setInterval(() => this.#host.step(() => run(Date.now())), ms);
+      this.#host.every(() => this.#host.step(() => run(this.#host.now())), ms);
     this.#timers = [
       every(careMs, (now) => this.#look(now)),
       every(expiryMs, (now) => this.#host.partition.expire(now)),
@@ -92,7 +104,7 @@ export class Streams {
     if (stream instanceof PostedConnection) this.#connections.delete(stream.id);
     if (this.#streams.size > 0) return;
     // A timer would keep the object from hibernating.
-    for (const timer of this.#timers.splice(0)) clearInterval(timer);
+    for (const cancel of this.#timers.splice(0)) cancel();
   }
 
   #look(now: number): void {
@@ -102,13 +114,9 @@ export class Streams {
     }
   }
 
-  #refused(failure: Failure): Response {
-    return responseOf(this.#problem(failure));
-  }
-
-  #problem(failure: Failure): HttpAnswer {
-    const { partition } = this.#host;
-    return answerFailure(partition.name.partition, partition.failureOf(new Refusal(failure), Date.now()));
+  #problem(failure: Failure, traceId: string | undefined): HttpAnswer {
+    const { partition, now } = this.#host;
+    return answerFailure(partition.name.partition, partition.failureOf(new Refusal(failure), now(), traceId));
   }
 }
 

@@ -1,7 +1,7 @@
-import { type Logger, type Partition, revoked, socketSweepMs } from "../core/index.ts";
+import { type Logger, type Partition, revoked, type Session, socketSweepMs } from "../core/index.ts";
 import type { Failure, Author, Limits } from "../protocol/index.ts";
 import { Revocations } from "../tenant/revocations.ts";
-import type { LimitsOverride, TenantApi, TenantChanges } from "../platform/rpc.ts";
+import type { LimitsOverride, Revocation, TenantApi, TenantChanges } from "../platform/rpc.ts";
 
 /** How long a partition is told of changes while it has connections: more than twice the time between two sweeps, each of which asks again. */
 const attendedMs = 2.5 * socketSweepMs;
@@ -11,7 +11,7 @@ const requestedMs = 30_000;
 const unreachableMs = 1_000;
 
 /** What a link needs of its object. */
-interface LinkHost {
+interface TenantLinkHost {
   /** The partition's name in its tenant. */
   readonly name: string;
   readonly partition: Partition;
@@ -20,8 +20,11 @@ interface LinkHost {
   /** A fresh stub of the tenant's object. */
   tenant(): TenantApi;
   readonly log: Logger;
+  now(): number;
   /** Runs what did not come by a frame. */
   step<T>(body: () => T): T;
+  /** The connections that one of these revocations can concern. */
+  concernedBy(revocations: readonly Revocation[]): Iterable<Session>;
 }
 
 const unreachable: Failure = {
@@ -35,7 +38,7 @@ const unreachable: Failure = {
  * know, and while it attends the tenant tells it of every change, so that then nothing has to be asked.
  */
 export class TenantLink {
-  readonly #host: LinkHost;
+  readonly #host: TenantLinkHost;
   readonly #revocations = new Revocations();
   #limitsSeq = -1;
   /** Until when the tenant tells of changes, in milliseconds since 1970. */
@@ -49,7 +52,7 @@ export class TenantLink {
   /** For how long whoever shares the next question wants to be told, at the most. */
   #nextLeaseMs = 0;
 
-  constructor(host: LinkHost) {
+  constructor(host: TenantLinkHost) {
     this.#host = host;
   }
 
@@ -72,7 +75,7 @@ export class TenantLink {
   /** The same of a request. The tenant is asked unless it tells of changes anyway. */
   async admitRequest(author: Author): Promise<Failure | undefined> {
     try {
-      if (this.#attendsUntil <= Date.now())
+      if (this.#attendsUntil <= this.#host.now())
         await this.#attend(this.#host.partition.attended ? attendedMs : requestedMs);
     } catch (error) {
       this.#unreachable(error);
@@ -107,7 +110,7 @@ export class TenantLink {
       // A limit is no reason to stand still: one portion in a while goes on.
       this.#unreachable(error);
     }
-    this.#host.partition.granted(answer.granted, answer.retryAfterMs, Date.now());
+    this.#host.partition.granted(answer.granted, answer.retryAfterMs, this.#host.now());
   }
 
   /** Asks to be told of changes for longer. */
@@ -117,11 +120,14 @@ export class TenantLink {
 
   /** Takes changes, those of the limits in their order. Returns whether the next are wanted, too. */
   changed({ seq, revocations, limits }: TenantChanges): boolean {
-    const now = Date.now();
+    const now = this.#host.now();
     this.#revocations.add(revocations, now);
     const { partition } = this.#host;
     // First, because the limits may not find a storage that takes them.
-    if (revocations.length > 0) partition.revoke((author) => this.#revocations.covers(author), now);
+    if (revocations.length > 0) {
+      const concerned = this.#host.concernedBy(revocations);
+      partition.revoke((author) => this.#revocations.covers(author), now, concerned);
+    }
     if (seq > this.#limitsSeq) {
       this.#limitsSeq = seq;
       this.#limit(limits);
@@ -158,7 +164,7 @@ export class TenantLink {
   }
 
   async #askAll(leaseMs: number): Promise<void> {
-    const askedAt = Date.now();
+    const askedAt = this.#host.now();
     const changes = await this.#host.tenant().attend(this.#host.name, leaseMs, this.#knownSeq);
     this.#host.step(() => this.changed(changes));
     this.#knownSeq = changes.seq;

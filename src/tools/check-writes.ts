@@ -8,7 +8,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "client/stores/sqlite.ts": [".prepare("],
   "storage/durable.ts": ["sql.exec", "transactionSync"],
   "storage/node.ts": [".exec(", ".prepare("],
-  "objects/partition.ts": ["setAlarm"],
+  "objects/partition-ports.ts": ["setAlarm"],
   "objects/tenant.ts": ["setAlarm"],
 };
 const ways = [

@@ -182,13 +182,18 @@ export class Client {
   }
 
   #open(): void {
-    const { random } = this.#parts;
     const link = this.#parts.open(this);
     this.#link = link;
     link.attachClient({
       receive: (frame) => this.#receive(link, frame),
       closed: () => this.#closed(link),
     });
+  }
+
+  /** The server has accepted the connection. */
+  opened(link: Link): void {
+    if (this.#link !== link) return;
+    const { random } = this.#parts;
     if (random.chance(0.05)) this.#nonsense((id) => premature(random, id));
     this.#connect();
   }
@@ -212,7 +217,7 @@ export class Client {
         ...(echo && random.chance(0.5) ? {} : { echo }),
         ...(arrays ? { frames: "array" } : {}),
         ...(credit === undefined ? {} : { credit }),
-        ...(random.chance(0.1) ? { bounds: true } : {}),
+        ...(random.chance(0.1) ? { limits: true } : {}),
         ...(random.chance(0.2) ? { modelVersion: application.model.version } : {}),
       },
       { kind: "connect", since, initialState, echo, arrays, credit },

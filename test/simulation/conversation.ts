@@ -21,6 +21,7 @@ export class Conversation {
   #principal: string | undefined;
   #clientId: string | undefined;
   #echo = true;
+  #arrays = false;
   #credit: number | undefined;
   readonly #unacknowledged: { eventId: number; bytes: number }[] = [];
   readonly #broadcasts = new Set<number>();
@@ -67,8 +68,8 @@ export class Conversation {
     this.#unacknowledged.length = 0;
   }
 
-  /** Takes the messages of one frame. `headBefore`: the last event before this step. */
-  told(messages: readonly Told[], headBefore: number): void {
+  /** Takes the messages of one frame. `headBefore`: the last event before this step; `array`: whether the frame is one. */
+  told(messages: readonly Told[], headBefore: number, array: boolean): void {
     let batchEnd: number | undefined;
     for (const message of messages) {
       if (message.type === "broadcast") {
@@ -76,6 +77,8 @@ export class Conversation {
       } else if (message.type === "head") this.#outOfCredit(message.payload.currentEventIndex);
       else if (message.type !== "presence") this.#answer(message, headBefore);
     }
+    // After the answer to connect, which may be in the array.
+    this.#check(!array || this.#arrays, () => "an array comes that was not asked for");
     if (messages.length > 1 && batchEnd !== undefined) {
       this.#check(this.#cursor >= batchEnd, () => `a frame ends inside a batch, at event ${this.#cursor}`);
     }
@@ -181,6 +184,7 @@ export class Conversation {
     this.#clientId = clientId;
     this.#principal = this.#author ?? `dev:${clientId}`;
     this.#echo = asked.echo;
+    this.#arrays = asked.arrays;
     this.#credit = asked.credit;
     this.#live = asked.since === undefined;
     this.#cursor = asked.since ?? currentEventIndex;

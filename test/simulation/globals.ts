@@ -1,5 +1,5 @@
 /** Code that has to ask the seed: the product, and what simulates its surroundings. */
-const owned = /\/(src\/(client|core|model|models|partition|protocol|storage)|test\/simulation)\//;
+const owned = /\/(src\/(client|core|model|models|platform|protocol|shell|storage|tenant|wire)|test\/simulation)\//;
 
 /**
  * Has time and randomness that are not the seed's reported when the product asks for them; others,

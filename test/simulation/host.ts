@@ -1,28 +1,15 @@
-import { gzipSync } from "node:zlib";
-import {
-  type Draft,
-  type Effect,
-  type Outcome,
-  Intake,
-  newSession,
-  Partition,
-  Session,
-  type SessionState,
-  single,
-  type SnapshotDraft,
-} from "../../src/core/index.ts";
+import { type Draft, single } from "../../src/core/index.ts";
 import type { AnyModel } from "../../src/model/index.ts";
-import { answerOutcome, type HttpAnswer } from "../../src/wire/partita/answers.ts";
-import { partitaDialect } from "../../src/wire/partita/codec.ts";
-import type { Dialect } from "../../src/wire/dialect.ts";
-import { hasOption } from "../../src/wire/partita/options.ts";
-import { endsConnection, type Author, type Limits } from "../../src/protocol/index.ts";
-import type { EventRow } from "../../src/storage/port.ts";
-import { PartitionStorage } from "../../src/storage/partition/storage.ts";
-import { bytesPort, migrations, sha256 } from "../support/partition.ts";
+import type { TenantChanges } from "../../src/platform/rpc.ts";
+import { type Author, canonicalJson, type Json, type Limits } from "../../src/protocol/index.ts";
+import { type Attachment, type Carrier, Connection } from "../../src/shell/connection.ts";
+import { PartitionShell } from "../../src/shell/partition-shell.ts";
+import type { ShellPorts } from "../../src/shell/ports.ts";
+import type { HttpAnswer } from "../../src/wire/partita/answers.ts";
 import { Conversation } from "./conversation.ts";
 import type { FaultyDisk } from "./disk.ts";
-import { canonicalText, type Ledger } from "./ledger.ts";
+import { Incarnation } from "./incarnation.ts";
+import type { Ledger } from "./ledger.ts";
 import type { ServerLink } from "./link.ts";
 import type { Random } from "./random.ts";
 import type { Schedule } from "./schedule.ts";
@@ -32,22 +19,29 @@ import { type Asked, parseFrame } from "./wire.ts";
 /** The partition's name in every run. */
 export const partitionName = { tenant: "default", partition: "room" };
 
-const idleMsMax = 10 * 60 * 1_000;
-const dueRetryMs = 5_000;
 /** The platform runs an alarm that failed again, from then on. */
 const alarmRetryMs = 2_000;
+/** So short that a small state has several chunks, in UTF-16 units. */
+const snapshotChunkUnits = 2_000;
 
-/** A connection as the shell knows it. */
+/** A connection as the platform knows it. */
 interface Known {
-  readonly session: Session;
+  readonly connection: Connection;
   readonly conversation: Conversation;
-  readonly authorName: string | undefined;
   /** What is in the socket's attachment: all that survives hibernation. */
-  attachment: SessionState;
-  seenAt: number;
+  attachment: Attachment;
 }
 
-/** What a host is made of, and where a planted bug can get in. */
+/** Who connects: the principal, as the test knows it, and what the edge has verified of it. */
+export interface Arriving {
+  /** Undefined in open development mode: `connect` names it. */
+  readonly principal: string | undefined;
+  /** Undefined in open development mode, and where the token comes with `connect`. */
+  readonly author: Author | undefined;
+  readonly awaitsToken: boolean;
+}
+
+/** What a host is made of. */
 export interface HostParts {
   readonly model: AnyModel;
   readonly disk: FaultyDisk;
@@ -57,44 +51,43 @@ export interface HostParts {
   readonly random: Random;
   /** What is allowed. */
   readonly limits: Limits;
-  /** How late a deferred window may come, in milliseconds. */
+  /** How late a timer may come, in milliseconds. */
   readonly deferMsMax: number;
-  /** Runs the work of a window; a planted bug wraps it. */
-  readonly around: (disk: FaultyDisk, body: () => void) => void;
+  /** Undefined in open development mode. */
+  readonly tenant?: ShellPorts["tenant"];
+  readonly verify?: ShellPorts["verify"];
 }
 
 /**
- * Stands in for `src/partition/object.ts`: maps the simulated network, timers and alarm to the real
- * core, with the platform's crashes, evictions and hibernation.
+ * Stands in for the platform: gives the simulated network, timers and alarm to the production shell, with the
+ * platform's crashes, evictions and hibernation.
  */
 export class Host {
   readonly #parts: HostParts;
   readonly #links = new Map<ServerLink, Known>();
   readonly #requests = new Set<(answer: HttpAnswer | undefined) => void>();
-  #partition!: Partition;
-  #intake!: Intake;
-  #codec!: Dialect;
-  #incarnation = 0;
-  #timers = 0;
-  #writing = false;
+  #shell!: PartitionShell;
+  #incarnation!: Incarnation;
   #armedAt: number | undefined;
+  #alarmRuns = false;
+  /** The last event before the transaction that was begun last. */
   #headBefore = 0;
-  /** A fault struck, and no window has been done without one since: live connections may wait for what is in the log. */
+  /** A fault struck, and since then live connections may wait for what is in the log. */
   #doubtful = false;
   #faulted = false;
 
   constructor(parts: HostParts) {
     this.#parts = parts;
-    this.#boot();
+    this.#boot([]);
   }
 
-  /** Whether the platform could evict it now: it keeps an object with a timer. */
+  /** Whether the platform could evict it now: it keeps an object that has a timer, or work that it waits for. */
   get idle(): boolean {
-    return this.#timers === 0 && !this.#writing;
+    return this.#incarnation.timers === 0 && !this.#alarmRuns && this.#requests.size === 0;
   }
 
   get alarmDue(): boolean {
-    return this.#armedAt !== undefined && this.#armedAt <= this.#parts.schedule.serverNow;
+    return this.#armedAt !== undefined && this.#armedAt <= this.#parts.schedule.serverNow && !this.#alarmRuns;
   }
 
   /** To be called when a storage fault strikes. */
@@ -102,148 +95,134 @@ export class Host {
     this.#faulted = true;
   }
 
-  /** A WebSocket upgrade. */
-  accept(link: ServerLink, author: Author | undefined): void {
-    const { ledger, trace, schedule } = this.#parts;
-    const conversation = new Conversation(link, author?.principal, ledger, trace);
-    this.#step(() => {
-      try {
-        this.#attach(link, conversation, author?.principal, newSession(author), schedule.serverNow);
-      } catch {
-        // The upgrade is answered by an error; the object lives on.
-        link.closeFromServer(true);
-      }
-    });
-    link.attachServer({
-      receive: (asked) => this.#receive(link, asked),
-      closed: () => {
-        this.#step(() => this.#intake.read());
-        this.#detach(link);
-      },
-    });
+  /** To be called after each task, when all that was promised has come about: looks what has become of the object. */
+  look(): void {
+    const { disk } = this.#parts;
+    if (disk.dead) this.crash();
+    if (this.#faulted) this.#doubtful = true;
+    this.#faulted = false;
+    this.#checkDelivery();
+  }
+
+  /** A WebSocket upgrade. `opened` is called when it is accepted; the link ends where it is not. */
+  async accept(link: ServerLink, arriving: Arriving, opened: () => void = () => {}): Promise<void> {
+    const { ledger, trace } = this.#parts;
+    const { principal, author, awaitsToken } = arriving;
+    const conversation = new Conversation(link, principal, ledger, trace);
+    const incarnation = this.#incarnation;
+    const shell = this.#shell;
+    let attachment: Attachment | undefined;
+    const accepted = await shell
+      .connect(author, awaitsToken, undefined, (given) => {
+        attachment = structuredClone(given);
+        return this.#carrier(link, incarnation);
+      })
+      .catch(() => undefined);
+    if (!incarnation.alive || !(accepted instanceof Connection)) link.closeFromServer(true);
+    else if (link.isCut) this.#enter(() => shell.leave(accepted));
+    else {
+      this.#know(link, { connection: accepted, conversation, attachment: attachment! });
+      opened();
+    }
   }
 
   /** A draft over HTTP. `done` gets the answer, or undefined where the process ends first. */
   request(author: Author, clientId: string, draft: Draft, done: (answer: HttpAnswer | undefined) => void): void {
-    const { disk, ledger, trace, schedule } = this.#parts;
+    const { disk, ledger, trace, schedule, random } = this.#parts;
     const text = JSON.stringify(draft);
     trace.line(`${schedule.now} ${clientId} > POST ${text}`);
     this.#requests.add(done);
+    const incarnation = this.#incarnation;
     const finish = (answer: HttpAnswer | undefined) => {
-      if (!this.#requests.has(done) || disk.dead) return;
+      if (!this.#requests.has(done) || !incarnation.alive) return;
       trace.check(!disk.open, () => `${clientId} is answered before the transaction is committed`);
-      if (!disk.open) ledger.observe();
+      ledger.observe();
       this.#requests.delete(done);
       trace.line(`${schedule.now} ${clientId} < ${answer?.status} ${answer?.body}`);
       done(answer);
     };
-    this.#step(() => {
-      const submission = single(draft);
-      const answer = (outcome: Outcome) => finish(answerOutcome(partitionName.partition, submission, outcome));
-      const taken = this.#intake.offer(author.principal, { author, clientId, submission, answer }, text.length);
-      if (!taken) finish(undefined);
+    this.#enter(() => {
+      const asking = { traceId: random.hex(32) };
+      this.#shell.submit(author, clientId, single(draft), text.length, asking).then(finish, () => finish(undefined));
     });
+  }
+
+  /** The tenant's object pushes changes. Resolves to whether the partition wants the next, and never where the process ends first. */
+  async tenantChanged(changes: TenantChanges): Promise<boolean> {
+    let wanted: boolean | undefined;
+    this.#enter(() => (wanted = this.#shell.tenantChanged(changes)));
+    if (wanted === undefined) throw new Error("the partition failed");
+    return wanted;
+  }
+
+  drain(seconds: number): void {
+    this.#parts.trace.line(`${this.#parts.schedule.now} drain for ${seconds} s`);
+    this.#enter(() => this.#shell.drain(seconds));
   }
 
   /** What is due has an alarm. */
   checkAlarm(): void {
     const due = this.#parts.ledger.dueWork();
-    const armed = due.length === 0 || this.#armedAt !== undefined;
+    const armed = due.length === 0 || this.#armedAt !== undefined || this.#alarmRuns;
     this.#parts.trace.check(armed, () => `${due.join()} is due, and no alarm is set`);
   }
 
   /** The alarm, as the platform runs it. */
   alarm(): void {
     const { schedule, trace, ledger } = this.#parts;
-    const now = schedule.serverNow;
     const incarnation = this.#incarnation;
-    this.#armedAt = undefined;
     trace.line(`${schedule.now} alarm`);
-    this.#step(() => {
-      try {
-        const snapshot = this.#partition.runDue(now, () => this.#sweep(now));
-        if (snapshot) this.#writeSnapshot(snapshot);
-      } catch {
-        this.#armedAt = now + alarmRetryMs;
-      } finally {
-        const next = this.#partition.nextDue;
-        if (next !== undefined) this.#armedAt = Math.max(next, now + dueRetryMs);
-      }
-    });
-    // A crash is a failed alarm, too.
-    if (incarnation !== this.#incarnation) this.#armedAt ??= now + alarmRetryMs;
-    ledger.observeSweep();
-    this.checkAlarm();
-  }
-
-  /** Writes a snapshot as the shell does: a chunk and a turn at a time, while everything else goes on. */
-  #writeSnapshot(draft: SnapshotDraft): void {
-    const { schedule, random, trace } = this.#parts;
-    const bytes = new Uint8Array(gzipSync(draft.state));
-    const incarnation = this.#incarnation;
-    const partition = this.#partition;
-    const chunkBytes = random.between(100, bytes.length + 100);
-    const turn = (from: number) => {
-      if (incarnation !== this.#incarnation) return;
-      this.#step(() => {
-        const now = schedule.serverNow;
-        trace.line(`${schedule.now} snapshot of event ${draft.eventId}, from byte ${from} of ${bytes.length}`);
-        try {
-          if (from >= bytes.length) {
-            partition.completeSnapshot(draft, Buffer.byteLength(draft.state), "gzip", sha256(bytes), now);
-            this.#writing = false;
-            return;
-          }
-          partition.putSnapshotChunk(draft.eventId, from / chunkBytes, bytes.slice(from, from + chunkBytes), now);
-          schedule.after(random.between(0, 20), () => turn(from + chunkBytes));
-        } catch {
-          partition.abandonSnapshot();
-          this.#writing = false;
-        }
-      });
+    this.#armedAt = undefined;
+    this.#alarmRuns = true;
+    const ended = (failed: boolean) => {
+      if (incarnation !== this.#incarnation || !incarnation.alive) return;
+      this.#alarmRuns = false;
+      if (failed) this.#armedAt ??= schedule.serverNow + alarmRetryMs;
+      ledger.observe();
+      ledger.observeSweep();
+      this.checkAlarm();
     };
-    this.#writing = true;
-    schedule.after(0, () => turn(0));
+    this.#enter(() => {
+      this.#shell.alarm().then(
+        () => ended(false),
+        () => ended(true),
+      );
+    });
   }
 
   /** GET state: what the object says it is, if it can. */
-  readState(): void {
-    const { schedule, trace, ledger } = this.#parts;
-    this.#step(() => {
-      let state: ReturnType<Partition["stateAt"]>;
-      try {
-        state = this.#partition.stateAt(undefined, schedule.serverNow);
-      } catch (error) {
-        this.#partition.failureOf(error, schedule.serverNow);
-        return;
-      }
-      ledger.observe();
-      trace.check(state.eventIndex === ledger.head, () => `the state is of event ${state.eventIndex}`);
-      trace.check(
-        canonicalText(state.state) === ledger.state,
-        () => `the state at ${ledger.head} is not what the log folds to`,
-      );
-    });
+  async readState(): Promise<void> {
+    const { trace, ledger, random } = this.#parts;
+    const incarnation = this.#incarnation;
+    const { status, body } = await this.#shell.readState(undefined, { traceId: random.hex(32) });
+    if (!incarnation.alive || status !== 200) return;
+    ledger.observe();
+    const { state, eventIndex } = JSON.parse(body) as { state: Json; eventIndex: number };
+    trace.check(eventIndex === ledger.head, () => `the state is of event ${eventIndex}`);
+    trace.check(
+      canonicalJson(state) === ledger.state,
+      () => `the state at ${ledger.head} is not what the log folds to`,
+    );
   }
 
   /** The process ends, and a new one starts on what was committed. */
   crash(): void {
     const { disk, trace, schedule, ledger } = this.#parts;
     trace.line(`${schedule.now} crash`);
+    this.#incarnation.end();
     for (const link of this.#links.keys()) link.closeFromServer(true);
     this.#links.clear();
-    const lost = [...this.#requests];
-    this.#requests.clear();
-    for (const done of lost) done(undefined);
+    this.#fail();
     disk.revive();
     ledger.observeAnew();
-    this.#boot();
+    this.#boot([]);
   }
 
   /** Evicted with its sockets open, and woken: everything but storage and attachments is new. */
   hibernate(): void {
     const { trace, schedule } = this.#parts;
     trace.line(`${schedule.now} hibernate`);
+    this.#incarnation.end();
     const woken = [...this.#links];
     this.#links.clear();
     for (const [link, { conversation }] of woken) {
@@ -253,75 +232,67 @@ export class Host {
     this.#boot(woken);
   }
 
-  #boot(woken: readonly [ServerLink, Known][] = []): void {
-    const { model, disk, limits, random, schedule } = this.#parts;
-    const incarnation = ++this.#incarnation;
-    this.#timers = 0;
-    this.#writing = false;
-    this.#codec = partitaDialect(partitionName.partition);
-    let broken = false;
-    try {
-      this.#partition = new Partition(partitionName, model, {
-        storage: new PartitionStorage(disk, migrations, bytesPort),
-        random: {
-          logId: () => `log-${random.hex(8)}`,
-          // A counter: it is unique in a run, and leaves the kept seeds what they were.
-          incarnation: () => incarnation.toString(16).padStart(16, "0"),
-          traceId: () => random.hex(32),
-          peerId: () => random.hex(32),
-        },
-        sha256,
-        log: () => {},
-        askTenant: () => {},
-        defer: (run, delayMs) => this.#timer(() => run(schedule.serverNow), delayMs),
-      });
-      this.#partition.limit(limits);
-    } catch {
-      // The constructor threw: the platform makes a new object for the next request.
-      broken = true;
-    }
-    const links = this.#links;
-    this.#intake = new Intake({
-      get connections() {
-        return links.size;
-      },
-      process: (batch) =>
-        this.#parts.around(disk, () => {
-          this.#faulted = false;
-          this.#partition.process(batch, schedule.serverNow);
-          if (!this.#faulted) this.#doubtful = false;
-        }),
-      defer: (window) => this.#timer(window, random.between(0, this.#parts.deferMsMax)),
-    });
-    if (!broken) {
-      this.#step(() => {
-        try {
-          this.#partition.open(schedule.serverNow);
-        } catch (error) {
-          this.#partition.failureOf(error, schedule.serverNow);
-        }
-        try {
-          for (const [link, { conversation, authorName, attachment, seenAt }] of woken)
-            this.#attach(link, conversation, authorName, structuredClone(attachment), seenAt);
-        } catch {
-          broken = true;
-        }
-      });
-    }
-    if (!broken || incarnation !== this.#incarnation) return;
-    // A constructor that throws breaks the object: its sockets go, and the next request makes a new one.
-    for (const [link] of woken) link.closeFromServer(true);
-    this.crash();
+  /** What runs in a process ends with it; the platform runs an alarm that did not end again. */
+  #fail(): void {
+    const { schedule } = this.#parts;
+    if (this.#alarmRuns) this.#armedAt ??= schedule.serverNow + alarmRetryMs;
+    this.#alarmRuns = false;
+    const lost = [...this.#requests];
+    this.#requests.clear();
+    for (const done of lost) done(undefined);
   }
 
-  /** A timer of the object: it keeps it from hibernating, and goes with it. */
-  #timer(run: () => void, delayMs: number): void {
+  #boot(woken: readonly [ServerLink, Known][]): void {
+    const { model, limits, disk, schedule, random, deferMsMax, tenant, verify, ledger } = this.#parts;
+    const incarnation = new Incarnation({
+      disk,
+      schedule,
+      random,
+      deferMsMax,
+      tenant,
+      verify: verify ?? (async () => ({ code: "unauthenticated", detail: "There are no tokens here." })),
+      enter: (body) => this.#enter(body),
+      armAlarm: (at) => (this.#armedAt = at),
+      transacting: () => (this.#headBefore = ledger.head),
+      openWriter: () => {
+        throw new Error("nobody opens a stream here");
+      },
+    });
+    this.#incarnation = incarnation;
+    this.#headBefore = ledger.head;
+    try {
+      this.#shell = new PartitionShell(
+        { name: partitionName, model, roles: {}, limits, snapshotChunkUnits },
+        incarnation.ports(),
+      );
+      this.#shell.start(this.#armedAt, () => {
+        for (const [link, { conversation, attachment }] of woken) {
+          const kept = structuredClone(attachment);
+          const connection = this.#shell.wake(this.#carrier(link, incarnation), structuredClone(attachment));
+          this.#know(link, { connection, conversation, attachment: kept });
+        }
+      });
+    } catch {
+      // A constructor that throws breaks the object: its sockets go, and the next request makes a new one.
+      for (const [link] of woken) link.closeFromServer(true);
+      incarnation.end();
+    }
+    if (!incarnation.alive) this.crash();
+  }
+
+  #know(link: ServerLink, known: Known): void {
     const incarnation = this.#incarnation;
-    this.#timers++;
-    this.#parts.schedule.after(delayMs, () => {
-      if (incarnation !== this.#incarnation) return;
-      this.#timers--;
-      this.#step(run);
+    this.#links.set(link, known);
+    link.attachServer({
+      receive: (asked) => {
+        if (incarnation.alive) this.#receive(link, asked);
+      },
+      closed: () => {
+        if (!incarnation.alive || this.#links.get(link) !== known) return;
+        this.#parts.trace.line(`${this.#parts.schedule.now} ${link.name} is closed`);
+        this.#links.delete(link);
+        this.#enter(() => this.#shell.leave(known.connection));
+      },
     });
   }
 
@@ -331,108 +302,66 @@ export class Host {
     const { schedule, trace } = this.#parts;
     trace.line(`${schedule.now} ${link.name} > ${asked.frame.slice(0, 240)}`, asked.frame);
     known.conversation.asked(asked);
-    known.seenAt = schedule.serverNow;
-    this.#step(() => this.#intake.arrive(() => this.#read(link, asked), asked.frame.length));
+    this.#enter(() => this.#shell.receive(known.connection, asked.frame));
   }
 
-  #read(link: ServerLink, asked: Asked): void {
-    const session = this.#links.get(link)?.session;
-    if (!session) return;
-    const decoded = this.#codec.decode(asked.frame);
-    if (decoded.kind === "token") throw new Error("nobody sends tokens here");
-    const command =
-      decoded.kind === "presence" ? this.#partition.show(session, decoded, this.#parts.schedule.serverNow) : decoded;
-    if (command && !this.#intake.offer(link, { session, command }, asked.frame.length)) this.#end(link);
-  }
-
-  #attach(
-    link: ServerLink,
-    conversation: Conversation,
-    authorName: string | undefined,
-    attachment: SessionState,
-    seenAt: number,
-  ): void {
-    const session = new Session(
-      {
-        deliver: (replies, broadcasts) => this.#deliver(link, known, replies, broadcasts),
-        save: (state) => (known.attachment = structuredClone(state)),
+  /** What carries the frames of a link. */
+  #carrier(link: ServerLink, incarnation: Incarnation): Carrier {
+    const { disk, trace, ledger, schedule } = this.#parts;
+    return {
+      send: (frame) => {
+        if (!incarnation.alive) return;
+        // The output gate: what is sent must be true already, and stay so.
+        trace.check(!disk.open, () => `${link.name} is sent something before its transaction is committed`);
+        if (!disk.open) ledger.observe();
+        // The work of a connection that has closed is done, and its answer goes to nobody.
+        const known = this.#links.get(link);
+        if (!known) return;
+        disk.delivering();
+        if (disk.dead) return;
+        const messages = parseFrame(frame);
+        trace.line(`${schedule.now} ${link.name} < ${frame.slice(0, 240)}`, frame);
+        known.conversation.told(messages, this.#headBefore, frame.startsWith("["));
+        link.fromServer({ text: frame, messages });
       },
-      attachment,
-    );
-    const known: Known = { session, conversation, authorName, attachment, seenAt };
-    this.#links.set(link, known);
-    this.#partition.attach(session, this.#parts.schedule.serverNow);
+      end: () => {
+        if (!incarnation.alive) return;
+        this.#links.delete(link);
+        link.closeFromServer(false);
+      },
+      save: (attachment) => {
+        if (!incarnation.alive) return;
+        trace.check(!disk.open, () => `${link.name} is saved before the transaction is committed`);
+        const known = this.#links.get(link);
+        if (known) known.attachment = structuredClone(attachment);
+      },
+      lastSignOfLife: () => link.lastHeartbeatAt,
+    };
   }
 
-  #detach(link: ServerLink): void {
-    const known = this.#links.get(link);
-    if (!known) return;
-    this.#parts.trace.line(`${this.#parts.schedule.now} ${link.name} is closed`);
-    this.#links.delete(link);
-    this.#partition.detach(known.session);
-  }
-
-  #end(link: ServerLink): void {
-    this.#detach(link);
-    link.closeFromServer(false);
-  }
-
-  #deliver(link: ServerLink, known: Known, replies: readonly Effect[], broadcasts: readonly EventRow[]): void {
-    const { disk, ledger, trace, schedule } = this.#parts;
-    if (disk.dead) return;
-    // The output gate: what is said must be true already, and stay so.
-    trace.check(!disk.open, () => `${link.name} is told something before its transaction is committed`);
-    if (!disk.open) ledger.observe();
-    // The work of a connection that has closed is done, and told to nobody.
-    if (!this.#links.has(link)) return;
-    const { wire } = known.session.state;
-    for (const text of this.#codec.frames(replies, broadcasts, wire)) {
-      disk.delivering();
-      if (disk.dead) return;
-      const messages = parseFrame(text);
-      const array = text.startsWith("[");
-      trace.check(!array || hasOption(wire, "arrays"), () => `${link.name} did not ask for arrays`);
-      trace.line(`${schedule.now} ${link.name} < ${text.slice(0, 240)}`, text);
-      known.conversation.told(messages, this.#headBefore);
-      link.fromServer({ text, messages });
-    }
-    for (const effect of replies) {
-      if (effect.kind === "error" && endsConnection(effect.failure.code)) this.#end(link);
+  /** One entry into the object. */
+  #enter(body: () => void): void {
+    try {
+      body();
+    } catch (error) {
+      // What a handler throws is logged by the platform, and the object lives on.
+      const { disk, trace } = this.#parts;
+      trace.check(this.#faulted || disk.dead, () => `a handler throws: ${String((error as Error).stack)}`);
     }
   }
 
-  #sweep(now: number): void {
-    for (const [link, { seenAt }] of this.#links) if (now - seenAt >= idleMsMax) this.#end(link);
-  }
-
-  /** One entry into the core, after which the alarm is what the core wants, unless it crashed. */
-  #step(body: () => void): void {
-    const { disk, ledger } = this.#parts;
-    this.#headBefore = ledger.head;
-    body();
-    if (disk.dead) {
-      this.crash();
-      return;
-    }
-    if (this.#faulted) this.#doubtful = true;
-    this.#faulted = false;
-    const next = this.#partition.nextDue;
-    if (next !== undefined) this.#armedAt = next;
-    this.#checkDelivery();
-  }
-
-  /** Whoever has seen all there was has been given what is new. */
+  /** Each connection that has seen all there was has been given what is new. */
   #checkDelivery(): void {
     const { ledger, trace } = this.#parts;
     ledger.observe();
-    if (this.#doubtful) return;
-    for (const [link, { session, conversation }] of this.#links) {
-      if (!session.live) continue;
+    const waiting = [...this.#links].filter(([, { connection, conversation }]) => {
       conversation.skipOwn();
-      trace.check(
-        conversation.cursor === ledger.head,
-        () => `${link.name} is live at event ${conversation.cursor}, and the log is at ${ledger.head}`,
-      );
+      return connection.session.live && conversation.cursor !== ledger.head;
+    });
+    if (waiting.length === 0) this.#doubtful = false;
+    if (this.#doubtful) return;
+    for (const [link, { conversation }] of waiting) {
+      trace.violated(`${link.name} is live at event ${conversation.cursor}, and the log is at ${ledger.head}`);
     }
   }
 }

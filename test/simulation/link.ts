@@ -71,13 +71,18 @@ export class Pipe<Frame> {
 }
 
 /** A connection as the server has it. */
-export type ServerLink = Pick<Link, "name" | "exclusive" | "attachServer" | "fromServer" | "closeFromServer">;
+export type ServerLink = Pick<
+  Link,
+  "name" | "exclusive" | "isCut" | "lastHeartbeatAt" | "attachServer" | "fromServer" | "closeFromServer"
+>;
 
 /** One WebSocket: two directions that end together, but are noticed to have ended each in its own time. */
 export class Link {
   readonly name: string;
   /** Whether its client has no other connection, and sends each frame once. */
   readonly exclusive: boolean = true;
+  /** When the platform last answered a heartbeat of its client, by the server's clock; 0: never. */
+  readonly lastHeartbeatAt: number = 0;
   readonly #random: Random;
   readonly #toServer: Pipe<Asked>;
   readonly #toClient: Pipe<ServerFrame>;
@@ -88,6 +93,11 @@ export class Link {
     this.#random = random;
     this.#toServer = new Pipe(random, schedule, weather);
     this.#toClient = new Pipe(random, schedule, weather);
+  }
+
+  /** Whether it has ended before the server has accepted it. */
+  get isCut(): boolean {
+    return this.#cut;
   }
 
   attachServer(end: End<Asked>): void {

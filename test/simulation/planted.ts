@@ -115,5 +115,4 @@ export const planted: Readonly<Record<string, Variant>> = {
   "a log without the unique key": { disk: () => new KeylessDisk() },
   "a transaction that is not taken back when it fails": { disk: () => new TornDisk() },
   "a commit that is reported, and was not made": { disk: () => new LyingDisk() },
-  "a shell that tells before the commit": { around: (disk, body) => disk.transaction(body) },
 };

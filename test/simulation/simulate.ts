@@ -17,23 +17,41 @@ export interface Report {
   lines: readonly string[];
 }
 
-/** Runs one seed: the production core, on a clock, randomness, network and storage that the seed owns. */
-export function simulate(seed: number, steps = stepsDefault, variant: Variant = {}): Report {
-  const world = new World(seed, variant);
+/** What was promised comes about before the next step: all microtasks, and nothing of anybody else's. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** Runs one seed: the production shell and core, on a clock, randomness, network and storage that the seed owns. */
+export function simulate(seed: number, steps = stepsDefault, variant: Variant = {}): Promise<Report> {
+  return runWorld(seed, steps, new World(seed, variant));
+}
+
+/** A partition and what happens to it, out of one seed. */
+interface AnyWorld {
+  readonly trace: Trace;
+  run(steps: number, turn: () => Promise<void>): Promise<void>;
+}
+
+/** Runs a world to its end. Whatever is thrown, or asked of a clock that the seed does not own, is a violation. */
+export async function runWorld(seed: number, steps: number, world: AnyWorld): Promise<Report> {
   const { trace } = world;
   const disown = ownTheGlobals((what) => trace.violated(what));
+  const escaped = (error: unknown) => trace.violated(`thrown: ${thrown(error)}`);
+  process.on("unhandledRejection", escaped);
+  process.on("uncaughtException", escaped);
   try {
-    world.run(steps);
+    await world.run(steps, turn);
   } catch (error) {
-    trace.violated(`thrown: ${thrown(error)}`);
+    escaped(error);
   } finally {
+    process.off("unhandledRejection", escaped);
+    process.off("uncaughtException", escaped);
     disown();
   }
   return reportOf(seed, steps, trace);
 }
 
 /** What came of a run that left this trace. */
-export function reportOf(seed: number, steps: number, trace: Trace): Report {
+function reportOf(seed: number, steps: number, trace: Trace): Report {
   return { seed, steps, digest: trace.digest(), violation: trace.violation, lines: trace.lastLines() };
 }
 

@@ -20,7 +20,6 @@ const dayMs = 24 * 60 * 60 * 1_000;
 /** What is not as it should be: where a planted bug gets in. */
 export interface Variant {
   disk?: () => Disk;
-  around?: (disk: FaultyDisk, body: () => void) => void;
 }
 
 /** What a seed makes of a run. Each run has another mixture, so that calm and storm both go deep. */
@@ -85,7 +84,6 @@ export class World {
       schedule: this.#schedule,
       random: this.#random,
       deferMsMax,
-      around: variant.around ?? ((_, body) => body()),
     });
     this.#clients = Array.from({ length: clients }, (_, at) => {
       const author = authorOf(at);
@@ -116,20 +114,20 @@ export class World {
     });
   }
 
-  /** Runs `steps` steps of storm, and then until all is settled. */
-  run(steps: number): void {
+  /** Runs `steps` steps of storm, and then until all is settled. `turn` lets what was promised come about. */
+  async run(steps: number, turn: () => Promise<void>): Promise<void> {
     const { trace } = this;
     trace.line(`a ${this.#character.application.name} partition with ${this.#character.clients} clients`);
     for (const client of this.#clients) this.#keepActing(client);
     if (this.#random.chance(0.6)) this.#keepActing(this.#caller);
     this.#keepStorming();
-    for (let step = 0; step < steps && trace.violation === undefined; step++) this.#step();
+    for (let step = 0; step < steps && trace.violation === undefined; step++) await this.#step(turn);
     this.#calm = true;
     this.#disk.disarm();
     trace.line(`${this.#schedule.now} calm`);
     let left = settlingStepsMax;
-    while (trace.violation === undefined && !this.#settled() && left-- > 0) this.#step();
-    if (trace.violation === undefined) this.#checkEnd();
+    while (trace.violation === undefined && !this.#settled() && left-- > 0) await this.#step(turn);
+    if (trace.violation === undefined) await this.#checkEnd();
     this.#disk.disk.close();
   }
 
@@ -137,9 +135,11 @@ export class World {
     return this.#host.idle && this.#caller.settled && this.#clients.every(({ settled }) => settled);
   }
 
-  #step(): void {
+  async #step(turn: () => Promise<void>): Promise<void> {
     this.#schedule.step();
     if (this.#host.alarmDue) this.#host.alarm();
+    await turn();
+    this.#host.look();
   }
 
   #keepActing(client: Client | Caller): void {
@@ -179,7 +179,7 @@ export class World {
         this.#jump(random.pick([-dayMs, -1_000, -1, 1, 1_000, 11 * 60 * 1_000, 31 * dayMs]));
         return;
       case "read":
-        this.#host.readState();
+        void this.#host.readState();
     }
   }
 
@@ -198,11 +198,12 @@ export class World {
     );
     this.#links.add(link);
     if (this.#links.size > 2 * this.#clients.length) this.#links.delete([...this.#links][0]!);
-    this.#host.accept(link, author);
+    const arriving = { principal: author?.principal, author, awaitsToken: false };
+    void this.#host.accept(link, arriving, () => client.opened(link));
     return link;
   }
 
-  #checkEnd(): void {
+  async #checkEnd(): Promise<void> {
     const ledger = this.#ledger;
     const { trace } = this;
     for (const client of this.#clients) {
@@ -211,7 +212,7 @@ export class World {
     if (trace.violation !== undefined) return;
     ledger.observeAnew();
     trace.check(ledger.stateAt(ledger.head) === ledger.state, () => "the log folds to two states");
-    this.#host.readState();
+    await this.#host.readState();
     this.#host.checkAlarm();
     for (const client of this.#clients) {
       trace.check(client.replica.state === ledger.state, () => `${client.name} has another state than the server`);

@@ -29,6 +29,7 @@ function stranger(verify: () => Promise<Author>, claims?: () => Promise<Failure 
         process: (batch) => room.partition.process(batch, room.now),
         defer: () => {},
       }),
+      now: () => room.now,
       left: () => {},
       authenticate: verify,
       mustClaim: () => claims !== undefined,

@@ -33,7 +33,9 @@ function linked(wait = () => Promise.resolve()) {
       grant: async (count) => tenant.grant(count, Date.now()),
     }),
     log: () => {},
+    now: () => Date.now(),
     step: (body) => body(),
+    concernedBy: () => room.partition.sessions,
   });
   /** Tells the partition of a change, if the tenant thinks that it listens. */
   const push = () => {

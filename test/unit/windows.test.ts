@@ -28,6 +28,11 @@ class Harness {
     });
   }
 
+  /** A frame of `bytes` arrives; `read` decodes it. */
+  arrive(bytes: number, read: () => Work | undefined): void {
+    this.intake.arrive({ read, overflowed: () => {} }, "x".repeat(bytes), 0);
+  }
+
   get timer(): boolean {
     return this.#window !== undefined;
   }
@@ -134,11 +139,11 @@ describe("Intake", () => {
     const client = new TestPartition().client("a");
     const harness = new Harness();
     const read: number[] = [];
-    const arrive = (at: number, bytes = 100) =>
-      harness.intake.arrive(() => {
+    const arrive = (at: number) =>
+      harness.arrive(100, () => {
         read.push(at);
-        harness.intake.offer(client, work(client, `d${at}`), bytes);
-      }, bytes);
+        return work(client, `d${at}`);
+      });
     for (const at of range(1, 9)) arrive(at);
     expect(read).toEqual(range(1, 9));
     for (const at of range(10, 20)) arrive(at);
@@ -161,10 +166,10 @@ describe("Intake", () => {
     const client = new TestPartition().client("a");
     const harness = new Harness();
     for (const at of range(1, 9)) harness.intake.offer(client, work(client, `d${at}`), 100);
-    harness.intake.arrive(() => {
+    harness.arrive(100, () => {
       throw new Error("unreadable");
-    }, 100);
-    harness.intake.arrive(() => harness.intake.offer(client, work(client, "d10"), 100), 100);
+    });
+    harness.arrive(100, () => work(client, "d10"));
     expect(() => harness.fire()).toThrow("unreadable");
     expect(draftIds(harness.batches[8]!)).toEqual(["d9", "d10"]);
     harness.intake.offer(client, work(client, "d11"), 100);
@@ -177,7 +182,11 @@ describe("Intake", () => {
     const harness = new Harness();
     for (const at of range(1, 9)) harness.intake.offer(client, work(client, `d${at}`), 100);
     let read = 0;
-    const arrive = (bytes: number) => harness.intake.arrive(() => void read++, bytes);
+    const arrive = (bytes: number) =>
+      harness.arrive(bytes, () => {
+        read++;
+        return undefined;
+      });
     for (const _ of range(1, bounds.windowWorkMax - 1)) arrive(100);
     expect(read).toBe(0);
     arrive(100);

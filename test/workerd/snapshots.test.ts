@@ -1,6 +1,7 @@
 import { bytesPort } from "../../src/platform/hash.ts";
 import { describe, expect, it } from "vitest";
 import type { Partition, SnapshotDraft } from "../../src/core/index.ts";
+import { log } from "../../src/platform/log.ts";
 import { writeSnapshot } from "../../src/shell/snapshot-writer.ts";
 
 /** A BLOB of a Durable Object has at most 2 MB. */
@@ -13,6 +14,8 @@ const draft = (state: string): SnapshotDraft => ({
   createdAt: 0,
   state,
 });
+
+const ports = { now: () => 0, timer: (run: () => void) => (setTimeout(run), () => {}), log };
 
 /** Takes the pieces of a snapshot, as a partition does. */
 class Pieces {
@@ -34,7 +37,7 @@ class Pieces {
   }
 
   async written(state: string): Promise<Uint8Array> {
-    await writeSnapshot(this as unknown as Partition, draft(state));
+    await writeSnapshot(this as unknown as Partition, draft(state), ports);
     return new Uint8Array(await new Blob(this.chunks as Uint8Array<ArrayBuffer>[]).arrayBuffer());
   }
 }

@@ -30,6 +30,8 @@ const noEvents: readonly EventRow[] = [];
 /** The conversation with one connection: who it is, what it asked for, and whether a refused draft holds back later ones. */
 export class Session {
   readonly cursor: Cursor;
+  /** The trace id of the upgrade, where it came with a `traceparent`: problems of the connection have it, too. */
+  readonly traceId: string | undefined;
   readonly #subscriber: Subscriber;
   #state: Conversation;
   /** The state at the beginning of the window. */
@@ -43,7 +45,8 @@ export class Session {
   /** Events that are not delivered yet, and whose acceptance is: with `echo: false` it stands for the broadcast. */
   readonly #own = new Set<number>();
 
-  constructor(subscriber: Subscriber, { behind, told, ...conversation }: SessionState) {
+  constructor(subscriber: Subscriber, { behind, told, ...conversation }: SessionState, traceId?: string) {
+    this.traceId = traceId;
     this.#subscriber = subscriber;
     this.cursor = new Cursor({ behind, delivered: told });
     this.#state = this.#before = this.#saved = conversation;

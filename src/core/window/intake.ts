@@ -18,6 +18,24 @@ export interface IntakeHost {
   defer(window: () => void): void;
 }
 
+/** Something that frames come from. */
+export interface FrameSource {
+  /** Decodes a frame. Returns the work that it asks for; undefined where it has none, or its work comes later. */
+  read(frame: Frame, now: number): Work | undefined;
+  /** So much waits already that not even a refusal of its work can be held: the source has to end. */
+  overflowed(): void;
+}
+
+/** A frame as it came: text, or bytes that no dialect accepts. */
+export type Frame = string | ArrayBuffer;
+
+/** A frame that was not decoded yet. */
+interface Arrival {
+  readonly source: FrameSource;
+  readonly frame: Frame;
+  readonly now: number;
+}
+
 interface Waiting {
   work: Work;
   bytes: number;
@@ -39,7 +57,7 @@ export class Intake {
   #waiting = 0;
   #waitingBytes = 0;
   /** What has arrived and was not read yet, in order. */
-  #unread: (() => void)[] = [];
+  #unread: Arrival[] = [];
   #unreadBytes = 0;
   #arrivals = 0;
   #gathering = false;
@@ -50,38 +68,43 @@ export class Intake {
   }
 
   /**
-   * Reads a frame of `bytes`: `read` decodes it, and offers what it asks for. At once while it is quiet;
-   * under load with those of its window, because many in a row are read faster than each between two
-   * reads of sockets, and others are not kept waiting meanwhile (measured: docs/decisions/0002-windows.md).
+   * Accepts a frame of `source`, which decodes it: at once while it is quiet; under load with the frames of its
+   * window, because many in a row are decoded faster than each between two reads of sockets, and others are not
+   * kept waiting meanwhile (measured: docs/decisions/0002-windows.md).
    */
-  arrive(read: () => void, bytes: number): void {
+  arrive(source: FrameSource, frame: Frame, now: number): void {
     if (!this.#gathering) {
-      read();
+      this.#read(source, frame, now);
       return;
     }
     this.#open();
-    this.#unread.push(read);
-    this.#unreadBytes += bytes;
+    this.#unread.push({ source, frame, now });
+    this.#unreadBytes += bytesOf(frame);
     if (this.#unread.length >= bounds.windowWorkMax || this.#unreadBytes > unreadBytesMax) this.read();
   }
 
   /**
-   * Reads what has arrived: what comes by another way, as the end of a connection, comes after it. Throws what
-   * reading threw first; one that fails does not take the others with it.
+   * Decodes what has arrived: what comes by another way, as the end of a connection, comes after it. Throws what
+   * decoding threw first; one frame that fails does not take the others with it.
    */
   read(): void {
     const unread = this.#unread;
     this.#unread = [];
     this.#unreadBytes = 0;
     let failure: { error: unknown } | undefined;
-    for (const read of unread) {
+    for (const { source, frame, now } of unread) {
       try {
-        read();
+        this.#read(source, frame, now);
       } catch (error) {
         failure ??= { error };
       }
     }
     if (failure) throw failure.error;
+  }
+
+  #read(source: FrameSource, frame: Frame, now: number): void {
+    const work = source.read(frame, now);
+    if (work && !this.offer(source, work, bytesOf(frame))) source.overflowed();
   }
 
   /**
@@ -169,6 +192,11 @@ export class Intake {
     for (const [connection, queue] of served) this.#queues.set(connection, queue);
     return batch;
   }
+}
+
+/** How large a frame is, as far as the bounds of what waits are concerned. */
+export function bytesOf(frame: Frame): number {
+  return typeof frame === "string" ? frame.length : frame.byteLength;
 }
 
 /** So much waits that it is not even taken. */

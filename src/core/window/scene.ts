@@ -41,8 +41,9 @@ export interface WriteScene extends Scene {
   readonly writes: StorageWrites;
 }
 
-/** The same scene for work that has come with a trace id: whatever goes wrong is told and logged under it. */
-export function traced(scene: WriteScene, traceId: string): WriteScene {
+/** The same scene for work that has a trace id: its problems and log lines have it, too. */
+export function traced<S extends Scene>(scene: S, traceId: string | undefined): S {
+  if (traceId === undefined) return scene;
   const { ports } = scene;
   return { ...scene, ports: { ...ports, random: { ...ports.random, traceId: () => traceId } } };
 }

@@ -12,6 +12,7 @@ import { type ReadWork, traceIdOf, type Work } from "./work.ts";
 /** Does one piece of a window's work. What it throws takes the window with it. */
 export function take(scene: WriteScene, work: Work): void {
   const { window } = scene;
+  const own = traced(scene, traceIdOf(work));
   if ("command" in work) {
     const { session, command } = work;
     if (command.kind !== "submit") {
@@ -21,27 +22,26 @@ export function take(scene: WriteScene, work: Work): void {
     window.touch(session);
     try {
       assertNotOver(session, scene.now);
-      takeSubmit(scene, session, command);
+      takeSubmit(own, session, command);
     } catch (error) {
-      refuseThrown(scene, work, error);
+      refuseThrown(own, work, error);
     }
     return;
   }
   const { author, clientId } = work;
-  const traceId = traceIdOf(work);
-  const own = traceId === undefined ? scene : traced(scene, traceId);
   if (work.refused) refuse(window, work, traceFailure(work.refused, own));
   else window.answer(work, decide(own, author, clientId, work.submission));
 }
 
 /** Does one piece of work that writes nothing. What it throws takes the window with it. */
 export function answer(scene: Scene, work: ReadWork): void {
+  const own = traced(scene, traceIdOf(work));
   scene.window.touch(work.session);
   try {
     assertNotOver(work.session, scene.now);
-    answerCommand(scene, work.session, work.command);
+    answerCommand(own, work.session, work.command);
   } catch (error) {
-    refuseThrown(scene, work, error);
+    refuseThrown(own, work, error);
   }
 }
 

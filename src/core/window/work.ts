@@ -29,7 +29,7 @@ interface Submitted {
 
 /** The trace id that work has come with; undefined: none. */
 export function traceIdOf(work: Work): string | undefined {
-  return "command" in work ? undefined : work.traceId;
+  return "command" in work ? work.session.traceId : work.traceId;
 }
 
 /** Whether work only reads; a window of such work opens no transaction, and so creates no storage. */

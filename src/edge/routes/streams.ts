@@ -93,7 +93,7 @@ export function streamRoutes(app: Edge, { reads, listens }: Doors): void {
       const { identity, stub } = c.get("visitor");
       const { before, frames } = accepted(await readJson(c.req.raw, postedShape, bounds.postedBytesMax)).value;
       const post = (object: ReturnType<Visitor["stub"]>) =>
-        object.postFrames(c.req.param("id"), readerOf(identity), before, frames);
+        object.postFrames(c.req.param("id"), readerOf(identity), before, frames, c.get("traceId"));
       return responseOf(await callObject(stub, post));
     },
   );
@@ -101,7 +101,8 @@ export function streamRoutes(app: Edge, { reads, listens }: Doors): void {
 
 async function openStream(c: EdgeContext, asked: StreamRequest): Promise<Response> {
   // What is inside the Worker is told by this header, and by nobody from outside.
-  const sent = { [streamHeader]: asciiJson(asked) };
+  const traceparent = c.req.header("traceparent");
+  const sent = { [streamHeader]: asciiJson(asked), ...(traceparent === undefined ? {} : { traceparent }) };
   const request = () => new Request("http://partition/stream", { headers: sent });
   const { status, body, headers: given } = await callObject(c.get("visitor").stub, (object) => object.fetch(request()));
   // Headers of a response that was fetched cannot be added to.

@@ -47,6 +47,7 @@ export interface ConnectionParts {
 export class Connection implements ServerLink, Socket {
   readonly name: string;
   readonly exclusive = false;
+  lastHeartbeatAt = 0;
   readonly #parts: ConnectionParts;
   readonly #up: Pipe<string>;
   /** What is to be done at the client's end. */
@@ -67,11 +68,18 @@ export class Connection implements ServerLink, Socket {
   attachServer(end: End<Asked>): void {
     this.#up.end = {
       receive: (frame) => {
-        if (frame === heartbeat) this.#toClient(heartbeat);
-        else end.receive(askedBy(frame));
+        if (frame === heartbeat) {
+          this.lastHeartbeatAt = this.#parts.schedule.serverNow;
+          this.#toClient(heartbeat);
+        } else end.receive(askedBy(frame));
       },
       closed: () => end.closed(),
     };
+  }
+
+  /** Whether it has ended before the server has accepted it. */
+  get isCut(): boolean {
+    return this.#cut;
   }
 
   fromServer({ text }: Pick<ServerFrame, "text">): void {

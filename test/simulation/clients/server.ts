@@ -67,7 +67,6 @@ export class Server {
       random,
       deferMsMax,
       limits,
-      around: (_, body) => body(),
     });
   }
 

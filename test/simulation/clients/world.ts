@@ -186,6 +186,7 @@ export class ClientsWorld {
     this.#schedule.step();
     if (this.#server.host.alarmDue) this.#server.host.alarm();
     await turn();
+    this.#server.host.look();
     for (const device of this.#devices) device.look();
   }
 
@@ -292,8 +293,8 @@ export class ClientsWorld {
       // What was restored meanwhile is another object: this one was never reached.
       if (fate === "refused" || server !== this.#server) connection.heal();
       else {
-        server.host.accept(connection, author);
-        connection.opened();
+        const arriving = { principal: author?.principal, author, awaitsToken: false };
+        void server.host.accept(connection, arriving, () => connection.opened());
       }
     });
     return { connection, generation: server.generation };
@@ -339,7 +340,7 @@ export class ClientsWorld {
     const { ledger, disk, host } = this.#server;
     ledger.observeAnew();
     trace.check(this.#server.stateAt(ledger.head) === ledger.state, () => "the log folds to two states");
-    host.readState();
+    void host.readState();
     const again = new Partition(partitionName, this.#character.application.model, {
       storage: new PartitionStorage(disk.disk, migrations, bytesPort),
       random: { logId: () => "", incarnation: () => "", traceId: () => "", peerId: () => "" },

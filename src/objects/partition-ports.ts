@@ -1,0 +1,52 @@
+import { waitUntil } from "cloudflare:workers";
+import type { IdentitySettings } from "../identity/settings.ts";
+import { verifierOf } from "../identity/verifier-of.ts";
+import { bytesPort } from "../platform/hash.ts";
+import { log } from "../platform/log.ts";
+import type { TenantApi } from "../platform/rpc.ts";
+import type { ShellPorts } from "../shell/ports.ts";
+import { DurableSqlDriver } from "../storage/durable.ts";
+import { migrations } from "../storage/partition/migrations.ts";
+import { PartitionStorage } from "../storage/partition/storage.ts";
+
+/** The ports of a shell on a Durable Object. `tenant`: a fresh stub of the tenant's object; undefined in open development mode. */
+export function durablePorts(
+  ctx: DurableObjectState,
+  settings: IdentitySettings,
+  tenant: (() => TenantApi) | undefined,
+): ShellPorts {
+  return {
+    storage: new PartitionStorage(new DurableSqlDriver(ctx.storage), migrations, bytesPort),
+    random: {
+      logId: () => crypto.randomUUID(),
+      incarnation: () => crypto.randomUUID().replaceAll("-", "").slice(-16),
+      traceId: () => crypto.randomUUID().replaceAll("-", ""),
+      peerId: () => crypto.randomUUID(),
+      connectionId: () => crypto.randomUUID(),
+      fraction: () => Math.random(),
+    },
+    log,
+    now: () => Date.now(),
+    timer(run, delayMs) {
+      const timer = setTimeout(run, delayMs);
+      return () => clearTimeout(timer);
+    },
+    every(run, periodMs) {
+      const timer = setInterval(run, periodMs);
+      return () => clearInterval(timer);
+    },
+    armAlarm: (at) => void ctx.storage.setAlarm(at),
+    tenant,
+    async verify(token, now) {
+      const verifier = verifierOf(settings, waitUntil);
+      if (typeof verifier === "string") return { code: "unauthenticated", detail: verifier };
+      return await verifier.verify(token, now);
+    },
+    openBody() {
+      // Platform fact: the output gate holds the writes of an IdentityTransformStream until what was written to
+      // storage before them is durable; what a ReadableStream of JavaScript has in its queue leaves at once. [TX-5]
+      const { readable, writable } = new IdentityTransformStream();
+      return { readable, writer: writable.getWriter() };
+    },
+  };
+}

@@ -1,0 +1,165 @@
+import type { ShellPorts } from "../../src/shell/ports.ts";
+import type { StreamWriter } from "../../src/shell/event-sink.ts";
+import type { SqlDriver, SqlRow, SqlValue } from "../../src/storage/driver.ts";
+import { PartitionStorage } from "../../src/storage/partition/storage.ts";
+import { bytesPort, migrations } from "../support/partition.ts";
+import type { FaultyDisk } from "./disk.ts";
+import type { Random } from "./random.ts";
+import type { Schedule } from "./schedule.ts";
+
+/** What an incarnation is made of. */
+export interface IncarnationParts {
+  readonly disk: FaultyDisk;
+  readonly schedule: Schedule;
+  readonly random: Random;
+  /** How late a timer may come, in milliseconds. */
+  readonly deferMsMax: number;
+  readonly tenant: ShellPorts["tenant"];
+  readonly verify: ShellPorts["verify"];
+  /** Runs what a timer does. */
+  enter(body: () => void): void;
+  armAlarm(at: number): void;
+  /** A transaction begins. */
+  transacting(): void;
+  openWriter(): StreamWriter;
+}
+
+/**
+ * One lifetime of the object: the ports that its shell is given. When it has ended, nothing that its shell
+ * still waits for comes about, and nothing that it does has an effect.
+ */
+export class Incarnation {
+  readonly #parts: IncarnationParts;
+  #alive = true;
+  #timers = 0;
+
+  constructor(parts: IncarnationParts) {
+    this.#parts = parts;
+  }
+
+  /** The ports of a new shell. Throws what opening the storage throws. */
+  ports(): ShellPorts {
+    const { disk, schedule, random, tenant, verify, armAlarm, transacting, openWriter } = this.#parts;
+    return {
+      storage: new PartitionStorage(new MortalDriver(disk, () => this.alive, transacting), migrations, bytesPort),
+      random: {
+        logId: () => `log-${random.hex(8)}`,
+        incarnation: () => random.hex(16),
+        traceId: () => random.hex(32),
+        peerId: () => random.hex(32),
+        connectionId: () => random.hex(32),
+        fraction: () => random.next(),
+      },
+      log: () => {},
+      now: () => schedule.serverNow,
+      timer: (run, delayMs) => this.#timer(run, delayMs),
+      every: (run, periodMs) => {
+        let cancel = () => {};
+        const next = () => {
+          cancel = this.#timer(() => {
+            next();
+            run();
+          }, periodMs);
+        };
+        next();
+        return () => cancel();
+      },
+      armAlarm: (at) => {
+        if (this.alive) armAlarm(at);
+      },
+      tenant: tenant && (() => this.#mortal(tenant())),
+      verify: (token, now) => this.#whileAlive(verify(token, now)),
+      openBody: () => ({ readable: new ReadableStream(), writer: openWriter() }),
+    };
+  }
+
+  get alive(): boolean {
+    return this.#alive && !this.#parts.disk.dead;
+  }
+
+  /** Timers that are pending: the platform keeps an object that has one. */
+  get timers(): number {
+    return this.#timers;
+  }
+
+  end(): void {
+    this.#alive = false;
+  }
+
+  #timer(run: () => void, delayMs: number): () => void {
+    const { schedule, random, deferMsMax } = this.#parts;
+    let pending = true;
+    this.#timers++;
+    const done = (): boolean => {
+      if (!pending) return false;
+      pending = false;
+      this.#timers--;
+      return true;
+    };
+    schedule.after(delayMs + random.between(0, deferMsMax), () => {
+      if (this.alive && done()) this.#parts.enter(run);
+    });
+    return () => void done();
+  }
+
+  /** What another object answers, as long as somebody waits for it. */
+  #whileAlive<T>(answer: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const settle = (how: () => void) => {
+        if (this.alive) how();
+      };
+      answer.then(
+        (value) => settle(() => resolve(value)),
+        (error: unknown) => settle(() => reject(error)),
+      );
+    });
+  }
+
+  #mortal(tenant: ReturnType<NonNullable<ShellPorts["tenant"]>>): typeof tenant {
+    return {
+      attend: (...given) => this.#whileAlive(tenant.attend(...given)),
+      claim: (...given) => this.#whileAlive(tenant.claim(...given)),
+      grant: (...given) => this.#whileAlive(tenant.grant(...given)),
+    };
+  }
+}
+
+/** The disk, as long as the process lives. */
+class MortalDriver implements SqlDriver {
+  readonly #disk: FaultyDisk;
+  readonly #living: () => boolean;
+  readonly #transacting: () => void;
+
+  constructor(disk: FaultyDisk, living: () => boolean, transacting: () => void) {
+    this.#disk = disk;
+    this.#living = living;
+    this.#transacting = transacting;
+  }
+
+  query(sql: string, ...values: SqlValue[]): SqlRow[] {
+    return this.#driver().query(sql, ...values);
+  }
+
+  write(sql: string, ...values: SqlValue[]): SqlRow[] {
+    return this.#driver().write(sql, ...values);
+  }
+
+  wrote(sql: string, ...values: SqlValue[]): boolean {
+    return this.#driver().wrote(sql, ...values);
+  }
+
+  script(sql: string): void {
+    this.#driver().script(sql);
+  }
+
+  transaction<T>(body: () => T): T {
+    const disk = this.#driver();
+    if (!disk.open) this.#transacting();
+    return disk.transaction(body);
+  }
+
+  #driver(): FaultyDisk {
+    if (!this.#living()) throw new Error("this process has ended");
+    return this.#disk;
+  }
+}
