@@ -1,8 +1,9 @@
 import type { AnyModel } from "../model/index.ts";
-import type { JobKind, EventRow, StorageReads } from "../storage/port.ts";
+import type { EventRow, StorageReads } from "../storage/port.ts";
 import { RejectionCounts } from "./decide/rejections.ts";
 import { Fold, loadSnapshot } from "./fold.ts";
 import { Head } from "./head.ts";
+import { Schedule } from "./jobs/schedule.ts";
 
 interface Position {
   readonly eventId: number;
@@ -15,8 +16,7 @@ export class Live {
   readonly head: Head;
   readonly fold: Fold;
   readonly rejections = new RejectionCounts();
-  /** The table of due work. */
-  readonly due: Map<JobKind, number>;
+  readonly schedule: Schedule;
 
   /**
    * Rebuilds it from storage.
@@ -29,7 +29,7 @@ export class Live {
     const tailBytes = reads.events.bytesAfter(snapshot.eventId);
     this.fold = Fold.load(reads, model, snapshot, head.eventId, tailBytes);
     this.head = new Head({ ...head, logBytes: snapshot.logBytes + tailBytes, logId: reads.log.identity()?.logId });
-    this.due = new Map(reads.jobs.all().map(({ kind, dueAt }) => [kind, dueAt]));
+    this.schedule = new Schedule(reads.jobs.all());
   }
 
   /** Where it stands now: what is applied and reserved from here on can be taken back by `undoTo`. */

@@ -1,12 +1,13 @@
 import { type AnyModel, FoldError } from "../model/index.ts";
 import type { Author, Failure, Limits, TracedFailure } from "../protocol/index.ts";
 import { MigrationError } from "../storage/migrations.ts";
-import type { EventRow, SnapshotEncoding, StorageWrites, Synchronous } from "../storage/port.ts";
+import type { EventRow, JobRow, SnapshotEncoding, StorageWrites, Synchronous } from "../storage/port.ts";
 import type { Command, PresenceCommand, Submission } from "./commands.ts";
 import type { Transform } from "./decide/review.ts";
 import { unchanged } from "./decide/transform.ts";
 import { assertNotAhead } from "./delivery/connect.ts";
-import { jobsPerRunMax, nextDue, reschedule, scheduleOnce, socketSweepMs, sweepRecords } from "./jobs/due.ts";
+import { type Job, type JobResult, retryDelayMs } from "./jobs/job.ts";
+import { socketSweepMs } from "./jobs/sweep-sockets.ts";
 import type { Outcome, Page } from "./replies.ts";
 import { Limiter } from "./rates/limiter.ts";
 import { LogCorrupt } from "./fold.ts";
@@ -19,10 +20,21 @@ import { readState, type StateRead } from "./delivery/reads.ts";
 import { Refusal, traceFailure } from "./refusal.ts";
 import type { PartitionName, Scene, WriteScene } from "./window/scene.ts";
 import { draining, expired, retryAfterSeconds, revoked, type Session } from "./delivery/session.ts";
-import { beginSnapshot, type SnapshotDraft, snapshotDue } from "./jobs/snapshots.ts";
+import type { SnapshotDraft } from "./jobs/snapshots.ts";
 import { answer, refuse, take } from "./window/take.ts";
 import { Window } from "./window/window.ts";
 import { onlyReads, traceIdOf, type Work } from "./window/work.ts";
+
+/** What is left to do after a job, over several turns. */
+type FollowUp = NonNullable<JobResult["followUp"]>;
+
+/** What a partition is made of besides its model. */
+export interface Parts {
+  /** The kinds of jobs that `runJobs` runs. */
+  readonly jobs?: readonly Job[];
+  /** What a draft commits instead of what was submitted. */
+  readonly transform?: Transform;
+}
 
 /** Where a partition stands. */
 export interface Standing {
@@ -33,6 +45,8 @@ export interface Standing {
   fold: string;
 }
 
+/** Jobs that one alarm runs. */
+const jobsPerRunMax = 100;
 /** After this many failures in a row of work done by itself, the rest of a failed window is refused untried. */
 const isolationFailuresMax = 2;
 
@@ -47,6 +61,9 @@ export class Partition {
   readonly #sessions = new Set<Session>();
   readonly #presence: Presence;
   readonly #limiter: Limiter;
+  readonly #jobs: ReadonlyMap<string, Job>;
+  /** No job runs before then, in milliseconds since 1970: one has failed, and its delay could not be stored. */
+  #jobsHeldUntil = 0;
   /** Undefined before the first use, and after a failed commit: then memory is rebuilt from storage. */
   #live: Live | undefined;
   /** The last event that all live connections were told; -1 before the first load. */
@@ -61,11 +78,11 @@ export class Partition {
   /** The id the log will get when it is first written. */
   #provisionalLogId: string | undefined;
 
-  /** `transform`: what a draft commits instead of what was submitted. */
-  constructor(name: PartitionName, model: AnyModel, ports: Ports, transform: Transform = unchanged) {
+  constructor(name: PartitionName, model: AnyModel, ports: Ports, { jobs = [], transform = unchanged }: Parts = {}) {
     this.name = name;
     this.#model = model;
     this.#ports = ports;
+    this.#jobs = new Map(jobs.map((job) => [job.kind, job]));
     this.#transform = transform;
     this.#incarnation = ports.random.incarnation();
     this.#presence = new Presence(this.#sessions, ports.defer);
@@ -125,7 +142,8 @@ export class Partition {
 
   /** When the alarm has to come next; undefined: never. */
   get nextDue(): number | undefined {
-    return this.#live && nextDue(this.#live);
+    const next = this.#live?.schedule.next;
+    return next === undefined ? undefined : Math.max(next, this.#jobsHeldUntil);
   }
 
   /** Adds a connection: new, or woken from hibernation. */
@@ -141,8 +159,8 @@ export class Partition {
     this.#provisionalLogId ??= session.state.provisionalLogId;
     const live = this.#live;
     // While nothing was ever written, nothing is: a reader must not create storage.
-    if (live?.head.logId !== undefined && !live.due.has("sweep_sockets")) {
-      this.#write(now, (writes) => scheduleOnce(live, writes, "sweep_sockets", now + socketSweepMs));
+    if (live?.head.logId !== undefined && !live.schedule.has("sweep_sockets")) {
+      this.#write(now, (writes) => live.schedule.once(writes, "sweep_sockets", now + socketSweepMs));
     }
   }
 
@@ -247,41 +265,63 @@ export class Partition {
   }
 
   /**
-   * Does the work that is due. Each kind is idempotent and has a transaction of its own; one that
-   * fails stays due and does not keep the others from being done. `sweepSockets` ends the sockets of
-   * vanished peers. What it returns is to be written by `putSnapshotChunk` and `completeSnapshot`.
+   * Runs the jobs that are due, earliest first, each in a transaction of its own. One that fails is due again
+   * later and does not keep the others from running. What it returns is to be run, one after the other.
    */
-  runDue(now: number, sweepSockets: () => void): SnapshotDraft | undefined {
-    this.#loaded(now);
-    let snapshot: SnapshotDraft | undefined;
-    for (const { kind } of this.#ports.storage.jobs.dueBy(now, jobsPerRunMax)) {
+  runJobs(now: number): readonly FollowUp[] {
+    const followUps: FollowUp[] = [];
+    for (const row of this.#dueJobs(now)) {
       try {
-        // Anew for each: what failed before this one has dropped it.
-        const live = this.#loaded(now);
-        if (kind === "sweep_sockets") {
-          sweepSockets();
-          this.expire(now);
-        }
-        this.#write(now, (writes) => {
-          if (kind === "sweep_sockets") {
-            reschedule(live, writes, kind, this.#sessions.size > 0 ? now + socketSweepMs : undefined);
-          } else if (kind === "sweep_records") {
-            const { swept, next } = sweepRecords(this.#ports.storage, writes, now);
-            reschedule(live, writes, kind, next);
-            live.rejections.clear();
-            this.#ports.log("info", "swept idempotency records", { swept });
-          } else {
-            reschedule(live, writes, kind, undefined);
-            if (snapshotDue(live)) snapshot = beginSnapshot(live, this.#model, now);
-          }
-        });
+        const followUp = this.#runJob(row, now);
+        if (followUp) followUps.push(followUp);
       } catch (error) {
-        this.#ports.log("error", "due work failed", { kind, error: describe(error) });
+        this.#ports.log("error", "a job failed", {
+          ...this.name,
+          kind: row.kind,
+          key: row.key,
+          error: describe(error),
+        });
+        this.#retryJob(row, now);
       }
     }
-    // What is due next has to be known: without it no alarm would come. If even this fails, the platform's retry comes.
-    this.#loaded(now);
-    return snapshot;
+    return followUps;
+  }
+
+  #dueJobs(now: number): readonly JobRow[] {
+    try {
+      return this.#loaded(now).schedule.due(now, jobsPerRunMax);
+    } catch (error) {
+      this.#jobsHeldUntil = now + retryDelayMs(0, this.#ports.random.fraction());
+      throw error;
+    }
+  }
+
+  #runJob(row: JobRow, now: number): FollowUp | undefined {
+    const job = this.#jobs.get(row.kind);
+    if (!job) throw new Error("no job of this kind is known here");
+    job.before?.(now);
+    // Each time: a job that failed before this one has dropped what was in memory.
+    const live = this.#loaded(now);
+    return this.#write(now, (writes) => {
+      const { storage: reads, log } = this.#ports;
+      const context = { model: this.#model, live, reads, writes, log, attended: this.attended, now };
+      const { next, followUp } = job.run(context, row.key);
+      live.schedule.succeeded(writes, row, next);
+      return { followUp };
+    }).followUp;
+  }
+
+  /** Makes a job that failed due again after its delay. */
+  #retryJob(row: JobRow, now: number): void {
+    const retryAt = now + retryDelayMs(row.attempts, this.#ports.random.fraction());
+    try {
+      const live = this.#loaded(now);
+      this.#write(now, (writes) => live.schedule.failed(writes, row, retryAt));
+    } catch (error) {
+      // Its row says that it is due now. No job runs before the delay is over, or the alarm would come again at once.
+      this.#jobsHeldUntil = retryAt;
+      this.#ports.log("error", "a failed job could not be scheduled", { ...this.name, error: describe(error) });
+    }
   }
 
   /** Writes a piece of a snapshot; each is a transaction of its own. */

@@ -15,6 +15,8 @@ interface Random {
   incarnation(): string;
   /** 32 lower-case hexadecimal digits (W3C trace context). */
   traceId(): string;
+  /** From 0 up to, but not including, 1. */
+  fraction(): number;
   /** An id that no other connection has, and that nobody can guess. */
   peerId(): string;
 }

@@ -5,7 +5,10 @@ import {
   type PartitionName,
   Refusal,
   type Session,
+  snapshotJob,
   type Submission,
+  sweepRecords,
+  sweepSockets,
   type Work,
 } from "../core/index.ts";
 import type { AnyModel } from "../model/index.ts";
@@ -39,8 +42,6 @@ const unauthenticatedMsMax = 10_000;
 const reconnectSpreadMsMin = 1_000;
 const reconnectSpreadMsPerClient = 10;
 const reconnectSpreadMsMax = 30_000;
-/** Work that failed is tried again after this long at the earliest. */
-const dueRetryMs = 5_000;
 
 /** What a partition is, as its application says. */
 export interface ShellSettings {
@@ -78,14 +79,24 @@ export class PartitionShell {
     this.#ports = ports;
     const now = () => ports.now();
     const step = <T>(body: () => T): T => this.#step(body);
-    const partition = new Partition(name, model, {
+    const jobs = [
+      sweepRecords,
+      snapshotJob((draft) => writeSnapshot(this.#partition, draft, ports, settings.snapshotChunkUnits)),
+      sweepSockets(
+        (at) => this.#endIdle(at),
+        async () => await this.#link?.renew(),
+      ),
+    ];
+    const corePorts = {
       storage: ports.storage,
       random: ports.random,
       sha256,
       log: ports.log,
-      askTenant: (count) => void this.#link?.ask(count),
-      defer: (run, delayMs) => void ports.timer(() => this.#step(() => run(ports.now())), delayMs),
-    });
+      askTenant: (count: number) => void this.#link?.ask(count),
+      defer: (run: (now: number) => void, delayMs: number) =>
+        void ports.timer(() => this.#step(() => run(ports.now())), delayMs),
+    };
+    const partition = new Partition(name, model, corePorts, { jobs });
     this.#partition = partition;
     this.#codec = partitaDialect(name.partition);
     this.#intake = new Intake({
@@ -279,17 +290,16 @@ export class PartitionShell {
     });
   }
 
-  /** Does the work that is due. */
+  /** Runs the jobs that are due. */
   async alarm(): Promise<void> {
-    const now = this.#ports.now();
     this.#armedAt = undefined;
     try {
-      const snapshot = this.#partition.runDue(now, () => this.#endIdle(now));
-      if (snapshot) await writeSnapshot(this.#partition, snapshot, this.#ports, this.#settings.snapshotChunkUnits);
-      if (this.#partition.attended) await this.#link?.renew();
+      const followUps = this.#partition.runJobs(this.#ports.now());
+      // What is due next is armed first: what follows takes several turns, and may be lost in a crash.
+      this.#arm(this.#partition.nextDue);
+      for (const followUp of followUps) await followUp();
     } finally {
-      const next = this.#partition.nextDue;
-      if (next !== undefined) this.#arm(Math.max(next, now + dueRetryMs));
+      this.#step(() => {});
     }
   }
 
@@ -377,6 +387,7 @@ export class PartitionShell {
   /** Platform fact: `webSocketClose` may never come for a peer that vanished. */
   #endIdle(now: number): void {
     for (const connection of this.#connections) connection.endIfIdle(now);
+    this.#partition.expire(now);
   }
 }
 

@@ -221,7 +221,7 @@ export class World {
     const { application } = this.#character;
     const again = new Partition(partitionName, application.model, {
       storage: new PartitionStorage(this.#disk.disk, migrations, bytesPort),
-      random: { logId: () => "", incarnation: () => "", traceId: () => "", peerId: () => "" },
+      random: { logId: () => "", incarnation: () => "", traceId: () => "", peerId: () => "", fraction: () => 0 },
       sha256,
       log: () => {},
       askTenant: () => {},

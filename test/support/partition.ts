@@ -1,7 +1,18 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { type Effect, newSession, Partition, type Ports, Session, type SessionState } from "../../src/core/index.ts";
+import {
+  type Effect,
+  newSession,
+  Partition,
+  type Ports,
+  Session,
+  type SessionState,
+  type SnapshotDraft,
+  snapshotJob,
+  sweepRecords,
+  sweepSockets,
+} from "../../src/core/index.ts";
 import type { Transform } from "../../src/core/decide/review.ts";
 import type { AnyModel } from "../../src/model/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
@@ -122,6 +133,8 @@ export class TestPartition {
   readonly #model: AnyModel;
   readonly #transform: Transform | undefined;
   #ids = 0;
+  #sweepSockets: () => void = () => {};
+  #snapshot: SnapshotDraft | undefined;
   #incarnations = 0;
   #timers: { at: number; run: (now: number) => void }[] = [];
 
@@ -184,9 +197,18 @@ export class TestPartition {
     return connection;
   }
 
+  /** Runs the jobs that are due, but writes no snapshot. Returns the one that is to be written, if so. */
+  runJobs(now = this.now, sweepSockets: () => void = () => {}): SnapshotDraft | undefined {
+    this.#sweepSockets = sweepSockets;
+    this.#snapshot = undefined;
+    // The follow-ups are those of the jobs of #create: they run at once.
+    for (const followUp of this.partition.runJobs(now)) void followUp();
+    return this.#snapshot;
+  }
+
   /** What the object does when its alarm comes: all that is due, and a snapshot to its end. */
-  runDue(now = this.now, sweepSockets = () => {}): void {
-    const draft = this.partition.runDue(now, sweepSockets);
+  runDue(now = this.now, sweepSockets: () => void = () => {}): void {
+    const draft = this.runJobs(now, sweepSockets);
     if (!draft) return;
     const bytes = new Uint8Array(gzipSync(draft.state));
     this.partition.putSnapshotChunk(draft.eventId, 0, bytes, now);
@@ -198,6 +220,7 @@ export class TestPartition {
   }
 
   #create(wrap: (storage: PartitionStorage) => Ports["storage"], model = this.#model): Partition {
+    const name = { tenant: "default", partition: this.#name };
     const ports: Ports = {
       storage: wrap(new PartitionStorage(this.driver, migrations, bytesPort)),
       random: {
@@ -205,13 +228,23 @@ export class TestPartition {
         incarnation: () => (++this.#incarnations).toString(16).padStart(16, "0"),
         traceId: () => (++this.#ids).toString(16).padStart(32, "0"),
         peerId: () => `peer-${++this.#ids}`,
+        fraction: () => 0.5,
       },
       sha256,
       defer: (run, delayMs) => void this.#timers.push({ at: this.now + delayMs, run }),
       log: (level, message, fields) => this.logged.push({ level, message, fields }),
       askTenant: (count) => void this.asked.push(count),
     };
-    const partition = new Partition({ tenant: "default", partition: this.#name }, model, ports, this.#transform);
+    const jobs = [
+      sweepRecords,
+      snapshotJob(async (draft) => void (this.#snapshot = draft)),
+      sweepSockets(
+        () => this.#sweepSockets(),
+        async () => {},
+      ),
+    ];
+    const parts = this.#transform ? { jobs, transform: this.#transform } : { jobs };
+    const partition = new Partition(name, model, ports, parts);
     partition.open(this.now);
     return partition;
   }

@@ -77,13 +77,13 @@ describe("snapshots", () => {
     const a = room.client("a");
     const set = (at: number) => a.submit(`d${at}`, "set", { target: "n", value: at });
     for (const at of range(1, 1_000)) set(at);
-    const draft = room.partition.runDue(room.now, () => {})!;
+    const draft = room.runJobs()!;
     expect(draft).toMatchObject({ eventId: 1_000, state: '{"n":1000}' });
     for (const at of range(1_001, 1_010)) expect(set(at).type).toBe("event_accepted");
-    expect(room.partition.runDue(room.now, () => {})).toBeUndefined();
+    expect(room.runJobs()).toBeUndefined();
     room.partition.abandonSnapshot();
     set(1_011);
-    const again = room.partition.runDue(room.now, () => {})!;
+    const again = room.runJobs()!;
     expect(again).toMatchObject({ eventId: 1_011 });
     room.partition.completeSnapshot(again, 10, "gzip", new Uint8Array(32), room.now);
     expect(room.driver.query("SELECT event_id, state_bytes FROM snapshots")).toEqual([

@@ -196,6 +196,7 @@ describe("storage", () => {
           incarnation: () => "0".repeat(16),
           traceId: () => "0".repeat(32),
           peerId: () => "peer",
+          fraction: () => 0,
         },
         sha256,
         log: () => {},

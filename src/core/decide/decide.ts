@@ -1,6 +1,5 @@
 import type { Failure, Author } from "../../protocol/index.ts";
 import { type Draft, single, type Submission } from "../commands.ts";
-import { rejectionRetentionMs, scheduleOnce, socketSweepMs } from "../jobs/due.ts";
 import type { DraftResult, Outcome } from "../replies.ts";
 import { decideAtomic } from "./atomic.ts";
 import { findPrior, keyReused } from "./deduplicate.ts";
@@ -9,6 +8,8 @@ import { traceFailure } from "../refusal.ts";
 import { roomFor } from "./room.ts";
 import type { Scene, WriteScene } from "../window/scene.ts";
 import { snapshotDue } from "../jobs/snapshots.ts";
+import { rejectionRetentionMs } from "../jobs/sweep-records.ts";
+import { socketSweepMs } from "../jobs/sweep-sockets.ts";
 
 /** Decides a submission, and notes in the window what was committed. Throws only what the storage throws. */
 export function decide(scene: WriteScene, author: Author, clientId: string, submission: Submission): Outcome {
@@ -36,8 +37,8 @@ function decideAsOne(scene: WriteScene, author: Author, clientId: string, submis
   window.onRollback(limiter.spend(ports.storage, writes, author.principal, drafts, now));
   if (outcome.kind === "refused") return outcome;
   for (const result of outcome.verdict.results) if (result.kind === "accepted") window.events.push(result.event);
-  if (live.head.eventId === headBefore) scheduleOnce(live, writes, "sweep_records", now + rejectionRetentionMs);
-  else if (snapshotDue(live)) scheduleOnce(live, writes, "snapshot", now);
+  if (live.head.eventId === headBefore) live.schedule.once(writes, "sweep_records", now + rejectionRetentionMs);
+  else if (snapshotDue(live)) live.schedule.once(writes, "snapshot", now);
   return outcome;
 }
 
@@ -92,5 +93,5 @@ function createLog({ live, name, now, attended, serverId, writes }: WriteScene):
   const logId = serverId();
   live.head.create(logId);
   writes.log.create({ logId, ...name }, now);
-  if (attended) scheduleOnce(live, writes, "sweep_sockets", now + socketSweepMs);
+  if (attended) live.schedule.once(writes, "sweep_sockets", now + socketSweepMs);
 }

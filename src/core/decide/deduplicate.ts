@@ -2,7 +2,7 @@ import { canonicalJson, type Failure, type Json, type JsonObject } from "../../p
 import { sameBytes } from "../../storage/bytes.ts";
 import type { BatchRow, EventRow, RejectionRow, StorageReads } from "../../storage/port.ts";
 import type { Draft, Submission } from "../commands.ts";
-import { expired } from "../jobs/due.ts";
+import { isForgotten } from "../jobs/sweep-records.ts";
 import type { Outcome, Verdict } from "../replies.ts";
 import type { Ports } from "../ports.ts";
 import type { WriteScene } from "../window/scene.ts";
@@ -30,7 +30,7 @@ export function findPrior(reads: StorageReads, principal: string, draftId: strin
  */
 export function forgetExpired({ ports, writes, now }: WriteScene, principal: string, key: string): boolean {
   const rejection = ports.storage.rejections.find(principal, key);
-  if (!rejection || !expired(rejection, now)) return false;
+  if (!rejection || !isForgotten(rejection, now)) return false;
   writes.rejections.forget(rejection.recordId);
   return true;
 }

@@ -1,6 +1,7 @@
 import type { AnyModel } from "../../model/index.ts";
 import type { SnapshotRow } from "../../storage/port.ts";
 import type { Live } from "../live.ts";
+import type { Job } from "./job.ts";
 import { modelTag } from "../model-tag.ts";
 
 /** A snapshot pays off only over this many events. */
@@ -23,8 +24,20 @@ export interface SnapshotDraft extends Omit<SnapshotRow, "stateBytes"> {
   state: string;
 }
 
+/** Begins a snapshot where one is due; `write` writes it. */
+export function snapshotJob(write: (draft: SnapshotDraft) => Promise<void>): Job {
+  return {
+    kind: "snapshot",
+    run({ live, model, now }) {
+      if (!snapshotDue(live)) return { next: undefined };
+      const draft = beginSnapshot(live, model, now);
+      return { next: undefined, followUp: () => write(draft) };
+    },
+  };
+}
+
 /** The present state, to be written off the hot path. Until that is done no other one is begun. */
-export function beginSnapshot(live: Live, model: AnyModel, now: number): SnapshotDraft {
+function beginSnapshot(live: Live, model: AnyModel, now: number): SnapshotDraft {
   const { eventId, logBytes } = live.head;
   return {
     eventId,

@@ -343,7 +343,7 @@ export class ClientsWorld {
     void host.readState();
     const again = new Partition(partitionName, this.#character.application.model, {
       storage: new PartitionStorage(disk.disk, migrations, bytesPort),
-      random: { logId: () => "", incarnation: () => "", traceId: () => "", peerId: () => "" },
+      random: { logId: () => "", incarnation: () => "", traceId: () => "", peerId: () => "", fraction: () => 0 },
       sha256,
       log: () => {},
       askTenant: () => {},

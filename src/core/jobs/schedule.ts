@@ -1,0 +1,68 @@
+import type { JobKind, JobRow, StorageWrites } from "../../storage/port.ts";
+
+/** The jobs of a partition, as the table `jobs` has them: the only writer of that table. */
+export class Schedule {
+  readonly #rows = new Map<string, JobRow>();
+  /** When the earliest is due. Kept, because it is asked for with each frame. */
+  #next: number | undefined;
+
+  constructor(rows: readonly JobRow[]) {
+    for (const row of rows) this.#rows.set(nameOf(row.kind, row.key), row);
+    this.#find();
+  }
+
+  /** When the next job is due, in milliseconds since 1970; undefined: there is none. */
+  get next(): number | undefined {
+    return this.#next;
+  }
+
+  has(kind: JobKind): boolean {
+    return this.#rows.has(nameOf(kind, ""));
+  }
+
+  /** The jobs that are due at `now`, earliest first, at most `limit`. */
+  due(now: number, limit: number): JobRow[] {
+    return [...this.#rows.values()]
+      .filter(({ dueAt }) => dueAt <= now)
+      .toSorted((a, b) => a.dueAt - b.dueAt)
+      .slice(0, limit);
+  }
+
+  /** Makes `kind` due at `dueAt`, unless it is due at some time already. */
+  once(writes: StorageWrites, kind: JobKind, dueAt: number): void {
+    if (!this.has(kind)) this.#put(writes, { kind, key: "", dueAt, attempts: 0 });
+  }
+
+  /** A job has run: it is due again at `next`, or not any more. */
+  succeeded(writes: StorageWrites, { kind, key }: JobRow, next: number | undefined): void {
+    if (next !== undefined) {
+      this.#put(writes, { kind, key, dueAt: next, attempts: 0 });
+      return;
+    }
+    writes.jobs.remove(kind, key);
+    this.#rows.delete(nameOf(kind, key));
+    this.#find();
+  }
+
+  /** A job has failed: it is due again at `retryAt`. */
+  failed(writes: StorageWrites, { kind, key, attempts }: JobRow, retryAt: number): void {
+    this.#put(writes, { kind, key, dueAt: retryAt, attempts: attempts + 1 });
+  }
+
+  #put(writes: StorageWrites, row: JobRow): void {
+    writes.jobs.put(row);
+    this.#rows.set(nameOf(row.kind, row.key), row);
+    this.#find();
+  }
+
+  #find(): void {
+    this.#next = undefined;
+    for (const { dueAt } of this.#rows.values()) {
+      if (this.#next === undefined || dueAt < this.#next) this.#next = dueAt;
+    }
+  }
+}
+
+function nameOf(kind: JobKind, key: string): string {
+  return `${kind} ${key}`;
+}
