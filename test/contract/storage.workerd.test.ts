@@ -4,12 +4,18 @@ import { env, runInDurableObject } from "cloudflare:test";
 import { migrations } from "../../src/storage/partition/migrations.ts";
 import { DurableSqlDriver } from "../../src/storage/durable.ts";
 import { migrations as tenantMigrations } from "../../src/storage/tenant/migrations.ts";
+import partition0001 from "../fixtures/schemas/partition-0001.sql";
+import partition0002 from "../fixtures/schemas/partition-0002.sql";
+import partition0003 from "../fixtures/schemas/partition-0003.sql";
+import partition0004 from "../fixtures/schemas/partition-0004.sql";
+import tenant0001 from "../fixtures/schemas/tenant-0001.sql";
 import { storageSuite } from "./storage/suite.ts";
 
 let databases = 0;
 
 storageSuite("a Durable Object", {
   bytes: bytesPort,
+  schemas: { partition: [partition0001, partition0002, partition0003, partition0004], tenant: [tenant0001] },
   gzip: (bytes) => new Uint8Array(gzipSync(bytes)),
   migrations,
   tenantMigrations,

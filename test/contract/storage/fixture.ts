@@ -10,6 +10,8 @@ export interface StorageFixture {
   migrations: readonly Migration[];
   tenantMigrations: readonly Migration[];
   bytes: BytesPort;
+  /** The databases of test/fixtures/schemas/, as SQL text: at index 0 of schema 1. */
+  schemas: { partition: readonly string[]; tenant: readonly string[] };
   gzip(bytes: Uint8Array): Uint8Array;
 }
 

@@ -6,6 +6,7 @@ import { jobsSuite } from "./jobs.ts";
 import { logSuite } from "./log.ts";
 import { rateBucketsSuite } from "./rate-buckets.ts";
 import { rejectionsSuite } from "./rejections.ts";
+import { schemasSuite } from "./schemas.ts";
 import { snapshotsSuite } from "./snapshots.ts";
 import { tenantSuite } from "./tenant.ts";
 import { tenantLimitsSuite } from "./tenant-limits.ts";
@@ -24,5 +25,6 @@ export function storageSuite(adapter: string, fixture: StorageFixture): void {
     rateBucketsSuite(fixture);
     tenantLimitsSuite(fixture);
     tenantSuite(fixture);
+    schemasSuite(fixture);
   });
 }
