@@ -1,5 +1,6 @@
-// Proves that a partition's storage is written in one place only (TX-4): outside the storage
-// adapters no source names a way to write. What the adapters do is held by their contract suite.
+// Proves that storage is written in one place only (TX-4): outside the storage adapters no source
+// names a way to write, and outside src/storage no source has a SQL statement. What the adapters and
+// the tables do is tested by their contract suite.
 import { readdirSync, readFileSync } from "node:fs";
 
 const root = new URL("../../src/", import.meta.url);
@@ -35,14 +36,32 @@ export function forbiddenWrites(file: string, text: string): string[] {
   return found;
 }
 
+/** The files with SQL of their own: the storage, and the client's store for Node. */
+const withSql = /^storage\/|^client\/stores\/sqlite\.ts$/;
+/** The beginnings of statements, in the upper case that they have here; a statement may go over several lines. */
+const statements =
+  /\b(?:SELECT\b[^;]*?\bFROM|INSERT (?:OR [A-Z]+ )?INTO|UPDATE\s+\w+\s+SET|DELETE FROM|(?:CREATE|ALTER|DROP) (?:TABLE|INDEX|TRIGGER|VIEW)|PRAGMA)\b/g;
+
+/** Every SQL statement that a file has and may not, as `file:line: statement`. */
+export function foreignSql(file: string, text: string): string[] {
+  if (withSql.test(file)) return [];
+  return [...text.matchAll(statements)].map(
+    ({ 0: statement, index }) =>
+      `src/${file}:${text.slice(0, index).split("\n").length}: ${statement.split(/\s+/).slice(0, 3).join(" ")}`,
+  );
+}
+
 if (import.meta.main) {
   const files = readdirSync(root, { recursive: true, encoding: "utf8" })
     .map((file) => file.replaceAll("\\", "/"))
     .filter((file) => file.endsWith(".ts") && !file.startsWith("tools/"));
-  const found = files.flatMap((file) => forbiddenWrites(file, readFileSync(new URL(file, root), "utf8")));
+  const found = files.flatMap((file) => {
+    const text = readFileSync(new URL(file, root), "utf8");
+    return [...forbiddenWrites(file, text), ...foreignSql(file, text)];
+  });
   if (found.length > 0) {
-    console.error(`Storage is written outside its adapters:\n${found.join("\n")}`);
+    console.error(`Storage is used outside of src/storage:\n${found.join("\n")}`);
     process.exit(1);
   }
-  console.log(`No write outside the storage adapters, in ${files.length} files.`);
+  console.log(`No write outside the storage adapters and no SQL outside src/storage, in ${files.length} files.`);
 }
