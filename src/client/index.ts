@@ -1,6 +1,6 @@
 /**
- * The client of a partition: a state that is always there, and drafts that are kept until they are
- * decided. `createClient` is the beginning; docs/guide explains it.
+ * The client of a partition: a state that is always available, and drafts that are kept until they are
+ * decided. Start with `createClient`; docs/guide explains it.
  *
  * @module partita/client
  */
@@ -50,37 +50,38 @@ export type { BatchVerdict, MemberVerdict, Unsettled, Verdict } from "./sync/ver
 
 /** Which partition, with which model, and how. */
 export interface ClientOptions<S extends object, P extends Record<string, z.core.$ZodType>> {
-  /** Where the server is: its origin, as `https://example.com`. */
+  /** The origin of the server, for example `https://example.com`. */
   url: string;
   /** The partition's name. */
   partition: string;
-  /** The model that the server has for this partition. */
+  /** The model that the server uses for this partition. */
   model: Model<S, P>;
-  /** Called for each attempt to connect, and in good time before the token expires: it has to give a fresh one. */
+  /** Returns a valid token. Called for each attempt to connect, and before the token of a connection expires. */
   token?: () => string | Promise<string>;
-  /** Where undecided drafts are kept. Default: IndexedDB where there is one, else memory. */
+  /** Where undecided drafts are kept. Default: IndexedDB if the platform has it, or else memory. */
   store?: OpenStore;
-  /** The name of this device. Default: made once, and kept by the store. */
+  /** The name of this device. Default: a new UUID, which the store keeps. */
   clientId?: string;
-  /** Who the user is, as the token says: drafts of different users are kept apart. */
+  /** The user, as in the token. Drafts of different users are stored separately. */
   principal?: string;
-  /** Whether to be told who else is connected, and to show oneself by `setPresence`. */
+  /** Whether to receive the presence of other clients, and to set one by `setPresence`. */
   presence?: boolean;
   /**
-   * Whether the tabs of a browser share one connection and one queue; for that they share the store.
-   * Default: where `store` is the default one. A tab works by itself where its browser cannot, or
-   * where its drafts are kept in memory only. One tab connects, with its `token`; all are paused and
-   * resumed together, and others see what the last one showed of itself.
+   * Whether the tabs of a browser share one connection and one queue. To do that, they share the store.
+   * Default: true if `store` is the default. A tab works alone if its browser does not support sharing,
+   * or if drafts are kept in memory only. One tab connects, with its `token`. All tabs are paused and
+   * resumed together, and other clients see the presence that was set last in any tab.
    */
   tabs?: boolean;
-  /** How long it waits for what, where the default is not right. */
+  /** Timeouts that differ from the defaults. */
   timing?: Partial<Timing>;
-  /** Clock, randomness and network; for tests and simulations. */
+  /** Clock, randomness and network, for tests and simulations. */
   ports?: Ports;
 }
 
 /**
- * A client of one partition. It begins to connect at once, and can be read and submitted to at once.
+ * Makes a client of one partition. It starts to connect at once. The application can read its state and
+ * submit drafts at once.
  *
  * @example
  * const client = createClient({ url: location.origin, partition: "my-board", model: insieme });
@@ -88,7 +89,7 @@ export interface ClientOptions<S extends object, P extends Record<string, z.core
  * const verdict = await client.submit("set", { target: "title", value: "Hello" });
  * if (verdict.status === "rejected") alert(verdict.problem.detail);
  *
- * @throws TypeError where the url or the partition's name cannot be one.
+ * @throws TypeError if the url or the name of the partition is invalid.
  */
 export function createClient<S extends object, P extends Record<string, z.core.$ZodType>>(
   options: ClientOptions<S, P>,
@@ -98,7 +99,7 @@ export function createClient<S extends object, P extends Record<string, z.core.$
   const address = new URL(`/v1/partitions/${partition}/ws`, url);
   address.protocol = address.protocol.replace("http", "ws");
   const scope = `${address.host}/${partition}/${principal ?? ""}`;
-  // Tabs that would fold differently, or show another client, have nothing to tell each other.
+  // Tabs with another model version or another client id do not share.
   const group = JSON.stringify([scope, clientId, model.version, presence]);
   const tabs = (options.tabs ?? !options.store) ? browserTabs(group) : undefined;
   const store = options.store ?? ("indexedDB" in globalThis ? indexedDbStore() : memoryStore());

@@ -1,5 +1,5 @@
 /**
- * The hooks, for React 18 and newer.
+ * Hooks for React 18 and newer.
  *
  * @module partita/react
  */
@@ -27,29 +27,29 @@ type StateOf<M> = M extends Model<infer S, Record<string, z.core.$ZodType>> ? De
 
 /** The hooks of one model, typed by it. */
 export interface PartitionHooks<M> {
-  /** Gives the components below it their client. */
+  /** Provides the client to the components below it. */
   PartitionProvider: FunctionComponent<{ client: ClientOf<M>; children?: ReactNode }>;
-  /** The client itself, for what has no hook: `client.on("rejected", …)` in an effect, say. */
+  /** Returns the client, for everything without a hook: for example `client.on("rejected", …)` in an effect. */
   useClient(): ClientOf<M>;
   /**
-   * What `selector` takes of the state. The component renders again only when that is another value:
-   * parts of the state that did not change are the same objects, so a selector that only picks needs
-   * no more. One that makes new objects needs `isEqual`.
+   * Returns the value that `selector` returns for the state. The component renders again only when this
+   * value changes. Parts of the state that did not change are the same objects, so a selector that only
+   * returns a part needs nothing more. A selector that makes new objects needs `isEqual`.
    */
   usePartition<T>(selector: (state: StateOf<M>) => T, isEqual?: (a: T, b: T) => boolean): T;
-  /** `client.submit`; the same function for the life of the client. */
+  /** Returns `client.submit`; the same function for the same client. */
   useSubmit(): ClientOf<M>["submit"];
-  /** `client.status`: whether there is a connection, and why not. */
+  /** Returns `client.status`: whether there is a connection, and if not, why. */
   useStatus(): StatusReport;
-  /** `client.pending`: what is undecided, in order. */
+  /** Returns `client.pending`: the undecided entries, in order. */
   usePending(): readonly PendingEntry[];
-  /** `client.peers`: the others who are connected and show something of themselves. */
+  /** Returns `client.peers`: the other connections that have set a presence. */
   usePeers(): readonly Peer[];
 }
 
 /**
- * Makes the hooks of a model; once, outside of components. A hook throws where no `PartitionProvider`
- * of the same call is above its component.
+ * Makes the hooks of a model. Call it once, outside of components. A hook throws if no
+ * `PartitionProvider` of the same call is above its component.
  *
  * @example
  * const { PartitionProvider, usePartition, useSubmit } = createPartitionHooks<typeof seats>();
@@ -69,7 +69,7 @@ export function createPartitionHooks<M extends Model<any, any>>(): PartitionHook
     return client;
   };
 
-  /** `select` runs once for each `whole`, so that one that makes a new object each time makes no loop. */
+  /** `select` runs once for each value of `read`: otherwise a selector that makes new objects would loop. */
   const useRead = <W, T>(read: (client: Any) => W, select: (whole: W) => T, isEqual: (a: T, b: T) => boolean): T => {
     const client = useClient();
     const shown = useRef<{ value: T } | undefined>(undefined);
@@ -86,7 +86,7 @@ export function createPartitionHooks<M extends Model<any, any>>(): PartitionHook
       };
     }, [client, read, select, isEqual]);
     const value = useSyncExternalStore(subscribe, snapshot, snapshot);
-    // What was shown is what the next selector's first value is compared with.
+    // The first value of a new selector is compared with the value on the screen.
     useEffect(() => {
       shown.current = { value };
     }, [value]);
@@ -103,18 +103,18 @@ export function createPartitionHooks<M extends Model<any, any>>(): PartitionHook
       const client = useClient();
       return useMemo(() => client.submit.bind(client), [client]) as Any["submit"];
     },
-    useStatus: () => useRead(statusOf, itself, Object.is),
-    usePending: () => useRead(pendingOf, itself, samePending),
-    usePeers: () => useRead(peersOf, itself, Object.is),
+    useStatus: () => useRead(statusOf, identity, Object.is),
+    usePending: () => useRead(pendingOf, identity, samePending),
+    usePeers: () => useRead(peersOf, identity, Object.is),
   };
   return hooks as unknown as PartitionHooks<M>;
 }
 
-const itself = <T>(value: T): T => value;
+const identity = <T>(value: T): T => value;
 const stateOf = (client: Client<any, any>): unknown => client.state;
 const statusOf = (client: Client<any, any>): StatusReport => client.status;
 const pendingOf = (client: Client<any, any>): readonly PendingEntry[] => client.pending;
-/** The same entries, which fit or not for the same reason. */
+/** Whether both have the same entries with the same failures. */
 const samePending = (one: readonly PendingEntry[], other: readonly PendingEntry[]): boolean =>
   one.length === other.length &&
   one.every(({ key, failure }, at) => key === other[at]!.key && failure === other[at]!.failure);

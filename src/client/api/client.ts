@@ -33,7 +33,7 @@ const slowFlushMs = 50;
 /** How often a draft in conflict is submitted again. */
 const conflictRetriesMax = 3;
 
-/** What `createClient` makes a client of, with every choice made. */
+/** The options of `createClient`, with all defaults applied. */
 export interface ClientParts<S extends object, P extends Payloads> {
   model: Model<S, P>;
   partition: string;
@@ -44,13 +44,13 @@ export interface ClientParts<S extends object, P extends Payloads> {
   ports: Ports;
   timing: Timing;
   engine: Pick<EngineOptions, "url" | "token" | "presence">;
-  /** Makes what sends and follows; the default is an engine of its own. */
+  /** Makes the backend; the default is an engine for this client only. */
   backend?: (parts: BackendParts) => Backend;
 }
 
 /**
- * A partition as an application holds it: a state that is always there and already has its own
- * drafts in it, and a way to submit more. Made by `createClient`.
+ * The client of one partition: a state that is always available and includes the pending drafts of
+ * this client, and methods to submit more. `createClient` makes it.
  */
 export class Client<S extends object, P extends Payloads> {
   readonly #parts: ClientParts<S, P>;
@@ -81,7 +81,7 @@ export class Client<S extends object, P extends Payloads> {
     this.#opening = this.#open();
   }
 
-  /** The optimistic state: what is confirmed, and one's own pending drafts over it. Plain data that never changes; unchanged parts are the same objects as before. */
+  /** The optimistic state: the confirmed state with the own pending drafts. Immutable plain data; unchanged parts are the same objects as before. */
   get state(): DeepReadonly<S> {
     const { state } = this.#view;
     this.#notifier.hasten();
@@ -89,40 +89,40 @@ export class Client<S extends object, P extends Payloads> {
   }
 
   /**
-   * What `read` takes of the optimistic state, without a copy: for large states, where `state` costs a
-   * copy of each container that has changed (a few milliseconds for one of 10,000 keys). `read` is given
-   * a view that must not be kept, and returns plain values.
+   * Calls `read` with the optimistic state, without a copy, and returns its result. For large states:
+   * `state` copies each container that has changed (a few milliseconds for one of 10,000 keys). `read`
+   * must not keep its argument or return a part of it; it returns plain values.
    */
   read<T>(read: (state: DeepReadonly<S>) => T): T {
     return this.#view.rebased().read((state) => read(state as DeepReadonly<S>));
   }
 
-  /** Whether there is a connection, and why not. */
+  /** Whether there is a connection, and if not, why. */
   get status(): StatusReport {
     return this.#status;
   }
 
-  /** Whether a confirmed state is here, from the server or kept from an earlier start; before, `state` is the initial one. */
+  /** Whether a confirmed state is available, from the server or saved by an earlier start. Before that, `state` is the initial state. */
   get loaded(): boolean {
     return this.#confirmed.serverId !== undefined;
   }
 
-  /** The last confirmed event that is in the state. */
+  /** The id of the last confirmed event in the state. */
   get eventId(): number {
     return this.#view.replica.eventId;
   }
 
-  /** What is undecided, in order. */
+  /** The undecided entries, in order. */
   get pending(): readonly PendingEntry[] {
     return this.#view.pending;
   }
 
-  /** What the server failed on without deciding it. See `retry` and `discard`. */
+  /** The entries on which the server failed without deciding them. See `retry` and `discard`. */
   get parked(): readonly QueueEntry[] {
     return [...this.#entries.parked.values()];
   }
 
-  /** The others who are connected and show something of themselves. */
+  /** The other connections that have set a presence. */
   get peers(): readonly Peer[] {
     return this.#peers;
   }
@@ -132,16 +132,16 @@ export class Client<S extends object, P extends Payloads> {
     return this.#store?.durable ?? false;
   }
 
-  /** The name of this device, which is in its events. It is settled when the store is open. */
+  /** The name of this device, which its events contain. It is final when the store is open. */
   get clientId(): string {
     return this.#clientId;
   }
 
   /**
    * Submits an event. It is in `state` when this returns, and stays there unless it is rejected. The
-   * promise is of its verdict, and never rejects for an outcome; offline, it is pending.
+   * promise resolves with the verdict, also with a rejection; offline, it stays pending.
    *
-   * @throws Error after `close`, and TypeError for a payload that is no JSON at all; as rejections.
+   * @throws Error after `close`, and TypeError for a payload that JSON cannot represent; both reject the promise.
    */
   async submit<Type extends EventType<P>>(
     type: Type,
@@ -166,8 +166,8 @@ export class Client<S extends object, P extends Payloads> {
   }
 
   /**
-   * Submits 1 to 256 events at once. `atomic`: all or none. `sequential`: in order, up to the first
-   * that is rejected. Where the model objects to one of them here, none is sent, in either mode.
+   * Submits 1 to 256 events at once. `atomic`: all are accepted, or none. `sequential`: in order, up to
+   * the first one that is rejected. If the model rejects one of them here, none is sent, in both modes.
    */
   async submitBatch(
     mode: "atomic" | "sequential",
@@ -177,14 +177,14 @@ export class Client<S extends object, P extends Payloads> {
     return (await this.#enter(mode, drafts, options.signal)) as BatchVerdict;
   }
 
-  /** Whether there is an own change that `undo` can take back. */
+  /** Whether `undo` has an own change to undo. */
   get canUndo(): boolean {
     return this.#entries.history.canUndo;
   }
 
   /**
-   * Takes the last own change back that can be taken back, by the drafts that its model declares for
-   * that. Undefined: there is none. The last 200 are remembered, until the page is closed.
+   * Undoes the last own change that can be undone, by the drafts that the model declares for that.
+   * Undefined: there is none. The last 200 changes can be undone, until the page is closed.
    */
   async undo(): Promise<Verdict | BatchVerdict | undefined> {
     const compensations = this.#entries.history.pop();
@@ -194,8 +194,10 @@ export class Client<S extends object, P extends Payloads> {
   }
 
   /**
-   * Shows the others something of oneself, as a cursor or a selection, of at most 2 KiB; null: nothing.
-   * Not logged, and gone with the connection. Without the option `presence` it does nothing.
+   * Shows other clients a presence of this one, for example a cursor or a selection, of at most 2 KiB;
+   * null: none. It is not in the log, and ends with the connection.
+   *
+   * @throws Error without the option `presence`.
    */
   setPresence(state: JsonObject | null): void {
     if (!this.#parts.engine.presence) throw new Error("this client was made without presence: true");
@@ -203,7 +205,7 @@ export class Client<S extends object, P extends Payloads> {
     this.#backend?.show(state);
   }
 
-  /** Ends the connection until `resume`, for all tabs that share it. Drafts are queued. */
+  /** Disconnects until `resume`, for all tabs that share the connection. Drafts are queued. */
   pause(): void {
     this.#paused = true;
     this.#backend?.pause();
@@ -215,7 +217,7 @@ export class Client<S extends object, P extends Payloads> {
     this.#backend?.resume();
   }
 
-  /** Sends a parked entry again, under the same keys, behind what is queued. */
+  /** Sends a parked entry again, with the same keys, after the entries that are queued. */
   retry(key: string): Promise<Verdict | BatchVerdict> | undefined {
     return this.#entries.retry(key);
   }
@@ -225,12 +227,12 @@ export class Client<S extends object, P extends Payloads> {
     this.#entries.discard(key);
   }
 
-  /** Asks the server whether the confirmed state here is its own; if not, it is fetched. Undefined: there was no answer. */
+  /** Compares the confirmed state with the server's, and fetches it if it differs. Undefined: there was no answer. */
   async verify(): Promise<boolean | undefined> {
     return this.#backend?.verify();
   }
 
-  /** Ends it for good. Promises of verdicts resolve as `undecided`; what is stored is sent by the next client. */
+  /** Closes the client for good. Promises of verdicts resolve as `undecided`; the next client sends what is stored. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -243,12 +245,12 @@ export class Client<S extends object, P extends Payloads> {
     await this.#store?.close();
   }
 
-  /** Calls `listener` after every change of what can be read here; returns how to stop. */
+  /** Calls `listener` after each change of the properties above; returns a function that unsubscribes it. */
   subscribe(listener: () => void): () => void {
     return this.#subscribers.on("changed", listener);
   }
 
-  /** Calls `listener` when something of this kind happens; returns how to stop. */
+  /** Calls `listener` for each event of this type; returns a function that unsubscribes it. */
   on<Type extends keyof ClientEvents>(type: Type, listener: (event: ClientEvents[Type]) => void): () => void {
     return this.#emitter.on(type, listener);
   }
@@ -310,7 +312,7 @@ export class Client<S extends object, P extends Payloads> {
       take: (item: FeedItem) => this.#take(item),
       hash: () => confirmed.hash(),
       confirmed: () => confirmed.text(),
-      whole: () => replica.whole,
+      onlyDecided: () => replica.onlyDecided,
     };
     const newEngine = (of: EngineHost) =>
       new Engine({ ...engine, partition, clientId: this.#clientId, modelVersion: model.version, timing }, ports, of);

@@ -63,7 +63,7 @@ export class ConfirmedState<S extends object> {
   #save(): void {
     const { eventId, serverId } = this.cursor;
     // Not while it has events of an undecided entry: after a reload they would be shown twice.
-    if (serverId === undefined || !this.#view.replica.whole || !this.#maySave()) {
+    if (serverId === undefined || !this.#view.replica.onlyDecided || !this.#maySave()) {
       this.saveSoon();
       return;
     }

@@ -65,7 +65,7 @@ export function entryOf(
   for (const { type, payload, expectedEventId } of given) {
     const read = parseJson(JSON.stringify(payload) ?? "null");
     if (!read.ok) {
-      return { code: "bad_request", detail: "The payload is not JSON that is taken.", errors: read.violations };
+      return { code: "bad_request", detail: "The payload is not valid JSON.", errors: read.violations };
     }
     const version = model.eventType(type)?.version ?? 1;
     drafts.push({

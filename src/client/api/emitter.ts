@@ -1,11 +1,11 @@
-/** Calls who listens. What a listener throws is reported as an uncaught error, and keeps no other from being called. */
+/** Calls listeners. An error of a listener is reported as uncaught, and the other listeners are still called. */
 export class Emitter<Events extends object> {
   readonly #listeners = new Map<keyof Events, Set<(event: never) => void>>();
 
   on<Type extends keyof Events>(type: Type, listener: (event: Events[Type]) => void): () => void {
     const listeners = this.#listeners.get(type) ?? new Set();
     this.#listeners.set(type, listeners);
-    // A listener of its own for each call, so that the same function can be added twice.
+    // A new function for each call, so that a listener can be added twice.
     const own = (event: Events[Type]) => listener(event);
     listeners.add(own);
     return () => void listeners.delete(own);

@@ -3,7 +3,7 @@ import type { Compensation } from "../../model/index.ts";
 /** How many own changes can be undone. */
 const changesMax = 200;
 
-/** Own changes that can be undone, newest last, with the drafts that would take them back. */
+/** Own changes that can be undone, newest last, with the drafts that undo them. */
 export class History {
   #changes: { key: string; compensations: readonly Compensation[] }[] = [];
 
@@ -16,12 +16,12 @@ export class History {
     if (this.#changes.length > changesMax) this.#changes.shift();
   }
 
-  /** It did not happen, so there is nothing to take back. */
+  /** The change was not accepted: there is nothing to undo. */
   forget(key: string): void {
     this.#changes = this.#changes.filter((change) => change.key !== key);
   }
 
-  /** Takes the newest out. */
+  /** Removes the newest change, and returns its drafts. */
   pop(): readonly Compensation[] | undefined {
     return this.#changes.pop()?.compensations;
   }

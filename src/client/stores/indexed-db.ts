@@ -9,7 +9,7 @@ import {
 import { closedError } from "./failures.ts";
 import { completionOf, resultOf } from "./requests.ts";
 
-/** How long opening may take. Another tab that holds the database in an older version can delay it without end. */
+/** How long opening may take. Another tab with an older version of the database can block it forever. */
 const openMsMax = 5_000;
 /** How many calls share a transaction. */
 const transactionCallsMax = 256;
@@ -33,11 +33,11 @@ interface Call {
 }
 
 /**
- * Keeps drafts in the browser's IndexedDB. All scopes and tabs of an origin share one database, which
- * `databaseName` names ("partita-queue" unless said).
+ * Keeps drafts in the IndexedDB of the browser. All scopes and tabs of an origin share one database with
+ * the name `databaseName`, by default "partita-queue".
  *
- * A browser may throw away what an origin keeps when the disk gets full; an application that minds
- * asks for `navigator.storage.persist()`.
+ * A browser may delete the data of an origin when the disk is full. To prevent that, call
+ * `navigator.storage.persist()`.
  */
 export function indexedDbStore(options: { databaseName?: string } = {}): OpenStore {
   const { databaseName = "partita-queue" } = options;
@@ -45,9 +45,9 @@ export function indexedDbStore(options: { databaseName?: string } = {}): OpenSto
 }
 
 /**
- * Calls that are made in one turn, or while a transaction runs, share the next one: a transaction
- * costs a flush to disk, however much is in it. One transaction runs at a time, which keeps the order
- * also where the connection is lost in between.
+ * Calls of one turn, and calls that are made while a transaction runs, share the next transaction: each
+ * transaction costs a flush to disk, whatever its size. One transaction runs at a time. This keeps the
+ * order also when the connection is lost in between.
  */
 class IndexedDbQueue implements QueueStore {
   readonly durable = true;
@@ -144,7 +144,7 @@ class IndexedDbQueue implements QueueStore {
     if (this.#closed) return Promise.reject(closedError());
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push({ run, strict, resolve: resolve as (result: unknown) => void, reject });
-      // Begins after this turn, so that all its calls are in.
+      // Starts after this turn, so that all its calls are included.
       this.#working ??= Promise.resolve().then(() => this.#work());
     });
   }
@@ -162,9 +162,9 @@ class IndexedDbQueue implements QueueStore {
   }
 
   /**
-   * Connections end: another tab upgrades the database, the browser restarts its storage, a phone
-   * suspends the page. And one call may be more than there is room for. So what fails is done once
-   * more, on a new connection, each call by itself. All calls can be repeated.
+   * A connection can end: another tab upgrades the database, the browser restarts its storage, a phone
+   * suspends the page. Also, one call may exceed the quota. So after a failure each call runs once more,
+   * alone, on a new connection. All calls can be repeated.
    */
   async #settle(calls: readonly Call[]): Promise<void> {
     try {
@@ -198,7 +198,7 @@ async function transact(connection: IDBDatabase, calls: readonly Call[]): Promis
     await complete;
     return results;
   } catch (error) {
-    // Where the browser has aborted the transaction, that says why; the request only that it was aborted.
+    // If the browser aborted the transaction, its error has the reason; the error of the request has not.
     throw transaction.error ?? error;
   }
 }
@@ -214,7 +214,7 @@ async function connect(databaseName: string): Promise<IDBDatabase> {
   try {
     return await Promise.race([opening, late]);
   } catch (error) {
-    // It may open yet, and would then stand in the way of others.
+    // It may still open later, and would then block other tabs.
     opening.then(
       (connection) => connection.close(),
       () => {},
@@ -246,10 +246,10 @@ async function open(databaseName: string): Promise<IDBDatabase> {
   return database;
 }
 
-/** The names of errors that say more than that it failed. */
+/** Error names with a specific reason. */
 const reasons: Readonly<Record<string, StoreFailure>> = {
   QuotaExceededError: "quota",
-  // How some browsers refuse to open anything in a private window, or where the user forbade it.
+  // Some browsers throw these in a private window, or if the user has forbidden storage.
   SecurityError: "unavailable",
   InvalidStateError: "unavailable",
 };

@@ -1,17 +1,17 @@
 import type { OpenStore, QueueEntry, QueueStore, StoredBase } from "./store.ts";
 import { closedError } from "./failures.ts";
 
-/** What is kept for one scope. */
+/** The content of one scope. */
 interface Kept {
-  /** As JSON text, as in the durable stores: nobody shares an object with the store. A Map keeps the order. */
+  /** JSON text, as in the durable stores: a caller shares no object with the store. A Map keeps the order. */
   readonly entries: Map<string, string>;
   base: StoredBase | undefined;
   clientId: string | undefined;
 }
 
 /**
- * Keeps drafts as long as the program runs. What one call of this function has made is one storage:
- * opened again on the same scope, it has the same entries, so a test can play a reload.
+ * Keeps drafts while the program runs. Each call of this function makes one storage. Opened again on the
+ * same scope, it has the same entries, so that a test can simulate a reload.
  */
 export function memoryStore(): OpenStore {
   const scopes = new Map<string, Kept>();

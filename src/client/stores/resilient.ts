@@ -3,15 +3,15 @@ import { closedError, reasonOf } from "./failures.ts";
 import { memoryStore } from "./memory.ts";
 
 /**
- * Opens a store that cannot fail: where the one of `open` does, it goes on in memory, with all that
- * was loaded or appended so far, in its order. `durable` is false from then on, and `onDegraded` is
- * told why, once. Nothing of this rejects, except after `close`.
+ * Opens a store that does not fail: if the store of `open` fails, it continues in memory, with all
+ * entries that were loaded or appended, in their order. From then on `durable` is false, and
+ * `onDegraded` is called once with the reason. Calls reject only after `close`.
  *
- * - What is in the failed store is loaded as long as it can be read. It comes before what is only in
- *   memory. What cannot be read stays there for the next start.
- * - What is removed after the failure is removed from the failed store too, as soon as that works
- *   again, so that what is decided is not sent again after a reload.
- * - A base that cannot be saved is dropped, `saveBase` resolves with false, and nothing else happens.
+ * - Entries of the failed store are loaded while it can be read. They come before the entries that are
+ *   only in memory. Entries that cannot be read stay there for the next start.
+ * - Entries that are removed after the failure are also removed from the failed store, as soon as that
+ *   works again, so that decided entries are not sent again after a reload.
+ * - A base that cannot be saved is dropped: `saveBase` resolves with false.
  */
 export async function openResilient(
   open: OpenStore,
@@ -21,24 +21,24 @@ export async function openResilient(
   try {
     return new ResilientQueue(await open(scope), onDegraded);
   } catch (error) {
-    tell(onDegraded, error);
+    report(onDegraded, error);
     return await memoryStore()(scope);
   }
 }
 
-/** In a turn of its own: what the application throws must not harm the queue. */
-function tell(onDegraded: (reason: StoreFailure) => void, error: unknown): void {
+/** In a separate turn: an error of the application must not affect the queue. */
+function report(onDegraded: (reason: StoreFailure) => void, error: unknown): void {
   queueMicrotask(() => onDegraded(reasonOf(error)));
 }
 
 class ResilientQueue implements QueueStore {
   readonly #store: QueueStore;
   readonly #onDegraded: (reason: StoreFailure) => void;
-  /** What is undecided, as far as this page knows, in order. */
+  /** The undecided entries that this page knows, in order. */
   readonly #entries = new Map<string, QueueEntry>();
-  /** Once the store has failed: the keys that may still be in it. */
+  /** Set when the store has failed: the keys that may still be in it. */
   #leftBehind: Set<string> | undefined;
-  /** Writes run side by side; a load runs alone, so that none falls between its result and `#entries`. */
+  /** Writes run concurrently. A load runs alone, so that no write runs between its result and the update of `#entries`. */
   #writes: Promise<unknown> = Promise.resolve();
   #lastLoad: Promise<unknown> = Promise.resolve();
   #closed = false;
@@ -104,7 +104,7 @@ class ResilientQueue implements QueueStore {
     try {
       await this.#store.close();
     } catch {
-      // Nothing more is asked of it.
+      // The store is not used any more.
     }
   }
 
@@ -116,8 +116,8 @@ class ResilientQueue implements QueueStore {
       this.#fail(error);
     }
     const failed = this.#leftBehind;
-    // Of a store that works, memory is a copy. In one that has failed, what is not left behind by this
-    // page is older, or another tab's, and undecided.
+    // If the store works, memory is a copy of it. If it has failed, an entry that this page does not know
+    // is older, or of another tab, and undecided.
     const own = failed ? [...this.#entries.values()] : [];
     const others = loaded.entries.filter(({ key }) => !failed?.has(key));
     this.#entries.clear();
@@ -126,7 +126,7 @@ class ResilientQueue implements QueueStore {
     return { entries: [...this.#entries.values()], base: loaded.base };
   }
 
-  /** All that writes passes here, and takes the same steps, so it reaches the store in the order of the calls. */
+  /** All writes take the same steps, so that they reach the store in the order of the calls. */
   async #write<T>(body: () => Promise<T>): Promise<T> {
     if (this.#closed) throw closedError();
     const writing = this.#lastLoad.then(body);
@@ -134,7 +134,7 @@ class ResilientQueue implements QueueStore {
     return await writing;
   }
 
-  /** Asks the store, as long as it has not failed. `removed` are keys that stay in it if it fails now. */
+  /** Calls the store if it has not failed. `removed`: keys that stay in it if it fails now. */
   async #attempt<T>(call: () => Promise<T>, removed: readonly string[] = []): Promise<T | undefined> {
     if (this.#leftBehind) return undefined;
     try {
@@ -146,15 +146,15 @@ class ResilientQueue implements QueueStore {
   }
 
   #fail(error: unknown, removed: readonly string[] = []): void {
-    // Of calls that run side by side, several may fail.
+    // Several concurrent calls may fail.
     if (!this.#leftBehind) {
       this.#leftBehind = new Set(this.#entries.keys());
-      tell(this.#onDegraded, error);
+      report(this.#onDegraded, error);
     }
     for (const key of removed) this.#leftBehind.add(key);
   }
 
-  /** Removes from the failed store what is decided by now. What it refuses is tried again with the next removal. */
+  /** Removes decided entries from the failed store. If that fails, the next removal tries again. */
   async #clearUp(): Promise<void> {
     const decided = [...(this.#leftBehind ?? [])].filter((key) => !this.#entries.has(key));
     if (decided.length === 0) return;
@@ -162,7 +162,7 @@ class ResilientQueue implements QueueStore {
       await this.#store.remove(decided);
       for (const key of decided) this.#leftBehind?.delete(key);
     } catch {
-      // It has failed before.
+      // The failure was reported before.
     }
   }
 }

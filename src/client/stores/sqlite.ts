@@ -13,12 +13,12 @@ import {
   type StoreFailure,
 } from "./store.ts";
 
-/** How long a call waits for another process that writes. It blocks the thread, and a write takes milliseconds. */
+/** How long a call waits for a write of another process. It blocks the thread; a write takes milliseconds. */
 const busyMsMax = 1_000;
-/** What `PRAGMA user_version` says of a file with the tables below. */
+/** `PRAGMA user_version` of a file with the tables below. */
 const layoutVersion = 1;
 
-/** The sequence is the order. Text is JSON text, which has neither NUL nor lone surrogates: SQLite changes those. */
+/** The sequence is the order. All text is JSON text, which has neither NUL nor lone surrogates: SQLite would change those. */
 const layout = `
   CREATE TABLE entries (
     sequence INTEGER PRIMARY KEY,
@@ -38,7 +38,7 @@ const layout = `
   PRAGMA user_version = ${layoutVersion};
 `;
 
-/** SQLite's primary result codes that say more than that it failed. */
+/** Primary result codes of SQLite with a specific reason. */
 const reasons: Readonly<Record<number, StoreFailure>> = {
   5: "blocked", // SQLITE_BUSY
   8: "unavailable", // SQLITE_READONLY
@@ -47,10 +47,10 @@ const reasons: Readonly<Record<number, StoreFailure>> = {
 };
 
 /**
- * Keeps drafts in an SQLite file, for programs in Node (22.13 or later). All scopes may share one
- * file, and so may several processes on one machine. The file is made if it is not there; its folder
- * is not. Beside it SQLite keeps `<path>-wal` and `<path>-shm`. Where it cannot be opened or written,
- * a client with this store goes on in memory, and says so (`degraded`).
+ * Keeps drafts in an SQLite file, for programs in Node (22.13 or later). All scopes, and several
+ * processes on one machine, may share one file. The file is created if it does not exist; its folder
+ * must exist. SQLite also creates `<path>-wal` and `<path>-shm`. If the file cannot be opened or
+ * written, a client with this store continues in memory, and emits `degraded`.
  */
 export function sqliteStore(path: string): OpenStore {
   return async (scope) => withReason(() => new SqliteQueue(path, scope));
@@ -153,9 +153,9 @@ class SqliteQueue implements QueueStore {
 
 function prepare(database: DatabaseSync): void {
   database.exec(`PRAGMA busy_timeout = ${busyMsMax}`);
-  // A commit is one fsync of the log. Readers never wait for it.
+  // A commit is one fsync of the write-ahead log. Readers do not wait for it.
   database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-  // Two processes may come to an empty file at once: one of them makes the tables.
+  // Two processes may open an empty file at the same time: one of them creates the tables.
   database.exec("BEGIN IMMEDIATE");
   const version = database.prepare("PRAGMA user_version").get()!["user_version"];
   if (version === 0) database.exec(layout);

@@ -1,77 +1,77 @@
 import type { JsonObject, Problem } from "../../protocol/index.ts";
 
-/** One draft as the application gave it, under the id that the client made for it. */
+/** One draft of the application, with the id that the client made for it. */
 export interface QueuedDraft {
-  /** The idempotency key: a UUIDv7. Every retry uses it again. */
+  /** The idempotency key: a UUIDv7. Each retry uses the same. */
   draftId: string;
   type: string;
   payload: JsonObject;
-  /** The version of the payload; absent means 1. */
+  /** The version of the payload; 1 if absent. */
   version?: number;
   expectedEventId?: number;
 }
 
 /**
- * What the application submitted at once: a draft by itself, or a batch. JSON throughout, and not
- * changed by anyone once a store has it, but through `update`.
+ * What the application submits at once: a single draft, or a batch. It is plain JSON. After `append` it
+ * changes only by `update`.
  */
 export interface QueueEntry {
-  /** The draft's id, or the batch's. */
+  /** The id of the draft, or of the batch. */
   key: string;
   mode: "single" | "atomic" | "sequential";
   drafts: readonly QueuedDraft[];
   /** Milliseconds since 1970. */
   queuedAt: number;
-  /** The server failed on it without deciding it: kept, and not sent again by itself. */
+  /** Set if the server failed on the entry without deciding it. It is kept, and sent again only by `retry`. */
   parked?: Problem;
 }
 
-/** A confirmed state to begin with after a reload, before the server can be reached. */
+/** A confirmed state to start with after a reload, before the server is reached. */
 export interface StoredBase {
-  /** The log that it is the state of. */
+  /** The id of the log. */
   serverId: string;
   eventId: number;
   modelVersion: number;
-  /** As JSON text. */
+  /** JSON text. */
   state: string;
 }
 
 /**
- * Where the client keeps what is undecided: one for each partition and principal. Several may be open
- * on one scope at a time, as in several tabs: they share one queue. Calls take effect in the order in
- * which they are made, and each promise resolves when its effect would survive a crash of the program.
- * An append survives a power cut, too; a removal may come undone by one, and then the draft is sent
- * again under its key, to get the verdict that it had.
+ * Keeps the undecided entries of one partition and principal. Several stores may be open on one scope at
+ * the same time, for example in several tabs: they share one queue. Calls take effect in the order in
+ * which they are made. Each promise resolves when its effect survives a crash of the program. An append
+ * also survives a power cut. A power cut may undo a removal; then the client sends the draft again with
+ * its key, and gets the same verdict.
  *
- * All methods reject with `StoreError`; a rejected call may yet have taken effect, and doing it again
- * is safe. After `close` every call is rejected.
+ * All methods reject with `StoreError`. A rejected call may have taken effect; it is safe to repeat it.
+ * After `close` all calls reject.
  */
 export interface QueueStore {
-  /** Whether what is kept here survives a reload. */
+  /** Whether the content survives a reload. */
   readonly durable: boolean;
-  /** All entries, in the order in which they were appended, and the base if one was saved. */
+  /** Returns all entries, in the order in which they were appended, and the base if one was saved. */
   load(): Promise<{ entries: QueueEntry[]; base: StoredBase | undefined }>;
-  /** The name of this device: the one that is kept, or `fresh`, which is kept from then on. */
+  /** Returns the name of this device. The first call stores `fresh`. */
   identify(fresh: string): Promise<string>;
-  /** Adds to the end. An entry whose key is there already changes nothing. */
+  /** Adds the entry to the end. Does nothing if its key exists. */
   append(entry: QueueEntry): Promise<void>;
-  /** Replaces the entry with this key, in its place; nothing if it is gone. */
+  /** Replaces the entry with this key, in its place. Does nothing if there is none. */
   update(entry: QueueEntry): Promise<void>;
-  /** Forgets entries; unknown keys are ignored. */
+  /** Removes entries. Ignores unknown keys. */
   remove(keys: readonly string[]): Promise<void>;
   /**
-   * Replaces the base. Resolves with whether it was kept: `openResilient` says false where the store
-   * below rejects, for a base is only a cache.
+   * Replaces the base. Resolves with true if it was saved. The client continues without a base if this
+   * fails, because a base is only a cache.
    */
   saveBase(base: StoredBase): Promise<boolean>;
-  /** Waits for the calls made before it. May be called again. */
+  /** Waits for all earlier calls. May be called again. */
   close(): Promise<void>;
 }
 
-/** Opens the store of one partition and principal; `scope`, any string, names both. Rejects with `StoreError`. */
+/** Opens the store of one partition and principal; `scope`, any string, identifies both. Rejects with `StoreError`. */
 export type OpenStore = (scope: string) => Promise<QueueStore>;
 
-/** A store could not do what it was asked for. `reason` is for the application, which may tell its user. */
+/** A call of a store failed. The application may show `reason` to its user. */
 export class StoreError extends Error {
   override name = "StoreError";
   readonly reason: StoreFailure;
@@ -83,8 +83,8 @@ export class StoreError extends Error {
 }
 
 /**
- * `quota`: there is no more room. `blocked`: another tab or process did not let go of the database in
- * time. `unavailable`: there is no such storage here, as in some private modes. `failed`: anything
- * else, also a database that a newer version of the application has changed.
+ * `quota`: there is no more space. `blocked`: another tab or process held the database for too long.
+ * `unavailable`: there is no such storage here, for example in some private modes. `failed`: any other
+ * failure, for example a database that a newer version of the application has changed.
  */
 export type StoreFailure = "quota" | "blocked" | "unavailable" | "failed";

@@ -2,23 +2,23 @@ import type { JsonObject } from "../../protocol/index.ts";
 import type { QueueEntry, QueueStore } from "../stores/store.ts";
 import type { FeedItem } from "./feed.ts";
 
-/** What sends drafts and follows the log for a client: an engine of its own, or the one of the tab that leads. */
+/** Sends drafts and follows the log for a client: its own engine, or the engine of the leading tab. */
 export interface Backend {
-  /** False: another tab keeps the base in the store, or it may have events in it that the store has as undecided. */
+  /** False: another tab saves the base, or it may contain events of entries that are undecided in the store. */
   readonly keepsBase?: boolean;
-  /** Begins, with the entries of earlier lives in their order. */
+  /** Starts with the stored entries, in their order. The server may have seen them. */
   start(entries: readonly QueueEntry[]): void;
-  /** Takes an entry to send, behind the others. `sent`: the server may have seen it. */
+  /** Adds an entry to send after the others. `sent`: the server may have seen it. */
   offer(entry: QueueEntry, sent?: boolean): void;
-  /** Takes an entry back if the server cannot have seen it; then its verdict is `withdrawn`, and told before this is done. */
+  /** Withdraws an entry if the server cannot have seen it. Then it reports the verdict `withdrawn` before it returns or resolves. */
   withdraw(key: string): void | Promise<void>;
-  /** Has other tabs forget a parked entry. */
+  /** Removes a parked entry in the other tabs. */
   discard?(key: string): void;
-  /** What others are shown of us; null: nothing. */
+  /** Sets the presence of this client; null: none. */
   show(state: JsonObject | null): void;
   pause(): void;
   resume(): void;
-  /** Compares the confirmed state with the server's; undefined: there was no answer. */
+  /** Compares the confirmed state with the server's. Undefined: there was no answer. */
   verify(): Promise<boolean | undefined>;
   close(): void;
 }
@@ -26,7 +26,7 @@ export interface Backend {
 /** An engine, as a backend that may be one of several uses it. */
 export interface EngineBackend extends Backend {
   withdraw(key: string): void;
-  /** Tries at once, if it waits for its next attempt. */
+  /** Connects at once if it waits for its next attempt. */
   wake(): void;
 }
 
@@ -45,7 +45,7 @@ interface BackendHost extends EngineHost {
   /** The confirmed state alone, as JSON text. */
   confirmed(): string;
   /** Whether the confirmed state has no event of an entry that is undecided here. */
-  whole(): boolean;
+  onlyDecided(): boolean;
 }
 
 /** What a backend is made from. */

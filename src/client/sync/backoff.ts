@@ -1,12 +1,12 @@
-/** The first delay, and the longest: exponential, with full jitter between 0 and that. */
+/** The first and the longest delay: exponential, with full jitter. */
 const baseMs = 250;
 const capMs = 30_000;
-/** A connection that held so long was a good one: the next attempt after it is a first one again. */
+/** After a connection of this length, the next delay is the first one again. */
 export const stableMs = 10_000;
 
-/** How long to wait before the attempt after `failures` failed ones; at least `hintMs` if the server asked for that. */
+/** The delay before the next attempt, after `failures` failed ones. At least `hintMs`, which the server asks for. */
 export function backoffMs(failures: number, random: number, hintMs = 0): number {
   const most = Math.min(capMs, baseMs * 2 ** Math.min(failures, 20));
-  // Full jitter also over a hint: everybody was given the same one.
+  // Full jitter is added to a hint: all clients got the same one.
   return Math.ceil(hintMs + random * most);
 }

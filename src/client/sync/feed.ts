@@ -4,18 +4,18 @@ import type { StatusReport } from "./status.ts";
 import type { QueueEntry } from "../stores/store.ts";
 import type { BatchVerdict, Verdict } from "./verdict.ts";
 
-/** Somebody else who is connected, and what they show of themselves. */
+/** Another connection and its presence. */
 export interface Peer {
-  /** Names the connection, not the person. */
+  /** The id of the connection, not of the user. */
   peerId: string;
   clientId: string;
   state: JsonObject;
 }
 
-/** What the engine tells, in order. All tabs are told the same. */
+/** The reports of an engine, in order. All tabs get the same. */
 export type FeedItem =
   | { kind: "status"; report: StatusReport }
-  /** The confirmed state is this one. What of `sent` was accepted may be in it. */
+  /** The confirmed state was replaced. It may contain events of the entries in `sent`. */
   | {
       kind: "reset";
       serverId: string;
@@ -24,17 +24,17 @@ export type FeedItem =
       sent: readonly string[];
       why: "first" | "far_behind" | "log_replaced" | "diverged";
     }
-  /** The log is this one; its events follow those that are known. */
+  /** The id of the log. Its events follow the known ones. */
   | { kind: "log"; serverId: string }
-  /** The next events of the log, without a hole. */
+  /** The next events of the log, without gaps. */
   | { kind: "events"; events: readonly ConfirmedEvent[] }
   /** Another tab has queued this. */
   | { kind: "entry"; entry: QueueEntry }
-  /** Another tab has given up this parked entry. */
+  /** Another tab has discarded this parked entry. */
   | { kind: "discarded"; key: string }
-  /** An entry has left the queue. Its events, if any, were told before. */
+  /** An entry has left the queue. Its events, if any, were reported before. */
   | { kind: "verdict"; key: string; verdict: Verdict | BatchVerdict }
-  /** Who is connected; all of them. */
+  /** All peers. */
   | { kind: "peers"; peers: readonly Peer[] }
-  /** How much of the queue is left, while it is drained. */
+  /** How many entries are left in the queue. */
   | { kind: "progress"; undecided: number };

@@ -1,7 +1,7 @@
 import type { ConfirmedEvent } from "./replica.ts";
 import type { BatchVerdict, Verdict } from "./verdict.ts";
 
-/** A verdict that is told when the events up to `eventId` were. */
+/** A verdict that is delivered after the events up to `eventId`. */
 interface Decision {
   key: string;
   verdict: Verdict | BatchVerdict;
@@ -9,14 +9,14 @@ interface Decision {
 }
 
 /**
- * Puts events into the order of the log. In one window of the server verdicts come before the
- * broadcasts of others, so own events may be ahead of what is between.
+ * Puts events into the order of the log. In one window the server sends verdicts before the broadcasts
+ * of others, so own events may arrive before events with smaller ids.
  */
 export class Inbox {
-  /** The last event that was handed on, or is about to be. */
+  /** The last event that was delivered, or is ready to be delivered. */
   #cursor = 0;
   #ready: ConfirmedEvent[] = [];
-  /** Events behind a hole, by id. Bounded: a hole is asked for as soon as its frame is over. */
+  /** Events after a gap, by id. Bounded: missing events are requested directly after the frame. */
   readonly #ahead = new Map<number, ConfirmedEvent>();
   #decisions: Decision[] = [];
 
@@ -24,19 +24,19 @@ export class Inbox {
     return this.#cursor;
   }
 
-  /** Whether something between the cursor and what has come is missing. */
+  /** Whether events are missing between the cursor and later events. */
   get hasHole(): boolean {
     return this.#ahead.size > 0;
   }
 
-  /** A connection begins, or the state was replaced: what follows is after `eventId`. Verdicts stay, for they are final. */
+  /** A connection begins, or the state was replaced: the next event is `eventId` + 1. Verdicts stay, because they are final. */
   begin(eventId: number): void {
     this.#cursor = eventId;
     this.#ready = [];
     this.#ahead.clear();
   }
 
-  /** Takes an event, wherever it belongs; one that is known already is ignored. */
+  /** Adds an event with any id. Ignores one that is known. */
   put({ eventId, event, draftId }: ConfirmedEvent): void {
     if (eventId <= this.#cursor) return;
     if (eventId > this.#cursor + 1) {
@@ -52,17 +52,17 @@ export class Inbox {
     }
   }
 
-  /** Keeps a verdict until the events up to `eventId` are here. */
+  /** Keeps a verdict until the events up to `eventId` are delivered. */
   decide(key: string, verdict: Verdict | BatchVerdict, eventId: number): void {
     this.#decisions.push({ key, verdict, eventId });
   }
 
-  /** The log is another one: verdicts that wait for events of the old one say nothing in it. */
+  /** The log was replaced: verdicts that wait for events of the old log do not apply to the new one. */
   forgetVerdicts(): void {
     this.#decisions = [];
   }
 
-  /** The events that follow what was taken before, and the verdicts that are due after them. */
+  /** Removes and returns the next events, and the verdicts that are due after them. */
   take(): { events: ConfirmedEvent[]; verdicts: Decision[] } {
     const events = this.#ready;
     const verdicts = this.#decisions.filter(({ eventId }) => eventId <= this.#cursor);

@@ -1,7 +1,7 @@
 import { utf8Length } from "../../protocol/index.ts";
 import type { QueueEntry } from "../stores/store.ts";
 
-/** Frames on their way without an answer, in number and in bytes: enough to keep a connection busy, few enough to be fair. */
+/** Limits for entries in flight, in number and in bytes: enough to keep a connection busy, few enough to be fair. */
 const inFlightMax = 128;
 const inFlightBytesMax = 512 * 1024;
 
@@ -11,14 +11,14 @@ interface Item {
   inFlight: boolean;
   /** Whether the server may have seen it. */
   sent: boolean;
-  /** Whether its verdict is here, and waits for its events. */
+  /** Whether its verdict has arrived, and waits for its events. */
   decided: boolean;
 }
 
 /**
- * The undecided entries in their order, and which of them are on their way. After a refusal that may
- * pass, nothing is sent until everything on its way is answered and the time to wait is over; then
- * all of it goes again, in order (docs/PROTOCOL.md, 4.10).
+ * The undecided entries in their order, and which of them are in flight. After a temporary refusal,
+ * nothing is sent until all entries in flight are answered and the delay is over. Then all of them are
+ * sent again, in order (docs/PROTOCOL.md, 4.10).
  */
 export class Outbox {
   readonly #items = new Map<string, Item>();
@@ -35,23 +35,23 @@ export class Outbox {
     return this.#inFlight;
   }
 
-  /** Until when nothing is sent, once all answers are here; in milliseconds since 1970. */
+  /** Nothing is sent before this time, in milliseconds since 1970. */
   get heldUntil(): number | undefined {
     return this.#held?.until;
   }
 
-  /** The key that is to be answered next. */
+  /** The key of the entry that the server answers next. */
   get awaited(): string | undefined {
     for (const [key, { inFlight }] of this.#items) if (inFlight) return key;
     return undefined;
   }
 
-  /** The server takes no more than `most` frames at once. */
+  /** The server accepts at most `most` entries in flight. */
   limit(most: number): void {
     this.#inFlightMax = Math.min(inFlightMax, most);
   }
 
-  /** Puts an entry at the end. `sent`: the server may have seen it, in an earlier life. */
+  /** Adds an entry at the end. `sent`: the server may have seen it before. */
   add(entry: QueueEntry, sent: boolean): void {
     if (this.#items.has(entry.key)) return;
     const bytes = utf8Length(JSON.stringify(entry.drafts));
@@ -64,12 +64,12 @@ export class Outbox {
     return item?.decided ? undefined : item?.entry;
   }
 
-  /** Whether the server may have seen it. */
+  /** Whether the server may have seen this entry. */
   wasSent(key: string): boolean {
     return this.#items.get(key)?.sent ?? false;
   }
 
-  /** Keys whose outcome the server may know. */
+  /** The keys that the server may have seen. */
   *sentKeys(): Iterable<string> {
     for (const [key, { sent }] of this.#items) if (sent) yield key;
   }
@@ -81,10 +81,10 @@ export class Outbox {
       .map(({ entry }) => entry);
   }
 
-  /** What is to be sent now: from then on it is on its way. */
+  /** Returns the entries to send now. From now on they are in flight. */
   take(now: number): QueueEntry[] {
     if (this.#held) {
-      // A clock that was set back must not keep anything waiting.
+      // If the clock was set back, nothing must wait for it.
       const waits = now >= this.#held.from && now < this.#held.until;
       if (this.#inFlight > 0 || waits) return [];
       this.#held = undefined;
@@ -102,31 +102,31 @@ export class Outbox {
     return taken;
   }
 
-  /** Its verdict is here: it is not sent again, unless by `reopen`. */
+  /** The verdict of the entry has arrived: it is not sent again, unless after `reopen`. */
   decide(key: string): void {
     this.#land(key);
     const item = this.#items.get(key);
     if (item) item.decided = true;
   }
 
-  /** The log is another one: verdicts of the old one that nobody was told say nothing in it. */
+  /** The log was replaced: verdicts of the old log that were not delivered do not apply. */
   reopen(): void {
     for (const item of this.#items.values()) item.decided = false;
   }
 
-  /** Decided and told, or given up. */
+  /** The verdict of the entry was delivered. */
   remove(key: string): void {
     this.#land(key);
     this.#items.delete(key);
   }
 
-  /** Refused for now: it stays, and goes again before any other, in `forMs` at the earliest. */
+  /** The entry was refused temporarily: it is sent again before any other, after at least `forMs`. */
   refuse(key: string, now: number, forMs: number): void {
     this.#land(key);
     this.#held = { from: now, until: Math.max(this.#held?.until ?? 0, now + forMs) };
   }
 
-  /** The connection is gone: what was on its way may have arrived or not. */
+  /** The connection has ended: entries in flight may have arrived or not. */
   disconnect(): void {
     for (const item of this.#items.values()) item.inFlight = false;
     this.#inFlight = 0;

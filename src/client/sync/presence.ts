@@ -1,10 +1,10 @@
 import type { JsonObject } from "../../protocol/index.ts";
 import type { Ports } from "../transport/ports.ts";
 
-/** What we show of ourselves is sent at most this often; the last state always is. */
+/** The shortest interval between two states that are sent. The last state is always sent. */
 const intervalMs = 50;
 
-/** Sends what others are to see of us: at once, and then no more often than they would be told. */
+/** Sends the presence of this client: the first state at once, later ones at most once per interval. */
 export class PresenceSender {
   readonly #ports: Pick<Ports, "after">;
   readonly #send: (state: JsonObject | null) => void;
@@ -24,7 +24,7 @@ export class PresenceSender {
     this.#flush();
   }
 
-  /** A connection is there, which has not been told anything yet. */
+  /** A new connection is online: nothing was sent on it yet. */
   begin(): void {
     this.#online = true;
     this.#changed ||= this.#state !== null;

@@ -20,51 +20,48 @@ import {
 } from "../../protocol/index.ts";
 import type { QueuedDraft, QueueEntry } from "../stores/store.ts";
 
-/** Who this is, as the model's functions are told. */
+/** The client and its user, for the functions of the model. */
 export interface ReplicaIdentity {
   clientId: string;
   principal: string;
 }
 
-/** A committed event, with the draft's id where it was one of this principal's. */
+/** A committed event, with the id of its draft if the draft was of this principal. */
 export type ConfirmedEvent = NumberedEvent & { draftId?: string | undefined };
 
-/** What became of pending entries when they were applied anew. */
+/** The result of applying pending entries again. */
 export interface Rebased {
-  /** Entries that were in the view, and fit no more. They stay queued: the server decides. */
+  /** Entries that were in the view, and do not fit any more. They stay queued: the server decides. */
   fallen: readonly { key: string; failure: Failure }[];
-  /** Entries that had not fitted, and do now. */
-  restored: readonly string[];
 }
 
-/** An entry of the queue, as far as it is undecided. */
+/** An undecided entry of the queue. */
 interface Group {
   readonly entry: QueueEntry;
-  /** Why it is not in the view, or not all of it. */
+  /** Why it is not in the view, or not completely. */
   failure: Failure | undefined;
-  /** The same as the application was told last. */
-  told: boolean;
-  /** Its outcome may be in the confirmed state already: it is not shown until it is decided. */
+  /** Whether it was in the view when the application was last informed. */
+  reportedFitting: boolean;
+  /** Its events may already be in the confirmed state: it is not shown until it is decided. */
   doubtful: boolean;
 }
 
 interface Pending {
   readonly draft: QueuedDraft;
   readonly group: Group;
-  /** Where the journal was before it; undefined: it is not in the view. */
+  /** The position of the journal before the draft. Undefined: the draft is not in the view. */
   before: number | undefined;
-  /** Whether the model looked at its time: the server's will be another one. */
+  /** Whether the model has read its timestamp: the server will set another one. */
   timed: boolean;
-  /** Whether its payload was found to have the right shape. */
+  /** Whether its payload has passed the schema. */
   shaped: boolean;
 }
 
 /**
- * The optimistic state of one partition: the confirmed events, and over them the pending drafts, in
- * the order of the queue. What it shows is always what this would give from scratch: fold what is
- * confirmed, then apply each pending draft that the model does not object to. What a change costs
- * is what it touches: the journal takes pending drafts back, and a draft whose event comes next is
- * made final where it stands.
+ * The optimistic state of one partition: the confirmed events, and then the pending drafts in the order
+ * of the queue. The view always equals a full computation: fold the confirmed events, then apply each
+ * pending draft that the model accepts. The cost of a change depends only on the data that it touches:
+ * the journal undoes pending drafts, and a draft whose event is confirmed next becomes final in place.
  */
 export class Replica<S extends object> {
   readonly #model: AnyModel;
@@ -74,9 +71,9 @@ export class Replica<S extends object> {
   #pending: Pending[] = [];
   readonly #byDraftId = new Map<string, Pending>();
   readonly #groups = new Map<string, Group>();
-  /** Drafts that were taken for those of events, by what is in them. */
+  /** Drafts that were matched with events by their content. */
   readonly #guessed = new Set<string>();
-  /** Pending drafts from here on have to be applied (again). */
+  /** Pending drafts from this index on have to be applied. */
   #applyFrom = 0;
   /** How many pending drafts are in the view. */
   #applied = 0;
@@ -87,12 +84,12 @@ export class Replica<S extends object> {
     this.#state = new State(model.initialState(), { publishes: true });
   }
 
-  /** The last confirmed event. */
+  /** The id of the last confirmed event. */
   get eventId(): number {
     return this.#eventId;
   }
 
-  /** The undecided entries, in order; `failure` where one does not fit the view. */
+  /** The undecided entries, in order; with `failure` if an entry does not fit the view. */
   get pending(): readonly { entry: QueueEntry; failure: Failure | undefined }[] {
     return [...this.#groups.values()].map(({ entry, failure }) => ({ entry, failure }));
   }
@@ -105,22 +102,22 @@ export class Replica<S extends object> {
     return this.#groups.get(key)?.entry;
   }
 
-  /** Drafts that are not confirmed. */
+  /** The number of drafts that are not confirmed. */
   get pendingCount(): number {
     return this.#pending.length;
   }
 
-  /** Whether no event of an undecided entry is in the confirmed state. */
-  get whole(): boolean {
+  /** Whether the confirmed state has no event of an undecided entry. */
+  get onlyDecided(): boolean {
     let drafts = 0;
     for (const { entry } of this.#groups.values()) drafts += entry.drafts.length;
     return drafts === this.#pending.length;
   }
 
   /**
-   * The drafts that would take `entry` back, as its model declares them, in their order; undefined
-   * where one of its events cannot be taken back. Before `add`; for a batch each draft is looked at
-   * on the state that those before it leave.
+   * The drafts that undo `entry`, as the model declares them, in their order. Undefined if one of its
+   * events cannot be undone. Call it before `add`. In a batch, each draft is evaluated on the state after
+   * the drafts before it.
    */
   compensationsOf(entry: QueueEntry): Compensation[] | undefined {
     this.#assertRebased();
@@ -146,7 +143,7 @@ export class Replica<S extends object> {
         }
       }
     } catch {
-      // The model fails on it: `add` will tell.
+      // The model fails on it: `add` returns the failure.
       return undefined;
     } finally {
       this.#state.undoTo(before);
@@ -154,31 +151,31 @@ export class Replica<S extends object> {
     return all.length > draftBounds.batchEventsMax ? undefined : all;
   }
 
-  /** The view as plain data that never changes; unchanged parts are the same objects as before. `rebase` first. */
+  /** The view as immutable plain data; unchanged parts are the same objects as before. Call `rebase` first. */
   publish(): S {
     this.#assertRebased();
     return this.#state.publish() as S;
   }
 
-  /** Runs `read` on the view itself, without a copy. What it returns must hold no part of it. `rebase` first. */
+  /** Calls `read` with the view itself, without a copy. The result must contain no part of it. Call `rebase` first. */
   read<T>(read: (state: S) => T): T {
     this.#assertRebased();
     return this.#state.read((state) => read(state as S));
   }
 
-  /** The confirmed state alone, as JSON text. Costs all pending drafts, and the state. */
+  /** The confirmed state alone, as JSON text. All pending drafts have to be applied again after it. */
   confirmedText(): string {
     this.#takeBack(0);
     return this.#state.stringify();
   }
 
   /**
-   * Puts an entry behind the others, and applies it; `rebase` first. Returns what speaks against it in
-   * the present view; it is then pending all the same, to be dropped by `settle` where it shall not be sent.
+   * Adds an entry after the others, and applies it. Call `rebase` first. Returns a failure if the entry
+   * does not fit the view. It is still pending then; `settle` removes it if it must not be sent.
    */
   add(entry: QueueEntry): Failure | undefined {
     this.#assertRebased();
-    const group: Group = { entry, failure: undefined, told: true, doubtful: false };
+    const group: Group = { entry, failure: undefined, reportedFitting: true, doubtful: false };
     this.#groups.set(entry.key, group);
     for (const draft of entry.drafts) {
       const pending: Pending = { draft, group, before: undefined, timed: false, shaped: false };
@@ -186,11 +183,11 @@ export class Replica<S extends object> {
       this.#byDraftId.set(draft.draftId, pending);
     }
     this.#applyGroup(group);
-    group.told = group.failure === undefined;
+    group.reportedFitting = group.failure === undefined;
     return group.failure;
   }
 
-  /** The entry is decided, or given up: what of it is not confirmed by now is taken out of the view. */
+  /** The entry is decided or withdrawn: its drafts that are not confirmed leave the view. */
   settle(key: string): void {
     const group = this.#groups.get(key);
     if (!group) return;
@@ -214,13 +211,13 @@ export class Replica<S extends object> {
   /**
    * Folds the next event of the log.
    *
-   * @throws FoldError where the model cannot.
+   * @throws FoldError if the model cannot fold it.
    */
   confirm({ eventId, event, draftId }: ConfirmedEvent): void {
     if (eventId !== this.#eventId + 1) throw new Error(`event ${eventId} does not follow ${this.#eventId}`);
     const own = this.#ownOf(event, draftId);
     if (own && own === this.#pending[0] && own.before !== undefined && !own.timed && own.group.failure === undefined) {
-      // What was shown is what has happened: nothing changes but that it is final.
+      // The view already shows this event: it only becomes final.
       this.#state.forgetTo(
         this.#pending.find(({ before }, at) => at > 0 && before !== undefined)?.before ?? this.#state.position,
       );
@@ -238,9 +235,9 @@ export class Replica<S extends object> {
   }
 
   /**
-   * The pending draft that an event is of. One of this client that came by another connection, or
-   * whose commit was in doubt, is broadcast without its draft: then it is the first one like it. If
-   * that turns out to be another one, this is the next: alike, they stand for one another.
+   * The pending draft of an event. If the draft arrived on another connection, or its commit was
+   * uncertain, the broadcast has no draft id. Then the first draft with the same content is used. If that
+   * was another draft, its own event later uses this one: their contents are equal.
    */
   #ownOf(event: ConfirmedEvent["event"], draftId: string | undefined): Pending | undefined {
     if (draftId !== undefined && !this.#guessed.delete(draftId)) return this.#byDraftId.get(draftId);
@@ -252,8 +249,8 @@ export class Replica<S extends object> {
   }
 
   /**
-   * Begins anew from a state of the server. Entries of `doubtful` may be in it already: they are not
-   * shown until they are decided.
+   * Starts again from a state of the server. It may contain events of the entries in `doubtful`: they
+   * are not shown until they are decided.
    */
   reset(state: object, eventId: number, doubtful: readonly string[]): void {
     this.#state = new State(state, { publishes: true });
@@ -265,9 +262,9 @@ export class Replica<S extends object> {
     for (const group of this.#groups.values()) group.doubtful = doubted.has(group.entry.key);
   }
 
-  /** Applies what has to be applied again, and says what does not fit any more, or fits again. */
+  /** Applies the drafts that have to be applied, and returns the entries that do not fit any more. */
   rebase(): Rebased {
-    if (this.#applyFrom === this.#pending.length) return { fallen: [], restored: [] };
+    if (this.#applyFrom === this.#pending.length) return { fallen: [] };
     const touched = new Set<Group>();
     while (this.#applyFrom < this.#pending.length) {
       const { group } = this.#pending[this.#applyFrom]!;
@@ -275,18 +272,15 @@ export class Replica<S extends object> {
       this.#applyGroup(group);
     }
     const fallen: { key: string; failure: Failure }[] = [];
-    const restored: string[] = [];
     for (const group of touched) {
       const fits = group.failure === undefined;
-      if (fits === group.told) continue;
-      group.told = fits;
-      if (group.failure) fallen.push({ key: group.entry.key, failure: group.failure });
-      else restored.push(group.entry.key);
+      if (group.failure && group.reportedFitting) fallen.push({ key: group.entry.key, failure: group.failure });
+      group.reportedFitting = fits;
     }
-    return { fallen, restored };
+    return { fallen };
   }
 
-  /** Takes the drafts from `index` on out of the view, to be applied again. */
+  /** Removes the drafts from `index` on from the view. They have to be applied again. */
   #takeBack(index: number): void {
     const first = this.#pending.find(({ before }, at) => at >= index && before !== undefined);
     if (first) this.#state.undoTo(first.before!);
@@ -294,7 +288,7 @@ export class Replica<S extends object> {
     this.#applyFrom = Math.min(this.#applyFrom, index);
   }
 
-  /** Applies the drafts of a group that are left, at `#applyFrom`: an atomic batch whole or not, a sequential one as far as it goes. */
+  /** Applies the remaining drafts of a group, from `#applyFrom`: of an atomic batch all or none, of a sequential one those before the first failure. */
   #applyGroup(group: Group): void {
     const from = this.#applyFrom;
     group.failure = undefined;
@@ -320,10 +314,10 @@ export class Replica<S extends object> {
   }
 
   #assertRebased(): void {
-    if (this.#applyFrom !== this.#pending.length) throw new Error("pending drafts have to be applied first: rebase");
+    if (this.#applyFrom !== this.#pending.length) throw new Error("call rebase first");
   }
 
-  /** Applies one draft, or leaves the view as it was and says why. */
+  /** Applies one draft, or leaves the view unchanged and returns why. */
   #apply(pending: Pending): Failure | undefined {
     const { draft, group } = pending;
     const definition = this.#model.eventType(draft.type);
@@ -345,7 +339,7 @@ export class Replica<S extends object> {
           return current.timestamp;
         },
       };
-      // As if those before it were committed, so that nothing changes for it when they are.
+      // As if the drafts before it were committed: so its result does not change when they are.
       const at = { head: this.#eventId + this.#applied, principal: this.#identity.principal };
       const rules = ruleViolations(definition as never, this.#state, event, at);
       if (rules.length > 0) return invalid("rule", rules);
@@ -361,7 +355,7 @@ export class Replica<S extends object> {
   }
 }
 
-/** What two drafts have to have in common to stand for one another. */
+/** The content of a draft or event: drafts with equal contents are interchangeable. */
 function contentOf({ type, version = 1, payload }: Pick<QueuedDraft, "type" | "version" | "payload">): string {
   return canonicalJson({ type, version, payload });
 }

@@ -1,16 +1,16 @@
 import type { Problem } from "../../protocol/index.ts";
 
 /**
- * `offline`: no connection; drafts are queued. `connecting`: one is being made. `syncing`: there is
- * one, and what happened meanwhile is being fetched. `online`: everything confirmed is here, and
- * drafts are sent. `closed`: for good.
+ * `offline`: there is no connection; drafts are queued. `connecting`: the client connects. `syncing`:
+ * the client is connected, and fetches the events that it has missed. `online`: the client has all
+ * events, and sends drafts. `closed`: the client was closed, or ended for good.
  */
 export type Status = "offline" | "connecting" | "syncing" | "online" | "closed";
 
-/** What can happen to a connection. */
+/** The inputs of the status machine. */
 export type StatusInput = "dial" | "connected" | "caught_up" | "fell_behind" | "lost" | "close";
 
-/** The machine: what each input makes of each status. What is not there changes nothing. */
+/** The next status for each status and input. An input that is not listed changes nothing. */
 export const transitions: Readonly<Record<Status, Partial<Record<StatusInput, Status>>>> = {
   offline: { dial: "connecting", close: "closed" },
   connecting: { connected: "syncing", lost: "offline", close: "closed" },
@@ -19,7 +19,7 @@ export const transitions: Readonly<Record<Status, Partial<Record<StatusInput, St
   closed: {},
 };
 
-/** The status of one client. It reports each change that its owner describes. */
+/** The current status of one client. */
 export class StatusMachine {
   readonly #report: (report: StatusReport) => void;
   #status: Status = "offline";
@@ -46,37 +46,37 @@ export class StatusMachine {
   }
 }
 
-/** Why the status is what it is. */
+/** The reason of a status. */
 export type StatusReason =
-  /** It has just been made. */
+  /** The client was just created. */
   | "new"
-  /** The connection does what it should. */
+  /** The connection works. */
   | "ok"
-  /** The connection ended, or could not be made: the next attempt comes by itself. */
+  /** The connection ended, or could not be opened. The client tries again automatically. */
   | "connection_lost"
-  /** The browser says that there is no network: the next attempt comes when there is one. */
+  /** The browser reports that there is no network. The client tries again when there is one. */
   | "network_offline"
   /** The application has paused it. */
   | "paused"
-  /** The server is being replaced, and has asked to come back. */
+  /** The server is being replaced, and asked the client to reconnect. */
   | "draining"
-  /** The log is another one, or shorter than it was: it is fetched anew. */
+  /** The server has another log, or a shorter one. The client fetches the state again. */
   | "log_replaced"
-  /** The server said something that is not in the protocol. */
+  /** The server sent a frame that is not valid in the protocol. */
   | "protocol_error"
   /** The server refused the connection: see `problem`. */
   | "refused"
-  /** The model here is not the server's: the application has to be loaded anew. Drafts stay queued. */
+  /** The server has another version of the model: the application has to be reloaded. Drafts stay queued. */
   | "upgrade_required"
   /** The application has closed it. */
   | "closed";
 
-/** The status as the application is told it. */
+/** The status, with its reason. */
 export interface StatusReport {
   status: Status;
   reason: StatusReason;
-  /** When the next attempt is made, in milliseconds since 1970. */
+  /** The time of the next attempt, in milliseconds since 1970. */
   retryAt?: number;
-  /** What the server said, where it said something. */
+  /** The problem that the server sent, if any. */
   problem?: Problem;
 }

@@ -1,36 +1,36 @@
 import type { Problem, WireEvent } from "../../protocol/index.ts";
 
-/** What became of a draft. A rejection is an outcome like any other: nothing is thrown for it. */
+/** The outcome of a draft. A rejection is an outcome like any other: nothing is thrown for it. */
 export type Verdict =
-  /** It is in the log. */
+  /** The event is in the log. */
   | { status: "accepted"; eventId: number; event: WireEvent }
   /**
-   * Final. `local`: the model itself spoke against it here, and it was never sent; otherwise it is the
-   * server's verdict, the same for every retry.
+   * Final. `local`: the model rejected the draft in this client, and it was not sent. Otherwise it is
+   * the verdict of the server, the same for each retry.
    */
   | { status: "rejected"; problem: Problem; local: boolean }
   | Unsettled;
 
-/** What became of a batch: `accepted` where all of it is in the log. `results` has a verdict for each draft, in order. */
+/** The outcome of a batch: `accepted` if all its events are in the log. `results` has a verdict for each draft, in order. */
 export type BatchVerdict =
   | { status: "accepted" | "rejected"; results: readonly MemberVerdict[] }
-  /** The model spoke against it here, and it was never sent. */
+  /** The model rejected the batch in this client, and it was not sent. */
   | { status: "rejected"; problem: Problem; local: true }
   | Unsettled;
 
-/** What became of one draft of a batch. `not_processed`: nothing, because of another one. */
+/** The outcome of one draft of a batch. `not_processed`: another draft of the batch was rejected. */
 export type MemberVerdict =
   | { draftId: string; status: "accepted"; eventId: number; event: WireEvent }
   | { draftId: string; status: "rejected"; problem: Problem }
   | { draftId: string; status: "not_processed"; problem?: Problem };
 
-/** Outcomes that are no verdict. */
+/** Outcomes without a verdict. */
 export type Unsettled =
-  /** The server failed on it without deciding it. It is kept in `client.parked`, and not sent again by itself. */
+  /** The server failed on the entry without deciding it. It stays in `client.parked`, and is sent again only by `retry`. */
   | { status: "parked"; problem: Problem }
-  /** It was undecided for longer than the server remembers rejections: it was not sent again, for it might count twice. */
+  /** The entry is older than the rejections that the server remembers. It was not sent again, because it could now be accepted. */
   | { status: "expired" }
-  /** It was taken back before it was sent. */
+  /** The entry was aborted before it was sent. */
   | { status: "withdrawn" }
-  /** Waiting ended before the outcome was known: aborted, or the client was closed. A stored draft is still sent later. */
+  /** Waiting ended before the outcome was known: it was aborted, or the client was closed. A stored draft is still sent later. */
   | { status: "undecided" };

@@ -3,97 +3,97 @@ import type { Backend, BackendParts, EngineBackend } from "../sync/backend.ts";
 import type { FeedItem } from "../sync/feed.ts";
 import { type Ports, uuidv7 } from "../transport/ports.ts";
 import type { QueueEntry } from "../stores/store.ts";
-import { Knowledge, type Undecided } from "./knowledge.ts";
+import { SharedState, type Undecided } from "./shared-state.ts";
 import type { Answer, FromLeader, Message, ToLeader } from "./messages.ts";
 import type { TabsPort } from "./ports.ts";
 
-/** How often a tab that is looked at asks whether its leader is still there. */
-const beatMs = 2_000;
-/** With so many questions unanswered, the leader is taken for frozen. */
+/** How often a visible tab asks whether its leader answers. */
+const heartbeatMs = 2_000;
+/** After this many unanswered heartbeats, the leader counts as frozen. */
 const unansweredMax = 2;
 
 /**
- * Makes the tabs of one browser share an engine: one of them leads, has it, and tells all others what
- * it is told. Where drafts are kept in memory only there is nothing to share, and each tab has its own.
+ * Lets the tabs of one browser share an engine: one tab is the leader, has the engine, and passes its
+ * reports to the others. If drafts are kept in memory only, each tab has its own engine.
  */
 export function tabsBackend(tabs: TabsPort, ports: Ports): (parts: BackendParts) => Backend {
   return (parts) => (parts.store.durable ? new TabsBackend(tabs, ports, parts) : parts.engine(parts.host));
 }
 
 /**
- * One tab. Whose lock it is leads: it sends what is undecided in any tab. Everything that is said
- * can be said twice, for entries go by their keys, and events by their ids. All that a follower
- * knows of the others comes from the leader, in one order; whenever it cannot be sure of that, it
- * says `hello`, and goes on from the `welcome`.
+ * One tab. The tab that holds the lock is the leader: it sends the undecided entries of all tabs. Each
+ * message can be repeated, because entries have keys, and events have ids. A follower gets everything
+ * from the leader, in one order. When it may have missed something, it sends `hello`, and continues from
+ * the `welcome`.
  */
 class TabsBackend implements Backend {
   readonly #tabs: TabsPort;
   readonly #ports: Ports;
   readonly #parts: BackendParts;
-  readonly #name: string;
-  readonly #known = new Knowledge();
+  readonly #id: string;
+  readonly #shared = new SharedState();
   readonly #channel: ReturnType<TabsPort["open"]>;
-  /** Asked, and not answered yet, by id. */
-  readonly #asked = new Map<number, (answer: Answer | undefined) => void>();
-  #asks = 0;
+  /** Resolve the promises of unanswered requests, by id. */
+  readonly #requests = new Map<number, (answer: Answer | undefined) => void>();
+  #requestCount = 0;
   #hellos = 0;
-  /** Our own term, from when the lock is ours. */
+  /** The term of this tab, while it holds the lock. */
   #term: string | undefined;
-  /** While we lead. */
+  /** Set while this tab is the leader. */
   #engine: EngineBackend | undefined;
-  /** The term of who leads us. */
+  /** The term of the leader that this tab follows. */
   #leader: string | undefined;
-  /** Whether what the leader tells follows what is known here: the last `hello` was answered. */
-  #welcome = false;
-  /** Verdicts that were told before the welcome, by key: the state that comes with it may have their events. */
-  readonly #early = new Map<string, FeedItem>();
-  /** Whether anybody has led since we began: who did may have sent what is undecided, for the store has it. */
-  #led = false;
+  /** Whether the last `hello` was answered: then items of the leader follow those that are known here. */
+  #welcomed = false;
+  /** Verdicts that arrived before the `welcome`, by key: its state may have their events. */
+  readonly #earlyVerdicts = new Map<string, FeedItem>();
+  /** Whether any tab was the leader since the start: it may have sent the undecided entries, because the store has them. */
+  #hadLeader = false;
   #unanswered = 0;
   #paused = false;
-  /** How many times we had said `hello` when that was told last: an answer to an earlier one does not know of it. */
+  /** The number of `hello` messages before the last change of `#paused`: a `welcome` to an earlier one does not know it. */
   #pausedAt = 0;
-  #shown: JsonObject | null = null;
-  /** While we lead: the tab that has shown something last. */
-  #showing: string | undefined;
+  #presence: JsonObject | null = null;
+  /** While this tab is the leader: the tab that has set a presence last. */
+  #presenceOf: string | undefined;
   #closed = false;
-  #letGo = () => {};
-  #cancelBeat = () => {};
+  #releaseLock = () => {};
+  #cancelHeartbeat = () => {};
   #unwatch = () => {};
 
   constructor(tabs: TabsPort, ports: Ports, parts: BackendParts) {
     this.#tabs = tabs;
     this.#ports = ports;
     this.#parts = parts;
-    this.#name = uuidv7(ports);
+    this.#id = uuidv7(ports);
     this.#channel = tabs.open((message) => this.#receive(message as Message));
   }
 
   get keepsBase(): boolean {
-    return this.#engine !== undefined && !this.#known.undecided.some(({ doubtful }) => doubtful);
+    return this.#engine !== undefined && !this.#shared.undecided.some(({ doubtful }) => doubtful);
   }
 
   start(entries: readonly QueueEntry[]): void {
-    for (const entry of entries) this.#known.add(entry, true, false);
-    this.#request(false);
+    for (const entry of entries) this.#shared.add(entry, true, false);
+    this.#requestLock(false);
     this.#hello();
-    this.#beat();
-    // A tab that was not looked at may have missed something, and its leader may wait for its next attempt.
+    this.#scheduleHeartbeat();
+    // A hidden tab may have missed something, and its leader may wait for its next attempt.
     this.#unwatch = this.#ports.watch({ online: () => {}, offline: () => {}, visible: () => this.#hello() });
   }
 
   offer(entry: QueueEntry, sent = false): void {
     if (this.#closed) return;
-    const known = this.#known.add(entry, false, sent);
+    const known = this.#shared.add(entry, false, sent);
     if (this.#engine) {
-      this.#relay({ kind: "entry", entry });
+      this.#postItem({ kind: "entry", entry });
       this.#engine.offer(entry, sent);
-    } else if (known && this.#leader !== undefined) this.#pass(known);
+    } else if (known && this.#leader !== undefined) this.#offerTo(this.#leader, known);
   }
 
   async withdraw(key: string): Promise<void> {
     if (this.#engine) this.#engine.withdraw(key);
-    else await this.#ask(key);
+    else await this.#request(key);
   }
 
   discard(key: string): void {
@@ -101,9 +101,9 @@ class TabsBackend implements Backend {
   }
 
   show(state: JsonObject | null): void {
-    this.#shown = state;
-    if (this.#engine) this.#display(this.#engine, this.#name, state);
-    else this.#post({ kind: "show", from: this.#name, state });
+    this.#presence = state;
+    if (this.#engine) this.#showPresence(this.#engine, this.#id, state);
+    else this.#post({ kind: "show", from: this.#id, state });
   }
 
   pause(): void {
@@ -118,10 +118,10 @@ class TabsBackend implements Backend {
 
   async verify(): Promise<boolean | undefined> {
     if (this.#engine) return this.#engine.verify();
-    const answer = await this.#ask();
+    const answer = await this.#request();
     if (!answer?.same) return answer?.same;
     const { host } = this.#parts;
-    // More has come meanwhile: what is here now is not what the leader has compared.
+    // The states differ by later events: this is not the state that the leader has verified.
     if (host.cursor.eventId !== answer.eventId) return undefined;
     const same = (await host.hash()) === answer.hash;
     if (!same) this.#hello(true);
@@ -134,52 +134,52 @@ class TabsBackend implements Backend {
     this.#closed = true;
     this.#resign();
     this.#follow(undefined);
-    this.#cancelBeat();
+    this.#cancelHeartbeat();
     this.#unwatch();
     this.#channel.close();
-    this.#letGo();
+    this.#releaseLock();
   }
 
   // — leading
 
-  #request(steal: boolean): void {
-    this.#letGo();
-    this.#letGo = this.#tabs.lock(steal, { held: () => void this.#lead(), lost: () => this.#lose() });
+  #requestLock(steal: boolean): void {
+    this.#releaseLock();
+    this.#releaseLock = this.#tabs.lock(steal, { held: () => void this.#lead(), lost: () => this.#lose() });
   }
 
   async #lead(): Promise<void> {
     const term = (this.#term = uuidv7(this.#ports));
     const { host, store, engine: newEngine } = this.#parts;
-    // Rejects on a closed store only.
+    // Rejects only on a closed store.
     const loaded = await store.load().catch(() => undefined);
     if (!loaded || this.#term !== term) return;
     this.#follow(undefined);
-    this.#known.addStored(loaded.entries.filter(({ parked }) => !parked));
+    this.#shared.addStored(loaded.entries.filter(({ parked }) => !parked));
     const engine = newEngine({
       get cursor() {
         return host.cursor;
       },
       take: (item) => {
-        if (this.#engine === engine) this.#tell(item);
+        if (this.#engine === engine) this.#report(item);
       },
       hash: () => host.hash(),
     });
     this.#engine = engine;
     this.#post({ kind: "lead", term });
     if (this.#paused) engine.pause();
-    this.#display(engine, this.#name, this.#shown);
-    const { undecided } = this.#known;
-    if (this.#led) for (const known of undecided) known.sent = true;
+    this.#showPresence(engine, this.#id, this.#presence);
+    const { undecided } = this.#shared;
+    if (this.#hadLeader) for (const known of undecided) known.sent = true;
     engine.start(undecided.filter(({ sent }) => sent).map(({ entry }) => entry));
     for (const { entry, sent, doubtful } of undecided) if (!sent) engine.offer(entry, doubtful);
   }
 
-  /** Another tab has taken the lock: we were not there for a while. */
+  /** Another tab has taken the lock: this tab was frozen for a while. */
   #lose(): void {
     const term = this.#term!;
     this.#resign();
     this.#post({ kind: "gone", term });
-    this.#request(false);
+    this.#requestLock(false);
     this.#hello();
   }
 
@@ -189,42 +189,42 @@ class TabsBackend implements Backend {
     engine?.close();
   }
 
-  /** The engine tells something: here, and everywhere. */
-  #tell(item: FeedItem): void {
+  /** Passes an item of the engine to this tab and to the others. */
+  #report(item: FeedItem): void {
     if (item.kind === "status" && item.report.status === "closed") {
-      // It has ended for a reason that may be this tab's own, as its token: another one may have more luck.
+      // The reason may be specific to this tab, for example its token: another tab can try.
       this.#parts.host.take(item);
       this.close();
       return;
     }
-    this.#known.note(item);
-    // First, for our own client may change what it is given.
-    this.#relay(item);
+    this.#shared.apply(item);
+    // Before the own client, because that may change the item.
+    this.#postItem(item);
     this.#parts.host.take(item);
   }
 
-  #relay(item: FeedItem): void {
+  #postItem(item: FeedItem): void {
     this.#post({ kind: "item", term: this.#term!, item });
   }
 
-  #serve(engine: EngineBackend, message: ToLeader): void {
+  #receiveAsLeader(engine: EngineBackend, message: ToLeader): void {
     switch (message.kind) {
       case "hello":
-        // A leader that was frozen must not answer what was meant for the next one.
-        if (message.leader === undefined || message.leader === this.#term) this.#greet(engine, message);
+        // A leader that was frozen must not answer a message to its successor.
+        if (message.leader === undefined || message.leader === this.#term) this.#welcome(engine, message);
         return;
       case "offer": {
         const { entry, sent, leader } = message;
-        // To an earlier leader: what was offered before it may be unknown here, and comes with it by `hello`.
+        // For an earlier leader. Earlier offers may be unknown here; all of them follow with a `hello`.
         if (leader !== this.#term) return;
-        if (this.#known.add(entry, true, sent)) {
-          this.#tell({ kind: "entry", entry });
+        if (this.#shared.add(entry, true, sent)) {
+          this.#report({ kind: "entry", entry });
           engine.offer(entry, sent);
         }
         return;
       }
       case "show":
-        this.#display(engine, message.from, message.state);
+        this.#showPresence(engine, message.from, message.state);
         return;
       case "ask":
         void this.#answer(engine, message);
@@ -234,37 +234,37 @@ class TabsBackend implements Backend {
     }
   }
 
-  #greet(engine: EngineBackend, { from, id, cursor, shown, entries }: Extract<Message, { kind: "hello" }>): void {
+  #welcome(engine: EngineBackend, { from, id, cursor, shown, entries }: Extract<Message, { kind: "hello" }>): void {
     const { host } = this.#parts;
-    this.#display(engine, from, shown);
+    this.#showPresence(engine, from, shown);
     engine.wake();
     const items: FeedItem[] = [];
     const doubtful: string[] = [];
     for (const entry of entries) {
       const { key } = entry;
-      const verdict = this.#known.verdict(key);
+      const verdict = this.#shared.verdict(key);
       if (verdict) items.push({ kind: "verdict", key, verdict });
-      else if (this.#known.add(entry, true, true)) {
-        // An earlier leader may have sent it, and it may be in the state already: it is shown where it was made.
+      else if (this.#shared.add(entry, true, true)) {
+        // An earlier leader may have sent it, and its events may be in the state: only its own tab shows it.
         engine.offer(entry, true);
       }
     }
     const { eventId, serverId } = host.cursor;
-    const whole = host.whole();
+    const onlyDecided = host.onlyDecided();
     const sameLog = cursor.serverId === serverId;
     const behind = serverId !== undefined && !(sameLog && cursor.eventId >= eventId);
-    // What a tab that is ahead has in its state cannot be known here.
-    const level = sameLog && cursor.eventId === eventId && whole;
-    for (const known of this.#known.undecided) {
+    // The state of a tab that is ahead is unknown here.
+    const equal = sameLog && cursor.eventId === eventId && onlyDecided;
+    for (const known of this.#shared.undecided) {
       const { entry } = known;
-      if (known.doubtful || !whole) doubtful.push(entry.key);
-      if (behind || (level && !known.doubtful)) items.push({ kind: "entry", entry });
+      if (known.doubtful || !onlyDecided) doubtful.push(entry.key);
+      if (behind || (equal && !known.doubtful)) items.push({ kind: "entry", entry });
     }
     if (behind) {
       const why = sameLog ? "far_behind" : cursor.serverId === undefined ? "first" : "log_replaced";
       items.push({ kind: "reset", serverId, eventId, state: host.confirmed(), sent: doubtful, why });
     }
-    items.push(...this.#known.latest);
+    items.push(...this.#shared.latest);
     this.#post({ kind: "welcome", term: this.#term!, to: from, id, paused: this.#paused, items });
   }
 
@@ -278,86 +278,86 @@ class TabsBackend implements Backend {
     this.#post(answer);
   }
 
-  /** The last tab that has something to show is shown; if it has no more, this one. */
-  #display(engine: EngineBackend, from: string, state: JsonObject | null): void {
-    if (state) this.#showing = from;
-    else if (this.#showing !== from) return;
-    engine.show(state ?? this.#shown);
+  /** Shows the presence that was set last; after `null` from that tab, the presence of this one. */
+  #showPresence(engine: EngineBackend, from: string, state: JsonObject | null): void {
+    if (state) this.#presenceOf = from;
+    else if (this.#presenceOf !== from) return;
+    engine.show(state ?? this.#presence);
   }
 
   // — following
 
-  /** Whom we follow; who was asked before will not answer. */
+  /** Follows another leader, or none: the earlier one does not answer any more. */
   #follow(leader: string | undefined): void {
     this.#leader = leader;
-    this.#welcome = false;
-    for (const resolve of this.#asked.values()) resolve(undefined);
-    this.#asked.clear();
+    this.#welcomed = false;
+    for (const resolve of this.#requests.values()) resolve(undefined);
+    this.#requests.clear();
   }
 
-  /** Asks for what is lacking here; `all`: the confirmed state in any case. */
+  /** Asks for everything that is missing here; `all`: for the confirmed state in any case. */
   #hello(all = false): void {
     if (this.#term !== undefined) return;
-    this.#welcome = false;
-    const { undecided } = this.#known;
+    this.#welcomed = false;
+    const { undecided } = this.#shared;
     for (const known of undecided) known.sent = true;
     const { eventId, serverId } = this.#parts.host.cursor;
     this.#post({
       kind: "hello",
       leader: this.#leader,
-      from: this.#name,
+      from: this.#id,
       id: ++this.#hellos,
       cursor: { eventId, serverId: all ? undefined : serverId },
-      shown: this.#shown,
+      shown: this.#presence,
       entries: undecided.map(({ entry }) => entry),
     });
   }
 
-  #pass(known: Undecided): void {
-    this.#post({ kind: "offer", leader: this.#leader!, entry: known.entry, sent: known.doubtful });
+  #offerTo(leader: string, known: Undecided): void {
+    this.#post({ kind: "offer", leader, entry: known.entry, sent: known.doubtful });
     known.sent = true;
   }
 
-  #ask(key?: string): Promise<Answer | undefined> {
+  #request(key?: string): Promise<Answer | undefined> {
     if (this.#leader === undefined) return Promise.resolve(undefined);
-    const id = ++this.#asks;
-    this.#post({ kind: "ask", from: this.#name, id, ...(key === undefined ? {} : { key }) });
-    return new Promise((resolve) => this.#asked.set(id, resolve));
+    const id = ++this.#requestCount;
+    this.#post({ kind: "ask", from: this.#id, id, ...(key === undefined ? {} : { key }) });
+    return new Promise((resolve) => this.#requests.set(id, resolve));
   }
 
-  #hear(message: FromLeader): void {
-    this.#led = true;
+  #receiveFromLeader(message: FromLeader): void {
+    this.#hadLeader = true;
     if (message.kind === "lead") {
-      this.#early.clear();
+      this.#earlyVerdicts.clear();
       this.#follow(message.term);
       this.#hello();
-    } else if (message.kind === "welcome" && message.to === this.#name) {
-      if (this.#welcome || message.id !== this.#hellos) return;
+    } else if (message.kind === "welcome" && message.to === this.#id) {
+      if (this.#welcomed || message.id !== this.#hellos) return;
       if (message.term !== this.#leader) this.#follow(message.term);
-      this.#welcome = true;
+      this.#welcomed = true;
       if (this.#pausedAt < message.id) this.#paused = message.paused;
       for (const item of message.items) this.#take(item);
-      for (const item of this.#early.values()) this.#take(item);
-      this.#early.clear();
-      for (const known of this.#known.undecided) if (!known.sent) this.#pass(known);
-    } else if (message.kind === "item" && message.item.kind === "verdict" && !this.#welcome) {
-      this.#early.set(message.item.key, message.item);
+      for (const item of this.#earlyVerdicts.values()) this.#take(item);
+      this.#earlyVerdicts.clear();
+      for (const known of this.#shared.undecided) if (!known.sent) this.#offerTo(message.term, known);
+    } else if (message.kind === "item" && message.item.kind === "verdict" && !this.#welcomed) {
+      this.#earlyVerdicts.set(message.item.key, message.item);
     } else if (message.term !== this.#leader) return;
     this.#unanswered = 0;
     if (message.kind === "gone") {
       this.#follow(undefined);
       this.#hello();
-    } else if (message.kind === "item" && this.#welcome) this.#take(message.item);
-    else if (message.kind === "answer" && message.to === this.#name) {
-      this.#asked.get(message.id)?.(message);
-      this.#asked.delete(message.id);
+    } else if (message.kind === "item" && this.#welcomed) this.#take(message.item);
+    else if (message.kind === "answer" && message.to === this.#id) {
+      this.#requests.get(message.id)?.(message);
+      this.#requests.delete(message.id);
     }
   }
 
-  /** The leader tells something: what is known here already is left out. */
-  #take(told: FeedItem): void {
+  /** Applies an item of the leader, without events that are known. */
+  #take(received: FeedItem): void {
     const { host } = this.#parts;
-    let item = told;
+    let item = received;
     if (item.kind === "events") {
       const { eventId } = host.cursor;
       const events = item.events.filter((event) => event.eventId > eventId);
@@ -368,31 +368,31 @@ class TabsBackend implements Backend {
       }
       item = { kind: "events", events };
     } else if (item.kind === "entry") {
-      // A leader that is behind may not know that it is decided.
-      if (this.#known.verdict(item.entry.key)) return;
-      this.#known.add(item.entry, true, false);
+      // A leader that is behind may not know that the entry is decided.
+      if (this.#shared.verdict(item.entry.key)) return;
+      this.#shared.add(item.entry, true, false);
     } else if (item.kind === "reset" && typeof item.state === "string") {
-      item = { ...item, state: JSON.parse(item.state), sent: [...item.sent, ...this.#early.keys()] };
+      item = { ...item, state: JSON.parse(item.state), sent: [...item.sent, ...this.#earlyVerdicts.keys()] };
     }
-    this.#known.note(item);
+    this.#shared.apply(item);
     try {
       host.take(item);
     } catch {
-      // The model cannot fold it on the state that is here; where the leader cannot either, it ends.
+      // The model cannot fold the events on this state. If the leader cannot either, it closes.
       this.#hello(true);
     }
   }
 
-  #beat(): void {
-    this.#cancelBeat = this.#ports.after(beatMs, () => {
-      this.#beat();
+  #scheduleHeartbeat(): void {
+    this.#cancelHeartbeat = this.#ports.after(heartbeatMs, () => {
+      this.#scheduleHeartbeat();
       if (this.#term !== undefined) return;
       const visible = this.#tabs.visible();
       if (visible && this.#unanswered++ >= unansweredMax) {
         this.#unanswered = 0;
-        this.#request(true);
-      } else if (!this.#welcome) {
-        // Whoever leads: our leader may be the one before.
+        this.#requestLock(true);
+      } else if (!this.#welcomed) {
+        // Addressed to any leader: the known one may have ended.
         this.#follow(undefined);
         this.#hello();
       } else if (visible) this.#post({ kind: "beat" });
@@ -412,8 +412,8 @@ class TabsBackend implements Backend {
         return;
     }
     if (!("term" in message)) {
-      if (this.#engine) this.#serve(this.#engine, message);
-    } else if (!this.#engine) this.#hear(message);
+      if (this.#engine) this.#receiveAsLeader(this.#engine, message);
+    } else if (!this.#engine) this.#receiveFromLeader(message);
   }
 
   #pause(paused: boolean): void {

@@ -1,9 +1,9 @@
 import type { TabsPort } from "./ports.ts";
 
-/** Counts changes of `messages.ts`. It is in the name, so that tabs with another one neither hear each other nor wait for each other's lock. */
+/** The version of `messages.ts`. It is in the name, so that tabs with different versions use different channels and locks. */
 const messagesVersion = 1;
 
-/** Web Locks and BroadcastChannel. Undefined where the platform has not both of them. */
+/** Web Locks and BroadcastChannel. Undefined if the platform does not have both. */
 export function browserTabs(scope: string): TabsPort | undefined {
   const locks = globalThis.navigator?.locks;
   if (!locks || typeof BroadcastChannel !== "function") return undefined;
@@ -21,7 +21,7 @@ export function browserTabs(scope: string): TabsPort | undefined {
           held();
           return new Promise<void>((resolve) => (release = resolve));
         })
-        // Where locks are refused, as in a sandboxed frame, no tab gets one: then each leads itself.
+        // If locks are not allowed, for example in a sandboxed frame, each tab leads itself.
         .catch(() => released || (holds ? lost() : held()));
       return () => {
         released = true;
@@ -33,7 +33,7 @@ export function browserTabs(scope: string): TabsPort | undefined {
       const channel = new BroadcastChannel(name);
       channel.addEventListener("message", ({ data }) => receive(data));
       return {
-        // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel has none
+        // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel has no origin
         post: (message) => channel.postMessage(message),
         close: () => channel.close(),
       };

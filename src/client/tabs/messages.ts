@@ -2,19 +2,19 @@ import type { JsonObject } from "../../protocol/index.ts";
 import type { FeedItem } from "../sync/feed.ts";
 import type { QueueEntry } from "../stores/store.ts";
 
-/** What every tab hears. */
+/** Messages for all tabs. */
 type ToAll =
   | { kind: "pause" }
   | { kind: "resume" }
-  /** A parked entry was given up. */
+  /** A parked entry was discarded. */
   | { kind: "discard"; key: string };
 
-/** What only who leads takes. `from` names the tab. */
+/** Messages for the leader. `from` is the id of the tab. */
 export type ToLeader =
-  /** Where a tab stands, and all that is undecided there: what it lacks comes as `welcome`. */
+  /** The position of a tab, and its undecided entries. The leader answers with `welcome`. */
   | {
       kind: "hello";
-      /** Undefined: whoever leads. */
+      /** Undefined: any leader. */
       leader: string | undefined;
       from: string;
       id: number;
@@ -22,15 +22,15 @@ export type ToLeader =
       shown: JsonObject | null;
       entries: readonly QueueEntry[];
     }
-  /** An entry, behind those that were offered to this leader before. `sent`: the server may have seen it. */
+  /** An entry, after those that the tab has offered to this leader before. `sent`: the server may have seen it. */
   | { kind: "offer"; leader: string; entry: QueueEntry; sent: boolean }
   | { kind: "show"; from: string; state: JsonObject | null }
-  /** Answered by `answer`. With a key: withdraw it; without: verify. */
+  /** Answered by `answer`. With a key: withdraw the entry. Without: verify the state. */
   | { kind: "ask"; from: string; id: number; key?: string }
-  /** Answered by `here`: a timer of a hidden tab may be a minute late, an answer is not. */
+  /** Answered by `here`. A timer of a hidden tab may be a minute late, but an answer is not. */
   | { kind: "beat" };
 
-/** The answer to `ask`. Of verifying: whether the server has the leader's state, and which that is. */
+/** The answer to `ask`. After verifying: whether the state of the leader equals the server's, and its position and hash. */
 export interface Answer {
   kind: "answer";
   term: string;
@@ -41,16 +41,16 @@ export interface Answer {
   hash?: string | undefined;
 }
 
-/** What who leads says. `term` names the time in which it does: what is left of an earlier one is ignored. */
+/** Messages from the leader. `term` is the id of its term: messages of an earlier term are ignored. */
 export type FromLeader =
-  /** It begins. */
+  /** A term begins. */
   | { kind: "lead"; term: string }
-  /** What a tab lacked. The state of a `reset` is JSON text here. What is told after it follows it. */
+  /** The items that a tab was missing; later items follow them. The state of a `reset` is JSON text here. */
   | { kind: "welcome"; term: string; to: string; id: number; paused: boolean; items: readonly FeedItem[] }
   | { kind: "item"; term: string; item: FeedItem }
   | Answer
   | { kind: "here"; term: string }
-  /** It has ended, without the tab. */
+  /** The term has ended, but the tab is still open. */
   | { kind: "gone"; term: string };
 
 export type Message = ToAll | ToLeader | FromLeader;

@@ -1,17 +1,17 @@
-/** What a lock tells who asked for it. Nothing is called before `lock` has returned. */
+/** The events of a lock request. None is called before `lock` has returned. */
 export interface LockEvents {
-  /** It is ours. */
+  /** This tab holds the lock. */
   held(): void;
-  /** It was ours, and another tab has taken it. */
+  /** This tab held the lock, and another tab has taken it. */
   lost(): void;
 }
 
-/** What the tabs of one origin share, by one name. A test puts its own in place. */
+/** What the tabs of one origin share under one name. A test has its own. */
 export interface TabsPort {
-  /** Asks for the lock, behind those who wait for it; `steal` takes it from its holder. Returns how to let go of it, or of waiting. */
+  /** Requests the lock, after the tabs that wait for it; `steal` takes it from its holder. Returns a function that releases it, or ends the wait. */
   lock(steal: boolean, events: LockEvents): () => void;
-  /** Opens the channel on which each tab hears all others, each of them in its order. */
+  /** Opens the channel. Each tab receives the messages of all others, in the order of each sender. */
   open(receive: (message: unknown) => void): { post(message: unknown): void; close(): void };
-  /** Whether somebody looks at this tab. Its timers run on time then. */
+  /** Whether this tab is visible. Then its timers run on time. */
   visible(): boolean;
 }

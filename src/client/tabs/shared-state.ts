@@ -2,30 +2,30 @@ import type { FeedItem } from "../sync/feed.ts";
 import type { QueueEntry } from "../stores/store.ts";
 import type { BatchVerdict, Verdict } from "../sync/verdict.ts";
 
-/** How many verdicts are remembered, for tabs that were not told them because a leader had crashed. */
+/** How many verdicts are kept, for tabs that missed them because a leader crashed. */
 const verdictsMax = 256;
 
-/** An entry that waits for its outcome. */
+/** An entry without a verdict. */
 export interface Undecided {
   entry: QueueEntry;
-  /** It was passed on, or came from elsewhere. */
+  /** It was passed on, or came from another tab or the store. */
   sent: boolean;
-  /** Its outcome may have been in the confirmed state already when that was fetched, or when it came from elsewhere. */
+  /** Its events may be in the confirmed state: they may have been there when the state was fetched, or when the entry arrived. */
   doubtful: boolean;
 }
 
-/** What a tab has been told, as far as it may have to tell it on. */
-export class Knowledge {
+/** What a tab needs if it becomes the leader: undecided entries, recent verdicts, and the latest status and peers. */
+export class SharedState {
   #undecided = new Map<string, Undecided>();
   readonly #verdicts = new Map<string, Verdict | BatchVerdict>();
   readonly #latest = new Map<string, FeedItem>();
 
-  /** All that is undecided, in order. */
+  /** The undecided entries, in order. */
   get undecided(): readonly Undecided[] {
     return [...this.#undecided.values()];
   }
 
-  /** The last item of each kind that says how things are. */
+  /** The latest `status` and `peers`. */
   get latest(): Iterable<FeedItem> {
     return this.#latest.values();
   }
@@ -34,7 +34,7 @@ export class Knowledge {
     return this.#verdicts.get(key);
   }
 
-  /** Takes an entry in, behind the others; undefined: it was known, decided or not. */
+  /** Adds an entry after the others. Undefined: it was known, decided or not. */
   add(entry: QueueEntry, sent: boolean, doubtful: boolean): Undecided | undefined {
     if (this.#undecided.has(entry.key) || this.#verdicts.has(entry.key)) return undefined;
     const known = { entry, sent, doubtful };
@@ -42,7 +42,7 @@ export class Knowledge {
     return known;
   }
 
-  /** Takes in what the store has, and its order; what it has not yet comes behind. */
+  /** Adds the entries of the store, in its order. Entries that are not in the store come after them. */
   addStored(stored: readonly QueueEntry[]): void {
     const before = this.#undecided;
     this.#undecided = new Map();
@@ -54,8 +54,8 @@ export class Knowledge {
     for (const [key, known] of before) this.#undecided.set(key, known);
   }
 
-  /** Takes in what the engine tells. */
-  note(item: FeedItem): void {
+  /** Applies an item of the feed. */
+  apply(item: FeedItem): void {
     switch (item.kind) {
       case "status":
       case "peers":
@@ -63,11 +63,11 @@ export class Knowledge {
         return;
       case "verdict":
         this.#undecided.delete(item.key);
-        // A parked entry may be sent again, and then gets another one.
+        // A parked entry may be sent again, and then gets another verdict.
         if (item.verdict.status !== "parked") this.#remember(item.key, item.verdict);
         return;
       case "reset": {
-        // What was decided in another log is decided anew, if somebody still waits for it.
+        // An entry that was decided in another log is decided again, if a tab still waits for it.
         if (item.why === "log_replaced") this.#verdicts.clear();
         const sent = new Set(item.sent);
         for (const [key, known] of this.#undecided) known.doubtful = sent.has(key);

@@ -2,28 +2,28 @@ import type { Ports, Socket } from "./ports.ts";
 
 type Open = Ports["open"];
 
-/** So many attempts in a row that never open, and what is loaded then looks for another way. */
+/** After this many attempts in a row that did not open, the fallback is loaded. */
 const missesMax = 3;
 
-/** One that could not be opened. */
+/** A socket that could not be opened. */
 export const noSocket: Socket = { send() {}, close() {} };
 
-/** Opens by `direct`; where that did not open several times, by what `load` makes of it. */
+/** Opens by `direct`. If that failed several times, opens by the fallback that `load` returns. */
 export function withFallback(direct: Open, load: () => Promise<(direct: Open) => Open>): Open {
   const misses = new Map<string, number>();
   return (url, events, protocols) => {
     const count = misses.get(url) ?? 0;
     misses.set(url, count + 1);
-    const counted: Open = (at, told, offered) => {
+    const counted: Open = (at, events, offered) => {
       const opened = () => {
         misses.delete(url);
-        told.opened();
+        events.opened();
       };
-      return direct(at, { ...told, opened }, offered);
+      return direct(at, { ...events, opened }, offered);
     };
     if (count < missesMax) return counted(url, events, protocols);
     const socket = load()
-      .then((anyway) => anyway(counted)(url, events, protocols))
+      .then((fallback) => fallback(counted)(url, events, protocols))
       .catch((error: unknown) => {
         events.closed(1006, String(error));
         return noSocket;

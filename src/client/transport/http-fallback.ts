@@ -1,18 +1,19 @@
-// Loaded where WebSockets seem to be blocked, and only there.
+// Loaded only if WebSockets seem to be blocked.
 import { openByHttp, type OpenByHttp } from "./http-socket.ts";
 import type { Ports, Socket } from "./ports.ts";
 
 type Open = Ports["open"];
 
-/** Where it works without a WebSocket, that is tried first for so long. */
+/** After HTTP has worked, it is tried first for this time. */
 const againMs = 10 * 60 * 1_000;
 
 /**
- * Opens by the WebSocket (`direct`), and where that fails at once by `http`, in the same attempt: so a
- * server that was away is found by the WebSocket again. Where the last WebSocket said nothing at all, or
- * `http` has worked a short while ago, it begins with that. Whatever does not open is not begun with next time.
+ * Opens a WebSocket (`direct`), and if that fails, opens by `http` in the same attempt: so a server that
+ * was unreachable gets its WebSocket back. It begins with `http` if the last WebSocket neither opened nor
+ * failed, or if `http` has worked recently. If `http` then does not open, the next attempt begins with
+ * the WebSocket.
  */
-export function anyway(http: OpenByHttp, now: () => number): (direct: Open) => Open {
+export function httpFallback(http: OpenByHttp, now: () => number): (direct: Open) => Open {
   const ways = new Map<string, { until: number; silent: boolean }>();
   return (direct) => (url, events, protocols) => {
     const way = ways.get(url) ?? { until: 0, silent: false };
@@ -21,9 +22,9 @@ export function anyway(http: OpenByHttp, now: () => number): (direct: Open) => O
     way.until = 0;
     way.silent = false;
     let over = false;
-    /** Whether anything came of the WebSocket. */
+    /** Whether the WebSocket has opened or failed. */
     let heard = begins;
-    /** Whether it was given up for the other way. */
+    /** Whether `http` has replaced the WebSocket. */
     let left = false;
     let socket: Socket;
     const indirect = () => {
@@ -45,7 +46,7 @@ export function anyway(http: OpenByHttp, now: () => number): (direct: Open) => O
         events.opened();
       };
       const closed = (code: number, reason: string) => {
-        // Some platforms say it twice.
+        // Some platforms report it twice.
         if (left) return;
         left = !heard && !over;
         if (left) socket = indirect();
@@ -65,5 +66,5 @@ export function anyway(http: OpenByHttp, now: () => number): (direct: Open) => O
   };
 }
 
-/** For this platform. */
-export const openAnyway = anyway(openByHttp, () => Date.now());
+/** The fallback for this platform. */
+export const withHttpFallback = httpFallback(openByHttp, () => Date.now());

@@ -1,19 +1,19 @@
-// It imports nothing that the client has anyway: bundlers would part that.
+// It must not import modules of the main bundle: bundlers would move those into a third file.
 import { createParser } from "eventsource-parser";
 import type { Problem } from "../../protocol/index.ts";
 import type { Socket, SocketEvents } from "./ports.ts";
 
-/** Frames of one request, in number and in UTF-16 units; one frame always fits. The server takes more than these come to. */
+/** Limits for the frames of one request, in number and in UTF-16 units; one frame always fits. The server accepts more. */
 const postFramesMax = 512;
 const postUnitsMax = 128 * 1024;
 
-/** What comes of a connection without a WebSocket. */
+/** The events of a connection without a WebSocket. */
 interface HttpEvents extends SocketEvents {
-  /** It was refused, by what would be the first frame of one that ends with it. */
+  /** The connection was refused. `frame` is the message that the server would send on a WebSocket. */
   refused(frame: string): void;
 }
 
-/** Opens a connection without a WebSocket (docs/PROTOCOL.md, 11), for the address of the WebSocket. */
+/** Opens a connection without a WebSocket (docs/PROTOCOL.md, 11). `url` is the address of the WebSocket. */
 export type OpenByHttp = (url: string, events: HttpEvents, protocols: readonly string[]) => Socket;
 
 export const openByHttp: OpenByHttp = (url, events, protocols) => {
@@ -21,7 +21,7 @@ export const openByHttp: OpenByHttp = (url, events, protocols) => {
   return new HttpSocket(url.replace(/^ws/, "http").replace(/ws$/, "connection"), token, events);
 };
 
-/** What is told comes as one endless response; frames go as requests, one at a time, so that their order stays. */
+/** Receives one endless response, and sends frames as requests, one at a time, so that their order is kept. */
 class HttpSocket implements Socket {
   readonly #address: string;
   readonly #events: HttpEvents;
@@ -49,7 +49,7 @@ class HttpSocket implements Socket {
     this.#waiting.push(text);
     if (this.#posting || this.#over) return;
     this.#posting = true;
-    // What is sent in the same turn goes together.
+    // Frames of the same turn are sent together.
     queueMicrotask(() => this.#post().catch((error: unknown) => this.#lose(1006, String(error))));
   }
 
@@ -80,24 +80,24 @@ class HttpSocket implements Socket {
       this.#events.received(data);
       return;
     }
-    const told = JSON.parse(data) as { connectionId: string; code: number; reason: string };
+    const message = JSON.parse(data) as { connectionId: string; code: number; reason: string };
     if (event === "connection") {
-      this.#id = told.connectionId;
+      this.#id = message.connectionId;
       this.#events.opened();
-    } else if (event === "end") this.#lose(told.code, told.reason);
+    } else if (event === "end") this.#lose(message.code, message.reason);
   }
 
-  /** Tells the refusal of a connection as the message of one that ends with it, as the server does by WebSocket. */
+  /** Reports a refused connection as an `error` message, as the server does on a WebSocket. */
   async #refused(response: Response): Promise<void> {
     const text = await response.text();
-    // Not of one that does not know of such connections yet: it may not be the last word of a deploy.
+    // An older server does not know this route: during a deployment another server may answer next time.
     if (this.#over || response.status === 404 || response.headers.get("content-type") !== "application/problem+json")
       return;
-    const told = JSON.parse(text) as Problem;
-    // There are few places for such connections, and there may be one by WebSocket at once.
-    if (told.code === "too_many_connections") delete told.retryAfter;
-    const payload = { message: told.detail, ...told };
-    this.#events.refused(JSON.stringify({ id: "e", type: "error", timestamp: told.timestamp, payload }));
+    const problem = JSON.parse(text) as Problem;
+    // This limit is only for connections over HTTP: a WebSocket may be accepted at once.
+    if (problem.code === "too_many_connections") delete problem.retryAfter;
+    const payload = { message: problem.detail, ...problem };
+    this.#events.refused(JSON.stringify({ id: "e", type: "error", timestamp: problem.timestamp, payload }));
   }
 
   async #post(): Promise<void> {
@@ -133,7 +133,7 @@ class HttpSocket implements Socket {
     });
   }
 
-  /** A token that is renewed goes with the requests, too: with this one already. */
+  /** A renewed token is also the token of the requests, starting with the one that renews it. */
   #renew(text: string): void {
     const { type, payload } = JSON.parse(text) as { type?: string; payload?: { token?: string } };
     if (type === "renew") this.#token = payload?.token;

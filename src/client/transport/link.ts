@@ -2,7 +2,7 @@ import { isJsonObject, type JsonObject, type ServerMessage } from "../../protoco
 import type { Ports, Socket } from "./ports.ts";
 import type { Timing } from "./timing.ts";
 
-/** The frame that a sleeping partition answers without waking (docs/PROTOCOL.md, 3.4). */
+/** A hibernating partition answers this frame without waking up (docs/PROTOCOL.md, 3.4). */
 const heartbeat = '{"type":"heartbeat"}';
 
 /** The events of a link. */
@@ -15,8 +15,8 @@ export interface LinkEvents {
 }
 
 /**
- * One connection: frames to messages and back, and whether the other side is still there. A frame
- * that is not the protocol's ends it, because then nothing after it can be trusted.
+ * One socket: converts frames to messages and back, and detects a server that does not answer. A frame
+ * that is not valid ends the link, because later frames cannot be trusted.
  */
 export class Link {
   readonly #ports: Ports;
@@ -28,14 +28,14 @@ export class Link {
   #open = false;
   #over = false;
 
-  /** `token` goes as a subprotocol: browsers let a page send no header with an upgrade, and an address is logged. */
+  /** The token is sent as a subprotocol: a page in a browser cannot set headers of an upgrade, and addresses are logged. */
   constructor(url: string, token: string | undefined, ports: Ports, timing: Timing, events: LinkEvents) {
     this.#ports = ports;
     this.#timing = timing;
     this.#events = events;
     this.expect("connect", timing.connectMs);
     const protocols = token === undefined ? [] : ["partita", `bearer.${token}`];
-    const told = {
+    const socketEvents = {
       opened: () => {
         if (this.#over) return;
         this.#open = true;
@@ -45,7 +45,7 @@ export class Link {
       received: (frame: unknown) => this.#received(frame),
       closed: () => this.#lose("connection_lost"),
     };
-    this.#socket = ports.open(url, told, protocols);
+    this.#socket = ports.open(url, socketEvents, protocols);
   }
 
   /** Sends a message, and returns its id. */
@@ -57,7 +57,7 @@ export class Link {
     return id;
   }
 
-  /** Something has to come within `ms`, or the link is lost; `met` takes it back. */
+  /** Loses the link unless `met` is called for `what` within `ms`. */
   expect(what: string, ms: number): void {
     this.#wait(what, ms, () => this.#lose("connection_lost"));
   }
@@ -67,7 +67,7 @@ export class Link {
     this.#timers.delete(what);
   }
 
-  /** Ends it; nothing more is said. */
+  /** Closes the socket. No event follows. */
   end(): void {
     if (this.#over) return;
     this.#over = true;

@@ -11,17 +11,17 @@ export const platformPorts: Ports = {
   defer: (run) => queueMicrotask(run),
   random: () => Math.random(),
   bytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
-  open: withFallback(openWebSocket, async () => (await import("./http-fallback.ts")).openAnyway),
+  open: withFallback(openWebSocket, async () => (await import("./http-fallback.ts")).withHttpFallback),
   watch({ online, offline, visible }) {
     if (typeof addEventListener !== "function" || typeof document === "undefined") return () => {};
-    const seen = () => {
+    const changed = () => {
       if (document.visibilityState === "visible") visible();
     };
     const over = new AbortController();
     const { signal } = over;
     addEventListener("online", online, { signal });
     addEventListener("offline", offline, { signal });
-    document.addEventListener("visibilitychange", seen, { signal });
+    document.addEventListener("visibilitychange", changed, { signal });
     return () => over.abort();
   },
   async sha256(text) {
@@ -35,15 +35,15 @@ function openWebSocket(url: string, events: SocketEvents, protocols: readonly st
   try {
     socket = new WebSocket(url, [...protocols]);
   } catch (error) {
-    // As for `ws:` from a page that came by `https:`. To the client it is a server that cannot be reached.
+    // For example `ws:` on a page of `https:`. For the client this is a server that it cannot reach.
     queueMicrotask(() => events.closed(1006, String(error)));
     return noSocket;
   }
   socket.addEventListener("open", () => events.opened());
   socket.addEventListener("message", ({ data }) => events.received(data));
   socket.addEventListener("close", ({ code, reason }) => events.closed(code, reason));
-  // Node 22 says no `close` after a connection that could not be made.
-  socket.addEventListener("error", () => events.closed(1006, "it failed"));
+  // Node 22 emits no `close` if the connection fails.
+  socket.addEventListener("error", () => events.closed(1006, "the connection failed"));
   return {
     send: (text) => socket.send(text),
     close: () => socket.close(),

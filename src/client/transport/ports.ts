@@ -1,48 +1,48 @@
-/** A connection that is being opened, or is open. */
+/** A socket that is opening or open. */
 export interface Socket {
   send(text: string): void;
-  /** Ends it; `closed` may still be called, once. */
+  /** Closes the socket; `closed` may still be called, once. */
   close(): void;
 }
 
-/** What comes of a socket. Nothing is called before `open` has returned. */
+/** The events of a socket. None is called before `Ports.open` has returned. */
 export interface SocketEvents {
   opened(): void;
-  /** A frame; only text is expected. */
+  /** A frame has arrived; only text is expected. */
   received(frame: unknown): void;
-  /** It has ended, or could not be opened. */
+  /** The socket has closed, or could not be opened. */
   closed(code: number, reason: string): void;
 }
 
-/** What the platform tells about the chance of reaching the network. */
+/** The events of the platform that concern the network. */
 export interface Reachability {
   online(): void;
   offline(): void;
-  /** The page is looked at again. */
+  /** The page is visible again. */
   visible(): void;
 }
 
-/** Everything that the client takes from outside. A simulator puts its own in place. */
+/** Everything that the client needs from its platform. A simulator has its own. */
 export interface Ports {
   /** Milliseconds since 1970. */
   now(): number;
-  /** Runs `run` after at least `ms`; returns how to cancel that. */
+  /** Calls `run` after at least `ms`; returns a function that cancels it. */
   after(ms: number, run: () => void): () => void;
-  /** Runs `run` when the present turn is over. */
+  /** Calls `run` after the current turn. */
   defer(run: () => void): void;
-  /** From 0 to 1, without 1: for delays. */
+  /** Returns a number from 0 to 1, without 1, for delays. */
   random(): number;
-  /** That many unguessable bytes: for ids. */
+  /** Returns unguessable bytes for ids. */
   bytes(count: number): Uint8Array;
   /** Opens a WebSocket that offers these subprotocols. */
   open(url: string, events: SocketEvents, protocols: readonly string[]): Socket;
-  /** Watches the network; returns how to stop. */
+  /** Watches the network; returns a function that stops it. */
   watch(reachability: Reachability): () => void;
-  /** SHA-256 as lower-case hex. */
+  /** Returns the SHA-256 in lower-case hexadecimal. */
   sha256(text: string): Promise<string>;
 }
 
-/** A UUIDv7 (RFC 9562): grows with time, so that the server's unique index grows at its end. */
+/** Makes a UUIDv7 (RFC 9562). It grows with time, so that the unique index of the server grows at its end. */
 export function uuidv7({ now, bytes }: Pick<Ports, "now" | "bytes">): string {
   const random = bytes(10);
   // Version 7 and variant 10, in their bits.

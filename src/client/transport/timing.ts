@@ -1,12 +1,12 @@
-/** How long the client waits for what, in milliseconds. */
+/** The timeouts of the client, in milliseconds. */
 export interface Timing {
-  /** For `connected`, from the beginning of an attempt. */
+  /** From the start of an attempt to the answer `connected`. */
   connectMs: number;
-  /** Silence after which it asks whether the other side is there; the answer does not wake a sleeping partition. */
+  /** Silence after which the client sends a heartbeat. The answer does not wake a hibernating partition. */
   heartbeatMs: number;
-  /** For that answer; then the connection is taken for dead. */
+  /** From a heartbeat to its answer. After that the connection counts as lost. */
   heartbeatAnswerMs: number;
-  /** For a verdict or a page; then the connection is taken for broken, and everything is sent again on a new one. */
+  /** For a verdict or a page. After that the connection counts as lost, and undecided drafts are sent again on a new one. */
   answerMs: number;
 }
 

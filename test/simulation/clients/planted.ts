@@ -133,7 +133,7 @@ export const planted: Readonly<Record<string, Variant>> = {
       }),
   },
   "a state that is kept while it holds events of undecided drafts": {
-    plant: () => pretend(Replica.prototype, "whole", true),
+    plant: () => pretend(Replica.prototype, "onlyDecided", true),
   },
   "presence that is not shown again": { plant: () => replace(PresenceSender.prototype, "begin", () => () => {}) },
   "a draft that is forgotten when it is sent": { sent: (storage, key) => storage.forget(key) },

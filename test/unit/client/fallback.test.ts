@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { anyway } from "../../../src/client/transport/http-fallback.ts";
+import { httpFallback } from "../../../src/client/transport/http-fallback.ts";
 import { withFallback } from "../../../src/client/transport/fallback.ts";
 import type { OpenByHttp } from "../../../src/client/transport/http-socket.ts";
 import { FakeSocket, settle } from "./harness.ts";
@@ -40,7 +40,7 @@ function ways({ loads = true } = {}) {
     });
     return socket;
   };
-  const http = anyway(
+  const http = httpFallback(
     (...given) => (world.refuses ? refusing(...given) : opener("http")(...given)),
     () => world.now,
   );
