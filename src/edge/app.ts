@@ -1,9 +1,9 @@
 import type { Application } from "../objects/application.ts";
 import { Hono } from "hono";
 import type { Failure } from "../protocol/index.ts";
-import { drains } from "./draining.ts";
+import { refuseWhileDraining } from "./draining.ts";
 import type { Edge } from "./env.ts";
-import { answerOtherMethods } from "./methods.ts";
+import { refuseOtherMethods } from "./methods.ts";
 import { problemAt, refuse, Refused } from "./refused.ts";
 import { checkRoutes } from "./routes/check.ts";
 import { documentRoutes } from "./routes/document.ts";
@@ -14,43 +14,43 @@ import { socketRoutes } from "./routes/socket.ts";
 import { stateRoutes } from "./routes/state.ts";
 import { streamRoutes } from "./routes/streams.ts";
 import { tenantRoutes } from "./routes/tenant.ts";
-import { securesAnswers, sharesAnswers } from "./security.ts";
-import { traces } from "./trace.ts";
-import { speaksOurs, tellBySocket } from "./upgrade.ts";
-import { doorsOf } from "./visitor.ts";
+import { secureResponses, allowOrigins } from "./security.ts";
+import { traceRequests } from "./trace.ts";
+import { offersSubprotocol, sendProblemBySocket } from "./upgrade.ts";
+import { guardsOf } from "./guards.ts";
 
-/** The Worker's routes. No domain logic: names, identity, bodies, and a call to the partition's object. */
+/** The Worker's routes. They check names, identity and bodies, and call the partition's object. No domain logic. */
 export function edge(application: Application): Edge {
   const app: Edge = new Hono();
-  const doors = doorsOf(application);
+  const guards = guardsOf(application);
 
-  app.use(traces, securesAnswers, sharesAnswers, drains);
-  eventRoutes(app, doors);
-  stateRoutes(app, doors);
-  socketRoutes(app, doors);
-  streamRoutes(app, doors);
-  tenantRoutes(app, doors);
+  app.use(traceRequests, secureResponses, allowOrigins, refuseWhileDraining);
+  eventRoutes(app, guards);
+  stateRoutes(app, guards);
+  socketRoutes(app, guards);
+  streamRoutes(app, guards);
+  tenantRoutes(app, guards);
   healthRoutes(app, application);
-  checkRoutes(app, doors, application);
+  checkRoutes(app, guards, application);
   problemRoutes(app);
   documentRoutes(app);
-  answerOtherMethods(app);
+  refuseOtherMethods(app);
 
-  app.notFound((c) => refuse(c, { code: "not_found", detail: "There is nothing at this address." }));
+  app.notFound((c) => refuse(c, { code: "not_found", detail: "There is no route at this address." }));
 
   app.onError((error, c) => {
     if (error instanceof Refused) {
-      return speaksOurs(c.req.raw) ? tellBySocket(problemAt(c, error.failure)) : refuse(c, error.failure);
+      return offersSubprotocol(c.req.raw) ? sendProblemBySocket(problemAt(c, error.failure)) : refuse(c, error.failure);
     }
     const { overloaded, retryable } = error as { overloaded?: boolean; retryable?: boolean };
     const failure: Failure =
       overloaded || retryable
         ? {
             code: "partition_unavailable",
-            detail: "The partition did not answer. Send the same again: it counts once.",
+            detail: "The partition did not answer. Send the same request again: it counts once.",
             retryAfter: 1,
           }
-        : { code: "internal", detail: "Something went wrong here; it was logged under the trace id." };
+        : { code: "internal", detail: "An unexpected error. It was logged under the trace id." };
     return refuse(c, failure, {}, error);
   });
 

@@ -2,8 +2,8 @@ import type * as z from "zod/mini";
 import { type Failure, bounds, parseJson, violationsOf } from "../protocol/index.ts";
 
 /**
- * Reads a body as UTF-8 text, up to `bytesMax`: what is more is not read, whatever the request says of
- * its length. Nothing of what is refused is kept.
+ * Reads a body as UTF-8 text, at most `bytesMax` bytes of it, whatever length the request states.
+ * A refused body is not kept in memory.
  */
 export async function readText(
   request: Request,
@@ -34,7 +34,7 @@ export async function readText(
   }
 }
 
-/** Reads a body of JSON that has the shape of `schema`; otherwise says what is wrong with it. */
+/** Reads a JSON body that matches `schema`; otherwise returns the failure with all violations. */
 export async function readJson<Schema extends z.ZodMiniType>(
   request: Request,
   schema: Schema,
@@ -50,7 +50,7 @@ export async function readJson<Schema extends z.ZodMiniType>(
   if (shape.success) return { value: shape.data };
   return {
     code: "bad_request",
-    detail: "The body does not have its shape: see errors.",
+    detail: "The body does not have the expected shape: see errors.",
     errors: violationsOf(shape.error.issues),
   };
 }

@@ -1,11 +1,11 @@
-/** How often a call is tried in all. */
+/** The total number of attempts. */
 const attemptsMax = 3;
-/** The pause before the second try; it doubles. */
+/** The pause before the second attempt; each later pause is twice as long. */
 const pauseMs = 50;
 
 /**
- * Calls an object, with a fresh stub for each try (after an error a stub stays broken). Tries again
- * only what the platform calls retryable, never an overloaded object. Safe for submits: a draft counts once.
+ * Calls an object, with a new stub for each attempt, because a stub stays broken after an error. Retries only
+ * errors that the platform marks as retryable, and never an overloaded object. Safe for submits: a draft counts once.
  */
 export async function callObject<Stub, T>(freshStub: () => Stub, call: (stub: Stub) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {

@@ -1,9 +1,9 @@
 import { single } from "../core/index.ts";
 import { authorHeader } from "../platform/rpc.ts";
 import type { Failure, ServerMessage, Author } from "../protocol/index.ts";
-import type { Visitor } from "./env.ts";
+import type { PartitionAccess } from "./env.ts";
 
-/** The whole check may take so long. */
+/** The time limit of the whole check. */
 const checkMsMax = 5_000;
 
 const author: Author = { principal: "server:check", permissions: "all" };
@@ -16,13 +16,13 @@ export interface CheckResult {
   broadcastMs: number;
 }
 
-/** Submits an event to the canary, and waits until another connection to it is told of it. */
-export async function check(stub: Visitor["stub"], traceId: string): Promise<CheckResult | Failure> {
+/** Submits an event to the canary partition, and waits until another connection receives it. */
+export async function check(stub: PartitionAccess["stub"], traceId: string): Promise<CheckResult | Failure> {
   const began = Date.now();
   const deadline = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), checkMsMax));
   const headers = { upgrade: "websocket", [authorHeader]: JSON.stringify(author) };
   const { webSocket } = await stub().fetch(new Request("http://partition/ws", { headers }));
-  if (!webSocket) return failed("no connection was made");
+  if (!webSocket) return failed("the connection could not be opened");
   try {
     const messages = listen(webSocket);
     webSocket.send(
@@ -34,7 +34,7 @@ export async function check(stub: Visitor["stub"], traceId: string): Promise<Che
       }),
     );
     if (!(await Promise.race([messages((message) => message.type === "connected"), deadline]))) {
-      return failed("the connection was not answered");
+      return failed("connect was not answered");
     }
     const connected = Date.now();
     const draft = { draftId: crypto.randomUUID(), event: { type: "beat", payload: {} }, expectedEventId: undefined };
@@ -43,7 +43,7 @@ export async function check(stub: Visitor["stub"], traceId: string): Promise<Che
     const committed = Date.now();
     const { eventId } = JSON.parse(answer.body) as { eventId: number };
     const isIt = (message: ServerMessage) => message.type === "broadcast" && message.payload.eventId === eventId;
-    if (!(await Promise.race([messages(isIt), deadline]))) return failed("the event was not told");
+    if (!(await Promise.race([messages(isIt), deadline]))) return failed("the event was not broadcast");
     return {
       status: "passed",
       connectMs: connected - began,
@@ -59,18 +59,18 @@ function failed(what: string): Failure {
   return { code: "partition_unavailable", detail: `The check failed: ${what}.`, retryAfter: 1 };
 }
 
-/** Waits for a message, among those that have come and those that come. */
+/** Returns a function that waits for a message: it searches the received messages first, then each new one. */
 function listen(socket: WebSocket): (fits: (message: ServerMessage) => boolean) => Promise<ServerMessage> {
-  const came: ServerMessage[] = [];
+  const received: ServerMessage[] = [];
   let wake: (() => void) | undefined;
   socket.accept();
   socket.addEventListener("message", ({ data }) => {
-    came.push(JSON.parse(data as string) as ServerMessage);
+    received.push(JSON.parse(data as string) as ServerMessage);
     wake?.();
   });
   return async (fits) => {
     for (;;) {
-      const found = came.find(fits);
+      const found = received.find(fits);
       if (found) return found;
       await new Promise<void>((resolve) => (wake = resolve));
     }

@@ -9,9 +9,9 @@ import {
   parseJson,
 } from "../protocol/index.ts";
 import { readText } from "./body.ts";
-import { unsigned } from "./signature.ts";
+import { signatureFailure } from "./signature.ts";
 
-/** What a `POST /events` submits, and how many bytes it came in. */
+/** The submission of a `POST /events`, and the bytes of its body. */
 interface Posted {
   submission: Submission;
   bytes: number;
@@ -19,7 +19,7 @@ interface Posted {
 
 /**
  * Reads a draft, or a batch, from the body and the `Idempotency-Key` of a `POST /events`.
- * `signingSecret`: what it has to be signed with; undefined: it need not be.
+ * `signingSecret`: the request must be signed with it; undefined: no signature is required.
  */
 export async function readSubmission(request: Request, signingSecret: string | undefined): Promise<Posted | Failure> {
   const key = request.headers.get("idempotency-key");
@@ -36,7 +36,7 @@ export async function readSubmission(request: Request, signingSecret: string | u
   const read = await readText(request);
   if ("code" in read) return read;
   const { text, bytes } = read;
-  const failure = signingSecret === undefined ? undefined : unsigned(signingSecret, request, key, text);
+  const failure = signingSecret === undefined ? undefined : signatureFailure(signingSecret, request, key, text);
   if (failure) return failure;
   const parsed = parseJson(text);
   if (!parsed.ok)
@@ -60,7 +60,7 @@ function readBatch(batchId: string, body: JsonObject, bytes: number): Posted | F
   if (!shape.success) {
     return {
       code: "bad_request",
-      detail: "The batch does not have its shape: see errors.",
+      detail: "The batch does not have the expected shape: see errors.",
       errors: violationsOf(shape.error.issues),
     };
   }

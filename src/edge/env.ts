@@ -8,26 +8,26 @@ type PartitionObject = InstanceType<ReturnType<typeof partitionObject>>;
 type TenantObject = InstanceType<ReturnType<typeof tenantObject>>;
 export type TenantStub = DurableObjectStub<TenantObject>;
 
-/** Who asks for what. */
-export interface Visitor {
+/** The caller of a route of a partition, and the partition. */
+export interface PartitionAccess {
   identity: Identity;
   partition: string;
-  /** A fresh stub of the partition's object. */
+  /** Makes a new stub of the partition's object. */
   stub: () => DurableObjectStub<PartitionObject>;
 }
 
-/** Somebody who has to do with a tenant as a whole. */
-export interface Administrator {
+/** The caller of a route of a tenant. */
+export interface TenantAccess {
   identity: Identity;
-  /** A fresh stub of the tenant's object. */
+  /** Makes a new stub of the tenant's object. */
   stub: () => TenantStub;
 }
 
 /** The bindings and settings of the Worker. */
 interface Env extends IdentitySettings {
-  /** Anything: nothing is taken (`draining.ts`). */
+  /** Set to anything: every request is refused (`draining.ts`). */
   PARTITA_DRAINING?: string;
-  /** What submissions over HTTP have to be signed with (`signature.ts`). Absent: they need not be. */
+  /** The key that signs submissions over HTTP (`signature.ts`). Absent: no signature is required. */
   PARTITA_REQUEST_SIGNING_SECRET?: string;
   PARTITIONS: DurableObjectNamespace<PartitionObject>;
   TENANTS: DurableObjectNamespace<TenantObject>;
@@ -36,11 +36,11 @@ interface Env extends IdentitySettings {
 interface EdgeEnv {
   Bindings: Env;
   Variables: {
-    /** Of this request: 32 lower-case hexadecimal digits. */
+    /** The trace id of this request: 32 lower-case hexadecimal digits. */
     traceId: string;
-    /** Set by the doors (`visitor.ts`). */
-    visitor: Visitor;
-    administrator: Administrator;
+    /** Set by the guards (`guards.ts`). */
+    partitionAccess: PartitionAccess;
+    tenantAccess: TenantAccess;
   };
 }
 

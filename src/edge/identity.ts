@@ -9,61 +9,61 @@ import { type Failure, isId, type Author } from "../protocol/index.ts";
 import { isAllowedOrigin } from "./origins.ts";
 
 /**
- * Who sends a request: someone whose token was verified; anyone, in open development mode; or somebody
- * who will say so by a token on the connection that is being made.
+ * Who sends a request. `verified`: the subject of a verified token. `open`: anyone, in open development mode.
+ * `later`: the connection that is being opened will send a token.
  */
 export type Identity =
   | { mode: "verified"; subject: Subject; author: Author }
   | { mode: "open" }
   | { mode: "later"; tenant: string };
 
-/** How somebody may say who they are, besides by a token with the request. */
-interface Ways {
-  /** By a ticket in the address. */
+/** How a caller may authenticate, besides by a token in the request. */
+interface CredentialOptions {
+  /** By a ticket in the URL. */
   ticket?: boolean;
-  /** By a token in `connect`. */
+  /** By a token in the `connect` message. */
   later?: boolean;
 }
 
-/** What telling who somebody is takes. */
-interface IdentityHost {
+/** What `identify` needs. */
+interface IdentityContext {
   settings: IdentitySettings;
   roles: Roles;
   tenantAt(tenant: string): { takeTicket(ticket: string): Promise<string | undefined> };
 }
 
-/** The subprotocol that the server answers with, where a token came as another one. */
+/** The subprotocol that the server selects where another subprotocol carries the token. */
 export const subprotocol = "partita";
 const bearerSubprotocol = "bearer.";
 const ticketShape = /^(.+)\.[0-9a-f]{64}$/;
-/** Where people put tokens that do not belong there: addresses are logged, and kept by browsers. */
+/** Query parameters that may contain a token. They are refused, because URLs are logged, and stored by browsers. */
 const queryNames = ["token", "access_token", "jwt", "authorization"];
 
 let warned = false;
 
-/** Establishes who sends `request`, and whether its page may. */
+/** Identifies the sender of `request`, and checks the origin of its page. */
 export async function identify(
   request: Request,
-  { ticket: takesTickets = false, later = false }: Ways,
-  { settings, roles, tenantAt }: IdentityHost,
+  { ticket: takesTickets = false, later = false }: CredentialOptions,
+  { settings, roles, tenantAt }: IdentityContext,
 ): Promise<Identity | Failure> {
   const url = new URL(request.url);
   if (queryNames.some((name) => url.searchParams.has(name))) {
     return {
       code: "bad_request",
-      detail: `A token does not belong into an address. Send "Authorization: Bearer …", or for a WebSocket the subprotocols "${subprotocol}" and "${bearerSubprotocol}…".`,
+      detail: `A token must not be part of a URL. Send "Authorization: Bearer …", or for a WebSocket the subprotocols "${subprotocol}" and "${bearerSubprotocol}…".`,
     };
   }
   if (settings.PARTITA_IDENTITY === "open") return identifyOpen(request, url, settings);
   const verifier = verifierOf(settings, waitUntil);
   if (typeof verifier === "string") {
-    return { code: "unauthenticated", detail: `This server cannot tell yet who you are. ${verifier}` };
+    return { code: "unauthenticated", detail: `This server cannot authenticate anybody yet. ${verifier}` };
   }
-  const stranger = strangerOf(request, url, settings);
-  if (stranger) return stranger;
+  const failure = originFailure(request, url, settings);
+  if (failure) return failure;
   const ticket = url.searchParams.get("ticket");
   if (ticket !== null) {
-    if (!takesTickets) return { code: "bad_request", detail: "A ticket is good for connecting, and for nothing else." };
+    if (!takesTickets) return { code: "bad_request", detail: "A ticket can only open a connection." };
     return await identifyByTicket(ticket, roles, tenantAt);
   }
   const token = tokenOf(request);
@@ -82,33 +82,33 @@ function verified(subject: Subject, roles: Roles): Identity | Failure {
   return "code" in author ? author : { mode: "verified", subject, author };
 }
 
-/** A ticket names its tenant, whose object knows whom it speaks for. It is taken once, whatever comes of it. */
+/** A ticket contains the name of its tenant, whose object knows the subject. It is consumed even if it is refused. */
 async function identifyByTicket(
   ticket: string,
   roles: Roles,
-  tenantAt: IdentityHost["tenantAt"],
+  tenantAt: IdentityContext["tenantAt"],
 ): Promise<Identity | Failure> {
   const [, tenant = ""] = ticketShape.exec(ticket) ?? [];
   const text = isTenantName(tenant) ? await tenantAt(tenant).takeTicket(ticket) : undefined;
   if (text === undefined)
-    return { code: "unauthenticated", detail: "This ticket is none, or was used, or is too old." };
+    return { code: "unauthenticated", detail: "This ticket is unknown, was used before, or is too old." };
   const subject = JSON.parse(text) as Subject;
   if (subject.expiresAt <= Date.now()) return { code: "auth_expired", detail: "The token of this ticket has expired." };
   return verified(subject, roles);
 }
 
-/** A new ticket of a tenant: its name, and 244 bits that nobody can guess. */
+/** A new ticket: the name of the tenant, and 244 random bits. */
 export function newTicket(tenant: string): string {
   return `${tenant}.${(crypto.randomUUID() + crypto.randomUUID()).replaceAll("-", "")}`;
 }
 
-/** Why this subject may not have to do with this partition; the same whether there is one of that name or not. */
-export function unaddressed(identity: Identity, partition: string): Failure | undefined {
+/** Returns why the caller may not address this partition, or undefined. The same whether or not the partition exists. */
+export function addressFailure(identity: Identity, partition: string): Failure | undefined {
   if (identity.mode !== "verified" || mayAddress(identity.subject, partition)) return undefined;
   return notForHere;
 }
 
-/** The author of an HTTP request, and the client it comes from. */
+/** The author and the client id of an HTTP request. */
 export function authorOf(identity: Identity, request: Request): { author: Author; clientId: string } | Failure {
   const clientId = request.headers.get("partita-client-id") ?? "http";
   if (!isId(clientId)) {
@@ -119,7 +119,7 @@ export function authorOf(identity: Identity, request: Request): { author: Author
   return { author, clientId };
 }
 
-/** Who reads; in open development mode nobody in particular. */
+/** The author who reads; undefined in open development mode. */
 export function readerOf(identity: Identity): Author | undefined {
   return identity.mode === "verified" ? identity.author : undefined;
 }
@@ -132,18 +132,18 @@ function identifyOpen(request: Request, url: URL, settings: IdentitySettings): I
   if (origin !== null && !isAllowedOrigin(origin, url, settings)) {
     return {
       code: "origin_not_allowed",
-      detail: "Open development mode takes pages from 127.0.0.1 and localhost only.",
+      detail: "Open development mode accepts pages from 127.0.0.1 and localhost only.",
     };
   }
   if (!warned) {
     warned = true;
-    log("warn", "OPEN DEVELOPMENT MODE: everybody on this machine may read and write every partition, as anybody.", {});
+    log("warn", "OPEN DEVELOPMENT MODE: everyone on this machine may read and write every partition, as any user.", {});
   }
   return { mode: "open" };
 }
 
-/** Pages of other origins could send what their visitors did not mean to: each has to be named. */
-function strangerOf(request: Request, url: URL, settings: IdentitySettings): Failure | undefined {
+/** A page of another origin could send requests that its user did not intend, so each allowed origin must be configured. */
+function originFailure(request: Request, url: URL, settings: IdentitySettings): Failure | undefined {
   const origin = request.headers.get("origin");
   if (origin === null || isAllowedOrigin(origin, url, settings)) return undefined;
   return { code: "origin_not_allowed", detail: "Pages from this origin may not connect." };

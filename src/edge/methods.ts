@@ -1,8 +1,8 @@
 import type { Edge } from "./env.ts";
 import { refuse } from "./refused.ts";
 
-/** Answers, for every address that `app` has by now, the methods that it does not have, and a plain OPTIONS. */
-export function answerOtherMethods(app: Edge): void {
+/** For every path that `app` has so far: refuses the methods that it does not have, and answers a plain OPTIONS. */
+export function refuseOtherMethods(app: Edge): void {
   const methods = new Map<string, Set<string>>();
   for (const { path, method } of app.routes) {
     if (method === "ALL") continue;

@@ -1,8 +1,8 @@
 import { type IdentitySettings, isLoopback } from "../identity/settings.ts";
 
 /**
- * Whether pages of `origin` may send requests to the server at `url`: its own; in open development mode
- * those of this machine; otherwise those that are named.
+ * Whether pages of `origin` may send requests to the server at `url`. Allowed are the server's own origin and those in
+ * `PARTITA_ALLOWED_ORIGINS`; in open development mode only origins of this machine.
  */
 export function isAllowedOrigin(origin: string, url: URL, settings: IdentitySettings): boolean {
   if (settings.PARTITA_IDENTITY === "open") return URL.canParse(origin) && isLoopback(new URL(origin).hostname);

@@ -49,8 +49,8 @@ export function problemPage(code: ErrorCode, nonce: string): Html {
         <dd>
           ${
             verdict
-              ? "Yes, as the final verdict on a draft: every retry under its key gets the same answer."
-              : "No: it is no verdict. The key gets one when a draft under it is decided."
+              ? "Yes, as the final verdict on a draft: every retry with its key gets the same answer."
+              : "No: it is not a verdict. The key gets one when a draft with it is decided."
           }
         </dd>
         ${
@@ -84,8 +84,7 @@ export function problemList(nonce: string): Html {
     nonce,
     html`<h1>Problems</h1>
       <p class="soft">
-        What goes wrong is answered by a problem document (RFC 9457), over HTTP and on sockets alike. These are its
-        codes.
+        Every error is answered by a problem document (RFC 9457), over HTTP and on sockets alike. These are its codes.
       </p>
       <table>
         <thead>
@@ -119,7 +118,7 @@ function document(title: string, nonce: string, content: Html): Html {
     </html>`;
 }
 
-/** The text of a code, with what is in backticks as code. */
+/** The text of a code; words in backticks become code elements. */
 function prose(code: ErrorCode): Html[] {
   return problemTexts[code].split("`").map((part, at) => (at % 2 === 0 ? html`${part}` : html`<code>${part}</code>`));
 }

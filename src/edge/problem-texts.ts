@@ -1,6 +1,6 @@
 import type { ErrorCode } from "../protocol/index.ts";
 
-/** What each code means, and what to do: as the table in docs/PROTOCOL.md, 7.2, has it. Words in backticks are code. */
+/** What each code means, and what to do: the same texts as in docs/PROTOCOL.md, 7.2. Words in backticks are code. */
 export const problemTexts: Readonly<Record<ErrorCode, string>> = {
   bad_request: "Not a message: mend what `errors` lists",
   payload_too_large: "Over 64 KiB; on a socket the connection ends with 1009",

@@ -5,15 +5,15 @@ import { isAllowedOrigin } from "./origins.ts";
 import { Refused } from "./refused.ts";
 import { traceHeader } from "./trace.ts";
 
-/** How long a browser may keep the answer to a preflight, in seconds. */
+/** How long a browser may cache the answer to a preflight request, in seconds. */
 const preflightSecondsMax = 600;
 
 const common = {
-  // A group of routes may have set its own.
+  // A route may have set its own.
   overwrite: false,
   referrerPolicy: "no-referrer",
   xFrameOptions: "DENY",
-  // For browsers that are long gone.
+  // Only old browsers know these.
   xDownloadOptions: false,
   xXssProtection: false,
 } as const;
@@ -26,16 +26,16 @@ const byScheme = (http: EdgeMiddleware, tls: EdgeMiddleware): EdgeMiddleware => 
   return (c, next) => (c.req.url.startsWith("https:") ? tls : http)(c, next);
 };
 
-/** The security headers of answers, which no browser has to run or to show. */
-export const securesAnswers = byScheme(secureHeaders(overHttp), secureHeaders(overTls));
-/** The security headers of pages: the same, but that a page may have a style of its own. */
-export const securesPages = byScheme(
+/** The security headers of API responses. No browser runs or shows them. */
+export const secureResponses = byScheme(secureHeaders(overHttp), secureHeaders(overTls));
+/** The security headers of pages: the same, but a page may have a style element. */
+export const securePages = byScheme(
   secureHeaders({ ...overHttp, contentSecurityPolicy: styled }),
   secureHeaders({ ...overTls, contentSecurityPolicy: styled }),
 );
 
-/** Lets pages of allowed origins read answers, and answers their preflights. Never with cookies: there are none. */
-const sharesWithAllowed = cors({
+/** Lets pages of allowed origins read responses, and answers their preflight requests. There are no cookies. */
+const corsForAllowed = cors({
   origin: (origin, c) => (isAllowedOrigin(origin, new URL(c.req.url), c.env) ? origin : null),
   allowMethods: ["GET", "HEAD", "POST", "PUT"],
   allowHeaders: [
@@ -52,19 +52,19 @@ const sharesWithAllowed = cors({
   maxAge: preflightSecondsMax,
 });
 
-/** CORS: for requests that say which page they come from; what they may not have, the routes refuse. */
-export const sharesAnswers: EdgeMiddleware = async (c, next) => {
+/** CORS for requests with an `Origin`. The routes still refuse origins that are not allowed. */
+export const allowOrigins: EdgeMiddleware = async (c, next) => {
   const origin = c.req.header("origin");
-  const asks = c.req.method === "OPTIONS" && c.req.header("access-control-request-method") !== undefined;
-  // A plain OPTIONS is answered by the routes.
-  if (origin === undefined || (c.req.method === "OPTIONS" && !asks)) {
+  const isPreflight = c.req.method === "OPTIONS" && c.req.header("access-control-request-method") !== undefined;
+  // The routes answer a plain OPTIONS.
+  if (origin === undefined || (c.req.method === "OPTIONS" && !isPreflight)) {
     await next();
-    // A cache must not give what it holds from here to a page.
+    // A cache must not use this response for a request from a page.
     c.res.headers.append("vary", "Origin");
     return undefined;
   }
-  if (asks && !isAllowedOrigin(origin, new URL(c.req.url), c.env)) {
+  if (isPreflight && !isAllowedOrigin(origin, new URL(c.req.url), c.env)) {
     throw new Refused({ code: "origin_not_allowed", detail: "Pages from this origin may not connect." });
   }
-  return await sharesWithAllowed(c, next);
+  return await corsForAllowed(c, next);
 };

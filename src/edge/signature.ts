@@ -1,21 +1,21 @@
 import { Webhook, WebhookVerificationError } from "standardwebhooks";
 import type { Failure } from "../protocol/index.ts";
 
-/** Shorter keys are none (Standard Webhooks, symmetric signatures). */
+/** The least length of a key (Standard Webhooks, symmetric signatures). */
 const secretBytesMin = 24;
 
 /**
- * Why a submission is not taken as signed (Standard Webhooks), if so: `text` is its body, `key` its
- * Idempotency-Key. The library takes a signature for five minutes; what is sent again meanwhile has
- * the key that was signed, and counts once.
+ * Returns why the signature of a submission (Standard Webhooks) is not valid, or undefined. `text` is its body, `key`
+ * its Idempotency-Key. The library accepts a signature for five minutes. A request that is replayed in that time has
+ * the key that was signed, so it counts once.
  */
-export function unsigned(secret: string, request: Request, key: string, text: string): Failure | undefined {
+export function signatureFailure(secret: string, request: Request, key: string, text: string): Failure | undefined {
   const id = request.headers.get("webhook-id") ?? "";
   if (id !== key) return unauthenticated("Sign the request: webhook-id must be its Idempotency-Key.");
   const signer = signerOf(secret);
   if (!signer) {
     return unauthenticated(
-      `PARTITA_REQUEST_SIGNING_SECRET must be base64 of at least ${secretBytesMin} bytes: until then nothing is taken.`,
+      `PARTITA_REQUEST_SIGNING_SECRET must be base64 of at least ${secretBytesMin} bytes. Until then every submission is refused.`,
     );
   }
   const given = {
@@ -29,7 +29,7 @@ export function unsigned(secret: string, request: Request, key: string, text: st
   } catch (error) {
     if (!(error instanceof WebhookVerificationError)) throw error;
     return unauthenticated(
-      "Sign the request: webhook-timestamp must be now, and webhook-signature that of the id, the time and this body.",
+      "Sign the request: webhook-timestamp must be the current time, and webhook-signature must sign the id, the time and this body.",
     );
   }
 }

@@ -2,25 +2,28 @@ import { endsConnection, type Problem } from "../protocol/index.ts";
 import { closeCode } from "../wire/partita/close-codes.ts";
 import { protocolsOf, subprotocol } from "./identity.ts";
 
-/** The close code of an upgrade that was refused for another reason than a missing or bad token. */
+/** The close code of a refused upgrade whose problem has no close code of its own. */
 const refusedClose = 4403;
 
-/** Whether this asks for a WebSocket. */
+/** Whether this request is a WebSocket upgrade. */
 export function isUpgrade(request: Request): boolean {
   return request.method === "GET" && request.headers.get("upgrade")?.toLowerCase() === "websocket";
 }
 
-/** Whether this is an upgrade of a client that speaks our subprotocol. */
-export function speaksOurs(request: Request): boolean {
+/** Whether this is an upgrade that offers the subprotocol of the server. */
+export function offersSubprotocol(request: Request): boolean {
   return isUpgrade(request) && protocolsOf(request).includes(subprotocol);
 }
 
-/** Browsers show a page nothing of a refused upgrade: so the refusal is the one message of a socket that ends with it. */
-export function tellBySocket(told: Problem): Response {
+/**
+ * Accepts the upgrade, sends the problem as the only message, and closes the socket: a browser shows a page nothing of
+ * a refused upgrade.
+ */
+export function sendProblemBySocket(problem: Problem): Response {
   const { 0: client, 1: server } = new WebSocketPair();
   server.accept();
-  const payload = { message: told.detail, ...told };
-  server.send(JSON.stringify({ id: `e-${told.traceId}`, type: "error", timestamp: told.timestamp, payload }));
-  server.close(endsConnection(told.code) ? closeCode(told.code) : refusedClose, "see the last message");
+  const payload = { message: problem.detail, ...problem };
+  server.send(JSON.stringify({ id: `e-${problem.traceId}`, type: "error", timestamp: problem.timestamp, payload }));
+  server.close(endsConnection(problem.code) ? closeCode(problem.code) : refusedClose, "see the last message");
   return new Response(null, { status: 101, webSocket: client, headers: { "sec-websocket-protocol": subprotocol } });
 }

@@ -5,7 +5,7 @@ type Documentation = NonNullable<GenerateSpecOptions["documentation"]>;
 
 const text = { type: "string" } as const;
 
-/** The document, but for the operations, which the routes describe. */
+/** The OpenAPI document without the operations, which the routes describe. */
 export const documentation: Documentation = {
   openapi: "3.1.0",
   info: {
@@ -14,16 +14,16 @@ export const documentation: Documentation = {
     summary: "An authoritative event backend: one partition, one log, one order.",
     description: [
       "A client proposes events; the partition accepts each with the next number of its log, or rejects it. Both are final: the same `Idempotency-Key` with the same content gets the same answer again.",
-      "Events are delivered over WebSockets, by messages which this document does not describe: see docs/PROTOCOL.md of the project. What is here is the same over HTTP, for whom a socket is too much.",
-      "Everything that goes wrong is a problem document (RFC 9457) with a `code` to branch on; `/problems` lists the codes.",
+      "Events are delivered over WebSockets. docs/PROTOCOL.md describes their messages; this document describes the same over plain HTTP, for clients that do not need a socket.",
+      "Every error is a problem document (RFC 9457) with a `code` to branch on; `/problems` lists the codes.",
     ].join("\n\n"),
     license: { name: "MIT", identifier: "MIT" },
   },
   servers: [{ url: "/" }],
   tags: [
     { name: "Events", description: "The log of a partition." },
-    { name: "State", description: "What the partition's model makes of its log." },
-    { name: "Tenant", description: "What concerns the tenant of the token as a whole: revocation, limits, drain." },
+    { name: "State", description: "The state that the partition's model computes from its log." },
+    { name: "Tenant", description: "Operations on the whole tenant of the token: revocation, limits, drain." },
     { name: "Server", description: "The server itself, and its documentation. Needs no token." },
   ],
   components: {
@@ -39,7 +39,7 @@ export const documentation: Documentation = {
         type: "apiKey",
         in: "query",
         name: "ticket",
-        description: "From `POST /v1/tickets`: stands for its token once, for connecting.",
+        description: "From `POST /v1/tickets`. It replaces the token for one connection.",
       },
     },
     parameters: {
@@ -55,41 +55,41 @@ export const documentation: Documentation = {
       clientId: {
         name: "Partita-Client-Id",
         in: "header",
-        description: "Which of the principal's devices this is: a label in its events. Absent means `http`.",
+        description: "The device of the principal: a label in its events. Absent means `http`.",
         schema: { ...text, minLength: 1, maxLength: bounds.idLengthMax, pattern: "^[\\x21-\\x7E]+$" },
         example: "phone",
       },
       ifNoneMatch: {
         name: "If-None-Match",
         in: "header",
-        description: "The `ETag` of what the client has: if it is still the same, the answer is 304, without a body.",
+        description: "The `ETag` of the client's copy. If it is still current, the answer is 304 without a body.",
         schema: text,
       },
       traceparent: {
         name: "traceparent",
         in: "header",
-        description: "W3C trace context, version 00. What is none is ignored, and a new trace begins.",
+        description: "W3C trace context, version 00. An invalid value is ignored, and a new trace begins.",
         schema: text,
         example: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
       },
     },
     headers: {
       CacheControl: {
-        description: "It may be kept, by this client only, and not be used again without asking.",
+        description: "Only this client may cache the response, and must revalidate it before each use.",
         schema: { ...text, enum: ["private, no-cache"] },
       },
-      ETag: { description: "Names what was answered, for `If-None-Match`.", schema: text, required: true },
-      Location: { description: "Where the event can be read.", schema: text, required: true },
+      ETag: { description: "The version of the response, for `If-None-Match`.", schema: text, required: true },
+      Location: { description: "The URL of the event.", schema: text, required: true },
       RetryAfter: {
         description: "Seconds to wait before the same request is sent again.",
         schema: { type: "integer", minimum: 0 },
       },
       TraceId: {
-        description: "The trace id of this request: of its `traceparent`, or a new one.",
+        description: "The trace id of this request, from its `traceparent` or a new one.",
         schema: { ...text, pattern: "^[0-9a-f]{32}$" },
         required: true,
       },
-      Vary: { description: "What the answer depends on.", schema: text },
+      Vary: { description: "The request headers that the response depends on.", schema: text },
     },
   },
 };

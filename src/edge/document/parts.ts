@@ -9,24 +9,24 @@ type Answer = Responses[string];
 type HeaderName = "CacheControl" | "ETag" | "Location" | "RetryAfter" | "TraceId" | "Vary";
 type ParameterName = "clientId" | "idempotencyKey" | "ifNoneMatch" | "traceparent";
 
-/** Parameters that the document describes once, by their names there. */
+/** References to parameters that the document describes once. */
 export const parameters = (...names: ParameterName[]) =>
   names.map((name) => ({ $ref: `#/components/parameters/${name}` }));
 
-/** The parameter of every address of a partition. In place: hono-openapi would describe it again beside a reference. */
+/** The parameter of every path of a partition. Not a reference: hono-openapi would describe it a second time. */
 const partition = {
   name: "partition",
   in: "path",
   required: true,
-  description: "The partition's name. One that was never written is empty.",
+  description: "The name of the partition. A partition that was never written is empty.",
   schema: { type: "string", pattern: partitionName.source },
   example: "room",
 } as const;
 
-/** The parameters of an operation on a partition: its name, and these. */
+/** The parameters of an operation on a partition: its name, and `names`. */
 export const partitionParameters = (...names: ParameterName[]) => [partition, ...parameters(...names)];
 
-/** Headers that the document describes once. Every response has the trace id. */
+/** References to headers that the document describes once. Every response has the trace id. */
 export const headers = (...names: HeaderName[]) =>
   Object.fromEntries(
     [...names, "TraceId" as const].map((name) => [headerNames[name], { $ref: `#/components/headers/${name}` }]),
@@ -41,24 +41,24 @@ const headerNames: Readonly<Record<HeaderName, string>> = {
   Vary: "Vary",
 };
 
-/** An answer of JSON, with an example of it. */
+/** A JSON response with an example. */
 export const json = (description: string, schema: z.ZodMiniType, example: unknown, ...names: HeaderName[]): Answer => ({
   description,
   headers: headers(...names),
   content: { "application/json": { schema: resolver(schema), example } },
 });
 
-/** An answer that is a page. */
+/** A response that is an HTML page. */
 export const page = (description: string): Answer => ({
   description,
   headers: headers(),
   content: { "text/html": { schema: { type: "string" } } },
 });
 
-/** What may go wrong anywhere. */
-const anywhere = ["internal"] as const;
-/** What may go wrong where somebody has to say who they are. */
-const atTheDoor = [
+/** The codes that any operation can return. */
+const commonCodes = ["internal"] as const;
+/** The codes that an operation can return where the caller must authenticate. */
+const authenticationCodes = [
   "bad_request",
   "unauthenticated",
   "auth_expired",
@@ -69,20 +69,20 @@ const atTheDoor = [
   "partition_unavailable",
   "draining",
 ] as const;
-/** What may go wrong on the way to a partition. */
-const onTheWay = [...atTheDoor, "not_found", "storage_unavailable", "schema_mismatch"] as const;
+/** The codes that any operation on a partition can return. */
+const partitionCodes = [...authenticationCodes, "not_found", "storage_unavailable", "schema_mismatch"] as const;
 
-/** The problems that an operation on a partition may be answered by: these, and those that any may. */
-export const partitionRefusals = (...codes: ErrorCode[]): Responses => refusals(...onTheWay, ...codes);
+/** The error responses of an operation on a partition: `codes`, and those that any such operation can return. */
+export const partitionRefusals = (...codes: ErrorCode[]): Responses => refusals(...partitionCodes, ...codes);
 
-/** The problems that an operation of the tenant or the server may be answered by: these, and those of its door. */
-export const doorRefusals = (...codes: ErrorCode[]): Responses => refusals(...atTheDoor, ...codes);
+/** The error responses of an operation on the tenant or the server: `codes`, and those of authentication. */
+export const authenticationRefusals = (...codes: ErrorCode[]): Responses => refusals(...authenticationCodes, ...codes);
 
-/** The problems that an operation may be answered by, by status, with an example of each code. */
+/** The error responses of an operation, by status, with an example of each code. */
 export function refusals(...codes: ErrorCode[]): Responses {
-  const byStatus = Map.groupBy(new Set([...codes, ...anywhere]), (code) => errorKinds[code].status);
+  const byStatus = Map.groupBy(new Set([...codes, ...commonCodes]), (code) => errorKinds[code].status);
   return Object.fromEntries(
-    [...byStatus].toSorted(([a], [b]) => a - b).map(([status, codesOfIt]) => [status, refusal(codesOfIt)]),
+    [...byStatus].toSorted(([a], [b]) => a - b).map(([status, codesOfStatus]) => [status, refusal(codesOfStatus)]),
   );
 }
 

@@ -5,7 +5,7 @@ import { Refused } from "../refused.ts";
 
 const wrong = { error: "Not a whole number from 0 on." };
 
-/** A parameter that is a whole number from 0 on, written in digits, and given once. */
+/** A query parameter that is a non-negative whole number in decimal digits, given once. */
 export const wholeNumber = (description: string, example: number) =>
   z
     .pipe(
@@ -22,7 +22,7 @@ export const wholeNumber = (description: string, example: number) =>
       }),
     );
 
-/** Takes the query parameters of `shape`, and describes them; others are ignored. Refuses what does not fit. */
+/** Validates the query parameters of `shape`, and describes them in the document. Other parameters are ignored. */
 export const query = <Shape extends Record<string, z.ZodMiniType>>(shape: Shape) =>
   validator("query", z.object(shape), (result) => {
     if (result.success) return;

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { errorKinds, bounds } from "../../protocol/index.ts";
 
-// What travels over HTTP, for the document. What a request brings is judged by `draft.ts` and by the partition.
+// The bodies of requests and responses, for the document. `draft.ts` and the partition validate requests.
 
 const id = z.string().check(z.minLength(1), z.maxLength(bounds.idLengthMax), z.regex(/^[\x21-\x7e]+$/));
 const draftId = id.check(
@@ -11,9 +11,11 @@ const count = z.int().check(z.nonnegative());
 const eventId = z
   .int()
   .check(z.positive(), z.meta({ description: "The event's place in its partition's log: 1, 2, 3 … without a gap." }));
-const head = count.check(z.meta({ description: "The last event that there is." }));
+const head = count.check(z.meta({ description: "The last event of the log." }));
 const timestamp = z.int().check(z.meta({ description: "Milliseconds since 1970." }));
-const payload = z.record(z.string(), z.unknown()).check(z.meta({ description: "As the event's type has it." }));
+const payload = z
+  .record(z.string(), z.unknown())
+  .check(z.meta({ description: "The schema depends on the event type." }));
 const eventType = z
   .string()
   .check(z.maxLength(bounds.typeLengthMax), z.meta({ description: "A type of the partition's model." }));
@@ -27,7 +29,7 @@ const submittedEvent = {
   type: eventType,
   payload,
   version: z.optional(version),
-  partition: z.optional(z.string().check(z.meta({ description: "Where it is there, the name of the partition." }))),
+  partition: z.optional(z.string().check(z.meta({ description: "If present, the name of the partition." }))),
 };
 
 export const submission = z
@@ -51,7 +53,12 @@ export const batchSubmission = z
       )
       .check(z.minLength(1), z.maxLength(bounds.batchEventsMax)),
   })
-  .check(z.meta({ ref: "BatchSubmission", description: "Several events; their ids all differ, and from the key." }));
+  .check(
+    z.meta({
+      ref: "BatchSubmission",
+      description: "Several events. Their ids differ from each other and from the key.",
+    }),
+  );
 
 const event = z
   .object({
@@ -78,14 +85,14 @@ export const page = z
 
 export const stateRead = z
   .object({
-    state: z.unknown().check(z.meta({ description: "As the partition's model has it." })),
-    eventIndex: count.check(z.meta({ description: "The event that this is the state after." })),
+    state: z.unknown().check(z.meta({ description: "The schema depends on the partition's model." })),
+    eventIndex: count.check(z.meta({ description: "The state is the one after this event." })),
   })
   .check(z.meta({ ref: "State" }));
 
 const violation = z
   .object({
-    field: z.string().check(z.meta({ description: "A path, as `payload.items[2].id`; empty for the whole." })),
+    field: z.string().check(z.meta({ description: "A path such as `payload.items[2].id`; empty for the whole." })),
     code: z.string(),
     message: z.string(),
   })
@@ -101,7 +108,10 @@ const problemMembers = {
   code,
   traceId: z
     .string()
-    .check(z.regex(/^[0-9a-f]{32}$/), z.meta({ description: "Of the request that was answered so the first time." })),
+    .check(
+      z.regex(/^[0-9a-f]{32}$/),
+      z.meta({ description: "The trace id of the request that got this answer first." }),
+    ),
   timestamp,
   retryable: z.boolean().check(z.meta({ description: "Whether the same request may succeed later." })),
   retryAfter: z.optional(z.number().check(z.meta({ description: "Seconds." }))),
@@ -123,12 +133,10 @@ export const batchResult = z
         z.object({ ...problemMembers, draftId, status: z.literal("rejected"), reason: code, errors }),
         z
           .object({ draftId, status: z.literal("not_processed") })
-          .check(
-            z.meta({ description: "Nothing became of it. With the members of a problem where it failed itself." }),
-          ),
+          .check(z.meta({ description: "Not decided. It has the members of a problem if this draft itself failed." })),
       ]),
     ),
   })
-  .check(z.meta({ ref: "BatchResult", description: "What became of each event, in their order." }));
+  .check(z.meta({ ref: "BatchResult", description: "The result of each event, in the order of the request." }));
 
 export const health = (status: string) => z.object({ status: z.literal(status) });

@@ -1,14 +1,14 @@
 import * as z from "zod/mini";
 
-/** No rate is higher, and no burst: what is more is a mistake. */
+/** Upper bounds of rates: a higher value is a mistake. */
 const perSecondMax = 1_000_000;
-/** And none is lower: what takes longer than some days is no rate, and its `Retry-After` no number. */
+/** The lower bound: a slower rate has a `Retry-After` of many days, up to infinity. */
 const perSecondMin = 1 / 1_000_000;
 const burstMax = 1_000_000_000;
-/** Event types that can have a rate of their own. */
+/** How many event types can have their own rate. */
 const eventTypesMax = 100;
 const drainSecondsMax = 600;
-/** More would be too many sockets for an object of the platform. */
+/** The platform allows no more sockets per object. */
 const connectionsMax = 32_768;
 
 const rate = z
@@ -16,7 +16,7 @@ const rate = z
     perSecond: z.number().check(z.minimum(perSecondMin), z.maximum(perSecondMax)),
     burst: z.int().check(z.positive(), z.maximum(burstMax)),
   })
-  .check(z.meta({ ref: "Rate", description: "`burst` at once, and `perSecond` again after that." }));
+  .check(z.meta({ ref: "Rate", description: "`burst` at once; the budget refills by `perSecond`." }));
 const rateOrNone = z.nullable(rate);
 const connections = z.nullable(z.int().check(z.positive(), z.maximum(connectionsMax)));
 const eventTypes = z
@@ -34,7 +34,7 @@ const members = {
 };
 const limits = z.object(members).check(z.meta({ ref: "Limits", description: "`null`: no limit." }));
 
-/** What a tenant sets: some of it, or nothing. */
+/** The limits that a tenant sets; each is optional. */
 export const limitsShape = z
   .partial(z.strictObject(members))
   .check(z.meta({ ref: "LimitsOverride", description: "What differs from the application's limits." }));
@@ -43,25 +43,31 @@ export const limitsAnswer = z.object({ limits, override: limitsShape });
 export const drainShape = z.strictObject({
   seconds: z
     .int()
-    .check(z.positive(), z.maximum(drainSecondsMax), z.meta({ description: "How long nothing new is taken." })),
+    .check(z.positive(), z.maximum(drainSecondsMax), z.meta({ description: "How long new work is refused." })),
 });
 
 const spread = {
-  told: z.int().check(z.meta({ description: "Partitions that know." })),
-  pending: z.int().check(z.meta({ description: "Partitions that are still to be told." })),
+  told: z.int().check(z.meta({ description: "Partitions that have the change." })),
+  pending: z.int().check(z.meta({ description: "Partitions that do not have the change yet." })),
 };
 export const spreadAnswer = z.object(spread);
 const revocation = {
   kind: z.enum(["jti", "sub"]),
   id: z.string(),
-  expiresAt: z.int().check(z.meta({ description: "When it is forgotten, because no such token is valid any longer." })),
+  expiresAt: z
+    .int()
+    .check(z.meta({ description: "When the revocation is deleted, because no such token is valid any more." })),
 };
 export const revokedAnswer = z.object({ ...revocation, ...spread });
 export const revocationList = z.object({
   revocations: z.array(
     z.object({
       ...revocation,
-      at: z.int().check(z.meta({ description: "Seconds: tokens of a subject issued up to then are meant." })),
+      at: z.int().check(
+        z.meta({
+          description: "Seconds since 1970. It covers the tokens of the subject that were issued up to this time.",
+        }),
+      ),
     }),
   ),
 });

@@ -5,34 +5,34 @@ import { defaultTenant } from "../../identity/verify.ts";
 import { canaryName } from "../../models/canary/index.ts";
 import { stubOf } from "../../platform/placement.ts";
 import { check } from "../check.ts";
-import { doorRefusals, json, parameters } from "../document/parts.ts";
+import { authenticationRefusals, json, parameters } from "../document/parts.ts";
 import type { Edge } from "../env.ts";
-import { accepted } from "../refused.ts";
-import type { Doors } from "../visitor.ts";
+import { orRefuse } from "../refused.ts";
+import type { Guards } from "../guards.ts";
 
 const result = z.object({ status: z.literal("passed"), connectMs: z.int(), commitMs: z.int(), broadcastMs: z.int() });
 
-export function checkRoutes(app: Edge, { administers }: Doors, { placementOf }: Application): void {
+export function checkRoutes(app: Edge, { requireAdmin }: Guards, { placementOf }: Application): void {
   app.post(
     "/v1/check",
     describeRoute({
       operationId: "check",
-      summary: "A draft, all the way",
+      summary: "Test a draft from end to end",
       description:
-        "Submits an event to a partition of the server's own, and waits until another connection is told of it. For a monitor, every minute or so. Needs `admin:check`.",
+        "Submits an event to a canary partition of the server, and waits until another connection receives it. For a monitor, about once a minute. Needs `admin:check`.",
       tags: ["Server"],
       security: [{ token: [] }, {}],
       parameters: parameters("traceparent"),
       responses: {
-        200: json("It works.", result, { status: "passed", connectMs: 4, commitMs: 2, broadcastMs: 1 }),
-        ...doorRefusals(),
+        200: json("The check passed.", result, { status: "passed", connectMs: 4, commitMs: 2, broadcastMs: 1 }),
+        ...authenticationRefusals(),
       },
     }),
-    administers("admin:check"),
+    requireAdmin("admin:check"),
     async (c) => {
       const name = `${defaultTenant}/${canaryName(Date.now())}`;
       const canary = () => stubOf(c.env.PARTITIONS, name, placementOf(defaultTenant));
-      return c.json(accepted(await check(canary, c.get("traceId"))));
+      return c.json(orRefuse(await check(canary, c.get("traceId"))));
     },
   );
 }

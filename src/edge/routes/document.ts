@@ -3,7 +3,7 @@ import { documentation } from "../document/document.ts";
 import { headers, parameters, refusals } from "../document/parts.ts";
 import type { Edge } from "../env.ts";
 
-/** `/openapi.json`: what the routes of `app` say of themselves. */
+/** `/openapi.json`: the descriptions of the routes of `app`. */
 export function documentRoutes(app: Edge): void {
   app.get(
     "/openapi.json",

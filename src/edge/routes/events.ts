@@ -8,9 +8,9 @@ import { batchResult, batchSubmission, numberedEvent, page, submission } from ".
 import { readSubmission } from "../draft.ts";
 import type { Edge } from "../env.ts";
 import { authorOf, readerOf } from "../identity.ts";
-import { accepted } from "../refused.ts";
+import { orRefuse } from "../refused.ts";
 import { responseOf } from "../../wire/partita/answers.ts";
-import type { Doors } from "../visitor.ts";
+import type { Guards } from "../guards.ts";
 
 const path = "/v1/partitions/:partition/events";
 
@@ -20,17 +20,17 @@ const committed = {
   event: { ...submitted, partition: "room", id: "evt-7", timestamp: 1_800_000_000_000, clientId: "phone" },
 };
 
-export function eventRoutes(app: Edge, { visits, reads }: Doors): void {
+export function eventRoutes(app: Edge, { requirePartition, requireRead }: Guards): void {
   app.post(
     path,
     describeRoute({
       operationId: "submit",
       summary: "Submit an event, or a batch",
       description: [
-        "An event is accepted with the next number of the log, or rejected by a problem. Both are final and stored under `Idempotency-Key`: a retry with the same content gets the same status, headers and body, and counts once. So after an answer that is retryable, or none at all, send the same again.",
-        `At most ${bounds.frameBytesMax} bytes of JSON in UTF-8, whatever \`Content-Type\` says. Refused is what JSON allows and nobody should have to handle: duplicate keys, \`__proto__\`, half a surrogate pair, integers beyond ±(2^53 − 1), more than ${bounds.jsonDepthMax} levels.`,
-        "The members of a batch have keys of their own (`draftId`); `Idempotency-Key` is the batch's.",
-        "A server can ask for signed requests: then it also takes the headers of Standard Webhooks, `webhook-id` (the `Idempotency-Key`), `webhook-timestamp` and `webhook-signature`.",
+        "An event is accepted with the next number of the log, or rejected by a problem. Both are final and stored under `Idempotency-Key`: a retry with the same content gets the same status, headers and body, and counts once. After a retryable answer, or no answer at all, send the same request again.",
+        `At most ${bounds.frameBytesMax} bytes of JSON in UTF-8, whatever \`Content-Type\` says. The server refuses valid JSON that is hostile: duplicate keys, \`__proto__\`, half a surrogate pair, integers beyond ±(2^53 − 1), more than ${bounds.jsonDepthMax} levels.`,
+        "Each draft of a batch has its own key (`draftId`); `Idempotency-Key` is the key of the batch.",
+        "A server can require signed requests. Then the headers of Standard Webhooks are required: `webhook-id` (the `Idempotency-Key`), `webhook-timestamp` and `webhook-signature`.",
       ].join("\n\n"),
       tags: ["Events"],
       security: [{ token: [] }, {}],
@@ -43,7 +43,7 @@ export function eventRoutes(app: Edge, { visits, reads }: Doors): void {
             examples: {
               event: { summary: "One event", value: submitted },
               conditional: {
-                summary: "One event, unless somebody else has touched the same since",
+                summary: "One event, unless another client has changed the same entity since",
                 value: { ...submitted, expectedEventId: 6 },
               },
               batch: {
@@ -64,7 +64,7 @@ export function eventRoutes(app: Edge, { visits, reads }: Doors): void {
         },
       },
       responses: {
-        200: json("A batch was decided: what became of each event.", batchResult, {
+        200: json("A batch was decided: the result of each event.", batchResult, {
           batchId: "01965c2e-7c1a-7b3e-9f00-000000000000",
           results: [{ draftId: "01965c2e-7c1a-7b3e-9f00-000000000001", status: "accepted", ...committed }],
         }),
@@ -89,11 +89,11 @@ export function eventRoutes(app: Edge, { visits, reads }: Doors): void {
         ),
       },
     }),
-    visits,
+    requirePartition,
     async (c) => {
-      const { identity, stub } = c.get("visitor");
-      const { author, clientId } = accepted(authorOf(identity, c.req.raw));
-      const { submission, bytes } = accepted(await readSubmission(c.req.raw, c.env.PARTITA_REQUEST_SIGNING_SECRET));
+      const { identity, stub } = c.get("partitionAccess");
+      const { author, clientId } = orRefuse(authorOf(identity, c.req.raw));
+      const { submission, bytes } = orRefuse(await readSubmission(c.req.raw, c.env.PARTITA_REQUEST_SIGNING_SECRET));
       const asking = { traceId: c.get("traceId") };
       const answer = await callObject(stub, (object) => object.submit(author, clientId, submission, bytes, asking));
       return responseOf(answer);
@@ -105,7 +105,7 @@ export function eventRoutes(app: Edge, { visits, reads }: Doors): void {
     describeRoute({
       operationId: "readEvents",
       summary: "Read a page of the log",
-      description: `A page has at most ${bounds.pageEventsMax} events and about ${bounds.pageBytesMax} bytes, at least one event if there is one, and never a part of an atomic batch. Go on with \`nextSinceEventId\` while \`hasMore\`.`,
+      description: `A page has at most ${bounds.pageEventsMax} events and about ${bounds.pageBytesMax} bytes, at least one event if there is one, and never a part of an atomic batch. Continue with \`nextSinceEventId\` while \`hasMore\` is true.`,
       tags: ["Events"],
       security: [{ token: [] }, {}],
       parameters: partitionParameters("ifNoneMatch", "traceparent"),
@@ -119,18 +119,18 @@ export function eventRoutes(app: Edge, { visits, reads }: Doors): void {
           "Vary",
         ),
         304: {
-          description: "What the client has is still the same.",
+          description: "The client's copy is still current.",
           headers: headers("ETag", "CacheControl", "Vary"),
         },
         ...partitionRefusals("cursor_ahead"),
       },
     }),
-    reads,
+    requireRead,
     query({
       since: z.optional(wholeNumber("The page begins after this event; absent means 0.", 6)),
       limit: z.optional(
         wholeNumber(
-          `At most so many events; ${bounds.pageEventsDefault} unless said, clamped to 1 to ${bounds.pageEventsMax}.`,
+          `The most events of the page, clamped to 1 to ${bounds.pageEventsMax}; absent means ${bounds.pageEventsDefault}.`,
           100,
         ),
       ),
@@ -140,9 +140,11 @@ export function eventRoutes(app: Edge, { visits, reads }: Doors): void {
       const asking = {
         traceId: c.get("traceId"),
         ifNoneMatch: c.req.header("if-none-match"),
-        reader: readerOf(c.get("visitor").identity),
+        reader: readerOf(c.get("partitionAccess").identity),
       };
-      return responseOf(await callObject(c.get("visitor").stub, (object) => object.readEvents(since, limit, asking)));
+      return responseOf(
+        await callObject(c.get("partitionAccess").stub, (object) => object.readEvents(since, limit, asking)),
+      );
     },
   );
 }

@@ -15,10 +15,10 @@ export function healthRoutes(app: Edge, { placementOf }: Application): void {
     describeRoute({
       operationId: "isAlive",
       summary: "Whether the server is alive",
-      description: "Does nothing but answer.",
+      description: "Answers without any I/O.",
       tags: ["Server"],
       parameters: parameters("traceparent"),
-      responses: { 200: json("It is.", health("alive"), { status: "alive" }), ...refusals() },
+      responses: { 200: json("The server is alive.", health("alive"), { status: "alive" }), ...refusals() },
     }),
     (c) => c.json({ status: "alive" }),
   );
@@ -28,11 +28,11 @@ export function healthRoutes(app: Edge, { placementOf }: Application): void {
     describeRoute({
       operationId: "isReady",
       summary: "Whether the server is ready",
-      description: "Asks an object whether its schema is current and its storage reads.",
+      description: "Asks an object whether its schema is current and its storage can be read.",
       tags: ["Server"],
       parameters: parameters("traceparent"),
       responses: {
-        200: json("It is.", health("ready"), { status: "ready" }),
+        200: json("The server is ready.", health("ready"), { status: "ready" }),
         ...refusals("storage_unavailable", "schema_mismatch", "partition_unavailable"),
       },
     }),

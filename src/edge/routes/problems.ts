@@ -4,9 +4,9 @@ import { page, parameters, refusals } from "../document/parts.ts";
 import type { Edge } from "../env.ts";
 import { problemList, problemPage } from "../problem-pages.ts";
 import { Refused } from "../refused.ts";
-import { securesPages } from "../security.ts";
+import { securePages } from "../security.ts";
 
-/** What the `type` of a problem leads to. */
+/** The pages that the `type` of a problem refers to. */
 export function problemRoutes(app: Edge): void {
   app.get(
     "/problems",
@@ -17,7 +17,7 @@ export function problemRoutes(app: Edge): void {
       parameters: parameters("traceparent"),
       responses: { 200: page("The codes, and what they mean."), ...refusals() },
     }),
-    securesPages,
+    securePages,
     (c) => c.html(problemList(c.get("secureHeadersNonce")!)),
   );
 
@@ -41,11 +41,11 @@ export function problemRoutes(app: Edge): void {
       ],
       responses: { 200: page("What the code means, and what to do."), ...refusals("not_found") },
     }),
-    securesPages,
+    securePages,
     (c) => {
       const code = c.req.param("code");
       if (!Object.hasOwn(errorKinds, code)) {
-        throw new Refused({ code: "not_found", detail: "There is no problem of this code: see /problems." });
+        throw new Refused({ code: "not_found", detail: "There is no problem with this code: see /problems." });
       }
       return c.html(problemPage(code as ErrorCode, c.get("secureHeadersNonce")!));
     },

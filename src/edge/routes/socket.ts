@@ -8,17 +8,17 @@ import { headers, partitionParameters, partitionRefusals } from "../document/par
 import type { Edge } from "../env.ts";
 import { protocolsOf, subprotocol } from "../identity.ts";
 import { Refused } from "../refused.ts";
-import { isUpgrade, speaksOurs, tellBySocket } from "../upgrade.ts";
-import type { Doors } from "../visitor.ts";
+import { isUpgrade, offersSubprotocol, sendProblemBySocket } from "../upgrade.ts";
+import type { Guards } from "../guards.ts";
 
-export function socketRoutes(app: Edge, { connects }: Doors): void {
+export function socketRoutes(app: Edge, { requireConnect }: Guards): void {
   app.get(
     "/v1/partitions/:partition/ws",
     describeRoute({
       operationId: "connect",
       summary: "Connect by a WebSocket",
       description:
-        "The upgrade of a connection. What travels on it is described in docs/PROTOCOL.md. A refused client that has offered the subprotocol `partita` is told why by a message, because browsers show pages nothing of a refused upgrade.",
+        "The upgrade of a connection. docs/PROTOCOL.md describes its messages. A refused client that offers the subprotocol `partita` receives the problem as a message, because browsers hide the response of a refused upgrade from pages.",
       tags: ["Events"],
       security: [{ token: [] }, { ticket: [] }, {}],
       parameters: [
@@ -27,22 +27,22 @@ export function socketRoutes(app: Edge, { connects }: Doors): void {
           name: "tenant",
           in: "query",
           description:
-            "Whose partition it is, where the token comes as `connect.payload.token`; else the token says so.",
+            "The tenant of the partition, if `connect.payload.token` carries the token. Otherwise the token names the tenant.",
           schema: { type: "string", default: defaultTenant },
         },
       ],
       responses: {
-        101: { description: "The connection is one of messages now.", headers: headers() },
+        101: { description: "The WebSocket is open.", headers: headers() },
         ...partitionRefusals("upgrade_expected", "too_many_connections"),
       },
     }),
-    connects,
+    requireConnect,
     async (c) => {
       if (!isUpgrade(c.req.raw)) {
         throw new Refused({ code: "upgrade_expected", detail: "This address is for WebSocket connections." });
       }
-      const { identity, stub } = c.get("visitor");
-      // What is inside the Worker is told by these headers, and by nobody from outside; the token stays here.
+      const { identity, stub } = c.get("partitionAccess");
+      // Only the Worker sets the internal headers. The token does not go to the object.
       const sent = new Headers(c.req.raw.headers);
       for (const name of [authorHeader, streamHeader, "authorization", "sec-websocket-protocol"]) sent.delete(name);
       if (identity.mode === "verified") sent.set(authorHeader, asciiJson(identity.author));
@@ -52,10 +52,10 @@ export function socketRoutes(app: Edge, { connects }: Doors): void {
       const answer = await callObject(stub, (object) => object.fetch(request));
       const { status, webSocket, headers: given } = answer;
       if (!webSocket) {
-        if (speaksOurs(c.req.raw)) return tellBySocket(await answer.json<Problem>());
+        if (offersSubprotocol(c.req.raw)) return sendProblemBySocket(await answer.json<Problem>());
         return new Response(answer.body, { status, headers: new Headers(given) });
       }
-      // Headers of a response that was fetched cannot be added to.
+      // The headers of a fetched response are read-only.
       return new Response(null, { status, webSocket, headers: new Headers(given) });
     },
   );

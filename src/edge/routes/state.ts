@@ -8,15 +8,15 @@ import { stateRead } from "../document/schemas.ts";
 import type { Edge } from "../env.ts";
 import { readerOf } from "../identity.ts";
 import { responseOf } from "../../wire/partita/answers.ts";
-import type { Doors } from "../visitor.ts";
+import type { Guards } from "../guards.ts";
 
-export function stateRoutes(app: Edge, { reads }: Doors): void {
+export function stateRoutes(app: Edge, { requireRead }: Guards): void {
   app.get(
     "/v1/partitions/:partition/state",
     describeRoute({
       operationId: "readState",
       summary: "Read the state, now or after any event",
-      description: `What the model's reducers make of the log up to an event. At most ${bounds.replayEventsMax} events are replayed from the nearest snapshot. The \`ETag\` is a weak one, because the order of keys may differ.`,
+      description: `The state that the model's reducers compute from the log up to an event. At most ${bounds.replayEventsMax} events are replayed from the nearest snapshot. The \`ETag\` is a weak one, because the order of keys may differ.`,
       tags: ["State"],
       security: [{ token: [] }, {}],
       parameters: partitionParameters("ifNoneMatch", "traceparent"),
@@ -30,22 +30,22 @@ export function stateRoutes(app: Edge, { reads }: Doors): void {
           "Vary",
         ),
         304: {
-          description: "What the client has is still the same.",
+          description: "The client's copy is still current.",
           headers: headers("ETag", "CacheControl", "Vary"),
         },
         ...partitionRefusals("cursor_ahead", "too_expensive", "quarantined"),
       },
     }),
-    reads,
+    requireRead,
     query({ at: z.optional(wholeNumber("The state after this event; absent means the head.", 7)) }),
     async (c) => {
       const { at } = c.req.valid("query");
       const asking = {
         traceId: c.get("traceId"),
         ifNoneMatch: c.req.header("if-none-match"),
-        reader: readerOf(c.get("visitor").identity),
+        reader: readerOf(c.get("partitionAccess").identity),
       };
-      return responseOf(await callObject(c.get("visitor").stub, (object) => object.readState(at, asking)));
+      return responseOf(await callObject(c.get("partitionAccess").stub, (object) => object.readState(at, asking)));
     },
   );
 }

@@ -8,10 +8,10 @@ import { readJson } from "../body.ts";
 import { callObject } from "../call.ts";
 import { headers, partitionParameters, partitionRefusals } from "../document/parts.ts";
 import { query, wholeNumber } from "../document/query.ts";
-import type { Edge, EdgeContext, Visitor } from "../env.ts";
+import type { Edge, EdgeContext, PartitionAccess } from "../env.ts";
 import { authorOf, readerOf } from "../identity.ts";
-import { accepted, Refused } from "../refused.ts";
-import type { Doors } from "../visitor.ts";
+import { orRefuse, Refused } from "../refused.ts";
+import type { Guards } from "../guards.ts";
 
 const stream = (description: string) => ({
   description,
@@ -20,14 +20,14 @@ const stream = (description: string) => ({
 });
 const text = { type: "string" } as const;
 
-export function streamRoutes(app: Edge, { reads, listens }: Doors): void {
+export function streamRoutes(app: Edge, { requireRead, requireReadOrTicket }: Guards): void {
   app.get(
     "/v1/partitions/:partition/events/stream",
     describeRoute({
       operationId: "followEvents",
       summary: "Follow the log, as server-sent events",
       description:
-        "First an event `connected`, with `serverId` and `currentEventIndex`; then each event of the log as it is committed, in order and without a hole, its number as the `id`. An `EventSource` that is cut off comes back by itself to where it was. A browser that can send no header comes with a `ticket`.",
+        "First an event `connected`, with `serverId` and `currentEventIndex`; then each event of the log as it is committed, in order and without a gap, with its number as the `id`. An `EventSource` that is disconnected reconnects by itself and continues where it was. A browser that cannot send a header authenticates by a `ticket`.",
       tags: ["Events"],
       security: [{ token: [] }, { ticket: [] }, {}],
       parameters: [
@@ -35,7 +35,7 @@ export function streamRoutes(app: Edge, { reads, listens }: Doors): void {
         {
           name: "Last-Event-ID",
           in: "header",
-          description: "The last event that the reader has seen; it counts more than `since`.",
+          description: "The last event that the reader has seen; it takes precedence over `since`.",
           schema: { ...text, pattern: "^\\d{1,16}$" },
         },
       ],
@@ -44,11 +44,11 @@ export function streamRoutes(app: Edge, { reads, listens }: Doors): void {
         ...partitionRefusals("cursor_ahead", "too_many_connections"),
       },
     }),
-    listens,
-    query({ since: z.optional(wholeNumber("Begin after this event; absent means at the head.", 6)) }),
+    requireReadOrTicket,
+    query({ since: z.optional(wholeNumber("The stream begins after this event; absent means at the head.", 6)) }),
     async (c) => {
-      const from = accepted(authorOf(c.get("visitor").identity, c.req.raw));
-      // What a reader that comes back has seen counts, and not what it once began with.
+      const from = orRefuse(authorOf(c.get("partitionAccess").identity, c.req.raw));
+      // A reader that reconnects continues after the last event that it saw, not where it began.
       const since = lastSeen(c.req.header("last-event-id")) ?? c.req.valid("query").since;
       return await openStream(c, { kind: "events", ...from, since });
     },
@@ -60,22 +60,22 @@ export function streamRoutes(app: Edge, { reads, listens }: Doors): void {
       operationId: "openConnection",
       summary: "Connect without a WebSocket",
       description:
-        "The response is a stream of server-sent events: first an event `connection` with a `connectionId`, then the frames that a WebSocket would bring. docs/PROTOCOL.md describes them.",
+        "The response is a stream of server-sent events: first an event `connection` with a `connectionId`, then the frames that a WebSocket would receive. docs/PROTOCOL.md describes them.",
       tags: ["Events"],
       security: [{ token: [] }, {}],
       parameters: partitionParameters("traceparent"),
       responses: { 200: stream("The frames."), ...partitionRefusals("too_many_connections") },
     }),
-    reads,
-    async (c) => await openStream(c, { kind: "connection", author: readerOf(c.get("visitor").identity) }),
+    requireRead,
+    async (c) => await openStream(c, { kind: "connection", author: readerOf(c.get("partitionAccess").identity) }),
   );
 
   app.post(
     "/v1/partitions/:partition/connection/:id",
     describeRoute({
       operationId: "postFrames",
-      summary: "Send frames on such a connection",
-      description: "Frames in their order. Sent again they do no harm: those that have come already are passed over.",
+      summary: "Send frames on a connection without a WebSocket",
+      description: "Frames in their order. A retry is safe: frames that were received before are skipped.",
       tags: ["Events"],
       security: [{ token: [] }, {}],
       parameters: [
@@ -84,32 +84,36 @@ export function streamRoutes(app: Edge, { reads, listens }: Doors): void {
       ],
       requestBody: { required: true, content: { "application/json": { schema: resolver(postedShape) } } },
       responses: {
-        202: { description: "They are taken; what comes of them comes on the stream.", headers: headers() },
+        202: { description: "Accepted. Results arrive on the stream.", headers: headers() },
         ...partitionRefusals("payload_too_large"),
       },
     }),
-    reads,
+    requireRead,
     async (c) => {
-      const { identity, stub } = c.get("visitor");
-      const { before, frames } = accepted(await readJson(c.req.raw, postedShape, bounds.postedBytesMax)).value;
-      const post = (object: ReturnType<Visitor["stub"]>) =>
+      const { identity, stub } = c.get("partitionAccess");
+      const { before, frames } = orRefuse(await readJson(c.req.raw, postedShape, bounds.postedBytesMax)).value;
+      const post = (object: ReturnType<PartitionAccess["stub"]>) =>
         object.postFrames(c.req.param("id"), readerOf(identity), before, frames, c.get("traceId"));
       return responseOf(await callObject(stub, post));
     },
   );
 }
 
-async function openStream(c: EdgeContext, asked: StreamRequest): Promise<Response> {
-  // What is inside the Worker is told by this header, and by nobody from outside.
+async function openStream(c: EdgeContext, stream: StreamRequest): Promise<Response> {
   const traceparent = c.req.header("traceparent");
-  const sent = { [streamHeader]: asciiJson(asked), ...(traceparent === undefined ? {} : { traceparent }) };
+  // Only the Worker sets the header of the stream.
+  const sent = { [streamHeader]: asciiJson(stream), ...(traceparent === undefined ? {} : { traceparent }) };
   const request = () => new Request("http://partition/stream", { headers: sent });
-  const { status, body, headers: given } = await callObject(c.get("visitor").stub, (object) => object.fetch(request()));
-  // Headers of a response that was fetched cannot be added to.
+  const {
+    status,
+    body,
+    headers: given,
+  } = await callObject(c.get("partitionAccess").stub, (object) => object.fetch(request()));
+  // The headers of a fetched response are read-only.
   return new Response(body, { status, headers: new Headers(given) });
 }
 
-/** @throws Refused where it is no event's number. */
+/** @throws Refused where the header is not a whole number. */
 function lastSeen(header: string | undefined): number | undefined {
   if (header === undefined) return undefined;
   const value = Number(header);

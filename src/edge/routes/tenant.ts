@@ -3,7 +3,7 @@ import { lifetimeSecondsOf } from "../../identity/settings.ts";
 import { type Failure, isId } from "../../protocol/index.ts";
 import { readJson } from "../body.ts";
 import { callObject } from "../call.ts";
-import { doorRefusals, json, parameters, partitionParameters, partitionRefusals } from "../document/parts.ts";
+import { authenticationRefusals, json, parameters, partitionParameters, partitionRefusals } from "../document/parts.ts";
 import {
   drainShape,
   limitsAnswer,
@@ -17,18 +17,18 @@ import type { LimitsOverride, Revocation } from "../../platform/rpc.ts";
 import type { Spread } from "../../objects/tenant.ts";
 import type { Edge, TenantStub } from "../env.ts";
 import { newTicket } from "../identity.ts";
-import { accepted, Refused } from "../refused.ts";
-import type { Doors } from "../visitor.ts";
+import { orRefuse, Refused } from "../refused.ts";
+import type { Guards } from "../guards.ts";
 
-/** What concerns a tenant as a whole: that of the token. */
-export function tenantRoutes(app: Edge, { administers, belongs }: Doors): void {
+/** Operations on the tenant of the token. */
+export function tenantRoutes(app: Edge, { requireAdmin, requireTenant }: Guards): void {
   app.put(
     "/v1/revocations/:kind/:id",
     describeRoute({
       operationId: "revoke",
       summary: "Revoke a token, or all tokens of a subject",
       description:
-        "Of a subject are meant the tokens issued up to now; later ones are taken. From the answer on nothing new is taken with them; open connections end within a second, in up to 1,000 partitions, and `pending` says how many others follow. Needs `admin:revoke`. Sent again it does no harm.",
+        "Revoking a subject covers the tokens issued up to now; later ones are accepted. Once this is answered, every new request with a revoked token is refused. Open connections end within a second in up to 1,000 partitions; `pending` says how many partitions follow later. Needs `admin:revoke`. A retry is safe.",
       tags: ["Tenant"],
       security: [{ token: [] }, {}],
       parameters: [
@@ -36,7 +36,7 @@ export function tenantRoutes(app: Edge, { administers, belongs }: Doors): void {
           name: "kind",
           in: "path",
           required: true,
-          description: "Which claim it is.",
+          description: "The claim.",
           schema: { type: "string", enum: ["jti", "sub"] },
         },
         {
@@ -50,17 +50,17 @@ export function tenantRoutes(app: Edge, { administers, belongs }: Doors): void {
         ...parameters("traceparent"),
       ],
       responses: {
-        200: json("It is revoked.", revokedAnswer, {
+        200: json("The token or the subject is revoked.", revokedAnswer, {
           kind: "sub",
           id: "alice",
           expiresAt: 1_800_000_000_000,
           told: 3,
           pending: 0,
         }),
-        ...doorRefusals("not_found", "quota_exceeded"),
+        ...authenticationRefusals("not_found", "quota_exceeded"),
       },
     }),
-    administers("admin:revoke"),
+    requireAdmin("admin:revoke"),
     async (c) => {
       const { kind, id } = c.req.param();
       if ((kind !== "jti" && kind !== "sub") || !isId(id)) {
@@ -73,7 +73,7 @@ export function tenantRoutes(app: Edge, { administers, belongs }: Doors): void {
       const expiresAt = now + lifetimeSecondsOf(c.env) * 1_000;
       const revocation: Revocation = { kind, id, at: Math.floor(now / 1_000), expiresAt };
       const revoke = async (tenant: TenantStub): Promise<Spread | Failure> => await tenant.revoke(revocation);
-      const spread = accepted(await callObject(c.get("administrator").stub, revoke));
+      const spread = orRefuse(await callObject(c.get("tenantAccess").stub, revoke));
       return c.json({ kind, id, expiresAt, ...spread });
     },
   );
@@ -82,45 +82,45 @@ export function tenantRoutes(app: Edge, { administers, belongs }: Doors): void {
     "/v1/revocations",
     describeRoute({
       operationId: "listRevocations",
-      summary: "What is revoked",
-      description: "The latest 1,000 that are in force. Needs `admin:revoke`.",
+      summary: "List the revocations",
+      description: "The latest 1,000 revocations in force. Needs `admin:revoke`.",
       tags: ["Tenant"],
       security: [{ token: [] }, {}],
       parameters: parameters("traceparent"),
       responses: {
-        200: json("They are these.", revocationList, {
+        200: json("The revocations.", revocationList, {
           revocations: [{ kind: "jti", id: "t-1", at: 1_800_000_000, expiresAt: 1_800_086_400_000 }],
         }),
-        ...doorRefusals(),
+        ...authenticationRefusals(),
       },
     }),
-    administers("admin:revoke"),
+    requireAdmin("admin:revoke"),
     async (c) =>
-      c.json({ revocations: await callObject(c.get("administrator").stub, (tenant) => tenant.revocations()) }),
+      c.json({ revocations: await callObject(c.get("tenantAccess").stub, (tenant) => tenant.revocations()) }),
   );
 
   app.get(
     "/v1/limits",
     describeRoute({
       operationId: "readLimits",
-      summary: "What the tenant may do",
-      description: "`limits` hold; `override` is what differs from the application's. Needs `admin:limits`.",
+      summary: "Read the limits of the tenant",
+      description: "`limits` are in force; `override` is what the tenant has set. Needs `admin:limits`.",
       tags: ["Tenant"],
       security: [{ token: [] }, {}],
       parameters: parameters("traceparent"),
-      responses: { 200: json("The limits.", limitsAnswer, limitsExample), ...doorRefusals() },
+      responses: { 200: json("The limits.", limitsAnswer, limitsExample), ...authenticationRefusals() },
     }),
-    administers("admin:limits"),
-    async (c) => c.json(await callObject(c.get("administrator").stub, (tenant) => tenant.limits())),
+    requireAdmin("admin:limits"),
+    async (c) => c.json(await callObject(c.get("tenantAccess").stub, (tenant) => tenant.limits())),
   );
 
   app.put(
     "/v1/limits",
     describeRoute({
       operationId: "setLimits",
-      summary: "Set what the tenant may do",
+      summary: "Set the limits of the tenant",
       description:
-        "What is not named is as the application has it; `null` is no limit. Open connections have to do with it at once. Needs `admin:limits`. Sent again it does no harm.",
+        "A limit that is absent is the application's; `null` means no limit. The limits apply to open connections at once. Needs `admin:limits`. A retry is safe.",
       tags: ["Tenant"],
       security: [{ token: [] }, {}],
       parameters: parameters("traceparent"),
@@ -134,15 +134,15 @@ export function tenantRoutes(app: Edge, { administers, belongs }: Doors): void {
         },
       },
       responses: {
-        200: json("They are in force.", spreadAnswer, { told: 3, pending: 0 }),
-        ...doorRefusals("payload_too_large"),
+        200: json("The limits are in force.", spreadAnswer, { told: 3, pending: 0 }),
+        ...authenticationRefusals("payload_too_large"),
       },
     }),
-    administers("admin:limits"),
+    requireAdmin("admin:limits"),
     async (c) => {
-      // What came as JSON has no undefined.
-      const override = accepted(await readJson(c.req.raw, limitsShape)).value as LimitsOverride;
-      return c.json(await callObject(c.get("administrator").stub, (tenant) => tenant.setLimits(override)));
+      // Parsed JSON has no undefined.
+      const override = orRefuse(await readJson(c.req.raw, limitsShape)).value as LimitsOverride;
+      return c.json(await callObject(c.get("tenantAccess").stub, (tenant) => tenant.setLimits(override)));
     },
   );
 
@@ -150,9 +150,9 @@ export function tenantRoutes(app: Edge, { administers, belongs }: Doors): void {
     "/v1/tickets",
     describeRoute({
       operationId: "takeTicket",
-      summary: "A ticket for one connection",
+      summary: "Get a ticket for one connection",
       description:
-        "For who can send a token neither as a header nor as a subprotocol: `?ticket=…` at the address of a WebSocket or of server-sent events stands for the token of this request. It is good once, for 30 seconds.",
+        "For clients that can send a token neither as a header nor as a subprotocol. `?ticket=…` in the URL of a WebSocket or of server-sent events replaces the token of this request. A ticket is valid once, for 30 seconds.",
       tags: ["Events"],
       security: [{ token: [] }, {}],
       parameters: parameters("traceparent"),
@@ -161,16 +161,16 @@ export function tenantRoutes(app: Edge, { administers, belongs }: Doors): void {
           ticket: `default.${"0123456789abcdef".repeat(4)}`,
           expiresAt: 1_800_000_030_000,
         }),
-        ...doorRefusals("quota_exceeded"),
+        ...authenticationRefusals("quota_exceeded"),
       },
     }),
-    belongs,
+    requireTenant,
     async (c) => {
-      const { identity, stub } = c.get("administrator");
+      const { identity, stub } = c.get("tenantAccess");
       if (identity.mode !== "verified") throw new Refused(noTickets);
       const { subject } = identity;
       const ticket = newTicket(subject.tenant);
-      const put = accepted(await stub().putTicket(ticket, subject.principal, JSON.stringify(subject)));
+      const put = orRefuse(await stub().putTicket(ticket, subject.principal, JSON.stringify(subject)));
       return c.json({ ticket, ...put }, 201, { "cache-control": "no-store" });
     },
   );
@@ -181,7 +181,7 @@ export function tenantRoutes(app: Edge, { administers, belongs }: Doors): void {
       content: { "application/json": { schema: resolver(drainShape), example: { seconds: 10 } } },
     },
     responses: {
-      200: json("It is done.", spreadAnswer, { told: 1, pending: 0 }),
+      200: json("Drained.", spreadAnswer, { told: 1, pending: 0 }),
       ...partitionRefusals("payload_too_large"),
     },
   };
@@ -192,16 +192,16 @@ export function tenantRoutes(app: Edge, { administers, belongs }: Doors): void {
       operationId: "drain",
       summary: "Drain the partitions that have connections",
       description:
-        "What they have taken is decided; then everybody is told to come back, spread over time, and nothing new is taken for so long. For before a deployment. Needs `admin:drain`.",
+        "Queued work is decided. Then every client is asked to reconnect, each at a different time, and new work is refused for the given seconds. Use it before a deployment. Needs `admin:drain`.",
       tags: ["Tenant"],
       security: [{ token: [] }, {}],
       parameters: parameters("traceparent"),
       ...drained,
     }),
-    administers("admin:drain"),
+    requireAdmin("admin:drain"),
     async (c) => {
-      const { seconds } = accepted(await readJson(c.req.raw, drainShape)).value;
-      return c.json(await callObject(c.get("administrator").stub, (tenant) => tenant.drain(seconds)));
+      const { seconds } = orRefuse(await readJson(c.req.raw, drainShape)).value;
+      return c.json(await callObject(c.get("tenantAccess").stub, (tenant) => tenant.drain(seconds)));
     },
   );
 
@@ -216,10 +216,10 @@ export function tenantRoutes(app: Edge, { administers, belongs }: Doors): void {
       parameters: partitionParameters("traceparent"),
       ...drained,
     }),
-    administers("admin:drain"),
+    requireAdmin("admin:drain"),
     async (c) => {
-      const { seconds } = accepted(await readJson(c.req.raw, drainShape)).value;
-      await callObject(c.get("visitor").stub, (partition) => partition.drain(seconds));
+      const { seconds } = orRefuse(await readJson(c.req.raw, drainShape)).value;
+      await callObject(c.get("partitionAccess").stub, (partition) => partition.drain(seconds));
       return c.json({ told: 1, pending: 0 });
     },
   );
@@ -227,7 +227,7 @@ export function tenantRoutes(app: Edge, { administers, belongs }: Doors): void {
 
 const noTickets: Failure = {
   code: "bad_request",
-  detail: "Open development mode needs no tickets: everybody gets in.",
+  detail: "Open development mode needs no tickets.",
 };
 const rate = { perSecond: 20, burst: 400 };
 const limitsExample = {

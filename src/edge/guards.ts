@@ -1,0 +1,104 @@
+import type { Application } from "../objects/application.ts";
+import { modelFor, type ModelRegistry } from "../model/index.ts";
+import { defaultTenant } from "../identity/verify.ts";
+import { readForbidden, readPermission } from "../shell/admission.ts";
+import { stubOf } from "../platform/placement.ts";
+import { isPartitionName, allows, type Author } from "../protocol/index.ts";
+import type { EdgeContext, EdgeMiddleware, PartitionAccess, TenantAccess, TenantStub } from "./env.ts";
+import { addressFailure, identify, type Identity } from "./identity.ts";
+import { orRefuse, Refused } from "./refused.ts";
+
+/** Middleware that runs before routes: it sets who the caller is, or refuses the request before it is read. */
+export interface Guards {
+  /** The caller may address the partition. */
+  requirePartition: EdgeMiddleware;
+  /** The caller may also read it. */
+  requireRead: EdgeMiddleware;
+  /** The same; the caller may authenticate by a ticket. */
+  requireReadOrTicket: EdgeMiddleware;
+  /** The same for a WebSocket, whose `connect` message may carry the token. */
+  requireConnect: EdgeMiddleware;
+  /** The caller has the permission `action` for the tenant, and may address the partition if the route has one. */
+  requireAdmin(action: string): EdgeMiddleware;
+  /** The caller has a token of the tenant. */
+  requireTenant: EdgeMiddleware;
+}
+
+export function guardsOf({ models, roles, placementOf }: Application): Guards {
+  const tenantAt = (c: EdgeContext, tenant: string) => (): TenantStub =>
+    stubOf(c.env.TENANTS, tenant, placementOf(tenant));
+
+  const accessOf = (c: EdgeContext, identity: Identity): PartitionAccess => {
+    const partition = c.req.param("partition") ?? "";
+    const failure = addressFailure(identity, partition);
+    if (failure) throw new Refused(failure);
+    const tenant = tenantOf(identity);
+    const name = partitionOf(models, partition);
+    const stub = () => stubOf(c.env.PARTITIONS, `${tenant}/${name}`, placementOf(tenant));
+    return { identity, partition: name, stub };
+  };
+  const identityOf = async (c: EdgeContext, by: Parameters<typeof identify>[1] = {}): Promise<Identity> =>
+    orRefuse(await identify(c.req.raw, by, { settings: c.env, roles, tenantAt: (tenant) => tenantAt(c, tenant)() }));
+  const readAccess = async (c: EdgeContext, by?: Parameters<typeof identify>[1]): Promise<PartitionAccess> => {
+    const identity = await identityOf(c, by);
+    const access = accessOf(c, identity);
+    if (identity.mode === "verified" && !allows(identity.author.permissions, readPermission)) {
+      throw new Refused(readForbidden);
+    }
+    return access;
+  };
+  const tenantAccess = async (c: EdgeContext, action: string | undefined): Promise<TenantAccess> => {
+    const identity = await identityOf(c);
+    if (c.req.param("partition") !== undefined) c.set("partitionAccess", accessOf(c, identity));
+    if (action !== undefined && identity.mode === "verified" && !allows(identity.author.permissions, action)) {
+      throw new Refused({ code: "forbidden", layer: "permission", detail: `This needs the permission "${action}".` });
+    }
+    const stub = tenantAt(c, tenantOf(identity));
+    if (identity.mode === "verified") await assertNotRevoked(stub(), identity.author);
+    return { identity, stub };
+  };
+  const requireAdmin = (action: string | undefined): EdgeMiddleware => {
+    return async (c, next) => {
+      c.set("tenantAccess", await tenantAccess(c, action));
+      await next();
+    };
+  };
+  return {
+    requirePartition: guard(async (c) => accessOf(c, await identityOf(c))),
+    requireRead: guard((c) => readAccess(c)),
+    requireReadOrTicket: guard((c) => readAccess(c, { ticket: true })),
+    requireConnect: guard((c) => readAccess(c, { ticket: true, later: true })),
+    requireAdmin,
+    requireTenant: requireAdmin(undefined),
+  };
+}
+
+const guard = (accessOf: (c: EdgeContext) => Promise<PartitionAccess>): EdgeMiddleware => {
+  return async (c, next) => {
+    c.set("partitionAccess", await accessOf(c));
+    await next();
+  };
+};
+
+function tenantOf(identity: Identity): string {
+  if (identity.mode === "open") return defaultTenant;
+  return identity.mode === "later" ? identity.tenant : identity.subject.tenant;
+}
+
+/** @throws Refused where the token was revoked. */
+async function assertNotRevoked(tenant: TenantStub, author: Author): Promise<void> {
+  const failure = await tenant.refusal(author);
+  if (failure) throw new Refused(failure);
+}
+
+function partitionOf(models: ModelRegistry, name: string): string {
+  if (!isPartitionName(name)) {
+    throw new Refused({
+      code: "bad_request",
+      detail: "A partition's name has 1 to 128 of A–Z a–z 0–9 . _ ~ : - and begins with a letter or digit.",
+    });
+  }
+  if (!modelFor(models, name))
+    throw new Refused({ code: "not_found", detail: "No model serves partitions of this name." });
+  return name;
+}
