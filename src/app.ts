@@ -1,7 +1,7 @@
 import type { ModelRegistry } from "./model/index.ts";
 import { insieme } from "./models/insieme/index.ts";
 
-/** Which model serves which partitions: the file that an application edits. */
+/** The model of each partition name. An application edits this file. */
 export const models: ModelRegistry = {
   "*": insieme,
 };

@@ -1,6 +1,6 @@
-// The page of the HTTP API, drawn by Swagger UI from the document that the server gives.
+// The page of the HTTP API: Swagger UI renders the document of the server.
 
-/** What `swagger-ui-bundle.js` has put on the page. */
+/** The global of `swagger-ui-bundle.js`. */
 declare const SwaggerUIBundle: (options: {
   url: string;
   dom_id: string;
@@ -14,6 +14,6 @@ SwaggerUIBundle({
   dom_id: "#api",
   deepLinking: true,
   defaultModelsExpandDepth: 0,
-  // Nothing is asked of another server.
+  // No request goes to another server.
   validatorUrl: null,
 });

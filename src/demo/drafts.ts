@@ -3,7 +3,7 @@ import { isJsonObject, type JsonObject } from "../protocol/index.ts";
 import { root, target, type Tree } from "./tree.ts";
 import type { Position } from "./tree-view.ts";
 
-/** A new node as it is submitted. */
+/** The draft that adds a node. */
 export interface PushDraft {
   type: "treePush";
   payload: {
@@ -17,25 +17,25 @@ export function push(value: PushDraft["payload"]["value"], parent: string, posit
   return { type: "treePush", payload: { target, value, options: { parent, position } } };
 }
 
-/** A new id that still tells the name, so that the log can be read. */
+/** A new id that contains the name, so that the log is readable. */
 export function newId(name: string): string {
   const words = name.toLowerCase().match(/[\p{L}\p{N}.]+/gu) ?? [];
   return `${[...words.join("-")].slice(0, 24).join("")}~${crypto.randomUUID().slice(0, 8)}`;
 }
 
-/** A draft, whoever made it. */
+/** A draft of any client. */
 export type Draft = Pick<QueuedDraft, "type" | "payload">;
 
 interface Read {
-  /** The node that it is about. */
+  /** The node that the draft changes. */
   id: string | undefined;
   parent: string | undefined;
-  /** The name that it gives. */
+  /** The name in the draft. */
   name: string | undefined;
   position: JsonObject;
 }
 
-/** What a draft is about; it is one of ours, or another application's, so nothing is sure. */
+/** The parts of a draft. Another application may have made it, so every part is optional. */
 function read({ payload }: Draft): Read {
   const value = objectIn(payload["value"]);
   const options = objectIn(payload["options"]);
@@ -47,7 +47,7 @@ function read({ payload }: Draft): Read {
   };
 }
 
-/** What a draft does, in words. `tree` is as it was before, for the names in it. */
+/** A text that describes a draft. `tree` is the one before the draft, for the names. */
 function labelOf(draft: Draft, tree: Tree): string {
   if (begins(draft)) return "begin the tree";
   const { id, name } = read(draft);
@@ -68,14 +68,14 @@ function labelOf(draft: Draft, tree: Tree): string {
   }
 }
 
-/** What an entry of the queue does, in words. */
+/** A text that describes an entry of the queue. */
 export function entryLabel({ drafts }: { drafts: readonly Draft[] }, tree: Tree): string {
   const [first, ...rest] = drafts;
   if (!first) return "nothing";
   return rest.length === 0 ? labelOf(first, tree) : `${labelOf(first, tree)} and ${rest.length} more`;
 }
 
-/** The node that shows a draft while it is pending, and the word for it; undefined where none does. */
+/** The node that shows a pending draft, and the word for it; undefined if none does. */
 export function markOf(draft: Draft, tree: Tree): { id: string; word: string } | undefined {
   const { id } = read(draft);
   if (id === undefined) return undefined;
@@ -87,32 +87,32 @@ export function markOf(draft: Draft, tree: Tree): { id: string; word: string } |
     case "treeMove":
       return { id, word: "moved" };
     case "treeDelete":
-      // The folder that it was in.
+      // The folder of the deleted node.
       return { id: tree.parentOf(id), word: "item deleted" };
     default:
       return undefined;
   }
 }
 
-/** Whether a draft only makes an empty tree, as the first edit does. */
+/** Whether a draft only creates an empty tree, as the first edit does. */
 export function begins({ type, payload }: Draft): boolean {
   return type === "init" || (type === "set" && payload["target"] === target);
 }
 
-/** The nodes that a draft concerns, the nearest first. */
+/** The nodes that a draft is about, the nearest first. */
 export function concernedBy(draft: Draft): string[] {
   const { id, parent = root } = read(draft);
   return id === undefined ? [parent] : [id, parent];
 }
 
-/** The nodes that have to be there for a draft to make sense. */
+/** The nodes that must exist for a draft to be valid. */
 export function neededBy(draft: Draft): string[] {
   const { id, parent, position } = read(draft);
   const beside = Object.values(position).filter((sibling) => typeof sibling === "string");
   return [draft.type === "treePush" ? undefined : id, parent, ...beside].filter((node) => node !== undefined);
 }
 
-/** The node that a draft makes. */
+/** The node that a draft creates. */
 export function madeBy(draft: Draft): string | undefined {
   return draft.type === "treePush" ? read(draft).id : undefined;
 }

@@ -6,7 +6,7 @@ import type { InsiemeClient, Submitter } from "./submitter.ts";
 import { root, target, type Tree } from "./tree.ts";
 import type { Position, TreeView } from "./tree-view.ts";
 
-/** A pane's toolbar and keys: what its user does becomes drafts. */
+/** The toolbar and keys of a pane: turns user actions into drafts. */
 export class Editor {
   readonly #client: InsiemeClient;
   readonly #submitter: Submitter;
@@ -14,7 +14,7 @@ export class Editor {
   readonly #view: TreeView;
   readonly #toolbar: HTMLElement;
   readonly #question: Question;
-  /** The node that waits for its new place. */
+  /** The node that is being moved. */
   #moving: string | undefined;
 
   constructor(pane: HTMLElement, parts: { client: InsiemeClient; submitter: Submitter; tree: Tree; view: TreeView }) {
@@ -32,7 +32,7 @@ export class Editor {
     pane.addEventListener("keydown", (event) => this.#key(event));
   }
 
-  /** Shows what can be done now. */
+  /** Enables the actions that are possible now. */
   draw(): void {
     for (const button of this.#toolbar.querySelectorAll("button")) {
       const { needs } = button.dataset;
@@ -88,7 +88,7 @@ export class Editor {
     if (other) this.move(id, parent, by < 0 ? { before: other.id } : { after: other.id });
   }
 
-  /** The folder that something new, or moved, goes into: the selected one, or the one the selected file is in. */
+  /** The target folder for a new or moved node: the selected folder, or that of the selected file. */
   #folder(): string {
     const id = this.#view.selected;
     if (id === undefined) return root;
@@ -122,7 +122,7 @@ export class Editor {
     });
   }
 
-  /** The answer is the folder that is selected in the tree meanwhile. */
+  /** The user answers by selecting a folder in the tree. */
   #askMove(id: string, from?: HTMLElement): void {
     this.#ask(from, {
       text: `Move “${this.#tree.nameOf(id)}”`,

@@ -5,7 +5,7 @@ import { part, say } from "./page.ts";
 import type { InsiemeClient } from "./submitter.ts";
 import { root, target } from "./tree.ts";
 
-/** How long both panes may take to have the same before an example begins. */
+/** The time limit for both panes to have the same state before an example starts. */
 const readyMsMax = 10_000;
 
 interface Panes {
@@ -13,7 +13,7 @@ interface Panes {
   right: Pane;
 }
 
-/** Conflicts to try: each prepares what it needs, takes both panes offline, and has both edit. */
+/** Example conflicts: each one prepares the tree, takes both panes offline, and makes both edit. */
 export function offerExamples(panes: Panes): void {
   const said = part(document, "example-said");
   const offer = (name: string, prepare: (panes: Panes) => Promise<() => string>) => {
@@ -45,7 +45,7 @@ async function run(panes: Panes, prepare: (panes: Panes) => Promise<() => string
   return edit();
 }
 
-/** Both add a folder under the same id: the row is there, and the second one's fate is told below it. */
+/** Both add a folder with the same id: the first is accepted, and the rejection of the second is shown below it. */
 async function sameFolder({ left, right }: Panes): Promise<() => string> {
   const folder = newId("trip");
   return () => {
@@ -60,7 +60,7 @@ async function sameFolder({ left, right }: Panes): Promise<() => string> {
   };
 }
 
-/** One deletes a folder, the other goes on working in it: what stood on it falls. */
+/** One deletes a folder, the other adds to it: the drafts that depend on the folder fall. */
 async function lostFolder({ left, right }: Panes): Promise<() => string> {
   const folder = newId("drafts");
   const inner = newId("ideas");
@@ -83,13 +83,13 @@ function has(state: JsonObject, id: string): boolean {
   return isJsonObject(items) && Object.hasOwn(items, id);
 }
 
-/** Resolves when the client is so; rejects after a while. */
+/** Resolves when `is` is true for the client; rejects after `readyMsMax`. */
 async function until(client: InsiemeClient, is: (client: InsiemeClient) => boolean): Promise<void> {
   if (is(client)) return;
   await new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => {
       stop();
-      reject(new Error("it did not come"));
+      reject(new Error("the client did not get there in time"));
     }, readyMsMax);
     const stop = client.subscribe(() => {
       if (!is(client)) return;

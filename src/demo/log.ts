@@ -4,14 +4,14 @@ import type { Sides } from "./pane.ts";
 import { create, oncePerFrame } from "./page.ts";
 import { root } from "./tree.ts";
 
-/** Rows that the log keeps. */
+/** The most rows of the log. */
 const rowsMax = 100;
 
 const time = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 
 /**
- * The newest events of the log, the last one on top, and where in it each pane stands. The events are
- * read over HTTP, whenever a pane knows of newer ones: a client has the state, not the log.
+ * Shows the newest events of the log, the last one on top, and the position of each pane. It reads events over HTTP when
+ * a pane has newer ones, because a client holds the state, not the log.
  */
 export class Log {
   readonly #list: HTMLElement;
@@ -19,13 +19,13 @@ export class Log {
   readonly #sides: Sides;
   readonly #panes = new Map<string, { eventId: number; mark: HTMLElement }>();
   readonly #schedule = oncePerFrame(() => this.#draw());
-  /** Read, and not drawn yet. */
+  /** Events that are read and not drawn yet. */
   #fresh: NumberedEvent[] = [];
-  /** The last event that was read, and the last that there is. */
+  /** The last event that was read, and the last event of the log. */
   #known = 0;
   #head = 0;
   #reading = false;
-  /** Counts the logs, for what is read of one may come when it is another's. */
+  /** Counts the logs: a response for an old log may arrive late. */
   #generation = 0;
 
   constructor(list: HTMLElement, partition: string, sides: Sides) {
@@ -44,7 +44,7 @@ export class Log {
     return this.#head;
   }
 
-  /** Another log: what was seen of the old one is void. */
+  /** The log was replaced: drops the events of the old one. */
   clear(): void {
     this.#generation++;
     this.#fresh = [];
@@ -75,7 +75,7 @@ export class Log {
         const { events } = (await response.json()) as { events?: NumberedEvent[] };
         if (generation !== this.#generation) continue;
         const last = events?.at(-1);
-        // Not to be had now: the next change of a pane asks again.
+        // Not available now: the next change of a pane tries again.
         if (!events || !last) break;
         this.#known = last.eventId;
         this.#head = Math.max(this.#head, last.eventId);
@@ -83,7 +83,7 @@ export class Log {
         this.#schedule();
       }
     } catch {
-      // No network: the same.
+      // No network: the next change of a pane tries again.
     } finally {
       this.#reading = false;
     }
@@ -111,7 +111,7 @@ export class Log {
     who.title = event.clientId;
     if (title !== undefined) who.dataset["pane"] = title;
     const description = create("span", "what", describe(event));
-    // The whole of it, with the id; and what the page leaves out.
+    // The whole payload, with the id.
     description.title = short(event.payload);
     row.append(
       create("span", "number", String(eventId)),
@@ -125,7 +125,7 @@ export class Log {
   }
 }
 
-/** What an event does, in a line. */
+/** One line that describes an event. */
 function describe({ type, payload }: WireEvent): string {
   const value = isJsonObject(payload["value"]) ? payload["value"] : {};
   const options = isJsonObject(payload["options"]) ? payload["options"] : {};

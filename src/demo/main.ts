@@ -31,7 +31,7 @@ function start(): void {
   const left = open(leftId);
   const right = open(rightId);
 
-  // Each knows of the other how far the log goes, also while it is offline itself.
+  // Each pane learns the head of the log from the other, also while it is offline.
   const share = () => {
     log.paneIsAt("Left", left.client.eventId);
     log.paneIsAt("Right", right.client.eventId);

@@ -1,4 +1,4 @@
-/** Whom the panes play. */
+/** Names for the users of the panes. */
 const people =
   "Ada Ben Cleo Dov Eve Finn Gus Hana Ian Jun Kit Lou Max Nia Ole Pia Quin Ria Sol Tess Uma Vik Wes Yara Zoe".split(
     " ",
@@ -6,8 +6,8 @@ const people =
 const storageKey = "partita-demo-clients";
 
 /**
- * The client ids of this page's two panes, as `ada-3f2a9c1b`. They are kept by the browser's tab, so
- * that drafts which a reload finds are sent by the client that made them; another tab is two others.
+ * The client ids of the two panes, such as `ada-3f2a9c1b`. The browser's tab stores them, so that after a reload the same
+ * clients send their queued drafts. Another tab has two other ids.
  */
 export function clientIds(): [left: string, right: string] {
   const kept = sessionStorage.getItem(storageKey)?.split(" ");
@@ -20,7 +20,7 @@ export function clientIds(): [left: string, right: string] {
   return ids;
 }
 
-/** The person of a client id; of one that this page did not make, the id itself. */
+/** The person of a client id; the id itself if this page did not create it. */
 export function personOf(clientId: string): string {
   const [, name] = /^([a-z]+)-[0-9a-f]{8}$/.exec(clientId) ?? [];
   return name === undefined ? clientId : name.charAt(0).toUpperCase() + name.slice(1);

@@ -4,17 +4,17 @@ import { create } from "./page.ts";
 import { root, type Tree } from "./tree.ts";
 import type { TreeView } from "./tree-view.ts";
 
-/** Explanations that a pane keeps. */
+/** The most explanations of a pane. */
 const explanationsMax = 50;
 
-/** What speaks against an entry: a problem, or a failure found here. */
+/** Why an entry is not shown: a problem of the server, or a failure on the client. */
 export interface Reason {
   code: string;
   detail: string;
   errors?: readonly Violation[] | undefined;
 }
 
-/** An entry as it is explained; of a batch, `drafts` begins with the one that the reason is about. */
+/** An entry to explain. For a batch, `drafts` begins with the draft that the reason is about. */
 export interface Explained {
   key: string;
   drafts: readonly Draft[];
@@ -23,15 +23,15 @@ export interface Explained {
 }
 
 interface Explanation extends Explained {
-  /** The server has decided. Otherwise the entry does not fit at present, and is still queued. */
+  /** True: the server has decided. False: the entry is not valid at present, and still queued. */
   settled: boolean;
-  /** Whose fall took it along. */
+  /** The entry that this one depends on, and that fell first. */
   cause: string | undefined;
 }
 
 /**
- * Why what the user did is not there: next to the item it concerns, or above the tree where there is
- * no such item. What fell with an entry is told in that entry's notice.
+ * Explains why a change of the user is not shown: next to its item, or above the tree if there is no such item. The
+ * notice of an entry includes the entries that fell with it.
  */
 export class Notices {
   readonly #top: HTMLElement;
@@ -42,7 +42,7 @@ export class Notices {
   readonly #explanations = new Map<string, Explanation>();
   readonly #elements = new Map<string, { element: HTMLElement; text: string }>();
 
-  /** `top` is where notices go that have no item; `dismissed` is told which entry needs no explanation any more. */
+  /** `top` holds notices without an item; `dismissed` is called with the entry whose notice the user closes. */
   constructor(top: HTMLElement, tree: Tree, view: TreeView, dismissed: (key: string) => void) {
     this.#top = top;
     this.#tree = tree;
@@ -50,7 +50,7 @@ export class Notices {
     this.#dismissed = dismissed;
   }
 
-  /** An entry does not fit any more. It stays queued. */
+  /** An entry is not valid any more. It stays queued. */
   fell(explained: Explained): void {
     if (this.#explanations.has(explained.key) || this.#explanations.size >= explanationsMax) return;
     const needed = new Set(explained.drafts.flatMap(neededBy));
@@ -68,7 +68,7 @@ export class Notices {
     if (this.#explanations.size > explanationsMax) this.#dismiss(this.#explanations.keys().next().value!);
   }
 
-  /** Shows what there is to explain, now that only `unfit` are queued and do not fit. */
+  /** Draws the notices. Only the entries of `unfit` are queued and not valid. */
   draw(unfit: ReadonlySet<string>): void {
     for (const [key, { settled }] of this.#explanations) {
       if (!settled && !unfit.has(key)) this.#explanations.delete(key);
@@ -96,7 +96,7 @@ export class Notices {
     }
   }
 
-  /** The node that the first draft concerns, or the nearest above where it was. */
+  /** The node of the first draft, or its nearest ancestor that exists. */
   #itemOf({ drafts: [draft] }: Explanation): string {
     const concerned = draft ? concernedBy(draft) : [root];
     return concerned.find((id) => this.#tree.has(id)) ?? this.#tree.nearest(concerned[0]!);
@@ -122,7 +122,7 @@ export class Notices {
       dismiss.type = "button";
       dismiss.addEventListener("click", ({ detail }) => {
         this.#dismiss(head.key);
-        // By the keyboard, which would be left nowhere.
+        // Dismissed by keyboard: the focus must not be lost.
         if (detail === 0) this.#view.focus();
       });
       element.append(dismiss);

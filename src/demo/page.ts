@@ -1,4 +1,4 @@
-/** The element of a page or a template's copy that is marked `data-part="name"`. */
+/** The element with `data-part="name"` in a page or in a copy of a template. */
 export function part(within: ParentNode, name: string): HTMLElement;
 export function part<T extends HTMLElement>(within: ParentNode, name: string, type: new () => T): T;
 export function part(within: ParentNode, name: string, type: new () => HTMLElement = HTMLElement): HTMLElement {
@@ -7,7 +7,7 @@ export function part(within: ParentNode, name: string, type: new () => HTMLEleme
   return element;
 }
 
-/** Shows a text, touching the document only where it is another one; "" hides the element. */
+/** Shows a text, and changes the document only if the text differs; "" hides the element. */
 export function say(element: HTMLElement, text: string): void {
   if (element.textContent !== text) element.textContent = text;
   element.hidden = text === "";
@@ -46,7 +46,7 @@ export function counted(number: number, noun: string): string {
   return `${grouped(number)} ${noun}${number === 1 ? "" : "s"}`;
 }
 
-/** A function that has `draw` run in the next frame: once, however often it is called until then. */
+/** Returns a function that runs `draw` in the next frame: once, even if it is called several times before. */
 export function oncePerFrame(draw: () => void): () => void {
   let asked = false;
   return () => {

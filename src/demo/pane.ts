@@ -10,25 +10,25 @@ import { type InsiemeClient, Submitter } from "./submitter.ts";
 import { Tree } from "./tree.ts";
 import { type Marks, type PeerMark, TreeView } from "./tree-view.ts";
 
-/** How long it is told that the state was replaced. */
+/** How long the message about a replaced state is shown. */
 const resetShownMs = 10_000;
 
 /** The panes of this page, by client id. */
 export type Sides = ReadonlyMap<string, string>;
 
-/** What a pane is made of. */
+/** The options of a pane. */
 export interface PaneOptions {
   partition: string;
   clientId: string;
   sides: Sides;
-  /** The pane has moved in the log, or the log is another one. */
+  /** The pane has received events; or the log was replaced. */
   moved(): void;
   replaced(): void;
 }
 
 /**
- * One pane: a client of the partition, the tree in its state, and the means to edit it. It keeps
- * nothing of its own about the partition: whatever it shows, the client has.
+ * One pane: a client of the partition, the tree of its state, and an editor. It stores nothing about the partition itself:
+ * everything that it shows is in the client.
  */
 export class Pane {
   readonly client: InsiemeClient;
@@ -42,10 +42,10 @@ export class Pane {
   readonly #empty: HTMLElement;
   readonly #told: HTMLElement;
   readonly #schedule = oncePerFrame(() => this.#draw());
-  /** What the pending entries do, described when they were new. */
+  /** Texts that describe the pending entries, made when they were new. */
   #labels = new Map<string, string>();
   #headElsewhere = 0;
-  /** Whether anything is known of the partition: before that, nobody can say that it is empty. */
+  /** Whether the client knows the state. Before that, the pane must not say that the partition is empty. */
   #met = false;
 
   /** `element` is the section, from the template "pane". */
@@ -66,7 +66,7 @@ export class Pane {
       partition,
       model: insieme,
       clientId,
-      // Without tokens this is who the server takes it for. It also keeps the panes' queues apart.
+      // The principal in open development mode. It also separates the queues of the panes.
       principal: `dev:${clientId}`,
       store: indexedDbStore(),
       tabs: false,
@@ -109,7 +109,7 @@ export class Pane {
     else this.client.pause();
   }
 
-  /** Tells the pane how far the log goes, as others in this page know it. */
+  /** Sets the head of the log, as other panes know it. */
   headIs(head: number): void {
     if (head === this.#headElsewhere) return;
     this.#headElsewhere = head;
@@ -161,7 +161,7 @@ export class Pane {
   }
 
   #settled(entry: { key: string; drafts: readonly Draft[] }, reason: Reason): void {
-    // Another client was faster, and it does not matter.
+    // Another client created the tree first, which does not matter.
     if (entry.drafts.every(begins)) return;
     this.#notices.settled({ key: entry.key, drafts: entry.drafts, label: this.#labelOf(entry), reason });
     this.#schedule();
@@ -182,7 +182,7 @@ export class Pane {
 
   #draw(): void {
     const { state, pending, peers, status: report, eventId } = this.client;
-    // Before the tree is what they make of it.
+    // Before the drafts are applied to the tree.
     this.#labels = new Map(pending.map((entry) => [entry.key, this.#labelOf(entry)]));
     this.#tree.load(state);
     const marks = this.#marks(pending, peers);

@@ -1,20 +1,20 @@
 import { part } from "./page.ts";
 
-/** What a pane asks its user. */
+/** A question to the user of a pane. */
 export interface Asked {
   text: string;
-  /** What the main button says. */
+  /** The label of the main button. */
   action: string;
-  /** The text to edit; absent: there is none. */
+  /** The text to edit; absent: no text field. */
   value?: string;
   answer(value: string): void;
-  /** What "to the top" does; absent: it is not offered. */
+  /** The action of "to the top"; absent: the button is hidden. */
   top?(): void;
-  /** Gives the focus back to where it was. */
+  /** Returns the focus to where it was. */
   focusBack(): void;
 }
 
-/** A form that takes the place of a pane's toolbar, while the pane has a question. */
+/** A form that replaces the toolbar of a pane while the pane has a question. */
 export class Question {
   readonly #toolbar: HTMLElement;
   readonly #form: HTMLFormElement;

@@ -20,12 +20,12 @@ const sample: Entry[] = [
   { name: "notes.md" },
 ];
 
-/** Drafts that put some files into an empty tree, parents before children. */
+/** Drafts that add sample files to an empty tree, parents before children. */
 export function sampleFiles(): PushDraft[] {
   const drafts: PushDraft[] = [];
   const visit = (entries: readonly Entry[], parent: string, path: string) => {
     for (const { name, children } of entries) {
-      // Fixed ids: should both panes do this at once, the second is rejected and nothing is there twice.
+      // Fixed ids: if both panes do this at once, the second is rejected, and nothing is there twice.
       const id = `${path}/${name}`;
       drafts.push(push({ id, name, type: children ? "folder" : "file" }, parent, "last"));
       visit(children ?? [], id, id);

@@ -1,10 +1,10 @@
 import type { StatusReason, StatusReport } from "../client/index.ts";
 import { counted, grouped, part, say } from "./page.ts";
 
-/** Waiting edits that are named one by one. */
+/** The most queued edits that are listed. */
 const waitingShownMax = 4;
 const caughtUpShownMs = 6_000;
-/** How often the time until the next attempt is looked at. */
+/** The update interval of the countdown to the next attempt. */
 const countdownMs = 250;
 
 const statusText: Record<StatusReport["status"], string> = {
@@ -15,7 +15,7 @@ const statusText: Record<StatusReport["status"], string> = {
   closed: "Closed",
 };
 
-/** What is worth saying besides the status. */
+/** Texts for reasons that are shown beside the status. */
 const reasonText: Partial<Record<StatusReason, string>> = {
   network_offline: "no network",
   draining: "the server restarts",
@@ -23,20 +23,20 @@ const reasonText: Partial<Record<StatusReason, string>> = {
   protocol_error: "not understood",
 };
 
-/** What a pane's client is doing. */
+/** The status of a pane's client. */
 export interface Doing {
   report: StatusReport;
-  /** The last confirmed event here, and the last of the log as far as this page knows. */
+  /** The last confirmed event of the client, and the last event of the log that this page knows. */
   eventId: number;
   head: number;
-  /** Undecided drafts, and what the entries that they are in do. */
+  /** The number of undecided drafts, and texts that describe their entries. */
   undecided: number;
   labels: readonly string[];
-  /** Who else is there. */
+  /** The other users. */
   company: readonly string[];
 }
 
-/** The head of a pane: the network switch, and what the client is doing. */
+/** The header of a pane: the network switch, and the status of the client. */
 export class StatusBar {
   readonly #pane: HTMLElement;
   readonly #network: HTMLElement;
@@ -49,13 +49,13 @@ export class StatusBar {
   readonly #waiting: HTMLElement;
   readonly #problem: HTMLElement;
   readonly #changed: () => void;
-  /** The event at which it went offline; undefined: it never did. */
+  /** The last event before the client went offline; undefined: it never did. */
   #leftAt: number | undefined;
   #wasOnline = false;
   #caughtUp = "";
   #timer = 0;
 
-  /** `switched` is told whether there shall be a network; `changed`, that time has changed what is to be shown. */
+  /** `switched` is called when the user switches the network; `changed` when the time changes what is shown. */
   constructor(pane: HTMLElement, on: { switched(on: boolean): void; changed(): void }) {
     this.#pane = pane;
     this.#network = part(pane, "network");
@@ -92,7 +92,7 @@ export class StatusBar {
     if (retryAt !== undefined) this.#timer = setTimeout(this.#changed, countdownMs);
   }
 
-  /** The status has changed. Whoever comes back online is told for a moment how much was missed. */
+  /** The status has changed. After a reconnect the number of missed events is shown for a moment. */
   follow({ status }: StatusReport, eventId: number): void {
     const online = status === "online";
     const missed = online && this.#leftAt !== undefined ? eventId - this.#leftAt : 0;

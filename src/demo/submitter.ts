@@ -9,10 +9,10 @@ import { target, type Tree } from "./tree.ts";
 
 type Payloads = typeof insieme extends Model<JsonObject, infer P> ? P : never;
 
-/** A client of a partition that the model `insieme` serves. */
+/** A client of a partition with the model `insieme`. */
 export type InsiemeClient = Client<JsonObject, Payloads>;
 
-/** Submits drafts; what the model itself speaks against here, and is never sent, it hands to `refused`. */
+/** Submits drafts. Drafts that the model rejects on the client are never sent; `refused` is called for them. */
 export class Submitter {
   readonly #client: InsiemeClient;
   readonly #tree: Tree;
@@ -40,7 +40,7 @@ export class Submitter {
     void this.#explain(this.#client.undo(), "undo the last change", []);
   }
 
-  /** The first edit makes the tree. Should another client have been faster, neither event harms it. */
+  /** The first edit creates the tree. If another client is faster, neither event changes its tree. */
   #begin(): void {
     if (this.#client.state[target] !== undefined) return;
     if (this.#client.eventId > 0) void this.#client.submit("set", { target, value: {} });

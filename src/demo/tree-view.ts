@@ -2,42 +2,42 @@ import type { JsonObject } from "../protocol/index.ts";
 import { counted, create, createIcon, grouped } from "./page.ts";
 import { root, type Tree, type TreeNode } from "./tree.ts";
 
-/** Rows that a folder shows at first, and how many "more" adds. */
+/** How many rows a folder shows at first, and how many "more" adds. */
 const rowsAtFirst = 200;
 const rowsMore = 500;
-/** Rows that light up in one frame. */
+/** The most rows that flash in one frame. */
 const flashesMax = 40;
-/** Peers that a row names; the rest is a number. */
+/** The most peers that a row names; further ones are counted. */
 const peersNamedMax = 3;
-/** Marks a drag as one of ours; its data is the node's id. */
+/** The type of drags of this page; the data is the node's id. */
 const dragType = "application/x-partita-node";
 
-/** Where a moved node goes among its new siblings. */
+/** The position of a moved node among its new siblings. */
 export type Position = "first" | "last" | { after: string } | { before: string };
 
-/** Somebody else, as a row shows them: `side` is the pane of this page that they are, if they are one. */
+/** Another user, as a row shows it. `side`: the pane of this page, if the user is one of its panes. */
 export interface PeerMark {
   name: string;
   side: string | undefined;
 }
 
-/** What rows show besides the tree itself, by node. */
+/** What rows show in addition to the tree, by node. */
 export interface Marks {
-  /** What is pending there, in a word for each draft. */
+  /** The pending drafts, one word for each. */
   pending: ReadonlyMap<string, readonly string[]>;
-  /** Who has it selected. */
+  /** The peers that have selected it. */
   peers: ReadonlyMap<string, readonly PeerMark[]>;
 }
 
-/** What the view tells. */
+/** The events of the view. */
 export interface TreeViewEvents {
   selected(): void;
-  /** Other rows have to be shown than before: `draw` is to be called. */
+  /** The visible rows have changed: call `draw`. */
   changed(): void;
   moved(id: string, parent: string, position: Position): void;
 }
 
-/** What one row shows of `Marks`: of its own node, and of the nodes below that have no row. */
+/** The marks of one row: those of its node, and of the descendants without a row. */
 interface RowMarks {
   words: string[];
   inside: number;
@@ -48,9 +48,9 @@ interface RowMarks {
 interface List {
   readonly element: HTMLElement;
   readonly parent: string;
-  /** How many rows it may have. */
+  /** The most rows that it may have. */
   shown: number;
-  /** What it was drawn from. */
+  /** The input of the last drawing. */
   drawn: { children: readonly TreeNode[]; shown: number } | undefined;
 }
 
@@ -63,20 +63,19 @@ interface Row {
   readonly badges: HTMLElement;
   readonly count: HTMLElement;
   list: List | undefined;
-  /** What its text was made of. */
+  /** The input of its text. */
   drawn: { item: JsonObject | undefined; children: readonly TreeNode[]; expanded: boolean } | undefined;
   /** The marks that it shows, as text. */
   marks: string;
-  /** How a screen reader calls it, without its marks. */
+  /** The label for screen readers, without the marks. */
   label: string;
 }
 
 type Drop = { where: "into" | "before" | "after"; id: string; row: HTMLElement } | { where: "end" } | undefined;
 
 /**
- * Shows a tree as nested lists. Only what can be seen is in the document: the children of expanded
- * folders, a bounded number of each. Drawing touches only what differs, so neither a large tree nor
- * many events a second are felt.
+ * Shows a tree as nested lists. The document contains only visible rows: the children of expanded folders, a bounded
+ * number of each. Drawing changes only what differs, so large trees and many events a second stay fast.
  */
 export class TreeView {
   /** The node whose row is selected. */
@@ -121,18 +120,18 @@ export class TreeView {
     element.addEventListener("drop", (event) => this.#drop(event));
   }
 
-  /** Brings the document up to date with the tree. */
+  /** Updates the document to the tree. */
   draw(marks: Marks): void {
     const focused = this.#element.contains(document.activeElement);
     this.#flashes = 0;
     this.#fill(this.#top);
     this.#decorate(marks);
-    // A node that is gone passes the selection on to its folder.
+    // If the selected node is deleted, its folder becomes selected.
     if (this.selected !== undefined && !this.#tree.has(this.selected)) {
       const nearest = this.#tree.nearest(this.selected);
       this.select(nearest === root ? undefined : nearest);
     } else this.#setTabStop(this.#rowOf(this.selected)?.item);
-    // Moving or removing an element in the document takes the focus from it.
+    // An element that is moved or removed in the document loses the focus.
     if (focused && !this.#element.contains(document.activeElement)) this.focus();
   }
 
@@ -145,7 +144,7 @@ export class TreeView {
     this.#on.selected();
   }
 
-  /** Opens or closes a folder; without `open`, whichever it is not. */
+  /** Opens or closes a folder; without `open`, toggles it. */
   toggle(id: string, open = !this.#expanded.has(id)): void {
     if (id === root || open === this.#expanded.has(id) || this.#tree.typeOf(id) !== "folder") return;
     if (open) this.#expanded.add(id);
@@ -161,14 +160,14 @@ export class TreeView {
     item?.focus();
   }
 
-  /** Puts an element below the row of a node, or of the folder that hides it; false where there is none. */
+  /** Inserts an element below the row of a node, or of the folder that hides it; false if there is none. */
   attach(id: string, element: HTMLElement): boolean {
     const row = this.#shownFor(id);
     if (row && element.parentElement !== row.item) row.row.after(element);
     return row !== undefined;
   }
 
-  /** Makes the rows of a list those of the folder's first children, and each row what its node is. */
+  /** Updates the rows of a list to the folder's first children, and each row to its node. */
   #fill(list: List): void {
     const children = this.#tree.childrenOf(list.parent);
     if (list.drawn?.children !== children || list.drawn.shown !== list.shown) this.#arrange(list, children);
@@ -269,7 +268,7 @@ export class TreeView {
     row.label = folder ? `${name}, ${type}, ${counted(children, "item")}` : `${name}, ${type}`;
     row.item.ariaLabel = row.label;
     row.item.ariaExpanded = folder ? String(expanded) : null;
-    // The label has lost them.
+    // Setting the text removed them.
     row.marks = "";
   }
 
@@ -329,14 +328,14 @@ export class TreeView {
     return id === undefined ? undefined : this.#rows.get(id);
   }
 
-  /** The row of a node, or of the closed folder that it is in. */
+  /** The row of a node, or of the closed folder that contains it. */
   #shownFor(id: string): Row | undefined {
     let at = id;
     while (at !== root && !this.#rows.has(at)) at = this.#tree.parentOf(at);
     return this.#rows.get(at);
   }
 
-  /** One row of the tree is reached by the Tab key; the arrows go on from there. */
+  /** Exactly one row of the tree is reachable by the Tab key; the arrow keys move from there. */
   #setTabStop(item: Element | null = this.#element.firstElementChild): void {
     if (item?.getAttribute("tabindex") === "0") return;
     for (const other of this.#element.querySelectorAll('[tabindex="0"]')) other.setAttribute("tabindex", "-1");
@@ -432,7 +431,7 @@ export class TreeView {
     }
   }
 
-  /** Where a drop would go: into the folder in the middle of its row, beside a row at its edges. */
+  /** The target of a drop: into a folder in the middle of its row, beside a row at its edges. */
   #dropAt({ target, clientY }: DragEvent): Drop {
     const row = this.#rowOf(idAt(target));
     if (!row) return target === this.#element ? { where: "end" } : undefined;
@@ -451,7 +450,7 @@ export class TreeView {
   }
 }
 
-/** Touches the document only where it changes: in most rows that are gone through, nothing does. */
+/** Changes the document only where it differs: most rows do not change. */
 function setAttribute(element: Element, name: string, value: string): void {
   if (element.getAttribute(name) !== value) element.setAttribute(name, value);
 }

@@ -1,11 +1,11 @@
 import { isJsonObject, type Json, type JsonObject } from "../protocol/index.ts";
 
-/** Where in the partition's state the tree is. */
+/** The path of the tree in the state of the partition. */
 export const target = "files";
-/** The parent that stands for the top. */
+/** The id of the top level as a parent. */
 export const root = "_root";
 
-/** Nodes that are gone, and still known by name and parent. */
+/** The most deleted nodes whose name and parent are remembered. */
 const goneMax = 1_000;
 
 export interface TreeNode {
@@ -22,8 +22,8 @@ interface Place {
 const none: readonly TreeNode[] = [];
 
 /**
- * The tree in a client's state, with a way to each node. The state shares with the one before what
- * did not change, so following it costs what changed: a subtree that is the same object is passed over.
+ * The tree in a client's state, indexed by node. A new state shares unchanged objects with the one before, so an update
+ * costs only what changed: a subtree that is the same object is skipped.
  */
 export class Tree {
   #exists = false;
@@ -32,7 +32,7 @@ export class Tree {
   readonly #places = new Map<string, Place>();
   readonly #gone = new Map<string, { parent: string; name: string }>();
 
-  /** Whether the state has anything where the tree should be. */
+  /** Whether the state has a tree. */
   get exists(): boolean {
     return this.#exists;
   }
@@ -45,23 +45,23 @@ export class Tree {
     return this.#places.has(id);
   }
 
-  /** The same array as before if no child, and nothing below one, has changed. */
+  /** The same array as before if neither a child nor a descendant has changed. */
   childrenOf(parent: string): readonly TreeNode[] {
     return parent === root ? this.#top : (this.#places.get(parent)?.children ?? none);
   }
 
-  /** Also of a node that is gone: where it was. */
+  /** The parent of a node; for a deleted node, its last parent. */
   parentOf(id: string): string {
     return (this.#places.get(id) ?? this.#gone.get(id))?.parent ?? root;
   }
 
-  /** What is known of a node besides its place; the same object as before if that is the same. */
+  /** The data of a node; the same object as before if it has not changed. */
   itemOf(id: string): JsonObject | undefined {
     const item = Object.hasOwn(this.#items, id) ? this.#items[id] : undefined;
     return isJsonObject(item) ? item : undefined;
   }
 
-  /** Also of a node that is gone; of one that was never there, the id. */
+  /** The name of a node, also of a deleted one; for an unknown node, its id. */
   nameOf(id: string): string {
     const name = this.itemOf(id)?.["name"] ?? this.#gone.get(id)?.name;
     return typeof name === "string" && name !== "" ? name : id;
@@ -79,19 +79,19 @@ export class Tree {
     return children.reduce((count, child) => count + this.countBelow(child.id), children.length);
   }
 
-  /** The nearest node at or above `id` that is there, where it was if it is gone; `root` if there is none. */
+  /** `id` if it exists, otherwise its nearest ancestor that exists; `root` if there is none. */
   nearest(id: string): string {
     let at = id;
     while (at !== root && !this.#places.has(at)) at = this.parentOf(at);
     return at;
   }
 
-  /** Follows the state of the partition to what it is now. */
+  /** Updates the tree to a new state. */
   load(state: JsonObject): void {
     const holder = state[target];
     const { tree, items } = isJsonObject(holder) ? holder : {};
     const top = nodesIn(tree);
-    // Before the items, in which the names are of what goes now.
+    // Before the items are replaced, because they have the names of the nodes that are deleted now.
     this.#follow(this.#top, top, root);
     this.#top = top;
     this.#items = isJsonObject(items) ? items : {};
@@ -111,7 +111,7 @@ export class Tree {
     for (const { id } of before) if (!kept.has(id)) this.#forget(id, parent);
   }
 
-  /** A node has left `parent`; unless it is somewhere else by now, it is gone, with all that is below. */
+  /** A node has left `parent`. Unless it has another parent now, it is deleted, with its descendants. */
   #forget(id: string, parent: string): void {
     const place = this.#places.get(id);
     if (place?.parent !== parent) return;
@@ -123,7 +123,7 @@ export class Tree {
   }
 }
 
-/** A state may come from anywhere, so what is no node is passed over. */
+/** The state may come from any application, so invalid nodes are skipped. */
 function nodesIn(list: Json | undefined): readonly TreeNode[] {
   if (!Array.isArray(list)) return none;
   return list.every(isNode) ? list : list.filter(isNode);

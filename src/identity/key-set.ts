@@ -1,33 +1,33 @@
 import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from "jose";
 
-/** A set is fetched again after this long; until then an unknown key is looked for at most once per `cooldownMs`. */
+/** A set is fetched again after this time. Until then unknown keys cause at most one fetch per `cooldownMs`. */
 const freshMs = 10 * 60 * 1_000;
 const cooldownMs = 30_000;
-/** A source that is down is believed for so long: keys that were retired meanwhile would still be taken. */
+/** How long the last keys are used while the source is down. A key that is retired meanwhile is still accepted. */
 const staleMsMax = 24 * 60 * 60 * 1_000;
 const fetchMsMax = 5_000;
 const bytesMax = 256 * 1024;
 
-/** Thrown where no keys can be had: that says nothing about the token. */
+/** Thrown if the keys cannot be fetched. The token may be valid. */
 export class KeysUnavailable extends Error {
   override name = "KeysUnavailable";
 }
 
-/** What fetching keys takes. */
+/** The ports that fetching keys needs. */
 export interface KeyPorts {
   fetch: typeof fetch;
   /** Milliseconds since 1970. */
   now: () => number;
-  /** Tells the operator that the keys could not be had, and why: for the log, without what the address may have in it. */
+  /** Logs why the keys could not be fetched, without the URL, which may contain a secret. */
   failed: (why: string) => void;
-  /** Lets work go on when the request that began it is over, or has been given up. */
+  /** Keeps work running after the request that started it has ended or was cancelled. */
   keep: (work: Promise<unknown>) => void;
 }
 
 /**
- * The public keys of an issuer, fetched when they are needed. While the source is down the last
- * ones are used. The cooldown after each attempt is also the circuit breaker: one request, and only
- * one, tries again, and whoever needs a key meanwhile is answered from what there is, at once.
+ * The public keys of an issuer, fetched when they are needed. While the source is down the last keys are used. The
+ * cooldown after each attempt is also the circuit breaker: only one request tries again, and the others use the known
+ * keys at once.
  */
 export class KeySet {
   readonly #url: URL;
@@ -47,7 +47,7 @@ export class KeySet {
     this.#failed = failed;
   }
 
-  /** The key that a token names; for `jwtVerify`. Throws KeysUnavailable, or what jose throws where there is no such key. */
+  /** The key that a token names; for `jwtVerify`. Throws KeysUnavailable, or the error of jose if there is no such key. */
   readonly get: JWTVerifyGetKey = async (header, token) => {
     const now = this.#now();
     if (!this.#keys || now - this.#keys.at > freshMs) await this.#refresh();
@@ -56,7 +56,7 @@ export class KeySet {
     try {
       return await keys.resolve(header, token);
     } catch (error) {
-      // Perhaps it is new: asked for at most once in a while, whatever names tokens come up with.
+      // The key may be new. The cooldown bounds the fetches, however many unknown names tokens have.
       await this.#refresh();
       if (!this.#keys || this.#keys === keys) throw error;
       return await this.#keys.resolve(header, token);
@@ -70,7 +70,7 @@ export class KeySet {
       this.#fetching = this.#load();
       this.#keep(this.#fetching);
     }
-    // Not longer: what another request has begun may never end, where the platform has dropped it with that request.
+    // With a time limit: a fetch that another request started may never end, because the platform cancels it with that request.
     const leftMs = this.#attemptAt + fetchMsMax - now;
     if (leftMs <= 0) return;
     const { promise: late, resolve } = Promise.withResolvers<void>();
@@ -83,7 +83,7 @@ export class KeySet {
     try {
       const response = await this.#fetch(this.#url, {
         headers: { accept: "application/json" },
-        // It is not followed: the answer is none then. Platform fact: "error" is refused.
+        // A redirect is not followed, and is not a valid answer. Platform fact: "error" is not supported.
         redirect: "manual",
         signal: AbortSignal.timeout(fetchMsMax),
       });
@@ -99,13 +99,13 @@ export class KeySet {
       }
       this.#keys = { resolve: createLocalJWKSet(JSON.parse(text) as JSONWebKeySet), at: this.#now() };
     } catch (error) {
-      // The last ones stay.
+      // The last keys stay.
       this.#failed(error instanceof Error ? error.name : "it could not be reached");
     }
   }
 }
 
-/** The body, or undefined where it is longer than a set of keys can be: then it is not read to its end. */
+/** The body; undefined if it is longer than a set of keys may be. Then it is not read to its end. */
 async function readText({ body }: Response): Promise<string | undefined> {
   const decoder = new TextDecoder();
   const reader = body?.getReader() as ReadableStreamDefaultReader<Uint8Array> | undefined;

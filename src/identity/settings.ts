@@ -1,28 +1,28 @@
 /** The settings that identity depends on: variables and secrets of the Worker. */
 export interface IdentitySettings {
-  /** `open`: everybody is who they say, on loopback only, for development. Absent: tokens are verified. */
+  /** `open`: every stated identity is accepted, on loopback only, for development. Absent: tokens are verified. */
   PARTITA_IDENTITY?: string;
   /** The secret of HS256 tokens, at least 32 bytes. */
   PARTITA_JWT_SECRET?: string;
-  /** Where the public keys of asymmetric tokens are, as a JWKS (`https:`, or loopback). */
+  /** The URL of the public keys of asymmetric tokens, a JWKS (`https:`, or loopback). */
   PARTITA_JWKS_URL?: string;
-  /** `alg`s that are taken with a JWKS, separated by commas. Default: ES256. */
+  /** The `alg`s that are accepted with a JWKS, separated by commas. Default: ES256. */
   PARTITA_JWT_ALGORITHMS?: string;
   /** What `iss` must be. */
   PARTITA_JWT_ISSUER?: string;
-  /** What `aud` must be, or hold. */
+  /** What `aud` must be, or contain. */
   PARTITA_JWT_AUDIENCE?: string;
-  /** What `typ` in the header must be. Default: not looked at. */
+  /** What `typ` in the header must be. Default: not checked. */
   PARTITA_JWT_TYPE?: string;
   /** How far clocks may differ, in seconds: 0 to 60. Default: 30. */
   PARTITA_CLOCK_TOLERANCE?: string;
-  /** How long a token may be valid at most, in seconds; default a day, at most 30. A revocation is remembered so long. */
+  /** The longest lifetime of a token, in seconds; default one day, at most 30 days. A revocation is remembered for this time. */
   PARTITA_TOKEN_LIFETIME_MAX?: string;
   /** Origins whose pages may connect, separated by commas. Default: only the server's own. */
   PARTITA_ALLOWED_ORIGINS?: string;
 }
 
-/** What tokens are held against. */
+/** The rules that tokens are verified by. */
 export interface TokenRules {
   keys: { secret: Uint8Array } | { jwksUrl: URL };
   algorithms: readonly string[];
@@ -38,18 +38,18 @@ const secretBytesMin = 32;
 const clockToleranceSecondsMax = 60;
 const lifetimeSecondsDefault = 24 * 60 * 60;
 const lifetimeSecondsBound = 30 * lifetimeSecondsDefault;
-/** Asymmetric ones only: with a public key as an HMAC secret anybody could sign. */
+/** Asymmetric algorithms only: if a public key were an HMAC secret, anyone could sign. */
 const asymmetric = new Set(["ES256", "ES384", "ES512", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"]);
 const loopback = new Set(["127.0.0.1", "localhost", "[::1]"]);
 
 export const isLoopback = (hostname: string): boolean => loopback.has(hostname);
 
-/** How long a token may be valid at most, in seconds. */
+/** The longest lifetime of a token, in seconds. */
 export function lifetimeSecondsOf(settings: IdentitySettings): number {
   return Number(settings.PARTITA_TOKEN_LIFETIME_MAX ?? lifetimeSecondsDefault);
 }
 
-/** The rules that the settings make, or what is missing or wrong in them: for the operator's eyes. */
+/** The rules of the settings, or a message for the operator that says what is missing or wrong. */
 export function rulesOf(settings: IdentitySettings): TokenRules | string {
   const { PARTITA_JWT_SECRET: secret, PARTITA_JWKS_URL: url, PARTITA_JWT_ISSUER: issuer } = settings;
   const { PARTITA_JWT_AUDIENCE: audience, PARTITA_JWT_TYPE: type } = settings;

@@ -2,10 +2,10 @@ import type { KeyPorts } from "./key-set.ts";
 import { type IdentitySettings, rulesOf } from "./settings.ts";
 import { Verifier } from "./verify.ts";
 
-/** The verifier of the settings that were seen last: its fetched keys live as long as they do not change. */
+/** The verifier of the last settings. It keeps its fetched keys until the settings change. */
 let known: { key: string; verifier: Verifier } | undefined;
 
-/** The verifier that these settings make, or what is missing or wrong in them. `keep`: of whichever request it is called in. */
+/** The verifier for these settings, or a message that says what is missing or wrong. `keep` belongs to the current request. */
 export function verifierOf(settings: IdentitySettings, keep: KeyPorts["keep"]): Verifier | string {
   const key = JSON.stringify(Object.entries(settings).filter(([name]) => /^PARTITA_(JW|CLOCK|TOKEN)/.test(name)));
   if (known?.key !== key) {

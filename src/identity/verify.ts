@@ -3,7 +3,7 @@ import { type Failure, isId, isPartitionName } from "../protocol/index.ts";
 import { type KeyPorts, KeySet, KeysUnavailable } from "./key-set.ts";
 import type { TokenRules } from "./settings.ts";
 
-/** Whom a verified token speaks for, and what it allows. */
+/** The subject of a verified token, and its permissions. */
 export interface Subject {
   principal: string;
   tenant: string;
@@ -18,13 +18,13 @@ export interface Subject {
   jti: string | undefined;
 }
 
-/** A longer one is no token of ours. */
+/** A longer text is not a valid token. */
 const tokenLengthMax = 8 * 1024;
 const listMax = 256;
-/** Of open development mode, and of the server itself. */
+/** Reserved for open development mode and for the server itself. */
 const ownPrincipal = /^(dev|server):/;
 const tenantName = /^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$/;
-/** The tenant of a token that names none. */
+/** The tenant of a token without the claim. */
 export const defaultTenant = "default";
 
 const unauthenticated = (detail: string): Failure => ({ code: "unauthenticated", detail });
@@ -39,7 +39,7 @@ export class Verifier {
     if ("jwksUrl" in rules.keys) this.#keySet = new KeySet(rules.keys.jwksUrl, ports);
   }
 
-  /** What the token says, or why it is not taken; what exactly is wrong with a forged one is nobody's business. */
+  /** The subject of the token, or why it is refused. The reason for a forged token is not revealed. */
   async verify(token: string, now: number): Promise<Subject | Failure> {
     if (token.length > tokenLengthMax) return unauthenticated("The token is too long.");
     const { keys, algorithms, issuer, audience, type, clockToleranceSeconds, lifetimeSecondsMax } = this.#rules;
@@ -102,7 +102,7 @@ function namesIn(claim: unknown): string[] | undefined {
   return claim.every((name) => typeof name === "string") ? claim : undefined;
 }
 
-/** Whether the subject may address the partition at all. What is not named is denied. */
+/** Whether the subject may address the partition. Partitions that are not listed are denied. */
 export function mayAddress({ partitions }: Pick<Subject, "partitions">, name: string): boolean {
   if (!isPartitionName(name)) return false;
   return partitions.some((pattern) =>

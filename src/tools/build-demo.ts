@@ -1,4 +1,4 @@
-// Bundles the demo's page, and that of the API, into dist/demo, which wrangler serves and deploys.
+// Bundles the page of the demo and the page of the API into dist/demo, which wrangler serves and deploys.
 import { createRequire } from "node:module";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -9,22 +9,22 @@ import { projectFolder } from "./wrangler.ts";
 const require = createRequire(import.meta.url);
 const sources = join(projectFolder, "src", "demo");
 const target = join(projectFolder, "dist", "demo");
-/** What draws the page of the API. */
+/** The library of the API page. */
 const swaggerUi = dirname(require.resolve("swagger-ui-dist/package.json"));
 
 /**
- * Makes dist/demo what src/demo is. Several processes may do so at once, and a server may serve from
- * there meanwhile: a file is replaced whole, and only if it has changed. Returns its main script's bytes.
+ * Builds dist/demo from src/demo. Several processes may do this at once, and a server may serve the folder meanwhile: a
+ * file is replaced atomically, and only if it has changed. Returns the bytes of the main script.
  *
- * @throws Error where a script cannot be bundled; esbuild has printed why.
+ * @throws Error if a script cannot be bundled; esbuild has printed the reason.
  */
 export function buildDemo(): number {
-  // One process that ends with the build: an esbuild service would be a child that outlives it.
+  // The synchronous build leaves no esbuild service running.
   const { outputFiles } = buildSync({
     entryPoints: [join(sources, "main.ts"), join(sources, "api.ts")],
     outdir: target,
     bundle: true,
-    // What the client loads later is a file of its own.
+    // Code that the client loads later is in a separate file.
     splitting: true,
     format: "esm",
     target: "es2023",
@@ -50,9 +50,9 @@ function replace(path: string, contents: Buffer): void {
   try {
     if (readFileSync(path).equals(contents)) return;
   } catch {
-    // It is not there yet.
+    // The file does not exist yet.
   }
-  // Beside the folder: what is in it is served.
+  // Not inside the folder, because its files are served.
   const whole = `${target}-${process.pid}`;
   writeFileSync(whole, contents);
   renameSync(whole, path);

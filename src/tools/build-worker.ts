@@ -9,14 +9,14 @@ import { projectFolder, wranglerBin, wranglerEnvironment } from "./wrangler.ts";
 
 /** How long a build may take; it takes about a second. */
 const buildMsMax = 120_000;
-/** How much wrangler may print. */
+/** The most output of wrangler. */
 const outputBytesMax = 8 * 1024 * 1024;
 
 /**
- * Bundles the Worker into `folder` (made if missing): `worker.js` and the SQL files that it loads; and
- * the demo, which is served with it. `main`: another main module than that of wrangler.toml, called `worker.ts` too.
+ * Bundles the Worker into `folder`, which is created if missing: `worker.js` and the SQL files that it loads. Also
+ * bundles the demo, which is served with it. `main`: a main module other than that of wrangler.toml, also named `worker.ts`.
  *
- * @throws Error with all that wrangler printed, where the build fails or takes over two minutes.
+ * @throws Error with the output of wrangler, if the build fails or takes over two minutes.
  */
 export async function buildWorker(folder: string, main?: string): Promise<void> {
   buildDemo();

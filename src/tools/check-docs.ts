@@ -1,19 +1,19 @@
-// Proves that docs/api is what the sources say: makes the API reference anew, and compares.
+// Checks that docs/api matches the sources: generates the API reference, and compares.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { projectFolder } from "./wrangler.ts";
 
-/** The files in a folder, by their paths in it. */
+/** The files of a folder, by relative path. */
 function filesIn(folder: string): Map<string, string> {
   const entries = existsSync(folder) ? readdirSync(folder, { recursive: true, withFileTypes: true }) : [];
   const paths = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
   return new Map(paths.map((path) => [relative(folder, path).replaceAll("\\", "/"), readFileSync(path, "utf8")]));
 }
 
-/** Makes the reference from the sources as they are. Undefined where that fails; typedoc has said why. */
-function made(): Map<string, string> | undefined {
+/** Generates the reference from the sources. Undefined if that fails; typedoc has printed the reason. */
+function generate(): Map<string, string> | undefined {
   const folder = mkdtempSync(join(tmpdir(), "api-"));
   try {
     const typedoc = join(projectFolder, "node_modules/typedoc/bin/typedoc");
@@ -27,12 +27,12 @@ function made(): Map<string, string> | undefined {
   }
 }
 
-const expected = made();
+const expected = generate();
 const found = filesIn(join(projectFolder, "docs/api"));
 const paths = new Set([...(expected?.keys() ?? []), ...found.keys()]);
 const outdated = [...paths].filter((path) => expected?.get(path) !== found.get(path));
 if (!expected) process.exitCode = 1;
 else if (outdated.length > 0) {
-  console.error(`docs/api is not what the sources say: ${outdated.join(", ")}. "npm run docs" makes it anew.`);
+  console.error(`docs/api does not match the sources: ${outdated.join(", ")}. Run "npm run docs".`);
   process.exitCode = 1;
 } else console.log(`The API reference is up to date, in ${found.size} files.`);

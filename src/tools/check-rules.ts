@@ -1,10 +1,10 @@
-// Compares the requirement ids and protocol rules that tests name with those that must have one.
+// Checks that every delivered requirement is named by a test.
 import { readdirSync, readFileSync } from "node:fs";
 
 const root = new URL("../../", import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, root), "utf8");
 
-/** The ids in square brackets that stand in test titles. */
+/** The ids in square brackets in test titles, with how often each occurs. */
 function idsInTests(): Map<string, number> {
   const counts = new Map<string, number>();
   const files = readdirSync(new URL("test/", root), { recursive: true, encoding: "utf8" });

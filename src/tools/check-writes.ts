@@ -1,6 +1,5 @@
-// Proves that storage is written in one place only (TX-4): outside the storage adapters no source
-// names a way to write, and outside src/storage no source has a SQL statement. What the adapters and
-// the tables do is tested by their contract suite.
+// Checks that storage is written in one place only (TX-4): no source outside the storage adapters calls a function that
+// writes, and no source outside src/storage has a SQL statement. The contract suite tests the adapters and the tables.
 import { readdirSync, readFileSync } from "node:fs";
 
 const root = new URL("../../src/", import.meta.url);
@@ -25,7 +24,7 @@ const ways = [
   "deleteAlarm",
 ];
 
-/** Every way to write that a file names and may not, as `file:line: way`. */
+/** The calls that write in a file that may not write, as `file:line: call`. */
 export function forbiddenWrites(file: string, text: string): string[] {
   const found: string[] = [];
   for (const [at, line] of text.split("\n").entries()) {

@@ -1,4 +1,4 @@
-// `npm run import -- <folder>`: brings a folder tree into a partition, through the wire, and verifies it.
+// `npm run import -- <folder>`: imports a folder tree into a partition, over the wire, and verifies it.
 import { stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { isPartitionName } from "../protocol/index.ts";
@@ -14,10 +14,10 @@ const usage = `usage: npm run import -- <folder> [--partition name] [--url http:
                                 [--connections 4] [--window 64]
 Imports the names of a folder tree into a partition, and verifies the result. The server is that of npm start, at the
 port PORT of the environment if it is set, or the one that --url names.`;
-/** How many entries that were left out are named. */
+/** How many skipped entries are listed. */
 const leftShownMax = 5;
 
-/** Says what is wrong with the command, or with the server, in one sentence. */
+/** An error of the command, or of the server, as one sentence. */
 class CommandError extends Error {}
 
 interface Command {
@@ -39,7 +39,7 @@ async function readCommand(): Promise<Command> {
     },
   });
   if (positionals.length !== 1) throw new CommandError(`Name one folder.\n${usage}`);
-  // npm runs scripts in the project; the folder is meant from where the user is.
+  // npm runs scripts in the project folder; the parameter is relative to the user's folder.
   const folder = resolve(process.env["INIT_CWD"] ?? process.cwd(), positionals[0]!);
   const found = await stat(folder).catch(() => undefined);
   if (!found?.isDirectory()) throw new CommandError(`${folder} is not a folder.`);
@@ -92,7 +92,7 @@ async function assertServing(url: URL): Promise<void> {
   }
 }
 
-/** Imports and verifies. Returns whether everything is as it should be. */
+/** Imports and verifies. Returns whether everything was accepted and verified. */
 async function main(): Promise<boolean> {
   const { folder, ...target } = await readCommand();
   await assertServing(target.url);

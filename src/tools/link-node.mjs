@@ -1,6 +1,6 @@
-// Puts the packaged Node 22 at node_modules/.bin/node, where npm scripts look first.
-// Why: wrangler needs Node >= 22, users may have 20; and npm before 11.6 does not link
-// a bin that several optional packages offer. Runs under the user's own Node (>= 20).
+// Links the packaged Node 22 as node_modules/.bin/node, which npm scripts use first.
+// The reason: wrangler needs Node >= 22, and users may have 20; npm before 11.6 does not link
+// a bin that several optional packages have. Runs with the user's own Node (>= 20).
 import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -4,19 +4,19 @@ import { fileURLToPath } from "node:url";
 
 const require = createRequire(import.meta.url);
 
-/** The root of the project: what wrangler runs in. */
+/** The root of the project. wrangler runs in it. */
 export const projectFolder = fileURLToPath(new URL("../..", import.meta.url));
 
-/** The project's own wrangler, to be run by `process.execPath`, which is the packaged Node under npm. */
+/** The project's own wrangler. Run it by `process.execPath`, which is the packaged Node under npm. */
 export const wranglerBin = join(dirname(require.resolve("wrangler/package.json")), "bin", "wrangler.js");
 
 /** The environment in which wrangler makes no network attempt and records no traces. */
 export const wranglerEnvironment: NodeJS.ProcessEnv = {
   ...process.env,
-  // Undocumented, read in its code: local traces make `wrangler dev` 10 to 30 times slower.
+  // Undocumented, found in its code: local traces make `wrangler dev` 10 to 30 times slower.
   X_LOCAL_OBSERVABILITY: "false",
   WRANGLER_SEND_METRICS: "false",
   CLOUDFLARE_CF_FETCH_ENABLED: "false",
-  // The banner asks the package registry for a newer version.
+  // The banner looks up the newest version in the package registry.
   WRANGLER_HIDE_BANNER: "true",
 };

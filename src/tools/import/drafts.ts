@@ -2,27 +2,27 @@ import { createHash } from "node:crypto";
 import type { JsonObject } from "../../protocol/index.ts";
 import type { Entry } from "./walk.ts";
 
-/** A proposal, as `submit_event` carries it. */
+/** A draft, as in `submit_event`. */
 export interface Draft {
   draftId: string;
   event: { type: string; payload: JsonObject };
 }
 
-/** Where in the state the tree is. */
+/** The path of the tree in the state. */
 export const treeTarget = "files";
-/** In open mode the client id makes the principal: all connections, and all runs, are one, so a retry finds its verdict. */
+/** In open mode the client id is the principal. All connections and runs share it, so a retry finds its verdict. */
 export const importClientId = "import";
 
 /** The model's bound on the length of a node's id. */
 const nodeIdLengthMax = 1_024;
 
-/** Makes sure that the tree is there. It merges, so it does no harm where the tree has nodes already. */
+/** Creates the tree if it does not exist. It merges, so it does not change a tree that has nodes. */
 export const targetDraft: Draft = {
   draftId: "import-target",
   event: { type: "set", payload: { target: treeTarget, value: {} } },
 };
 
-/** The id of the node of `path`: `/` and the path, or its hash where that is too long. */
+/** The id of the node of `path`: `/` and the path, or its hash if that is too long. */
 export function nodeIdOf(path: string): string {
   const id = `/${path}`;
   return id.length <= nodeIdLengthMax ? id : `sha256:${sha256(path)}`;
@@ -33,7 +33,7 @@ export function draftIdOf(path: string): string {
   return `import-${sha256(path).slice(0, 32)}`;
 }
 
-/** The draft that adds `entry` to the tree. Only what is the same in every run is in it. */
+/** The draft that adds `entry` to the tree. It is the same in every run. */
 export function draftOf({ path, parent, name, type }: Entry): Draft {
   return {
     draftId: draftIdOf(path),

@@ -1,18 +1,18 @@
 import type { Tally } from "./tally.ts";
 
 const barWidth = 30;
-/** How often the bar moves. */
+/** The update interval of the bar. */
 const barMs = 100;
-/** How often a line is written where there is no terminal. */
+/** The interval of lines without a terminal. */
 const lineMs = 3_000;
 
-/** Where progress is shown: stderr, or a stand-in. */
+/** The output of the progress: stderr, or a test double. */
 export interface Screen {
   isTTY?: boolean;
   write(text: string): unknown;
 }
 
-/** Shows how far an import is: a bar on a terminal, a line now and then elsewhere. */
+/** Shows the progress of an import: a bar on a terminal, lines at an interval elsewhere. */
 export class Progress {
   readonly #tally: Tally;
   readonly #screen: Screen;
@@ -25,7 +25,7 @@ export class Progress {
     this.#timer = setInterval(() => this.#show(), screen.isTTY ? barMs : lineMs);
   }
 
-  /** Writes a line of its own, above the bar. */
+  /** Writes a line above the bar. */
   say(line: string): void {
     this.#screen.write(this.#screen.isTTY ? `\r\x1b[K${line}\n` : `${line}\n`);
   }

@@ -4,7 +4,7 @@ import type { Tally } from "./tally.ts";
 import type { Entry } from "./walk.ts";
 import { socketAddress, type Wire, WireError } from "./wire.ts";
 
-/** Bounds of what a caller may ask for. */
+/** Upper bounds of the options. */
 export const connectionsMax = 64;
 export const windowMax = 1_024;
 
@@ -12,7 +12,7 @@ export interface ImportOptions {
   /** The server, as `http://127.0.0.1:8787`. */
   url: URL;
   partition: string;
-  /** Folders before what is in them, as `walk` gives them. */
+  /** Folders before their contents, as `walk` returns them. */
   entries: readonly Entry[];
   /** How many connections submit, 1 to `connectionsMax`. */
   connections: number;
@@ -20,29 +20,29 @@ export interface ImportOptions {
   window: number;
   /** Kept current while the import runs. */
   tally: Tally;
-  /** Told every acceptance that arrives, on whatever connection. */
+  /** Called for every acceptance, on any connection. */
   onAccepted?(draftId: string, eventId: number): void;
-  /** Told every connection that is lost or could not be had. */
+  /** Called for every connection that is lost or cannot be opened. */
   onLost?(error: WireError, pauseMs: number): void;
 }
 
 /**
- * Submits a folder tree to a partition, and returns when every draft has its verdict. Another run
- * for the same entries goes on where this one ended, because the draft ids are the same.
+ * Submits a folder tree to a partition, and returns when every draft has its verdict. A second run with the same entries
+ * continues where the first one ended, because the draft ids are the same.
  *
- * @throws WireError where the server refuses for good, cannot be reached for long, or serves another log than before.
+ * @throws WireError if the server refuses and a retry cannot help, cannot be reached for long, or serves another log than before.
  */
 export async function importEntries(options: ImportOptions): Promise<void> {
   const { url, partition, entries, connections, window, tally } = options;
   const schedule = new Schedule(entries);
   const over = new AbortController();
-  /** The head before this run: events after it are this run's. */
+  /** The head before this run. Later events belong to this run. */
   let headBefore = Number.POSITIVE_INFINITY;
   /** The log that gave the first verdict. */
   let logId: string | undefined;
 
-  /** Something changed: there may be more to submit, on any connection, or nothing any more. */
-  const goOn = () => {
+  /** Called after each change: submits more on all connections, or ends if nothing is left. */
+  const proceed = () => {
     if (schedule.done) over.abort();
     else for (const submitter of submitters) submitter.pump();
   };
@@ -52,7 +52,7 @@ export async function importEntries(options: ImportOptions): Promise<void> {
       take: () => schedule.take(),
       giveBack: (drafts) => {
         schedule.giveBack(drafts);
-        goOn();
+        proceed();
       },
       connected: (wire: Wire) => {
         if (logId !== undefined && wire.serverId !== logId) {
@@ -67,13 +67,13 @@ export async function importEntries(options: ImportOptions): Promise<void> {
         if (!schedule.accept(draftId)) return;
         if (eventId > headBefore) tally.committed++;
         else tally.replayed++;
-        goOn();
+        proceed();
       },
       rejected: (draftId, code, errors) => {
         const below = schedule.reject(draftId);
         if (below === undefined) return;
         tally.reject({ draftId, code, errors }, below);
-        goOn();
+        proceed();
       },
       lost: (error, pauseMs) => {
         tally.lost++;

@@ -3,16 +3,16 @@ import type { Entry } from "./walk.ts";
 
 interface Task {
   draft: Draft;
-  /** What can be submitted only after this one was accepted. */
+  /** The tasks that can be submitted only after this one is accepted. */
   children: Task[];
 }
 
 /**
- * Which drafts may be submitted now: a node's draft only after its parent's was accepted. Each draft
- * is at any time waiting for its parent, ready, taken by one connection, or decided.
+ * The order of drafts: the draft of a node is ready only after that of its parent is accepted. At any time a draft waits
+ * for its parent, is ready, is taken by one connection, or is decided.
  */
 export class Schedule {
-  /** Ready drafts, in order; those before `#next` have been taken. */
+  /** Ready drafts, in order; those before `#next` are taken. */
   #ready: Task[] = [];
   #next = 0;
   readonly #taken = new Map<string, Task>();
@@ -31,12 +31,12 @@ export class Schedule {
     this.#ready.push(top);
   }
 
-  /** Whether every draft has its verdict, or cannot get one because its parent was refused. */
+  /** Whether every draft has its verdict, or cannot get one because its parent was rejected. */
   get done(): boolean {
     return this.#open === 0;
   }
 
-  /** The next draft to submit; undefined where none is ready. */
+  /** The next draft to submit; undefined if none is ready. */
   take(): Draft | undefined {
     const task = this.#ready[this.#next];
     if (!task) return undefined;
@@ -49,7 +49,7 @@ export class Schedule {
     return task.draft;
   }
 
-  /** Makes taken drafts ready again, before all others: their connection was lost before the verdict. */
+  /** Makes taken drafts ready again, before all others, because their connection was lost before the verdict. */
   giveBack(drafts: readonly Draft[]): void {
     const tasks: Task[] = [];
     for (const { draftId } of drafts) {
@@ -61,7 +61,7 @@ export class Schedule {
     this.#next = 0;
   }
 
-  /** Notes that a taken draft was accepted: its children become ready. Returns whether it was open until now. */
+  /** Records that a taken draft is accepted: its children become ready. Returns whether it was undecided. */
   accept(draftId: string): boolean {
     const task = this.#decide(draftId);
     for (const child of task?.children ?? []) this.#ready.push(child);
@@ -69,8 +69,8 @@ export class Schedule {
   }
 
   /**
-   * Notes that a taken draft was refused for good. Returns how many below it can never be submitted
-   * now; undefined where it was decided before.
+   * Records that a taken draft is rejected. Returns how many drafts below it can never be submitted; undefined if it was
+   * decided before.
    */
   reject(draftId: string): number | undefined {
     const task = this.#decide(draftId);

@@ -4,17 +4,17 @@ import { failuresMax, pauseAfter } from "./backoff.ts";
 import { type Draft, importClientId } from "./drafts.ts";
 import { errorOf, Wire, WireError } from "./wire.ts";
 
-/** A connection on which no verdict came for so long, while some are due, is taken for lost. */
+/** A connection without a verdict for this time, while drafts are in flight, counts as lost. */
 const silenceMsMax = 30_000;
 const silencePollMs = 1_000;
 
-/** What a submitter takes its drafts from, and tells their verdicts; it calls `pump` when there is more to take. */
+/** The source of drafts, which also receives the verdicts. Its owner calls `pump` when more drafts are ready. */
 export interface Work {
-  /** The next draft to submit; undefined where none is ready now. */
+  /** The next draft to submit; undefined if none is ready. */
   take(): Draft | undefined;
-  /** Takes back drafts whose connection was lost before their verdict. */
+  /** Returns drafts whose connection was lost before their verdict. */
   giveBack(drafts: readonly Draft[]): void;
-  /** A connection was made. Throws where it leads to another log than before. */
+  /** A connection is open. Throws if it leads to another log than before. */
   connected(wire: Wire): void;
   accepted(draftId: string, eventId: number): void;
   rejected(draftId: string, code: string, errors: readonly Violation[]): void;
@@ -22,8 +22,8 @@ export interface Work {
 }
 
 /**
- * Submits through one connection at a time, with at most `window` drafts in flight, until `over` is
- * aborted. Lost connections are replaced; refusals that may pass are obeyed.
+ * Submits over one connection at a time, with at most `window` drafts in flight, until `over` is aborted. Lost
+ * connections are replaced, and retryable refusals are retried after their pause.
  */
 export class Submitter {
   readonly #address: URL;
@@ -31,9 +31,9 @@ export class Submitter {
   readonly #work: Work;
   readonly #over: AbortSignal;
   #wire: Wire | undefined;
-  /** Submitted, in this order, and not answered. */
+  /** Submitted in this order, and not answered. */
   readonly #inFlight = new Map<string, Draft>();
-  /** Refused, in the order of submission: they go again before anything else, because the server holds back the rest. */
+  /** Refused, in the order of submission. They are sent again first, because the server holds back all others. */
   readonly #refused: Draft[] = [];
   /** The last refusal, until its pause begins. */
   #refusal: WireError | undefined;
@@ -48,7 +48,7 @@ export class Submitter {
     this.#over = over;
   }
 
-  /** @throws WireError where the server refuses for good, or fails `failuresMax` times in a row. */
+  /** @throws WireError if the server refuses and a retry cannot help, or fails `failuresMax` times in a row. */
   async run(): Promise<void> {
     while (!this.#over.aborted) {
       try {
@@ -62,7 +62,7 @@ export class Submitter {
     }
   }
 
-  /** Submits what is ready, as far as the window allows. */
+  /** Submits ready drafts, up to the window. */
   pump(): void {
     if (!this.#wire || this.#refused.length > 0) return;
     while (this.#inFlight.size < this.#window) {
@@ -72,7 +72,7 @@ export class Submitter {
     }
   }
 
-  /** One connection, from `connect` until it is lost or all is over. */
+  /** One connection, from `connect` until it is lost or the import ends. */
   async #connection(): Promise<void> {
     const end = Promise.withResolvers<void>();
     const wire = await Wire.open(this.#address, importClientId, {
@@ -96,7 +96,7 @@ export class Submitter {
       this.#over.removeEventListener("abort", onOver);
       this.#wire = undefined;
       wire.close();
-      // The refused ones were submitted before those in flight.
+      // The refused drafts were submitted before those in flight.
       this.#work.giveBack([...this.#refused.splice(0), ...this.#inFlight.values()]);
       this.#inFlight.clear();
       this.#refusal = undefined;
@@ -154,12 +154,12 @@ export class Submitter {
     }
   }
 
-  /** All in flight were answered, some by a refusal that may pass: after a pause, those go again, in their order. */
+  /** Every draft in flight is answered, some by a retryable refusal. Sends those again after a pause, in order. */
   async #submitAgain(refusal: WireError): Promise<void> {
     const wire = this.#wire;
     this.#refusal = undefined;
     await this.#sleep(this.#pauseAfter(refusal));
-    // Lost in the meantime: then they have been given back.
+    // The connection was lost meanwhile, and the drafts were returned.
     if (this.#wire !== wire) return;
     for (const draft of this.#refused.splice(0)) this.#submit(draft);
     this.pump();
@@ -178,7 +178,7 @@ export class Submitter {
     try {
       await sleep(pauseMs, undefined, { signal: this.#over });
     } catch {
-      // All is over.
+      // The import has ended.
     }
   }
 }

@@ -1,27 +1,27 @@
 import type { Violation } from "../../protocol/index.ts";
 
-/** One refused draft, for the report. */
+/** A rejected draft, for the report. */
 export interface Rejection {
   draftId: string;
   code: string;
   errors: readonly Violation[];
 }
 
-/** How many refused drafts a report shows. */
+/** How many rejected drafts a report shows. */
 const rejectionsShownMax = 5;
 
-/** What has come of an import so far. */
+/** The results of an import so far. */
 export class Tally {
-  /** Drafts in all: one per entry, and the one that makes the tree. */
+  /** All drafts: one per entry, and the one that creates the tree. */
   readonly total: number;
   /** Accepted, and committed by this run. */
   committed = 0;
-  /** Accepted by an earlier run: the server gave the first verdict again. */
+  /** Accepted by an earlier run: the server replayed the verdict. */
   replayed = 0;
   rejected = 0;
-  /** Never submitted, because what they are in was refused. */
+  /** Never submitted, because their folder was rejected. */
   skipped = 0;
-  /** How often a connection was lost, or could not be had. */
+  /** How often a connection was lost, or could not be opened. */
   lost = 0;
   /** The first few rejections. */
   readonly rejections: Rejection[] = [];

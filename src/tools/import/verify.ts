@@ -8,16 +8,16 @@ import { socketAddress, Wire, WireError } from "./wire.ts";
 
 /** How many differences are described. */
 const differencesMax = 10;
-/** How long the server may take to give the state. */
+/** The time limit for reading the state. */
 const stateMsMax = 60_000;
 
-/** What a fresh subscriber found. */
+/** The result of the verification by a new subscriber. */
 export interface Verification {
-  /** How far the log was folded: to where the server's state was taken. */
+  /** The log was folded up to this event, which is that of the server's state. */
   eventIndex: number;
   /** Nodes in the tree. */
   nodes: number;
-  /** What is not as it should be, in words: the first few. None: log, state and folder say the same. */
+  /** The first few differences, as texts. Empty if log, state and folder agree. */
   differences: string[];
 }
 
@@ -25,7 +25,7 @@ export interface Verification {
  * Reads the log of `partition` from its beginning, as a new subscriber, folds it, and compares the
  * result with the server's state and with `entries`.
  *
- * @throws WireError where the server cannot be read; FoldError where the log cannot be folded.
+ * @throws WireError if the server cannot be read; FoldError if the log cannot be folded.
  */
 export async function verifyImport(url: URL, partition: string, entries: readonly Entry[]): Promise<Verification> {
   const differences: string[] = [];
@@ -33,13 +33,13 @@ export async function verifyImport(url: URL, partition: string, entries: readonl
   const state = new State<JsonObject>(insieme.initialState());
   let expected = 1;
   for await (const { eventId, event } of readLog(url, partition, served.eventIndex)) {
-    if (eventId !== expected) throw new WireError(`the log has a hole: event ${expected} is missing`, false);
+    if (eventId !== expected) throw new WireError(`the log has a gap: event ${expected} is missing`, false);
     expected++;
     if (eventId <= served.eventIndex) foldEvent(insieme, state, event);
   }
   const folded = JSON.parse(state.stringify()) as JsonObject;
   if (canonicalJson(folded) !== canonicalJson(served.state)) {
-    differences.push(`the fold of events 1 to ${served.eventIndex} is not the state that the server gives`);
+    differences.push(`the fold of events 1 to ${served.eventIndex} differs from the state of the server`);
   }
   const nodes = nodesOf(folded[treeTarget]);
   const onDisk = new Map(entries.map((entry) => [nodeIdOf(entry.path), placeOnDisk(entry)]));
@@ -60,7 +60,7 @@ async function fetchState(base: URL, partition: string): Promise<{ state: Json; 
   return (await response.json()) as { state: Json; eventIndex: number };
 }
 
-/** The events from the first on, page by page, until `end` was reached. */
+/** The events from the first on, page by page, until `end` is reached. */
 async function* readLog(base: URL, partition: string, end: number): AsyncGenerator<NumberedEvent> {
   let lost: WireError | undefined;
   const wire = await Wire.open(socketAddress(base, partition), "import-verify", {
@@ -83,7 +83,7 @@ async function* readLog(base: URL, partition: string, end: number): AsyncGenerat
   }
 }
 
-/** The nodes of the tree: where each is, by its id. */
+/** The place of each node of the tree, by id. */
 function nodesOf(holder: Json | undefined): Map<string, string> {
   const { tree = [], items = {} } = (holder ?? {}) as { tree?: TreeNode[]; items?: Record<string, { type?: string }> };
   const nodes = new Map<string, string>();

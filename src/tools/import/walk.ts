@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 /** One entry of a folder tree. */
 export interface Entry {
-  /** Relative to the folder that was walked, its parts separated by `/`. */
+  /** Relative to the walked folder, separated by `/`. */
   path: string;
   /** The path of the folder it is in; undefined at the top. */
   parent: string | undefined;
@@ -11,20 +11,19 @@ export interface Entry {
   type: "folder" | "file" | "link";
 }
 
-/** What was found in a folder: entries, folders before what is in them, and what had to be left out, with the reason. */
+/** The entries of a folder tree, folders before their contents; and the skipped ones, with the reason. */
 export interface Walk {
   entries: Entry[];
   left: { path: string; why: string }[];
 }
 
-/** Entries of one import: what one partition's state, and the memory of this process, are good for. */
+/** The most entries of one import, bounded by the state of a partition and the memory of this process. */
 const entriesMax = 100_000;
 
 /**
- * Lists everything below `folder`, in the order of the names. Symbolic links are entries of their
- * own, not followed.
+ * Lists everything below `folder`, sorted by name. Symbolic links are entries, and are not followed.
  *
- * @throws Error where `folder` cannot be read, or has more than 100,000 entries.
+ * @throws Error if `folder` cannot be read, or has more than 100,000 entries.
  */
 export async function walk(folder: string): Promise<Walk> {
   const found: Walk = { entries: [], left: [] };
@@ -47,7 +46,7 @@ async function list(folder: string, parent: string | undefined, found: Walk): Pr
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     const { name } = entry;
     const path = parent === undefined ? name : `${parent}/${name}`;
-    // Where a name is not UTF-8, Node puts U+FFFD: two such names could become one.
+    // Node replaces bytes that are not UTF-8 by U+FFFD, so two such names could become the same.
     if (name.includes("\uFFFD")) found.left.push({ path, why: "its name is not UTF-8" });
     else if (entry.isDirectory()) inFolder.push({ path, parent, name, type: "folder" });
     else if (entry.isFile()) inFolder.push({ path, parent, name, type: "file" });

@@ -3,19 +3,19 @@ import { type RawData, WebSocket } from "ws";
 import type { Problem, ServerMessage } from "../../protocol/index.ts";
 import { protocolVersion } from "../../protocol/versions.ts";
 
-/** How long the server may take to open a socket, and to answer a request. */
+/** The time limit to open a socket, and to answer a request. */
 const answerMsMax = 30_000;
-/** How long a close may take before the socket is torn down. */
+/** The time limit of a close; then the socket is terminated. */
 const closeMsMax = 1_000;
-/** How much of a refusal's body is read. */
+/** The most characters of a refusal's body that are read. */
 const refusalCharsMax = 4_096;
 
-/** A connection that could not be had, or is lost. */
+/** A connection cannot be opened, or is lost. */
 export class WireError extends Error {
   override name = "WireError";
   /** Whether another attempt may succeed. */
   readonly retryable: boolean;
-  /** The least pause before it, in ms. */
+  /** The minimum pause before that attempt, in ms. */
   readonly retryAfterMs: number;
 
   constructor(message: string, retryable: boolean, retryAfterMs = 0) {
@@ -25,22 +25,22 @@ export class WireError extends Error {
   }
 }
 
-/** What a connection tells its owner. */
+/** The events of a connection. */
 export interface WireEvents {
-  /** A message that answers no request. */
+  /** A message that is not the answer to a request. */
   message(message: ServerMessage): void;
-  /** The connection has ended, and the owner did not close it. Comes once, and nothing after it. */
+  /** The connection has ended, and the owner did not close it. Called once, as the last event. */
   lost(error: WireError): void;
 }
 
-/** Where the WebSocket of `partition` is. */
+/** The URL of the WebSocket of `partition`. */
 export function socketAddress(base: URL, partition: string): URL {
   const address = new URL(`v1/partitions/${encodeURIComponent(partition)}/ws`, base);
   address.protocol = base.protocol === "https:" ? "wss:" : "ws:";
   return address;
 }
 
-/** One connection to a partition: `connect` is done, messages go both ways. */
+/** An open connection to a partition, after `connect`. */
 export class Wire {
   readonly #socket: WebSocket;
   readonly #events: WireEvents;
@@ -49,9 +49,9 @@ export class Wire {
   #sent = 0;
   #connected = false;
   #ended = false;
-  /** Names the log. */
+  /** The id of the log. */
   serverId = "";
-  /** The last event when this connection was made. */
+  /** The last event when this connection opened. */
   head = 0;
 
   private constructor(address: URL, events: WireEvents) {
@@ -70,7 +70,7 @@ export class Wire {
   /**
    * Connects as `clientId`.
    *
-   * @throws WireError where the server is not reached, or refuses.
+   * @throws WireError if the server cannot be reached, or refuses.
    */
   static async open(address: URL, clientId: string, events: WireEvents): Promise<Wire> {
     const wire = new Wire(address, events);
@@ -83,7 +83,7 @@ export class Wire {
     return wire;
   }
 
-  /** Sends a message, and waits for nothing. Returns its id. */
+  /** Sends a message without waiting for an answer. Returns its id. */
   send(type: string, payload: object): string {
     const id = `m-${++this.#sent}`;
     this.#socket.send(JSON.stringify({ id, type, timestamp: Date.now(), payload }));
@@ -93,7 +93,7 @@ export class Wire {
   /**
    * Sends a message, and waits for its answer.
    *
-   * @throws WireError where the answer is an error or does not come in time, or the connection is lost.
+   * @throws WireError if the answer is an error or is late, or the connection is lost.
    */
   async request(type: string, payload: object): Promise<ServerMessage> {
     const answer = Promise.withResolvers<ServerMessage>();
@@ -114,7 +114,7 @@ export class Wire {
     }
   }
 
-  /** Ends the connection. Nothing is told after this. */
+  /** Closes the connection. No event is emitted after this. */
   close(): void {
     this.#ended = true;
     this.#socket.close();
@@ -128,7 +128,7 @@ export class Wire {
     try {
       message = JSON.parse(String(data)) as ServerMessage;
     } catch {
-      this.#end(new WireError("the server sent what is no JSON", false));
+      this.#end(new WireError("the server sent invalid JSON", false));
       return;
     }
     const answer = "inReplyTo" in message ? this.#waiting.get(message.inReplyTo ?? "") : undefined;
@@ -147,7 +147,7 @@ export class Wire {
   }
 }
 
-/** The failure that a problem document tells. */
+/** The error of a problem document. */
 export function errorOf({ code, detail, retryable, retryAfter = 0 }: Problem): WireError {
   return new WireError(`${code}: ${detail}`, retryable, retryAfter * 1_000);
 }
@@ -161,7 +161,7 @@ async function readRefusal(response: IncomingMessage): Promise<WireError> {
       if (body.length > refusalCharsMax) break;
     }
   } catch {
-    // The status says enough.
+    // The status is enough.
   }
   const retryable = status === 429 || status >= 500;
   return new WireError(
