@@ -1,7 +1,7 @@
 import { figure, type Row } from "./bench.ts";
 import type { Spread } from "./stats.ts";
 
-/** Whether a row keeps its bound; undefined where it has none. */
+/** Whether a row is within its bound; undefined if it has none. */
 export function kept({ bound, value }: Row): boolean | undefined {
   if (!bound) return undefined;
   return "atLeast" in bound ? value.median >= bound.atLeast : value.median <= bound.atMost;
@@ -22,10 +22,10 @@ export function boundText({ bound, unit }: Row): string {
 
 function verdict(row: Row): string {
   const within = kept(row);
-  return within === undefined ? "told" : within ? "kept" : "**missed**";
+  return within === undefined ? "reported" : within ? "kept" : "**missed**";
 }
 
-const header = ["measure", "Partita", "compared with", "result (range)", "bound", "verdict", "beside it"];
+const header = ["measure", "Partita", "compared with", "result (range)", "bound", "verdict", "notes"];
 const cells = (row: Row): string[] => [
   row.what,
   row.partita,
@@ -50,7 +50,7 @@ export function asText(rows: readonly Row[]): string {
     .join("\n");
 }
 
-/** Where and how a run was made. */
+/** The environment of a run. */
 export interface Circumstances {
   date: string;
   machine: string;
@@ -70,11 +70,11 @@ Written by \`${command}\` on ${date}: ${machine}, workerd ${workerd}, ${runs} ru
 
 ${[line(header), line(header.map(() => "---")), ...rows.map((row) => line(cells(row)))].join("\n")}
 
-How to read it: what counts are the ratios, not the absolute figures, which are those of one machine with everything on it: load generator, Partita, floor and disk share its cores. A floor (\`test/bench/floor/worker.js\`) is the least that a Durable Object can do for the same frames in the same workerd under the same generator: parse, one INSERT with the same columns and index, answer. The latency is compared with one that commits and answers frame by frame, throughput and deliveries with one that does the frames of a \`setTimeout(0)\` window in one transaction. Each ratio is the median of the ratios of neighbouring runs, with the least and the greatest. Events are \`treePush\` or \`treeUpdate\` of about 300 bytes, draft ids UUIDv7, clients take arrays of messages and no echo. In "beside it" stands which side had its core full. Rows written per accepted event are counted exactly, and asserted, in \`test/workerd/sockets.test.ts\`.
+How to read it: compare the ratios, not the absolute figures. The figures are those of one machine, whose cores the load generator, Partita, the floor and the disk share. A floor (\`test/bench/floor/worker.js\`) is the minimum that a Durable Object can do for the same frames, in the same workerd with the same generator: parse, one INSERT with the same columns and index, answer. The latency is compared with a floor that commits and answers frame by frame, throughput and deliveries with one that processes the frames of a \`setTimeout(0)\` window in one transaction. Each ratio is the median of the ratios of neighbouring runs, with the minimum and the maximum. Events are \`treePush\` or \`treeUpdate\` of about 300 bytes, draft ids UUIDv7, clients receive arrays of messages and no echo. The notes show which side used its core fully. The rows written per accepted event are counted and asserted in \`test/workerd/sockets.test.ts\`.
 `;
 }
 
-/** Shares of the bound that the plot shows. */
+/** The plot ends at this multiple of the bound. */
 const sharesShown = 2;
 const width = 760;
 const barsFrom = 400;
