@@ -10,10 +10,10 @@ export interface Row {
   what: string;
   partita: string;
   floor: string;
-  /** What is judged: a ratio, or a figure with its unit. */
+  /** The value that is compared with the bound: a ratio, or a figure with its unit. */
   value: Spread;
   unit: "×" | "ms" | "MiB";
-  /** Undefined: the issue states no bound, the figure is told. */
+  /** Undefined: there is no bound, and the figure is only reported. */
   bound: { atLeast: number } | { atMost: number } | undefined;
   note: string;
 }
@@ -33,12 +33,12 @@ export class Bench {
     this.quick = quick;
   }
 
-  /** Runs of each thing that is compared. */
+  /** How often each side is measured. */
   get runs(): number {
     return this.quick ? 2 : 5;
   }
 
-  /** So many, or a quick run's share. */
+  /** The number of events, or a part of it in a quick run. */
   events(full: number): number {
     return this.quick ? Math.ceil(full / 4) : full;
   }
@@ -64,7 +64,7 @@ export class Bench {
     return { server: this.floor.url.origin, partition: `${mode}-${this.#partitions++}` };
   }
 
-  /** As (1) of issue 3 has it, unless said otherwise: 8 connections with 64 drafts in flight push into an empty tree. */
+  /** The default: 8 connections with 64 drafts in flight push into an empty tree. */
   stream(address: Address, job: Partial<StreamJob> & Pick<StreamJob, "measureEvents">): Promise<StreamResult> {
     const { pid } = address.server === this.partita.url.origin ? this.partita : this.floor;
     return this.generator.run({
@@ -94,7 +94,7 @@ export class Bench {
     return times;
   }
 
-  /** Runs each of `bodies` in turn, and again. Returns what each gave, run by run. */
+  /** Runs the `bodies` in turn, `runs` times. Returns the results of each. */
   async alternate<T>(bodies: readonly (() => Promise<T>)[], runs = this.runs): Promise<T[][]> {
     const results = bodies.map((): T[] => []);
     for (let run = 0; run < runs; run++) {
@@ -104,12 +104,12 @@ export class Bench {
   }
 }
 
-/** A number for people: three digits, thousands parted. */
+/** A readable number: three digits, with thousands separators. */
 export function figure(value: number): string {
   return value.toLocaleString("en", { maximumSignificantDigits: Math.abs(value) >= 1_000 ? 4 : 3 });
 }
 
-/** Who was busy, in cores: which side the figure is bounded by. */
+/** How busy each side was, in cores: this shows which side limits the figure. */
 export function saturation(results: readonly StreamResult[]): string {
   const cores = (of: "serverCpu" | "generatorCpu") =>
     figure(results.reduce((sum, { [of]: cpu, seconds }) => sum + cpu / seconds, 0) / results.length);

@@ -13,7 +13,7 @@ export interface BundleServer {
   stop(): Promise<void>;
 }
 
-/** Starts what `npm run deploy:dry` has made: a folder with `worker.js` and the SQL that it loads. */
+/** Starts a build of `npm run deploy:dry`: a folder with `worker.js` and the SQL files that it loads. */
 export async function startBundle(folder: string, inspector: { inspectorPort?: number } = {}): Promise<BundleServer> {
   const storage = temporaryFolder("partita-bundle-");
   const files = ["worker.js", ...readdirSync(folder).filter((name) => name.endsWith(".sql"))];

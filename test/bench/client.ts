@@ -1,4 +1,4 @@
-// What the client's view costs: one key typed into a document of 10,000 nodes, and what the server sends back.
+// Measures the client's view: one key typed into a document of 10,000 nodes, and the messages of the server.
 // Run: node --disable-warning=ExperimentalWarning test/bench/client.ts
 import { Replica } from "../../src/client/sync/replica.ts";
 import type { QueueEntry } from "../../src/client/stores/store.ts";

@@ -1,5 +1,5 @@
-// Whether a change is a gain: the CPU time of an event in builds of the Worker and in the floor, run by turns,
-// because a machine that is shared is not the same from one minute to the next.
+// Measures whether a change is a gain: the CPU time of an event in builds of the Worker and in the floor, run by turns,
+// because a shared machine changes from one minute to the next.
 import { readCommandLine } from "../../src/tools/command-line.ts";
 import { pushes } from "./bench.ts";
 import { startBundle } from "./bundle.ts";

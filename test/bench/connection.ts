@@ -3,15 +3,15 @@ import { connect as connectSocket, type Socket } from "node:net";
 import { WebSocket } from "ws";
 import { ackFrame, connectFrame, countAccepted, heartbeat, isBroadcast, lastEventOf, type Wishes } from "./frames.ts";
 
-/** A sign of life after so many bytes received: far below what closes a client that seems not to read. */
+/** A heartbeat is sent after this many received bytes, far below the bound for clients that do not read. */
 const heartbeatBytes = 2 * 1024 * 1024;
 
-/** Where a partition is served: by Partita, or by a floor, whose name says its mode. */
+/** The address of a partition: of Partita, or of a floor, whose name contains its mode. */
 export interface Address {
   /** As `http://127.0.0.1:41234`. */
   server: string;
   partition: string;
-  /** Who connects; absent: anybody, in open development mode. */
+  /** The token; absent: open development mode. */
   token?: string;
 }
 
@@ -20,17 +20,17 @@ interface Connected {
   sinceSnapshot?: number;
 }
 
-/** An array client that is connected, as cheap as `ws` can be: no compression, no masking, writes joined. */
+/** A connected client that receives arrays, as cheap as `ws` allows: no compression, no masking, joined writes. */
 export class Connection {
   readonly #ws: WebSocket;
   readonly #socket: Socket;
   /** The last event when it connected. */
   readonly head: number;
-  /** Events since the last snapshot, where the state was asked for. */
+  /** Events since the last snapshot, if the state was requested. */
   readonly sinceSnapshot: number | undefined;
-  /** Takes each frame that comes after `connected`, but heartbeats. */
+  /** Called for each frame after `connected`, except heartbeats. */
   onFrame: (frame: Buffer) => void = () => {};
-  /** Takes the reason when the connection ends by itself. */
+  /** Called with the reason when the server ends the connection. */
   onEnd: (reason: string) => void = () => {};
   #unreadBytes = 0;
 
@@ -41,7 +41,7 @@ export class Connection {
     this.sinceSnapshot = connected.sinceSnapshot;
     ws.on("message", (frame: Buffer) => {
       this.#unreadBytes += frame.length;
-      // As our client does: at half of it.
+      // At half of it, as the client library does.
       if (this.#unreadBytes > (credit === undefined ? heartbeatBytes : credit / 2)) {
         const last = credit === undefined ? undefined : lastEventOf(frame);
         this.#unreadBytes = 0;
@@ -95,7 +95,7 @@ export class Connection {
     });
   }
 
-  /** Reads no more. */
+  /** Stops reading. */
   pause(): void {
     this.#ws.pause();
   }

@@ -18,16 +18,16 @@ function uuidv7(): string {
 }
 const tail = `a${randomBytes(2).toString("hex").slice(1)}-${randomBytes(6).toString("hex")}`;
 
-/** Makes an event with its target and node a little over 300 bytes of JSON. */
+/** Pads an event with its target and node to slightly over 300 bytes of JSON. */
 const padding = "abcdefghij".repeat(13);
 
-/** What a stream is made of. */
+/** The events of a stream. */
 export interface Stream {
   /** New nodes, or new data for those of `nodes`. */
   event: "push" | "update";
-  /** What the ids of the nodes begin with. */
+  /** The prefix of the ids of the nodes. */
   prefix: string;
-  /** How many nodes updates go over. */
+  /** The number of nodes that updates cycle through. */
   nodes?: number;
 }
 
@@ -35,7 +35,7 @@ function submit(event: string): string {
   return `{"id":"m","type":"submit_event","timestamp":${Date.now()},"payload":{"draftId":"${uuidv7()}","event":${event}}}`;
 }
 
-/** The frame that makes an empty tree, before anything is pushed. */
+/** The frame that creates an empty tree, before the first push. */
 export const makeTree = (): string => submit('{"type":"set","payload":{"target":"files","value":{}}}');
 
 /** The frame number `at` of a stream: an event of about 300 bytes, with a time-ordered draft id. */
@@ -48,10 +48,10 @@ export function frameAt({ event, prefix, nodes = 1 }: Stream, at: number): strin
   );
 }
 
-/** What a connection asks for besides events in arrays. */
+/** The options of a connection, besides events in arrays. */
 export interface Wishes {
   initialState?: boolean;
-  /** Bytes that may be on their way to it. */
+  /** The most unacknowledged bytes. */
   credit?: number;
 }
 
@@ -61,15 +61,15 @@ export function connectFrame(clientId: string, { initialState = false, credit }:
   return `{"id":"c","type":"connect","timestamp":${Date.now()},"payload":{"clientId":"${clientId}","version":"1","frames":"array","echo":false,"initialState":${initialState}${wanted}}}`;
 }
 
-/** Gives back the credit of all events up to `eventId`. */
+/** Returns the credit of all events up to `eventId`. */
 export const ackFrame = (eventId: number): string =>
   `{"id":"k","type":"ack","timestamp":${Date.now()},"payload":{"eventId":${eventId}}}`;
 
-/** Answered without waking the partition; tells it that somebody reads. */
+/** Answered without waking the partition; shows that the client reads. */
 export const heartbeat = '{"type":"heartbeat"}';
 
 const accepted = Buffer.from('"type":"event_accepted"');
-/** No message that carries an event is shorter, so a search may go on so much later. */
+/** No message with an event is shorter, so a search can skip this many bytes. */
 const messageBytesMin = 256;
 
 /** How many drafts a frame accepts. Searches bytes: a load generator that parses JSON measures itself. */
@@ -79,12 +79,12 @@ export function countAccepted(frame: Buffer): number {
   return count;
 }
 
-/** Whether a frame brings an event of somebody else. */
+/** Whether a frame has an event of another client. */
 export const isBroadcast = (frame: Buffer): boolean => frame.includes('"type":"broadcast"');
 
 const eventId = Buffer.from('"eventId":');
 
-/** The last event that a frame of broadcasts brings; undefined where it brings none. */
+/** The last event in a frame of broadcasts; undefined if it has none. */
 export function lastEventOf(frame: Buffer): number | undefined {
   const at = frame.lastIndexOf(eventId);
   return at < 0

@@ -1,13 +1,13 @@
-// The load generator's process: does the jobs of load.ts, one after the other.
+// The process of the load generator: runs the jobs of load.ts, one after the other.
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Address, Connection } from "./connection.ts";
 import { countAccepted, frameAt, isBroadcast, lastEventOf, makeTree, type Wishes } from "./frames.ts";
 import type { Job, PingJob, PingResult, Report, StreamJob, StreamResult } from "./load.ts";
 import { cpuSeconds } from "./machine.ts";
 
-/** How long everything may stand still before the job has failed. */
+/** A job fails after this time without progress. */
 const stallMsMax = 15_000;
-/** Connections that are opened at once. */
+/** The most connections that are opened at once. */
 const openingMax = 25;
 
 async function openAll(address: Address, count: number, name: string, wishes: Wishes = {}): Promise<Connection[]> {
@@ -77,7 +77,7 @@ async function stream(job: StreamJob): Promise<StreamResult> {
   const waiting = publishers.map(() => 0);
   const top = (at: number) => {
     if (!open) return;
-    // Where there are subscribers, the loop closes over the deliveries: what is measured is what arrives.
+    // With subscribers, the loop waits for the deliveries: the received events are measured.
     const undelivered = subscribers.length === 0 ? 0 : accepted - Math.floor(deliveries / subscribers.length);
     const drafts: string[] = [];
     while (waiting[at]! < inFlight && sent - accepted + undelivered < inFlight * publishers.length) {
@@ -91,7 +91,7 @@ async function stream(job: StreamJob): Promise<StreamResult> {
     publisher.onFrame = (frame) => {
       const count = countAccepted(frame);
       if (count === 0) {
-        // Broadcasts of the other publishers' events; all else is a failure.
+        // Only broadcasts of the other publishers' events are expected.
         if (!isBroadcast(frame)) fail(frame.toString().slice(0, 500));
         return;
       }
@@ -147,7 +147,7 @@ async function stream(job: StreamJob): Promise<StreamResult> {
   const checker = await Connection.open(address, "checker");
   const grown = checker.head - publishers[0]!.head;
   checker.close();
-  // Others may write there too; but what was accepted is there.
+  // Others may write there too, but every accepted event must be there.
   if (grown < accepted) throw new Error(`${accepted} accepted, but the log grew by ${grown}`);
   for (const connection of [...publishers, ...subscribers]) connection.close();
   return {

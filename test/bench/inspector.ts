@@ -3,11 +3,11 @@ import { WebSocket } from "ws";
 
 /** A function and its shares of the CPU time, 0 to 1. */
 export interface Cost {
-  /** With its line; functions of the platform have none. */
+  /** Includes the line; functions of the platform have none. */
   name: string;
-  /** Spent in itself. */
+  /** The time in the function itself. */
   self: number;
-  /** Spent in itself and in what it calls. */
+  /** The time in the function and in its callees. */
   total: number;
 }
 
@@ -31,7 +31,7 @@ export class Inspector {
     ws.setMaxListeners(0);
   }
 
-  /** Connects to the first Worker that `port` of 127.0.0.1 offers for inspection. */
+  /** Connects to the first Worker that can be inspected on `port` of 127.0.0.1. */
   static async open(port: number): Promise<Inspector> {
     const targets = (await (await fetch(`http://127.0.0.1:${port}/json`)).json()) as { webSocketDebuggerUrl: string }[];
     const ws = new WebSocket(targets[0]!.webSocketDebuggerUrl, { perMessageDeflate: false });
@@ -39,7 +39,7 @@ export class Inspector {
     return new Inspector(ws);
   }
 
-  /** Profiles until `body` is done. Returns what each function cost. */
+  /** Profiles while `body` runs. Returns the cost of each function. */
   async profile(body: () => Promise<unknown>): Promise<Cost[]> {
     await this.#call("Profiler.enable");
     await this.#call("Profiler.setSamplingInterval", { interval: 200 });
@@ -89,7 +89,7 @@ function costsOf({ nodes, samples, timeDeltas }: Profile): Cost[] {
       const cost = costs.get(name) ?? { name, self: 0, total: 0 };
       costs.set(name, cost);
       if (above === place) cost.self += time;
-      // A function that calls itself is counted once.
+      // A recursive function is counted once.
       if (!seen.has(name)) cost.total += time;
       seen.add(name);
     }
@@ -103,6 +103,6 @@ interface Place {
 }
 
 function nameOf({ callFrame: { functionName, lineNumber, url } }: Profile["nodes"][number]): string {
-  // Functions of V8 and of the platform have no place.
+  // Functions of V8 and of the platform have no location.
   return url === "" ? functionName || "(platform)" : `${functionName || "(anonymous)"}:${lineNumber + 1}`;
 }

@@ -8,29 +8,29 @@ import type { Stream } from "./frames.ts";
 export interface StreamJob {
   kind: "stream";
   address: Address;
-  /** The process id of the server's workerd: its CPU time is told. */
+  /** The process id of the server's workerd, to measure its CPU time. */
   pid: number;
   publishers: number;
-  /** Drafts of each publisher that are not answered yet or, where there are subscribers, not delivered to all of them. */
+  /** The most drafts of each publisher that are not answered or, with subscribers, not delivered to all of them. */
   inFlight: number;
   subscribers: number;
-  /** The credit that subscribers ask for, in bytes; absent: none, they are sent everything. */
+  /** The credit of subscribers, in bytes; absent: no flow control. */
   credit?: number;
   stream: Stream;
-  /** Makes the tree first: for a partition that is empty. */
+  /** Creates the tree first, for an empty partition. */
   makeTree: boolean;
-  /** Events before those that are measured. */
+  /** Events before the measurement. */
   warmupEvents: number;
   measureEvents: number;
 }
 
-/** What was measured, without the warm-up. */
+/** The results, without the warm-up. */
 export interface StreamResult {
   seconds: number;
   accepted: number;
-  /** Events given to subscribers, each counted for each. */
+  /** Deliveries: events times subscribers. */
   deliveries: number;
-  /** The frames that brought them: the fewer, the more events are joined. */
+  /** The frames of the deliveries: fewer frames mean more events per frame. */
   frames: number;
   /** The longest time without a verdict. */
   pauseMs: number;
@@ -57,10 +57,10 @@ export interface PingResult {
 export type Job = StreamJob | PingJob;
 export type Report = { result: StreamResult | PingResult } | { error: string };
 
-/** No job takes so long. */
+/** The time limit of a job. */
 const jobMsMax = 120_000;
 
-/** The load generator, a process of its own, so that it shares neither CPU time nor memory with what measures beside it. */
+/** The load generator, in a separate process, so that it shares neither CPU time nor memory with the measuring process. */
 export class LoadGenerator {
   readonly #child: ChildProcess = fork(fileURLToPath(new URL("generator.ts", import.meta.url)), {
     execArgv: ["--disable-warning=ExperimentalWarning"],
@@ -69,7 +69,7 @@ export class LoadGenerator {
 
   run(job: StreamJob): Promise<StreamResult>;
   run(job: PingJob): Promise<PingResult>;
-  /** Does one job; the next only after it. */
+  /** Runs one job; jobs do not overlap. */
   async run(job: Job): Promise<StreamResult | PingResult> {
     this.#child.send(job);
     const answer = once(this.#child, "message", { signal: AbortSignal.timeout(jobMsMax) });

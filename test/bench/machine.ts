@@ -26,7 +26,7 @@ export function residentMiB(pid: number): number {
   }
 }
 
-/** This machine, in a line. */
+/** One line that describes this machine. */
 export function machine(): string {
   return `${availableParallelism()} cores of ${cpus()[0]?.model.trim() ?? "an unknown CPU"}, ${platform()} ${release()}, Node ${process.versions.node}`;
 }

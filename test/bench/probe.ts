@@ -2,10 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Address, Connection } from "./connection.ts";
 import { frameAt, makeTree, type Stream } from "./frames.ts";
 
-/** Between two probes: they look, and add no load. */
+/** The pause between two probes, so that they add no load. */
 const probeEveryMs = 2;
 
-/** Prepares a partition for updates that let its state stay as large as it is. */
+/** Prepares a partition for updates that do not grow its state. */
 export async function makeNodes(address: Address, count: number): Promise<Stream> {
   const connection = await Connection.open(address, "maker");
   await connection.submit(makeTree());
@@ -14,7 +14,7 @@ export async function makeNodes(address: Address, count: number): Promise<Stream
   return { event: "update", prefix: "n", nodes: count };
 }
 
-/** Runs `probe` again and again until `load` is done. Returns how long each took, in milliseconds, without the first tenth. */
+/** Repeats `probe` until `load` is done. Returns the duration of each, in milliseconds, without the first tenth. */
 export async function probeDuring(load: Promise<unknown>, probe: () => Promise<unknown>): Promise<number[]> {
   const during = new AbortController();
   const ended = load.finally(() => during.abort());
@@ -29,11 +29,11 @@ export async function probeDuring(load: Promise<unknown>, probe: () => Promise<u
   } finally {
     await ended;
   }
-  // The load has to build up first.
+  // The load builds up first.
   return times.slice(Math.ceil(times.length / 10));
 }
 
-/** A probe that submits one update, for a connection of its own. */
+/** A probe that submits one update over its own connection. */
 export async function updater(address: Address, stream: Stream): Promise<{ probe(): Promise<void>; close(): void }> {
   const connection = await Connection.open(address, "prober");
   let at = 0;

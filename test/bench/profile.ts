@@ -1,5 +1,5 @@
-// Where the Worker's CPU time goes: its functions, for a stream of events
-// and for its fan-out, from V8's sampling profiler. The line numbers are those of the bundle, which is kept.
+// Shows which functions use the Worker's CPU time, for a stream of events and for its fan-out, by V8's sampling profiler.
+// The line numbers refer to the bundle, which is kept.
 // Run: node --disable-warning=ExperimentalWarning test/bench/profile.ts
 import { mkdirSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -10,7 +10,7 @@ import { startBundle } from "./bundle.ts";
 import { Inspector } from "./inspector.ts";
 import { LoadGenerator } from "./load.ts";
 
-/** Functions that are listed. */
+/** The most functions that are listed. */
 const functionsShown = 30;
 
 const percent = (share: number): string => `${(share * 100).toFixed(1).padStart(5)}%`;

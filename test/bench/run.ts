@@ -56,7 +56,7 @@ try {
 }
 console.log(asText(rows));
 
-// A page from a part of the measures, or from a few short runs, would tell less than it seems.
+// A page from some of the measures, or from a few short runs, would be misleading.
 if (!quick && chosen.length === Object.keys(measures).length) {
   const { version } = createRequire(import.meta.resolve("miniflare"))("workerd/package.json") as { version: string };
   const { scripts } = JSON.parse(readFileSync(join(projectFolder, "package.json"), "utf8")) as { scripts: object };

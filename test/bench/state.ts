@@ -1,4 +1,4 @@
-// What the state costs: proxies with and without a journal, against the two alternatives of
+// Measures the state: proxies with and without a journal, against the two alternatives of
 // docs/decisions/0001-state.md: the bare state, and an explicit edit cursor.
 // Run: node --expose-gc test/bench/state.ts
 import { State } from "../../src/model/index.ts";
@@ -34,7 +34,7 @@ const pushes = Array.from({ length: events }, (_, at) =>
 );
 const adds = Array.from({ length: events }, () => '{"by":1}');
 
-/** The least of several runs, in microseconds an event. */
+/** The minimum of several runs, in microseconds per event. */
 function measure(name: string, run: () => void): void {
   let least = Number.POSITIVE_INFINITY;
   for (let at = 0; at < runs; at++) {
@@ -85,7 +85,7 @@ for (const mode of ["replay", "change"] as const) {
   });
 }
 
-/** The alternative: explicit operations that copy in and journal. */
+/** The alternative: explicit operations that copy values and journal changes. */
 class Cursor {
   readonly journal: unknown[] = [];
   set(container: Record<string, unknown>, key: string, value: unknown): void {

@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { TestServer } from "../support/server.ts";
 
-// What no HTTP client sends: bytes as they are, over a socket of the network.
+// Raw bytes over a TCP socket, which no HTTP client would send.
 
 const event = '{"type":"set","payload":{"target":"n","value":1}}';
 let server: TestServer;
@@ -17,7 +17,7 @@ const request = (room: string, headers: string) =>
   `POST /v1/partitions/${room}/events HTTP/1.1\r\nHost: 127.0.0.1\r\nIdempotency-Key: k\r\n${headers}\r\n\r\n`;
 const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`;
 
-/** Sends `pieces` and nothing after them, and returns what came when the server had answered, or had ended the connection. */
+/** Sends `pieces` and nothing more. Returns the received text when the server has answered or closed the connection. */
 async function say(pieces: readonly string[], { end = false } = {}): Promise<string> {
   const socket = connect(Number(server.url.port), "127.0.0.1");
   let heard = "";
@@ -49,22 +49,22 @@ test("[AU-10] a body in chunks is answered when it is over the bound, not when i
   expect(heard).toContain('"code":"payload_too_large"');
 });
 
-test("[AU-10] a body that is announced as too long is answered before it comes", async () => {
+test("[AU-10] a body whose stated length is too large is answered before it is sent", async () => {
   expect(await say([request("announced", "Content-Length: 70000")])).toMatch(/^HTTP\/1\.1 413 /);
 });
 
-test("[AU-10] a body in chunks is one, however it is cut", async () => {
+test("[AU-10] a body in chunks is read as one, wherever it is cut", async () => {
   const pieces = [...event].map(chunk);
   const heard = await say([request("cut", "Transfer-Encoding: chunked"), ...pieces, "0\r\n\r\n"]);
   expect(heard).toMatch(/^HTTP\/1\.1 201 /);
 });
 
-test("[AU-10] a body that is shorter than announced commits nothing", async () => {
+test("[AU-10] a body that is shorter than its stated length commits nothing", async () => {
   await say([request("short", `Content-Length: ${event.length + 10}`), event], { end: true });
   expect(await headOf("short")).toBe(0);
 });
 
-test("[AU-10] of a body that is longer than announced, what was announced counts", async () => {
+test("[AU-10] a body that is longer than its stated length is cut to that length", async () => {
   const heard = await say([request("long", `Content-Length: ${event.length - 1}`), event]);
   expect(heard).toMatch(/^HTTP\/1\.1 400 /);
   expect(await headOf("long")).toBe(0);

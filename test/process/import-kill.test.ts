@@ -12,7 +12,7 @@ import { growTree, seeded } from "../support/tree.ts";
 
 const entriesMin = 10_000;
 const kills = 6;
-/** From a reached moment to the kill, and from the kill to the restart, at most. */
+/** The longest delay before the kill, and between the kill and the restart. */
 const killDelayMs = 30;
 const downMs = 300;
 const partition = "killed";
@@ -46,7 +46,7 @@ async function readLog(): Promise<NumberedEvent[]> {
   return log;
 }
 
-test("[LC-1] [WP-4] [ID-5] [ID-11] [TX-8] kill -9 of the server, again and again in the middle of an import, loses no acknowledged event, doubles none, skips no id", async () => {
+test("[LC-1] [WP-4] [ID-5] [ID-11] [TX-8] kill -9 of the server, several times during an import, loses no acknowledged event, duplicates none, skips no id", async () => {
   console.log(`PARTITA_SEED=${seed}`);
   const { entries } = await walk(folder);
   expect(entries.length).toBeGreaterThanOrEqual(entriesMin);
@@ -69,7 +69,7 @@ test("[LC-1] [WP-4] [ID-5] [ID-11] [TX-8] kill -9 of the server, again and again
     return tally;
   };
 
-  // When so many acceptances have arrived, the server is killed; all moments are well before the end.
+  // The server is killed after each of these numbers of acceptances; all are well before the end.
   const moments = Array.from({ length: kills }, () => Math.floor((0.02 + 0.8 * random()) * entries.length)).toSorted(
     (a, b) => a - b,
   );
@@ -100,7 +100,7 @@ test("[LC-1] [WP-4] [ID-5] [ID-11] [TX-8] kill -9 of the server, again and again
     "the first place where ids are not 1, 2, 3 …",
   ).toBe(-1);
 
-  // What any connection was ever told is in the log, under the id that it was told.
+  // Every acknowledged event is in the log, with the acknowledged id.
   const draftIdOfNode = new Map(entries.map(({ path }) => [nodeIdOf(path), draftIdOf(path)]));
   const draftIds = log.map(({ event }) => {
     const { value } = event.payload as { value: { id?: string } };
@@ -109,12 +109,12 @@ test("[LC-1] [WP-4] [ID-5] [ID-11] [TX-8] kill -9 of the server, again and again
   const notInLog = () => acknowledged.filter(({ draftId, eventId }) => draftIds[eventId - 1] !== draftId);
   expect(notInLog(), "acknowledged, but not in the log").toEqual([]);
 
-  // One event for the target, and one for each path; none was refused as a double of itself.
+  // One event for the target, and one for each path; none was rejected as its own duplicate.
   expect(tally).toMatchObject({ committed: entries.length + 1, replayed: 0, rejected: 0, skipped: 0 });
   expect(log).toHaveLength(entries.length + 1);
   expect(new Set(draftIds).size, "drafts in the log").toBe(log.length);
 
-  // Fold, state and folder are the same; and again after a kill in the quiet.
+  // Fold, state and folder are equal, and again after a kill without load.
   expect((await verifyImport(server.url, partition, entries)).differences).toEqual([]);
   await server.restart();
   expect(await verifyImport(server.url, partition, entries)).toEqual({

@@ -17,7 +17,7 @@ afterEach(() => void vi.restoreAllMocks());
 const folder = temporaryFolder("partita-import-");
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Folders in one another, with files in each. */
+/** Nested folders, with files in each. */
 function entriesOf(folders: number, files: number): Entry[] {
   const entries: Entry[] = [];
   for (let at = 0, parent: string | undefined; at < folders; at++) {
@@ -31,10 +31,10 @@ function entriesOf(folders: number, files: number): Entry[] {
   return entries;
 }
 
-/** What a stand-in for the server does with a draft: accept it, or answer with this message, or drop the connection. */
+/** What the fake server does with a draft: accept it, answer with this message, or drop the connection. */
 type Answer = "accept" | "drop" | { type: string; payload: object };
 
-/** A server that speaks just enough of the wire, and does with each draft what the test says. */
+/** A fake server with a minimal wire. The test decides what it does with each draft. */
 async function standIn(answer: (draft: Draft, attempt: number) => Answer, serverId = () => "log-1") {
   const port = await freePort();
   const server = new WebSocketServer({ port, host: "127.0.0.1" });
@@ -115,13 +115,13 @@ test("an import submits a child only after its parent was accepted, on any conne
   expect(server.log[0]).toBe(targetDraft.draftId);
 });
 
-test("[ER-5] [WP-12] refusals that may pass are obeyed: after the pause the refused drafts go again first, in their order", async () => {
+test("[ER-5] [WP-12] retryable refusals are obeyed: after the pause the refused drafts are sent again first, in order", async () => {
   const entries = entriesOf(1, 40);
   const held = draftIdOf("d0/f3");
   let refusedAt = 0;
   const server = await standIn(({ draftId }, attempt) => {
     if (draftId === held && attempt < 3) refusedAt = performance.now();
-    // As the server: after a refusal, every other draft is refused until that one comes again.
+    // Like the server: after a refusal, every other draft is refused until that one is sent again.
     if (attempt < 3 && (draftId === held || server.submitted.includes(held)) && !server.log.includes(held))
       return refusal;
     if (draftId === held) expect(performance.now() - refusedAt).toBeGreaterThanOrEqual(45);
@@ -132,7 +132,7 @@ test("[ER-5] [WP-12] refusals that may pass are obeyed: after the pause the refu
   expect(server.log).toEqual([targetDraft, ...entries.map(draftOf)].map(({ draftId }) => draftId));
 });
 
-test("[ID-11] a lost connection is replaced, and what is undecided goes again under the same ids", async () => {
+test("[ID-11] a lost connection is replaced, and undecided drafts are sent again with the same ids", async () => {
   const entries = entriesOf(3, 100);
   let drops = 0;
   const server = await standIn((_, attempt) =>
@@ -144,7 +144,7 @@ test("[ID-11] a lost connection is replaced, and what is undecided goes again un
   expect(new Set(server.log).size).toBe(entries.length + 1);
 });
 
-test("[ER-5] a rejection is counted, and what is below it is never submitted", async () => {
+test("[ER-5] a rejection is counted, and drafts below it are never submitted", async () => {
   const entries = entriesOf(4, 2);
   const server = await standIn(({ draftId }) =>
     draftId === draftIdOf("d0/d1")
@@ -168,7 +168,7 @@ test("an import gives up after a bounded number of failures in a row", async () 
   await expect(importInto(refusing.url, [])).rejects.toThrow("gave up after 16 failures in a row");
 });
 
-test("[WP-11] an import ends where the log is replaced under it", async () => {
+test("[WP-11] an import ends if the log is replaced meanwhile", async () => {
   vi.spyOn(Math, "random").mockReturnValue(0);
   let connections = 0;
   const server = await standIn(
@@ -189,7 +189,7 @@ async function runTool(...parameters: string[]): Promise<{ code: number; stdout:
   return { code, ...printed };
 }
 
-test("[TX-8] [ID-1] npm run import brings a folder in, verifies it, resumes, and tells when something differs", async () => {
+test("[TX-8] [ID-1] npm run import imports a folder, verifies it, resumes, and reports differences", async () => {
   const server = new TestServer();
   onTestFinished(() => server.stop());
   await server.start();
@@ -207,7 +207,7 @@ test("[TX-8] [ID-1] npm run import brings a folder in, verifies it, resumes, and
   expect(second).toMatchObject({ code: 0 });
   expect(second.stdout).toContain("0 events committed, 52 known from before, 0 rejected");
 
-  // The same path, now of another type: another operation under the same key, and a node that is no folder.
+  // The same path with another type: another operation with the same key, and a node that is not a folder.
   rmSync(join(root, "sub"), { recursive: true });
   writeFileSync(join(root, "sub"), "");
   const third = await runTool(root, "--url", server.url.href);
@@ -217,7 +217,7 @@ test("[TX-8] [ID-1] npm run import brings a folder in, verifies it, resumes, and
   expect(third.stdout).toContain("NOT verified");
 });
 
-test("[ER-4] npm run import says what is wrong with its command", async () => {
+test("[ER-4] npm run import explains errors in its command", async () => {
   const nobody = `http://127.0.0.1:${await freePort()}`;
   const commands: [string[], string][] = [
     [[], "Name one folder"],

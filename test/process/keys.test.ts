@@ -6,9 +6,9 @@ import { Issuer } from "../support/issuer.ts";
 import { TestServer } from "../support/server.ts";
 import { Talker } from "../support/talker.ts";
 
-// The keys of an issuer over HTTP, fetched by the real Worker: from a good source, a bad one, and none.
+// The real Worker fetches the keys of an issuer over HTTP: from a good source, a bad one, and none.
 
-/** The cooldown of src/identity/key-set.ts, and a little. */
+/** Slightly longer than the cooldown of src/identity/key-set.ts. */
 const cooldownMs = 31_000;
 
 let issuer: Issuer;
@@ -31,8 +31,8 @@ const told = async (token: string) => {
   return response.ok ? "ok" : ((await response.json()) as { code: string }).code;
 };
 
-describe("a token that brings its own way to a key", () => {
-  test("[AU-1] follows no jku, x5u, jwk or x5c, and takes no kid for a path or a query", async () => {
+describe("a token that refers to its own key", () => {
+  test("[AU-1] ignores jku, x5u, jwk and x5c, and never uses a kid as a path or a query", async () => {
     const evil = await Issuer.with("old");
     const good = await issuer.token("old");
     expect(await told(good)).toBe("ok");
@@ -54,7 +54,7 @@ describe("a token that brings its own way to a key", () => {
       { kid: evil.url },
     ];
     for (const header of headers) {
-      // Signed by its bringer's key, that of the same name.
+      // Signed by the attacker's key, which has the same name.
       expect(await told(await evil.token("old", {}, header)), `${JSON.stringify(header)}`).toBe("unauthenticated");
     }
     expect(evil.requests).toBe(0);
@@ -63,7 +63,7 @@ describe("a token that brings its own way to a key", () => {
     await evil.close();
   });
 
-  test("[AU-1] takes no public key for a secret, in whatever form it is published, and no other algorithm", async () => {
+  test("[AU-1] never uses a public key as a secret, in any form of publication, and accepts no other algorithm", async () => {
     expect(await told(await issuer.token("old"))).toBe("ok");
     const token = await issuer.token("old");
     const [, payload] = token.split(".");
@@ -77,7 +77,7 @@ describe("a token that brings its own way to a key", () => {
 });
 
 describe("a source of keys", () => {
-  test("[AU-1] is asked once per 30 s, whatever kids a flood of tokens names, by whatever way they come", async () => {
+  test("[AU-1] is fetched once per 30 s during a flood of tokens with unknown kids, for each way to send them", async () => {
     const good = await issuer.token("old");
     const flood = async () => {
       const tokens = await Promise.all(
@@ -115,7 +115,7 @@ describe("a source of keys", () => {
       const response = await ask(token);
       expect([response.status, response.headers.get("retry-after")]).toEqual([503, "5"]);
       expect(await response.json()).toMatchObject({ code: "identity_unavailable", retryable: true });
-      // What is wrong with the source is nobody's business.
+      // The answer does not reveal what is wrong with the source.
       expect(await (await ask(token)).text()).not.toMatch(/127\.0\.0\.1|jwks|fetch failed/i);
     }
     issuer.answer = up;
@@ -127,7 +127,7 @@ describe("a source of keys", () => {
     for (let at = 0; at < 20; at++) expect(await told(token)).toBe("ok");
   });
 
-  test("[AU-1] [LC-9] that trickles is left after five seconds, and others are answered meanwhile", async () => {
+  test("[AU-1] [LC-9] that is slow is abandoned after five seconds, and other requests are answered meanwhile", async () => {
     const token = await issuer.token("old");
     issuer.answer = (response) => {
       response.writeHead(200, { "content-type": "application/json" });
@@ -144,10 +144,10 @@ describe("a source of keys", () => {
     expect(issuer.requests).toBe(1);
   });
 
-  test("[AU-1] [LC-9] that never ends is not read beyond what keys can have", async () => {
+  test("[AU-1] [LC-9] that never ends is read only up to a bound", async () => {
     issuer.answer = (response) => issuer.flood(response);
     expect(await told(await issuer.token("old"))).toBe("identity_unavailable");
-    // What was on its way was on its way.
+    // Bytes in transit may still arrive.
     expect(issuer.taken).toBeLessThan(64 * 1024 * 1024);
   });
 
@@ -168,14 +168,14 @@ describe("a source of keys", () => {
     elsewhere.close();
   });
 
-  test("[AU-1] that answers something else than keys has none", async () => {
+  test("[AU-1] that does not answer with keys has no keys", async () => {
     const token = await issuer.token("old");
     for (const body of ["<!doctype html><title>Sign in</title>", "", "null", "[]", '{"keys":{}}', '{"keys":[1]}']) {
       issuer.answer = (response) => void response.writeHead(200, { "content-type": "text/html" }).end(body);
       await server.restart();
       expect(await told(token), `${body}`).toBe("identity_unavailable");
     }
-    // A key that is none of ours does no harm to those beside it.
+    // An unusable key does not affect the other keys.
     issuer.answer = (response) =>
       void response
         .writeHead(200)
@@ -186,7 +186,7 @@ describe("a source of keys", () => {
 });
 
 describe("rotation", () => {
-  test("[AU-1] under load: no valid token is refused while keys change, and none of a retired key is taken after", async () => {
+  test("[AU-1] under load: no valid token is refused while keys change, and later no token of a retired key is accepted", async () => {
     const refused: string[] = [];
     let asked = 0;
     let signers = ["old"];
@@ -213,19 +213,19 @@ describe("rotation", () => {
       }
     };
     const streams = [byHeader(), byHeader(), byFrame()];
-    // Published first, and used when it is known.
+    // The key is published first, and used when it is known.
     await pause(cooldownMs);
     issuer.published = ["old", "new"];
     signers = ["old", "new"];
     await pause(3_000);
     expect(issuer.requests).toBe(2);
-    // Not used any more first, and then taken back.
+    // The key is not used any more, and then removed.
     signers = ["new"];
     await pause(500);
     issuer.published = ["new"];
     await pause(cooldownMs);
     const retired = await issuer.token("old");
-    // Whoever names a key that is not known makes the set be fetched; without that it is ten minutes.
+    // A token with an unknown key causes a fetch; without one it takes ten minutes.
     await told(await issuer.token("new", {}, { kid: "none" }));
     for (let at = 0; at < 20; at++) expect(await told(retired)).toBe("unauthenticated");
     await pause(1_000);

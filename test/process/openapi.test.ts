@@ -5,17 +5,17 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type FuzzRequest, requestsOf } from "../support/openapi-requests.ts";
 import { TestServer } from "../support/server.ts";
 
-/** Another one repeats other requests: FUZZ_SEED. */
+/** FUZZ_SEED repeats the requests of a run. */
 const seed = Number(process.env["FUZZ_SEED"] ?? 20_261_126);
 const requestsMax = 10_000;
 const inFlight = 32;
-/** How many answers of one kind are held against their schema: pages are long, and alike. */
+/** The most answers of one kind that are validated: pages are long, and similar. */
 const validatedMax = 200;
-/** How often a request is sent whose connection ends. */
+/** The attempts for a request whose connection is closed. */
 const attemptsMax = 5;
 
 let server: TestServer;
-// A document is data of every shape
+// The document has any shape
 let document: any;
 
 beforeAll(async () => {
@@ -26,8 +26,8 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 /**
- * Sends a request; anew where the connection has gone. Platform fact: workerd ends a kept connection,
- * without saying so, after an answer to a request whose body was not read.
+ * Sends a request, and again if the connection was closed. Platform fact: workerd closes a keep-alive connection without
+ * notice after it answered a request whose body it did not read.
  */
 async function answerTo({ method, address, headers, body }: FuzzRequest): Promise<Response> {
   for (let attempt = 1; ; attempt++) {
@@ -43,7 +43,7 @@ async function answerTo({ method, address, headers, body }: FuzzRequest): Promis
   }
 }
 
-/** What is drained takes nothing for minutes: so that is another partition than those that are looked at. */
+/** A drained partition refuses everything for minutes, so it is not one of those under test. */
 function elsewhere(request: FuzzRequest): FuzzRequest {
   if (request.path !== "/v1/partitions/{partition}/drain") return request;
   return { ...request, address: request.address.replace(/^\/v1\/partitions\/[^/]*/, "/v1/partitions/drained") };
@@ -51,7 +51,7 @@ function elsewhere(request: FuzzRequest): FuzzRequest {
 
 const keyOf = (method: string, path: string, status: number, code = "") => `${method} ${path} ${status} ${code}`.trim();
 
-/** Holds answers against what the document says of them. */
+/** Compares answers with the document. */
 class Judge {
   readonly #ajv = new Ajv2020({ strict: false, allErrors: true });
   readonly #schemas = new Map<string, ValidateFunction>();
@@ -62,11 +62,11 @@ class Judge {
     this.#ajv.addSchema(document, "document");
   }
 
-  /** What is wrong with an answer; undefined: nothing. */
+  /** Why an answer is not valid; undefined: it is valid. */
   async fault({ path, method }: FuzzRequest, response: Response): Promise<string | undefined> {
     const { status, headers } = response;
     const streams = headers.get("content-type") === "text/event-stream";
-    // It would not end.
+    // A stream would not end.
     if (streams) await response.body!.cancel();
     const text = streams ? "" : await response.text();
     if (status >= 500) return `a ${status}: ${text}`;
@@ -110,7 +110,7 @@ describe("/openapi.json", () => {
     expect(valid).toBe(true);
   });
 
-  test("[OB-5] names each operation and parameter once, and has every part that it refers to", () => {
+  test("[OB-5] names each operation and parameter once, and contains every referenced part", () => {
     const operations = Object.values<any>(document.paths).flatMap((item) => Object.values<any>(item));
     const ids = operations.map(({ operationId }) => operationId as string);
     expect(new Set(ids).size).toBe(ids.length);
@@ -124,7 +124,7 @@ describe("/openapi.json", () => {
     }
   });
 
-  test(`[OB-5] [ER-1] [AU-10] ${requestsMax} requests made from it get no 5xx, and no answer that is not in it`, async () => {
+  test(`[OB-5] [ER-1] [AU-10] ${requestsMax} requests generated from it get no 5xx, and only documented answers`, async () => {
     console.log(`fuzzing with FUZZ_SEED=${seed}`);
     const judge = new Judge();
     const requests = fc.sample(requestsOf(document), { numRuns: requestsMax, seed }).map(elsewhere);
@@ -142,7 +142,7 @@ describe("/openapi.json", () => {
     expect(faults).toEqual([]);
     const seen = [...judge.seen.keys()];
     if (process.env["FUZZ_SHOW"]) console.log(judge.seen);
-    // It got everywhere: each operation was answered well and, where it can be, refused.
+    // Full coverage: each operation succeeded and, if possible, was refused.
     for (const [path, item] of Object.entries<object>(document.paths)) {
       for (const method of Object.keys(item)) {
         const answers = seen.filter((key) => key.startsWith(`${method} ${path} `));

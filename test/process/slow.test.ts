@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { TestServer } from "../support/server.ts";
 
-// Clients that say what they have to say as slowly as they can, and others beside them.
+// Clients that send as slowly as possible, and normal clients beside them.
 
 const slowMax = 200;
 const event = '{"type":"set","payload":{"target":"n","value":1}}';
@@ -24,7 +24,7 @@ const host = "Host: 127.0.0.1\r\n";
 const upgrade = `${host}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${Buffer.alloc(16).toString("base64")}\r\n`;
 const post = `POST /v1/partitions/room/events HTTP/1.1\r\n${host}Idempotency-Key: slow\r\n`;
 
-/** What each kind of them has said at once; the rest comes a byte at a time, and never to its end. */
+/** What each kind sends at once; the rest follows one byte at a time, and never ends. */
 const kinds: [string, string, string][] = [
   ["a request line", "GET /v1/partitions/room/st", "ate"],
   ["headers of an upgrade", `GET /v1/partitions/room/ws HTTP/1.1\r\n${upgrade}X: `, "x"],
@@ -45,7 +45,7 @@ async function open(said: string): Promise<Socket> {
   return socket;
 }
 
-test("[AU-6] [AU-10] hundreds of requests that never end hold nobody up, by HTTP and on sockets, and commit nothing", async () => {
+test("[AU-6] [AU-10] hundreds of requests that never end delay no other client, over HTTP and on sockets, and commit nothing", async () => {
   const at = (path: string) => new URL(`/v1/partitions/room/${path}`, server.url);
   const submit = async (key: string) => {
     const response = await fetch(at("events"), { method: "POST", headers: { "idempotency-key": key }, body: event });
@@ -83,13 +83,13 @@ test("[AU-6] [AU-10] hundreds of requests that never end hold nobody up, by HTTP
   expect(opened.filter(([socket]) => socket.writable).length).toBeGreaterThan(slowMax / 2);
   const page = (await (await fetch(at("events"))).json()) as { currentEventIndex: number };
   expect(page.currentEventIndex).toBe(6);
-  // They are given up, and it goes on.
+  // The slow clients are dropped, and the server continues.
   for (const [socket] of opened) socket.destroy();
   await pause(200);
   expect(await submit("last")).toBe(201);
 });
 
-test.each(kinds)("[AU-6] [AU-10] %s that breaks off in the middle leaves nothing behind", async (_, said) => {
+test.each(kinds)("[AU-6] [AU-10] %s that ends in the middle has no effect", async (_, said) => {
   const room = `broken-${said.length}`;
   const socket = await open(said.replaceAll("/room/", `/${room}/`));
   await pause(50);

@@ -15,9 +15,9 @@ import { projectFolder } from "../../src/tools/wrangler.ts";
 import { alive, descendantsOf, freePort, withVariable } from "../support/processes.ts";
 import { temporaryFolder } from "../support/server.ts";
 
-/** Interface that must hold: the first start serves within this time. */
+/** The first start must serve within this time. */
 const startMsMax = 30_000;
-/** How long processes may take to be gone after the tool has ended. */
+/** The time limit for processes to end after the tool has ended. */
 const goneMsMax = 2_000;
 
 const folder = temporaryFolder("partita-start-");
@@ -33,7 +33,7 @@ const withoutNpm = Object.fromEntries(Object.entries(process.env).filter(([name]
 
 interface Tool {
   process: ChildProcess;
-  /** All that it has printed. */
+  /** The whole output. */
   output(): string;
 }
 
@@ -111,7 +111,7 @@ test("[LC-2] [ID-11] npm start serves, ends with all its children on SIGINT, and
   await endBy("SIGTERM", second);
 });
 
-test("[ER-4] npm start says what is wrong with a port that it cannot use", async () => {
+test("[ER-4] npm start explains why it cannot use a port", async () => {
   for (const port of ["http", "0", "70000", "80.5", " "]) {
     const tool = run({ PORT: port, PERSIST: folder });
     expect(await once(tool.process, "exit")).toEqual([1, null]);

@@ -7,7 +7,7 @@ import { Events } from "../support/events.ts";
 import { readLog } from "../support/log.ts";
 import { TestServer } from "../support/server.ts";
 
-/** How large a file may grow, in blocks of 512 bytes: the log of writes of one partition soon comes to it. */
+/** The largest file size, in blocks of 512 bytes: the write-ahead log of one partition reaches it soon. */
 const fileBlocksMax = 1_024;
 const submitsMax = 2_000;
 
@@ -17,7 +17,7 @@ const server = new TestServer({ folder: join(folder, "data") });
 beforeAll(async () => {
   const workerd = createRequire(createRequire(import.meta.url).resolve("miniflare"))("workerd").default as string;
   const limited = join(folder, "workerd");
-  // Without the trap a file that is too large would be the end of the process, and not an error of the write.
+  // Without the trap a file that is too large would end the process, instead of failing the write.
   writeFileSync(limited, `#!/bin/sh\ntrap '' XFSZ\nulimit -f ${fileBlocksMax}\nexec "${workerd}" "$@"\n`, {
     mode: 0o755,
   });
@@ -30,7 +30,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test("[TX-5] no stream tells an event whose commit fails: all that was told is there after a restart", async () => {
+test("[TX-5] no stream sends an event whose commit fails: every sent event is there after a restart", async () => {
   const partition = "full";
   const at = (path: string) => new URL(`v1/partitions/${partition}/${path}`, server.url);
   const submit = (key: string) =>
@@ -50,7 +50,7 @@ test("[TX-5] no stream tells an event whose commit fails: all that was told is t
     if (!failed) accepted = (JSON.parse(body) as { eventId: number }).eventId;
   }
   expect(failed, "the limit was come to").toBe(true);
-  // Whatever was under way has time to come.
+  // Messages in transit have time to arrive.
   await new Promise((resolve) => setTimeout(resolve, 500));
   const told = Math.max(...readers.flatMap((events) => events.told.map(({ id }) => Number(id ?? 0))));
   expect(told).toBeGreaterThan(0);

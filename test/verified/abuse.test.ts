@@ -17,7 +17,7 @@ import {
   tenantOf,
 } from "./wire.ts";
 
-// What somebody does who has a good token, and means no good.
+// Attacks by a client with a valid token.
 
 const partitionOf = (tenant: string, room: string) => env.PARTITIONS.getByName(`${tenant}/${room}`);
 const admin = async (tenant: string) => bearer(await sign({ tenant, sub: "root", roles: ["admin"] }));
@@ -29,10 +29,10 @@ const draft = (draftId: string, value: unknown = 1) => ({
 });
 
 describe("a principal's rate", () => {
-  /** Nothing comes back while the test runs. */
+  /** A rate that does not refill during the test. */
   const once = (burst: number) => ({ perSecond: 0.001, burst });
 
-  it("[AU-5] is one, over sockets, HTTP, batches and connections without a WebSocket at the same time", async () => {
+  it("[AU-5] is shared by sockets, HTTP, batches and connections without a WebSocket", async () => {
     const [tenant, room] = [fresh("t"), fresh()];
     await tenantOf(tenant).setLimits({ principal: once(20) });
     const token = await sign({ tenant });
@@ -67,13 +67,13 @@ describe("a principal's rate", () => {
     }
     const page = (await (await ask(`/v1/partitions/${room}/events`, { headers: bearer(token) })).json()) as Message;
     expect(page.currentEventIndex).toBe(20);
-    // Others have their own.
+    // Other principals have their own rate.
     expect((await post(room, await sign({ tenant, sub: "bob" }), "k")).status).toBe(201);
     for (const peer of peers) peer.close();
     await events.cancel();
   });
 
-  it("[AU-5] does not begin anew with a connection, a token, a client id, a ticket or a sleep", async () => {
+  it("[AU-5] does not reset with a connection, a token, a client id, a ticket or hibernation", async () => {
     const [tenant, room] = [fresh("t"), fresh()];
     await tenantOf(tenant).setLimits({ principal: once(20) });
     let accepted = 0;
@@ -94,11 +94,11 @@ describe("a principal's rate", () => {
     expect(accepted).toBe(20);
     await evictDurableObject(partitionOf(tenant, room));
     await used(await Peer.connected(room, await sign({ tenant })));
-    // What was not written yet, a quarter of it at most.
+    // The part that was not saved, at most a quarter.
     expect(accepted).toBeLessThanOrEqual(25);
   });
 
-  it("[AU-6] a flood of one takes nothing from another, whose every draft is decided in its turn", async () => {
+  it("[AU-6] a flood of one principal takes nothing from another, whose drafts are all decided in turn", async () => {
     const [tenant, room] = [fresh("t"), fresh()];
     await tenantOf(tenant).setLimits({ principal: once(100) });
     const mallory = await sign({ tenant, sub: "mallory" });
@@ -125,7 +125,7 @@ describe("a principal's rate", () => {
     for (const peer of [...floods, alice]) peer.close();
   });
 
-  it("[AU-5] [ID-10] a flood of rejections is remembered up to its bound, and what is beyond is not decided; others' are", async () => {
+  it("[AU-5] [ID-10] a flood of rejections is stored up to its bound, and later ones are not decided; other principals' are", async () => {
     const [tenant, room] = [fresh("t"), fresh()];
     const token = await sign({ tenant });
     const bad = { type: "unset", payload: { target: "none" } };
@@ -151,7 +151,7 @@ describe("a principal's rate", () => {
       Number([...storage.sql.exec("SELECT count(*) AS count FROM idempotency_records")][0]!["count"]),
     );
     expect(count).toBe(bounds.rejectionsPerPrincipalMax);
-    // What is stored is served, what is good is taken, and others are none the worse.
+    // Stored verdicts are replayed, valid drafts are accepted, and other principals are not affected.
     expect(await (await post(room, token, "r0", bad)).text()).toBe(await first.text());
     expect((await post(room, token, "good")).status).toBe(201);
     expect((await post(room, await sign({ tenant, sub: "bob" }), "r1", bad)).status).toBe(422);
@@ -159,7 +159,7 @@ describe("a principal's rate", () => {
   });
 });
 
-describe("tokens on streams that are open", () => {
+describe("tokens on open streams", () => {
   const follow = async (room: string, token: string) =>
     new Events(await ask(`/v1/partitions/${room}/events/stream`, { headers: bearer(token) })).flow();
 
@@ -186,19 +186,19 @@ describe("tokens on streams that are open", () => {
     });
     expect(posted.events.told.at(-1)).toMatchObject({ event: "end", data: expect.stringContaining("4401") });
     expect(JSON.parse(log.told.at(-1)!.data)).toMatchObject({ code: "auth_revoked", status: 401 });
-    // Neither takes anything more, and what is new is not let in.
+    // Both refuse new frames, and new requests are refused.
     expect((await posted.post(token, frame("submit_event", draft("d"))))[0]).toBe(401);
     expect((await ask(`/v1/partitions/${room}/connection`, { method: "POST", headers: bearer(token) })).status).toBe(
       401,
     );
-    // Another's stays.
+    // The connection of another principal stays.
     await post(room, await sign({ tenant, sub: "bob" }), "k");
     await bob.first((told) => told.find(({ id, event: type }) => id === "1" && type === undefined));
     expect(bob.ended).toBe(false);
     await bob.cancel();
   });
 
-  it("[AU-4] [AU-3] one that was renewed with a narrower token may do what that one may", async () => {
+  it("[AU-4] [AU-3] a stream that was renewed with fewer permissions has only those", async () => {
     const [tenant, room] = [fresh("t"), fresh()];
     const token = await sign({ tenant });
     const viewer = await sign({ tenant, roles: ["viewer"], jti: "narrow" });
@@ -208,14 +208,14 @@ describe("tokens on streams that are open", () => {
     await message("event_accepted");
     await send(token, frame("renew", { token: viewer }));
     await message("renewed");
-    // The wider one is still valid, but no longer what this connection is.
+    // The first token is still valid, but this connection has the second one.
     await send(token, frame("submit_event", draft("after")));
     expect((await find((told) => told.payload?.draftId === "after"))!.payload).toMatchObject({ code: "forbidden" });
     expect((await send(viewer, frame("heartbeat", {})))[0]).toBe(202);
     await events.cancel();
   });
 
-  it("[AU-4] expiry: nothing more is taken and nothing told, and they end", async () => {
+  it("[AU-4] expiry: nothing more is accepted or sent, and they end", async () => {
     const [tenant, room] = [fresh("t"), fresh()];
     const exp = seconds() + 2;
     const short = await sign({ tenant, exp });
@@ -225,7 +225,7 @@ describe("tokens on streams that are open", () => {
     const log = await follow(room, short);
     await log.first((told) => told[0]);
     await new Promise((resolve) => setTimeout(resolve, exp * 1_000 + 100 - Date.now()));
-    // Within the tolerance of the door; a longer token of the same subject does not help the connection either.
+    // Within the clock tolerance of the verification. A longer token of the same subject does not extend the connection.
     await send(await sign({ tenant }), frame("submit_event", draft("late")));
     await events.end();
     expect(
@@ -237,7 +237,7 @@ describe("tokens on streams that are open", () => {
       await ask(`/v1/partitions/${room}/events`, { headers: bearer(await sign({ tenant })) })
     ).json()) as Message;
     expect(page.currentEventIndex).toBe(0);
-    // Without anything that happens.
+    // Without any activity.
     await log.end();
     expect(JSON.parse(log.told.at(-1)!.data)).toMatchObject({ code: "auth_expired" });
     expect(Date.now()).toBeLessThan(exp * 1_000 + 5_000);
@@ -246,7 +246,7 @@ describe("tokens on streams that are open", () => {
 });
 
 describe("a revoked or expired token on a socket", () => {
-  it("[AU-4] [AU-5] is not given the others' events in the same window as it ends", async () => {
+  it("[AU-4] [AU-5] does not receive other clients' events in the window in which it ends", async () => {
     const [tenant, room] = [fresh("t"), fresh()];
     const alice = await Peer.connected(room, await sign({ tenant }));
     const bob = await Peer.connected(room, await sign({ tenant, sub: "bob" }));

@@ -14,7 +14,7 @@ const routes: readonly [Method, string][] = [
   ["GET", "ws"],
   ["POST", "drain"],
 ];
-/** What a request to each of them takes. */
+/** The request for each route. */
 const request = (method: Method, path: string, headers: Record<string, string>): RequestInit => ({
   method,
   headers: { "idempotency-key": "k", ...(path === "ws" ? { upgrade: "websocket" } : {}), ...headers },
@@ -24,7 +24,7 @@ const request = (method: Method, path: string, headers: Record<string, string>):
 });
 const admin = { principal: "root", permissions: "all" };
 
-/** All that an answer says, but for its trace and the time. */
+/** The whole answer without its trace id and time. */
 async function said(response: Response, names: readonly string[]): Promise<unknown> {
   const headers = Object.fromEntries(response.headers);
   delete headers["partita-trace-id"];
@@ -34,13 +34,13 @@ async function said(response: Response, names: readonly string[]): Promise<unkno
   return [response.status, headers, text.replace(/"traceId":"\w+"/, "").replace(/"timestamp":\d+/, "")];
 }
 
-describe("what is told inside the Worker by headers", () => {
+describe("internal headers", () => {
   const forged = {
     "partita-author": JSON.stringify(admin),
     "partita-stream": JSON.stringify({ kind: "connection", author: admin }),
   };
 
-  it.each(routes)("[AU-8] counts for nothing from outside: %s %s", async (method, path) => {
+  it.each(routes)("[AU-8] are ignored from outside: %s %s", async (method, path) => {
     const room = fresh();
     const at = `/v1/partitions/${room}/${path}`;
     const tokens = [{}, bearer(await sign({ roles: [] })), bearer(await sign({ partitions: ["lobby"] }))];
@@ -49,7 +49,7 @@ describe("what is told inside the Worker by headers", () => {
         const given = await ask(at, request(method, path, { ...headers, [name]: JSON.stringify(admin) }));
         const without = await ask(at, request(method, path, headers));
         if (given.webSocket) {
-          // Whoever is to bring a token yet still is.
+          // A connection that waits for a token still waits.
           const peer = await Peer.open(room, forged);
           expect((await peer.ask("connect", { clientId: "c", version: "1" })).payload.code).toBe("unauthenticated");
           for (const { webSocket } of [given, without]) {
@@ -64,7 +64,7 @@ describe("what is told inside the Worker by headers", () => {
     }
   });
 
-  it("[AU-8] neither makes anybody somebody else, nor allows more", async () => {
+  it("[AU-8] change neither the principal nor its permissions", async () => {
     const room = fresh();
     const viewer = await sign({ sub: "eve", roles: ["viewer"] });
     const peer = await Peer.open(room, { ...bearer(viewer), ...forged });
@@ -74,15 +74,15 @@ describe("what is told inside the Worker by headers", () => {
     const headers = { "idempotency-key": "k", ...bearer(viewer), ...forged };
     const body = JSON.stringify(event);
     expect((await ask(`/v1/partitions/${room}/events`, { method: "POST", headers, body })).status).toBe(403);
-    // A stream is one of events still, and not the connection that was asked for beside it.
+    // The request still opens a stream of events, not the connection of the forged header.
     const stream = await ask(`/v1/partitions/${room}/events/stream`, { headers: { ...bearer(viewer), ...forged } });
     const { value } = await stream.body!.getReader().read();
     expect(new TextDecoder().decode(value as Uint8Array)).toMatch(/^event: connected/m);
   });
 });
 
-describe("what a client says of itself", () => {
-  it("[AU-8] of an event's author, number and time is refused, over HTTP and on sockets", async () => {
+describe("what a client states about itself", () => {
+  it("[AU-8] an event's author, number and time are refused in the event, over HTTP and on sockets", async () => {
     const room = fresh();
     const peer = await Peer.connected(room, await sign());
     const claims = { id: "evt-99", eventId: 99, timestamp: 1, clientId: "root", author: "root", principal: "root" };
@@ -102,7 +102,7 @@ describe("what a client says of itself", () => {
     peer.close();
   });
 
-  it("[AU-8] around an event is passed over: author, number and time are the server's", async () => {
+  it("[AU-8] an event's author, number and time are ignored beside the event: the server sets them", async () => {
     const room = fresh();
     const peer = await Peer.connected(room, await sign());
     const began = Date.now();
@@ -128,7 +128,7 @@ describe("what a client says of itself", () => {
     const { eventId, event: committed } = peer.told.find(({ type }) => type === "event_accepted").payload;
     expect([eventId, committed.id, committed.clientId]).toEqual([1, "evt-1", "c"]);
     expect(committed.timestamp).toBeGreaterThanOrEqual(began);
-    // The draft is alice's and nobody else's.
+    // The draft belongs to alice.
     expect(((await (await post(room, await sign(), "d")).json()) as Message).eventId).toBe(1);
     expect(((await (await post(room, await sign({ sub: "root" }), "d")).json()) as Message).eventId).toBe(2);
     peer.close();
@@ -151,7 +151,7 @@ describe("pages of other origins", () => {
     "file://",
   ];
 
-  it.each(strangers)("[AU-7] %s gets nothing on any route, with the best of tokens", async (origin) => {
+  it.each(strangers)("[AU-7] %s is refused on every route, even with a valid token", async (origin) => {
     const room = fresh();
     const headers = { ...bearer(await sign({ roles: ["editor", "admin"] })), origin };
     const paths = routes.map(([method, path]) => [method, path, `/v1/partitions/${room}/${path}`] as const);
@@ -160,7 +160,7 @@ describe("pages of other origins", () => {
       expect([response.status, response.headers.get("access-control-allow-origin")], `${path}`).toEqual([403, null]);
       expect(await response.json()).toMatchObject({ code: "origin_not_allowed" });
     }
-    // Nor where the token would come later, or comes as a subprotocol, or as a ticket.
+    // The same if the token follows later, or is a subprotocol, or a ticket.
     expect((await Peer.open(room, { origin })).response.status).toBe(403);
     const told = await Peer.open(room, { origin, "sec-websocket-protocol": `partita, bearer.${await sign()}` });
     await told.ending();
@@ -195,7 +195,7 @@ describe("names of partitions", () => {
     "board-%ff",
   ];
 
-  it.each(tricks)("[AU-9] that are none are nobody's: %s", async (name) => {
+  it.each(tricks)("[AU-9] invalid ones are refused: %s", async (name) => {
     const before = (await listDurableObjectIds(env.PARTITIONS)).length;
     for (const partitions of [["*"], ["board-*"]]) {
       const token = await sign({ partitions, roles: ["editor", "admin"] });
@@ -208,7 +208,7 @@ describe("names of partitions", () => {
     expect((await listDurableObjectIds(env.PARTITIONS)).length).toBe(before);
   });
 
-  it("[AU-9] are looked at as they arrive: no path leads out of those that are allowed", async () => {
+  it("[AU-9] are checked as received: no path reaches a partition that is not allowed", async () => {
     const [mine, other] = [fresh(), fresh()];
     await post(other, await sign(), "k");
     const token = await sign({ partitions: [mine] });
@@ -216,7 +216,7 @@ describe("names of partitions", () => {
       const response = await ask(`/v1/partitions/${path}/state`, { headers: bearer(token) });
       expect([403, 404], `${path}`).toContain(response.status);
     }
-    // A pattern is one only at its end, and no pattern is a name.
+    // `*` is a pattern only at the end, and a pattern is not a name.
     for (const partitions of [["*-1"], ["board-*x"], ["board-?*"], ["^board"], ["*/*"]]) {
       const response = await ask(`/v1/partitions/${other}/state`, { headers: bearer(await sign({ partitions })) });
       expect(response.status).toBe(403);
@@ -225,7 +225,7 @@ describe("names of partitions", () => {
 });
 
 describe("probing for partitions", () => {
-  /** The Worker, and which partitions' objects it has asked for. */
+  /** The Worker, and the partition objects that it has called. */
   function watched() {
     const woken: string[] = [];
     const PARTITIONS = new Proxy(env.PARTITIONS, {
@@ -254,7 +254,7 @@ describe("probing for partitions", () => {
       const open = await Peer.connected(there, await sign());
       const token = await sign({ sub: "mallory", ...claims });
       for (const [method, path] of routes) {
-        // Whoever may not read still may submit.
+        // A token without `read` may still submit.
         if (path === "events" && method === "POST" && "roles" in claims) continue;
         for (const headers of [bearer(token), { "sec-websocket-protocol": `partita, bearer.${token}` }]) {
           const answers = [];
@@ -289,7 +289,7 @@ describe("probing for partitions", () => {
     },
   );
 
-  it("[AU-9] [ER-7] nor does a token in connect, or a ticket, tell what is there", async () => {
+  it("[AU-9] [ER-7] a token in connect, or a ticket, does not reveal which partitions exist", async () => {
     const tenant = fresh("t");
     const [there, absent] = [fresh(), fresh()];
     for (let at = 0; at < 5; at++) await post(there, await sign({ tenant }), `k${at}`);
@@ -301,7 +301,7 @@ describe("probing for partitions", () => {
     ];
     const told = async (name: string, token: string) => {
       const peer = await Peer.open(name, {}, `?tenant=${tenant}`);
-      // Asked for before anything is known of it.
+      // Requested before the partition exists.
       for (const [type, payload] of [
         ["sync", { sinceEventId: 0 }],
         ["hash", {}],
@@ -332,7 +332,7 @@ describe("probing for partitions", () => {
     expect(woken).toEqual([]);
   });
 
-  it("[AU-9] [ER-7] another tenant's partition is another one: every read gets what an absent one gives", async () => {
+  it("[AU-9] [ER-7] another tenant's partition is another one: every read gets the answer of an absent one", async () => {
     const [mine, other] = [fresh("t"), fresh("t")];
     const [there, absent] = [fresh(), fresh()];
     for (let at = 0; at < 5; at++) await post(there, await sign({ tenant: mine }), `k${at}`);
@@ -349,13 +349,13 @@ describe("probing for partitions", () => {
       }
       expect(answers[0]).toEqual(answers[1]);
     }
-    // Its keys are other keys, and its numbers other numbers.
+    // It has its own keys and event ids.
     expect(((await (await post(there, token, "k0")).json()) as Message).eventId).toBe(1);
   });
 });
 
-describe("keys of others", () => {
-  it("[ID-9] [AU-9] that are tried give no hint: a draft is judged as if there were no other", async () => {
+describe("keys of other principals", () => {
+  it("[ID-9] [AU-9] reveal nothing: a draft with such a key is decided as if the key were unused", async () => {
     const room = fresh();
     const accepted = await post(room, await sign(), "secret-key");
     expect(accepted.status).toBe(201);
@@ -371,7 +371,7 @@ describe("keys of others", () => {
         await (await ask(`/v1/partitions/${room}/events`, { headers: bearer(mallory) })).json(),
       ]),
     ).not.toContain("secret-");
-    // With the same content, with another, and after what was rejected: always a draft of its own.
+    // With the same content, with other content, and after a rejection: always a separate draft.
     const other = { type: "set", payload: { target: "m", value: 2 } };
     const hers = async (key: string, body: object) => {
       const response = await post(room, mallory, key, body);
@@ -390,7 +390,7 @@ describe("keys of others", () => {
 });
 
 describe("tickets", () => {
-  it("[AU-2] of many redemptions at the same time one wins, on sockets and streams, and none later", async () => {
+  it("[AU-2] one of many concurrent redemptions succeeds, on sockets and streams, and none later", async () => {
     const token = await sign({ sub: "trent" });
     for (let round = 0; round < 5; round++) {
       const room = fresh();
@@ -412,7 +412,7 @@ describe("tickets", () => {
     }
   });
 
-  it("[AU-9] of one tenant are none of another's, and one that is made up wakes no partition", async () => {
+  it("[AU-9] of one tenant are invalid in another, and a forged one wakes no partition", async () => {
     const tenant = fresh("t");
     const taken = await ask("/v1/tickets", { method: "POST", headers: bearer(await sign({ tenant })) });
     const { ticket } = (await taken.json()) as { ticket: string };

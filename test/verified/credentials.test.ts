@@ -7,7 +7,7 @@ const code = async (response: Response) => ((await response.json()) as Message).
 const connect = { clientId: "c", version: "1" };
 
 describe("a token in connect", () => {
-  it("[AU-2] makes a connection somebody's; what is sent behind it waits for that, and keeps its order", async () => {
+  it("[AU-2] authenticates a connection; later frames wait for that, and keep their order", async () => {
     const room = fresh();
     const peer = await Peer.open(room, {});
     expect(peer.response.status).toBe(101);
@@ -15,14 +15,14 @@ describe("a token in connect", () => {
     const answers = await Promise.all(["a", "b", "c"].map((draftId, at) => peer.submit(draftId, at)));
     expect(answers.map(({ payload }) => payload.eventId)).toEqual([1, 2, 3]);
     expect(peer.told[0]).toMatchObject({ type: "connected", payload: { expiresAt: expect.any(Number) } });
-    // The same subject by a header has the same keys.
+    // The same subject with a token in a header has the same keys.
     const again = (await (
       await post(room, await sign({ sub: "carol" }), "a", { type: "set", payload: { target: "n", value: 0 } })
     ).json()) as Message;
     expect(again.eventId).toBe(1);
   });
 
-  it("[AU-2] [WP-2] before it nothing is taken, and without one connect is refused", async () => {
+  it("[AU-2] [WP-2] before it every other frame is refused, and connect without one is refused", async () => {
     const peer = await Peer.open(fresh(), {});
     expect((await peer.submit("d")).payload.code).toBe("not_connected");
     expect((await peer.ask("connect", connect)).payload.code).toBe("unauthenticated");
@@ -40,7 +40,7 @@ describe("a token in connect", () => {
     expect((await peer.ask("sync", {}))?.payload.code ?? "not_connected").toBe("not_connected");
   });
 
-  it("[AU-2] [AU-9] the address names the tenant", async () => {
+  it("[AU-2] [AU-9] the URL names the tenant", async () => {
     const tenant = fresh("t");
     const room = fresh();
     await post(room, await sign({ tenant }), "k");
@@ -50,18 +50,18 @@ describe("a token in connect", () => {
     expect((await Peer.open(room, {}, "?tenant=a%2Fb")).response.status).toBe(401);
   });
 
-  it("[AU-2] a second token is refused, where one came with the upgrade", async () => {
+  it("[AU-2] a second token is refused if the upgrade had one", async () => {
     const peer = await Peer.open(fresh(), bearer(await sign()));
     expect((await peer.ask("connect", { ...connect, token: await sign() })).payload.code).toBe("bad_request");
     expect((await peer.ask("connect", connect)).type).toBe("connected");
   });
 
-  it("[AU-6] who brings none is ended after ten seconds, and there can be so many of them and no more", async () => {
+  it("[AU-6] a connection without one is closed after ten seconds, and the number of such connections is bounded", async () => {
     const room = fresh();
     const strangers = await Promise.all(Array.from({ length: 64 }, () => Peer.open(room, {})));
     const one = await Peer.open(room, {});
     expect([one.response.status, await code(one.response)]).toEqual([429, "too_many_connections"]);
-    // Who has a token has a place.
+    // A connection with a token gets a place.
     const known = await Peer.connected(room, await sign());
     expect((await known.submit("d")).type).toBe("event_accepted");
     const began = Date.now();
@@ -82,7 +82,7 @@ describe("renewal", () => {
     expect((await peer.submit("d")).type).toBe("event_accepted");
   });
 
-  it("[AU-4] [AU-3] a narrower token narrows, at once", async () => {
+  it("[AU-4] [AU-3] a token with fewer permissions takes effect at once", async () => {
     const peer = await Peer.connected(fresh(), await sign());
     expect((await peer.submit("d1")).type).toBe("event_accepted");
     await peer.ask("renew", { token: await sign({ roles: ["viewer"] }) });
@@ -99,7 +99,7 @@ describe("renewal", () => {
     expect((await peer.ask("renew", { token: await sign(claims) })).payload.code).toBe(expected);
   });
 
-  it("[AU-4] a revoked one is refused, and the connection ends", async () => {
+  it("[AU-4] a revoked token is refused, and the connection ends", async () => {
     const tenant = fresh("t");
     const peer = await Peer.connected(fresh(), await sign({ tenant, jti: "old" }));
     await ask("/v1/revocations/jti/new", {
@@ -117,7 +117,7 @@ describe("tickets", () => {
     return { response, ...((await response.json()) as { ticket: string; expiresAt: number }) };
   };
 
-  it("[AU-2] stand for their token once, for a socket and for server-sent events", async () => {
+  it("[AU-2] replace their token once, for a socket and for server-sent events", async () => {
     const room = fresh();
     const tenant = fresh("t");
     const { response, ticket, expiresAt } = await take({ tenant, sub: "dave" });
@@ -134,7 +134,7 @@ describe("tickets", () => {
     await stream.body!.cancel();
   });
 
-  it("[AU-2] are good for nothing else, and not beyond what their token is good for", async () => {
+  it("[AU-2] are valid for nothing else, and not longer than their token", async () => {
     const { ticket } = await take();
     const state = await ask(`/v1/partitions/${fresh()}/state?ticket=${ticket}`);
     expect([state.status, await code(state)]).toEqual([400, "bad_request"]);
@@ -145,7 +145,7 @@ describe("tickets", () => {
     }
   });
 
-  it("[AU-4] a revoked token takes none, and one that was taken before is of no use", async () => {
+  it("[AU-4] a revoked token gets no ticket, and an earlier ticket of it is refused", async () => {
     const tenant = fresh("t");
     const { ticket } = await take({ tenant, jti: "one" });
     await ask("/v1/revocations/jti/one", {
@@ -156,7 +156,7 @@ describe("tickets", () => {
     expect((await Peer.open(fresh(), {}, `?ticket=${ticket}`)).response.status).toBe(401);
   });
 
-  it("[AU-2] of a principal are bounded, and kept as hashes", async () => {
+  it("[AU-2] of a principal are bounded, and stored as hashes", async () => {
     const tenant = fresh("t");
     const statuses = [];
     for (let at = 0; at < 17; at++) statuses.push((await take({ tenant })).response.status);
@@ -172,7 +172,7 @@ describe("tickets", () => {
 describe("administration", () => {
   const admin = async (tenant: string) => bearer(await sign({ tenant, sub: "root", roles: ["admin"] }));
 
-  it("[AU-3] needs its permission, each its own", async () => {
+  it("[AU-3] each operation needs its own permission", async () => {
     const routes = [
       ["PUT", "/v1/revocations/sub/alice", undefined, "admin:revoke"],
       ["GET", "/v1/revocations", undefined, "admin:revoke"],
@@ -197,7 +197,7 @@ describe("administration", () => {
     }
   });
 
-  it("[AU-4] revokes over HTTP, and lists what is revoked", async () => {
+  it("[AU-4] revokes over HTTP, and lists the revocations", async () => {
     const tenant = fresh("t");
     const peer = await Peer.connected(fresh(), await sign({ tenant }));
     const response = await ask("/v1/revocations/sub/alice", { method: "PUT", headers: await admin(tenant) });
@@ -209,13 +209,13 @@ describe("administration", () => {
     expect([wrong.status, await code(wrong)]).toEqual([400, "bad_request"]);
   });
 
-  it("[AU-4] a revoked administrator administers nothing", async () => {
+  it("[AU-4] the token of a revoked administrator is refused", async () => {
     const tenant = fresh("t");
     await ask("/v1/revocations/sub/root", { method: "PUT", headers: await admin(tenant) });
     expect(await code(await ask("/v1/limits", { headers: await admin(tenant) }))).toBe("auth_revoked");
   });
 
-  it("[AU-7] is open to the pages of allowed origins, whatever the method", async () => {
+  it("[AU-7] is open to pages of allowed origins, with every method", async () => {
     for (const [path, method] of [
       ["/v1/limits", "PUT"],
       ["/v1/revocations/jti/t", "PUT"],
@@ -227,7 +227,7 @@ describe("administration", () => {
     }
   });
 
-  it("[AU-5] sets limits; a request above them is told by Retry-After and the RateLimit headers", async () => {
+  it("[AU-5] sets limits; a request above them gets Retry-After and the RateLimit headers", async () => {
     const tenant = fresh("t");
     const room = fresh();
     const put = await ask("/v1/limits", {
@@ -245,7 +245,7 @@ describe("administration", () => {
       "ratelimit-policy": '"principal";q=2;w=20',
       ratelimit: '"principal";r=0;t=10',
     });
-    // A replay costs nothing.
+    // A replay does not count.
     expect((await post(room, token, "a")).status).toBe(201);
     const read = (await (await ask("/v1/limits", { headers: await admin(tenant) })).json()) as Message;
     expect(read.override).toEqual({ principal: { perSecond: 0.1, burst: 2 } });
@@ -259,7 +259,7 @@ describe("administration", () => {
     expect(((await wrong.json()) as Message).errors.length).toBeGreaterThanOrEqual(2);
   });
 
-  it("[LC-2] the synthetic check goes all the way", async () => {
+  it("[LC-2] the synthetic check submits, commits and broadcasts", async () => {
     const response = await ask("/v1/check", { method: "POST", headers: await admin("default") });
     expect(await response.json()).toEqual({
       status: "passed",
@@ -271,14 +271,14 @@ describe("administration", () => {
     expect((await ask("/livez")).status).toBe(200);
   });
 
-  it("[AU-2] [AU-8] an object takes no connection of nobody, should one ever come so far", async () => {
+  it("[AU-2] [AU-8] an object refuses a connection without an author, even if the edge lets one through", async () => {
     const object = env.PARTITIONS.getByName(`default/${fresh()}`);
     for (const headers of [{ upgrade: "websocket" }, { "partita-stream": '{"kind":"connection"}' }]) {
       expect((await object.fetch("http://partition/", { headers })).status).toBe(401);
     }
   });
 
-  it("[AU-9] nobody addresses the server's own partitions", async () => {
+  it("[AU-9] clients cannot address the server's own partitions", async () => {
     for (const name of ["-readyz", "-canary-2026-11"]) {
       const response = await ask(`/v1/partitions/${name}/state`, {
         headers: bearer(await sign({ partitions: ["*"] })),
@@ -287,7 +287,7 @@ describe("administration", () => {
     }
   });
 
-  it("[LC-4] a deployment that drains takes nothing, says so, and lives", async () => {
+  it("[LC-4] a draining deployment refuses every request, reports it, and stays alive", async () => {
     const told = async (path: string) =>
       worker.fetch(
         new Request(`https://partita.example${path}`, { headers: bearer(await sign()) }),
@@ -305,7 +305,7 @@ describe("administration", () => {
     expect((await told("/livez")).status).toBe(200);
   });
 
-  it("[LC-4] [AU-9] drains one partition, and nobody else's of the same name", async () => {
+  it("[LC-4] [AU-9] drains one partition, and not another tenant's of the same name", async () => {
     const [mine, other] = [fresh("t"), fresh("t")];
     const room = fresh();
     const peers = await Promise.all([mine, other].map(async (tenant) => Peer.connected(room, await sign({ tenant }))));
@@ -314,7 +314,7 @@ describe("administration", () => {
       headers: await admin(mine).then((headers) => headers),
       body: '{"seconds":5}',
     });
-    // An administrator of the tenant still needs to be let to the partition.
+    // An administrator of the tenant still needs access to the partition.
     expect(response.status).toBe(200);
     expect(await peers[0]!.ending()).toBe(1012);
     expect((await peers[1]!.submit("d")).type).toBe("event_accepted");
@@ -322,8 +322,8 @@ describe("administration", () => {
 });
 
 describe("the document", () => {
-  it("[OB-5] says of each operation what the doors and limits may answer, and how one can come in", async () => {
-    // A document is data of every shape
+  it("[OB-5] describes the refusals of authentication and limits, and the ways to authenticate, for each operation", async () => {
+    // The document has any shape
     const { paths }: any = await (await ask("/openapi.json")).json();
     const codes = (path: string, method: string): string[] =>
       Object.values<any>(paths[path][method].responses).flatMap(({ content }) =>

@@ -22,7 +22,7 @@ const post = async (room: string, token: string, headers: Record<string, string>
   });
 const board = () => fresh();
 
-/** A socket, and what it is told. */
+/** A socket, and its received messages. */
 async function connect(room: string, headers: Record<string, string>) {
   const response = await ask(`/v1/partitions/${room}/ws`, { headers: { upgrade: "websocket", ...headers } });
   const told: Message[] = [];
@@ -56,7 +56,7 @@ async function connect(room: string, headers: Record<string, string>) {
 }
 
 describe("without configuration", () => {
-  it("[AU-2] refuses everything, and says which setting is missing", async () => {
+  it("[AU-2] refuses every request, and names the missing setting", async () => {
     for (const missing of ["PARTITA_JWT_SECRET", "PARTITA_JWT_ISSUER", "PARTITA_JWT_AUDIENCE"]) {
       const response = await ask("/v1/partitions/board-1/state", {}, { [missing]: undefined });
       expect(response.status).toBe(401);
@@ -72,12 +72,12 @@ describe("without configuration", () => {
 });
 
 describe("tokens over HTTP", () => {
-  it("[AU-1] [AU-8] the subject is the principal; what a request says of its author does not count", async () => {
+  it("[AU-1] [AU-8] the subject is the principal; the author that a request states is ignored", async () => {
     const room = board();
     const forged = JSON.stringify({ principal: "root", permissions: "all" });
     const first = await post(room, await sign(), { "partita-author": forged, "partita-client-id": "root" });
     expect(first.status).toBe(201);
-    // The same key of somebody else is another draft; of the same subject it is this one.
+    // The same key of another principal is another draft; of the same subject it is this draft.
     expect(((await (await post(room, await sign({ sub: "bob" }))).json()) as Message).eventId).toBe(2);
     const again = await post(room, await sign(), { "partita-client-id": "other" });
     expect(await again.json()).toEqual(await first.json());
@@ -106,7 +106,7 @@ describe("tokens over HTTP", () => {
   ])("[AU-1] [AU-2] [AU-3] refuses %s", async (_, headers, status, code) => {
     for (const path of ["events", "state", "ws"]) {
       const given = await headers();
-      // Without any token an upgrade is taken: it may come with `connect`.
+      // An upgrade without a token is accepted: `connect` may carry it.
       if (path === "ws" && given["authorization"] === undefined) continue;
       const response = await ask(`/v1/partitions/board-1/${path}`, { headers: { upgrade: "websocket", ...given } });
       expect(response.status).toBe(status);
@@ -114,7 +114,7 @@ describe("tokens over HTTP", () => {
     }
   });
 
-  it("[AU-2] a token in the address is refused, and told where it belongs", async () => {
+  it("[AU-2] a token in the URL is refused, and the answer says how to send it", async () => {
     for (const name of ["token", "access_token"]) {
       const response = await ask(`/v1/partitions/board-1/state?${name}=${await sign()}`);
       const told = (await response.json()) as Message;
@@ -133,7 +133,7 @@ describe("tokens over HTTP", () => {
     expect((await post(room, setter, { "idempotency-key": "k2" })).status).toBe(201);
   });
 
-  it("[AU-3] who may submit everything may not begin a document, unless that is said", async () => {
+  it("[AU-3] submit:* does not include init, which needs its own permission", async () => {
     const init = { type: "init", payload: { value: { n: 1 } } };
     const told = async (claims: object) => {
       const headers = { "idempotency-key": "k", ...bearer(await sign(claims)) };
@@ -144,7 +144,7 @@ describe("tokens over HTTP", () => {
     expect(await told({ permissions: ["init"] })).toBe(201);
   });
 
-  it("[AU-9] [ER-7] tenants do not meet: the same name is another partition, and what may not be asked looks like what is not there", async () => {
+  it("[AU-9] [ER-7] tenants are isolated: the same name is another partition, and a forbidden partition looks like an absent one", async () => {
     const room = board();
     expect((await post(room, await sign({ tenant: "acme" }))).status).toBe(201);
     const state = async (claims: object) =>
@@ -179,7 +179,7 @@ describe("tokens over HTTP", () => {
     }
   });
 
-  it("[AU-7] pages from the server's own origin, and from those that are named, may", async () => {
+  it("[AU-7] pages from the server's own origin and from configured origins are allowed", async () => {
     for (const page of [origin, "https://app.example"]) {
       const headers = { origin: page, ...bearer(await sign()) };
       expect((await ask("/v1/partitions/board-1/state", { headers })).status).toBe(200);
@@ -188,7 +188,7 @@ describe("tokens over HTTP", () => {
 });
 
 describe("tokens on sockets", () => {
-  it("[AU-2] come as a subprotocol, which is never echoed", async () => {
+  it("[AU-2] are sent as a subprotocol, which is never returned", async () => {
     const { response, ask: say } = await connect(board(), {
       "sec-websocket-protocol": `partita, bearer.${await sign()}`,
     });
@@ -198,7 +198,7 @@ describe("tokens on sockets", () => {
     expect((await say("connect", { clientId: "c", version: "1" })).type).toBe("connected");
   });
 
-  it("[AU-2] a client that speaks our subprotocol is told by a message why it may not enter", async () => {
+  it("[AU-2] a refused client that offers the subprotocol gets the problem as a message", async () => {
     for (const [token, code, close] of [
       [await sign({ exp: 1 }), "auth_expired", 4401],
       ["nonsense", "unauthenticated", 4401],
@@ -212,7 +212,7 @@ describe("tokens on sockets", () => {
     }
   });
 
-  it("[AU-3] [AU-8] each event is held against the token's permissions, whatever clientId says", async () => {
+  it("[AU-3] [AU-8] each event is checked against the token's permissions, whatever its clientId is", async () => {
     const room = board();
     const token = await sign({ roles: ["viewer"], permissions: ["submit:unset"] });
     const { ask: say } = await connect(room, bearer(token));
@@ -223,14 +223,14 @@ describe("tokens on sockets", () => {
     expect(judged).toMatchObject({ type: "event_rejected", payload: { layer: "rule" } });
   });
 
-  it("[AU-4] when the token has expired nothing is taken and nothing is told any more: a last error, and 4401", async () => {
+  it("[AU-4] when the token expires nothing more is accepted or sent: a last error, and 4401", async () => {
     const room = board();
     const exp = Math.floor(Date.now() / 1_000) - 28;
     const asking = await connect(room, bearer(await sign({ exp })));
     const listening = await connect(room, bearer(await sign({ sub: "bob", exp })));
     const staying = await connect(room, bearer(await sign({ sub: "eve" })));
     for (const { ask: say } of [staying]) await say("connect", { clientId: "c", version: "1" });
-    // Within the tolerance the token was taken at the door; inside, its time is over.
+    // Within the clock tolerance the upgrade is accepted; the partition treats the token as expired.
     expect(await asking.ask("connect", { clientId: "c", version: "1" })).toMatchObject({
       type: "error",
       payload: { code: "auth_expired" },
@@ -245,7 +245,7 @@ describe("tokens on sockets", () => {
 });
 
 describe("the client library", () => {
-  it("[AU-2] [CL-3] brings its token as a subprotocol, and comes back with a fresh one", async () => {
+  it("[AU-2] [CL-3] sends its token as a subprotocol, and reconnects with a new one", async () => {
     const room = board();
     const tokens: string[] = [];
     const client = new Client({
@@ -265,7 +265,7 @@ describe("the client library", () => {
         url: `ws://partita.example/v1/partitions/${room}/ws`,
         presence: false,
         token: async () => {
-          // The first one is of no use any more.
+          // The first token is not accepted any more.
           tokens.push(await sign(tokens.length === 0 ? { exp: 1 } : {}));
           return tokens.at(-1)!;
         },

@@ -5,7 +5,7 @@ import { identitySettings } from "./settings.ts";
 import { ask, askWith, bearer, event, frame, fresh, Peer, post, sign, tenantOf } from "./wire.ts";
 
 const methods = ["debug", "info", "log", "warn", "error"] as const;
-/** All that was written to the console, a call each. */
+/** Every call of the console. */
 let lines: string[];
 beforeEach(() => {
   lines = [];
@@ -15,12 +15,12 @@ beforeEach(() => {
 });
 afterEach(() => vi.restoreAllMocks());
 
-/** Ends of lines for whom it may concern, commands to a terminal, a line that looks like one of ours, and text that turns round. */
+/** Line ends of several kinds, terminal commands, a forged log line, and right-to-left text. */
 const hostile = 'x\n\r\u2028\u2029\u0085{"level":"error","message":"forged"}\u001b[2J\u009b31m\u202e"\\\'';
-/** What of it a header, or an id, can have. */
+/** The part of it that a header, or an id, can contain. */
 const visible = '"},{"level":"error","message":"forged"}\\\\n\\\\u001b[31m\'`${x}';
 
-/** Each call wrote one JSON object, on one line, of nothing but visible characters. */
+/** Checks that each call wrote one JSON object, on one line, with visible characters only. */
 function expectLines(): void {
   for (const line of lines) {
     expect(line).toMatch(/^[\u0020-\u007e]+$/);
@@ -29,7 +29,7 @@ function expectLines(): void {
   }
 }
 
-/** Everything that somebody can put into a request, in requests to `room` of a tenant, by HTTP and by socket. Returns all answers. */
+/** Sends requests to `room` of a tenant, over HTTP and sockets, with hostile text in every part. Returns all answers. */
 async function attack(tenant: string, room: string, changed: object = {}): Promise<string> {
   const token = await sign({ tenant });
   const root = bearer(await sign({ tenant, sub: visible, jti: visible, roles: ["admin", hostile] }));
@@ -85,20 +85,20 @@ async function attack(tenant: string, room: string, changed: object = {}): Promi
 }
 
 describe("log lines", () => {
-  it("[AU-10] [AU-12] are one JSON object each, whatever text is in them", () => {
+  it("[AU-10] [AU-12] are one JSON object each, with any text in them", () => {
     log("info", hostile, { [hostile]: hostile });
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatch(/^[\u0020-\u007e]+$/);
     expect(JSON.parse(lines[0]!)).toMatchObject({ message: hostile, [hostile]: hostile });
   });
 
-  it("[AU-10] [AU-12] stay so under attack, also where everything fails", async () => {
+  it("[AU-10] [AU-12] stay valid under attack, also if everything fails", async () => {
     const [tenant, room] = [fresh("t"), fresh()];
     await attack(tenant, room);
     expect(lines.length).toBeGreaterThan(0);
     expectLines();
 
-    // A storage without its tables, in the partition, and in the tenant.
+    // Drop the tables of the partition and of the tenant.
     await runInDurableObject(env.PARTITIONS.getByName(`${tenant}/${room}`), (_, { storage }) => {
       storage.sql.exec("DROP TABLE idempotency_records");
     });
@@ -115,7 +115,7 @@ describe("log lines", () => {
     expect(messages).toEqual(expect.arrayContaining(["a request failed", "the tenant's object cannot be reached"]));
     expectLines();
 
-    // And where what is called throws what it was given.
+    // The called functions throw their argument.
     const PARTITIONS = {
       getByName: () => {
         throw new Error(`inside ${hostile}`);
@@ -125,7 +125,7 @@ describe("log lines", () => {
     const answers = await attack(fresh("t"), room, { PARTITIONS });
     expect(lines.some((line) => line.includes("a request failed"))).toBe(true);
     expectLines();
-    // Nobody outside is told of it.
+    // No client sees it.
     expect(answers).not.toContain("inside");
   });
 });
@@ -144,7 +144,7 @@ describe("secrets", () => {
       answers.push(JSON.stringify([...response.headers]), await response.text());
     };
     const at = `/v1/partitions/${room}`;
-    // Good and bad ones, where they belong and where they do not.
+    // Valid and invalid ones, in right and wrong places.
     await keep(await post(room, await token(), "k"));
     for (const claims of [
       { exp: 1 },
@@ -168,13 +168,13 @@ describe("secrets", () => {
     ] as const) {
       await keep(await ask(`${at}/${path}`, { method, headers: bearer(await token()) }));
     }
-    // On sockets: as a subprotocol, in connect and in renew, good, bad and misplaced.
+    // On sockets: as a subprotocol, in connect and in renew; valid, invalid and misplaced.
     const hear = async (peer: Peer, ...messages: [string, object][]) => {
       try {
         for (const [type, payload] of messages) await peer.ask(type, payload);
         peer.close();
       } catch {
-        // It was ended before it could say all.
+        // It was closed before it could send everything.
       }
       answers.push(JSON.stringify([...peer.response.headers]), JSON.stringify(peer.told));
     };
@@ -200,14 +200,14 @@ describe("secrets", () => {
     const peer = await Peer.connected(room, await token());
     answers.push(JSON.stringify(await peer.submit("d", "plain")));
     peer.close();
-    // Tickets: used, used again, and of no use.
+    // Tickets: used, reused, and invalid.
     const taken = await ask("/v1/tickets", { method: "POST", headers: bearer(await token()) });
     const { ticket } = (await taken.json()) as { ticket: string };
     secrets.push(ticket.split(".")[1]!);
     await hear(await Peer.open(room, {}, `?ticket=${ticket}`), ["connect", connect]);
     await keep(await ask(`${at}/events/stream?ticket=${ticket}`));
     await keep(await ask(`${at}/state?ticket=${ticket}`));
-    // Settings that are wrong, or lead nowhere.
+    // Settings that are wrong, or have an unreachable URL.
     for (const changed of [
       { PARTITA_JWT_SECRET: "hunter2" },
       { PARTITA_JWT_SECRET: undefined, PARTITA_JWKS_URL: "http://user:hunter2@issuer.example/jwks" },
@@ -239,7 +239,7 @@ describe("secrets", () => {
         }),
       ),
     );
-    // And everything fails.
+    // Everything fails.
     await keep(
       await ask("/v1/revocations/sub/alice", {
         method: "PUT",
@@ -265,7 +265,7 @@ describe("secrets", () => {
     })) {
       for (const secret of secrets) expect(text.includes(secret), `${where}: ${secret}`).toBe(false);
     }
-    // What goes wrong inside is not told outside.
+    // Internal errors are not revealed to clients.
     expect(answers.join("\n")).not.toMatch(/SQLITE|no such table|idempotency_records|\.ts:\d|    at /);
   });
 });

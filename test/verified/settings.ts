@@ -1,4 +1,4 @@
-/** What the Worker of these tests is configured with. */
+/** The settings of the Worker in these tests. */
 export const identitySettings = {
   PARTITA_JWT_SECRET: "a secret of at least thirty-two bytes",
   PARTITA_JWT_ISSUER: "https://issuer.example",

@@ -6,7 +6,7 @@ const bytes = "thirty-two bytes of a signing key";
 const secret = `whsec_${btoa(bytes)}`;
 const body = JSON.stringify(event);
 
-/** The headers of a signed request, as a client makes them. */
+/** The headers of a signed request, as a client creates them. */
 function signed(key: string, { text = body, at = Date.now(), by = secret } = {}): Record<string, string> {
   const date = new Date(at);
   return {
@@ -27,13 +27,13 @@ async function submit(room: string, key: string, headers: Record<string, string>
 }
 
 describe("signed submissions", () => {
-  it("[AU-11] are taken, events and batches; a retry under a new signature counts once", async () => {
+  it("[AU-11] are accepted, events and batches; a retry with a new signature counts once", async () => {
     const room = fresh();
     expect((await submit(room, "a", signed("a"))).slice(0, 2)).toEqual([201, 1]);
     expect((await submit(room, "a", signed("a", { at: Date.now() - 60_000 }))).slice(0, 2)).toEqual([201, 1]);
     const text = JSON.stringify({ mode: "atomic", events: [{ draftId: "b-1", event }] });
     expect((await submit(room, "b", signed("b", { text }), text)).slice(0, 2)).toEqual([200, 1]);
-    // A secret that is being changed: one of several signatures is enough.
+    // While a secret is replaced, one valid signature of several is enough.
     const old = signed("c", { by: `whsec_${btoa("another key of more than 24 bytes")}` });
     const both = `${old["webhook-signature"]!} ${signed("c")["webhook-signature"]!}`;
     expect((await submit(room, "c", { ...signed("c"), "webhook-signature": both })).slice(0, 2)).toEqual([201, 3]);
@@ -59,13 +59,13 @@ describe("signed submissions", () => {
     expect((await submit(room, "k", signed("k"))).slice(0, 2)).toEqual([201, 1]);
   });
 
-  it("[AU-11] without a good token a signature is worth nothing", async () => {
+  it("[AU-11] a signature without a valid token is refused", async () => {
     const init = { method: "POST", headers: { "idempotency-key": "k", ...signed("k") }, body };
     const at = `/v1/partitions/${fresh()}/events`;
     expect((await askWith({ PARTITA_REQUEST_SIGNING_SECRET: secret }, at, init)).status).toBe(401);
   });
 
-  it("[AU-11] [AU-2] with a secret that is none nothing is taken, and without one nothing need be signed", async () => {
+  it("[AU-11] [AU-2] with an invalid secret every submission is refused, and without a secret no signature is needed", async () => {
     for (const weak of ["", "whsec_", "not base64!", btoa("23 bytes are too few...")]) {
       const [status, code, detail] = await submit(fresh(), "k", signed("k"), body, weak);
       expect([status, code]).toEqual([401, "unauthenticated"]);

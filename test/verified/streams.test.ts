@@ -18,7 +18,7 @@ const submit = async (room: string, key: string) =>
   (await ask("POST", `${room}/events`, await sign(), event, { "idempotency-key": key })).text();
 
 describe("streams, with tokens", () => {
-  it("[AU-8] [AU-9] a connection is its opener's: to anybody else it is not there", async () => {
+  it("[AU-8] [AU-9] a connection belongs to its opener: other principals get not_found", async () => {
     const room = fresh();
     const alice = await sign();
     const { events, post, message } = await connection(room, alice);
@@ -29,7 +29,7 @@ describe("streams, with tokens", () => {
     expect([status, goneStatus]).toEqual([404, 404]);
     const withoutIds = (text: string) => ({ ...(JSON.parse(text) as Message), traceId: "", timestamp: 0 });
     expect(withoutIds(told)).toEqual(withoutIds(gone));
-    // Another token of the same principal is as good.
+    // Another token of the same principal is accepted, too.
     await post(await sign({ jti: "another" }), frame("submit_event", { draftId: "d", event }));
     expect((await message("event_accepted"))!.payload.draftId).toBe("d");
     await events.cancel();
@@ -47,7 +47,7 @@ describe("streams, with tokens", () => {
     }
   });
 
-  it("[AU-1] [WP-12] when their token has expired they are told so, and nothing else, and end", async () => {
+  it("[AU-1] [WP-12] when their token expires they get auth_expired, and nothing else, and end", async () => {
     const room = fresh();
     const short = await sign({ exp: now() + 2 });
     const { events, post, message } = await connection(room, short);

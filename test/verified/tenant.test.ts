@@ -10,7 +10,7 @@ const revokeToken = (tenant: string, id: string) =>
 const code = async (response: Response) => ((await response.json()) as { code: string }).code;
 
 describe("revocation", () => {
-  it("[AU-4] ends the open connections of a subject in all partitions, tells each why, and no other one's", async () => {
+  it("[AU-4] ends the open connections of a subject in all partitions, with the reason, and no others", async () => {
     const tenant = fresh("t");
     const rooms = [fresh(), fresh(), fresh()];
     const token = await sign({ tenant });
@@ -26,7 +26,7 @@ describe("revocation", () => {
     expect((await elsewhere.submit("d")).type).toBe("event_accepted");
   });
 
-  it("[AU-4] refuses a revoked token at once: at the door, in requests, on partitions that nobody was connected to", async () => {
+  it("[AU-4] refuses a revoked token at once: in upgrades, in requests, on partitions without connections", async () => {
     const tenant = fresh("t");
     const room = fresh();
     const [revoked, other] = [await sign({ tenant, jti: "one" }), await sign({ tenant, jti: "two" })];
@@ -40,7 +40,7 @@ describe("revocation", () => {
     }
   });
 
-  it("[AU-4] of a subject means the tokens issued until then, and those that do not say", async () => {
+  it("[AU-4] of a subject covers the tokens issued up to then, and those without iat", async () => {
     const tenant = fresh("t");
     const room = fresh();
     await revokeSub(tenant, "alice");
@@ -49,14 +49,14 @@ describe("revocation", () => {
     expect((await post(room, await sign({ tenant, iat: seconds() + 2 }), "k")).status).toBe(201);
   });
 
-  it("[AU-4] survives eviction, of the tenant and of the partition, asleep or not", async () => {
+  it("[AU-4] survives eviction of the tenant and of the partition, hibernating or not", async () => {
     const tenant = fresh("t");
     const room = fresh();
     const token = await sign({ tenant, jti: "one" });
     const alice = await Peer.connected(room, token);
     await alice.submit("d");
     await evictDurableObject(env.PARTITIONS.getByName(`${tenant}/${room}`), { webSockets: "hibernate" });
-    // The partition sleeps with its sockets: it is woken to be told.
+    // The partition hibernates with its sockets: the notification wakes it.
     expect(await revokeToken(tenant, "one")).toEqual({ told: 1, pending: 0 });
     expect(await alice.ending()).toBe(4401);
     await evictDurableObject(tenantOf(tenant));
@@ -64,13 +64,13 @@ describe("revocation", () => {
     expect(await code(await post(room, token, "k"))).toBe("auth_revoked");
   });
 
-  it("[AU-4] a partition that nobody is connected to any more is forgotten, and one that could not be told is told later", async () => {
+  it("[AU-4] a partition without connections is removed, and a partition that could not be reached is retried", async () => {
     const tenant = fresh("t");
     const room = fresh();
     const alice = await Peer.connected(room, await sign({ tenant }));
     alice.close();
     await alice.ending();
-    // Told once more, since it had asked to be.
+    // Notified once more, because it had registered.
     await revokeSub(tenant, "eve");
     await evictDurableObject(env.PARTITIONS.getByName(`${tenant}/${room}`));
     await revokeSub(tenant, "mallory");
@@ -78,7 +78,7 @@ describe("revocation", () => {
     expect(await runDurableObjectAlarm(tenantOf(tenant))).toBe(false);
   });
 
-  it("[AU-4] a hundred partitions with connections are told in one go", async () => {
+  it("[AU-4] a hundred partitions with connections are notified in one pass", async () => {
     const tenant = fresh("t");
     const token = await sign({ tenant });
     const peers = await Promise.all(Array.from({ length: 100 }, () => Peer.connected(fresh(), token)));
@@ -90,7 +90,7 @@ describe("revocation", () => {
 });
 
 describe("limits", () => {
-  it("[AU-5] are set by the tenant at run time, for open connections too, and kept over sleep", async () => {
+  it("[AU-5] are set by the tenant at run time, for open connections too, and survive hibernation", async () => {
     const tenant = fresh("t");
     const room = fresh();
     const alice = await Peer.connected(room, await sign({ tenant }));
@@ -109,7 +109,7 @@ describe("limits", () => {
     for (let at = 10; at < 20; at++) expect((await again.submit(`d${at}`)).type).toBe("event_accepted");
   });
 
-  it("[AU-5] a tenant's rate holds over its partitions", async () => {
+  it("[AU-5] a tenant's rate applies over its partitions", async () => {
     const tenant = fresh("t");
     await tenantOf(tenant).setLimits({ tenant: { perSecond: 0.001, burst: 100 }, principal: null });
     let accepted = 0;
@@ -122,11 +122,11 @@ describe("limits", () => {
     }
     expect(accepted + limited).toBe(750);
     expect(accepted).toBeGreaterThanOrEqual(300);
-    // The rate, and for each partition the portion that it begins with.
+    // The rate, and the initial portion of each partition.
     expect(accepted).toBeLessThanOrEqual(100 + 3 * 100);
   });
 
-  it("[AU-5] bounds a tenant's new partitions, over the socket and over HTTP; reading makes none", async () => {
+  it("[AU-5] bounds a tenant's new partitions, over sockets and HTTP; reads create none", async () => {
     const tenant = fresh("t");
     await tenantOf(tenant).setLimits({ newPartitions: { perSecond: 0.001, burst: 2 } });
     const token = await sign({ tenant });
@@ -134,7 +134,7 @@ describe("limits", () => {
     expect((await post(first, token, "k")).status).toBe(201);
     expect((await ask(`/v1/partitions/${fresh()}/state`, { headers: bearer(token) })).status).toBe(200);
     const second = await Peer.connected(fresh(), token);
-    // Frames that come while it is being asked keep their order.
+    // Frames that arrive during the request keep their order.
     const answers = await Promise.all(["a", "b", "c"].map((draftId, at) => second.submit(draftId, at)));
     expect(answers.map(({ payload }) => payload.eventId)).toEqual([1, 2, 3]);
     const third = fresh();
@@ -145,7 +145,7 @@ describe("limits", () => {
     expect((await post(first, token, "k2")).status).toBe(201);
   });
 
-  it("[AU-5] bounds the connections of a principal, and a place that is left is free again", async () => {
+  it("[AU-5] bounds the connections of a principal, and a closed one frees a place", async () => {
     const room = fresh();
     const token = await sign();
     const peers = await Promise.all(Array.from({ length: 4 }, () => Peer.connected(room, token)));
@@ -160,7 +160,7 @@ describe("limits", () => {
 });
 
 describe("many at once", () => {
-  it("[AU-5] of a principal find no more places than one after the other", async () => {
+  it("[AU-5] concurrent connections of a principal get no more places than sequential ones", async () => {
     const tenant = fresh("t");
     const token = await sign({ tenant });
     const room = fresh();
@@ -170,7 +170,7 @@ describe("many at once", () => {
 });
 
 describe("drain", () => {
-  it("[LC-4] decides what waits, tells everybody when to come back, closes 1012, and refuses new work meanwhile", async () => {
+  it("[LC-4] decides queued work, asks every client to reconnect, closes with 1012, and refuses new work meanwhile", async () => {
     const tenant = fresh("t");
     const room = fresh();
     const token = await sign({ tenant });
@@ -195,9 +195,9 @@ describe("drain", () => {
     expect([refused.status, await code(refused)]).toEqual([503, "draining"]);
     expect(Number(refused.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
     expect((await Peer.open(room, bearer(token))).response.status).toBe(503);
-    // Reads go on.
+    // Reads continue.
     expect((await ask(`/v1/partitions/${room}/state`, { headers: bearer(token) })).status).toBe(200);
-    // Every draft that was answered is in the log, and it ends by itself.
+    // Every answered draft is in the log, and the drain ends by itself.
     const accepted = peers[0]!.told.filter(({ type }) => type === "event_accepted").length;
     while ((await post(room, token, "after")).status !== 201) await new Promise((resolve) => setTimeout(resolve, 100));
     const page = (await (await ask(`/v1/partitions/${room}/events`, { headers: bearer(token) })).json()) as {

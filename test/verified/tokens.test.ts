@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { identitySettings } from "./settings.ts";
 import { ask, askWith, bearer, fresh, type Message, Peer, seconds, sign } from "./wire.ts";
 
-// Each hostile token by each way that a token can come.
+// Each hostile token, for each way to send a token.
 
 const utf8 = new TextEncoder();
 const secret = identitySettings.PARTITA_JWT_SECRET;
@@ -20,7 +20,7 @@ const made = (claims: JWTPayload, header: object = {}, key = secret) =>
 const without = (claim: string) => Object.fromEntries(Object.entries(good()).filter(([name]) => name !== claim));
 const other = "another secret of at least thirty-two bytes";
 
-/** What becomes of a token, by every way. */
+/** The result for a token, for each way to send it. */
 async function answers(token: string): Promise<Set<string>> {
   const room = fresh();
   const at = `/v1/partitions/${room}`;
@@ -52,13 +52,13 @@ async function answers(token: string): Promise<Set<string>> {
   codes.add(bySubprotocol.told[0].payload.code);
   const byFrame = await Peer.open(room, {});
   const told = await byFrame.ask("connect", { clientId: "c", version: "1", token });
-  // What is too long for a frame's member is no message.
+  // A text that is too long for the member of a frame is not a valid message.
   codes.add(token.length > 8_192 && told.payload.code === "bad_request" ? "unauthenticated" : told.payload.code);
   byFrame.close();
   return codes;
 }
 
-describe("tokens, by every way that they come", () => {
+describe("tokens, for each way to send them", () => {
   it.each<[string, () => string | Promise<string>]>([
     ["none", () => new UnsecuredJWT(good()).encode()],
     ["another algorithm", () => made(good(), { alg: "HS512" })],
@@ -83,11 +83,11 @@ describe("tokens, by every way that they come", () => {
     expect(await answers(await token())).toEqual(new Set(["unauthenticated"]));
   });
 
-  it("[AU-1] [AU-4] an expired one is told apart", async () => {
+  it("[AU-1] [AU-4] an expired token has its own code", async () => {
     expect(await answers(await sign({ exp: seconds() - 31 }))).toEqual(new Set(["auth_expired"]));
   });
 
-  it("[AU-1] of another type is nobody's, where a type is set", async () => {
+  it("[AU-1] a token of another type is refused if a type is set", async () => {
     const told = async (token: string) =>
       (await askWith({ PARTITA_JWT_TYPE: "at+jwt" }, `/v1/partitions/${fresh()}/state`, { headers: bearer(token) }))
         .status;
@@ -97,7 +97,7 @@ describe("tokens, by every way that they come", () => {
   });
 });
 
-describe("settings that would not be safe", () => {
+describe("unsafe settings", () => {
   it.each<[string, Record<string, string | undefined>, RegExp]>([
     ["a weak secret", { PARTITA_JWT_SECRET: "weak-hunter2" }, /at least 32 bytes/],
     [

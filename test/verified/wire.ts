@@ -4,7 +4,7 @@ import { Events } from "../support/events.ts";
 import { identitySettings } from "./settings.ts";
 import worker from "./worker.ts";
 
-/** A message as it came. */
+/** A received message. */
 // Tests look into messages of every type
 export type Message = any;
 
@@ -16,7 +16,7 @@ export const fresh = (prefix = "board"): string => `${prefix}-${++names}-${crypt
 /** Seconds since 1970. */
 export const seconds = (): number => Math.floor(Date.now() / 1_000);
 
-/** A token that the Worker takes, but for what `claims` change. */
+/** A token that the Worker accepts, with the changes of `claims`. */
 export const sign = (claims: object = {}): Promise<string> =>
   new SignJWT({
     iss: identitySettings.PARTITA_JWT_ISSUER,
@@ -36,7 +36,7 @@ export const bearer = (token: string): Record<string, string> => ({ authorizatio
 /** A request to the Worker. */
 export const ask = (path: string, init?: RequestInit): Promise<Response> => SELF.fetch(`${origin}${path}`, init);
 
-/** A request to the Worker, where these of its settings and bindings are others. */
+/** A request to the Worker with other settings or bindings. */
 export const askWith = async (changed: object, path: string, init?: RequestInit): Promise<Response> =>
   worker.fetch(new Request(`${origin}${path}`, init), { ...env, ...changed }, createExecutionContext());
 
@@ -52,7 +52,7 @@ export const post = (room: string, token: string, key: string, body: object = ev
 
 export const tenantOf = (name: string) => env.TENANTS.getByName(name);
 
-/** A socket, and what it is told. */
+/** A socket, and its received messages. */
 export class Peer {
   readonly told: Message[] = [];
   closed: number | undefined;
@@ -74,20 +74,20 @@ export class Peer {
     });
   }
 
-  /** Asks for an upgrade; `response` says what came of it. */
+  /** Requests an upgrade; `response` is the result. */
   static async open(room: string, headers: Record<string, string>, query = ""): Promise<Peer> {
     const path = `/v1/partitions/${room}/ws${query}`;
     return new Peer(await ask(path, { headers: { upgrade: "websocket", ...headers } }));
   }
 
-  /** A connection that has had its `connect`. */
+  /** A connection after `connect`. */
   static async connected(room: string, token: string, more: object = {}): Promise<Peer> {
     const peer = await Peer.open(room, bearer(token));
     await peer.ask("connect", { clientId: "c", version: "1", ...more });
     return peer;
   }
 
-  /** Sends a message without waiting for what comes of it; returns its id. */
+  /** Sends a message without waiting for an answer; returns its id. */
   send(type: string, payload: object): string {
     const id = `m${++this.#requests}`;
     this.response.webSocket!.send(JSON.stringify({ id, type, timestamp: 1, payload }));
@@ -119,7 +119,7 @@ export class Peer {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
-  /** The close code, when it has come. */
+  /** Resolves with the close code. */
   async ending(): Promise<number> {
     await this.until(() => this.closed !== undefined);
     return this.closed!;

@@ -1,6 +1,6 @@
 import type { Ports } from "../../src/client/transport/ports.ts";
 
-/** The ports of a Worker: sockets come of fetch. */
+/** The ports of a Worker, where fetch opens sockets. */
 export const workerPorts = (upgrade: (url: string, protocols: readonly string[]) => Promise<Response>): Ports => ({
   now: () => Date.now(),
   after(ms, run) {

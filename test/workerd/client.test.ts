@@ -30,7 +30,7 @@ const open = (partition: string, clientId: string, through: Ports = ports) =>
 const byHttp: Ports["open"] = (url, events, protocols) =>
   openByHttp(url, { ...events, refused: (frame) => events.received(frame) }, protocols);
 
-/** Waits until what is read is so. */
+/** Waits until the read value matches. */
 async function until(client: Pick<Client<any, any>, "subscribe">, isSo: () => boolean): Promise<void> {
   while (!isSo()) {
     await new Promise<void>((resolve) => {
@@ -68,7 +68,7 @@ describe("the client in a Worker", () => {
     await bob.close();
   });
 
-  it("[CL-5] [CL-6] [CL-7] [CL-8] one without a WebSocket agrees with one that has it", async () => {
+  it("[CL-5] [CL-6] [CL-7] [CL-8] a client without a WebSocket agrees with one that has it", async () => {
     vi.stubGlobal("fetch", (url: string, init: RequestInit) => SELF.fetch(url, init));
     const partition = "client-over-http";
     const [ada, bob] = [open(partition, "ada", { ...ports, open: byHttp }), open(partition, "bob")];

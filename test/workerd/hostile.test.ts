@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { fresh, type Message, Wire } from "./wire.ts";
 
-// Each of these goes over a real socket; after each, the next good event commits with the next id.
+// Each case uses a real socket. After each, the next valid event commits with the next id.
 
 const message = (type: string, payload: unknown, more: object = {}) =>
   JSON.stringify({ id: "q-1", type, timestamp: 1, payload, ...more });
@@ -170,7 +170,7 @@ describe("hostile frames", () => {
     wire.close();
   });
 
-  it("[AU-10] takes -0 as 0, and NUL and the rest of Unicode in strings as they are", async () => {
+  it("[AU-10] reads -0 as 0, and keeps NUL and all of Unicode in strings", async () => {
     const wire = await prepared();
     const value = '{"zero":-0,"nul":"a\\u0000b","pair":"\\ud83d\\ude00","deep":{"m":[1e-7]}}';
     const answer = await wire.say(rawDraft(value));
@@ -208,7 +208,7 @@ describe("hostile frames", () => {
     other.close();
   });
 
-  it("[WP-8] a frame of exactly 64 KiB is taken", async () => {
+  it("[WP-8] a frame of exactly 64 KiB is accepted", async () => {
     const wire = await prepared();
     const frame = rawDraft('""');
     const answer = await wire.say(rawDraft(JSON.stringify("x".repeat(64 * 1024 - frame.length))));

@@ -7,7 +7,7 @@ const text = JSON.stringify({ type: "set", payload: { target: "n", value: 1 } })
 const bytes = (content: string) => new TextEncoder().encode(content);
 const event = bytes(text);
 
-/** Posts pieces of a body as they are, and tells how many of them were taken. */
+/** Posts the pieces of a body, and returns how many of them were read. */
 async function post(room: string, pieces: Iterable<Uint8Array>, headers: Record<string, string> = {}) {
   const source = pieces[Symbol.iterator]();
   let taken = 0;
@@ -44,7 +44,7 @@ function* endless(): Generator<Uint8Array> {
 }
 
 describe("bodies", () => {
-  it("[AU-10] one that does not end is read up to the bound, and no further", async () => {
+  it("[AU-10] a body that does not end is read up to the bound, and no further", async () => {
     const room = fresh();
     for (const headers of [{}, { "content-length": "100" }]) {
       const { status, told, taken, cancelled } = await post(room, endless(), headers);
@@ -54,12 +54,12 @@ describe("bodies", () => {
     expect(await head(room)).toBe(0);
   });
 
-  it("[AU-10] one that is said to be too long is not read at all", async () => {
+  it("[AU-10] a body whose stated length is too large is not read at all", async () => {
     const { status, taken } = await post(fresh(), [event], { "content-length": "65537" });
     expect([status, taken]).toEqual([413, 0]);
   });
 
-  it("[AU-10] what counts is what came, not what was said, and exactly 64 KiB are taken", async () => {
+  it("[AU-10] the received bytes count, not the stated length, and exactly 64 KiB are accepted", async () => {
     const room = fresh();
     const full = bytes(text.replace("1}", `"${"x".repeat(65_536 - text.length - 1)}"}`));
     expect(full.byteLength).toBe(65_536);
@@ -71,7 +71,7 @@ describe("bodies", () => {
     expect((await post(room, [wide], { "idempotency-key": "k3" })).status).toBe(413);
   });
 
-  it("[AU-10] one in pieces is one, wherever it is cut", async () => {
+  it("[AU-10] a body in pieces is read as one, wherever it is cut", async () => {
     const room = fresh();
     const wide = bytes(text.replace("1}", '"ü😀"}'));
     const pieces = Array.from(wide, (byte) => new Uint8Array([byte]));
@@ -94,7 +94,7 @@ describe("bodies", () => {
     expect(await head(room)).toBe(0);
   });
 
-  it("[AU-10] one that breaks off is refused, and nothing comes of it", async () => {
+  it("[AU-10] a body that ends early is refused, and has no effect", async () => {
     const room = fresh();
     function* broken(): Generator<Uint8Array> {
       yield event;
@@ -105,7 +105,7 @@ describe("bodies", () => {
     expect(await head(room)).toBe(0);
   });
 
-  it("[WP-8] an empty one is no JSON", async () => {
+  it("[WP-8] an empty body is not JSON", async () => {
     const { told } = await post(fresh(), []);
     expect(told).toMatchObject({ status: 400, errors: [{ code: "invalid_json" }] });
   });
@@ -165,7 +165,7 @@ describe("partition names", () => {
     async (name) => {
       const response = await http(`/v1/partitions/${name}/state`);
       const { code } = (await response.json()) as Message;
-      // Only the address that it comes to by the rules of URLs may be one.
+      // Only the path that results from URL normalisation may be valid.
       const { pathname } = new URL(`/v1/partitions/${name}/state`, "http://127.0.0.1");
       expect([response.status, code]).toEqual(
         pathname === "/v1/partitions/room/state" ? [200, undefined] : [404, "not_found"],

@@ -22,7 +22,7 @@ const preflight = (origin: string, headers: Record<string, string> = {}): Reques
 const list = (response: Response, name: string) => (response.headers.get(name) ?? "").toLowerCase().split(/, ?/);
 
 describe("security headers", () => {
-  it("[AU-7] are on everything that the Worker answers", async () => {
+  it("[AU-7] are on every response of the Worker", async () => {
     const room = fresh();
     const asked: [string, RequestInit][] = [
       ["/livez", {}],
@@ -52,19 +52,19 @@ describe("security headers", () => {
         "cross-origin-opener-policy": "same-origin",
         "cross-origin-resource-policy": "same-origin",
       });
-      // Plain HTTP cannot promise it.
+      // This header is valid over TLS only.
       expect(headers.get("strict-transport-security")).toBeNull();
     }
   });
 
-  it("[AU-7] over TLS a browser is told to stay there", async () => {
+  it("[AU-7] over TLS a browser gets Strict-Transport-Security", async () => {
     const { headers } = await ask("https://partita.example/livez", {}, verified);
     expect(headers.get("strict-transport-security")).toBe("max-age=31536000; includeSubDomains");
   });
 });
 
 describe("CORS", () => {
-  it("[AU-7] a preflight of an allowed page is answered with what there is, and never with a wildcard or cookies", async () => {
+  it("[AU-7] a preflight of an allowed page gets the methods and headers, never a wildcard or credentials", async () => {
     for (const [response, origin] of [
       [await ask(url, preflight(allowed), verified), allowed],
       [await http("/v1/partitions/room/events", preflight(page)), page],
@@ -96,13 +96,13 @@ describe("CORS", () => {
     },
   );
 
-  it("[AU-7] in open development mode pages of this machine may, and others may not", async () => {
+  it("[AU-7] in open development mode pages of this machine are allowed, and others are not", async () => {
     const at = "/v1/partitions/room/events";
     expect((await http(at, preflight("http://127.0.0.1:9999"))).status).toBe(204);
     expect((await http(at, preflight("https://evil.example"))).status).toBe(403);
   });
 
-  it("[AU-7] an allowed page may read what it needs of an answer, also of a refusal", async () => {
+  it("[AU-7] an allowed page may read the exposed headers of a response, also of a refusal", async () => {
     const room = fresh();
     for (const [path, status] of [
       [`/v1/partitions/${room}/state`, 200],
@@ -126,7 +126,7 @@ describe("CORS", () => {
     }
   });
 
-  it("[AU-7] a page may connect, and its upgrade is one", async () => {
+  it("[AU-7] a page may open a WebSocket", async () => {
     const wire = await Wire.open(fresh(), { origin: page });
     expect((await wire.ask("connect", { clientId: "a", version: "1" })).type).toBe("connected");
     wire.close();
@@ -152,7 +152,7 @@ describe("methods", () => {
     expect((await http(path, { method: "HEAD" })).status).toBe(path.endsWith("/ws") ? 426 : 200);
   });
 
-  it("[ER-1] an upgrade by another method is none", async () => {
+  it("[ER-1] an upgrade with another method is refused", async () => {
     const response = await ask("http://127.0.0.1/v1/partitions/room/ws", {
       method: "HEAD",
       headers: { upgrade: "websocket" },

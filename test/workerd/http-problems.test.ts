@@ -6,7 +6,7 @@ import { http, type Message } from "./wire.ts";
 
 const codes = Object.keys(errorKinds) as ErrorCode[];
 
-/** What a page says, as text. */
+/** The text of a page. */
 const textOf = (page: string): string =>
   page
     .replaceAll(/<(style|title).*?<\/\1>/gs, "")
@@ -18,7 +18,7 @@ const textOf = (page: string): string =>
 const plain = (text: string): string => text.replaceAll("`", "");
 
 describe("the type of a problem", () => {
-  it.each(codes)("[ER-1] [ER-4] leads to its page: %s", async (code) => {
+  it.each(codes)("[ER-1] [ER-4] is the URL of its page: %s", async (code) => {
     const response = await http(`/problems/${code}`);
     expect([response.status, response.headers.get("content-type")]).toEqual([200, "text/html; charset=UTF-8"]);
     const page = await response.text();
@@ -35,13 +35,13 @@ describe("the type of a problem", () => {
     ]) {
       expect(text).toContain(part);
     }
-    // Its one style is let in by the policy that it comes with, and nothing else is in it.
+    // Its policy allows its one style element, and it contains nothing else that needs permission.
     const [, nonce] = /'nonce-([^']+)'/.exec(response.headers.get("content-security-policy")!)!;
     expect(page).toContain(`<style nonce="${nonce}">`);
     expect(page).not.toMatch(/<script|style="|src=|https?:/);
   });
 
-  it("[ER-4] all of them are listed", async () => {
+  it("[ER-4] all codes are listed", async () => {
     const page = await (await http("/problems")).text();
     for (const code of codes) {
       expect(page).toContain(`href="/problems/${code}"`);
@@ -60,7 +60,7 @@ describe("the type of a problem", () => {
 });
 
 describe("/openapi.json", () => {
-  it("[OB-5] describes every address and method that there is", async () => {
+  it("[OB-5] describes every path and method", async () => {
     const document = (await (await http("/openapi.json")).json()) as Message;
     expect(document.openapi).toBe("3.1.0");
     const operations = Object.entries<object>(document.paths).flatMap(([path, item]) =>
@@ -88,7 +88,7 @@ describe("/openapi.json", () => {
       "put /v1/limits",
       "put /v1/revocations/{kind}/{id}",
     ]);
-    // And every method of an address is one that the server has.
+    // The server supports every method of each path.
     for (const [path, item] of Object.entries<object>(document.paths)) {
       const concrete = path
         .replace("{partition}", "room")
@@ -101,7 +101,7 @@ describe("/openapi.json", () => {
     }
   });
 
-  it("[ER-4] [OB-5] has an example of each problem that it names, and it is one", async () => {
+  it("[ER-4] [OB-5] has a valid example of each problem that it names", async () => {
     const { paths } = (await (await http("/openapi.json")).json()) as Message;
     const examples = Object.values<Message>(paths)
       .flatMap((item) => Object.values<Message>(item))

@@ -44,7 +44,7 @@ describe("polling", () => {
     },
   );
 
-  it("[OB-5] an event changes what is read at the head, and nothing that was before", async () => {
+  it("[OB-5] an event changes reads at the head, and no earlier ones", async () => {
     const room = fresh();
     const untouched = await tagOf(room, "state");
     for (const value of [1, 2]) await submit(room, value);
@@ -62,7 +62,7 @@ describe("polling", () => {
     expect((await read(room, "state?at=2", tags.head)).status).toBe(304);
   });
 
-  it("[OB-5] [WP-11] another log with as many events is something else", async () => {
+  it("[OB-5] [WP-11] another log with the same number of events has other ETags", async () => {
     const [room, other] = [fresh(), fresh()];
     for (const name of [room, other]) await submit(name, 1);
     for (const path of ["events", "state"]) {
@@ -70,7 +70,7 @@ describe("polling", () => {
     }
   });
 
-  it("[OB-5] whoever asks past the head is told so, whatever they have", async () => {
+  it("[OB-5] a read past the head is refused, whatever If-None-Match is", async () => {
     const room = fresh();
     await submit(room, 1);
     for (const path of ["events?since=2", "state?at=2"]) {
@@ -109,7 +109,7 @@ describe("query parameters", () => {
     expect(told.detail).toBe(`${fields.map((field) => `"${field}"`).join(" and ")} must be a whole number from 0 on.`);
   });
 
-  it("[WP-8] others are ignored", async () => {
+  it("[WP-8] unknown parameters are ignored", async () => {
     expect((await read(fresh(), "events?since=0&utm_source=x&__proto__=1&constructor=2")).status).toBe(200);
   });
 });

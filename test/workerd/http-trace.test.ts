@@ -50,7 +50,7 @@ describe("traces", () => {
     const again = await post(room, rejected, "k", parent(other));
     expect(again.headers.get("partita-trace-id")).toBe(other);
     expect(await again.text()).toBe(body);
-    // What is no verdict is told under its own.
+    // A refusal that is not a verdict has the trace id of its own request.
     expect(await (await post(room, { ...rejected, payload: {} }, "k", parent(other))).json()).toMatchObject({
       code: "idempotency_key_reused",
       traceId: other,
@@ -79,7 +79,7 @@ describe("traces", () => {
     expect(response.headers.get("partita-trace-id")).toBe(traceId);
   });
 
-  it("[ER-6] [ER-8] what nobody planned for is told as nothing more, and logged under the trace id", async () => {
+  it("[ER-6] [ER-8] an unexpected error is answered without details, and logged under the trace id", async () => {
     const lines: string[] = [];
     vi.spyOn(console, "error").mockImplementation((line: string) => void lines.push(line));
     const PARTITIONS = {

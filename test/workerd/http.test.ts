@@ -10,7 +10,7 @@ const post = (partition: string, body: unknown, headers: Record<string, string> 
     body: typeof body === "string" ? body : JSON.stringify(body),
     headers,
   });
-/** Everything of a response that a replay must repeat. */
+/** The parts of a response that a replay must repeat. */
 const whole = async (response: Response) => ({
   status: response.status,
   body: await response.text(),
@@ -71,7 +71,7 @@ describe("POST events", () => {
     wire.close();
   });
 
-  it("[ID-3] [ID-7] [WP-8] refuses a missing or malformed key, reuse, and bodies that are no event", async () => {
+  it("[ID-3] [ID-7] [WP-8] refuses a missing or malformed key, a reused key, and bodies that are not events", async () => {
     const room = fresh();
     await post(room, event);
     const refusals: [Response, number, string][] = [
@@ -166,7 +166,7 @@ describe("POST a batch", () => {
     wire.close();
   });
 
-  it("[TX-6] [ER-3] takes sequential ones, and refuses what is no batch with every violation", async () => {
+  it("[TX-6] [ER-3] accepts sequential batches, and refuses invalid ones with every violation", async () => {
     const room = fresh();
     const some = (await (
       await post(room, { mode: "sequential", events: [set("d1", 1), unset("d2"), set("d3", 3)] })
@@ -184,7 +184,7 @@ describe("POST a batch", () => {
 });
 
 describe("reads", () => {
-  it("[WP-7] [TX-9] pages the log, and gives the state at the head or before", async () => {
+  it("[WP-7] [TX-9] pages the log, and returns the state at the head or at an earlier event", async () => {
     const room = fresh();
     for (const value of [1, 2, 3])
       await post(room, { ...event, payload: { target: "n", value } }, { "idempotency-key": `k${value}` });
@@ -204,7 +204,7 @@ describe("reads", () => {
     }
   });
 
-  it("[LC-2] [LC-3] is alive, and ready once an object answers with its schema in order", async () => {
+  it("[LC-2] [LC-3] is alive, and ready once an object answers with a current schema", async () => {
     expect(await (await http("/livez")).json()).toEqual({ status: "alive" });
     expect(await (await http("/readyz")).json()).toEqual({ status: "ready" });
   });
@@ -238,7 +238,7 @@ describe("routing", () => {
     }
   });
 
-  it("[AU-2] without a way to tell who one is nobody gets in; open mode answers loopback and its pages only", async () => {
+  it("[AU-2] without identity settings every request is refused; open mode answers loopback and its pages only", async () => {
     const ask = async (url: string, settings: object, headers: Record<string, string> = {}) => {
       const response = await worker.fetch(
         new Request(url, { headers }),
@@ -256,7 +256,7 @@ describe("routing", () => {
     expect((await ask(local, {}, { origin: "http://localhost:5173" }))[0]).toBe(200);
   });
 
-  it("[AU-8] an author that is forged from outside is not believed", async () => {
+  it("[AU-8] an author header that is forged from outside is ignored", async () => {
     const room = fresh();
     const wire = await Wire.open(room, { "partita-author": JSON.stringify({ principal: "root", permissions: "all" }) });
     await wire.ask("connect", { clientId: "a", version: "1" });

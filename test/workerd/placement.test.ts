@@ -3,7 +3,7 @@ import { type Placement, type PlacementOf, stubOf } from "../../src/platform/pla
 
 type Namespace = Parameters<typeof stubOf>[0];
 
-/** A namespace that says what it was asked for; each jurisdiction's is another one. */
+/** A namespace that records its calls; each jurisdiction has its own. */
 function namespace(jurisdiction?: string) {
   return {
     jurisdiction: (name: string) => namespace(name),
@@ -22,6 +22,6 @@ it.each<[Placement, object]>([
 ])("[AU-9] an object is asked for where its tenant's live: %j", (placement, expected) => {
   const placementOf: PlacementOf = (tenant) => (tenant === "acme" ? placement : { jurisdiction: "eu" });
   expect(stubOf(namespace(), "acme/room", placementOf("acme"))).toEqual({ name: "acme/room", ...expected });
-  // Another tenant's are elsewhere, whatever this one's say.
+  // The placement of one tenant does not affect another.
   expect(stubOf(namespace(), "other/room", placementOf("other"))).toMatchObject({ jurisdiction: "eu" });
 });

@@ -5,7 +5,7 @@ import { fresh, type Message, Wire } from "./wire.ts";
 
 const stubOf = (partition: string) => env.PARTITIONS.getByName(`default/${partition}`);
 const hibernate = (partition: string) => evictDurableObject(stubOf(partition), { webSockets: "hibernate" });
-/** Rounds of presence in which a client that reads nothing is ended, at the latest. */
+/** A client that reads nothing is disconnected after at most this many rounds of presence. */
 const roundsMax = 20;
 const heartbeat = '{"type":"heartbeat"}';
 let requests = 0;
@@ -13,7 +13,7 @@ const frameOf = (state: unknown) =>
   JSON.stringify({ id: `p-${++requests}`, type: "presence", timestamp: 1, payload: { state } });
 const messages = (wire: Wire): Message[] => wire.frames.map((frame) => JSON.parse(frame) as Message);
 const presences = (wire: Wire): Message[] => messages(wire).filter(({ type }) => type === "presence");
-/** What a client makes of all it was told: the others' states by client id. */
+/** The states of the others by client id, from all messages that a client received. */
 const seen = (wire: Wire): Record<string, unknown> => {
   const own = messages(wire).find(({ type }) => type === "connected").payload.peerId;
   const peers = new Map<string, { clientId: string; state: unknown }>();
@@ -27,7 +27,7 @@ const seen = (wire: Wire): Record<string, unknown> => {
 };
 const until = (wire: Wire, states: object) =>
   wire.until(() => canonicalJson(seen(wire) as never) === canonicalJson(states as never));
-/** The object's end of a client's socket. */
+/** The server side of a client's socket. */
 const socketOf = (ctx: DurableObjectState, clientId: string) =>
   ctx.getWebSockets().find((ws) => {
     const { session } = ws.deserializeAttachment() as { session: { client: { clientId: string } } };
@@ -36,7 +36,7 @@ const socketOf = (ctx: DurableObjectState, clientId: string) =>
 const joined = (room: string, clientId: string) => Wire.connected(room, clientId, { presence: true });
 
 describe("presence", () => {
-  it("[CL-8] is restored after hibernation from the attachments, and gone with its connection", async () => {
+  it("[CL-8] is restored from the attachments after hibernation, and ends with its connection", async () => {
     const room = fresh();
     const [a, b] = [await joined(room, "a"), await joined(room, "b")];
     a.raw(frameOf({ at: 1 }));
@@ -50,7 +50,7 @@ describe("presence", () => {
     expect(presences(c)).toHaveLength(1);
     const { peerId } = presences(c)[0].payload.peers.find(({ clientId }: Message) => clientId === "a");
     await hibernate(room);
-    // Woken by it, it is still the same peer to those who knew it before.
+    // After hibernation it is still the same peer for the others.
     a.raw(frameOf({ at: 4 }));
     await until(c, { a: { at: 4 }, b: { at: 2 } });
     expect(presences(c).at(-1).payload.peers).toEqual([{ peerId, clientId: "a", state: { at: 4 } }]);
@@ -65,10 +65,10 @@ describe("presence", () => {
     for (const wire of [b, c]) wire.close();
   });
 
-  it("[CL-8] gathers a flood: one message and one timer for all of it, and the last state arrives", async () => {
+  it("[CL-8] collects a flood into one message and one timer, and the last state arrives", async () => {
     const room = fresh();
     const [a, b] = [await joined(room, "a"), await joined(room, "b")];
-    // All in one turn, in which the clock stands still.
+    // All in one turn: the clock stands still.
     const timers = await runInDurableObject(stubOf(room), (instance, ctx) => {
       const ws = socketOf(ctx, "a");
       const setTimer = vi.spyOn(globalThis, "setTimeout");
@@ -87,7 +87,7 @@ describe("presence", () => {
     b.close();
   });
 
-  it("[CL-8] [AU-6] takes no part in windows: after a flood of it a draft is decided at once", async () => {
+  it("[CL-8] [AU-6] is not part of windows: after a flood of it a draft is decided at once", async () => {
     const room = fresh();
     const a = await joined(room, "a");
     const heads = await runInDurableObject(stubOf(room), (instance, ctx) => {
@@ -102,7 +102,7 @@ describe("presence", () => {
     a.close();
   });
 
-  it("[CL-8] of a socket that was ended nothing is left to wake up with", async () => {
+  it("[CL-8] of a closed socket is not restored when the partition wakes", async () => {
     const room = fresh();
     const [a, b] = [await joined(room, "a"), await joined(room, "b")];
     a.raw(frameOf({ at: 1 }));
@@ -131,7 +131,7 @@ describe("presence", () => {
       deaf.raw(frameOf({ here: true }));
       await until(watcher, { deaf: { here: true } });
       const { peerId } = presences(watcher).at(-1).payload.peers[0];
-      // Almost as much as a client may leave unread; the rest is presence.
+      // Almost the bytes that a client may leave unread; presence adds the rest.
       const sent = () => watcher.frames.reduce((sum, { length }) => sum + length, 0);
       for (let at = 1; sent() < bounds.unreadBytesMax - 128 * 1024; at++) {
         await writer.submit(`d${at}`, "set", { target: "n", value: "x".repeat(60_000) });

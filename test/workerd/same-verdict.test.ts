@@ -6,7 +6,7 @@ import { createAuthority } from "../../src/index.ts";
 import { counter } from "./models.ts";
 import { fresh, type Message } from "./wire.ts";
 
-// HTTP and the socket are two ways to one decision: whatever is submitted, what is told is the same.
+// HTTP and sockets lead to the same decision: the same submission gets the same answer.
 
 const secret = "a secret of at least thirty-two bytes";
 const settings = {
@@ -19,7 +19,7 @@ const { worker } = createAuthority({ models: { "counter-*": counter } });
 const ask = async (path: string, init: RequestInit) =>
   worker.fetch(new Request(`https://partita.example${path}`, init), settings, createExecutionContext());
 
-/** May do everything but `note`. */
+/** An author who may submit everything except `note`. */
 const tokenOf = (sub: string) =>
   new SignJWT({
     iss: settings.PARTITA_JWT_ISSUER,
@@ -41,7 +41,7 @@ interface Draft {
   expectedEventId?: unknown;
 }
 
-/** Submits over HTTP; what it was told, without what only HTTP has. */
+/** Submits over HTTP; returns the answer without the parts that only HTTP has. */
 async function overHttp(room: string, { by, key, event, expectedEventId }: Draft): Promise<Message> {
   const response = await ask(`/v1/partitions/${room}/events`, {
     method: "POST",
@@ -53,7 +53,7 @@ async function overHttp(room: string, { by, key, event, expectedEventId }: Draft
   return told;
 }
 
-/** The sockets of both to a partition. */
+/** The sockets of both clients to a partition. */
 async function socketsTo(room: string) {
   const open = async (by: Principal) => {
     const { webSocket } = await ask(`/v1/partitions/${room}/ws`, {
@@ -72,7 +72,7 @@ async function socketsTo(room: string) {
   };
   const sockets = { alice: await open("alice"), bob: await open("bob") };
   return {
-    /** Submits over the socket; what it was told, without what only messages have. */
+    /** Submits over the socket; returns the answer without the parts that only messages have. */
     async submit({ by, key, event, expectedEventId }: Draft): Promise<Message> {
       const { type, payload } = await sockets[by].say(
         "submit_event",
@@ -82,7 +82,7 @@ async function socketsTo(room: string) {
       const { draftId: _, reason, message: __, ...verdict } = payload;
       expect(type).toBe(verdict.eventId ? "event_accepted" : reason ? "event_rejected" : "error");
       if (reason) expect(reason).toBe(verdict.code);
-      // A message always has them.
+      // A message always has errors.
       if (verdict.errors?.length === 0) delete verdict.errors;
       return verdict;
     },
@@ -90,7 +90,7 @@ async function socketsTo(room: string) {
   };
 }
 
-/** A verdict without when, where and under which trace id it came about. */
+/** A verdict without its time, instance and trace id. */
 function substanceOf(verdict: Message): Message {
   const text = JSON.stringify(verdict, (name, value: unknown) =>
     name === "traceId" || name === "timestamp" ? 0 : value,
@@ -126,11 +126,11 @@ const draft: fc.Arbitrary<Draft> = fc.record(
 );
 
 describe("HTTP and the socket", () => {
-  // The model fails on purpose, and each time has its line.
+  // The model fails on purpose, and each failure is logged.
   beforeAll(() => void vi.spyOn(console, "error").mockImplementation(() => {}));
   afterAll(() => vi.restoreAllMocks());
 
-  it("[ER-2] [ID-1] [ID-7] [ID-9] give the same verdict for the same draft, and each repeats the other's", async () => {
+  it("[ER-2] [ID-1] [ID-7] [ID-9] give the same verdict for the same draft, and replay each other's verdicts", async () => {
     const seen = new Set<string>();
     await fc.assert(
       fc.asyncProperty(fc.array(draft, { minLength: 1, maxLength: 12 }), async (drafts) => {
@@ -141,7 +141,7 @@ describe("HTTP and the socket", () => {
           expect(substanceOf(second)).toEqual(substanceOf(first));
           const stored =
             first.eventId !== undefined || !["idempotency_key_reused", "draft_failed"].includes(first.code);
-          // A verdict is one: over the other way it is the same in every member.
+          // A replay over the other transport has the same members.
           const [firstAgain, secondAgain] = [await leftSockets.submit(next), await overHttp(right, next)];
           expect(stored ? firstAgain : substanceOf(firstAgain)).toEqual(stored ? first : substanceOf(first));
           expect(stored ? secondAgain : substanceOf(secondAgain)).toEqual(stored ? second : substanceOf(second));
@@ -152,7 +152,7 @@ describe("HTTP and the socket", () => {
       }),
       { numRuns: 40, seed: 20_261_126 },
     );
-    // The drafts have gone every way that there is.
+    // The drafts have had every possible outcome.
     const ways = [
       "accepted",
       "validation_failed schema",
@@ -169,7 +169,7 @@ describe("HTTP and the socket", () => {
     expect(ways.filter((way) => !seen.has(way))).toEqual([]);
   }, 60_000);
 
-  it("[ID-5] [ID-9] many submits of one key at once, both ways, make one verdict for each principal", async () => {
+  it("[ID-5] [ID-9] many concurrent submits of one key, over both, make one verdict for each principal", async () => {
     for (const event of [
       { type: "add", payload: { by: 1 }, version: 2 },
       { type: "add", payload: { by: -1 }, version: 2 },
@@ -192,7 +192,7 @@ describe("HTTP and the socket", () => {
   });
 });
 
-/** Members in one order, for comparing as text. */
+/** JSON with sorted members, to compare as text. */
 function sorted(_: string, value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)));

@@ -17,7 +17,7 @@ const draft = (state: string): SnapshotDraft => ({
 
 const ports = { now: () => 0, timer: (run: () => void) => (setTimeout(run), () => {}), log };
 
-/** Takes the pieces of a snapshot, as a partition does. */
+/** Receives the pieces of a snapshot, as a partition does. */
 class Pieces {
   readonly chunks: Uint8Array[] = [];
   completed: { stateBytes: number; encoding: string; sha256: Uint8Array } | undefined;
@@ -43,8 +43,8 @@ class Pieces {
 }
 
 describe("writing a snapshot", () => {
-  it.each([0, 1])("[TX-8] writes it in chunks that are one text again, wherever they are cut (%i)", async (offset) => {
-    // Pairs of surrogates all the way: at one of the two offsets each cut would be inside one.
+  it.each([0, 1])("[TX-8] writes chunks that join to the same text, wherever they are cut (%i)", async (offset) => {
+    // Only surrogate pairs: with one of the two offsets every cut would be inside a pair.
     const state = JSON.stringify("x".repeat(offset) + "😀".repeat(700_000));
     const pieces = new Pieces();
     const bytes = await pieces.written(state);
@@ -57,7 +57,7 @@ describe("writing a snapshot", () => {
     });
   });
 
-  it("[TX-8] no chunk is too large for a row, however little can be made of it", async () => {
+  it("[TX-8] no chunk is too large for a row, even if the text does not compress", async () => {
     const noise = () =>
       String.fromCharCode(...crypto.getRandomValues(new Uint16Array(16_384)).map((unit) => 0x4e00 + (unit % 20_000)));
     const pieces = new Pieces();
@@ -65,7 +65,7 @@ describe("writing a snapshot", () => {
     for (const { length } of pieces.chunks) expect(length).toBeLessThan(blobBytesMax);
   });
 
-  it("[TX-8] one that cannot be written is given up", async () => {
+  it("[TX-8] a snapshot that cannot be written is abandoned", async () => {
     const pieces = new Pieces();
     pieces.putSnapshotChunk = () => {
       throw new Error("the disk is full");

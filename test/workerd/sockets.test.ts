@@ -18,14 +18,14 @@ describe("hibernation", () => {
     const wire = await Wire.connected(room);
     await evictDurableObject(stubOf(room));
     expect(await wire.say(heartbeat)).toEqual({ type: "heartbeat" });
-    // It is still not running: there is nothing to evict.
+    // The object is not running: there is nothing to evict.
     await expect(evictDurableObject(stubOf(room))).rejects.toThrow(/not running|not currently running/i);
     expect(await wire.ask("heartbeat", {})).toMatchObject({ type: "heartbeat", payload: {} });
     await evictDurableObject(stubOf(room));
     wire.close();
   });
 
-  it("[WP-5] [WP-6] [ID-11] [LC-3] wakes between any two messages with nothing lost", async () => {
+  it("[WP-5] [WP-6] [ID-11] [LC-3] loses nothing when it hibernates between any two messages", async () => {
     const room = fresh();
     const [a, b] = [await Wire.connected(room, "a"), await Wire.connected(room, "b")];
     const evict = () => evictDurableObject(stubOf(room), { webSockets: "hibernate" });
@@ -33,7 +33,7 @@ describe("hibernation", () => {
     expect((await a.submit("d1", "set", set(1))).payload.eventId).toBe(1);
     await evict();
     expect((await b.submit("d2", "set", set(2))).payload.eventId).toBe(2);
-    // b pages from the start: behind the head over an eviction, so not live.
+    // b pages from the start: it is behind the head during the eviction, so it is not live.
     await evict();
     expect((await b.ask("sync", { sinceEventId: 0, limit: 1 })).payload.nextSinceEventId).toBe(1);
     await evict();
@@ -59,7 +59,7 @@ describe("hibernation", () => {
   it("[WP-10] [LC-10] can be evicted right after a burst: no timer and no queue is left", async () => {
     const room = fresh();
     const wire = await Wire.connected(room, "a", { frames: "array" });
-    // All in one turn, as a loaded socket hands them over.
+    // All in one turn, as a loaded socket delivers them.
     await runInDurableObject(stubOf(room), (instance, ctx) => {
       const [ws] = ctx.getWebSockets();
       for (let at = 1; at <= 300; at++) {
@@ -69,7 +69,7 @@ describe("hibernation", () => {
     });
     const messages = () => wire.frames.flatMap((frame) => [JSON.parse(frame) as Message].flat());
     await wire.until(() => messages().some(({ id }) => id === "b-300"));
-    // Eight at once, each a frame; then the rest, gathered: 292 in windows of 36, which is 32 and four for the connection.
+    // The first eight at once, one frame each. Then the rest in windows: 292 in windows of 36, which is 32 and four for the connection.
     expect(wire.frames).toHaveLength(1 + 8 + 9);
     const ids = (type: string) =>
       messages()
@@ -82,7 +82,7 @@ describe("hibernation", () => {
     wire.close();
   });
 
-  it("[WP-11] a log keeps its name from before its first event, over an eviction", async () => {
+  it("[WP-11] a log keeps the id that it announced before its first event, across an eviction", async () => {
     const room = fresh();
     const a = await Wire.open(room);
     const { serverId } = (await a.ask("connect", { clientId: "a", version: "1" })).payload;
@@ -97,7 +97,7 @@ describe("hibernation", () => {
     b.close();
   });
 
-  it("a session fits the attachment whatever its ids are", async () => {
+  it("a session fits the attachment with the largest possible ids", async () => {
     const room = fresh();
     const wire = await Wire.open(room);
     await wire.ask("connect", { clientId: "x".repeat(128), version: "1" });
@@ -108,7 +108,7 @@ describe("hibernation", () => {
     wire.close();
   });
 
-  it("answers Close, with a code that can be sent", async () => {
+  it("answers Close with a valid code", async () => {
     for (const code of [1000, 3000, 4999]) {
       const wire = await Wire.connected(fresh());
       wire.close(code);
@@ -118,7 +118,7 @@ describe("hibernation", () => {
 });
 
 describe("vanished peers", () => {
-  it("[WP-9] are swept by the alarm, unless a heartbeat or a frame came", async () => {
+  it("[WP-9] are closed by the alarm, unless a heartbeat or a frame arrived", async () => {
     const room = fresh();
     const [silent, beating, talking] = [
       await Wire.connected(room, "silent"),
@@ -126,7 +126,7 @@ describe("vanished peers", () => {
       await Wire.connected(room, "talking"),
     ];
     await silent.submit("d", "set", set(1));
-    // As if the last frame of each had come an hour ago, and the sweep were due.
+    // As if the last frame of each was an hour ago, and the sweep is due.
     await runInDurableObject(stubOf(room), (_, ctx) => {
       for (const ws of ctx.getWebSockets()) {
         const attachment = ws.deserializeAttachment() as { seenAt: number };
@@ -145,7 +145,7 @@ describe("vanished peers", () => {
     talking.close();
   });
 
-  it("[LC-7] a plain client that takes nothing is ended; who sends a sign of life is not", async () => {
+  it("[LC-7] a client that reads nothing is disconnected, but not one that sends heartbeats", async () => {
     const room = fresh();
     const [deaf, alive, writer] = [
       await Wire.connected(room, "deaf"),
@@ -238,7 +238,7 @@ describe("storage", () => {
         }),
       );
     await wire.message(({ type, payload }) => type === "broadcast" && payload.eventId === 1_000);
-    // The alarm may have come by itself already, and writes over several turns.
+    // The alarm may have run already, and writes over several turns.
     await runDurableObjectAlarm(stubOf(room));
     const snapshots = () =>
       runInDurableObject(stubOf(room), (_, ctx) => ctx.storage.sql.exec("SELECT event_id FROM snapshots").toArray());
@@ -247,7 +247,7 @@ describe("storage", () => {
     await wire.submit("next", "set", set("last"));
     const state = (await (await http(`/v1/partitions/${room}/state`)).json()) as Message;
     expect(state).toEqual({ state: { n: "last" }, eventIndex: 1_001 });
-    // What is left for the alarm is the sweep of sockets.
+    // The only job left for the alarm is the sweep of sockets.
     const due = await runInDurableObject(stubOf(room), (_, ctx) =>
       ctx.storage.sql.exec("SELECT kind FROM jobs").toArray(),
     );
@@ -255,11 +255,11 @@ describe("storage", () => {
     wire.close();
   });
 
-  it("[WP-10] [LC-7] what was sent right before a close is decided, in its order, under load too", async () => {
+  it("[WP-10] [LC-7] frames that were sent right before a close are decided, in order, under load too", async () => {
     const room = fresh();
     const wire = await Wire.connected(room);
     const drafts = 200;
-    // In one turn, as they come where the object was busy meanwhile.
+    // In one turn, as they arrive if the object was busy.
     await runInDurableObject(stubOf(room), (object, ctx) => {
       const [socket] = ctx.getWebSockets();
       const { webSocketMessage, webSocketClose } = object as Required<DurableObject>;
@@ -277,7 +277,7 @@ describe("storage", () => {
     wire.close();
   });
 
-  it("[LC-3] [ID-12] storage of another schema is refused retryably, and not touched", async () => {
+  it("[LC-3] [ID-12] storage with another schema is refused as retryable, and not changed", async () => {
     const room = fresh();
     const wire = await Wire.connected(room);
     await wire.submit("d", "set", set(1));

@@ -100,11 +100,11 @@ const draft = (draftId: string, value: unknown) => ({ draftId, event: { type: "s
 const frame = (type: string, payload: object) => JSON.stringify({ id: "x", type, timestamp: 1, payload });
 
 describe("the log as server-sent events", () => {
-  it("[WP-5] [WP-6] gives pages and then what comes, without a hole, in the bytes of a broadcast", async () => {
+  it("[WP-5] [WP-6] sends pages and then new events, without a gap, in the bytes of a broadcast", async () => {
     const room = fresh();
     await submit(room, 1_100);
     const wire = await Wire.connected(room, "watcher");
-    // While it catches up, more is committed.
+    // While it catches up, more events are committed.
     const events = await read(room, "?since=0");
     await submit(room, 300);
     await events.first(upTo(1_400));
@@ -118,7 +118,7 @@ describe("the log as server-sent events", () => {
     wire.close();
   });
 
-  it("[WP-5] begins where its reader was: after Last-Event-ID, or since, or the head", async () => {
+  it("[WP-5] begins after Last-Event-ID, or after since, or at the head", async () => {
     const room = fresh();
     await submit(room, 5);
     const atHead = await read(room);
@@ -134,11 +134,11 @@ describe("the log as server-sent events", () => {
       await events.first(upTo(6));
       expect(idsOf(events.told)).toEqual(run(from, 6));
     }
-    // Whoever is cut off before its first event comes back to here, and not to a later head.
+    // A reader that is disconnected before its first event continues here, not at a later head.
     expect(atHead.told[0]).toMatchObject({ event: "connected", id: "5" });
   });
 
-  it("[ER-1] what is refused before it begins is a problem document", async () => {
+  it("[ER-1] a refusal before it begins is a problem document", async () => {
     const room = fresh();
     const ask = async (query: string, headers: Record<string, string> = {}) => {
       const response = await http(`/v1/partitions/${room}/events/stream${query}`, { headers });
@@ -164,7 +164,7 @@ describe("the log as server-sent events", () => {
     });
   });
 
-  it("[LC-7] waits for a reader that does not read, and holds little for it meanwhile", async () => {
+  it("[LC-7] waits for a reader that does not read, and buffers little for it", async () => {
     const room = fresh();
     const events = new Events(await http(`/v1/partitions/${room}/events/stream?since=0`));
     open.push(events);
@@ -172,7 +172,7 @@ describe("the log as server-sent events", () => {
     await submit(room, 100, 60_000);
     const units = given.mock.calls.reduce((sum, [data]) => sum + data.length, 0);
     given.mockRestore();
-    // Of six megabytes: what its credit allows.
+    // Of six megabytes it gets only what its credit allows.
     expect(units).toBeGreaterThan(100_000);
     expect(units).toBeLessThan(600_000);
     events.flow();
@@ -183,7 +183,7 @@ describe("the log as server-sent events", () => {
 });
 
 describe("a connection without a WebSocket", () => {
-  it("[WP-1] [WP-5] [ID-1] carries the very frames of a socket", async () => {
+  it("[WP-1] [WP-5] [ID-1] carries exactly the frames of a socket", async () => {
     const room = fresh();
     const wire = await Wire.connected(room, "a");
     const posted = await Posted.connected(room, "a");
@@ -206,7 +206,7 @@ describe("a connection without a WebSocket", () => {
     wire.close();
   });
 
-  it("[WP-10] [TX-6] [LC-7] has arrays, batches, credit and pages like a socket", async () => {
+  it("[WP-10] [TX-6] [LC-7] supports arrays, batches, credit and pages like a socket", async () => {
     const room = fresh();
     const posted = await Posted.connected(room, "a", { frames: "array", credit: bounds.creditBytesMin, echo: false });
     const events = [draft("m1", 1), draft("m2", 2)];
@@ -222,7 +222,7 @@ describe("a connection without a WebSocket", () => {
     expect((JSON.parse(arrays!) as Message[]).every(({ type }) => type === "broadcast")).toBe(true);
   });
 
-  it("[CL-8] shows presence to sockets, and is gone when its reader is", async () => {
+  it("[CL-8] shows presence to sockets, and leaves when its reader disconnects", async () => {
     const room = fresh();
     const wire = await Wire.connected(room, "b", { presence: true });
     const posted = await Posted.connected(room, "a", { presence: true });
@@ -230,7 +230,7 @@ describe("a connection without a WebSocket", () => {
     const shown = await wire.message(({ type, payload }) => type === "presence" && payload.peers.length === 1);
     expect(shown.payload.peers[0]).toMatchObject({ clientId: "a", state: { at: 1 } });
     await posted.events.cancel();
-    // That it has gone shows when it is told something.
+    // A lost peer is noticed at the next write.
     await submit(room, 2);
     await wire.message(({ type, payload }) => type === "presence" && payload.gone.length === 1);
     expect((await posted.post([frame("heartbeat", {})])).status).toBe(404);
@@ -245,12 +245,12 @@ describe("a connection without a WebSocket", () => {
     ).toBeDefined();
   });
 
-  it("[WP-12] takes each frame once and in order: what comes again is passed over, and a hole ends it", async () => {
+  it("[WP-12] processes each frame once and in order: retried frames are skipped, and a gap ends it", async () => {
     const room = fresh();
     const posted = await Posted.connected(room);
     const three = ["d1", "d2", "d3"].map((id) => frame("submit_event", draft(id, id)));
     await posted.post(three.slice(0, 2));
-    // Doubled on the way, with one more behind.
+    // Sent twice, with one more frame after it.
     await posted.post(three, 1);
     await posted.message(({ id }) => id === "b-3");
     expect(posted.frames.filter((text) => text.includes("event_accepted"))).toHaveLength(3);
@@ -286,7 +286,7 @@ describe("a connection without a WebSocket", () => {
     expect(JSON.parse(posted.frames.at(-1)!)).toMatchObject({ type: "error", payload: { code: "payload_too_large" } });
   });
 
-  it("[LC-7] that is not read is ended before much waits for it", async () => {
+  it("[LC-7] that is not read is closed before much is buffered for it", async () => {
     const room = fresh();
     const response = await http(`/v1/partitions/${room}/connection`, { method: "POST" });
     const reader = response.body!.getReader();
@@ -301,7 +301,7 @@ describe("a connection without a WebSocket", () => {
       return answer.status;
     };
     expect(await post(0, frame("connect", { clientId: "a", version: "1" }))).toBe(202);
-    // Twice what may wait.
+    // Twice the bound of buffered bytes.
     await submit(room, (2 * bounds.streamUnreadMax) / 60_000, 60_000);
     expect(await post(1, frame("heartbeat", {}))).toBe(404);
     await reader.cancel();
@@ -309,7 +309,7 @@ describe("a connection without a WebSocket", () => {
 });
 
 describe("streams", () => {
-  it("[MD-11] are bounded in number, and a place is free again when one is gone", async () => {
+  it("[MD-11] are bounded in number, and one that ends frees a place", async () => {
     const room = fresh();
     const all = await Promise.all(Array.from({ length: bounds.streamsMax }, () => read(room)));
     for (const path of ["events/stream", "connection"]) {
@@ -323,7 +323,7 @@ describe("streams", () => {
     await (await read(room)).first((told) => told[0]);
   });
 
-  it("[LC-7] shows by a comment that a peer is gone, and is ended after its time", async () => {
+  it("[LC-7] detects a lost peer by a comment, and ends after its maximum time", async () => {
     const room = fresh();
     const pass = (ms: number) => runInDurableObject(stubOf(room), () => vi.advanceTimersByTimeAsync(ms));
     await runInDurableObject(stubOf(room), () => {

@@ -1,6 +1,6 @@
 import { SELF } from "cloudflare:test";
 
-/** A message as it came. */
+/** A received message. */
 // Tests look into messages of every type
 export type Message = any;
 
@@ -69,7 +69,7 @@ export class Wire {
     return await this.message((message) => message.payload.draftId === draftId, before);
   }
 
-  /** The first message from frame `from` on that fits, waiting for it. */
+  /** Waits for the first message from frame `from` on that matches. */
   async message(fits: (message: Message) => boolean, from = 0): Promise<Message> {
     for (let at = from; ; at++) {
       const message = JSON.parse(await this.#frame(at)) as Message;
@@ -77,7 +77,7 @@ export class Wire {
     }
   }
 
-  /** Waits until `holds`, asking after every frame. */
+  /** Waits until `holds` returns true; checks after every frame. */
   async until(holds: () => boolean): Promise<void> {
     while (!holds()) await this.#change();
   }

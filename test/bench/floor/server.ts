@@ -7,7 +7,7 @@ import { temporaryFolder } from "../../support/server.ts";
 
 const host = "127.0.0.1";
 
-/** The floors (worker.js) in a workerd of their own, set up as test/support/server.ts sets up Partita. */
+/** The floors (worker.js) in their own workerd, configured like Partita in test/support/server.ts. */
 export class FloorServer {
   readonly #folder = temporaryFolder("partita-floor-");
   #miniflare: Miniflare | undefined;
@@ -40,7 +40,7 @@ export class FloorServer {
           },
         ],
         durableObjects: { FLOORS: { className: "FloorObject", useSQLite: true } },
-        // Not needed, but Partita has them, and they stand before the Worker.
+        // Not needed, but Partita has assets, which are served before the Worker.
         assets: { directory: join(projectFolder, "src", "demo"), routerConfig: { has_user_worker: true } },
         host,
         port: this.#port,

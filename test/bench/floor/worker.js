@@ -1,6 +1,6 @@
 // @ts-check
-// The floors: the least that a Durable Object with hibernating sockets can do for the same frames.
-// It speaks just enough of docs/PROTOCOL.md for the load generator, and decides nothing.
+// The floors: the minimum that a Durable Object with hibernating sockets can do for the same frames.
+// They implement only the part of docs/PROTOCOL.md that the load generator needs, and decide nothing.
 import { DurableObject } from "cloudflare:workers";
 
 /**
@@ -20,7 +20,7 @@ const schema = `CREATE TABLE IF NOT EXISTS events (
 /**
  * Its mode is the first word of its name, `<mode>-<anything>`:
  * `each` commits and answers frame by frame, and broadcasts each event by itself; the floor for latency.
- * `turn` does the frames of a `setTimeout(0)` window in one transaction, one frame for each socket; the floor for throughput.
+ * `turn` processes the frames of a `setTimeout(0)` window in one transaction, one frame for each socket; the floor for throughput.
  * `answers` is `turn` without broadcasts.
  */
 export class FloorObject extends DurableObject {

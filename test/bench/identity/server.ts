@@ -8,11 +8,11 @@ const settings = {
   PARTITA_JWT_AUDIENCE: "partita",
 };
 
-/** Partita that verifies who connects, see worker.ts. */
+/** A Partita server that verifies tokens, see worker.ts. */
 export const verifiedServer = (): TestServer =>
   new TestServer({ settings, main: fileURLToPath(new URL("worker.ts", import.meta.url)) });
 
-/** A token that it takes, for an hour and every partition. */
+/** A token that it accepts, for one hour and every partition. */
 export function benchToken(): Promise<string> {
   return new SignJWT({ partitions: ["*"], permissions: ["read", "submit:*"] })
     .setProtectedHeader({ alg: "HS256" })

@@ -1,8 +1,8 @@
-// The Worker of the measure `identity`: the one that is deployed, but for what its clients may do.
+// The Worker of the measure `identity`: the deployed one, with other limits.
 import { models } from "../../../src/app.ts";
 import { createAuthority } from "../../../src/index.ts";
 
-/** More than a load generator reaches: what is measured is what looking at limits costs. */
+/** More than the load generator reaches, so that only the cost of checking limits is measured. */
 const plenty = { perSecond: 1_000_000, burst: 100_000_000 };
 const authority = createAuthority({
   models,

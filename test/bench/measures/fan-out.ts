@@ -1,12 +1,12 @@
 import { type Bench, figure, type Row, saturation } from "../bench.ts";
 import { quantile, ratios } from "../stats.ts";
 
-/** As our client has it, but so much that no reader of a busy machine falls behind and has to pull. */
+/** Credit as in the client library, but so much that no reader falls behind on a busy machine. */
 const creditBytes = 4 * 1024 * 1024;
 
 /**
- * Events delivered to 100 and to 1,000 subscribers, against *turn*, which knows no credit. The loop is
- * closed over the deliveries: nothing piles up.
+ * Events delivered to 100 and to 1,000 subscribers, against *turn*, which has no credit. The loop waits for the
+ * deliveries, so no queue builds up.
  */
 export async function fanOut(bench: Bench): Promise<Row[]> {
   const rows: Row[] = [];

@@ -2,14 +2,14 @@ import { type Bench, figure, type Row } from "../bench.ts";
 import { makeNodes, probeDuring, updater } from "../probe.ts";
 import { quantile, spread } from "../stats.ts";
 
-/** How many nodes the events go over. */
+/** The number of nodes that the events cycle through. */
 const nodes = 100;
-/** Drafts that a flooding connection keeps in flight: just under what a connection may have waiting. */
+/** The drafts in flight of a flooding connection: just below the bound of a connection. */
 const floodInFlight = 1_000;
-/** What such a connection may make of another client's p99 (docs/SECURITY.md). */
+/** The bound for the growth of another client's p99 (docs/SECURITY.md). */
 const floodFactorMax = 20;
 
-/** What others wait while a partition is at its limit: other partitions, HTTP, and a well-behaved client of the same one. */
+/** The latency of others while a partition is at its limit: other partitions, HTTP, and a normal client of the same partition. */
 export async function neighbours(bench: Bench): Promise<Row[]> {
   const [busy, other] = [bench.fresh(), bench.fresh()];
   const stream = await makeNodes(busy, nodes);
@@ -37,7 +37,7 @@ export async function neighbours(bench: Bench): Promise<Row[]> {
   const neighbour = await updater(other, stream);
   const beside = await probeDuring(load(8, 64), neighbour.probe);
   neighbour.close();
-  // The same beside a busy floor says what the machine makes of it.
+  // The same beside a busy floor shows the influence of the machine.
   const [busyFloor, otherFloor] = [bench.freshFloor("turn"), bench.freshFloor("each")];
   await makeNodes(busyFloor, nodes);
   const floorNeighbour = await updater(otherFloor, stream);
@@ -69,7 +69,7 @@ export async function neighbours(bench: Bench): Promise<Row[]> {
   return rows;
 }
 
-/** Next to nothing, so that a quiet time is measured by the same means. */
+/** Almost no load, so that the quiet latency is measured in the same way. */
 const idle = (bench: Bench) => ({
   makeTree: false,
   publishers: 1,

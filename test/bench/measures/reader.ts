@@ -6,15 +6,15 @@ import { makeNodes, probeDuring, updater } from "../probe.ts";
 import { quantile, spread } from "../stats.ts";
 
 const readers = 8;
-/** Bytes of an event as it is broadcast. */
+/** The bytes of a broadcast event. */
 const broadcastBytes = 600;
 const nodes = 100;
 
-/** What readers that never read cost: workerd's memory, and the latency of a client that does. */
+/** The cost of clients that never read: workerd's memory, and the latency of a client that reads. */
 export async function stalledReaders(bench: Bench): Promise<Row[]> {
   const measureEvents = 80_000;
   const measure = async (stalled: boolean) => {
-    // Memory that an earlier measure has freed would hide what this one takes.
+    // Memory that an earlier measure freed would hide the memory of this one.
     await bench.partita.restart();
     const { pid } = bench.partita;
     const address = bench.fresh();

@@ -5,13 +5,13 @@ import { quantile, ratios, spread } from "../stats.ts";
 const largeNodes = 10_000;
 const largeEvents = 100_000;
 
-/** What a long log and a large tree cost: per event, at a cold start, and when a snapshot is taken. */
+/** The cost of a long log and a large tree: per event, at a cold start, and when a snapshot is taken. */
 export async function size(bench: Bench): Promise<Row[]> {
   const large = bench.fresh();
   await bench.stream(large, { stream: { event: "push", prefix: "l" }, measureEvents: largeNodes });
   const updates = { event: "update" as const, prefix: "l", nodes: largeNodes };
   await bench.stream(large, { stream: updates, makeTree: false, measureEvents: largeEvents - largeNodes });
-  // The pause first: each push afterwards lets the state grow, and puts the next snapshot off.
+  // The pause first: each later push grows the state, and delays the next snapshot.
   const pause = await snapshotPause(bench, large);
   return [await perEvent(bench, large), pause, await coldStart(bench, large)];
 }
@@ -20,7 +20,7 @@ async function perEvent(bench: Bench, large: Address): Promise<Row> {
   let run = 0;
   const job = { measureEvents: bench.events(4_000) };
   const [atLarge, atEmpty] = await bench.alternate([
-    // The prefix: each run's nodes are new ones.
+    // The prefix makes the nodes of each run new.
     () => bench.stream(large, { ...job, stream: { event: "push", prefix: `r${run++}-` }, makeTree: false }),
     () => bench.stream(bench.fresh(), job),
   ]);
@@ -37,7 +37,7 @@ async function perEvent(bench: Bench, large: Address): Promise<Row> {
 }
 
 async function snapshotPause(bench: Bench, large: Address): Promise<Row> {
-  // As many log bytes as the state has make the next snapshot due.
+  // The next snapshot is due after as many log bytes as the state has.
   const job = { makeTree: false, publishers: 2, inFlight: 8, measureEvents: 16_000 };
   const { pauseMs } = await bench.stream(large, {
     ...job,

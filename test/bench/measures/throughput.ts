@@ -1,9 +1,9 @@
 import { type Bench, figure, type Row, saturation } from "../bench.ts";
 import { quantile, ratios } from "../stats.ts";
 
-/** Committed events/s against *turn*: one that only answers, and one that broadcasts to the other connections as Partita does. */
+/** Committed events/s against *turn*: a floor that only answers, and one that also broadcasts to the other connections, as Partita does. */
 export async function throughput(bench: Bench): Promise<Row[]> {
-  // The state must stay below what a partition may hold: so events are counted, not seconds.
+  // The state must stay below its bound, so the measure counts events, not seconds.
   const job = { warmupEvents: bench.events(8_000), measureEvents: bench.events(20_000) };
   const [ours, answers, turn] = await bench.alternate([
     () => bench.stream(bench.fresh(), job),
