@@ -78,16 +78,17 @@ export function partitionObject({ models, roles, limits, placementOf }: Applicat
       const awaitsToken = given === tokenFollows;
       const author = given === null || awaitsToken ? undefined : (JSON.parse(given) as Author);
       const { 0: client, 1: server } = new WebSocketPair();
-      const accepted = await this.#shell.connect(author, awaitsToken, traceId, (attachment) => {
+      // The edge has left the subprotocol that we speak, where it was offered.
+      const subprotocol = request.headers.get("sec-websocket-protocol") ?? undefined;
+      const carrier = (attachment: Attachment) => {
         this.ctx.acceptWebSocket(server);
         server.serializeAttachment(attachment);
         return socketCarrier(server, this.ctx);
-      });
+      };
+      const accepted = await this.#shell.connect(author, awaitsToken, carrier, { subprotocol, traceId });
       if (!(accepted instanceof Connection)) return responseOf(accepted);
       this.#bySocket.set(server, accepted);
-      // The edge has left the subprotocol that we speak, where it was offered.
-      const spoken = request.headers.get("sec-websocket-protocol");
-      const headers: HeadersInit = spoken === null ? {} : { "sec-websocket-protocol": spoken };
+      const headers: HeadersInit = subprotocol === undefined ? {} : { "sec-websocket-protocol": subprotocol };
       return new Response(null, { status: 101, webSocket: client, headers });
     }
 

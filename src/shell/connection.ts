@@ -13,7 +13,8 @@ import {
 } from "../core/index.ts";
 import { type Author, bounds, endsConnection, type Failure } from "../protocol/index.ts";
 import type { EventRow } from "../storage/port.ts";
-import type { Dialect, TokenFrame } from "../wire/dialect.ts";
+import type { Dialect, EndReason, TokenFrame } from "../wire/dialect.ts";
+import type { Dialects } from "../wire/dialects.ts";
 
 type Submit = Extract<Command, { kind: "submit" }>;
 
@@ -27,6 +28,8 @@ export interface Attachment {
   session: SessionState;
   /** When the last frame came, to the nearest `seenAtStepMs`. */
   seenAt: number;
+  /** The name of the dialect that it speaks; absent: its first frame says so, or an earlier version wrote this. */
+  dialect?: string;
   /** The trace id of the upgrade, where it came with a `traceparent`: problems of the connection have it, too. */
   traceId?: string;
 }
@@ -46,7 +49,7 @@ export interface Carrier {
 /** What a connection is part of. */
 export interface ConnectionHost {
   readonly partition: Partition;
-  readonly codec: Dialect;
+  readonly dialects: Dialects;
   readonly intake: Intake;
   now(): number;
   /** Returns the author of a token that came in a frame, or why it is refused; undefined in open development mode, where tokens are ignored. */
@@ -66,6 +69,8 @@ export class Connection implements Subscriber, FrameSource {
   readonly session: Session;
   readonly #carrier: Carrier;
   readonly #host: ConnectionHost;
+  /** Undefined until the first frame, where the upgrade has chosen none. */
+  #dialect: Dialect | undefined;
   #seenAt: number;
   /** What was sent since the last sign of life, in UTF-16 units. */
   #unreadBytes = 0;
@@ -80,6 +85,7 @@ export class Connection implements Subscriber, FrameSource {
     this.#carrier = carrier;
     this.#host = host;
     this.#seenAt = attachment.seenAt;
+    this.#dialect = host.dialects.named(attachment.dialect);
     this.session = new Session(this, attachment.session, attachment.traceId);
   }
 
@@ -101,7 +107,8 @@ export class Connection implements Subscriber, FrameSource {
       this.#putBehind(this.#waiting, frame);
       return undefined;
     }
-    const decoded = this.#host.codec.decode(frame);
+    this.#dialect ??= this.#host.dialects.recognising(frame);
+    const decoded = this.#dialect.decode(frame);
     if (decoded.kind === "token") return this.#authenticate(decoded, frame);
     if (decoded.kind === "presence") {
       const refused = this.#host.partition.show(this.session, decoded, now);
@@ -111,7 +118,11 @@ export class Connection implements Subscriber, FrameSource {
   }
 
   overflowed(): void {
-    this.end(1013, "overloaded");
+    this.end("overloaded");
+  }
+
+  get #spoken(): Dialect {
+    return this.#dialect ?? this.#host.dialects.last;
   }
 
   #work(command: Command): Work {
@@ -169,15 +180,15 @@ export class Connection implements Subscriber, FrameSource {
   }
 
   deliver(replies: readonly Effect[], broadcasts: readonly EventRow[]): void {
-    const { codec } = this.#host;
-    for (const frame of codec.frames(replies, broadcasts, this.session.state.wire)) {
+    const dialect = this.#spoken;
+    for (const frame of dialect.frames(replies, broadcasts, this.session.state.wire)) {
       this.#carrier.send(frame);
       this.#unreadBytes += frame.length;
     }
     for (const effect of replies) {
       if (effect.kind !== "error" && effect.kind !== "draining") continue;
       const code = effect.kind === "error" ? effect.failure.code : "draining";
-      if (endsConnection(code)) this.end(codec.closeCode(code), "see the last message");
+      if (endsConnection(code)) this.end(code, "see the last message");
     }
     if (this.#unreadBytes > bounds.unreadBytesMax) this.#endIfUnread();
   }
@@ -186,19 +197,24 @@ export class Connection implements Subscriber, FrameSource {
     // Not of one that was ended meanwhile: nothing may wake up with it.
     if (this.#over) return;
     const { traceId } = this.session;
-    this.#carrier.save({ session, seenAt: this.#seenAt, ...(traceId === undefined ? {} : { traceId }) });
+    this.#carrier.save({
+      session,
+      seenAt: this.#seenAt,
+      ...(this.#dialect ? { dialect: this.#dialect.name } : {}),
+      ...(traceId === undefined ? {} : { traceId }),
+    });
   }
 
   /** Ends it if it has not sent its token. */
   endIfUnauthenticated(): void {
     if (this.#over || !this.session.state.awaitsToken) return;
-    this.end(this.#host.codec.closeCode("unauthenticated"), "no token came");
+    this.end("unauthenticated", "no token came");
   }
 
-  /** Ends it from here. */
-  end(code: number, reason: string): void {
+  /** Ends it from here. `text`: what the peer receives with the close code. */
+  end(reason: EndReason, text: string = reason): void {
     this.#finish();
-    this.#carrier.end(code, reason);
+    this.#carrier.end(this.#spoken.closeCode(reason), text);
   }
 
   /** Its peer has left. The frames that came before are handled as if it were still there. */
@@ -215,7 +231,7 @@ export class Connection implements Subscriber, FrameSource {
 
   /** Ends it if its peer has vanished without a Close. */
   endIfIdle(now: number): void {
-    if (now - Math.max(this.#seenAt, this.#carrier.lastSignOfLife()) >= idleMsMax) this.end(1001, "idle");
+    if (now - Math.max(this.#seenAt, this.#carrier.lastSignOfLife()) >= idleMsMax) this.end("idle");
   }
 
   /**
@@ -229,6 +245,6 @@ export class Connection implements Subscriber, FrameSource {
       this.#unreadBytes = 0;
       return;
     }
-    this.end(1013, "slow_consumer");
+    this.end("slow_consumer");
   }
 }

@@ -95,7 +95,7 @@ export class LogReader implements Subscriber, Stream {
 
   #tell(rows: readonly EventRow[]): void {
     for (const row of rows) {
-      this.sink.send(this.#host.codec.numbered(row), { id: row.eventId });
+      this.sink.send(this.#host.dialects.last.numbered(row), { id: row.eventId });
       this.#cursor = row.eventId;
     }
   }
@@ -125,7 +125,7 @@ export class LogReader implements Subscriber, Stream {
   }
 
   #refuse(failure: TracedFailure): void {
-    if (this.#connected) this.sink.send(this.#host.codec.problem(failure), { event: "end" });
+    if (this.#connected) this.sink.send(this.#host.dialects.last.problem(failure), { event: "end" });
     else this.#begun(failure);
     this.recycle();
   }

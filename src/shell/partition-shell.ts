@@ -25,7 +25,7 @@ import {
 } from "../wire/partita/answers.ts";
 import { partitaDialect } from "../wire/partita/codec.ts";
 import { restoredSession } from "../wire/partita/options.ts";
-import type { Dialect } from "../wire/dialect.ts";
+import { Dialects } from "../wire/dialects.ts";
 import { isHeld, pageTag, stateTag } from "../wire/partita/etags.ts";
 import { Admission } from "./admission.ts";
 import type { Roles } from "./author.ts";
@@ -54,6 +54,14 @@ export interface ShellSettings {
   readonly snapshotChunkUnits?: number;
 }
 
+/** What an upgrade says besides who connects. */
+interface UpgradeOptions {
+  /** The subprotocol that was agreed on: the name of a dialect. */
+  subprotocol?: string | undefined;
+  /** Of the `traceparent` that it came with. */
+  traceId?: string | undefined;
+}
+
 /**
  * Everything of a partition that is neither the core nor the platform: it maps connections, requests, streams
  * and the alarm to the core, and the core's replies to frames and answers. A Durable Object and the simulator
@@ -63,7 +71,7 @@ export class PartitionShell {
   readonly #settings: ShellSettings;
   readonly #ports: ShellPorts;
   readonly #partition: Partition;
-  readonly #codec: Dialect;
+  readonly #dialects: Dialects;
   readonly #intake: Intake;
   readonly #host: ConnectionHost;
   readonly #connections = new Set<Connection>();
@@ -98,7 +106,7 @@ export class PartitionShell {
     };
     const partition = new Partition(name, model, corePorts, { jobs });
     this.#partition = partition;
-    this.#codec = partitaDialect(name.partition);
+    this.#dialects = new Dialects(partitaDialect(name.partition));
     this.#intake = new Intake({
       get connections() {
         return partition.connections;
@@ -108,7 +116,7 @@ export class PartitionShell {
     });
     this.#host = {
       partition,
-      codec: this.#codec,
+      dialects: this.#dialects,
       intake: this.#intake,
       now,
       left: (connection) => {
@@ -184,14 +192,15 @@ export class PartitionShell {
   async connect(
     author: Author | undefined,
     awaitsToken: boolean,
-    traceId: string | undefined,
     carrier: (attachment: Attachment) => Carrier,
+    { subprotocol, traceId }: UpgradeOptions = {},
   ): Promise<Connection | HttpAnswer> {
     const failure = (await this.#admission.admit(author)) ?? this.#admission.placeFor(author, awaitsToken);
     if (failure) return this.#refuse(failure, traceId);
     const attachment: Attachment = {
       session: newSession(author, awaitsToken),
       seenAt: this.#ports.now(),
+      ...(this.#dialects.named(subprotocol) ? { dialect: subprotocol! } : {}),
       ...(traceId === undefined ? {} : { traceId }),
     };
     return this.#step(() => this.wake(carrier(attachment), attachment));
@@ -353,7 +362,7 @@ export class PartitionShell {
     try {
       return body();
     } finally {
-      this.#codec.forget();
+      this.#dialects.forget();
       this.#arm(this.#partition.nextDue);
     }
   }

@@ -44,7 +44,7 @@ export class PostedConnection implements Stream {
   /** Takes frames, of which the peer had sent `before` others earlier; those that have come already are passed over. */
   receive(before: number, frames: readonly string[], now: number): Failure | undefined {
     if (before > this.#taken) {
-      this.connection.end(1002, "frames are missing");
+      this.connection.end("frames_missing", "frames are missing");
       return { code: "bad_request", detail: `Frames are missing: ${this.#taken} have come, and not ${before}.` };
     }
     for (const frame of frames.slice(this.#taken - before)) {
@@ -56,11 +56,11 @@ export class PostedConnection implements Stream {
   }
 
   recycle(): void {
-    this.connection.end(1012, "recycled");
+    this.connection.end("recycled");
   }
 
   #send(frame: string): void {
-    if (!this.sink.send(frame)) this.connection.end(1013, "slow_consumer");
+    if (!this.sink.send(frame)) this.connection.end("slow_consumer");
   }
 
   #end(code: number, reason: string): void {

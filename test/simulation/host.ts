@@ -113,7 +113,7 @@ export class Host {
     const shell = this.#shell;
     let attachment: Attachment | undefined;
     const accepted = await shell
-      .connect(author, awaitsToken, undefined, (given) => {
+      .connect(author, awaitsToken, (given) => {
         attachment = structuredClone(given);
         return this.#carrier(link, incarnation);
       })

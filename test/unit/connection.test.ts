@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Intake, newSession } from "../../src/core/index.ts";
+import { Dialects } from "../../src/wire/dialects.ts";
 import { Connection } from "../../src/shell/connection.ts";
 import type { Failure, Author } from "../../src/protocol/index.ts";
 import { bounds } from "../../src/protocol/bounds.ts";
@@ -23,7 +24,7 @@ function stranger(verify: () => Promise<Author>, claims?: () => Promise<Failure 
     carrier,
     {
       partition: room.partition,
-      codec: room.codec,
+      dialects: new Dialects(room.codec),
       intake: new Intake({
         connections: 1,
         process: (batch) => room.partition.process(batch, room.now),

@@ -1,6 +1,6 @@
-import { createExecutionContext, env } from "cloudflare:test";
+import { createExecutionContext, env, evictDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { fresh, http, type Message } from "./wire.ts";
+import { fresh, http, type Message, Wire } from "./wire.ts";
 import worker from "./worker.ts";
 
 const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -39,6 +39,20 @@ describe("traces", () => {
       await response.text();
       expect([response.status, response.headers.get("partita-trace-id")]).toEqual([200, trace]);
     }
+  });
+
+  it("[ER-8] the trace id of an upgrade is in every problem of its connection, also after hibernation", async () => {
+    const room = fresh();
+    const wire = await Wire.open(room, parent(trace));
+    expect(await wire.say("nonsense")).toMatchObject({ type: "error", payload: { traceId: trace } });
+    await wire.ask("connect", { clientId: "a", version: "1" });
+    expect(await wire.submit("d1", "unset", { target: "nothing" })).toMatchObject({ payload: { traceId: trace } });
+    await evictDurableObject(env.PARTITIONS.getByName(`default/${room}`), { webSockets: "hibernate" });
+    expect(await wire.ask("sync", { sinceEventId: 7 })).toMatchObject({ type: "error", payload: { traceId: trace } });
+    // Without one each problem has its own.
+    const plain = await Wire.open(room);
+    const [first, second] = [await plain.say("nonsense"), await plain.say("nonsense")];
+    expect(first.payload.traceId).not.toBe(second.payload.traceId);
   });
 
   it("[ER-8] [ID-1] a stored rejection has the first attempt's trace id, and a replay is the same bytes", async () => {
