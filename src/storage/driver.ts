@@ -1,10 +1,10 @@
-/** What SQLite takes and gives here. Strings are well-formed and without NUL, numbers safe integers. */
+/** The values that SQLite accepts and returns here. Strings are well-formed and without NUL, numbers are safe integers. */
 export type SqlValue = string | number | null | Uint8Array;
 export type SqlRow = Readonly<Record<string, SqlValue>>;
 
 /**
  * SQLite as the storage needs it, the same on a Durable Object and on node:sqlite; one contract
- * suite holds both to it. Everything is synchronous.
+ * suite tests both. Everything is synchronous.
  */
 export interface SqlDriver {
   /** Runs one SELECT. */
@@ -15,7 +15,7 @@ export interface SqlDriver {
   wrote(sql: string, ...values: SqlValue[]): boolean;
   /** Runs the statements of a migration. Throws outside `transaction`. */
   script(sql: string): void;
-  /** Runs `body` in a transaction (nested: a savepoint). A throw takes all of it back; so does returning a promise. */
+  /** Runs `body` in a transaction (nested: a savepoint). A throw rolls all of it back, and so does a returned promise. */
   transaction<T>(body: () => T): T;
 }
 
@@ -27,9 +27,9 @@ class StorageMisuse extends Error {
 const readingStatement = /^\s*(?:SELECT|WITH)\b/i;
 
 /**
- * The rules that hold for each driver, in one place: writes only inside a transaction, reads that
- * cannot write, no promise out of a transaction (its callback would have been committed half-way),
- * and no value that SQLite would change on the way.
+ * The rules of both drivers: writes only inside a transaction, reads that cannot write, no promise
+ * from a transaction (only what it wrote before its first await would be committed), and no value
+ * that SQLite would change.
  */
 export class SqlRules {
   #depth = 0;

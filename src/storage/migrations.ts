@@ -8,19 +8,19 @@ export interface Migration {
   sha256: Uint8Array;
 }
 
-/** Thrown when the storage was made by other migrations than these: it must not be touched. */
+/** Thrown when other migrations than these were applied: the database must not be changed. */
 export class MigrationError extends Error {
   override name = "MigrationError";
 }
 
-/** Whether anything was ever written. Reading a partition that was not must not create it. */
+/** Whether the schema exists. Reading a partition that was never written must not create it. */
 export function isMigrated(driver: SqlDriver): boolean {
   return driver.query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'").length > 0;
 }
 
 /**
- * Brings the schema up to date in one transaction, and refuses where what was applied is not what
- * is here now: an edited file, or one that this version does not know.
+ * Applies the missing migrations in one transaction. Refuses a database whose applied migrations
+ * differ from these: an edited file, or one that this version does not know.
  *
  * @throws MigrationError
  */

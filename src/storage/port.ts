@@ -15,7 +15,7 @@ export type { JobKind, JobRow } from "./partition/jobs.ts";
 export type { RejectionRow } from "./partition/rejections.ts";
 export type { SnapshotEncoding, SnapshotRow } from "./partition/snapshots.ts";
 
-/** The reads of the storage, by table. Each is one point in time; nothing can come between two of one turn. */
+/** The reads of the storage, by table. Nothing can be written between two reads of one turn. */
 export interface StorageReads {
   readonly log: LogReads;
   readonly events: EventReads;

@@ -1,7 +1,7 @@
 import type { Author } from "../protocol/index.ts";
 import type { Revocation } from "../platform/rpc.ts";
 
-/** What is revoked, as far as it is known here. Entries are only ever added, so the order in which they come does not matter. */
+/** The revocations that are known here. Entries are only added, so their order does not matter. */
 export class Revocations {
   readonly #tokens = new Map<string, Revocation>();
   readonly #subjects = new Map<string, Revocation>();
@@ -17,7 +17,7 @@ export class Revocations {
     }
   }
 
-  /** Whether this author's token is revoked. A token that does not say when it was issued counts as an old one. */
+  /** Whether this author's token is revoked. A token without an issue time counts as issued before every revocation. */
   covers({ principal, tokenId, issuedAt = 0 }: Pick<Author, "principal" | "tokenId" | "issuedAt">): boolean {
     if (tokenId !== undefined && this.#tokens.has(tokenId)) return true;
     const subject = this.#subjects.get(principal);

@@ -8,8 +8,8 @@ import { migrationsIn } from "../support/partition.ts";
 
 const minute = 60_000;
 
-describe("the partitions that want to be told", () => {
-  it("[AU-5] are forgotten when their time is over: reading names that nobody has written fills no table", () => {
+describe("the subscriptions of partitions", () => {
+  it("[AU-5] are deleted after their end: reading names of unwritten partitions fills no table", () => {
     const driver = new NodeSqlDriver();
     const tenant = new Tenant(new TenantStorage(driver, migrationsIn("tenant")), noLimits, 0);
     for (let at = 0; at < 100; at++) tenant.attend(`name-${at}`, minute / 2, 0, at);
@@ -17,13 +17,13 @@ describe("the partitions that want to be told", () => {
     expect(driver.query("SELECT partition FROM attending")).toEqual([{ partition: "room" }]);
   });
 
-  it("[AU-4] are not forgotten who have asked anew while their last answer was on its way", () => {
+  it("[AU-4] are kept where a partition subscribes again while its last answer is on its way", () => {
     const tenant = new Tenant(new TenantStorage(new NodeSqlDriver(), migrationsIn("tenant")), noLimits, 0);
     const revoke = (id: string) => tenant.revoke({ kind: "jti", id, at: 0, expiresAt: 60 * minute }, 0);
     tenant.attend("room", minute, 0, 0);
     revoke("a");
     const { seq } = tenant.changesSince(0, 0);
-    // It says that nobody is there any more; then somebody comes.
+    // The partition answers that it has no connections; then it gets one.
     tenant.attend("room", minute, 0, 0);
     tenant.release("room", seq, 0);
     revoke("b");
@@ -35,7 +35,7 @@ describe("the partitions that want to be told", () => {
 });
 
 describe("the limits that a tenant sets", () => {
-  it("[AU-5] have rates that a Retry-After can be told of", () => {
+  it("[AU-5] have rates for which a Retry-After can be computed", () => {
     const fits = (perSecond: number) => limitsShape.safeParse({ tenant: { perSecond, burst: 1 } }).success;
     expect([1e-300, 0, -1, 1e9].filter(fits)).toEqual([]);
     expect([0.001, 1 / 60, 20].filter(fits)).toHaveLength(3);

@@ -4,7 +4,7 @@ import type { Migration } from "../../../src/storage/migrations.ts";
 import { PartitionStorage } from "../../../src/storage/partition/storage.ts";
 import type { EventRow } from "../../../src/storage/port.ts";
 
-/** What an adapter brings to its contract test: a driver on an empty database, lent for one test. */
+/** What an adapter gives to the contract suite: a driver on an empty database for each test. */
 export interface StorageFixture {
   withDriver<T>(test: (driver: SqlDriver) => T): Promise<T>;
   migrations: readonly Migration[];
@@ -63,7 +63,7 @@ export const snapshot = (eventId: number, stateBytes: number) => ({
   createdAt: now,
 });
 
-/** Lends the storage of a partition on an empty database. */
+/** Runs `test` with the storage of a partition on an empty database. */
 export function withStorage<T>(
   fixture: StorageFixture,
   test: (storage: PartitionStorage, driver: SqlDriver) => T,

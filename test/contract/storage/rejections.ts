@@ -13,7 +13,7 @@ export function rejectionsSuite(fixture: StorageFixture): void {
       expect(storage.rejections.find("dev:a", "d-1")).toEqual({ ...rejection("d-1"), recordId: 1 });
     }));
 
-  it("sweeps the oldest rejections, a bounded number, and nothing younger", () =>
+  it("[ID-10] deletes the oldest rejections, a bounded number, and no younger ones", () =>
     withStorage(fixture, (storage) => {
       storage.transaction(now, (writes) => {
         for (let at = 0; at < 5; at++) writes.rejections.record(rejection(`d-${at}`, now + at));

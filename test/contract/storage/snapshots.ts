@@ -3,7 +3,7 @@ import { now, snapshot, type StorageFixture, withStorage } from "./fixture.ts";
 
 /** The contract of the tables `snapshots` and `snapshot_chunks`. */
 export function snapshotsSuite(fixture: StorageFixture): void {
-  it("keeps one snapshot, in chunks, plain or compressed, and notices a wrong byte", () =>
+  it("[TX-8] keeps one snapshot, in chunks, plain or compressed, and detects a wrong byte", () =>
     withStorage(fixture, (storage, driver) => {
       const text = JSON.stringify({ text: "ü".repeat(1_000) });
       const put = (eventId: number, bytes: Uint8Array, encoding: "identity" | "gzip") =>
@@ -32,7 +32,7 @@ export function snapshotsSuite(fixture: StorageFixture): void {
       expect(storage.snapshots.state(9)).toBeUndefined();
     }));
 
-  it("a snapshot that was not completed is not there, and goes with the next", () =>
+  it("[TX-8] an incomplete snapshot is not visible, and is deleted with the next", () =>
     withStorage(fixture, (storage, driver) => {
       const chunks = () => driver.query("SELECT event_id FROM snapshot_chunks").map((row) => row["event_id"]);
       storage.transaction(now, (writes) => writes.snapshots.putChunk(5, 0, new Uint8Array(9)));

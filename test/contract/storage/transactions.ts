@@ -24,9 +24,9 @@ function faulty(driver: SqlDriver, nth: number, when: "before" | "after"): SqlDr
   };
 }
 
-/** The contract of the transaction, and of the schema that the first one makes. */
+/** The contract of transactions, and of the schema that the first one creates. */
 export function transactionsSuite(fixture: StorageFixture): void {
-  it("[LC-3] reading what was never written creates nothing", () =>
+  it("[LC-3] reading a partition that was never written creates nothing", () =>
     withStorage(fixture, (storage, driver) => {
       storage.open(now);
       expect(storage.events.head()).toEqual({ eventId: 0, timestamp: 0 });
