@@ -40,7 +40,7 @@ export class Pane {
   readonly #statusBar: StatusBar;
   readonly #notices: Notices;
   readonly #empty: HTMLElement;
-  readonly #told: HTMLElement;
+  readonly #message: HTMLElement;
   readonly #schedule = oncePerFrame(() => this.#draw());
   /** Texts that describe the pending entries, made when they were new. */
   #labels = new Map<string, string>();
@@ -60,7 +60,7 @@ export class Pane {
     part(element, "client").title = clientId;
     part(element, "toolbar").ariaLabel = `Edit in the ${title.toLowerCase()} pane`;
     this.#empty = part(element, "empty");
-    this.#told = part(element, "told");
+    this.#message = part(element, "message");
     this.client = createClient({
       url: location.origin,
       partition,
@@ -146,12 +146,12 @@ export class Pane {
     });
     client.on("reset", ({ why }) => {
       if (why === "far_behind") return;
-      this.#tell("What is confirmed here was not the server's any more: it was fetched anew.");
-      setTimeout(() => this.#tell(""), resetShownMs);
+      this.#showMessage("What is confirmed here was not the server's any more: it was fetched anew.");
+      setTimeout(() => this.#showMessage(""), resetShownMs);
       replaced();
     });
     client.on("degraded", ({ reason }) =>
-      this.#tell(`Drafts are kept in memory only (${reason}): a reload loses them.`),
+      this.#showMessage(`Drafts are kept in memory only (${reason}): a reload loses them.`),
     );
   }
 
@@ -171,8 +171,8 @@ export class Pane {
     return this.#labels.get(entry.key) ?? entryLabel(entry, this.#tree);
   }
 
-  #tell(text: string): void {
-    say(this.#told, text);
+  #showMessage(text: string): void {
+    say(this.#message, text);
   }
 
   #selected(): void {

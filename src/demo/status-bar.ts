@@ -86,7 +86,7 @@ export class StatusBar {
     this.#pane.classList.toggle("undecided", undecided > 0);
     say(this.#company, company.length > 0 ? `with ${company.join(", ")}` : "");
     say(this.#waiting, online || labels.length === 0 ? "" : waitingText(undecided, labels));
-    say(this.#problem, problem?.detail ?? (reason === "upgrade_required" ? "This page is old: load it anew." : ""));
+    say(this.#problem, problem?.detail ?? (reason === "upgrade_required" ? "This page is old: reload it." : ""));
 
     clearTimeout(this.#timer);
     if (retryAt !== undefined) this.#timer = setTimeout(this.#changed, countdownMs);

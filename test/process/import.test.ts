@@ -74,7 +74,7 @@ async function importInto(url: URL, entries: Entry[], { connections = 1, window 
 
 const refusal = { type: "error", payload: { code: "storage_unavailable", retryable: true, retryAfter: 0.05 } };
 
-test("a walk lists folders before what is in them, and does not follow links", async () => {
+test("a walk lists folders before their contents, and does not follow links", async () => {
   const root = join(folder, "walk");
   mkdirSync(join(root, "b", "empty"), { recursive: true });
   writeFileSync(join(root, "b", "file"), "");

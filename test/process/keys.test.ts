@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Issuer } from "../support/issuer.ts";
 import { TestServer } from "../support/server.ts";
-import { Talker } from "../support/talker.ts";
+import { SocketClient } from "../support/socket-client.ts";
 
 // The real Worker fetches the keys of an issuer over HTTP: from a good source, a bad one, and none.
 
@@ -26,7 +26,7 @@ afterEach(async () => {
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const ask = (token: string, init: RequestInit = {}) =>
   fetch(new URL("/v1/partitions/room/state", server.url), { headers: { authorization: `Bearer ${token}` }, ...init });
-const told = async (token: string) => {
+const answerTo = async (token: string) => {
   const response = await ask(token);
   return response.ok ? "ok" : ((await response.json()) as { code: string }).code;
 };
@@ -35,7 +35,7 @@ describe("a token that refers to its own key", () => {
   test("[AU-1] ignores jku, x5u, jwk and x5c, and never uses a kid as a path or a query", async () => {
     const evil = await Issuer.with("old");
     const good = await issuer.token("old");
-    expect(await told(good)).toBe("ok");
+    expect(await answerTo(good)).toBe("ok");
     const jwk = evil.jwk("old");
     const headers = [
       { jku: evil.url },
@@ -55,22 +55,22 @@ describe("a token that refers to its own key", () => {
     ];
     for (const header of headers) {
       // Signed by the attacker's key, which has the same name.
-      expect(await told(await evil.token("old", {}, header)), `${JSON.stringify(header)}`).toBe("unauthenticated");
+      expect(await answerTo(await evil.token("old", {}, header)), `${JSON.stringify(header)}`).toBe("unauthenticated");
     }
     expect(evil.requests).toBe(0);
     expect(issuer.requests).toBe(1);
-    expect(await told(good)).toBe("ok");
+    expect(await answerTo(good)).toBe("ok");
     await evil.close();
   });
 
   test("[AU-1] never uses a public key as a secret, in any form of publication, and accepts no other algorithm", async () => {
-    expect(await told(await issuer.token("old"))).toBe("ok");
+    expect(await answerTo(await issuer.token("old"))).toBe("ok");
     const token = await issuer.token("old");
     const [, payload] = token.split(".");
     for (const alg of ["HS256", "none", "RS256", "ES256K"]) {
       const header = Buffer.from(JSON.stringify({ alg, kid: "old" })).toString("base64url");
       for (const signature of [await issuer.confused("old", `${header}.${payload}`), "", token.split(".")[2]!]) {
-        expect(await told(`${header}.${payload}.${signature}`)).toBe("unauthenticated");
+        expect(await answerTo(`${header}.${payload}.${signature}`)).toBe("unauthenticated");
       }
     }
   });
@@ -83,12 +83,12 @@ describe("a source of keys", () => {
       const tokens = await Promise.all(
         Array.from({ length: 40 }, (_, at) => issuer.token("new", {}, { kid: `none-${at}-${Math.random()}` })),
       );
-      const byHeader = await Promise.all(tokens.slice(0, 30).map(told));
+      const byHeader = await Promise.all(tokens.slice(0, 30).map(answerTo));
       const byFrame = await Promise.all(
         tokens.slice(30).map(async (token) => {
-          const talker = await Talker.open(server.url, "room");
-          const answer = await talker.connect({ token });
-          talker.end();
+          const client = await SocketClient.open(server.url, "room");
+          const answer = await client.connect({ token });
+          client.end();
           return answer.payload.code as string;
         }),
       );
@@ -99,7 +99,7 @@ describe("a source of keys", () => {
     await pause(cooldownMs);
     await flood();
     expect(issuer.requests).toBe(2);
-    expect(await told(good)).toBe("ok");
+    expect(await answerTo(good)).toBe("ok");
   });
 
   test("[AU-1] [LC-9] that is down: 503 while no keys are known, and the last keys once they are", async () => {
@@ -120,11 +120,11 @@ describe("a source of keys", () => {
     }
     issuer.answer = up;
     await server.restart();
-    expect(await told(token)).toBe("ok");
+    expect(await answerTo(token)).toBe("ok");
     issuer.answer = down[1]!;
     await pause(cooldownMs);
-    expect(await told(await issuer.token("new"))).toBe("unauthenticated");
-    for (let at = 0; at < 20; at++) expect(await told(token)).toBe("ok");
+    expect(await answerTo(await issuer.token("new"))).toBe("unauthenticated");
+    for (let at = 0; at < 20; at++) expect(await answerTo(token)).toBe("ok");
   });
 
   test("[AU-1] [LC-9] that is slow is abandoned after five seconds, and other requests are answered meanwhile", async () => {
@@ -135,18 +135,18 @@ describe("a source of keys", () => {
       response.once("close", () => clearInterval(timer));
     };
     const began = Date.now();
-    const waiting = Promise.all([told(token), told(token)]);
+    const waiting = Promise.all([answerTo(token), answerTo(token)]);
     expect((await fetch(new URL("/livez", server.url))).status).toBe(200);
     expect(Date.now() - began).toBeLessThan(4_000);
     expect(await waiting).toEqual(["identity_unavailable", "identity_unavailable"]);
     expect(Date.now() - began).toBeGreaterThan(4_000);
-    expect(await told(token)).toBe("identity_unavailable");
+    expect(await answerTo(token)).toBe("identity_unavailable");
     expect(issuer.requests).toBe(1);
   });
 
   test("[AU-1] [LC-9] that never ends is read only up to a bound", async () => {
     issuer.answer = (response) => issuer.flood(response);
-    expect(await told(await issuer.token("old"))).toBe("identity_unavailable");
+    expect(await answerTo(await issuer.token("old"))).toBe("identity_unavailable");
     // Bytes in transit may still arrive.
     expect(issuer.taken).toBeLessThan(64 * 1024 * 1024);
   });
@@ -162,7 +162,7 @@ describe("a source of keys", () => {
     for (const status of [301, 302, 307, 308]) {
       issuer.answer = (response) => void response.writeHead(status, { location }).end();
       await server.restart();
-      expect(await told(await issuer.token("old"))).toBe("identity_unavailable");
+      expect(await answerTo(await issuer.token("old"))).toBe("identity_unavailable");
     }
     expect(followed).toBe(0);
     elsewhere.close();
@@ -173,7 +173,7 @@ describe("a source of keys", () => {
     for (const body of ["<!doctype html><title>Sign in</title>", "", "null", "[]", '{"keys":{}}', '{"keys":[1]}']) {
       issuer.answer = (response) => void response.writeHead(200, { "content-type": "text/html" }).end(body);
       await server.restart();
-      expect(await told(token), `${body}`).toBe("identity_unavailable");
+      expect(await answerTo(token), `${body}`).toBe("identity_unavailable");
     }
     // An unusable key does not affect the other keys.
     issuer.answer = (response) =>
@@ -181,7 +181,7 @@ describe("a source of keys", () => {
         .writeHead(200)
         .end(JSON.stringify({ keys: [{ kty: "oct", k: "c2VjcmV0", kid: "old" }, { kty: "EC" }, issuer.jwk("new")] }));
     await server.restart();
-    expect(await told(await issuer.token("new"))).toBe("ok");
+    expect(await answerTo(await issuer.token("new"))).toBe("ok");
   });
 });
 
@@ -197,7 +197,7 @@ describe("rotation", () => {
     };
     const byHeader = async () => {
       for (let at = 0; load.goes; at++) {
-        judge(await told(await issuer.token(signers[at % signers.length]!)));
+        judge(await answerTo(await issuer.token(signers[at % signers.length]!)));
         await pause(10);
       }
     };
@@ -205,10 +205,10 @@ describe("rotation", () => {
       for (let at = 0; load.goes; at++) {
         const token = await issuer.token(signers[at % signers.length]!);
         const headers = at % 2 === 0 ? { authorization: `Bearer ${token}` } : undefined;
-        const talker = await Talker.open(server.url, "room", headers);
-        const answer = await talker.connect(headers ? {} : { token });
+        const client = await SocketClient.open(server.url, "room", headers);
+        const answer = await client.connect(headers ? {} : { token });
         judge(answer.type === "connected" ? "ok" : String(answer.payload.code));
-        talker.end();
+        client.end();
         await pause(20);
       }
     };
@@ -226,8 +226,8 @@ describe("rotation", () => {
     await pause(cooldownMs);
     const retired = await issuer.token("old");
     // A token with an unknown key causes a fetch; without one it takes ten minutes.
-    await told(await issuer.token("new", {}, { kid: "none" }));
-    for (let at = 0; at < 20; at++) expect(await told(retired)).toBe("unauthenticated");
+    await answerTo(await issuer.token("new", {}, { kid: "none" }));
+    for (let at = 0; at < 20; at++) expect(await answerTo(retired)).toBe("unauthenticated");
     await pause(1_000);
     load.goes = false;
     await Promise.all(streams);

@@ -1,15 +1,15 @@
 import { createParser } from "eventsource-parser";
 
-/** An event as it came; `data` is its text. */
-export interface Told {
+/** A received event; `data` is its text. */
+export interface StreamEvent {
   event: string | undefined;
   id: string | undefined;
   data: string;
 }
 
-/** Server-sent events of a response, read as they come. */
+/** The server-sent events of a response. */
 export class Events {
-  readonly told: Told[] = [];
+  readonly received: StreamEvent[] = [];
   ended = false;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   #waiting: (() => void)[] = [];
@@ -19,22 +19,22 @@ export class Events {
     this.#reader = response.body!.getReader() as ReadableStreamDefaultReader<Uint8Array>;
   }
 
-  /** Reads on by itself. */
+  /** Starts to read. */
   flow(): this {
     void this.#read();
     return this;
   }
 
-  /** What `pick` finds, as soon as it finds something; it is asked again after every piece. Undefined: the stream has ended. */
-  async first<T>(pick: (told: readonly Told[]) => T | undefined): Promise<T | undefined> {
+  /** Returns the first result of `pick`, which is called after every piece. Undefined: the stream has ended. */
+  async first<T>(pick: (received: readonly StreamEvent[]) => T | undefined): Promise<T | undefined> {
     for (;;) {
-      const found = pick(this.told);
+      const found = pick(this.received);
       if (found !== undefined || this.ended) return found;
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
   }
 
-  /** When the stream has ended. */
+  /** Resolves when the stream has ended. */
   async end(): Promise<void> {
     await this.first(() => undefined);
   }
@@ -45,7 +45,7 @@ export class Events {
 
   async #read(): Promise<void> {
     const decoder = new TextDecoder();
-    const parser = createParser({ onEvent: ({ event, id, data }) => this.told.push({ event, id, data }) });
+    const parser = createParser({ onEvent: ({ event, id, data }) => this.received.push({ event, id, data }) });
     try {
       for (;;) {
         const { done, value } = await this.#reader.read();
@@ -54,7 +54,7 @@ export class Events {
         this.#wake();
       }
     } catch {
-      // Cut off: for whoever reads it is the end.
+      // The connection was lost, which ends the stream.
     }
     this.ended = true;
     this.#wake();

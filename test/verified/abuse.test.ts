@@ -40,7 +40,7 @@ describe("a principal's rate", () => {
     const { events, post: send, find, message } = await connection(room, token);
     await send(token, frame("connect", { clientId: "p", version: "1" }));
     await message("connected");
-    const decided = (told: Message) => told.payload?.draftId !== undefined;
+    const decided = (received: Message) => received.payload?.draftId !== undefined;
     const answers = await Promise.all([
       ...peers.map(async (peer, at) => {
         const codes = [];
@@ -51,8 +51,11 @@ describe("a principal's rate", () => {
       (async () => {
         await send(token, ...Array.from({ length: 12 }, (_, n) => frame("submit_event", draft(`p${n}`))));
         const seen = new Set<string>();
-        await find((told) => decided(told) && told.type !== "broadcast" && seen.add(told.payload.draftId).size === 12);
-        return events.told.map(({ data }) => (JSON.parse(data) as Message).type as string);
+        await find(
+          (received) =>
+            decided(received) && received.type !== "broadcast" && seen.add(received.payload.draftId).size === 12,
+        );
+        return events.received.map(({ data }) => (JSON.parse(data) as Message).type as string);
       })(),
     ]);
     const accepted = answers.flat().filter((answer) => answer === "event_accepted" || answer === 201);
@@ -115,7 +118,8 @@ describe("a principal's rate", () => {
     }
     const statuses = (await Promise.all(byHttp)).map(({ status }) => status);
     const taken = statuses.filter((status) => status === 201).length;
-    const accepted = () => floods.flatMap(({ told }) => told).filter(({ type }) => type === "event_accepted").length;
+    const accepted = () =>
+      floods.flatMap(({ received }) => received).filter(({ type }) => type === "event_accepted").length;
     const page = (await (
       await ask(`/v1/partitions/${room}/events`, { headers: bearer(await sign({ tenant })) })
     ).json()) as Message;
@@ -145,8 +149,8 @@ describe("a principal's rate", () => {
     expect([flooded.status, ((await flooded.json()) as Message).code]).toEqual([429, "rate_limited"]);
     const peer = await Peer.connected(room, token);
     peer.send("submit_event", { draftId: "r2", event: bad });
-    await peer.until(() => peer.told.some(({ payload }) => payload.draftId === "r2"));
-    expect(peer.told.at(-1)).toMatchObject({ type: "error", payload: { code: "rate_limited", draftId: "r2" } });
+    await peer.until(() => peer.received.some(({ payload }) => payload.draftId === "r2"));
+    expect(peer.received.at(-1)).toMatchObject({ type: "error", payload: { code: "rate_limited", draftId: "r2" } });
     const count = await runInDurableObject(partitionOf(tenant, room), (_, { storage }) =>
       Number([...storage.sql.exec("SELECT count(*) AS count FROM idempotency_records")][0]!["count"]),
     );
@@ -173,19 +177,19 @@ describe("tokens on open streams", () => {
     await posted.post(token, frame("connect", { clientId: "p", version: "1" }));
     await posted.message("connected");
     const log = await follow(room, token);
-    await log.first((told) => told[0]);
+    await log.first((received) => received[0]);
     const bob = await follow(room, await sign({ tenant, sub: "bob" }));
-    await bob.first((told) => told[0]);
+    await bob.first((received) => received[0]);
     const began = Date.now();
     expect(await (await revoke(tenant, path)).json()).toMatchObject({ told: 1, pending: 0 });
     await Promise.all([posted.events.end(), log.end()]);
     expect(Date.now() - began).toBeLessThan(1_000);
-    expect(JSON.parse(posted.events.told.at(-2)!.data)).toMatchObject({
+    expect(JSON.parse(posted.events.received.at(-2)!.data)).toMatchObject({
       type: "error",
       payload: { code: "auth_revoked" },
     });
-    expect(posted.events.told.at(-1)).toMatchObject({ event: "end", data: expect.stringContaining("4401") });
-    expect(JSON.parse(log.told.at(-1)!.data)).toMatchObject({ code: "auth_revoked", status: 401 });
+    expect(posted.events.received.at(-1)).toMatchObject({ event: "end", data: expect.stringContaining("4401") });
+    expect(JSON.parse(log.received.at(-1)!.data)).toMatchObject({ code: "auth_revoked", status: 401 });
     // Both refuse new frames, and new requests are refused.
     expect((await posted.post(token, frame("submit_event", draft("d"))))[0]).toBe(401);
     expect((await ask(`/v1/partitions/${room}/connection`, { method: "POST", headers: bearer(token) })).status).toBe(
@@ -193,7 +197,7 @@ describe("tokens on open streams", () => {
     );
     // The connection of another principal stays.
     await post(room, await sign({ tenant, sub: "bob" }), "k");
-    await bob.first((told) => told.find(({ id, event: type }) => id === "1" && type === undefined));
+    await bob.first((received) => received.find(({ id, event: type }) => id === "1" && type === undefined));
     expect(bob.ended).toBe(false);
     await bob.cancel();
   });
@@ -210,7 +214,9 @@ describe("tokens on open streams", () => {
     await message("renewed");
     // The first token is still valid, but this connection has the second one.
     await send(token, frame("submit_event", draft("after")));
-    expect((await find((told) => told.payload?.draftId === "after"))!.payload).toMatchObject({ code: "forbidden" });
+    expect((await find((received) => received.payload?.draftId === "after"))!.payload).toMatchObject({
+      code: "forbidden",
+    });
     expect((await send(viewer, frame("heartbeat", {})))[0]).toBe(202);
     await events.cancel();
   });
@@ -223,13 +229,13 @@ describe("tokens on open streams", () => {
     await send(short, frame("connect", { clientId: "p", version: "1" }));
     await message("connected");
     const log = await follow(room, short);
-    await log.first((told) => told[0]);
+    await log.first((received) => received[0]);
     await new Promise((resolve) => setTimeout(resolve, exp * 1_000 + 100 - Date.now()));
     // Within the clock tolerance of the verification. A longer token of the same subject does not extend the connection.
     await send(await sign({ tenant }), frame("submit_event", draft("late")));
     await events.end();
     expect(
-      events.told.map(({ data }) => JSON.parse(data) as Message).find(({ type }) => type === "error"),
+      events.received.map(({ data }) => JSON.parse(data) as Message).find(({ type }) => type === "error"),
     ).toMatchObject({
       payload: { code: "auth_expired" },
     });
@@ -239,9 +245,9 @@ describe("tokens on open streams", () => {
     expect(page.currentEventIndex).toBe(0);
     // Without any activity.
     await log.end();
-    expect(JSON.parse(log.told.at(-1)!.data)).toMatchObject({ code: "auth_expired" });
+    expect(JSON.parse(log.received.at(-1)!.data)).toMatchObject({ code: "auth_expired" });
     expect(Date.now()).toBeLessThan(exp * 1_000 + 5_000);
-    expect(log.told.filter(({ id }) => Number(id) > 0)).toEqual([]);
+    expect(log.received.filter(({ id }) => Number(id) > 0)).toEqual([]);
   });
 });
 
@@ -252,10 +258,10 @@ describe("a revoked or expired token on a socket", () => {
     const bob = await Peer.connected(room, await sign({ tenant, sub: "bob" }));
     const revoking = revoke(tenant, "sub/alice");
     await alice.ending();
-    const told = alice.told.length;
+    const received = alice.received.length;
     for (let at = 0; at < 10; at++) expect((await bob.submit(`b${at}`)).type).toBe("event_accepted");
     await revoking;
-    expect(alice.told.length).toBe(told);
+    expect(alice.received.length).toBe(received);
     expect((await post(room, await sign({ tenant }), "k", event)).status).toBe(401);
     bob.close();
   });

@@ -91,10 +91,10 @@ describe("what a client states about itself", () => {
       const draft = { ...event, [name]: value };
       const byHttp = await post(room, await sign(), `k${++at}`, draft);
       expect([byHttp.status, ((await byHttp.json()) as Message).code], `${name}`).toEqual([422, "validation_failed"]);
-      const from = peer.told.length;
+      const from = peer.received.length;
       peer.send("submit_event", { draftId: `d${at}`, event: draft });
-      await peer.until(() => peer.told.length > from);
-      expect(peer.told[from], `${name}`).toMatchObject({
+      await peer.until(() => peer.received.length > from);
+      expect(peer.received[from], `${name}`).toMatchObject({
         type: "event_rejected",
         payload: { code: "validation_failed", errors: [{ field: expect.stringContaining(name) }] },
       });
@@ -124,8 +124,8 @@ describe("what a client states about itself", () => {
         },
       }),
     );
-    await peer.until(() => peer.told.some(({ type }) => type === "event_accepted"));
-    const { eventId, event: committed } = peer.told.find(({ type }) => type === "event_accepted").payload;
+    await peer.until(() => peer.received.some(({ type }) => type === "event_accepted"));
+    const { eventId, event: committed } = peer.received.find(({ type }) => type === "event_accepted").payload;
     expect([eventId, committed.id, committed.clientId]).toEqual([1, "evt-1", "c"]);
     expect(committed.timestamp).toBeGreaterThanOrEqual(began);
     // The draft belongs to alice.
@@ -136,7 +136,7 @@ describe("what a client states about itself", () => {
 });
 
 describe("pages of other origins", () => {
-  const strangers = [
+  const foreignOrigins = [
     "https://evil.example",
     "null",
     "https://partita.example.evil.example",
@@ -151,7 +151,7 @@ describe("pages of other origins", () => {
     "file://",
   ];
 
-  it.each(strangers)("[AU-7] %s is refused on every route, even with a valid token", async (origin) => {
+  it.each(foreignOrigins)("[AU-7] %s is refused on every route, even with a valid token", async (origin) => {
     const room = fresh();
     const headers = { ...bearer(await sign({ roles: ["editor", "admin"] })), origin };
     const paths = routes.map(([method, path]) => [method, path, `/v1/partitions/${room}/${path}`] as const);
@@ -162,9 +162,9 @@ describe("pages of other origins", () => {
     }
     // The same if the token follows later, or is a subprotocol, or a ticket.
     expect((await Peer.open(room, { origin })).response.status).toBe(403);
-    const told = await Peer.open(room, { origin, "sec-websocket-protocol": `partita, bearer.${await sign()}` });
-    await told.ending();
-    expect(told.told).toMatchObject([{ type: "error", payload: { code: "origin_not_allowed" } }]);
+    const received = await Peer.open(room, { origin, "sec-websocket-protocol": `partita, bearer.${await sign()}` });
+    await received.ending();
+    expect(received.received).toMatchObject([{ type: "error", payload: { code: "origin_not_allowed" } }]);
     const { ticket } = (await (await ask("/v1/tickets", { method: "POST", headers: bearer(await sign()) })).json()) as {
       ticket: string;
     };
@@ -246,7 +246,7 @@ describe("probing for partitions", () => {
     ["that names none", { partitions: [] }],
     ["that may not read", { roles: [], permissions: ["submit:unset"] }],
   ])(
-    "[AU-9] [ER-7] a token %s gets the same bytes for what is there and what is not, and wakes neither",
+    "[AU-9] [ER-7] a token %s gets the same bytes for existing and absent partitions, and wakes neither",
     async (_, claims) => {
       const { woken, ask: probe } = watched();
       const [there, absent] = [fresh(), fresh()];
@@ -262,11 +262,11 @@ describe("probing for partitions", () => {
             const response = await probe(`/v1/partitions/${name}/${path}`, request(method, path, headers));
             const { webSocket } = response;
             if (webSocket) {
-              const told: string[] = [];
+              const received: string[] = [];
               const closed = new Promise((resolve) => webSocket.addEventListener("close", ({ code }) => resolve(code)));
-              webSocket.addEventListener("message", ({ data }) => told.push(data as string));
+              webSocket.addEventListener("message", ({ data }) => received.push(data as string));
               webSocket.accept();
-              const text = `${await closed} ${told.join()}`.replaceAll(name, "<name>");
+              const text = `${await closed} ${received.join()}`.replaceAll(name, "<name>");
               answers.push(
                 text
                   .replace(/"e-\w+"/, "")
@@ -299,7 +299,7 @@ describe("probing for partitions", () => {
       await sign({ sub: "mallory", roles: [], tenant }),
       "nonsense",
     ];
-    const told = async (name: string, token: string) => {
+    const answerTo = async (name: string, token: string) => {
       const peer = await Peer.open(name, {}, `?tenant=${tenant}`);
       // Requested before the partition exists.
       for (const [type, payload] of [
@@ -311,12 +311,12 @@ describe("probing for partitions", () => {
         peer.send(type, payload);
       }
       peer.send("connect", { clientId: "c", version: "1", initialState: true, token });
-      await peer.until(() => peer.told.length >= 5);
-      const frames = JSON.stringify(peer.told).replaceAll(name, "<name>");
+      await peer.until(() => peer.received.length >= 5);
+      const frames = JSON.stringify(peer.received).replaceAll(name, "<name>");
       peer.close();
       return frames.replaceAll(/"(traceId|id)":"[^"]+"/g, "").replaceAll(/"timestamp":\d+/g, "");
     };
-    for (const token of hostile) expect(await told(there, token)).toEqual(await told(absent, token));
+    for (const token of hostile) expect(await answerTo(there, token)).toEqual(await answerTo(absent, token));
     const { woken, ask: probe } = watched();
     const byTicket = async (name: string, path: string) => {
       const token = await sign({ sub: "mallory", partitions: ["board-mine"], tenant });
@@ -362,12 +362,12 @@ describe("keys of other principals", () => {
     await post(room, await sign(), "secret-rejected", { type: "unset", payload: { target: "none" } });
     const mallory = await sign({ sub: "mallory" });
     const peer = await Peer.connected(room, mallory, { draftIds: true, sinceEventId: 0 });
-    await peer.until(() => peer.told.some(({ type }) => type === "sync_response"));
-    const page = peer.told.find(({ type }) => type === "sync_response");
+    await peer.until(() => peer.received.some(({ type }) => type === "sync_response"));
+    const page = peer.received.find(({ type }) => type === "sync_response");
     expect(page.payload.events).toHaveLength(1);
     expect(
       JSON.stringify([
-        peer.told,
+        peer.received,
         await (await ask(`/v1/partitions/${room}/events`, { headers: bearer(mallory) })).json(),
       ]),
     ).not.toContain("secret-");
@@ -436,8 +436,8 @@ describe("connections without a WebSocket", () => {
     await message("connected");
     const root = bearer(await sign({ tenant, sub: "root", roles: ["admin"] }));
     await ask("/v1/revocations/jti/bad", { method: "PUT", headers: root });
-    const [status, told] = await send(bad, frame("submit_event", { draftId: "d", event }));
-    expect([status, (JSON.parse(told) as Message).code]).toEqual([401, "auth_revoked"]);
+    const [status, received] = await send(bad, frame("submit_event", { draftId: "d", event }));
+    expect([status, (JSON.parse(received) as Message).code]).toEqual([401, "auth_revoked"]);
     expect((await send(good, frame("submit_event", { draftId: "d", event })))[0]).toBe(202);
     await message("event_accepted");
     await events.cancel();

@@ -14,7 +14,7 @@ describe("a token in connect", () => {
     peer.send("connect", { ...connect, token: await sign({ sub: "carol" }), renewal: true });
     const answers = await Promise.all(["a", "b", "c"].map((draftId, at) => peer.submit(draftId, at)));
     expect(answers.map(({ payload }) => payload.eventId)).toEqual([1, 2, 3]);
-    expect(peer.told[0]).toMatchObject({ type: "connected", payload: { expiresAt: expect.any(Number) } });
+    expect(peer.received[0]).toMatchObject({ type: "connected", payload: { expiresAt: expect.any(Number) } });
     // The same subject with a token in a header has the same keys.
     const again = (await (
       await post(room, await sign({ sub: "carol" }), "a", { type: "set", payload: { target: "n", value: 0 } })
@@ -45,8 +45,8 @@ describe("a token in connect", () => {
     const room = fresh();
     await post(room, await sign({ tenant }), "k");
     const peer = await Peer.open(room, {}, `?tenant=${tenant}`);
-    const told = await peer.ask("connect", { ...connect, token: await sign({ tenant }) });
-    expect(told.payload.currentEventIndex).toBe(1);
+    const received = await peer.ask("connect", { ...connect, token: await sign({ tenant }) });
+    expect(received.payload.currentEventIndex).toBe(1);
     expect((await Peer.open(room, {}, "?tenant=a%2Fb")).response.status).toBe(401);
   });
 
@@ -58,14 +58,14 @@ describe("a token in connect", () => {
 
   it("[AU-6] a connection without one is closed after ten seconds, and the number of such connections is bounded", async () => {
     const room = fresh();
-    const strangers = await Promise.all(Array.from({ length: 64 }, () => Peer.open(room, {})));
+    const unauthenticated = await Promise.all(Array.from({ length: 64 }, () => Peer.open(room, {})));
     const one = await Peer.open(room, {});
     expect([one.response.status, await code(one.response)]).toEqual([429, "too_many_connections"]);
     // A connection with a token gets a place.
     const known = await Peer.connected(room, await sign());
     expect((await known.submit("d")).type).toBe("event_accepted");
     const began = Date.now();
-    expect(await Promise.all(strangers.map((peer) => peer.ending()))).toEqual(strangers.map(() => 4401));
+    expect(await Promise.all(unauthenticated.map((peer) => peer.ending()))).toEqual(unauthenticated.map(() => 4401));
     expect(Date.now() - began).toBeGreaterThan(5_000);
     expect((await Peer.open(room, {})).response.status).toBe(101);
   });
@@ -74,10 +74,10 @@ describe("a token in connect", () => {
 describe("renewal", () => {
   it("[AU-4] puts a new token in force on the open connection", async () => {
     const peer = await Peer.connected(fresh(), await sign({ exp: seconds() + 3 }), { renewal: true });
-    expect(peer.told[0].payload.expiresAt).toBe(Math.floor(peer.told[0].payload.expiresAt / 1_000) * 1_000);
+    expect(peer.received[0].payload.expiresAt).toBe(Math.floor(peer.received[0].payload.expiresAt / 1_000) * 1_000);
     const until = seconds() + 100;
-    const told = await peer.ask("renew", { token: await sign({ exp: until }) });
-    expect(told).toMatchObject({ type: "renewed", payload: { expiresAt: until * 1_000 } });
+    const received = await peer.ask("renew", { token: await sign({ exp: until }) });
+    expect(received).toMatchObject({ type: "renewed", payload: { expiresAt: until * 1_000 } });
     await new Promise((resolve) => setTimeout(resolve, 3_200));
     expect((await peer.submit("d")).type).toBe("event_accepted");
   });
@@ -288,21 +288,21 @@ describe("administration", () => {
   });
 
   it("[LC-4] a draining deployment refuses every request, reports it, and stays alive", async () => {
-    const told = async (path: string) =>
+    const answerTo = async (path: string) =>
       worker.fetch(
         new Request(`https://partita.example${path}`, { headers: bearer(await sign()) }),
         { ...env, PARTITA_DRAINING: "1" },
         createExecutionContext(),
       );
     for (const path of ["/readyz", "/v1/partitions/board-1/state", "/v1/partitions/board-1/ws"]) {
-      const response = await told(path);
+      const response = await answerTo(path);
       expect([response.status, response.headers.get("retry-after"), await code(response)]).toEqual([
         503,
         "5",
         "draining",
       ]);
     }
-    expect((await told("/livez")).status).toBe(200);
+    expect((await answerTo("/livez")).status).toBe(200);
   });
 
   it("[LC-4] [AU-9] drains one partition, and not another tenant's of the same name", async () => {

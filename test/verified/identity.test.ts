@@ -25,13 +25,13 @@ const board = () => fresh();
 /** A socket, and its received messages. */
 async function connect(room: string, headers: Record<string, string>) {
   const response = await ask(`/v1/partitions/${room}/ws`, { headers: { upgrade: "websocket", ...headers } });
-  const told: Message[] = [];
+  const received: Message[] = [];
   let closed: number | undefined;
   let wake = () => {};
   const socket = response.webSocket;
   socket?.accept();
   socket?.addEventListener("message", ({ data }) => {
-    told.push(JSON.parse(data as string));
+    received.push(JSON.parse(data as string));
     wake();
   });
   socket?.addEventListener("close", ({ code }) => {
@@ -43,14 +43,14 @@ async function connect(room: string, headers: Record<string, string>) {
   };
   return {
     response,
-    told,
+    received,
     closed: () => closed,
     until,
     async ask(type: string, payload: object) {
-      const count = told.length;
+      const count = received.length;
       socket!.send(JSON.stringify({ id: `m${count}`, type, timestamp: 1, payload }));
-      await until(() => told.length > count || closed !== undefined);
-      return told[count]!;
+      await until(() => received.length > count || closed !== undefined);
+      return received[count]!;
     },
   };
 }
@@ -117,10 +117,10 @@ describe("tokens over HTTP", () => {
   it("[AU-2] a token in the URL is refused, and the answer says how to send it", async () => {
     for (const name of ["token", "access_token"]) {
       const response = await ask(`/v1/partitions/board-1/state?${name}=${await sign()}`);
-      const told = (await response.json()) as Message;
+      const received = (await response.json()) as Message;
       expect(response.status).toBe(400);
-      expect(told.detail).toContain("Authorization");
-      expect(JSON.stringify(told)).not.toContain("eyJ");
+      expect(received.detail).toContain("Authorization");
+      expect(JSON.stringify(received)).not.toContain("eyJ");
     }
   });
 
@@ -135,13 +135,13 @@ describe("tokens over HTTP", () => {
 
   it("[AU-3] submit:* does not include init, which needs its own permission", async () => {
     const init = { type: "init", payload: { value: { n: 1 } } };
-    const told = async (claims: object) => {
+    const answerTo = async (claims: object) => {
       const headers = { "idempotency-key": "k", ...bearer(await sign(claims)) };
       return (await ask(`/v1/partitions/${board()}/events`, { method: "POST", headers, body: JSON.stringify(init) }))
         .status;
     };
-    expect(await told({})).toBe(403);
-    expect(await told({ permissions: ["init"] })).toBe(201);
+    expect(await answerTo({})).toBe(403);
+    expect(await answerTo({ permissions: ["init"] })).toBe(201);
   });
 
   it("[AU-9] [ER-7] tenants are isolated: the same name is another partition, and a forbidden partition looks like an absent one", async () => {
@@ -152,16 +152,16 @@ describe("tokens over HTTP", () => {
     expect(await state({ tenant: "acme" })).toEqual({ state: { n: 1 }, eventIndex: 1 });
     expect(await state({ tenant: "rival" })).toEqual({ state: {}, eventIndex: 0 });
     expect(await state({})).toEqual({ state: {}, eventIndex: 0 });
-    const told = async (name: string) => {
+    const answerTo = async (name: string) => {
       const response = await ask(`/v1/partitions/${name}/state`, {
         headers: bearer(await sign({ tenant: "acme", partitions: ["board-mine"] })),
       });
       const { instance: _, traceId: __, timestamp: ___, ...rest } = (await response.json()) as Message;
       return { status: response.status, rest };
     };
-    expect(await told(room)).toEqual(await told(board()));
+    expect(await answerTo(room)).toEqual(await answerTo(board()));
     // Also where no model serves such a name.
-    expect(await told(room)).toEqual(await told("unserved"));
+    expect(await answerTo(room)).toEqual(await answerTo("unserved"));
   });
 
   it.each([
@@ -207,7 +207,7 @@ describe("tokens on sockets", () => {
     ] as const) {
       const refused = await connect(board(), { "sec-websocket-protocol": `partita, bearer.${token}` });
       await refused.until(() => refused.closed() !== undefined);
-      expect(refused.told).toMatchObject([{ type: "error", payload: { code } }]);
+      expect(refused.received).toMatchObject([{ type: "error", payload: { code } }]);
       expect(refused.closed()).toBe(close);
     }
   });
@@ -239,7 +239,7 @@ describe("tokens on sockets", () => {
     expect(asking.closed()).toBe(4401);
     await staying.ask("submit_event", { draftId: "d", event });
     await listening.until(() => listening.closed() !== undefined);
-    expect(listening.told.map(({ type, payload }) => [type, payload.code])).toEqual([["error", "auth_expired"]]);
+    expect(listening.received.map(({ type, payload }) => [type, payload.code])).toEqual([["error", "auth_expired"]]);
     expect(listening.closed()).toBe(4401);
   });
 });

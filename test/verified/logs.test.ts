@@ -41,12 +41,12 @@ async function attack(tenant: string, room: string, changed: object = {}): Promi
     referer: visible,
   };
   const answers: string[] = [];
-  const told = async (path: string, init: RequestInit) => {
+  const answerTo = async (path: string, init: RequestInit) => {
     const response = await askWith(changed, path, init);
     answers.push(JSON.stringify([...response.headers]), await response.text());
   };
   const submit = async (key: string, body: object) =>
-    told(`/v1/partitions/${room}/events`, {
+    answerTo(`/v1/partitions/${room}/events`, {
       method: "POST",
       headers: { "idempotency-key": key, ...strange, ...bearer(token) },
       body: JSON.stringify(body),
@@ -61,12 +61,16 @@ async function attack(tenant: string, room: string, changed: object = {}): Promi
     `/${encodeURIComponent(hostile)}`,
     `/problems/${encodeURIComponent(hostile)}`,
   ]) {
-    await told(path, { headers: { ...strange, ...bearer(token) } });
+    await answerTo(path, { headers: { ...strange, ...bearer(token) } });
   }
-  await told(`/v1/revocations/sub/${encodeURIComponent(visible)}`, { method: "PUT", headers: root });
-  await told(`/v1/revocations/jti/${encodeURIComponent(hostile)}`, { method: "PUT", headers: root });
-  await told("/v1/limits", { method: "PUT", headers: root, body: JSON.stringify({ eventTypes: { [hostile]: null } }) });
-  await told("/v1/limits", {
+  await answerTo(`/v1/revocations/sub/${encodeURIComponent(visible)}`, { method: "PUT", headers: root });
+  await answerTo(`/v1/revocations/jti/${encodeURIComponent(hostile)}`, { method: "PUT", headers: root });
+  await answerTo("/v1/limits", {
+    method: "PUT",
+    headers: root,
+    body: JSON.stringify({ eventTypes: { [hostile]: null } }),
+  });
+  await answerTo("/v1/limits", {
     method: "PUT",
     headers: bearer(await sign({ tenant, sub: "root", roles: ["admin"] })),
     body: JSON.stringify({ eventTypes: { [hostile.slice(0, 60)]: { perSecond: 1, burst: 1 } } }),
@@ -79,7 +83,7 @@ async function attack(tenant: string, room: string, changed: object = {}): Promi
     await peer.ask("connect", { clientId: visible.slice(0, 100), version: hostile });
     await peer.submit(visible.slice(0, 100), hostile);
     peer.close();
-    answers.push(JSON.stringify(peer.told));
+    answers.push(JSON.stringify(peer.received));
   } else answers.push(await peer.response.text());
   return answers.join("\n");
 }
@@ -176,7 +180,7 @@ describe("secrets", () => {
       } catch {
         // It was closed before it could send everything.
       }
-      answers.push(JSON.stringify([...peer.response.headers]), JSON.stringify(peer.told));
+      answers.push(JSON.stringify([...peer.response.headers]), JSON.stringify(peer.received));
     };
     const connect = { clientId: "c", version: "1" };
     await hear(await Peer.open(room, { "sec-websocket-protocol": `partita, bearer.${await token()}` }), [
@@ -185,7 +189,7 @@ describe("secrets", () => {
     ]);
     const refused = await Peer.open(room, { "sec-websocket-protocol": `partita, bearer.${await token({ exp: 1 })}` });
     await refused.ending();
-    answers.push(JSON.stringify(refused.told));
+    answers.push(JSON.stringify(refused.received));
     for (const made of [await token(), await token({ exp: 1 }), await token({ iss: "x" })]) {
       await hear(await Peer.open(room, {}, `?tenant=${tenant}`), ["connect", { ...connect, token: made }]);
       await hear(

@@ -22,8 +22,12 @@ async function submit(room: string, key: string, headers: Record<string, string>
     headers: { "idempotency-key": key, ...bearer(await sign()), ...headers },
     body: text,
   });
-  const told = (await response.json()) as Message;
-  return [response.status, told.code ?? told.eventId ?? told.results.length, told.detail as string] as const;
+  const received = (await response.json()) as Message;
+  return [
+    response.status,
+    received.code ?? received.eventId ?? received.results.length,
+    received.detail as string,
+  ] as const;
 }
 
 describe("signed submissions", () => {

@@ -24,11 +24,14 @@ describe("streams, with tokens", () => {
     const { events, post, message } = await connection(room, alice);
     expect((await post(alice, frame("connect", { clientId: "a", version: "1" })))[0]).toBe(202);
     await message("connected");
-    const [status, told] = await post(await sign({ sub: "mallory" }), frame("submit_event", { draftId: "d", event }));
+    const [status, received] = await post(
+      await sign({ sub: "mallory" }),
+      frame("submit_event", { draftId: "d", event }),
+    );
     const [goneStatus, gone] = await post(await sign({ tenant: "other" }), frame("heartbeat", {}));
     expect([status, goneStatus]).toEqual([404, 404]);
     const withoutIds = (text: string) => ({ ...(JSON.parse(text) as Message), traceId: "", timestamp: 0 });
-    expect(withoutIds(told)).toEqual(withoutIds(gone));
+    expect(withoutIds(received)).toEqual(withoutIds(gone));
     // Another token of the same principal is accepted, too.
     await post(await sign({ jti: "another" }), frame("submit_event", { draftId: "d", event }));
     expect((await message("event_accepted"))!.payload.draftId).toBe("d");
@@ -54,15 +57,15 @@ describe("streams, with tokens", () => {
     await post(short, frame("connect", { clientId: "a", version: "1" }));
     await message("connected");
     const log = new Events(await ask("GET", `${room}/events/stream`, short)).flow();
-    await log.first((told) => told[0]);
+    await log.first((received) => received[0]);
     await new Promise((resolve) => setTimeout(resolve, 3_000));
     await submit(room, "late");
     await Promise.all([events.end(), log.end()]);
-    const [error, end] = events.told.slice(-2);
+    const [error, end] = events.received.slice(-2);
     expect(JSON.parse(error!.data)).toMatchObject({ type: "error", payload: { code: "auth_expired" } });
     expect(end).toMatchObject({ event: "end", data: '{"code":4401,"reason":"see the last message"}' });
-    expect(log.told.at(-1)!.event).toBe("end");
-    expect(JSON.parse(log.told.at(-1)!.data)).toMatchObject({ code: "auth_expired", status: 401 });
-    expect([...events.told, ...log.told].filter(({ data }) => data.includes("evt-1"))).toEqual([]);
+    expect(log.received.at(-1)!.event).toBe("end");
+    expect(JSON.parse(log.received.at(-1)!.data)).toMatchObject({ code: "auth_expired", status: 401 });
+    expect([...events.received, ...log.received].filter(({ data }) => data.includes("evt-1"))).toEqual([]);
   });
 });

@@ -20,7 +20,10 @@ describe("revocation", () => {
     expect(await revokeSub(tenant, "alice")).toEqual({ told: 3, pending: 0 });
     for (const alice of alices) {
       expect(await alice.ending()).toBe(4401);
-      expect(alice.told.at(-1)).toMatchObject({ type: "error", payload: { code: "auth_revoked", retryable: false } });
+      expect(alice.received.at(-1)).toMatchObject({
+        type: "error",
+        payload: { code: "auth_revoked", retryable: false },
+      });
     }
     expect((await bob.submit("d")).type).toBe("event_accepted");
     expect((await elsewhere.submit("d")).type).toBe("event_accepted");
@@ -84,7 +87,7 @@ describe("revocation", () => {
     const peers = await Promise.all(Array.from({ length: 100 }, () => Peer.connected(fresh(), token)));
     const before = Date.now();
     expect(await revokeSub(tenant, "alice")).toEqual({ told: 100, pending: 0 });
-    console.log(`100 partitions were told in ${Date.now() - before} ms`);
+    console.log(`100 partitions were notified in ${Date.now() - before} ms`);
     await Promise.all(peers.map((peer) => peer.ending()));
   });
 });
@@ -97,9 +100,9 @@ describe("limits", () => {
     expect((await alice.submit("d0")).type).toBe("event_accepted");
     await tenantOf(tenant).setLimits({ principal: { perSecond: 0.001, burst: 2 } });
     const codes = async (from: number) => {
-      const told = [];
-      for (let at = from; at < from + 3; at++) told.push((await alice.submit(`d${at}`)).payload.code);
-      return told;
+      const received = [];
+      for (let at = from; at < from + 3; at++) received.push((await alice.submit(`d${at}`)).payload.code);
+      return received;
     };
     expect(await codes(1)).toContain("rate_limited");
     await evictDurableObject(env.PARTITIONS.getByName(`${tenant}/${room}`), { webSockets: "hibernate" });
@@ -181,15 +184,15 @@ describe("drain", () => {
         event: { type: "set", payload: { target: "n", value: at } },
       });
     }
-    await peers[0]!.until(() => peers[0]!.told.some(({ type }) => type === "event_accepted"));
+    await peers[0]!.until(() => peers[0]!.received.some(({ type }) => type === "event_accepted"));
     expect(await tenantOf(tenant).drain(2)).toEqual({ told: 1, pending: 0 });
     for (const peer of peers) {
       expect(await peer.ending()).toBe(1012);
-      const last = peer.told.at(-1);
+      const last = peer.received.at(-1);
       expect(last.type).toBe("draining");
       expect(last.payload.reconnectAfterMs).toBeGreaterThanOrEqual(2_000);
     }
-    const hints = new Set(peers.map(({ told }) => told.at(-1).payload.reconnectAfterMs));
+    const hints = new Set(peers.map(({ received }) => received.at(-1).payload.reconnectAfterMs));
     expect(hints.size).toBeGreaterThan(1);
     const refused = await post(room, token, "k");
     expect([refused.status, await code(refused)]).toEqual([503, "draining"]);
@@ -198,7 +201,7 @@ describe("drain", () => {
     // Reads continue.
     expect((await ask(`/v1/partitions/${room}/state`, { headers: bearer(token) })).status).toBe(200);
     // Every answered draft is in the log, and the drain ends by itself.
-    const accepted = peers[0]!.told.filter(({ type }) => type === "event_accepted").length;
+    const accepted = peers[0]!.received.filter(({ type }) => type === "event_accepted").length;
     while ((await post(room, token, "after")).status !== 201) await new Promise((resolve) => setTimeout(resolve, 100));
     const page = (await (await ask(`/v1/partitions/${room}/events`, { headers: bearer(token) })).json()) as {
       currentEventIndex: number;

@@ -49,11 +49,13 @@ async function answers(token: string): Promise<Set<string>> {
   }
   const bySubprotocol = await Peer.open(room, { "sec-websocket-protocol": `partita, bearer.${token}` });
   await bySubprotocol.ending();
-  codes.add(bySubprotocol.told[0].payload.code);
+  codes.add(bySubprotocol.received[0].payload.code);
   const byFrame = await Peer.open(room, {});
-  const told = await byFrame.ask("connect", { clientId: "c", version: "1", token });
+  const received = await byFrame.ask("connect", { clientId: "c", version: "1", token });
   // A text that is too long for the member of a frame is not a valid message.
-  codes.add(token.length > 8_192 && told.payload.code === "bad_request" ? "unauthenticated" : told.payload.code);
+  codes.add(
+    token.length > 8_192 && received.payload.code === "bad_request" ? "unauthenticated" : received.payload.code,
+  );
   byFrame.close();
   return codes;
 }
@@ -88,12 +90,12 @@ describe("tokens, for each way to send them", () => {
   });
 
   it("[AU-1] a token of another type is refused if a type is set", async () => {
-    const told = async (token: string) =>
+    const answerTo = async (token: string) =>
       (await askWith({ PARTITA_JWT_TYPE: "at+jwt" }, `/v1/partitions/${fresh()}/state`, { headers: bearer(token) }))
         .status;
-    expect(await told(await made(good()))).toBe(401);
-    expect(await told(await made(good(), { typ: "JWT" }))).toBe(401);
-    expect(await told(await made(good(), { typ: "at+jwt" }))).toBe(200);
+    expect(await answerTo(await made(good()))).toBe(401);
+    expect(await answerTo(await made(good(), { typ: "JWT" }))).toBe(401);
+    expect(await answerTo(await made(good(), { typ: "at+jwt" }))).toBe(200);
   });
 });
 

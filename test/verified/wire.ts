@@ -54,7 +54,7 @@ export const tenantOf = (name: string) => env.TENANTS.getByName(name);
 
 /** A socket, and its received messages. */
 export class Peer {
-  readonly told: Message[] = [];
+  readonly received: Message[] = [];
   closed: number | undefined;
   readonly response: Response;
   #waiting: (() => void)[] = [];
@@ -65,7 +65,7 @@ export class Peer {
     const socket = response.webSocket;
     socket?.accept();
     socket?.addEventListener("message", ({ data }) => {
-      this.told.push(JSON.parse(data as string));
+      this.received.push(JSON.parse(data as string));
       this.#wake();
     });
     socket?.addEventListener("close", ({ code }) => {
@@ -98,17 +98,17 @@ export class Peer {
   async ask(type: string, payload: object): Promise<Message> {
     const id = this.send(type, payload);
     const mine = (message: Message) => message.inReplyTo === id;
-    await this.until(() => this.told.some(mine) || this.closed !== undefined);
-    return this.told.find(mine);
+    await this.until(() => this.received.some(mine) || this.closed !== undefined);
+    return this.received.find(mine);
   }
 
   /** Submits, and returns the verdict or the error. */
   async submit(draftId: string, value: unknown = 1): Promise<Message> {
-    const from = this.told.length;
+    const from = this.received.length;
     this.send("submit_event", { draftId, event: { type: "set", payload: { target: "n", value } } });
     const mine = (message: Message) => message.payload.draftId === draftId;
-    await this.until(() => this.told.slice(from).some(mine) || this.closed !== undefined);
-    return this.told.slice(from).find(mine);
+    await this.until(() => this.received.slice(from).some(mine) || this.closed !== undefined);
+    return this.received.slice(from).find(mine);
   }
 
   async until(holds: () => boolean): Promise<void> {
@@ -134,7 +134,7 @@ export class Peer {
 export async function connection(room: string, token: string) {
   const at = `/v1/partitions/${room}/connection`;
   const events = new Events(await ask(at, { method: "POST", headers: bearer(token) })).flow();
-  const first = await events.first((told) => told[0]);
+  const first = await events.first((received) => received[0]);
   const { connectionId } = JSON.parse(first!.data) as Message;
   let before = 0;
   const post = async (as: string, ...frames: string[]) => {
@@ -144,7 +144,7 @@ export async function connection(room: string, token: string) {
     return [response.status, await response.text()] as const;
   };
   const find = (isIt: (message: Message) => boolean) =>
-    events.first((told) => told.map(({ data }) => JSON.parse(data) as Message).find(isIt));
+    events.first((received) => received.map(({ data }) => JSON.parse(data) as Message).find(isIt));
   return { events, post, find, message: (type: string) => find((message) => message.type === type) };
 }
 

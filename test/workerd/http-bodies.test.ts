@@ -32,7 +32,7 @@ async function post(room: string, pieces: Iterable<Uint8Array>, headers: Record<
     body,
   });
   const response = await worker.fetch(request, env as never, createExecutionContext());
-  return { status: response.status, told: (await response.json()) as Message, taken, cancelled };
+  return { status: response.status, received: (await response.json()) as Message, taken, cancelled };
 }
 
 const head = async (room: string) =>
@@ -47,8 +47,8 @@ describe("bodies", () => {
   it("[AU-10] a body that does not end is read up to the bound, and no further", async () => {
     const room = fresh();
     for (const headers of [{}, { "content-length": "100" }]) {
-      const { status, told, taken, cancelled } = await post(room, endless(), headers);
-      expect([status, told.code, cancelled]).toEqual([413, "payload_too_large", true]);
+      const { status, received, taken, cancelled } = await post(room, endless(), headers);
+      expect([status, received.code, cancelled]).toEqual([413, "payload_too_large", true]);
       expect(taken).toBeLessThanOrEqual(67);
     }
     expect(await head(room)).toBe(0);
@@ -75,8 +75,8 @@ describe("bodies", () => {
     const room = fresh();
     const wide = bytes(text.replace("1}", '"ü😀"}'));
     const pieces = Array.from(wide, (byte) => new Uint8Array([byte]));
-    const { status, told } = await post(room, pieces);
-    expect([status, told.event.payload.value]).toEqual([201, "ü😀"]);
+    const { status, received } = await post(room, pieces);
+    expect([status, received.event.payload.value]).toEqual([201, "ü😀"]);
   });
 
   it.each<[string, number[]]>([
@@ -89,8 +89,8 @@ describe("bodies", () => {
     ["a compressed one", [0x1f, 0x8b, 0x08, 0x00]],
   ])("[AU-10] bytes that are not UTF-8 are refused: %s", async (_, content) => {
     const room = fresh();
-    const { status, told } = await post(room, [new Uint8Array(content)]);
-    expect([status, told.code, told.errors[0].code]).toEqual([400, "bad_request", "invalid_encoding"]);
+    const { status, received } = await post(room, [new Uint8Array(content)]);
+    expect([status, received.code, received.errors[0].code]).toEqual([400, "bad_request", "invalid_encoding"]);
     expect(await head(room)).toBe(0);
   });
 
@@ -100,14 +100,14 @@ describe("bodies", () => {
       yield event;
       throw new Error("lost");
     }
-    const { status, told } = await post(room, broken());
-    expect([status, told.code]).toEqual([400, "bad_request"]);
+    const { status, received } = await post(room, broken());
+    expect([status, received.code]).toEqual([400, "bad_request"]);
     expect(await head(room)).toBe(0);
   });
 
   it("[WP-8] an empty body is not JSON", async () => {
-    const { told } = await post(fresh(), []);
-    expect(told).toMatchObject({ status: 400, errors: [{ code: "invalid_json" }] });
+    const { received } = await post(fresh(), []);
+    expect(received).toMatchObject({ status: 400, errors: [{ code: "invalid_json" }] });
   });
 
   it.each([

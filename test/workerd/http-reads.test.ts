@@ -103,10 +103,12 @@ describe("query parameters", () => {
     ["state?at=1&at=1", ["at"]],
   ])("[ER-3] %s is refused, with every violation", async (path, fields) => {
     const response = await read(fresh(), path);
-    const told = (await response.json()) as Message;
-    expect(told).toMatchObject({ status: 400, code: "bad_request" });
-    expect(told.errors.map(({ field }: Message) => field)).toEqual(fields);
-    expect(told.detail).toBe(`${fields.map((field) => `"${field}"`).join(" and ")} must be a whole number from 0 on.`);
+    const received = (await response.json()) as Message;
+    expect(received).toMatchObject({ status: 400, code: "bad_request" });
+    expect(received.errors.map(({ field }: Message) => field)).toEqual(fields);
+    expect(received.detail).toBe(
+      `${fields.map((field) => `"${field}"`).join(" and ")} must be a whole number from 0 on.`,
+    );
   });
 
   it("[WP-8] unknown parameters are ignored", async () => {

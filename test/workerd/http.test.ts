@@ -48,8 +48,8 @@ describe("POST events", () => {
     const first = await whole(await post(room, { type: "unset", payload: { target: "no" } }));
     expect(first.status).toBe(422);
     expect(first.headers["content-type"]).toBe("application/problem+json");
-    const told = JSON.parse(first.body) as Message;
-    expect(told).toEqual({
+    const received = JSON.parse(first.body) as Message;
+    expect(received).toEqual({
       type: "/problems/validation_failed",
       title: "Validation failed",
       status: 422,
@@ -67,7 +67,7 @@ describe("POST events", () => {
     const { payload } = await wire.submit("k", "unset", { target: "no" });
     const { draftId, reason, ...problem } = payload;
     expect({ draftId, reason }).toEqual({ draftId: "k", reason: "validation_failed" });
-    expect(problem).toEqual(told);
+    expect(problem).toEqual(received);
     wire.close();
   });
 
@@ -90,8 +90,8 @@ describe("POST events", () => {
     ];
     for (const [response, status, code] of refusals) {
       expect(response.headers.get("content-type")).toBe("application/problem+json");
-      const told = (await response.json()) as Message;
-      expect([response.status, told.status, told.code]).toEqual([status, status, code]);
+      const received = (await response.json()) as Message;
+      expect([response.status, received.status, received.code]).toEqual([status, status, code]);
     }
     const { eventId } = (await (await post(room, event, { "idempotency-key": "next" })).json()) as Message;
     expect(eventId).toBe(2);

@@ -119,7 +119,7 @@ describe("presence", () => {
   });
 
   it(
-    "[CL-8] [LC-7] counts as sent: a client that takes nothing is ended by it, and told as gone",
+    "[CL-8] [LC-7] counts as sent: a client that reads nothing is disconnected by it, and reported as gone",
     { timeout: 20_000 },
     async () => {
       const room = fresh();

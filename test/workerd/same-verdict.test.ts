@@ -48,9 +48,9 @@ async function overHttp(room: string, { by, key, event, expectedEventId }: Draft
     headers: { "idempotency-key": key, "partita-client-id": "device", authorization: `Bearer ${tokens[by]}` },
     body: JSON.stringify({ ...event, expectedEventId }),
   });
-  const told = (await response.json()) as Message;
-  expect(told.status ?? 201).toBe(response.status);
-  return told;
+  const received = (await response.json()) as Message;
+  expect(received.status ?? 201).toBe(response.status);
+  return received;
 }
 
 /** The sockets of both clients to a partition. */

@@ -2,7 +2,7 @@ import { env, runInDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { EventSink } from "../../src/shell/event-sink.ts";
 import { bounds } from "../../src/protocol/index.ts";
-import { Events, type Told } from "../support/events.ts";
+import { Events, type StreamEvent } from "../support/events.ts";
 import { fresh, http, type Message, Wire } from "./wire.ts";
 
 const stubOf = (room: string) => env.PARTITIONS.getByName(`default/${room}`);
@@ -38,11 +38,11 @@ async function submit(room: string, count: number, bytes = 1): Promise<void> {
   wire.close();
 }
 
-const numbered = (told: readonly Told[]) => told.filter(({ event }) => event === undefined);
-const idsOf = (told: readonly Told[]) => numbered(told).map(({ id }) => Number(id));
+const numbered = (received: readonly StreamEvent[]) => received.filter(({ event }) => event === undefined);
+const idsOf = (received: readonly StreamEvent[]) => numbered(received).map(({ id }) => Number(id));
 const run = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => from + at);
-const upTo = (eventId: number) => (told: readonly Told[]) =>
-  told.find(({ id, event }) => !event && Number(id) === eventId);
+const upTo = (eventId: number) => (received: readonly StreamEvent[]) =>
+  received.find(({ id, event }) => !event && Number(id) === eventId);
 
 /** A connection without a WebSocket. */
 class Posted {
@@ -61,7 +61,7 @@ class Posted {
     const events = new Events(await http(`/v1/partitions/${room}/connection`, { method: "POST" })).flow();
     open.push(events);
     const posted = new Posted(room, events);
-    const first = await events.first((told) => told[0]);
+    const first = await events.first((received) => received[0]);
     expect(first!.event).toBe("connection");
     posted.id = (JSON.parse(first!.data) as Message).connectionId;
     return posted;
@@ -74,7 +74,7 @@ class Posted {
   }
 
   get frames(): string[] {
-    return this.events.told.filter(({ event }) => event === undefined).map(({ data }) => data);
+    return this.events.received.filter(({ event }) => event === undefined).map(({ data }) => data);
   }
 
   post(frames: readonly string[], before = this.sent): Promise<Response> {
@@ -108,13 +108,13 @@ describe("the log as server-sent events", () => {
     const events = await read(room, "?since=0");
     await submit(room, 300);
     await events.first(upTo(1_400));
-    expect(idsOf(events.told)).toEqual(run(1, 1_400));
-    const [connected] = events.told;
+    expect(idsOf(events.received)).toEqual(run(1, 1_400));
+    const [connected] = events.received;
     expect(connected).toMatchObject({ event: "connected", id: "0" });
     expect(JSON.parse(connected!.data)).toEqual({ serverId: expect.any(String), currentEventIndex: 1_100 });
     const broadcast = await wire.message(({ type, payload }) => type === "broadcast" && payload.eventId === 1_400);
-    expect(JSON.parse(numbered(events.told).at(-1)!.data)).toEqual(broadcast.payload);
-    expect(wire.frames.at(-1)).toContain(numbered(events.told).at(-1)!.data);
+    expect(JSON.parse(numbered(events.received).at(-1)!.data)).toEqual(broadcast.payload);
+    expect(wire.frames.at(-1)).toContain(numbered(events.received).at(-1)!.data);
     wire.close();
   });
 
@@ -124,7 +124,7 @@ describe("the log as server-sent events", () => {
     const atHead = await read(room);
     const since = await read(room, "?since=3");
     const back = await read(room, "?since=0", { "last-event-id": "4" });
-    await atHead.first((told) => told[0]);
+    await atHead.first((received) => received[0]);
     await submit(room, 1);
     for (const [events, from] of [
       [atHead, 6],
@@ -132,10 +132,10 @@ describe("the log as server-sent events", () => {
       [back, 5],
     ] as const) {
       await events.first(upTo(6));
-      expect(idsOf(events.told)).toEqual(run(from, 6));
+      expect(idsOf(events.received)).toEqual(run(from, 6));
     }
     // A reader that is disconnected before its first event continues here, not at a later head.
-    expect(atHead.told[0]).toMatchObject({ event: "connected", id: "5" });
+    expect(atHead.received[0]).toMatchObject({ event: "connected", id: "5" });
   });
 
   it("[ER-1] a refusal before it begins is a problem document", async () => {
@@ -156,7 +156,7 @@ describe("the log as server-sent events", () => {
   it("[LC-3] creates nothing by reading", async () => {
     const room = fresh();
     const events = await read(room);
-    await events.first((told) => told[0]);
+    await events.first((received) => received[0]);
     await Posted.connected(room);
     await runInDurableObject(stubOf(room), async (_, ctx) => {
       expect(ctx.storage.sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'events'").toArray()).toEqual([]);
@@ -178,7 +178,7 @@ describe("the log as server-sent events", () => {
     events.flow();
     await submit(room, 1);
     await events.first(upTo(101));
-    expect(idsOf(events.told)).toEqual(run(1, 101));
+    expect(idsOf(events.received)).toEqual(run(1, 101));
   });
 });
 
@@ -257,7 +257,7 @@ describe("a connection without a WebSocket", () => {
     const response = await posted.post([frame("heartbeat", {})], 5);
     expect(response.status).toBe(400);
     expect(((await response.json()) as Message).code).toBe("bad_request");
-    const end = await posted.events.first((told) => told.find(({ event }) => event === "end"));
+    const end = await posted.events.first((received) => received.find(({ event }) => event === "end"));
     expect(JSON.parse(end!.data)).toEqual({ code: 1002, reason: "frames are missing" });
     await posted.events.end();
     expect((await posted.post([frame("heartbeat", {})], 4)).status).toBe(404);
@@ -281,7 +281,7 @@ describe("a connection without a WebSocket", () => {
     const large = JSON.stringify({ before: 1, frames: ["x".repeat(bounds.postedBytesMax)] });
     expect(await refused(large)).toEqual([413, "payload_too_large"]);
     await posted.post(["x".repeat(bounds.frameBytesMax + 1)], 1);
-    const end = await posted.events.first((told) => told.find(({ event }) => event === "end"));
+    const end = await posted.events.first((received) => received.find(({ event }) => event === "end"));
     expect(JSON.parse(end!.data)).toMatchObject({ code: 1009 });
     expect(JSON.parse(posted.frames.at(-1)!)).toMatchObject({ type: "error", payload: { code: "payload_too_large" } });
   });
@@ -320,7 +320,7 @@ describe("streams", () => {
     }
     await all[0]!.cancel();
     await submit(room, 2);
-    await (await read(room)).first((told) => told[0]);
+    await (await read(room)).first((received) => received[0]);
   });
 
   it("[LC-7] detects a lost peer by a comment, and ends after its maximum time", async () => {
@@ -331,7 +331,7 @@ describe("streams", () => {
     });
     try {
       const [stays, goes] = [await read(room), await Posted.connected(room)];
-      await stays.first((told) => told[0]);
+      await stays.first((received) => received[0]);
       await goes.events.cancel();
       await pass(31_000);
       expect((await goes.post([frame("heartbeat", {})])).status).toBe(404);

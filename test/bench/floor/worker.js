@@ -130,10 +130,10 @@ export class FloorObject extends DurableObject {
       encoder.encode(text),
       null,
     );
-    const told = `{"type":"${event.type}","payload":${text},"partition":"${this.#partition}","id":"evt-${eventId}","timestamp":${timestamp},"clientId":"${clientId}"}`;
+    const received = `{"type":"${event.type}","payload":${text},"partition":"${this.#partition}","id":"evt-${eventId}","timestamp":${timestamp},"clientId":"${clientId}"}`;
     return {
-      reply: `{"id":"a-${eventId}","type":"event_accepted","timestamp":${timestamp},"payload":{"draftId":"${draftId}","eventId":${eventId},"event":${told}}}`,
-      broadcast: `{"id":"b-${eventId}","type":"broadcast","timestamp":${timestamp},"payload":{"eventId":${eventId},"event":${told}}}`,
+      reply: `{"id":"a-${eventId}","type":"event_accepted","timestamp":${timestamp},"payload":{"draftId":"${draftId}","eventId":${eventId},"event":${received}}}`,
+      broadcast: `{"id":"b-${eventId}","type":"broadcast","timestamp":${timestamp},"payload":{"eventId":${eventId},"event":${received}}}`,
     };
   }
 }

@@ -1,14 +1,14 @@
 import { once } from "node:events";
 import { WebSocket } from "ws";
 
-/** A message as it came. */
+/** A received message. */
 // Tests look into messages of every type
 export type Message = any;
 
-/** A WebSocket of Node, and what it is told. */
-export class Talker {
-  readonly told: Message[] = [];
-  /** The close code, when it has come. */
+/** A WebSocket of Node, and its received messages. */
+export class SocketClient {
+  readonly received: Message[] = [];
+  /** The close code; undefined while open. */
   closed: number | undefined;
   readonly #socket: WebSocket;
   #waiting: (() => void)[] = [];
@@ -18,7 +18,7 @@ export class Talker {
     this.#socket = socket;
     socket.on("error", () => {});
     socket.on("message", (data) => {
-      this.told.push(JSON.parse(String(data)));
+      this.received.push(JSON.parse(String(data)));
       this.#wake();
     });
     socket.on("close", (code) => {
@@ -27,14 +27,14 @@ export class Talker {
     });
   }
 
-  /** Connects; throws where the upgrade is refused. */
-  static async open(server: URL, partition: string, headers: Record<string, string> = {}): Promise<Talker> {
+  /** Connects; throws if the upgrade is refused. */
+  static async open(server: URL, partition: string, headers: Record<string, string> = {}): Promise<SocketClient> {
     const address = new URL(`/v1/partitions/${partition}/ws`, server);
     address.protocol = "ws:";
     const socket = new WebSocket(address, { headers, perMessageDeflate: false });
-    const talker = new Talker(socket);
+    const client = new SocketClient(socket);
     await once(socket, "open");
-    return talker;
+    return client;
   }
 
   /** Sends `connect`, and returns the answer. */
@@ -43,10 +43,10 @@ export class Talker {
     const payload = { clientId: "c", version: "1", ...more };
     this.#socket.send(JSON.stringify({ id, type: "connect", timestamp: 1, payload }));
     const mine = (message: Message) => message.inReplyTo === id;
-    while (!this.told.some(mine) && this.closed === undefined) {
+    while (!this.received.some(mine) && this.closed === undefined) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
-    return this.told.find(mine);
+    return this.received.find(mine);
   }
 
   end(): void {
