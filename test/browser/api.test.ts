@@ -18,7 +18,7 @@ describe.skipIf(!browserPresent)("the page of the API", () => {
   });
 
   test.each([1_200, 390])(
-    "[OB-5] [AU-7] shows every operation, asks no other server, and is not hindered by its policy: %i pixels wide",
+    "[OB-5] [AU-7] shows each operation, loads from no other server, and works with its content security policy: %i pixels wide",
     async (width) => {
       const page = await browser.newPage({ viewport: { width, height: 900 } });
       const complaints: string[] = [];
@@ -39,14 +39,14 @@ describe.skipIf(!browserPresent)("the page of the API", () => {
       const operations = Object.values(document.paths).flatMap((item) => Object.keys(item as object));
       expect(await page.locator(".opblock").count()).toBe(operations.length);
 
-      // One is opened, tried, and answered.
+      // One operation is opened and called, and has an answer.
       const operation = page.locator("#operations-Events-submit");
       await operation.locator(".opblock-summary-control").click();
       await operation.getByRole("button", { name: "Try it out" }).click();
       await operation.getByRole("button", { name: "Execute" }).click();
       const answer = operation.locator(".live-responses-table .response .response-col_status").first();
       await answer.waitFor();
-      // Both pages try the example, under its one key.
+      // Both pages send the example, with the same key.
       expect((await answer.innerText()).trim()).toMatch(/^201/);
 
       expect(await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")).toBeLessThanOrEqual(0);
@@ -55,7 +55,7 @@ describe.skipIf(!browserPresent)("the page of the API", () => {
     },
   );
 
-  test.each([1_200, 390])("[ER-1] [AU-7] the pages of problems have their style: %i pixels wide", async (width) => {
+  test.each([1_200, 390])("[ER-1] [AU-7] the pages of problems have a style sheet: %i pixels wide", async (width) => {
     const page = await browser.newPage({ viewport: { width, height: 900 } });
     for (const path of ["/problems", "/problems/conflict"]) {
       await page.goto(new URL(path, server.url).href);

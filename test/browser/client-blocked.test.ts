@@ -14,7 +14,7 @@ const pages = 2;
 const clientsEach = 2;
 const submissionsEach = 60;
 const runs = 1;
-/** Before the network heals. */
+/** The time with faults. */
 const faultsMin = 50;
 /** A run takes about five seconds. */
 const settleMsMax = 60_000;
@@ -39,7 +39,7 @@ describe.runIf(browserPresent)(
     });
 
     test.for(seeds)(
-      "[CL-7] [CL-5] [CL-2] [CL-6] [ID-14] [WP-5] seed %i: once it has healed, all views are the server's state, and every draft counted as its verdict says",
+      "[CL-7] [CL-5] [CL-2] [CL-6] [ID-14] [WP-5] seed %i: after the faults all views equal the state of the server, and each draft counts as its verdict says",
       { timeout: settleMsMax },
       async (seed, { onTestFailed, onTestFinished }) => {
         const partition = `blocked-${seed}`;
@@ -82,7 +82,7 @@ describe.runIf(browserPresent)(
         const result = await judge(server.url, partition, reports.flat());
         const connections = proxies.reduce((sum, proxy) => sum + proxy.connections, 0);
         console.log(`seed ${seed}: ${JSON.stringify({ ...result, connections, ...happened })}`);
-        // There was something to decide.
+        // Some drafts were rejected, and some accepted.
         expect(result.accepted).toBeGreaterThan(pages * clientsEach * 10);
         expect(result.refused).toBeGreaterThan(0);
         for (const { upgrades } of proxies) expect(upgrades).toBeGreaterThanOrEqual(3);

@@ -29,7 +29,7 @@ describe.runIf(browserPresent)("a page that crashes", () => {
     await server.stop();
   });
 
-  /** Ends the process of a page, as a crash would. */
+  /** Ends the process of a page, like a crash. */
   async function crash(page: Page): Promise<void> {
     const crashed = page.waitForEvent("crash");
     void page.goto("chrome://crash").catch(() => {});
@@ -42,7 +42,7 @@ describe.runIf(browserPresent)("a page that crashes", () => {
     return page;
   }
 
-  /** The network between the pages and the server, from now on. */
+  /** Switches the network between the pages and the server. */
   async function connect(port: number, meddler: Meddler): Promise<ChaosProxy> {
     const proxy = new ChaosProxy(server.url, () => meddler, port);
     await proxy.start();
@@ -50,14 +50,14 @@ describe.runIf(browserPresent)("a page that crashes", () => {
     return proxy;
   }
 
-  /** The log has these drafts and nothing else, in their order. */
+  /** Checks that the log has exactly these drafts, in order. */
   async function committed(partition: string, draftIds: readonly string[]): Promise<void> {
     const log = await readLog(server.url, partition);
     expect(log.map(({ event }) => event.payload["target"])).toEqual(draftIds.map((_, at) => `notes.n${at}`));
     expect([...(await readDraftIds(server.url, partition, "one")).values()]).toEqual(draftIds);
   }
 
-  test("[CL-2] [ID-14] [CL-6] with 50 drafts queued offline: the next page has them, and commits each once, in order", async () => {
+  test("[CL-2] [ID-14] [CL-6] after a crash with 50 drafts queued offline, the next page commits each once, in order", async () => {
     const partition = `crash-${++partitions}`;
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
@@ -80,11 +80,11 @@ describe.runIf(browserPresent)("a page that crashes", () => {
       .toBe(0);
   });
 
-  test("[CL-2] [ID-14] [LC-1] with 50 drafts of which the server had some, and has said nothing: the next page gets their verdicts, and none counts twice", async () => {
+  test("[CL-2] [ID-14] [LC-1] after a crash with 50 drafts, some of them at the server without an answer, the next page gets all verdicts, and none counts twice", async () => {
     const partition = `crash-${++partitions}`;
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
-    // Half of the drafts reach the server, and no verdict comes back.
+    // Half of the drafts reach the server, but no verdict reaches the page.
     let up = 0;
     let deaf = true;
     const proxy = await connect(port, (frame, direction) => {

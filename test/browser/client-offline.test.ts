@@ -10,9 +10,9 @@ import type { clientPage as ClientPage } from "./client-page.ts";
 declare const clientPage: typeof ClientPage;
 
 const drafts = 5_000;
-/** Submitted at once, before the page does anything else. */
+/** Drafts that are submitted at once, before the page does anything else. */
 const chunk = 100;
-/** The longest that the page may do nothing else: generous, for a machine that does other things, too. */
+/** The longest time in which the page may not respond: generous, for a busy machine. */
 const gapMsMax = 2_000;
 const partition = "week";
 
@@ -29,7 +29,7 @@ describe.runIf(browserPresent)("a page with 5,000 queued drafts", () => {
     await server.stop();
   });
 
-  test("[CL-2] [ID-14] stays responsive while it queues, loads and sends them, and commits each once, in order", async () => {
+  test("[CL-2] [ID-14] the page responds while it queues, loads and sends drafts, and each is committed once, in order", async () => {
     const context = await openContext(browser, "client-page.ts");
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;

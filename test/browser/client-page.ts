@@ -1,4 +1,4 @@
-// What the tests of the client have in a page: `page.evaluate` calls it.
+// The page for the tests of the client: `page.evaluate` calls its functions.
 import { indexedDbStore } from "../../src/client/index.ts";
 import {
   type ClientReport,
@@ -11,10 +11,10 @@ import {
   verified,
 } from "../support/client-load.ts";
 
-/** What one client went through. */
+/** The results of one client. */
 const loads: ClientLoad[] = [];
 
-/** Clients that edit a tree, as `ClientLoad` says. */
+/** Clients that edit a tree, see `ClientLoad`. */
 const load = {
   async submit(all: LoadOptions[]): Promise<void> {
     loads.push(...all.map((options) => new ClientLoad(options)));
@@ -36,7 +36,7 @@ let client: InsiemeClient;
 const one = {
   /** Resolves when its queue is loaded. */
   async open(url: string, partition: string): Promise<void> {
-    // Where nobody listens, Chromium itself holds the next attempts back, for up to five seconds each.
+    // If no server listens, Chromium delays the next attempts by up to five seconds each.
     const timing = { ...hastyTiming, connectMs: 10_000 };
     client = insiemeClient({ url, partition, clientId: "one", random: () => 0.5, store: indexedDbStore(), timing });
     await until(client, () => client.durable);
@@ -51,12 +51,12 @@ const one = {
   undecided: () => client.pending.length,
   head: () => client.eventId,
   text: () => JSON.stringify(client.state),
-  /** When nothing waits, and the connection says that all is here. */
+  /** Resolves when nothing is pending and the client is online. */
   async settled(): Promise<void> {
     await until(client, () => client.status.status === "online" && client.pending.length === 0);
   },
   verified: () => verified(client),
-  /** How many entries another reader of the database finds. */
+  /** The number of entries that another reader of the database finds. */
   async stored(url: string, partition: string): Promise<number> {
     const store = await indexedDbStore()(`${new URL(url).host}/${partition}/`);
     const { entries } = await store.load();
@@ -68,7 +68,7 @@ const one = {
 let lastTick = 0;
 let gaps: number[] = [];
 
-/** Whether the page can do anything else: gaps between the ticks of a timer. */
+/** Measures whether the page responds: the gaps between the ticks of a timer. */
 const ticks = {
   start(): void {
     gaps = [];
@@ -81,7 +81,7 @@ const ticks = {
     };
     tick();
   },
-  /** Of the time since the last call. */
+  /** The longest gap since the last call. */
   take(): { ms: number; count: number; longestMs: number; p99Ms: number } {
     const sorted = gaps.toSorted((a, b) => a - b);
     gaps = [];

@@ -15,7 +15,7 @@ const browserArguments =
   "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync".split(
     " ",
   );
-/** With SCREENSHOTS set, the pictures of the README are taken anew. */
+/** With SCREENSHOTS set, the pictures of the README are made again. */
 const picturesWanted = process.env["SCREENSHOTS"] !== undefined;
 
 interface Entry {
@@ -33,7 +33,7 @@ interface State {
   files: { tree: StateNode[]; items: Record<string, { name: string }> };
 }
 
-/** The tree that a pane shows, as far as its folders are open. As text, so that no bundler has touched it. */
+/** The visible tree of a pane. As text, so that no bundler changes it. */
 const readTree = (title: string) => `(() => {
   const read = (list) => [...(list?.children ?? [])].filter((item) => item.dataset.id).map((item) => ({
     id: item.dataset.id,
@@ -43,7 +43,7 @@ const readTree = (title: string) => `(() => {
   return read(document.querySelector('[data-pane="${title}"] [role=tree]'));
 })()`;
 
-/** Switches the network of the right pane, and lets the page draw nothing until `releaseFrames`. */
+/** Switches the network of the right pane, and stops drawing until `releaseFrames`. */
 const holdFrames = `(() => {
   const request = window.requestAnimationFrame;
   const held = [];
@@ -55,7 +55,7 @@ const holdFrames = `(() => {
   document.querySelector('[data-pane="Right"] [role=switch]').click();
 })()`;
 
-/** One pane, as its user sees it. */
+/** One pane, as a user sees it. */
 class Pane {
   readonly #page: Page;
   readonly #title: string;
@@ -101,12 +101,12 @@ class Pane {
     return this.#section.locator(".notice");
   }
 
-  /** What a row says is pending there. */
+  /** The text of a row about its pending drafts. */
   pending(name: string): Locator {
     return this.row(name).locator(".waits");
   }
 
-  /** Waits until a row says that these have it selected. */
+  /** Waits until a row shows that these peers have selected it. */
   async hasPeers(name: string, people: readonly string[]): Promise<void> {
     await expect.poll(() => this.row(name).locator(".peer").allTextContents()).toEqual(people);
   }
@@ -141,7 +141,7 @@ class Pane {
   }
 }
 
-/** Client ids of a page's panes, as a browser's tab keeps them: left, right. */
+/** The client ids of the left and the right pane, which the tab keeps. */
 const clients = ["ada-0a1b2c3d", "ben-0a1b2c3d"] as const;
 
 interface Demo {
@@ -149,7 +149,7 @@ interface Demo {
   partition: string;
   left: Pane;
   right: Pane;
-  /** What the console was given, and what was thrown. */
+  /** Messages of the console, and uncaught errors. */
   complaints: string[];
 }
 
@@ -172,8 +172,8 @@ describe.runIf(browserPresent)("the demo", () => {
   });
 
   /**
-   * Opens the page in a browser window of its own, by default on a partition of its own; `prepare`
-   * comes before that. With no `ids` the page makes some.
+   * Opens the page in a new window, by default on a new partition, after `prepare`. Without `ids` the
+   * page makes its own.
    */
   async function open(
     prepare?: (page: Page) => Promise<void>,
@@ -199,7 +199,7 @@ describe.runIf(browserPresent)("the demo", () => {
     return demo;
   }
 
-  /** Stands between a pane and the server. What `sent` or `received` gives false for goes no further. */
+  /** Filters the messages between a pane and the server: those for which `sent` or `received` returns false are dropped. */
   function between(
     clientId: string,
     { sent, received }: { sent?: (frame: string) => boolean; received?: (frame: string) => boolean },
@@ -219,7 +219,7 @@ describe.runIf(browserPresent)("the demo", () => {
       });
   }
 
-  /** The tree as the server has it. */
+  /** The tree of the server. */
   async function serverTree(partition: string): Promise<Entry[]> {
     const response = await fetch(new URL(`/v1/partitions/${partition}/state`, server.url));
     const { state } = (await response.json()) as { state: State };
@@ -233,7 +233,7 @@ describe.runIf(browserPresent)("the demo", () => {
     return ((await response.json()) as { currentEventIndex: number }).currentEventIndex;
   }
 
-  /** Both panes show the server's tree, wholly. */
+  /** Checks that both panes show the whole tree of the server. */
   async function agree({ left, right, partition }: Demo): Promise<void> {
     const head = await headOf(partition);
     for (const pane of [left, right]) {
@@ -243,7 +243,7 @@ describe.runIf(browserPresent)("the demo", () => {
     }
   }
 
-  test("[WP-1] [WP-4] [WP-5] what one pane adds, renames, moves and deletes, the other shows, and the server has", async () => {
+  test("[WP-1] [WP-4] [WP-5] one pane adds, renames, moves and deletes items, and the other pane and the server follow", async () => {
     const demo = await open();
     const { page, left, right, complaints } = demo;
     await left.add("folder", "plans");
@@ -259,13 +259,13 @@ describe.runIf(browserPresent)("the demo", () => {
     await expect.poll(async () => (await right.tree()).map(({ name }) => name)).toEqual(["archive", "plans"]);
     await agree(demo);
 
-    // By the mouse: into a folder, then below a row of the other folder's level.
+    // With the mouse: into a folder, then below a row on the level of the other folder.
     await right.row("plans").dragTo(right.row("archive"));
     await expect.poll(async () => (await left.tree()).map(({ name }) => name)).toEqual(["archive"]);
     await left.expandAll();
     await left.row("plans").dragTo(left.row("archive"), { targetPosition: { x: 60, y: 27 } });
     await expect.poll(async () => (await right.tree()).map(({ name }) => name)).toEqual(["archive", "plans"]);
-    // By the keyboard.
+    // With the keyboard.
     await left.row("plans").click();
     await page.keyboard.press("Alt+ArrowUp");
     await expect.poll(async () => (await right.tree()).map(({ name }) => name)).toEqual(["plans", "archive"]);
@@ -289,7 +289,7 @@ describe.runIf(browserPresent)("the demo", () => {
     expect(complaints).toEqual([]);
   });
 
-  test("[WP-5] [WP-6] [WP-7] a pane that was cut stays behind, and catches up when it reconnects", async () => {
+  test("[WP-5] [WP-6] [WP-7] a disconnected pane stays behind, and catches up when it reconnects", async () => {
     const demo = await open();
     const { left, right, complaints } = demo;
     await left.add("folder", "shared");
@@ -321,11 +321,11 @@ describe.runIf(browserPresent)("the demo", () => {
       body: JSON.stringify({ type: "treePush", payload: { target: "files", value: { id, name: id, type: "file" } } }),
     });
     expect(response.status).toBe(201);
-    // Read to its end: a response that is dropped closes its connection.
+    // Read it to the end: an unread response closes its connection.
     await response.text();
   }
 
-  test("[CL-1] [CL-2] [WP-4] what is edited offline is shown as pending, survives a reload, and is committed on reconnect", async () => {
+  test("[CL-1] [CL-2] [WP-4] offline edits are shown as pending, survive a reload, and are committed on reconnect", async () => {
     const demo = await open(undefined, `demo-${++partitions}`, []);
     const { page, left, right, complaints } = demo;
     for (const name of ["gone", "old name", "shelf"]) await left.add(name === "shelf" ? "folder" : "file", name);
@@ -346,7 +346,7 @@ describe.runIf(browserPresent)("the demo", () => {
       "new name, file, pending: renamed",
     );
     expect(await right.row("gone").count()).toBe(0);
-    // The closed folder tells what it hides.
+    // The closed folder shows its number of pending drafts.
     await right.row("shelf").dblclick();
     await shows(right.pending("shelf"), "2 inside");
     expect(await left.pending("shelf").count()).toBe(0);
@@ -364,7 +364,7 @@ describe.runIf(browserPresent)("the demo", () => {
     expect(complaints).toEqual([]);
   });
 
-  test("[ER-2] [ER-4] [CL-1] edits of an offline pane are decided in order, and a rejection is explained where it belongs", async () => {
+  test("[ER-2] [ER-4] [CL-1] edits of an offline pane are decided in order, and a rejection is explained at its item", async () => {
     const demo = await open();
     const { page, left, right, complaints } = demo;
     await left.add("folder", "outer");
@@ -380,7 +380,7 @@ describe.runIf(browserPresent)("the demo", () => {
     await page.keyboard.press("Delete");
     await expect.poll(() => left.row("inner").count()).toBe(0);
     await right.network.click();
-    // The item is gone: below the folder that it was in.
+    // The item is deleted: the notice is below its folder.
     const rejected = right.row("kept").locator("+ .notice");
     await shows(
       rejected,
@@ -389,7 +389,7 @@ describe.runIf(browserPresent)("the demo", () => {
     await left.row("kept").waitFor();
     await agree(demo);
 
-    // What the model itself speaks against is not even sent.
+    // A draft that the model rejects is not sent.
     await left.row("kept").click();
     await left.add("folder", "below");
     await left.row("below").waitFor();
@@ -404,7 +404,7 @@ describe.runIf(browserPresent)("the demo", () => {
     await agree(demo);
   });
 
-  test("[CL-1] [CL-6] both add a folder under one id: the first wins, the second learns why, and what it put into it stays", async () => {
+  test("[CL-1] [CL-6] both add a folder under one id: the first wins, the second sees why, and its items in the folder stay", async () => {
     const demo = await open();
     const { page, left, right, complaints } = demo;
     await page.getByRole("button", { name: "both add the same folder" }).click();
@@ -412,7 +412,7 @@ describe.runIf(browserPresent)("the demo", () => {
     await shows(right.pending("Trip to Porto"), "new, 1 inside");
     await left.network.click();
     await shows(left.undecided, "0");
-    // Its own were never missed.
+    // Its own edits were never missing.
     expect(await left.text(/caught up/).count()).toBe(0);
     await right.network.click();
     await shows(
@@ -420,7 +420,7 @@ describe.runIf(browserPresent)("the demo", () => {
       /^Rejected: add “Trip to Porto”\. There is a node "trip~[0-9a-f]{8}" already\. DUPLICATE_ID/,
     );
     await right.text("caught up 3 events").waitFor();
-    // Nobody asked for the beginning of the tree, which was rejected, too.
+    // The user did not create the tree, whose draft was rejected, too.
     expect(await right.notices.count()).toBe(1);
     await agree(demo);
     const [trip] = await left.tree();
@@ -428,7 +428,7 @@ describe.runIf(browserPresent)("the demo", () => {
     expect(complaints).toEqual([]);
   });
 
-  test("[CL-1] [CL-6] one deletes a folder that the other fills: what fell with the first rejection is told in its notice", async () => {
+  test("[CL-1] [CL-6] one deletes a folder that the other fills: the notice of the first rejection includes the drafts that fell with it", async () => {
     const demo = await open();
     const { page, left, right, complaints } = demo;
     await page.getByRole("button", { name: "one deletes what the other fills" }).click();
@@ -436,7 +436,7 @@ describe.runIf(browserPresent)("the demo", () => {
     await expect.poll(() => left.row("Drafts").count()).toBe(0);
     await left.network.click();
     await shows(left.undecided, "0");
-    // The page draws nothing until the verdicts are there: that both fell together is not seen on it.
+    // The page does not draw until the verdicts arrive: so it does not show that both fell together.
     let rejections = 0;
     page.on("websocket", (socket) =>
       socket.on("framereceived", ({ payload }) => {
@@ -456,7 +456,7 @@ describe.runIf(browserPresent)("the demo", () => {
     expect(complaints).toEqual([]);
   });
 
-  test("[CL-1] a pending draft that fits no more is told at its item while it waits for its verdict", async () => {
+  test("[CL-1] an item shows that its pending draft does not fit any more, until its verdict", async () => {
     let held: (() => void)[] | undefined;
     const demo = await open((page) =>
       page.routeWebSocket(/\/ws$/, (client) => {
@@ -494,7 +494,7 @@ describe.runIf(browserPresent)("the demo", () => {
     await agree(demo);
   });
 
-  test("[MD-12] a pane takes back its own last changes, and nobody else's", async () => {
+  test("[MD-12] a pane undoes its own last changes, and not those of others", async () => {
     const demo = await open();
     const { page, left, right, complaints } = demo;
     const undo = left.button("Undo");
@@ -524,14 +524,14 @@ describe.runIf(browserPresent)("the demo", () => {
     await expect.poll(() => right.row("one").count()).toBe(0);
     await undo.click();
     await expect.poll(async () => (await right.tree()).map(({ name }) => name)).toEqual(["theirs"]);
-    // Not the beginning of the tree, in which others may have something.
+    // But not the creation of the tree, which others may use.
     expect(await undo.isDisabled()).toBe(true);
     expect(await right.button("Undo").isDisabled()).toBe(false);
     expect(complaints).toEqual([]);
     await agree(demo);
   });
 
-  test("[CL-8] a pane shows what the others have selected, in this window and in another", async () => {
+  test("[CL-8] a pane shows the selections of others, in this window and in another", async () => {
     const demo = await open();
     const { page, left, right, complaints } = demo;
     await left.add("folder", "box");
@@ -542,7 +542,7 @@ describe.runIf(browserPresent)("the demo", () => {
     await right.hasPeers("leaf", ["Ada"]);
     expect(await right.row("leaf").locator("..").getAttribute("aria-label")).toBe("leaf, file, selected by Ada");
     await left.hasPeers("leaf", []);
-    // Where the row is hidden, at the folder that hides it.
+    // If the row is hidden, the mark is on its closed folder.
     await right.row("box").locator(".twist").click();
     await right.hasPeers("box", ["Ada"]);
 
@@ -552,7 +552,7 @@ describe.runIf(browserPresent)("the demo", () => {
     await left.text("with Ben, Cleo, Dov").waitFor();
     await other.right.hasPeers("box", ["Ada", "Ben"]);
 
-    // Nobody who is offline is shown, and whoever is offline is shown nobody.
+    // An offline pane is not shown to others, and shows no peers.
     await right.network.click();
     await left.hasPeers("box", ["Dov"]);
     await right.hasPeers("box", []);
@@ -562,7 +562,7 @@ describe.runIf(browserPresent)("the demo", () => {
     expect([...complaints, ...other.complaints]).toEqual([]);
   });
 
-  test("[WP-6] a pane that misses a broadcast sees the hole and pulls the range", async () => {
+  test("[WP-6] a pane that misses a broadcast detects the gap and requests the missing events", async () => {
     let dropNext = false;
     let pulled = 0;
     const demo = await open(
@@ -592,7 +592,7 @@ describe.runIf(browserPresent)("the demo", () => {
     expect(complaints).toEqual([]);
   });
 
-  test("[ID-1] [WP-4] an edit whose verdict was lost is sent again under its id, and counts once", async () => {
+  test("[ID-1] [WP-4] an edit whose verdict was lost is sent again with its id, and counts once", async () => {
     let deaf = false;
     const submitted: string[] = [];
     const demo = await open(
@@ -625,7 +625,7 @@ describe.runIf(browserPresent)("the demo", () => {
     await agree(demo);
   });
 
-  test("[WP-11] a pane that finds another log under the name drops its state and resyncs", async () => {
+  test("[WP-11] a pane drops its state and resyncs if the log was replaced", async () => {
     let serverId: string | undefined;
     const demo = await open(async (page) => {
       await page.routeWebSocket(/\/ws$/, (client) => {
@@ -651,7 +651,7 @@ describe.runIf(browserPresent)("the demo", () => {
     await agree(demo);
   });
 
-  test("[LC-1] [CL-3] [CL-4] the server is killed: the panes say when they try again and come back by themselves, and what waited is there once", async () => {
+  test("[LC-1] [CL-3] [CL-4] the server is killed: the panes show the time of the next attempt, reconnect automatically, and pending edits count once", async () => {
     const demo = await open();
     const { left, right } = demo;
     await left.add("folder", "before");
@@ -666,7 +666,7 @@ describe.runIf(browserPresent)("the demo", () => {
     await agree(demo);
   });
 
-  test("[WP-7] a folder of 750 shows some, and more when asked", async () => {
+  test("[WP-7] a folder of 750 items shows some, and more on request", async () => {
     const demo = await open();
     await demo.left.add("folder", "first");
     await demo.left.row("first").waitFor();
@@ -701,7 +701,7 @@ describe.runIf(browserPresent)("the demo", () => {
     await left.text("CYCLE").waitFor();
     await left.row("schedule.md").click();
     await page.mouse.move(0, 0);
-    // The rows that changed light up for a moment.
+    // Changed rows are highlighted for a moment.
     await page.waitForTimeout(2_000);
     await page.screenshot({ path: join(folder, "demo.png") });
     await page.setViewportSize({ width: 390, height: 844 });

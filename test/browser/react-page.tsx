@@ -1,4 +1,4 @@
-// What the tests of the React hooks have in a page: each scenario renders, changes something, and returns what was seen.
+// The page for the tests of the React hooks: each scenario renders, makes changes, and returns what was rendered.
 import { memo, StrictMode, startTransition, useLayoutEffect, useState } from "react";
 import { flushSync } from "react-dom";
 import { createRoot, type Root } from "react-dom/client";
@@ -11,10 +11,10 @@ const { PartitionProvider, useClient, usePartition, usePeers, usePending, useSta
   createPartitionHooks<typeof insieme>();
 
 type Client = ReturnType<typeof useClient>;
-/** More than so many pending drafts, and changes are put together. */
+/** With more pending drafts than this, changes are reported together. */
 const manyPending = 300;
 
-/** A client with how many listen to it. */
+/** A client, and the number of its listeners. */
 function counted(client: Client): { client: Client; listeners: () => number } {
   let listeners = 0;
   const subscribe = client.subscribe.bind(client);
@@ -29,7 +29,7 @@ function counted(client: Client): { client: Client; listeners: () => number } {
   return { client, listeners: () => listeners };
 }
 
-/** A client without a network: what it submits is in its state, and waits. */
+/** A client without a network: its drafts are in its state, and stay pending. */
 async function offlineClient() {
   const client = createClient({
     url: "http://127.0.0.1:1",
@@ -47,7 +47,7 @@ function set(client: Client, target: string, value: unknown): void {
   void client.submit("set", { target, value });
 }
 
-/** When everything that was told is on the screen. */
+/** Resolves when all reported changes are on the screen. */
 async function painted(): Promise<void> {
   await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 0)));
 }
@@ -58,7 +58,7 @@ function mount(): { root: Root; text: () => string } {
   return { root: createRoot(container), text: () => container.textContent };
 }
 
-/** How often each component rendered. */
+/** The number of renders of each component. */
 class Renders {
   readonly of: Record<string, number> = {};
 
@@ -123,7 +123,7 @@ const scenarios = {
       await painted();
     }
     const counted = { renders: renders.take(), text: text() };
-    // The same value again: the event is another one, and the state is not.
+    // The same value again: a new event, but the same state.
     set(client, "title", "a");
     await painted();
     const same = { renders: renders.take(), text: text() };
@@ -213,7 +213,7 @@ const scenarios = {
     return { seen, shown };
   },
 
-  /** `useSubmit`: which functions it gave, for one client and then another. */
+  /** `useSubmit`: the functions that it returned, for one client and then another. */
   async submit() {
     const [{ client: one }, { client: other }] = [await offlineClient(), await offlineClient()];
     const given: unknown[] = [];
@@ -257,7 +257,7 @@ const scenarios = {
     return { first, second };
   },
 
-  /** Who listens, in strict mode, after a change of the client, and at the end. */
+  /** The number of listeners in strict mode, after a change of the client, and at the end. */
   async listeners() {
     const one = await offlineClient();
     const other = await offlineClient();
@@ -290,7 +290,7 @@ const scenarios = {
     const changed = now();
     show(other.client);
     const switched = now();
-    set(one.client, "title", "nobody looks");
+    set(one.client, "title", "without a component");
     set(other.client, "title", "other, changed");
     await painted();
     const after = now();
@@ -300,7 +300,7 @@ const scenarios = {
     return { first, changed, switched, after, unmounted };
   },
 
-  /** A component that changes the state before those beside it listen. */
+  /** A component that changes the state before its siblings subscribe. */
   async early() {
     const { client } = await offlineClient();
     set(client, "count", 0);
@@ -326,15 +326,15 @@ const scenarios = {
   },
 
   /**
-   * Many slow components that show the same, in transitions that React interrupts, while the state
-   * goes on: which of them were on the screen together.
+   * Many slow components that show the same value, in transitions that React interrupts, while the
+   * state changes: the values that were on the screen together.
    */
   async tearing() {
     const { client } = await offlineClient();
     set(client, "count", 0);
     const components = 60;
     const slowMs = 2;
-    /** What was read in the render that is going on. */
+    /** The values that the current render has read. */
     let read = new Set<number>();
     let interrupted = 0;
     const Slow = memo(({ round }: { round: number }) => {
@@ -385,11 +385,11 @@ const scenarios = {
     return { torn, interrupted, updates: count, shown: [...shown].join(), count };
   },
 
-  /** With so much pending that changes are told later: a component that renders by itself meanwhile, beside one that does not. */
+  /** With so many pending drafts that changes are delayed: a component that renders meanwhile, next to one that does not. */
   async putOff() {
     const { client } = await offlineClient();
-    const told: string[] = [];
-    client.on("fallen", () => told.push("fallen"));
+    const reports: string[] = [];
+    client.on("fallen", () => reports.push("fallen"));
     for (let at = 0; at < manyPending; at++) set(client, `many.n${at}`, at);
     set(client, "count", 0);
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -410,7 +410,7 @@ const scenarios = {
     );
     set(client, "count", 1);
     flushSync(() => again(1));
-    // Before anything can be painted.
+    // Before the browser can paint.
     await Promise.resolve();
     await Promise.resolve();
     const shown = text();
@@ -419,7 +419,7 @@ const scenarios = {
     return shown;
   },
 
-  /** Two clients of a server; what one does, the components of the other show. */
+  /** Two clients of one server: the components of one show the changes of the other. */
   async server(url: string, partition: string) {
     const clientOf = (clientId: string) =>
       createClient({ url, partition, model: insieme, clientId, presence: true, store: memoryStore(), tabs: false });

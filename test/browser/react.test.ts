@@ -27,7 +27,7 @@ describe.runIf(browserPresent)("the hooks of React", () => {
     await server.stop();
   });
 
-  test("[CL-5] a component renders again only when what it selects has changed", async () => {
+  test("[CL-5] a component renders again only when its selected value has changed", async () => {
     const { first, counted, same, closed } = await page.evaluate(() => reactPage.selections());
     const one = { title: 1, count: 1, docs: 1, status: 1, pending: 1, peers: 1 };
     expect(first).toEqual({ renders: one, text: 'a||{"one":{"text":"x"}}|offline|2|0' });
@@ -36,28 +36,28 @@ describe.runIf(browserPresent)("the hooks of React", () => {
     expect(closed).toEqual({ renders: { status: 1 }, text: 'a|3|{"one":{"text":"x"}}|closed|6|0' });
   });
 
-  test("[CL-5] a selector that makes new objects: with isEqual it renders for another value, without for another state", async () => {
+  test("[CL-5] a selector that makes new objects: with isEqual it renders after a change of the value, without it after a change of the state", async () => {
     const { first, other, added, again } = await page.evaluate(() => reactPage.newObjects());
     const all = { compared: 1, inline: 1, list: 1, careless: 1 };
     expect(first).toEqual({ renders: all, text: "a|a|a" });
     expect(other).toEqual({ renders: { careless: 1 }, text: "a|a|a" });
     expect(added).toEqual({ renders: all, text: "a,b|a,b|a,b" });
-    // The selector is another function, and gives an equal value: what was given before is given again.
+    // A new selector with an equal value: the hook returns the earlier value.
     expect(again).toEqual({ renders: { compared: 1, inline: 1, careless: 1 }, text: "a,b|a,b|a,b" });
   });
 
-  test("[CL-5] a selector over a prop shows the new prop's value in the same render", async () => {
+  test("[CL-5] a selector that depends on a prop shows the new value in the same render", async () => {
     expect(await page.evaluate(() => reactPage.props())).toEqual({ seen: ["a=A", "b=B", "b=B2"], shown: "B2" });
   });
 
-  test("[CL-5] useSubmit gives one function for one client", async () => {
+  test("[CL-5] useSubmit returns the same function for the same client", async () => {
     const { first, second } = await page.evaluate(() => reactPage.submit());
     expect(first).toMatchObject({ functions: 1, text: "3/3" });
     expect(first.renders).toBeGreaterThan(3);
     expect(second).toEqual({ functions: 2, one: 3, other: 1 });
   });
 
-  test("[CL-5] in strict mode too, a component listens once, to its present client, and not after its end", async () => {
+  test("[CL-5] also in strict mode, a component subscribes once, to its current client, and not after it is unmounted", async () => {
     const { first, changed, switched, after, unmounted } = await page.evaluate(() => reactPage.listeners());
     expect(first).toEqual({ one: 3, other: 0, text: "onepaused1" });
     expect(changed).toEqual({ one: 3, other: 0, text: "one, changedpaused2" });
@@ -66,11 +66,11 @@ describe.runIf(browserPresent)("the hooks of React", () => {
     expect(unmounted).toEqual({ one: 0, other: 0, text: "" });
   });
 
-  test("[CL-5] what changes before a component listens is not missed", async () => {
+  test("[CL-5] a component does not miss a change before it subscribes", async () => {
     expect(await page.evaluate(() => reactPage.early())).toBe("111");
   });
 
-  test("[CL-5] no tearing: what is on the screen at one time is of one state, also when React interrupts its rendering", async () => {
+  test("[CL-5] no tearing: the screen shows one state at a time, also when React interrupts rendering", async () => {
     const { torn, interrupted, shown, count, updates } = await page.evaluate(() => reactPage.tearing());
     console.log(
       `${updates} changes while 5 transitions rendered, of which ${interrupted} had read more than one state`,
@@ -80,11 +80,11 @@ describe.runIf(browserPresent)("the hooks of React", () => {
     expect(shown).toBe(String(count));
   });
 
-  test("[CL-5] no tearing while changes are put together: who reads the new state makes it known to all", async () => {
+  test("[CL-5] no tearing while changes are delayed: all components update when one has read the new state", async () => {
     expect(await page.evaluate(() => reactPage.putOff())).toBe("1|1");
   });
 
-  test("[CL-1] [CL-5] [CL-6] shows what others do, and takes back what was rejected", async () => {
+  test("[CL-1] [CL-5] [CL-6] shows changes of others, and rolls back rejected drafts", async () => {
     const { shown, ...verdicts } = await page.evaluate(([url, partition]) => reactPage.server(url, partition), [
       server.url.href,
       "react",

@@ -1,4 +1,4 @@
-// What the tests of several tabs have in a page: `page.evaluate` calls it.
+// The page for the tests of several tabs: `page.evaluate` calls its functions.
 import { createClient } from "../../src/client/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 
@@ -7,9 +7,9 @@ function newClient(url: string, partition: string, tabs: boolean | undefined) {
 }
 
 let client: ReturnType<typeof newClient>;
-/** What became of each draft. */
+/** The outcome of each draft. */
 const verdicts: Record<string, string> = {};
-/** Statuses that were told. */
+/** Statuses that the client reported. */
 const statuses: string[] = [];
 
 export const tabsPage = {

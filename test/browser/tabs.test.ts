@@ -7,7 +7,7 @@ import type { tabsPage as TabsPage } from "./tabs-page.ts";
 
 declare const tabsPage: typeof TabsPage;
 
-/** A leader that is frozen is missed after six seconds. */
+/** A frozen leader is replaced after six seconds. */
 const handOver = { timeout: 20_000 };
 
 describe.runIf(browserPresent)("several tabs of a browser", () => {
@@ -33,7 +33,7 @@ describe.runIf(browserPresent)("several tabs of a browser", () => {
     await server.stop();
   });
 
-  /** One page, with the names of what was submitted in it. */
+  /** One page, with the names of its notes. */
   interface Tab {
     page: Page;
     sockets: WebSocket[];
@@ -64,13 +64,13 @@ describe.runIf(browserPresent)("several tabs of a browser", () => {
     await tab.page.evaluate((all) => tabsPage.submit(all), names);
   }
 
-  /** Sockets that are open, in the pages that are. */
+  /** The number of open sockets in all open pages. */
   const openSockets = () =>
     tabs
       .filter(({ page }) => !page.isClosed())
       .flatMap(({ sockets }) => sockets.filter((socket) => !socket.isClosed()));
 
-  /** Everything that was submitted is committed once; each tab knows of its own, and shows everything. */
+  /** Checks that each note is committed once, that each tab has its verdicts, and shows all notes. */
   async function agreed(...present: Tab[]): Promise<void> {
     const names = tabs.flatMap(({ submitted }) => submitted).toSorted();
     const logged = async () =>
@@ -82,20 +82,22 @@ describe.runIf(browserPresent)("several tabs of a browser", () => {
       const expected = Object.fromEntries(submitted.map((name) => [name, "accepted"]));
       await expect.poll(() => page.evaluate(() => tabsPage.verdicts()), handOver).toEqual(expected);
       expect(await page.evaluate(() => tabsPage.view().pending)).toBe(0);
-      expect(await page.evaluate(() => tabsPage.statuses().filter((told) => told.startsWith("closed")))).toEqual([]);
+      expect(await page.evaluate(() => tabsPage.statuses().filter((status) => status.startsWith("closed")))).toEqual(
+        [],
+      );
       expect(complaints).toEqual([]);
     }
     expect(await logged()).toEqual(names);
   }
 
-  test("[CL-5] share one connection and one queue, and each sees what the others do", async () => {
+  test("[CL-5] share one connection and one queue, and each shows the changes of the others", async () => {
     const [one, two, three] = [await open(), await open(), await open()];
     expect(tabs.map(({ sockets }) => sockets.length)).toEqual([1, 0, 0]);
     await submit(one, "a1", "a2");
     await submit(two, "b1");
     await submit(three, "c1", "c2");
     await agreed(one, two, three);
-    // One that comes late has it all at once, without a connection.
+    // A later tab has everything at once, without a connection.
     const late = await open();
     expect(await notes(late)).toEqual(["a1", "a2", "b1", "c1", "c2"]);
     await submit(late, "d1");
@@ -106,13 +108,13 @@ describe.runIf(browserPresent)("several tabs of a browser", () => {
     expect(new Set(clientIds).size).toBe(1);
   });
 
-  test("[CL-5] do not, where the application says so", async () => {
+  test("[CL-5] do not share if the application disables it", async () => {
     await open(false);
     await open(false);
     expect(tabs.map(({ sockets }) => sockets.length)).toEqual([1, 1]);
   });
 
-  test("[CL-5] [CL-2] when the leading tab is closed with drafts on their way, the next one leads", async () => {
+  test("[CL-5] [CL-2] when the leading tab is closed with drafts in flight, the next one leads", async () => {
     const [leader, two, three] = [await open(), await open(), await open()];
     const names = (tab: string) => Array.from({ length: 30 }, (_, at) => `${tab}${at}`);
     await submit(two, ...names("b"));
@@ -124,10 +126,10 @@ describe.runIf(browserPresent)("several tabs of a browser", () => {
     expect(two.sockets.length + three.sockets.length).toBe(1);
   });
 
-  test("[CL-5] [CL-2] when the process of the leading tab is killed with drafts on their way, the next one leads", async () => {
+  test("[CL-5] [CL-2] when the process of the leading tab is killed with drafts in flight, the next one leads", async () => {
     const [leader, two, three] = [await open(), await open(), await open()];
     const names = (tab: string) => Array.from({ length: 30 }, (_, at) => `${tab}${at}`);
-    // Its own drafts are stored before it dies.
+    // Its own drafts are stored before it is killed.
     await submit(leader, "a");
     await agreed(leader, two, three);
     await submit(two, ...names("b"));
@@ -143,10 +145,10 @@ describe.runIf(browserPresent)("several tabs of a browser", () => {
     expect(openSockets()).toHaveLength(1);
   });
 
-  test("[CL-5] [CL-2] when the leading tab is frozen, one that is looked at leads; thawed, it follows", async () => {
+  test("[CL-5] [CL-2] when the leading tab is frozen, a visible one leads; after it thaws, it follows", async () => {
     const [leader, two] = [await open(), await open()];
     const session = await context.newCDPSession(leader.page);
-    // Without a window no page is hidden, and only hidden ones can be frozen. A debugger stops all that a page does, too.
+    // A headless page is never hidden, and only hidden pages can be frozen. A debugger can also stop a page.
     await session.send("Debugger.enable");
     await session.send("Debugger.pause");
     await submit(two, "b1", "b2");
@@ -160,7 +162,7 @@ describe.runIf(browserPresent)("several tabs of a browser", () => {
     expect(leader.sockets).toHaveLength(1);
   });
 
-  test("[CL-5] [LC-5] when the server is away for a while, they come back with one connection", async () => {
+  test("[CL-5] [LC-5] when the server is down for a while, they reconnect with one connection", async () => {
     const [one, two] = [await open(), await open()];
     await server.kill();
     await expect.poll(() => status(two)).not.toBe("online");
@@ -169,7 +171,7 @@ describe.runIf(browserPresent)("several tabs of a browser", () => {
     expect(await notes(one)).toEqual(["a1", "b1"]);
     await server.start();
     await expect.poll(() => status(two), { timeout: 40_000 }).toBe("online");
-    // What the console says of connections that failed.
+    // Messages of the console about failed connections.
     for (const { complaints } of tabs) complaints.length = 0;
     await agreed(one, two);
     expect(two.sockets).toHaveLength(0);

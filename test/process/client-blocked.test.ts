@@ -7,9 +7,9 @@ import { TestServer } from "../support/server.ts";
 
 const clients = 8;
 const submissionsEach = 60;
-/** PARTITA_RUNS: so many, to look for more than a change can be asked to wait for. */
+/** PARTITA_RUNS: the number of runs, for a longer search. */
 const runs = Number(process.env["PARTITA_RUNS"] ?? 3);
-/** Before the network heals. */
+/** The time with faults. */
 const faultsMin = 50;
 /** A run takes about three seconds. */
 const settleMsMax = 60_000;
@@ -22,9 +22,9 @@ const server = new TestServer();
 beforeAll(() => server.start());
 afterAll(() => server.stop());
 
-describe("8 clients in Node, each behind a network that blocks WebSockets, and treats the rest as roughly", () => {
+describe("8 clients in Node, behind a network that blocks WebSockets and disturbs HTTP", () => {
   test.for(seeds)(
-    "[CL-7] [CL-6] [CL-3] [ID-14] [WP-5] [LC-1] seed %i: once it has healed, all views are the server's state, and every draft counted as its verdict says",
+    "[CL-7] [CL-6] [CL-3] [ID-14] [WP-5] [LC-1] seed %i: after the faults all views equal the state of the server, and each draft counts as its verdict says",
     { timeout: settleMsMax },
     async (seed, { onTestFailed }) => {
       const partition = `blocked-${seed}`;
@@ -57,10 +57,10 @@ describe("8 clients in Node, each behind a network that blocks WebSockets, and t
         const result = await judge(server.url, partition, await Promise.all(loads.map((load) => load.report())));
         const connections = proxies.reduce((sum, proxy) => sum + proxy.connections, 0);
         console.log(`seed ${seed}: ${JSON.stringify({ ...result, connections, ...happened })}`);
-        // There was something to decide.
+        // Some drafts were rejected, and some accepted.
         expect(result.accepted).toBeGreaterThan(clients * 10);
         expect(result.refused).toBeGreaterThan(0);
-        // It was tried before, and not by one of them only.
+        // Several clients have tried WebSockets before.
         for (const { upgrades } of proxies) expect(upgrades).toBeGreaterThanOrEqual(3);
       } finally {
         await Promise.all(loads.map(({ client }) => client.close()));

@@ -8,9 +8,9 @@ import { TestServer } from "../support/server.ts";
 const clients = 4;
 const draftsEach = 500;
 const kills = 20;
-/** Drafts of one client that wait for their verdict: so few, that the run lasts longer than the kills. */
+/** Drafts of one client in flight: few, so that the run lasts longer than the kills. */
 const pendingMax = 16;
-/** From the server's return to the next kill, in verdicts. */
+/** Verdicts between a restart of the server and the next kill. */
 const verdictsToKillMax = 20;
 const downMsMax = 200;
 const partition = "killed";
@@ -22,19 +22,19 @@ const server = new TestServer();
 beforeAll(() => server.start());
 afterAll(() => server.stop());
 
-interface Told {
+interface Outcome {
   draftId: string;
   status: string;
   eventId: number | undefined;
 }
 
-/** Submits drafts one after the other; what was told of each, in the order of the submissions. */
-async function submitAll(client: InsiemeClient, clientId: string, onVerdict: () => void): Promise<Told[]> {
-  const told: Promise<Told>[] = [];
+/** Submits drafts one after the other; returns their verdicts in the order of submission. */
+async function submitAll(client: InsiemeClient, clientId: string, onVerdict: () => void): Promise<Outcome[]> {
+  const outcomes: Promise<Outcome>[] = [];
   for (let count = 0; count < draftsEach; count++) {
     const verdict = client.submit("set", { target: `${clientId}.n${count}`, value: count });
     const { key: draftId } = client.pending.at(-1)!;
-    told.push(
+    outcomes.push(
       verdict.then((final) => {
         onVerdict();
         return { draftId, status: final.status, eventId: final.status === "accepted" ? final.eventId : undefined };
@@ -42,10 +42,10 @@ async function submitAll(client: InsiemeClient, clientId: string, onVerdict: () 
     );
     await until(client, () => client.pending.length < pendingMax);
   }
-  return await Promise.all(told);
+  return await Promise.all(outcomes);
 }
 
-test("[LC-1] [CL-6] [ID-14] [WP-5] kill -9 of the server, twenty times while four clients submit 2,000 drafts: each gets its verdict, and is in the log once, in its client's order", async () => {
+test("[LC-1] [CL-6] [ID-14] [WP-5] kill -9 of the server, twenty times while four clients submit 2,000 drafts: each gets its verdict, and is in the log once, in the order of its client", async () => {
   console.log(`PARTITA_SEED=${seed}`);
   const names = Array.from({ length: clients }, (_, at) => `client-${at}`);
   const all = names.map((clientId) =>
@@ -69,17 +69,17 @@ test("[LC-1] [CL-6] [ID-14] [WP-5] kill -9 of the server, twenty times while fou
     verdicts++;
     if (!down && killed < kills && verdicts >= toKill) restarting = killAndRestart();
   };
-  const told = await Promise.all(all.map((client, at) => submitAll(client, names[at]!, onVerdict)));
+  const outcomes = await Promise.all(all.map((client, at) => submitAll(client, names[at]!, onVerdict)));
   await restarting;
   expect(killed, "kills while verdicts were outstanding").toBe(kills);
-  expect(told.flat().filter(({ status }) => status !== "accepted")).toEqual([]);
+  expect(outcomes.flat().filter(({ status }) => status !== "accepted")).toEqual([]);
 
   const log = await readLog(server.url, partition);
   expect(log).toHaveLength(clients * draftsEach);
   for (const [at, clientId] of names.entries()) {
     const inLog = await readDraftIds(server.url, partition, clientId);
-    // In the order of the log, which is the order of the submissions.
-    expect([...inLog].map(([eventId, draftId]) => ({ eventId, draftId, status: "accepted" }))).toEqual(told[at]);
+    // The order of the log is the order of submission.
+    expect([...inLog].map(([eventId, draftId]) => ({ eventId, draftId, status: "accepted" }))).toEqual(outcomes[at]);
   }
   const { state } = await readState(server.url, partition);
   for (const client of all) {

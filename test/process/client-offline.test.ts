@@ -8,23 +8,23 @@ import { TestServer } from "../support/server.ts";
 const partition = "week";
 const drafts = 5_000;
 const dayMs = 24 * 60 * 60 * 1_000;
-/** Queued before that week, for longer than the server remembers rejections: 30 days. */
+/** Drafts that are older than the 30 days for which the server remembers rejections. */
 const forgotten = 20;
-/** Nodes that are there before, which the drafts change; of half of them the others make an end meanwhile. */
+/** Nodes that exist before and that the drafts change; other clients delete half of them meanwhile. */
 const nodes = 100;
-/** Nodes that both sides make. */
+/** Nodes that both sides create. */
 const contended = 25;
-/** Every so many drafts are an atomic batch of that size instead. */
+/** After this number of single drafts follows an atomic batch of the same size. */
 const batchEvery = 50;
 const batchDrafts = 5;
-/** What the client is told it may have in flight: less than it would by itself. */
+/** The limit of drafts in flight that the server sends: lower than that of the client. */
 const inFlightMax = 32;
 
 const server = new TestServer();
 beforeAll(() => server.start());
 afterAll(() => server.stop());
 
-/** Counts what is in flight on a connection, and makes the server announce less. */
+/** Counts the drafts in flight on a connection, and lowers the limit that the server sends. */
 class Watch {
   inFlightMost = 0;
   frameBytesMost = 0;
@@ -52,7 +52,7 @@ class Watch {
   }
 }
 
-test("[CL-2] [CL-6] [ID-14] a week offline, 5,000 drafts: all are decided in their order, within what the server takes at once, and what it refuses or has forgotten is told", async () => {
+test("[CL-2] [CL-6] [ID-14] a week offline, 5,000 drafts: all are decided in order, within the limit of drafts in flight, and rejected and expired drafts are reported", async () => {
   const watch = new Watch();
   const proxy = new ChaosProxy(server.url, watch.meddler);
   await proxy.start();
@@ -73,11 +73,11 @@ test("[CL-2] [CL-6] [ID-14] a week offline, 5,000 drafts: all are decided in the
   expect(client.eventId).toBe(1 + nodes);
   client.pause();
 
-  const told = { rejected: 0, expired: 0, parked: 0 };
+  const counts = { rejected: 0, expired: 0, parked: 0 };
   const progress: number[] = [];
-  client.on("rejected", () => told.rejected++);
-  client.on("expired", () => told.expired++);
-  client.on("parked", () => told.parked++);
+  client.on("rejected", () => counts.rejected++);
+  client.on("expired", () => counts.expired++);
+  client.on("parked", () => counts.parked++);
   const outcomes: Promise<Submitted>[] = [];
   const keep = (verdict: Promise<Submitted["verdict"]>) => {
     const { mode, drafts: queued } = client.pending.at(-1)!;
@@ -117,14 +117,14 @@ test("[CL-2] [CL-6] [ID-14] a week offline, 5,000 drafts: all are decided in the
   await until(client, () => client.pending.length === 0);
 
   const refused = nodes / 2 + contended;
-  expect(told).toEqual({ rejected: refused, expired: forgotten, parked: 0 });
+  expect(counts).toEqual({ rejected: refused, expired: forgotten, parked: 0 });
   const statuses = submitted.map(({ verdict }) => verdict.status);
   expect(statuses.slice(0, forgotten)).toEqual(Array.from({ length: forgotten }, () => "expired"));
   const expected = (count: number) =>
     (count < nodes && count % 2 === 0) || (count >= nodes && count < nodes + contended) ? "rejected" : "accepted";
   expect(statuses.slice(forgotten)).toEqual(Array.from({ length: undecided - forgotten }, (_, at) => expected(at)));
 
-  // In the log: once each, in the order of the queue.
+  // Each is in the log once, in the order of the queue.
   const inLog = await readDraftIds(server.url, partition, "away");
   const accepted = submitted.filter(({ verdict }) => verdict.status === "accepted").flatMap((entry) => entry.drafts);
   expect([...inLog.values()]).toEqual(accepted.map(({ draftId }) => draftId));

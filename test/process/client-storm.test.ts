@@ -7,11 +7,11 @@ import { readLog } from "../support/log.ts";
 import { TestServer } from "../support/server.ts";
 
 const clients = 1_000;
-/** Clients that have submitted something while the server was away. */
+/** Clients that have submitted a draft while the server was down. */
 const writers = 100;
 /** The first window of the backoff, which doubles with each failure. */
 const windowMs = 250;
-/** A window is judged where so many clients have chosen their delay in it. */
+/** A window is checked if at least this many clients have chosen a delay in it. */
 const choicesMin = 500;
 const partition = "storm";
 
@@ -19,10 +19,10 @@ const server = new TestServer();
 beforeAll(() => server.start());
 afterAll(() => server.stop());
 
-test("[LC-5] [CL-3] [ID-14] 1,000 clients that lose the server at once come back spread over the backoff window, all of them, and what they had queued counts once", async () => {
-  /** The delays that were chosen after one failure, after two, and so on. */
+test("[LC-5] [CL-3] [ID-14] 1,000 clients that lose the server at the same time all reconnect, spread over the backoff window, and their drafts count once", async () => {
+  /** The delays after one failure, after two, and so on. */
   const delays: number[][] = [];
-  /** When attempts were made, since the drop. */
+  /** The times of attempts since the drop. */
   const attempts: number[] = [];
   let droppedAt = Number.POSITIVE_INFINITY;
   const all = Array.from({ length: clients }, (_, at) => {
@@ -46,7 +46,7 @@ test("[LC-5] [CL-3] [ID-14] 1,000 clients that lose the server at once come back
       },
     });
     client.on("status", ({ retryAt }) => {
-      // Of the same look at the clock as `retryAt`.
+      // The same reading of the clock as for `retryAt`.
       if (retryAt !== undefined) (delays[failures++] ??= []).push(retryAt - now);
     });
     return client;
@@ -96,7 +96,7 @@ test("[LC-5] [CL-3] [ID-14] 1,000 clients that lose the server at once come back
   }
 });
 
-/** How many values are in each step; the last has what is on its upper bound, too. */
+/** The number of values in each interval; the last one includes its upper bound. */
 function histogram(values: readonly number[], step: number, steps: number): number[] {
   const counts = Array.from({ length: steps }, () => 0);
   for (const value of values) counts[Math.min(Math.floor(value / step), steps - 1)]!++;

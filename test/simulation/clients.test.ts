@@ -5,7 +5,7 @@ import { explain } from "./simulate.ts";
 
 const seedsPerTest = 50;
 const tests = 4;
-/** Within so many seeds each planted bug has to be found. */
+/** Each planted bug must be found within this number of seeds. */
 const plantedSeedsMax = 100;
 const timeoutMs = 120_000;
 

@@ -10,13 +10,13 @@ const anyPage = {
 };
 
 /**
- * Stands between clients and the server where WebSockets are blocked: it drops upgrades. Of connections
- * by HTTP a meddler decides what becomes of each event of the stream, and of each request with frames.
+ * A proxy between clients and the server that blocks WebSockets: it drops upgrades. For connections over
+ * HTTP, a meddler decides what happens to each event of the stream, and to each request with frames.
  */
 export class ChaosHttp {
-  /** How many upgrades were dropped. */
+  /** The number of dropped upgrades. */
   upgrades = 0;
-  /** How many connections there were so far. */
+  /** The number of connections so far. */
   connections = 0;
   readonly #target: URL;
   readonly #server: Server;
@@ -47,7 +47,7 @@ export class ChaosHttp {
     await once(this.#server.listen(0, "127.0.0.1"), "listening");
   }
 
-  /** From here on everything passes as it is, on new connections: what the present ones hold is lost. */
+  /** From now on everything passes unchanged, on new connections: frames that the current ones hold are lost. */
   heal(): void {
     this.#meddlers = () => (frame) => ({ frames: [frame] });
     this.#server.closeAllConnections();
@@ -94,7 +94,7 @@ export class ChaosHttp {
     const meddle = this.#meddlersById.get(asked.url!.split("/").at(-1)!);
     const { frames, delayMs = 0, stallMs = 0, cut = false } = meddle?.(body, "up") ?? { frames: [body] };
     await sleep(delayMs + stallMs);
-    // A request whose answer is lost was taken all the same.
+    // The server has accepted a request whose answer is lost.
     for (const frame of cut ? [body] : frames) {
       const last = frame === frames.at(-1);
       await new Promise<void>((resolve) => {

@@ -6,31 +6,31 @@ import { Random } from "../simulation/random.ts";
 /** `up`: from the client to the server. */
 type Direction = "up" | "down";
 
-/** What becomes of a frame. All waiting keeps the order of what is behind it. */
+/** What happens to a frame. A delay keeps the order of later frames. */
 interface Fate {
-  /** What is passed on in its place. */
+  /** Frames that are passed on instead. */
   frames: readonly string[];
-  /** How long it waits, and what is behind it in its direction. */
+  /** The delay of this frame and the later ones in its direction. */
   delayMs?: number;
-  /** How long the whole connection stands still, from this frame on. */
+  /** The delay of the whole connection from this frame on. */
   stallMs?: number;
-  /** The connection ends here, for both sides and without a word. */
+  /** The connection ends here for both sides, without a close frame. */
   cut?: boolean;
 }
 
-/** Decides the fates of one connection's frames. */
+/** Decides what happens to the frames of one connection. */
 export type Meddler = (frame: string, direction: Direction) => Fate;
 
 const faultKinds = ["drop", "duplicate", "truncate", "delay", "stall", "cut"] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
-/** How likely each fault is for a frame, and how long it lasts at most. */
+/** The probability of each fault for a frame, and its longest duration. */
 export interface Faults extends Record<FaultKind, number> {
   delayMsMax: number;
   stallMsMax: number;
 }
 
-/** Faults of which each connection meets several, and still gets something done. */
+/** Several faults for each connection, which still makes progress. */
 export const roughFaults: Faults = {
   drop: 0.02,
   duplicate: 0.04,
@@ -44,8 +44,8 @@ export const roughFaults: Faults = {
 };
 
 /**
- * Faults at random: those of a connection depend on `seed` and on its number alone, frame by frame in
- * each direction. `happened` counts them.
+ * Random faults: those of a connection depend only on `seed` and on its number, frame by frame in each
+ * direction. `happened` counts them.
  */
 export function chaos(
   seed: number,
@@ -83,7 +83,7 @@ export function noFaults(): Record<FaultKind, number> {
   return only({ drop: 0, duplicate: 0, truncate: 0, delay: 0, stall: 0, cut: 0 });
 }
 
-/** When so many faults have happened; heartbeats meet them, too. */
+/** Resolves after this number of faults; heartbeats have faults, too. */
 export async function rough(happened: Record<FaultKind, number>, faults: number): Promise<void> {
   while (Object.values(happened).reduce((sum, count) => sum + count) < faults) await sleep(20);
 }
@@ -93,8 +93,8 @@ function only({ drop, duplicate, truncate, delay, stall, cut }: Record<FaultKind
 }
 
 /**
- * Stands between clients and the server: WebSocket connections to it are connections to the server,
- * and a meddler decides what becomes of each frame.
+ * A proxy between clients and the server: it connects each WebSocket to the server, and a meddler decides
+ * what happens to each frame.
  */
 export class ChaosProxy {
   readonly #target: URL;
@@ -104,7 +104,7 @@ export class ChaosProxy {
   #server: WebSocketServer | undefined;
   #connections = 0;
 
-  /** `port` 0: one that is free. */
+  /** `port` 0: a free port. */
   constructor(target: URL, meddlers: (connection: number) => Meddler, port = 0) {
     this.#target = target;
     this.#meddlers = meddlers;
@@ -117,7 +117,7 @@ export class ChaosProxy {
     return `http://127.0.0.1:${port}`;
   }
 
-  /** How many connections there were so far. */
+  /** The number of connections so far. */
   get connections(): number {
     return this.#connections;
   }
@@ -127,7 +127,7 @@ export class ChaosProxy {
     this.#server.on("connection", (client, request) => {
       const target = new URL(request.url!, this.#target);
       target.protocol = "ws:";
-      // The server of `ws` has taken the first of them.
+      // The server of `ws` has accepted the first of them.
       const protocols = request.headers["sec-websocket-protocol"]?.split(/, */) ?? [];
       const server = new WebSocket(target, protocols, { perMessageDeflate: false });
       const conduit = new Conduit(client, server, this.#meddlers(this.#connections++));
@@ -137,12 +137,12 @@ export class ChaosProxy {
     await once(this.#server, "listening");
   }
 
-  /** Ends the present connections, without a word; new ones can be made. */
+  /** Ends the current connections without a close frame; new ones are possible. */
   cut(): void {
     for (const conduit of this.#conduits) conduit.cut();
   }
 
-  /** From here on every frame passes as it is, on new connections: what the present ones hold is lost. */
+  /** From now on each frame passes unchanged, on new connections: frames that the current ones hold are lost. */
   heal(): void {
     this.#meddlers = () => (frame) => ({ frames: [frame] });
     this.cut();
@@ -192,7 +192,7 @@ class Conduit {
       this.#queues[direction] = this.#queues[direction].then(step);
     };
     from.on("message", (data: RawData) => next(() => this.#pass(String(data), direction, to)));
-    // What was sent before the close still arrives before it.
+    // Frames sent before the close still arrive before it.
     from.on("close", (code, reason) => next(() => end(to, code, reason)));
     // A close follows.
     from.on("error", () => {});
@@ -208,7 +208,7 @@ class Conduit {
   }
 }
 
-/** Closes with the code that the other side gave, where one can be sent. */
+/** Closes with the code of the other side, if it can be sent. */
 function end(socket: WebSocket, code: number, reason: Buffer): void {
   if (code === 1005 || code === 1006 || code >= 5_000) socket.terminate();
   else if (socket.readyState === WebSocket.OPEN) socket.close(code, reason);

@@ -7,13 +7,13 @@ import { foldLog, readDraftIds, readLog, readState } from "./log.ts";
 
 type Draft = Submitted["drafts"][number];
 
-/** What a client was told of one draft. */
-interface Told extends Draft {
+/** The verdict that a client got for one draft. */
+interface DecidedDraft extends Draft {
   clientId: string;
   accepted: { eventId: number; event: WireEvent } | undefined;
 }
 
-/** Gives a partition its first event, the tree that the clients edit. */
+/** Submits the first event of a partition: the tree that the clients edit. */
 export async function plantTree(server: URL, partition: string): Promise<void> {
   const response = await fetch(new URL(`v1/partitions/${partition}/events`, server), {
     method: "POST",
@@ -24,8 +24,8 @@ export async function plantTree(server: URL, partition: string): Promise<void> {
 }
 
 /**
- * What each client was told is what the log has after `plantTree`, and all views are the server's
- * state. Returns how many drafts were accepted, and how many were not.
+ * Checks that the verdicts of all clients match the log after `plantTree`, and that all views equal the
+ * state of the server. Returns the numbers of accepted and of other drafts.
  */
 export async function judge(
   server: URL,
@@ -38,14 +38,16 @@ export async function judge(
     "the first place where ids are not 1, 2, 3 …",
   ).toBe(-1);
 
-  // Of the log's events, whose draft each is.
+  // The draft of each event of the log.
   const authors = new Map<number, string>();
   for (const { clientId } of reports) {
     for (const [eventId, draftId] of await readDraftIds(server, partition, clientId)) authors.set(eventId, draftId);
   }
-  const told = reports.flatMap(({ clientId, submitted }) => submitted.flatMap((entry) => toldOf(clientId, entry)));
-  const accepted = told.filter((draft) => draft.accepted !== undefined);
-  const refused = told.filter((draft) => draft.accepted === undefined);
+  const decided = reports.flatMap(({ clientId, submitted }) =>
+    submitted.flatMap((entry) => decidedDraftsOf(clientId, entry)),
+  );
+  const accepted = decided.filter((draft) => draft.accepted !== undefined);
+  const refused = decided.filter((draft) => draft.accepted === undefined);
   expect(log.length, "events in the log: the tree, and the accepted drafts").toBe(1 + accepted.length);
   expect([...authors.values()].toSorted(), "the drafts in the log").toEqual(
     accepted.map(({ draftId }) => draftId).toSorted(),
@@ -76,10 +78,10 @@ export async function judge(
   return { accepted: accepted.length, refused: refused.length, head: log.length };
 }
 
-/** Every draft of an entry with its verdict, which has to be one. */
-function toldOf(clientId: string, { mode, drafts, verdict }: Submitted): Told[] {
+/** Each draft of an entry with its verdict. Throws if there is none. */
+function decidedDraftsOf(clientId: string, { mode, drafts, verdict }: Submitted): DecidedDraft[] {
   if (drafts.length === 0) {
-    // The client itself spoke against it, or there was nothing to undo.
+    // The client rejected it locally, or there was nothing to undo.
     expect(["rejected", "withdrawn"]).toContain(verdict.status);
     return [];
   }

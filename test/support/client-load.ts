@@ -12,26 +12,26 @@ import { insieme } from "../../src/models/insieme/index.ts";
 import { canonicalJson, type Json, type JsonObject } from "../../src/protocol/index.ts";
 import { Random } from "../simulation/random.ts";
 
-/** How many nodes all clients try to make. */
+/** The number of nodes that all clients try to create. */
 const contendedIds = 12;
-/** From one submission to the next, at most. */
+/** The longest time between two submissions. */
 const paceMsMax = 40;
 
-/** Short, so that what is lost is soon missed; nothing depends on it. */
+/** Short timeouts, so that losses are detected soon; nothing depends on them. */
 export const hastyTiming: Timing = { connectMs: 1_000, heartbeatMs: 400, heartbeatAnswerMs: 400, answerMs: 800 };
 
 export type InsiemeClient = ReturnType<typeof insiemeClient>;
 type Submission = Parameters<InsiemeClient["submitBatch"]>[1][number];
 
-/** What was submitted at once, and what became of it: plain data. */
+/** One submission and its outcome, as plain data. */
 export interface Submitted {
   mode: "single" | "atomic" | "sequential";
-  /** Empty where the client rejected it by itself. */
+  /** Empty if the client rejected it locally. */
   drafts: readonly { draftId: string; type: string; payload: JsonObject }[];
   verdict: Verdict | BatchVerdict;
 }
 
-/** What a client has at the end: plain data. */
+/** The result of a client at the end, as plain data. */
 export interface ClientReport {
   clientId: string;
   submitted: readonly Submitted[];
@@ -40,7 +40,7 @@ export interface ClientReport {
   eventId: number;
   undecided: number;
   parked: number;
-  /** What `client.verify` says. */
+  /** The result of `client.verify`. */
   verified: boolean;
 }
 
@@ -49,18 +49,18 @@ export interface LoadOptions {
   partition: string;
   clientId: string;
   seed: number;
-  /** How often it submits something. */
+  /** The number of submissions. */
   submissions: number;
   store?: OpenStore;
 }
 
-/** A client of the insieme model, which misses soon what is lost, and connects again soon. */
+/** A client of the insieme model that detects losses soon, and reconnects soon. */
 export function insiemeClient(options: {
   url: string;
   partition: string;
   clientId: string;
   random: () => number;
-  /** How long it waits between attempts to connect, as a part of what it would. */
+  /** A factor for the delays between attempts to connect. */
   haste?: number;
   presence?: boolean;
   store?: OpenStore;
@@ -74,7 +74,7 @@ export function insiemeClient(options: {
     clientId,
     model: insieme,
     presence,
-    // Each a connection of its own, whatever runs in the same program.
+    // Each client has its own connection, also within one program.
     tabs: false,
     timing,
     ports: { ...platformPorts, random: () => random() * haste, ...options.ports },
@@ -83,8 +83,8 @@ export function insiemeClient(options: {
 }
 
 /**
- * A client that edits the tree at `docs` together with others: singles and batches, many of which cannot hold
- * against what the others do. What it does depends on the seed, and on what it sees.
+ * A client that edits the tree at `docs` together with others: single drafts and batches, many of them in
+ * conflict with the edits of others. What it does depends on the seed and on its state.
  */
 export class ClientLoad {
   readonly client: InsiemeClient;
@@ -112,17 +112,17 @@ export class ClientLoad {
     }
   }
 
-  /** When all is decided, and everything up to `eventId` is here. */
+  /** Resolves when all is decided, and all events up to `eventId` are here. */
   async settled(): Promise<void> {
     await Promise.all(this.#outcomes);
   }
 
-  /** When everything up to `eventId` is here, and the connection says so. */
+  /** Resolves when all events up to `eventId` are here, and the client is online. */
   caughtUp(eventId: number): Promise<void> {
     return until(this.client, ({ client }) => client.status.status === "online" && client.eventId >= eventId);
   }
 
-  /** How it is, for whoever has to find out why it does not settle. */
+  /** Its state, to find out why it does not settle. */
   get condition(): object {
     const { status, eventId, pending } = this.client;
     return { clientId: this.#options.clientId, ...status, eventId, pending };
@@ -150,17 +150,17 @@ export class ClientLoad {
     }
   }
 
-  /** Keeps what `submit` puts into the queue, under the ids that the client makes for it. */
+  /** Records the entries that `submit` puts into the queue, with their ids. */
   #watch(mode: Submitted["mode"], submit: () => Promise<Verdict | BatchVerdict | undefined>): void {
     const before = this.client.pending.at(-1)?.key;
     const verdict = submit();
     const entry = this.client.pending.at(-1);
     const drafts = entry && entry.key !== before ? entry.drafts : [];
-    const outcome = verdict.then((told) => ({
+    const outcome = verdict.then((settled) => ({
       mode: entry && drafts.length > 0 ? entry.mode : mode,
       drafts: drafts.map(({ draftId, type, payload }) => ({ draftId, type, payload })),
       // There was nothing to undo.
-      verdict: told ?? ({ status: "withdrawn" } as const),
+      verdict: settled ?? ({ status: "withdrawn" } as const),
     }));
     this.#outcomes.push(outcome);
   }
@@ -200,7 +200,7 @@ export class ClientLoad {
   }
 }
 
-/** What `verify` says, as soon as it gets an answer. */
+/** The result of `verify`, as soon as it gets an answer. */
 export async function verified(client: InsiemeClient): Promise<boolean> {
   for (;;) {
     await until(client, () => client.status.status === "online");
@@ -209,7 +209,7 @@ export async function verified(client: InsiemeClient): Promise<boolean> {
   }
 }
 
-/** When what is told of a client makes `holds` true. */
+/** Resolves when a change of a client makes `holds` true. */
 export function until(client: InsiemeClient, holds: (of: { client: InsiemeClient }) => boolean): Promise<void> {
   return new Promise((resolve) => {
     const look = () => {

@@ -6,7 +6,7 @@ interface WireDraft extends Proposal {
   draftId: string;
 }
 
-/** What a frame of the production client asks for, as it arrives: for the checks of what the server says to it. */
+/** Parses a frame of the client into its request, for the checks of the answers. */
 export function askedBy(frame: string): Asked {
   let message: { id: string; type: string; payload: JsonObject };
   try {

@@ -1,17 +1,17 @@
 import type { Schedule } from "../schedule.ts";
 import type { Reporter } from "./reporter.ts";
 
-/** Attempts to connect in a row that must not all come within this time, in milliseconds. */
+/** Several attempts to connect in a row must take at least this time, in milliseconds. */
 const hastyAttempts = 12;
 const hastyMs = 3_000;
-/** A connection that held so long ends a row of failures. */
+/** A connection of this length ends a row of failures. */
 const stableMs = 10_000;
 
-/** How a client connects: not before it was asked to, and ever more slowly while that fails. */
+/** Checks how a client connects: not before the server allows it, and with growing delays while that fails. */
 export class Attempts {
   readonly #schedule: Schedule;
   readonly #reporter: Reporter;
-  /** When the last ones were. */
+  /** The times of the last attempts. */
   readonly #row: number[] = [];
   #notBefore = 0;
 
@@ -30,17 +30,17 @@ export class Attempts {
     this.#reporter.check(!hasty, () => `has connected ${hastyAttempts} times in ${now - first} ms`);
   }
 
-  /** A connection that was opened at `openedAt`, if it was, is over. */
+  /** A connection has ended; it was opened at `openedAt`, if at all. */
   end(openedAt: number | undefined): void {
     if (openedAt !== undefined && this.#schedule.now - openedAt > stableMs) this.#row.length = 0;
   }
 
-  /** The server has asked not to come back for so long. */
+  /** The server has asked for a delay before the next attempt. */
   postpone(ms: number): void {
     this.#notBefore = this.#schedule.now + ms;
   }
 
-  /** Something has given it a reason to connect at once. */
+  /** The client has a reason to connect at once. */
   nudged(): void {
     this.#row.length = 0;
     this.#notBefore = 0;

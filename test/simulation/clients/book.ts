@@ -1,24 +1,24 @@
 import type { PendingEntry, QueuedDraft } from "../../../src/client/index.ts";
 import { canonicalJson } from "../../../src/protocol/index.ts";
 
-/** How it went with an entry, as far as that is known on its device. */
+/** The outcome of an entry, as its device knows it. */
 export type Fate = "open" | "accepted" | "rejected" | "parked" | "expired" | "withdrawn" | "discarded" | "lost";
 
-/** What was submitted at once: a draft or a batch. */
+/** One submission: a draft or a batch. */
 export interface Submitted {
   readonly key: string;
   readonly mode: PendingEntry["mode"];
   readonly drafts: readonly QueuedDraft[];
   fate: Fate;
-  /** Its place among all that was submitted. */
+  /** Its position among all submissions. */
   readonly place: number;
 }
 
-/** All that was ever submitted on a device. */
+/** All submissions of a device. */
 export class Book {
   readonly #entries = new Map<string, Submitted>();
   readonly #byDraft = new Map<string, Submitted>();
-  /** Drafts by what is in them. */
+  /** Drafts by their content. */
   readonly #alike = new Map<string, string[]>();
   readonly #contents = new Map<string, string>();
 
@@ -34,12 +34,12 @@ export class Book {
     return this.#byDraft.get(draftId);
   }
 
-  /** The drafts that nobody can tell from this one by what is in them, itself among them. */
+  /** The drafts with the same content as this one, including itself. */
   alike(draftId: string): readonly string[] {
     return this.#alike.get(this.#contents.get(draftId)!)!;
   }
 
-  /** Takes an entry in, if it is new. */
+  /** Adds an entry, if it is new. */
   add({ key, mode, drafts }: Pick<PendingEntry, "key" | "mode" | "drafts">): Submitted {
     const known = this.#entries.get(key);
     if (known) return known;
@@ -56,7 +56,7 @@ export class Book {
     return entry;
   }
 
-  /** Notes what became of an entry, if nothing has. */
+  /** Records the outcome of an entry, if it has none. */
   settle(key: string, fate: Fate): void {
     const entry = this.#entries.get(key);
     if (entry?.fate === "open") entry.fate = fate;

@@ -6,17 +6,17 @@ import type { Trace } from "../trace.ts";
 import type { Asked } from "../wire.ts";
 import { askedBy } from "./asked.ts";
 
-/** The frame that the platform answers for the server, and its answer. */
+/** The heartbeat, which the platform answers, and its answer. */
 const heartbeat = '{"type":"heartbeat"}';
 
-/** How a network behaves: times in milliseconds, and how likely each fault is for each frame. */
+/** The behaviour of a network: delays in milliseconds, and the probability of each fault for each frame. */
 export interface Weather {
   latencyMsMax: number;
-  /** How late a side notices that the connection is gone, if it does. */
+  /** The delay until a side notices the end of the connection, if it does. */
   noticeMsMax: number;
-  /** How long a frame is held up, and with it those behind it. */
+  /** The delay of a frame, and of the frames behind it. */
   stallMsMax: number;
-  /** How likely a side never notices. */
+  /** The probability that a side never notices. */
   unnoticed: number;
   faults: Readonly<Record<FrameFault, number>>;
 }
@@ -24,25 +24,25 @@ export interface Weather {
 const frameFaults = ["drop", "duplicate", "truncate", "stall"] as const;
 export type FrameFault = (typeof frameFaults)[number];
 
-/** What a connection is made of. */
+/** The parts of a connection. */
 export interface ConnectionParts {
   readonly name: string;
   readonly random: Random;
   readonly schedule: Schedule;
   readonly trace: Trace;
-  /** The network as it is: it may change. */
+  /** The current network: it may change. */
   readonly weather: Weather;
-  /** What the client's library is told. */
+  /** The events for the client. */
   readonly events: SocketEvents;
-  /** What is done to a frame before the client has it; a planted bug changes it. */
+  /** Changes a frame before the client gets it, for a planted bug. */
   readonly tamper: (frame: string) => string;
-  /** A frame of the client was lost, or spoilt. */
+  /** A frame of the client was lost or damaged. */
   onSpoilt(): void;
 }
 
 /**
- * One WebSocket of the production client through a proxy that drops, duplicates, truncates and
- * stalls frames. What it lets through keeps its order; the two ends notice an end each in its own time.
+ * One WebSocket of the production client through a proxy that drops, duplicates, truncates and delays
+ * frames. The other frames keep their order. Each side notices the end of the connection at its own time.
  */
 export class Connection implements ServerLink, Socket {
   readonly name: string;
@@ -50,7 +50,7 @@ export class Connection implements ServerLink, Socket {
   lastHeartbeatAt = 0;
   readonly #parts: ConnectionParts;
   readonly #up: Pipe<string>;
-  /** What is to be done at the client's end. */
+  /** Pending work at the client's end. */
   readonly #down: Pipe<() => void>;
   #cut = false;
 
@@ -93,7 +93,7 @@ export class Connection implements ServerLink, Socket {
     else this.#down.send("closed");
   }
 
-  /** The server has taken the connection. */
+  /** The server has accepted the connection. */
   opened(): void {
     if (!this.#cut) this.#down.send(() => this.#parts.events.opened());
   }
@@ -115,7 +115,7 @@ export class Connection implements ServerLink, Socket {
 
   // — the network
 
-  /** The network goes, with what is on the way. Each side may notice late, or never. */
+  /** The network fails, with the frames in flight. Each side may notice late, or never. */
   cut(): void {
     if (this.#cut) return;
     const { random, weather } = this.#parts;
@@ -124,7 +124,7 @@ export class Connection implements ServerLink, Socket {
     this.#down.cut(!random.chance(weather.unnoticed));
   }
 
-  /** The network is whole again, so both sides notice what became of this. */
+  /** The network works again, so both sides notice the end of this connection. */
   heal(): void {
     this.#cut = true;
     this.#up.cut(true);

@@ -5,8 +5,8 @@ import type { Application } from "../drafts.ts";
 import type { Random } from "../random.ts";
 
 /**
- * A model whose drafts depend on one another, on the time, on who submits and on where the log
- * stands, can be undone, and fail on the server alone.
+ * A model whose drafts depend on each other, on the time, on the submitter and on the head of the log,
+ * can be undone, and can fail on the server only.
  */
 const desk = defineModel({
   name: "desk",
@@ -27,7 +27,7 @@ const desk = defineModel({
       validate: (state, { payload }) =>
         state.seats[payload.seat] === undefined
           ? undefined
-          : { field: "payload.seat", code: "TAKEN", message: "Somebody sits there." },
+          : { field: "payload.seat", code: "TAKEN", message: "The seat is taken." },
       reduce(state, { payload, clientId }) {
         state.seats[payload.seat] = clientId;
       },
@@ -38,7 +38,7 @@ const desk = defineModel({
       entity: ({ payload }) => payload.seat,
       validate: (state, { payload }) =>
         state.seats[payload.seat] === undefined
-          ? { field: "payload.seat", code: "FREE", message: "Nobody sits there." }
+          ? { field: "payload.seat", code: "FREE", message: "The seat is free." }
           : undefined,
       reduce(state, { payload }) {
         delete state.seats[payload.seat];
@@ -56,7 +56,7 @@ const desk = defineModel({
         if (state.notes.length > 20) state.notes.shift();
       },
     },
-    /** Fails at some times, see `failingType`. */
+    /** Sometimes fails, see `failingType`. */
     brittle: {
       payload: z.strictObject({}),
       reduce(state, { timestamp }) {
@@ -87,10 +87,10 @@ function propose(random: Random): JsonObject & { type: string } {
   }
 }
 
-/** The type of drafts that are taken here, and may fail there. */
+/** The type of drafts that the client accepts, and that may fail on the server. */
 export const failingType = "brittle";
 
-/** The desk, as an application that runs are made of. */
+/** The desk as an application. */
 export const deskApplication: Application = {
   name: "desk",
   model: desk,

@@ -13,7 +13,7 @@ import { DeviceStorage } from "./storage.ts";
 
 const dayMs = 24 * 60 * 60 * 1_000;
 
-/** What a device is made of. */
+/** The parts of a device. */
 export interface DeviceParts {
   readonly name: string;
   readonly author: Author | undefined;
@@ -24,15 +24,15 @@ export interface DeviceParts {
   readonly timing: Timing;
   readonly servers: readonly Server[];
   readonly storeLatencyMsMax: number;
-  /** How often what is done. */
+  /** The weights of the actions. */
   readonly habits: Readonly<Record<Habit, number>>;
   delay(): number;
-  /** To be called with what is sent, and where it is kept; a planted bug does something with it. */
+  /** Called with each key that is sent, and its storage, for a planted bug. */
   sent(storage: DeviceStorage, key: string): void;
   connect(device: Device, events: Parameters<LifeParts["connect"]>[0]): ReturnType<LifeParts["connect"]>;
 }
 
-/** What the program, its user and its platform do. */
+/** The actions of the program, its user and its platform. */
 export type Habit =
   | "submit"
   | "burst"
@@ -50,7 +50,7 @@ export type Habit =
   | "crash"
   | "jump";
 
-/** A device: its storage, its clock, its network, and one program after the other. */
+/** A device: its storage, its clock, its network, and its programs, one after the other. */
 export class Device {
   readonly name: string;
   readonly book = new Book();
@@ -62,9 +62,9 @@ export class Device {
   readonly #hasToken: boolean;
   #life: Life | undefined;
   #skewMs: number;
-  /** Whether there is a network, as far as the platform knows. */
+  /** Whether the platform reports a network. */
   online = true;
-  /** Whether a frame of it was lost or spoilt, so that its drafts may come in another order. */
+  /** Whether one of its frames was lost or damaged, so that its drafts may arrive in another order. */
   disturbed = false;
   #paused = false;
   #calm = false;
@@ -91,7 +91,7 @@ export class Device {
     return this.#life;
   }
 
-  /** Whether others see what it shows. */
+  /** Whether others see its presence. */
   get presence(): boolean {
     return this.#presence;
   }
@@ -108,7 +108,7 @@ export class Device {
     this.#life?.look();
   }
 
-  /** Does something. */
+  /** Runs one random action. */
   act(): void {
     const { random } = this.#parts;
     const life = this.#life;
@@ -123,7 +123,7 @@ export class Device {
     this.#do(random.weighted(this.#parts.habits), life);
   }
 
-  /** From here on nothing goes wrong any more. */
+  /** From now on there are no faults. */
   calm(): void {
     this.#calm = true;
     this.storage.failure = undefined;
@@ -131,19 +131,19 @@ export class Device {
     if (this.#paused) this.#pause(false);
   }
 
-  /** Does only what is needed to settle. */
+  /** Runs only the actions that are needed to settle. */
   settle(): void {
     const life = this.#life;
     if (!life) this.#start();
     else if (life.closing) return;
     else if (life.degraded || life.client.status.status === "closed") {
-      // What it holds has gone astray, and so has what is kept of it.
+      // Its confirmed state has diverged, and so has the saved base.
       if (life.client.status.reason === "upgrade_required") this.storage.forgetBase();
       this.#close(life);
     } else for (const { key } of life.client.parked) this.#parked(life, key);
   }
 
-  /** Ends the program in an orderly way, for good. */
+  /** Closes the program for good. */
   end(): void {
     if (this.#life) this.#close(this.#life);
   }
@@ -192,7 +192,7 @@ export class Device {
         this.storage.failure = this.storage.failure
           ? undefined
           : random.pick(["quota", "blocked", "unavailable", "failed"] as const);
-        // What is in memory only may be sent before what is found later.
+        // Drafts that are only in memory may be sent before drafts that are loaded later.
         this.disturbed = true;
         this.#reporter.line(`its storage ${this.storage.failure ?? "works"}`);
         return;
@@ -238,7 +238,7 @@ export class Device {
     if (!this.online) this.#life.tell("offline");
   }
 
-  /** Comes late now and then, or fails, or never comes. */
+  /** Sometimes returns late, fails, or never returns. */
   #token(): Promise<string> {
     const { random, schedule } = this.#parts;
     const how = this.#calm ? "comes" : random.weighted({ comes: 8, fails: 1, hangs: 0.3 });
@@ -274,7 +274,7 @@ export class Device {
   #close(life: Life): void {
     void life.close(() => {
       this.#life = undefined;
-      // A store that worked has all of it, but for what was being taken back.
+      // A store that worked has all entries, except those that were being withdrawn.
       for (const key of life.keys) {
         if (this.storage.has(key)) continue;
         const excused = life.degraded || life.isAborted(key);

@@ -4,21 +4,21 @@ import type { AnyClient } from "./life.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Server } from "./server.ts";
 
-/** The queue of one client over its life: what is in it, what of that the server may know, and that nothing is lost of it. */
+/** Checks the queue of one client: its entries, those that the server may know, and that none is lost. */
 export class LifeQueue {
   readonly #book: Book;
   readonly #reporter: Reporter;
-  /** Keys that have their outcome, as their connection said: they are never sent again. */
+  /** Keys with an outcome, as their connection reported: they are never sent again. */
   readonly #settled = new Set<string>();
   /** Keys that the server may have seen. */
   readonly #sent = new Set<string>();
-  /** Keys that may be in a state that was fetched: they are not shown. */
+  /** Keys that may be in a fetched state: they are not shown. */
   #doubtful = new Set<string>();
-  /** Keys that are in the queue, or parked, as of the last look. */
+  /** Keys in the queue or parked, at the last check. */
   #here = new Set<string>();
-  /** Keys of drafts that the client made by itself, after a conflict. */
+  /** Keys of drafts that the client made after a conflict. */
   readonly #retried = new Set<string>();
-  /** Keys that nobody waits for any more. */
+  /** Keys that the application does not wait for any more. */
   readonly #aborted = new Set<string>();
 
   constructor(book: Book, reporter: Reporter) {
@@ -42,23 +42,23 @@ export class LifeQueue {
     return !this.#doubtful.has(key);
   }
 
-  /** How many are not shown. */
+  /** The number of keys that are not shown. */
   get doubtful(): number {
     return this.#doubtful.size;
   }
 
-  /** The store has given these to the client. */
+  /** The store has loaded these entries. */
   loaded(entries: readonly QueueEntry[]): void {
     for (const { key, mode, drafts, parked } of entries) {
       const entry = this.#book.add({ key, mode, drafts });
-      // That it is parked may not have been kept.
+      // That it is parked may not be stored.
       if (!parked && entry.fate === "parked") entry.fate = "open";
       this.#here.add(key);
       (parked ? this.#settled : this.#sent).add(key);
     }
   }
 
-  /** The application has submitted something; undefined where it was refused at once. */
+  /** The application has submitted an entry; undefined if it was rejected at once. */
   submitted(client: AnyClient, before: ReadonlySet<string>): Submitted | undefined {
     const pending = client.pending.find(({ key }) => !before.has(key));
     if (!pending) return undefined;
@@ -78,29 +78,29 @@ export class LifeQueue {
     this.#book.get(key)!.fate = "open";
   }
 
-  /** Nobody waits for it any more, or for what the client has made of it after a conflict. */
+  /** The application does not wait any more for it, or for the draft that the client made of it after a conflict. */
   aborted(key: string): void {
     for (const one of [key, ...this.#retried]) this.#aborted.add(one);
   }
 
-  /** What nobody waited for was taken back. */
+  /** An entry that the application does not wait for was withdrawn. */
   withdrawn(client: AnyClient, fate: "withdrawn" | "lost"): void {
     const pending = new Set(client.pending.map(({ key }) => key));
     for (const key of this.#aborted) if (!pending.has(key)) this.#book.settle(key, fate);
   }
 
-  /** The log is another one: what was answered and not told yet is undecided in it. */
+  /** The log was replaced: answers that were not reported yet are undecided in it. */
   reopened(): void {
     for (const key of this.#settled) if (this.#book.get(key)?.fate === "open") this.#settled.delete(key);
   }
 
-  /** A state was fetched: what was sent may be in it. */
+  /** A state was fetched: it may have events of entries that were sent. */
   fetched(client: AnyClient): void {
     this.reopened();
     this.#doubtful = new Set(client.pending.map(({ key }) => key).filter((key) => this.#sent.has(key)));
   }
 
-  /** Looks at what is in the queue now. `complete`: whether that is all, with what the store held. */
+  /** Checks the current queue. `complete`: it also includes the entries of the store. */
   look(client: AnyClient, complete: boolean, server: Server, principal: string): void {
     const here = new Set<string>();
     for (const entry of [...client.pending, ...client.parked]) {
@@ -115,7 +115,7 @@ export class LifeQueue {
     this.#here = here;
   }
 
-  /** What has left the queue is decided, or was given up; or it is being taken back, and that will be told. */
+  /** An entry that has left the queue is decided or discarded, or its withdrawal will be reported. */
   #mayBeGone(entry: Submitted, server: Server, principal: string): boolean {
     if (entry.fate !== "open") return true;
     const fate = server.fateOf(entry, principal);

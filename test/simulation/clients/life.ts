@@ -27,19 +27,19 @@ import { Verdicts } from "./verdicts.ts";
 import { ViewCheck } from "./view-check.ts";
 import { Watch } from "./watch.ts";
 
-// The models of runs differ, so their types say nothing here.
+// The models of runs differ, so there is no specific type.
 export type AnyClient = Client<any, any>;
 
-/** What one run of the client's program is made of. */
+/** The parts of one run of a program. */
 export interface LifeParts {
   readonly application: Application;
   readonly schedule: Schedule;
   readonly random: Random;
   readonly reporter: Reporter;
   readonly timing: Timing;
-  /** Undefined: it makes one, and its store keeps it. */
+  /** Undefined: the client makes one, and its store keeps it. */
   readonly clientId: string | undefined;
-  /** By a token; undefined: it is that of the client's name. */
+  /** From a token; undefined: derived from the name of the client. */
   readonly principal: string | undefined;
   readonly presence: boolean;
   readonly token: (() => Promise<string>) | undefined;
@@ -47,23 +47,23 @@ export interface LifeParts {
   readonly book: Book;
   /** The servers so far, by generation. */
   readonly servers: readonly Server[];
-  /** What its delays are made of, from 0 to 1. */
+  /** Random numbers for its delays, from 0 to 1. */
   delay(): number;
   skewMs(): number;
-  /** To be called with the key of what is sent. */
+  /** Called with each key that is sent. */
   sent(key: string): void;
   connect(events: SocketEvents): { connection: Connection; generation: number };
 }
 
 /** How a draft is submitted. */
 export interface Manner {
-  /** Waiting ends after so many milliseconds. */
+  /** Aborts after this number of milliseconds. */
   abortAfterMs: number | undefined;
-  /** After a conflict it is tried again. */
+  /** Submits again after a conflict. */
   persistent: boolean;
 }
 
-/** One run of a program with the production client in it, and what must hold of it at every step. */
+/** One run of a program with the production client, and its checks at each step. */
 export class Life {
   readonly client: AnyClient;
   readonly #parts: LifeParts;
@@ -75,7 +75,7 @@ export class Life {
   readonly #verdicts: Verdicts;
   readonly #view: ViewCheck;
   #link: { connection: Connection; watch: Watch } | undefined;
-  /** The server that last said something, by its generation, and the log that it named. */
+  /** The generation of the server that sent the last message, and its log id. */
   #heard = 0;
   #serverId: string | undefined;
   #promises = 0;
@@ -86,7 +86,7 @@ export class Life {
   #shown: JsonObject | null = null;
   #changed = true;
   #eventId = 0;
-  /** Whether the confirmed state was replaced since the last look. */
+  /** Whether the confirmed state was replaced since the last check. */
   #wasReset = false;
 
   constructor(parts: LifeParts) {
@@ -134,12 +134,12 @@ export class Life {
     return this.#closing;
   }
 
-  /** How long the timers run that are set, in milliseconds. */
+  /** The delays of the current timers, in milliseconds. */
   get timers(): readonly number[] {
     return this.#ports.timers;
   }
 
-  /** What it shows of itself. */
+  /** Its presence. */
   get shown(): JsonObject | null {
     return this.#shown;
   }
@@ -148,17 +148,17 @@ export class Life {
     return this.#link?.connection;
   }
 
-  /** What is in its queue. */
+  /** The keys in its queue. */
   get keys(): Iterable<string> {
     return this.#queue.keys;
   }
 
-  /** Whether nobody waits for it any more. */
+  /** Whether the application does not wait for it any more. */
   isAborted(key: string): boolean {
     return this.#queue.isAborted(key);
   }
 
-  /** Whether nothing is open: all decided, all seen. */
+  /** Whether all is settled: all entries decided, all events applied. */
   get settled(): boolean {
     const { status, pending, parked, eventId } = this.client;
     const done = status.status === "online" && pending.length === 0 && parked.length === 0 && this.#promises === 0;
@@ -232,7 +232,7 @@ export class Life {
     this.client.resume();
   }
 
-  /** What the platform has to tell. */
+  /** Events of the platform. */
   tell(news: "online" | "offline" | "visible"): void {
     if (news !== "offline") this.#attempts.nudged();
     this.#ports.reachability?.[news]();
@@ -242,18 +242,18 @@ export class Life {
     this.#link?.watch.clockJumped();
   }
 
-  /** Closes it; `done` when that is over. */
+  /** Closes the client; calls `done` afterwards. */
   async close(done: () => void): Promise<void> {
     this.#reporter.line("closes");
     this.#closing = true;
     await this.client.close();
-    // When those who wait for verdicts have been told as well.
+    // After all promises of verdicts have resolved.
     this.#parts.schedule.after(0, () => {
       if (!this.#ended) this.#closed(done);
     });
   }
 
-  /** Ends it without a word. */
+  /** Ends the program like a crash. */
   crash(): void {
     this.#reporter.line("crashes");
     this.#end();
@@ -261,7 +261,7 @@ export class Life {
     else this.#link?.connection.close();
   }
 
-  /** The store has given it these entries, and a base that stood there. */
+  /** The store has loaded these entries, and a base with this position. */
   loadedFrom(entries: readonly QueueEntry[], stand: Stand | undefined): void {
     if (this.#closing) return;
     this.#loaded = true;
@@ -271,7 +271,7 @@ export class Life {
     this.#wasReset = true;
   }
 
-  /** Holds what can be read of it against what is true. */
+  /** Compares what can be read of it with the truth. */
   look(): void {
     const { client } = this;
     const sending = client.status.status === "online" && client.pending.length > 0;
@@ -298,7 +298,7 @@ export class Life {
     client.subscribe(() => (this.#changed = true));
     client.on("status", ({ status, reason }) => {
       this.#reporter.line(`is ${status}: ${reason}`);
-      // It comes back at once, to fetch the state.
+      // It reconnects at once, to fetch the state.
       if (reason === "log_replaced") this.#attempts.nudged();
       const byItself = status === "closed" && reason !== "closed";
       this.#check(!byItself || this.#standing.stand.astray, () => `has ended by itself: ${reason}`);
@@ -386,7 +386,7 @@ export class Life {
     };
   }
 
-  /** Notes what a message will make of the client, before it has it. */
+  /** Records the effect of a message before the client gets it. */
   #hear(message: ServerMessage): void {
     if (message.type === "connected") {
       const { serverId, initialState } = message.payload;
@@ -432,21 +432,21 @@ export class Life {
   ): Promise<void> {
     this.#promises++;
     try {
-      this.#told(await verdict, entry, signal?.aborted === true);
+      this.#reported(await verdict, entry, signal?.aborted === true);
     } catch (error) {
       this.#reporter.violated(`a promise was rejected: ${thrown(error)}`);
     }
     this.#promises--;
   }
 
-  #told(told: Verdict | BatchVerdict, entry: Submitted | undefined, aborted: boolean): void {
-    const { status } = told;
-    this.#reporter.line(`is told ${status} of ${entry?.key ?? "nothing"}`);
+  #reported(verdict: Verdict | BatchVerdict, entry: Submitted | undefined, aborted: boolean): void {
+    const { status } = verdict;
+    this.#reporter.line(`gets ${status} for ${entry?.key ?? "nothing"}`);
     const unasked = status === "withdrawn" ? !aborted : status === "undecided" && !aborted && !this.#closing;
-    this.#check(!unasked, () => `${entry?.key} is ${status}, and nobody asked for it`);
-    // What a store keeps that has failed may come back.
+    this.#check(!unasked, () => `${entry?.key} is ${status}, without a request`);
+    // Entries of a failed store may come back.
     if (status === "withdrawn") this.#queue.withdrawn(this.client, this.#degraded ? "lost" : "withdrawn");
-    else this.#verdicts.told(told, entry);
+    else this.#verdicts.reported(verdict, entry);
   }
 
   #check(holds: boolean, what: () => string): void {
@@ -454,7 +454,7 @@ export class Life {
   }
 }
 
-/** The messages of a frame; none where it was spoilt. */
+/** The messages of a frame; none if it is damaged. */
 function messagesIn(frame: string): ServerMessage[] {
   try {
     const messages = [JSON.parse(frame) as ServerMessage | ServerMessage[]].flat();

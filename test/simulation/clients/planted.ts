@@ -8,7 +8,7 @@ import { State } from "../../../src/model/index.ts";
 import type { JsonObject } from "../../../src/protocol/index.ts";
 import type { Variant } from "./world.ts";
 
-/** Puts a method in the place of another, given that one; returns how to mend it. */
+/** Replaces a method; `make` gets the original. Returns a function that restores it. */
 function replace<T extends object, Name extends keyof T>(
   of: T,
   name: Name,
@@ -19,14 +19,14 @@ function replace<T extends object, Name extends keyof T>(
   return () => void Object.defineProperty(of, name, real);
 }
 
-/** Has a getter say something else. */
+/** Replaces the value of a getter. */
 function pretend<T extends object>(of: T, name: keyof T, value: unknown): () => void {
   const real = Object.getOwnPropertyDescriptor(of, name)!;
   Object.defineProperty(of, name, { configurable: true, get: () => value });
   return () => void Object.defineProperty(of, name, real);
 }
 
-/** A draft gets another key when it is sent again. */
+/** A draft gets a new key when it is sent again. */
 function newKeys(): () => void {
   const sent = new Set<unknown>();
   return replace(Link.prototype, "send", (send) => {
@@ -40,7 +40,7 @@ function newKeys(): () => void {
   });
 }
 
-/** No verdict ends it. */
+/** Entries are never removed by their verdict. */
 function neverDone(): () => void {
   const mends = [
     replace(Outbox.prototype, "decide", () => () => {}),
@@ -49,7 +49,7 @@ function neverDone(): () => void {
   return () => mends.forEach((mend) => mend());
 }
 
-/** What clients show is never taken back; the server's state is. */
+/** The state of a client is never rolled back; that of the server is. */
 function noWayBack(): () => void {
   const shown = new WeakSet<State<object>>();
   const mendPublish = replace(State.prototype, "publish", (publish) => {
@@ -69,10 +69,10 @@ function noWayBack(): () => void {
   };
 }
 
-/** Clients that are broken on purpose: the simulator must find each of them. */
+/** Clients with planted bugs: the simulator must find each of them. */
 export const planted: Readonly<Record<string, Variant>> = {
-  "an inbox that sees no holes": { plant: () => pretend(Inbox.prototype, "hasHole", false) },
-  "an inbox that tells verdicts before their events": {
+  "an inbox that does not detect gaps": { plant: () => pretend(Inbox.prototype, "hasHole", false) },
+  "an inbox that delivers verdicts before their events": {
     plant: () =>
       replace(Inbox.prototype, "decide", (decide) => {
         return function (this: Inbox, key, verdict) {
@@ -80,15 +80,15 @@ export const planted: Readonly<Record<string, Variant>> = {
         };
       }),
   },
-  "an inbox that forgets whose an event is": {
+  "an inbox that drops the author of events": {
     plant: () =>
       replace(Inbox.prototype, "put", (put) => {
         return function (this: Inbox, { eventId, event }) {
-          put.call(this, { eventId, event: { ...event, clientId: "somebody" } });
+          put.call(this, { eventId, event: { ...event, clientId: "unknown" } });
         };
       }),
   },
-  "an outbox that sends nothing again": { plant: () => replace(Outbox.prototype, "disconnect", () => () => {}) },
+  "an outbox that never sends again": { plant: () => replace(Outbox.prototype, "disconnect", () => () => {}) },
   "an outbox that does not wait after a refusal": {
     plant: () =>
       replace(Outbox.prototype, "refuse", (refuse) => {
@@ -97,7 +97,7 @@ export const planted: Readonly<Record<string, Variant>> = {
         };
       }),
   },
-  "an outbox that sends what is decided": { plant: neverDone },
+  "an outbox that sends decided entries": { plant: neverDone },
   "an outbox that sends the last first": {
     plant: () =>
       replace(Outbox.prototype, "take", (take) => {
@@ -106,7 +106,7 @@ export const planted: Readonly<Record<string, Variant>> = {
         };
       }),
   },
-  "an engine that sends nothing of an earlier life": {
+  "an engine that does not send stored entries": {
     plant: () =>
       replace(Engine.prototype, "start", (start) => {
         return function (this: Engine) {
@@ -123,8 +123,8 @@ export const planted: Readonly<Record<string, Variant>> = {
         };
       }),
   },
-  "a replica that takes nothing back": { plant: noWayBack },
-  "a replica that shows twice what may be in a fetched state": {
+  "a replica that never rolls back": { plant: noWayBack },
+  "a replica that shows drafts twice that a fetched state may have": {
     plant: () =>
       replace(Replica.prototype, "reset", (reset) => {
         return function (this: Replica<object>, state, eventId) {
@@ -132,14 +132,14 @@ export const planted: Readonly<Record<string, Variant>> = {
         };
       }),
   },
-  "a state that is kept while it holds events of undecided drafts": {
+  "a state that is saved while it has events of undecided drafts": {
     plant: () => pretend(Replica.prototype, "onlyDecided", true),
   },
-  "presence that is not shown again": { plant: () => replace(PresenceSender.prototype, "begin", () => () => {}) },
-  "a draft that is forgotten when it is sent": { sent: (storage, key) => storage.forget(key) },
-  "a client that takes every log for the same": {
+  "presence that is not sent again": { plant: () => replace(PresenceSender.prototype, "begin", () => () => {}) },
+  "a draft that leaves the store when it is sent": { sent: (storage, key) => storage.forget(key) },
+  "a client that treats all logs as the same": {
     tamper: (frame) => frame.replace(/"serverId":"[^"]*"/, '"serverId":"log"'),
   },
-  "no pause between attempts": { delay: () => 0 },
-  "a pause that never ends": { delay: () => 1e9 },
+  "no delay between attempts": { delay: () => 0 },
+  "a delay that never ends": { delay: () => 1e9 },
 };

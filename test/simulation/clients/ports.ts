@@ -3,30 +3,30 @@ import type { Ports, Reachability, Socket, SocketEvents } from "../../../src/cli
 import type { Random } from "../random.ts";
 import type { Schedule } from "../schedule.ts";
 
-/** What the ports of a program are made of. */
+/** The parts of the ports of a program. */
 export interface PortsParts {
   readonly schedule: Schedule;
   readonly random: Random;
-  /** What a delay is made of, from 0 to 1. */
+  /** Random numbers for delays, from 0 to 1. */
   delay(): number;
-  /** How far the device's clock is off, in milliseconds. */
+  /** The error of the device's clock, in milliseconds. */
   skewMs(): number;
   open(events: SocketEvents): Socket;
 }
 
-/** The platform of one program: when that ends, nothing of it happens any more. */
+/** The platform of one program. After the program ends, it does nothing any more. */
 export class ProgramPorts implements Ports {
   readonly #parts: PortsParts;
   readonly #timers = new Map<object, { ms: number; cancel: () => void }>();
   #alive = true;
-  /** Tells the client of the network, as the platform does. */
+  /** Reports changes of the network to the client, like the platform. */
   reachability: Reachability | undefined;
 
   constructor(parts: PortsParts) {
     this.#parts = parts;
   }
 
-  /** How long the timers run that are set. */
+  /** The delays of the current timers. */
   get timers(): readonly number[] {
     return Array.from(this.#timers.values(), ({ ms }) => ms);
   }
@@ -37,13 +37,13 @@ export class ProgramPorts implements Ports {
     this.#timers.clear();
   }
 
-  // Arrows, because the client takes some of them out.
+  // Arrow functions, because the client calls some of them without `this`.
 
   readonly now = (): number => this.#parts.schedule.epochNow + this.#parts.skewMs();
 
   readonly after = (ms: number, run: () => void): (() => void) => {
     const timer = {};
-    // Clocks show whole milliseconds.
+    // Clocks return whole milliseconds.
     const cancel = this.#parts.schedule.after(Math.ceil(ms), () => {
       this.#timers.delete(timer);
       run();

@@ -1,7 +1,7 @@
 import type { Schedule } from "../schedule.ts";
 import type { Trace } from "../trace.ts";
 
-/** Says what a device does, and what it must not do, with its name and the time. */
+/** Reports the actions of a device, and its violations, with its name and the time. */
 export class Reporter {
   readonly #name: string;
   readonly #schedule: Schedule;

@@ -10,7 +10,7 @@ import type { Schedule } from "../schedule.ts";
 import type { Trace } from "../trace.ts";
 import type { Submitted } from "./book.ts";
 
-/** What a server is made of. */
+/** The parts of a server. */
 export interface ServerParts {
   readonly model: AnyModel;
   readonly trace: Trace;
@@ -20,21 +20,21 @@ export interface ServerParts {
   readonly limits: Limits;
 }
 
-/** A copy of the database, and how long its log was. */
+/** A copy of the database, and the length of its log. */
 export interface Backup {
   readonly disk: MemoryDisk;
   readonly head: number;
-  /** Whether the log has been created, and so has a name. */
+  /** Whether the log was created, and so has an id. */
   readonly begun: boolean;
 }
 
-/** The partition between two restores: its disk, what is true about it, and the host that serves it. */
+/** The partition between two restores: its disk, its expected content, and its host. */
 export class Server {
   /** Counts restores. */
   readonly generation: number;
-  /** How many events it was restored with. */
+  /** The number of events that it was restored with. */
   readonly restoredHead: number;
-  /** Whether its log has the name that the one before it had. */
+  /** Whether its log has the same id as the log before it. */
   readonly sameLog: boolean;
   readonly disk: FaultyDisk;
   readonly ledger: Ledger;
@@ -70,7 +70,7 @@ export class Server {
     });
   }
 
-  /** What the log folds to up to event `eventId`, in canonical JSON; undefined: it is not that long. */
+  /** The state after event `eventId`, in canonical JSON; undefined if the log is shorter. */
   stateAt(eventId: number): string | undefined {
     const { rows } = this.ledger;
     for (let at = this.#prefixes.length - 1; at < Math.min(eventId, rows.length); at++) {
@@ -80,7 +80,7 @@ export class Server {
     return this.#prefixes[eventId];
   }
 
-  /** What it has decided of an entry; undefined: nothing. */
+  /** Its verdict on an entry; undefined: none. */
   fateOf({ key, mode, drafts }: Submitted, principal: string): "accepted" | "rejected" | undefined {
     const { ledger } = this;
     const isIn = ({ draftId }: { draftId: string }) => ledger.event(principal, draftId) !== undefined;
@@ -95,7 +95,7 @@ export class Server {
     return { disk: copyOf(disk.disk as MemoryDisk), head: ledger.head, begun: ledger.logId() !== undefined };
   }
 
-  /** Ends it, and begins the next one on a backup; `logId`: the new name of the log, if it gets one. */
+  /** Ends it, and starts the next one on a backup; `logId`: the new id of the log, if it gets one. */
   restored({ disk, begun }: Backup, logId: string | undefined): Server {
     this.host.crash();
     if (logId !== undefined && begun) disk.transaction(() => disk.write("UPDATE log SET log_id = ?", logId));

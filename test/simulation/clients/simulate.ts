@@ -1,10 +1,10 @@
 import { type Report, runWorld } from "../simulate.ts";
 import { ClientsWorld, type Variant } from "./world.ts";
 
-/** Steps of storm in a run, unless it is said. */
+/** The default number of steps with faults in a run. */
 export const clientsStepsDefault = 800;
 
-/** Runs one seed: production clients against the production shell and core, on what the seed owns. */
+/** Runs one seed: production clients against the production shell and core, in an environment that the seed controls. */
 export async function simulateClients(
   seed: number,
   steps = clientsStepsDefault,

@@ -1,14 +1,14 @@
 import type { Server } from "./server.ts";
 
-/** Where a confirmed state stands, as its base is kept with. */
+/** The position of a confirmed state, which is stored with its base. */
 export interface Stand {
-  /** Of which server's log it is a prefix. */
+  /** The server whose log has this prefix. */
   readonly generation: number;
-  /** It went on from an end that is gone, and nothing told it: what it confirms is not what the log says. */
+  /** It continued from events that were lost, without a notice: its confirmed state differs from the log. */
   readonly astray: boolean;
 }
 
-/** Of which log the confirmed state of a client is a prefix. */
+/** Tracks the log that the confirmed state of a client belongs to. */
 export class Standing {
   readonly #servers: readonly Server[];
   #stand: Stand = { generation: 0, astray: false };
@@ -27,7 +27,7 @@ export class Standing {
     return this.#based;
   }
 
-  /** The server whose log it is a prefix of; undefined: of none. */
+  /** The server whose log has this prefix; undefined: none. */
   get server(): Server | undefined {
     const { generation, astray } = this.#stand;
     return astray ? undefined : this.#servers[generation];
@@ -44,7 +44,7 @@ export class Standing {
     this.take({ generation, astray: false });
   }
 
-  /** The client goes on after event `eventId` in the log of this server: one of the same name, or from nothing. */
+  /** The client continues after event `eventId` in the log of this server: a log with the same id, or from the start. */
   goesOnIn(generation: number, eventId: number): void {
     if (eventId === 0) this.#stand = { generation, astray: false };
     while (this.#stand.generation < generation && this.#servers[this.#stand.generation + 1]!.sameLog) {

@@ -9,32 +9,32 @@ import {
 import type { Random } from "../random.ts";
 import type { Schedule } from "../schedule.ts";
 
-/** What a device's storage is made of. */
+/** The parts of the storage of a device. */
 export interface StorageParts {
   readonly random: Random;
   readonly schedule: Schedule;
-  /** How long a call takes, in milliseconds. */
+  /** The duration of a call, in milliseconds. */
   readonly latencyMsMax: number;
-  /** Where the confirmed state stands that is kept just now; told back when it is loaded. */
+  /** The position of the confirmed state that is being saved; returned when it is loaded. */
   standing(): unknown;
-  /** A program has loaded: these entries, and a base that stood there. */
+  /** A program has loaded these entries, and a base with this position. */
   onLoaded(entries: readonly QueueEntry[], standing: unknown): void;
 }
 
-/** A call that was made and is not durable yet. */
+/** A call that is not durable yet. */
 interface Call {
-  /** Makes it so. */
+  /** Makes it durable. */
   apply(): void;
   done(error: StoreError | undefined): void;
 }
 
 /**
- * The storage of one device, over the lives of its programs. Each call takes effect some time after
- * it was made, in order; a crash loses those that had not, from a random one on.
+ * The storage of one device, for all its programs. Each call takes effect with a delay, in order. A crash
+ * loses pending calls, from a random one on.
  */
 export class DeviceStorage {
   readonly #parts: StorageParts;
-  /** What is kept, as JSON text by key, in the order of appending. */
+  /** The entries, as JSON text by key, in the order of appending. */
   readonly #entries = new Map<string, string>();
   readonly #had = new Set<string>();
   #base: { text: string; standing: unknown } | undefined;
@@ -43,14 +43,14 @@ export class DeviceStorage {
   #lastAt = 0;
   /** Counts programs. */
   #life = 0;
-  /** Why nothing works, if so. */
+  /** The reason why all calls fail, if they do. */
   failure: StoreFailure | undefined;
 
   constructor(parts: StorageParts) {
     this.#parts = parts;
   }
 
-  /** The keys of what would survive. */
+  /** The keys of the durable entries. */
   get keys(): readonly string[] {
     return [...this.#entries.keys()];
   }
@@ -59,17 +59,17 @@ export class DeviceStorage {
     return this.#entries.has(key);
   }
 
-  /** Whether it was kept once, since the program began. */
+  /** Whether it was stored since the program started. */
   hasHad(key: string): boolean {
     return this.#had.has(key);
   }
 
-  /** Loses an entry, as it must not. */
+  /** Loses an entry, for a planted bug. */
   forget(key: string): void {
     this.#entries.delete(key);
   }
 
-  /** To be given to the client. */
+  /** The store for the client. */
   readonly open: OpenStore = async () => {
     this.#had.clear();
     const life = this.#life;
@@ -123,7 +123,7 @@ export class DeviceStorage {
     return store;
   };
 
-  /** The program ended without a word: of what it had asked for, the later part is lost. */
+  /** The program has crashed: the later part of its calls is lost. */
   crash(): void {
     this.#life++;
     const kept = this.#parts.random.between(0, this.#calls.length);
@@ -131,7 +131,7 @@ export class DeviceStorage {
     if (this.failure === undefined) for (const { apply } of calls.slice(0, kept)) apply();
   }
 
-  /** The base is of no use to anyone. */
+  /** Removes the base. */
   forgetBase(): void {
     this.#base = undefined;
   }
@@ -163,7 +163,7 @@ export class DeviceStorage {
   #next(): void {
     const { random } = this.#parts;
     const call = this.#calls.shift()!;
-    // A call that is rejected may yet have taken effect.
+    // A rejected call may have taken effect.
     if (this.failure === undefined || random.chance(0.2)) call.apply();
     call.done(this.failure && new StoreError(this.failure, new Error("simulated")));
   }

@@ -6,7 +6,7 @@ import type { Reporter } from "./reporter.ts";
 import type { Server } from "./server.ts";
 import type { Standing } from "./standing.ts";
 
-/** What verdicts are held against. */
+/** What verdicts are compared with. */
 export interface VerdictParts {
   readonly book: Book;
   readonly servers: readonly Server[];
@@ -15,7 +15,7 @@ export interface VerdictParts {
   eventId(): number;
 }
 
-/** What a client tells of drafts: that it is what the server has decided, and in the state when it is told. */
+/** Checks the verdicts of a client: they equal those of the server, and their events are in the state. */
 export class Verdicts {
   readonly #parts: VerdictParts;
 
@@ -23,15 +23,16 @@ export class Verdicts {
     this.#parts = parts;
   }
 
-  /** What a promise has brought for `first`, or for a later draft that was made after a conflict. */
-  told(told: Verdict | BatchVerdict, first: Submitted | undefined): void {
+  /** The verdict of a promise for `first`, or for a later draft after a conflict. */
+  reported(verdict: Verdict | BatchVerdict, first: Submitted | undefined): void {
     const { book } = this.#parts;
-    if ("results" in told) this.#batch(told, first!);
-    else if (told.status === "accepted") {
-      const entry = this.#accepted(told.eventId, told.event);
+    if ("results" in verdict) this.#batch(verdict, first!);
+    else if (verdict.status === "accepted") {
+      const entry = this.#accepted(verdict.eventId, verdict.event);
       if (entry) book.settle(entry.key, "accepted");
-      // What the server rejects is looked at when all are told.
-    } else if (first && told.status !== "rejected" && told.status !== "undecided") book.settle(first.key, told.status);
+      // Rejections of the server are checked when all are reported.
+    } else if (first && verdict.status !== "rejected" && verdict.status !== "undecided")
+      book.settle(first.key, verdict.status);
   }
 
   /** A draft of this principal was rejected by the server. */
@@ -39,7 +40,7 @@ export class Verdicts {
     const known = this.#parts.servers.some(
       ({ ledger }) => ledger.rejection(principal, key) === traceId || ledger.isForgotten(principal, key),
     );
-    this.#check(known, () => `a rejection (${code}) of ${key} is told that was never made`);
+    this.#check(known, () => `the reported rejection (${code}) of ${key} was never made`);
   }
 
   #batch({ status, results }: Extract<BatchVerdict, { results: unknown }>, { key, drafts }: Submitted): void {
@@ -48,7 +49,7 @@ export class Verdicts {
       this.#member(result);
     }
     const accepted = results.every((result) => result.status === "accepted");
-    this.#check(accepted === (status === "accepted"), () => `${key} is told ${status}, and its drafts are not`);
+    this.#check(accepted === (status === "accepted"), () => `${key} is reported as ${status}, but its drafts are not`);
     this.#parts.book.settle(key, status);
   }
 
@@ -56,23 +57,23 @@ export class Verdicts {
     if (result.status !== "accepted") return;
     const entry = this.#accepted(result.eventId, result.event);
     const right = entry?.drafts.some(({ draftId }) => draftId === result.draftId);
-    this.#check(right === true, () => `${result.draftId} is told the event of another draft`);
+    this.#check(right === true, () => `${result.draftId} has the event of another draft`);
   }
 
-  /** The event is in the log as it was told, and in the view. Returns the entry that it is of. */
+  /** Checks that the event is in the log as reported, and in the view. Returns its entry. */
   #accepted(eventId: number, event: { type: string; payload: JsonObject }): Submitted | undefined {
     const { book, servers, standing } = this.#parts;
     const text = canonicalJson(event.payload);
-    // It may have been told by a log that is gone.
+    // It may be from a log that was replaced.
     for (const server of servers.toReversed()) {
       const row = server.ledger.rows[eventId - 1];
       const entry = row && book.byDraft(row.draftId);
       if (!entry || row.type !== event.type || canonicalText(row.payload) !== text) continue;
       const early = standing.server === server && this.#parts.eventId() < eventId;
-      this.#check(!early, () => `event ${eventId} is told before it is in the state`);
+      this.#check(!early, () => `event ${eventId} is reported before it is in the state`);
       return entry;
     }
-    this.#check(false, () => `event ${eventId} is told to be accepted, and is not in the log as one of this device`);
+    this.#check(false, () => `event ${eventId} is reported as accepted, but is not in the log for this device`);
     return undefined;
   }
 

@@ -9,7 +9,7 @@ import type { Reporter } from "./reporter.ts";
 import type { Standing } from "./standing.ts";
 import { viewFromScratch } from "./view.ts";
 
-/** What a view is held against. */
+/** What a view is compared with. */
 export interface ViewParts {
   readonly model: AnyModel;
   readonly book: Book;
@@ -20,7 +20,7 @@ export interface ViewParts {
 
 type IsOpen = (draftId: string) => boolean;
 
-/** What a client shows: that it is the log as far as it has it, and on that its own drafts. */
+/** Checks the view of a client: the log up to its cursor, and then its own drafts. */
 export class ViewCheck {
   readonly #parts: ViewParts;
   #seen: { state: unknown; sign: string } | undefined;
@@ -55,12 +55,12 @@ export class ViewCheck {
   }
 
   /**
-   * Whether there are drafts that are alike, of which one is in the log and was not told: then the
-   * client may take one for the other, until it has their verdicts.
+   * Whether several drafts have the same content, and one is in the log but not reported: then the
+   * client may confuse them, until it has their verdicts.
    */
   #isUncertain(entries: readonly PendingEntry[], isOpen: IsOpen): boolean {
     const { book } = this.#parts;
-    // Of these no verdict will come.
+    // These get no verdict.
     const isGivenUp = (draftId: string) => ["expired", "lost"].includes(book.byDraft(draftId)!.fate);
     return entries
       .flatMap(({ drafts }) => drafts)

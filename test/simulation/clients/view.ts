@@ -8,20 +8,19 @@ import {
   upcast,
 } from "../../../src/model/index.ts";
 
-/** Who the drafts are of, and the confirmed state that they stand on. */
+/** The author of the drafts, and the confirmed state below them. */
 export interface Ground {
   readonly model: AnyModel;
   readonly clientId: string;
   readonly principal: string;
-  /** As JSON text, after event `eventId`. */
+  /** The state after event `eventId`, as JSON text. */
   readonly confirmed: string;
   readonly eventId: number;
 }
 
 /**
- * What a client shows, from scratch and without a journal: the confirmed state, and on it each
- * pending draft that the model does not object to. `isShown` says which drafts count: what is
- * confirmed already does not.
+ * Computes the view of a client without a journal: the confirmed state, and then each pending draft that
+ * the model accepts. `isShown` selects the drafts: confirmed ones are left out.
  */
 export function viewFromScratch(
   ground: Ground,
@@ -46,7 +45,7 @@ export function viewFromScratch(
   return text;
 }
 
-/** What one draft makes of a state; undefined where the model objects. */
+/** Applies one draft to a state; undefined if the model rejects it. */
 function applied(
   { model, clientId, principal }: Ground,
   text: string,

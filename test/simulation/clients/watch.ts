@@ -3,27 +3,27 @@ import type { ServerMessage } from "../../../src/protocol/index.ts";
 import type { Schedule } from "../schedule.ts";
 import type { Reporter } from "./reporter.ts";
 
-/** What a watch is made of. */
+/** The parts of a watch. */
 export interface WatchParts {
   readonly schedule: Schedule;
   readonly timing: Timing;
-  /** Keys that have their outcome: they are never sent again. */
+  /** Keys with an outcome: they are never sent again. */
   readonly settled: Set<string>;
   readonly reporter: Reporter;
 }
 
-/** A server asks for no longer pauses than this, in milliseconds. */
+/** The longest delay that a server asks for, in milliseconds. */
 const idleMsMax = 32_000;
 
-/** What is looked at in a frame of the client. */
+/** The checked part of a frame of the client. */
 interface Sent {
   type: string;
   payload?: { draftId?: string; batchId?: string };
 }
 
 /**
- * What passes between a client and one of its connections, as the client's end sees it, and what the
- * client owes: to obey refusals, to ask for what it misses, and to give up what is silent.
+ * Checks the frames of one connection at the client's end: the client must obey refusals, request missing
+ * events, and end a silent connection.
  */
 export class Watch {
   readonly #parts: WatchParts;
@@ -32,12 +32,12 @@ export class Watch {
   /** Until when nothing may be sent, after a refusal. */
   #heldUntil: number | undefined;
   #heardAt: number | undefined;
-  /** The last event that it was given, and since when it is ahead of what the client has. */
+  /** The last event that it received, and since when the client is behind it. */
   #highest = 0;
   #aheadSince: number | undefined;
-  /** Whether it has asked for a page that has not come. */
+  /** Whether it waits for a page. */
   #asking = false;
-  /** Since when nothing is on its way. */
+  /** Since when nothing is in flight. */
   #idleSince: number | undefined;
 
   constructor(parts: WatchParts) {
@@ -66,18 +66,18 @@ export class Watch {
     return key;
   }
 
-  /** Takes the messages of a frame, before the client does. */
+  /** Checks the messages of a frame, before the client gets them. */
   received(messages: readonly ServerMessage[]): void {
     this.#heardAt = this.#parts.schedule.now;
     for (const message of messages) this.#take(message);
   }
 
-  /** The device's clock was set: nobody can say any more how long it has waited. */
+  /** The clock of the device was set: measured waiting times are invalid. */
   clockJumped(): void {
     if (this.#heldUntil !== undefined) this.#heldUntil = 0;
   }
 
-  /** Called now and then, with the last event that the client has, and whether it is to send something. */
+  /** Called regularly, with the last event of the client, and whether it has something to send. */
   check(eventId: number, sending: boolean): void {
     const { schedule, timing, reporter } = this.#parts;
     const { now } = schedule;
@@ -86,7 +86,7 @@ export class Watch {
     this.#aheadSince = sinceOr(this.#aheadSince, eventId < this.#highest);
     const isLong = (since: number | undefined, ms: number) => since !== undefined && now - since > ms;
     const silentMsMax = timing.heartbeatMs + timing.heartbeatAnswerMs + 1;
-    // If no page comes it gives the connection up; that may happen while another page is under way.
+    // Without a page it ends the connection; that may happen while another page is in flight.
     const aheadMsMax = 2 * timing.answerMs + 1;
     const say = (holds: boolean, what: string) => reporter.check(!holds, () => what);
     say(isLong(this.#heardAt, silentMsMax), `nothing was heard for ${silentMsMax} ms, and it waits still`);
@@ -132,7 +132,7 @@ export class Watch {
     }
   }
 
-  /** It was refused for now. */
+  /** It was refused temporarily. */
   #hold(key: string, retryAfter = 0): void {
     this.#unanswered.delete(key);
     this.#heldUntil = Math.max(this.#heldUntil ?? 0, this.#parts.schedule.now + retryAfter * 1_000);

@@ -17,27 +17,27 @@ import { Device } from "./device.ts";
 import { type Backup, Server } from "./server.ts";
 import type { DeviceStorage } from "./storage.ts";
 
-/** Within this time everything has to settle after the last fault, in milliseconds. */
+/** After the last fault everything must settle within this time, in milliseconds. */
 const settlingMsMax = 10 * 60 * 1_000;
-/** How often a device then looks what there is to do. */
+/** How often a device then checks what it has to do. */
 const settlingActMs = 500;
-/** How long nothing is done at the end, so that only heartbeats are left: longer than any other timer, in milliseconds. */
+/** The idle time at the end, after which only heartbeats are left: longer than any other timer, in milliseconds. */
 const restMs = 45_000;
 const dayMs = 24 * 60 * 60 * 1_000;
 
-/** What is not as it should be: where a planted bug gets in. */
+/** The planted bug of a run. */
 export interface Variant {
-  /** Breaks something, and returns how to mend it. */
+  /** Plants the bug, and returns a function that removes it. */
   plant?: () => () => void;
-  /** What a client's delays are made of, from 0 to 1. */
+  /** Random numbers for the delays of clients, from 0 to 1. */
   delay?: () => number;
-  /** Called with the key of a draft that is sent, and the storage that keeps it. */
+  /** Called with the key of a draft that is sent, and its storage. */
   sent?: (storage: DeviceStorage, key: string) => void;
-  /** Changes a frame before the client has it. */
+  /** Changes a frame before the client gets it. */
   tamper?: (frame: string) => string;
 }
 
-/** What a seed makes of a run. Each run has another mixture, so that calm and storm both go deep. */
+/** The parameters of a run, from its seed. Each run has a different mixture, so that quiet and faulty runs both go deep. */
 function characterOf(random: Random) {
   const often = (most: number) => (random.chance(0.4) ? 0 : random.next() * most);
   const hasty = random.chance(0.5);
@@ -57,7 +57,7 @@ function characterOf(random: Random) {
     application: random.pick<Application>([deskApplication, deskApplication, ...applications]),
     timing,
     weather,
-    /** How likely an attempt to connect is refused, or never answered. */
+    /** The probability that an attempt to connect is refused, or never answered. */
     refused: often(0.3),
     unanswered: often(0.15),
     actMsMax: random.pick([40, 400, 400, 4_000]),
@@ -94,18 +94,18 @@ function characterOf(random: Random) {
       backup: often(0.6),
       restore: often(0.3),
     },
-    /** How likely a restored log has the name that it had. */
+    /** The probability that a restored log keeps its id. */
     sameLog: often(0.8),
   };
 }
 
-/** Every third run is limited, tightly enough to matter. */
+/** Every third run has rate limits that are low enough to matter. */
 function limitsOf(seed: number): Limits {
   if (seed % 3 !== 0) return noLimits;
   return { ...noLimits, principal: { perSecond: 2 + (seed % 7), burst: 4 }, replays: { perSecond: 20, burst: 10 } };
 }
 
-/** One partition and the production clients on its devices, and all that may happen to them, out of one seed. */
+/** One partition, and devices with production clients. One seed determines all actions and faults. */
 export class ClientsWorld {
   readonly trace = new Trace();
   readonly #random: Random;
@@ -120,7 +120,7 @@ export class ClientsWorld {
   #outageUntil = 0;
   #calm = false;
   #over = false;
-  /** Whether rejections were forgotten: then what was rejected may be accepted later. */
+  /** Whether the server has deleted rejections: then a rejected draft may be accepted later. */
   #forgets = false;
   #opened = 0;
 
@@ -157,7 +157,7 @@ export class ClientsWorld {
     );
   }
 
-  /** Runs `steps` steps of storm, and then until all is settled. `turn` lets what the clients promised come about. */
+  /** Runs `steps` steps with faults, and then until all is settled. `turn` runs the microtasks of the clients. */
   async run(steps: number, turn: () => Promise<void>): Promise<void> {
     const { trace } = this;
     trace.line(`a ${this.#character.application.name} partition with ${this.#devices.length} devices`);
@@ -290,7 +290,7 @@ export class ClientsWorld {
     const delayMs = random.between(0, weather.latencyMsMax);
     if (!this.#calm && random.chance(unanswered)) return { connection, generation: server.generation };
     schedule.after(delayMs, () => {
-      // What was restored meanwhile is another object: this one was never reached.
+      // After a restore there is another object: this one was never reached.
       if (fate === "refused" || server !== this.#server) connection.heal();
       else {
         const arriving = { principal: author?.principal, author, awaitsToken: false };
@@ -300,7 +300,7 @@ export class ClientsWorld {
     return { connection, generation: server.generation };
   }
 
-  /** No more faults; and all that is half dead is noticed to be. */
+  /** Ends all faults; both sides notice each broken connection. */
   #calmDown(): void {
     this.#calm = true;
     this.#line("calm");
@@ -328,7 +328,7 @@ export class ClientsWorld {
     }
   }
 
-  /** Lets time pass. */
+  /** Advances the clock. */
   async #rest(turn: () => Promise<void>): Promise<void> {
     const until = this.#schedule.now + restMs;
     this.#schedule.after(restMs, () => {});
@@ -358,7 +358,7 @@ export class ClientsWorld {
       trace.check(!drafts.has(draftId), () => `${draftId} is in the log twice`);
       drafts.add(draftId);
       const known = this.#devices.some(({ book }) => book.byDraft(draftId) !== undefined);
-      trace.check(known, () => `event ${eventId} is of a draft that nobody submitted`);
+      trace.check(known, () => `event ${eventId} is of a draft that was not submitted`);
     }
   }
 
@@ -385,7 +385,7 @@ export class ClientsWorld {
     if (!device.disturbed) this.#checkOrder(device);
   }
 
-  /** Everybody sees what all others show. */
+  /** Checks that each client has the presence of all others. */
   #checkPeers(device: Device): void {
     if (!device.presence) return;
     const shown = this.#devices
@@ -398,7 +398,7 @@ export class ClientsWorld {
     );
   }
 
-  /** What a device submitted is in the log in that order, but for what the server has failed on, or was given up. */
+  /** Checks that drafts of a device are in the log in order, except parked and discarded ones. */
   #checkOrder({ name, book }: Device): void {
     if (this.#forgets) return;
     let last = 0;
@@ -415,7 +415,7 @@ export class ClientsWorld {
   }
 }
 
-/** Most devices are open ones; some have a token, and two of them the same principal. */
+/** Most devices have no token; some have one, and two of them the same principal. */
 function authorOf(at: number): Author | undefined {
   if (at === 1 || at === 2) return { principal: "user:shared", permissions: "all" };
   if (at === 3)

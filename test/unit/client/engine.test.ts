@@ -5,7 +5,7 @@ import { accepted, broadcast, event, FakeWorld, refused, rejected, settle } from
 const title = (value: string) => ["set", { target: "title", value }] as const;
 
 describe("the connection", () => {
-  it("[CL-4] goes offline → connecting → syncing → online, and says so", async () => {
+  it("[CL-4] goes offline → connecting → syncing → online, and reports each status", async () => {
     const world = new FakeWorld();
     const client = world.client();
     const seen: string[] = [client.status.status];
@@ -26,7 +26,7 @@ describe("the connection", () => {
     });
   });
 
-  it("[CL-3] comes back with exponential backoff and full jitter, up to 30 s, and anew after a good connection", async () => {
+  it("[CL-3] reconnects with exponential backoff and full jitter, up to 30 s, and starts again after a good connection", async () => {
     const world = new FakeWorld();
     const client = world.client();
     await settle();
@@ -38,7 +38,7 @@ describe("the connection", () => {
       expect(world.sockets).toHaveLength(attempt + 2);
     }
     expect(waits).toEqual([125, 250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000]);
-    // Online for a moment only: that was not a good connection.
+    // Online only for a moment: this does not reset the backoff.
     world.socket.accept();
     await settle();
     world.socket.end();
@@ -54,7 +54,7 @@ describe("the connection", () => {
     expect(client.status.retryAt! - world.now).toBe(500);
   });
 
-  it("[CL-3] [LC-5] obeys draining, and the hint of a refusal", async () => {
+  it("[CL-3] [LC-5] waits as long as draining, or the hint of a refusal, asks for", async () => {
     const world = new FakeWorld();
     const client = await world.online();
     world.socket.say({ type: "draining", payload: { reconnectAfterMs: 7_000 } });
@@ -67,7 +67,7 @@ describe("the connection", () => {
     expect(client.status.retryAt! - world.now).toBe(3_250);
   });
 
-  it("[CL-3] fetches the token anew for each attempt, and lives with one that cannot be had", async () => {
+  it("[CL-3] gets a new token for each attempt, and tries again if that fails", async () => {
     const world = new FakeWorld();
     let count = 0;
     const token = () => {
@@ -89,7 +89,7 @@ describe("the connection", () => {
   });
 
   it.each(["unauthenticated", "auth_expired", "auth_revoked"])(
-    "[CL-3] [AU-4] comes back with a fresh token after %s, at the door, on connecting and in the middle",
+    "[CL-3] [AU-4] reconnects with a new token after %s, at the upgrade and later",
     async (code) => {
       const world = new FakeWorld();
       const client = world.client();
@@ -109,7 +109,7 @@ describe("the connection", () => {
     },
   );
 
-  it("[CL-4] what is refused at the door for good ends it, and says why", async () => {
+  it("[CL-4] closes with the reason when the upgrade is refused for good", async () => {
     const world = new FakeWorld();
     const client = world.client();
     await settle();
@@ -118,7 +118,7 @@ describe("the connection", () => {
     expect(client.status).toMatchObject({ status: "closed", reason: "refused", problem: { code: "forbidden" } });
   });
 
-  it("[CL-3] takes silence for death: a heartbeat that is not answered, a connect that is not", async () => {
+  it("[CL-3] reconnects if a heartbeat or a connect is not answered", async () => {
     const world = new FakeWorld();
     const client = await world.online();
     await world.pass(20_000);
@@ -136,7 +136,7 @@ describe("the connection", () => {
     expect(world.sockets[1]!.closed).toBe(true);
   });
 
-  it("[CL-3] listens to the browser: offline ends the connection, online and looking at the page begin one", async () => {
+  it("[CL-3] follows the browser: offline disconnects; online and a visible page reconnect", async () => {
     const world = new FakeWorld();
     const client = await world.online();
     world.reachability!.offline();
@@ -155,7 +155,7 @@ describe("the connection", () => {
     expect(world.sockets).toHaveLength(before + 1);
   });
 
-  it("[CL-4] pauses and resumes, and closes for good with nothing left behind", async () => {
+  it("[CL-4] pauses, resumes, and closes without leaving timers or listeners", async () => {
     const world = new FakeWorld();
     const client = await world.online();
     client.pause();
@@ -175,7 +175,7 @@ describe("the connection", () => {
     await expect(client.submit(...title("b"))).rejects.toThrow("closed");
   });
 
-  it("[CL-4] [MD-5] stops where another model is needed, and keeps the drafts", async () => {
+  it("[CL-4] [MD-5] stops if the server needs another model, and keeps the drafts", async () => {
     const world = new FakeWorld();
     const store = memoryStore();
     const client = world.client({ store });
@@ -190,7 +190,7 @@ describe("the connection", () => {
   });
 
   it.each(["not json", "{", "[1]", '{"type":"x"}', '{"type":"connected","payload":{}}extra', new ArrayBuffer(2)])(
-    "[CL-3] ends a connection that says %s, and comes back",
+    "[CL-3] ends a connection that sends %s, and reconnects",
     async (frame) => {
       const world = new FakeWorld();
       const client = await world.online();
@@ -205,11 +205,11 @@ describe("the connection", () => {
 });
 
 describe("syncing", () => {
-  it("[WP-5] [WP-6] folds broadcasts in order, ignores what it knows, and pulls where there is a hole", async () => {
+  it("[WP-5] [WP-6] folds broadcasts in order, ignores known events, and requests missing events", async () => {
     const world = new FakeWorld();
     const client = await world.online();
-    const told: number[] = [];
-    client.on("confirmed", ({ events }) => told.push(...events.map(({ eventId }) => eventId)));
+    const confirmed: number[] = [];
+    client.on("confirmed", ({ events }) => confirmed.push(...events.map(({ eventId }) => eventId)));
     world.socket.say(broadcast(1, ...title("1")));
     world.socket.say(broadcast(1, ...title("again")));
     expect(client.eventId).toBe(1);
@@ -219,7 +219,7 @@ describe("syncing", () => {
     expect(sync!.payload).toEqual({ sinceEventId: 1 });
     world.socket.say(world.socket.page(sync!.id, [event(2, ...title("2")), event(3, ...title("3"))], 3));
     expect(client.eventId).toBe(3);
-    expect(told).toEqual([1, 2, 3]);
+    expect(confirmed).toEqual([1, 2, 3]);
     expect(client.state).toEqual({ title: "3" });
     expect(client.status.status).toBe("online");
   });
@@ -244,7 +244,7 @@ describe("syncing", () => {
     expect(client.state).toEqual({ title: "6" });
   });
 
-  it("[WP-11] drops what was confirmed where the log is another one, and submits again what is undecided", async () => {
+  it("[WP-11] drops the confirmed state if the log was replaced, and submits undecided drafts again", async () => {
     const world = new FakeWorld();
     const client = await world.online({}, { head: 4, state: { old: true } });
     const resets: string[] = [];
@@ -262,7 +262,7 @@ describe("syncing", () => {
     expect(await verdict).toMatchObject({ status: "accepted", eventId: 2 });
   });
 
-  it("[WP-11] notices a server that is behind its cursor", async () => {
+  it("[WP-11] fetches the state if the server is behind its cursor", async () => {
     const world = new FakeWorld();
     const client = await world.online({}, { head: 4, state: { old: true } });
     world.socket.end();
@@ -274,7 +274,7 @@ describe("syncing", () => {
     expect(client.state).toEqual({ older: true });
   });
 
-  it("[LC-7] gives credit back at half, and pulls when it is told the head", async () => {
+  it("[LC-7] acknowledges at half of its credit, and requests events when it gets only the head", async () => {
     const world = new FakeWorld();
     const client = await world.online();
     expect(world.socket.of("connect")[0]!.payload.credit).toBe(1024 * 1024);
@@ -288,7 +288,7 @@ describe("syncing", () => {
     expect(world.socket.of("sync")[0]!.payload).toEqual({ sinceEventId: 2 });
   });
 
-  it("[CL-7] compares its confirmed state with the server's, and fetches it where they differ", async () => {
+  it("[CL-7] compares its confirmed state with the server's, and fetches it if they differ", async () => {
     const world = new FakeWorld();
     const client = await world.online({}, { head: 1, state: { a: 1 } });
     void client.submit(...title("pending"));
@@ -319,7 +319,7 @@ describe("the queue", () => {
     expect(client.state).toEqual({ title: "mine" });
     expect(client.eventId).toBe(0);
     const [sent] = world.socket.of("submit_event");
-    // The verdict comes before what others have done in the same window.
+    // The verdict arrives before the events of others in the same window.
     world.socket.say(accepted(sent!, 2), broadcast(1, ...title("theirs")));
     expect(await verdict).toMatchObject({ status: "accepted", eventId: 2 });
     expect(client.eventId).toBe(2);
@@ -327,12 +327,12 @@ describe("the queue", () => {
     expect(client.pending).toEqual([]);
   });
 
-  it("[CL-6] [CL-1] a rejection is an outcome: the draft is rolled back, and what stood on it is told", async () => {
+  it("[CL-6] [CL-1] a rejection is an outcome: the draft is rolled back, and drafts that depend on it are reported as fallen", async () => {
     const world = new FakeWorld();
     const client = await world.online({}, { state: { docs: { tree: [], items: {} } } });
-    const told: unknown[] = [];
-    client.on("rejected", ({ entry, verdict }) => told.push([entry.drafts[0]!.type, verdict.status]));
-    client.on("fallen", ({ entries }) => told.push(entries.map(({ failure }) => failure.errors![0]!.code)));
+    const reports: unknown[] = [];
+    client.on("rejected", ({ entry, verdict }) => reports.push([entry.drafts[0]!.type, verdict.status]));
+    client.on("fallen", ({ entries }) => reports.push(entries.map(({ failure }) => failure.errors![0]!.code)));
     const push = client.submit("treePush", { target: "docs", value: { id: "a" } });
     const below = client.submit("treePush", { target: "docs", value: { id: "b" }, options: { parent: "a" } });
     expect(client.pending.map(({ failure }) => failure)).toEqual([undefined, undefined]);
@@ -340,8 +340,8 @@ describe("the queue", () => {
     world.socket.say(rejected(first!, "forbidden"));
     expect(await push).toMatchObject({ status: "rejected", local: false, problem: { code: "forbidden" } });
     await settle();
-    expect(told).toEqual([["treePush", "rejected"], ["PARENT_NOT_FOUND"]]);
-    // It is still the server's to decide.
+    expect(reports).toEqual([["treePush", "rejected"], ["PARENT_NOT_FOUND"]]);
+    // The server still has to decide it.
     expect(client.pending).toHaveLength(1);
     expect(client.pending[0]!.failure?.code).toBe("validation_failed");
     world.socket.say(rejected(second!));
@@ -349,7 +349,7 @@ describe("the queue", () => {
     expect(client.state).toEqual({ docs: { tree: [], items: {} } });
   });
 
-  it("[CL-6] what the model itself objects to is never sent", async () => {
+  it("[CL-6] does not send a draft that the model rejects", async () => {
     const world = new FakeWorld();
     const client = await world.online();
     const verdict = await client.submit("treePush", { target: "nowhere", value: { id: "a" } });
@@ -368,7 +368,7 @@ describe("the queue", () => {
     expect(client.pending).toEqual([]);
   });
 
-  it("[CL-2] [ID-14] resubmits what is undecided under the same ids, in order, on a new connection and in a new life", async () => {
+  it("[CL-2] [ID-14] submits undecided drafts again with the same ids, in order, on a new connection and after a reload", async () => {
     const world = new FakeWorld();
     const store = memoryStore();
     const client = await world.online({ store });
@@ -379,7 +379,7 @@ describe("the queue", () => {
     await world.pass(125);
     world.socket.accept();
     expect(world.socket.of("submit_event").map(({ payload }) => payload.draftId)).toEqual(ids);
-    // The page is gone without a word; the next one has its queue.
+    // The page has crashed; the next one has its queue.
     const again = world.client({ store });
     await settle();
     expect(again.state).toEqual({ title: "3" });
@@ -391,7 +391,7 @@ describe("the queue", () => {
     expect((await (await store("scope")).load()).entries).toEqual([]);
   });
 
-  it("[CL-1] a page that has own events takes them out of the view's pending part: nothing is shown twice", async () => {
+  it("[CL-1] removes own drafts from the pending part of the view when a page has their events: nothing is shown twice", async () => {
     const world = new FakeWorld();
     const client = await world.online({}, { state: { docs: { tree: [], items: {} } } });
     const verdict = client.submit("treePush", { target: "docs", value: { id: "a" } });
@@ -415,7 +415,7 @@ describe("the queue", () => {
     expect(client.eventId).toBe(1);
   });
 
-  it("[ER-5] [WP-12] after a refusal that may pass it waits for all answers and the time, and sends all again in order", async () => {
+  it("[ER-5] [WP-12] after a temporary refusal it waits for all answers and the delay, and sends all drafts again in order", async () => {
     const world = new FakeWorld();
     const client = await world.online();
     for (const value of ["1", "2", "3"]) void client.submit(...title(value));
@@ -435,7 +435,7 @@ describe("the queue", () => {
     expect(client.pending).toHaveLength(3);
   });
 
-  it("[ER-9] [ER-5] parks a draft that the server fails on, goes on with the next, and sends it again only when told to", async () => {
+  it("[ER-9] [ER-5] parks a draft on which the server fails, continues with the next, and sends it again only after retry", async () => {
     const world = new FakeWorld();
     const store = memoryStore();
     const client = await world.online({ store });
@@ -460,7 +460,7 @@ describe("the queue", () => {
     expect(reloaded.parked).toEqual([]);
   });
 
-  it("[CL-3] takes a verdict that was passed over for a broken connection", async () => {
+  it("[CL-3] reconnects if the server skips a verdict", async () => {
     const world = new FakeWorld();
     const client = await world.online();
     void client.submit(...title("1"));
@@ -474,7 +474,7 @@ describe("the queue", () => {
     expect(world.socket.of("submit_event").map(({ payload }) => payload.event.payload.value)).toEqual(["1"]);
   });
 
-  it("[CL-3] and one that does not come", async () => {
+  it("[CL-3] reconnects if a verdict does not arrive", async () => {
     const world = new FakeWorld();
     const client = await world.online();
     void client.submit(...title("1"));
@@ -487,7 +487,7 @@ describe("the queue", () => {
     expect(world.sockets[0]!.closed).toBe(true);
   });
 
-  it("[CL-2] keeps at most so many drafts on their way, tells its progress, and marks what is too old", async () => {
+  it("[CL-2] limits the drafts in flight, reports its progress, and expires old drafts", async () => {
     const world = new FakeWorld();
     const client = world.client();
     const progress: number[] = [];
@@ -507,7 +507,7 @@ describe("the queue", () => {
     expect(client.state).toEqual({ title: "299" });
   });
 
-  it("[CL-6] an abort takes back what was not sent, and stops waiting for what was", async () => {
+  it("[CL-6] an abort withdraws a draft that was not sent, and stops waiting for one that was", async () => {
     const world = new FakeWorld();
     const store = memoryStore();
     const client = await world.online({ store });
@@ -525,7 +525,7 @@ describe("the queue", () => {
     expect(await client.submit(...title("x"), { signal: unsent.signal })).toEqual({ status: "withdrawn" });
   });
 
-  it("[TX-6] [CL-6] batches: all of an atomic one, and what became of each member of a sequential one", async () => {
+  it("[TX-6] [CL-6] batches: one verdict for an atomic batch, and one for each draft of a sequential batch", async () => {
     const world = new FakeWorld();
     const client = await world.online();
     const two = [
@@ -568,7 +568,7 @@ describe("the queue", () => {
     expect(client.pending).toEqual([]);
   });
 
-  it("[TX-7] [CL-6] a conflict is tried again after what came between, at most three times, under new ids", async () => {
+  it("[TX-7] [CL-6] submits again after a conflict, when it has the conflicting events, at most three times, with new ids", async () => {
     const world = new FakeWorld();
     const client = await world.online();
     const verdict = client.submit(
@@ -588,7 +588,7 @@ describe("the queue", () => {
       const conflict = rejected(sent, "conflict");
       world.socket.say({ ...conflict, payload: { ...conflict.payload, conflictingEventIds: [tries] } as never });
       await settle();
-      // Only when it has seen what was in the way.
+      // Only when it has the conflicting event.
       expect(world.socket.of("submit_event")).toHaveLength(tries);
       world.socket.say(broadcast(tries, "set", { target: "n", value: tries * 10 }));
       await settle();
@@ -598,7 +598,7 @@ describe("the queue", () => {
     expect(world.socket.of("submit_event")).toHaveLength(4);
   });
 
-  it("[MD-12] undoes the last own change by what the model declares", async () => {
+  it("[MD-12] undoes the last own change as the model declares", async () => {
     const world = new FakeWorld();
     const client = await world.online({}, { state: { docs: { tree: [], items: {} } } });
     expect(client.canUndo).toBe(false);
@@ -612,14 +612,14 @@ describe("the queue", () => {
     expect(items()).toEqual({});
     expect(client.canUndo).toBe(false);
     expect(await client.undo()).toBeUndefined();
-    // What was rejected is not there to be undone.
+    // A rejected change cannot be undone.
     void client.submit(...title("x"));
     for (const sent of world.socket.of("submit_event").slice(0, 2)) world.socket.say(rejected(sent));
     const last = world.socket.of("submit_event").find(({ payload }) => payload.event.payload.value === "x")!;
     expect(last).toBeDefined();
   });
 
-  it("[CL-8] shows itself and sees the others, while there is a connection", async () => {
+  it("[CL-8] sends its presence and receives that of others, while it is connected", async () => {
     const world = new FakeWorld();
     const engine = { url: "ws://server/ws", token: undefined, presence: true };
     const client = world.client({ engine });
@@ -630,7 +630,7 @@ describe("the queue", () => {
     client.setPresence({ at: 2 });
     client.setPresence({ at: 3 });
     await world.pass(50);
-    // Throttled; the last one always arrives.
+    // Throttled; the last one is always sent.
     expect(world.socket.of("presence").map(({ payload }) => payload.state.at)).toEqual([1, 3]);
     const peer = { peerId: "p1", clientId: "you", state: { at: 9 } };
     world.socket.say({ type: "presence", payload: { peers: [peer], gone: [], all: true } });

@@ -9,7 +9,7 @@ const minutes = 60_000;
 
 type Way = "socket" | "http";
 
-/** What is opened, and by which way. `works`: what of it opens; the rest is refused, or says nothing at all. */
+/** Records which way each attempt takes. `works`: the ways that open; the others fail, or stay silent. */
 function ways({ loads = true } = {}) {
   const world = {
     now: 0,
@@ -17,7 +17,7 @@ function ways({ loads = true } = {}) {
     silent: false,
     refuses: false,
     seen: [] as Way[],
-    told: [] as string[],
+    events: [] as string[],
   };
   let last: FakeSocket | undefined;
   const opener =
@@ -27,7 +27,7 @@ function ways({ loads = true } = {}) {
       world.seen.push(way);
       last = socket;
       if (world.works.has(way)) queueMicrotask(() => socket.open());
-      // Twice, as Node does.
+      // Two events, as in Node.
       else if (!world.silent) queueMicrotask(() => [socket.end(), socket.end()]);
       return socket;
     };
@@ -49,19 +49,19 @@ function ways({ loads = true } = {}) {
     return http;
   };
   const open = withFallback(opener("socket"), load);
-  /** One attempt: the ways that it went, and what came of it. */
+  /** Makes one attempt. Returns its ways and its first event. */
   const attempt = async (address = url): Promise<string> => {
     world.seen = [];
-    const told: string[] = (world.told = []);
+    const reported: string[] = (world.events = []);
     const events = {
-      opened: () => told.push("opened"),
-      received: (frame: unknown) => told.push(String(frame)),
-      closed: () => told.push("closed"),
+      opened: () => reported.push("opened"),
+      received: (frame: unknown) => reported.push(String(frame)),
+      closed: () => reported.push("closed"),
     };
     const socket = open(address, events, ["partita"]);
     await settle();
-    const outcome = told[0] ?? "nothing";
-    if (told.at(-1) !== "closed") socket.close();
+    const outcome = reported[0] ?? "nothing";
+    if (reported.at(-1) !== "closed") socket.close();
     await settle();
     return `${world.seen.join(" ")}: ${outcome}`;
   };
@@ -69,7 +69,7 @@ function ways({ loads = true } = {}) {
 }
 
 describe("where WebSockets are blocked", () => {
-  it("[CL-3] [CL-5] tries three times, and then without in the same attempt; where that works it begins with it for ten minutes", async () => {
+  it("[CL-3] [CL-5] after three failures tries HTTP in the same attempt; if that works, begins with HTTP for ten minutes", async () => {
     const { attempt, world } = ways();
     world.works = new Set(["http"]);
     for (let count = 0; count < 3; count++) expect(await attempt()).toBe("socket: closed");
@@ -81,25 +81,25 @@ describe("where WebSockets are blocked", () => {
     world.now += 10 * minutes;
     world.works = new Set(["http", "socket"]);
     expect(await attempt()).toBe("socket: opened");
-    // From then on it is as at the beginning.
+    // From now on it is as at the start.
     world.works = new Set(["http"]);
     for (let count = 0; count < 3; count++) expect(await attempt()).toBe("socket: closed");
   });
 
-  it("[CL-3] [LC-5] a server that was away is found by the WebSocket again, and what is refused without is not insisted on", async () => {
+  it("[CL-3] [LC-5] finds a server that was unreachable by WebSocket again, and does not begin with HTTP after HTTP was refused", async () => {
     const { attempt, world } = ways();
     for (let count = 0; count < 3; count++) await attempt();
     for (let count = 0; count < 5; count++) expect(await attempt()).toBe("socket http: closed");
     world.works = new Set(["socket", "http"]);
     expect(await attempt()).toBe("socket: opened");
 
-    // Refused by the server in so many words, it is told so; but it is no way that has worked.
+    // The application gets the refusal of the server; but this is not a way that has worked.
     const full = ways();
     full.world.refuses = true;
     for (let count = 0; count < 3; count++) await full.attempt();
     for (let count = 0; count < 2; count++) {
       expect(await full.attempt()).toBe("socket http: opened");
-      expect(full.world.told).toEqual(["opened", "no place", "closed"]);
+      expect(full.world.events).toEqual(["opened", "no place", "closed"]);
     }
     full.world.works = new Set(["socket"]);
     expect(await full.attempt()).toBe("socket: opened");
@@ -112,7 +112,7 @@ describe("where WebSockets are blocked", () => {
     expect(await crowded.attempt()).toBe("socket: opened");
   });
 
-  it("[CL-3] where a WebSocket says nothing at all, the attempt after it begins without", async () => {
+  it("[CL-3] after a WebSocket without any event, the next attempt begins with HTTP", async () => {
     const { attempt, world } = ways();
     for (let count = 0; count < 3; count++) await attempt();
     world.silent = true;
@@ -129,15 +129,15 @@ describe("where WebSockets are blocked", () => {
     expect(await attempt()).toBe("socket http: opened");
   });
 
-  it("[CL-3] passes on what is sent and what comes, and lives with a part that cannot be loaded", async () => {
+  it("[CL-3] passes on frames in both directions, and continues if the fallback cannot be loaded", async () => {
     const { attempt, world, open, last } = ways();
     for (let count = 0; count < 3; count++) await attempt();
     world.works = new Set(["http"]);
-    const told: string[] = [];
+    const reported: string[] = [];
     const events = {
-      opened: () => told.push("opened"),
-      received: (frame: unknown) => told.push(String(frame)),
-      closed: (code: number) => told.push(`closed ${code}`),
+      opened: () => reported.push("opened"),
+      received: (frame: unknown) => reported.push(String(frame)),
+      closed: (code: number) => reported.push(`closed ${code}`),
     };
     const socket = open(url, events, ["partita", "bearer.x"]);
     await settle();
@@ -148,7 +148,7 @@ describe("where WebSockets are blocked", () => {
     await settle();
     expect(last().sent).toEqual([{ id: "c1" }]);
     expect(last().closed).toBe(true);
-    expect(told.slice(0, 2)).toEqual(["opened", "hello"]);
+    expect(reported.slice(0, 2)).toEqual(["opened", "hello"]);
 
     const offline = ways({ loads: false });
     for (let count = 0; count < 3; count++) await offline.attempt();

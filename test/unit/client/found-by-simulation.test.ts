@@ -21,9 +21,9 @@ const counter = defineModel({
 
 const set = (target: string, value: number) => ["set", { target, value }] as const;
 
-// Each of these was a bug that test/simulation/clients has found, here as small as it gets.
-describe("what the simulator has found", () => {
-  it("[CL-3] a token that never comes is an attempt that failed", async () => {
+// Each of these was a bug that test/simulation/clients has found, reduced to a minimum.
+describe("bugs that the simulator has found", () => {
+  it("[CL-3] an attempt fails if its token never arrives", async () => {
     const world = new FakeWorld();
     let asked = 0;
     const token = () => (asked++ === 0 ? new Promise<string>(() => {}) : "fresh");
@@ -39,7 +39,7 @@ describe("what the simulator has found", () => {
     expect(client.status.status).toBe("online");
   });
 
-  it("[CL-3] a good connection is one that held since it was online last, and leaves no timer behind", async () => {
+  it("[CL-3] a connection is stable only after it was online without interruption, and leaves no timer", async () => {
     const world = new FakeWorld();
     const client = await world.online();
     world.socket.say(broadcast(2, "set", { target: "b", value: 2 }));
@@ -51,13 +51,13 @@ describe("what the simulator has found", () => {
     expect(world.timers).toBe(0);
   });
 
-  it("[CL-7] a comparison whose answer is lost ends with the connection", async () => {
+  it("[CL-7] verify ends with the connection if its answer is lost", async () => {
     const world = new FakeWorld();
     const client = await world.online();
     const same = client.verify();
     await settle();
-    // Heartbeats go on, so nothing else would tell.
-    for (let beat = 0; beat < 3; beat++) {
+    // Heartbeats are answered, so nothing else detects the loss.
+    for (let count = 0; count < 3; count++) {
       world.socket.frame('{"type":"heartbeat"}');
       await world.pass(defaultTiming.answerMs / 3);
     }
@@ -65,7 +65,7 @@ describe("what the simulator has found", () => {
     expect(client.status.status).toBe("offline");
   });
 
-  it("[WP-11] what comes before `connected` says nothing of the log that is known", async () => {
+  it("[WP-11] ignores messages that arrive before `connected`", async () => {
     const world = new FakeWorld();
     const client = await world.online({}, { head: 1, state: { a: 1 } });
     world.socket.end();
@@ -77,7 +77,7 @@ describe("what the simulator has found", () => {
     expect(client.status.status).toBe("offline");
   });
 
-  it("[WP-5] a `connected` that arrived twice leaves it online, and able to ask for what it misses", async () => {
+  it("[WP-5] stays online after a second `connected`, and can request missing events", async () => {
     const world = new FakeWorld();
     const client = await world.online({}, { head: 1, state: { a: 1 } });
     const [connect] = world.socket.of("connect");
@@ -89,7 +89,7 @@ describe("what the simulator has found", () => {
     expect(client.status.status).toBe("syncing");
   });
 
-  it("[CL-1] an own event that is broadcast before its verdict is shown once", async () => {
+  it("[CL-1] shows an own event once if it is broadcast before its verdict", async () => {
     const world = new FakeWorld();
     const client = await world.online({}, { state: { tree: { items: {}, tree: [] } } });
     const push = (id: string) => ["treePush", { target: "tree", value: { id } }] as const;
@@ -97,7 +97,7 @@ describe("what the simulator has found", () => {
     await settle();
     const [a, b] = world.socket.of("submit_event");
     const before = client.state;
-    // The commit was in doubt: `a` was refused, and its event is in the log.
+    // The commit was uncertain: `a` was refused, but its event is in the log.
     world.socket.say(refused(a!, "storage_unavailable", { retryable: true, retryAfter: 1 }), {
       type: "broadcast",
       payload: event(1, ...push("a"), "me"),
@@ -113,14 +113,14 @@ describe("what the simulator has found", () => {
     expect(client.state).toEqual(before);
   });
 
-  it("[CL-1] of own drafts that are alike, each event takes one out of the view, whichever it is", async () => {
+  it("[CL-1] each event removes one of several equal own drafts from the view", async () => {
     const world = new FakeWorld();
     const client = await world.online({ model: counter }, { state: { total: 0 } });
     const verdicts = [client.submit("add", { by: 1 }), client.submit("add", { by: 1 })];
     await settle();
     const [first, second] = world.socket.of("submit_event");
     expect(client.state).toEqual({ total: 2 });
-    // The second one came first, by a connection that is gone.
+    // The second one arrived first, on an earlier connection.
     world.socket.say({ type: "broadcast", payload: event(1, "add", { by: 1 }, "me") });
     await settle();
     expect(client.state).toEqual({ total: 2 });
@@ -132,7 +132,7 @@ describe("what the simulator has found", () => {
     expect(client.state).toEqual({ total: 2 });
   });
 
-  it("[WP-11] [ID-14] a verdict that waits for events of a log that is gone is asked for again", async () => {
+  it("[WP-11] [ID-14] submits a draft again if its verdict waits for events of a replaced log", async () => {
     const world = new FakeWorld();
     const client = await world.online({}, { head: 1, state: { a: 1 } });
     const verdict = client.submit(...set("b", 2));
@@ -154,7 +154,7 @@ describe("what the simulator has found", () => {
     expect(client.state).toEqual({ a: 1, b: 2 });
   });
 
-  it("[ER-5] a clock that is set back keeps nothing waiting", async () => {
+  it("[ER-5] nothing waits longer after the clock was set back", async () => {
     const world = new FakeWorld();
     const client = await world.online();
     void client.submit(...set("a", 1));
@@ -167,7 +167,7 @@ describe("what the simulator has found", () => {
     expect(world.socket.of("submit_event")).toHaveLength(3);
   });
 
-  it("[CL-2] what was submitted before the store was open, and closed before, is sent by the next client", async () => {
+  it("[CL-2] the next client sends drafts of a client that was closed before its store was open", async () => {
     const world = new FakeWorld();
     const memory = memoryStore();
     let open = () => {};
@@ -186,7 +186,7 @@ describe("what the simulator has found", () => {
     expect((await (await memory("scope")).load()).entries).toHaveLength(1);
   });
 
-  it("[CL-6] an abort before the store is open takes the draft back", async () => {
+  it("[CL-6] an abort before the store is open withdraws the draft", async () => {
     const world = new FakeWorld();
     const memory = memoryStore();
     const client = world.client({ store: memory });
@@ -199,7 +199,7 @@ describe("what the simulator has found", () => {
     expect((await (await memory("scope")).load()).entries).toHaveLength(0);
   });
 
-  it("[CL-6] [CL-2] a draft is told to be taken back when the store has forgotten it", async () => {
+  it("[CL-6] [CL-2] reports a draft as withdrawn only after the store has removed it", async () => {
     const world = new FakeWorld();
     const memory = memoryStore();
     let forget = () => {};
@@ -217,19 +217,19 @@ describe("what the simulator has found", () => {
     });
     await settle();
     const abort = new AbortController();
-    let told: unknown;
+    let verdictSeen: unknown;
     const verdict = client.submit(...set("a", 1), { signal: abort.signal });
-    void verdict.then((status) => (told = status));
+    void verdict.then((status) => (verdictSeen = status));
     await settle();
     abort.abort();
     await settle();
     expect(client.pending).toHaveLength(0);
-    expect(told).toBe(undefined);
+    expect(verdictSeen).toBe(undefined);
     forget();
     expect(await verdict).toEqual({ status: "withdrawn" });
   });
 
-  it("[CL-6] waiting for what came before a conflict ends with an abort, and with the client", async () => {
+  it("[CL-6] an abort, and closing the client, end the wait for conflicting events", async () => {
     const world = new FakeWorld();
     const client = await world.online({}, { head: 1, state: { a: 1 } });
     const abort = new AbortController();
@@ -238,8 +238,8 @@ describe("what the simulator has found", () => {
     const closed = client.submit(...set("a", 3), again);
     await settle();
     const conflict = (at: number) => {
-      const told = rejected(world.socket.of("submit_event")[at]!, "conflict");
-      return { ...told, payload: { ...told.payload, conflictingEventIds: [2] } };
+      const rejection = rejected(world.socket.of("submit_event")[at]!, "conflict");
+      return { ...rejection, payload: { ...rejection.payload, conflictingEventIds: [2] } };
     };
     world.socket.say(conflict(0), conflict(1));
     world.socket.end();
@@ -250,18 +250,18 @@ describe("what the simulator has found", () => {
     expect(await closed).toMatchObject({ status: "rejected", problem: { code: "conflict" } });
   });
 
-  it("[CL-4] closing tells all who listen, and leaves no timer, however much is pending", async () => {
+  it("[CL-4] close notifies all listeners and leaves no timer, also with many pending drafts", async () => {
     const world = new FakeWorld();
     const client = await world.online();
     world.socket.end();
     for (let at = 0; at < 300; at++) void client.submit(...set("a", at));
     await world.pass(100);
-    let told = 0;
-    client.subscribe(() => told++);
+    let notified = 0;
+    client.subscribe(() => notified++);
     void client.submit(...set("b", 1));
     await client.close();
     await settle();
-    expect(told).toBe(1);
+    expect(notified).toBe(1);
     expect(world.timers).toBe(0);
   });
 });

@@ -5,10 +5,10 @@ import { defaultTiming } from "../../../src/client/transport/timing.ts";
 import { insieme } from "../../../src/models/insieme/index.ts";
 import type { JsonObject, WireEvent } from "../../../src/protocol/index.ts";
 
-/** Lets everything that waits for promises go on. */
+/** Waits until all promises that can resolve have resolved. */
 export const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-/** A message as it went out. */
+/** A message that the client has sent. */
 export interface Sent {
   id: string;
   type: string;
@@ -19,7 +19,7 @@ export interface Sent {
 export class FakeSocket {
   readonly url: string;
   readonly sent: Sent[] = [];
-  /** Frames that are no envelope, as the constant heartbeat. */
+  /** Frames without an envelope, such as the constant heartbeat. */
   readonly bare: string[] = [];
   closed = false;
   readonly #events: SocketEvents;
@@ -50,10 +50,10 @@ export class FakeSocket {
     this.#events.received(text);
   }
 
-  /** Says messages in one frame. */
+  /** Sends messages in one frame. */
   say(...messages: { type: string; payload: object; inReplyTo?: string | undefined }[]): void {
-    const told = messages.map((message) => Object.assign({ id: "s", timestamp: 1 }, message));
-    this.frame(JSON.stringify(told.length === 1 ? told[0] : told));
+    const sent = messages.map((message) => Object.assign({ id: "s", timestamp: 1 }, message));
+    this.frame(JSON.stringify(sent.length === 1 ? sent[0] : sent));
   }
 
   end(code = 1006): void {
@@ -64,7 +64,7 @@ export class FakeSocket {
     return this.sent.filter((message) => message.type === type);
   }
 
-  /** Answers `connect`: with the state where it was asked for, with an empty page otherwise. */
+  /** Answers `connect`: with the state if the client asked for it, or else with an empty page. */
   accept({
     head = 0,
     state = {} as object,
@@ -100,7 +100,7 @@ export class FakeSocket {
   }
 }
 
-/** A clock, randomness and a network that the test owns. */
+/** A clock, randomness and a network that the test controls. */
 export class FakeWorld {
   now = 1_700_000_000_000;
   random = 0.5;
@@ -143,7 +143,7 @@ export class FakeWorld {
     return this.sockets.at(-1)!;
   }
 
-  /** Lets time pass, and what is due happen. */
+  /** Advances the clock, and runs the timers that are due. */
   async pass(ms: number): Promise<void> {
     const end = this.now + ms;
     for (;;) {
@@ -173,7 +173,7 @@ export class FakeWorld {
     });
   }
 
-  /** A client that is online, with an empty partition unless it is said. */
+  /** A client that is online; by default the partition is empty. */
   async online(parts: Parameters<FakeWorld["client"]>[0] = {}, accept: Parameters<FakeSocket["accept"]>[0] = {}) {
     const client = this.client(parts);
     await settle();
@@ -201,7 +201,7 @@ export const broadcast = (eventId: number, type: string, payload: JsonObject) =>
   payload: event(eventId, type, payload),
 });
 
-/** The acceptance of a draft that was sent. */
+/** The acceptance of a draft that the client has sent. */
 export const accepted = (sent: Sent, eventId: number) => ({
   type: "event_accepted",
   payload: {

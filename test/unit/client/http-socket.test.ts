@@ -9,7 +9,7 @@ afterEach(() => {
   for (const stop of stops.splice(0)) stop();
 });
 
-/** A server that opens streams; `post` answers requests with frames. */
+/** A server that opens streams; `post` answers requests that carry frames. */
 async function serve(
   open: (answer: ServerResponse) => void,
   post: (answer: ServerResponse) => void = (answer) => void answer.writeHead(202).end(),
@@ -39,12 +39,12 @@ const begin = (answer: ServerResponse) => {
   answer.write('event: connection\ndata: {"connectionId":"abc"}\n\n');
 };
 
-/** A socket, and what it tells. */
+/** A socket and its events. */
 function connect(url: string, protocols: string[] = []) {
-  const told: string[] = [];
+  const reports: string[] = [];
   let wake = () => {};
   const tell = (text: string) => {
-    told.push(text);
+    reports.push(text);
     wake();
   };
   const socket = openByHttp(
@@ -61,16 +61,16 @@ function connect(url: string, protocols: string[] = []) {
   const until = async (holds: () => boolean) => {
     while (!holds()) await Promise.race([new Promise<void>((resolve) => (wake = resolve)), sleep(5)]);
   };
-  return { socket, told, until };
+  return { socket, reports, until };
 }
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 describe("a connection without a WebSocket", () => {
-  it("[CL-5] [WP-12] sends what is sent in one turn together, and one request at a time", async () => {
+  it("[CL-5] [WP-12] sends frames of one turn together, and one request at a time", async () => {
     const answers: ServerResponse[] = [];
     const { url, asked, tell } = await serve(begin, (answer) => answers.push(answer));
-    const { socket, told, until } = connect(url);
-    await until(() => told.length === 1);
+    const { socket, reports, until } = connect(url);
+    await until(() => reports.length === 1);
     socket.send("a");
     socket.send("b");
     await until(() => answers.length === 1);
@@ -83,14 +83,14 @@ describe("a connection without a WebSocket", () => {
     await until(() => answers.length === 2);
     expect(asked.at(-1)!.body).toEqual({ before: 2, frames: ["c"] });
     tell('data: {"type":"x"}\n\n:\n\nevent: end\ndata: {"code":1012,"reason":"recycled"}\n\n');
-    await until(() => told.length === 3);
-    expect(told).toEqual(["opened", '{"type":"x"}', "closed 1012 recycled"]);
+    await until(() => reports.length === 3);
+    expect(reports).toEqual(["opened", '{"type":"x"}', "closed 1012 recycled"]);
   });
 
-  it("[CL-5] puts no more into one request than the server takes", async () => {
+  it("[CL-5] puts no more into one request than the server accepts", async () => {
     const { url, asked } = await serve(begin);
-    const { socket, told, until } = connect(url);
-    await until(() => told.length === 1);
+    const { socket, reports, until } = connect(url);
+    await until(() => reports.length === 1);
     const frames = Array.from({ length: 600 }, (_, at) => `"${at}"${"é".repeat(1_000)}`);
     for (const frame of frames) socket.send(frame);
     await until(() => asked.slice(1).reduce((sum, { body }) => sum + body.frames.length, 0) === 600);
@@ -98,10 +98,10 @@ describe("a connection without a WebSocket", () => {
     for (const { body } of asked.slice(1)) expect(Buffer.byteLength(JSON.stringify(body))).toBeLessThan(1024 * 1024);
   });
 
-  it("[AU-1] sends the token as a header, and a renewed one from the request that renews it on", async () => {
+  it("[AU-1] sends the token as a header, and a renewed token starting with the request that renews it", async () => {
     const { url, asked } = await serve(begin);
-    const { socket, told, until } = connect(url, ["partita", "bearer.one"]);
-    await until(() => told.length === 1);
+    const { socket, reports, until } = connect(url, ["partita", "bearer.one"]);
+    await until(() => reports.length === 1);
     socket.send(JSON.stringify({ type: "presence", payload: { state: { type: "renew", token: "no" } } }));
     await until(() => asked.length === 2);
     socket.send(JSON.stringify({ id: "c", type: "renew", timestamp: 1, payload: { token: "two" } }));
@@ -113,32 +113,32 @@ describe("a connection without a WebSocket", () => {
   it("[CL-3] a request that fails, or a stream that ends, is a lost connection", async () => {
     const failing = await serve(begin, (answer) => void answer.writeHead(404).end());
     const first = connect(failing.url);
-    await first.until(() => first.told.length === 1);
+    await first.until(() => first.reports.length === 1);
     first.socket.send("a");
-    await first.until(() => first.told.length === 2);
-    expect(first.told[1]).toMatch(/^closed 1006 .*404/);
+    await first.until(() => first.reports.length === 2);
+    expect(first.reports[1]).toMatch(/^closed 1006 .*404/);
     const ending = await serve((answer) => {
       begin(answer);
       answer.end();
     });
     const second = connect(ending.url);
-    await second.until(() => second.told.length === 2);
-    expect(second.told).toEqual(["opened", "closed 1006 the stream has ended"]);
+    await second.until(() => second.reports.length === 2);
+    expect(second.reports).toEqual(["opened", "closed 1006 the stream has ended"]);
   });
 
-  it("[ER-5] tells why it was refused; what is no stream of ours is no connection", async () => {
+  it("[ER-5] reports why it was refused; another kind of response is a lost connection", async () => {
     const problem = { code: "rate_limited", detail: "no", timestamp: 7, retryable: true, retryAfter: 30 };
-    const refusal = async (told: object) => {
+    const refusal = async (problem: object) => {
       const refusing = await serve((answer) => {
-        answer.writeHead(429, { "content-type": "application/problem+json" }).end(JSON.stringify(told));
+        answer.writeHead(429, { "content-type": "application/problem+json" }).end(JSON.stringify(problem));
       });
       const refused = connect(refusing.url);
-      await refused.until(() => refused.told.length === 2);
-      expect(refused.told[1]).toMatch(/^closed 1006/);
-      return JSON.parse(refused.told[0]!.slice("refused ".length)) as { type: string; payload: object };
+      await refused.until(() => refused.reports.length === 2);
+      expect(refused.reports[1]).toMatch(/^closed 1006/);
+      return JSON.parse(refused.reports[0]!.slice("refused ".length)) as { type: string; payload: object };
     };
     expect(await refusal(problem)).toMatchObject({ type: "error", payload: { message: "no", ...problem } });
-    // How long there is no place for one like this says nothing of the WebSocket.
+    // This limit is only for connections over HTTP: it does not delay a WebSocket.
     const { payload } = await refusal({ ...problem, code: "too_many_connections" });
     expect(payload).toEqual({
       message: "no",
@@ -152,13 +152,13 @@ describe("a connection without a WebSocket", () => {
       answer.writeHead(404, { "content-type": "application/problem+json" }).end(none);
     });
     const early = connect(older.url);
-    await early.until(() => early.told.length === 1);
-    expect(early.told[0]).toMatch(/^closed 1006/);
+    await early.until(() => early.reports.length === 1);
+    expect(early.reports[0]).toMatch(/^closed 1006/);
     const portal = await serve((answer) => {
       answer.writeHead(200, { "content-type": "text/html" }).end("<p>Sign in to this network</p>");
     });
     const other = connect(portal.url);
-    await other.until(() => other.told.length === 1);
-    expect(other.told[0]).toMatch(/^closed 1006/);
+    await other.until(() => other.reports.length === 1);
+    expect(other.reports[0]).toMatch(/^closed 1006/);
   });
 });

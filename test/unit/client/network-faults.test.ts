@@ -5,8 +5,8 @@ import { describe, expect, it } from "vitest";
 import { platformPorts } from "../../../src/client/transport/platform.ts";
 import { FakeWorld, settle } from "./harness.ts";
 
-describe("what a bad network does to frames", () => {
-  it("[CL-3] a connect that arrived twice does not end the client", async () => {
+describe("faults of the network", () => {
+  it("[CL-3] a connect that arrives twice does not close the client", async () => {
     const world = new FakeWorld();
     const client = await world.online();
     world.socket.say({
@@ -20,7 +20,7 @@ describe("what a bad network does to frames", () => {
 });
 
 describe("the platform's WebSocket", () => {
-  it("[CL-3] [CL-5] tells at once that nobody listens", async () => {
+  it("[CL-3] [CL-5] reports at once that no server listens", async () => {
     const server = createServer();
     await once(server.listen(0, "127.0.0.1"), "listening");
     const { port } = server.address() as AddressInfo;
@@ -32,7 +32,7 @@ describe("the platform's WebSocket", () => {
     expect(code).toBe(1006);
   });
 
-  it("[CL-3] [CL-5] tells at once that the server would not have it", async () => {
+  it("[CL-3] [CL-5] reports at once that the server refused the upgrade", async () => {
     const server = createServer().on("upgrade", (_, socket) => void socket.end("HTTP/1.1 503 Busy\r\n\r\n"));
     await once(server.listen(0, "127.0.0.1"), "listening");
     const { port } = server.address() as AddressInfo;

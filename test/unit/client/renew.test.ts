@@ -4,15 +4,15 @@ import { accepted, FakeWorld, refused, settle } from "./harness.ts";
 
 const title = (value: string) => ["set", { target: "title", value }] as const;
 const minute = 60_000;
-/** Of the server, whose clock has nothing to do with ours: `FakeSocket.say` says that it is 1. */
+/** In the time of the server, which differs from that of the client: `FakeSocket.say` sends the timestamp 1. */
 const serverNow = 1;
 
-/** A client whose token lives for an hour, and an issuer that can be told to fail. */
+/** A client with a token that is valid for an hour, and an issuer that can fail. */
 async function signedIn(lifeMs = 60 * minute) {
   const world = new FakeWorld();
   const issuer = { tokens: 0, token: async (): Promise<string> => `token-${++issuer.tokens}` };
   const engine = { url: "ws://server/ws", token: () => issuer.token(), presence: false };
-  // Nobody answers heartbeats here.
+  // Heartbeats are not answered here.
   const client = world.client({ engine, timing: { ...defaultTiming, heartbeatMs: Number.MAX_SAFE_INTEGER } });
   await settle();
   world.socket.accept({ more: { expiresAt: serverNow + lifeMs } });
@@ -28,7 +28,7 @@ async function signedIn(lifeMs = 60 * minute) {
 }
 
 describe("renewing the token", () => {
-  it("[CL-3] [AU-1] asks for it only with a token, and sends a fresh one at 80 percent of its life, again and again", async () => {
+  it("[CL-3] [AU-1] asks for renewal only with a token, and sends a new one at 80 percent of each lifetime", async () => {
     const { world, client, renewals, renewed } = await signedIn();
     expect(world.socket.of("connect")[0]!.payload.renewal).toBe(true);
     await world.pass(48 * minute - 1);
@@ -48,7 +48,7 @@ describe("renewing the token", () => {
     expect(open.socket.of("connect")[0]!.payload.renewal).toBe(false);
   });
 
-  it("[CL-3] spreads it over a tenth of the life to each side", async () => {
+  it("[CL-3] spreads renewals over a tenth of the lifetime in both directions", async () => {
     for (const [random, at] of [
       [0, 42],
       [0.999_999, 54],
@@ -63,7 +63,7 @@ describe("renewing the token", () => {
     }
   });
 
-  it("[CL-3] tries again a few times, each sooner, where the token cannot be had, fails or never comes", async () => {
+  it("[CL-3] tries again a few times, with shorter delays, if getting the token fails or never ends", async () => {
     const { world, client, issuer, renewals } = await signedIn();
     let asked = 0;
     issuer.token = () => {
@@ -79,7 +79,7 @@ describe("renewing the token", () => {
     expect(asked).toBe(5);
   });
 
-  it("[CL-3] tries again when the server cannot verify it now, and stays connected", async () => {
+  it("[CL-3] tries again if the server cannot verify the token now, and stays connected", async () => {
     const { world, client, renewals, renewed } = await signedIn();
     await world.pass(48 * minute);
     const no = { code: "identity_unavailable", message: "no", detail: "no", retryable: true, retryAfter: 1 };
@@ -92,7 +92,7 @@ describe("renewing the token", () => {
     expect(renewals()).toHaveLength(2);
   });
 
-  it("[CL-3] comes back with a fresh token when it was refused, and backs off when that is revoked, too", async () => {
+  it("[CL-3] reconnects with a new token after a refusal, and backs off if that is revoked, too", async () => {
     const { world, client, issuer } = await signedIn();
     await world.pass(48 * minute);
     const revoked = { code: "auth_revoked", message: "no", detail: "no", retryable: false };
@@ -109,7 +109,7 @@ describe("renewing the token", () => {
     expect(issuer.tokens).toBe(6);
   });
 
-  it("[CL-3] plans nothing for a connection that is gone, nor by a late token, nor further than timers count", async () => {
+  it("[CL-3] schedules nothing after the connection has ended or for a late token, and no delay longer than timers allow", async () => {
     const { world, renewals, issuer } = await signedIn(365 * 24 * 60 * minute);
     await world.pass(24 * 60 * minute - 1);
     expect(renewals()).toEqual([]);
@@ -128,8 +128,8 @@ describe("renewing the token", () => {
   });
 });
 
-describe("refusals that may pass", () => {
-  it("[ER-5] [WP-12] holds everything after rate_limited, for as long as it says, and sends it again in order", async () => {
+describe("temporary refusals", () => {
+  it("[ER-5] [WP-12] sends nothing after rate_limited for the time that it gives, and then all drafts again in order", async () => {
     const world = new FakeWorld();
     const client = await world.online();
     const verdicts = [client.submit(...title("a")), client.submit(...title("b"))];
@@ -152,7 +152,7 @@ describe("refusals that may pass", () => {
     expect((await Promise.all(verdicts)).map(({ status }) => status)).toEqual(["accepted", "accepted"]);
   });
 
-  it("[ER-5] [CL-3] waits as long as too_many_connections says, at the door and later, and keeps its drafts", async () => {
+  it("[ER-5] [CL-3] waits as long as too_many_connections asks for, at the upgrade and later, and keeps its drafts", async () => {
     const world = new FakeWorld();
     const client = world.client();
     await settle();

@@ -20,7 +20,7 @@ import { Random } from "../../simulation/random.ts";
 
 const identity = { clientId: "me", principal: "dev:me" };
 
-/** A model whose rules make drafts depend on one another, on the time, and on where the log stands. */
+/** A model whose rules make drafts depend on each other, on the time, and on the head of the log. */
 const seats = defineModel({
   name: "seats",
   version: 1,
@@ -63,7 +63,7 @@ const seats = defineModel({
   },
 });
 
-/** What one draft does to a state, or nothing where the model objects: written anew, without a journal. */
+/** Applies one draft to a state; undefined if the model rejects it. A second implementation, without a journal. */
 function applied(model: AnyModel, text: string, draft: QueuedDraft, at: number, head: number): string | undefined {
   const state = new State<object>(JSON.parse(text) as object);
   const definition = model.eventType(draft.type);
@@ -81,7 +81,7 @@ function applied(model: AnyModel, text: string, draft: QueuedDraft, at: number, 
   }
 }
 
-/** The optimistic state from scratch: the confirmed one, and each undecided entry on it in turn. */
+/** Computes the optimistic state from the confirmed state and each undecided entry in order. */
 function fromScratch(model: AnyModel, confirmed: string, eventId: number, entries: QueueEntry[], gone: Set<string>) {
   let text = confirmed;
   let head = eventId;
@@ -145,7 +145,7 @@ const operations = fc.array(
   { minLength: 1, maxLength: 40 },
 );
 
-/** Runs the operations against a replica and a server that only folds, comparing after each. */
+/** Runs operations on a replica and on a server that only folds, and compares them after each one. */
 function run(
   model: AnyModel,
   propose: (seed: number) => { type: string; payload: JsonObject },
@@ -179,7 +179,7 @@ function run(
     expect(canonicalJson(view as Json)).toBe(expected);
     expect(replica.read((state) => canonicalJson(state as Json))).toBe(expected);
     expect(replica.eventId).toBe(eventId);
-    // What was shown before never changes.
+    // A published state never changes.
     freeze(view);
     views.push({ view, text: expected });
     for (const past of views.slice(-5)) expect(canonicalJson(past.view as Json)).toBe(past.text);
@@ -218,7 +218,7 @@ function run(
           replica.confirm({ ...committed, draftId: draft.draftId });
           if (operation.kind === "page") break;
         }
-        // The verdict may come later than the events, as after a page.
+        // The verdict may arrive after the events, for example after a page.
         if (operation.kind === "page" || operation.late) break;
         entries = entries.filter(({ key }) => key !== entry.key);
         replica.settle(entry.key);
@@ -254,14 +254,14 @@ const choices: { type: string; payload: JsonObject }[] = [
 ];
 
 describe("Replica", () => {
-  it("[CL-1] shows what a recomputation from scratch shows, byte for byte, after any interleaving", () => {
+  it("[CL-1] equals a full computation, byte for byte, after any interleaving", () => {
     fc.assert(
       fc.property(operations, (list) => run(seats, (seed) => choices[seed % choices.length]!, list)),
       { numRuns: 1_500 },
     );
   });
 
-  it("[CL-1] and with trees", () => {
+  it("[CL-1] equals a full computation, also with trees", () => {
     fc.assert(
       fc.property(operations, (list) =>
         run(

@@ -2,12 +2,12 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { describe, expect, it } from "vitest";
 
-/** Bytes of the client, minified and compressed, with everything that it imports and without a model. */
+/** Bytes of the client, minified and compressed, with all its imports and without a model. */
 const clientBytesMax = 20 * 1024;
-/** Bytes of what is loaded where WebSockets are blocked, and only there. */
+/** Bytes of the part that is loaded only where WebSockets are blocked. */
 const fallbackBytesMax = 3 * 1024;
 
-/** A bundle as bundlers make it: what is imported later is a file of its own. `bytes`: of all that is loaded at once. */
+/** Builds a bundle; dynamic imports become separate files. `bytes`: the size of all files that are loaded at once. */
 async function bundled(entry: string): Promise<{ bytes: number; later: number[]; inputs: string[] }> {
   const { outputFiles, metafile } = await build({
     entryPoints: [entry],
@@ -42,16 +42,16 @@ async function bundled(entry: string): Promise<{ bytes: number; later: number[];
 }
 
 describe("the bundle", () => {
-  it("[CL-5] is small, with all that it imports", async () => {
+  it("[CL-5] is small, with all its imports", async () => {
     const { bytes, later, inputs } = await bundled("src/client/index.ts");
     expect(bytes).toBeLessThanOrEqual(clientBytesMax);
     expect(later).toHaveLength(1);
     expect(later[0]).toBeLessThanOrEqual(fallbackBytesMax);
-    // Nothing of the server, and no schema of the wire.
+    // Neither code of the server, nor locales of the schema library.
     expect(inputs.filter((path) => /^src\/(?!client\/|model\/|protocol\/)|zod\/locales/.test(path))).toEqual([]);
   });
 
-  it("[CL-5] the hooks add little, and bring no second React", async () => {
+  it("[CL-5] the hooks are small, and do not include React", async () => {
     const { bytes } = await bundled("src/client/react.ts");
     expect(bytes).toBeLessThanOrEqual(2 * 1024);
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Status, type StatusInput, transitions } from "../../../src/client/sync/status.ts";
 
-/** Every status and every input, written down a second time: what is expected of the machine. */
+/** The expected next status of each status and input, written a second time. */
 const expected: Record<Status, Record<StatusInput, Status>> = {
   offline: {
     dial: "connecting",

@@ -14,7 +14,7 @@ import type { ErrorCode } from "../../../src/protocol/index.ts";
 import { Random } from "../../simulation/random.ts";
 import { type TestConnection, TestPartition } from "../../support/partition.ts";
 
-/** Every draft leaves a mark of its own, so that what counts twice is seen. A seat can be taken once: drafts are rejected. */
+/** Each draft leaves a unique mark, so that duplicates are visible. A seat can be booked once: later drafts are rejected. */
 const board = defineModel({
   name: "board",
   version: 1,
@@ -31,7 +31,7 @@ const board = defineModel({
       validate: (state, { payload }) =>
         state.seats[payload.seat] === undefined
           ? undefined
-          : { field: "payload.seat", code: "TAKEN", message: "somebody sits there" },
+          : { field: "payload.seat", code: "TAKEN", message: "the seat is taken" },
       reduce(state, { payload }) {
         state.seats[payload.seat] = payload.mark;
         state.marks.push(payload.mark);
@@ -44,7 +44,7 @@ type Board = typeof board;
 type BoardClient = Board extends { initialState: () => infer S } ? Client<S & object, any> : never;
 
 const heartbeat = '{"type":"heartbeat"}';
-/** Turns of the event loop are real, and time is not: everything that waits for promises goes on. */
+/** Waits until all promises that can resolve have resolved. Turns of the event loop are real, the time is not. */
 const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 interface Task {
@@ -52,7 +52,7 @@ interface Task {
   run: () => void;
 }
 
-/** How long things take, in milliseconds, at most. */
+/** The longest delays, in milliseconds. */
 export interface Weather {
   channelMs: number;
   networkMs: number;
@@ -61,7 +61,7 @@ export interface Weather {
 }
 const calm: Weather = { channelMs: 1, networkMs: 5, storeMs: 2, lockMs: 1 };
 
-/** What a draft of a tab came to. */
+/** The outcome of a draft of a tab. */
 export interface Submission {
   tab: Tab;
   mark: string;
@@ -70,7 +70,7 @@ export interface Submission {
   verdict: Verdict | BatchVerdict | undefined;
 }
 
-/** A browser with tabs on one partition, the production core as its server, and time, network, locks, channel and storage of the test's. */
+/** A browser with tabs on one partition, and the production core as its server. The test controls time, network, locks, channel and storage. */
 export class TabsWorld {
   now = 1_700_000_000_000;
   server = new TestPartition({ model: board as unknown as AnyModel });
@@ -81,16 +81,16 @@ export class TabsWorld {
   readonly channel = new Channel(this);
   readonly lock = new Lock(this);
   readonly wires = new Set<Wire>();
-  /** How often each draft came to the server. */
+  /** How often each draft arrived at the server. */
   readonly submits = new Map<string, number>();
   /** Marks whose entry reached the store: they survive their tab. */
   readonly kept = new Set<string>();
   storage = memoryStore();
   durable = true;
   reachable = true;
-  /** How often a tab has tried to connect. */
+  /** The number of attempts to connect. */
   dials = 0;
-  /** The code of the problem that a message gets, instead of coming to the server. */
+  /** Returns the code of a problem that answers a message instead of the server. */
   refuses: (type: string, tab: Tab) => ErrorCode | undefined = () => undefined;
   #tasks: Task[] = [];
   #marks = 0;
@@ -108,7 +108,7 @@ export class TabsWorld {
     return () => (this.#tasks = this.#tasks.filter((other) => other !== task));
   }
 
-  /** How long something takes now; in a calm world always the same. */
+  /** A delay; without faults always the same. */
   takes(kind: keyof Weather): number {
     const most = this.weather[kind];
     return this.weather === calm || most === 0 ? most : this.random.between(0, most);
@@ -139,7 +139,7 @@ export class TabsWorld {
     return tab;
   }
 
-  /** Opens tabs and waits until they are what they will be: the first one leads. */
+  /** Opens tabs and waits until the first one leads and the others follow. */
   async opened(count: number, options: TabOptions = {}): Promise<Tab[]> {
     const tabs: Tab[] = [];
     for (let left = count; left > 0; left--) {
@@ -162,20 +162,20 @@ export class TabsWorld {
     return this.wires.size;
   }
 
-  /** Somebody else, elsewhere, does something. */
+  /** Another client submits an event. */
   elsewhere(): TestConnection {
     const connection = this.server.client("elsewhere", { presence: true });
     this.pump();
     return connection;
   }
 
-  /** Somebody else adds a note. */
+  /** Another client adds a note. */
   happens(mark: string): void {
     this.elsewhere().submit(mark, "note", { mark });
     this.pump();
   }
 
-  /** Sends everybody what the server has for them. */
+  /** Delivers all messages of the server. */
   pump(): void {
     for (const wire of this.wires) wire.pump();
   }
@@ -184,15 +184,15 @@ export class TabsWorld {
     for (const wire of this.wires) wire.cut();
   }
 
-  /** As after a restore: another log, and nothing in it. */
+  /** As after a restore: a new, empty log. */
   replaceLog(): void {
     this.cutAll();
     this.server = new TestPartition({ model: board as unknown as AnyModel });
-    // Ids count up from one: the first is taken.
+    // Ids start at one, and the first is in use.
     this.server.open().raw("");
   }
 
-  /** What is stored, as a new tab would find it. */
+  /** The stored entries, as a new tab finds them. */
   async stored(): Promise<QueueEntry[]> {
     return (await (await this.storage("scope")).load()).entries;
   }
@@ -204,7 +204,7 @@ class Wire {
   readonly #world: TabsWorld;
   readonly #events: SocketEvents;
   readonly connection: TestConnection;
-  #told = 0;
+  #delivered = 0;
   #downAt = 0;
   #upAt = 0;
   #over = false;
@@ -248,15 +248,15 @@ class Wire {
     this.#up(() => this.#end());
   }
 
-  /** The network loses it, with what is on its way. */
+  /** The network loses the connection, with the frames in flight. */
   cut(): void {
     this.#end();
     this.#world.after(this.#world.takes("networkMs"), () => this.tab.run(() => this.#events.closed(1006, "")));
   }
 
   pump(): void {
-    const frames = this.connection.frames.slice(this.#told);
-    this.#told = this.connection.frames.length;
+    const frames = this.connection.frames.slice(this.#delivered);
+    this.#delivered = this.connection.frames.length;
     for (const frame of frames) this.#down(() => this.#events.received(frame));
   }
 
@@ -297,7 +297,7 @@ class Channel {
   before: (tab: Tab, message: Message) => boolean = () => true;
   /** Called when a message was posted. */
   behind: (tab: Tab, message: Message) => void = () => {};
-  /** What a tab hears instead; undefined: nothing. */
+  /** Replaces a message for a tab; undefined: drops it. */
   hears: (tab: Tab, message: Message) => Message | undefined = (_, message) => message;
 
   constructor(world: TabsWorld) {
@@ -323,7 +323,7 @@ class Channel {
     };
   }
 
-  /** Has a tab hear something once more. */
+  /** Delivers a message to a tab once more. */
   repeat(tab: Tab, message: Message): void {
     for (const member of this.#members) if (member.tab === tab) tab.run(() => member.receive(structuredClone(message)));
   }
@@ -350,10 +350,10 @@ interface LockRequest {
   released: boolean;
 }
 
-/** The Web Lock: first come, first served; a tab that ends lets go of it, one that is frozen does not. */
+/** The Web Lock: first come, first served. A tab that ends releases it; a frozen tab does not. */
 class Lock {
   readonly #world: TabsWorld;
-  /** How late a tab is told that its lock was taken away, once it can be told. */
+  /** The delay until a tab learns that its lock was stolen, while it is not frozen. */
   lossMs = 0;
   #holder: LockRequest | undefined;
   #waiting: LockRequest[] = [];
@@ -430,14 +430,14 @@ export interface TabOptions {
 export class Tab {
   readonly name: string;
   readonly client: BoardClient;
-  /** Statuses and other things that the client told. */
-  readonly told: string[] = [];
+  /** Statuses and other events of the client. */
+  readonly reports: string[] = [];
   readonly rejected: string[] = [];
   dead = false;
   visible: boolean;
   /** Whether writes to the store fail. */
   storeFails = false;
-  /** How often a base was kept. */
+  /** How often a base was saved. */
   bases = 0;
   readonly #world: TabsWorld;
   #frozen: (() => void)[] | undefined;
@@ -461,7 +461,7 @@ export class Tab {
       engine: { url: "ws://server", token: undefined, presence },
       backend: tabsBackend(this.#tabs, ports),
     }) as unknown as BoardClient;
-    this.client.on("status", ({ status, reason }) => this.told.push(`${status} ${reason}`));
+    this.client.on("status", ({ status, reason }) => this.reports.push(`${status} ${reason}`));
     this.client.on("rejected", ({ entry }) =>
       this.rejected.push(...entry.drafts.map(({ payload }) => payload["mark"] as string)),
     );
@@ -471,14 +471,14 @@ export class Tab {
     return this.#frozen !== undefined;
   }
 
-  /** Something happens to the tab: now, or when it thaws. */
+  /** Runs something in the tab: now, or when it thaws. */
   run(body: () => void): void {
     if (this.dead) return;
     if (this.#frozen) this.#frozen.push(body);
     else body();
   }
 
-  /** Submits a note, or for a seat. Returns its mark. */
+  /** Submits a note or a booking. Returns its mark. */
   submit(seat?: string): string {
     return this.#entered(seat !== undefined, (mark) =>
       seat === undefined ? this.client.submit("note", { mark }) : this.client.submit("seat", { mark, seat }),
@@ -520,13 +520,13 @@ export class Tab {
     for (const body of missed ?? []) this.#world.after(0, () => this.run(body));
   }
 
-  /** Somebody looks at it, or no more. */
+  /** The tab becomes visible or hidden. */
   look(visible: boolean): void {
     this.visible = visible;
     if (visible) for (const watcher of this.#watchers) watcher.visible();
   }
 
-  /** What the other tabs and the server have, and what is pending here, once. */
+  /** Checks that this tab shows the state of the server and its pending drafts, each once. */
   get marks(): readonly string[] {
     return (this.client.state as unknown as { marks: string[] }).marks;
   }
@@ -580,7 +580,7 @@ export class Tab {
         this.#watchers.add(reachability);
         return () => void this.#watchers.delete(reachability);
       },
-      // It is worked out elsewhere, so that much may happen meanwhile.
+      // It is computed asynchronously, so that other events may happen meanwhile.
       sha256: (text) =>
         new Promise((resolve) => {
           const digest = createHash("sha256").update(text).digest("hex");
@@ -589,7 +589,7 @@ export class Tab {
     };
   }
 
-  /** The browser's storage: calls take their time, and go on without a tab that is frozen. */
+  /** The storage of the browser: calls are delayed, and continue while their tab is frozen. */
   readonly #store: OpenStore = async (scope) => {
     const world = this.#world;
     const store = await world.storage(scope);

@@ -11,10 +11,10 @@ import { insieme } from "../../../src/models/insieme/index.ts";
 import { Random } from "../../simulation/random.ts";
 import { type Tab, TabsWorld } from "./tabs-world.ts";
 
-/** Long enough for a frozen leader to be missed, and for reconnecting. */
+/** Enough time to replace a frozen leader and to reconnect. */
 const recoveryMs = 60_000;
 
-/** Everything that was to be committed is, once and in order; everybody was told, and sees the server's state. */
+/** All drafts are committed once and in order; all tabs got their verdicts, and have the state of the server. */
 async function agreed(world: TabsWorld): Promise<void> {
   const { marks } = world.state;
   expect(new Set(marks).size, "marks that are in the log once").toBe(marks.length);
@@ -46,12 +46,12 @@ async function agreed(world: TabsWorld): Promise<void> {
 /** A server that fails on each draft without deciding it. */
 const failing: TabsWorld["refuses"] = (type) => (type === "submit_event" ? "draft_failed" : undefined);
 
-/** Seeds from `SEED` on; `SEEDS` says how many. */
+/** Seeds from `SEED` on; `SEEDS` is their number. */
 const firstSeed = Number(process.env["SEED"] ?? 1);
 const seeds = Number(process.env["SEEDS"] ?? 30);
 const tabsMax = 6;
 
-/** Tabs come and go in every way, the network too, and drafts are made all the time. */
+/** Tabs open, close, crash and freeze, the network fails, and drafts are submitted all the time. */
 async function storm(seed: number): Promise<void> {
   const random = new Random(seed);
   const weather = {
@@ -137,13 +137,13 @@ async function storm(seed: number): Promise<void> {
     if (!tab.dead) tab.look(true);
   }
   await passed(world, recoveryMs);
-  // What a tab kept at its end, and nobody heard of, the next one finds.
+  // The next tab finds the drafts that a tab has stored but not shared.
   world.open();
   await passed(world, recoveryMs);
   await agreed(world);
 }
 
-/** Lets time pass, and looks at every tab in between: nobody ever sees a draft twice. */
+/** Advances the clock, and checks each tab in between: no tab ever shows a draft twice. */
 async function passed(world: TabsWorld, ms: number): Promise<void> {
   const end = world.now + ms;
   while (await world.step(end)) {
@@ -156,14 +156,14 @@ async function passed(world: TabsWorld, ms: number): Promise<void> {
 }
 
 describe("several tabs", () => {
-  it("[CL-5] share one connection: one leads, and every tab sees every draft at once, and gets its own verdicts", async () => {
+  it("[CL-5] share one connection: one leads, and each tab shows all drafts at once and gets its own verdicts", async () => {
     const world = new TabsWorld();
     const [first, second, third] = await world.opened(3);
     expect(world.lock.holder).toBe(first);
     expect(world.connections).toBe(1);
     const marks = [first!.submit(), second!.submit(), third!.submit("window")];
     expect(second!.marks).toEqual([marks[1]]);
-    // A message to the leader and one from it, while the server has not even been asked.
+    // One message to the leader and one from it; the server has not got the draft yet.
     await world.pass(3);
     for (const tab of world.tabs) expect(tab.marks.toSorted()).toEqual(marks.toSorted());
     expect(world.state.marks).toEqual([]);
@@ -173,7 +173,7 @@ describe("several tabs", () => {
     expect([...world.submits.values()]).toEqual([1, 1, 1]);
     expect(world.tabs.map(({ client }) => client.clientId)).toEqual(Array(3).fill(first!.client.clientId));
   });
-  it("[CL-5] a tab that comes late gets the state from the leader, also offline, and needs no connection", async () => {
+  it("[CL-5] a later tab gets the state from the leader, also offline, and opens no connection", async () => {
     const world = new TabsWorld();
     const [first] = await world.opened(1);
     for (let note = 0; note < 5; note++) first!.submit();
@@ -194,7 +194,7 @@ describe("several tabs", () => {
     await agreed(world);
   });
 
-  it("[CL-5] what a tab submits before it knows of a leader is sent, in its order", async () => {
+  it("[CL-5] sends drafts in order that a tab submits before it knows the leader", async () => {
     const world = new TabsWorld();
     const first = world.open();
     first.submit();
@@ -212,10 +212,10 @@ describe("several tabs", () => {
     await agreed(world);
   });
 
-  describe.each(["close", "crash", "freeze"] as const)("[CL-5] [CL-2] when the leader is gone by %s", (end) => {
+  describe.each(["close", "crash", "freeze"] as const)("[CL-5] [CL-2] when the leader ends by %s", (end) => {
     const delays = Array.from({ length: 20 }, (_, ms) => ms);
 
-    it.each(delays)("%i ms after a draft in each tab, nothing is lost and nothing doubled", async (ms) => {
+    it.each(delays)("%i ms after a draft in each tab, nothing is lost or duplicated", async (ms) => {
       const world = new TabsWorld();
       const [leader, second, third] = await world.opened(3);
       const resets: string[] = [];
@@ -237,7 +237,7 @@ describe("several tabs", () => {
       if (end === "freeze") {
         leader!.thaw();
         await world.pass(recoveryMs);
-        expect(leader!.told).not.toContain("closed closed");
+        expect(leader!.reports).not.toContain("closed closed");
         leader!.submit();
         await world.pass(1_000);
       }
@@ -259,7 +259,7 @@ describe("several tabs", () => {
           await world.pass(10);
         }
         world.reachable = true;
-        // The leader tries again at a time that only chance knows: it may go before, while and after it sends.
+        // The leader reconnects at a random time: it may end before, while or after it sends.
         while (leader!.client.status.status !== "online") await world.step(world.now + recoveryMs);
         await world.pass(ms);
         leader![end]();
@@ -272,7 +272,7 @@ describe("several tabs", () => {
     );
   });
 
-  it("[CL-5] a leader that is frozen loses the lead to a tab that is looked at, and to no other", async () => {
+  it("[CL-5] a visible tab replaces a frozen leader; a hidden tab does not", async () => {
     const world = new TabsWorld();
     const [leader, hidden] = await world.opened(2);
     hidden!.look(false);
@@ -285,11 +285,11 @@ describe("several tabs", () => {
     const mark = hidden!.submit();
     await world.pass(100);
     expect(world.state.marks).toEqual([mark]);
-    // It still has a connection: nobody has told it yet.
+    // It still has a connection: it does not know yet that it has lost the lock.
     expect(world.connections).toBe(2);
     leader!.thaw();
     await world.pass(100);
-    expect(leader!.told.filter((status) => status.startsWith("closed"))).toEqual([]);
+    expect(leader!.reports.filter((status) => status.startsWith("closed"))).toEqual([]);
     await agreed(world);
     hidden!.close();
     await world.pass(1_000);
@@ -300,7 +300,7 @@ describe("several tabs", () => {
   });
 
   it.each([80, 6_000])(
-    "[CL-5] of tabs that miss the leader at once, one leads, with a store that takes up to %i ms",
+    "[CL-5] of several tabs that replace the leader at once, one leads, with a store that takes up to %i ms",
     async (storeMs) => {
       const world = new TabsWorld({ weather: { channelMs: 1, networkMs: 5, storeMs, lockMs: 1 } });
       const [leader] = await world.opened(1);
@@ -316,7 +316,7 @@ describe("several tabs", () => {
     },
   );
 
-  it("[CL-5] a tab that was told how things are by a leader that has lost the lead hears of it", async () => {
+  it("[CL-5] a tab that got its welcome from a former leader finds the new leader", async () => {
     const world = new TabsWorld();
     const [leader, second] = await world.opened(2);
     world.lock.lossMs = 1_000;
@@ -325,7 +325,7 @@ describe("several tabs", () => {
     expect(world.lock.holder).toBe(second);
     leader!.thaw();
     await world.pass(10);
-    // Both of them answer it, and the wrong one first.
+    // Both leaders answer, and the wrong one first.
     const answered: string[] = [];
     world.channel.behind = (tab, { kind }) => {
       if (kind === "welcome") answered.push(tab.name);
@@ -341,14 +341,14 @@ describe("several tabs", () => {
     expect(world.lock.holder).toBe(second);
   });
 
-  it("[CL-5] what is offered to an earlier leader waits for what was offered before it", async () => {
+  it("[CL-5] an offer to an earlier leader does not overtake the offers before it", async () => {
     const world = new TabsWorld();
     const [leader, second, third] = await world.opened(3);
     leader!.freeze();
     third!.look(false);
     third!.submit();
     world.channel.behind = (tab, message) => {
-      // The next leader hears this one, and has not heard the one before as a leader.
+      // The next leader receives this offer, but was not the leader when the first one was sent.
       if (tab === second && message.kind === "lead") third!.submit();
     };
     await world.pass(10_000);
@@ -358,7 +358,7 @@ describe("several tabs", () => {
     await agreed(world);
   });
 
-  it("[CL-5] a tab that is looked at again has its leader try at once", async () => {
+  it("[CL-5] a tab that becomes visible makes its leader reconnect at once", async () => {
     const world = new TabsWorld();
     const [leader, second] = await world.opened(2);
     world.reachable = false;
@@ -369,7 +369,7 @@ describe("several tabs", () => {
     second!.look(true);
     await world.pass(100);
     expect(second!.client.status.status).toBe("online");
-    // It has missed nothing, and is not given the state again.
+    // It has missed nothing, and does not get the state again.
     const given: string[] = [];
     world.channel.behind = (_, message) => {
       if (message.kind === "welcome") given.push(...message.items.map(({ kind }) => kind));
@@ -379,7 +379,7 @@ describe("several tabs", () => {
     expect(given).toEqual(["status"]);
   });
 
-  it("[CL-5] a leader that answers is not replaced, however long nothing happens", async () => {
+  it("[CL-5] a leader that answers is not replaced, also after a long time", async () => {
     const world = new TabsWorld();
     const [leader, second, third] = await world.opened(3);
     leader!.look(false);
@@ -394,7 +394,7 @@ describe("several tabs", () => {
     await agreed(world);
   });
 
-  it("[CL-5] what a frozen tab has missed it is told when it thaws, and what was lost on the way it asks for", async () => {
+  it("[CL-5] a frozen tab gets missed items when it thaws, and asks for lost ones", async () => {
     const world = new TabsWorld();
     const [leader, second, third] = await world.opened(3);
     const waiting = second!.submit();
@@ -418,7 +418,7 @@ describe("several tabs", () => {
     expect(new Set(world.submits.values())).toEqual(new Set([1]));
   });
 
-  it("[CL-5] [CL-2] a verdict that was not relayed reaches its tab from the next leader, without asking the server again", async () => {
+  it("[CL-5] [CL-2] a tab gets a verdict that was not passed on from the next leader, without a request to the server", async () => {
     const world = new TabsWorld();
     const [leader, second, third] = await world.opened(3);
     world.channel.hears = (tab, message) =>
@@ -434,7 +434,7 @@ describe("several tabs", () => {
     expect([...world.submits.values()]).toEqual([1]);
   });
 
-  it("[CL-5] [CL-2] a verdict that nobody heard comes again from the server", async () => {
+  it("[CL-5] [CL-2] a verdict that no tab received comes again from the server", async () => {
     const world = new TabsWorld();
     const [leader, second, third] = await world.opened(3);
     world.channel.hears = (_, message) =>
@@ -449,7 +449,7 @@ describe("several tabs", () => {
     expect([...world.submits.values()]).toEqual([2]);
   });
 
-  it("[CL-5] the drafts of a tab that is gone are sent by the others", async () => {
+  it("[CL-5] the other tabs send the drafts of a closed tab", async () => {
     const world = new TabsWorld();
     const [leader, second] = await world.opened(2);
     world.reachable = false;
@@ -465,7 +465,7 @@ describe("several tabs", () => {
     await agreed(world);
   });
 
-  it("[CL-5] [CL-2] the next leader sends what only the store has, and not what is parked", async () => {
+  it("[CL-5] [CL-2] the next leader sends entries that only the store has, but not parked ones", async () => {
     const world = new TabsWorld();
     const [leader, second, third] = await world.opened(3);
     world.refuses = failing;
@@ -473,7 +473,7 @@ describe("several tabs", () => {
     await world.pass(100);
     world.refuses = () => undefined;
     expect(second!.client.parked).toHaveLength(1);
-    // It reaches the store, and nobody else.
+    // It reaches only the store.
     world.channel.before = (tab) => tab !== third;
     const kept = third!.submit();
     await world.pass(2);
@@ -487,7 +487,7 @@ describe("several tabs", () => {
     expect((await world.stored()).map(({ parked }) => parked?.code)).toEqual(["draft_failed"]);
   });
 
-  it("[CL-5] [CL-2] what only the store has, and the server fails on, stays there", async () => {
+  it("[CL-5] [CL-2] an entry that only the store has stays there if the server fails on it", async () => {
     const world = new TabsWorld();
     const [leader, second, third] = await world.opened(3);
     world.channel.before = (tab) => tab !== third;
@@ -506,7 +506,7 @@ describe("several tabs", () => {
     await agreed(world);
   });
 
-  it("[CL-5] a parked entry is parked in every tab, and retried or given up from any", async () => {
+  it("[CL-5] a parked entry is parked in each tab, and any tab can retry or discard it", async () => {
     const world = new TabsWorld();
     await world.opened(3);
     const [leader, second, third] = world.tabs;
@@ -532,7 +532,7 @@ describe("several tabs", () => {
     expect(await world.stored()).toEqual([]);
   });
 
-  it("[CL-5] a parked entry that is retried while the leader is frozen is parked nowhere", async () => {
+  it("[CL-5] a parked entry that is retried while the leader is frozen is parked in no tab", async () => {
     const world = new TabsWorld();
     const [leader, second, third] = await world.opened(3);
     world.refuses = failing;
@@ -549,7 +549,7 @@ describe("several tabs", () => {
     expect([leader, second, third].map((tab) => tab!.marks)).toEqual([[mark], [mark], [mark]]);
   });
 
-  it("[CL-5] a follower takes a draft back that was not sent, and waits no more for one that was", async () => {
+  it("[CL-5] a follower withdraws a draft that was not sent, and stops waiting for one that was", async () => {
     const world = new TabsWorld();
     const [, second, third] = await world.opened(3);
     const statuses: string[] = [];
@@ -582,7 +582,7 @@ describe("several tabs", () => {
     await agreed(world);
   });
 
-  it("[CL-5] waiting for a leader that is gone ends when the next one leads", async () => {
+  it("[CL-5] requests to a former leader end when the next one leads", async () => {
     const world = new TabsWorld();
     const [leader, second] = await world.opened(2);
     leader!.freeze();
@@ -600,7 +600,7 @@ describe("several tabs", () => {
     expect(world.state.marks).toEqual(["x"]);
   });
 
-  it("[CL-5] any tab pauses and resumes the connection, and the next leader keeps to it", async () => {
+  it("[CL-5] any tab pauses and resumes the connection, and the next leader keeps that", async () => {
     const world = new TabsWorld();
     const [leader, second] = await world.opened(2);
     second!.client.pause();
@@ -624,7 +624,7 @@ describe("several tabs", () => {
     await agreed(world);
   });
 
-  it("[CL-5] a welcome that was said before a pause does not end it", async () => {
+  it("[CL-5] a welcome from before a pause does not end the pause", async () => {
     const world = new TabsWorld();
     const [leader, second, third] = await world.opened(3);
     second!.look(true);
@@ -640,7 +640,7 @@ describe("several tabs", () => {
     expect(world.connections).toBe(0);
   });
 
-  it("[CL-5] what an earlier leader said, and is heard late, is not followed for long", async () => {
+  it("[CL-5] a late message of an earlier leader is followed only for a short time", async () => {
     const world = new TabsWorld();
     const leads: Message[] = [];
     world.channel.behind = (_, message) => {
@@ -658,7 +658,7 @@ describe("several tabs", () => {
     expect(world.lock.holder).toBe(second);
   });
 
-  it("[CL-5] what the last tab shows of itself is shown, until that tab has nothing to show", async () => {
+  it("[CL-5] shows the presence of the tab that set it last, until that tab clears it", async () => {
     const world = new TabsWorld();
     const elsewhere = world.elsewhere();
     const shown = () => {
@@ -698,7 +698,7 @@ describe("several tabs", () => {
     elsewhere.send("presence", { state: { at: "elsewhere" } });
     await later();
     expect(second!.client.peers.map(({ state }) => state)).toEqual([{ at: "elsewhere" }]);
-    // Neither a tab that comes nor one that has nothing to show changes what another one shows.
+    // Neither a new tab nor a tab without presence changes the presence of another tab.
     second!.client.setPresence(null);
     const late = world.open({ presence: true });
     late.client.setPresence({ at: "late" });
@@ -711,7 +711,7 @@ describe("several tabs", () => {
     expect(late.client.peers).toEqual(second!.client.peers);
   });
 
-  it("[CL-5] [CL-6] a follower verifies its own state, and mends it", async () => {
+  it("[CL-5] [CL-6] a follower verifies its own state, and corrects it", async () => {
     const world = new TabsWorld();
     const [leader, second] = await world.opened(2);
     leader!.submit();
@@ -722,7 +722,7 @@ describe("several tabs", () => {
       return verified;
     };
     expect(await verify(second!)).toBe(true);
-    // The follower folds something that has not happened.
+    // The follower folds an event that is not in the log.
     world.channel.hears = (tab, message) => {
       if (tab === second && message.kind === "item" && message.item.kind === "events") {
         for (const { event } of message.item.events) event.payload["mark"] = "wrong";
@@ -740,7 +740,7 @@ describe("several tabs", () => {
   });
 
   it.each(Array.from({ length: 24 }, (_, ms) => ms))(
-    "[CL-5] [CL-6] a follower that verifies while something happens %i ms later does not take itself for wrong",
+    "[CL-5] [CL-6] verify of a follower reports no difference if an event arrives %i ms later",
     async (ms) => {
       const world = new TabsWorld();
       const [leader, second] = await world.opened(2);
@@ -755,7 +755,7 @@ describe("several tabs", () => {
     },
   );
 
-  it("[CL-5] an event that a follower cannot fold makes it ask for the state", async () => {
+  it("[CL-5] a follower asks for the state if it cannot fold an event", async () => {
     const world = new TabsWorld();
     const [leader, second] = await world.opened(2);
     world.channel.hears = (tab, message) => {
@@ -770,14 +770,14 @@ describe("several tabs", () => {
     await agreed(world);
   });
 
-  it("[CL-5] another log replaces the state of every tab, once", async () => {
+  it("[CL-5] a replaced log resets the state of each tab once", async () => {
     const world = new TabsWorld();
     await world.opened(2);
     for (const tab of world.tabs) tab.submit();
     await world.pass(100);
     const resets: string[] = [];
     for (const { client } of world.tabs) client.on("reset", ({ why }) => resets.push(why));
-    // A verdict that its tab has not been told belongs to the other log.
+    // A verdict that was not delivered belongs to the old log.
     world.channel.hears = (tab, message) =>
       tab === world.tabs[1] && message.kind === "item" && message.item.kind === "verdict" ? undefined : message;
     const waiting = world.tabs[1]!.submit();
@@ -786,7 +786,7 @@ describe("several tabs", () => {
     world.replaceLog();
     await world.pass(10);
     const marks = world.tabs.map((tab) => tab.submit());
-    // Who hears of it looks at the state at once, with what is pending in it.
+    // The listener reads the state at once, with the pending drafts in it.
     let shown: readonly string[] = [];
     world.tabs[0]!.client.on("reset", () => (shown = world.tabs[0]!.marks));
     await world.pass(recoveryMs);
@@ -798,7 +798,7 @@ describe("several tabs", () => {
     for (const tab of world.tabs) expect(tab.marks).toEqual(world.state.marks);
   });
 
-  it("[CL-5] a tab whose connection ends for good gives the lead to one that may have more luck", async () => {
+  it("[CL-5] a tab whose connection ends for good hands over to another tab", async () => {
     const world = new TabsWorld();
     const old = world.open();
     world.refuses = (type, tab) => (tab === old && type === "connect" ? "forbidden" : undefined);
@@ -812,7 +812,7 @@ describe("several tabs", () => {
     expect(old.client.status.status).toBe("closed");
   });
 
-  it("[CL-5] with drafts in memory only, each tab works by itself", async () => {
+  it("[CL-5] with drafts in memory only, each tab works alone", async () => {
     const world = new TabsWorld();
     world.durable = false;
     const tabs = await world.opened(2);
@@ -825,7 +825,7 @@ describe("several tabs", () => {
     expect(tabs[1]!.marks).toEqual(world.state.marks);
   });
 
-  it("[CL-5] [CL-2] a tab whose store has failed keeps its drafts in the others' queue", async () => {
+  it("[CL-5] [CL-2] a tab with a failed store keeps its drafts in the queue of the others", async () => {
     const world = new TabsWorld();
     const [leader, second, third] = await world.opened(3);
     world.reachable = false;
@@ -847,7 +847,7 @@ describe("several tabs", () => {
     await agreed(world);
   });
 
-  it("[CL-5] the base is kept by the leader alone", async () => {
+  it("[CL-5] only the leader saves the base", async () => {
     const world = new TabsWorld();
     await world.opened(3);
     world.tabs[1]!.submit();
@@ -855,7 +855,7 @@ describe("several tabs", () => {
     expect(world.tabs.map(({ bases }) => bases)).toEqual([1, 0, 0]);
   });
 
-  it("[CL-5] [LC-5] a server that goes away and comes back is one reconnection, whatever the tabs", async () => {
+  it("[CL-5] [LC-5] the tabs reconnect once when the server restarts", async () => {
     const world = new TabsWorld();
     await world.opened(4);
     world.reachable = false;
@@ -869,7 +869,7 @@ describe("several tabs", () => {
     await agreed(world);
   });
 
-  it.each(["before", "behind"] as const)("[CL-5] [CL-2] the leader may crash %s each message", async (when) => {
+  it.each(["before", "behind"] as const)("[CL-5] [CL-2] the leader may crash %s any message", async (when) => {
     let messages = 0;
     for (let at = 0; at === 0 || at <= messages; at++) {
       const world = new TabsWorld();
@@ -894,34 +894,34 @@ describe("several tabs", () => {
       void second!.client.verify();
       await world.pass(recoveryMs);
       await agreed(world);
-      // Undisturbed, it says so many.
+      // The number of messages without a crash.
       if (at === 0) messages = said;
     }
     expect(messages).toBeGreaterThan(20);
   });
 
   it.each(Array.from({ length: seeds }, (_, at) => firstSeed + at))(
-    "[CL-5] [CL-2] a storm of seed %i ends in agreement",
+    "[CL-5] [CL-2] after random faults with seed %i all tabs agree",
     async (seed) => {
       await storm(seed);
     },
   );
 });
 
-describe("the browser's side of tabs", () => {
+describe("the browser implementation of tabs", () => {
   afterEach(() => vi.unstubAllGlobals());
 
   const events = () => ({ held: vi.fn(), lost: vi.fn() });
   const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-  /** `navigator.locks`, as far as it is used, with one lock that `request` decides about. */
+  /** The used part of `navigator.locks`, with one lock that `request` controls. */
   function stubLocks(request: (name: string, options: LockOptions, held: () => unknown) => Promise<unknown>) {
     const spy = vi.fn(request);
     vi.stubGlobal("navigator", { locks: { request: spy } });
     return spy;
   }
 
-  it("[CL-5] is not there without Web Locks or BroadcastChannel", () => {
+  it("[CL-5] is undefined without Web Locks or BroadcastChannel", () => {
     vi.stubGlobal("navigator", {});
     expect(browserTabs("x")).toBeUndefined();
     stubLocks(async () => {});
@@ -930,7 +930,7 @@ describe("the browser's side of tabs", () => {
     expect(browserTabs("x")).toBeUndefined();
   });
 
-  it("[CL-5] each tab leads itself where the browser refuses locks", async () => {
+  it("[CL-5] each tab leads itself if the browser refuses locks", async () => {
     stubLocks(() => Promise.reject(new DOMException("no", "SecurityError")));
     const { held, lost } = events();
     browserTabs("x")!.lock(false, { held, lost });
@@ -939,7 +939,7 @@ describe("the browser's side of tabs", () => {
     expect(lost).not.toHaveBeenCalled();
   });
 
-  it("[CL-5] tells a lock that was taken away, and nothing after it was let go of", async () => {
+  it("[CL-5] reports a stolen lock, and nothing after it was released", async () => {
     let steal = () => {};
     stubLocks(
       (_, __, held) =>
@@ -962,7 +962,7 @@ describe("the browser's side of tabs", () => {
     expect(released.lost).not.toHaveBeenCalled();
   });
 
-  it("[CL-5] waits no more for a lock that it let go of, and does not take it when it comes yet", async () => {
+  it("[CL-5] stops waiting for a released lock, and does not hold it if it is granted late", async () => {
     let grant = () => {};
     const request = stubLocks((_, options, held) => {
       grant = () => void held();
@@ -978,30 +978,30 @@ describe("the browser's side of tabs", () => {
     expect(lost).not.toHaveBeenCalled();
     expect(request.mock.calls[0]![1].signal!.aborted).toBe(true);
     void browserTabs("x")!.lock(true, { held, lost });
-    // A request that steals takes no signal.
+    // A stealing request may have no signal.
     expect(request.mock.calls[1]![1]).toEqual({ steal: true });
   });
 
-  it("[CL-5] is used where the store is shared: by itself with the default one, with another when asked for", async () => {
+  it("[CL-5] is the default with the default store, and optional with another store", async () => {
     const request = stubLocks(() => new Promise(() => {}));
     const folder = mkdtempSync(join(tmpdir(), "tabs-"));
     const options = { url: "ws://127.0.0.1:9", partition: "room", model: insieme };
     const names = async (...all: Parameters<typeof createClient>[0][]) => {
       const clients = all.map((one) => createClient(one));
-      // It waits for a lock, or connects by itself.
+      // It waits for a lock, or connects alone.
       const begun = () => clients.filter(({ status }) => status.reason !== "new").length + request.mock.calls.length;
       await expect.poll(begun).toBe(clients.length);
       await Promise.all(clients.map((client) => client.close()));
       return request.mock.calls.splice(0).map(([name]) => name);
     };
     const store = sqliteStore(join(folder, "queue.sqlite"));
-    // Nothing of memory is shared.
+    // Memory is not shared.
     expect(await names(options as never, { ...options, store: memoryStore(), tabs: true } as never)).toEqual([]);
     expect(await names({ ...options, store } as never)).toEqual([]);
     const [one, two, ...others] = await names(
       { ...options, store, tabs: true } as never,
       { ...options, store, tabs: true } as never,
-      { ...options, store, tabs: true, principal: "somebody" } as never,
+      { ...options, store, tabs: true, principal: "ada" } as never,
       { ...options, store, tabs: true, presence: true } as never,
       { ...options, store, tabs: true, partition: "another" } as never,
     );

@@ -19,7 +19,7 @@ const seats = defineModel({
   },
 });
 
-/** Never called: what must not compile is what this test is about. */
+/** Never called: the test is that the wrong lines do not compile. */
 function misuse() {
   const client = createClient({ url: "http://127.0.0.1", partition: "p", model: seats });
   void client.submit("book", { seat: "A1" });
@@ -33,11 +33,11 @@ function misuse() {
   void client.submit("book", { name: "Ada" });
   // @ts-expect-error a seat is a string
   void client.submit("book", { seat: 1 });
-  // @ts-expect-error this payload is of another type
+  // @ts-expect-error this is the payload of another type
   void client.submitBatch("atomic", [{ type: "close", payload: { seat: "A1" } }]);
-  // @ts-expect-error the view is not to be written
+  // @ts-expect-error the state is read-only
   client.state.taken["A1"] = "me";
-  // @ts-expect-error a verdict may be a rejection: it has to be looked at first
+  // @ts-expect-error a verdict may be a rejection: its status has to be checked first
   void client.submit("close", {}).then((verdict) => verdict.eventId);
   void client.submit("book", { seat: "A1" }, { onConflict: (state) => ({ seat: Object.keys(state.taken)[0] ?? "" }) });
 
@@ -50,7 +50,7 @@ function misuse() {
 }
 
 describe("types", () => {
-  it("[MD-1] [CL-4] everything is typed from the model, and what is wrong does not compile", () => {
+  it("[MD-1] [CL-4] all types come from the model, and wrong code does not compile", () => {
     expectTypeOf<ReturnType<typeof misuse>["client"]["state"]["taken"]>().toEqualTypeOf<
       Readonly<Record<string, string>>
     >();
