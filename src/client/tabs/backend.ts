@@ -1,10 +1,11 @@
 import type { JsonObject } from "../../protocol/index.ts";
-import type { Backend, BackendParts, EngineBackend } from "../sync/backend.ts";
+import type { Backend, BackendParts } from "../sync/backend.ts";
 import type { FeedItem } from "../sync/feed.ts";
 import { type Ports, uuidv7 } from "../transport/ports.ts";
 import type { QueueEntry } from "../stores/store.ts";
 import { SharedState, type Undecided } from "./shared-state.ts";
-import type { Answer, FromLeader, Message, ToLeader } from "./messages.ts";
+import { Leader } from "./leader.ts";
+import type { Answer, FromLeader, Message } from "./messages.ts";
 import type { TabsPort } from "./ports.ts";
 
 /** How often a visible tab asks whether its leader answers. */
@@ -40,7 +41,7 @@ class TabsBackend implements Backend {
   /** The term of this tab, while it holds the lock. */
   #term: string | undefined;
   /** Set while this tab is the leader. */
-  #engine: EngineBackend | undefined;
+  #leading: Leader | undefined;
   /** The term of the leader that this tab follows. */
   #leader: string | undefined;
   /** Whether the last `hello` was answered: then items of the leader follow those that are known here. */
@@ -54,8 +55,6 @@ class TabsBackend implements Backend {
   /** The number of `hello` messages before the last change of `#paused`: a `welcome` to an earlier one does not know it. */
   #pausedAt = 0;
   #presence: JsonObject | null = null;
-  /** While this tab is the leader: the tab that has set a presence last. */
-  #presenceOf: string | undefined;
   #closed = false;
   #releaseLock = () => {};
   #cancelHeartbeat = () => {};
@@ -70,7 +69,7 @@ class TabsBackend implements Backend {
   }
 
   get keepsBase(): boolean {
-    return this.#engine !== undefined && !this.#shared.undecided.some(({ doubtful }) => doubtful);
+    return this.#leading !== undefined && !this.#shared.undecided.some(({ doubtful }) => doubtful);
   }
 
   start(entries: readonly QueueEntry[]): void {
@@ -85,14 +84,12 @@ class TabsBackend implements Backend {
   offer(entry: QueueEntry, sent = false): void {
     if (this.#closed) return;
     const known = this.#shared.add(entry, false, sent);
-    if (this.#engine) {
-      this.#postItem({ kind: "entry", entry });
-      this.#engine.offer(entry, sent);
-    } else if (known && this.#leader !== undefined) this.#offerTo(this.#leader, known);
+    if (this.#leading) this.#leading.offer(entry, sent);
+    else if (known && this.#leader !== undefined) this.#offerTo(this.#leader, known);
   }
 
   async withdraw(key: string): Promise<void> {
-    if (this.#engine) this.#engine.withdraw(key);
+    if (this.#leading) this.#leading.withdraw(key);
     else await this.#request(key);
   }
 
@@ -102,7 +99,7 @@ class TabsBackend implements Backend {
 
   show(state: JsonObject | null): void {
     this.#presence = state;
-    if (this.#engine) this.#showPresence(this.#engine, this.#id, state);
+    if (this.#leading) this.#leading.show(this.#id, state);
     else this.#post({ kind: "show", from: this.#id, state });
   }
 
@@ -117,7 +114,7 @@ class TabsBackend implements Backend {
   }
 
   async verify(): Promise<boolean | undefined> {
-    if (this.#engine) return this.#engine.verify();
+    if (this.#leading) return this.#leading.verify();
     const answer = await this.#request();
     if (!answer?.same) return answer?.same;
     const { host } = this.#parts;
@@ -130,7 +127,7 @@ class TabsBackend implements Backend {
 
   close(): void {
     if (this.#closed) return;
-    if (!this.#engine) this.show(null);
+    if (!this.#leading) this.show(null);
     this.#closed = true;
     this.#resign();
     this.#follow(undefined);
@@ -149,29 +146,22 @@ class TabsBackend implements Backend {
 
   async #lead(): Promise<void> {
     const term = (this.#term = uuidv7(this.#ports));
-    const { host, store, engine: newEngine } = this.#parts;
     // Rejects only on a closed store.
-    const loaded = await store.load().catch(() => undefined);
+    const loaded = await this.#parts.store.load().catch(() => undefined);
     if (!loaded || this.#term !== term) return;
     this.#follow(undefined);
     this.#shared.addStored(loaded.entries.filter(({ parked }) => !parked));
-    const engine = newEngine({
-      get cursor() {
-        return host.cursor;
-      },
-      take: (item) => {
-        if (this.#engine === engine) this.#report(item);
-      },
-      hash: () => host.hash(),
+    this.#leading = new Leader({
+      term,
+      id: this.#id,
+      parts: this.#parts,
+      shared: this.#shared,
+      paused: this.#paused,
+      presence: this.#presence,
+      post: (message) => this.#post(message),
+      ended: () => this.close(),
     });
-    this.#engine = engine;
-    this.#post({ kind: "lead", term });
-    if (this.#paused) engine.pause();
-    this.#showPresence(engine, this.#id, this.#presence);
-    const { undecided } = this.#shared;
-    if (this.#hadLeader) for (const known of undecided) known.sent = true;
-    engine.start(undecided.filter(({ sent }) => sent).map(({ entry }) => entry));
-    for (const { entry, sent, doubtful } of undecided) if (!sent) engine.offer(entry, doubtful);
+    this.#leading.start(this.#hadLeader);
   }
 
   /** Another tab has taken the lock: this tab was frozen for a while. */
@@ -184,105 +174,9 @@ class TabsBackend implements Backend {
   }
 
   #resign(): void {
-    const engine = this.#engine;
-    this.#term = this.#engine = undefined;
-    engine?.close();
-  }
-
-  /** Passes an item of the engine to this tab and to the others. */
-  #report(item: FeedItem): void {
-    if (item.kind === "status" && item.report.status === "closed") {
-      // The reason may be specific to this tab, for example its token: another tab can try.
-      this.#parts.host.take(item);
-      this.close();
-      return;
-    }
-    this.#shared.apply(item);
-    // Before the own client, because that may change the item.
-    this.#postItem(item);
-    this.#parts.host.take(item);
-  }
-
-  #postItem(item: FeedItem): void {
-    this.#post({ kind: "item", term: this.#term!, item });
-  }
-
-  #receiveAsLeader(engine: EngineBackend, message: ToLeader): void {
-    switch (message.kind) {
-      case "hello":
-        // A leader that was frozen must not answer a message to its successor.
-        if (message.leader === undefined || message.leader === this.#term) this.#welcome(engine, message);
-        return;
-      case "offer": {
-        const { entry, sent, leader } = message;
-        // For an earlier leader. Earlier offers may be unknown here; all of them follow with a `hello`.
-        if (leader !== this.#term) return;
-        if (this.#shared.add(entry, true, sent)) {
-          this.#report({ kind: "entry", entry });
-          engine.offer(entry, sent);
-        }
-        return;
-      }
-      case "show":
-        this.#showPresence(engine, message.from, message.state);
-        return;
-      case "ask":
-        void this.#answer(engine, message);
-        return;
-      case "beat":
-        this.#post({ kind: "here", term: this.#term! });
-    }
-  }
-
-  #welcome(engine: EngineBackend, { from, id, cursor, shown, entries }: Extract<Message, { kind: "hello" }>): void {
-    const { host } = this.#parts;
-    this.#showPresence(engine, from, shown);
-    engine.wake();
-    const items: FeedItem[] = [];
-    const doubtful: string[] = [];
-    for (const entry of entries) {
-      const { key } = entry;
-      const verdict = this.#shared.verdict(key);
-      if (verdict) items.push({ kind: "verdict", key, verdict });
-      else if (this.#shared.add(entry, true, true)) {
-        // An earlier leader may have sent it, and its events may be in the state: only its own tab shows it.
-        engine.offer(entry, true);
-      }
-    }
-    const { eventId, serverId } = host.cursor;
-    const onlyDecided = host.onlyDecided();
-    const sameLog = cursor.serverId === serverId;
-    const behind = serverId !== undefined && !(sameLog && cursor.eventId >= eventId);
-    // The state of a tab that is ahead is unknown here.
-    const equal = sameLog && cursor.eventId === eventId && onlyDecided;
-    for (const known of this.#shared.undecided) {
-      const { entry } = known;
-      if (known.doubtful || !onlyDecided) doubtful.push(entry.key);
-      if (behind || (equal && !known.doubtful)) items.push({ kind: "entry", entry });
-    }
-    if (behind) {
-      const why = sameLog ? "far_behind" : cursor.serverId === undefined ? "first" : "log_replaced";
-      items.push({ kind: "reset", serverId, eventId, state: host.confirmed(), sent: doubtful, why });
-    }
-    items.push(...this.#shared.latest);
-    this.#post({ kind: "welcome", term: this.#term!, to: from, id, paused: this.#paused, items });
-  }
-
-  async #answer(engine: EngineBackend, { from, id, key }: Extract<Message, { kind: "ask" }>): Promise<void> {
-    const answer: Answer = { kind: "answer", term: this.#term!, to: from, id };
-    if (key === undefined) {
-      answer.same = await engine.verify();
-      answer.eventId = this.#parts.host.cursor.eventId;
-      if (answer.same) answer.hash = await this.#parts.host.hash();
-    } else engine.withdraw(key);
-    this.#post(answer);
-  }
-
-  /** Shows the presence that was set last; after `null` from that tab, the presence of this one. */
-  #showPresence(engine: EngineBackend, from: string, state: JsonObject | null): void {
-    if (state) this.#presenceOf = from;
-    else if (this.#presenceOf !== from) return;
-    engine.show(state ?? this.#presence);
+    const leading = this.#leading;
+    this.#term = this.#leading = undefined;
+    leading?.close();
   }
 
   // — following
@@ -412,15 +306,14 @@ class TabsBackend implements Backend {
         return;
     }
     if (!("term" in message)) {
-      if (this.#engine) this.#receiveAsLeader(this.#engine, message);
-    } else if (!this.#engine) this.#receiveFromLeader(message);
+      this.#leading?.receive(message);
+    } else if (!this.#leading) this.#receiveFromLeader(message);
   }
 
   #pause(paused: boolean): void {
     this.#paused = paused;
     this.#pausedAt = this.#hellos;
-    if (paused) this.#engine?.pause();
-    else this.#engine?.resume();
+    this.#leading?.pause(paused);
   }
 
   #post(message: Message): void {
