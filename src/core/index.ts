@@ -9,4 +9,7 @@ export type { PartitionName } from "./window/scene.ts";
 export { type SnapshotDraft, snapshotJob } from "./jobs/snapshots.ts";
 export type { Work } from "./window/work.ts";
 export { Refusal } from "./refusal.ts";
-export { draining, newSession, revoked, Session } from "./delivery/session.ts";
+export { draining, revoked } from "./delivery/endings.ts";
+export type { Listener } from "./delivery/listener.ts";
+export { newSession, Session } from "./delivery/session.ts";
+export { Subscription, type SubscriptionReader } from "./delivery/subscription.ts";

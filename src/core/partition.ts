@@ -19,7 +19,10 @@ import { Presence } from "./delivery/presence.ts";
 import { readState, type StateRead } from "./delivery/reads.ts";
 import { Refusal, traceFailure } from "./refusal.ts";
 import type { PartitionName, Scene, WriteScene } from "./window/scene.ts";
-import { draining, expired, retryAfterSeconds, revoked, type Session } from "./delivery/session.ts";
+import { draining, retryAfterSeconds, tokenExpired, revoked } from "./delivery/endings.ts";
+import type { Listener } from "./delivery/listener.ts";
+import { Session } from "./delivery/session.ts";
+import type { Subscription } from "./delivery/subscription.ts";
 import type { SnapshotDraft } from "./jobs/snapshots.ts";
 import { answer, refuse, take } from "./window/take.ts";
 import { Window } from "./window/window.ts";
@@ -58,6 +61,8 @@ export class Partition {
   readonly name: PartitionName;
   readonly #model: AnyModel;
   readonly #ports: Ports;
+  /** Everything that the events of the log are delivered to. */
+  readonly #listeners = new Set<Listener>();
   readonly #sessions = new Set<Session>();
   readonly #presence: Presence;
   readonly #limiter: Limiter;
@@ -132,12 +137,12 @@ export class Partition {
   }
 
   get attended(): boolean {
-    return this.#sessions.size > 0;
+    return this.#listeners.size > 0;
   }
 
   /** How many there are. */
   get connections(): number {
-    return this.#sessions.size;
+    return this.#listeners.size;
   }
 
   /** When the alarm has to come next; undefined: never. */
@@ -146,17 +151,10 @@ export class Partition {
     return next === undefined ? undefined : Math.max(next, this.#jobsHeldUntil);
   }
 
-  /** Adds a connection: new, or woken from hibernation. */
-  attach(session: Session, now: number): void {
-    this.#sessions.add(session);
-    this.#presence.resume(session);
-    const { delivered } = session.cursor.state;
-    if (delivered !== undefined) {
-      this.#leastTold = Math.min(this.#leastTold, delivered);
-      this.#told = Math.min(this.#told, delivered);
-    }
-    if (this.#live) session.cursor.resume(this.#live.head.eventId);
-    this.#provisionalLogId ??= session.state.provisionalLogId;
+  /** Adds a listener: new, or woken from hibernation. A subscription begins with its first pull. */
+  attach(listener: Session | Subscription, now: number): void {
+    this.#listeners.add(listener);
+    if (listener instanceof Session) this.#restore(listener);
     const live = this.#live;
     // While nothing was ever written, nothing is: a reader must not create storage.
     if (live?.head.logId !== undefined && !live.schedule.has("sweep_sockets")) {
@@ -171,9 +169,11 @@ export class Partition {
     this.#flush(window, now);
   }
 
-  detach(session: Session): void {
-    this.#sessions.delete(session);
-    this.#presence.leave(session);
+  detach(listener: Session | Subscription): void {
+    this.#listeners.delete(listener);
+    if (!(listener instanceof Session)) return;
+    this.#sessions.delete(listener);
+    this.#presence.leave(listener);
   }
 
   /**
@@ -201,14 +201,14 @@ export class Partition {
    * Ends those of `concerned` whose tokens are revoked, with whatever of theirs is waiting. From here on each
    * token that comes is asked about, too: one may be waiting for its window already.
    */
-  revoke(isRevoked: (author: Author) => boolean, now: number, concerned: Iterable<Session> = this.#sessions): void {
+  revoke(isRevoked: (author: Author) => boolean, now: number, concerned: Iterable<Listener> = this.#listeners): void {
     this.#isRevoked = isRevoked;
     const window = new Window();
-    for (const session of concerned) {
-      const { author } = session.state;
+    for (const listener of concerned) {
+      const { author } = listener;
       if (!author || !isRevoked(author)) continue;
-      window.touch(session);
-      this.#end(session, revoked, now);
+      window.touch(listener);
+      this.#end(listener, revoked, now);
     }
     this.#flush(window, now);
   }
@@ -216,9 +216,9 @@ export class Partition {
   /** Tells every connection to come back, each after a time of its own; what is waiting is refused from here on. */
   drain(reconnectAfterMs: () => number, now: number): void {
     const window = new Window();
-    for (const session of this.#sessions) {
-      window.touch(session);
-      session.end(draining, { kind: "draining", now, reconnectAfterMs: reconnectAfterMs() });
+    for (const listener of this.#listeners) {
+      window.touch(listener);
+      listener.end(this.failureOf(new Refusal(draining), now, listener.traceId), reconnectAfterMs());
     }
     this.#flush(window, now);
   }
@@ -360,6 +360,19 @@ export class Partition {
     return failure;
   }
 
+  /** Takes up again what was kept of a session. */
+  #restore(session: Session): void {
+    this.#sessions.add(session);
+    this.#presence.resume(session);
+    const { delivered } = session.cursor.state;
+    if (delivered !== undefined) {
+      this.#leastTold = Math.min(this.#leastTold, delivered);
+      this.#told = Math.min(this.#told, delivered);
+    }
+    if (this.#live) session.cursor.resume(this.#live.head.eventId);
+    this.#provisionalLogId ??= session.state.provisionalLogId;
+  }
+
   /** Runs the window's work in one transaction; what it throws has taken all of it back. */
   #attempt(batch: readonly Work[], window: Window, now: number): unknown {
     try {
@@ -406,21 +419,20 @@ export class Partition {
     const fresh = this.#untold(window, now);
     // Whoever may not be here any more is told so instead.
     if (fresh.length > 0) this.#expire(window, now);
-    window.flush(this.#sessions, fresh, now);
+    window.flush(this.#listeners, fresh, now);
   }
 
   /** Ends the connections whose tokens have expired, when the window is told. */
   #expire(window: Window, now: number): void {
-    for (const session of this.#sessions) {
-      if (session.expiresAt > now) continue;
-      window.touch(session);
-      this.#end(session, expired, now);
+    for (const listener of this.#listeners) {
+      if (listener.expiresAt > now) continue;
+      window.touch(listener);
+      this.#end(listener, tokenExpired, now);
     }
   }
 
-  #end(session: Session, failure: Failure, now: number): void {
-    const traced = this.failureOf(new Refusal(failure), now, session.traceId);
-    session.end(failure, { kind: "error", requestId: undefined, draftId: undefined, failure: traced });
+  #end(listener: Listener, failure: Failure, now: number): void {
+    listener.end(this.failureOf(new Refusal(failure), now, listener.traceId));
   }
 
   /**
@@ -443,7 +455,7 @@ export class Partition {
         ...this.name,
         error: describe(error),
       });
-      for (const session of this.#sessions) session.doubt();
+      for (const listener of this.#listeners) listener.doubt();
       return [];
     }
     this.#told = head;
@@ -461,7 +473,7 @@ export class Partition {
       limiter: this.#limiter,
       window,
       now,
-      attended: this.#sessions.size > 0,
+      attended: this.#listeners.size > 0,
       isRevoked: this.#isRevoked,
       peers: () => this.#presence.peers,
       serverId: () => live.head.logId ?? (this.#provisionalLogId ??= this.#ports.random.logId()),
@@ -477,7 +489,7 @@ export class Partition {
         this.#ports.log("error", "quarantined: the log cannot be folded", { ...this.name, error: describe(fault) });
       if (this.#told < 0) {
         this.#told = Math.min(this.#live.head.eventId, this.#leastTold);
-        for (const session of this.#sessions) session.cursor.resume(this.#live.head.eventId);
+        for (const { cursor } of this.#listeners) cursor.resume(this.#live.head.eventId);
       }
     }
     return this.#live;

@@ -59,5 +59,5 @@ export const streamHeader = "partita-stream";
 
 /** Which stream, and for whom. Undefined in open development mode: whoever `connect` names. */
 export type StreamRequest =
-  | { kind: "events"; author: Author; clientId: string; /** Undefined: from the head. */ since?: number | undefined }
+  | { kind: "events"; author: Author; /** Undefined: from the head. */ since?: number | undefined }
   | { kind: "connection"; author?: Author | undefined };

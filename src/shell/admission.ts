@@ -1,4 +1,4 @@
-import { draining, type Partition, type PartitionName, type Session } from "../core/index.ts";
+import { draining, type Listener, type Partition, type PartitionName, type Session } from "../core/index.ts";
 import { mayAddress, type Subject } from "../identity/verify.ts";
 import type { Revocation } from "../platform/rpc.ts";
 import { allows, type Author, bounds, type Failure } from "../protocol/index.ts";
@@ -52,16 +52,16 @@ export class Admission {
   }
 
   /** Counts a connection. */
-  joined(session: Session): void {
-    this.#places.add(session);
+  joined(listener: Listener): void {
+    this.#places.add(listener);
   }
 
-  left(session: Session): void {
-    this.#places.remove(session);
+  left(listener: Listener): void {
+    this.#places.remove(listener);
   }
 
   /** The connections that one of these revocations can concern. */
-  concernedBy(revocations: readonly Revocation[]): Iterable<Session> {
+  concernedBy(revocations: readonly Revocation[]): Iterable<Listener> {
     return this.#places.concernedBy(revocations);
   }
 

@@ -6,6 +6,7 @@ import {
   Refusal,
   type Session,
   snapshotJob,
+  type Subscription,
   type Submission,
   sweepRecords,
   sweepSockets,
@@ -157,8 +158,8 @@ export class PartitionShell {
       timer: (run, delayMs) => ports.timer(run, delayMs),
       every: (run, periodMs) => ports.every(run, periodMs),
       join: (connection) => this.#join(connection),
-      joined: (session) => this.#attach(session),
-      detached: (session) => this.#detach(session),
+      joined: (subscription) => this.#attach(subscription),
+      detached: (subscription) => this.#detach(subscription),
     });
   }
 
@@ -233,7 +234,7 @@ export class PartitionShell {
     if (failure) return this.#refuse(failure, traceId);
     return await this.#step(() =>
       asked.kind === "events"
-        ? this.#streams.read(asked.author, asked.clientId, asked.since, traceId)
+        ? this.#streams.read(asked.author, asked.since, traceId)
         : this.#streams.connect(asked.author, traceId),
     );
   }
@@ -378,19 +379,19 @@ export class PartitionShell {
     this.#attach(connection.session);
   }
 
-  #attach(session: Session): void {
-    this.#admission.joined(session);
+  #attach(listener: Session | Subscription): void {
+    this.#admission.joined(listener);
     try {
-      this.#partition.attach(session, this.#ports.now());
+      this.#partition.attach(listener, this.#ports.now());
     } catch (error) {
-      this.#detach(session);
+      this.#detach(listener);
       throw error;
     }
   }
 
-  #detach(session: Session): void {
-    this.#admission.left(session);
-    this.#partition.detach(session);
+  #detach(listener: Session | Subscription): void {
+    this.#admission.left(listener);
+    this.#partition.detach(listener);
   }
 
   /** Platform fact: `webSocketClose` may never come for a peer that vanished. */

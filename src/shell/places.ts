@@ -1,4 +1,4 @@
-import type { Session } from "../core/index.ts";
+import type { Listener } from "../core/index.ts";
 import type { Revocation } from "../platform/rpc.ts";
 import type { Author } from "../protocol/index.ts";
 
@@ -13,8 +13,8 @@ const pendingTokensMax = 2;
  */
 export class Places {
   /** The authors whose tokens each connection has sent, the newest last. */
-  readonly #authors = new Map<Session, readonly Author[]>();
-  readonly #unauthenticated = new Set<Session>();
+  readonly #authors = new Map<Listener, readonly Author[]>();
+  readonly #unauthenticated = new Set<Listener>();
   readonly #byPrincipal = new Index();
   readonly #byToken = new Index();
 
@@ -29,80 +29,80 @@ export class Places {
   }
 
   /** How many connections this principal has, not counting `except`. */
-  of(principal: string, except?: Session): number {
+  of(principal: string, except?: Listener): number {
     const own = this.#byPrincipal.get(principal);
     return own.size - (except && own.has(except) ? 1 : 0);
   }
 
   /** The connections that one of these revocations can concern. */
-  concernedBy(revocations: readonly Revocation[]): Set<Session> {
-    const found = new Set<Session>();
+  concernedBy(revocations: readonly Revocation[]): Set<Listener> {
+    const found = new Set<Listener>();
     for (const { kind, id } of revocations) {
-      for (const session of (kind === "jti" ? this.#byToken : this.#byPrincipal).get(id)) found.add(session);
+      for (const listener of (kind === "jti" ? this.#byToken : this.#byPrincipal).get(id)) found.add(listener);
     }
     return found;
   }
 
   /** Adds a connection, under the author that is known of it. */
-  add(session: Session): void {
-    const { author, awaitsToken } = session.state;
-    this.#authors.set(session, []);
-    if (author) this.authenticated(session, author);
-    else if (awaitsToken) this.#unauthenticated.add(session);
+  add(listener: Listener): void {
+    const { author, awaitsToken } = listener;
+    this.#authors.set(listener, []);
+    if (author) this.authenticated(listener, author);
+    else if (awaitsToken) this.#unauthenticated.add(listener);
   }
 
   /** Counts a connection under the author of a token that it has sent, its first one or a later one. */
-  authenticated(session: Session, author: Author): void {
-    const known = this.#authors.get(session);
+  authenticated(listener: Listener, author: Author): void {
+    const known = this.#authors.get(listener);
     if (!known) return;
-    this.#unauthenticated.delete(session);
+    this.#unauthenticated.delete(listener);
     const recent = new Set(known.slice(-pendingTokensMax));
-    const authors = known.filter((earlier) => earlier === session.state.author || recent.has(earlier));
-    this.#replace(session, known, [...authors, author]);
+    const authors = known.filter((earlier) => earlier === listener.author || recent.has(earlier));
+    this.#replace(listener, known, [...authors, author]);
   }
 
-  remove(session: Session): void {
-    const known = this.#authors.get(session);
+  remove(listener: Listener): void {
+    const known = this.#authors.get(listener);
     if (!known) return;
-    this.#replace(session, known, []);
-    this.#authors.delete(session);
-    this.#unauthenticated.delete(session);
+    this.#replace(listener, known, []);
+    this.#authors.delete(listener);
+    this.#unauthenticated.delete(listener);
   }
 
-  #replace(session: Session, before: readonly Author[], after: readonly Author[]): void {
+  #replace(listener: Listener, before: readonly Author[], after: readonly Author[]): void {
     for (const author of before) {
-      this.#byPrincipal.remove(author.principal, session);
-      this.#byToken.remove(author.tokenId, session);
+      this.#byPrincipal.remove(author.principal, listener);
+      this.#byToken.remove(author.tokenId, listener);
     }
     for (const author of after) {
-      this.#byPrincipal.add(author.principal, session);
-      this.#byToken.add(author.tokenId, session);
+      this.#byPrincipal.add(author.principal, listener);
+      this.#byToken.add(author.tokenId, listener);
     }
-    this.#authors.set(session, after);
+    this.#authors.set(listener, after);
   }
 }
 
-const none: ReadonlySet<Session> = new Set();
+const none: ReadonlySet<Listener> = new Set();
 
 /** Connections by a text. */
 class Index {
-  readonly #sets = new Map<string, Set<Session>>();
+  readonly #sets = new Map<string, Set<Listener>>();
 
-  get(key: string): ReadonlySet<Session> {
+  get(key: string): ReadonlySet<Listener> {
     return this.#sets.get(key) ?? none;
   }
 
-  add(key: string | undefined, session: Session): void {
+  add(key: string | undefined, listener: Listener): void {
     if (key === undefined) return;
     const set = this.#sets.get(key);
-    if (set) set.add(session);
-    else this.#sets.set(key, new Set([session]));
+    if (set) set.add(listener);
+    else this.#sets.set(key, new Set([listener]));
   }
 
-  remove(key: string | undefined, session: Session): void {
+  remove(key: string | undefined, listener: Listener): void {
     if (key === undefined) return;
     const set = this.#sets.get(key);
-    set?.delete(session);
+    set?.delete(listener);
     if (set?.size === 0) this.#sets.delete(key);
   }
 }

@@ -1,4 +1,4 @@
-import type { Session } from "../core/index.ts";
+import type { Subscription } from "../core/index.ts";
 import type { Connection, ConnectionHost } from "./connection.ts";
 import type { EventSink, SinkPorts } from "./event-sink.ts";
 import type { ShellRandom } from "./ports.ts";
@@ -16,10 +16,9 @@ export interface StreamHost extends ConnectionHost, SinkPorts {
   every(run: () => void, periodMs: number): () => void;
   /** Adds a connection. */
   join(connection: Connection): void;
-  /** Adds a session that is no connection. */
-  joined(session: Session): void;
+  joined(subscription: Subscription): void;
   /** It has ended. */
-  detached(session: Session): void;
+  detached(subscription: Subscription): void;
   /** The stream is over; said once. */
   ended(stream: Stream): void;
 }

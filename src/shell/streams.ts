@@ -34,23 +34,18 @@ export class Streams {
   }
 
   /** The events of the log after `since`, or after the head, as they come; or the problem that there is. */
-  read(
-    author: Author,
-    clientId: string,
-    since: number | undefined,
-    traceId: string | undefined,
-  ): Promise<EventSink | HttpAnswer> {
+  read(author: Author, since: number | undefined, traceId: string | undefined): Promise<EventSink | HttpAnswer> {
     return new Promise((resolve) => {
       const full = this.#full();
       if (full) {
         resolve(this.#problem(full, traceId));
         return;
       }
-      const reader = new LogReader(author, traceId, this.#host, (refusal) =>
+      const reader = new LogReader(author, since, traceId, this.#host, (refusal) =>
         resolve(refusal ? answerFailure(this.#host.partition.name.partition, refusal) : reader.sink),
       );
       this.#add(reader);
-      reader.start(clientId, since);
+      reader.start();
     });
   }
 

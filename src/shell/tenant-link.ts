@@ -1,4 +1,4 @@
-import { type Logger, type Partition, revoked, type Session, socketSweepMs } from "../core/index.ts";
+import { type Listener, type Logger, type Partition, revoked, socketSweepMs } from "../core/index.ts";
 import type { Failure, Author, Limits } from "../protocol/index.ts";
 import { Revocations } from "../tenant/revocations.ts";
 import type { LimitsOverride, Revocation, TenantApi, TenantChanges } from "../platform/rpc.ts";
@@ -24,7 +24,7 @@ interface TenantLinkHost {
   /** Runs what did not come by a frame. */
   step<T>(body: () => T): T;
   /** The connections that one of these revocations can concern. */
-  concernedBy(revocations: readonly Revocation[]): Iterable<Session>;
+  concernedBy(revocations: readonly Revocation[]): Iterable<Listener>;
 }
 
 const unreachable: Failure = {

@@ -5,7 +5,8 @@ import type { Head } from "../head.ts";
 import { clampLimit, readPage } from "./page.ts";
 import { Refusal } from "../refusal.ts";
 import type { Scene } from "../window/scene.ts";
-import { notConnected, revoked, type Session } from "./session.ts";
+import { revoked } from "./endings.ts";
+import { notConnected, type Session } from "./session.ts";
 
 type Connect = Extract<Command, { kind: "connect" }>;
 type Renew = Extract<Command, { kind: "renew" }>;

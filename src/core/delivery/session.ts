@@ -1,10 +1,9 @@
-import type { ErrorCode, Failure } from "../../protocol/index.ts";
+import type { Author, ErrorCode, Failure, TracedFailure } from "../../protocol/index.ts";
 import type { EventRow } from "../../storage/port.ts";
 import type { Conversation, Effect, HoldingCode, SessionState, Subscriber } from "../replies.ts";
 import { Cursor, type CursorState } from "./cursor.ts";
-
-/** How long a client waits after a refusal that may pass, in seconds. */
-export const retryAfterSeconds = 1;
+import { retryAfterSeconds, tokenExpired } from "./endings.ts";
+import type { Listener } from "./listener.ts";
 
 /** The refusal of what comes before `connect` was answered. */
 export const notConnected: Failure = {
@@ -12,23 +11,10 @@ export const notConnected: Failure = {
   detail: "Send connect first, and wait for connected.",
 };
 
-/** The last thing that a connection is told whose token has expired. */
-export const expired: Failure = { code: "auth_expired", detail: "Your token has expired: connect with a new one." };
-
-/** The last thing that a connection is told whose token was revoked. */
-export const revoked: Failure = { code: "auth_revoked", detail: "Your token was revoked: sign in again." };
-
-/** What is answered while the partition is being moved. */
-export const draining: Failure = {
-  code: "draining",
-  detail: "This partition is being moved: send the same again in a moment.",
-  retryAfter: retryAfterSeconds,
-};
-
 const noEvents: readonly EventRow[] = [];
 
 /** The conversation with one connection: who it is, what it asked for, and whether a refused draft holds back later ones. */
-export class Session {
+export class Session implements Listener {
   readonly cursor: Cursor;
   /** The trace id of the upgrade, where it came with a `traceparent`: problems of the connection have it, too. */
   readonly traceId: string | undefined;
@@ -70,14 +56,23 @@ export class Session {
 
   /** Why nothing more is accepted from it: it has ended, or its token has expired by `now`. */
   over(now: number): Failure | undefined {
-    return this.#ended ?? (this.expiresAt <= now ? expired : undefined);
+    return this.#ended ?? (this.expiresAt <= now ? tokenExpired : undefined);
   }
 
-  /** Nothing more is accepted from it, and `last` is the last that is sent to it. */
-  end(failure: Failure, last: Effect): void {
+  get author(): Author | undefined {
+    return this.#state.author;
+  }
+
+  get awaitsToken(): boolean {
+    return this.#state.awaitsToken;
+  }
+
+  end(failure: TracedFailure, reconnectAfterMs?: number): void {
     if (this.#ended) return;
-    this.reply(last);
     this.#ended = failure;
+    const now = failure.timestamp;
+    if (reconnectAfterMs !== undefined) this.reply({ kind: "draining", now, reconnectAfterMs });
+    else this.reply({ kind: "error", requestId: undefined, draftId: undefined, failure });
   }
 
   /** Whether it has received the whole log, and so receives each new event. */

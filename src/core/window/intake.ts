@@ -1,5 +1,5 @@
 import { type Failure, bounds } from "../../protocol/index.ts";
-import { retryAfterSeconds } from "../delivery/session.ts";
+import { retryAfterSeconds } from "../delivery/endings.ts";
 import type { Work } from "./work.ts";
 
 /** Arrivals within one timer window that the intake takes for load. Measured: docs/decisions/0002-windows.md. */

@@ -5,12 +5,18 @@ import { decide } from "../decide/decide.ts";
 import type { ConnectedClient, Outcome } from "../replies.ts";
 import { traceFailure, Refusal } from "../refusal.ts";
 import { type Scene, traced, type WriteScene } from "./scene.ts";
+import type { Listener } from "../delivery/listener.ts";
 import { notConnected, type Session } from "../delivery/session.ts";
+import { pull } from "../delivery/subscription.ts";
 import type { Window } from "./window.ts";
-import { type ReadWork, traceIdOf, type Work } from "./work.ts";
+import { type Pull, type ReadWork, traceIdOf, type Work } from "./work.ts";
 
 /** Does one piece of a window's work. What it throws takes the window with it. */
 export function take(scene: WriteScene, work: Work): void {
+  if ("subscription" in work) {
+    answer(scene, work);
+    return;
+  }
   const { window } = scene;
   const own = traced(scene, traceIdOf(work));
   if ("command" in work) {
@@ -36,10 +42,13 @@ export function take(scene: WriteScene, work: Work): void {
 /** Does one piece of work that writes nothing. What it throws takes the window with it. */
 export function answer(scene: Scene, work: ReadWork): void {
   const own = traced(scene, traceIdOf(work));
-  scene.window.touch(work.session);
+  scene.window.touch(listenerOf(work));
   try {
-    assertNotOver(work.session, scene.now);
-    answerCommand(own, work.session, work.command);
+    if ("subscription" in work) answerPull(own, work);
+    else {
+      assertNotOver(work.session, scene.now);
+      answerCommand(own, work.session, work.command);
+    }
   } catch (error) {
     refuseThrown(own, work, error);
   }
@@ -52,16 +61,30 @@ function refuseThrown(scene: Scene, work: Work, error: unknown): void {
 
 /** Answers work by a failure, without doing it. */
 export function refuse(window: Window, work: Work, failure: TracedFailure): void {
-  if (!("command" in work)) {
+  if ("answer" in work) {
     window.answer(work, { kind: "refused", failure });
     return;
   }
+  window.touch(listenerOf(work));
+  if ("subscription" in work) {
+    work.subscription.end(failure);
+    return;
+  }
   const { session, command } = work;
-  window.touch(session);
   const draftId = draftIdOf(command);
   if (draftId !== undefined && command.kind !== "unreadable" && session.state.client)
     session.settle(draftId, failure.code);
   session.reply({ kind: "error", requestId: command.requestId, draftId, failure });
+}
+
+function listenerOf(work: Exclude<Work, { answer: unknown }>): Listener {
+  return "subscription" in work ? work.subscription : work.session;
+}
+
+/** @throws Refusal where the subscription ends instead. */
+function answerPull(scene: Scene, { subscription, refused }: Pull): void {
+  if (refused) throw new Refusal(refused);
+  pull(scene, subscription);
 }
 
 /** @throws Refusal where the command is answered by an error. */

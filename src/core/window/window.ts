@@ -1,6 +1,6 @@
 import type { EventRow } from "../../storage/port.ts";
 import type { Outcome } from "../replies.ts";
-import type { Session } from "../delivery/session.ts";
+import type { Listener } from "../delivery/listener.ts";
 
 /**
  * What came of the work of one window, held back until its transaction is committed: one commit,
@@ -9,15 +9,15 @@ import type { Session } from "../delivery/session.ts";
 export class Window {
   /** The events that were committed, in order. */
   readonly events: EventRow[] = [];
-  readonly #touched = new Set<Session>();
+  readonly #touched = new Set<Listener>();
   readonly #answers: (() => void)[] = [];
   readonly #undos: (() => void)[] = [];
 
-  /** Remembers that `session` has something to be told, or to be kept. */
-  touch(session: Session): void {
-    if (this.#touched.has(session)) return;
-    this.#touched.add(session);
-    session.begin();
+  /** Remembers that `listener` has something to be told, or to be kept. */
+  touch(listener: Listener): void {
+    if (this.#touched.has(listener)) return;
+    this.#touched.add(listener);
+    listener.begin();
   }
 
   answer(work: { answer(outcome: Outcome): void }, outcome: Outcome): void {
@@ -32,17 +32,17 @@ export class Window {
   /** Takes back what sessions were to be told, and what had changed in them and elsewhere in memory. */
   rollback(): void {
     for (const undo of this.#undos.splice(0).toReversed()) undo();
-    for (const session of this.#touched) session.rollback();
+    for (const listener of this.#touched) listener.rollback();
     this.#touched.clear();
     this.#answers.length = 0;
     this.events.length = 0;
   }
 
   /** Tells everything: replies to those who asked, and `fresh` to every connection that is live. */
-  flush(sessions: Iterable<Session>, fresh: readonly EventRow[], now: number): void {
+  flush(listeners: Iterable<Listener>, fresh: readonly EventRow[], now: number): void {
     for (const answer of this.#answers) answer();
-    for (const session of this.#touched) session.flush(fresh, now);
+    for (const listener of this.#touched) listener.flush(fresh, now);
     if (fresh.length === 0) return;
-    for (const session of sessions) if (!this.#touched.has(session)) session.flush(fresh, now);
+    for (const listener of listeners) if (!this.#touched.has(listener)) listener.flush(fresh, now);
   }
 }

@@ -47,10 +47,10 @@ export function streamRoutes(app: Edge, { requireRead, requireReadOrTicket }: Gu
     requireReadOrTicket,
     query({ since: z.optional(wholeNumber("The stream begins after this event; absent means at the head.", 6)) }),
     async (c) => {
-      const from = orRefuse(authorOf(c.get("partitionAccess").identity, c.req.raw));
+      const { author } = orRefuse(authorOf(c.get("partitionAccess").identity, c.req.raw));
       // A reader that reconnects continues after the last event that it saw, not where it began.
       const since = lastSeen(c.req.header("last-event-id")) ?? c.req.valid("query").since;
-      return await openStream(c, { kind: "events", ...from, since });
+      return await openStream(c, { kind: "events", author, since });
     },
   );
 

@@ -1,0 +1,143 @@
+import type { Author, Failure, TracedFailure } from "../../protocol/index.ts";
+import type { EventRow } from "../../storage/port.ts";
+import { Refusal } from "../refusal.ts";
+import type { Page } from "../replies.ts";
+import type { Scene } from "../window/scene.ts";
+import { assertNotAhead } from "./connect.ts";
+import { Cursor } from "./cursor.ts";
+import { clampLimit, readPage } from "./page.ts";
+import { tokenExpired } from "./endings.ts";
+import type { Listener } from "./listener.ts";
+
+/** Takes what a subscription delivers. Its methods must not throw. */
+export interface SubscriptionReader {
+  /** The subscription begins after the event `position`; the log ends at `head`. Called once, before anything else but `ended`. */
+  started(serverId: string, position: number, head: number): void;
+  deliver(events: readonly EventRow[]): void;
+  /** More events follow. They are delivered when they are pulled. */
+  behind(): void;
+  /** Nothing more is delivered. */
+  ended(failure: TracedFailure): void;
+}
+
+/** How a subscription has begun, until its reader knows it. */
+interface Start {
+  serverId: string;
+  position: number;
+  head: number;
+}
+
+/** Reads the log for an author, from an event on: by pages that are pulled, and by broadcasts as far as there is credit. */
+export class Subscription implements Listener {
+  readonly traceId: string | undefined;
+  readonly author: Author;
+  readonly awaitsToken = false;
+  /** The event after which it begins; undefined: the head. */
+  readonly since: number | undefined;
+  readonly cursor = new Cursor({ behind: undefined, delivered: undefined });
+  readonly #creditBytes: number;
+  readonly #reader: SubscriptionReader;
+  #started = false;
+  #startedBefore = false;
+  #start: Start | undefined;
+  #page: Page | undefined;
+  #ended: Failure | undefined;
+  #endedBefore: Failure | undefined;
+  /** Why it ends, until its reader knows it. */
+  #ending: TracedFailure | undefined;
+
+  constructor(
+    author: Author,
+    since: number | undefined,
+    creditBytes: number,
+    reader: SubscriptionReader,
+    traceId?: string,
+  ) {
+    this.traceId = traceId;
+    this.author = author;
+    this.since = since;
+    this.#creditBytes = creditBytes;
+    this.#reader = reader;
+  }
+
+  get expiresAt(): number {
+    return this.author.expiresAt ?? Number.POSITIVE_INFINITY;
+  }
+
+  get started(): boolean {
+    return this.#started;
+  }
+
+  /** Why nothing more is accepted from it: it has ended, or its token has expired by `now`. */
+  over(now: number): Failure | undefined {
+    return this.#ended ?? (this.expiresAt <= now ? tokenExpired : undefined);
+  }
+
+  /** Begins, when the window is committed, after the event `position`. */
+  start(serverId: string, position: number, head: number): void {
+    this.#started = true;
+    this.#start = { serverId, position, head };
+  }
+
+  /** Delivers a page when the window is committed. */
+  pulled(page: Page): void {
+    this.#page = page;
+    this.cursor.seek(page.nextSinceEventId, page.currentEventIndex);
+  }
+
+  end(failure: TracedFailure): void {
+    if (this.#ended) return;
+    this.#ended = this.#ending = failure;
+  }
+
+  /** Nothing is kept over hibernation: an open stream keeps the object awake. */
+  doubt(): void {}
+
+  begin(): void {
+    this.#startedBefore = this.#started;
+    this.#endedBefore = this.#ended;
+    this.cursor.begin();
+  }
+
+  rollback(): void {
+    this.#started = this.#startedBefore;
+    this.#ended = this.#endedBefore;
+    this.#start = this.#page = this.#ending = undefined;
+    this.cursor.rollback();
+  }
+
+  flush(fresh: readonly EventRow[]): void {
+    const start = this.#start;
+    const page = this.#page;
+    const ending = this.#ending;
+    this.#start = this.#page = this.#ending = undefined;
+    if (start) this.#reader.started(start.serverId, start.position, start.head);
+    if (page) this.#reader.deliver(page.events);
+    if (ending) this.#reader.ended(ending);
+    if (!this.#started || this.#ended) return;
+    const wasAtHead = this.cursor.atHead;
+    if (wasAtHead) this.#reader.deliver(this.cursor.advance(fresh, this.#creditBytes, undefined));
+    if (!this.cursor.atHead && (page || wasAtHead)) this.#reader.behind();
+  }
+}
+
+/**
+ * Delivers the next page to a subscription, and begins it with the first one. A pull says that everything before
+ * was read, too.
+ *
+ * @throws Refusal where the subscription ends instead.
+ */
+export function pull({ live, ports, now, serverId }: Scene, subscription: Subscription): void {
+  const over = subscription.over(now);
+  if (over) throw new Refusal(over);
+  const head = live.head.eventId;
+  let after = subscription.cursor.state.behind;
+  if (!subscription.started) {
+    assertNotAhead(live.head, subscription.since);
+    after = subscription.since ?? head;
+    subscription.start(serverId(), after, head);
+  }
+  if (after === undefined) return;
+  subscription.cursor.acknowledge(after);
+  subscription.pulled(readPage(ports.storage, after, clampLimit(undefined), head));
+}
