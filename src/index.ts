@@ -1,5 +1,5 @@
 /**
- * What a Worker needs to be the authority.
+ * Everything that a Worker needs to be the authority of its partitions.
  *
  * @module partita
  */
@@ -23,20 +23,20 @@ export {
   type ValidationContext,
 } from "./model/index.ts";
 
-/** What an application says of itself. */
+/** The options of `createAuthority`. */
 export interface AuthorityOptions {
-  /** Which model serves which partitions: the first pattern that fits a name decides. */
+  /** The models by name pattern: the first pattern that matches the name of a partition selects its model. */
   models: ModelRegistry;
-  /** Which permissions the roles in tokens stand for: `read`, `submit:<type>`, `submit:*`, `admin:*`. */
+  /** The permissions of each role in tokens: `read`, `submit:<type>`, `submit:*`, `admin:*`. */
   roles?: Roles;
-  /** What differs from `defaultLimits`. In open development mode nothing else is limited. */
+  /** The limits that differ from `defaultLimits`. In open development mode only these limits apply. */
   limits?: Partial<Limits>;
-  /** Where a tenant's objects live. It has to go on saying the same: what a jurisdiction holds is not found elsewhere. */
+  /** Where the objects of a tenant live. The result for a tenant must never change: objects of a jurisdiction are not found outside it. */
   placement?: PlacementOf;
 }
 
 /**
- * Everything a Worker needs to be the authority for these models.
+ * Creates the Worker and the Durable Object classes of an authority for these models.
  *
  * @example
  * const authority = createAuthority({ models: { "counter-*": counter, "*": insieme } });
