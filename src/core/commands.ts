@@ -25,7 +25,7 @@ export function single(draft: Draft): Submission {
   return { key: draft.draftId, mode: "single", drafts: [draft] };
 }
 
-/** What a connection shows of itself. It has no turn in a window: it is taken as it comes. */
+/** What a connection shows of itself. It does not wait for a window. */
 export interface PresenceCommand {
   kind: "presence";
   requestId: string;
@@ -59,14 +59,14 @@ export type ReadCommand =
       credit: number | undefined;
       /** Whether pages name the drafts of the principal's own events. */
       draftIds: boolean;
-      /** Whether this connection is told of presence, and may show its own. */
+      /** Whether this connection receives presence, and may show its own. */
       presence: boolean;
       /** What the dialect has to know again of this connection; only the dialect reads it. */
       wire: Json | undefined;
-      /** Whom the token in it speaks for, where it had one. */
+      /** The author of the token in it, where it had one. */
       author: Author | undefined;
     }
-  /** A token in place of the one that the connection has; `author` is whom it speaks for. */
+  /** A token in place of the one that the connection has; `author` is its principal. */
   | { kind: "renew"; requestId: string; author: Author }
   | {
       kind: "sync";
@@ -76,14 +76,14 @@ export type ReadCommand =
       sinceEventId: number | undefined;
       limit: number | undefined;
     }
-  /** This connection has taken everything up to `eventId`. */
+  /** This connection has received everything up to `eventId`. */
   | { kind: "ack"; requestId: string; eventId: number }
   /** What the state at the head hashes to. */
   | { kind: "hash"; requestId: string }
   | { kind: "heartbeat"; requestId: string }
-  /** A command that cannot be taken now; what it said is forgotten. */
+  /** A command that did not fit into the queue; its content is dropped. */
   | { kind: "overflow"; requestId: string | undefined; draftId: string | undefined; failure: Failure }
-  /** A frame that is refused for when it came. */
+  /** A frame that is refused, because of what came before it. */
   | { kind: "refused"; requestId: string; failure: Failure }
   /** A frame that is no command; `requestId` and `draftId` where they could be read. */
   | { kind: "unreadable"; requestId: string | undefined; draftId: string | undefined; failure: Failure };

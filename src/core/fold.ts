@@ -187,7 +187,7 @@ export function foldRange(reads: StorageReads, model: AnyModel, state: State<obj
   }
 }
 
-/** The row as the model's folding takes it. */
+/** The row as the model's folding needs it. */
 export function loggedEvent(row: EventRow): Parameters<typeof foldEvent>[2] {
   return {
     type: row.type,

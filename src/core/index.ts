@@ -1,15 +1,15 @@
 export { type Command, type Draft, type PresenceCommand, single, type Submission } from "./commands.ts";
 export { rejectionRetentionMs, sweepRecords } from "./jobs/sweep-records.ts";
 export { socketSweepMs, sweepSockets } from "./jobs/sweep-sockets.ts";
-export type { DraftResult, Effect, Outcome, Page, SessionState, Subscriber, Verdict } from "./replies.ts";
+export type { DraftResult, Outcome, Page, Reply, SessionState, Subscriber, Verdict } from "./replies.ts";
 export { bytesOf, type Frame, type FrameSource, Intake, overloaded } from "./window/intake.ts";
 export { Partition, type Standing } from "./partition.ts";
 export type { Logger, Ports } from "./ports.ts";
-export type { PartitionName } from "./window/scene.ts";
+export type { PartitionName } from "./window/context.ts";
 export { type SnapshotDraft, snapshotJob } from "./jobs/snapshots.ts";
 export type { Work } from "./window/work.ts";
 export { Refusal } from "./refusal.ts";
-export { draining, revoked } from "./delivery/endings.ts";
+export { draining, tokenRevoked } from "./delivery/endings.ts";
 export type { Listener } from "./delivery/listener.ts";
 export { newSession, Session } from "./delivery/session.ts";
 export { Subscription, type SubscriptionReader } from "./delivery/subscription.ts";

@@ -32,12 +32,12 @@ export class Live {
     this.schedule = new Schedule(reads.jobs.all());
   }
 
-  /** Where it stands now: what is applied and reserved from here on can be taken back by `undoTo`. */
+  /** Where it stands now: what is applied and reserved from here on can be undone by `undoTo`. */
   get position(): Position {
     return { eventId: this.head.eventId, state: this.fold.state.position };
   }
 
-  /** Takes back the members of an atomic batch that are applied and not appended. */
+  /** Undoes the members of an atomic batch that are applied and not appended. */
   undoTo({ eventId, state }: Position): void {
     this.head.release(eventId);
     this.fold.undoTo(state);

@@ -18,13 +18,13 @@ import { describe, type Ports } from "./ports.ts";
 import { Presence } from "./delivery/presence.ts";
 import { readState, type StateRead } from "./delivery/reads.ts";
 import { Refusal, traceFailure } from "./refusal.ts";
-import type { PartitionName, Scene, WriteScene } from "./window/scene.ts";
-import { draining, retryAfterSeconds, tokenExpired, revoked } from "./delivery/endings.ts";
+import type { PartitionName, WindowContext, WriteContext } from "./window/context.ts";
+import { draining, retryAfterSeconds, tokenExpired, tokenRevoked } from "./delivery/endings.ts";
 import type { Listener } from "./delivery/listener.ts";
 import { Session } from "./delivery/session.ts";
 import type { Subscription } from "./delivery/subscription.ts";
 import type { SnapshotDraft } from "./jobs/snapshots.ts";
-import { answer, refuse, take } from "./window/take.ts";
+import { handle, handleRead, refuse } from "./window/handle.ts";
 import { Window } from "./window/window.ts";
 import { onlyReads, traceIdOf, type Work } from "./window/work.ts";
 
@@ -71,11 +71,11 @@ export class Partition {
   #jobsHeldUntil = 0;
   /** Undefined before the first use, and after a failed commit: then memory is rebuilt from storage. */
   #live: Live | undefined;
-  /** The last event that all live connections were told; -1 before the first load. */
-  #told = -1;
-  /** The least that a connection was told when a commit was in doubt, before an earlier sleep. */
-  #leastTold = Number.MAX_SAFE_INTEGER;
-  /** Whose token was revoked, as far as was told. */
+  /** The last event that was delivered to all listeners at the head; -1 before the first load. */
+  #delivered = -1;
+  /** The least that was delivered to a connection when a commit was in doubt, before an earlier hibernation. */
+  #leastDelivered = Number.MAX_SAFE_INTEGER;
+  /** Whether a token is known to be revoked. */
   #isRevoked: (author: Author) => boolean = () => false;
   /** The random id of this object's lifetime, written with each event. */
   readonly #incarnation: string;
@@ -95,7 +95,7 @@ export class Partition {
   }
 
   /**
-   * Makes the schema current and loads the state, before anything else is taken.
+   * Makes the schema current and loads the state, before anything else is accepted.
    *
    * @throws Refusal where that cannot be done; the next call tries again.
    */
@@ -121,7 +121,7 @@ export class Partition {
     if (this.exists && text !== this.keptLimits) this.#write(now, (writes) => writes.tenantLimits.put(text));
   }
 
-  /** The tenant's answer to `Ports.askTenant`: so many tokens, or when there may be some again. */
+  /** The tenant's answer to `Ports.askTenant`: `count` tokens, or when there may be some again. */
   granted(count: number, retryAfterMs: number, now: number): void {
     this.#limiter.granted(count, retryAfterMs, now);
   }
@@ -129,11 +129,6 @@ export class Partition {
   /** Whether anything was ever written here. */
   get exists(): boolean {
     return this.#live?.head.logId !== undefined;
-  }
-
-  /** All connections, of whatever kind. */
-  get sessions(): Iterable<Session> {
-    return this.#sessions;
   }
 
   get attended(): boolean {
@@ -162,7 +157,7 @@ export class Partition {
     }
   }
 
-  /** Ends the connections whose tokens have expired. */
+  /** Ends the listeners whose tokens have expired. */
   expire(now: number): void {
     const window = new Window();
     this.#expire(window, now);
@@ -178,7 +173,7 @@ export class Partition {
 
   /**
    * Does the work of one window: one transaction, each draft its own step with its own verdict, in
-   * this order; and when that is committed, tells everybody what there is to tell. Never throws.
+   * this order; and when that is committed, delivers what there is for each listener. Never throws.
    */
   process(batch: readonly Work[], now: number): void {
     const window = new Window();
@@ -198,8 +193,8 @@ export class Partition {
   }
 
   /**
-   * Ends those of `concerned` whose tokens are revoked, with whatever of theirs is waiting. From here on each
-   * token that comes is asked about, too: one may be waiting for its window already.
+   * Ends those of `concerned` whose tokens are revoked; what waits of theirs is refused. From here on each new
+   * token is checked, too: one may be waiting for its window already.
    */
   revoke(isRevoked: (author: Author) => boolean, now: number, concerned: Iterable<Listener> = this.#listeners): void {
     this.#isRevoked = isRevoked;
@@ -208,12 +203,12 @@ export class Partition {
       const { author } = listener;
       if (!author || !isRevoked(author)) continue;
       window.touch(listener);
-      this.#end(listener, revoked, now);
+      this.#end(listener, tokenRevoked, now);
     }
     this.#flush(window, now);
   }
 
-  /** Tells every connection to come back, each after a time of its own; what is waiting is refused from here on. */
+  /** Ends every listener, each with a time to come back at; what is waiting is refused from here on. */
   drain(reconnectAfterMs: () => number, now: number): void {
     const window = new Window();
     for (const listener of this.#listeners) {
@@ -366,24 +361,24 @@ export class Partition {
     this.#presence.resume(session);
     const { delivered } = session.cursor.state;
     if (delivered !== undefined) {
-      this.#leastTold = Math.min(this.#leastTold, delivered);
-      this.#told = Math.min(this.#told, delivered);
+      this.#leastDelivered = Math.min(this.#leastDelivered, delivered);
+      this.#delivered = Math.min(this.#delivered, delivered);
     }
     if (this.#live) session.cursor.resume(this.#live.head.eventId);
     this.#provisionalLogId ??= session.state.provisionalLogId;
   }
 
-  /** Runs the window's work in one transaction; what it throws has taken all of it back. */
+  /** Runs the window's work in one transaction; if it throws, all of it is rolled back. */
   #attempt(batch: readonly Work[], window: Window, now: number): unknown {
     try {
       const live = this.#loaded(now);
-      const scene = this.#scene(live, window, now);
+      const context = this.#context(live, window, now);
       if (batch.every(onlyReads)) {
-        for (const work of batch) answer(scene, work);
+        for (const work of batch) handleRead(context, work);
       } else {
         this.#write(now, (writes) => {
-          const writing: WriteScene = { ...scene, writes };
-          for (const work of batch) take(writing, work);
+          const writing: WriteContext = { ...context, writes };
+          for (const work of batch) handle(writing, work);
         });
       }
       return undefined;
@@ -414,15 +409,15 @@ export class Partition {
     this.#flush(new Window(), now);
   }
 
-  /** Tells what the window has brought, and every event that live connections have not been told yet. */
+  /** Delivers what the window has brought, and every event that listeners at the head have not received yet. */
   #flush(window: Window, now: number): void {
-    const fresh = this.#untold(window, now);
-    // Whoever may not be here any more is told so instead.
+    const fresh = this.#undelivered(window, now);
+    // A listener whose token has expired ends instead of receiving them.
     if (fresh.length > 0) this.#expire(window, now);
     window.flush(this.#listeners, fresh, now);
   }
 
-  /** Ends the connections whose tokens have expired, when the window is told. */
+  /** Ends the listeners whose tokens have expired, when the window is delivered. */
   #expire(window: Window, now: number): void {
     for (const listener of this.#listeners) {
       if (listener.expiresAt > now) continue;
@@ -436,21 +431,21 @@ export class Partition {
   }
 
   /**
-   * The events after the last that was told. Mostly those of the window; more after a commit that
+   * The events after the last that was delivered. Mostly those of the window; more after a commit that
    * failed by what it said, and was there after all.
    */
-  #untold(window: Window, now: number): readonly EventRow[] {
+  #undelivered(window: Window, now: number): readonly EventRow[] {
     let head: number;
     let fresh: readonly EventRow[] = window.events;
     try {
-      // After a failed commit at once from storage: nobody may ask again before the object sleeps.
+      // After a failed commit at once from storage: no other call may come before the object hibernates.
       head = this.#loaded(now).head.eventId;
-      if (head === this.#told) return [];
-      if (fresh[0]?.eventId !== this.#told + 1) {
-        fresh = this.#ports.storage.events.after(this.#told, head - this.#told);
+      if (head === this.#delivered) return [];
+      if (fresh[0]?.eventId !== this.#delivered + 1) {
+        fresh = this.#ports.storage.events.after(this.#delivered, head - this.#delivered);
       }
     } catch (error) {
-      // The next window tries again: what live connections were told stays a contiguous run.
+      // The next window tries again: what listeners receive stays a contiguous run.
       this.#ports.log("error", "events could not be read for broadcasting", {
         ...this.name,
         error: describe(error),
@@ -458,11 +453,11 @@ export class Partition {
       for (const listener of this.#listeners) listener.doubt();
       return [];
     }
-    this.#told = head;
+    this.#delivered = head;
     return fresh;
   }
 
-  #scene(live: Live, window: Window, now: number): Scene {
+  #context(live: Live, window: Window, now: number): WindowContext {
     return {
       name: this.name,
       model: this.#model,
@@ -487,8 +482,8 @@ export class Partition {
       const { fault } = this.#live.fold;
       if (fault)
         this.#ports.log("error", "quarantined: the log cannot be folded", { ...this.name, error: describe(fault) });
-      if (this.#told < 0) {
-        this.#told = Math.min(this.#live.head.eventId, this.#leastTold);
+      if (this.#delivered < 0) {
+        this.#delivered = Math.min(this.#live.head.eventId, this.#leastDelivered);
         for (const { cursor } of this.#listeners) cursor.resume(this.#live.head.eventId);
       }
     }
@@ -508,7 +503,7 @@ export class Partition {
   }
 }
 
-/** What the outside may know of an error that nobody planned for. */
+/** What the outside may know of an unexpected error. */
 function unexpected(error: unknown): Failure {
   if (error instanceof MigrationError) {
     return {

@@ -21,14 +21,14 @@ interface Random {
   peerId(): string;
 }
 
-/** Everything the core takes from outside. Time comes with each call. */
+/** Everything the core needs from outside. Time comes with each call. */
 export interface Ports {
   storage: Storage;
   random: Random;
   /** SHA-256 of the UTF-8 bytes of `text`. */
   sha256(text: string): Uint8Array;
   log: Logger;
-  /** Asks the tenant for so many tokens of its rate; the answer comes by `Partition.granted`. */
+  /** Asks the tenant for `count` tokens of its rate; the answer comes by `Partition.granted`. */
   askTenant(count: number): void;
   /** Runs `run` once, in `delayMs` milliseconds or a little later, with the time it is then. */
   defer(run: (now: number) => void, delayMs: number): void;

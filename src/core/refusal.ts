@@ -1,7 +1,7 @@
 import type { Failure, TracedFailure } from "../protocol/index.ts";
 import type { Ports } from "./ports.ts";
 
-/** Ends a request with a failure that is to be told. */
+/** Thrown to end a request with a failure. */
 export class Refusal extends Error {
   override name = "Refusal";
   readonly failure: Failure;

@@ -2,8 +2,8 @@ import type { Author, Json, TracedFailure } from "../protocol/index.ts";
 import type { EventRow } from "../storage/port.ts";
 import type { Submission } from "./commands.ts";
 
-/** What a connection is told, whatever wire it speaks. `now` is when; the rest derives from what is stored. */
-export type Effect =
+/** What a connection receives, whatever dialect it speaks. `now` is when; the rest derives from what is stored. */
+export type Reply =
   | {
       kind: "connected";
       requestId: string;
@@ -18,7 +18,7 @@ export type Effect =
     }
   /** The token that was sent is in force. */
   | { kind: "renewed"; requestId: string; now: number; expiresAt: number }
-  /** This connection ends: it comes back in so many milliseconds. */
+  /** This connection ends, and may come back in `reconnectAfterMs`. */
   | { kind: "draining"; now: number; reconnectAfterMs: number }
   /** The verdict on the submission under `key`. */
   | { kind: "decided"; key: string; mode: Submission["mode"]; verdict: Verdict }
@@ -34,7 +34,7 @@ export type Effect =
 
 /** A connection that shows something of itself. */
 export interface Peer {
-  /** Unlike for each connection. */
+  /** Unique per connection. */
   peerId: string;
   clientId: string;
   /** JSON text of an object. */
@@ -62,7 +62,7 @@ export interface Page {
   currentEventIndex: number;
   hasMore: boolean;
   nextSinceEventId: number;
-  /** The principal whose events name their drafts; undefined: nobody's do. */
+  /** The principal whose events name their drafts; undefined: none do. */
   draftIdsOf: string | undefined;
 }
 
@@ -73,18 +73,18 @@ export type Outcome =
   /** Not a verdict: nothing was stored, and where the failure is retryable the outcome is open. */
   | { kind: "refused"; failure: TracedFailure };
 
-/** Takes what a connection is told: a socket, later another object. */
+/** Receives what a connection is sent: a socket, later another object. */
 export interface Subscriber {
   /**
-   * What one window has for this connection: replies, then events. Everybody whom the same events
-   * go to is given the same array, so that they are serialised once. Must not throw.
+   * What one window has for this connection: replies, then events. All subscribers that receive the same events
+   * get the same array, so that they are serialised once. Must not throw.
    */
-  deliver(replies: readonly Effect[], broadcasts: readonly EventRow[]): void;
+  deliver(replies: readonly Reply[], broadcasts: readonly EventRow[]): void;
   /** Keeps what the session must know again after hibernation. */
   save(session: SessionState): void;
 }
 
-/** The refusals that may pass: after one of these a connection waits for the same draft. */
+/** The failures that may pass: after one of these a connection waits for the same draft. */
 export type HoldingCode =
   | "storage_unavailable"
   | "schema_mismatch"
@@ -114,7 +114,7 @@ export interface Conversation {
   client: ConnectedClient | undefined;
   /** Set by `connect`: what the dialect keeps; only the dialect reads it. */
   wire: Json | undefined;
-  /** The draft whose retryable refusal holds back the later ones. */
+  /** The draft that was refused for now, and holds back the later ones. */
   held: { draftId: string; code: HoldingCode } | undefined;
   /** What this connection shows of itself, as JSON text. */
   presence: string | undefined;

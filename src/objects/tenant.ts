@@ -1,6 +1,6 @@
 import { sha256 } from "../platform/hash.ts";
 import { DurableObject } from "cloudflare:workers";
-import { revoked as revokedToken } from "../core/index.ts";
+import { tokenRevoked as revokedToken } from "../core/index.ts";
 import { log } from "../platform/log.ts";
 import { type PlacementOf, stubOf } from "../platform/placement.ts";
 import type { LimitsOverride, PartitionApi, Revocation, TenantApi, TenantChanges } from "../platform/rpc.ts";

@@ -1,7 +1,7 @@
 import {
   bytesOf,
   type Command,
-  type Effect,
+  type Reply,
   type Frame,
   type FrameSource,
   type Intake,
@@ -179,15 +179,15 @@ export class Connection implements Subscriber, FrameSource {
     });
   }
 
-  deliver(replies: readonly Effect[], broadcasts: readonly EventRow[]): void {
+  deliver(replies: readonly Reply[], broadcasts: readonly EventRow[]): void {
     const dialect = this.#spoken;
     for (const frame of dialect.frames(replies, broadcasts, this.session.state.wire)) {
       this.#carrier.send(frame);
       this.#unreadBytes += frame.length;
     }
-    for (const effect of replies) {
-      if (effect.kind !== "error" && effect.kind !== "draining") continue;
-      const code = effect.kind === "error" ? effect.failure.code : "draining";
+    for (const reply of replies) {
+      if (reply.kind !== "error" && reply.kind !== "draining") continue;
+      const code = reply.kind === "error" ? reply.failure.code : "draining";
       if (endsConnection(code)) this.end(code, "see the last message");
     }
     if (this.#unreadBytes > bounds.unreadBytesMax) this.#endIfUnread();

@@ -1,4 +1,4 @@
-import { type Listener, type Logger, type Partition, revoked, socketSweepMs } from "../core/index.ts";
+import { type Listener, type Logger, type Partition, tokenRevoked, socketSweepMs } from "../core/index.ts";
 import type { Failure, Author, Limits } from "../protocol/index.ts";
 import { Revocations } from "../tenant/revocations.ts";
 import type { LimitsOverride, Revocation, TenantApi, TenantChanges } from "../platform/rpc.ts";
@@ -58,7 +58,7 @@ export class TenantLink {
 
   /** Why this author may not do anything here, as far as is known. */
   refusal(author: Author): Failure | undefined {
-    return this.#revocations.covers(author) ? revoked : undefined;
+    return this.#revocations.covers(author) ? tokenRevoked : undefined;
   }
 
   /** The same of a new connection, or a new token: the tenant is asked. */

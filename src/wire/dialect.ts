@@ -1,4 +1,4 @@
-import type { Command, Effect, PresenceCommand } from "../core/index.ts";
+import type { Command, Reply, PresenceCommand } from "../core/index.ts";
 import type { Author, EndingCode, Json, TracedFailure } from "../protocol/index.ts";
 import type { EventRow } from "../storage/port.ts";
 
@@ -24,7 +24,7 @@ export interface Dialect {
   recognises(frame: string | ArrayBuffer): boolean;
   decode(frame: string | ArrayBuffer): Decoded;
   /** The frames for `replies` and then `broadcasts`. `wire`: what `decode` has put into the connection's `connect`. */
-  frames(replies: readonly Effect[], broadcasts: readonly EventRow[], wire: Json | undefined): readonly string[];
+  frames(replies: readonly Reply[], broadcasts: readonly EventRow[], wire: Json | undefined): readonly string[];
   /** An event with its place in the log, as it is in a stream of the log. */
   numbered(row: EventRow): string;
   /** A failure, as it ends a stream of the log. */

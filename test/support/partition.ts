@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { gunzipSync, gzipSync } from "node:zlib";
 import {
-  type Effect,
   newSession,
   Partition,
   type Ports,
+  type Reply,
   Session,
   type SessionState,
   type SnapshotDraft,
@@ -49,7 +49,7 @@ export const migrations = migrationsIn(".");
 export type Message = any;
 
 /** The kind of a reply; of the verdict on a single draft, what it says. */
-function kindOf(reply: Effect): string {
+function kindOf(reply: Reply): string {
   return reply.kind === "decided" && reply.mode === "single" ? reply.verdict.results[0]!.kind : reply.kind;
 }
 

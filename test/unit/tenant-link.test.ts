@@ -1,5 +1,6 @@
 import { type Author, noLimits } from "../../src/protocol/index.ts";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Listener } from "../../src/core/index.ts";
 import type { Revocation, TenantChanges } from "../../src/platform/rpc.ts";
 import { TenantLink } from "../../src/shell/tenant-link.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
@@ -19,6 +20,7 @@ function linked(wait = () => Promise.resolve()) {
   const room = new TestPartition();
   const tenant = new Tenant(new TenantStorage(new NodeSqlDriver(), migrationsIn("tenant")), noLimits, Date.now());
   const leases: number[] = [];
+  const listeners: Listener[] = [];
   const link = new TenantLink({
     name: "room",
     partition: room.partition,
@@ -35,13 +37,13 @@ function linked(wait = () => Promise.resolve()) {
     log: () => {},
     now: () => Date.now(),
     step: (body) => body(),
-    concernedBy: () => room.partition.sessions,
+    concernedBy: () => listeners,
   });
   /** Tells the partition of a change, if the tenant thinks that it listens. */
   const push = () => {
     for (const { toldSeq } of tenant.untold(10, Date.now())) link.changed(tenant.changesSince(toldSeq, Date.now()));
   };
-  return { room, tenant, link, leases, push };
+  return { room, tenant, link, leases, listeners, push };
 }
 
 describe("what a partition knows", () => {
@@ -91,8 +93,9 @@ describe("the lease of a partition", () => {
 
 describe("changes of the tenant", () => {
   it("[AU-4] revoke, whatever becomes of the limits that come with them", () => {
-    const { room, link } = linked();
+    const { room, link, listeners } = linked();
     const alice = room.open(author);
+    listeners.push(alice.session);
     alice.connect("c");
     alice.submit("d", "set", { target: "n", value: 1 });
     room.driver.transaction(() => room.driver.write("DROP TABLE tenant_limits"));

@@ -2,7 +2,7 @@ import { type Author, type Failure, isVerdict } from "../../protocol/index.ts";
 import type { Submission } from "../commands.ts";
 import { traceFailure } from "../refusal.ts";
 import type { DraftResult, Outcome, Verdict } from "../replies.ts";
-import type { WriteScene } from "../window/scene.ts";
+import type { WriteContext } from "../window/context.ts";
 import { apply, rowOf } from "./commit.ts";
 import { acceptedVerdict, findPrior, fingerprintOf, forgetExpired, keyReused, replay } from "./deduplicate.ts";
 import { ModelFault } from "./model-fault.ts";
@@ -19,13 +19,13 @@ const draftFailed: Failure = { code: "draft_failed", detail: "The model failed o
  * keys are bound when it is accepted. Each member is reviewed on the state that those before it
  * leave; all that fail are listed. Throws only what the storage throws.
  */
-export function decideAtomic(scene: WriteScene, author: Author, clientId: string, submission: Submission): Outcome {
-  const { live, ports, writes } = scene;
+export function decideAtomic(context: WriteContext, author: Author, clientId: string, submission: Submission): Outcome {
+  const { live, ports, writes } = context;
   const { key, drafts } = submission;
   const { principal } = author;
-  const refused = (failure: Failure): Outcome => ({ kind: "refused", failure: traceFailure(failure, scene) });
-  forgetExpired(scene, principal, key);
-  for (const { draftId } of drafts) forgetExpired(scene, principal, draftId);
+  const refused = (failure: Failure): Outcome => ({ kind: "refused", failure: traceFailure(failure, context) });
+  forgetExpired(context, principal, key);
+  for (const { draftId } of drafts) forgetExpired(context, principal, draftId);
   const prior = findPrior(ports.storage, principal, key);
   if (prior) return replay(prior, submission, ports) ?? refused(keyReused);
 
@@ -34,7 +34,7 @@ export function decideAtomic(scene: WriteScene, author: Author, clientId: string
   const failures = new Map<string, Failure>();
   try {
     for (const draft of drafts) {
-      const review = reviewOf(scene, author, clientId, draft);
+      const review = reviewOf(context, author, clientId, draft);
       const typed = findPrior(ports.storage, principal, draft.draftId) ? keyReused : check(review);
       if ("code" in typed) {
         failures.set(draft.draftId, typed);
@@ -50,18 +50,18 @@ export function decideAtomic(scene: WriteScene, author: Author, clientId: string
   } catch (error) {
     live.undoTo(before);
     if (!(error instanceof ModelFault)) throw error;
-    const failure = traceFailure(draftFailed, scene);
-    logModelFault(scene, principal, submission, failure.traceId, error);
+    const failure = traceFailure(draftFailed, context);
+    logModelFault(context, principal, submission, failure.traceId, error);
     return { kind: "refused", failure };
   }
 
   if (failures.size > 0) {
     live.undoTo(before);
-    const verdict = rejectedBatch(scene, submission, failures);
+    const verdict = rejectedBatch(context, submission, failures);
     const final = [...failures.values()].every(({ code }) => isVerdict(code) || code === keyReused.code);
     if (!final) return refused([...failures.values()][0]!);
     if (live.rejections.full(ports.storage, principal)) return refused(tooManyRejections);
-    recordRejection(scene, principal, submission, textOfRejectedBatch(verdict, scene.name.partition));
+    recordRejection(context, principal, submission, textOfRejectedBatch(verdict, context.name.partition));
     return { kind: "decided", verdict, replayed: false };
   }
 
@@ -83,12 +83,12 @@ export function decideAtomic(scene: WriteScene, author: Author, clientId: string
 }
 
 /** The verdict on a batch of which drafts failed. */
-function rejectedBatch(scene: WriteScene, { drafts }: Submission, failures: ReadonlyMap<string, Failure>): Verdict {
+function rejectedBatch(context: WriteContext, { drafts }: Submission, failures: ReadonlyMap<string, Failure>): Verdict {
   const results = drafts.map(({ draftId }): DraftResult => {
     const failure = failures.get(draftId);
     return failure
-      ? { kind: "rejected", draftId, failure: traceFailure(failure, scene) }
+      ? { kind: "rejected", draftId, failure: traceFailure(failure, context) }
       : { kind: "not_processed", draftId };
   });
-  return { timestamp: scene.now, results };
+  return { timestamp: context.now, results };
 }

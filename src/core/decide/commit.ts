@@ -11,7 +11,7 @@ export type Commit = { row: EventRow } | { failure: Failure } | undefined;
 
 /**
  * Applies the event to the state and appends it to the log. Whatever it does not return a row for,
- * it has taken back. Throws what the reducer throws, with the state as it was.
+ * it has undone. Throws what the reducer throws, with the state as it was.
  */
 export function commit(review: Review, typed: TypedDraft, writes: StorageWrites): Commit {
   const { live } = review;

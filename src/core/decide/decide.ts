@@ -6,33 +6,33 @@ import { findPrior, keyReused } from "./deduplicate.ts";
 import { decideSingle } from "./single.ts";
 import { traceFailure } from "../refusal.ts";
 import { roomFor } from "./room.ts";
-import type { Scene, WriteScene } from "../window/scene.ts";
+import type { WindowContext, WriteContext } from "../window/context.ts";
 import { snapshotDue } from "../jobs/snapshots.ts";
 import { rejectionRetentionMs } from "../jobs/sweep-records.ts";
 import { socketSweepMs } from "../jobs/sweep-sockets.ts";
 
 /** Decides a submission, and notes in the window what was committed. Throws only what the storage throws. */
-export function decide(scene: WriteScene, author: Author, clientId: string, submission: Submission): Outcome {
+export function decide(context: WriteContext, author: Author, clientId: string, submission: Submission): Outcome {
   return submission.mode === "sequential"
-    ? decideInOrder(scene, author, clientId, submission.drafts)
-    : decideAsOne(scene, author, clientId, submission);
+    ? decideInOrder(context, author, clientId, submission.drafts)
+    : decideAsOne(context, author, clientId, submission);
 }
 
 /** Decides what has one verdict: a single draft, or an atomic batch. */
-function decideAsOne(scene: WriteScene, author: Author, clientId: string, submission: Submission): Outcome {
-  const { live, window, ports, limiter, writes, now } = scene;
+function decideAsOne(context: WriteContext, author: Author, clientId: string, submission: Submission): Outcome {
+  const { live, window, ports, limiter, writes, now } = context;
   const { key, mode, drafts } = submission;
-  const unfit = unfitFor(scene, drafts) ?? beyondRate(scene, author, key, drafts);
-  if (unfit) return { kind: "refused", failure: traceFailure(unfit, scene) };
-  createLog(scene);
+  const unfit = unavailable(context, drafts) ?? overRate(context, author, key, drafts);
+  if (unfit) return { kind: "refused", failure: traceFailure(unfit, context) };
+  createLog(context);
   const headBefore = live.head.eventId;
   const outcome =
     mode === "atomic"
-      ? decideAtomic(scene, author, clientId, submission)
-      : decideSingle(scene, author, clientId, submission);
-  if (isRepeated(outcome)) {
-    const refusal = limiter.replay(author.principal, now);
-    return refusal ? { kind: "refused", failure: traceFailure(refusal, scene) } : outcome;
+      ? decideAtomic(context, author, clientId, submission)
+      : decideSingle(context, author, clientId, submission);
+  if (isReplay(outcome)) {
+    const failure = limiter.replay(author.principal, now);
+    return failure ? { kind: "refused", failure: traceFailure(failure, context) } : outcome;
   }
   window.onRollback(limiter.spend(ports.storage, writes, author.principal, drafts, now));
   if (outcome.kind === "refused") return outcome;
@@ -43,9 +43,9 @@ function decideAsOne(scene: WriteScene, author: Author, clientId: string, submis
 }
 
 /** Each draft by itself, up to the first that is not accepted. */
-function decideInOrder(scene: WriteScene, author: Author, clientId: string, drafts: readonly Draft[]): Outcome {
+function decideInOrder(context: WriteContext, author: Author, clientId: string, drafts: readonly Draft[]): Outcome {
   const results: DraftResult[] = [];
-  let timestamp = scene.now;
+  let timestamp = context.now;
   let open = true;
   for (const draft of drafts) {
     const { draftId } = draft;
@@ -53,7 +53,7 @@ function decideInOrder(scene: WriteScene, author: Author, clientId: string, draf
       results.push({ kind: "not_processed", draftId });
       continue;
     }
-    const outcome = decideAsOne(scene, author, clientId, single(draft));
+    const outcome = decideAsOne(context, author, clientId, single(draft));
     if (outcome.kind === "decided") {
       const { verdict } = outcome;
       timestamp = verdict.timestamp;
@@ -67,28 +67,28 @@ function decideInOrder(scene: WriteScene, author: Author, clientId: string, draf
   return { kind: "decided", verdict: { timestamp, results }, replayed: false };
 }
 
-/** Why this is not taken now: the log cannot be folded, or the state is as large as it may get. */
-function unfitFor({ live, model }: Scene, drafts: readonly Draft[]): Failure | undefined {
+/** Why nothing can be decided now: the log cannot be folded, or the state has reached its bound. */
+function unavailable({ live, model }: WindowContext, drafts: readonly Draft[]): Failure | undefined {
   return live.fold.unsound ?? roomFor(live.fold, model, drafts);
 }
 
 /** Why these drafts are more than the rates allow, unless they were decided before under this key: a replay is never refused for that. */
-function beyondRate(
-  { limiter, ports, now }: Scene,
+function overRate(
+  { limiter, ports, now }: WindowContext,
   { principal }: Author,
   key: string,
   drafts: readonly Draft[],
 ): Failure | undefined {
-  const refusal = limiter.refusal(ports.storage, principal, drafts, now);
-  return refusal && !findPrior(ports.storage, principal, key) ? refusal : undefined;
+  const failure = limiter.excess(ports.storage, principal, drafts, now);
+  return failure && !findPrior(ports.storage, principal, key) ? failure : undefined;
 }
 
 /** Whether the key was used before, for the same or for something else: nothing was decided now. */
-function isRepeated(outcome: Outcome): boolean {
+function isReplay(outcome: Outcome): boolean {
   return outcome.kind === "refused" ? outcome.failure.code === keyReused.code : outcome.replayed;
 }
 
-function createLog({ live, name, now, attended, serverId, writes }: WriteScene): void {
+function createLog({ live, name, now, attended, serverId, writes }: WriteContext): void {
   if (live.head.logId !== undefined) return;
   const logId = serverId();
   live.head.create(logId);

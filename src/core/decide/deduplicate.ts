@@ -5,7 +5,7 @@ import type { Draft, Submission } from "../commands.ts";
 import { isForgotten } from "../jobs/sweep-records.ts";
 import type { Outcome, Verdict } from "../replies.ts";
 import type { Ports } from "../ports.ts";
-import type { WriteScene } from "../window/scene.ts";
+import type { WriteContext } from "../window/context.ts";
 import { rejectedVerdict } from "./rejection-text.ts";
 
 /** What a key was used for before. */
@@ -28,7 +28,7 @@ export function findPrior(reads: StorageReads, principal: string, draftId: strin
  * Forgets a rejection of this key that is past its retention, only not swept yet, and says whether
  * there was one. What comes under the key now is judged for the first time.
  */
-export function forgetExpired({ ports, writes, now }: WriteScene, principal: string, key: string): boolean {
+export function forgetExpired({ ports, writes, now }: WriteContext, principal: string, key: string): boolean {
   const rejection = ports.storage.rejections.find(principal, key);
   if (!rejection || !isForgotten(rejection, now)) return false;
   writes.rejections.forget(rejection.recordId);
@@ -59,7 +59,7 @@ export function acceptedVerdict(rows: readonly EventRow[]): Verdict {
   return { timestamp: rows[0]!.timestamp, results: rows.map((event) => ({ kind: "accepted", event })) };
 }
 
-/** The refusal of a key that comes again for something else; the first record stands. */
+/** The failure of a key that comes again with other content; the first record stands. */
 export const keyReused: Failure = {
   code: "idempotency_key_reused",
   detail: "This id was used before, for something else: take a new id for a new operation.",

@@ -3,7 +3,7 @@ export class ModelFault extends Error {
   override name = "ModelFault";
 }
 
-/** Calls the application's code, so that what it throws is told from what the storage throws. */
+/** Calls the application's code, so that its errors are distinguished from those of the storage. */
 export function callModel<T>(call: () => T): T {
   try {
     return call();

@@ -1,12 +1,12 @@
 import type { Submission } from "../commands.ts";
 import { describe } from "../ports.ts";
-import type { WriteScene } from "../window/scene.ts";
+import type { WriteContext } from "../window/context.ts";
 import { fingerprintOf } from "./deduplicate.ts";
 import type { ModelFault } from "./model-fault.ts";
 
 /** Stores the rejection of a submission and counts it. Returns its record id. */
 export function recordRejection(
-  { live, writes, ports, now }: WriteScene,
+  { live, writes, ports, now }: WriteContext,
   principal: string,
   submission: Submission,
   text: string,
@@ -22,9 +22,9 @@ export function recordRejection(
   return recordId;
 }
 
-/** Logs that the model failed on a draft of a submission: its author is told only under which trace id. */
+/** Logs that the model failed on a draft of a submission: its author receives only the trace id. */
 export function logModelFault(
-  { name, ports }: WriteScene,
+  { name, ports }: WriteContext,
   principal: string,
   { key }: Submission,
   traceId: string,

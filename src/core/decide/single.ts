@@ -2,7 +2,7 @@ import { type Author, type Failure, isVerdict } from "../../protocol/index.ts";
 import type { Submission } from "../commands.ts";
 import type { Outcome } from "../replies.ts";
 import { traceFailure } from "../refusal.ts";
-import type { WriteScene } from "../window/scene.ts";
+import type { WriteContext } from "../window/context.ts";
 import { commit, type Commit } from "./commit.ts";
 import { acceptedVerdict, findPrior, forgetExpired, keyReused, replay } from "./deduplicate.ts";
 import { ModelFault } from "./model-fault.ts";
@@ -25,15 +25,15 @@ const draftFailed: Failure = {
  * look-up before the failure counts. So a retry gets its first answer whatever the stages
  * would say today, and a new draft costs no look-up.
  */
-export function decideSingle(scene: WriteScene, author: Author, clientId: string, submission: Submission): Outcome {
-  const { live, ports } = scene;
+export function decideSingle(context: WriteContext, author: Author, clientId: string, submission: Submission): Outcome {
+  const { live, ports } = context;
   const { key, drafts } = submission;
   const { principal } = author;
-  const review = reviewOf(scene, author, clientId, drafts[0]!);
+  const review = reviewOf(context, author, clientId, drafts[0]!);
   let failure: Failure | undefined;
   let fault: ModelFault | undefined;
   try {
-    const result = reviewAndCommit(review, scene);
+    const result = reviewAndCommit(review, context);
     if (result && "row" in result) {
       live.append(result.row);
       return { kind: "decided", verdict: acceptedVerdict([result.row]), replayed: false };
@@ -45,7 +45,7 @@ export function decideSingle(scene: WriteScene, author: Author, clientId: string
     failure = draftFailed;
   }
 
-  if (forgetExpired(scene, principal, key)) return decideSingle(scene, author, clientId, submission);
+  if (forgetExpired(context, principal, key)) return decideSingle(context, author, clientId, submission);
   const prior = findPrior(ports.storage, principal, key);
   if (prior) {
     const again = replay(prior, submission, ports);
@@ -55,19 +55,19 @@ export function decideSingle(scene: WriteScene, author: Author, clientId: string
   if (!failure) throw new Error("the log refused a key that it does not hold");
 
   if (isVerdict(failure.code) && live.rejections.full(ports.storage, principal)) failure = tooManyRejections;
-  const traced = traceFailure(failure, scene);
-  if (fault) logModelFault(scene, principal, submission, traced.traceId, fault);
+  const traced = traceFailure(failure, context);
+  if (fault) logModelFault(context, principal, submission, traced.traceId, fault);
   const reused = traced.code === keyReused.code;
   if (!reused && !isVerdict(traced.code)) return { kind: "refused", failure: traced };
   const recordId = reused
     ? undefined
-    : recordRejection(scene, principal, submission, textOfRejection(traced, scene.name.partition));
+    : recordRejection(context, principal, submission, textOfRejection(traced, context.name.partition));
   const results = [{ kind: "rejected", draftId: key, failure: traced, recordId } as const];
   return { kind: "decided", verdict: { timestamp: traced.timestamp, results }, replayed: reused };
 }
 
 /** The stages and the commit; the first that fails decides. Undefined: the key was used before. */
-function reviewAndCommit(review: Review, { writes }: WriteScene): Commit {
+function reviewAndCommit(review: Review, { writes }: WriteContext): Commit {
   const typed = check(review);
   return "code" in typed ? { failure: typed } : commit(review, typed, writes);
 }

@@ -1,6 +1,6 @@
 import type { Author, Failure } from "../../protocol/index.ts";
 import type { Draft } from "../commands.ts";
-import type { Scene } from "../window/scene.ts";
+import type { WindowContext } from "../window/context.ts";
 import { checkConflict } from "./conflict.ts";
 import { checkPermission } from "./permission.ts";
 import type { Review, TypedDraft } from "./review.ts";
@@ -19,7 +19,7 @@ export function check(review: Review): Failure | TypedDraft {
 }
 
 /** What the stages of a draft work with. */
-export function reviewOf(scene: Scene, author: Author, clientId: string, draft: Draft): Review {
-  const { name, model, live, incarnation, ports, transform, now } = scene;
+export function reviewOf(context: WindowContext, author: Author, clientId: string, draft: Draft): Review {
+  const { name, model, live, incarnation, ports, transform, now } = context;
   return { partition: name.partition, model, live, incarnation, ports, transform, author, clientId, draft, now };
 }

@@ -4,8 +4,8 @@ import type { ConnectedClient, Page } from "../replies.ts";
 import type { Head } from "../head.ts";
 import { clampLimit, readPage } from "./page.ts";
 import { Refusal } from "../refusal.ts";
-import type { Scene } from "../window/scene.ts";
-import { revoked } from "./endings.ts";
+import type { WindowContext } from "../window/context.ts";
+import { tokenRevoked } from "./endings.ts";
 import { notConnected, type Session } from "./session.ts";
 
 type Connect = Extract<Command, { kind: "connect" }>;
@@ -18,8 +18,8 @@ const tokenMissing: Failure = {
 };
 
 /** Answers `connect`: who it is, where the log stands, and from where this connection is given events. */
-export function connect(scene: Scene, session: Session, command: Connect): void {
-  const { live, model, ports, now } = scene;
+export function connect(context: WindowContext, session: Session, command: Connect): void {
+  const { live, model, ports, now } = context;
   if (session.state.client) {
     throw new Refusal({
       code: "already_connected",
@@ -27,8 +27,8 @@ export function connect(scene: Scene, session: Session, command: Connect): void 
     });
   }
   if (session.state.awaitsToken && !command.author) throw new Refusal(tokenMissing);
-  assertInForce(scene, command.author);
-  assertPartition(scene, command.partition);
+  assertInForce(context, command.author);
+  assertPartition(context, command.partition);
   if (command.modelVersion !== undefined && command.modelVersion !== model.version) {
     throw new Refusal({
       code: "upgrade_required",
@@ -64,14 +64,14 @@ export function connect(scene: Scene, session: Session, command: Connect): void 
     awaitsToken: false,
     client,
     wire: command.wire,
-    provisionalLogId: live.head.logId === undefined ? scene.serverId() : undefined,
+    provisionalLogId: live.head.logId === undefined ? context.serverId() : undefined,
   });
   session.cursor.seek(page ? page.nextSinceEventId : head, head);
   session.reply({
     kind: "connected",
     requestId: command.requestId,
     now,
-    serverId: scene.serverId(),
+    serverId: context.serverId(),
     currentEventIndex: head,
     initialState: command.initialState ? live.fold.state.stringify() : undefined,
     sinceSnapshot: command.initialState ? head - live.fold.snapshot.eventId : undefined,
@@ -79,12 +79,13 @@ export function connect(scene: Scene, session: Session, command: Connect): void 
     expiresAt: author.expiresAt,
   });
   // It is not among them: so far it has shown nothing.
-  if (client.peerId !== undefined) session.reply({ kind: "presence", now, all: true, peers: scene.peers(), gone: [] });
+  if (client.peerId !== undefined)
+    session.reply({ kind: "presence", now, all: true, peers: context.peers(), gone: [] });
   if (page) session.reply({ kind: "page", requestId: command.requestId, now, page });
 }
 
 /** Answers `renew`: from here on the new token says until when, and what its principal may do. */
-export function renew(scene: Scene, session: Session, { requestId, author }: Renew): void {
+export function renew(context: WindowContext, session: Session, { requestId, author }: Renew): void {
   const before = session.state.author;
   if (!session.state.client || !before) throw new Refusal(notConnected);
   if (before.principal !== author.principal) {
@@ -93,24 +94,24 @@ export function renew(scene: Scene, session: Session, { requestId, author }: Ren
       detail: "This token is somebody else's: open another connection for it.",
     });
   }
-  assertInForce(scene, author);
+  assertInForce(context, author);
   session.update({ author });
-  session.reply({ kind: "renewed", requestId, now: scene.now, expiresAt: session.expiresAt });
+  session.reply({ kind: "renewed", requestId, now: context.now, expiresAt: session.expiresAt });
 }
 
 /** Answers `sync`: sets the delivery cursor, and gives the page after it. */
-export function sync(scene: Scene, session: Session, client: ConnectedClient, command: Sync): void {
-  assertPartition(scene, command.partition);
-  assertNotAhead(scene.live.head, command.sinceEventId);
-  // Whoever asks for what follows has what was before.
+export function sync(context: WindowContext, session: Session, client: ConnectedClient, command: Sync): void {
+  assertPartition(context, command.partition);
+  assertNotAhead(context.live.head, command.sinceEventId);
+  // A client that asks for what follows has everything before.
   if (command.sinceEventId !== undefined) session.cursor.acknowledge(command.sinceEventId);
-  const page = pageFor(scene, draftIdsOf(client, session.state.author!), command);
+  const page = pageFor(context, draftIdsOf(client, session.state.author!), command);
   // In the same step as the page: at the head, the next commit is broadcast to this connection.
-  session.cursor.seek(page.nextSinceEventId, scene.live.head.eventId);
-  session.reply({ kind: "page", requestId: command.requestId, now: scene.now, page });
+  session.cursor.seek(page.nextSinceEventId, context.live.head.eventId);
+  session.reply({ kind: "page", requestId: command.requestId, now: context.now, page });
 }
 
-function pageFor({ live, ports }: Scene, draftIds: string | undefined, command: Sync): Page {
+function pageFor({ live, ports }: WindowContext, draftIds: string | undefined, command: Sync): Page {
   const reads = ports.storage;
   const limit = clampLimit(command.limit);
   const pageAfter = (since: number) => readPage(reads, since, limit, live.head.eventId, draftIds);
@@ -128,15 +129,15 @@ function draftIdsOf(client: ConnectedClient, author: Author): string | undefined
 }
 
 /** A token was good when it was verified; since then it may have been revoked. */
-function assertInForce(scene: Scene, author: Author | undefined): void {
-  if (author && scene.isRevoked(author)) throw new Refusal(revoked);
+function assertInForce(context: WindowContext, author: Author | undefined): void {
+  if (author && context.isRevoked(author)) throw new Refusal(tokenRevoked);
 }
 
-function assertPartition(scene: Scene, partition: string | undefined): void {
-  if (partition === undefined || partition === scene.name.partition) return;
+function assertPartition(context: WindowContext, partition: string | undefined): void {
+  if (partition === undefined || partition === context.name.partition) return;
   throw new Refusal({
     code: "partition_mismatch",
-    detail: `This connection is for partition "${scene.name.partition}": open another one for another partition.`,
+    detail: `This connection is for partition "${context.name.partition}": open another one for another partition.`,
     errors: [{ field: "payload.partition", code: "partition_mismatch", message: "Not the name of this partition." }],
   });
 }

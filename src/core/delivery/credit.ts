@@ -1,7 +1,7 @@
 import type { EventRow } from "../../storage/port.ts";
 import { weightOf } from "./page.ts";
 
-/** How many runs of unacknowledged events are told apart; beyond that the newest run grows. */
+/** How many runs of unacknowledged events are kept separately; beyond that the newest run grows. */
 const runsMax = 64;
 
 /**

@@ -10,7 +10,7 @@ export const tokenExpired: Failure = {
 };
 
 /** The last failure of a listener whose token was revoked. */
-export const revoked: Failure = { code: "auth_revoked", detail: "Your token was revoked: sign in again." };
+export const tokenRevoked: Failure = { code: "auth_revoked", detail: "Your token was revoked: sign in again." };
 
 /** The answer while the partition is being moved. */
 export const draining: Failure = {

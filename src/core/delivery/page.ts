@@ -2,7 +2,7 @@ import { bounds } from "../../protocol/index.ts";
 import type { EventRow, StorageReads } from "../../storage/port.ts";
 import type { Page } from "../replies.ts";
 
-/** Rows that one read takes: a page is cut by bytes, so not all of them may be needed. */
+/** Rows of one read: a page is cut by bytes, so not all of them may be needed. */
 const pageRowsRead = 100;
 /** What an event weighs on the wire beyond its payload, type and client: field names, id, time, partition. */
 const eventOverheadBytes = 320;
@@ -31,7 +31,7 @@ export function readPage(
   const events: EventRow[] = [];
   let bytes = 0;
   let at = since;
-  /** The last event of the atomic batch that is being taken: a page never ends inside one. */
+  /** The last event of the atomic batch that is being read: a page never ends inside one. */
   let batchEnd = 0;
   reading: while ((events.length < limit || at < batchEnd) && at < head) {
     const rows = reads.events.after(at, pageRowsRead);

@@ -1,11 +1,11 @@
 import type { Author, ErrorCode, Failure, TracedFailure } from "../../protocol/index.ts";
 import type { EventRow } from "../../storage/port.ts";
-import type { Conversation, Effect, HoldingCode, SessionState, Subscriber } from "../replies.ts";
+import type { Conversation, Reply, HoldingCode, SessionState, Subscriber } from "../replies.ts";
 import { Cursor, type CursorState } from "./cursor.ts";
 import { retryAfterSeconds, tokenExpired } from "./endings.ts";
 import type { Listener } from "./listener.ts";
 
-/** The refusal of what comes before `connect` was answered. */
+/** The failure of commands that come before `connect` was answered. */
 export const notConnected: Failure = {
   code: "not_connected",
   detail: "Send connect first, and wait for connected.",
@@ -27,7 +27,7 @@ export class Session implements Listener {
   #savedCursor: CursorState;
   /** Why nothing more is accepted from it, once it has ended. */
   #ended: Failure | undefined;
-  #replies: Effect[] = [];
+  #replies: Reply[] = [];
   /** Events that are not delivered yet, and whose acceptance is: with `echo: false` it stands for the broadcast. */
   readonly #own = new Set<number>();
 
@@ -106,15 +106,15 @@ export class Session implements Listener {
   }
 
   /** Sends something at once: what no window has brought. */
-  tell(effect: Effect): void {
-    if (!this.#ended) this.#subscriber.deliver([effect], noEvents);
+  send(reply: Reply): void {
+    if (!this.#ended) this.#subscriber.deliver([reply], noEvents);
   }
 
   /** Sends something when the window is committed. */
-  reply(effect: Effect): void {
-    this.#replies.push(effect);
-    if (effect.kind !== "decided") return;
-    for (const result of effect.verdict.results) {
+  reply(reply: Reply): void {
+    this.#replies.push(reply);
+    if (reply.kind !== "decided") return;
+    for (const result of reply.verdict.results) {
       if (result.kind === "accepted" && this.cursor.isNew(result.event)) this.#own.add(result.event.eventId);
     }
   }
@@ -146,7 +146,7 @@ export class Session implements Listener {
     this.#replies = [];
   }
 
-  /** The refusal that a held connection gives to every draft but the one it waits for. */
+  /** Why this draft is refused because an earlier one has to come again first; undefined: it is not. */
   heldBack(draftId: string): Failure | undefined {
     const { held } = this.#state;
     if (!held || held.draftId === draftId) return undefined;
@@ -158,17 +158,17 @@ export class Session implements Listener {
   }
 
   /** Remembers, or forgets, that `draftId` was refused and must come again before any other. */
-  settle(draftId: string, refusal: ErrorCode | undefined): void {
+  settle(draftId: string, code: ErrorCode | undefined): void {
     const { held } = this.#state;
-    if (isHolding(refusal)) {
-      if (!held) this.update({ held: { draftId, code: refusal } });
+    if (isHolding(code)) {
+      if (!held) this.update({ held: { draftId, code } });
     } else if (held?.draftId === draftId) this.update({ held: undefined });
   }
 
   #deliver(broadcasts: readonly EventRow[]): void {
     let replies = this.#replies;
     let events = broadcasts;
-    for (let at = replies.findIndex(isHash); at >= 0; at = replies.findIndex(isHash)) {
+    for (let at = replies.findIndex(isHashReply); at >= 0; at = replies.findIndex(isHashReply)) {
       const { eventIndex } = replies[at] as Hash;
       const hashed = events.filter(({ eventId }) => eventId <= eventIndex);
       if (at > 0 || hashed.length > 0) this.#subscriber.deliver(replies.slice(0, at), hashed);
@@ -186,10 +186,10 @@ export class Session implements Listener {
   }
 }
 
-type Hash = Extract<Effect, { kind: "hash" }>;
+type Hash = Extract<Reply, { kind: "hash" }>;
 
-function isHash(effect: Effect): effect is Hash {
-  return effect.kind === "hash";
+function isHashReply(reply: Reply): reply is Hash {
+  return reply.kind === "hash";
 }
 
 const holdingCodes: readonly string[] = [

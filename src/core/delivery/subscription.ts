@@ -2,7 +2,7 @@ import type { Author, Failure, TracedFailure } from "../../protocol/index.ts";
 import type { EventRow } from "../../storage/port.ts";
 import { Refusal } from "../refusal.ts";
 import type { Page } from "../replies.ts";
-import type { Scene } from "../window/scene.ts";
+import type { WindowContext } from "../window/context.ts";
 import { assertNotAhead } from "./connect.ts";
 import { Cursor } from "./cursor.ts";
 import { clampLimit, readPage } from "./page.ts";
@@ -127,7 +127,7 @@ export class Subscription implements Listener {
  *
  * @throws Refusal where the subscription ends instead.
  */
-export function pull({ live, ports, now, serverId }: Scene, subscription: Subscription): void {
+export function pull({ live, ports, now, serverId }: WindowContext, subscription: Subscription): void {
   const over = subscription.over(now);
   if (over) throw new Refusal(over);
   const head = live.head.eventId;

@@ -18,9 +18,9 @@ export function snapshotDue(live: Live): boolean {
   return head.eventId - eventId >= snapshotEventsMin && head.logBytes - logBytes >= stateBytes;
 }
 
-/** A snapshot that is to be written: the text is one turn's, the writing takes as many as it likes. */
+/** A snapshot that is to be written. Its text is made in one turn; writing it may take several. */
 export interface SnapshotDraft extends Omit<SnapshotRow, "stateBytes"> {
-  /** JSON text. Its bytes are counted by whoever encodes it. */
+  /** JSON text. Its bytes are counted when it is encoded. */
   state: string;
 }
 

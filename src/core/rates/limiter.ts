@@ -63,7 +63,7 @@ export class Limiter {
   }
 
   /** Why these drafts may not be decided now, if they are new. */
-  refusal(reads: StorageReads, principal: string, drafts: readonly Draft[], now: number): Failure | undefined {
+  excess(reads: StorageReads, principal: string, drafts: readonly Draft[], now: number): Failure | undefined {
     if (this.#free) return undefined;
     const limits = this.#limits;
     if (limits.tenant) {

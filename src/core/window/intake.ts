@@ -2,15 +2,15 @@ import { type Failure, bounds } from "../../protocol/index.ts";
 import { retryAfterSeconds } from "../delivery/endings.ts";
 import type { Work } from "./work.ts";
 
-/** Arrivals within one timer window that the intake takes for load. Measured: docs/decisions/0002-windows.md. */
+/** More arrivals than this within one timer window are load. Measured: docs/decisions/0002-windows.md. */
 const directArrivalsMax = 8;
 
 /** How much of what has arrived is left unread until the window, in bytes as it came. */
 const unreadBytesMax = 1024 * 1024;
 
-/** What the intake needs: somebody who does the work, and a timer. */
+/** What the intake needs: a processor of work, and a timer. */
 export interface IntakeHost {
-  /** How many connections are told of a window. */
+  /** How many listeners a window is delivered to. */
   readonly connections: number;
   /** Does the work of one window. Must not throw. */
   process(batch: readonly Work[]): void;
@@ -22,7 +22,7 @@ export interface IntakeHost {
 export interface FrameSource {
   /** Decodes a frame. Returns the work that it asks for; undefined where it has none, or its work comes later. */
   read(frame: Frame, now: number): Work | undefined;
-  /** So much waits already that not even a refusal of its work can be held: the source has to end. */
+  /** So much waits already that not even a refusal of its work can be queued: the source has to end. */
   overflowed(): void;
 }
 
@@ -47,7 +47,7 @@ interface Waiting {
  * them together: one transaction, one frame to each connection. The switch is made on arrival,
  * because a stream of arrivals keeps timers from running.
  *
- * From the connections that wait, work is taken one piece each in turn, so that a flood delays
+ * Waiting connections have turns of one piece of work each, so that a flood delays
  * others by no more than its turns. Within a connection the order of arrival is kept.
  */
 export class Intake {
@@ -173,7 +173,7 @@ export class Intake {
     const batch: Work[] = [];
     const wanted = bounds.windowWorkMin + bounds.windowWorkForEachTold * this.#host.connections;
     const room = Math.min(wanted, bounds.windowWorkMax);
-    const taken = new Map<object | string, number>();
+    const turnsOf = new Map<object | string, number>();
     const served = new Map<object | string, Waiting[]>();
     // The loop goes round by itself: a connection that has more to do is put back at the end.
     for (const [connection, queue] of this.#queues) {
@@ -184,8 +184,8 @@ export class Intake {
       this.#waitingBytes -= bytes;
       this.#queues.delete(connection);
       if (queue.length === 0) continue;
-      const turns = (taken.get(connection) ?? 0) + 1;
-      taken.set(connection, turns);
+      const turns = (turnsOf.get(connection) ?? 0) + 1;
+      turnsOf.set(connection, turns);
       const goesOn = turns < bounds.windowWorkPerConnectionMax;
       (goesOn ? this.#queues : served).set(connection, queue);
     }
@@ -199,14 +199,14 @@ export function bytesOf(frame: Frame): number {
   return typeof frame === "string" ? frame.length : frame.byteLength;
 }
 
-/** So much waits that it is not even taken. */
+/** The failure of work that does not fit into the queue. */
 export const overloaded: Failure = {
   code: "overloaded",
   detail: "More is waiting here than can be held. Send the same again in a moment, and keep fewer drafts in flight.",
   retryAfter: retryAfterSeconds,
 };
 
-/** What stands in the queue for work that does not fit: only whom to tell. */
+/** What stands in the queue for work that does not fit: only where to answer. */
 function overflow(work: Work): Work {
   if (!("command" in work)) return { ...work, refused: overloaded };
   const { session, command } = work;

@@ -13,7 +13,7 @@ export class Window {
   readonly #answers: (() => void)[] = [];
   readonly #undos: (() => void)[] = [];
 
-  /** Remembers that `listener` has something to be told, or to be kept. */
+  /** Notes that `listener` has something to receive, or to keep. */
   touch(listener: Listener): void {
     if (this.#touched.has(listener)) return;
     this.#touched.add(listener);
@@ -29,7 +29,7 @@ export class Window {
     if (undo) this.#undos.push(undo);
   }
 
-  /** Takes back what sessions were to be told, and what had changed in them and elsewhere in memory. */
+  /** Drops what was to be delivered, and restores what has changed in listeners and elsewhere in memory. */
   rollback(): void {
     for (const undo of this.#undos.splice(0).toReversed()) undo();
     for (const listener of this.#touched) listener.rollback();

@@ -28,7 +28,7 @@ interface Submitted {
   readonly author: Author;
   readonly clientId: string;
   readonly submission: Submission;
-  /** Under which what goes wrong is told; undefined: under a new one. */
+  /** The trace id of its failures; undefined: a new one for each. */
   readonly traceId?: string | undefined;
   /** Set where it did not fit into the queue: why it is refused instead. */
   readonly refused?: Failure;

@@ -1,4 +1,4 @@
-import { type DraftResult, type Effect, type Page, rejectionRetentionMs, type Verdict } from "../../core/index.ts";
+import { type DraftResult, type Reply, type Page, rejectionRetentionMs, type Verdict } from "../../core/index.ts";
 import {
   bounds,
   eventName,
@@ -13,7 +13,7 @@ import { closeCode } from "./close-codes.ts";
 import { decode } from "./decode.ts";
 import { hasOption } from "./options.ts";
 
-/** What a client may have to know to stay within bounds. */
+/** What a client has to know to stay within bounds. */
 const announced = {
   frameBytesMax: bounds.frameBytesMax,
   batchEventsMax: bounds.batchEventsMax,
@@ -49,53 +49,53 @@ export function partitaDialect(partition: string): Dialect {
     problem: (failure) => partitionProblem(failure, partition),
   };
   const broadcastOf = (row: EventRow) => texts.of(row).broadcast;
-  // Everybody who is given the same array of events gets the same text.
+  // For subscribers that receive the same array of events it is the same text.
   const arrays = new Memo((rows: readonly EventRow[]) => arrayFrames([], rows, broadcastOf));
   const presence = new Memo(presenceText);
-  const encode = (effect: Effect, wire: Json | undefined): string => {
-    switch (effect.kind) {
+  const encode = (reply: Reply, wire: Json | undefined): string => {
+    switch (reply.kind) {
       case "decided": {
-        const { key, mode, verdict } = effect;
+        const { key, mode, verdict } = reply;
         return mode === "single" ? singleText(verdict.results[0]!, of) : batchMessage(key, verdict, of);
       }
       case "connected": {
-        const state = effect.initialState === undefined ? "" : `,"initialState":${effect.initialState}`;
+        const state = reply.initialState === undefined ? "" : `,"initialState":${reply.initialState}`;
         const limits = hasOption(wire, "limits") ? limitsText : "";
-        const peer = effect.peerId === undefined ? "" : `,"peerId":${JSON.stringify(effect.peerId)}`;
-        const since = effect.sinceSnapshot === undefined ? "" : `,"sinceSnapshot":${effect.sinceSnapshot}`;
+        const peer = reply.peerId === undefined ? "" : `,"peerId":${JSON.stringify(reply.peerId)}`;
+        const since = reply.sinceSnapshot === undefined ? "" : `,"sinceSnapshot":${reply.sinceSnapshot}`;
         const expiry =
-          effect.expiresAt !== undefined && hasOption(wire, "renewal") ? `,"expiresAt":${effect.expiresAt}` : "";
-        return reply(
-          effect,
+          reply.expiresAt !== undefined && hasOption(wire, "renewal") ? `,"expiresAt":${reply.expiresAt}` : "";
+        return replyMessage(
+          reply,
           "connected",
-          `{"serverId":${JSON.stringify(effect.serverId)},"currentEventIndex":${effect.currentEventIndex}${state}${since}${limits}${peer}${expiry}}`,
+          `{"serverId":${JSON.stringify(reply.serverId)},"currentEventIndex":${reply.currentEventIndex}${state}${since}${limits}${peer}${expiry}}`,
         );
       }
       case "page":
-        return reply(effect, "sync_response", pageText(effect.page, of.event));
+        return replyMessage(reply, "sync_response", pageText(reply.page, of.event));
       case "head":
-        return message(`h-${effect.currentEventIndex}`, "head", effect.now, {
-          currentEventIndex: effect.currentEventIndex,
+        return message(`h-${reply.currentEventIndex}`, "head", reply.now, {
+          currentEventIndex: reply.currentEventIndex,
         });
       case "renewed":
-        return reply(effect, "renewed", `{"expiresAt":${effect.expiresAt}}`);
+        return replyMessage(reply, "renewed", `{"expiresAt":${reply.expiresAt}}`);
       case "draining":
-        return message(`d-${effect.now}`, "draining", effect.now, { reconnectAfterMs: effect.reconnectAfterMs });
+        return message(`d-${reply.now}`, "draining", reply.now, { reconnectAfterMs: reply.reconnectAfterMs });
       case "hash":
-        return reply(effect, "hash", `{"eventIndex":${effect.eventIndex},"sha256":"${effect.sha256}"}`);
+        return replyMessage(reply, "hash", `{"eventIndex":${reply.eventIndex},"sha256":"${reply.sha256}"}`);
       case "presence":
-        return presence.of(effect);
+        return presence.of(reply);
       case "heartbeat":
-        return reply(effect, "heartbeat", "{}");
+        return replyMessage(reply, "heartbeat", "{}");
       case "error": {
-        const { failure, requestId, draftId } = effect;
+        const { failure, requestId, draftId } = reply;
         const problem = of.problem(failure);
-        const told = message(`e-${problem.traceId}`, "error", problem.timestamp, {
+        const text = message(`e-${problem.traceId}`, "error", problem.timestamp, {
           message: problem.detail,
           ...(draftId === undefined ? {} : { draftId }),
           ...problem,
         });
-        return requestId === undefined ? told : `${told.slice(0, -1)},"inReplyTo":${JSON.stringify(requestId)}}`;
+        return requestId === undefined ? text : `${text.slice(0, -1)},"inReplyTo":${JSON.stringify(requestId)}}`;
       }
     }
   };
@@ -109,7 +109,7 @@ export function partitaDialect(partition: string): Dialect {
     frames(replies, broadcasts, wire) {
       const joined = hasOption(wire, "arrays");
       if (joined && replies.length === 0) return arrays.of(broadcasts);
-      const texts = replies.map((reply) => encode(reply, wire));
+      const texts = replies.map((replyMessage) => encode(replyMessage, wire));
       return joined ? arrayFrames(texts, broadcasts, broadcastOf) : [...texts, ...broadcasts.map(broadcastOf)];
     },
     closeCode,
@@ -223,7 +223,7 @@ export function pageText(page: Page, textOf: (row: EventRow) => string): string 
   return `{${snapshot}"events":[${events}],"currentEventIndex":${page.currentEventIndex},"hasMore":${page.hasMore},"nextSinceEventId":${page.nextSinceEventId}}`;
 }
 
-function presenceText({ now, all, peers, gone }: Extract<Effect, { kind: "presence" }>): string {
+function presenceText({ now, all, peers, gone }: Extract<Reply, { kind: "presence" }>): string {
   const texts = peers.map(
     ({ peerId, clientId, state }) =>
       `{"peerId":${JSON.stringify(peerId)},"clientId":${JSON.stringify(clientId)},"state":${state}}`,
@@ -231,7 +231,7 @@ function presenceText({ now, all, peers, gone }: Extract<Effect, { kind: "presen
   return `{"id":"p-${now}","type":"presence","timestamp":${now},"payload":{"peers":[${texts.join(",")}],"gone":${JSON.stringify(gone)}${all ? ',"all":true' : ""}}}`;
 }
 
-/** Keeps the result for each argument until it is told to forget. A WeakMap, which need not be told, costs the garbage collector more. */
+/** Keeps the result for each argument until `forget`. A WeakMap, which needs no `forget`, costs the garbage collector more. */
 class Memo<K extends object, V> {
   readonly #known = new Map<K, V>();
   readonly #compute: (key: K) => V;
@@ -256,7 +256,7 @@ function message(id: string, type: string, timestamp: number, payload: object): 
   return JSON.stringify({ id, type, timestamp, payload });
 }
 
-function reply(to: { requestId: string; now: number }, type: string, payload: string): string {
+function replyMessage(to: { requestId: string; now: number }, type: string, payload: string): string {
   const id = JSON.stringify(to.requestId);
   return `{"id":${JSON.stringify(`re-${to.requestId}`)},"type":"${type}","timestamp":${to.now},"payload":${payload},"inReplyTo":${id}}`;
 }

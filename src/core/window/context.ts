@@ -15,7 +15,7 @@ export interface PartitionName {
 }
 
 /** What reading work of a window is done with. Its trace ids are new ones, unless the work has come with one: `traced`. */
-export interface Scene {
+export interface WindowContext {
   readonly name: PartitionName;
   readonly model: AnyModel;
   readonly ports: Ports;
@@ -30,20 +30,20 @@ export interface Scene {
   readonly attended: boolean;
   /** Whether this author's token was revoked, as far as is known here. */
   isRevoked(author: Author): boolean;
-  /** The log's id as clients are told it. */
+  /** The log's id as clients receive it. */
   serverId(): string;
-  /** Everybody who shows something of themselves. */
+  /** All connections that show something of themselves. */
   peers(): readonly Peer[];
 }
 
 /** What the work of a window is done with in its transaction. */
-export interface WriteScene extends Scene {
+export interface WriteContext extends WindowContext {
   readonly writes: StorageWrites;
 }
 
-/** The same scene for work that has a trace id: its problems and log lines have it, too. */
-export function traced<S extends Scene>(scene: S, traceId: string | undefined): S {
-  if (traceId === undefined) return scene;
-  const { ports } = scene;
-  return { ...scene, ports: { ...ports, random: { ...ports.random, traceId: () => traceId } } };
+/** The same context for work that has a trace id: its problems and log lines have it, too. */
+export function traced<S extends WindowContext>(context: S, traceId: string | undefined): S {
+  if (traceId === undefined) return context;
+  const { ports } = context;
+  return { ...context, ports: { ...ports, random: { ...ports.random, traceId: () => traceId } } };
 }

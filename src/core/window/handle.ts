@@ -4,31 +4,31 @@ import { connect, renew, sync } from "../delivery/connect.ts";
 import { decide } from "../decide/decide.ts";
 import type { ConnectedClient, Outcome } from "../replies.ts";
 import { traceFailure, Refusal } from "../refusal.ts";
-import { type Scene, traced, type WriteScene } from "./scene.ts";
+import { type WindowContext, traced, type WriteContext } from "./context.ts";
 import type { Listener } from "../delivery/listener.ts";
 import { notConnected, type Session } from "../delivery/session.ts";
 import { pull } from "../delivery/subscription.ts";
 import type { Window } from "./window.ts";
 import { type Pull, type ReadWork, traceIdOf, type Work } from "./work.ts";
 
-/** Does one piece of a window's work. What it throws takes the window with it. */
-export function take(scene: WriteScene, work: Work): void {
+/** Does one piece of a window's work. If it throws, the whole window is rolled back. */
+export function handle(context: WriteContext, work: Work): void {
   if ("subscription" in work) {
-    answer(scene, work);
+    handleRead(context, work);
     return;
   }
-  const { window } = scene;
-  const own = traced(scene, traceIdOf(work));
+  const { window } = context;
+  const own = traced(context, traceIdOf(work));
   if ("command" in work) {
     const { session, command } = work;
     if (command.kind !== "submit") {
-      answer(scene, { session, command });
+      handleRead(context, { session, command });
       return;
     }
     window.touch(session);
     try {
-      assertNotOver(session, scene.now);
-      takeSubmit(own, session, command);
+      assertNotOver(session, context.now);
+      submit(own, session, command);
     } catch (error) {
       refuseThrown(own, work, error);
     }
@@ -39,14 +39,14 @@ export function take(scene: WriteScene, work: Work): void {
   else window.answer(work, decide(own, author, clientId, work.submission));
 }
 
-/** Does one piece of work that writes nothing. What it throws takes the window with it. */
-export function answer(scene: Scene, work: ReadWork): void {
-  const own = traced(scene, traceIdOf(work));
-  scene.window.touch(listenerOf(work));
+/** Does one piece of work that writes nothing. If it throws, the whole window is rolled back. */
+export function handleRead(context: WindowContext, work: ReadWork): void {
+  const own = traced(context, traceIdOf(work));
+  context.window.touch(listenerOf(work));
   try {
     if ("subscription" in work) answerPull(own, work);
     else {
-      assertNotOver(work.session, scene.now);
+      assertNotOver(work.session, context.now);
       answerCommand(own, work.session, work.command);
     }
   } catch (error) {
@@ -54,9 +54,9 @@ export function answer(scene: Scene, work: ReadWork): void {
   }
 }
 
-function refuseThrown(scene: Scene, work: Work, error: unknown): void {
+function refuseThrown(context: WindowContext, work: Work, error: unknown): void {
   if (!(error instanceof Refusal)) throw error;
-  refuse(scene.window, work, traceFailure(error.failure, scene));
+  refuse(context.window, work, traceFailure(error.failure, context));
 }
 
 /** Answers work by a failure, without doing it. */
@@ -82,37 +82,37 @@ function listenerOf(work: Exclude<Work, { answer: unknown }>): Listener {
 }
 
 /** @throws Refusal where the subscription ends instead. */
-function answerPull(scene: Scene, { subscription, refused }: Pull): void {
+function answerPull(context: WindowContext, { subscription, refused }: Pull): void {
   if (refused) throw new Refusal(refused);
-  pull(scene, subscription);
+  pull(context, subscription);
 }
 
 /** @throws Refusal where the command is answered by an error. */
-function answerCommand(scene: Scene, session: Session, command: ReadCommand): void {
+function answerCommand(context: WindowContext, session: Session, command: ReadCommand): void {
   switch (command.kind) {
     case "unreadable":
     case "overflow":
     case "refused":
       throw new Refusal(command.failure);
     case "heartbeat":
-      session.reply({ kind: "heartbeat", requestId: command.requestId, now: scene.now });
+      session.reply({ kind: "heartbeat", requestId: command.requestId, now: context.now });
       return;
     case "connect":
-      connect(scene, session, command);
+      connect(context, session, command);
       return;
     case "renew":
-      renew(scene, session, command);
+      renew(context, session, command);
       return;
     case "ack":
       connected(session);
       session.cursor.acknowledge(command.eventId);
       return;
     case "sync":
-      sync(scene, session, connected(session), command);
+      sync(context, session, connected(session), command);
       return;
     case "hash": {
       connected(session);
-      const { live, ports, now } = scene;
+      const { live, ports, now } = context;
       live.fold.assertSound();
       const sha256 = live.fold.hash(ports.sha256);
       session.reply({ kind: "hash", requestId: command.requestId, now, eventIndex: live.head.eventId, sha256 });
@@ -122,11 +122,11 @@ function answerCommand(scene: Scene, session: Session, command: ReadCommand): vo
 }
 
 /** @throws Refusal where the command is answered by an error. */
-function takeSubmit(scene: WriteScene, session: Session, { requestId, submission }: SubmitCommand): void {
+function submit(context: WriteContext, session: Session, { requestId, submission }: SubmitCommand): void {
   const { clientId } = connected(session);
   const { key, mode } = submission;
   assertNotHeldBack(session, key);
-  const outcome = decide(scene, authorOf(session), clientId, submission);
+  const outcome = decide(context, authorOf(session), clientId, submission);
   session.settle(key, openCode(outcome));
   if (outcome.kind === "decided") session.reply({ kind: "decided", key, mode, verdict: outcome.verdict });
   else session.reply({ kind: "error", requestId, draftId: key, failure: outcome.failure });
