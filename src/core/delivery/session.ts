@@ -139,11 +139,12 @@ export class Session implements Listener {
       this.#subscriber.deliver([{ kind: "head", now, currentEventIndex: fresh.at(-1)!.eventId }], noEvents);
     }
     if (fresh.length > 0) {
-      this.#own.clear();
+      // Clearing an empty set allocates.
+      if (this.#own.size > 0) this.#own.clear();
       this.cursor.settle();
     }
     this.keep();
-    this.#replies = [];
+    if (this.#replies.length > 0) this.#replies = [];
   }
 
   /** Why this draft is refused because an earlier one has to come again first; undefined: it is not. */
@@ -167,6 +168,10 @@ export class Session implements Listener {
 
   #deliver(broadcasts: readonly EventRow[]): void {
     let replies = this.#replies;
+    if (replies.length === 0) {
+      if (broadcasts.length > 0) this.#subscriber.deliver(replies, broadcasts);
+      return;
+    }
     let events = broadcasts;
     for (let at = replies.findIndex(isHashReply); at >= 0; at = replies.findIndex(isHashReply)) {
       const { eventIndex } = replies[at] as Hash;
