@@ -189,7 +189,7 @@ describe("sequential batches", () => {
     expect(head(room)).toBe(2);
   });
 
-  it("[ER-9] a member on which the model fails is told with its problem, and is open", () => {
+  it("[ER-9] a member on which the model fails has its problem, and is open", () => {
     const { a } = counting();
     const explode = { draftId: "d2", event: { type: "explode", payload: { in: "validate" } } };
     expect(batch(a, "S", "sequential", [add("d1", 1), explode, add("d3", 1)]).payload.results).toMatchObject([

@@ -113,7 +113,7 @@ describe("full storage", () => {
 });
 
 describe("the state's size", () => {
-  it("[MD-11] [LC-8] is bounded: what grows it is refused, what shrinks it is taken, and then there is room again", () => {
+  it("[MD-11] [LC-8] is bounded: drafts that grow it are refused, drafts that shrink it are accepted, and then there is room again", () => {
     const room = new TestPartition();
     const a = room.client("a");
     const large = (target: string) => a.submit(`set-${target}`, "set", { target, value: "x".repeat(60_000) });
@@ -151,7 +151,7 @@ describe("rejections past their retention", () => {
     room.now += rejectionRetentionMs;
     expect(remove(room).payload.reason).toBe("validation_failed");
     room.now += 1;
-    // Judged anew: there is something to unset now.
+    // Decided again: there is something to unset now.
     expect(remove(room).type).toBe("event_accepted");
     room.now += 100 * rejectionRetentionMs;
     expect(room.client("a").submit("yes", "set", { target: "n", value: 1 }).payload.eventId).toBe(1);

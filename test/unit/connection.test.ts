@@ -60,7 +60,7 @@ describe("frames behind a token", () => {
     expect(sent).toEqual(["connected", "heartbeat", "sync_response"]);
   });
 
-  it("[AU-6] are bounded: who sends more is ended", () => {
+  it("[AU-6] are bounded: a connection that sends more is ended", () => {
     const { say, ended } = stranger(() => new Promise(() => {}));
     say("connect", connect);
     for (let at = 0; at < bounds.framesBehindTokenMax; at++) say("heartbeat", {});
@@ -69,7 +69,7 @@ describe("frames behind a token", () => {
     expect(ended).toEqual([1013]);
   });
 
-  it("[AU-6] are bounded in bytes, too: nobody has to be anybody to send them", () => {
+  it("[AU-6] are bounded in bytes, also before authentication", () => {
     const { say, ended } = stranger(() => new Promise(() => {}));
     say("connect", connect);
     say("presence", { state: "x".repeat(bounds.strangerBytesMax / 2) });

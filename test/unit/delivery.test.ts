@@ -20,7 +20,7 @@ function filled(n: number, bytes = 0): { room: TestPartition; writer: TestConnec
 }
 
 describe("connect", () => {
-  it("[WP-2] before connect only connect and heartbeat are taken, and the socket stays", () => {
+  it("[WP-2] before connect only connect and heartbeat are accepted, and the socket stays open", () => {
     const { room } = filled(1);
     const a = room.open();
     expect(a.submit("d", "set", { target: "n", value: 1 })).toMatchObject({
@@ -294,7 +294,7 @@ describe("snapshots and due work", () => {
   const snapshots = (room: TestPartition) =>
     room.driver.query("SELECT event_id FROM snapshots").map((row) => row["event_id"]);
 
-  it("[TX-8] takes a snapshot when it has paid off, and loads from it and the tail", () => {
+  it("[TX-8] takes a snapshot when it is worth its cost, and loads from it and the tail", () => {
     const { room, writer } = filled(999);
     expect(room.partition.nextDue).toBe(room.now + socketSweepMs);
     writer.submit("one-more", "set", { target: "n", value: 1 });
@@ -416,7 +416,7 @@ describe("snapshots and due work", () => {
     expect(room.state()).toEqual({ n: 1 });
   });
 
-  it("[TX-8] refuses to build on a log with a hole, and says so without its inside", () => {
+  it("[TX-8] refuses to use a log with a hole, and does not show internals in the error", () => {
     const { room } = filled(5);
     room.driver.transaction(() => {
       room.driver.script("DROP TRIGGER events_are_not_deleted");

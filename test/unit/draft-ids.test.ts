@@ -9,7 +9,7 @@ const told = ({ payload }: Message) =>
   payload.events.map(({ eventId, draftId, event }: Message) => [eventId, draftId, event.clientId]);
 
 describe("connect.draftIds", () => {
-  it("[WP-7] names the drafts of own events on every page, and of nobody else's", () => {
+  it("[WP-7] names the drafts of own events on every page, and no others", () => {
     const room = new TestPartition();
     const [a, b] = [room.client("a"), room.client("b")];
     a.submit("a1", "set", set(1));
@@ -75,7 +75,7 @@ describe("connect.draftIds", () => {
     expect(Buffer.byteLength(a.frames.at(-1)!)).toBeLessThanOrEqual(bounds.pageBytesMax);
   });
 
-  it("[WP-8] takes a boolean", () => {
+  it("[WP-8] must be a boolean", () => {
     const [answer] = new TestPartition().open().connect("a", { draftIds: "yes" });
     expect(answer.payload).toMatchObject({ code: "bad_request", errors: [{ field: "payload.draftIds" }] });
   });

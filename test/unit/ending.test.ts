@@ -16,7 +16,7 @@ const set = (connection: TestConnection, draftId: string) =>
   connection.submit(draftId, "set", { target: "n", value: 1 });
 
 describe("revocation", () => {
-  it("[AU-4] tells those whom it is about why, takes nothing that waits of them, and leaves the others alone", () => {
+  it("[AU-4] ends the connections of the token with the reason, refuses what waits of them, and does not affect others", () => {
     const room = new TestPartition();
     const [alice, bob] = [connected(room, "alice"), connected(room, "bob")];
     room.partition.revoke(({ principal }) => principal === "alice", room.now);
@@ -28,14 +28,14 @@ describe("revocation", () => {
     expect(room.partition.events(0, 10, room.now).events).toHaveLength(1);
   });
 
-  it("[AU-4] is told once", () => {
+  it("[AU-4] is sent once", () => {
     const room = new TestPartition();
     const alice = connected(room, "alice");
     for (let times = 0; times < 3; times++) room.partition.revoke(() => true, room.now);
     expect(alice.of("error")).toHaveLength(1);
   });
 
-  it("[AU-4] does not mean who has not said yet who it is", () => {
+  it("[AU-4] does not affect a connection that is not authenticated yet", () => {
     const room = new TestPartition();
     const stranger = room.open();
     room.partition.revoke(() => true, room.now);
@@ -71,7 +71,7 @@ describe("renewal", () => {
     expect(set(room.attach(alice.saved), "d").type).toBe("event_accepted");
   });
 
-  it("[AU-8] does not make a connection somebody else's", () => {
+  it("[AU-8] does not change the principal of a connection", () => {
     const room = new TestPartition();
     const alice = connected(room, "alice");
     expect(renew(room, alice, "bob")).toMatchObject({ type: "error", payload: { code: "bad_request" } });
@@ -84,7 +84,7 @@ describe("renewal", () => {
     expect(renew(room, room.open(author("alice")), "alice").payload.code).toBe("not_connected");
   });
 
-  it("[WP-3] connected tells when the token expires, to who asked", () => {
+  it("[WP-3] connected says when the token expires, where connect asked for it", () => {
     const room = new TestPartition();
     const asking = room.open(author("alice", { expiresAt: room.now + 5 }));
     expect(asking.connect("c", { renewal: true })[0].payload.expiresAt).toBe(room.now + 5);
@@ -93,7 +93,7 @@ describe("renewal", () => {
 });
 
 describe("a token that comes with connect", () => {
-  it("[AU-2] nothing is taken before it, and connect without one is refused", () => {
+  it("[AU-2] nothing is accepted before it, and connect without one is refused", () => {
     const room = new TestPartition();
     const stranger = room.attach({ ...room.open().session.kept, awaitsToken: true });
     expect(set(stranger, "d").payload.code).toBe("not_connected");
@@ -103,7 +103,7 @@ describe("a token that comes with connect", () => {
 });
 
 describe("drain", () => {
-  it("[LC-4] tells each when to come back, and takes nothing more", () => {
+  it("[LC-4] says to each when to come back, and accepts nothing more", () => {
     const room = new TestPartition();
     const [alice, bob] = [connected(room, "alice"), connected(room, "bob")];
     let next = 1_000;

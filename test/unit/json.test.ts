@@ -37,7 +37,7 @@ describe("parseJson", () => {
   });
 
   it.each(["9007199254740991", "-9007199254740991", "1.5e-300", "0.1", '"\\u0000"', '"\\ud83d\\ude00"', nested(32)])(
-    "[AU-10] takes %s",
+    "[AU-10] accepts %s",
     (text) => expect(parseJson(text)).toEqual({ ok: true, value: JSON.parse(text) }),
   );
 

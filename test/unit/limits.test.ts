@@ -102,7 +102,7 @@ describe("the rate of a principal", () => {
     expect(room.partition.events(0, 10, room.now).events).toHaveLength(5);
   });
 
-  it("[AU-5] [ID-12] gives back what was taken for drafts that could not be committed", () => {
+  it("[AU-5] [ID-12] gives back tokens of drafts that could not be committed", () => {
     class FullDriver extends NodeSqlDriver {
       full = false;
       override transaction<T>(body: () => T): T {
@@ -148,7 +148,7 @@ describe("the rate of a principal", () => {
     expect(told(set(room.client("bob"), "b"))).toBe("accepted");
   });
 
-  it("[AU-5] does not begin anew with another connection", () => {
+  it("[AU-5] does not start again with another connection", () => {
     const room = limited({ principal: rate });
     for (let at = 0; at < 4; at++) expect(told(set(room.client("alice"), `d${at}`))).toBe("accepted");
     expect(told(set(room.client("alice"), "d4"))).toBe("rate_limited");

@@ -39,8 +39,8 @@ function received(value: unknown): JsonObject | undefined {
   return parsed.ok ? (parsed.value as JsonObject) : undefined;
 }
 
-describe("what is told of a shape without its schema", () => {
-  it("[WP-8] takes exactly the drafts that the schema of messages takes, and as it takes them", () => {
+describe("shapes that are checked without their schema", () => {
+  it("[WP-8] accepts exactly the drafts that the schema of messages accepts, with the same result", () => {
     let taken = 0;
     fc.assert(
       fc.property(frame, (sent) => {
@@ -57,7 +57,7 @@ describe("what is told of a shape without its schema", () => {
     expect(taken).toBeGreaterThan(200);
   });
 
-  it("[WP-8] takes no event that its schema refuses, and none that states a version", () => {
+  it("[WP-8] accepts no event that its schema refuses, and none that states a version", () => {
     let taken = 0;
     fc.assert(
       fc.property(event, (sent) => {

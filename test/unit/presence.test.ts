@@ -27,7 +27,7 @@ function clients<Names extends string[]>(room: TestPartition, ...names: Names) {
 }
 
 describe("connecting with presence", () => {
-  it("[CL-8] names the connection, and tells at once who is there", () => {
+  it("[CL-8] names the connection, and sends the present peers at once", () => {
     const room = new TestPartition();
     const [a, b] = clients(room, "a", "b");
     show(a, { cursor: 1 });
@@ -50,7 +50,7 @@ describe("connecting with presence", () => {
     expect(messages[0].payload.peerId).toBe(ids[2]);
   });
 
-  it("[CL-8] [WP-3] is for those who ask", () => {
+  it("[CL-8] [WP-3] is for connections that ask for it", () => {
     const room = new TestPartition();
     const [a] = clients(room, "a");
     const plain = room.client("plain");
@@ -62,7 +62,7 @@ describe("connecting with presence", () => {
     expect(show(room.open(), {})[0]).toMatchObject({ type: "error", payload: { code: "not_connected" } });
   });
 
-  it("[CL-8] [ID-9] tells nobody's principal", () => {
+  it("[CL-8] [ID-9] shows no principal", () => {
     const room = new TestPartition();
     const a = room.open({ principal: "user:secret", permissions: ["secret"] });
     a.connect("a", asking);
@@ -90,7 +90,7 @@ describe("connecting with presence", () => {
 });
 
 describe("presence", () => {
-  it("[CL-8] tells the first change at once, without a timer, and then gathers: the last state of each wins", () => {
+  it("[CL-8] sends the first change at once, without a timer, and then gathers: the last state of each wins", () => {
     const room = new TestPartition();
     const [a, b, c] = clients(room, "a", "b", "c");
     const [idOfA, idOfB] = [a, b].map(peerIdOf);
@@ -127,7 +127,7 @@ describe("presence", () => {
     expect(room.timers).toBe(0);
   });
 
-  it("[CL-8] tells nothing where nothing changes, and nobody of their own change alone", () => {
+  it("[CL-8] sends nothing where nothing changes, and no peer only its own change", () => {
     const room = new TestPartition();
     const [a, b] = clients(room, "a", "b");
     show(b, null);
@@ -150,7 +150,7 @@ describe("presence", () => {
     ]);
   });
 
-  it("[CL-8] a clock that is set back keeps nobody waiting for more than an interval", () => {
+  it("[CL-8] a clock that is set back delays nothing by more than an interval", () => {
     const room = new TestPartition();
     const [a, b] = clients(room, "a", "b");
     show(a, { at: 1 });
@@ -163,7 +163,7 @@ describe("presence", () => {
     expect(told(b)).toHaveLength(1);
   });
 
-  it("[CL-8] says who is gone: withdrawn or closed, told of before or not", () => {
+  it("[CL-8] says which peers are gone: withdrawn or closed, shown before or not", () => {
     const room = new TestPartition();
     const [a, b, c, d, e] = clients(room, "a", "b", "c", "d", "e");
     const ids = [a, b, c, d].map(peerIdOf);
@@ -184,13 +184,13 @@ describe("presence", () => {
     // Who shows nothing leaves without a word.
     room.close(joiner);
     expect(room.timers).toBe(0);
-    // And whoever has withdrawn can show something again.
+    // A peer that has withdrawn its state can show something again.
     show(a, { at: 3 });
     room.elapse(interval);
     expect(told(e)).toEqual([{ peers: [{ peerId: ids[0], clientId: "a", state: { at: 3 } }], gone: [] }]);
   });
 
-  it("[CL-8] tells of who is gone to whoever changes meanwhile, too", () => {
+  it("[CL-8] sends departures also to peers that change meanwhile", () => {
     const room = new TestPartition();
     const [a, b] = clients(room, "a", "b");
     show(b, { at: 1 });
@@ -202,7 +202,7 @@ describe("presence", () => {
     expect(told(a).map(({ gone }) => gone)).toEqual([[peerIdOf(b)]]);
   });
 
-  it("[CL-8] is serialised once for all, however many are told", () => {
+  it("[CL-8] is serialised once for all receivers", () => {
     const texts = (listeners: number) => {
       const room = new TestPartition();
       const [a] = clients(room, "a");
@@ -263,7 +263,7 @@ describe("presence", () => {
     expect(room.partition.nextDue).toBeUndefined();
   });
 
-  it("[CL-8] [MD-11] tells of so many peers; the place of one who leaves is the next one's who shows something", () => {
+  it("[CL-8] [MD-11] shows a bounded number of peers; the place of one that leaves goes to the next that shows something", () => {
     const room = new TestPartition();
     const peers = clients(room, ...Array.from({ length: bounds.peersMax + 2 }, (_, at) => `p${at}`));
     for (const [at, peer] of peers.entries()) show(peer, { at });
@@ -284,7 +284,7 @@ describe("presence", () => {
     expect(JSON.stringify(payload)).not.toContain("too late");
   });
 
-  it("[CL-8] [MD-11] a message with everybody in it fits a frame", () => {
+  it("[CL-8] [MD-11] a message with all peers fits a frame", () => {
     const room = new TestPartition();
     for (let at = 0; at < bounds.peersMax; at++) {
       const peer = room.client(`${at}`.padEnd(bounds.idLengthMax, '"'), asking);
@@ -304,7 +304,7 @@ describe("presence over hibernation", () => {
     return connections.map(({ saved }) => room.attach(saved)) as Connections;
   }
 
-  it("[CL-8] whoever joins sees everybody, and who leaves is gone", () => {
+  it("[CL-8] a peer that joins sees all others, and one that leaves is gone", () => {
     const room = new TestPartition();
     const [a, b, c] = clients(room, "a", "b", "c");
     const ids = [a, b].map(peerIdOf);
@@ -375,7 +375,7 @@ describe("any interleaving of presence", () => {
     { weight: 4, arbitrary: fc.record({ kind: fc.constant("wait" as const), ms: fc.nat(2 * interval) }) },
   );
 
-  it("[CL-8] everybody is told what is shown, within an interval, and at most once in it", () => {
+  it("[CL-8] all receive what is shown, within an interval, and at most once in it", () => {
     fc.assert(
       fc.property(fc.array(action, { maxLength: 60 }), (actions) => {
         const room = new TestPartition();
@@ -448,7 +448,7 @@ describe("any interleaving of presence", () => {
 });
 
 describe("a token that expires", () => {
-  it("[AU-4] [CL-8] ends its connection with a last error, tells it nothing more, and takes what it showed with it", () => {
+  it("[AU-4] [CL-8] ends its connection with a last error, sends nothing more, and removes what it showed", () => {
     const room = new TestPartition();
     const expiresAt = room.now + 1_000;
     const alice = room.open({ principal: "alice", permissions: "all", expiresAt });

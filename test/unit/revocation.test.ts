@@ -15,7 +15,7 @@ describe("a token that is revoked while its frame waits for its window", () => {
     return connection;
   };
 
-  it("[AU-4] makes its connection nobody's", () => {
+  it("[AU-4] does not authenticate its connection", () => {
     const room = new TestPartition();
     room.partition.revoke(({ tokenId }) => tokenId === "old", room.now);
     expect(after(room, "connect", newSession(undefined, true), author).of("error")).toMatchObject([

@@ -66,7 +66,7 @@ describe("acceptance", () => {
     });
   });
 
-  it("[WP-5] tells the submitter the verdict before the broadcast of its own event", () => {
+  it("[WP-5] sends the verdict to the submitter before the broadcast of its own event", () => {
     const { a } = started();
     a.submit("d1", "treePush", push("x"));
     expect(a.told.slice(-2)).toEqual(["accepted", "broadcast"]);
@@ -106,7 +106,7 @@ describe("idempotency", () => {
     }
   });
 
-  it("[ID-1] [ID-7] takes the same content in another order of keys for the same", () => {
+  it("[ID-1] [ID-7] accepts a retry whose content has its keys in another order", () => {
     const { a } = started();
     a.raw(
       `{"id":"1","type":"submit_event","timestamp":0,"payload":{"draftId":"d","event":{"type":"set","payload":{"target":"n","value":{"a":1,"b":-0}}}}}`,
@@ -261,7 +261,7 @@ describe("layers", () => {
     });
   });
 
-  it("[TX-2] [TX-10] rejects what would break an invariant, takes it back, and records it", () => {
+  it("[TX-2] [TX-10] rejects a draft that breaks an invariant, undoes it, and records it", () => {
     const { room, a } = counting();
     a.submit("d1", "add", { by: 5 }, { version: 2 });
     const { payload } = a.submit("d2", "add", { by: -6 }, { version: 2 });
@@ -277,7 +277,7 @@ describe("layers", () => {
   });
 
   it.each(["reduce", "validate", "schema"])(
-    "[ER-9] [ER-6] [TX-3] a model that throws in %s: draft_failed, not stored, nothing changed, nothing told",
+    "[ER-9] [ER-6] [TX-3] a model that throws in %s: draft_failed, not stored, no change, no broadcast",
     (where) => {
       const { room, a } = counting();
       const before = room.state();
@@ -302,7 +302,7 @@ describe("layers", () => {
     },
   );
 
-  it("[MD-4] [MD-5] takes older versions, stores them as submitted, and upcasts only to fold", () => {
+  it("[MD-4] [MD-5] accepts older versions, stores them as submitted, and upcasts only to fold", () => {
     const { room, a } = counting();
     const old = a.submit("d1", "add", { amount: 2 });
     expect(old.payload.event).toMatchObject({ payload: { amount: 2 } });
@@ -322,7 +322,7 @@ describe("layers", () => {
     });
   });
 
-  it("[MD-5] a client with another model version is told to upgrade, and stays unconnected", () => {
+  it("[MD-5] a client with another model version must upgrade, and is not connected", () => {
     const { room } = counting();
     const stale = room.open();
     expect(stale.connect("s", { modelVersion: 2 })[0]).toMatchObject({
@@ -361,7 +361,7 @@ describe("conflicts", () => {
     expect(room.state()).toMatchObject({ n: 3 });
   });
 
-  it("[TX-7] one's own events are no conflict, and without an expectation the last write wins", () => {
+  it("[TX-7] a client's own events are no conflict, and without an expectation the last write wins", () => {
     const { room, a } = started();
     a.submit("d1", "set", { target: "n", value: 1 });
     expect(a.submit("d2", "set", { target: "n", value: 2 }, { expectedEventId: 1 }).type).toBe("event_accepted");

@@ -88,7 +88,7 @@ describe("Intake", () => {
     expect(draftIds(harness.batches[10]!)).toEqual(["d22"]);
   });
 
-  it("[AU-6] takes turns: a flood delays another connection by one turn, not by the flood", () => {
+  it("[AU-6] gives turns: a flood delays another connection by one turn, not by the flood", () => {
     const room = new TestPartition();
     const [flooder, other] = [room.client("flooder"), room.client("other")];
     const harness = new Harness(undefined, 10);
@@ -121,7 +121,7 @@ describe("Intake", () => {
     expect(second.slice(0, 2).map((id) => id.split("-")[0])).toEqual(["0", "1"]);
   });
 
-  it("[WP-10] lets a window be the larger, the more connections are told of it", () => {
+  it("[WP-10] makes a window larger when more connections receive it", () => {
     const client = new TestPartition().client("a");
     for (const [connections, room] of [
       [0, bounds.windowWorkMin],
@@ -162,7 +162,7 @@ describe("Intake", () => {
     expect(draftIds(harness.batches[9]!)).toEqual(["d21"]);
   });
 
-  it("[WP-10] [LC-10] a frame that cannot be read takes neither the others nor the window with it", () => {
+  it("[WP-10] [LC-10] a frame that cannot be read affects neither the other frames nor the window", () => {
     const client = new TestPartition().client("a");
     const harness = new Harness();
     for (const at of range(1, 9)) harness.intake.offer(client, work(client, `d${at}`), 100);
@@ -257,7 +257,7 @@ describe("a window", () => {
     expect(told.map(({ id }) => id)).toEqual(["a-2", "a-2", "a-4", "b-2", "b-3", "b-4"]);
   });
 
-  it("[WP-10] gives one frame to clients that take arrays, the same text to all who only listen", () => {
+  it("[WP-10] sends one frame to clients that accept arrays, with the same text for all that only listen", () => {
     const room = new TestPartition();
     const a = room.client("a", { frames: "array" });
     const listeners = [1, 2, 3].map((at) => room.client(`l${at}`, { frames: "array" }));
@@ -343,7 +343,7 @@ describe("a window", () => {
     expect(b.of("broadcast").map(({ payload }: Message) => payload.eventId)).toEqual([1, 2]);
   });
 
-  it("[TX-5] [ID-12] tells nothing of a window that was not committed, and catches up on one that was after all", () => {
+  it("[TX-5] [ID-12] sends nothing of a window that was not committed, and catches up if it was committed after all", () => {
     class Failing extends NodeSqlDriver {
       fail: "before" | "after" | undefined;
       override transaction<T>(body: () => T): T {
@@ -372,7 +372,7 @@ describe("a window", () => {
     }
   });
 
-  it("[WP-5] [LC-1] a commit in doubt, then no storage, then sleep: live connections are told everything in the end", () => {
+  it("[WP-5] [LC-1] a commit in doubt, then no storage, then hibernation: live connections receive everything in the end", () => {
     class Failing extends NodeSqlDriver {
       doubt = false;
       dead = false;
@@ -486,7 +486,7 @@ describe("credit", () => {
       return type === "head" ? `head ${payload.currentEventIndex}` : `${type} ${payload.eventId ?? ""}`.trim();
     });
 
-  it("[LC-7] stops broadcasts beyond it, says so once, and goes on after a pull", () => {
+  it("[LC-7] stops broadcasts beyond it, sends one head message, and continues after a pull", () => {
     const room = new TestPartition();
     const writer = room.client("writer");
     const reader = room.client("reader", { credit: 64 * 1024 });
@@ -533,7 +533,7 @@ describe("credit", () => {
     expect(types(reader)).toEqual(["broadcast 1", "broadcast 2", "head 4"]);
   });
 
-  it("[MD-11] announces the limits to who asks", () => {
+  it("[MD-11] sends the limits to clients that ask for them", () => {
     const { payload } = new TestPartition().client("a", { limits: true }).of("connected")[0];
     expect(payload.limits).toMatchObject({
       frameBytesMax: 65_536,
