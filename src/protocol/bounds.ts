@@ -6,11 +6,11 @@ export const bounds = {
   /** A state, as JSON text: it is in memory as a whole, and an isolate has 128 MB. */
   stateBytesMax: 16 * 1024 * 1024,
   /**
-   * Frames of one window: one transaction, one frame to each connection. So many, and more for each
-   * connection that is told of it, because that is what a larger window saves (measured: docs/decisions/0002-windows.md).
+   * Frames of one window: one transaction, one frame to each connection. At least this many, and more for each
+   * listener that it is delivered to, because that is what a larger window saves (measured: docs/decisions/0002-windows.md).
    */
   windowWorkMin: 32,
-  windowWorkForEachTold: 4,
+  windowWorkPerListener: 4,
   windowWorkMax: 512,
   /** Frames of one connection in a window: what it can delay the others by. */
   windowWorkPerConnectionMax: 64,

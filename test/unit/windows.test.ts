@@ -125,7 +125,7 @@ describe("Intake", () => {
     const client = new TestPartition().client("a");
     for (const [connections, room] of [
       [0, bounds.windowWorkMin],
-      [10, bounds.windowWorkMin + 10 * bounds.windowWorkForEachTold],
+      [10, bounds.windowWorkMin + 10 * bounds.windowWorkPerListener],
       [1_000, bounds.windowWorkMax],
     ] as const) {
       const harness = new Harness(undefined, connections);

@@ -171,7 +171,7 @@ export class Intake {
   /** The next window's work: one piece of each connection, and again, until it is full or all had their share. */
   #turns(): Work[] {
     const batch: Work[] = [];
-    const wanted = bounds.windowWorkMin + bounds.windowWorkForEachTold * this.#host.connections;
+    const wanted = bounds.windowWorkMin + bounds.windowWorkPerListener * this.#host.connections;
     const room = Math.min(wanted, bounds.windowWorkMax);
     const turnsOf = new Map<object | string, number>();
     const served = new Map<object | string, Waiting[]>();
