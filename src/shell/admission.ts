@@ -39,16 +39,17 @@ interface AdmissionHost {
 export class Admission {
   readonly #host: AdmissionHost;
   readonly #places = new Places();
-  /** Nothing new is accepted before then, in milliseconds since 1970. */
-  #closedUntil = 0;
+  /** Between these times nothing new is accepted, in milliseconds since 1970. */
+  #closed = { since: 0, until: 0 };
 
   constructor(host: AdmissionHost) {
     this.#host = host;
   }
 
-  /** Accepts nothing new before `until`, in milliseconds since 1970. */
-  close(until: number): void {
-    this.#closedUntil = until;
+  /** Accepts nothing new for `ms` milliseconds. */
+  close(ms: number): void {
+    const since = this.#host.now();
+    this.#closed = { since, until: since + ms };
   }
 
   /** Counts a connection. */
@@ -78,16 +79,16 @@ export class Admission {
   placeFor(author: Author | undefined, awaitsToken: boolean): Failure | undefined {
     // Only in open development mode a connection may come without an author.
     if (this.#host.link && !author && !awaitsToken) return noToken;
-    return this.#closed() ?? this.#full(awaitsToken) ?? (author && this.#crowded(author));
+    return this.#drained() ?? this.#full(awaitsToken) ?? (author && this.#crowded(author));
   }
 
   /** Returns why a request of this author is refused, or undefined. One that writes needs the partition to be counted by its tenant. */
   async admitRequest(author: Author, writes: boolean): Promise<Failure | undefined> {
     const { link } = this.#host;
-    if (!link || author.expiresAt === undefined) return writes ? this.#closed() : undefined;
+    if (!link || author.expiresAt === undefined) return writes ? this.#drained() : undefined;
     const failure = await link.admitRequest(author);
     if (failure || !writes) return failure;
-    return (link.mustClaim ? await link.claim() : undefined) ?? this.#closed();
+    return (link.mustClaim ? await link.claim() : undefined) ?? this.#drained();
   }
 
   /** Returns the author of a token that came in a frame, or why it is refused. */
@@ -109,8 +110,11 @@ export class Admission {
     return author;
   }
 
-  #closed(): Failure | undefined {
-    const seconds = Math.ceil((this.#closedUntil - this.#host.now()) / 1_000);
+  #drained(): Failure | undefined {
+    const { since, until } = this.#closed;
+    const now = this.#host.now();
+    // A clock that was set back must not keep it closed.
+    const seconds = now < since ? 0 : Math.ceil((until - now) / 1_000);
     return seconds > 0 ? { ...draining, retryAfter: seconds } : undefined;
   }
 

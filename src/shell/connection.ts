@@ -171,11 +171,16 @@ export class Connection implements Subscriber, FrameSource {
 
   async #goOn(frame: Frame, waiting: readonly Frame[], found: Promise<Command>): Promise<void> {
     const command = await found;
+    const { intake, now } = this.#host;
     this.#host.step(() => {
-      this.#waiting = undefined;
-      if (this.#over) return;
-      if (!this.#host.intake.offer(this, this.#work(command), bytesOf(frame))) this.overflowed();
-      for (const next of waiting) this.receive(next, this.#host.now());
+      try {
+        // Frames that have arrived, and are not decoded yet, came after those that wait here: they join them.
+        intake.read();
+      } finally {
+        this.#waiting = undefined;
+        if (!this.#over && !intake.offer(this, this.#work(command), bytesOf(frame))) this.overflowed();
+        for (const next of waiting) intake.decode(this, next, now());
+      }
     });
   }
 

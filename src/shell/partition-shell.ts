@@ -321,7 +321,7 @@ export class PartitionShell {
   /** Decides what waits, ends all connections, each with a time to come back at, and accepts nothing new for `seconds`. */
   drain(seconds: number): void {
     const now = this.#ports.now();
-    this.#admission.close(now + seconds * 1_000);
+    this.#admission.close(seconds * 1_000);
     this.#ports.log("info", "draining", { ...this.#settings.name, seconds, connections: this.#connections.size });
     this.#step(() => {
       this.#intake.flush();

@@ -1,4 +1,3 @@
-import type { Author } from "../../src/protocol/index.ts";
 import type { Draft } from "../../src/core/index.ts";
 import type { HttpAnswer } from "../../src/wire/partita/answers.ts";
 import { memberOf, type Proposal } from "./drafts.ts";
@@ -9,7 +8,7 @@ import type { Trace } from "./trace.ts";
 /** What a caller is made of. */
 export interface CallerParts {
   readonly name: string;
-  readonly author: Author;
+  readonly principal: string;
   readonly random: Random;
   readonly ledger: Ledger;
   readonly trace: Trace;
@@ -65,13 +64,14 @@ export class Caller {
   }
 
   #answered(draft: Draft, answer: HttpAnswer): void {
-    const { ledger, trace, author } = this.#parts;
+    const { ledger, trace, principal } = this.#parts;
     const { draftId } = draft;
-    if (answer.status === 503) return;
+    // It is sent again, with another token where that was the reason.
+    if (answer.status === 503 || answer.status === 401) return;
     this.#pending = undefined;
-    if (!ledger.checkAnswer(author.principal, memberOf(draftId, draft as Proposal), answer)) return;
+    if (!ledger.checkAnswer(principal, memberOf(draftId, draft as Proposal), answer)) return;
     const text = JSON.stringify(answer);
-    const first = ledger.isForgotten(author.principal, draftId) ? text : (this.#answers.get(draftId) ?? text);
+    const first = ledger.isForgotten(principal, draftId) ? text : (this.#answers.get(draftId) ?? text);
     this.#answers.set(draftId, text);
     trace.check(first === text, () => `${draftId} was answered ${first}, and then ${text}`);
   }

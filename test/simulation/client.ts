@@ -1,4 +1,5 @@
 import { bounds } from "../../src/protocol/index.ts";
+import { isEnding } from "./conversation.ts";
 import { type Application, memberOf, type Proposal } from "./drafts.ts";
 import { garbage, premature } from "./garbage.ts";
 import type { Ledger } from "./ledger.ts";
@@ -26,8 +27,10 @@ export interface ClientParts {
   readonly bulk: number;
   /** What it floods the partition with, once, if so. */
   readonly flood: "drafts" | "heartbeats" | undefined;
-  /** Opens a connection to the partition; the caller attaches itself. */
-  open(client: Client): Link;
+  /** Opens a connection to the partition; the caller attaches itself. `token`: what `connect` has to bring, if so. */
+  open(client: Client): { link: Link; token: string | undefined };
+  /** A new token; undefined: there are none here. */
+  readonly newToken: (() => string) | undefined;
 }
 
 /** Events of each batch of the beginning: a frame has to hold them. */
@@ -53,6 +56,8 @@ export class Client {
   readonly queue = new Queue();
   readonly #parts: ClientParts;
   #link: Link | undefined;
+  /** What `connect` has to bring. */
+  #token: string | undefined;
   #connected = false;
   #serverId: string | undefined;
   /** Options of the present connection. */
@@ -97,7 +102,7 @@ export class Client {
 
   /** Does something. */
   act(): void {
-    const { random } = this.#parts;
+    const { random, newToken } = this.#parts;
     if (!this.#link) {
       if (random.chance(0.3)) this.#open();
       return;
@@ -125,6 +130,7 @@ export class Client {
       reuse: 0.5,
       garbage: 0.6,
       close: 0.15,
+      renew: newToken ? 0.6 : 0,
     };
     const action = random.weighted(weights);
     switch (action) {
@@ -159,6 +165,10 @@ export class Client {
       case "garbage":
         this.#garbage();
         return;
+      case "renew":
+        this.#send("renew", { token: newToken!() }, { kind: "renew" });
+        for (let left = random.between(0, 3); left > 0; left--) this.#submit();
+        return;
       case "close":
         this.#link.closeFromClient();
         this.#closed(this.#link);
@@ -182,8 +192,9 @@ export class Client {
   }
 
   #open(): void {
-    const link = this.#parts.open(this);
+    const { link, token } = this.#parts.open(this);
     this.#link = link;
+    this.#token = token;
     link.attachClient({
       receive: (frame) => this.#receive(link, frame),
       closed: () => this.#closed(link),
@@ -196,6 +207,9 @@ export class Client {
     const { random } = this.#parts;
     if (random.chance(0.05)) this.#nonsense((id) => premature(random, id));
     this.#connect();
+    // What comes behind a token waits for its verification, and keeps its place.
+    if (this.#token === undefined) return;
+    for (let left = random.between(0, 3); left > 0; left--) this.#send("heartbeat", {}, { kind: "heartbeat" });
   }
 
   #connect(): void {
@@ -212,6 +226,7 @@ export class Client {
       {
         clientId: this.name,
         version: "1",
+        ...(this.#token === undefined ? {} : { token: this.#token }),
         ...(since === undefined ? {} : { sinceEventId: since }),
         ...(initialState ? { initialState } : {}),
         ...(echo && random.chance(0.5) ? {} : { echo }),
@@ -353,6 +368,8 @@ export class Client {
         this.#takeResult(message);
         return;
       case "heartbeat":
+      case "renewed":
+      case "draining":
         return;
       case "head":
         this.#behind = true;
@@ -413,6 +430,8 @@ export class Client {
 
   #takeError({ payload, inReplyTo }: Message<"error">): void {
     const { draftId, retryable, code } = payload;
+    // The connection ends: what is open is sent again on the next one.
+    if (isEnding(code)) return;
     if (draftId !== undefined && !draftId.startsWith("g-")) {
       if (!retryable) this.queue.answered(draftId);
       else if (this.#connected) this.queue.refused(draftId);

@@ -5,6 +5,14 @@ import type { ServerLink } from "./link.ts";
 import type { Trace } from "./trace.ts";
 import type { Asked, Told } from "./wire.ts";
 
+type Answer = Exclude<Told, { type: "broadcast" | "head" | "presence" | "draining" }>;
+
+/** About what an event weighs for the server beyond its payload, in bytes: never less than that. */
+const overheadBytes = 500;
+
+/** Whether a connection ends with an error of this code because of its token. */
+export const isEnding = (code: string): boolean => ["auth_expired", "auth_revoked"].includes(code);
+
 /**
  * Checks what the server says on one connection, as it says it: an answer to each frame, in their
  * order; every event cursor + 1; and no verdict while a refused draft holds the others back.
@@ -75,6 +83,7 @@ export class Conversation {
       if (message.type === "broadcast") {
         batchEnd = this.#broadcast(message.payload, messages.length > 1 ? batchEnd : undefined);
       } else if (message.type === "head") this.#outOfCredit(message.payload.currentEventIndex);
+      else if (message.type === "draining") this.#unanswered.length = 0;
       else if (message.type !== "presence") this.#answer(message, headBefore);
     }
     // After the answer to connect, which may be in the array.
@@ -117,10 +126,24 @@ export class Conversation {
       currentEventIndex > this.#cursor && currentEventIndex <= this.#ledger.head,
       () => `head tells of event ${currentEventIndex}, at ${this.#cursor}`,
     );
+    // What is next would not have fitted into the credit: an atomic batch is not parted.
+    const next = this.#ledger.rows[this.#cursor];
+    const rows = this.#ledger.rows.slice(this.#cursor, next?.batchEnd ?? this.#cursor + 1);
+    const wanted = rows.reduce((sum, row) => sum + row.payloadBytes + overheadBytes, 0);
+    const spent = this.#unacknowledged.reduce((sum, { bytes }) => sum + bytes + overheadBytes, 0);
+    this.#check(
+      spent + wanted > (this.#credit ?? 0),
+      () => `head comes with ${spent} of ${this.#credit} bytes of credit spent, before ${wanted} more`,
+    );
     this.#live = false;
   }
 
-  #answer(message: Exclude<Told, { type: "broadcast" | "head" | "presence" }>, headBefore: number): void {
+  #answer(message: Answer, headBefore: number): void {
+    // The last message of a connection that the server ends; what it was asked meanwhile is not answered.
+    if (message.type === "error" && message.inReplyTo === undefined && isEnding(message.payload.code)) {
+      this.#unanswered.length = 0;
+      return;
+    }
     // What failed of these is answered out of line.
     if (message.type === "error" && this.#silent.delete(message.inReplyTo ?? "")) return;
     const asked = this.#unanswered.shift();
@@ -137,6 +160,9 @@ export class Conversation {
       case "sync_response":
         this.#check((asked.kind === "sync" || asked.kind === "connect") && message.inReplyTo === asked.id, say);
         if (asked.kind === "sync" || asked.kind === "connect") this.#page(asked, message.payload);
+        return;
+      case "renewed":
+        this.#check(asked.kind === "renew" && message.inReplyTo === asked.id, say);
         return;
       case "heartbeat":
         this.#check(asked.kind === "heartbeat" && message.inReplyTo === asked.id, say);
@@ -169,6 +195,8 @@ export class Conversation {
         const known = message.inReplyTo === undefined || message.inReplyTo === asked.id;
         this.#check(known && (asked.kind === "nonsense" || code !== "bad_request"), say);
         if (this.#principal === undefined || draftId === undefined || asked.kind === "nonsense") return;
+        // It says nothing of the draft: the connection ends.
+        if (isEnding(code)) return;
         if (retryable) this.#held ??= draftId;
         else this.#settled(draftId);
       }

@@ -3,6 +3,7 @@ import type { AnyModel } from "../../src/model/index.ts";
 import type { TenantChanges } from "../../src/platform/rpc.ts";
 import { type Author, canonicalJson, type Json, type Limits } from "../../src/protocol/index.ts";
 import { type Attachment, type Carrier, Connection } from "../../src/shell/connection.ts";
+import { EventSink, type StreamBody, type StreamWriter } from "../../src/shell/event-sink.ts";
 import { PartitionShell } from "../../src/shell/partition-shell.ts";
 import type { ShellPorts } from "../../src/shell/ports.ts";
 import type { HttpAnswer } from "../../src/wire/partita/answers.ts";
@@ -12,6 +13,7 @@ import { Incarnation } from "./incarnation.ts";
 import type { Ledger } from "./ledger.ts";
 import type { ServerLink } from "./link.ts";
 import type { Random } from "./random.ts";
+import { BodyWriter } from "./reader.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Trace } from "./trace.ts";
 import { type Asked, parseFrame } from "./wire.ts";
@@ -41,6 +43,9 @@ export interface Arriving {
   readonly awaitsToken: boolean;
 }
 
+/** What gets a stream; undefined: there is none. */
+type Opened = (body: BodyWriter | undefined) => void;
+
 /** What a host is made of. */
 export interface HostParts {
   readonly model: AnyModel;
@@ -65,7 +70,13 @@ export interface HostParts {
 export class Host {
   readonly #parts: HostParts;
   readonly #links = new Map<ServerLink, Known>();
+  /** The bodies of open streams, by what the platform would send. */
+  readonly #bodies = new Map<ReadableStream, BodyWriter>();
   readonly #requests = new Set<(answer: HttpAnswer | undefined) => void>();
+  /** Upgrades that have no answer yet. */
+  readonly #upgrading = new Set<ServerLink>();
+  /** Requests for streams that have no answer yet. */
+  readonly #waiting = new Set<Opened>();
   #shell!: PartitionShell;
   #incarnation!: Incarnation;
   #armedAt: number | undefined;
@@ -83,7 +94,8 @@ export class Host {
 
   /** Whether the platform could evict it now: it keeps an object that has a timer, or work that it waits for. */
   get idle(): boolean {
-    return this.#incarnation.timers === 0 && !this.#alarmRuns && this.#requests.size === 0;
+    const asked = this.#requests.size + this.#waiting.size + this.#upgrading.size;
+    return asked === 0 && this.#incarnation.pending === 0 && !this.#alarmRuns;
   }
 
   get alarmDue(): boolean {
@@ -112,13 +124,16 @@ export class Host {
     const incarnation = this.#incarnation;
     const shell = this.#shell;
     let attachment: Attachment | undefined;
+    this.#upgrading.add(link);
     const accepted = await shell
       .connect(author, awaitsToken, (given) => {
         attachment = structuredClone(given);
         return this.#carrier(link, incarnation);
       })
       .catch(() => undefined);
-    if (!incarnation.alive || !(accepted instanceof Connection)) link.closeFromServer(true);
+    if (!incarnation.alive) return;
+    this.#upgrading.delete(link);
+    if (!(accepted instanceof Connection)) link.closeFromServer(true);
     else if (link.isCut) this.#enter(() => shell.leave(accepted));
     else {
       this.#know(link, { connection: accepted, conversation, attachment: attachment! });
@@ -145,6 +160,21 @@ export class Host {
       const asking = { traceId: random.hex(32) };
       this.#shell.submit(author, clientId, single(draft), text.length, asking).then(finish, () => finish(undefined));
     });
+  }
+
+  /** A request for the log as a stream. `opened` gets it, or undefined where it is refused or the process ends first. */
+  async stream(author: Author, clientId: string, since: number | undefined, opened: Opened): Promise<void> {
+    const incarnation = this.#incarnation;
+    this.#waiting.add(opened);
+    const answer = await this.#shell
+      .stream({ kind: "events", author, clientId, since }, undefined)
+      .catch(() => undefined);
+    if (!incarnation.alive || !this.#waiting.delete(opened)) return;
+    const body = answer instanceof EventSink ? this.#bodies.get(answer.readable) : undefined;
+    this.#parts.trace.line(
+      `${this.#parts.schedule.now} a stream for ${clientId} after ${since}: ${body !== undefined}`,
+    );
+    opened(body);
   }
 
   /** The tenant's object pushes changes. Resolves to whether the partition wants the next, and never where the process ends first. */
@@ -232,11 +262,37 @@ export class Host {
     this.#boot(woken);
   }
 
+  /** A response body: what is written to it must be durable, as behind the output gate. */
+  #openBody(incarnation: Incarnation): StreamBody {
+    const { disk, ledger, trace, schedule } = this.#parts;
+    const readable = new ReadableStream<Uint8Array>();
+    const body = new BodyWriter(schedule);
+    this.#bodies.set(readable, body);
+    const writer: StreamWriter = {
+      closed: body.closed,
+      write: (bytes) => {
+        trace.check(!disk.open, () => "a stream is written before the transaction is committed");
+        if (incarnation.alive) ledger.observe();
+        return body.write(bytes);
+      },
+      close: () => body.close(),
+      abort: () => body.abort(),
+    };
+    return { readable, writer };
+  }
+
   /** What runs in a process ends with it; the platform runs an alarm that did not end again. */
   #fail(): void {
     const { schedule } = this.#parts;
     if (this.#alarmRuns) this.#armedAt ??= schedule.serverNow + alarmRetryMs;
     this.#alarmRuns = false;
+    for (const body of this.#bodies.values()) body.gone();
+    this.#bodies.clear();
+    for (const link of this.#upgrading) link.closeFromServer(true);
+    this.#upgrading.clear();
+    const unopened = [...this.#waiting];
+    this.#waiting.clear();
+    for (const opened of unopened) opened(undefined);
     const lost = [...this.#requests];
     this.#requests.clear();
     for (const done of lost) done(undefined);
@@ -244,7 +300,7 @@ export class Host {
 
   #boot(woken: readonly [ServerLink, Known][]): void {
     const { model, limits, disk, schedule, random, deferMsMax, tenant, verify, ledger } = this.#parts;
-    const incarnation = new Incarnation({
+    const incarnation: Incarnation = new Incarnation({
       disk,
       schedule,
       random,
@@ -254,9 +310,7 @@ export class Host {
       enter: (body) => this.#enter(body),
       armAlarm: (at) => (this.#armedAt = at),
       transacting: () => (this.#headBefore = ledger.head),
-      openWriter: () => {
-        throw new Error("nobody opens a stream here");
-      },
+      openBody: () => this.#openBody(incarnation),
     });
     this.#incarnation = incarnation;
     this.#headBefore = ledger.head;
@@ -284,8 +338,9 @@ export class Host {
     const incarnation = this.#incarnation;
     this.#links.set(link, known);
     link.attachServer({
+      // Platform fact: frames that were on their way arrive after the server has closed, too.
       receive: (asked) => {
-        if (incarnation.alive) this.#receive(link, asked);
+        if (incarnation.alive) this.#receive(link, known, asked);
       },
       closed: () => {
         if (!incarnation.alive || this.#links.get(link) !== known) return;
@@ -296,9 +351,7 @@ export class Host {
     });
   }
 
-  #receive(link: ServerLink, asked: Asked): void {
-    const known = this.#links.get(link);
-    if (!known) return;
+  #receive(link: ServerLink, known: Known, asked: Asked): void {
     const { schedule, trace } = this.#parts;
     trace.line(`${schedule.now} ${link.name} > ${asked.frame.slice(0, 240)}`, asked.frame);
     known.conversation.asked(asked);

@@ -1,5 +1,5 @@
 import type { ShellPorts } from "../../src/shell/ports.ts";
-import type { StreamWriter } from "../../src/shell/event-sink.ts";
+import type { StreamBody } from "../../src/shell/event-sink.ts";
 import type { SqlDriver, SqlRow, SqlValue } from "../../src/storage/driver.ts";
 import { PartitionStorage } from "../../src/storage/partition/storage.ts";
 import { bytesPort, migrations } from "../support/partition.ts";
@@ -21,7 +21,7 @@ export interface IncarnationParts {
   armAlarm(at: number): void;
   /** A transaction begins. */
   transacting(): void;
-  openWriter(): StreamWriter;
+  openBody(): StreamBody;
 }
 
 /**
@@ -32,6 +32,7 @@ export class Incarnation {
   readonly #parts: IncarnationParts;
   #alive = true;
   #timers = 0;
+  #calls = 0;
 
   constructor(parts: IncarnationParts) {
     this.#parts = parts;
@@ -39,7 +40,7 @@ export class Incarnation {
 
   /** The ports of a new shell. Throws what opening the storage throws. */
   ports(): ShellPorts {
-    const { disk, schedule, random, tenant, verify, armAlarm, transacting, openWriter } = this.#parts;
+    const { disk, schedule, random, tenant, verify, armAlarm, transacting, openBody } = this.#parts;
     return {
       storage: new PartitionStorage(new MortalDriver(disk, () => this.alive, transacting), migrations, bytesPort),
       random: {
@@ -69,7 +70,7 @@ export class Incarnation {
       },
       tenant: tenant && (() => this.#mortal(tenant())),
       verify: (token, now) => this.#whileAlive(verify(token, now)),
-      openBody: () => ({ readable: new ReadableStream(), writer: openWriter() }),
+      openBody,
     };
   }
 
@@ -77,9 +78,9 @@ export class Incarnation {
     return this.#alive && !this.#parts.disk.dead;
   }
 
-  /** Timers that are pending: the platform keeps an object that has one. */
-  get timers(): number {
-    return this.#timers;
+  /** Timers and calls that are pending: the platform keeps an object that has one. */
+  get pending(): number {
+    return this.#timers + this.#calls;
   }
 
   end(): void {
@@ -104,8 +105,10 @@ export class Incarnation {
 
   /** What another object answers, as long as somebody waits for it. */
   #whileAlive<T>(answer: Promise<T>): Promise<T> {
+    this.#calls++;
     return new Promise((resolve, reject) => {
       const settle = (how: () => void) => {
+        this.#calls--;
         if (this.alive) how();
       };
       answer.then(

@@ -58,6 +58,8 @@ export class Ledger {
   readonly #broadcasts = new Map<number, string>();
   readonly #state: State<object>;
   #stateText: { head: number; text: string } | undefined;
+  /** Called with each event that is new in the log. */
+  onEvent: (row: EventRow) => void = () => {};
   #storage: PartitionStorage | undefined;
 
   constructor(disk: SqlDriver, model: AnyModel, trace: Trace, clock: () => number) {
@@ -124,6 +126,7 @@ export class Ledger {
       this.#checkBatch(row, last);
       this.#checkConflict(row);
       this.#rows.push(row);
+      this.onEvent(row);
       this.#keys.set(key, row);
       foldEvent(this.#model, this.#state, loggedEvent(row));
     }

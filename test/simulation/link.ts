@@ -124,7 +124,7 @@ export class Link {
 
   /** The server closes, or has ended: what it sent still arrives, unless `lossy`. */
   closeFromServer(lossy: boolean): void {
-    this.#toServer.end = undefined;
+    if (lossy) this.#toServer.end = undefined;
     if (this.#cut) return;
     if (lossy) this.cut();
     else this.#toClient.send("closed");

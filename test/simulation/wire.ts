@@ -40,6 +40,7 @@ export type Asked = { id: string; frame: string } & (
     }
   | { kind: "sync"; since: number | undefined; limit: number | undefined }
   | { kind: "heartbeat" }
+  | { kind: "renew" }
   | { kind: "hash" }
   /** Not answered, unless it fails. */
   | { kind: "ack"; eventId: number }

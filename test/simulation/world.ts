@@ -1,5 +1,7 @@
 import { type Author, noLimits } from "../../src/protocol/index.ts";
 import { Partition, rejectionRetentionMs } from "../../src/core/index.ts";
+import type { Revocation } from "../../src/platform/rpc.ts";
+import type { EventRow } from "../../src/storage/port.ts";
 import { PartitionStorage } from "../../src/storage/partition/storage.ts";
 import { bytesPort, migrations, sha256 } from "../support/partition.ts";
 import { Caller } from "./caller.ts";
@@ -8,9 +10,12 @@ import { type Disk, faults, FaultyDisk, MemoryDisk } from "./disk.ts";
 import { type Application, applications } from "./drafts.ts";
 import { Host, partitionName } from "./host.ts";
 import { canonicalText, Ledger } from "./ledger.ts";
+import { Issuer } from "./issuer.ts";
 import { Link } from "./link.ts";
 import { Random } from "./random.ts";
+import { Reader } from "./reader.ts";
 import { Schedule } from "./schedule.ts";
+import { Tenancy } from "./tenant.ts";
 import { Trace } from "./trace.ts";
 
 /** Steps within which everything has to settle after the last fault. */
@@ -36,6 +41,12 @@ function characterOf(random: Random) {
     /** Now and then a flood that the queue cannot hold. */
     flood: random.chance(0.02) ? random.pick(["drafts", "heartbeats"] as const) : undefined,
     weather: { latencyMsMax: random.pick([0, 5, 60]), noticeMsMax: random.pick([0, 20, 300]) },
+    /** Half of the runs have a tenant and tokens: how long these are good, in milliseconds. */
+    tokenMs: random.chance(0.5) ? random.pick([300, 2_000, 20_000, 3_600_000]) : undefined,
+    /** How likely a call to the tenant fails. */
+    failing: random.pick([0, 0, 0.1, 0.5]),
+    readers: random.pick([0, 0, 1, 3]),
+    slowMsMax: random.pick([10, 500, 10_000]),
     stormMsMax: random.pick([30, 100, 400]),
     storm: {
       nothing: 1,
@@ -45,6 +56,8 @@ function characterOf(random: Random) {
       hibernate: often(3),
       jump: often(1),
       read: often(1),
+      revoke: often(2),
+      drain: often(0.5),
     },
   };
 }
@@ -58,6 +71,12 @@ export class World {
   readonly #disk: FaultyDisk;
   readonly #ledger: Ledger;
   readonly #host: Host;
+  /** Both undefined in a run without tokens. */
+  readonly #issuer: Issuer | undefined;
+  readonly #tenancy: Tenancy | undefined;
+  /** Principals of whose tokens the partition knows that they are revoked. */
+  readonly #blocked = new Set<string>();
+  readonly #readers: Reader[];
   readonly #clients: Client[];
   readonly #caller: Caller;
   readonly #links = new Set<Link>();
@@ -75,6 +94,19 @@ export class World {
       this.#host.struck();
     });
     this.#ledger = new Ledger(this.#disk.disk, application.model, this.trace, () => this.#schedule.serverNow);
+    const { tokenMs, failing, readers, slowMsMax } = this.#character;
+    const issuer = tokenMs === undefined ? undefined : new Issuer(this.#schedule, this.#random, tokenMs);
+    this.#issuer = issuer;
+    this.#tenancy =
+      issuer &&
+      new Tenancy({
+        schedule: this.#schedule,
+        random: this.#random,
+        failing,
+        push: (changes) => this.#host.tenantChanged(changes),
+        known: ({ revocations }) => this.#known(revocations),
+      });
+    this.#ledger.onEvent = (row) => this.#checkRight(row);
     this.#host = new Host({
       limits: noLimits,
       model: application.model,
@@ -84,12 +116,13 @@ export class World {
       schedule: this.#schedule,
       random: this.#random,
       deferMsMax,
+      ...(issuer && { tenant: () => this.#tenancy!.api, verify: (token, now) => issuer.verify(token, now) }),
     });
     this.#clients = Array.from({ length: clients }, (_, at) => {
-      const author = authorOf(at);
+      const principal = this.#principalOf(at);
       return new Client({
         name: `c${at}`,
-        principal: author?.principal,
+        principal,
         application,
         schedule: this.#schedule,
         random: this.#random,
@@ -98,20 +131,37 @@ export class World {
         batchMax,
         bulk,
         flood: at === 0 ? flood : undefined,
-        open: (client) => this.#open(client, author),
+        open: (client) => this.#open(client, at),
+        newToken: issuer && (() => this.#newToken(principal!)),
       });
     });
-    const author = authorOf(1)!;
+    const principal = this.#principalOf(1)!;
     this.#caller = new Caller({
       name: "http",
-      author,
+      principal,
       random: this.#random,
       ledger: this.#ledger,
       trace: this.trace,
       propose: () => application.propose(this.#random, this.#ledger.head),
       another: () => this.#clients[1]!.queue.anyDecidedDraft(this.#random),
-      request: (draft, done) => this.#host.request(author, "http", draft, done),
+      request: (draft, done) => this.#host.request(this.#authorOf(1)!, "http", draft, done),
     });
+    this.#readers = Array.from(
+      { length: readers },
+      (_, at) =>
+        new Reader({
+          name: `reader${at}`,
+          schedule: this.#schedule,
+          random: this.#random,
+          ledger: this.#ledger,
+          trace: this.trace,
+          slowMsMax,
+          open: (reader, since) => {
+            const author = this.#authorOf(at) ?? { principal: "dev:reader", permissions: "all" };
+            void this.#host.stream(author, reader.name, since, (body) => reader.opened(body));
+          },
+        }),
+    );
   }
 
   /** Runs `steps` steps of storm, and then until all is settled. `turn` lets what was promised come about. */
@@ -120,10 +170,13 @@ export class World {
     trace.line(`a ${this.#character.application.name} partition with ${this.#character.clients} clients`);
     for (const client of this.#clients) this.#keepActing(client);
     if (this.#random.chance(0.6)) this.#keepActing(this.#caller);
+    for (const reader of this.#readers) this.#keepActing(reader);
     this.#keepStorming();
     for (let step = 0; step < steps && trace.violation === undefined; step++) await this.#step(turn);
     this.#calm = true;
     this.#disk.disarm();
+    this.#tenancy?.calm();
+    if (this.#issuer) this.#issuer.lifetimeMs = 365 * dayMs;
     trace.line(`${this.#schedule.now} calm`);
     let left = settlingStepsMax;
     while (trace.violation === undefined && !this.#settled() && left-- > 0) await this.#step(turn);
@@ -132,7 +185,8 @@ export class World {
   }
 
   #settled(): boolean {
-    return this.#host.idle && this.#caller.settled && this.#clients.every(({ settled }) => settled);
+    const quiet = this.#caller.settled && this.#clients.every(({ settled }) => settled);
+    return quiet && this.#readers.every(({ settled }) => settled) && this.#host.idle;
   }
 
   async #step(turn: () => Promise<void>): Promise<void> {
@@ -142,7 +196,7 @@ export class World {
     this.#host.look();
   }
 
-  #keepActing(client: Client | Caller): void {
+  #keepActing(client: Client | Caller | Reader): void {
     this.#schedule.after(this.#random.between(1, this.#character.actMsMax), () => {
       if (this.#calm) client.settle();
       else client.act();
@@ -180,6 +234,12 @@ export class World {
         return;
       case "read":
         void this.#host.readState();
+        return;
+      case "revoke":
+        this.#revoke();
+        return;
+      case "drain":
+        this.#host.drain(random.between(0, 3));
     }
   }
 
@@ -189,7 +249,7 @@ export class World {
     this.trace.line(`${this.#schedule.now} the clock jumps to ${this.#schedule.serverNow}`);
   }
 
-  #open(client: Client, author: Author | undefined): Link {
+  #open(client: Client, at: number): { link: Link; token: string | undefined } {
     const link = new Link(
       `${client.name}#${++this.#connections}`,
       this.#random,
@@ -198,14 +258,58 @@ export class World {
     );
     this.#links.add(link);
     if (this.#links.size > 2 * this.#clients.length) this.#links.delete([...this.#links][0]!);
-    const arriving = { principal: author?.principal, author, awaitsToken: false };
-    void this.#host.accept(link, arriving, () => client.opened(link));
-    return link;
+    const principal = this.#principalOf(at);
+    const token = this.#issuer && this.#random.chance(0.4) ? this.#tokenOf(principal!) : undefined;
+    const author = token === undefined ? this.#authorOf(at) : undefined;
+    void this.#host.accept(link, { principal, author, awaitsToken: token !== undefined }, () => client.opened(link));
+    return { link, token };
+  }
+
+  /** The verified principal of a client; undefined: `connect` names it. */
+  #principalOf(at: number): string | undefined {
+    return this.#issuer ? `user:${at === 2 ? 1 : at}` : openAuthorOf(at)?.principal;
+  }
+
+  #authorOf(at: number): Author | undefined {
+    return this.#issuer ? this.#issuer.authorOf(this.#tokenOf(this.#principalOf(at)!)) : openAuthorOf(at);
+  }
+
+  #tokenOf(principal: string): string {
+    return this.#issuer!.isRevoked(principal) ? this.#newToken(principal) : this.#issuer!.tokenOf(principal);
+  }
+
+  #newToken(principal: string): string {
+    this.#blocked.delete(principal);
+    return this.#issuer!.issue(principal);
+  }
+
+  /** All tokens that a principal has are revoked. */
+  #revoke(): void {
+    if (!this.#issuer) return;
+    const principal = this.#principalOf(this.#random.between(0, this.#clients.length - 1))!;
+    this.trace.line(`${this.#schedule.now} the tokens of ${principal} are revoked`);
+    this.#tenancy!.revoke(principal, this.#issuer.revoke(principal));
+  }
+
+  /** The partition knows of revocations: what is decided from here on is not of whom they concern. */
+  #known(revocations: readonly Revocation[]): void {
+    for (const { id } of revocations) if (this.#issuer!.isRevoked(id)) this.#blocked.add(id);
+  }
+
+  /** Whether the principal of a new event had the right to it. */
+  #checkRight({ principal, eventId }: EventRow): void {
+    if (!this.#issuer) return;
+    this.trace.check(!this.#blocked.has(principal), () => `event ${eventId} is of ${principal}, who is revoked`);
+    const good = this.#issuer.mayBeGood(principal, this.#schedule.serverNow);
+    this.trace.check(good, () => `event ${eventId} is of ${principal}, whose tokens have expired`);
   }
 
   async #checkEnd(): Promise<void> {
     const ledger = this.#ledger;
     const { trace } = this;
+    for (const reader of this.#readers) {
+      trace.check(reader.settled, () => `after ${settlingStepsMax} quiet steps: ${reader.describe()}`);
+    }
     for (const client of this.#clients) {
       trace.check(client.settled, () => `after ${settlingStepsMax} quiet steps: ${client.describe()}`);
     }
@@ -251,8 +355,8 @@ export class World {
   }
 }
 
-/** Most clients are open ones; some have a token, and two of them the same principal. */
-function authorOf(at: number): Author | undefined {
+/** In a run without tokens most clients are open ones; some have a token, and two of them the same principal. */
+function openAuthorOf(at: number): Author | undefined {
   if (at === 1 || at === 2) return { principal: "user:shared", permissions: "all" };
   if (at === 3) return { principal: "user:limited", permissions: ["submit:add", "submit:set", "submit:treePush"] };
   return undefined;

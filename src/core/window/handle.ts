@@ -1,10 +1,11 @@
-import type { ErrorCode, TracedFailure, Author } from "../../protocol/index.ts";
+import type { Author, ErrorCode, Failure, TracedFailure } from "../../protocol/index.ts";
 import type { Command, ReadCommand, SubmitCommand } from "../commands.ts";
 import { connect, renew, sync } from "../delivery/connect.ts";
 import { decide } from "../decide/decide.ts";
 import type { ConnectedClient, Outcome } from "../replies.ts";
 import { traceFailure, Refusal } from "../refusal.ts";
 import { type WindowContext, traced, type WriteContext } from "./context.ts";
+import { tokenExpired, tokenRevoked } from "../delivery/endings.ts";
 import type { Listener } from "../delivery/listener.ts";
 import { notConnected, type Session } from "../delivery/session.ts";
 import { pull } from "../delivery/subscription.ts";
@@ -35,7 +36,8 @@ export function handle(context: WriteContext, work: Work): void {
     return;
   }
   const { author, clientId } = work;
-  if (work.refused) refuse(window, work, traceFailure(work.refused, own));
+  const refused = work.refused ?? noLongerGood(author, own);
+  if (refused) refuse(window, work, traceFailure(refused, own));
   else window.answer(work, decide(own, author, clientId, work.submission));
 }
 
@@ -57,6 +59,12 @@ export function handleRead(context: WindowContext, work: ReadWork): void {
 function refuseThrown(context: WindowContext, work: Work, error: unknown): void {
   if (!(error instanceof Refusal)) throw error;
   refuse(context.window, work, traceFailure(error.failure, context));
+}
+
+/** Returns why work of this author is refused that has waited since its token was verified, or undefined. */
+function noLongerGood(author: Author, { now, isRevoked }: WindowContext): Failure | undefined {
+  if (author.expiresAt !== undefined && author.expiresAt <= now) return tokenExpired;
+  return isRevoked(author) ? tokenRevoked : undefined;
 }
 
 /** Answers work by a failure, without doing it. */

@@ -74,7 +74,7 @@ export class Intake {
    */
   arrive(source: FrameSource, frame: Frame, now: number): void {
     if (!this.#gathering) {
-      this.#read(source, frame, now);
+      this.decode(source, frame, now);
       return;
     }
     this.#open();
@@ -94,7 +94,7 @@ export class Intake {
     let failure: { error: unknown } | undefined;
     for (const { source, frame, now } of unread) {
       try {
-        this.#read(source, frame, now);
+        this.decode(source, frame, now);
       } catch (error) {
         failure ??= { error };
       }
@@ -102,7 +102,8 @@ export class Intake {
     if (failure) throw failure.error;
   }
 
-  #read(source: FrameSource, frame: Frame, now: number): void {
+  /** Has `source` decode a frame at once, ahead of what has arrived, and puts what it asks for into its window. */
+  decode(source: FrameSource, frame: Frame, now: number): void {
     const work = source.read(frame, now);
     if (work && !this.offer(source, work, bytesOf(frame))) source.overflowed();
   }

@@ -87,7 +87,7 @@ export class Connection implements ServerLink, Socket {
   }
 
   closeFromServer(lossy: boolean): void {
-    this.#up.end = undefined;
+    if (lossy) this.#up.end = undefined;
     if (this.#cut) return;
     if (lossy) this.cut();
     else this.#down.send("closed");
