@@ -279,6 +279,8 @@ export class Partition {
         this.#retryJob(row, now);
       }
     }
+    // What is due next has to be known, or no alarm would come. If even this fails, the platform runs the alarm again.
+    this.#loaded(now);
     return followUps;
   }
 

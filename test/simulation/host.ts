@@ -81,6 +81,8 @@ export class Host {
   #incarnation!: Incarnation;
   #armedAt: number | undefined;
   #alarmRuns = false;
+  /** The jobs whose rows were written since the alarm. */
+  #jobsWritten: string[] = [];
   /** The last event before the transaction that was begun last. */
   #headBefore = 0;
   /** A fault struck, and since then live connections may wait for what is in the log. */
@@ -166,9 +168,7 @@ export class Host {
   async stream(author: Author, clientId: string, since: number | undefined, opened: Opened): Promise<void> {
     const incarnation = this.#incarnation;
     this.#waiting.add(opened);
-    const answer = await this.#shell
-      .stream({ kind: "events", author, clientId, since }, undefined)
-      .catch(() => undefined);
+    const answer = await this.#shell.stream({ kind: "events", author, since }, undefined).catch(() => undefined);
     if (!incarnation.alive || !this.#waiting.delete(opened)) return;
     const body = answer instanceof EventSink ? this.#bodies.get(answer.readable) : undefined;
     this.#parts.trace.line(
@@ -192,6 +192,7 @@ export class Host {
 
   /** What is due has an alarm. */
   checkAlarm(): void {
+    this.#parts.ledger.checkJobs();
     const due = this.#parts.ledger.dueWork();
     const armed = due.length === 0 || this.#armedAt !== undefined || this.#alarmRuns;
     this.#parts.trace.check(armed, () => `${due.join()} is due, and no alarm is set`);
@@ -212,12 +213,16 @@ export class Host {
       ledger.observeSweep();
       this.checkAlarm();
     };
+    this.#jobsWritten = [];
     this.#enter(() => {
       this.#shell.alarm().then(
         () => ended(false),
         () => ended(true),
       );
     });
+    // Each job runs once, and writes its row once: what failed writes it again with its delay.
+    const again = this.#jobsWritten.find((job, at) => this.#jobsWritten.indexOf(job) < at);
+    trace.check(again === undefined || this.#faulted, () => `the job ${again} ran twice in one alarm`);
   }
 
   /** GET state: what the object says it is, if it can. */
@@ -310,6 +315,9 @@ export class Host {
       enter: (body) => this.#enter(body),
       armAlarm: (at) => (this.#armedAt = at),
       transacting: () => (this.#headBefore = ledger.head),
+      wrote: (sql, [kind, key]) => {
+        if (/\bjobs\b/.test(sql)) this.#jobsWritten.push(`${String(kind)} ${String(key)}`);
+      },
       openBody: () => this.#openBody(incarnation),
     });
     this.#incarnation = incarnation;

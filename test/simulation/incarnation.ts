@@ -21,6 +21,8 @@ export interface IncarnationParts {
   armAlarm(at: number): void;
   /** A transaction begins. */
   transacting(): void;
+  /** A statement was written. */
+  wrote(sql: string, values: readonly SqlValue[]): void;
   openBody(): StreamBody;
 }
 
@@ -40,9 +42,13 @@ export class Incarnation {
 
   /** The ports of a new shell. Throws what opening the storage throws. */
   ports(): ShellPorts {
-    const { disk, schedule, random, tenant, verify, armAlarm, transacting, openBody } = this.#parts;
+    const { disk, schedule, random, tenant, verify, armAlarm, transacting, wrote, openBody } = this.#parts;
     return {
-      storage: new PartitionStorage(new MortalDriver(disk, () => this.alive, transacting), migrations, bytesPort),
+      storage: new PartitionStorage(
+        new MortalDriver(disk, () => this.alive, { transacting, wrote }),
+        migrations,
+        bytesPort,
+      ),
       random: {
         logId: () => `log-${random.hex(8)}`,
         incarnation: () => random.hex(16),
@@ -131,12 +137,12 @@ export class Incarnation {
 class MortalDriver implements SqlDriver {
   readonly #disk: FaultyDisk;
   readonly #living: () => boolean;
-  readonly #transacting: () => void;
+  readonly #watch: Pick<IncarnationParts, "transacting" | "wrote">;
 
-  constructor(disk: FaultyDisk, living: () => boolean, transacting: () => void) {
+  constructor(disk: FaultyDisk, living: () => boolean, watch: Pick<IncarnationParts, "transacting" | "wrote">) {
     this.#disk = disk;
     this.#living = living;
-    this.#transacting = transacting;
+    this.#watch = watch;
   }
 
   query(sql: string, ...values: SqlValue[]): SqlRow[] {
@@ -144,7 +150,9 @@ class MortalDriver implements SqlDriver {
   }
 
   write(sql: string, ...values: SqlValue[]): SqlRow[] {
-    return this.#driver().write(sql, ...values);
+    const rows = this.#driver().write(sql, ...values);
+    this.#watch.wrote(sql, values);
+    return rows;
   }
 
   wrote(sql: string, ...values: SqlValue[]): boolean {
@@ -157,7 +165,7 @@ class MortalDriver implements SqlDriver {
 
   transaction<T>(body: () => T): T {
     const disk = this.#driver();
-    if (!disk.open) this.#transacting();
+    if (!disk.open) this.#watch.transacting();
     return disk.transaction(body);
   }
 

@@ -33,8 +33,8 @@ export class Issuer {
     return good ? token! : this.issue(principal);
   }
 
-  /** A new token. */
-  issue(principal: string): string {
+  /** A new token, good for `lifetimeMs`. */
+  issue(principal: string, lifetimeMs = this.lifetimeMs): string {
     const now = this.#schedule.serverNow;
     const token = `token-${this.#tokens.size + 1}`;
     this.#tokens.set(token, {
@@ -43,7 +43,7 @@ export class Issuer {
       partitions: ["*"],
       permissions: ["*"],
       roles: [],
-      expiresAt: now + this.lifetimeMs,
+      expiresAt: now + lifetimeMs,
       issuedAt: Math.max(Math.floor(now / 1_000), (this.#revokedUpTo.get(principal) ?? 0) + 1),
       jti: token,
     });

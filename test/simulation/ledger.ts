@@ -20,6 +20,9 @@ interface Verdict {
   rejection: { traceId: string; at: number } | undefined;
 }
 
+/** No job is due later than this: rejections are kept for 30 days, by a clock that may be set back by some. */
+const jobDueMsMax = rejectionRetentionMs + 10 * 24 * 60 * 60 * 1_000;
+
 /** Canonical JSON of JSON text: what two equal states have in common. */
 export const canonicalText = (text: string): string => canonicalJson(JSON.parse(text) as Json);
 
@@ -157,6 +160,18 @@ export class Ledger {
         ?.jobs.all()
         .map(({ kind }) => kind) ?? []
     );
+  }
+
+  /** What has to be done is due, and no later than it may be. */
+  checkJobs(): void {
+    const reads = this.#reads();
+    if (!reads) return;
+    const jobs = reads.jobs.all();
+    for (const { kind, dueAt } of jobs) {
+      this.#trace.check(dueAt <= this.#latest + jobDueMsMax, () => `the job ${kind} is never due`);
+    }
+    const swept = reads.rejections.oldest() === undefined || jobs.some(({ kind }) => kind === "sweep_records");
+    this.#trace.check(swept, () => "rejections are stored that no job deletes");
   }
 
   logId(): string | undefined {

@@ -43,6 +43,11 @@ export class Tenancy {
     this.#parts.failing = 0;
   }
 
+  /** Whether it notifies the partition of changes, as far as it knows. */
+  get notifies(): boolean {
+    return this.#tenant.attending(1, this.#parts.schedule.serverNow).length > 0;
+  }
+
   /** What a partition calls. */
   get api(): TenantApi {
     const now = () => this.#parts.schedule.serverNow;

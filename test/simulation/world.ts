@@ -22,6 +22,9 @@ import { Trace } from "./trace.ts";
 const settlingStepsMax = 20_000;
 const dayMs = 24 * 60 * 60 * 1_000;
 
+/** The principal of a token that is used after its revocation, too. */
+const thief = "user:thief";
+
 /** What is not as it should be: where a planted bug gets in. */
 export interface Variant {
   disk?: () => Disk;
@@ -79,6 +82,8 @@ export class World {
   readonly #readers: Reader[];
   readonly #clients: Client[];
   readonly #caller: Caller;
+  /** Goes on with a token that was revoked; undefined: there is none. */
+  readonly #thief: Caller | undefined;
   readonly #links = new Set<Link>();
   #calm = false;
   /** Whether rejections were forgotten: then what was rejected before its client knew may come later than its place. */
@@ -146,6 +151,20 @@ export class World {
       another: () => this.#clients[1]!.queue.anyDecidedDraft(this.#random),
       request: (draft, done) => this.#host.request(this.#authorOf(1)!, "http", draft, done),
     });
+    const stolen = issuer && this.#random.chance(0.5) ? issuer.issue(thief, 400 * dayMs) : undefined;
+    this.#thief =
+      stolen === undefined
+        ? undefined
+        : new Caller({
+            name: "thief",
+            principal: thief,
+            random: this.#random,
+            ledger: this.#ledger,
+            trace: this.trace,
+            propose: () => application.propose(this.#random, this.#ledger.head),
+            another: () => undefined,
+            request: (draft, done) => this.#host.request(issuer!.authorOf(stolen), "thief", draft, done),
+          });
     this.#readers = Array.from(
       { length: readers },
       (_, at) =>
@@ -171,6 +190,7 @@ export class World {
     for (const client of this.#clients) this.#keepActing(client);
     if (this.#random.chance(0.6)) this.#keepActing(this.#caller);
     for (const reader of this.#readers) this.#keepActing(reader);
+    if (this.#thief) this.#keepActing(this.#thief);
     this.#keepStorming();
     for (let step = 0; step < steps && trace.violation === undefined; step++) await this.#step(turn);
     this.#calm = true;
@@ -198,6 +218,7 @@ export class World {
 
   #keepActing(client: Client | Caller | Reader): void {
     this.#schedule.after(this.#random.between(1, this.#character.actMsMax), () => {
+      if (this.#calm && client === this.#thief) return;
       if (this.#calm) client.settle();
       else client.act();
       this.#keepActing(client);
@@ -286,7 +307,8 @@ export class World {
   /** All tokens that a principal has are revoked. */
   #revoke(): void {
     if (!this.#issuer) return;
-    const principal = this.#principalOf(this.#random.between(0, this.#clients.length - 1))!;
+    const victim = this.#principalOf(this.#random.between(0, this.#clients.length - 1))!;
+    const principal = this.#thief && this.#random.chance(0.5) ? thief : victim;
     this.trace.line(`${this.#schedule.now} the tokens of ${principal} are revoked`);
     this.#tenancy!.revoke(principal, this.#issuer.revoke(principal));
   }
@@ -300,6 +322,9 @@ export class World {
   #checkRight({ principal, eventId }: EventRow): void {
     if (!this.#issuer) return;
     this.trace.check(!this.#blocked.has(principal), () => `event ${eventId} is of ${principal}, who is revoked`);
+    // Where the tenant notifies the partition of nothing any more, the partition has to ask.
+    const unknown = principal !== thief || !this.#issuer.isRevoked(thief) || this.#tenancy!.notifies;
+    this.trace.check(unknown, () => `event ${eventId} is of a token that is revoked, and nobody asked`);
     const good = this.#issuer.mayBeGood(principal, this.#schedule.serverNow);
     this.trace.check(good, () => `event ${eventId} is of ${principal}, whose tokens have expired`);
   }

@@ -1,0 +1,65 @@
+/** A fault that is planted into the source of one process: a text of a file, and what stands there instead. */
+interface Mutant {
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Faults of the shell and the core that the simulator must find. Each is at one place of the code as it is now. */
+export const mutants: Readonly<Record<string, Mutant>> = {
+  "[WP-12] a frame of an ended connection is taken": {
+    file: "src/shell/connection.ts",
+    from: "    if (this.#over) return undefined;\n",
+    to: "",
+  },
+  "[WP-12] a frame behind a token overtakes it": {
+    file: "src/shell/connection.ts",
+    from: "    if (this.#waiting) {\n",
+    to: "    if (this.#waiting && this.session.state.client) {\n",
+  },
+  "[AU-4] a revoked author's waiting draft is decided": {
+    file: "src/core/window/handle.ts",
+    from: "      assertNotOver(session, context.now);\n      submit",
+    to: "      submit",
+  },
+  "[AU-4] a draft over HTTP is decided after its token has expired": {
+    file: "src/core/window/handle.ts",
+    from: "work.refused ?? noLongerGood(author, own)",
+    to: "work.refused",
+  },
+  "[WP-5] a stream skips the events of one commit": {
+    file: "src/shell/log-reader.ts",
+    from: "    for (const row of events) this.sink",
+    to: "    if (events.length !== 2) for (const row of events) this.sink",
+  },
+  "[LC-14] a job is due twice at once": {
+    file: "src/core/jobs/schedule.ts",
+    from: "return [...this.#rows.values()]",
+    to: "return [...this.#rows.values(), ...this.#rows.values()]",
+  },
+  "[LC-7] credit is not given back": {
+    file: "src/core/delivery/credit.ts",
+    from: "this.#spent -= this.#runs.shift()!.bytes",
+    to: "this.#runs.shift()",
+  },
+  "[WP-5] a resumed cursor starts one event late": {
+    file: "src/core/delivery/cursor.ts",
+    from: "this.#position = this.#state.delivered ?? head;",
+    to: "this.#position = (this.#state.delivered ?? head) + 1;",
+  },
+  "[TX-5] an attachment is saved before the commit": {
+    file: "src/core/delivery/session.ts",
+    from: "    this.#state = { ...this.#state, ...change };\n",
+    to: "    this.#state = { ...this.#state, ...change };\n    this.keep();\n",
+  },
+  "[TX-5] replies are sent before the commit": {
+    file: "src/core/partition.ts",
+    from: "for (const work of batch) handle(writing, work);",
+    to: "for (const work of batch) handle(writing, work);\n          window.flush([], [], now);",
+  },
+  "[LC-3] a connection to a partition that was never written leaves a schema behind": {
+    file: "src/core/partition.ts",
+    from: "if (live?.head.logId !== undefined && ",
+    to: "if (live && ",
+  },
+};
