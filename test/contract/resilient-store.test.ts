@@ -271,6 +271,14 @@ describe("resilient store", () => {
     expect(await keysIn(store)).toEqual(["one", "two", "three"]);
   });
 
+  it("[CL-2] [ID-14] a repeated append does not put the entry behind later ones when the first append fails", async () => {
+    const storage = new FaultyStorage((nth) => (nth === 1 ? "before" : undefined));
+    const { store } = await openOn(storage);
+    await Promise.all(["one", "two", "one"].map((key) => store.append(entry(key))));
+    expect(await storage.keys()).toEqual(["two"]);
+    expect(await keysIn(store)).toEqual(["one", "two"]);
+  });
+
   it("[CL-2] a removal that fails by itself is tried again, too", async () => {
     const storage = new FaultyStorage((_, call) => (call === "remove" ? "before" : undefined));
     const { store, told } = await openOn(storage);

@@ -65,7 +65,9 @@ class ResilientQueue implements QueueStore {
 
   append(entry: QueueEntry): Promise<void> {
     return this.#write(async () => {
-      if (!this.#entries.has(entry.key)) this.#entries.set(entry.key, entry);
+      // A repetition must not reach the store: if the first append fails, it would put the entry behind later ones.
+      if (this.#entries.has(entry.key)) return;
+      this.#entries.set(entry.key, entry);
       await this.#attempt(() => this.#store.append(entry));
     });
   }
