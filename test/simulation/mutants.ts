@@ -53,7 +53,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     to: "    this.#state = { ...this.#state, ...change };\n    this.keep();\n",
   },
   "[TX-5] replies are sent before the commit": {
-    file: "src/core/partition.ts",
+    file: "src/core/window/windows.ts",
     from: "for (const work of batch) handle(writing, work);",
     to: "for (const work of batch) handle(writing, work);\n          window.flush([], [], now);",
   },

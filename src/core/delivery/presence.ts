@@ -13,7 +13,7 @@ import { notConnected, type Session } from "./session.ts";
  * keep the object from hibernating.
  */
 export class Presence {
-  readonly #sessions: Iterable<Session>;
+  readonly #sessions = new Set<Session>();
   readonly #defer: Ports["defer"];
   /** The connections that show something. */
   readonly #shown = new Set<Session>();
@@ -23,9 +23,7 @@ export class Presence {
   #timer = false;
   #sentAt = 0;
 
-  /** `sessions`: all connections, as they are whenever something is sent. */
-  constructor(sessions: Iterable<Session>, defer: Ports["defer"]) {
-    this.#sessions = sessions;
+  constructor(defer: Ports["defer"]) {
     this.#defer = defer;
   }
 
@@ -34,8 +32,9 @@ export class Presence {
     return [...this.#shown].map(peerOf);
   }
 
-  /** Takes up again what a woken connection has shown. */
-  resume(session: Session): void {
+  /** Adds a connection: new, or woken from hibernation with what it has shown. */
+  join(session: Session): void {
+    this.#sessions.add(session);
     if (session.state.presence !== undefined) this.#shown.add(session);
   }
 
@@ -58,8 +57,9 @@ export class Presence {
     return undefined;
   }
 
-  /** Sends, with the next timer, that a connection is gone. Never at once: this may be called during a delivery. */
+  /** Removes a connection, and sends with the next timer that it is gone. Never at once: this may be called during a delivery. */
   leave(session: Session): void {
+    this.#sessions.delete(session);
     const wasShown = this.#shown.delete(session);
     const wasChanged = this.#changed.delete(session);
     if (!wasShown && !wasChanged) return;

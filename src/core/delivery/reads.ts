@@ -6,6 +6,15 @@ import { foldRange, loadSnapshot } from "../fold.ts";
 import type { Live } from "../live.ts";
 import { Refusal } from "../refusal.ts";
 
+/** Where a partition stands. */
+export interface Standing {
+  /** Undefined while nothing was ever written. */
+  logId: string | undefined;
+  head: number;
+  /** `<name>.<version>` of the model. */
+  fold: string;
+}
+
 /** A state as JSON text, and the event it is the state after. */
 export interface StateRead {
   state: string;

@@ -1,6 +1,7 @@
 import type { AnyModel } from "../../model/index.ts";
-import type { SnapshotRow } from "../../storage/port.ts";
+import type { SnapshotEncoding, SnapshotRow } from "../../storage/port.ts";
 import type { Live } from "../live.ts";
+import type { Memory } from "../memory.ts";
 import type { Job } from "./job.ts";
 import { modelTag } from "../model-tag.ts";
 
@@ -47,4 +48,19 @@ function beginSnapshot(live: Live, model: AnyModel, now: number): SnapshotDraft 
     createdAt: now,
     state: live.fold.beginSnapshot(),
   };
+}
+
+/** Makes a snapshot of the pieces that were written. `stateBytes`: of the text, in UTF-8. */
+export function completeSnapshot(
+  memory: Memory,
+  draft: SnapshotDraft,
+  stateBytes: number,
+  encoding: SnapshotEncoding,
+  sha256: Uint8Array,
+  now: number,
+): void {
+  const { state: _, ...row } = { ...draft, stateBytes };
+  memory.write(now, (writes) => writes.snapshots.complete(row, encoding, sha256));
+  const { fold, head } = memory.load(now);
+  fold.completeSnapshot(row, head.logBytes);
 }

@@ -1,24 +1,14 @@
 import type { Author } from "../../protocol/index.ts";
-import type { AnyModel } from "../../model/index.ts";
 import type { StorageWrites } from "../../storage/port.ts";
+import type { Environment } from "../environment.ts";
 import type { Peer } from "../replies.ts";
 import type { Limiter } from "../rates/limiter.ts";
 import type { Live } from "../live.ts";
-import type { Ports } from "../ports.ts";
 import type { Transform } from "../decide/review.ts";
 import type { Window } from "./window.ts";
 
-/** Who a partition is. */
-export interface PartitionName {
-  tenant: string;
-  partition: string;
-}
-
 /** What reading work of a window is done with. Its trace ids are new ones, unless the work has come with one: `traced`. */
-export interface WindowContext {
-  readonly name: PartitionName;
-  readonly model: AnyModel;
-  readonly ports: Ports;
+export interface WindowContext extends Environment {
   readonly live: Live;
   /** The id of this object's lifetime. */
   readonly incarnation: string;

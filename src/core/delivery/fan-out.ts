@@ -1,0 +1,130 @@
+import type { Author, Failure } from "../../protocol/index.ts";
+import type { EventRow } from "../../storage/port.ts";
+import type { Environment } from "../environment.ts";
+import { failureOf } from "../failures.ts";
+import type { Memory } from "../memory.ts";
+import { describe } from "../ports.ts";
+import { Refusal } from "../refusal.ts";
+import { Window } from "../window/window.ts";
+import { draining, tokenExpired, tokenRevoked } from "./endings.ts";
+import type { Listener } from "./listener.ts";
+
+/** Delivers what is committed to the listeners of a partition, each event once and in order, and ends listeners. */
+export class FanOut {
+  readonly #environment: Environment;
+  readonly #memory: Memory;
+  /** Everything that the events of the log are delivered to. */
+  readonly #listeners = new Set<Listener>();
+  /** The last event that was delivered to all listeners at the head; -1 before the first load. */
+  #delivered = -1;
+  /** The least that was delivered to a connection when a commit was in doubt, before an earlier hibernation. */
+  #leastDelivered = Number.MAX_SAFE_INTEGER;
+  #isRevoked: (author: Author) => boolean = () => false;
+
+  constructor(environment: Environment, memory: Memory) {
+    this.#environment = environment;
+    this.#memory = memory;
+  }
+
+  /** How many listeners there are. */
+  get size(): number {
+    return this.#listeners.size;
+  }
+
+  /** Whether a token is known to be revoked. */
+  get isRevoked(): (author: Author) => boolean {
+    return this.#isRevoked;
+  }
+
+  /** Adds a listener: new, or woken from hibernation with what was kept of its cursor. */
+  add(listener: Listener): void {
+    this.#listeners.add(listener);
+    const { delivered } = listener.cursor.state;
+    if (delivered !== undefined) {
+      this.#leastDelivered = Math.min(this.#leastDelivered, delivered);
+      this.#delivered = Math.min(this.#delivered, delivered);
+    }
+    if (this.#memory.live) listener.cursor.resume(this.#memory.live.head.eventId);
+  }
+
+  remove(listener: Listener): void {
+    this.#listeners.delete(listener);
+  }
+
+  /** The log was loaded: at the first time the cursors of those that are there already find their positions. */
+  loaded(head: number): void {
+    if (this.#delivered >= 0) return;
+    this.#delivered = Math.min(head, this.#leastDelivered);
+    for (const { cursor } of this.#listeners) cursor.resume(head);
+  }
+
+  /** Ends the listeners whose tokens have expired. */
+  expire(now: number): void {
+    const window = new Window();
+    this.#expire(window, now);
+    this.flush(window, now);
+  }
+
+  /** Ends those of `concerned` whose tokens are revoked. From here on `isRevoked` says it of each new token, too. */
+  revoke(isRevoked: (author: Author) => boolean, now: number, concerned: Iterable<Listener> = this.#listeners): void {
+    this.#isRevoked = isRevoked;
+    const window = new Window();
+    for (const listener of concerned) {
+      const { author } = listener;
+      if (author && isRevoked(author)) this.#end(window, listener, tokenRevoked, now);
+    }
+    this.flush(window, now);
+  }
+
+  /** Ends every listener, each with a time to come back at. */
+  drain(reconnectAfterMs: () => number, now: number): void {
+    const window = new Window();
+    for (const listener of this.#listeners) this.#end(window, listener, draining, now, reconnectAfterMs);
+    this.flush(window, now);
+  }
+
+  /** Delivers what the window has brought, and every event that listeners at the head have not received yet. */
+  flush(window: Window, now: number): void {
+    const fresh = this.#undelivered(window, now);
+    // A listener whose token has expired ends instead of receiving them.
+    if (fresh.length > 0) this.#expire(window, now);
+    window.flush(this.#listeners, fresh, now);
+  }
+
+  /** Ends the listeners whose tokens have expired, when the window is delivered. */
+  #expire(window: Window, now: number): void {
+    for (const listener of this.#listeners) {
+      if (listener.expiresAt <= now) this.#end(window, listener, tokenExpired, now);
+    }
+  }
+
+  #end(window: Window, listener: Listener, failure: Failure, now: number, reconnectAfterMs?: () => number): void {
+    window.touch(listener);
+    listener.end(failureOf(new Refusal(failure), this.#environment, now, listener.traceId), reconnectAfterMs?.());
+  }
+
+  /**
+   * The events after the last that was delivered. Mostly those of the window; more after a commit that
+   * failed by what it said, and was there after all.
+   */
+  #undelivered(window: Window, now: number): readonly EventRow[] {
+    const { name, ports } = this.#environment;
+    let head: number;
+    let fresh: readonly EventRow[] = window.events;
+    try {
+      // After a failed commit at once from storage: no other call may come before the object hibernates.
+      head = this.#memory.load(now).head.eventId;
+      if (head === this.#delivered) return [];
+      if (fresh[0]?.eventId !== this.#delivered + 1) {
+        fresh = ports.storage.events.after(this.#delivered, head - this.#delivered);
+      }
+    } catch (error) {
+      // The next window tries again: what listeners receive stays a contiguous run.
+      ports.log("error", "events could not be read for broadcasting", { ...name, error: describe(error) });
+      for (const listener of this.#listeners) listener.doubt();
+      return [];
+    }
+    this.#delivered = head;
+    return fresh;
+  }
+}

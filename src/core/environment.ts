@@ -1,0 +1,15 @@
+import type { AnyModel } from "../model/index.ts";
+import type { Ports } from "./ports.ts";
+
+/** Who a partition is. */
+export interface PartitionName {
+  tenant: string;
+  partition: string;
+}
+
+/** What every part of a partition works with. */
+export interface Environment {
+  readonly name: PartitionName;
+  readonly model: AnyModel;
+  readonly ports: Ports;
+}

@@ -1,0 +1,126 @@
+import type { TracedFailure } from "../../protocol/index.ts";
+import type { Transform } from "../decide/review.ts";
+import type { FanOut } from "../delivery/fan-out.ts";
+import type { Presence } from "../delivery/presence.ts";
+import type { Environment } from "../environment.ts";
+import { failureOf } from "../failures.ts";
+import type { Live } from "../live.ts";
+import type { Memory } from "../memory.ts";
+import type { Limiter } from "../rates/limiter.ts";
+import type { WindowContext, WriteContext } from "./context.ts";
+import { handle, handleRead, refuse } from "./handle.ts";
+import { Window } from "./window.ts";
+import { onlyReads, traceIdOf, type Work } from "./work.ts";
+
+/** After this many failures in a row of work done by itself, the rest of a failed window is refused untried. */
+const isolationFailuresMax = 2;
+
+/** What windows are processed with, besides the environment. */
+interface Tools {
+  readonly memory: Memory;
+  readonly fanOut: FanOut;
+  readonly presence: Presence;
+  readonly limiter: Limiter;
+  readonly transform: Transform;
+}
+
+/** Processes windows of work: one transaction each, and when that is committed, one flush. */
+export class Windows {
+  readonly #environment: Environment;
+  readonly #tools: Tools;
+  /** The random id of this object's lifetime, written with each event. */
+  readonly #incarnation: string;
+  /** The id the log will get when it is first written. */
+  #provisionalLogId: string | undefined;
+
+  constructor(environment: Environment, tools: Tools) {
+    this.#environment = environment;
+    this.#tools = tools;
+    this.#incarnation = environment.ports.random.incarnation();
+  }
+
+  /** Restores the id of a log that is not written yet, as a connection has received it before hibernation. */
+  restoreLogId(provisionalLogId: string | undefined): void {
+    this.#provisionalLogId ??= provisionalLogId;
+  }
+
+  /** See `Partition.process`. */
+  process(batch: readonly Work[], now: number): void {
+    const window = new Window();
+    const failure = this.#attempt(batch, window, now);
+    if (failure !== undefined && batch.length > 1) {
+      this.#isolate(batch, now);
+      return;
+    }
+    if (failure !== undefined) this.#refuse(window, batch[0]!, failure, now);
+    this.#tools.fanOut.flush(window, now);
+  }
+
+  /** Runs the window's work in one transaction; if it throws, all of it is rolled back. */
+  #attempt(batch: readonly Work[], window: Window, now: number): unknown {
+    const { memory } = this.#tools;
+    try {
+      const live = memory.load(now);
+      const context = this.#context(live, window, now);
+      if (batch.every(onlyReads)) {
+        for (const work of batch) handleRead(context, work);
+      } else {
+        memory.write(now, (writes) => {
+          const writing: WriteContext = { ...context, writes };
+          for (const work of batch) handle(writing, work);
+        });
+      }
+      return undefined;
+    } catch (error) {
+      window.rollback();
+      return error;
+    }
+  }
+
+  /** After a window failed: each piece of work by itself, so that one cannot take the others with it. */
+  #isolate(batch: readonly Work[], now: number): void {
+    let failures = 0;
+    let failed: TracedFailure | undefined;
+    for (const work of batch) {
+      const window = new Window();
+      if (failures < isolationFailuresMax) {
+        const failure = this.#attempt([work], window, now);
+        if (failure !== undefined) {
+          failures++;
+          failed = this.#refuse(window, work, failure, now);
+        }
+        // Under the trace id of the failure that it was not tried for: that one has a log line.
+      } else refuse(window, work, failed!);
+      // Verdicts only: of a window that was committed after all, every submitter has its verdict before any broadcast.
+      window.flush([], [], now);
+    }
+    this.#tools.fanOut.flush(new Window(), now);
+  }
+
+  /** Refuses work whose window has failed, by `error`. */
+  #refuse(window: Window, work: Work, error: unknown, now: number): TracedFailure {
+    const failure = failureOf(error, this.#environment, now, traceIdOf(work));
+    refuse(window, work, failure);
+    return failure;
+  }
+
+  #context(live: Live, window: Window, now: number): WindowContext {
+    const { name, model, ports } = this.#environment;
+    const { fanOut, presence, limiter, transform } = this.#tools;
+    return {
+      name,
+      model,
+      ports,
+      live,
+      incarnation: this.#incarnation,
+      transform,
+      limiter,
+      window,
+      now,
+      attended: fanOut.size > 0,
+      isRevoked: fanOut.isRevoked,
+      peers: () => presence.peers,
+      serverId: () => live.head.logId ?? (this.#provisionalLogId ??= ports.random.logId()),
+    };
+  }
+}
