@@ -141,6 +141,25 @@ describe("a subscription", () => {
     expect(reading.calls).toEqual(["started 1/1", "draining"]);
   });
 
+  it("[LC-4] [WP-5] receives nothing after its end: no event, no page, and no second end", () => {
+    const { room, client } = started(1);
+    const expiring = { by: { ...author, expiresAt: room.now + 1_000 } };
+    const atHead = new Reading(room, undefined, expiring).pull();
+    const behind = new Reading(room, undefined, { ...expiring, creditBytes: 900 }).pull();
+    client.submit("d2", "set", set("x".repeat(2_000)));
+    room.partition.drain(() => 10, room.now);
+    const [last, lastBehind] = [[...atHead.calls], [...behind.calls]];
+    expect([last, lastBehind]).toEqual([
+      ["started 1/1", 2, "draining"],
+      ["started 1/1", "behind", "draining"],
+    ]);
+    room.partition.submit(writer, "w", single(draft("d3")), room.now);
+    expect(behind.pull().calls).toEqual(lastBehind);
+    room.now += 1_000;
+    room.partition.expire(room.now);
+    expect([atHead.calls, behind.calls]).toEqual([last, lastBehind]);
+  });
+
   it("[WP-7] ends before it begins past the head, or where too much waits", () => {
     const { room } = started(1);
     expect(new Reading(room, 2).pull().calls).toEqual(["cursor_ahead"]);
