@@ -3,15 +3,15 @@ import { formatPath, type JsonObject, draftBounds, type Violation, violationsOf 
 import type { AnyModel, EventDefinition, ModelEvent, Objection } from "./define.ts";
 import type { State } from "./state.ts";
 
-/** The code of every violation of a shape, as the Insieme design names it. */
+/** The code of every violation of a schema, as in the Insieme design. */
 export const schemaError = "SCHEMA_ERROR";
 
-/** What the payload's own schema says against a payload of the current version. Throws what the schema throws. */
+/** Returns how a payload of the current version violates its schema. Throws what the schema throws. */
 export function payloadViolations(
   definition: Pick<EventDefinition<object, z.core.$ZodType>, "payload">,
   payload: JsonObject,
 ): Violation[] {
-  // The schema parses by itself, in zod as in zod/mini: so a client has no more of zod than its model brings.
+  // The schema has its own method to parse, in zod as in zod/mini: so a client bundles only what its model uses of zod.
   const result = (definition.payload as unknown as Pick<z.ZodMiniType, "safeParse">).safeParse(payload);
   if (!result.success) return violationsOf(result.error.issues, ["payload"], schemaError);
   const changed = firstDifference(payload, result.data);
@@ -20,7 +20,7 @@ export function payloadViolations(
     : [{ field: formatPath(["payload", ...changed]), code: schemaError, message: "This field is not known here." }];
 }
 
-/** What the business rules say against the event in the present state, at most `draftLimits.violationsMax`. Throws what they throw. */
+/** Returns which business rules the event violates in the current state, at most `draftBounds.violationsMax`. Throws what they throw. */
 export function ruleViolations(
   definition: EventDefinition<object, never>,
   state: State<object>,
@@ -33,12 +33,12 @@ export function ruleViolations(
     const objections = definition.validate!(view as never, event as never, context);
     if (objections === undefined) return [];
     const all = Array.isArray(objections) ? (objections as readonly Objection[]) : [objections as Objection];
-    // Copied field by field: what a validator returns may be a view of the state.
+    // Copied field by field: a validator may return a view of the state.
     return all.slice(0, draftBounds.violationsMax).map(({ field, code, message }) => ({ field, code, message }));
   });
 }
 
-/** The invariants that do not hold in the present state. Throws what they throw. */
+/** Returns the invariants that the current state violates. Throws what they throw. */
 export function invariantViolations(model: AnyModel, state: State<object>): Violation[] {
   const { invariants } = model;
   if (!invariants) return [];
@@ -49,7 +49,7 @@ export function invariantViolations(model: AnyModel, state: State<object>): Viol
   );
 }
 
-/** Where what a schema returns differs from what it was given: there it would strip, default or transform. */
+/** The path where the output of a schema differs from its input: there it would strip, default or transform. */
 function firstDifference(given: unknown, returned: unknown): PropertyKey[] | undefined {
   if (Object.is(given, returned)) return undefined;
   if (typeof given !== "object" || typeof returned !== "object" || given === null || returned === null) return [];

@@ -3,10 +3,10 @@ import type { AnyModel, Compensation, ModelEvent } from "./define.ts";
 import type { State } from "./state.ts";
 
 /**
- * The drafts that would take `event` back, judged on the state before it, as plain JSON that shares
- * nothing with the state. `event` is one that the model would take, its payload of the current version.
- * An empty list: it changes nothing. Undefined: the model declares nothing, or more than one batch
- * may hold, in events or in bytes. Throws what the model throws.
+ * The drafts that undo `event`, computed from the state before it, as plain JSON that shares nothing with the
+ * state. `event` is one that the model accepts, its payload of the current version. An empty list: it changes
+ * nothing. Undefined: the model declares no compensation, or one that is larger than a batch may be, in events or
+ * in bytes. Throws what the model throws.
  */
 export function compensationOf(
   model: AnyModel,
@@ -19,10 +19,10 @@ export function compensationOf(
     const declared = definition.compensate!(view as never, event as never, state.context);
     if (declared === undefined) return undefined;
     const list = [declared].flat();
-    // As text, because what the model gives may hold parts of the view.
+    // As text, because the result may contain parts of the view.
     return list.length > draftBounds.batchEventsMax ? undefined : JSON.stringify(list);
   });
-  // Nobody could send it; and whoever keeps compensations keeps a bounded number of bytes.
+  // A larger one could not be sent; and the bytes that a client stores for undo stay bounded.
   if (text === undefined || utf8Length(text) > draftBounds.frameBytesMax) return undefined;
   return JSON.parse(text) as Compensation[];
 }

@@ -2,29 +2,29 @@ import type * as z from "zod/mini";
 import type { JsonObject } from "../protocol/index.ts";
 import type { StateIndex } from "./state-index.ts";
 
-/** A type with everything in it readonly; a state that is any JSON stays as it is. */
+/** A type with everything in it readonly; a state of any JSON is unchanged. */
 export type DeepReadonly<T> = JsonObject extends T
   ? T
   : T extends object
     ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
     : T;
 
-/** An event as the model's functions see it, its payload upcast to the current version. */
+/** An event as the model's functions receive it: its payload upcast to the current version. */
 export interface ModelEvent<Payload> {
   readonly type: string;
   readonly payload: Payload;
-  /** Milliseconds since 1970: when it was committed; on a client, for a draft, the client's own time. */
+  /** Milliseconds since 1970: the time of the commit; for a draft on a client, the client's time. */
   readonly timestamp: number;
-  /** Which client submitted it: a label, not an identity. */
+  /** The client that submitted it: a label, not an identity. */
   readonly clientId: string;
 }
 
-/** What a reducer may use besides the state and the event. It gives the same on server, replay and client. */
+/** What a reducer may use besides the state and the event. It is the same on the server, in replay and on the client. */
 export interface ReduceContext {
   /**
-   * A map derived from `container` (ids to nodes, say): built by `build` when first asked for, kept up
-   * by the reducers, taken back with the state, never stored. `name` tells several of one container
-   * apart. `build` must not change the container.
+   * A map derived from `container`, for example from ids to nodes: built by `build` at first use, updated by the
+   * reducers, rolled back with the state, never stored. `name` distinguishes several indexes of one container.
+   * `build` must not change the container.
    */
   index<C extends object, V>(
     container: C,
@@ -35,64 +35,63 @@ export interface ReduceContext {
 
 /** What a validator may use. */
 export interface ValidationContext extends ReduceContext {
-  /** The last committed event id; 0 while the log is empty. */
+  /** The last committed event id; 0 if the log is empty. */
   readonly head: number;
-  /** Who submits: the verified subject. */
+  /** The principal that submits: the verified subject. */
   readonly principal: string;
 }
 
-/** Why a validator refuses. `field` is relative to the event, as `payload.value.id`. */
+/** Why a validator rejects a draft. `field` is relative to the event, as `payload.value.id`. */
 export interface Objection {
   field: string;
   code: string;
   message: string;
 }
 
-/** A draft that takes an event back, together with the others of its list: of the same model, its payload of the current version. */
+/** A draft that undoes an event, together with the others of its list: of the same model, its payload of the current version. */
 export interface Compensation {
   type: string;
   payload: JsonObject;
 }
 
-/** One type of event: all that server and client need to know of it. */
+/** One type of event: everything that server and client need to know of it. */
 export interface EventDefinition<S, P extends z.core.$ZodType> {
   /**
-   * The payload of the current version. What the schema would strip, default or transform is
-   * refused, because what is stored is what was submitted.
+   * The schema of the current version's payload. A payload that it would strip, default or transform is rejected,
+   * because the payload is stored as it was submitted.
    */
   payload: P;
-  /** The current version of the payload; 1 if absent. */
+  /** The current version of the payload; absent: 1. */
   version?: number;
   /** `upcast[v]` turns a payload of version v into one of v + 1; one for each older version. */
   upcast?: { readonly [fromVersion: number]: (payload: JsonObject) => JsonObject };
-  /** What the submitter must be permitted; `submit:<type>` if absent. */
+  /** The permission that submitting needs; absent: `submit:<type>`. */
   permission?: string;
-  /** The business rules: what in the present state speaks against the event. Nothing: it is accepted. */
+  /** The business rules: returns why the current state rejects the event. Undefined or an empty list: it is accepted. */
   validate?(
     state: DeepReadonly<S>,
     event: ModelEvent<z.core.input<P>>,
     context: ValidationContext,
   ): readonly Objection[] | Objection | undefined;
-  /** Changes `state` as the event says. Deterministic: no clock, no randomness, nothing from outside. */
+  /** Applies the event to `state`. Deterministic: no clock, no randomness, no input from outside. */
   reduce(state: S, event: ModelEvent<z.core.input<P>>, context: ReduceContext): void;
   /**
-   * The drafts that would take the event back, judged on the state before it. Several are one atomic
-   * batch, in their order; an empty list: it changes nothing; undefined: it cannot be taken back. Pure,
-   * like `validate`.
+   * Returns the drafts that undo the event, computed from the state before it. Several are one atomic batch, in
+   * their order; an empty list: it changes nothing; undefined: it cannot be undone. Pure, like `validate`.
    */
   compensate?(
     state: DeepReadonly<S>,
     event: ModelEvent<z.core.input<P>>,
     context: ReduceContext,
   ): readonly Compensation[] | Compensation | undefined;
-  /** It only makes the state smaller, so it is taken even when the state is as large as it may get. */
+  /** It only makes the state smaller, so it is accepted even when the state has its maximal size. */
   shrinks?: true;
   /**
-   * What happens to a draft without an `expectedEventId`: the later write wins (default), or it is
-   * rejected because it must state one.
+   * How a draft without `expectedEventId` is treated: the last write wins (default), or it is rejected because it
+   * needs one.
    */
   conflict?: "last-write-wins" | "reject";
-  /** Which part of the state the event touches, for conflicts; absent: all of it. */
+  /** The part of the state that the event changes, for conflicts; absent: all of it. */
   entity?(event: Pick<ModelEvent<z.core.input<P>>, "type" | "payload">): string;
 }
 
@@ -100,12 +99,12 @@ export interface EventDefinition<S, P extends z.core.$ZodType> {
 export interface ModelDefinition<S extends object, Payloads extends Record<string, z.core.$ZodType>> {
   /** Names the model in logs and snapshots. */
   name: string;
-  /** The version of the reducers' meaning: raise it when an old log would fold to another state. */
+  /** The version of the reducers: increase it when an old log would fold to another state. */
   version: number;
   /** The state before the first event. */
   initialState: () => S;
   events: { [Type in keyof Payloads]: EventDefinition<S, Payloads[Type]> };
-  /** Named conditions that hold after every event; a draft that would break one is rejected. */
+  /** Named conditions that hold after every event; a draft that would violate one is rejected. */
   invariants?: { readonly [name: string]: (state: DeepReadonly<S>) => boolean };
 }
 
@@ -114,18 +113,18 @@ export interface Model<
   S extends object = object,
   Payloads extends Record<string, z.core.$ZodType> = Record<string, z.core.$ZodType>,
 > extends ModelDefinition<S, Payloads> {
-  /** The definition of an event type, if the model has it. */
+  /** The definition of an event type; undefined if the model does not have it. */
   eventType(type: string): EventDefinition<S, z.core.$ZodType> | undefined;
 }
 
 /** Any model, where its types do not matter. */
-// Reducers are contravariant in the state, so only `any` takes all of them.
+// Reducers are contravariant in the state, so only `any` accepts all of them.
 export type AnyModel = Model<any, any>;
 
 const eventTypeName = /^[A-Za-z][A-Za-z0-9._:-]{0,127}$/;
 
 /**
- * Declares a model, with the payload types inferred from the schemas.
+ * Declares a model. The payload types are inferred from the schemas.
  *
  * @example
  * const counter = defineModel({
@@ -142,7 +141,7 @@ const eventTypeName = /^[A-Za-z][A-Za-z0-9._:-]{0,127}$/;
  *   },
  * });
  *
- * @throws TypeError where a name, a version or the chain of upcasters is wrong.
+ * @throws TypeError if a name, a version or the chain of upcasters is invalid.
  */
 export function defineModel<S extends object, Payloads extends Record<string, z.core.$ZodType>>(
   definition: ModelDefinition<S, Payloads>,

@@ -2,22 +2,22 @@ import type { JsonObject } from "../protocol/index.ts";
 import type { AnyModel, EventDefinition, ModelEvent } from "./define.ts";
 import type { State } from "./state.ts";
 
-/** An event of the log as folding needs it: as it was submitted. */
+/** An event of the log, as it was submitted: the input of a fold. */
 export interface LoggedEvent {
   type: string;
-  /** As submitted; absent means 1. */
+  /** As submitted; absent: 1. */
   version?: number;
   payload: JsonObject;
   timestamp: number;
   clientId: string;
 }
 
-/** Thrown when the model cannot fold what is in the log: it has lost a type, a version, or its reducer throws. */
+/** Thrown when the model cannot fold the log: a type or a version is missing, or its reducer throws. */
 export class FoldError extends Error {
   override name = "FoldError";
 }
 
-/** The event with its payload brought to the model's current version. `version` must be one that the type has. */
+/** Returns the event with its payload upcast to the model's current version. `version` must be one that the type has. */
 export function upcast(
   definition: Pick<EventDefinition<object, never>, "version" | "upcast">,
   event: LoggedEvent,
@@ -30,9 +30,9 @@ export function upcast(
 }
 
 /**
- * Folds one committed event into `state`, finally.
+ * Folds one committed event into `state`; this cannot be undone.
  *
- * @throws FoldError where the model cannot; the state may then be half changed and is of no use.
+ * @throws FoldError if the model cannot fold it; the state may then be half changed and must not be used.
  */
 export function foldEvent(model: AnyModel, state: State<object>, event: LoggedEvent): void {
   const definition = model.eventType(event.type);

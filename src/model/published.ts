@@ -1,24 +1,24 @@
 import type { Container } from "./journal.ts";
 
 /**
- * The state as the application is shown it: plain objects and arrays that never change, where
- * everything that did not change since the last time is the same object again. A container is
- * copied once for each time that it, or something in it, has changed.
+ * The state as the application receives it: plain objects and arrays that never change. What has not changed since
+ * the last time is the same object again. A container is copied once each time that it, or something in it, has
+ * changed.
  *
- * Parents are known as they were when last published. That is enough: a container that has got
- * a new parent since has touched that parent, which is then copied itself.
+ * Parents are known as of the last publication. That is enough: when a container moves to a new parent, that parent
+ * is marked as changed, and copied itself.
  */
 export class Published {
   readonly #copies = new WeakMap<Container, Container>();
   readonly #parents = new WeakMap<Container, Container>();
   readonly #touched = new Set<Container>();
 
-  /** Remembers that `container` has changed. */
+  /** Marks `container` as changed. */
   touch(container: Container): void {
     this.#touched.add(container);
   }
 
-  /** The state under `root`, as it is now. */
+  /** Returns the current state under `root`. */
   publish(root: Container): Container {
     for (const container of this.#touched) this.#invalidate(container);
     this.#touched.clear();
@@ -26,7 +26,7 @@ export class Published {
   }
 
   #invalidate(container: Container): void {
-    // Where there is no copy there is none above either: it went together with this one, or was never made.
+    // A container without a copy has no ancestor with one: copies are deleted up to the root, and made from it.
     for (let at: Container | undefined = container; at && this.#copies.delete(at);) at = this.#parents.get(at);
   }
 

@@ -1,10 +1,10 @@
 /** What an index needs of the state it belongs to. */
 export interface StateIndexHost<V> {
-  /** The value as a reducer may see it: a container as its proxy. */
+  /** The value as a reducer sees it: a container as its proxy. */
   wrap(value: V): V;
-  /** The value as it is kept. */
+  /** The value as it is stored: a proxy as its container. */
   unwrap<T>(value: T): T;
-  /** Remembers how to take a change back. Throws where changes are not allowed. */
+  /** Journals the undo of a change. Throws if changes are not allowed. */
   journal(undo: () => void): void;
 }
 
@@ -33,7 +33,7 @@ export class StateIndex<V> {
     this.#entries.set(key, this.#host.unwrap(value));
   }
 
-  /** As `set(key, array[at])`, but without a view of that item, which costs more than the rest of it. */
+  /** Like `set(key, array[at])`, but without a proxy for the item, which would be most of the cost. */
   setItem(key: string, array: readonly V[], at: number): void {
     this.#journalEntry(key);
     this.#entries.set(key, this.#host.unwrap(array)[at]!);

@@ -5,10 +5,10 @@ import { type Container, Journal, spliceInPlace } from "./journal.ts";
 import { Published } from "./published.ts";
 import { StateIndex } from "./state-index.ts";
 
-/** How the proxies of a state answer for the container behind them; no other code can name it. */
+/** The key under which a proxy returns its container; no other code can access it. */
 const rawContainer = Symbol("container");
 
-/** Thrown when a reducer puts something into a state that is not JSON, or would not stay a tree. */
+/** Thrown when a reducer puts something into a state that is not JSON, or that would make it no tree. */
 export class StateError extends TypeError {
   override name = "StateError";
 }
@@ -16,24 +16,24 @@ export class StateError extends TypeError {
 /**
  * The state of one partition in memory, and the only way to change it.
  *
- * Reducers change it in the natural way (`state.accounts[id].balance -= n`) through proxies that
- * journal what they touch, so a change can be taken back at the cost of the change. The same
- * proxies serve live events, replay and reads; that is what makes them give the same result.
+ * Reducers change it by plain assignments (`state.accounts[id].balance -= n`) through proxies that journal each
+ * change, so that the cost of an undo is that of the change. Live events, replay and reads use the same proxies;
+ * this makes their results equal.
  *
  * Invariants:
- * - Only JSON values are in the state; what is assigned is copied in, so it shares nothing with
- *   its source. A container taken out in the same step is put back as itself (a move costs nothing).
+ * - Only JSON values are in the state; what is assigned is copied, so it shares nothing with its source. A
+ *   container that was removed in the same step is inserted again without a copy (a move costs nothing).
  * - The state is a tree: every container has exactly one parent.
- * - Key order is not part of a state: whoever enumerates keys inside a step sees them sorted.
+ * - Key order is not part of a state: inside a step, keys are always enumerated in sorted order.
  */
 export class State<S extends object> {
   readonly #root: S;
   readonly #published: Published | undefined;
   readonly #journal: Journal;
-  /** Containers to their proxies: one each, for life, so identity holds inside and across steps. */
+  /** The proxy of each container: always the same one, so that identity holds inside and across steps. */
   readonly #proxies = new WeakMap<object, object>();
   readonly #indexes = new WeakMap<object, Map<string, StateIndex<unknown>>>();
-  /** Containers that left the tree in the running step, and may come back as themselves. */
+  /** Containers that were removed from the tree in the current step, and can be inserted again without a copy. */
   readonly #detached = new Set<object>();
   /** What a reducer over this state may use besides it. */
   readonly context: ReduceContext = {
@@ -43,8 +43,8 @@ export class State<S extends object> {
   #journaling = false;
 
   /**
-   * Takes over `root`: the caller must not keep a reference into it. `publishes`: whether `publish`
-   * will be asked for; it costs a note of each change.
+   * Owns `root` from now on: the caller must not keep a reference into it. `publishes`: whether `publish` is
+   * used; then each change is marked, which costs a little.
    */
   constructor(root: S, { publishes = false } = {}) {
     this.#root = root;
@@ -52,14 +52,14 @@ export class State<S extends object> {
     this.#journal = new Journal(this.#published && ((container) => this.#published!.touch(container)));
   }
 
-  /** Runs `read` with a view that refuses changes. Returns what it returns, which must hold no part of the view. */
+  /** Runs `read` with a view that refuses changes. Returns its result, which must not contain parts of the view. */
   read<T>(read: (state: S) => T): T {
     return this.#step("read", false, read);
   }
 
   /**
-   * Runs `change` and journals it. If it throws, all of it is taken back and the error passes on.
-   * Returns the position to give to `undoTo`.
+   * Runs `change` and journals it. If it throws, all of it is undone, and the error is thrown again. Returns the
+   * position for `undoTo`.
    */
   change(change: (state: S) => void): number {
     const before = this.#journal.position;
@@ -72,27 +72,27 @@ export class State<S extends object> {
     return before;
   }
 
-  /** Runs `change` without a journal: for what is final already, as in replay. A throw leaves the state half changed. */
+  /** Runs `change` without a journal, for final changes, as in replay. A throw leaves the state half changed. */
   replay(change: (state: S) => void): void {
     this.#step("write", false, change);
   }
 
-  /** Where the journal is: what is changed from here on can be taken back by `undoTo`. */
+  /** The position of the journal: `undoTo` can undo later changes. */
   get position(): number {
     return this.#journal.position;
   }
 
-  /** Takes back every change since `position`. */
+  /** Undoes every change since `position`. */
   undoTo(position: number): void {
     this.#journal.undoTo(position);
   }
 
-  /** Makes all changes so far permanent. Positions begin anew. */
+  /** Makes all changes permanent. Positions restart at 0. */
   forget(): void {
     this.#journal.forget();
   }
 
-  /** Makes the changes before `position` permanent; what came after can still be taken back. */
+  /** Makes the changes before `position` permanent; later changes can still be undone. */
   forgetTo(position: number): void {
     this.#journal.forgetTo(position);
   }
@@ -114,12 +114,12 @@ export class State<S extends object> {
   }
 
   /**
-   * A map derived from `container` (ids to nodes, say): built by `build` when first asked for,
-   * kept up by the reducers, journaled like the state, never serialised. It hangs on the container:
-   * a container that is replaced takes its indexes with it. Its values are JSON values, or containers of the state.
+   * A map derived from `container`, for example from ids to nodes: built by `build` at first use, updated by the
+   * reducers, journaled like the state, never serialised. It belongs to the container: a container that is replaced
+   * loses its indexes. Its values are JSON values, or containers of the state.
    *
-   * `build` is given the container as it is in memory, because a proxy per node would cost more
-   * than the state (measured: test/bench/state.ts): it must not change it.
+   * `build` receives the container itself, because a proxy per node would cost more than the state (measured:
+   * test/bench/state.ts). It must not change it.
    */
   index<C extends object, V>(
     container: C,
@@ -141,7 +141,7 @@ export class State<S extends object> {
       },
     });
     indexes.set(name, index as StateIndex<unknown>);
-    // Built over changes that may yet be taken back: then it has to go with them.
+    // It includes changes that can still be undone: then it must be deleted with them.
     if (this.#journal.position > 0) this.#journal.run(() => indexes.delete(name));
     return index;
   }
@@ -155,7 +155,7 @@ export class State<S extends object> {
     } finally {
       this.#mode = "closed";
       this.#journaling = false;
-      // Clearing an empty set allocates, too.
+      // Clearing an empty set allocates.
       if (this.#detached.size > 0) this.#detached.clear();
     }
   }
@@ -181,7 +181,7 @@ export class State<S extends object> {
     if (this.#mode !== "write") throw new StateError("the state can be changed only by a reducer, while it runs");
   }
 
-  /** `value` as it goes under `parent`: JSON only, sharing nothing with what it was read from. */
+  /** Returns `value` as it is stored under `parent`: JSON only, without shared references. */
   #copyIn(value: unknown, parent: Container): unknown {
     if (typeof value !== "object" || value === null) return primitive(value);
     const container = unwrap(value) as Container;
@@ -197,7 +197,7 @@ export class State<S extends object> {
       this.#deleteProperty(container, key);
       return;
     }
-    // Its own value again, as `list.x = list.x`: nothing changes, and the container must not be lost.
+    // Assigning its own value, as in `list.x = list.x`, changes nothing, and must not copy the container.
     if (isProxy(value) && unwrap(value) === own(container, key)) return;
     const incoming = this.#copyIn(value, container);
     this.#leaving(container, key);
@@ -210,7 +210,7 @@ export class State<S extends object> {
     delete container[key];
   }
 
-  /** Notes what is at `key`, if anything, before it goes. Looked up once: in a large object that is the cost. */
+  /** Journals the old value at `key`, if any, before it is replaced. One look-up only: in a large object that is the cost. */
   #leaving(container: Record<string, unknown>, key: string): void {
     const had = Object.hasOwn(container, key);
     const old = had ? container[key] : undefined;
@@ -219,7 +219,7 @@ export class State<S extends object> {
     this.#detach(old);
   }
 
-  /** Every change of an array ends here, as one journaled splice. Returns the removed items as the reducer sees them. */
+  /** Every change of an array is one journaled splice here. Returns the removed items as the reducer sees them. */
   #splice(array: unknown[], at: number, deleted: number, items: readonly unknown[]): unknown[] {
     const incoming = items.map((item) => {
       if (item === undefined) throw new StateError("an array of a state cannot hold undefined");
@@ -232,7 +232,7 @@ export class State<S extends object> {
     return removed.map((value) => this.#wrapValue(value));
   }
 
-  /** Puts the same items into another order. */
+  /** Reorders the items. */
   #permute(array: unknown[], reordered: (items: unknown[]) => unknown[]): void {
     const before = array.slice();
     const after = reordered(before.map((value) => this.#wrapValue(value))).map(unwrap);
@@ -287,8 +287,8 @@ export class State<S extends object> {
 
   /**
    * Array methods that change the array (one journaled splice each, not a trap per moved item), or compare by
-   * identity. One function each for all arrays, which finds its array by `this`: one for each look would be
-   * garbage with each event.
+   * identity. All arrays share one function per method, which finds its array by `this`: a new function for each
+   * access would be garbage for each event.
    */
   readonly #arrayMethods: Record<string, (this: unknown, ...parameters: unknown[]) => unknown> = Object.assign(
     Object.create(null) as Record<string, never>,
@@ -388,13 +388,13 @@ function primitive(value: unknown): unknown {
   throw new StateError(`a state holds JSON only, not ${typeof value === "number" ? String(value) : typeof value}`);
 }
 
-/** A deep copy of plain JSON, seen through proxies. */
+/** Returns a deep copy of plain JSON, also of proxies. */
 function copy(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return primitive(value);
   const source = unwrap(value) as Container;
   if (Array.isArray(source)) {
     const target: unknown[] = [];
-    // Holes are visited, too, and refused: `map` would keep them. `Array.from` takes ten times as long.
+    // This visits holes, too, and refuses them: `map` would keep them. `Array.from` is ten times slower.
     for (const item of source) target.push(copy(item));
     return target;
   }
@@ -410,7 +410,7 @@ function copy(value: unknown): unknown {
   return target;
 }
 
-/** Whether `sought` is `container` or inside it: costs what is moved. */
+/** Whether `sought` is `container` or inside it; the cost is the size of what is moved. */
 function holds(container: Container, sought: Container): boolean {
   if (container === sought) return true;
   for (const value of Object.values(container)) {

@@ -7,7 +7,7 @@ import type { Roles } from "../shell/author.ts";
 export interface Application {
   models: ModelRegistry;
   roles: Roles;
-  /** What differs from the limits that are there anyway. */
+  /** The limits that differ from the default. */
   limits: Partial<Limits>;
   placementOf: PlacementOf;
 }

@@ -37,7 +37,7 @@ function partitionNameOf(objectName: string | undefined): PartitionName {
   return { tenant, partition };
 }
 
-/** The Durable Object class for these models: gives the platform's events to the shell, and nothing else. */
+/** The Durable Object class for these models: it only passes the platform's events to the shell. */
 export function partitionObject({ models, roles, limits, placementOf }: Application) {
   return class PartitionObject extends DurableObject<PartitionEnv> implements PartitionApi {
     readonly #shell: PartitionShell;
@@ -53,7 +53,7 @@ export function partitionObject({ models, roles, limits, placementOf }: Applicat
       const ports = durablePorts(ctx, env, env.PARTITA_IDENTITY === "open" ? undefined : tenant);
       this.#shell = new PartitionShell({ name, model, roles, limits }, ports);
       ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(heartbeatFrame, heartbeatFrame));
-      // Before any message: the alarm that is set, so that it is set again only where it must come earlier.
+      // Before any message: reads the alarm that is set, so that it is set again only if it must be earlier.
       void ctx.blockConcurrencyWhile(async () => {
         const armedAt = (await ctx.storage.getAlarm()) ?? undefined;
         this.#shell.start(armedAt, () => {
@@ -62,7 +62,7 @@ export function partitionObject({ models, roles, limits, placementOf }: Applicat
       });
     }
 
-    /** A WebSocket upgrade, or a request for a stream: checked and marked by the edge. */
+    /** A WebSocket upgrade or a request for a stream, which the edge has authenticated. */
     override async fetch(request: Request): Promise<Response> {
       const traceId = traceIdOf(request.headers.get("traceparent"));
       if (request.headers.has("upgrade")) return await this.#upgrade(request, traceId);
@@ -78,7 +78,7 @@ export function partitionObject({ models, roles, limits, placementOf }: Applicat
       const awaitsToken = given === tokenFollows;
       const author = given === null || awaitsToken ? undefined : (JSON.parse(given) as Author);
       const { 0: client, 1: server } = new WebSocketPair();
-      // The edge has left the subprotocol that we speak, where it was offered.
+      // The edge passes only the subprotocol that we speak, if the client offered it.
       const subprotocol = request.headers.get("sec-websocket-protocol") ?? undefined;
       const carrier = (attachment: Attachment) => {
         this.ctx.acceptWebSocket(server);
@@ -150,7 +150,7 @@ export function partitionObject({ models, roles, limits, placementOf }: Applicat
       this.#shell.drain(seconds);
     }
 
-    /** Takes up what is known of a socket. */
+    /** Restores the connection of a socket. */
     #wake(ws: WebSocket): Connection | undefined {
       const attachment = ws.deserializeAttachment() as Attachment | null;
       // Platform fact: getWebSockets() includes sockets that were ended here, as long as their peer has not answered.
@@ -163,7 +163,7 @@ export function partitionObject({ models, roles, limits, placementOf }: Applicat
     #left(ws: WebSocket): void {
       // Platform fact: a socket whose Close wakes the object is not among getWebSockets().
       const connection = this.#bySocket.get(ws) ?? this.#wake(ws);
-      if (connection) this.#shell.leave(connection);
+      if (connection) this.#shell.disconnected(connection);
     }
   };
 }

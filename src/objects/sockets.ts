@@ -1,18 +1,18 @@
 import { bounds } from "../protocol/index.ts";
 import type { Carrier } from "../shell/connection.ts";
 
-/** The carrier that a hibernating WebSocket is. */
+/** The carrier of a hibernating WebSocket. */
 export function socketCarrier(ws: WebSocket, ctx: DurableObjectState): Carrier {
   return {
     send(frame) {
       try {
         ws.send(frame);
       } catch {
-        // Platform fact: send after close throws, and getWebSockets() includes closing sockets. The peer will come back and sync.
+        // Platform fact: send after close throws, and getWebSockets() includes closing sockets. The peer reconnects and syncs.
       }
     },
     end(code, reason) {
-      // Else the socket would be taken up again after hibernation, as long as its peer has not answered.
+      // Otherwise the socket would be restored after hibernation, as long as its peer has not answered.
       ws.serializeAttachment(null);
       closeQuietly(ws, code, reason);
     },

@@ -10,19 +10,19 @@ import { migrations } from "../storage/tenant/migrations.ts";
 import { TenantStorage } from "../storage/tenant/storage.ts";
 import { Tenant } from "../tenant/tenant.ts";
 
-/** Partitions that are told of a change at once, and how many at the same time. */
-const toldAtOnceMax = 1_000;
-const tellingMax = 50;
-/** How long one of them may take; then it is told again later. */
-const tellMsMax = 5_000;
-/** When those are told that could not be reached, or were too many. */
-const tellAgainMs = 1_000;
-/** A ticket has to be used within this time. */
+/** The most partitions that one call notifies, and how many of them concurrently. */
+const notifiedMax = 1_000;
+const concurrentMax = 50;
+/** The time limit of one notification; after it the partition is notified again later. */
+const notifyMsMax = 5_000;
+/** The delay until the partitions are notified that could not be reached, or were too many. */
+const notifyRetryMs = 1_000;
+/** The lifetime of a ticket. */
 const ticketMs = 30_000;
 const revocationsListed = 1_000;
 
-/** How far a change has got: partitions that know, and those that are still to be told. */
-export interface Spread {
+/** The result of a notification: how many partitions have the change, and how many do not have it yet. */
+export interface NotifyResult {
   told: number;
   pending: number;
 }
@@ -31,12 +31,12 @@ interface TenantEnv {
   PARTITIONS: DurableObjectNamespace<DurableObject & PartitionApi>;
 }
 
-/** The Durable Object class of a tenant: what is revoked, what is allowed, and which partitions have to know. It is named like its tenant. */
+/** The Durable Object class of a tenant: its revocations, its limits, and the partitions to notify. The name of the object is that of the tenant. */
 export function tenantObject(limits: Limits, placementOf: PlacementOf) {
   return class TenantObject extends DurableObject<TenantEnv> implements TenantApi {
     readonly #name: string;
     readonly #tenant: Tenant;
-    #spreading: Promise<unknown> = Promise.resolve();
+    #notifying: Promise<unknown> = Promise.resolve();
 
     constructor(ctx: DurableObjectState, env: TenantEnv) {
       super(ctx, env);
@@ -56,17 +56,17 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
       return this.#tenant.grant(count, Date.now());
     }
 
-    /** Why this author's token is not taken, if so. */
+    /** Returns why this author's token is refused, or undefined. */
     async refusal(author: Author): Promise<Failure | undefined> {
       return this.#tenant.isRevoked(author, Date.now()) ? revokedToken : undefined;
     }
 
-    /** Revokes, and tells the partitions that have connections. Returns how far that got, or why it is refused. */
-    async revoke(revocation: Revocation): Promise<Spread | Failure> {
+    /** Revokes, and notifies the partitions that have connections. Returns the result, or why it is refused. */
+    async revoke(revocation: Revocation): Promise<NotifyResult | Failure> {
       const failure = this.#tenant.revoke(revocation, Date.now());
       if (failure) return failure;
       log("info", "revoked", { tenant: this.#name, kind: revocation.kind, id: revocation.id });
-      return await this.#spread();
+      return await this.#notifyAll();
     }
 
     async revocations(): Promise<Revocation[]> {
@@ -77,53 +77,53 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
       return { limits: this.#tenant.limits, override: this.#tenant.override };
     }
 
-    async setLimits(override: LimitsOverride): Promise<Spread> {
+    async setLimits(override: LimitsOverride): Promise<NotifyResult> {
       this.#tenant.setLimits(override, Date.now());
       log("info", "limits were set", { tenant: this.#name, override });
-      return await this.#spread();
+      return await this.#notifyAll();
     }
 
     /** Drains every partition that has connections. */
-    async drain(seconds: number): Promise<Spread> {
-      const names = this.#tenant.attending(toldAtOnceMax, Date.now());
+    async drain(seconds: number): Promise<NotifyResult> {
+      const names = this.#tenant.subscribed(notifiedMax, Date.now());
       log("info", "draining", { tenant: this.#name, partitions: names.length });
-      const told = await atMost(tellingMax, names, (name) => this.#partition(name).drain(seconds));
-      return { told, pending: names.length - told };
+      const notified = await atMost(concurrentMax, names, (name) => this.#partition(name).drain(seconds));
+      return { told: notified, pending: names.length - notified };
     }
 
-    /** A ticket for whom `subject` (JSON) speaks for; the ticket itself is `ticket`, and kept as its hash. */
+    /** Stores a ticket for `subject` (JSON). Of `ticket` only the hash is stored. */
     async putTicket(ticket: string, principal: string, subject: string): Promise<{ expiresAt: number } | Failure> {
       const now = Date.now();
       const expiresAt = now + ticketMs;
       return this.#tenant.putTicket({ sha256: sha256(ticket), principal, subject, expiresAt }, now) ?? { expiresAt };
     }
 
-    /** Whom the ticket speaks for, once. */
+    /** Returns the subject of a ticket, once. */
     async takeTicket(ticket: string): Promise<string | undefined> {
       return this.#tenant.takeTicket(sha256(ticket), Date.now());
     }
 
     override async alarm(): Promise<void> {
-      await this.#spread();
+      await this.#notifyAll();
     }
 
-    async #spread(): Promise<Spread> {
-      // One after the other, so that nobody is told twice of the same.
-      const turn = this.#spreading.then(() => {
-        const rows = this.#tenant.untold(toldAtOnceMax, Date.now());
-        return atMost(tellingMax, rows, (row) => this.#tell(row.partition, row.toldSeq));
+    async #notifyAll(): Promise<NotifyResult> {
+      // One after the other, so that no partition is notified twice of the same change.
+      const turn = this.#notifying.then(() => {
+        const rows = this.#tenant.behind(notifiedMax, Date.now());
+        return atMost(concurrentMax, rows, (row) => this.#notify(row.partition, row.receivedSeq));
       });
-      this.#spreading = turn.catch(() => {});
-      const told = await turn;
-      const pending = this.#tenant.countUntold(Date.now());
-      if (pending > 0) await this.ctx.storage.setAlarm(Date.now() + tellAgainMs);
-      return { told, pending };
+      this.#notifying = turn.catch(() => {});
+      const notified = await turn;
+      const pending = this.#tenant.countBehind(Date.now());
+      if (pending > 0) await this.ctx.storage.setAlarm(Date.now() + notifyRetryMs);
+      return { told: notified, pending };
     }
 
-    async #tell(partition: string, toldSeq: number): Promise<void> {
-      const changes = this.#tenant.changesSince(toldSeq, Date.now());
-      const listens = await this.#partition(partition).tenantChanged(changes);
-      if (listens) this.#tenant.told(partition, changes.seq, Date.now());
+    async #notify(partition: string, receivedSeq: number): Promise<void> {
+      const changes = this.#tenant.changesSince(receivedSeq, Date.now());
+      const staysSubscribed = await this.#partition(partition).tenantChanged(changes);
+      if (staysSubscribed) this.#tenant.received(partition, changes.seq, Date.now());
       else this.#tenant.release(partition, changes.seq, Date.now());
     }
 
@@ -133,19 +133,19 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
   };
 }
 
-/** Runs `work` for each item, `most` at a time, each with a time limit; returns for how many it succeeded. */
+/** Runs `work` for each item, `most` concurrently, each with a time limit. Returns for how many it succeeded. */
 async function atMost<T>(most: number, items: readonly T[], work: (item: T) => Promise<void>): Promise<number> {
   const rest = items.values();
   let done = 0;
   const worker = async () => {
     for (const item of rest) {
       const { promise: late, reject } = Promise.withResolvers<never>();
-      const timer = setTimeout(() => reject(new Error("it takes too long")), tellMsMax);
+      const timer = setTimeout(() => reject(new Error("the notification timed out")), notifyMsMax);
       try {
         await Promise.race([work(item), late]);
         done++;
       } catch (error) {
-        log("warn", "a partition could not be told", { error: String(error) });
+        log("warn", "a partition could not be notified", { error: String(error) });
       } finally {
         clearTimeout(timer);
       }

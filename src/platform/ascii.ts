@@ -1,4 +1,4 @@
-/** JSON that can be the value of a header: what is beyond ASCII is escaped. The runtime would send it, but log it whole. */
+/** JSON for the value of a header: everything that is not ASCII is escaped. */
 export function asciiJson(value: unknown): string {
   return JSON.stringify(value).replaceAll(
     /[^ -~]/g,

@@ -1,8 +1,8 @@
 import { asciiJson } from "./ascii.ts";
 
 /**
- * Structured log lines, one JSON object each, in ASCII: JSON leaves characters as they are that some
- * readers take for the end of a line, or a terminal for a command.
+ * Writes structured log lines, one JSON object each, in ASCII: JSON does not escape some characters that log readers
+ * treat as the end of a line, or terminals as a command.
  */
 export const log = (
   level: "info" | "warn" | "error",

@@ -1,15 +1,15 @@
 /** Where a tenant's objects live. */
 export interface Placement {
-  /** Data does not leave it: "eu" or "fedramp". It is part of who an object is, so it cannot be changed later. */
+  /** Data does not leave it: "eu" or "fedramp". It is part of an object's identity, so it cannot be changed later. */
   jurisdiction?: DurableObjectJurisdiction;
-  /** Near whom an object is made, where it is not made yet. */
+  /** The region where a new object is created. */
   locationHint?: DurableObjectLocationHint;
 }
 
-/** Says for each tenant where its objects live. It has to go on saying the same. */
+/** Returns where the objects of a tenant live. The result for a tenant must never change. */
 export type PlacementOf = (tenant: string) => Placement;
 
-/** A fresh stub of the object with this name, where its tenant's objects live. */
+/** Returns a fresh stub of the object with this name and placement. */
 export function stubOf<T extends Rpc.DurableObjectBranded>(
   namespace: DurableObjectNamespace<T>,
   name: string,

@@ -1,21 +1,21 @@
 import type { Author, Failure, Limits } from "../protocol/index.ts";
 
-/** A token, or all tokens of a subject, that are not taken any more. */
+/** The revocation of a token, or of all tokens of a subject. */
 export interface Revocation {
   kind: "jti" | "sub";
   id: string;
-  /** Of a subject: tokens issued up to this second (since 1970) are meant, later ones are not. */
+  /** For a subject: tokens issued up to this second (since 1970) are revoked, later ones are not. */
   at: number;
-  /** Milliseconds since 1970. Nothing that it is about is valid any longer then, so it can be forgotten. */
+  /** Milliseconds since 1970. All tokens that it revokes have expired then, so it can be deleted. */
   expiresAt: number;
 }
 
-/** What a tenant says that differs from what the application has set. */
+/** The limits of a tenant that differ from those of the application. */
 export type LimitsOverride = Partial<Limits>;
 
-/** What a partition has to know of its tenant; everything after some earlier change. */
+/** The changes of a tenant after an earlier change. */
 export interface TenantChanges {
-  /** Counts the changes; grows. */
+  /** The number of the last change; it only grows. */
   seq: number;
   revocations: readonly Revocation[];
   limits: LimitsOverride;
@@ -23,41 +23,41 @@ export interface TenantChanges {
 
 /** What the tenant's object does for its partitions. */
 export interface TenantApi {
-  /** Notes that `partition` wants to be told of changes for `leaseMs`; answers with all that holds now after change `knownSeq`. */
+  /** Subscribes `partition` to changes for `leaseMs`. Returns the changes in force after change `knownSeq`. */
   attend(partition: string, leaseMs: number, knownSeq: number): Promise<TenantChanges>;
-  /** Counts `partition` among the tenant's, before its first write; why it may not be one, if so. */
+  /** Counts `partition` among the tenant's, before its first write. Returns why it is refused, or undefined. */
   claim(partition: string): Promise<Failure | undefined>;
-  /** Up to `count` of the tenant's rate; or none, and when to ask again. */
+  /** Grants up to `count` tokens of the tenant's rate; if none, `retryAfterMs` says when to retry. */
   grant(count: number): Promise<{ granted: number; retryAfterMs: number }>;
 }
 
 /** What a partition's object does for its tenant. */
 export interface PartitionApi {
-  /** Takes changes; whether it wants to be told of the next. */
+  /** Applies changes. Returns whether it stays subscribed. */
   tenantChanged(changes: TenantChanges): Promise<boolean>;
-  /** Ends all connections, and refuses everything for so long. */
+  /** Ends all connections, and refuses new ones for `seconds`. */
   drain(seconds: number): Promise<void>;
 }
 
-/** The header by which the edge tells the object who connects; from outside it is stripped. */
+/** The header with the author of a connection, from the edge to the object. The edge removes it from requests of clients. */
 export const authorHeader = "partita-author";
-/** Its value where that is not known yet: a token has to come with `connect`. */
+/** Its value if the author is not known yet: `connect` must send a token. */
 export const tokenFollows = "token-follows";
 
-/** What a request over HTTP brings for the object, besides what it asks for. */
+/** What the edge passes to the object with each request over HTTP. */
 export interface Asking {
-  /** 32 lower-case hexadecimal digits: what goes wrong is told and logged under it. */
+  /** 32 lower-case hexadecimal digits: problems and log lines have this trace id. */
   traceId: string;
-  /** Who reads; absent in open development mode. */
+  /** The author who reads; absent in open development mode. */
   reader?: Author | undefined;
-  /** What the asker has, as `If-None-Match`. */
+  /** The `If-None-Match` of the request. */
   ifNoneMatch?: string | undefined;
 }
 
-/** The header by which the edge asks the object for a stream: a `StreamRequest`. From outside it never comes here. */
+/** The header with a `StreamRequest`, from the edge to the object. The edge removes it from requests of clients. */
 export const streamHeader = "partita-stream";
 
-/** Which stream, and for whom. Undefined in open development mode: whoever `connect` names. */
+/** Which stream, and for which author; undefined in open development mode, where `connect` names the author. */
 export type StreamRequest =
   | { kind: "events"; author: Author; /** Undefined: from the head. */ since?: number | undefined }
   | { kind: "connection"; author?: Author | undefined };

@@ -1,13 +1,13 @@
-/** Who someone is, as the edge verified it. */
+/** The author of a request or connection, as the edge verified it. */
 export interface Author {
   /** The verified subject. */
   principal: string;
-  /** What they may do, see `allows`; everything in open development mode. */
+  /** The permissions, see `allows`; all in open development mode. */
   permissions: "all" | readonly string[];
-  /** When their token expires, in milliseconds since 1970; absent in open development mode. */
+  /** When the token expires, in milliseconds since 1970; absent in open development mode. */
   expiresAt?: number;
-  /** When their token was issued, in seconds since 1970; absent where it does not say. */
+  /** When the token was issued, in seconds since 1970; absent if the token does not say. */
   issuedAt?: number;
-  /** The `jti` of their token. */
+  /** The `jti` of the token. */
   tokenId?: string;
 }

@@ -1,6 +1,6 @@
-/** The bounds that a client, too, holds a draft against. In a file of their own, because a client is to have no more of `limits` than it needs. */
+/** The bounds that a client checks, too. They have a file of their own, so that the bundle of a client stays small. */
 export const draftBounds = {
-  /** A frame from a client, in UTF-8 bytes. The platform would take 32 MiB; an event of this size is an upload, not an edit. */
+  /** A frame from a client, in UTF-8 bytes. The platform accepts 32 MiB, but an event of that size is an upload, not an edit. */
   frameBytesMax: 64 * 1024,
   /** Events of one batch; its bytes are bounded by its frame. */
   batchEventsMax: 256,

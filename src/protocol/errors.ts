@@ -4,9 +4,9 @@ interface ErrorKind {
   status: number;
   /** Whether the same request may succeed later. */
   retryable: boolean;
-  /** Whether this is a verdict on a draft: final, stored under its key, replayed to every retry. */
+  /** Whether this is a verdict on a draft: final, stored under its key, and replayed for every retry. */
   verdict: boolean;
-  /** Whether a connection ends with this error. */
+  /** Whether this error ends the connection. */
   ends?: true;
 }
 
@@ -14,7 +14,7 @@ const refusal = (status: number): ErrorKind => ({ status, retryable: false, verd
 /** A refusal that ends its connection. */
 const ending = (status: number): ErrorKind & { ends: true } => ({ ...refusal(status), ends: true });
 const verdict = (status: number): ErrorKind => ({ status, retryable: false, verdict: true });
-/** A refusal that may pass. */
+/** A refusal that is retryable. */
 const passing = (status: number): ErrorKind => ({ status, retryable: true, verdict: false });
 
 /**
@@ -64,14 +64,14 @@ export const errorKinds = {
 
 export type ErrorCode = keyof typeof errorKinds;
 
-/** The codes with which a connection ends. */
+/** The codes that end a connection. */
 export type EndingCode = {
   [Code in ErrorCode]: (typeof errorKinds)[Code] extends { ends: true } ? Code : never;
 }[ErrorCode];
 
 /**
- * A problem document (RFC 9457) with our members. `type` is relative to the server, which serves
- * a page for each code there.
+ * A problem document (RFC 9457) with our members. `type` is a path on the server, which serves
+ * a page for each code.
  */
 export interface Problem {
   type: string;
@@ -84,27 +84,27 @@ export interface Problem {
   /** Milliseconds since 1970. */
   timestamp: number;
   retryable: boolean;
-  /** Seconds to wait before the next attempt, where `retryable`. */
+  /** Seconds to wait before the next attempt, if `retryable`. */
   retryAfter?: number;
-  /** Where a draft was refused: the first of these that objects decides. */
+  /** The check that refused the draft: the first that fails decides. */
   layer?: Layer;
   errors?: Violation[];
-  /** Of a conflict: the events in the way, oldest first; at most `bounds.conflictIdsMax`. */
+  /** For `conflict`: the conflicting events, oldest first; at most `bounds.conflictIdsMax`. */
   conflictingEventIds?: number[];
-  /** Of `cursor_ahead`: the last event there is. */
+  /** For `cursor_ahead`: the last event of the log. */
   currentEventIndex?: number;
-  /** Of `rate_limited`: which limit it was, `quota` in `windowSeconds`. */
+  /** For `rate_limited`: the limit, `quota` in `windowSeconds`. */
   rateLimit?: { policy: "principal" | "replays" | "event-type" | "tenant"; quota: number; windowSeconds: number };
 }
 
 /** The checks of a draft, in order. */
 type Layer = "schema" | "permission" | "conflict" | "rule" | "invariant";
 
-/** What went wrong, before it is known when and where it is told. */
+/** An error before it is rendered as a problem: without trace id and time. */
 export type Failure = Pick<Problem, "code" | "detail"> &
   Partial<Pick<Problem, "retryAfter" | "layer" | "errors" | "conflictingEventIds" | "currentEventIndex" | "rateLimit">>;
 
-/** A failure as it is answered: under which trace id, and when (in milliseconds since 1970). */
+/** A failure with its trace id and its time (milliseconds since 1970). */
 export interface TracedFailure extends Failure {
   traceId: string;
   timestamp: number;
@@ -139,12 +139,12 @@ export function partitionProblem(failure: TracedFailure, partition: string): Pro
   return problem(failure, { instance: partitionPath(partition), traceId, timestamp });
 }
 
-/** The code, as words. */
+/** The title of a code: the code as words. */
 export function titleOf(code: string): string {
   return code[0]!.toUpperCase() + code.slice(1).replaceAll("_", " ");
 }
 
-/** Whether a connection ends with this error. */
+/** Whether this error ends the connection. */
 export function endsConnection(code: ErrorCode): code is EndingCode {
   const kind: ErrorKind = errorKinds[code];
   return kind.ends === true;

@@ -5,8 +5,8 @@ export type Json = string | number | boolean | null | Json[] | { [key: string]: 
 export type JsonObject = { [key: string]: Json };
 
 /**
- * Keys that no object on the wire or in a state may have: each names something on
- * `Object.prototype` that careless code would read or overwrite.
+ * Keys that no object on the wire or in a state may have: each is a property of `Object.prototype` that
+ * careless code would read or overwrite.
  */
 export const forbiddenKeys: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
 

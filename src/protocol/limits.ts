@@ -1,14 +1,14 @@
-/** How much of something is allowed: `burst` at once, and `perSecond` again after that. */
+/** A rate limit: `burst` at once, and then `perSecond`. */
 export interface Rate {
   perSecond: number;
   burst: number;
 }
 
-/** What a tenant and its principals may do; null: without a limit. */
+/** The limits of a tenant and its principals; null: no limit. */
 export interface Limits {
-  /** New drafts of one principal in one partition. A replay costs nothing of it. */
+  /** New drafts of one principal in one partition. Replays do not count. */
   principal: Rate | null;
-  /** Replays that one principal is served in one partition. */
+  /** Replays for one principal in one partition. */
   replays: Rate | null;
   /** New drafts of one principal in one partition, by event type. */
   eventTypes: Readonly<Record<string, Rate>>;
@@ -23,8 +23,8 @@ export interface Limits {
 }
 
 /**
- * What holds where nothing else is said and tokens are verified. The rate of a principal is that of
- * AU-5; a platform's object takes 32,768 sockets, and its memory fewer.
+ * The default limits when tokens are verified. The rate of a principal is that of AU-5. An object of the platform
+ * accepts 32,768 sockets; its memory allows fewer.
  */
 export const defaultLimits: Limits = {
   principal: { perSecond: 20, burst: 400 },
@@ -36,7 +36,7 @@ export const defaultLimits: Limits = {
   connectionsPerPartition: 10_000,
 };
 
-/** Nothing is limited: open development mode, unless it is configured. */
+/** No limits: the default in open development mode. */
 export const noLimits: Limits = {
   principal: null,
   replays: null,
@@ -47,7 +47,7 @@ export const noLimits: Limits = {
   connectionsPerPartition: null,
 };
 
-/** A rate of so many a minute, all of which may come at once; `perMinute(100)` is that of the Insieme design. */
+/** A rate of `count` per minute with a burst of `count`; `perMinute(100)` is the rate of the Insieme design. */
 export function perMinute(count: number): Rate {
   return { perSecond: count / 60, burst: count };
 }

@@ -14,35 +14,35 @@ const connectPayload = z.object({
   clientId: id,
   version: z.string().check(z.minLength(1), z.maxLength(64)),
   partition: z.optional(z.string()),
-  /** The version of the application's model that the client folds with; absent means: whatever the server has. */
+  /** The version of the application's model on the client; absent: any version. */
   modelVersion: z.optional(z.int().check(z.positive())),
   initialState: z.optional(z.boolean()),
   sinceEventId: z.optional(count),
-  /** False: an own event's `event_accepted` stands for its broadcast. */
+  /** False: an own event is sent as `event_accepted` only, without a broadcast. */
   echo: z.optional(z.boolean()),
   /** The server may send an array of messages in one frame. */
   frames: z.optional(z.literal("array")),
   /** How many bytes of broadcasts may be unacknowledged. */
   credit: z.optional(z.int().check(z.minimum(bounds.creditBytesMin), z.maximum(bounds.creditBytesMax))),
-  /** `connected` tells the server's limits. */
+  /** `connected` contains the server's limits. */
   limits: z.optional(z.boolean()),
-  /** Pages name the drafts of the events that are this principal's own. */
+  /** Pages contain the draft ids of this principal's own events. */
   draftIds: z.optional(z.boolean()),
-  /** This connection is told of the others' presence, and may show its own. */
+  /** The connection receives the presence of the others, and may send its own. */
   presence: z.optional(z.boolean()),
-  /** `connected` tells when the token expires, so that it can be renewed in time. */
+  /** `connected` contains the expiry of the token, so that the client can renew it in time. */
   renewal: z.optional(z.boolean()),
-  /** The token, where the upgrade could bring none. */
+  /** The token, if the upgrade could not send one. */
   token: z.optional(z.string()),
 });
 
 /**
- * What makes a frame a draft: an id to answer to, and a type. Everything else that may be wrong with
- * the event is part of the verdict, so it is looked at later (`eventShape`).
+ * A frame with this shape is a draft: it has an id for the answer, and a type. All other errors in the
+ * event are part of the verdict, so they are checked later (`eventShape`).
  */
 const submitEventPayload = z.object({
   draftId: id,
-  // Not a loose object: its members are looked at later, and copying them costs.
+  // Not a loose object: its members are checked later, and copying them costs.
   event: z
     .custom<JsonObject & { type: string }>(isJsonObject, { error: "Invalid input: expected object", abort: true })
     .check(
@@ -83,7 +83,7 @@ const presencePayload = z.object({
 
 const envelope = { id, timestamp: z.number() };
 
-/** Every message that a client may send. Unknown fields of the envelope and of a payload are ignored. */
+/** All messages of clients. Unknown fields of the envelope and of a payload are ignored. */
 export const clientMessage = z.discriminatedUnion("type", [
   z.object({ ...envelope, type: z.literal("connect"), payload: connectPayload }),
   z.object({ ...envelope, type: z.literal("submit_event"), payload: submitEventPayload }),
@@ -98,8 +98,8 @@ export const clientMessage = z.discriminatedUnion("type", [
 export type ClientMessage = z.infer<typeof clientMessage>;
 
 /**
- * Whether this is a `submit_event` as `clientMessage` takes it. Almost every frame is one, and this costs a
- * tenth of it (measured: docs/decisions/0002-windows.md); what is wrong with one that is not, `clientMessage` tells.
+ * Whether this is a `submit_event` that `clientMessage` accepts. Almost every frame is one, and this costs a
+ * tenth (measured: docs/decisions/0002-windows.md). For other frames `clientMessage` finds the errors.
  */
 export function isSubmitEvent(
   value: JsonObject,
@@ -111,7 +111,7 @@ export function isSubmitEvent(
   return isJsonObject(event) && typeof event["type"] === "string";
 }
 
-/** The types of `clientMessage`, for the message that names what would have been understood. */
+/** The types of `clientMessage`, for the error that lists them. */
 export const clientMessageTypes = [
   "connect",
   "submit_event",
@@ -126,30 +126,30 @@ export const clientMessageTypes = [
 
 /** The body of a request that carries frames of a connection without a WebSocket. */
 export const postedShape = z.object({
-  /** How many frames of the connection were sent before these. */
+  /** How many frames the connection sent before these. */
   before: count,
-  /** Each what would be a text frame. */
+  /** The text frames. */
   frames: z.array(z.string()).check(z.minLength(1), z.maxLength(bounds.postedFramesMax)),
 });
 
-/** The shape of a submitted event, but for its payload's own schema. Unknown fields are refused. */
+/** The shape of a submitted event, without the schema of its payload. Unknown fields are refused. */
 export const eventShape = z.strictObject({
   type: z.string(),
-  // Not a record: its members are the payload schema's business, and copying them costs.
+  // Not a record: the payload's schema checks its members, and copying them costs.
   payload: z.custom<JsonObject>(isJsonObject, { error: "Invalid input: expected object" }),
   partition: z.optional(z.string()),
   version: z.optional(z.int().check(z.positive())),
 });
 
-/** Whether a draft's event has a type and a payload and nothing else, and so the shape `eventShape`: at a tenth of its cost. */
+/** Whether a draft's event has only a type and a payload, and so the shape `eventShape`: at a tenth of its cost. */
 export function isBareEvent(event: JsonObject & { type: string }): boolean {
   return isJsonObject(event["payload"]) && Object.keys(event).length === 2;
 }
 
-/** The shape of `expectedEventId`, wherever a draft may carry one. */
+/** The shape of `expectedEventId`. */
 export const expectedEventIdShape = z.optional(count);
 
-/** A committed event as it travels. `version` is there where the draft stated one. */
+/** A committed event on the wire. It has a `version` if the draft had one. */
 export interface WireEvent {
   type: string;
   payload: JsonObject;
@@ -162,13 +162,13 @@ export interface WireEvent {
   clientId: string;
 }
 
-/** An event with its place in the log. */
+/** An event with its event id. */
 export interface NumberedEvent {
   eventId: number;
   event: WireEvent;
 }
 
-/** What became of one draft of a batch: the members of `event_accepted`, or of `event_rejected`, where they apply. */
+/** The result of one draft of a batch: with the members of `event_accepted` or `event_rejected` that apply. */
 export type WireBatchResult =
   | ({ draftId: string; status: "accepted" } & NumberedEvent)
   | ({ draftId: string; status: "rejected" } & Omit<Problem, "status">)
@@ -181,9 +181,9 @@ interface Envelope<Type extends string, Payload> {
   payload: Payload;
 }
 
-/** A connection that shows something of itself. */
+/** A connection with presence. */
 interface Peer {
-  /** Unlike for each connection. */
+  /** Unique per connection. */
   peerId: string;
   clientId: string;
   state: JsonObject;
@@ -199,9 +199,9 @@ export type ServerMessage =
         initialState?: Json;
         sinceSnapshot?: number;
         limits?: Record<string, number>;
-        /** Names this connection among the peers, where it asked for presence. */
+        /** The id of this connection among the peers, if `connect` asked for `presence`. */
         peerId?: string;
-        /** When the token expires, in milliseconds since 1970, where `connect` asked for `renewal`. */
+        /** When the token expires, in milliseconds since 1970, if `connect` asked for `renewal`. */
         expiresAt?: number;
       }
     > & { inReplyTo: string })
@@ -214,7 +214,7 @@ export type ServerMessage =
       "sync_response",
       {
         snapshot?: { state: Json; eventIndex: number };
-        /** `draftId`: of own events, where `connect` asked for `draftIds`. */
+        /** `draftId`: for own events, if `connect` asked for `draftIds`. */
         events: (NumberedEvent & { draftId?: string })[];
         currentEventIndex: number;
         hasMore: boolean;
@@ -223,11 +223,11 @@ export type ServerMessage =
     > & { inReplyTo?: string })
   | Envelope<"events_result", { batchId: string; results: WireBatchResult[] }>
   | Envelope<"head", { currentEventIndex: number }>
-  /** `sha256`: of the canonical JSON of the state after event `eventIndex`, in lower-case hexadecimal. */
+  /** `sha256`: the hash of the canonical JSON of the state after event `eventIndex`, in lower-case hexadecimal. */
   | (Envelope<"hash", { eventIndex: number; sha256: string }> & { inReplyTo: string })
-  /** The peers that have changed, and those that are gone; `all`: these are all there are. One's own entry may be among them. */
+  /** The peers that have changed, and those that have left. `all`: the message lists all peers. The receiver's own entry can be among them. */
   | Envelope<"presence", { peers: Peer[]; gone: string[]; all?: true }>
-  /** The server is about to end this connection: connect anew after so many milliseconds. */
+  /** The server is about to end this connection: the client reconnects after `reconnectAfterMs`. */
   | Envelope<"draining", { reconnectAfterMs: number }>
   | (Envelope<"heartbeat", Record<string, never>> & { inReplyTo?: string })
   | (Envelope<"error", { message: string; details?: Json; draftId?: string } & Problem> & { inReplyTo?: string });

@@ -1,6 +1,6 @@
 /**
- * Whether these permissions include `action`. A permission names an action (`submit:book`, `read`), or
- * all that begin like it (`submit:*`). What is not named is denied.
+ * Whether these permissions include `action`. A permission is an action (`submit:book`, `read`) or a prefix of
+ * actions (`submit:*`). Everything else is denied.
  */
 export function allows(permissions: "all" | readonly string[], action: string): boolean {
   if (permissions === "all") return true;

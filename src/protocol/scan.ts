@@ -1,9 +1,9 @@
 import { forbiddenKeys, formatPath, type Json } from "./json.ts";
 import { draftBounds } from "./draft-bounds.ts";
 
-/** One thing that is wrong with an input: where, which rule, and what to do. */
+/** One error in an input: its field, the violated rule, and a message. */
 export interface Violation {
-  /** Path with indices, as `payload.items[2].id`; empty for the whole. */
+  /** A path with indices, as `payload.items[2].id`; empty for the whole input. */
   field: string;
   code: string;
   message: string;
@@ -12,11 +12,11 @@ export interface Violation {
 export type Parsed = { ok: true; value: Json } | { ok: false; value: Json | undefined; violations: Violation[] };
 
 /**
- * Parses JSON text from outside and refuses what JSON allows but nobody should have to handle:
+ * Parses JSON text from outside and refuses what JSON allows but no code should have to handle:
  * duplicate keys, keys of `Object.prototype`, lone surrogates, numbers that a double cannot hold
  * exactly or at all, and deep nesting. All violations are listed, each with its path.
  *
- * On failure `value` is what was parsed, if it parsed at all: good for finding an id to answer to, for nothing else.
+ * On failure `value` is the parsed value, if it is JSON at all: use it only to find the id for the answer.
  */
 export function parseJson(text: string): Parsed {
   let value: Json;
@@ -33,16 +33,16 @@ export function parseJson(text: string): Parsed {
   const scan = new Scan(text);
   scan.run();
   if (scan.violations.length > 0) return { ok: false, value, violations: scan.violations };
-  // JSON.parse keeps the sign of -0, and nothing after it would: make it 0 for everybody.
+  // JSON.parse keeps the sign of -0, and nothing after it would: -0 becomes 0.
   if (scan.negativeZero) value = JSON.parse(text, (_, item: Json) => (item === 0 ? 0 : item)) as Json;
   return { ok: true, value };
 }
 
 /**
- * Whether there is certainly nothing to refuse: what almost every frame is, told at a fraction of a
- * scan's cost (measured: docs/decisions/0002-windows.md). Without escapes each quote begins or ends a
- * string, and each string is a key or a value of what was parsed, but for those that a duplicate key
- * has displaced: so there is none exactly if as many strings were parsed as are in the text.
+ * Whether there is certainly nothing to refuse, as in almost every frame: at a fraction of a scan's cost
+ * (measured: docs/decisions/0002-windows.md). Without escapes each quote begins or ends a string, and each string
+ * is a key or a value of the parsed value, except those that a duplicate key has replaced: so no key is duplicate
+ * exactly if the parsed value has as many strings as the text.
  */
 function isPlain(text: string, value: Json): boolean {
   if (text.includes("\\") || !text.isWellFormed()) return false;
@@ -50,7 +50,7 @@ function isPlain(text: string, value: Json): boolean {
   return strings >= 0 && strings * 2 === quotesIn(text);
 }
 
-/** How many strings are in `value`, keys included; negative where something in it is not plain. */
+/** How many strings are in `value`, keys included; negative if something in it is not plain. */
 function stringsIn(value: Json, depth: number): number {
   if (typeof value === "string") return 1;
   if (typeof value === "number") return isPlainNumber(value) ? 0 : -1;
@@ -85,7 +85,7 @@ function quotesIn(text: string): number {
   return quotes;
 }
 
-/** Up to how many keys of an object are looked through one by one; a set for each object costs more. */
+/** Up to this many keys of an object are compared one by one; a set for each object costs more. */
 const lookedThroughMax = 32;
 
 const quote = 34;
@@ -99,7 +99,7 @@ const closeBracket = 93;
 const openBrace = 123;
 const closeBrace = 125;
 
-/** A pass over text that JSON.parse has accepted, so it needs no grammar of its own. */
+/** A pass over text that JSON.parse has accepted, so it needs no grammar. */
 class Scan {
   readonly violations: Violation[] = [];
   negativeZero = false;
@@ -109,7 +109,7 @@ class Scan {
   /** The keys seen in the open objects, outermost first, and where each container's begin. */
   readonly #keys: string[] = [];
   readonly #starts: number[] = [];
-  /** The keys of the innermost object, once they are too many to be looked through. */
+  /** The keys of the innermost object, if they are too many to compare one by one. */
   #many: { start: number; keys: Set<string> } | undefined;
 
   constructor(text: string) {

@@ -4,7 +4,7 @@ import { draftBounds } from "./draft-bounds.ts";
 import type { Violation } from "./scan.ts";
 
 /**
- * The issues that zod found, as violations: one per unknown key, at most `draftLimits.violationsMax`.
+ * The issues that zod found, as violations: one per unknown key, at most `draftBounds.violationsMax`.
  * `under` is put before each path; `code` replaces zod's own code where the caller has one.
  */
 export function violationsOf(

@@ -3,12 +3,12 @@ import { mayAddress, type Subject } from "../identity/verify.ts";
 import type { Revocation } from "../platform/rpc.ts";
 import { allows, type Author, bounds, type Failure } from "../protocol/index.ts";
 import { authorOfSubject, type Roles } from "./author.ts";
-import { Places } from "./places.ts";
+import { ConnectionIndex } from "./connection-index.ts";
 import type { TenantLink } from "./tenant-link.ts";
 
-/** What reading a partition needs: its log, its state, and to be connected to it. */
+/** The permission to read a partition: its log, its state, and connections to it. */
 export const readPermission = "read";
-/** Why a token is refused here; the same whether a partition of that name exists or not. */
+/** The refusal of a token that is not valid for this partition: the same whether the partition exists or not. */
 export const notForHere: Failure = {
   code: "forbidden",
   layer: "permission",
@@ -22,8 +22,8 @@ export const readForbidden: Failure = {
 
 const noToken: Failure = { code: "unauthenticated", detail: "This connection came without a token." };
 
-/** When to come back where all places are taken, in seconds. */
-const crowdedSeconds = 10;
+/** When a client retries that was refused as `too_many_connections`, in seconds. */
+const retryAfterSeconds = 10;
 
 interface AdmissionHost {
   readonly name: PartitionName;
@@ -35,11 +35,11 @@ interface AdmissionHost {
   verify(token: string, now: number): Promise<Subject | Failure>;
 }
 
-/** Decides who may connect and who may ask: what has to be asked of others is asked here, because the core asks nobody. */
+/** Decides which connections and requests are accepted. It waits for the tenant and the verifier, because the core waits for nothing. */
 export class Admission {
   readonly #host: AdmissionHost;
-  readonly #places = new Places();
-  /** Between these times nothing new is accepted, in milliseconds since 1970. */
+  readonly #connections = new ConnectionIndex();
+  /** The time of a drain, in milliseconds since 1970: nothing new is accepted then. */
   #closed = { since: 0, until: 0 };
 
   constructor(host: AdmissionHost) {
@@ -53,45 +53,46 @@ export class Admission {
   }
 
   /** Counts a connection. */
-  joined(listener: Listener): void {
-    this.#places.add(listener);
+  add(listener: Listener): void {
+    this.#connections.add(listener);
   }
 
-  left(listener: Listener): void {
-    this.#places.remove(listener);
+  /** Stops counting a connection that has ended. */
+  remove(listener: Listener): void {
+    this.#connections.remove(listener);
   }
 
   /** The connections that one of these revocations can concern. */
   concernedBy(revocations: readonly Revocation[]): Iterable<Listener> {
-    return this.#places.concernedBy(revocations);
+    return this.#connections.concernedBy(revocations);
   }
 
-  /** Returns why a connection of this author is refused, or undefined. `placeFor` has to be asked after it. */
+  /** Returns why a connection of this author is refused, or undefined. Call `capacityFailure` after it. */
   async admit(author: Author | undefined): Promise<Failure | undefined> {
-    const asks = author?.expiresAt !== undefined;
-    return asks ? await this.#host.link?.admit(author) : undefined;
+    const isVerified = author?.expiresAt !== undefined;
+    return isVerified ? await this.#host.link?.admit(author) : undefined;
   }
 
   /**
-   * Returns why there is no place for a new connection, or undefined. To be asked in the step that adds the
-   * connection: several may have waited for the same answer of `admit`. `awaitsToken`: `connect` brings the token.
+   * Returns why there is no capacity for a new connection, or undefined. Call it in the step that adds the
+   * connection: several may have waited for the same answer of `admit`. `awaitsToken`: `connect` sends the token.
    */
-  placeFor(author: Author | undefined, awaitsToken: boolean): Failure | undefined {
-    // Only in open development mode a connection may come without an author.
+  capacityFailure(author: Author | undefined, awaitsToken: boolean): Failure | undefined {
+    // Only open development mode accepts a connection without an author.
     if (this.#host.link && !author && !awaitsToken) return noToken;
-    return this.#drained() ?? this.#full(awaitsToken) ?? (author && this.#crowded(author));
+    return this.#drainFailure() ?? this.#partitionFull(awaitsToken) ?? (author && this.#principalFull(author));
   }
 
-  /** Returns why a request of this author is refused, or undefined. One that writes needs the partition to be counted by its tenant. */
+  /** Returns why a request of this author is refused, or undefined. Before a write, the tenant must count the partition. */
   async admitRequest(author: Author, writes: boolean): Promise<Failure | undefined> {
     const { link } = this.#host;
-    if (!link || author.expiresAt === undefined) return writes ? this.#drained() : undefined;
+    if (!link || author.expiresAt === undefined) return writes ? this.#drainFailure() : undefined;
     const failure = await link.admitRequest(author);
     if (failure || !writes) return failure;
-    return (link.mustClaim ? await link.claim() : undefined) ?? this.#drained();
+    return (link.mustClaim ? await link.claim() : undefined) ?? this.#drainFailure();
   }
 
-  /** Returns the author of a token that came in a frame, or why it is refused. */
+  /** Returns the author of a token that was received in a frame, or why it is refused. */
   async authenticate(session: Session, token: string): Promise<Author | Failure> {
     const { state } = session;
     if (!state.awaitsToken && !state.client) {
@@ -104,36 +105,37 @@ export class Admission {
     if ("code" in author) return author;
     if (subject.tenant !== name.tenant || !mayAddress(subject, name.partition)) return notForHere;
     if (!allows(author.permissions, readPermission)) return readForbidden;
-    const failure = (await link?.admit(author)) ?? (state.awaitsToken ? this.#crowded(author, session) : undefined);
+    const failure =
+      (await link?.admit(author)) ?? (state.awaitsToken ? this.#principalFull(author, session) : undefined);
     if (failure) return failure;
-    this.#places.authenticated(session, author);
+    this.#connections.authenticated(session, author);
     return author;
   }
 
-  #drained(): Failure | undefined {
+  #drainFailure(): Failure | undefined {
     const { since, until } = this.#closed;
     const now = this.#host.now();
-    // A clock that was set back must not keep it closed.
+    // A clock that was set back must not prolong the drain.
     const seconds = now < since ? 0 : Math.ceil((until - now) / 1_000);
     return seconds > 0 ? { ...draining, retryAfter: seconds } : undefined;
   }
 
-  /** Returns why the partition has no room for another connection of anybody, or undefined. */
-  #full(awaitsToken: boolean): Failure | undefined {
+  /** Returns why the partition has no capacity for another connection, or undefined. */
+  #partitionFull(awaitsToken: boolean): Failure | undefined {
     const { connectionsPerPartition } = this.#host.partition.limits;
-    if (connectionsPerPartition !== null && this.#places.total >= connectionsPerPartition) {
+    if (connectionsPerPartition !== null && this.#connections.total >= connectionsPerPartition) {
       return tooMany(connectionsPerPartition, "connections to this partition");
     }
-    if (awaitsToken && this.#places.unauthenticated >= bounds.strangersMax) {
-      return tooMany(bounds.strangersMax, "connections here that have not brought their token");
+    if (awaitsToken && this.#connections.unauthenticated >= bounds.unauthenticatedMax) {
+      return tooMany(bounds.unauthenticatedMax, "connections here that have not brought their token");
     }
     return undefined;
   }
 
-  /** Returns why there is no room for another connection of this author, or undefined. `except`: that connection, where it is counted already. */
-  #crowded({ principal }: Author, except?: Session): Failure | undefined {
+  /** Returns why this author may not have another connection, or undefined. `except`: a connection that is counted already. */
+  #principalFull({ principal }: Author, except?: Session): Failure | undefined {
     const { connectionsPerPrincipal } = this.#host.partition.limits;
-    if (connectionsPerPrincipal === null || this.#places.of(principal, except) < connectionsPerPrincipal)
+    if (connectionsPerPrincipal === null || this.#connections.of(principal, except) < connectionsPerPrincipal)
       return undefined;
     return tooMany(connectionsPerPrincipal, "connections of yours here");
   }
@@ -143,6 +145,6 @@ function tooMany(most: number, what: string): Failure {
   return {
     code: "too_many_connections",
     detail: `There can be at most ${most} ${what}.`,
-    retryAfter: crowdedSeconds,
+    retryAfter: retryAfterSeconds,
   };
 }

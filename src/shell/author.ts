@@ -1,17 +1,17 @@
 import type { Subject } from "../identity/verify.ts";
 import type { Failure, Author } from "../protocol/index.ts";
 
-/** What the roles in tokens stand for: permissions by role. */
+/** The permissions of each role in tokens. */
 export type Roles = Readonly<Record<string, readonly string[]>>;
 
-/** What a connection's permissions may take of the 16 KiB that are kept of it over hibernation; up to 4 are its presence. */
+/** The size of a connection's permissions in its attachment of 16 KiB, of which presence needs up to 4. */
 const permissionsBytesMax = 11 * 1024;
 const permissionOverheadBytes = 4;
 
-/** Whom a verified token makes its bearer, or why it cannot. A role that nobody declared grants nothing. */
+/** Returns the author of a verified token, or why it is refused. A role that is not declared grants nothing. */
 export function authorOfSubject(subject: Subject, roles: Roles): Author | Failure {
-  const { principal, permissions, roles: held, expiresAt, issuedAt, jti } = subject;
-  const granted = held.flatMap((role) => (Object.hasOwn(roles, role) ? roles[role]! : []));
+  const { principal, permissions, roles: roleNames, expiresAt, issuedAt, jti } = subject;
+  const granted = roleNames.flatMap((role) => (Object.hasOwn(roles, role) ? roles[role]! : []));
   const all = [...new Set([...permissions, ...granted])];
   if (all.reduce((bytes, name) => bytes + bytesOf(name), 0) > permissionsBytesMax) {
     return {
@@ -30,7 +30,7 @@ export function authorOfSubject(subject: Subject, roles: Roles): Author | Failur
   };
 }
 
-/** What the platform's serialisation takes for it: two bytes a unit where there is one that is not Latin-1. */
+/** The bytes that the platform's serialisation needs for it: two per UTF-16 unit if any is not Latin-1. */
 function bytesOf(name: string): number {
   const wide = /[^\0-\xff]/.test(name);
   return name.length * (wide ? 2 : 1) + permissionOverheadBytes;

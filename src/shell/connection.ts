@@ -18,66 +18,66 @@ import type { Dialects } from "../wire/dialects.ts";
 
 type Submit = Extract<Command, { kind: "submit" }>;
 
-/** A peer from which nothing came for so long is taken for gone; clients send a heartbeat far more often. */
+/** A connection on which nothing was received for this long ends; clients send a heartbeat far more often. */
 const idleMsMax = 10 * 60 * 1_000;
-/** How exactly the time of a connection's last frame survives hibernation. */
+/** The precision with which the time of a connection's last frame is stored. */
 const seenAtStepMs = 60 * 1_000;
 
-/** What is kept of a connection over hibernation; the platform's limit is 16 KiB. */
+/** What is stored of a connection over hibernation; the platform's limit is 16 KiB. */
 export interface Attachment {
   session: SessionState;
-  /** When the last frame came, to the nearest `seenAtStepMs`. */
+  /** When the last frame was received, to the nearest `seenAtStepMs`. */
   seenAt: number;
-  /** The name of the dialect that it speaks; absent: its first frame says so, or an earlier version wrote this. */
+  /** The name of its dialect; absent: its first frame decides, or an earlier version wrote this. */
   dialect?: string;
-  /** The trace id of the upgrade, where it came with a `traceparent`: problems of the connection have it, too. */
+  /** The trace id of the upgrade if it had a `traceparent`: problems of the connection have the same one. */
   traceId?: string;
 }
 
 /** What carries a connection's frames: a WebSocket, or a pair of HTTP requests. */
 export interface Carrier {
-  /** Must not throw, whatever has become of the peer. */
+  /** Must not throw, whatever the state of the peer. */
   send(frame: string): void;
-  /** Ends it: after what was sent, the peer is told these. Must not throw. */
+  /** Closes it with this close code and reason, after everything that was sent. Must not throw. */
   end(code: number, reason: string): void;
-  /** Keeps it over hibernation. */
+  /** Stores the attachment over hibernation. */
   save(attachment: Attachment): void;
-  /** When the peer last showed that it is there, other than by a frame; in milliseconds since 1970, 0: never. */
+  /** When the peer last gave a sign of life other than a frame, in milliseconds since 1970; 0: never. */
   lastSignOfLife(): number;
 }
 
-/** What a connection is part of. */
+/** What a connection needs of its partition. */
 export interface ConnectionHost {
   readonly partition: Partition;
   readonly dialects: Dialects;
   readonly intake: Intake;
   now(): number;
-  /** Returns the author of a token that came in a frame, or why it is refused; undefined in open development mode, where tokens are ignored. */
+  /** Returns the author of a token that was received in a frame, or why it is refused; undefined in open development mode, where tokens are ignored. */
   authenticate: ((session: Session, token: string) => Promise<Author | Failure>) | undefined;
-  /** Whether the partition has to be counted by its tenant before it is written to. */
+  /** Whether the tenant must count the partition before its first write. */
   mustClaim(): boolean;
-  /** Has it counted. Returns why that is refused, or undefined. */
+  /** Asks the tenant to count the partition. Returns why that is refused, or undefined. */
   claim(author: Author): Promise<Failure | undefined>;
-  /** Runs what did not come by a frame. */
+  /** Runs one entry into the core that is not a frame. */
   step<T>(body: () => T): T;
-  /** The connection has ended; called once. */
-  left(connection: Connection): void;
+  /** Called once, when the connection has ended. */
+  connectionEnded(connection: Connection): void;
 }
 
-/** One connection: its session, its frames in and out, and whether its peer still reads. Its carrier is another's business. */
+/** One connection: its session, its frames in both directions, and whether its peer still reads. A carrier transports the frames. */
 export class Connection implements Subscriber, FrameSource {
   readonly session: Session;
   readonly #carrier: Carrier;
   readonly #host: ConnectionHost;
-  /** Undefined until the first frame, where the upgrade has chosen none. */
+  /** Undefined until the first frame if the upgrade has not chosen one. */
   #dialect: Dialect | undefined;
   #seenAt: number;
-  /** What was sent since the last sign of life, in UTF-16 units. */
+  /** The size of what was sent since the last sign of life, in UTF-16 units. */
   #unreadBytes = 0;
-  /** The last sign of life other than a frame that was counted. */
+  /** The time of the last sign of life other than a frame that was processed here. */
   #aliveAt = 0;
-  #over = false;
-  /** The frames that wait for the one before them, which waits for an answer from elsewhere; undefined: nothing does. */
+  #ended = false;
+  /** The frames behind one that waits for the verifier or the tenant; undefined: no frame waits. */
   #waiting: Frame[] | undefined;
   #waitingBytes = 0;
 
@@ -91,7 +91,7 @@ export class Connection implements Subscriber, FrameSource {
 
   /** Accepts a frame of the peer. */
   receive(frame: Frame, now: number): void {
-    if (this.#over) return;
+    if (this.#ended) return;
     this.#unreadBytes = 0;
     if (now - this.#seenAt >= seenAtStepMs) {
       this.#seenAt = now;
@@ -100,9 +100,9 @@ export class Connection implements Subscriber, FrameSource {
     this.#host.intake.arrive(this, frame, now);
   }
 
-  /** Decodes a frame, when its turn comes. */
+  /** Decodes a frame, when it is next. */
   read(frame: Frame, now: number): Work | undefined {
-    if (this.#over) return undefined;
+    if (this.#ended) return undefined;
     if (this.#waiting) {
       this.#putBehind(this.#waiting, frame);
       return undefined;
@@ -129,16 +129,16 @@ export class Connection implements Subscriber, FrameSource {
     return { session: this.session, command };
   }
 
-  /** Keeps a frame until the one before it has its answer. */
+  /** Queues a frame behind the one that waits. */
   #putBehind(waiting: Frame[], frame: Frame): void {
     this.#waitingBytes += bytesOf(frame);
-    const bytesMax = this.session.state.author ? bounds.bytesBehindTokenMax : bounds.strangerBytesMax;
+    const bytesMax = this.session.state.author ? bounds.bytesBehindTokenMax : bounds.unauthenticatedBytesMax;
     const full = waiting.length === bounds.framesBehindTokenMax || this.#waitingBytes > bytesMax;
     if (full) this.overflowed();
     else waiting.push(frame);
   }
 
-  /** Whether this would be the partition's first write, by an author who may write. */
+  /** Whether this is the partition's first write, by a client that has connected. */
   #mustClaim(command: Command): command is Submit {
     return command.kind === "submit" && this.session.state.client !== undefined && this.#host.mustClaim();
   }
@@ -161,24 +161,24 @@ export class Connection implements Subscriber, FrameSource {
     return undefined;
   }
 
-  /** Keeps the frames that come from here on until it is known what this one asks for, so that their order stays. */
+  /** Queues all later frames until the command of this one is known, so that they stay in order. */
   #hold(frame: Frame, find: () => Promise<Command>): void {
     const waiting: Frame[] = [];
     this.#waiting = waiting;
     this.#waitingBytes = 0;
-    void this.#goOn(frame, waiting, find());
+    void this.#resume(frame, waiting, find());
   }
 
-  async #goOn(frame: Frame, waiting: readonly Frame[], found: Promise<Command>): Promise<void> {
+  async #resume(frame: Frame, waiting: readonly Frame[], found: Promise<Command>): Promise<void> {
     const command = await found;
     const { intake, now } = this.#host;
     this.#host.step(() => {
       try {
-        // Frames that have arrived, and are not decoded yet, came after those that wait here: they join them.
+        // Frames that have arrived and are not decoded yet are later than those in this queue: they are queued behind them.
         intake.read();
       } finally {
         this.#waiting = undefined;
-        if (!this.#over && !intake.offer(this, this.#work(command), bytesOf(frame))) this.overflowed();
+        if (!this.#ended && !intake.offer(this, this.#work(command), bytesOf(frame))) this.overflowed();
         for (const next of waiting) intake.decode(this, next, now());
       }
     });
@@ -199,8 +199,8 @@ export class Connection implements Subscriber, FrameSource {
   }
 
   save(session: SessionState): void {
-    // Not of one that was ended meanwhile: nothing may wake up with it.
-    if (this.#over) return;
+    // Not for a connection that has ended: it must not be restored after hibernation.
+    if (this.#ended) return;
     const { traceId } = this.session;
     this.#carrier.save({
       session,
@@ -210,38 +210,38 @@ export class Connection implements Subscriber, FrameSource {
     });
   }
 
-  /** Ends it if it has not sent its token. */
+  /** Ends the connection if it has not sent its token. */
   endIfUnauthenticated(): void {
-    if (this.#over || !this.session.state.awaitsToken) return;
+    if (this.#ended || !this.session.state.awaitsToken) return;
     this.end("unauthenticated", "no token came");
   }
 
-  /** Ends it from here. `text`: what the peer receives with the close code. */
+  /** Ends the connection. `text`: the close reason that the peer receives. */
   end(reason: EndReason, text: string = reason): void {
     this.#finish();
     this.#carrier.end(this.#spoken.closeCode(reason), text);
   }
 
-  /** Its peer has left. The frames that came before are handled as if it were still there. */
-  leave(): void {
+  /** Its peer has disconnected. The frames that it sent before are still processed. */
+  disconnected(): void {
     this.#host.intake.read();
     this.#finish();
   }
 
   #finish(): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#host.left(this);
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#host.connectionEnded(this);
   }
 
-  /** Ends it if its peer has vanished without a Close. */
+  /** Ends the connection if nothing was received for a long time: a peer can vanish without a Close. */
   endIfIdle(now: number): void {
     if (now - Math.max(this.#seenAt, this.#carrier.lastSignOfLife()) >= idleMsMax) this.end("idle");
   }
 
   /**
-   * Platform fact: nothing tells how much waits in a socket. So a client from which nothing came,
-   * no frame and no heartbeat, while this much was sent is taken for one that does not read.
+   * Platform fact: a socket does not report how much it buffers. So a client that sends no frame and no
+   * heartbeat while this much is sent to it counts as one that does not read.
    */
   #endIfUnread(): void {
     const aliveAt = this.#carrier.lastSignOfLife();

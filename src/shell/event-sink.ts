@@ -1,19 +1,19 @@
 import { bounds } from "../protocol/index.ts";
 
-/** Bytes of one write: how finely it shows that the peer still reads. */
+/** The most bytes of one write. Each write that completes shows that the peer still reads. */
 const writeBytesMax = 64 * 1024;
-/** A peer that takes no such piece for so long is gone. */
+/** A stream ends if one write takes longer than this. */
 const stalledMsMax = 60 * 1_000;
 
 const encoder = new TextEncoder();
 
-/** Where a sink writes to: a `WritableStreamDefaultWriter`, as far as it is needed. */
+/** Where a sink writes to: the part of a `WritableStreamDefaultWriter` that it needs. */
 export interface StreamWriter {
-  /** Resolves when the peer has taken the bytes; rejects when it is gone. */
+  /** Resolves when the peer has received the bytes; rejects when it has disconnected. */
   write(bytes: Uint8Array): Promise<void>;
   close(): Promise<void>;
   abort(): Promise<void>;
-  /** Rejects when the peer is gone. */
+  /** Rejects when the peer has disconnected. */
   readonly closed: Promise<unknown>;
 }
 
@@ -35,12 +35,12 @@ export interface SinkPorts {
   timer(run: () => void, delayMs: number): () => void;
 }
 
-/** What comes of a sink. Both are called from a turn of their own. */
+/** The events of a sink. Both are called in a turn of their own. */
 export interface EventSinkEvents {
-  /** Everything that was given to it has been taken by the peer. */
+  /** The peer has received everything. */
   drained(): void;
-  /** The peer is gone; said once, and not after `close`. */
-  lost(): void;
+  /** The peer has disconnected; called at most once, and not after `close`. */
+  disconnected(): void;
 }
 
 /** Server-sent events to one peer, at the pace at which it reads. */
@@ -51,12 +51,12 @@ export class EventSink {
   readonly #events: EventSinkEvents;
   #waiting: string[] = [];
   #waitingUnits = 0;
-  /** When the piece that is being written was begun. */
+  /** When the write began that has not completed. */
   #writingSince: number | undefined;
-  #takenAt = 0;
+  #lastReadAt = 0;
   #pumping = false;
-  #over = false;
-  #cancelGivingUp: (() => void) | undefined;
+  #ended = false;
+  #cancelAbort: (() => void) | undefined;
 
   constructor(ports: SinkPorts, events: EventSinkEvents) {
     const { readable, writer } = ports.openBody();
@@ -64,17 +64,17 @@ export class EventSink {
     this.#writer = writer;
     this.#ports = ports;
     this.#events = events;
-    this.#writer.closed.catch(() => this.#lose());
+    this.#writer.closed.catch(() => this.#fail());
   }
 
-  /** When the peer last took something, in milliseconds since 1970; 0: never. */
+  /** When a write last completed, in milliseconds since 1970; 0: never. */
   get takenAt(): number {
-    return this.#takenAt;
+    return this.#lastReadAt;
   }
 
-  /** Tells an event. `data` is one line. False: too much waits for the peer already. */
+  /** Sends an event. `data` is one line. Returns false if the queue is full. */
   send(data: string, { event, id }: { event?: string; id?: number } = {}): boolean {
-    if (this.#over) return true;
+    if (this.#ended) return true;
     if (this.#waitingUnits > bounds.streamUnreadMax) return false;
     this.#put(
       `${event === undefined ? "" : `event: ${event}\n`}${id === undefined ? "" : `id: ${id}\n`}data: ${data}\n\n`,
@@ -82,29 +82,29 @@ export class EventSink {
     return true;
   }
 
-  /** `drained` is called when everything has been taken, which may be at once. */
+  /** Writes what is queued, and then calls `drained`, even if nothing was queued. */
   pump(): void {
-    if (this.#pumping || this.#over) return;
+    if (this.#pumping || this.#ended) return;
     this.#pumping = true;
     void this.#pump();
   }
 
-  /** Sends something that is no event, if nothing else is on its way: so a peer that is gone shows. */
+  /** Sends a comment if nothing else is being written, so that a peer that has disconnected is noticed. */
   keepAlive(now: number): void {
-    if (this.#writingSince !== undefined && now - this.#writingSince > stalledMsMax) this.#lose();
-    else if (!this.#pumping && !this.#over) this.#put(":\n\n");
+    if (this.#writingSince !== undefined && now - this.#writingSince > stalledMsMax) this.#fail();
+    else if (!this.#pumping && !this.#ended) this.#put(":\n\n");
   }
 
-  /** Ends the stream, after what was given to it. */
+  /** Ends the stream after everything that is queued. */
   close(): void {
-    if (this.#over) return;
-    this.#over = true;
+    if (this.#ended) return;
+    this.#ended = true;
     if (this.#pumping) {
-      this.#cancelGivingUp = this.#ports.timer(() => void this.#writer.abort().catch(() => {}), stalledMsMax);
+      this.#cancelAbort = this.#ports.timer(() => void this.#writer.abort().catch(() => {}), stalledMsMax);
     } else this.#writer.close().catch(() => {});
   }
 
-  /** What is written next: little ones together, a large one by itself. */
+  /** Returns the text of the next writes: several small events together, or one large one. */
   #next(): string {
     let units = 0;
     let count = 0;
@@ -126,29 +126,29 @@ export class EventSink {
         for (let at = 0; at < bytes.length; at += writeBytesMax) {
           this.#writingSince = this.#ports.now();
           await this.#writer.write(bytes.subarray(at, at + writeBytesMax));
-          this.#takenAt = this.#ports.now();
+          this.#lastReadAt = this.#ports.now();
         }
         this.#writingSince = undefined;
       }
-      // Not in the turn in which it was asked for.
+      // Never in the same turn as the call of `pump`.
       await Promise.resolve();
     } catch {
-      this.#lose();
+      this.#fail();
       return;
     } finally {
       this.#pumping = false;
-      this.#cancelGivingUp?.();
+      this.#cancelAbort?.();
     }
-    if (this.#over) this.#writer.close().catch(() => {});
+    if (this.#ended) this.#writer.close().catch(() => {});
     else if (this.#waiting.length > 0) this.pump();
     else this.#events.drained();
   }
 
-  #lose(): void {
-    if (this.#over) return;
-    this.#over = true;
+  #fail(): void {
+    if (this.#ended) return;
+    this.#ended = true;
     this.#waiting = [];
     this.#writer.abort().catch(() => {});
-    this.#events.lost();
+    this.#events.disconnected();
   }
 }

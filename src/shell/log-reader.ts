@@ -4,39 +4,39 @@ import type { EventRow } from "../storage/port.ts";
 import { EventSink } from "./event-sink.ts";
 import type { Stream, StreamHost } from "./stream.ts";
 
-/** Bytes of events that may wait for a reader; beyond that it is behind, and pulls. */
+/** The credit of a reader in bytes; without credit it is behind, and pulls pages. */
 const creditBytes = 512 * 1024;
 
-/** Receives whether there will be a stream; `refusal`: why not. Called once. */
-export type Begun = (refusal: TracedFailure | undefined) => void;
+/** Called once, when the stream is open or refused. `refusal`: why it is refused. */
+export type Opened = (refusal: TracedFailure | undefined) => void;
 
-/** A stream of the log as server-sent events: a subscription that pulls its pages as fast as its peer reads. */
+/** A stream of the log as server-sent events: a subscription that pulls pages as fast as its peer reads. */
 export class LogReader implements SubscriptionReader, Stream {
   readonly sink: EventSink;
   readonly #subscription: Subscription;
   readonly #host: StreamHost;
-  readonly #begun: Begun;
+  readonly #opened: Opened;
   #started = false;
   #behind = false;
-  #over = false;
+  #ended = false;
 
-  /** `since`: the event after which it begins; undefined: the head. */
-  constructor(author: Author, since: number | undefined, traceId: string | undefined, host: StreamHost, begun: Begun) {
+  /** `since`: the stream begins after this event; undefined: after the head. */
+  constructor(author: Author, since: number | undefined, traceId: string | undefined, host: StreamHost, begun: Opened) {
     this.#host = host;
-    this.#begun = begun;
+    this.#opened = begun;
     this.#subscription = new Subscription(author, since, creditBytes, this, traceId);
-    this.sink = new EventSink(host, { drained: () => this.#drained(), lost: () => this.#leave() });
+    this.sink = new EventSink(host, { drained: () => this.#drained(), disconnected: () => this.#end() });
   }
 
   start(): void {
-    this.#host.joined(this.#subscription);
+    this.#host.attach(this.#subscription);
     this.#pull();
   }
 
   started(serverId: string, position: number, head: number): void {
     this.#started = true;
-    this.#begun(undefined);
-    // With an id, so that a reader that is disconnected before its first event comes back to here.
+    this.#opened(undefined);
+    // With an id, so that a reader that is disconnected before its first event resumes here.
     this.sink.send(JSON.stringify({ serverId, currentEventIndex: head }), { event: "connected", id: position });
   }
 
@@ -51,17 +51,17 @@ export class LogReader implements SubscriptionReader, Stream {
 
   ended(failure: TracedFailure): void {
     if (this.#started) this.sink.send(this.#host.dialects.last.problem(failure), { event: "end" });
-    else this.#begun(failure);
+    else this.#opened(failure);
     this.recycle();
   }
 
   recycle(): void {
-    this.#leave();
+    this.#end();
     this.sink.close();
   }
 
   #drained(): void {
-    if (!this.#behind || this.#over) return;
+    if (!this.#behind || this.#ended) return;
     this.#behind = false;
     this.#host.step(() => this.#pull());
   }
@@ -72,10 +72,10 @@ export class LogReader implements SubscriptionReader, Stream {
     this.ended(partition.failureOf(new Refusal(overloaded), this.#host.now(), this.#subscription.traceId));
   }
 
-  #leave(): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#host.detached(this.#subscription);
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#host.detach(this.#subscription);
     this.#host.ended(this);
   }
 }

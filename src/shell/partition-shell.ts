@@ -37,29 +37,29 @@ import { writeSnapshot } from "./snapshot-writer.ts";
 import { Streams } from "./streams.ts";
 import { TenantLink } from "./tenant-link.ts";
 
-/** A connection whose token has to come with `connect` ends after this long without one. */
+/** A connection that must send its token with `connect` ends after this long without one. */
 const unauthenticatedMsMax = 10_000;
-/** Clients that have to come back do so over this time, and over more where they are many. */
+/** Clients that must reconnect do so over this time, and over a longer time if there are many. */
 const reconnectSpreadMsMin = 1_000;
 const reconnectSpreadMsPerClient = 10;
 const reconnectSpreadMsMax = 30_000;
 
-/** What a partition is, as its application says. */
+/** What the application configures for a partition. */
 export interface ShellSettings {
   readonly name: PartitionName;
   readonly model: AnyModel;
   readonly roles: Roles;
-  /** What differs from the default limits. */
+  /** The limits that differ from the default. */
   readonly limits: Partial<Limits>;
-  /** How much of a state is one chunk of a snapshot, in UTF-16 units; undefined: as the platform's rows allow. */
+  /** The size of a snapshot chunk, in UTF-16 units; undefined: as large as a row of the platform allows. */
   readonly snapshotChunkUnits?: number;
 }
 
-/** What an upgrade says besides who connects. */
+/** The options of an upgrade. */
 interface UpgradeOptions {
-  /** The subprotocol that was agreed on: the name of a dialect. */
+  /** The subprotocol that was negotiated: the name of a dialect. */
   subprotocol?: string | undefined;
-  /** Of the `traceparent` that it came with. */
+  /** The trace id of its `traceparent`. */
   traceId?: string | undefined;
 }
 
@@ -77,7 +77,7 @@ export class PartitionShell {
   readonly #host: ConnectionHost;
   readonly #connections = new Set<Connection>();
   readonly #streams: Streams;
-  /** Undefined in open development mode: there nobody is told from anybody else. */
+  /** Undefined in open development mode, where clients are not authenticated. */
   readonly #link: TenantLink | undefined;
   readonly #admission: Admission;
   #armedAt: number | undefined;
@@ -101,7 +101,7 @@ export class PartitionShell {
       random: ports.random,
       sha256,
       log: ports.log,
-      askTenant: (count: number) => void this.#link?.ask(count),
+      askTenant: (count: number) => void this.#link?.requestGrant(count),
       defer: (run: (now: number) => void, delayMs: number) =>
         void ports.timer(() => this.#step(() => run(ports.now())), delayMs),
     };
@@ -120,7 +120,7 @@ export class PartitionShell {
       dialects: this.#dialects,
       intake: this.#intake,
       now,
-      left: (connection) => {
+      connectionEnded: (connection) => {
         this.#connections.delete(connection);
         this.#detach(connection.session);
       },
@@ -157,15 +157,15 @@ export class PartitionShell {
       openBody: () => ports.openBody(),
       timer: (run, delayMs) => ports.timer(run, delayMs),
       every: (run, periodMs) => ports.every(run, periodMs),
-      join: (connection) => this.#join(connection),
-      joined: (subscription) => this.#attach(subscription),
-      detached: (subscription) => this.#detach(subscription),
+      addConnection: (connection) => this.#addConnection(connection),
+      attach: (subscription) => this.#attach(subscription),
+      detach: (subscription) => this.#detach(subscription),
     });
   }
 
   /**
-   * Makes the partition ready, before anything else is given to it. `armedAt`: when the alarm comes that is set,
-   * in milliseconds since 1970. `wake`: adds the connections that have survived hibernation, by `wake`.
+   * Opens the partition; must be called first. `armedAt`: the time of the alarm that is set, in milliseconds since
+   * 1970. `wake`: restores the connections after hibernation, by calling the method `wake` for each.
    */
   start(armedAt: number | undefined, wake: () => void): void {
     this.#armedAt = armedAt;
@@ -173,7 +173,7 @@ export class PartitionShell {
       try {
         this.#partition.open(this.#ports.now());
       } catch (error) {
-        // Each request tries again, and answers its client; the object itself must stay reachable.
+        // Each request retries, and answers its client; the object itself must stay reachable.
         this.#partition.failureOf(error, this.#ports.now());
       }
       this.#link?.resume();
@@ -181,14 +181,14 @@ export class PartitionShell {
     });
   }
 
-  /** Whether the object can be evicted without losing anything that is not stored: no stream is open. */
+  /** Whether a stream is open. If not, the object can be evicted without losing anything. */
   get streaming(): boolean {
     return this.#streams.open > 0;
   }
 
   /**
-   * Adds a connection, unless that is refused. `carrier` is called for one that is accepted. `author`: as the edge
-   * verified it; undefined in open development mode, or where `awaitsToken`: then `connect` has to bring the token.
+   * Adds a connection, or refuses it. `carrier` is called only if it is accepted. `author`: as the edge verified
+   * it; undefined in open development mode, or if `awaitsToken`: then `connect` must send the token.
    */
   async connect(
     author: Author | undefined,
@@ -196,7 +196,7 @@ export class PartitionShell {
     carrier: (attachment: Attachment) => Carrier,
     { subprotocol, traceId }: UpgradeOptions = {},
   ): Promise<Connection | HttpAnswer> {
-    const failure = (await this.#admission.admit(author)) ?? this.#admission.placeFor(author, awaitsToken);
+    const failure = (await this.#admission.admit(author)) ?? this.#admission.capacityFailure(author, awaitsToken);
     if (failure) return this.#refuse(failure, traceId);
     const attachment: Attachment = {
       session: newSession(author, awaitsToken),
@@ -207,14 +207,14 @@ export class PartitionShell {
     return this.#step(() => this.wake(carrier(attachment), attachment));
   }
 
-  /** Adds a connection that has survived hibernation, as its attachment says. */
+  /** Restores a connection from its attachment, after hibernation. */
   wake(carrier: Carrier, attachment: Attachment): Connection {
     const session = restoredSession(attachment.session);
     const connection = new Connection(carrier, this.#host, { ...attachment, session });
     if (attachment.session.awaitsToken) {
       this.#ports.timer(() => this.#step(() => connection.endIfUnauthenticated()), unauthenticatedMsMax);
     }
-    this.#join(connection);
+    this.#addConnection(connection);
     return connection;
   }
 
@@ -223,14 +223,14 @@ export class PartitionShell {
     this.#step(() => connection.receive(frame, this.#ports.now()));
   }
 
-  /** The peer of a connection has left. */
-  leave(connection: Connection): void {
-    this.#step(() => connection.leave());
+  /** The peer of a connection has disconnected. */
+  disconnected(connection: Connection): void {
+    this.#step(() => connection.disconnected());
   }
 
-  /** Opens a stream: the events of the log, or what a connection without a WebSocket is sent. */
+  /** Opens a stream: the events of the log, or the frames to a connection without a WebSocket. */
   async stream(asked: StreamRequest, traceId: string | undefined): Promise<EventSink | HttpAnswer> {
-    const failure = (await this.#admission.admit(asked.author)) ?? this.#admission.placeFor(asked.author, false);
+    const failure = (await this.#admission.admit(asked.author)) ?? this.#admission.capacityFailure(asked.author, false);
     if (failure) return this.#refuse(failure, traceId);
     return await this.#step(() =>
       asked.kind === "events"
@@ -239,7 +239,7 @@ export class PartitionShell {
     );
   }
 
-  /** Accepts frames of a connection without a WebSocket, of which `before` others were sent earlier. */
+  /** Accepts frames of a connection without a WebSocket. `before`: how many frames it sent earlier. */
   async postFrames(
     id: string,
     author: Author | undefined,
@@ -247,13 +247,13 @@ export class PartitionShell {
     frames: readonly string[],
     traceId: string,
   ): Promise<HttpAnswer> {
-    // Its token need not be the one that has opened the connection, and may be revoked where that one is not.
+    // Its token can be another one than that which opened the connection, and can be revoked separately.
     const failure = author && (await this.#admission.admitRequest(author, false));
     if (failure) return this.#refuse(failure, traceId);
     return this.#step(() => this.#streams.receive(id, author, before, frames, traceId));
   }
 
-  /** Decides what came over HTTP. */
+  /** Decides a submission over HTTP. */
   async submit(
     author: Author,
     clientId: string,
@@ -292,7 +292,7 @@ export class PartitionShell {
     });
   }
 
-  /** Whether the schema is current and the storage reads. */
+  /** Answers whether the schema is current and the storage can be read. */
   ready(asking: Asking): Promise<HttpAnswer> {
     return this.#answer(asking, (now) => {
       this.#partition.events(0, 1, now);
@@ -305,7 +305,7 @@ export class PartitionShell {
     this.#armedAt = undefined;
     try {
       const followUps = this.#partition.runJobs(this.#ports.now());
-      // What is due next is armed first: what follows takes several turns, and may be lost in a crash.
+      // The alarm is set first: the follow-ups need several turns, and can be lost in a crash.
       this.#arm(this.#partition.nextDue);
       for (const followUp of followUps) await followUp();
     } finally {
@@ -313,12 +313,12 @@ export class PartitionShell {
     }
   }
 
-  /** Applies changes of the tenant. Returns whether it wants to be notified of the next. */
+  /** Applies changes of the tenant. Returns whether the partition stays subscribed. */
   tenantChanged(changes: TenantChanges): boolean {
     return this.#step(() => this.#link?.changed(changes) ?? false);
   }
 
-  /** Decides what waits, ends all connections, each with a time to come back at, and accepts nothing new for `seconds`. */
+  /** Decides what is queued, ends all connections, each with a time to reconnect, and accepts nothing new for `seconds`. */
   drain(seconds: number): void {
     const now = this.#ports.now();
     this.#admission.close(seconds * 1_000);
@@ -338,7 +338,7 @@ export class PartitionShell {
     );
   }
 
-  /** Puts work into its window. A principal has one turn over HTTP, however many requests it sends. */
+  /** Queues work, and resolves with its answer. All requests of a principal share one turn in a window. */
   #wait(author: Author, bytes: number, workFor: (resolve: (answer: HttpAnswer) => void) => Work): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
       this.#step(() => {
@@ -358,7 +358,7 @@ export class PartitionShell {
     }
   }
 
-  /** One entry into the core, after which the alarm is what the core wants. */
+  /** Runs one entry into the core, and then sets the alarm for the next job. */
   #step<T>(body: () => T): T {
     try {
       return body();
@@ -374,13 +374,13 @@ export class PartitionShell {
     this.#ports.armAlarm(at);
   }
 
-  #join(connection: Connection): void {
+  #addConnection(connection: Connection): void {
     this.#connections.add(connection);
     this.#attach(connection.session);
   }
 
   #attach(listener: Session | Subscription): void {
-    this.#admission.joined(listener);
+    this.#admission.add(listener);
     try {
       this.#partition.attach(listener, this.#ports.now());
     } catch (error) {
@@ -390,20 +390,20 @@ export class PartitionShell {
   }
 
   #detach(listener: Session | Subscription): void {
-    this.#admission.left(listener);
+    this.#admission.remove(listener);
     this.#partition.detach(listener);
   }
 
-  /** Platform fact: `webSocketClose` may never come for a peer that vanished. */
+  /** Platform fact: `webSocketClose` may never be called for a peer that vanished. */
   #endIdle(now: number): void {
     for (const connection of this.#connections) connection.endIfIdle(now);
     this.#partition.expire(now);
   }
 }
 
-/** The limits in force while the tenant has set none. */
+/** The limits in force as long as the tenant has set none. */
 function limitsOf({ limits }: ShellSettings, { tenant }: ShellPorts): Limits {
   if (tenant) return { ...defaultLimits, ...limits };
-  // What is limited over all partitions is counted by the tenant's object; in open development mode there is none.
+  // The tenant's object counts what is limited over all partitions; in open development mode there is none.
   return { ...noLimits, ...limits, tenant: null, newPartitions: null };
 }

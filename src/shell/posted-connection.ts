@@ -5,7 +5,7 @@ import { EventSink } from "./event-sink.ts";
 import { heartbeatFrame } from "../wire/partita/heartbeat.ts";
 import type { Stream, StreamHost } from "./stream.ts";
 
-/** A connection without a WebSocket: what it is told is a stream of server-sent events, and its frames come as requests. */
+/** A connection without a WebSocket: it receives server-sent events, and sends its frames as requests. */
 export class PostedConnection implements Stream {
   /** Unguessable. */
   readonly id: string;
@@ -13,42 +13,45 @@ export class PostedConnection implements Stream {
   readonly connection: Connection;
   readonly #principal: string | undefined;
   readonly #host: StreamHost;
-  /** How many frames have been taken. */
-  #taken = 0;
+  /** How many frames have been received. */
+  #received = 0;
 
   /** `author`: as the edge verified it; undefined in open development mode. */
   constructor(author: Author | undefined, traceId: string | undefined, host: StreamHost) {
     this.id = host.random.connectionId();
     this.#principal = author?.principal;
     this.#host = host;
-    this.sink = new EventSink(host, { drained: () => {}, lost: () => host.step(() => this.connection.leave()) });
+    this.sink = new EventSink(host, {
+      drained: () => {},
+      disconnected: () => host.step(() => this.connection.disconnected()),
+    });
     this.connection = new Connection(
       {
         send: (frame) => this.#send(frame),
         end: (code, reason) => this.#end(code, reason),
-        // Nothing is kept: an open stream keeps the object awake.
+        // Nothing is stored: an open stream prevents hibernation.
         save: () => {},
         lastSignOfLife: () => this.sink.takenAt,
       },
-      { ...host, left: (connection) => this.#left(connection) },
+      { ...host, connectionEnded: (connection) => this.#connectionEnded(connection) },
       { session: newSession(author), seenAt: host.now(), ...(traceId === undefined ? {} : { traceId }) },
     );
     this.sink.send(JSON.stringify({ connectionId: this.id }), { event: "connection" });
   }
 
-  /** Whether it was opened by this one; undefined: whoever, in open development mode. */
+  /** Whether this principal has opened it; undefined in open development mode. */
   belongsTo(principal: string | undefined): boolean {
     return this.#principal === principal;
   }
 
-  /** Takes frames, of which the peer had sent `before` others earlier; those that have come already are passed over. */
+  /** Accepts frames; those that were received already are skipped. `before`: how many frames the peer sent earlier. */
   receive(before: number, frames: readonly string[], now: number): Failure | undefined {
-    if (before > this.#taken) {
+    if (before > this.#received) {
       this.connection.end("frames_missing", "frames are missing");
-      return { code: "bad_request", detail: `Frames are missing: ${this.#taken} have come, and not ${before}.` };
+      return { code: "bad_request", detail: `Frames are missing: ${this.#received} have come, and not ${before}.` };
     }
-    for (const frame of frames.slice(this.#taken - before)) {
-      this.#taken++;
+    for (const frame of frames.slice(this.#received - before)) {
+      this.#received++;
       if (frame === heartbeatFrame) this.#send(heartbeatFrame);
       else this.connection.receive(frame, now);
     }
@@ -68,8 +71,8 @@ export class PostedConnection implements Stream {
     this.sink.close();
   }
 
-  #left(connection: Connection): void {
-    this.#host.left(connection);
+  #connectionEnded(connection: Connection): void {
+    this.#host.connectionEnded(connection);
     this.#host.ended(this);
   }
 }

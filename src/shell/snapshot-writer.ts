@@ -4,11 +4,11 @@ import type { Partition, SnapshotDraft } from "../core/index.ts";
 import type { ShellPorts } from "./ports.ts";
 
 /**
- * How much of the text is one chunk, in UTF-16 units. At up to three bytes each that is less than the
- * platform's 2 MB per BLOB, and a few milliseconds of compressing (measured: docs/decisions/0005-event-cost.md).
+ * The size of a chunk, in UTF-16 units. At up to three bytes each that is less than the platform's 2 MB per BLOB,
+ * and a few milliseconds of compression (measured: docs/decisions/0005-event-cost.md).
  */
 const chunkUnitsMax = 512 * 1024;
-/** zlib's fastest: of words it takes a quarter of the time of the default, and a fifth more bytes. */
+/** zlib's fastest: for text a quarter of the time of the default, and a fifth more bytes. */
 const level = 1;
 
 const encoder = new TextEncoder();
@@ -17,10 +17,10 @@ const encoder = new TextEncoder();
 export type SnapshotPorts = Pick<ShellPorts, "now" | "timer" | "log">;
 
 /**
- * Compresses and writes a snapshot, a chunk, a turn and a transaction at a time, and lets everything
- * else go on in between. If it fails, it is given up: the log is what counts.
+ * Compresses and writes a snapshot. Each chunk is a turn and a transaction of its own, so that other work runs in
+ * between. A failure abandons the snapshot: the log is complete without it.
  *
- * Each chunk is gzip by itself; one after the other they are gzip, too (RFC 1952, 2.2).
+ * Each chunk is a gzip member; together they are one gzip file (RFC 1952, 2.2).
  */
 export async function writeSnapshot(
   partition: Partition,
@@ -47,11 +47,11 @@ export async function writeSnapshot(
   }
 }
 
-/** Cuts text up, never inside a surrogate pair. */
+/** Splits text, never inside a surrogate pair. */
 function* chunksOf(text: string, units: number): Generator<string> {
   for (let from = 0; from < text.length;) {
     let to = Math.min(from + units, text.length);
-    // A code point above the first plane has two units: the cut is before both.
+    // A code point above the first plane has two units: the split is before both.
     if (to < text.length && text.codePointAt(to - 1)! > 0xffff) to--;
     yield text.slice(from, to);
     from = to;

@@ -6,19 +6,20 @@ import type { ShellRandom } from "./ports.ts";
 /** A response whose body is a stream. */
 export interface Stream {
   readonly sink: EventSink;
-  /** Ends it, for no fault of its reader, who comes back. */
+  /** Ends it at the end of its lifetime; its reader reconnects. */
   recycle(): void;
 }
 
-/** What streams are part of. */
+/** What streams need of their partition. */
 export interface StreamHost extends ConnectionHost, SinkPorts {
   readonly random: ShellRandom;
   every(run: () => void, periodMs: number): () => void;
   /** Adds a connection. */
-  join(connection: Connection): void;
-  joined(subscription: Subscription): void;
-  /** It has ended. */
-  detached(subscription: Subscription): void;
-  /** The stream is over; said once. */
+  addConnection(connection: Connection): void;
+  /** Adds a subscription. */
+  attach(subscription: Subscription): void;
+  /** Removes a subscription that has ended. */
+  detach(subscription: Subscription): void;
+  /** Called once, when the stream has ended. */
   ended(stream: Stream): void;
 }

@@ -6,19 +6,19 @@ import { LogReader } from "./log-reader.ts";
 import { PostedConnection } from "./posted-connection.ts";
 import type { Stream, StreamHost } from "./stream.ts";
 
-/** How often streams are looked after: how soon it shows that a peer is gone. */
-const careMs = 15 * 1_000;
-/** How soon a stream ends whose token has expired, where nothing else happens. */
-const expiryMs = 1_000;
-/** How long a stream lasts at least; at most half as long again, so that those who came together do not come back together. */
-const lifeMs = 10 * 60 * 1_000;
-/** How long whoever finds no place waits, in seconds. */
+/** How often each stream sends a comment, so that a peer that has disconnected is noticed. */
+const keepAliveMs = 15 * 1_000;
+/** How soon a stream ends after its token has expired, if nothing else happens. */
+const expireMs = 1_000;
+/** The shortest lifetime of a stream; the longest is one and a half times that, so that clients do not reconnect together. */
+const lifetimeMsMin = 10 * 60 * 1_000;
+/** When a client retries that was refused because all streams are in use, in seconds. */
 const fullRetrySeconds = 30;
 
-/** The streams over HTTP of one partition: a bounded number, each for a bounded time, because they keep the object awake. */
+/** The streams over HTTP of one partition: a bounded number, each for a bounded time, because they prevent hibernation. */
 export class Streams {
   readonly #host: StreamHost;
-  /** When each is to end. */
+  /** When each stream ends, in milliseconds since 1970. */
   readonly #streams = new Map<Stream, number>();
   readonly #connections = new Map<string, PostedConnection>();
   /** Cancels the timers that are running. */
@@ -33,7 +33,7 @@ export class Streams {
     return this.#streams.size;
   }
 
-  /** The events of the log after `since`, or after the head, as they come; or the problem that there is. */
+  /** Opens a stream of the events after `since`, or after the head; or returns the problem. */
   read(author: Author, since: number | undefined, traceId: string | undefined): Promise<EventSink | HttpAnswer> {
     return new Promise((resolve) => {
       const full = this.#full();
@@ -49,18 +49,18 @@ export class Streams {
     });
   }
 
-  /** What a new connection is sent. `author`: as the edge verified it; undefined in open development mode. */
+  /** Opens the stream of a new connection. `author`: as the edge verified it; undefined in open development mode. */
   connect(author: Author | undefined, traceId: string | undefined): EventSink | HttpAnswer {
     const full = this.#full();
     if (full) return this.#problem(full, traceId);
     const posted = new PostedConnection(author, traceId, this.#host);
     this.#add(posted);
     this.#connections.set(posted.id, posted);
-    this.#host.join(posted.connection);
+    this.#host.addConnection(posted.connection);
     return posted.sink;
   }
 
-  /** Accepts frames of a connection, of which `before` others were sent earlier. */
+  /** Accepts frames of a connection. `before`: how many frames it sent earlier. */
   receive(
     id: string,
     author: Author | undefined,
@@ -69,8 +69,10 @@ export class Streams {
     traceId: string | undefined,
   ): HttpAnswer {
     const posted = this.#connections.get(id);
-    // The same whether it is another's or not there.
-    const failure = posted?.belongsTo(author?.principal) ? posted.receive(before, frames, this.#host.now()) : gone;
+    // The same whether it belongs to another principal or does not exist.
+    const failure = posted?.belongsTo(author?.principal)
+      ? posted.receive(before, frames, this.#host.now())
+      : connectionNotFound;
     return failure ? this.#problem(failure, traceId) : { status: 202, headers: {}, body: "" };
   }
 
@@ -84,13 +86,13 @@ export class Streams {
   }
 
   #add(stream: Stream): void {
-    this.#streams.set(stream, this.#host.now() + lifeMs * (1 + this.#host.random.fraction() / 2));
+    this.#streams.set(stream, this.#host.now() + lifetimeMsMin * (1 + this.#host.random.fraction() / 2));
     if (this.#timers.length > 0) return;
     const every = (ms: number, run: (now: number) => void) =>
       this.#host.every(() => this.#host.step(() => run(this.#host.now())), ms);
     this.#timers = [
-      every(careMs, (now) => this.#look(now)),
-      every(expiryMs, (now) => this.#host.partition.expire(now)),
+      every(keepAliveMs, (now) => this.#keepAlive(now)),
+      every(expireMs, (now) => this.#host.partition.expire(now)),
     ];
   }
 
@@ -98,11 +100,11 @@ export class Streams {
     this.#streams.delete(stream);
     if (stream instanceof PostedConnection) this.#connections.delete(stream.id);
     if (this.#streams.size > 0) return;
-    // A timer would keep the object from hibernating.
+    // A timer would prevent hibernation.
     for (const cancel of this.#timers.splice(0)) cancel();
   }
 
-  #look(now: number): void {
+  #keepAlive(now: number): void {
     for (const [stream, endsAt] of this.#streams) {
       if (now >= endsAt) stream.recycle();
       else stream.sink.keepAlive(now);
@@ -115,4 +117,4 @@ export class Streams {
   }
 }
 
-const gone: Failure = { code: "not_found", detail: "This connection is gone: open another one." };
+const connectionNotFound: Failure = { code: "not_found", detail: "This connection is gone: open another one." };

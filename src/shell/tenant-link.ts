@@ -3,25 +3,25 @@ import type { Failure, Author, Limits } from "../protocol/index.ts";
 import { Revocations } from "../tenant/revocations.ts";
 import type { LimitsOverride, Revocation, TenantApi, TenantChanges } from "../platform/rpc.ts";
 
-/** How long a partition is told of changes while it has connections: more than twice the time between two sweeps, each of which asks again. */
-const attendedMs = 2.5 * socketSweepMs;
-/** The same while it only answers requests. */
-const requestedMs = 30_000;
-/** What the tenant could not grant because it could not be reached is granted here, so often. */
-const unreachableMs = 1_000;
+/** How long a partition with connections subscribes: more than twice the time between two sweeps, each of which renews. */
+const connectedLeaseMs = 2.5 * socketSweepMs;
+/** The same for a partition that only answers requests. */
+const requestLeaseMs = 30_000;
+/** How often a request for tokens is granted here while the tenant cannot be reached. */
+const unreachableRetryMs = 1_000;
 
-/** What a link needs of its object. */
+/** What a link needs of its partition. */
 interface TenantLinkHost {
   /** The partition's name in its tenant. */
   readonly name: string;
   readonly partition: Partition;
-  /** What the application has set. */
+  /** The limits of the application. */
   readonly limits: Limits;
   /** A fresh stub of the tenant's object. */
   tenant(): TenantApi;
   readonly log: Logger;
   now(): number;
-  /** Runs what did not come by a frame. */
+  /** Runs one entry into the core that is not a frame. */
   step<T>(body: () => T): T;
   /** The connections that one of these revocations can concern. */
   concernedBy(revocations: readonly Revocation[]): Iterable<Listener>;
@@ -34,37 +34,37 @@ const unreachable: Failure = {
 };
 
 /**
- * What a partition knows of its tenant: what is revoked, and what is allowed. It asks when it needs to
- * know, and while it attends the tenant tells it of every change, so that then nothing has to be asked.
+ * What a partition knows of its tenant: revocations and limits. It subscribes when it needs them; the tenant notifies
+ * it of every change until the lease ends, so that no request has to wait for the tenant.
  */
 export class TenantLink {
   readonly #host: TenantLinkHost;
   readonly #revocations = new Revocations();
   #limitsSeq = -1;
-  /** Until when the tenant tells of changes, in milliseconds since 1970. */
-  #attendsUntil = 0;
-  /** Everything up to this change is known here. What comes by itself may leave out what another incarnation was told. */
+  /** Until when the tenant notifies of changes, in milliseconds since 1970. */
+  #leaseEndsAt = 0;
+  /** All changes up to this one are known here. A notification leaves out the changes that another incarnation has received. */
   #knownSeq = 0;
   #claimed = false;
-  /** The question that is on its way, and the one after it, which all who come meanwhile share. */
-  #asking: Promise<void> | undefined;
-  #askingNext: Promise<void> | undefined;
-  /** For how long whoever shares the next question wants to be told, at the most. */
+  /** The fetch that is running, and the next one, which all later callers share. */
+  #fetching: Promise<void> | undefined;
+  #nextFetch: Promise<void> | undefined;
+  /** The longest lease that a caller of the next fetch needs. */
   #nextLeaseMs = 0;
 
   constructor(host: TenantLinkHost) {
     this.#host = host;
   }
 
-  /** Why this author may not do anything here, as far as is known. */
+  /** Returns why this author is refused, as far as is known here, or undefined. */
   refusal(author: Author): Failure | undefined {
     return this.#revocations.covers(author) ? tokenRevoked : undefined;
   }
 
-  /** The same of a new connection, or a new token: the tenant is asked. */
+  /** The same for a new connection or a new token: asks the tenant. */
   async admit(author: Author): Promise<Failure | undefined> {
     try {
-      await this.#attend(attendedMs);
+      await this.#subscribe(connectedLeaseMs);
     } catch (error) {
       this.#unreachable(error);
       return unreachable;
@@ -72,11 +72,11 @@ export class TenantLink {
     return this.refusal(author);
   }
 
-  /** The same of a request. The tenant is asked unless it tells of changes anyway. */
+  /** The same for a request: asks the tenant unless the partition is subscribed. */
   async admitRequest(author: Author): Promise<Failure | undefined> {
     try {
-      if (this.#attendsUntil <= this.#host.now())
-        await this.#attend(this.#host.partition.attended ? attendedMs : requestedMs);
+      if (this.#leaseEndsAt <= this.#host.now())
+        await this.#subscribe(this.#host.partition.attended ? connectedLeaseMs : requestLeaseMs);
     } catch (error) {
       this.#unreachable(error);
       return unreachable;
@@ -84,12 +84,12 @@ export class TenantLink {
     return this.refusal(author);
   }
 
-  /** Whether the partition may be written to for the first time, where that is to be known yet. */
+  /** Whether the tenant must count the partition before its first write. */
   get mustClaim(): boolean {
     return !this.#claimed && !this.#host.partition.exists;
   }
 
-  /** Counts the partition among its tenant's; says why it may not be one, if so. */
+  /** Asks the tenant to count the partition. Returns why that is refused, or undefined. */
   async claim(): Promise<Failure | undefined> {
     try {
       const failure = await this.#host.tenant().claim(this.#host.name);
@@ -101,29 +101,29 @@ export class TenantLink {
     }
   }
 
-  /** Asks for so many tokens of the tenant's rate. */
-  async ask(count: number): Promise<void> {
-    let answer = { granted: count, retryAfterMs: unreachableMs };
+  /** Requests `count` tokens of the tenant's rate. */
+  async requestGrant(count: number): Promise<void> {
+    let answer = { granted: count, retryAfterMs: unreachableRetryMs };
     try {
       answer = await this.#host.tenant().grant(count);
     } catch (error) {
-      // A limit is no reason to stand still: one portion in a while goes on.
+      // A tenant that cannot be reached does not stop its partitions: one portion is granted at a time.
       this.#unreachable(error);
     }
     this.#host.partition.granted(answer.granted, answer.retryAfterMs, this.#host.now());
   }
 
-  /** Asks to be told of changes for longer. */
+  /** Renews the subscription. */
   async renew(): Promise<void> {
-    await this.#attend(attendedMs).catch((error: unknown) => this.#unreachable(error));
+    await this.#subscribe(connectedLeaseMs).catch((error: unknown) => this.#unreachable(error));
   }
 
-  /** Takes changes, those of the limits in their order. Returns whether the next are wanted, too. */
+  /** Applies changes; those of the limits in their order. Returns whether the partition stays subscribed. */
   changed({ seq, revocations, limits }: TenantChanges): boolean {
     const now = this.#host.now();
     this.#revocations.add(revocations, now);
     const { partition } = this.#host;
-    // First, because the limits may not find a storage that takes them.
+    // First, because storing the limits can fail.
     if (revocations.length > 0) {
       const concerned = this.#host.concernedBy(revocations);
       partition.revoke((author) => this.#revocations.covers(author), now, concerned);
@@ -133,10 +133,10 @@ export class TenantLink {
       this.#limit(limits);
       partition.keepLimits(JSON.stringify(limits), now);
     }
-    return partition.attended || this.#attendsUntil > now;
+    return partition.attended || this.#leaseEndsAt > now;
   }
 
-  /** Puts in force what was kept over sleep. */
+  /** Applies the limits that were stored before hibernation. */
   resume(): void {
     this.#limit(JSON.parse(this.#host.partition.keptLimits) as LimitsOverride);
   }
@@ -145,31 +145,31 @@ export class TenantLink {
     this.#host.partition.limit({ ...this.#host.limits, ...override });
   }
 
-  /** Whoever asks while a question is on its way shares the next one: an answer is never older than who waits for it. */
-  #attend(leaseMs: number): Promise<void> {
-    if (!this.#asking) {
-      this.#asking = this.#askAll(leaseMs).finally(() => (this.#asking = undefined));
-      return this.#asking;
+  /** Callers during a fetch share the next one, so that an answer is never older than its caller. */
+  #subscribe(leaseMs: number): Promise<void> {
+    if (!this.#fetching) {
+      this.#fetching = this.#fetch(leaseMs).finally(() => (this.#fetching = undefined));
+      return this.#fetching;
     }
     this.#nextLeaseMs = Math.max(this.#nextLeaseMs, leaseMs);
-    this.#askingNext ??= this.#asking
+    this.#nextFetch ??= this.#fetching
       .catch(() => {})
       .then(() => {
         const longest = this.#nextLeaseMs;
         this.#nextLeaseMs = 0;
-        this.#askingNext = undefined;
-        return this.#attend(longest);
+        this.#nextFetch = undefined;
+        return this.#subscribe(longest);
       });
-    return this.#askingNext;
+    return this.#nextFetch;
   }
 
-  async #askAll(leaseMs: number): Promise<void> {
+  async #fetch(leaseMs: number): Promise<void> {
     const askedAt = this.#host.now();
     const changes = await this.#host.tenant().attend(this.#host.name, leaseMs, this.#knownSeq);
     this.#host.step(() => this.changed(changes));
     this.#knownSeq = changes.seq;
-    // The tenant may have left the row as it was, which has at least half of this.
-    this.#attendsUntil = askedAt + leaseMs / 2;
+    // The tenant writes the row again only after half of the lease: so half of it is certain.
+    this.#leaseEndsAt = askedAt + leaseMs / 2;
   }
 
   #unreachable(error: unknown): void {

@@ -1,7 +1,7 @@
 import type { Author } from "../protocol/index.ts";
 import type { Revocation } from "../platform/rpc.ts";
 
-/** The revocations that are known here. Entries are only added, so their order does not matter. */
+/** A set of revocations. Entries are only added or expire, so their order does not matter. */
 export class Revocations {
   readonly #tokens = new Map<string, Revocation>();
   readonly #subjects = new Map<string, Revocation>();

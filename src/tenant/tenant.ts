@@ -5,15 +5,15 @@ import { type Failure, bounds, type Author, type Limits, type Rate } from "../pr
 import type { TenantStorage } from "../storage/tenant/storage.ts";
 import type { TicketRow } from "../storage/tenant/tickets.ts";
 
-/** A bucket is saved when this share of its burst was taken since the last save: what a restart gives back at most. */
+/** A bucket is saved when this share of its burst was taken since the last save. A restart gives back at most that much. */
 const unsavedShareMax = 1 / 10;
 /** The least time between two deletions of ended subscriptions. */
 const subscriptionSweepMs = 60_000;
 
 /** A partition that has not received the last changes yet. */
-interface Untold {
+interface BehindPartition {
   partition: string;
-  toldSeq: number;
+  receivedSeq: number;
 }
 
 /** The rules of a tenant as a whole. Synchronous: each call is one step. */
@@ -113,23 +113,21 @@ export class Tenant {
   }
 
   /** The partitions that have not received the last change, those whose subscription ends last first. */
-  untold(limit: number, now: number): Untold[] {
-    return this.#storage.subscriptions
-      .behind(this.seq, now, limit)
-      .map(({ partition, receivedSeq }) => ({ partition, toldSeq: receivedSeq }));
+  behind(limit: number, now: number): BehindPartition[] {
+    return this.#storage.subscriptions.behind(this.seq, now, limit);
   }
 
-  countUntold(now: number): number {
+  countBehind(now: number): number {
     return this.#storage.subscriptions.countBehind(this.seq, now);
   }
 
   /** Notes that `partition` has received all changes up to `seq`. */
-  told(partition: string, seq: number, now: number): void {
+  received(partition: string, seq: number, now: number): void {
     this.#storage.transaction(now, (writes) => writes.subscriptions.received(partition, seq));
   }
 
   /** The partitions that have connections, or had some a moment ago. */
-  attending(limit: number, now: number): string[] {
+  subscribed(limit: number, now: number): string[] {
     return this.#storage.subscriptions.latest(now, limit).map(({ partition }) => partition);
   }
 
@@ -172,7 +170,7 @@ export class Tenant {
     return ticket && ticket.expiresAt > now ? ticket.subject : undefined;
   }
 
-  /** As much of `count` as there is. */
+  /** Takes up to `count` tokens of a bucket. Returns how many. */
   #take(name: string, rate: Rate, count: number, now: number): number {
     const known = this.#bucket(name, rate, now);
     const taken = Math.min(count, Math.max(Math.floor(known.bucket.level), 0));

@@ -136,7 +136,7 @@ export class Host {
     if (!incarnation.alive) return;
     this.#upgrading.delete(link);
     if (!(accepted instanceof Connection)) link.closeFromServer(true);
-    else if (link.isCut) this.#enter(() => shell.leave(accepted));
+    else if (link.isCut) this.#enter(() => shell.disconnected(accepted));
     else {
       this.#know(link, { connection: accepted, conversation, attachment: attachment! });
       opened();
@@ -354,7 +354,7 @@ export class Host {
         if (!incarnation.alive || this.#links.get(link) !== known) return;
         this.#parts.trace.line(`${this.#parts.schedule.now} ${link.name} is closed`);
         this.#links.delete(link);
-        this.#enter(() => this.#shell.leave(known.connection));
+        this.#enter(() => this.#shell.disconnected(known.connection));
       },
     });
   }

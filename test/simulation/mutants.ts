@@ -9,7 +9,7 @@ interface Mutant {
 export const mutants: Readonly<Record<string, Mutant>> = {
   "[WP-12] a frame of an ended connection is taken": {
     file: "src/shell/connection.ts",
-    from: "    if (this.#over) return undefined;\n",
+    from: "    if (this.#ended) return undefined;\n",
     to: "",
   },
   "[WP-12] a frame behind a token overtakes it": {

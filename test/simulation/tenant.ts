@@ -45,7 +45,7 @@ export class Tenancy {
 
   /** Whether it notifies the partition of changes, as far as it knows. */
   get notifies(): boolean {
-    return this.#tenant.attending(1, this.#parts.schedule.serverNow).length > 0;
+    return this.#tenant.subscribed(1, this.#parts.schedule.serverNow).length > 0;
   }
 
   /** What a partition calls. */
@@ -71,22 +71,22 @@ export class Tenancy {
     if (this.#pushing) return;
     this.#pushing = true;
     const { schedule } = this.#parts;
-    for (const { partition, toldSeq } of this.#tenant.untold(1, schedule.serverNow)) {
-      const changes = this.#tenant.changesSince(toldSeq, schedule.serverNow);
+    for (const { partition, receivedSeq } of this.#tenant.behind(1, schedule.serverNow)) {
+      const changes = this.#tenant.changesSince(receivedSeq, schedule.serverNow);
       try {
         const wanted = await this.#call(async () => {
           const answer = await this.#parts.push(changes);
           this.#parts.known(changes);
           return answer;
         });
-        if (wanted) this.#tenant.told(partition, changes.seq, schedule.serverNow);
+        if (wanted) this.#tenant.received(partition, changes.seq, schedule.serverNow);
         else this.#tenant.release(partition, changes.seq, schedule.serverNow);
       } catch {
         // Tried again below.
       }
     }
     this.#pushing = false;
-    if (this.#tenant.countUntold(schedule.serverNow) > 0) schedule.after(pushAgainMs, () => void this.#spread());
+    if (this.#tenant.countBehind(schedule.serverNow) > 0) schedule.after(pushAgainMs, () => void this.#spread());
   }
 
   /** A call to another object: it takes time, and may fail before or after it has had its effect. */

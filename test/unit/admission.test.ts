@@ -29,7 +29,7 @@ function admissionTo(room: TestPartition) {
   });
   const join = () => {
     const connection = room.attach(newSession(undefined, true));
-    admission.joined(connection.session);
+    admission.add(connection.session);
     return connection;
   };
   return { admission, join };
@@ -40,10 +40,10 @@ describe("a token that comes on the connection", () => {
     const room = new TestPartition();
     room.partition.limit({ ...noLimits, connectionsPerPartition: 1, connectionsPerPrincipal: 1 });
     const { admission, join } = admissionTo(room);
-    expect(admission.placeFor(undefined, true)).toBeUndefined();
+    expect(admission.capacityFailure(undefined, true)).toBeUndefined();
     const { session } = join();
     expect(await admission.authenticate(session, token)).toMatchObject({ principal: "alice" });
-    expect(admission.placeFor(undefined, true)).toMatchObject({ code: "too_many_connections" });
+    expect(admission.capacityFailure(undefined, true)).toMatchObject({ code: "too_many_connections" });
   });
 
   it("[AU-5] takes its place when it is verified, though its connection has its turn later", async () => {
@@ -53,7 +53,7 @@ describe("a token that comes on the connection", () => {
     const [first, second] = [join(), join()];
     expect(await admission.authenticate(first.session, token)).toMatchObject({ principal: "alice" });
     expect(await admission.authenticate(second.session, token)).toMatchObject({ code: "too_many_connections" });
-    admission.left(first.session);
+    admission.remove(first.session);
     expect(await admission.authenticate(second.session, token)).toMatchObject({ principal: "alice" });
   });
 });

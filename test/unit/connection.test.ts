@@ -31,7 +31,7 @@ function stranger(verify: () => Promise<Author>, claims?: () => Promise<Failure 
         defer: () => {},
       }),
       now: () => room.now,
-      left: () => {},
+      connectionEnded: () => {},
       authenticate: verify,
       mustClaim: () => claims !== undefined,
       claim: () => claims!(),
@@ -72,9 +72,9 @@ describe("frames behind a token", () => {
   it("[AU-6] are bounded in bytes, also before authentication", () => {
     const { say, ended } = stranger(() => new Promise(() => {}));
     say("connect", connect);
-    say("presence", { state: "x".repeat(bounds.strangerBytesMax / 2) });
+    say("presence", { state: "x".repeat(bounds.unauthenticatedBytesMax / 2) });
     expect(ended).toEqual([]);
-    say("presence", { state: "x".repeat(bounds.strangerBytesMax / 2) });
+    say("presence", { state: "x".repeat(bounds.unauthenticatedBytesMax / 2) });
     expect(ended).toEqual([1013]);
   });
 });

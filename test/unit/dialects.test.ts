@@ -55,7 +55,7 @@ function connected(attachment: Partial<Attachment> = {}) {
         defer: () => {},
       }),
       now: () => room.now,
-      left: () => {},
+      connectionEnded: () => {},
       authenticate: undefined,
       mustClaim: () => false,
       claim: async () => undefined,

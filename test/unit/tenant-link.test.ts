@@ -41,7 +41,8 @@ function linked(wait = () => Promise.resolve()) {
   });
   /** Tells the partition of a change, if the tenant thinks that it listens. */
   const push = () => {
-    for (const { toldSeq } of tenant.untold(10, Date.now())) link.changed(tenant.changesSince(toldSeq, Date.now()));
+    for (const { receivedSeq } of tenant.behind(10, Date.now()))
+      link.changed(tenant.changesSince(receivedSeq, Date.now()));
   };
   return { room, tenant, link, leases, listeners, push };
 }
@@ -51,7 +52,7 @@ describe("what a partition knows", () => {
     const { tenant, link } = linked();
     tenant.attend("room", 25 * minute, 0, Date.now());
     tenant.revoke(revocation, Date.now());
-    tenant.told("room", tenant.seq, Date.now());
+    tenant.received("room", tenant.seq, Date.now());
     const other: Revocation = { ...revocation, id: "other" };
     tenant.revoke(other, Date.now());
     // This incarnation is told of the last change only; the first one it has to ask for.

@@ -27,10 +27,10 @@ describe("the subscriptions of partitions", () => {
     tenant.attend("room", minute, 0, 0);
     tenant.release("room", seq, 0);
     revoke("b");
-    expect(tenant.untold(10, 0)).toMatchObject([{ partition: "room" }]);
+    expect(tenant.behind(10, 0)).toMatchObject([{ partition: "room" }]);
     const { seq: last } = tenant.changesSince(0, 0);
     tenant.release("room", last, 0);
-    expect(tenant.untold(10, 0)).toEqual([]);
+    expect(tenant.behind(10, 0)).toEqual([]);
   });
 });
 

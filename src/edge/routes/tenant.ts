@@ -14,7 +14,7 @@ import {
   ticketAnswer,
 } from "../document/tenant-schemas.ts";
 import type { LimitsOverride, Revocation } from "../../platform/rpc.ts";
-import type { Spread } from "../../objects/tenant.ts";
+import type { NotifyResult } from "../../objects/tenant.ts";
 import type { Edge, TenantStub } from "../env.ts";
 import { newTicket } from "../identity.ts";
 import { orRefuse, Refused } from "../refused.ts";
@@ -72,7 +72,7 @@ export function tenantRoutes(app: Edge, { requireAdmin, requireTenant }: Guards)
       const now = Date.now();
       const expiresAt = now + lifetimeSecondsOf(c.env) * 1_000;
       const revocation: Revocation = { kind, id, at: Math.floor(now / 1_000), expiresAt };
-      const revoke = async (tenant: TenantStub): Promise<Spread | Failure> => await tenant.revoke(revocation);
+      const revoke = async (tenant: TenantStub): Promise<NotifyResult | Failure> => await tenant.revoke(revocation);
       const spread = orRefuse(await callObject(c.get("tenantAccess").stub, revoke));
       return c.json({ kind, id, expiresAt, ...spread });
     },

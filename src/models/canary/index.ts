@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { type AnyModel, defineModel, modelFor, type ModelRegistry } from "../../model/index.ts";
 
-/** What the synthetic check submits to: it counts. */
+/** The model of the partitions of the synthetic check: it counts. */
 const canary = defineModel({
   name: "canary",
   version: 1,
@@ -16,18 +16,18 @@ const canary = defineModel({
   },
 });
 
-/** The server's own partitions have names that no client can use: those begin with a letter or digit. */
+/** The prefix of the server's own partitions. No client can use it: its names begin with a letter or digit. */
 const ownPrefix = "-";
 
-/** What `/readyz` asks. */
+/** The partition that `/readyz` reads. */
 export const readinessProbe = `${ownPrefix}readyz`;
 
-/** What the synthetic check writes to: another one each month, so that none grows for ever. */
+/** The partition that the synthetic check writes to: a new one each month, so that none grows without bound. */
 export function canaryName(now: number): string {
   return `${ownPrefix}canary-${new Date(now).toISOString().slice(0, 7)}`;
 }
 
-/** The model of a partition, the server's own ones included. */
+/** The model of a partition, including the server's own partitions. */
 export function modelOf(models: ModelRegistry, name: string): AnyModel | undefined {
   return name.startsWith(ownPrefix) ? canary : modelFor(models, name);
 }

@@ -6,9 +6,9 @@ import { reach, restore, unmerge } from "./restore.ts";
 import { nodeId, root } from "./shapes.ts";
 import { Tree, type TreeNode } from "./tree.ts";
 
-// What takes each event back: exactly, but for empty containers that an event has made on its way, which
-// stay, because others may have put something into them since. Where no events do that, or only ones that
-// would write a whole tree anew over what others did to it, there is nothing.
+// The compensation of each event: exact, except that empty containers stay that the event has created on its path,
+// because other clients may have put something into them since. There is none where no events can undo the event,
+// or only events that would overwrite a whole tree with the changes of other clients.
 
 type Compensations = Compensation[] | Compensation | undefined;
 
@@ -38,7 +38,7 @@ export function compensatePush(
 ): Compensations {
   const { target, value, options } = payload;
   const tree = Tree.at(state, target, context)!;
-  // The push would give the parent a list of children, and no event takes just that away again.
+  // The push would create the parent's list of children, and no event removes only that.
   if (!tree.hasChildList(options?.parent ?? root)) return undefined;
   return { type: "treeDelete", payload: { target, options: { id: value.id } } };
 }
@@ -52,7 +52,7 @@ export function compensateUpdate(
   const { id: _, ...value } = payload.value;
   const segments = [...segmentsOf(target), "items", options.id];
   const current = Tree.at(state, target, context)!.items[options.id];
-  // No treeUpdate leaves data like this: it was set.
+  // Such data is not the result of a treeUpdate, but of a set.
   if (!isJsonObject(current) || "id" in current) return restore(state, segments);
   const update = (old: JsonObject, replace: { replace?: true }): Compensation => ({
     type: "treeUpdate",
@@ -88,7 +88,7 @@ export function compensateDelete(
   const place = tree.placeOf(id);
   if (!place) return undefined;
   const pushes: Compensation[] = [];
-  // It grows while it is walked.
+  // The list grows during the iteration.
   const nodes: { node: TreeNode; options: JsonObject }[] = [{ node: tree.node(id)!, options: place }];
   for (const { node, options } of nodes) {
     const data = pushedData(tree, node);
@@ -99,7 +99,7 @@ export function compensateDelete(
   return pushes;
 }
 
-/** The data of a node, if a push would make the node and its data as they are: what was set may differ. */
+/** The data of a node, if a push would restore node and data exactly; not where a `set` made them different. */
 function pushedData(tree: Tree, node: TreeNode): JsonObject | undefined {
   if (!isJsonObject(node) || Object.keys(node).length !== 2 || !Array.isArray(node.children)) return undefined;
   if (!z.safeParse(nodeId, node.id).success || tree.node(node.id) !== node || !tree.hasItem(node.id)) return undefined;

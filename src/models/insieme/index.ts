@@ -17,9 +17,8 @@ const replace = z.optional(z.boolean());
 const parentId = z.optional(z.string().check(z.minLength(1)));
 
 /**
- * The events of the Insieme library (0.0.8): a JSON document that is set by paths, with trees in it.
- * Reducers give what the library gives; where it would silently ignore or break something, the
- * validators reject.
+ * The events of the Insieme library (0.0.8): a JSON document that is changed by paths, with trees in it. Reducers
+ * have the results of the library; where it would silently ignore or break something, the validators reject.
  */
 export const insieme = defineModel({
   name: "insieme",
@@ -28,7 +27,7 @@ export const insieme = defineModel({
   events: {
     init: {
       payload: z.strictObject({ value: jsonObject }),
-      // Whoever may change a document need not be who may begin it.
+      // The permission to change a document does not include the permission to initialise it.
       permission: "init",
       validate(_, __, { head }) {
         if (head === 0) return undefined;

@@ -9,15 +9,15 @@ export function segmentsOf(target: string): string[] {
 const arrayIndex = /^(?:0|[1-9]\d*)$/;
 
 /**
- * What is at `segment` of an object or array of the state; undefined where there is nothing. The state
- * shows own properties only; of an array nothing counts but its items.
+ * The value at `segment` of an object or array of the state; undefined if there is none. The state has own
+ * properties only; an array has only its items.
  */
 function member(container: JsonObject | Json[], segment: string): Json | undefined {
   if (Array.isArray(container)) return arrayIndex.test(segment) ? container[Number(segment)] : undefined;
   return container[segment];
 }
 
-/** The value at `target`; undefined where there is none. */
+/** The value at `target`; undefined if there is none. */
 export function valueAt(state: JsonObject, target: string): Json | undefined {
   let value: Json | undefined = state;
   for (const segment of segmentsOf(target)) {
@@ -27,7 +27,7 @@ export function valueAt(state: JsonObject, target: string): Json | undefined {
   return value;
 }
 
-/** Why a value cannot be put at `target`, if so. The library would take such paths, and break what is there. */
+/** Returns why `target` cannot be set, or undefined. The library would accept such paths, and break the state. */
 export function objectionToSet(state: JsonObject, target: string): Objection | undefined {
   const segments = segmentsOf(target);
   let value: JsonObject | Json[] = state;
@@ -43,7 +43,7 @@ export function objectionToSet(state: JsonObject, target: string): Objection | u
   return undefined;
 }
 
-/** Why there is nothing to unset at `target`, if so. */
+/** Returns why `target` cannot be unset, or undefined. */
 export function objectionToUnset(state: JsonObject, target: string): Objection | undefined {
   const segments = segmentsOf(target);
   let value: Json = state;
@@ -59,8 +59,8 @@ export function objectionToUnset(state: JsonObject, target: string): Objection |
 }
 
 /**
- * The object that holds the last segment of `target`, made where it is missing. An array on the way
- * becomes an object with the indices as keys, as in the library.
+ * The object that contains the last segment of `target`; created if it is missing. An array on the path becomes
+ * an object with the indices as keys, as in the library.
  */
 export function containerFor(state: JsonObject, target: string): JsonObject {
   let container = state;
@@ -73,7 +73,7 @@ export function containerFor(state: JsonObject, target: string): JsonObject {
   return container;
 }
 
-/** Says that a target is not there, or not what the event needs. */
+/** The objection that a target does not exist, or is not what the event needs. */
 export function notFound(message: string): Objection {
   return { field: "payload.target", code: "TARGET_NOT_FOUND", message };
 }

@@ -5,8 +5,8 @@ import { segmentsOf } from "./path.ts";
 import { target as targetShape } from "./shapes.ts";
 
 /**
- * How far `segments` lead through objects, and what is there: the whole way, or up to what a `set`
- * would make an object on its way.
+ * How far `segments` lead through objects, and the value there: the whole path, or up to a value that a `set` would
+ * replace by an object.
  */
 export function reach(state: JsonObject, segments: readonly string[]): { reached: string[]; value: Json | undefined } {
   let value: Json | undefined = state;
@@ -16,12 +16,12 @@ export function reach(state: JsonObject, segments: readonly string[]): { reached
 }
 
 /**
- * The draft that makes what is at `segments` what it is now, after a `set` or `unset` there. Undefined where
- * no target names the place: for a key with a dot in it, for an empty key at the top, and too far down.
+ * The draft that restores the current value at `segments`, after a `set` or `unset` there. Undefined if no target
+ * can name the path: for a key with a dot, for an empty key at the top, and for too many segments.
  */
 export function restore(state: JsonObject, segments: readonly string[]): Compensation | undefined {
   const { reached, value } = reach(state, segments);
-  // Where there is nothing, just that place: what a `set` made on its way to it may be others' by then.
+  // If there is no value, only the path itself: containers that a `set` creates on it may be in use by others then.
   const place = value === undefined ? segments : reached;
   const target = place.join(".");
   if (!z.safeParse(targetShape, target).success || segmentsOf(target).length !== place.length) return undefined;
@@ -29,14 +29,14 @@ export function restore(state: JsonObject, segments: readonly string[]): Compens
   return { type: "set", payload: { target, value, options: { replace: true } } };
 }
 
-/** The drafts that take new `keys` out of the object at `segments` again; undefined where they cannot, or are too many. */
+/** The drafts that remove the new `keys` from the object at `segments`; undefined if that is impossible, or too many. */
 function unsets(state: JsonObject, segments: readonly string[], keys: readonly string[]): Compensation[] | undefined {
-  // One place of a batch is left for what they go with.
+  // One draft of the batch is reserved for the merge.
   if (keys.length >= bounds.batchEventsMax) return undefined;
   const drafts: Compensation[] = [];
   for (const key of keys) {
     const draft = restore(state, [...segments, key]);
-    // Inside an array nothing can be unset.
+    // An item of an array cannot be unset.
     if (draft?.type !== "unset") return undefined;
     drafts.push(draft);
   }
@@ -44,8 +44,8 @@ function unsets(state: JsonObject, segments: readonly string[], keys: readonly s
 }
 
 /**
- * The drafts that take the merge of `value` into `current`, the object at `segments`, back and leave
- * alone what is beside it. `merge` drafts the merge of old values. Undefined where that cannot be.
+ * The drafts that undo the merge of `value` into `current`, the object at `segments`, and do not change its other
+ * keys. `merge` returns the draft that merges the old values. Undefined if that is impossible.
  */
 export function unmerge(
   state: JsonObject,
@@ -61,6 +61,6 @@ export function unmerge(
     else added.push(key);
   }
   const drafts = unsets(state, segments, added);
-  // What is only added has nothing to merge back.
+  // If all keys were added, there is nothing to merge.
   return added.length > 0 && Object.keys(old).length === 0 ? drafts : drafts && [merge(old), ...drafts];
 }

@@ -1,12 +1,12 @@
 import * as z from "zod/mini";
 import { forbiddenKeys } from "../../protocol/index.ts";
 
-/** Segments of a target path: with the depth of a frame, this bounds how deep a state can get. */
+/** Segments of a target path: with the depth of a frame, this bounds the depth of a state. */
 const targetSegmentsMax = 32;
 /** Characters of a node's id. */
 const nodeIdLengthMax = 1_024;
 
-/** The parent that stands for the top of a tree. */
+/** The parent id of the top of a tree. */
 export const root = "_root";
 
 /** A path into the state, its segments separated by dots. */
@@ -28,8 +28,8 @@ export const nodeId = z.string().check(
 const siblingId = z.string().check(z.minLength(1));
 
 /**
- * Where among its siblings a node goes. The library takes everything it does not know for `first`;
- * of that, what clients really send is taken: nothing, null and the empty string.
+ * The position of a node among its siblings. The library treats every unknown value as `first`; of those, the ones
+ * that clients really send are accepted: undefined, null and the empty string.
  */
 export const position = z.union([
   z.literal(["first", "last", ""]),

@@ -3,7 +3,7 @@ import { isJsonObject, type JsonObject } from "../../protocol/index.ts";
 import { valueAt } from "./path.ts";
 import { type Position, root } from "./shapes.ts";
 
-/** How many levels a tree may have, so that no walk over it and no rendering of it can overflow. */
+/** How many levels a tree may have, so that no traversal and no rendering of it can overflow. */
 export const treeDepthMax = 256;
 
 /** A node of a tree: its data is in `items`, under the same id. */
@@ -12,17 +12,17 @@ export interface TreeNode {
   children?: TreeNode[];
 }
 
-/** Where a node is, as `treePush` and `treeMove` take it. */
+/** The place of a node, as in `treePush` and `treeMove`. */
 type Place = { parent: string; position: "first" | "last" | { after: string } | { before: string } };
 
 /**
  * A tree of the state: `{ tree: [{ id, children }…], items: { id: data } }`. Nodes are found by id
- * through two indexes that hang on the `tree` array, never by walking.
+ * through two indexes of the `tree` array, never by traversal.
  */
 export class Tree {
   readonly #holder: JsonObject;
   readonly #context: ReduceContext;
-  /** What `holder` holds, read once: each look into a state costs. */
+  /** The members of `holder`, read once: each access to a state costs. */
   #tree: TreeNode[] | undefined;
   #items: JsonObject | undefined;
   #nodeIndex: StateIndex<TreeNode> | undefined;
@@ -40,7 +40,7 @@ export class Tree {
     this.#context = context;
   }
 
-  /** The tree at `target`; undefined where there is no object, or one whose `tree` or `items` is something else. */
+  /** The tree at `target`; undefined if there is no object, or one with another `tree` or `items`. */
   static at(state: JsonObject, target: string, context: ReduceContext): Tree | undefined {
     const holder = valueAt(state, target);
     if (!isJsonObject(holder)) return undefined;
@@ -51,9 +51,9 @@ export class Tree {
   }
 
   /**
-   * Whether each id names one node, and none the top. A tree that was set otherwise is not for tree events:
-   * which node is meant would depend on how the indexes came about, and walks up by id might not end.
-   * Tree events keep a sound tree sound, so it is enough to look once.
+   * Whether each id names one node, and none the top. Tree events reject a tree that was set otherwise: its nodes
+   * would be ambiguous, and a traversal to the top by id might not end. Tree events keep a sound tree sound, so one
+   * check is enough.
    */
   get isSound(): boolean {
     if (!this.#tree) return true;
@@ -67,7 +67,7 @@ export class Tree {
     return !doubles.has("any");
   }
 
-  /** Makes `tree` and `items` where a target is still `{}`. */
+  /** Creates `tree` and `items` if the target is still `{}`. */
   grow(): void {
     if (!this.#tree) {
       this.#holder["tree"] = [];
@@ -116,12 +116,12 @@ export class Tree {
     return this.#nodes()?.get(id);
   }
 
-  /** Whether `parent` has its list of children already, be it empty. The top always has, once there is a tree. */
+  /** Whether `parent` has a list of children, even an empty one. The top of a tree always has one. */
   hasChildList(parent: string): boolean {
     return parent === root || Array.isArray(this.node(parent)?.children);
   }
 
-  /** Where a node is; undefined where nothing names that place, as in a tree that was set with something else in it. */
+  /** The place of a node; undefined if no position can name it, as in a tree that was set with invalid nodes. */
   placeOf(id: string): Place | undefined {
     const node = this.node(id)!;
     const parent = this.#parents()!.get(id)!;
@@ -136,12 +136,12 @@ export class Tree {
     return undefined;
   }
 
-  /** Puts a new node under `parent`. */
+  /** Inserts a new node under `parent`. */
   insert(id: string, parent: string, position: Position): void {
     this.#place({ id, children: [] }, id, parent, position);
   }
 
-  /** Takes a node with its subtree from where it is to under `parent`. */
+  /** Moves a node with its subtree under `parent`. */
   move(id: string, parent: string, position: Position): void {
     const node = this.#takeOut(id);
     this.#place(node, id, parent, position);
@@ -153,7 +153,7 @@ export class Tree {
     this.#forget(this.#takeOut(id));
   }
 
-  /** Whether `node` is the one that its id stands for. */
+  /** Whether `node` is the node that its id refers to. */
   #isNamed(node: TreeNode): boolean {
     return isJsonObject(node) && typeof node.id === "string" && node.id !== "" && this.node(node.id) === node;
   }
@@ -218,7 +218,7 @@ export class Tree {
   }
 }
 
-/** Every node below `nodes`, with its parent's id. What is no node is passed over. */
+/** Every node below `nodes`, with its parent's id. Invalid nodes are skipped. */
 function* walk(nodes: readonly TreeNode[], parent: string): Generator<readonly [TreeNode, string]> {
   for (const node of nodesOf(nodes)) {
     yield [node, parent];
@@ -226,7 +226,7 @@ function* walk(nodes: readonly TreeNode[], parent: string): Generator<readonly [
   }
 }
 
-/** The nodes among `children`, which may be or hold anything: a state may come from anywhere. */
+/** The valid nodes among `children`, which can be any JSON, because a `set` is not restricted. */
 function nodesOf(children: readonly TreeNode[] | undefined): readonly TreeNode[] {
   return Array.isArray(children) ? children.filter((node) => isJsonObject(node) && typeof node.id === "string") : [];
 }

@@ -2,19 +2,19 @@ import type { DraftResult, Outcome, Page, Submission } from "../../core/index.ts
 import { eventName, partitionPath, partitionProblem, type Problem, type TracedFailure } from "../../protocol/index.ts";
 import { batchText, encodeEvent, pageText } from "./codec.ts";
 
-/** A response, ready but for being one: what travels from the object to the edge. */
+/** The parts of an HTTP response, as the object passes them to the edge. */
 export interface HttpAnswer {
   status: number;
   headers: Record<string, string>;
-  /** Empty where there is none, as of 304. */
+  /** Empty if there is no body, as for 304. */
   body: string;
 }
 
 const json = { "content-type": "application/json" };
-/** Of what a reader may keep, but must ask about before it is used again: what it is depends on who asks. */
+/** Headers for cacheable responses that must be revalidated; they differ per client. */
 const kept = (etag: string) => ({ etag, "cache-control": "private, no-cache", vary: "Authorization" });
 
-/** The answer to a submission. It derives from what is stored, so a replay is the same in every byte. */
+/** The answer to a submission. It derives from what is stored, so a replay is byte for byte the same. */
 export function answerOutcome(
   partition: string,
   { key, mode }: Pick<Submission, "key" | "mode">,
@@ -30,7 +30,7 @@ export function answerOutcome(
   return { status: 200, headers: json, body };
 }
 
-/** The answer to a single draft: 201 with its event, or the problem for which it was rejected. */
+/** The answer to a single draft: 201 with its event, or the problem of its rejection. */
 function answerSingle(partition: string, result: DraftResult): HttpAnswer {
   if (result.kind === "not_processed") throw new Error("a single draft is decided");
   if (result.kind === "rejected") return answerFailure(partition, result.failure);
@@ -55,7 +55,7 @@ export function answerState({ state, eventIndex }: { state: string; eventIndex: 
   return { status: 200, headers: { ...json, ...kept(etag) }, body: `{"state":${state},"eventIndex":${eventIndex}}` };
 }
 
-/** The answer to a reader who has what `etag` stands for. */
+/** The answer to a reader that has this version already. */
 export function answerUnchanged(etag: string): HttpAnswer {
   return { status: 304, headers: kept(etag), body: "" };
 }
@@ -65,7 +65,7 @@ export function answerFailure(partition: string, failure: TracedFailure): HttpAn
   return { status: problem.status, headers: problemHeaders(problem), body: JSON.stringify(problem) };
 }
 
-/** The headers of a problem; of a limit, as draft-ietf-httpapi-ratelimit-headers has them. */
+/** The headers of a problem; for a limit, those of draft-ietf-httpapi-ratelimit-headers. */
 export function problemHeaders({ retryAfter, rateLimit }: Problem): Record<string, string> {
   const headers: Record<string, string> = {
     "content-type": "application/problem+json",

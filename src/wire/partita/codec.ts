@@ -13,7 +13,7 @@ import { closeCode } from "./close-codes.ts";
 import { decode } from "./decode.ts";
 import { hasOption } from "./options.ts";
 
-/** What a client has to know to stay within bounds. */
+/** The limits that a client must know. */
 const announced = {
   frameBytesMax: bounds.frameBytesMax,
   batchEventsMax: bounds.batchEventsMax,
@@ -31,12 +31,12 @@ const limitsText = `,"limits":${JSON.stringify(announced)}`;
  * replay is the first reply again.
  */
 export function partitaDialect(partition: string): Dialect {
-  // Each event is serialised once, and each broadcast: the same for its reply and all its subscribers.
+  // Each event and each broadcast is serialised once: the reply and all subscribers share the text.
   const texts = new Memo((row: EventRow) => {
     const { eventId, timestamp } = row;
     const event = encodeEvent(row, partition);
     const numbered = `{"eventId":${eventId},"event":${event}}`;
-    // Joined, not concatenated: a concatenation is walked piece by piece for each connection that is sent it.
+    // Joined, not concatenated: the runtime would flatten a concatenation for each connection that it is sent to.
     const broadcast = [
       `{"id":"b-${eventId}","type":"broadcast","timestamp":${timestamp},"payload":`,
       numbered,
@@ -49,7 +49,7 @@ export function partitaDialect(partition: string): Dialect {
     problem: (failure) => partitionProblem(failure, partition),
   };
   const broadcastOf = (row: EventRow) => texts.of(row).broadcast;
-  // For subscribers that receive the same array of events it is the same text.
+  // Subscribers that receive the same array of events share the text.
   const arrays = new Memo((rows: readonly EventRow[]) => arrayFrames([], rows, broadcastOf));
   const presence = new Memo(presenceText);
   const encode = (reply: Reply, wire: Json | undefined): string => {
@@ -101,7 +101,7 @@ export function partitaDialect(partition: string): Dialect {
   };
   return {
     name: "partita",
-    // It is the one that a client of an earlier version speaks, whatever its first frame says.
+    // Clients of earlier versions use this dialect, whatever their first frame.
     recognises: () => true,
     decode,
     numbered: (row) => texts.of(row).numbered,
@@ -122,8 +122,8 @@ export function partitaDialect(partition: string): Dialect {
 }
 
 /**
- * Few frames: arrays of at most `bounds.sentFrameBytesMax`, the broadcasts of an atomic batch in one; a
- * message that is alone goes without brackets.
+ * Encodes few frames: arrays of at most `bounds.sentFrameBytesMax`, with the broadcasts of an atomic batch in one
+ * frame. A single message has no brackets.
  */
 function arrayFrames(
   replies: readonly string[],
@@ -134,7 +134,7 @@ function arrayFrames(
   const frames: string[] = [];
   const close = (from: number, to: number) =>
     frames.push(to - from === 1 ? texts[from]! : `[${texts.slice(from, to).join(",")}]`);
-  // UTF-16 units times three bound the bytes without counting them.
+  // The UTF-16 units times three are an upper bound of the bytes, without counting them.
   const unitsMax = bounds.sentFrameBytesMax / 3;
   let from = 0;
   let units = 0;
@@ -160,13 +160,13 @@ function arrayFrames(
   return frames;
 }
 
-/** A committed event as it travels, on the socket and over HTTP. */
+/** A committed event, on the socket and over HTTP. */
 export function encodeEvent(row: EventRow, partition: string): string {
   const version = row.version === undefined ? "" : `,"version":${row.version}`;
   return `{"type":${JSON.stringify(row.type)},"payload":${row.payload}${version},"partition":${JSON.stringify(partition)},"id":"${eventName(row.eventId)}","timestamp":${row.timestamp},"clientId":${JSON.stringify(row.clientId)}}`;
 }
 
-/** How the parts of an answer are written that are of one partition. */
+/** The encoders for the parts of an answer that depend on the partition. */
 export interface Parts {
   event(row: EventRow): string;
   problem(failure: TracedFailure): Problem;
@@ -202,7 +202,7 @@ export function batchText(batchId: string, { results }: Verdict, of: Parts): str
     if (!failure) return JSON.stringify({ draftId, status: result.kind });
     const problem = of.problem(failure);
     const { errors = [], ...rest } = problem;
-    // `status` is the member's fate here; the problem's own is implied by its code.
+    // Here `status` is the result of the member; the problem's own status is implied by its code.
     return JSON.stringify({ draftId, ...rest, reason: problem.code, errors, status: result.kind });
   });
   return `{"batchId":${JSON.stringify(batchId)},"results":[${texts.join(",")}]}`;
@@ -231,7 +231,7 @@ function presenceText({ now, all, peers, gone }: Extract<Reply, { kind: "presenc
   return `{"id":"p-${now}","type":"presence","timestamp":${now},"payload":{"peers":[${texts.join(",")}],"gone":${JSON.stringify(gone)}${all ? ',"all":true' : ""}}}`;
 }
 
-/** Keeps the result for each argument until `forget`. A WeakMap, which needs no `forget`, costs the garbage collector more. */
+/** Caches the result for each argument until `forget`. A WeakMap, which needs no `forget`, costs the garbage collector more. */
 class Memo<K extends object, V> {
   readonly #known = new Map<K, V>();
   readonly #compute: (key: K) => V;

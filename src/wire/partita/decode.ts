@@ -15,7 +15,7 @@ import {
 import type { Decoded } from "../dialect.ts";
 import { keptOptions } from "./options.ts";
 
-/** A frame as the command it is; what is none is `unreadable`. */
+/** Decodes a frame to its command; a frame that is not a command is `unreadable`. */
 export function decode(frame: string | ArrayBuffer): Decoded {
   if (typeof frame !== "string") return unreadable(undefined, "Send JSON in text frames; binary frames are not taken.");
   // A UTF-16 unit is at most three UTF-8 bytes, so short frames need no count.
@@ -122,7 +122,7 @@ const nothingToRenew: Failure = {
   detail: "This connection has no token that could be renewed.",
 };
 
-/** A frame that is no command, with the ids to answer to where they can be trusted to be ids. */
+/** The command for a frame that cannot be decoded, with the ids for the answer if they are valid. */
 function unreadable(value: Json | undefined, detail: string, rest: Partial<Failure> = {}): Command {
   const object = isJsonObject(value) ? value : {};
   const payload = isJsonObject(object["payload"]) ? object["payload"] : {};

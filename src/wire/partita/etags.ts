@@ -1,10 +1,10 @@
 import type { Standing } from "../../core/index.ts";
 import { protocolVersion } from "../../protocol/index.ts";
 
-/** What stands for the log's id while nothing was ever written. */
+/** Replaces the log's id before the first write. */
 const noLog = "new";
 
-/** The ETag of a page of the log: strong, because events never change and are always written the same. */
+/** The ETag of a page of the log: strong, because events never change and their bytes are always the same. */
 export function pageTag({ logId = noLog, head }: Standing): string {
   return `"${protocolVersion}.${logId}.${head}"`;
 }
@@ -14,7 +14,7 @@ export function stateTag({ logId = noLog, fold }: Standing, eventIndex: number):
   return `W/"${protocolVersion}.${logId}.${eventIndex}.${encodeURIComponent(fold)}"`;
 }
 
-/** Whether a request with this `If-None-Match` has what `tag` stands for (RFC 9110, 13.1.2: weak comparison). */
+/** Whether `If-None-Match` contains `tag` (RFC 9110, 13.1.2: weak comparison). */
 export function isHeld(ifNoneMatch: string | undefined, tag: string): boolean {
   if (ifNoneMatch === undefined) return false;
   if (ifNoneMatch.trim() === "*") return true;

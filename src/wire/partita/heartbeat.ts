@@ -1,2 +1,2 @@
-/** The frame that is answered without waking the object, and its answer. */
+/** The frame that the platform answers without waking the object, and its answer. */
 export const heartbeatFrame = '{"type":"heartbeat"}';

@@ -1,17 +1,17 @@
 import type { SessionState } from "../../core/index.ts";
 import { isJsonObject, type Json, type JsonObject } from "../../protocol/index.ts";
 
-/** What `connect` asked for that concerns the form of answers only. It is kept with the session. */
+/** The options of `connect` that concern only the form of answers. They are stored with the session. */
 export interface Options {
   /** One frame may hold an array of messages. */
   arrays: boolean;
-  /** `connected` says the limits. */
+  /** `connected` contains the limits. */
   limits: boolean;
-  /** `connected` says when the token expires. */
+  /** `connected` contains the expiry of the token. */
   renewal: boolean;
 }
 
-/** The options as they are kept; undefined: none. */
+/** The options as they are stored; undefined: none. */
 export function keptOptions({ arrays, limits, renewal }: Options): Json | undefined {
   if (!arrays && !limits && !renewal) return undefined;
   const kept: JsonObject = {};
@@ -21,12 +21,12 @@ export function keptOptions({ arrays, limits, renewal }: Options): Json | undefi
   return kept;
 }
 
-/** Whether an option was asked for. */
+/** Whether an option is set. */
 export function hasOption(kept: Json | undefined, option: keyof Options): boolean {
   return isJsonObject(kept) && kept[option] === true;
 }
 
-/** A session as earlier versions kept it in a socket's attachment: `arrays` among what the core knows of the client. */
+/** A session as earlier versions stored it in a socket's attachment: with `arrays` in the client. */
 interface EarlierSession extends Omit<SessionState, "client" | "wire"> {
   client: (NonNullable<SessionState["client"]> & { arrays: boolean }) | undefined;
 }

@@ -2,33 +2,33 @@ import type { Listener } from "../core/index.ts";
 import type { Revocation } from "../platform/rpc.ts";
 import type { Author } from "../protocol/index.ts";
 
-/** Tokens that are remembered of a connection besides the one in force: each renewal brings one, which its window may refuse. */
+/** Tokens that are indexed for a connection besides the one in force: each renewal adds one, which its window can still refuse. */
 const pendingTokensMax = 2;
 
 /**
- * Counts the connections of a partition: all of them, those of each principal, and those that have not
- * sent a token yet. A count costs the same however many connections there are.
+ * Indexes and counts the connections of a partition: all of them, those of each principal, and those that have
+ * not sent a token yet. The cost of a count does not depend on the number of connections.
  *
- * A connection whose token was verified has its place at once: its `connect` is decided later, and may be refused.
+ * A connection counts for its principal once its token is verified: its `connect` is decided later, and can be refused.
  */
-export class Places {
+export class ConnectionIndex {
   /** The authors whose tokens each connection has sent, the newest last. */
   readonly #authors = new Map<Listener, readonly Author[]>();
   readonly #unauthenticated = new Set<Listener>();
-  readonly #byPrincipal = new Index();
-  readonly #byToken = new Index();
+  readonly #byPrincipal = new ListenerIndex();
+  readonly #byToken = new ListenerIndex();
 
   /** All connections. */
   get total(): number {
     return this.#authors.size;
   }
 
-  /** Connections that have not sent their token yet. */
+  /** The connections that have not sent their token yet. */
   get unauthenticated(): number {
     return this.#unauthenticated.size;
   }
 
-  /** How many connections this principal has, not counting `except`. */
+  /** How many connections this principal has, without `except`. */
   of(principal: string, except?: Listener): number {
     const own = this.#byPrincipal.get(principal);
     return own.size - (except && own.has(except) ? 1 : 0);
@@ -43,7 +43,7 @@ export class Places {
     return found;
   }
 
-  /** Adds a connection, under the author that is known of it. */
+  /** Adds a connection, under its author if that is known. */
   add(listener: Listener): void {
     const { author, awaitsToken } = listener;
     this.#authors.set(listener, []);
@@ -51,7 +51,7 @@ export class Places {
     else if (awaitsToken) this.#unauthenticated.add(listener);
   }
 
-  /** Counts a connection under the author of a token that it has sent, its first one or a later one. */
+  /** Indexes a connection under the author of a token that it has sent, its first one or a later one. */
   authenticated(listener: Listener, author: Author): void {
     const known = this.#authors.get(listener);
     if (!known) return;
@@ -84,8 +84,8 @@ export class Places {
 
 const none: ReadonlySet<Listener> = new Set();
 
-/** Connections by a text. */
-class Index {
+/** Connections by a key. */
+class ListenerIndex {
   readonly #sets = new Map<string, Set<Listener>>();
 
   get(key: string): ReadonlySet<Listener> {
