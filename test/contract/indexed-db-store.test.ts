@@ -157,6 +157,109 @@ describe("queue store: IndexedDB in trouble", () => {
     await store.close();
   });
 
+  it.each(["request", "commit"] as const)(
+    "[CL-2] rejects a call whose transaction the browser aborts each time, at the %s, and works again afterwards",
+    async (when) => {
+      const store = await indexedDbStore({ databaseName: nextName() })("a");
+      await store.append(entry("one"));
+      const add = IDBObjectStore.prototype.add;
+      const adding = vi.spyOn(IDBObjectStore.prototype, "add").mockImplementation(function (
+        this: IDBObjectStore,
+        ...values
+      ) {
+        const request = add.apply(this, values);
+        if (when === "commit") request.addEventListener("success", () => this.transaction.abort());
+        else this.transaction.abort();
+        return request;
+      });
+      const calls = await Promise.allSettled([store.append(entry("two")), store.load(), store.append(entry("three"))]);
+      expect(calls).toMatchObject([
+        { reason: { name: "StoreError", reason: "failed" } },
+        { value: { entries: [entry("one")] } },
+        { reason: { name: "StoreError", reason: "failed" } },
+      ]);
+      adding.mockRestore();
+      await store.append(entry("two"));
+      expect(await keysIn(store)).toEqual(["one", "two"]);
+      await store.close();
+    },
+  );
+
+  it("[CL-2] rejects each call when the browser closes the database again during the repetition", async () => {
+    const store = await indexedDbStore({ databaseName: nextName() })("a");
+    const transactions = watchTransactions();
+    transactions.cutNext();
+    transactions.cutNext();
+    const calls = await Promise.allSettled([store.append(entry("one")), store.load(), store.remove(["one"])]);
+    for (const call of calls) expect(call).toMatchObject({ status: "rejected", reason: { name: "StoreError" } });
+    await store.append(entry("two"));
+    expect(await keysIn(store)).toEqual(["two"]);
+    await store.close();
+  });
+
+  it("[CL-2] completes a running transaction before it closes for another tab, and reopens for the next call", async () => {
+    const name = nextName();
+    const store = await indexedDbStore({ databaseName: name })("a");
+    const transactions = watchTransactions();
+    const appending = store.append(entry("one"));
+    // The transaction has begun.
+    await Promise.resolve();
+    const deleting = indexedDB.deleteDatabase(name);
+    const deleted = new Promise<void>((resolve, reject) => {
+      deleting.addEventListener("success", () => resolve());
+      deleting.addEventListener("blocked", () => reject(new Error("blocked")));
+    });
+    // Called while the transaction runs, and so after the other tab.
+    const appendingAgain = store.append(entry("two"));
+    await Promise.all([appending, deleted, appendingAgain]);
+    // The first append is not repeated; the second one is, on the new connection.
+    const strict = transactions.connections().filter((_, at) => transactions.durabilities()[at] === "strict");
+    expect(strict.map((connection) => strict.indexOf(connection))).toEqual([0, 0, 2]);
+    expect(await keysIn(store)).toEqual(["two"]);
+    await store.close();
+  });
+
+  it("[CL-2] rejects while another tab blocks the reopening, and can be closed", async () => {
+    const name = nextName();
+    const store = await indexedDbStore({ databaseName: name })("a");
+    await store.append(entry("one"));
+    const holder = await rawOpen(name, 1);
+    const deleting = indexedDB.deleteDatabase(name);
+    await new Promise((resolve) => deleting.addEventListener("blocked", resolve));
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const calls = Promise.allSettled([store.append(entry("two")), store.load()]);
+    const closing = store.close();
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(await calls).toMatchObject([{ reason: { reason: "blocked" } }, { reason: { reason: "blocked" } }]);
+    await closing;
+    expect(vi.getTimerCount()).toBe(0);
+    holder.close();
+    // The late request opens the database before this one.
+    await (await indexedDbStore({ databaseName: name })("a")).close();
+  });
+
+  it("[CL-2] rejects when the upgrade is aborted, and leaves no partial database", async () => {
+    const open = indexedDbStore({ databaseName: nextName() });
+    vi.spyOn(IDBDatabase.prototype, "createObjectStore").mockImplementationOnce(() => {
+      throw domError("QuotaExceededError");
+    });
+    await expect(open("a")).rejects.toMatchObject({ name: "StoreError", reason: "failed" });
+    const store = await open("a");
+    await store.append(entry("one"));
+    expect(await keysIn(store)).toEqual(["one"]);
+    await store.close();
+  });
+
+  it("[CL-2] rejects its calls in a database that has other content", async () => {
+    const name = nextName();
+    (await rawOpen(name, 1)).close();
+    const store = await indexedDbStore({ databaseName: name })("a");
+    const calls = await Promise.allSettled([store.append(entry("one")), store.load()]);
+    const failed = { reason: { name: "StoreError", reason: "failed", cause: { name: "NotFoundError" } } };
+    expect(calls).toMatchObject([failed, failed]);
+    await store.close();
+  });
+
   it.each(["call", "request", "commit"] as const)(
     "[CL-2] says that there is no room, found at the %s, and only to the call that needs it",
     async (when) => {
