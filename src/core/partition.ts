@@ -73,7 +73,7 @@ export class Partition {
     this.#memory.load(now);
   }
 
-  /** What is allowed here; nothing is limited until something is said. */
+  /** The limits of this partition; none are set at first. */
   get limits(): Limits {
     return this.#limiter.limits;
   }
@@ -105,7 +105,7 @@ export class Partition {
     return this.#fanOut.size > 0;
   }
 
-  /** How many there are. */
+  /** How many listeners are attached. */
   get connections(): number {
     return this.#fanOut.size;
   }
@@ -147,7 +147,7 @@ export class Partition {
     this.#windows.process(batch, now);
   }
 
-  /** Takes what a connection shows of itself, at once. Returns what is to be refused in its turn instead, if so. */
+  /** Updates the presence of a connection at once. Returns a command to process in its turn where that is refused. */
   show(session: Session, { requestId, state }: PresenceCommand, now: number): Command | undefined {
     const failure = this.#presence.show(session, state, now);
     return failure && { kind: "refused", requestId, failure };

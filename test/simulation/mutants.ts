@@ -19,12 +19,12 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "[AU-4] a revoked author's waiting draft is decided": {
     file: "src/core/window/handle.ts",
-    from: "      assertNotOver(session, context.now);\n      submit",
+    from: "      assertNotEnded(session, context.now);\n      submit",
     to: "      submit",
   },
   "[AU-4] a draft over HTTP is decided after its token has expired": {
     file: "src/core/window/handle.ts",
-    from: "work.refused ?? noLongerGood(author, own)",
+    from: "work.refused ?? tokenFailure(author, own)",
     to: "work.refused",
   },
   "[WP-5] a stream skips the events of one commit": {

@@ -4,7 +4,7 @@ import { traceFailure } from "../refusal.ts";
 import type { DraftResult, Outcome, Verdict } from "../replies.ts";
 import type { WriteContext } from "../window/context.ts";
 import { apply, rowOf } from "./commit.ts";
-import { acceptedVerdict, findPrior, fingerprintOf, forgetExpired, keyReused, replay } from "./deduplicate.ts";
+import { acceptedVerdict, findPrior, fingerprintOf, deletePastRetention, keyReused, replay } from "./deduplicate.ts";
 import { ModelFault } from "./model-fault.ts";
 import { logModelFault, recordRejection } from "./record.ts";
 import { textOfRejectedBatch } from "./rejection-text.ts";
@@ -24,8 +24,8 @@ export function decideAtomic(context: WriteContext, author: Author, clientId: st
   const { key, drafts } = submission;
   const { principal } = author;
   const refused = (failure: Failure): Outcome => ({ kind: "refused", failure: traceFailure(failure, context) });
-  forgetExpired(context, principal, key);
-  for (const { draftId } of drafts) forgetExpired(context, principal, draftId);
+  deletePastRetention(context, principal, key);
+  for (const { draftId } of drafts) deletePastRetention(context, principal, draftId);
   const prior = findPrior(ports.storage, principal, key);
   if (prior) return replay(prior, submission, ports) ?? refused(keyReused);
 

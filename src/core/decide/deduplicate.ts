@@ -2,7 +2,7 @@ import { canonicalJson, type Failure, type Json, type JsonObject } from "../../p
 import { sameBytes } from "../../storage/bytes.ts";
 import type { BatchRow, EventRow, RejectionRow, StorageReads } from "../../storage/port.ts";
 import type { Draft, Submission } from "../commands.ts";
-import { isForgotten } from "../jobs/sweep-records.ts";
+import { isPastRetention } from "../jobs/sweep-records.ts";
 import type { Outcome, Verdict } from "../replies.ts";
 import type { Ports } from "../ports.ts";
 import type { WriteContext } from "../window/context.ts";
@@ -25,12 +25,12 @@ export function findPrior(reads: StorageReads, principal: string, draftId: strin
 }
 
 /**
- * Forgets a rejection of this key that is past its retention, only not swept yet, and says whether
- * there was one. What comes under the key now is judged for the first time.
+ * Deletes the rejection of this key if it is past its retention and not swept yet. Returns whether there was one:
+ * then the key is new again.
  */
-export function forgetExpired({ ports, writes, now }: WriteContext, principal: string, key: string): boolean {
+export function deletePastRetention({ ports, writes, now }: WriteContext, principal: string, key: string): boolean {
   const rejection = ports.storage.rejections.find(principal, key);
-  if (!rejection || !isForgotten(rejection, now)) return false;
+  if (!rejection || !isPastRetention(rejection, now)) return false;
   writes.rejections.forget(rejection.recordId);
   return true;
 }

@@ -4,7 +4,7 @@ import type { Outcome } from "../replies.ts";
 import { traceFailure } from "../refusal.ts";
 import type { WriteContext } from "../window/context.ts";
 import { commit, type Commit } from "./commit.ts";
-import { acceptedVerdict, findPrior, forgetExpired, keyReused, replay } from "./deduplicate.ts";
+import { acceptedVerdict, findPrior, deletePastRetention, keyReused, replay } from "./deduplicate.ts";
 import { ModelFault } from "./model-fault.ts";
 import { logModelFault, recordRejection } from "./record.ts";
 import { textOfRejection } from "./rejection-text.ts";
@@ -45,7 +45,7 @@ export function decideSingle(context: WriteContext, author: Author, clientId: st
     failure = draftFailed;
   }
 
-  if (forgetExpired(context, principal, key)) return decideSingle(context, author, clientId, submission);
+  if (deletePastRetention(context, principal, key)) return decideSingle(context, author, clientId, submission);
   const prior = findPrior(ports.storage, principal, key);
   if (prior) {
     const again = replay(prior, submission, ports);

@@ -46,7 +46,7 @@ export class Cursor {
   }
 
   /** Ends the doubt: the log could be read, and its new events are delivered. */
-  settle(): void {
+  endDoubt(): void {
     if (this.#state.delivered !== undefined) this.#state = { ...this.#state, delivered: undefined };
   }
 

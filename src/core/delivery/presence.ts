@@ -16,7 +16,7 @@ export class Presence {
   readonly #sessions = new Set<Session>();
   readonly #defer: Ports["defer"];
   /** The connections that show something. */
-  readonly #shown = new Set<Session>();
+  readonly #published = new Set<Session>();
   /** What has to be sent: the connections whose state has changed, or was withdrawn, and those that are gone. */
   readonly #changed = new Set<Session>();
   readonly #gone = new Set<string>();
@@ -29,26 +29,26 @@ export class Presence {
 
   /** All connections that show something. */
   get peers(): readonly Peer[] {
-    return [...this.#shown].map(peerOf);
+    return [...this.#published].map(peerOf);
   }
 
   /** Adds a connection: new, or woken from hibernation with what it has shown. */
   join(session: Session): void {
     this.#sessions.add(session);
-    if (session.state.presence !== undefined) this.#shown.add(session);
+    if (session.state.presence !== undefined) this.#published.add(session);
   }
 
-  /** Takes what a connection shows, as JSON text, or undefined for nothing. Returns why not, if so. */
+  /** Updates the presence of a connection: JSON text, or undefined for none. Returns why it is refused, or undefined. */
   show(session: Session, state: string | undefined, now: number): Failure | undefined {
     const { client, presence } = session.state;
     if (!client) return notConnected;
     if (client.peerId === undefined) return notAsked;
     if (state === presence) return undefined;
     // Beyond the bound nothing is shown: the place of a peer that leaves goes to the next one that shows something.
-    if (presence === undefined && this.#shown.size >= bounds.peersMax) return undefined;
+    if (presence === undefined && this.#published.size >= bounds.peersMax) return undefined;
     session.update({ presence: state });
-    if (state === undefined) this.#shown.delete(session);
-    else this.#shown.add(session);
+    if (state === undefined) this.#published.delete(session);
+    else this.#published.add(session);
     this.#changed.add(session);
     // A clock that was set back must not delay the next change.
     const quietMs = Math.abs(now - this.#sentAt);
@@ -60,9 +60,9 @@ export class Presence {
   /** Removes a connection, and sends with the next timer that it is gone. Never at once: this may be called during a delivery. */
   leave(session: Session): void {
     this.#sessions.delete(session);
-    const wasShown = this.#shown.delete(session);
+    const wasPublished = this.#published.delete(session);
     const wasChanged = this.#changed.delete(session);
-    if (!wasShown && !wasChanged) return;
+    if (!wasPublished && !wasChanged) return;
     this.#gone.add(session.state.client!.peerId!);
     this.#sendLater(bounds.presenceIntervalMs);
   }

@@ -6,7 +6,7 @@ import { foldRange, loadSnapshot } from "../fold.ts";
 import type { Live } from "../live.ts";
 import { Refusal } from "../refusal.ts";
 
-/** Where a partition stands. */
+/** What names a version of the log and of its state, as for caches. */
 export interface Standing {
   /** Undefined while nothing was ever written. */
   logId: string | undefined;

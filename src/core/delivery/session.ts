@@ -54,8 +54,8 @@ export class Session implements Listener {
     return this.#state.author?.expiresAt ?? Number.POSITIVE_INFINITY;
   }
 
-  /** Why nothing more is accepted from it: it has ended, or its token has expired by `now`. */
-  over(now: number): Failure | undefined {
+  /** Why it accepts nothing more at `now`: it has ended, or its token has expired. Undefined: it accepts. */
+  endingAt(now: number): Failure | undefined {
     return this.#ended ?? (this.expiresAt <= now ? tokenExpired : undefined);
   }
 
@@ -141,7 +141,7 @@ export class Session implements Listener {
     if (fresh.length > 0) {
       // Clearing an empty set allocates.
       if (this.#own.size > 0) this.#own.clear();
-      this.cursor.settle();
+      this.cursor.endDoubt();
     }
     this.keep();
     if (this.#replies.length > 0) this.#replies = [];
@@ -158,8 +158,8 @@ export class Session implements Listener {
     };
   }
 
-  /** Remembers, or forgets, that `draftId` was refused and must come again before any other. */
-  settle(draftId: string, code: ErrorCode | undefined): void {
+  /** Updates whether `draftId` holds back later drafts, after its outcome: `code` of its refusal; undefined: decided. */
+  updateHold(draftId: string, code: ErrorCode | undefined): void {
     const { held } = this.#state;
     if (isHolding(code)) {
       if (!held) this.update({ held: { draftId, code } });

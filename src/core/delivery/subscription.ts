@@ -68,8 +68,8 @@ export class Subscription implements Listener {
     return this.#started;
   }
 
-  /** Why nothing more is accepted from it: it has ended, or its token has expired by `now`. */
-  over(now: number): Failure | undefined {
+  /** Why it accepts nothing more at `now`: it has ended, or its token has expired. Undefined: it accepts. */
+  endingAt(now: number): Failure | undefined {
     return this.#ended ?? (this.expiresAt <= now ? tokenExpired : undefined);
   }
 
@@ -128,8 +128,8 @@ export class Subscription implements Listener {
  * @throws Refusal where the subscription ends instead.
  */
 export function pull({ live, ports, now, serverId }: WindowContext, subscription: Subscription): void {
-  const over = subscription.over(now);
-  if (over) throw new Refusal(over);
+  const ending = subscription.endingAt(now);
+  if (ending) throw new Refusal(ending);
   const head = live.head.eventId;
   let after = subscription.cursor.state.behind;
   if (!subscription.started) {

@@ -6,7 +6,7 @@ export const rejectionRetentionMs = 30 * 24 * 60 * 60 * 1_000;
 const sweepRecordsMax = 500;
 
 /** Whether a rejection is past its retention: then it is never served, deleted or not. */
-export function isForgotten(rejection: { createdAt: number }, now: number): boolean {
+export function isPastRetention(rejection: { createdAt: number }, now: number): boolean {
   return rejection.createdAt < now - rejectionRetentionMs;
 }
 

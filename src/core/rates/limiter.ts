@@ -40,7 +40,7 @@ export class Limiter {
   readonly #principals = new Map<string, Principal>();
   readonly #allowance: Allowance;
 
-  /** `ask`: asks the tenant for so many tokens; they come by `granted`. */
+  /** `ask`: asks the tenant for `count` tokens; they come by `granted`. */
   constructor(ask: (count: number) => void) {
     this.#allowance = new Allowance(ask);
   }
@@ -57,7 +57,7 @@ export class Limiter {
     this.#allowance.set(limits.tenant);
   }
 
-  /** The tenant's answer: so many tokens, or when to ask again. */
+  /** The tenant's answer: `count` tokens, or when to ask again. */
   granted(count: number, retryAfterMs: number, now: number): void {
     this.#allowance.granted(count, retryAfterMs, now);
   }

@@ -28,7 +28,7 @@ export function handle(context: WriteContext, work: Work): void {
     }
     window.touch(session);
     try {
-      assertNotOver(session, context.now);
+      assertNotEnded(session, context.now);
       submit(own, session, command);
     } catch (error) {
       refuseThrown(own, work, error);
@@ -36,7 +36,7 @@ export function handle(context: WriteContext, work: Work): void {
     return;
   }
   const { author, clientId } = work;
-  const refused = work.refused ?? noLongerGood(author, own);
+  const refused = work.refused ?? tokenFailure(author, own);
   if (refused) refuse(window, work, traceFailure(refused, own));
   else window.answer(work, decide(own, author, clientId, work.submission));
 }
@@ -48,7 +48,7 @@ export function handleRead(context: WindowContext, work: ReadWork): void {
   try {
     if ("subscription" in work) answerPull(own, work);
     else {
-      assertNotOver(work.session, context.now);
+      assertNotEnded(work.session, context.now);
       answerCommand(own, work.session, work.command);
     }
   } catch (error) {
@@ -61,8 +61,8 @@ function refuseThrown(context: WindowContext, work: Work, error: unknown): void 
   refuse(context.window, work, traceFailure(error.failure, context));
 }
 
-/** Returns why work of this author is refused that has waited since its token was verified, or undefined. */
-function noLongerGood(author: Author, { now, isRevoked }: WindowContext): Failure | undefined {
+/** Returns why a token that was verified before the work waited is not valid any more, or undefined. */
+function tokenFailure(author: Author, { now, isRevoked }: WindowContext): Failure | undefined {
   if (author.expiresAt !== undefined && author.expiresAt <= now) return tokenExpired;
   return isRevoked(author) ? tokenRevoked : undefined;
 }
@@ -81,7 +81,7 @@ export function refuse(window: Window, work: Work, failure: TracedFailure): void
   const { session, command } = work;
   const draftId = draftIdOf(command);
   if (draftId !== undefined && command.kind !== "unreadable" && session.state.client)
-    session.settle(draftId, failure.code);
+    session.updateHold(draftId, failure.code);
   session.reply({ kind: "error", requestId: command.requestId, draftId, failure });
 }
 
@@ -135,15 +135,15 @@ function submit(context: WriteContext, session: Session, { requestId, submission
   const { key, mode } = submission;
   assertNotHeldBack(session, key);
   const outcome = decide(context, authorOf(session), clientId, submission);
-  session.settle(key, openCode(outcome));
+  session.updateHold(key, openCode(outcome));
   if (outcome.kind === "decided") session.reply({ kind: "decided", key, mode, verdict: outcome.verdict });
   else session.reply({ kind: "error", requestId, draftId: key, failure: outcome.failure });
 }
 
-/** A token is good for what comes before it expires, or is revoked. */
-function assertNotOver(session: Session, now: number): void {
-  const over = session.over(now);
-  if (over) throw new Refusal(over);
+/** @throws Refusal where the session has ended, or its token has expired. */
+function assertNotEnded(session: Session, now: number): void {
+  const ending = session.endingAt(now);
+  if (ending) throw new Refusal(ending);
 }
 
 function connected(session: Session): ConnectedClient {

@@ -4,7 +4,7 @@ import type { Listener } from "../delivery/listener.ts";
 
 /**
  * What came of the work of one window, held back until its transaction is committed: one commit,
- * one flush. If the commit fails, nothing of it was ever said.
+ * one flush. If the commit fails, nothing of it is sent.
  */
 export class Window {
   /** The events that were committed, in order. */
@@ -38,7 +38,7 @@ export class Window {
     this.events.length = 0;
   }
 
-  /** Tells everything: replies to those who asked, and `fresh` to every connection that is live. */
+  /** Delivers the answers and replies, and `fresh` to every listener at the head. */
   flush(listeners: Iterable<Listener>, fresh: readonly EventRow[], now: number): void {
     for (const answer of this.#answers) answer();
     for (const listener of this.#touched) listener.flush(fresh, now);
