@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { TestPartition } from "../support/partition.ts";
 
-// The cases of the Insieme library 0.0.8 (see README.md here), each through the whole wire.
+// The cases of the Insieme library 0.0.8 (see README.md here), each through the complete wire.
 
 interface Case {
   case: string;
@@ -12,7 +12,7 @@ interface Case {
   throws?: string;
 }
 
-/** Where the library silently ignores or corrupts, and what is answered instead. */
+/** The cases that the library silently ignores or corrupts, and our answer. */
 const rejectedHere: Record<string, string> = {
   "add node to non-existent parent": "PARENT_NOT_FOUND",
   "update non-existent node": "NODE_NOT_FOUND",
@@ -25,7 +25,7 @@ function casesOf(name: string): Case[] {
     .filter((document): document is Case => document.case !== undefined);
 }
 
-/** YAML has no undefined: the word stands for a member that JSON would not have. */
+/** YAML has no undefined: the text "undefined" stands for a member that JSON does not have. */
 function withoutUndefined(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutUndefined);
   if (typeof value !== "object" || value === null) return value;
@@ -67,7 +67,7 @@ describe("validation", () => {
     const schemaErrors = (answer.payload.errors ?? []).filter(
       (error: { code: string }) => error.code === "SCHEMA_ERROR",
     );
-    // The library lets unknown types through to fail later; an authority says so at once.
+    // The library accepts unknown types and fails later; an authority rejects them at once.
     if (testCase.case === "unknown event type passes validation")
       expect(answer.payload.reason).toBe("unknown_event_type");
     else if (testCase.throws !== undefined) expect(schemaErrors).not.toEqual([]);

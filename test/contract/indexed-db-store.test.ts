@@ -10,7 +10,7 @@ const base: StoredBase = { serverId: "log-1", eventId: 1, modelVersion: 1, state
 const nextName = () => `trouble-${++databases}`;
 const domError = (name: string) => new DOMException("", name);
 
-/** A tab of another make: what it asks of IndexedDB it asks directly. */
+/** Opens a database like the tab of another version: directly by IndexedDB. */
 function rawOpen(name: string, version: number): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
     const request = indexedDB.open(name, version);
@@ -29,7 +29,7 @@ function failedRequest(error: DOMException): IDBOpenDBRequest {
   });
 }
 
-/** The connections and transactions that the store makes from here on. */
+/** Records the connections and transactions of the store from now on. */
 function watchTransactions() {
   const make = IDBDatabase.prototype.transaction;
   const spy = vi.spyOn(IDBDatabase.prototype, "transaction");
@@ -50,14 +50,14 @@ function watchTransactions() {
   };
 }
 
-describe("queue store: IndexedDB in trouble", () => {
+describe("queue store: failures of IndexedDB", () => {
   afterEach(() => {
     vi.restoreAllMocks();
     vi.unstubAllGlobals();
     vi.useRealTimers();
   });
 
-  it("[CL-2] is unavailable where there is no IndexedDB, or a page may not use it", async () => {
+  it("[CL-2] is unavailable if there is no IndexedDB, or a page may not use it", async () => {
     const open = indexedDbStore({ databaseName: nextName() });
     const unavailable = { name: "StoreError", reason: "unavailable" };
     vi.stubGlobal("indexedDB", undefined);
@@ -79,7 +79,7 @@ describe("queue store: IndexedDB in trouble", () => {
     await (await open("a")).close();
   });
 
-  it("[CL-2] is blocked where another tab does not let go of the database, and leaves nothing open", async () => {
+  it("[CL-2] is blocked if another tab does not close the database, and leaves nothing open", async () => {
     const name = nextName();
     const holder = await rawOpen(name, 1);
     const deleting = indexedDB.deleteDatabase(name);
@@ -100,7 +100,7 @@ describe("queue store: IndexedDB in trouble", () => {
     await store.close();
   });
 
-  it("[CL-2] closes for another tab that upgrades the database, and fails where that one is newer", async () => {
+  it("[CL-2] closes for another tab that upgrades the database, and fails if its version is newer", async () => {
     const name = nextName();
     const store = await indexedDbStore({ databaseName: name })("a");
     await store.append(entry("one"));
@@ -125,7 +125,7 @@ describe("queue store: IndexedDB in trouble", () => {
     await store.close();
   });
 
-  it("[CL-2] reopens after the browser has closed the database, and repeats what that cut off, in order", async () => {
+  it("[CL-2] reopens after the browser has closed the database, and repeats the interrupted calls in order", async () => {
     const store = await indexedDbStore({ databaseName: nextName() })("a");
     const transactions = watchTransactions();
     await store.append(entry("one"));
@@ -134,7 +134,7 @@ describe("queue store: IndexedDB in trouble", () => {
     expect(new Set(transactions.connections()).size).toBe(2);
     transactions.cutNext();
     const cut = [store.append(entry("three")), store.append(entry("four")), store.remove(["one"])];
-    // Their transaction has begun; what comes now waits for it.
+    // Their transaction has begun; later calls wait for it.
     await Promise.resolve();
     await Promise.all([...cut, store.append(entry("five")), store.update(entry("two", { queuedAt: 5 }))]);
     expect(new Set(transactions.connections()).size).toBe(3);
@@ -292,7 +292,7 @@ describe("queue store: IndexedDB in trouble", () => {
     },
   );
 
-  it("[ID-14] has a key once in each scope, whoever writes", async () => {
+  it("[ID-14] has a key once in each scope, even with several writers", async () => {
     const name = nextName();
     const store = await indexedDbStore({ databaseName: name })("a");
     await store.append(entry("one"));
@@ -308,7 +308,7 @@ describe("queue store: IndexedDB in trouble", () => {
     await store.close();
   });
 
-  it("[CL-2] flushes appends to disk, and nothing else; one turn's calls share a transaction", async () => {
+  it("[CL-2] flushes only appends to disk; the calls of one turn share a transaction", async () => {
     const store = await indexedDbStore({ databaseName: nextName() })("a");
     const transactions = watchTransactions();
     await store.append(entry("one"));

@@ -9,10 +9,10 @@ import {
   StoreError,
 } from "../../src/client/stores/store.ts";
 
-/** What a store brings to its contract test. */
+/** What the contract test needs of a store. */
 export interface QueueStoreFixture {
   durable: boolean;
-  /** A storage of its own, lent for one test. To open a scope of it again is a reload, or a second tab. */
+  /** Runs a test with a new storage. To open a scope of it again is like a reload or a second tab. */
   withStorage(test: (open: OpenStore) => Promise<void>): Promise<void>;
 }
 
@@ -36,9 +36,9 @@ const everyCall: Record<string, (store: QueueStore) => Promise<unknown>> = {
   saveBase: (store) => store.saveBase(base(1)),
 };
 
-/** The contract of the queue's stores: one suite, held by each. */
+/** The contract of the queue stores: one suite for all. */
 export function queueStoreSuite(name: string, fixture: QueueStoreFixture): void {
-  /** Lends a storage, and closes what the test has opened in it. */
+  /** Runs a test with a new storage, and closes the stores that it has opened. */
   const withStores = (test: (open: OpenStore) => Promise<void>) =>
     fixture.withStorage(async (open) => {
       const opened: QueueStore[] = [];
@@ -94,7 +94,7 @@ export function queueStoreSuite(name: string, fixture: QueueStoreFixture): void 
         expect((await (await open("a")).load()).entries).toEqual(entries);
       }));
 
-    it("[CL-2] keeps what was appended when the program ends without closing", () =>
+    it("[CL-2] keeps appended entries when the program ends without closing", () =>
       withStores(async (open) => {
         const crashed = await open("a");
         await crashed.append(entry("one"));
@@ -107,7 +107,7 @@ export function queueStoreSuite(name: string, fixture: QueueStoreFixture): void 
         expect(await keysIn(store)).toEqual(["two", "three"]);
       }));
 
-    it("[ID-14] an append of a key that is there changes nothing", () =>
+    it("[ID-14] an append of an existing key changes nothing", () =>
       withStores(async (open) => {
         const store = await open("a");
         await store.append(entry("one"));
@@ -116,7 +116,7 @@ export function queueStoreSuite(name: string, fixture: QueueStoreFixture): void 
         expect((await store.load()).entries).toEqual([entry("one"), entry("two")]);
       }));
 
-    it("[CL-2] updates an entry in its place, and none that is gone", () =>
+    it("[CL-2] updates an entry in its place, and does not restore a removed one", () =>
       withStores(async (open) => {
         const store = await open("a");
         for (const key of ["one", "two", "three"]) await store.append(entry(key));
@@ -138,7 +138,7 @@ export function queueStoreSuite(name: string, fixture: QueueStoreFixture): void 
         expect(await keysIn(await open("a"))).toEqual(["one", "three", "two"]);
       }));
 
-    it("[CL-2] keeps scopes apart, whatever they are called", () =>
+    it("[CL-2] separates scopes of any names", () =>
       withStores(async (open) => {
         const scopes = ["", "a", "a\0", "a\0b", "ab", "A", "\ud800", "\ufffd", '"a"', "a\uffff"];
         for (const [at, scope] of scopes.entries()) {
@@ -165,13 +165,13 @@ export function queueStoreSuite(name: string, fixture: QueueStoreFixture): void 
         const large = base(2 ** 53 - 1, JSON.stringify({ text: "ü'\"\0😀".repeat(400_000) }));
         expect(await store.saveBase(large)).toBe(true);
         await store.remove(["one"]);
-        // Told apart without a diff of megabytes.
+        // Compared without a diff of megabytes.
         const kept = (await (await open("a")).load()).base;
         expect(kept?.state === large.state).toBe(true);
         expect({ ...kept, state: "" }).toEqual({ ...large, state: "" });
       }));
 
-    it("[CL-2] [ID-14] keeps the name of the device that it was given first, for each scope", () =>
+    it("[CL-2] [ID-14] keeps the first name of the device, for each scope", () =>
       withStores(async (open) => {
         const stores = await Promise.all([open("a"), open("a"), open("b")]);
         const names = await Promise.all(stores.map((store, at) => store.identify(`device-${at}`)));
@@ -183,7 +183,7 @@ export function queueStoreSuite(name: string, fixture: QueueStoreFixture): void 
         expect(await (await open("b")).identify("other")).toBe("device-2");
       }));
 
-    it("[CL-2] [ID-14] two that are open on one scope share one queue", () =>
+    it("[CL-2] [ID-14] two stores on one scope share one queue", () =>
       withStores(async (open) => {
         const [one, other] = await Promise.all([open("a"), open("a")]);
         const appends: Promise<void>[] = [];
@@ -248,7 +248,7 @@ export function queueStoreSuite(name: string, fixture: QueueStoreFixture): void 
         expect(await store.load()).toEqual({ entries: [entry("one")], base: base(1) });
       }));
 
-    it("[CL-2] takes large entries", () =>
+    it("[CL-2] accepts large entries", () =>
       withStores(async (open) => {
         const drafts = Array.from({ length: 256 }, (_, at) => ({
           draftId: `d-${at}`,
@@ -264,7 +264,7 @@ export function queueStoreSuite(name: string, fixture: QueueStoreFixture): void 
         expect(JSON.stringify(entries[0]) === JSON.stringify(large)).toBe(true);
       }));
 
-    it("[CL-2] takes 5,000 entries, in order", { timeout: 60_000 }, () =>
+    it("[CL-2] accepts 5,000 entries, in order", { timeout: 60_000 }, () =>
       withStores(async (open) => {
         const store = await open("a");
         const keys = Array.from({ length: 5_000 }, (_, at) => `key-${(at * 7_919) % 5_000}`);
@@ -292,7 +292,7 @@ export function queueStoreSuite(name: string, fixture: QueueStoreFixture): void 
       }),
     );
 
-    it("[CL-2] [ID-14] holds what a plain list would hold, whatever is asked of it", { timeout: 60_000 }, () =>
+    it("[CL-2] [ID-14] equals a plain list after any calls", { timeout: 60_000 }, () =>
       fc.assert(
         fc.asyncProperty(fc.array(step, { maxLength: 40 }), (steps) =>
           withStores((open) => compareWithList(open, steps)),
@@ -328,7 +328,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
 );
 interface Step {
   opener: 0 | 1 | 2;
-  /** Whether the call is waited for before the next one of the same opener. */
+  /** Whether the next call of the same opener waits for this one. */
   waits: boolean;
   action: Action;
 }
@@ -338,7 +338,7 @@ const step: fc.Arbitrary<Step> = fc.record({
   action,
 });
 
-/** The order of calls of different openers is open, so each opener's are waited for before another's turn. */
+/** The order of calls of different openers is undefined, so the calls of one opener end before those of another begin. */
 async function compareWithList(open: OpenStore, steps: readonly Step[]): Promise<void> {
   const lists: Record<string, { entries: QueueEntry[]; base: StoredBase | undefined }> = {
     a: { entries: [], base: undefined },

@@ -33,16 +33,16 @@ queueStoreSuite("node:sqlite", {
   withStorage: (test) => withFolder((folder) => test(sqliteStore(join(folder, "queue.sqlite")))),
 });
 
-describe("queue store: node:sqlite in particular", () => {
+describe("queue store: node:sqlite only", () => {
   afterEach(() => vi.restoreAllMocks());
 
-  it("[CL-2] what a call resolved for is in the files", () =>
+  it("[CL-2] a resolved call is in the files", () =>
     withFolder(async (folder) => {
       const store = await sqliteStore(join(folder, "queue.sqlite"))("a");
       await store.append(entry("one"));
       await store.append(entry("two"));
       await store.remove(["one"]);
-      // What a crash would leave, without anything that the open handle could still do.
+      // The files as a crash would leave them, without further writes of the open handle.
       for (const file of ["queue.sqlite", "queue.sqlite-wal"])
         copyFileSync(join(folder, file), join(folder, `copy-${file}`));
       const copy = await sqliteStore(join(folder, "copy-queue.sqlite"))("a");
@@ -50,7 +50,7 @@ describe("queue store: node:sqlite in particular", () => {
       await Promise.all([store.close(), copy.close()]);
     }));
 
-  it("[CL-2] says why it cannot be opened", () =>
+  it("[CL-2] reports why it cannot be opened", () =>
     withFolder(async (folder) => {
       await expect(sqliteStore(join(folder, "missing", "queue.sqlite"))("a")).rejects.toMatchObject({
         name: "StoreError",
@@ -60,12 +60,12 @@ describe("queue store: node:sqlite in particular", () => {
       const newer = new DatabaseSync(path);
       newer.exec("PRAGMA user_version = 2");
       await expect(sqliteStore(path)("a")).rejects.toMatchObject({ reason: "failed" });
-      // It let go of the file, and changed nothing in it.
+      // It closed the file, and changed nothing in it.
       newer.exec("PRAGMA locking_mode = EXCLUSIVE; CREATE TABLE entries (x)");
       newer.close();
     }));
 
-  it("[CL-2] says why it cannot write, and goes on afterwards", () =>
+  it("[CL-2] reports why it cannot write, and works again afterwards", () =>
     withFolder(async (folder) => {
       const path = join(folder, "queue.sqlite");
       const store = await sqliteStore(path)("a");

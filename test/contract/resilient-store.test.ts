@@ -15,14 +15,14 @@ import { entry, keysIn } from "./queue-store-suite.ts";
 const base = (eventId: number): StoredBase => ({ serverId: "log-1", eventId, modelVersion: 1, state: "{}" });
 const full = () => new StoreError("quota", new Error("full"));
 
-/** `before`: without effect. `after`: it took effect, and yet failed. */
+/** `before`: fails without effect. `after`: fails after its effect. */
 type Fault = "before" | "after" | undefined;
 type CallName = "load" | "identify" | "append" | "update" | "remove" | "saveBase" | "close";
 
-/** A storage whose calls are counted, and fail as `fault` says. */
+/** A storage that counts its calls, and fails as `fault` says. */
 class FaultyStorage {
   readonly calls: CallName[] = [];
-  /** What is in it, read behind the faults, as after a reload. */
+  /** Opens it without faults, as after a reload. */
   readonly open: OpenStore = memoryStore();
   fault: (nth: number, call: CallName) => Fault | Promise<Fault>;
 
@@ -57,8 +57,8 @@ class FaultyStorage {
 }
 
 async function openOn(storage: FaultyStorage) {
-  const told: StoreFailure[] = [];
-  return { told, store: await openResilient(storage.openFaulty, "a", (reason) => told.push(reason)) };
+  const reasons: StoreFailure[] = [];
+  return { reasons, store: await openResilient(storage.openFaulty, "a", (reason) => reasons.push(reason)) };
 }
 
 /** A promise that the test resolves. */
@@ -74,11 +74,11 @@ describe("resilient store", () => {
     vi.unstubAllGlobals();
   });
 
-  it("[CL-2] hands everything on to a store that works", async () => {
+  it("[CL-2] passes all calls to a store that works", async () => {
     const storage = new FaultyStorage();
     await (await storage.open("a")).append(entry("old"));
     await (await storage.open("a")).identify("device-1");
-    const { store, told } = await openOn(storage);
+    const { store, reasons } = await openOn(storage);
     expect(await store.identify("device-2")).toBe("device-1");
     await store.append(entry("one"));
     await store.append(entry("two"));
@@ -96,24 +96,24 @@ describe("resilient store", () => {
     await store.close();
     expect(storage.calls.at(-1)).toBe("close");
     expect(await storage.keys()).toEqual(["two", "other"]);
-    expect(told).toEqual([]);
+    expect(reasons).toEqual([]);
   });
 
   it("[CL-2] is as durable as the store below", async () => {
-    const told = vi.fn<() => void>();
-    expect((await openResilient(memoryStore(), "a", told)).durable).toBe(false);
-    expect(told).not.toHaveBeenCalled();
+    const reasons = vi.fn<() => void>();
+    expect((await openResilient(memoryStore(), "a", reasons)).durable).toBe(false);
+    expect(reasons).not.toHaveBeenCalled();
   });
 
   it.each<[StoreFailure, unknown]>([
     ["unavailable", new StoreError("unavailable", undefined)],
     ["failed", new TypeError("a store of one's own")],
-  ])("[CL-2] keeps the queue in memory where the store cannot be opened: %s", async (reason, error) => {
-    const told: StoreFailure[] = [];
+  ])("[CL-2] keeps the queue in memory if the store cannot be opened: %s", async (reason, error) => {
+    const reasons: StoreFailure[] = [];
     const store = await openResilient(
       () => Promise.reject(error),
       "a",
-      (why) => told.push(why),
+      (why) => reasons.push(why),
     );
     expect(store.durable).toBe(false);
     expect(await store.load()).toEqual({ entries: [], base: undefined });
@@ -123,10 +123,10 @@ describe("resilient store", () => {
     await store.remove(["one"]);
     expect((await store.load()).entries).toEqual([entry("two", { queuedAt: 5 }), entry("three")]);
     await store.close();
-    expect(told).toEqual([reason]);
+    expect(reasons).toEqual([reason]);
   });
 
-  /** What a client does, and what it must find in its queue after each step. */
+  /** The calls of a client, and the expected queue after each. */
   const script: { call: CallName; run: (store: QueueStore) => Promise<unknown>; keys: string[] }[] = [
     { call: "load", run: (store) => store.load(), keys: ["old-1", "old-2"] },
     { call: "append", run: (store) => store.append(entry("new-1")), keys: ["old-1", "old-2", "new-1"] },
@@ -150,7 +150,7 @@ describe("resilient store", () => {
     ),
   );
 
-  it.each(faults)("[CL-2] loses nothing when call $at, $call, fails $lasting, $when its effect", async (planned) => {
+  it.each(faults)("[CL-2] loses nothing if call $at, $call, fails $lasting, $when its effect", async (planned) => {
     const { at: failsAt, when, lasting } = planned;
     for (const readsBack of [false, true]) {
       let step = 0;
@@ -164,13 +164,13 @@ describe("resilient store", () => {
         return when;
       });
       for (const key of ["old-1", "old-2"]) await (await storage.open("a")).append(entry(key));
-      const { store, told } = await openOn(storage);
-      // What could not be loaded stays in the store, until it can.
+      const { store, reasons } = await openOn(storage);
+      // Entries that cannot be loaded stay in the store until they can.
       const known = (key: string) => failsAt > 0 || (lasting === "once" && readsBack) || key.startsWith("new");
       for (const { run, keys } of script) {
         await run(store);
         if (readsBack) expect(await keysIn(store)).toEqual(keys.filter(known));
-        expect(told).toEqual(degraded ? ["quota"] : []);
+        expect(reasons).toEqual(degraded ? ["quota"] : []);
         expect(store.durable).toBe(!degraded);
         step++;
       }
@@ -178,7 +178,7 @@ describe("resilient store", () => {
       if (!degraded) expect(await storage.keys()).toEqual(undecided);
       expect((await keysIn(store)).filter(known)).toEqual(undecided);
       await store.close();
-      // A store that works again has lost what was decided: it is not sent again after a reload.
+      // A store that works again does not have the decided entries: they are not sent again after a reload.
       if (lasting === "once") expect(undecided).toEqual(expect.arrayContaining((await storage.keys()).filter(known)));
     }
   });
@@ -202,11 +202,11 @@ describe("resilient store", () => {
 
   it("[CL-2] a base that cannot be saved is dropped, and the queue stays durable", async () => {
     const storage = new FaultyStorage((_, call) => (call === "saveBase" ? "before" : undefined));
-    const { store, told } = await openOn(storage);
+    const { store, reasons } = await openOn(storage);
     expect(await store.saveBase(base(1))).toBe(false);
     await store.append(entry("one"));
     expect(store.durable).toBe(true);
-    expect(told).toEqual([]);
+    expect(reasons).toEqual([]);
     expect(await storage.keys()).toEqual(["one"]);
     storage.fault = () => "before";
     await store.append(entry("two"));
@@ -215,7 +215,7 @@ describe("resilient store", () => {
     expect((await (await storage.open("a")).load()).base).toBeUndefined();
   });
 
-  it("[CL-2] tries removals from the failed store again, with the next one and when it is closed", async () => {
+  it("[CL-2] retries removals from the failed store, with the next one and when it is closed", async () => {
     const storage = new FaultyStorage();
     const { store } = await openOn(storage);
     const keys = ["one", "two", "three", "four"];
@@ -230,7 +230,7 @@ describe("resilient store", () => {
     await store.remove(["unknown"]);
     expect(await storage.keys()).toEqual(["three", "four"]);
     const calls = storage.calls.length;
-    // It was never given this one, so it is not asked; the one that it refused may be in it.
+    // It never received this entry, so it is not called for it; the entry that it refused may be in it.
     await store.remove(["six"]);
     expect(storage.calls.length).toBe(calls);
     await store.remove(["five"]);
@@ -242,12 +242,12 @@ describe("resilient store", () => {
     expect(await storage.keys()).toEqual(["four"]);
   });
 
-  it("[CL-2] loads what is in the failed store as long as it can be read, ahead of what is only in memory", async () => {
+  it("[CL-2] loads the entries of the failed store as long as it can be read, before those that are only in memory", async () => {
     const storage = new FaultyStorage((_, call) => (call === "load" ? undefined : "before"));
     const behind = await storage.open("a");
     for (const key of ["old-1", "old-2"]) await behind.append(entry(key));
     await behind.saveBase(base(1));
-    const { store, told } = await openOn(storage);
+    const { store, reasons } = await openOn(storage);
     expect(await store.identify("device-2")).toBe("device-2");
     await store.append(entry("new"));
     const entries = [entry("old-1"), entry("old-2"), entry("new")];
@@ -260,10 +260,10 @@ describe("resilient store", () => {
     storage.fault = () => undefined;
     await store.remove(["old-2"]);
     expect(await storage.keys()).toEqual(["other"]);
-    expect(told).toEqual(["quota"]);
+    expect(reasons).toEqual(["quota"]);
   });
 
-  it("[CL-2] keeps the order of what was appended side by side, when only some of it is in the store", async () => {
+  it("[CL-2] keeps the order of concurrent appends when only some of them are in the store", async () => {
     const storage = new FaultyStorage((nth) => (nth === 1 ? "before" : undefined));
     const { store } = await openOn(storage);
     await Promise.all(["one", "two", "three"].map((key) => store.append(entry(key))));
@@ -279,22 +279,22 @@ describe("resilient store", () => {
     expect(await keysIn(store)).toEqual(["one", "two"]);
   });
 
-  it("[CL-2] a removal that fails by itself is tried again, too", async () => {
+  it("[CL-2] also retries a removal that fails alone", async () => {
     const storage = new FaultyStorage((_, call) => (call === "remove" ? "before" : undefined));
-    const { store, told } = await openOn(storage);
+    const { store, reasons } = await openOn(storage);
     await store.append(entry("one"));
     await store.append(entry("two"));
     await store.remove(["one"]);
     expect(await keysIn(store)).toEqual(["two"]);
-    expect(told).toEqual(["quota"]);
+    expect(reasons).toEqual(["quota"]);
     storage.fault = () => undefined;
     await store.close();
     expect(await storage.keys()).toEqual(["two"]);
   });
 
-  it("[CL-2] says once that it is degraded, whatever fails side by side", async () => {
+  it("[CL-2] reports once that it is degraded, with any concurrent failures", async () => {
     const storage = new FaultyStorage(() => "after");
-    const { store, told } = await openOn(storage);
+    const { store, reasons } = await openOn(storage);
     await Promise.all([
       store.append(entry("one")),
       store.append(entry("two")),
@@ -302,11 +302,11 @@ describe("resilient store", () => {
       store.append(entry("three")),
       store.load(),
     ]);
-    expect(told).toEqual(["quota"]);
+    expect(reasons).toEqual(["quota"]);
     expect(await keysIn(store)).toEqual(["two", "three"]);
   });
 
-  it("[CL-2] calls reach the store in their order, also when their caller does not wait", async () => {
+  it("[CL-2] calls reach the store in order, even if the caller does not wait", async () => {
     const storage = new FaultyStorage();
     const { store } = await openOn(storage);
     const keys = ["one", "two"];
@@ -326,7 +326,7 @@ describe("resilient store", () => {
     expect(await storage.keys()).toEqual(["three"]);
   });
 
-  it("[CL-2] writes run side by side, and a load alone", async () => {
+  it("[CL-2] writes run concurrently, and a load alone", async () => {
     const [write, load] = [gate(), gate()];
     const storage = new FaultyStorage((nth) => (nth === 1 ? write.opened : nth === 4 ? load.opened : undefined));
     await (await storage.open("a")).append(entry("old"));
@@ -346,7 +346,7 @@ describe("resilient store", () => {
     expect(await storage.keys()).toEqual(["two", "one", "three"]);
   });
 
-  it("[CL-2] closes the store when nothing runs in it any more", async () => {
+  it("[CL-2] closes the store when no call is running", async () => {
     const load = gate();
     const storage = new FaultyStorage((_, call) => (call === "load" ? load.opened : undefined));
     const { store } = await openOn(storage);
@@ -358,7 +358,7 @@ describe("resilient store", () => {
     expect(storage.calls).toEqual(["load", "close"]);
   });
 
-  it("[CL-2] a write that was asked for during a load comes after what was loaded, also in memory", async () => {
+  it("[CL-2] a write during a load comes after the loaded entries, also in memory", async () => {
     const held = gate();
     const storage = new FaultyStorage((nth) => (nth === 1 ? held.opened : "before"));
     for (const key of ["old-1", "old-2"]) await (await storage.open("a")).append(entry(key));
@@ -371,7 +371,7 @@ describe("resilient store", () => {
     expect(store.durable).toBe(false);
   });
 
-  it("[CL-2] what the application throws when it is told does not harm the queue", async () => {
+  it("[CL-2] an error of the application's listener does not affect the queue", async () => {
     const thrown: unknown[] = [];
     vi.stubGlobal("queueMicrotask", (task: () => void) => {
       try {
@@ -392,9 +392,9 @@ describe("resilient store", () => {
     expect(thrown.length).toBe(2);
   });
 
-  it("[CL-2] once closed, refuses calls, and neither asks the store nor tells anybody", async () => {
+  it("[CL-2] once closed, refuses calls, and calls neither the store nor the listener", async () => {
     const storage = new FaultyStorage((_, call) => (call === "close" ? "before" : undefined));
-    const { store, told } = await openOn(storage);
+    const { store, reasons } = await openOn(storage);
     const appending = store.append(entry("one"));
     const closing = store.close();
     const refused = [
@@ -411,10 +411,10 @@ describe("resilient store", () => {
     for (const call of refused) await expect(call()).rejects.toThrow(StoreError);
     expect(storage.calls).toEqual(["append", "close", "close"]);
     expect(await storage.keys()).toEqual(["one"]);
-    expect(told).toEqual([]);
+    expect(reasons).toEqual([]);
   });
 
-  it("[CL-2] [ID-14] holds what a plain list would hold, whatever fails", () =>
+  it("[CL-2] [ID-14] equals a plain list with any failures", () =>
     fc.assert(
       fc.asyncProperty(
         fc.array(fc.record({ action: fc.nat(99), pick: fc.nat(20), waits: fc.boolean() }), { maxLength: 40 }),
@@ -437,7 +437,7 @@ async function compareWithList(
   const storage = new FaultyStorage((nth) => (works || nth === 1 ? undefined : faults[nth]));
   const before = ["old-1", "old-2", "old-3"];
   for (const key of before) await (await storage.open("a")).append(entry(key));
-  const { store, told } = await openOn(storage);
+  const { store, reasons } = await openOn(storage);
   expect(await keysIn(store)).toEqual(before);
   let list: QueueEntry[] = before.map((key) => entry(key));
   const decided: string[] = [];
@@ -467,7 +467,7 @@ async function compareWithList(
   await Promise.all(pending);
   expect((await store.load()).entries).toEqual(list);
   const degraded = !store.durable;
-  expect(told.length).toBe(degraded ? 1 : 0);
+  expect(reasons.length).toBe(degraded ? 1 : 0);
   works = true;
   await store.close();
   const kept = await storage.keys();

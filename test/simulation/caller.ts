@@ -5,7 +5,7 @@ import type { Ledger } from "./ledger.ts";
 import type { Random } from "./random.ts";
 import type { Trace } from "./trace.ts";
 
-/** What a caller is made of. */
+/** The parts of a caller. */
 export interface CallerParts {
   readonly name: string;
   readonly principal: string;
@@ -15,11 +15,11 @@ export interface CallerParts {
   propose(): Proposal;
   /** A draft of the same principal that was decided over a socket. */
   another(): Draft | undefined;
-  /** Sends a request; undefined comes where there is no answer any more. */
+  /** Sends a request. `done` receives undefined if the connection ends without an answer. */
   request(draft: Draft, done: (answer: HttpAnswer | undefined) => void): void;
 }
 
-/** Somebody who submits over HTTP: one draft at a time, again and again until there is a verdict. */
+/** A client over HTTP: it submits one draft at a time, and retries until there is a verdict. */
 export class Caller {
   readonly #parts: CallerParts;
   /** First answers, by draft id: status and body. */
@@ -42,7 +42,7 @@ export class Caller {
     this.settle();
   }
 
-  /** Goes on with what is undecided. */
+  /** Sends the undecided draft again. */
   settle(): void {
     const draft = this.#pending;
     if (!draft || this.#waiting) return;
@@ -66,7 +66,7 @@ export class Caller {
   #answered(draft: Draft, answer: HttpAnswer): void {
     const { ledger, trace, principal } = this.#parts;
     const { draftId } = draft;
-    // It is sent again, with another token where that was the reason.
+    // It is sent again; with another token if that was the reason.
     if (answer.status === 503 || answer.status === 401) return;
     this.#pending = undefined;
     if (!ledger.checkAnswer(principal, memberOf(draftId, draft as Proposal), answer)) return;

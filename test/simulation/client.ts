@@ -347,14 +347,14 @@ export class Client {
         this.#takeConnected(message);
         return;
       case "broadcast":
-        if (this.replica.take(message.payload) || this.#syncing !== undefined || this.#behind) return;
+        if (this.replica.fold(message.payload) || this.#syncing !== undefined || this.#behind) return;
         this.#parts.trace.violated(`${this.name} misses what is before event ${message.payload.eventId}`);
         return;
       case "sync_response":
         this.#takePage(message);
         return;
       case "event_accepted":
-        if (!this.#options.echo) this.replica.takeOwn(message.payload);
+        if (!this.#options.echo) this.replica.foldOwn(message.payload);
         this.#decided(message.payload.draftId, message.payload.eventId);
         return;
       case "event_rejected":
@@ -400,7 +400,7 @@ export class Client {
   #takePage({ payload, inReplyTo }: Message<"sync_response">): void {
     const { snapshot, events, hasMore, nextSinceEventId } = payload;
     if (snapshot && snapshot.eventIndex > this.replica.cursor) this.replica.reset(snapshot.state, snapshot.eventIndex);
-    for (const event of events) this.replica.take(event);
+    for (const event of events) this.replica.fold(event);
     if (this.#syncing !== "connect" && this.#syncing !== inReplyTo) return;
     this.#syncing = undefined;
     this.#behind = hasMore;
@@ -412,7 +412,7 @@ export class Client {
     const pending = this.queue.isPending(batchId);
     for (const result of results) {
       if (result.status === "accepted") {
-        if (!this.#options.echo) this.replica.takeOwn(result);
+        if (!this.#options.echo) this.replica.foldOwn(result);
         this.#decided(result.draftId, result.eventId);
       } else if (pending && result.status === "not_processed" && !("code" in result)) {
         // It is open: some are wanted still.

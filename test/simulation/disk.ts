@@ -1,39 +1,39 @@
 import type { SqlDriver, SqlRow, SqlValue } from "../../src/storage/driver.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 
-/** A database and what a crash leaves of it. */
+/** A database that can crash. */
 export interface Disk extends SqlDriver {
-  /** The process ended: what was not committed is gone (nothing is open here any more). */
+  /** The process has ended: what was not committed is lost. No transaction is open. */
   crash(): void;
   close(): void;
 }
 
-/** A disk as it should be: what was committed stays. */
+/** A correct disk: what was committed stays. */
 export class MemoryDisk extends NodeSqlDriver implements Disk {
   crash(): void {}
 }
 
-/** Thrown where the process "ends": whoever catches it is talking to nobody. */
+/** Thrown where the process "ends": code that catches it has no effect any more. */
 class Crash extends Error {
   override name = "Crash";
 }
 
-/** What can go wrong at one statement. */
+/** The faults of one statement. */
 const statementFaults = ["statement_fails", "crash_before_statement", "crash_after_statement"] as const;
-/** What can go wrong at one commit. */
+/** The faults of one commit. */
 const commitFaults = ["commit_fails", "commit_in_doubt", "crash_before_commit", "crash_after_commit"] as const;
-/** After the commit, at the n-th message that leaves. */
-const deliveryFaults = ["crash_while_telling"] as const;
+/** The faults after the commit, at the n-th message that is sent. */
+const deliveryFaults = ["crash_while_sending"] as const;
 export const faults = [...statementFaults, ...commitFaults, ...deliveryFaults];
 export type Fault = (typeof faults)[number];
 
 /**
- * The driver that the core under test is given: the disk, with the faults that are armed. After a
- * crash it is dead, as the process would be; `revive` is the next process on what was committed.
+ * The driver of the core under test: the disk, with the armed faults. After a crash it fails, as in a process that
+ * has ended; `revive` starts the next process on what was committed.
  */
 export class FaultyDisk implements SqlDriver {
   readonly disk: Disk;
-  /** Called when a fault strikes. */
+  /** Called when a fault occurs. */
   readonly #onFault: (fault: Fault) => void;
   #depth = 0;
   #dead = false;
@@ -44,7 +44,7 @@ export class FaultyDisk implements SqlDriver {
     this.#onFault = onFault;
   }
 
-  /** Whether a transaction is open: what was written may still be taken back. */
+  /** Whether a transaction is open: writes can still be rolled back. */
   get open(): boolean {
     return this.#depth > 0;
   }
@@ -53,7 +53,7 @@ export class FaultyDisk implements SqlDriver {
     return this.#dead;
   }
 
-  /** Lets `fault` strike after `skip` more points of its kind, `times` times in a row. */
+  /** Makes `fault` occur after `skip` more points of its kind, `times` times in a row. */
   arm(fault: Fault, skip: number, times: number): void {
     this.#armed = { fault, skip, times };
   }
@@ -67,7 +67,7 @@ export class FaultyDisk implements SqlDriver {
     this.#dead = false;
   }
 
-  /** To be called for each message that leaves; after a crash nothing does. */
+  /** Must be called for each message that is sent; after a crash nothing is sent. */
   delivering(): void {
     if (!this.#dead && this.#strikes(deliveryFaults)) this.#dead = true;
   }

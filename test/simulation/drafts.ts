@@ -5,31 +5,31 @@ import { counter } from "../workerd/models.ts";
 import type { Random } from "./random.ts";
 import type { Member } from "./wire.ts";
 
-/** What a draft proposes, right or wrong. */
+/** The event of a draft, valid or not. */
 export interface Proposal {
   event: JsonObject & { type: string };
   expectedEventId?: Json;
 }
 
-/** A model, and drafts for it: from a small world of names, so that they meet. */
+/** A model, and drafts for it: with few different names, so that drafts conflict. */
 export interface Application {
   readonly name: string;
   readonly model: AnyModel;
   propose(random: Random, cursor: number): Proposal;
-  /** A draft that is taken, whatever the state: to make a log long. */
+  /** A draft that every state accepts: to make a log long. */
   proposeSurely(random: Random): Proposal;
 }
 
 const letters = ["a", "b", "c", "d", "e", "f", "g", "h"];
 const texts = ["", "x", "ü✓𝄞", "when", "long ".repeat(30), '"quoted"\\'];
 
-/** An event id around what the client has seen: mostly that, sometimes stale, or ahead of the log. */
+/** An event id near the client's cursor: mostly that, sometimes stale, or ahead of the log. */
 function expectation(random: Random, cursor: number): number {
   if (random.chance(0.1)) return cursor + random.between(1, 5);
   return random.chance(0.7) ? cursor : random.between(0, cursor);
 }
 
-/** What no model has, or takes. */
+/** An event that no model has or accepts. */
 function misshapen(random: Random): JsonObject & { type: string } {
   return random.pick<JsonObject & { type: string }>([
     { type: "unheard-of", payload: {} },
@@ -87,7 +87,7 @@ function proposeCount(random: Random, cursor: number): Proposal {
   }
 }
 
-/** The applications that runs are made of. */
+/** The applications of the runs. */
 export const applications: readonly Application[] = [
   {
     name: "insieme",
@@ -108,7 +108,7 @@ export const applications: readonly Application[] = [
   },
 ];
 
-/** What stands for a draft: its content as a retry must repeat it. */
+/** The id of a draft, and its content, which a retry must repeat. */
 export function memberOf(draftId: string, { event, expectedEventId }: Proposal): Member {
   const { type, version, payload } = event;
   const content: Record<string, Json> = { type };

@@ -1,6 +1,6 @@
 import type { Random } from "./random.ts";
 
-/** Frames that are answered by an error, whoever sends them: some are no message, some come at the wrong time. */
+/** A frame that every connection answers with an error: it is no message, or sent at the wrong time. */
 export function garbage(random: Random, id: string): string {
   const envelope = (type: string, payload: unknown) => JSON.stringify({ id, type, timestamp: 0, payload });
   return random.pick([
@@ -23,7 +23,7 @@ export function garbage(random: Random, id: string): string {
   ])();
 }
 
-/** Frames that only somebody who is not connected yet is refused. */
+/** A frame that is refused only before `connect`. */
 export function premature(random: Random, id: string): string {
   const payload = random.pick([
     { type: "sync", payload: { sinceEventId: 0 } },

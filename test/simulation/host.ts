@@ -249,7 +249,7 @@ export class Host {
     this.#links.clear();
     this.#fail();
     disk.revive();
-    ledger.observeAnew();
+    ledger.observeAll();
     this.#boot([]);
   }
 

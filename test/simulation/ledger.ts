@@ -11,24 +11,24 @@ import { bytesPort, migrations } from "../support/partition.ts";
 import type { Trace } from "./trace.ts";
 import type { Asked, Member, Told } from "./wire.ts";
 
-/** A verdict as it was told the first time. */
+/** A verdict as it was first received. */
 interface Verdict {
   content: string;
-  /** The message; undefined while it was told inside a batch's result only. */
+  /** The message; undefined if it was received only in the result of a batch. */
   text: string | undefined;
-  /** Of a rejection: what names it, and its time. */
+  /** For a rejection: its trace id and its time. */
   rejection: { traceId: string; at: number } | undefined;
 }
 
 /** No job is due later than this: rejections are kept for 30 days, by a clock that may be set back by some. */
 const jobDueMsMax = rejectionRetentionMs + 10 * 24 * 60 * 60 * 1_000;
 
-/** Canonical JSON of JSON text: what two equal states have in common. */
+/** Canonical JSON of JSON text: equal for equal states. */
 export const canonicalText = (text: string): string => canonicalJson(JSON.parse(text) as Json);
 
 const keyOf = (principal: string, draftId: string): string => `${principal} ${draftId}`;
 
-/** The canonical content of a stored event: what its draft must have had. */
+/** The canonical content of a stored event, which its draft must have had. */
 function contentOfRow({ type, version, payload, expectedEventId }: EventRow): string {
   return canonicalJson({
     type,
@@ -39,8 +39,8 @@ function contentOfRow({ type, version, payload, expectedEventId }: EventRow): st
 }
 
 /**
- * What is true: what the database holds, read past all faults, and what was ever told. Each thing
- * that is told is held against both.
+ * The expected behaviour: the content of the database, read without faults, and all messages so far. Each received
+ * message is compared with both.
  */
 export class Ledger {
   readonly #disk: SqlDriver;
@@ -49,19 +49,19 @@ export class Ledger {
   readonly #clock: () => number;
   /** Whether the log has been created. */
   #begun = false;
-  /** The latest that the server's clock has ever shown. */
+  /** The latest time that the server's clock has ever had. */
   #latest = 0;
   readonly #rows: EventRow[] = [];
   readonly #keys = new Map<string, EventRow>();
-  readonly #told = new Map<string, Verdict>();
+  readonly #verdicts = new Map<string, Verdict>();
   /** Verdicts whose retention has ended: their keys are free again. */
   readonly #forgotten = new Set<string>();
-  /** What sequential batches were told. */
+  /** The results of sequential batches. */
   readonly #sequences = new Map<string, string>();
   readonly #broadcasts = new Map<number, string>();
   readonly #state: State<object>;
   #stateText: { head: number; text: string } | undefined;
-  /** Called with each event that is new in the log. */
+  /** Called with each new event of the log. */
   onEvent: (row: EventRow) => void = () => {};
   #storage: PartitionStorage | undefined;
 
@@ -101,7 +101,7 @@ export class Ledger {
     return this.#keys.get(keyOf(principal, draftId));
   }
 
-  /** What names the stored rejection of a draft or of an atomic batch; undefined: there is none. */
+  /** The trace id of the stored rejection of a draft or of an atomic batch; undefined: there is none. */
   rejection(principal: string, key: string): string | undefined {
     const stored = this.#reads()?.rejections.find(principal, key);
     return stored && (JSON.parse(stored.problem) as { traceId: string }).traceId;
@@ -111,7 +111,7 @@ export class Ledger {
     return this.#forgotten.has(keyOf(principal, draftId));
   }
 
-  /** Reads what is new in the log, and checks that it may stand there. Not while a transaction is open. */
+  /** Reads and checks the new events of the log. Must not be called while a transaction is open. */
   observe(): void {
     this.#latest = Math.max(this.#latest, this.#clock());
     const reads = this.#reads();
@@ -124,8 +124,8 @@ export class Ledger {
       this.#trace.check(row.eventId === this.head + 1, () => `event ${row.eventId} follows ${this.head}`);
       this.#trace.check(!this.#keys.has(key), () => `two events under the key ${key}`);
       const rejected = this.#verdict(row.principal, row.draftId)?.rejection !== undefined;
-      this.#trace.check(!rejected, () => `${key} was told to be rejected, and is in the log as event ${row.eventId}`);
-      this.#trace.check(row.timestamp >= (last?.timestamp ?? 0), () => `time runs backwards at event ${row.eventId}`);
+      this.#trace.check(!rejected, () => `${key} was rejected, and is in the log as event ${row.eventId}`);
+      this.#trace.check(row.timestamp >= (last?.timestamp ?? 0), () => `the time decreases at event ${row.eventId}`);
       this.#checkBatch(row, last);
       this.#checkConflict(row);
       this.#rows.push(row);
@@ -140,20 +140,20 @@ export class Ledger {
     );
   }
 
-  /** Reads everything again, after a restart and at the end: what was seen must be there, unchanged. */
-  observeAnew(): void {
+  /** Reads the whole log again, after a restart and at the end: all known events must be unchanged. */
+  observeAll(): void {
     const rows = this.#reads()?.events.after(0, Number.MAX_SAFE_INTEGER) ?? [];
     this.#trace.check(rows.length >= this.head, () => `the log had ${this.head} events, and has ${rows.length}`);
     for (const [at, row] of this.#rows.entries()) {
       const now = rows[at];
       const same = now !== undefined && JSON.stringify(now) === JSON.stringify(row);
-      this.#trace.check(same, () => `event ${row.eventId} has changed, or is gone`);
+      this.#trace.check(same, () => `event ${row.eventId} has changed, or is missing`);
     }
     if (this.#trace.violation !== undefined) return;
     this.observe();
   }
 
-  /** The kinds of due work that the database holds. */
+  /** The kinds of the jobs in the database. */
   dueWork(): string[] {
     return (
       this.#reads()
@@ -162,7 +162,7 @@ export class Ledger {
     );
   }
 
-  /** What has to be done is due, and no later than it may be. */
+  /** Checks that all necessary jobs are there, and due in time. */
   checkJobs(): void {
     const reads = this.#reads();
     if (!reads) return;
@@ -178,22 +178,22 @@ export class Ledger {
     return this.#reads()?.log.identity()?.logId;
   }
 
-  /** After a sweep: whatever is gone must have been past its retention. */
+  /** Checks after a sweep that all deleted rejections were past their retention. */
   observeSweep(): void {
-    for (const key of this.#told.keys()) this.#verdict(...(key.split(" ") as [string, string]));
+    for (const key of this.#verdicts.keys()) this.#verdict(...(key.split(" ") as [string, string]));
   }
 
-  /** A broadcast, or an event of a page or an acceptance: the event as it is in the log, in the same bytes for all. */
-  checkEvent(told: { eventId: number; event: object }, where: string): void {
-    const { eventId, event } = told;
+  /** Checks the event of a broadcast, a page or an acceptance: it is the event of the log, always in the same bytes. */
+  checkEvent(received: { eventId: number; event: object }, where: string): void {
+    const { eventId, event } = received;
     const text = JSON.stringify(event);
     const known = this.#broadcasts.get(eventId);
     if (known !== undefined) {
-      this.#trace.check(known === text, () => `event ${eventId} was told in two ways (${where})`);
+      this.#trace.check(known === text, () => `event ${eventId} was sent in two ways (${where})`);
       return;
     }
     const row = this.#rows[eventId - 1];
-    this.#trace.check(row !== undefined, () => `event ${eventId} is told (${where}), but not in the database`);
+    this.#trace.check(row !== undefined, () => `event ${eventId} is sent (${where}), but not in the database`);
     if (!row) return;
     const { payload, ...rest } = event as { payload: Json };
     const { type, version, clientId, timestamp } = row;
@@ -202,11 +202,11 @@ export class Ledger {
       Object.entries({ type, version, clientId, timestamp, id: `evt-${eventId}` }).every(
         ([name, value]) => (rest as Record<string, unknown>)[name] === value,
       );
-    this.#trace.check(same, () => `event ${eventId} is told as ${text}, and stored as ${JSON.stringify(row)}`);
+    this.#trace.check(same, () => `event ${eventId} is sent as ${text}, and stored as ${JSON.stringify(row)}`);
     this.#broadcasts.set(eventId, text);
   }
 
-  /** The verdict on one draft: durable, and the same as ever. */
+  /** Checks the verdict on one draft: durable, and always the same. */
   checkVerdict(
     principal: string,
     { draftId, content }: Member,
@@ -224,7 +224,7 @@ export class Ledger {
     this.#remember(principal, draftId, { content, text, rejection });
   }
 
-  /** The answer to a draft over HTTP. False: it is no verdict, and may be another one next time. */
+  /** Checks the answer to a draft over HTTP. Returns false if it is not a verdict: then the next answer may differ. */
   checkAnswer(principal: string, { draftId, content }: Member, { status, body }: HttpAnswer): boolean {
     if (status === 201) {
       this.#checkAccepted(keyOf(principal, draftId), content, JSON.parse(body) as Parameters<Ledger["checkEvent"]>[0]);
@@ -238,7 +238,7 @@ export class Ledger {
     return true;
   }
 
-  /** The answer to a batch: durable, whole or nothing if atomic, and the same as ever. */
+  /** Checks the answer to a batch: durable, all or nothing if atomic, and always the same. */
   checkBatchResult(principal: string, asked: Extract<Asked, { kind: "batch" }>, message: Told): void {
     if (message.type !== "events_result") return;
     const { results } = message.payload;
@@ -252,11 +252,14 @@ export class Ledger {
       const { content, draftId } = members[at]!;
       if (result.status === "accepted") {
         this.#checkAccepted(keyOf(principal, draftId), content, result);
-        this.#trace.check(mode === "atomic" || open, () => `batch ${batchId} goes on after what was not accepted`);
+        this.#trace.check(
+          mode === "atomic" || open,
+          () => `batch ${batchId} continues after a draft that was not accepted`,
+        );
       } else if (mode === "sequential") {
         this.#trace.check(
           open || result.status === "not_processed",
-          () => `batch ${batchId} goes on after a rejection`,
+          () => `batch ${batchId} continues after a rejection`,
         );
         open = false;
         if (result.status === "rejected") this.#checkMember(principal, members[at]!, result, message.timestamp);
@@ -270,13 +273,13 @@ export class Ledger {
     this.#trace.check(accepted === 0 || accepted === results.length, () => `batch ${batchId} was accepted in part`);
     const reads = this.#reads();
     const stored = accepted > 0 ? reads?.batches.find(principal, batchId) : reads?.rejections.find(principal, batchId);
-    this.#trace.check(stored !== undefined, () => `the verdict on batch ${batchId} is told, but not in the database`);
+    this.#trace.check(stored !== undefined, () => `the verdict on batch ${batchId} is sent, but not in the database`);
     const content = JSON.stringify(members);
     const rejection = accepted > 0 ? undefined : { traceId: "", at: message.timestamp };
     this.#remember(principal, batchId, { content, text: JSON.stringify(message), rejection });
   }
 
-  /** A sequential batch has no record, and yet gets the same bytes: as far as all its verdicts are kept. */
+  /** Checks that a sequential batch, which has no record, is answered with the same bytes, if all its verdicts are stored. */
   #checkRepeated(
     principal: string,
     { batchId, members }: Extract<Asked, { kind: "batch" }>,
@@ -296,19 +299,19 @@ export class Ledger {
     this.#trace.check(known === text, () => `batch ${batchId}: first ${known}, then ${text}`);
   }
 
-  /** A member of a sequential batch has the verdict that it would have by itself. */
+  /** Checks that a member of a sequential batch has the verdict of a single draft. */
   #checkMember(
     principal: string,
     { draftId, content }: Member,
-    told: { reason: string; traceId: string },
+    received: { reason: string; traceId: string },
     at: number,
   ): void {
-    if (told.reason === "idempotency_key_reused") {
+    if (received.reason === "idempotency_key_reused") {
       this.#checkReused(principal, draftId, content);
       return;
     }
-    this.#checkRejected(principal, draftId, told.traceId);
-    const rejection = { traceId: told.traceId, at };
+    this.#checkRejected(principal, draftId, received.traceId);
+    const rejection = { traceId: received.traceId, at };
     this.#remember(principal, draftId, { content, text: undefined, rejection });
   }
 
@@ -316,38 +319,41 @@ export class Ledger {
     const stored = this.#reads()?.rejections.find(principal, draftId);
     this.#trace.check(
       stored !== undefined && (JSON.parse(stored.problem) as { traceId: string }).traceId === traceId,
-      () => `the rejection of ${draftId} is told, but not in the database`,
+      () => `the rejection of ${draftId} is sent, but not in the database`,
     );
   }
 
-  #checkAccepted(key: string, content: string, told: { eventId: number; event: object }): void {
-    this.checkEvent(told, `as the acceptance of ${key}`);
-    const row = this.#rows[told.eventId - 1];
+  #checkAccepted(key: string, content: string, received: { eventId: number; event: object }): void {
+    this.checkEvent(received, `as the acceptance of ${key}`);
+    const row = this.#rows[received.eventId - 1];
     if (!row) return;
-    this.#trace.check(keyOf(row.principal, row.draftId) === key, () => `${key} is told the event of another key`);
-    this.#trace.check(contentOfRow(row) === content, () => `${key} is accepted with other content than it has`);
+    this.#trace.check(keyOf(row.principal, row.draftId) === key, () => `${key} has the event of another key`);
+    this.#trace.check(contentOfRow(row) === content, () => `${key} is accepted with other content`);
   }
 
   #checkReused(principal: string, draftId: string, content: string): void {
     const key = keyOf(principal, draftId);
     const known = this.#verdict(principal, draftId);
-    this.#trace.check(known?.content !== content, () => `${key} came again as it was, and is told to be reused`);
+    this.#trace.check(known?.content !== content, () => `${key} was repeated unchanged, and is answered as reused`);
     const row = this.#keys.get(key);
-    this.#trace.check(!row || contentOfRow(row) !== content, () => `${key} is in the log as it is, and told reused`);
+    this.#trace.check(
+      !row || contentOfRow(row) !== content,
+      () => `${key} is unchanged in the log, and is answered as reused`,
+    );
     const reads = this.#reads();
     const used = row ?? reads?.rejections.find(principal, draftId) ?? reads?.batches.find(principal, draftId);
-    this.#trace.check(used !== undefined, () => `${key} is told to be reused, but was never used`);
+    this.#trace.check(used !== undefined, () => `${key} is answered as reused, but was never used`);
   }
 
-  /** What was told under a key, unless it was a rejection that is past its retention, and gone. */
+  /** The verdict under a key, unless it was a rejection that is deleted after its retention. */
   #verdict(principal: string, draftId: string): Verdict | undefined {
     const key = keyOf(principal, draftId);
-    const known = this.#told.get(key);
+    const known = this.#verdicts.get(key);
     if (!known?.rejection) return known;
     if (this.#reads()?.rejections.find(principal, draftId)?.createdAt === known.rejection.at) return known;
     const expired = this.#latest - known.rejection.at > rejectionRetentionMs;
-    this.#trace.check(expired, () => `the rejection of ${key} is forgotten before its time`);
-    this.#told.delete(key);
+    this.#trace.check(expired, () => `the rejection of ${key} is deleted before its time`);
+    this.#verdicts.delete(key);
     this.#forgotten.add(key);
     return undefined;
   }
@@ -356,7 +362,7 @@ export class Ledger {
     const key = keyOf(principal, draftId);
     const known = this.#verdict(principal, draftId);
     if (!known) {
-      this.#told.set(key, verdict);
+      this.#verdicts.set(key, verdict);
       return;
     }
     const { content, text, rejection } = verdict;
@@ -371,7 +377,7 @@ export class Ledger {
     if (running) {
       this.#trace.check(
         row.batchEnd === last.batchEnd && row.timestamp === last.timestamp && row.principal === last.principal,
-        () => `event ${row.eventId} is not of the batch that it stands in`,
+        () => `event ${row.eventId} is not of the batch around it`,
       );
     }
     this.#trace.check(
@@ -380,7 +386,7 @@ export class Ledger {
     );
   }
 
-  /** Nobody else has touched the same entity after what the author had seen. */
+  /** Checks that no other client has changed the entity after `expectedEventId`. */
   #checkConflict(row: EventRow): void {
     const { expectedEventId, eventId, principal, clientId } = row;
     if (expectedEventId === undefined) return;

@@ -2,14 +2,14 @@ import type { Random } from "./random.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Asked, Told } from "./wire.ts";
 
-/** How a network behaves, in milliseconds. */
+/** The behaviour of a network, in milliseconds. */
 export interface Weather {
   latencyMsMax: number;
-  /** How late a side notices that the connection is gone. */
+  /** The delay until a side notices the end of the connection. */
   noticeMsMax: number;
 }
 
-/** What one side of a connection takes. */
+/** The receiver at one side of a connection. */
 export interface End<Frame> {
   receive(frame: Frame): void;
   closed(): void;
@@ -21,7 +21,7 @@ export interface ServerFrame {
   messages: readonly Told[];
 }
 
-/** One direction: a FIFO that keeps the order, as TCP does, and can lose its tail. */
+/** One direction: a queue that keeps the order, as TCP does, and can lose its tail. */
 export class Pipe<Frame> {
   readonly #random: Random;
   readonly #schedule: Schedule;
@@ -36,7 +36,7 @@ export class Pipe<Frame> {
     this.#weather = weather;
   }
 
-  /** `stallMs`: for how long it waits besides, and with it everything behind it. */
+  /** `stallMs`: an additional delay of the frame, and of everything behind it. */
   send(frame: Frame | "closed", stallMs = 0): void {
     this.#queue.push(frame);
     // Half of the frames follow the one before at once, so that bursts stay bursts.
@@ -45,7 +45,7 @@ export class Pipe<Frame> {
     this.#schedule.after(this.#lastAt - this.#schedule.now, () => this.#arrive());
   }
 
-  /** Loses a tail of what is on the way, and, if `notice`, tells the end later that it was cut. */
+  /** Loses a tail of the frames in flight and, if `notice`, closes the end later. */
   cut(notice: boolean): void {
     this.#queue.length = this.#random.between(0, this.#queue.length);
     if (!notice) return;
@@ -70,13 +70,13 @@ export class Pipe<Frame> {
   }
 }
 
-/** A connection as the server has it. */
+/** A connection from the server's point of view. */
 export type ServerLink = Pick<
   Link,
   "name" | "exclusive" | "isCut" | "lastHeartbeatAt" | "attachServer" | "fromServer" | "closeFromServer"
 >;
 
-/** One WebSocket: two directions that end together, but are noticed to have ended each in its own time. */
+/** One WebSocket: two directions that end together, but each side notices it at its own time. */
 export class Link {
   readonly name: string;
   /** Whether its client has no other connection, and sends each frame once. */
@@ -116,13 +116,13 @@ export class Link {
     if (!this.#cut) this.#toClient.send(frame);
   }
 
-  /** The client closes: what it sent still arrives. */
+  /** The client closes; the frames that it sent still arrive. */
   closeFromClient(): void {
     this.#toClient.end = undefined;
     if (!this.#cut) this.#toServer.send("closed");
   }
 
-  /** The server closes, or has ended: what it sent still arrives, unless `lossy`. */
+  /** The server closes or has ended; the frames that it sent still arrive, unless `lossy`. */
   closeFromServer(lossy: boolean): void {
     if (lossy) this.#toServer.end = undefined;
     if (this.#cut) return;
@@ -130,7 +130,7 @@ export class Link {
     else this.#toClient.send("closed");
   }
 
-  /** The network goes, with what is on the way. The server may never notice. */
+  /** The network fails, with the frames in flight. The server may never notice. */
   cut(): void {
     if (this.#cut) return;
     this.#cut = true;

@@ -2,7 +2,7 @@ import type { Draft } from "../../src/core/index.ts";
 import type { Random } from "./random.ts";
 import type { Asked } from "./wire.ts";
 
-/** A draft or a batch, as it is sent, each time. */
+/** A draft or a batch, as it is sent each time. */
 export interface Pending {
   /** Its draft id, or batch id. */
   key: string;
@@ -13,7 +13,7 @@ export interface Pending {
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
-/** What was decided: the event (of an atomic batch: the first), or undefined for a rejection. */
+/** A decision: the event (for an atomic batch the first one), or undefined for a rejection. */
 interface Decision {
   eventId: number | undefined;
 }
@@ -23,12 +23,12 @@ interface Waiting {
   inFlight: boolean;
 }
 
-/** A client's drafts: those that are undecided, in their order, and what became of the others. */
+/** A client's drafts: the undecided ones, in order, and the decisions on the others. */
 export class Queue {
   readonly #waiting = new Map<string, Waiting>();
   readonly #known = new Map<string, Pending>();
   readonly #decisions = new Map<string, Decision>();
-  /** When each was submitted last under its own responsibility: the order that has to be kept. */
+  /** When each was last submitted: the order that the log must have. */
   readonly #order = new Map<string, number>();
   #sequence = 0;
   #recovering = false;
@@ -37,7 +37,7 @@ export class Queue {
     return this.#waiting.size === 0;
   }
 
-  /** Whether a refusal has to be followed up, and everything on its way is answered. */
+  /** Whether there was a refusal, and everything in flight is answered: then drafts are sent again. */
   get recoverable(): boolean {
     return this.#recovering && [...this.#waiting.values()].every(({ inFlight }) => !inFlight);
   }
@@ -60,13 +60,13 @@ export class Queue {
     this.#order.set(pending.key, ++this.#sequence);
   }
 
-  /** Submits a member of a batch by itself. */
+  /** Submits a member of a batch as a single draft. */
   addAgain(key: string): void {
     const known = this.#known.get(key);
     if (known && !this.#waiting.has(key) && !this.#decisions.has(key)) this.add(known);
   }
 
-  /** What is to be sent now; it counts as on its way from here on. */
+  /** Returns the drafts to send now; they are in flight from then on. */
   toSend(): Pending[] {
     if (this.#recovering) return [];
     const unsent = [...this.#waiting.values()].filter(({ inFlight }) => !inFlight);
@@ -91,7 +91,7 @@ export class Queue {
     return this.#known.get(key)?.asked.kind === "batch";
   }
 
-  /** Keeps a decision. True: there was another one before. */
+  /** Records a decision. Returns whether it differs from an earlier one. */
   decide(key: string, eventId: number | undefined): boolean {
     this.answered(key);
     const known = this.#decisions.get(key);
@@ -99,12 +99,12 @@ export class Queue {
     return known !== undefined && known.eventId !== eventId;
   }
 
-  /** It needs no more answer. */
+  /** The draft does not wait for an answer any more. */
   answered(key: string): void {
     this.#waiting.delete(key);
   }
 
-  /** It was refused for now: it has to come again before anything else does. */
+  /** It was refused temporarily: it must be sent again before anything else. */
   refused(key: string): void {
     this.#recovering = true;
     const waiting = this.#waiting.get(key);
@@ -112,7 +112,7 @@ export class Queue {
       waiting.inFlight = false;
       return;
     }
-    // A duplicate of something decided: the server waits for it all the same.
+    // A duplicate of a decided draft: the server waits for it, too.
     const known = this.#known.get(key);
     if (!known) return;
     const others = [...this.#waiting];

@@ -27,7 +27,7 @@ export class Random {
     return list[this.between(0, list.length - 1)]!;
   }
 
-  /** One of the keys, each as likely as its weight says. */
+  /** One of the keys, with a probability in proportion to its weight. */
   weighted<Key extends string>(weights: Readonly<Record<Key, number>>): Key {
     const entries = Object.entries(weights) as [Key, number][];
     let left = this.next() * entries.reduce((sum, [, weight]) => sum + weight, 0);
@@ -38,7 +38,7 @@ export class Random {
     return entries.at(-1)![0];
   }
 
-  /** That many lower-case hexadecimal digits. */
+  /** This number of lower-case hexadecimal digits. */
   hex(digits: number): string {
     return Array.from({ length: digits }, () => this.between(0, 15).toString(16)).join("");
   }

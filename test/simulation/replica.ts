@@ -2,13 +2,13 @@ import { type AnyModel, foldEvent, State } from "../../src/model/index.ts";
 import type { Json, NumberedEvent } from "../../src/protocol/index.ts";
 import { canonicalText } from "./ledger.ts";
 
-/** What a client makes of the events it is given: its own fold of the log. */
+/** The state of a client: its own fold of the events that it receives. */
 export class Replica {
   readonly #model: AnyModel;
   #state: State<object>;
-  /** Own events that were accepted before those in front of them came. */
+  /** Own accepted events whose earlier events were not received yet. */
   readonly #ahead = new Map<number, NumberedEvent>();
-  /** The last event that is folded in. */
+  /** The last folded event. */
   cursor = 0;
 
   constructor(model: AnyModel) {
@@ -16,32 +16,33 @@ export class Replica {
     this.#state = new State<object>(model.initialState() as object);
   }
 
-  /** In canonical JSON. */
+  /** The state in canonical JSON. */
   get state(): string {
     return canonicalText(this.#state.stringify());
   }
 
-  /** Starts again from `state`, as it is after event `eventIndex`; by default from nothing. */
+  /** Restarts from `state`, the state after event `eventIndex`; by default from the initial state. */
   reset(state: Json = this.#model.initialState() as Json, eventIndex = 0): void {
     this.#state = new State<object>(structuredClone(state) as object);
     this.#ahead.clear();
     this.cursor = eventIndex;
   }
 
-  /** Folds in an event, if it is the next. Returns whether it is known now. */
-  take(numbered: NumberedEvent): boolean {
+  /** Folds an event if it is the next. Returns whether it is folded now. */
+  fold(numbered: NumberedEvent): boolean {
     if (numbered.eventId > this.cursor + 1) return false;
-    if (numbered.eventId === this.cursor + 1) this.#fold(numbered);
-    for (let next = this.#ahead.get(this.cursor + 1); next; next = this.#ahead.get(this.cursor + 1)) this.#fold(next);
+    if (numbered.eventId === this.cursor + 1) this.#foldNext(numbered);
+    for (let next = this.#ahead.get(this.cursor + 1); next; next = this.#ahead.get(this.cursor + 1))
+      this.#foldNext(next);
     return true;
   }
 
-  /** Takes an own event whose acceptance is all that will come of it. */
-  takeOwn(numbered: NumberedEvent): void {
-    if (!this.take(numbered)) this.#ahead.set(numbered.eventId, numbered);
+  /** Folds an own event that is sent as its acceptance only, now or when it is the next. */
+  foldOwn(numbered: NumberedEvent): void {
+    if (!this.fold(numbered)) this.#ahead.set(numbered.eventId, numbered);
   }
 
-  #fold({ eventId, event }: NumberedEvent): void {
+  #foldNext({ eventId, event }: NumberedEvent): void {
     foldEvent(this.#model, this.#state, event);
     this.#ahead.delete(eventId);
     this.cursor = eventId;

@@ -1,4 +1,4 @@
-/** 2023-11-14: where the clock of every run begins, in milliseconds since 1970. */
+/** 2023-11-14: the start of the clock in every run, in milliseconds since 1970. */
 const epochMs = 1_700_000_000_000;
 
 interface Task {
@@ -6,25 +6,25 @@ interface Task {
   readonly run: () => void;
 }
 
-/** Owns time: what is to happen, in its order. Tasks of one millisecond run in the order they were made. */
+/** The simulated time, and its tasks in order. Tasks of one millisecond run in the order of creation. */
 export class Schedule {
   /** Milliseconds since the run began. */
   now = 0;
-  /** How far the server's clock is off, in milliseconds. */
+  /** The error of the server's clock, in milliseconds. */
   skewMs = 0;
   readonly #tasks: Task[] = [];
 
-  /** What a clock shows that is right: milliseconds since 1970. */
+  /** The time of a correct clock, in milliseconds since 1970. */
   get epochNow(): number {
     return epochMs + this.now;
   }
 
-  /** What the server's clock shows. It may jump, either way. */
+  /** The time of the server's clock. It can jump in both directions. */
   get serverNow(): number {
     return this.epochNow + this.skewMs;
   }
 
-  /** Runs `run` in `delayMs` from now; returns how to cancel that. */
+  /** Runs `run` after `delayMs`. Returns a function that cancels it. */
   after(delayMs: number, run: () => void): () => void {
     const task: Task = { at: this.now + delayMs, run };
     let index = this.#tasks.length;
@@ -36,7 +36,7 @@ export class Schedule {
     };
   }
 
-  /** Moves time to the next task and runs it. False: there is none. */
+  /** Advances the time to the next task, and runs it. Returns false if there is none. */
   step(): boolean {
     const task = this.#tasks.shift();
     if (!task) return false;

@@ -3,13 +3,13 @@ import { createHash } from "node:crypto";
 /** How many lines a report shows. */
 const linesKept = 30;
 
-/** What happened in a run: a hash of all of it, and the last lines. */
+/** The record of a run: a hash of all lines, and the last lines. */
 export class Trace {
   readonly #hash = createHash("sha256");
   readonly #lines: string[] = [];
   #violation: string | undefined;
 
-  /** The first thing that must not have happened. */
+  /** The first violation. */
   get violation(): string | undefined {
     return this.#violation;
   }
@@ -21,7 +21,7 @@ export class Trace {
     if (this.#lines.length > linesKept) this.#lines.shift();
   }
 
-  /** Reports what must not happen. Does not throw: the code under test might catch it. */
+  /** Reports a violation. Does not throw: the code under test might catch it. */
   violated(what: string): void {
     if (this.#violation !== undefined) return;
     this.#violation = what;

@@ -339,7 +339,7 @@ export class World {
       trace.check(client.settled, () => `after ${settlingStepsMax} quiet steps: ${client.describe()}`);
     }
     if (trace.violation !== undefined) return;
-    ledger.observeAnew();
+    ledger.observeAll();
     trace.check(ledger.stateAt(ledger.head) === ledger.state, () => "the log folds to two states");
     await this.#host.readState();
     this.#host.checkAlarm();

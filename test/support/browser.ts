@@ -16,7 +16,7 @@ const browserArguments =
 const html =
   '<!doctype html><title>test</title><link rel="icon" href="data:,"><main></main><script type="module" src="/page.js"></script>';
 
-/** Whether there is a browser to test with. */
+/** Whether a browser is installed. */
 export const browserPresent = existsSync(executablePath);
 if (!browserPresent) {
   console.warn(`The browser tests are skipped: there is no ${executablePath}. CHROMIUM names another browser.`);
@@ -26,7 +26,7 @@ export function launchBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath, args: browserArguments });
 }
 
-/** A profile of its own, whose pages are empty but for the script of `entry`, a file under `test/browser`. */
+/** A new browser profile. Its pages are empty except for the script of `entry`, a file under `test/browser`. */
 export async function openContext(browser: Browser, entry: string): Promise<BrowserContext> {
   const { outputFiles } = await build({
     entryPoints: [join(projectFolder, "test", "browser", entry)],
@@ -39,7 +39,7 @@ export async function openContext(browser: Browser, entry: string): Promise<Brow
     logLevel: "silent",
   });
   const script = outputFiles[0]!.text;
-  // Pages that come otherwise, as from a route of the context, may not connect to 127.0.0.1.
+  // Pages from elsewhere, such as a route of the context, cannot connect to 127.0.0.1.
   const server = createServer(({ url }, response) => {
     const isScript = url === "/page.js";
     response.setHeader("content-type", `${isScript ? "text/javascript" : "text/html"}; charset=utf-8`);
@@ -55,7 +55,7 @@ export async function openContext(browser: Browser, entry: string): Promise<Brow
   return context;
 }
 
-/** Opens a page of the context, and waits until its script has run. `complaints`: what its console was given, and what was thrown. */
+/** Opens a page of the context, and waits until its script has run. `complaints`: the warnings and errors of its console, and thrown errors. */
 export async function openPage(context: BrowserContext): Promise<{ page: Page; complaints: string[] }> {
   const page = await context.newPage();
   const complaints: string[] = [];

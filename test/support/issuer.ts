@@ -7,19 +7,19 @@ import { exportJWK, exportSPKI, generateKeyPair, type JWTPayload, SignJWT } from
 type Pair = Awaited<ReturnType<typeof generateKeyPair>>;
 
 const audience = "partita";
-/** Bytes that a source sends which never ends; more than anybody should read. */
+/** The pieces and the size of an endless response: more than any client should read. */
 const hugePiece = "x".repeat(1024 * 1024);
 const hugeBytesMax = 2 * 1024 ** 3;
 
-/** An issuer of tokens whose public keys are behind HTTP on loopback, and who misbehaves as the test wants. */
+/** An issuer of tokens that serves its public keys over HTTP on loopback, with the faults that the test wants. */
 export class Issuer {
-  /** How often the keys were asked for. */
+  /** How often the keys were requested. */
   requests = 0;
-  /** How many bytes of a source that never ends were taken. */
+  /** How many bytes of the endless response were written. */
   taken = 0;
   /** The names of the keys that are published. */
   published: string[] = [];
-  /** How a request for the keys is answered. */
+  /** Answers a request for the keys. */
   answer: (response: ServerResponse) => void = (response) => this.publish(response);
   readonly #pairs = new Map<string, Pair>();
   readonly #server: Server;
@@ -49,12 +49,12 @@ export class Issuer {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/jwks`;
   }
 
-  /** What the Worker has to be set to. */
+  /** The settings of the Worker. */
   get settings(): Record<string, string> {
     return { PARTITA_JWKS_URL: this.url, PARTITA_JWT_ISSUER: "https://issuer.example", PARTITA_JWT_AUDIENCE: audience };
   }
 
-  /** The public key of this name, as it is published. */
+  /** The public key with this name, as it is published. */
   jwk(kid: string): object {
     return this.#keys.find((key) => (key as { kid: string }).kid === kid)!;
   }
@@ -76,7 +76,7 @@ export class Issuer {
       .sign(this.#pairs.get(kid)!.privateKey);
   }
 
-  /** An HMAC over `text` by what everybody knows of this key. */
+  /** An HMAC over `text` with the public key as its secret. */
   async confused(kid: string, text: string): Promise<string> {
     return createHmac("sha256", await exportSPKI(this.#pairs.get(kid)!.publicKey))
       .update(text)
@@ -88,7 +88,7 @@ export class Issuer {
     response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ keys }));
   }
 
-  /** Answers with more than there is memory for. */
+  /** Answers with more bytes than fit into memory. */
   flood(response: ServerResponse): void {
     this.taken = 0;
     response.writeHead(200, { "content-type": "application/json" });

@@ -2,7 +2,7 @@ import { WebSocket } from "ws";
 import { foldEvent, type AnyModel, State } from "../../src/model/index.ts";
 import { canonicalJson, type Json, type NumberedEvent, type ServerMessage } from "../../src/protocol/index.ts";
 
-/** The whole log over HTTP, as it is now. */
+/** The current log, over HTTP. */
 export async function readLog(server: URL, partition: string): Promise<NumberedEvent[]> {
   const log: NumberedEvent[] = [];
   for (let more = true; more;) {
@@ -14,7 +14,7 @@ export async function readLog(server: URL, partition: string): Promise<NumberedE
   return log;
 }
 
-/** The state that the server has, and after which event. */
+/** The state of the server, and its event id. */
 export async function readState(server: URL, partition: string): Promise<{ state: Json; eventIndex: number }> {
   const response = await fetch(new URL(`v1/partitions/${partition}/state`, server));
   return (await response.json()) as { state: Json; eventIndex: number };
@@ -50,7 +50,7 @@ export async function readDraftIds(server: URL, partition: string, clientId: str
   return draftIds;
 }
 
-/** Canonical JSON of what a log gives from nothing. */
+/** Folds a log from its beginning, and returns the state as canonical JSON. */
 export function foldLog(model: AnyModel, log: readonly NumberedEvent[]): string {
   const state = new State(model.initialState());
   for (const { event } of log) foldEvent(model, state, event);

@@ -4,9 +4,9 @@ import fc from "fast-check";
 // Documents are data of every shape
 type Part = any;
 
-/** A request to an operation of a document: one that it allows, or nearly so. */
+/** A request to an operation of a document: a valid one, or an almost valid one. */
 export interface FuzzRequest {
-  /** Where the operation is in the document. */
+  /** The path of the operation in the document. */
   path: string;
   method: string;
   /** Path and query. */
@@ -15,10 +15,10 @@ export interface FuzzRequest {
   body: string | undefined;
 }
 
-/** How deep values are that have no schema. */
+/** The depth of values without a schema. */
 const freeDepthMax = 3;
 
-/** Requests to all operations of `document`: valid ones, and ones with anything wrong in them. */
+/** Requests to all operations of `document`: valid ones, and ones with any errors. */
 export function requestsOf(document: Part): fc.Arbitrary<FuzzRequest> {
   const at = (part: Part): Part => (part?.$ref ? at(pointed(document, part.$ref)) : part);
   const operations = Object.entries<Part>(document.paths).flatMap(([path, item]) =>
@@ -26,7 +26,7 @@ export function requestsOf(document: Part): fc.Arbitrary<FuzzRequest> {
       const parameters: Part[] = (operation.parameters ?? []).map(at);
       const body = at(operation.requestBody)?.content["application/json"];
       return {
-        // Where more can be varied, more is tried.
+        // Operations with more parameters have more requests.
         weight: 2 ** Math.min(parameters.length, 4) * (body ? 3 : 1),
         arbitrary: requestOf(path, method, parameters, body, at),
       };
@@ -56,7 +56,7 @@ function requestOf(path: string, method: string, parameters: Part[], body: Part,
 /** The values of one parameter, encoded for its place: one, rarely none, two, or something else. */
 function parameterOf({ in: place, required, schema, example }: Part, at: At): fc.Arbitrary<string[]> {
   const valid = fc.oneof(
-    // Mostly what other requests have, too: they are to meet.
+    // Mostly the example, so that requests have values in common.
     ...(example === undefined ? [] : [{ weight: required ? 24 : 1, arbitrary: fc.constant(String(example)) }]),
     { weight: 1, arbitrary: valueOf(schema, at).map(String) },
   );
@@ -75,7 +75,7 @@ function parameterOf({ in: place, required, schema, example }: Part, at: At): fc
   );
 }
 
-/** What of a text a header can hold. */
+/** The text without the characters that a header cannot have. */
 const headerText = (text: string): string => text.replaceAll(/[^\x20-\x7e\xa0-\xff]/g, "?").trim();
 
 function bodyOf({ schema, example, examples = {} }: Part, at: At): fc.Arbitrary<string> {
@@ -107,7 +107,7 @@ function bodyOf({ schema, example, examples = {} }: Part, at: At): fc.Arbitrary<
   );
 }
 
-/** A value that is changed, gone or new somewhere inside. */
+/** A valid value with one member changed, removed or added, at any depth. */
 function mutated(valid: fc.Arbitrary<Part>): fc.Arbitrary<Part> {
   return fc
     .tuple(valid, fc.array(fc.nat(), { minLength: 1, maxLength: 6 }), free(), fc.nat(2))
@@ -132,7 +132,7 @@ function mutated(valid: fc.Arbitrary<Part>): fc.Arbitrary<Part> {
     });
 }
 
-/** Text with a piece of it gone. */
+/** Text without one piece of it. */
 const broken = (text: string): fc.Arbitrary<string> =>
   fc.tuple(fc.nat(text.length), fc.nat(8)).map(([from, length]) => text.slice(0, from) + text.slice(from + length));
 
@@ -175,7 +175,7 @@ function valueOf(reference: Part, at: At): fc.Arbitrary<Part> {
 
 const free = (): fc.Arbitrary<Part> => fc.jsonValue({ maxDepth: freeDepthMax });
 
-/** What a `$ref` within the document points to. */
+/** Resolves a `$ref` within the document. */
 function pointed(document: Part, reference: string): Part {
   return reference
     .replace("#/", "")

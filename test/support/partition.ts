@@ -23,7 +23,7 @@ import type { Migration } from "../../src/storage/migrations.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { PartitionStorage } from "../../src/storage/partition/storage.ts";
 
-/** SHA-256, as the object's shell gives it to the core. */
+/** SHA-256, as the shell passes it to the core. */
 export const sha256 = (bytes: Uint8Array | string): Uint8Array =>
   new Uint8Array(createHash("sha256").update(bytes).digest());
 
@@ -41,27 +41,27 @@ export const migrationsIn = (folder: string): Migration[] => {
     });
 };
 
-/** Those of a partition. */
+/** The migrations of a partition. */
 export const migrations = migrationsIn(".");
 
-/** A message as it went out, parsed. */
+/** A sent message, parsed. */
 // Tests look into messages of every type
 export type Message = any;
 
-/** The kind of a reply; of the verdict on a single draft, what it says. */
+/** The kind of a reply; for the verdict on a single draft, its result. */
 function kindOf(reply: Reply): string {
   return reply.kind === "decided" && reply.mode === "single" ? reply.verdict.results[0]!.kind : reply.kind;
 }
 
-/** A connection of a test: what it was told, as effects and as bytes. */
+/** A connection of a test, with what it has received: the kinds and the frames. */
 export class TestConnection {
-  /** The kinds of what it was told. */
-  readonly told: string[] = [];
+  /** The kinds of all received replies and broadcasts. */
+  readonly received: string[] = [];
   readonly frames: string[] = [];
   readonly session: Session;
-  /** What would be in the socket's attachment. */
+  /** The session in the socket's attachment. */
   saved: SessionState;
-  /** How often that was written. */
+  /** How often the attachment was written. */
   saves = 0;
   readonly #host: TestPartition;
   #requests = 0;
@@ -72,7 +72,7 @@ export class TestConnection {
     this.session = new Session(
       {
         deliver: (replies, broadcasts) => {
-          this.told.push(...replies.map(kindOf), ...broadcasts.map(() => "broadcast"));
+          this.received.push(...replies.map(kindOf), ...broadcasts.map(() => "broadcast"));
           for (const frame of host.codec.frames(replies, broadcasts, this.session.state.wire)) this.frames.push(frame);
         },
         save: (saved) => {
@@ -84,12 +84,12 @@ export class TestConnection {
     );
   }
 
-  /** Sends a frame as it is, and returns the messages that it brought to this connection. */
+  /** Sends a frame, and returns the messages that this connection received for it. */
   raw(frame: string | ArrayBuffer): Message[] {
     const before = this.frames.length;
     const { partition, codec, now } = this.#host;
     const decoded = codec.decode(frame);
-    // Where nobody verifies tokens, as in open development mode.
+    // Tokens are not verified here, as in open development mode.
     if (decoded.kind === "token") {
       partition.receive(this.session, decoded.command(undefined), now);
       return this.frames.slice(before).map((text) => JSON.parse(text) as Message);
@@ -120,13 +120,13 @@ export class TestConnection {
   }
 }
 
-/** A partition in Node: the production core on a storage, a clock and randomness that the test owns. */
+/** A partition in Node: the production core on the storage, the clock and the randomness of the test. */
 export class TestPartition {
   now = 1_700_000_000_000;
   readonly codec: Dialect;
   readonly driver: SqlDriver;
   readonly logged: { level: string; message: string; fields: Readonly<Record<string, unknown>> }[] = [];
-  /** What the partition has asked of the tenant's rate. */
+  /** The counts that the partition has requested of the tenant's rate. */
   readonly asked: number[] = [];
   partition: Partition;
   readonly #name: string;
@@ -174,12 +174,12 @@ export class TestPartition {
     this.partition.detach(session);
   }
 
-  /** How many timers are set: an object with one does not hibernate. */
+  /** How many timers are pending: an object with one does not hibernate. */
   get timers(): number {
     return this.#timers.length;
   }
 
-  /** Lets time pass, and runs the timers that are due in it. */
+  /** Advances the clock, and runs the timers that become due. */
   elapse(ms: number): void {
     const end = this.now + ms;
     for (let due; (due = this.#timers.find(({ at }) => at <= end));) {
@@ -190,14 +190,14 @@ export class TestPartition {
     this.now = end;
   }
 
-  /** A connection that has had its `connect`. */
+  /** Opens a connection, and sends its `connect`. */
   client(clientId: string, more: object = {}): TestConnection {
     const connection = this.open();
     connection.connect(clientId, more);
     return connection;
   }
 
-  /** Runs the jobs that are due, but writes no snapshot. Returns the one that is to be written, if so. */
+  /** Runs the due jobs, but writes no snapshot. Returns the snapshot that is due, or undefined. */
   runJobs(now = this.now, sweepSockets: () => void = () => {}): SnapshotDraft | undefined {
     this.#sweepSockets = sweepSockets;
     this.#snapshot = undefined;
@@ -206,7 +206,7 @@ export class TestPartition {
     return this.#snapshot;
   }
 
-  /** What the object does when its alarm comes: all that is due, and a snapshot to its end. */
+  /** Does what the object does at its alarm: runs the due jobs, and writes the snapshot. */
   runDue(now = this.now, sweepSockets: () => void = () => {}): void {
     const draft = this.runJobs(now, sweepSockets);
     if (!draft) return;

@@ -12,12 +12,12 @@ interface Running {
   command: string;
 }
 
-/** The processes that run now; those that ended and were not collected by their parent are left out. */
+/** The running processes, without those that have ended and that their parent has not collected. */
 export function running(): Running[] {
   return process.platform === "linux" ? fromProc() : fromPs();
 }
 
-/** Slim images have no `ps`. */
+/** Reads /proc, because slim images have no `ps`. */
 function fromProc(): Running[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
@@ -54,7 +54,7 @@ export function descendantsOf(pid: number): Running[] {
   return below;
 }
 
-/** Those of `pids` that still run. */
+/** The processes of `pids` that still run. */
 export function alive(pids: readonly number[]): Running[] {
   return running().filter(({ pid }) => pids.includes(pid));
 }
@@ -77,7 +77,7 @@ export function withVariable(name: string, value: string): Running[] {
   });
 }
 
-/** A port of 127.0.0.1 that nobody listens on. */
+/** A free port of 127.0.0.1. */
 export async function freePort(): Promise<number> {
   const probe = createServer();
   await once(probe.listen(0, "127.0.0.1"), "listening");
@@ -89,11 +89,11 @@ export async function freePort(): Promise<number> {
 
 let guard: ChildProcessByStdio<Writable, null, null> | undefined;
 
-/** Has the workerd that serves `port` killed when this process ends without ending it, by SIGKILL too. */
+/** Starts the guard, which kills the workerd that serves `port` when this process ends without ending it, even by SIGKILL. */
 export function guardPort(port: number): void {
   if (!guard) {
     const script = fileURLToPath(new URL("workerd-guard.ts", import.meta.url));
-    // A process group of its own: what kills this process and its group does not kill the guard.
+    // A new process group, so that a signal to the group of this process does not kill the guard.
     guard = spawn(process.execPath, [script], { stdio: ["pipe", "ignore", "inherit"], detached: true });
     guard.unref();
     (guard.stdin as Socket).unref();

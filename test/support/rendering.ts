@@ -40,7 +40,7 @@ export interface PostedDraft {
   expectedEventId?: unknown;
 }
 
-/** Who submits over HTTP, and under which trace id. */
+/** The author of a request over HTTP, and its trace id. */
 export interface PostedBy {
   author: Author;
   clientId: string;

@@ -9,19 +9,19 @@ import { descendantsOf, freePort, guardPort, releasePort } from "./processes.ts"
 const host = "127.0.0.1";
 
 export interface TestServerOptions {
-  /** Where the data is, and stays after `stop`. Absent: a folder of its own, which `stop` removes. */
+  /** The folder of the data, which `stop` does not remove. Absent: a new folder, which `stop` removes. */
   folder?: string;
-  /** Absent: one that is free. */
+  /** Absent: a free port. */
   port?: number;
   /** The variables and secrets of the Worker. Absent: open development mode. */
   settings?: Readonly<Record<string, string>>;
-  /** The Worker's main module, called `worker.ts`. Absent: the one that is deployed. */
+  /** The Worker's main module, with the name `worker.ts`. Absent: the deployed one. */
   main?: string;
 }
 
 /**
  * The real Worker in a real workerd, a child process of this one, with the demo's assets: for tests
- * and benches. It can be killed as a crash would, and started again on the same data.
+ * and benches. It can be killed as by a crash, and restarted on the same data.
  */
 export class TestServer {
   readonly #ownFolder: string | undefined;
@@ -39,7 +39,7 @@ export class TestServer {
     this.#port = port;
   }
 
-  /** Where it serves, as `http://127.0.0.1:41234`: the same after each restart. */
+  /** Its address, as `http://127.0.0.1:41234`: the same after each restart. */
   get url(): URL {
     if (this.#port === undefined) throw new Error("the server has not been started");
     return new URL(`http://${host}:${this.#port}`);
@@ -54,7 +54,7 @@ export class TestServer {
     return found[0]!.pid;
   }
 
-  /** Starts workerd, and returns when it serves. The first call of a process builds the Worker, which takes a second. */
+  /** Starts workerd, and returns when it accepts requests. The first call of a process builds the Worker, which needs a second. */
   async start(): Promise<void> {
     if (this.#miniflare) throw new Error("the server runs");
     const options = workerOptions(await workerModules(this.#main), this.#settings);
@@ -77,14 +77,14 @@ export class TestServer {
     await this.#miniflare.ready;
   }
 
-  /** Kills workerd with SIGKILL, whatever it is doing. Returns when the process is gone. */
+  /** Kills workerd with SIGKILL. Returns when the process has ended. */
   async kill(): Promise<void> {
     process.kill(this.pid, "SIGKILL");
-    // In the same turn: Miniflare would start a workerd that crashed again by itself.
+    // In the same turn: otherwise Miniflare would restart the crashed workerd.
     await this.#dispose();
   }
 
-  /** Starts again on the same port and data, after `kill`; while it runs, it is killed first. */
+  /** Restarts on the same port and data, after `kill`; kills workerd first if it runs. */
   async restart(): Promise<void> {
     if (this.#miniflare) await this.kill();
     await this.start();
@@ -112,7 +112,7 @@ interface WorkerModule {
   contents: string;
 }
 
-/** The modules of the Worker, the main one first: built once for this process. */
+/** The modules of the Worker, the main one first; built once per process. */
 function workerModules(main: string | undefined): Promise<WorkerModule[]> {
   const building = builds.get(main) ?? buildModules(main);
   builds.set(main, building);

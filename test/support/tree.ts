@@ -25,7 +25,7 @@ const oddNames = [
   "%2F",
 ];
 
-/** Folders in one another with names of 200 characters: more than a node's id may have. */
+/** Nested folders with names of 200 characters: their path is longer than a node's id may be. */
 const longDepth = 8;
 
 /**

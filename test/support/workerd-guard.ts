@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { running } from "./processes.ts";
 
-/** A process that was being started when the pipe closed shows its command a little later. */
+/** The command of a process that is being started when the pipe closes is visible a little later. */
 const secondLookMs = 500;
 const ports = new Set<string>();
 

@@ -17,7 +17,7 @@ const subject: Subject = {
   jti: undefined,
 };
 
-/** Admission to a partition whose connections are counted as they come and go. */
+/** The admission of a partition, which counts its connections. */
 function admissionTo(room: TestPartition) {
   const admission = new Admission({
     name: { tenant: "default", partition: "room" },
@@ -36,7 +36,7 @@ function admissionTo(room: TestPartition) {
 }
 
 describe("a token that comes on the connection", () => {
-  it("[AU-2] [AU-5] is taken on the last place that there is: its connection has it already", async () => {
+  it("[AU-2] [AU-5] is accepted when the limit of connections is reached: its connection is counted already", async () => {
     const room = new TestPartition();
     room.partition.limit({ ...noLimits, connectionsPerPartition: 1, connectionsPerPrincipal: 1 });
     const { admission, join } = admissionTo(room);
@@ -46,7 +46,7 @@ describe("a token that comes on the connection", () => {
     expect(admission.capacityFailure(undefined, true)).toMatchObject({ code: "too_many_connections" });
   });
 
-  it("[AU-5] takes its place when it is verified, though its connection has its turn later", async () => {
+  it("[AU-5] counts for its principal once it is verified, before its connect is decided", async () => {
     const room = new TestPartition();
     room.partition.limit({ ...noLimits, connectionsPerPrincipal: 1 });
     const { admission, join } = admissionTo(room);

@@ -34,7 +34,7 @@ describe("a socket that was attached by an earlier version", () => {
     const room = new TestPartition();
     const woken = room.attach(restoredSession({ ...earlier(false), client: undefined }));
     woken.connect("phone", { frames: "array" });
-    expect(woken.told).toEqual(["connected"]);
+    expect(woken.received).toEqual(["connected"]);
     // What this version keeps is restored as it is.
     expect(restoredSession(woken.saved)).toEqual(woken.saved);
     expect(woken.saved.wire).toEqual({ arrays: true });

@@ -8,7 +8,7 @@ import { counter } from "../workerd/models.ts";
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => from + at);
 
-/** The counter, with a reducer that has lost its mind about one event that is in the log. */
+/** The counter, with a reducer that throws on one event of the log. */
 const broken = defineModel({
   ...counter,
   events: {
@@ -61,7 +61,7 @@ describe("a poison event", () => {
 });
 
 describe("snapshots", () => {
-  it("[LC-8] [TX-8] none is made of a state that cannot be folded", () => {
+  it("[LC-8] [TX-8] are not written of a state that cannot be folded", () => {
     const room = new TestPartition({ model: counter as AnyModel, name: "counter-1" });
     const a = room.client("a");
     for (const at of range(1, 1_000)) a.submit(`d${at}`, "add", { by: 3 }, { version: 2 });
@@ -72,7 +72,7 @@ describe("snapshots", () => {
     expect(room.state()).toMatchObject({ count: 3_000 });
   });
 
-  it("one is made at a time; events go on meanwhile, and one that is given up is due again", () => {
+  it("are written one at a time; events are accepted meanwhile, and an abandoned snapshot is due again", () => {
     const room = new TestPartition();
     const a = room.client("a");
     const set = (at: number) => a.submit(`d${at}`, "set", { target: "n", value: at });
@@ -93,7 +93,7 @@ describe("snapshots", () => {
 });
 
 describe("full storage", () => {
-  it("[LC-8] [ID-12] refuses drafts retryably and stays readable; with room again, each counts once", () => {
+  it("[LC-8] [ID-12] refuses drafts retryably and stays readable; with free space again, each draft counts once", () => {
     const driver = new NodeSqlDriver();
     const room = new TestPartition({ driver });
     const [a, b] = [room.client("a"), room.client("b")];
@@ -113,7 +113,7 @@ describe("full storage", () => {
 });
 
 describe("the state's size", () => {
-  it("[MD-11] [LC-8] is bounded: drafts that grow it are refused, drafts that shrink it are accepted, and then there is room again", () => {
+  it("[MD-11] [LC-8] is bounded: drafts that grow it are refused, drafts that shrink it are accepted, and then drafts that grow it, too", () => {
     const room = new TestPartition();
     const a = room.client("a");
     const large = (target: string) => a.submit(`set-${target}`, "set", { target, value: "x".repeat(60_000) });
@@ -128,11 +128,11 @@ describe("the state's size", () => {
     expect(large("more").payload.code).toBe("state_too_large");
     for (const gone of range(1, 12))
       expect(a.submit(`unset-${gone}`, "unset", { target: `k${gone}` }).type).toBe("event_accepted");
-    // Refused was not stored: the same draft is taken now.
+    // A refusal is not stored: the same draft is accepted now.
     expect(large("more").type).toBe("event_accepted");
   });
 
-  it("[MD-11] writing the same place again and again does not fill it", () => {
+  it("[MD-11] does not grow when the same value is overwritten many times", () => {
     const room = new TestPartition();
     const a = room.client("a");
     for (const at of range(1, 400)) {
@@ -144,14 +144,14 @@ describe("the state's size", () => {
 describe("rejections past their retention", () => {
   const remove = (room: TestPartition) => room.client("a").submit("d", "unset", { target: "n" });
 
-  it("[ID-10] are never served, swept or not; an accepted key is remembered as long as its event", () => {
+  it("[ID-10] are never served, deleted or not; an accepted key is known as long as its event", () => {
     const room = new TestPartition();
     expect(remove(room).payload.reason).toBe("validation_failed");
     room.client("a").submit("yes", "set", { target: "n", value: 1 });
     room.now += rejectionRetentionMs;
     expect(remove(room).payload.reason).toBe("validation_failed");
     room.now += 1;
-    // Decided again: there is something to unset now.
+    // Decided again: now there is a value to unset.
     expect(remove(room).type).toBe("event_accepted");
     room.now += 100 * rejectionRetentionMs;
     expect(room.client("a").submit("yes", "set", { target: "n", value: 1 }).payload.eventId).toBe(1);
@@ -175,7 +175,7 @@ describe("rejections past their retention", () => {
     expect(statuses("B2")).toEqual([["accepted", undefined]]);
   });
 
-  it("[ID-10] the same for a batch, and the sweep is counted", () => {
+  it("[ID-10] are never served for a batch either, and the sweep logs their number", () => {
     const room = new TestPartition();
     const batch = () =>
       room.client("a").send("submit_events", {

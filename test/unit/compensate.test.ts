@@ -31,7 +31,7 @@ const eventOf = ({ type, payload }: Compensation): ModelEvent<JsonObject> => ({
   clientId: "me",
 });
 
-/** What the model says against an event in this state: shape, then rules. */
+/** How an event violates the model in this state: first its schema, then its rules. */
 function violations(model: AnyModel, state: State<object>, draft: Compensation, head: number): Violation[] {
   const definition = model.eventType(draft.type)!;
   const shape = payloadViolations(definition, draft.payload);
@@ -42,13 +42,13 @@ function violations(model: AnyModel, state: State<object>, draft: Compensation, 
 const stateOf = (value: Json): State<object> => new State<object>(structuredClone(value) as object);
 const canonical = (state: State<object>): string => canonicalJson(JSON.parse(state.stringify()) as Json);
 
-/** Whether nothing in `value` is a view of a state. */
+/** Whether `value` contains no proxy of a state. */
 function isPlain(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return true;
   return !types.isProxy(value) && Object.values(value).every(isPlain);
 }
 
-/** A value without the containers in it that hold nothing: those that an event makes on its way stay. */
+/** A value without its empty containers: those that an event creates on its path are not removed by an undo. */
 function withoutEmpty(value: Json): Json {
   if (Array.isArray(value)) return value.map(withoutEmpty);
   if (!isJsonObject(value)) return value;
@@ -58,8 +58,8 @@ function withoutEmpty(value: Json): Json {
   );
 }
 
-/** Does `draft` and takes it back by what the model gives for that; the state is then as it was, but for what is empty. */
-function thereAndBack(state: State<object>, draft: Compensation): Compensation[] | undefined {
+/** Applies `draft` and its compensation; the state is then the same, except for empty containers. */
+function applyAndUndo(state: State<object>, draft: Compensation): Compensation[] | undefined {
   const before = canonical(state);
   const drafts = compensationOf(insieme, state, eventOf(draft));
   expect(canonical(state)).toBe(before);
@@ -75,8 +75,8 @@ function thereAndBack(state: State<object>, draft: Compensation): Compensation[]
   return drafts;
 }
 
-/** Whether the model would take `draft`: nothing speaks against it, and its reducer does not fail on what was set. */
-function takes(state: State<object>, draft: Compensation, head: number): boolean {
+/** Whether the model accepts `draft`: it has no violation, and its reducer does not throw. */
+function accepts(state: State<object>, draft: Compensation, head: number): boolean {
   if (violations(insieme, state, draft, head).length > 0) return false;
   const { reduce } = insieme.eventType(draft.type)!;
   try {
@@ -87,14 +87,14 @@ function takes(state: State<object>, draft: Compensation, head: number): boolean
   }
 }
 
-/** Runs `drafts` as a log; each that is taken is tried there and back, on the living state and on a fresh one. */
+/** Runs `drafts` as a log; each accepted one is applied and undone, on the current state and on a fresh copy. */
 function tryAll(drafts: readonly Compensation[], each: (back: Compensation[] | undefined) => void) {
   const state = new State<object>(insieme.initialState());
   let head = 0;
   for (const draft of drafts) {
-    if (!takes(state, draft, head)) continue;
-    thereAndBack(stateOf(JSON.parse(state.stringify()) as Json), draft);
-    each(thereAndBack(state, draft));
+    if (!accepts(state, draft, head)) continue;
+    applyAndUndo(stateOf(JSON.parse(state.stringify()) as Json), draft);
+    each(applyAndUndo(state, draft));
     foldEvent(insieme, state, eventOf(draft));
     head++;
   }
@@ -152,7 +152,7 @@ const usualEvent = fc.oneof(
   ),
 );
 
-// What may come of sets into and over trees: nodes and data that no push makes, and names that no target can say.
+// The results of sets into and over trees: nodes and data that no push creates, and keys that no target can name.
 const oddKey = fc.constantFrom("", "a", "b", "a.b", "tree", "items", "id", "0", "1", "n");
 const oddId = fc.oneof(letter, letter, fc.constant("a.b"));
 const tooLong = "x".repeat(1_025);
@@ -166,7 +166,7 @@ const oddNode = fc.memo((depth): fc.Arbitrary<Json> => {
     { weight: 1, arbitrary: fc.constantFrom<Json[]>("junk", {}, { id: 5 }) },
   );
 });
-/** The nodes without those whose id was there before: the events of trees are for ids that name one node. */
+/** The nodes without those of an earlier id: tree events need ids that name one node. */
 function distinct(nodes: Json[], seen = new Set<Json>()): Json[] {
   return nodes.flatMap((node) => {
     if (!isJsonObject(node) || node["id"] === undefined) return [node];
@@ -221,33 +221,25 @@ const setWhole = (target: string) => (value: Json) => ({
   payload: { target, value, options: { replace: true } },
 });
 
-describe("insieme: what takes an event back", () => {
-  it(
-    "[MD-12] every event of a tree, and of a document beside it, can be taken back exactly",
-    { timeout: 60_000 },
-    () => {
-      fc.assert(
-        fc.property(fc.array(usualEvent, { maxLength: 60, size: "max" }), (drafts) => {
-          tryAll([...start, ...drafts], (back) => expect(back?.length).toBeGreaterThan(0));
-        }),
-        { numRuns: 200 },
-      );
-    },
-  );
+describe("insieme: compensations", () => {
+  it("[MD-12] every event of a tree, and of a document beside it, can be undone exactly", { timeout: 60_000 }, () => {
+    fc.assert(
+      fc.property(fc.array(usualEvent, { maxLength: 60, size: "max" }), (drafts) => {
+        tryAll([...start, ...drafts], (back) => expect(back?.length).toBeGreaterThan(0));
+      }),
+      { numRuns: 200 },
+    );
+  });
 
-  it(
-    "[MD-12] whatever was set where: what takes an event back does so exactly, or there is nothing",
-    { timeout: 60_000 },
-    () => {
-      const begin = fc.tuple(oddTree.map(setWhole("ex")), fc.array(oddTree, { maxLength: 2 }).map(setWhole("list")));
-      fc.assert(
-        fc.property(begin, fc.array(oddEvent, { maxLength: 20, size: "max" }), (begin, drafts) => {
-          tryAll([...begin, ...drafts], () => {});
-        }),
-        { numRuns: 500 },
-      );
-    },
-  );
+  it("[MD-12] after any sets: a compensation undoes its event exactly, or there is none", { timeout: 60_000 }, () => {
+    const begin = fc.tuple(oddTree.map(setWhole("ex")), fc.array(oddTree, { maxLength: 2 }).map(setWhole("list")));
+    fc.assert(
+      fc.property(begin, fc.array(oddEvent, { maxLength: 20, size: "max" }), (begin, drafts) => {
+        tryAll([...begin, ...drafts], () => {});
+      }),
+      { numRuns: 500 },
+    );
+  });
 
   const leaf = (id: string, ...children: Json[]): Json => ({ id, children });
   const known: JsonObject = {
@@ -280,25 +272,25 @@ describe("insieme: what takes an event back", () => {
     ["a value that was there", set("doc.text", "new"), [replaced("doc.text", "old")]],
     ["a value that was not there", set("doc.fresh", 1), [unset("doc.fresh")]],
     [
-      "what is set, and not what others may have put beside it on its way",
+      "what is set, but not the containers on its path, which others may use",
       set("doc.one.two.three", 1),
       [unset("doc.one.two.three")],
     ],
-    ["a null that a set makes an object", set("doc.nothing.two", 1), [replaced("doc.nothing", null)]],
-    ["an array that a set makes an object", set("doc.list.0.x", 2), [replaced("doc.list", [{ x: 1 }])]],
+    ["a null that a set replaces by an object", set("doc.nothing.two", 1), [replaced("doc.nothing", null)]],
+    ["an array that a set replaces by an object", set("doc.list.0.x", 2), [replaced("doc.list", [{ x: 1 }])]],
     [
-      "of a merge only what it touches",
+      "of a merge only the keys that it changes",
       set("doc.part", { x: 2, z: 1 }),
       [set("doc.part", { x: 1 }), unset("doc.part.z")],
     ],
-    ["of a merge only what it adds", set("doc.part", { z: 1 }), [unset("doc.part.z")]],
+    ["of a merge only the keys that it adds", set("doc.part", { z: 1 }), [unset("doc.part.z")]],
     [
-      "a merge of a key that no target names",
+      "a merge of a key that no target can name",
       set("doc.part", { "a.b": 1 }),
       [replaced("doc.part", { x: 1, y: { deep: 1 } })],
     ],
     [
-      "a merge of more keys than a batch has places",
+      "a merge of more keys than a batch can have drafts",
       set("doc.part", keys(256)),
       [replaced("doc.part", { x: 1, y: { deep: 1 } })],
     ],
@@ -311,7 +303,7 @@ describe("insieme: what takes an event back", () => {
       [on("treeDelete", "empty", { id: "z" })],
     ],
     [
-      "of an update only what it touches",
+      "of an update only the keys that it changes",
       on("treeUpdate", "ex", { id: "a1" }, { n: 2, id: "a1", z: 1 }),
       [on("treeUpdate", "ex", { id: "a1" }, { n: { deep: 1 } }), unset("ex.items.a1.z")],
     ],
@@ -321,12 +313,12 @@ describe("insieme: what takes an event back", () => {
       [on("treeUpdate", "ex", { id: "a1", replace: true }, { n: { deep: 1 } })],
     ],
     [
-      "an update that adds a key that no target names",
+      "an update that adds a key that no target can name",
       on("treeUpdate", "ex", { id: "a1" }, { "a.b": 1 }),
       [on("treeUpdate", "ex", { id: "a1", replace: true }, { n: { deep: 1 } })],
     ],
     [
-      "an update of data that no update leaves",
+      "an update of data that is not the result of an update",
       on("treeUpdate", "bare", { id: "p" }, { n: 1 }),
       [replaced("bare.items.p", { id: "own" })],
     ],
@@ -346,12 +338,12 @@ describe("insieme: what takes an event back", () => {
       [on("treeMove", "ex", { id: "b", parent: "_root", position: { after: "a" } })],
     ],
     [
-      "a move from behind what is no node",
+      "a move from behind an invalid node",
       on("treeMove", "bare", { id: "end", parent: "r" }),
       [on("treeMove", "bare", { id: "end", parent: "_root", position: "last" })],
     ],
     [
-      "a node with all below it",
+      "a deletion of a node with all nodes below it",
       on("treeDelete", "ex", { id: "a" }),
       [
         push("ex", { id: "a", n: 1 }, { parent: "_root", position: "first" }),
@@ -360,27 +352,27 @@ describe("insieme: what takes an event back", () => {
         push("ex", { id: "a11", tags: ["x"] }, { parent: "a1", position: "last" }),
       ],
     ],
-  ])("[MD-12] takes back %s", (_, draft, expected) => {
+  ])("[MD-12] undoes %s", (_, draft, expected) => {
     const state = stateOf(known);
     expect(violations(insieme, state, draft, 1)).toEqual([]);
-    expect(thereAndBack(state, draft)).toEqual(expected);
+    expect(applyAndUndo(state, draft)).toEqual(expected);
   });
 
   it.each<[string, Compensation]>([
     ["init", { type: "init", payload: { value: { doc: 1 } } }],
-    ["a set through an empty key at the top, which no target names", set(".x", 1)],
-    ["a push that gives its parent a list of children", push("bare", { id: "z" }, { parent: "p" })],
-    ["a move that gives its parent a list of children", on("treeMove", "bare", { id: "r", parent: "p" })],
-    ["a move from between what are no nodes", on("treeMove", "bare", { id: "q" })],
-    ["what is no node, deleted with its parent", on("treeDelete", "bare", { id: "s" })],
-    ["data that no push makes, deleted", on("treeDelete", "bare", { id: "p" })],
-  ])("[MD-12] does not take back %s", (_, draft) => {
+    ["a set through an empty key at the top, which no target can name", set(".x", 1)],
+    ["a push that creates its parent's list of children", push("bare", { id: "z" }, { parent: "p" })],
+    ["a move that creates its parent's list of children", on("treeMove", "bare", { id: "r", parent: "p" })],
+    ["a move from between invalid nodes", on("treeMove", "bare", { id: "q" })],
+    ["an invalid node, deleted with its parent", on("treeDelete", "bare", { id: "s" })],
+    ["a deletion of data that no push creates", on("treeDelete", "bare", { id: "p" })],
+  ])("[MD-12] does not undo %s", (_, draft) => {
     const state = stateOf(known);
     expect(violations(insieme, state, draft, 0)).toEqual([]);
     expect(compensationOf(insieme, state, eventOf(draft))).toBeUndefined();
   });
 
-  it("[MD-12] does not guess which of two nodes of one id is meant", () => {
+  it("[MD-12] returns nothing if two nodes have one id", () => {
     const back = (tree: Json[], draft: Compensation) => {
       const items = { p: {}, v: {}, w: {} };
       return compensationOf(insieme, stateOf({ ex: { tree, items } }), eventOf(draft));
@@ -394,24 +386,24 @@ describe("insieme: what takes an event back", () => {
     ]);
   });
 
-  it("[MD-12] [MD-11] a deleted subtree comes back if a batch can hold it", () => {
+  it("[MD-12] [MD-11] a deleted subtree is restored if it fits one batch", () => {
     const wide = (nodes: number) => {
       const ids = Object.keys(keys(nodes - 1));
       const items = Object.fromEntries(["top", ...ids].map((id) => [id, {}]));
       return stateOf({ ex: { tree: [leaf("top", ...ids.map((id) => leaf(id)))], items } });
     };
     const draft = on("treeDelete", "ex", { id: "top" });
-    expect(thereAndBack(wide(bounds.batchEventsMax), draft)).toHaveLength(bounds.batchEventsMax);
-    expect(thereAndBack(wide(bounds.batchEventsMax + 1), draft)).toBeUndefined();
+    expect(applyAndUndo(wide(bounds.batchEventsMax), draft)).toHaveLength(bounds.batchEventsMax);
+    expect(applyAndUndo(wide(bounds.batchEventsMax + 1), draft)).toBeUndefined();
   });
 });
 
-/** An object with so many keys. */
+/** An object with `count` keys. */
 function keys(count: number): JsonObject {
   return Object.fromEntries(Array.from({ length: count }, (_, at) => [`k${at}`, at]));
 }
 
-describe("a model of one's own", () => {
+describe("an application's model", () => {
   const shelf = defineModel({
     name: "shelf",
     version: 1,
@@ -423,7 +415,7 @@ describe("a model of one's own", () => {
           state.count += payload.by;
         },
         compensate: (state, { payload }) => {
-          // @ts-expect-error what a compensation is judged on is not to be changed
+          // @ts-expect-error a compensation cannot change the state
           if (payload.by === 13) state.count = 0;
           return { type: "add", payload: { by: -payload.by } };
         },
@@ -443,7 +435,7 @@ describe("a model of one's own", () => {
   const back = (type: string, payload: JsonObject, state = new State<object>(shelf.initialState())) =>
     compensationOf(shelf, state, eventOf({ type, payload }));
 
-  it("[MD-12] declares what takes an event back: one draft, or several, or none", () => {
+  it("[MD-12] declares a compensation: one draft, several, or none", () => {
     expect(back("add", { by: 3 })).toEqual([{ type: "add", payload: { by: -3 } }]);
     const put = { type: "put", payload: { book: "a", tags: ["x"] } };
     expect(back("drop", { book: "a", times: 2 })).toEqual([put, put]);
@@ -453,7 +445,7 @@ describe("a model of one's own", () => {
     expect(back("unheard-of", {})).toBeUndefined();
   });
 
-  it("[MD-12] what it gives is plain JSON that shares nothing with the state", () => {
+  it("[MD-12] a compensation is plain JSON that shares nothing with the state", () => {
     const state = new State<object>(shelf.initialState());
     const drafts = back("drop", { book: "a", times: 2 }, state)!;
     expect(isPlain(drafts)).toBe(true);
@@ -462,12 +454,12 @@ describe("a model of one's own", () => {
     expect(state.stringify()).toBe(JSON.stringify(shelf.initialState()));
   });
 
-  it("[MD-12] it cannot change the state, and what it throws passes on", () => {
+  it("[MD-12] a compensation cannot change the state, and its errors are thrown to the caller", () => {
     expect(() => back("add", { by: 13 })).toThrow(StateError);
     expect(() => back("drop", { book: "none", times: 1 })).toThrow(TypeError);
   });
 
-  it("[MD-12] [MD-11] more than a batch may hold, in events or in bytes, is none", () => {
+  it("[MD-12] [MD-11] a compensation larger than a batch, in events or in bytes, is undefined", () => {
     expect(back("drop", { book: "a", times: bounds.batchEventsMax })).toHaveLength(bounds.batchEventsMax);
     expect(back("drop", { book: "a", times: bounds.batchEventsMax + 1 })).toBeUndefined();
     const tagged = (length: number) => new State<object>({ books: { a: { tags: ["x".repeat(length)] } }, count: 0 });

@@ -6,8 +6,8 @@ import type { Failure, Author } from "../../src/protocol/index.ts";
 import { bounds } from "../../src/protocol/bounds.ts";
 import { TestPartition } from "../support/partition.ts";
 
-/** A connection that has to bring a token; `verify` says what becomes of it. */
-function stranger(verify: () => Promise<Author>, claims?: () => Promise<Failure | undefined>) {
+/** A connection that must send a token; `verify` returns its author. */
+function unauthenticated(verify: () => Promise<Author>, claims?: () => Promise<Failure | undefined>) {
   const room = new TestPartition();
   const sent: string[] = [];
   const ended: number[] = [];
@@ -50,7 +50,7 @@ const connect = { clientId: "c", version: "1", token: "t" };
 describe("frames behind a token", () => {
   it("[AU-2] [WP-12] wait until it is verified, and are answered in their order", async () => {
     let verified: ((author: Author) => void) | undefined;
-    const { say, sent } = stranger(() => new Promise((resolve) => (verified = resolve)));
+    const { say, sent } = unauthenticated(() => new Promise((resolve) => (verified = resolve)));
     say("connect", connect);
     say("heartbeat", {});
     say("sync", {});
@@ -61,7 +61,7 @@ describe("frames behind a token", () => {
   });
 
   it("[AU-6] are bounded: a connection that sends more is ended", () => {
-    const { say, ended } = stranger(() => new Promise(() => {}));
+    const { say, ended } = unauthenticated(() => new Promise(() => {}));
     say("connect", connect);
     for (let at = 0; at < bounds.framesBehindTokenMax; at++) say("heartbeat", {});
     expect(ended).toEqual([]);
@@ -70,7 +70,7 @@ describe("frames behind a token", () => {
   });
 
   it("[AU-6] are bounded in bytes, also before authentication", () => {
-    const { say, ended } = stranger(() => new Promise(() => {}));
+    const { say, ended } = unauthenticated(() => new Promise(() => {}));
     say("connect", connect);
     say("presence", { state: "x".repeat(bounds.unauthenticatedBytesMax / 2) });
     expect(ended).toEqual([]);
@@ -79,13 +79,13 @@ describe("frames behind a token", () => {
   });
 });
 
-describe("drafts behind the first of a partition", () => {
+describe("drafts behind the first draft of a partition", () => {
   const turn = () => new Promise((resolve) => setTimeout(resolve));
   const draft = (draftId: string) => ({ draftId, event: { type: "set", payload: { target: "n", value: 1 } } });
 
-  it("[WP-10] may be as many as a client may have in flight", async () => {
+  it("[WP-10] can be as many as a client may have in flight", async () => {
     let claimed = () => {};
-    const { say, sent, ended } = stranger(
+    const { say, sent, ended } = unauthenticated(
       async () => author,
       () => new Promise((resolve) => (claimed = () => resolve(undefined))),
     );
@@ -99,10 +99,10 @@ describe("drafts behind the first of a partition", () => {
   });
 
   it.each(["identity_unavailable", "partition_unavailable"] as const)(
-    "[WP-12] are not decided before it, where that cannot be asked now: %s",
+    "[WP-12] are not decided before it if the tenant cannot be reached: %s",
     async (code) => {
       const answers = [{ code, detail: "", retryAfter: 1 }];
-      const { say, sent } = stranger(
+      const { say, sent } = unauthenticated(
         async () => author,
         async () => answers.pop(),
       );

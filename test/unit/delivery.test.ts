@@ -35,7 +35,7 @@ describe("connect", () => {
     expect(a.submit("d", "set", { target: "n", value: 1 }).payload.eventId).toBe(2);
   });
 
-  it("[WP-3] carries what was asked for, and nothing else", () => {
+  it("[WP-3] returns what was requested, and nothing else", () => {
     const { room } = filled(3);
     const plain = room.open().connect("a")[0];
     expect(plain).toEqual({
@@ -57,7 +57,7 @@ describe("connect", () => {
     expect(a.of("broadcast")).toHaveLength(1);
   });
 
-  it("[WP-6] with sinceEventId the first page follows, and then the live events", () => {
+  it("[WP-6] with sinceEventId sends the first page, and then the live events", () => {
     const { room, writer } = filled(4);
     const a = room.open();
     const [connected, page] = a.connect("a", { sinceEventId: 2 });
@@ -76,7 +76,7 @@ describe("connect", () => {
     [{ sinceEventId: 0, initialState: true }, "bad_request"],
     [{ clientId: "" }, "bad_request"],
     [{ version: 7 }, "bad_request"],
-  ])("[WP-2] refuses connect with %j as %s, and can be tried again", (more, code) => {
+  ])("[WP-2] refuses connect with %j as %s, and accepts another connect", (more, code) => {
     const { room } = filled(1);
     const a = room.open();
     expect(a.connect("a", more)[0].payload.code).toBe(code);
@@ -88,7 +88,7 @@ describe("connect", () => {
     const early = room.open();
     const serverId = early.connect("a")[0].payload.serverId;
     room.restart();
-    // The woken connection remembers which log it was promised.
+    // The restored connection knows the id of the log that it has received.
     const woken = room.attach(early.saved);
     expect(room.open().connect("b")[0].payload.serverId).toBe(serverId);
     woken.submit("d", "set", { target: "n", value: 1 });
@@ -153,7 +153,7 @@ describe("sync", () => {
     [{ sinceEventId: 2 ** 53 - 1 }, "cursor_ahead"],
     [{ limit: 1.5 }, "bad_request"],
     [{ partition: "elsewhere" }, "partition_mismatch"],
-  ])("[WP-7] refuses %j as %s and leaves the cursor", (payload, code) => {
+  ])("[WP-7] refuses %j as %s, and does not change the cursor", (payload, code) => {
     const { room, writer } = filled(3);
     const a = room.client("a");
     expect(a.send("sync", payload)[0]).toMatchObject({ type: "error", payload: { code } });
@@ -161,7 +161,7 @@ describe("sync", () => {
     expect(a.of("broadcast")).toHaveLength(1);
   });
 
-  it("[WP-6] [WP-5] broadcasts flow only at the head; the page that reaches it makes the connection live", () => {
+  it("[WP-6] [WP-5] broadcasts are sent only at the head; the page that reaches it makes the connection live", () => {
     const { room, writer } = filled(10);
     const a = room.client("a");
     a.send("sync", { sinceEventId: 0, limit: 4 });
@@ -174,7 +174,7 @@ describe("sync", () => {
     expect(a.of("broadcast").map(({ payload }: Message) => payload.eventId)).toEqual([13]);
   });
 
-  it("[WP-7] [TX-9] starts from a snapshot when that is cheaper and the client allows it", () => {
+  it("[WP-7] [TX-9] starts from a snapshot if that is cheaper and the client allows it", () => {
     const { room } = filled(1_200, 100);
     room.runDue();
     const { writer } = { writer: room.client("late") };
@@ -215,7 +215,7 @@ describe("any interleaving", () => {
     { weight: 1, arbitrary: fc.record({ kind: fc.constant("reconnect" as const), who, resume: fc.boolean() }) },
   );
 
-  it("[WP-4] [WP-5] [WP-6] [TX-8] [ID-1] ids have no gap, what a connection has seen is a contiguous run, verdicts repeat byte for byte, and state is the fold", () => {
+  it("[WP-4] [WP-5] [WP-6] [TX-8] [ID-1] ids have no gap, each connection receives a contiguous run, verdicts are repeated byte for byte, and the state is the fold", () => {
     fc.assert(
       fc.property(fc.array(action, { minLength: 5, maxLength: 60 }), (actions) => {
         const room = new TestPartition();
@@ -289,12 +289,12 @@ describe("any interleaving", () => {
   });
 });
 
-describe("snapshots and due work", () => {
+describe("snapshots and jobs", () => {
   const due = (room: TestPartition, at = room.now) => room.runDue(at);
   const snapshots = (room: TestPartition) =>
     room.driver.query("SELECT event_id FROM snapshots").map((row) => row["event_id"]);
 
-  it("[TX-8] takes a snapshot when it is worth its cost, and loads from it and the tail", () => {
+  it("[TX-8] writes a snapshot when it is worth its cost, and loads from it and the tail", () => {
     const { room, writer } = filled(999);
     expect(room.partition.nextDue).toBe(room.now + socketSweepMs);
     writer.submit("one-more", "set", { target: "n", value: 1 });
@@ -316,14 +316,14 @@ describe("snapshots and due work", () => {
     expect(room.partition.stateAt(0, room.now)).toEqual({ state: "{}", eventIndex: 0 });
   });
 
-  it("[TX-8] [MD-4] falls back to replay where the snapshot is damaged, or of another model version", () => {
+  it("[TX-8] [MD-4] falls back to replay if the snapshot is damaged, or of another model version", () => {
     const { room } = filled(1_000);
     due(room);
     const live = room.state();
     room.driver.transaction(() => room.driver.write("UPDATE snapshot_chunks SET bytes = zeroblob(length(bytes))"));
     room.restart();
     expect(room.state()).toEqual(live);
-    // Reducers of another meaning: the old snapshot says nothing about their state.
+    // Other reducers: the old snapshot is not a state of theirs.
     const counting = defineModel({
       ...insieme,
       version: 2,
@@ -337,7 +337,7 @@ describe("snapshots and due work", () => {
     expect(room.state()).toEqual({ count: 1_000 });
   });
 
-  it("[OB-5] a past state is bounded in what it replays", () => {
+  it("[OB-5] bounds the replay for a past state", () => {
     const { room, writer } = filled(1);
     room.driver.transaction(() =>
       room.driver.write(
@@ -368,7 +368,7 @@ describe("snapshots and due work", () => {
     expect(room.driver.query("SELECT draft_id FROM idempotency_records")).toEqual([]);
   });
 
-  it("looks after sockets only while there are any", () => {
+  it("sweeps sockets only while there are connections", () => {
     const { room, writer } = filled(1);
     let sweeps = 0;
     const sweep = () => sweeps++;
@@ -382,7 +382,7 @@ describe("snapshots and due work", () => {
     expect(room.partition.nextDue).toBe(room.now + socketSweepMs);
   });
 
-  it("work that fails stays due, and does not keep other work from being done", () => {
+  it("a job that fails stays due, and does not prevent other jobs", () => {
     const { room, writer } = filled(1_000);
     writer.submit("bad", "unset", { target: "nothing" });
     room.runDue(room.now + rejectionRetentionMs + 1, () => {
@@ -394,7 +394,7 @@ describe("snapshots and due work", () => {
     expect(room.logged.some(({ level, fields }) => level === "error" && fields["kind"] === "sweep_sockets")).toBe(true);
   });
 
-  it("[TX-3] work whose write fails stays due, and what follows goes on from storage", () => {
+  it("[TX-3] a job whose write fails stays due, and the next step continues from storage", () => {
     class Failing extends NodeSqlDriver {
       failures = 0;
       override write(...parameters: Parameters<NodeSqlDriver["write"]>) {
@@ -411,12 +411,12 @@ describe("snapshots and due work", () => {
     room.runDue(room.now + rejectionRetentionMs + 1);
     expect(driver.query("SELECT * FROM idempotency_records")).toEqual([]);
     expect(driver.query("SELECT kind FROM jobs")).toEqual([{ kind: "sweep_sockets" }]);
-    // It runs again after a delay, and not at its time, which is over.
+    // It runs again after a delay, and not at its due time, which has passed.
     expect(room.partition.nextDue).toBe(room.now + rejectionRetentionMs + 1 + 5_000);
     expect(room.state()).toEqual({ n: 1 });
   });
 
-  it("[TX-8] refuses to use a log with a hole, and does not show internals in the error", () => {
+  it("[TX-8] refuses a log with a gap, and does not show internals in the error", () => {
     const { room } = filled(5);
     room.driver.transaction(() => {
       room.driver.script("DROP TRIGGER events_are_not_deleted");

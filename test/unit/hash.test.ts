@@ -39,12 +39,12 @@ describe("hash", () => {
     });
     a.submit("d2", "set", { target: "é", value: 2 });
     expect(a.send("hash", {})[0].payload).toEqual({ eventIndex: 2, sha256: hashOf(room.state()) });
-    // The same from the log as from memory.
+    // Folded from the log it is the same as in memory.
     room.restart();
     expect(room.client("b").send("hash", {})[0].payload).toEqual({ eventIndex: 2, sha256: hashOf({ é: 2 }) });
   });
 
-  it("[CL-7] [LC-3] opens no transaction, and asks for connect first", () => {
+  it("[CL-7] [LC-3] opens no transaction, and needs a connect first", () => {
     let transactions = 0;
     class Counting extends NodeSqlDriver {
       override transaction<T>(body: () => T): T {
@@ -58,7 +58,7 @@ describe("hash", () => {
     expect(transactions).toBe(0);
   });
 
-  it("[CL-7] costs the state once for each head, however many ask", () => {
+  it("[CL-7] serialises the state once for each head, for any number of requests", () => {
     const room = new TestPartition();
     const [a, b] = [room.client("a"), room.client("b")];
     const stringify = vi.spyOn(State.prototype, "canonical");
@@ -70,7 +70,7 @@ describe("hash", () => {
     stringify.mockRestore();
   });
 
-  it("[CL-7] [LC-8] is refused where the log cannot be folded", () => {
+  it("[CL-7] [LC-8] is refused if the log cannot be folded", () => {
     const room = new TestPartition();
     room.client("a").submit("d", "set", { target: "n", value: 1 });
     const broken = {
@@ -89,7 +89,7 @@ describe("hash", () => {
     });
   });
 
-  it("[CL-7] [WP-12] comes in its turn, after the events that it is of and before those that it is not", () => {
+  it("[CL-7] [WP-12] is sent in order: after the events that it includes and before all later ones", () => {
     const room = new TestPartition();
     const [a, b] = [room.client("a"), room.client("b")];
     a.frames.length = 0;
@@ -106,11 +106,11 @@ describe("hash", () => {
       ],
       room.now,
     );
-    const told = a.frames.map((frame) => {
+    const sent = a.frames.map((frame) => {
       const { type, payload } = JSON.parse(frame) as Message;
       return `${type} ${payload.eventId ?? payload.eventIndex ?? ""}`.trim();
     });
-    expect(told).toEqual([
+    expect(sent).toEqual([
       "heartbeat",
       "broadcast 1",
       "hash 1",
@@ -123,7 +123,7 @@ describe("hash", () => {
     ]);
   });
 
-  it("[CL-7] [WP-5] whatever the windows, a live client that folds what it was given has this hash", () => {
+  it("[CL-7] [WP-5] with any windows, the fold of a live client has this hash", () => {
     type Step = { who: number; what: "submit" | "atomic" | "hash" | "heartbeat" };
     const step: fc.Arbitrary<Step> = fc.record({
       who: fc.nat(3),
@@ -141,7 +141,7 @@ describe("hash", () => {
         }));
         let drafts = 0;
         let hashes = 0;
-        const take = ({ folded }: (typeof clients)[number], event: Message) =>
+        const fold = ({ folded }: (typeof clients)[number], event: Message) =>
           folded.set(event.payload.target, event.payload.value);
         for (const steps of windows) {
           const work = steps.map(({ who, what }) => {
@@ -157,8 +157,8 @@ describe("hash", () => {
             for (const { type, payload } of client.connection.frames.splice(0).flatMap((frame) => {
               return [JSON.parse(frame) as Message].flat();
             })) {
-              if (type === "broadcast" || (type === "event_accepted" && !echo)) take(client, payload.event);
-              if (type === "events_result" && !echo) for (const { event } of payload.results) take(client, event);
+              if (type === "broadcast" || (type === "event_accepted" && !echo)) fold(client, payload.event);
+              if (type === "events_result" && !echo) for (const { event } of payload.results) fold(client, event);
               if (type !== "hash") continue;
               expect(hashOf(Object.fromEntries(client.folded))).toBe(payload.sha256);
               expect(client.folded.size).toBe(payload.eventIndex);

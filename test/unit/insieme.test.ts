@@ -34,7 +34,7 @@ function shape(room: TestPartition): string {
 }
 const codes = (answer: Message): string[] => (answer.payload.errors ?? []).map(({ code }: { code: string }) => code);
 
-describe("insieme: what is rejected, where the library would ignore or corrupt", () => {
+describe("insieme: rejections where the library would ignore or corrupt", () => {
   it.each<[string, object, string, string]>([
     ["init", { value: {} }, "ALREADY_INITIALIZED", "payload.value"],
     ["treePush", { target: "no", value: { id: "x" } }, "TARGET_NOT_FOUND", "payload.target"],
@@ -91,7 +91,7 @@ describe("insieme: what is rejected, where the library would ignore or corrupt",
     expect(room.state()).toEqual(before);
   });
 
-  it("[MD-9] [ER-3] lists all that is wrong with a push", () => {
+  it("[MD-9] [ER-3] lists all violations of a push", () => {
     const { a } = tree();
     expect(codes(a.submit("d", "treePush", { target: "ex", value: { id: "a" }, options: { parent: "no" } }))).toEqual([
       "DUPLICATE_ID",
@@ -99,7 +99,7 @@ describe("insieme: what is rejected, where the library would ignore or corrupt",
     ]);
   });
 
-  it("[MD-9] init is taken as the first event, and only then", () => {
+  it("[MD-9] init is accepted as the first event only", () => {
     const room = new TestPartition();
     const a = room.client("a");
     expect(a.submit("d1", "init", { value: { deep: { er: 1 } } }).type).toBe("event_accepted");
@@ -143,19 +143,19 @@ describe("insieme: trees", () => {
     const { room, a } = tree();
     expect(a.submit("d", "treeMove", { target: "ex", options }).type).toBe("event_accepted");
     expect(shape(room)).toBe(expected);
-    // The indexes have followed: what was moved can be found, and what is below it too.
+    // The indexes are updated: the moved node is found, with the nodes below it.
     a.submit("e", "treeDelete", { target: "ex", options: { id: "a1" } });
     expect(JSON.stringify(room.state())).not.toMatch(/"a1"|"a11"/);
   });
 
-  it("[MD-9] treeDelete takes the subtree and its items", () => {
+  it("[MD-9] treeDelete removes the subtree and its items", () => {
     const { room, a } = tree();
     a.submit("d", "treeDelete", { target: "ex", options: { id: "a" } });
     expect(room.state()).toEqual({ ex: { tree: [{ id: "b", children: [] }], items: { b: { name: "b" } } } });
     expect(a.submit("e", "treePush", { target: "ex", value: { id: "a11" } }).type).toBe("event_accepted");
   });
 
-  it("[MD-9] a tree that was set as a whole is found by id at once", () => {
+  it("[MD-9] the nodes of a tree that was set as a whole are found by id", () => {
     const { room, a } = tree();
     const value = { tree: [{ id: "q", children: [{ id: "r" }, "junk", { id: 5 }] }], items: { q: {}, r: 1 } };
     a.submit("d", "set", { target: "ex", value, options: { replace: true } });
@@ -203,7 +203,7 @@ describe("insieme: trees", () => {
         const found: string[] = [];
         const collect = (nodes: Node[]) => nodes.forEach((node) => (found.push(node.id), collect(node.children)));
         collect(ex.tree ?? []);
-        // Every node has its item, every item its node, and none is there twice.
+        // Every node has its item, every item its node, and no id occurs twice.
         expect(found.toSorted()).toEqual(Object.keys(ex.items ?? {}).toSorted());
         const live = room.state();
         room.restart();
@@ -217,7 +217,7 @@ describe("insieme: trees", () => {
 describe("a tree that was set by hand", () => {
   const leaf = (id: string, ...children: unknown[]) => ({ id, children });
   it.each([[[leaf("a", leaf("a"))]], [[leaf("p", leaf("x")), leaf("p")]], [[leaf("_root", leaf("a")), leaf("p")]]])(
-    "[MD-9] [AU-10] tree events are refused, and end, on a tree whose ids do not name one node each: %j",
+    "[MD-9] [AU-10] tree events are rejected, and terminate, on a tree where an id does not name exactly one node: %j",
     (tree) => {
       const room = new TestPartition();
       const a = room.client("a");
@@ -236,7 +236,7 @@ describe("a tree that was set by hand", () => {
     },
   );
 
-  it("[MD-9] what is no node inside a tree goes with its parent", () => {
+  it("[MD-9] invalid nodes inside a tree are moved and deleted with their parent", () => {
     const room = new TestPartition();
     const a = room.client("a");
     const tree = [{ id: "a", children: [null, 7, { id: 5 }, { id: "b", children: 7 }] }, leaf("c")];

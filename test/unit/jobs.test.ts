@@ -20,7 +20,7 @@ function swept({ fails = 0 } = {}) {
 }
 
 describe("jobs", () => {
-  it("[LC-14] work that succeeded is due again at its time, at once where it says so", () => {
+  it("[LC-14] a job that succeeded is due again at the time that it returns, even at once", () => {
     const room = new TestPartition();
     const client = room.client("a");
     // More than one run deletes.
@@ -32,7 +32,7 @@ describe("jobs", () => {
     expect(room.partition.nextDue).toBe(room.now);
   });
 
-  it("[LC-14] [LC-9] work that failed keeps its delay, whatever else comes meanwhile; the delay doubles, and is stored", () => {
+  it("[LC-14] [LC-9] a job that failed keeps its delay under traffic; the delay doubles, and is stored", () => {
     const { room, client, run, sweeps } = swept({ fails: 3 });
     room.now += socketSweepMs;
     const delays: number[] = [];
@@ -40,7 +40,7 @@ describe("jobs", () => {
       run();
       expect(sweeps()).toBe(failure);
       delays.push(room.partition.nextDue! - room.now);
-      // Traffic, and a restart, leave it as it is.
+      // Neither traffic nor a restart changes it.
       client.submit(`d-${failure}`, "set", { target: "n", value: failure });
       expect(room.partition.nextDue! - room.now).toBe(delays.at(-1));
       room.restart();
@@ -52,7 +52,7 @@ describe("jobs", () => {
     expect(room.driver.query("SELECT attempts FROM jobs")).toEqual([]);
   });
 
-  it("[LC-14] work whose delay could not be stored keeps it in memory", () => {
+  it("[LC-14] a job whose delay could not be stored keeps it in memory", () => {
     class Failing extends NodeSqlDriver {
       failing = false;
       override write(...parameters: Parameters<NodeSqlDriver["write"]>) {

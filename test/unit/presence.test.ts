@@ -9,14 +9,14 @@ const asking = { presence: true };
 const interval = bounds.presenceIntervalMs;
 const show = (connection: TestConnection, state: unknown) => connection.send("presence", { state });
 const peerIdOf = ({ session }: TestConnection) => session.state.client!.peerId!;
-/** What a connection was told of presence since it was last asked. */
-const told = (connection: TestConnection) =>
+/** The presence messages of a connection since the last call. */
+const presenceOf = (connection: TestConnection) =>
   connection.frames
     .splice(0)
     .map((frame) => JSON.parse(frame) as Message)
     .filter(({ type }) => type === "presence")
     .map(({ payload }) => payload);
-/** Connections whose `connect` is read and forgotten. */
+/** Connected clients, without the frames of their `connect`. */
 function clients<Names extends string[]>(room: TestPartition, ...names: Names) {
   const connections = names.map((name) => {
     const connection = room.client(name, asking);
@@ -27,25 +27,25 @@ function clients<Names extends string[]>(room: TestPartition, ...names: Names) {
 }
 
 describe("connecting with presence", () => {
-  it("[CL-8] names the connection, and sends the present peers at once", () => {
+  it("[CL-8] names the connection, and sends the current peers at once", () => {
     const room = new TestPartition();
     const [a, b] = clients(room, "a", "b");
     show(a, { cursor: 1 });
-    const joiner = room.open();
-    const messages = joiner.connect("c", { ...asking, sinceEventId: 0 });
+    const newcomer = room.open();
+    const messages = newcomer.connect("c", { ...asking, sinceEventId: 0 });
     expect(messages.map(({ type }) => type)).toEqual(["connected", "presence", "sync_response"]);
     expect(messages[1]).toEqual({
       id: `p-${room.now}`,
       type: "presence",
       timestamp: room.now,
-      // Only those who show something are there; so the joiner itself is not.
+      // Only connections with a state are peers; so the new connection is not one.
       payload: {
         peers: [{ peerId: peerIdOf(a), clientId: "a", state: { cursor: 1 } }],
         gone: [],
         all: true,
       },
     });
-    const ids = [a, b, joiner].map(peerIdOf);
+    const ids = [a, b, newcomer].map(peerIdOf);
     expect(new Set(ids).size).toBe(3);
     expect(messages[0].payload.peerId).toBe(ids[2]);
   });
@@ -57,7 +57,7 @@ describe("connecting with presence", () => {
     expect(plain.of("connected")[0].payload).toEqual({ serverId: expect.any(String), currentEventIndex: 0 });
     show(a, { cursor: 1 });
     room.elapse(interval);
-    expect(plain.told).toEqual(["connected"]);
+    expect(plain.received).toEqual(["connected"]);
     expect(show(plain, {})[0]).toMatchObject({ type: "error", payload: { code: "bad_request" }, inReplyTo: "m-2" });
     expect(show(room.open(), {})[0]).toMatchObject({ type: "error", payload: { code: "not_connected" } });
   });
@@ -83,29 +83,29 @@ describe("connecting with presence", () => {
   ])("[CL-8] [WP-8] refuses %s", (_, state) => {
     const [a] = clients(new TestPartition(), "a");
     expect(show(a, state)[0].payload).toMatchObject({ code: "bad_request", errors: [{ field: "payload.state" }] });
-    // Just as much as there may be.
+    // Exactly the maximum.
     expect(show(a, { text: "x".repeat(bounds.presenceBytesMax - 11) })).toEqual([]);
     expect(show(a, { text: "é".repeat(bounds.presenceBytesMax / 2 - 6) })).toEqual([]);
   });
 });
 
 describe("presence", () => {
-  it("[CL-8] sends the first change at once, without a timer, and then gathers: the last state of each wins", () => {
+  it("[CL-8] sends the first change at once, without a timer, and then batches: the last state of each peer wins", () => {
     const room = new TestPartition();
     const [a, b, c] = clients(room, "a", "b", "c");
     const [idOfA, idOfB] = [a, b].map(peerIdOf);
     show(a, { at: 1 });
-    expect(told(c)).toEqual([{ peers: [{ peerId: idOfA, clientId: "a", state: { at: 1 } }], gone: [] }]);
+    expect(presenceOf(c)).toEqual([{ peers: [{ peerId: idOfA, clientId: "a", state: { at: 1 } }], gone: [] }]);
     expect(room.timers).toBe(0);
     for (let at = 2; at <= 100; at++) {
       show(a, { at });
       show(b, { at });
     }
     room.elapse(interval - 1);
-    expect(told(c)).toEqual([]);
+    expect(presenceOf(c)).toEqual([]);
     expect(room.timers).toBe(1);
     room.elapse(1);
-    expect(told(c)).toEqual([
+    expect(presenceOf(c)).toEqual([
       {
         peers: [
           { peerId: idOfA, clientId: "a", state: { at: 100 } },
@@ -115,36 +115,36 @@ describe("presence", () => {
       },
     ]);
     expect(room.timers).toBe(0);
-    // Not quiet yet: the next one waits for what is left of the interval.
+    // The interval has not ended: the next change waits for its end.
     room.elapse(interval / 2);
     show(b, { at: 101 });
-    expect(told(c)).toEqual([]);
+    expect(presenceOf(c)).toEqual([]);
     room.elapse(interval / 2);
-    expect(told(c)).toHaveLength(1);
+    expect(presenceOf(c)).toHaveLength(1);
     room.elapse(interval);
     show(b, { at: 102 });
-    expect(told(c)).toHaveLength(1);
+    expect(presenceOf(c)).toHaveLength(1);
     expect(room.timers).toBe(0);
   });
 
-  it("[CL-8] sends nothing where nothing changes, and no peer only its own change", () => {
+  it("[CL-8] sends nothing if nothing changes, and does not send a peer only its own change", () => {
     const room = new TestPartition();
     const [a, b] = clients(room, "a", "b");
     show(b, null);
     show(a, { at: 1 });
-    expect([told(a).length, told(b).length]).toEqual([0, 1]);
+    expect([presenceOf(a).length, presenceOf(b).length]).toEqual([0, 1]);
     room.elapse(interval);
     show(a, { at: 1 });
     expect(room.timers).toBe(0);
-    expect([told(a), told(b)]).toEqual([[], []]);
+    expect([presenceOf(a), presenceOf(b)]).toEqual([[], []]);
     show(a, { at: 2 });
     show(a, { at: 3 });
     show(b, { at: 4 });
-    told(a);
-    told(b);
+    presenceOf(a);
+    presenceOf(b);
     room.elapse(interval);
-    // One text for all: one's own state is in it.
-    expect([told(a), told(b)].map(([{ peers }]) => peers.map(({ state }: Message) => state.at))).toEqual([
+    // One text for all: it includes the receiver's own state.
+    expect([presenceOf(a), presenceOf(b)].map(([{ peers }]) => peers.map(({ state }: Message) => state.at))).toEqual([
       [3, 4],
       [3, 4],
     ]);
@@ -156,38 +156,38 @@ describe("presence", () => {
     show(a, { at: 1 });
     room.now -= 86_400_000;
     show(a, { at: 2 });
-    expect(told(b)).toHaveLength(2);
+    expect(presenceOf(b)).toHaveLength(2);
     room.now -= 10;
     show(a, { at: 3 });
     room.elapse(interval);
-    expect(told(b)).toHaveLength(1);
+    expect(presenceOf(b)).toHaveLength(1);
   });
 
-  it("[CL-8] says which peers are gone: withdrawn or closed, shown before or not", () => {
+  it("[CL-8] sends which peers have left: withdrawn or closed, sent before or not", () => {
     const room = new TestPartition();
     const [a, b, c, d, e] = clients(room, "a", "b", "c", "d", "e");
     const ids = [a, b, c, d].map(peerIdOf);
     for (const connection of [a, b, c]) show(connection, { at: 1 });
     room.elapse(interval);
-    told(e);
+    presenceOf(e);
     show(a, null);
     room.close(b);
     show(c, null);
     room.close(c);
     show(d, { at: 2 });
-    const joiner = room.client("joiner", asking);
-    expect(joiner.of("presence")[0].payload.peers).toEqual([{ peerId: ids[3], clientId: "d", state: { at: 2 } }]);
+    const newcomer = room.client("newcomer", asking);
+    expect(newcomer.of("presence")[0].payload.peers).toEqual([{ peerId: ids[3], clientId: "d", state: { at: 2 } }]);
     room.close(d);
     room.elapse(interval);
-    const [message, ...more] = told(e);
+    const [message, ...more] = presenceOf(e);
     expect([message.peers, message.gone.toSorted(), more]).toEqual([[], ids.toSorted(), []]);
-    // Who shows nothing leaves without a word.
-    room.close(joiner);
+    // A connection without a state ends without a message.
+    room.close(newcomer);
     expect(room.timers).toBe(0);
-    // A peer that has withdrawn its state can show something again.
+    // A peer that has withdrawn its state can set one again.
     show(a, { at: 3 });
     room.elapse(interval);
-    expect(told(e)).toEqual([{ peers: [{ peerId: ids[0], clientId: "a", state: { at: 3 } }], gone: [] }]);
+    expect(presenceOf(e)).toEqual([{ peers: [{ peerId: ids[0], clientId: "a", state: { at: 3 } }], gone: [] }]);
   });
 
   it("[CL-8] sends departures also to peers that change meanwhile", () => {
@@ -195,11 +195,11 @@ describe("presence", () => {
     const [a, b] = clients(room, "a", "b");
     show(b, { at: 1 });
     room.elapse(interval);
-    told(a);
+    presenceOf(a);
     room.close(b);
     show(a, { at: 2 });
     room.elapse(interval);
-    expect(told(a).map(({ gone }) => gone)).toEqual([[peerIdOf(b)]]);
+    expect(presenceOf(a).map(({ gone }) => gone)).toEqual([[peerIdOf(b)]]);
   });
 
   it("[CL-8] is serialised once for all receivers", () => {
@@ -217,7 +217,7 @@ describe("presence", () => {
     expect(texts(50)).toBe(texts(1));
   });
 
-  it("[CL-8] needs no credit, and is not held back by a refused draft", () => {
+  it("[CL-8] needs no credit, and does not wait for a refused draft", () => {
     const room = new TestPartition();
     const [a] = clients(room, "a");
     const reader = room.client("reader", { ...asking, credit: bounds.creditBytesMin });
@@ -227,10 +227,10 @@ describe("presence", () => {
     expect(a.submit("d8", "set", { target: "n", value: 1 }).payload.code).toBe("overloaded");
     reader.frames.length = 0;
     expect(show(a, { at: 1 })).toEqual([]);
-    expect(told(reader)).toHaveLength(1);
+    expect(presenceOf(reader)).toHaveLength(1);
   });
 
-  it("[CL-8] [LC-3] never writes, nor reads: not even where the storage fails", () => {
+  it("[CL-8] [LC-3] neither writes nor reads the storage, and works when it fails", () => {
     class Failing extends NodeSqlDriver {
       dead = false;
       asked = 0;
@@ -258,12 +258,12 @@ describe("presence", () => {
     room.elapse(interval);
     room.close(a);
     room.elapse(interval);
-    expect(told(b)).toHaveLength(3);
+    expect(presenceOf(b)).toHaveLength(3);
     expect(driver.asked).toBe(asked);
     expect(room.partition.nextDue).toBeUndefined();
   });
 
-  it("[CL-8] [MD-11] shows a bounded number of peers; the place of one that leaves goes to the next that shows something", () => {
+  it("[CL-8] [MD-11] bounds the number of peers; when one leaves, the next that sets a state takes its place", () => {
     const room = new TestPartition();
     const peers = clients(room, ...Array.from({ length: bounds.peersMax + 2 }, (_, at) => `p${at}`));
     for (const [at, peer] of peers.entries()) show(peer, { at });
@@ -273,11 +273,11 @@ describe("presence", () => {
     room.close(peers[0]!);
     expect(count()).toBe(bounds.peersMax - 1);
     show(peers.at(-1)!, { at: "last" });
-    // Changing is not joining.
+    // A change of a peer does not need a free place.
     show(peers[1]!, { at: "changed" });
     show(peers.at(-2)!, { at: "too late" });
-    const joiner = room.client("new", asking);
-    const { payload } = joiner.of("presence")[0];
+    const newcomer = room.client("new", asking);
+    const { payload } = newcomer.of("presence")[0];
     expect(payload.peers).toHaveLength(bounds.peersMax);
     expect(JSON.stringify(payload)).toContain('"last"');
     expect(JSON.stringify(payload)).toContain('"changed"');
@@ -290,21 +290,23 @@ describe("presence", () => {
       const peer = room.client(`${at}`.padEnd(bounds.idLengthMax, '"'), asking);
       show(peer, { text: "x".repeat(bounds.presenceBytesMax - 11) });
     }
-    const joiner = room.client("joiner", asking);
-    expect(joiner.of("presence")[0].payload.peers).toHaveLength(bounds.peersMax);
-    expect(Math.max(...joiner.frames.map((frame) => Buffer.byteLength(frame)))).toBeLessThan(bounds.sentFrameBytesMax);
+    const newcomer = room.client("newcomer", asking);
+    expect(newcomer.of("presence")[0].payload.peers).toHaveLength(bounds.peersMax);
+    expect(Math.max(...newcomer.frames.map((frame) => Buffer.byteLength(frame)))).toBeLessThan(
+      bounds.sentFrameBytesMax,
+    );
   });
 });
 
 describe("presence over hibernation", () => {
-  /** Evicted with its sockets open, and woken. */
+  /** Evicts the object with open sockets, and restores these. */
   function hibernate<Connections extends TestConnection[]>(room: TestPartition, ...connections: Connections) {
     expect(room.timers).toBe(0);
     room.restart();
     return connections.map(({ saved }) => room.attach(saved)) as Connections;
   }
 
-  it("[CL-8] a peer that joins sees all others, and one that leaves is gone", () => {
+  it("[CL-8] a new peer receives all others, and one that disconnects is removed", () => {
     const room = new TestPartition();
     const [a, b, c] = clients(room, "a", "b", "c");
     const ids = [a, b].map(peerIdOf);
@@ -321,10 +323,10 @@ describe("presence over hibernation", () => {
       all: true,
     });
     show(b2, { at: 4 });
-    expect(told(c2)).toEqual([{ peers: [{ peerId: ids[1], clientId: "b", state: { at: 4 } }], gone: [] }]);
+    expect(presenceOf(c2)).toEqual([{ peers: [{ peerId: ids[1], clientId: "b", state: { at: 4 } }], gone: [] }]);
     room.close(a2);
     room.elapse(interval);
-    expect(told(c2)).toEqual([{ peers: [], gone: [ids[0]] }]);
+    expect(presenceOf(c2)).toEqual([{ peers: [], gone: [ids[0]] }]);
   });
 
   it("[CL-8] writes the attachment at most once in an interval", () => {
@@ -338,7 +340,7 @@ describe("presence over hibernation", () => {
     expect(a.saved.presence).toBe('{"at":99}');
   });
 
-  it("[CL-8] [MD-11] what is kept of a connection fits the attachment, whatever it holds", () => {
+  it("[CL-8] [MD-11] the state of a connection always fits the attachment", () => {
     const room = new TestPartition();
     const id = "x".repeat(bounds.idLengthMax);
     const a = room.open({ principal: id, permissions: Array.from({ length: 20 }, () => id) });
@@ -350,7 +352,7 @@ describe("presence over hibernation", () => {
       limits: true,
       renewal: true,
     });
-    // One letter beyond Latin-1, and all of it takes two bytes each.
+    // With one letter beyond Latin-1, each letter needs two bytes.
     show(a, { text: `€${"x".repeat(bounds.presenceBytesMax - 14)}` });
     a.session.update({ held: { draftId: id, code: "storage_unavailable" } });
     a.session.keep();
@@ -375,7 +377,7 @@ describe("any interleaving of presence", () => {
     { weight: 4, arbitrary: fc.record({ kind: fc.constant("wait" as const), ms: fc.nat(2 * interval) }) },
   );
 
-  it("[CL-8] all receive what is shown, within an interval, and at most once in it", () => {
+  it("[CL-8] all peers receive each state within an interval, in at most one message", () => {
     fc.assert(
       fc.property(fc.array(action, { maxLength: 60 }), (actions) => {
         const room = new TestPartition();
@@ -383,7 +385,7 @@ describe("any interleaving of presence", () => {
           connection: TestConnection;
           shows: number | undefined;
           view: Map<string, number>;
-          toldAt: number;
+          receivedAt: number;
         }
         const seats: (Seat | undefined)[] = [];
         const ownId = ({ connection }: Seat) => peerIdOf(connection);
@@ -391,7 +393,7 @@ describe("any interleaving of presence", () => {
           connection: room.client(`c${at}`, { presence: true, ...(at % 2 ? { frames: "array" } : {}) }),
           shows: undefined,
           view: new Map(),
-          toldAt: -1e9,
+          receivedAt: -1e9,
         });
         const read = (seat: Seat) => {
           const frames = seat.connection.frames.splice(0);
@@ -399,8 +401,8 @@ describe("any interleaving of presence", () => {
             if (type !== "presence") continue;
             if (payload.all) seat.view.clear();
             else {
-              expect(timestamp - seat.toldAt).toBeGreaterThanOrEqual(interval);
-              seat.toldAt = timestamp;
+              expect(timestamp - seat.receivedAt).toBeGreaterThanOrEqual(interval);
+              seat.receivedAt = timestamp;
             }
             for (const { peerId, state } of payload.peers) seat.view.set(peerId, state.at);
             for (const peerId of payload.gone) {
@@ -414,9 +416,9 @@ describe("any interleaving of presence", () => {
         for (const one of [...actions, { kind: "wait", ms: interval } as const]) {
           if (one.kind === "wait") room.elapse(one.ms);
           else if (one.kind === "hibernate") {
-            // The platform keeps an object with a timer.
+            // The platform does not evict an object with a timer.
             if (room.timers > 0) continue;
-            // And it evicts only what was quiet for seconds.
+            // And it evicts an object only after seconds without events.
             room.elapse(10_000);
             for (const seat of present()) read(seat);
             room.restart();
@@ -448,7 +450,7 @@ describe("any interleaving of presence", () => {
 });
 
 describe("a token that expires", () => {
-  it("[AU-4] [CL-8] ends its connection with a last error, sends nothing more, and removes what it showed", () => {
+  it("[AU-4] [CL-8] ends its connection with a last error, sends nothing more, and removes its presence", () => {
     const room = new TestPartition();
     const expiresAt = room.now + 1_000;
     const alice = room.open({ principal: "alice", permissions: "all", expiresAt });

@@ -22,7 +22,7 @@ describe("a token that is revoked while its frame waits for its window", () => {
       { payload: { code: "auth_revoked" } },
     ]);
     const other = after(room, "connect", newSession(undefined, true), { ...author, tokenId: "new" });
-    expect(other.told).toEqual(["connected"]);
+    expect(other.received).toEqual(["connected"]);
   });
 
   it("[AU-4] renews nothing", () => {

@@ -6,7 +6,7 @@ import { canonicalJson, type Json } from "../../src/protocol/index.ts";
 // Random programs on random JSON
 type Any = any;
 
-/** One random change: where (a path of choices), what, and with which value. */
+/** One random change: its path (a list of choices), its action, and its value. */
 interface Step {
   path: number[];
   action: "set" | "delete" | "push" | "unshift" | "splice" | "pop" | "reverse" | "sort" | "move" | "swap" | "truncate";
@@ -14,7 +14,7 @@ interface Step {
   value: Json;
 }
 
-/** Any JSON that a state may hold: fast-check likes to try `__proto__` as a key. */
+/** Any JSON that a state accepts: fast-check also generates `__proto__` as a key. */
 const json = fc
   .jsonValue({ maxDepth: 3 })
   .filter((value) => !/"(__proto__|constructor|prototype)"/.test(JSON.stringify(value))) as fc.Arbitrary<Json>;
@@ -37,7 +37,7 @@ const step: fc.Arbitrary<Step> = fc.record({
   value: json,
 }) as fc.Arbitrary<Step>;
 
-/** Does a step in the natural way, on a plain value or on a state's proxy alike. */
+/** Performs a step by plain assignments, on a plain value or on a proxy of a state. */
 function perform(root: Any, { path, action, at, value }: Step): void {
   let target: Any = root;
   for (const choice of path) {
@@ -85,7 +85,7 @@ const document = fc.dictionary(
 );
 
 describe("State", () => {
-  it("[MD-1] [TX-8] does what plain JavaScript would do, journaled and replayed alike", () => {
+  it("[MD-1] [TX-8] behaves like plain JavaScript, both journaled and replayed", () => {
     fc.assert(
       fc.property(document, fc.array(step, { maxLength: 30 }), (start, steps) => {
         const plain = JSON.parse(JSON.stringify(start)) as Json;
@@ -104,7 +104,7 @@ describe("State", () => {
     );
   });
 
-  it("[TX-2] [TX-3] takes back exactly what was changed, at every position", () => {
+  it("[TX-2] [TX-3] undoes exactly the changes after any position", () => {
     fc.assert(
       fc.property(document, fc.array(step, { minLength: 1, maxLength: 20 }), (start, steps) => {
         const state = new State<object>(JSON.parse(JSON.stringify(start)) as object);
@@ -122,7 +122,7 @@ describe("State", () => {
     );
   });
 
-  it("[TX-3] takes everything back when the reducer throws half-way", () => {
+  it("[TX-3] undoes everything when the reducer throws half-way", () => {
     const state = new State({ list: [1, 2], map: { a: { n: 1 } } as Record<string, { n: number }> });
     expect(() =>
       state.change((draft) => {
@@ -136,7 +136,7 @@ describe("State", () => {
     expect(state.stringify()).toBe('{"list":[1,2],"map":{"a":{"n":1}}}');
   });
 
-  it("[TX-8] copies in what is assigned, so nothing is shared with its source", () => {
+  it("[TX-8] copies what is assigned, so that nothing is shared with its source", () => {
     const payload = { value: { tags: ["x"] } };
     const state = new State<{ a?: { tags: string[] }; b?: { tags: string[] } }>({});
     state.change((draft) => {
@@ -148,7 +148,7 @@ describe("State", () => {
     expect(state.stringify()).toBe('{"a":{"tags":["x","y"]},"b":{"tags":["x"]}}');
   });
 
-  it("[TX-8] moves a subtree as itself, and refuses to make a cycle", () => {
+  it("[TX-8] moves a subtree without a copy, and refuses a cycle", () => {
     const state = new State({ from: [{ id: "a", below: [] as unknown[] }], to: [] as unknown[] });
     let same = false;
     state.change((draft) => {
@@ -181,7 +181,7 @@ describe("State", () => {
     ["__proto__", (draft) => (draft.x = JSON.parse('{"__proto__":{"a":1}}'))],
     ["constructor", (draft) => (draft["constructor"] = 1)],
     ["a property descriptor", (draft) => Object.defineProperty(draft, "x", { get: () => 1 })],
-  ])("[AU-10] [TX-8] refuses %s, and stays as it was", (_, change) => {
+  ])("[AU-10] [TX-8] refuses %s, and does not change", (_, change) => {
     const state = new State<object>({ list: [1] });
     expect(() => state.change(change)).toThrow(TypeError);
     expect(state.stringify()).toBe('{"list":[1]}');
@@ -212,7 +212,7 @@ describe("State", () => {
     });
   });
 
-  it("an array's methods are for the arrays of their state only", () => {
+  it("an array's methods work only on arrays of the same state", () => {
     const [state, other] = [new State({ list: [1], more: [2] }), new State({ list: [7] })];
     let foreign!: number[];
     other.read((view) => void (foreign = view.list));
@@ -227,7 +227,7 @@ describe("State", () => {
     expect(other.stringify()).toBe('{"list":[7]}');
   });
 
-  it("refuses an array with holes, wherever it is", () => {
+  it("refuses an array with holes, at any depth", () => {
     const state = new State<{ list: unknown[] }>({ list: [] });
     const holes: unknown[] = [1];
     holes[2] = 3;
@@ -267,7 +267,7 @@ describe("State.index", () => {
     });
   });
 
-  it("takes an item of an array as it is there, journaled like any other", () => {
+  it("setItem stores the item of the array itself, journaled like set", () => {
     const state = new State<Tree>({ list: [{ id: "a" }] });
     state.read((view) => expect(byId(state, view).get("a")).toBe(view.list[0]));
     const before = state.change((draft) => {
@@ -281,7 +281,7 @@ describe("State.index", () => {
     state.read((view) => expect(byId(state, view).get("b")).toBeUndefined());
   });
 
-  it("is dropped with the changes it was built over", () => {
+  it("is deleted with the changes that it includes", () => {
     const state = new State<Tree>({ list: [] });
     const before = state.change((draft) => {
       draft.list.push({ id: "a" });

@@ -15,7 +15,7 @@ const revocation: Revocation = { kind: "jti", id: "t", at: 0, expiresAt: Number.
 beforeEach(() => void vi.useFakeTimers({ toFake: ["Date"] }));
 afterEach(() => void vi.useRealTimers());
 
-/** A link to a tenant that is asked at once, unless `wait` says when. */
+/** A link to a tenant that answers at once, or after `wait`. */
 function linked(wait = () => Promise.resolve()) {
   const room = new TestPartition();
   const tenant = new Tenant(new TenantStorage(new NodeSqlDriver(), migrationsIn("tenant")), noLimits, Date.now());
@@ -39,7 +39,7 @@ function linked(wait = () => Promise.resolve()) {
     step: (body) => body(),
     concernedBy: () => listeners,
   });
-  /** Tells the partition of a change, if the tenant thinks that it listens. */
+  /** Notifies the partition of a change, if it is subscribed at the tenant. */
   const push = () => {
     for (const { receivedSeq } of tenant.behind(10, Date.now()))
       link.changed(tenant.changesSince(receivedSeq, Date.now()));
@@ -48,25 +48,25 @@ function linked(wait = () => Promise.resolve()) {
 }
 
 describe("what a partition knows", () => {
-  it("[AU-4] is asked for from what it knows on, and includes what another incarnation was told", async () => {
+  it("[AU-4] is fetched from its last known change on, with the changes that another incarnation has received", async () => {
     const { tenant, link } = linked();
     tenant.attend("room", 25 * minute, 0, Date.now());
     tenant.revoke(revocation, Date.now());
     tenant.received("room", tenant.seq, Date.now());
     const other: Revocation = { ...revocation, id: "other" };
     tenant.revoke(other, Date.now());
-    // This incarnation is told of the last change only; the first one it has to ask for.
+    // This incarnation is notified of the last change only; it must fetch the first one.
     link.changed(tenant.changesSince(tenant.seq - 1, Date.now()));
     expect(await link.admit({ ...author, tokenId: "other" })).toMatchObject({ code: "auth_revoked" });
     expect(await link.admit(author)).toMatchObject({ code: "auth_revoked" });
     expect(tenant.attend("room", minute, tenant.seq, Date.now()).revocations).toEqual([]);
-    // After a restore the tenant has made fewer changes than it is said to.
+    // After a restore the tenant has fewer changes than the partition knows of.
     expect(tenant.attend("room", minute, tenant.seq + 1, Date.now()).revocations).toHaveLength(2);
   });
 });
 
 describe("the lease of a partition", () => {
-  it("[AU-4] is not taken for longer than the tenant keeps it: whoever is revoked after its end is refused", async () => {
+  it("[AU-4] does not count longer than the tenant stores it: a token that is revoked after its end is refused", async () => {
     const { tenant, link, push } = linked();
     await link.admit(author);
     // The row has more than half of its time left, and is not written again.
@@ -78,7 +78,7 @@ describe("the lease of a partition", () => {
     expect(await link.admitRequest(author)).toMatchObject({ code: "auth_revoked" });
   });
 
-  it("[AU-4] is as long as that of the most demanding of those who share a question", async () => {
+  it("[AU-4] is the longest one that the callers of a shared fetch need", async () => {
     let answer = () => {};
     const { link, leases } = linked(() => new Promise<void>((resolve) => (answer = resolve)));
     const first = link.admitRequest(author);
@@ -93,7 +93,7 @@ describe("the lease of a partition", () => {
 });
 
 describe("changes of the tenant", () => {
-  it("[AU-4] revoke, whatever becomes of the limits that come with them", () => {
+  it("[AU-4] revoke, even if the limits that come with them cannot be stored", () => {
     const { room, link, listeners } = linked();
     const alice = room.open(author);
     listeners.push(alice.session);

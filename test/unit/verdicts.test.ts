@@ -17,7 +17,7 @@ function started(): { room: TestPartition; a: TestConnection } {
 }
 
 describe("acceptance", () => {
-  it("[WP-4] [WP-1] gives each accepted draft the next id, also around rejections and restarts", () => {
+  it("[WP-4] [WP-1] assigns the next id to each accepted draft, also after rejections and restarts", () => {
     const { room, a } = started();
     const ids: number[] = [];
     for (const [draftId, id] of [
@@ -69,10 +69,10 @@ describe("acceptance", () => {
   it("[WP-5] sends the verdict to the submitter before the broadcast of its own event", () => {
     const { a } = started();
     a.submit("d1", "treePush", push("x"));
-    expect(a.told.slice(-2)).toEqual(["accepted", "broadcast"]);
+    expect(a.received.slice(-2)).toEqual(["accepted", "broadcast"]);
   });
 
-  it("[WP-1] event times never run backwards", () => {
+  it("[WP-1] event times never decrease", () => {
     const { room, a } = started();
     const first = a.submit("d1", "treePush", push("x")).timestamp;
     room.now -= 60_000;
@@ -83,7 +83,7 @@ describe("acceptance", () => {
 });
 
 describe("idempotency", () => {
-  it("[ID-1] [ID-11] answers a retry with the same bytes, acceptance or rejection, also after a restart, and commits nothing", () => {
+  it("[ID-1] [ID-11] answers a retry with the same bytes, for acceptances and rejections, also after a restart, and commits nothing", () => {
     const { room, a } = started();
     a.submit("yes", "treePush", push("x"));
     a.submit("no", "treePush", push("x"));
@@ -91,7 +91,7 @@ describe("idempotency", () => {
       a.frames.find((frame) => frame.includes('"yes"')),
       a.frames.find((frame) => frame.includes('"no"')),
     ];
-    // By now the present state would say the opposite to both.
+    // In the current state both drafts would have the opposite verdict.
     a.submit("later", "treeDelete", { target: "ex", options: { id: "x" } });
     for (const restart of [false, true]) {
       if (restart) room.restart();
@@ -124,7 +124,7 @@ describe("idempotency", () => {
     ["type", (a) => a.submit("d", "unset", { target: "ex" })],
     ["version", (a) => a.submit("d", "treePush", push("x"), { version: 1 })],
     ["expectedEventId", (a) => a.submit("d", "treePush", push("x"), { expectedEventId: 1 })],
-  ])("[ID-7] refuses a key that comes again with another %s; the first record stands", (_, reuse) => {
+  ])("[ID-7] refuses a key that is used again with another %s; the first record is unchanged", (_, reuse) => {
     for (const accepted of [true, false]) {
       const { room, a } = started();
       if (!accepted) a.submit("other", "treePush", push("x"));
@@ -169,7 +169,7 @@ describe("idempotency", () => {
     },
   );
 
-  it("[ID-5] one key over many connections and HTTP makes one event and equal answers", () => {
+  it("[ID-5] one key over many connections and HTTP has one event and equal answers", () => {
     const { room } = started();
     const connections = Array.from({ length: 8 }, () => room.client("same"));
     const draft = single({ draftId: "d", event: { type: "treePush", payload: push("x") }, expectedEventId: undefined });
@@ -193,7 +193,7 @@ describe("layers", () => {
     return { room, a: room.client("a") };
   };
 
-  it("[MD-3] [ER-3] rejects an unknown type or version, and names the way out", () => {
+  it("[MD-3] [ER-3] rejects an unknown type or version, with a detail that says what to do", () => {
     const { a } = counting();
     expect(a.submit("d1", "fly", {}).payload).toMatchObject({
       reason: "unknown_event_type",
@@ -235,7 +235,7 @@ describe("layers", () => {
     expect(room.state()).toMatchObject({ notes: [] });
   });
 
-  it("[AU-3] [MD-2] denies what is not permitted, before any rule is asked", () => {
+  it("[AU-3] [MD-2] rejects a draft without permission before it checks any rule", () => {
     const { room } = counting();
     const weak = room.open({ principal: "p", permissions: ["submit:add"] });
     weak.connect("w");
@@ -251,7 +251,7 @@ describe("layers", () => {
     expect(strong.submit("e", "add", { by: 1 }, { version: 2 }).payload.reason).toBe("forbidden");
   });
 
-  it("[MD-2] rejects by a business rule, in the rule's own words", () => {
+  it("[MD-2] rejects by a business rule, with the message of the rule", () => {
     const { a } = counting();
     a.submit("d1", "note", { text: "x" });
     expect(a.submit("d2", "note", { text: "x" }).payload).toMatchObject({
@@ -261,7 +261,7 @@ describe("layers", () => {
     });
   });
 
-  it("[TX-2] [TX-10] rejects a draft that breaks an invariant, undoes it, and records it", () => {
+  it("[TX-2] [TX-10] rejects a draft that violates an invariant, undoes it, and records it", () => {
     const { room, a } = counting();
     a.submit("d1", "add", { by: 5 }, { version: 2 });
     const { payload } = a.submit("d2", "add", { by: -6 }, { version: 2 });
@@ -289,14 +289,14 @@ describe("layers", () => {
           payload: { code: "draft_failed", draftId: "d", retryable: false, status: 500 },
         });
         expect(JSON.stringify(answer)).not.toMatch(/secret|at .*\.ts/);
-        // The operator learns what the client does not, under the same trace id.
+        // The log has the error that the client does not receive, with the same trace id.
         expect(room.logged.at(-1)?.fields).toMatchObject({
           traceId: answer.payload.traceId,
           error: expect.stringContaining(where === "reduce" ? "secret of the reducer" : "secret"),
         });
       }
       expect(room.state()).toEqual(before);
-      // Not stored: the key is free for what does work.
+      // Not stored: the key can be used for another draft.
       expect(a.submit("d", "add", { by: 1 }, { version: 2 }).type).toBe("event_accepted");
       expect(a.submit("e", "add", { by: 1 }, { version: 2 }).payload.eventId).toBe(2);
     },
@@ -322,7 +322,7 @@ describe("layers", () => {
     });
   });
 
-  it("[MD-5] a client with another model version must upgrade, and is not connected", () => {
+  it("[MD-5] refuses a client with another model version as upgrade_required", () => {
     const { room } = counting();
     const stale = room.open();
     expect(stale.connect("s", { modelVersion: 2 })[0]).toMatchObject({
@@ -333,7 +333,7 @@ describe("layers", () => {
     expect(stale.connect("s", { modelVersion: 3 })[0].type).toBe("connected");
   });
 
-  it("[MD-1] reducers are given the committed time and the client", () => {
+  it("[MD-1] reducers receive the time of the commit and the client", () => {
     const { room, a } = counting();
     a.submit("d", "note", { text: "when" });
     const before = room.state();
@@ -345,7 +345,7 @@ describe("layers", () => {
 });
 
 describe("conflicts", () => {
-  it("[TX-7] refuses a draft whose entity another client has touched since, with the events in the way", () => {
+  it("[TX-7] rejects a draft whose entity another client has changed since, with the conflicting events", () => {
     const { room, a } = started();
     const b = room.client("b");
     a.submit("d1", "set", { target: "n", value: 1 });
@@ -361,7 +361,7 @@ describe("conflicts", () => {
     expect(room.state()).toMatchObject({ n: 3 });
   });
 
-  it("[TX-7] a client's own events are no conflict, and without an expectation the last write wins", () => {
+  it("[TX-7] a client's own events do not conflict, and without expectedEventId the last write wins", () => {
     const { room, a } = started();
     a.submit("d1", "set", { target: "n", value: 1 });
     expect(a.submit("d2", "set", { target: "n", value: 2 }, { expectedEventId: 1 }).type).toBe("event_accepted");
@@ -369,14 +369,14 @@ describe("conflicts", () => {
     expect(room.state()).toMatchObject({ n: 3 });
   });
 
-  it("[TX-7] an event without an entity conflicts with everything", () => {
+  it("[TX-7] an event without an entity conflicts with all events", () => {
     const room = new TestPartition({ model: counter as AnyModel, name: "counter-1" });
     room.client("b").submit("d1", "add", { by: 1 }, { version: 2 });
     const answer = room.client("a").submit("d2", "put", { key: "k", value: 1 }, { expectedEventId: 0 });
     expect(answer.payload).toMatchObject({ reason: "conflict", conflictingEventIds: [1] });
   });
 
-  it("[TX-7] a type can demand an expectation", () => {
+  it("[TX-7] a type can require expectedEventId", () => {
     const room = new TestPartition({ model: counter as AnyModel, name: "counter-1" });
     const a = room.client("a");
     expect(a.submit("d1", "put", { key: "k", value: 1 }).payload).toMatchObject({
@@ -389,7 +389,7 @@ describe("conflicts", () => {
     expect(b.submit("d4", "put", { key: "k", value: 1 }, { expectedEventId: 0 }).payload.reason).toBe("conflict");
   });
 
-  it("[TX-7] bounds what is looked at and what is listed; a stored conflict is final", () => {
+  it("[TX-7] bounds the events that are checked and listed; a stored conflict is final", () => {
     const { room, a } = started();
     const b = room.client("b");
     for (let at = 0; at < 30; at++) b.submit(`b-${at}`, "set", { target: "n", value: at });
@@ -408,7 +408,7 @@ describe("conflicts", () => {
 });
 
 describe("storage failures", () => {
-  /** A driver that fails at its nth write from now on, before or after the statement, or at the commit. */
+  /** A driver that fails at its nth write after `arm`, before or after the statement, or at the commit. */
   class FailingDriver implements SqlDriver {
     readonly #driver = new NodeSqlDriver();
     fail: { nth: number; when: "before" | "after" | "commit" } | undefined;
@@ -440,7 +440,7 @@ describe("storage failures", () => {
     }
     transaction<T>(body: () => T): T {
       const result = this.#driver.transaction(body);
-      // Platform fact: a commit that reports an error may be there after all.
+      // Platform fact: a commit that reports an error can have succeeded.
       if (this.fail?.when === "commit") throw new Error("fsync failed");
       return result;
     }
@@ -451,7 +451,7 @@ describe("storage failures", () => {
     { nth: 1, when: "after" as const },
     { nth: 0, when: "commit" as const },
   ])(
-    "[ID-12] [TX-3] [TX-18] [TX-5] fails closed at $nth $when: retryable, memory as storage, and the retry gets the one verdict",
+    "[ID-12] [TX-3] [TX-18] [TX-5] fails closed at $nth $when: retryable, memory equals storage, and the retry has the one verdict",
     (fail) => {
       const driver = new FailingDriver();
       const room = new TestPartition({ driver });
@@ -475,7 +475,7 @@ describe("storage failures", () => {
     },
   );
 
-  it("[ID-12] also a rejection that could not be stored is no verdict", () => {
+  it("[ID-12] a rejection that could not be stored is not a verdict", () => {
     const driver = new FailingDriver();
     const room = new TestPartition({ driver });
     const a = room.client("a");
@@ -487,7 +487,7 @@ describe("storage failures", () => {
     expect(a.submit("d", "treePush", bad).payload.reason).toBe("validation_failed");
   });
 
-  it("[WP-12] holds back later drafts of the connection until the refused one comes again", () => {
+  it("[WP-12] holds back later drafts of the connection until the refused one is sent again", () => {
     const driver = new FailingDriver();
     const room = new TestPartition({ driver });
     const a = room.client("a");
@@ -500,7 +500,7 @@ describe("storage failures", () => {
       type: "error",
       payload: { code: "storage_unavailable", draftId: "d2", retryable: true },
     });
-    // Others, and other requests, go on; and the connection still knows after hibernation.
+    // Other connections and other requests are not affected; the connection keeps this over hibernation.
     expect(b.submit("b1", "treePush", push("z")).type).toBe("event_accepted");
     expect(a.send("sync", { sinceEventId: 0 })[0].type).toBe("sync_response");
     room.restart();
@@ -512,7 +512,7 @@ describe("storage failures", () => {
 });
 
 describe("defineModel", () => {
-  it("[MD-1] refuses what could not work", () => {
+  it("[MD-1] refuses invalid definitions", () => {
     const base = { name: "m", initialState: counter.initialState };
     const event = counter.events.add;
     expect(() => defineModel({ ...base, version: 0, events: {} })).toThrow(/version/);

@@ -71,14 +71,14 @@ describe("Intake", () => {
     }
   });
 
-  it("[WP-10] gathers under load, decided on arrival, and goes back when a window stays quiet", () => {
+  it("[WP-10] batches under load, and decides each draft at once again after a quiet window", () => {
     const client = new TestPartition().client("a");
     const harness = new Harness();
     for (const at of range(1, 20)) harness.intake.offer(client, work(client, `d${at}`), 100);
     expect(harness.batches.map(({ length }) => length)).toEqual(Array(8).fill(1));
     harness.fire();
     expect(draftIds(harness.batches[8]!)).toEqual(range(9, 20).map((at) => `d${at}`));
-    // Still gathering: the next comes with its window.
+    // Still batching: the next draft is decided with its window.
     harness.intake.offer(client, work(client, "d21"), 100);
     expect(harness.batches).toHaveLength(9);
     harness.fire();
@@ -96,10 +96,10 @@ describe("Intake", () => {
     for (const at of range(1, 3)) harness.intake.offer(other, work(other, `o${at}`), 100);
     harness.fire();
     const first = draftIds(harness.batches[8]!);
-    // The share of the flood, and all of the other.
+    // The share of the flooder, and all of the other connection.
     expect(first).toHaveLength(bounds.windowWorkPerConnectionMax + 3);
     expect(first.slice(0, 6)).toEqual(["f9", "o1", "f10", "o2", "f11", "o3"]);
-    // The next window goes on where this one ended.
+    // The next window continues where this one ended.
     harness.fire();
     expect(draftIds(harness.batches[9]!)[0]).toBe(`f${9 + bounds.windowWorkPerConnectionMax}`);
   });
@@ -114,7 +114,7 @@ describe("Intake", () => {
     harness.fire();
     const first = draftIds(harness.batches[8]!);
     expect(first).toHaveLength(bounds.windowWorkMax);
-    // Two connections had a turn less: they are next.
+    // Two connections had one turn less: they are next.
     harness.fire();
     const second = draftIds(harness.batches[9]!);
     expect(second).toHaveLength(10 * 100 - 8 - bounds.windowWorkMax);
@@ -135,7 +135,7 @@ describe("Intake", () => {
     }
   });
 
-  it("[WP-10] reads frames at once while it is quiet, and under load with their window, in their order", () => {
+  it("[WP-10] reads frames at once while it is quiet, and under load with their window, in order", () => {
     const client = new TestPartition().client("a");
     const harness = new Harness();
     const read: number[] = [];
@@ -152,7 +152,7 @@ describe("Intake", () => {
     harness.fire();
     expect(read).toEqual(range(1, 20));
     expect(draftIds(harness.batches[8]!)).toEqual(range(9, 20).map((at) => `d${at}`));
-    // What is left unread under load has a window coming, and is read before another way overtakes it.
+    // A frame that is unread under load has a window, and is read before work that comes another way.
     arrive(21);
     expect(harness.timer).toBe(true);
     harness.intake.read();
@@ -177,7 +177,7 @@ describe("Intake", () => {
     expect(harness.batches.flatMap(draftIds)).toEqual(range(1, 11).map((at) => `d${at}`));
   });
 
-  it("[LC-10] [MD-11] leaves only so much unread, in number and in bytes", () => {
+  it("[LC-10] [MD-11] bounds the unread frames, in number and in bytes", () => {
     const client = new TestPartition().client("a");
     const harness = new Harness();
     for (const at of range(1, 9)) harness.intake.offer(client, work(client, `d${at}`), 100);
@@ -197,7 +197,7 @@ describe("Intake", () => {
     expect(read).toBe(bounds.windowWorkMax + 5);
   });
 
-  it("[LC-10] [MD-11] is bounded: refuses in turn, and ends the connection that goes on", () => {
+  it("[LC-10] [MD-11] is bounded: refuses drafts in order, and ends a connection that sends still more", () => {
     const room = new TestPartition();
     const client = room.client("a");
     const harness = new Harness((batch) => room.partition.process(batch, room.now));
@@ -216,7 +216,7 @@ describe("Intake", () => {
     expect(refused[0]).toMatchObject({
       payload: { draftId: `d${9 + most}`, retryable: true, status: 503, retryAfter: 1 },
     });
-    // In the order in which they came, and held until the first of them comes again.
+    // In the order of arrival, and refused until the first of them is sent again.
     expect(answers.slice(1).map(({ payload }) => payload.draftId)).toEqual(
       range(1, 8 + 2 * most).map((at) => `d${at}`),
     );
@@ -253,11 +253,11 @@ describe("a window", () => {
     const before = a.frames.length;
     window(room, work(a, "d1"), work(b, "d2"), work(a, "d1"), work(a, "d3"));
     expect(commits).toBe(1);
-    const told = a.frames.slice(before).map((frame) => JSON.parse(frame) as Message);
-    expect(told.map(({ id }) => id)).toEqual(["a-2", "a-2", "a-4", "b-2", "b-3", "b-4"]);
+    const messages = a.frames.slice(before).map((frame) => JSON.parse(frame) as Message);
+    expect(messages.map(({ id }) => id)).toEqual(["a-2", "a-2", "a-4", "b-2", "b-3", "b-4"]);
   });
 
-  it("[WP-10] sends one frame to clients that accept arrays, with the same text for all that only listen", () => {
+  it("[WP-10] sends one frame to clients that accept arrays, with the same text for all that only receive", () => {
     const room = new TestPartition();
     const a = room.client("a", { frames: "array" });
     const listeners = [1, 2, 3].map((at) => room.client(`l${at}`, { frames: "array" }));
@@ -275,7 +275,7 @@ describe("a window", () => {
     expect((JSON.parse(listeners[0]!.frames[1]!) as Message).id).toBe("b-3");
   });
 
-  it("echo: false, an own event's acceptance stands for its broadcast", () => {
+  it("with echo: false, an own event is sent as its acceptance only, without a broadcast", () => {
     const room = new TestPartition();
     const a = room.client("a", { echo: false });
     const b = room.client("b");
@@ -311,7 +311,7 @@ describe("a window", () => {
     ]);
   });
 
-  it("[TX-3] [ID-12] one piece of work that fails does not take the others with it", () => {
+  it("[TX-3] [ID-12] one command that fails does not affect the others", () => {
     class Failing extends NodeSqlDriver {
       override wrote(...parameters: Parameters<NodeSqlDriver["wrote"]>) {
         if (parameters.includes("poison")) throw new Error("no");
@@ -333,7 +333,7 @@ describe("a window", () => {
       work(b, "d3"),
     );
     expect(a.of("event_accepted").map(({ payload }: Message) => payload.eventId)).toEqual([1, 2]);
-    // What else was in the window happened once, not half: this connect was not taken back and then found done.
+    // The other commands of the window took effect once: this connect was not undone and then found done.
     expect(late.frames.map((frame) => (JSON.parse(frame) as Message).type)).toEqual(["connected", "broadcast"]);
     // b waits for its refused draft, so that its order is kept.
     expect(b.of("error").map(({ payload }: Message) => [payload.draftId, payload.code])).toEqual([
@@ -343,7 +343,7 @@ describe("a window", () => {
     expect(b.of("broadcast").map(({ payload }: Message) => payload.eventId)).toEqual([1, 2]);
   });
 
-  it("[TX-5] [ID-12] sends nothing of a window that was not committed, and catches up if it was committed after all", () => {
+  it("[TX-5] [ID-12] sends nothing of a window whose commit failed, and sends its events later if it was committed after all", () => {
     class Failing extends NodeSqlDriver {
       fail: "before" | "after" | undefined;
       override transaction<T>(body: () => T): T {
@@ -372,7 +372,7 @@ describe("a window", () => {
     }
   });
 
-  it("[WP-5] [LC-1] a commit in doubt, then no storage, then hibernation: live connections receive everything in the end", () => {
+  it("[WP-5] [LC-1] a commit in doubt, then no storage, then hibernation: live connections finally receive everything", () => {
     class Failing extends NodeSqlDriver {
       doubt = false;
       dead = false;
@@ -398,17 +398,17 @@ describe("a window", () => {
     room.restart();
     const [a2, b2] = [room.attach(a.saved), room.attach(b.saved)];
     window(room, work(a2, "d2"), work(b2, "d3"));
-    const told = (connection: TestConnection) =>
+    const receivedIds = (connection: TestConnection) =>
       connection.of("broadcast").map(({ payload }: Message) => payload.eventId);
-    expect([told(a), told(b)]).toEqual([[1], [1]]);
-    expect([told(a2), told(b2)]).toEqual([
+    expect([receivedIds(a), receivedIds(b)]).toEqual([[1], [1]]);
+    expect([receivedIds(a2), receivedIds(b2)]).toEqual([
       [2, 3],
       [2, 3],
     ]);
     expect(a2.saved.told).toBeUndefined();
   });
 
-  it("[WP-5] [WP-6] whatever the windows, each connection sees a contiguous run, by pages and broadcasts", () => {
+  it("[WP-5] [WP-6] with any windows, each connection receives a contiguous run, by pages and broadcasts", () => {
     type Step = { who: number; what: "submit" | "sync" | "connect"; back: number };
     const step: fc.Arbitrary<Step> = fc.record({
       who: fc.nat(3),
@@ -503,7 +503,7 @@ describe("credit", () => {
     expect(types(reader)).toEqual(["broadcast 7", "broadcast 8", "broadcast 9", "head 10"]);
   });
 
-  it("[LC-7] an acknowledgement gives credit back, and verdicts need none", () => {
+  it("[LC-7] an acknowledgement returns credit, and verdicts need none", () => {
     const room = new TestPartition();
     const writer = room.client("writer");
     const reader = room.client("reader", { credit: 64 * 1024 });
@@ -518,7 +518,7 @@ describe("credit", () => {
     expect(reader.of("head")).toHaveLength(1);
   });
 
-  it("[LC-7] [TX-6] never parts an atomic batch", () => {
+  it("[LC-7] [TX-6] never splits an atomic batch", () => {
     const room = new TestPartition();
     const writer = room.client("writer");
     const reader = room.client("reader", { credit: 64 * 1024 });

@@ -4,7 +4,7 @@ import { batch, event, now, type StorageFixture, withStorage } from "./fixture.t
 
 /** The contract of the table `batches`. */
 export function batchesSuite(fixture: StorageFixture): void {
-  it("[ID-8] keeps accepted atomic batches, and the key of one never goes into the log", () =>
+  it("[ID-8] stores accepted atomic batches, and their keys are never in the log", () =>
     withStorage(fixture, (storage) => {
       storage.transaction(now, (writes) => {
         writes.events.append(event(1, { batchEnd: 2 }));
@@ -18,7 +18,7 @@ export function batchesSuite(fixture: StorageFixture): void {
       expect(storage.events.after(0, 9).map(({ batchEnd }) => batchEnd)).toEqual([2, 2, undefined]);
     }));
 
-  it("[ID-8] a storage that is opened later knows the keys of batches", () =>
+  it("[ID-8] a storage that is opened later has the keys of batches", () =>
     fixture.withDriver((driver) => {
       const open = () => new PartitionStorage(driver, fixture.migrations, fixture.bytes);
       open().transaction(now, (writes) => writes.batches.record(batch("b")));

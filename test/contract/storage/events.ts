@@ -3,7 +3,7 @@ import { event, now, type StorageFixture, withStorage } from "./fixture.ts";
 
 /** The contract of the table `events`. */
 export function eventsSuite(fixture: StorageFixture): void {
-  it("[TX-8] keeps events as they were appended, in order", () =>
+  it("[TX-8] stores events as they were appended, in order", () =>
     withStorage(fixture, (storage) => {
       const rows = [
         event(1, { payload: JSON.stringify({ text: "nul \0, emoji 😀, ü" }), version: 2, expectedEventId: 0 }),
@@ -20,7 +20,7 @@ export function eventsSuite(fixture: StorageFixture): void {
       expect(storage.events.bytesAfter(1)).toBe(rows[1]!.payload.length + rows[2]!.payload.length);
     }));
 
-  it("[TX-8] [ID-9] a key of a principal goes into the log once", () =>
+  it("[TX-8] [ID-9] a key of a principal is in the log once", () =>
     withStorage(fixture, (storage) => {
       storage.transaction(now, (writes) => {
         expect(writes.events.append(event(1))).toBe(true);

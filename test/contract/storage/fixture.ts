@@ -4,7 +4,7 @@ import type { Migration } from "../../../src/storage/migrations.ts";
 import { PartitionStorage } from "../../../src/storage/partition/storage.ts";
 import type { EventRow } from "../../../src/storage/port.ts";
 
-/** What an adapter gives to the contract suite: a driver on an empty database for each test. */
+/** What the contract suite needs of an adapter: a driver on an empty database for each test. */
 export interface StorageFixture {
   withDriver<T>(test: (driver: SqlDriver) => T): Promise<T>;
   migrations: readonly Migration[];

@@ -3,7 +3,7 @@ import { now, type StorageFixture, withStorage } from "./fixture.ts";
 
 /** The contract of the table `jobs`. */
 export function jobsSuite(fixture: StorageFixture): void {
-  it("[LC-3] keeps due work, one of each kind and key, earliest first", () =>
+  it("[LC-3] stores jobs, one of each kind and key, earliest first", () =>
     withStorage(fixture, (storage) => {
       const snapshot = { kind: "snapshot", key: "", dueAt: now + 2, attempts: 3 } as const;
       const sweep = { kind: "sweep_sockets", key: "", dueAt: now + 9, attempts: 0 } as const;

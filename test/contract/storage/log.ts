@@ -3,7 +3,7 @@ import { now, type StorageFixture, withStorage } from "./fixture.ts";
 
 /** The contract of the table `log`. */
 export function logSuite(fixture: StorageFixture): void {
-  it("[LC-3] keeps the identity of the log, and only one", () =>
+  it("[LC-3] stores exactly one identity of the log", () =>
     withStorage(fixture, (storage) => {
       const identity = { logId: "l", tenant: "t", partition: "p" };
       storage.transaction(now, (writes) => writes.log.create(identity, now));

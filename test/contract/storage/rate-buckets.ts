@@ -3,7 +3,7 @@ import { now, type StorageFixture, withStorage } from "./fixture.ts";
 
 /** The contract of the table `rate_buckets`. */
 export function rateBucketsSuite(fixture: StorageFixture): void {
-  it("[AU-5] keeps buckets by principal and scope, and deletes full ones at most once a minute", () =>
+  it("[AU-5] stores buckets by principal and scope, and deletes full ones at most once a minute", () =>
     withStorage(fixture, (storage) => {
       const row = { principal: "dev:a", scope: "", level: -3, at: now, fullAt: now + 1 };
       const save = (principal: string, at: number) =>

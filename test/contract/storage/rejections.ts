@@ -3,7 +3,7 @@ import { event, now, rejection, type StorageFixture, withStorage } from "./fixtu
 
 /** The contract of the table `idempotency_records`. */
 export function rejectionsSuite(fixture: StorageFixture): void {
-  it("[ID-8] a key that was rejected never goes into the log", () =>
+  it("[ID-8] a key that was rejected is never in the log", () =>
     withStorage(fixture, (storage) => {
       storage.transaction(now, (writes) => {
         expect(writes.rejections.record(rejection("d-1"))).toBe(1);
@@ -13,7 +13,7 @@ export function rejectionsSuite(fixture: StorageFixture): void {
       expect(storage.rejections.find("dev:a", "d-1")).toEqual({ ...rejection("d-1"), recordId: 1 });
     }));
 
-  it("[ID-10] deletes the oldest rejections, a bounded number, and no younger ones", () =>
+  it("[ID-10] deletes a bounded number of the oldest rejections, and no younger ones", () =>
     withStorage(fixture, (storage) => {
       storage.transaction(now, (writes) => {
         for (let at = 0; at < 5; at++) writes.rejections.record(rejection(`d-${at}`, now + at));

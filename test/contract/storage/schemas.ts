@@ -35,7 +35,7 @@ export function schemasSuite(fixture: StorageFixture): void {
         test(storage, driver);
       });
 
-    it("[LC-3] [MD-4] [TX-8] keeps its log in the same bytes, and takes new events", () =>
+    it("[LC-3] [MD-4] [TX-8] keeps its log in the same bytes, and accepts new events", () =>
       withOld((storage, driver) => {
         const count = schema === 1 ? 3 : 5;
         const rows = storage.events.after(0, 9);
@@ -57,7 +57,7 @@ export function schemasSuite(fixture: StorageFixture): void {
         expect(driver.query("SELECT number FROM schema_migrations")).toHaveLength(fixture.migrations.length);
       }));
 
-    it("[LC-3] [ID-8] [ID-9] knows every key that was used", () =>
+    it("[LC-3] [ID-8] [ID-9] has every key that was used", () =>
       withOld((storage) => {
         storage.transaction(now, (writes) => {
           const used = [...storage.events.after(0, 9), { principal: "dev:bob", draftId: "r-1" }];
@@ -78,7 +78,7 @@ export function schemasSuite(fixture: StorageFixture): void {
         }
       }));
 
-    it("[LC-3] [TX-8] has its snapshot, which goes by the version as it has no tag", () =>
+    it("[LC-3] [TX-8] has its snapshot, which has no tag and is identified by the version", () =>
       withOld((storage) => {
         expect(storage.snapshots.latest(1, "insieme.1")).toEqual({
           eventId: 2,
@@ -92,7 +92,7 @@ export function schemasSuite(fixture: StorageFixture): void {
         expect(storage.snapshots.state(2)).toBe('{"title":"Größe 😀 \\u0000","count":1,"snapshot":true}');
       }));
 
-    it("[LC-3] has its due work as jobs", () =>
+    it("[LC-3] has its jobs", () =>
       withOld((storage, driver) => {
         expect(storage.jobs.all()).toEqual([
           { kind: "sweep_sockets", key: "", dueAt: then + 600_000, attempts: 0 },

@@ -3,7 +3,7 @@ import { now, snapshot, type StorageFixture, withStorage } from "./fixture.ts";
 
 /** The contract of the tables `snapshots` and `snapshot_chunks`. */
 export function snapshotsSuite(fixture: StorageFixture): void {
-  it("[TX-8] keeps one snapshot, in chunks, plain or compressed, and detects a wrong byte", () =>
+  it("[TX-8] stores one snapshot, in chunks, plain or compressed, and detects a wrong byte", () =>
     withStorage(fixture, (storage, driver) => {
       const text = JSON.stringify({ text: "ü".repeat(1_000) });
       const put = (eventId: number, bytes: Uint8Array, encoding: "identity" | "gzip") =>

@@ -12,7 +12,7 @@ import { tenantSuite } from "./tenant.ts";
 import { tenantLimitsSuite } from "./tenant-limits.ts";
 import { transactionsSuite } from "./transactions.ts";
 
-/** The contract of the storage, a part for each table. Every adapter runs it. */
+/** The contract of the storage, with a part for each table. Every adapter runs it. */
 export function storageSuite(adapter: string, fixture: StorageFixture): void {
   describe(`storage on ${adapter}`, () => {
     transactionsSuite(fixture);

@@ -25,7 +25,7 @@ export function tenantSuite(fixture: StorageFixture): void {
       expect(tables(driver)).toEqual([]);
     }));
 
-  it("[TX-1] a transaction of the tenant that fails leaves nothing, not even the schema", () =>
+  it("[TX-1] a transaction of the tenant that fails writes nothing, not even the schema", () =>
     withTenant((storage, driver) => {
       expect(() =>
         storage.transaction(now, (writes) => {
@@ -39,7 +39,7 @@ export function tenantSuite(fixture: StorageFixture): void {
       expect(storage.settings.limits()).toEqual({ principal: { perSecond: 1, burst: 2 } });
     }));
 
-  it("[AU-4] keeps one revocation of each kind and id, until it expires", () =>
+  it("[AU-4] stores one revocation of each kind and id, until it expires", () =>
     withTenant((storage) => {
       const revoked = (kind: Revocation["kind"], id: string, expiresAt = now + 9): Revocation => ({
         kind,
@@ -67,7 +67,7 @@ export function tenantSuite(fixture: StorageFixture): void {
       expect(storage.revocations.count()).toBe(2);
     }));
 
-  it("[AU-4] keeps subscriptions, and which change each has received", () =>
+  it("[AU-4] stores subscriptions, and the last change that each has received", () =>
     withTenant((storage) => {
       storage.transaction(now, (writes) => {
         writes.subscriptions.put({ partition: "a", until: now + 5, receivedSeq: 1 });
@@ -93,7 +93,7 @@ export function tenantSuite(fixture: StorageFixture): void {
       expect(behind(4)).toEqual(["a"]);
     }));
 
-  it("[AU-12] gives a ticket once, and counts those of a principal", () =>
+  it("[AU-12] returns a ticket once, and counts those of a principal", () =>
     withTenant((storage) => {
       const sha256 = new Uint8Array(32).fill(1);
       const ticket = { sha256, principal: "alice", subject: '{"sub":"ü"}', expiresAt: now + 1 };
@@ -109,7 +109,7 @@ export function tenantSuite(fixture: StorageFixture): void {
       expect(take()).toBeUndefined();
     }));
 
-  it("[AU-5] counts a partition once, and keeps the tenant's buckets", () =>
+  it("[AU-5] counts a partition once, and stores the tenant's buckets", () =>
     withTenant((storage, driver) => {
       storage.transaction(now, (writes) => {
         writes.partitions.add("room", now);

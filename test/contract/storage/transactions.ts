@@ -41,7 +41,7 @@ export function transactionsSuite(fixture: StorageFixture): void {
       expect(tables(driver)).toEqual([]);
     }));
 
-  it("[TX-1] [ID-4] a fault at any statement leaves nothing of the transaction", async () => {
+  it("[TX-1] [ID-4] a fault at any statement rolls back the whole transaction", async () => {
     for (const prepared of [false, true]) {
       for (const when of ["before", "after"] as const) {
         for (let nth = 1; ; nth++) {
@@ -95,7 +95,7 @@ export function transactionsSuite(fixture: StorageFixture): void {
       expect(storage.events.after(0, 9).map(({ draftId }) => draftId)).toEqual(["d-1", "other"]);
     }));
 
-  it("[TX-4] refuses promises, writes outside a transaction, and reads that write", () =>
+  it("[TX-4] refuses promises, writes outside a transaction, and queries that write", () =>
     withStorage(fixture, (storage, driver) => {
       const promise = (writes: StorageWrites) => {
         writes.events.append(event(1));

@@ -338,7 +338,7 @@ export class ClientsWorld {
   #checkServer(): void {
     const { trace } = this;
     const { ledger, disk, host } = this.#server;
-    ledger.observeAnew();
+    ledger.observeAll();
     trace.check(this.#server.stateAt(ledger.head) === ledger.state, () => "the log folds to two states");
     void host.readState();
     const again = new Partition(partitionName, this.#character.application.model, {
