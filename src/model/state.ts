@@ -186,7 +186,7 @@ export class State<S extends object> {
     if (typeof value !== "object" || value === null) return primitive(value);
     const container = unwrap(value) as Container;
     if (!this.#detached.has(container)) return copy(container);
-    if (holds(container, parent)) throw new StateError("a container cannot be put inside itself");
+    if (contains(container, parent)) throw new StateError("a container cannot be put inside itself");
     this.#detached.delete(container);
     return container;
   }
@@ -200,18 +200,18 @@ export class State<S extends object> {
     // Assigning its own value, as in `list.x = list.x`, changes nothing, and must not copy the container.
     if (isProxy(value) && unwrap(value) === own(container, key)) return;
     const incoming = this.#copyIn(value, container);
-    this.#leaving(container, key);
+    this.#journalProperty(container, key);
     container[key] = incoming;
   }
 
   #deleteProperty(container: Record<string, unknown>, key: string): void {
     if (!Object.hasOwn(container, key)) return;
-    this.#leaving(container, key);
+    this.#journalProperty(container, key);
     delete container[key];
   }
 
   /** Journals the old value at `key`, if any, before it is replaced. One look-up only: in a large object that is the cost. */
-  #leaving(container: Record<string, unknown>, key: string): void {
+  #journalProperty(container: Record<string, unknown>, key: string): void {
     const had = Object.hasOwn(container, key);
     const old = had ? container[key] : undefined;
     if (this.#journaling) this.#journal.property(container, key, had, old);
@@ -293,44 +293,46 @@ export class State<S extends object> {
   readonly #arrayMethods: Record<string, (this: unknown, ...parameters: unknown[]) => unknown> = Object.assign(
     Object.create(null) as Record<string, never>,
     {
-      push: this.#changing((array, items) => (this.#splice(array, array.length, 0, items), array.length)),
-      unshift: this.#changing((array, items) => (this.#splice(array, 0, 0, items), array.length)),
-      pop: this.#changing((array) => this.#splice(array, array.length - 1, array.length === 0 ? 0 : 1, [])[0]),
-      shift: this.#changing((array) => this.#splice(array, 0, array.length === 0 ? 0 : 1, [])[0]),
-      splice: this.#changing((array, [start, count, ...items], given) => {
+      push: this.#mutatingMethod((array, items) => (this.#splice(array, array.length, 0, items), array.length)),
+      unshift: this.#mutatingMethod((array, items) => (this.#splice(array, 0, 0, items), array.length)),
+      pop: this.#mutatingMethod((array) => this.#splice(array, array.length - 1, array.length === 0 ? 0 : 1, [])[0]),
+      shift: this.#mutatingMethod((array) => this.#splice(array, 0, array.length === 0 ? 0 : 1, [])[0]),
+      splice: this.#mutatingMethod((array, [start, count, ...items], given) => {
         const at = given === 0 ? array.length : clampIndex(start, array.length);
         const most = array.length - at;
         const deleted = given < 2 ? most : Math.min(Math.max(toInteger(count), 0), most);
         return this.#splice(array, at, deleted, items);
       }),
-      sort: this.#changing((array, [compare]) => {
+      sort: this.#mutatingMethod((array, [compare]) => {
         this.#permute(array, (items) => items.toSorted(compare as (a: unknown, b: unknown) => number));
         return this.#wrap(array);
       }),
-      reverse: this.#changing((array) => {
+      reverse: this.#mutatingMethod((array) => {
         this.#permute(array, (items) => items.toReversed());
         return this.#wrap(array);
       }),
       fill: refusing("fill"),
       copyWithin: refusing("copyWithin"),
-      indexOf: this.#seeking("indexOf"),
-      lastIndexOf: this.#seeking("lastIndexOf"),
-      includes: this.#seeking("includes"),
+      indexOf: this.#searchMethod("indexOf"),
+      lastIndexOf: this.#searchMethod("lastIndexOf"),
+      includes: this.#searchMethod("includes"),
     },
   );
 
-  #changing(change: (array: unknown[], parameters: unknown[], given: number) => unknown): (this: unknown) => unknown {
-    return this.#looking((array, parameters) => {
+  #mutatingMethod(
+    change: (array: unknown[], parameters: unknown[], given: number) => unknown,
+  ): (this: unknown) => unknown {
+    return this.#method((array, parameters) => {
       this.#assertWritable();
       return change(array, parameters, parameters.length);
     });
   }
 
-  #seeking(method: "indexOf" | "lastIndexOf" | "includes"): (this: unknown) => unknown {
-    return this.#looking((array, [item, ...from]) => array[method](unwrap(item), ...(from as [])));
+  #searchMethod(method: "indexOf" | "lastIndexOf" | "includes"): (this: unknown) => unknown {
+    return this.#method((array, [item, ...from]) => array[method](unwrap(item), ...(from as [])));
   }
 
-  #looking(look: (array: unknown[], parameters: unknown[]) => unknown): (this: unknown) => unknown {
+  #method(look: (array: unknown[], parameters: unknown[]) => unknown): (this: unknown) => unknown {
     const proxies = this.#proxies;
     return function (...parameters: unknown[]) {
       const array = unwrap(this) as unknown[];
@@ -411,10 +413,10 @@ function copy(value: unknown): unknown {
 }
 
 /** Whether `sought` is `container` or inside it; the cost is the size of what is moved. */
-function holds(container: Container, sought: Container): boolean {
+function contains(container: Container, sought: Container): boolean {
   if (container === sought) return true;
   for (const value of Object.values(container)) {
-    if (typeof value === "object" && value !== null && holds(value as Container, sought)) return true;
+    if (typeof value === "object" && value !== null && contains(value as Container, sought)) return true;
   }
   return false;
 }

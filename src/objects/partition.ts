@@ -4,7 +4,7 @@ import type { IdentitySettings } from "../identity/settings.ts";
 import { modelOf } from "../models/canary/index.ts";
 import { stubOf } from "../platform/placement.ts";
 import {
-  type Asking,
+  type RequestContext,
   authorHeader,
   type PartitionApi,
   streamHeader,
@@ -125,21 +125,21 @@ export function partitionObject({ models, roles, limits, placementOf }: Applicat
       clientId: string,
       submission: Submission,
       bytes: number,
-      asking: Asking,
+      context: RequestContext,
     ): Promise<HttpAnswer> {
-      return this.#shell.submit(author, clientId, submission, bytes, asking);
+      return this.#shell.submit(author, clientId, submission, bytes, context);
     }
 
-    readEvents(since: number, limit: number | undefined, asking: Asking): Promise<HttpAnswer> {
-      return this.#shell.readEvents(since, limit, asking);
+    readEvents(since: number, limit: number | undefined, context: RequestContext): Promise<HttpAnswer> {
+      return this.#shell.readEvents(since, limit, context);
     }
 
-    readState(at: number | undefined, asking: Asking): Promise<HttpAnswer> {
-      return this.#shell.readState(at, asking);
+    readState(at: number | undefined, context: RequestContext): Promise<HttpAnswer> {
+      return this.#shell.readState(at, context);
     }
 
-    ready(asking: Asking): Promise<HttpAnswer> {
-      return this.#shell.ready(asking);
+    ready(context: RequestContext): Promise<HttpAnswer> {
+      return this.#shell.ready(context);
     }
 
     async tenantChanged(changes: TenantChanges): Promise<boolean> {

@@ -45,7 +45,7 @@ export const authorHeader = "partita-author";
 export const tokenFollows = "token-follows";
 
 /** What the edge passes to the object with each request over HTTP. */
-export interface Asking {
+export interface RequestContext {
   /** 32 lower-case hexadecimal digits: problems and log lines have this trace id. */
   traceId: string;
   /** The author who reads; absent in open development mode. */

@@ -86,7 +86,7 @@ function quotesIn(text: string): number {
 }
 
 /** Up to this many keys of an object are compared one by one; a set for each object costs more. */
-const lookedThroughMax = 32;
+const linearSearchMax = 32;
 
 const quote = 34;
 const comma = 44;
@@ -110,7 +110,7 @@ class Scan {
   readonly #keys: string[] = [];
   readonly #starts: number[] = [];
   /** The keys of the innermost object, if they are too many to compare one by one. */
-  #many: { start: number; keys: Set<string> } | undefined;
+  #keySet: { start: number; keys: Set<string> } | undefined;
 
   constructor(text: string) {
     this.#text = text;
@@ -177,11 +177,11 @@ class Scan {
 
   #isSeen(key: string, start: number): boolean {
     const keys = this.#keys;
-    if (keys.length - start <= lookedThroughMax) return keys.indexOf(key, start) >= 0;
-    if (this.#many?.start !== start || this.#many.keys.size !== keys.length - start) {
-      this.#many = { start, keys: new Set(keys.slice(start)) };
+    if (keys.length - start <= linearSearchMax) return keys.indexOf(key, start) >= 0;
+    if (this.#keySet?.start !== start || this.#keySet.keys.size !== keys.length - start) {
+      this.#keySet = { start, keys: new Set(keys.slice(start)) };
     }
-    const { keys: many } = this.#many;
+    const { keys: many } = this.#keySet;
     if (many.has(key)) return true;
     many.add(key);
     return false;

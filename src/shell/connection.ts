@@ -104,7 +104,7 @@ export class Connection implements Subscriber, FrameSource {
   read(frame: Frame, now: number): Work | undefined {
     if (this.#ended) return undefined;
     if (this.#waiting) {
-      this.#putBehind(this.#waiting, frame);
+      this.#enqueue(this.#waiting, frame);
       return undefined;
     }
     this.#dialect ??= this.#host.dialects.recognising(frame);
@@ -121,7 +121,7 @@ export class Connection implements Subscriber, FrameSource {
     this.end("overloaded");
   }
 
-  get #spoken(): Dialect {
+  get #currentDialect(): Dialect {
     return this.#dialect ?? this.#host.dialects.last;
   }
 
@@ -130,7 +130,7 @@ export class Connection implements Subscriber, FrameSource {
   }
 
   /** Queues a frame behind the one that waits. */
-  #putBehind(waiting: Frame[], frame: Frame): void {
+  #enqueue(waiting: Frame[], frame: Frame): void {
     this.#waitingBytes += bytesOf(frame);
     const bytesMax = this.session.state.author ? bounds.bytesBehindTokenMax : bounds.unauthenticatedBytesMax;
     const full = waiting.length === bounds.framesBehindTokenMax || this.#waitingBytes > bytesMax;
@@ -185,7 +185,7 @@ export class Connection implements Subscriber, FrameSource {
   }
 
   deliver(replies: readonly Reply[], broadcasts: readonly EventRow[]): void {
-    const dialect = this.#spoken;
+    const dialect = this.#currentDialect;
     for (const frame of dialect.frames(replies, broadcasts, this.session.state.wire)) {
       this.#carrier.send(frame);
       this.#unreadBytes += frame.length;
@@ -219,7 +219,7 @@ export class Connection implements Subscriber, FrameSource {
   /** Ends the connection. `text`: the close reason that the peer receives. */
   end(reason: EndReason, text: string = reason): void {
     this.#finish();
-    this.#carrier.end(this.#spoken.closeCode(reason), text);
+    this.#carrier.end(this.#currentDialect.closeCode(reason), text);
   }
 
   /** Its peer has disconnected. The frames that it sent before are still processed. */

@@ -14,7 +14,7 @@ import {
 } from "../core/index.ts";
 import type { AnyModel } from "../model/index.ts";
 import { sha256 } from "../platform/hash.ts";
-import type { Asking, StreamRequest, TenantChanges } from "../platform/rpc.ts";
+import type { RequestContext, StreamRequest, TenantChanges } from "../platform/rpc.ts";
 import { type Author, defaultLimits, type Failure, type Limits, noLimits } from "../protocol/index.ts";
 import {
   answerEvents,
@@ -259,7 +259,7 @@ export class PartitionShell {
     clientId: string,
     submission: Submission,
     bytes: number,
-    { traceId }: Asking,
+    { traceId }: RequestContext,
   ): Promise<HttpAnswer> {
     const failure = await this.#admission.admitRequest(author, true);
     if (failure) return this.#refuse(failure, traceId);
@@ -273,28 +273,28 @@ export class PartitionShell {
   }
 
   /** Reads a page of the log. */
-  readEvents(since: number, limit: number | undefined, asking: Asking): Promise<HttpAnswer> {
-    return this.#answer(asking, (now) => {
+  readEvents(since: number, limit: number | undefined, context: RequestContext): Promise<HttpAnswer> {
+    return this.#answer(context, (now) => {
       const standing = this.#partition.standing(now);
       const etag = pageTag(standing);
-      if (since <= standing.head && isHeld(asking.ifNoneMatch, etag)) return answerUnchanged(etag);
+      if (since <= standing.head && isHeld(context.ifNoneMatch, etag)) return answerUnchanged(etag);
       return answerEvents(this.#settings.name.partition, this.#partition.events(since, limit, now), etag);
     });
   }
 
   /** Reads the state, at the head or after an event. */
-  readState(at: number | undefined, asking: Asking): Promise<HttpAnswer> {
-    return this.#answer(asking, (now) => {
+  readState(at: number | undefined, context: RequestContext): Promise<HttpAnswer> {
+    return this.#answer(context, (now) => {
       const standing = this.#partition.standing(now);
       const etag = stateTag(standing, at ?? standing.head);
-      if ((at ?? 0) <= standing.head && isHeld(asking.ifNoneMatch, etag)) return answerUnchanged(etag);
+      if ((at ?? 0) <= standing.head && isHeld(context.ifNoneMatch, etag)) return answerUnchanged(etag);
       return answerState(this.#partition.stateAt(at, now), etag);
     });
   }
 
   /** Answers whether the schema is current and the storage can be read. */
-  ready(asking: Asking): Promise<HttpAnswer> {
-    return this.#answer(asking, (now) => {
+  ready(context: RequestContext): Promise<HttpAnswer> {
+    return this.#answer(context, (now) => {
       this.#partition.events(0, 1, now);
       return { status: 200, headers: { "content-type": "application/json" }, body: '{"status":"ready"}' };
     });
@@ -347,7 +347,7 @@ export class PartitionShell {
     });
   }
 
-  async #answer({ traceId, reader }: Asking, read: (now: number) => HttpAnswer): Promise<HttpAnswer> {
+  async #answer({ traceId, reader }: RequestContext, read: (now: number) => HttpAnswer): Promise<HttpAnswer> {
     const failure = reader && (await this.#admission.admitRequest(reader, false));
     if (failure) return this.#refuse(failure, traceId);
     const now = this.#ports.now();

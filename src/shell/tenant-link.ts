@@ -66,7 +66,7 @@ export class TenantLink {
     try {
       await this.#subscribe(connectedLeaseMs);
     } catch (error) {
-      this.#unreachable(error);
+      this.#logUnreachable(error);
       return unreachable;
     }
     return this.refusal(author);
@@ -78,7 +78,7 @@ export class TenantLink {
       if (this.#leaseEndsAt <= this.#host.now())
         await this.#subscribe(this.#host.partition.attended ? connectedLeaseMs : requestLeaseMs);
     } catch (error) {
-      this.#unreachable(error);
+      this.#logUnreachable(error);
       return unreachable;
     }
     return this.refusal(author);
@@ -96,7 +96,7 @@ export class TenantLink {
       this.#claimed = failure === undefined;
       return failure;
     } catch (error) {
-      this.#unreachable(error);
+      this.#logUnreachable(error);
       return { ...unreachable, code: "partition_unavailable" };
     }
   }
@@ -108,14 +108,14 @@ export class TenantLink {
       answer = await this.#host.tenant().grant(count);
     } catch (error) {
       // A tenant that cannot be reached does not stop its partitions: one portion is granted at a time.
-      this.#unreachable(error);
+      this.#logUnreachable(error);
     }
     this.#host.partition.granted(answer.granted, answer.retryAfterMs, this.#host.now());
   }
 
   /** Renews the subscription. */
   async renew(): Promise<void> {
-    await this.#subscribe(connectedLeaseMs).catch((error: unknown) => this.#unreachable(error));
+    await this.#subscribe(connectedLeaseMs).catch((error: unknown) => this.#logUnreachable(error));
   }
 
   /** Applies changes; those of the limits in their order. Returns whether the partition stays subscribed. */
@@ -172,7 +172,7 @@ export class TenantLink {
     this.#leaseEndsAt = askedAt + leaseMs / 2;
   }
 
-  #unreachable(error: unknown): void {
+  #logUnreachable(error: unknown): void {
     this.#host.log("error", "the tenant's object cannot be reached", { error: String(error) });
   }
 }

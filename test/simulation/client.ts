@@ -115,7 +115,7 @@ export class Client {
     }
     if (this.#bulk > 0) {
       this.#bulk--;
-      this.#submitMany("atomic", bulkEvents, () => this.#parts.application.proposeSurely(random));
+      this.#submitMany("atomic", bulkEvents, () => this.#parts.application.proposeAccepted(random));
       return;
     }
     const weights = {
@@ -185,7 +185,7 @@ export class Client {
   #flooding(kind: "drafts" | "heartbeats"): void {
     const { random, application } = this.#parts;
     for (let left = bounds.queueWorkPerConnectionMax + floodSurplus; left > 0; left--) {
-      if (kind === "drafts") this.queue.add(this.#single(this.#newId(), application.proposeSurely(random)));
+      if (kind === "drafts") this.queue.add(this.#single(this.#newId(), application.proposeAccepted(random)));
       else for (let twice = 0; twice < 2; twice++) this.#send("heartbeat", {}, { kind: "heartbeat" });
     }
     this.#pump();
@@ -416,7 +416,7 @@ export class Client {
         this.#decided(result.draftId, result.eventId);
       } else if (pending && result.status === "not_processed" && !("code" in result)) {
         // It is open: some are wanted still.
-        if (this.#parts.random.chance(0.6)) this.queue.addAgain(result.draftId);
+        if (this.#parts.random.chance(0.6)) this.queue.resubmit(result.draftId);
       } else if (result.status === "rejected" && this.queue.sequential(batchId) && !isReuse(result)) {
         this.#decided(result.draftId, undefined);
       }

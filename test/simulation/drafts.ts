@@ -17,7 +17,7 @@ export interface Application {
   readonly model: AnyModel;
   propose(random: Random, cursor: number): Proposal;
   /** A draft that every state accepts: to make a log long. */
-  proposeSurely(random: Random): Proposal;
+  proposeAccepted(random: Random): Proposal;
 }
 
 const letters = ["a", "b", "c", "d", "e", "f", "g", "h"];
@@ -30,7 +30,7 @@ function expectation(random: Random, cursor: number): number {
 }
 
 /** An event that no model has or accepts. */
-function misshapen(random: Random): JsonObject & { type: string } {
+function invalidEvent(random: Random): JsonObject & { type: string } {
   return random.pick<JsonObject & { type: string }>([
     { type: "unheard-of", payload: {} },
     { type: "set", payload: {}, version: 99 },
@@ -93,18 +93,18 @@ export const applications: readonly Application[] = [
     name: "insieme",
     model: insieme,
     propose(random, cursor) {
-      const event = random.chance(0.05) ? misshapen(random) : proposeTree(random);
+      const event = random.chance(0.05) ? invalidEvent(random) : proposeTree(random);
       return random.chance(0.15) ? { event, expectedEventId: expectation(random, cursor) } : { event };
     },
-    proposeSurely: (random) => ({
+    proposeAccepted: (random) => ({
       event: { type: "set", payload: { target: `bulk.${random.pick(letters)}`, value: random.pick(texts) } },
     }),
   },
   {
     name: "counter",
     model: counter,
-    propose: (random, cursor) => (random.chance(0.05) ? { event: misshapen(random) } : proposeCount(random, cursor)),
-    proposeSurely: () => ({ event: { type: "add", version: 2, payload: { by: 1 } } }),
+    propose: (random, cursor) => (random.chance(0.05) ? { event: invalidEvent(random) } : proposeCount(random, cursor)),
+    proposeAccepted: () => ({ event: { type: "add", version: 2, payload: { by: 1 } } }),
   },
 ];
 

@@ -3,7 +3,7 @@ import type { Schedule } from "./schedule.ts";
 import type { Asked, Told } from "./wire.ts";
 
 /** The behaviour of a network, in milliseconds. */
-export interface Weather {
+export interface NetworkConditions {
   latencyMsMax: number;
   /** The delay until a side notices the end of the connection. */
   noticeMsMax: number;
@@ -25,22 +25,22 @@ export interface ServerFrame {
 export class Pipe<Frame> {
   readonly #random: Random;
   readonly #schedule: Schedule;
-  readonly #weather: Weather;
+  readonly #conditions: NetworkConditions;
   readonly #queue: (Frame | "closed")[] = [];
   #lastAt = 0;
   end: End<Frame> | undefined;
 
-  constructor(random: Random, schedule: Schedule, weather: Weather) {
+  constructor(random: Random, schedule: Schedule, conditions: NetworkConditions) {
     this.#random = random;
     this.#schedule = schedule;
-    this.#weather = weather;
+    this.#conditions = conditions;
   }
 
   /** `stallMs`: an additional delay of the frame, and of everything behind it. */
   send(frame: Frame | "closed", stallMs = 0): void {
     this.#queue.push(frame);
     // Half of the frames follow the one before at once, so that bursts stay bursts.
-    const delay = this.#random.chance(0.5) ? 0 : this.#random.between(0, this.#weather.latencyMsMax);
+    const delay = this.#random.chance(0.5) ? 0 : this.#random.between(0, this.#conditions.latencyMsMax);
     this.#lastAt = Math.max(this.#lastAt, this.#schedule.now + delay + stallMs);
     this.#schedule.after(this.#lastAt - this.#schedule.now, () => this.#arrive());
   }
@@ -49,7 +49,7 @@ export class Pipe<Frame> {
   cut(notice: boolean): void {
     this.#queue.length = this.#random.between(0, this.#queue.length);
     if (!notice) return;
-    const delay = this.#random.between(0, this.#weather.noticeMsMax);
+    const delay = this.#random.between(0, this.#conditions.noticeMsMax);
     this.#lastAt = Math.max(this.#lastAt, this.#schedule.now) + delay;
     this.#schedule.after(this.#lastAt - this.#schedule.now, () => {
       this.#queue.length = 0;
@@ -88,11 +88,11 @@ export class Link {
   readonly #toClient: Pipe<ServerFrame>;
   #cut = false;
 
-  constructor(name: string, random: Random, schedule: Schedule, weather: Weather) {
+  constructor(name: string, random: Random, schedule: Schedule, conditions: NetworkConditions) {
     this.name = name;
     this.#random = random;
-    this.#toServer = new Pipe(random, schedule, weather);
-    this.#toClient = new Pipe(random, schedule, weather);
+    this.#toServer = new Pipe(random, schedule, conditions);
+    this.#toClient = new Pipe(random, schedule, conditions);
   }
 
   /** Whether it has ended before the server has accepted it. */

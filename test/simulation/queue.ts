@@ -61,7 +61,7 @@ export class Queue {
   }
 
   /** Submits a member of a batch as a single draft. */
-  addAgain(key: string): void {
+  resubmit(key: string): void {
     const known = this.#known.get(key);
     if (known && !this.#waiting.has(key) && !this.#decisions.has(key)) this.add(known);
   }

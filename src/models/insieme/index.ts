@@ -105,7 +105,7 @@ export const insieme = defineModel({
       reduce(state, { payload }, context) {
         const tree = Tree.at(state, payload.target, context)!;
         const { id, ...data } = payload.value;
-        tree.grow();
+        tree.ensureContainers();
         tree.items[id] = data as JsonObject;
         tree.insert(id, payload.options?.parent ?? root, payload.options?.position);
       },
@@ -177,7 +177,7 @@ export const insieme = defineModel({
       },
       reduce(state, { payload }, context) {
         const tree = Tree.at(state, payload.target, context)!;
-        tree.grow();
+        tree.ensureContainers();
         tree.remove(payload.options.id);
       },
       compensate: (state, { payload }, context) => compensateDelete(state, payload, context),

@@ -68,7 +68,7 @@ export class Tree {
   }
 
   /** Creates `tree` and `items` if the target is still `{}`. */
-  grow(): void {
+  ensureContainers(): void {
     if (!this.#tree) {
       this.#holder["tree"] = [];
       this.#tree = this.#holder["tree"] as unknown as TreeNode[];
@@ -143,14 +143,14 @@ export class Tree {
 
   /** Moves a node with its subtree under `parent`. */
   move(id: string, parent: string, position: Position): void {
-    const node = this.#takeOut(id);
+    const node = this.#detach(id);
     this.#place(node, id, parent, position);
   }
 
   /** Removes a node, all below it, and their items. */
   remove(id: string): void {
     if (!this.hasNode(id)) return;
-    this.#forget(this.#takeOut(id));
+    this.#deleteItems(this.#detach(id));
   }
 
   /** Whether `node` is the node that its id refers to. */
@@ -205,13 +205,13 @@ export class Tree {
     this.#parents()!.set(id, parent);
   }
 
-  #takeOut(id: string): TreeNode {
+  #detach(id: string): TreeNode {
     const siblings = this.#childrenOf(this.#parents()!.get(id)!);
     return siblings.splice(siblings.indexOf(this.#nodes()!.get(id)!), 1)[0]!;
   }
 
-  #forget(node: TreeNode): void {
-    for (const child of nodesOf(node.children)) this.#forget(child);
+  #deleteItems(node: TreeNode): void {
+    for (const child of nodesOf(node.children)) this.#deleteItems(child);
     this.#nodes()!.delete(node.id);
     this.#parents()!.delete(node.id);
     delete this.items[node.id];

@@ -44,7 +44,7 @@ export function partitaDialect(partition: string): Dialect {
     ].join("");
     return { event, numbered, broadcast };
   });
-  const of: Parts = {
+  const encoders: PartEncoders = {
     event: (row) => texts.of(row).event,
     problem: (failure) => partitionProblem(failure, partition),
   };
@@ -56,7 +56,7 @@ export function partitaDialect(partition: string): Dialect {
     switch (reply.kind) {
       case "decided": {
         const { key, mode, verdict } = reply;
-        return mode === "single" ? singleText(verdict.results[0]!, of) : batchMessage(key, verdict, of);
+        return mode === "single" ? singleText(verdict.results[0]!, encoders) : batchMessage(key, verdict, encoders);
       }
       case "connected": {
         const state = reply.initialState === undefined ? "" : `,"initialState":${reply.initialState}`;
@@ -72,7 +72,7 @@ export function partitaDialect(partition: string): Dialect {
         );
       }
       case "page":
-        return replyMessage(reply, "sync_response", pageText(reply.page, of.event));
+        return replyMessage(reply, "sync_response", pageText(reply.page, encoders.event));
       case "head":
         return message(`h-${reply.currentEventIndex}`, "head", reply.now, {
           currentEventIndex: reply.currentEventIndex,
@@ -89,7 +89,7 @@ export function partitaDialect(partition: string): Dialect {
         return replyMessage(reply, "heartbeat", "{}");
       case "error": {
         const { failure, requestId, draftId } = reply;
-        const problem = of.problem(failure);
+        const problem = encoders.problem(failure);
         const text = message(`e-${problem.traceId}`, "error", problem.timestamp, {
           message: problem.detail,
           ...(draftId === undefined ? {} : { draftId }),
@@ -105,7 +105,7 @@ export function partitaDialect(partition: string): Dialect {
     recognises: () => true,
     decode,
     numbered: (row) => texts.of(row).numbered,
-    problem: (failure) => JSON.stringify(of.problem(failure)),
+    problem: (failure) => JSON.stringify(encoders.problem(failure)),
     frames(replies, broadcasts, wire) {
       const joined = hasOption(wire, "arrays");
       if (joined && replies.length === 0) return arrays.of(broadcasts);
@@ -138,22 +138,22 @@ function arrayFrames(
   const unitsMax = bounds.sentFrameBytesMax / 3;
   let from = 0;
   let units = 0;
-  let whole = 0;
-  let unitsOfWhole = 0;
+  let groupStart = 0;
+  let unitsOfGroup = 0;
   for (let at = 0; at < replies.length + rows.length; at++) {
     const row = rows[at - replies.length];
     if (row) texts.push(broadcastOf(row));
     const continues = row?.batchEnd !== undefined && rows[at - replies.length - 1]?.batchEnd === row.batchEnd;
     if (!continues) {
-      whole = at;
-      unitsOfWhole = 0;
+      groupStart = at;
+      unitsOfGroup = 0;
     }
     units += texts[at]!.length;
-    unitsOfWhole += texts[at]!.length;
-    if (units > unitsMax && whole > from) {
-      close(from, whole);
-      from = whole;
-      units = unitsOfWhole;
+    unitsOfGroup += texts[at]!.length;
+    if (units > unitsMax && groupStart > from) {
+      close(from, groupStart);
+      from = groupStart;
+      units = unitsOfGroup;
     }
   }
   if (from < texts.length) close(from, texts.length);
@@ -167,40 +167,40 @@ export function encodeEvent(row: EventRow, partition: string): string {
 }
 
 /** The encoders for the parts of an answer that depend on the partition. */
-export interface Parts {
+export interface PartEncoders {
   event(row: EventRow): string;
   problem(failure: TracedFailure): Problem;
 }
 
 /** The verdict on a single draft. */
-function singleText(result: DraftResult, of: Parts): string {
+function singleText(result: DraftResult, encoders: PartEncoders): string {
   if (result.kind === "accepted") {
     const { eventId, timestamp, draftId } = result.event;
-    return `{"id":"a-${eventId}","type":"event_accepted","timestamp":${timestamp},"payload":{"draftId":${JSON.stringify(draftId)},"eventId":${eventId},"event":${of.event(result.event)}}}`;
+    return `{"id":"a-${eventId}","type":"event_accepted","timestamp":${timestamp},"payload":{"draftId":${JSON.stringify(draftId)},"eventId":${eventId},"event":${encoders.event(result.event)}}}`;
   }
   if (result.kind === "not_processed") throw new Error("a single draft is decided");
   const { draftId, recordId } = result;
-  const problem = of.problem(result.failure);
+  const problem = encoders.problem(result.failure);
   const { errors = [], ...rest } = problem;
   const id = `r-${recordId ?? problem.traceId}`;
   return message(id, "event_rejected", problem.timestamp, { draftId, reason: problem.code, errors, ...rest });
 }
 
 /** The verdict on a batch. */
-function batchMessage(batchId: string, verdict: Verdict, of: Parts): string {
-  return `{"id":${JSON.stringify(`s-${batchId}`)},"type":"events_result","timestamp":${verdict.timestamp},"payload":${batchText(batchId, verdict, of)}}`;
+function batchMessage(batchId: string, verdict: Verdict, encoders: PartEncoders): string {
+  return `{"id":${JSON.stringify(`s-${batchId}`)},"type":"events_result","timestamp":${verdict.timestamp},"payload":${batchText(batchId, verdict, encoders)}}`;
 }
 
 /** The answer to a batch, on the socket and over HTTP. */
-export function batchText(batchId: string, { results }: Verdict, of: Parts): string {
+export function batchText(batchId: string, { results }: Verdict, encoders: PartEncoders): string {
   const texts = results.map((result) => {
     if (result.kind === "accepted") {
       const { draftId, eventId } = result.event;
-      return `{"draftId":${JSON.stringify(draftId)},"status":"accepted","eventId":${eventId},"event":${of.event(result.event)}}`;
+      return `{"draftId":${JSON.stringify(draftId)},"status":"accepted","eventId":${eventId},"event":${encoders.event(result.event)}}`;
     }
     const { draftId, failure } = result;
     if (!failure) return JSON.stringify({ draftId, status: result.kind });
-    const problem = of.problem(failure);
+    const problem = encoders.problem(failure);
     const { errors = [], ...rest } = problem;
     // Here `status` is the result of the member; the problem's own status is implied by its code.
     return JSON.stringify({ draftId, ...rest, reason: problem.code, errors, status: result.kind });

@@ -13,7 +13,7 @@ import {
   violationsOf,
 } from "../../protocol/index.ts";
 import type { Decoded } from "../dialect.ts";
-import { keptOptions } from "./options.ts";
+import { storedOptions } from "./options.ts";
 
 /** Decodes a frame to its command; a frame that is not a command is `unreadable`. */
 export function decode(frame: string | ArrayBuffer): Decoded {
@@ -53,7 +53,7 @@ export function decode(frame: string | ArrayBuffer): Decoded {
         credit: payload.credit,
         draftIds: payload.draftIds ?? false,
         presence: payload.presence ?? false,
-        wire: keptOptions({
+        wire: storedOptions({
           arrays: payload.frames === "array",
           limits: payload.limits ?? false,
           renewal: payload.renewal ?? false,

@@ -12,7 +12,7 @@ export interface Options {
 }
 
 /** The options as they are stored; undefined: none. */
-export function keptOptions({ arrays, limits, renewal }: Options): Json | undefined {
+export function storedOptions({ arrays, limits, renewal }: Options): Json | undefined {
   if (!arrays && !limits && !renewal) return undefined;
   const kept: JsonObject = {};
   if (arrays) kept["arrays"] = true;

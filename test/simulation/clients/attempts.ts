@@ -41,7 +41,7 @@ export class Attempts {
   }
 
   /** The client has a reason to connect at once. */
-  nudged(): void {
+  retriesAtOnce(): void {
     this.#row.length = 0;
     this.#notBefore = 0;
   }

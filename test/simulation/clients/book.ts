@@ -2,14 +2,14 @@ import type { PendingEntry, QueuedDraft } from "../../../src/client/index.ts";
 import { canonicalJson } from "../../../src/protocol/index.ts";
 
 /** The outcome of an entry, as its device knows it. */
-export type Fate = "open" | "accepted" | "rejected" | "parked" | "expired" | "withdrawn" | "discarded" | "lost";
+export type Outcome = "open" | "accepted" | "rejected" | "parked" | "expired" | "withdrawn" | "discarded" | "lost";
 
 /** One submission: a draft or a batch. */
 export interface Submitted {
   readonly key: string;
   readonly mode: PendingEntry["mode"];
   readonly drafts: readonly QueuedDraft[];
-  fate: Fate;
+  outcome: Outcome;
   /** Its position among all submissions. */
   readonly place: number;
 }
@@ -43,7 +43,7 @@ export class Book {
   add({ key, mode, drafts }: Pick<PendingEntry, "key" | "mode" | "drafts">): Submitted {
     const known = this.#entries.get(key);
     if (known) return known;
-    const entry: Submitted = { key, mode, drafts, fate: "open", place: this.#entries.size };
+    const entry: Submitted = { key, mode, drafts, outcome: "open", place: this.#entries.size };
     this.#entries.set(key, entry);
     for (const { draftId, type, payload } of drafts) {
       const content = canonicalJson({ type, payload });
@@ -57,8 +57,8 @@ export class Book {
   }
 
   /** Records the outcome of an entry, if it has none. */
-  settle(key: string, fate: Fate): void {
+  settle(key: string, outcome: Outcome): void {
     const entry = this.#entries.get(key);
-    if (entry?.fate === "open") entry.fate = fate;
+    if (entry?.outcome === "open") entry.outcome = outcome;
   }
 }

@@ -10,7 +10,7 @@ import { askedBy } from "./asked.ts";
 const heartbeat = '{"type":"heartbeat"}';
 
 /** The behaviour of a network: delays in milliseconds, and the probability of each fault for each frame. */
-export interface Weather {
+export interface NetworkConditions {
   latencyMsMax: number;
   /** The delay until a side notices the end of the connection, if it does. */
   noticeMsMax: number;
@@ -31,13 +31,13 @@ export interface ConnectionParts {
   readonly schedule: Schedule;
   readonly trace: Trace;
   /** The current network: it may change. */
-  readonly weather: Weather;
+  readonly conditions: NetworkConditions;
   /** The events for the client. */
   readonly events: SocketEvents;
   /** Changes a frame before the client gets it, for a planted bug. */
   readonly tamper: (frame: string) => string;
   /** A frame of the client was lost or damaged. */
-  onSpoilt(): void;
+  onDamaged(): void;
 }
 
 /**
@@ -55,11 +55,11 @@ export class Connection implements ServerLink, Socket {
   #cut = false;
 
   constructor(parts: ConnectionParts) {
-    const { name, random, schedule, weather, events } = parts;
+    const { name, random, schedule, conditions, events } = parts;
     this.#parts = parts;
     this.name = name;
-    this.#up = new Pipe(random, schedule, weather);
-    this.#down = new Pipe(random, schedule, weather);
+    this.#up = new Pipe(random, schedule, conditions);
+    this.#down = new Pipe(random, schedule, conditions);
     this.#down.end = { receive: (run) => run(), closed: () => events.closed(1006, "") };
   }
 
@@ -102,9 +102,9 @@ export class Connection implements ServerLink, Socket {
 
   send(text: string): void {
     if (this.#cut) return;
-    const { onSpoilt } = this.#parts;
+    const { onDamaged } = this.#parts;
     const { frames, stallMs, fault } = this.#mangled(text, ">");
-    if (fault === "drop" || fault === "truncate") onSpoilt();
+    if (fault === "drop" || fault === "truncate") onDamaged();
     for (const frame of frames) this.#up.send(frame, stallMs);
   }
 
@@ -118,10 +118,10 @@ export class Connection implements ServerLink, Socket {
   /** The network fails, with the frames in flight. Each side may notice late, or never. */
   cut(): void {
     if (this.#cut) return;
-    const { random, weather } = this.#parts;
+    const { random, conditions } = this.#parts;
     this.#cut = true;
-    this.#up.cut(!random.chance(weather.unnoticed));
-    this.#down.cut(!random.chance(weather.unnoticed));
+    this.#up.cut(!random.chance(conditions.unnoticed));
+    this.#down.cut(!random.chance(conditions.unnoticed));
   }
 
   /** The network works again, so both sides notice the end of this connection. */
@@ -139,9 +139,9 @@ export class Connection implements ServerLink, Socket {
   }
 
   #mangled(frame: string, way: string): { frames: string[]; stallMs: number; fault: FrameFault | undefined } {
-    const { random, weather, trace, schedule } = this.#parts;
+    const { random, conditions, trace, schedule } = this.#parts;
     const fault = frameFaults.find((candidate) => {
-      const rate = weather.faults[candidate];
+      const rate = conditions.faults[candidate];
       return rate > 0 && random.chance(rate);
     });
     if (fault) trace.line(`${schedule.now} ${this.name} ${way} ${fault}: ${frame.slice(0, 80)}`);
@@ -155,7 +155,7 @@ export class Connection implements ServerLink, Socket {
       case "truncate":
         return { frames: [frame.slice(0, random.between(0, frame.length - 1))], stallMs: 0, fault };
       case "stall":
-        return { frames: [frame], stallMs: random.between(0, weather.stallMsMax), fault };
+        return { frames: [frame], stallMs: random.between(0, conditions.stallMsMax), fault };
     }
   }
 }

@@ -100,5 +100,5 @@ export const deskApplication: Application = {
       ? { event, expectedEventId: random.chance(0.8) ? cursor : random.between(0, cursor) }
       : { event };
   },
-  proposeSurely: () => ({ event: { type: "add", payload: { by: 1 } } }),
+  proposeAccepted: () => ({ event: { type: "add", payload: { by: 1 } } }),
 };

@@ -5,10 +5,10 @@ import type { Random } from "../random.ts";
 import type { Schedule } from "../schedule.ts";
 import type { Trace } from "../trace.ts";
 import { Book } from "./book.ts";
-import { Life, type LifeParts } from "./life.ts";
+import { Program, type ProgramParts } from "./program.ts";
 import { Reporter } from "./reporter.ts";
 import type { Server } from "./server.ts";
-import type { Stand } from "./standing.ts";
+import type { LogPosition } from "./log-tracker.ts";
 import { DeviceStorage } from "./storage.ts";
 
 const dayMs = 24 * 60 * 60 * 1_000;
@@ -25,15 +25,15 @@ export interface DeviceParts {
   readonly servers: readonly Server[];
   readonly storeLatencyMsMax: number;
   /** The weights of the actions. */
-  readonly habits: Readonly<Record<Habit, number>>;
+  readonly actionWeights: Readonly<Record<Action, number>>;
   delay(): number;
   /** Called with each key that is sent, and its storage, for a planted bug. */
   sent(storage: DeviceStorage, key: string): void;
-  connect(device: Device, events: Parameters<LifeParts["connect"]>[0]): ReturnType<LifeParts["connect"]>;
+  connect(device: Device, events: Parameters<ProgramParts["connect"]>[0]): ReturnType<ProgramParts["connect"]>;
 }
 
 /** The actions of the program, its user and its platform. */
-export type Habit =
+export type Action =
   | "submit"
   | "burst"
   | "atomic"
@@ -60,14 +60,14 @@ export class Device {
   readonly #clientId: string | undefined;
   readonly #presence: boolean;
   readonly #hasToken: boolean;
-  #life: Life | undefined;
+  #program: Program | undefined;
   #skewMs: number;
   /** Whether the platform reports a network. */
   online = true;
   /** Whether one of its frames was lost or damaged, so that its drafts may arrive in another order. */
   disturbed = false;
   #paused = false;
-  #calm = false;
+  #faultsEnded = false;
 
   constructor(parts: DeviceParts) {
     const { name, random, schedule, trace } = parts;
@@ -82,13 +82,13 @@ export class Device {
       random,
       schedule,
       latencyMsMax: parts.storeLatencyMsMax,
-      standing: () => this.#life?.stand,
-      onLoaded: (entries, standing) => this.#life?.loadedFrom(entries, standing as Stand | undefined),
+      position: () => this.#program?.position,
+      onLoaded: (entries, position) => this.#program?.loadedFrom(entries, position as LogPosition | undefined),
     });
   }
 
-  get life(): Life | undefined {
-    return this.#life;
+  get program(): Program | undefined {
+    return this.#program;
   }
 
   /** Whether others see its presence. */
@@ -97,35 +97,35 @@ export class Device {
   }
 
   get settled(): boolean {
-    return this.#life !== undefined && !this.#life.closing && !this.#life.degraded && this.#life.settled;
+    return this.#program !== undefined && !this.#program.closing && !this.#program.degraded && this.#program.settled;
   }
 
   describe(): string {
-    return `${this.name} is ${this.#life?.describe() ?? "off"}, and keeps ${this.storage.keys.length}`;
+    return `${this.name} is ${this.#program?.describe() ?? "off"}, and keeps ${this.storage.keys.length}`;
   }
 
   look(): void {
-    this.#life?.look();
+    this.#program?.look();
   }
 
   /** Runs one random action. */
   act(): void {
     const { random } = this.#parts;
-    const life = this.#life;
-    if (!life) {
+    const program = this.#program;
+    if (!program) {
       if (random.chance(0.4)) this.#start();
       return;
     }
-    if (life.closing) {
-      if (random.chance(0.1)) this.#crash(life);
+    if (program.closing) {
+      if (random.chance(0.1)) this.#crash(program);
       return;
     }
-    this.#do(random.weighted(this.#parts.habits), life);
+    this.#do(random.weighted(this.#parts.actionWeights), program);
   }
 
   /** From now on there are no faults. */
-  calm(): void {
-    this.#calm = true;
+  endFaults(): void {
+    this.#faultsEnded = true;
     this.storage.failure = undefined;
     this.#network(true);
     if (this.#paused) this.#pause(false);
@@ -133,60 +133,60 @@ export class Device {
 
   /** Runs only the actions that are needed to settle. */
   settle(): void {
-    const life = this.#life;
-    if (!life) this.#start();
-    else if (life.closing) return;
-    else if (life.degraded || life.client.status.status === "closed") {
+    const program = this.#program;
+    if (!program) this.#start();
+    else if (program.closing) return;
+    else if (program.degraded || program.client.status.status === "closed") {
       // Its confirmed state has diverged, and so has the saved base.
-      if (life.client.status.reason === "upgrade_required") this.storage.forgetBase();
-      this.#close(life);
-    } else for (const { key } of life.client.parked) this.#parked(life, key);
+      if (program.client.status.reason === "upgrade_required") this.storage.forgetBase();
+      this.#close(program);
+    } else for (const { key } of program.client.parked) this.#parked(program, key);
   }
 
   /** Closes the program for good. */
   end(): void {
-    if (this.#life) this.#close(this.#life);
+    if (this.#program) this.#close(this.#program);
   }
 
-  #do(habit: Habit, life: Life): void {
+  #do(action: Action, program: Program): void {
     const { random } = this.#parts;
     const abortAfterMs = random.chance(0.08) ? random.between(0, 3_000) : undefined;
-    switch (habit) {
+    switch (action) {
       case "submit":
-        life.submit(this.#propose(life), { abortAfterMs, persistent: random.chance(0.3) });
+        program.submit(this.#propose(program), { abortAfterMs, persistent: random.chance(0.3) });
         return;
       case "burst":
         for (let left = random.between(5, random.chance(0.02) ? 300 : 30); left > 0; left--) {
-          life.submit(this.#propose(life), { abortAfterMs: undefined, persistent: false });
+          program.submit(this.#propose(program), { abortAfterMs: undefined, persistent: false });
         }
         return;
       case "atomic":
       case "sequential": {
         const size = random.chance(0.8) ? random.between(1, 4) : random.between(1, 12);
-        const proposals = Array.from({ length: size }, () => this.#propose(life));
-        life.submitBatch(habit, proposals, abortAfterMs);
+        const proposals = Array.from({ length: size }, () => this.#propose(program));
+        program.submitBatch(action, proposals, abortAfterMs);
         return;
       }
       case "undo":
-        life.undo();
+        program.undo();
         return;
       case "verify":
-        void life.verify();
+        void program.verify();
         return;
       case "show":
-        if (this.#presence) life.show(random.chance(0.2) ? null : { at: random.between(0, 999) });
+        if (this.#presence) program.show(random.chance(0.2) ? null : { at: random.between(0, 999) });
         return;
       case "pause":
         this.#pause(!this.#paused);
         return;
       case "parked":
-        for (const { key } of life.client.parked) this.#parked(life, key);
+        for (const { key } of program.client.parked) this.#parked(program, key);
         return;
       case "network":
         this.#network(!this.online);
         return;
       case "visible":
-        life.tell("visible");
+        program.notify("visible");
         return;
       case "store":
         this.storage.failure = this.storage.failure
@@ -197,27 +197,27 @@ export class Device {
         this.#reporter.line(`its storage ${this.storage.failure ?? "works"}`);
         return;
       case "close":
-        this.#close(life);
+        this.#close(program);
         return;
       case "crash":
-        this.#crash(life);
+        this.#crash(program);
         return;
       case "jump":
         this.#skewMs += random.pick([-dayMs, -1_000, 1_000, dayMs, 31 * dayMs]);
         this.#reporter.line("its clock jumps");
-        life.clockJumped();
+        program.clockJumped();
     }
   }
 
-  #propose(life: Life): Proposal {
+  #propose(program: Program): Proposal {
     const { application, random } = this.#parts;
-    return application.propose(random, life.client.eventId);
+    return application.propose(random, program.client.eventId);
   }
 
   #start(): void {
     const { application, schedule, random, timing, author, servers } = this.#parts;
     this.#paused = false;
-    this.#life = new Life({
+    this.#program = new Program({
       application,
       schedule,
       random,
@@ -235,13 +235,13 @@ export class Device {
       connect: (events) => this.#parts.connect(this, events),
       sent: (key) => this.#parts.sent(this.storage, key),
     });
-    if (!this.online) this.#life.tell("offline");
+    if (!this.online) this.#program.notify("offline");
   }
 
   /** Sometimes returns late, fails, or never returns. */
   #token(): Promise<string> {
     const { random, schedule } = this.#parts;
-    const how = this.#calm ? "comes" : random.weighted({ comes: 8, fails: 1, hangs: 0.3 });
+    const how = this.#faultsEnded ? "comes" : random.weighted({ comes: 8, fails: 1, hangs: 0.3 });
     if (how !== "comes") this.#reporter.line(`its token ${how}`);
     return new Promise((resolve, reject) => {
       if (how === "hangs") return;
@@ -254,43 +254,43 @@ export class Device {
   #pause(paused: boolean): void {
     this.#paused = paused;
     this.#reporter.line(paused ? "pauses" : "goes on");
-    if (paused) this.#life?.pause();
-    else this.#life?.resume();
+    if (paused) this.#program?.pause();
+    else this.#program?.resume();
   }
 
   #network(online: boolean): void {
     if (online === this.online) return;
     this.online = online;
     this.#reporter.line(`its network ${online ? "comes back" : "goes"}`);
-    if (!online) this.#life?.connection?.cut();
-    this.#life?.tell(online ? "online" : "offline");
+    if (!online) this.#program?.connection?.cut();
+    this.#program?.notify(online ? "online" : "offline");
   }
 
-  #parked(life: Life, key: string): void {
-    if (this.#parts.random.chance(this.#calm ? 0.8 : 0.5)) life.retry(key);
-    else life.discard(key);
+  #parked(program: Program, key: string): void {
+    if (this.#parts.random.chance(this.#faultsEnded ? 0.8 : 0.5)) program.retry(key);
+    else program.discard(key);
   }
 
-  #close(life: Life): void {
-    void life.close(() => {
-      this.#life = undefined;
+  #close(program: Program): void {
+    void program.close(() => {
+      this.#program = undefined;
       // A store that worked has all entries, except those that were being withdrawn.
-      for (const key of life.keys) {
+      for (const key of program.keys) {
         if (this.storage.has(key)) continue;
-        const excused = life.degraded || life.isAborted(key);
+        const excused = program.degraded || program.isAborted(key);
         this.#reporter.check(excused, () => `${key} was not kept when it closed`);
         this.#lost(key);
       }
     });
   }
 
-  #crash(life: Life): void {
-    this.#life = undefined;
-    life.crash();
+  #crash(program: Program): void {
+    this.#program = undefined;
+    program.crash();
     this.storage.crash();
-    for (const key of life.keys) {
+    for (const key of program.keys) {
       if (this.storage.has(key)) continue;
-      const excused = life.degraded || life.isAborted(key) || !this.storage.hasHad(key);
+      const excused = program.degraded || program.isAborted(key) || !this.storage.hasHad(key);
       this.#reporter.check(excused, () => `${key} was kept no more, and not decided`);
       this.#lost(key);
     }
@@ -298,6 +298,6 @@ export class Device {
 
   #lost(key: string): void {
     const entry = this.book.get(key)!;
-    if (entry.fate === "open" || entry.fate === "parked") entry.fate = "lost";
+    if (entry.outcome === "open" || entry.outcome === "parked") entry.outcome = "lost";
   }
 }

@@ -42,30 +42,30 @@ function newKeys(): () => void {
 
 /** Entries are never removed by their verdict. */
 function neverDone(): () => void {
-  const mends = [
+  const restores = [
     replace(Outbox.prototype, "decide", () => () => {}),
     replace(Outbox.prototype, "remove", () => () => {}),
   ];
-  return () => mends.forEach((mend) => mend());
+  return () => restores.forEach((restore) => restore());
 }
 
 /** The state of a client is never rolled back; that of the server is. */
 function noWayBack(): () => void {
   const shown = new WeakSet<State<object>>();
-  const mendPublish = replace(State.prototype, "publish", (publish) => {
+  const restorePublish = replace(State.prototype, "publish", (publish) => {
     return function (this: State<object>) {
       shown.add(this);
       return publish.call(this);
     };
   });
-  const mendUndo = replace(State.prototype, "undoTo", (undoTo) => {
+  const restoreUndo = replace(State.prototype, "undoTo", (undoTo) => {
     return function (this: State<object>, position: number) {
       if (!shown.has(this)) undoTo.call(this, position);
     };
   });
   return () => {
-    mendUndo();
-    mendPublish();
+    restoreUndo();
+    restorePublish();
   };
 }
 

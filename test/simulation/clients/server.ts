@@ -81,7 +81,7 @@ export class Server {
   }
 
   /** Its verdict on an entry; undefined: none. */
-  fateOf({ key, mode, drafts }: Submitted, principal: string): "accepted" | "rejected" | undefined {
+  outcomeOf({ key, mode, drafts }: Submitted, principal: string): "accepted" | "rejected" | undefined {
     const { ledger } = this;
     const isIn = ({ draftId }: { draftId: string }) => ledger.event(principal, draftId) !== undefined;
     if (mode === "atomic" ? drafts.every(isIn) : isIn(drafts[0]!)) return "accepted";

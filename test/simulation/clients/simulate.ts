@@ -10,10 +10,10 @@ export async function simulateClients(
   steps = clientsStepsDefault,
   { plant, ...variant }: Variant = {},
 ): Promise<Report> {
-  const mend = plant?.();
+  const restore = plant?.();
   try {
     return await runWorld(seed, steps, new ClientsWorld(seed, variant));
   } finally {
-    mend?.();
+    restore?.();
   }
 }

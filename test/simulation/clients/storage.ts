@@ -16,9 +16,9 @@ export interface StorageParts {
   /** The duration of a call, in milliseconds. */
   readonly latencyMsMax: number;
   /** The position of the confirmed state that is being saved; returned when it is loaded. */
-  standing(): unknown;
+  position(): unknown;
   /** A program has loaded these entries, and a base with this position. */
-  onLoaded(entries: readonly QueueEntry[], standing: unknown): void;
+  onLoaded(entries: readonly QueueEntry[], position: unknown): void;
 }
 
 /** A call that is not durable yet. */
@@ -37,12 +37,12 @@ export class DeviceStorage {
   /** The entries, as JSON text by key, in the order of appending. */
   readonly #entries = new Map<string, string>();
   readonly #had = new Set<string>();
-  #base: { text: string; standing: unknown } | undefined;
+  #base: { text: string; position: unknown } | undefined;
   #clientId: string | undefined;
   #calls: Call[] = [];
   #lastAt = 0;
   /** Counts programs. */
-  #life = 0;
+  #program = 0;
   /** The reason why all calls fail, if they do. */
   failure: StoreFailure | undefined;
 
@@ -72,18 +72,18 @@ export class DeviceStorage {
   /** The store for the client. */
   readonly open: OpenStore = async () => {
     this.#had.clear();
-    const life = this.#life;
+    const program = this.#program;
     await this.#call(() => {});
     let closed = false;
     const call = <T>(apply: () => T): Promise<T> => {
-      if (closed || life !== this.#life) return Promise.reject(new StoreError("failed", new Error("closed")));
+      if (closed || program !== this.#program) return Promise.reject(new StoreError("failed", new Error("closed")));
       return this.#call(apply);
     };
     const store: QueueStore = {
       durable: true,
       load: async () => {
-        const { loaded, standing } = await call(() => this.#load());
-        this.#parts.onLoaded(loaded.entries, standing);
+        const { loaded, position } = await call(() => this.#load());
+        this.#parts.onLoaded(loaded.entries, position);
         return loaded;
       },
       identify: (fresh) => call(() => (this.#clientId ??= fresh)),
@@ -107,7 +107,7 @@ export class DeviceStorage {
         });
       },
       saveBase: (base) => {
-        const kept = { text: JSON.stringify(base), standing: this.#parts.standing() };
+        const kept = { text: JSON.stringify(base), position: this.#parts.position() };
         return call(() => {
           this.#base = kept;
           return true;
@@ -125,7 +125,7 @@ export class DeviceStorage {
 
   /** The program has crashed: the later part of its calls is lost. */
   crash(): void {
-    this.#life++;
+    this.#program++;
     const kept = this.#parts.random.between(0, this.#calls.length);
     const calls = this.#calls.splice(0);
     if (this.failure === undefined) for (const { apply } of calls.slice(0, kept)) apply();
@@ -140,12 +140,12 @@ export class DeviceStorage {
     const entries = Array.from(this.#entries.values(), (text) => JSON.parse(text) as QueueEntry);
     for (const { key } of entries) this.#had.add(key);
     const base = this.#base && (JSON.parse(this.#base.text) as StoredBase);
-    return { loaded: { entries, base }, standing: this.#base?.standing };
+    return { loaded: { entries, base }, position: this.#base?.position };
   }
 
   #call<T>(apply: () => T): Promise<T> {
     const { random, schedule, latencyMsMax } = this.#parts;
-    const life = this.#life;
+    const program = this.#program;
     return new Promise((resolve, reject) => {
       let result: T;
       this.#calls.push({
@@ -155,7 +155,7 @@ export class DeviceStorage {
       const delayMs = random.chance(0.5) ? 0 : random.between(0, latencyMsMax);
       this.#lastAt = Math.max(this.#lastAt, schedule.now + delayMs);
       schedule.after(this.#lastAt - schedule.now, () => {
-        if (life === this.#life) this.#next();
+        if (program === this.#program) this.#next();
       });
     });
   }

@@ -4,13 +4,13 @@ import { canonicalText } from "../ledger.ts";
 import type { Book, Submitted } from "./book.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Server } from "./server.ts";
-import type { Standing } from "./standing.ts";
+import type { LogTracker } from "./log-tracker.ts";
 
 /** What verdicts are compared with. */
 export interface VerdictParts {
   readonly book: Book;
   readonly servers: readonly Server[];
-  readonly standing: Standing;
+  readonly tracker: LogTracker;
   readonly reporter: Reporter;
   eventId(): number;
 }
@@ -62,14 +62,14 @@ export class Verdicts {
 
   /** Checks that the event is in the log as reported, and in the view. Returns its entry. */
   #accepted(eventId: number, event: { type: string; payload: JsonObject }): Submitted | undefined {
-    const { book, servers, standing } = this.#parts;
+    const { book, servers, tracker } = this.#parts;
     const text = canonicalJson(event.payload);
     // It may be from a log that was replaced.
     for (const server of servers.toReversed()) {
       const row = server.ledger.rows[eventId - 1];
       const entry = row && book.byDraft(row.draftId);
       if (!entry || row.type !== event.type || canonicalText(row.payload) !== text) continue;
-      const early = standing.server === server && this.#parts.eventId() < eventId;
+      const early = tracker.server === server && this.#parts.eventId() < eventId;
       this.#check(!early, () => `event ${eventId} is reported before it is in the state`);
       return entry;
     }

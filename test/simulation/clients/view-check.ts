@@ -3,18 +3,18 @@ import type { AnyModel } from "../../../src/model/index.ts";
 import { canonicalJson, type Json } from "../../../src/protocol/index.ts";
 import { canonicalText } from "../ledger.ts";
 import type { Book } from "./book.ts";
-import type { AnyClient } from "./life.ts";
-import type { LifeQueue } from "./life-queue.ts";
+import type { AnyClient } from "./program.ts";
+import type { ProgramQueue } from "./program-queue.ts";
 import type { Reporter } from "./reporter.ts";
-import type { Standing } from "./standing.ts";
+import type { LogTracker } from "./log-tracker.ts";
 import { viewFromScratch } from "./view.ts";
 
 /** What a view is compared with. */
 export interface ViewParts {
   readonly model: AnyModel;
   readonly book: Book;
-  readonly queue: LifeQueue;
-  readonly standing: Standing;
+  readonly queue: ProgramQueue;
+  readonly tracker: LogTracker;
   readonly reporter: Reporter;
 }
 
@@ -30,8 +30,8 @@ export class ViewCheck {
   }
 
   check(client: AnyClient, principal: string): void {
-    const { model, queue, standing, reporter } = this.#parts;
-    const { server } = standing;
+    const { model, queue, tracker, reporter } = this.#parts;
+    const { server } = tracker;
     if (!server) return;
     const { eventId, pending, clientId } = client;
     const state: unknown = client.state;
@@ -61,7 +61,7 @@ export class ViewCheck {
   #isUncertain(entries: readonly PendingEntry[], isOpen: IsOpen): boolean {
     const { book } = this.#parts;
     // These get no verdict.
-    const isGivenUp = (draftId: string) => ["expired", "lost"].includes(book.byDraft(draftId)!.fate);
+    const isGivenUp = (draftId: string) => ["expired", "lost"].includes(book.byDraft(draftId)!.outcome);
     return entries
       .flatMap(({ drafts }) => drafts)
       .some(({ draftId }) => {

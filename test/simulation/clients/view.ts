@@ -9,7 +9,7 @@ import {
 } from "../../../src/model/index.ts";
 
 /** The author of the drafts, and the confirmed state below them. */
-export interface Ground {
+export interface ViewBase {
   readonly model: AnyModel;
   readonly clientId: string;
   readonly principal: string;
@@ -23,7 +23,7 @@ export interface Ground {
  * the model accepts. `isShown` selects the drafts: confirmed ones are left out.
  */
 export function viewFromScratch(
-  ground: Ground,
+  ground: ViewBase,
   entries: readonly PendingEntry[],
   isShown: (draftId: string) => boolean,
 ): string {
@@ -47,7 +47,7 @@ export function viewFromScratch(
 
 /** Applies one draft to a state; undefined if the model rejects it. */
 function applied(
-  { model, clientId, principal }: Ground,
+  { model, clientId, principal }: ViewBase,
   text: string,
   draft: PendingEntry["drafts"][number],
   timestamp: number,

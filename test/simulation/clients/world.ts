@@ -11,7 +11,7 @@ import { canonicalText } from "../ledger.ts";
 import { Random } from "../random.ts";
 import { Schedule } from "../schedule.ts";
 import { Trace } from "../trace.ts";
-import { Connection, type Weather } from "./connection.ts";
+import { Connection, type NetworkConditions } from "./connection.ts";
 import { deskApplication, failingType } from "./desk.ts";
 import { Device } from "./device.ts";
 import { type Backup, Server } from "./server.ts";
@@ -45,7 +45,7 @@ function characterOf(random: Random) {
     ? { connectMs: 2_000, heartbeatMs: 3_000, heartbeatAnswerMs: 1_500, answerMs: 3_000 }
     : defaultTiming;
   const unit = hasty ? 1_000 : 5_000;
-  const weather: Weather = {
+  const conditions: NetworkConditions = {
     latencyMsMax: random.pick([0, 5, 60, 400]),
     noticeMsMax: random.pick([0, 20, 300]),
     stallMsMax: random.pick([100, unit, 8 * unit]),
@@ -56,16 +56,16 @@ function characterOf(random: Random) {
     devices: random.between(3, 8),
     application: random.pick<Application>([deskApplication, deskApplication, ...applications]),
     timing,
-    weather,
+    conditions,
     /** The probability that an attempt to connect is refused, or never answered. */
     refused: often(0.3),
     unanswered: often(0.15),
     actMsMax: random.pick([40, 400, 400, 4_000]),
-    stormMsMax: random.pick([100, 1_000, 10_000]),
+    faultIntervalMsMax: random.pick([100, 1_000, 10_000]),
     deferMsMax: random.pick([0, 1, 30]),
     storeLatencyMsMax: random.pick([0, 20, 500]),
     outageMsMax: random.pick([2, 20, 60]) * unit,
-    habits: {
+    actionWeights: {
       submit: 8,
       burst: often(0.6),
       atomic: often(3),
@@ -82,7 +82,7 @@ function characterOf(random: Random) {
       crash: often(0.6),
       jump: often(0.1),
     },
-    storm: {
+    faultWeights: {
       nothing: 1,
       fault: often(4),
       cut: often(4),
@@ -111,14 +111,14 @@ export class ClientsWorld {
   readonly #random: Random;
   readonly #schedule = new Schedule();
   readonly #character: ReturnType<typeof characterOf>;
-  readonly #weather: Weather;
+  readonly #conditions: NetworkConditions;
   readonly #variant: Variant;
   readonly #servers: Server[];
   readonly #devices: Device[];
   readonly #connections: Connection[] = [];
   #backup: Backup | undefined;
   #outageUntil = 0;
-  #calm = false;
+  #faultsEnded = false;
   #over = false;
   /** Whether the server has deleted rejections: then a rejected draft may be accepted later. */
   #forgets = false;
@@ -128,11 +128,11 @@ export class ClientsWorld {
     this.#random = new Random(seed);
     this.#variant = variant;
     this.#character = characterOf(this.#random);
-    this.#weather = { ...this.#character.weather };
+    this.#conditions = { ...this.#character.conditions };
     const { trace } = this;
     const random = this.#random;
     const schedule = this.#schedule;
-    const { application, timing, habits, storeLatencyMsMax, deferMsMax, devices } = this.#character;
+    const { application, timing, actionWeights, storeLatencyMsMax, deferMsMax, devices } = this.#character;
     this.#servers = [
       new Server({ model: application.model, trace, schedule, random, deferMsMax, limits: limitsOf(seed) }),
     ];
@@ -149,7 +149,7 @@ export class ClientsWorld {
           timing,
           servers: this.#servers,
           storeLatencyMsMax,
-          habits,
+          actionWeights,
           delay: variant.delay ?? (() => random.next()),
           sent: variant.sent ?? (() => {}),
           connect: (device, events) => this.#connect(device, authorOf(at), events),
@@ -162,9 +162,9 @@ export class ClientsWorld {
     const { trace } = this;
     trace.line(`a ${this.#character.application.name} partition with ${this.#devices.length} devices`);
     for (const device of this.#devices) this.#keepActing(device);
-    this.#keepStorming();
+    this.#keepInjectingFaults();
     for (let step = 0; step < steps && trace.violation === undefined; step++) await this.#step(turn);
-    if (trace.violation === undefined) this.#calmDown();
+    if (trace.violation === undefined) this.#endFaults();
     const until = this.#schedule.now + settlingMsMax;
     while (trace.violation === undefined && !this.#settled() && this.#schedule.now < until) await this.#step(turn);
     for (const device of this.#devices) {
@@ -191,27 +191,27 @@ export class ClientsWorld {
   }
 
   #keepActing(device: Device): void {
-    const delayMs = this.#calm ? settlingActMs : this.#random.between(1, this.#character.actMsMax);
+    const delayMs = this.#faultsEnded ? settlingActMs : this.#random.between(1, this.#character.actMsMax);
     this.#schedule.after(delayMs, () => {
       if (this.#over) return;
-      if (this.#calm) device.settle();
+      if (this.#faultsEnded) device.settle();
       else device.act();
       this.#keepActing(device);
     });
   }
 
-  #keepStorming(): void {
-    this.#schedule.after(this.#random.between(1, this.#character.stormMsMax), () => {
-      if (this.#calm) return;
-      this.#storm();
-      this.#keepStorming();
+  #keepInjectingFaults(): void {
+    this.#schedule.after(this.#random.between(1, this.#character.faultIntervalMsMax), () => {
+      if (this.#faultsEnded) return;
+      this.#injectFault();
+      this.#keepInjectingFaults();
     });
   }
 
-  #storm(): void {
+  #injectFault(): void {
     const random = this.#random;
     const { host, disk } = this.#server;
-    switch (random.weighted(this.#character.storm)) {
+    switch (random.weighted(this.#character.faultWeights)) {
       case "nothing":
         return;
       case "fault":
@@ -278,20 +278,20 @@ export class ClientsWorld {
       random,
       schedule,
       trace: this.trace,
-      weather: this.#weather,
+      conditions: this.#conditions,
       events,
       tamper: this.#variant.tamper ?? ((frame) => frame),
-      onSpoilt: () => (device.disturbed = true),
+      onDamaged: () => (device.disturbed = true),
     });
     this.#connections.push(connection);
-    const { refused, unanswered, weather } = this.#character;
+    const { refused, unanswered, conditions } = this.#character;
     const away = !device.online || schedule.now < this.#outageUntil;
-    const fate = this.#calm ? "taken" : away || random.chance(refused) ? "refused" : "taken";
-    const delayMs = random.between(0, weather.latencyMsMax);
-    if (!this.#calm && random.chance(unanswered)) return { connection, generation: server.generation };
+    const outcome = this.#faultsEnded ? "taken" : away || random.chance(refused) ? "refused" : "taken";
+    const delayMs = random.between(0, conditions.latencyMsMax);
+    if (!this.#faultsEnded && random.chance(unanswered)) return { connection, generation: server.generation };
     schedule.after(delayMs, () => {
       // After a restore there is another object: this one was never reached.
-      if (fate === "refused" || server !== this.#server) connection.heal();
+      if (outcome === "refused" || server !== this.#server) connection.heal();
       else {
         const arriving = { principal: author?.principal, author, awaitsToken: false };
         void server.host.accept(connection, arriving, () => connection.opened());
@@ -301,29 +301,29 @@ export class ClientsWorld {
   }
 
   /** Ends all faults; both sides notice each broken connection. */
-  #calmDown(): void {
-    this.#calm = true;
+  #endFaults(): void {
+    this.#faultsEnded = true;
     this.#line("calm");
     this.#server.disk.disarm();
-    Object.assign(this.#weather, { stallMsMax: 0, unnoticed: 0 } satisfies Partial<Weather>);
-    this.#weather.faults = { drop: 0, duplicate: 0, truncate: 0, stall: 0 };
+    Object.assign(this.#conditions, { stallMsMax: 0, unnoticed: 0 } satisfies Partial<NetworkConditions>);
+    this.#conditions.faults = { drop: 0, duplicate: 0, truncate: 0, stall: 0 };
     for (const connection of this.#connections) connection.heal();
-    for (const device of this.#devices) device.calm();
+    for (const device of this.#devices) device.endFaults();
   }
 
   async #end(turn: () => Promise<void>): Promise<void> {
     const { trace } = this;
     this.#over = true;
     await this.#rest(turn);
-    for (const { life } of this.#devices) void life!.verify();
+    for (const { program } of this.#devices) void program!.verify();
     await this.#rest(turn);
     if (trace.violation !== undefined) return;
     this.#checkServer();
     for (const device of this.#devices) this.#checkDevice(device);
     for (const device of this.#devices) device.end();
     await this.#rest(turn);
-    for (const { name, life, storage } of this.#devices) {
-      trace.check(life === undefined, () => `${name} does not end`);
+    for (const { name, program, storage } of this.#devices) {
+      trace.check(program === undefined, () => `${name} does not end`);
       trace.check(storage.keys.length === 0, () => `${name} keeps ${storage.keys.join()} for ever`);
     }
   }
@@ -367,19 +367,22 @@ export class ClientsWorld {
     const { ledger } = this.#server;
     const { timing } = this.#character;
     const { name, storage, book } = device;
-    const life = device.life!;
+    const program = device.program!;
     trace.check(
-      canonicalJson(life.client.state as Json) === ledger.state,
+      canonicalJson(program.client.state as Json) === ledger.state,
       () => `${name} has another state than the server`,
     );
-    trace.check(life.settled, () => `${name} is not settled any more: ${life.describe()}`);
+    trace.check(program.settled, () => `${name} is not settled any more: ${program.describe()}`);
     trace.check(storage.keys.length === 0, () => `${name} keeps ${storage.keys.join()}`);
-    const surplus = life.timers.filter((ms) => ms !== timing.heartbeatMs && ms !== timing.heartbeatAnswerMs);
-    trace.check(surplus.length === 0 && life.timers.length === 1, () => `${name} has timers: ${life.timers.join()}`);
+    const surplus = program.timers.filter((ms) => ms !== timing.heartbeatMs && ms !== timing.heartbeatAnswerMs);
+    trace.check(
+      surplus.length === 0 && program.timers.length === 1,
+      () => `${name} has timers: ${program.timers.join()}`,
+    );
     this.#checkPeers(device);
-    for (const { key, fate } of book.entries) {
-      trace.check(fate !== "open" && fate !== "parked", () => `${name}: nothing came of ${key}`);
-      if (fate !== "withdrawn") continue;
+    for (const { key, outcome } of book.entries) {
+      trace.check(outcome !== "open" && outcome !== "parked", () => `${name}: nothing came of ${key}`);
+      if (outcome !== "withdrawn") continue;
       trace.check(!ledger.rows.some(({ draftId }) => draftId === key), () => `${key} was withdrawn, and is in the log`);
     }
     if (!device.disturbed) this.#checkOrder(device);
@@ -389,9 +392,9 @@ export class ClientsWorld {
   #checkPeers(device: Device): void {
     if (!device.presence) return;
     const shown = this.#devices
-      .filter((other) => other !== device && other.presence && other.life!.shown !== null)
-      .map(({ life }) => `${life!.client.clientId} ${canonicalJson(life!.shown!)}`);
-    const seen = device.life!.client.peers.map(({ clientId, state }) => `${clientId} ${canonicalJson(state)}`);
+      .filter((other) => other !== device && other.presence && other.program!.shown !== null)
+      .map(({ program }) => `${program!.client.clientId} ${canonicalJson(program!.shown!)}`);
+    const seen = device.program!.client.peers.map(({ clientId, state }) => `${clientId} ${canonicalJson(state)}`);
     this.trace.check(
       seen.toSorted().join() === shown.toSorted().join(),
       () => `${device.name} sees ${seen.join()}, and not ${shown.join()}`,
@@ -404,7 +407,7 @@ export class ClientsWorld {
     let last = 0;
     for (const { draftId, eventId } of this.#server.ledger.rows) {
       const entry = book.byDraft(draftId);
-      if (!entry || entry.fate === "expired" || entry.drafts.some(({ type }) => type === failingType)) continue;
+      if (!entry || entry.outcome === "expired" || entry.drafts.some(({ type }) => type === failingType)) continue;
       this.trace.check(entry.place >= last, () => `${name}: event ${eventId} was submitted before the one ahead of it`);
       last = entry.place;
     }

@@ -18,11 +18,11 @@ import { thrown } from "../simulate.ts";
 import { Attempts } from "./attempts.ts";
 import type { Book, Submitted } from "./book.ts";
 import type { Connection } from "./connection.ts";
-import { LifeQueue } from "./life-queue.ts";
+import { ProgramQueue } from "./program-queue.ts";
 import { ProgramPorts } from "./ports.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Server } from "./server.ts";
-import { type Stand, Standing } from "./standing.ts";
+import { type LogPosition, LogTracker } from "./log-tracker.ts";
 import { Verdicts } from "./verdicts.ts";
 import { ViewCheck } from "./view-check.ts";
 import { Watch } from "./watch.ts";
@@ -31,7 +31,7 @@ import { Watch } from "./watch.ts";
 export type AnyClient = Client<any, any>;
 
 /** The parts of one run of a program. */
-export interface LifeParts {
+export interface ProgramParts {
   readonly application: Application;
   readonly schedule: Schedule;
   readonly random: Random;
@@ -56,7 +56,7 @@ export interface LifeParts {
 }
 
 /** How a draft is submitted. */
-export interface Manner {
+export interface SubmitOptions {
   /** Aborts after this number of milliseconds. */
   abortAfterMs: number | undefined;
   /** Submits again after a conflict. */
@@ -64,19 +64,19 @@ export interface Manner {
 }
 
 /** One run of a program with the production client, and its checks at each step. */
-export class Life {
+export class Program {
   readonly client: AnyClient;
-  readonly #parts: LifeParts;
+  readonly #parts: ProgramParts;
   readonly #reporter: Reporter;
   readonly #ports: ProgramPorts;
   readonly #attempts: Attempts;
-  readonly #standing: Standing;
-  readonly #queue: LifeQueue;
+  readonly #tracker: LogTracker;
+  readonly #queue: ProgramQueue;
   readonly #verdicts: Verdicts;
   readonly #view: ViewCheck;
   #link: { connection: Connection; watch: Watch } | undefined;
   /** The generation of the server that sent the last message, and its log id. */
-  #heard = 0;
+  #generation = 0;
   #serverId: string | undefined;
   #promises = 0;
   #ended = false;
@@ -89,17 +89,17 @@ export class Life {
   /** Whether the confirmed state was replaced since the last check. */
   #wasReset = false;
 
-  constructor(parts: LifeParts) {
+  constructor(parts: ProgramParts) {
     const { application, schedule, random, reporter, book, servers } = parts;
     const { timing, clientId, principal, presence, token, store, delay, skewMs } = parts;
     this.#parts = parts;
     this.#reporter = reporter;
     this.#attempts = new Attempts(schedule, reporter);
-    this.#standing = new Standing(servers);
-    this.#queue = new LifeQueue(book, reporter);
-    const [standing, queue] = [this.#standing, this.#queue];
-    this.#verdicts = new Verdicts({ book, servers, standing, reporter, eventId: () => this.client.eventId });
-    this.#view = new ViewCheck({ model: application.model, book, queue, standing, reporter });
+    this.#tracker = new LogTracker(servers);
+    this.#queue = new ProgramQueue(book, reporter);
+    const [tracker, queue] = [this.#tracker, this.#queue];
+    this.#verdicts = new Verdicts({ book, servers, tracker, reporter, eventId: () => this.client.eventId });
+    this.#view = new ViewCheck({ model: application.model, book, queue, tracker, reporter });
     this.#ports = new ProgramPorts({ schedule, random, delay, skewMs, open: (events) => this.#open(events) });
     this.client = createClient({
       url: "https://simulated.example",
@@ -117,8 +117,8 @@ export class Life {
     this.#listen();
   }
 
-  get stand(): Stand {
-    return this.#standing.stand;
+  get position(): LogPosition {
+    return this.#tracker.position;
   }
 
   get principal(): string {
@@ -172,7 +172,7 @@ export class Life {
 
   // — what the application does
 
-  submit({ event, expectedEventId }: Proposal, { abortAfterMs, persistent }: Manner): void {
+  submit({ event, expectedEventId }: Proposal, { abortAfterMs, persistent }: SubmitOptions): void {
     const { type, payload } = event;
     const abort = this.#aborting(abortAfterMs);
     this.#enter(abort, () =>
@@ -206,7 +206,7 @@ export class Life {
 
   discard(key: string): void {
     this.#reporter.line(`discards ${key}`);
-    this.#parts.book.get(key)!.fate = "discarded";
+    this.#parts.book.get(key)!.outcome = "discarded";
     this.client.discard(key);
   }
 
@@ -215,7 +215,7 @@ export class Life {
     const same = await this.client.verify();
     this.#promises--;
     this.#reporter.line(`asks whether it is as the server: ${same}`);
-    this.#check(same !== false || this.#standing.stand.astray, () => "has not the server's state");
+    this.#check(same !== false || this.#tracker.position.diverged, () => "has not the server's state");
   }
 
   show(state: JsonObject | null): void {
@@ -228,13 +228,13 @@ export class Life {
   }
 
   resume(): void {
-    this.#attempts.nudged();
+    this.#attempts.retriesAtOnce();
     this.client.resume();
   }
 
   /** Events of the platform. */
-  tell(news: "online" | "offline" | "visible"): void {
-    if (news !== "offline") this.#attempts.nudged();
+  notify(news: "online" | "offline" | "visible"): void {
+    if (news !== "offline") this.#attempts.retriesAtOnce();
     this.#ports.reachability?.[news]();
   }
 
@@ -262,12 +262,12 @@ export class Life {
   }
 
   /** The store has loaded these entries, and a base with this position. */
-  loadedFrom(entries: readonly QueueEntry[], stand: Stand | undefined): void {
+  loadedFrom(entries: readonly QueueEntry[], position: LogPosition | undefined): void {
     if (this.#closing) return;
     this.#loaded = true;
     this.#queue.loaded(entries);
-    if (!stand) return;
-    this.#standing.take(stand);
+    if (!position) return;
+    this.#tracker.restore(position);
     this.#wasReset = true;
   }
 
@@ -286,7 +286,7 @@ export class Life {
     this.#eventId = eventId;
     this.#wasReset = false;
     const { servers } = this.#parts;
-    this.#queue.look(client, this.#loaded || this.#closing, servers[this.#heard]!, this.principal);
+    this.#queue.look(client, this.#loaded || this.#closing, servers[this.#generation]!, this.principal);
     this.#view.check(client, this.principal);
   }
 
@@ -299,9 +299,9 @@ export class Life {
     client.on("status", ({ status, reason }) => {
       this.#reporter.line(`is ${status}: ${reason}`);
       // It reconnects at once, to fetch the state.
-      if (reason === "log_replaced") this.#attempts.nudged();
+      if (reason === "log_replaced") this.#attempts.retriesAtOnce();
       const byItself = status === "closed" && reason !== "closed";
-      this.#check(!byItself || this.#standing.stand.astray, () => `has ended by itself: ${reason}`);
+      this.#check(!byItself || this.#tracker.position.diverged, () => `has ended by itself: ${reason}`);
     });
     client.on("reset", ({ why }) => {
       this.#reporter.line(`fetched the state: ${why}`);
@@ -354,10 +354,10 @@ export class Life {
       },
       received: (frame) => {
         if (!isAlive()) return;
-        this.#heard = generation;
+        this.#generation = generation;
         const messages = messagesIn(frame as string);
         watch.received(messages);
-        for (const message of messages) this.#hear(message);
+        for (const message of messages) this.#receive(message);
         events.received(frame);
       },
       closed: (code, reason) => {
@@ -387,13 +387,13 @@ export class Life {
   }
 
   /** Records the effect of a message before the client gets it. */
-  #hear(message: ServerMessage): void {
+  #receive(message: ServerMessage): void {
     if (message.type === "connected") {
       const { serverId, initialState } = message.payload;
       if (serverId !== this.#serverId) this.#queue.reopened();
       this.#serverId = serverId;
-      if (initialState === undefined) this.#standing.goesOnIn(this.#heard, this.client.eventId);
-      else if (!this.#standing.based) this.#fetched();
+      if (initialState === undefined) this.#tracker.continuesIn(this.#generation, this.client.eventId);
+      else if (!this.#tracker.hasBase) this.#fetched();
     } else if (message.type === "error") {
       const { draftId, retryable, retryAfter = 0 } = message.payload;
       if (retryable && draftId === undefined) this.#attempts.postpone(retryAfter * 1_000);
@@ -401,7 +401,7 @@ export class Life {
   }
 
   #fetched(): void {
-    this.#standing.fetched(this.#heard);
+    this.#tracker.fetched(this.#generation);
     this.#queue.fetched(this.client);
     this.#wasReset = true;
   }

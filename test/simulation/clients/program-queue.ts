@@ -1,11 +1,11 @@
 import type { QueueEntry } from "../../../src/client/index.ts";
 import type { Book, Submitted } from "./book.ts";
-import type { AnyClient } from "./life.ts";
+import type { AnyClient } from "./program.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Server } from "./server.ts";
 
 /** Checks the queue of one client: its entries, those that the server may know, and that none is lost. */
-export class LifeQueue {
+export class ProgramQueue {
   readonly #book: Book;
   readonly #reporter: Reporter;
   /** Keys with an outcome, as their connection reported: they are never sent again. */
@@ -52,7 +52,7 @@ export class LifeQueue {
     for (const { key, mode, drafts, parked } of entries) {
       const entry = this.#book.add({ key, mode, drafts });
       // That it is parked may not be stored.
-      if (!parked && entry.fate === "parked") entry.fate = "open";
+      if (!parked && entry.outcome === "parked") entry.outcome = "open";
       this.#here.add(key);
       (parked ? this.#settled : this.#sent).add(key);
     }
@@ -75,7 +75,7 @@ export class LifeQueue {
     this.#settled.delete(key);
     this.#doubtful.delete(key);
     this.#sent.add(key);
-    this.#book.get(key)!.fate = "open";
+    this.#book.get(key)!.outcome = "open";
   }
 
   /** The application does not wait any more for it, or for the draft that the client made of it after a conflict. */
@@ -84,14 +84,14 @@ export class LifeQueue {
   }
 
   /** An entry that the application does not wait for was withdrawn. */
-  withdrawn(client: AnyClient, fate: "withdrawn" | "lost"): void {
+  withdrawn(client: AnyClient, outcome: "withdrawn" | "lost"): void {
     const pending = new Set(client.pending.map(({ key }) => key));
-    for (const key of this.#aborted) if (!pending.has(key)) this.#book.settle(key, fate);
+    for (const key of this.#aborted) if (!pending.has(key)) this.#book.settle(key, outcome);
   }
 
   /** The log was replaced: answers that were not reported yet are undecided in it. */
   reopened(): void {
-    for (const key of this.#settled) if (this.#book.get(key)?.fate === "open") this.#settled.delete(key);
+    for (const key of this.#settled) if (this.#book.get(key)?.outcome === "open") this.#settled.delete(key);
   }
 
   /** A state was fetched: it may have events of entries that were sent. */
@@ -117,11 +117,11 @@ export class LifeQueue {
 
   /** An entry that has left the queue is decided or discarded, or its withdrawal will be reported. */
   #mayBeGone(entry: Submitted, server: Server, principal: string): boolean {
-    if (entry.fate !== "open") return true;
-    const fate = server.fateOf(entry, principal);
-    const excused = fate !== undefined || this.#aborted.has(entry.key);
+    if (entry.outcome !== "open") return true;
+    const outcome = server.outcomeOf(entry, principal);
+    const excused = outcome !== undefined || this.#aborted.has(entry.key);
     this.#reporter.check(excused, () => `${entry.key} has left the queue, and is not decided`);
-    if (fate) entry.fate = fate;
-    return fate !== undefined;
+    if (outcome) entry.outcome = outcome;
+    return outcome !== undefined;
   }
 }
