@@ -173,14 +173,10 @@ export class Connection implements Subscriber, FrameSource {
     const command = await found;
     const { intake, now } = this.#host;
     this.#host.step(() => {
-      try {
-        // Frames that have arrived and are not decoded yet are later than those in this queue: they are queued behind them.
-        intake.read();
-      } finally {
-        this.#waiting = undefined;
-        if (!this.#ended && !intake.offer(this, this.#work(command), bytesOf(frame))) this.overflowed();
-        for (const next of waiting) intake.decode(this, next, now());
-      }
+      this.#waiting = undefined;
+      if (!this.#ended && !intake.offer(this, this.#work(command), bytesOf(frame))) this.overflowed();
+      // At once: under load there are frames that arrived after these, and are not decoded yet.
+      for (const next of waiting) intake.decode(this, next, now());
     });
   }
 

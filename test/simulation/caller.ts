@@ -36,6 +36,11 @@ export class Caller {
     return this.#pending === undefined;
   }
 
+  /** Whether a request of it has no answer yet. */
+  get waiting(): boolean {
+    return this.#waiting;
+  }
+
   act(): void {
     if (this.#waiting) return;
     this.#pending ??= this.#next();

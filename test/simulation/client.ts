@@ -167,7 +167,8 @@ export class Client {
         return;
       case "renew":
         this.#send("renew", { token: newToken!() }, { kind: "renew" });
-        for (let left = random.between(0, 3); left > 0; left--) this.#submit();
+        for (let left = random.chance(0.3) ? random.between(5, 20) : random.between(0, 3); left > 0; left--)
+          this.#submit();
         return;
       case "close":
         this.#link.closeFromClient();

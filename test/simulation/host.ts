@@ -83,7 +83,9 @@ export class Host {
   #alarmRuns = false;
   /** The jobs whose rows were written since the alarm. */
   #jobsWritten: string[] = [];
-  /** The last event before the transaction that was begun last. */
+  /** The kinds of jobs that failed since the alarm. */
+  readonly #jobsFailed = new Set<string>();
+  /** The last event before this step. */
   #headBefore = 0;
   /** A fault struck, and since then live connections may wait for what is in the log. */
   #doubtful = false;
@@ -116,6 +118,7 @@ export class Host {
     if (this.#faulted) this.#doubtful = true;
     this.#faulted = false;
     this.#checkDelivery();
+    this.#headBefore = this.#parts.ledger.head;
   }
 
   /** A WebSocket upgrade. `opened` is called when it is accepted; the link ends where it is not. */
@@ -194,6 +197,9 @@ export class Host {
   checkAlarm(): void {
     this.#parts.ledger.checkJobs();
     const due = this.#parts.ledger.dueWork();
+    for (const kind of this.#jobsFailed) {
+      this.#parts.trace.check(due.includes(kind), () => `the job ${kind} failed, and is not due again`);
+    }
     const armed = due.length === 0 || this.#armedAt !== undefined || this.#alarmRuns;
     this.#parts.trace.check(armed, () => `${due.join()} is due, and no alarm is set`);
   }
@@ -214,6 +220,7 @@ export class Host {
       this.checkAlarm();
     };
     this.#jobsWritten = [];
+    this.#jobsFailed.clear();
     this.#enter(() => {
       this.#shell.alarm().then(
         () => ended(false),
@@ -314,7 +321,9 @@ export class Host {
       verify: verify ?? (async () => ({ code: "unauthenticated", detail: "There are no tokens here." })),
       enter: (body) => this.#enter(body),
       armAlarm: (at) => (this.#armedAt = at),
-      transacting: () => (this.#headBefore = ledger.head),
+      log: (_, message, fields) => {
+        if (message === "a job failed") this.#jobsFailed.add(String(fields["kind"]));
+      },
       wrote: (sql, [kind, key]) => {
         if (/\bjobs\b/.test(sql)) this.#jobsWritten.push(`${String(kind)} ${String(key)}`);
       },
@@ -402,6 +411,7 @@ export class Host {
 
   /** One entry into the object. */
   #enter(body: () => void): void {
+    this.#headBefore = this.#parts.ledger.head;
     try {
       body();
     } catch (error) {

@@ -19,8 +19,7 @@ export interface IncarnationParts {
   /** Runs what a timer does. */
   enter(body: () => void): void;
   armAlarm(at: number): void;
-  /** A transaction begins. */
-  transacting(): void;
+  readonly log: ShellPorts["log"];
   /** A statement was written. */
   wrote(sql: string, values: readonly SqlValue[]): void;
   openBody(): StreamBody;
@@ -42,13 +41,9 @@ export class Incarnation {
 
   /** The ports of a new shell. Throws what opening the storage throws. */
   ports(): ShellPorts {
-    const { disk, schedule, random, tenant, verify, armAlarm, transacting, wrote, openBody } = this.#parts;
+    const { disk, schedule, random, tenant, verify, armAlarm, wrote, log, openBody } = this.#parts;
     return {
-      storage: new PartitionStorage(
-        new MortalDriver(disk, () => this.alive, { transacting, wrote }),
-        migrations,
-        bytesPort,
-      ),
+      storage: new PartitionStorage(new MortalDriver(disk, () => this.alive, wrote), migrations, bytesPort),
       random: {
         logId: () => `log-${random.hex(8)}`,
         incarnation: () => random.hex(16),
@@ -57,7 +52,7 @@ export class Incarnation {
         connectionId: () => random.hex(32),
         fraction: () => random.next(),
       },
-      log: () => {},
+      log,
       now: () => schedule.serverNow,
       timer: (run, delayMs) => this.#timer(run, delayMs),
       every: (run, periodMs) => {
@@ -137,12 +132,12 @@ export class Incarnation {
 class MortalDriver implements SqlDriver {
   readonly #disk: FaultyDisk;
   readonly #living: () => boolean;
-  readonly #watch: Pick<IncarnationParts, "transacting" | "wrote">;
+  readonly #wrote: IncarnationParts["wrote"];
 
-  constructor(disk: FaultyDisk, living: () => boolean, watch: Pick<IncarnationParts, "transacting" | "wrote">) {
+  constructor(disk: FaultyDisk, living: () => boolean, wrote: IncarnationParts["wrote"]) {
     this.#disk = disk;
     this.#living = living;
-    this.#watch = watch;
+    this.#wrote = wrote;
   }
 
   query(sql: string, ...values: SqlValue[]): SqlRow[] {
@@ -151,7 +146,7 @@ class MortalDriver implements SqlDriver {
 
   write(sql: string, ...values: SqlValue[]): SqlRow[] {
     const rows = this.#driver().write(sql, ...values);
-    this.#watch.wrote(sql, values);
+    this.#wrote(sql, values);
     return rows;
   }
 
@@ -164,9 +159,7 @@ class MortalDriver implements SqlDriver {
   }
 
   transaction<T>(body: () => T): T {
-    const disk = this.#driver();
-    if (!disk.open) this.#watch.transacting();
-    return disk.transaction(body);
+    return this.#driver().transaction(body);
   }
 
   #driver(): FaultyDisk {

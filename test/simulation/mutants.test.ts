@@ -14,7 +14,7 @@ const script = fileURLToPath(new URL("mutant.ts", import.meta.url));
 describe("faults that are planted into the production shell and core", () => {
   for (const name of Object.keys(mutants)) {
     it(
-      `[LC-14] ${name}: is found`,
+      `${name}: is found`,
       async () => {
         const { stdout } = await run(process.execPath, [
           "--disable-warning=ExperimentalWarning",

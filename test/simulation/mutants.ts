@@ -17,6 +17,11 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     from: "    if (this.#waiting) {\n",
     to: "    if (this.#waiting && this.session.state.client) {\n",
   },
+  "[WP-12] frames that have arrived overtake those behind a token": {
+    file: "src/shell/connection.ts",
+    from: "intake.decode(this, next, now())",
+    to: "intake.arrive(this, next, now())",
+  },
   "[AU-4] a revoked author's waiting draft is decided": {
     file: "src/core/window/handle.ts",
     from: "      assertNotEnded(session, context.now);\n      submit",
@@ -27,10 +32,20 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     from: "work.refused ?? tokenFailure(author, own)",
     to: "work.refused",
   },
+  "[AU-4] the tenant's push is lost and not asked for again": {
+    file: "src/shell/tenant-link.ts",
+    from: "if (this.#leaseEndsAt <= this.#host.now())",
+    to: "if (this.#leaseEndsAt === 0)",
+  },
   "[WP-5] a stream skips the events of one commit": {
     file: "src/shell/log-reader.ts",
     from: "    for (const row of events) this.sink",
     to: "    if (events.length !== 2) for (const row of events) this.sink",
+  },
+  "[LC-14] a job that failed is not due again": {
+    file: "src/core/jobs/runner.ts",
+    from: "live.schedule.failed(writes, row, retryAt)",
+    to: "live.schedule.succeeded(writes, row, undefined)",
   },
   "[LC-14] a job is due twice at once": {
     file: "src/core/jobs/schedule.ts",

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { planted } from "./planted.ts";
-import { regressions } from "./regressions.ts";
 import { explain, simulate } from "./simulate.ts";
 
 const seedsPerTest = 100;
@@ -15,10 +14,6 @@ async function expectNothingWrong(seed: number, steps?: number): Promise<void> {
 }
 
 describe("simulation", () => {
-  for (const { seed, steps, name } of regressions) {
-    it(`seed ${seed}: ${name}`, () => expectNothingWrong(seed, steps));
-  }
-
   for (let from = 1; from < tests * seedsPerTest; from += seedsPerTest) {
     it(
       `[LC-14] [WP-4] [WP-5] [WP-12] [ID-1] [ID-7] [ID-12] [TX-5] [TX-6] [TX-8] seeds ${from} to ${from + seedsPerTest - 1}`,

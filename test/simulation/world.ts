@@ -60,7 +60,9 @@ function characterOf(random: Random) {
       jump: often(1),
       read: often(1),
       revoke: often(2),
+      theft: often(0.5),
       drain: often(0.5),
+      nap: often(2),
     },
   };
 }
@@ -211,7 +213,12 @@ export class World {
 
   async #step(turn: () => Promise<void>): Promise<void> {
     this.#schedule.step();
-    if (this.#host.alarmDue) this.#host.alarm();
+    if (this.#host.alarmDue) {
+      // An alarm is rare, and a fault in it rarer.
+      const faulty = !this.#calm && this.#character.storm.fault > 0 && this.#random.chance(0.3);
+      if (faulty) this.#disk.arm(this.#random.pick(faults), this.#random.between(0, 6), this.#random.between(1, 2));
+      this.#host.alarm();
+    }
     await turn();
     this.#host.look();
   }
@@ -258,6 +265,16 @@ export class World {
         return;
       case "revoke":
         this.#revoke();
+        return;
+      case "theft":
+        this.#revokeLate();
+        return;
+      case "nap":
+        for (let left = 5; left > 0; left--) {
+          this.#schedule.after(random.between(1, 40), () => {
+            if (this.#host.idle) this.#host.hibernate();
+          });
+        }
         return;
       case "drain":
         this.#host.drain(random.between(0, 3));
@@ -308,9 +325,19 @@ export class World {
   #revoke(): void {
     if (!this.#issuer) return;
     const victim = this.#principalOf(this.#random.between(0, this.#clients.length - 1))!;
-    const principal = this.#thief && this.#random.chance(0.5) ? thief : victim;
+    const principal = this.#thief?.waiting === false && this.#random.chance(0.5) ? thief : victim;
     this.trace.line(`${this.#schedule.now} the tokens of ${principal} are revoked`);
     this.#tenancy!.revoke(principal, this.#issuer.revoke(principal));
+  }
+
+  /** The stolen token is revoked when the tenant has no reason to notify the partition, and is used at once. */
+  #revokeLate(): void {
+    // A request that was sent before the revocation may be decided.
+    if (!this.#thief || this.#thief.waiting || this.#issuer!.isRevoked(thief)) return;
+    this.#jump(26 * 60 * 1_000);
+    this.trace.line(`${this.#schedule.now} the stolen token is revoked`);
+    this.#tenancy!.revoke(thief, this.#issuer!.revoke(thief));
+    this.#thief.act();
   }
 
   /** The partition knows of revocations: what is decided from here on is not of whom they concern. */

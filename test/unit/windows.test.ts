@@ -372,6 +372,30 @@ describe("a window", () => {
     }
   });
 
+  it("[TX-5] a window whose commit was in doubt: all its verdicts are sent before any of its events", () => {
+    class Failing extends NodeSqlDriver {
+      doubt = false;
+      override transaction<T>(body: () => T): T {
+        const result = super.transaction(body);
+        if (!this.doubt) return result;
+        this.doubt = false;
+        throw new Error("fsync");
+      }
+    }
+    const driver = new Failing();
+    const room = new TestPartition({ driver });
+    const a = room.client("a");
+    window(room, work(a, "d1"));
+    driver.doubt = true;
+    window(room, work(a, "d2"), work(a, "d3"));
+    expect(a.frames.slice(3).map((frame) => (JSON.parse(frame) as Message).type)).toEqual([
+      "event_accepted",
+      "event_accepted",
+      "broadcast",
+      "broadcast",
+    ]);
+  });
+
   it("[WP-5] [LC-1] a commit in doubt, then no storage, then hibernation: live connections finally receive everything", () => {
     class Failing extends NodeSqlDriver {
       doubt = false;

@@ -1,0 +1,124 @@
+import type { Subject } from "../../src/identity/verify.ts";
+import type { AnyModel } from "../../src/model/index.ts";
+import { insieme } from "../../src/models/insieme/index.ts";
+import type { TenantApi } from "../../src/platform/rpc.ts";
+import { type Author, type Failure, noLimits } from "../../src/protocol/index.ts";
+import { Connection } from "../../src/shell/connection.ts";
+import { PartitionShell } from "../../src/shell/partition-shell.ts";
+import { NodeSqlDriver } from "../../src/storage/node.ts";
+import { PartitionStorage } from "../../src/storage/partition/storage.ts";
+import { bytesPort, type Message, migrations } from "./partition.ts";
+
+/** A tenant that allows everything and has revoked nothing. */
+export const generousTenant: TenantApi = {
+  attend: async () => ({ seq: 0, revocations: [], limits: {} }),
+  claim: async () => undefined,
+  grant: async (count) => ({ granted: count, retryAfterMs: 0 }),
+};
+
+/** What of a shell differs from the usual. */
+interface Options {
+  /** Undefined: open development mode. */
+  tenant?: TenantApi;
+  verify?: (token: string) => Promise<Subject | Failure>;
+}
+
+/** The production shell in Node, on a storage, a clock, timers and an alarm that the test owns. */
+export class TestShell {
+  now = 1_700_000_000_000;
+  readonly driver = new NodeSqlDriver();
+  readonly shell: PartitionShell;
+  /** When the alarm comes; undefined: none is set. */
+  armedAt: number | undefined;
+  #ids = 0;
+  #timers: { at: number; run: () => void }[] = [];
+
+  constructor({ tenant, verify }: Options = {}) {
+    const id = (digits: number) => (++this.#ids).toString(16).padStart(digits, "0");
+    this.shell = new PartitionShell(
+      {
+        name: { tenant: "default", partition: "room" },
+        model: insieme as AnyModel,
+        roles: {},
+        limits: noLimits,
+      },
+      {
+        storage: new PartitionStorage(this.driver, migrations, bytesPort),
+        random: {
+          logId: () => `log-${id(1)}`,
+          incarnation: () => id(16),
+          traceId: () => id(32),
+          peerId: () => `peer-${id(1)}`,
+          connectionId: () => `connection-${id(1)}`,
+          fraction: () => 0.5,
+        },
+        log: () => {},
+        now: () => this.now,
+        timer: (run, delayMs) => {
+          const timer = { at: this.now + delayMs, run };
+          this.#timers.push(timer);
+          return () => void (this.#timers = this.#timers.filter((other) => other !== timer));
+        },
+        every: () => () => {},
+        armAlarm: (at) => void (this.armedAt = at),
+        tenant: tenant && (() => tenant),
+        verify: verify ?? (async () => ({ code: "unauthenticated", detail: "There are no tokens here." })),
+        openBody: () => {
+          throw new Error("no stream is opened in this test");
+        },
+      },
+    );
+    this.shell.start(undefined, () => {});
+  }
+
+  /** Lets time pass, and runs the timers that are due in it. */
+  elapse(ms: number): void {
+    const end = this.now + ms;
+    for (let due; (due = this.#timers.find(({ at }) => at <= end));) {
+      this.#timers.splice(this.#timers.indexOf(due), 1);
+      this.now = Math.max(this.now, due.at);
+      due.run();
+    }
+    this.now = end;
+  }
+
+  /** A connection: `author` as the edge verified it; undefined in open development mode, or where the token comes later. */
+  async open(author?: Author, awaitsToken = false): Promise<ShellConnection> {
+    const frames: string[] = [];
+    const opened = await this.shell.connect(author, awaitsToken, () => ({
+      send: (frame) => void frames.push(frame),
+      end: () => {},
+      save: () => {},
+      lastSignOfLife: () => 0,
+    }));
+    if (!(opened instanceof Connection)) throw new Error(opened.body);
+    return new ShellConnection(this.shell, opened, frames);
+  }
+}
+
+/** A connection to a shell. */
+export class ShellConnection {
+  readonly #shell: PartitionShell;
+  readonly #connection: Connection;
+  readonly #frames: string[];
+  #requests = 0;
+
+  constructor(shell: PartitionShell, connection: Connection, frames: string[]) {
+    this.#shell = shell;
+    this.#connection = connection;
+    this.#frames = frames;
+  }
+
+  send(type: string, payload: object): void {
+    const frame = JSON.stringify({ id: `m-${++this.#requests}`, type, timestamp: 0, payload });
+    this.#shell.receive(this.#connection, frame);
+  }
+
+  /** What has come so far, as messages. */
+  get messages(): Message[] {
+    return this.#frames.flatMap((frame) => [JSON.parse(frame) as Message].flat());
+  }
+}
+
+/** Lets what was promised come about. */
+export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
