@@ -45,7 +45,7 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
     }
 
     async attend(partition: string, leaseMs: number, knownSeq: number): Promise<TenantChanges> {
-      return this.#tenant.attend(partition, leaseMs, knownSeq, Date.now());
+      return this.#tenant.subscribe(partition, leaseMs, knownSeq, Date.now());
     }
 
     async claim(partition: string): Promise<Failure | undefined> {
@@ -124,7 +124,7 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
       const changes = this.#tenant.changesSince(receivedSeq, Date.now());
       const staysSubscribed = await this.#partition(partition).tenantChanged(changes);
       if (staysSubscribed) this.#tenant.received(partition, changes.seq, Date.now());
-      else this.#tenant.release(partition, changes.seq, Date.now());
+      else this.#tenant.unsubscribe(partition, changes.seq, Date.now());
     }
 
     #partition(name: string): PartitionApi {

@@ -88,7 +88,7 @@ export class Tenant {
   }
 
   /** Subscribes `partition` to changes for `leaseMs`, and returns those after change `knownSeq`. */
-  attend(partition: string, leaseMs: number, knownSeq: number, now: number): TenantChanges {
+  subscribe(partition: string, leaseMs: number, knownSeq: number, now: number): TenantChanges {
     // A change that does not exist here: the partition knows another database, as before a restore.
     const changes = this.changesSince(knownSeq <= this.seq ? knownSeq : 0, now);
     const known = this.#storage.subscriptions.find(partition);
@@ -108,7 +108,7 @@ export class Tenant {
   }
 
   /** Unsubscribes `partition`, which said so when it received change `seq`; unless it has subscribed again since. */
-  release(partition: string, seq: number, now: number): void {
+  unsubscribe(partition: string, seq: number, now: number): void {
     this.#storage.transaction(now, (writes) => writes.subscriptions.removeBehind(partition, seq));
   }
 

@@ -53,7 +53,7 @@ export class Tenancy {
     const now = () => this.#parts.schedule.serverNow;
     return {
       attend: (partition, leaseMs, knownSeq) =>
-        this.#call(() => this.#tenant.attend(partition, leaseMs, knownSeq, now())),
+        this.#call(() => this.#tenant.subscribe(partition, leaseMs, knownSeq, now())),
       claim: (partition) => this.#call(() => this.#tenant.claim(partition, now())),
       grant: (count) => this.#call(() => this.#tenant.grant(count, now())),
     };
@@ -80,7 +80,7 @@ export class Tenancy {
           return answer;
         });
         if (wanted) this.#tenant.received(partition, changes.seq, schedule.serverNow);
-        else this.#tenant.release(partition, changes.seq, schedule.serverNow);
+        else this.#tenant.unsubscribe(partition, changes.seq, schedule.serverNow);
       } catch {
         // Tried again below.
       }

@@ -29,7 +29,7 @@ function linked(wait = () => Promise.resolve()) {
       attend: async (partition, leaseMs, knownSeq) => {
         leases.push(leaseMs);
         await wait();
-        return tenant.attend(partition, leaseMs, knownSeq, Date.now());
+        return tenant.subscribe(partition, leaseMs, knownSeq, Date.now());
       },
       claim: async (partition) => tenant.claim(partition, Date.now()),
       grant: async (count) => tenant.grant(count, Date.now()),
@@ -50,7 +50,7 @@ function linked(wait = () => Promise.resolve()) {
 describe("what a partition knows", () => {
   it("[AU-4] is fetched from its last known change on, with the changes that another incarnation has received", async () => {
     const { tenant, link } = linked();
-    tenant.attend("room", 25 * minute, 0, Date.now());
+    tenant.subscribe("room", 25 * minute, 0, Date.now());
     tenant.revoke(revocation, Date.now());
     tenant.received("room", tenant.seq, Date.now());
     const other: Revocation = { ...revocation, id: "other" };
@@ -59,9 +59,9 @@ describe("what a partition knows", () => {
     link.changed(tenant.changesSince(tenant.seq - 1, Date.now()));
     expect(await link.admit({ ...author, tokenId: "other" })).toMatchObject({ code: "auth_revoked" });
     expect(await link.admit(author)).toMatchObject({ code: "auth_revoked" });
-    expect(tenant.attend("room", minute, tenant.seq, Date.now()).revocations).toEqual([]);
+    expect(tenant.subscribe("room", minute, tenant.seq, Date.now()).revocations).toEqual([]);
     // After a restore the tenant has fewer changes than the partition knows of.
-    expect(tenant.attend("room", minute, tenant.seq + 1, Date.now()).revocations).toHaveLength(2);
+    expect(tenant.subscribe("room", minute, tenant.seq + 1, Date.now()).revocations).toHaveLength(2);
   });
 });
 
