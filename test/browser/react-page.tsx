@@ -385,7 +385,7 @@ const scenarios = {
     return { torn, interrupted, updates: count, shown: [...shown].join(), count };
   },
 
-  /** With so many pending drafts that changes are delayed: a component that renders meanwhile, next to one that does not. */
+  /** With enough pending drafts that changes are delayed: a component that renders meanwhile, next to one that does not. */
   async putOff() {
     const { client } = await offlineClient();
     const reports: string[] = [];

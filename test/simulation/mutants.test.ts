@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { mutants } from "./mutants.ts";
 
-/** Within so many seeds each has to be found. */
+/** Each has to be found within this number of seeds. */
 const seedsMax = 1_000;
 const timeoutMs = 240_000;
 

@@ -340,7 +340,7 @@ export class World {
     this.#thief.act();
   }
 
-  /** The partition knows of revocations: what is decided from here on is not of whom they concern. */
+  /** The partition knows of revocations: no draft of the principals that they concern is accepted from here on. */
   #known(revocations: readonly Revocation[]): void {
     for (const { id } of revocations) if (this.#issuer!.isRevoked(id)) this.#blocked.add(id);
   }

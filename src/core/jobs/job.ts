@@ -36,7 +36,7 @@ export interface Job {
 const retryMsMin = 5_000;
 const retryMsMax = 10 * 60 * 1_000;
 
-/** How long a job waits after so many failures in a row: doubling, with jitter. `fraction`: random, from 0 to 1. */
+/** How long a job waits after `attempts` failures in a row: the delay doubles, with jitter. `fraction`: random, from 0 to 1. */
 export function retryDelayMs(attempts: number, fraction: number): number {
   const longest = Math.min(retryMsMin * 2 ** Math.min(attempts, 30), retryMsMax);
   return Math.ceil(Math.max(retryMsMin, longest * (0.5 + fraction / 2)));
