@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import type { PartitionName, Submission } from "../core/index.ts";
+import { type Draft, type PartitionName, single, type Submission } from "../core/index.ts";
 import type { IdentitySettings } from "../identity/settings.ts";
 import { modelOf } from "../models/canary/index.ts";
 import { stubOf } from "../platform/placement.ts";
@@ -128,6 +128,28 @@ export function partitionObject({ models, roles, limits, placementOf }: Applicat
       context: RequestContext,
     ): Promise<HttpAnswer> {
       return this.#shell.submit(author, clientId, submission, bytes, context);
+    }
+
+    /** What a Worker of the version before calls for one draft. */
+    submitEvent(
+      author: Author,
+      clientId: string,
+      draft: Draft,
+      bytes: number,
+      context: RequestContext,
+    ): Promise<HttpAnswer> {
+      return this.submit(author, clientId, single(draft), bytes, context);
+    }
+
+    /** What a Worker of the version before calls for a batch. */
+    submitBatch(
+      author: Author,
+      clientId: string,
+      { batchId, mode, drafts }: { batchId: string; mode: "atomic" | "sequential"; drafts: readonly Draft[] },
+      bytes: number,
+      context: RequestContext,
+    ): Promise<HttpAnswer> {
+      return this.submit(author, clientId, { key: batchId, mode, drafts }, bytes, context);
     }
 
     readEvents(since: number, limit: number | undefined, context: RequestContext): Promise<HttpAnswer> {

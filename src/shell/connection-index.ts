@@ -54,7 +54,8 @@ export class ConnectionIndex {
   /** Indexes a connection under the author of a token that it has sent, its first one or a later one. */
   authenticated(listener: Listener, author: Author): void {
     const known = this.#authors.get(listener);
-    if (!known) return;
+    // A renewal for another principal is refused later: the connection takes no place of that one.
+    if (!known || (listener.author && listener.author.principal !== author.principal)) return;
     this.#unauthenticated.delete(listener);
     const recent = new Set(known.slice(-pendingTokensMax));
     const authors = known.filter((earlier) => earlier === listener.author || recent.has(earlier));

@@ -170,10 +170,15 @@ export class Connection implements Subscriber, FrameSource {
   }
 
   async #resume(frame: Frame, waiting: readonly Frame[], found: Promise<Command>): Promise<void> {
-    const command = await found;
-    const { intake, now } = this.#host;
-    this.#host.step(() => {
+    const { intake, now, step } = this.#host;
+    const command = await found.catch(() => undefined);
+    step(() => {
       this.#waiting = undefined;
+      // Nobody can say what the frame asks for. The client connects again, and sends its frames again.
+      if (!command) {
+        this.end("overloaded");
+        return;
+      }
       if (!this.#ended && !intake.offer(this, this.#work(command), bytesOf(frame))) this.overflowed();
       // At once: under load there are frames that arrived after these, and are not decoded yet.
       for (const next of waiting) intake.decode(this, next, now());

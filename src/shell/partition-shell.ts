@@ -91,10 +91,7 @@ export class PartitionShell {
     const jobs = [
       sweepRecords,
       snapshotJob((draft) => writeSnapshot(this.#partition, draft, ports, settings.snapshotChunkUnits)),
-      sweepSockets(
-        (at) => this.#endIdle(at),
-        async () => await this.#link?.renew(),
-      ),
+      sweepSockets((at) => this.#endIdle(at)),
     ];
     const corePorts = {
       storage: ports.storage,
@@ -307,9 +304,20 @@ export class PartitionShell {
       const followUps = this.#partition.runJobs(this.#ports.now());
       // The alarm is set first: the follow-ups need several turns, and can be lost in a crash.
       this.#arm(this.#partition.nextDue);
-      for (const followUp of followUps) await followUp();
+      for (const followUp of followUps) await this.#follow(followUp);
+      // With each alarm, also one that the platform repeats: connections need the tenant's notifications.
+      if (this.#partition.attended) await this.#link?.renew();
     } finally {
       this.#step(() => {});
+    }
+  }
+
+  /** One that rejects does not keep the later ones from running. */
+  async #follow(followUp: () => Promise<void>): Promise<void> {
+    try {
+      await followUp();
+    } catch (error) {
+      this.#ports.log("error", "the follow-up of a job failed", { ...this.#settings.name, error: String(error) });
     }
   }
 

@@ -238,10 +238,7 @@ export class TestPartition {
     const jobs = [
       sweepRecords,
       snapshotJob(async (draft) => void (this.#snapshot = draft)),
-      sweepSockets(
-        () => this.#sweepSockets(),
-        async () => {},
-      ),
+      sweepSockets(() => this.#sweepSockets()),
     ];
     const parts = this.#transform ? { jobs, transform: this.#transform } : { jobs };
     const partition = new Partition(name, model, ports, parts);

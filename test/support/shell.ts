@@ -2,7 +2,7 @@ import type { Subject } from "../../src/identity/verify.ts";
 import type { AnyModel } from "../../src/model/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import type { TenantApi } from "../../src/platform/rpc.ts";
-import { type Author, type Failure, noLimits } from "../../src/protocol/index.ts";
+import { type Author, type Failure, type Limits, noLimits } from "../../src/protocol/index.ts";
 import { Connection } from "../../src/shell/connection.ts";
 import { PartitionShell } from "../../src/shell/partition-shell.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
@@ -21,6 +21,7 @@ interface Options {
   /** Undefined: open development mode. */
   tenant?: TenantApi;
   verify?: (token: string) => Promise<Subject | Failure>;
+  limits?: Partial<Limits>;
 }
 
 /** The production shell in Node, on a storage, a clock, timers and an alarm that the test owns. */
@@ -33,14 +34,14 @@ export class TestShell {
   #ids = 0;
   #timers: { at: number; run: () => void }[] = [];
 
-  constructor({ tenant, verify }: Options = {}) {
+  constructor({ tenant, verify, limits }: Options = {}) {
     const id = (digits: number) => (++this.#ids).toString(16).padStart(digits, "0");
     this.shell = new PartitionShell(
       {
         name: { tenant: "default", partition: "room" },
         model: insieme as AnyModel,
         roles: {},
-        limits: noLimits,
+        limits: { ...noLimits, ...limits },
       },
       {
         storage: new PartitionStorage(this.driver, migrations, bytesPort),
@@ -71,6 +72,13 @@ export class TestShell {
     this.shell.start(undefined, () => {});
   }
 
+  /** The alarm comes, as the platform runs it. */
+  async alarm(): Promise<void> {
+    this.now = Math.max(this.now, this.armedAt!);
+    this.armedAt = undefined;
+    await this.shell.alarm();
+  }
+
   /** Lets time pass, and runs the timers that are due in it. */
   elapse(ms: number): void {
     const end = this.now + ms;
@@ -85,14 +93,15 @@ export class TestShell {
   /** A connection: `author` as the edge verified it; undefined in open development mode, or where the token comes later. */
   async open(author?: Author, awaitsToken = false): Promise<ShellConnection> {
     const frames: string[] = [];
+    const ended: number[] = [];
     const opened = await this.shell.connect(author, awaitsToken, () => ({
       send: (frame) => void frames.push(frame),
-      end: () => {},
+      end: (code) => void ended.push(code),
       save: () => {},
-      lastSignOfLife: () => 0,
+      lastSignOfLife: () => this.now,
     }));
     if (!(opened instanceof Connection)) throw new Error(opened.body);
-    return new ShellConnection(this.shell, opened, frames);
+    return new ShellConnection(this.shell, opened, frames, ended);
   }
 }
 
@@ -101,9 +110,12 @@ export class ShellConnection {
   readonly #shell: PartitionShell;
   readonly #connection: Connection;
   readonly #frames: string[];
+  /** The close codes with which it was ended from here. */
+  readonly ended: readonly number[];
   #requests = 0;
 
-  constructor(shell: PartitionShell, connection: Connection, frames: string[]) {
+  constructor(shell: PartitionShell, connection: Connection, frames: string[], ended: readonly number[]) {
+    this.ended = ended;
     this.#shell = shell;
     this.#connection = connection;
     this.#frames = frames;

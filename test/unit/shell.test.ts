@@ -43,6 +43,59 @@ describe("frames that wait for an answer from elsewhere", () => {
   });
 });
 
+describe("a frame whose answer from elsewhere never comes", () => {
+  it("[AU-2] ends its connection, so that the client connects again", async () => {
+    const room = new TestShell({ tenant: generousTenant, verify: () => Promise.reject(new Error("no answer")) });
+    const connection = await room.open(undefined, true);
+    connection.send("connect", { clientId: "c", version: "1", token: "t" });
+    connection.send("heartbeat", {});
+    await turn();
+    expect(connection.ended).toEqual([1013]);
+    expect(connection.messages).toEqual([]);
+  });
+});
+
+describe("a renewal with the token of somebody else", () => {
+  it("[AU-5] is refused, and takes no place of that principal", async () => {
+    const room = new TestShell({
+      tenant: generousTenant,
+      verify: async () => ({ ...subject, principal: "bob" }),
+      limits: { connectionsPerPrincipal: 1 },
+    });
+    const connection = await room.open(alice);
+    connection.send("connect", { clientId: "c", version: "1" });
+    connection.send("renew", { token: "bob's" });
+    await turn();
+    expect(connection.messages.at(-1)).toMatchObject({ type: "error", payload: { code: "bad_request" } });
+    await room.open({ ...alice, principal: "bob" });
+    await expect(room.open({ ...alice, principal: "bob" })).rejects.toThrow("too_many_connections");
+  });
+});
+
+describe("the alarm", () => {
+  it("[AU-4] renews the subscription to the tenant, also where the sweep fails", async () => {
+    let subscribed = 0;
+    const attend = async () => {
+      subscribed++;
+      return { seq: 0, revocations: [], limits: {} };
+    };
+    const room = new TestShell({ tenant: { ...generousTenant, attend } });
+    const connection = await room.open(alice);
+    connection.send("connect", { clientId: "c", version: "1" });
+    connection.send("submit_event", draft("d1"));
+    await turn();
+    expect(subscribed).toBe(1);
+    await room.alarm();
+    expect(subscribed).toBe(2);
+    room.driver.transaction(() =>
+      room.driver.script("CREATE TRIGGER no_jobs BEFORE INSERT ON jobs BEGIN SELECT RAISE(ABORT, 'no'); END"),
+    );
+    await room.alarm();
+    expect(subscribed).toBe(3);
+    expect(room.armedAt).toBeGreaterThan(room.now);
+  });
+});
+
 describe("a draft over HTTP", () => {
   const submitted = (room: TestShell, author: Author) =>
     room.shell.submit(author, "c", single(draft("d1")), 100, { traceId: "0".repeat(32) });

@@ -19,7 +19,7 @@ interface JobContext {
 export interface JobResult {
   /** When it is due again, in milliseconds since 1970; undefined: not any more. */
   readonly next: number | undefined;
-  /** What is left to do after the commit, over several turns. Must not reject. If it is lost in a crash, only time is lost. */
+  /** What is left to do after the commit, over several turns. If it is lost in a crash, only time is lost. */
   readonly followUp?: () => Promise<void>;
 }
 

@@ -3,13 +3,13 @@ import type { Job } from "./job.ts";
 /** How often connections are looked over for peers that vanished without a Close, while there are any. */
 export const socketSweepMs = 10 * 60 * 1_000;
 
-/** Ends the connections whose peers have vanished or whose tokens have expired, and does what keeps the others served. */
-export function sweepSockets(end: (now: number) => void, renew: () => Promise<void>): Job {
+/** Ends, by `end`, the connections whose peers have vanished or whose tokens have expired. */
+export function sweepSockets(end: (now: number) => void): Job {
   return {
     kind: "sweep_sockets",
     before: end,
     run({ attended, now }) {
-      return attended ? { next: now + socketSweepMs, followUp: renew } : { next: undefined };
+      return { next: attended ? now + socketSweepMs : undefined };
     },
   };
 }

@@ -89,8 +89,9 @@ export class Windows {
           failures++;
           failed = this.#refuse(window, work, failure, now);
         }
-        // Under the trace id of the failure that it was not tried for: that one has a log line.
-      } else refuse(window, work, failed!);
+        // Under the trace id of the failure that it was not tried for, which has a log line, unless its connection has one.
+      } else
+        refuse(window, work, { ...failed!, traceId: ("command" in work && work.session.traceId) || failed!.traceId });
       // Verdicts only: of a window that was committed after all, every submitter has its verdict before any broadcast.
       window.flush([], [], now);
     }
