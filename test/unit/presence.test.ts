@@ -1,7 +1,8 @@
 import { serialize } from "node:v8";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
-import { bounds } from "../../src/protocol/index.ts";
+import { authorOfSubject } from "../../src/shell/author.ts";
+import { type Author, bounds } from "../../src/protocol/index.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { type Message, type TestConnection, TestPartition } from "../support/partition.ts";
 
@@ -360,6 +361,44 @@ describe("presence over hibernation", () => {
     expect(serialize({ session: { ...a.saved, told: 1e12, behind: 1e12 }, seenAt: 1e12 }).byteLength).toBeLessThan(
       12 * 1024,
     );
+  });
+});
+
+const tokenOf = (permissions: string[]) =>
+  authorOfSubject(
+    { principal: "p", tenant: "t", partitions: [], permissions, roles: [], expiresAt: 1, issuedAt: 1, jti: undefined },
+    {},
+  );
+
+describe("the attachment of a connection", () => {
+  it("[CL-8] [MD-11] fits the platform's 16 KiB at all its bounds at once", () => {
+    const room = new TestPartition();
+    const id = "x".repeat(bounds.idLengthMax);
+    // As many permissions as a token may bring: of the next one it is refused.
+    const name = "x".repeat(124);
+    let permissions: string[] = [];
+    for (let next = [name]; !("code" in tokenOf(next)); next = [...next, `${next.length}${name}`]) permissions = next;
+    const author = { ...tokenOf(permissions), principal: id, tokenId: id, issuedAt: 1e9, expiresAt: 1e12 } as Author;
+    const a = room.open(author);
+    a.connect(id, {
+      ...asking,
+      draftIds: true,
+      credit: bounds.creditBytesMax,
+      frames: "array",
+      limits: true,
+      renewal: true,
+    });
+    show(a, { text: `€${"x".repeat(bounds.presenceBytesMax - 14)}` });
+    a.session.update({ held: { draftId: id, code: "storage_unavailable" } });
+    a.session.keep();
+    const attachment = {
+      session: { ...a.saved, told: 1e12, behind: 1e12 },
+      seenAt: 1e12,
+      dialect: "partita",
+      traceId: "f".repeat(32),
+    };
+    expect(permissions.length).toBeGreaterThan(80);
+    expect(serialize(attachment).byteLength).toBeLessThanOrEqual(16 * 1024);
   });
 });
 
