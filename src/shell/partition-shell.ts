@@ -178,11 +178,6 @@ export class PartitionShell {
     });
   }
 
-  /** Whether a stream is open. If not, the object can be evicted without losing anything. */
-  get streaming(): boolean {
-    return this.#streams.open > 0;
-  }
-
   /**
    * Adds a connection, or refuses it. `carrier` is called only if it is accepted. `author`: as the edge verified
    * it; undefined in open development mode, or if `awaitsToken`: then `connect` must send the token.

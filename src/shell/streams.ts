@@ -28,11 +28,6 @@ export class Streams {
     this.#host = { ...host, ended: (stream) => this.#ended(stream) };
   }
 
-  /** How many streams are open. */
-  get open(): number {
-    return this.#streams.size;
-  }
-
   /** Opens a stream of the events after `since`, or after the head; or returns the problem. */
   read(author: Author, since: number | undefined, traceId: string | undefined): Promise<EventSink | HttpAnswer> {
     return new Promise((resolve) => {

@@ -80,6 +80,8 @@ export class Host {
   #shell!: PartitionShell;
   #incarnation!: Incarnation;
   #armedAt: number | undefined;
+  /** Between these times nothing new is accepted, by the server's clock. */
+  #drained = { since: 0, until: 0 };
   #alarmRuns = false;
   /** The jobs whose rows were written since the alarm. */
   #jobsWritten: string[] = [];
@@ -141,6 +143,9 @@ export class Host {
     if (!(accepted instanceof Connection)) link.closeFromServer(true);
     else if (link.isCut) this.#enter(() => shell.disconnected(accepted));
     else {
+      const { since, until } = this.#drained;
+      const now = this.#parts.schedule.serverNow;
+      trace.check(now < since || now >= until, () => `${link.name} is accepted while the partition is drained`);
       this.#know(link, { connection: accepted, conversation, attachment: attachment! });
       opened();
     }
@@ -190,6 +195,7 @@ export class Host {
 
   drain(seconds: number): void {
     this.#parts.trace.line(`${this.#parts.schedule.now} drain for ${seconds} s`);
+    this.#drained = { since: this.#parts.schedule.serverNow, until: this.#parts.schedule.serverNow + seconds * 1_000 };
     this.#enter(() => this.#shell.drain(seconds));
   }
 
@@ -330,6 +336,7 @@ export class Host {
       openBody: () => this.#openBody(incarnation),
     });
     this.#incarnation = incarnation;
+    this.#drained = { since: 0, until: 0 };
     this.#headBefore = ledger.head;
     try {
       this.#shell = new PartitionShell(

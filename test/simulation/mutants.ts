@@ -42,6 +42,16 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     from: "    for (const row of events) this.sink",
     to: "    if (events.length !== 2) for (const row of events) this.sink",
   },
+  "[LC-7] a stream that has ended keeps its place and its timers": {
+    file: "src/shell/streams.ts",
+    from: "    this.#streams.delete(stream);\n",
+    to: "",
+  },
+  "[LC-4] a drained partition accepts connections": {
+    file: "src/shell/admission.ts",
+    from: "now < since ? 0 :",
+    to: "now >= since ? 0 :",
+  },
   "[LC-14] a job that failed is not due again": {
     file: "src/core/jobs/runner.ts",
     from: "live.schedule.failed(writes, row, retryAt)",

@@ -359,6 +359,7 @@ export class World {
   async #checkEnd(): Promise<void> {
     const ledger = this.#ledger;
     const { trace } = this;
+    trace.check(this.#host.idle, () => "something keeps the object awake");
     for (const reader of this.#readers) {
       trace.check(reader.settled, () => `after ${settlingStepsMax} quiet steps: ${reader.describe()}`);
     }

@@ -16,8 +16,6 @@ export interface JobRow {
 }
 
 export interface JobReads {
-  /** The jobs that are due at `now`, earliest first, at most `limit`. */
-  dueBy(now: number, limit: number): JobRow[];
   /** All jobs, earliest first. */
   all(): JobRow[];
 }
@@ -34,12 +32,6 @@ export class JobsTable implements JobReads, JobWrites {
 
   constructor(database: Database) {
     this.#database = database;
-  }
-
-  dueBy(now: number, limit: number): JobRow[] {
-    return this.#database
-      .read("SELECT * FROM jobs WHERE due_at <= ? ORDER BY due_at, kind, key LIMIT ?", now, limit)
-      .map(jobOf);
   }
 
   all(): JobRow[] {

@@ -16,11 +16,6 @@ export function jobsSuite(fixture: StorageFixture): void {
         writes.jobs.put(other);
         writes.jobs.put(snapshot);
       });
-      expect(storage.jobs.dueBy(now + 5, 9)).toEqual([other, snapshot]);
-      expect(storage.jobs.dueBy(now + 2, 9)).toEqual([other, snapshot]);
-      expect(storage.jobs.dueBy(now + 1, 9)).toEqual([other]);
-      expect(storage.jobs.dueBy(now + 9, 9)).toEqual([other, snapshot, sweep]);
-      expect(storage.jobs.dueBy(now + 9, 1)).toEqual([other]);
       expect(storage.jobs.all()).toEqual([other, snapshot, sweep, twin]);
       storage.transaction(now, (writes) => {
         writes.jobs.remove("snapshot", "");

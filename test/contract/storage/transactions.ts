@@ -36,7 +36,7 @@ export function transactionsSuite(fixture: StorageFixture): void {
       expect(storage.rejections.find("dev:a", "d")).toBeUndefined();
       expect(storage.snapshots.latest(1, "m.1")).toBeUndefined();
       expect(storage.snapshots.state(1)).toBeUndefined();
-      expect(storage.jobs.dueBy(now, 9)).toEqual([]);
+      expect(storage.jobs.all()).toEqual([]);
       expect(storage.events.bytesAfter(0)).toBe(0);
       expect(tables(driver)).toEqual([]);
     }));
@@ -65,7 +65,7 @@ export function transactionsSuite(fixture: StorageFixture): void {
             }
             expect([tables(driver), storage.events.after(0, 9)]).toEqual(before);
             expect(storage.rejections.find("dev:a", "r")).toBeUndefined();
-            expect(storage.jobs.dueBy(now, 9)).toEqual([]);
+            expect(storage.jobs.all()).toEqual([]);
             expect(storage.snapshots.latest(1, "m.1")).toBeUndefined();
             expect(storage.log.identity()).toBeUndefined();
             return false;
