@@ -4,7 +4,7 @@ import { explain, simulate } from "./simulate.ts";
 
 const seedsPerTest = 100;
 const tests = 10;
-/** Within so many seeds each planted bug has to be found. */
+/** Each planted bug has to be found within this number of seeds. */
 const plantedSeedsMax = 50;
 const timeoutMs = 60_000;
 

@@ -157,7 +157,7 @@ export class Limiter {
     let known = this.#principals.get(name);
     if (known) {
       if (this.#principals.size < principalsMax) return known;
-      // Only where there are so many that one may have to go is it kept which was used last.
+      // Only when the map is full, and one has to be dropped, does the order of use matter.
       this.#principals.delete(name);
     } else {
       if (this.#principals.size >= principalsMax) this.#principals.delete(this.#principals.keys().next().value!);
