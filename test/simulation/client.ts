@@ -62,6 +62,8 @@ export class Client {
   #serverId: string | undefined;
   /** Options of the present connection. */
   #options = { echo: true, initialState: false, since: undefined as number | undefined };
+  /** The `connect` of the present connection. */
+  #connecting: string | undefined;
   /** The request whose page is awaited. */
   #syncing: string | undefined;
   /** Whether there is more of the log than it has asked for. */
@@ -222,7 +224,7 @@ export class Client {
     const arrays = random.chance(0.5);
     const credit = random.chance(0.4) ? creditBytes : undefined;
     this.#options = { echo, initialState, since };
-    this.#send(
+    this.#connecting = this.#send(
       "connect",
       {
         clientId: this.name,
@@ -437,7 +439,7 @@ export class Client {
       if (!retryable) this.queue.answered(draftId);
       else if (this.#connected) this.queue.refused(draftId);
       this.#recover();
-    } else if (code !== "already_connected" && !this.#connected && inReplyTo !== undefined && retryable)
+    } else if (code !== "already_connected" && !this.#connected && inReplyTo === this.#connecting && retryable)
       this.#connect();
     else if (this.#syncing === inReplyTo && inReplyTo !== undefined) {
       this.#syncing = undefined;

@@ -36,6 +36,8 @@ export class Conversation {
   /** Requests that are answered only where they fail. */
   readonly #silent = new Set<string>();
   #cursor = 0;
+  /** Its token is no longer good: what it asked for besides is refused, in any order. */
+  #ending = false;
   /** Whether it has been given all there was, so that broadcasts flow. */
   #live = false;
   /** Own events that were told as accepted, and not yet as delivered. */
@@ -142,8 +144,9 @@ export class Conversation {
     // The last message of a connection that the server ends; what it was asked meanwhile is not answered.
     if (message.type === "error" && message.inReplyTo === undefined && isEnding(message.payload.code)) {
       this.#unanswered.length = 0;
-      return;
+      this.#ending = true;
     }
+    if (this.#ending) return;
     // What failed of these is answered out of line.
     if (message.type === "error" && this.#silent.delete(message.inReplyTo ?? "")) return;
     const asked = this.#unanswered.shift();

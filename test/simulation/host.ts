@@ -8,7 +8,7 @@ import { PartitionShell } from "../../src/shell/partition-shell.ts";
 import type { ShellPorts } from "../../src/shell/ports.ts";
 import type { HttpAnswer } from "../../src/wire/partita/answers.ts";
 import { Conversation } from "./conversation.ts";
-import type { FaultyDisk } from "./disk.ts";
+import type { Fault, FaultyDisk } from "./disk.ts";
 import { Incarnation } from "./incarnation.ts";
 import type { Ledger } from "./ledger.ts";
 import type { ServerLink } from "./link.ts";
@@ -82,11 +82,14 @@ export class Host {
   #armedAt: number | undefined;
   /** Between these times nothing new is accepted, by the server's clock. */
   #drained = { since: 0, until: 0 };
+  #incarnations = 0;
   #alarmRuns = false;
   /** The jobs whose rows were written since the alarm. */
   #jobsWritten: string[] = [];
   /** The kinds of jobs that failed since the alarm. */
   readonly #jobsFailed = new Set<string>();
+  /** A commit since the alarm was reported as failed, and was made: a job that failed may have succeeded. */
+  #jobsInDoubt = false;
   /** The last event before this step. */
   #headBefore = 0;
   /** A fault struck, and since then live connections may wait for what is in the log. */
@@ -109,8 +112,9 @@ export class Host {
   }
 
   /** To be called when a storage fault strikes. */
-  struck(): void {
+  struck(fault: Fault): void {
     this.#faulted = true;
+    if (fault === "commit_in_doubt") this.#jobsInDoubt = true;
   }
 
   /** To be called after each task, when all that was promised has come about: looks what has become of the object. */
@@ -204,7 +208,10 @@ export class Host {
     this.#parts.ledger.checkJobs();
     const due = this.#parts.ledger.dueWork();
     for (const kind of this.#jobsFailed) {
-      this.#parts.trace.check(due.includes(kind), () => `the job ${kind} failed, and is not due again`);
+      this.#parts.trace.check(
+        this.#jobsInDoubt || due.includes(kind),
+        () => `the job ${kind} failed, and is not due again`,
+      );
     }
     const armed = due.length === 0 || this.#armedAt !== undefined || this.#alarmRuns;
     this.#parts.trace.check(armed, () => `${due.join()} is due, and no alarm is set`);
@@ -227,6 +234,7 @@ export class Host {
     };
     this.#jobsWritten = [];
     this.#jobsFailed.clear();
+    this.#jobsInDoubt = false;
     this.#enter(() => {
       this.#shell.alarm().then(
         () => ended(false),
@@ -318,7 +326,7 @@ export class Host {
 
   #boot(woken: readonly [ServerLink, Known][]): void {
     const { model, limits, disk, schedule, random, deferMsMax, tenant, verify, ledger } = this.#parts;
-    const incarnation: Incarnation = new Incarnation({
+    const incarnation: Incarnation = new Incarnation(++this.#incarnations, {
       disk,
       schedule,
       random,

@@ -30,12 +30,15 @@ export interface IncarnationParts {
  * still waits for comes about, and nothing that it does has an effect.
  */
 export class Incarnation {
+  readonly #number: number;
   readonly #parts: IncarnationParts;
   #alive = true;
   #timers = 0;
   #calls = 0;
 
-  constructor(parts: IncarnationParts) {
+  /** `number`: tells the incarnations of a run apart. */
+  constructor(number: number, parts: IncarnationParts) {
+    this.#number = number;
     this.#parts = parts;
   }
 
@@ -46,7 +49,7 @@ export class Incarnation {
       storage: new PartitionStorage(new MortalDriver(disk, () => this.alive, wrote), migrations, bytesPort),
       random: {
         logId: () => `log-${random.hex(8)}`,
-        incarnation: () => random.hex(16),
+        incarnation: () => random.hex(6) + this.#number.toString(16).padStart(10, "0"),
         traceId: () => random.hex(32),
         peerId: () => random.hex(32),
         connectionId: () => random.hex(32),

@@ -98,7 +98,7 @@ export class World {
     const { application, clients, batchMax, bulk, flood, deferMsMax } = this.#character;
     this.#disk = new FaultyDisk((variant.disk ?? (() => new MemoryDisk()))(), (fault) => {
       this.trace.line(`${this.#schedule.now} fault: ${fault}`);
-      this.#host.struck();
+      this.#host.struck(fault);
     });
     this.#ledger = new Ledger(this.#disk.disk, application.model, this.trace, () => this.#schedule.serverNow);
     const { tokenMs, failing, readers, slowMsMax } = this.#character;

@@ -53,7 +53,7 @@ export class Server {
     this.#prefixes = [canonicalText(this.#state.stringify())];
     this.disk = new FaultyDisk(disk, (fault) => {
       trace.line(`${schedule.now} fault: ${fault}`);
-      this.host.struck();
+      this.host.struck(fault);
     });
     this.ledger = new Ledger(disk, model, trace, () => schedule.serverNow);
     this.ledger.observe();
