@@ -25,6 +25,8 @@ export class BodyWriter implements StreamWriter {
   #peer: Reader | undefined;
   readonly #unread: { text: string; taken: () => void; lost: (error: Error) => void }[] = [];
   #over = false;
+  /** One for the whole body: a piece may end inside a character. */
+  readonly #decoder = new TextDecoder();
 
   constructor(schedule: Schedule) {
     this.#schedule = schedule;
@@ -42,7 +44,7 @@ export class BodyWriter implements StreamWriter {
   write(bytes: Uint8Array): Promise<void> {
     if (this.#over) return Promise.reject(new Error("the peer is gone"));
     return new Promise((taken, lost) => {
-      this.#unread.push({ text: new TextDecoder().decode(bytes), taken, lost });
+      this.#unread.push({ text: this.#decoder.decode(bytes, { stream: true }), taken, lost });
       if (this.#peer) this.#schedule.after(this.#peer.delayMs, () => this.#give());
     });
   }
