@@ -33,7 +33,7 @@ export {
   type WireEvent,
 } from "./messages.ts";
 export { parseJson, type Violation } from "./scan.ts";
-export { utf8Length } from "./utf8.ts";
+export { exceedsUtf8, utf8Length } from "./utf8.ts";
 export { protocolVersion } from "./versions.ts";
 export { violationsOf } from "./violations.ts";
 export { defaultLimits, type Limits, noLimits, perMinute, type Rate } from "./limits.ts";

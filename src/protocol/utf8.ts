@@ -9,3 +9,10 @@ export function utf8Length(text: string): number {
   }
   return bytes;
 }
+
+/** Whether a well-formed string has more than `bytesMax` UTF-8 bytes. The cost is bounded by `bytesMax`, not by the string. */
+export function exceedsUtf8(text: string, bytesMax: number): boolean {
+  // A UTF-16 unit is one to three UTF-8 bytes, so only lengths in between need a count.
+  if (text.length > bytesMax) return true;
+  return text.length * 3 > bytesMax && utf8Length(text) > bytesMax;
+}

@@ -14,9 +14,10 @@ export function violationsOf(
 ): Violation[] {
   const violations: Violation[] = [];
   for (const issue of issues) {
+    if (violations.length >= draftBounds.violationsMax) break;
     const path = [...under, ...issue.path];
     if (issue.code === "unrecognized_keys") {
-      for (const key of issue.keys) {
+      for (const key of issue.keys.slice(0, draftBounds.violationsMax)) {
         violations.push({
           field: formatPath([...path, key]),
           code: code ?? "unknown_field",

@@ -1,6 +1,6 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
-import { canonicalJson, type Json, parseJson, utf8Length } from "../../src/protocol/index.ts";
+import { describe, expect, it, vi } from "vitest";
+import { canonicalJson, exceedsUtf8, type Json, parseJson, utf8Length } from "../../src/protocol/index.ts";
 
 const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
 
@@ -96,5 +96,84 @@ describe("utf8Length", () => {
         expect(utf8Length(text)).toBe(new TextEncoder().encode(text).length);
       }),
     );
+  });
+});
+
+/** Objects of objects as [key, value] pairs: with duplicate keys, wide enough for sets, in any nesting. */
+const pairs = fc.letrec<{ object: readonly (readonly [string, unknown])[] }>((tie) => ({
+  object: fc.oneof(
+    { maxDepth: 3, withCrossShrink: true },
+    fc.constant([]),
+    fc
+      .tuple(
+        fc.array(fc.tuple(fc.string({ maxLength: 2 }), fc.oneof(fc.constant(1), tie("object"))), { maxLength: 4 }),
+        fc.integer({ min: 0, max: 80 }),
+        fc.array(fc.tuple(fc.string({ maxLength: 2 }), fc.oneof(fc.constant(1), tie("object"))), { maxLength: 4 }),
+      )
+      .map(([before, filling, after]) =>
+        before.concat(
+          Array.from({ length: filling }, (_, at) => [`f${at}`, 1]),
+          after,
+        ),
+      ),
+  ),
+})).object;
+
+const textOf = (value: unknown): string =>
+  Array.isArray(value)
+    ? `{${value.map(([key, inside]) => `${JSON.stringify(key)}:${textOf(inside)}`).join(",")}}`
+    : String(value);
+
+/** How many keys repeat one of their own object. */
+function repeated(value: unknown): number {
+  if (!Array.isArray(value)) return 0;
+  const keys = value.map(([key]) => key as string);
+  const here = keys.filter((key, at) => keys.indexOf(key) < at).length;
+  return value.reduce((sum: number, [, inside]) => sum + repeated(inside), here);
+}
+
+describe("the cost of hostile input", () => {
+  it("[AU-10] [BD-1] finds each duplicate key, whatever the nesting", () => {
+    fc.assert(
+      fc.property(pairs, (object) => {
+        const result = parseJson(textOf(object));
+        const found = result.ok ? 0 : result.violations.filter(({ code }) => code === "duplicate_key").length;
+        expect(found).toBe(Math.min(repeated(object), 20));
+      }),
+    );
+  });
+
+  it("[BD-1] looks for duplicate keys once a key, where wide objects interrupt a wide object", () => {
+    const members = (count: number, name: string) => Array.from({ length: count }, (_, at) => `"${name}${at}":1`);
+    const inner = `{${members(40, "i").join(",")}}`;
+    const interrupted = Array.from({ length: 60 }, (_, at) => `"o${at}":${inner}`);
+    // An escape, so that the quick check does not decide.
+    const text = `{"\\u0061":1,${[...members(2_000, "m"), ...interrupted].join(",")}}`;
+    const add = vi.spyOn(Set.prototype, "add");
+    try {
+      expect(parseJson(text).ok).toBe(true);
+      expect(add.mock.calls.length).toBeLessThanOrEqual(1 + 2_000 + 60 * 41);
+    } finally {
+      add.mockRestore();
+    }
+  });
+
+  it("[WP-8] exceedsUtf8 is a comparison with the length in UTF-8", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "grapheme", maxLength: 20 }), fc.integer({ min: 0, max: 60 }), (text, most) => {
+        expect(exceedsUtf8(text, most)).toBe(new TextEncoder().encode(text).length > most);
+      }),
+    );
+  });
+
+  it.each(["a", "é", "€"])("[BD-1] does not count an oversized text of %s to its end", (unit) => {
+    const text = unit.repeat(200_000);
+    const read = vi.spyOn(String.prototype, "charCodeAt");
+    try {
+      expect(exceedsUtf8(text, 65_536)).toBe(true);
+      expect(read.mock.calls.length).toBeLessThanOrEqual(65_536);
+    } finally {
+      read.mockRestore();
+    }
   });
 });

@@ -2,6 +2,7 @@ import { type Command, single } from "../../core/index.ts";
 import {
   clientMessage,
   clientMessageTypes,
+  exceedsUtf8,
   type Failure,
   isId,
   isJsonObject,
@@ -9,7 +10,6 @@ import {
   type Json,
   bounds,
   parseJson,
-  utf8Length,
   violationsOf,
 } from "../../protocol/index.ts";
 import type { Decoded } from "../dialect.ts";
@@ -18,8 +18,7 @@ import { storedOptions } from "./options.ts";
 /** Decodes a frame to its command; a frame that is not a command is `unreadable`. */
 export function decode(frame: string | ArrayBuffer): Decoded {
   if (typeof frame !== "string") return unreadable(undefined, "Send JSON in text frames; binary frames are not taken.");
-  // A UTF-16 unit is at most three UTF-8 bytes, so short frames need no count.
-  if (frame.length * 3 > bounds.frameBytesMax && utf8Length(frame) > bounds.frameBytesMax) {
+  if (exceedsUtf8(frame, bounds.frameBytesMax)) {
     return unreadable(undefined, `A frame may have at most ${bounds.frameBytesMax} bytes.`, {
       code: "payload_too_large",
     });
