@@ -52,6 +52,8 @@ export type ReadCommand =
       partition: string | undefined;
       modelVersion: number | undefined;
       initialState: boolean;
+      /** Whether a large state comes as chunks of a snapshot. */
+      stateChunks: boolean;
       sinceEventId: number | undefined;
       /** Whether own events are broadcast to this connection, too. */
       echo: boolean;
@@ -76,6 +78,8 @@ export type ReadCommand =
       sinceEventId: number | undefined;
       limit: number | undefined;
     }
+  /** Chunk `chunk` of the snapshot at event `eventId`. */
+  | { kind: "state_chunk"; requestId: string; eventId: number; chunk: number }
   /** This connection has received everything up to `eventId`. */
   | { kind: "ack"; requestId: string; eventId: number }
   /** What the state at the head hashes to. */

@@ -139,6 +139,11 @@ export class Fold {
     this.#snapshotting = false;
   }
 
+  /** The newest snapshot is damaged: the next event makes another one due. */
+  discardSnapshot(): void {
+    this.#snapshot = { eventId: 0, logBytes: 0, stateBytes: 0 };
+  }
+
   /** Why the state is not valid; undefined: it is. */
   get unsound(): Failure | undefined {
     if (!this.fault) return undefined;

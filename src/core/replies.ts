@@ -13,6 +13,8 @@ export type Reply =
       /** JSON text. */
       initialState: string | undefined;
       sinceSnapshot: number | undefined;
+      /** In place of `initialState`. */
+      snapshot: ChunkedSnapshot | undefined;
       peerId: string | undefined;
       expiresAt: number | undefined;
     }
@@ -25,6 +27,8 @@ export type Reply =
   /** Out of credit: no more broadcasts until this connection has pulled up to the head. */
   | { kind: "head"; now: number; currentEventIndex: number }
   | { kind: "page"; requestId: string; now: number; page: Page }
+  /** `text`: this part of the state, as JSON text. */
+  | { kind: "state_chunk"; requestId: string; now: number; eventId: number; chunk: number; text: string }
   /** Of the state after event `eventIndex`; `sha256` in lower-case hexadecimal. */
   | { kind: "hash"; requestId: string; now: number; eventIndex: number; sha256: string }
   | { kind: "heartbeat"; requestId: string; now: number }
@@ -55,9 +59,17 @@ export type DraftResult =
   /** Nothing was done and nothing stored; the draft is open. `failure`: why, where it was this one that failed. */
   | { kind: "not_processed"; draftId: string; failure?: TracedFailure };
 
+/** A stored snapshot that its reader requests by chunks; without chunks it is the model's initial state. */
+export interface ChunkedSnapshot {
+  eventId: number;
+  chunks: number;
+  /** UTF-8 bytes of the state as JSON text. */
+  bytes: number;
+}
+
 /** A contiguous run of the log after a cursor, and where to go on. */
 export interface Page {
-  snapshot: { eventId: number; /** JSON text. */ state: string } | undefined;
+  snapshot: { eventId: number; /** JSON text. */ state: string } | ChunkedSnapshot | undefined;
   events: EventRow[];
   currentEventIndex: number;
   hasMore: boolean;
@@ -100,6 +112,8 @@ export interface ConnectedClient {
   echo: boolean;
   credit: number | undefined;
   draftIds: boolean;
+  /** Whether a large state comes as chunks of a snapshot; undefined in sessions of earlier versions. */
+  stateChunks?: boolean;
   /** What others know this connection by; undefined: it did not ask for presence. */
   peerId: string | undefined;
 }

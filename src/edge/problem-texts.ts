@@ -17,6 +17,7 @@ export const problemTexts: Readonly<Record<ErrorCode, string>> = {
   origin_not_allowed: "Pages from this origin may not connect",
   cursor_ahead: "The log is shorter than what you have seen: drop your copy and sync",
   too_expensive: "Request a state nearer to the head",
+  snapshot_replaced: "A newer snapshot replaced it: send `sync` without `sinceEventId`, and load that one",
   validation_failed: "The shape is wrong, or a rule of the model rejects it: see `errors`",
   unknown_event_type: "The model has no such event type",
   unknown_event_version: "The version is newer than the server knows",

@@ -46,6 +46,8 @@ export const bounds = {
   pageEventsMax: 1_000,
   /** Bytes of a page; one event always fits, whatever its size. */
   pageBytesMax: 1024 * 1024,
+  /** A larger state is sent as chunks of a snapshot to who asked for chunks: a smaller one costs less in one message. */
+  inlineStateBytesMax: 256 * 1024,
   /** A larger snapshot is not sent in `sync_response`; the client receives the events instead. */
   syncSnapshotBytesMax: 1024 * 1024,
   /** How far behind the head an `expectedEventId` may be: each event in between is checked. */

@@ -37,6 +37,7 @@ export const errorKinds = {
   origin_not_allowed: refusal(403),
   cursor_ahead: refusal(409),
   too_expensive: refusal(422),
+  snapshot_replaced: refusal(410),
   validation_failed: verdict(422),
   unknown_event_type: verdict(422),
   unknown_event_version: verdict(422),

@@ -17,6 +17,8 @@ const connectPayload = z.object({
   /** The version of the application's model on the client; absent: any version. */
   modelVersion: z.optional(z.int().check(z.positive())),
   initialState: z.optional(z.boolean()),
+  /** A large state comes as chunks of a stored snapshot, which the client requests one by one. */
+  stateChunks: z.optional(z.boolean()),
   sinceEventId: z.optional(count),
   /** False: an own event is sent as `event_accepted` only, without a broadcast. */
   echo: z.optional(z.boolean()),
@@ -89,6 +91,7 @@ export const clientMessage = z.discriminatedUnion("type", [
   z.object({ ...envelope, type: z.literal("submit_event"), payload: submitEventPayload }),
   z.object({ ...envelope, type: z.literal("submit_events"), payload: batchShape }),
   z.object({ ...envelope, type: z.literal("sync"), payload: syncPayload }),
+  z.object({ ...envelope, type: z.literal("state_chunk"), payload: z.object({ eventIndex: count, chunk: count }) }),
   z.object({ ...envelope, type: z.literal("ack"), payload: z.object({ eventId: count }) }),
   z.object({ ...envelope, type: z.literal("hash"), payload: z.object({}) }),
   z.object({ ...envelope, type: z.literal("presence"), payload: presencePayload }),
@@ -117,6 +120,7 @@ export const clientMessageTypes = [
   "submit_event",
   "submit_events",
   "sync",
+  "state_chunk",
   "ack",
   "hash",
   "presence",
@@ -189,6 +193,16 @@ interface Peer {
   state: JsonObject;
 }
 
+/**
+ * A stored snapshot: the state after event `eventIndex`, as JSON text of `bytes` UTF-8 bytes in `chunks` chunks. Without
+ * chunks it is the model's initial state.
+ */
+interface ChunkedSnapshot {
+  eventIndex: number;
+  chunks: number;
+  bytes: number;
+}
+
 /** Every message that the server sends. */
 export type ServerMessage =
   | (Envelope<
@@ -198,6 +212,8 @@ export type ServerMessage =
         currentEventIndex: number;
         initialState?: Json;
         sinceSnapshot?: number;
+        /** In place of a large `initialState`, if `connect` asked for `stateChunks`. */
+        snapshot?: ChunkedSnapshot;
         limits?: Record<string, number>;
         /** The id of this connection among the peers, if `connect` asked for `presence`. */
         peerId?: string;
@@ -213,7 +229,8 @@ export type ServerMessage =
   | (Envelope<
       "sync_response",
       {
-        snapshot?: { state: Json; eventIndex: number };
+        /** A `ChunkedSnapshot` only if `connect` asked for `stateChunks`. */
+        snapshot?: { state: Json; eventIndex: number } | ChunkedSnapshot;
         /** `draftId`: for own events, if `connect` asked for `draftIds`. */
         events: (NumberedEvent & { draftId?: string })[];
         currentEventIndex: number;
@@ -221,6 +238,8 @@ export type ServerMessage =
         nextSinceEventId: number;
       }
     > & { inReplyTo?: string })
+  /** A chunk of the snapshot at `eventIndex`; the text of all of them, in order, is the JSON text of the state. */
+  | (Envelope<"state_chunk", { eventIndex: number; chunk: number; text: string }> & { inReplyTo: string })
   | Envelope<"events_result", { batchId: string; results: WireBatchResult[] }>
   | Envelope<"head", { currentEventIndex: number }>
   /** `sha256`: the hash of the canonical JSON of the state after event `eventIndex`, in lower-case hexadecimal. */

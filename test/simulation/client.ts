@@ -402,7 +402,9 @@ export class Client {
 
   #takePage({ payload, inReplyTo }: Message<"sync_response">): void {
     const { snapshot, events, hasMore, nextSinceEventId } = payload;
-    if (snapshot && snapshot.eventIndex > this.replica.cursor) this.replica.reset(snapshot.state, snapshot.eventIndex);
+    if (snapshot && "state" in snapshot && snapshot.eventIndex > this.replica.cursor) {
+      this.replica.reset(snapshot.state, snapshot.eventIndex);
+    }
     for (const event of events) this.replica.fold(event);
     if (this.#syncing !== "connect" && this.#syncing !== inReplyTo) return;
     this.#syncing = undefined;

@@ -244,6 +244,7 @@ export class Conversation {
     const { snapshot, events, currentEventIndex, hasMore, nextSinceEventId } = payload;
     this.#check(snapshot === undefined || asked.since === undefined, () => "a snapshot comes that was not asked for");
     if (snapshot) {
+      if (!("state" in snapshot)) throw new Error("no client of this world asks for chunks");
       const same = canonicalJson(snapshot.state) === this.#ledger.stateAt(snapshot.eventIndex);
       this.#check(same, () => `the snapshot at event ${snapshot.eventIndex} is not what the log folds to`);
     }

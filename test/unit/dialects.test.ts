@@ -18,6 +18,7 @@ const shouting: Dialect = {
           partition: undefined,
           modelVersion: undefined,
           initialState: false,
+          stateChunks: false,
           sinceEventId: undefined,
           echo: true,
           credit: undefined,

@@ -466,6 +466,7 @@ describe("a window", () => {
                   partition: undefined,
                   modelVersion: undefined,
                   initialState: false,
+                  stateChunks: false,
                   credit: undefined,
                   sinceEventId: undefined,
                   echo: true,

@@ -1,6 +1,6 @@
 import { type Failure, bounds, type Author } from "../../protocol/index.ts";
 import type { Command } from "../commands.ts";
-import type { ConnectedClient, Page } from "../replies.ts";
+import type { ChunkedSnapshot, ConnectedClient, Page } from "../replies.ts";
 import type { Head } from "../head.ts";
 import { clampLimit, readPage } from "./page.ts";
 import { Refusal } from "../refusal.ts";
@@ -11,6 +11,7 @@ import { notConnected, type Session } from "./session.ts";
 type Connect = Extract<Command, { kind: "connect" }>;
 type Renew = Extract<Command, { kind: "renew" }>;
 type Sync = Extract<Command, { kind: "sync" }>;
+type StateChunk = Extract<Command, { kind: "state_chunk" }>;
 
 const tokenMissing: Failure = {
   code: "unauthenticated",
@@ -51,6 +52,7 @@ export function connect(context: WindowContext, session: Session, command: Conne
     echo: command.echo,
     credit: command.credit,
     draftIds: command.draftIds,
+    ...(command.stateChunks ? { stateChunks: true } : {}),
     peerId: command.presence ? ports.random.peerId() : undefined,
   };
   const since = command.sinceEventId;
@@ -66,15 +68,19 @@ export function connect(context: WindowContext, session: Session, command: Conne
     wire: command.wire,
     provisionalLogId: live.head.logId === undefined ? context.serverId() : undefined,
   });
-  session.cursor.seek(page ? page.nextSinceEventId : head, head);
+  const inline = !command.stateChunks || live.fold.stateBytes <= bounds.inlineStateBytesMax;
+  const snapshot = command.initialState && !inline ? chunkedSnapshot(context) : undefined;
+  if (snapshot) session.cursor.hold(snapshot.eventId);
+  else session.cursor.seek(page ? page.nextSinceEventId : head, head);
   session.reply({
     kind: "connected",
     requestId: command.requestId,
     now,
     serverId: context.serverId(),
     currentEventIndex: head,
-    initialState: command.initialState ? live.fold.state.stringify() : undefined,
+    initialState: command.initialState && inline ? live.fold.state.stringify() : undefined,
     sinceSnapshot: command.initialState ? head - live.fold.snapshot.eventId : undefined,
+    snapshot,
     peerId: client.peerId,
     expiresAt: author.expiresAt,
   });
@@ -105,20 +111,57 @@ export function sync(context: WindowContext, session: Session, client: Connected
   assertNotAhead(context.live.head, command.sinceEventId);
   // A client that asks for what follows has everything before.
   if (command.sinceEventId !== undefined) session.cursor.acknowledge(command.sinceEventId);
-  const page = pageFor(context, draftIdsOf(client, session.state.author!), command);
+  const page = pageFor(context, client, draftIdsOf(client, session.state.author!), command);
+  if (page.snapshot && "chunks" in page.snapshot) session.cursor.hold(page.snapshot.eventId);
   // In the same step as the page: at the head, the next commit is broadcast to this connection.
-  session.cursor.seek(page.nextSinceEventId, context.live.head.eventId);
+  else session.cursor.seek(page.nextSinceEventId, context.live.head.eventId);
   session.reply({ kind: "page", requestId: command.requestId, now: context.now, page });
 }
 
-function pageFor({ live, ports }: WindowContext, draftIds: string | undefined, command: Sync): Page {
+/** Answers `state_chunk`: a chunk of the newest snapshot. The server keeps nothing of who loads which one. */
+export function stateChunk(context: WindowContext, session: Session, { requestId, eventId, chunk }: StateChunk): void {
+  const { live, ports, now } = context;
+  const { chunks, ...newest } = chunkedSnapshot(context);
+  if (eventId !== newest.eventId) throw new Refusal(snapshotReplaced);
+  if (chunk >= chunks) {
+    throw new Refusal({ code: "bad_request", detail: `The snapshot at event ${eventId} has ${chunks} chunks.` });
+  }
+  const text = ports.storage.snapshots.chunk(eventId, chunk);
+  if (text === undefined) {
+    // It is damaged for good: the log is complete without it.
+    live.fold.discardSnapshot();
+    throw new Refusal(snapshotReplaced);
+  }
+  session.reply({ kind: "state_chunk", requestId, now, eventId, chunk, text });
+}
+
+const snapshotReplaced: Failure = {
+  code: "snapshot_replaced",
+  detail: "This is not the newest snapshot: send sync without sinceEventId, and load that one.",
+};
+
+/** The newest snapshot, without its state. */
+function chunkedSnapshot({ live, ports }: WindowContext): ChunkedSnapshot {
+  const { eventId, stateBytes } = live.fold.snapshot;
+  const chunks = eventId === 0 ? 0 : ports.storage.snapshots.chunks(eventId);
+  return { eventId, chunks, bytes: stateBytes };
+}
+
+function pageFor(context: WindowContext, client: ConnectedClient, draftIds: string | undefined, command: Sync): Page {
+  const { live, ports } = context;
   const reads = ports.storage;
   const limit = clampLimit(command.limit);
   const pageAfter = (since: number) => readPage(reads, since, limit, live.head.eventId, draftIds);
   if (command.sinceEventId !== undefined) return pageAfter(command.sinceEventId);
   const { eventId, stateBytes, logBytes } = live.fold.snapshot;
-  const worthIt = eventId > 0 && stateBytes < logBytes && stateBytes <= bounds.syncSnapshotBytesMax;
-  const state = worthIt ? reads.snapshots.state(eventId) : undefined;
+  const worthIt = eventId > 0 && stateBytes < logBytes;
+  const inline = stateBytes <= bounds.syncSnapshotBytesMax;
+  if (worthIt && !inline && client.stateChunks) {
+    const { eventId: currentEventIndex } = live.head;
+    const snapshot = chunkedSnapshot(context);
+    return { snapshot, events: [], currentEventIndex, hasMore: true, nextSinceEventId: eventId, draftIdsOf: draftIds };
+  }
+  const state = worthIt && inline ? reads.snapshots.state(eventId) : undefined;
   if (state === undefined) return pageAfter(0);
   return { ...pageAfter(eventId), snapshot: { eventId, state } };
 }

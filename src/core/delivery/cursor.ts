@@ -67,6 +67,12 @@ export class Cursor {
     if (behind !== this.#state.behind) this.#state = { ...this.#state, behind };
   }
 
+  /** Moves the cursor to `eventId`, and gives no broadcasts before the next `seek`: the subscriber loads what comes before. */
+  hold(eventId: number): void {
+    this.#position = eventId;
+    this.#state = { ...this.#state, behind: eventId };
+  }
+
   /** Whether an event was not delivered yet. */
   isNew({ eventId }: EventRow): boolean {
     return eventId > (this.#position ?? 0);

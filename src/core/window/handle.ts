@@ -1,6 +1,6 @@
 import type { Author, ErrorCode, Failure, TracedFailure } from "../../protocol/index.ts";
 import type { Command, ReadCommand, SubmitCommand } from "../commands.ts";
-import { connect, renew, sync } from "../delivery/connect.ts";
+import { connect, renew, stateChunk, sync } from "../delivery/connect.ts";
 import { decide } from "../decide/decide.ts";
 import type { ConnectedClient, Outcome } from "../replies.ts";
 import { traceFailure, Refusal } from "../refusal.ts";
@@ -117,6 +117,10 @@ function answerCommand(context: WindowContext, session: Session, command: ReadCo
       return;
     case "sync":
       sync(context, session, connected(session), command);
+      return;
+    case "state_chunk":
+      connected(session);
+      stateChunk(context, session, command);
       return;
     case "hash": {
       connected(session);

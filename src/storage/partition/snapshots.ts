@@ -23,6 +23,10 @@ export interface SnapshotReads {
   latest(modelVersion: number, modelTag: string, atMost?: number): SnapshotRow | undefined;
   /** The state of the snapshot at `eventId`; undefined if a byte of it is missing or wrong. */
   state(eventId: number): string | undefined;
+  /** How many chunks the snapshot at `eventId` has. */
+  chunks(eventId: number): number;
+  /** Chunk `chunk`, from 0, of the snapshot at `eventId`, as text; undefined if it is missing or damaged. */
+  chunk(eventId: number, chunk: number): string | undefined;
 }
 
 export interface SnapshotWrites {
@@ -70,7 +74,31 @@ export class SnapshotsTable implements SnapshotReads, SnapshotWrites {
     if (!row) return undefined;
     const stored = this.#chunks(eventId);
     if (!sameBytes(this.#bytes.sha256(stored), row["sha256"] as Uint8Array)) return undefined;
-    return textOf(row["encoding"] === "gzip" ? this.#bytes.gunzip(stored) : stored);
+    return this.#decode(stored, row["encoding"] as SnapshotEncoding);
+  }
+
+  chunks(eventId: number): number {
+    const [row] = this.#database.read("SELECT count(*) AS n FROM snapshot_chunks WHERE event_id = ?", eventId);
+    return row!["n"] as number;
+  }
+
+  chunk(eventId: number, chunk: number): string | undefined {
+    const [row] = this.#database.read(
+      `SELECT bytes, encoding FROM snapshot_chunks JOIN snapshots USING (event_id) WHERE event_id = ? AND chunk = ?`,
+      eventId,
+      chunk,
+    );
+    if (!row) return undefined;
+    try {
+      return this.#decode(row["bytes"] as Uint8Array, row["encoding"] as SnapshotEncoding);
+    } catch {
+      // Each chunk is a gzip member, with a checksum of its own (RFC 1952, 2.3.1).
+      return undefined;
+    }
+  }
+
+  #decode(bytes: Uint8Array, encoding: SnapshotEncoding): string {
+    return textOf(encoding === "gzip" ? this.#bytes.gunzip(bytes) : bytes);
   }
 
   putChunk(eventId: number, chunk: number, bytes: Uint8Array): void {

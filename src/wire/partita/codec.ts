@@ -60,6 +60,7 @@ export function partitaDialect(partition: string): Dialect {
       }
       case "connected": {
         const state = reply.initialState === undefined ? "" : `,"initialState":${reply.initialState}`;
+        const snapshot = reply.snapshot === undefined ? "" : `,"snapshot":${snapshotText(reply.snapshot)}`;
         const limits = hasOption(wire, "limits") ? limitsText : "";
         const peer = reply.peerId === undefined ? "" : `,"peerId":${JSON.stringify(reply.peerId)}`;
         const since = reply.sinceSnapshot === undefined ? "" : `,"sinceSnapshot":${reply.sinceSnapshot}`;
@@ -68,11 +69,16 @@ export function partitaDialect(partition: string): Dialect {
         return replyMessage(
           reply,
           "connected",
-          `{"serverId":${JSON.stringify(reply.serverId)},"currentEventIndex":${reply.currentEventIndex}${state}${since}${limits}${peer}${expiry}}`,
+          `{"serverId":${JSON.stringify(reply.serverId)},"currentEventIndex":${reply.currentEventIndex}${state}${since}${snapshot}${limits}${peer}${expiry}}`,
         );
       }
       case "page":
         return replyMessage(reply, "sync_response", pageText(reply.page, encoders.event));
+      case "state_chunk": {
+        const { eventId, chunk, text } = reply;
+        const payload = `{"eventIndex":${eventId},"chunk":${chunk},"text":${JSON.stringify(text)}}`;
+        return replyMessage(reply, "state_chunk", payload);
+      }
       case "head":
         return message(`h-${reply.currentEventIndex}`, "head", reply.now, {
           currentEventIndex: reply.currentEventIndex,
@@ -210,10 +216,7 @@ export function batchText(batchId: string, { results }: Verdict, encoders: PartE
 
 /** The members of a page, on the socket and over HTTP. */
 export function pageText(page: Page, textOf: (row: EventRow) => string): string {
-  const snapshot =
-    page.snapshot === undefined
-      ? ""
-      : `"snapshot":{"state":${page.snapshot.state},"eventIndex":${page.snapshot.eventId}},`;
+  const snapshot = page.snapshot === undefined ? "" : `"snapshot":${snapshotText(page.snapshot)},`;
   const events = page.events
     .map((row) => {
       const draft = row.principal === page.draftIdsOf ? `,"draftId":${JSON.stringify(row.draftId)}` : "";
@@ -221,6 +224,11 @@ export function pageText(page: Page, textOf: (row: EventRow) => string): string 
     })
     .join(",");
   return `{${snapshot}"events":[${events}],"currentEventIndex":${page.currentEventIndex},"hasMore":${page.hasMore},"nextSinceEventId":${page.nextSinceEventId}}`;
+}
+
+function snapshotText(snapshot: NonNullable<Page["snapshot"]>): string {
+  if ("state" in snapshot) return `{"state":${snapshot.state},"eventIndex":${snapshot.eventId}}`;
+  return `{"eventIndex":${snapshot.eventId},"chunks":${snapshot.chunks},"bytes":${snapshot.bytes}}`;
 }
 
 function presenceText({ now, all, peers, gone }: Extract<Reply, { kind: "presence" }>): string {

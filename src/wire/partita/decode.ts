@@ -47,6 +47,7 @@ export function decode(frame: string | ArrayBuffer): Decoded {
         partition: payload.partition,
         modelVersion: payload.modelVersion,
         initialState: payload.initialState ?? false,
+        stateChunks: payload.stateChunks ?? false,
         sinceEventId: payload.sinceEventId,
         echo: payload.echo ?? true,
         credit: payload.credit,
@@ -101,6 +102,8 @@ export function decode(frame: string | ArrayBuffer): Decoded {
         sinceEventId: payload.sinceEventId,
         limit: payload.limit,
       };
+    case "state_chunk":
+      return { kind: "state_chunk", requestId, eventId: payload.eventIndex, chunk: payload.chunk };
     case "ack":
       return { kind: "ack", requestId, eventId: payload.eventId };
     case "hash":
