@@ -18,8 +18,9 @@ export interface LoadedSnapshot extends SnapshotSize {
 
 /** A model is repaired by a deployment, so frequent retries are useless. */
 const quarantineRetrySeconds = 30;
-/** How many events one read holds in memory. */
-const foldRowsMax = 500;
+/** How much of the log is in memory at once while it is read, in events and in bytes of their payloads. */
+const rangeRowsMax = 500;
+const rangeBytesMax = 256 * 1024;
 
 /** The state that the log folds to, and what derives from it. */
 export class Fold {
@@ -180,14 +181,24 @@ export function loadSnapshot(reads: StorageReads, model: AnyModel, atMost?: numb
  * @throws LogCorrupt where an id is missing; FoldError where the model cannot fold an event.
  */
 export function foldRange(reads: StorageReads, model: AnyModel, state: State<object>, from: number, to: number): void {
+  for (const row of logRange(reads, from, to)) foldEvent(model, state, loggedEvent(row));
+}
+
+/**
+ * The events after `from` up to `to`, read piece by piece: however many and large they are, a bounded part of them is
+ * in memory.
+ *
+ * @throws LogCorrupt where an id is missing.
+ */
+export function* logRange(reads: StorageReads, from: number, to: number): Generator<EventRow, void> {
   let at = from;
   while (at < to) {
-    const rows = reads.events.after(at, Math.min(foldRowsMax, to - at));
+    const rows = reads.events.after(at, Math.min(rangeRowsMax, to - at), rangeBytesMax);
     if (rows.length === 0) throw new LogCorrupt(`event ${at + 1} is missing`);
     for (const row of rows) {
       if (row.eventId !== at + 1) throw new LogCorrupt(`event ${at + 1} is missing`);
-      foldEvent(model, state, loggedEvent(row));
       at = row.eventId;
+      yield row;
     }
   }
 }

@@ -4,12 +4,13 @@ import { LogCorrupt } from "./fold.ts";
 /** Where the log stands: what the next event continues. */
 export class Head {
   #eventId: number;
+  #appended: number;
   #timestamp: number;
   #logBytes: number;
   #logId: string | undefined;
 
   constructor(at: { eventId: number; timestamp: number; logBytes: number; logId: string | undefined }) {
-    this.#eventId = at.eventId;
+    this.#eventId = this.#appended = at.eventId;
     this.#timestamp = at.timestamp;
     this.#logBytes = at.logBytes;
     this.#logId = at.logId;
@@ -18,6 +19,11 @@ export class Head {
   /** The last event id. */
   get eventId(): number {
     return this.#eventId;
+  }
+
+  /** The last event that is in the log; `eventId` is ahead of it while an atomic batch is being decided. */
+  get appendedEventId(): number {
+    return this.#appended;
   }
 
   /** The last event's time; times never run backwards. */
@@ -43,7 +49,7 @@ export class Head {
   /** Moves on to an event that was appended to the log. */
   append(row: EventRow): void {
     if (row.eventId !== this.#eventId + 1) throw new LogCorrupt(`event ${this.#eventId + 1} is missing`);
-    this.#eventId = row.eventId;
+    this.#eventId = this.#appended = row.eventId;
     this.#timestamp = row.timestamp;
     this.#logBytes += row.payloadBytes;
   }

@@ -4,6 +4,7 @@ import { RejectionCounts } from "./decide/rejections.ts";
 import { Fold, loadSnapshot } from "./fold.ts";
 import { Head } from "./head.ts";
 import { Schedule } from "./jobs/schedule.ts";
+import { RecentEvents } from "./recent-events.ts";
 
 interface Position {
   readonly eventId: number;
@@ -16,6 +17,7 @@ export class Live {
   readonly head: Head;
   readonly fold: Fold;
   readonly rejections = new RejectionCounts();
+  readonly recent = new RecentEvents();
   readonly schedule: Schedule;
 
   /**
@@ -47,5 +49,6 @@ export class Live {
   append(row: EventRow): void {
     this.head.append(row);
     this.fold.append(row.payloadBytes);
+    this.recent.append(row);
   }
 }

@@ -50,8 +50,12 @@ export const bounds = {
   inlineStateBytesMax: 256 * 1024,
   /** A larger snapshot is not sent in `sync_response`; the client receives the events instead. */
   syncSnapshotBytesMax: 1024 * 1024,
-  /** How far behind the head an `expectedEventId` may be: each event in between is checked. */
+  /**
+   * How far behind the head an `expectedEventId` may be, in events and in bytes of their payloads: each event in
+   * between is checked. They are read once and remembered (measured: docs/decisions/0010-reads.md).
+   */
   conflictEventsMax: 1_000,
+  conflictBytesMax: 2 * 1024 * 1024,
   /** How many event ids a conflict lists. */
   conflictIdsMax: 20,
   /** Stored rejections of one principal in a partition; beyond it, a draft that would be rejected is refused as `rate_limited`. */

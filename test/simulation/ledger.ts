@@ -118,7 +118,7 @@ export class Ledger {
     if (!reads) return;
     this.#begun ||= reads.log.identity() !== undefined;
     this.#trace.check(this.#begun, () => "there is a schema, but nothing was ever written");
-    for (const row of reads.events.after(this.head, Number.MAX_SAFE_INTEGER)) {
+    for (const row of reads.events.after(this.head, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)) {
       const last = this.#rows.at(-1);
       const key = keyOf(row.principal, row.draftId);
       this.#trace.check(row.eventId === this.head + 1, () => `event ${row.eventId} follows ${this.head}`);
@@ -142,7 +142,7 @@ export class Ledger {
 
   /** Reads the whole log again, after a restart and at the end: all known events must be unchanged. */
   observeAll(): void {
-    const rows = this.#reads()?.events.after(0, Number.MAX_SAFE_INTEGER) ?? [];
+    const rows = this.#reads()?.events.after(0, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER) ?? [];
     this.#trace.check(rows.length >= this.head, () => `the log had ${this.head} events, and has ${rows.length}`);
     for (const [at, row] of this.#rows.entries()) {
       const now = rows[at];

@@ -1,47 +1,30 @@
 import { upcast } from "../../model/index.ts";
 import { type Failure, bounds } from "../../protocol/index.ts";
+import type { EventRow } from "../../storage/port.ts";
 import { loggedEvent } from "../fold.ts";
 import { callModel } from "./model-fault.ts";
 import type { Review, TypedDraft } from "./review.ts";
 
 /**
- * Optimistic concurrency: a draft that states `expectedEventId` is refused if another client has
- * touched the same entity since. Events after it are looked at one by one, a bounded number.
+ * Optimistic concurrency: a draft that states `expectedEventId` is refused if another client has touched the same
+ * entity since. The events after it are considered one by one, a bounded number of bounded size.
  */
 export function checkConflict(review: Review, typed: TypedDraft): Failure | undefined {
   const { expectedEventId } = typed;
-  const { eventId: head } = review.live.head;
-  if (expectedEventId === undefined) {
-    if (typed.definition.conflict !== "reject") return undefined;
-    return {
-      code: "precondition_required",
-      layer: "conflict",
-      detail: `"${typed.type}" must state expectedEventId: the last event that its author had seen.`,
-      errors: [{ field: "expectedEventId", code: "REQUIRED", message: "State the last event you have seen." }],
-    };
-  }
-  if (head - expectedEventId > bounds.conflictEventsMax) {
-    return {
-      code: "too_stale",
-      layer: "conflict",
-      detail: `expectedEventId is ${head - expectedEventId} events old, and at most ${bounds.conflictEventsMax} are looked at: sync, look again, and submit anew.`,
-    };
-  }
+  if (expectedEventId === undefined) return typed.definition.conflict === "reject" ? mustExpect(typed) : undefined;
+  const { live, ports } = review;
+  const since = live.recent.after(ports.storage, expectedEventId, live.head.appendedEventId);
+  if (!since) return tooStale(live.head.appendedEventId - expectedEventId);
   const entity = entityOf(review, typed.type, typed.event.payload);
   const conflicting: number[] = [];
-  for (const row of review.ports.storage.events.after(expectedEventId, bounds.conflictEventsMax)) {
-    if (row.clientId === review.clientId && row.principal === review.author.principal) continue;
-    const logged = loggedEvent(row);
-    const definition = review.model.eventType(row.type);
-    const other =
-      definition &&
-      entityOf(
-        review,
-        row.type,
-        callModel(() => upcast(definition, logged).payload),
-      );
-    // An event without an entity touches everything.
-    if (entity === undefined || other === undefined || entity === other) conflicting.push(row.eventId);
+  for (const event of since) {
+    if (event.clientId === review.clientId && event.principal === review.author.principal) continue;
+    if (entity !== undefined) {
+      const other = event.entity((row) => entityOfRow(review, row));
+      // An event without an entity touches everything.
+      if (other !== undefined && other !== entity) continue;
+    }
+    conflicting.push(event.eventId);
     if (conflicting.length === bounds.conflictIdsMax) break;
   }
   if (conflicting.length === 0) return undefined;
@@ -52,6 +35,37 @@ export function checkConflict(review: Review, typed: TypedDraft): Failure | unde
     conflictingEventIds: conflicting,
     errors: [{ field: "expectedEventId", code: "STALE", message: `Event ${conflicting[0]} came first.` }],
   };
+}
+
+function mustExpect({ type }: TypedDraft): Failure {
+  return {
+    code: "precondition_required",
+    layer: "conflict",
+    detail: `"${type}" must state expectedEventId: the last event that its author had seen.`,
+    errors: [{ field: "expectedEventId", code: "REQUIRED", message: "State the last event you have seen." }],
+  };
+}
+
+function tooStale(age: number): Failure {
+  const { conflictEventsMax, conflictBytesMax } = bounds;
+  const most =
+    age > conflictEventsMax
+      ? `at most ${conflictEventsMax} are looked at`
+      : `of the newest events at most ${conflictBytesMax / 1024 / 1024} MiB are looked at`;
+  return {
+    code: "too_stale",
+    layer: "conflict",
+    detail: `expectedEventId is ${age} events old, and ${most}: sync, look again, and submit anew.`,
+  };
+}
+
+/** The entity of an event of the log, in the version of the model today. */
+function entityOfRow(review: Review, row: EventRow): string | undefined {
+  const definition = review.model.eventType(row.type);
+  if (!definition) return undefined;
+  const logged = loggedEvent(row);
+  const { payload } = callModel(() => upcast(definition, logged));
+  return entityOf(review, row.type, payload);
 }
 
 function entityOf(review: Review, type: string, payload: unknown): string | undefined {

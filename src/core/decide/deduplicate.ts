@@ -2,6 +2,7 @@ import { canonicalJson, type Failure, type Json, type JsonObject } from "../../p
 import { sameBytes } from "../../storage/bytes.ts";
 import type { BatchRow, EventRow, RejectionRow, StorageReads } from "../../storage/port.ts";
 import type { Draft, Submission } from "../commands.ts";
+import { logRange } from "../fold.ts";
 import { isPastRetention } from "../jobs/sweep-records.ts";
 import type { Outcome, Verdict } from "../replies.ts";
 import type { Ports } from "../ports.ts";
@@ -49,8 +50,10 @@ function storedVerdict(prior: Prior, submission: Submission, ports: Ports): Verd
     return hasContent(prior.row, submission, ports) ? acceptedVerdict([prior.row]) : undefined;
   }
   if (!sameBytes(fingerprintOf(submission, ports), prior.row.fingerprint)) return undefined;
-  if (prior.kind === "batch")
-    return acceptedVerdict(ports.storage.events.after(prior.row.firstEventId - 1, prior.row.eventCount));
+  if (prior.kind === "batch") {
+    const before = prior.row.firstEventId - 1;
+    return acceptedVerdict([...logRange(ports.storage, before, before + prior.row.eventCount)]);
+  }
   return rejectedVerdict(submission, prior.row);
 }
 

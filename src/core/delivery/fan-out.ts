@@ -2,6 +2,7 @@ import type { Author, Failure } from "../../protocol/index.ts";
 import type { EventRow } from "../../storage/port.ts";
 import type { Environment } from "../environment.ts";
 import { failureOf } from "../failures.ts";
+import { logRange } from "../fold.ts";
 import type { Memory } from "../memory.ts";
 import { describe } from "../ports.ts";
 import { Refusal } from "../refusal.ts";
@@ -116,7 +117,7 @@ export class FanOut {
       head = this.#memory.load(now).head.eventId;
       if (head === this.#delivered) return [];
       if (fresh[0]?.eventId !== this.#delivered + 1) {
-        fresh = ports.storage.events.after(this.#delivered, head - this.#delivered);
+        fresh = [...logRange(ports.storage, this.#delivered, head)];
       }
     } catch (error) {
       // The next window tries again: what listeners receive stays a contiguous run.

@@ -2,8 +2,6 @@ import { bounds } from "../../protocol/index.ts";
 import type { EventRow, StorageReads } from "../../storage/port.ts";
 import type { Page } from "../replies.ts";
 
-/** Rows of one read: a page is cut by bytes, so not all of them may be needed. */
-const pageRowsRead = 100;
 /** What an event weighs on the wire beyond its payload, type and client: field names, id, time, partition. */
 const eventOverheadBytes = 320;
 
@@ -34,7 +32,9 @@ export function readPage(
   /** The last event of the atomic batch that is being read: a page never ends inside one. */
   let batchEnd = 0;
   reading: while ((events.length < limit || at < batchEnd) && at < head) {
-    const rows = reads.events.after(at, pageRowsRead);
+    const inBatch = at < batchEnd;
+    const count = Math.max(limit - events.length, batchEnd - at);
+    const rows = reads.events.after(at, count, inBatch ? bounds.pageBytesMax : bounds.pageBytesMax - bytes);
     if (rows.length === 0) break;
     for (const row of rows) {
       if (row.eventId > batchEnd && events.length >= limit) break reading;

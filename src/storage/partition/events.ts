@@ -33,8 +33,13 @@ export interface EventRow {
 export interface EventReads {
   /** The last event's id and time; zeros while there is none. */
   head(): { eventId: number; timestamp: number };
-  /** Events after `eventId` in order, at most `limit`. */
-  after(eventId: number, limit: number): EventRow[];
+  /**
+   * Events after `eventId` in order: at most `limit` of them, and none after the one with which their payloads reach
+   * `bytes`. So memory is bounded whatever the size of the events.
+   */
+  after(eventId: number, limit: number, bytes: number): EventRow[];
+  /** The event before the longest run of newest events that has at most `limit` of them, and payloads of at most `bytes`. */
+  beforeNewest(limit: number, bytes: number): number;
   find(principal: string, draftId: string): EventRow | undefined;
   /** Payload bytes of all events after `eventId`. */
   bytesAfter(eventId: number): number;
@@ -44,6 +49,22 @@ export interface EventWrites {
   /** Appends an event. Returns false, and writes nothing, if its key was used before. */
   append(event: EventRow): boolean;
 }
+
+/**
+ * The size of a BLOB is in the head of its row, so these find the bound without reading payloads (measured: 0.5 ms for
+ * 500 events of 60 KB).
+ */
+const selectAfter = `SELECT * FROM events WHERE event_id > ?1 AND event_id <=
+  (SELECT max(event_id) FROM
+    (SELECT event_id, bytes, sum(bytes) OVER (ORDER BY event_id) AS total FROM
+      (SELECT event_id, length(payload) AS bytes FROM events WHERE event_id > ?1 ORDER BY event_id LIMIT ?2))
+   WHERE total - bytes < ?3)
+  ORDER BY event_id`;
+
+const selectFirstOfNewest = `SELECT min(event_id) AS first FROM
+  (SELECT event_id, sum(bytes) OVER (ORDER BY event_id DESC) AS total FROM
+    (SELECT event_id, length(payload) AS bytes FROM events ORDER BY event_id DESC LIMIT ?1))
+  WHERE total <= ?2`;
 
 const insert = `INSERT INTO events
   (event_id, principal, draft_id, client_id, type, version, expected_event_id, timestamp, payload, batch_end,
@@ -67,10 +88,14 @@ export class EventsTable implements EventReads, EventWrites {
       : { eventId: 0, timestamp: 0 };
   }
 
-  after(eventId: number, limit: number): EventRow[] {
-    return this.#database
-      .read("SELECT * FROM events WHERE event_id > ? ORDER BY event_id LIMIT ?", eventId, limit)
-      .map(eventOf);
+  after(eventId: number, limit: number, bytes: number): EventRow[] {
+    return this.#database.read(selectAfter, eventId, limit, bytes).map(eventOf);
+  }
+
+  beforeNewest(limit: number, bytes: number): number {
+    const [row] = this.#database.read(selectFirstOfNewest, limit, bytes);
+    const first = row?.["first"] as number | null | undefined;
+    return first ? first - 1 : this.head().eventId;
   }
 
   find(principal: string, draftId: string): EventRow | undefined {

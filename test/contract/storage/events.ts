@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { event, now, type StorageFixture, withStorage } from "./fixture.ts";
+import { anyBytes, event, now, type StorageFixture, withStorage } from "./fixture.ts";
 
 /** The contract of the table `events`. */
 export function eventsSuite(fixture: StorageFixture): void {
@@ -13,8 +13,8 @@ export function eventsSuite(fixture: StorageFixture): void {
       storage.transaction(now, (writes) => {
         for (const row of rows) expect(writes.events.append(row)).toBe(true);
       });
-      expect(storage.events.after(0, 10)).toEqual(rows);
-      expect(storage.events.after(1, 1)).toEqual([rows[1]]);
+      expect(storage.events.after(0, 10, anyBytes)).toEqual(rows);
+      expect(storage.events.after(1, 1, anyBytes)).toEqual([rows[1]]);
       expect(storage.events.head()).toEqual({ eventId: 3, timestamp: now + 3 });
       expect(storage.events.find("dev:b", "d-1")).toEqual(rows[2]);
       expect(storage.events.bytesAfter(1)).toBe(rows[1]!.payload.length + rows[2]!.payload.length);
@@ -27,7 +27,7 @@ export function eventsSuite(fixture: StorageFixture): void {
         expect(writes.events.append(event(2, { draftId: "d-1" }))).toBe(false);
         expect(writes.events.append(event(2, { draftId: "d-1", principal: "dev:b" }))).toBe(true);
       });
-      expect(storage.events.after(0, 10).map(({ eventId }) => eventId)).toEqual([1, 2]);
+      expect(storage.events.after(0, 10, anyBytes).map(({ eventId }) => eventId)).toEqual([1, 2]);
     }));
 
   it("[TX-8] an event id is used once, and the log cannot be changed", () =>
@@ -38,6 +38,35 @@ export function eventsSuite(fixture: StorageFixture): void {
       );
       expect(() => driver.transaction(() => driver.write("UPDATE events SET type = 'other'"))).toThrow(/append-only/);
       expect(() => driver.transaction(() => driver.write("DELETE FROM events"))).toThrow(/append-only/);
-      expect(storage.events.after(0, 10)).toEqual([event(1)]);
+      expect(storage.events.after(0, 10, anyBytes)).toEqual([event(1)]);
+    }));
+
+  it("[BD-1] a read of the log is bounded in bytes, and has one event at least", () =>
+    withStorage(fixture, (storage) => {
+      const rows = [40, 10, 300, 10, 20].map((size, at) =>
+        event(at + 1, { payload: JSON.stringify("ü".repeat(size)) }),
+      );
+      storage.transaction(now, (writes) => {
+        for (const row of rows) writes.events.append(row);
+      });
+      // In UTF-8 bytes: 82, 22, 602, 22, 42.
+      const read = (after: number, limit: number, bytes: number) =>
+        storage.events.after(after, limit, bytes).map(({ eventId }) => eventId);
+      expect([read(0, 9, 1), read(0, 9, 82), read(0, 9, 83)]).toEqual([[1], [1], [1, 2]]);
+      expect([read(0, 2, anyBytes), read(2, 9, 100), read(2, 9, 603)]).toEqual([[1, 2], [3], [3, 4]]);
+      expect([read(5, 9, 100), read(9, 9, 100)]).toEqual([[], []]);
+    }));
+
+  it("[BD-1] [TX-7] finds where the newest events begin, bounded in number and in bytes", () =>
+    withStorage(fixture, (storage) => {
+      expect(storage.events.beforeNewest(9, 100)).toBe(0);
+      const rows = [40, 300, 10, 20].map((size, at) => event(at + 1, { payload: JSON.stringify("ü".repeat(size)) }));
+      storage.transaction(now, (writes) => {
+        for (const row of rows) writes.events.append(row);
+      });
+      // In UTF-8 bytes: 82, 602, 22, 42.
+      const bounded = [41, 42, 63, 64, 665, 666, anyBytes].map((bytes) => storage.events.beforeNewest(9, bytes));
+      expect(bounded).toEqual([4, 3, 3, 2, 2, 1, 0]);
+      expect([1, 2, 4, 5].map((limit) => storage.events.beforeNewest(limit, anyBytes))).toEqual([3, 2, 0, 0]);
     }));
 }

@@ -17,6 +17,9 @@ export interface StorageFixture {
 
 export const now = 1_700_000_000_000;
 
+/** For `events.after`: as many bytes as there are. */
+export const anyBytes = Number.MAX_SAFE_INTEGER;
+
 export const event = (
   eventId: number,
   { payload = `{"n":${eventId}}`, ...more }: Partial<EventRow> = {},

@@ -3,7 +3,7 @@ import type { SqlDriver } from "../../../src/storage/driver.ts";
 import { migrate } from "../../../src/storage/migrations.ts";
 import { PartitionStorage } from "../../../src/storage/partition/storage.ts";
 import type { StorageWrites } from "../../../src/storage/port.ts";
-import { event, now, rejection, snapshot, type StorageFixture, tables, withStorage } from "./fixture.ts";
+import { anyBytes, event, now, rejection, snapshot, type StorageFixture, tables, withStorage } from "./fixture.ts";
 
 /** Fails at the nth writing statement, before or after it has run. */
 function faulty(driver: SqlDriver, nth: number, when: "before" | "after"): SqlDriver {
@@ -31,7 +31,7 @@ export function transactionsSuite(fixture: StorageFixture): void {
       storage.open(now);
       expect(storage.events.head()).toEqual({ eventId: 0, timestamp: 0 });
       expect(storage.log.identity()).toBeUndefined();
-      expect(storage.events.after(0, 10)).toEqual([]);
+      expect(storage.events.after(0, 10, anyBytes)).toEqual([]);
       expect(storage.events.find("dev:a", "d")).toBeUndefined();
       expect(storage.rejections.find("dev:a", "d")).toBeUndefined();
       expect(storage.snapshots.latest(1, "m.1")).toBeUndefined();
@@ -48,7 +48,7 @@ export function transactionsSuite(fixture: StorageFixture): void {
           const finished = await fixture.withDriver((driver) => {
             const good = new PartitionStorage(driver, fixture.migrations, fixture.bytes);
             if (prepared) good.transaction(now, (writes) => void writes.events.append(event(1)));
-            const before = [tables(driver), good.events.after(0, 9)];
+            const before = [tables(driver), good.events.after(0, 9, anyBytes)];
             const storage = new PartitionStorage(faulty(driver, nth, when), fixture.migrations, fixture.bytes);
             try {
               storage.transaction(now, (writes) => {
@@ -63,7 +63,7 @@ export function transactionsSuite(fixture: StorageFixture): void {
             } catch (error) {
               expect((error as Error).message).toBe("fault");
             }
-            expect([tables(driver), storage.events.after(0, 9)]).toEqual(before);
+            expect([tables(driver), storage.events.after(0, 9, anyBytes)]).toEqual(before);
             expect(storage.rejections.find("dev:a", "r")).toBeUndefined();
             expect(storage.jobs.all()).toEqual([]);
             expect(storage.snapshots.latest(1, "m.1")).toBeUndefined();
@@ -92,7 +92,7 @@ export function transactionsSuite(fixture: StorageFixture): void {
         ).toThrow("inner");
         writes.events.append(event(2, { draftId: "other" }));
       });
-      expect(storage.events.after(0, 9).map(({ draftId }) => draftId)).toEqual(["d-1", "other"]);
+      expect(storage.events.after(0, 9, anyBytes).map(({ draftId }) => draftId)).toEqual(["d-1", "other"]);
     }));
 
   it("[TX-4] refuses promises, writes outside a transaction, and queries that write", () =>
