@@ -68,6 +68,9 @@ if (!quick && chosen.length === Object.keys(measures).length) {
     runs: bench.runs,
   };
   mkdirSync(join(projectFolder, "docs", "images"), { recursive: true });
-  writeFileSync(join(projectFolder, "docs", "BENCHMARKS.md"), asMarkdown(rows, circumstances));
+  const page = join(projectFolder, "docs", "BENCHMARKS.md");
+  // The sections come from other commands.
+  const [, ...sections] = readFileSync(page, "utf8").split(/^(?=## )/m);
+  writeFileSync(page, [asMarkdown(rows, circumstances), ...sections].join("\n"));
   writeFileSync(join(projectFolder, "docs", "images", "benchmarks.svg"), asSvg(rows));
 }

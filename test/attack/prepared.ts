@@ -1,0 +1,71 @@
+import { createHash, createHmac } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { NodeSqlDriver } from "../../src/storage/node.ts";
+import { PartitionStorage } from "../../src/storage/partition/storage.ts";
+import { bytesPort, migrations } from "../support/partition.ts";
+
+/** An event of a prepared log. */
+export interface PreparedEvent {
+  type: string;
+  payload: object;
+}
+
+/** Who submitted the events of prepared logs. */
+const author = { principal: "founder", clientId: "founder" };
+const transactionEvents = 10_000;
+
+const uniqueKey = "partita-PartitionObject";
+
+/** The file of a partition's database: workerd derives the name of the file from that of the object. */
+export function databaseOf(folder: string, partition: string, tenant = "default"): string {
+  const key = createHash("sha256").update(uniqueKey).digest();
+  const signed = (content: string | Buffer) => createHmac("sha256", key).update(content).digest().subarray(0, 16);
+  const base = signed(`${tenant}/${partition}`);
+  const place = join(folder, "do", uniqueKey);
+  mkdirSync(place, { recursive: true });
+  return join(place, `${Buffer.concat([base, signed(base)]).toString("hex")}.sqlite`);
+}
+
+/** Writes the log of a partition that was never used: past every rate, and much faster than any client. */
+export function writeLog(folder: string, partition: string, events: Iterable<PreparedEvent>): number {
+  const driver = new NodeSqlDriver(databaseOf(folder, partition));
+  try {
+    const storage = new PartitionStorage(driver, migrations, bytesPort);
+    const now = Date.now();
+    storage.transaction(now, ({ log }) =>
+      log.create({ logId: crypto.randomUUID(), tenant: "default", partition }, now),
+    );
+    let eventId = 0;
+    const remaining = events[Symbol.iterator]();
+    const append = (count: number) =>
+      storage.transaction(now, (writes) => {
+        for (let left = count; left > 0; left--) {
+          const { done, value } = remaining.next();
+          if (done) return false;
+          eventId++;
+          const payload = JSON.stringify(value.payload);
+          writes.events.append({
+            ...author,
+            eventId,
+            draftId: `prepared-${eventId}`,
+            type: value.type,
+            version: undefined,
+            expectedEventId: undefined,
+            timestamp: now,
+            payload,
+            payloadBytes: Buffer.byteLength(payload),
+            batchEnd: undefined,
+            fingerprint: undefined,
+            incarnation: undefined,
+            correlationId: undefined,
+          });
+        }
+        return true;
+      });
+    while (append(transactionEvents));
+    return eventId;
+  } finally {
+    driver.close();
+  }
+}

@@ -1,0 +1,106 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { quantile } from "../bench/stats.ts";
+import type { Arena } from "./arena.ts";
+import type { Bystander } from "./bystander.ts";
+import type { Case } from "./case.ts";
+import type { Answers } from "./socket.ts";
+
+/** The same principal attacks again at most this often. */
+const strikeEveryMs = 50;
+/** How long the bystander is measured, quiet and beside the attack. */
+const quietMs = 2_000;
+const besideMs = 4_000;
+/** Another client's p99 may grow to this multiple. */
+const besideFactorMax = 3;
+const roundsDefault = 3;
+/** An attack that takes longer than this is not repeated more often than necessary. */
+const longMs = 3_000;
+
+/** What an attack cost. */
+export interface Result {
+  name: string;
+  what: string;
+  boundBy: string;
+  bound: Case["bound"];
+  /** The median of the rounds, for each frame or request. */
+  cpuMs: number;
+  /** The largest of the rounds. */
+  growthMiB: number;
+  /** The p99 of another partition's drafts. */
+  quietMs: number | undefined;
+  besideMs: number | undefined;
+  answers: Answers;
+  /** What is wrong; empty: nothing. */
+  failures: string[];
+  seconds: number;
+}
+
+/** Runs one attack alone, and then beside a bystander. */
+export async function run(attackCase: Case, arena: Arena, bystander: Bystander): Promise<Result> {
+  const from = performance.now();
+  // Memory that an earlier attack freed would hide the memory of this one.
+  await arena.server.restart();
+  await bystander.quiet(quietMs / 2);
+  const answers: Answers = {};
+  const wrong = new Set<string>();
+  const note = (struck: Answers, judged: string | undefined) => {
+    for (const [answer, times] of Object.entries(struck)) answers[answer] = (answers[answer] ?? 0) + times;
+    if (judged !== undefined) wrong.add(judged);
+  };
+  const costs: { cpuMs: number; growthMiB: number }[] = [];
+  const rounds = arena.quick ? 1 : (attackCase.rounds ?? roundsDefault);
+  let attack = await attackCase.prepare(arena);
+  let longest = 0;
+  for (let round = 0; round < rounds && longest < longMs; round++) {
+    if (round > 0) {
+      attack.end?.();
+      attack = await attackCase.prepare(arena);
+    }
+    const who = await arena.attacker();
+    const began = performance.now();
+    const { result, cost } = await arena.meter.measure(() => attack.strike(who));
+    longest = Math.max(longest, performance.now() - began);
+    costs.push({ cpuMs: cost.cpuMs / result.frames, growthMiB: cost.growthMiB });
+    note(result.answers, attack.judge?.(result.answers));
+  }
+  let [quiet, beside]: (number | undefined)[] = [];
+  if (attackCase.beside ?? true) {
+    quiet = quantile(await bystander.quiet(quietMs), 0.99);
+    const who = await arena.attacker();
+    const times = await bystander.during(async () => {
+      const until = performance.now() + besideMs;
+      for (let next = performance.now(); next < until; next += strikeEveryMs) {
+        await sleep(Math.max(next - performance.now(), 0));
+        const struck = await attack.strike(who);
+        note(struck.answers, attack.judge?.(struck.answers));
+        next = Math.max(next, performance.now() - strikeEveryMs);
+      }
+    });
+    beside = quantile(times, 0.99);
+  }
+  const left = await attack.aftermath?.();
+  if (left !== undefined) wrong.add(left);
+  attack.end?.();
+  const { name, what, boundBy, bound } = attackCase;
+  const cpuMs = quantile(
+    costs.map(({ cpuMs }) => cpuMs),
+    0.5,
+  );
+  const growthMiB = Math.max(...costs.map(({ growthMiB }) => growthMiB));
+  if (bound.cpuMs !== undefined && cpuMs > bound.cpuMs) wrong.add("CPU");
+  if (bound.memoryMiB !== undefined && growthMiB > bound.memoryMiB) wrong.add("memory");
+  if (beside !== undefined && beside > besideFactorMax * quiet!) wrong.add("others wait");
+  return {
+    name,
+    what,
+    boundBy,
+    bound,
+    cpuMs,
+    growthMiB,
+    quietMs: quiet,
+    besideMs: beside,
+    answers,
+    failures: [...wrong],
+    seconds: (performance.now() - from) / 1_000,
+  };
+}
