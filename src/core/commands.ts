@@ -85,8 +85,17 @@ export type ReadCommand =
   /** What the state at the head hashes to. */
   | { kind: "hash"; requestId: string }
   | { kind: "heartbeat"; requestId: string }
-  /** A command that did not fit into the queue; its content is dropped. */
-  | { kind: "overflow"; requestId: string | undefined; draftId: string | undefined; failure: Failure }
+  /**
+   * A command that is not done, because of `failure`. `submission`: what it would submit, where that is kept: an answer
+   * that its key has already comes first.
+   */
+  | {
+      kind: "declined";
+      requestId: string | undefined;
+      draftId: string | undefined;
+      submission: Submission | undefined;
+      failure: Failure;
+    }
   /** A frame that is refused, because of what came before it. */
   | { kind: "refused"; requestId: string; failure: Failure }
   /** A frame that is no command; `requestId` and `draftId` where they could be read. */

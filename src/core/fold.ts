@@ -214,6 +214,7 @@ export function loggedEvent(row: EventRow): Parameters<typeof foldEvent>[2] {
   };
 }
 
-function hexOf(bytes: Uint8Array): string {
+/** Bytes in lower-case hexadecimal. */
+export function hexOf(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -69,8 +69,7 @@ export class Admission {
 
   /** Returns why a connection of this author is refused, or undefined. Call `capacityFailure` after it. */
   async admit(author: Author | undefined): Promise<Failure | undefined> {
-    const isVerified = author?.expiresAt !== undefined;
-    return isVerified ? await this.#host.link?.admit(author) : undefined;
+    return author && isVerified(author) ? await this.#host.link?.admit(author) : undefined;
   }
 
   /**
@@ -83,13 +82,19 @@ export class Admission {
     return this.#drainFailure() ?? this.#partitionFull(awaitsToken) ?? (author && this.#principalFull(author));
   }
 
-  /** Returns why a request of this author is refused, or undefined. Before a write, the tenant must count the partition. */
-  async admitRequest(author: Author, writes: boolean): Promise<Failure | undefined> {
+  /** Returns why a request of this author is refused, whatever it asks for, or undefined. */
+  async admitRequest(author: Author): Promise<Failure | undefined> {
+    return isVerified(author) ? await this.#host.link?.admitRequest(author) : undefined;
+  }
+
+  /**
+   * Returns why a new draft of this author is refused, or undefined. Before the first write, the tenant must count the
+   * partition. Not for what was decided before: it is answered again.
+   */
+  async admitDraft(author: Author): Promise<Failure | undefined> {
     const { link } = this.#host;
-    if (!link || author.expiresAt === undefined) return writes ? this.#drainFailure() : undefined;
-    const failure = await link.admitRequest(author);
-    if (failure || !writes) return failure;
-    return (link.mustClaim ? await link.claim() : undefined) ?? this.#drainFailure();
+    const failure = isVerified(author) && link?.mustClaim ? await link.claim() : undefined;
+    return failure ?? this.#drainFailure();
   }
 
   /** Returns the author of a token that was received in a frame, or why it is refused. */
@@ -139,6 +144,11 @@ export class Admission {
       return undefined;
     return tooMany(connectionsPerPrincipal, "connections of yours here");
   }
+}
+
+/** Whether a token says who it is; it has an expiry. */
+function isVerified({ expiresAt }: Author): boolean {
+  return expiresAt !== undefined;
 }
 
 function tooMany(most: number, what: string): Failure {

@@ -8,6 +8,7 @@ import {
   type Partition,
   Session,
   type SessionState,
+  type Submission,
   type Subscriber,
   type Work,
 } from "../core/index.ts";
@@ -56,8 +57,10 @@ export interface ConnectionHost {
   authenticate: ((session: Session, token: string) => Promise<Author | Failure>) | undefined;
   /** Whether the tenant must count the partition before its first write. */
   mustClaim(): boolean;
-  /** Asks the tenant to count the partition. Returns why that is refused, or undefined. */
-  claim(author: Author): Promise<Failure | undefined>;
+  /** Returns why requests of this author are refused, or undefined. */
+  admitRequest(author: Author): Promise<Failure | undefined>;
+  /** Returns why new drafts of this author are refused, or undefined; has the tenant count the partition. */
+  admitDraft(author: Author): Promise<Failure | undefined>;
   /** Runs one entry into the core that is not a frame. */
   step<T>(body: () => T): T;
   /** Called once, when the connection has ended. */
@@ -146,8 +149,14 @@ export class Connection implements Subscriber, FrameSource {
   #claimFor(command: Submit, frame: Frame): undefined {
     const { requestId, submission } = command;
     this.#hold(frame, async () => {
-      const failure = await this.#host.claim(this.session.state.author!);
-      return failure ? { kind: "overflow", requestId, draftId: submission.key, failure } : command;
+      const author = this.session.state.author!;
+      const decline = (failure: Failure, kept?: Submission): Command => {
+        return { kind: "declined", requestId, draftId: submission.key, submission: kept, failure };
+      };
+      const unknown = await this.#host.admitRequest(author);
+      if (unknown) return decline(unknown);
+      const failure = await this.#host.admitDraft(author);
+      return failure ? decline(failure, submission) : command;
     });
   }
 

@@ -1,6 +1,8 @@
 import {
   Intake,
   newSession,
+  type Outcome,
+  overloaded,
   Partition,
   type PartitionName,
   Refusal,
@@ -123,7 +125,8 @@ export class PartitionShell {
       },
       authenticate: ports.tenant && ((session, token) => this.#admission.authenticate(session, token)),
       mustClaim: () => this.#link?.mustClaim === true,
-      claim: (author) => this.#admission.admitRequest(author, true),
+      admitRequest: (author) => this.#admission.admitRequest(author),
+      admitDraft: (author) => this.#admission.admitDraft(author),
       step,
     };
     const limits = limitsOf(settings, ports);
@@ -240,7 +243,7 @@ export class PartitionShell {
     traceId: string,
   ): Promise<HttpAnswer> {
     // Its token can be another one than that which opened the connection, and can be revoked separately.
-    const failure = author && (await this.#admission.admitRequest(author, false));
+    const failure = author && (await this.#admission.admitRequest(author));
     if (failure) return this.#refuse(failure, traceId);
     return this.#step(() => this.#streams.receive(id, author, before, frames, traceId));
   }
@@ -253,15 +256,18 @@ export class PartitionShell {
     bytes: number,
     { traceId }: RequestContext,
   ): Promise<HttpAnswer> {
-    const failure = await this.#admission.admitRequest(author, true);
+    const failure = await this.#admission.admitRequest(author);
     if (failure) return this.#refuse(failure, traceId);
-    return await this.#wait(author, bytes, (resolve) => ({
-      author,
-      clientId,
-      submission,
-      traceId,
-      answer: (outcome) => resolve(answerOutcome(this.#settings.name.partition, submission, outcome)),
-    }));
+    const declined = await this.#admission.admitDraft(author);
+    // Not the submission itself: while the answer waits for its window, its content may be dropped.
+    const { key, mode } = submission;
+    return await this.#wait(author, bytes, traceId, (resolve) => {
+      const answer = (outcome: Outcome) =>
+        resolve(answerOutcome(this.#settings.name.partition, { key, mode }, outcome));
+      return declined
+        ? { author, submission, declined, traceId, answer }
+        : { author, clientId, submission, traceId, answer };
+    });
   }
 
   /** Reads a page of the log. */
@@ -342,16 +348,21 @@ export class PartitionShell {
   }
 
   /** Queues work, and resolves with its answer. All requests of a principal share one turn in a window. */
-  #wait(author: Author, bytes: number, workFor: (resolve: (answer: HttpAnswer) => void) => Work): Promise<HttpAnswer> {
-    return new Promise((resolve, reject) => {
+  #wait(
+    author: Author,
+    bytes: number,
+    traceId: string,
+    workFor: (resolve: (answer: HttpAnswer) => void) => Work,
+  ): Promise<HttpAnswer> {
+    return new Promise((resolve) => {
       this.#step(() => {
-        if (!this.#intake.offer(author.principal, workFor(resolve), bytes)) reject(new Error("overloaded"));
+        if (!this.#intake.offer(author.principal, workFor(resolve), bytes)) resolve(this.#refuse(overloaded, traceId));
       });
     });
   }
 
   async #answer({ traceId, reader }: RequestContext, read: (now: number) => HttpAnswer): Promise<HttpAnswer> {
-    const failure = reader && (await this.#admission.admitRequest(reader, false));
+    const failure = reader && (await this.#admission.admitRequest(reader));
     if (failure) return this.#refuse(failure, traceId);
     const now = this.#ports.now();
     try {

@@ -29,8 +29,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "[AU-4] a draft over HTTP is decided after its token has expired": {
     file: "src/core/window/handle.ts",
-    from: "work.refused ?? tokenFailure(author, own)",
-    to: "work.refused",
+    from: "const { author, clientId, submission } = work;\n  const failure = tokenFailure(author, own);",
+    to: "const { author, clientId, submission } = work;\n  const failure = tokenFailure({ ...author, expiresAt: undefined }, own);",
   },
   "[AU-4] the tenant's push is lost and not asked for again": {
     file: "src/shell/tenant-link.ts",

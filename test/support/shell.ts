@@ -1,3 +1,4 @@
+import type { Submission } from "../../src/core/index.ts";
 import type { Subject } from "../../src/identity/verify.ts";
 import type { AnyModel } from "../../src/model/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
@@ -5,8 +6,10 @@ import type { TenantApi } from "../../src/platform/rpc.ts";
 import { type Author, type Failure, type Limits, noLimits } from "../../src/protocol/index.ts";
 import { Connection } from "../../src/shell/connection.ts";
 import { PartitionShell } from "../../src/shell/partition-shell.ts";
+import type { SqlDriver } from "../../src/storage/driver.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { PartitionStorage } from "../../src/storage/partition/storage.ts";
+import type { HttpAnswer } from "../../src/wire/partita/answers.ts";
 import { bytesPort, type Message, migrations } from "./partition.ts";
 
 /** A tenant that allows everything and has revoked nothing. */
@@ -22,24 +25,29 @@ interface Options {
   tenant?: TenantApi;
   verify?: (token: string) => Promise<Subject | Failure>;
   limits?: Partial<Limits>;
+  model?: AnyModel;
+  /** The storage; undefined: a new one. */
+  driver?: SqlDriver;
 }
 
 /** The production shell in Node, on a storage, a clock, timers and an alarm that the test owns. */
 export class TestShell {
   now = 1_700_000_000_000;
-  readonly driver = new NodeSqlDriver();
+  readonly driver: SqlDriver;
   readonly shell: PartitionShell;
+  readonly logged: { level: string; message: string; fields: Readonly<Record<string, unknown>> }[] = [];
   /** When the alarm comes; undefined: none is set. */
   armedAt: number | undefined;
   #ids = 0;
   #timers: { at: number; run: () => void }[] = [];
 
-  constructor({ tenant, verify, limits }: Options = {}) {
+  constructor({ tenant, verify, limits, model = insieme as AnyModel, driver = new NodeSqlDriver() }: Options = {}) {
+    this.driver = driver;
     const id = (digits: number) => (++this.#ids).toString(16).padStart(digits, "0");
     this.shell = new PartitionShell(
       {
         name: { tenant: "default", partition: "room" },
-        model: insieme as AnyModel,
+        model,
         roles: {},
         limits: { ...noLimits, ...limits },
       },
@@ -53,7 +61,7 @@ export class TestShell {
           connectionId: () => `connection-${id(1)}`,
           fraction: () => 0.5,
         },
-        log: () => {},
+        log: (level, message, fields) => void this.logged.push({ level, message, fields }),
         now: () => this.now,
         timer: (run, delayMs) => {
           const timer = { at: this.now + delayMs, run };
@@ -77,6 +85,14 @@ export class TestShell {
     this.now = Math.max(this.now, this.armedAt!);
     this.armedAt = undefined;
     await this.shell.alarm();
+  }
+
+  /** Submits over HTTP, in a window of its own. */
+  async submit(author: Author, submission: Submission): Promise<HttpAnswer> {
+    const answer = this.shell.submit(author, "http", submission, 100, { traceId: "f".repeat(32) });
+    await turn();
+    this.elapse(0);
+    return await answer;
   }
 
   /** Lets time pass, and runs the timers that are due in it. */
@@ -124,6 +140,11 @@ export class ShellConnection {
   send(type: string, payload: object): void {
     const frame = JSON.stringify({ id: `m-${++this.#requests}`, type, timestamp: 0, payload });
     this.#shell.receive(this.#connection, frame);
+  }
+
+  /** What has come so far. */
+  get frames(): readonly string[] {
+    return this.#frames;
   }
 
   /** What has come so far, as messages. */

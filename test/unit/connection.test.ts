@@ -34,7 +34,8 @@ function unauthenticated(verify: () => Promise<Author>, claims?: () => Promise<F
       connectionEnded: () => {},
       authenticate: verify,
       mustClaim: () => claims !== undefined,
-      claim: () => claims!(),
+      admitRequest: async () => undefined,
+      admitDraft: () => claims!(),
       step: (body) => body(),
     },
     { session: newSession(undefined, true), seenAt: room.now },
@@ -92,6 +93,7 @@ describe("drafts behind the first draft of a partition", () => {
     say("connect", connect);
     await turn();
     for (let at = 0; at < bounds.queueWorkPerConnectionMax; at++) say("submit_event", draft(`d${at}`));
+    await turn();
     expect(ended).toEqual([]);
     claimed();
     await turn();

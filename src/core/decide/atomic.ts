@@ -4,7 +4,7 @@ import { traceFailure } from "../refusal.ts";
 import type { DraftResult, Outcome, Verdict } from "../replies.ts";
 import type { WriteContext } from "../window/context.ts";
 import { apply, rowOf } from "./commit.ts";
-import { acceptedVerdict, findPrior, fingerprintOf, deletePastRetention, keyReused, replay } from "./deduplicate.ts";
+import { acceptedVerdict, answerAgain, fingerprintOf, deletePastRetention, isUsed, keyReused } from "./deduplicate.ts";
 import { ModelFault } from "./model-fault.ts";
 import { logModelFault, recordRejection } from "./record.ts";
 import { textOfRejectedBatch } from "./rejection-text.ts";
@@ -26,8 +26,8 @@ export function decideAtomic(context: WriteContext, author: Author, clientId: st
   const refused = (failure: Failure): Outcome => ({ kind: "refused", failure: traceFailure(failure, context) });
   deletePastRetention(context, principal, key);
   for (const { draftId } of drafts) deletePastRetention(context, principal, draftId);
-  const prior = findPrior(ports.storage, principal, key);
-  if (prior) return replay(prior, submission, ports) ?? refused(keyReused);
+  const again = answerAgain(context, principal, submission);
+  if (again) return again;
 
   const before = live.position;
   const accepted: { review: Review; typed: TypedDraft }[] = [];
@@ -35,7 +35,7 @@ export function decideAtomic(context: WriteContext, author: Author, clientId: st
   try {
     for (const draft of drafts) {
       const review = reviewOf(context, author, clientId, draft);
-      const typed = findPrior(ports.storage, principal, draft.draftId) ? keyReused : check(review);
+      const typed = isUsed(context, principal, draft.draftId) ? keyReused : check(review);
       if ("code" in typed) {
         failures.set(draft.draftId, typed);
         continue;

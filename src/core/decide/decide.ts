@@ -2,7 +2,7 @@ import type { Failure, Author } from "../../protocol/index.ts";
 import { type Draft, single, type Submission } from "../commands.ts";
 import type { DraftResult, Outcome } from "../replies.ts";
 import { decideAtomic } from "./atomic.ts";
-import { findPrior, keyReused } from "./deduplicate.ts";
+import { answerAgain, keyReused } from "./deduplicate.ts";
 import { decideSingle } from "./single.ts";
 import { traceFailure } from "../refusal.ts";
 import { roomFor } from "./room.ts";
@@ -14,15 +14,46 @@ import { socketSweepMs } from "../jobs/sweep-sockets.ts";
 /** Decides a submission, and notes in the window what was committed. Throws only what the storage throws. */
 export function decide(context: WriteContext, author: Author, clientId: string, submission: Submission): Outcome {
   return submission.mode === "sequential"
-    ? decideInOrder(context, author, clientId, submission.drafts)
+    ? inOrder(context, submission, (one) => decideAsOne(context, author, clientId, one))
     : decideAsOne(context, author, clientId, submission);
 }
 
-/** Decides what has one verdict: a single draft, or an atomic batch. */
+/**
+ * The answer to a submission that is not decided, because of `failure`: what was decided before is answered again, and
+ * the rest is refused. Writes nothing.
+ */
+export function decline(context: WindowContext, author: Author, submission: Submission, failure: Failure): Outcome {
+  const refused: Outcome = { kind: "refused", failure: traceFailure(failure, context) };
+  const answer = (one: Submission) => unlessAnswered(context, author, one, refused);
+  if (submission.mode !== "sequential") return answer(submission);
+  const outcome = inOrder(context, submission, answer);
+  // Of a batch that nothing was decided of, nothing is to be said but that.
+  return outcome.verdict.results[0]!.kind === "not_processed" ? refused : outcome;
+}
+
+/** Answers what has one verdict: a single draft, or an atomic batch. */
 function decideAsOne(context: WriteContext, author: Author, clientId: string, submission: Submission): Outcome {
+  return unlessAnswered(context, author, submission, attempt(context, author, clientId, submission));
+}
+
+/**
+ * The one way to a refusal: whatever refuses a submission, its key is looked up before, and a key that was used gets
+ * its first answer again. Only identity comes earlier, and of the replay itself its rate. So a retry is answered
+ * whatever refuses new work, and a new draft that nothing refuses costs no look-up: the INSERT finds its key.
+ */
+function unlessAnswered(context: WindowContext, author: Author, submission: Submission, outcome: Outcome): Outcome {
+  const answer = outcome.kind === "refused" ? answerAgain(context, author.principal, submission) : undefined;
+  const given = answer ?? outcome;
+  if (!isReplay(given)) return given;
+  const failure = context.limiter.replay(author.principal, context.now);
+  return failure ? { kind: "refused", failure: traceFailure(failure, context) } : given;
+}
+
+/** Decides what has one verdict, unless something refuses that. */
+function attempt(context: WriteContext, author: Author, clientId: string, submission: Submission): Outcome {
   const { live, window, ports, limiter, writes, now } = context;
-  const { key, mode, drafts } = submission;
-  const unfit = unavailable(context, drafts) ?? overRate(context, author, key, drafts);
+  const { mode, drafts } = submission;
+  const unfit = unavailable(context, drafts) ?? limiter.excess(ports.storage, author.principal, drafts, now);
   if (unfit) return { kind: "refused", failure: traceFailure(unfit, context) };
   createLog(context);
   const headBefore = live.head.eventId;
@@ -30,10 +61,7 @@ function decideAsOne(context: WriteContext, author: Author, clientId: string, su
     mode === "atomic"
       ? decideAtomic(context, author, clientId, submission)
       : decideSingle(context, author, clientId, submission);
-  if (isReplay(outcome)) {
-    const failure = limiter.replay(author.principal, now);
-    return failure ? { kind: "refused", failure: traceFailure(failure, context) } : outcome;
-  }
+  if (isReplay(outcome)) return outcome;
   window.onRollback(limiter.spend(ports.storage, writes, author.principal, drafts, now));
   if (outcome.kind === "refused") return outcome;
   for (const result of outcome.verdict.results) if (result.kind === "accepted") window.events.push(result.event);
@@ -43,7 +71,11 @@ function decideAsOne(context: WriteContext, author: Author, clientId: string, su
 }
 
 /** Each draft by itself, up to the first that is not accepted. */
-function decideInOrder(context: WriteContext, author: Author, clientId: string, drafts: readonly Draft[]): Outcome {
+function inOrder(
+  context: WindowContext,
+  { drafts }: Submission,
+  answer: (one: Submission) => Outcome,
+): Extract<Outcome, { kind: "decided" }> {
   const results: DraftResult[] = [];
   let timestamp = context.now;
   let open = true;
@@ -53,7 +85,7 @@ function decideInOrder(context: WriteContext, author: Author, clientId: string, 
       results.push({ kind: "not_processed", draftId });
       continue;
     }
-    const outcome = decideAsOne(context, author, clientId, single(draft));
+    const outcome = answer(single(draft));
     if (outcome.kind === "decided") {
       const { verdict } = outcome;
       timestamp = verdict.timestamp;
@@ -70,17 +102,6 @@ function decideInOrder(context: WriteContext, author: Author, clientId: string, 
 /** Why nothing can be decided now: the log cannot be folded, or the state has reached its bound. */
 function unavailable({ live, model }: WindowContext, drafts: readonly Draft[]): Failure | undefined {
   return live.fold.unsound ?? roomFor(live.fold, model, drafts);
-}
-
-/** Why these drafts are more than the rates allow, unless they were decided before under this key: a replay is never refused for that. */
-function overRate(
-  { limiter, ports, now }: WindowContext,
-  { principal }: Author,
-  key: string,
-  drafts: readonly Draft[],
-): Failure | undefined {
-  const failure = limiter.excess(ports.storage, principal, drafts, now);
-  return failure && !findPrior(ports.storage, principal, key) ? failure : undefined;
 }
 
 /** Whether the key was used before, for the same or for something else: nothing was decided now. */

@@ -7,22 +7,29 @@ import { isPastRetention } from "../jobs/sweep-records.ts";
 import type { Outcome, Verdict } from "../replies.ts";
 import type { Ports } from "../ports.ts";
 import type { WriteContext } from "../window/context.ts";
+import { hexOf } from "../fold.ts";
+import type { WindowContext } from "../window/context.ts";
 import { rejectedVerdict } from "./rejection-text.ts";
 
 /** What a key was used for before. */
-export type Prior =
+type Prior =
   | { kind: "event"; row: EventRow }
   | { kind: "rejection"; row: RejectionRow }
   | { kind: "batch"; row: BatchRow };
 
-/** The verdict that this principal's key has already, if any. */
-export function findPrior(reads: StorageReads, principal: string, draftId: string): Prior | undefined {
-  const event = reads.events.find(principal, draftId);
+/** What this principal's key was used for at `now`, if anything. A rejection past its retention does not count. */
+function findPrior(reads: StorageReads, principal: string, key: string, now: number): Prior | undefined {
+  const event = reads.events.find(principal, key);
   if (event) return { kind: "event", row: event };
-  const rejection = reads.rejections.find(principal, draftId);
-  if (rejection) return { kind: "rejection", row: rejection };
-  const batch = reads.batches.find(principal, draftId);
+  const rejection = reads.rejections.find(principal, key);
+  if (rejection) return isPastRetention(rejection, now) ? undefined : { kind: "rejection", row: rejection };
+  const batch = reads.batches.find(principal, key);
   return batch && { kind: "batch", row: batch };
+}
+
+/** Whether this principal's key was used before. */
+export function isUsed({ ports, now }: WindowContext, principal: string, key: string): boolean {
+  return findPrior(ports.storage, principal, key, now) !== undefined;
 }
 
 /**
@@ -37,12 +44,32 @@ export function deletePastRetention({ ports, writes, now }: WriteContext, princi
 }
 
 /**
- * The answer to a submission whose key was used before: the first answer again, byte for byte; undefined
- * for other content: that is refused, and the first record stays as it is.
+ * The answer to a submission whose key was used before, undefined for a new key: the first answer again, byte for
+ * byte; for other content `keyReused`, and the first record stays as it is. That answer, too, is made of nothing but
+ * what is stored, so that it is the same each time.
  */
-export function replay(prior: Prior, submission: Submission, ports: Ports): Outcome | undefined {
+export function answerAgain(context: WindowContext, principal: string, submission: Submission): Outcome | undefined {
+  const { ports, now } = context;
+  const { key, mode } = submission;
+  const prior = findPrior(ports.storage, principal, key, now);
+  if (!prior) return undefined;
   const verdict = storedVerdict(prior, submission, ports);
-  return verdict && { kind: "decided", verdict, replayed: true };
+  if (verdict) return { kind: "decided", verdict, replayed: true };
+  const failure = { ...keyReused, traceId: reuseTraceId(principal, key, ports), timestamp: timeOf(prior, ports) };
+  if (mode === "atomic") return { kind: "refused", failure };
+  const results = [{ kind: "rejected", draftId: key, failure } as const];
+  return { kind: "decided", verdict: { timestamp: failure.timestamp, results }, replayed: true };
+}
+
+/** When the key was first used. */
+function timeOf({ kind, row }: Prior, { storage }: Ports): number {
+  if (kind === "event") return row.timestamp;
+  return kind === "rejection" ? row.createdAt : storage.events.after(row.firstEventId - 1, 1, 1)[0]!.timestamp;
+}
+
+/** The trace id of every reuse of this key: nothing is stored and nothing is logged for one. */
+function reuseTraceId(principal: string, key: string, { sha256 }: Ports): string {
+  return hexOf(sha256(JSON.stringify(["reused", principal, key]))).slice(0, 32);
 }
 
 function storedVerdict(prior: Prior, submission: Submission, ports: Ports): Verdict | undefined {

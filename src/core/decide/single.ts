@@ -4,7 +4,7 @@ import type { Outcome } from "../replies.ts";
 import { traceFailure } from "../refusal.ts";
 import type { WriteContext } from "../window/context.ts";
 import { commit, type Commit } from "./commit.ts";
-import { acceptedVerdict, findPrior, deletePastRetention, keyReused, replay } from "./deduplicate.ts";
+import { acceptedVerdict, answerAgain, deletePastRetention } from "./deduplicate.ts";
 import { ModelFault } from "./model-fault.ts";
 import { logModelFault, recordRejection } from "./record.ts";
 import { textOfRejection } from "./rejection-text.ts";
@@ -46,24 +46,17 @@ export function decideSingle(context: WriteContext, author: Author, clientId: st
   }
 
   if (deletePastRetention(context, principal, key)) return decideSingle(context, author, clientId, submission);
-  const prior = findPrior(ports.storage, principal, key);
-  if (prior) {
-    const again = replay(prior, submission, ports);
-    if (again) return again;
-    failure = keyReused;
-  }
+  const again = answerAgain(context, principal, submission);
+  if (again) return again;
   if (!failure) throw new Error("the log refused a key that it does not hold");
 
   if (isVerdict(failure.code) && live.rejections.full(ports.storage, principal)) failure = tooManyRejections;
   const traced = traceFailure(failure, context);
   if (fault) logModelFault(context, principal, submission, traced.traceId, fault);
-  const reused = traced.code === keyReused.code;
-  if (!reused && !isVerdict(traced.code)) return { kind: "refused", failure: traced };
-  const recordId = reused
-    ? undefined
-    : recordRejection(context, principal, submission, textOfRejection(traced, context.name.partition));
+  if (!isVerdict(traced.code)) return { kind: "refused", failure: traced };
+  const recordId = recordRejection(context, principal, submission, textOfRejection(traced, context.name.partition));
   const results = [{ kind: "rejected", draftId: key, failure: traced, recordId } as const];
-  return { kind: "decided", verdict: { timestamp: traced.timestamp, results }, replayed: reused };
+  return { kind: "decided", verdict: { timestamp: traced.timestamp, results }, replayed: false };
 }
 
 /** The stages and the commit; the first that fails decides. Undefined: the key was used before. */

@@ -1,7 +1,7 @@
 import type { Author, ErrorCode, Failure, TracedFailure } from "../../protocol/index.ts";
-import type { Command, ReadCommand, SubmitCommand } from "../commands.ts";
+import type { Command, ReadCommand, Submission, SubmitCommand } from "../commands.ts";
 import { connect, renew, stateChunk, sync } from "../delivery/connect.ts";
-import { decide } from "../decide/decide.ts";
+import { decide, decline } from "../decide/decide.ts";
 import type { ConnectedClient, Outcome } from "../replies.ts";
 import { traceFailure, Refusal } from "../refusal.ts";
 import { type WindowContext, traced, type WriteContext } from "./context.ts";
@@ -11,6 +11,8 @@ import { notConnected, type Session } from "../delivery/session.ts";
 import { pull } from "../delivery/subscription.ts";
 import type { Window } from "./window.ts";
 import { type Pull, type ReadWork, traceIdOf, type Work } from "./work.ts";
+
+type Declined = Extract<Command, { kind: "declined" }>;
 
 /** Does one piece of a window's work. If it throws, the whole window is rolled back. */
 export function handle(context: WriteContext, work: Work): void {
@@ -35,16 +37,28 @@ export function handle(context: WriteContext, work: Work): void {
     }
     return;
   }
-  const { author, clientId } = work;
-  const refused = work.refused ?? tokenFailure(author, own);
-  if (refused) refuse(window, work, traceFailure(refused, own));
-  else window.answer(work, decide(own, author, clientId, work.submission));
+  if ("declined" in work) {
+    handleRead(context, work);
+    return;
+  }
+  const { author, clientId, submission } = work;
+  const failure = tokenFailure(author, own);
+  if (failure) refuse(window, work, traceFailure(failure, own));
+  else window.answer(work, decide(own, author, clientId, submission));
 }
 
 /** Does one piece of work that writes nothing. If it throws, the whole window is rolled back. */
 export function handleRead(context: WindowContext, work: ReadWork): void {
   const own = traced(context, traceIdOf(work));
-  context.window.touch(listenerOf(work));
+  const { window } = context;
+  if ("declined" in work) {
+    const { author, submission, declined } = work;
+    const failure = tokenFailure(author, own);
+    if (failure || !submission) refuse(window, work, traceFailure(failure ?? declined, own));
+    else window.answer(work, decline(own, author, submission, declined));
+    return;
+  }
+  window.touch(listenerOf(work));
   try {
     if ("subscription" in work) answerPull(own, work);
     else {
@@ -98,8 +112,10 @@ function answerPull(context: WindowContext, { subscription, refused }: Pull): vo
 /** @throws Refusal where the command is answered by an error. */
 function answerCommand(context: WindowContext, session: Session, command: ReadCommand): void {
   switch (command.kind) {
+    case "declined":
+      declineCommand(context, session, command);
+      return;
     case "unreadable":
-    case "overflow":
     case "refused":
       throw new Refusal(command.failure);
     case "heartbeat":
@@ -136,9 +152,29 @@ function answerCommand(context: WindowContext, session: Session, command: ReadCo
 /** @throws Refusal where the command is answered by an error. */
 function submit(context: WriteContext, session: Session, { requestId, submission }: SubmitCommand): void {
   const { clientId } = connected(session);
-  const { key, mode } = submission;
-  assertNotHeldBack(session, key);
-  const outcome = decide(context, authorOf(session), clientId, submission);
+  const author = authorOf(session);
+  const heldBack = session.heldBack(submission.key);
+  const outcome = heldBack
+    ? decline(context, author, submission, heldBack)
+    : decide(context, author, clientId, submission);
+  answerSubmission(session, requestId, submission, outcome);
+}
+
+/** @throws Refusal where the command is answered by an error. */
+function declineCommand(context: WindowContext, session: Session, command: Declined): void {
+  const { requestId, submission, failure } = command;
+  if (!submission) throw new Refusal(failure);
+  connected(session);
+  const outcome = decline(context, authorOf(session), submission, session.heldBack(submission.key) ?? failure);
+  answerSubmission(session, requestId, submission, outcome);
+}
+
+function answerSubmission(
+  session: Session,
+  requestId: string | undefined,
+  { key, mode }: Submission,
+  outcome: Outcome,
+): void {
   session.updateHold(key, openCode(outcome));
   if (outcome.kind === "decided") session.reply({ kind: "decided", key, mode, verdict: outcome.verdict });
   else session.reply({ kind: "error", requestId, draftId: key, failure: outcome.failure });
@@ -163,11 +199,6 @@ function authorOf(session: Session): Author {
   return session.state.author!;
 }
 
-function assertNotHeldBack(session: Session, draftId: string): void {
-  const heldBack = session.heldBack(draftId);
-  if (heldBack) throw new Refusal(heldBack);
-}
-
 /** Why a submission has to come again, if so: it was refused, or one of its drafts was, and those after it are open. */
 function openCode(outcome: Outcome): ErrorCode | undefined {
   if (outcome.kind === "refused") return outcome.failure.code;
@@ -179,5 +210,5 @@ function openCode(outcome: Outcome): ErrorCode | undefined {
 
 function draftIdOf(command: Command): string | undefined {
   if (command.kind === "submit") return command.submission.key;
-  return command.kind === "unreadable" || command.kind === "overflow" ? command.draftId : undefined;
+  return command.kind === "unreadable" || command.kind === "declined" ? command.draftId : undefined;
 }

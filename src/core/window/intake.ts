@@ -1,6 +1,6 @@
 import { type Failure, bounds } from "../../protocol/index.ts";
 import { retryAfterSeconds } from "../delivery/endings.ts";
-import type { Work } from "./work.ts";
+import { declined, type Work } from "./work.ts";
 
 /** More arrivals than this within one timer window are load. Measured: docs/decisions/0002-windows.md. */
 const directArrivalsMax = 8;
@@ -126,10 +126,11 @@ export class Intake {
       this.#waitingBytes + bytes > bounds.queueBytesMax ||
       queue.length >= bounds.queueWorkPerConnectionMax;
     // A refusal waits its turn like everything else, so that answers keep their order.
-    queue.push(full ? { work: overflow(work), bytes: 0 } : { work, bytes });
+    const keeps = this.#waitingBytes + bytes <= bounds.queueBytesMax;
+    queue.push({ work: full ? declined(work, overloaded, keeps) : work, bytes: keeps ? bytes : 0 });
     this.#queues.set(connection, queue);
     this.#waiting++;
-    if (!full) this.#waitingBytes += bytes;
+    if (keeps) this.#waitingBytes += bytes;
     return true;
   }
 
@@ -206,11 +207,3 @@ export const overloaded: Failure = {
   detail: "More is waiting here than can be held. Send the same again in a moment, and keep fewer drafts in flight.",
   retryAfter: retryAfterSeconds,
 };
-
-/** What stands in the queue for work that does not fit: only where to answer. */
-function overflow(work: Work): Work {
-  if (!("command" in work)) return { ...work, refused: overloaded };
-  const { session, command } = work;
-  const draftId = command.kind === "submit" ? command.submission.key : undefined;
-  return { session, command: { kind: "overflow", requestId: command.requestId, draftId, failure: overloaded } };
-}

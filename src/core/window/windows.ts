@@ -7,10 +7,10 @@ import { failureOf } from "../failures.ts";
 import type { Live } from "../live.ts";
 import type { Memory } from "../memory.ts";
 import type { Limiter } from "../rates/limiter.ts";
-import type { WindowContext, WriteContext } from "./context.ts";
+import { traced, type WindowContext, type WriteContext } from "./context.ts";
 import { handle, handleRead, refuse } from "./handle.ts";
 import { Window } from "./window.ts";
-import { onlyReads, traceIdOf, type Work } from "./work.ts";
+import { declined, onlyReads, traceIdOf, type Work } from "./work.ts";
 
 /** After this many failures in a row of work done by itself, the rest of a failed window is refused untried. */
 const isolationFailuresMax = 2;
@@ -56,12 +56,15 @@ export class Windows {
     this.#tools.fanOut.flush(window, now);
   }
 
-  /** Runs the window's work in one transaction; if it throws, all of it is rolled back. */
-  #attempt(batch: readonly Work[], window: Window, now: number): unknown {
+  /**
+   * Runs the window's work in one transaction; if it throws, all of it is rolled back, and what it threw is returned.
+   * `traceId`: of the failures of work that has none of its own.
+   */
+  #attempt(batch: readonly Work[], window: Window, now: number, traceId?: string): unknown {
     const { memory } = this.#tools;
     try {
       const live = memory.load(now);
-      const context = this.#context(live, window, now);
+      const context = traced(this.#context(live, window, now), traceId);
       if (batch.every(onlyReads)) {
         for (const work of batch) handleRead(context, work);
       } else {
@@ -89,13 +92,20 @@ export class Windows {
           failures++;
           failed = this.#refuse(window, work, failure, now);
         }
-        // Under the trace id of the failure that it was not tried for, which has a log line, unless its connection has one.
-      } else
-        refuse(window, work, { ...failed!, traceId: ("command" in work && work.session.traceId) || failed!.traceId });
+        // Under the trace id of the failure that it was not tried for, which has a log line, unless it has one itself.
+      } else if (failures > isolationFailuresMax || this.#decline(window, work, failed!, now) !== undefined) {
+        failures++;
+        refuse(window, work, { ...failed!, traceId: traceIdOf(work) ?? failed!.traceId });
+      }
       // Verdicts only: of a window that was committed after all, every submitter has its verdict before any broadcast.
       window.flush([], [], now);
     }
     this.#tools.fanOut.flush(new Window(), now);
+  }
+
+  /** Refuses work untried: only its key is looked up. Returns what was thrown, if even that fails. */
+  #decline(window: Window, work: Work, failure: TracedFailure, now: number): unknown {
+    return this.#attempt([declined(work, failure, true)], window, now, failure.traceId);
   }
 
   /** Refuses work whose window has failed, by `error`. */

@@ -5,10 +5,10 @@ import type { Session } from "../delivery/session.ts";
 import type { Subscription } from "../delivery/subscription.ts";
 
 /** Something to be done in a window: a command of a connection, a pull, or a submission that is answered elsewhere. */
-export type Work = Asked<Command> | Pull | Submitted;
+export type Work = Asked<Command> | Pull | Submitted | Declined;
 
 /** Work that writes nothing. */
-export type ReadWork = Asked<ReadCommand> | Pull;
+export type ReadWork = Asked<ReadCommand> | Pull | Declined;
 
 /** A command, answered through its session. */
 interface Asked<C extends Command> {
@@ -23,16 +23,24 @@ export interface Pull {
   readonly refused?: Failure;
 }
 
-/** A submission without a connection, as it comes over HTTP. */
-interface Submitted {
+/** Who is answered elsewhere than on a connection, as over HTTP. */
+interface Answered {
   readonly author: Author;
-  readonly clientId: string;
-  readonly submission: Submission;
   /** The trace id of its failures; undefined: a new one for each. */
   readonly traceId?: string | undefined;
-  /** Set where it did not fit into the queue: why it is refused instead. */
-  readonly refused?: Failure;
   answer(outcome: Outcome): void;
+}
+
+/** A submission without a connection. */
+interface Submitted extends Answered {
+  readonly clientId: string;
+  readonly submission: Submission;
+}
+
+/** A submission without a connection that is not decided, and why. `submission`: where its content is kept. */
+interface Declined extends Answered {
+  readonly submission: Submission | undefined;
+  readonly declined: Failure;
 }
 
 /** The trace id that work has come with; undefined: none. */
@@ -43,5 +51,24 @@ export function traceIdOf(work: Work): string | undefined {
 
 /** Whether work only reads; a window of such work opens no transaction, and so creates no storage. */
 export function onlyReads(work: Work): work is ReadWork {
-  return "subscription" in work || ("command" in work && work.command.kind !== "submit");
+  if ("command" in work) return work.command.kind !== "submit";
+  return "subscription" in work || "declined" in work;
+}
+
+/**
+ * What stands for work that is not done, because of `failure`. `keeps`: whether the content of a submission is kept:
+ * then its key is looked up before it is refused.
+ */
+export function declined(work: Work, failure: Failure, keeps: boolean): ReadWork {
+  if ("subscription" in work) return { ...work, refused: failure };
+  if (!("command" in work)) {
+    const { author, traceId, submission, answer } = work;
+    return { author, traceId, submission: keeps ? submission : undefined, declined: failure, answer };
+  }
+  const { session, command } = work;
+  const { requestId } = command;
+  const submission = command.kind === "submit" || command.kind === "declined" ? command.submission : undefined;
+  const draftId = command.kind === "declined" ? command.draftId : submission?.key;
+  const kept = keeps ? submission : undefined;
+  return { session, command: { kind: "declined", requestId, draftId, submission: kept, failure } };
 }
