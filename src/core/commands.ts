@@ -55,6 +55,8 @@ export type ReadCommand =
       /** Whether a large state comes as chunks of a snapshot. */
       stateChunks: boolean;
       sinceEventId: number | undefined;
+      /** Of the event `sinceEventId`: shows that the client has read this log. */
+      proof: string | undefined;
       /** Whether own events are broadcast to this connection, too. */
       echo: boolean;
       /** Bytes of broadcasts that may be unacknowledged; undefined: no flow control. */
@@ -76,6 +78,8 @@ export type ReadCommand =
       partition: string | undefined;
       /** Undefined: a snapshot may come first. */
       sinceEventId: number | undefined;
+      /** As in `connect`. */
+      proof: string | undefined;
       limit: number | undefined;
     }
   /** Chunk `chunk` of the snapshot at event `eventId`. */

@@ -1,4 +1,5 @@
-import type { EventRow } from "../storage/port.ts";
+import type { EventOrigin, EventRow } from "../storage/port.ts";
+import { proofOf } from "./delivery/proof.ts";
 import { LogCorrupt } from "./fold.ts";
 
 /** Where the log stands: what the next event continues. */
@@ -6,12 +7,14 @@ export class Head {
   #eventId: number;
   #appended: number;
   #timestamp: number;
+  #incarnation: string | undefined;
   #logBytes: number;
   #logId: string | undefined;
 
-  constructor(at: { eventId: number; timestamp: number; logBytes: number; logId: string | undefined }) {
+  constructor(at: { eventId: number; logBytes: number; logId: string | undefined } & EventOrigin) {
     this.#eventId = this.#appended = at.eventId;
     this.#timestamp = at.timestamp;
+    this.#incarnation = at.incarnation;
     this.#logBytes = at.logBytes;
     this.#logId = at.logId;
   }
@@ -29,6 +32,12 @@ export class Head {
   /** The last event's time; times never run backwards. */
   get timestamp(): number {
     return this.#timestamp;
+  }
+
+  /** The proof of the last event; undefined where there is none. */
+  get proof(): string | undefined {
+    if (this.#eventId === 0) return undefined;
+    return proofOf({ timestamp: this.#timestamp, incarnation: this.#incarnation });
   }
 
   /** Payload bytes of the whole log. */
@@ -51,6 +60,7 @@ export class Head {
     if (row.eventId !== this.#eventId + 1) throw new LogCorrupt(`event ${this.#eventId + 1} is missing`);
     this.#eventId = this.#appended = row.eventId;
     this.#timestamp = row.timestamp;
+    this.#incarnation = row.incarnation;
     this.#logBytes += row.payloadBytes;
   }
 

@@ -4,6 +4,7 @@ export { socketSweepMs, sweepSockets } from "./jobs/sweep-sockets.ts";
 export type { DraftResult, Outcome, Page, Reply, SessionState, Subscriber, Verdict } from "./replies.ts";
 export { bytesOf, type Frame, type FrameSource, Intake, overloaded } from "./window/intake.ts";
 export { Partition } from "./partition.ts";
+export { proofOf } from "./delivery/proof.ts";
 export type { Standing } from "./delivery/reads.ts";
 export type { Logger, Ports } from "./ports.ts";
 export type { PartitionName } from "./environment.ts";

@@ -9,6 +9,7 @@ import { FanOut } from "./delivery/fan-out.ts";
 import type { Listener } from "./delivery/listener.ts";
 import { clampLimit, readPage } from "./delivery/page.ts";
 import { Presence } from "./delivery/presence.ts";
+import { assertSameLog, proofAt } from "./delivery/proof.ts";
 import { readState, type Standing, type StateRead } from "./delivery/reads.ts";
 import { Session } from "./delivery/session.ts";
 import type { Subscription } from "./delivery/subscription.ts";
@@ -180,21 +181,25 @@ export class Partition {
 
   /**
    * What a page of the log and the state derive from, known without reading or folding anything: what
-   * was made of the same standing is the same. `fold` names what the state is folded by.
+   * was made of the same standing is the same. `fold` names what the state is folded by. `at`: the event that it is
+   * of; absent: the head.
    */
-  standing(now: number): Standing {
-    const { logId, eventId } = this.#memory.load(now).head;
-    return { logId, head: eventId, fold: modelTag(this.#environment.model) };
+  standing(now: number, at?: number): Standing {
+    const { model, ports } = this.#environment;
+    const { logId, eventId, proof } = this.#memory.load(now).head;
+    const atHead = at === undefined || at === eventId;
+    return { logId, head: eventId, proof: atHead ? proof : proofAt(ports.storage, at), fold: modelTag(model) };
   }
 
   /**
-   * The page of the log after `since`.
+   * The page of the log after `since`. `proof`: of that event, where the reader has one.
    *
-   * @throws Refusal where `since` is past the head.
+   * @throws Refusal where `since` is past the head, or the reader has read another log.
    */
-  events(since: number, limit: number | undefined, now: number): Page {
+  events(since: number, limit: number | undefined, now: number, proof?: string): Page {
     const { head } = this.#memory.load(now);
     assertNotAhead(head, since);
+    assertSameLog(this.#environment.ports.storage, since, proof);
     return readPage(this.#environment.ports.storage, since, clampLimit(limit), head.eventId);
   }
 

@@ -10,6 +10,8 @@ export type Reply =
       now: number;
       serverId: string;
       currentEventIndex: number;
+      /** Of the last event; undefined where there is none. */
+      proof: string | undefined;
       /** JSON text. */
       initialState: string | undefined;
       sinceSnapshot: number | undefined;
@@ -65,6 +67,8 @@ export interface ChunkedSnapshot {
   chunks: number;
   /** UTF-8 bytes of the state as JSON text. */
   bytes: number;
+  /** Of the event `eventId`; undefined where that is 0. */
+  proof: string | undefined;
 }
 
 /** A contiguous run of the log after a cursor, and where to go on. */
@@ -74,6 +78,8 @@ export interface Page {
   currentEventIndex: number;
   hasMore: boolean;
   nextSinceEventId: number;
+  /** Of the last event that it brings; undefined: it brings none. */
+  proof: string | undefined;
   /** The principal whose events name their drafts; undefined: none do. */
   draftIdsOf: string | undefined;
 }

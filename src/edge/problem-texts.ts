@@ -16,6 +16,7 @@ export const problemTexts: Readonly<Record<ErrorCode, string>> = {
   identity_unavailable: "The issuer's keys cannot be fetched: try again",
   origin_not_allowed: "Pages from this origin may not connect",
   cursor_ahead: "The log is shorter than what you have seen: drop your copy and sync",
+  log_replaced: "The log is another one than you have read: drop your copy and sync",
   too_expensive: "Request a state nearer to the head",
   snapshot_replaced: "A newer snapshot replaced it: send `sync` without `sinceEventId`, and load that one",
   validation_failed: "The shape is wrong, or a rule of the model rejects it: see `errors`",

@@ -4,6 +4,7 @@ import type { IdentitySettings } from "../identity/settings.ts";
 import { modelOf } from "../models/canary/index.ts";
 import { stubOf } from "../platform/placement.ts";
 import {
+  type ReadProof,
   type RequestContext,
   authorHeader,
   type PartitionApi,
@@ -152,8 +153,14 @@ export function partitionObject({ models, roles, limits, placementOf }: Applicat
       return this.submit(author, clientId, { key: batchId, mode, drafts }, bytes, context);
     }
 
-    readEvents(since: number, limit: number | undefined, context: RequestContext): Promise<HttpAnswer> {
-      return this.#shell.readEvents(since, limit, context);
+    /** `proof` is absent in a call of a Worker of the version before. */
+    readEvents(
+      since: number,
+      limit: number | undefined,
+      context: RequestContext,
+      proof?: ReadProof,
+    ): Promise<HttpAnswer> {
+      return this.#shell.readEvents(since, limit, context, proof);
     }
 
     readState(at: number | undefined, context: RequestContext): Promise<HttpAnswer> {

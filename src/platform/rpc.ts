@@ -54,10 +54,18 @@ export interface RequestContext {
   ifNoneMatch?: string | undefined;
 }
 
+/** What a reader of the log has shown, and asks for, of proofs. */
+export interface ReadProof {
+  /** Of the event after which it reads. */
+  proof?: string | undefined;
+  /** The answer has proofs. */
+  proofs?: boolean | undefined;
+}
+
 /** The header with a `StreamRequest`, from the edge to the object. The edge removes it from requests of clients. */
 export const streamHeader = "partita-stream";
 
 /** Which stream, and for which author; undefined in open development mode, where `connect` names the author. */
 export type StreamRequest =
-  | { kind: "events"; author: Author; /** Undefined: from the head. */ since?: number | undefined }
+  | ({ kind: "events"; author: Author; /** Undefined: from the head. */ since?: number | undefined } & ReadProof)
   | { kind: "connection"; author?: Author | undefined };

@@ -36,6 +36,7 @@ export const errorKinds = {
   identity_unavailable: passing(503),
   origin_not_allowed: refusal(403),
   cursor_ahead: refusal(409),
+  log_replaced: refusal(409),
   too_expensive: refusal(422),
   snapshot_replaced: refusal(410),
   validation_failed: verdict(422),

@@ -20,6 +20,10 @@ const connectPayload = z.object({
   /** A large state comes as chunks of a stored snapshot, which the client requests one by one. */
   stateChunks: z.optional(z.boolean()),
   sinceEventId: z.optional(count),
+  /** The proof of the event `sinceEventId`. */
+  proof: z.optional(id),
+  /** What brings events has the proof of the last one. */
+  proofs: z.optional(z.boolean()),
   /** False: an own event is sent as `event_accepted` only, without a broadcast. */
   echo: z.optional(z.boolean()),
   /** The server may send an array of messages in one frame. */
@@ -69,6 +73,8 @@ export const batchShape = z
 
 const syncPayload = z.object({
   sinceEventId: z.optional(count),
+  /** The proof of the event `sinceEventId`. */
+  proof: z.optional(id),
   partition: z.optional(z.string()),
   limit: z.optional(z.int()),
 });
@@ -170,6 +176,8 @@ export interface WireEvent {
 export interface NumberedEvent {
   eventId: number;
   event: WireEvent;
+  /** If `connect` asked for `proofs`, and not on pages: shows in which log this event is. */
+  proof?: string;
 }
 
 /** The result of one draft of a batch: with the members of `event_accepted` or `event_rejected` that apply. */
@@ -201,6 +209,8 @@ interface ChunkedSnapshot {
   eventIndex: number;
   chunks: number;
   bytes: number;
+  /** Of the event `eventIndex`, if `connect` asked for `proofs`. */
+  proof?: string;
 }
 
 /** Every message that the server sends. */
@@ -210,6 +220,8 @@ export type ServerMessage =
       {
         serverId: string;
         currentEventIndex: number;
+        /** Of the last event, if `connect` asked for `proofs`. */
+        proof?: string;
         initialState?: Json;
         sinceSnapshot?: number;
         /** In place of a large `initialState`, if `connect` asked for `stateChunks`. */
@@ -236,6 +248,8 @@ export type ServerMessage =
         currentEventIndex: number;
         hasMore: boolean;
         nextSinceEventId: number;
+        /** Of the last event that the page brings, if `connect` asked for `proofs`. */
+        proof?: string;
       }
     > & { inReplyTo?: string })
   /** A chunk of the snapshot at `eventIndex`; the text of all of them, in order, is the JSON text of the state. */

@@ -72,8 +72,8 @@ export class EventSink {
     return this.#lastReadAt;
   }
 
-  /** Sends an event. `data` is one line. Returns false if the queue is full. */
-  send(data: string, { event, id }: { event?: string; id?: number } = {}): boolean {
+  /** Sends an event. `data` and `id` are one line each. Returns false if the queue is full. */
+  send(data: string, { event, id }: { event?: string; id?: string } = {}): boolean {
     if (this.#ended) return true;
     if (this.#waitingUnits > bounds.streamUnreadMax) return false;
     this.#put(

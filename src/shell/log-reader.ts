@@ -1,5 +1,6 @@
-import { overloaded, Refusal, Subscription, type SubscriptionReader } from "../core/index.ts";
-import type { Author, TracedFailure } from "../protocol/index.ts";
+import { overloaded, proofOf, Refusal, Subscription, type SubscriptionReader } from "../core/index.ts";
+import type { StreamRequest } from "../platform/rpc.ts";
+import type { TracedFailure } from "../protocol/index.ts";
 import type { EventRow } from "../storage/port.ts";
 import { EventSink } from "./event-sink.ts";
 import type { Stream, StreamHost } from "./stream.ts";
@@ -16,15 +17,23 @@ export class LogReader implements SubscriptionReader, Stream {
   readonly #subscription: Subscription;
   readonly #host: StreamHost;
   readonly #opened: Opened;
+  /** Whether the ids of its events have proofs. */
+  readonly #proofs: boolean;
   #started = false;
   #behind = false;
   #ended = false;
 
-  /** `since`: the stream begins after this event; undefined: after the head. */
-  constructor(author: Author, since: number | undefined, traceId: string | undefined, host: StreamHost, begun: Opened) {
+  constructor(
+    { author, since, proof, proofs = false }: Extract<StreamRequest, { kind: "events" }>,
+    traceId: string | undefined,
+    host: StreamHost,
+    begun: Opened,
+  ) {
     this.#host = host;
     this.#opened = begun;
-    this.#subscription = new Subscription(author, since, creditBytes, this, traceId);
+    this.#proofs = proofs;
+    const start = since === undefined ? undefined : { eventId: since, proof };
+    this.#subscription = new Subscription(author, start, creditBytes, this, traceId);
     this.sink = new EventSink(host, { drained: () => this.#drained(), disconnected: () => this.#end() });
   }
 
@@ -33,15 +42,20 @@ export class LogReader implements SubscriptionReader, Stream {
     this.#pull();
   }
 
-  started(serverId: string, position: number, head: number): void {
+  started(serverId: string, position: number, head: number, proof: string | undefined): void {
     this.#started = true;
     this.#opened(undefined);
     // With an id, so that a reader that is disconnected before its first event resumes here.
-    this.sink.send(JSON.stringify({ serverId, currentEventIndex: head }), { event: "connected", id: position });
+    this.sink.send(JSON.stringify({ serverId, currentEventIndex: head }), {
+      event: "connected",
+      id: this.#idOf(position, proof),
+    });
   }
 
   deliver(events: readonly EventRow[]): void {
-    for (const row of events) this.sink.send(this.#host.dialects.last.numbered(row), { id: row.eventId });
+    for (const row of events) {
+      this.sink.send(this.#host.dialects.last.numbered(row), { id: this.#idOf(row.eventId, proofOf(row)) });
+    }
   }
 
   behind(): void {
@@ -58,6 +72,11 @@ export class LogReader implements SubscriptionReader, Stream {
   recycle(): void {
     this.#end();
     this.sink.close();
+  }
+
+  /** The id of an event of the stream: with it the reader resumes. */
+  #idOf(eventId: number, proof: string | undefined): string {
+    return this.#proofs && proof !== undefined ? `${eventId}.${proof}` : String(eventId);
   }
 
   #drained(): void {

@@ -16,7 +16,7 @@ import {
 } from "../core/index.ts";
 import type { AnyModel } from "../model/index.ts";
 import { sha256 } from "../platform/hash.ts";
-import type { RequestContext, StreamRequest, TenantChanges } from "../platform/rpc.ts";
+import type { ReadProof, RequestContext, StreamRequest, TenantChanges } from "../platform/rpc.ts";
 import { type Author, defaultLimits, type Failure, type Limits, noLimits } from "../protocol/index.ts";
 import {
   answerEvents,
@@ -228,9 +228,7 @@ export class PartitionShell {
     const failure = (await this.#admission.admit(asked.author)) ?? this.#admission.capacityFailure(asked.author, false);
     if (failure) return this.#refuse(failure, traceId);
     return await this.#step(() =>
-      asked.kind === "events"
-        ? this.#streams.read(asked.author, asked.since, traceId)
-        : this.#streams.connect(asked.author, traceId),
+      asked.kind === "events" ? this.#streams.read(asked, traceId) : this.#streams.connect(asked.author, traceId),
     );
   }
 
@@ -271,19 +269,27 @@ export class PartitionShell {
   }
 
   /** Reads a page of the log. */
-  readEvents(since: number, limit: number | undefined, context: RequestContext): Promise<HttpAnswer> {
+  readEvents(
+    since: number,
+    limit: number | undefined,
+    context: RequestContext,
+    { proof, proofs }: ReadProof = {},
+  ): Promise<HttpAnswer> {
     return this.#answer(context, (now) => {
       const standing = this.#partition.standing(now);
       const etag = pageTag(standing);
-      if (since <= standing.head && isHeld(context.ifNoneMatch, etag)) return answerUnchanged(etag);
-      return answerEvents(this.#settings.name.partition, this.#partition.events(since, limit, now), etag);
+      const held = since <= standing.head && isHeld(context.ifNoneMatch, etag);
+      // The tag is of this log, but the proof may be of another one.
+      if (held && proof === undefined) return answerUnchanged(etag);
+      const page = this.#partition.events(since, limit, now, proof);
+      return held ? answerUnchanged(etag) : answerEvents(this.#settings.name.partition, page, etag, proofs);
     });
   }
 
   /** Reads the state, at the head or after an event. */
   readState(at: number | undefined, context: RequestContext): Promise<HttpAnswer> {
     return this.#answer(context, (now) => {
-      const standing = this.#partition.standing(now);
+      const standing = this.#partition.standing(now, at);
       const etag = stateTag(standing, at ?? standing.head);
       if ((at ?? 0) <= standing.head && isHeld(context.ifNoneMatch, etag)) return answerUnchanged(etag);
       return answerState(this.#partition.stateAt(at, now), etag);

@@ -1,4 +1,5 @@
 import { Refusal } from "../core/index.ts";
+import type { StreamRequest } from "../platform/rpc.ts";
 import { type Failure, bounds, type Author } from "../protocol/index.ts";
 import { answerFailure, type HttpAnswer } from "../wire/partita/answers.ts";
 import type { EventSink } from "./event-sink.ts";
@@ -28,15 +29,18 @@ export class Streams {
     this.#host = { ...host, ended: (stream) => this.#ended(stream) };
   }
 
-  /** Opens a stream of the events after `since`, or after the head; or returns the problem. */
-  read(author: Author, since: number | undefined, traceId: string | undefined): Promise<EventSink | HttpAnswer> {
+  /** Opens a stream of the log; or returns the problem. */
+  read(
+    asked: Extract<StreamRequest, { kind: "events" }>,
+    traceId: string | undefined,
+  ): Promise<EventSink | HttpAnswer> {
     return new Promise((resolve) => {
       const full = this.#full();
       if (full) {
         resolve(this.#problem(full, traceId));
         return;
       }
-      const reader = new LogReader(author, since, traceId, this.#host, (refusal) =>
+      const reader = new LogReader(asked, traceId, this.#host, (refusal) =>
         resolve(refusal ? answerFailure(this.#host.partition.name.partition, refusal) : reader.sink),
       );
       this.#add(reader);

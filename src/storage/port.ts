@@ -10,7 +10,7 @@ import type { TenantLimitsReads, TenantLimitsWrites } from "./partition/tenant-l
 
 export type { Synchronous } from "./database.ts";
 export type { BatchRow } from "./partition/batches.ts";
-export type { EventRow } from "./partition/events.ts";
+export type { EventOrigin, EventRow } from "./partition/events.ts";
 export type { JobKind, JobRow } from "./partition/jobs.ts";
 export type { RejectionRow } from "./partition/rejections.ts";
 export type { SnapshotEncoding, SnapshotRow } from "./partition/snapshots.ts";

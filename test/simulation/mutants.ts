@@ -39,8 +39,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "[WP-5] a stream skips the events of one commit": {
     file: "src/shell/log-reader.ts",
-    from: "    for (const row of events) this.sink",
-    to: "    if (events.length !== 2) for (const row of events) this.sink",
+    from: "    for (const row of events) {\n      this.sink",
+    to: "    if (events.length !== 2) for (const row of events) {\n      this.sink",
   },
   "[LC-7] a stream that has ended keeps its place and its timers": {
     file: "src/shell/streams.ts",

@@ -20,6 +20,7 @@ const shouting: Dialect = {
           initialState: false,
           stateChunks: false,
           sinceEventId: undefined,
+          proof: undefined,
           echo: true,
           credit: undefined,
           draftIds: false,

@@ -51,6 +51,21 @@ function large(): TestPartition {
 const connect = { initialState: true, stateChunks: true };
 
 describe("a state in chunks", () => {
+  it("[WP-11] [BD-8] comes with the proof of its event, for those who ask", () => {
+    const room = large();
+    room.restart();
+    room.client("writer").submit("later", "set", { target: "n", value: 0 });
+    const [first, last] = ["0000000000000001", "0000000000000002"];
+    const asking = room.client("a", { ...connect, proofs: true });
+    const { proof, snapshot } = asking.of("connected")[0].payload;
+    expect([proof, snapshot.proof]).toEqual([last, first]);
+    const [answer] = asking.send("sync", {});
+    expect(answer.payload).toMatchObject({ snapshot: { proof: first }, proof: first });
+    const [page] = asking.send("sync", { sinceEventId: snapshot.eventIndex, proof: snapshot.proof });
+    expect(page.payload.proof).toBe(last);
+    expect(JSON.stringify(room.client("b", connect).of("connected"))).not.toContain("proof");
+  });
+
   it("[BD-3] [WP-3] [WP-6] a large state is a snapshot in chunks, and then the events after it", () => {
     const room = large();
     const a = room.open();

@@ -36,9 +36,13 @@ class Reading {
   readonly subscription: Subscription;
   readonly #room: TestPartition;
 
-  constructor(room: TestPartition, since?: number, { creditBytes = 1e6, by = author } = {}) {
+  constructor(
+    room: TestPartition,
+    since?: number,
+    { creditBytes = 1e6, by = author, proof = undefined as string | undefined } = {},
+  ) {
     this.#room = room;
-    this.subscription = new Subscription(by, since, creditBytes, {
+    this.subscription = new Subscription(by, since === undefined ? undefined : { eventId: since, proof }, creditBytes, {
       started: (_, position, head) => this.calls.push(`started ${position}/${head}`),
       deliver: (events) => {
         for (const { eventId } of events) {

@@ -454,7 +454,7 @@ describe("a window", () => {
                 const sinceEventId = Math.max(cursor - back, 0);
                 return {
                   session: connection.session,
-                  command: { kind: "sync", requestId, partition: undefined, sinceEventId, limit: 2 },
+                  command: { kind: "sync", requestId, partition: undefined, sinceEventId, proof: undefined, limit: 2 },
                 };
               }
               return {
@@ -469,6 +469,7 @@ describe("a window", () => {
                   stateChunks: false,
                   credit: undefined,
                   sinceEventId: undefined,
+                  proof: undefined,
                   echo: true,
                   wire: who % 2 === 0 ? { arrays: true } : undefined,
                   draftIds: false,

@@ -70,6 +70,24 @@ describe("polling", () => {
     }
   });
 
+  it("[WP-11] [BD-8] a page proves its last event, and is refused to who proves another log", async () => {
+    const room = fresh();
+    for (const value of [1, 2, 3]) await submit(room, value);
+    const plain = await read(room, "events?since=1&limit=1");
+    expect(plain.headers.get("etag")).toBe(await tagOf(room, "events"));
+    const text = await plain.text();
+    const proven = await (await read(room, "events?since=1&limit=1&proofs=true")).text();
+    const { proof, nextSinceEventId } = JSON.parse(proven) as Message;
+    expect(proven).toBe(text.replace(/}$/, `,"proof":"${proof}"}`));
+    const next = await read(room, `events?since=${nextSinceEventId}&proof=${proof}`);
+    expect(((await next.json()) as Message).events).toHaveLength(1);
+    for (const held of [undefined, "*"]) {
+      const response = await read(room, `events?since=2&proof=ffffffffffffffff`, held);
+      expect(await response.json()).toMatchObject({ code: "log_replaced", status: 409, retryable: false });
+    }
+    expect((await read(room, `events?since=2&proof=${proof}`, "*")).status).toBe(304);
+  });
+
   it("[OB-5] a read past the head is refused, whatever If-None-Match is", async () => {
     const room = fresh();
     await submit(room, 1);

@@ -138,6 +138,36 @@ describe("the log as server-sent events", () => {
     expect(atHead.received[0]).toMatchObject({ event: "connected", id: "5" });
   });
 
+  it("[WP-11] [BD-8] with proofs, its ids prove the log, and resume in it only", async () => {
+    const room = fresh();
+    await submit(room, 2);
+    const page = (await (await http(`/v1/partitions/${room}/events?proofs=true`)).json()) as Message;
+    const empty = await read(fresh(), "?proofs=true");
+    expect((await empty.first((received) => received[0]))!.id).toBe("0");
+    const stream = await read(room, "?since=1&proofs=true");
+    await stream.first((received) => numbered(received)[0]);
+    const ids = stream.received.map(({ id }) => id);
+    expect(ids).toEqual([expect.stringMatching(/^1\.[0-9a-f]{16}$/), `2.${page.proof}`]);
+    const plain = await read(room, "?since=1");
+    await plain.first(upTo(2));
+    expect(numbered(plain.received)).toEqual([{ ...numbered(stream.received)[0], id: "2" }]);
+    // As an EventSource resumes, with and without the parameter.
+    for (const query of ["", "?proofs=true", "?since=0&proof=other"]) {
+      const back = await read(room, query, { "last-event-id": ids[0]! });
+      await back.first((received) => numbered(received)[0]);
+      expect(numbered(back.received)[0]!.data).toBe(numbered(stream.received)[0]!.data);
+    }
+    const refusal = async (query: string, headers: Record<string, string>) =>
+      (await (await http(`/v1/partitions/${room}/events/stream${query}`, { headers })).json()) as Message;
+    const replaced = { status: 409, code: "log_replaced" };
+    expect(await refusal("", { "last-event-id": "2.ffffffffffffffff" })).toMatchObject(replaced);
+    expect(await refusal("?since=2&proof=t1", {})).toMatchObject(replaced);
+    expect(await refusal("", { "last-event-id": "2." })).toMatchObject({ errors: [{ field: "Last-Event-ID" }] });
+    expect(await refusal("?proofs=1&proof=%00", {})).toMatchObject({
+      errors: [{ field: "proof" }, { field: "proofs" }],
+    });
+  });
+
   it("[ER-1] a refusal before it begins is a problem document", async () => {
     const room = fresh();
     const ask = async (query: string, headers: Record<string, string> = {}) => {

@@ -3,6 +3,7 @@ import type { Command } from "../commands.ts";
 import type { ChunkedSnapshot, ConnectedClient, Page } from "../replies.ts";
 import type { Head } from "../head.ts";
 import { clampLimit, readPage } from "./page.ts";
+import { assertSameLog, proofAt } from "./proof.ts";
 import { Refusal } from "../refusal.ts";
 import type { WindowContext } from "../window/context.ts";
 import { tokenRevoked } from "./endings.ts";
@@ -43,6 +44,7 @@ export function connect(context: WindowContext, session: Session, command: Conne
     });
   }
   assertNotAhead(live.head, command.sinceEventId);
+  assertSameLog(ports.storage, command.sinceEventId, command.proof);
   if (command.initialState) live.fold.assertSound();
 
   const author = command.author ??
@@ -78,6 +80,7 @@ export function connect(context: WindowContext, session: Session, command: Conne
     now,
     serverId: context.serverId(),
     currentEventIndex: head,
+    proof: live.head.proof,
     initialState: command.initialState && inline ? live.fold.state.stringify() : undefined,
     sinceSnapshot: command.initialState ? head - live.fold.snapshot.eventId : undefined,
     snapshot,
@@ -109,6 +112,7 @@ export function renew(context: WindowContext, session: Session, { requestId, aut
 export function sync(context: WindowContext, session: Session, client: ConnectedClient, command: Sync): void {
   assertPartition(context, command.partition);
   assertNotAhead(context.live.head, command.sinceEventId);
+  assertSameLog(context.ports.storage, command.sinceEventId, command.proof);
   // A client that asks for what follows has everything before.
   if (command.sinceEventId !== undefined) session.cursor.acknowledge(command.sinceEventId);
   const page = pageFor(context, client, draftIdsOf(client, session.state.author!), command);
@@ -144,7 +148,7 @@ const snapshotReplaced: Failure = {
 function chunkedSnapshot({ live, ports }: WindowContext): ChunkedSnapshot {
   const { eventId, stateBytes } = live.fold.snapshot;
   const chunks = eventId === 0 ? 0 : ports.storage.snapshots.chunks(eventId);
-  return { eventId, chunks, bytes: stateBytes };
+  return { eventId, chunks, bytes: stateBytes, proof: proofAt(ports.storage, eventId) };
 }
 
 function pageFor(context: WindowContext, client: ConnectedClient, draftIds: string | undefined, command: Sync): Page {
@@ -159,11 +163,20 @@ function pageFor(context: WindowContext, client: ConnectedClient, draftIds: stri
   if (worthIt && !inline && client.stateChunks) {
     const { eventId: currentEventIndex } = live.head;
     const snapshot = chunkedSnapshot(context);
-    return { snapshot, events: [], currentEventIndex, hasMore: true, nextSinceEventId: eventId, draftIdsOf: draftIds };
+    return {
+      snapshot,
+      events: [],
+      currentEventIndex,
+      hasMore: true,
+      nextSinceEventId: eventId,
+      proof: snapshot.proof,
+      draftIdsOf: draftIds,
+    };
   }
   const state = worthIt && inline ? reads.snapshots.state(eventId) : undefined;
   if (state === undefined) return pageAfter(0);
-  return { ...pageAfter(eventId), snapshot: { eventId, state } };
+  const page = pageAfter(eventId);
+  return { ...page, snapshot: { eventId, state }, proof: page.proof ?? proofAt(reads, eventId) };
 }
 
 /** The principal whose events are named by their drafts on this client's pages. */

@@ -1,9 +1,10 @@
 import { bounds } from "../../protocol/index.ts";
 import type { EventRow, StorageReads } from "../../storage/port.ts";
 import type { Page } from "../replies.ts";
+import { proofOf } from "./proof.ts";
 
-/** What an event weighs on the wire beyond its payload, type and client: field names, id, time, partition. */
-const eventOverheadBytes = 320;
+/** What an event weighs on the wire beyond its payload, type and client: field names, id, time, partition, proof. */
+const eventOverheadBytes = 360;
 
 /** About how many bytes an event has on the wire; never less than it really has. */
 export function weightOf(row: EventRow): number {
@@ -46,7 +47,16 @@ export function readPage(
       batchEnd = Math.max(batchEnd, row.batchEnd ?? 0);
     }
   }
-  return { snapshot: undefined, events, currentEventIndex: head, hasMore: at < head, nextSinceEventId: at, draftIdsOf };
+  const last = events.at(-1);
+  return {
+    snapshot: undefined,
+    events,
+    currentEventIndex: head,
+    hasMore: at < head,
+    nextSinceEventId: at,
+    proof: last && proofOf(last),
+    draftIdsOf,
+  };
 }
 
 /** The `limit` of a page: what was asked for, within the bounds. */

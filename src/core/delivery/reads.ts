@@ -11,6 +11,8 @@ export interface Standing {
   /** Undefined while nothing was ever written. */
   logId: string | undefined;
   head: number;
+  /** Of the event that it is of; undefined: of none. */
+  proof: string | undefined;
   /** `<name>.<version>` of the model. */
   fold: string;
 }

@@ -7,12 +7,16 @@ import { assertNotAhead } from "./connect.ts";
 import { Cursor } from "./cursor.ts";
 import { clampLimit, readPage } from "./page.ts";
 import { tokenExpired } from "./endings.ts";
+import { assertSameLog, proofAt } from "./proof.ts";
 import type { Listener } from "./listener.ts";
 
 /** Takes what a subscription delivers. Its methods must not throw. */
 export interface SubscriptionReader {
-  /** The subscription begins after the event `position`; the log ends at `head`. Called once, before anything else but `ended`. */
-  started(serverId: string, position: number, head: number): void;
+  /**
+   * The subscription begins after the event `position`, whose proof is `proof`; the log ends at `head`. Called once,
+   * before anything else but `ended`.
+   */
+  started(serverId: string, position: number, head: number, proof: string | undefined): void;
   deliver(events: readonly EventRow[]): void;
   /** More events follow. They are delivered when they are pulled. */
   behind(): void;
@@ -20,11 +24,19 @@ export interface SubscriptionReader {
   ended(failure: TracedFailure): void;
 }
 
+/** Where a subscription begins: after this event. */
+export interface SubscriptionStart {
+  eventId: number;
+  /** Undefined: the reader proves nothing. */
+  proof: string | undefined;
+}
+
 /** How a subscription has begun, until its reader knows it. */
 interface Start {
   serverId: string;
   position: number;
   head: number;
+  proof: string | undefined;
 }
 
 /** Reads the log for an author, from an event on: by pages that are pulled, and by broadcasts as far as there is credit. */
@@ -32,8 +44,8 @@ export class Subscription implements Listener {
   readonly traceId: string | undefined;
   readonly author: Author;
   readonly awaitsToken = false;
-  /** The event after which it begins; undefined: the head. */
-  readonly since: number | undefined;
+  /** The event after which it begins, with the proof that its reader has of it; undefined: the head. */
+  readonly since: SubscriptionStart | undefined;
   readonly cursor = new Cursor({ behind: undefined, delivered: undefined });
   readonly #creditBytes: number;
   readonly #reader: SubscriptionReader;
@@ -48,7 +60,7 @@ export class Subscription implements Listener {
 
   constructor(
     author: Author,
-    since: number | undefined,
+    since: SubscriptionStart | undefined,
     creditBytes: number,
     reader: SubscriptionReader,
     traceId?: string,
@@ -74,9 +86,9 @@ export class Subscription implements Listener {
   }
 
   /** Begins, when the window is committed, after the event `position`. */
-  start(serverId: string, position: number, head: number): void {
+  start(start: Start): void {
     this.#started = true;
-    this.#start = { serverId, position, head };
+    this.#start = start;
   }
 
   /** Delivers a page when the window is committed. */
@@ -111,7 +123,7 @@ export class Subscription implements Listener {
     const page = this.#page;
     const ending = this.#ending;
     this.#start = this.#page = this.#ending = undefined;
-    if (start) this.#reader.started(start.serverId, start.position, start.head);
+    if (start) this.#reader.started(start.serverId, start.position, start.head, start.proof);
     if (page) this.#reader.deliver(page.events);
     if (ending) this.#reader.ended(ending);
     if (!this.#started || this.#ended) return;
@@ -133,9 +145,11 @@ export function pull({ live, ports, now, serverId }: WindowContext, subscription
   const head = live.head.eventId;
   let after = subscription.cursor.state.behind;
   if (!subscription.started) {
-    assertNotAhead(live.head, subscription.since);
-    after = subscription.since ?? head;
-    subscription.start(serverId(), after, head);
+    const { since } = subscription;
+    assertNotAhead(live.head, since?.eventId);
+    assertSameLog(ports.storage, since?.eventId, since?.proof);
+    after = since?.eventId ?? head;
+    subscription.start({ serverId: serverId(), position: after, head, proof: proofAt(ports.storage, after) });
   }
   if (after === undefined) return;
   subscription.cursor.acknowledge(after);

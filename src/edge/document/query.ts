@@ -1,6 +1,6 @@
 import { validator } from "hono-openapi";
 import * as z from "zod/mini";
-import { violationsOf } from "../../protocol/index.ts";
+import { isId, violationsOf } from "../../protocol/index.ts";
 import { Refused } from "../refused.ts";
 
 const wrong = { error: "Not a whole number from 0 on." };
@@ -22,11 +22,32 @@ export const wholeNumber = (description: string, example: number) =>
       }),
     );
 
+/** The proof of an event, as a reader has received it. */
+export const proofParameter = z.optional(
+  z.string("Not one proof.").check(
+    z.refine(isId, { error: "Not a proof." }),
+    z.meta({
+      description:
+        "The proof of the event `since`: the request is refused as `log_replaced` if the log is another one.",
+      example: "9f86d081884c7d65",
+    }),
+  ),
+);
+
+/** Whether the answer has proofs. */
+export const proofsParameter = z.optional(
+  z
+    .literal("true", { error: "Not true." })
+    .check(z.meta({ description: "The answer has the proof of the last event that it brings." })),
+);
+
 /** Validates the query parameters of `shape`, and describes them in the document. Other parameters are ignored. */
 export const query = <Shape extends Record<string, z.ZodMiniType>>(shape: Shape) =>
   validator("query", z.object(shape), (result) => {
     if (result.success) return;
     const errors = violationsOf(result.error as readonly z.core.$ZodIssue[], [], "invalid_type");
     const names = [...new Set(errors.map(({ field }) => `"${field}"`))].join(" and ");
-    throw new Refused({ code: "bad_request", detail: `${names} must be a whole number from 0 on.`, errors });
+    const numbers = errors.every(({ message }) => message === wrong.error);
+    const detail = numbers ? `${names} must be a whole number from 0 on.` : `${names} cannot be read: see errors.`;
+    throw new Refused({ code: "bad_request", detail, errors });
   });

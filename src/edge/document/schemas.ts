@@ -80,6 +80,7 @@ export const page = z
     currentEventIndex: head,
     hasMore: z.boolean(),
     nextSinceEventId: count.check(z.meta({ description: "`since` of the next page." })),
+    proof: z.optional(id.check(z.meta({ description: "`proof` of the next page, if the request asked for proofs." }))),
   })
   .check(z.meta({ ref: "Page", description: "A contiguous run of the log." }));
 

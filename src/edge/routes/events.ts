@@ -3,7 +3,7 @@ import * as z from "zod/mini";
 import { bounds } from "../../protocol/index.ts";
 import { callObject } from "../call.ts";
 import { headers, json, partitionParameters, partitionRefusals } from "../document/parts.ts";
-import { query, wholeNumber } from "../document/query.ts";
+import { proofParameter, proofsParameter, query, wholeNumber } from "../document/query.ts";
 import { batchResult, batchSubmission, numberedEvent, page, submission } from "../document/schemas.ts";
 import { readSubmission } from "../draft.ts";
 import type { Edge } from "../env.ts";
@@ -122,7 +122,7 @@ export function eventRoutes(app: Edge, { requirePartition, requireRead }: Guards
           description: "The client's copy is still current.",
           headers: headers("ETag", "CacheControl", "Vary"),
         },
-        ...partitionRefusals("cursor_ahead"),
+        ...partitionRefusals("cursor_ahead", "log_replaced"),
       },
     }),
     requireRead,
@@ -134,16 +134,20 @@ export function eventRoutes(app: Edge, { requirePartition, requireRead }: Guards
           100,
         ),
       ),
+      proof: proofParameter,
+      proofs: proofsParameter,
     }),
     async (c) => {
-      const { since = 0, limit } = c.req.valid("query");
+      const { since = 0, limit, proof, proofs } = c.req.valid("query");
       const asking = {
         traceId: c.get("traceId"),
         ifNoneMatch: c.req.header("if-none-match"),
         reader: readerOf(c.get("partitionAccess").identity),
       };
       return responseOf(
-        await callObject(c.get("partitionAccess").stub, (object) => object.readEvents(since, limit, asking)),
+        await callObject(c.get("partitionAccess").stub, (object) =>
+          object.readEvents(since, limit, asking, { proof, proofs: proofs === "true" }),
+        ),
       );
     },
   );

@@ -7,7 +7,7 @@ import { bounds, postedShape } from "../../protocol/index.ts";
 import { readJson } from "../body.ts";
 import { callObject } from "../call.ts";
 import { headers, partitionParameters, partitionRefusals } from "../document/parts.ts";
-import { query, wholeNumber } from "../document/query.ts";
+import { proofParameter, proofsParameter, query, wholeNumber } from "../document/query.ts";
 import type { Edge, EdgeContext, PartitionAccess } from "../env.ts";
 import { authorOf, readerOf } from "../identity.ts";
 import { orRefuse, Refused } from "../refused.ts";
@@ -19,6 +19,8 @@ const stream = (description: string) => ({
   content: { "text/event-stream": { schema: { type: "string" } as const } },
 });
 const text = { type: "string" } as const;
+/** The number of an event, and its proof if the stream has proofs. */
+const lastSeenShape = /^(\d{1,16})(?:\.([\x21-\x7e]{1,128}))?$/;
 
 export function streamRoutes(app: Edge, { requireRead, requireReadOrTicket }: Guards): void {
   app.get(
@@ -35,22 +37,27 @@ export function streamRoutes(app: Edge, { requireRead, requireReadOrTicket }: Gu
         {
           name: "Last-Event-ID",
           in: "header",
-          description: "The last event that the reader has seen; it takes precedence over `since`.",
-          schema: { ...text, pattern: "^\\d{1,16}$" },
+          description: "The `id` of the last event that the reader has seen; it takes precedence over `since`.",
+          schema: { ...text, pattern: lastSeenShape.source },
         },
       ],
       responses: {
         200: stream("The events."),
-        ...partitionRefusals("cursor_ahead", "too_many_connections"),
+        ...partitionRefusals("cursor_ahead", "log_replaced", "too_many_connections"),
       },
     }),
     requireReadOrTicket,
-    query({ since: z.optional(wholeNumber("The stream begins after this event; absent means at the head.", 6)) }),
+    query({
+      since: z.optional(wholeNumber("The stream begins after this event; absent means at the head.", 6)),
+      proof: proofParameter,
+      proofs: proofsParameter,
+    }),
     async (c) => {
       const { author } = orRefuse(authorOf(c.get("partitionAccess").identity, c.req.raw));
       // A reader that reconnects continues after the last event that it saw, not where it began.
-      const since = lastSeen(c.req.header("last-event-id")) ?? c.req.valid("query").since;
-      return await openStream(c, { kind: "events", author, since });
+      const { proofs, ...asked } = c.req.valid("query");
+      const after = lastSeen(c.req.header("last-event-id")) ?? asked;
+      return await openStream(c, { kind: "events", author, ...after, proofs: proofs === "true" });
     },
   );
 
@@ -113,11 +120,12 @@ async function openStream(c: EdgeContext, stream: StreamRequest): Promise<Respon
   return new Response(body, { status, headers: new Headers(given) });
 }
 
-/** @throws Refused where the header is not a whole number. */
-function lastSeen(header: string | undefined): number | undefined {
+/** @throws Refused where the header is not an id of a stream of events. */
+function lastSeen(header: string | undefined): { since: number; proof: string | undefined } | undefined {
   if (header === undefined) return undefined;
-  const value = Number(header);
-  if (/^\d{1,16}$/.test(header) && Number.isSafeInteger(value)) return value;
+  const [, digits, proof] = lastSeenShape.exec(header) ?? [];
+  const since = Number(digits);
+  if (Number.isSafeInteger(since)) return { since, proof };
   throw new Refused({
     code: "bad_request",
     detail: '"Last-Event-ID" must be a whole number from 0 on.',

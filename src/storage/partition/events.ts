@@ -30,9 +30,14 @@ export interface EventRow {
   correlationId: string | undefined;
 }
 
+/** When an event was written, and by which lifetime of the object. */
+export type EventOrigin = Pick<EventRow, "timestamp" | "incarnation">;
+
 export interface EventReads {
-  /** The last event's id and time; zeros while there is none. */
-  head(): { eventId: number; timestamp: number };
+  /** The last event's id and origin; zeros while there is none. */
+  head(): { eventId: number } & EventOrigin;
+  /** Undefined where there is no such event. */
+  origin(eventId: number): EventOrigin | undefined;
   /**
    * Events after `eventId` in order: at most `limit` of them, and none after the one with which their payloads reach
    * `bytes`. So memory is bounded whatever the size of the events.
@@ -81,11 +86,18 @@ export class EventsTable implements EventReads, EventWrites {
     this.#recordedKeys = recordedKeys;
   }
 
-  head(): { eventId: number; timestamp: number } {
-    const [row] = this.#database.read("SELECT event_id, timestamp FROM events ORDER BY event_id DESC LIMIT 1");
+  head(): { eventId: number } & EventOrigin {
+    const [row] = this.#database.read(
+      "SELECT event_id, timestamp, incarnation FROM events ORDER BY event_id DESC LIMIT 1",
+    );
     return row
-      ? { eventId: row["event_id"] as number, timestamp: row["timestamp"] as number }
-      : { eventId: 0, timestamp: 0 };
+      ? { eventId: row["event_id"] as number, ...originOf(row) }
+      : { eventId: 0, timestamp: 0, incarnation: undefined };
+  }
+
+  origin(eventId: number): EventOrigin | undefined {
+    const [row] = this.#database.read("SELECT timestamp, incarnation FROM events WHERE event_id = ?", eventId);
+    return row && originOf(row);
   }
 
   after(eventId: number, limit: number, bytes: number): EventRow[] {
@@ -150,5 +162,12 @@ function eventOf(row: SqlRow): EventRow {
     fingerprint: (row["fingerprint"] as Uint8Array | null) ?? undefined,
     incarnation: (row["incarnation"] as string | null) ?? undefined,
     correlationId: (row["correlation_id"] as string | null) ?? undefined,
+  };
+}
+
+function originOf(row: SqlRow): EventOrigin {
+  return {
+    timestamp: row["timestamp"] as number,
+    incarnation: (row["incarnation"] as string | null) ?? undefined,
   };
 }

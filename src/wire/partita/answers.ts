@@ -1,6 +1,6 @@
 import type { DraftResult, Outcome, Page, Submission } from "../../core/index.ts";
 import { eventName, partitionPath, partitionProblem, type Problem, type TracedFailure } from "../../protocol/index.ts";
-import { batchText, encodeEvent, pageText } from "./codec.ts";
+import { batchText, encodeEvent, noProof, pageText } from "./codec.ts";
 
 /** The parts of an HTTP response, as the object passes them to the edge. */
 export interface HttpAnswer {
@@ -25,6 +25,7 @@ export function answerOutcome(
   if (mode === "single") return answerSingle(partition, verdict.results[0]!);
   const body = batchText(key, verdict, {
     event: (row) => encodeEvent(row, partition),
+    proof: noProof,
     problem: (failure) => partitionProblem(failure, partition),
   });
   return { status: 200, headers: json, body };
@@ -46,8 +47,8 @@ function answerSingle(partition: string, result: DraftResult): HttpAnswer {
   };
 }
 
-export function answerEvents(partition: string, page: Page, etag: string): HttpAnswer {
-  const body = pageText(page, (row) => encodeEvent(row, partition));
+export function answerEvents(partition: string, page: Page, etag: string, proofs = false): HttpAnswer {
+  const body = pageText(page, (row) => encodeEvent(row, partition), proofs);
   return { status: 200, headers: { ...json, ...kept(etag) }, body };
 }
 

@@ -1,4 +1,11 @@
-import { type DraftResult, type Reply, type Page, rejectionRetentionMs, type Verdict } from "../../core/index.ts";
+import {
+  type DraftResult,
+  type Reply,
+  type Page,
+  proofOf,
+  rejectionRetentionMs,
+  type Verdict,
+} from "../../core/index.ts";
 import {
   bounds,
   eventName,
@@ -31,28 +38,32 @@ const limitsText = `,"limits":${JSON.stringify(announced)}`;
  * replay is the first reply again.
  */
 export function partitaDialect(partition: string): Dialect {
-  // Each event and each broadcast is serialised once: the reply and all subscribers share the text.
-  const texts = new Memo((row: EventRow) => {
-    const { eventId, timestamp } = row;
-    const event = encodeEvent(row, partition);
-    const numbered = `{"eventId":${eventId},"event":${event}}`;
-    // Joined, not concatenated: the runtime would flatten a concatenation for each connection that it is sent to.
-    const broadcast = [
-      `{"id":"b-${eventId}","type":"broadcast","timestamp":${timestamp},"payload":`,
-      numbered,
-      "}",
-    ].join("");
-    return { event, numbered, broadcast };
-  });
-  const encoders: PartEncoders = {
-    event: (row) => texts.of(row).event,
-    problem: (failure) => partitionProblem(failure, partition),
+  // Each event is serialised once, and each broadcast once for those who ask for proofs and once for the others: the
+  // reply and all subscribers share the text.
+  const events = new Memo((row: EventRow) => encodeEvent(row, partition));
+  const numberedOf = (row: EventRow, proof: string) => `{"eventId":${row.eventId},"event":${events.of(row)}${proof}}`;
+  const variant = (proof: (row: EventRow) => string) => {
+    const broadcasts = new Memo((row: EventRow) =>
+      // Joined, not concatenated: the runtime would flatten a concatenation for each connection that it is sent to.
+      [
+        `{"id":"b-${row.eventId}","type":"broadcast","timestamp":${row.timestamp},"payload":`,
+        numberedOf(row, proof(row)),
+        "}",
+      ].join(""),
+    );
+    const broadcastOf = (row: EventRow) => broadcasts.of(row);
+    // Subscribers that receive the same array of events share the text.
+    const arrays = new Memo((rows: readonly EventRow[]) => arrayFrames([], rows, broadcastOf));
+    const encoders: PartEncoders = {
+      event: (row) => events.of(row),
+      proof,
+      problem: (failure) => partitionProblem(failure, partition),
+    };
+    return { broadcasts, broadcastOf, arrays, encoders };
   };
-  const broadcastOf = (row: EventRow) => texts.of(row).broadcast;
-  // Subscribers that receive the same array of events share the text.
-  const arrays = new Memo((rows: readonly EventRow[]) => arrayFrames([], rows, broadcastOf));
+  const [plain, proven] = [variant(noProof), variant((row) => proofMember(proofOf(row)))];
   const presence = new Memo(presenceText);
-  const encode = (reply: Reply, wire: Json | undefined): string => {
+  const encode = (reply: Reply, wire: Json | undefined, encoders: PartEncoders): string => {
     switch (reply.kind) {
       case "decided": {
         const { key, mode, verdict } = reply;
@@ -60,20 +71,22 @@ export function partitaDialect(partition: string): Dialect {
       }
       case "connected": {
         const state = reply.initialState === undefined ? "" : `,"initialState":${reply.initialState}`;
-        const snapshot = reply.snapshot === undefined ? "" : `,"snapshot":${snapshotText(reply.snapshot)}`;
+        const snapshot =
+          reply.snapshot === undefined ? "" : `,"snapshot":${snapshotText(reply.snapshot, hasOption(wire, "proofs"))}`;
         const limits = hasOption(wire, "limits") ? limitsText : "";
         const peer = reply.peerId === undefined ? "" : `,"peerId":${JSON.stringify(reply.peerId)}`;
         const since = reply.sinceSnapshot === undefined ? "" : `,"sinceSnapshot":${reply.sinceSnapshot}`;
         const expiry =
           reply.expiresAt !== undefined && hasOption(wire, "renewal") ? `,"expiresAt":${reply.expiresAt}` : "";
+        const proof = hasOption(wire, "proofs") ? proofMember(reply.proof) : "";
         return replyMessage(
           reply,
           "connected",
-          `{"serverId":${JSON.stringify(reply.serverId)},"currentEventIndex":${reply.currentEventIndex}${state}${since}${snapshot}${limits}${peer}${expiry}}`,
+          `{"serverId":${JSON.stringify(reply.serverId)},"currentEventIndex":${reply.currentEventIndex}${state}${since}${snapshot}${limits}${peer}${expiry}${proof}}`,
         );
       }
       case "page":
-        return replyMessage(reply, "sync_response", pageText(reply.page, encoders.event));
+        return replyMessage(reply, "sync_response", pageText(reply.page, encoders.event, hasOption(wire, "proofs")));
       case "state_chunk": {
         const { eventId, chunk, text } = reply;
         const payload = `{"eventIndex":${eventId},"chunk":${chunk},"text":${JSON.stringify(text)}}`;
@@ -110,18 +123,22 @@ export function partitaDialect(partition: string): Dialect {
     // Clients of earlier versions use this dialect, whatever their first frame.
     recognises: () => true,
     decode,
-    numbered: (row) => texts.of(row).numbered,
-    problem: (failure) => JSON.stringify(encoders.problem(failure)),
+    numbered: (row) => numberedOf(row, ""),
+    problem: (failure) => JSON.stringify(partitionProblem(failure, partition)),
     frames(replies, broadcasts, wire) {
       const joined = hasOption(wire, "arrays");
+      const { arrays, broadcastOf, encoders } = hasOption(wire, "proofs") ? proven : plain;
       if (joined && replies.length === 0) return arrays.of(broadcasts);
-      const texts = replies.map((replyMessage) => encode(replyMessage, wire));
+      const texts = replies.map((replyMessage) => encode(replyMessage, wire, encoders));
       return joined ? arrayFrames(texts, broadcasts, broadcastOf) : [...texts, ...broadcasts.map(broadcastOf)];
     },
     closeCode,
     forget() {
-      texts.forget();
-      arrays.forget();
+      events.forget();
+      for (const { broadcasts, arrays } of [plain, proven]) {
+        broadcasts.forget();
+        arrays.forget();
+      }
       presence.forget();
     },
   };
@@ -175,14 +192,23 @@ export function encodeEvent(row: EventRow, partition: string): string {
 /** The encoders for the parts of an answer that depend on the partition. */
 export interface PartEncoders {
   event(row: EventRow): string;
+  /** The member with the proof of an event, for those who asked for it. */
+  proof(row: EventRow): string;
   problem(failure: TracedFailure): Problem;
+}
+
+/** For those who did not ask for proofs. */
+export const noProof = (): string => "";
+
+function proofMember(proof: string | undefined): string {
+  return proof === undefined ? "" : `,"proof":"${proof}"`;
 }
 
 /** The verdict on a single draft. */
 function singleText(result: DraftResult, encoders: PartEncoders): string {
   if (result.kind === "accepted") {
     const { eventId, timestamp, draftId } = result.event;
-    return `{"id":"a-${eventId}","type":"event_accepted","timestamp":${timestamp},"payload":{"draftId":${JSON.stringify(draftId)},"eventId":${eventId},"event":${encoders.event(result.event)}}}`;
+    return `{"id":"a-${eventId}","type":"event_accepted","timestamp":${timestamp},"payload":{"draftId":${JSON.stringify(draftId)},"eventId":${eventId},"event":${encoders.event(result.event)}${encoders.proof(result.event)}}}`;
   }
   if (result.kind === "not_processed") throw new Error("a single draft is decided");
   const { draftId, recordId } = result;
@@ -202,7 +228,7 @@ export function batchText(batchId: string, { results }: Verdict, encoders: PartE
   const texts = results.map((result) => {
     if (result.kind === "accepted") {
       const { draftId, eventId } = result.event;
-      return `{"draftId":${JSON.stringify(draftId)},"status":"accepted","eventId":${eventId},"event":${encoders.event(result.event)}}`;
+      return `{"draftId":${JSON.stringify(draftId)},"status":"accepted","eventId":${eventId},"event":${encoders.event(result.event)}${encoders.proof(result.event)}}`;
     }
     const { draftId, failure } = result;
     if (!failure) return JSON.stringify({ draftId, status: result.kind });
@@ -215,20 +241,20 @@ export function batchText(batchId: string, { results }: Verdict, encoders: PartE
 }
 
 /** The members of a page, on the socket and over HTTP. */
-export function pageText(page: Page, textOf: (row: EventRow) => string): string {
-  const snapshot = page.snapshot === undefined ? "" : `"snapshot":${snapshotText(page.snapshot)},`;
+export function pageText(page: Page, textOf: (row: EventRow) => string, proofs: boolean): string {
+  const snapshot = page.snapshot === undefined ? "" : `"snapshot":${snapshotText(page.snapshot, proofs)},`;
   const events = page.events
     .map((row) => {
       const draft = row.principal === page.draftIdsOf ? `,"draftId":${JSON.stringify(row.draftId)}` : "";
       return `{"eventId":${row.eventId}${draft},"event":${textOf(row)}}`;
     })
     .join(",");
-  return `{${snapshot}"events":[${events}],"currentEventIndex":${page.currentEventIndex},"hasMore":${page.hasMore},"nextSinceEventId":${page.nextSinceEventId}}`;
+  return `{${snapshot}"events":[${events}],"currentEventIndex":${page.currentEventIndex},"hasMore":${page.hasMore},"nextSinceEventId":${page.nextSinceEventId}${proofs ? proofMember(page.proof) : ""}}`;
 }
 
-function snapshotText(snapshot: NonNullable<Page["snapshot"]>): string {
+function snapshotText(snapshot: NonNullable<Page["snapshot"]>, proofs: boolean): string {
   if ("state" in snapshot) return `{"state":${snapshot.state},"eventIndex":${snapshot.eventId}}`;
-  return `{"eventIndex":${snapshot.eventId},"chunks":${snapshot.chunks},"bytes":${snapshot.bytes}}`;
+  return `{"eventIndex":${snapshot.eventId},"chunks":${snapshot.chunks},"bytes":${snapshot.bytes}${proofs ? proofMember(snapshot.proof) : ""}}`;
 }
 
 function presenceText({ now, all, peers, gone }: Extract<Reply, { kind: "presence" }>): string {

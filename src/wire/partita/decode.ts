@@ -49,6 +49,7 @@ export function decode(frame: string | ArrayBuffer): Decoded {
         initialState: payload.initialState ?? false,
         stateChunks: payload.stateChunks ?? false,
         sinceEventId: payload.sinceEventId,
+        proof: payload.proof,
         echo: payload.echo ?? true,
         credit: payload.credit,
         draftIds: payload.draftIds ?? false,
@@ -57,6 +58,7 @@ export function decode(frame: string | ArrayBuffer): Decoded {
           arrays: payload.frames === "array",
           limits: payload.limits ?? false,
           renewal: payload.renewal ?? false,
+          proofs: payload.proofs ?? false,
         }),
         author: undefined,
       };
@@ -100,6 +102,7 @@ export function decode(frame: string | ArrayBuffer): Decoded {
         requestId,
         partition: payload.partition,
         sinceEventId: payload.sinceEventId,
+        proof: payload.proof,
         limit: payload.limit,
       };
     case "state_chunk":

@@ -3,15 +3,17 @@ import { protocolVersion } from "../../protocol/index.ts";
 
 /** Replaces the log's id before the first write. */
 const noLog = "new";
+/** Replaces the proof of an event where there is none. */
+const noEvent = "none";
 
 /** The ETag of a page of the log: strong, because events never change and their bytes are always the same. */
-export function pageTag({ logId = noLog, head }: Standing): string {
-  return `"${protocolVersion}.${logId}.${head}"`;
+export function pageTag({ logId = noLog, head, proof = noEvent }: Standing): string {
+  return `"${protocolVersion}.${logId}.${head}.${proof}"`;
 }
 
 /** The ETag of the state after `eventIndex`: weak, because the order of keys in it may differ. */
-export function stateTag({ logId = noLog, fold }: Standing, eventIndex: number): string {
-  return `W/"${protocolVersion}.${logId}.${eventIndex}.${encodeURIComponent(fold)}"`;
+export function stateTag({ logId = noLog, proof = noEvent, fold }: Standing, eventIndex: number): string {
+  return `W/"${protocolVersion}.${logId}.${eventIndex}.${proof}.${encodeURIComponent(fold)}"`;
 }
 
 /** Whether `If-None-Match` contains `tag` (RFC 9110, 13.1.2: weak comparison). */

@@ -1,5 +1,5 @@
 import type { SessionState } from "../../core/index.ts";
-import { isJsonObject, type Json, type JsonObject } from "../../protocol/index.ts";
+import { isJsonObject, type Json } from "../../protocol/index.ts";
 
 /** The options of `connect` that concern only the form of answers. They are stored with the session. */
 export interface Options {
@@ -9,16 +9,14 @@ export interface Options {
   limits: boolean;
   /** `connected` contains the expiry of the token. */
   renewal: boolean;
+  /** What brings events has the proof of the last one. */
+  proofs: boolean;
 }
 
 /** The options as they are stored; undefined: none. */
-export function storedOptions({ arrays, limits, renewal }: Options): Json | undefined {
-  if (!arrays && !limits && !renewal) return undefined;
-  const kept: JsonObject = {};
-  if (arrays) kept["arrays"] = true;
-  if (limits) kept["limits"] = true;
-  if (renewal) kept["renewal"] = true;
-  return kept;
+export function storedOptions(options: Options): Json | undefined {
+  const set = Object.entries(options).filter(([, value]) => value === true);
+  return set.length === 0 ? undefined : Object.fromEntries(set);
 }
 
 /** Whether an option is set. */

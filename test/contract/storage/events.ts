@@ -15,7 +15,9 @@ export function eventsSuite(fixture: StorageFixture): void {
       });
       expect(storage.events.after(0, 10, anyBytes)).toEqual(rows);
       expect(storage.events.after(1, 1, anyBytes)).toEqual([rows[1]]);
-      expect(storage.events.head()).toEqual({ eventId: 3, timestamp: now + 3 });
+      expect(storage.events.head()).toEqual({ eventId: 3, timestamp: now + 3, incarnation: undefined });
+      expect(storage.events.origin(2)).toEqual({ timestamp: now + 2, incarnation: "00000000000000aa" });
+      expect(storage.events.origin(4)).toBeUndefined();
       expect(storage.events.find("dev:b", "d-1")).toEqual(rows[2]);
       expect(storage.events.bytesAfter(1)).toBe(rows[1]!.payload.length + rows[2]!.payload.length);
     }));
