@@ -69,3 +69,21 @@ export function writeLog(folder: string, partition: string, events: Iterable<Pre
     driver.close();
   }
 }
+
+/** Flips a byte of a stored event, as a disk may. The server must not have the partition open. */
+export function corruptEvent(folder: string, partition: string, eventId: number): void {
+  const driver = new NodeSqlDriver(databaseOf(folder, partition));
+  try {
+    const [trigger] = driver.query("SELECT sql FROM sqlite_schema WHERE name = 'events_are_not_changed'");
+    driver.transaction(() => {
+      driver.write("DROP TRIGGER events_are_not_changed");
+      driver.write(
+        "UPDATE events SET payload = CAST('!' || substr(CAST(payload AS TEXT), 2) AS BLOB) WHERE event_id = ?",
+        eventId,
+      );
+      driver.write(trigger!["sql"] as string);
+    });
+  } finally {
+    driver.close();
+  }
+}

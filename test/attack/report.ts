@@ -34,23 +34,41 @@ export function asLine(result: Result): string {
   ].join("  ");
 }
 
-const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  return [line(header), line(header.map(() => "---")), ...rows.map(line)].join("\n");
+}
 
-/** The table of docs/BENCHMARKS.md. */
-export function asMarkdown(results: readonly Result[]): string {
+const besideOf = ({ quietMs, besideMs }: Result): string =>
+  besideMs === undefined ? unknown : `${shown(quietMs)} → ${shown(besideMs)} ms`;
+
+/** The section of docs/BENCHMARKS.md. */
+export function benchmarksSection(results: readonly Result[], circumstances: string): string {
   const header = ["attack", "CPU of one", "memory", "others' p99, quiet → beside", "bound", "verdict"];
-  return [
-    row(header),
-    row(header.map(() => "---")),
-    ...results.map((result) =>
-      row([
-        result.what,
-        `${shown(result.cpuMs)} ms`,
-        `${shown(result.growthMiB)} MiB`,
-        `${shown(result.quietMs)} → ${shown(result.besideMs)} ms`,
-        boundOf(result),
-        result.failures.length === 0 ? "kept" : `**missed**: ${result.failures.join("; ")}`,
-      ]),
-    ),
-  ].join("\n");
+  const rows = results.map((result) => [
+    result.what,
+    `${shown(result.cpuMs)} ms`,
+    `${shown(result.growthMiB)} MiB`,
+    besideOf(result),
+    boundOf(result),
+    result.failures.length === 0 ? "kept" : `**missed**: ${result.failures.join("; ")}`,
+  ]);
+  return `## Attacks
+
+Written by \`npm run attack -- --markdown\` on ${circumstances}.
+
+${table(header, rows)}
+
+How to read it: *CPU of one* is what one frame or request costs workerd, all its threads together, from rest to rest: the median of the rounds, each by another principal. *Memory* is the peak of the resident set above that before the attack, the largest of the rounds; garbage that is not collected yet counts. Where the attack consists of many frames, it is the memory of all of them together. *Others' p99* is that of small drafts to a partition of another tenant, in the same thread, every 5 ms; while one waits, those that are due count as waiting, too. Beside it the same principal repeats the attack for four seconds, up to 20 times a second, within its rates.
+`;
+}
+
+/** The table of docs/SECURITY.md. */
+export function securityTable(results: readonly Result[]): string {
+  const rows = results.map((result) => [
+    result.what,
+    result.boundBy,
+    `${shown(result.cpuMs)} ms, ${shown(result.growthMiB)} MiB`,
+  ]);
+  return table(["attack", "what bounds it", "measured"], rows);
 }

@@ -1,9 +1,10 @@
 // `npm run attack`: attacks a server of its own, see `usage`.
 import { fail, readCommandLine } from "../../src/tools/command-line.ts";
+import { machine, workerdVersion } from "../bench/machine.ts";
 import { Arena } from "./arena.ts";
 import { Bystander } from "./bystander.ts";
 import { cases } from "./cases.ts";
-import { asLine, asMarkdown } from "./report.ts";
+import { asLine, benchmarksSection, securityTable } from "./report.ts";
 import { type Result, run } from "./runner.ts";
 
 const usage = `usage: npm run attack -- [--only=<name>[,<name>…]] [--quick] [--markdown]
@@ -11,7 +12,7 @@ Attacks a server of its own, within its rates, and measures what one frame or re
 of other partitions notice. Prints a line for each attack; ends with 1 if a bound is missed.
   --only      the attacks whose names contain one of these
   --quick     small partitions, and one round
-  --markdown  prints the table of docs/BENCHMARKS.md at the end`;
+  --markdown  prints the section of docs/BENCHMARKS.md and the table of docs/SECURITY.md at the end`;
 
 const { values } = readCommandLine(usage, {
   options: {
@@ -40,5 +41,8 @@ try {
   bystander?.stop();
   await arena.stop();
 }
-if (values.markdown) console.log(`\n${asMarkdown(results)}`);
+if (values.markdown) {
+  const circumstances = `${new Date().toISOString().slice(0, 10)}: ${machine()}, workerd ${workerdVersion()}`;
+  console.log(`\n${benchmarksSection(results, circumstances)}\n${securityTable(results)}`);
+}
 process.exitCode = results.some(({ failures }) => failures.length > 0) ? 1 : 0;

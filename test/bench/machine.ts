@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { availableParallelism, cpus, platform, release } from "node:os";
 
 /** Linux counts CPU time in hundredths of a second, whatever its own clock. */
@@ -24,6 +25,12 @@ export function residentMiB(pid: number): number {
   } catch {
     return Number.NaN;
   }
+}
+
+/** The version of the workerd that serves. */
+export function workerdVersion(): string {
+  const { version } = createRequire(import.meta.resolve("miniflare"))("workerd/package.json") as { version: string };
+  return version;
 }
 
 /** One line that describes this machine. */

@@ -1,11 +1,10 @@
 // `npm run bench`: measures what Partita costs, see `usage`.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fail, readCommandLine } from "../../src/tools/command-line.ts";
 import { projectFolder } from "../../src/tools/wrangler.ts";
 import { Bench, type Row } from "./bench.ts";
-import { machine } from "./machine.ts";
+import { machine, workerdVersion } from "./machine.ts";
 import { fanOut } from "./measures/fan-out.ts";
 import { identity } from "./measures/identity.ts";
 import { latency } from "./measures/latency.ts";
@@ -58,12 +57,11 @@ console.log(asText(rows));
 
 // A page from some of the measures, or from a few short runs, would be misleading.
 if (!quick && chosen.length === Object.keys(measures).length) {
-  const { version } = createRequire(import.meta.resolve("miniflare"))("workerd/package.json") as { version: string };
   const { scripts } = JSON.parse(readFileSync(join(projectFolder, "package.json"), "utf8")) as { scripts: object };
   const circumstances = {
     date: new Date().toISOString().slice(0, 10),
     machine: machine(),
-    workerd: version,
+    workerd: workerdVersion(),
     command: "bench" in scripts ? "npm run bench" : "node test/bench/run.ts",
     runs: bench.runs,
   };
