@@ -28,6 +28,7 @@ export const problemTexts: Readonly<Record<ErrorCode, string>> = {
   too_stale: "`expectedEventId` is too old: sync, and submit again with a new id",
   precondition_required: "This type must state `expectedEventId`",
   invariant_violated: "It would violate an invariant of the model",
+  draft_too_expensive: "It takes more work than one draft may on this state: change less at once, see `work`",
   idempotency_key_reused: "Use a new id for a new operation",
   draft_failed: "The model threw: report it",
   storage_unavailable: "The outcome is open: send the same draft again",

@@ -1,10 +1,12 @@
 /** What an index needs of the state it belongs to. */
 export interface StateIndexHost<V> {
-  /** The value as a reducer sees it: a container as its proxy. */
-  wrap(value: V): V;
+  /** Counts an access. */
+  count(): void;
+  /** The value as a reducer sees it: a container as its proxy. Counts the access. */
+  wrap(value: V | undefined): V | undefined;
   /** The value as it is stored: a proxy as its container. */
   unwrap<T>(value: T): T;
-  /** Journals the undo of a change. Throws if changes are not allowed. */
+  /** Journals the undo of a change, and counts it. Throws if changes are not allowed. */
   journal(undo: () => void): void;
 }
 
@@ -20,11 +22,11 @@ export class StateIndex<V> {
   }
 
   get(key: string): V | undefined {
-    const value = this.#entries.get(key);
-    return value === undefined ? undefined : this.#host.wrap(value);
+    return this.#host.wrap(this.#entries.get(key));
   }
 
   has(key: string): boolean {
+    this.#host.count();
     return this.#entries.has(key);
   }
 

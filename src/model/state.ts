@@ -7,6 +7,8 @@ import { StateIndex } from "./state-index.ts";
 
 /** The key under which a proxy returns its container; no other code can access it. */
 const rawContainer = Symbol("container");
+/** Units of an enumerated key: keys are sorted, and the runtime asks for the property of each. */
+const unitsOfKey = 4;
 
 /** Thrown when a reducer puts something into a state that is not JSON, or that would make it no tree. */
 export class StateError extends TypeError {
@@ -35,6 +37,15 @@ export class State<S extends object> {
   readonly #indexes = new WeakMap<object, Map<string, StateIndex<unknown>>>();
   /** Containers that were removed from the tree in the current step, and can be inserted again without a copy. */
   readonly #detached = new Set<object>();
+  /**
+   * The work that models have done through this state, in units of about half a microsecond: values read and
+   * written, keys enumerated, ranges that array methods move or search. It counts what a model asks for, never how
+   * that is done: so it is the same on each machine, after each restart, and whether an index or a proxy was there
+   * before or not. It never decreases. See docs/decisions/0008-work.md.
+   */
+  work = 0;
+  /** Where work stops: beyond it each access throws, so that model code cannot continue by catching the error. */
+  workMax = Infinity;
   /** What a reducer over this state may use besides it. */
   readonly context: ReduceContext = {
     index: (container, name, build) => this.index(container, name, build),
@@ -128,11 +139,14 @@ export class State<S extends object> {
   ): StateIndex<V> {
     const owner = unwrap(container) as C;
     if (owner === container) throw new StateError("an index belongs to an object or array of the state");
+    this.#count(1);
     let indexes = this.#indexes.get(owner);
     if (!indexes) this.#indexes.set(owner, (indexes = new Map()));
     const known = indexes.get(name);
     if (known) return known as StateIndex<V>;
+    const { work } = this;
     const index = new StateIndex<V>(build(owner), {
+      count: () => this.#count(1),
       wrap: (value) => this.#wrapValue(value) as V,
       unwrap: <T>(value: T) => unwrap(value) as T,
       journal: (undo) => {
@@ -140,6 +154,8 @@ export class State<S extends object> {
         if (this.#journaling) this.#journal.run(undo);
       },
     });
+    // Whether an index is built now or was built before is an accident.
+    this.work = work;
     indexes.set(name, index as StateIndex<unknown>);
     // It includes changes that can still be undone: then it must be deleted with them.
     if (this.#journal.position > 0) this.#journal.run(() => indexes.delete(name));
@@ -169,7 +185,9 @@ export class State<S extends object> {
     return proxy;
   }
 
+  /** The value as the model receives it. */
   #wrapValue(value: unknown): unknown {
+    this.#count(unitsOfValue(value));
     return typeof value === "object" && value !== null ? this.#wrap(value as Container) : value;
   }
 
@@ -177,18 +195,50 @@ export class State<S extends object> {
     if (typeof value === "object" && value !== null) this.#detached.add(value);
   }
 
+  #count(units: number): void {
+    if ((this.work += units) > this.workMax) throw new StateError("this is more work than an event may be");
+  }
+
+  /** Counts a change, and refuses it outside a step that changes. */
   #assertWritable(): void {
+    this.#count(1);
     if (this.#mode !== "write") throw new StateError("the state can be changed only by a reducer, while it runs");
   }
 
   /** Returns `value` as it is stored under `parent`: JSON only, without shared references. */
   #copyIn(value: unknown, parent: Container): unknown {
+    this.#count(unitsOfValue(value));
     if (typeof value !== "object" || value === null) return primitive(value);
     const container = unwrap(value) as Container;
-    if (!this.#detached.has(container)) return copy(container);
+    if (!this.#detached.has(container)) return this.#copy(container);
     if (contains(container, parent)) throw new StateError("a container cannot be put inside itself");
     this.#detached.delete(container);
     return container;
+  }
+
+  /** Returns a deep copy of plain JSON, also of proxies. */
+  #copy(value: unknown): unknown {
+    if (typeof value !== "object" || value === null) return primitive(value);
+    const source = unwrap(value) as Container;
+    if (Array.isArray(source)) {
+      const target: unknown[] = [];
+      this.#count(1 + unitsOfRange(source.length));
+      // This visits holes, too, and refuses them: `map` would keep them. `Array.from` is ten times slower.
+      for (const item of source) target.push(this.#copy(item));
+      return target;
+    }
+    const prototype: unknown = Object.getPrototypeOf(source);
+    if (prototype !== Object.prototype && prototype !== null) {
+      throw new StateError("a state holds plain objects and arrays only");
+    }
+    const target: Record<string, unknown> = {};
+    const keys = Object.keys(source);
+    this.#count(1 + keys.length);
+    for (const key of keys) {
+      if (forbiddenKeys.has(key)) throw new StateError(`"${key}" cannot be a key of a state`);
+      if (source[key] !== undefined) target[key] = this.#copy(source[key]);
+    }
+    return target;
   }
 
   #setProperty(container: Record<string, unknown>, key: string, value: unknown): void {
@@ -219,26 +269,33 @@ export class State<S extends object> {
     this.#detach(old);
   }
 
-  /** Every change of an array is one journaled splice here. Returns the removed items as the reducer sees them. */
+  /**
+   * Removes and inserts items of an array; `deleted` may be more than there are. Returns the removed items as the
+   * reducer sees them.
+   */
   #splice(array: unknown[], at: number, deleted: number, items: readonly unknown[]): unknown[] {
     const incoming = items.map((item) => {
       if (item === undefined) throw new StateError("an array of a state cannot hold undefined");
       return this.#copyIn(item, array);
     });
-    const removed = spliceInPlace(array, at, deleted, incoming);
-    this.#published?.touch(array);
-    if (this.#journaling) this.#journal.splice(array, at, incoming.length, removed);
+    const removed = this.#replace(array, at, deleted, incoming);
     for (const value of removed) this.#detach(value);
     return removed.map((value) => this.#wrapValue(value));
   }
 
   /** Reorders the items. */
-  #permute(array: unknown[], reordered: (items: unknown[]) => unknown[]): void {
-    const before = array.slice();
-    const after = reordered(before.map((value) => this.#wrapValue(value))).map(unwrap);
-    spliceInPlace(array, 0, array.length, after);
+  #permute(array: unknown[], reordered: (items: unknown[]) => unknown[]): object {
+    this.#replace(array, 0, array.length, reordered(array.map((value) => this.#wrapValue(value))).map(unwrap));
+    return this.#wrap(array);
+  }
+
+  /** Every change of an array is one journaled splice here. */
+  #replace(array: unknown[], at: number, deleted: number, incoming: readonly unknown[]): unknown[] {
+    this.#count(unitsOfRange(array.length - at));
+    const removed = spliceInPlace(array, at, deleted, incoming);
     this.#published?.touch(array);
-    if (this.#journaling) this.#journal.splice(array, 0, after.length, before);
+    if (this.#journaling) this.#journal.splice(array, at, incoming.length, removed);
+    return removed;
   }
 
   readonly #objects: ProxyHandler<Container> = {
@@ -246,7 +303,10 @@ export class State<S extends object> {
       if (typeof key === "string") return this.#wrapValue(own(target as Record<string, unknown>, key));
       return key === rawContainer ? target : undefined;
     },
-    has: (target, key) => Object.hasOwn(target, key),
+    has: (target, key) => {
+      this.#count(1);
+      return Object.hasOwn(target, key);
+    },
     set: (target, key, value) => {
       this.#assertWritable();
       this.#setProperty(target as Record<string, unknown>, text(key), value);
@@ -257,7 +317,11 @@ export class State<S extends object> {
       this.#deleteProperty(target as Record<string, unknown>, text(key));
       return true;
     },
-    ownKeys: (target) => Object.keys(target).toSorted(),
+    ownKeys: (target) => {
+      const keys = Object.keys(target);
+      this.#count(keys.length * unitsOfKey);
+      return keys.toSorted();
+    },
     ...this.#common(),
   };
 
@@ -267,16 +331,11 @@ export class State<S extends object> {
     set: (target, key, value) => {
       this.#assertWritable();
       const array = target as unknown[];
-      if (key === "length") {
-        if (value > array.length) throw new StateError("an array of a state cannot have holes");
-        this.#splice(array, value as number, array.length - (value as number), []);
-        return true;
-      }
-      const at = Number(text(key));
+      const at = Number(key === "length" ? value : text(key));
       if (!Number.isInteger(at) || at < 0 || at > array.length)
         throw new StateError("an array of a state cannot have holes");
-      if (isProxy(value) && unwrap(value) === array[at]) return true;
-      this.#splice(array, at, at < array.length ? 1 : 0, [value]);
+      if (key === "length") this.#splice(array, at, Infinity, []);
+      else if (!isProxy(value) || unwrap(value) !== array[at]) this.#splice(array, at, 1, [value]);
       return true;
     },
     deleteProperty: () => {
@@ -295,22 +354,20 @@ export class State<S extends object> {
     {
       push: this.#mutatingMethod((array, items) => (this.#splice(array, array.length, 0, items), array.length)),
       unshift: this.#mutatingMethod((array, items) => (this.#splice(array, 0, 0, items), array.length)),
-      pop: this.#mutatingMethod((array) => this.#splice(array, array.length - 1, array.length === 0 ? 0 : 1, [])[0]),
-      shift: this.#mutatingMethod((array) => this.#splice(array, 0, array.length === 0 ? 0 : 1, [])[0]),
-      splice: this.#mutatingMethod((array, [start, count, ...items], given) => {
-        const at = given === 0 ? array.length : clampIndex(start, array.length);
-        const most = array.length - at;
-        const deleted = given < 2 ? most : Math.min(Math.max(toInteger(count), 0), most);
-        return this.#splice(array, at, deleted, items);
-      }),
-      sort: this.#mutatingMethod((array, [compare]) => {
-        this.#permute(array, (items) => items.toSorted(compare as (a: unknown, b: unknown) => number));
-        return this.#wrap(array);
-      }),
-      reverse: this.#mutatingMethod((array) => {
-        this.#permute(array, (items) => items.toReversed());
-        return this.#wrap(array);
-      }),
+      pop: this.#mutatingMethod((array) => this.#splice(array, array.length - 1, 1, [])[0]),
+      shift: this.#mutatingMethod((array) => this.#splice(array, 0, 1, [])[0]),
+      splice: this.#mutatingMethod((array, [start, count, ...items], given) =>
+        this.#splice(
+          array,
+          given === 0 ? array.length : clampIndex(start, array.length),
+          given < 2 ? Infinity : (count as number),
+          items,
+        ),
+      ),
+      sort: this.#mutatingMethod((array, [compare]) =>
+        this.#permute(array, (items) => items.toSorted(compare as (a: unknown, b: unknown) => number)),
+      ),
+      reverse: this.#mutatingMethod((array) => this.#permute(array, (items) => items.toReversed())),
       fill: refusing("fill"),
       copyWithin: refusing("copyWithin"),
       indexOf: this.#searchMethod("indexOf"),
@@ -329,7 +386,10 @@ export class State<S extends object> {
   }
 
   #searchMethod(method: "indexOf" | "lastIndexOf" | "includes"): (this: unknown) => unknown {
-    return this.#method((array, [item, ...from]) => array[method](unwrap(item), ...(from as [])));
+    return this.#method((array, [item, ...from]) => {
+      this.#count(unitsOfRange(array.length));
+      return array[method](unwrap(item), ...(from as []));
+    });
   }
 
   #method(look: (array: unknown[], parameters: unknown[]) => unknown): (this: unknown) => unknown {
@@ -364,13 +424,8 @@ function text(key: string | symbol): string {
   return key;
 }
 
-function toInteger(value: unknown): number {
-  const number = Math.trunc(Number(value));
-  return Number.isNaN(number) ? 0 : number;
-}
-
 function clampIndex(value: unknown, length: number): number {
-  const index = toInteger(value);
+  const index = Math.trunc(Number(value)) || 0;
   return index < 0 ? Math.max(length + index, 0) : Math.min(index, length);
 }
 
@@ -390,26 +445,14 @@ function primitive(value: unknown): unknown {
   throw new StateError(`a state holds JSON only, not ${typeof value === "number" ? String(value) : typeof value}`);
 }
 
-/** Returns a deep copy of plain JSON, also of proxies. */
-function copy(value: unknown): unknown {
-  if (typeof value !== "object" || value === null) return primitive(value);
-  const source = unwrap(value) as Container;
-  if (Array.isArray(source)) {
-    const target: unknown[] = [];
-    // This visits holes, too, and refuses them: `map` would keep them. `Array.from` is ten times slower.
-    for (const item of source) target.push(copy(item));
-    return target;
-  }
-  const prototype: unknown = Object.getPrototypeOf(source);
-  if (prototype !== Object.prototype && prototype !== null) {
-    throw new StateError("a state holds plain objects and arrays only");
-  }
-  const target: Record<string, unknown> = {};
-  for (const key of Object.keys(source)) {
-    if (forbiddenKeys.has(key)) throw new StateError(`"${key}" cannot be a key of a state`);
-    if (source[key] !== undefined) target[key] = copy(source[key]);
-  }
-  return target;
+/** Units of a range of items that the runtime moves, searches or copies by itself. */
+function unitsOfRange(items: number): number {
+  return items >> 10;
+}
+
+/** Units of a value that is read or written: a long string costs more, because most uses of it copy it. */
+function unitsOfValue(value: unknown): number {
+  return typeof value === "string" ? 1 + unitsOfRange(value.length) : 1;
 }
 
 /** Whether `sought` is `container` or inside it; the cost is the size of what is moved. */

@@ -56,6 +56,12 @@ export const bounds = {
    */
   conflictEventsMax: 1_000,
   conflictBytesMax: 2 * 1024 * 1024,
+  /**
+   * The work of one draft, and of an atomic batch, in the units of `State.work`: about half a microsecond each, so
+   * that no frame takes more than 50 ms (measured: docs/decisions/0008-work.md). An edit of a document takes tens.
+   */
+  draftWorkMax: 50_000,
+  batchWorkMax: 100_000,
   /** How many event ids a conflict lists. */
   conflictIdsMax: 20,
   /** Stored rejections of one principal in a partition; beyond it, a draft that would be rejected is refused as `rate_limited`. */

@@ -48,6 +48,7 @@ export const errorKinds = {
   too_stale: verdict(409),
   precondition_required: verdict(428),
   invariant_violated: verdict(422),
+  draft_too_expensive: verdict(422),
   idempotency_key_reused: refusal(422),
   draft_failed: refusal(500),
   storage_unavailable: passing(503),
@@ -95,6 +96,8 @@ export interface Problem {
   conflictingEventIds?: number[];
   /** For `cursor_ahead`: the last event of the log. */
   currentEventIndex?: number;
+  /** For `draft_too_expensive`: the units of work that were counted until it was refused, and the bound. */
+  work?: { counted: number; max: number };
   /** For `rate_limited`: the limit, `quota` in `windowSeconds`. */
   rateLimit?: { policy: "principal" | "replays" | "event-type" | "tenant"; quota: number; windowSeconds: number };
 }
@@ -104,7 +107,12 @@ type Layer = "schema" | "permission" | "conflict" | "rule" | "invariant";
 
 /** An error before it is rendered as a problem: without trace id and time. */
 export type Failure = Pick<Problem, "code" | "detail"> &
-  Partial<Pick<Problem, "retryAfter" | "layer" | "errors" | "conflictingEventIds" | "currentEventIndex" | "rateLimit">>;
+  Partial<
+    Pick<
+      Problem,
+      "retryAfter" | "layer" | "errors" | "conflictingEventIds" | "currentEventIndex" | "work" | "rateLimit"
+    >
+  >;
 
 /** A failure with its trace id and its time (milliseconds since 1970). */
 export interface TracedFailure extends Failure {

@@ -1,4 +1,4 @@
-import { forbiddenKeys, formatPath, isJsonObject, type Json } from "./json.ts";
+import { forbiddenKeys, formatPath, type Json } from "./json.ts";
 import { draftBounds } from "./draft-bounds.ts";
 
 /** One error in an input: its field, the violated rule, and a message. */
@@ -34,16 +34,8 @@ export function parseJson(text: string): Parsed {
   scan.run();
   if (scan.violations.length > 0) return { ok: false, value, violations: scan.violations };
   // JSON.parse keeps the sign of -0, and nothing after it would: -0 becomes 0.
-  if (scan.negativeZero) value = withPlainZeros(value);
+  if (scan.negativeZero) value = JSON.parse(text, (_, item: Json) => (item === 0 ? 0 : item)) as Json;
   return { ok: true, value };
-}
-
-/** Makes each -0 in `value` a 0, in place. A reviver of JSON.parse would cost ten times as much. */
-function withPlainZeros(value: Json): Json {
-  if (value === 0) return 0;
-  if (Array.isArray(value)) for (let at = 0; at < value.length; at++) value[at] = withPlainZeros(value[at]!);
-  else if (isJsonObject(value)) for (const key in value) value[key] = withPlainZeros(value[key]!);
-  return value;
 }
 
 /**

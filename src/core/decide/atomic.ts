@@ -32,20 +32,19 @@ export function decideAtomic(context: WriteContext, author: Author, clientId: st
   const before = live.position;
   const accepted: { review: Review; typed: TypedDraft }[] = [];
   const failures = new Map<string, Failure>();
+  let work = 0;
   try {
     for (const draft of drafts) {
-      const review = reviewOf(context, author, clientId, draft);
-      const typed = isUsed(context, principal, draft.draftId) ? keyReused : check(review);
-      if ("code" in typed) {
-        failures.set(draft.draftId, typed);
-        continue;
-      }
-      const applied = apply(review, typed);
-      if ("failure" in applied) failures.set(draft.draftId, applied.failure);
-      else {
-        accepted.push({ review, typed });
+      const review = reviewOf(context, author, clientId, draft, work);
+      const used = isUsed(context, principal, draft.draftId);
+      const result = used ? { failure: keyReused } : review.meter.run(() => reviewAndApply(review));
+      if ("typed" in result) {
+        accepted.push({ review, typed: result.typed });
         live.head.reserve();
-      }
+      } else failures.set(draft.draftId, result.failure);
+      work += review.meter.taken;
+      // To review the others would cost more than the bound.
+      if ("failure" in result && result.failure.code === "draft_too_expensive") break;
     }
   } catch (error) {
     live.undoTo(before);
@@ -80,6 +79,14 @@ export function decideAtomic(context: WriteContext, author: Author, clientId: st
     eventCount: rows.length,
   });
   return { kind: "decided", verdict: acceptedVerdict(rows), replayed: false };
+}
+
+/** The stages, and the reducer. */
+function reviewAndApply(review: Review): { typed: TypedDraft } | { failure: Failure } {
+  const typed = check(review);
+  if ("code" in typed) return { failure: typed };
+  const applied = apply(review, typed);
+  return "failure" in applied ? applied : { typed };
 }
 
 /** The verdict on a batch of which drafts failed. */

@@ -32,7 +32,9 @@ export function apply(review: Review, typed: TypedDraft): { before: number } | {
   const before = callModel(() => fold.apply(typed.definition, typed.event));
   let failure: Failure | undefined;
   try {
+    review.meter.assert();
     failure = checkInvariants(review);
+    review.meter.assert();
   } catch (error) {
     fold.undoTo(before);
     throw error;

@@ -3,6 +3,7 @@ import type { JsonObject, Author } from "../../protocol/index.ts";
 import type { Draft } from "../commands.ts";
 import type { Live } from "../live.ts";
 import type { Ports } from "../ports.ts";
+import type { Meter } from "./meter.ts";
 
 /** A draft and all that its review may look at. */
 export interface Review {
@@ -16,6 +17,8 @@ export interface Review {
   readonly author: Author;
   readonly clientId: string;
   readonly draft: Draft;
+  /** Counts the work of this review: each stage that works in proportion to what is stored adds to it. */
+  readonly meter: Meter;
   /** When this review began: the time that the event gets, unless the log is ahead of the clock. */
   readonly now: number;
 }

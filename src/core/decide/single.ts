@@ -29,11 +29,11 @@ export function decideSingle(context: WriteContext, author: Author, clientId: st
   const { live, ports } = context;
   const { key, drafts } = submission;
   const { principal } = author;
-  const review = reviewOf(context, author, clientId, drafts[0]!);
+  const review = reviewOf(context, author, clientId, drafts[0]!, 0);
   let failure: Failure | undefined;
   let fault: ModelFault | undefined;
   try {
-    const result = reviewAndCommit(review, context);
+    const result = review.meter.run(() => reviewAndCommit(review, context));
     if (result && "row" in result) {
       live.append(result.row);
       return { kind: "decided", verdict: acceptedVerdict([result.row]), replayed: false };

@@ -2,6 +2,7 @@ import type { Author, Failure } from "../../protocol/index.ts";
 import type { Draft } from "../commands.ts";
 import type { WindowContext } from "../window/context.ts";
 import { checkConflict } from "./conflict.ts";
+import { Meter } from "./meter.ts";
 import { checkPermission } from "./permission.ts";
 import type { Review, TypedDraft } from "./review.ts";
 import { checkRules } from "./rules.ts";
@@ -15,11 +16,22 @@ export function check(review: Review): Failure | TypedDraft {
   const failure = checkPermission(review, typed) ?? checkConflict(review, typed);
   if (failure) return failure;
   const transformed = transformDraft(review, typed);
-  return checkRules(review, transformed) ?? transformed;
+  const broken = checkRules(review, transformed);
+  review.meter.assert();
+  return broken ?? transformed;
 }
 
-/** What the stages of a draft work with. */
-export function reviewOf(context: WindowContext, author: Author, clientId: string, draft: Draft): Review {
+/** What the stages of a draft work with. `ofBatch`: the work that the drafts of its atomic batch took before it. */
+export function reviewOf(
+  context: WindowContext,
+  author: Author,
+  clientId: string,
+  draft: Draft,
+  ofBatch: number,
+): Review {
   const { name, model, live, incarnation, ports, transform, now } = context;
-  return { partition: name.partition, model, live, incarnation, ports, transform, author, clientId, draft, now };
+  const { partition } = name;
+  const shrinks = model.eventType(draft.event.type)?.shrinks === true;
+  const meter = new Meter(live.fold.state, shrinks, ofBatch);
+  return { partition, model, live, incarnation, ports, transform, author, clientId, draft, meter, now };
 }

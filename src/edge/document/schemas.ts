@@ -119,6 +119,11 @@ const problemMembers = {
   layer: z.optional(z.enum(["schema", "permission", "conflict", "rule", "invariant"])),
   conflictingEventIds: z.optional(z.array(eventId).check(z.maxLength(bounds.conflictIdsMax))),
   currentEventIndex: z.optional(head),
+  work: z.optional(
+    z
+      .object({ counted: z.int(), max: z.int() })
+      .check(z.meta({ description: "Units of work that were counted, and the bound." })),
+  ),
 };
 
 export const problemDocument = z

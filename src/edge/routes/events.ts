@@ -79,6 +79,7 @@ export function eventRoutes(app: Edge, { requirePartition, requireRead }: Guards
           "too_stale",
           "precondition_required",
           "invariant_violated",
+          "draft_too_expensive",
           "idempotency_key_reused",
           "draft_failed",
           "quarantined",
