@@ -32,8 +32,6 @@ export class Fold {
   #stateBytes: number;
   /** Whether `stateBytes` was measured since the last event. */
   #measured = false;
-  /** The hash of the state, where it was asked for since the last event. */
-  #hash: string | undefined;
 
   private constructor(state: State<object>, fault: FoldError | undefined, snapshot: SnapshotSize, stateBytes: number) {
     this.state = state;
@@ -95,7 +93,6 @@ export class Fold {
   append(payloadBytes: number): void {
     this.#stateBytes += payloadBytes;
     this.#measured = false;
-    this.#hash = undefined;
   }
 
   /** Makes what was applied permanent. */
@@ -115,11 +112,6 @@ export class Fold {
     if (this.#stateBytes > most) return true;
     this.#stateBytes = Math.min(this.#stateBytes, most - growth);
     return false;
-  }
-
-  /** SHA-256 of the state as canonical JSON, in lower-case hexadecimal; computed once per event, because it costs as much as the state is large. */
-  hash(sha256: (text: string) => Uint8Array): string {
-    return (this.#hash ??= hexOf(sha256(this.state.canonical())));
   }
 
   /** The state as JSON text, to be written as a snapshot. Until that is done no other one is due. */

@@ -5,6 +5,7 @@ export type { DraftResult, Outcome, Page, Reply, SessionState, Subscriber, Verdi
 export { bytesOf, type Frame, type FrameSource, Intake, overloaded } from "./window/intake.ts";
 export { Partition } from "./partition.ts";
 export { proofOf } from "./delivery/proof.ts";
+export { bytesOfPage } from "./delivery/read-cost.ts";
 export type { Standing } from "./delivery/reads.ts";
 export type { Logger, Ports } from "./ports.ts";
 export type { PartitionName } from "./environment.ts";

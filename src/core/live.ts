@@ -1,6 +1,7 @@
 import type { AnyModel } from "../model/index.ts";
 import type { EventRow, StorageReads } from "../storage/port.ts";
 import { RejectionCounts } from "./decide/rejections.ts";
+import { StateHash } from "./delivery/state-hash.ts";
 import { Fold, loadSnapshot } from "./fold.ts";
 import { Head } from "./head.ts";
 import { Schedule } from "./jobs/schedule.ts";
@@ -18,6 +19,7 @@ export class Live {
   readonly fold: Fold;
   readonly rejections = new RejectionCounts();
   readonly recent = new RecentEvents();
+  readonly hash = new StateHash();
   readonly schedule: Schedule;
 
   /**

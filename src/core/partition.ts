@@ -23,6 +23,7 @@ import { Memory } from "./memory.ts";
 import { modelTag } from "./model-tag.ts";
 import type { Ports } from "./ports.ts";
 import { Limiter } from "./rates/limiter.ts";
+import { Refusal } from "./refusal.ts";
 import type { Outcome, Page } from "./replies.ts";
 import { Windows } from "./window/windows.ts";
 import type { Work } from "./window/work.ts";
@@ -177,6 +178,29 @@ export class Partition {
     let outcome: Outcome | undefined;
     this.process([{ author, clientId, submission, answer: (given: Outcome) => (outcome = given) }], now);
     return outcome!;
+  }
+
+  /** In how many seconds this principal may read; 0: now. */
+  secondsUntilRead(principal: string, now: number): number {
+    return this.#limiter.readExcess(principal, now)?.retryAfter ?? 0;
+  }
+
+  /**
+   * Runs a read for a principal without a connection, and has it pay for the `bytes` that were produced or replayed.
+   *
+   * @throws Refusal where it has read more than its rate allows.
+   */
+  meterRead<T extends { readonly bytes: number }>(principal: string, now: number, read: () => T): T {
+    const excess = this.#limiter.readExcess(principal, now);
+    if (excess) throw new Refusal(excess);
+    let bytes = 0;
+    try {
+      const result = read();
+      bytes = result.bytes;
+      return result;
+    } finally {
+      this.#limiter.read(principal, bytes, now);
+    }
   }
 
   /**

@@ -31,8 +31,8 @@ export type Reply =
   | { kind: "page"; requestId: string; now: number; page: Page }
   /** `text`: this part of the state, as JSON text. */
   | { kind: "state_chunk"; requestId: string; now: number; eventId: number; chunk: number; text: string }
-  /** Of the state after event `eventIndex`; `sha256` in lower-case hexadecimal. */
-  | { kind: "hash"; requestId: string; now: number; eventIndex: number; sha256: string }
+  /** Of the state after event `eventIndex`; `sha256` in lower-case hexadecimal. `bytes`: how many were hashed for it. */
+  | { kind: "hash"; requestId: string; now: number; eventIndex: number; sha256: string; bytes: number }
   | { kind: "heartbeat"; requestId: string; now: number }
   /** `all`: these peers are all there are; otherwise they are those that have changed. */
   | { kind: "presence"; now: number; all: boolean; peers: readonly Peer[]; gone: readonly string[] }

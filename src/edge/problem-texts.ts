@@ -17,7 +17,7 @@ export const problemTexts: Readonly<Record<ErrorCode, string>> = {
   origin_not_allowed: "Pages from this origin may not connect",
   cursor_ahead: "The log is shorter than what you have seen: drop your copy and sync",
   log_replaced: "The log is another one than you have read: drop your copy and sync",
-  too_expensive: "Request a state nearer to the head",
+  too_expensive: "The read costs too much: request a state nearer to the head; a state that is too large is not hashed",
   snapshot_replaced: "A newer snapshot replaced it: send `sync` without `sinceEventId`, and load that one",
   validation_failed: "The shape is wrong, or a rule of the model rejects it: see `errors`",
   unknown_event_type: "The model has no such event type",

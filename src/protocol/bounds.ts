@@ -66,8 +66,16 @@ export const bounds = {
   conflictIdsMax: 20,
   /** Stored rejections of one principal in a partition; beyond it, a draft that would be rejected is refused as `rate_limited`. */
   rejectionsPerPrincipalMax: 50_000,
-  /** How many events `GET state?at=` replays before it refuses. */
-  replayEventsMax: 10_000,
+  /**
+   * What `GET state?at=` replays before it refuses: events, and bytes of the snapshot that it begins with and of the
+   * payloads after it. Either takes up to about 35 ms here (docs/decisions/0010-reads.md).
+   */
+  replayEventsMax: 5_000,
+  replayBytesMax: 1024 * 1024,
+  /** A larger state is not hashed. To hash as much takes about 50 ms here, and is done once a second (docs/decisions/0010-reads.md). */
+  hashStateBytesMax: 2 * 1024 * 1024,
+  /** Bytes that one unit of a read stands for, see `Limits.reads`. */
+  readUnitBytes: 4 * 1024,
   /** Revocations in force of a tenant; each is deleted when the tokens that it revokes have expired. */
   revocationsMax: 10_000,
   /** Unused tickets of a tenant, and of one principal. */

@@ -99,7 +99,11 @@ export interface Problem {
   /** For `draft_too_expensive`: the units of work that were counted until it was refused, and the bound. */
   work?: { counted: number; max: number };
   /** For `rate_limited`: the limit, `quota` in `windowSeconds`. */
-  rateLimit?: { policy: "principal" | "replays" | "event-type" | "tenant"; quota: number; windowSeconds: number };
+  rateLimit?: {
+    policy: "principal" | "replays" | "event-type" | "tenant" | "reads";
+    quota: number;
+    windowSeconds: number;
+  };
 }
 
 /** The checks of a draft, in order. */

@@ -10,6 +10,11 @@ export interface Limits {
   principal: Rate | null;
   /** Replays for one principal in one partition. */
   replays: Rate | null;
+  /**
+   * What one principal reads in one partition, in units: one for each request, and one for each full 4 KiB that
+   * are produced or replayed for it. A read is paid for after it; who is in debt is refused.
+   */
+  reads: Rate | null;
   /** New drafts of one principal in one partition, by event type. */
   eventTypes: Readonly<Record<string, Rate>>;
   /** New drafts of a tenant, in all its partitions together. */
@@ -24,11 +29,13 @@ export interface Limits {
 
 /**
  * The default limits when tokens are verified. The rate of a principal is that of AU-5. An object of the platform
- * accepts 32,768 sockets; its memory allows fewer.
+ * accepts 32,768 sockets; its memory allows fewer. A unit of reading takes 20 to 130 µs here (docs/decisions/0010-reads.md):
+ * at once as much as 234 MiB, as when all devices of a principal reconnect, and then about a tenth of an object's time.
  */
 export const defaultLimits: Limits = {
   principal: { perSecond: 20, burst: 400 },
   replays: { perSecond: 100, burst: 2_000 },
+  reads: { perSecond: 1_000, burst: 60_000 },
   eventTypes: {},
   tenant: { perSecond: 2_000, burst: 40_000 },
   newPartitions: { perSecond: 1, burst: 1_000 },
@@ -40,6 +47,7 @@ export const defaultLimits: Limits = {
 export const noLimits: Limits = {
   principal: null,
   replays: null,
+  reads: null,
   eventTypes: {},
   tenant: null,
   newPartitions: null,

@@ -22,6 +22,7 @@ export class LogReader implements SubscriptionReader, Stream {
   #started = false;
   #behind = false;
   #ended = false;
+  #cancelPull = () => {};
 
   constructor(
     { author, since, proof, proofs = false }: Extract<StreamRequest, { kind: "events" }>,
@@ -82,7 +83,11 @@ export class LogReader implements SubscriptionReader, Stream {
   #drained(): void {
     if (!this.#behind || this.#ended) return;
     this.#behind = false;
-    this.#host.step(() => this.#pull());
+    const { partition, now } = this.#host;
+    const seconds = partition.secondsUntilRead(this.#subscription.author.principal, now());
+    if (seconds === 0) this.#host.step(() => this.#pull());
+    // It has read more than its rate allows. It stays, and continues a little later.
+    else this.#cancelPull = this.#host.timer(() => this.#host.step(() => this.#pull()), seconds * 1_000);
   }
 
   #pull(): void {
@@ -94,6 +99,7 @@ export class LogReader implements SubscriptionReader, Stream {
   #end(): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#cancelPull();
     this.#host.detach(this.#subscription);
     this.#host.ended(this);
   }

@@ -1,4 +1,5 @@
 import {
+  bytesOfPage,
   Intake,
   newSession,
   type Outcome,
@@ -45,6 +46,9 @@ const unauthenticatedMsMax = 10_000;
 const reconnectSpreadMsMin = 1_000;
 const reconnectSpreadMsPerClient = 10;
 const reconnectSpreadMsMax = 30_000;
+
+/** Who reads over HTTP in open development mode. */
+const anonymousReader = "dev:http";
 
 /** What the application configures for a partition. */
 export interface ShellSettings {
@@ -275,24 +279,27 @@ export class PartitionShell {
     context: RequestContext,
     { proof, proofs }: ReadProof = {},
   ): Promise<HttpAnswer> {
-    return this.#answer(context, (now) => {
+    return this.#answerRead(context, (now) => {
       const standing = this.#partition.standing(now);
       const etag = pageTag(standing);
       const held = since <= standing.head && isHeld(context.ifNoneMatch, etag);
       // The tag is of this log, but the proof may be of another one.
-      if (held && proof === undefined) return answerUnchanged(etag);
+      if (held && proof === undefined) return unmetered(answerUnchanged(etag));
       const page = this.#partition.events(since, limit, now, proof);
-      return held ? answerUnchanged(etag) : answerEvents(this.#settings.name.partition, page, etag, proofs);
+      if (held) return unmetered(answerUnchanged(etag));
+      const answer = answerEvents(this.#settings.name.partition, page, etag, proofs);
+      return { answer, bytes: bytesOfPage(page) };
     });
   }
 
   /** Reads the state, at the head or after an event. */
   readState(at: number | undefined, context: RequestContext): Promise<HttpAnswer> {
-    return this.#answer(context, (now) => {
+    return this.#answerRead(context, (now) => {
       const standing = this.#partition.standing(now, at);
       const etag = stateTag(standing, at ?? standing.head);
-      if ((at ?? 0) <= standing.head && isHeld(context.ifNoneMatch, etag)) return answerUnchanged(etag);
-      return answerState(this.#partition.stateAt(at, now), etag);
+      if ((at ?? 0) <= standing.head && isHeld(context.ifNoneMatch, etag)) return unmetered(answerUnchanged(etag));
+      const read = this.#partition.stateAt(at, now);
+      return { answer: answerState(read, etag), bytes: read.state.length + read.replayedBytes };
     });
   }
 
@@ -367,6 +374,12 @@ export class PartitionShell {
     });
   }
 
+  /** Answers a read that its principal pays for, by the bytes that it says. */
+  #answerRead(context: RequestContext, read: (now: number) => MeteredAnswer): Promise<HttpAnswer> {
+    const principal = context.reader?.principal ?? anonymousReader;
+    return this.#answer(context, (now) => this.#partition.meterRead(principal, now, () => read(now)).answer);
+  }
+
   async #answer({ traceId, reader }: RequestContext, read: (now: number) => HttpAnswer): Promise<HttpAnswer> {
     const failure = reader && (await this.#admission.admitRequest(reader));
     if (failure) return this.#refuse(failure, traceId);
@@ -420,6 +433,14 @@ export class PartitionShell {
     this.#partition.expire(now);
   }
 }
+
+/** An answer, and the bytes that were produced or replayed for it. */
+interface MeteredAnswer {
+  answer: HttpAnswer;
+  bytes: number;
+}
+
+const unmetered = (answer: HttpAnswer): MeteredAnswer => ({ answer, bytes: 0 });
 
 /** The limits in force as long as the tenant has set none. */
 function limitsOf({ limits }: ShellSettings, { tenant }: ShellPorts): Limits {

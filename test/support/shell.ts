@@ -5,6 +5,7 @@ import { insieme } from "../../src/models/insieme/index.ts";
 import type { TenantApi } from "../../src/platform/rpc.ts";
 import { type Author, type Failure, type Limits, noLimits } from "../../src/protocol/index.ts";
 import { Connection } from "../../src/shell/connection.ts";
+import type { StreamBody } from "../../src/shell/event-sink.ts";
 import { PartitionShell } from "../../src/shell/partition-shell.ts";
 import type { SqlDriver } from "../../src/storage/driver.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
@@ -28,6 +29,7 @@ interface Options {
   model?: AnyModel;
   /** The storage; undefined: a new one. */
   driver?: SqlDriver;
+  openBody?: () => StreamBody;
 }
 
 /** The production shell in Node, on a storage, a clock, timers and an alarm that the test owns. */
@@ -41,7 +43,14 @@ export class TestShell {
   #ids = 0;
   #timers: { at: number; run: () => void }[] = [];
 
-  constructor({ tenant, verify, limits, model = insieme as AnyModel, driver = new NodeSqlDriver() }: Options = {}) {
+  constructor({
+    tenant,
+    verify,
+    limits,
+    model = insieme as AnyModel,
+    driver = new NodeSqlDriver(),
+    openBody,
+  }: Options = {}) {
     this.driver = driver;
     const id = (digits: number) => (++this.#ids).toString(16).padStart(digits, "0");
     this.shell = new PartitionShell(
@@ -73,7 +82,8 @@ export class TestShell {
         tenant: tenant && (() => tenant),
         verify: verify ?? (async () => ({ code: "unauthenticated", detail: "There are no tokens here." })),
         openBody: () => {
-          throw new Error("no stream is opened in this test");
+          if (!openBody) throw new Error("no stream is opened in this test");
+          return openBody();
         },
       },
     );

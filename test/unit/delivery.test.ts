@@ -2,9 +2,10 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { rejectionRetentionMs, single, socketSweepMs } from "../../src/core/index.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
+import { bounds } from "../../src/protocol/index.ts";
 import { type AnyModel, defineModel } from "../../src/model/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
-import { type Message, type TestConnection, TestPartition } from "../support/partition.ts";
+import { type Message, sha256, type TestConnection, TestPartition } from "../support/partition.ts";
 
 const ids = (events: { eventId: number }[]) => events.map(({ eventId }) => eventId);
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => from + at);
@@ -313,7 +314,7 @@ describe("snapshots and jobs", () => {
       k1: { at: 1, filler: "" },
       k2: { at: 2, filler: "" },
     });
-    expect(room.partition.stateAt(0, room.now)).toEqual({ state: "{}", eventIndex: 0 });
+    expect(room.partition.stateAt(0, room.now)).toEqual({ state: "{}", eventIndex: 0, replayedBytes: 0 });
   });
 
   it("[TX-8] [MD-4] falls back to replay if the snapshot is damaged, or of another model version", () => {
@@ -337,7 +338,7 @@ describe("snapshots and jobs", () => {
     expect(room.state()).toEqual({ count: 1_000 });
   });
 
-  it("[OB-5] bounds the replay for a past state", () => {
+  it("[OB-5] [BD-1] bounds the replay for a past state in events", () => {
     const { room, writer } = filled(1);
     room.driver.transaction(() =>
       room.driver.write(
@@ -347,10 +348,48 @@ describe("snapshots and jobs", () => {
       ),
     );
     room.restart();
-    expect(() => room.partition.stateAt(10_400, room.now)).toThrow(/at most 10000/);
-    expect(room.partition.stateAt(10_000, room.now).state).toContain('"n":10000');
+    expect(() => room.partition.stateAt(5_001, room.now)).toThrow(/at most 5000/);
+    expect(room.partition.stateAt(5_000, room.now).state).toContain('"n":5000');
     expect(() => room.partition.stateAt(99_999, room.now)).toThrow(/ends at event 10500/);
     expect(writer.frames).not.toEqual([]);
+  });
+
+  it("[OB-5] [BD-1] bounds the replay for a past state in bytes, with the snapshot that it begins with", () => {
+    class Reads extends NodeSqlDriver {
+      rows = 0;
+      override query(sql: string, ...values: Parameters<NodeSqlDriver["query"]>[1][]) {
+        const rows = super.query(sql, ...values);
+        if (sql.startsWith("SELECT * FROM events")) this.rows += rows.length;
+        return rows;
+      }
+    }
+    const driver = new Reads();
+    const room = new TestPartition({ driver });
+    const writer = room.client("a");
+    const value = "x".repeat(60_000);
+    for (let at = 1; at <= 20; at++) writer.submit(`d${at}`, "set", { target: `t${at}`, value });
+    const most = Math.floor(bounds.replayBytesMax / JSON.stringify({ target: "t10", value }).length);
+    expect(room.partition.stateAt(most, room.now)).toMatchObject({ eventIndex: most });
+    driver.rows = 0;
+    expect(() => room.partition.stateAt(most + 1, room.now)).toThrow(/at most 1048576 are replayed/);
+    // It is refused before a payload is read.
+    expect(driver.rows).toBe(0);
+
+    // A snapshot counts with the bytes of its state.
+    const draft = {
+      eventId: 18,
+      modelVersion: 1,
+      modelTag: "insieme.1",
+      logBytes: 18 * 60_030,
+      createdAt: room.now,
+      state: JSON.stringify({ t: "x".repeat(900_000) }),
+    };
+    const bytes = new TextEncoder().encode(draft.state);
+    room.partition.putSnapshotChunk(18, 0, bytes, room.now);
+    room.partition.completeSnapshot(draft, bytes.length, "identity", sha256(bytes), room.now);
+    expect(room.partition.stateAt(19, room.now).replayedBytes).toBe(bytes.length + 60_027);
+    room.driver.transaction(() => room.driver.write("UPDATE snapshots SET state_bytes = 1000000"));
+    expect(() => room.partition.stateAt(19, room.now)).toThrow(/at most 1048576 are replayed/);
   });
 
   it("sweeps rejections after their retention, and only then", () => {

@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from "vitest";
 import type { Work } from "../../src/core/window/work.ts";
 import type { Command } from "../../src/core/index.ts";
 import { type AnyModel, State } from "../../src/model/index.ts";
-import { canonicalJson } from "../../src/protocol/index.ts";
+import { bounds, canonicalJson } from "../../src/protocol/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { type Message, type TestConnection, TestPartition } from "../support/partition.ts";
@@ -68,6 +68,45 @@ describe("hash", () => {
       expect(stringify).toHaveBeenCalledTimes(at);
     }
     stringify.mockRestore();
+  });
+
+  it("[BD-1] [BD-5] of a large state is made once a second at most: in between, the answer is the last one", () => {
+    const room = new TestPartition();
+    const [a, b] = [room.client("a"), room.client("b")];
+    for (let at = 1; at <= 17; at++) a.submit(`d${at}`, "set", { target: `t${at}`, value: "x".repeat(60_000) });
+    const canonical = vi.spyOn(State.prototype, "canonical");
+    const first = a.send("hash", {})[0].payload;
+    expect(first).toEqual({ eventIndex: 17, sha256: hashOf(room.state()) });
+    b.submit("d18", "set", { target: "n", value: 1 });
+    for (const connection of [a, b, a]) expect(connection.send("hash", {})[0].payload).toEqual(first);
+    // The state has about half of the bytes that are hashed in a second.
+    const waitMs = Math.floor((17 * 60_010) / (bounds.hashStateBytesMax / 1_000));
+    room.now += waitMs - 1;
+    expect(a.send("hash", {})[0].payload).toEqual(first);
+    room.now += 3;
+    expect(a.send("hash", {})[0].payload).toEqual({ eventIndex: 18, sha256: hashOf(room.state()) });
+    b.submit("d19", "set", { target: "n", value: 2 });
+    // A clock that is set back does not make it wait for longer.
+    room.now -= 60_000;
+    expect(a.send("hash", {})[0].payload).toEqual({ eventIndex: 19, sha256: hashOf(room.state()) });
+    expect(canonical).toHaveBeenCalledTimes(3);
+    canonical.mockRestore();
+  });
+
+  it("[BD-1] of a state that is too large is refused, and made again when the state is smaller", () => {
+    const room = new TestPartition();
+    const a = room.client("a");
+    const count = Math.ceil(bounds.hashStateBytesMax / 60_000) + 1;
+    for (let at = 1; at <= count; at++) a.submit(`d${at}`, "set", { target: `t${at}`, value: "x".repeat(60_000) });
+    const canonical = vi.spyOn(State.prototype, "canonical");
+    expect(a.send("hash", {})[0]).toMatchObject({
+      type: "error",
+      payload: { code: "too_expensive", status: 422, retryable: false },
+    });
+    expect(canonical).not.toHaveBeenCalled();
+    canonical.mockRestore();
+    for (let at = 1; at <= 5; at++) a.submit(`u${at}`, "unset", { target: `t${at}` });
+    expect(a.send("hash", {})[0].payload).toEqual({ eventIndex: count + 5, sha256: hashOf(room.state()) });
   });
 
   it("[CL-7] [LC-8] is refused if the log cannot be folded", () => {

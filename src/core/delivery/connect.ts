@@ -28,7 +28,8 @@ export function connect(context: WindowContext, session: Session, command: Conne
       detail: "This connection has had its connect; nothing was changed.",
     });
   }
-  if (session.state.awaitsToken && !command.author) throw new Refusal(tokenMissing);
+  const author = authorOfConnect(session.state, command);
+  if (!author) throw new Refusal(tokenMissing);
   assertInForce(context, command.author);
   assertPartition(context, command.partition);
   if (command.modelVersion !== undefined && command.modelVersion !== model.version) {
@@ -47,8 +48,6 @@ export function connect(context: WindowContext, session: Session, command: Conne
   assertSameLog(ports.storage, command.sinceEventId, command.proof);
   if (command.initialState) live.fold.assertSound();
 
-  const author = command.author ??
-    session.state.author ?? { principal: `dev:${command.clientId}`, permissions: "all" as const };
   const client: ConnectedClient = {
     clientId: command.clientId,
     echo: command.echo,
@@ -91,6 +90,13 @@ export function connect(context: WindowContext, session: Session, command: Conne
   if (client.peerId !== undefined)
     session.reply({ kind: "presence", now, all: true, peers: context.peers(), gone: [] });
   if (page) session.reply({ kind: "page", requestId: command.requestId, now, page });
+}
+
+/** Who connects; undefined: the token is missing. */
+export function authorOfConnect({ author, awaitsToken }: Session["state"], command: Connect): Author | undefined {
+  if (command.author) return command.author;
+  if (awaitsToken) return undefined;
+  return author ?? { principal: `dev:${command.clientId}`, permissions: "all" };
 }
 
 /** Answers `renew`: from here on the new token says until when, and what its principal may do. */

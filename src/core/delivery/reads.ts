@@ -1,9 +1,10 @@
 import { type AnyModel, State } from "../../model/index.ts";
 import { bounds } from "../../protocol/index.ts";
-import type { StorageReads } from "../../storage/port.ts";
+import type { SnapshotRow, StorageReads } from "../../storage/port.ts";
 import { assertNotAhead } from "./connect.ts";
 import { foldRange, loadSnapshot } from "../fold.ts";
 import type { Live } from "../live.ts";
+import { modelTag } from "../model-tag.ts";
 import { Refusal } from "../refusal.ts";
 
 /** What names a version of the log and of its state, as for caches. */
@@ -21,6 +22,8 @@ export interface Standing {
 export interface StateRead {
   state: string;
   eventIndex: number;
+  /** Payload bytes of what was replayed for it, and of the snapshot that the replay began with. */
+  replayedBytes: number;
 }
 
 /**
@@ -33,16 +36,39 @@ export function readState(reads: StorageReads, model: AnyModel, live: Live, at: 
   assertNotAhead(head, at);
   if (at === undefined || at === head.eventId) {
     fold.assertSound();
-    return { state: fold.state.stringify(), eventIndex: head.eventId };
+    return { state: fold.state.stringify(), eventIndex: head.eventId, replayedBytes: 0 };
   }
-  const { eventId: from, state: root } = loadSnapshot(reads, model, at);
-  if (at - from > bounds.replayEventsMax) {
+  const nearest = reads.snapshots.latest(model.version, modelTag(model), at);
+  let replayedBytes = replayBytes(reads, nearest, at);
+  const snapshot = loadSnapshot(reads, model, at);
+  // The nearest one is damaged: the replay begins with the initial state.
+  if (nearest && snapshot.eventId !== nearest.eventId) replayedBytes = replayBytes(reads, undefined, at);
+  const state = new State<object>(snapshot.state);
+  foldRange(reads, model, state, snapshot.eventId, at);
+  return { state: state.stringify(), eventIndex: at, replayedBytes };
+}
+
+/**
+ * How many bytes are replayed from a snapshot, or from the initial state, up to the event `at`. Found without reading
+ * them.
+ *
+ * @throws Refusal where they, or the events, are too many.
+ */
+function replayBytes(reads: StorageReads, snapshot: SnapshotRow | undefined, at: number): number {
+  const { eventId: from, stateBytes } = snapshot ?? { eventId: 0, stateBytes: 0 };
+  const { replayEventsMax, replayBytesMax } = bounds;
+  if (at - from > replayEventsMax) {
     throw new Refusal({
       code: "too_expensive",
-      detail: `Event ${at} is ${at - from} events from the nearest snapshot; at most ${bounds.replayEventsMax} are replayed.`,
+      detail: `Event ${at} is ${at - from} events from the nearest snapshot; at most ${replayEventsMax} are replayed.`,
     });
   }
-  const state = new State<object>(root);
-  foldRange(reads, model, state, from, at);
-  return { state: state.stringify(), eventIndex: at };
+  const bytes = stateBytes + reads.events.bytesAfter(from, at);
+  if (bytes > replayBytesMax) {
+    throw new Refusal({
+      code: "too_expensive",
+      detail: `The nearest snapshot and the events from it to event ${at} have ${bytes} bytes; at most ${replayBytesMax} are replayed.`,
+    });
+  }
+  return bytes;
 }

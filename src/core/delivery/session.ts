@@ -119,6 +119,11 @@ export class Session implements Listener {
     }
   }
 
+  /** What it is sent when the window is committed. */
+  get replies(): readonly Reply[] {
+    return this.#replies;
+  }
+
   rollback(): void {
     this.#state = this.#before;
     this.cursor.rollback();

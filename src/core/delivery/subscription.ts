@@ -9,6 +9,7 @@ import { clampLimit, readPage } from "./page.ts";
 import { tokenExpired } from "./endings.ts";
 import { assertSameLog, proofAt } from "./proof.ts";
 import type { Listener } from "./listener.ts";
+import { bytesOfPage } from "./read-cost.ts";
 
 /** Takes what a subscription delivers. Its methods must not throw. */
 export interface SubscriptionReader {
@@ -53,6 +54,7 @@ export class Subscription implements Listener {
   #startedBefore = false;
   #start: Start | undefined;
   #page: Page | undefined;
+  #waits = false;
   #ended: Failure | undefined;
   #endedBefore: Failure | undefined;
   /** Why it ends, until its reader knows it. */
@@ -97,6 +99,11 @@ export class Subscription implements Listener {
     this.cursor.seek(page.nextSinceEventId, page.currentEventIndex);
   }
 
+  /** Delivers no page when the window is committed: the reader pulls again later. */
+  wait(): void {
+    this.#waits = true;
+  }
+
   end(failure: TracedFailure): void {
     if (this.#ended) return;
     this.#ended = this.#ending = failure;
@@ -115,6 +122,7 @@ export class Subscription implements Listener {
     this.#started = this.#startedBefore;
     this.#ended = this.#endedBefore;
     this.#start = this.#page = this.#ending = undefined;
+    this.#waits = false;
     this.cursor.rollback();
   }
 
@@ -122,26 +130,35 @@ export class Subscription implements Listener {
     const start = this.#start;
     const page = this.#page;
     const ending = this.#ending;
+    const waits = this.#waits;
     this.#start = this.#page = this.#ending = undefined;
+    this.#waits = false;
     if (start) this.#reader.started(start.serverId, start.position, start.head, start.proof);
     if (page) this.#reader.deliver(page.events);
     if (ending) this.#reader.ended(ending);
     if (!this.#started || this.#ended) return;
     const wasAtHead = this.cursor.atHead;
     if (wasAtHead) this.#reader.deliver(this.cursor.advance(fresh, this.#creditBytes, undefined));
-    if (!this.cursor.atHead && (page || wasAtHead)) this.#reader.behind();
+    if (!this.cursor.atHead && (page || waits || wasAtHead)) this.#reader.behind();
   }
 }
 
 /**
  * Delivers the next page to a subscription, and begins it with the first one. A pull says that everything before
- * was read, too.
+ * was read, too. A reader that is over its rate gets nothing before it may begin; later it waits.
  *
  * @throws Refusal where the subscription ends instead.
  */
-export function pull({ live, ports, now, serverId }: WindowContext, subscription: Subscription): void {
+export function pull({ live, ports, now, serverId, limiter }: WindowContext, subscription: Subscription): void {
   const ending = subscription.endingAt(now);
   if (ending) throw new Refusal(ending);
+  const { principal } = subscription.author;
+  const excess = limiter.readExcess(principal, now);
+  if (excess && subscription.started) {
+    subscription.wait();
+    return;
+  }
+  if (excess) throw new Refusal(excess);
   const head = live.head.eventId;
   let after = subscription.cursor.state.behind;
   if (!subscription.started) {
@@ -153,5 +170,7 @@ export function pull({ live, ports, now, serverId }: WindowContext, subscription
   }
   if (after === undefined) return;
   subscription.cursor.acknowledge(after);
-  subscription.pulled(readPage(ports.storage, after, clampLimit(undefined), head));
+  const page = readPage(ports.storage, after, clampLimit(undefined), head);
+  limiter.read(principal, bytesOfPage(page), now);
+  subscription.pulled(page);
 }

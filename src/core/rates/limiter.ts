@@ -1,4 +1,4 @@
-import { type Failure, type Limits, noLimits, type Rate } from "../../protocol/index.ts";
+import { bounds, type Failure, type Limits, noLimits, type Rate } from "../../protocol/index.ts";
 import type { StorageReads, StorageWrites } from "../../storage/port.ts";
 import { Allowance } from "./allowance.ts";
 import { type Bucket, fullAt, fullBucket, refill, secondsUntil } from "./bucket.ts";
@@ -19,6 +19,7 @@ interface Principal {
   /** Of all new drafts under "", and of the event types that have a rate of their own. */
   readonly scopes: Map<string, Kept>;
   replays: Bucket | undefined;
+  reads: Bucket | undefined;
 }
 
 /** What one decision costs a bucket. */
@@ -129,6 +130,27 @@ export class Limiter {
     return undefined;
   }
 
+  /** Why this principal may not read now: it is in debt for what it has read. */
+  readExcess(principal: string, now: number): Failure | undefined {
+    const rate = this.#limits.reads;
+    if (!rate) return undefined;
+    const seconds = secondsUntil(this.#readsOf(principal, rate, now), rate, 1);
+    return seconds > 0 ? limited("reads", "You have read", rate, seconds, " units of 4 KiB") : undefined;
+  }
+
+  /** Takes what a read costs for which `bytes` were produced or replayed; it may leave a debt. */
+  read(principal: string, bytes: number, now: number): void {
+    const rate = this.#limits.reads;
+    if (rate) this.#readsOf(principal, rate, now).level -= 1 + Math.floor(bytes / bounds.readUnitBytes);
+  }
+
+  #readsOf(principal: string, rate: Rate, now: number): Bucket {
+    const known = this.#principal(principal);
+    known.reads ??= fullBucket(rate, now);
+    refill(known.reads, rate, now);
+    return known.reads;
+  }
+
   #costs(drafts: readonly Draft[]): Cost[] {
     const { principal, eventTypes } = this.#limits;
     const costs: Cost[] = [];
@@ -161,7 +183,7 @@ export class Limiter {
       this.#principals.delete(name);
     } else {
       if (this.#principals.size >= principalsMax) this.#principals.delete(this.#principals.keys().next().value!);
-      known = { scopes: new Map(), replays: undefined };
+      known = { scopes: new Map(), replays: undefined, reads: undefined };
     }
     this.#principals.set(name, known);
     return known;
@@ -170,10 +192,10 @@ export class Limiter {
 
 type Policy = NonNullable<Failure["rateLimit"]>["policy"];
 
-function limited(policy: Policy, who: string, { perSecond, burst }: Rate, retryAfter: number): Failure {
+function limited(policy: Policy, who: string, { perSecond, burst }: Rate, retryAfter: number, unit = ""): Failure {
   return {
     code: "rate_limited",
-    detail: `${who} more than is allowed: ${burst} at once, and then ${Number(perSecond.toFixed(3))} a second. Send the same again in ${retryAfter} s.`,
+    detail: `${who} more than is allowed: ${burst}${unit} at once, and then ${Number(perSecond.toFixed(3))} a second. Send the same again in ${retryAfter} s.`,
     retryAfter,
     rateLimit: { policy, quota: burst, windowSeconds: Math.max(Math.round(burst / perSecond), 1) },
   };

@@ -1,12 +1,13 @@
 import type { Author, ErrorCode, Failure, TracedFailure } from "../../protocol/index.ts";
 import type { Command, ReadCommand, Submission, SubmitCommand } from "../commands.ts";
-import { connect, renew, stateChunk, sync } from "../delivery/connect.ts";
+import { authorOfConnect, connect, renew, stateChunk, sync } from "../delivery/connect.ts";
 import { decide, decline } from "../decide/decide.ts";
 import type { ConnectedClient, Outcome } from "../replies.ts";
 import { traceFailure, Refusal } from "../refusal.ts";
 import { type WindowContext, traced, type WriteContext } from "./context.ts";
 import { tokenExpired, tokenRevoked } from "../delivery/endings.ts";
 import type { Listener } from "../delivery/listener.ts";
+import { bytesRead } from "../delivery/read-cost.ts";
 import { notConnected, type Session } from "../delivery/session.ts";
 import { pull } from "../delivery/subscription.ts";
 import type { Window } from "./window.ts";
@@ -63,7 +64,7 @@ export function handleRead(context: WindowContext, work: ReadWork): void {
     if ("subscription" in work) answerPull(own, work);
     else {
       assertNotEnded(work.session, context.now);
-      answerCommand(own, work.session, work.command);
+      answerMetered(own, work.session, work.command);
     }
   } catch (error) {
     refuseThrown(own, work, error);
@@ -109,6 +110,43 @@ function answerPull(context: WindowContext, { subscription, refused }: Pull): vo
   pull(context, subscription);
 }
 
+/**
+ * Answers a command, and has its principal pay for what it has read.
+ *
+ * @throws Refusal where the command is answered by an error.
+ */
+function answerMetered(context: WindowContext, session: Session, command: ReadCommand): void {
+  const { limiter, now } = context;
+  const reader = readerOf(session, command);
+  if (reader === undefined) {
+    answerCommand(context, session, command);
+    return;
+  }
+  const excess = limiter.readExcess(reader, now);
+  if (excess) throw new Refusal(excess);
+  const before = session.replies.length;
+  try {
+    answerCommand(context, session, command);
+  } finally {
+    limiter.read(reader, bytesRead(session.replies.slice(before)), now);
+  }
+}
+
+/** The principal that reads the log or the state by this command; undefined: nothing is read. */
+function readerOf({ state }: Session, command: ReadCommand): string | undefined {
+  switch (command.kind) {
+    case "sync":
+    case "state_chunk":
+    case "hash":
+      return state.client && state.author?.principal;
+    case "connect":
+      if (!command.initialState && command.sinceEventId === undefined) return undefined;
+      return state.client ? undefined : authorOfConnect(state, command)?.principal;
+    default:
+      return undefined;
+  }
+}
+
 /** @throws Refusal where the command is answered by an error. */
 function answerCommand(context: WindowContext, session: Session, command: ReadCommand): void {
   switch (command.kind) {
@@ -141,9 +179,8 @@ function answerCommand(context: WindowContext, session: Session, command: ReadCo
     case "hash": {
       connected(session);
       const { live, ports, now } = context;
-      live.fold.assertSound();
-      const sha256 = live.fold.hash(ports.sha256);
-      session.reply({ kind: "hash", requestId: command.requestId, now, eventIndex: live.head.eventId, sha256 });
+      const hash = live.hash.read(live.fold, live.head.eventId, ports, now);
+      session.reply({ kind: "hash", requestId: command.requestId, now, ...hash });
       return;
     }
   }

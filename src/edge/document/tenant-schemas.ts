@@ -26,6 +26,7 @@ const eventTypes = z
 const members = {
   principal: rateOrNone,
   replays: rateOrNone,
+  reads: rateOrNone,
   eventTypes,
   tenant: rateOrNone,
   newPartitions: rateOrNone,

@@ -123,7 +123,7 @@ export function eventRoutes(app: Edge, { requirePartition, requireRead }: Guards
           description: "The client's copy is still current.",
           headers: headers("ETag", "CacheControl", "Vary"),
         },
-        ...partitionRefusals("cursor_ahead", "log_replaced"),
+        ...partitionRefusals("cursor_ahead", "log_replaced", "rate_limited"),
       },
     }),
     requireRead,

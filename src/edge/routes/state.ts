@@ -16,7 +16,7 @@ export function stateRoutes(app: Edge, { requireRead }: Guards): void {
     describeRoute({
       operationId: "readState",
       summary: "Read the state, now or after any event",
-      description: `The state that the model's reducers compute from the log up to an event. At most ${bounds.replayEventsMax} events are replayed from the nearest snapshot. The \`ETag\` is a weak one, because the order of keys may differ.`,
+      description: `The state that the model's reducers compute from the log up to an event. At most ${bounds.replayEventsMax} events, and ${bounds.replayBytesMax} bytes with the snapshot itself, are replayed from the nearest snapshot. The \`ETag\` is a weak one, because the order of keys may differ.`,
       tags: ["State"],
       security: [{ token: [] }, {}],
       parameters: partitionParameters("ifNoneMatch", "traceparent"),
@@ -33,7 +33,7 @@ export function stateRoutes(app: Edge, { requireRead }: Guards): void {
           description: "The client's copy is still current.",
           headers: headers("ETag", "CacheControl", "Vary"),
         },
-        ...partitionRefusals("cursor_ahead", "too_expensive", "quarantined"),
+        ...partitionRefusals("cursor_ahead", "too_expensive", "quarantined", "rate_limited"),
       },
     }),
     requireRead,

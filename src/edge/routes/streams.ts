@@ -43,7 +43,7 @@ export function streamRoutes(app: Edge, { requireRead, requireReadOrTicket }: Gu
       ],
       responses: {
         200: stream("The events."),
-        ...partitionRefusals("cursor_ahead", "log_replaced", "too_many_connections"),
+        ...partitionRefusals("cursor_ahead", "log_replaced", "too_many_connections", "rate_limited"),
       },
     }),
     requireReadOrTicket,

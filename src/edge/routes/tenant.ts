@@ -234,6 +234,7 @@ const limitsExample = {
   limits: {
     principal: rate,
     replays: { perSecond: 100, burst: 2_000 },
+    reads: { perSecond: 1_000, burst: 60_000 },
     eventTypes: {},
     tenant: null,
     newPartitions: null,

@@ -46,8 +46,8 @@ export interface EventReads {
   /** The event before the longest run of newest events that has at most `limit` of them, and payloads of at most `bytes`. */
   beforeNewest(limit: number, bytes: number): number;
   find(principal: string, draftId: string): EventRow | undefined;
-  /** Payload bytes of all events after `eventId`. */
-  bytesAfter(eventId: number): number;
+  /** Payload bytes of the events after `eventId`, up to and with `upTo`. */
+  bytesAfter(eventId: number, upTo?: number): number;
 }
 
 export interface EventWrites {
@@ -115,10 +115,11 @@ export class EventsTable implements EventReads, EventWrites {
     return row && eventOf(row);
   }
 
-  bytesAfter(eventId: number): number {
+  bytesAfter(eventId: number, upTo = Number.MAX_SAFE_INTEGER): number {
     const [row] = this.#database.read(
-      "SELECT coalesce(sum(length(payload)), 0) AS bytes FROM events WHERE event_id > ?",
+      "SELECT coalesce(sum(length(payload)), 0) AS bytes FROM events WHERE event_id > ? AND event_id <= ?",
       eventId,
+      upTo,
     );
     return (row?.["bytes"] as number | undefined) ?? 0;
   }

@@ -1,0 +1,42 @@
+import { bounds } from "../../protocol/index.ts";
+import { type Fold, hexOf } from "../fold.ts";
+import type { Ports } from "../ports.ts";
+import { Refusal } from "../refusal.ts";
+
+/** A hash of the state after event `eventIndex`, and how many bytes were hashed for this answer. */
+interface HashRead {
+  eventIndex: number;
+  /** SHA-256 of the state as canonical JSON, in lower-case hexadecimal. */
+  sha256: string;
+  bytes: number;
+}
+
+/**
+ * The hash of the state, which clients compare with their own. To make it costs as much as the state is large. So it
+ * is made once for each event at most, and after one of n bytes the next waits for n / `bounds.hashStateBytesMax`
+ * seconds. Until then the answer is the last one, which says what event it is of.
+ */
+export class StateHash {
+  #last: HashRead | undefined;
+  /** When another one may be made, in milliseconds since 1970. */
+  #nextAt = 0;
+
+  /** @throws Refusal where the state is too large. */
+  read(fold: Fold, eventIndex: number, { sha256 }: Pick<Ports, "sha256">, now: number): HashRead {
+    fold.assertSound();
+    const last = this.#last;
+    // A clock that was set back must not keep the last answer for longer.
+    const waits = now < this.#nextAt && this.#nextAt - now <= 1_000;
+    if (last && (waits || last.eventIndex === eventIndex)) return { ...last, bytes: 0 };
+    if (fold.exceeds(bounds.hashStateBytesMax, 0)) {
+      throw new Refusal({
+        code: "too_expensive",
+        detail: `The state has more than ${bounds.hashStateBytesMax} bytes: it is not hashed.`,
+      });
+    }
+    const text = fold.state.canonical();
+    this.#nextAt = now + Math.floor((text.length / bounds.hashStateBytesMax) * 1_000);
+    this.#last = { eventIndex, sha256: hexOf(sha256(text)), bytes: text.length };
+    return this.#last;
+  }
+}
