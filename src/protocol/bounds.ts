@@ -24,8 +24,27 @@ export const bounds = {
   /** The credit that a client may ask for, in bytes. */
   creditBytesMin: 64 * 1024,
   creditBytesMax: 16 * 1024 * 1024,
-  /** Bytes sent to a client without credit since its last sign of life. */
+  /** Bytes of broadcasts and presence sent to a client since its last sign of life. */
   unreadBytesMax: 16 * 1024 * 1024,
+  /**
+   * Outstanding bytes (sent, neither proven nor assumed to be read; docs/decisions/0011-outstanding.md) of a connection,
+   * of a principal and of a partition. At a bound the frames of a connection wait, but not for the bounds that it shares
+   * while it has less than `outstandingShareBytes` of its own.
+   */
+  outstandingBytesPerConnectionMax: 4 * 1024 * 1024,
+  outstandingBytesPerPrincipalMax: 16 * 1024 * 1024,
+  outstandingBytesMax: 64 * 1024 * 1024,
+  outstandingShareBytes: 256 * 1024,
+  /** The pace at which a connection, all connections of a principal, and those of a partition are assumed to read, in bytes a second: 8 Mbit/s is a slow line today. */
+  readBytesPerSecond: 1024 * 1024,
+  readBytesPerSecondPerPrincipal: 4 * 1024 * 1024,
+  readBytesPerSecondOfPartition: 16 * 1024 * 1024,
+  /** Bytes sent to a connection without a proof that they were read: more end it. Sixty pages in a row fit. */
+  unprovenBytesPerConnectionMax: 64 * 1024 * 1024,
+  /** The same of all connections of a principal, of each what is beyond `outstandingBytesPerConnectionMax`. */
+  unprovenBytesPerPrincipalMax: 128 * 1024 * 1024,
+  /** Reading requests of a connection that are being answered; further frames wait. A stream's queue holds their pages. */
+  readsInFlightMax: 2,
   /** Open streams over HTTP of a partition: each prevents hibernation, and up to `streamUnreadMax` can wait for each. */
   streamsMax: 50,
   /** What waits for the reader of a stream, in UTF-16 units, without what is being written: a page, and the credit of our client. */

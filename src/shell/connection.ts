@@ -14,8 +14,9 @@ import {
 } from "../core/index.ts";
 import { type Author, bounds, endsConnection, type Failure } from "../protocol/index.ts";
 import type { EventRow } from "../storage/port.ts";
-import type { Dialect, EndReason, TokenFrame } from "../wire/dialect.ts";
+import type { Decoded, Dialect, EndReason, TokenFrame } from "../wire/dialect.ts";
 import type { Dialects } from "../wire/dialects.ts";
+import { type KeptOutstanding, Outstanding, type OutstandingSums } from "./outstanding.ts";
 
 type Submit = Extract<Command, { kind: "submit" }>;
 
@@ -23,6 +24,9 @@ type Submit = Extract<Command, { kind: "submit" }>;
 const idleMsMax = 10 * 60 * 1_000;
 /** The precision with which the time of a connection's last frame is stored. */
 const seenAtStepMs = 60 * 1_000;
+
+/** Frames that wait for the peer to read are looked at again after this long at the latest. */
+const servedMsMax = 1_000;
 
 /** What is stored of a connection over hibernation; the platform's limit is 16 KiB. */
 export interface Attachment {
@@ -33,6 +37,8 @@ export interface Attachment {
   dialect?: string;
   /** The trace id of the upgrade if it had a `traceparent`: problems of the connection have the same one. */
   traceId?: string;
+  /** What was sent to it and is not proven to be read; absent: little, or an earlier version wrote this. */
+  outstanding?: KeptOutstanding;
 }
 
 /** What carries a connection's frames: a WebSocket, or a pair of HTTP requests. */
@@ -45,6 +51,8 @@ export interface Carrier {
   save(attachment: Attachment): void;
   /** When the peer last gave a sign of life other than a frame, in milliseconds since 1970; 0: never. */
   lastSignOfLife(): number;
+  /** How many UTF-16 units its peer has not read yet, where the platform reports that. */
+  readonly unreadUnits?: () => number;
 }
 
 /** What a connection needs of its partition. */
@@ -52,7 +60,10 @@ export interface ConnectionHost {
   readonly partition: Partition;
   readonly dialects: Dialects;
   readonly intake: Intake;
+  readonly outstanding: OutstandingSums;
   now(): number;
+  /** Runs `run` once, after `delayMs` milliseconds. Returns a function that cancels it. */
+  timer(run: () => void, delayMs: number): () => void;
   /** Returns the author of a token that was received in a frame, or why it is refused; undefined in open development mode, where tokens are ignored. */
   authenticate: ((session: Session, token: string) => Promise<Author | Failure>) | undefined;
   /** Whether the tenant must count the partition before its first write. */
@@ -75,14 +86,21 @@ export class Connection implements Subscriber, FrameSource {
   /** Undefined until the first frame if the upgrade has not chosen one. */
   #dialect: Dialect | undefined;
   #seenAt: number;
-  /** The size of what was sent since the last sign of life, in UTF-16 units. */
+  readonly #outstanding: Outstanding;
+  /** The size of what was sent unasked since the last sign of life, in UTF-16 units. */
   #unreadBytes = 0;
   /** The time of the last sign of life other than a frame that was processed here. */
   #aliveAt = 0;
   #ended = false;
-  /** The frames behind one that waits for the verifier or the tenant; undefined: no frame waits. */
-  #waiting: Frame[] | undefined;
+  /** Whether a frame waits for the verifier or the tenant. */
+  #held = false;
+  /** The frames that wait: behind that one, or because the peer has to read first. */
+  readonly #waiting: Frame[] = [];
   #waitingBytes = 0;
+  /** Reading requests that are being answered. */
+  #reading = 0;
+  /** Cancels the timer that serves the frames that wait for the peer to read. */
+  #cancelTimer: (() => void) | undefined;
 
   constructor(carrier: Carrier, host: ConnectionHost, attachment: Attachment) {
     this.#carrier = carrier;
@@ -90,6 +108,7 @@ export class Connection implements Subscriber, FrameSource {
     this.#seenAt = attachment.seenAt;
     this.#dialect = host.dialects.named(attachment.dialect);
     this.session = new Session(this, attachment.session, attachment.traceId);
+    this.#outstanding = new Outstanding(host.outstanding, attachment.outstanding, () => this.end("slow_consumer"));
   }
 
   /** Accepts a frame of the peer. */
@@ -103,21 +122,83 @@ export class Connection implements Subscriber, FrameSource {
     this.#host.intake.arrive(this, frame, now);
   }
 
-  /** Decodes a frame, when it is next. */
+  /** Decodes a frame, or queues it if others wait. What a waiting frame proves to be read counts at once. */
   read(frame: Frame, now: number): Work | undefined {
     if (this.#ended) return undefined;
-    if (this.#waiting) {
-      this.#enqueue(this.#waiting, frame);
+    if (this.#held || this.#waiting.length > 0) {
+      this.#enqueue(frame);
+      if (!this.#held && this.#prove(this.#decode(frame), now)) this.serve();
       return undefined;
     }
+    const decoded = this.#decode(frame);
+    this.#prove(decoded, now);
+    if (!this.#mustWait(decoded, now)) return this.#take(decoded, frame, now);
+    this.#enqueue(frame);
+    this.#serveLater();
+    return undefined;
+  }
+
+  /** Serves the frames that wait, as far as the peer has read. */
+  serve(): void {
+    const { intake, now } = this.#host;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    while (!this.#held && !this.#ended) {
+      const frame = this.#waiting[0];
+      if (frame === undefined) return;
+      const decoded = this.#decode(frame);
+      if (this.#mustWait(decoded, now())) {
+        this.#serveLater();
+        return;
+      }
+      this.#waiting.shift();
+      this.#waitingBytes -= bytesOf(frame);
+      const work = this.#take(decoded, frame, now());
+      // At once: under load there are frames that arrived after these, and are not decoded yet.
+      if (work && !intake.offer(this, work, bytesOf(frame))) this.overflowed();
+    }
+  }
+
+  #decode(frame: Frame): Decoded {
     this.#dialect ??= this.#host.dialects.recognising(frame);
-    const decoded = this.#dialect.decode(frame);
+    return this.#dialect.decode(frame);
+  }
+
+  /** Returns the work that a frame asks for; undefined if that is none, or is known later. */
+  #take(decoded: Decoded, frame: Frame, now: number): Work | undefined {
     if (decoded.kind === "token") return this.#authenticate(decoded, frame);
     if (decoded.kind === "presence") {
       const refused = this.#host.partition.show(this.session, decoded, now);
       return refused && this.#work(refused);
     }
     return this.#mustClaim(decoded) ? this.#claimFor(decoded, frame) : this.#work(decoded);
+  }
+
+  /** Whether a frame proves that something was read. */
+  #prove(decoded: Decoded, now: number): boolean {
+    if (decoded.kind === "state_chunk") return this.#outstanding.proveChunk(decoded, now);
+    const eventId = knownEventOf(decoded);
+    return eventId !== undefined && this.#outstanding.prove(eventId, now);
+  }
+
+  /** Whether the peer has to read before this frame is served. */
+  #mustWait(decoded: Decoded, now: number): boolean {
+    if (this.#reading >= bounds.readsInFlightMax && isReading(decoded)) return true;
+    return decoded.kind !== "ack" && this.#msUntilServed(now) > 0;
+  }
+
+  #msUntilServed(now: number): number {
+    const unread = this.#carrier.unreadUnits?.();
+    if (unread === undefined) return this.#outstanding.msUntilServed(now);
+    // The carrier calls `serve` when its peer has read.
+    return unread < bounds.streamUnreadMax / 2 ? 0 : servedMsMax;
+  }
+
+  #serveLater(): void {
+    if (this.#cancelTimer) return;
+    const { timer, step, now } = this.#host;
+    const delayMs = Math.min(this.#msUntilServed(now()), servedMsMax);
+    this.#cancelTimer = timer(() => step(() => this.serve()), delayMs);
   }
 
   overflowed(): void {
@@ -129,16 +210,17 @@ export class Connection implements Subscriber, FrameSource {
   }
 
   #work(command: Command): Work {
+    if (isReading(command)) this.#reading++;
     return { session: this.session, command };
   }
 
-  /** Queues a frame behind the one that waits. */
-  #enqueue(waiting: Frame[], frame: Frame): void {
+  /** Queues a frame behind those that wait. */
+  #enqueue(frame: Frame): void {
     this.#waitingBytes += bytesOf(frame);
     const bytesMax = this.session.state.author ? bounds.bytesBehindTokenMax : bounds.unauthenticatedBytesMax;
-    const full = waiting.length === bounds.framesBehindTokenMax || this.#waitingBytes > bytesMax;
+    const full = this.#waiting.length === bounds.framesBehindTokenMax || this.#waitingBytes > bytesMax;
     if (full) this.overflowed();
-    else waiting.push(frame);
+    else this.#waiting.push(frame);
   }
 
   /** Whether this is the partition's first write, by a client that has connected. */
@@ -172,39 +254,55 @@ export class Connection implements Subscriber, FrameSource {
 
   /** Queues all later frames until the command of this one is known, so that they stay in order. */
   #hold(frame: Frame, find: () => Promise<Command>): void {
-    const waiting: Frame[] = [];
-    this.#waiting = waiting;
-    this.#waitingBytes = 0;
-    void this.#resume(frame, waiting, find());
+    this.#held = true;
+    void this.#resume(frame, find());
   }
 
-  async #resume(frame: Frame, waiting: readonly Frame[], found: Promise<Command>): Promise<void> {
-    const { intake, now, step } = this.#host;
+  async #resume(frame: Frame, found: Promise<Command>): Promise<void> {
+    const { intake, step } = this.#host;
     const command = await found.catch(() => undefined);
     step(() => {
-      this.#waiting = undefined;
+      this.#held = false;
       // Nobody can say what the frame asks for. The client connects again, and sends its frames again.
       if (!command) {
         this.end("overloaded");
         return;
       }
       if (!this.#ended && !intake.offer(this, this.#work(command), bytesOf(frame))) this.overflowed();
-      // At once: under load there are frames that arrived after these, and are not decoded yet.
-      for (const next of waiting) intake.decode(this, next, now());
+      this.serve();
     });
   }
 
   deliver(replies: readonly Reply[], broadcasts: readonly EventRow[]): void {
     const dialect = this.#currentDialect;
+    let units = 0;
     for (const frame of dialect.frames(replies, broadcasts, this.session.state.wire)) {
       this.#carrier.send(frame);
-      this.#unreadBytes += frame.length;
+      units += frame.length;
     }
+    let asked = false;
     for (const reply of replies) {
+      asked ||= isAsked(reply);
+      if (endsReading(reply)) this.#reading = Math.max(this.#reading - 1, 0);
       if (reply.kind !== "error" && reply.kind !== "draining") continue;
       const code = reply.kind === "error" ? reply.failure.code : "draining";
       if (endsConnection(code)) this.end(code, "see the last message");
     }
+    this.#count(units, asked);
+    for (const reply of replies) if (reply.kind === "state_chunk") this.#outstanding.sentChunk(reply);
+    if (this.#waiting.length > 0 && !this.#held) this.#serveLater();
+  }
+
+  #count(units: number, asked: boolean): void {
+    if (this.#ended) return;
+    const { author, cursor, state } = this.session;
+    if (author) this.#outstanding.belongsTo(author.principal);
+    // Before `connected` nothing is delivered.
+    const delivered = state.client ? cursor.delivered : -1;
+    if (!this.#carrier.unreadUnits) this.#outstanding.sent(units, asked, delivered, this.#host.now());
+    if (this.#outstanding.mustKeep) this.save(this.session.kept);
+    if (asked) return;
+    this.#unreadBytes += units;
     if (this.#unreadBytes > bounds.unreadBytesMax) this.#endIfUnread();
   }
 
@@ -212,11 +310,13 @@ export class Connection implements Subscriber, FrameSource {
     // Not for a connection that has ended: it must not be restored after hibernation.
     if (this.#ended) return;
     const { traceId } = this.session;
+    const outstanding = this.#outstanding.kept;
     this.#carrier.save({
       session,
       seenAt: this.#seenAt,
       ...(this.#dialect ? { dialect: this.#dialect.name } : {}),
       ...(traceId === undefined ? {} : { traceId }),
+      ...(outstanding ? { outstanding } : {}),
     });
   }
 
@@ -241,6 +341,9 @@ export class Connection implements Subscriber, FrameSource {
   #finish(): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#cancelTimer?.();
+    this.#waiting.length = 0;
+    this.#outstanding.close(this.#host.now());
     this.#host.connectionEnded(this);
   }
 
@@ -251,7 +354,7 @@ export class Connection implements Subscriber, FrameSource {
 
   /**
    * Platform fact: a socket does not report how much it buffers. So a client that sends no frame and no
-   * heartbeat while this much is sent to it counts as one that does not read.
+   * heartbeat while this much of the log and of presence is sent to it counts as one that is gone.
    */
   #endIfUnread(): void {
     const aliveAt = this.#carrier.lastSignOfLife();
@@ -261,5 +364,42 @@ export class Connection implements Subscriber, FrameSource {
       return;
     }
     this.end("slow_consumer");
+  }
+}
+
+const readingKinds: ReadonlySet<string> = new Set<Decoded["kind"]>(["token", "connect", "sync", "state_chunk", "hash"]);
+
+/** Whether a frame asks for a reply that can be much larger than itself. */
+function isReading({ kind }: Decoded): boolean {
+  return readingKinds.has(kind);
+}
+
+/** Whether a client could have more of these replies by sending more frames. An acceptance is as new as its event. */
+function isAsked(reply: Reply): boolean {
+  if (reply.kind === "decided") return reply.verdict.results.some(({ kind }) => kind !== "accepted");
+  return reply.kind !== "presence" && reply.kind !== "head";
+}
+
+const finalKinds: ReadonlySet<string> = new Set<Reply["kind"]>(["connected", "page", "state_chunk", "hash"]);
+
+/** Whether a reply is the last one to a reading request. */
+function endsReading(reply: Reply): boolean {
+  if (reply.kind === "error") return reply.draftId === undefined;
+  return finalKinds.has(reply.kind);
+}
+
+/** An event that the sender of this frame knows; undefined: it says none. */
+function knownEventOf(decoded: Decoded): number | undefined {
+  switch (decoded.kind) {
+    case "ack":
+      return decoded.eventId;
+    case "sync":
+      return decoded.sinceEventId;
+    case "submit": {
+      const { expectedEventId } = decoded.submission.drafts.at(-1)!;
+      return typeof expectedEventId === "number" ? expectedEventId : undefined;
+    }
+    default:
+      return undefined;
   }
 }

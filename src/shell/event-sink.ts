@@ -72,6 +72,11 @@ export class EventSink {
     return this.#lastReadAt;
   }
 
+  /** The size of what waits, besides what is being written, in UTF-16 units. */
+  get waitingUnits(): number {
+    return this.#waitingUnits;
+  }
+
   /** Sends an event. `data` and `id` are one line each. Returns false if the queue is full. */
   send(data: string, { event, id }: { event?: string; id?: string } = {}): boolean {
     if (this.#ended) return true;

@@ -35,6 +35,7 @@ import { Admission } from "./admission.ts";
 import type { Roles } from "./author.ts";
 import { type Attachment, type Carrier, Connection, type ConnectionHost } from "./connection.ts";
 import type { EventSink } from "./event-sink.ts";
+import { OutstandingSums } from "./outstanding.ts";
 import type { ShellPorts } from "./ports.ts";
 import { writeSnapshot } from "./snapshot-writer.ts";
 import { Streams } from "./streams.ts";
@@ -122,7 +123,9 @@ export class PartitionShell {
       partition,
       dialects: this.#dialects,
       intake: this.#intake,
+      outstanding: new OutstandingSums(),
       now,
+      timer: (run, delayMs) => ports.timer(run, delayMs),
       connectionEnded: (connection) => {
         this.#connections.delete(connection);
         this.#detach(connection.session);
@@ -159,7 +162,6 @@ export class PartitionShell {
       ...this.#host,
       random: ports.random,
       openBody: () => ports.openBody(),
-      timer: (run, delayMs) => ports.timer(run, delayMs),
       every: (run, periodMs) => ports.every(run, periodMs),
       addConnection: (connection) => this.#addConnection(connection),
       attach: (subscription) => this.#attach(subscription),

@@ -22,7 +22,7 @@ export class PostedConnection implements Stream {
     this.#principal = author?.principal;
     this.#host = host;
     this.sink = new EventSink(host, {
-      drained: () => {},
+      drained: () => host.step(() => this.connection.serve()),
       disconnected: () => host.step(() => this.connection.disconnected()),
     });
     this.connection = new Connection(
@@ -32,6 +32,7 @@ export class PostedConnection implements Stream {
         // Nothing is stored: an open stream prevents hibernation.
         save: () => {},
         lastSignOfLife: () => this.sink.takenAt,
+        unreadUnits: () => this.sink.waitingUnits,
       },
       { ...host, connectionEnded: (connection) => this.#connectionEnded(connection) },
       { session: newSession(author), seenAt: host.now(), ...(traceId === undefined ? {} : { traceId }) },

@@ -14,13 +14,13 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "[WP-12] a frame behind a token overtakes it": {
     file: "src/shell/connection.ts",
-    from: "    if (this.#waiting) {\n",
-    to: "    if (this.#waiting && this.session.state.client) {\n",
+    from: "    if (this.#held || this.#waiting.length > 0) {\n",
+    to: "    if (this.#held && this.session.state.client) {\n",
   },
   "[WP-12] frames that have arrived overtake those behind a token": {
     file: "src/shell/connection.ts",
-    from: "intake.decode(this, next, now())",
-    to: "intake.arrive(this, next, now())",
+    from: "      this.serve();\n    });",
+    to: "      for (const next of this.#waiting.splice(0)) intake.arrive(this, next, this.#host.now());\n    });",
   },
   "[AU-4] a revoked author's waiting draft is decided": {
     file: "src/core/window/handle.ts",

@@ -90,6 +90,11 @@ export class TestShell {
     this.shell.start(undefined, () => {});
   }
 
+  /** How many timers are pending: an object with one does not hibernate. */
+  get timers(): number {
+    return this.#timers.length;
+  }
+
   /** The alarm comes, as the platform runs it. */
   async alarm(): Promise<void> {
     this.now = Math.max(this.now, this.armedAt!);
@@ -152,9 +157,19 @@ export class ShellConnection {
     this.#shell.receive(this.#connection, frame);
   }
 
-  /** What has come so far. */
+  /** Its client closes it. */
+  close(): void {
+    this.#shell.disconnected(this.#connection);
+  }
+
+  /** The frames that have come so far. */
   get frames(): readonly string[] {
     return this.#frames;
+  }
+
+  /** The size of everything that was sent to it, in UTF-16 units. */
+  get sentUnits(): number {
+    return this.#frames.reduce((sum, { length }) => sum + length, 0);
   }
 
   /** What has come so far, as messages. */

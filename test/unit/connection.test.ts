@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Intake, newSession } from "../../src/core/index.ts";
 import { Dialects } from "../../src/wire/dialects.ts";
 import { Connection } from "../../src/shell/connection.ts";
+import { OutstandingSums } from "../../src/shell/outstanding.ts";
 import type { Failure, Author } from "../../src/protocol/index.ts";
 import { bounds } from "../../src/protocol/bounds.ts";
 import { TestPartition } from "../support/partition.ts";
@@ -30,7 +31,9 @@ function unauthenticated(verify: () => Promise<Author>, claims?: () => Promise<F
         process: (batch) => room.partition.process(batch, room.now),
         defer: () => {},
       }),
+      outstanding: new OutstandingSums(),
       now: () => room.now,
+      timer: () => () => {},
       connectionEnded: () => {},
       authenticate: verify,
       mustClaim: () => claims !== undefined,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Intake, newSession } from "../../src/core/index.ts";
 import { type Attachment, Connection } from "../../src/shell/connection.ts";
+import { OutstandingSums } from "../../src/shell/outstanding.ts";
 import type { Dialect } from "../../src/wire/dialect.ts";
 import { Dialects } from "../../src/wire/dialects.ts";
 import { TestPartition } from "../support/partition.ts";
@@ -56,7 +57,9 @@ function connected(attachment: Partial<Attachment> = {}) {
         process: (batch) => room.partition.process(batch, room.now),
         defer: () => {},
       }),
+      outstanding: new OutstandingSums(),
       now: () => room.now,
+      timer: () => () => {},
       connectionEnded: () => {},
       authenticate: undefined,
       mustClaim: () => false,

@@ -34,6 +34,11 @@ export class Cursor {
     return this.#state.behind === undefined;
   }
 
+  /** The last event that was delivered; 0: none, or not known yet after hibernation. */
+  get delivered(): number {
+    return this.#state.behind ?? this.#position ?? 0;
+  }
+
   /** Restores the position after hibernation: at the head everything up to `head` was delivered, or less in doubt. */
   resume(head: number): void {
     this.#position = this.#state.delivered ?? head;

@@ -1,0 +1,123 @@
+import { describe, expect, it } from "vitest";
+import { bounds } from "../../src/protocol/bounds.ts";
+import { Outstanding, OutstandingSums } from "../../src/shell/outstanding.ts";
+import { type ShellConnection, TestShell } from "../support/shell.ts";
+
+const eventsMax = 1_100;
+const mebibyte = 1024 * 1024;
+
+/** A partition with a log of about 62 MiB, which is more than a connection may leave unproven with some pages more. */
+async function longLog(): Promise<TestShell> {
+  const room = new TestShell();
+  const writer = await room.open();
+  writer.send("connect", { clientId: "writer", version: "1", echo: false, credit: bounds.creditBytesMin });
+  const value = "x".repeat(60_000);
+  for (let at = 1; at <= eventsMax; at++) {
+    writer.send("submit_event", { draftId: `d${at}`, event: { type: "set", payload: { target: "n", value } } });
+    if (at % 16 === 0) writer.send("ack", { eventId: at });
+    room.elapse(1);
+  }
+  writer.close();
+  return room;
+}
+
+async function connected(room: TestShell, clientId: string, more: object = {}): Promise<ShellConnection> {
+  const connection = await room.open();
+  connection.send("connect", { clientId, version: "1", ...more });
+  return connection;
+}
+
+/** Where each page that has come ends. */
+const pagesOf = ({ frames }: ShellConnection) =>
+  frames
+    .filter((frame) => frame.includes('"type":"sync_response"'))
+    .map((frame) => Number(/"nextSinceEventId":(\d+)/.exec(frame.slice(-200))![1]));
+
+describe("a connection that reads nothing", () => {
+  it("[BD-4] [LC-7] is sent no more than its bound and then what a slow reader takes, however often it asks, and ends at the bound of unproven bytes", async () => {
+    const room = await longLog();
+    const deaf = await connected(room, "deaf");
+    const sizes: number[] = [];
+    for (let second = 1; second <= 90 && deaf.ended.length === 0; second++) {
+      for (let at = 0; at < 10; at++) {
+        deaf.send("sync", { sinceEventId: 0 });
+        room.elapse(100);
+      }
+      sizes.push(deaf.sentUnits);
+      const most = bounds.outstandingBytesPerConnectionMax + 2 * mebibyte + second * bounds.readBytesPerSecond;
+      expect(deaf.sentUnits).toBeLessThan(most);
+    }
+    expect(deaf.ended).toEqual([1013]);
+    expect(sizes.at(-1)).toBeLessThan(bounds.unprovenBytesPerConnectionMax + 2 * mebibyte);
+    expect(room.timers).toBe(0);
+  });
+
+  it("[BD-4] proves nothing by events that it was not sent, nor by the same events again", async () => {
+    const room = await longLog();
+    const deaf = await connected(room, "deaf");
+    for (let at = 0; at < 20; at++) {
+      deaf.send("ack", { eventId: eventsMax });
+      deaf.send("ack", { eventId: 1 });
+      deaf.send("sync", { sinceEventId: 0 });
+    }
+    expect(pagesOf(deaf).length).toBeLessThan(7);
+  });
+});
+
+describe("a connection that reads", () => {
+  it("[BD-4] [LC-7] and asks for sixty pages at once is served to the end, in order", async () => {
+    const room = await longLog();
+    const reader = await connected(room, "reader");
+    const first = 17;
+    for (let at = 0; at < 60; at++) reader.send("sync", { sinceEventId: at * first });
+    reader.send("submit_event", { draftId: "last", event: { type: "unset", payload: { target: "n" } } });
+    expect(pagesOf(reader).length).toBeLessThan(8);
+    room.elapse(70_000);
+    expect(pagesOf(reader)).toEqual(Array.from({ length: 60 }, (_, at) => at * first + first));
+    // Once, and after the pages: it is behind, and so receives no broadcast.
+    expect(reader.frames.findIndex((frame) => frame.includes('"event_accepted"'))).toBe(reader.frames.length - 1);
+    expect(reader.ended).toEqual([]);
+    expect(room.timers).toBe(0);
+  });
+
+  it("[BD-4] and proves it waits for nothing, by the next page's number or by ack", async () => {
+    const room = await longLog();
+    const reader = await connected(room, "reader");
+    let since = 0;
+    for (let at = 0; at < 60; at++) {
+      reader.send("sync", { sinceEventId: since });
+      room.elapse(1);
+      since = pagesOf(reader).at(-1)!;
+      expect(pagesOf(reader)).toHaveLength(at + 1);
+    }
+    const other = await connected(room, "other", { sinceEventId: 0 });
+    for (let at = 0; at < 60; at++) other.send("sync", { sinceEventId: 17 * at });
+    for (let at = 0; pagesOf(other).length < 61; at++) {
+      expect(at).toBeLessThan(61);
+      other.send("ack", { eventId: pagesOf(other).at(-1)! });
+      room.elapse(0);
+    }
+    expect(other.ended).toEqual([]);
+  });
+});
+
+describe("a chunk of a snapshot", () => {
+  it("[BD-3] [BD-4] is proven by the request for the next one, each once", () => {
+    const account = new Outstanding(new OutstandingSums(), undefined, () => {});
+    for (let chunk = 0; chunk < 100; chunk++) {
+      if (chunk > 0) expect(account.proveChunk({ eventId: 7, chunk }, 0)).toBe(true);
+      expect(account.msUntilServed(0)).toBe(0);
+      account.sent(mebibyte, true, 7, 0);
+      account.sentChunk({ eventId: 7, chunk });
+    }
+    expect(account.unproven).toBe(mebibyte);
+    // The same again proves nothing.
+    for (let chunk = 0; chunk < 10; chunk++) {
+      expect(account.proveChunk({ eventId: 7, chunk }, 0)).toBe(false);
+      account.sent(mebibyte, true, 7, 0);
+      account.sentChunk({ eventId: 7, chunk });
+    }
+    expect(account.unproven).toBe(11 * mebibyte);
+    expect(account.msUntilServed(0)).toBeGreaterThan(5_000);
+  });
+});
