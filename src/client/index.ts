@@ -7,14 +7,14 @@
 import type * as z from "zod/mini";
 import type { Model } from "../model/index.ts";
 import { isPartitionName } from "../protocol/index.ts";
-import { Client } from "./api/client.ts";
+import { Client, type ClientParts } from "./api/client.ts";
 import { platformPorts } from "./transport/platform.ts";
-import type { Ports } from "./transport/ports.ts";
+import { type Ports, uuidv7 } from "./transport/ports.ts";
 import type { OpenStore } from "./stores/store.ts";
 import { indexedDbStore } from "./stores/indexed-db.ts";
 import { memoryStore } from "./stores/memory.ts";
-import { tabsBackend } from "./tabs/backend.ts";
 import { browserTabs } from "./tabs/browser.ts";
+import type { TabsPort } from "./tabs/ports.ts";
 import { defaultTiming, type Timing } from "./transport/timing.ts";
 
 export type { Client } from "./api/client.ts";
@@ -113,6 +113,14 @@ export function createClient<S extends object, P extends Record<string, z.core.$
     ports,
     timing: { ...defaultTiming, ...options.timing },
     engine: { url: address.href, token, presence },
-    ...(tabs ? { backend: tabsBackend(tabs, ports) } : {}),
+    ...(tabs ? { backend: loadTabs(tabs, ports) } : {}),
   });
+}
+
+/** A separate file, because most platforms have no tabs. If it cannot be loaded, this tab works alone. */
+function loadTabs(tabs: TabsPort, ports: Ports): NonNullable<ClientParts<object, never>["backend"]> {
+  return import("./tabs/backend.ts").then(
+    ({ tabsBackend }) => tabsBackend(tabs, ports, () => uuidv7(ports)),
+    () => undefined,
+  );
 }

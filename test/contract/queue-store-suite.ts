@@ -157,6 +157,19 @@ export function queueStoreSuite(name: string, fixture: QueueStoreFixture): void 
         }
       }));
 
+    it("[CL-2] [WP-11] keeps the proof of the base, and never that of an earlier one", () =>
+      withStores(async (open) => {
+        const store = await open("a");
+        const loaded = async () => (await (await open("a")).load()).base;
+        await store.saveBase({ ...base(1), proof: "p1" });
+        await (await open("b")).saveBase({ ...base(1), proof: "other" });
+        expect(await loaded()).toEqual({ ...base(1), proof: "p1" });
+        await store.saveBase(base(1));
+        expect((await loaded())?.proof).toBeUndefined();
+        await store.saveBase({ ...base(2), proof: "p2" });
+        expect(await loaded()).toEqual({ ...base(2), proof: "p2" });
+      }));
+
     it("[CL-2] keeps one base, the last", () =>
       withStores(async (open) => {
         const store = await open("a");

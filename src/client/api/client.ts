@@ -33,6 +33,8 @@ const slowFlushMs = 50;
 /** How often a draft in conflict is submitted again. */
 const conflictRetriesMax = 3;
 
+type NewBackend = (parts: BackendParts) => Backend;
+
 /** The options of `createClient`, with all defaults applied. */
 export interface ClientParts<S extends object, P extends Payloads> {
   model: Model<S, P>;
@@ -44,8 +46,8 @@ export interface ClientParts<S extends object, P extends Payloads> {
   ports: Ports;
   timing: Timing;
   engine: Pick<EngineOptions, "url" | "token" | "presence">;
-  /** Makes the backend; the default is an engine for this client only. */
-  backend?: (parts: BackendParts) => Backend;
+  /** Makes the backend, when it is loaded; undefined: an engine for this client only. */
+  backend?: NewBackend | Promise<NewBackend | undefined>;
 }
 
 /**
@@ -278,10 +280,11 @@ export class Client<S extends object, P extends Payloads> {
     const { store: open, scope, ports, engine, model, partition, timing } = this.#parts;
     const view = this.#view;
     const confirmed = this.#confirmed;
-    const store = await openResilient(open, scope, (reason) => {
+    const opened = openResilient(open, scope, (reason) => {
       this.#emitter.emit("degraded", { reason });
       this.#changed();
     });
+    const [store, newBackend] = await Promise.all([opened, this.#parts.backend]);
     const clientId = await store.identify(this.#clientId);
     const { entries, base } = await store.load();
     const early = view.replica.pending.map(({ entry }) => entry);
@@ -299,6 +302,7 @@ export class Client<S extends object, P extends Payloads> {
     if (base && state) {
       replica.reset(state, base.eventId, []);
       confirmed.serverId = base.serverId;
+      confirmed.proof = base.proof;
     }
     for (const entry of entries) if (entry.parked) this.#entries.parked.set(entry.key, entry);
     const stored = entries.filter(({ parked }) => !parked);
@@ -316,7 +320,7 @@ export class Client<S extends object, P extends Payloads> {
     };
     const newEngine = (of: EngineHost) =>
       new Engine({ ...engine, partition, clientId: this.#clientId, modelVersion: model.version, timing }, ports, of);
-    const backend: Backend = this.#parts.backend?.({ engine: newEngine, host, store }) ?? newEngine(host);
+    const backend: Backend = newBackend?.({ engine: newEngine, host, store }) ?? newEngine(host);
     this.#backend = backend;
     confirmed.open(store, () => backend.keepsBase !== false);
     this.#entries.open(store, backend);
@@ -346,12 +350,16 @@ export class Client<S extends object, P extends Payloads> {
         break;
       case "reset":
         this.#confirmed.serverId = item.serverId;
+        this.#confirmed.proof = item.proof;
         replica.reset(item.state as object, item.eventId, item.sent);
         if (item.why !== "first") this.#emitter.emit("reset", { why: item.why });
         this.#confirmed.saveSoon();
         break;
       case "events":
-        for (const event of item.events) replica.confirm(event);
+        for (const event of item.events) {
+          replica.confirm(event);
+          this.#confirmed.proof = event.proof;
+        }
         this.#emitter.emit("confirmed", { events: item.events });
         this.#confirmed.saveSoon();
         break;

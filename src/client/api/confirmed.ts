@@ -1,4 +1,5 @@
 import type { QueueStore } from "../stores/store.ts";
+import type { Cursor } from "../sync/backend.ts";
 import type { Ports } from "../transport/ports.ts";
 import { digestOf } from "./digest.ts";
 import type { View } from "./view.ts";
@@ -11,6 +12,8 @@ const savedLengthMax = 8 * 1024 * 1024;
 export class ConfirmedState<S extends object> {
   /** The id of the log; undefined: no confirmed state is here yet. */
   serverId: string | undefined;
+  /** Of the last confirmed event. */
+  proof: string | undefined;
   readonly #view: View<S>;
   readonly #ports: Ports;
   readonly #modelVersion: number;
@@ -27,8 +30,8 @@ export class ConfirmedState<S extends object> {
     this.#disturbed = disturbed;
   }
 
-  get cursor(): { eventId: number; serverId: string | undefined } {
-    return { eventId: this.#view.replica.eventId, serverId: this.serverId };
+  get cursor(): Cursor {
+    return { eventId: this.#view.replica.eventId, serverId: this.serverId, proof: this.proof };
   }
 
   /** The state as JSON text. */
@@ -61,7 +64,7 @@ export class ConfirmedState<S extends object> {
   }
 
   #save(): void {
-    const { eventId, serverId } = this.cursor;
+    const { eventId, serverId, proof } = this.cursor;
     // Not while it has events of an undecided entry: after a reload they would be shown twice.
     if (serverId === undefined || !this.#view.replica.onlyDecided || !this.#maySave()) {
       this.saveSoon();
@@ -69,6 +72,6 @@ export class ConfirmedState<S extends object> {
     }
     const state = this.text();
     if (state.length > savedLengthMax) return;
-    void this.#store!.saveBase({ serverId, eventId, modelVersion: this.#modelVersion, state });
+    void this.#store!.saveBase({ serverId, eventId, proof, modelVersion: this.#modelVersion, state });
   }
 }

@@ -23,7 +23,8 @@ export interface ClientEvents {
   confirmed: { events: readonly ConfirmedEvent[] };
   /**
    * The confirmed state was replaced, not continued. `log_replaced`: the server has another log, for
-   * example after a restore; events that were confirmed may be gone.
+   * example after a restore; events that were confirmed may be gone. `far_behind`: many events were
+   * missing, or nothing showed that the state which an earlier version has saved is of the server's log.
    */
   reset: { why: "far_behind" | "log_replaced" | "diverged" };
   /** The number of undecided entries has changed. */

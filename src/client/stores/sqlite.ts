@@ -37,6 +37,14 @@ const layout = `
   CREATE TABLE devices (scope TEXT PRIMARY KEY, client_id TEXT NOT NULL) STRICT, WITHOUT ROWID;
   PRAGMA user_version = ${layoutVersion};
 `;
+/** Added to the same layout: earlier versions, which do not know the table, can still open the file. */
+const proofsLayout = `
+  CREATE TABLE IF NOT EXISTS proofs (
+    scope TEXT PRIMARY KEY,
+    event_id INTEGER NOT NULL,
+    proof TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+`;
 
 /** Primary result codes of SQLite with a specific reason. */
 const reasons: Readonly<Record<number, StoreFailure>> = {
@@ -116,15 +124,13 @@ class SqliteQueue implements QueueStore {
     );
   }
 
-  async saveBase({ serverId, eventId, modelVersion, state }: StoredBase): Promise<boolean> {
-    this.#run(
-      "INSERT OR REPLACE INTO bases VALUES (?, ?, ?, ?, ?)",
-      this.#scope,
-      serverId,
-      eventId,
-      modelVersion,
-      state,
-    );
+  async saveBase({ serverId, eventId, proof, modelVersion, state }: StoredBase): Promise<boolean> {
+    const base = [serverId, eventId, modelVersion, state];
+    this.#transact(() => {
+      this.#run("DELETE FROM proofs WHERE scope = ?", this.#scope);
+      if (proof !== undefined) this.#run("INSERT INTO proofs VALUES (?, ?, ?)", this.#scope, eventId, proof);
+      this.#run("INSERT OR REPLACE INTO bases VALUES (?, ?, ?, ?, ?)", this.#scope, ...base);
+    });
     return true;
   }
 
@@ -133,13 +139,32 @@ class SqliteQueue implements QueueStore {
   }
 
   #base(): StoredBase | undefined {
+    // An earlier version may have saved a later base, without its proof.
     const row = this.#statement(
-      `SELECT server_id AS serverId, event_id AS eventId, model_version AS modelVersion, state FROM bases WHERE scope = ?`,
+      `SELECT server_id AS serverId, bases.event_id AS eventId, model_version AS modelVersion, state, proof FROM bases
+        LEFT JOIN proofs ON proofs.scope = bases.scope AND proofs.event_id = bases.event_id WHERE bases.scope = ?`,
     ).get(this.#scope);
-    return row && ({ ...row } as unknown as StoredBase);
+    if (!row) return undefined;
+    const { proof, ...base } = row as unknown as Omit<StoredBase, "proof"> & { proof: string | null };
+    return proof === null ? base : { ...base, proof };
   }
 
-  /** One statement is one transaction. */
+  #transact(body: () => void): void {
+    withReason(() => this.#database.exec("BEGIN IMMEDIATE"));
+    try {
+      body();
+      withReason(() => this.#database.exec("COMMIT"));
+    } catch (error) {
+      try {
+        this.#database.exec("ROLLBACK");
+      } catch {
+        // SQLite has rolled it back already, as on a full disk.
+      }
+      throw error;
+    }
+  }
+
+  /** One statement is one transaction, except in `#transact`. */
   #run(sql: string, ...values: SQLInputValue[]): void {
     withReason(() => this.#statement(sql).run(...values));
   }
@@ -160,6 +185,7 @@ function prepare(database: DatabaseSync): void {
   const version = database.prepare("PRAGMA user_version").get()!["user_version"];
   if (version === 0) database.exec(layout);
   else if (version !== layoutVersion) throw new Error(`the file has layout ${String(version)}, not ${layoutVersion}`);
+  database.exec(proofsLayout);
   database.exec("COMMIT");
 }
 

@@ -31,6 +31,8 @@ export interface StoredBase {
   /** The id of the log. */
   serverId: string;
   eventId: number;
+  /** Shows the server that the event `eventId` is in its log. Absent: an earlier version saved the base. */
+  proof?: string | undefined;
   modelVersion: number;
   /** JSON text. */
   state: string;

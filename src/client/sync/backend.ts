@@ -30,10 +30,18 @@ export interface EngineBackend extends Backend {
   wake(): void;
 }
 
+/** The last confirmed event. */
+export interface Cursor {
+  eventId: number;
+  /** The id of its log; undefined: nothing is known yet. */
+  serverId: string | undefined;
+  /** Shows the server that the event is in its log (docs/PROTOCOL.md, 3.5); undefined: an earlier version did not keep it. */
+  proof: string | undefined;
+}
+
 /** Where an engine reports what happens, and where it gets its position from. */
 export interface EngineHost {
-  /** The last confirmed event, and the id of its log; undefined: nothing is known yet. */
-  readonly cursor: { eventId: number; serverId: string | undefined };
+  readonly cursor: Cursor;
   /** Applies the item, synchronously. Throws FoldError where the model cannot fold what the log holds. */
   take(item: FeedItem): void;
   /** SHA-256 of the canonical JSON of the confirmed state. */

@@ -88,8 +88,7 @@ export class Connection {
     this.#renewal = new Renewal(ports, options.token, (fresh) => {
       this.#renewalId = this.send("renew", { token: fresh });
     });
-    const { eventId } = host.cursor;
-    delivery.inbox.begin(eventId);
+    delivery.inbox.begin(host.cursor.eventId);
     this.#link = new Link(url, token, ports, timing, {
       opened: () => {
         this.#connectId = this.send("connect", {
@@ -102,9 +101,10 @@ export class Connection {
           credit: creditBytes,
           limits: true,
           draftIds: true,
+          proofs: true,
           renewal: token !== undefined,
           ...(presence ? { presence } : {}),
-          ...(fetch ? { initialState: true } : { sinceEventId: eventId }),
+          ...(fetch ? { initialState: true } : this.#position()),
         });
       },
       received: (messages, length) => {
@@ -187,13 +187,20 @@ export class Connection {
   #takeConnected({ payload, timestamp }: MessageOf<"connected">): void {
     // The network has sent the frame twice.
     if (this.#status.status !== "connecting") return;
-    const { serverId, currentEventIndex, initialState, limits, peerId, expiresAt } = payload;
+    const { serverId, currentEventIndex, proof, initialState, limits, peerId, expiresAt } = payload;
     this.#link.met("connect");
-    const { serverId: known, eventId } = this.#host.cursor;
+    const { serverId: known, eventId, proof: own } = this.#host.cursor;
     // A log without events may get another id; nothing is lost with it.
-    if (!this.#fetch && known !== undefined && known !== serverId && eventId > 0) {
-      this.#events.refetch("log_replaced");
-      return;
+    if (!this.#fetch && eventId > 0) {
+      if (known !== undefined && known !== serverId) {
+        this.#events.refetch("log_replaced");
+        return;
+      }
+      // An earlier version has saved the base: nothing shows that it is of this log.
+      if (proof !== undefined && own === undefined) {
+        this.#events.refetch("far_behind");
+        return;
+      }
     }
     this.#peers.ownId = peerId;
     this.#renewal.schedule((expiresAt ?? 0) - timestamp);
@@ -205,7 +212,7 @@ export class Connection {
       this.#delivery.inbox.begin(currentEventIndex);
       const sent = [...this.#delivery.outbox.sentKeys()];
       const state = initialState as Json;
-      this.#host.take({ kind: "reset", serverId, eventId: currentEventIndex, state, sent, why: this.#fetch });
+      this.#host.take({ kind: "reset", serverId, eventId: currentEventIndex, proof, state, sent, why: this.#fetch });
       this.#caughtUp();
     } else {
       if (known !== serverId) {
@@ -218,7 +225,9 @@ export class Connection {
   }
 
   #takePage({ payload }: MessageOf<"sync_response">): void {
-    const { events, currentEventIndex, hasMore, nextSinceEventId } = payload;
+    const { events, currentEventIndex, hasMore, nextSinceEventId, proof } = payload;
+    const last = events.at(-1);
+    if (last && proof !== undefined) last.proof = proof;
     for (const event of events) this.#delivery.inbox.put(event);
     if (!this.#syncing) return;
     this.#syncing = false;
@@ -234,7 +243,7 @@ export class Connection {
     // The next attempt asks for a new token.
     if (/^(unauth|auth_)/.test(code)) this.#dialer.lose("refused", { problem });
     else if (draftId !== undefined && this.#delivery.outbox.get(draftId)) this.#delivery.failed(draftId, problem);
-    else if (code === "cursor_ahead") this.#events.refetch("log_replaced");
+    else if (code === "cursor_ahead" || code === "log_replaced") this.#events.refetch("log_replaced");
     else if (code === "upgrade_required") this.#dialer.end(code, problem);
     // The client tries again before the current token expires.
     else if (retryable && inReplyTo !== undefined && inReplyTo === this.#renewalId) return;
@@ -284,8 +293,14 @@ export class Connection {
     this.#delivery.deliver();
     this.#status.apply("fell_behind", "ok");
     this.#syncing = true;
-    this.send("sync", { sinceEventId: this.#delivery.inbox.cursor });
+    this.send("sync", this.#position());
     this.#expect("page");
+  }
+
+  /** The last confirmed event, as the server compares it with its log. */
+  #position(): JsonObject {
+    const { eventId, proof } = this.#host.cursor;
+    return { sinceEventId: eventId, ...(proof && { proof }) };
   }
 
   #caughtUp(): void {

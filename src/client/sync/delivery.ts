@@ -88,8 +88,9 @@ export class Delivery {
     this.outbox.reopen();
   }
 
-  accepted({ draftId, eventId, event }: MessageOf<"event_accepted">["payload"]): void {
-    this.inbox.put({ eventId, event, draftId });
+  accepted(payload: MessageOf<"event_accepted">["payload"]): void {
+    const { draftId, eventId, event } = payload;
+    this.inbox.put(payload);
     this.#answered(draftId);
     this.#decide(draftId, { status: "accepted", eventId, event }, eventId);
   }

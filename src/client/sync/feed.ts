@@ -20,6 +20,7 @@ export type FeedItem =
       kind: "reset";
       serverId: string;
       eventId: number;
+      proof: string | undefined;
       state: Json;
       sent: readonly string[];
       why: "first" | "far_behind" | "log_replaced" | "diverged";

@@ -36,14 +36,15 @@ export class Inbox {
     this.#ahead.clear();
   }
 
-  /** Adds an event with any id. Ignores one that is known. */
-  put({ eventId, event, draftId }: ConfirmedEvent): void {
+  /** Adds an event with any id. Ignores one that is known. The server accepts its time as a proof, too. */
+  put({ eventId, event, draftId, proof = `t${event.timestamp}` }: ConfirmedEvent): void {
     if (eventId <= this.#cursor) return;
+    const confirmed = { eventId, event, draftId, proof };
     if (eventId > this.#cursor + 1) {
-      this.#ahead.set(eventId, { eventId, event, draftId });
+      this.#ahead.set(eventId, confirmed);
       return;
     }
-    this.#ready.push({ eventId, event, draftId });
+    this.#ready.push(confirmed);
     this.#cursor = eventId;
     for (let next = this.#ahead.get(this.#cursor + 1); next; next = this.#ahead.get(this.#cursor + 1)) {
       this.#ahead.delete(next.eventId);

@@ -1,10 +1,10 @@
 import type { JsonObject } from "../../protocol/index.ts";
 import type { Backend, BackendParts } from "../sync/backend.ts";
 import type { FeedItem } from "../sync/feed.ts";
-import { type Ports, uuidv7 } from "../transport/ports.ts";
+import type { Ports } from "../transport/ports.ts";
 import type { QueueEntry } from "../stores/store.ts";
 import { SharedState, type Undecided } from "./shared-state.ts";
-import { Leader } from "./leader.ts";
+import { differ, Leader } from "./leader.ts";
 import type { Answer, FromLeader, Message } from "./messages.ts";
 import type { TabsPort } from "./ports.ts";
 
@@ -13,12 +13,13 @@ const heartbeatMs = 2_000;
 /** After this many unanswered heartbeats, the leader counts as frozen. */
 const unansweredMax = 2;
 
+// It must not import modules of the main bundle: bundlers would move those into a third file.
 /**
  * Lets the tabs of one browser share an engine: one tab is the leader, has the engine, and passes its
  * reports to the others. If drafts are kept in memory only, each tab has its own engine.
  */
-export function tabsBackend(tabs: TabsPort, ports: Ports): (parts: BackendParts) => Backend {
-  return (parts) => (parts.store.durable ? new TabsBackend(tabs, ports, parts) : parts.engine(parts.host));
+export function tabsBackend(tabs: TabsPort, ports: Ports, newId: () => string): (parts: BackendParts) => Backend {
+  return (parts) => (parts.store.durable ? new TabsBackend(tabs, ports, newId, parts) : parts.engine(parts.host));
 }
 
 /**
@@ -30,6 +31,7 @@ export function tabsBackend(tabs: TabsPort, ports: Ports): (parts: BackendParts)
 class TabsBackend implements Backend {
   readonly #tabs: TabsPort;
   readonly #ports: Ports;
+  readonly #newId: () => string;
   readonly #parts: BackendParts;
   readonly #id: string;
   readonly #shared = new SharedState();
@@ -60,11 +62,12 @@ class TabsBackend implements Backend {
   #cancelHeartbeat = () => {};
   #unwatch = () => {};
 
-  constructor(tabs: TabsPort, ports: Ports, parts: BackendParts) {
+  constructor(tabs: TabsPort, ports: Ports, newId: () => string, parts: BackendParts) {
     this.#tabs = tabs;
     this.#ports = ports;
+    this.#newId = newId;
     this.#parts = parts;
-    this.#id = uuidv7(ports);
+    this.#id = newId();
     this.#channel = tabs.open((message) => this.#receive(message as Message));
   }
 
@@ -145,7 +148,7 @@ class TabsBackend implements Backend {
   }
 
   async #lead(): Promise<void> {
-    const term = (this.#term = uuidv7(this.#ports));
+    const term = (this.#term = this.#newId());
     // Rejects only on a closed store.
     const loaded = await this.#parts.store.load().catch(() => undefined);
     if (!loaded || this.#term !== term) return;
@@ -195,13 +198,13 @@ class TabsBackend implements Backend {
     this.#welcomed = false;
     const { undecided } = this.#shared;
     for (const known of undecided) known.sent = true;
-    const { eventId, serverId } = this.#parts.host.cursor;
+    const { eventId, serverId, proof } = this.#parts.host.cursor;
     this.#post({
       kind: "hello",
       leader: this.#leader,
       from: this.#id,
       id: ++this.#hellos,
-      cursor: { eventId, serverId: all ? undefined : serverId },
+      cursor: { eventId, serverId: all ? undefined : serverId, proof },
       shown: this.#presence,
       entries: undecided.map(({ entry }) => entry),
     });
@@ -253,7 +256,12 @@ class TabsBackend implements Backend {
     const { host } = this.#parts;
     let item = received;
     if (item.kind === "events") {
-      const { eventId } = host.cursor;
+      const { eventId, proof } = host.cursor;
+      // The leader has another log since this tab missed something.
+      if (item.events.some((event) => event.eventId === eventId && differ(event.proof, proof))) {
+        this.#hello(true);
+        return;
+      }
       const events = item.events.filter((event) => event.eventId > eventId);
       if (events.length === 0) return;
       if (events[0]!.eventId > eventId + 1) {

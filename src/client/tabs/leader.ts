@@ -5,6 +5,11 @@ import type { FeedItem } from "../sync/feed.ts";
 import type { Answer, Message, ToLeader } from "./messages.ts";
 import type { SharedState } from "./shared-state.ts";
 
+/** Whether two proofs of one event show that it is in two logs. A tab of an earlier version has none. */
+export function differ(one: string | undefined, other: string | undefined): boolean {
+  return one !== undefined && other !== undefined && one !== other;
+}
+
 /** What a leader gets from its tab. */
 export interface LeaderOptions {
   term: string;
@@ -162,9 +167,9 @@ export class Leader {
         this.#engine.offer(entry, true);
       }
     }
-    const { eventId, serverId } = host.cursor;
+    const { eventId, serverId, proof } = host.cursor;
     const onlyDecided = host.onlyDecided();
-    const sameLog = cursor.serverId === serverId;
+    const sameLog = cursor.serverId === serverId && !(cursor.eventId === eventId && differ(cursor.proof, proof));
     const behind = serverId !== undefined && !(sameLog && cursor.eventId >= eventId);
     // The state of a tab that is ahead is unknown here.
     const equal = sameLog && cursor.eventId === eventId && onlyDecided;
@@ -175,7 +180,7 @@ export class Leader {
     }
     if (behind) {
       const why = sameLog ? "far_behind" : cursor.serverId === undefined ? "first" : "log_replaced";
-      items.push({ kind: "reset", serverId, eventId, state: host.confirmed(), sent: doubtful, why });
+      items.push({ kind: "reset", serverId, eventId, proof, state: host.confirmed(), sent: doubtful, why });
     }
     items.push(...this.#shared.latest);
     this.#post({ kind: "welcome", term: this.#term, to: from, id, paused: this.#paused, items });

@@ -1,4 +1,5 @@
 import type { JsonObject } from "../../protocol/index.ts";
+import type { Cursor } from "../sync/backend.ts";
 import type { FeedItem } from "../sync/feed.ts";
 import type { QueueEntry } from "../stores/store.ts";
 
@@ -18,7 +19,7 @@ export type ToLeader =
       leader: string | undefined;
       from: string;
       id: number;
-      cursor: { eventId: number; serverId: string | undefined };
+      cursor: Cursor;
       shown: JsonObject | null;
       entries: readonly QueueEntry[];
     }

@@ -137,8 +137,6 @@ export class Device {
     if (!program) this.#start();
     else if (program.closing) return;
     else if (program.degraded || program.client.status.status === "closed") {
-      // Its confirmed state has diverged, and so has the saved base.
-      if (program.client.status.reason === "upgrade_required") this.storage.forgetBase();
       this.#close(program);
     } else for (const { key } of program.client.parked) this.#parked(program, key);
   }

@@ -4,14 +4,12 @@ import type { Server } from "./server.ts";
 export interface LogPosition {
   /** The server whose log has this prefix. */
   readonly generation: number;
-  /** It continued from events that were lost, without a notice: its confirmed state differs from the log. */
-  readonly diverged: boolean;
 }
 
 /** Tracks the log that the confirmed state of a client belongs to. */
 export class LogTracker {
   readonly #servers: readonly Server[];
-  #position: LogPosition = { generation: 0, diverged: false };
+  #position: LogPosition = { generation: 0 };
   /** Whether a base was loaded, or a first state was fetched. */
   #hasBase = false;
 
@@ -27,10 +25,9 @@ export class LogTracker {
     return this.#hasBase;
   }
 
-  /** The server whose log has this prefix; undefined: none. */
-  get server(): Server | undefined {
-    const { generation, diverged } = this.#position;
-    return diverged ? undefined : this.#servers[generation];
+  /** The server whose log has this prefix. */
+  get server(): Server {
+    return this.#servers[this.#position.generation]!;
   }
 
   /** A base was loaded. */
@@ -41,16 +38,20 @@ export class LogTracker {
 
   /** The state of this server was fetched. */
   fetched(generation: number): void {
-    this.restore({ generation, diverged: false });
+    this.restore({ generation });
   }
 
-  /** The client continues after event `eventId` in the log of this server: a log with the same id, or from the start. */
-  continuesIn(generation: number, eventId: number): void {
-    if (eventId === 0) this.#position = { generation, diverged: false };
+  /**
+   * The client continues after event `eventId` in the log of this server: a log with the same id, or from the start.
+   * Returns false if that log has lost the event.
+   */
+  continuesIn(generation: number, eventId: number): boolean {
+    if (eventId === 0) this.#position = { generation };
     while (this.#position.generation < generation && this.#servers[this.#position.generation + 1]!.sameLog) {
       const next = this.#position.generation + 1;
-      const lost = eventId > this.#servers[next]!.restoredHead;
-      this.#position = { generation: next, diverged: this.#position.diverged || lost };
+      if (eventId > this.#servers[next]!.restoredHead) return false;
+      this.#position = { generation: next };
     }
+    return true;
   }
 }

@@ -140,6 +140,15 @@ export const planted: Readonly<Record<string, Variant>> = {
   "a client that treats all logs as the same": {
     tamper: (frame) => frame.replace(/"serverId":"[^"]*"/, '"serverId":"log"'),
   },
+  "a client that does not prove in which log it has read": {
+    plant: () =>
+      replace(Link.prototype, "send", (send) => {
+        return function (this: Link, type: string, payload: JsonObject) {
+          const { proof: _, ...unproven } = payload;
+          return send.call(this, type, unproven);
+        };
+      }),
+  },
   "no delay between attempts": { delay: () => 0 },
   "a delay that never ends": { delay: () => 1e9 },
 };

@@ -215,7 +215,7 @@ export class Program {
     const same = await this.client.verify();
     this.#promises--;
     this.#reporter.line(`asks whether it is as the server: ${same}`);
-    this.#check(same !== false || this.#tracker.position.diverged, () => "has not the server's state");
+    this.#check(same !== false, () => "has not the server's state");
   }
 
   show(state: JsonObject | null): void {
@@ -301,7 +301,7 @@ export class Program {
       // It reconnects at once, to fetch the state.
       if (reason === "log_replaced") this.#attempts.retriesAtOnce();
       const byItself = status === "closed" && reason !== "closed";
-      this.#check(!byItself || this.#tracker.position.diverged, () => `has ended by itself: ${reason}`);
+      this.#check(!byItself, () => `has ended by itself: ${reason}`);
     });
     client.on("reset", ({ why }) => {
       this.#reporter.line(`fetched the state: ${why}`);
@@ -392,8 +392,11 @@ export class Program {
       const { serverId, initialState } = message.payload;
       if (serverId !== this.#serverId) this.#queue.reopened();
       this.#serverId = serverId;
-      if (initialState === undefined) this.#tracker.continuesIn(this.#generation, this.client.eventId);
-      else if (!this.#tracker.hasBase) this.#fetched();
+      if (initialState === undefined) {
+        const { eventId } = this.client;
+        const continues = this.#tracker.continuesIn(this.#generation, eventId);
+        this.#check(continues, () => `continues after event ${eventId} in a log that has lost it`);
+      } else if (!this.#tracker.hasBase) this.#fetched();
     } else if (message.type === "error") {
       const { draftId, retryable, retryAfter = 0 } = message.payload;
       if (retryable && draftId === undefined) this.#attempts.postpone(retryAfter * 1_000);

@@ -131,11 +131,6 @@ export class DeviceStorage {
     if (this.failure === undefined) for (const { apply } of calls.slice(0, kept)) apply();
   }
 
-  /** Removes the base. */
-  forgetBase(): void {
-    this.#base = undefined;
-  }
-
   #load() {
     const entries = Array.from(this.#entries.values(), (text) => JSON.parse(text) as QueueEntry);
     for (const { key } of entries) this.#had.add(key);

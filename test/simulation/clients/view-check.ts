@@ -32,7 +32,6 @@ export class ViewCheck {
   check(client: AnyClient, principal: string): void {
     const { model, queue, tracker, reporter } = this.#parts;
     const { server } = tracker;
-    if (!server) return;
     const { eventId, pending, clientId } = client;
     const state: unknown = client.state;
     const sign = `${server.generation} ${eventId} ${queue.doubtful} ${pending.map(({ key }) => key).join()}`;

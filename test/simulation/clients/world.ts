@@ -92,7 +92,7 @@ function characterOf(random: Random) {
       drain: often(0.3),
       outage: often(0.3),
       backup: often(0.6),
-      restore: often(0.3),
+      restore: often(0.4),
     },
     /** The probability that a restored log keeps its id. */
     sameLog: often(0.8),
@@ -118,6 +118,8 @@ export class ClientsWorld {
   readonly #connections: Connection[] = [];
   #backup: Backup | undefined;
   #outageUntil = 0;
+  /** Cannot connect after a restore, until the log has grown past its cursor again. */
+  #late: Device | undefined;
   #faultsEnded = false;
   #over = false;
   /** Whether the server has deleted rejections: then a rejected draft may be accepted later. */
@@ -267,6 +269,7 @@ export class ClientsWorld {
     const logId = this.#random.chance(this.#character.sameLog) ? undefined : `log-${this.#random.hex(8)}`;
     this.#line(`the log is restored to event ${backup.head}, as ${logId ?? "it was"}`);
     this.#servers.push(this.#server.restored(backup, logId));
+    this.#late = this.#random.pick([...this.#devices, undefined]);
   }
 
   #connect(device: Device, author: Author | undefined, events: SocketEvents) {
@@ -285,7 +288,7 @@ export class ClientsWorld {
     });
     this.#connections.push(connection);
     const { refused, unanswered, conditions } = this.#character;
-    const away = !device.online || schedule.now < this.#outageUntil;
+    const away = !device.online || schedule.now < this.#outageUntil || this.#isLate(device);
     const outcome = this.#faultsEnded ? "taken" : away || random.chance(refused) ? "refused" : "taken";
     const delayMs = random.between(0, conditions.latencyMsMax);
     if (!this.#faultsEnded && random.chance(unanswered)) return { connection, generation: server.generation };
@@ -298,6 +301,10 @@ export class ClientsWorld {
       }
     });
     return { connection, generation: server.generation };
+  }
+
+  #isLate(device: Device): boolean {
+    return device === this.#late && (device.program?.client.eventId ?? 0) > this.#server.ledger.head;
   }
 
   /** Ends all faults; both sides notice each broken connection. */

@@ -216,7 +216,7 @@ describe("syncing", () => {
     world.socket.say(broadcast(3, ...title("3")));
     expect(client.eventId).toBe(1);
     const [sync] = world.socket.of("sync");
-    expect(sync!.payload).toEqual({ sinceEventId: 1 });
+    expect(sync!.payload).toEqual({ sinceEventId: 1, proof: "t1700000000001" });
     world.socket.say(world.socket.page(sync!.id, [event(2, ...title("2")), event(3, ...title("3"))], 3));
     expect(client.eventId).toBe(3);
     expect(confirmed).toEqual([1, 2, 3]);
@@ -238,7 +238,7 @@ describe("syncing", () => {
     );
     expect(client.status.status).toBe("syncing");
     const [sync] = world.socket.of("sync");
-    expect(sync!.payload).toEqual({ sinceEventId: 5 });
+    expect(sync!.payload).toEqual({ sinceEventId: 5, proof: "t1700000000005" });
     world.socket.say(world.socket.page(sync!.id, [event(6, ...title("6"))], 6));
     expect(client.status.status).toBe("online");
     expect(client.state).toEqual({ title: "6" });
@@ -274,6 +274,75 @@ describe("syncing", () => {
     expect(client.state).toEqual({ older: true });
   });
 
+  it("[WP-11] [BD-8] proves its last event, and drops its base, but no draft, if the log is another one", async () => {
+    const world = new FakeWorld();
+    const client = await world.online({}, { head: 1, more: { proof: "first" } });
+    const resets: string[] = [];
+    client.on("reset", ({ why }) => resets.push(why));
+    /** Reconnects, and returns the position that the client states. */
+    const reconnected = async () => {
+      world.socket.end();
+      await world.pass(5_000);
+      world.socket.open();
+      const { sinceEventId, proof } = world.socket.of("connect")[0]!.payload;
+      return [sinceEventId, proof];
+    };
+    expect(world.socket.of("connect")[0]!.payload).toMatchObject({ proofs: true, initialState: true });
+    expect(await reconnected()).toEqual([1, "first"]);
+    const connect = world.socket.of("connect")[0]!;
+    const page = world.socket.page(connect.id, [event(2, ...title("2")), event(3, ...title("3"))], 3);
+    Object.assign(page.payload, { proof: "paged" });
+    const connected = { serverId: "log-1", currentEventIndex: 3, proof: "paged" };
+    world.socket.say({ type: "connected", inReplyTo: connect.id, payload: connected }, page);
+    expect(await reconnected()).toEqual([3, "paged"]);
+    world.socket.accept({ head: 3, more: { proof: "paged" } });
+    await settle();
+    const broadcasted = broadcast(4, ...title("4"));
+    world.socket.say({ ...broadcasted, payload: { ...broadcasted.payload, proof: "broadcast" } });
+    expect(await reconnected()).toEqual([4, "broadcast"]);
+    world.socket.accept({ head: 4, more: { proof: "broadcast" } });
+    await settle();
+    const own = client.submit(...title("mine"));
+    const answer = accepted(world.socket.of("submit_event")[0]!, 5);
+    world.socket.say({ ...answer, payload: { ...answer.payload, proof: "accepted" } });
+    expect(await own).toMatchObject({ status: "accepted", eventId: 5 });
+    const waiting = client.submit("set", { target: "waiting", value: 1 });
+    expect(await reconnected()).toEqual([5, "accepted"]);
+    world.socket.say(refused(world.socket.of("connect")[0]!, "log_replaced"));
+    await settle();
+    expect(resets).toEqual([]);
+    world.socket.accept({ head: 8, state: { title: "restored" }, more: { proof: "restored" } });
+    await settle();
+    expect(resets).toEqual(["log_replaced"]);
+    // What was accepted in the lost log is lost; what was not, is sent under its key.
+    const [sent, ...others] = world.socket.of("submit_event");
+    expect(others).toEqual([]);
+    world.socket.say(accepted(sent!, 9));
+    expect(await waiting).toMatchObject({ status: "accepted", eventId: 9 });
+    expect(client.state).toEqual({ title: "restored", waiting: 1 });
+    // By a server that sends no proofs, the time of the event is the proof.
+    expect(await reconnected()).toEqual([9, "t1700000000009"]);
+  });
+
+  it.each([
+    ["drops it for the state of a server that has proofs", { proof: "theirs" }, ["far_behind"], { from: "server" }],
+    ["goes on with a server that has none", {}, [], { from: "store" }],
+  ])("[WP-11] with a base that an earlier version has saved, %s", async (_, more, why, state) => {
+    const world = new FakeWorld();
+    const open = memoryStore();
+    const store = await open("scope");
+    await store.saveBase({ serverId: "log-1", eventId: 3, modelVersion: 1, state: '{"from":"store"}' });
+    const client = world.client({ store: open });
+    const resets: string[] = [];
+    client.on("reset", (reset) => resets.push(reset.why));
+    await settle();
+    world.socket.accept({ head: 3, more });
+    await settle();
+    if (why.length > 0) world.socket.accept({ head: 3, state: { from: "server" }, more });
+    await settle();
+    expect([client.status.status, client.state, resets]).toEqual(["online", state, why]);
+  });
+
   it("[LC-7] acknowledges at half of its credit, and requests events when it gets only the head", async () => {
     const world = new FakeWorld();
     const client = await world.online();
@@ -285,7 +354,7 @@ describe("syncing", () => {
     expect(world.socket.of("ack").map(({ payload }) => payload)).toEqual([{ eventId: 2 }]);
     world.socket.say({ type: "head", payload: { currentEventIndex: 5 } });
     expect(client.status.status).toBe("syncing");
-    expect(world.socket.of("sync")[0]!.payload).toEqual({ sinceEventId: 2 });
+    expect(world.socket.of("sync")[0]!.payload).toEqual({ sinceEventId: 2, proof: "t1700000000002" });
   });
 
   it("[CL-7] compares its confirmed state with the server's, and fetches it if they differ", async () => {

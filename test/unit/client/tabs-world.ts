@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
 import { Client } from "../../../src/client/api/client.ts";
-import type { Ports, Reachability, SocketEvents } from "../../../src/client/transport/ports.ts";
+import { type Ports, type Reachability, type SocketEvents, uuidv7 } from "../../../src/client/transport/ports.ts";
 import { type OpenStore, type QueueEntry, StoreError } from "../../../src/client/stores/store.ts";
 import { memoryStore } from "../../../src/client/stores/memory.ts";
 import { tabsBackend } from "../../../src/client/tabs/backend.ts";
@@ -459,7 +459,7 @@ export class Tab {
       ports,
       timing: defaultTiming,
       engine: { url: "ws://server", token: undefined, presence },
-      backend: tabsBackend(this.#tabs, ports),
+      backend: tabsBackend(this.#tabs, ports, () => uuidv7(ports)),
     }) as unknown as BoardClient;
     this.client.on("status", ({ status, reason }) => this.reports.push(`${status} ${reason}`));
     this.client.on("rejected", ({ entry }) =>
