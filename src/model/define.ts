@@ -1,6 +1,6 @@
 import type * as z from "zod/mini";
 import type { JsonObject } from "../protocol/index.ts";
-import type { StateIndex } from "./state-index.ts";
+import type { DerivedHost, StateIndex } from "./state-index.ts";
 
 /** A type with everything in it readonly; a state of any JSON is unchanged. */
 export type DeepReadonly<T> = JsonObject extends T
@@ -23,14 +23,30 @@ export interface ModelEvent<Payload> {
 export interface ReduceContext {
   /**
    * A map derived from `container`, for example from ids to nodes: built by `build` at first use, updated by the
-   * reducers, rolled back with the state, never stored. `name` distinguishes several indexes of one container.
-   * `build` must not change the container.
+   * reducers, rolled back with the state, never stored. It belongs to the container: a container that is replaced
+   * loses its indexes. `name` distinguishes several indexes of one container. Its values are JSON values, or
+   * containers of the state.
+   *
+   * `build` receives the container itself, because a proxy per node would cost more than the state (measured:
+   * test/bench/state.ts). It must not change it, and reads nothing else.
    */
   index<C extends object, V>(
     container: C,
     name: string,
     build: (container: C) => Iterable<readonly [string, V]>,
   ): StateIndex<V>;
+  /**
+   * A structure of the model's own that is derived from `container`, where a map is not enough. As with `index`, but:
+   * `build` returns the structure, which journals its changes by `host`; and it is kept when the step in which it
+   * was built is undone. Therefore reducers derive it before they change what it is derived from.
+   */
+  derive<C extends object, D>(container: C, name: string, build: (container: C, host: DerivedHost) => D): D;
+  /**
+   * Moves the item of `from` at index `at` into `to`, to the index `target` after the removal. Other than by
+   * `splice`, the cost does not depend on what is in the item, because it is not searched for `to`: the model knows
+   * that `to` is not inside it.
+   */
+  move<T>(from: T[], at: number, to: T[], target: number): void;
 }
 
 /** What a validator may use. */

@@ -21,5 +21,5 @@ export { invariantViolations, payloadViolations, ruleViolations, schemaError } f
 export { compensationOf } from "./compensate.ts";
 export { foldEvent, FoldError, upcast } from "./fold.ts";
 export { modelFor, type ModelRegistry } from "./registry.ts";
-export { StateIndex } from "./state-index.ts";
+export { type DerivedHost, StateIndex } from "./state-index.ts";
 export { State, StateError } from "./state.ts";

@@ -1,9 +1,9 @@
-/** What an index needs of the state it belongs to. */
-export interface StateIndexHost<V> {
-  /** Counts an access. */
-  count(): void;
+/** What a structure that is derived from the state needs of it. */
+export interface DerivedHost {
+  /** Counts work, in units of `State.work`. */
+  count(units: number): void;
   /** The value as a reducer sees it: a container as its proxy. Counts the access. */
-  wrap(value: V | undefined): V | undefined;
+  wrap<T>(value: T): T;
   /** The value as it is stored: a proxy as its container. */
   unwrap<T>(value: T): T;
   /** Journals the undo of a change, and counts it. Throws if changes are not allowed. */
@@ -13,10 +13,10 @@ export interface StateIndexHost<V> {
 /** A map that is derived from the state and journaled with it, made by `ReduceContext.index`. */
 export class StateIndex<V> {
   readonly #entries: Map<string, V>;
-  readonly #host: StateIndexHost<V>;
+  readonly #host: DerivedHost;
 
   /** @internal */
-  constructor(entries: Iterable<readonly [string, V]>, host: StateIndexHost<V>) {
+  constructor(entries: Iterable<readonly [string, V]>, host: DerivedHost) {
     this.#entries = new Map(entries);
     this.#host = host;
   }
@@ -26,19 +26,13 @@ export class StateIndex<V> {
   }
 
   has(key: string): boolean {
-    this.#host.count();
+    this.#host.count(1);
     return this.#entries.has(key);
   }
 
   set(key: string, value: V): void {
     this.#journalEntry(key);
     this.#entries.set(key, this.#host.unwrap(value));
-  }
-
-  /** Like `set(key, array[at])`, but without a proxy for the item, which would be most of the cost. */
-  setItem(key: string, array: readonly V[], at: number): void {
-    this.#journalEntry(key);
-    this.#entries.set(key, this.#host.unwrap(array)[at]!);
   }
 
   delete(key: string): void {

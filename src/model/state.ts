@@ -3,7 +3,7 @@ import { forbiddenKeys, type Json } from "../protocol/json.ts";
 import type { ReduceContext } from "./define.ts";
 import { type Container, Journal, spliceInPlace } from "./journal.ts";
 import { Published } from "./published.ts";
-import { StateIndex } from "./state-index.ts";
+import { type DerivedHost, StateIndex } from "./state-index.ts";
 
 /** The key under which a proxy returns its container; no other code can access it. */
 const rawContainer = Symbol("container");
@@ -34,7 +34,7 @@ export class State<S extends object> {
   readonly #journal: Journal;
   /** The proxy of each container: always the same one, so that identity holds inside and across steps. */
   readonly #proxies = new WeakMap<object, object>();
-  readonly #indexes = new WeakMap<object, Map<string, StateIndex<unknown>>>();
+  readonly #derived = new WeakMap<object, Map<string, unknown>>();
   /** Containers that were removed from the tree in the current step, and can be inserted again without a copy. */
   readonly #detached = new Set<object>();
   /**
@@ -44,11 +44,22 @@ export class State<S extends object> {
    * before or not. It never decreases. See docs/decisions/0008-work.md.
    */
   work = 0;
+  readonly #host: DerivedHost = {
+    count: (units) => this.#count(units),
+    wrap: (value) => this.#wrapValue(value) as typeof value,
+    unwrap: (value) => unwrap(value) as typeof value,
+    journal: (undo) => {
+      this.#assertWritable();
+      if (this.#journaling) this.#journal.run(undo);
+    },
+  };
   /** Where work stops: beyond it each access throws, so that model code cannot continue by catching the error. */
   workMax = Infinity;
   /** What a reducer over this state may use besides it. */
   readonly context: ReduceContext = {
     index: (container, name, build) => this.index(container, name, build),
+    derive: (container, name, build) => this.derive(container, name, build),
+    move: (from, at, to, target) => this.move(from, at, to, target),
   };
   #mode: "closed" | "read" | "write" = "closed";
   #journaling = false;
@@ -124,42 +135,39 @@ export class State<S extends object> {
     return JSON.stringify(this.#root);
   }
 
-  /**
-   * A map derived from `container`, for example from ids to nodes: built by `build` at first use, updated by the
-   * reducers, journaled like the state, never serialised. It belongs to the container: a container that is replaced
-   * loses its indexes. Its values are JSON values, or containers of the state.
-   *
-   * `build` receives the container itself, because a proxy per node would cost more than the state (measured:
-   * test/bench/state.ts). It must not change it.
-   */
+  /** See `ReduceContext.index`. */
   index<C extends object, V>(
     container: C,
     name: string,
     build: (container: C) => Iterable<readonly [string, V]>,
   ): StateIndex<V> {
-    const owner = unwrap(container) as C;
-    if (owner === container) throw new StateError("an index belongs to an object or array of the state");
-    this.#count(1);
-    let indexes = this.#indexes.get(owner);
-    if (!indexes) this.#indexes.set(owner, (indexes = new Map()));
-    const known = indexes.get(name);
-    if (known) return known as StateIndex<V>;
-    const { work } = this;
-    const index = new StateIndex<V>(build(owner), {
-      count: () => this.#count(1),
-      wrap: (value) => this.#wrapValue(value) as V,
-      unwrap: <T>(value: T) => unwrap(value) as T,
-      journal: (undo) => {
-        this.#assertWritable();
-        if (this.#journaling) this.#journal.run(undo);
-      },
+    return this.derive(container, name, (owner, host) => {
+      // It includes changes that can still be undone: then it must be deleted with them.
+      if (this.position > 0) this.#journal.run(() => this.#derived.get(owner)!.delete(name));
+      return new StateIndex<V>(build(owner), host);
     });
-    // Whether an index is built now or was built before is an accident.
-    this.work = work;
-    indexes.set(name, index as StateIndex<unknown>);
-    // It includes changes that can still be undone: then it must be deleted with them.
-    if (this.#journal.position > 0) this.#journal.run(() => indexes.delete(name));
-    return index;
+  }
+
+  /** See `ReduceContext.derive`. */
+  derive<C extends object, D>(container: C, name: string, build: (container: C, host: DerivedHost) => D): D {
+    const owner = unwrap(container) as C;
+    if (owner === container) throw new StateError("only an object or array of the state has something derived");
+    this.#count(1);
+    let known = this.#derived.get(owner);
+    if (!known) this.#derived.set(owner, (known = new Map()));
+    if (!known.has(name)) {
+      const { work } = this;
+      known.set(name, build(owner, this.#host));
+      // Whether something is derived now or was derived before is an accident.
+      this.work = work;
+    }
+    return known.get(name) as D;
+  }
+
+  /** See `ReduceContext.move`. */
+  move<T>(from: T[], at: number, to: T[], target: number): void {
+    this.#assertWritable();
+    this.#replace(unwrap(to) as T[], target, 0, this.#replace(unwrap(from) as T[], at, 1, []));
   }
 
   #step<T>(mode: "read" | "write", journaling: boolean, body: (state: S) => T): T {

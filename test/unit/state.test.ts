@@ -267,20 +267,6 @@ describe("State.index", () => {
     });
   });
 
-  it("setItem stores the item of the array itself, journaled like set", () => {
-    const state = new State<Tree>({ list: [{ id: "a" }] });
-    state.read((view) => expect(byId(state, view).get("a")).toBe(view.list[0]));
-    const before = state.change((draft) => {
-      draft.list.push({ id: "b" });
-      byId(state, draft).setItem("b", draft.list, 1);
-      expect(byId(state, draft).get("b")).toBe(draft.list[1]);
-    });
-    state.change((draft) => void (byId(state, draft).get("b")!.id = "c"));
-    expect(state.stringify()).toBe('{"list":[{"id":"a"},{"id":"c"}]}');
-    state.undoTo(before);
-    state.read((view) => expect(byId(state, view).get("b")).toBeUndefined());
-  });
-
   it("is deleted with the changes that it includes", () => {
     const state = new State<Tree>({ list: [] });
     const before = state.change((draft) => {

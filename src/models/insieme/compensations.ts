@@ -4,7 +4,8 @@ import { isJsonObject, type JsonObject, bounds } from "../../protocol/index.ts";
 import { segmentsOf } from "./path.ts";
 import { reach, restore, unmerge } from "./restore.ts";
 import { nodeId, root } from "./shapes.ts";
-import { Tree, type TreeNode } from "./tree.ts";
+import { Tree } from "./tree.ts";
+import type { TreeNode } from "./tree-shape.ts";
 
 // The compensation of each event: exact, except that empty containers stay that the event has created on its path,
 // because other clients may have put something into them since. There is none where no events can undo the event,

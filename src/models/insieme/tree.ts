@@ -1,23 +1,19 @@
-import type { ReduceContext, StateIndex } from "../../model/index.ts";
+import type { ReduceContext } from "../../model/index.ts";
 import { isJsonObject, type JsonObject } from "../../protocol/index.ts";
 import { valueAt } from "./path.ts";
 import { type Position, root } from "./shapes.ts";
+import { type TreeNode, TreeShape } from "./tree-shape.ts";
 
 /** How many levels a tree may have, so that no traversal and no rendering of it can overflow. */
 export const treeDepthMax = 256;
-
-/** A node of a tree: its data is in `items`, under the same id. */
-export interface TreeNode {
-  id: string;
-  children?: TreeNode[];
-}
 
 /** The place of a node, as in `treePush` and `treeMove`. */
 type Place = { parent: string; position: "first" | "last" | { after: string } | { before: string } };
 
 /**
- * A tree of the state: `{ tree: [{ id, children }…], items: { id: data } }`. Nodes are found by id
- * through two indexes of the `tree` array, never by traversal.
+ * A tree of the state: `{ tree: [{ id, children }…], items: { id: data } }`. Nodes are found by id in the shape that
+ * is derived from the `tree` array, never by traversal. Only the methods here change what is inside that array, each
+ * after the shape was derived.
  */
 export class Tree {
   readonly #holder: JsonObject;
@@ -25,8 +21,7 @@ export class Tree {
   /** The members of `holder`, read once: each access to a state costs. */
   #tree: TreeNode[] | undefined;
   #items: JsonObject | undefined;
-  #nodeIndex: StateIndex<TreeNode> | undefined;
-  #parentIndex: StateIndex<string> | undefined;
+  #known: TreeShape | undefined;
 
   private constructor(
     holder: JsonObject,
@@ -50,21 +45,9 @@ export class Tree {
     return new Tree(holder, tree as TreeNode[] | undefined, items, context);
   }
 
-  /**
-   * Whether each id names one node, and none the top. Tree events reject a tree that was set otherwise: its nodes
-   * would be ambiguous, and a traversal to the top by id might not end. Tree events keep a sound tree sound, so one
-   * check is enough.
-   */
+  /** See `TreeShape.isSound`. */
   get isSound(): boolean {
-    if (!this.#tree) return true;
-    const doubles = this.#context.index(this.#tree, "doubles", function* (nodes) {
-      const seen = new Set([root]);
-      for (const [{ id }] of walk(nodes, root)) {
-        if (seen.has(id)) yield ["any", true] as const;
-        seen.add(id);
-      }
-    });
-    return !doubles.has("any");
+    return this.#shape?.isSound ?? true;
   }
 
   /** Creates `tree` and `items` if the target is still `{}`. */
@@ -80,7 +63,7 @@ export class Tree {
   }
 
   hasNode(id: string): boolean {
-    return this.#nodes()?.has(id) ?? false;
+    return this.#shape?.has(id) ?? false;
   }
 
   hasItem(id: string): boolean {
@@ -89,23 +72,17 @@ export class Tree {
 
   /** Levels from the top down to `id`: 0 for the top itself. */
   depthOf(id: string): number {
-    const parents = this.#parents();
-    let depth = 0;
-    for (let at: string | undefined = id; at !== undefined && at !== root; at = parents?.get(at)) depth++;
-    return depth;
+    return this.#shape?.depthOf(id) ?? 0;
   }
 
   /** Levels of the subtree at `id`, itself included. */
   heightOf(id: string): number {
-    const node = this.#nodes()?.get(id);
-    return node ? heightOf(node) : 0;
+    return this.#shape?.heightOf(id) ?? 0;
   }
 
   /** Whether `id` is `ancestor` or below it. */
   isInside(id: string, ancestor: string): boolean {
-    const parents = this.#parents();
-    for (let at: string | undefined = id; at !== undefined; at = parents?.get(at)) if (at === ancestor) return true;
-    return false;
+    return this.#shape?.isInside(id, ancestor) ?? false;
   }
 
   get items(): JsonObject {
@@ -113,7 +90,7 @@ export class Tree {
   }
 
   node(id: string): TreeNode | undefined {
-    return this.#nodes()?.get(id);
+    return this.#shape?.node(id);
   }
 
   /** Whether `parent` has a list of children, even an empty one. The top of a tree always has one. */
@@ -124,7 +101,7 @@ export class Tree {
   /** The place of a node; undefined if no position can name it, as in a tree that was set with invalid nodes. */
   placeOf(id: string): Place | undefined {
     const node = this.node(id)!;
-    const parent = this.#parents()!.get(id)!;
+    const parent = this.#shape!.parentOf(id)!;
     if (parent === "" || !this.hasChildList(parent)) return undefined;
     const siblings = this.#childrenOf(parent);
     const at = siblings.indexOf(node);
@@ -138,19 +115,32 @@ export class Tree {
 
   /** Inserts a new node under `parent`. */
   insert(id: string, parent: string, position: Position): void {
-    this.#place({ id, children: [] }, id, parent, position);
+    const shape = this.#shape!;
+    const siblings = this.#childrenOf(parent);
+    const at = this.#target(siblings, position);
+    siblings.splice(at, 0, { id, children: [] });
+    shape.insert(id, parent, siblings, at);
   }
 
   /** Moves a node with its subtree under `parent`. */
   move(id: string, parent: string, position: Position): void {
-    const node = this.#detach(id);
-    this.#place(node, id, parent, position);
+    const shape = this.#shape!;
+    // Where this was not validated, as in the log of an older version: a tree must stay a tree.
+    if (shape.isInside(parent, id)) throw new TypeError("a node cannot go below itself");
+    const from = this.#childrenOf(shape.parentOf(id)!);
+    const at = from.indexOf(shape.node(id)!);
+    const to = this.#childrenOf(parent);
+    this.#context.move(from, at, to, this.#target(to, position, from === to ? at : undefined));
+    shape.move(id, parent);
   }
 
   /** Removes a node, all below it, and their items. */
   remove(id: string): void {
-    if (!this.hasNode(id)) return;
-    this.#deleteItems(this.#detach(id));
+    const shape = this.#shape;
+    if (!shape?.has(id)) return;
+    const siblings = this.#childrenOf(shape.parentOf(id)!);
+    const [removed] = siblings.splice(siblings.indexOf(shape.node(id)!), 1);
+    for (const item of shape.remove(removed!)) delete this.items[item];
   }
 
   /** Whether `node` is the node that its id refers to. */
@@ -158,81 +148,29 @@ export class Tree {
     return isJsonObject(node) && typeof node.id === "string" && node.id !== "" && this.node(node.id) === node;
   }
 
-  #nodes(): StateIndex<TreeNode> | undefined {
-    return (this.#nodeIndex ??= this.#findNodes());
-  }
-
-  #findNodes(): StateIndex<TreeNode> | undefined {
+  get #shape(): TreeShape | undefined {
     if (!this.#tree) return undefined;
-    return this.#context.index(this.#tree, "nodes", function* (nodes) {
-      for (const [node] of walk(nodes, root)) yield [node.id, node] as const;
-    });
-  }
-
-  #parents(): StateIndex<string> | undefined {
-    return (this.#parentIndex ??= this.#findParents());
-  }
-
-  #findParents(): StateIndex<string> | undefined {
-    if (!this.#tree) return undefined;
-    return this.#context.index(this.#tree, "parents", function* (nodes) {
-      for (const [node, parent] of walk(nodes, root)) yield [node.id, parent] as const;
-    });
+    return (this.#known ??= this.#context.derive(this.#tree, "shape", (nodes, host) => new TreeShape(nodes, host)));
   }
 
   #childrenOf(parent: string): TreeNode[] {
     if (parent === root) return this.#tree!;
-    const node = this.#nodes()!.get(parent)!;
+    const node = this.#shape!.node(parent)!;
     if (!Array.isArray(node.children)) node.children = [];
     return node.children;
   }
 
-  #place(node: TreeNode, id: string, parent: string, position: Position): void {
-    const nodes = this.#nodes()!;
-    const siblings = this.#childrenOf(parent);
-    const indexOf = (sibling: string) => {
-      const found = nodes.get(sibling);
-      return found ? siblings.indexOf(found) : -1;
+  /** The index of a position among `siblings`. `without`: the index of the one that is removed before. */
+  #target(siblings: readonly TreeNode[], position: Position, without = Infinity): number {
+    const length = siblings.length - (without === Infinity ? 0 : 1);
+    const indexOf = (id: string) => {
+      const sibling = this.#shape!.node(id);
+      const at = sibling ? siblings.indexOf(sibling) : -1;
+      return at === without ? -1 : at > without ? at - 1 : at;
     };
-    let at = 0;
-    if (position === "last") at = siblings.length;
-    else if (typeof position === "object" && position !== null) {
-      if ("after" in position) at = indexOf(position.after) + 1 || siblings.length;
-      else at = Math.max(indexOf(position.before), 0);
-    }
-    siblings.splice(at, 0, node);
-    nodes.setItem(id, siblings, at);
-    this.#parents()!.set(id, parent);
+    if (position === "last") return length;
+    if (typeof position !== "object" || position === null) return 0;
+    if ("after" in position) return indexOf(position.after) + 1 || length;
+    return Math.max(indexOf(position.before), 0);
   }
-
-  #detach(id: string): TreeNode {
-    const siblings = this.#childrenOf(this.#parents()!.get(id)!);
-    return siblings.splice(siblings.indexOf(this.#nodes()!.get(id)!), 1)[0]!;
-  }
-
-  #deleteItems(node: TreeNode): void {
-    for (const child of nodesOf(node.children)) this.#deleteItems(child);
-    this.#nodes()!.delete(node.id);
-    this.#parents()!.delete(node.id);
-    delete this.items[node.id];
-  }
-}
-
-/** Every node below `nodes`, with its parent's id. Invalid nodes are skipped. */
-function* walk(nodes: readonly TreeNode[], parent: string): Generator<readonly [TreeNode, string]> {
-  for (const node of nodesOf(nodes)) {
-    yield [node, parent];
-    yield* walk(node.children ?? [], node.id);
-  }
-}
-
-/** The valid nodes among `children`, which can be any JSON, because a `set` is not restricted. */
-function nodesOf(children: readonly TreeNode[] | undefined): readonly TreeNode[] {
-  return Array.isArray(children) ? children.filter((node) => isJsonObject(node) && typeof node.id === "string") : [];
-}
-
-function heightOf(node: TreeNode): number {
-  let height = 0;
-  for (const child of nodesOf(node.children)) height = Math.max(height, heightOf(child));
-  return height + 1;
 }
