@@ -1,5 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import * as z from "zod/mini";
+import { Meter } from "../../src/core/decide/meter.ts";
 import { type AnyModel, defineModel } from "../../src/model/index.ts";
 import { bounds } from "../../src/protocol/index.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
@@ -70,6 +71,23 @@ describe("the events that a conflict check considers", () => {
     set(b, "b-last", "n", 1);
     expect(set(a, "last", "n", 1, 100)).toMatchObject({ reason: "conflict", conflictingEventIds: [101] });
     expect(driver.reads).toBe(1);
+  });
+
+  it("[MD-15] [TX-7] count as work of the draft, the same whether they are in memory or not", () => {
+    const room = new TestPartition();
+    const [a, b] = [room.client("a"), room.client("b")];
+    for (let at = 1; at <= 900; at++) set(b, `b-${at}`, "n", at);
+    const add = vi.spyOn(Meter.prototype, "add");
+    set(a, "cold", "other", 1, 0);
+    set(a, "warm", "other", 1, 1);
+    set(a, "own", "other", 1, 900);
+    set(a, "conflict", "n", 1, 0);
+    room.restart();
+    set(room.client("a"), "again", "other", 1, 1);
+    set(room.client("a"), "none", "other", 1);
+    // 900, 900 with an own one, 2, the 20 that are listed, 902.
+    expect(add.mock.calls.map(([units]) => units)).toEqual([57, 57, 1, 2, 57]);
+    add.mockRestore();
   });
 
   it("[TX-7] [TX-3] after a commit that failed, its events are not among them", () => {

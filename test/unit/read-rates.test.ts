@@ -51,7 +51,7 @@ describe("the rate of reads on a connection", () => {
     const alice = room.client("alice");
     for (let at = 1; at <= 20; at++) set(alice, `d${at}`, "x".repeat(60_000));
     expect(sync(alice).payload.events).toHaveLength(17);
-    const units = 1 + Math.floor((17 * (60_027 + 3 + 5 + 320)) / bounds.readUnitBytes);
+    const units = 1 + Math.floor((17 * (60_027 + 3 + 3 + 360)) / bounds.readUnitBytes);
     const refused = sync(alice);
     expect(codeOf(refused)).toBe("rate_limited");
     expect(refused.payload.retryAfter).toBe(Math.ceil((units - 100 + 1) / 10));

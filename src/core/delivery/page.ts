@@ -4,7 +4,7 @@ import type { Page } from "../replies.ts";
 import { proofOf } from "./proof.ts";
 
 /** What an event weighs on the wire beyond its payload, type and client: field names, id, time, partition, proof. */
-const eventOverheadBytes = 360;
+export const eventOverheadBytes = 360;
 
 /** About how many bytes an event has on the wire; never less than it really has. */
 export function weightOf(row: EventRow): number {

@@ -3,6 +3,7 @@ import { bounds } from "../../protocol/index.ts";
 import type { SnapshotRow, StorageReads } from "../../storage/port.ts";
 import { assertNotAhead } from "./connect.ts";
 import { foldRange, loadSnapshot } from "../fold.ts";
+import { eventOverheadBytes } from "./page.ts";
 import type { Live } from "../live.ts";
 import { modelTag } from "../model-tag.ts";
 import { Refusal } from "../refusal.ts";
@@ -22,7 +23,7 @@ export interface Standing {
 export interface StateRead {
   state: string;
   eventIndex: number;
-  /** Payload bytes of what was replayed for it, and of the snapshot that the replay began with. */
+  /** About the bytes of what was replayed for it: the snapshot that the replay began with, and events as on a page. */
   replayedBytes: number;
 }
 
@@ -49,8 +50,8 @@ export function readState(reads: StorageReads, model: AnyModel, live: Live, at: 
 }
 
 /**
- * How many bytes are replayed from a snapshot, or from the initial state, up to the event `at`. Found without reading
- * them.
+ * About how many bytes are replayed from a snapshot, or from the initial state, up to the event `at`. Found without
+ * reading them.
  *
  * @throws Refusal where they, or the events, are too many.
  */
@@ -70,5 +71,5 @@ function replayBytes(reads: StorageReads, snapshot: SnapshotRow | undefined, at:
       detail: `The nearest snapshot and the events from it to event ${at} have ${bytes} bytes; at most ${replayBytesMax} are replayed.`,
     });
   }
-  return bytes;
+  return bytes + (at - from) * eventOverheadBytes;
 }
