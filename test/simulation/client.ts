@@ -434,16 +434,21 @@ export class Client {
   }
 
   #takeError({ payload, inReplyTo }: Message<"error">): void {
-    const { draftId, retryable, code } = payload;
+    const { draftId, retryable, code, retryAfter = 0 } = payload;
     // The connection ends: what is open is sent again on the next one.
     if (isEnding(code)) return;
     if (draftId !== undefined && !draftId.startsWith("g-")) {
       if (!retryable) this.queue.answered(draftId);
       else if (this.#connected) this.queue.refused(draftId);
       this.#recover();
-    } else if (code !== "already_connected" && !this.#connected && inReplyTo === this.#connecting && retryable)
-      this.#connect();
-    else if (this.#syncing === inReplyTo && inReplyTo !== undefined) {
+    } else if (code !== "already_connected" && !this.#connected && inReplyTo === this.#connecting && retryable) {
+      const link = this.#link;
+      const again = () => {
+        if (this.#link === link && !this.#connected) this.#connect();
+      };
+      if (code === "rate_limited") this.#parts.schedule.after(retryAfter * 1_000, again);
+      else again();
+    } else if (this.#syncing === inReplyTo && inReplyTo !== undefined) {
       this.#syncing = undefined;
       this.#behind = true;
     }

@@ -40,6 +40,8 @@ export class Conversation {
   #ending = false;
   /** Whether it has been given all there was, so that broadcasts flow. */
   #live = false;
+  /** A `sync` was refused, so that it has acknowledged nothing. */
+  #unheard = false;
   /** Own events that were told as accepted, and not yet as delivered. */
   readonly #own = new Set<number>();
   #held: string | undefined;
@@ -134,7 +136,7 @@ export class Conversation {
     const wanted = rows.reduce((sum, row) => sum + row.payloadBytes + overheadBytes, 0);
     const spent = this.#unacknowledged.reduce((sum, { bytes }) => sum + bytes + overheadBytes, 0);
     this.#check(
-      spent + wanted > (this.#credit ?? 0),
+      this.#unheard || spent + wanted > (this.#credit ?? 0),
       () => `head comes with ${spent} of ${this.#credit} bytes of credit spent, before ${wanted} more`,
     );
     this.#live = false;
@@ -197,6 +199,7 @@ export class Conversation {
         const { code, retryable, draftId } = message.payload;
         const known = message.inReplyTo === undefined || message.inReplyTo === asked.id;
         this.#check(known && (asked.kind === "nonsense" || code !== "bad_request"), say);
+        if (code === "rate_limited" && draftId === undefined) this.#refusedRead(asked, message.payload, say);
         if (this.#principal === undefined || draftId === undefined || asked.kind === "nonsense") return;
         // It says nothing of the draft: the connection ends.
         if (isEnding(code)) return;
@@ -291,6 +294,17 @@ export class Conversation {
     this.#lastMade = eventId;
     // A page may have it already: of a commit in doubt, which the client asked for the log after.
     this.#check(!this.#broadcasts.has(eventId), () => `event ${eventId} was broadcast before its verdict`);
+  }
+
+  /** A read was refused: it says when it may come again, and nothing else has changed. */
+  #refusedRead(
+    { kind }: Asked,
+    { rateLimit, retryAfter }: Extract<Told, { type: "error" }>["payload"],
+    say: () => string,
+  ): void {
+    const reads = kind === "connect" || kind === "sync" || kind === "hash";
+    this.#check(reads && rateLimit?.policy === "reads" && (retryAfter ?? 0) > 0, say);
+    if (kind === "sync") this.#unheard = true;
   }
 
   /** A verdict, or another final answer: not while another draft holds this connection back. */

@@ -1,4 +1,4 @@
-import { type Author, noLimits } from "../../src/protocol/index.ts";
+import { type Author, type Limits, noLimits } from "../../src/protocol/index.ts";
 import { Partition, rejectionRetentionMs } from "../../src/core/index.ts";
 import type { Revocation } from "../../src/platform/rpc.ts";
 import type { EventRow } from "../../src/storage/port.ts";
@@ -67,6 +67,11 @@ function characterOf(random: Random) {
   };
 }
 
+/** Every fourth run has a rate of reads that is low enough to matter. */
+function limitsOf(seed: number): Limits {
+  return seed % 4 === 1 ? { ...noLimits, reads: { perSecond: 100 + (seed % 50), burst: 20 } } : noLimits;
+}
+
 /** One partition, its clients, and all that may happen to them, out of one seed. */
 export class World {
   readonly trace = new Trace();
@@ -115,7 +120,7 @@ export class World {
       });
     this.#ledger.onEvent = (row) => this.#checkRight(row);
     this.#host = new Host({
-      limits: noLimits,
+      limits: limitsOf(seed),
       model: application.model,
       disk: this.#disk,
       ledger: this.#ledger,

@@ -259,6 +259,32 @@ describe("administration", () => {
     expect(((await wrong.json()) as Message).errors.length).toBeGreaterThanOrEqual(2);
   });
 
+  it("[BD-5] [AU-5] sets a rate of reads; reads above it get 429 with the headers of a rate, and drafts do not", async () => {
+    const tenant = fresh("t");
+    const room = fresh();
+    const reads = { perSecond: 0.1, burst: 2 };
+    const put = { method: "PUT", headers: await admin(tenant), body: JSON.stringify({ reads }) };
+    expect((await ask("/v1/limits", put)).status).toBe(200);
+    const token = await sign({ tenant });
+    const read = (path: string, headers = {}) =>
+      ask(`/v1/partitions/${room}/${path}`, { headers: { ...bearer(token), ...headers } });
+    const state = await read("state");
+    const unchanged = await read("state", { "if-none-match": state.headers.get("etag")! });
+    expect([state.status, unchanged.status]).toEqual([200, 304]);
+    for (const path of ["state", "events", "state?at=0", "events/stream?since=0"]) {
+      const limited = await read(path);
+      expect([path, limited.status, await code(limited)]).toEqual([path, 429, "rate_limited"]);
+      expect(Object.fromEntries(limited.headers)).toMatchObject({
+        "retry-after": "10",
+        "ratelimit-policy": '"reads";q=2;w=20',
+        ratelimit: '"reads";r=0;t=10',
+      });
+    }
+    expect((await post(room, token, "a")).status).toBe(201);
+    const wrong = { ...put, body: '{"reads":{"perSecond":1}}' };
+    expect((await ask("/v1/limits", wrong)).status).toBe(400);
+  });
+
   it("[LC-2] the synthetic check submits, commits and broadcasts", async () => {
     const response = await ask("/v1/check", { method: "POST", headers: await admin("default") });
     expect(await response.json()).toEqual({

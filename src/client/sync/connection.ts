@@ -242,6 +242,8 @@ export class Connection {
     const { code, retryable, retryAfter = 0 } = problem;
     // The next attempt asks for a new token.
     if (/^(unauth|auth_)/.test(code)) this.#dialer.lose("refused", { problem });
+    // The server has not hashed its state.
+    else if (this.#checks.has(inReplyTo!)) this.#answered(inReplyTo!)!(undefined);
     else if (draftId !== undefined && this.#delivery.outbox.get(draftId)) this.#delivery.failed(draftId, problem);
     else if (code === "cursor_ahead" || code === "log_replaced") this.#events.refetch("log_replaced");
     else if (code === "upgrade_required") this.#dialer.end(code, problem);
@@ -253,11 +255,17 @@ export class Connection {
     else if (upgradeRefusals.has(code) || inReplyTo === this.#connectId) this.#dialer.end("refused", problem);
   }
 
+  /** Ends the wait for a hash. Returns what resolves the promise of `verify`. */
+  #answered(id: string): ((same: boolean | undefined) => void) | undefined {
+    const resolve = this.#checks.get(id);
+    this.#link.met(id);
+    this.#checks.delete(id);
+    return resolve;
+  }
+
   async #takeHash({ payload, inReplyTo }: MessageOf<"hash">): Promise<void> {
-    const resolve = this.#checks.get(inReplyTo);
+    const resolve = this.#answered(inReplyTo);
     if (!resolve) return;
-    this.#link.met(inReplyTo);
-    this.#checks.delete(inReplyTo);
     this.#delivery.deliver();
     // Events are missing here: the state is not the one that the server has hashed.
     if (payload.eventIndex !== this.#delivery.inbox.cursor) {

@@ -102,7 +102,12 @@ function characterOf(random: Random) {
 /** Every third run has rate limits that are low enough to matter. */
 function limitsOf(seed: number): Limits {
   if (seed % 3 !== 0) return noLimits;
-  return { ...noLimits, principal: { perSecond: 2 + (seed % 7), burst: 4 }, replays: { perSecond: 20, burst: 10 } };
+  return {
+    ...noLimits,
+    principal: { perSecond: 2 + (seed % 7), burst: 4 },
+    replays: { perSecond: 20, burst: 10 },
+    reads: seed % 2 === 0 ? { perSecond: 0.5, burst: 2 } : null,
+  };
 }
 
 /** One partition, and devices with production clients. One seed determines all actions and faults. */

@@ -378,6 +378,27 @@ describe("syncing", () => {
     world.socket.end();
     expect(await lost).toBeUndefined();
   });
+
+  it.each([
+    ["too_expensive", false],
+    ["rate_limited", true],
+    ["quarantined", true],
+  ])(
+    "[CL-7] [BD-1] does not know whether it differs if the server answers %s, and stays connected",
+    async (code, retryable) => {
+      const world = new FakeWorld();
+      const client = await world.online({}, { head: 1, state: { a: 1 } });
+      const check = client.verify();
+      const [ask] = world.socket.of("hash");
+      world.socket.say({ type: "error", inReplyTo: ask!.id, payload: { code, retryable, retryAfter: 1 } });
+      expect(await check).toBeUndefined();
+      expect(client.status.status).toBe("online");
+      // It waits for no other answer, which would end the connection.
+      await world.pass(15_000);
+      expect(world.sockets).toHaveLength(1);
+      expect(client.state).toEqual({ a: 1 });
+    },
+  );
 });
 
 describe("the queue", () => {
