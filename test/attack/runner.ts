@@ -15,6 +15,8 @@ const besideFactorMax = 3;
 const roundsDefault = 3;
 /** An attack that takes longer than this is not repeated more often than necessary. */
 const longMs = 3_000;
+/** One that takes longer than this is not repeated beside others: it has failed. */
+const tooLongMs = 10_000;
 
 /** What an attack cost. */
 export interface Result {
@@ -40,7 +42,6 @@ export async function run(attackCase: Case, arena: Arena, bystander: Bystander):
   const from = performance.now();
   // Memory that an earlier attack freed would hide the memory of this one.
   await arena.server.restart();
-  await bystander.quiet(quietMs / 2);
   const answers: Answers = {};
   const wrong = new Set<string>();
   const note = (struck: Answers, judged: string | undefined) => {
@@ -56,6 +57,8 @@ export async function run(attackCase: Case, arena: Arena, bystander: Bystander):
       attack.end?.();
       attack = await attackCase.prepare(arena);
     }
+    // The young generation of the isolate is as large as it becomes.
+    await bystander.quiet(quietMs / 2);
     const who = await arena.attacker();
     const began = performance.now();
     const { result, cost } = await arena.meter.measure(() => attack.strike(who));
@@ -64,7 +67,7 @@ export async function run(attackCase: Case, arena: Arena, bystander: Bystander):
     note(result.answers, attack.judge?.(result.answers));
   }
   let [quiet, beside]: (number | undefined)[] = [];
-  if (attackCase.beside ?? true) {
+  if ((attackCase.beside ?? true) && longest < tooLongMs) {
     quiet = quantile(await bystander.quiet(quietMs), 0.99);
     const who = await arena.attacker();
     const times = await bystander.during(async () => {

@@ -15,7 +15,8 @@ function log(arena: Arena): string {
 /** Submits drafts for an entity that no other event has touched: every event since is looked at. */
 async function stale(arena: Arena, partition: string, who: Principal, drafts: number) {
   const socket = await arena.connect(partition, who);
-  const expectedEventId = socket.head - bounds.conflictEventsMax + 1;
+  // Each draft of a batch counts those before it.
+  const expectedEventId = socket.head - bounds.conflictEventsMax + drafts;
   const key = crypto.randomUUID();
   const event = { type: "set", payload: { target: `only-${key}`, value: 1 } };
   if (drafts === 1) await socket.ask("submit_event", { draftId: key, event, expectedEventId });

@@ -8,6 +8,8 @@ import type { Principal } from "../tokens.ts";
 const small = { type: "set", payload: { target: "n", value: 1 } };
 /** The drafts of the batches that use up the rate of a principal. */
 const drafts = 100;
+/** New drafts at the same time, which are refused. */
+const freshDrafts = 100;
 /** More requests than wait for a partition. */
 const waiting = 2_500;
 const damagedEvent = 60;
@@ -43,12 +45,14 @@ const replay = (
     let wrong: string | undefined;
     return {
       async strike() {
-        const again = await arena.submit(author, partition, "first", small);
-        const fresh = await arena.submit(author, partition, "new", small);
-        wrong = replayed(first, again, where);
+        // More than a rate gives back meanwhile.
+        const fresh = Array.from({ length: freshDrafts }, () =>
+          arena.submit(author, partition, crypto.randomUUID(), small),
+        );
         const answers: Answers = {};
-        for (const { kind } of [again, fresh]) count(answers, kind);
-        return { frames: 2, answers };
+        for (const { kind } of await Promise.all(fresh)) count(answers, kind);
+        wrong = replayed(first, await arena.submit(author, partition, "first", small), where);
+        return { frames: freshDrafts + 1, answers };
       },
       judge: (answers) => wrong ?? (refusal in answers ? undefined : `a new draft is not answered ${refusal}`),
     };

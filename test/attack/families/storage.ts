@@ -126,7 +126,7 @@ export const storage: readonly Case[] = [
           }
           return { frames: rejections, answers };
         },
-        judge: only("validation_failed", "rate_limited"),
+        judge: only("200", "rate_limited"),
         async aftermath() {
           const stored = megabytesOf(databaseOf(arena.folder, partition, "unlimited"));
           return stored < storedMiB ? undefined : `${stored.toFixed(0)} MiB are stored`;
