@@ -4,6 +4,9 @@ import type { Principal } from "./tokens.ts";
 
 /** The start of an answer is enough to know its kind; the rest of a large one is not parsed, which would delay the others. */
 const headBytes = 400;
+const head = (data: Buffer): string => data.subarray(0, headBytes).toString("latin1");
+/** The code of these can be anywhere. */
+const wholeKinds = ['"events_result"', '"event_rejected"', '"type":"error"'];
 /** An answer that takes longer is none. */
 const answerMsMax = 20_000;
 
@@ -43,10 +46,9 @@ export class AttackSocket {
       this.#wake();
     });
     ws.on("message", (data: Buffer) => {
-      // A batch's result names its codes anywhere.
-      const head = data.subarray(0, headBytes).toString("latin1");
-      const kind = kindOf(head.includes('"events_result"') || head.includes('"event_rejected"') ? String(data) : head);
-      if (kind === "connected") this.head = Number(/"currentEventIndex":(\d+)/.exec(head)?.[1]);
+      const whole = wholeKinds.some((kind) => head(data).includes(kind));
+      const kind = kindOf(whole ? String(data) : head(data));
+      if (kind === "connected") this.head = Number(/"currentEventIndex":(\d+)/.exec(head(data))?.[1]);
       if (kind === "broadcast" || kind === "head") return;
       count(this.answers, kind);
       this.#received++;
