@@ -32,7 +32,7 @@ async function stale(arena: Arena, partition: string, who: Principal, drafts: nu
 const attack = (name: string, drafts: number): Case => ({
   name,
   what: `${drafts === 1 ? "A draft" : `An atomic batch of ${drafts}`} with an \`expectedEventId\` ${bounds.conflictEventsMax.toLocaleString("en")} events of 60 KB ago`,
-  boundBy: "`conflictEventsMax`, `draftWorkMax`",
+  boundBy: "`conflictEventsMax`, `conflictBytesMax`",
   bound: frameBound,
   tested: true,
   async prepare(arena) {

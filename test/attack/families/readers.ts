@@ -55,7 +55,7 @@ export const readers: readonly Case[] = [
   {
     name: "unread-sync",
     what: `\`sync\` every ${unreadEveryMs} ms, pages of 1 MiB, by a client that reads nothing, for ${unreadMs / 1_000} s`,
-    boundBy: "`repliesBytesMax`",
+    boundBy: "`outstandingBytesPerConnectionMax`",
     bound: { memoryMiB: 64 },
     rounds: 1,
     beside: false,
@@ -82,7 +82,7 @@ export const readers: readonly Case[] = [
   {
     name: "pipelined-reader",
     what: `A client that asks for ${pipelined} pages of 1 MiB at once, and reads them, is served`,
-    boundBy: "`repliesBytesMax`: it is made to wait, not ended",
+    boundBy: "`readBytesPerSecond`: its frames wait, and it is not ended",
     bound: { memoryMiB: 96 },
     beside: false,
     tested: true,

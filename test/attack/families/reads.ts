@@ -71,7 +71,7 @@ export const reads: readonly Case[] = [
   {
     name: "state-at",
     what: "GET state?at= over 10,000 events of 60 KB",
-    boundBy: "`replayBytesMax`, `replayEventsMax`",
+    boundBy: "`replayEventsMax`, `replayBytesMax`",
     bound: frameBound,
     tested: true,
     async prepare(arena) {
@@ -87,12 +87,12 @@ export const reads: readonly Case[] = [
       };
     },
   },
-  requests("flood-state", "GET state of 5 MiB", "`Limits.reads`", largeState, "state"),
-  requests("flood-events", "GET events, pages of 1 MiB", "`Limits.reads`, `pageBytesMax`", pages, "events?limit=1000"),
+  requests("flood-state", "GET state of 5 MiB", "`limits.reads`", largeState, "state"),
+  requests("flood-events", "GET events, pages of 1 MiB", "`pageBytesMax`, `limits.reads`", pages, "events?limit=1000"),
   messages(
     "flood-sync",
     "`sync`, pages of 1 MiB",
-    "`Limits.reads`, `pageBytesMax`",
+    "`pageBytesMax`, `limits.reads`",
     pages,
     async (arena, partition, who) => {
       const socket = await arena.connect(partition, who);
@@ -104,7 +104,7 @@ export const reads: readonly Case[] = [
   messages(
     "flood-connect",
     "`connect` with the state of 5 MiB",
-    "`Limits.reads`",
+    "`limits.reads`",
     largeState,
     async (arena, partition, who) => {
       const socket = await arena.connect(partition, who, { initialState: true });
@@ -115,7 +115,7 @@ export const reads: readonly Case[] = [
   messages(
     "flood-hash",
     "`hash` of a state of 5 MiB, at each event",
-    "once a second and event",
+    "`hashStateBytesMax`; once a second and event",
     largeState,
     async (arena, partition, who) => {
       const socket = await arena.connect(partition, who);
@@ -129,7 +129,7 @@ export const reads: readonly Case[] = [
   {
     name: "six-readers",
     what: `${readers} readers of a state of 5 MiB at the same time`,
-    boundBy: "the state goes out in pieces",
+    boundBy: "`limits.reads`; the state goes out in pieces",
     bound: { cpuMs: frameBound.cpuMs, memoryMiB: objectMiB },
     async prepare(arena) {
       const partition = largeState(arena);

@@ -37,7 +37,7 @@ async function batch(arena: Arena, partition: string, who: Principal, events: re
 const moving = (nodes: number, quickNodes: number): Case => ({
   name: `tree-move-${nodes / 1_000}k`,
   what: `${moves} moves of a subtree of ${nodes.toLocaleString("en")} nodes, in one frame`,
-  boundBy: "heights kept in the index; `batchWorkMax`",
+  boundBy: "`batchWorkMax`; a move costs what it changes",
   bound: frameBound,
   tested: nodes === 20_000,
   async prepare(arena) {
