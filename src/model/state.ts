@@ -4,6 +4,7 @@ import type { ReduceContext } from "./define.ts";
 import { type Container, Journal, spliceInPlace } from "./journal.ts";
 import { Published } from "./published.ts";
 import { type DerivedHost, StateIndex } from "./state-index.ts";
+import { textExceeds } from "./text-length.ts";
 
 /** The key under which a proxy returns its container; no other code can access it. */
 const rawContainer = Symbol("container");
@@ -128,6 +129,11 @@ export class State<S extends object> {
   /** The state as canonical JSON text: equal for equal states. */
   canonical(): string {
     return canonicalJson(this.#root as unknown as Json);
+  }
+
+  /** The same, if it has at most about `max` characters; undefined: it has more. Then it costs no more than these. */
+  canonicalWithin(max: number): string | undefined {
+    return textExceeds(this.#root, max) ? undefined : this.canonical();
   }
 
   /** The state as JSON text. */

@@ -91,8 +91,8 @@ export const bounds = {
    */
   replayEventsMax: 5_000,
   replayBytesMax: 1024 * 1024,
-  /** A larger state is not hashed. To hash as much takes about 50 ms here, and is done once a second (docs/decisions/0010-reads.md). */
-  hashStateBytesMax: 2 * 1024 * 1024,
+  /** A larger state is not hashed. To hash as much takes 35 to 50 ms here, and is done once a second (docs/decisions/0010-reads.md). */
+  hashStateBytesMax: 1.5 * 1024 * 1024,
   /** Bytes that one unit of a read stands for, see `Limits.reads`. */
   readUnitBytes: 4 * 1024,
   /** Revocations in force of a tenant; each is deleted when the tokens that it revokes have expired. */

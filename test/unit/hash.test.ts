@@ -103,9 +103,12 @@ describe("hash", () => {
       type: "error",
       payload: { code: "too_expensive", status: 422, retryable: false },
     });
+    for (let at = 1; at <= 5; at++) a.submit(`u${at}`, "unset", { target: `t${at}` });
+    // It is looked at again after a second.
+    expect(a.send("hash", {})[0].payload.code).toBe("too_expensive");
     expect(canonical).not.toHaveBeenCalled();
     canonical.mockRestore();
-    for (let at = 1; at <= 5; at++) a.submit(`u${at}`, "unset", { target: `t${at}` });
+    room.now += 1_000;
     expect(a.send("hash", {})[0].payload).toEqual({ eventIndex: count + 5, sha256: hashOf(room.state()) });
   });
 

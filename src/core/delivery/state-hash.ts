@@ -1,7 +1,12 @@
-import { bounds } from "../../protocol/index.ts";
+import { bounds, type Failure } from "../../protocol/index.ts";
 import { type Fold, hexOf } from "../fold.ts";
 import type { Ports } from "../ports.ts";
 import { Refusal } from "../refusal.ts";
+
+const tooLarge: Failure = {
+  code: "too_expensive",
+  detail: `The state has more than ${bounds.hashStateBytesMax} bytes: it is not hashed.`,
+};
 
 /** A hash of the state after event `eventIndex`, and how many bytes were hashed for this answer. */
 interface HashRead {
@@ -14,10 +19,11 @@ interface HashRead {
 /**
  * The hash of the state, which clients compare with their own. To make it costs as much as the state is large. So it
  * is made once for each event at most, and after one of n bytes the next waits for n / `bounds.hashStateBytesMax`
- * seconds. Until then the answer is the last one, which says what event it is of.
+ * seconds. Until then the answer is the last one, which says what event it is of. A state that is too large is looked
+ * at once a second.
  */
 export class StateHash {
-  #last: HashRead | undefined;
+  #last: HashRead | "too large" | undefined;
   /** When another one may be made, in milliseconds since 1970. */
   #nextAt = 0;
 
@@ -27,16 +33,17 @@ export class StateHash {
     const last = this.#last;
     // A clock that was set back must not keep the last answer for longer.
     const waits = now < this.#nextAt && this.#nextAt - now <= 1_000;
-    if (last && (waits || last.eventIndex === eventIndex)) return { ...last, bytes: 0 };
-    if (fold.exceeds(bounds.hashStateBytesMax, 0)) {
-      throw new Refusal({
-        code: "too_expensive",
-        detail: `The state has more than ${bounds.hashStateBytesMax} bytes: it is not hashed.`,
-      });
+    if (last === "too large" && waits) throw new Refusal(tooLarge);
+    if (typeof last === "object" && (waits || last.eventIndex === eventIndex)) return { ...last, bytes: 0 };
+    const text = fold.state.canonicalWithin(bounds.hashStateBytesMax);
+    if (text === undefined) {
+      this.#last = "too large";
+      this.#nextAt = now + 1_000;
+      throw new Refusal(tooLarge);
     }
-    const text = fold.state.canonical();
-    this.#nextAt = now + Math.floor((text.length / bounds.hashStateBytesMax) * 1_000);
-    this.#last = { eventIndex, sha256: hexOf(sha256(text)), bytes: text.length };
-    return this.#last;
+    this.#nextAt = now + Math.min(Math.floor((text.length / bounds.hashStateBytesMax) * 1_000), 1_000);
+    const made = { eventIndex, sha256: hexOf(sha256(text)), bytes: text.length };
+    this.#last = made;
+    return made;
   }
 }
