@@ -37,8 +37,10 @@ describe("the events that a conflict check considers", () => {
     const room = new TestPartition();
     const [a, b] = [room.client("a"), room.client("b")];
     const within = Math.floor(bounds.conflictBytesMax / payloadBytes);
+    // From here on they follow the log.
+    set(a, "in-use", "other", 1, 0);
     for (let at = 1; at <= within + 3; at++) set(b, `b-${at}`, "n", large);
-    const newest = within + 3;
+    const newest = within + 4;
     for (const incarnation of ["warm", "cold"]) {
       if (incarnation === "cold") room.restart();
       const reader = incarnation === "cold" ? room.client("a") : a;
