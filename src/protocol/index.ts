@@ -27,6 +27,7 @@ export {
   isBareEvent,
   isSubmitEvent,
   postedShape,
+  type ChunkedSnapshot,
   type NumberedEvent,
   type ServerMessage,
   type WireBatchResult,

@@ -205,7 +205,7 @@ interface Peer {
  * A stored snapshot: the state after event `eventIndex`, as JSON text of `bytes` UTF-8 bytes in `chunks` chunks. Without
  * chunks it is the model's initial state.
  */
-interface ChunkedSnapshot {
+export interface ChunkedSnapshot {
   eventIndex: number;
   chunks: number;
   bytes: number;

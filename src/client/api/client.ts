@@ -1,6 +1,6 @@
 import type * as z from "zod/mini";
 import type { DeepReadonly, Model } from "../../model/index.ts";
-import { isJsonObject, type JsonObject, problem } from "../../protocol/index.ts";
+import { isJsonObject, type Json, type JsonObject, problem } from "../../protocol/index.ts";
 import { openResilient } from "../stores/resilient.ts";
 import type { OpenStore, QueueEntry, QueueStore } from "../stores/store.ts";
 import type { Backend, BackendParts, EngineHost } from "../sync/backend.ts";
@@ -229,7 +229,10 @@ export class Client<S extends object, P extends Payloads> {
     this.#entries.discard(key);
   }
 
-  /** Compares the confirmed state with the server's, and fetches it if it differs. Undefined: there was no answer. */
+  /**
+   * Compares the confirmed state with the server's, and fetches it if it differs. Undefined: they were not compared,
+   * because there was no answer, or other events came between, or the state is too large for that.
+   */
   async verify(): Promise<boolean | undefined> {
     return this.#backend?.verify();
   }
@@ -318,8 +321,16 @@ export class Client<S extends object, P extends Payloads> {
       confirmed: () => confirmed.text(),
       onlyDecided: () => replica.onlyDecided,
     };
-    const newEngine = (of: EngineHost) =>
-      new Engine({ ...engine, partition, clientId: this.#clientId, modelVersion: model.version, timing }, ports, of);
+    const initialState = () => model.initialState() as Json;
+    const options = {
+      ...engine,
+      partition,
+      clientId: this.#clientId,
+      modelVersion: model.version,
+      initialState,
+      timing,
+    };
+    const newEngine = (of: EngineHost) => new Engine(options, ports, of);
     const backend: Backend = newBackend?.({ engine: newEngine, host, store }) ?? newEngine(host);
     this.#backend = backend;
     confirmed.open(store, () => backend.keepsBase !== false);

@@ -1,4 +1,4 @@
-import type { Json, JsonObject, ServerMessage } from "../../protocol/index.ts";
+import type { ChunkedSnapshot, Json, JsonObject, ServerMessage } from "../../protocol/index.ts";
 import { protocolVersion } from "../../protocol/versions.ts";
 import { Link } from "../transport/link.ts";
 import type { Ports } from "../transport/ports.ts";
@@ -10,6 +10,7 @@ import type { MessageOf } from "./messages.ts";
 import type { EngineOptions } from "./options.ts";
 import { Peers } from "./peers.ts";
 import { Renewal } from "./renewal.ts";
+import { StateLoader } from "./state-loader.ts";
 import type { StatusMachine } from "./status.ts";
 
 /** Bytes of broadcasts that the server may send before we acknowledge them. We acknowledge at half. */
@@ -24,8 +25,8 @@ export type FetchReason = Extract<FeedItem, { kind: "reset" }>["why"];
 
 /** What a connection tells the engine. */
 export interface ConnectionEvents {
-  /** The server has accepted `connect`. */
-  connected(): void;
+  /** The confirmed state is of the server's log: it was fetched, if it had to be. */
+  based(): void;
   /** Everything confirmed is here. */
   caughtUp(): void;
   /** The state has to be fetched on a new connection. */
@@ -57,6 +58,7 @@ export class Connection {
   readonly #events: ConnectionEvents;
   readonly #answerMs: number;
   readonly #fetch: FetchReason | undefined;
+  readonly #initialState: () => Json;
   readonly #link: Link;
   readonly #peers: Peers;
   readonly #renewal: Renewal;
@@ -66,6 +68,10 @@ export class Connection {
   #connectId = "";
   #renewalId: string | undefined;
   #syncing = false;
+  /** Set while a large state is being fetched. */
+  #loading: { loader: StateLoader; serverId: string } | undefined;
+  /** The state was fetched, and the events after it were not. */
+  #catchesUp = false;
   #unacknowledged = 0;
 
   /** `fetch`: the server sends the state, and not only the events after the cursor. */
@@ -76,7 +82,7 @@ export class Connection {
     events: ConnectionEvents,
   ) {
     const { options, ports, host, status, delivery, dialer } = parts;
-    const { clientId, partition, modelVersion, presence, timing, url } = options;
+    const { clientId, partition, modelVersion, initialState, presence, timing, url } = options;
     this.#host = host;
     this.#status = status;
     this.#delivery = delivery;
@@ -84,6 +90,7 @@ export class Connection {
     this.#events = events;
     this.#answerMs = timing.answerMs;
     this.#fetch = fetch;
+    this.#initialState = initialState;
     this.#peers = new Peers((peers) => host.take({ kind: "peers", peers }));
     this.#renewal = new Renewal(ports, options.token, (fresh) => {
       this.#renewalId = this.send("renew", { token: fresh });
@@ -104,7 +111,7 @@ export class Connection {
           proofs: true,
           renewal: token !== undefined,
           ...(presence ? { presence } : {}),
-          ...(fetch ? { initialState: true } : this.#position()),
+          ...(fetch ? { initialState: true, stateChunks: true } : this.#position()),
         });
       },
       received: (messages, length) => {
@@ -149,6 +156,9 @@ export class Connection {
       case "sync_response":
         this.#takePage(message);
         return;
+      case "state_chunk":
+        this.#takeChunk(message);
+        return;
       case "broadcast":
         this.#delivery.inbox.put(message.payload);
         return;
@@ -187,7 +197,7 @@ export class Connection {
   #takeConnected({ payload, timestamp }: MessageOf<"connected">): void {
     // The network has sent the frame twice.
     if (this.#status.status !== "connecting") return;
-    const { serverId, currentEventIndex, proof, initialState, limits, peerId, expiresAt } = payload;
+    const { serverId, currentEventIndex, proof, initialState, snapshot, limits, peerId, expiresAt } = payload;
     this.#link.met("connect");
     const { serverId: known, eventId, proof: own } = this.#host.cursor;
     // A log without events may get another id; nothing is lost with it.
@@ -207,14 +217,12 @@ export class Connection {
     if (limits?.["inFlightMax"] !== undefined) this.#delivery.outbox.limit(limits["inFlightMax"]);
     this.#delivery.retentionMs = limits?.["rejectionRetentionMs"] ?? defaultRetentionMs;
     this.#status.apply("connected", "ok");
-    this.#events.connected();
-    if (this.#fetch) {
-      this.#delivery.inbox.begin(currentEventIndex);
-      const sent = [...this.#delivery.outbox.sentKeys()];
-      const state = initialState as Json;
-      this.#host.take({ kind: "reset", serverId, eventId: currentEventIndex, proof, state, sent, why: this.#fetch });
+    if (snapshot) this.#load(serverId, snapshot);
+    else if (this.#fetch) {
+      this.#reset(this.#fetch, serverId, currentEventIndex, proof, initialState as Json);
       this.#caughtUp();
     } else {
+      this.#events.based();
       if (known !== serverId) {
         this.#delivery.reopen();
         this.#host.take({ kind: "log", serverId });
@@ -222,6 +230,46 @@ export class Connection {
       this.#syncing = true;
       this.#expect("page");
     }
+  }
+
+  #reset(why: FetchReason, serverId: string, eventId: number, proof: string | undefined, state: Json): void {
+    this.#catchesUp = true;
+    this.#delivery.inbox.begin(eventId);
+    const sent = [...this.#delivery.outbox.sentKeys()];
+    this.#host.take({ kind: "reset", serverId, eventId, proof, state, sent, why });
+    this.#events.based();
+  }
+
+  /** Fetches a large state in chunks. The server sends nothing else until the client syncs. */
+  #load(serverId: string, snapshot: ChunkedSnapshot): void {
+    this.#syncing = true;
+    const { eventIndex } = snapshot;
+    const loader = new StateLoader(snapshot, (chunk) => this.send("state_chunk", { eventIndex, chunk }));
+    this.#loading = { loader, serverId };
+    this.#continueLoading();
+  }
+
+  #takeChunk({ payload, inReplyTo }: MessageOf<"state_chunk">): void {
+    const loader = this.#loading?.loader;
+    if (!loader?.has(inReplyTo)) return;
+    loader.add(payload.chunk, payload.text);
+    this.#continueLoading();
+  }
+
+  #continueLoading(): void {
+    const { loader, serverId } = this.#loading!;
+    const { text, snapshot } = loader;
+    if (text === undefined) {
+      // From one chunk to the next: the whole may take longer.
+      this.#expect("chunk");
+      return;
+    }
+    this.#loading = undefined;
+    this.#link.met("chunk");
+    const state = snapshot.chunks === 0 ? this.#initialState() : (JSON.parse(text) as Json);
+    this.#reset(this.#fetch!, serverId, snapshot.eventIndex, snapshot.proof, state);
+    this.#syncing = false;
+    this.#sync();
   }
 
   #takePage({ payload }: MessageOf<"sync_response">): void {
@@ -232,7 +280,8 @@ export class Connection {
     if (!this.#syncing) return;
     this.#syncing = false;
     this.#link.met("page");
-    if (currentEventIndex - nextSinceEventId > farBehindEvents) this.#events.refetch("far_behind");
+    // Not after the state was fetched: the events after a snapshot may be many, too.
+    if (!this.#catchesUp && currentEventIndex - nextSinceEventId > farBehindEvents) this.#events.refetch("far_behind");
     else if (hasMore) this.#sync();
     else this.#caughtUp();
   }
@@ -249,6 +298,16 @@ export class Connection {
     else if (code === "upgrade_required") this.#dialer.end(code, problem);
     // The client tries again before the current token expires.
     else if (retryable && inReplyTo !== undefined && inReplyTo === this.#renewalId) return;
+    // Reads have a rate. What has arrived is kept.
+    else if (retryable && this.#loading?.loader.has(inReplyTo)) {
+      const { loader } = this.#loading;
+      this.#link.wait("chunk", retryAfter * 1_000, () => {
+        loader.again();
+        this.#expect("chunk");
+      });
+    }
+    // The next attempt loads the newer one.
+    else if (code === "snapshot_replaced") this.#dialer.lose("connection_lost");
     // The network has sent `connect` twice: nothing has changed.
     else if (code === "already_connected") return;
     else if (retryable) this.#dialer.lose("refused", { hintMs: retryAfter * 1_000, problem });
@@ -312,6 +371,7 @@ export class Connection {
   }
 
   #caughtUp(): void {
+    this.#catchesUp = false;
     this.#delivery.deliver();
     if (this.#status.apply("caught_up", "ok")) this.#events.caughtUp();
   }

@@ -32,7 +32,7 @@ export class Engine implements EngineBackend {
     const delivery = new Delivery(ports, host, status, timing.answerMs, () => dialer.end("upgrade_required"));
     this.#delivery = delivery;
     const events: ConnectionEvents = {
-      connected: () => (this.#fetch = undefined),
+      based: () => (this.#fetch = undefined),
       caughtUp: () => {
         dialer.connected();
         delivery.expire();

@@ -1,3 +1,4 @@
+import type { Json } from "../../protocol/index.ts";
 import type { Timing } from "../transport/timing.ts";
 
 /** Gives a valid token. */
@@ -10,6 +11,8 @@ export interface EngineOptions {
   partition: string;
   clientId: string;
   modelVersion: number;
+  /** The state of a log without events. */
+  initialState(): Json;
   /** Called for each attempt. */
   token: Token | undefined;
   presence: boolean;

@@ -59,7 +59,13 @@ export class Link {
 
   /** Loses the link unless `met` is called for `what` within `ms`. */
   expect(what: string, ms: number): void {
-    this.#wait(what, ms, () => this.#lose("connection_lost"));
+    this.wait(what, ms, () => this.#lose("connection_lost"));
+  }
+
+  /** Calls `late` in `ms`, unless `met` is called for `what` before, or the link ends. */
+  wait(what: string, ms: number, late: () => void): void {
+    this.met(what);
+    this.#timers.set(what, this.#ports.after(ms, late));
   }
 
   met(what: string): void {
@@ -78,15 +84,10 @@ export class Link {
 
   #listen(): void {
     this.met("heartbeat");
-    this.#wait("silence", this.#timing.heartbeatMs, () => {
+    this.wait("silence", this.#timing.heartbeatMs, () => {
       this.#socket.send(heartbeat);
       this.expect("heartbeat", this.#timing.heartbeatAnswerMs);
     });
-  }
-
-  #wait(what: string, ms: number, late: () => void): void {
-    this.met(what);
-    this.#timers.set(what, this.#ports.after(ms, late));
   }
 
   #received(frame: unknown): void {

@@ -343,6 +343,82 @@ describe("syncing", () => {
     expect([client.status.status, client.state, resets]).toEqual(["online", state, why]);
   });
 
+  it("[BD-3] [WP-3] [WP-11] loads a large state in chunks, two at a time, and then the events after it", async () => {
+    const world = new FakeWorld();
+    const client = world.client();
+    await settle();
+    world.socket.open();
+    const connect = world.socket.of("connect")[0]!;
+    expect(connect.payload).toMatchObject({ initialState: true, stateChunks: true });
+    const snapshot = { eventIndex: 5, chunks: 3, bytes: 13, proof: "p5" };
+    world.socket.say({
+      type: "connected",
+      inReplyTo: connect.id,
+      payload: { serverId: "log-1", currentEventIndex: 7, proof: "p7", snapshot },
+    });
+    const asked = () => world.socket.of("state_chunk").map(({ payload }) => payload.chunk);
+    const answer = (at: number, text: string) => {
+      const { id, payload } = world.socket.of("state_chunk")[at]!;
+      world.socket.say({ type: "state_chunk", inReplyTo: id, payload: { ...payload, text } });
+    };
+    expect(asked()).toEqual([0, 1]);
+    const verdict = client.submit(...title("mine"));
+    await world.pass(15_000);
+    answer(0, '{"title');
+    // Twice, as the network may send it, and one that was not requested.
+    answer(0, '{"title');
+    world.socket.say({ type: "state_chunk", inReplyTo: "other", payload: { eventIndex: 4, chunk: 2, text: "?" } });
+    expect(asked()).toEqual([0, 1, 2]);
+    // Over a rate it waits, and requests again what has not arrived.
+    for (const request of world.socket.of("state_chunk").slice(1))
+      world.socket.say(refused(request, "rate_limited", { retryable: true, retryAfter: 15 }));
+    await world.pass(15_000);
+    expect(asked()).toEqual([0, 1, 2, 1, 2]);
+    // The whole takes longer than an answer may take.
+    world.socket.frame('{"type":"heartbeat"}');
+    await world.pass(15_000);
+    answer(3, '":"5');
+    expect([client.status.status, client.loaded, client.eventId]).toEqual(["syncing", false, 0]);
+    answer(4, '"}');
+    expect([client.loaded, client.eventId, world.socket.of("submit_event")]).toEqual([true, 5, []]);
+    const [sync] = world.socket.of("sync");
+    expect(sync!.payload).toEqual({ sinceEventId: 5, proof: "p5" });
+    world.socket.say(world.socket.page(sync!.id, [event(6, ...title("6")), event(7, ...title("7"))], 7));
+    expect(client.status.status).toBe("online");
+    world.socket.say(accepted(world.socket.of("submit_event")[0]!, 8));
+    expect(await verdict).toMatchObject({ status: "accepted", eventId: 8 });
+    expect(world.sockets).toHaveLength(1);
+  });
+
+  it("[BD-3] begins a load again if the snapshot is replaced, a chunk does not come, or the connection is lost", async () => {
+    const world = new FakeWorld();
+    const client = world.client();
+    await settle();
+    const begin = (eventIndex: number, chunks: number) => {
+      world.socket.open();
+      const [connect] = world.socket.of("connect");
+      expect(connect!.payload).toMatchObject({ initialState: true });
+      const snapshot = { eventIndex, chunks, bytes: 2 };
+      const payload = { serverId: "log-1", currentEventIndex: 70_000, snapshot };
+      world.socket.say({ type: "connected", inReplyTo: connect!.id, payload });
+    };
+    begin(5, 2);
+    world.socket.say(refused(world.socket.of("state_chunk")[0]!, "snapshot_replaced"));
+    await world.pass(1_000);
+    begin(6, 2);
+    world.socket.end();
+    await world.pass(1_000);
+    begin(6, 2);
+    await world.pass(21_000);
+    expect(world.sockets).toHaveLength(4);
+    // Without a stored snapshot it begins with the model's initial state. However many events follow, it folds them.
+    begin(0, 0);
+    const [sync] = world.socket.of("sync");
+    expect(sync!.payload).toEqual({ sinceEventId: 0 });
+    world.socket.say(world.socket.page(sync!.id, [event(1, ...title("1"))], 70_000, true));
+    expect([client.eventId, client.state, world.socket.of("sync").length]).toEqual([1, { title: "1" }, 2]);
+  });
+
   it("[LC-7] acknowledges at half of its credit, and requests events when it gets only the head", async () => {
     const world = new FakeWorld();
     const client = await world.online();
@@ -355,6 +431,22 @@ describe("syncing", () => {
     world.socket.say({ type: "head", payload: { currentEventIndex: 5 } });
     expect(client.status.status).toBe("syncing");
     expect(world.socket.of("sync")[0]!.payload).toEqual({ sinceEventId: 2, proof: "t1700000000002" });
+  });
+
+  it.each([
+    ["too_expensive", {}],
+    ["rate_limited", { retryable: true, retryAfter: 5 }],
+  ])("[CL-7] a hash that is refused as %s is no comparison, and ends nothing", async (code, more) => {
+    const world = new FakeWorld();
+    const client = await world.online({}, { head: 1, state: { a: 1 } });
+    const check = client.verify();
+    world.socket.say(refused(world.socket.of("hash")[0]!, code, more));
+    expect(await check).toBeUndefined();
+    for (let at = 0; at < 3; at++) {
+      await world.pass(19_000);
+      world.socket.frame('{"type":"heartbeat"}');
+    }
+    expect([client.status.status, world.sockets.length]).toEqual(["online", 1]);
   });
 
   it("[CL-7] compares its confirmed state with the server's, and fetches it if they differ", async () => {
