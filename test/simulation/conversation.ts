@@ -45,6 +45,8 @@ export class Conversation {
   /** Own events that were told as accepted, and not yet as delivered. */
   readonly #own = new Set<number>();
   #held: string | undefined;
+  /** When that draft was refused. */
+  #heldAt = 0;
   /** The last event that was made by a frame of this connection. */
   #lastMade = 0;
 
@@ -180,19 +182,32 @@ export class Conversation {
       case "event_rejected":
         this.#check(asked.kind === "submit" && message.payload.draftId === asked.draftId, say);
         if (asked.kind !== "submit") return;
-        this.#settled(asked.draftId);
+        this.#settled(
+          asked.draftId,
+          message.type === "event_accepted"
+            ? message.payload.eventId > headBefore
+            : this.#isNew(asked.draftId, message.timestamp),
+        );
         this.#ledger.checkVerdict(this.#principal!, asked, message);
         if (message.type === "event_accepted") this.#made(message.payload.eventId, headBefore);
         return;
       case "events_result":
         this.#check(asked.kind === "batch" && message.payload.batchId === asked.batchId, say);
         if (asked.kind !== "batch") return;
-        this.#settled(asked.batchId);
+        this.#settled(
+          asked.batchId,
+          message.payload.results.some(
+            (result) =>
+              (result.status === "accepted" && result.eventId > headBefore) ||
+              (result.status === "rejected" &&
+                this.#isNew(asked.mode === "atomic" ? asked.batchId : result.draftId, message.timestamp)),
+          ),
+        );
         this.#ledger.checkBatchResult(this.#principal!, asked, message);
         for (const result of message.payload.results) {
           if (result.status === "accepted") this.#made(result.eventId, headBefore);
           // It stopped there for now: nothing may pass it.
-          if (result.status === "not_processed" && result.retryable) this.#held = asked.batchId;
+          if (result.status === "not_processed" && result.retryable) this.#hold(asked.batchId, message.timestamp);
         }
         return;
       case "error": {
@@ -203,8 +218,8 @@ export class Conversation {
         if (this.#principal === undefined || draftId === undefined || asked.kind === "nonsense") return;
         // It says nothing of the draft: the connection ends.
         if (isEnding(code)) return;
-        if (retryable) this.#held ??= draftId;
-        else this.#settled(draftId);
+        if (!retryable) this.#settled(draftId, true);
+        else if (this.#held === undefined) this.#hold(draftId, message.timestamp);
       }
     }
   }
@@ -307,13 +322,26 @@ export class Conversation {
     if (kind === "sync") this.#unheard = true;
   }
 
-  /** A verdict, or another final answer: not while another draft holds this connection back. */
-  #settled(draftId: string): void {
+  /** Whether a rejection was made since the connection is held back, as far as is known. */
+  #isNew(draftId: string, at: number): boolean {
+    return at > this.#heldAt && !this.#ledger.isKnown(this.#principal!, draftId);
+  }
+
+  #hold(draftId: string, at: number): void {
+    this.#held = draftId;
+    this.#heldAt = at;
+  }
+
+  /**
+   * A verdict, or another final answer. `now`: it was made now: not while another draft holds this connection back.
+   * A replay may come at any time.
+   */
+  #settled(draftId: string, now: boolean): void {
     this.#check(
-      this.#held === undefined || this.#held === draftId,
+      !now || this.#held === undefined || this.#held === draftId,
       () => `${draftId} is decided while ${this.#held} was refused before it`,
     );
-    this.#held = undefined;
+    if (this.#held === draftId) this.#held = undefined;
   }
 
   /** Where an acceptance stood for the broadcast, the cursor goes on. */

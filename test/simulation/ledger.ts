@@ -111,6 +111,11 @@ export class Ledger {
     return this.#forgotten.has(keyOf(principal, draftId));
   }
 
+  /** Whether a verdict on this draft, or batch, was sent before. */
+  isKnown(principal: string, draftId: string): boolean {
+    return this.#verdict(principal, draftId) !== undefined;
+  }
+
   /** Reads and checks the new events of the log. Must not be called while a transaction is open. */
   observe(): void {
     this.#latest = Math.max(this.#latest, this.#clock());
