@@ -1,13 +1,9 @@
 import { type AnyModel, type EventDefinition, foldEvent, FoldError, type ModelEvent, State } from "../model/index.ts";
-import { type Failure, type JsonObject, utf8Length } from "../protocol/index.ts";
-import type { EventRow, SnapshotRow, StorageReads } from "../storage/port.ts";
+import { type Failure, isJsonObject, type JsonObject, utf8Length } from "../protocol/index.ts";
+import { Damage, type EventRow, type SnapshotRow, type StorageReads } from "../storage/port.ts";
+import { type Fault, isFault, quarantined, Unfoldable } from "./faults.ts";
 import { modelTag } from "./model-tag.ts";
 import { Refusal } from "./refusal.ts";
-
-/** Thrown when the log in storage has a hole: nothing may be built on it. */
-export class LogCorrupt extends Error {
-  override name = "LogCorrupt";
-}
 
 type SnapshotSize = Pick<SnapshotRow, "eventId" | "logBytes" | "stateBytes">;
 
@@ -16,8 +12,6 @@ export interface LoadedSnapshot extends SnapshotSize {
   readonly state: object;
 }
 
-/** A model is repaired by a deployment, so frequent retries are useless. */
-const quarantineRetrySeconds = 30;
 /** How much of the log is in memory at once while it is read, in events and in bytes of their payloads. */
 const rangeRowsMax = 500;
 const rangeBytesMax = 256 * 1024;
@@ -25,15 +19,15 @@ const rangeBytesMax = 256 * 1024;
 /** The state that the log folds to, and what derives from it. */
 export class Fold {
   readonly state: State<object>;
-  /** Why the log cannot be folded. Then `state` is not valid; the log itself can be read. */
-  readonly fault: FoldError | undefined;
+  /** Why the log cannot be folded. Then `state` is not valid; the log itself can be read, as far as it is intact. */
+  readonly fault: Fault | undefined;
   #snapshot: SnapshotSize;
   #snapshotting = false;
   #stateBytes: number;
   /** Whether `stateBytes` was measured since the last event. */
   #measured = false;
 
-  private constructor(state: State<object>, fault: FoldError | undefined, snapshot: SnapshotSize, stateBytes: number) {
+  private constructor(state: State<object>, fault: Fault | undefined, snapshot: SnapshotSize, stateBytes: number) {
     this.state = state;
     this.fault = fault;
     this.#snapshot = snapshot;
@@ -41,10 +35,9 @@ export class Fold {
   }
 
   /**
-   * Folds the events after `snapshot` up to `head`. An event that the model cannot fold is a `fault`,
-   * not an error: the partition stays open and readable. `tailBytes`: payload bytes of those events.
-   *
-   * @throws LogCorrupt where an id is missing.
+   * Folds the events after `snapshot` up to `head`. An event that is damaged, or that the model cannot fold, is a
+   * `fault`, not an error: the partition stays open and readable. `tailBytes`: payload bytes of those events.
+   * `known`: a fault that was found before: then nothing is folded.
    */
   static load(
     reads: StorageReads,
@@ -52,13 +45,14 @@ export class Fold {
     { state: root, ...snapshot }: LoadedSnapshot,
     head: number,
     tailBytes: number,
+    known: Fault | undefined,
   ): Fold {
     const state = new State<object>(root);
-    let fault: FoldError | undefined;
+    let fault = known;
     try {
-      foldRange(reads, model, state, snapshot.eventId, head);
+      if (!fault) foldRange(reads, model, state, snapshot.eventId, head);
     } catch (error) {
-      if (!(error instanceof FoldError)) throw error;
+      if (!isFault(error)) throw error;
       fault = error;
     }
     return new Fold(state, fault, snapshot, snapshot.stateBytes + tailBytes);
@@ -139,25 +133,27 @@ export class Fold {
 
   /** Why the state is not valid; undefined: it is. */
   get unsound(): Failure | undefined {
-    if (!this.fault) return undefined;
-    return {
-      code: "quarantined",
-      detail: `This partition's model cannot fold its log: ${this.fault.message}. The log can be read; drafts are taken again once the model is mended.`,
-      retryAfter: quarantineRetrySeconds,
-    };
+    return this.fault && quarantined(this.fault);
   }
 
-  /** @throws Refusal where the log cannot be folded. */
-  assertSound(): void {
-    const failure = this.unsound;
-    if (failure) throw new Refusal(failure);
+  /** @throws Refusal where the log cannot be folded up to `at`; undefined: to its head. */
+  assertSound(at?: number): void {
+    if (!this.fault) return;
+    const { eventId } = this.fault;
+    if (at === undefined || eventId === undefined || at >= eventId) throw new Refusal(quarantined(this.fault));
   }
 }
 
-/** Reads the newest snapshot at or before `atMost` whose bytes are right. */
-export function loadSnapshot(reads: StorageReads, model: AnyModel, atMost?: number): LoadedSnapshot {
-  const newest = reads.snapshots.latest(model.version, modelTag(model), atMost);
-  const text = newest && reads.snapshots.state(newest.eventId);
+/** Reads the newest snapshot at or before `atMost` whose bytes are right; a damaged one is as good as none. */
+export function loadSnapshot(reads: StorageReads, model: AnyModel, atMost: number): LoadedSnapshot {
+  let newest: SnapshotRow | undefined;
+  let text: string | undefined;
+  try {
+    newest = reads.snapshots.latest(model.version, modelTag(model), atMost);
+    text = newest && reads.snapshots.state(newest.eventId);
+  } catch (error) {
+    if (!isFault(error)) throw error;
+  }
   if (!newest || text === undefined) return { eventId: 0, logBytes: 0, stateBytes: 0, state: model.initialState() };
   return {
     eventId: newest.eventId,
@@ -170,37 +166,59 @@ export function loadSnapshot(reads: StorageReads, model: AnyModel, atMost?: numb
 /**
  * Folds the events after `from` up to `to` into `state`.
  *
- * @throws LogCorrupt where an id is missing; FoldError where the model cannot fold an event.
+ * @throws Damage where an event is damaged or missing; Unfoldable where the model cannot fold it.
  */
 export function foldRange(reads: StorageReads, model: AnyModel, state: State<object>, from: number, to: number): void {
-  for (const row of logRange(reads, from, to)) foldEvent(model, state, loggedEvent(row));
+  for (const row of logRange(reads, from, to)) {
+    const event = loggedEvent(row);
+    try {
+      foldEvent(model, state, event);
+    } catch (error) {
+      throw error instanceof FoldError ? new Unfoldable(row.eventId, error) : error;
+    }
+  }
 }
 
 /**
  * The events after `from` up to `to`, read piece by piece: however many and large they are, a bounded part of them is
  * in memory.
  *
- * @throws LogCorrupt where an id is missing.
+ * @throws Damage at the first that is damaged or missing.
  */
 export function* logRange(reads: StorageReads, from: number, to: number): Generator<EventRow, void> {
   let at = from;
   while (at < to) {
     const rows = reads.events.after(at, Math.min(rangeRowsMax, to - at), rangeBytesMax);
-    if (rows.length === 0) throw new LogCorrupt(`event ${at + 1} is missing`);
+    if (rows.length === 0) throw new Damage("its row is missing", at + 1);
     for (const row of rows) {
-      if (row.eventId !== at + 1) throw new LogCorrupt(`event ${at + 1} is missing`);
       at = row.eventId;
       yield row;
     }
   }
 }
 
-/** The row as the model's folding needs it. */
+/** @throws Damage where it is not the JSON of an object. */
+export function payloadOf({ payload, eventId }: EventRow): JsonObject {
+  let value: unknown;
+  try {
+    value = JSON.parse(payload);
+  } catch (error) {
+    throw new Damage("its payload is not JSON", eventId, { cause: error });
+  }
+  if (!isJsonObject(value)) throw new Damage("its payload is not an object", eventId);
+  return value;
+}
+
+/**
+ * The row as the model's folding needs it.
+ *
+ * @throws Damage where its payload is damaged.
+ */
 export function loggedEvent(row: EventRow): Parameters<typeof foldEvent>[2] {
   return {
     type: row.type,
     ...(row.version === undefined ? {} : { version: row.version }),
-    payload: JSON.parse(row.payload) as JsonObject,
+    payload: payloadOf(row),
     timestamp: row.timestamp,
     clientId: row.clientId,
   };

@@ -1,6 +1,5 @@
 import type { EventOrigin, EventRow } from "../storage/port.ts";
 import { proofOf } from "./delivery/proof.ts";
-import { LogCorrupt } from "./fold.ts";
 
 /** Where the log stands: what the next event continues. */
 export class Head {
@@ -57,7 +56,7 @@ export class Head {
 
   /** Moves on to an event that was appended to the log. */
   append(row: EventRow): void {
-    if (row.eventId !== this.#eventId + 1) throw new LogCorrupt(`event ${this.#eventId + 1} is missing`);
+    if (row.eventId !== this.#eventId + 1) throw new Error("an event does not follow the head");
     this.#eventId = this.#appended = row.eventId;
     this.#timestamp = row.timestamp;
     this.#incarnation = row.incarnation;

@@ -1,7 +1,8 @@
 import type { AnyModel } from "../model/index.ts";
-import type { EventRow, StorageReads } from "../storage/port.ts";
+import { Damage, type EventRow, type StorageReads } from "../storage/port.ts";
 import { RejectionCounts } from "./decide/rejections.ts";
 import { StateHash } from "./delivery/state-hash.ts";
+import { type Fault, FaultLog } from "./faults.ts";
 import { Fold, loadSnapshot } from "./fold.ts";
 import { Head } from "./head.ts";
 import { Schedule } from "./jobs/schedule.ts";
@@ -21,19 +22,34 @@ export class Live {
   readonly recent = new RecentEvents();
   readonly hash = new StateHash();
   readonly schedule: Schedule;
+  readonly faults = new FaultLog();
 
   /**
-   * Rebuilds it from storage.
+   * Rebuilds it from storage. `known`: the fault of the log that was found before.
    *
-   * @throws LogCorrupt where an id is missing.
+   * @throws Damage where nothing of the log can be read.
    */
-  constructor(reads: StorageReads, model: AnyModel) {
+  constructor(reads: StorageReads, model: AnyModel, known: Fault | undefined) {
     const head = reads.events.head();
-    const snapshot = loadSnapshot(reads, model);
+    const logId = reads.log.identity()?.logId;
+    const unnamed =
+      logId === undefined && head.eventId > 0 ? new Damage("the row that names the log is missing") : undefined;
+    const snapshot = loadSnapshot(reads, model, head.eventId);
     const tailBytes = reads.events.bytesAfter(snapshot.eventId);
-    this.fold = Fold.load(reads, model, snapshot, head.eventId, tailBytes);
-    this.head = new Head({ ...head, logBytes: snapshot.logBytes + tailBytes, logId: reads.log.identity()?.logId });
+    this.fold = Fold.load(reads, model, snapshot, head.eventId, tailBytes, known ?? unnamed);
+    this.head = new Head({ ...head, logBytes: snapshot.logBytes + tailBytes, logId });
     this.schedule = new Schedule(reads.jobs.all());
+  }
+
+  /**
+   * The log's id; undefined while nothing was ever written.
+   *
+   * @throws Refusal where the log has events and no id.
+   */
+  get logId(): string | undefined {
+    const { logId, eventId } = this.head;
+    if (logId === undefined && eventId > 0) this.fold.assertSound();
+    return logId;
   }
 
   /** Where it stands now: what is applied and reserved from here on can be undone by `undoTo`. */

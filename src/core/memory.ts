@@ -1,5 +1,7 @@
 import type { StorageWrites, Synchronous } from "../storage/port.ts";
+import { MigrationError } from "../storage/migrations.ts";
 import type { Environment } from "./environment.ts";
+import { type Fault, isFault } from "./faults.ts";
 import { Live } from "./live.ts";
 import { describe } from "./ports.ts";
 
@@ -8,6 +10,10 @@ export class Memory {
   readonly #environment: Environment;
   readonly #loaded: (live: Live) => void;
   #live: Live | undefined;
+  /** Why the log cannot be folded. It is kept until the object restarts: another attempt would only cost. */
+  #fault: Fault | undefined;
+  /** Why the storage cannot be opened, for as long. */
+  #broken: Error | undefined;
 
   /** `loaded`: called after each load. */
   constructor(environment: Environment, loaded: (live: Live) => void) {
@@ -23,18 +29,32 @@ export class Memory {
   /**
    * What is in memory; first makes the schema current and loads it, where it is not there.
    *
-   * @throws LogCorrupt, MigrationError or an error of the storage; the next call tries again.
+   * @throws Damage or MigrationError, the same at each call; or an error of the storage: the next call tries again.
    */
   load(now: number): Live {
     if (!this.#live) {
-      const { name, model, ports } = this.#environment;
-      ports.storage.open(now);
-      this.#live = new Live(ports.storage, model);
+      if (this.#broken) throw this.#broken;
+      this.#live = this.#read(now);
       const { fault } = this.#live.fold;
-      if (fault) ports.log("error", "quarantined: the log cannot be folded", { ...name, error: describe(fault) });
+      if (fault) this.#live.faults.report(fault, this.#environment);
+      this.#fault = fault;
       this.#loaded(this.#live);
     }
     return this.#live;
+  }
+
+  #read(now: number): Live {
+    const { name, model, ports } = this.#environment;
+    try {
+      ports.storage.open(now);
+      return new Live(ports.storage, model, this.#fault);
+    } catch (error) {
+      if (isFault(error) || error instanceof MigrationError) {
+        this.#broken = error;
+        ports.log("error", "the storage cannot be opened", { ...name, error: describe(error) });
+      }
+      throw error;
+    }
   }
 
   /** The one way to write. If it throws, memory may be ahead of storage, or behind it: it is dropped. */

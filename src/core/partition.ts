@@ -69,7 +69,7 @@ export class Partition {
   /**
    * Makes the schema current and loads the state, before anything else is accepted.
    *
-   * @throws LogCorrupt, MigrationError or an error of the storage; the next call tries again.
+   * @throws Damage or MigrationError, the same at each call; or an error of the storage: the next call tries again.
    */
   open(now: number): void {
     this.#memory.load(now);
@@ -100,7 +100,8 @@ export class Partition {
 
   /** Whether anything was ever written here. */
   get exists(): boolean {
-    return this.#memory.live?.head.logId !== undefined;
+    const head = this.#memory.live?.head;
+    return head !== undefined && (head.logId !== undefined || head.eventId > 0);
   }
 
   get attended(): boolean {
@@ -271,6 +272,6 @@ export class Partition {
    * one: it is logged. `traceId`: of the request; undefined: a new one.
    */
   failureOf(error: unknown, now: number, traceId?: string): TracedFailure {
-    return failureOf(error, this.#environment, now, traceId);
+    return failureOf(error, { ...this.#environment, now, live: this.#memory.live }, traceId);
   }
 }

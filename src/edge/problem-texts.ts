@@ -33,7 +33,8 @@ export const problemTexts: Readonly<Record<ErrorCode, string>> = {
   draft_failed: "The model threw: report it",
   storage_unavailable: "The outcome is open: send the same draft again",
   schema_mismatch: "The server and its storage have different versions",
-  quarantined: "The model cannot fold the log. The log can be read; drafts are decided again when the model is fixed",
+  quarantined:
+    "An event is damaged, or the model cannot fold it: `detail` names it. Waiting does not mend it. Keep your drafts: they are decided when it is mended. Intact events can be read",
   state_too_large: "The state has reached its bound: delete something, or start another partition",
   overloaded: "The queue is full: send the same again in a moment",
   rate_limited: "A rate limit is exceeded: send the same again after `retryAfter`",

@@ -1,3 +1,4 @@
+import { detectDamage } from "./damage.ts";
 import type { SqlDriver, SqlRow, SqlValue } from "./driver.ts";
 import { isMigrated, migrate, type Migration } from "./migrations.ts";
 
@@ -51,19 +52,19 @@ export class Database {
 
   /** Runs one SELECT over our tables. Empty while they do not exist. */
   read(sql: string, ...values: SqlValue[]): SqlRow[] {
-    return this.#migrated ? this.#driver.query(sql, ...values) : [];
+    return this.#migrated ? detectDamage(() => this.#driver.query(sql, ...values)) : [];
   }
 
   /** Runs one writing statement and returns the rows of its RETURNING clause. */
   write(sql: string, ...values: SqlValue[]): SqlRow[] {
     this.#prepare();
-    return this.#driver.write(sql, ...values);
+    return detectDamage(() => this.#driver.write(sql, ...values));
   }
 
   /** Runs one writing statement and returns whether it wrote a row. Cheaper than RETURNING. */
   wrote(sql: string, ...values: SqlValue[]): boolean {
     this.#prepare();
-    return this.#driver.wrote(sql, ...values);
+    return detectDamage(() => this.#driver.wrote(sql, ...values));
   }
 
   /** Makes the schema before the first write: a transaction that writes nothing leaves nothing. */

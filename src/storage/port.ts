@@ -8,6 +8,7 @@ import type { RejectionReads, RejectionWrites } from "./partition/rejections.ts"
 import type { SnapshotReads, SnapshotWrites } from "./partition/snapshots.ts";
 import type { TenantLimitsReads, TenantLimitsWrites } from "./partition/tenant-limits.ts";
 
+export { Damage } from "./damage.ts";
 export type { Synchronous } from "./database.ts";
 export type { BatchRow } from "./partition/batches.ts";
 export type { EventOrigin, EventRow } from "./partition/events.ts";

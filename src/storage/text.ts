@@ -1,3 +1,5 @@
+import type { SqlValue } from "./driver.ts";
+
 /**
  * JSON text in BLOB columns, as UTF-8. Platform fact: text columns change lone surrogates and NUL.
  */
@@ -19,4 +21,15 @@ export function bytesOf(text: string): Uint8Array {
 /** Throws on bytes that are not UTF-8. */
 export function textOf(bytes: Uint8Array): string {
   return decoder.decode(bytes);
+}
+
+/** The text of a stored value; undefined if it is no JSON text in UTF-8. */
+export function jsonTextOf(value: SqlValue | undefined): string | undefined {
+  try {
+    const text = textOf(value as Uint8Array);
+    JSON.parse(text);
+    return text;
+  } catch {
+    return undefined;
+  }
 }

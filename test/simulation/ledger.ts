@@ -104,7 +104,7 @@ export class Ledger {
   /** The trace id of the stored rejection of a draft or of an atomic batch; undefined: there is none. */
   rejection(principal: string, key: string): string | undefined {
     const stored = this.#reads()?.rejections.find(principal, key);
-    return stored && (JSON.parse(stored.problem) as { traceId: string }).traceId;
+    return stored && (JSON.parse(stored.problem!) as { traceId: string }).traceId;
   }
 
   isForgotten(principal: string, draftId: string): boolean {
@@ -323,7 +323,7 @@ export class Ledger {
   #checkRejected(principal: string, draftId: string, traceId: string): void {
     const stored = this.#reads()?.rejections.find(principal, draftId);
     this.#trace.check(
-      stored !== undefined && (JSON.parse(stored.problem) as { traceId: string }).traceId === traceId,
+      stored !== undefined && (JSON.parse(stored.problem!) as { traceId: string }).traceId === traceId,
       () => `the rejection of ${draftId} is sent, but not in the database`,
     );
   }

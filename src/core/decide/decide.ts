@@ -4,6 +4,8 @@ import type { DraftResult, Outcome } from "../replies.ts";
 import { decideAtomic } from "./atomic.ts";
 import { answerAgain, keyReused } from "./deduplicate.ts";
 import { decideSingle } from "./single.ts";
+import { failureOf } from "../failures.ts";
+import { isFault } from "../faults.ts";
 import { traceFailure } from "../refusal.ts";
 import { roomFor } from "./room.ts";
 import type { WindowContext, WriteContext } from "../window/context.ts";
@@ -24,7 +26,7 @@ export function decide(context: WriteContext, author: Author, clientId: string, 
  */
 export function decline(context: WindowContext, author: Author, submission: Submission, failure: Failure): Outcome {
   const refused: Outcome = { kind: "refused", failure: traceFailure(failure, context) };
-  const answer = (one: Submission) => unlessAnswered(context, author, one, refused);
+  const answer = (one: Submission) => unlessAnswered(context, author, one, () => refused);
   if (submission.mode !== "sequential") return answer(submission);
   const outcome = inOrder(context, submission, answer);
   // Of a batch that nothing was decided of, nothing is to be said but that.
@@ -33,7 +35,7 @@ export function decline(context: WindowContext, author: Author, submission: Subm
 
 /** Answers what has one verdict: a single draft, or an atomic batch. */
 function decideAsOne(context: WriteContext, author: Author, clientId: string, submission: Submission): Outcome {
-  return unlessAnswered(context, author, submission, attempt(context, author, clientId, submission));
+  return unlessAnswered(context, author, submission, () => attempt(context, author, clientId, submission));
 }
 
 /**
@@ -41,12 +43,24 @@ function decideAsOne(context: WriteContext, author: Author, clientId: string, su
  * its first answer again. Only identity comes earlier, and of the replay itself its rate. So a retry is answered
  * whatever refuses new work, and a new draft that nothing refuses costs no look-up: the INSERT finds its key.
  */
-function unlessAnswered(context: WindowContext, author: Author, submission: Submission, outcome: Outcome): Outcome {
-  const answer = outcome.kind === "refused" ? answerAgain(context, author.principal, submission) : undefined;
-  const given = answer ?? outcome;
-  if (!isReplay(given)) return given;
+function unlessAnswered(
+  context: WindowContext,
+  author: Author,
+  submission: Submission,
+  decideNow: () => Outcome,
+): Outcome {
+  let outcome: Outcome;
+  try {
+    outcome = decideNow();
+    if (outcome.kind === "refused") outcome = answerAgain(context, author.principal, submission) ?? outcome;
+  } catch (error) {
+    // What was stored cannot be read, now or ever: of this submission nothing can be said, and the others go on.
+    if (!isFault(error)) throw error;
+    return { kind: "refused", failure: failureOf(error, context) };
+  }
+  if (!isReplay(outcome)) return outcome;
   const failure = context.limiter.replay(author.principal, context.now);
-  return failure ? { kind: "refused", failure: traceFailure(failure, context) } : given;
+  return failure ? { kind: "refused", failure: traceFailure(failure, context) } : outcome;
 }
 
 /** Decides what has one verdict, unless something refuses that. */

@@ -2,13 +2,11 @@ import { canonicalJson, type Failure, type Json, type JsonObject } from "../../p
 import { sameBytes } from "../../storage/bytes.ts";
 import type { BatchRow, EventRow, RejectionRow, StorageReads } from "../../storage/port.ts";
 import type { Draft, Submission } from "../commands.ts";
-import { logRange } from "../fold.ts";
+import { hexOf, logRange, payloadOf } from "../fold.ts";
 import { isPastRetention } from "../jobs/sweep-records.ts";
 import type { Outcome, Verdict } from "../replies.ts";
 import type { Ports } from "../ports.ts";
-import type { WriteContext } from "../window/context.ts";
-import { hexOf } from "../fold.ts";
-import type { WindowContext } from "../window/context.ts";
+import type { WindowContext, WriteContext } from "../window/context.ts";
 import { rejectedVerdict } from "./rejection-text.ts";
 
 /** What a key was used for before. */
@@ -54,8 +52,10 @@ export function answerAgain(context: WindowContext, principal: string, submissio
   const prior = findPrior(ports.storage, principal, key, now);
   if (!prior) return undefined;
   const verdict = storedVerdict(prior, submission, ports);
-  if (verdict) return { kind: "decided", verdict, replayed: true };
-  const failure = { ...keyReused, traceId: reuseTraceId(principal, key, ports), timestamp: timeOf(prior, ports) };
+  if (verdict && verdict !== "lost") return { kind: "decided", verdict, replayed: true };
+  const traced = { traceId: reuseTraceId(principal, key, ports), timestamp: timeOf(prior, ports) };
+  if (verdict) return { kind: "refused", failure: { ...lostRejection, ...traced } };
+  const failure = { ...keyReused, ...traced };
   if (mode === "atomic") return { kind: "refused", failure };
   const results = [{ kind: "rejected", draftId: key, failure } as const];
   return { kind: "decided", verdict: { timestamp: failure.timestamp, results }, replayed: true };
@@ -67,21 +67,32 @@ function timeOf({ kind, row }: Prior, { storage }: Ports): number {
   return kind === "rejection" ? row.createdAt : storage.events.after(row.firstEventId - 1, 1, 1)[0]!.timestamp;
 }
 
+/** What is answered where a draft was rejected, and what was answered then is damaged. It is certain that nothing was done. */
+const lostRejection: Failure = {
+  code: "internal",
+  detail: "This id was rejected before, and the stored reason is damaged. Take a new id, and submit again.",
+};
+
 /** The trace id of every reuse of this key: nothing is stored and nothing is logged for one. */
 function reuseTraceId(principal: string, key: string, { sha256 }: Ports): string {
   return hexOf(sha256(JSON.stringify(["reused", principal, key]))).slice(0, 32);
 }
 
-function storedVerdict(prior: Prior, submission: Submission, ports: Ports): Verdict | undefined {
+/** The verdict that was given; undefined for other content. "lost": it cannot be read any more. */
+function storedVerdict(prior: Prior, submission: Submission, ports: Ports): Verdict | "lost" | undefined {
   if (prior.kind === "event") {
+    payloadOf(prior.row);
     return hasContent(prior.row, submission, ports) ? acceptedVerdict([prior.row]) : undefined;
   }
   if (!sameBytes(fingerprintOf(submission, ports), prior.row.fingerprint)) return undefined;
   if (prior.kind === "batch") {
     const before = prior.row.firstEventId - 1;
-    return acceptedVerdict([...logRange(ports.storage, before, before + prior.row.eventCount)]);
+    const rows = [...logRange(ports.storage, before, before + prior.row.eventCount)];
+    rows.forEach(payloadOf);
+    return acceptedVerdict(rows);
   }
-  return rejectedVerdict(submission, prior.row);
+  const { recordId, problem } = prior.row;
+  return problem === undefined ? "lost" : rejectedVerdict(submission, { recordId, problem });
 }
 
 /** The verdict on what was accepted: its events. */
@@ -125,7 +136,7 @@ function hasContent(row: EventRow, submission: Submission, ports: Ports): boolea
 
 /** The content of an event that was committed as submitted. */
 function contentOfEvent(row: EventRow): JsonObject {
-  const content: JsonObject = { type: row.type, payload: JSON.parse(row.payload) as JsonObject };
+  const content: JsonObject = { type: row.type, payload: payloadOf(row) };
   if (row.version !== undefined) content["version"] = row.version;
   if (row.expectedEventId !== undefined) content["expectedEventId"] = row.expectedEventId;
   return content;

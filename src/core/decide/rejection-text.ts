@@ -26,7 +26,10 @@ export function textOfRejectedBatch({ timestamp, results }: Verdict, partition: 
 }
 
 /** The verdict of a stored rejection. */
-export function rejectedVerdict({ key, mode }: Submission, row: Pick<RejectionRow, "recordId" | "problem">): Verdict {
+export function rejectedVerdict(
+  { key, mode }: Submission,
+  row: Pick<RejectionRow, "recordId"> & { problem: string },
+): Verdict {
   if (mode === "single") {
     const failure = failureOf(JSON.parse(row.problem) as Problem);
     const { recordId } = row;

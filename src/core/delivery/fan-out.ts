@@ -1,11 +1,11 @@
 import type { Author, Failure } from "../../protocol/index.ts";
 import type { EventRow } from "../../storage/port.ts";
 import type { Environment } from "../environment.ts";
-import { failureOf } from "../failures.ts";
-import { logRange } from "../fold.ts";
+import { knownFailureOf } from "../failures.ts";
+import { logRange, payloadOf } from "../fold.ts";
 import type { Memory } from "../memory.ts";
 import { describe } from "../ports.ts";
-import { Refusal } from "../refusal.ts";
+import { traceFailure } from "../refusal.ts";
 import { Window } from "../window/window.ts";
 import { draining, tokenExpired, tokenRevoked } from "./endings.ts";
 import type { Listener } from "./listener.ts";
@@ -18,6 +18,8 @@ export class FanOut {
   readonly #listeners = new Set<Listener>();
   /** The last event that was delivered to all listeners at the head; -1 before the first load. */
   #delivered = -1;
+  /** Whether all committed events could be read at the last delivery. */
+  #complete = true;
   /** The least that was delivered to a connection when a commit was in doubt, before an earlier hibernation. */
   #leastDelivered = Number.MAX_SAFE_INTEGER;
   #isRevoked: (author: Author) => boolean = () => false;
@@ -90,6 +92,7 @@ export class FanOut {
     // A listener whose token has expired ends instead of receiving them.
     if (fresh.length > 0) this.#expire(window, now);
     window.flush(this.#listeners, fresh, now);
+    if (!this.#complete) for (const listener of this.#listeners) listener.doubt();
   }
 
   /** Ends the listeners whose tokens have expired, when the window is delivered. */
@@ -101,7 +104,8 @@ export class FanOut {
 
   #end(window: Window, listener: Listener, failure: Failure, now: number, reconnectAfterMs?: () => number): void {
     window.touch(listener);
-    listener.end(failureOf(new Refusal(failure), this.#environment, now, listener.traceId), reconnectAfterMs?.());
+    const where = { ports: this.#environment.ports, now };
+    listener.end(traceFailure(failure, where, listener.traceId), reconnectAfterMs?.());
   }
 
   /**
@@ -110,22 +114,28 @@ export class FanOut {
    */
   #undelivered(window: Window, now: number): readonly EventRow[] {
     const { name, ports } = this.#environment;
-    let head: number;
     let fresh: readonly EventRow[] = window.events;
+    this.#complete = true;
     try {
       // After a failed commit at once from storage: no other call may come before the object hibernates.
-      head = this.#memory.load(now).head.eventId;
-      if (head === this.#delivered) return [];
+      const { head } = this.#memory.load(now);
+      if (head.eventId === this.#delivered) return [];
       if (fresh[0]?.eventId !== this.#delivered + 1) {
-        fresh = [...logRange(ports.storage, this.#delivered, head)];
+        const read: EventRow[] = [];
+        fresh = read;
+        for (const row of logRange(ports.storage, this.#delivered, head.eventId)) {
+          payloadOf(row);
+          read.push(row);
+        }
       }
     } catch (error) {
-      // The next window tries again: what listeners receive stays a contiguous run.
-      ports.log("error", "events could not be read for broadcasting", { ...name, error: describe(error) });
-      for (const listener of this.#listeners) listener.doubt();
-      return [];
+      // The next window tries again: what listeners receive stays a contiguous run. What could be read is delivered.
+      if (fresh === window.events) fresh = [];
+      const known = knownFailureOf(error, { ...this.#environment, live: this.#memory.live, now });
+      if (!known) ports.log("error", "events could not be read for broadcasting", { ...name, error: describe(error) });
+      this.#complete = false;
     }
-    this.#delivered = head;
+    this.#delivered += fresh.length;
     return fresh;
   }
 }

@@ -1,4 +1,6 @@
 import { bounds } from "../../protocol/index.ts";
+import { isFault } from "../faults.ts";
+import { payloadOf } from "../fold.ts";
 import type { EventRow, StorageReads } from "../../storage/port.ts";
 import type { Page } from "../replies.ts";
 import { proofOf } from "./proof.ts";
@@ -18,7 +20,10 @@ function draftIdWeight({ draftId }: EventRow): number {
 
 /**
  * The page after `since`: at most `limit` events and `bounds.pageBytesMax` bytes, at least one
- * event if there is one. From one synchronous read, so head and events are of one moment.
+ * event if there is one. From one synchronous read, so head and events are of one moment. It ends before an event that
+ * is damaged, and before the whole atomic batch of that.
+ *
+ * @throws Damage where already the first event, or one of its batch, is damaged.
  */
 export function readPage(
   reads: StorageReads,
@@ -32,20 +37,28 @@ export function readPage(
   let at = since;
   /** The last event of the atomic batch that is being read: a page never ends inside one. */
   let batchEnd = 0;
-  reading: while ((events.length < limit || at < batchEnd) && at < head) {
-    const inBatch = at < batchEnd;
-    const count = Math.max(limit - events.length, batchEnd - at);
-    const rows = reads.events.after(at, count, inBatch ? bounds.pageBytesMax : bounds.pageBytesMax - bytes);
-    if (rows.length === 0) break;
-    for (const row of rows) {
-      if (row.eventId > batchEnd && events.length >= limit) break reading;
-      bytes += weightOf(row);
-      if (row.principal === draftIdsOf) bytes += draftIdWeight(row);
-      if (bytes > bounds.pageBytesMax && events.length > 0 && row.eventId > batchEnd) break reading;
-      events.push(row);
-      at = row.eventId;
-      batchEnd = Math.max(batchEnd, row.batchEnd ?? 0);
+  try {
+    reading: while ((events.length < limit || at < batchEnd) && at < head) {
+      const inBatch = at < batchEnd;
+      const count = Math.max(limit - events.length, batchEnd - at);
+      const rows = reads.events.after(at, count, inBatch ? bounds.pageBytesMax : bounds.pageBytesMax - bytes);
+      if (rows.length === 0) break;
+      for (const row of rows) {
+        if (row.eventId > batchEnd && events.length >= limit) break reading;
+        bytes += weightOf(row);
+        if (row.principal === draftIdsOf) bytes += draftIdWeight(row);
+        if (bytes > bounds.pageBytesMax && events.length > 0 && row.eventId > batchEnd) break reading;
+        // It goes out as it is stored: what is no JSON would make the message none.
+        payloadOf(row);
+        events.push(row);
+        at = row.eventId;
+        batchEnd = Math.max(batchEnd, row.batchEnd ?? 0);
+      }
     }
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    while (at < batchEnd && events.at(-1)?.batchEnd === batchEnd) at = events.pop()!.eventId - 1;
+    if (events.length === 0) throw error;
   }
   const last = events.at(-1);
   return {

@@ -1,4 +1,4 @@
-import type { EventOrigin, StorageReads } from "../../storage/port.ts";
+import { Damage, type EventOrigin, type StorageReads } from "../../storage/port.ts";
 import { Refusal } from "../refusal.ts";
 
 /**
@@ -24,13 +24,15 @@ export function proofAt(reads: StorageReads, eventId: number): string | undefine
 /**
  * `proof`: what a reader has of the event `eventId`, which is not past the head; undefined: it proves nothing.
  *
- * @throws Refusal where the reader has read another log.
+ * @throws Refusal where the reader has read another log; Damage where the event is missing.
  */
 export function assertSameLog(reads: StorageReads, eventId: number | undefined, proof: string | undefined): void {
   // Of a log without events, every log is the continuation.
   if (!eventId || proof === undefined) return;
   const origin = reads.events.origin(eventId);
-  if (origin && (proof === proofOf(origin) || proof === timeProof(origin.timestamp))) return;
+  // It is not past the head: that is damage, and no reason to drop what the reader has.
+  if (!origin) throw new Damage("its row is missing", eventId);
+  if (proof === proofOf(origin) || proof === timeProof(origin.timestamp)) return;
   throw new Refusal({
     code: "log_replaced",
     detail: `Event ${eventId} of this log is another one than yours. Drop what was confirmed, and sync without sinceEventId.`,

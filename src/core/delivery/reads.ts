@@ -30,13 +30,13 @@ export interface StateRead {
 /**
  * The state at the head, or after the event `at`: folded from the nearest snapshot before it.
  *
- * @throws Refusal where `at` is past the head, or too far from a snapshot.
+ * @throws Refusal where `at` is past the head, too far from a snapshot, or not before an event that cannot be folded.
  */
 export function readState(reads: StorageReads, model: AnyModel, live: Live, at: number | undefined): StateRead {
   const { head, fold } = live;
   assertNotAhead(head, at);
+  fold.assertSound(at);
   if (at === undefined || at === head.eventId) {
-    fold.assertSound();
     return { state: fold.state.stringify(), eventIndex: head.eventId, replayedBytes: 0 };
   }
   const nearest = reads.snapshots.latest(model.version, modelTag(model), at);

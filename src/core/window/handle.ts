@@ -6,6 +6,7 @@ import type { ConnectedClient, Outcome } from "../replies.ts";
 import { traceFailure, Refusal } from "../refusal.ts";
 import { type WindowContext, traced, type WriteContext } from "./context.ts";
 import { tokenExpired, tokenRevoked } from "../delivery/endings.ts";
+import { knownFailureOf } from "../failures.ts";
 import type { Listener } from "../delivery/listener.ts";
 import { bytesRead } from "../delivery/read-cost.ts";
 import { notConnected, type Session } from "../delivery/session.ts";
@@ -72,8 +73,9 @@ export function handleRead(context: WindowContext, work: ReadWork): void {
 }
 
 function refuseThrown(context: WindowContext, work: Work, error: unknown): void {
-  if (!(error instanceof Refusal)) throw error;
-  refuse(context.window, work, traceFailure(error.failure, context));
+  const failure = knownFailureOf(error, context);
+  if (!failure) throw error;
+  refuse(context.window, work, traceFailure(failure, context));
 }
 
 /** Returns why a token that was verified before the work waited is not valid any more, or undefined. */

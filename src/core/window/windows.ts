@@ -110,7 +110,7 @@ export class Windows {
 
   /** Refuses work whose window has failed, by `error`. */
   #refuse(window: Window, work: Work, error: unknown, now: number): TracedFailure {
-    const failure = failureOf(error, this.#environment, now, traceIdOf(work));
+    const failure = failureOf(error, { ...this.#environment, now, live: this.#tools.memory.live }, traceIdOf(work));
     refuse(window, work, failure);
     return failure;
   }
@@ -131,7 +131,7 @@ export class Windows {
       attended: fanOut.size > 0,
       isRevoked: fanOut.isRevoked,
       peers: () => presence.peers,
-      serverId: () => live.head.logId ?? (this.#provisionalLogId ??= ports.random.logId()),
+      serverId: () => live.logId ?? (this.#provisionalLogId ??= ports.random.logId()),
     };
   }
 }

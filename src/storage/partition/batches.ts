@@ -1,4 +1,6 @@
+import { Damage } from "../damage.ts";
 import type { Database } from "../database.ts";
+import type { SqlValue } from "../driver.ts";
 import type { RecordedKeys } from "./recorded-keys.ts";
 
 /** An accepted atomic batch. */
@@ -12,6 +14,7 @@ export interface BatchRow {
 }
 
 export interface BatchReads {
+  /** @throws Damage where the record is damaged. */
   find(principal: string, batchId: string): BatchRow | undefined;
 }
 
@@ -32,15 +35,12 @@ export class BatchesTable implements BatchReads, BatchWrites {
 
   find(principal: string, batchId: string): BatchRow | undefined {
     const [row] = this.#database.read("SELECT * FROM batches WHERE principal = ? AND batch_id = ?", principal, batchId);
-    return (
-      row && {
-        principal: row["principal"] as string,
-        batchId: row["batch_id"] as string,
-        fingerprint: row["fingerprint"] as Uint8Array,
-        firstEventId: row["first_event_id"] as number,
-        eventCount: row["event_count"] as number,
-      }
-    );
+    if (!row) return undefined;
+    const { fingerprint, first_event_id: firstEventId, event_count: eventCount } = row;
+    if (!(fingerprint instanceof Uint8Array) || !isCount(firstEventId) || !isCount(eventCount)) {
+      throw new Damage(`the record of the batch "${batchId}" is damaged`);
+    }
+    return { principal, batchId, fingerprint, firstEventId, eventCount };
   }
 
   record(batch: BatchRow): void {
@@ -54,4 +54,8 @@ export class BatchesTable implements BatchReads, BatchWrites {
       batch.eventCount,
     );
   }
+}
+
+function isCount(value: SqlValue | undefined): value is number {
+  return typeof value === "number" && value > 0;
 }

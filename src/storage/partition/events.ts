@@ -1,3 +1,4 @@
+import { Damage } from "../damage.ts";
 import type { Database } from "../database.ts";
 import type { SqlRow } from "../driver.ts";
 import { textOf } from "../text.ts";
@@ -40,11 +41,14 @@ export interface EventReads {
   origin(eventId: number): EventOrigin | undefined;
   /**
    * Events after `eventId` in order: at most `limit` of them, and none after the one with which their payloads reach
-   * `bytes`. So memory is bounded whatever the size of the events.
+   * `bytes`. So memory is bounded whatever the size of the events. They end before an event that is damaged or missing.
+   *
+   * @throws Damage where already the first one is.
    */
   after(eventId: number, limit: number, bytes: number): EventRow[];
   /** The event before the longest run of newest events that has at most `limit` of them, and payloads of at most `bytes`. */
   beforeNewest(limit: number, bytes: number): number;
+  /** @throws Damage where the event is damaged. */
   find(principal: string, draftId: string): EventRow | undefined;
   /** Payload bytes of the events after `eventId`, up to and with `upTo`. */
   bytesAfter(eventId: number, upTo?: number): number;
@@ -101,7 +105,18 @@ export class EventsTable implements EventReads, EventWrites {
   }
 
   after(eventId: number, limit: number, bytes: number): EventRow[] {
-    return this.#database.read(selectAfter, eventId, limit, bytes).map(eventOf);
+    const events: EventRow[] = [];
+    for (const row of this.#database.read(selectAfter, eventId, limit, bytes)) {
+      const next = eventId + events.length + 1;
+      try {
+        if (row["event_id"] !== next) throw new Damage("its row is missing", next);
+        events.push(eventOf(row));
+      } catch (error) {
+        if (events.length === 0) throw error;
+        break;
+      }
+    }
+    return events;
   }
 
   beforeNewest(limit: number, bytes: number): number {
@@ -146,10 +161,16 @@ export class EventsTable implements EventReads, EventWrites {
   }
 }
 
+/** @throws Damage where a value is none that was written. */
 function eventOf(row: SqlRow): EventRow {
-  const payload = row["payload"] as Uint8Array;
+  const eventId = row["event_id"] as number;
+  const payload = row["payload"];
+  if (!(payload instanceof Uint8Array)) throw new Damage("its payload has the wrong type", eventId);
+  for (const [column, type] of columnTypes) {
+    if (typeof row[column] !== type) throw new Damage(`its ${column} has the wrong type`, eventId);
+  }
   return {
-    eventId: row["event_id"] as number,
+    eventId,
     principal: row["principal"] as string,
     draftId: row["draft_id"] as string,
     clientId: row["client_id"] as string,
@@ -157,7 +178,7 @@ function eventOf(row: SqlRow): EventRow {
     version: (row["version"] as number | null) ?? undefined,
     expectedEventId: (row["expected_event_id"] as number | null) ?? undefined,
     timestamp: row["timestamp"] as number,
-    payload: textOf(payload),
+    payload: payloadText(payload, eventId),
     payloadBytes: payload.length,
     batchEnd: (row["batch_end"] as number | null) ?? undefined,
     fingerprint: (row["fingerprint"] as Uint8Array | null) ?? undefined,
@@ -171,4 +192,21 @@ function originOf(row: SqlRow): EventOrigin {
     timestamp: row["timestamp"] as number,
     incarnation: (row["incarnation"] as string | null) ?? undefined,
   };
+}
+
+/** The types of the columns that are never NULL, without the payload's. */
+const columnTypes = [
+  ["timestamp", "number"],
+  ["principal", "string"],
+  ["draft_id", "string"],
+  ["client_id", "string"],
+  ["type", "string"],
+] as const;
+
+function payloadText(payload: Uint8Array, eventId: number): string {
+  try {
+    return textOf(payload);
+  } catch (error) {
+    throw new Damage("its payload is not UTF-8", eventId, { cause: error });
+  }
 }

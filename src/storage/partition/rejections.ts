@@ -1,5 +1,5 @@
 import type { Database } from "../database.ts";
-import { bytesOf, textOf } from "../text.ts";
+import { bytesOf, jsonTextOf } from "../text.ts";
 import type { RecordedKeys } from "./recorded-keys.ts";
 
 /** A stored rejection. */
@@ -9,8 +9,8 @@ export interface RejectionRow {
   draftId: string;
   /** SHA-256 of the canonical content. */
   fingerprint: Uint8Array;
-  /** JSON text of the problem, as it went out; of a batch, of its results. */
-  problem: string;
+  /** JSON text of the problem, as it went out; of a batch, of its results. Undefined: it is damaged. */
+  problem: string | undefined;
   createdAt: number;
 }
 
@@ -24,7 +24,7 @@ export interface RejectionReads {
 
 export interface RejectionWrites {
   /** Stores a rejection and returns its record id. */
-  record(rejection: Omit<RejectionRow, "recordId">): number;
+  record(rejection: Omit<RejectionRow, "recordId"> & { problem: string }): number;
   forget(recordId: number): void;
   /** Deletes up to `limit` of the oldest rejections made before `before`; returns how many. */
   sweep(before: number, limit: number): number;
@@ -52,7 +52,7 @@ export class RejectionsTable implements RejectionReads, RejectionWrites {
         principal: row["principal"] as string,
         draftId: row["draft_id"] as string,
         fingerprint: row["fingerprint"] as Uint8Array,
-        problem: textOf(row["problem"] as Uint8Array),
+        problem: jsonTextOf(row["problem"]),
         createdAt: row["created_at"] as number,
       }
     );
@@ -72,7 +72,7 @@ export class RejectionsTable implements RejectionReads, RejectionWrites {
     return row?.["created_at"] as number | undefined;
   }
 
-  record(rejection: Omit<RejectionRow, "recordId">): number {
+  record(rejection: Omit<RejectionRow, "recordId"> & { problem: string }): number {
     this.#recordedKeys.added();
     const [row] = this.#database.write(
       `INSERT INTO idempotency_records (principal, draft_id, fingerprint, problem, created_at)

@@ -71,10 +71,10 @@ export class SnapshotsTable implements SnapshotReads, SnapshotWrites {
       "SELECT state_bytes, sha256, encoding FROM snapshots WHERE event_id = ?",
       eventId,
     );
-    if (!row) return undefined;
+    const sum = row?.["sha256"];
     const stored = this.#chunks(eventId);
-    if (!sameBytes(this.#bytes.sha256(stored), row["sha256"] as Uint8Array)) return undefined;
-    return this.#decode(stored, row["encoding"] as SnapshotEncoding);
+    if (!(sum instanceof Uint8Array) || !stored || !sameBytes(this.#bytes.sha256(stored), sum)) return undefined;
+    return this.#decode(stored, row!["encoding"] as SnapshotEncoding);
   }
 
   chunks(eventId: number): number {
@@ -122,11 +122,16 @@ export class SnapshotsTable implements SnapshotReads, SnapshotWrites {
     );
   }
 
-  /** The bytes of all chunks, in order. */
-  #chunks(eventId: number): Uint8Array {
-    const chunks = this.#database
-      .read("SELECT bytes FROM snapshot_chunks WHERE event_id = ? ORDER BY chunk", eventId)
-      .map(({ bytes }) => bytes as Uint8Array);
+  /** The bytes of all chunks, in order; undefined: one of them is of the wrong type. */
+  #chunks(eventId: number): Uint8Array | undefined {
+    const chunks: Uint8Array[] = [];
+    for (const { bytes } of this.#database.read(
+      "SELECT bytes FROM snapshot_chunks WHERE event_id = ? ORDER BY chunk",
+      eventId,
+    )) {
+      if (!(bytes instanceof Uint8Array)) return undefined;
+      chunks.push(bytes);
+    }
     const stored = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
     let filled = 0;
     for (const chunk of chunks) {

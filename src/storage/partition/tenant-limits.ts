@@ -1,8 +1,8 @@
 import type { Database } from "../database.ts";
-import { bytesOf, textOf } from "../text.ts";
+import { bytesOf, jsonTextOf } from "../text.ts";
 
 export interface TenantLimitsReads {
-  /** What the tenant has set, as JSON text; undefined: nothing is stored. */
+  /** What the tenant has set, as JSON text; undefined: nothing is stored, or it is damaged. */
   get(): string | undefined;
 }
 
@@ -20,7 +20,7 @@ export class TenantLimitsTable implements TenantLimitsReads, TenantLimitsWrites 
 
   get(): string | undefined {
     const [row] = this.#database.read("SELECT limits FROM tenant_limits");
-    return row && textOf(row["limits"] as Uint8Array);
+    return row && jsonTextOf(row["limits"]);
   }
 
   put(text: string): void {

@@ -1,0 +1,30 @@
+/**
+ * Thrown where what is stored cannot be what was written: a payload that is no JSON, a row that is missing. Reading it
+ * again gives the same; it is mended from outside, or not at all.
+ */
+export class Damage extends Error {
+  override name = "Damage";
+  /** The event of the log that it is; undefined: something else. */
+  readonly eventId: number | undefined;
+
+  /** `what`: what is damaged, and how, in words that clients may read. */
+  constructor(what: string, eventId?: number, options?: ErrorOptions) {
+    super(what, options);
+    this.eventId = eventId;
+  }
+}
+
+/** What SQLite says of a file whose pages are damaged: SQLITE_CORRUPT and SQLITE_NOTADB, by name or by message. */
+const corruptFile = /SQLITE_CORRUPT|SQLITE_NOTADB|disk image is malformed|file is not a database/;
+
+/** Runs a statement; an error that says that the file is damaged is thrown as `Damage`. */
+export function detectDamage<T>(run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof Error && corruptFile.test(error.message)) {
+      throw new Damage("the database file is damaged", undefined, { cause: error });
+    }
+    throw error;
+  }
+}
