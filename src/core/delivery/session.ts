@@ -28,6 +28,8 @@ export class Session implements Listener {
   /** Why nothing more is accepted from it, once it has ended. */
   #ended: Failure | undefined;
   #replies: Reply[] = [];
+  /** The last event that a hash in `#replies` is of. */
+  #hashed = 0;
   /** Events that are not delivered yet, and whose acceptance is: with `echo: false` it stands for the broadcast. */
   readonly #own = new Set<number>();
 
@@ -113,9 +115,13 @@ export class Session implements Listener {
   /** Sends something when the window is committed. */
   reply(reply: Reply): void {
     this.#replies.push(reply);
+    if (reply.kind === "hash") this.#hashed = reply.eventIndex;
     if (reply.kind !== "decided") return;
     for (const result of reply.verdict.results) {
-      if (result.kind === "accepted" && this.cursor.isNew(result.event)) this.#own.add(result.event.eventId);
+      if (result.kind !== "accepted") continue;
+      const { event } = result;
+      // A hash goes out after the events up to it: an acceptance behind it comes too late to stand for one of those.
+      if (event.eventId > this.#hashed && this.cursor.isNew(event)) this.#own.add(event.eventId);
     }
   }
 
@@ -128,6 +134,7 @@ export class Session implements Listener {
     this.#state = this.#before;
     this.cursor.rollback();
     this.#replies = [];
+    this.#hashed = 0;
     this.#own.clear();
   }
 
@@ -150,6 +157,7 @@ export class Session implements Listener {
     }
     this.keep();
     if (this.#replies.length > 0) this.#replies = [];
+    this.#hashed = 0;
   }
 
   /** Why this draft is refused because an earlier one has to come again first; undefined: it is not. */
