@@ -21,7 +21,7 @@ import { completeSnapshot, type SnapshotDraft } from "./jobs/snapshots.ts";
 import { socketSweepMs } from "./jobs/sweep-sockets.ts";
 import { Memory } from "./memory.ts";
 import { modelTag } from "./model-tag.ts";
-import type { Ports } from "./ports.ts";
+import { describe, type Ports } from "./ports.ts";
 import { Limiter } from "./rates/limiter.ts";
 import { Refusal } from "./refusal.ts";
 import type { Outcome, Page } from "./replies.ts";
@@ -128,7 +128,13 @@ export class Partition {
     const { live } = this.#memory;
     // While nothing was ever written, nothing is: a reader must not create storage.
     if (live?.head.logId !== undefined && !live.schedule.has("sweep_sockets")) {
-      this.#memory.write(now, (writes) => live.schedule.once(writes, "sweep_sockets", now + socketSweepMs));
+      try {
+        this.#memory.write(now, (writes) => live.schedule.once(writes, "sweep_sockets", now + socketSweepMs));
+      } catch (error) {
+        // A full disk keeps nobody from reading: the next listener tries again.
+        const { name, ports } = this.#environment;
+        ports.log("error", "the sweep of connections could not be scheduled", { ...name, error: describe(error) });
+      }
     }
   }
 

@@ -2,6 +2,7 @@ import type { Application } from "../objects/application.ts";
 import { Hono } from "hono";
 import type { Failure } from "../protocol/index.ts";
 import { refuseWhileDraining } from "./draining.ts";
+import { Unanswered } from "./call.ts";
 import type { Edge } from "./env.ts";
 import { refuseOtherMethods } from "./methods.ts";
 import { problemAt, refuse, Refused } from "./refused.ts";
@@ -18,6 +19,19 @@ import { secureResponses, allowOrigins } from "./security.ts";
 import { traceRequests } from "./trace.ts";
 import { offersSubprotocol, sendProblemBySocket } from "./upgrade.ts";
 import { guardsOf } from "./guards.ts";
+
+/** An object was called, and did not answer. Only it knows what it has done. */
+const unanswered: Failure = {
+  code: "partition_unavailable",
+  detail: "The partition did not answer. Send the same request again: it counts once.",
+  retryAfter: 1,
+};
+
+/** An error of the Worker itself, in which nothing is committed. */
+const unexpected: Failure = {
+  code: "internal",
+  detail: "An unexpected error. It was logged under the trace id.",
+};
 
 /** The Worker's routes. They check names, identity and bodies, and call the partition's object. No domain logic. */
 export function edge(application: Application): Edge {
@@ -42,16 +56,7 @@ export function edge(application: Application): Edge {
     if (error instanceof Refused) {
       return offersSubprotocol(c.req.raw) ? sendProblemBySocket(problemAt(c, error.failure)) : refuse(c, error.failure);
     }
-    const { overloaded, retryable } = error as { overloaded?: boolean; retryable?: boolean };
-    const failure: Failure =
-      overloaded || retryable
-        ? {
-            code: "partition_unavailable",
-            detail: "The partition did not answer. Send the same request again: it counts once.",
-            retryAfter: 1,
-          }
-        : { code: "internal", detail: "An unexpected error. It was logged under the trace id." };
-    return refuse(c, failure, {}, error);
+    return refuse(c, error instanceof Unanswered ? unanswered : unexpected, {}, error);
   });
 
   return app;

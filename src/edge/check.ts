@@ -1,3 +1,4 @@
+import { callObject } from "./call.ts";
 import { single } from "../core/index.ts";
 import { authorHeader } from "../platform/rpc.ts";
 import type { Failure, ServerMessage, Author } from "../protocol/index.ts";
@@ -21,7 +22,9 @@ export async function check(stub: PartitionAccess["stub"], traceId: string): Pro
   const began = Date.now();
   const deadline = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), checkMsMax));
   const headers = { upgrade: "websocket", [authorHeader]: JSON.stringify(author) };
-  const { webSocket } = await stub().fetch(new Request("http://partition/ws", { headers }));
+  const { webSocket } = await callObject(stub, (object) =>
+    object.fetch(new Request("http://partition/ws", { headers })),
+  );
   if (!webSocket) return failed("the connection could not be opened");
   try {
     const messages = listen(webSocket);
@@ -38,7 +41,7 @@ export async function check(stub: PartitionAccess["stub"], traceId: string): Pro
     }
     const connected = Date.now();
     const draft = { draftId: crypto.randomUUID(), event: { type: "beat", payload: {} }, expectedEventId: undefined };
-    const answer = await stub().submit(author, "check", single(draft), 0, { traceId });
+    const answer = await callObject(stub, (object) => object.submit(author, "check", single(draft), 0, { traceId }));
     if (answer.status !== 201) return failed(`the draft was answered by ${answer.status}`);
     const committed = Date.now();
     const { eventId } = JSON.parse(answer.body) as { eventId: number };

@@ -4,6 +4,7 @@ import { defaultTenant } from "../identity/verify.ts";
 import { readForbidden, readPermission } from "../shell/admission.ts";
 import { stubOf } from "../platform/placement.ts";
 import { isPartitionName, allows, type Author } from "../protocol/index.ts";
+import { callObject, callObjectOnce } from "./call.ts";
 import type { EdgeContext, EdgeMiddleware, PartitionAccess, TenantAccess, TenantStub } from "./env.ts";
 import { addressFailure, identify, type Identity } from "./identity.ts";
 import { orRefuse, Refused } from "./refused.ts";
@@ -37,8 +38,11 @@ export function guardsOf({ models, roles, placementOf }: Application): Guards {
     const stub = () => stubOf(c.env.PARTITIONS, `${tenant}/${name}`, placementOf(tenant));
     return { identity, partition: name, stub };
   };
-  const identityOf = async (c: EdgeContext, by: Parameters<typeof identify>[1] = {}): Promise<Identity> =>
-    orRefuse(await identify(c.req.raw, by, { settings: c.env, roles, tenantAt: (tenant) => tenantAt(c, tenant)() }));
+  const identityOf = async (c: EdgeContext, by: Parameters<typeof identify>[1] = {}): Promise<Identity> => {
+    const takeTicket = (tenant: string, ticket: string) =>
+      callObjectOnce(tenantAt(c, tenant), (stub) => stub.takeTicket(ticket));
+    return orRefuse(await identify(c.req.raw, by, { settings: c.env, roles, takeTicket }));
+  };
   const readAccess = async (c: EdgeContext, by?: Parameters<typeof identify>[1]): Promise<PartitionAccess> => {
     const identity = await identityOf(c, by);
     const access = accessOf(c, identity);
@@ -54,7 +58,7 @@ export function guardsOf({ models, roles, placementOf }: Application): Guards {
       throw new Refused({ code: "forbidden", layer: "permission", detail: `This needs the permission "${action}".` });
     }
     const stub = tenantAt(c, tenantOf(identity));
-    if (identity.mode === "verified") await assertNotRevoked(stub(), identity.author);
+    if (identity.mode === "verified") await assertNotRevoked(stub, identity.author);
     return { identity, stub };
   };
   const requireAdmin = (action: string | undefined): EdgeMiddleware => {
@@ -86,8 +90,8 @@ function tenantOf(identity: Identity): string {
 }
 
 /** @throws Refused where the token was revoked. */
-async function assertNotRevoked(tenant: TenantStub, author: Author): Promise<void> {
-  const failure = await tenant.refusal(author);
+async function assertNotRevoked(tenant: () => TenantStub, author: Author): Promise<void> {
+  const failure = await callObject(tenant, (stub) => stub.refusal(author));
   if (failure) throw new Refused(failure);
 }
 

@@ -29,7 +29,8 @@ interface CredentialOptions {
 interface IdentityContext {
   settings: IdentitySettings;
   roles: Roles;
-  tenantAt(tenant: string): { takeTicket(ticket: string): Promise<string | undefined> };
+  /** Takes a ticket from its tenant, once. Returns its subject as JSON, or undefined. */
+  takeTicket(tenant: string, ticket: string): Promise<string | undefined>;
 }
 
 /** The subprotocol that the server selects where another subprotocol carries the token. */
@@ -45,7 +46,7 @@ let warned = false;
 export async function identify(
   request: Request,
   { ticket: takesTickets = false, later = false }: CredentialOptions,
-  { settings, roles, tenantAt }: IdentityContext,
+  { settings, roles, takeTicket }: IdentityContext,
 ): Promise<Identity | Failure> {
   const url = new URL(request.url);
   if (queryNames.some((name) => url.searchParams.has(name))) {
@@ -64,7 +65,7 @@ export async function identify(
   const ticket = url.searchParams.get("ticket");
   if (ticket !== null) {
     if (!takesTickets) return { code: "bad_request", detail: "A ticket can only open a connection." };
-    return await identifyByTicket(ticket, roles, tenantAt);
+    return await identifyByTicket(ticket, roles, takeTicket);
   }
   const token = tokenOf(request);
   if (token === undefined) {
@@ -86,10 +87,10 @@ function verified(subject: Subject, roles: Roles): Identity | Failure {
 async function identifyByTicket(
   ticket: string,
   roles: Roles,
-  tenantAt: IdentityContext["tenantAt"],
+  takeTicket: IdentityContext["takeTicket"],
 ): Promise<Identity | Failure> {
   const [, tenant = ""] = ticketShape.exec(ticket) ?? [];
-  const text = isTenantName(tenant) ? await tenantAt(tenant).takeTicket(ticket) : undefined;
+  const text = isTenantName(tenant) ? await takeTicket(tenant, ticket) : undefined;
   if (text === undefined)
     return { code: "unauthenticated", detail: "This ticket is unknown, was used before, or is too old." };
   const subject = JSON.parse(text) as Subject;

@@ -2,7 +2,7 @@ import { describeRoute, resolver } from "hono-openapi";
 import { lifetimeSecondsOf } from "../../identity/settings.ts";
 import { type Failure, isId } from "../../protocol/index.ts";
 import { readJson } from "../body.ts";
-import { callObject } from "../call.ts";
+import { callObject, callObjectOnce } from "../call.ts";
 import { authenticationRefusals, json, parameters, partitionParameters, partitionRefusals } from "../document/parts.ts";
 import {
   drainShape,
@@ -170,7 +170,12 @@ export function tenantRoutes(app: Edge, { requireAdmin, requireTenant }: Guards)
       if (identity.mode !== "verified") throw new Refused(noTickets);
       const { subject } = identity;
       const ticket = newTicket(subject.tenant);
-      const put = orRefuse(await stub().putTicket(ticket, subject.principal, JSON.stringify(subject)));
+      const put = orRefuse(
+        await callObjectOnce(
+          stub,
+          async (tenant) => await tenant.putTicket(ticket, subject.principal, JSON.stringify(subject)),
+        ),
+      );
       return c.json({ ticket, ...put }, 201, { "cache-control": "no-store" });
     },
   );
