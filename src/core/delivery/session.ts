@@ -188,8 +188,11 @@ export class Session implements Listener {
     let events = broadcasts;
     for (let at = replies.findIndex(isHashReply); at >= 0; at = replies.findIndex(isHashReply)) {
       const { eventIndex } = replies[at] as Hash;
-      const hashed = events.filter(({ eventId }) => eventId <= eventIndex);
-      if (at > 0 || hashed.length > 0) this.#subscriber.deliver(replies.slice(0, at), hashed);
+      const before = replies.slice(0, at);
+      // An acceptance before it can be of a later event, where the hash is an earlier one again: no hole may be in front.
+      const last = Math.max(eventIndex, lastAccepted(before));
+      const hashed = events.filter(({ eventId }) => eventId <= last);
+      if (at > 0 || hashed.length > 0) this.#subscriber.deliver(before, hashed);
       this.#subscriber.deliver([replies[at]!], []);
       replies = replies.slice(at + 1);
       events = events.slice(hashed.length);
@@ -208,6 +211,18 @@ type Hash = Extract<Reply, { kind: "hash" }>;
 
 function isHashReply(reply: Reply): reply is Hash {
   return reply.kind === "hash";
+}
+
+/** The last event that these replies accept; 0: none. */
+function lastAccepted(replies: readonly Reply[]): number {
+  let last = 0;
+  for (const reply of replies) {
+    if (reply.kind !== "decided") continue;
+    for (const result of reply.verdict.results) {
+      if (result.kind === "accepted") last = Math.max(last, result.event.eventId);
+    }
+  }
+  return last;
 }
 
 const holdingCodes: readonly string[] = [
