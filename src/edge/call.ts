@@ -14,8 +14,9 @@ export class Unanswered extends Error {
 
 /** Calls an object once: for a call that would do something else the second time. */
 export async function callObjectOnce<Stub, T>(freshStub: () => Stub, call: (stub: Stub) => Promise<T>): Promise<T> {
+  const stub = freshStub();
   try {
-    return await call(freshStub());
+    return await call(stub);
   } catch (error) {
     throw new Unanswered(error);
   }
@@ -27,8 +28,9 @@ export async function callObjectOnce<Stub, T>(freshStub: () => Stub, call: (stub
  */
 export async function callObject<Stub, T>(freshStub: () => Stub, call: (stub: Stub) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
+    const stub = freshStub();
     try {
-      return await call(freshStub());
+      return await call(stub);
     } catch (error) {
       const { retryable, overloaded } = error as { retryable?: boolean; overloaded?: boolean };
       if (attempt === attemptsMax || !retryable || overloaded) throw new Unanswered(error);

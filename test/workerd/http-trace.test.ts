@@ -64,11 +64,12 @@ describe("traces", () => {
     const again = await post(room, rejected, "k", parent(other));
     expect(again.headers.get("partita-trace-id")).toBe(other);
     expect(await again.text()).toBe(body);
-    // A refusal that is not a verdict has the trace id of its own request.
-    expect(await (await post(room, { ...rejected, payload: {} }, "k", parent(other))).json()).toMatchObject({
-      code: "idempotency_key_reused",
-      traceId: other,
-    });
+    // So is the answer to a key that comes again with other content, whose trace id derives from the key.
+    const reuse = async (by: string) => await (await post(room, { ...rejected, payload: {} }, "k", parent(by))).text();
+    const reused = await reuse(trace);
+    expect(JSON.parse(reused)).toMatchObject({ code: "idempotency_key_reused" });
+    expect([trace, other]).not.toContain((JSON.parse(reused) as Message).traceId);
+    expect(await reuse(other)).toBe(reused);
     const batch = { mode: "atomic", events: [unset("d1"), unset("d2")] };
     const whole = await (await post(room, batch, "b", parent(trace))).text();
     expect((JSON.parse(whole) as Message).results.map(({ traceId }: Message) => traceId)).toEqual([trace, trace]);
