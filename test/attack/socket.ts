@@ -95,9 +95,9 @@ export class AttackSocket {
     await this.answered(expected);
   }
 
-  /** Resolves when `expected` answers have come in all, or the connection has ended. */
-  async answered(expected: number): Promise<void> {
-    const until = performance.now() + answerMsMax;
+  /** Resolves when `expected` answers have come in all, the connection has ended, or the time is up. */
+  async answered(expected: number, msMax = answerMsMax): Promise<void> {
+    const until = performance.now() + msMax;
     while (this.#received < expected && this.closed === undefined) {
       const timer = setTimeout(() => this.#wake(), Math.max(until - performance.now(), 0));
       await new Promise<void>((resolve) => (this.#wake = resolve));
