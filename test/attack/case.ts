@@ -28,6 +28,8 @@ export interface Case {
 
 /** A prepared round. */
 interface Attack {
+  /** What costs nothing of the attack itself, as opening its connection. Default: nothing. */
+  enter?(who: Principal): Promise<void>;
   /** Attacks once. Returns how many frames or requests it sent, and the answers. */
   strike(who: Principal): Promise<Struck>;
   /** What is wrong with the answers of one strike; undefined: nothing. */

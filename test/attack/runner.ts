@@ -60,6 +60,7 @@ export async function run(attackCase: Case, arena: Arena, bystander: Bystander):
     // The young generation of the isolate is as large as it becomes.
     await bystander.quiet(quietMs / 2);
     const who = await arena.attacker();
+    await attack.enter?.(who);
     const began = performance.now();
     const { result, cost } = await arena.meter.measure(() => attack.strike(who));
     longest = Math.max(longest, performance.now() - began);
@@ -70,6 +71,7 @@ export async function run(attackCase: Case, arena: Arena, bystander: Bystander):
   if ((attackCase.beside ?? true) && longest < tooLongMs) {
     quiet = quantile(await bystander.quiet(quietMs), 0.99);
     const who = await arena.attacker();
+    await attack.enter?.(who);
     const times = await bystander.during(async () => {
       const until = performance.now() + besideMs;
       for (let next = performance.now(); next < until; next += strikeEveryMs) {

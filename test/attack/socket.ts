@@ -29,10 +29,10 @@ function kindOf(text: string): string {
 /** A connection of an attacker: it can stop reading, and counts what comes. */
 export class AttackSocket {
   readonly #ws: WebSocket;
-  readonly answers: Answers = {};
+  answers: Answers = {};
   /** The close code; undefined while it is open. */
   closed: number | undefined;
-  /** The head of the log, when it connected. */
+  /** The last event that it was told of. */
   head = 0;
   #received = 0;
   #frames = 0;
@@ -49,6 +49,8 @@ export class AttackSocket {
       const whole = wholeKinds.some((kind) => head(data).includes(kind));
       const kind = kindOf(whole ? String(data) : head(data));
       if (kind === "connected") this.head = Number(/"currentEventIndex":(\d+)/.exec(head(data))?.[1]);
+      const [, eventId] = /"eventId":(\d+)/.exec(head(data)) ?? [];
+      if (eventId !== undefined) this.head = Math.max(this.head, Number(eventId));
       if (kind === "broadcast" || kind === "head") return;
       count(this.answers, kind);
       this.#received++;
@@ -109,6 +111,13 @@ export class AttackSocket {
     if (this.closed !== undefined) count(this.answers, `closed ${this.closed}`);
   }
 
+  /** The answers since the last call, without those to `connect`. */
+  take(): Answers {
+    const { connected: _, ...taken } = this.answers;
+    this.answers = {};
+    return taken;
+  }
+
   get received(): number {
     return this.#received;
   }
@@ -120,4 +129,26 @@ export class AttackSocket {
   end(): void {
     this.#ws.terminate();
   }
+}
+
+/** An attack over one connection, which is opened before; and again when the server has ended it. */
+export function over<T>(
+  arena: { connect(partition: string, who: Principal): Promise<AttackSocket> },
+  partition: string,
+  attack: (socket: AttackSocket) => Promise<T>,
+) {
+  let socket: AttackSocket | undefined;
+  return {
+    async enter(who: Principal): Promise<void> {
+      socket?.end();
+      socket = await arena.connect(partition, who);
+    },
+    async strike(who: Principal): Promise<T> {
+      if (socket?.closed !== undefined) await this.enter(who);
+      return attack(socket!);
+    },
+    end(): void {
+      socket?.end();
+    },
+  };
 }

@@ -17,6 +17,7 @@ test.each(cases.filter(({ tested }) => tested).map((attack) => [attack.what, att
   async (_, { prepare, bound }) => {
     const attack = await prepare(arena);
     const who = await arena.attacker();
+    await attack.enter?.(who);
     const { result, cost } = await arena.meter.measure(() => attack.strike(who));
     expect(Object.keys(result.answers)).not.toEqual([]);
     expect(attack.judge?.(result.answers)).toBeUndefined();

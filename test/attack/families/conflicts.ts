@@ -2,7 +2,7 @@ import { bounds } from "../../../src/protocol/bounds.ts";
 import type { Arena } from "../arena.ts";
 import { type Case, frameBound, only } from "../case.ts";
 import { largeEventsLog } from "../logs.ts";
-import type { Principal } from "../tokens.ts";
+import { type AttackSocket, over } from "../socket.ts";
 
 const eventBytes = 60_000;
 const batchDrafts = 10;
@@ -13,8 +13,7 @@ function log(arena: Arena): string {
 }
 
 /** Submits drafts for an entity that no other event has touched: every event since is looked at. */
-async function stale(arena: Arena, partition: string, who: Principal, drafts: number) {
-  const socket = await arena.connect(partition, who);
+async function stale(socket: AttackSocket, drafts: number) {
   // Each draft of a batch counts those before it.
   const expectedEventId = socket.head - bounds.conflictEventsMax + drafts;
   const key = crypto.randomUUID();
@@ -24,9 +23,7 @@ async function stale(arena: Arena, partition: string, who: Principal, drafts: nu
     const events = Array.from({ length: drafts }, (_, at) => ({ draftId: `${key}-${at}`, event, expectedEventId }));
     await socket.ask("submit_events", { batchId: key, mode: "atomic", events });
   }
-  socket.end();
-  const { connected: _, ...answers } = socket.answers;
-  return { frames: 1, answers };
+  return { frames: 1, answers: socket.take() };
 }
 
 const attack = (name: string, drafts: number): Case => ({
@@ -39,7 +36,7 @@ const attack = (name: string, drafts: number): Case => ({
     const partition = log(arena);
     await arena.load(partition);
     return {
-      strike: (who) => stale(arena, partition, who, drafts),
+      ...over(arena, partition, (socket) => stale(socket, drafts)),
       judge: only("event_accepted", "accepted", "too_stale", "conflict", "draft_too_expensive", "rate_limited"),
     };
   },

@@ -2,8 +2,7 @@ import { bounds } from "../../../src/protocol/bounds.ts";
 import type { Arena } from "../arena.ts";
 import { type Case, frameBound, only } from "../case.ts";
 import { largeEventsLog, largeStateLog } from "../logs.ts";
-import { type Answers, count } from "../socket.ts";
-import type { Principal } from "../tokens.ts";
+import { type Answers, type AttackSocket, count, over } from "../socket.ts";
 
 const stateMiB = 5;
 const eventBytes = 60_000;
@@ -44,13 +43,15 @@ const requests = (
   },
 });
 
+const answered = (answers: Answers): string | undefined => ("no answer" in answers ? "no answer" : undefined);
+
 /** A flood of one kind of message over a socket. */
 const messages = (
   name: string,
   what: string,
   boundBy: string,
   place: (arena: Arena) => string,
-  ask: (arena: Arena, partition: string, who: Principal) => Promise<Answers>,
+  ask: (socket: AttackSocket) => Promise<void>,
 ): Case => ({
   name,
   what,
@@ -61,8 +62,11 @@ const messages = (
     const partition = place(arena);
     await arena.load(partition);
     return {
-      strike: async (who) => ({ frames: 1, answers: await ask(arena, partition, who) }),
-      judge: (answers) => ("no answer" in answers ? "no answer" : undefined),
+      ...over(arena, partition, async (socket) => {
+        await ask(socket);
+        return { frames: 1, answers: socket.take() };
+      }),
+      judge: answered,
     };
   },
 });
@@ -89,41 +93,37 @@ export const reads: readonly Case[] = [
   },
   requests("flood-state", "GET state of 5 MiB", "`limits.reads`", largeState, "state"),
   requests("flood-events", "GET events, pages of 1 MiB", "`pageBytesMax`, `limits.reads`", pages, "events?limit=1000"),
-  messages(
-    "flood-sync",
-    "`sync`, pages of 1 MiB",
-    "`pageBytesMax`, `limits.reads`",
-    pages,
-    async (arena, partition, who) => {
-      const socket = await arena.connect(partition, who);
-      await socket.ask("sync", { sinceEventId: 0, limit: bounds.pageEventsMax });
-      socket.end();
-      return socket.answers;
-    },
+  messages("flood-sync", "`sync`, pages of 1 MiB", "`pageBytesMax`, `limits.reads`", pages, (socket) =>
+    socket.ask("sync", { sinceEventId: 0, limit: bounds.pageEventsMax }),
   ),
-  messages(
-    "flood-connect",
-    "`connect` with the state of 5 MiB",
-    "`limits.reads`",
-    largeState,
-    async (arena, partition, who) => {
-      const socket = await arena.connect(partition, who, { initialState: true });
-      socket.end();
-      return socket.answers;
+  {
+    name: "flood-connect",
+    what: "Connections, each with the state of 5 MiB",
+    boundBy: "`inlineStateBytesMax`, `limits.reads`",
+    bound: frameBound,
+    tested: true,
+    async prepare(arena) {
+      const partition = largeState(arena);
+      await arena.load(partition);
+      return {
+        async strike(who) {
+          const socket = await arena.connect(partition, who, { initialState: true });
+          socket.end();
+          return { frames: 1, answers: socket.answers };
+        },
+        judge: answered,
+      };
     },
-  ),
+  },
   messages(
     "flood-hash",
     "`hash` of a state of 5 MiB, at each event",
     "`hashStateBytesMax`; once a second and event",
     largeState,
-    async (arena, partition, who) => {
-      const socket = await arena.connect(partition, who);
+    async (socket) => {
       const event = { type: "set", payload: { target: "small", value: 1 } };
       await socket.ask("submit_event", { draftId: crypto.randomUUID(), event });
       await socket.ask("hash", {});
-      socket.end();
-      return socket.answers;
     },
   ),
   {

@@ -1,7 +1,7 @@
 import type { Arena } from "../arena.ts";
 import { type Case, frameBound, only, removedNodeMs } from "../case.ts";
 import { treeLog } from "../logs.ts";
-import type { Principal } from "../tokens.ts";
+import { type AttackSocket, over } from "../socket.ts";
 
 /** The drafts of the largest batch that a principal's burst allows. */
 const moves = 250;
@@ -20,18 +20,15 @@ function tree(arena: Arena, nodes: number): string {
   return arena.prepared(`tree-${nodes}`, () => treeLog(nodes));
 }
 
-/** Sends one batch over a connection of its own. */
-async function batch(arena: Arena, partition: string, who: Principal, events: readonly object[]) {
-  const socket = await arena.connect(partition, who);
+/** Sends one batch. */
+async function batch(socket: AttackSocket, events: readonly object[]) {
   const id = crypto.randomUUID();
   await socket.ask("submit_events", {
     batchId: id,
     mode: "atomic",
     events: events.map((event, at) => ({ draftId: `${id}-${at}`, event })),
   });
-  socket.end();
-  const { connected: _, ...answers } = socket.answers;
-  return { frames: 1, answers };
+  return { frames: 1, answers: socket.take() };
 }
 
 const moving = (nodes: number, quickNodes: number): Case => ({
@@ -44,13 +41,12 @@ const moving = (nodes: number, quickNodes: number): Case => ({
     const partition = tree(arena, arena.size(nodes, quickNodes));
     await arena.load(partition, update("loaded"));
     return {
-      strike: (who) =>
+      ...over(arena, partition, (socket) =>
         batch(
-          arena,
-          partition,
-          who,
+          socket,
           Array.from({ length: moves }, (_, at) => move(at)),
         ),
+      ),
       judge: only("accepted", "rate_limited"),
     };
   },
@@ -66,7 +62,7 @@ const deleting = (nodes: number): Case => ({
   async prepare(arena) {
     const partition = tree(arena, nodes);
     await arena.load(partition, update("loaded"));
-    return { strike: (who) => batch(arena, partition, who, [remove("a")]), judge: only("accepted") };
+    return { ...over(arena, partition, (socket) => batch(socket, [remove("a")])), judge: only("accepted") };
   },
 });
 
@@ -88,7 +84,7 @@ export const trees: readonly Case[] = [
       const partition = tree(arena, arena.size(nodes, 2_000));
       await arena.load(partition, update("loaded"));
       return {
-        strike: (who) => batch(arena, partition, who, [remove("a"), remove("nowhere")]),
+        ...over(arena, partition, (socket) => batch(socket, [remove("a"), remove("nowhere")])),
         judge: only("validation_failed", "rate_limited"),
       };
     },
@@ -103,7 +99,7 @@ export const trees: readonly Case[] = [
     async prepare(arena) {
       const partition = tree(arena, arena.size(nodesMost, 2_000));
       await arena.load(partition);
-      return { strike: (who) => batch(arena, partition, who, [update("first")]), judge: only("accepted") };
+      return { ...over(arena, partition, (socket) => batch(socket, [update("first")])), judge: only("accepted") };
     },
   },
   {
@@ -116,12 +112,12 @@ export const trees: readonly Case[] = [
       const partition = tree(arena, arena.size(nodesMost, 2_000));
       await arena.load(partition, update("loaded"));
       return {
-        async strike(who) {
+        ...over(arena, partition, async (socket) => {
           const push = { type: "treePush", payload: { target: "t", value: { id: "x" } } };
-          const rejected = await batch(arena, partition, who, [push, move(0), remove("nowhere")]);
-          const followed = await batch(arena, partition, who, [update(crypto.randomUUID())]);
+          const rejected = await batch(socket, [push, move(0), remove("nowhere")]);
+          const followed = await batch(socket, [update(crypto.randomUUID())]);
           return { frames: 2, answers: { ...rejected.answers, ...followed.answers } };
-        },
+        }),
         judge: only("validation_failed", "accepted", "rate_limited"),
       };
     },
