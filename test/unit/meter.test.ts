@@ -148,19 +148,44 @@ describe("metering", () => {
     expect(a.send("submit_events", { batchId: "b", mode: "atomic", events })).toEqual([result]);
   });
 
-  it("[MD-15] the bound is exact, and the same on a warm object and after a restart", () => {
-    // What one draft takes besides the units that it is asked for: found on a warm object.
-    const most = (a: TestConnection, name: string): number => {
-      let accepted = 0;
-      let refused: number = much;
-      while (refused - accepted > 1) {
-        const units = Math.floor((accepted + refused) / 2);
-        const { type } = a.submit(`${name}-${units}`, "work", { units, in: "index" });
-        if (type === "event_accepted") accepted = units;
-        else refused = units;
-      }
-      return accepted;
+  it("[MD-15] [BD-1] [TX-6] a sequential batch stops when its work is done, and goes on when it is sent again", () => {
+    const { room, a } = begin();
+    const events = Array.from({ length: 7 }, (_, at) => ({
+      draftId: `d${at}`,
+      event: { type: "work", payload: { units: 20_000, in: "validate" } },
+    }));
+    const send = () => {
+      const [result] = a.send("submit_events", { batchId: "b", mode: "sequential", events });
+      return result!.payload.results as { status: string; code?: string; retryable?: boolean }[];
     };
+    const accepted = (count: number) => events.map((_, at) => (at < count ? "accepted" : "not_processed"));
+    const first = send();
+    expect(first.map(({ status }) => status)).toEqual(accepted(3));
+    expect(first[3]).toMatchObject({ code: "overloaded", retryable: true });
+    room.now += 1_000;
+    const second = send();
+    expect(second.map(({ status }) => status)).toEqual(accepted(6));
+    room.now += 1_000;
+    const third = send();
+    expect(third.map(({ status }) => status)).toEqual(accepted(7));
+    expect(third.slice(0, 6)).toEqual(second.slice(0, 6));
+    expect(room.state()).toMatchObject({ done: 7 });
+  });
+
+  /** The most units that a draft can be asked for. */
+  function most(a: TestConnection, name: string, more: object = {}): number {
+    let accepted = 0;
+    let refused: number = much;
+    while (refused - accepted > 1) {
+      const units = Math.floor((accepted + refused) / 2);
+      const { type } = a.submit(`${name}-${units}`, "work", { units, in: "index" }, more);
+      if (type === "event_accepted") accepted = units;
+      else refused = units;
+    }
+    return accepted;
+  }
+
+  it("[MD-15] the bound is exact, and the same on a warm object and after a restart", () => {
     const warm = begin();
     warm.a.submit("fill", "fill", { items: 2_000 });
     const bound = most(warm.a, "warm");
@@ -171,6 +196,18 @@ describe("metering", () => {
       const { type } = cold.room.client("a").submit("cold", "work", { units, in: "index" });
       expect(type).toBe(units === bound ? "event_accepted" : "event_rejected");
     }
+  });
+
+  it("[MD-15] [TX-7] sixteen events that are considered for a conflict take one unit", () => {
+    const { a } = begin();
+    a.submit("fill", "fill", { items: 10 });
+    const bound = most(a, "free");
+    for (let at = 0; at < 20; at++) a.submit(`bare-${at}`, "bare", {});
+    const head = a.of("event_accepted").at(-1).payload.eventId as number;
+    const expecting = (draftId: string, units: number) =>
+      a.submit(draftId, "work", { units, in: "index" }, { expectedEventId: head - 20 });
+    expect(expecting("more", bound - 1).payload.code).toBe("draft_too_expensive");
+    expect(expecting("exact", bound - 2).type).toBe("event_accepted");
   });
 
   it("[MD-15] folding is never metered: a log of another bound loads", () => {

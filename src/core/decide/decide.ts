@@ -1,4 +1,4 @@
-import type { Failure, Author } from "../../protocol/index.ts";
+import { type Author, bounds, type Failure } from "../../protocol/index.ts";
 import { type Draft, single, type Submission } from "../commands.ts";
 import type { DraftResult, Outcome } from "../replies.ts";
 import { decideAtomic } from "./atomic.ts";
@@ -16,9 +16,36 @@ import { socketSweepMs } from "../jobs/sweep-sockets.ts";
 /** Decides a submission, and notes in the window what was committed. Throws only what the storage throws. */
 export function decide(context: WriteContext, author: Author, clientId: string, submission: Submission): Outcome {
   return submission.mode === "sequential"
-    ? inOrder(context, submission, (one) => decideAsOne(context, author, clientId, one))
+    ? decideInOrder(context, author, clientId, submission)
     : decideAsOne(context, author, clientId, submission);
 }
+
+/**
+ * Decides the drafts of a sequential batch, until they have taken as much work as an atomic one may: the rest is
+ * decided when the client sends the batch again. So that it then goes on, and does not do the same work again, the
+ * drafts that were decided before are looked up, up to the first that was not.
+ */
+function decideInOrder(context: WriteContext, author: Author, clientId: string, submission: Submission): Outcome {
+  const { state } = context.live.fold;
+  const before = state.work;
+  let begun = false;
+  return inOrder(context, submission, (one) => {
+    const exhausted = state.work - before > bounds.batchWorkMax - bounds.draftWorkMax;
+    if (!begun || exhausted) {
+      const rest: Outcome = { kind: "refused", failure: traceFailure(tooMuchAtOnce, context) };
+      const answer = unlessAnswered(context, author, one, () => rest);
+      if (answer !== rest || exhausted) return answer;
+    }
+    begun = true;
+    return decideAsOne(context, author, clientId, one);
+  });
+}
+
+const tooMuchAtOnce: Failure = {
+  code: "overloaded",
+  detail: "These drafts are more work than is done at once: send the batch again, and the rest is decided.",
+  retryAfter: 1,
+};
 
 /**
  * The answer to a submission that is not decided, because of `failure`: what was decided before is answered again, and
