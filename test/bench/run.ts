@@ -5,6 +5,7 @@ import { fail, readCommandLine } from "../../src/tools/command-line.ts";
 import { projectFolder } from "../../src/tools/wrangler.ts";
 import { Bench, type Row } from "./bench.ts";
 import { machine, workerdVersion } from "./machine.ts";
+import { costs } from "./measures/costs.ts";
 import { fanOut } from "./measures/fan-out.ts";
 import { identity } from "./measures/identity.ts";
 import { latency } from "./measures/latency.ts";
@@ -24,6 +25,7 @@ const measures = {
   readers: stalledReaders,
   size,
   restart,
+  costs,
 };
 
 const usage = `usage: npm run bench -- [--quick] [measure…]
