@@ -192,6 +192,15 @@ export class TabsWorld {
     this.server.open().raw("");
   }
 
+  /** Another lifetime of the server begins with an empty copy of the log: it has the same id. */
+  restoreLog(): void {
+    this.cutAll();
+    this.server = new TestPartition({ model: board as unknown as AnyModel });
+    this.server.restart();
+    // The first id that is drawn is that of the log.
+    this.server.client("restores");
+  }
+
   /** The stored entries, as a new tab finds them. */
   async stored(): Promise<QueueEntry[]> {
     return (await (await this.storage("scope")).load()).entries;

@@ -51,6 +51,8 @@ const firstSeed = Number(process.env["SEED"] ?? 1);
 const seeds = Number(process.env["SEEDS"] ?? 30);
 const tabsMax = 6;
 
+const serverOf = (world: TabsWorld) => world.server.client("asks").of("connected")[0].payload as { serverId: string };
+
 /** Tabs open, close, crash and freeze, the network fails, and drafts are submitted all the time. */
 async function storm(seed: number): Promise<void> {
   const random = new Random(seed);
@@ -768,6 +770,29 @@ describe("several tabs", () => {
     await world.pass(100);
     expect(leader!.marks).toEqual(["right"]);
     await agreed(world);
+  });
+
+  it("[CL-5] [WP-11] a tab that missed that the log was replaced, and is ahead of its leader, gets the state when events meet its own", async () => {
+    const world = new TabsWorld();
+    const [leader, second] = await world.opened(2);
+    for (let count = 0; count < 4; count++) world.happens(world.newMark("lost"));
+    await world.pass(100);
+    expect([leader!.client.eventId, second!.client.eventId]).toEqual([4, 4]);
+    const { serverId } = serverOf(world);
+    world.channel.hears = (tab, message) =>
+      tab === second && message.kind === "item" && message.item.kind === "reset" ? undefined : message;
+    world.restoreLog();
+    for (let count = 0; count < 2; count++) world.happens(world.newMark("restored"));
+    await world.pass(recoveryMs);
+    expect(serverOf(world).serverId).toBe(serverId);
+    expect([leader!.client.eventId, second!.client.eventId]).toEqual([2, 4]);
+    world.channel.hears = (_, message) => message;
+    for (let count = 0; count < 3; count++) {
+      world.happens(world.newMark("later"));
+      await world.pass(100);
+    }
+    for (const tab of world.tabs) expect(tab.marks).toEqual(world.state.marks);
+    expect(second!.client.eventId).toBe(5);
   });
 
   it("[CL-5] a replaced log resets the state of each tab once", async () => {
