@@ -2,7 +2,7 @@ import { type Failure, type TracedFailure } from "../protocol/index.ts";
 import { MigrationError } from "../storage/migrations.ts";
 import { retryAfterSeconds } from "./delivery/endings.ts";
 import type { Environment } from "./environment.ts";
-import { isFault, mendedRetrySeconds, quarantined } from "./faults.ts";
+import { isFault, quarantined } from "./faults.ts";
 import type { Live } from "./live.ts";
 import { describe } from "./ports.ts";
 import { Refusal, traceFailure } from "./refusal.ts";
@@ -37,9 +37,9 @@ export function knownFailureOf(error: unknown, where: Where): Failure | undefine
 
 const otherSchema: Failure = {
   code: "schema_mismatch",
-  detail:
-    "This partition's storage is not of this version. Waiting does not mend it: another version has to be deployed.",
-  retryAfter: mendedRetrySeconds,
+  // Soon: while versions are replaced, the next attempt can reach the right one.
+  detail: "This partition's storage is not of this version: another version has to be deployed.",
+  retryAfter: retryAfterSeconds,
 };
 
 /** Of everything else that is thrown: it came out of the storage, or left it in doubt. */

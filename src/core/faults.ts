@@ -23,7 +23,7 @@ export function isFault(error: unknown): error is Fault {
 }
 
 /** How long a client waits before it looks again, in seconds: a person has to mend what it waits for. */
-export const mendedRetrySeconds = 300;
+const mendedRetrySeconds = 300;
 /** How many faults are logged between two loads; a damaged file can have many. */
 const loggedMax = 100;
 
