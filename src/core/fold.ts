@@ -1,5 +1,13 @@
-import { type AnyModel, type EventDefinition, foldEvent, FoldError, type ModelEvent, State } from "../model/index.ts";
-import { type Failure, isJsonObject, type JsonObject, utf8Length } from "../protocol/index.ts";
+import {
+  type AnyModel,
+  type EventDefinition,
+  foldEvent,
+  FoldError,
+  type ModelEvent,
+  type State,
+} from "../model/index.ts";
+import { WeighedState } from "../model/weighed-state.ts";
+import { type Failure, isJsonObject, type JsonObject } from "../protocol/index.ts";
 import { Damage, type EventRow, type SnapshotRow, type StorageReads } from "../storage/port.ts";
 import { type Fault, isFault, quarantined, Unfoldable } from "./faults.ts";
 import { modelTag } from "./model-tag.ts";
@@ -18,36 +26,30 @@ const rangeBytesMax = 256 * 1024;
 
 /** The state that the log folds to, and what derives from it. */
 export class Fold {
-  readonly state: State<object>;
+  readonly state: WeighedState<object>;
   /** Why the log cannot be folded. Then `state` is not valid; the log itself can be read, as far as it is intact. */
   readonly fault: Fault | undefined;
   #snapshot: SnapshotSize;
   #snapshotting = false;
-  #stateBytes: number;
-  /** Whether `stateBytes` was measured since the last event. */
-  #measured = false;
 
-  private constructor(state: State<object>, fault: Fault | undefined, snapshot: SnapshotSize, stateBytes: number) {
+  private constructor(state: WeighedState<object>, fault: Fault | undefined, snapshot: SnapshotSize) {
     this.state = state;
     this.fault = fault;
     this.#snapshot = snapshot;
-    this.#stateBytes = stateBytes;
   }
 
   /**
    * Folds the events after `snapshot` up to `head`. An event that is damaged, or that the model cannot fold, is a
-   * `fault`, not an error: the partition stays open and readable. `tailBytes`: payload bytes of those events.
-   * `known`: a fault that was found before: then nothing is folded.
+   * `fault`, not an error: the partition stays open and readable. `known`: a fault that was found before: then nothing is folded.
    */
   static load(
     reads: StorageReads,
     model: AnyModel,
     { state: root, ...snapshot }: LoadedSnapshot,
     head: number,
-    tailBytes: number,
     known: Fault | undefined,
   ): Fold {
-    const state = new State<object>(root);
+    const state = new WeighedState<object>(root);
     let fault = known;
     try {
       if (!fault) foldRange(reads, model, state, snapshot.eventId, head);
@@ -55,7 +57,7 @@ export class Fold {
       if (!isFault(error)) throw error;
       fault = error;
     }
-    return new Fold(state, fault, snapshot, snapshot.stateBytes + tailBytes);
+    return new Fold(state, fault, snapshot);
   }
 
   /** The newest snapshot; zeros while there is none. */
@@ -68,11 +70,6 @@ export class Fold {
     return this.#snapshotting;
   }
 
-  /** An upper bound of the bytes of the state as JSON: exact when measured, then increased by every payload. */
-  get stateBytes(): number {
-    return this.#stateBytes;
-  }
-
   /** Applies an event to the state, and returns the position to undo to. Throws what the reducer throws, with the state as it was. */
   apply(definition: EventDefinition<object, never>, event: ModelEvent<JsonObject>): number {
     return this.state.change((state) => definition.reduce(state, event as never, this.state.context));
@@ -83,29 +80,9 @@ export class Fold {
     this.state.undoTo(position);
   }
 
-  /** Accounts for an event that was applied and appended to the log. */
-  append(payloadBytes: number): void {
-    this.#stateBytes += payloadBytes;
-    this.#measured = false;
-  }
-
   /** Makes what was applied permanent. */
   commit(): void {
     this.state.forget();
-  }
-
-  /**
-   * Whether the state has more than `most` bytes. Measuring costs as much as the state is large, so it is done
-   * once per event at most; a state of nearly `most` bytes is measured again only after `growth` more.
-   */
-  exceeds(most: number, growth: number): boolean {
-    if (this.#stateBytes <= most) return false;
-    if (this.#measured) return true;
-    this.#measured = true;
-    this.#stateBytes = utf8Length(this.state.stringify());
-    if (this.#stateBytes > most) return true;
-    this.#stateBytes = Math.min(this.#stateBytes, most - growth);
-    return false;
   }
 
   /** The state as JSON text, to be written as a snapshot. Until that is done no other one is due. */
@@ -114,10 +91,9 @@ export class Fold {
     return this.state.stringify();
   }
 
-  /** A snapshot was written: `logBytes` are the bytes of the whole log by now. */
-  completeSnapshot({ eventId, logBytes: snapshotLogBytes, stateBytes }: SnapshotSize, logBytes: number): void {
-    this.#snapshot = { eventId, logBytes: snapshotLogBytes, stateBytes };
-    this.#stateBytes = Math.min(this.#stateBytes, stateBytes + logBytes - snapshotLogBytes);
+  /** A snapshot was written. */
+  completeSnapshot({ eventId, logBytes, stateBytes }: SnapshotSize): void {
+    this.#snapshot = { eventId, logBytes, stateBytes };
     this.#snapshotting = false;
   }
 

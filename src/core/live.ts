@@ -36,7 +36,7 @@ export class Live {
       logId === undefined && head.eventId > 0 ? new Damage("the row that names the log is missing") : undefined;
     const snapshot = loadSnapshot(reads, model, head.eventId);
     const tailBytes = reads.events.bytesAfter(snapshot.eventId);
-    this.fold = Fold.load(reads, model, snapshot, head.eventId, tailBytes, known ?? unnamed);
+    this.fold = Fold.load(reads, model, snapshot, head.eventId, known ?? unnamed);
     this.head = new Head({ ...head, logBytes: snapshot.logBytes + tailBytes, logId });
     this.schedule = new Schedule(reads.jobs.all());
   }
@@ -66,7 +66,6 @@ export class Live {
   /** Moves on to an event that was applied to the state and appended to the log. */
   append(row: EventRow): void {
     this.head.append(row);
-    this.fold.append(row.payloadBytes);
     this.recent.append(row);
   }
 }

@@ -1,4 +1,5 @@
 import type { Container } from "./journal.ts";
+import type { StateWatcher } from "./watcher.ts";
 
 /**
  * The state as the application receives it: plain objects and arrays that never change. What has not changed since
@@ -8,14 +9,17 @@ import type { Container } from "./journal.ts";
  * Parents are known as of the last publication. That is enough: when a container moves to a new parent, that parent
  * is marked as changed, and copied itself.
  */
-export class Published {
+export class Published implements StateWatcher {
   readonly #copies = new WeakMap<Container, Container>();
   readonly #parents = new WeakMap<Container, Container>();
   readonly #touched = new Set<Container>();
 
-  /** Marks `container` as changed. */
-  touch(container: Container): void {
+  property(container: Container): void {
     this.#touched.add(container);
+  }
+
+  splice(array: Container): void {
+    this.#touched.add(array);
   }
 
   /** Returns the current state under `root`. */

@@ -5,6 +5,7 @@ import { type Container, Journal, spliceInPlace } from "./journal.ts";
 import { Published } from "./published.ts";
 import { type DerivedHost, StateIndex } from "./state-index.ts";
 import { textExceeds } from "./text-length.ts";
+import type { StateWatcher } from "./watcher.ts";
 
 /** The key under which a proxy returns its container; no other code can access it. */
 const rawContainer = Symbol("container");
@@ -32,7 +33,8 @@ export class StateError extends TypeError {
 export class State<S extends object> {
   readonly #root: S;
   readonly #published: Published | undefined;
-  readonly #journal: Journal;
+  readonly #watcher: StateWatcher | undefined;
+  readonly #journal = new Journal();
   /** The proxy of each container: always the same one, so that identity holds inside and across steps. */
   readonly #proxies = new WeakMap<object, object>();
   readonly #derived = new WeakMap<object, Map<string, unknown>>();
@@ -67,12 +69,12 @@ export class State<S extends object> {
 
   /**
    * Owns `root` from now on: the caller must not keep a reference into it. `publishes`: whether `publish` is
-   * used; then each change is marked, which costs a little.
+   * used; then each change is marked, which costs a little. `watcher`: follows all changes instead.
    */
-  constructor(root: S, { publishes = false } = {}) {
+  constructor(root: S, { publishes = false, watcher }: { publishes?: boolean; watcher?: StateWatcher } = {}) {
     this.#root = root;
     this.#published = publishes ? new Published() : undefined;
-    this.#journal = new Journal(this.#published && ((container) => this.#published!.touch(container)));
+    this.#watcher = watcher ?? this.#published;
   }
 
   /** Runs `read` with a view that refuses changes. Returns its result, which must not contain parts of the view. */
@@ -89,7 +91,7 @@ export class State<S extends object> {
     try {
       this.#step("write", true, change);
     } catch (error) {
-      this.#journal.undoTo(before);
+      this.undoTo(before);
       throw error;
     }
     return before;
@@ -108,6 +110,7 @@ export class State<S extends object> {
   /** Undoes every change since `position`. */
   undoTo(position: number): void {
     this.#journal.undoTo(position);
+    this.#release(false);
   }
 
   /** Makes all changes permanent. Positions restart at 0. */
@@ -185,9 +188,17 @@ export class State<S extends object> {
     } finally {
       this.#mode = "closed";
       this.#journaling = false;
-      // Clearing an empty set allocates.
-      if (this.#detached.size > 0) this.#detached.clear();
+      this.#release(journaling);
     }
+  }
+
+  /** Lets go of the containers that were removed and not inserted again. An undo of the step begins with them detached. */
+  #release(journaling: boolean): void {
+    // Clearing an empty set allocates.
+    if (this.#detached.size === 0) return;
+    const undo = this.#watcher?.released?.(this.#detached);
+    if (undo && journaling) this.#journal.run(undo);
+    this.#detached.clear();
   }
 
   #wrap(container: Container): object {
@@ -224,7 +235,11 @@ export class State<S extends object> {
     this.#count(unitsOfValue(value));
     if (typeof value !== "object" || value === null) return primitive(value);
     const container = unwrap(value) as Container;
-    if (!this.#detached.has(container)) return this.#copy(container);
+    if (!this.#detached.has(container)) {
+      const copy = this.#copy(container) as Container;
+      this.#watcher?.added?.(copy);
+      return copy;
+    }
     if (contains(container, parent)) throw new StateError("a container cannot be put inside itself");
     this.#detached.delete(container);
     return container;
@@ -239,7 +254,8 @@ export class State<S extends object> {
       this.#count(1 + unitsOfRange(source.length));
       // This visits holes, too, and refuses them: `map` would keep them. `Array.from` is ten times slower.
       for (const item of source) target.push(this.#copy(item));
-      return target;
+      // Without the room that engines keep in an array that has grown: up to 150 bytes in a short one.
+      return target.slice();
     }
     const prototype: unknown = Object.getPrototypeOf(source);
     if (prototype !== Object.prototype && prototype !== null) {
@@ -248,6 +264,8 @@ export class State<S extends object> {
     const target: Record<string, unknown> = {};
     const keys = Object.keys(source);
     this.#count(1 + keys.length);
+    // Indexes come first.
+    if (Number(keys[0]) >= 0) useTable(target);
     for (const key of keys) {
       if (forbiddenKeys.has(key)) throw new StateError(`"${key}" cannot be a key of a state`);
       if (source[key] !== undefined) target[key] = this.#copy(source[key]);
@@ -263,24 +281,30 @@ export class State<S extends object> {
     }
     // Assigning its own value, as in `list.x = list.x`, changes nothing, and must not copy the container.
     if (isProxy(value) && unwrap(value) === own(container, key)) return;
-    const incoming = this.#copyIn(value, container);
-    this.#journalProperty(container, key);
-    container[key] = incoming;
+    this.#changeProperty(container, key, this.#copyIn(value, container));
   }
 
   #deleteProperty(container: Record<string, unknown>, key: string): void {
-    if (!Object.hasOwn(container, key)) return;
-    this.#journalProperty(container, key);
-    delete container[key];
+    if (Object.hasOwn(container, key)) this.#changeProperty(container, key, undefined);
   }
 
-  /** Journals the old value at `key`, if any, before it is replaced. One look-up only: in a large object that is the cost. */
-  #journalProperty(container: Record<string, unknown>, key: string): void {
-    const had = Object.hasOwn(container, key);
-    const old = had ? container[key] : undefined;
-    if (this.#journaling) this.#journal.property(container, key, had, old);
-    this.#published?.touch(container);
+  /** Every change of an object. One look-up of the old value only: in a large object that is the cost. */
+  #changeProperty(container: Record<string, unknown>, key: string, value: unknown): void {
+    const old = own(container, key);
+    if (this.#journaling) {
+      this.#journal.run(() => {
+        this.#put(container, key, own(container, key), old);
+        this.#detached.delete(old as object);
+      });
+    }
+    this.#put(container, key, old, value);
+  }
+
+  #put(container: Record<string, unknown>, key: string, old: unknown, value: unknown): void {
+    this.#watcher?.property(container, key, old, value);
     this.#detach(old);
+    if (value === undefined) delete container[key];
+    else container[key] = value;
   }
 
   /**
@@ -288,10 +312,17 @@ export class State<S extends object> {
    * reducer sees them.
    */
   #splice(array: unknown[], at: number, deleted: number, items: readonly unknown[]): unknown[] {
-    const incoming = items.map((item) => {
-      if (item === undefined) throw new StateError("an array of a state cannot hold undefined");
-      return this.#copyIn(item, array);
-    });
+    const incoming: unknown[] = [];
+    try {
+      for (const item of items) {
+        if (item === undefined) throw new StateError("an array of a state cannot hold undefined");
+        incoming.push(this.#copyIn(item, array));
+      }
+    } catch (error) {
+      // None of them comes in.
+      for (const value of incoming) this.#detach(value);
+      throw error;
+    }
     const removed = this.#replace(array, at, deleted, incoming);
     for (const value of removed) this.#detach(value);
     return removed.map((value) => this.#wrapValue(value));
@@ -307,8 +338,14 @@ export class State<S extends object> {
   #replace(array: unknown[], at: number, deleted: number, incoming: readonly unknown[]): unknown[] {
     this.#count(unitsOfRange(array.length - at));
     const removed = spliceInPlace(array, at, deleted, incoming);
-    this.#published?.touch(array);
-    if (this.#journaling) this.#journal.splice(array, at, incoming.length, removed);
+    this.#watcher?.splice(array, at, removed, incoming);
+    if (this.#journaling) {
+      this.#journal.run(() => {
+        for (const value of spliceInPlace(array, at, incoming.length, removed)) this.#detach(value);
+        for (const value of removed) this.#detached.delete(value as object);
+        this.#watcher?.splice(array, at, incoming, removed);
+      });
+    }
     return removed;
   }
 
@@ -467,6 +504,12 @@ function unitsOfRange(items: number): number {
 /** Units of a value that is read or written: a long string costs more, because most uses of it copy it. */
 function unitsOfValue(value: unknown): number {
   return typeof value === "string" ? 1 + unitsOfRange(value.length) : 1;
+}
+
+/** Makes `container` keep its indexes in a hash table: for one index alone, as 1000, an engine may reserve 12 KB. */
+export function useTable(container: Record<string, unknown>): void {
+  container["4294967294"] = 0;
+  delete container["4294967294"];
 }
 
 /** Whether `sought` is `container` or inside it; the cost is the size of what is moved. */

@@ -3,8 +3,11 @@ import { draftBounds } from "./draft-bounds.ts";
 /** Every bound of the wire, in one place. A number without a source named beside it is our own choice. */
 export const bounds = {
   ...draftBounds,
-  /** A state, as JSON text: all of it is in memory, and an isolate has 128 MB. */
-  stateBytesMax: 16 * 1024 * 1024,
+  /**
+   * A state, by what it takes in memory: 100,000 nodes of a tree. An object at all its bounds at once stays below 96 MiB
+   * (measured: docs/decisions/0009-memory.md), and an isolate has 128 MB.
+   */
+  stateBytesMax: 40 * 1024 * 1024,
   /**
    * Frames of one window: one transaction, one frame to each connection. At least this many, and more for each
    * listener that it is delivered to, because that is what a larger window saves (measured: docs/decisions/0002-windows.md).
@@ -65,7 +68,7 @@ export const bounds = {
   pageEventsMax: 1_000,
   /** Bytes of a page; one event always fits, whatever its size. */
   pageBytesMax: 1024 * 1024,
-  /** A larger state is sent as chunks of a snapshot to who asked for chunks: a smaller one costs less in one message. */
+  /** A state that takes more in memory is sent as chunks of a snapshot to who asked for chunks: a smaller one costs less in one message. */
   inlineStateBytesMax: 256 * 1024,
   /** A larger snapshot is not sent in `sync_response`; the client receives the events instead. */
   syncSnapshotBytesMax: 1024 * 1024,

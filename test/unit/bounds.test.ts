@@ -1,9 +1,11 @@
+import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { rejectionRetentionMs } from "../../src/core/index.ts";
 import { type AnyModel, defineModel } from "../../src/model/index.ts";
+import { weightOf } from "../../src/model/weight.ts";
 import { bounds } from "../../src/protocol/index.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
-import { type Message, TestPartition } from "../support/partition.ts";
+import { type Message, sha256, TestPartition } from "../support/partition.ts";
 import { counter } from "../workerd/models.ts";
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => from + at);
@@ -122,14 +124,62 @@ describe("the state's size", () => {
     do full = large(`k${++at}`);
     while (full.type === "event_accepted" && at < 1_000);
     expect(full).toMatchObject({ type: "error", payload: { code: "state_too_large", status: 507, retryable: false } });
-    const bytes = Buffer.byteLength(JSON.stringify(room.state()));
-    expect(bytes).toBeGreaterThan(bounds.stateBytesMax - 70_000);
-    expect(bytes).toBeLessThan(bounds.stateBytesMax + 512 * 1024);
+    const weight = weightOf(room.state() as object);
+    expect(weight).toBeGreaterThan(bounds.stateBytesMax - 130_000);
+    expect(weight).toBeLessThanOrEqual(bounds.stateBytesMax);
     expect(large("more").payload.code).toBe("state_too_large");
     for (const gone of range(1, 12))
       expect(a.submit(`unset-${gone}`, "unset", { target: `k${gone}` }).type).toBe("event_accepted");
     // A refusal is not stored: the same draft is accepted now.
     expect(large("more").type).toBe("event_accepted");
+  });
+
+  it("[BD-2] counts containers, not their text: a state of {} is full at 2 MiB of text", () => {
+    const room = new TestPartition();
+    const a = room.client("a");
+    const value = { list: Array.from({ length: 15_000 }, () => ({})) };
+    let at = 0;
+    while (a.submit(`d${++at}`, "set", { target: `k${at}`, value }).type === "event_accepted");
+    const bytes = JSON.stringify(room.state()).length;
+    expect(bytes).toBeGreaterThan(1.5 * 1024 * 1024);
+    expect(bytes).toBeLessThan(2 * 1024 * 1024);
+    expect(weightOf(room.state() as object)).toBeLessThanOrEqual(bounds.stateBytesMax);
+  });
+
+  it("[BD-2] [LC-8] a state over its bound, from an earlier version, loads, is readable, and takes what shrinks it, and nothing else", () => {
+    const driver = new NodeSqlDriver();
+    const before = new TestPartition({ driver });
+    before.client("a").submit("first", "set", { target: "n", value: 1 });
+    const many = Array.from({ length: 100_000 }, () => ({}));
+    const state = { n: 1, ...Object.fromEntries(range(1, 8).map((at) => [`k${at}`, many])) };
+    const bytes = new Uint8Array(gzipSync(JSON.stringify(state)));
+    const { partition, now } = before;
+    partition.putSnapshotChunk(1, 0, bytes, now);
+    const draft = { eventId: 1, modelVersion: 1, modelTag: undefined, logBytes: 10, createdAt: now };
+    partition.completeSnapshot(draft as never, JSON.stringify(state).length, "gzip", sha256(bytes), now);
+
+    const room = new TestPartition({ driver });
+    expect(room.state()).toEqual(state);
+    const a = room.client("a");
+    const code = (answer: Message) => answer.payload.code ?? answer.type;
+    expect(code(a.submit("grow", "set", { target: "m", value: 1 }))).toBe("state_too_large");
+    expect(code(a.submit("same", "set", { target: "n", value: 2 }))).toBe("state_too_large");
+    expect(code(a.submit("wrong", "unset", { target: "none" }))).toBe("validation_failed");
+    expect(code(a.submit("first", "set", { target: "n", value: 1 }))).toBe("event_accepted");
+    const batch = (batchId: string, ...events: [string, object][]) =>
+      a.send("submit_events", {
+        batchId,
+        mode: "atomic",
+        events: events.map(([type, payload], at) => ({ draftId: `${batchId}-${at}`, event: { type, payload } })),
+      })[0];
+    const add: [string, object] = ["set", { target: "m", value: 1 }];
+    const drop: [string, object] = ["unset", { target: "k1" }];
+    expect(batch("b1", add).payload.code).toBe("state_too_large");
+    // Judged as a whole.
+    expect(batch("b1", add, drop).payload.results).toMatchObject([{ status: "accepted" }, { status: "accepted" }]);
+    expect(code(a.submit("replaced", "set", { target: "k2", value: {} }))).toBe("event_accepted");
+    expect(code(a.submit("more", "set", { target: "k3", value: {} }))).toBe("event_accepted");
+    expect(code(a.submit("grow", "set", { target: "o", value: 1 }))).toBe("event_accepted");
   });
 
   it("[MD-11] does not grow when the same value is overwritten many times", () => {

@@ -80,8 +80,11 @@ const refusers: Record<
   "the state has reached its bound": {
     code: "state_too_large",
     async refuse(room) {
-      const large = "x".repeat(60_000);
-      for (let at = 0; (await room.submit(alice, one(set(`large-${at}`, large)))).status === 201; at++);
+      // So full that nothing fits any more.
+      for (const value of ["x".repeat(60_000), "x".repeat(1_000), ""]) {
+        const key = (at: number) => `of-${value.length}-${at}`;
+        for (let at = 0; (await room.submit(alice, one(set(key(at), value)))).status === 201; at++);
+      }
       return room;
     },
   },

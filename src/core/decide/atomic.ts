@@ -8,6 +8,7 @@ import { acceptedVerdict, answerAgain, fingerprintOf, deletePastRetention, isUse
 import { ModelFault } from "./model-fault.ts";
 import { logModelFault, recordRejection } from "./record.ts";
 import { textOfRejectedBatch } from "./rejection-text.ts";
+import { excessWeight } from "./room.ts";
 import { tooManyRejections } from "./rejections.ts";
 import type { Review, TypedDraft } from "./review.ts";
 import { check, reviewOf } from "./stages.ts";
@@ -30,6 +31,7 @@ export function decideAtomic(context: WriteContext, author: Author, clientId: st
   if (again) return again;
 
   const before = live.position;
+  const weight = live.fold.state.weight;
   const accepted: { review: Review; typed: TypedDraft }[] = [];
   const failures = new Map<string, Failure>();
   let work = 0;
@@ -62,6 +64,13 @@ export function decideAtomic(context: WriteContext, author: Author, clientId: st
     if (live.rejections.full(ports.storage, principal)) return refused(tooManyRejections);
     recordRejection(context, principal, submission, textOfRejectedBatch(verdict, context.name.partition));
     return { kind: "decided", verdict, replayed: false };
+  }
+
+  // Judged as a whole: a batch may add first and delete then. What it adds meanwhile is bounded by its frame.
+  const tooLarge = excessWeight(live.fold, weight);
+  if (tooLarge) {
+    live.undoTo(before);
+    return refused(tooLarge);
   }
 
   const batchEnd = live.head.eventId;

@@ -5,8 +5,9 @@ import { fingerprintOf } from "./deduplicate.ts";
 import { callModel } from "./model-fault.ts";
 import { checkInvariants } from "./invariants.ts";
 import type { Review, TypedDraft } from "./review.ts";
+import { excessWeight } from "./room.ts";
 
-/** What came of committing: the row, an invariant that would break, or nothing because the key was used before. */
+/** What came of committing: the row, an invariant that would break, a state that would be too large, or nothing because the key was used before. */
 export type Commit = { row: EventRow } | { failure: Failure } | undefined;
 
 /**
@@ -15,8 +16,14 @@ export type Commit = { row: EventRow } | { failure: Failure } | undefined;
  */
 export function commit(review: Review, typed: TypedDraft, writes: StorageWrites): Commit {
   const { live } = review;
+  const weight = live.fold.state.weight;
   const applied = apply(review, typed);
   if ("failure" in applied) return applied;
+  const failure = excessWeight(live.fold, weight);
+  if (failure) {
+    live.fold.undoTo(applied.before);
+    return { failure };
+  }
   const row = rowOf(review, typed, live.head.eventId + 1, undefined);
   if (writes.events.append(row)) return { row };
   live.fold.undoTo(applied.before);

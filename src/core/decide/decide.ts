@@ -1,5 +1,5 @@
 import { type Author, bounds, type Failure } from "../../protocol/index.ts";
-import { type Draft, single, type Submission } from "../commands.ts";
+import { single, type Submission } from "../commands.ts";
 import type { DraftResult, Outcome } from "../replies.ts";
 import { decideAtomic } from "./atomic.ts";
 import { answerAgain, keyReused } from "./deduplicate.ts";
@@ -7,7 +7,6 @@ import { decideSingle } from "./single.ts";
 import { failureOf } from "../failures.ts";
 import { isFault } from "../faults.ts";
 import { traceFailure } from "../refusal.ts";
-import { roomFor } from "./room.ts";
 import type { WindowContext, WriteContext } from "../window/context.ts";
 import { snapshotDue } from "../jobs/snapshots.ts";
 import { rejectionRetentionMs } from "../jobs/sweep-records.ts";
@@ -94,7 +93,7 @@ function unlessAnswered(
 function attempt(context: WriteContext, author: Author, clientId: string, submission: Submission): Outcome {
   const { live, window, ports, limiter, writes, now } = context;
   const { mode, drafts } = submission;
-  const unfit = unavailable(context, drafts) ?? limiter.excess(ports.storage, author.principal, drafts, now);
+  const unfit = live.fold.unsound ?? limiter.excess(ports.storage, author.principal, drafts, now);
   if (unfit) return { kind: "refused", failure: traceFailure(unfit, context) };
   createLog(context);
   const headBefore = live.head.eventId;
@@ -138,11 +137,6 @@ function inOrder(
     }
   }
   return { kind: "decided", verdict: { timestamp, results }, replayed: false };
-}
-
-/** Why nothing can be decided now: the log cannot be folded, or the state has reached its bound. */
-function unavailable({ live, model }: WindowContext, drafts: readonly Draft[]): Failure | undefined {
-  return live.fold.unsound ?? roomFor(live.fold, model, drafts);
 }
 
 /** Whether the key was used before, for the same or for something else: nothing was decided now. */

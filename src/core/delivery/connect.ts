@@ -69,7 +69,7 @@ export function connect(context: WindowContext, session: Session, command: Conne
     wire: command.wire,
     provisionalLogId: live.head.logId === undefined ? context.serverId() : undefined,
   });
-  const inline = !command.stateChunks || live.fold.stateBytes <= bounds.inlineStateBytesMax;
+  const inline = !command.stateChunks || live.fold.state.weight <= bounds.inlineStateBytesMax;
   const snapshot = command.initialState && !inline ? chunkedSnapshot(context) : undefined;
   if (snapshot) session.cursor.hold(snapshot.eventId);
   else session.cursor.seek(page ? page.nextSinceEventId : head, head);

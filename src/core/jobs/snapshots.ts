@@ -61,6 +61,5 @@ export function completeSnapshot(
 ): void {
   const { state: _, ...row } = { ...draft, stateBytes };
   memory.write(now, (writes) => writes.snapshots.complete(row, encoding, sha256));
-  const { fold, head } = memory.load(now);
-  fold.completeSnapshot(row, head.logBytes);
+  memory.load(now).fold.completeSnapshot(row);
 }
