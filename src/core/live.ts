@@ -57,6 +57,11 @@ export class Live {
     return { eventId: this.head.eventId, state: this.fold.state.position };
   }
 
+  /** Whether nothing was applied, reserved or appended since `position`. */
+  isAt({ eventId, state }: Position): boolean {
+    return this.head.eventId === eventId && this.fold.state.position === state;
+  }
+
   /** Undoes the members of an atomic batch that are applied and not appended. */
   undoTo({ eventId, state }: Position): void {
     this.head.release(eventId);

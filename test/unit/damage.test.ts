@@ -35,6 +35,18 @@ class ChangedDriver extends NodeSqlDriver {
   loads = 0;
   change = (row: SqlRow): SqlRow => row;
   fail: ((sql: string) => void) | undefined;
+  /** Of the statement that it throws for nothing is written. */
+  failWrite: ((sql: string) => void) | undefined;
+
+  override wrote(sql: string, ...values: Parameters<SqlDriver["wrote"]>[1][]): boolean {
+    this.failWrite?.(sql);
+    return super.wrote(sql, ...values);
+  }
+
+  override write(sql: string, ...values: Parameters<SqlDriver["write"]>[1][]): SqlRow[] {
+    this.failWrite?.(sql);
+    return super.write(sql, ...values);
+  }
 
   override query(sql: string, ...values: Parameters<SqlDriver["query"]>[1][]): SqlRow[] {
     this.fail?.(sql);
@@ -291,6 +303,34 @@ describe("damage elsewhere", () => {
     damage(before.driver, "INSERT OR REPLACE INTO tenant_limits VALUES (1, x'ff')");
     const room = new TestShell({ driver: before.driver, tenant: generousTenant });
     expect((await room.submit(alice, set("d2"))).status).toBe(201);
+  });
+
+  it.each([
+    ["INTO events", 1],
+    ["INTO events", 2],
+    ["INTO batches", 1],
+    ["INTO log", 1],
+  ])("[BD-7] [TX-6] what is found damaged while a draft is written leaves nothing of it: %s, time %i", (part, time) => {
+    const driver = new ChangedDriver();
+    const room = new TestPartition({ driver });
+    if (part === "INTO events" || part === "INTO batches") submit(room, set("d1"));
+    const before = room.state();
+    let times = 0;
+    driver.failWrite = (sql) => {
+      if (sql.includes(part) && ++times >= time) throw new Error("database disk image is malformed");
+    };
+    const drafts = [2, 3].map((at) => set(`d${at}`).drafts[0]!);
+    const batch: Submission = { key: "batch", mode: "atomic", drafts };
+    expect(submit(room, batch)).toMatchObject({ kind: "refused", failure: { code: "quarantined" } });
+    expect(times).toBeGreaterThanOrEqual(time);
+    driver.failWrite = undefined;
+    expect(room.state()).toEqual(before);
+    expect(submit(room, batch)).toMatchObject({ kind: "decided", replayed: false });
+    expect(submit(room, set("d4"))).toMatchObject({ kind: "decided" });
+    const after = room.state();
+    room.restart();
+    expect(room.state()).toEqual(after);
+    expect(after).toEqual({ ...(before as object), d2: 1, d3: 1, d4: 1 });
   });
 
   it("[BD-7] a file that SQLite finds damaged is told as damage", async () => {

@@ -75,13 +75,16 @@ function unlessAnswered(
   submission: Submission,
   decideNow: () => Outcome,
 ): Outcome {
+  const { live } = context;
+  const before = live.position;
   let outcome: Outcome;
   try {
     outcome = decideNow();
     if (outcome.kind === "refused") outcome = answerAgain(context, author.principal, submission) ?? outcome;
   } catch (error) {
-    // What was stored cannot be read, now or ever: of this submission nothing can be said, and the others go on.
-    if (!isFault(error)) throw error;
+    // What was stored cannot be read, now or ever: of this submission nothing can be said, and the others go on. Not
+    // where it was found while this one was being written: then a part of it is there, and the window is rolled back.
+    if (!isFault(error) || !live.isAt(before)) throw error;
     return { kind: "refused", failure: failureOf(error, context) };
   }
   if (!isReplay(outcome)) return outcome;
@@ -147,7 +150,7 @@ function isReplay(outcome: Outcome): boolean {
 function createLog({ live, name, now, attended, serverId, writes }: WriteContext): void {
   if (live.head.logId !== undefined) return;
   const logId = serverId();
-  live.head.create(logId);
   writes.log.create({ logId, ...name }, now);
+  live.head.create(logId);
   if (attended) live.schedule.once(writes, "sweep_sockets", now + socketSweepMs);
 }
