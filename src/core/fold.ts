@@ -6,8 +6,9 @@ import {
   type ModelEvent,
   type State,
 } from "../model/index.ts";
+import type { StateView } from "../model/state-view.ts";
 import { WeighedState } from "../model/weighed-state.ts";
-import { type Failure, isJsonObject, type JsonObject } from "../protocol/index.ts";
+import { bounds, type Failure, isJsonObject, type JsonObject } from "../protocol/index.ts";
 import { Damage, type EventRow, type SnapshotRow, type StorageReads } from "../storage/port.ts";
 import { type Fault, isFault, quarantined, Unfoldable } from "./faults.ts";
 import { modelTag } from "./model-tag.ts";
@@ -20,6 +21,10 @@ export interface LoadedSnapshot extends SnapshotSize {
   readonly state: object;
 }
 
+const tooLongForOneMessage: Failure = {
+  code: "too_expensive",
+  detail: "The state is too long for one message: ask for stateChunks, or sync from the beginning.",
+};
 /** How much of the log is in memory at once while it is read, in events and in bytes of their payloads. */
 const rangeRowsMax = 500;
 const rangeBytesMax = 256 * 1024;
@@ -31,6 +36,8 @@ export class Fold {
   readonly fault: Fault | undefined;
   #snapshot: SnapshotSize;
   #snapshotting = false;
+  /** The text of the state after an event, as long as it is in memory anyway. */
+  #text: WeakRef<{ text: string; eventId: number }> | undefined;
 
   private constructor(state: WeighedState<object>, fault: Fault | undefined, snapshot: SnapshotSize) {
     this.state = state;
@@ -85,10 +92,28 @@ export class Fold {
     this.state.forget();
   }
 
-  /** The state as JSON text, to be written as a snapshot. Until that is done no other one is due. */
-  beginSnapshot(): string {
+  /**
+   * The state as JSON text, for one message. `eventId`: the head. Who asks for it at the same head gets the same text, as
+   * long as that is in memory anyway.
+   *
+   * @throws Refusal where it is longer than `bounds.inlineStateUnitsMax`.
+   */
+  text(eventId: number): string {
+    const known = this.#text?.deref();
+    if (known?.eventId === eventId) return known.text;
+    let text = "";
+    for (const piece of this.state.view()) {
+      text += piece;
+      if (text.length > bounds.inlineStateUnitsMax) throw new Refusal(tooLongForOneMessage);
+    }
+    this.#text = new WeakRef({ text, eventId });
+    return text;
+  }
+
+  /** The state as JSON text in pieces, to be written as a snapshot. Until that is done no other one is due. */
+  beginSnapshot(): StateView {
     this.#snapshotting = true;
-    return this.state.stringify();
+    return this.state.view();
   }
 
   /** A snapshot was written. */

@@ -1,20 +1,61 @@
 import type { Container } from "./journal.ts";
 import { State } from "./state.ts";
+import { type StateView, StateViews } from "./state-view.ts";
+import type { StateWatcher } from "./watcher.ts";
 import { Weight } from "./weight.ts";
 
-/** A state that knows what it takes in memory, as servers hold it. */
+/** A state as servers hold it: it knows what it takes in memory, and can be read piece by piece while it changes. */
 export class WeighedState<S extends object> extends State<S> {
   readonly #weight: Weight;
+  readonly #views: StateViews;
 
   constructor(root: S) {
     const weight = new Weight();
     weight.added(root as Container);
-    super(root, { watcher: weight });
+    const views = new StateViews(root);
+    super(root, { watcher: new Both(weight, views) });
     this.#weight = weight;
+    this.#views = views;
   }
 
   /** What it takes in memory, in bytes, see `Weight`. */
   get weight(): number {
     return this.#weight.total;
+  }
+
+  /** The text of the state as it is now, piece by piece, see `StateView`. It must be read to its end, or closed. */
+  view(): StateView {
+    return this.#views.open();
+  }
+}
+
+class Both implements StateWatcher {
+  readonly #weight: Weight;
+  readonly #views: StateViews;
+
+  constructor(weight: Weight, views: StateViews) {
+    this.#weight = weight;
+    this.#views = views;
+  }
+
+  property(container: Record<string, unknown>, key: string, old: unknown, value: unknown): void {
+    this.#views.property(container, key, old);
+    this.#weight.property(container, key, old, value);
+  }
+
+  splice(array: unknown[], at: number, removed: readonly unknown[], inserted: readonly unknown[]): void {
+    this.#views.splice(array, at, removed, inserted);
+    this.#weight.splice(array, at, removed, inserted);
+  }
+
+  added(container: Container): void {
+    this.#weight.added(container);
+  }
+
+  released(containers: Set<object>): () => void {
+    const before = this.#weight.total;
+    const undo = this.#weight.released(containers);
+    this.#views.released(before - this.#weight.total);
+    return undo;
   }
 }

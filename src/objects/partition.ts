@@ -19,7 +19,7 @@ import type { Author } from "../protocol/index.ts";
 import { type Attachment, Connection } from "../shell/connection.ts";
 import { EventSink } from "../shell/event-sink.ts";
 import { PartitionShell } from "../shell/partition-shell.ts";
-import { type HttpAnswer, responseOf } from "../wire/partita/answers.ts";
+import { type AnswerBody, type HttpAnswer, responseOf } from "../wire/partita/answers.ts";
 import { heartbeatFrame } from "../wire/partita/heartbeat.ts";
 import type { Application } from "./application.ts";
 import { durablePorts } from "./partition-ports.ts";
@@ -163,7 +163,7 @@ export function partitionObject({ models, roles, limits, placementOf }: Applicat
       return this.#shell.readEvents(since, limit, context, proof);
     }
 
-    readState(at: number | undefined, context: RequestContext): Promise<HttpAnswer> {
+    readState(at: number | undefined, context: RequestContext): Promise<HttpAnswer<AnswerBody>> {
       return this.#shell.readState(at, context);
     }
 

@@ -68,8 +68,14 @@ export const bounds = {
   pageEventsMax: 1_000,
   /** Bytes of a page; one event always fits, whatever its size. */
   pageBytesMax: 1024 * 1024,
+  /** How many large states are sent over HTTP at once: each takes a piece, and what its view keeps. */
+  stateReadersMax: 8,
+  /** What one view of the state keeps of what has changed since it was opened, in bytes; with more it is lost. */
+  viewSavedBytesMax: 4 * 1024 * 1024,
   /** A state that takes more in memory is sent as chunks of a snapshot to who asked for chunks: a smaller one costs less in one message. */
   inlineStateBytesMax: 256 * 1024,
+  /** A state in one message, in UTF-16 units of its text: what a state could have before it was weighed. */
+  inlineStateUnitsMax: 16 * 1024 * 1024,
   /** A larger snapshot is not sent in `sync_response`; the client receives the events instead. */
   syncSnapshotBytesMax: 1024 * 1024,
   /**

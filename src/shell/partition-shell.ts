@@ -20,10 +20,10 @@ import { sha256 } from "../platform/hash.ts";
 import type { ReadProof, RequestContext, StreamRequest, TenantChanges } from "../platform/rpc.ts";
 import { type Author, defaultLimits, type Failure, type Limits, noLimits } from "../protocol/index.ts";
 import {
+  type AnswerBody,
   answerEvents,
   answerFailure,
   answerOutcome,
-  answerState,
   answerUnchanged,
   type HttpAnswer,
 } from "../wire/partita/answers.ts";
@@ -38,6 +38,7 @@ import type { EventSink } from "./event-sink.ts";
 import { OutstandingSums } from "./outstanding.ts";
 import type { ShellPorts } from "./ports.ts";
 import { writeSnapshot } from "./snapshot-writer.ts";
+import { StateReaders } from "./state-readers.ts";
 import { Streams } from "./streams.ts";
 import { TenantLink } from "./tenant-link.ts";
 
@@ -84,6 +85,7 @@ export class PartitionShell {
   readonly #host: ConnectionHost;
   readonly #connections = new Set<Connection>();
   readonly #streams: Streams;
+  readonly #stateReaders: StateReaders;
   /** Undefined in open development mode, where clients are not authenticated. */
   readonly #link: TenantLink | undefined;
   readonly #admission: Admission;
@@ -158,6 +160,7 @@ export class PartitionShell {
       now,
       verify: (token, at) => ports.verify(token, at),
     });
+    this.#stateReaders = new StateReaders(ports);
     this.#streams = new Streams({
       ...this.#host,
       random: ports.random,
@@ -295,13 +298,16 @@ export class PartitionShell {
   }
 
   /** Reads the state, at the head or after an event. */
-  readState(at: number | undefined, context: RequestContext): Promise<HttpAnswer> {
+  readState(at: number | undefined, context: RequestContext): Promise<HttpAnswer<AnswerBody>> {
     return this.#answerRead(context, (now) => {
       const standing = this.#partition.standing(now, at);
       const etag = stateTag(standing, at ?? standing.head);
       if ((at ?? 0) <= standing.head && isHeld(context.ifNoneMatch, etag)) return unmetered(answerUnchanged(etag));
       const read = this.#partition.stateAt(at, now);
-      return { answer: answerState(read, etag), bytes: read.state.length + read.replayedBytes };
+      const answer = this.#stateReaders.answer(read, etag);
+      // One that is made while it is sent costs what is visited for it.
+      const bytes = typeof answer.body === "string" ? answer.body.length : read.weight;
+      return { answer, bytes: bytes + read.replayedBytes };
     });
   }
 
@@ -377,12 +383,18 @@ export class PartitionShell {
   }
 
   /** Answers a read that its principal pays for, by the bytes that it says. */
-  #answerRead(context: RequestContext, read: (now: number) => MeteredAnswer): Promise<HttpAnswer> {
+  #answerRead<Body extends AnswerBody = string>(
+    context: RequestContext,
+    read: (now: number) => MeteredAnswer<Body>,
+  ): Promise<HttpAnswer<Body> | HttpAnswer> {
     const principal = context.reader?.principal ?? anonymousReader;
     return this.#answer(context, (now) => this.#partition.meterRead(principal, now, () => read(now)).answer);
   }
 
-  async #answer({ traceId, reader }: RequestContext, read: (now: number) => HttpAnswer): Promise<HttpAnswer> {
+  async #answer<Body extends AnswerBody = string>(
+    { traceId, reader }: RequestContext,
+    read: (now: number) => HttpAnswer<Body> | HttpAnswer,
+  ): Promise<HttpAnswer<Body> | HttpAnswer> {
     const failure = reader && (await this.#admission.admitRequest(reader));
     if (failure) return this.#refuse(failure, traceId);
     const now = this.#ports.now();
@@ -437,8 +449,8 @@ export class PartitionShell {
 }
 
 /** An answer, and the bytes that were produced or replayed for it. */
-interface MeteredAnswer {
-  answer: HttpAnswer;
+interface MeteredAnswer<Body extends AnswerBody = string> {
+  answer: HttpAnswer<Body> | HttpAnswer;
   bytes: number;
 }
 

@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import type { Partition, SnapshotDraft } from "../core/index.ts";
+import { cutAt } from "../model/state-view.ts";
 import type { ShellPorts } from "./ports.ts";
 
 /**
- * The size of a chunk, in UTF-16 units. At up to three bytes each that is less than the platform's 2 MB per BLOB,
- * and a few milliseconds of compression (measured: docs/decisions/0005-event-cost.md).
+ * The size of a chunk, in UTF-16 units. At up to three bytes each that is less than the platform's 2 MB per BLOB, about two
+ * milliseconds of compression (measured: docs/decisions/0005-event-cost.md), and a message that fits the frames of all platforms.
  */
-const chunkUnitsMax = 512 * 1024;
+const chunkUnitsMax = 256 * 1024;
 /** zlib's fastest: for text a quarter of the time of the default, and a fifth more bytes. */
 const level = 1;
 
@@ -47,13 +48,12 @@ export async function writeSnapshot(
   }
 }
 
-/** Splits text, never inside a surrogate pair. */
-function* chunksOf(text: string, units: number): Generator<string> {
-  for (let from = 0; from < text.length;) {
-    let to = Math.min(from + units, text.length);
-    // A code point above the first plane has two units: the split is before both.
-    if (to < text.length && text.codePointAt(to - 1)! > 0xffff) to--;
-    yield text.slice(from, to);
-    from = to;
+/** Joins and splits the pieces to chunks of `units`, never inside a surrogate pair. */
+function* chunksOf(pieces: Iterable<string>, units: number): Generator<string> {
+  let rest = "";
+  for (const piece of pieces) {
+    rest += piece;
+    for (; rest.length > units; rest = rest.slice(cutAt(rest, 0, units))) yield rest.slice(0, cutAt(rest, 0, units));
   }
+  yield rest;
 }

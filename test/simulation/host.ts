@@ -252,6 +252,8 @@ export class Host {
     const incarnation = this.#incarnation;
     const { status, body } = await this.#shell.readState(undefined, { traceId: random.hex(32) });
     if (!incarnation.alive || status !== 200) return;
+    // The states of the simulation are small.
+    if (typeof body !== "string") throw new Error("a small state is answered at once");
     ledger.observe();
     const { state, eventIndex } = JSON.parse(body) as { state: Json; eventIndex: number };
     trace.check(eventIndex === ledger.head, () => `the state is of event ${eventIndex}`);

@@ -390,7 +390,7 @@ export class World {
       defer: () => {},
     }).stateAt(undefined, this.#schedule.serverNow);
     trace.check(
-      again.eventIndex === ledger.head && canonicalText(again.state) === ledger.state,
+      again.eventIndex === ledger.head && canonicalText([...again.state].join("")) === ledger.state,
       () => "after a restart the state is another one",
     );
   }

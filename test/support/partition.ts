@@ -210,13 +210,14 @@ export class TestPartition {
   runDue(now = this.now, sweepSockets: () => void = () => {}): void {
     const draft = this.runJobs(now, sweepSockets);
     if (!draft) return;
-    const bytes = new Uint8Array(gzipSync(draft.state));
+    const text = [...draft.state].join("");
+    const bytes = new Uint8Array(gzipSync(text));
     this.partition.putSnapshotChunk(draft.eventId, 0, bytes, now);
-    this.partition.completeSnapshot(draft, Buffer.byteLength(draft.state), "gzip", sha256(bytes), now);
+    this.partition.completeSnapshot(draft, Buffer.byteLength(text), "gzip", sha256(bytes), now);
   }
 
-  state(): unknown {
-    return JSON.parse(this.partition.stateAt(undefined, this.now).state);
+  state(at?: number): unknown {
+    return JSON.parse([...this.partition.stateAt(at, this.now).state].join(""));
   }
 
   #create(wrap: (storage: PartitionStorage) => Ports["storage"], model = this.#model): Partition {

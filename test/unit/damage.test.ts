@@ -1,3 +1,4 @@
+import type { HttpAnswer } from "../../src/wire/partita/answers.ts";
 import { describe, expect, it } from "vitest";
 import { type Submission, Subscription } from "../../src/core/index.ts";
 import type { Author } from "../../src/protocol/index.ts";
@@ -117,7 +118,7 @@ describe.each(Object.keys(damages))("a log in which %s", (title) => {
 
   it("[BD-7] [OB-5] has states before the damaged event, and none from there on", async () => {
     const { room } = await prepared();
-    const state = async (at?: number) => parsed(await room.shell.readState(at, asking));
+    const state = async (at?: number) => parsed((await room.shell.readState(at, asking)) as HttpAnswer);
     expect(await state(3)).toEqual({ state: { d1: 1, d2: 1, d3: 1 }, eventIndex: 3 });
     for (const at of [4, 5, 8, undefined]) expect(await state(at)).toMatchObject(quarantined);
   });

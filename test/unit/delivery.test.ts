@@ -306,15 +306,14 @@ describe("snapshots and jobs", () => {
     const live = room.state();
     room.restart();
     expect(room.state()).toEqual(live);
-    expect(room.partition.stateAt(1_000, room.now)).toMatchObject({
-      eventIndex: 1_000,
-      state: expect.stringContaining('"n":1'),
-    });
-    expect(JSON.parse(room.partition.stateAt(2, room.now).state)).toEqual({
+    expect(room.partition.stateAt(1_000, room.now).eventIndex).toBe(1_000);
+    expect(room.state(1_000)).toMatchObject({ n: 1 });
+    expect(room.state(2)).toEqual({
       k1: { at: 1, filler: "" },
       k2: { at: 2, filler: "" },
     });
-    expect(room.partition.stateAt(0, room.now)).toEqual({ state: "{}", eventIndex: 0, replayedBytes: 0 });
+    expect(room.partition.stateAt(0, room.now).eventIndex).toBe(0);
+    expect(room.state(0)).toEqual({});
   });
 
   it("[TX-8] [MD-4] falls back to replay if the snapshot is damaged, or of another model version", () => {
@@ -349,7 +348,7 @@ describe("snapshots and jobs", () => {
     );
     room.restart();
     expect(() => room.partition.stateAt(5_001, room.now)).toThrow(/at most 5000/);
-    expect(room.partition.stateAt(5_000, room.now).state).toContain('"n":5000');
+    expect(room.state(5_000)).toMatchObject({ n: 5_000 });
     expect(() => room.partition.stateAt(99_999, room.now)).toThrow(/ends at event 10500/);
     expect(writer.frames).not.toEqual([]);
   });

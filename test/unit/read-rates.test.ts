@@ -134,7 +134,7 @@ describe("the rate of reads over HTTP", () => {
         "ratelimit-policy": '"reads";q=4;w=4',
         ratelimit: '"reads";r=0;t=1',
       });
-      expect((JSON.parse(body) as Message).rateLimit.policy).toBe("reads");
+      expect((JSON.parse(body as string) as Message).rateLimit.policy).toBe("reads");
     }
     const other = { ...context(), reader: { ...reader, principal: "bob" } };
     expect((await shell.readState(undefined, other)).status).toBe(200);

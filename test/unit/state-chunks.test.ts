@@ -12,7 +12,8 @@ const fill = (room: TestPartition, from: number, count: number) => {
 /** Writes the snapshot that is due in chunks of `units`, as the shell does. */
 function writeSnapshot(room: TestPartition, units = 100_000): void {
   const draft = room.runJobs()!;
-  const { eventId, state } = draft;
+  const { eventId } = draft;
+  const state = [...draft.state].join("");
   const stored: Uint8Array[] = [];
   for (let from = 0; from < state.length;) {
     let to = Math.min(from + units, state.length);

@@ -95,8 +95,8 @@ const operations: Record<string, (room: TestShell) => Promise<HttpAnswer | HttpA
   "an atomic batch": (room) => room.submit(alice, batch("atomic", "m1", "m2")),
   "a sequential batch": (room) => room.submit(alice, batch("sequential", "old", "m1", "m2")),
   "a page": (room) => room.shell.readEvents(0, undefined, asking),
-  "the state": (room) => room.shell.readState(undefined, asking),
-  "an earlier state": (room) => room.shell.readState(1, asking),
+  "the state": async (room) => (await room.shell.readState(undefined, asking)) as HttpAnswer,
+  "an earlier state": async (room) => (await room.shell.readState(1, asking)) as HttpAnswer,
   "the readiness": (room) => room.shell.ready(asking),
   "a connection": onSocket,
 };

@@ -98,6 +98,33 @@ describe("polling", () => {
     }
   });
 
+  it("[BD-3] [OB-5] a large state is sent while it is made, with the same headers, and HEAD leaves nothing open", async () => {
+    const room = fresh();
+    const value = "é😀".repeat(9_000);
+    for (let at = 0; at < 10; at++) {
+      const response = await http(`/v1/partitions/${room}/events`, {
+        method: "POST",
+        headers: { "idempotency-key": `k${at}` },
+        body: JSON.stringify({ type: "set", payload: { target: `t${at}`, value } }),
+      });
+      expect(response.status).toBe(201);
+      await response.text();
+    }
+    for (let times = 0; times < 10; times++) {
+      const head = await http(`/v1/partitions/${room}/state`, { method: "HEAD" });
+      expect([head.status, await head.text()]).toEqual([200, ""]);
+    }
+    const responses = await Promise.all([1, 2, 3].map(() => read(room, "state")));
+    for (const response of responses) {
+      expect(response.headers.get("content-type")).toBe("application/json");
+      expect(response.headers.get("etag")).toMatch(/^W\//);
+      const { state, eventIndex } = (await response.json()) as Message;
+      expect(eventIndex).toBe(10);
+      expect(state).toEqual(Object.fromEntries(Array.from({ length: 10 }, (_, at) => [`t${at}`, value])));
+    }
+    expect((await read(room, "state", responses[0]!.headers.get("etag")!)).status).toBe(304);
+  });
+
   it("[OB-5] HEAD is GET without the body", async () => {
     const room = fresh();
     await submit(room, 1);

@@ -12,7 +12,7 @@ const draft = (state: string): SnapshotDraft => ({
   modelTag: undefined,
   logBytes: 0,
   createdAt: 0,
-  state,
+  state: [state],
 });
 
 const ports = { now: () => 0, timer: (run: () => void) => (setTimeout(run), () => {}), log };

@@ -80,7 +80,7 @@ export function connect(context: WindowContext, session: Session, command: Conne
     serverId: context.serverId(),
     currentEventIndex: head,
     proof: live.head.proof,
-    initialState: command.initialState && inline ? live.fold.state.stringify() : undefined,
+    initialState: command.initialState && inline ? live.fold.text(head) : undefined,
     sinceSnapshot: command.initialState ? head - live.fold.snapshot.eventId : undefined,
     snapshot,
     peerId: client.peerId,

@@ -1,4 +1,6 @@
-import { type AnyModel, State } from "../../model/index.ts";
+import type { AnyModel } from "../../model/index.ts";
+import type { StateView } from "../../model/state-view.ts";
+import { WeighedState } from "../../model/weighed-state.ts";
 import { bounds } from "../../protocol/index.ts";
 import type { SnapshotRow, StorageReads } from "../../storage/port.ts";
 import { assertNotAhead } from "./connect.ts";
@@ -19,9 +21,11 @@ export interface Standing {
   fold: string;
 }
 
-/** A state as JSON text, and the event it is the state after. */
+/** A state as JSON text, piece by piece, and the event it is the state after. */
 export interface StateRead {
-  state: string;
+  state: StateView;
+  /** What the state takes in memory, in bytes. */
+  weight: number;
   eventIndex: number;
   /** About the bytes of what was replayed for it: the snapshot that the replay began with, and events as on a page. */
   replayedBytes: number;
@@ -37,16 +41,16 @@ export function readState(reads: StorageReads, model: AnyModel, live: Live, at: 
   assertNotAhead(head, at);
   fold.assertSound(at);
   if (at === undefined || at === head.eventId) {
-    return { state: fold.state.stringify(), eventIndex: head.eventId, replayedBytes: 0 };
+    return { state: fold.state.view(), weight: fold.state.weight, eventIndex: head.eventId, replayedBytes: 0 };
   }
   const nearest = reads.snapshots.latest(model.version, modelTag(model), at);
   let replayedBytes = replayBytes(reads, nearest, at);
   const snapshot = loadSnapshot(reads, model, at);
   // The nearest one is damaged: the replay begins with the initial state.
   if (nearest && snapshot.eventId !== nearest.eventId) replayedBytes = replayBytes(reads, undefined, at);
-  const state = new State<object>(snapshot.state);
+  const state = new WeighedState<object>(snapshot.state);
   foldRange(reads, model, state, snapshot.eventId, at);
-  return { state: state.stringify(), eventIndex: at, replayedBytes };
+  return { state: state.view(), weight: state.weight, eventIndex: at, replayedBytes };
 }
 
 /**

@@ -5,24 +5,27 @@ import type { Memory } from "../memory.ts";
 import type { Job } from "./job.ts";
 import { modelTag } from "../model-tag.ts";
 
-/** A snapshot pays off only over this many events. */
+/** A snapshot pays off over this many events, or over this many bytes of their payloads. */
 const snapshotEventsMin = 1_000;
+const snapshotLogBytesMin = 1024 * 1024;
 
 /**
- * Whether a snapshot is worth its cost: enough events since the last one, and at least as many log
- * bytes as the last snapshot had, so that snapshots never cost more than the log itself.
+ * Whether a snapshot is worth its cost: enough events or bytes since the last one, so that what follows a snapshot is
+ * bounded in both; and at least as many log bytes as the last snapshot had, so that snapshots never cost more than
+ * the log itself.
  */
 export function snapshotDue(live: Live): boolean {
   const { head, fold } = live;
   if (fold.snapshotting || fold.fault) return false;
   const { eventId, logBytes, stateBytes } = fold.snapshot;
-  return head.eventId - eventId >= snapshotEventsMin && head.logBytes - logBytes >= stateBytes;
+  const bytes = head.logBytes - logBytes;
+  return (head.eventId - eventId >= snapshotEventsMin || bytes >= snapshotLogBytesMin) && bytes >= stateBytes;
 }
 
-/** A snapshot that is to be written. Its text is made in one turn; writing it may take several. */
+/** A snapshot that is to be written, in several turns. */
 export interface SnapshotDraft extends Omit<SnapshotRow, "stateBytes"> {
-  /** JSON text. Its bytes are counted when it is encoded. */
-  state: string;
+  /** JSON text, piece by piece. Its bytes are counted when it is encoded. */
+  state: Iterable<string>;
 }
 
 /** Begins a snapshot where one is due; `write` writes it. */

@@ -45,7 +45,11 @@ export function stateRoutes(app: Edge, { requireRead }: Guards): void {
         ifNoneMatch: c.req.header("if-none-match"),
         reader: readerOf(c.get("partitionAccess").identity),
       };
-      return responseOf(await callObject(c.get("partitionAccess").stub, (object) => object.readState(at, asking)));
+      const answer = await callObject(c.get("partitionAccess").stub, (object) => object.readState(at, asking));
+      if (c.req.method !== "HEAD" || typeof answer.body === "string") return responseOf(answer);
+      // A body that is never read would keep what it is made of until its writer gives up.
+      await answer.body.cancel();
+      return responseOf({ ...answer, body: "" });
     },
   );
 }

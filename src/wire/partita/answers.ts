@@ -2,12 +2,15 @@ import type { DraftResult, Outcome, Page, Submission } from "../../core/index.ts
 import { eventName, partitionPath, partitionProblem, type Problem, type TracedFailure } from "../../protocol/index.ts";
 import { batchText, encodeEvent, noProof, pageText } from "./codec.ts";
 
+/** A body as text, or as it is made. */
+export type AnswerBody = string | ReadableStream<Uint8Array>;
+
 /** The parts of an HTTP response, as the object passes them to the edge. */
-export interface HttpAnswer {
+export interface HttpAnswer<Body extends AnswerBody = string> {
   status: number;
   headers: Record<string, string>;
   /** Empty if there is no body, as for 304. */
-  body: string;
+  body: Body;
 }
 
 const json = { "content-type": "application/json" };
@@ -53,7 +56,13 @@ export function answerEvents(partition: string, page: Page, etag: string, proofs
 }
 
 export function answerState({ state, eventIndex }: { state: string; eventIndex: number }, etag: string): HttpAnswer {
-  return { status: 200, headers: { ...json, ...kept(etag) }, body: `{"state":${state},"eventIndex":${eventIndex}}` };
+  const { head, tail } = stateParts(eventIndex);
+  return { status: 200, headers: { ...json, ...kept(etag) }, body: `${head}${state}${tail}` };
+}
+
+/** What comes before and after the text of a state. */
+export function stateParts(eventIndex: number): { head: string; tail: string } {
+  return { head: '{"state":', tail: `,"eventIndex":${eventIndex}}` };
 }
 
 /** The answer to a reader that has this version already. */
@@ -80,6 +89,6 @@ export function problemHeaders({ retryAfter, rateLimit }: Problem): Record<strin
   return headers;
 }
 
-export function responseOf({ body, status, headers }: HttpAnswer): Response {
+export function responseOf({ body, status, headers }: HttpAnswer<AnswerBody>): Response {
   return new Response(body === "" ? null : body, { status, headers });
 }

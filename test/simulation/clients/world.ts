@@ -362,7 +362,7 @@ export class ClientsWorld {
       defer: () => {},
     }).stateAt(undefined, this.#schedule.serverNow);
     trace.check(
-      again.eventIndex === ledger.head && canonicalText(again.state) === ledger.state,
+      again.eventIndex === ledger.head && canonicalText([...again.state].join("")) === ledger.state,
       () => "after a restart the state is another one",
     );
     const drafts = new Set<string>();

@@ -1,0 +1,275 @@
+import { bounds } from "../protocol/bounds.ts";
+import { type Container, spliceInPlace } from "./journal.ts";
+import type { StateWatcher } from "./watcher.ts";
+
+/** A piece of text is complete when it has this many UTF-16 units. */
+const pieceUnitsMin = 64 * 1024;
+/** A longer string is written in parts. */
+const stringUnitsMax = 16 * 1024;
+/** A container with at most this many values in it is written by one call. */
+const smallValuesMax = 64;
+
+/** How a saved key or copy counts beside its value, in bytes. */
+const savedKeyBytes = 128;
+const slotBytes = 8;
+
+/** Thrown by a view that could not be kept: the state has changed too much since it was opened. */
+export class ViewLost extends Error {
+  override name = "ViewLost";
+}
+
+/** The keys of an object that have changed, with the values that they had: undefined if none. Or a copy of an array. */
+type Saved = Map<string, unknown> | readonly unknown[];
+
+/** The open views of a state. What they still need is saved before it is changed: of an object the value, of an array a copy. */
+export class StateViews implements Pick<StateWatcher, "property" | "splice"> {
+  readonly #root: object;
+  readonly #open = new Set<StateView>();
+
+  constructor(root: object) {
+    this.#root = root;
+  }
+
+  /** Opens a view of the state as it is now. */
+  open(): StateView {
+    const view = new StateView(this.#root, () => this.#open.delete(view));
+    this.#open.add(view);
+    return view;
+  }
+
+  property(container: Record<string, unknown>, key: string, old: unknown): void {
+    if (this.#open.size === 0) return;
+    for (const view of this.#open) view.saveKey(container, key, old);
+    this.#bound();
+  }
+
+  splice(array: unknown[], at: number, removed: readonly unknown[], inserted: readonly unknown[]): void {
+    if (this.#open.size === 0) return;
+    let before: unknown[] | undefined;
+    for (const view of this.#open) {
+      if (view.hasSaved(array)) continue;
+      if (!before) {
+        before = array.slice();
+        spliceInPlace(before, at, inserted.length, removed);
+      }
+      view.saveArray(array, before);
+    }
+    this.#bound();
+  }
+
+  /** Containers of this weight were released by the state: views may keep them in memory. */
+  released(weight: number): void {
+    if (this.#open.size === 0 || weight <= 0) return;
+    for (const view of this.#open) view.keep(weight);
+    this.#bound();
+  }
+
+  /** Views open at different times save the same values, so the largest one is lost first, and counts for all. */
+  #bound(): void {
+    for (const view of this.#open) if (view.savedBytes > bounds.viewSavedBytesMax) view.lose();
+  }
+}
+
+/**
+ * The text of a state as it was at one moment, made piece by piece while the state goes on changing.
+ *
+ * Whether a changed container was written already is not known, because that would cost memory for each container:
+ * what is changed is saved once in any case.
+ */
+export class StateView implements Iterable<string> {
+  readonly #closed: () => void;
+  readonly #saved = new Map<object, Saved>();
+  /** The containers and the string that are being written, outermost first. */
+  #stack: Frame[];
+  #savedBytes = 0;
+  #lost = false;
+  #text = "";
+
+  constructor(root: object, closed: () => void) {
+    this.#closed = closed;
+    this.#stack = [];
+    this.#begin(root as Container);
+  }
+
+  /** What is kept in memory for this view, in bytes. */
+  get savedBytes(): number {
+    return this.#savedBytes;
+  }
+
+  /**
+   * The next piece, of about 64 Ki UTF-16 units; undefined at the end. A pair of surrogates is never parted.
+   *
+   * @throws ViewLost if what has changed since is more than is saved for a view.
+   */
+  next(): string | undefined {
+    if (this.#lost) throw new ViewLost("the state has changed too much while it was read");
+    while (this.#stack.length > 0 && this.#text.length < pieceUnitsMin) this.#step(this.#stack.at(-1)!);
+    const text = this.#text;
+    this.#text = "";
+    if (this.#stack.length === 0) this.close();
+    return text === "" ? undefined : text;
+  }
+
+  *[Symbol.iterator](): Iterator<string> {
+    try {
+      for (let piece = this.next(); piece !== undefined; piece = this.next()) yield piece;
+    } finally {
+      this.close();
+    }
+  }
+
+  /** Whether everything was given. */
+  get done(): boolean {
+    return this.#stack.length === 0 && !this.#lost;
+  }
+
+  /** Lets go of what is kept for it. */
+  close(): void {
+    this.#stack = [];
+    this.#saved.clear();
+    this.#closed();
+  }
+
+  lose(): void {
+    this.#lost = true;
+    this.close();
+  }
+
+  hasSaved(array: readonly unknown[]): boolean {
+    return this.#saved.has(array);
+  }
+
+  saveArray(array: readonly unknown[], copy: readonly unknown[]): void {
+    this.#saved.set(array, copy);
+    this.#savedBytes += savedKeyBytes + slotBytes * copy.length;
+  }
+
+  saveKey(container: object, key: string, old: unknown): void {
+    let saved = this.#saved.get(container) as Map<string, unknown> | undefined;
+    if (!saved) this.#saved.set(container, (saved = new Map()));
+    if (saved.has(key)) return;
+    saved.set(key, old);
+    this.#savedBytes += savedKeyBytes + (typeof old === "string" ? 2 * old.length : 0);
+  }
+
+  keep(bytes: number): void {
+    this.#savedBytes += bytes;
+  }
+
+  #begin(container: Container): void {
+    if (Array.isArray(container)) {
+      this.#text += "[";
+      this.#stack.push({ kind: "array", array: container, at: 0 });
+      return;
+    }
+    this.#text += "{";
+    this.#stack.push({ kind: "object", object: container, keys: this.#keysOf(container), at: 0, empty: true });
+  }
+
+  #keysOf(object: object): readonly string[] {
+    const saved = this.#saved.get(object) as Map<string, unknown> | undefined;
+    let keys = Object.keys(object);
+    if (saved) {
+      keys = keys.filter((key) => !saved.has(key));
+      for (const [key, old] of saved) if (old !== undefined) keys.push(key);
+    }
+    return keys;
+  }
+
+  #step(frame: Frame): void {
+    if (frame.kind === "string") {
+      const { rest } = frame;
+      const end = cutAt(rest, frame.at, stringUnitsMax);
+      this.#text += JSON.stringify(rest.slice(frame.at, end)).slice(1, -1);
+      frame.at = end;
+      if (end < rest.length) return;
+      this.#text += '"';
+      this.#stack.pop();
+    } else if (frame.kind === "array") this.#stepArray(frame);
+    else this.#stepObject(frame);
+  }
+
+  #stepArray(frame: ArrayFrame): void {
+    const items = (this.#saved.get(frame.array) as readonly unknown[] | undefined) ?? frame.array;
+    const { length: depth } = this.#stack;
+    while (frame.at < items.length) {
+      if (frame.at > 0) this.#text += ",";
+      this.#value(items[frame.at++]);
+      if (this.#stack.length > depth || this.#text.length >= pieceUnitsMin) return;
+    }
+    this.#text += "]";
+    this.#stack.pop();
+  }
+
+  #stepObject(frame: ObjectFrame): void {
+    const { object, keys } = frame;
+    const saved = this.#saved.get(object) as Map<string, unknown> | undefined;
+    const { length: depth } = this.#stack;
+    while (frame.at < keys.length) {
+      const key = keys[frame.at++]!;
+      const value = saved?.has(key) ? saved.get(key) : object[key];
+      if (value === undefined) continue;
+      this.#text += frame.empty ? `${JSON.stringify(key)}:` : `,${JSON.stringify(key)}:`;
+      frame.empty = false;
+      this.#value(value);
+      if (this.#stack.length > depth || this.#text.length >= pieceUnitsMin) return;
+    }
+    this.#text += "}";
+    this.#stack.pop();
+  }
+
+  #value(value: unknown): void {
+    if (typeof value === "string" && value.length > stringUnitsMax) {
+      this.#text += '"';
+      this.#stack.push({ kind: "string", rest: value, at: 0 });
+    } else if (typeof value !== "object" || value === null || this.#isSmall(value, smallValuesMax) >= 0) {
+      this.#text += JSON.stringify(value);
+    } else this.#begin(value as Container);
+  }
+
+  /** Whether a container can be written at once: how much of `budget` is left after it, negative if not. */
+  #isSmall(container: object, budget: number): number {
+    // Native JSON writes what it has now.
+    if (this.#saved.size > 0 && this.#saved.has(container)) return -1;
+    let left = budget;
+    if (Array.isArray(container)) {
+      left -= container.length;
+      if (left < 0) return left;
+      for (const item of container) if ((left = this.#spend(item, left)) < 0) return left;
+      return left;
+    }
+    for (const key in container) {
+      if (--left < 0 || key.length > stringUnitsMax) return -1;
+      if ((left = this.#spend((container as Record<string, unknown>)[key], left)) < 0) return left;
+    }
+    return left;
+  }
+
+  #spend(value: unknown, left: number): number {
+    if (typeof value === "string") return value.length > 256 ? -1 : left;
+    return typeof value === "object" && value !== null ? this.#isSmall(value, left) : left;
+  }
+}
+
+interface ArrayFrame {
+  kind: "array";
+  array: readonly unknown[];
+  at: number;
+}
+
+interface ObjectFrame {
+  kind: "object";
+  object: Record<string, unknown>;
+  /** Those that it had when the view was opened. */
+  keys: readonly string[];
+  at: number;
+  empty: boolean;
+}
+
+type Frame = ArrayFrame | ObjectFrame | { kind: "string"; rest: string; at: number };
+
+/** Where to end a part of `text` from `from`, of at most `units`: never inside a pair of surrogates. */
+export function cutAt(text: string, from: number, units: number): number {
+  const to = Math.min(from + units, text.length);
+  return to < text.length && text.codePointAt(to - 1)! > 0xffff ? to - 1 : to;
+}
