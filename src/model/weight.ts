@@ -7,10 +7,10 @@ const slotsMax = 16;
 
 /**
  * What a state takes in memory, in bytes: kept up to date with each change, in time proportional to the change. It
- * follows from the state alone, so it is the same on every machine.
+ * follows from the state and the order in which its keys were added, never from what the engine has done.
  *
- * The figures are what the heap of Node 22 (64-bit) grew by for many such containers or strings; `test/process/memory.test.ts`
- * holds them to it. Measured in bytes, beside the slot of 8 bytes that holds the value:
+ * The figures are what the heap of Node 22 (64-bit) grew by for many such containers or strings; see
+ * docs/decisions/0009-memory.md. Measured in bytes, beside the slot of 8 bytes that holds the value:
  * - `{}` 56. An object with up to 16 keys, if others have the same keys in the same order: 56 for 1 to 4 keys, 120 for
  *   8, 168 for 16: 56 + 8 a key. The first one of its kind needs a description of it: 200 for 1 key, 374 for 4, 790 for 8, 1,655
  *   for 16: 64 + 88 a key more.

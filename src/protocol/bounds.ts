@@ -3,10 +3,7 @@ import { draftBounds } from "./draft-bounds.ts";
 /** Every bound of the wire, in one place. A number without a source named beside it is our own choice. */
 export const bounds = {
   ...draftBounds,
-  /**
-   * A state, by what it takes in memory: 100,000 nodes of a tree. An object at all its bounds at once stays below 96 MiB
-   * (measured: docs/decisions/0009-memory.md), and an isolate has 128 MB.
-   */
+  /** A state, by what it takes in memory: 100,000 nodes of a tree (docs/decisions/0009-memory.md). An isolate has 128 MB. */
   stateBytesMax: 40 * 1024 * 1024,
   /**
    * Frames of one window: one transaction, one frame to each connection. At least this many, and more for each
