@@ -301,7 +301,10 @@ export class Connection {
     // Reads have a rate. What has arrived is kept.
     else if (retryable && this.#loading?.loader.has(inReplyTo)) {
       const { loader } = this.#loading;
-      this.#link.wait("chunk", retryAfter * 1_000, () => {
+      this.#link.met("chunk");
+      // By a name of its own: a chunk that arrives meanwhile does not end the wait.
+      this.#link.wait("again", retryAfter * 1_000, () => {
+        if (!this.#loading) return;
         loader.again();
         this.#expect("chunk");
       });

@@ -390,6 +390,30 @@ describe("syncing", () => {
     expect(world.sockets).toHaveLength(1);
   });
 
+  it("[BD-3] requests a chunk again that was over a rate, although the other one has arrived", async () => {
+    const world = new FakeWorld();
+    const client = world.client();
+    await settle();
+    world.socket.open();
+    const snapshot = { eventIndex: 5, chunks: 3, bytes: 13, proof: "p5" };
+    const payload = { serverId: "log-1", currentEventIndex: 5, proof: "p5", snapshot };
+    world.socket.say({ type: "connected", inReplyTo: world.socket.of("connect")[0]!.id, payload });
+    const asked = () => world.socket.of("state_chunk").map(({ payload: { chunk } }) => chunk);
+    const answer = (at: number, text: string) => {
+      const request = world.socket.of("state_chunk")[at]!;
+      world.socket.say({ type: "state_chunk", inReplyTo: request.id, payload: { ...request.payload, text } });
+    };
+    const first = world.socket.of("state_chunk")[0]!;
+    world.socket.say(refused(first, "rate_limited", { retryable: true, retryAfter: 1 }));
+    answer(1, '":"5');
+    expect(asked()).toEqual([0, 1, 2]);
+    answer(2, '"}');
+    await world.pass(1_000);
+    expect(asked()).toEqual([0, 1, 2, 0]);
+    answer(3, '{"title');
+    expect([client.eventId, client.state, world.sockets.length]).toEqual([5, { title: "5" }, 1]);
+  });
+
   it("[BD-3] begins a load again if the snapshot is replaced, a chunk does not come, or the connection is lost", async () => {
     const world = new FakeWorld();
     const client = world.client();
