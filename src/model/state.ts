@@ -240,9 +240,27 @@ export class State<S extends object> {
       this.#watcher?.added?.(copy);
       return copy;
     }
-    if (contains(container, parent)) throw new StateError("a container cannot be put inside itself");
+    if (this.#contains(container, parent)) throw new StateError("a container cannot be put inside itself");
     this.#detached.delete(container);
     return container;
+  }
+
+  /** Whether `sought` is `container` or inside it. All of it is visited and counted, found or not: keys have no order. */
+  #contains(container: Container, sought: Container): boolean {
+    const containers = [container];
+    let values = 0;
+    let found = false;
+    // The list grows during the iteration.
+    for (const each of containers) {
+      found ||= each === sought;
+      const items = Array.isArray(each) ? each : Object.values(each);
+      values += items.length;
+      for (const value of items) {
+        if (typeof value === "object" && value !== null) containers.push(value as Container);
+      }
+    }
+    this.#count((containers.length >> 3) + (values >> 6));
+    return found;
   }
 
   /** Returns a deep copy of plain JSON, also of proxies. */
@@ -510,15 +528,6 @@ function unitsOfValue(value: unknown): number {
 export function useTable(container: Record<string, unknown>): void {
   container["4294967294"] = 0;
   delete container["4294967294"];
-}
-
-/** Whether `sought` is `container` or inside it; the cost is the size of what is moved. */
-function contains(container: Container, sought: Container): boolean {
-  if (container === sought) return true;
-  for (const value of Object.values(container)) {
-    if (typeof value === "object" && value !== null && contains(value as Container, sought)) return true;
-  }
-  return false;
 }
 
 function unwrap(value: unknown): unknown {

@@ -16,6 +16,7 @@ interface Work {
   done: number;
   asked: Effort | null;
   list: number[];
+  nested: number[][][];
 }
 
 /** Reads `count` a number of times; each is one unit. */
@@ -30,7 +31,7 @@ function work(state: { readonly done: number }, { units, catches }: Effort): voi
 const model = defineModel({
   name: "work",
   version: 1,
-  initialState: (): Work => ({ done: 0, asked: null, list: [] }),
+  initialState: (): Work => ({ done: 0, asked: null, list: [], nested: [] }),
   invariants: {
     any: (state) => {
       if (state.asked?.in === "invariant") work(state, state.asked);
@@ -60,6 +61,17 @@ const model = defineModel({
       reduce: (state, { payload }) => work(state, payload),
     },
     fill: { payload: z.strictObject({ items: z.int() }), reduce: (state, { payload }) => fill(state, payload.items) },
+    nest: {
+      payload: z.strictObject({ items: z.int() }),
+      reduce: (state, { payload }) => void (state.nested = [Array.from({ length: payload.items }, (_, at) => [at])]),
+    },
+    /** Removes the same container, and inserts it again. */
+    turn: {
+      payload: z.strictObject({ times: z.int() }),
+      reduce(state, { payload }) {
+        for (let at = 0; at < payload.times; at++) state.nested.push(state.nested.pop()!);
+      },
+    },
     bare: { payload: z.strictObject({}), reduce() {} },
   },
 });
@@ -110,6 +122,17 @@ describe("metering", () => {
       expect(a.submit("next", "work", { units: 1, in: stage }).type).toBe("event_accepted");
     },
   );
+
+  it("[MD-15] [BD-1] what is inserted again after it was removed counts by its size", () => {
+    const { room, a } = begin();
+    const items = 20_000;
+    expect(a.submit("nest", "nest", { items }).type).toBe("event_accepted");
+    expect(a.submit("few", "turn", { times: 5 }).type).toBe("event_accepted");
+    const before = room.state();
+    const answer = a.submit("many", "turn", { times: Math.ceil((8 * much) / items) });
+    expect(answer.payload).toMatchObject({ code: "draft_too_expensive" });
+    expect(room.state()).toEqual(before);
+  });
 
   it("[MD-15] types that only make the state smaller are never refused for their work, and count for no batch", () => {
     const { a } = begin();
