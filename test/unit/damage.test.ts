@@ -38,6 +38,16 @@ class ChangedDriver extends NodeSqlDriver {
   fail: ((sql: string) => void) | undefined;
   /** Of the statement that it throws for nothing is written. */
   failWrite: ((sql: string) => void) | undefined;
+  /** Called once, after a transaction was committed. */
+  committed: (() => void) | undefined;
+
+  override transaction<T>(body: () => T): T {
+    const result = super.transaction(body);
+    const { committed } = this;
+    this.committed = undefined;
+    committed?.();
+    return result;
+  }
 
   override wrote(sql: string, ...values: Parameters<SqlDriver["wrote"]>[1][]): boolean {
     this.failWrite?.(sql);
@@ -210,6 +220,36 @@ describe("damage elsewhere", () => {
       kind: "refused",
       failure: { code: "quarantined", detail: expect.stringContaining("Event 3") },
     });
+  });
+
+  it("[BD-7] [TX-6] a page ends before an atomic batch of which the end is missing, and then says so", () => {
+    const room = new TestPartition();
+    submit(room, set("d1"));
+    submit(room, { key: "batch", mode: "atomic", drafts: [2, 3, 4].map((at) => set(`d${at}`).drafts[0]!) });
+    damage(room.driver, "DELETE FROM events WHERE event_id = 4");
+    expect(room.partition.events(0, undefined, room.now)).toMatchObject({ nextSinceEventId: 1, hasMore: true });
+    for (const since of [1, 2, 3]) {
+      expect(() => room.partition.events(since, undefined, room.now)).toThrow(/its row is missing/);
+    }
+  });
+
+  it("[BD-7] [TX-6] broadcasts no part of an atomic batch of which an event is damaged", () => {
+    const driver = new ChangedDriver();
+    const room = new TestPartition({ driver });
+    submit(room, set("d1"));
+    const reader = room.client("reader");
+    driver.committed = () => {
+      damage(driver, "UPDATE events SET payload = x'00' WHERE event_id = 4");
+      throw new Error("fsync");
+    };
+    const drafts = (...ats: number[]) => ats.map((at) => set(`d${at}`).drafts[0]!);
+    room.partition.process(
+      [set("d2"), { key: "batch", mode: "atomic", drafts: drafts(3, 4, 5) } as const].map((submission) => {
+        return { author: alice, clientId: "phone", submission, answer: () => {} };
+      }),
+      room.now,
+    );
+    expect(reader.of("broadcast").map(({ payload }) => payload.eventId)).toEqual([2]);
   });
 
   it("[BD-7] of an event that a snapshot replaces leaves the partition whole, but for that event", () => {

@@ -9,6 +9,7 @@ import { traceFailure } from "../refusal.ts";
 import { Window } from "../window/window.ts";
 import { draining, tokenExpired, tokenRevoked } from "./endings.ts";
 import type { Listener } from "./listener.ts";
+import { dropPartOfBatch } from "./page.ts";
 
 /** Delivers what is committed to the listeners of a partition, each event once and in order, and ends listeners. */
 export class FanOut {
@@ -115,14 +116,14 @@ export class FanOut {
   #undelivered(window: Window, now: number): readonly EventRow[] {
     const { name, ports } = this.#environment;
     let fresh: readonly EventRow[] = window.events;
+    let read: EventRow[] | undefined;
     this.#complete = true;
     try {
       // After a failed commit at once from storage: no other call may come before the object hibernates.
       const { head } = this.#memory.load(now);
       if (head.eventId === this.#delivered) return [];
       if (fresh[0]?.eventId !== this.#delivered + 1) {
-        const read: EventRow[] = [];
-        fresh = read;
+        fresh = read = [];
         for (const row of logRange(ports.storage, this.#delivered, head.eventId)) {
           payloadOf(row);
           read.push(row);
@@ -130,7 +131,8 @@ export class FanOut {
       }
     } catch (error) {
       // The next window tries again: what listeners receive stays a contiguous run. What could be read is delivered.
-      if (fresh === window.events) fresh = [];
+      if (read) dropPartOfBatch(read);
+      fresh = read ?? [];
       const known = knownFailureOf(error, { ...this.#environment, live: this.#memory.live, now });
       if (!known) ports.log("error", "events could not be read for broadcasting", { ...name, error: describe(error) });
       this.#complete = false;

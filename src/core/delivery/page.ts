@@ -1,7 +1,7 @@
 import { bounds } from "../../protocol/index.ts";
 import { isFault } from "../faults.ts";
 import { payloadOf } from "../fold.ts";
-import type { EventRow, StorageReads } from "../../storage/port.ts";
+import { Damage, type EventRow, type StorageReads } from "../../storage/port.ts";
 import type { Page } from "../replies.ts";
 import { proofOf } from "./proof.ts";
 
@@ -42,7 +42,11 @@ export function readPage(
       const inBatch = at < batchEnd;
       const count = Math.max(limit - events.length, batchEnd - at);
       const rows = reads.events.after(at, count, inBatch ? bounds.pageBytesMax : bounds.pageBytesMax - bytes);
-      if (rows.length === 0) break;
+      if (rows.length === 0) {
+        // The page is full; or there is nothing where the head says that there is: then a reader would ask for ever.
+        if (events.length > 0 && !inBatch) break;
+        throw new Damage("its row is missing", at + 1);
+      }
       for (const row of rows) {
         if (row.eventId > batchEnd && events.length >= limit) break reading;
         bytes += weightOf(row);
@@ -57,8 +61,9 @@ export function readPage(
     }
   } catch (error) {
     if (!isFault(error)) throw error;
-    while (at < batchEnd && events.at(-1)?.batchEnd === batchEnd) at = events.pop()!.eventId - 1;
+    dropPartOfBatch(events);
     if (events.length === 0) throw error;
+    at = events.at(-1)!.eventId;
   }
   const last = events.at(-1);
   return {
@@ -70,6 +75,13 @@ export function readPage(
     proof: last && proofOf(last),
     draftIdsOf,
   };
+}
+
+/** Drops the events at the end of which the atomic batch goes on: it is not delivered in part. */
+export function dropPartOfBatch(events: EventRow[]): void {
+  const last = events.at(-1);
+  if (last?.batchEnd === undefined || last.eventId === last.batchEnd) return;
+  while (events.at(-1)?.batchEnd === last.batchEnd) events.pop();
 }
 
 /** The `limit` of a page: what was asked for, within the bounds. */
