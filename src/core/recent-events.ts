@@ -1,5 +1,5 @@
 import { bounds } from "../protocol/index.ts";
-import type { EventRow, StorageReads } from "../storage/port.ts";
+import { Damage, type EventRow, type StorageReads } from "../storage/port.ts";
 import { logRange } from "./fold.ts";
 
 /** An event that a draft may conflict with. */
@@ -43,13 +43,22 @@ export class RecentEvents {
   #events: RecentEvent[] | undefined;
   #bytes = 0;
   #appendedSinceUse = 0;
+  /** Why the run begins after a damaged event, and not after the event `after`. */
+  #damaged: { damage: Damage; after: number } | undefined;
 
-  /** The events after `eventId` up to `head`; undefined: there are more, or larger ones, than are kept. */
+  /**
+   * The events after `eventId` up to `head`; undefined: there are more, or larger ones, than are kept.
+   *
+   * @throws Damage where one of them is damaged.
+   */
   after(reads: StorageReads, eventId: number, head: number): readonly RecentEvent[] | undefined {
     this.#appendedSinceUse = 0;
     const events = (this.#events ??= this.#read(reads, head));
     const first = events[0]?.eventId ?? head + 1;
-    return eventId < first - 1 ? undefined : events.slice(eventId + 1 - first);
+    if (eventId >= first - 1) return events.slice(eventId + 1 - first);
+    const damaged = this.#damaged;
+    if (damaged && eventId >= damaged.after && damaged.damage.eventId === first - 1) throw damaged.damage;
+    return undefined;
   }
 
   /** Follows the log: `row` was appended to it. */
@@ -68,8 +77,19 @@ export class RecentEvents {
   }
 
   #read(reads: StorageReads, head: number): RecentEvent[] {
-    const before = reads.events.beforeNewest(bounds.conflictEventsMax, bounds.conflictBytesMax);
-    const events = Array.from(logRange(reads, before, head), (row) => new RecentEvent(row));
+    const after = reads.events.beforeNewest(bounds.conflictEventsMax, bounds.conflictBytesMax);
+    this.#damaged = undefined;
+    let events: RecentEvent[] | undefined;
+    for (let from = after; !events;) {
+      try {
+        events = Array.from(logRange(reads, from, head), (row) => new RecentEvent(row));
+      } catch (error) {
+        if (!(error instanceof Damage) || error.eventId === undefined) throw error;
+        // Drafts that expect this event, or a later one, do not ask for it.
+        this.#damaged = { damage: error, after };
+        from = error.eventId;
+      }
+    }
     this.#bytes = events.reduce((sum, { payloadBytes }) => sum + payloadBytes, 0);
     return events;
   }

@@ -277,6 +277,30 @@ describe("damage elsewhere", () => {
     expect(room.logged.filter(({ level }) => level === "error")).toMatchObject([{ fields: { eventId: 990 } }]);
   });
 
+  it.each(["UPDATE events SET payload = x'ff' WHERE event_id = 990", "DELETE FROM events WHERE event_id = 990"])(
+    "[BD-7] [TX-7] drafts that have seen the damaged event are decided: %s",
+    (sql) => {
+      const driver = new ChangedDriver();
+      const room = new TestPartition({ driver });
+      const a = room.client("a");
+      for (const at of range(1, 1_000)) a.submit(`d${at}`, "set", { target: "n", value: at });
+      room.runDue();
+      damage(driver, sql);
+      room.restart();
+      const b = room.client("b");
+      const expecting = (draftId: string, expectedEventId: number) =>
+        b.submit(draftId, "set", { target: draftId, value: 0 }, { expectedEventId });
+      expect(expecting("seen", 990).type).toBe("event_accepted");
+      const { reads } = driver;
+      const stale = expecting("unseen", 989);
+      expect(stale.payload).toMatchObject({ code: "quarantined", detail: expect.stringContaining("Event 990") });
+      expect(driver.reads).toBe(reads);
+      expect(room.client("c").submit("newest", "set", { target: "n", value: 0 }, { expectedEventId: 1_001 }).type).toBe(
+        "event_accepted",
+      );
+    },
+  );
+
   it.each([
     "UPDATE snapshot_chunks SET bytes = zeroblob(20)",
     "UPDATE snapshots SET sha256 = zeroblob(32)",
