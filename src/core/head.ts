@@ -1,5 +1,6 @@
 import type { EventOrigin, EventRow } from "../storage/port.ts";
 import { proofOf } from "./delivery/proof.ts";
+import { bounds } from "../protocol/index.ts";
 
 /** Where the log stands: what the next event continues. */
 export class Head {
@@ -42,6 +43,11 @@ export class Head {
   /** Payload bytes of the whole log. */
   get logBytes(): number {
     return this.#logBytes;
+  }
+
+  /** The bytes of the log, with what each event needs besides its payload. */
+  get bytes(): number {
+    return this.#logBytes + this.#eventId * bounds.eventRowBytes;
   }
 
   /** The log's id; undefined while nothing was ever written. */

@@ -1,6 +1,7 @@
 export { type Command, type Draft, type PresenceCommand, single, type Submission } from "./commands.ts";
 export { rejectionRetentionMs, sweepRecords } from "./jobs/sweep-records.ts";
 export { socketSweepMs, sweepSockets } from "./jobs/sweep-sockets.ts";
+export type { Usages } from "./usage.ts";
 export type { DraftResult, Outcome, Page, Reply, SessionState, Subscriber, Verdict } from "./replies.ts";
 export { bytesOf, type Frame, type FrameSource, Intake, overloaded } from "./window/intake.ts";
 export { Partition } from "./partition.ts";

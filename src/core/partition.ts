@@ -25,6 +25,7 @@ import { describe, type Ports } from "./ports.ts";
 import { Limiter } from "./rates/limiter.ts";
 import { Refusal } from "./refusal.ts";
 import type { Outcome, Page } from "./replies.ts";
+import { FillWarnings, type Usages, usagesOf } from "./usage.ts";
 import { Windows } from "./window/windows.ts";
 import type { Work } from "./window/work.ts";
 
@@ -42,6 +43,8 @@ export interface Parts {
  */
 export class Partition {
   readonly name: PartitionName;
+  /** Logs what is almost full. */
+  readonly warnings: FillWarnings;
   readonly #environment: Environment;
   readonly #memory: Memory;
   readonly #limiter: Limiter;
@@ -54,7 +57,7 @@ export class Partition {
     const environment = { name, model, ports };
     const memory = new Memory(environment, ({ head }) => fanOut.loaded(head.eventId));
     const fanOut = new FanOut(environment, memory);
-    const presence = new Presence(ports.defer);
+    const presence = new Presence(ports.defer, () => limiter.limits);
     const limiter = new Limiter((count) => ports.askTenant(count));
     this.name = name;
     this.#environment = environment;
@@ -62,7 +65,8 @@ export class Partition {
     this.#limiter = limiter;
     this.#presence = presence;
     this.#fanOut = fanOut;
-    this.#windows = new Windows(environment, { memory, fanOut, presence, limiter, transform });
+    this.warnings = new FillWarnings(ports.log, { ...name });
+    this.#windows = new Windows(environment, { memory, fanOut, presence, limiter, warnings: this.warnings, transform });
     this.#jobs = new JobRunner(environment, memory, fanOut, jobs);
   }
 
@@ -242,6 +246,11 @@ export class Partition {
   stateAt(at: number | undefined, now: number): StateRead {
     const { model, ports } = this.#environment;
     return readState(ports.storage, model, this.#memory.load(now), at);
+  }
+
+  /** How full is what has a bound here. */
+  usages(now: number): Usages {
+    return usagesOf(this.#memory.load(now), this.limits, this.#environment.ports.storage);
   }
 
   /**

@@ -13,6 +13,7 @@ import { healthRoutes } from "./routes/health.ts";
 import { problemRoutes } from "./routes/problems.ts";
 import { socketRoutes } from "./routes/socket.ts";
 import { stateRoutes } from "./routes/state.ts";
+import { usageRoutes } from "./routes/usage.ts";
 import { streamRoutes } from "./routes/streams.ts";
 import { tenantRoutes } from "./routes/tenant.ts";
 import { secureResponses, allowOrigins } from "./security.ts";
@@ -41,6 +42,7 @@ export function edge(application: Application): Edge {
   app.use(traceRequests, secureResponses, allowOrigins, refuseWhileDraining);
   eventRoutes(app, guards);
   stateRoutes(app, guards);
+  usageRoutes(app, guards);
   socketRoutes(app, guards);
   streamRoutes(app, guards);
   tenantRoutes(app, guards);

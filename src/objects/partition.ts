@@ -167,6 +167,10 @@ export function partitionObject({ models, roles, limits, placementOf }: Applicat
       return this.#shell.readState(at, context);
     }
 
+    readUsage(context: RequestContext): Promise<HttpAnswer> {
+      return this.#shell.readUsage(context);
+    }
+
     ready(context: RequestContext): Promise<HttpAnswer> {
       return this.#shell.ready(context);
     }

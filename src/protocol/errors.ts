@@ -55,6 +55,7 @@ export const errorKinds = {
   schema_mismatch: passing(503),
   quarantined: passing(503),
   state_too_large: refusal(507),
+  storage_full: refusal(507),
   overloaded: passing(503),
   rate_limited: passing(429),
   too_many_connections: { ...passing(429), ends: true },
@@ -100,7 +101,7 @@ export interface Problem {
   work?: { counted: number; max: number };
   /** For `rate_limited`: the limit, `quota` in `windowSeconds`. */
   rateLimit?: {
-    policy: "principal" | "replays" | "event-type" | "tenant" | "reads";
+    policy: "principal" | "principal-bytes" | "replays" | "event-type" | "tenant" | "reads";
     quota: number;
     windowSeconds: number;
   };

@@ -8,6 +8,8 @@ export interface Rate {
 export interface Limits {
   /** New drafts of one principal in one partition. Replays do not count. */
   principal: Rate | null;
+  /** Bytes of the log that one principal adds in one partition: payloads, and `bounds.eventRowBytes` for each event. */
+  principalBytes: Rate | null;
   /** Replays for one principal in one partition. */
   replays: Rate | null;
   /**
@@ -25,6 +27,8 @@ export interface Limits {
   connectionsPerPrincipal: number | null;
   /** Connections to one partition. */
   connectionsPerPartition: number | null;
+  /** Bytes of a partition's log; null: as many as the platform has room for (`bounds.logBytesMax`). */
+  logBytes: number | null;
 }
 
 /**
@@ -34,6 +38,8 @@ export interface Limits {
  */
 export const defaultLimits: Limits = {
   principal: { perSecond: 20, burst: 400 },
+  // A principal needs 36 hours to fill a log of 8 GiB.
+  principalBytes: { perSecond: 64 * 1024, burst: 16 * 1024 * 1024 },
   replays: { perSecond: 100, burst: 2_000 },
   reads: { perSecond: 1_000, burst: 60_000 },
   eventTypes: {},
@@ -41,11 +47,13 @@ export const defaultLimits: Limits = {
   newPartitions: { perSecond: 1, burst: 1_000 },
   connectionsPerPrincipal: 64,
   connectionsPerPartition: 10_000,
+  logBytes: null,
 };
 
 /** No limits: the default in open development mode. */
 export const noLimits: Limits = {
   principal: null,
+  principalBytes: null,
   replays: null,
   reads: null,
   eventTypes: {},
@@ -53,6 +61,7 @@ export const noLimits: Limits = {
   newPartitions: null,
   connectionsPerPrincipal: null,
   connectionsPerPartition: null,
+  logBytes: null,
 };
 
 /** A rate of `count` per minute with a burst of `count`; `perMinute(100)` is the rate of the Insieme design. */

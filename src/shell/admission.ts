@@ -1,4 +1,11 @@
-import { draining, type Listener, type Partition, type PartitionName, type Session } from "../core/index.ts";
+import {
+  draining,
+  type Listener,
+  type Partition,
+  type PartitionName,
+  type Session,
+  type Usages,
+} from "../core/index.ts";
 import { mayAddress, type Subject } from "../identity/verify.ts";
 import type { Revocation } from "../platform/rpc.ts";
 import { allows, type Author, bounds, type Failure } from "../protocol/index.ts";
@@ -52,9 +59,16 @@ export class Admission {
     this.#closed = { since, until: since + ms };
   }
 
+  /** How many connections there are, and how many there can be. */
+  get usage(): Usages[string] {
+    return { used: this.#connections.total, max: this.#host.partition.limits.connectionsPerPartition };
+  }
+
   /** Counts a connection. */
   add(listener: Listener): void {
+    const before = this.#connections.total;
     this.#connections.add(listener);
+    this.#host.partition.warnings.note("connections", before, this.usage);
   }
 
   /** Stops counting a connection that has ended. */

@@ -14,6 +14,7 @@ export type Opened = (refusal: TracedFailure | undefined) => void;
 /** A stream of the log as server-sent events: a subscription that pulls pages as fast as its peer reads. */
 export class LogReader implements SubscriptionReader, Stream {
   readonly sink: EventSink;
+  readonly principal: string;
   readonly #subscription: Subscription;
   readonly #host: StreamHost;
   readonly #opened: Opened;
@@ -30,6 +31,7 @@ export class LogReader implements SubscriptionReader, Stream {
     host: StreamHost,
     begun: Opened,
   ) {
+    this.principal = author.principal;
     this.#host = host;
     this.#opened = begun;
     this.#proofs = proofs;

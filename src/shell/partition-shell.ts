@@ -25,6 +25,7 @@ import {
   answerFailure,
   answerOutcome,
   answerUnchanged,
+  answerUsage,
   type HttpAnswer,
 } from "../wire/partita/answers.ts";
 import { partitaDialect } from "../wire/partita/codec.ts";
@@ -309,6 +310,17 @@ export class PartitionShell {
       const bytes = typeof answer.body === "string" ? answer.body.length : read.weight;
       return { answer, bytes: bytes + read.replayedBytes };
     });
+  }
+
+  /** Reads how full is what has a bound. */
+  readUsage(context: RequestContext): Promise<HttpAnswer> {
+    return this.#answer(context, (now) =>
+      answerUsage({
+        ...this.#partition.usages(now),
+        connections: this.#admission.usage,
+        streams: this.#streams.usage,
+      }),
+    );
   }
 
   /** Answers whether the schema is current and the storage can be read. */

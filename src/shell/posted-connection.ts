@@ -11,7 +11,7 @@ export class PostedConnection implements Stream {
   readonly id: string;
   readonly sink: EventSink;
   readonly connection: Connection;
-  readonly #principal: string | undefined;
+  readonly principal: string | undefined;
   readonly #host: StreamHost;
   /** How many frames have been received. */
   #received = 0;
@@ -19,7 +19,7 @@ export class PostedConnection implements Stream {
   /** `author`: as the edge verified it; undefined in open development mode. */
   constructor(author: Author | undefined, traceId: string | undefined, host: StreamHost) {
     this.id = host.random.connectionId();
-    this.#principal = author?.principal;
+    this.principal = author?.principal;
     this.#host = host;
     this.sink = new EventSink(host, {
       drained: () => host.step(() => this.connection.serve()),
@@ -42,7 +42,7 @@ export class PostedConnection implements Stream {
 
   /** Whether this principal has opened it; undefined in open development mode. */
   belongsTo(principal: string | undefined): boolean {
-    return this.#principal === principal;
+    return this.principal === principal;
   }
 
   /** Accepts frames; those that were received already are skipped. `before`: how many frames the peer sent earlier. */

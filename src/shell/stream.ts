@@ -5,6 +5,8 @@ import type { ShellRandom } from "./ports.ts";
 
 /** A response whose body is a stream. */
 export interface Stream {
+  /** Undefined in open development mode. */
+  readonly principal: string | undefined;
   readonly sink: EventSink;
   /** Ends it at the end of its lifetime; its reader reconnects. */
   recycle(): void;

@@ -1,4 +1,4 @@
-import { Refusal } from "../core/index.ts";
+import { Refusal, type Usages } from "../core/index.ts";
 import type { StreamRequest } from "../platform/rpc.ts";
 import { type Failure, bounds, type Author } from "../protocol/index.ts";
 import { answerFailure, type HttpAnswer } from "../wire/partita/answers.ts";
@@ -29,13 +29,18 @@ export class Streams {
     this.#host = { ...host, ended: (stream) => this.#ended(stream) };
   }
 
+  /** How many streams are open, and how many can be. */
+  get usage(): Usages[string] {
+    return { used: this.#streams.size, max: bounds.streamsMax };
+  }
+
   /** Opens a stream of the log; or returns the problem. */
   read(
     asked: Extract<StreamRequest, { kind: "events" }>,
     traceId: string | undefined,
   ): Promise<EventSink | HttpAnswer> {
     return new Promise((resolve) => {
-      const full = this.#full();
+      const full = this.#full(asked.author.principal);
       if (full) {
         resolve(this.#problem(full, traceId));
         return;
@@ -50,7 +55,7 @@ export class Streams {
 
   /** Opens the stream of a new connection. `author`: as the edge verified it; undefined in open development mode. */
   connect(author: Author | undefined, traceId: string | undefined): EventSink | HttpAnswer {
-    const full = this.#full();
+    const full = this.#full(author?.principal);
     if (full) return this.#problem(full, traceId);
     const posted = new PostedConnection(author, traceId, this.#host);
     this.#add(posted);
@@ -75,17 +80,24 @@ export class Streams {
     return failure ? this.#problem(failure, traceId) : { status: 202, headers: {}, body: "" };
   }
 
-  #full(): Failure | undefined {
-    if (this.#streams.size < bounds.streamsMax) return undefined;
-    return {
-      code: "too_many_connections",
-      detail: "As many streams as a partition holds are open. Connect by WebSocket, or later.",
-      retryAfter: fullRetrySeconds,
-    };
+  /** Why this principal may not open another stream, or undefined. */
+  #full(principal: string | undefined): Failure | undefined {
+    if (this.#streams.size >= bounds.streamsMax) {
+      return tooMany("As many streams as a partition holds are open. Connect by WebSocket, or later.");
+    }
+    // A tenant that lifts the limit of connections has principals that stand for many people.
+    if (this.#host.partition.limits.connectionsPerPrincipal === null) return undefined;
+    const own = [...this.#streams.keys()].filter((stream) => stream.principal === principal).length;
+    if (own < bounds.streamsPerPrincipalMax) return undefined;
+    return tooMany(
+      `There can be at most ${bounds.streamsPerPrincipalMax} streams of yours here. Connect by WebSocket, or end one.`,
+    );
   }
 
   #add(stream: Stream): void {
+    const before = this.#streams.size;
     this.#streams.set(stream, this.#host.now() + lifetimeMsMin * (1 + this.#host.random.fraction() / 2));
+    this.#host.partition.warnings.note("streams", before, this.usage);
     if (this.#timers.length > 0) return;
     const every = (ms: number, run: (now: number) => void) =>
       this.#host.every(() => this.#host.step(() => run(this.#host.now())), ms);
@@ -117,3 +129,7 @@ export class Streams {
 }
 
 const connectionNotFound: Failure = { code: "not_found", detail: "This connection is gone: open another one." };
+
+function tooMany(detail: string): Failure {
+  return { code: "too_many_connections", detail, retryAfter: fullRetrySeconds };
+}

@@ -13,7 +13,7 @@ export type { Synchronous } from "./database.ts";
 export type { BatchRow } from "./partition/batches.ts";
 export type { EventOrigin, EventRow } from "./partition/events.ts";
 export type { JobKind, JobRow } from "./partition/jobs.ts";
-export type { RejectionRow } from "./partition/rejections.ts";
+export type { RejectionRow, RejectionTotals } from "./partition/rejections.ts";
 export type { SnapshotEncoding, SnapshotRow } from "./partition/snapshots.ts";
 
 /** The reads of the storage, by table. Nothing can be written between two reads of one turn. */

@@ -9,7 +9,6 @@ import { ModelFault } from "./model-fault.ts";
 import { logModelFault, recordRejection } from "./record.ts";
 import { textOfRejectedBatch } from "./rejection-text.ts";
 import { excessWeight } from "./room.ts";
-import { tooManyRejections } from "./rejections.ts";
 import type { Review, TypedDraft } from "./review.ts";
 import { check, reviewOf } from "./stages.ts";
 
@@ -61,7 +60,8 @@ export function decideAtomic(context: WriteContext, author: Author, clientId: st
     const verdict = rejectedBatch(context, submission, failures);
     const final = [...failures.values()].every(({ code }) => isVerdict(code) || code === keyReused.code);
     if (!final) return refused([...failures.values()][0]!);
-    if (live.rejections.full(ports.storage, principal)) return refused(tooManyRejections);
+    const full = live.rejections.full(ports.storage, principal);
+    if (full) return refused(full);
     recordRejection(context, principal, submission, textOfRejectedBatch(verdict, context.name.partition));
     return { kind: "decided", verdict, replayed: false };
   }

@@ -7,6 +7,7 @@ import { decideSingle } from "./single.ts";
 import { failureOf } from "../failures.ts";
 import { isFault } from "../faults.ts";
 import { traceFailure } from "../refusal.ts";
+import { logFull } from "./room.ts";
 import type { WindowContext, WriteContext } from "../window/context.ts";
 import { snapshotDue } from "../jobs/snapshots.ts";
 import { rejectionRetentionMs } from "../jobs/sweep-records.ts";
@@ -96,16 +97,19 @@ function unlessAnswered(
 function attempt(context: WriteContext, author: Author, clientId: string, submission: Submission): Outcome {
   const { live, window, ports, limiter, writes, now } = context;
   const { mode, drafts } = submission;
-  const unfit = live.fold.unsound ?? limiter.excess(ports.storage, author.principal, drafts, now);
+  const unfit =
+    live.fold.unsound ??
+    logFull(live.head, limiter.limits) ??
+    limiter.excess(ports.storage, author.principal, drafts, now);
   if (unfit) return { kind: "refused", failure: traceFailure(unfit, context) };
   createLog(context);
-  const headBefore = live.head.eventId;
+  const { eventId: headBefore, bytes: bytesBefore } = live.head;
   const outcome =
     mode === "atomic"
       ? decideAtomic(context, author, clientId, submission)
       : decideSingle(context, author, clientId, submission);
   if (isReplay(outcome)) return outcome;
-  window.onRollback(limiter.spend(ports.storage, writes, author.principal, drafts, now));
+  window.onRollback(limiter.spend(ports.storage, writes, author.principal, drafts, live.head.bytes - bytesBefore, now));
   if (outcome.kind === "refused") return outcome;
   for (const result of outcome.verdict.results) if (result.kind === "accepted") window.events.push(result.event);
   if (live.head.eventId === headBefore) live.schedule.once(writes, "sweep_records", now + rejectionRetentionMs);

@@ -18,7 +18,7 @@ export function recordRejection(
     problem: text,
     createdAt: now,
   });
-  live.rejections.add(ports.storage, principal);
+  live.rejections.add(principal, text);
   return recordId;
 }
 

@@ -1,38 +1,63 @@
-import { type Failure, bounds } from "../../protocol/index.ts";
-import type { StorageReads } from "../../storage/port.ts";
+import { type Failure, bounds, utf8Length } from "../../protocol/index.ts";
+import type { RejectionTotals, StorageReads } from "../../storage/port.ts";
+
+const retryAfter = 3_600;
 
 /** What is answered instead of a rejection that there is no room for. It is no verdict: nothing is stored. */
-export const tooManyRejections: Failure = {
+const tooManyRejections: Failure = {
   code: "rate_limited",
-  detail: `${bounds.rejectionsPerPrincipalMax} rejections of yours are remembered here, and no more are: what would be rejected is not decided until some are forgotten.`,
-  retryAfter: 3_600,
+  detail: `As many rejections of yours are remembered here as can be (${bounds.rejectionsPerPrincipalMax}, or ${bounds.rejectionBytesPerPrincipalMax} bytes): what would be rejected is not decided until some are forgotten.`,
+  retryAfter,
+};
+const tooManyInAll: Failure = {
+  code: "rate_limited",
+  detail: `As many rejections are remembered here as can be (${bounds.rejectionsMax}, or ${bounds.rejectionBytesMax} bytes): what would be rejected is not decided until some are forgotten.`,
+  retryAfter,
 };
 
-/** How many rejections of each principal are stored; read from the storage where it matters. */
+/** How many rejections are stored and how large they are, of each principal and in all; read from the storage where it matters. */
 export class RejectionCounts {
-  readonly #counts = new Map<string, number>();
+  readonly #principals = new Map<string, RejectionTotals>();
+  #all: RejectionTotals | undefined;
 
-  /** Whether there is no room for another rejection of this principal. */
-  full(reads: StorageReads, principal: string): boolean {
-    return this.#countOf(reads, principal) >= bounds.rejectionsPerPrincipalMax;
+  /** Why there is no room for another rejection of this principal, or undefined. */
+  full(reads: StorageReads, principal: string): Failure | undefined {
+    const own = this.#of(reads, principal);
+    if (own.count >= bounds.rejectionsPerPrincipalMax || own.bytes >= bounds.rejectionBytesPerPrincipalMax)
+      return tooManyRejections;
+    const all = this.all(reads);
+    return all.count >= bounds.rejectionsMax || all.bytes >= bounds.rejectionBytesMax ? tooManyInAll : undefined;
   }
 
-  /** Counts one that was stored. */
-  add(reads: StorageReads, principal: string): void {
-    this.#counts.set(principal, this.#countOf(reads, principal) + 1);
+  /** All that are stored. */
+  all(reads: StorageReads): Readonly<RejectionTotals> {
+    return (this.#all ??= reads.rejections.totals());
+  }
+
+  /** All that are stored, if that is known already. */
+  get known(): Readonly<RejectionTotals> | undefined {
+    return this.#all;
+  }
+
+  /** Counts one that was stored, whose room was asked for before. `problem`: its text. */
+  add(principal: string, problem: string): void {
+    const bytes = utf8Length(problem);
+    for (const totals of [this.#principals.get(principal), this.#all]) {
+      if (!totals) continue;
+      totals.count++;
+      totals.bytes += bytes;
+    }
   }
 
   /** Forgets the counts: rejections were deleted. */
   clear(): void {
-    this.#counts.clear();
+    this.#principals.clear();
+    this.#all = undefined;
   }
 
-  #countOf(reads: StorageReads, principal: string): number {
-    let count = this.#counts.get(principal);
-    if (count === undefined) {
-      count = reads.rejections.countOf(principal, bounds.rejectionsPerPrincipalMax);
-      this.#counts.set(principal, count);
-    }
-    return count;
+  #of(reads: StorageReads, principal: string): RejectionTotals {
+    let totals = this.#principals.get(principal);
+    if (!totals) this.#principals.set(principal, (totals = reads.rejections.totals(principal)));
+    return totals;
   }
 }

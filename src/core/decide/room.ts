@@ -1,5 +1,6 @@
-import { bounds, type Failure } from "../../protocol/index.ts";
+import { bounds, type Failure, type Limits } from "../../protocol/index.ts";
 import type { Fold } from "../fold.ts";
+import type { Head } from "../head.ts";
 
 /**
  * Why there is no room for what was applied since the state had the weight `before`, if so: it is over
@@ -11,5 +12,20 @@ export function excessWeight(fold: Fold, before: number): Failure | undefined {
   return {
     code: "state_too_large",
     detail: `The state would take ${weight} bytes in memory; at most ${bounds.stateBytesMax} are allowed. Delete something, or begin another partition.`,
+  };
+}
+
+/** The most bytes that a log may have. */
+export function logBytesMaxOf({ logBytes }: Limits): number {
+  return Math.min(logBytes ?? bounds.logBytesMax, bounds.logBytesMax);
+}
+
+/** Why there is no room in the log for another event, if so. */
+export function logFull(head: Head, limits: Limits): Failure | undefined {
+  const most = logBytesMaxOf(limits);
+  if (head.bytes < most) return undefined;
+  return {
+    code: "storage_full",
+    detail: `The log has reached ${most} bytes: ask for a higher limit, or begin another partition. Everything can still be read.`,
   };
 }

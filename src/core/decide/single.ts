@@ -8,7 +8,6 @@ import { acceptedVerdict, answerAgain, deletePastRetention } from "./deduplicate
 import { ModelFault } from "./model-fault.ts";
 import { logModelFault, recordRejection } from "./record.ts";
 import { textOfRejection } from "./rejection-text.ts";
-import { tooManyRejections } from "./rejections.ts";
 import type { Review } from "./review.ts";
 import { check, reviewOf } from "./stages.ts";
 
@@ -50,7 +49,7 @@ export function decideSingle(context: WriteContext, author: Author, clientId: st
   if (again) return again;
   if (!failure) throw new Error("the log refused a key that it does not hold");
 
-  if (isVerdict(failure.code) && live.rejections.full(ports.storage, principal)) failure = tooManyRejections;
+  if (isVerdict(failure.code)) failure = live.rejections.full(ports.storage, principal) ?? failure;
   const traced = traceFailure(failure, context);
   if (fault) logModelFault(context, principal, submission, traced.traceId, fault);
   if (!isVerdict(traced.code)) return { kind: "refused", failure: traced };

@@ -1,4 +1,4 @@
-import { type Failure, bounds } from "../../protocol/index.ts";
+import { type Failure, bounds, type Limits } from "../../protocol/index.ts";
 import type { Peer } from "../replies.ts";
 import type { Ports } from "../ports.ts";
 import { notConnected, type Session } from "./session.ts";
@@ -15,6 +15,7 @@ import { notConnected, type Session } from "./session.ts";
 export class Presence {
   readonly #sessions = new Set<Session>();
   readonly #defer: Ports["defer"];
+  readonly #limits: () => Limits;
   /** The connections that show something. */
   readonly #published = new Set<Session>();
   /** What has to be sent: the connections whose state has changed, or was withdrawn, and those that are gone. */
@@ -23,8 +24,9 @@ export class Presence {
   #timer = false;
   #sentAt = 0;
 
-  constructor(defer: Ports["defer"]) {
+  constructor(defer: Ports["defer"], limits: () => Limits) {
     this.#defer = defer;
+    this.#limits = limits;
   }
 
   /** All connections that show something. */
@@ -45,7 +47,7 @@ export class Presence {
     if (client.peerId === undefined) return notAsked;
     if (state === presence) return undefined;
     // Beyond the bound nothing is shown: the place of a peer that leaves goes to the next one that shows something.
-    if (presence === undefined && this.#published.size >= bounds.peersMax) return undefined;
+    if (presence === undefined && this.#isFull(session)) return undefined;
     session.update({ presence: state });
     if (state === undefined) this.#published.delete(session);
     else this.#published.add(session);
@@ -65,6 +67,14 @@ export class Presence {
     if (!wasPublished && !wasChanged) return;
     this.#gone.add(session.state.client!.peerId!);
     this.#sendLater(bounds.presenceIntervalMs);
+  }
+
+  /** Whether there is no place for another peer, or no other one for its principal. */
+  #isFull({ author }: Session): boolean {
+    if (this.#published.size >= bounds.peersMax) return true;
+    if (this.#limits().connectionsPerPrincipal === null) return false;
+    const own = [...this.#published].filter((peer) => peer.author?.principal === author?.principal).length;
+    return own >= bounds.peersPerPrincipalMax;
   }
 
   #sendLater(delayMs: number): void {

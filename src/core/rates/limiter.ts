@@ -9,6 +9,9 @@ const principalsMax = 10_000;
 /** A bucket is written when this part of its burst was taken since it was last: what a restart gives back at most. */
 const unsavedShareMax = 1 / 4;
 
+/** The scope of the bytes that a principal adds to the log. No event type begins with a space. */
+const bytesScope = " bytes";
+
 interface Kept {
   readonly bucket: Bucket;
   /** What was taken since it was written. */
@@ -53,8 +56,8 @@ export class Limiter {
   /** Puts other limits in force. What was taken stays taken. */
   set(limits: Limits): void {
     this.#limits = limits;
-    const { principal, eventTypes, tenant } = limits;
-    this.#free = !principal && !tenant && Object.keys(eventTypes).length === 0;
+    const { principal, principalBytes, eventTypes, tenant } = limits;
+    this.#free = !principal && !principalBytes && !tenant && Object.keys(eventTypes).length === 0;
     this.#allowance.set(limits.tenant);
   }
 
@@ -71,11 +74,13 @@ export class Limiter {
       const seconds = this.#allowance.secondsUntil(drafts.length, now);
       if (seconds > 0) return limited("tenant", "This tenant has submitted", limits.tenant, seconds);
     }
-    for (const { scope, rate, count } of this.#costs(drafts)) {
+    // What they add is known only when they are committed: it may leave a debt.
+    for (const { scope, rate, count } of this.#costs(drafts, 1)) {
       const { bucket } = this.#kept(reads, principal, scope, rate, now);
       refill(bucket, rate, now);
       const seconds = secondsUntil(bucket, rate, count);
       if (seconds === 0) continue;
+      if (scope === bytesScope) return limited("principal-bytes", "Of bytes you have added to the log", rate, seconds);
       return scope === ""
         ? limited("principal", "You have submitted", rate, seconds)
         : limited("event-type", `Of "${scope}" you have submitted`, rate, seconds);
@@ -83,19 +88,20 @@ export class Limiter {
     return undefined;
   }
 
-  /** Takes what drafts cost that were new. Returns what gives it back, if that is anything: for a transaction that is not committed. */
+  /** Takes what drafts cost that were new, and have added `bytes` to the log. Returns what gives it back, if that is anything: for a transaction that is not committed. */
   spend(
     reads: StorageReads,
     writes: StorageWrites,
     principal: string,
     drafts: readonly Draft[],
+    bytes: number,
     now: number,
   ): (() => void) | undefined {
     if (this.#free) return undefined;
     const { tenant } = this.#limits;
     if (tenant) this.#allowance.spend(drafts.length, now);
     const before: { kept: Kept; level: number; unsaved: number }[] = [];
-    for (const { scope, rate, count } of this.#costs(drafts)) {
+    for (const { scope, rate, count } of this.#costs(drafts, bytes)) {
       const kept = this.#kept(reads, principal, scope, rate, now);
       refill(kept.bucket, rate, now);
       before.push({ kept, level: kept.bucket.level, unsaved: kept.unsaved });
@@ -151,10 +157,11 @@ export class Limiter {
     return known.reads;
   }
 
-  #costs(drafts: readonly Draft[]): Cost[] {
-    const { principal, eventTypes } = this.#limits;
+  #costs(drafts: readonly Draft[], bytes: number): Cost[] {
+    const { principal, principalBytes, eventTypes } = this.#limits;
     const costs: Cost[] = [];
     if (principal) costs.push({ scope: "", rate: principal, count: drafts.length });
+    if (principalBytes && bytes > 0) costs.push({ scope: bytesScope, rate: principalBytes, count: bytes });
     for (const { event } of drafts) {
       if (!Object.hasOwn(eventTypes, event.type)) continue;
       const known = costs.find(({ scope }) => scope === event.type);

@@ -4,6 +4,7 @@ import type { FanOut } from "../delivery/fan-out.ts";
 import type { Presence } from "../delivery/presence.ts";
 import type { Environment } from "../environment.ts";
 import { failureOf } from "../failures.ts";
+import type { FillWarnings } from "../usage.ts";
 import type { Live } from "../live.ts";
 import type { Memory } from "../memory.ts";
 import type { Limiter } from "../rates/limiter.ts";
@@ -21,6 +22,7 @@ interface Tools {
   readonly fanOut: FanOut;
   readonly presence: Presence;
   readonly limiter: Limiter;
+  readonly warnings: FillWarnings;
   readonly transform: Transform;
 }
 
@@ -68,10 +70,12 @@ export class Windows {
       if (batch.every(onlyReads)) {
         for (const work of batch) handleRead(context, work);
       } else {
+        const warn = this.#tools.warnings.begin(live, this.#tools.limiter.limits);
         memory.write(now, (writes) => {
           const writing: WriteContext = { ...context, writes };
           for (const work of batch) handle(writing, work);
         });
+        warn();
       }
       return undefined;
     } catch (error) {

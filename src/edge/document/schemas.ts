@@ -91,6 +91,12 @@ export const stateRead = z
   })
   .check(z.meta({ ref: "State" }));
 
+const usage = z
+  .object({ used: count, max: z.nullable(count).check(z.meta({ description: "`null`: there is no bound." })) })
+  .check(z.meta({ ref: "Usage" }));
+
+export const usageRead = z.object({ usage: z.record(z.string(), usage) });
+
 const violation = z
   .object({
     field: z.string().check(z.meta({ description: "A path such as `payload.items[2].id`; empty for the whole." })),

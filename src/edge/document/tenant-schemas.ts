@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { bounds } from "../../protocol/index.ts";
 
 /** Upper bounds of rates: a higher value is a mistake. */
 const perSecondMax = 1_000_000;
@@ -25,6 +26,7 @@ const eventTypes = z
 
 const members = {
   principal: rateOrNone,
+  principalBytes: rateOrNone,
   replays: rateOrNone,
   reads: rateOrNone,
   eventTypes,
@@ -32,6 +34,7 @@ const members = {
   newPartitions: rateOrNone,
   connectionsPerPrincipal: connections,
   connectionsPerPartition: connections,
+  logBytes: z.nullable(z.int().check(z.positive(), z.maximum(bounds.logBytesMax))),
 };
 const limits = z.object(members).check(z.meta({ ref: "Limits", description: "`null`: no limit." }));
 

@@ -84,6 +84,7 @@ export function eventRoutes(app: Edge, { requirePartition, requireRead }: Guards
           "draft_failed",
           "quarantined",
           "state_too_large",
+          "storage_full",
           "overloaded",
           "rate_limited",
           "quota_exceeded",

@@ -238,6 +238,7 @@ const rate = { perSecond: 20, burst: 400 };
 const limitsExample = {
   limits: {
     principal: rate,
+    principalBytes: { perSecond: 65_536, burst: 16_777_216 },
     replays: { perSecond: 100, burst: 2_000 },
     reads: { perSecond: 1_000, burst: 60_000 },
     eventTypes: {},
@@ -245,6 +246,7 @@ const limitsExample = {
     newPartitions: null,
     connectionsPerPrincipal: 64,
     connectionsPerPartition: 10_000,
+    logBytes: null,
   },
   override: { tenant: null, newPartitions: null },
 };

@@ -14,10 +14,16 @@ export interface RejectionRow {
   createdAt: number;
 }
 
+/** Stored rejections: how many, and the bytes of their problems. */
+export interface RejectionTotals {
+  count: number;
+  bytes: number;
+}
+
 export interface RejectionReads {
   find(principal: string, draftId: string): RejectionRow | undefined;
-  /** How many rejections of this principal are stored; counted up to `atMost`. */
-  countOf(principal: string, atMost: number): number;
+  /** The stored rejections of this principal, or of all. Reads the beginning of each row. */
+  totals(principal?: string): RejectionTotals;
   /** When the oldest stored rejection was made. */
   oldest(): number | undefined;
 }
@@ -58,13 +64,11 @@ export class RejectionsTable implements RejectionReads, RejectionWrites {
     );
   }
 
-  countOf(principal: string, atMost: number): number {
-    const [row] = this.#database.read(
-      "SELECT count(*) AS found FROM (SELECT 1 FROM idempotency_records WHERE principal = ? LIMIT ?)",
-      principal,
-      atMost,
-    );
-    return (row?.["found"] as number | undefined) ?? 0;
+  totals(principal?: string): RejectionTotals {
+    const sum = "SELECT count(*) AS count, coalesce(sum(length(problem)), 0) AS bytes FROM idempotency_records";
+    const [row] =
+      principal === undefined ? this.#database.read(sum) : this.#database.read(`${sum} WHERE principal = ?`, principal);
+    return { count: (row?.["count"] as number | undefined) ?? 0, bytes: (row?.["bytes"] as number | undefined) ?? 0 };
   }
 
   oldest(): number | undefined {

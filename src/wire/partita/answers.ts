@@ -1,4 +1,4 @@
-import type { DraftResult, Outcome, Page, Submission } from "../../core/index.ts";
+import type { DraftResult, Outcome, Page, Submission, Usages } from "../../core/index.ts";
 import { eventName, partitionPath, partitionProblem, type Problem, type TracedFailure } from "../../protocol/index.ts";
 import { batchText, encodeEvent, noProof, pageText } from "./codec.ts";
 
@@ -63,6 +63,11 @@ export function answerState({ state, eventIndex }: { state: string; eventIndex: 
 /** What comes before and after the text of a state. */
 export function stateParts(eventIndex: number): { head: string; tail: string } {
   return { head: '{"state":', tail: `,"eventIndex":${eventIndex}}` };
+}
+
+/** The answer to a request for how full a partition is. */
+export function answerUsage(usage: Usages): HttpAnswer {
+  return { status: 200, headers: { ...json, "cache-control": "no-store" }, body: JSON.stringify({ usage }) };
 }
 
 /** The answer to a reader that has this version already. */

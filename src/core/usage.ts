@@ -1,0 +1,78 @@
+import { bounds, type Limits } from "../protocol/index.ts";
+import type { StorageReads } from "../storage/port.ts";
+import { logBytesMaxOf } from "./decide/room.ts";
+import type { Live } from "./live.ts";
+import type { Logger } from "./ports.ts";
+
+/** How much of a bound is used; `max` null: there is no bound. */
+export interface Usage {
+  readonly used: number;
+  readonly max: number | null;
+}
+
+/** What of a partition has a bound, by name. */
+export type Usages = Readonly<Record<string, Usage>>;
+
+/** How full the log, the state and the rejections are. */
+export function usagesOf(live: Live, limits: Limits, reads: StorageReads): Usages {
+  const { count, bytes } = live.rejections.all(reads);
+  return {
+    logBytes: logUsage(live, limits),
+    stateBytes: stateUsage(live),
+    rejections: { used: count, max: bounds.rejectionsMax },
+    rejectionBytes: { used: bytes, max: bounds.rejectionBytesMax },
+  };
+}
+
+function logUsage({ head }: Live, limits: Limits): Usage {
+  return { used: head.bytes, max: logBytesMaxOf(limits) };
+}
+
+function stateUsage({ fold }: Live): Usage {
+  return { used: fold.state.weight, max: bounds.stateBytesMax };
+}
+
+/** The parts of a bound at which a warning is logged. */
+const warningShares = [0.9, 0.75];
+/** Below this part of its bound, the warnings of something come again. */
+const restShare = 0.5;
+
+/** Logs when something reaches 75 % and 90 % of its bound, once per crossing. */
+export class FillWarnings {
+  readonly #log: Logger;
+  readonly #where: Readonly<Record<string, unknown>>;
+  /** The highest share that was logged. */
+  readonly #logged = new Map<string, number>();
+
+  constructor(log: Logger, where: Readonly<Record<string, unknown>>) {
+    this.#log = log;
+    this.#where = where;
+  }
+
+  /** Logs what has been reached on the way from `before` to `used`. */
+  note(name: string, before: number, { used, max }: Usage): void {
+    if (max === null || used === before) return;
+    if (used < max * restShare) {
+      if (this.#logged.size > 0) this.#logged.delete(name);
+      return;
+    }
+    const share = warningShares.find((part) => used >= max * part);
+    if (share === undefined || before >= max * share || (this.#logged.get(name) ?? 0) >= share) return;
+    this.#logged.set(name, share);
+    this.#log("warn", `almost full: ${name}`, { ...this.#where, resource: name, used, max, percent: share * 100 });
+  }
+
+  /** Notes what a window has added. Returns a function that does so when it is committed. */
+  begin(live: Live, limits: Limits): () => void {
+    const { bytes } = live.head;
+    const { weight } = live.fold.state;
+    const rejectionBytes = live.rejections.known?.bytes;
+    return () => {
+      this.note("logBytes", bytes, logUsage(live, limits));
+      this.note("stateBytes", weight, stateUsage(live));
+      const after = live.rejections.known?.bytes;
+      if (after === undefined) return;
+      this.note("rejectionBytes", rejectionBytes ?? 0, { used: after, max: bounds.rejectionBytesMax });
+    };
+  }
+}

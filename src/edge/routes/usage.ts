@@ -1,0 +1,44 @@
+import { describeRoute } from "hono-openapi";
+import { callObject } from "../call.ts";
+import { json, partitionParameters, partitionRefusals } from "../document/parts.ts";
+import { usageRead } from "../document/schemas.ts";
+import type { Edge } from "../env.ts";
+import { readerOf } from "../identity.ts";
+import { responseOf } from "../../wire/partita/answers.ts";
+import type { Guards } from "../guards.ts";
+
+const usageExample = {
+  usage: {
+    logBytes: { used: 1_048_576, max: 8_589_934_592 },
+    stateBytes: { used: 65_536, max: 41_943_040 },
+    rejections: { used: 12, max: 200_000 },
+    rejectionBytes: { used: 5_120, max: 67_108_864 },
+    connections: { used: 3, max: 10_000 },
+    streams: { used: 0, max: 50 },
+  },
+};
+
+export function usageRoutes(app: Edge, { requireRead }: Guards): void {
+  app.get(
+    "/v1/partitions/:partition/usage",
+    describeRoute({
+      operationId: "readUsage",
+      summary: "Read how full a partition is",
+      description:
+        "What has a bound, by name: how much is used, and the bound. At 75 % and at 90 % a warning is logged, once per crossing. More names can be added.",
+      tags: ["State"],
+      security: [{ token: [] }, {}],
+      parameters: partitionParameters("traceparent"),
+      responses: {
+        200: json("How full the partition is.", usageRead, usageExample),
+        ...partitionRefusals(),
+      },
+    }),
+    requireRead,
+    async (c) => {
+      const { identity, stub } = c.get("partitionAccess");
+      const asking = { traceId: c.get("traceId"), reader: readerOf(identity) };
+      return responseOf(await callObject(stub, (object) => object.readUsage(asking)));
+    },
+  );
+}
