@@ -7,9 +7,9 @@ import type { Principal } from "../tokens.ts";
 
 const small = { type: "set", payload: { target: "n", value: 1 } };
 /** The drafts of the batches that use up the rate of a principal. */
-const drafts = 100;
+const drafts = 20;
 /** New drafts at the same time, which are refused. */
-const freshDrafts = 100;
+const freshDrafts = 200;
 /** More requests than wait for a partition. */
 const waiting = 2_500;
 const damagedEvent = 60;
