@@ -96,7 +96,7 @@ export const bounds = {
   /**
    * Stored rejections of a partition and of one principal in it, in number and in bytes of their problems; beyond one of
    * these, a draft that would be rejected is refused as `rate_limited`. Counting them reads each row once in the
-   * lifetime of an object (measured: 0.1 s for 200,000).
+   * lifetime of an object (measured: 25 ms for 200,000, and 55 ms for 50,000 of one principal).
    */
   rejectionsMax: 200_000,
   rejectionBytesMax: 64 * 1024 * 1024,

@@ -114,6 +114,7 @@ export const promises: readonly Case[] = [
     what: "Requests to a log with a flipped byte",
     boundBy: "`quarantined`, kept: nothing is folded again for each request",
     bound: frameBound,
+    tested: true,
     async prepare(arena) {
       const partition = arena.prepared("damaged", () => largeEventsLog(damagedEvent * 2, 20_000));
       corruptEvent(arena.folder, partition, damagedEvent);

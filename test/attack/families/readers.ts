@@ -114,6 +114,7 @@ export const readers: readonly Case[] = [
     bound: { memoryMiB: 32 },
     rounds: 1,
     beside: false,
+    tested: true,
     async prepare(arena) {
       const partition = pages(arena);
       await arena.load(partition);

@@ -48,7 +48,7 @@ export const storage: readonly Case[] = [
   {
     name: "empty-objects",
     what: "A state of empty objects up to its bound; then a load, six readers, and a draft that shrinks it",
-    boundBy: "the weight of a state",
+    boundBy: "`stateBytesMax`, the weight of a state",
     bound: { memoryMiB: objectMiB },
     rounds: 1,
     beside: false,
@@ -110,7 +110,7 @@ export const storage: readonly Case[] = [
   {
     name: "many-rejections",
     what: `${rejections} rejections of atomic batches of ${bounds.batchEventsMax} drafts, of one principal`,
-    boundBy: "`rejectionsPerPrincipalMax`",
+    boundBy: "`rejectionBytesPerPrincipalMax`, `rejectionsPerPrincipalMax`",
     bound: { cpuMs: frameBound.cpuMs, memoryMiB: objectMiB },
     rounds: 1,
     beside: false,

@@ -92,7 +92,7 @@ export const trees: readonly Case[] = [
   {
     name: "first-tree-event",
     what: `The first tree event after a load of ${nodesMost.toLocaleString("en")} nodes`,
-    boundBy: "indexes that are kept with the state, or built in slices",
+    boundBy: "an index that is built in one pass",
     bound: frameBound,
     rounds: 2,
     beside: false,
