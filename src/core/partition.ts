@@ -227,6 +227,16 @@ export class Partition {
   }
 
   /**
+   * Compares the `proof` that a reader has of the event `since` with this log.
+   *
+   * @throws Refusal where the reader has read another log.
+   */
+  assertSameLog(since: number, proof: string | undefined, now: number): void {
+    this.#memory.load(now);
+    assertSameLog(this.#environment.ports.storage, since, proof);
+  }
+
+  /**
    * The page of the log after `since`. `proof`: of that event, where the reader has one.
    *
    * @throws Refusal where `since` is past the head, or the reader has read another log.

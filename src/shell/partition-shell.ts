@@ -288,11 +288,12 @@ export class PartitionShell {
     return this.#answerRead(context, (now) => {
       const standing = this.#partition.standing(now);
       const etag = pageTag(standing);
-      const held = since <= standing.head && isHeld(context.ifNoneMatch, etag);
-      // The tag is of this log, but the proof may be of another one.
-      if (held && proof === undefined) return unmetered(answerUnchanged(etag));
+      if (since <= standing.head && isHeld(context.ifNoneMatch, etag)) {
+        // The tag is of this log, but the proof may be of another one.
+        this.#partition.assertSameLog(since, proof, now);
+        return unmetered(answerUnchanged(etag));
+      }
       const page = this.#partition.events(since, limit, now, proof);
-      if (held) return unmetered(answerUnchanged(etag));
       const answer = answerEvents(this.#settings.name.partition, page, etag, proofs);
       return { answer, bytes: bytesOfPage(page) };
     });

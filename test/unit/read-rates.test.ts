@@ -3,6 +3,7 @@ import { Subscription } from "../../src/core/index.ts";
 import { type Author, bounds, defaultLimits, type Limits, noLimits } from "../../src/protocol/index.ts";
 import { EventSink } from "../../src/shell/event-sink.ts";
 import { type Message, type TestConnection, TestPartition } from "../support/partition.ts";
+import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { generousTenant, TestShell, turn } from "../support/shell.ts";
 
 const reads = { perSecond: 1, burst: 4 };
@@ -140,6 +141,30 @@ describe("the rate of reads over HTTP", () => {
     expect((await shell.readState(undefined, other)).status).toBe(200);
     // Whether the partition is ready is nobody's read.
     for (let at = 0; at < 9; at++) expect((await shell.ready({ traceId: "0".repeat(32) })).status).toBe(200);
+  });
+
+  it("[BD-5] [WP-11] an unchanged answer reads no page, with a proof either", async () => {
+    let pages = 0;
+    const driver = new (class extends NodeSqlDriver {
+      override query(...asked: Parameters<NodeSqlDriver["query"]>) {
+        if (asked[0].startsWith("SELECT * FROM events WHERE event_id > ?1")) pages++;
+        return super.query(...asked);
+      }
+    })();
+    const host = new TestShell({ driver });
+    const { shell } = host;
+    for (let at = 1; at <= 3; at++) {
+      const draftId = `d${at}`;
+      const event = { type: "set", payload: { target: "n", value: at } };
+      const drafts = [{ draftId, event, expectedEventId: undefined }];
+      await host.submit({ ...reader, permissions: "all" }, { key: draftId, mode: "single", drafts });
+    }
+    const page = await shell.readEvents(0, 1, context(), { proofs: true });
+    const { proof } = JSON.parse(page.body) as Message;
+    const before = pages;
+    expect((await shell.readEvents(1, 1, context(page.headers["etag"]), { proof })).status).toBe(304);
+    expect((await shell.readEvents(1, 1, context(page.headers["etag"]), { proof: "other" })).status).toBe(409);
+    expect(pages).toBe(before);
   });
 
   it("[BD-5] a refused or failed read is paid for, too", async () => {
