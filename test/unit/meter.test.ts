@@ -257,10 +257,11 @@ function unitsOf<S extends object>(state: State<S>, use: (draft: S) => unknown):
 }
 
 describe("the units of work", () => {
-  type Sample = { n: number; text: string; list: unknown[]; map: Record<string, unknown> };
+  type Sample = { n: number; text: string; texts: string[]; list: unknown[]; map: Record<string, unknown> };
   const sample = (items: number): Sample => ({
     n: 1,
     text: "x".repeat(items),
+    texts: ["x".repeat(items)],
     list: Array.from({ length: items }, (_, at) => ({ at })),
     map: Object.fromEntries(Array.from({ length: items }, (_, at) => [`k${at}`, at])),
   });
@@ -278,6 +279,8 @@ describe("the units of work", () => {
     ["items that are removed", (draft) => draft.list.splice(0), 3 + 1_024, 66 + 65_536],
     ["items that are sorted", (draft) => draft.list.sort(() => 0), 3 + 1_024, 66 + 65_536],
     ["items that are visited", (draft) => draft.list.map((item) => item), 4 + 1_024, 4 + 65_536],
+    ["a list that is copied", (draft) => (draft.n = draft.list as never), 4 + 128 + 2 * 1_024, 4 + 8_192 + 2 * 65_536],
+    ["a text that is copied", (draft) => (draft.n = draft.texts as never), 4 + 1, 4 + 64],
     ["a value that is copied", (draft) => (draft.n = draft.map as never), 4 + 1_024, 4 + 65_536],
   ];
   it.each(uses)("[MD-15] %s", (_, use, small, large) => {
