@@ -127,7 +127,8 @@ export class Connection implements Subscriber, FrameSource {
     if (this.#ended) return undefined;
     if (this.#held || this.#waiting.length > 0) {
       this.#enqueue(frame);
-      if (!this.#held && this.#prove(this.#decode(frame), now)) this.serve();
+      // Nothing was delivered to a client that has not connected.
+      if (this.session.state.client && this.#prove(this.#decode(frame), now)) this.serve();
       return undefined;
     }
     const decoded = this.#decode(frame);
@@ -176,9 +177,17 @@ export class Connection implements Subscriber, FrameSource {
 
   /** Whether a frame proves that something was read. */
   #prove(decoded: Decoded, now: number): boolean {
-    if (decoded.kind === "state_chunk") return this.#outstanding.proveChunk(decoded, now);
-    const eventId = knownEventOf(decoded);
-    return eventId !== undefined && this.#outstanding.prove(eventId, now);
+    const proven =
+      decoded.kind === "state_chunk"
+        ? this.#outstanding.proveChunk(decoded, now)
+        : this.#outstanding.prove(knownEventOf(decoded) ?? -1, now);
+    if (proven) this.#keepOutstanding();
+    return proven;
+  }
+
+  /** Over hibernation, too: what was read must not count against its principal when the partition wakes. */
+  #keepOutstanding(): void {
+    if (this.#outstanding.mustKeep) this.save(this.session.kept);
   }
 
   /** Whether the peer has to read before this frame is served. */
@@ -300,7 +309,7 @@ export class Connection implements Subscriber, FrameSource {
     // Before `connected` nothing is delivered.
     const delivered = state.client ? cursor.delivered : -1;
     if (!this.#carrier.unreadUnits) this.#outstanding.sent(units, asked, delivered, this.#host.now());
-    if (this.#outstanding.mustKeep) this.save(this.session.kept);
+    this.#keepOutstanding();
     if (asked) return;
     this.#unreadBytes += units;
     if (this.#unreadBytes > bounds.unreadBytesMax) this.#endIfUnread();

@@ -4,7 +4,7 @@ import type { AnyModel } from "../../src/model/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import type { TenantApi } from "../../src/platform/rpc.ts";
 import { type Author, type Failure, type Limits, noLimits } from "../../src/protocol/index.ts";
-import { Connection } from "../../src/shell/connection.ts";
+import { type Attachment, Connection } from "../../src/shell/connection.ts";
 import type { StreamBody } from "../../src/shell/event-sink.ts";
 import { PartitionShell } from "../../src/shell/partition-shell.ts";
 import type { SqlDriver } from "../../src/storage/driver.ts";
@@ -125,15 +125,24 @@ export class TestShell {
   async open(author?: Author, awaitsToken = false): Promise<ShellConnection> {
     const frames: string[] = [];
     const ended: number[] = [];
+    const saved: Attachment[] = [];
     const opened = await this.shell.connect(author, awaitsToken, () => ({
       send: (frame) => void frames.push(frame),
       end: (code) => void ended.push(code),
-      save: () => {},
+      save: (attachment) => void saved.splice(0, 1, attachment),
       lastSignOfLife: () => this.now,
     }));
     if (!(opened instanceof Connection)) throw new Error(opened.body);
-    return new ShellConnection(this.shell, opened, frames, ended);
+    return new ShellConnection(this.shell, opened, { frames, ended, saved });
   }
+}
+
+/** What a carrier has received of its connection. */
+interface Received {
+  frames: string[];
+  ended: readonly number[];
+  /** The last attachment. */
+  saved: readonly Attachment[];
 }
 
 /** A connection to a shell. */
@@ -143,13 +152,20 @@ export class ShellConnection {
   readonly #frames: string[];
   /** The close codes with which it was ended from here. */
   readonly ended: readonly number[];
+  readonly #saved: readonly Attachment[];
   #requests = 0;
 
-  constructor(shell: PartitionShell, connection: Connection, frames: string[], ended: readonly number[]) {
+  constructor(shell: PartitionShell, connection: Connection, { frames, ended, saved }: Received) {
     this.ended = ended;
     this.#shell = shell;
     this.#connection = connection;
     this.#frames = frames;
+    this.#saved = saved;
+  }
+
+  /** What is stored of it over hibernation. */
+  get saved(): Attachment | undefined {
+    return this.#saved[0];
   }
 
   send(type: string, payload: object): void {

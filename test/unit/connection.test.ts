@@ -29,7 +29,7 @@ function unauthenticated(verify: () => Promise<Author>, claims?: () => Promise<F
       intake: new Intake({
         connections: 1,
         process: (batch) => room.partition.process(batch, room.now),
-        defer: () => {},
+        defer: (window) => void setTimeout(window),
       }),
       outstanding: new OutstandingSums(),
       now: () => room.now,
@@ -46,7 +46,7 @@ function unauthenticated(verify: () => Promise<Author>, claims?: () => Promise<F
   room.partition.attach(connection.session, room.now);
   const say = (type: string, payload: object) =>
     connection.receive(JSON.stringify({ id: "m", type, timestamp: 1, payload }), room.now);
-  return { say, sent, ended };
+  return { say, sent, ended, room };
 }
 const author: Author = { principal: "alice", permissions: "all", expiresAt: 1_800_000_000_000 };
 const connect = { clientId: "c", version: "1", token: "t" };
@@ -62,6 +62,26 @@ describe("frames behind a token", () => {
     verified!(author);
     await new Promise((resolve) => setTimeout(resolve));
     expect(sent).toEqual(["connected", "heartbeat", "sync_response"]);
+  });
+
+  it("[BD-4] [LC-7] prove what was read, as those that wait for nothing", async () => {
+    const verified: ((author: Author) => void)[] = [];
+    const { say, sent, room } = unauthenticated(() => new Promise((resolve) => verified.push(resolve)));
+    const writer = room.client("writer");
+    const value = "x".repeat(60_000);
+    for (let at = 0; at < 40; at++) writer.submit(`d${at}`, "set", { target: "n", value });
+    const turn = () => new Promise((resolve) => setTimeout(resolve));
+    say("connect", connect);
+    verified.pop()!(author);
+    await turn();
+    for (const sinceEventId of [0, 0, 0, 17]) say("sync", { sinceEventId });
+    say("renew", { token: "t" });
+    say("ack", { eventId: 34 });
+    verified.pop()!(author);
+    await turn();
+    for (let at = 0; at < 4; at++) say("sync", { sinceEventId: 0 });
+    await turn();
+    expect(sent.filter((type) => type === "sync_response")).toHaveLength(8);
   });
 
   it("[AU-6] are bounded: a connection that sends more is ended", () => {

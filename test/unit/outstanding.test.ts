@@ -101,6 +101,17 @@ describe("a connection that reads", () => {
   });
 });
 
+describe("over hibernation", () => {
+  it("[BD-4] [LC-8] what was proven to be read is not kept", async () => {
+    const room = await longLog();
+    const reader = await connected(room, "reader");
+    for (const sinceEventId of [0, 0, 0, 17]) reader.send("sync", { sinceEventId });
+    expect(reader.saved?.outstanding?.unproven).toBeGreaterThan(2 * mebibyte);
+    reader.send("ack", { eventId: pagesOf(reader).at(-1)! });
+    expect(reader.saved?.outstanding).toBe(undefined);
+  });
+});
+
 describe("a chunk of a snapshot", () => {
   it("[BD-3] [BD-4] is proven by the request for the next one, each once", () => {
     const account = new Outstanding(new OutstandingSums(), undefined, () => {});
