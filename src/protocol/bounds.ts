@@ -43,7 +43,7 @@ export const bounds = {
   unprovenBytesPerConnectionMax: 64 * 1024 * 1024,
   /** The same of all connections of a principal, of each what is beyond `outstandingBytesPerConnectionMax`. */
   unprovenBytesPerPrincipalMax: 128 * 1024 * 1024,
-  /** Reading requests of a connection that are being answered; further frames wait. A stream's queue holds their pages. */
+  /** Requests of a connection that are being answered; at this many a reading request waits. A stream's queue holds their pages. */
   readsInFlightMax: 2,
   /** Open streams over HTTP of a partition: each prevents hibernation, and up to `streamUnreadMax` can wait for each. */
   streamsMax: 50,

@@ -97,8 +97,8 @@ export class Connection implements Subscriber, FrameSource {
   /** The frames that wait: behind that one, or because the peer has to read first. */
   readonly #waiting: Frame[] = [];
   #waitingBytes = 0;
-  /** Reading requests that are being answered. */
-  #reading = 0;
+  /** Requests, other than drafts, that are being answered. */
+  #requests = 0;
   /** Cancels the timer that serves the frames that wait for the peer to read. */
   #cancelTimer: (() => void) | undefined;
 
@@ -192,7 +192,7 @@ export class Connection implements Subscriber, FrameSource {
 
   /** Whether the peer has to read before this frame is served. */
   #mustWait(decoded: Decoded, now: number): boolean {
-    if (this.#reading >= bounds.readsInFlightMax && isReading(decoded)) return true;
+    if (this.#requests >= bounds.readsInFlightMax && isReading(decoded)) return true;
     return decoded.kind !== "ack" && this.#msUntilServed(now) > 0;
   }
 
@@ -219,7 +219,7 @@ export class Connection implements Subscriber, FrameSource {
   }
 
   #work(command: Command): Work {
-    if (isReading(command)) this.#reading++;
+    if (isRequest(command)) this.#requests++;
     return { session: this.session, command };
   }
 
@@ -292,7 +292,7 @@ export class Connection implements Subscriber, FrameSource {
     let asked = false;
     for (const reply of replies) {
       asked ||= isAsked(reply);
-      if (endsReading(reply)) this.#reading = Math.max(this.#reading - 1, 0);
+      if (endsRequest(reply)) this.#requests = Math.max(this.#requests - 1, 0);
       if (reply.kind !== "error" && reply.kind !== "draining") continue;
       const code = reply.kind === "error" ? reply.failure.code : "draining";
       if (endsConnection(code)) this.end(code, "see the last message");
@@ -389,10 +389,23 @@ function isAsked(reply: Reply): boolean {
   return reply.kind !== "presence" && reply.kind !== "head";
 }
 
-const finalKinds: ReadonlySet<string> = new Set<Reply["kind"]>(["connected", "page", "state_chunk", "hash"]);
+/** Whether a command has exactly one answer that `endsRequest`; not those that are answered by their draft's id, or never. */
+function isRequest(command: Command): boolean {
+  if (command.kind === "submit" || command.kind === "ack") return false;
+  return !("draftId" in command) || command.draftId === undefined;
+}
 
-/** Whether a reply is the last one to a reading request. */
-function endsReading(reply: Reply): boolean {
+const finalKinds: ReadonlySet<string> = new Set<Reply["kind"]>([
+  "connected",
+  "page",
+  "state_chunk",
+  "hash",
+  "heartbeat",
+  "renewed",
+]);
+
+/** Whether a reply is the last one to a request. An error does not say what it answers: so all requests are counted. */
+function endsRequest(reply: Reply): boolean {
   if (reply.kind === "error") return reply.draftId === undefined;
   return finalKinds.has(reply.kind);
 }

@@ -52,6 +52,19 @@ describe("a connection that reads nothing", () => {
     expect(room.timers).toBe(0);
   });
 
+  it("[BD-4] has no more pages made at once by frames that are refused before them", async () => {
+    const room = await longLog();
+    const deaf = await connected(room, "deaf");
+    room.elapse(1);
+    for (let at = 0; at < 400; at++) deaf.send("nonsense", {});
+    for (let at = 0; at < 100; at++) deaf.send("sync", { sinceEventId: 0 });
+    room.elapse(50);
+    expect(deaf.messages.filter(({ type }) => type === "error")).toHaveLength(400);
+    expect(pagesOf(deaf).length).toBeLessThan(8);
+    room.elapse(30_000);
+    expect(pagesOf(deaf).length).toBeGreaterThan(25);
+  });
+
   it("[BD-4] proves nothing by events that it was not sent, nor by the same events again", async () => {
     const room = await longLog();
     const deaf = await connected(room, "deaf");
