@@ -1,5 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
+import { type AnyModel, defineModel } from "../../src/model/index.ts";
 import { bounds } from "../../src/protocol/index.ts";
 import { type Message, sha256, type TestConnection, TestPartition } from "../support/partition.ts";
 
@@ -175,4 +176,16 @@ describe("a state in chunks", () => {
     expect(a.send("state_chunk", { eventIndex: 0, chunk: 0 })[0].payload.code).toBe("snapshot_replaced");
     expect(bounds.inlineStateBytesMax).toBeLessThan(bounds.sentFrameBytesMax);
   });
+});
+
+it("[BD-2] [WP-11] a connect that is refused because the state is too long for one message has not connected", () => {
+  const text = "x".repeat(bounds.inlineStateUnitsMax);
+  const model = defineModel({ name: "long", version: 1, initialState: () => ({ text }), events: {} });
+  const room = new TestPartition({ model: model as AnyModel });
+  const reader = room.open();
+  expect(reader.connect("reader", { initialState: true })).toMatchObject([
+    { type: "error", payload: { code: "too_expensive" } },
+  ]);
+  expect(reader.session.live).toBe(false);
+  expect(reader.connect("reader", { initialState: true, stateChunks: true })).toMatchObject([{ type: "connected" }]);
 });

@@ -62,6 +62,10 @@ export function connect(context: WindowContext, session: Session, command: Conne
     since === undefined
       ? undefined
       : readPage(ports.storage, since, clampLimit(undefined), head, draftIdsOf(client, author));
+  const inline = !command.stateChunks || live.fold.state.weight <= bounds.inlineStateBytesMax;
+  const initialState = command.initialState && inline ? live.fold.text(head) : undefined;
+  const snapshot = command.initialState && !inline ? chunkedSnapshot(context) : undefined;
+  // Last, when nothing refuses it any more: a connection that was refused has not connected.
   session.update({
     author,
     awaitsToken: false,
@@ -69,8 +73,6 @@ export function connect(context: WindowContext, session: Session, command: Conne
     wire: command.wire,
     provisionalLogId: live.head.logId === undefined ? context.serverId() : undefined,
   });
-  const inline = !command.stateChunks || live.fold.state.weight <= bounds.inlineStateBytesMax;
-  const snapshot = command.initialState && !inline ? chunkedSnapshot(context) : undefined;
   if (snapshot) session.cursor.hold(snapshot.eventId);
   else session.cursor.seek(page ? page.nextSinceEventId : head, head);
   session.reply({
@@ -80,7 +82,7 @@ export function connect(context: WindowContext, session: Session, command: Conne
     serverId: context.serverId(),
     currentEventIndex: head,
     proof: live.head.proof,
-    initialState: command.initialState && inline ? live.fold.text(head) : undefined,
+    initialState,
     sinceSnapshot: command.initialState ? head - live.fold.snapshot.eventId : undefined,
     snapshot,
     peerId: client.peerId,
