@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { rejectionRetentionMs } from "../../src/core/index.ts";
 import { type AnyModel, defineModel } from "../../src/model/index.ts";
 import { weightOf } from "../../src/model/weight.ts";
+import { insieme } from "../../src/models/insieme/index.ts";
 import { bounds } from "../../src/protocol/index.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { type Message, sha256, TestPartition } from "../support/partition.ts";
@@ -181,6 +182,22 @@ describe("the state's size", () => {
     expect(code(a.submit("replaced", "set", { target: "k2", value: {} }))).toBe("event_accepted");
     expect(code(a.submit("more", "set", { target: "k3", value: {} }))).toBe("event_accepted");
     expect(code(a.submit("grow", "set", { target: "o", value: 1 }))).toBe("event_accepted");
+  });
+
+  it("[BD-2] [MD-15] a full state takes what only shrinks it, also where that weighs more for the moment", () => {
+    const three = { a: 1, b: 2, c: 3 };
+    const full = (length: number) => ({ text: "x".repeat(length), p: three, q: three, r: three });
+    const rest = bounds.stateBytesMax - weightOf(full(8));
+    // To 16 bytes below the bound.
+    const initialState = () => full(8 * Math.floor(rest / 8) - 8);
+    const room = new TestPartition({ model: { ...insieme, initialState } as AnyModel });
+    const a = room.client("a");
+    // The first object without `c` is the first of its kind.
+    expect(a.submit("1", "unset", { target: "p.c" }).type).toBe("event_accepted");
+    const events = ["q.a", "r.b"].map((target) => ({ draftId: target, event: { type: "unset", payload: { target } } }));
+    const [result] = a.send("submit_events", { batchId: "b", mode: "atomic", events });
+    expect(result.payload.results).toMatchObject([{ status: "accepted" }, { status: "accepted" }]);
+    expect(a.submit("2", "set", { target: "m", value: 1 }).payload.code).toBe("state_too_large");
   });
 
   it("[MD-11] does not grow when the same value is overwritten many times", () => {

@@ -67,7 +67,8 @@ export function decideAtomic(context: WriteContext, author: Author, clientId: st
   }
 
   // Judged as a whole: a batch may add first and delete then. What it adds meanwhile is bounded by its frame.
-  const tooLarge = excessWeight(live.fold, weight);
+  const shrinks = accepted.every(({ typed }) => typed.definition.shrinks === true);
+  const tooLarge = excessWeight(live.fold, weight, shrinks);
   if (tooLarge) {
     live.undoTo(before);
     return refused(tooLarge);

@@ -19,7 +19,7 @@ export function commit(review: Review, typed: TypedDraft, writes: StorageWrites)
   const weight = live.fold.state.weight;
   const applied = apply(review, typed);
   if ("failure" in applied) return applied;
-  const failure = excessWeight(live.fold, weight);
+  const failure = excessWeight(live.fold, weight, typed.definition.shrinks === true);
   if (failure) {
     live.fold.undoTo(applied.before);
     return { failure };

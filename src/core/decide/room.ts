@@ -5,10 +5,12 @@ import type { Head } from "../head.ts";
 /**
  * Why there is no room for what was applied since the state had the weight `before`, if so: it is over
  * `bounds.stateBytesMax`, and has not become smaller. So a state that is over its bound takes what shrinks it.
+ * `shrinks`: whether only types were applied that make the state smaller: they are never refused. One of them can weigh
+ * a little, where it leaves an object with other keys than any that there is.
  */
-export function excessWeight(fold: Fold, before: number): Failure | undefined {
+export function excessWeight(fold: Fold, before: number, shrinks: boolean): Failure | undefined {
   const { weight } = fold.state;
-  if (weight <= bounds.stateBytesMax || weight < before) return undefined;
+  if (shrinks || weight <= bounds.stateBytesMax || weight < before) return undefined;
   return {
     code: "state_too_large",
     detail: `The state would take ${weight} bytes in memory; at most ${bounds.stateBytesMax} are allowed. Delete something, or begin another partition.`,
