@@ -102,6 +102,7 @@ export function createClient<S extends object, P extends Record<string, z.core.$
   // Tabs with another model version or another client id do not share.
   const group = JSON.stringify([scope, clientId, model.version, presence]);
   const tabs = (options.tabs ?? !options.store) ? browserTabs(group) : undefined;
+  const timing = { ...defaultTiming, ...options.timing };
   const store = options.store ?? ("indexedDB" in globalThis ? indexedDbStore() : memoryStore());
   return new Client({
     model,
@@ -111,16 +112,20 @@ export function createClient<S extends object, P extends Record<string, z.core.$
     scope,
     store,
     ports,
-    timing: { ...defaultTiming, ...options.timing },
+    timing,
     engine: { url: address.href, token, presence },
-    ...(tabs ? { backend: loadTabs(tabs, ports) } : {}),
+    ...(tabs ? { backend: loadTabs(tabs, ports, timing.connectMs) } : {}),
   });
 }
 
-/** A separate file, because most platforms have no tabs. If it cannot be loaded, this tab works alone. */
-function loadTabs(tabs: TabsPort, ports: Ports): NonNullable<ClientParts<object, never>["backend"]> {
-  return import("./tabs/backend.ts").then(
-    ({ tabsBackend }) => tabsBackend(tabs, ports, () => uuidv7(ports)),
-    () => undefined,
-  );
+/** A separate file, because most platforms have no tabs. If it cannot be loaded within `ms`, this tab works alone. */
+function loadTabs(tabs: TabsPort, ports: Ports, ms: number): NonNullable<ClientParts<object, never>["backend"]> {
+  return new Promise((resolve) => {
+    const alone = () => resolve(undefined);
+    // Nothing is shown and stored before that, and a weak network may never answer.
+    const cancel = ports.after(ms, alone);
+    void import("./tabs/backend.ts")
+      .then(({ tabsBackend }) => resolve(tabsBackend(tabs, ports, () => uuidv7(ports))), alone)
+      .then(cancel);
+  });
 }
