@@ -185,7 +185,7 @@ export class Conversation {
         this.#settled(
           asked.draftId,
           message.type === "event_accepted"
-            ? message.payload.eventId > headBefore
+            ? this.#overtakes(message.payload.eventId, headBefore)
             : this.#isNew(asked.draftId, message.timestamp),
         );
         this.#ledger.checkVerdict(this.#principal!, asked, message);
@@ -198,7 +198,7 @@ export class Conversation {
           asked.batchId,
           message.payload.results.some(
             (result) =>
-              (result.status === "accepted" && result.eventId > headBefore) ||
+              (result.status === "accepted" && this.#overtakes(result.eventId, headBefore)) ||
               (result.status === "rejected" &&
                 this.#isNew(asked.mode === "atomic" ? asked.batchId : result.draftId, message.timestamp)),
           ),
@@ -320,6 +320,12 @@ export class Conversation {
     const reads = kind === "connect" || kind === "sync" || kind === "hash";
     this.#check(reads && rateLimit?.policy === "reads" && (retryAfter ?? 0) > 0, say);
     if (kind === "sync") this.#unheard = true;
+  }
+
+  /** Whether an event is new and not behind the draft that holds this connection back: a commit in doubt can have made both. */
+  #overtakes(eventId: number, headBefore: number): boolean {
+    const held = this.#held === undefined ? undefined : this.#ledger.event(this.#principal!, this.#held);
+    return eventId > headBefore && !(held && held.eventId < eventId);
   }
 
   /** Whether a rejection was made since the connection is held back, as far as is known. */

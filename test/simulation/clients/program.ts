@@ -78,6 +78,8 @@ export class Program {
   /** The generation of the server that sent the last message, and its log id. */
   #generation = 0;
   #serverId: string | undefined;
+  /** Whether the present connection has had its `connected`. */
+  #isConnected = false;
   #promises = 0;
   #ended = false;
   #closing = false;
@@ -341,6 +343,7 @@ export class Program {
   #open(events: SocketEvents) {
     const { schedule, timing, connect } = this.#parts;
     this.#attempts.begin();
+    this.#isConnected = false;
     const settled = this.#queue.settled;
     const watch = new Watch({ schedule, timing, settled, reporter: this.#reporter });
     let openedAt: number | undefined;
@@ -390,6 +393,7 @@ export class Program {
   #receive(message: ServerMessage): void {
     if (message.type === "connected") {
       const { serverId, initialState } = message.payload;
+      this.#isConnected = true;
       if (serverId !== this.#serverId) this.#queue.reopened();
       this.#serverId = serverId;
       if (initialState === undefined) {
@@ -398,8 +402,10 @@ export class Program {
         this.#check(continues, () => `continues after event ${eventId} in a log that has lost it`);
       } else if (!this.#tracker.hasBase) this.#fetched();
     } else if (message.type === "error") {
-      const { draftId, retryable, retryAfter = 0 } = message.payload;
-      if (retryable && draftId === undefined) this.#attempts.postpone(retryAfter * 1_000);
+      const { draftId, retryable, retryAfter = 0, rateLimit } = message.payload;
+      // A connection on which a read was refused goes on; if it ends for another reason, the next one may come at once.
+      const waitsConnected = this.#isConnected && rateLimit?.policy === "reads";
+      if (retryable && draftId === undefined && !waitsConnected) this.#attempts.postpone(retryAfter * 1_000);
     } else if (message.type === "draining") this.#attempts.postpone(message.payload.reconnectAfterMs);
   }
 
