@@ -29,7 +29,7 @@ const loggedMax = 100;
 
 /**
  * What a client is told of a fault. It is `retryable`, so that a client keeps its drafts (nothing is lost, and they are
- * decided once it is mended), and it says plainly that waiting does not help (docs/decisions/0014-faults.md).
+ * decided once it is mended), and it says plainly that waiting does not help (docs/decisions/0012-faults.md).
  */
 export function quarantined(fault: Fault): Failure {
   return { code: "quarantined", detail: detailOf(fault), retryAfter: mendedRetrySeconds };
