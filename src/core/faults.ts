@@ -28,7 +28,7 @@ const mendedRetrySeconds = 300;
 const loggedMax = 100;
 
 /**
- * What a client is told of a fault. It is `retryable`, so that a client keeps its drafts (nothing is lost, and they are
+ * What a client hears of a fault. It is `retryable`, so that a client keeps its drafts (nothing is lost, and they are
  * decided once it is mended), and it says plainly that waiting does not help (docs/decisions/0012-faults.md).
  */
 export function quarantined(fault: Fault): Failure {

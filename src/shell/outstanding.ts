@@ -49,11 +49,11 @@ class PacedBytes {
   }
 }
 
-/** What was sent in an order of its own, as events or chunks: whoever knows a position of it has read what was sent until then. */
+/** What was sent in an order of its own, as events or chunks: a reader that knows a position has read what was sent until then. */
 class Proofs {
   #delivered = -1;
   #proven: number;
-  /** Each: whoever knows the position has read what was sent up to `end`. */
+  /** Each: a reader that knows the position has read what was sent up to `end`. */
   #runs: { position: number; end: number }[] = [];
 
   constructor(proven = -1) {

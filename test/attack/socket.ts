@@ -32,7 +32,7 @@ export class AttackSocket {
   answers: Answers = {};
   /** The close code; undefined while it is open. */
   closed: number | undefined;
-  /** The last event that it was told of. */
+  /** The last event that it has heard of. */
   head = 0;
   #received = 0;
   #frames = 0;

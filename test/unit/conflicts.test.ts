@@ -6,7 +6,7 @@ import { bounds } from "../../src/protocol/index.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { type TestConnection, TestPartition } from "../support/partition.ts";
 
-/** A driver that counts the reads of events, and fails the next commit if told to. */
+/** A driver that counts the reads of events, and fails the next commit on request. */
 class WatchedDriver extends NodeSqlDriver {
   reads = 0;
   failsNext = false;

@@ -39,7 +39,7 @@ class Received {
     const fallsBehind = messages.some(({ type }) => type === "head" || type === "sync_response");
     for (const message of messages) this.#take(message, fallsBehind);
     if (this.behind) return;
-    // Whoever is live has everything when the window is over.
+    // A live listener has everything when the window is over.
     expect([...this.ahead]).toEqual([]);
     expect(this.cursor).toBe(this.#room.partition.events(0, 1, this.#room.now).currentEventIndex);
   }

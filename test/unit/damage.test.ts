@@ -350,7 +350,7 @@ describe("damage elsewhere", () => {
     expect(room.driver.query("SELECT * FROM log")).toEqual([]);
   });
 
-  it("[BD-7] another schema is told as such, and logged once", async () => {
+  it("[BD-7] another schema is answered as such, and logged once", async () => {
     const before = new TestShell();
     await before.submit(alice, set("d1"));
     damage(before.driver, "UPDATE schema_migrations SET sha256 = zeroblob(32) WHERE number = 2");
@@ -398,7 +398,7 @@ describe("damage elsewhere", () => {
     expect(after).toEqual({ ...(before as object), d2: 1, d3: 1, d4: 1 });
   });
 
-  it("[BD-7] a file that SQLite finds damaged is told as damage", async () => {
+  it("[BD-7] a file that SQLite finds damaged is answered as damage", async () => {
     const driver = new ChangedDriver();
     const before = new TestShell({ driver });
     await before.submit(alice, set("d1"));

@@ -118,7 +118,7 @@ async function prepared(restarts: boolean) {
 
 describe.each(failures)("when the disk fails at $where", ({ inDoubt, restarts }) => {
   it.each(Object.keys(operations))(
-    "[BD-7] [ID-12] [TX-18] %s is answered, or told as unknown and retryable; then the retry has its one verdict",
+    "[BD-7] [ID-12] [TX-18] %s is answered, or reported as unknown and retryable; then the retry has its one verdict",
     async (title) => {
       const operation = operations[title]!;
       const counted = await prepared(restarts);

@@ -20,7 +20,7 @@ function weighed(value: object) {
 }
 
 describe("the weight of a state", () => {
-  it("[BD-2] is that of the state weighed anew, after any changes, undos and moves", () => {
+  it("[BD-2] is that of the state weighed from scratch, after any changes, undos and moves", () => {
     fc.assert(
       fc.property(root, fc.array(fc.tuple(fc.array(step, { maxLength: 4 }), fc.nat(3))), (start, rounds) => {
         const { state, weight, root: own } = weighed(start);

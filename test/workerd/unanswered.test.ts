@@ -33,27 +33,30 @@ const requests: Record<string, [string, RequestInit?]> = {
 };
 
 describe.each(Object.keys(thrown))("when an object throws: %s", (how) => {
-  it.each(Object.keys(requests))("[BD-7] [ER-6] the outcome of %s is told as unknown, and retryable", async (what) => {
-    const failing = new Proxy(
-      {},
-      {
-        get: (_, name) =>
-          name === "then"
-            ? undefined
-            : async () => {
-                throw thrown[how]!();
-              },
-      },
-    );
-    const objects = { getByName: () => failing };
-    const env = { PARTITA_IDENTITY: "open", PARTITIONS: objects, TENANTS: objects };
-    const app = edge({ models: { "*": insieme } as never, roles: {}, limits: {}, placementOf: () => ({}) });
-    const [path, init] = requests[what]!;
-    const answer = await app.request(`http://localhost${path}`, init, env as never);
-    expect(answer.status).toBe(503);
-    expect(answer.headers.get("retry-after")).toBe("1");
-    const text = await answer.text();
-    expect(JSON.parse(text)).toMatchObject({ code: "partition_unavailable", retryable: true, retryAfter: 1 });
-    expect(text).not.toContain("secret");
-  });
+  it.each(Object.keys(requests))(
+    "[BD-7] [ER-6] the outcome of %s is reported as unknown, and retryable",
+    async (what) => {
+      const failing = new Proxy(
+        {},
+        {
+          get: (_, name) =>
+            name === "then"
+              ? undefined
+              : async () => {
+                  throw thrown[how]!();
+                },
+        },
+      );
+      const objects = { getByName: () => failing };
+      const env = { PARTITA_IDENTITY: "open", PARTITIONS: objects, TENANTS: objects };
+      const app = edge({ models: { "*": insieme } as never, roles: {}, limits: {}, placementOf: () => ({}) });
+      const [path, init] = requests[what]!;
+      const answer = await app.request(`http://localhost${path}`, init, env as never);
+      expect(answer.status).toBe(503);
+      expect(answer.headers.get("retry-after")).toBe("1");
+      const text = await answer.text();
+      expect(JSON.parse(text)).toMatchObject({ code: "partition_unavailable", retryable: true, retryAfter: 1 });
+      expect(text).not.toContain("secret");
+    },
+  );
 });
