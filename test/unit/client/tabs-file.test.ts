@@ -17,8 +17,9 @@ afterEach(() => {
 
 describe("the file of the code for tabs", () => {
   it.each([
-    ["never arrives", () => new Promise<never>(() => {})],
     ["cannot be loaded", () => Promise.reject(new Error("offline"))],
+    // Last: while one import of a mocked file is pending, the next one gets the file itself.
+    ["never arrives", () => new Promise<never>(() => {})],
   ])("[CL-2] [CL-5] if it %s, the tab works alone: it stores drafts and connects", async (_, loads) => {
     vi.doMock(file, loads);
     const request = vi.fn<() => Promise<void>>(() => new Promise(() => {}));
