@@ -7,11 +7,6 @@ interface Mutant {
 
 /** Faults of the shell and the core that the simulator must find. Each is at one place of the code as it is now. */
 export const mutants: Readonly<Record<string, Mutant>> = {
-  "[WP-12] a frame of an ended connection is taken": {
-    file: "src/shell/connection.ts",
-    from: "    if (this.#ended) return undefined;\n",
-    to: "",
-  },
   "[WP-12] a frame behind a token overtakes it": {
     file: "src/shell/connection.ts",
     from: "    if (this.#held || this.#waiting.length > 0) {\n",

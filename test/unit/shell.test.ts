@@ -53,6 +53,29 @@ describe("a frame whose answer from elsewhere never comes", () => {
     expect(connection.ended).toEqual([1013]);
     expect(connection.messages).toEqual([]);
   });
+
+  it("[WP-12] takes none of the frames behind it, also those that are not decoded yet", async () => {
+    let fail: (error: Error) => void = () => {};
+    let verifications = 0;
+    const verify = () => {
+      verifications++;
+      return new Promise<Subject>((_, reject) => (fail = reject));
+    };
+    const room = new TestShell({ tenant: generousTenant, verify });
+    const busy = await room.open(alice);
+    busy.send("connect", { clientId: "busy", version: "1" });
+    const late = await room.open(undefined, true);
+    late.send("connect", { clientId: "late", version: "1", token: "t" });
+    // From here on frames are decoded with their window.
+    for (let at = 0; at < 20; at++) busy.send("heartbeat", {});
+    late.send("connect", { clientId: "late", version: "1", token: "t" });
+    fail(new Error("no answer"));
+    await turn();
+    room.elapse(1);
+    expect(late.ended).toEqual([1013]);
+    expect(late.messages).toEqual([]);
+    expect(verifications).toBe(1);
+  });
 });
 
 describe("a renewal with the token of somebody else", () => {

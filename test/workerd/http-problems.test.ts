@@ -76,6 +76,7 @@ describe("/openapi.json", () => {
       "get /v1/partitions/{partition}/events",
       "get /v1/partitions/{partition}/events/stream",
       "get /v1/partitions/{partition}/state",
+      "get /v1/partitions/{partition}/usage",
       "get /v1/partitions/{partition}/ws",
       "get /v1/revocations",
       "post /v1/check",
