@@ -134,6 +134,30 @@ describe("the documentation", () => {
     expect(dead).toEqual([]);
   });
 
+  it("[LC-2] every hazard of production has an answer, and a test that exists or the words `read only`", () => {
+    const rows = [
+      ...read("docs/PRODUCTION.md")
+        .split("## Hazards")[1]!
+        .split("\n## ")[0]!
+        .matchAll(/^\|(.*)\|$/gm),
+    ];
+    const hazards = rows.slice(2).map(([, cells]) => cells!.split(/(?<!\\)\|/).map((cell) => cell.trim()));
+    expect(hazards.length).toBeGreaterThan(0);
+    const unshown = hazards.filter(([hazard, answer, shown, ...more]) => {
+      if (!hazard || !answer || !shown || more.length > 0) return true;
+      if (shown.startsWith("read only")) return !/^read only: ./.test(shown);
+      // In `shown` ids come before the file whose titles have them.
+      const tests = [...shown.matchAll(/((?:`\[[A-Z]{2}-\d+\]`[ ,]*)+) in `([^`]+)`/g)];
+      const missing = tests.filter(([, ids, path]) => {
+        if (!existsSync(join(root, path!))) return true;
+        const text = read(path!);
+        return [...ids!.matchAll(/`(\[[A-Z]{2}-\d+\])`/g)].some(([, id]) => !text.includes(id!));
+      });
+      return tests.length === 0 || missing.length > 0;
+    });
+    expect(unshown).toEqual([]);
+  });
+
   it("[CL-4] the picture of the statuses shows all that leads from one to another, and nothing else", () => {
     const picture = read("docs/images/client-states.svg");
     const groups = picture.matchAll(
