@@ -1,4 +1,5 @@
 export { type Command, type Draft, type PresenceCommand, single, type Submission } from "./commands.ts";
+export { endDrain } from "./jobs/end-drain.ts";
 export { rejectionRetentionMs, sweepRecords } from "./jobs/sweep-records.ts";
 export { socketSweepMs, sweepSockets } from "./jobs/sweep-sockets.ts";
 export type { Usages } from "./usage.ts";
@@ -8,7 +9,7 @@ export { Partition } from "./partition.ts";
 export { proofOf } from "./delivery/proof.ts";
 export { bytesOfPage } from "./delivery/read-cost.ts";
 export type { Standing } from "./delivery/reads.ts";
-export type { Logger, Ports } from "./ports.ts";
+export { describe, type Logger, type Ports } from "./ports.ts";
 export type { PartitionName } from "./environment.ts";
 export { type SnapshotDraft, snapshotJob } from "./jobs/snapshots.ts";
 export type { Work } from "./window/work.ts";

@@ -179,6 +179,17 @@ export class Partition {
     this.#fanOut.drain(reconnectAfterMs, now);
   }
 
+  /** Until when the partition is drained, as it was stored, in milliseconds since 1970; undefined: it is not. */
+  get drainedUntil(): number | undefined {
+    return this.#memory.live?.schedule.dueAt("end_drain");
+  }
+
+  /** Stores until when the partition is drained. It must exist. */
+  keepDrain(until: number, now: number): void {
+    const { schedule } = this.#memory.load(now);
+    this.#memory.write(now, (writes) => schedule.set(writes, "end_drain", until));
+  }
+
   /** Takes one command of a connection. */
   receive(session: Session, command: Command, now: number): void {
     this.process([{ session, command }], now);

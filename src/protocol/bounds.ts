@@ -131,6 +131,8 @@ export const bounds = {
   unauthenticatedBytesMax: 128 * 1024,
   /** Connections to a partition that have not sent their token yet. */
   unauthenticatedMax: 64,
+  /** How long a partition can be drained at once, in milliseconds. */
+  drainMsMax: 10 * 60 * 1_000,
   /** Characters of a WebSocket close reason: 123 UTF-8 bytes (RFC 6455, 5.5), at up to three a character. */
   closeReasonLengthMax: 41,
 } as const;

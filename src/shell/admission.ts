@@ -46,17 +46,16 @@ interface AdmissionHost {
 export class Admission {
   readonly #host: AdmissionHost;
   readonly #connections = new ConnectionIndex();
-  /** The time of a drain, in milliseconds since 1970: nothing new is accepted then. */
-  #closed = { since: 0, until: 0 };
+  /** The time of a drain that began in this lifetime of the object, in milliseconds since 1970: nothing new is accepted then. */
+  #closed: Drain | undefined;
 
   constructor(host: AdmissionHost) {
     this.#host = host;
   }
 
-  /** Accepts nothing new for `ms` milliseconds. */
-  close(ms: number): void {
-    const since = this.#host.now();
-    this.#closed = { since, until: since + ms };
+  /** Accepts nothing new in this time, in milliseconds since 1970. */
+  close(drain: Drain): void {
+    this.#closed = drain;
   }
 
   /** How many connections there are, and how many there can be. */
@@ -132,7 +131,7 @@ export class Admission {
   }
 
   #drainFailure(): Failure | undefined {
-    const { since, until } = this.#closed;
+    const { since, until } = this.#closed ?? keptDrain(this.#host.partition.drainedUntil);
     const now = this.#host.now();
     // A clock that was set back must not prolong the drain.
     const seconds = now < since ? 0 : Math.ceil((until - now) / 1_000);
@@ -158,6 +157,20 @@ export class Admission {
       return undefined;
     return tooMany(connectionsPerPrincipal, "connections of yours here");
   }
+}
+
+/** When nothing new is accepted, in milliseconds since 1970. */
+interface Drain {
+  readonly since: number;
+  readonly until: number;
+}
+
+/**
+ * A drain that began before the object slept or restarted. When it began is not stored: as long ago as can be, so that
+ * a clock that was set back does not prolong it further.
+ */
+export function keptDrain(until = 0): Drain {
+  return { since: until - bounds.drainMsMax, until };
 }
 
 /** Whether a token says who it is; it has an expiry. */

@@ -21,7 +21,7 @@ import { type KeptOutstanding, Outstanding, type OutstandingSums } from "./outst
 type Submit = Extract<Command, { kind: "submit" }>;
 
 /** A connection on which nothing was received for this long ends; clients send a heartbeat far more often. */
-const idleMsMax = 10 * 60 * 1_000;
+export const idleMsMax = 10 * 60 * 1_000;
 /** The precision with which the time of a connection's last frame is stored. */
 const seenAtStepMs = 60 * 1_000;
 

@@ -1,5 +1,7 @@
 import {
   bytesOfPage,
+  describe,
+  endDrain,
   Intake,
   newSession,
   type Outcome,
@@ -32,9 +34,9 @@ import { partitaDialect } from "../wire/partita/codec.ts";
 import { restoredSession } from "../wire/partita/options.ts";
 import { Dialects } from "../wire/dialects.ts";
 import { isHeld, pageTag, stateTag } from "../wire/partita/etags.ts";
-import { Admission } from "./admission.ts";
+import { Admission, keptDrain } from "./admission.ts";
 import type { Roles } from "./author.ts";
-import { type Attachment, type Carrier, Connection, type ConnectionHost } from "./connection.ts";
+import { type Attachment, type Carrier, Connection, type ConnectionHost, idleMsMax } from "./connection.ts";
 import type { EventSink } from "./event-sink.ts";
 import { OutstandingSums } from "./outstanding.ts";
 import type { ShellPorts } from "./ports.ts";
@@ -91,6 +93,8 @@ export class PartitionShell {
   readonly #link: TenantLink | undefined;
   readonly #admission: Admission;
   #armedAt: number | undefined;
+  /** When the connections were last looked over here, in milliseconds since 1970. */
+  #sweptAt = 0;
 
   constructor(settings: ShellSettings, ports: ShellPorts) {
     const { name, model, roles } = settings;
@@ -100,6 +104,7 @@ export class PartitionShell {
     const step = <T>(body: () => T): T => this.#step(body);
     const jobs = [
       sweepRecords,
+      endDrain,
       snapshotJob((draft) => writeSnapshot(this.#partition, draft, ports, settings.snapshotChunkUnits)),
       sweepSockets((at) => this.#endIdle(at)),
     ];
@@ -182,6 +187,8 @@ export class PartitionShell {
     this.#step(() => {
       try {
         this.#partition.open(this.#ports.now());
+        // The only alarm of a partition that was never written is the end of its drain, see `#keepDrain`.
+        if (!this.#partition.exists && armedAt !== undefined) this.#admission.close(keptDrain(armedAt));
       } catch (error) {
         // Each request retries, and answers its client; the object itself must stay reachable.
         this.#partition.failureOf(error, this.#ports.now());
@@ -201,7 +208,12 @@ export class PartitionShell {
     carrier: (attachment: Attachment) => Carrier,
     { subprotocol, traceId }: UpgradeOptions = {},
   ): Promise<Connection | HttpAnswer> {
-    const failure = (await this.#admission.admit(author)) ?? this.#admission.capacityFailure(author, awaitsToken);
+    const refused = await this.#admission.admit(author);
+    // Those whose peers have vanished must not take its place, nor show it their presence until the next sweep.
+    if (!refused && Math.abs(this.#ports.now() - this.#sweptAt) >= idleMsMax) {
+      this.#step(() => this.#endIdle(this.#ports.now()));
+    }
+    const failure = refused ?? this.#admission.capacityFailure(author, awaitsToken);
     if (failure) return this.#refuse(failure, traceId);
     const attachment: Attachment = {
       session: newSession(author, awaitsToken),
@@ -364,14 +376,29 @@ export class PartitionShell {
   /** Decides what is queued, ends all connections, each with a time to reconnect, and accepts nothing new for `seconds`. */
   drain(seconds: number): void {
     const now = this.#ports.now();
-    this.#admission.close(seconds * 1_000);
+    const until = now + seconds * 1_000;
+    this.#admission.close({ since: now, until });
     this.#ports.log("info", "draining", { ...this.#settings.name, seconds, connections: this.#connections.size });
     this.#step(() => {
       this.#intake.flush();
       const wanted = Math.max(reconnectSpreadMsMin, this.#connections.size * reconnectSpreadMsPerClient);
       const spread = Math.min(wanted, reconnectSpreadMsMax);
       this.#partition.drain(() => Math.ceil(seconds * 1_000 + this.#ports.random.fraction() * spread), now);
+      this.#keepDrain(until, now);
     });
+  }
+
+  /** Stores a drain, because the object can sleep before it ends. */
+  #keepDrain(until: number, now: number): void {
+    try {
+      this.#partition.open(now);
+      if (this.#partition.exists) this.#partition.keepDrain(until, now);
+      // Its clients have written nothing yet, and a drain must not create storage: the alarm alone says until when.
+      else this.#arm(until);
+    } catch (error) {
+      // As long as the object does not sleep, it is drained all the same.
+      this.#ports.log("error", "a drain could not be stored", { ...this.#settings.name, error: describe(error) });
+    }
   }
 
   #refuse(failure: Failure, traceId?: string): HttpAnswer {
@@ -456,6 +483,7 @@ export class PartitionShell {
 
   /** Platform fact: `webSocketClose` may never be called for a peer that vanished. */
   #endIdle(now: number): void {
+    this.#sweptAt = now;
     for (const connection of this.#connections) connection.endIfIdle(now);
     this.#partition.expire(now);
   }

@@ -82,6 +82,7 @@ export class Host {
   #armedAt: number | undefined;
   /** Between these times nothing new is accepted, by the server's clock. */
   #drained = { since: 0, until: 0 };
+  #drainStored = true;
   #incarnations = 0;
   #alarmRuns = false;
   /** The jobs whose rows were written since the alarm. */
@@ -200,7 +201,9 @@ export class Host {
   drain(seconds: number): void {
     this.#parts.trace.line(`${this.#parts.schedule.now} drain for ${seconds} s`);
     this.#drained = { since: this.#parts.schedule.serverNow, until: this.#parts.schedule.serverNow + seconds * 1_000 };
+    this.#drainStored = true;
     this.#enter(() => this.#shell.drain(seconds));
+    if (this.#parts.disk.dead) this.#drainStored = false;
   }
 
   /** What is due has an alarm. */
@@ -338,6 +341,7 @@ export class Host {
       enter: (body) => this.#enter(body),
       armAlarm: (at) => (this.#armedAt = at),
       log: (_, message, fields) => {
+        if (message === "a drain could not be stored") this.#drainStored = false;
         if (message === "a job failed") this.#jobsFailed.add(String(fields["kind"]));
       },
       wrote: (sql, [kind, key]) => {
@@ -346,7 +350,8 @@ export class Host {
       openBody: () => this.#openBody(incarnation),
     });
     this.#incarnation = incarnation;
-    this.#drained = { since: 0, until: 0 };
+    // The next lifetime of the object goes on with a drain that was stored.
+    if (!this.#drainStored) this.#drained = { since: 0, until: 0 };
     this.#headBefore = ledger.head;
     try {
       this.#shell = new PartitionShell(

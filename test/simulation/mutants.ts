@@ -47,6 +47,11 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     from: "now < since ? 0 :",
     to: "now >= since ? 0 :",
   },
+  "[LC-4] a drain is forgotten by sleep": {
+    file: "src/shell/admission.ts",
+    from: "keptDrain(this.#host.partition.drainedUntil)",
+    to: "keptDrain()",
+  },
   "[LC-14] a job that failed is not due again": {
     file: "src/core/jobs/runner.ts",
     from: "live.schedule.failed(writes, row, retryAt)",

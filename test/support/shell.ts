@@ -30,11 +30,15 @@ interface Options {
   /** The storage; undefined: a new one. */
   driver?: SqlDriver;
   openBody?: () => StreamBody;
+  /** The alarm that an earlier shell on the same storage has left, in milliseconds since 1970. */
+  armedAt?: number | undefined;
+  /** What time it is, in milliseconds since 1970. */
+  now?: number;
 }
 
 /** The production shell in Node, on a storage, a clock, timers and an alarm that the test owns. */
 export class TestShell {
-  now = 1_700_000_000_000;
+  now: number;
   readonly driver: SqlDriver;
   readonly shell: PartitionShell;
   readonly logged: { level: string; message: string; fields: Readonly<Record<string, unknown>> }[] = [];
@@ -50,8 +54,12 @@ export class TestShell {
     model = insieme as AnyModel,
     driver = new NodeSqlDriver(),
     openBody,
+    armedAt,
+    now = 1_700_000_000_000,
   }: Options = {}) {
+    this.now = now;
     this.driver = driver;
+    this.armedAt = armedAt;
     const id = (digits: number) => (++this.#ids).toString(16).padStart(digits, "0");
     this.shell = new PartitionShell(
       {
@@ -87,7 +95,7 @@ export class TestShell {
         },
       },
     );
-    this.shell.start(undefined, () => {});
+    this.shell.start(armedAt, () => {});
   }
 
   /** How many timers are pending: an object with one does not hibernate. */
@@ -121,8 +129,9 @@ export class TestShell {
     this.now = end;
   }
 
-  /** A connection: `author` as the edge verified it; undefined in open development mode, or where the token comes later. */
-  async open(author?: Author, awaitsToken = false): Promise<ShellConnection> {
+  /** A connection: `author` as the edge verified it; undefined in open development mode, or where the token comes later. `vanished`: its peer gives no sign of life any more. */
+  async open(author?: Author, awaitsToken = false, { vanished = false } = {}): Promise<ShellConnection> {
+    const openedAt = this.now;
     const frames: string[] = [];
     const ended: number[] = [];
     const saved: Attachment[] = [];
@@ -130,7 +139,7 @@ export class TestShell {
       send: (frame) => void frames.push(frame),
       end: (code) => void ended.push(code),
       save: (attachment) => void saved.splice(0, 1, attachment),
-      lastSignOfLife: () => this.now,
+      lastSignOfLife: () => (vanished ? openedAt : this.now),
     }));
     if (!(opened instanceof Connection)) throw new Error(opened.body);
     return new ShellConnection(this.shell, opened, { frames, ended, saved });

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { single } from "../../src/core/index.ts";
+import { idleMsMax } from "../../src/shell/connection.ts";
 import type { Subject } from "../../src/identity/verify.ts";
-import type { Author, Failure } from "../../src/protocol/index.ts";
+import { type Author, bounds, type Failure } from "../../src/protocol/index.ts";
 import { generousTenant, TestShell, turn } from "../support/shell.ts";
 
 const subject: Subject = {
@@ -161,5 +162,70 @@ describe("drain", () => {
     room.shell.drain(2);
     room.now -= 24 * 60 * 60 * 1_000;
     expect(await refused()).toBeUndefined();
+  });
+
+  const refused = (room: TestShell) => room.open().then(() => undefined, String);
+  /** The next lifetime of the object, as after sleep, a crash or a deployment. */
+  const woken = ({ driver, armedAt, now: before }: TestShell, now = before) => new TestShell({ driver, armedAt, now });
+  const written = (room: TestShell, draftId: string) =>
+    room.submit({ principal: "alice", permissions: "all" }, single(draft(draftId)));
+
+  it("[LC-4] is kept over sleep and restarts, and ends by its time", async () => {
+    const room = new TestShell();
+    await written(room, "d1");
+    room.shell.drain(60);
+    const next = woken(room, room.now + 59_000);
+    expect(await refused(next)).toContain("draining");
+    expect(await written(next, "d2")).toMatchObject({ status: 503 });
+    next.now += 1_000;
+    expect(await refused(next)).toBeUndefined();
+    // Nothing is left of it.
+    await next.alarm();
+    expect(next.driver.query("SELECT kind FROM jobs WHERE kind = 'end_drain'")).toEqual([]);
+    expect(await refused(woken(next))).toBeUndefined();
+  });
+
+  it("[LC-4] of a partition that was never written is kept over sleep, and creates no storage", async () => {
+    const room = new TestShell();
+    const reader = await room.open();
+    reader.send("connect", { clientId: "reader", version: "0.0.8" });
+    room.shell.drain(60);
+    expect(room.driver.query("SELECT name FROM sqlite_master")).toEqual([]);
+    const next = woken(room, room.now + 59_000);
+    expect(await refused(next)).toContain("draining");
+    next.now += 1_000;
+    expect(await refused(next)).toBeUndefined();
+    await next.alarm();
+    expect(await refused(woken(next))).toBeUndefined();
+    expect(next.driver.query("SELECT name FROM sqlite_master")).toEqual([]);
+  });
+
+  it("[LC-4] that was stored ends at the latest after the longest time, where the clock was set back", async () => {
+    const room = new TestShell();
+    await written(room, "d1");
+    room.shell.drain(60);
+    expect(await refused(woken(room, room.now - bounds.drainMsMax))).toBeUndefined();
+  });
+
+  it("[LC-4] that comes later replaces the one before", async () => {
+    const room = new TestShell();
+    await written(room, "d1");
+    room.shell.drain(60);
+    room.shell.drain(10);
+    expect(await refused(woken(room, room.now + 9_000))).toContain("draining");
+    expect(await refused(woken(room, room.now + 10_000))).toBeUndefined();
+  });
+});
+
+describe("connections whose peers have vanished", () => {
+  it("[WP-9] make room for a new one, long before the next sweep", async () => {
+    const room = new TestShell({ limits: { connectionsPerPartition: 2 } });
+    const vanished = await room.open(undefined, false, { vanished: true });
+    const live = await room.open();
+    room.now += idleMsMax - 1;
+    await expect(room.open()).rejects.toThrow("too_many_connections");
+    room.now += idleMsMax;
+    await room.open();
+    expect([vanished.ended, live.ended]).toEqual([[1001], []]);
   });
 });

@@ -88,7 +88,7 @@ describe("the lease of a partition", () => {
     await vi.waitUntil(() => leases.length === 2);
     answer();
     await Promise.all(shared);
-    expect(leases).toEqual([30_000, 25 * minute]);
+    expect(leases).toEqual([30_000, 150 * minute]);
   });
 });
 

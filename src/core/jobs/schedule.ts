@@ -20,6 +20,11 @@ export class Schedule {
     return this.#rows.has(nameOf(kind, ""));
   }
 
+  /** When `kind` is due, in milliseconds since 1970; undefined: it is not. */
+  dueAt(kind: JobKind): number | undefined {
+    return this.#rows.get(nameOf(kind, ""))?.dueAt;
+  }
+
   /** The jobs that are due at `now`, earliest first, at most `limit`. */
   due(now: number, limit: number): JobRow[] {
     return [...this.#rows.values()]
@@ -30,7 +35,12 @@ export class Schedule {
 
   /** Makes `kind` due at `dueAt`, unless it is due at some time already. */
   once(writes: StorageWrites, kind: JobKind, dueAt: number): void {
-    if (!this.has(kind)) this.#put(writes, { kind, key: "", dueAt, attempts: 0 });
+    if (!this.has(kind)) this.set(writes, kind, dueAt);
+  }
+
+  /** Makes `kind` due at `dueAt`, and at no other time. */
+  set(writes: StorageWrites, kind: JobKind, dueAt: number): void {
+    this.#put(writes, { kind, key: "", dueAt, attempts: 0 });
   }
 
   /** A job has run: it is due again at `next`, or not any more. */

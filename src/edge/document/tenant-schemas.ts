@@ -8,7 +8,7 @@ const perSecondMin = 1 / 1_000_000;
 const burstMax = 1_000_000_000;
 /** How many event types can have their own rate. */
 const eventTypesMax = 100;
-const drainSecondsMax = 600;
+const drainSecondsMax = bounds.drainMsMax / 1_000;
 /** The platform allows no more sockets per object. */
 const connectionsMax = 32_768;
 
