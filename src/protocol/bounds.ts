@@ -14,9 +14,12 @@ export const bounds = {
   windowWorkMax: 512,
   /** Frames of one connection in a window: they bound how much it can delay the others. */
   windowWorkPerConnectionMax: 64,
-  /** Frames of all connections together that wait for their window, in number and in bytes. */
+  /**
+   * Frames of all connections together that wait for their window, in number and by what they take in memory once they
+   * are decoded, in bytes: up to 30 times their text (docs/decisions/0009-memory.md).
+   */
   queueWorkMax: 8_192,
-  queueBytesMax: 16 * 1024 * 1024,
+  queueBytesMax: 8 * 1024 * 1024,
   /** Frames of one connection that wait for their window. */
   queueWorkPerConnectionMax: 1_024,
   /** Bytes of one frame to a client; one message always fits. */
@@ -129,6 +132,8 @@ export const bounds = {
   /** UTF-16 units, or bytes, of such frames; and of such frames before authentication. */
   bytesBehindTokenMax: 1024 * 1024,
   unauthenticatedBytesMax: 128 * 1024,
+  /** What the frames of all connections take in memory that wait in this way, in bytes: with more, who holds most of them ends. */
+  heldBytesMax: 4 * 1024 * 1024,
   /** Connections to a partition that have not sent their token yet. */
   unauthenticatedMax: 64,
   /** How long a partition can be drained at once, in milliseconds. */

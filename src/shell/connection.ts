@@ -16,6 +16,7 @@ import { type Author, bounds, endsConnection, type Failure } from "../protocol/i
 import type { EventRow } from "../storage/port.ts";
 import type { Decoded, Dialect, EndReason, TokenFrame } from "../wire/dialect.ts";
 import type { Dialects } from "../wire/dialects.ts";
+import type { HeldFrames } from "./held-frames.ts";
 import { type KeptOutstanding, Outstanding, type OutstandingSums } from "./outstanding.ts";
 
 type Submit = Extract<Command, { kind: "submit" }>;
@@ -61,6 +62,7 @@ export interface ConnectionHost {
   readonly dialects: Dialects;
   readonly intake: Intake;
   readonly outstanding: OutstandingSums;
+  readonly held: HeldFrames;
   now(): number;
   /** Runs `run` once, after `delayMs` milliseconds. Returns a function that cancels it. */
   timer(run: () => void, delayMs: number): () => void;
@@ -154,6 +156,7 @@ export class Connection implements Subscriber, FrameSource {
       }
       this.#waiting.shift();
       this.#waitingBytes -= bytesOf(frame);
+      this.#host.held.remove(this, frame);
       const work = this.#take(decoded, frame, now());
       // At once: under load there are frames that arrived after these, and are not decoded yet.
       if (work && !intake.offer(this, work, bytesOf(frame))) this.overflowed();
@@ -228,8 +231,12 @@ export class Connection implements Subscriber, FrameSource {
     this.#waitingBytes += bytesOf(frame);
     const bytesMax = this.session.state.author ? bounds.bytesBehindTokenMax : bounds.unauthenticatedBytesMax;
     const full = this.#waiting.length === bounds.framesBehindTokenMax || this.#waitingBytes > bytesMax;
-    if (full) this.overflowed();
-    else this.#waiting.push(frame);
+    if (full) {
+      this.overflowed();
+      return;
+    }
+    this.#waiting.push(frame);
+    this.#host.held.add(this, frame);
   }
 
   /** Whether this is the partition's first write, by a client that has connected. */
@@ -352,6 +359,7 @@ export class Connection implements Subscriber, FrameSource {
     this.#ended = true;
     this.#cancelTimer?.();
     this.#waiting.length = 0;
+    this.#host.held.release(this);
     this.#outstanding.close(this.#host.now());
     this.#host.connectionEnded(this);
   }

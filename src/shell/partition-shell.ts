@@ -38,6 +38,7 @@ import { Admission, keptDrain } from "./admission.ts";
 import type { Roles } from "./author.ts";
 import { type Attachment, type Carrier, Connection, type ConnectionHost, idleMsMax } from "./connection.ts";
 import type { EventSink } from "./event-sink.ts";
+import { HeldFrames } from "./held-frames.ts";
 import { OutstandingSums } from "./outstanding.ts";
 import type { ShellPorts } from "./ports.ts";
 import { writeSnapshot } from "./snapshot-writer.ts";
@@ -132,6 +133,7 @@ export class PartitionShell {
       dialects: this.#dialects,
       intake: this.#intake,
       outstanding: new OutstandingSums(),
+      held: new HeldFrames(),
       now,
       timer: (run, delayMs) => ports.timer(run, delayMs),
       connectionEnded: (connection) => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Intake, newSession } from "../../src/core/index.ts";
 import { Dialects } from "../../src/wire/dialects.ts";
 import { Connection } from "../../src/shell/connection.ts";
+import { HeldFrames } from "../../src/shell/held-frames.ts";
 import { OutstandingSums } from "../../src/shell/outstanding.ts";
 import type { Failure, Author } from "../../src/protocol/index.ts";
 import { bounds } from "../../src/protocol/bounds.ts";
@@ -32,6 +33,7 @@ function unauthenticated(verify: () => Promise<Author>, claims?: () => Promise<F
         defer: (window) => void setTimeout(window),
       }),
       outstanding: new OutstandingSums(),
+      held: new HeldFrames(),
       now: () => room.now,
       timer: () => () => {},
       connectionEnded: () => {},

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Intake, newSession } from "../../src/core/index.ts";
 import { type Attachment, Connection } from "../../src/shell/connection.ts";
+import { HeldFrames } from "../../src/shell/held-frames.ts";
 import { OutstandingSums } from "../../src/shell/outstanding.ts";
 import type { Dialect } from "../../src/wire/dialect.ts";
 import { Dialects } from "../../src/wire/dialects.ts";
@@ -58,6 +59,7 @@ function connected(attachment: Partial<Attachment> = {}) {
         defer: () => {},
       }),
       outstanding: new OutstandingSums(),
+      held: new HeldFrames(),
       now: () => room.now,
       timer: () => () => {},
       connectionEnded: () => {},

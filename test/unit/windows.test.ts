@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Command, Intake, single } from "../../src/core/index.ts";
+import { weightOf } from "../../src/model/weight.ts";
 import type { Work } from "../../src/core/window/work.ts";
 import { bounds } from "../../src/protocol/index.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
@@ -224,14 +225,40 @@ describe("Intake", () => {
     expect(client.submit(`d${9 + most}`, "set", { target: "n", value: 0 }).type).toBe("event_accepted");
   });
 
-  it("[LC-10] bounds the bytes that wait", () => {
+  it("[LC-10] [BD-2] bounds what waits by what it takes in memory once it is decoded, not by its text", () => {
     const room = new TestPartition();
     const client = room.client("a");
     const harness = new Harness((batch) => room.partition.process(batch, room.now));
+    // Most of this text is white space: it takes next to nothing.
     for (const at of range(1, 300)) harness.intake.offer(client, work(client, `d${at}`), 64 * 1024);
     while (harness.timer) harness.fire();
-    expect(client.of("event_accepted")).toHaveLength(8 + 256);
-    expect(client.of("error").every(({ payload }: Message) => payload.code === "overloaded")).toBe(true);
+    expect(client.of("event_accepted")).toHaveLength(300);
+    const heavy = JSON.stringify({
+      id: "m",
+      type: "submit_event",
+      timestamp: 0,
+      payload: {
+        draftId: "h",
+        event: { type: "set", payload: { target: "h", value: { a: Array.from({ length: 21_500 }, () => ({})) } } },
+      },
+    });
+    expect(heavy.length).toBeLessThan(bounds.frameBytesMax);
+    const take = (frame: string) =>
+      harness.intake.offer(
+        client,
+        { session: client.session, command: room.codec.decode(frame) as Command },
+        frame.length,
+      );
+    for (const at of range(1, 9)) harness.intake.offer(client, work(client, `e${at}`), 100);
+    for (const at of range(1, 20)) take(heavy.replace('"h"', `"h${at}"`));
+    while (harness.timer) harness.fire();
+    const decided = new Set(client.of("event_accepted").map(({ payload }: Message) => payload.draftId as string));
+    const most = Math.floor(bounds.queueBytesMax / weightOf(Array.from({ length: 21_500 }, () => ({}))));
+    expect(most).toBeLessThan(8);
+    expect([...decided].filter((id) => id.startsWith("h"))).toEqual(range(1, most).map((at) => `h${at}`));
+    const errors = client.of("error");
+    expect(errors).toHaveLength(20 - most);
+    expect(errors.every(({ payload }: Message) => payload.code === "overloaded")).toBe(true);
   });
 });
 

@@ -1,6 +1,7 @@
 import { type Failure, bounds } from "../../protocol/index.ts";
 import { retryAfterSeconds } from "../delivery/endings.ts";
 import { declined, type Work } from "./work.ts";
+import { estimateOf, WorkWeights } from "./work-weight.ts";
 
 /** More arrivals than this within one timer window are load. Measured: docs/decisions/0002-windows.md. */
 const directArrivalsMax = 8;
@@ -38,7 +39,9 @@ interface Arrival {
 
 interface Waiting {
   work: Work;
+  /** What it takes in memory: the most that its text can become, or once `weighed` what it is. */
   bytes: number;
+  weighed: boolean;
 }
 
 /**
@@ -56,6 +59,9 @@ export class Intake {
   readonly #queues = new Map<object | string, Waiting[]>();
   #waiting = 0;
   #waitingBytes = 0;
+  #weights = new WorkWeights();
+  /** Whether each piece of work that waits was weighed. */
+  #allWeighed = true;
   /** What has arrived and was not read yet, in order. */
   #unread: Arrival[] = [];
   #unreadBytes = 0;
@@ -109,10 +115,10 @@ export class Intake {
   }
 
   /**
-   * Takes work of `connection` (anything that stands for one), of `bytes` as it came. False: so
+   * Takes work of `connection` (anything that stands for one), decoded from text of `units` UTF-16 units. False: so
    * much waits already that not even refusals can be held; the connection has to end.
    */
-  offer(connection: object | string, work: Work, bytes: number): boolean {
+  offer(connection: object | string, work: Work, units: number): boolean {
     this.#open();
     if (++this.#arrivals > directArrivalsMax) this.#gathering = true;
     if (!this.#gathering) {
@@ -121,17 +127,42 @@ export class Intake {
     }
     const queue = this.#queues.get(connection) ?? [];
     if (queue.length >= 2 * bounds.queueWorkPerConnectionMax || this.#waiting >= 2 * bounds.queueWorkMax) return false;
-    const full =
-      this.#waiting >= bounds.queueWorkMax ||
-      this.#waitingBytes + bytes > bounds.queueBytesMax ||
-      queue.length >= bounds.queueWorkPerConnectionMax;
+    const waiting: Waiting = { work, bytes: estimateOf(units), weighed: false };
+    const keeps = this.#fits(waiting);
+    const full = !keeps || this.#waiting >= bounds.queueWorkMax || queue.length >= bounds.queueWorkPerConnectionMax;
     // A refusal waits its turn like everything else, so that answers keep their order.
-    const keeps = this.#waitingBytes + bytes <= bounds.queueBytesMax;
-    queue.push({ work: full ? declined(work, overloaded, keeps) : work, bytes: keeps ? bytes : 0 });
+    if (full) waiting.work = declined(work, overloaded, keeps);
+    if (!keeps) waiting.bytes = 0;
+    queue.push(waiting);
     this.#queues.set(connection, queue);
     this.#waiting++;
-    if (keeps) this.#waitingBytes += bytes;
+    this.#waitingBytes += waiting.bytes;
+    if (!waiting.weighed) this.#allWeighed = false;
     return true;
+  }
+
+  /** Whether there is memory for it. Work is weighed only when the estimates do not fit: ordinary load costs nothing here. */
+  #fits(waiting: Waiting): boolean {
+    const fits = () => this.#waitingBytes + waiting.bytes <= bounds.queueBytesMax;
+    if (fits()) return true;
+    this.#weigh(waiting);
+    if (fits() || this.#allWeighed) return fits();
+    for (const queue of this.#queues.values()) {
+      for (const each of queue) {
+        if (each.weighed) continue;
+        this.#waitingBytes -= each.bytes;
+        this.#weigh(each);
+        this.#waitingBytes += each.bytes;
+      }
+    }
+    this.#allWeighed = true;
+    return fits();
+  }
+
+  #weigh(waiting: Waiting): void {
+    waiting.weighed = true;
+    // What is refused without being kept is counted by number.
+    if (waiting.bytes > 0) waiting.bytes = this.#weights.of(waiting.work);
   }
 
   /** Does everything that waits, at once. */
@@ -192,6 +223,7 @@ export class Intake {
       (goesOn ? this.#queues : served).set(connection, queue);
     }
     for (const [connection, queue] of served) this.#queues.set(connection, queue);
+    this.#weights = new WorkWeights();
     return batch;
   }
 }
