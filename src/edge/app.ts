@@ -2,7 +2,7 @@ import type { Application } from "../objects/application.ts";
 import { Hono } from "hono";
 import type { Failure } from "../protocol/index.ts";
 import { refuseWhileDraining } from "./draining.ts";
-import { Unanswered } from "./call.ts";
+import { Unanswered } from "../platform/call.ts";
 import type { Edge } from "./env.ts";
 import { refuseOtherMethods } from "./methods.ts";
 import { problemAt, refuse, Refused } from "./refused.ts";

@@ -1,4 +1,4 @@
-import { callObject } from "./call.ts";
+import { callObject } from "../platform/call.ts";
 import { single } from "../core/index.ts";
 import { authorHeader } from "../platform/rpc.ts";
 import type { Failure, ServerMessage, Author } from "../protocol/index.ts";

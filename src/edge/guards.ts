@@ -4,7 +4,7 @@ import { defaultTenant } from "../identity/verify.ts";
 import { readForbidden, readPermission } from "../shell/admission.ts";
 import { stubOf } from "../platform/placement.ts";
 import { isPartitionName, allows, type Author } from "../protocol/index.ts";
-import { callObject, callObjectOnce } from "./call.ts";
+import { callObject, callObjectOnce } from "../platform/call.ts";
 import type { EdgeContext, EdgeMiddleware, PartitionAccess, TenantAccess, TenantStub } from "./env.ts";
 import { addressFailure, identify, type Identity } from "./identity.ts";
 import { orRefuse, Refused } from "./refused.ts";

@@ -1,7 +1,7 @@
 import { describeRoute, resolver } from "hono-openapi";
 import * as z from "zod/mini";
 import { bounds } from "../../protocol/index.ts";
-import { callObject } from "../call.ts";
+import { callObject } from "../../platform/call.ts";
 import { headers, json, partitionParameters, partitionRefusals } from "../document/parts.ts";
 import { proofParameter, proofsParameter, query, wholeNumber } from "../document/query.ts";
 import { batchResult, batchSubmission, numberedEvent, page, submission } from "../document/schemas.ts";

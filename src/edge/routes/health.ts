@@ -1,6 +1,6 @@
 import type { Application } from "../../objects/application.ts";
 import { describeRoute } from "hono-openapi";
-import { callObject } from "../call.ts";
+import { callObject } from "../../platform/call.ts";
 import { json, parameters, refusals } from "../document/parts.ts";
 import { health } from "../document/schemas.ts";
 import type { Edge } from "../env.ts";

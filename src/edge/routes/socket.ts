@@ -3,7 +3,7 @@ import { describeRoute } from "hono-openapi";
 import { defaultTenant } from "../../identity/verify.ts";
 import type { Problem } from "../../protocol/index.ts";
 import { asciiJson } from "../../platform/ascii.ts";
-import { callObject } from "../call.ts";
+import { callObject } from "../../platform/call.ts";
 import { headers, partitionParameters, partitionRefusals } from "../document/parts.ts";
 import type { Edge } from "../env.ts";
 import { protocolsOf, subprotocol } from "../identity.ts";

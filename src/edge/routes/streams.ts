@@ -5,7 +5,7 @@ import { asciiJson } from "../../platform/ascii.ts";
 import { responseOf } from "../../wire/partita/answers.ts";
 import { bounds, postedShape } from "../../protocol/index.ts";
 import { readJson } from "../body.ts";
-import { callObject } from "../call.ts";
+import { callObject } from "../../platform/call.ts";
 import { headers, partitionParameters, partitionRefusals } from "../document/parts.ts";
 import { proofParameter, proofsParameter, query, wholeNumber } from "../document/query.ts";
 import type { Edge, EdgeContext, PartitionAccess } from "../env.ts";

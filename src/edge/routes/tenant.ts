@@ -2,7 +2,7 @@ import { describeRoute, resolver } from "hono-openapi";
 import { lifetimeSecondsOf } from "../../identity/settings.ts";
 import { type Failure, isId } from "../../protocol/index.ts";
 import { readJson } from "../body.ts";
-import { callObject, callObjectOnce } from "../call.ts";
+import { callObject, callObjectOnce } from "../../platform/call.ts";
 import { authenticationRefusals, json, parameters, partitionParameters, partitionRefusals } from "../document/parts.ts";
 import {
   drainShape,

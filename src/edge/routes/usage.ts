@@ -1,5 +1,5 @@
 import { describeRoute } from "hono-openapi";
-import { callObject } from "../call.ts";
+import { callObject } from "../../platform/call.ts";
 import { json, partitionParameters, partitionRefusals } from "../document/parts.ts";
 import { usageRead } from "../document/schemas.ts";
 import type { Edge } from "../env.ts";
