@@ -65,6 +65,8 @@ export type ReadCommand =
       draftIds: boolean;
       /** Whether this connection receives presence, and may show its own. */
       presence: boolean;
+      /** Whether this connection returns probes. */
+      probes: boolean;
       /** What the dialect has to know again of this connection; only the dialect reads it. */
       wire: Json | undefined;
       /** The author of the token in it, where it had one. */
@@ -84,8 +86,8 @@ export type ReadCommand =
     }
   /** Chunk `chunk` of the snapshot at event `eventId`. */
   | { kind: "state_chunk"; requestId: string; eventId: number; chunk: number }
-  /** This connection has received everything up to `eventId`. */
-  | { kind: "ack"; requestId: string; eventId: number }
+  /** This connection has received everything up to `eventId`, and what was sent before `probe`. */
+  | { kind: "ack"; requestId: string; eventId: number; probe: string | undefined }
   /** What the state at the head hashes to. */
   | { kind: "hash"; requestId: string }
   | { kind: "heartbeat"; requestId: string }

@@ -22,6 +22,8 @@ export type Reply =
     }
   /** The token that was sent is in force. */
   | { kind: "renewed"; requestId: string; now: number; expiresAt: number }
+  /** To be returned by who reads it. */
+  | { kind: "probe"; now: number; probe: string }
   /** This connection ends, and may come back in `reconnectAfterMs`. */
   | { kind: "draining"; now: number; reconnectAfterMs: number }
   /** The verdict on the submission under `key`. */
@@ -120,6 +122,8 @@ export interface ConnectedClient {
   draftIds: boolean;
   /** Whether a large state comes as chunks of a snapshot; undefined in sessions of earlier versions. */
   stateChunks?: boolean;
+  /** Whether it returns probes; undefined in sessions of earlier versions. */
+  probes?: boolean;
   /** What others know this connection by; undefined: it did not ask for presence. */
   peerId: string | undefined;
 }

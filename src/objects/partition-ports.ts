@@ -23,6 +23,7 @@ export function durablePorts(
       traceId: () => crypto.randomUUID().replaceAll("-", ""),
       peerId: () => crypto.randomUUID(),
       connectionId: () => crypto.randomUUID(),
+      nonce: () => crypto.randomUUID(),
       fraction: () => Math.random(),
     },
     log,

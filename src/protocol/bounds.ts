@@ -46,6 +46,8 @@ export const bounds = {
   unprovenBytesPerConnectionMax: 64 * 1024 * 1024,
   /** The same of all connections of a principal, of each what is beyond `outstandingBytesPerConnectionMax`. */
   unprovenBytesPerPrincipalMax: 128 * 1024 * 1024,
+  /** Bytes sent to a connection since the last proof or probe, at which a probe follows: often enough for every bound above, and no cost beside them. */
+  probeEveryBytes: 1024 * 1024,
   /** Requests of a connection that are being answered; at this many a reading request waits. A stream's queue holds their pages. */
   readsInFlightMax: 2,
   /** Open streams over HTTP of a partition: each prevents hibernation, and up to `streamUnreadMax` can wait for each. */

@@ -38,6 +38,8 @@ const connectPayload = z.object({
   presence: z.optional(z.boolean()),
   /** `connected` contains the expiry of the token, so that the client can renew it in time. */
   renewal: z.optional(z.boolean()),
+  /** The server may send probes, which the client returns. */
+  probes: z.optional(z.boolean()),
   /** The token, if the upgrade could not send one. */
   token: z.optional(z.string()),
 });
@@ -79,6 +81,12 @@ const syncPayload = z.object({
   limit: z.optional(z.int()),
 });
 
+const ackPayload = z.object({
+  eventId: count,
+  /** The last probe that was received. */
+  probe: z.optional(id),
+});
+
 const presencePayload = z.object({
   state: z.nullable(
     z.custom<JsonObject>(isJsonObject, { error: "Invalid input: expected object or null", abort: true }).check(
@@ -98,7 +106,7 @@ export const clientMessage = z.discriminatedUnion("type", [
   z.object({ ...envelope, type: z.literal("submit_events"), payload: batchShape }),
   z.object({ ...envelope, type: z.literal("sync"), payload: syncPayload }),
   z.object({ ...envelope, type: z.literal("state_chunk"), payload: z.object({ eventIndex: count, chunk: count }) }),
-  z.object({ ...envelope, type: z.literal("ack"), payload: z.object({ eventId: count }) }),
+  z.object({ ...envelope, type: z.literal("ack"), payload: ackPayload }),
   z.object({ ...envelope, type: z.literal("hash"), payload: z.object({}) }),
   z.object({ ...envelope, type: z.literal("presence"), payload: presencePayload }),
   z.object({ ...envelope, type: z.literal("renew"), payload: z.object({ token: z.string() }) }),
@@ -260,6 +268,8 @@ export type ServerMessage =
   | (Envelope<"hash", { eventIndex: number; sha256: string }> & { inReplyTo: string })
   /** The peers that have changed, and those that have left. `all`: the message lists all peers. The receiver's own entry can be among them. */
   | Envelope<"presence", { peers: Peer[]; gone: string[]; all?: true }>
+  /** The client returns `probe` with an `ack`; only if `connect` asked for `probes`. */
+  | Envelope<"probe", { probe: string }>
   /** The server is about to end this connection: the client reconnects after `reconnectAfterMs`. */
   | Envelope<"draining", { reconnectAfterMs: number }>
   | (Envelope<"heartbeat", Record<string, never>> & { inReplyTo?: string })

@@ -68,6 +68,8 @@ export interface ConnectionHost {
   timer(run: () => void, delayMs: number): () => void;
   /** Returns the author of a token that was received in a frame, or why it is refused; undefined in open development mode, where tokens are ignored. */
   authenticate: ((session: Session, token: string) => Promise<Author | Failure>) | undefined;
+  /** A text that nobody can guess. */
+  nonce(): string;
   /** Whether the tenant must count the partition before its first write. */
   mustClaim(): boolean;
   /** Returns why requests of this author are refused, or undefined. */
@@ -180,10 +182,14 @@ export class Connection implements Subscriber, FrameSource {
 
   /** Whether a frame proves that something was read. */
   #prove(decoded: Decoded, now: number): boolean {
-    const proven =
+    const outstanding = this.#outstanding;
+    let proven =
       decoded.kind === "state_chunk"
-        ? this.#outstanding.proveChunk(decoded, now)
-        : this.#outstanding.prove(knownEventOf(decoded) ?? -1, now);
+        ? outstanding.proveChunk(decoded, now)
+        : outstanding.prove(knownEventOf(decoded) ?? -1, now);
+    if (decoded.kind === "ack" && decoded.probe !== undefined) {
+      proven = outstanding.proveProbe(decoded.probe, now) || proven;
+    }
     if (proven) this.#keepOutstanding();
     return proven;
   }
@@ -307,6 +313,15 @@ export class Connection implements Subscriber, FrameSource {
     this.#count(units, asked);
     for (const reply of replies) if (reply.kind === "state_chunk") this.#outstanding.sentChunk(reply);
     if (this.#waiting.length > 0 && !this.#held) this.#serveLater();
+    this.#probe();
+  }
+
+  /** Has a client that returns probes prove what it has read: not every reply brings an event that it could name. */
+  #probe(): void {
+    if (this.#ended || !this.session.state.client?.probes || !this.#outstanding.probeDue) return;
+    const probe = this.#host.nonce();
+    this.#outstanding.probed(probe);
+    this.deliver([{ kind: "probe", now: this.#host.now(), probe }], []);
   }
 
   #count(units: number, asked: boolean): void {
@@ -391,10 +406,12 @@ function isReading({ kind }: Decoded): boolean {
   return readingKinds.has(kind);
 }
 
+const unaskedKinds: ReadonlySet<string> = new Set<Reply["kind"]>(["presence", "head", "probe"]);
+
 /** Whether a client could have more of these replies by sending more frames. An acceptance is as new as its event. */
 function isAsked(reply: Reply): boolean {
   if (reply.kind === "decided") return reply.verdict.results.some(({ kind }) => kind !== "accepted");
-  return reply.kind !== "presence" && reply.kind !== "head";
+  return !unaskedKinds.has(reply.kind);
 }
 
 /** Whether a command has exactly one answer that `endsRequest`; not those that are answered by their draft's id, or never. */

@@ -152,6 +152,9 @@ export class Outstanding {
   #proven = 0;
   readonly #events: Proofs;
   readonly #chunks = new Proofs();
+  /** The probes that may be returned, in the order in which they were sent, and how much was sent before each. */
+  readonly #probes = new Map<string, number>();
+  #probedAt = 0;
   #kept: number;
 
   /** `exhausted`: called when so much is not proven to be read that the connection has to end. */
@@ -210,6 +213,22 @@ export class Outstanding {
   /** The same for a request for a chunk: what was sent up to the chunk before is read. */
   proveChunk(chunk: Chunk, now: number): boolean {
     return chunk.chunk > 0 && this.#prove(this.#chunks.prove(chunkPosition(chunk) - 1), now);
+  }
+
+  /** Whether so much was sent since the last proof and the last probe that a probe has to follow. */
+  get probeDue(): boolean {
+    return this.#sent - Math.max(this.#proven, this.#probedAt) >= bounds.probeEveryBytes;
+  }
+
+  /** Counts a probe, which nobody can guess: who returns it has read what was sent until now. */
+  probed(probe: string): void {
+    for (const [earlier, end] of this.#probes) if (end <= this.#proven) this.#probes.delete(earlier);
+    this.#probes.set(probe, (this.#probedAt = this.#sent));
+  }
+
+  /** The client returns a probe: what was sent before it is read. */
+  proveProbe(probe: string, now: number): boolean {
+    return this.#prove(this.#probes.get(probe), now);
   }
 
   #prove(end: number | undefined, now: number): boolean {

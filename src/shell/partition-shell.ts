@@ -141,6 +141,7 @@ export class PartitionShell {
         this.#detach(connection.session);
       },
       authenticate: ports.tenant && ((session, token) => this.#admission.authenticate(session, token)),
+      nonce: () => ports.random.nonce(),
       mustClaim: () => this.#link?.mustClaim === true,
       admitRequest: (author) => this.#admission.admitRequest(author),
       admitDraft: (author) => this.#admission.admitDraft(author),

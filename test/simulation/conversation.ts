@@ -5,7 +5,7 @@ import type { ServerLink } from "./link.ts";
 import type { Trace } from "./trace.ts";
 import type { Asked, Told } from "./wire.ts";
 
-type Answer = Exclude<Told, { type: "broadcast" | "head" | "presence" | "draining" }>;
+type Answer = Exclude<Told, { type: "broadcast" | "head" | "presence" | "probe" | "draining" }>;
 
 /** About what an event weighs for the server beyond its payload, in bytes: never less than that. */
 const overheadBytes = 500;
@@ -90,7 +90,7 @@ export class Conversation {
         batchEnd = this.#broadcast(message.payload, messages.length > 1 ? batchEnd : undefined);
       } else if (message.type === "head") this.#outOfCredit(message.payload.currentEventIndex);
       else if (message.type === "draining") this.#unanswered.length = 0;
-      else if (message.type !== "presence") this.#answer(message, headBefore);
+      else if (message.type !== "presence" && message.type !== "probe") this.#answer(message, headBefore);
     }
     // After the answer to connect, which may be in the array.
     this.#check(!array || this.#arrays, () => "an array comes that was not asked for");

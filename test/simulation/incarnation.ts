@@ -53,6 +53,7 @@ export class Incarnation {
         traceId: () => random.hex(32),
         peerId: () => random.hex(32),
         connectionId: () => random.hex(32),
+        nonce: () => random.hex(32),
         fraction: () => random.next(),
       },
       log,

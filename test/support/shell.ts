@@ -76,6 +76,7 @@ export class TestShell {
           traceId: () => id(32),
           peerId: () => `peer-${id(1)}`,
           connectionId: () => `connection-${id(1)}`,
+          nonce: () => `nonce-${id(1)}`,
           fraction: () => 0.5,
         },
         log: (level, message, fields) => void this.logged.push({ level, message, fields }),

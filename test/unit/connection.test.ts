@@ -36,6 +36,7 @@ function unauthenticated(verify: () => Promise<Author>, claims?: () => Promise<F
       held: new HeldFrames(),
       now: () => room.now,
       timer: () => () => {},
+      nonce: () => "nonce",
       connectionEnded: () => {},
       authenticate: verify,
       mustClaim: () => claims !== undefined,

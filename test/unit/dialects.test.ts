@@ -27,6 +27,7 @@ const shouting: Dialect = {
           credit: undefined,
           draftIds: false,
           presence: false,
+          probes: false,
           wire: undefined,
           author: undefined,
         }
@@ -62,6 +63,7 @@ function connected(attachment: Partial<Attachment> = {}) {
       held: new HeldFrames(),
       now: () => room.now,
       timer: () => () => {},
+      nonce: () => "nonce",
       connectionEnded: () => {},
       authenticate: undefined,
       mustClaim: () => false,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { bounds } from "../../src/protocol/bounds.ts";
 import { Outstanding, OutstandingSums } from "../../src/shell/outstanding.ts";
+import type { Message } from "../support/partition.ts";
 import { type ShellConnection, TestShell } from "../support/shell.ts";
 
 const eventsMax = 1_100;
@@ -111,6 +112,78 @@ describe("a connection that reads", () => {
       room.elapse(0);
     }
     expect(other.ended).toEqual([]);
+  });
+});
+
+/** A partition whose log stays as it is, with a peer that shows something else every 50 ms, and another connection. */
+async function presenceOnly(more: object) {
+  const room = new TestShell();
+  const peer = await connected(room, "peer", { presence: true });
+  const watcher = await connected(room, "watcher", { presence: true, ...more });
+  let shown = 0;
+  const show = () => {
+    peer.send("presence", { state: { at: ++shown, text: "x".repeat(2_000) } });
+    room.elapse(bounds.presenceIntervalMs);
+  };
+  return { watcher, show };
+}
+
+/** The probe in the last frame of a connection, if there is one. */
+function lastProbe({ frames }: ShellConnection): string | undefined {
+  const frame = frames.at(-1)!;
+  return frame.includes('"type":"probe"') ? (JSON.parse(frame) as Message).payload.probe : undefined;
+}
+
+describe("presence while the log is quiet", () => {
+  const showings = Math.ceil((2 * bounds.unprovenBytesPerConnectionMax) / 2_000);
+
+  it("[BD-4] [CL-8] never ends a connection that returns the probes, which come once in a mebibyte", async () => {
+    const { watcher, show } = await presenceOnly({ probes: true });
+    let returned = 0;
+    for (let at = 0; at < showings; at++) {
+      show();
+      const probe = lastProbe(watcher);
+      if (probe === undefined) continue;
+      returned++;
+      watcher.send("ack", { eventId: 0, probe });
+    }
+    expect(watcher.ended).toEqual([]);
+    expect(returned).toBeGreaterThan(120);
+    expect(returned).toBeLessThan(150);
+  });
+
+  it.each([
+    ["did not ask for probes", {}, undefined],
+    ["does not return them", { probes: true }, undefined],
+    ["returns others", { probes: true }, "nonce-1"],
+  ])("[BD-4] [LC-7] ends one that %s at the bound of unproven bytes", async (_, more, guess) => {
+    const { watcher, show } = await presenceOnly(more);
+    let probes = 0;
+    for (let at = 0; at < showings && watcher.ended.length === 0; at++) {
+      show();
+      if (lastProbe(watcher) !== undefined) probes++;
+      if (guess !== undefined) watcher.send("ack", { eventId: 0, probe: guess });
+    }
+    expect(watcher.ended).toEqual([1013]);
+    expect(watcher.sentUnits).toBeGreaterThan(bounds.unprovenBytesPerConnectionMax);
+    expect(probes > 0).toBe("probes" in more);
+  });
+});
+
+describe("a probe", () => {
+  it("[BD-4] proves what was sent before it, each once, also behind a later one", () => {
+    const account = new Outstanding(new OutstandingSums(), undefined, () => {});
+    for (const probe of ["a", "b", "c"]) {
+      account.sent(bounds.probeEveryBytes, true, -1, 0);
+      expect(account.probeDue).toBe(true);
+      account.probed(probe);
+      expect(account.probeDue).toBe(false);
+    }
+    expect(account.proveProbe("b", 0)).toBe(true);
+    expect(account.unproven).toBe(bounds.probeEveryBytes);
+    for (const probe of ["b", "a", "d"]) expect(account.proveProbe(probe, 0)).toBe(false);
+    expect(account.proveProbe("c", 0)).toBe(true);
+    expect(account.unproven).toBe(0);
   });
 });
 

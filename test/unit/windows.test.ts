@@ -501,6 +501,7 @@ describe("a window", () => {
                   wire: who % 2 === 0 ? { arrays: true } : undefined,
                   draftIds: false,
                   presence: false,
+                  probes: false,
                   author: undefined,
                 },
               };

@@ -109,6 +109,7 @@ export class Connection {
           limits: true,
           draftIds: true,
           proofs: true,
+          probes: true,
           renewal: token !== undefined,
           ...(presence ? { presence } : {}),
           ...(fetch ? { initialState: true, stateChunks: true } : this.#position()),
@@ -179,6 +180,9 @@ export class Connection {
         return;
       case "presence":
         this.#peers.update(message.payload);
+        return;
+      case "probe":
+        this.send("ack", { eventId: this.#delivery.inbox.cursor, probe: message.payload.probe });
         return;
       case "hash":
         void this.#takeHash(message);

@@ -54,6 +54,7 @@ export function connect(context: WindowContext, session: Session, command: Conne
     credit: command.credit,
     draftIds: command.draftIds,
     ...(command.stateChunks ? { stateChunks: true } : {}),
+    ...(command.probes ? { probes: true } : {}),
     peerId: command.presence ? ports.random.peerId() : undefined,
   };
   const since = command.sinceEventId;

@@ -104,6 +104,8 @@ export function partitaDialect(partition: string): Dialect {
         return replyMessage(reply, "hash", `{"eventIndex":${reply.eventIndex},"sha256":"${reply.sha256}"}`);
       case "presence":
         return presence.of(reply);
+      case "probe":
+        return message(`q-${reply.probe}`, "probe", reply.now, { probe: reply.probe });
       case "heartbeat":
         return replyMessage(reply, "heartbeat", "{}");
       case "error": {

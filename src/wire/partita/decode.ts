@@ -54,6 +54,7 @@ export function decode(frame: string | ArrayBuffer): Decoded {
         credit: payload.credit,
         draftIds: payload.draftIds ?? false,
         presence: payload.presence ?? false,
+        probes: payload.probes ?? false,
         wire: storedOptions({
           arrays: payload.frames === "array",
           limits: payload.limits ?? false,
@@ -108,7 +109,7 @@ export function decode(frame: string | ArrayBuffer): Decoded {
     case "state_chunk":
       return { kind: "state_chunk", requestId, eventId: payload.eventIndex, chunk: payload.chunk };
     case "ack":
-      return { kind: "ack", requestId, eventId: payload.eventId };
+      return { kind: "ack", requestId, eventId: payload.eventId, probe: payload.probe };
     case "hash":
       return { kind: "hash", requestId };
     case "presence":

@@ -457,6 +457,14 @@ describe("syncing", () => {
     expect(world.socket.of("sync")[0]!.payload).toEqual({ sinceEventId: 2, proof: "t1700000000002" });
   });
 
+  it("[BD-4] returns a probe at once, and says where it is", async () => {
+    const world = new FakeWorld();
+    await world.online();
+    expect(world.socket.of("connect")[0]!.payload.probes).toBe(true);
+    world.socket.say(broadcast(1, ...title("a")), { type: "probe", payload: { probe: "p1" } });
+    expect(world.socket.of("ack").map(({ payload }) => payload)).toEqual([{ eventId: 1, probe: "p1" }]);
+  });
+
   it.each([
     ["too_expensive", {}],
     ["rate_limited", { retryable: true, retryAfter: 5 }],
