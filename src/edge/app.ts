@@ -5,6 +5,7 @@ import { refuseWhileDraining } from "./draining.ts";
 import { Unanswered } from "../platform/call.ts";
 import type { Edge } from "./env.ts";
 import { refuseOtherMethods } from "./methods.ts";
+import { pageAt } from "./pages.ts";
 import { problemAt, refuse, Refused } from "./refused.ts";
 import { checkRoutes } from "./routes/check.ts";
 import { documentRoutes } from "./routes/document.ts";
@@ -52,7 +53,9 @@ export function edge(application: Application): Edge {
   documentRoutes(app);
   refuseOtherMethods(app);
 
-  app.notFound((c) => refuse(c, { code: "not_found", detail: "There is no route at this address." }));
+  app.notFound(
+    async (c) => (await pageAt(c)) ?? refuse(c, { code: "not_found", detail: "There is no route at this address." }),
+  );
 
   app.onError((error, c) => {
     if (error instanceof Refused) {

@@ -29,6 +29,10 @@ interface Env extends IdentitySettings {
   PARTITA_DRAINING?: string;
   /** The key that signs submissions over HTTP (`signature.ts`). Absent: no signature is required. */
   PARTITA_REQUEST_SIGNING_SECRET?: string;
+  /** The demo and the API page; absent where the deployment has none. */
+  ASSETS?: Fetcher;
+  /** Set to anything: they are served (`pages.ts`). */
+  PARTITA_PAGES?: string;
   PARTITIONS: DurableObjectNamespace<PartitionObject>;
   TENANTS: DurableObjectNamespace<TenantObject>;
 }

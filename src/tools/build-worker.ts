@@ -1,9 +1,8 @@
-// `npm run deploy:dry`: bundles the demo and the Worker as a deployment would, and uploads nothing.
+// `npm run deploy:dry`: does what a deployment does, the build of wrangler.toml included, and uploads nothing.
 import { execFile } from "node:child_process";
 import { stat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { buildDemo } from "./build-demo.ts";
 import { fail, readCommandLine } from "./command-line.ts";
 import { projectFolder, wranglerBin, wranglerEnvironment } from "./wrangler.ts";
 
@@ -14,12 +13,11 @@ const outputBytesMax = 8 * 1024 * 1024;
 
 /**
  * Bundles the Worker into `folder`, which is created if missing: `worker.js` and the SQL files that it loads. Also
- * bundles the demo, which is served with it. `main`: a main module other than that of wrangler.toml, also named `worker.ts`.
+ * bundles the demo, as wrangler.toml says. `main`: a main module other than that of wrangler.toml, also named `worker.ts`.
  *
  * @throws Error with the output of wrangler, if the build fails or takes over two minutes.
  */
 export async function buildWorker(folder: string, main?: string): Promise<void> {
-  buildDemo();
   await new Promise<void>((resolve, reject) => {
     execFile(
       process.execPath,

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { host, portOf } from "./address.ts";
 import { fail, readCommandLine } from "./command-line.ts";
 import { watchNpm } from "./npm-parent.ts";
+import { projectFolder, wranglerBin, wranglerEnvironment } from "./wrangler.ts";
 
 const usage = `usage: npm start
 Serves the Worker and its demo at http://127.0.0.1:8787 until SIGINT (Ctrl-C), SIGTERM or SIGHUP.
@@ -109,15 +110,7 @@ const port = portOf(process.env);
 if (port instanceof Error) fail(port.message);
 const url = `http://${host}:${port}`;
 await assertFree(port);
-// Loaded after the signal handlers are installed, because esbuild takes a while to load.
-const { buildDemo } = await import("./build-demo.ts");
-const { projectFolder, wranglerBin, wranglerEnvironment } = await import("./wrangler.ts");
 const persist = process.env["PERSIST"] ? resolve(process.env["PERSIST"]) : join(projectFolder, ".wrangler", "state");
-try {
-  buildDemo();
-} catch {
-  fail("The demo could not be built: see above.");
-}
 if (npmHasEnded()) process.exit(0);
 
 server = startServer(
@@ -127,6 +120,7 @@ server = startServer(
     `--ip=${host}`,
     `--port=${port}`,
     `--persist-to=${persist}`,
+    "--var=PARTITA_PAGES:on",
     ...identityOf(process.env),
     "--log-level=warn",
     "--show-interactive-dev-session=false",

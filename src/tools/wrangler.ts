@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const require = createRequire(import.meta.url);
@@ -13,6 +13,8 @@ export const wranglerBin = join(dirname(require.resolve("wrangler/package.json")
 /** The environment in which wrangler makes no network attempt and records no traces. */
 export const wranglerEnvironment: NodeJS.ProcessEnv = {
   ...process.env,
+  // The build of wrangler.toml runs `node`: this one, the packaged Node.
+  PATH: `${dirname(process.execPath)}${delimiter}${process.env["PATH"] ?? ""}`,
   // Undocumented, found in its code: local traces make `wrangler dev` 10 to 30 times slower.
   X_LOCAL_OBSERVABILITY: "false",
   WRANGLER_SEND_METRICS: "false",

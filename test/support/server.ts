@@ -144,12 +144,16 @@ function workerOptions(modules: WorkerModule[], bindings: Readonly<Record<string
     compatibilityDate,
     compatibilityFlags: ["nodejs_compat"],
     modules,
-    bindings,
+    bindings: { PARTITA_PAGES: "on", ...bindings },
     durableObjects: {
       PARTITIONS: { className: "PartitionObject", useSQLite: true },
       TENANTS: { className: "TenantObject", useSQLite: true },
     },
-    assets: { directory: join(projectFolder, "dist", "demo"), routerConfig: { has_user_worker: true } },
+    assets: {
+      directory: join(projectFolder, "dist", "demo"),
+      binding: "ASSETS",
+      routerConfig: { has_user_worker: true, invoke_user_worker_ahead_of_assets: true },
+    },
   };
 }
 

@@ -1,0 +1,19 @@
+import type { EdgeContext } from "./env.ts";
+
+/**
+ * Serves the demo and the API page, where `PARTITA_PAGES` is set; undefined where it is not, or there is no such page.
+ *
+ * Platform fact: assets are served before the Worker, unless it runs first (wrangler.toml, `run_worker_first`). It does,
+ * so that a deployment shows no page that nobody asked for, and so that `PARTITA_DRAINING` covers them.
+ */
+export async function pageAt(c: EdgeContext): Promise<Response | undefined> {
+  const { ASSETS, PARTITA_PAGES = "" } = c.env;
+  if (PARTITA_PAGES === "" || !ASSETS || (c.req.method !== "GET" && c.req.method !== "HEAD")) return undefined;
+  const answer = await ASSETS.fetch(c.req.raw);
+  if (answer.status === 404) {
+    await answer.body?.cancel();
+    return undefined;
+  }
+  // The headers of a fetched response are read-only.
+  return new Response(answer.body, answer);
+}
