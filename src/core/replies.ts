@@ -27,7 +27,8 @@ export type Reply =
   /** This connection ends, and may come back in `reconnectAfterMs`. */
   | { kind: "draining"; now: number; reconnectAfterMs: number }
   /** The verdict on the submission under `key`. */
-  | { kind: "decided"; key: string; mode: Submission["mode"]; verdict: Verdict }
+  /** `replayed`: a draft of it was decided before. */
+  | { kind: "decided"; key: string; mode: Submission["mode"]; verdict: Verdict; replayed: boolean }
   /** Out of credit: no more broadcasts until this connection has pulled up to the head. */
   | { kind: "head"; now: number; currentEventIndex: number }
   | { kind: "page"; requestId: string; now: number; page: Page }
@@ -88,7 +89,7 @@ export interface Page {
 
 /** The answer to a submission. */
 export type Outcome =
-  /** `replayed`: nothing was decided now, because the key was used before. */
+  /** `replayed`: nothing was decided now, because the key was used before; of a sequential batch, for one of its drafts. */
   | { kind: "decided"; verdict: Verdict; replayed: boolean }
   /** Not a verdict: nothing was stored, and where the failure is retryable the outcome is open. */
   | { kind: "refused"; failure: TracedFailure };

@@ -50,6 +50,12 @@ export const bounds = {
   probeEveryBytes: 1024 * 1024,
   /** Requests of a connection that are being answered; at this many a reading request waits. A stream's queue holds their pages. */
   readsInFlightMax: 2,
+  /**
+   * What a draft that is being decided counts for, beside its own bytes, until its reply is known: the largest rejection
+   * (20 violations), and of a batch for each draft one with a few. So the replies of what is being decided fit the bounds above.
+   */
+  replyBytesReserved: 16 * 1024,
+  replyBytesReservedPerDraft: 4 * 1024,
   /** Open streams over HTTP of a partition: each prevents hibernation, and up to `streamUnreadMax` can wait for each. */
   streamsMax: 50,
   /** Those of one principal, where its connections are limited at all: a few tabs. */

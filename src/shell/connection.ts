@@ -175,9 +175,9 @@ export class Connection implements Subscriber, FrameSource {
     if (decoded.kind === "token") return this.#authenticate(decoded, frame);
     if (decoded.kind === "presence") {
       const refused = this.#host.partition.show(this.session, decoded, now);
-      return refused && this.#work(refused);
+      return refused && this.#work(refused, frame);
     }
-    return this.#mustClaim(decoded) ? this.#claimFor(decoded, frame) : this.#work(decoded);
+    return this.#mustClaim(decoded) ? this.#claimFor(decoded, frame) : this.#work(decoded, frame);
   }
 
   /** Whether a frame proves that something was read. */
@@ -209,11 +209,11 @@ export class Connection implements Subscriber, FrameSource {
     const unread = this.#carrier.unreadUnits?.();
     if (unread === undefined) return this.#outstanding.msUntilServed(now);
     // The carrier calls `serve` when its peer has read.
-    return unread < bounds.streamUnreadMax / 2 ? 0 : servedMsMax;
+    return unread + this.#outstanding.reserved < bounds.streamUnreadMax / 2 ? 0 : servedMsMax;
   }
 
   #serveLater(): void {
-    if (this.#cancelTimer) return;
+    this.#cancelTimer?.();
     const { timer, step, now } = this.#host;
     const delayMs = Math.min(this.#msUntilServed(now()), servedMsMax);
     this.#cancelTimer = timer(() => step(() => this.serve()), delayMs);
@@ -227,8 +227,9 @@ export class Connection implements Subscriber, FrameSource {
     return this.#dialect ?? this.#host.dialects.last;
   }
 
-  #work(command: Command): Work {
+  #work(command: Command, frame: Frame): Work {
     if (isRequest(command)) this.#requests++;
+    else if (command.kind !== "ack") this.#outstanding.reserve(reservedFor(command, frame));
     return { session: this.session, command };
   }
 
@@ -266,7 +267,7 @@ export class Connection implements Subscriber, FrameSource {
 
   #authenticate({ requestId, token, command }: TokenFrame, frame: Frame): Work | undefined {
     const { authenticate } = this.#host;
-    if (!authenticate) return this.#work(command(undefined));
+    if (!authenticate) return this.#work(command(undefined), frame);
     this.#hold(frame, async () => {
       const author = await authenticate(this.session, token);
       return "code" in author ? { kind: "refused", requestId, failure: author } : command(author);
@@ -290,7 +291,7 @@ export class Connection implements Subscriber, FrameSource {
         this.end("overloaded");
         return;
       }
-      if (!this.#ended && !intake.offer(this, this.#work(command), bytesOf(frame))) this.overflowed();
+      if (!this.#ended && !intake.offer(this, this.#work(command, frame), bytesOf(frame))) this.overflowed();
       this.serve();
     });
   }
@@ -306,6 +307,7 @@ export class Connection implements Subscriber, FrameSource {
     for (const reply of replies) {
       asked ||= isAsked(reply);
       if (endsRequest(reply)) this.#requests = Math.max(this.#requests - 1, 0);
+      else if (endsDraft(reply)) this.#outstanding.release();
       if (reply.kind !== "error" && reply.kind !== "draining") continue;
       const code = reply.kind === "error" ? reply.failure.code : "draining";
       if (endsConnection(code)) this.end(code, "see the last message");
@@ -410,8 +412,21 @@ const unaskedKinds: ReadonlySet<string> = new Set<Reply["kind"]>(["presence", "h
 
 /** Whether a client could have more of these replies by sending more frames. An acceptance is as new as its event. */
 function isAsked(reply: Reply): boolean {
-  if (reply.kind === "decided") return reply.verdict.results.some(({ kind }) => kind !== "accepted");
+  if (reply.kind === "decided") {
+    return reply.replayed || reply.verdict.results.some(({ kind }) => kind !== "accepted");
+  }
   return !unaskedKinds.has(reply.kind);
+}
+
+/** What the reply to a draft may have, in UTF-16 units: an acceptance repeats the frame, a rejection lists what is wrong. */
+function reservedFor(command: Command, frame: Frame): number {
+  const drafts = "submission" in command ? (command.submission?.drafts.length ?? 1) : 1;
+  return Math.max(bytesOf(frame), bounds.replyBytesReserved, drafts * bounds.replyBytesReservedPerDraft);
+}
+
+/** Whether this is the one reply to a draft or a batch. */
+function endsDraft(reply: Reply): boolean {
+  return reply.kind === "decided" || (reply.kind === "error" && reply.draftId !== undefined);
 }
 
 /** Whether a command has exactly one answer that `endsRequest`; not those that are answered by their draft's id, or never. */

@@ -93,6 +93,8 @@ function chunkPosition({ eventId, chunk }: Chunk): number {
 /** The outstanding bytes of one principal. */
 interface Principal {
   readonly paced: PacedBytes;
+  /** What the replies to its drafts may have that are being decided. */
+  reserved: number;
   readonly connections: Set<Outstanding>;
   /** The unproven bytes of its connections, of each what is beyond `bounds.outstandingBytesPerConnectionMax`. */
   unproven: number;
@@ -102,13 +104,14 @@ interface Principal {
 export class OutstandingSums {
   readonly #paced = new PacedBytes(bounds.readBytesPerSecondOfPartition);
   readonly #principals = new Map<string, Principal>();
+  #reserved = 0;
 
   /** Adds a connection to its principal. */
   join(name: string, connection: Outstanding): Principal {
     let principal = this.#principals.get(name);
     if (!principal) {
       const paced = new PacedBytes(bounds.readBytesPerSecondPerPrincipal);
-      principal = { paced, connections: new Set(), unproven: 0 };
+      principal = { paced, reserved: 0, connections: new Set(), unproven: 0 };
       this.#principals.set(name, principal);
     }
     principal.connections.add(connection);
@@ -127,11 +130,17 @@ export class OutstandingSums {
     principal?.paced.add(bytes, now);
   }
 
+  /** Reserves bytes; negative: releases them. */
+  reserve(bytes: number, principal: Principal | undefined): void {
+    this.#reserved += bytes;
+    if (principal) principal.reserved += bytes;
+  }
+
   /** In how many milliseconds both sums are below their bounds; 0: now. */
   msUntilBelow(principal: Principal | undefined, now: number): number {
     return Math.max(
-      this.#paced.msUntilBelow(bounds.outstandingBytesMax, now),
-      principal?.paced.msUntilBelow(bounds.outstandingBytesPerPrincipalMax, now) ?? 0,
+      this.#paced.msUntilBelow(bounds.outstandingBytesMax - this.#reserved, now),
+      principal?.paced.msUntilBelow(bounds.outstandingBytesPerPrincipalMax - principal.reserved, now) ?? 0,
     );
   }
 }
@@ -155,6 +164,9 @@ export class Outstanding {
   /** The probes that may be returned, in the order in which they were sent, and how much was sent before each. */
   readonly #probes = new Map<string, number>();
   #probedAt = 0;
+  /** What the reply to each draft that is being decided may have, in their order, and all of them. */
+  readonly #reservations: number[] = [];
+  #reserved = 0;
   #kept: number;
 
   /** `exhausted`: called when so much is not proven to be read that the connection has to end. */
@@ -198,6 +210,27 @@ export class Outstanding {
     else if (this.#principal && this.#principal.unproven > bounds.unprovenBytesPerPrincipalMax) {
       largestOf(this.#principal.connections).#exhausted();
     }
+  }
+
+  /** Counts what the reply to a draft may have, until it is sent: drafts are decoded before others are decided. */
+  reserve(bytes: number): void {
+    this.#reservations.push(bytes);
+    this.#changeReserved(bytes);
+  }
+
+  /** The reply to the first of these drafts is sent, and counts itself. */
+  release(): void {
+    this.#changeReserved(-(this.#reservations.shift() ?? 0));
+  }
+
+  #changeReserved(bytes: number): void {
+    this.#reserved += bytes;
+    this.#sums.reserve(bytes, this.#principal);
+  }
+
+  /** What the replies to its drafts may have that are being decided. */
+  get reserved(): number {
+    return this.#reserved;
   }
 
   /** Counts a chunk that was sent with the last bytes. */
@@ -250,12 +283,12 @@ export class Outstanding {
 
   /** In how many milliseconds its frames are served again, unless something is proven before; 0: now. */
   msUntilServed(now: number): number {
-    const own = this.at(now);
+    const own = this.at(now) + this.#reserved;
     if (own < bounds.outstandingShareBytes) return 0;
     const shared = this.#sums.msUntilBelow(this.#principal, now);
     return own < bounds.outstandingBytesPerConnectionMax
       ? shared
-      : Math.max(shared, this.#paced.msUntilBelow(bounds.outstandingBytesPerConnectionMax, now));
+      : Math.max(shared, this.#paced.msUntilBelow(bounds.outstandingBytesPerConnectionMax - this.#reserved, now));
   }
 
   /** Counts it for its principal, too, as soon as that is known. */
@@ -263,12 +296,15 @@ export class Outstanding {
     if (this.#principal) return;
     this.#principalName = principal;
     this.#principal = this.#sums.join(principal, this);
+    this.#principal.reserved += this.#reserved;
     this.#countBeyond(0, this.unproven);
   }
 
   /** The connection has ended, and its buffer with it. */
   close(now: number): void {
     this.#sums.add(-this.at(now), this.#principal, now);
+    this.#changeReserved(-this.#reserved);
+    this.#reservations.length = 0;
     this.#countBeyond(this.unproven, 0);
     if (this.#principalName !== undefined) this.#sums.leave(this.#principalName, this);
   }

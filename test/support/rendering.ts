@@ -27,8 +27,8 @@ export function renderings(failure: Failure): Record<string, HttpAnswer | string
     http: answerFailure("room", traced),
     error: frame({ kind: "error", requestId: "m1", draftId: "d1", failure: traced }),
     errorOfConnection: frame({ kind: "error", requestId: undefined, draftId: undefined, failure: traced }),
-    rejected: frame({ kind: "decided", key: "d1", mode: "single", verdict: rejection }),
-    batch: frame({ kind: "decided", key: "b", mode: "atomic", verdict }),
+    rejected: frame({ kind: "decided", key: "d1", mode: "single", verdict: rejection, replayed: false }),
+    batch: frame({ kind: "decided", key: "b", mode: "atomic", verdict, replayed: false }),
     batchOverHttp: answerOutcome("room", { key: "b", mode: "atomic" }, { kind: "decided", verdict, replayed: false }),
   };
 }

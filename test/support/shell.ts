@@ -130,10 +130,18 @@ export class TestShell {
     this.now = end;
   }
 
-  /** A connection: `author` as the edge verified it; undefined in open development mode, or where the token comes later. `vanished`: its peer gives no sign of life any more. */
-  async open(author?: Author, awaitsToken = false, { vanished = false } = {}): Promise<ShellConnection> {
+  /**
+   * A connection: `author` as the edge verified it; undefined in open development mode, or where the token comes later.
+   * `vanished`: its peer gives no sign of life any more. `isStream`: it is one over HTTP, whose stream reports what was read.
+   */
+  async open(
+    author?: Author,
+    awaitsToken = false,
+    { vanished = false, isStream = false } = {},
+  ): Promise<ShellConnection> {
     const openedAt = this.now;
     const frames: string[] = [];
+    const read = { units: 0 };
     const ended: number[] = [];
     const saved: Attachment[] = [];
     const opened = await this.shell.connect(author, awaitsToken, () => ({
@@ -141,9 +149,10 @@ export class TestShell {
       end: (code) => void ended.push(code),
       save: (attachment) => void saved.splice(0, 1, attachment),
       lastSignOfLife: () => (vanished ? openedAt : this.now),
+      ...(isStream ? { unreadUnits: () => unitsOf(frames) - read.units } : {}),
     }));
     if (!(opened instanceof Connection)) throw new Error(opened.body);
-    return new ShellConnection(this.shell, opened, { frames, ended, saved });
+    return new ShellConnection(this.shell, opened, { frames, ended, saved, read });
   }
 }
 
@@ -153,7 +162,11 @@ interface Received {
   ended: readonly number[];
   /** The last attachment. */
   saved: readonly Attachment[];
+  /** What the reader of a stream has read. */
+  read: { units: number };
 }
+
+const unitsOf = (frames: readonly string[]): number => frames.reduce((sum, { length }) => sum + length, 0);
 
 /** A connection to a shell. */
 export class ShellConnection {
@@ -163,14 +176,16 @@ export class ShellConnection {
   /** The close codes with which it was ended from here. */
   readonly ended: readonly number[];
   readonly #saved: readonly Attachment[];
+  readonly #read: { units: number };
   #requests = 0;
 
-  constructor(shell: PartitionShell, connection: Connection, { frames, ended, saved }: Received) {
+  constructor(shell: PartitionShell, connection: Connection, { frames, ended, saved, read }: Received) {
     this.ended = ended;
     this.#shell = shell;
     this.#connection = connection;
     this.#frames = frames;
     this.#saved = saved;
+    this.#read = read;
   }
 
   /** What is stored of it over hibernation. */
@@ -195,7 +210,13 @@ export class ShellConnection {
 
   /** The size of everything that was sent to it, in UTF-16 units. */
   get sentUnits(): number {
-    return this.#frames.reduce((sum, { length }) => sum + length, 0);
+    return unitsOf(this.#frames);
+  }
+
+  /** The reader of a stream reads everything that was sent. */
+  readAll(): void {
+    this.#read.units = this.sentUnits;
+    this.#connection.serve();
   }
 
   /** What has come so far, as messages. */

@@ -115,6 +115,77 @@ describe("a connection that reads", () => {
   });
 });
 
+/** Drafts whose replies are large: a rejection that lists long fields, and an acceptance. */
+const largeDrafts: [string, (draftId: string) => object][] = [
+  [
+    "rejected",
+    (draftId) => {
+      const fields = Array.from({ length: 36 }, (_, at) => ["\u0001".repeat(240) + at, 0]);
+      return { draftId, event: { type: "set", payload: Object.fromEntries(fields) } };
+    },
+  ],
+  ["accepted", (draftId) => ({ draftId, event: { type: "set", payload: { target: "n", value: "x".repeat(50_000) } } })],
+];
+
+const verdictsOf = ({ frames }: ShellConnection) =>
+  frames
+    .filter((frame) => /"type":"event_(accepted|rejected)"/.test(frame))
+    .map((frame) => (JSON.parse(frame) as Message).payload.draftId as string);
+
+describe.each(largeDrafts)("replies to drafts that were %s", (_, draft) => {
+  it.each([
+    ["over a socket", false, bounds.outstandingBytesPerConnectionMax],
+    ["over a stream", true, bounds.streamUnreadMax],
+  ])("[BD-4] %s are no more than a connection may have that reads nothing", async (_where, isStream, most) => {
+    const room = new TestShell();
+    const deaf = await room.open(undefined, false, { isStream });
+    deaf.send("connect", { clientId: "deaf", version: "1" });
+    deaf.send("submit_event", draft("d"));
+    room.elapse(1);
+    expect(verdictsOf(deaf)).toEqual(["d"]);
+    for (let at = 0; at < 400; at++) deaf.send("submit_event", draft("d"));
+    room.elapse(1_000);
+    expect(deaf.sentUnits).toBeLessThan(most + 2 * mebibyte);
+    expect(verdictsOf(deaf).length).toBeGreaterThan(15);
+  });
+
+  it("[BD-4] count as what was asked for, also one by one", async () => {
+    const room = new TestShell();
+    const deaf = await connected(room, "deaf");
+    for (let at = 0; at < 250; at++) {
+      deaf.send("submit_event", draft("d"));
+      room.elapse(1);
+    }
+    expect(deaf.sentUnits).toBeLessThan(bounds.outstandingBytesPerConnectionMax + mebibyte);
+    expect(deaf.sentUnits).toBeGreaterThan(bounds.outstandingBytesPerConnectionMax / 2);
+  });
+
+  it.each([
+    ["a socket", false],
+    ["a stream", true],
+  ])("[BD-4] [WP-12] all come, in order, over %s that is read", async (_where, isStream) => {
+    const room = new TestShell();
+    const reader = await room.open(undefined, false, { isStream });
+    reader.send("connect", { clientId: "reader", version: "1", probes: true, echo: false });
+    const expected: string[] = [];
+    for (let round = 0; round < 8; round++) {
+      for (let at = 0; at < 35; at++) {
+        expected.push(`d${at}`);
+        reader.send("submit_event", draft(`d${at}`));
+      }
+      for (let turns = 0; verdictsOf(reader).length < expected.length; turns++) {
+        expect(turns).toBeLessThan(100);
+        room.elapse(1);
+        if (isStream) reader.readAll();
+        const probe = lastProbe(reader);
+        if (probe !== undefined) reader.send("ack", { eventId: 0, probe });
+      }
+    }
+    expect(verdictsOf(reader)).toEqual(expected);
+    expect(reader.ended).toEqual([]);
+  });
+});
+
 /** A partition whose log stays as it is, with a peer that shows something else every 50 ms, and another connection. */
 async function presenceOnly(more: object) {
   const room = new TestShell();

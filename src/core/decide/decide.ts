@@ -126,6 +126,7 @@ function inOrder(
   const results: DraftResult[] = [];
   let timestamp = context.now;
   let open = true;
+  let replayed = false;
   for (const draft of drafts) {
     const { draftId } = draft;
     if (!open) {
@@ -137,13 +138,14 @@ function inOrder(
       const { verdict } = outcome;
       timestamp = verdict.timestamp;
       results.push(...verdict.results);
+      replayed ||= outcome.replayed;
       open = verdict.results[0]!.kind === "accepted";
     } else {
       results.push({ kind: "not_processed", draftId, failure: outcome.failure });
       open = false;
     }
   }
-  return { kind: "decided", verdict: { timestamp, results }, replayed: false };
+  return { kind: "decided", verdict: { timestamp, results }, replayed };
 }
 
 /** Whether the key was used before, for the same or for something else: nothing was decided now. */

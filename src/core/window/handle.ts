@@ -215,7 +215,7 @@ function answerSubmission(
   outcome: Outcome,
 ): void {
   session.updateHold(key, openCode(outcome));
-  if (outcome.kind === "decided") session.reply({ kind: "decided", key, mode, verdict: outcome.verdict });
+  if (outcome.kind === "decided") session.reply({ ...outcome, key, mode });
   else session.reply({ kind: "error", requestId, draftId: key, failure: outcome.failure });
 }
 
