@@ -7,11 +7,13 @@
 import type * as z from "zod/mini";
 import type { Model } from "../model/index.ts";
 import { isPartitionName } from "../protocol/index.ts";
-import { Client, type ClientParts } from "./api/client.ts";
+import { Client, type NewBackend } from "./api/client.ts";
+import type { ConfirmDeletion } from "./api/signed-out.ts";
+import { defaultTenant, type Identity } from "./sync/identity.ts";
 import { platformPorts } from "./transport/platform.ts";
 import { type Ports, uuidv7 } from "./transport/ports.ts";
 import type { OpenStore } from "./stores/store.ts";
-import { indexedDbStore } from "./stores/indexed-db.ts";
+import { indexedDbStore } from "./stores/indexed-db-file.ts";
 import { memoryStore } from "./stores/memory.ts";
 import { browserTabs } from "./tabs/browser.ts";
 import type { TabsPort } from "./tabs/ports.ts";
@@ -20,6 +22,7 @@ import { defaultTiming, type Timing } from "./transport/timing.ts";
 export type { Client } from "./api/client.ts";
 export type { BatchDraft, PendingEntry, SubmitOptions } from "./api/drafts.ts";
 export type { ClientEvents, Rejection } from "./api/events.ts";
+export type { ConfirmDeletion, Unsent } from "./api/signed-out.ts";
 export type { Peer } from "./sync/feed.ts";
 export type { ConfirmedEvent } from "./sync/replica.ts";
 export type { Ports, Reachability, Socket, SocketEvents } from "./transport/ports.ts";
@@ -33,7 +36,7 @@ export {
   StoreError,
   type StoreFailure,
 } from "./stores/store.ts";
-export { indexedDbStore } from "./stores/indexed-db.ts";
+export { indexedDbStore } from "./stores/indexed-db-file.ts";
 export { memoryStore } from "./stores/memory.ts";
 export type { Timing } from "./transport/timing.ts";
 export type {
@@ -62,8 +65,14 @@ export interface ClientOptions<S extends object, P extends Record<string, z.core
   store?: OpenStore;
   /** The name of this device. Default: a new UUID, which the store keeps. */
   clientId?: string;
-  /** The user, as in the token. Drafts of different users are stored separately. */
+  /**
+   * The user: the `sub` of the token. What is cached and queued belongs to one user, and is never shown or sent as
+   * another one. Default: the `sub` of the first token. With it, the client also opens without network, and with
+   * tokens that are not JWTs.
+   */
   principal?: string;
+  /** The tenant, with `principal`, where the token names one. Default: `default`. */
+  tenant?: string;
   /** Whether to receive the presence of other clients, and to set one by `setPresence`. */
   presence?: boolean;
   /**
@@ -94,32 +103,72 @@ export interface ClientOptions<S extends object, P extends Record<string, z.core
 export function createClient<S extends object, P extends Record<string, z.core.$ZodType>>(
   options: ClientOptions<S, P>,
 ): Client<S, P> {
-  const { url, partition, model, token, clientId, principal, presence = false, ports = platformPorts } = options;
+  const { url, partition, model, token, clientId, presence = false, ports = platformPorts } = options;
   if (!isPartitionName(partition)) throw new TypeError(`"${partition}" cannot be the name of a partition`);
   const address = new URL(`/v1/partitions/${partition}/ws`, url);
   address.protocol = address.protocol.replace("http", "ws");
-  const scope = `${address.host}/${partition}/${principal ?? ""}`;
-  // Tabs with another model version or another client id do not share.
-  const group = JSON.stringify([scope, clientId, model.version, presence]);
-  const tabs = (options.tabs ?? !options.store) ? browserTabs(group) : undefined;
+  const backend = async (scope: string): Promise<NewBackend | undefined> => {
+    // Tabs with another model version or another client id do not share.
+    const tabs = browserTabs(JSON.stringify([scope, clientId, model.version, presence]));
+    return tabs && loadTabs(tabs, ports, timing.connectMs);
+  };
   const timing = { ...defaultTiming, ...options.timing };
-  const store = options.store ?? ("indexedDB" in globalThis ? indexedDbStore() : memoryStore());
+  const store = options.store ?? defaultStore();
   return new Client({
     model,
     partition,
     clientId,
-    principal,
-    scope,
+    identity: identityIn(options),
+    address: `${address.host}/${partition}`,
     store,
     ports,
     timing,
     engine: { url: address.href, token, presence },
-    ...(tabs ? { backend: loadTabs(tabs, ports, timing.connectMs) } : {}),
+    ...((options.tabs ?? !options.store) ? { backend } : {}),
   });
 }
 
+/** Whose data is deleted, see `signOut`. */
+export interface SignOutOptions {
+  /** As of the clients. */
+  url: string;
+  principal: string;
+  tenant?: string;
+  store?: OpenStore;
+  ports?: Ports;
+  /** Called with the drafts that are not decided yet, if there are any; false: nothing is deleted. */
+  confirm?: ConfirmDeletion;
+}
+
+/**
+ * Deletes what is kept here of a user, of all partitions, and closes the clients of this user, in other tabs too. If
+ * there are undecided drafts, `confirm` is called with them. Without it, and if it returns false, nothing is deleted,
+ * and the result is false.
+ *
+ * @throws StoreError (rejects)
+ */
+export async function signOut(options: SignOutOptions): Promise<boolean> {
+  const { url, store = defaultStore(), ports = platformPorts, confirm } = options;
+  const { signOutEverywhere } = await import("./api/sign-out.ts");
+  return signOutEverywhere({ ...identityIn(options)!, host: new URL(url).host, store, ports, confirm });
+}
+
+function identityIn({
+  principal,
+  tenant = defaultTenant,
+}: {
+  principal?: string;
+  tenant?: string;
+}): Identity | undefined {
+  return principal === undefined ? undefined : { tenant, principal };
+}
+
+function defaultStore(): OpenStore {
+  return "indexedDB" in globalThis ? indexedDbStore() : memoryStore();
+}
+
 /** A separate file, because most platforms have no tabs. If it cannot be loaded within `ms`, this tab works alone. */
-function loadTabs(tabs: TabsPort, ports: Ports, ms: number): NonNullable<ClientParts<object, never>["backend"]> {
+function loadTabs(tabs: TabsPort, ports: Ports, ms: number): Promise<NewBackend | undefined> {
   return new Promise((resolve) => {
     const alone = () => resolve(undefined);
     // Nothing is shown and stored before that, and a weak network may never answer.

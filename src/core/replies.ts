@@ -18,6 +18,9 @@ export type Reply =
       /** In place of `initialState`. */
       snapshot: ChunkedSnapshot | undefined;
       peerId: string | undefined;
+      /** Who is connected; undefined in open development mode, where nobody is verified. */
+      principal: string | undefined;
+      tenant: string;
       expiresAt: number | undefined;
     }
   /** The token that was sent is in force. */

@@ -40,6 +40,8 @@ const connectPayload = z.object({
   renewal: z.optional(z.boolean()),
   /** The server may send probes, which the client returns. */
   probes: z.optional(z.boolean()),
+  /** `connected` contains the principal and its tenant. */
+  principal: z.optional(z.boolean()),
   /** The token, if the upgrade could not send one. */
   token: z.optional(z.string()),
 });
@@ -237,6 +239,9 @@ export type ServerMessage =
         limits?: Record<string, number>;
         /** The id of this connection among the peers, if `connect` asked for `presence`. */
         peerId?: string;
+        /** Who is connected, and to which tenant's partition, if `connect` asked for `principal`. */
+        principal?: string;
+        tenant?: string;
         /** When the token expires, in milliseconds since 1970, if `connect` asked for `renewal`. */
         expiresAt?: number;
       }

@@ -1,7 +1,7 @@
 import "fake-indexeddb/auto";
 import { forceCloseDatabase } from "fake-indexeddb";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { indexedDbStore } from "../../src/client/stores/indexed-db.ts";
+import { indexedDbStore } from "../../src/client/stores/indexed-db-file.ts";
 import type { StoredBase } from "../../src/client/stores/store.ts";
 import { entry, keysIn } from "./queue-store-suite.ts";
 

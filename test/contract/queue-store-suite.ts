@@ -34,6 +34,7 @@ const everyCall: Record<string, (store: QueueStore) => Promise<unknown>> = {
   update: (store) => store.update(entry("x")),
   remove: (store) => store.remove(["x"]),
   saveBase: (store) => store.saveBase(base(1)),
+  delete: (store) => store.delete("base"),
 };
 
 /** The contract of the queue stores: one suite for all. */
@@ -43,11 +44,12 @@ export function queueStoreSuite(name: string, fixture: QueueStoreFixture): void 
     fixture.withStorage(async (open) => {
       const opened: QueueStore[] = [];
       try {
-        await test(async (scope) => {
+        const recording: OpenStore = async (scope) => {
           const store = await open(scope);
           opened.push(store);
           return store;
-        });
+        };
+        await test(Object.assign(recording, open.scopes && { scopes: open.scopes }));
       } finally {
         await Promise.all(opened.map((store) => store.close()));
       }
@@ -168,6 +170,39 @@ export function queueStoreSuite(name: string, fixture: QueueStoreFixture): void 
         expect((await loaded())?.proof).toBeUndefined();
         await store.saveBase({ ...base(2), proof: "p2" });
         expect(await loaded()).toEqual({ ...base(2), proof: "p2" });
+      }));
+
+    it("[CL-9] deletes the base, or everything, of its own scope only", () =>
+      withStores(async (open) => {
+        const [mine, other] = [await open("a"), await open("b")];
+        for (const store of [mine, other]) {
+          await store.identify("device-1");
+          await store.append(entry("one"));
+          await store.saveBase({ ...base(1), proof: "p1" });
+        }
+        await mine.delete("base");
+        expect(await mine.load()).toEqual({ entries: [entry("one")], base: undefined });
+        expect(await mine.identify("device-2")).toBe("device-1");
+        await mine.delete("everything");
+        await mine.delete("everything");
+        expect(await mine.load()).toEqual({ entries: [], base: undefined });
+        expect(await other.load()).toEqual({ entries: [entry("one")], base: { ...base(1), proof: "p1" } });
+        expect(await other.identify("device-2")).toBe("device-1");
+        expect(await mine.identify("device-3")).toBe("device-3");
+        await mine.append(entry("two"));
+        expect(await keysIn(mine)).toEqual(["two"]);
+      }));
+
+    it("[CL-9] lists the scopes that have a device, until they are deleted", () =>
+      withStores(async (open) => {
+        // Not all stores can: one of an application need not.
+        const listed = async () => (await open.scopes?.())?.toSorted();
+        if ((await listed()) === undefined) return;
+        const names = ["host/p/ada", "host/p/'\"ü/"];
+        for (const scope of names) await (await open(scope)).identify("device-1");
+        expect(await listed()).toEqual(names.toSorted());
+        await (await open(names[0]!)).delete("everything");
+        expect(await listed()).toEqual([names[1]]);
       }));
 
     it("[CL-2] keeps one base, the last", () =>

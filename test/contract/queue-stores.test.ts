@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync, StatementSync } from "node:sqlite";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { indexedDbStore } from "../../src/client/stores/indexed-db.ts";
+import { indexedDbStore } from "../../src/client/stores/indexed-db-file.ts";
 import { memoryStore } from "../../src/client/stores/memory.ts";
 import { sqliteStore } from "../../src/client/stores/sqlite.ts";
 import { entry, keysIn, queueStoreSuite } from "./queue-store-suite.ts";

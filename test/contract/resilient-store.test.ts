@@ -17,7 +17,7 @@ const full = () => new StoreError("quota", new Error("full"));
 
 /** `before`: fails without effect. `after`: fails after its effect. */
 type Fault = "before" | "after" | undefined;
-type CallName = "load" | "identify" | "append" | "update" | "remove" | "saveBase" | "close";
+type CallName = "load" | "identify" | "append" | "update" | "remove" | "saveBase" | "delete" | "close";
 
 /** A storage that counts its calls, and fails as `fault` says. */
 class FaultyStorage {
@@ -47,6 +47,7 @@ class FaultyStorage {
       update: (one) => call("update", () => store.update(one)),
       remove: (keys) => call("remove", () => store.remove(keys)),
       saveBase: (saved) => call("saveBase", () => store.saveBase(saved)),
+      delete: (what) => call("delete", () => store.delete(what)),
       close: () => call("close", () => store.close()),
     };
   };

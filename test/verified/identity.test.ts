@@ -252,8 +252,8 @@ describe("the client library", () => {
       model: insieme,
       partition: room,
       clientId: "device",
-      principal: "alice",
-      scope: "",
+      identity: { tenant: "default", principal: "alice" },
+      address: `partita.example/${room}`,
       store: memoryStore(),
       ports: workerPorts((url, protocols) =>
         ask(new URL(url).pathname, {

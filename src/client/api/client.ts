@@ -5,8 +5,10 @@ import { openResilient } from "../stores/resilient.ts";
 import type { OpenStore, QueueEntry, QueueStore } from "../stores/store.ts";
 import type { Backend, BackendParts, EngineHost } from "../sync/backend.ts";
 import { Engine } from "../sync/engine.ts";
+import { firstToken } from "../sync/first-token.ts";
+import { type Identity, identityOf } from "../sync/identity.ts";
 import type { FeedItem, Peer } from "../sync/feed.ts";
-import type { EngineOptions } from "../sync/options.ts";
+import type { EngineOptions, Token } from "../sync/options.ts";
 import { Replica } from "../sync/replica.ts";
 import type { StatusReport } from "../sync/status.ts";
 import type { BatchVerdict, Verdict } from "../sync/verdict.ts";
@@ -25,6 +27,8 @@ import { Emitter } from "./emitter.ts";
 import { Entries } from "./entries.ts";
 import type { ClientEvents } from "./events.ts";
 import { Notifier } from "./notifier.ts";
+import { scopeOf } from "./scope.ts";
+import { type ConfirmDeletion, listenForSignOut, type SignedOut } from "./signed-out.ts";
 import { View } from "./view.ts";
 
 /** With more pending drafts than this, changes within `slowFlushMs` are applied together. */
@@ -33,21 +37,23 @@ const slowFlushMs = 50;
 /** How often a draft in conflict is submitted again. */
 const conflictRetriesMax = 3;
 
-type NewBackend = (parts: BackendParts) => Backend;
+export type NewBackend = (parts: BackendParts) => Backend;
 
 /** The options of `createClient`, with all defaults applied. */
 export interface ClientParts<S extends object, P extends Payloads> {
   model: Model<S, P>;
   partition: string;
   clientId: string | undefined;
-  principal: string | undefined;
-  scope: string;
+  /** The user; undefined: the one that the first token names. */
+  identity: Identity | undefined;
+  /** Host and partition. */
+  address: string;
   store: OpenStore;
   ports: Ports;
   timing: Timing;
   engine: Pick<EngineOptions, "url" | "token" | "presence">;
-  /** Makes the backend, when it is loaded; undefined: an engine for this client only. */
-  backend?: NewBackend | Promise<NewBackend | undefined>;
+  /** Makes the backend for the clients of one scope, when it is loaded; undefined: an engine for this client only. */
+  backend?(scope: string): NewBackend | Promise<NewBackend | undefined>;
 }
 
 /**
@@ -63,6 +69,12 @@ export class Client<S extends object, P extends Payloads> {
   readonly #entries: Entries<S>;
   readonly #notifier: Notifier;
   readonly #opening: Promise<void>;
+  /** Resolves when the client is closed. */
+  readonly #stopped: Promise<undefined>;
+  readonly #signOuts: ReturnType<typeof listenForSignOut>;
+  #stop: (nothing: undefined) => void = () => {};
+  /** The user; undefined in open development mode, and until the first token has come. */
+  #identity: Identity | undefined;
   #clientId: string;
   #backend: Backend | undefined;
   #store: QueueStore | undefined;
@@ -73,9 +85,12 @@ export class Client<S extends object, P extends Payloads> {
   #closed = false;
 
   constructor(parts: ClientParts<S, P>) {
-    const { clientId, model, ports } = parts;
+    const { clientId, identity, model, ports } = parts;
     this.#parts = parts;
     this.#clientId = clientId ?? uuidv7(ports);
+    this.#identity = identity;
+    this.#stopped = new Promise((resolve) => (this.#stop = resolve));
+    this.#signOuts = listenForSignOut(ports, (who) => this.#heard(who));
     this.#view = new View(this.#newReplica());
     this.#confirmed = new ConfirmedState(this.#view, ports, model.version, () => this.#changed());
     this.#entries = new Entries(this.#view, this.#emitter, () => this.#changed());
@@ -109,6 +124,16 @@ export class Client<S extends object, P extends Payloads> {
     return this.#confirmed.serverId !== undefined;
   }
 
+  /**
+   * Resolves when `loaded` is true. Drafts may be submitted before that: nothing is judged by the initial state.
+   * Rejects with an Error if the client is closed first; `status` has the reason.
+   */
+  get ready(): Promise<void> {
+    return this.#until(() => this.loaded).then(() => {
+      if (!this.loaded) throw new Error(`the client was closed before it had a state: ${this.#status.reason}`);
+    });
+  }
+
   /** The id of the last confirmed event in the state. */
   get eventId(): number {
     return this.#view.replica.eventId;
@@ -132,6 +157,11 @@ export class Client<S extends object, P extends Payloads> {
   /** Whether undecided drafts survive a reload. False until the store is open. */
   get durable(): boolean {
     return this.#store?.durable ?? false;
+  }
+
+  /** The user. Undefined: the first token has not come yet, or there are no tokens and no option `principal`. */
+  get principal(): string | undefined {
+    return this.#identity?.principal;
   }
 
   /** The name of this device, which its events contain. It is final when the store is open. */
@@ -238,16 +268,24 @@ export class Client<S extends object, P extends Payloads> {
   }
 
   /** Closes the client for good. Promises of verdicts resolve as `undecided`; the next client sends what is stored. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#confirmed.close();
-    this.#notifier.hasten();
-    this.#backend?.close();
-    this.#take({ kind: "status", report: { status: "closed", reason: "closed" } });
-    this.#entries.close();
-    await this.#opening;
-    await this.#store?.close();
+  close(): Promise<void> {
+    return this.#end("closed");
+  }
+
+  /**
+   * Deletes everything that is kept of this user for this partition, and closes the client, here and in other tabs.
+   * If there are undecided drafts, `confirm` is called with them first. Without it, and if it returns false, nothing
+   * is deleted, and the result is false.
+   */
+  async signOut(confirm?: ConfirmDeletion): Promise<boolean> {
+    const { partition, address } = this.#parts;
+    const stored = await this.#store?.load();
+    const entries = stored?.entries ?? this.#view.replica.pending.map(({ entry }) => entry);
+    if (entries.length > 0 && !(await confirm?.([{ partition, entries }]))) return false;
+    const host = address.slice(0, -partition.length - 1);
+    if (this.#identity) this.#signOuts?.post({ host, partition, ...this.#identity } satisfies SignedOut);
+    await this.#end("signed_out");
+    return true;
   }
 
   /** Calls `listener` after each change of the properties above; returns a function that unsubscribes it. */
@@ -270,7 +308,7 @@ export class Client<S extends object, P extends Payloads> {
     if (signal?.aborted) return Promise.resolve({ status: "withdrawn" });
     const { model, partition, ports } = this.#parts;
     const entry = entryOf(model, ports, mode, given);
-    const result = "code" in entry ? entry : this.#entries.add(entry, undoable, signal);
+    const result = "code" in entry ? entry : this.#entries.add(entry, { undoable, judged: this.loaded }, signal);
     if (result instanceof Promise) return result;
     const traceId = uuidv7(ports).replaceAll("-", "");
     const instance = `/v1/partitions/${partition}`;
@@ -280,14 +318,18 @@ export class Client<S extends object, P extends Payloads> {
 
   /** Opens the store, and then connects. What was submitted before that comes after what was stored. */
   async #open(): Promise<void> {
-    const { store: open, scope, ports, engine, model, partition, timing } = this.#parts;
+    const { store: open, address, ports, engine, model, partition, timing } = this.#parts;
+    const { token } = engine;
+    const newToken = token && !this.#identity ? await this.#identify(token) : token;
+    if (token && !this.#identity) return;
+    const scope = scopeOf(address, this.#identity);
     const view = this.#view;
     const confirmed = this.#confirmed;
     const opened = openResilient(open, scope, (reason) => {
       this.#emitter.emit("degraded", { reason });
       this.#changed();
     });
-    const [store, newBackend] = await Promise.all([opened, this.#parts.backend]);
+    const [store, newBackend] = await Promise.all([opened, this.#parts.backend?.(scope)]);
     const clientId = await store.identify(this.#clientId);
     const { entries, base } = await store.load();
     const early = view.replica.pending.map(({ entry }) => entry);
@@ -324,6 +366,8 @@ export class Client<S extends object, P extends Payloads> {
     const initialState = () => model.initialState() as Json;
     const options = {
       ...engine,
+      token: newToken,
+      identity: token && this.#identity,
       partition,
       clientId: this.#clientId,
       modelVersion: model.version,
@@ -342,10 +386,71 @@ export class Client<S extends object, P extends Payloads> {
     this.#changed();
   }
 
+  /** Waits for the first token, and takes the user from it. Returns a source of tokens that begins with this one. */
+  async #identify(token: Token): Promise<Token> {
+    const { ports, timing } = this.#parts;
+    const { connectMs } = timing;
+    const failed = (retryAt: number) => this.#report({ status: "offline", reason: "connection_lost", retryAt });
+    const first = await firstToken(token, ports, connectMs, this.#stopped, failed);
+    const goodUntil = ports.now() + connectMs;
+    let used = first === undefined;
+    if (first !== undefined) {
+      this.#identity = identityOf(first);
+      if (!this.#identity) this.#report({ status: "closed", reason: "principal_unknown" });
+      // What was submitted before that was judged as nobody's.
+      const { replica } = this.#view;
+      this.#view.replica = this.#newReplica();
+      for (const { entry } of replica.pending) this.#view.replica.add(entry);
+      this.#changed();
+    }
+    return () => {
+      if (used || ports.now() > goodUntil) return token();
+      used = true;
+      return first!;
+    };
+  }
+
   #newReplica(): Replica<S> {
-    const { model, principal } = this.#parts;
+    const { model, engine } = this.#parts;
     const clientId = this.#clientId;
-    return new Replica<S>(model, { clientId, principal: principal ?? `dev:${clientId}` });
+    // The same as on the server.
+    const principal = (engine.token && this.#identity?.principal) ?? `dev:${clientId}`;
+    return new Replica<S>(model, { clientId, principal });
+  }
+
+  async #end(reason: "closed" | "signed_out"): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stop(undefined);
+    this.#signOuts?.close();
+    this.#confirmed.close();
+    this.#notifier.hasten();
+    this.#backend?.close();
+    this.#entries.close();
+    if (reason === "signed_out") this.#hide();
+    this.#report({ status: "closed", reason });
+    await this.#opening;
+    if (reason === "signed_out") await this.#store?.delete("everything");
+    await this.#store?.close();
+  }
+
+  /** Shows nothing of what was cached, and of what is queued. */
+  #hide(): void {
+    this.#entries.close();
+    this.#confirmed.forget();
+    this.#view.replica = this.#newReplica();
+    this.#changed();
+  }
+
+  #heard({ host, partition, tenant, principal }: SignedOut): void {
+    const { partition: own, address } = this.#parts;
+    const isOwn = address === `${host}/${own}` && (partition ?? own) === own;
+    if (isOwn && this.#identity?.tenant === tenant && this.#identity.principal === principal)
+      void this.#end("signed_out");
+  }
+
+  #report(report: StatusReport): void {
+    this.#take({ kind: "status", report });
   }
 
   /** Applies what the backend reports. */
@@ -354,6 +459,10 @@ export class Client<S extends object, P extends Payloads> {
     switch (item.kind) {
       case "status":
         this.#status = item.report;
+        if (item.report.problem?.code === "forbidden") {
+          this.#hide();
+          void this.#store?.delete("base");
+        }
         this.#emitter.emit("status", item.report);
         break;
       case "log":
@@ -394,8 +503,13 @@ export class Client<S extends object, P extends Payloads> {
   }
 
   async #caughtUpTo(eventId: number, signal: AbortSignal | undefined): Promise<void> {
+    await this.#until(() => this.eventId >= eventId, signal);
+  }
+
+  /** Waits until something is true of this client, it is closed, or `signal` aborts. */
+  async #until(isTrue: () => boolean, signal?: AbortSignal): Promise<void> {
     const stopped = () => this.#status.status === "closed" || signal?.aborted === true;
-    while (this.eventId < eventId && !stopped()) {
+    while (!isTrue() && !stopped()) {
       await new Promise<void>((resolve) => {
         const over = () => {
           stop();

@@ -51,6 +51,13 @@ export class ConfirmedState<S extends object> {
     this.#maySave = maySave;
   }
 
+  /** There is none any more, and none is saved. */
+  forget(): void {
+    this.close();
+    this.serverId = undefined;
+    this.proof = undefined;
+  }
+
   saveSoon(): void {
     if (this.#cancelSave || !this.#store?.durable) return;
     this.#cancelSave = this.#ports.after(saveIntervalMs, () => {

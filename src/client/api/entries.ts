@@ -34,13 +34,20 @@ export class Entries<S extends object> {
     this.#backend = backend;
   }
 
-  /** Submits an entry. Resolves with its verdict; returns a failure where the model rejects it here. */
-  add(entry: QueueEntry, undoable: boolean, signal: AbortSignal | undefined): Promise<AnyVerdict> | Failure {
+  /**
+   * Submits an entry. Resolves with its verdict; returns a failure where the model rejects it here. `judged`: the state
+   * is here. Before that only its shape is judged, and there is nothing to undo it by.
+   */
+  add(
+    entry: QueueEntry,
+    { undoable, judged }: { undoable: boolean; judged: boolean },
+    signal: AbortSignal | undefined,
+  ): Promise<AnyVerdict> | Failure {
     const { key } = entry;
     const replica = this.#view.rebased();
-    const compensations = undoable ? replica.compensationsOf(entry) : undefined;
+    const compensations = undoable && judged ? replica.compensationsOf(entry) : undefined;
     const failure = replica.add(entry);
-    if (failure) {
+    if (failure && (judged || failure.layer === "schema")) {
       replica.settle(key);
       return failure;
     }

@@ -32,16 +32,21 @@ interface Call {
   reject(error: StoreError): void;
 }
 
-/**
- * Keeps drafts in the IndexedDB of the browser. All scopes and tabs of an origin share one database with
- * the name `databaseName`, by default "partita-queue".
- *
- * A browser may delete the data of an origin when the disk is full. To prevent that, call
- * `navigator.storage.persist()`.
- */
-export function indexedDbStore(options: { databaseName?: string } = {}): OpenStore {
-  const { databaseName = "partita-queue" } = options;
-  return async (scope) => new IndexedDbQueue(databaseName, scope, await connect(databaseName));
+/** See `indexedDbStore`. */
+export function openIndexedDb(databaseName: string): OpenStore {
+  const open: OpenStore = async (scope) => new IndexedDbQueue(databaseName, scope, await connect(databaseName));
+  open.scopes = async () => {
+    const connection = await connect(databaseName);
+    try {
+      const keys = await resultOf(connection.transaction("devices").objectStore("devices").getAllKeys());
+      return keys as string[];
+    } catch (error) {
+      throw storeError(error);
+    } finally {
+      connection.close();
+    }
+  };
+  return open;
 }
 
 /**
@@ -67,9 +72,7 @@ class IndexedDbQueue implements QueueStore {
   load(): Promise<{ entries: QueueEntry[]; base: StoredBase | undefined }> {
     return this.#call(async (transaction) => {
       const index = transaction.objectStore("entries").index("scopeAndKey");
-      // An array is greater than any string: the range is all keys of this scope.
-      const range = IDBKeyRange.bound([this.#scope], [this.#scope, []]);
-      const rows = await resultOf<Row[]>(index.getAll(range));
+      const rows = await resultOf<Row[]>(index.getAll(this.#range()));
       const base = await resultOf<StoredBase | undefined>(transaction.objectStore("bases").get(this.#scope));
       const inOrder = rows.sort((one, other) => one.sequence - other.sequence);
       return { entries: inOrder.map(({ entry }) => JSON.parse(entry) as QueueEntry), base };
@@ -122,10 +125,26 @@ class IndexedDbQueue implements QueueStore {
     return true;
   }
 
+  async delete(what: "base" | "everything"): Promise<void> {
+    await this.#call(async (transaction) => {
+      await resultOf(transaction.objectStore("bases").delete(this.#scope));
+      if (what === "base") return;
+      await resultOf(transaction.objectStore("devices").delete(this.#scope));
+      const entries = transaction.objectStore("entries");
+      const keys = await resultOf(entries.index("scopeAndKey").getAllKeys(this.#range()));
+      for (const sequence of keys) await resultOf(entries.delete(sequence));
+    });
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     await this.#working;
     this.#connection.close();
+  }
+
+  /** All keys of this scope: an array is greater than any string. */
+  #range(): IDBKeyRange {
+    return IDBKeyRange.bound([this.#scope], [this.#scope, []]);
   }
 
   #row(entry: QueueEntry): Omit<Row, "sequence"> {

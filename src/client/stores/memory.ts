@@ -15,11 +15,13 @@ interface Kept {
  */
 export function memoryStore(): OpenStore {
   const scopes = new Map<string, Kept>();
-  return async (scope) => {
+  const open: OpenStore = async (scope) => {
     let kept = scopes.get(scope);
     if (!kept) scopes.set(scope, (kept = { entries: new Map(), base: undefined, clientId: undefined }));
     return new MemoryQueue(kept);
   };
+  open.scopes = async () => [...scopes].filter(([, { clientId }]) => clientId !== undefined).map(([scope]) => scope);
+  return open;
 }
 
 class MemoryQueue implements QueueStore {
@@ -61,6 +63,14 @@ class MemoryQueue implements QueueStore {
   async saveBase(base: StoredBase): Promise<boolean> {
     this.#kept().base = { ...base };
     return true;
+  }
+
+  async delete(what: "base" | "everything"): Promise<void> {
+    const kept = this.#kept();
+    kept.base = undefined;
+    if (what === "base") return;
+    kept.entries.clear();
+    kept.clientId = undefined;
   }
 
   async close(): Promise<void> {

@@ -99,6 +99,19 @@ class ResilientQueue implements QueueStore {
     });
   }
 
+  delete(what: "base" | "everything"): Promise<void> {
+    return this.#write(async () => {
+      if (what === "everything") this.#entries.clear();
+      try {
+        // Also in a store that has failed for writes: what can be deleted there is deleted.
+        await this.#store.delete(what);
+        if (what === "everything") this.#leftBehind?.clear();
+      } catch (error) {
+        this.#fail(error);
+      }
+    });
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     await this.#writes;

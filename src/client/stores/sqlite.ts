@@ -61,7 +61,9 @@ const reasons: Readonly<Record<number, StoreFailure>> = {
  * written, a client with this store continues in memory, and emits `degraded`.
  */
 export function sqliteStore(path: string): OpenStore {
-  return async (scope) => withReason(() => new SqliteQueue(path, scope));
+  const open: OpenStore = async (scope) => withReason(() => new SqliteQueue(path, scope));
+  open.scopes = async () => withReason(() => scopesIn(path));
+  return open;
 }
 
 class SqliteQueue implements QueueStore {
@@ -134,6 +136,13 @@ class SqliteQueue implements QueueStore {
     return true;
   }
 
+  async delete(what: "base" | "everything"): Promise<void> {
+    const tables = what === "base" ? ["proofs", "bases"] : ["proofs", "bases", "entries", "devices"];
+    this.#transact(() => {
+      for (const table of tables) this.#run(`DELETE FROM ${table} WHERE scope = ?`, this.#scope);
+    });
+  }
+
   async close(): Promise<void> {
     if (this.#database.isOpen) withReason(() => this.#database.close());
   }
@@ -173,6 +182,19 @@ class SqliteQueue implements QueueStore {
     let statement = this.#statements.get(sql);
     if (!statement) this.#statements.set(sql, (statement = this.#database.prepare(sql)));
     return statement;
+  }
+}
+
+function scopesIn(path: string): string[] {
+  const database = new DatabaseSync(path);
+  try {
+    prepare(database);
+    return database
+      .prepare("SELECT scope FROM devices")
+      .all()
+      .map(({ scope }) => JSON.parse(scope as string) as string);
+  } finally {
+    database.close();
   }
 }
 

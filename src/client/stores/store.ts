@@ -66,12 +66,19 @@ export interface QueueStore {
    * fails, because a base is only a cache.
    */
   saveBase(base: StoredBase): Promise<boolean>;
+  /** Deletes the base, or all of this scope: the entries, the base, and the name of the device. */
+  delete(what: "base" | "everything"): Promise<void>;
   /** Waits for all earlier calls. May be called again. */
   close(): Promise<void>;
 }
 
-/** Opens the store of one partition and principal; `scope`, any string, identifies both. Rejects with `StoreError`. */
-export type OpenStore = (scope: string) => Promise<QueueStore>;
+/** Opens stores, and knows which there are. */
+export interface OpenStore {
+  /** Opens the store of one partition and principal; `scope`, any string, identifies both. Rejects with `StoreError`. */
+  (scope: string): Promise<QueueStore>;
+  /** The scopes that have a name of the device, so that `signOut` finds them. */
+  scopes?(): Promise<string[]>;
+}
 
 /** A call of a store failed. The application may show `reason` to its user. */
 export class StoreError extends Error {

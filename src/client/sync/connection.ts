@@ -7,6 +7,7 @@ import type { Delivery } from "./delivery.ts";
 import type { Dialer } from "./dialer.ts";
 import type { FeedItem } from "./feed.ts";
 import type { MessageOf } from "./messages.ts";
+import { type Identity, identityOf, isOther } from "./identity.ts";
 import type { EngineOptions } from "./options.ts";
 import { Peers } from "./peers.ts";
 import { Renewal } from "./renewal.ts";
@@ -57,6 +58,7 @@ export class Connection {
   readonly #dialer: Dialer;
   readonly #events: ConnectionEvents;
   readonly #answerMs: number;
+  readonly #identity: Identity | undefined;
   readonly #fetch: FetchReason | undefined;
   readonly #initialState: () => Json;
   readonly #link: Link;
@@ -82,18 +84,20 @@ export class Connection {
     events: ConnectionEvents,
   ) {
     const { options, ports, host, status, delivery, dialer } = parts;
-    const { clientId, partition, modelVersion, initialState, presence, timing, url } = options;
+    const { clientId, partition, modelVersion, initialState, presence, timing, url, identity } = options;
     this.#host = host;
     this.#status = status;
     this.#delivery = delivery;
     this.#dialer = dialer;
     this.#events = events;
     this.#answerMs = timing.answerMs;
+    this.#identity = identity;
     this.#fetch = fetch;
     this.#initialState = initialState;
     this.#peers = new Peers((peers) => host.take({ kind: "peers", peers }));
     this.#renewal = new Renewal(ports, options.token, (fresh) => {
-      this.#renewalId = this.send("renew", { token: fresh });
+      if (isOther(identity, identityOf(fresh))) dialer.end("other_principal");
+      else this.#renewalId = this.send("renew", { token: fresh });
     });
     delivery.inbox.begin(host.cursor.eventId);
     this.#link = new Link(url, token, ports, timing, {
@@ -110,6 +114,7 @@ export class Connection {
           draftIds: true,
           proofs: true,
           probes: true,
+          ...(identity && { principal: true }),
           renewal: token !== undefined,
           ...(presence ? { presence } : {}),
           ...(fetch ? { initialState: true, stateChunks: true } : this.#position()),
@@ -203,6 +208,10 @@ export class Connection {
     if (this.#status.status !== "connecting") return;
     const { serverId, currentEventIndex, proof, initialState, snapshot, limits, peerId, expiresAt } = payload;
     this.#link.met("connect");
+    if (isOther(this.#identity, payload)) {
+      this.#dialer.end("other_principal");
+      return;
+    }
     const { serverId: known, eventId, proof: own } = this.#host.cursor;
     // A log without events may get another id; nothing is lost with it.
     if (!this.#fetch && eventId > 0) {

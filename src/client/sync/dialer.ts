@@ -1,7 +1,8 @@
 import type { Problem } from "../../protocol/index.ts";
 import type { Ports } from "../transport/ports.ts";
 import { backoffMs, stableMs } from "./backoff.ts";
-import type { Token } from "./options.ts";
+import { identityOf, isOther } from "./identity.ts";
+import type { EngineOptions, Token } from "./options.ts";
 import type { StatusMachine, StatusReason } from "./status.ts";
 
 /** Details of the end of a connection. */
@@ -9,6 +10,11 @@ interface LossDetails {
   /** How long the server asks to wait. */
   hintMs?: number;
   problem?: Problem;
+}
+
+/** Who connects. `connectMs`: how long an attempt may take. */
+interface DialerOptions extends Pick<EngineOptions, "token" | "identity"> {
+  connectMs: number;
 }
 
 /** What the dialer decides, and its owner does. */
@@ -21,8 +27,7 @@ export interface DialerEvents {
 export class Dialer {
   readonly #ports: Ports;
   readonly #status: StatusMachine;
-  readonly #token: Token | undefined;
-  readonly #connectMs: number;
+  readonly #options: DialerOptions;
   readonly #events: DialerEvents;
   readonly #unwatch: () => void;
   /** Counts attempts, so that a token that comes too late is not used. */
@@ -33,11 +38,10 @@ export class Dialer {
   #cancelRetry = () => {};
   #cancelStable = () => {};
 
-  constructor(ports: Ports, status: StatusMachine, token: Token | undefined, connectMs: number, events: DialerEvents) {
+  constructor(ports: Ports, status: StatusMachine, options: DialerOptions, events: DialerEvents) {
     this.#ports = ports;
     this.#status = status;
-    this.#token = token;
-    this.#connectMs = connectMs;
+    this.#options = options;
     this.#events = events;
     this.#unwatch = ports.watch({
       online: () => this.#reach(true),
@@ -51,7 +55,7 @@ export class Dialer {
     if (this.#paused || !this.#reachable || !this.#status.apply("dial", "ok")) return;
     this.#cancelRetry();
     const attempt = ++this.#attempt;
-    if (this.#token) void this.#dialAs(this.#token, attempt);
+    if (this.#options.token) void this.#dialAs(this.#options.token, attempt);
     else this.#events.connect(undefined);
   }
 
@@ -104,7 +108,7 @@ export class Dialer {
   async #dialAs(token: Token, attempt: number): Promise<void> {
     let fresh: string | undefined;
     // The time for the token is part of the attempt: it may never come.
-    this.#cancelRetry = this.#ports.after(this.#connectMs, () => this.lose("connection_lost"));
+    this.#cancelRetry = this.#ports.after(this.#options.connectMs, () => this.lose("connection_lost"));
     try {
       fresh = await token();
     } catch {
@@ -113,6 +117,7 @@ export class Dialer {
     if (attempt !== this.#attempt || this.#status.status !== "connecting") return;
     this.#cancelRetry();
     if (fresh === undefined) this.lose("connection_lost");
+    else if (isOther(this.#options.identity, identityOf(fresh))) this.end("other_principal");
     else this.#events.connect(fresh);
   }
 

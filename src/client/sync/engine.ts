@@ -23,7 +23,7 @@ export class Engine implements EngineBackend {
   #fetch: FetchReason | undefined;
 
   constructor(options: EngineOptions, ports: Ports, host: EngineHost) {
-    const { timing, token, presence } = options;
+    const { timing, token, identity, presence } = options;
     const status = new StatusMachine((report) => host.take({ kind: "status", report }));
     this.#status = status;
     this.#presence = new PresenceSender(ports, (state) => {
@@ -41,19 +41,24 @@ export class Engine implements EngineBackend {
       },
       refetch: (why) => this.#refetch(why),
     };
-    const dialer = new Dialer(ports, status, token, timing.connectMs, {
-      connect: (fresh) => {
-        if (host.cursor.serverId === undefined) this.#fetch ??= "first";
-        const parts = { options, ports, host, status, delivery, dialer };
-        this.#connection = new Connection(parts, fresh, this.#fetch, events);
+    const dialer = new Dialer(
+      ports,
+      status,
+      { token, identity, connectMs: timing.connectMs },
+      {
+        connect: (fresh) => {
+          if (host.cursor.serverId === undefined) this.#fetch ??= "first";
+          const parts = { options, ports, host, status, delivery, dialer };
+          this.#connection = new Connection(parts, fresh, this.#fetch, events);
+        },
+        disconnect: () => {
+          this.#connection?.end();
+          this.#connection = undefined;
+          delivery.disconnect();
+          this.#presence.stop();
+        },
       },
-      disconnect: () => {
-        this.#connection?.end();
-        this.#connection = undefined;
-        delivery.disconnect();
-        this.#presence.stop();
-      },
-    });
+    );
     this.#dialer = dialer;
   }
 

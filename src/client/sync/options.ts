@@ -1,5 +1,6 @@
 import type { Json } from "../../protocol/index.ts";
 import type { Timing } from "../transport/timing.ts";
+import type { Identity } from "./identity.ts";
 
 /** Gives a valid token. */
 export type Token = () => string | Promise<string>;
@@ -15,6 +16,8 @@ export interface EngineOptions {
   initialState(): Json;
   /** Called for each attempt. */
   token: Token | undefined;
+  /** Whose drafts are sent; undefined: nobody is verified, as in open development mode. */
+  identity: Identity | undefined;
   presence: boolean;
   timing: Timing;
 }

@@ -68,6 +68,12 @@ export type StatusReason =
   | "refused"
   /** The server has another version of the model: the application has to be reloaded. Drafts stay queued. */
   | "upgrade_required"
+  /** The token is of another user than the client: nothing is sent. Make another client. */
+  | "other_principal"
+  /** The token does not show whose it is, and there is no option `principal`: nothing is opened. */
+  | "principal_unknown"
+  /** The user has signed out. */
+  | "signed_out"
   /** The application has closed it. */
   | "closed";
 

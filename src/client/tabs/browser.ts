@@ -1,3 +1,4 @@
+import { broadcastChannel } from "../transport/channel.ts";
 import type { TabsPort } from "./ports.ts";
 
 /** The version of `messages.ts`. It is in the name, so that tabs with different versions use different channels and locks. */
@@ -29,15 +30,7 @@ export function browserTabs(scope: string): TabsPort | undefined {
         release?.();
       };
     },
-    open(receive) {
-      const channel = new BroadcastChannel(name);
-      channel.addEventListener("message", ({ data }) => receive(data));
-      return {
-        // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel has no origin
-        post: (message) => channel.postMessage(message),
-        close: () => channel.close(),
-      };
-    },
+    open: (receive) => broadcastChannel(name, receive)!,
     visible: () => typeof document === "undefined" || document.visibilityState === "visible",
   };
 }

@@ -1,3 +1,4 @@
+import { broadcastChannel } from "./channel.ts";
 import { noSocket, withFallback } from "./fallback.ts";
 import { hexOf, type Ports, type Socket, type SocketEvents } from "./ports.ts";
 
@@ -24,6 +25,7 @@ export const platformPorts: Ports = {
     document.addEventListener("visibilitychange", changed, { signal });
     return () => over.abort();
   },
+  channel: broadcastChannel,
   async sha256(text) {
     const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
     return hexOf(new Uint8Array(digest));

@@ -38,6 +38,14 @@ export interface Ports {
   open(url: string, events: SocketEvents, protocols: readonly string[]): Socket;
   /** Watches the network; returns a function that stops it. */
   watch(reachability: Reachability): () => void;
+  /**
+   * Opens a channel to the same program and to other tabs of its origin, not to itself. Undefined, or absent: there is
+   * no such channel.
+   */
+  channel?(
+    name: string,
+    receive: (message: unknown) => void,
+  ): { post(message: unknown): void; close(): void } | undefined;
   /** Returns the SHA-256 in lower-case hexadecimal. */
   sha256(text: string): Promise<string>;
 }

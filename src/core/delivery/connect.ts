@@ -48,6 +48,7 @@ export function connect(context: WindowContext, session: Session, command: Conne
   assertSameLog(ports.storage, command.sinceEventId, command.proof);
   if (command.initialState) live.fold.assertSound();
 
+  const verified = command.author ?? session.state.author;
   const client: ConnectedClient = {
     clientId: command.clientId,
     echo: command.echo,
@@ -87,6 +88,8 @@ export function connect(context: WindowContext, session: Session, command: Conne
     sinceSnapshot: command.initialState ? head - live.fold.snapshot.eventId : undefined,
     snapshot,
     peerId: client.peerId,
+    principal: verified?.principal,
+    tenant: context.name.tenant,
     expiresAt: author.expiresAt,
   });
   // It is not among them: so far it has shown nothing.

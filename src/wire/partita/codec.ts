@@ -78,11 +78,15 @@ export function partitaDialect(partition: string): Dialect {
         const since = reply.sinceSnapshot === undefined ? "" : `,"sinceSnapshot":${reply.sinceSnapshot}`;
         const expiry =
           reply.expiresAt !== undefined && hasOption(wire, "renewal") ? `,"expiresAt":${reply.expiresAt}` : "";
+        const who =
+          reply.principal !== undefined && hasOption(wire, "principal")
+            ? `,"principal":${JSON.stringify(reply.principal)},"tenant":${JSON.stringify(reply.tenant)}`
+            : "";
         const proof = hasOption(wire, "proofs") ? proofMember(reply.proof) : "";
         return replyMessage(
           reply,
           "connected",
-          `{"serverId":${JSON.stringify(reply.serverId)},"currentEventIndex":${reply.currentEventIndex}${state}${since}${snapshot}${limits}${peer}${expiry}${proof}}`,
+          `{"serverId":${JSON.stringify(reply.serverId)},"currentEventIndex":${reply.currentEventIndex}${state}${since}${snapshot}${limits}${peer}${who}${expiry}${proof}}`,
         );
       }
       case "page":

@@ -59,6 +59,7 @@ export function decode(frame: string | ArrayBuffer): Decoded {
           arrays: payload.frames === "array",
           limits: payload.limits ?? false,
           renewal: payload.renewal ?? false,
+          principal: payload.principal ?? false,
           proofs: payload.proofs ?? false,
         }),
         author: undefined,

@@ -9,6 +9,8 @@ export interface Options {
   limits: boolean;
   /** `connected` contains the expiry of the token. */
   renewal: boolean;
+  /** `connected` contains the principal and its tenant. */
+  principal: boolean;
   /** What brings events has the proof of the last one. */
   proofs: boolean;
 }

@@ -60,6 +60,8 @@ export class Device {
   readonly #clientId: string | undefined;
   readonly #presence: boolean;
   readonly #hasToken: boolean;
+  /** Whether only its tokens say whose it is. */
+  readonly #isNamedByToken: boolean;
   #program: Program | undefined;
   #skewMs: number;
   /** Whether the platform reports a network. */
@@ -76,7 +78,8 @@ export class Device {
     this.name = name;
     this.#clientId = random.chance(0.4) ? name : undefined;
     this.#presence = random.chance(0.5);
-    this.#hasToken = random.chance(0.4);
+    this.#hasToken = parts.author !== undefined;
+    this.#isNamedByToken = this.#hasToken && random.chance(0.5);
     this.#skewMs = random.pick([0, 0, -dayMs, -1_000, 1_000, dayMs]);
     this.storage = new DeviceStorage({
       random,
@@ -223,6 +226,7 @@ export class Device {
       timing,
       clientId: this.#clientId,
       principal: author?.principal,
+      isNamedByToken: this.#isNamedByToken,
       presence: this.#presence,
       token: this.#hasToken ? () => this.#token() : undefined,
       store: this.storage.open,
@@ -244,7 +248,9 @@ export class Device {
     return new Promise((resolve, reject) => {
       if (how === "hangs") return;
       schedule.after(random.between(0, 50), () =>
-        how === "comes" ? resolve("a token") : reject(new Error("no token")),
+        how === "comes"
+          ? resolve(this.#isNamedByToken ? tokenFor(this.#parts.author!) : "a token")
+          : reject(new Error("no token")),
       );
     });
   }
@@ -298,4 +304,9 @@ export class Device {
     const entry = this.book.get(key)!;
     if (entry.outcome === "open" || entry.outcome === "parked") entry.outcome = "lost";
   }
+}
+
+/** A token as a client reads it. The simulated server knows its connections. */
+function tokenFor({ principal }: Author): string {
+  return `header.${Buffer.from(JSON.stringify({ sub: principal })).toString("base64url")}.signature`;
 }

@@ -41,6 +41,8 @@ export interface ProgramParts {
   readonly clientId: string | undefined;
   /** From a token; undefined: derived from the name of the client. */
   readonly principal: string | undefined;
+  /** Only its tokens say whose it is. */
+  readonly isNamedByToken: boolean;
   readonly presence: boolean;
   readonly token: (() => Promise<string>) | undefined;
   readonly store: OpenStore;
@@ -93,7 +95,8 @@ export class Program {
 
   constructor(parts: ProgramParts) {
     const { application, schedule, random, reporter, book, servers } = parts;
-    const { timing, clientId, principal, presence, token, store, delay, skewMs } = parts;
+    const { timing, clientId, presence, token, store, delay, skewMs } = parts;
+    const principal = parts.isNamedByToken ? undefined : parts.principal;
     this.#parts = parts;
     this.#reporter = reporter;
     this.#attempts = new Attempts(schedule, reporter);
@@ -289,7 +292,8 @@ export class Program {
     this.#wasReset = false;
     const { servers } = this.#parts;
     this.#queue.look(client, this.#loaded || this.#closing, servers[this.#generation]!, this.principal);
-    this.#view.check(client, this.principal);
+    // Until its token has come, it applies drafts as if it had none.
+    this.#view.check(client, client.principal ?? `dev:${client.clientId}`);
   }
 
   // — inside

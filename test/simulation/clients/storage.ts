@@ -113,6 +113,13 @@ export class DeviceStorage {
           return true;
         });
       },
+      delete: (what) =>
+        call(() => {
+          this.#base = undefined;
+          if (what === "base") return;
+          this.#entries.clear();
+          this.#clientId = undefined;
+        }),
       close: async () => {
         if (closed) return;
         const last = this.#call(() => {});

@@ -186,7 +186,7 @@ describe("the connection", () => {
     expect(client.status).toMatchObject({ status: "closed", reason: "upgrade_required" });
     await world.pass(120_000);
     expect(world.sockets).toHaveLength(1);
-    expect((await (await store("scope")).load()).entries).toHaveLength(1);
+    expect((await (await store("server/room/ada")).load()).entries).toHaveLength(1);
   });
 
   it.each(["not json", "{", "[1]", '{"type":"x"}', '{"type":"connected","payload":{}}extra', new ArrayBuffer(2)])(
@@ -330,7 +330,7 @@ describe("syncing", () => {
   ])("[WP-11] with a base that an earlier version has saved, %s", async (_, more, why, state) => {
     const world = new FakeWorld();
     const open = memoryStore();
-    const store = await open("scope");
+    const store = await open("server/room/ada");
     await store.saveBase({ serverId: "log-1", eventId: 3, modelVersion: 1, state: '{"from":"store"}' });
     const client = world.client({ store: open });
     const resets: string[] = [];
@@ -602,7 +602,7 @@ describe("the queue", () => {
     world.socket.say(...world.socket.of("submit_event").map((sent, at) => accepted(sent, at + 1)));
     await settle();
     expect(again.pending).toEqual([]);
-    expect((await (await store("scope")).load()).entries).toEqual([]);
+    expect((await (await store("server/room/ada")).load()).entries).toEqual([]);
   });
 
   it("[CL-1] removes own drafts from the pending part of the view when a page has their events: nothing is shown twice", async () => {
@@ -735,7 +735,7 @@ describe("the queue", () => {
     expect(await one).toEqual({ status: "undecided" });
     expect(await two).toEqual({ status: "withdrawn" });
     expect(client.state).toEqual({ a: 1 });
-    expect((await (await store("scope")).load()).entries).toHaveLength(1);
+    expect((await (await store("server/room/ada")).load()).entries).toHaveLength(1);
     expect(await client.submit(...title("x"), { signal: unsent.signal })).toEqual({ status: "withdrawn" });
   });
 

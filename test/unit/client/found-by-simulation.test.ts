@@ -183,7 +183,7 @@ describe("bugs that the simulator has found", () => {
     expect(await verdict).toEqual({ status: "undecided" });
     open();
     await closing;
-    expect((await (await memory("scope")).load()).entries).toHaveLength(1);
+    expect((await (await memory("server/room/ada")).load()).entries).toHaveLength(1);
   });
 
   it("[CL-6] an abort before the store is open withdraws the draft", async () => {
@@ -196,7 +196,7 @@ describe("bugs that the simulator has found", () => {
     expect(await verdict).toEqual({ status: "withdrawn" });
     await settle();
     expect(client.pending).toHaveLength(0);
-    expect((await (await memory("scope")).load()).entries).toHaveLength(0);
+    expect((await (await memory("server/room/ada")).load()).entries).toHaveLength(0);
   });
 
   it("[CL-6] [CL-2] reports a draft as withdrawn only after the store has removed it", async () => {

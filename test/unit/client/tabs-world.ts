@@ -203,7 +203,7 @@ export class TabsWorld {
 
   /** The stored entries, as a new tab finds them. */
   async stored(): Promise<QueueEntry[]> {
-    return (await (await this.storage("scope")).load()).entries;
+    return (await (await this.storage("server/room/ada")).load()).entries;
   }
 }
 
@@ -462,13 +462,13 @@ export class Tab {
       model: board,
       partition: "room",
       clientId: undefined,
-      principal: undefined,
-      scope: "scope",
+      identity: { tenant: "default", principal: "ada" },
+      address: "server/room",
       store: this.#store,
       ports,
       timing: defaultTiming,
       engine: { url: "ws://server", token: undefined, presence },
-      backend: tabsBackend(this.#tabs, ports, () => uuidv7(ports)),
+      backend: () => tabsBackend(this.#tabs, ports, () => uuidv7(ports)),
     }) as unknown as BoardClient;
     this.client.on("status", ({ status, reason }) => this.reports.push(`${status} ${reason}`));
     this.client.on("rejected", ({ entry }) =>
@@ -632,6 +632,7 @@ export class Tab {
         this.bases++;
         return call(() => store.saveBase(base));
       },
+      delete: (what) => call(() => store.delete(what)),
       close: () => call(() => store.close()),
     };
   };
