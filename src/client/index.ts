@@ -36,7 +36,7 @@ export {
   StoreError,
   type StoreFailure,
 } from "./stores/store.ts";
-export { indexedDbStore } from "./stores/indexed-db-file.ts";
+export { indexedDbStore, type IndexedDbOptions } from "./stores/indexed-db-file.ts";
 export { memoryStore } from "./stores/memory.ts";
 export type { Timing } from "./transport/timing.ts";
 export type {

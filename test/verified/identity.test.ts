@@ -244,6 +244,29 @@ describe("tokens on sockets", () => {
   });
 });
 
+describe("who is connected", () => {
+  it("[CL-9] is sent to who asks, as the token names it", async () => {
+    const tenant = `t${fresh()}`;
+    const token = await sign({ tenant });
+    const subprotocols = { "sec-websocket-protocol": `partita, bearer.${token}` };
+    const asking = await connect(board(), subprotocols);
+    const connected = await asking.ask("connect", { clientId: "c", version: "1", principal: true });
+    expect(connected.payload).toMatchObject({ principal: "alice", tenant });
+    const late = await connect(board(), subprotocols);
+    const quiet = await late.ask("connect", { clientId: "c", version: "1" });
+    expect(quiet.type).toBe("connected");
+    expect(quiet.payload).not.toHaveProperty("principal");
+    expect(quiet.payload).not.toHaveProperty("tenant");
+  });
+
+  it("[CL-9] is that of the token in `connect`", async () => {
+    const room = board();
+    const later = await connect(room, {});
+    const payload = { clientId: "c", version: "1", principal: true, token: await sign() };
+    expect((await later.ask("connect", payload)).payload).toMatchObject({ principal: "alice", tenant: "default" });
+  });
+});
+
 describe("the client library", () => {
   it("[AU-2] [CL-3] sends its token as a subprotocol, and reconnects with a new one", async () => {
     const room = board();
