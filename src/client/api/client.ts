@@ -129,9 +129,7 @@ export class Client<S extends object, P extends Payloads> {
    * Rejects with an Error if the client is closed first; `status` has the reason.
    */
   get ready(): Promise<void> {
-    return this.#until(() => this.loaded).then(() => {
-      if (!this.loaded) throw new Error(`the client was closed before it had a state: ${this.#status.reason}`);
-    });
+    return this.#whenLoaded();
   }
 
   /** The id of the last confirmed event in the state. */
@@ -500,6 +498,11 @@ export class Client<S extends object, P extends Payloads> {
         return;
     }
     this.#changed();
+  }
+
+  async #whenLoaded(): Promise<void> {
+    await this.#until(() => this.loaded);
+    if (!this.loaded) throw new Error(`the client was closed before it had a state: ${this.#status.reason}`);
   }
 
   async #caughtUpTo(eventId: number, signal: AbortSignal | undefined): Promise<void> {

@@ -13,19 +13,21 @@ export async function firstToken(
   stopped: Promise<undefined>,
   failed: (retryAt: number) => void,
 ): Promise<string | undefined> {
-  let going = true;
-  void stopped.then(() => (going = false));
-  const within = async (ms: number, attempt: Promise<string>): Promise<string | undefined> => {
-    let cancel = () => {};
-    const late = new Promise<undefined>((resolve) => (cancel = ports.after(ms, () => resolve(undefined))));
-    return Promise.race([attempt.catch(() => undefined), late, stopped]).finally(cancel);
-  };
-  for (let failures = 0; going; failures++) {
-    const fresh = await within(connectMs, Promise.resolve().then(token));
-    if (fresh !== undefined) return fresh;
+  let cancel: (() => void) | undefined;
+  const after = (ms: number) =>
+    new Promise<undefined>((resolve) => (cancel = ports.after(ms, () => resolve(undefined))));
+  const ended = stopped.then(() => null);
+  for (let failures = 0; ; failures++) {
+    const asked = Promise.resolve()
+      .then(token)
+      .catch(() => undefined);
+    const fresh = await Promise.race([asked, after(connectMs), ended]);
+    cancel?.();
+    if (fresh !== undefined) return fresh ?? undefined;
     const delay = backoffMs(failures, ports.random());
-    if (going) failed(ports.now() + delay);
-    await within(delay, new Promise(() => {}));
+    failed(ports.now() + delay);
+    const over = await Promise.race([after(delay), ended]);
+    cancel?.();
+    if (over === null) return undefined;
   }
-  return undefined;
 }
