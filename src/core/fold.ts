@@ -12,6 +12,7 @@ import { bounds, type Failure, isJsonObject, type JsonObject } from "../protocol
 import { Damage, type EventRow, type SnapshotRow, type StorageReads } from "../storage/port.ts";
 import { type Fault, isFault, quarantined, Unfoldable } from "./faults.ts";
 import { modelTag } from "./model-tag.ts";
+import { type FoldPosition, Progress, type Slice } from "./rebuilding.ts";
 import { Refusal } from "./refusal.ts";
 
 type SnapshotSize = Pick<SnapshotRow, "eventId" | "logBytes" | "stateBytes">;
@@ -32,39 +33,64 @@ const rangeBytesMax = 256 * 1024;
 /** The state that the log folds to, and what derives from it. */
 export class Fold {
   readonly state: WeighedState<object>;
-  /** Why the log cannot be folded. Then `state` is not valid; the log itself can be read, as far as it is intact. */
-  readonly fault: Fault | undefined;
+  #fault: Fault | undefined;
+  #progress: Progress | undefined;
+  /** Payload bytes of the events that are in the state, while there are others. */
+  #logBytes: number;
   #snapshot: SnapshotSize;
   #snapshotting = false;
   /** The text of the state after an event, as long as it is in memory anyway. */
   #text: WeakRef<{ text: string; eventId: number }> | undefined;
 
-  private constructor(state: WeighedState<object>, fault: Fault | undefined, snapshot: SnapshotSize) {
-    this.state = state;
-    this.fault = fault;
+  /**
+   * Begins with `snapshot`; what follows it up to `head` is folded by `advance`. `known`: a fault that was found before:
+   * then nothing is folded.
+   */
+  constructor({ state, ...snapshot }: LoadedSnapshot, head: number, known: Fault | undefined, now: number) {
+    this.state = new WeighedState<object>(state);
+    this.#fault = known;
     this.#snapshot = snapshot;
+    this.#logBytes = snapshot.logBytes;
+    if (!known && snapshot.eventId < head) this.#progress = new Progress(snapshot.eventId, head, now);
+  }
+
+  /** Why the log cannot be folded. Then `state` is not valid; the log itself can be read, as far as it is intact. */
+  get fault(): Fault | undefined {
+    return this.#fault;
+  }
+
+  /** How far the state is folded, while it is behind the log. */
+  get position(): FoldPosition | undefined {
+    return this.#progress;
+  }
+
+  /** Set while the state is behind the log: the last event that is in it. */
+  get behind(): number | undefined {
+    return this.#progress?.eventId;
+  }
+
+  /** Payload bytes of the events that were in the state when it had caught up with the log, or that are while it is behind. */
+  get logBytes(): number {
+    return this.#logBytes;
   }
 
   /**
-   * Folds the events after `snapshot` up to `head`. An event that is damaged, or that the model cannot fold, is a
-   * `fault`, not an error: the partition stays open and readable. `known`: a fault that was found before: then nothing is folded.
+   * Folds the next events of the log, as much as `slice` says. An event that is damaged, or that the model cannot fold, is
+   * a `fault`, not an error: the partition stays open and readable.
    */
-  static load(
-    reads: StorageReads,
-    model: AnyModel,
-    { state: root, ...snapshot }: LoadedSnapshot,
-    head: number,
-    known: Fault | undefined,
-  ): Fold {
-    const state = new WeighedState<object>(root);
-    let fault = known;
+  advance(reads: StorageReads, model: AnyModel, slice: Slice, now: number): void {
+    const progress = this.#progress;
+    if (!progress) return;
     try {
-      if (!fault) foldRange(reads, model, state, snapshot.eventId, head);
+      const { eventId, bytes } = foldSlice(reads, model, this.state, progress, slice);
+      this.#logBytes += bytes;
+      progress.advance(eventId, now);
+      if (eventId === progress.of) this.#progress = undefined;
     } catch (error) {
       if (!isFault(error)) throw error;
-      fault = error;
+      this.#fault = error;
+      this.#progress = undefined;
     }
-    return new Fold(state, fault, snapshot);
   }
 
   /** The newest snapshot; zeros while there is none. */
@@ -134,11 +160,13 @@ export class Fold {
 
   /** Why the state is not valid; undefined: it is. */
   get unsound(): Failure | undefined {
-    return this.fault && quarantined(this.fault);
+    return this.fault ? quarantined(this.fault) : this.#progress?.failure;
   }
 
-  /** @throws Refusal where the log cannot be folded up to `at`; undefined: to its head. */
+  /** @throws Refusal where the log is not folded, or cannot be, up to `at`; undefined: to its head. */
   assertSound(at?: number): void {
+    const progress = this.#progress;
+    if (progress && (at === undefined || at === progress.of)) throw new Refusal(progress.failure);
     if (!this.fault) return;
     const { eventId } = this.fault;
     if (at === undefined || eventId === undefined || at >= eventId) throw new Refusal(quarantined(this.fault));
@@ -170,13 +198,35 @@ export function loadSnapshot(reads: StorageReads, model: AnyModel, atMost: numbe
  * @throws Damage where an event is damaged or missing; Unfoldable where the model cannot fold it.
  */
 export function foldRange(reads: StorageReads, model: AnyModel, state: State<object>, from: number, to: number): void {
-  for (const row of logRange(reads, from, to)) {
-    const event = loggedEvent(row);
-    try {
-      foldEvent(model, state, event);
-    } catch (error) {
-      throw error instanceof FoldError ? new Unfoldable(row.eventId, error) : error;
-    }
+  for (const row of logRange(reads, from, to)) foldRow(model, state, row);
+}
+
+/** Folds events after `eventId` up to `of`, at least one, and at most a slice. Returns the last one, and the bytes of their payloads. */
+function foldSlice(
+  reads: StorageReads,
+  model: AnyModel,
+  state: State<object>,
+  { eventId: from, of }: Progress,
+  slice: Slice,
+): { eventId: number; bytes: number } {
+  const workMax = state.work + slice.work;
+  let bytes = 0;
+  let eventId = from;
+  for (const row of logRange(reads, from, Math.min(of, from + slice.events))) {
+    foldRow(model, state, row);
+    ({ eventId } = row);
+    bytes += row.payloadBytes;
+    if (bytes >= slice.bytes || state.work >= workMax) break;
+  }
+  return { eventId, bytes };
+}
+
+function foldRow(model: AnyModel, state: State<object>, row: EventRow): void {
+  const event = loggedEvent(row);
+  try {
+    foldEvent(model, state, event);
+  } catch (error) {
+    throw error instanceof FoldError ? new Unfoldable(row.eventId, error) : error;
   }
 }
 

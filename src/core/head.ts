@@ -55,6 +55,11 @@ export class Head {
     return this.#logId;
   }
 
+  /** Corrects the size of the log, where it was not counted when it was loaded. */
+  recount(logBytes: number): void {
+    this.#logBytes = logBytes;
+  }
+
   /** Names the log, which is written for the first time. */
   create(logId: string): void {
     this.#logId = logId;

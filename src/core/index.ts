@@ -13,6 +13,8 @@ export { describe, type Logger, type Ports } from "./ports.ts";
 export type { PartitionName } from "./environment.ts";
 export { type SnapshotDraft, snapshotJob } from "./jobs/snapshots.ts";
 export type { Work } from "./window/work.ts";
+export { type Folding } from "./rebuilding.ts";
+export { rebuildJob } from "./jobs/rebuild.ts";
 export { Refusal } from "./refusal.ts";
 export { draining, tokenRevoked } from "./delivery/endings.ts";
 export type { Listener } from "./delivery/listener.ts";

@@ -6,6 +6,7 @@ import { type Fault, FaultLog } from "./faults.ts";
 import { Fold, loadSnapshot } from "./fold.ts";
 import { Head } from "./head.ts";
 import { Schedule } from "./jobs/schedule.ts";
+import type { Folding, Slice } from "./rebuilding.ts";
 import { RecentEvents } from "./recent-events.ts";
 
 interface Position {
@@ -25,20 +26,31 @@ export class Live {
   readonly faults = new FaultLog();
 
   /**
-   * Rebuilds it from storage. `known`: the fault of the log that was found before.
+   * Rebuilds it from storage. Where the log after the newest snapshot is too long to be folded in one turn, it is left
+   * behind: `advance` goes on. `known`: the fault of the log that was found before.
    *
    * @throws Damage where nothing of the log can be read.
    */
-  constructor(reads: StorageReads, model: AnyModel, known: Fault | undefined) {
+  constructor(reads: StorageReads, model: AnyModel, { load }: Folding, known: Fault | undefined, now: number) {
     const head = reads.events.head();
     const logId = reads.log.identity()?.logId;
     const unnamed =
       logId === undefined && head.eventId > 0 ? new Damage("the row that names the log is missing") : undefined;
     const snapshot = loadSnapshot(reads, model, head.eventId);
-    const tailBytes = reads.events.bytesAfter(snapshot.eventId);
-    this.fold = Fold.load(reads, model, snapshot, head.eventId, known ?? unnamed);
-    this.head = new Head({ ...head, logBytes: snapshot.logBytes + tailBytes, logId });
+    this.fold = new Fold(snapshot, head.eventId, known ?? unnamed, now);
+    this.head = new Head({ ...head, logBytes: logBytesOf(reads, head.eventId, load), logId });
     this.schedule = new Schedule(reads.jobs.all());
+    // One that is much longer is not begun with: the object must answer soon.
+    if (head.eventId - snapshot.eventId <= load.events) this.advance(reads, model, load, now);
+    if (this.fold.behind !== undefined) this.schedule.derive("rebuild", now);
+  }
+
+  /** Folds the next events of a log that was too long to be folded at once. */
+  advance(reads: StorageReads, model: AnyModel, slice: Slice, now: number): void {
+    const before = this.fold.behind;
+    this.fold.advance(reads, model, slice, now);
+    const { behind, fault, logBytes } = this.fold;
+    if (before !== undefined && behind === undefined && !fault) this.head.recount(logBytes);
   }
 
   /**
@@ -73,4 +85,13 @@ export class Live {
     this.head.append(row);
     this.recent.append(row);
   }
+}
+
+/**
+ * Payload bytes of the whole log, from the newest snapshot on, whatever model it is of. Where none is near, only those
+ * up to it: to count the others would read each row, and when the log is folded they are known.
+ */
+function logBytesOf(reads: StorageReads, head: number, { events }: Slice): number {
+  const { eventId, logBytes } = reads.snapshots.newest() ?? { eventId: 0, logBytes: 0 };
+  return head - eventId <= events ? logBytes + reads.events.bytesAfter(eventId) : logBytes;
 }

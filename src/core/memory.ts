@@ -4,10 +4,12 @@ import type { Environment } from "./environment.ts";
 import { type Fault, isFault } from "./faults.ts";
 import { Live } from "./live.ts";
 import { describe } from "./ports.ts";
+import type { Folding, FoldPosition } from "./rebuilding.ts";
 
 /** What a partition has in memory of its storage, and the one way to write: the two never differ after a failure. */
 export class Memory {
   readonly #environment: Environment;
+  readonly #folding: Folding;
   readonly #loaded: (live: Live) => void;
   #live: Live | undefined;
   /** Why the log cannot be folded. It is kept until the object restarts: another attempt would only cost. */
@@ -16,8 +18,9 @@ export class Memory {
   #broken: Error | undefined;
 
   /** `loaded`: called after each load. */
-  constructor(environment: Environment, loaded: (live: Live) => void) {
+  constructor(environment: Environment, folding: Folding, loaded: (live: Live) => void) {
     this.#environment = environment;
+    this.#folding = folding;
     this.#loaded = loaded;
   }
 
@@ -35,19 +38,31 @@ export class Memory {
     if (!this.#live) {
       if (this.#broken) throw this.#broken;
       this.#live = this.#read(now);
-      const { fault } = this.#live.fold;
-      if (fault) this.#live.faults.report(fault, this.#environment);
-      this.#fault = fault;
+      this.#noteFault(this.#live);
       this.#loaded(this.#live);
     }
     return this.#live;
+  }
+
+  /** Folds the next part of a log that was too long to be folded at once. Returns how far it is; undefined: nothing is left. */
+  advance(now: number): FoldPosition | undefined {
+    const live = this.load(now);
+    const { model, ports } = this.#environment;
+    live.advance(ports.storage, model, this.#folding.turn, now);
+    this.#noteFault(live);
+    return live.fold.position;
+  }
+
+  #noteFault({ fold: { fault }, faults }: Live): void {
+    if (fault) faults.report(fault, this.#environment);
+    this.#fault = fault;
   }
 
   #read(now: number): Live {
     const { name, model, ports } = this.#environment;
     try {
       ports.storage.open(now);
-      return new Live(ports.storage, model, this.#fault);
+      return new Live(ports.storage, model, this.#folding, this.#fault, now);
     } catch (error) {
       if (isFault(error) || error instanceof MigrationError) {
         this.#broken = error;

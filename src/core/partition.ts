@@ -17,12 +17,13 @@ import type { Environment, PartitionName } from "./environment.ts";
 import { failureOf } from "./failures.ts";
 import type { Job } from "./jobs/job.ts";
 import { type FollowUp, JobRunner } from "./jobs/runner.ts";
-import { completeSnapshot, type SnapshotDraft } from "./jobs/snapshots.ts";
+import { beginSnapshot, completeSnapshot, type SnapshotDraft } from "./jobs/snapshots.ts";
 import { socketSweepMs } from "./jobs/sweep-sockets.ts";
 import { Memory } from "./memory.ts";
 import { modelTag } from "./model-tag.ts";
 import { describe, type Ports } from "./ports.ts";
 import { Limiter } from "./rates/limiter.ts";
+import { type Folding, type FoldPosition, standardFolding } from "./rebuilding.ts";
 import { Refusal } from "./refusal.ts";
 import type { Outcome, Page } from "./replies.ts";
 import { FillWarnings, type Usages, usagesOf } from "./usage.ts";
@@ -35,6 +36,8 @@ export interface Parts {
   readonly jobs?: readonly Job[];
   /** What a draft commits instead of what was submitted. */
   readonly transform?: Transform;
+  /** How a state is folded from its log. */
+  readonly folding?: Folding | undefined;
 }
 
 /**
@@ -53,9 +56,14 @@ export class Partition {
   readonly #windows: Windows;
   readonly #jobs: JobRunner;
 
-  constructor(name: PartitionName, model: AnyModel, ports: Ports, { jobs = [], transform = unchanged }: Parts = {}) {
+  constructor(
+    name: PartitionName,
+    model: AnyModel,
+    ports: Ports,
+    { jobs = [], transform = unchanged, folding = standardFolding }: Parts = {},
+  ) {
     const environment = { name, model, ports };
-    const memory = new Memory(environment, ({ head }) => fanOut.loaded(head.eventId));
+    const memory = new Memory(environment, folding, ({ head }) => fanOut.loaded(head.eventId));
     const fanOut = new FanOut(environment, memory);
     const presence = new Presence(ports.defer, () => limiter.limits);
     const limiter = new Limiter((count) => ports.askTenant(count));
@@ -280,6 +288,25 @@ export class Partition {
    */
   runJobs(now: number): readonly FollowUp[] {
     return this.#jobs.run(now);
+  }
+
+  /** Folds the next part of a log that was too long to be folded when it was loaded. Returns how far it is; undefined: nothing is left. */
+  advance(now: number): FoldPosition | undefined {
+    return this.#memory.advance(now);
+  }
+
+  /** The state as far as it is folded, to be written as a snapshot; undefined: it is stored, or cannot be. */
+  beginSnapshot(now: number): SnapshotDraft | undefined {
+    const live = this.#memory.load(now);
+    const { fault, snapshotting, snapshot, behind } = live.fold;
+    if (fault || snapshotting || snapshot.eventId === (behind ?? live.head.eventId)) return undefined;
+    return beginSnapshot(live, this.#environment.model, now);
+  }
+
+  /** Makes the job that folds a long log due at once, where there is more of it. */
+  continueRebuild(now: number): void {
+    const { fold, schedule } = this.#memory.load(now);
+    schedule.derive("rebuild", fold.behind === undefined ? undefined : now);
   }
 
   /** Writes a piece of a snapshot; each is a transaction of its own. */

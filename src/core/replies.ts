@@ -113,6 +113,7 @@ export type HoldingCode =
   | "storage_unavailable"
   | "schema_mismatch"
   | "quarantined"
+  | "rebuilding"
   | "overloaded"
   | "rate_limited"
   | "identity_unavailable"

@@ -126,6 +126,19 @@ export const bounds = {
    */
   replayEventsMax: 5_000,
   replayBytesMax: 1024 * 1024,
+  /**
+   * How much of the log is folded when an object loads its state, in events, bytes of their payloads and units of
+   * `State.work`: about half a second here, and more than follows most snapshots. A longer tail is folded by a job, in
+   * slices of about 50 ms. After this many of them the state is stored, and another run begins: so none takes more than a
+   * few of the 30 s of CPU that the platform has for one event (measured: docs/decisions/0014-rebuilding.md).
+   */
+  foldAtLoadEventsMax: 50_000,
+  foldAtLoadBytesMax: 16 * 1024 * 1024,
+  foldAtLoadWorkMax: 1_000_000,
+  foldSliceEventsMax: 5_000,
+  foldSliceBytesMax: 1024 * 1024,
+  foldSliceWorkMax: 100_000,
+  foldSlicesPerRunMax: 20,
   /** A larger state is not hashed. To hash as much takes 35 to 50 ms here, and is done once a second (docs/decisions/0010-reads.md). */
   hashStateBytesMax: 1.5 * 1024 * 1024,
   /** Bytes that one unit of a read stands for, see `Limits.reads`. */

@@ -54,6 +54,7 @@ export const errorKinds = {
   storage_unavailable: passing(503),
   schema_mismatch: passing(503),
   quarantined: passing(503),
+  rebuilding: passing(503),
   state_too_large: refusal(507),
   storage_full: refusal(507),
   overloaded: passing(503),
@@ -99,6 +100,8 @@ export interface Problem {
   currentEventIndex?: number;
   /** For `draft_too_expensive`: the units of work that were counted until it was refused, and the bound. */
   work?: { counted: number; max: number };
+  /** For `rebuilding`: the last event that is in the state, and the last one of the log. */
+  rebuilding?: { eventId: number; of: number };
   /** For `rate_limited`: the limit, `quota` in `windowSeconds`. */
   rateLimit?: {
     policy: "principal" | "principal-bytes" | "replays" | "event-type" | "tenant" | "reads";
@@ -115,7 +118,14 @@ export type Failure = Pick<Problem, "code" | "detail"> &
   Partial<
     Pick<
       Problem,
-      "retryAfter" | "layer" | "errors" | "conflictingEventIds" | "currentEventIndex" | "work" | "rateLimit"
+      | "retryAfter"
+      | "layer"
+      | "errors"
+      | "conflictingEventIds"
+      | "currentEventIndex"
+      | "work"
+      | "rebuilding"
+      | "rateLimit"
     >
   >;
 

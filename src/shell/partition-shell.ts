@@ -2,12 +2,14 @@ import {
   bytesOfPage,
   describe,
   endDrain,
+  type Folding,
   Intake,
   newSession,
   type Outcome,
   overloaded,
   Partition,
   type PartitionName,
+  rebuildJob,
   Refusal,
   type Session,
   snapshotJob,
@@ -41,6 +43,7 @@ import type { EventSink } from "./event-sink.ts";
 import { HeldFrames } from "./held-frames.ts";
 import { OutstandingSums } from "./outstanding.ts";
 import type { ShellPorts } from "./ports.ts";
+import { rebuild } from "./rebuild.ts";
 import { writeSnapshot } from "./snapshot-writer.ts";
 import { StateReaders } from "./state-readers.ts";
 import { Streams } from "./streams.ts";
@@ -65,6 +68,8 @@ export interface ShellSettings {
   readonly limits: Partial<Limits>;
   /** The size of a snapshot chunk, in UTF-16 units; undefined: as large as a row of the platform allows. */
   readonly snapshotChunkUnits?: number;
+  /** How a state is folded from its log; undefined: as fast as the platform allows. */
+  readonly folding?: Folding;
 }
 
 /** The options of an upgrade. */
@@ -107,6 +112,7 @@ export class PartitionShell {
       sweepRecords,
       endDrain,
       snapshotJob((draft) => writeSnapshot(this.#partition, draft, ports, settings.snapshotChunkUnits)),
+      rebuildJob(() => rebuild(this.#partition, ports, settings.folding?.slicesMax, settings.snapshotChunkUnits)),
       sweepSockets((at) => this.#endIdle(at)),
     ];
     const corePorts = {
@@ -118,7 +124,7 @@ export class PartitionShell {
       defer: (run: (now: number) => void, delayMs: number) =>
         void ports.timer(() => this.#step(() => run(ports.now())), delayMs),
     };
-    const partition = new Partition(name, model, corePorts, { jobs });
+    const partition = new Partition(name, model, corePorts, { jobs, folding: settings.folding });
     this.#partition = partition;
     this.#dialects = new Dialects(partitaDialect(name.partition));
     this.#intake = new Intake({

@@ -1,4 +1,4 @@
-import { type Draft, single } from "../../src/core/index.ts";
+import { type Draft, type Folding, single } from "../../src/core/index.ts";
 import type { AnyModel } from "../../src/model/index.ts";
 import type { TenantChanges } from "../../src/platform/rpc.ts";
 import { type Author, canonicalJson, type Json, type Limits } from "../../src/protocol/index.ts";
@@ -56,6 +56,8 @@ export interface HostParts {
   readonly random: Random;
   /** What is allowed. */
   readonly limits: Limits;
+  /** How the state is folded; undefined: as in production. */
+  readonly folding?: Folding | undefined;
   /** How late a timer may come, in milliseconds. */
   readonly deferMsMax: number;
   /** Undefined in open development mode. */
@@ -330,7 +332,7 @@ export class Host {
   }
 
   #boot(woken: readonly [ServerLink, Known][]): void {
-    const { model, limits, disk, schedule, random, deferMsMax, tenant, verify, ledger } = this.#parts;
+    const { model, limits, folding, disk, schedule, random, deferMsMax, tenant, verify, ledger } = this.#parts;
     const incarnation: Incarnation = new Incarnation(++this.#incarnations, {
       disk,
       schedule,
@@ -355,7 +357,7 @@ export class Host {
     this.#headBefore = ledger.head;
     try {
       this.#shell = new PartitionShell(
-        { name: partitionName, model, roles: {}, limits, snapshotChunkUnits },
+        { name: partitionName, model, roles: {}, limits, snapshotChunkUnits, ...(folding && { folding }) },
         incarnation.ports(),
       );
       this.#shell.start(this.#armedAt, () => {

@@ -52,6 +52,11 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     from: "keptDrain(this.#host.partition.drainedUntil)",
     to: "keptDrain()",
   },
+  "[LC-5] drafts are decided before the state has caught up with the log": {
+    file: "src/core/fold.ts",
+    from: "if (eventId === progress.of) this.#progress",
+    to: "this.#progress",
+  },
   "[LC-14] a job that failed is not due again": {
     file: "src/core/jobs/runner.ts",
     from: "live.schedule.failed(writes, row, retryAt)",

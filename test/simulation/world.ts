@@ -1,5 +1,5 @@
 import { type Author, type Limits, noLimits } from "../../src/protocol/index.ts";
-import { Partition, rejectionRetentionMs } from "../../src/core/index.ts";
+import { type Folding, Partition, rejectionRetentionMs } from "../../src/core/index.ts";
 import type { Revocation } from "../../src/platform/rpc.ts";
 import type { EventRow } from "../../src/storage/port.ts";
 import { PartitionStorage } from "../../src/storage/partition/storage.ts";
@@ -72,6 +72,13 @@ function limitsOf(seed: number): Limits {
   return seed % 4 === 1 ? { ...noLimits, reads: { perSecond: 100 + (seed % 50), burst: 20 } } : noLimits;
 }
 
+/** In every third run a log of some events is too long to be folded at once. */
+function foldingOf(seed: number): Folding | undefined {
+  if (seed % 3 !== 1) return undefined;
+  const slice = (events: number) => ({ events, bytes: 2_000, work: 1_000 });
+  return { load: slice(seed % 40), turn: slice(1 + (seed % 8)), slicesMax: 1 + (seed % 4) };
+}
+
 /** One partition, its clients, and all that may happen to them, out of one seed. */
 export class World {
   readonly trace = new Trace();
@@ -121,6 +128,7 @@ export class World {
     this.#ledger.onEvent = (row) => this.#checkRight(row);
     this.#host = new Host({
       limits: limitsOf(seed),
+      folding: foldingOf(seed),
       model: application.model,
       disk: this.#disk,
       ledger: this.#ledger,

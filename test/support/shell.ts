@@ -1,4 +1,4 @@
-import type { Submission } from "../../src/core/index.ts";
+import type { Folding, Submission } from "../../src/core/index.ts";
 import type { Subject } from "../../src/identity/verify.ts";
 import type { AnyModel } from "../../src/model/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
@@ -32,6 +32,8 @@ interface Options {
   openBody?: () => StreamBody;
   /** The alarm that an earlier shell on the same storage has left, in milliseconds since 1970. */
   armedAt?: number | undefined;
+  /** How the state is folded; undefined: as in production. */
+  folding?: Folding;
   /** What time it is, in milliseconds since 1970. */
   now?: number;
 }
@@ -55,6 +57,7 @@ export class TestShell {
     driver = new NodeSqlDriver(),
     openBody,
     armedAt,
+    folding,
     now = 1_700_000_000_000,
   }: Options = {}) {
     this.now = now;
@@ -67,6 +70,7 @@ export class TestShell {
         model,
         roles: {},
         limits: { ...noLimits, ...limits },
+        ...(folding && { folding }),
       },
       {
         storage: new PartitionStorage(this.driver, migrations, bytesPort),

@@ -38,6 +38,7 @@ const extensions: Partial<Record<ErrorCode, Partial<Failure>>> = {
   too_stale: { layer: "conflict" },
   invariant_violated: { layer: "invariant", errors: [{ field: "", code: "INVARIANT", message: "Never negative." }] },
   draft_too_expensive: { work: { counted: 50_001, max: 50_000 } },
+  rebuilding: { rebuilding: { eventId: 5_000, of: 1_000_000 } },
   rate_limited: { retryAfter: 7, rateLimit: { policy: "event-type", quota: 400, windowSeconds: 20 } },
 };
 

@@ -69,6 +69,13 @@ const refusers: Record<
       return new TestShell({ driver: room.driver, model: broken });
     },
   },
+  "the state is folded from a long log": {
+    code: "rebuilding",
+    async refuse({ driver }) {
+      const slice = { events: 1, bytes: 1, work: 1 };
+      return new TestShell({ driver, folding: { load: slice, turn: slice, slicesMax: 1 } });
+    },
+  },
   "the rate is used up": {
     code: "rate_limited",
     limits: { principal: { perSecond: 0.001, burst: 30 } },

@@ -229,6 +229,7 @@ const holdingCodes: readonly string[] = [
   "storage_unavailable",
   "schema_mismatch",
   "quarantined",
+  "rebuilding",
   "overloaded",
   "rate_limited",
   // Of the first draft of a partition, where it cannot be found out whether the tenant may have another one.

@@ -1,5 +1,8 @@
 import type { JobKind, JobRow, StorageWrites } from "../../storage/port.ts";
 
+/** The kinds that follow from what is stored elsewhere: they have no row, and are due again after each load. */
+const derivedKinds: ReadonlySet<JobKind> = new Set(["rebuild"]);
+
 /** The jobs of a partition, as the table `jobs` has them: the only writer of that table. */
 export class Schedule {
   readonly #rows = new Map<string, JobRow>();
@@ -49,9 +52,8 @@ export class Schedule {
       this.#put(writes, { kind, key, dueAt: next, attempts: 0 });
       return;
     }
-    writes.jobs.remove(kind, key);
-    this.#rows.delete(nameOf(kind, key));
-    this.#find();
+    if (!derivedKinds.has(kind)) writes.jobs.remove(kind, key);
+    this.#drop(kind, key);
   }
 
   /** A job has failed: it is due again at `retryAt`. */
@@ -59,9 +61,24 @@ export class Schedule {
     this.#put(writes, { kind, key, dueAt: retryAt, attempts: attempts + 1 });
   }
 
+  /** Makes a kind due at `dueAt` that has no row; undefined: not any more. */
+  derive(kind: JobKind, dueAt: number | undefined): void {
+    if (dueAt === undefined) this.#drop(kind, "");
+    else this.#keep({ kind, key: "", dueAt, attempts: 0 });
+  }
+
   #put(writes: StorageWrites, row: JobRow): void {
-    writes.jobs.put(row);
+    if (!derivedKinds.has(row.kind)) writes.jobs.put(row);
+    this.#keep(row);
+  }
+
+  #keep(row: JobRow): void {
     this.#rows.set(nameOf(row.kind, row.key), row);
+    this.#find();
+  }
+
+  #drop(kind: JobKind, key: string): void {
+    this.#rows.delete(nameOf(kind, key));
     this.#find();
   }
 

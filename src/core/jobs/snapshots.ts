@@ -16,7 +16,7 @@ const snapshotLogBytesMin = 1024 * 1024;
  */
 export function snapshotDue(live: Live): boolean {
   const { head, fold } = live;
-  if (fold.snapshotting || fold.fault) return false;
+  if (fold.snapshotting || fold.fault || fold.behind !== undefined) return false;
   const { eventId, logBytes, stateBytes } = fold.snapshot;
   const bytes = head.logBytes - logBytes;
   return (head.eventId - eventId >= snapshotEventsMin || bytes >= snapshotLogBytesMin) && bytes >= stateBytes;
@@ -41,15 +41,16 @@ export function snapshotJob(write: (draft: SnapshotDraft) => Promise<void>): Job
 }
 
 /** The present state, to be written off the hot path. Until that is done no other one is begun. */
-function beginSnapshot(live: Live, model: AnyModel, now: number): SnapshotDraft {
-  const { eventId, logBytes } = live.head;
+export function beginSnapshot({ head, fold }: Live, model: AnyModel, now: number): SnapshotDraft {
+  const eventId = fold.behind ?? head.eventId;
+  const logBytes = fold.behind === undefined ? head.logBytes : fold.logBytes;
   return {
     eventId,
     modelVersion: model.version,
     modelTag: modelTag(model),
     logBytes,
     createdAt: now,
-    state: live.fold.beginSnapshot(),
+    state: fold.beginSnapshot(),
   };
 }
 

@@ -130,6 +130,11 @@ const problemMembers = {
       .object({ counted: z.int(), max: z.int() })
       .check(z.meta({ description: "Units of work that were counted, and the bound." })),
   ),
+  rebuilding: z.optional(
+    z
+      .object({ eventId: z.int(), of: z.int() })
+      .check(z.meta({ description: "The last event that is in the state, and the last one of the log." })),
+  ),
 };
 
 export const problemDocument = z

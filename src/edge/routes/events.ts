@@ -83,6 +83,7 @@ export function eventRoutes(app: Edge, { requirePartition, requireRead }: Guards
           "idempotency_key_reused",
           "draft_failed",
           "quarantined",
+          "rebuilding",
           "state_too_large",
           "storage_full",
           "overloaded",

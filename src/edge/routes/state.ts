@@ -33,7 +33,7 @@ export function stateRoutes(app: Edge, { requireRead }: Guards): void {
           description: "The client's copy is still current.",
           headers: headers("ETag", "CacheControl", "Vary"),
         },
-        ...partitionRefusals("cursor_ahead", "too_expensive", "quarantined", "rate_limited"),
+        ...partitionRefusals("cursor_ahead", "too_expensive", "quarantined", "rebuilding", "rate_limited"),
       },
     }),
     requireRead,

@@ -21,6 +21,8 @@ export type SnapshotEncoding = "identity" | "gzip";
 export interface SnapshotReads {
   /** The newest snapshot of this model at or before `atMost`, without its state. One without a tag goes by its version. */
   latest(modelVersion: number, modelTag: string, atMost?: number): SnapshotRow | undefined;
+  /** Where the newest snapshot is of all models, and how many bytes the log has up to it. */
+  newest(): Pick<SnapshotRow, "eventId" | "logBytes"> | undefined;
   /** The state of the snapshot at `eventId`; undefined if a byte of it is missing or wrong. */
   state(eventId: number): string | undefined;
   /** How many chunks the snapshot at `eventId` has. */
@@ -30,9 +32,12 @@ export interface SnapshotReads {
 }
 
 export interface SnapshotWrites {
-  /** Stores a chunk of a snapshot that is being written. It is not visible before `complete`. */
+  /** Stores a chunk of a snapshot that is being written, the first one first. It is not visible before `complete`. */
   putChunk(eventId: number, chunk: number, bytes: Uint8Array): void;
-  /** Makes a snapshot of its chunks, and deletes every other snapshot. `sha256`: of all chunks together. */
+  /**
+   * Makes a snapshot of its chunks, and deletes every other snapshot but the newest of another model: after a rollback
+   * the version before loads that one, and does not fold the whole log. `sha256`: of all chunks together.
+   */
   complete(snapshot: SnapshotRow, encoding: SnapshotEncoding, sha256: Uint8Array): void;
 }
 
@@ -64,6 +69,11 @@ export class SnapshotsTable implements SnapshotReads, SnapshotWrites {
         createdAt: row["created_at"] as number,
       }
     );
+  }
+
+  newest(): Pick<SnapshotRow, "eventId" | "logBytes"> | undefined {
+    const [row] = this.#database.read("SELECT event_id, log_bytes FROM snapshots ORDER BY event_id DESC LIMIT 1");
+    return row && { eventId: row["event_id"] as number, logBytes: row["log_bytes"] as number };
   }
 
   state(eventId: number): string | undefined {
@@ -102,12 +112,27 @@ export class SnapshotsTable implements SnapshotReads, SnapshotWrites {
   }
 
   putChunk(eventId: number, chunk: number, bytes: Uint8Array): void {
-    this.#database.write("INSERT OR REPLACE INTO snapshot_chunks VALUES (?, ?, ?)", eventId, chunk, bytes);
+    // An attempt that was given up, or a snapshot of another model, can have more chunks.
+    if (chunk === 0) this.#database.write("DELETE FROM snapshot_chunks WHERE event_id = ?", eventId);
+    this.#database.write(
+      "INSERT OR REPLACE INTO snapshot_chunks (event_id, chunk, bytes) VALUES (?, ?, ?)",
+      eventId,
+      chunk,
+      bytes,
+    );
   }
 
   complete(snapshot: SnapshotRow, encoding: SnapshotEncoding, sha256: Uint8Array): void {
-    this.#database.write("DELETE FROM snapshot_chunks WHERE event_id <> ?", snapshot.eventId);
-    this.#database.write("DELETE FROM snapshots");
+    this.#database.write(
+      `DELETE FROM snapshots WHERE event_id = ?1
+       OR event_id IS NOT (SELECT max(event_id) FROM snapshots WHERE model_tag IS NOT ?2 AND event_id <> ?1)`,
+      snapshot.eventId,
+      snapshot.modelTag ?? null,
+    );
+    this.#database.write(
+      "DELETE FROM snapshot_chunks WHERE event_id <> ? AND event_id NOT IN (SELECT event_id FROM snapshots)",
+      snapshot.eventId,
+    );
     this.#database.write(
       `INSERT INTO snapshots (event_id, model_version, state_bytes, log_bytes, sha256, created_at, encoding, model_tag)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
