@@ -23,7 +23,7 @@ export async function check(stub: PartitionAccess["stub"], traceId: string): Pro
   const deadline = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), checkMsMax));
   const headers = { upgrade: "websocket", [authorHeader]: JSON.stringify(author) };
   const { webSocket } = await callObject(stub, (object) =>
-    object.fetch(new Request("http://partition/ws", { headers })),
+    object.connect(new Request("http://partition/ws", { headers })),
   );
   if (!webSocket) return failed("the connection could not be opened");
   try {
@@ -41,7 +41,9 @@ export async function check(stub: PartitionAccess["stub"], traceId: string): Pro
     }
     const connected = Date.now();
     const draft = { draftId: crypto.randomUUID(), event: { type: "beat", payload: {} }, expectedEventId: undefined };
-    const answer = await callObject(stub, (object) => object.submit(author, "check", single(draft), 0, { traceId }));
+    const answer = await callObject(stub, (object) =>
+      object.submit({ author, clientId: "check", submission: single(draft), bytes: 0, context: { traceId } }),
+    );
     if (answer.status !== 201) return failed(`the draft was answered by ${answer.status}`);
     const committed = Date.now();
     const { eventId } = JSON.parse(answer.body) as { eventId: number };

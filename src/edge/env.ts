@@ -1,26 +1,23 @@
 import type { Context, Hono, MiddlewareHandler } from "hono";
 import type { IdentitySettings } from "../identity/settings.ts";
-import type { partitionObject } from "../objects/partition.ts";
-import type { tenantObject } from "../objects/tenant.ts";
+import type { DurableObject } from "cloudflare:workers";
+import type { PartitionCalls, PartitionRpc } from "../objects/partition-calls.ts";
+import type { TenantCalls, TenantRpc } from "../objects/tenant-calls.ts";
 import type { Identity } from "./identity.ts";
-
-type PartitionObject = InstanceType<ReturnType<typeof partitionObject>>;
-type TenantObject = InstanceType<ReturnType<typeof tenantObject>>;
-export type TenantStub = DurableObjectStub<TenantObject>;
 
 /** The caller of a route of a partition, and the partition. */
 export interface PartitionAccess {
   identity: Identity;
   partition: string;
   /** Makes a new stub of the partition's object. */
-  stub: () => DurableObjectStub<PartitionObject>;
+  stub: () => PartitionCalls;
 }
 
 /** The caller of a route of a tenant. */
 export interface TenantAccess {
   identity: Identity;
   /** Makes a new stub of the tenant's object. */
-  stub: () => TenantStub;
+  stub: () => TenantCalls;
 }
 
 /** The bindings and settings of the Worker. */
@@ -33,8 +30,8 @@ interface Env extends IdentitySettings {
   ASSETS?: Fetcher;
   /** Set to anything: they are served (`pages.ts`). */
   PARTITA_PAGES?: string;
-  PARTITIONS: DurableObjectNamespace<PartitionObject>;
-  TENANTS: DurableObjectNamespace<TenantObject>;
+  PARTITIONS: DurableObjectNamespace<DurableObject & PartitionRpc>;
+  TENANTS: DurableObjectNamespace<DurableObject & TenantRpc>;
 }
 
 interface EdgeEnv {

@@ -2,10 +2,12 @@ import type { Application } from "../objects/application.ts";
 import { modelFor, type ModelRegistry } from "../model/index.ts";
 import { defaultTenant } from "../identity/verify.ts";
 import { readForbidden, readPermission } from "../shell/admission.ts";
+import { partitionCalls } from "../objects/partition-calls.ts";
+import { type TenantCalls, tenantCalls } from "../objects/tenant-calls.ts";
 import { stubOf } from "../platform/placement.ts";
 import { isPartitionName, allows, type Author } from "../protocol/index.ts";
 import { callObject, callObjectOnce } from "../platform/call.ts";
-import type { EdgeContext, EdgeMiddleware, PartitionAccess, TenantAccess, TenantStub } from "./env.ts";
+import type { EdgeContext, EdgeMiddleware, PartitionAccess, TenantAccess } from "./env.ts";
 import { addressFailure, identify, type Identity } from "./identity.ts";
 import { orRefuse, Refused } from "./refused.ts";
 
@@ -26,8 +28,8 @@ export interface Guards {
 }
 
 export function guardsOf({ models, roles, placementOf }: Application): Guards {
-  const tenantAt = (c: EdgeContext, tenant: string) => (): TenantStub =>
-    stubOf(c.env.TENANTS, tenant, placementOf(tenant));
+  const tenantAt = (c: EdgeContext, tenant: string) => (): TenantCalls =>
+    tenantCalls(stubOf(c.env.TENANTS, tenant, placementOf(tenant)));
 
   const accessOf = (c: EdgeContext, identity: Identity): PartitionAccess => {
     const partition = c.req.param("partition") ?? "";
@@ -35,12 +37,12 @@ export function guardsOf({ models, roles, placementOf }: Application): Guards {
     if (failure) throw new Refused(failure);
     const tenant = tenantOf(identity);
     const name = partitionOf(models, partition);
-    const stub = () => stubOf(c.env.PARTITIONS, `${tenant}/${name}`, placementOf(tenant));
+    const stub = () => partitionCalls(stubOf(c.env.PARTITIONS, `${tenant}/${name}`, placementOf(tenant)));
     return { identity, partition: name, stub };
   };
   const identityOf = async (c: EdgeContext, by: Parameters<typeof identify>[1] = {}): Promise<Identity> => {
     const takeTicket = (tenant: string, ticket: string) =>
-      callObjectOnce(tenantAt(c, tenant), (stub) => stub.takeTicket(ticket));
+      callObjectOnce(tenantAt(c, tenant), (stub) => stub.takeTicket({ ticket }));
     return orRefuse(await identify(c.req.raw, by, { settings: c.env, roles, takeTicket }));
   };
   const readAccess = async (c: EdgeContext, by?: Parameters<typeof identify>[1]): Promise<PartitionAccess> => {
@@ -90,8 +92,8 @@ function tenantOf(identity: Identity): string {
 }
 
 /** @throws Refused where the token was revoked. */
-async function assertNotRevoked(tenant: () => TenantStub, author: Author): Promise<void> {
-  const failure = await callObject(tenant, (stub) => stub.refusal(author));
+async function assertNotRevoked(tenant: () => TenantCalls, author: Author): Promise<void> {
+  const failure = await callObject(tenant, (stub) => stub.refusal({ author }));
   if (failure) throw new Refused(failure);
 }
 

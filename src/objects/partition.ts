@@ -1,16 +1,15 @@
 import { DurableObject } from "cloudflare:workers";
-import { type Draft, type PartitionName, single, type Submission } from "../core/index.ts";
+import type { PartitionName } from "../core/index.ts";
 import type { IdentitySettings } from "../identity/settings.ts";
 import { modelOf } from "../models/canary/index.ts";
 import { stubOf } from "../platform/placement.ts";
 import {
-  type ReadProof,
-  type RequestContext,
   authorHeader,
-  type PartitionApi,
+  type Named,
+  type RequestContext,
   streamHeader,
+  streamHeaderBefore,
   type StreamRequest,
-  type TenantApi,
   type TenantChanges,
   tokenFollows,
 } from "../platform/rpc.ts";
@@ -22,12 +21,24 @@ import { PartitionShell } from "../shell/partition-shell.ts";
 import { type AnswerBody, type HttpAnswer, responseOf } from "../wire/partita/answers.ts";
 import { heartbeatFrame } from "../wire/partita/heartbeat.ts";
 import type { Application } from "./application.ts";
+import { named } from "./calls.ts";
+import type {
+  PartitionRpc,
+  PartitionRpcBefore,
+  PostCall,
+  ReadEventsCall,
+  ReadStateCall,
+  SubmitCall,
+} from "./partition-calls.ts";
 import { durablePorts } from "./partition-ports.ts";
 import { answerClose, socketCarrier } from "./sockets.ts";
+import { tenantCalls, type TenantRpc } from "./tenant-calls.ts";
 
 interface PartitionEnv extends IdentitySettings {
-  TENANTS: DurableObjectNamespace<DurableObject & TenantApi>;
+  TENANTS: DurableObjectNamespace<DurableObject & TenantRpc>;
 }
+
+type Before<Method extends keyof PartitionRpcBefore> = Parameters<PartitionRpcBefore[Method]>;
 
 const streamHeaders = { "content-type": "text/event-stream", "cache-control": "no-cache, no-transform" };
 
@@ -40,7 +51,7 @@ function partitionNameOf(objectName: string | undefined): PartitionName {
 
 /** The Durable Object class for these models: it only passes the platform's events to the shell. */
 export function partitionObject({ models, roles, limits, placementOf }: Application) {
-  return class PartitionObject extends DurableObject<PartitionEnv> implements PartitionApi {
+  return class PartitionObject extends DurableObject<PartitionEnv> implements PartitionRpc {
     readonly #shell: PartitionShell;
     /** Weak, because the peer of a socket that was ended here may never answer. */
     readonly #bySocket = new WeakMap<WebSocket, Connection>();
@@ -50,7 +61,7 @@ export function partitionObject({ models, roles, limits, placementOf }: Applicat
       const name = partitionNameOf(ctx.id.name);
       const model = modelOf(models, name.partition);
       if (!model) throw new Error("no model serves this partition");
-      const tenant = () => stubOf(env.TENANTS, name.tenant, placementOf(name.tenant));
+      const tenant = () => tenantCalls(stubOf(env.TENANTS, name.tenant, placementOf(name.tenant)));
       const ports = durablePorts(ctx, env, env.PARTITA_IDENTITY === "open" ? undefined : tenant);
       this.#shell = new PartitionShell({ name, model, roles, limits }, ports);
       ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(heartbeatFrame, heartbeatFrame));
@@ -67,7 +78,9 @@ export function partitionObject({ models, roles, limits, placementOf }: Applicat
     override async fetch(request: Request): Promise<Response> {
       const traceId = traceIdOf(request.headers.get("traceparent"));
       if (request.headers.has("upgrade")) return await this.#upgrade(request, traceId);
-      const asked = JSON.parse(request.headers.get(streamHeader)!) as StreamRequest;
+      const asked = JSON.parse(
+        (request.headers.get(streamHeader) ?? request.headers.get(streamHeaderBefore))!,
+      ) as StreamRequest;
       const answer = await this.#shell.stream(asked, traceId);
       return answer instanceof EventSink
         ? new Response(answer.readable, { headers: streamHeaders })
@@ -111,59 +124,19 @@ export function partitionObject({ models, roles, limits, placementOf }: Applicat
       return this.#shell.alarm();
     }
 
-    postFrames(
-      id: string,
-      author: Author | undefined,
-      before: number,
-      frames: readonly string[],
-      traceId: string,
-    ): Promise<HttpAnswer> {
+    postFramesWith({ id, author, before, frames, traceId }: Named<PostCall>): Promise<HttpAnswer> {
       return this.#shell.postFrames(id, author, before, frames, traceId);
     }
 
-    submit(
-      author: Author,
-      clientId: string,
-      submission: Submission,
-      bytes: number,
-      context: RequestContext,
-    ): Promise<HttpAnswer> {
+    submitWith({ author, clientId, submission, bytes, context }: Named<SubmitCall>): Promise<HttpAnswer> {
       return this.#shell.submit(author, clientId, submission, bytes, context);
     }
 
-    /** What a Worker of the version before calls for one draft. */
-    submitEvent(
-      author: Author,
-      clientId: string,
-      draft: Draft,
-      bytes: number,
-      context: RequestContext,
-    ): Promise<HttpAnswer> {
-      return this.submit(author, clientId, single(draft), bytes, context);
-    }
-
-    /** What a Worker of the version before calls for a batch. */
-    submitBatch(
-      author: Author,
-      clientId: string,
-      { batchId, mode, drafts }: { batchId: string; mode: "atomic" | "sequential"; drafts: readonly Draft[] },
-      bytes: number,
-      context: RequestContext,
-    ): Promise<HttpAnswer> {
-      return this.submit(author, clientId, { key: batchId, mode, drafts }, bytes, context);
-    }
-
-    /** `proof` is absent in a call of a Worker of the version before. */
-    readEvents(
-      since: number,
-      limit: number | undefined,
-      context: RequestContext,
-      proof?: ReadProof,
-    ): Promise<HttpAnswer> {
+    readEventsWith({ since, limit, context, proof }: Named<ReadEventsCall>): Promise<HttpAnswer> {
       return this.#shell.readEvents(since, limit, context, proof);
     }
 
-    readState(at: number | undefined, context: RequestContext): Promise<HttpAnswer<AnswerBody>> {
+    readStateWith({ at, context }: Named<ReadStateCall>): Promise<HttpAnswer<AnswerBody>> {
       return this.#shell.readState(at, context);
     }
 
@@ -179,8 +152,30 @@ export function partitionObject({ models, roles, limits, placementOf }: Applicat
       return this.#shell.tenantChanged(changes);
     }
 
-    async drain(seconds: number): Promise<void> {
+    async drainWith({ seconds }: Named<{ seconds: number }>): Promise<void> {
       this.#shell.drain(seconds);
+    }
+
+    // What a Worker of the version before calls.
+
+    postFrames(...[id, author, before, frames, traceId]: Before<"postFrames">): Promise<HttpAnswer> {
+      return this.postFramesWith(named({ id, author, before, frames, traceId }));
+    }
+
+    submit(...[author, clientId, submission, bytes, context]: Before<"submit">): Promise<HttpAnswer> {
+      return this.submitWith(named({ author, clientId, submission, bytes, context }));
+    }
+
+    readEvents(...[since, limit, context, proof]: Before<"readEvents">): Promise<HttpAnswer> {
+      return this.readEventsWith(named({ since, limit, context, proof }));
+    }
+
+    readState(...[at, context]: Before<"readState">): Promise<HttpAnswer<AnswerBody>> {
+      return this.readStateWith(named({ at, context }));
+    }
+
+    drain(seconds: number): Promise<void> {
+      return this.drainWith(named({ seconds }));
     }
 
     /** Restores the connection of a socket. */

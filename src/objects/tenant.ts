@@ -3,12 +3,15 @@ import { DurableObject } from "cloudflare:workers";
 import { tokenRevoked as revokedToken } from "../core/index.ts";
 import { log } from "../platform/log.ts";
 import { type PlacementOf, stubOf } from "../platform/placement.ts";
-import type { LimitsOverride, PartitionApi, Revocation, TenantApi, TenantChanges } from "../platform/rpc.ts";
+import type { LimitsOverride, Named, Revocation, TenantChanges } from "../platform/rpc.ts";
 import type { Failure, Author, Limits } from "../protocol/index.ts";
 import { DurableSqlDriver } from "../storage/durable.ts";
 import { migrations } from "../storage/tenant/migrations.ts";
 import { TenantStorage } from "../storage/tenant/storage.ts";
 import { Tenant } from "../tenant/tenant.ts";
+import { named } from "./calls.ts";
+import { type PartitionCalls, partitionCalls, type PartitionRpc } from "./partition-calls.ts";
+import type { NotifyResult, TenantRpc, TicketCall } from "./tenant-calls.ts";
 
 /** The most partitions that one call notifies, and how many of them concurrently. */
 const notifiedMax = 1_000;
@@ -21,19 +24,15 @@ const notifyRetryMs = 1_000;
 const ticketMs = 30_000;
 const revocationsListed = 1_000;
 
-/** The result of a notification: how many partitions have the change, and how many do not have it yet. */
-export interface NotifyResult {
-  told: number;
-  pending: number;
+interface TenantEnv {
+  PARTITIONS: DurableObjectNamespace<DurableObject & PartitionRpc>;
 }
 
-interface TenantEnv {
-  PARTITIONS: DurableObjectNamespace<DurableObject & PartitionApi>;
-}
+type Asked<Method extends keyof TenantRpc> = Parameters<TenantRpc[Method]>[0];
 
 /** The Durable Object class of a tenant: its revocations, its limits, and the partitions to notify. The name of the object is that of the tenant. */
 export function tenantObject(limits: Limits, placementOf: PlacementOf) {
-  return class TenantObject extends DurableObject<TenantEnv> implements TenantApi {
+  return class TenantObject extends DurableObject<TenantEnv> implements TenantRpc {
     readonly #name: string;
     readonly #tenant: Tenant;
     #notifying: Promise<unknown> = Promise.resolve();
@@ -44,20 +43,20 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
       this.#tenant = new Tenant(new TenantStorage(new DurableSqlDriver(ctx.storage), migrations), limits, Date.now());
     }
 
-    async attend(partition: string, leaseMs: number, knownSeq: number): Promise<TenantChanges> {
+    async attendWith({ partition, leaseMs, knownSeq }: Asked<"attendWith">): Promise<TenantChanges> {
       return this.#tenant.subscribe(partition, leaseMs, knownSeq, Date.now());
     }
 
-    async claim(partition: string): Promise<Failure | undefined> {
+    async claimWith({ partition }: Asked<"claimWith">): Promise<Failure | undefined> {
       return this.#tenant.claim(partition, Date.now());
     }
 
-    async grant(count: number): Promise<{ granted: number; retryAfterMs: number }> {
+    async grantWith({ count }: Asked<"grantWith">): Promise<{ granted: number; retryAfterMs: number }> {
       return this.#tenant.grant(count, Date.now());
     }
 
     /** Returns why this author's token is refused, or undefined. */
-    async refusal(author: Author): Promise<Failure | undefined> {
+    async refusalWith({ author }: Asked<"refusalWith">): Promise<Failure | undefined> {
       return this.#tenant.isRevoked(author, Date.now()) ? revokedToken : undefined;
     }
 
@@ -77,30 +76,64 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
       return { limits: this.#tenant.limits, override: this.#tenant.override };
     }
 
-    async setLimits(override: LimitsOverride): Promise<NotifyResult> {
+    async setLimitsWith({ override }: Asked<"setLimitsWith">): Promise<NotifyResult> {
       this.#tenant.setLimits(override, Date.now());
       log("info", "limits were set", { tenant: this.#name, override });
       return await this.#notifyAll();
     }
 
     /** Drains every partition that has connections. */
-    async drain(seconds: number): Promise<NotifyResult> {
+    async drainWith({ seconds }: Asked<"drainWith">): Promise<NotifyResult> {
       const names = this.#tenant.subscribed(notifiedMax, Date.now());
       log("info", "draining", { tenant: this.#name, partitions: names.length });
-      const notified = await atMost(concurrentMax, names, (name) => this.#partition(name).drain(seconds));
+      const notified = await atMost(concurrentMax, names, (name) => this.#partition(name).drain({ seconds }));
       return { told: notified, pending: names.length - notified };
     }
 
     /** Stores a ticket for `subject` (JSON). Of `ticket` only the hash is stored. */
-    async putTicket(ticket: string, principal: string, subject: string): Promise<{ expiresAt: number } | Failure> {
+    async putTicketWith({ ticket, principal, subject }: Named<TicketCall>): Promise<{ expiresAt: number } | Failure> {
       const now = Date.now();
       const expiresAt = now + ticketMs;
       return this.#tenant.putTicket({ sha256: sha256(ticket), principal, subject, expiresAt }, now) ?? { expiresAt };
     }
 
     /** Returns the subject of a ticket, once. */
-    async takeTicket(ticket: string): Promise<string | undefined> {
+    async takeTicketWith({ ticket }: Asked<"takeTicketWith">): Promise<string | undefined> {
       return this.#tenant.takeTicket(sha256(ticket), Date.now());
+    }
+
+    // What a Worker or a partition of the version before calls.
+
+    attend(partition: string, leaseMs: number, knownSeq: number): Promise<TenantChanges> {
+      return this.attendWith(named({ partition, leaseMs, knownSeq }));
+    }
+
+    claim(partition: string): Promise<Failure | undefined> {
+      return this.claimWith(named({ partition }));
+    }
+
+    grant(count: number): Promise<{ granted: number; retryAfterMs: number }> {
+      return this.grantWith(named({ count }));
+    }
+
+    refusal(author: Author): Promise<Failure | undefined> {
+      return this.refusalWith(named({ author }));
+    }
+
+    setLimits(override: LimitsOverride): Promise<NotifyResult> {
+      return this.setLimitsWith(named({ override }));
+    }
+
+    drain(seconds: number): Promise<NotifyResult> {
+      return this.drainWith(named({ seconds }));
+    }
+
+    putTicket(ticket: string, principal: string, subject: string): Promise<{ expiresAt: number } | Failure> {
+      return this.putTicketWith(named({ ticket, principal, subject }));
+    }
+
+    takeTicket(ticket: string): Promise<string | undefined> {
+      return this.takeTicketWith(named({ ticket }));
     }
 
     override async alarm(): Promise<void> {
@@ -127,8 +160,8 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
       else this.#tenant.unsubscribe(partition, changes.seq, Date.now());
     }
 
-    #partition(name: string): PartitionApi {
-      return stubOf(this.env.PARTITIONS, `${this.#name}/${name}`, placementOf(this.#name));
+    #partition(name: string): PartitionCalls {
+      return partitionCalls(stubOf(this.env.PARTITIONS, `${this.#name}/${name}`, placementOf(this.#name)));
     }
   };
 }

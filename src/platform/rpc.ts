@@ -21,22 +21,25 @@ export interface TenantChanges {
   limits: LimitsOverride;
 }
 
-/** What the tenant's object does for its partitions. */
+/**
+ * The version of the arguments between the Worker and its objects. A Worker and an object of neighbouring versions
+ * meet during each deployment. So every call has one object of named arguments: fields are added and never change
+ * their meaning, a receiver ignores those that it does not know, and one that it needs is optional. What an object of
+ * the version before must not ignore is a new method.
+ */
+export const rpcVersion = 1;
+
+/** Arguments of a call, with the `rpcVersion` of the caller. */
+export type Named<Arguments extends object = object> = Arguments & { readonly version: number };
+
+/** What a partition asks of its tenant. */
 export interface TenantApi {
   /** Subscribes `partition` to changes for `leaseMs`. Returns the changes in force after change `knownSeq`. */
-  attend(partition: string, leaseMs: number, knownSeq: number): Promise<TenantChanges>;
+  attend(asked: { partition: string; leaseMs: number; knownSeq: number }): Promise<TenantChanges>;
   /** Counts `partition` among the tenant's, before its first write. Returns why it is refused, or undefined. */
-  claim(partition: string): Promise<Failure | undefined>;
+  claim(asked: { partition: string }): Promise<Failure | undefined>;
   /** Grants up to `count` tokens of the tenant's rate; if none, `retryAfterMs` says when to retry. */
-  grant(count: number): Promise<{ granted: number; retryAfterMs: number }>;
-}
-
-/** What a partition's object does for its tenant. */
-export interface PartitionApi {
-  /** Applies changes. Returns whether it stays subscribed. */
-  tenantChanged(changes: TenantChanges): Promise<boolean>;
-  /** Ends all connections, and refuses new ones for `seconds`. */
-  drain(seconds: number): Promise<void>;
+  grant(asked: { count: number }): Promise<{ granted: number; retryAfterMs: number }>;
 }
 
 /** The header with the author of a connection, from the edge to the object. The edge removes it from requests of clients. */
@@ -62,8 +65,15 @@ export interface ReadProof {
   proofs?: boolean | undefined;
 }
 
-/** The header with a `StreamRequest`, from the edge to the object. The edge removes it from requests of clients. */
-export const streamHeader = "partita-stream";
+/**
+ * The header with a `StreamRequest`, from the edge to the object. The edge removes it from requests of clients.
+ * Platform fact: the values of headers are logged, except where the name contains auth, cookie, jwt, key, secret or token.
+ */
+export const streamHeader = "partita-stream-author";
+/** Its name in the version before. */
+export const streamHeaderBefore = "partita-stream";
+/** All headers that only the edge may set. */
+export const internalHeaders = [authorHeader, streamHeader, streamHeaderBefore];
 
 /** Which stream, and for which author; undefined in open development mode, where `connect` names the author. */
 export type StreamRequest =

@@ -92,7 +92,7 @@ export class TenantLink {
   /** Asks the tenant to count the partition. Returns why that is refused, or undefined. */
   async claim(): Promise<Failure | undefined> {
     try {
-      const failure = await this.#host.tenant().claim(this.#host.name);
+      const failure = await this.#host.tenant().claim({ partition: this.#host.name });
       this.#claimed = failure === undefined;
       return failure;
     } catch (error) {
@@ -105,7 +105,7 @@ export class TenantLink {
   async requestGrant(count: number): Promise<void> {
     let answer = { granted: count, retryAfterMs: unreachableRetryMs };
     try {
-      answer = await this.#host.tenant().grant(count);
+      answer = await this.#host.tenant().grant({ count });
     } catch (error) {
       // A tenant that cannot be reached does not stop its partitions: one portion is granted at a time.
       this.#logUnreachable(error);
@@ -165,7 +165,7 @@ export class TenantLink {
 
   async #fetch(leaseMs: number): Promise<void> {
     const askedAt = this.#host.now();
-    const changes = await this.#host.tenant().attend(this.#host.name, leaseMs, this.#knownSeq);
+    const changes = await this.#host.tenant().attend({ partition: this.#host.name, leaseMs, knownSeq: this.#knownSeq });
     this.#host.step(() => this.changed(changes));
     this.#knownSeq = changes.seq;
     // The tenant writes the row again only after half of the lease: so half of it is certain.

@@ -52,10 +52,10 @@ export class Tenancy {
   get api(): TenantApi {
     const now = () => this.#parts.schedule.serverNow;
     return {
-      attend: (partition, leaseMs, knownSeq) =>
+      attend: ({ partition, leaseMs, knownSeq }) =>
         this.#call(() => this.#tenant.subscribe(partition, leaseMs, knownSeq, now())),
-      claim: (partition) => this.#call(() => this.#tenant.claim(partition, now())),
-      grant: (count) => this.#call(() => this.#tenant.grant(count, now())),
+      claim: ({ partition }) => this.#call(() => this.#tenant.claim(partition, now())),
+      grant: ({ count }) => this.#call(() => this.#tenant.grant(count, now())),
     };
   }
 

@@ -17,7 +17,7 @@ import { bytesPort, type Message, migrations } from "./partition.ts";
 export const generousTenant: TenantApi = {
   attend: async () => ({ seq: 0, revocations: [], limits: {} }),
   claim: async () => undefined,
-  grant: async (count) => ({ granted: count, retryAfterMs: 0 }),
+  grant: async ({ count }) => ({ granted: count, retryAfterMs: 0 }),
 };
 
 /** What of a shell differs from the usual. */

@@ -26,13 +26,13 @@ function linked(wait = () => Promise.resolve()) {
     partition: room.partition,
     limits: noLimits,
     tenant: () => ({
-      attend: async (partition, leaseMs, knownSeq) => {
+      attend: async ({ partition, leaseMs, knownSeq }) => {
         leases.push(leaseMs);
         await wait();
         return tenant.subscribe(partition, leaseMs, knownSeq, Date.now());
       },
-      claim: async (partition) => tenant.claim(partition, Date.now()),
-      grant: async (count) => tenant.grant(count, Date.now()),
+      claim: async ({ partition }) => tenant.claim(partition, Date.now()),
+      grant: async ({ count }) => tenant.grant(count, Date.now()),
     }),
     log: () => {},
     now: () => Date.now(),

@@ -1,5 +1,6 @@
 import { createAuthority } from "../../src/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
+import { objectsBefore } from "./objects-before.ts";
 
 const authority = createAuthority({
   models: { "board-*": insieme },
@@ -8,4 +9,5 @@ const authority = createAuthority({
 });
 
 export const { PartitionObject, TenantObject } = authority;
+export const { PartitionBefore, TenantBefore } = objectsBefore(authority);
 export default authority.worker;

@@ -268,27 +268,3 @@ describe("routing", () => {
     again.close();
   });
 });
-
-describe("a Worker of the version before", () => {
-  it("[LC-5] [ID-1] submits to an object of this one, and gets the same answers", async () => {
-    const room = fresh();
-    const stub = env.PARTITIONS.getByName(`default/${room}`);
-    const author = { principal: "dev:c", permissions: "all" } as const;
-    const draft = (draftId: string) => ({
-      draftId,
-      event: { type: "set", payload: { target: draftId, value: 1 } },
-      expectedEventId: undefined,
-    });
-    const context = { traceId: "0".repeat(32) };
-    const one = await stub.submitEvent(author, "c", draft("d1"), 100, context);
-    expect(one).toEqual(
-      await stub.submit(author, "c", { key: "d1", mode: "single", drafts: [draft("d1")] }, 100, context),
-    );
-    const batch = { batchId: "b", mode: "atomic", drafts: [draft("d2"), draft("d3")] } as const;
-    const all = await stub.submitBatch(author, "c", batch, 100, context);
-    expect(all).toEqual(
-      await stub.submit(author, "c", { key: "b", mode: "atomic", drafts: batch.drafts }, 100, context),
-    );
-    expect([one.status, all.status]).toEqual([201, 200]);
-  });
-});

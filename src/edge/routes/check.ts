@@ -3,6 +3,7 @@ import { describeRoute } from "hono-openapi";
 import * as z from "zod/mini";
 import { defaultTenant } from "../../identity/verify.ts";
 import { canaryName } from "../../models/canary/index.ts";
+import { partitionCalls } from "../../objects/partition-calls.ts";
 import { stubOf } from "../../platform/placement.ts";
 import { check } from "../check.ts";
 import { authenticationRefusals, json, parameters } from "../document/parts.ts";
@@ -31,7 +32,7 @@ export function checkRoutes(app: Edge, { requireAdmin }: Guards, { placementOf }
     requireAdmin("admin:check"),
     async (c) => {
       const name = `${defaultTenant}/${canaryName(Date.now())}`;
-      const canary = () => stubOf(c.env.PARTITIONS, name, placementOf(defaultTenant));
+      const canary = () => partitionCalls(stubOf(c.env.PARTITIONS, name, placementOf(defaultTenant)));
       return c.json(orRefuse(await check(canary, c.get("traceId"))));
     },
   );

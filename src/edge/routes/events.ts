@@ -97,8 +97,8 @@ export function eventRoutes(app: Edge, { requirePartition, requireRead }: Guards
       const { identity, stub } = c.get("partitionAccess");
       const { author, clientId } = orRefuse(authorOf(identity, c.req.raw));
       const { submission, bytes } = orRefuse(await readSubmission(c.req.raw, c.env.PARTITA_REQUEST_SIGNING_SECRET));
-      const asking = { traceId: c.get("traceId") };
-      const answer = await callObject(stub, (object) => object.submit(author, clientId, submission, bytes, asking));
+      const asked = { author, clientId, submission, bytes, context: { traceId: c.get("traceId") } };
+      const answer = await callObject(stub, (object) => object.submit(asked));
       return responseOf(answer);
     },
   );
@@ -142,16 +142,14 @@ export function eventRoutes(app: Edge, { requirePartition, requireRead }: Guards
     }),
     async (c) => {
       const { since = 0, limit, proof, proofs } = c.req.valid("query");
-      const asking = {
+      const { identity, stub } = c.get("partitionAccess");
+      const context = {
         traceId: c.get("traceId"),
         ifNoneMatch: c.req.header("if-none-match"),
-        reader: readerOf(c.get("partitionAccess").identity),
+        reader: readerOf(identity),
       };
-      return responseOf(
-        await callObject(c.get("partitionAccess").stub, (object) =>
-          object.readEvents(since, limit, asking, { proof, proofs: proofs === "true" }),
-        ),
-      );
+      const asked = { since, limit, context, proof: { proof, proofs: proofs === "true" } };
+      return responseOf(await callObject(stub, (object) => object.readEvents(asked)));
     },
   );
 }

@@ -7,6 +7,7 @@ import type { Edge } from "../env.ts";
 import { responseOf } from "../../wire/partita/answers.ts";
 import { defaultTenant } from "../../identity/verify.ts";
 import { readinessProbe } from "../../models/canary/index.ts";
+import { partitionCalls } from "../../objects/partition-calls.ts";
 import { stubOf } from "../../platform/placement.ts";
 
 export function healthRoutes(app: Edge, { placementOf }: Application): void {
@@ -37,7 +38,8 @@ export function healthRoutes(app: Edge, { placementOf }: Application): void {
       },
     }),
     async (c) => {
-      const probe = () => stubOf(c.env.PARTITIONS, `${defaultTenant}/${readinessProbe}`, placementOf(defaultTenant));
+      const name = `${defaultTenant}/${readinessProbe}`;
+      const probe = () => partitionCalls(stubOf(c.env.PARTITIONS, name, placementOf(defaultTenant)));
       return responseOf(await callObject(probe, (stub) => stub.ready({ traceId: c.get("traceId") })));
     },
   );

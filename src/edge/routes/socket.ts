@@ -1,4 +1,4 @@
-import { authorHeader, streamHeader, tokenFollows } from "../../platform/rpc.ts";
+import { authorHeader, internalHeaders, tokenFollows } from "../../platform/rpc.ts";
 import { describeRoute } from "hono-openapi";
 import { defaultTenant } from "../../identity/verify.ts";
 import type { Problem } from "../../protocol/index.ts";
@@ -44,12 +44,12 @@ export function socketRoutes(app: Edge, { requireConnect }: Guards): void {
       const { identity, stub } = c.get("partitionAccess");
       // Only the Worker sets the internal headers. The token does not go to the object.
       const sent = new Headers(c.req.raw.headers);
-      for (const name of [authorHeader, streamHeader, "authorization", "sec-websocket-protocol"]) sent.delete(name);
+      for (const name of [...internalHeaders, "authorization", "sec-websocket-protocol"]) sent.delete(name);
       if (identity.mode === "verified") sent.set(authorHeader, asciiJson(identity.author));
       if (identity.mode === "later") sent.set(authorHeader, tokenFollows);
       if (protocolsOf(c.req.raw).includes(subprotocol)) sent.set("sec-websocket-protocol", subprotocol);
       const request = new Request(c.req.raw, { headers: sent });
-      const answer = await callObject(stub, (object) => object.fetch(request));
+      const answer = await callObject(stub, (object) => object.connect(request));
       const { status, webSocket, headers: given } = answer;
       if (!webSocket) {
         if (offersSubprotocol(c.req.raw)) return sendProblemBySocket(await answer.json<Problem>());

@@ -40,12 +40,12 @@ export function stateRoutes(app: Edge, { requireRead }: Guards): void {
     query({ at: z.optional(wholeNumber("The state after this event; absent means the head.", 7)) }),
     async (c) => {
       const { at } = c.req.valid("query");
-      const asking = {
+      const context = {
         traceId: c.get("traceId"),
         ifNoneMatch: c.req.header("if-none-match"),
         reader: readerOf(c.get("partitionAccess").identity),
       };
-      const answer = await callObject(c.get("partitionAccess").stub, (object) => object.readState(at, asking));
+      const answer = await callObject(c.get("partitionAccess").stub, (object) => object.readState({ at, context }));
       if (c.req.method !== "HEAD" || typeof answer.body === "string") return responseOf(answer);
       // A body that is never read would keep what it is made of until its writer gives up.
       await answer.body.cancel();

@@ -1,14 +1,13 @@
-import { streamHeader, type StreamRequest } from "../../platform/rpc.ts";
+import type { StreamRequest } from "../../platform/rpc.ts";
 import { describeRoute, resolver } from "hono-openapi";
 import * as z from "zod/mini";
-import { asciiJson } from "../../platform/ascii.ts";
 import { responseOf } from "../../wire/partita/answers.ts";
 import { bounds, postedShape } from "../../protocol/index.ts";
 import { readJson } from "../body.ts";
 import { callObject } from "../../platform/call.ts";
 import { headers, partitionParameters, partitionRefusals } from "../document/parts.ts";
 import { proofParameter, proofsParameter, query, wholeNumber } from "../document/query.ts";
-import type { Edge, EdgeContext, PartitionAccess } from "../env.ts";
+import type { Edge, EdgeContext } from "../env.ts";
 import { authorOf, readerOf } from "../identity.ts";
 import { orRefuse, Refused } from "../refused.ts";
 import type { Guards } from "../guards.ts";
@@ -99,23 +98,26 @@ export function streamRoutes(app: Edge, { requireRead, requireReadOrTicket }: Gu
     async (c) => {
       const { identity, stub } = c.get("partitionAccess");
       const { before, frames } = orRefuse(await readJson(c.req.raw, postedShape, bounds.postedBytesMax)).value;
-      const post = (object: ReturnType<PartitionAccess["stub"]>) =>
-        object.postFrames(c.req.param("id"), readerOf(identity), before, frames, c.get("traceId"));
-      return responseOf(await callObject(stub, post));
+      const posted = {
+        id: c.req.param("id"),
+        author: readerOf(identity),
+        before,
+        frames,
+        traceId: c.get("traceId"),
+      };
+      return responseOf(await callObject(stub, (object) => object.postFrames(posted)));
     },
   );
 }
 
 async function openStream(c: EdgeContext, stream: StreamRequest): Promise<Response> {
   const traceparent = c.req.header("traceparent");
-  // Only the Worker sets the header of the stream.
-  const sent = { [streamHeader]: asciiJson(stream), ...(traceparent === undefined ? {} : { traceparent }) };
-  const request = () => new Request("http://partition/stream", { headers: sent });
+  const sent: Record<string, string> = traceparent === undefined ? {} : { traceparent };
   const {
     status,
     body,
     headers: given,
-  } = await callObject(c.get("partitionAccess").stub, (object) => object.fetch(request()));
+  } = await callObject(c.get("partitionAccess").stub, (object) => object.openStream(stream, sent));
   // The headers of a fetched response are read-only.
   return new Response(body, { status, headers: new Headers(given) });
 }

@@ -14,8 +14,7 @@ import {
   ticketAnswer,
 } from "../document/tenant-schemas.ts";
 import type { LimitsOverride, Revocation } from "../../platform/rpc.ts";
-import type { NotifyResult } from "../../objects/tenant.ts";
-import type { Edge, TenantStub } from "../env.ts";
+import type { Edge } from "../env.ts";
 import { newTicket } from "../identity.ts";
 import { orRefuse, Refused } from "../refused.ts";
 import type { Guards } from "../guards.ts";
@@ -72,8 +71,7 @@ export function tenantRoutes(app: Edge, { requireAdmin, requireTenant }: Guards)
       const now = Date.now();
       const expiresAt = now + lifetimeSecondsOf(c.env) * 1_000;
       const revocation: Revocation = { kind, id, at: Math.floor(now / 1_000), expiresAt };
-      const revoke = async (tenant: TenantStub): Promise<NotifyResult | Failure> => await tenant.revoke(revocation);
-      const spread = orRefuse(await callObject(c.get("tenantAccess").stub, revoke));
+      const spread = orRefuse(await callObject(c.get("tenantAccess").stub, (tenant) => tenant.revoke(revocation)));
       return c.json({ kind, id, expiresAt, ...spread });
     },
   );
@@ -142,7 +140,7 @@ export function tenantRoutes(app: Edge, { requireAdmin, requireTenant }: Guards)
     async (c) => {
       // Parsed JSON has no undefined.
       const override = orRefuse(await readJson(c.req.raw, limitsShape)).value as LimitsOverride;
-      return c.json(await callObject(c.get("tenantAccess").stub, (tenant) => tenant.setLimits(override)));
+      return c.json(await callObject(c.get("tenantAccess").stub, (tenant) => tenant.setLimits({ override })));
     },
   );
 
@@ -171,9 +169,8 @@ export function tenantRoutes(app: Edge, { requireAdmin, requireTenant }: Guards)
       const { subject } = identity;
       const ticket = newTicket(subject.tenant);
       const put = orRefuse(
-        await callObjectOnce(
-          stub,
-          async (tenant) => await tenant.putTicket(ticket, subject.principal, JSON.stringify(subject)),
+        await callObjectOnce(stub, (tenant) =>
+          tenant.putTicket({ ticket, principal: subject.principal, subject: JSON.stringify(subject) }),
         ),
       );
       return c.json({ ticket, ...put }, 201, { "cache-control": "no-store" });
@@ -206,7 +203,7 @@ export function tenantRoutes(app: Edge, { requireAdmin, requireTenant }: Guards)
     requireAdmin("admin:drain"),
     async (c) => {
       const { seconds } = orRefuse(await readJson(c.req.raw, drainShape)).value;
-      return c.json(await callObject(c.get("tenantAccess").stub, (tenant) => tenant.drain(seconds)));
+      return c.json(await callObject(c.get("tenantAccess").stub, (tenant) => tenant.drain({ seconds })));
     },
   );
 
@@ -224,7 +221,7 @@ export function tenantRoutes(app: Edge, { requireAdmin, requireTenant }: Guards)
     requireAdmin("admin:drain"),
     async (c) => {
       const { seconds } = orRefuse(await readJson(c.req.raw, drainShape)).value;
-      await callObject(c.get("partitionAccess").stub, (partition) => partition.drain(seconds));
+      await callObject(c.get("partitionAccess").stub, (partition) => partition.drain({ seconds }));
       return c.json({ told: 1, pending: 0 });
     },
   );

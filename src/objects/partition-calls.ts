@@ -1,0 +1,149 @@
+import type { Submission } from "../core/index.ts";
+import { asciiJson } from "../platform/ascii.ts";
+import {
+  type Named,
+  type ReadProof,
+  type RequestContext,
+  streamHeader,
+  streamHeaderBefore,
+  type StreamRequest,
+  type TenantChanges,
+} from "../platform/rpc.ts";
+import type { Author } from "../protocol/index.ts";
+import type { AnswerBody, HttpAnswer } from "../wire/partita/answers.ts";
+import { named, orBefore } from "./calls.ts";
+
+/** Frames of a connection without a WebSocket. */
+export interface PostCall {
+  id: string;
+  author?: Author | undefined;
+  /** How many frames the connection sent earlier. */
+  before: number;
+  frames: readonly string[];
+  traceId: string;
+}
+
+/** A submission over HTTP. */
+export interface SubmitCall {
+  author: Author;
+  clientId: string;
+  submission: Submission;
+  /** The size of the request's body. */
+  bytes: number;
+  context: RequestContext;
+}
+
+/** A page of the log. */
+export interface ReadEventsCall {
+  since: number;
+  limit?: number | undefined;
+  context: RequestContext;
+  proof?: ReadProof | undefined;
+}
+
+/** The state; `at`: after this event, absent: at the head. */
+export interface ReadStateCall {
+  at?: number | undefined;
+  context: RequestContext;
+}
+
+/** The remote methods of a partition's object. */
+export interface PartitionRpc extends PartitionRpcBefore {
+  fetch(request: Request): Promise<Response>;
+  postFramesWith(asked: Named<PostCall>): Promise<HttpAnswer>;
+  submitWith(asked: Named<SubmitCall>): Promise<HttpAnswer>;
+  readEventsWith(asked: Named<ReadEventsCall>): Promise<HttpAnswer>;
+  readStateWith(asked: Named<ReadStateCall>): Promise<HttpAnswer<AnswerBody>>;
+  readUsage(asked: Named<RequestContext>): Promise<HttpAnswer>;
+  ready(asked: Named<RequestContext>): Promise<HttpAnswer>;
+  /** Applies changes. Returns whether it stays subscribed. */
+  tenantChanged(changes: Named<TenantChanges>): Promise<boolean>;
+  /** Ends all connections, and refuses new ones for `seconds`. */
+  drainWith(asked: Named<{ seconds: number }>): Promise<void>;
+}
+
+/** The remote methods that a Worker of the version before calls, and that this one calls at an object of that version. */
+export interface PartitionRpcBefore {
+  postFrames(
+    id: string,
+    author: Author | undefined,
+    before: number,
+    frames: readonly string[],
+    traceId: string,
+  ): Promise<HttpAnswer>;
+  submit(
+    author: Author,
+    clientId: string,
+    submission: Submission,
+    bytes: number,
+    context: RequestContext,
+  ): Promise<HttpAnswer>;
+  readEvents(since: number, limit: number | undefined, context: RequestContext, proof?: ReadProof): Promise<HttpAnswer>;
+  readState(at: number | undefined, context: RequestContext): Promise<HttpAnswer<AnswerBody>>;
+  drain(seconds: number): Promise<void>;
+}
+
+/** The calls of a partition's object, of this version or the one before. */
+export type PartitionCalls = ReturnType<typeof partitionCalls>;
+
+/** The calls of the object of `stub`. */
+export function partitionCalls(stub: PartitionRpc) {
+  return {
+    /** Opens a WebSocket. */
+    connect: (request: Request): Promise<Response> => stub.fetch(request),
+
+    /** Opens a stream. `headers`: what the object needs besides. */
+    async openStream(asked: StreamRequest, headers: Readonly<Record<string, string>>): Promise<Response> {
+      const open = (header: string) =>
+        stub.fetch(new Request("http://partition/stream", { headers: { ...headers, [header]: asciiJson(asked) } }));
+      try {
+        return await open(streamHeader);
+      } catch (error) {
+        // An object of the version before finds no request in the header that it knows.
+        if (!String(error).includes("null (reading 'author')")) throw error;
+        return await open(streamHeaderBefore);
+      }
+    },
+
+    postFrames: (asked: PostCall): Promise<HttpAnswer> =>
+      orBefore(
+        "postFramesWith",
+        () => stub.postFramesWith(named(asked)),
+        () => stub.postFrames(asked.id, asked.author, asked.before, asked.frames, asked.traceId),
+      ),
+
+    submit: (asked: SubmitCall): Promise<HttpAnswer> =>
+      orBefore(
+        "submitWith",
+        () => stub.submitWith(named(asked)),
+        () => stub.submit(asked.author, asked.clientId, asked.submission, asked.bytes, asked.context),
+      ),
+
+    readEvents: (asked: ReadEventsCall): Promise<HttpAnswer> =>
+      orBefore(
+        "readEventsWith",
+        () => stub.readEventsWith(named(asked)),
+        () => stub.readEvents(asked.since, asked.limit, asked.context, asked.proof),
+      ),
+
+    readState: (asked: ReadStateCall): Promise<HttpAnswer<AnswerBody>> =>
+      orBefore(
+        "readStateWith",
+        () => stub.readStateWith(named(asked)),
+        () => stub.readState(asked.at, asked.context),
+      ),
+
+    readUsage: (asked: RequestContext): Promise<HttpAnswer> => stub.readUsage(named(asked)),
+
+    ready: (asked: RequestContext): Promise<HttpAnswer> => stub.ready(named(asked)),
+
+    tenantChanged: (changes: TenantChanges): Promise<boolean> => stub.tenantChanged(named(changes)),
+
+    drain: (asked: { seconds: number }): Promise<void> =>
+      orBefore(
+        "drainWith",
+        () => stub.drainWith(named(asked)),
+        () => stub.drain(asked.seconds),
+      ),
+  };
+}

@@ -1,0 +1,121 @@
+import type { LimitsOverride, Named, Revocation, TenantApi, TenantChanges } from "../platform/rpc.ts";
+import type { Author, Failure, Limits } from "../protocol/index.ts";
+import { named, orBefore } from "./calls.ts";
+
+/** The result of a notification: how many partitions have the change, and how many do not have it yet. */
+export interface NotifyResult {
+  told: number;
+  pending: number;
+}
+
+/** A ticket for `subject` (JSON). */
+export interface TicketCall {
+  ticket: string;
+  principal: string;
+  subject: string;
+}
+
+type Grant = Awaited<ReturnType<TenantApi["grant"]>>;
+type Asked<Method extends keyof TenantApi> = Named<Parameters<TenantApi[Method]>[0]>;
+
+/** The remote methods of a tenant's object. */
+export interface TenantRpc extends TenantRpcBefore {
+  attendWith(asked: Asked<"attend">): Promise<TenantChanges>;
+  claimWith(asked: Asked<"claim">): Promise<Failure | undefined>;
+  grantWith(asked: Asked<"grant">): Promise<Grant>;
+  refusalWith(asked: Named<{ author: Author }>): Promise<Failure | undefined>;
+  revoke(revocation: Named<Revocation>): Promise<NotifyResult | Failure>;
+  revocations(): Promise<Revocation[]>;
+  limits(): Promise<{ limits: Limits; override: LimitsOverride }>;
+  setLimitsWith(asked: Named<{ override: LimitsOverride }>): Promise<NotifyResult>;
+  drainWith(asked: Named<{ seconds: number }>): Promise<NotifyResult>;
+  putTicketWith(asked: Named<TicketCall>): Promise<{ expiresAt: number } | Failure>;
+  takeTicketWith(asked: Named<{ ticket: string }>): Promise<string | undefined>;
+}
+
+/** The remote methods that a Worker or a partition of the version before calls, and that this one calls at a tenant of that version. */
+interface TenantRpcBefore {
+  attend(partition: string, leaseMs: number, knownSeq: number): Promise<TenantChanges>;
+  claim(partition: string): Promise<Failure | undefined>;
+  grant(count: number): Promise<Grant>;
+  refusal(author: Author): Promise<Failure | undefined>;
+  setLimits(override: LimitsOverride): Promise<NotifyResult>;
+  drain(seconds: number): Promise<NotifyResult>;
+  putTicket(ticket: string, principal: string, subject: string): Promise<{ expiresAt: number } | Failure>;
+  takeTicket(ticket: string): Promise<string | undefined>;
+}
+
+/** The calls of a tenant's object, of this version or the one before. */
+export type TenantCalls = ReturnType<typeof tenantCalls>;
+
+/** The calls of the object of `stub`. */
+export function tenantCalls(stub: TenantRpc) {
+  return {
+    attend: (asked: Parameters<TenantApi["attend"]>[0]): Promise<TenantChanges> =>
+      orBefore(
+        "attendWith",
+        () => stub.attendWith(named(asked)),
+        () => stub.attend(asked.partition, asked.leaseMs, asked.knownSeq),
+      ),
+
+    claim: (asked: { partition: string }): Promise<Failure | undefined> =>
+      orBefore(
+        "claimWith",
+        () => stub.claimWith(named(asked)),
+        () => stub.claim(asked.partition),
+      ),
+
+    grant: (asked: { count: number }): Promise<Grant> =>
+      orBefore(
+        "grantWith",
+        () => stub.grantWith(named(asked)),
+        () => stub.grant(asked.count),
+      ),
+
+    /** Returns why this author's token is refused, or undefined. */
+    refusal: (asked: { author: Author }): Promise<Failure | undefined> =>
+      orBefore(
+        "refusalWith",
+        () => stub.refusalWith(named(asked)),
+        () => stub.refusal(asked.author),
+      ),
+
+    /** Revokes, and notifies the partitions that have connections. Returns the result, or why it is refused. */
+    revoke: (revocation: Revocation): Promise<NotifyResult | Failure> => stub.revoke(named(revocation)),
+
+    revocations: (): Promise<Revocation[]> => stub.revocations(),
+
+    limits: (): Promise<{ limits: Limits; override: LimitsOverride }> => stub.limits(),
+
+    setLimits: (asked: { override: LimitsOverride }): Promise<NotifyResult> =>
+      orBefore(
+        "setLimitsWith",
+        () => stub.setLimitsWith(named(asked)),
+        () => stub.setLimits(asked.override),
+      ),
+
+    /** Drains every partition that has connections. */
+    drain: (asked: { seconds: number }): Promise<NotifyResult> =>
+      orBefore(
+        "drainWith",
+        () => stub.drainWith(named(asked)),
+        () => stub.drain(asked.seconds),
+      ),
+
+    /** Stores a ticket; only its hash is stored. */
+    putTicket: (asked: TicketCall): Promise<{ expiresAt: number } | Failure> =>
+      orBefore(
+        "putTicketWith",
+        () => stub.putTicketWith(named(asked)),
+        () => stub.putTicket(asked.ticket, asked.principal, asked.subject),
+      ),
+
+    /** Returns the subject of a ticket, once. */
+    takeTicket: (asked: { ticket: string }): Promise<string | undefined> =>
+      orBefore(
+        "takeTicketWith",
+        () => stub.takeTicketWith(named(asked)),
+        () => stub.takeTicket(asked.ticket),
+      ),
+  };
+}
