@@ -126,7 +126,9 @@ export function readerOf(identity: Identity): Author | undefined {
 }
 
 function identifyOpen(request: Request, url: URL, settings: IdentitySettings): Identity | Failure {
-  if (!isLoopback(url.hostname)) {
+  // Every request from the network has a Host.
+  const host = request.headers.get("host");
+  if (!isLoopback(url.hostname) || (host !== null && !isLoopback(hostnameIn(host)))) {
     return { code: "unauthenticated", detail: "Open development mode answers on 127.0.0.1 and localhost only." };
   }
   const origin = request.headers.get("origin");
@@ -141,6 +143,15 @@ function identifyOpen(request: Request, url: URL, settings: IdentitySettings): I
     log("warn", "OPEN DEVELOPMENT MODE: everyone on this machine may read and write every partition, as any user.", {});
   }
   return { mode: "open" };
+}
+
+/**
+ * The name in a `Host`, without its port. A page can have its name resolve to this machine (DNS rebinding): then that
+ * name is here, whatever address the local server takes the request to be for.
+ */
+function hostnameIn(host: string): string {
+  const url = `http://${host}`;
+  return URL.canParse(url) ? new URL(url).hostname : "";
 }
 
 /** A page of another origin could send requests that its user did not intend, so each allowed origin must be configured. */

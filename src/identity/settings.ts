@@ -36,6 +36,7 @@ export interface TokenRules {
 /** HS256 needs a key as long as its hash (RFC 7518, 3.2). */
 const secretBytesMin = 32;
 const clockToleranceSecondsMax = 60;
+const clockToleranceSecondsDefault = 30;
 const lifetimeSecondsDefault = 24 * 60 * 60;
 const lifetimeSecondsBound = 30 * lifetimeSecondsDefault;
 /** Asymmetric algorithms only: if a public key were an HMAC secret, anyone could sign. */
@@ -49,6 +50,11 @@ export function lifetimeSecondsOf(settings: IdentitySettings): number {
   return Number(settings.PARTITA_TOKEN_LIFETIME_MAX ?? lifetimeSecondsDefault);
 }
 
+/** How far the clocks of the issuer and of the server may differ, in seconds. */
+export function clockToleranceSecondsOf(settings: IdentitySettings): number {
+  return Number(settings.PARTITA_CLOCK_TOLERANCE ?? clockToleranceSecondsDefault);
+}
+
 /** The rules of the settings, or a message for the operator that says what is missing or wrong. */
 export function rulesOf(settings: IdentitySettings): TokenRules | string {
   const { PARTITA_JWT_SECRET: secret, PARTITA_JWKS_URL: url, PARTITA_JWT_ISSUER: issuer } = settings;
@@ -59,7 +65,7 @@ export function rulesOf(settings: IdentitySettings): TokenRules | string {
   if (secret !== undefined && url !== undefined) return "Set PARTITA_JWT_SECRET or PARTITA_JWKS_URL, not both.";
   if (!issuer) return "Set PARTITA_JWT_ISSUER.";
   if (!audience) return "Set PARTITA_JWT_AUDIENCE.";
-  const clockToleranceSeconds = Number(settings.PARTITA_CLOCK_TOLERANCE ?? 30);
+  const clockToleranceSeconds = clockToleranceSecondsOf(settings);
   if (!(clockToleranceSeconds >= 0 && clockToleranceSeconds <= clockToleranceSecondsMax)) {
     return `PARTITA_CLOCK_TOLERANCE must be 0 to ${clockToleranceSecondsMax} seconds.`;
   }

@@ -60,6 +60,10 @@ export class Verifier {
       if (payload.exp! * 1_000 > now + (lifetimeSecondsMax + clockToleranceSeconds) * 1_000) {
         return unauthenticated(`The token is valid for longer than ${lifetimeSecondsMax} seconds.`);
       }
+      // No clock is that wrong; and a revocation of the subject would not cover it.
+      if (payload.iat !== undefined && payload.iat * 1_000 > now + clockToleranceSeconds * 1_000) {
+        return unauthenticated("The token was issued in the future: compare the clocks of the issuer and the server.");
+      }
       return subjectOf(payload);
     } catch (error) {
       if (error instanceof KeysUnavailable) {

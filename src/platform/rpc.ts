@@ -4,7 +4,7 @@ import type { Author, Failure, Limits } from "../protocol/index.ts";
 export interface Revocation {
   kind: "jti" | "sub";
   id: string;
-  /** For a subject: tokens issued up to this second (since 1970) are revoked, later ones are not. */
+  /** For a subject: tokens issued up to the end of this second (since 1970), by the clock of the issuer, are revoked. */
   at: number;
   /** Milliseconds since 1970. All tokens that it revokes have expired then, so it can be deleted. */
   expiresAt: number;

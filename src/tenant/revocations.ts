@@ -21,6 +21,7 @@ export class Revocations {
   covers({ principal, tokenId, issuedAt = 0 }: Pick<Author, "principal" | "tokenId" | "issuedAt">): boolean {
     if (tokenId !== undefined && this.#tokens.has(tokenId)) return true;
     const subject = this.#subjects.get(principal);
-    return subject !== undefined && issuedAt <= subject.at;
+    // The time of issue may have a fraction, and the revocation covers all of its second.
+    return subject !== undefined && Math.floor(issuedAt) <= subject.at;
   }
 }

@@ -99,6 +99,24 @@ describe("renewal", () => {
     expect((await peer.ask("renew", { token: await sign(claims) })).payload.code).toBe(expected);
   });
 
+  it("[AU-4] a token that has just expired renews nothing, and the connection goes on with the one that it has", async () => {
+    const peer = await Peer.connected(fresh(), await sign(), { renewal: true });
+    const late = await peer.ask("renew", { token: await sign({ exp: seconds() - 5 }) });
+    expect(late).toMatchObject({ type: "error", payload: { code: "bad_request" } });
+    expect((await peer.submit("d")).type).toBe("event_accepted");
+  });
+
+  it("[AU-4] a token that has just expired does not connect", async () => {
+    const peer = await Peer.open(fresh(), {});
+    const answer = await peer.ask("connect", {
+      clientId: "c",
+      version: "1",
+      token: await sign({ exp: seconds() - 5 }),
+    });
+    expect(answer).toMatchObject({ type: "error", payload: { code: "auth_expired" } });
+    expect(await peer.ending()).toBe(4401);
+  });
+
   it("[AU-4] a revoked token is refused, and the connection ends", async () => {
     const tenant = fresh("t");
     const peer = await Peer.connected(fresh(), await sign({ tenant, jti: "old" }));
@@ -175,6 +193,7 @@ describe("administration", () => {
   it("[AU-3] each operation needs its own permission", async () => {
     const routes = [
       ["PUT", "/v1/revocations/sub/alice", undefined, "admin:revoke"],
+      ["PUT", "/v1/revocations", { kind: "sub", id: "alice" }, "admin:revoke"],
       ["GET", "/v1/revocations", undefined, "admin:revoke"],
       ["GET", "/v1/limits", undefined, "admin:limits"],
       ["PUT", "/v1/limits", {}, "admin:limits"],

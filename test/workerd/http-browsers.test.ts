@@ -96,6 +96,19 @@ describe("CORS", () => {
     },
   );
 
+  it.each(["evil.example", "evil.example:8787", "localhost.evil.example", "127.0.0.1.evil.example", "@", ""])(
+    "[AU-7] open development mode answers no page whose name resolves to this machine: Host %j",
+    async (host) => {
+      const address = `http://localhost/v1/partitions/${fresh()}`;
+      for (const path of ["/state", "/events", "/events/stream", "/usage"]) {
+        expect((await ask(`${address}${path}`, { headers: { host } })).status).toBe(401);
+      }
+      const headers = { host, upgrade: "websocket" };
+      expect((await ask(`${address}/ws`, { headers })).status).toBe(401);
+      expect((await ask(`${address}/state`, { headers: { host: "127.0.0.1:8787" } })).status).toBe(200);
+    },
+  );
+
   it("[AU-7] in open development mode pages of this machine are allowed, and others are not", async () => {
     const at = "/v1/partitions/room/events";
     expect((await http(at, preflight("http://127.0.0.1:9999"))).status).toBe(204);

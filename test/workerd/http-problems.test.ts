@@ -87,6 +87,7 @@ describe("/openapi.json", () => {
       "post /v1/partitions/{partition}/events",
       "post /v1/tickets",
       "put /v1/limits",
+      "put /v1/revocations",
       "put /v1/revocations/{kind}/{id}",
     ]);
     // The server supports every method of each path.

@@ -6,7 +6,7 @@ import { clampLimit, readPage } from "./page.ts";
 import { assertSameLog, proofAt } from "./proof.ts";
 import { Refusal } from "../refusal.ts";
 import type { WindowContext } from "../window/context.ts";
-import { tokenRevoked } from "./endings.ts";
+import { tokenExpired, tokenRevoked } from "./endings.ts";
 import { notConnected, type Session } from "./session.ts";
 
 type Connect = Extract<Command, { kind: "connect" }>;
@@ -30,6 +30,7 @@ export function connect(context: WindowContext, session: Session, command: Conne
   }
   const author = authorOfConnect(session.state, command);
   if (!author) throw new Refusal(tokenMissing);
+  if (command.author && hasExpired(context, command.author)) throw new Refusal(tokenExpired);
   assertInForce(context, command.author);
   assertPartition(context, command.partition);
   if (command.modelVersion !== undefined && command.modelVersion !== model.version) {
@@ -115,6 +116,10 @@ export function renew(context: WindowContext, session: Session, { requestId, aut
       detail: "This token is somebody else's: open another connection for it.",
     });
   }
+  // Within the tolerance of the verifier. The token in force may be valid for longer: it stays.
+  if (hasExpired(context, author)) {
+    throw new Refusal({ code: "bad_request", detail: "This token has expired; nothing was changed. Send a new one." });
+  }
   assertInForce(context, author);
   session.update({ author });
   session.reply({ kind: "renewed", requestId, now: context.now, expiresAt: session.expiresAt });
@@ -194,6 +199,10 @@ function pageFor(context: WindowContext, client: ConnectedClient, draftIds: stri
 /** The principal whose events are named by their drafts on this client's pages. */
 function draftIdsOf(client: ConnectedClient, author: Author): string | undefined {
   return client.draftIds ? author.principal : undefined;
+}
+
+function hasExpired({ now }: WindowContext, { expiresAt }: Author): boolean {
+  return expiresAt !== undefined && expiresAt <= now;
 }
 
 /** A token was good when it was verified; since then it may have been revoked. */

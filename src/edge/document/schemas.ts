@@ -3,7 +3,7 @@ import { errorKinds, bounds } from "../../protocol/index.ts";
 
 // The bodies of requests and responses, for the document. `draft.ts` and the partition validate requests.
 
-const id = z.string().check(z.minLength(1), z.maxLength(bounds.idLengthMax), z.regex(/^[\x21-\x7e]+$/));
+export const id = z.string().check(z.minLength(1), z.maxLength(bounds.idLengthMax), z.regex(/^[\x21-\x7e]+$/));
 const draftId = id.check(
   z.meta({ description: "The client's id of one operation: the same for every retry, a new one for each operation." }),
 );

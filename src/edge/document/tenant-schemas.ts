@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { bounds } from "../../protocol/index.ts";
+import { id } from "./schemas.ts";
 
 /** Upper bounds of rates: a higher value is a mistake. */
 const perSecondMax = 1_000_000;
@@ -62,17 +63,19 @@ const revocation = {
     .int()
     .check(z.meta({ description: "When the revocation is deleted, because no such token is valid any more." })),
 };
-export const revokedAnswer = z.object({ ...revocation, ...spread });
-export const revocationList = z.object({
-  revocations: z.array(
-    z.object({
-      ...revocation,
-      at: z.int().check(
-        z.meta({
-          description: "Seconds since 1970. It covers the tokens of the subject that were issued up to this time.",
-        }),
-      ),
-    }),
-  ),
+const at = z.int().check(
+  z.nonnegative(),
+  z.meta({
+    description:
+      "Seconds since 1970, by the clock of the issuer. It covers the tokens of the subject that were issued up to the end of this second.",
+  }),
+);
+/** What is revoked. */
+export const revocationShape = z.strictObject({
+  kind: revocation.kind,
+  id: id,
+  at: z.optional(at),
 });
+export const revokedAnswer = z.object({ ...revocation, at, ...spread });
+export const revocationList = z.object({ revocations: z.array(z.object({ ...revocation, at })) });
 export const ticketAnswer = z.object({ ticket: z.string(), expiresAt: z.int() });

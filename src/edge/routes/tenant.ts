@@ -1,5 +1,5 @@
 import { describeRoute, resolver } from "hono-openapi";
-import { lifetimeSecondsOf } from "../../identity/settings.ts";
+import { clockToleranceSecondsOf, type IdentitySettings, lifetimeSecondsOf } from "../../identity/settings.ts";
 import { type Failure, isId } from "../../protocol/index.ts";
 import { readJson } from "../body.ts";
 import { callObject, callObjectOnce } from "../../platform/call.ts";
@@ -9,12 +9,13 @@ import {
   limitsAnswer,
   limitsShape,
   revocationList,
+  revocationShape,
   revokedAnswer,
   spreadAnswer,
   ticketAnswer,
 } from "../document/tenant-schemas.ts";
 import type { LimitsOverride, Revocation } from "../../platform/rpc.ts";
-import type { Edge } from "../env.ts";
+import type { Edge, EdgeContext } from "../env.ts";
 import { newTicket } from "../identity.ts";
 import { orRefuse, Refused } from "../refused.ts";
 import type { Guards } from "../guards.ts";
@@ -27,7 +28,7 @@ export function tenantRoutes(app: Edge, { requireAdmin, requireTenant }: Guards)
       operationId: "revoke",
       summary: "Revoke a token, or all tokens of a subject",
       description:
-        "Revoking a subject covers the tokens issued up to now; later ones are accepted. Once this is answered, every new request with a revoked token is refused. Open connections end within a second in up to 1,000 partitions; `pending` says how many partitions follow later. Needs `admin:revoke`. A retry is safe.",
+        "Revoking a subject covers the tokens issued up to now, and as much later as the issuer's clock may be ahead; later ones are accepted. Once this is answered, every new request with a revoked token is refused. Open connections end within a second in up to 1,000 partitions; `pending` says how many partitions follow later. Needs `admin:revoke`. A retry is safe.",
       tags: ["Tenant"],
       security: [{ token: [] }, {}],
       parameters: [
@@ -53,6 +54,7 @@ export function tenantRoutes(app: Edge, { requireAdmin, requireTenant }: Guards)
           kind: "sub",
           id: "alice",
           expiresAt: 1_800_000_000_000,
+          at: 1_799_913_540,
           told: 3,
           pending: 0,
         }),
@@ -68,12 +70,43 @@ export function tenantRoutes(app: Edge, { requireAdmin, requireTenant }: Guards)
           detail: 'Revoke "jti/<id>" or "sub/<id>": an id has 1 to 128 visible ASCII characters.',
         });
       }
-      const now = Date.now();
-      const expiresAt = now + lifetimeSecondsOf(c.env) * 1_000;
-      const revocation: Revocation = { kind, id, at: Math.floor(now / 1_000), expiresAt };
-      const spread = orRefuse(await callObject(c.get("tenantAccess").stub, (tenant) => tenant.revoke(revocation)));
-      return c.json({ kind, id, expiresAt, ...spread });
+      return await revoke(c, { kind, id });
     },
+  );
+
+  app.put(
+    "/v1/revocations",
+    describeRoute({
+      operationId: "revokeByBody",
+      summary: "Revoke by a body",
+      description:
+        "The same as `revoke`, for every id: a URL cannot hold the subjects `.` and `..`. With `at`, the issuer says up to when the tokens of the subject were issued, by its own clock: tokens that it issues from the next second on are accepted. Without it they are accepted once the clocks can no longer be confused. Needs `admin:revoke`. A retry is safe.",
+      tags: ["Tenant"],
+      security: [{ token: [] }, {}],
+      parameters: parameters("traceparent"),
+      requestBody: {
+        required: true,
+        content: {
+          "application/json": {
+            schema: resolver(revocationShape),
+            example: { kind: "sub", id: "..", at: 1_799_913_540 },
+          },
+        },
+      },
+      responses: {
+        200: json("The token or the subject is revoked.", revokedAnswer, {
+          kind: "sub",
+          id: "..",
+          expiresAt: 1_800_000_000_000,
+          at: 1_799_913_540,
+          told: 3,
+          pending: 0,
+        }),
+        ...authenticationRefusals("payload_too_large", "quota_exceeded"),
+      },
+    }),
+    requireAdmin("admin:revoke"),
+    async (c) => await revoke(c, orRefuse(await readJson(c.req.raw, revocationShape)).value),
   );
 
   app.get(
@@ -225,6 +258,32 @@ export function tenantRoutes(app: Edge, { requireAdmin, requireTenant }: Guards)
       return c.json({ told: 1, pending: 0 });
     },
   );
+}
+
+/** Revokes at the tenant of the caller, and answers. */
+async function revoke(
+  c: EdgeContext,
+  { kind, id, at }: { kind: Revocation["kind"]; id: string; at?: number | undefined },
+): Promise<Response> {
+  const now = Date.now();
+  const covered = coveredUpTo(c.env, now);
+  if (at !== undefined && at > covered) {
+    throw new Refused({
+      code: "bad_request",
+      detail: `"at" is in the future: it can be at most ${covered} now.`,
+      errors: [{ field: "at", code: "too_big", message: "In the future." }],
+    });
+  }
+  // No token that it covers is accepted after this time, with what the clocks may differ twice: at `exp`, and at the longest lifetime.
+  const expiresAt = now + (lifetimeSecondsOf(c.env) + 2 * clockToleranceSecondsOf(c.env)) * 1_000;
+  const revocation: Revocation = { kind, id, at: at ?? covered, expiresAt };
+  const spread = orRefuse(await callObject(c.get("tenantAccess").stub, (tenant) => tenant.revoke(revocation)));
+  return c.json({ kind, id, expiresAt, at: revocation.at, ...spread });
+}
+
+/** The latest second at which a token can have been issued by now: the issuer's clock may be ahead. */
+function coveredUpTo(settings: IdentitySettings, now: number): number {
+  return Math.floor(now / 1_000) + clockToleranceSecondsOf(settings);
 }
 
 const noTickets: Failure = {

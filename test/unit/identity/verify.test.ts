@@ -110,6 +110,17 @@ describe("tokens", () => {
     expect(await verify(await sign({ ...good, exp: seconds + day + 31 }))).toMatchObject({ code: "unauthenticated" });
   });
 
+  it("[AU-1] [AU-4] one that was issued in the future is not taken, beyond the tolerance", async () => {
+    expect(await verify(await sign({ ...good, iat: seconds + 30 }))).toMatchObject({ issuedAt: seconds + 30 });
+    for (const iat of [seconds + 31, seconds + 3_600]) {
+      expect(await verify(await sign({ ...good, iat }))).toMatchObject({ code: "unauthenticated" });
+    }
+    const strict = verifierOf({ PARTITA_CLOCK_TOLERANCE: "0" });
+    expect(await verify(await sign({ ...good, iat: seconds + 0.5 }), strict)).toMatchObject({
+      code: "unauthenticated",
+    });
+  });
+
   it("[AU-1] [AU-4] an expired one is told apart, after the tolerance", async () => {
     const token = await sign({ ...good, exp: seconds });
     expect(await verify(token, verifierOf(), now + 29_000)).toMatchObject({ principal: "alice" });
