@@ -9,11 +9,11 @@ import { DurableSqlDriver } from "../storage/durable.ts";
 import { migrations } from "../storage/partition/migrations.ts";
 import { PartitionStorage } from "../storage/partition/storage.ts";
 
-/** The ports of a shell on a Durable Object. `tenant`: a fresh stub of the tenant's object; undefined in open development mode. */
+/** The ports of a shell on a Durable Object. `tenant`: the tenant's object; undefined in open development mode. */
 export function durablePorts(
   ctx: DurableObjectState,
   settings: IdentitySettings,
-  tenant: (() => TenantApi) | undefined,
+  tenant: TenantApi | undefined,
 ): ShellPorts {
   return {
     storage: new PartitionStorage(new DurableSqlDriver(ctx.storage), migrations, bytesPort),

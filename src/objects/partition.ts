@@ -32,7 +32,7 @@ import type {
 } from "./partition-calls.ts";
 import { durablePorts } from "./partition-ports.ts";
 import { answerClose, socketCarrier } from "./sockets.ts";
-import { tenantCalls, type TenantRpc } from "./tenant-calls.ts";
+import { tenantApiOf, tenantCalls, type TenantRpc } from "./tenant-calls.ts";
 
 interface PartitionEnv extends IdentitySettings {
   TENANTS: DurableObjectNamespace<DurableObject & TenantRpc>;
@@ -61,8 +61,8 @@ export function partitionObject({ models, roles, limits, placementOf }: Applicat
       const name = partitionNameOf(ctx.id.name);
       const model = modelOf(models, name.partition);
       if (!model) throw new Error("no model serves this partition");
-      const tenant = () => tenantCalls(stubOf(env.TENANTS, name.tenant, placementOf(name.tenant)));
-      const ports = durablePorts(ctx, env, env.PARTITA_IDENTITY === "open" ? undefined : tenant);
+      const freshTenant = () => tenantCalls(stubOf(env.TENANTS, name.tenant, placementOf(name.tenant)));
+      const ports = durablePorts(ctx, env, env.PARTITA_IDENTITY === "open" ? undefined : tenantApiOf(freshTenant));
       this.#shell = new PartitionShell({ name, model, roles, limits }, ports);
       ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(heartbeatFrame, heartbeatFrame));
       // Before any message: reads the alarm that is set, so that it is set again only if it must be earlier.

@@ -1,4 +1,5 @@
-import type { LimitsOverride, Named, Revocation, TenantApi, TenantChanges } from "../platform/rpc.ts";
+import { callObject, callObjectOnce } from "../platform/call.ts";
+import type { LimitsOverride, Named, Revocation, TenantApi, TenantSubscription } from "../platform/rpc.ts";
 import type { Author, Failure, Limits } from "../protocol/index.ts";
 import { named, orBefore } from "./calls.ts";
 
@@ -20,7 +21,7 @@ type Asked<Method extends keyof TenantApi> = Named<Parameters<TenantApi[Method]>
 
 /** The remote methods of a tenant's object. */
 export interface TenantRpc extends TenantRpcBefore {
-  attendWith(asked: Asked<"attend">): Promise<TenantChanges>;
+  attendWith(asked: Asked<"attend">): Promise<TenantSubscription>;
   claimWith(asked: Asked<"claim">): Promise<Failure | undefined>;
   grantWith(asked: Asked<"grant">): Promise<Grant>;
   refusalWith(asked: Named<{ author: Author }>): Promise<Failure | undefined>;
@@ -35,7 +36,7 @@ export interface TenantRpc extends TenantRpcBefore {
 
 /** The remote methods that a Worker or a partition of the version before calls, and that this one calls at a tenant of that version. */
 interface TenantRpcBefore {
-  attend(partition: string, leaseMs: number, knownSeq: number): Promise<TenantChanges>;
+  attend(partition: string, leaseMs: number, knownSeq: number): Promise<TenantSubscription>;
   claim(partition: string): Promise<Failure | undefined>;
   grant(count: number): Promise<Grant>;
   refusal(author: Author): Promise<Failure | undefined>;
@@ -51,7 +52,7 @@ export type TenantCalls = ReturnType<typeof tenantCalls>;
 /** The calls of the object of `stub`. */
 export function tenantCalls(stub: TenantRpc) {
   return {
-    attend: (asked: Parameters<TenantApi["attend"]>[0]): Promise<TenantChanges> =>
+    attend: (asked: Parameters<TenantApi["attend"]>[0]): Promise<TenantSubscription> =>
       orBefore(
         "attendWith",
         () => stub.attendWith(named(asked)),
@@ -117,5 +118,15 @@ export function tenantCalls(stub: TenantRpc) {
         () => stub.takeTicketWith(named(asked)),
         () => stub.takeTicket(asked.ticket),
       ),
+  };
+}
+
+/** What a partition calls of its tenant, each time by a fresh stub, and again after an error where that counts once. */
+export function tenantApiOf(freshTenant: () => TenantCalls): TenantApi {
+  return {
+    attend: (asked) => callObject(freshTenant, (tenant) => tenant.attend(asked)),
+    claim: (asked) => callObject(freshTenant, (tenant) => tenant.claim(asked)),
+    // A second one would take its tokens twice.
+    grant: (asked) => callObjectOnce(freshTenant, (tenant) => tenant.grant(asked)),
   };
 }

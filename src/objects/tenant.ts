@@ -1,25 +1,25 @@
 import { sha256 } from "../platform/hash.ts";
 import { DurableObject } from "cloudflare:workers";
 import { tokenRevoked as revokedToken } from "../core/index.ts";
+import { callObject } from "../platform/call.ts";
 import { log } from "../platform/log.ts";
 import { type PlacementOf, stubOf } from "../platform/placement.ts";
-import type { LimitsOverride, Named, Revocation, TenantChanges } from "../platform/rpc.ts";
+import type { LimitsOverride, Named, Revocation, TenantSubscription } from "../platform/rpc.ts";
 import type { Failure, Author, Limits } from "../protocol/index.ts";
 import { DurableSqlDriver } from "../storage/durable.ts";
 import { migrations } from "../storage/tenant/migrations.ts";
 import { TenantStorage } from "../storage/tenant/storage.ts";
+import { Notifier } from "../tenant/notifier.ts";
 import { Tenant } from "../tenant/tenant.ts";
 import { named } from "./calls.ts";
 import { type PartitionCalls, partitionCalls, type PartitionRpc } from "./partition-calls.ts";
 import type { NotifyResult, TenantRpc, TicketCall } from "./tenant-calls.ts";
 
-/** The most partitions that one call notifies, and how many of them concurrently. */
-const notifiedMax = 1_000;
-const concurrentMax = 50;
-/** The time limit of one notification; after it the partition is notified again later. */
-const notifyMsMax = 5_000;
-/** The delay until the partitions are notified that could not be reached, or were too many. */
-const notifyRetryMs = 1_000;
+/** The most partitions of one drain. */
+const drainedMax = 100_000;
+/** The pause before the partitions are notified again that could not be reached; it doubles each time. */
+const notifyRetryMsMin = 1_000;
+const notifyRetryMsMax = 30_000;
 /** The lifetime of a ticket. */
 const ticketMs = 30_000;
 const revocationsListed = 1_000;
@@ -35,15 +35,21 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
   return class TenantObject extends DurableObject<TenantEnv> implements TenantRpc {
     readonly #name: string;
     readonly #tenant: Tenant;
-    #notifying: Promise<unknown> = Promise.resolve();
+    readonly #notifier: Notifier;
+    /** How often in a row only partitions were left that could not be reached. */
+    #retries = 0;
 
     constructor(ctx: DurableObjectState, env: TenantEnv) {
       super(ctx, env);
       this.#name = ctx.id.name!;
       this.#tenant = new Tenant(new TenantStorage(new DurableSqlDriver(ctx.storage), migrations), limits, Date.now());
+      this.#notifier = this.#notifierOf(
+        (limit) => this.#tenant.behind(limit, Date.now()).map(({ partition }) => partition),
+        (partition) => this.#notify(partition),
+      );
     }
 
-    async attendWith({ partition, leaseMs, knownSeq }: Asked<"attendWith">): Promise<TenantChanges> {
+    async attendWith({ partition, leaseMs, knownSeq }: Asked<"attendWith">): Promise<TenantSubscription> {
       return this.#tenant.subscribe(partition, leaseMs, knownSeq, Date.now());
     }
 
@@ -84,10 +90,13 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
 
     /** Drains every partition that has connections. */
     async drainWith({ seconds }: Asked<"drainWith">): Promise<NotifyResult> {
-      const names = this.#tenant.subscribed(notifiedMax, Date.now());
+      const names = this.#tenant.subscribed(drainedMax, Date.now());
       log("info", "draining", { tenant: this.#name, partitions: names.length });
-      const notified = await atMost(concurrentMax, names, (name) => this.#partition(name).drain({ seconds }));
-      return { told: notified, pending: names.length - notified };
+      const told = await this.#notifierOf(
+        () => names,
+        (name) => callObject(this.#partition(name), (calls) => calls.drain({ seconds })),
+      ).notifyAll();
+      return { told, pending: names.length - told };
     }
 
     /** Stores a ticket for `subject` (JSON). Of `ticket` only the hash is stored. */
@@ -104,7 +113,7 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
 
     // What a Worker or a partition of the version before calls.
 
-    attend(partition: string, leaseMs: number, knownSeq: number): Promise<TenantChanges> {
+    attend(partition: string, leaseMs: number, knownSeq: number): Promise<TenantSubscription> {
       return this.attendWith(named({ partition, leaseMs, knownSeq }));
     }
 
@@ -141,49 +150,47 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
     }
 
     async #notifyAll(): Promise<NotifyResult> {
-      // One after the other, so that no partition is notified twice of the same change.
-      const turn = this.#notifying.then(() => {
-        const rows = this.#tenant.behind(notifiedMax, Date.now());
-        return atMost(concurrentMax, rows, (row) => this.#notify(row.partition, row.receivedSeq));
-      });
-      this.#notifying = turn.catch(() => {});
-      const notified = await turn;
+      if (this.#tenant.countBehind(Date.now()) === 0) return { told: 0, pending: 0 };
+      // Before the first call, so that a crash between two of them loses none.
+      await this.ctx.storage.setAlarm(Date.now() + notifyRetryMsMin);
+      const told = await this.#notifier.notifyAll();
       const pending = this.#tenant.countBehind(Date.now());
-      if (pending > 0) await this.ctx.storage.setAlarm(Date.now() + notifyRetryMs);
-      return { told: notified, pending };
+      if (pending === 0) {
+        this.#retries = 0;
+        await this.ctx.storage.deleteAlarm();
+      } else {
+        const onlyFailing = pending <= this.#notifier.failing;
+        const pauseMs = onlyFailing ? Math.min(notifyRetryMsMin * 2 ** this.#retries++, notifyRetryMsMax) : 0;
+        await this.ctx.storage.setAlarm(Date.now() + pauseMs);
+      }
+      return { told, pending };
     }
 
-    async #notify(partition: string, receivedSeq: number): Promise<void> {
-      const changes = this.#tenant.changesSince(receivedSeq, Date.now());
-      const staysSubscribed = await this.#partition(partition).tenantChanged(changes);
+    async #notify(partition: string): Promise<void> {
+      const changes = this.#tenant.changesFor(partition, Date.now());
+      if (!changes) return;
+      const staysSubscribed = await callObject(this.#partition(partition), (calls) => calls.tenantChanged(changes));
       if (staysSubscribed) this.#tenant.received(partition, changes.seq, Date.now());
       else this.#tenant.unsubscribe(partition, changes.seq, Date.now());
     }
 
-    #partition(name: string): PartitionCalls {
-      return partitionCalls(stubOf(this.env.PARTITIONS, `${this.#name}/${name}`, placementOf(this.#name)));
+    /** Returns a function that makes a fresh stub. */
+    #partition(name: string): () => PartitionCalls {
+      return () => partitionCalls(stubOf(this.env.PARTITIONS, `${this.#name}/${name}`, placementOf(this.#name)));
     }
-  };
-}
 
-/** Runs `work` for each item, `most` concurrently, each with a time limit. Returns for how many it succeeded. */
-async function atMost<T>(most: number, items: readonly T[], work: (item: T) => Promise<void>): Promise<number> {
-  const rest = items.values();
-  let done = 0;
-  const worker = async () => {
-    for (const item of rest) {
-      const { promise: late, reject } = Promise.withResolvers<never>();
-      const timer = setTimeout(() => reject(new Error("the notification timed out")), notifyMsMax);
-      try {
-        await Promise.race([work(item), late]);
-        done++;
-      } catch (error) {
-        log("warn", "a partition could not be notified", { error: String(error) });
-      } finally {
-        clearTimeout(timer);
-      }
+    /** A notifier of partitions. */
+    #notifierOf(behind: (limit: number) => readonly string[], notify: (partition: string) => Promise<void>): Notifier {
+      return new Notifier({
+        behind,
+        notify,
+        failed: (partition, error) =>
+          log("warn", "a partition could not be notified", { tenant: this.#name, partition, error: String(error) }),
+        timer(run, delayMs) {
+          const timer = setTimeout(run, delayMs);
+          return () => clearTimeout(timer);
+        },
+      });
     }
   };
-  await Promise.all(Array.from({ length: Math.min(most, items.length) }, worker));
-  return done;
 }

@@ -21,6 +21,12 @@ export interface TenantChanges {
   limits: LimitsOverride;
 }
 
+/** The changes that a partition receives when it subscribes. */
+export interface TenantSubscription extends TenantChanges {
+  /** The tenant notifies of changes until then, in milliseconds since 1970. Absent: half of the lease is certain. */
+  until?: number;
+}
+
 /**
  * The version of the arguments between the Worker and its objects. A Worker and an object of neighbouring versions
  * meet during each deployment. So every call has one object of named arguments: fields are added and never change
@@ -34,8 +40,8 @@ export type Named<Arguments extends object = object> = Arguments & { readonly ve
 
 /** What a partition asks of its tenant. */
 export interface TenantApi {
-  /** Subscribes `partition` to changes for `leaseMs`. Returns the changes in force after change `knownSeq`. */
-  attend(asked: { partition: string; leaseMs: number; knownSeq: number }): Promise<TenantChanges>;
+  /** Subscribes `partition` to changes for at least `leaseMs`. Returns the changes in force after change `knownSeq`. */
+  attend(asked: { partition: string; leaseMs: number; knownSeq: number }): Promise<TenantSubscription>;
   /** Counts `partition` among the tenant's, before its first write. Returns why it is refused, or undefined. */
   claim(asked: { partition: string }): Promise<Failure | undefined>;
   /** Grants up to `count` tokens of the tenant's rate; if none, `retryAfterMs` says when to retry. */

@@ -67,6 +67,7 @@ export class Admission {
   add(listener: Listener): void {
     const before = this.#connections.total;
     this.#connections.add(listener);
+    if (listener.author && isVerified(listener.author)) this.#host.link?.attached(listener.author);
     this.#host.partition.warnings.note("connections", before, this.usage);
   }
 

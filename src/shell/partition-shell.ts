@@ -164,6 +164,8 @@ export class PartitionShell {
         tenant: ports.tenant,
         log: ports.log,
         now,
+        fraction: () => ports.random.fraction(),
+        timer: (run, delayMs) => ports.timer(run, delayMs),
         step,
         concernedBy: (revocations) => this.#admission.concernedBy(revocations),
       });
@@ -246,7 +248,9 @@ export class PartitionShell {
 
   /** Accepts a frame of a connection. */
   receive(connection: Connection, frame: string | ArrayBuffer): void {
-    this.#step(() => connection.receive(frame, this.#ports.now()));
+    const now = this.#ports.now();
+    this.#link?.used(now);
+    this.#step(() => connection.receive(frame, now));
   }
 
   /** The peer of a connection has disconnected. */
@@ -361,8 +365,6 @@ export class PartitionShell {
       // The alarm is set first: the follow-ups need several turns, and can be lost in a crash.
       this.#arm(this.#partition.nextDue);
       for (const followUp of followUps) await this.#follow(followUp);
-      // With each alarm, also one that the platform repeats: connections need the tenant's notifications.
-      if (this.#partition.attended) await this.#link?.renew();
     } finally {
       this.#step(() => {});
     }

@@ -36,8 +36,8 @@ export interface ShellPorts {
   every(run: () => void, periodMs: number): () => void;
   /** Sets the object's one alarm, in milliseconds since 1970; replaces the alarm that was set. */
   armAlarm(at: number): void;
-  /** A fresh stub of the tenant's object; undefined in open development mode, where there is no tenant. */
-  readonly tenant: (() => TenantApi) | undefined;
+  /** The tenant's object; undefined in open development mode, where there is no tenant. */
+  readonly tenant: TenantApi | undefined;
   /** Verifies a token. Returns its subject, or why it is refused. */
   verify(token: string, now: number): Promise<Subject | Failure>;
   /** Opens the body of a response that is written piece by piece. */

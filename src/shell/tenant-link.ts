@@ -1,12 +1,26 @@
-import { type Listener, type Logger, type Partition, tokenRevoked, socketSweepMs } from "../core/index.ts";
+import { type Listener, type Logger, type Partition, tokenRevoked } from "../core/index.ts";
 import type { Failure, Author, Limits } from "../protocol/index.ts";
 import { Revocations } from "../tenant/revocations.ts";
 import type { LimitsOverride, Revocation, TenantApi, TenantChanges } from "../platform/rpc.ts";
+import { KnownTokens } from "./known-tokens.ts";
 
-/** How long a partition with connections subscribes: more than twice the time between two sweeps, each of which renews. */
-const connectedLeaseMs = 2.5 * socketSweepMs;
-/** The same for a partition that only answers requests. */
-const requestLeaseMs = 30_000;
+/**
+ * How long no notification counts as no change, after an answer of the tenant. A notification that fails is repeated;
+ * if all of them fail, a revocation takes effect after this time and one call: within the minute that AU-4 promises.
+ */
+export const silenceMsMax = 50_000;
+/** A subscription lasts this much longer than the last token that needs it: clocks differ, and tokens have a tolerance. */
+const subscriptionMarginMs = 2 * 60_000;
+/**
+ * The longest subscription of a partition that was never written: there is nothing to read in it, and names that are
+ * only tried must not fill the tenant's table.
+ */
+const unwrittenLeaseMsMax = 25 * 60_000;
+/** How long a caller waits for the tenant. Its answer counts also if it comes later. */
+const answerMsMax = 2_000;
+/** The pause after a call that failed or was late; it doubles with each further one. */
+const retryMsMin = 1_000;
+const retryMsMax = 15_000;
 /** How often a request for tokens is granted here while the tenant cannot be reached. */
 const unreachableRetryMs = 1_000;
 
@@ -17,43 +31,53 @@ interface TenantLinkHost {
   readonly partition: Partition;
   /** The limits of the application. */
   readonly limits: Limits;
-  /** A fresh stub of the tenant's object. */
-  tenant(): TenantApi;
+  readonly tenant: TenantApi;
   readonly log: Logger;
   now(): number;
+  /** From 0 up to, but not including, 1. */
+  fraction(): number;
+  /** Runs `run` once, after `delayMs`. Returns a function that cancels it. */
+  timer(run: () => void, delayMs: number): () => void;
   /** Runs one entry into the core that is not a frame. */
   step<T>(body: () => T): T;
   /** The connections that one of these revocations can concern. */
   concernedBy(revocations: readonly Revocation[]): Iterable<Listener>;
 }
 
-const unreachable: Failure = {
-  code: "identity_unavailable",
-  detail: "It cannot be said now whether your token is still good: try again in a moment.",
-  retryAfter: 1,
-};
-
 /**
  * What a partition knows of its tenant: revocations and limits. It subscribes when it needs them; the tenant notifies
- * it of every change until the lease ends, so that no request has to wait for the tenant.
+ * it of every change until the subscription ends. So the tenant is asked at most once in `silenceMsMax`, and only by a
+ * partition that is used.
+ *
+ * While the tenant cannot be reached, tokens that were accepted before go on, and others are refused.
  */
 export class TenantLink {
   readonly #host: TenantLinkHost;
   readonly #revocations = new Revocations();
+  readonly #knownTokens = new KnownTokens();
   #limitsSeq = -1;
-  /** Until when the tenant notifies of changes, in milliseconds since 1970. */
-  #leaseEndsAt = 0;
   /** All changes up to this one are known here. A notification leaves out the changes that another incarnation has received. */
   #knownSeq = 0;
+  /** The time in which no notification means no change. It begins with the call that was answered. */
+  #trusted = { since: 0, until: 0 };
+  /** Until when the tenant notifies of changes. */
+  #subscribedUntil = 0;
+  /** When the last token of a connection expires. */
+  #neededUntil = 0;
+  /** From when on a frame causes a call. A partition that wakes up trusts the notifications at first. */
+  #renewAt: number;
+  /** No call is made before, because the last ones failed or were late. */
+  #retryAt = 0;
+  #failures = 0;
+  /** Calls without an answer, also those that nobody waits for any more. */
+  #unanswered = 0;
+  /** The call that callers wait for: it resolves with its answer, its failure, or when it is late. */
+  #asking: Promise<void> | undefined;
   #claimed = false;
-  /** The fetch that is running, and the next one, which all later callers share. */
-  #fetching: Promise<void> | undefined;
-  #nextFetch: Promise<void> | undefined;
-  /** The longest lease that a caller of the next fetch needs. */
-  #nextLeaseMs = 0;
 
   constructor(host: TenantLinkHost) {
     this.#host = host;
+    this.#renewAt = host.now() + silenceMsMax;
   }
 
   /** Returns why this author is refused, as far as is known here, or undefined. */
@@ -61,27 +85,30 @@ export class TenantLink {
     return this.#revocations.covers(author) ? tokenRevoked : undefined;
   }
 
-  /** The same for a new connection or a new token: asks the tenant. */
+  /** The same for a new connection or a new token, for which the partition must be subscribed until the token expires. */
   async admit(author: Author): Promise<Failure | undefined> {
-    try {
-      await this.#subscribe(connectedLeaseMs);
-    } catch (error) {
-      this.#logUnreachable(error);
-      return unreachable;
-    }
-    return this.refusal(author);
+    const until = author.expiresAt ?? 0;
+    this.#neededUntil = Math.max(this.#neededUntil, until);
+    return await this.#admit(author, until);
   }
 
-  /** The same for a request: asks the tenant unless the partition is subscribed. */
+  /** The same for a request. */
   async admitRequest(author: Author): Promise<Failure | undefined> {
-    try {
-      if (this.#leaseEndsAt <= this.#host.now())
-        await this.#subscribe(this.#host.partition.attended ? connectedLeaseMs : requestLeaseMs);
-    } catch (error) {
-      this.#logUnreachable(error);
-      return unreachable;
-    }
-    return this.refusal(author);
+    return await this.#admit(author, 0);
+  }
+
+  /** A connection of this author was added, or restored after hibernation. */
+  attached(author: Author): void {
+    this.#neededUntil = Math.max(this.#neededUntil, author.expiresAt ?? 0);
+    this.#knownTokens.add(author, this.#host.now());
+  }
+
+  /**
+   * Call it with each frame. In a partition that is used, it asks the tenant from time to time, and waits for nothing:
+   * so a revocation takes effect on open connections also if no notification arrives.
+   */
+  used(now: number): void {
+    if (now >= this.#renewAt) void this.#ask();
   }
 
   /** Whether the tenant must count the partition before its first write. */
@@ -92,12 +119,12 @@ export class TenantLink {
   /** Asks the tenant to count the partition. Returns why that is refused, or undefined. */
   async claim(): Promise<Failure | undefined> {
     try {
-      const failure = await this.#host.tenant().claim({ partition: this.#host.name });
+      const failure = await this.#host.tenant.claim({ partition: this.#host.name });
       this.#claimed = failure === undefined;
       return failure;
     } catch (error) {
       this.#logUnreachable(error);
-      return { ...unreachable, code: "partition_unavailable" };
+      return { ...this.#unreachable(), code: "partition_unavailable" };
     }
   }
 
@@ -105,17 +132,12 @@ export class TenantLink {
   async requestGrant(count: number): Promise<void> {
     let answer = { granted: count, retryAfterMs: unreachableRetryMs };
     try {
-      answer = await this.#host.tenant().grant({ count });
+      answer = await this.#inTime(this.#host.tenant.grant({ count }));
     } catch (error) {
       // A tenant that cannot be reached does not stop its partitions: one portion is granted at a time.
       this.#logUnreachable(error);
     }
     this.#host.partition.granted(answer.granted, answer.retryAfterMs, this.#host.now());
-  }
-
-  /** Renews the subscription. */
-  async renew(): Promise<void> {
-    await this.#subscribe(connectedLeaseMs).catch((error: unknown) => this.#logUnreachable(error));
   }
 
   /** Applies changes; those of the limits in their order. Returns whether the partition stays subscribed. */
@@ -133,7 +155,10 @@ export class TenantLink {
       this.#limit(limits);
       partition.keepLimits(JSON.stringify(limits), now);
     }
-    return partition.attended || this.#leaseEndsAt > now;
+    // A call that is not answered yet may have subscribed.
+    if (partition.attended || this.#unanswered > 0 || this.#trusts(now)) return true;
+    this.#subscribedUntil = 0;
+    return false;
   }
 
   /** Applies the limits that were stored before hibernation. */
@@ -145,31 +170,85 @@ export class TenantLink {
     this.#host.partition.limit({ ...this.#host.limits, ...override });
   }
 
-  /** Callers during a fetch share the next one, so that an answer is never older than its caller. */
-  #subscribe(leaseMs: number): Promise<void> {
-    if (!this.#fetching) {
-      this.#fetching = this.#fetch(leaseMs).finally(() => (this.#fetching = undefined));
-      return this.#fetching;
-    }
-    this.#nextLeaseMs = Math.max(this.#nextLeaseMs, leaseMs);
-    this.#nextFetch ??= this.#fetching
-      .catch(() => {})
-      .then(() => {
-        const longest = this.#nextLeaseMs;
-        this.#nextLeaseMs = 0;
-        this.#nextFetch = undefined;
-        return this.#subscribe(longest);
-      });
-    return this.#nextFetch;
+  /** `until`: how long the partition must be subscribed for this author. */
+  async #admit(author: Author, until: number): Promise<Failure | undefined> {
+    if (!this.#isSubscribed(until)) await this.#ask();
+    // The call was another caller's, who needed a shorter subscription.
+    if (!this.#isSubscribed(until)) await this.#ask();
+    const now = this.#host.now();
+    const refusal = this.refusal(author);
+    if (refusal) return refusal;
+    if (!this.#trusts(now)) return this.#knownTokens.has(author, now) ? undefined : this.#unreachable();
+    this.#knownTokens.add(author, now);
+    return undefined;
   }
 
-  async #fetch(leaseMs: number): Promise<void> {
-    const askedAt = this.#host.now();
-    const changes = await this.#host.tenant().attend({ partition: this.#host.name, leaseMs, knownSeq: this.#knownSeq });
+  #trusts(now: number): boolean {
+    // A clock that was set back must not prolong it.
+    return now >= this.#trusted.since && now < this.#trusted.until;
+  }
+
+  #isSubscribed(until: number): boolean {
+    const now = this.#host.now();
+    const enough = this.#host.partition.exists ? until : Math.min(until, now + unwrittenLeaseMsMax / 2);
+    return this.#trusts(now) && this.#subscribedUntil >= enough;
+  }
+
+  /** Asks the tenant for what has changed, and subscribes. Never rejects. Callers share one call. */
+  #ask(): Promise<void> {
+    const now = this.#host.now();
+    if (this.#asking) return this.#asking;
+    // A clock that was set back must not prolong the pause.
+    if (now < this.#retryAt && now >= this.#retryAt - retryMsMax) return Promise.resolve();
+    this.#renewAt = now + silenceMsMax;
+    this.#unanswered++;
+    const answer = this.#fetch(now).finally(() => this.#unanswered--);
+    this.#asking = this.#inTime(answer)
+      .catch((error: unknown) => {
+        this.#logUnreachable(error);
+        this.#failures++;
+        const pauseMs =
+          Math.min(retryMsMin * 2 ** (this.#failures - 1), retryMsMax) * (0.5 + this.#host.fraction() / 2);
+        this.#retryAt = this.#host.now() + pauseMs;
+        this.#renewAt = this.#retryAt;
+      })
+      .finally(() => (this.#asking = undefined));
+    return this.#asking;
+  }
+
+  async #fetch(askedAt: number): Promise<void> {
+    const leaseMs = this.#leaseMs(askedAt);
+    const { name, tenant } = this.#host;
+    const changes = await tenant.attend({ partition: name, leaseMs, knownSeq: this.#knownSeq });
     this.#host.step(() => this.changed(changes));
     this.#knownSeq = changes.seq;
-    // The tenant writes the row again only after half of the lease: so half of it is certain.
-    this.#leaseEndsAt = askedAt + leaseMs / 2;
+    // A tenant of the version before does not say until when: half of the time is certain.
+    this.#subscribedUntil = changes.until ?? askedAt + leaseMs / 2;
+    this.#trusted = { since: askedAt, until: Math.min(askedAt + silenceMsMax, this.#subscribedUntil) };
+    this.#renewAt = this.#trusted.until;
+    this.#failures = 0;
+    this.#retryAt = 0;
+  }
+
+  #leaseMs(now: number): number {
+    const neededMs = Math.max(this.#neededUntil - now, silenceMsMax) + subscriptionMarginMs;
+    return this.#host.partition.exists ? neededMs : Math.min(neededMs, unwrittenLeaseMsMax);
+  }
+
+  /** Rejects where the answer is late. */
+  #inTime<T>(answer: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#host.timer(() => reject(new Error("the answer is late")), answerMsMax);
+      void answer.then(resolve, reject).finally(cancel);
+    });
+  }
+
+  #unreachable(): Failure {
+    return {
+      code: "identity_unavailable",
+      detail: "It cannot be said now whether your token is still valid: try again in a moment.",
+      retryAfter: Math.max(Math.ceil((this.#retryAt - this.#host.now()) / 1_000), 1),
+    };
   }
 
   #logUnreachable(error: unknown): void {

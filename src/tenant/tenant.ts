@@ -1,12 +1,17 @@
 import { type Bucket, fullBucket, refill, secondsUntil } from "../core/rates/bucket.ts";
 import { Revocations } from "./revocations.ts";
-import type { LimitsOverride, Revocation, TenantChanges } from "../platform/rpc.ts";
+import type { LimitsOverride, Revocation, TenantChanges, TenantSubscription } from "../platform/rpc.ts";
 import { type Failure, bounds, type Author, type Limits, type Rate } from "../protocol/index.ts";
 import type { TenantStorage } from "../storage/tenant/storage.ts";
 import type { TicketRow } from "../storage/tenant/tickets.ts";
 
 /** A bucket is saved when this share of its burst was taken since the last save. A restart gives back at most that much. */
 const unsavedShareMax = 1 / 10;
+/**
+ * A subscription is made this much longer than its partition asks for, so that a partition that is used writes a row
+ * an hour at most: a row is billed. Not for a partition that was never written, whose name was perhaps only tried.
+ */
+const subscriptionExtraMs = 60 * 60_000;
 /** The least time between two deletions of ended subscriptions. */
 const subscriptionSweepMs = 60_000;
 
@@ -87,24 +92,24 @@ export class Tenant {
     return { seq: this.seq, revocations: this.#storage.revocations.after(seq, now), limits: this.override };
   }
 
-  /** Subscribes `partition` to changes for `leaseMs`, and returns those after change `knownSeq`. */
-  subscribe(partition: string, leaseMs: number, knownSeq: number, now: number): TenantChanges {
+  /** Subscribes `partition` to changes for at least `leaseMs`, and returns those after change `knownSeq`. */
+  subscribe(partition: string, leaseMs: number, knownSeq: number, now: number): TenantSubscription {
     // A change that does not exist here: the partition knows another database, as before a restore.
     const changes = this.changesSince(knownSeq <= this.seq ? knownSeq : 0, now);
     const known = this.#storage.subscriptions.find(partition);
-    // A row is billed: it is written again only when half of its time is over.
-    const isFresh = known !== undefined && known.until >= now + leaseMs / 2;
+    if (known && known.until >= now + leaseMs) {
+      if (known.receivedSeq < changes.seq) this.received(partition, changes.seq, now);
+      return { ...changes, until: known.until };
+    }
+    const until = now + leaseMs + (this.#storage.partitions.has(partition) ? subscriptionExtraMs : 0);
     this.#storage.transaction(now, (writes) => {
-      if (isFresh) writes.subscriptions.received(partition, changes.seq);
-      else {
-        if (now - this.#sweptAt >= subscriptionSweepMs) {
-          this.#sweptAt = now;
-          writes.subscriptions.sweep(now);
-        }
-        writes.subscriptions.put({ partition, until: now + leaseMs, receivedSeq: changes.seq });
+      if (now - this.#sweptAt >= subscriptionSweepMs) {
+        this.#sweptAt = now;
+        writes.subscriptions.sweep(now);
       }
+      writes.subscriptions.put({ partition, until, receivedSeq: changes.seq });
     });
-    return changes;
+    return { ...changes, until };
   }
 
   /** Unsubscribes `partition`, which said so when it received change `seq`; unless it has subscribed again since. */
@@ -115,6 +120,14 @@ export class Tenant {
   /** The partitions that have not received the last change, those whose subscription ends last first. */
   behind(limit: number, now: number): BehindPartition[] {
     return this.#storage.subscriptions.behind(this.seq, now, limit);
+  }
+
+  /** What `partition` has not received; undefined: nothing, or it is not subscribed any more. */
+  changesFor(partition: string, now: number): TenantChanges | undefined {
+    const known = this.#storage.subscriptions.find(partition);
+    return known && known.receivedSeq < this.seq && known.until > now
+      ? this.changesSince(known.receivedSeq, now)
+      : undefined;
   }
 
   countBehind(now: number): number {

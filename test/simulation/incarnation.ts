@@ -73,7 +73,7 @@ export class Incarnation {
       armAlarm: (at) => {
         if (this.alive) armAlarm(at);
       },
-      tenant: tenant && (() => this.#mortal(tenant())),
+      tenant: tenant && this.#mortal(tenant),
       verify: (token, now) => this.#whileAlive(verify(token, now)),
       openBody,
     };
@@ -123,7 +123,7 @@ export class Incarnation {
     });
   }
 
-  #mortal(tenant: ReturnType<NonNullable<ShellPorts["tenant"]>>): typeof tenant {
+  #mortal(tenant: NonNullable<ShellPorts["tenant"]>): typeof tenant {
     return {
       attend: (...given) => this.#whileAlive(tenant.attend(...given)),
       claim: (...given) => this.#whileAlive(tenant.claim(...given)),

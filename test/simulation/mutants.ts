@@ -29,8 +29,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "[AU-4] the tenant's push is lost and not asked for again": {
     file: "src/shell/tenant-link.ts",
-    from: "if (this.#leaseEndsAt <= this.#host.now())",
-    to: "if (this.#leaseEndsAt === 0)",
+    from: "return this.#trusts(now) && this.#subscribedUntil >= enough;",
+    to: "return this.#trusted.until > 0 && enough >= 0;",
   },
   "[WP-5] a stream skips the events of one commit": {
     file: "src/shell/log-reader.ts",

@@ -24,6 +24,8 @@ const dayMs = 24 * 60 * 60 * 1_000;
 
 /** The principal of a token that is used after its revocation, too. */
 const thief = "user:thief";
+/** After this time without use no partition is subscribed any more: longer than tokens and subscriptions last. */
+const unsubscribedMs = 3 * 60 * 60 * 1_000;
 
 /** What is not as it should be: where a planted bug gets in. */
 export interface Variant {
@@ -136,7 +138,7 @@ export class World {
       schedule: this.#schedule,
       random: this.#random,
       deferMsMax,
-      ...(issuer && { tenant: () => this.#tenancy!.api, verify: (token, now) => issuer.verify(token, now) }),
+      ...(issuer && { tenant: this.#tenancy!.api, verify: (token, now) => issuer.verify(token, now) }),
     });
     this.#clients = Array.from({ length: clients }, (_, at) => {
       const principal = this.#principalOf(at);
@@ -347,7 +349,7 @@ export class World {
   #revokeLate(): void {
     // A request that was sent before the revocation may be decided.
     if (!this.#thief || this.#thief.waiting || this.#issuer!.isRevoked(thief)) return;
-    this.#jump(26 * 60 * 1_000);
+    this.#jump(unsubscribedMs);
     this.trace.line(`${this.#schedule.now} the stolen token is revoked`);
     this.#tenancy!.revoke(thief, this.#issuer!.revoke(thief));
     this.#thief.act();

@@ -92,7 +92,7 @@ export class TestShell {
         },
         every: () => () => {},
         armAlarm: (at) => void (this.armedAt = at),
-        tenant: tenant && (() => tenant),
+        tenant,
         verify: verify ?? (async () => ({ code: "unauthenticated", detail: "There are no tokens here." })),
         openBody: () => {
           if (!openBody) throw new Error("no stream is opened in this test");

@@ -3,6 +3,7 @@ import { single } from "../../src/core/index.ts";
 import { idleMsMax } from "../../src/shell/connection.ts";
 import type { Subject } from "../../src/identity/verify.ts";
 import { type Author, bounds, type Failure } from "../../src/protocol/index.ts";
+import { silenceMsMax } from "../../src/shell/tenant-link.ts";
 import { generousTenant, TestShell, turn } from "../support/shell.ts";
 
 const subject: Subject = {
@@ -96,27 +97,41 @@ describe("a renewal with the token of somebody else", () => {
   });
 });
 
-describe("the alarm", () => {
-  it("[AU-4] renews the subscription to the tenant, also where the sweep fails", async () => {
-    let subscribed = 0;
+describe("what a partition asks its tenant", () => {
+  /** Counts the calls. */
+  async function subscribing() {
+    const asked = { calls: 0 };
     const attend = async () => {
-      subscribed++;
-      return { seq: 0, revocations: [], limits: {} };
+      asked.calls++;
+      return { seq: 0, revocations: [], limits: {}, until: Number.MAX_SAFE_INTEGER };
     };
     const room = new TestShell({ tenant: { ...generousTenant, attend } });
     const connection = await room.open(alice);
     connection.send("connect", { clientId: "c", version: "1" });
     connection.send("submit_event", draft("d1"));
     await turn();
-    expect(subscribed).toBe(1);
+    return { room, connection, asked };
+  }
+
+  it("[AU-4] is little: new connections and alarms cause no call", async () => {
+    const { room, asked } = await subscribing();
+    for (let at = 0; at < 10; at++) await room.open({ ...alice, tokenId: `t${at}` });
+    expect(asked.calls).toBe(1);
     await room.alarm();
-    expect(subscribed).toBe(2);
-    room.driver.transaction(() =>
-      room.driver.script("CREATE TRIGGER no_jobs BEFORE INSERT ON jobs BEGIN SELECT RAISE(ABORT, 'no'); END"),
-    );
-    await room.alarm();
-    expect(subscribed).toBe(3);
-    expect(room.armedAt).toBeGreaterThan(room.now);
+    expect(asked.calls).toBe(1);
+  });
+
+  it("[AU-4] goes on while it is used: a frame causes a call, and does not wait for it", async () => {
+    const { room, connection, asked } = await subscribing();
+    for (let at = 0; at < 10; at++) {
+      room.elapse(silenceMsMax / 5);
+      connection.send("submit_event", draft(`d${at + 2}`));
+      await turn();
+    }
+    expect(asked.calls).toBe(3);
+    expect(connection.messages.filter(({ type }) => type === "event_accepted")).toHaveLength(11);
+    room.elapse(0);
+    expect(room.timers).toBe(0);
   });
 });
 
