@@ -27,6 +27,7 @@ import { type Folding, type FoldPosition, standardFolding } from "./rebuilding.t
 import { Refusal } from "./refusal.ts";
 import type { Outcome, Page } from "./replies.ts";
 import { FillWarnings, type Usages, usagesOf } from "./usage.ts";
+import type { Processed } from "./window/window.ts";
 import { Windows } from "./window/windows.ts";
 import type { Work } from "./window/work.ts";
 
@@ -162,10 +163,11 @@ export class Partition {
 
   /**
    * Does the work of one window: one transaction, each draft its own step with its own verdict, in
-   * this order; and when that is committed, delivers what there is for each listener. Never throws.
+   * this order, until it has done `workMax` of work, one piece at least; and when that is committed, delivers what there
+   * is for each listener. Returns how much of it was done. Never throws.
    */
-  process(batch: readonly Work[], now: number): void {
-    this.#windows.process(batch, now);
+  process(batch: readonly Work[], now: number, workMax = Number.POSITIVE_INFINITY): Processed {
+    return this.#windows.process(batch, now, workMax);
   }
 
   /** Updates the presence of a connection at once. Returns a command to process in its turn where that is refused. */

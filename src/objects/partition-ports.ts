@@ -32,6 +32,11 @@ export function durablePorts(
       const timer = setTimeout(run, delayMs);
       return () => clearTimeout(timer);
     },
+    afterIo(run) {
+      // Platform fact: with SQLite `sync` waits for the last commit and the output gate, and resolves by the event loop even
+      // where nothing is pending. A gate that has failed resets the object.
+      void ctx.storage.sync().then(run);
+    },
     every(run, periodMs) {
       const timer = setInterval(run, periodMs);
       return () => clearInterval(timer);

@@ -15,6 +15,20 @@ export const bounds = {
   /** Frames of one connection in a window: they bound how much it can delay the others. */
   windowWorkPerConnectionMax: 64,
   /**
+   * The work of a window, in the units of `State.work` (about half a microsecond each): for each frame that it has room
+   * for, and of all of them. An ordinary event takes 60 to 100, so it is heavy frames that make a window shorter (measured:
+   * docs/decisions/0013-turns.md).
+   */
+  windowUnitsPerWork: 128,
+  windowUnitsMax: 32 * 1024,
+  /** The work of one turn of an object, in the same units: about 2 ms. What comes after it waits for the next turn. */
+  turnWorkMax: 4 * 1024,
+  /**
+   * Turns that may have the same time before the next one waits for real input or output. The platform may set the clock to
+   * the next timer that is due, and run timers in the order of their times: a chain of timers then stops the clock.
+   */
+  stillTurnsMax: 8,
+  /**
    * Frames of all connections together that wait for their window, in number and by what they take in memory once they
    * are decoded, in bytes: up to 30 times their text (docs/decisions/0009-memory.md).
    */

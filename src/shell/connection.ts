@@ -105,6 +105,8 @@ export class Connection implements Subscriber, FrameSource {
   #requests = 0;
   /** Cancels the timer that serves the frames that wait for the peer to read. */
   #cancelTimer: (() => void) | undefined;
+  /** Whether the next turn serves them. */
+  #servedNext = false;
 
   constructor(carrier: Carrier, host: ConnectionHost, attachment: Attachment) {
     this.#carrier = carrier;
@@ -202,10 +204,17 @@ export class Connection implements Subscriber, FrameSource {
   /** Whether the peer has to read before this frame is served. */
   #mustWait(decoded: Decoded, now: number): boolean {
     if (this.#requests >= bounds.readsInFlightMax && isReading(decoded)) return true;
-    return decoded.kind !== "ack" && this.#msUntilServed(now) > 0;
+    return decoded.kind !== "ack" && this.#msUntilRead(now) > 0;
   }
 
+  /** After how many milliseconds a frame that waits is looked at again; 0: in the next turn. */
   #msUntilServed(now: number): number {
+    // Its answers serve it: see `deliver`.
+    if (this.#requests >= bounds.readsInFlightMax) return servedMsMax;
+    return this.#msUntilRead(now);
+  }
+
+  #msUntilRead(now: number): number {
     const unread = this.#carrier.unreadUnits?.();
     if (unread === undefined) return this.#outstanding.msUntilServed(now);
     // The carrier calls `serve` when its peer has read.
@@ -214,9 +223,16 @@ export class Connection implements Subscriber, FrameSource {
 
   #serveLater(): void {
     this.#cancelTimer?.();
-    const { timer, step, now } = this.#host;
+    const { intake, timer, step, now } = this.#host;
     const delayMs = Math.min(this.#msUntilServed(now()), servedMsMax);
-    this.#cancelTimer = timer(() => step(() => this.serve()), delayMs);
+    if (delayMs > 0) this.#cancelTimer = timer(() => step(() => this.serve()), delayMs);
+    else if (!this.#servedNext) {
+      this.#servedNext = true;
+      intake.turns.later(() => {
+        this.#servedNext = false;
+        this.serve();
+      });
+    }
   }
 
   overflowed(): void {
@@ -314,7 +330,7 @@ export class Connection implements Subscriber, FrameSource {
     }
     this.#count(units, asked);
     for (const reply of replies) if (reply.kind === "state_chunk") this.#outstanding.sentChunk(reply);
-    if (this.#waiting.length > 0 && !this.#held) this.#serveLater();
+    if (this.#waiting.length > 0 && !this.#held && !this.#ended) this.#serveLater();
     this.#probe();
   }
 
@@ -367,7 +383,7 @@ export class Connection implements Subscriber, FrameSource {
 
   /** Its peer has disconnected. The frames that it sent before are still processed. */
   disconnected(): void {
-    this.#host.intake.read();
+    this.#host.intake.read(this);
     this.#finish();
   }
 

@@ -17,6 +17,7 @@ import {
   type Submission,
   sweepRecords,
   sweepSockets,
+  Turns,
   type Work,
 } from "../core/index.ts";
 import type { AnyModel } from "../model/index.ts";
@@ -90,6 +91,7 @@ export class PartitionShell {
   readonly #ports: ShellPorts;
   readonly #partition: Partition;
   readonly #dialects: Dialects;
+  readonly #turns: Turns;
   readonly #intake: Intake;
   readonly #host: ConnectionHost;
   readonly #connections = new Set<Connection>();
@@ -127,12 +129,17 @@ export class PartitionShell {
     const partition = new Partition(name, model, corePorts, { jobs, folding: settings.folding });
     this.#partition = partition;
     this.#dialects = new Dialects(partitaDialect(name.partition));
+    this.#turns = new Turns({
+      now,
+      timer: (turn) => void ports.timer(() => this.#step(turn), 0),
+      afterIo: (turn) => ports.afterIo(() => this.#step(turn)),
+    });
     this.#intake = new Intake({
       get connections() {
         return partition.connections;
       },
-      process: (batch) => partition.process(batch, ports.now()),
-      defer: (window) => void ports.timer(() => this.#step(window), 0),
+      turns: this.#turns,
+      process: (batch, workMax) => partition.process(batch, ports.now(), workMax),
     });
     this.#host = {
       partition,

@@ -32,6 +32,8 @@ export interface ShellPorts {
   now(): number;
   /** Runs `run` once, after `delayMs` milliseconds or a little later. Returns a function that cancels it. A pending timer prevents hibernation. */
   timer(run: () => void, delayMs: number): () => void;
+  /** Runs `run` once, after real input or output: when what was written is durable. */
+  afterIo(run: () => void): void;
   /** Runs `run` every `periodMs` milliseconds, until it is cancelled. */
   every(run: () => void, periodMs: number): () => void;
   /** Sets the object's one alarm, in milliseconds since 1970; replaces the alarm that was set. */

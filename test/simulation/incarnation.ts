@@ -7,6 +7,9 @@ import type { FaultyDisk } from "./disk.ts";
 import type { Random } from "./random.ts";
 import type { Schedule } from "./schedule.ts";
 
+/** What was written is durable after this time at most, in milliseconds. */
+const ioMsMax = 10;
+
 /** What an incarnation is made of. */
 export interface IncarnationParts {
   readonly disk: FaultyDisk;
@@ -59,6 +62,7 @@ export class Incarnation {
       log,
       now: () => schedule.serverNow,
       timer: (run, delayMs) => this.#timer(run, delayMs),
+      afterIo: (run) => void this.#timer(run, random.between(0, ioMsMax)),
       every: (run, periodMs) => {
         let cancel = () => {};
         const next = () => {

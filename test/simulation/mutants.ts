@@ -84,8 +84,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "[TX-5] replies are sent before the commit": {
     file: "src/core/window/windows.ts",
-    from: "for (const work of batch) handle(writing, work);",
-    to: "for (const work of batch) handle(writing, work);\n          window.flush([], [], now);",
+    from: "  handle(context, work);\n  window.work",
+    to: "  handle(context, work);\n  window.flush([], [], context.now);\n  window.work",
   },
   "[LC-3] a connection to a partition that was never written leaves a schema behind": {
     file: "src/core/partition.ts",

@@ -90,6 +90,7 @@ export class TestShell {
           this.#timers.push(timer);
           return () => void (this.#timers = this.#timers.filter((other) => other !== timer));
         },
+        afterIo: (run) => void this.#timers.push({ at: this.now, run }),
         every: () => () => {},
         armAlarm: (at) => void (this.armedAt = at),
         tenant,

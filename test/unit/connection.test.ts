@@ -7,6 +7,7 @@ import { OutstandingSums } from "../../src/shell/outstanding.ts";
 import type { Failure, Author } from "../../src/protocol/index.ts";
 import { bounds } from "../../src/protocol/bounds.ts";
 import { TestPartition } from "../support/partition.ts";
+import { testTurns } from "../support/turns.ts";
 
 /** A connection that must send a token; `verify` returns its author. */
 function unauthenticated(verify: () => Promise<Author>, claims?: () => Promise<Failure | undefined>) {
@@ -30,7 +31,7 @@ function unauthenticated(verify: () => Promise<Author>, claims?: () => Promise<F
       intake: new Intake({
         connections: 1,
         process: (batch) => room.partition.process(batch, room.now),
-        defer: (window) => void setTimeout(window),
+        turns: testTurns((turn) => void setTimeout(turn)),
       }),
       outstanding: new OutstandingSums(),
       held: new HeldFrames(),
@@ -73,17 +74,21 @@ describe("frames behind a token", () => {
     const writer = room.client("writer");
     const value = "x".repeat(60_000);
     for (let at = 0; at < 40; at++) writer.submit(`d${at}`, "set", { target: "n", value });
-    const turn = () => new Promise((resolve) => setTimeout(resolve));
+    // A page takes a turn of its own.
+    const turns = async () => {
+      for (let left = 10; left > 0; left--) await new Promise((resolve) => setTimeout(resolve));
+    };
     say("connect", connect);
     verified.pop()!(author);
-    await turn();
+    await turns();
     for (const sinceEventId of [0, 0, 0, 17]) say("sync", { sinceEventId });
+    await turns();
     say("renew", { token: "t" });
     say("ack", { eventId: 34 });
     verified.pop()!(author);
-    await turn();
+    await turns();
     for (let at = 0; at < 4; at++) say("sync", { sinceEventId: 0 });
-    await turn();
+    await turns();
     expect(sent.filter((type) => type === "sync_response")).toHaveLength(8);
   });
 

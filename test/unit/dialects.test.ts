@@ -6,6 +6,7 @@ import { OutstandingSums } from "../../src/shell/outstanding.ts";
 import type { Dialect } from "../../src/wire/dialect.ts";
 import { Dialects } from "../../src/wire/dialects.ts";
 import { TestPartition } from "../support/partition.ts";
+import { testTurns } from "../support/turns.ts";
 
 /** A dialect of one letter: `C` connects, and each reply is its kind in capitals. */
 const shouting: Dialect = {
@@ -57,7 +58,7 @@ function connected(attachment: Partial<Attachment> = {}) {
       intake: new Intake({
         connections: 1,
         process: (batch) => room.partition.process(batch, room.now),
-        defer: () => {},
+        turns: testTurns(),
       }),
       outstanding: new OutstandingSums(),
       held: new HeldFrames(),

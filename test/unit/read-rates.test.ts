@@ -203,7 +203,10 @@ describe("the rate of reads on a stream", () => {
     const asked = { kind: "events", author: { principal: "alice", permissions: ["read"] }, since: 0 } as const;
     expect(await host.shell.stream(asked, undefined)).toBeInstanceOf(EventSink);
     const settle = async () => {
-      for (let at = 0; at < 100; at++) await turn();
+      for (let at = 0; at < 100; at++) {
+        host.elapse(0);
+        await turn();
+      }
     };
     const ids = () => [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id)).slice(1);
     await settle();

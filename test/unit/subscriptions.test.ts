@@ -4,6 +4,7 @@ import { type Draft, Intake, single, type Submission, Subscription } from "../..
 import { type Author, bounds } from "../../src/protocol/index.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { TestPartition } from "../support/partition.ts";
+import { testTurns } from "../support/turns.ts";
 
 const author: Author = { principal: "reader", permissions: ["read"] };
 const writer: Author = { principal: "writer", permissions: "all" };
@@ -170,7 +171,7 @@ describe("a subscription", () => {
     const intake = new Intake({
       connections: 1,
       process: (batch) => room.partition.process(batch, room.now),
-      defer: () => {},
+      turns: testTurns(),
     });
     const crowded = new Reading(room);
     const { subscription } = crowded;

@@ -2,10 +2,12 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Command, Intake, single } from "../../src/core/index.ts";
 import { weightOf } from "../../src/model/weight.ts";
+import type { Processed } from "../../src/core/window/window.ts";
 import type { Work } from "../../src/core/window/work.ts";
 import { bounds } from "../../src/protocol/index.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { type Message, type TestConnection, TestPartition } from "../support/partition.ts";
+import { testTurns } from "../support/turns.ts";
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => from + at);
 
@@ -15,23 +17,28 @@ class Harness {
   readonly intake: Intake;
   #window: (() => void) | undefined;
 
-  constructor(process: (batch: readonly Work[]) => void = () => {}, connections = 0) {
+  /** `process`: by default everything is done at once, and costs nothing. */
+  constructor(
+    process: (batch: readonly Work[], workMax: number) => Processed | undefined = () => undefined,
+    connections = 0,
+  ) {
     this.intake = new Intake({
       connections,
-      process: (batch) => {
-        this.batches.push([...batch]);
-        process(batch);
+      process: (batch, workMax) => {
+        const processed = process(batch, workMax) ?? { done: batch.length, work: 0 };
+        this.batches.push(batch.slice(0, processed.done));
+        return processed;
       },
-      defer: (window) => {
+      turns: testTurns((turn) => {
         expect(this.#window).toBeUndefined();
-        this.#window = window;
-      },
+        this.#window = turn;
+      }),
     });
   }
 
   /** A frame of `bytes` arrives; `read` decodes it. */
-  arrive(bytes: number, read: () => Work | undefined): void {
-    this.intake.arrive({ read, overflowed: () => {} }, "x".repeat(bytes), 0);
+  arrive(bytes: number, read: () => Work | undefined, source: object = {}): void {
+    this.intake.arrive(Object.assign(source, { read, overflowed: () => {} }), "x".repeat(bytes), 0);
   }
 
   get timer(): boolean {
@@ -136,6 +143,45 @@ describe("Intake", () => {
     }
   });
 
+  it("[BD-1] [WP-12] a window ends where its work is used up; the rest comes first in the next, in order", () => {
+    const room = new TestPartition();
+    const [a, b] = [room.client("a"), room.client("b")];
+    const harness = new Harness((batch) => ({ done: Math.min(batch.length, 3), work: bounds.windowUnitsMax }), 10);
+    for (const at of range(1, 5)) harness.intake.offer(a, work(a, `a${at}`), 100);
+    for (const at of range(1, 5)) harness.intake.offer(b, work(b, `b${at}`), 100);
+    while (harness.timer) harness.fire();
+    expect(harness.batches.map(draftIds)).toEqual([["a1"], ["a2", "b1", "a3"], ["b2", "a4", "b3"], ["a5", "b4", "b5"]]);
+  });
+
+  it("[BD-1] [AU-6] a turn that has done its share decodes and decides nothing more, and others go on after it", () => {
+    const client = new TestPartition().client("a");
+    const harness = new Harness(() => ({ done: 1, work: bounds.turnWorkMax }));
+    const read: number[] = [];
+    for (const at of range(1, 3)) {
+      harness.arrive(100, () => {
+        read.push(at);
+        return work(client, `d${at}`);
+      });
+    }
+    expect([read, harness.batches.map(draftIds)]).toEqual([[1], [["d1"]]]);
+    while (harness.timer) harness.fire();
+    expect(harness.batches.map(draftIds)).toEqual([["d1"], ["d2"], ["d3"]]);
+  });
+
+  it("[BD-1] frames that are large are decoded over several turns", () => {
+    const client = new TestPartition().client("a");
+    const harness = new Harness();
+    for (const at of range(1, 9)) harness.intake.offer(client, work(client, `d${at}`), 100);
+    let read = 0;
+    for (const _ of range(1, 12)) harness.arrive(bounds.frameBytesMax, () => void read++);
+    const counts: number[] = [];
+    while (harness.timer) {
+      harness.fire();
+      counts.push(read);
+    }
+    expect(counts.slice(0, 3)).toEqual([4, 8, 12]);
+  });
+
   it("[WP-10] reads frames at once while it is quiet, and under load with their window, in order", () => {
     const client = new TestPartition().client("a");
     const harness = new Harness();
@@ -153,10 +199,19 @@ describe("Intake", () => {
     harness.fire();
     expect(read).toEqual(range(1, 20));
     expect(draftIds(harness.batches[8]!)).toEqual(range(9, 20).map((at) => `d${at}`));
-    // A frame that is unread under load has a window, and is read before work that comes another way.
-    arrive(21);
+    // A frame that is unread under load has a window, and is read before its connection ends. Those of others wait.
+    const ending = {
+      read: () => {
+        read.push(21);
+        return work(client, "d21");
+      },
+      overflowed: () => {},
+    };
+    harness.intake.arrive(ending, "x", 0);
     expect(harness.timer).toBe(true);
-    harness.intake.read();
+    harness.intake.read({ ...ending });
+    expect(read.at(-1)).toBe(20);
+    harness.intake.read(ending);
     expect(read.at(-1)).toBe(21);
     harness.fire();
     expect(harness.timer).toBe(false);
@@ -190,12 +245,15 @@ describe("Intake", () => {
       });
     for (const _ of range(1, bounds.windowWorkMax - 1)) arrive(100);
     expect(read).toBe(0);
+    // Some of them together, and not all: the turn in which a frame arrives is short, too.
     arrive(100);
+    expect(read).toBe(64);
+    harness.fire();
     expect(read).toBe(bounds.windowWorkMax);
     for (const _ of range(1, 4)) arrive(256 * 1024);
     expect(read).toBe(bounds.windowWorkMax);
     arrive(1);
-    expect(read).toBe(bounds.windowWorkMax + 5);
+    expect(read).toBe(bounds.windowWorkMax + 1);
   });
 
   it("[LC-10] [MD-11] is bounded: refuses drafts in order, and ends a connection that sends still more", () => {
@@ -282,6 +340,44 @@ describe("a window", () => {
     expect(commits).toBe(1);
     const messages = a.frames.slice(before).map((frame) => JSON.parse(frame) as Message);
     expect(messages.map(({ id }) => id)).toEqual(["a-2", "a-2", "a-4", "b-2", "b-3", "b-4"]);
+  });
+
+  it("[BD-1] [TX-1] does work until that is used up, one piece at least, and the answers are the same", () => {
+    const run = (workMax: number) => {
+      const room = new TestPartition();
+      const [a, b] = [room.client("a"), room.client("b")];
+      const list = Array.from({ length: 2_000 }, (_, at) => at);
+      a.submit("list", "set", { target: "list", value: list });
+      let batch = range(1, 12).map((at) => work(at % 3 === 0 ? b : a, `d${at % 10}`));
+      const windows: number[] = [];
+      while (batch.length > 0) {
+        const { done } = room.partition.process(batch, room.now, workMax);
+        windows.push(done);
+        batch = batch.slice(done);
+      }
+      const types = [a, b].map(({ frames }) => frames.filter((frame) => !frame.includes('"broadcast"')));
+      return { windows, types };
+    };
+    const whole = run(Number.POSITIVE_INFINITY);
+    expect(whole.windows).toEqual([12]);
+    expect(run(0)).toEqual({ ...whole, windows: Array(12).fill(1) });
+    const parts = run(100);
+    expect(parts.windows.length).toBeGreaterThan(2);
+    expect(parts.types).toEqual(whole.types);
+  });
+
+  it("[BD-1] a window that has failed does no more than its work at once, either", () => {
+    class Failing extends NodeSqlDriver {
+      override wrote(...parameters: Parameters<NodeSqlDriver["wrote"]>) {
+        if (parameters.includes("poison")) throw new Error("no");
+        return super.wrote(...parameters);
+      }
+    }
+    const room = new TestPartition({ driver: new Failing() });
+    const a = room.client("a");
+    const batch = [work(a, "poison"), ...range(1, 5).map((at) => work(a, `d${at}`))];
+    expect(room.partition.process(batch, room.now, 1).done).toBe(1);
+    expect(a.of("error").map(({ payload }: Message) => payload.draftId)).toEqual(["poison"]);
   });
 
   it("[WP-10] sends one frame to clients that accept arrays, with the same text for all that only receive", () => {

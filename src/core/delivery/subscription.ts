@@ -3,6 +3,7 @@ import type { EventRow } from "../../storage/port.ts";
 import { Refusal } from "../refusal.ts";
 import type { Page } from "../replies.ts";
 import type { WindowContext } from "../window/context.ts";
+import { costOfBytes } from "../cost.ts";
 import { assertNotAhead } from "./connect.ts";
 import { Cursor } from "./cursor.ts";
 import { clampLimit, readPage } from "./page.ts";
@@ -149,7 +150,7 @@ export class Subscription implements Listener {
  *
  * @throws Refusal where the subscription ends instead.
  */
-export function pull({ live, ports, now, serverId, limiter }: WindowContext, subscription: Subscription): void {
+export function pull({ live, ports, now, serverId, limiter, window }: WindowContext, subscription: Subscription): void {
   const ending = subscription.endingAt(now);
   if (ending) throw new Refusal(ending);
   const { principal } = subscription.author;
@@ -171,6 +172,8 @@ export function pull({ live, ports, now, serverId, limiter }: WindowContext, sub
   if (after === undefined) return;
   subscription.cursor.acknowledge(after);
   const page = readPage(ports.storage, after, clampLimit(undefined), head);
-  limiter.read(principal, bytesOfPage(page), now);
+  const bytes = bytesOfPage(page);
+  window.work += costOfBytes(bytes);
+  limiter.read(principal, bytes, now);
   subscription.pulled(page);
 }

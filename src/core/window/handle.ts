@@ -4,6 +4,7 @@ import { authorOfConnect, connect, renew, stateChunk, sync } from "../delivery/c
 import { decide, decline } from "../decide/decide.ts";
 import type { ConnectedClient, Outcome } from "../replies.ts";
 import { traceFailure, Refusal } from "../refusal.ts";
+import { costOfBytes } from "../cost.ts";
 import { type WindowContext, traced, type WriteContext } from "./context.ts";
 import { tokenExpired, tokenRevoked } from "../delivery/endings.ts";
 import { knownFailureOf } from "../failures.ts";
@@ -130,7 +131,9 @@ function answerMetered(context: WindowContext, session: Session, command: ReadCo
   try {
     answerCommand(context, session, command);
   } finally {
-    limiter.read(reader, bytesRead(session.replies.slice(before)), now);
+    const bytes = bytesRead(session.replies.slice(before));
+    context.window.work += costOfBytes(bytes);
+    limiter.read(reader, bytes, now);
   }
 }
 

@@ -1,5 +1,8 @@
 import { type Failure, bounds } from "../../protocol/index.ts";
 import { retryAfterSeconds } from "../delivery/endings.ts";
+import { costOfBytes } from "../cost.ts";
+import type { Turns } from "./turns.ts";
+import type { Processed } from "./window.ts";
 import { declined, type Work } from "./work.ts";
 import { estimateOf, WorkWeights } from "./work-weight.ts";
 
@@ -9,14 +12,16 @@ const directArrivalsMax = 8;
 /** How much of what has arrived is left unread until the window, in bytes as it came. */
 const unreadBytesMax = 1024 * 1024;
 
-/** What the intake needs: a processor of work, and a timer. */
+/** How many frames are decoded together where more have arrived than may be left unread. */
+const decodedAtOnceMax = 64;
+
+/** What the intake needs: a processor of work, and turns to do it in. */
 export interface IntakeHost {
   /** How many listeners a window is delivered to. */
   readonly connections: number;
-  /** Does the work of one window. Must not throw. */
-  process(batch: readonly Work[]): void;
-  /** Runs `window` when what has arrived by now has been handed over: `setTimeout(window, 0)`. */
-  defer(window: () => void): void;
+  readonly turns: Turns;
+  /** Does the work of one window, in order, until it has done `workMax` of work; one piece at least. Must not throw. */
+  process(batch: readonly Work[], workMax: number): Processed;
 }
 
 /** Something that frames come from. */
@@ -44,6 +49,12 @@ interface Waiting {
   weighed: boolean;
 }
 
+/** What waited, and is taken for a window. */
+interface Taken {
+  readonly connection: object | string;
+  readonly waiting: Waiting;
+}
+
 /**
  * Adaptive group commit. While it is quiet each piece of work is its own window, done at once. When
  * more arrive within one timer window than a quiet partition has, they gather, and the timer does
@@ -52,11 +63,14 @@ interface Waiting {
  *
  * Waiting connections have turns of one piece of work each, so that a flood delays
  * others by no more than its turns. Within a connection the order of arrival is kept.
+ *
+ * A window ends where its work has used up what as many ordinary events would take, and the rest waits for the
+ * next one: other partitions share the thread. (docs/decisions/0013-turns.md)
  */
 export class Intake {
   readonly #host: IntakeHost;
   /** What waits, by connection, in the order of turns. */
-  readonly #queues = new Map<object | string, Waiting[]>();
+  #queues = new Map<object | string, Waiting[]>();
   #waiting = 0;
   #waitingBytes = 0;
   #weights = new WorkWeights();
@@ -73,12 +87,18 @@ export class Intake {
     this.#host = host;
   }
 
+  /** The turns that the work is done in. */
+  get turns(): Turns {
+    return this.#host.turns;
+  }
+
   /**
    * Accepts a frame of `source`, which decodes it: at once while it is quiet; under load with the frames of its
    * window, because many in a row are decoded faster than each between two reads of sockets, and others are not
    * kept waiting meanwhile (measured: docs/decisions/0002-windows.md).
    */
   arrive(source: FrameSource, frame: Frame, now: number): void {
+    if (this.#host.turns.exhausted) this.#gathering = true;
     if (!this.#gathering) {
       this.decode(source, frame, now);
       return;
@@ -86,30 +106,24 @@ export class Intake {
     this.#open();
     this.#unread.push({ source, frame, now });
     this.#unreadBytes += bytesOf(frame);
-    if (this.#unread.length >= bounds.windowWorkMax || this.#unreadBytes > unreadBytesMax) this.read();
+    if (this.#isFull(0)) this.#readUnread(decodedAtOnceMax);
   }
 
   /**
-   * Decodes what has arrived: what comes by another way, as the end of a connection, comes after it. Throws what
-   * decoding threw first; one frame that fails does not take the others with it.
+   * Decodes what has arrived of `source`: what comes by another way, as the end of a connection, comes after it. Throws
+   * what decoding threw first; one frame that fails does not take the others with it.
    */
-  read(): void {
-    const unread = this.#unread;
-    this.#unread = [];
-    this.#unreadBytes = 0;
-    let failure: { error: unknown } | undefined;
-    for (const { source, frame, now } of unread) {
-      try {
-        this.decode(source, frame, now);
-      } catch (error) {
-        failure ??= { error };
-      }
-    }
-    if (failure) throw failure.error;
+  read(source: FrameSource): void {
+    const own = this.#unread.filter((arrival) => arrival.source === source);
+    if (own.length === 0) return;
+    this.#unread = this.#unread.filter((arrival) => arrival.source !== source);
+    for (const { frame } of own) this.#unreadBytes -= bytesOf(frame);
+    this.#decodeAll(own);
   }
 
   /** Has `source` decode a frame at once, ahead of what has arrived, and puts what it asks for into its window. */
   decode(source: FrameSource, frame: Frame, now: number): void {
+    this.#host.turns.spend(costOfBytes(bytesOf(frame)));
     const work = source.read(frame, now);
     if (work && !this.offer(source, work, bytesOf(frame))) source.overflowed();
   }
@@ -119,10 +133,11 @@ export class Intake {
    * much waits already that not even refusals can be held; the connection has to end.
    */
   offer(connection: object | string, work: Work, units: number): boolean {
+    const { turns } = this.#host;
     this.#open();
-    if (++this.#arrivals > directArrivalsMax) this.#gathering = true;
+    if (++this.#arrivals > directArrivalsMax || turns.exhausted) this.#gathering = true;
     if (!this.#gathering) {
-      this.#host.process([work]);
+      turns.spend(this.#host.process([work], 0).work);
       return true;
     }
     const queue = this.#queues.get(connection) ?? [];
@@ -167,54 +182,106 @@ export class Intake {
 
   /** Does everything that waits, at once. */
   flush(): void {
-    this.read();
-    while (this.#waiting > 0) this.#host.process(this.#turns());
+    const unread = this.#unread;
+    this.#unread = [];
+    this.#unreadBytes = 0;
+    this.#decodeAll(unread);
+    while (this.#waiting > 0) this.#process(Number.POSITIVE_INFINITY);
+  }
+
+  /** Whether more is unread than may be left so, after the first `read` frames. */
+  #isFull(read: number): boolean {
+    return this.#unread.length - read >= bounds.windowWorkMax || this.#unreadBytes > unreadBytesMax;
+  }
+
+  #decodeAll(arrivals: readonly Arrival[]): void {
+    let failure: { error: unknown } | undefined;
+    for (const { source, frame, now } of arrivals) {
+      try {
+        this.decode(source, frame, now);
+      } catch (error) {
+        failure ??= { error };
+      }
+    }
+    if (failure) throw failure.error;
   }
 
   #open(): void {
     if (this.#windowOpen) return;
     this.#windowOpen = true;
     this.#arrivals = 0;
-    this.#host.defer(() => this.#window());
+    this.#host.turns.later(() => this.#window());
   }
 
   #window(): void {
     try {
-      this.read();
+      this.#readUnread(this.#unread.length);
     } finally {
       this.#work();
     }
   }
 
+  /** Decodes what has arrived, at most `count` frames and as much as a turn has time for; and what may not be left unread. */
+  #readUnread(count: number): void {
+    const { turns } = this.#host;
+    let read = 0;
+    let failure: { error: unknown } | undefined;
+    for (; read < this.#unread.length; read++) {
+      const goesOn = read === 0 || (read < count && !turns.exhausted);
+      if (!goesOn && !this.#isFull(read)) break;
+      const { source, frame, now } = this.#unread[read]!;
+      this.#unreadBytes -= bytesOf(frame);
+      try {
+        this.decode(source, frame, now);
+      } catch (error) {
+        failure ??= { error };
+      }
+    }
+    this.#unread.splice(0, read);
+    if (failure) throw failure.error;
+  }
+
   #work(): void {
     const busy = this.#arrivals > directArrivalsMax;
     this.#arrivals = 0;
-    const batch = this.#turns();
-    this.#gathering = busy || this.#waiting > 0;
-    this.#windowOpen = this.#waiting > 0;
     try {
-      if (batch.length > 0) this.#host.process(batch);
+      if (this.#waiting > 0) this.#process(bounds.windowUnitsMax);
     } finally {
-      // After the work: a timer set before it would be due at its end, ahead of the frames that have come meanwhile,
-      // and windows would stay small (measured: twice the cost of an event with 1,000 subscribers).
-      if (this.#windowOpen) this.#host.defer(() => this.#window());
+      const more = this.#waiting > 0 || this.#unread.length > 0;
+      this.#gathering = busy || more;
+      this.#windowOpen = more;
+      if (more) this.#host.turns.later(() => this.#window());
     }
   }
 
-  /** The next window's work: one piece of each connection, and again, until it is full or all had their share. */
-  #turns(): Work[] {
-    const batch: Work[] = [];
+  /** Does the work of the next window, of at most `workMax`. */
+  #process(workMax: number): void {
+    const room = this.#room;
+    const taken = this.#take(room);
+    const batch = taken.map(({ waiting }) => waiting.work);
+    const { done, work } = this.#host.process(batch, Math.min(room * bounds.windowUnitsPerWork, workMax));
+    this.#host.turns.spend(work);
+    if (done < taken.length) this.#putBack(taken.slice(done));
+  }
+
+  /** How many pieces of work the next window takes. */
+  get #room(): number {
     const wanted = bounds.windowWorkMin + bounds.windowWorkPerListener * this.#host.connections;
-    const room = Math.min(wanted, bounds.windowWorkMax);
+    return Math.min(wanted, bounds.windowWorkMax);
+  }
+
+  /** Takes the next window's work: one piece of each connection, and again, until it is full or all had their share. */
+  #take(room: number): Taken[] {
+    const taken: Taken[] = [];
     const turnsOf = new Map<object | string, number>();
     const served = new Map<object | string, Waiting[]>();
     // The loop goes round by itself: a connection that has more to do is put back at the end.
     for (const [connection, queue] of this.#queues) {
-      if (batch.length === room) break;
-      const { work, bytes } = queue.shift()!;
-      batch.push(work);
+      if (taken.length === room) break;
+      const waiting = queue.shift()!;
+      taken.push({ connection, waiting });
       this.#waiting--;
-      this.#waitingBytes -= bytes;
+      this.#waitingBytes -= waiting.bytes;
       this.#queues.delete(connection);
       if (queue.length === 0) continue;
       const turns = (turnsOf.get(connection) ?? 0) + 1;
@@ -224,7 +291,26 @@ export class Intake {
     }
     for (const [connection, queue] of served) this.#queues.set(connection, queue);
     this.#weights = new WorkWeights();
-    return batch;
+    return taken;
+  }
+
+  /** Puts work that was not done in front of all that waits: its connections have their turns first. */
+  #putBack(rest: readonly Taken[]): void {
+    const queues = new Map<object | string, Waiting[]>();
+    for (const { connection, waiting } of rest) {
+      const queue = queues.get(connection);
+      if (queue) queue.push(waiting);
+      else queues.set(connection, [waiting]);
+      this.#waiting++;
+      this.#waitingBytes += waiting.bytes;
+      if (!waiting.weighed) this.#allWeighed = false;
+    }
+    for (const [connection, queue] of this.#queues) {
+      const first = queues.get(connection);
+      if (first) first.push(...queue);
+      else queues.set(connection, queue);
+    }
+    this.#queues = queues;
   }
 }
 

@@ -2,6 +2,12 @@ import type { EventRow } from "../../storage/port.ts";
 import type { Outcome } from "../replies.ts";
 import type { Listener } from "../delivery/listener.ts";
 
+/** How much of a batch was done, in pieces of work and in the units of `State.work`. */
+export interface Processed {
+  readonly done: number;
+  readonly work: number;
+}
+
 /**
  * What came of the work of one window, held back until its transaction is committed: one commit,
  * one flush. If the commit fails, nothing of it is sent.
@@ -9,6 +15,8 @@ import type { Listener } from "../delivery/listener.ts";
 export class Window {
   /** The events that were committed, in order. */
   readonly events: EventRow[] = [];
+  /** The work that was done for it, in the units of `State.work`. It is not taken back by a rollback. */
+  work = 0;
   readonly #touched = new Set<Listener>();
   readonly #answers: (() => void)[] = [];
   readonly #undos: (() => void)[] = [];

@@ -2,6 +2,7 @@ import type { TracedFailure } from "../../protocol/index.ts";
 import type { Transform } from "../decide/review.ts";
 import type { FanOut } from "../delivery/fan-out.ts";
 import type { Presence } from "../delivery/presence.ts";
+import { costOfBytes } from "../cost.ts";
 import type { Environment } from "../environment.ts";
 import { failureOf } from "../failures.ts";
 import type { FillWarnings } from "../usage.ts";
@@ -10,8 +11,8 @@ import type { Memory } from "../memory.ts";
 import type { Limiter } from "../rates/limiter.ts";
 import { traced, type WindowContext, type WriteContext } from "./context.ts";
 import { handle, handleRead, refuse } from "./handle.ts";
-import { Window } from "./window.ts";
-import { declined, onlyReads, traceIdOf, type Work } from "./work.ts";
+import { type Processed, Window } from "./window.ts";
+import { costOf, declined, onlyReads, traceIdOf, type Work } from "./work.ts";
 
 /** After this many failures in a row of work done by itself, the rest of a failed window is refused untried. */
 const isolationFailuresMax = 2;
@@ -24,6 +25,12 @@ interface Tools {
   readonly limiter: Limiter;
   readonly warnings: FillWarnings;
   readonly transform: Transform;
+}
+
+/** What came of one attempt: how many pieces were done, or what was thrown. */
+interface Attempt {
+  readonly done: number;
+  readonly failure: { readonly error: unknown } | undefined;
 }
 
 /** Processes windows of work: one transaction each, and when that is committed, one flush. */
@@ -47,69 +54,78 @@ export class Windows {
   }
 
   /** See `Partition.process`. */
-  process(batch: readonly Work[], now: number): void {
+  process(batch: readonly Work[], now: number, workMax: number): Processed {
     const window = new Window();
-    const failure = this.#attempt(batch, window, now);
-    if (failure !== undefined && batch.length > 1) {
-      this.#isolate(batch, now);
-      return;
-    }
-    if (failure !== undefined) this.#refuse(window, batch[0]!, failure, now);
+    const { done, failure } = this.#attempt(batch, window, now, workMax);
+    if (failure !== undefined && batch.length > 1) return this.#isolate(batch, window.work, now, workMax);
+    if (failure !== undefined) this.#refuse(window, batch[0]!, failure.error, now);
     this.#tools.fanOut.flush(window, now);
+    return { done, work: window.work };
   }
 
   /**
-   * Runs the window's work in one transaction; if it throws, all of it is rolled back, and what it threw is returned.
-   * `traceId`: of the failures of work that has none of its own.
+   * Runs the window's work in one transaction, until it has done `workMax`; if it throws, all of it is rolled back, and
+   * what it threw is returned. `traceId`: of the failures of work that has none of its own.
    */
-  #attempt(batch: readonly Work[], window: Window, now: number, traceId?: string): unknown {
+  #attempt(batch: readonly Work[], window: Window, now: number, workMax: number, traceId?: string): Attempt {
     const { memory } = this.#tools;
+    let done = 0;
     try {
       const live = memory.load(now);
       const context = traced(this.#context(live, window, now), traceId);
       if (batch.every(onlyReads)) {
-        for (const work of batch) handleRead(context, work);
+        while (done < batch.length && (done === 0 || window.work < workMax)) {
+          const work = batch[done++]!;
+          handleRead(context, work);
+          window.work += costOf(work);
+        }
       } else {
         const warn = this.#tools.warnings.begin(live, this.#tools.limiter.limits);
         memory.write(now, (writes) => {
           const writing: WriteContext = { ...context, writes };
-          for (const work of batch) handle(writing, work);
+          while (done < batch.length && (done === 0 || window.work < workMax)) handleCounted(writing, batch[done++]!);
         });
         warn();
       }
-      return undefined;
+      return { done, failure: undefined };
     } catch (error) {
       window.rollback();
-      return error;
+      window.work += costOf(batch[Math.max(done - 1, 0)]!);
+      return { done, failure: { error } };
     }
   }
 
   /** After a window failed: each piece of work by itself, so that one cannot take the others with it. */
-  #isolate(batch: readonly Work[], now: number): void {
+  #isolate(batch: readonly Work[], workBefore: number, now: number, workMax: number): Processed {
     let failures = 0;
     let failed: TracedFailure | undefined;
-    for (const work of batch) {
+    let done = 0;
+    let total = workBefore;
+    while (done < batch.length && (done === 0 || total < workMax)) {
+      const work = batch[done++]!;
       const window = new Window();
       if (failures < isolationFailuresMax) {
-        const failure = this.#attempt([work], window, now);
+        const { failure } = this.#attempt([work], window, now, 0);
         if (failure !== undefined) {
           failures++;
-          failed = this.#refuse(window, work, failure, now);
+          failed = this.#refuse(window, work, failure.error, now);
         }
         // Under the trace id of the failure that it was not tried for, which has a log line, unless it has one itself.
       } else if (failures > isolationFailuresMax || this.#decline(window, work, failed!, now) !== undefined) {
         failures++;
         refuse(window, work, { ...failed!, traceId: traceIdOf(work) ?? failed!.traceId });
       }
+      total += window.work;
       // Verdicts only: of a window that was committed after all, every submitter has its verdict before any broadcast.
       window.flush([], [], now);
     }
     this.#tools.fanOut.flush(new Window(), now);
+    return { done, work: total };
   }
 
   /** Refuses work untried: only its key is looked up. Returns what was thrown, if even that fails. */
   #decline(window: Window, work: Work, failure: TracedFailure, now: number): unknown {
-    return this.#attempt([declined(work, failure, true)], window, now, failure.traceId);
+    return this.#attempt([declined(work, failure, true)], window, now, 0, failure.traceId).failure;
   }
 
   /** Refuses work whose window has failed, by `error`. */
@@ -138,4 +154,15 @@ export class Windows {
       serverId: () => live.logId ?? (this.#provisionalLogId ??= ports.random.logId()),
     };
   }
+}
+
+/** Does a piece of work, and counts it. */
+function handleCounted(context: WriteContext, work: Work): void {
+  const { window, live } = context;
+  const { state } = live.fold;
+  const before = state.work;
+  const events = window.events.length;
+  handle(context, work);
+  window.work += state.work - before + costOf(work);
+  for (let at = events; at < window.events.length; at++) window.work += costOfBytes(window.events[at]!.payloadBytes);
 }

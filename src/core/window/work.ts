@@ -1,5 +1,6 @@
 import type { Failure, Author } from "../../protocol/index.ts";
 import type { Command, ReadCommand, Submission } from "../commands.ts";
+import { draftCost, pieceCost } from "../cost.ts";
 import type { Outcome } from "../replies.ts";
 import type { Session } from "../delivery/session.ts";
 import type { Subscription } from "../delivery/subscription.ts";
@@ -67,8 +68,18 @@ export function declined(work: Work, failure: Failure, keeps: boolean): ReadWork
   }
   const { session, command } = work;
   const { requestId } = command;
-  const submission = command.kind === "submit" || command.kind === "declined" ? command.submission : undefined;
+  const submission = submissionOf(command);
   const draftId = command.kind === "declined" ? command.draftId : submission?.key;
   const kept = keeps ? submission : undefined;
   return { session, command: { kind: "declined", requestId, draftId, submission: kept, failure } };
+}
+
+/** What work costs before its content counts, in the units of `State.work`. */
+export function costOf(work: Work): number {
+  const submission = "answer" in work ? work.submission : "command" in work && submissionOf(work.command);
+  return submission ? draftCost * submission.drafts.length : pieceCost;
+}
+
+function submissionOf(command: Command): Submission | undefined {
+  return command.kind === "submit" || command.kind === "declined" ? command.submission : undefined;
 }
