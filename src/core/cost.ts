@@ -7,7 +7,21 @@ export const pieceCost = 8;
 export const draftCost = 32;
 /** Bytes that one unit stands for, where text is parsed, checked, made, or read from the log. */
 const bytesPerUnit = 64;
+const stateUnitsPerUnit = 16;
+/** An event that is folded: 5,000 take up to 33 ms, and 1 MiB of `{}` takes 35 ms (docs/decisions/0010-reads.md). */
+const foldCost = 12;
+const foldBytesPerUnit = 16;
 
 export function costOfBytes(bytes: number): number {
   return bytes / bytesPerUnit;
+}
+
+/** To make so many UTF-16 units of the text of a state: small objects take up to 2 ms for 64 Ki. */
+export function costOfStateText(units: number): number {
+  return units / stateUnitsPerUnit;
+}
+
+/** To fold an event with a payload of so many bytes. */
+export function costOfFold(payloadBytes: number): number {
+  return foldCost + payloadBytes / foldBytesPerUnit;
 }

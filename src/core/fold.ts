@@ -192,15 +192,6 @@ export function loadSnapshot(reads: StorageReads, model: AnyModel, atMost: numbe
   };
 }
 
-/**
- * Folds the events after `from` up to `to` into `state`.
- *
- * @throws Damage where an event is damaged or missing; Unfoldable where the model cannot fold it.
- */
-export function foldRange(reads: StorageReads, model: AnyModel, state: State<object>, from: number, to: number): void {
-  for (const row of logRange(reads, from, to)) foldRow(model, state, row);
-}
-
 /** Folds events after `eventId` up to `of`, at least one, and at most a slice. Returns the last one, and the bytes of their payloads. */
 function foldSlice(
   reads: StorageReads,
@@ -221,7 +212,12 @@ function foldSlice(
   return { eventId, bytes };
 }
 
-function foldRow(model: AnyModel, state: State<object>, row: EventRow): void {
+/**
+ * Folds one event into `state`.
+ *
+ * @throws Damage where it is damaged; Unfoldable where the model cannot fold it.
+ */
+export function foldRow(model: AnyModel, state: State<object>, row: EventRow): void {
   const event = loggedEvent(row);
   try {
     foldEvent(model, state, event);

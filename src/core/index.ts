@@ -5,6 +5,8 @@ export { socketSweepMs, sweepSockets } from "./jobs/sweep-sockets.ts";
 export type { Usages } from "./usage.ts";
 export type { DraftResult, Outcome, Page, Reply, SessionState, Subscriber, Verdict } from "./replies.ts";
 export { bytesOf, type Frame, type FrameSource, Intake, overloaded } from "./window/intake.ts";
+export { complete, type Steps } from "./steps.ts";
+export { costOfStateText } from "./cost.ts";
 export { Turns } from "./window/turns.ts";
 export { Partition } from "./partition.ts";
 export { proofOf } from "./delivery/proof.ts";

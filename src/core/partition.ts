@@ -7,10 +7,10 @@ import { unchanged } from "./decide/transform.ts";
 import { assertNotAhead } from "./delivery/connect.ts";
 import { FanOut } from "./delivery/fan-out.ts";
 import type { Listener } from "./delivery/listener.ts";
-import { clampLimit, readPage } from "./delivery/page.ts";
+import { clampLimit, pageSteps } from "./delivery/page.ts";
 import { Presence } from "./delivery/presence.ts";
 import { assertSameLog, proofAt } from "./delivery/proof.ts";
-import { readState, type Standing, type StateRead } from "./delivery/reads.ts";
+import { type Standing, type StateRead, stateSteps } from "./delivery/reads.ts";
 import { Session } from "./delivery/session.ts";
 import type { Subscription } from "./delivery/subscription.ts";
 import type { Environment, PartitionName } from "./environment.ts";
@@ -26,6 +26,7 @@ import { Limiter } from "./rates/limiter.ts";
 import { type Folding, type FoldPosition, standardFolding } from "./rebuilding.ts";
 import { Refusal } from "./refusal.ts";
 import type { Outcome, Page } from "./replies.ts";
+import { complete, type Steps } from "./steps.ts";
 import { FillWarnings, type Usages, usagesOf } from "./usage.ts";
 import type { Processed } from "./window/window.ts";
 import { Windows } from "./window/windows.ts";
@@ -217,22 +218,15 @@ export class Partition {
     return this.#limiter.readExcess(principal, now)?.retryAfter ?? 0;
   }
 
-  /**
-   * Runs a read for a principal without a connection, and has it pay for the `bytes` that were produced or replayed.
-   *
-   * @throws Refusal where it has read more than its rate allows.
-   */
-  meterRead<T extends { readonly bytes: number }>(principal: string, now: number, read: () => T): T {
+  /** @throws Refusal where this principal has read more than its rate allows. */
+  assertMayRead(principal: string, now: number): void {
     const excess = this.#limiter.readExcess(principal, now);
     if (excess) throw new Refusal(excess);
-    let bytes = 0;
-    try {
-      const result = read();
-      bytes = result.bytes;
-      return result;
-    } finally {
-      this.#limiter.read(principal, bytes, now);
-    }
+  }
+
+  /** Has a principal without a connection pay for a read for which `bytes` were produced or replayed. */
+  payForRead(principal: string, bytes: number, now: number): void {
+    this.#limiter.read(principal, bytes, now);
   }
 
   /**
@@ -263,20 +257,25 @@ export class Partition {
    * @throws Refusal where `since` is past the head, or the reader has read another log.
    */
   events(since: number, limit: number | undefined, now: number, proof?: string): Page {
+    return complete(this.eventsInSteps(since, limit, now, proof));
+  }
+
+  /** The same, read in steps. */
+  eventsInSteps(since: number, limit: number | undefined, now: number, proof?: string): Steps<Page> {
     const { head } = this.#memory.load(now);
     assertNotAhead(head, since);
     assertSameLog(this.#environment.ports.storage, since, proof);
-    return readPage(this.#environment.ports.storage, since, clampLimit(limit), head.eventId);
+    return pageSteps(this.#environment.ports.storage, since, clampLimit(limit), head.eventId);
   }
 
   /**
-   * The state as JSON text, at the head or after the event `at`.
+   * The state as JSON text, at the head or after the event `at`, made in steps.
    *
    * @throws Refusal where `at` is past the head, or too far from a snapshot.
    */
-  stateAt(at: number | undefined, now: number): StateRead {
+  stateAt(at: number | undefined, now: number): Steps<StateRead> {
     const { model, ports } = this.#environment;
-    return readState(ports.storage, model, this.#memory.load(now), at);
+    return stateSteps(ports.storage, model, this.#memory.load(now), at);
   }
 
   /** How full is what has a bound here. */

@@ -94,6 +94,8 @@ export const bounds = {
   pageEventsMax: 1_000,
   /** Bytes of a page; one event always fits, whatever its size. */
   pageBytesMax: 1024 * 1024,
+  /** Reads over HTTP that wait for their turn: as many as a principal may have waiting drafts. */
+  readsWaitingMax: 1_024,
   /** How many large states are sent over HTTP at once: each takes a piece, and what its view keeps. */
   stateReadersMax: 8,
   /** What one view of the state keeps of what has changed since it was opened, in bytes; with more it is lost. */

@@ -13,6 +13,7 @@ import {
   Refusal,
   type Session,
   snapshotJob,
+  type Steps,
   type Subscription,
   type Submission,
   sweepRecords,
@@ -46,6 +47,7 @@ import { OutstandingSums } from "./outstanding.ts";
 import type { ShellPorts } from "./ports.ts";
 import { rebuild } from "./rebuild.ts";
 import { writeSnapshot } from "./snapshot-writer.ts";
+import { Reads } from "./reads.ts";
 import { StateReaders } from "./state-readers.ts";
 import { Streams } from "./streams.ts";
 import { TenantLink } from "./tenant-link.ts";
@@ -96,6 +98,7 @@ export class PartitionShell {
   readonly #host: ConnectionHost;
   readonly #connections = new Set<Connection>();
   readonly #streams: Streams;
+  readonly #reads: Reads;
   readonly #stateReaders: StateReaders;
   /** Undefined in open development mode, where clients are not authenticated. */
   readonly #link: TenantLink | undefined;
@@ -184,7 +187,8 @@ export class PartitionShell {
       now,
       verify: (token, at) => ports.verify(token, at),
     });
-    this.#stateReaders = new StateReaders(ports);
+    this.#reads = new Reads(this.#turns);
+    this.#stateReaders = new StateReaders(ports, this.#turns);
     this.#streams = new Streams({
       ...this.#host,
       random: ports.random,
@@ -317,28 +321,31 @@ export class PartitionShell {
     context: RequestContext,
     { proof, proofs }: ReadProof = {},
   ): Promise<HttpAnswer> {
-    return this.#answerRead(context, (now) => {
-      const standing = this.#partition.standing(now);
+    const partition = this.#partition;
+    const { partition: name } = this.#settings.name;
+    return this.#answerRead(context, function* (now) {
+      const standing = partition.standing(now);
       const etag = pageTag(standing);
       if (since <= standing.head && isHeld(context.ifNoneMatch, etag)) {
         // The tag is of this log, but the proof may be of another one.
-        this.#partition.assertSameLog(since, proof, now);
+        partition.assertSameLog(since, proof, now);
         return unmetered(answerUnchanged(etag));
       }
-      const page = this.#partition.events(since, limit, now, proof);
-      const answer = answerEvents(this.#settings.name.partition, page, etag, proofs);
-      return { answer, bytes: bytesOfPage(page) };
+      const page = yield* partition.eventsInSteps(since, limit, now, proof);
+      return { answer: answerEvents(name, page, etag, proofs), bytes: bytesOfPage(page) };
     });
   }
 
   /** Reads the state, at the head or after an event. */
   readState(at: number | undefined, context: RequestContext): Promise<HttpAnswer<AnswerBody>> {
-    return this.#answerRead(context, (now) => {
-      const standing = this.#partition.standing(now, at);
+    const partition = this.#partition;
+    const readers = this.#stateReaders;
+    return this.#answerRead<AnswerBody>(context, function* (now) {
+      const standing = partition.standing(now, at);
       const etag = stateTag(standing, at ?? standing.head);
       if ((at ?? 0) <= standing.head && isHeld(context.ifNoneMatch, etag)) return unmetered(answerUnchanged(etag));
-      const read = this.#partition.stateAt(at, now);
-      const answer = this.#stateReaders.answer(read, etag);
+      const read = yield* partition.stateAt(at, now);
+      const answer = readers.answer(read, etag);
       // One that is made while it is sent costs what is visited for it.
       const bytes = typeof answer.body === "string" ? answer.body.length : read.weight;
       return { answer, bytes: bytes + read.replayedBytes };
@@ -440,26 +447,40 @@ export class PartitionShell {
     });
   }
 
-  /** Answers a read that its principal pays for, by the bytes that it says. */
+  /** Answers a read in its turn. Its principal pays for it, by the bytes that it says. */
   #answerRead<Body extends AnswerBody = string>(
     context: RequestContext,
-    read: (now: number) => MeteredAnswer<Body>,
+    read: (now: number) => Steps<MeteredAnswer<Body>>,
   ): Promise<HttpAnswer<Body> | HttpAnswer> {
     const principal = context.reader?.principal ?? anonymousReader;
-    return this.#answer(context, (now) => this.#partition.meterRead(principal, now, () => read(now)).answer);
+    const partition = this.#partition;
+    const ports = this.#ports;
+    return this.#answer(context, () =>
+      this.#reads.run(principal, function* () {
+        const now = ports.now();
+        partition.assertMayRead(principal, now);
+        let bytes = 0;
+        try {
+          const metered = yield* read(now);
+          bytes = metered.bytes;
+          return metered.answer;
+        } finally {
+          partition.payForRead(principal, bytes, ports.now());
+        }
+      }),
+    );
   }
 
   async #answer<Body extends AnswerBody = string>(
     { traceId, reader }: RequestContext,
-    read: (now: number) => HttpAnswer<Body> | HttpAnswer,
+    read: (now: number) => Promise<HttpAnswer<Body> | HttpAnswer> | HttpAnswer,
   ): Promise<HttpAnswer<Body> | HttpAnswer> {
     const failure = reader && (await this.#admission.admitRequest(reader));
     if (failure) return this.#refuse(failure, traceId);
-    const now = this.#ports.now();
     try {
-      return this.#step(() => read(now));
+      return await this.#step(() => read(this.#ports.now()));
     } catch (error) {
-      return answerFailure(this.#settings.name.partition, this.#partition.failureOf(error, now, traceId));
+      return answerFailure(this.#settings.name.partition, this.#partition.failureOf(error, this.#ports.now(), traceId));
     }
   }
 

@@ -1,4 +1,4 @@
-import { Refusal } from "../core/index.ts";
+import { costOfStateText, Refusal, type Turns } from "../core/index.ts";
 import { bounds, type Failure } from "../protocol/index.ts";
 import { type AnswerBody, answerState, type HttpAnswer, stateParts } from "../wire/partita/answers.ts";
 import type { SinkPorts } from "./event-sink.ts";
@@ -19,13 +19,15 @@ interface Pieces {
   close(): void;
 }
 
-/** Sends states to readers over HTTP. A large one is sent in pieces, which are made at the pace of the reader. */
+/** Sends states to readers over HTTP. A large one is sent in pieces, which are made at the pace of the reader, in turns. */
 export class StateReaders {
   readonly #ports: SinkPorts;
+  readonly #turns: Turns;
   #reading = 0;
 
-  constructor(ports: SinkPorts) {
+  constructor(ports: SinkPorts, turns: Turns) {
     this.#ports = ports;
+    this.#turns = turns;
   }
 
   /**
@@ -34,7 +36,7 @@ export class StateReaders {
    * @throws Refusal where too many are read already.
    */
   answer({ state, eventIndex }: { state: Pieces; eventIndex: number }, etag: string): HttpAnswer<AnswerBody> {
-    const first = state.next() ?? "";
+    const first = this.#make(state) ?? "";
     if (state.done) return answerState({ state: first, eventIndex }, etag);
     if (this.#reading >= bounds.stateReadersMax) {
       state.close();
@@ -44,6 +46,27 @@ export class StateReaders {
     const { readable, writer } = this.#ports.openBody();
     void this.#write(writer, head + first, state, tail);
     return { ...answerState({ state: "", eventIndex }, etag), body: readable };
+  }
+
+  /** The next piece, in the first turn that has time for it. */
+  #next(state: Pieces): Promise<string | undefined> {
+    return new Promise((resolve, reject) => {
+      const make = () => {
+        try {
+          resolve(this.#make(state));
+        } catch (error) {
+          reject(error);
+        }
+      };
+      if (this.#turns.free) make();
+      else this.#turns.later(make);
+    });
+  }
+
+  #make(state: Pieces): string | undefined {
+    const piece = state.next();
+    this.#turns.spend(costOfStateText(piece?.length ?? 0));
+    return piece;
   }
 
   async #write(
@@ -56,7 +79,7 @@ export class StateReaders {
     const abort = () => void writer.abort().catch(() => {});
     this.#reading++;
     try {
-      for (let piece: string | undefined = first; piece !== undefined; piece = state.next()) {
+      for (let piece: string | undefined = first; piece !== undefined; piece = await this.#next(state)) {
         const cancel = this.#ports.timer(abort, stalledMsMax);
         try {
           await writer.write(encoder.encode(piece));

@@ -1,5 +1,5 @@
 import { type Author, type Limits, noLimits } from "../../src/protocol/index.ts";
-import { type Folding, Partition, rejectionRetentionMs } from "../../src/core/index.ts";
+import { complete, type Folding, Partition, rejectionRetentionMs } from "../../src/core/index.ts";
 import type { Revocation } from "../../src/platform/rpc.ts";
 import type { EventRow } from "../../src/storage/port.ts";
 import { PartitionStorage } from "../../src/storage/partition/storage.ts";
@@ -391,14 +391,16 @@ export class World {
       this.#checkDecisions(client);
     }
     const { application } = this.#character;
-    const again = new Partition(partitionName, application.model, {
-      storage: new PartitionStorage(this.#disk.disk, migrations, bytesPort),
-      random: { logId: () => "", incarnation: () => "", traceId: () => "", peerId: () => "", fraction: () => 0 },
-      sha256,
-      log: () => {},
-      askTenant: () => {},
-      defer: () => {},
-    }).stateAt(undefined, this.#schedule.serverNow);
+    const again = complete(
+      new Partition(partitionName, application.model, {
+        storage: new PartitionStorage(this.#disk.disk, migrations, bytesPort),
+        random: { logId: () => "", incarnation: () => "", traceId: () => "", peerId: () => "", fraction: () => 0 },
+        sha256,
+        log: () => {},
+        askTenant: () => {},
+        defer: () => {},
+      }).stateAt(undefined, this.#schedule.serverNow),
+    );
     trace.check(
       again.eventIndex === ledger.head && canonicalText([...again.state].join("")) === ledger.state,
       () => "after a restart the state is another one",

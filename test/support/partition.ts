@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { gunzipSync, gzipSync } from "node:zlib";
 import {
+  complete,
   newSession,
   Partition,
   type Ports,
@@ -217,7 +218,7 @@ export class TestPartition {
   }
 
   state(at?: number): unknown {
-    return JSON.parse([...this.partition.stateAt(at, this.now).state].join(""));
+    return JSON.parse([...complete(this.partition.stateAt(at, this.now)).state].join(""));
   }
 
   #create(wrap: (storage: PartitionStorage) => Ports["storage"], model = this.#model): Partition {

@@ -1,6 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { rejectionRetentionMs } from "../../src/core/index.ts";
+import { complete, rejectionRetentionMs } from "../../src/core/index.ts";
 import { type AnyModel, defineModel } from "../../src/model/index.ts";
 import { weightOf } from "../../src/model/weight.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
@@ -51,7 +51,7 @@ describe("a poison event", () => {
         events: [{ draftId: "m", event: { type: "add", payload: { by: 1 } } }],
       })[0].payload.code,
     ).toBe("quarantined");
-    expect(() => room.partition.stateAt(undefined, room.now)).toThrow(/cannot fold/);
+    expect(() => complete(room.partition.stateAt(undefined, room.now))).toThrow(/cannot fold/);
     expect(room.state(2)).toMatchObject({ count: 3 });
     expect(room.open().connect("c", { initialState: true })[0].payload.code).toBe("quarantined");
     expect(room.logged.some(({ level, message }) => level === "error" && message.includes("quarantined"))).toBe(true);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { rejectionRetentionMs, single, socketSweepMs } from "../../src/core/index.ts";
+import { complete, rejectionRetentionMs, single, socketSweepMs } from "../../src/core/index.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { bounds } from "../../src/protocol/index.ts";
 import { type AnyModel, defineModel } from "../../src/model/index.ts";
@@ -107,7 +107,7 @@ describe("connect", () => {
     a.send("sync", {});
     a.send("sync", { sinceEventId: 0 });
     room.partition.events(0, undefined, room.now);
-    room.partition.stateAt(undefined, room.now);
+    complete(room.partition.stateAt(undefined, room.now));
     room.runJobs(room.now + 10 * socketSweepMs);
     expect(driver.query("SELECT name FROM sqlite_master")).toEqual([]);
     expect(room.partition.nextDue).toBeUndefined();
@@ -306,13 +306,13 @@ describe("snapshots and jobs", () => {
     const live = room.state();
     room.restart();
     expect(room.state()).toEqual(live);
-    expect(room.partition.stateAt(1_000, room.now).eventIndex).toBe(1_000);
+    expect(complete(room.partition.stateAt(1_000, room.now)).eventIndex).toBe(1_000);
     expect(room.state(1_000)).toMatchObject({ n: 1 });
     expect(room.state(2)).toEqual({
       k1: { at: 1, filler: "" },
       k2: { at: 2, filler: "" },
     });
-    expect(room.partition.stateAt(0, room.now).eventIndex).toBe(0);
+    expect(complete(room.partition.stateAt(0, room.now)).eventIndex).toBe(0);
     expect(room.state(0)).toEqual({});
   });
 
@@ -347,9 +347,9 @@ describe("snapshots and jobs", () => {
       ),
     );
     room.restart();
-    expect(() => room.partition.stateAt(5_001, room.now)).toThrow(/at most 5000/);
+    expect(() => complete(room.partition.stateAt(5_001, room.now))).toThrow(/at most 5000/);
     expect(room.state(5_000)).toMatchObject({ n: 5_000 });
-    expect(() => room.partition.stateAt(99_999, room.now)).toThrow(/ends at event 10500/);
+    expect(() => complete(room.partition.stateAt(99_999, room.now))).toThrow(/ends at event 10500/);
     expect(writer.frames).not.toEqual([]);
   });
 
@@ -368,9 +368,9 @@ describe("snapshots and jobs", () => {
     const value = "x".repeat(60_000);
     for (let at = 1; at <= 20; at++) writer.submit(`d${at}`, "set", { target: `t${at}`, value });
     const most = Math.floor(bounds.replayBytesMax / JSON.stringify({ target: "t10", value }).length);
-    expect(room.partition.stateAt(most, room.now)).toMatchObject({ eventIndex: most });
+    expect(complete(room.partition.stateAt(most, room.now))).toMatchObject({ eventIndex: most });
     driver.rows = 0;
-    expect(() => room.partition.stateAt(most + 1, room.now)).toThrow(/at most 1048576 are replayed/);
+    expect(() => complete(room.partition.stateAt(most + 1, room.now))).toThrow(/at most 1048576 are replayed/);
     // It is refused before a payload is read.
     expect(driver.rows).toBe(0);
 
@@ -386,9 +386,9 @@ describe("snapshots and jobs", () => {
     const bytes = new TextEncoder().encode(draft.state);
     room.partition.putSnapshotChunk(18, 0, bytes, room.now);
     room.partition.completeSnapshot(draft, bytes.length, "identity", sha256(bytes), room.now);
-    expect(room.partition.stateAt(19, room.now).replayedBytes).toBe(bytes.length + 60_027 + 360);
+    expect(complete(room.partition.stateAt(19, room.now)).replayedBytes).toBe(bytes.length + 60_027 + 360);
     room.driver.transaction(() => room.driver.write("UPDATE snapshots SET state_bytes = 1000000"));
-    expect(() => room.partition.stateAt(19, room.now)).toThrow(/at most 1048576 are replayed/);
+    expect(() => complete(room.partition.stateAt(19, room.now))).toThrow(/at most 1048576 are replayed/);
   });
 
   it("sweeps rejections after their retention, and only then", () => {

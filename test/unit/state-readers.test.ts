@@ -4,6 +4,7 @@ import { bounds, type Json } from "../../src/protocol/index.ts";
 import type { StreamWriter } from "../../src/shell/event-sink.ts";
 import { StateReaders } from "../../src/shell/state-readers.ts";
 import { turn } from "../support/shell.ts";
+import { testTurns } from "../support/turns.ts";
 
 /** A body whose reader takes a piece when the test says so. */
 class Body implements StreamWriter {
@@ -42,18 +43,21 @@ class Body implements StreamWriter {
 function world() {
   const bodies: Body[] = [];
   const timers = new Set<() => void>();
-  const readers = new StateReaders({
-    openBody: () => {
-      const body = new Body();
-      bodies.push(body);
-      return { readable: new ReadableStream<Uint8Array>(), writer: body };
+  const readers = new StateReaders(
+    {
+      openBody: () => {
+        const body = new Body();
+        bodies.push(body);
+        return { readable: new ReadableStream<Uint8Array>(), writer: body };
+      },
+      now: () => 0,
+      timer: (run) => {
+        timers.add(run);
+        return () => void timers.delete(run);
+      },
     },
-    now: () => 0,
-    timer: (run) => {
-      timers.add(run);
-      return () => void timers.delete(run);
-    },
-  });
+    testTurns((next) => void setImmediate(next)),
+  );
   const state = new WeighedState<Record<string, Json>>({
     list: Array.from({ length: 20_000 }, (_, at) => ({ id: `node-${at}` })),
   });

@@ -1,12 +1,17 @@
 import { bounds } from "../../protocol/index.ts";
 import { isFault } from "../faults.ts";
 import { payloadOf } from "../fold.ts";
+import { complete, type Steps } from "../steps.ts";
+import { costOfBytes } from "../cost.ts";
 import { Damage, type EventRow, type StorageReads } from "../../storage/port.ts";
 import type { Page } from "../replies.ts";
 import { proofOf } from "./proof.ts";
 
 /** What an event weighs on the wire beyond its payload, type and client: field names, id, time, partition, proof. */
 export const eventOverheadBytes = 360;
+
+/** How much of a page is read in one step, in bytes of payloads. */
+const stepBytes = 128 * 1024;
 
 /** About how many bytes an event has on the wire; never less than it really has. */
 export function weightOf(row: EventRow): number {
@@ -25,13 +30,21 @@ function draftIdWeight({ draftId }: EventRow): number {
  *
  * @throws Damage where already the first event, or one of its batch, is damaged.
  */
-export function readPage(
+export function readPage(...parameters: Parameters<typeof pageSteps>): Page {
+  return complete(pageSteps(...parameters));
+}
+
+/**
+ * The same in steps. The log does not change, and `head` is of one moment: so it is the same page, however many turns
+ * it takes.
+ */
+export function* pageSteps(
   reads: StorageReads,
   since: number,
   limit: number,
   head: number,
   draftIdsOf?: string | undefined,
-): Page {
+): Steps<Page> {
   const events: EventRow[] = [];
   let bytes = 0;
   let at = since;
@@ -41,12 +54,14 @@ export function readPage(
     reading: while ((events.length < limit || at < batchEnd) && at < head) {
       const inBatch = at < batchEnd;
       const count = Math.max(limit - events.length, batchEnd - at);
-      const rows = reads.events.after(at, count, inBatch ? bounds.pageBytesMax : bounds.pageBytesMax - bytes);
+      const left = inBatch ? bounds.pageBytesMax : bounds.pageBytesMax - bytes;
+      const rows = reads.events.after(at, count, Math.min(left, stepBytes));
       if (rows.length === 0) {
         // The page is full; or there is nothing where the head says that there is: then a reader would ask for ever.
         if (events.length > 0 && !inBatch) break;
         throw new Damage("its row is missing", at + 1);
       }
+      const before = bytes;
       for (const row of rows) {
         if (row.eventId > batchEnd && events.length >= limit) break reading;
         bytes += weightOf(row);
@@ -58,6 +73,7 @@ export function readPage(
         at = row.eventId;
         batchEnd = Math.max(batchEnd, row.batchEnd ?? 0);
       }
+      yield costOfBytes(bytes - before);
     }
   } catch (error) {
     if (!isFault(error)) throw error;

@@ -4,11 +4,13 @@ import { WeighedState } from "../../model/weighed-state.ts";
 import { bounds } from "../../protocol/index.ts";
 import type { SnapshotRow, StorageReads } from "../../storage/port.ts";
 import { assertNotAhead } from "./connect.ts";
-import { foldRange, loadSnapshot } from "../fold.ts";
+import { foldRow, loadSnapshot, logRange } from "../fold.ts";
 import { eventOverheadBytes } from "./page.ts";
 import type { Live } from "../live.ts";
 import { modelTag } from "../model-tag.ts";
 import { Refusal } from "../refusal.ts";
+import type { Steps } from "../steps.ts";
+import { costOfFold } from "../cost.ts";
 
 /** What names a version of the log and of its state, as for caches. */
 export interface Standing {
@@ -31,12 +33,20 @@ export interface StateRead {
   replayedBytes: number;
 }
 
+/** How much is replayed in one step, in the units of `State.work`: about a millisecond. */
+const stepWork = 2_048;
+
 /**
- * The state at the head, or after the event `at`: folded from the nearest snapshot before it.
+ * The state at the head, or after the event `at`: folded in steps from the nearest snapshot before it.
  *
  * @throws Refusal where `at` is past the head, too far from a snapshot, or not before an event that cannot be folded.
  */
-export function readState(reads: StorageReads, model: AnyModel, live: Live, at: number | undefined): StateRead {
+export function* stateSteps(
+  reads: StorageReads,
+  model: AnyModel,
+  live: Live,
+  at: number | undefined,
+): Steps<StateRead> {
   const { head, fold } = live;
   assertNotAhead(head, at);
   fold.assertSound(at);
@@ -49,7 +59,15 @@ export function readState(reads: StorageReads, model: AnyModel, live: Live, at: 
   // The nearest one is damaged: the replay begins with the initial state.
   if (nearest && snapshot.eventId !== nearest.eventId) replayedBytes = replayBytes(reads, undefined, at);
   const state = new WeighedState<object>(snapshot.state);
-  foldRange(reads, model, state, snapshot.eventId, at);
+  yield costOfFold(snapshot.stateBytes);
+  let work = 0;
+  for (const row of logRange(reads, snapshot.eventId, at)) {
+    foldRow(model, state, row);
+    work += costOfFold(row.payloadBytes);
+    if (work < stepWork) continue;
+    yield work;
+    work = 0;
+  }
   return { state: state.view(), weight: state.weight, eventIndex: at, replayedBytes };
 }
 

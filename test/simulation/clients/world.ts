@@ -1,6 +1,6 @@
 import type { SocketEvents, Timing } from "../../../src/client/index.ts";
 import { defaultTiming } from "../../../src/client/transport/timing.ts";
-import { Partition, rejectionRetentionMs } from "../../../src/core/index.ts";
+import { complete, Partition, rejectionRetentionMs } from "../../../src/core/index.ts";
 import { canonicalJson, type Json, type Author, type Limits, noLimits } from "../../../src/protocol/index.ts";
 import { PartitionStorage } from "../../../src/storage/partition/storage.ts";
 import { bytesPort, migrations, sha256 } from "../../support/partition.ts";
@@ -353,14 +353,16 @@ export class ClientsWorld {
     ledger.observeAll();
     trace.check(this.#server.stateAt(ledger.head) === ledger.state, () => "the log folds to two states");
     void host.readState();
-    const again = new Partition(partitionName, this.#character.application.model, {
-      storage: new PartitionStorage(disk.disk, migrations, bytesPort),
-      random: { logId: () => "", incarnation: () => "", traceId: () => "", peerId: () => "", fraction: () => 0 },
-      sha256,
-      log: () => {},
-      askTenant: () => {},
-      defer: () => {},
-    }).stateAt(undefined, this.#schedule.serverNow);
+    const again = complete(
+      new Partition(partitionName, this.#character.application.model, {
+        storage: new PartitionStorage(disk.disk, migrations, bytesPort),
+        random: { logId: () => "", incarnation: () => "", traceId: () => "", peerId: () => "", fraction: () => 0 },
+        sha256,
+        log: () => {},
+        askTenant: () => {},
+        defer: () => {},
+      }).stateAt(undefined, this.#schedule.serverNow),
+    );
     trace.check(
       again.eventIndex === ledger.head && canonicalText([...again.state].join("")) === ledger.state,
       () => "after a restart the state is another one",
