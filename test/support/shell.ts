@@ -6,6 +6,7 @@ import type { TenantApi } from "../../src/platform/rpc.ts";
 import { type Author, type Failure, type Limits, noLimits } from "../../src/protocol/index.ts";
 import { type Attachment, Connection } from "../../src/shell/connection.ts";
 import type { StreamBody } from "../../src/shell/event-sink.ts";
+import type { ShellPorts } from "../../src/shell/ports.ts";
 import { PartitionShell } from "../../src/shell/partition-shell.ts";
 import type { SqlDriver } from "../../src/storage/driver.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
@@ -36,6 +37,8 @@ interface Options {
   folding?: Folding;
   /** What time it is, in milliseconds since 1970. */
   now?: number;
+  /** A clock and timers of its own. */
+  clock?: Pick<ShellPorts, "now" | "timer" | "afterIo">;
 }
 
 /** The production shell in Node, on a storage, a clock, timers and an alarm that the test owns. */
@@ -59,6 +62,7 @@ export class TestShell {
     armedAt,
     folding,
     now = 1_700_000_000_000,
+    clock,
   }: Options = {}) {
     this.now = now;
     this.driver = driver;
@@ -99,6 +103,7 @@ export class TestShell {
           if (!openBody) throw new Error("no stream is opened in this test");
           return openBody();
         },
+        ...clock,
       },
     );
     this.shell.start(armedAt, () => {});
