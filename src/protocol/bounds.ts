@@ -17,7 +17,7 @@ export const bounds = {
   /**
    * The work of a window, in the units of `State.work` (about half a microsecond each): for each frame that it has room
    * for, and of all of them. An ordinary event takes 60 to 100, so it is heavy frames that make a window shorter (measured:
-   * docs/decisions/0013-turns.md).
+   * docs/decisions/0015-turns.md).
    */
   windowUnitsPerWork: 128,
   windowUnitsMax: 32 * 1024,

@@ -65,7 +65,7 @@ interface Taken {
  * others by no more than its turns. Within a connection the order of arrival is kept.
  *
  * A window ends where its work has used up what as many ordinary events would take, and the rest waits for the
- * next one: other partitions share the thread. (docs/decisions/0013-turns.md)
+ * next one: other partitions share the thread. (docs/decisions/0015-turns.md)
  */
 export class Intake {
   readonly #host: IntakeHost;
