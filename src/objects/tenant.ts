@@ -20,6 +20,8 @@ const drainedMax = 100_000;
 /** The pause before the partitions are notified again that could not be reached; it doubles each time. */
 const notifyRetryMsMin = 1_000;
 const notifyRetryMsMax = 30_000;
+/** The pause where the tenant's own storage fails: somebody has to mend that. */
+const reopenMs = 60_000;
 /** The lifetime of a ticket. */
 const ticketMs = 30_000;
 const revocationsListed = 1_000;
@@ -34,7 +36,7 @@ type Asked<Method extends keyof TenantRpc> = Parameters<TenantRpc[Method]>[0];
 export function tenantObject(limits: Limits, placementOf: PlacementOf) {
   return class TenantObject extends DurableObject<TenantEnv> implements TenantRpc {
     readonly #name: string;
-    readonly #tenant: Tenant;
+    #opened: Tenant | undefined;
     readonly #notifier: Notifier;
     /** How often in a row only partitions were left that could not be reached. */
     #retries = 0;
@@ -42,11 +44,27 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
     constructor(ctx: DurableObjectState, env: TenantEnv) {
       super(ctx, env);
       this.#name = ctx.id.name!;
-      this.#tenant = new Tenant(new TenantStorage(new DurableSqlDriver(ctx.storage), migrations), limits, Date.now());
       this.#notifier = this.#notifierOf(
         (limit) => this.#tenant.behind(limit, Date.now()).map(({ partition }) => partition),
         (partition) => this.#notify(partition),
       );
+    }
+
+    /**
+     * Opened by the first call, not by the constructor: a call that fails is answered by its caller as one that may be
+     * tried again, and the object stays reachable. The next call tries again.
+     *
+     * @throws MigrationError where the storage is of another version; or an error of the storage.
+     */
+    get #tenant(): Tenant {
+      if (this.#opened) return this.#opened;
+      try {
+        const storage = new TenantStorage(new DurableSqlDriver(this.ctx.storage), migrations);
+        return (this.#opened = new Tenant(storage, limits, Date.now()));
+      } catch (error) {
+        log("error", "the tenant's storage cannot be opened", { tenant: this.#name, error: String(error) });
+        throw error;
+      }
     }
 
     async attendWith({ partition, leaseMs, knownSeq }: Asked<"attendWith">): Promise<TenantSubscription> {
@@ -146,7 +164,12 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
     }
 
     override async alarm(): Promise<void> {
-      await this.#notifyAll();
+      try {
+        await this.#notifyAll();
+      } catch {
+        // The platform gives up after some attempts. Partitions that have not received a change must receive it one day.
+        await this.ctx.storage.setAlarm(Date.now() + reopenMs);
+      }
     }
 
     async #notifyAll(): Promise<NotifyResult> {

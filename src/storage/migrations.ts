@@ -19,8 +19,17 @@ export function isMigrated(driver: SqlDriver): boolean {
 }
 
 /**
+ * Whether a migration is additive: a version that does not know it reads and writes the database as before. Its file says
+ * so in its first line; `npm run rules` checks that it is true.
+ */
+function isAdditive({ sql }: Pick<Migration, "sql">): boolean {
+  return sql.startsWith("-- Additive: ");
+}
+
+/**
  * Applies the missing migrations in one transaction. Refuses a database whose applied migrations
- * differ from these: an edited file, or one that this version does not know.
+ * differ from these: an edited file, or one that this version does not know, unless that is additive: then a newer
+ * version was here, and was rolled back, or runs beside this one.
  *
  * @throws MigrationError
  */
@@ -35,6 +44,7 @@ export function migrate(driver: SqlDriver, migrations: readonly Migration[], now
     for (const [at, row] of applied.entries()) {
       const migration = migrations[at];
       if (!migration || migration.number !== row["number"]) {
+        if (!migration && isMarkedAdditive(driver, row["number"] as number)) continue;
         throw new MigrationError(`migration ${String(row["number"])} was applied, but is not known here`);
       }
       if (!sameBytes(migration.sha256, row["sha256"] as Uint8Array)) {
@@ -43,7 +53,25 @@ export function migrate(driver: SqlDriver, migrations: readonly Migration[], now
     }
     for (const migration of migrations.slice(applied.length)) {
       driver.script(migration.sql);
-      driver.write("INSERT INTO schema_migrations VALUES (?, ?, ?)", migration.number, migration.sha256, now);
+      driver.write(
+        "INSERT INTO schema_migrations (number, sha256, applied_at) VALUES (?, ?, ?)",
+        migration.number,
+        migration.sha256,
+        now,
+      );
+      if (isAdditive(migration)) markAdditive(driver, migration.number);
     }
   });
+}
+
+/** Stores that a migration is additive, for versions that do not have its file. */
+function markAdditive(driver: SqlDriver, number: number): void {
+  driver.script("CREATE TABLE IF NOT EXISTS additive_migrations (number INTEGER PRIMARY KEY) STRICT");
+  driver.write("INSERT INTO additive_migrations (number) VALUES (?)", number);
+}
+
+function isMarkedAdditive(driver: SqlDriver, number: number): boolean {
+  const [table] = driver.query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'additive_migrations'");
+  if (!table) return false;
+  return driver.query("SELECT 1 FROM additive_migrations WHERE number = ?", number).length > 0;
 }

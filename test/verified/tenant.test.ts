@@ -1,5 +1,5 @@
-import { env, evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
-import { describe, expect, it } from "vitest";
+import { env, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { describe, expect, it, vi } from "vitest";
 import { ask, bearer, fresh, Peer, post, seconds, sign, tenantOf } from "./wire.ts";
 
 const day = 24 * 60 * 60;
@@ -245,5 +245,33 @@ describe("drain", () => {
       currentEventIndex: number;
     };
     expect(page.currentEventIndex).toBe(accepted + 1);
+  });
+});
+
+describe("a tenant whose storage is of another version", () => {
+  it("[LC-3] [LC-5] [ER-6] answers that it may be tried again, loses nothing, and goes on when the version fits again", async () => {
+    const tenant = fresh("t");
+    const [known, unknown] = [fresh(), fresh()];
+    const token = await sign({ tenant });
+    await revokeToken(tenant, "gone");
+    expect((await post(known, token, "k1")).status).toBe(201);
+    const stub = tenantOf(tenant);
+    const sql = (text: string) => runInDurableObject(stub, (_, { storage }) => void storage.sql.exec(text));
+    await sql("INSERT INTO schema_migrations (number, sha256, applied_at) VALUES (2, x'00', 0)");
+    await evictDurableObject(stub);
+
+    const refused = await post(unknown, token, "k2");
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);
+    expect(await code(refused)).toBe("identity_unavailable");
+    const upgrade = await Peer.open(unknown, bearer(token));
+    expect([upgrade.response.status, await code(upgrade.response)]).toEqual([503, "identity_unavailable"]);
+    const admin = await sign({ tenant, permissions: ["admin:limits"] });
+    const limits = await ask("/v1/limits", { headers: { authorization: `Bearer ${admin}` } });
+    expect([limits.status, await code(limits)]).toEqual([503, "partition_unavailable"]);
+
+    await sql("DELETE FROM schema_migrations WHERE number = 2");
+    // The partition asks the tenant again after a pause.
+    await vi.waitFor(async () => expect((await post(unknown, token, "k2")).status).toBe(201), { timeout: 20_000 });
+    expect(await code(await post(unknown, await sign({ tenant, jti: "gone" }), "k3"))).toBe("auth_revoked");
   });
 });

@@ -46,7 +46,7 @@ export class BatchesTable implements BatchReads, BatchWrites {
   record(batch: BatchRow): void {
     this.#recordedKeys.added();
     this.#database.write(
-      "INSERT INTO batches VALUES (?, ?, ?, ?, ?)",
+      "INSERT INTO batches (principal, batch_id, fingerprint, first_event_id, event_count) VALUES (?, ?, ?, ?, ?)",
       batch.principal,
       batch.batchId,
       batch.fingerprint,

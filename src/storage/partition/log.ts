@@ -31,6 +31,12 @@ export class LogTable implements LogReads, LogWrites {
   }
 
   create({ logId, tenant, partition }: LogIdentity, now: number): void {
-    this.#database.write("INSERT INTO log VALUES (1, ?, ?, ?, ?)", logId, tenant, partition, now);
+    this.#database.write(
+      "INSERT INTO log (singleton, log_id, tenant, partition, created_at) VALUES (1, ?, ?, ?, ?)",
+      logId,
+      tenant,
+      partition,
+      now,
+    );
   }
 }

@@ -50,7 +50,7 @@ export class RateBucketsTable implements BucketReads, BucketWrites {
       this.#sweptAt = now;
     }
     this.#database.write(
-      "INSERT OR REPLACE INTO rate_buckets VALUES (?, ?, ?, ?, ?)",
+      "INSERT OR REPLACE INTO rate_buckets (principal, scope, level, at, full_at) VALUES (?, ?, ?, ?, ?)",
       principal,
       scope,
       level,

@@ -24,6 +24,6 @@ export class TenantLimitsTable implements TenantLimitsReads, TenantLimitsWrites 
   }
 
   put(text: string): void {
-    this.#database.write("INSERT OR REPLACE INTO tenant_limits VALUES (1, ?)", bytesOf(text));
+    this.#database.write("INSERT OR REPLACE INTO tenant_limits (singleton, limits) VALUES (1, ?)", bytesOf(text));
   }
 }

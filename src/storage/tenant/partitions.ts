@@ -21,6 +21,6 @@ export class PartitionsTable implements PartitionReads, PartitionWrites {
   }
 
   add(name: string, now: number): void {
-    this.#database.write("INSERT OR IGNORE INTO partitions VALUES (?, ?)", name, now);
+    this.#database.write("INSERT OR IGNORE INTO partitions (name, created_at) VALUES (?, ?)", name, now);
   }
 }

@@ -23,6 +23,6 @@ export class TenantBucketsTable implements TenantBucketReads, TenantBucketWrites
   }
 
   save(name: string, level: number, at: number): void {
-    this.#database.write("INSERT OR REPLACE INTO rate_buckets VALUES (?, ?, ?)", name, level, at);
+    this.#database.write("INSERT OR REPLACE INTO rate_buckets (name, level, at) VALUES (?, ?, ?)", name, level, at);
   }
 }

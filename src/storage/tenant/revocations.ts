@@ -63,7 +63,14 @@ export class RevocationsTable implements RevocationReads, RevocationWrites {
   }
 
   put(seq: number, { kind, id, at, expiresAt }: Revocation): void {
-    this.#database.write("INSERT OR REPLACE INTO revocations VALUES (?, ?, ?, ?, ?)", seq, kind, id, at, expiresAt);
+    this.#database.write(
+      "INSERT OR REPLACE INTO revocations (seq, kind, id, at, expires_at) VALUES (?, ?, ?, ?, ?)",
+      seq,
+      kind,
+      id,
+      at,
+      expiresAt,
+    );
   }
 
   sweep(now: number): void {

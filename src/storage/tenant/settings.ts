@@ -31,6 +31,10 @@ export class SettingsTable implements SettingsReads, SettingsWrites {
   }
 
   put(seq: number, limits: LimitsOverride): void {
-    this.#database.write("INSERT OR REPLACE INTO settings VALUES (1, ?, ?)", seq, bytesOf(JSON.stringify(limits)));
+    this.#database.write(
+      "INSERT OR REPLACE INTO settings (singleton, seq, limits) VALUES (1, ?, ?)",
+      seq,
+      bytesOf(JSON.stringify(limits)),
+    );
   }
 }

@@ -64,7 +64,12 @@ export class SubscriptionsTable implements SubscriptionReads, SubscriptionWrites
   }
 
   put({ partition, until, receivedSeq }: SubscriptionRow): void {
-    this.#database.write("INSERT OR REPLACE INTO attending VALUES (?, ?, ?)", partition, until, receivedSeq);
+    this.#database.write(
+      "INSERT OR REPLACE INTO attending (partition, until, told_seq) VALUES (?, ?, ?)",
+      partition,
+      until,
+      receivedSeq,
+    );
   }
 
   received(partition: string, seq: number): void {

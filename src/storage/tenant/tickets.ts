@@ -41,7 +41,13 @@ export class TicketsTable implements TicketReads, TicketWrites {
   }
 
   add({ sha256, principal, subject, expiresAt }: TicketRow): void {
-    this.#database.write("INSERT INTO tickets VALUES (?, ?, ?, ?)", sha256, principal, bytesOf(subject), expiresAt);
+    this.#database.write(
+      "INSERT INTO tickets (sha256, principal, subject, expires_at) VALUES (?, ?, ?, ?)",
+      sha256,
+      principal,
+      bytesOf(subject),
+      expiresAt,
+    );
   }
 
   take(sha256: Uint8Array): Pick<TicketRow, "subject" | "expiresAt"> | undefined {

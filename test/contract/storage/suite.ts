@@ -6,6 +6,7 @@ import { jobsSuite } from "./jobs.ts";
 import { logSuite } from "./log.ts";
 import { rateBucketsSuite } from "./rate-buckets.ts";
 import { rejectionsSuite } from "./rejections.ts";
+import { rollbackSuite } from "./rollback.ts";
 import { schemasSuite } from "./schemas.ts";
 import { snapshotsSuite } from "./snapshots.ts";
 import { tenantSuite } from "./tenant.ts";
@@ -26,5 +27,6 @@ export function storageSuite(adapter: string, fixture: StorageFixture): void {
     tenantLimitsSuite(fixture);
     tenantSuite(fixture);
     schemasSuite(fixture);
+    rollbackSuite(fixture);
   });
 }
