@@ -141,7 +141,7 @@ export class Partition {
     }
     const { live } = this.#memory;
     // While nothing was ever written, nothing is: a reader must not create storage.
-    if (live?.head.logId !== undefined && !live.schedule.has("sweep_sockets")) {
+    if (listener.mayVanish && live?.head.logId !== undefined && !live.schedule.has("sweep_sockets")) {
       try {
         this.#memory.write(now, (writes) => live.schedule.once(writes, "sweep_sockets", now + socketSweepMs));
       } catch (error) {

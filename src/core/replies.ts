@@ -99,6 +99,8 @@ export type Outcome =
 
 /** Receives what a connection is sent: a socket, later another object. */
 export interface Subscriber {
+  /** Whether its peer can vanish without a word. */
+  readonly mayVanish: boolean;
   /**
    * What one window has for this connection: replies, then events. All subscribers that receive the same events
    * get the same array, so that they are serialised once. Must not throw.

@@ -235,6 +235,11 @@ export class Connection implements Subscriber, FrameSource {
     }
   }
 
+  /** A stream is written to all the time, which fails when its peer is gone; of a socket nothing is heard. */
+  get mayVanish(): boolean {
+    return this.#carrier.unreadUnits === undefined;
+  }
+
   overflowed(): void {
     this.end("overloaded");
   }

@@ -72,6 +72,7 @@ export class TestConnection {
     this.saved = state;
     this.session = new Session(
       {
+        mayVanish: true,
         deliver: (replies, broadcasts) => {
           this.received.push(...replies.map(kindOf), ...broadcasts.map(() => "broadcast"));
           for (const frame of host.codec.frames(replies, broadcasts, this.session.state.wire)) this.frames.push(frame);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Draft, Intake, single, type Submission, Subscription } from "../../src/core/index.ts";
+import { type Draft, Intake, single, socketSweepMs, type Submission, Subscription } from "../../src/core/index.ts";
 import { type Author, bounds } from "../../src/protocol/index.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { TestPartition } from "../support/partition.ts";
@@ -72,6 +72,21 @@ function started(count: number, driver = new Failing()) {
 }
 
 describe("a subscription", () => {
+  it("[LC-14] wakes nothing: a stream is written to, and that fails when its peer is gone", () => {
+    const room = new TestPartition();
+    room.partition.submit(writer, "http", single(draft("d1")), room.now);
+    const reading = new Reading(room).pull();
+    expect(room.partition.nextDue).toBeUndefined();
+    const client = room.client("a");
+    expect(room.partition.nextDue).toBe(room.now + socketSweepMs);
+    room.close(client);
+    room.now += socketSweepMs;
+    room.runDue();
+    expect(room.partition.nextDue).toBeUndefined();
+    expect(room.partition.connections).toBe(1);
+    room.partition.detach(reading.subscription);
+  });
+
   it("[WP-5] [WP-6] begins at the head, or after an event, and then receives what is committed", () => {
     const { room, client } = started(3);
     const [atHead, after, all] = [new Reading(room).pull(), new Reading(room, 2).pull(), new Reading(room, 0).pull()];

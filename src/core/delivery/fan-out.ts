@@ -17,6 +17,8 @@ export class FanOut {
   readonly #memory: Memory;
   /** Everything that the events of the log are delivered to. */
   readonly #listeners = new Set<Listener>();
+  /** How many of them can vanish. */
+  #vanishing = 0;
   /** The last event that was delivered to all listeners at the head; -1 before the first load. */
   #delivered = -1;
   /** Whether all committed events could be read at the last delivery. */
@@ -35,6 +37,11 @@ export class FanOut {
     return this.#listeners.size;
   }
 
+  /** Whether there are listeners whose peers can vanish without a word. */
+  get mayVanish(): boolean {
+    return this.#vanishing > 0;
+  }
+
   /** Whether a token is known to be revoked. */
   get isRevoked(): (author: Author) => boolean {
     return this.#isRevoked;
@@ -43,6 +50,7 @@ export class FanOut {
   /** Adds a listener: new, or woken from hibernation with what was kept of its cursor. */
   add(listener: Listener): void {
     this.#listeners.add(listener);
+    if (listener.mayVanish) this.#vanishing++;
     const { delivered } = listener.cursor.state;
     if (delivered !== undefined) {
       this.#leastDelivered = Math.min(this.#leastDelivered, delivered);
@@ -52,7 +60,7 @@ export class FanOut {
   }
 
   remove(listener: Listener): void {
-    this.#listeners.delete(listener);
+    if (this.#listeners.delete(listener) && listener.mayVanish) this.#vanishing--;
   }
 
   /** The log was loaded: at the first time the cursors of those that are there already find their positions. */

@@ -13,6 +13,8 @@ export interface Listener {
   readonly awaitsToken: boolean;
   /** When its token expires, in milliseconds since 1970. */
   readonly expiresAt: number;
+  /** Whether its peer can vanish without a word, so that it has to be looked after. */
+  readonly mayVanish: boolean;
   /** A commit is in doubt: there may be events that cannot be read now. */
   doubt(): void;
   /** A window begins that may change it. */

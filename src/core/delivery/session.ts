@@ -51,6 +51,10 @@ export class Session implements Listener {
     return { ...this.#state, behind, told: delivered };
   }
 
+  get mayVanish(): boolean {
+    return this.#subscriber.mayVanish;
+  }
+
   /** When its token expires, in milliseconds since 1970. */
   get expiresAt(): number {
     return this.#state.author?.expiresAt ?? Number.POSITIVE_INFINITY;

@@ -46,6 +46,8 @@ export class Subscription implements Listener {
   readonly traceId: string | undefined;
   readonly author: Author;
   readonly awaitsToken = false;
+  /** A stream is written to all the time, which fails when its peer is gone. */
+  readonly mayVanish = false;
   /** The event after which it begins, with the proof that its reader has of it; undefined: the head. */
   readonly since: SubscriptionStart | undefined;
   readonly cursor = new Cursor({ behind: undefined, delivered: undefined });

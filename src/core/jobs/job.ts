@@ -10,7 +10,7 @@ interface JobContext {
   readonly reads: StorageReads;
   readonly writes: StorageWrites;
   readonly log: Logger;
-  /** Whether there are connections. */
+  /** Whether there are connections to look after, because their peers can vanish. */
   readonly attended: boolean;
   readonly now: number;
 }

@@ -69,7 +69,7 @@ export class JobRunner {
     return this.#memory.write(now, (writes) => {
       const { model, ports } = this.#environment;
       const { storage: reads, log } = ports;
-      const context = { model, live, reads, writes, log, attended: this.#fanOut.size > 0, now };
+      const context = { model, live, reads, writes, log, attended: this.#fanOut.mayVanish, now };
       const { next, followUp } = job.run(context, row.key);
       live.schedule.succeeded(writes, row, next);
       return { followUp };

@@ -16,7 +16,7 @@ export interface WindowContext extends Environment {
   readonly transform: Transform;
   readonly window: Window;
   readonly now: number;
-  /** Whether there are connections to look after. */
+  /** Whether there are connections to look after, because their peers can vanish. */
   readonly attended: boolean;
   /** Whether this author's token was revoked, as far as is known here. */
   isRevoked(author: Author): boolean;

@@ -148,7 +148,7 @@ export class Windows {
       limiter,
       window,
       now,
-      attended: fanOut.size > 0,
+      attended: fanOut.mayVanish,
       isRevoked: fanOut.isRevoked,
       peers: () => presence.peers,
       serverId: () => live.logId ?? (this.#provisionalLogId ??= ports.random.logId()),
