@@ -53,7 +53,8 @@ export function* pageSteps(
   try {
     reading: while ((events.length < limit || at < batchEnd) && at < head) {
       const inBatch = at < batchEnd;
-      const count = Math.max(limit - events.length, batchEnd - at);
+      // Events may have followed since it was begun.
+      const count = Math.min(Math.max(limit - events.length, batchEnd - at), head - at);
       const left = inBatch ? bounds.pageBytesMax : bounds.pageBytesMax - bytes;
       const rows = reads.events.after(at, count, Math.min(left, stepBytes));
       if (rows.length === 0) {
