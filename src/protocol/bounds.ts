@@ -79,8 +79,6 @@ export const bounds = {
   /** A request that carries frames, in UTF-8 bytes, and how many of them. */
   postedBytesMax: 1024 * 1024,
   postedFramesMax: 1_024,
-  /** The presence of a connection, as JSON text in UTF-8 bytes: it must fit into the socket's attachment of 16 KiB. */
-  presenceBytesMax: 2 * 1024,
   /** The shortest time between two presence messages: the changes in between are one message to each connection. */
   presenceIntervalMs: 50,
   /** Peers of a partition with presence; a message with all of them fits a frame. */

@@ -10,4 +10,6 @@ export const draftBounds = {
   violationsMax: 20,
   /** Characters of the ids that clients choose: message ids, draft ids, client ids. */
   idLengthMax: 128,
+  /** The presence of a connection, as JSON text in UTF-8 bytes: it must fit into the socket's attachment of 16 KiB. */
+  presenceBytesMax: 2 * 1024,
 } as const;

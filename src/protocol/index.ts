@@ -33,6 +33,8 @@ export {
   type WireBatchResult,
   type WireEvent,
 } from "./messages.ts";
+export { parseFrame } from "./frame.ts";
+export { lossesInJson } from "./lossless.ts";
 export { parseJson, type Violation } from "./scan.ts";
 export { exceedsUtf8, utf8Length } from "./utf8.ts";
 export { protocolVersion } from "./versions.ts";

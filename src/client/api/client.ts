@@ -1,6 +1,6 @@
 import type * as z from "zod/mini";
 import type { DeepReadonly, Model } from "../../model/index.ts";
-import { isJsonObject, type Json, type JsonObject, problem } from "../../protocol/index.ts";
+import { type Failure, isJsonObject, type Json, type JsonObject, type Problem, problem } from "../../protocol/index.ts";
 import { openResilient } from "../stores/resilient.ts";
 import type { OpenStore, QueueEntry, QueueStore } from "../stores/store.ts";
 import type { Backend, BackendParts, EngineHost } from "../sync/backend.ts";
@@ -18,6 +18,8 @@ import { ConfirmedState } from "./confirmed.ts";
 import {
   type BatchDraft,
   entryOf,
+  fitting,
+  presenceFailure,
   type EventType,
   type Payloads,
   type PendingEntry,
@@ -171,7 +173,9 @@ export class Client<S extends object, P extends Payloads> {
    * Submits an event. It is in `state` when this returns, and stays there unless it is rejected. The
    * promise resolves with the verdict, also with a rejection; offline, it stays pending.
    *
-   * @throws Error after `close`, and TypeError for a payload that JSON cannot represent; both reject the promise.
+   * What JSON cannot carry, as `NaN`, and what does not fit a frame is rejected here, with its path.
+   *
+   * @throws Error after `close` (rejects the promise).
    */
   async submit<Type extends EventType<P>>(
     type: Type,
@@ -227,10 +231,12 @@ export class Client<S extends object, P extends Payloads> {
    * Shows other clients a presence of this one, for example a cursor or a selection, of at most 2 KiB;
    * null: none. It is not in the log, and ends with the connection.
    *
-   * @throws Error without the option `presence`.
+   * @throws Error without the option `presence`, and TypeError for what JSON cannot carry, or what is too large.
    */
   setPresence(state: JsonObject | null): void {
     if (!this.#parts.engine.presence) throw new Error("this client was made without presence: true");
+    const failure = state && presenceFailure(state);
+    if (failure) throw new TypeError(failure);
     this.#presence = state;
     this.#backend?.show(state);
   }
@@ -304,14 +310,18 @@ export class Client<S extends object, P extends Payloads> {
   ): Promise<Verdict | BatchVerdict> {
     if (this.#closed) throw new Error("the client is closed");
     if (signal?.aborted) return Promise.resolve({ status: "withdrawn" });
-    const { model, partition, ports } = this.#parts;
+    const { model, ports } = this.#parts;
     const entry = entryOf(model, ports, mode, given);
     const result = "code" in entry ? entry : this.#entries.add(entry, { undoable, judged: this.loaded }, signal);
     if (result instanceof Promise) return result;
+    return Promise.resolve({ status: "rejected", problem: this.#problemOf(result), local: true });
+  }
+
+  /** A problem of this client's own. */
+  #problemOf(failure: Failure): Problem {
+    const { partition, ports } = this.#parts;
     const traceId = uuidv7(ports).replaceAll("-", "");
-    const instance = `/v1/partitions/${partition}`;
-    const rejected = problem(result, { instance, traceId, timestamp: ports.now() });
-    return Promise.resolve({ status: "rejected", problem: rejected, local: true });
+    return problem(failure, { instance: `/v1/partitions/${partition}`, traceId, timestamp: ports.now() });
   }
 
   /** Opens the store, and then connects. What was submitted before that comes after what was stored. */
@@ -347,8 +357,17 @@ export class Client<S extends object, P extends Payloads> {
       confirmed.serverId = base.serverId;
       confirmed.proof = base.proof;
     }
-    for (const entry of entries) if (entry.parked) this.#entries.parked.set(entry.key, entry);
-    const stored = entries.filter(({ parked }) => !parked);
+    const stored: QueueEntry[] = [];
+    for (const entry of entries) {
+      if (entry.parked) {
+        this.#entries.parked.set(entry.key, entry);
+        continue;
+      }
+      const fits = fitting(entry);
+      // An earlier version has queued what the server does not accept.
+      if ("code" in fits) this.#entries.park(entry, this.#problemOf(fits), store);
+      else stored.push(entry);
+    }
     for (const entry of [...stored, ...early]) replica.add(entry);
     for (const entry of early) void store.append(entry);
 

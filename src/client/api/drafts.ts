@@ -2,17 +2,21 @@ import type * as z from "zod/mini";
 import type { AnyModel, DeepReadonly } from "../../model/index.ts";
 import {
   draftBounds,
+  exceedsUtf8,
   type Failure,
   type JsonObject,
-  parseJson,
+  lossesInJson,
+  parseFrame,
   type Problem,
-  utf8Length,
+  type Violation,
 } from "../../protocol/index.ts";
 import type { QueuedDraft, QueueEntry } from "../stores/store.ts";
+import { submissionOf } from "../sync/messages.ts";
+import { messageText } from "../transport/link.ts";
 import { type Ports, uuidv7 } from "../transport/ports.ts";
 
-/** Bytes of a message besides its drafts. */
-const envelopeBytes = 1_024;
+/** As long as the id of a message can be. */
+const longestId = `c${Number.MAX_SAFE_INTEGER}`;
 
 export type Payloads = Record<string, z.core.$ZodType>;
 export type EventType<P extends Payloads> = keyof P & string;
@@ -61,28 +65,68 @@ export function entryOf(
   mode: QueueEntry["mode"],
   given: readonly GivenDraft[],
 ): QueueEntry | Failure {
-  const drafts: QueuedDraft[] = [];
-  for (const { type, payload, expectedEventId } of given) {
-    const read = parseJson(JSON.stringify(payload) ?? "null");
-    if (!read.ok) {
-      return { code: "bad_request", detail: "The payload is not valid JSON.", errors: read.violations };
-    }
-    const version = model.eventType(type)?.version ?? 1;
-    drafts.push({
-      draftId: uuidv7(ports),
-      type,
-      payload: read.value as JsonObject,
-      ...(version === 1 ? {} : { version }),
-      ...(expectedEventId === undefined ? {} : { expectedEventId }),
-    });
-  }
-  const { batchEventsMax, frameBytesMax } = draftBounds;
-  if (drafts.length === 0 || drafts.length > batchEventsMax) {
+  const { batchEventsMax } = draftBounds;
+  if (given.length === 0 || given.length > batchEventsMax) {
     return { code: "bad_request", detail: `A batch has 1 to ${batchEventsMax} events.` };
   }
-  if (utf8Length(JSON.stringify(drafts)) > frameBytesMax - envelopeBytes) {
-    return { code: "payload_too_large", detail: `A frame may have at most ${frameBytesMax} bytes.` };
-  }
+  const pathOf = (at: number) => (mode === "single" ? ["payload"] : ["events", at, "payload"]);
+  const losses = given.flatMap(({ payload }, at) => lossesInJson(payload, pathOf(at)));
+  if (losses.length > 0) return notJson(losses.slice(0, draftBounds.violationsMax));
+  const drafts = given.map(({ type, payload, expectedEventId }): QueuedDraft => {
+    const version = model.eventType(type)?.version ?? 1;
+    return {
+      draftId: uuidv7(ports),
+      type,
+      payload: payload as JsonObject,
+      ...(version === 1 ? {} : { version }),
+      ...(expectedEventId === undefined ? {} : { expectedEventId }),
+    };
+  });
   const key = mode === "single" ? drafts[0]!.draftId : uuidv7(ports);
-  return { key, mode, drafts, queuedAt: ports.now() };
+  return fitting({ key, mode, drafts, queuedAt: ports.now() });
+}
+
+/** The entry as its message carries it, or why the server would not accept that message. */
+export function fitting(entry: QueueEntry): QueueEntry | Failure {
+  const parsed = parseFrame(longestText(...submissionOf(entry)));
+  if (!parsed) {
+    return { code: "payload_too_large", detail: `A frame may have at most ${draftBounds.frameBytesMax} bytes.` };
+  }
+  if (!parsed.ok) {
+    // Without what the message has around them.
+    const errors = parsed.violations.map((violation) => ({
+      ...violation,
+      field: violation.field.replace(/^payload\.(event\.)?/, "").replace(/^(events\[\d+\])\.event/, "$1"),
+    }));
+    return notJson(errors);
+  }
+  const { payload } = parsed.value as unknown as { payload: SentDraft & { events?: SentDraft[] } };
+  const sent = payload.events ?? [payload];
+  return { ...entry, drafts: entry.drafts.map((draft, at) => ({ ...draft, payload: sent[at]!.event.payload })) };
+}
+
+/** Returns why the server would not accept this presence, or undefined. */
+export function presenceFailure(state: JsonObject): string | undefined {
+  const losses = lossesInJson(state, ["state"]);
+  const parsed = losses.length > 0 ? undefined : parseFrame(longestText("presence", { state }));
+  const [violation] = parsed?.ok === false ? parsed.violations : losses;
+  if (violation) return `${violation.field}: ${violation.message}`;
+  const { presenceBytesMax } = draftBounds;
+  return !parsed || exceedsUtf8(JSON.stringify(state), presenceBytesMax)
+    ? `A presence may have at most ${presenceBytesMax} bytes of JSON.`
+    : undefined;
+}
+
+/** The longest text that the message of `type` can have. */
+function longestText(type: string, payload: JsonObject): string {
+  return messageText(longestId, type, Number.MAX_SAFE_INTEGER, payload);
+}
+
+/** A draft in its message. */
+interface SentDraft {
+  event: { payload: JsonObject };
+}
+
+function notJson(errors: Violation[]): Failure {
+  return { code: "bad_request", detail: `This cannot be sent: ${errors[0]!.field}: ${errors[0]!.message}`, errors };
 }

@@ -1,4 +1,4 @@
-import type { Failure } from "../../protocol/index.ts";
+import type { Failure, Problem } from "../../protocol/index.ts";
 import type { QueueEntry, QueueStore } from "../stores/store.ts";
 import type { Backend } from "../sync/backend.ts";
 import type { BatchVerdict, Verdict } from "../sync/verdict.ts";
@@ -93,6 +93,14 @@ export class Entries<S extends object> {
     this.#changed();
   }
 
+  /** The server cannot decide the entry: it is kept aside. */
+  park(entry: QueueEntry, problem: Problem, store: QueueStore | undefined): void {
+    const parked = { ...entry, parked: problem };
+    this.parked.set(entry.key, parked);
+    void store?.update(parked);
+    this.#emitter.emit("parked", { entry: parked, problem });
+  }
+
   /** Another tab has submitted `entry`, or sent it again; returns whether that changes the view. */
   share(entry: QueueEntry): boolean {
     this.parked.delete(entry.key);
@@ -110,11 +118,7 @@ export class Entries<S extends object> {
     if (verdict.status === "parked") {
       // An entry of another tab, which keeps it.
       if (!entry) return;
-      const { problem } = verdict;
-      const parked = { ...entry, parked: problem };
-      this.parked.set(key, parked);
-      void this.#store?.update(parked);
-      this.#emitter.emit("parked", { entry: parked, problem });
+      this.park(entry, verdict.problem, this.#store);
     } else {
       this.parked.delete(key);
       removed = this.#store?.remove([key]);

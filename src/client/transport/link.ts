@@ -52,7 +52,7 @@ export class Link {
   send(type: string, payload: JsonObject): string {
     const id = `c${++this.#requests}`;
     if (this.#open && !this.#over) {
-      this.#socket.send(JSON.stringify({ id, type, timestamp: this.#ports.now(), payload }));
+      this.#socket.send(messageText(id, type, this.#ports.now(), payload));
     }
     return id;
   }
@@ -111,6 +111,11 @@ export class Link {
     this.end();
     this.#events.lost(why);
   }
+}
+
+/** The text of a message. `timestamp`: milliseconds since 1970. */
+export function messageText(id: string, type: string, timestamp: number, payload: JsonObject): string {
+  return JSON.stringify({ id, type, timestamp, payload });
 }
 
 function messagesOf(frame: unknown): ServerMessage[] | undefined {

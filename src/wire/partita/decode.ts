@@ -2,14 +2,13 @@ import { type Command, single } from "../../core/index.ts";
 import {
   clientMessage,
   clientMessageTypes,
-  exceedsUtf8,
   type Failure,
   isId,
   isJsonObject,
   isSubmitEvent,
   type Json,
   bounds,
-  parseJson,
+  parseFrame,
   violationsOf,
 } from "../../protocol/index.ts";
 import type { Decoded } from "../dialect.ts";
@@ -18,12 +17,12 @@ import { storedOptions } from "./options.ts";
 /** Decodes a frame to its command; a frame that is not a command is `unreadable`. */
 export function decode(frame: string | ArrayBuffer): Decoded {
   if (typeof frame !== "string") return unreadable(undefined, "Send JSON in text frames; binary frames are not taken.");
-  if (exceedsUtf8(frame, bounds.frameBytesMax)) {
+  const parsed = parseFrame(frame);
+  if (!parsed) {
     return unreadable(undefined, `A frame may have at most ${bounds.frameBytesMax} bytes.`, {
       code: "payload_too_large",
     });
   }
-  const parsed = parseJson(frame);
   if (!parsed.ok) return unreadable(parsed.value, "This JSON is not taken: see errors.", { errors: parsed.violations });
   const { value } = parsed;
   if (!isJsonObject(value)) {

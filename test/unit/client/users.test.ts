@@ -146,8 +146,8 @@ describe("whose data it is", () => {
     const tokens = [tokenOf("ada"), tokenOf("bob")];
     const ada = client({ token: () => tokens.shift()! });
     await settle();
-    world.socket.accept({ more: { principal: "ada", tenant: "default", expiresAt: 60_001 } });
-    await world.pass(60_000);
+    world.socket.accept({ more: { principal: "ada", tenant: "default", expiresAt: 20_001 } });
+    await world.pass(17_000);
     expect(ada.status).toEqual({ status: "closed", reason: "other_principal" });
     expect(world.socket.of("renew")).toEqual([]);
   });
