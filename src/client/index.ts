@@ -8,7 +8,8 @@ import type * as z from "zod/mini";
 import type { Model } from "../model/index.ts";
 import { isPartitionName } from "../protocol/index.ts";
 import { Client, type NewBackend } from "./api/client.ts";
-import type { ConfirmDeletion } from "./api/signed-out.ts";
+import { partitionOf } from "./api/scope.ts";
+import { type ConfirmDeletion, listenForSignOut, type SignedOut } from "./api/signed-out.ts";
 import { defaultTenant, type Identity } from "./sync/identity.ts";
 import { platformPorts } from "./transport/platform.ts";
 import { type Ports, uuidv7 } from "./transport/ports.ts";
@@ -149,8 +150,20 @@ export interface SignOutOptions {
  */
 export async function signOut(options: SignOutOptions): Promise<boolean> {
   const { url, store = defaultStore(), ports = platformPorts, confirm } = options;
+  const { host } = new URL(url);
+  const identity = identityIn(options)!;
   const { signOutEverywhere } = await import("./api/sign-out.ts");
-  return signOutEverywhere({ ...identityIn(options)!, host: new URL(url).host, store, ports, confirm });
+  const channel = listenForSignOut(ports, () => {});
+  try {
+    return await signOutEverywhere({
+      store,
+      partitionOf: (scope) => partitionOf(scope, host, identity),
+      announce: () => channel?.post({ host, ...identity } satisfies SignedOut),
+      confirm,
+    });
+  } finally {
+    channel?.close();
+  }
 }
 
 function identityIn({

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { partitionOf, scopeOf } from "../../../src/client/api/scope.ts";
-import { signOutEverywhere } from "../../../src/client/api/sign-out.ts";
-import { type ClientOptions, createClient } from "../../../src/client/index.ts";
+import { type ClientOptions, createClient, signOut } from "../../../src/client/index.ts";
 import { memoryStore } from "../../../src/client/stores/memory.ts";
 import type { OpenStore, QueueEntry } from "../../../src/client/stores/store.ts";
 import { identityOf } from "../../../src/client/sync/identity.ts";
@@ -263,14 +262,14 @@ describe("signing out", () => {
     await settle();
     for (const one of open) void one.submit("set", { target: "mine", value: 1 });
     await settle();
-    const parts = { host: "host", tenant: "default", principal: "ada", store, ports };
-    expect(await signOutEverywhere({ ...parts, confirm: undefined })).toBe(false);
+    const parts = { url: "https://host", principal: "ada", store, ports };
+    expect(await signOut(parts)).toBe(false);
     let told: unknown;
     const confirm = (unsent: readonly { partition: string; entries: readonly unknown[] }[]) => {
       told = unsent.map(({ partition, entries }) => [partition, entries.length]);
       return true;
     };
-    expect(await signOutEverywhere({ ...parts, confirm })).toBe(true);
+    expect(await signOut({ ...parts, confirm })).toBe(true);
     await settle();
     expect(told).toEqual([
       ["one", 1],
