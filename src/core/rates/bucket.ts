@@ -11,6 +11,9 @@ export function fullBucket({ burst }: Rate, now: number): Bucket {
   return { level: burst, at: now };
 }
 
+/** So much less than a token counts as a token: the sums of a bucket are rounded. */
+const tolerance = 1e-6;
+
 /** Lets the bucket fill up to `now`; a clock that was set back takes nothing away. */
 export function refill(bucket: Bucket, { perSecond, burst }: Rate, now: number): void {
   bucket.level = Math.min(burst, bucket.level + (Math.max(now - bucket.at, 0) * perSecond) / 1_000);
@@ -23,7 +26,7 @@ export function refill(bucket: Bucket, { perSecond, burst }: Rate, now: number):
  */
 export function secondsUntil(bucket: Bucket, { perSecond, burst }: Rate, count: number): number {
   const missing = Math.min(count, burst) - bucket.level;
-  return missing <= 0 ? 0 : Math.max(Math.ceil(missing / perSecond), 1);
+  return missing <= tolerance ? 0 : Math.max(Math.ceil(missing / perSecond), 1);
 }
 
 /** When the bucket is full again, in milliseconds since 1970; of a rate that is next to nothing, as late as can be said. */
