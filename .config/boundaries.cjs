@@ -41,7 +41,7 @@ module.exports = {
     only("wire", "core", "storage", "platform", "protocol"),
     only("tenant", "platform", "protocol", "storage", "core"),
     only("core", "model", "storage", "protocol"),
-    only("identity", "protocol"),
+    only("identity", "platform", "protocol"),
     only("client", "model", "protocol"),
     clientOnly("api", "sync", "stores", "transport"),
     clientOnly("tabs", "sync", "stores", "transport"),

@@ -185,6 +185,11 @@ export class Partition {
     this.#fanOut.revoke(isRevoked, now, concerned);
   }
 
+  /** Ends the listeners whose tokens other keys have verified than those of the tag `keys`. One without a tag stays: an earlier version has verified it. */
+  endOthersThan(keys: string, now: number): void {
+    this.#fanOut.endOthersThan(keys, now);
+  }
+
   /** Ends every listener, each with a time to come back at; what is waiting is refused from here on. */
   drain(reconnectAfterMs: () => number, now: number): void {
     this.#fanOut.drain(reconnectAfterMs, now);

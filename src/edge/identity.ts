@@ -65,7 +65,7 @@ export async function identify(
   const ticket = url.searchParams.get("ticket");
   if (ticket !== null) {
     if (!takesTickets) return { code: "bad_request", detail: "A ticket can only open a connection." };
-    return await identifyByTicket(ticket, roles, takeTicket);
+    return await identifyByTicket(ticket, verifier.keys, roles, takeTicket);
   }
   const token = tokenOf(request);
   if (token === undefined) {
@@ -86,6 +86,7 @@ function verified(subject: Subject, roles: Roles): Identity | Failure {
 /** A ticket contains the name of its tenant, whose object knows the subject. It is consumed even if it is refused. */
 async function identifyByTicket(
   ticket: string,
+  keys: string,
   roles: Roles,
   takeTicket: IdentityContext["takeTicket"],
 ): Promise<Identity | Failure> {
@@ -94,6 +95,10 @@ async function identifyByTicket(
   if (text === undefined)
     return { code: "unauthenticated", detail: "This ticket is unknown, was used before, or is too old." };
   const subject = JSON.parse(text) as Subject;
+  // A ticket must not outlive the keys of its token.
+  if (subject.keys !== undefined && subject.keys !== keys) {
+    return { code: "auth_expired", detail: "The server's keys have changed since this ticket: get a new token." };
+  }
   if (subject.expiresAt <= Date.now()) return { code: "auth_expired", detail: "The token of this ticket has expired." };
   return verified(subject, roles);
 }

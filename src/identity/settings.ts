@@ -1,3 +1,5 @@
+import { sha256 } from "../platform/hash.ts";
+
 /** The settings that identity depends on: variables and secrets of the Worker. */
 export interface IdentitySettings {
   /** `open`: every stated identity is accepted, on loopback only, for development. Absent: tokens are verified. */
@@ -24,6 +26,8 @@ export interface IdentitySettings {
 
 /** The rules that tokens are verified by. */
 export interface TokenRules {
+  /** Of the keys, and what else decides which tokens are accepted; see `keysTagOf`. */
+  tag: string;
   keys: { secret: Uint8Array } | { jwksUrl: URL };
   algorithms: readonly string[];
   issuer: string;
@@ -50,6 +54,26 @@ export function lifetimeSecondsOf(settings: IdentitySettings): number {
   return Number(settings.PARTITA_TOKEN_LIFETIME_MAX ?? lifetimeSecondsDefault);
 }
 
+/** The settings that decide which tokens are accepted. */
+export const keySettings = [
+  "PARTITA_JWT_SECRET",
+  "PARTITA_JWKS_URL",
+  "PARTITA_JWT_ALGORITHMS",
+  "PARTITA_JWT_ISSUER",
+  "PARTITA_JWT_AUDIENCE",
+  "PARTITA_JWT_TYPE",
+] as const;
+/** As many bytes of the hash as make a coincidence impossible in practice. */
+const tagBytes = 8;
+
+/** A tag of the keys that tokens are verified by: 16 hexadecimal digits, which do not reveal a secret. */
+export function keysTagOf(settings: IdentitySettings): string {
+  const values = keySettings.map((name) => settings[name] ?? null);
+  return Array.from(sha256(JSON.stringify(["partita keys", ...values])).slice(0, tagBytes), (byte) =>
+    byte.toString(16).padStart(2, "0"),
+  ).join("");
+}
+
 /** How far the clocks of the issuer and of the server may differ, in seconds. */
 export function clockToleranceSecondsOf(settings: IdentitySettings): number {
   return Number(settings.PARTITA_CLOCK_TOLERANCE ?? clockToleranceSecondsDefault);
@@ -73,7 +97,7 @@ export function rulesOf(settings: IdentitySettings): TokenRules | string {
   if (!(lifetimeSecondsMax >= 1 && lifetimeSecondsMax <= lifetimeSecondsBound)) {
     return `PARTITA_TOKEN_LIFETIME_MAX must be 1 to ${lifetimeSecondsBound} seconds.`;
   }
-  const rest = { issuer, audience, type, clockToleranceSeconds, lifetimeSecondsMax };
+  const rest = { tag: keysTagOf(settings), issuer, audience, type, clockToleranceSeconds, lifetimeSecondsMax };
   if (secret !== undefined) {
     const bytes = new TextEncoder().encode(secret);
     if (bytes.length < secretBytesMin) return `PARTITA_JWT_SECRET must have at least ${secretBytesMin} bytes.`;

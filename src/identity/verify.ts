@@ -16,6 +16,8 @@ export interface Subject {
   /** Seconds since 1970. */
   issuedAt: number | undefined;
   jti: string | undefined;
+  /** The `keysTag` of what has verified the token; absent where an earlier version has. */
+  keys?: string | undefined;
 }
 
 /** A longer text is not a valid token. */
@@ -37,6 +39,11 @@ export class Verifier {
   constructor(rules: TokenRules, ports: KeyPorts) {
     this.#rules = rules;
     if ("jwksUrl" in rules.keys) this.#keySet = new KeySet(rules.keys.jwksUrl, ports);
+  }
+
+  /** The `keysTag` of its rules. */
+  get keys(): string {
+    return this.#rules.tag;
   }
 
   /** The subject of the token, or why it is refused. The reason for a forged token is not revealed. */
@@ -64,7 +71,7 @@ export class Verifier {
       if (payload.iat !== undefined && payload.iat * 1_000 > now + clockToleranceSeconds * 1_000) {
         return unauthenticated("The token was issued in the future: compare the clocks of the issuer and the server.");
       }
-      return subjectOf(payload);
+      return subjectOf(payload, this.keys);
     } catch (error) {
       if (error instanceof KeysUnavailable) {
         return {
@@ -81,7 +88,7 @@ export class Verifier {
   }
 }
 
-function subjectOf(payload: JWTPayload): Subject | Failure {
+function subjectOf(payload: JWTPayload, keys: string): Subject | Failure {
   const { sub, exp, iat, jti, tenant = defaultTenant } = payload;
   if (!isId(sub) || ownPrincipal.test(sub)) return unauthenticated("The token's sub cannot be a principal.");
   if (!isTenantName(tenant)) return unauthenticated("The token's tenant is no name.");
@@ -92,7 +99,7 @@ function subjectOf(payload: JWTPayload): Subject | Failure {
   if (!partitions || !permissions || !roles) {
     return unauthenticated("The token's partitions, permissions and roles must be lists of strings.");
   }
-  return { principal: sub, tenant, partitions, permissions, roles, expiresAt: exp! * 1_000, issuedAt: iat, jti };
+  return { principal: sub, tenant, partitions, permissions, roles, expiresAt: exp! * 1_000, issuedAt: iat, jti, keys };
 }
 
 /** Whether `name` can be a tenant: 1–64 characters of `A–Z a–z 0–9 . _ ~ -`, the first a letter or digit. */

@@ -1,4 +1,5 @@
 import { waitUntil } from "cloudflare:workers";
+import { keysTagReader } from "../identity/keys-tag.ts";
 import type { IdentitySettings } from "../identity/settings.ts";
 import { verifierOf } from "../identity/verifier-of.ts";
 import { bytesPort } from "../platform/hash.ts";
@@ -15,6 +16,7 @@ export function durablePorts(
   settings: IdentitySettings,
   tenant: TenantApi | undefined,
 ): ShellPorts {
+  const keys = keysTagReader(settings);
   return {
     storage: new PartitionStorage(new DurableSqlDriver(ctx.storage), migrations, bytesPort),
     random: {
@@ -43,6 +45,7 @@ export function durablePorts(
     },
     armAlarm: (at) => void ctx.storage.setAlarm(at),
     tenant,
+    keys: () => (tenant ? keys() : undefined),
     async verify(token, now) {
       const verifier = verifierOf(settings, waitUntil);
       if (typeof verifier === "string") return { code: "unauthenticated", detail: verifier };

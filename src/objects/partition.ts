@@ -15,10 +15,11 @@ import {
 } from "../platform/rpc.ts";
 import { traceIdOf } from "../platform/trace.ts";
 import type { Author } from "../protocol/index.ts";
-import { type Attachment, Connection } from "../shell/connection.ts";
+import { type Attachment, Connection, isReadable } from "../shell/connection.ts";
 import { EventSink } from "../shell/event-sink.ts";
 import { PartitionShell } from "../shell/partition-shell.ts";
 import { type AnswerBody, type HttpAnswer, responseOf } from "../wire/partita/answers.ts";
+import { closeCode } from "../wire/partita/close-codes.ts";
 import { heartbeatFrame } from "../wire/partita/heartbeat.ts";
 import type { Application } from "./application.ts";
 import { named } from "./calls.ts";
@@ -183,7 +184,12 @@ export function partitionObject({ models, roles, limits, placementOf }: Applicat
       const attachment = ws.deserializeAttachment() as Attachment | null;
       // Platform fact: getWebSockets() includes sockets that were ended here, as long as their peer has not answered.
       if (!attachment) return undefined;
-      const connection = this.#shell.wake(socketCarrier(ws, this.ctx), attachment);
+      const carrier = socketCarrier(ws, this.ctx);
+      if (!isReadable(attachment)) {
+        carrier.end(closeCode("recycled"), "recycled");
+        return undefined;
+      }
+      const connection = this.#shell.wake(carrier, attachment);
       this.#bySocket.set(ws, connection);
       return connection;
     }

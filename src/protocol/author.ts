@@ -10,4 +10,6 @@ export interface Author {
   issuedAt?: number;
   /** The `jti` of the token. */
   tokenId?: string;
+  /** The tag of the keys that have verified the token; absent in open development mode, and where an earlier version has verified it. */
+  keys?: string;
 }

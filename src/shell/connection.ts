@@ -29,8 +29,16 @@ const seenAtStepMs = 60 * 1_000;
 /** Frames that wait for the peer to read are looked at again after this long at the latest. */
 const servedMsMax = 1_000;
 
+/**
+ * The version of attachments. Fields are added without a new one, and are optional. A new one is for what a version
+ * before cannot read: after a rollback it ends such a connection, whose client connects again.
+ */
+export const attachmentVersion = 1;
+
 /** What is stored of a connection over hibernation; the platform's limit is 16 KiB. */
 export interface Attachment {
+  /** See `attachmentVersion`; absent: an earlier version wrote this. */
+  version?: number;
   session: SessionState;
   /** When the last frame was received, to the nearest `seenAtStepMs`. */
   seenAt: number;
@@ -40,6 +48,11 @@ export interface Attachment {
   traceId?: string;
   /** What was sent to it and is not proven to be read; absent: little, or an earlier version wrote this. */
   outstanding?: KeptOutstanding;
+}
+
+/** Whether this version can read it. */
+export function isReadable({ version = 0 }: Attachment): boolean {
+  return version <= attachmentVersion;
 }
 
 /** What carries a connection's frames: a WebSocket, or a pair of HTTP requests. */
@@ -366,6 +379,7 @@ export class Connection implements Subscriber, FrameSource {
     const { traceId } = this.session;
     const outstanding = this.#outstanding.kept;
     this.#carrier.save({
+      version: attachmentVersion,
       session,
       seenAt: this.#seenAt,
       ...(this.#dialect ? { dialect: this.#dialect.name } : {}),

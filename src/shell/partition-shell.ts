@@ -40,7 +40,14 @@ import { Dialects } from "../wire/dialects.ts";
 import { isHeld, pageTag, stateTag } from "../wire/partita/etags.ts";
 import { Admission, keptDrain } from "./admission.ts";
 import type { Roles } from "./author.ts";
-import { type Attachment, type Carrier, Connection, type ConnectionHost, idleMsMax } from "./connection.ts";
+import {
+  type Attachment,
+  attachmentVersion,
+  type Carrier,
+  Connection,
+  type ConnectionHost,
+  idleMsMax,
+} from "./connection.ts";
 import type { EventSink } from "./event-sink.ts";
 import { HeldFrames } from "./held-frames.ts";
 import { OutstandingSums } from "./outstanding.ts";
@@ -103,6 +110,8 @@ export class PartitionShell {
   /** Undefined in open development mode, where clients are not authenticated. */
   readonly #link: TenantLink | undefined;
   readonly #admission: Admission;
+  /** The tag of the keys at the last look. */
+  #keys: string | undefined;
   #armedAt: number | undefined;
   /** When the connections were last looked over here, in milliseconds since 1970. */
   #sweptAt = 0;
@@ -217,6 +226,7 @@ export class PartitionShell {
       }
       this.#link?.resume();
       wake();
+      this.#endOfOtherKeys();
     });
   }
 
@@ -238,6 +248,7 @@ export class PartitionShell {
     const failure = refused ?? this.#admission.capacityFailure(author, awaitsToken);
     if (failure) return this.#refuse(failure, traceId);
     const attachment: Attachment = {
+      version: attachmentVersion,
       session: newSession(author, awaitsToken),
       seenAt: this.#ports.now(),
       ...(this.#dialects.named(subprotocol) ? { dialect: subprotocol! } : {}),
@@ -487,11 +498,19 @@ export class PartitionShell {
   /** Runs one entry into the core, and then sets the alarm for the next job. */
   #step<T>(body: () => T): T {
     try {
+      if (this.#ports.keys() !== this.#keys) this.#endOfOtherKeys();
       return body();
     } finally {
       this.#dialects.forget();
       this.#arm(this.#partition.nextDue);
     }
+  }
+
+  /** Ends what other keys have let in. Keys that were changed must not wait until something restarts the object. */
+  #endOfOtherKeys(): void {
+    const keys = this.#ports.keys();
+    this.#keys = keys;
+    if (keys !== undefined) this.#partition.endOthersThan(keys, this.#ports.now());
   }
 
   #arm(at: number | undefined): void {
@@ -524,6 +543,8 @@ export class PartitionShell {
   #endIdle(now: number): void {
     this.#sweptAt = now;
     for (const connection of this.#connections) connection.endIfIdle(now);
+    // Also of one that another version of the Worker has let in meanwhile.
+    this.#endOfOtherKeys();
     this.#partition.expire(now);
   }
 }

@@ -40,6 +40,8 @@ export interface ShellPorts {
   armAlarm(at: number): void;
   /** The tenant's object; undefined in open development mode, where there is no tenant. */
   readonly tenant: TenantApi | undefined;
+  /** The tag of the keys that `verify` uses now; undefined in open development mode. It may change at any time. */
+  keys(): string | undefined;
   /** Verifies a token. Returns its subject, or why it is refused. */
   verify(token: string, now: number): Promise<Subject | Failure>;
   /** Opens the body of a response that is written piece by piece. */

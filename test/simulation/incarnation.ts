@@ -78,6 +78,7 @@ export class Incarnation {
         if (this.alive) armAlarm(at);
       },
       tenant: tenant && this.#mortal(tenant),
+      keys: () => undefined,
       verify: (token, now) => this.#whileAlive(verify(token, now)),
       openBody,
     };

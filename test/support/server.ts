@@ -138,11 +138,12 @@ async function buildModules(main: string | undefined): Promise<WorkerModule[]> {
 function workerOptions(modules: WorkerModule[], bindings: Readonly<Record<string, string>>) {
   const settings = readFileSync(join(projectFolder, "wrangler.toml"), "utf8");
   const [, compatibilityDate] = /^compatibility_date = "([\d-]+)"$/m.exec(settings) ?? [];
-  if (compatibilityDate === undefined) throw new Error("wrangler.toml has no compatibility_date");
+  const [, flags] = /^compatibility_flags = (\[.*\])$/m.exec(settings) ?? [];
+  if (compatibilityDate === undefined || flags === undefined) throw new Error("wrangler.toml has no compatibility");
   return {
     name: "partita",
     compatibilityDate,
-    compatibilityFlags: ["nodejs_compat"],
+    compatibilityFlags: JSON.parse(flags) as string[],
     modules,
     bindings: { PARTITA_PAGES: "on", ...bindings },
     durableObjects: {

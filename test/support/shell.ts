@@ -26,6 +26,8 @@ interface Options {
   /** Undefined: open development mode. */
   tenant?: TenantApi;
   verify?: (token: string) => Promise<Subject | Failure>;
+  /** The tag of the keys; undefined: none. */
+  keys?: () => string | undefined;
   limits?: Partial<Limits>;
   model?: AnyModel;
   /** The storage; undefined: a new one. */
@@ -58,6 +60,7 @@ export class TestShell {
     limits,
     model = insieme as AnyModel,
     driver = new NodeSqlDriver(),
+    keys = () => undefined,
     openBody,
     armedAt,
     folding,
@@ -98,6 +101,7 @@ export class TestShell {
         every: () => () => {},
         armAlarm: (at) => void (this.armedAt = at),
         tenant,
+        keys,
         verify: verify ?? (async () => ({ code: "unauthenticated", detail: "There are no tokens here." })),
         openBody: () => {
           if (!openBody) throw new Error("no stream is opened in this test");

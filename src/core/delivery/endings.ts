@@ -9,6 +9,12 @@ export const tokenExpired: Failure = {
   detail: "Your token has expired: connect with a new one.",
 };
 
+/** The last failure of a listener whose token was verified by other keys than those in force. */
+export const keysReplaced: Failure = {
+  code: "auth_expired",
+  detail: "The server's keys have changed since your token was verified: connect with a new one.",
+};
+
 /** The last failure of a listener whose token was revoked. */
 export const tokenRevoked: Failure = { code: "auth_revoked", detail: "Your token was revoked: sign in again." };
 

@@ -7,7 +7,7 @@ import type { Memory } from "../memory.ts";
 import { describe } from "../ports.ts";
 import { traceFailure } from "../refusal.ts";
 import { Window } from "../window/window.ts";
-import { draining, tokenExpired, tokenRevoked } from "./endings.ts";
+import { draining, keysReplaced, tokenExpired, tokenRevoked } from "./endings.ts";
 import type { Listener } from "./listener.ts";
 import { dropPartOfBatch } from "./page.ts";
 
@@ -84,6 +84,16 @@ export class FanOut {
     for (const listener of concerned) {
       const { author } = listener;
       if (author && isRevoked(author)) this.#end(window, listener, tokenRevoked, now);
+    }
+    this.flush(window, now);
+  }
+
+  /** Ends the listeners whose tokens other keys have verified than those of the tag `keys`. */
+  endOthersThan(keys: string, now: number): void {
+    const window = new Window();
+    for (const listener of this.#listeners) {
+      const verifiedBy = listener.author?.keys;
+      if (verifiedBy !== undefined && verifiedBy !== keys) this.#end(window, listener, keysReplaced, now);
     }
     this.flush(window, now);
   }

@@ -1,6 +1,6 @@
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
-import { type IdentitySettings, rulesOf, type TokenRules } from "../../../src/identity/settings.ts";
+import { type IdentitySettings, keysTagOf, rulesOf, type TokenRules } from "../../../src/identity/settings.ts";
 import { mayAddress, Verifier } from "../../../src/identity/verify.ts";
 
 const secret = "a secret of at least thirty-two bytes";
@@ -67,7 +67,23 @@ describe("tokens", () => {
       roles: [],
       expiresAt: now + 3_600_000,
       jti: "t-1",
+      keys: keysTagOf(settings),
     });
+  });
+
+  it("[AU-4] a tag of the keys is another one for other keys, and does not hold them", () => {
+    const tags = [
+      settings,
+      { ...settings, PARTITA_JWT_SECRET: `${secret}!` },
+      { ...settings, PARTITA_JWT_ISSUER: "https://other.example" },
+      { ...settings, PARTITA_JWT_AUDIENCE: "others" },
+      { ...settings, PARTITA_JWT_TYPE: "at+jwt" },
+    ].map(keysTagOf);
+    expect(new Set(tags).size).toBe(tags.length);
+    expect(tags.every((tag) => /^[0-9a-f]{16}$/.test(tag))).toBe(true);
+    expect(keysTagOf({ ...settings, PARTITA_CLOCK_TOLERANCE: "1", PARTITA_ALLOWED_ORIGINS: "https://x" })).toBe(
+      tags[0],
+    );
   });
 
   const without = (claim: string) => Object.fromEntries(Object.entries(good).filter(([name]) => name !== claim));
