@@ -23,6 +23,7 @@ import { closeCode } from "../wire/partita/close-codes.ts";
 import { heartbeatFrame } from "../wire/partita/heartbeat.ts";
 import type { Application } from "./application.ts";
 import { named } from "./calls.ts";
+import { nameOf } from "./object-name.ts";
 import type {
   PartitionRpc,
   PartitionRpcBefore,
@@ -44,8 +45,8 @@ type Before<Method extends keyof PartitionRpcBefore> = Parameters<PartitionRpcBe
 const streamHeaders = { "content-type": "text/event-stream", "cache-control": "no-cache, no-transform" };
 
 /** Splits an object's name, `<tenant>/<partition>`; neither part can contain a slash. */
-function partitionNameOf(objectName: string | undefined): PartitionName {
-  const [tenant, partition, ...rest] = objectName?.split("/") ?? [];
+function partitionNameOf(objectName: string): PartitionName {
+  const [tenant, partition, ...rest] = objectName.split("/");
   if (!tenant || !partition || rest.length > 0) throw new Error("a partition's object is named <tenant>/<partition>");
   return { tenant, partition };
 }
@@ -59,7 +60,7 @@ export function partitionObject({ models, roles, limits, placementOf }: Applicat
 
     constructor(ctx: DurableObjectState, env: PartitionEnv) {
       super(ctx, env);
-      const name = partitionNameOf(ctx.id.name);
+      const name = partitionNameOf(nameOf(ctx.id));
       const model = modelOf(models, name.partition);
       if (!model) throw new Error("no model serves this partition");
       const freshTenant = () => tenantCalls(stubOf(env.TENANTS, name.tenant, placementOf(name.tenant)));

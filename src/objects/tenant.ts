@@ -12,6 +12,7 @@ import { TenantStorage } from "../storage/tenant/storage.ts";
 import { Notifier } from "../tenant/notifier.ts";
 import { Tenant } from "../tenant/tenant.ts";
 import { named } from "./calls.ts";
+import { nameOf } from "./object-name.ts";
 import { type PartitionCalls, partitionCalls, type PartitionRpc } from "./partition-calls.ts";
 import type { NotifyResult, TenantRpc, TicketCall } from "./tenant-calls.ts";
 
@@ -43,7 +44,7 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
 
     constructor(ctx: DurableObjectState, env: TenantEnv) {
       super(ctx, env);
-      this.#name = ctx.id.name!;
+      this.#name = nameOf(ctx.id);
       this.#notifier = this.#notifierOf(
         (limit) => this.#tenant.behind(limit, Date.now()).map(({ partition }) => partition),
         (partition) => this.#notify(partition),

@@ -48,7 +48,10 @@ export function socketRoutes(app: Edge, { requireConnect }: Guards): void {
       if (identity.mode === "verified") sent.set(authorHeader, asciiJson(identity.author));
       if (identity.mode === "later") sent.set(authorHeader, tokenFollows);
       if (protocolsOf(c.req.raw).includes(subprotocol)) sent.set("sec-websocket-protocol", subprotocol);
-      const request = new Request(c.req.raw, { headers: sent });
+      // A ticket is used up now. It still has no place in what the platform records of the object's request.
+      const address = new URL(c.req.url);
+      address.searchParams.delete("ticket");
+      const request = new Request(new Request(address, c.req.raw), { headers: sent });
       const answer = await callObject(stub, (object) => object.connect(request));
       const { status, webSocket, headers: given } = answer;
       if (!webSocket) {
