@@ -6,6 +6,7 @@ import {
   type ModelEvent,
   type State,
 } from "../model/index.ts";
+import { parsePieces } from "../model/parse-pieces.ts";
 import type { StateView } from "../model/state-view.ts";
 import { WeighedState } from "../model/weighed-state.ts";
 import { bounds, type Failure, isJsonObject, type JsonObject } from "../protocol/index.ts";
@@ -175,21 +176,17 @@ export class Fold {
 
 /** Reads the newest snapshot at or before `atMost` whose bytes are right; a damaged one is as good as none. */
 export function loadSnapshot(reads: StorageReads, model: AnyModel, atMost: number): LoadedSnapshot {
-  let newest: SnapshotRow | undefined;
-  let text: string | undefined;
   try {
-    newest = reads.snapshots.latest(model.version, modelTag(model), atMost);
-    text = newest && reads.snapshots.state(newest.eventId);
+    const newest = reads.snapshots.latest(model.version, modelTag(model), atMost);
+    if (newest) {
+      const { eventId, logBytes, stateBytes } = newest;
+      return { eventId, logBytes, stateBytes, state: parsePieces(reads.snapshots.pieces(eventId)) };
+    }
   } catch (error) {
-    if (!isFault(error)) throw error;
+    // Bytes that are wrong can be found by what is made of them, before they are compared.
+    if (!isFault(error) && !(error instanceof SyntaxError)) throw error;
   }
-  if (!newest || text === undefined) return { eventId: 0, logBytes: 0, stateBytes: 0, state: model.initialState() };
-  return {
-    eventId: newest.eventId,
-    logBytes: newest.logBytes,
-    stateBytes: newest.stateBytes,
-    state: JSON.parse(text) as object,
-  };
+  return { eventId: 0, logBytes: 0, stateBytes: 0, state: model.initialState() };
 }
 
 /** Folds events after `eventId` up to `of`, at least one, and at most a slice. Returns the last one, and the bytes of their payloads. */

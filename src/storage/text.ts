@@ -9,10 +9,11 @@ declare const TextEncoder: new () => { encode(text: string): Uint8Array };
 declare const TextDecoder: new (
   label: string,
   options: { fatal: boolean; ignoreBOM: boolean },
-) => { decode(bytes: Uint8Array): string };
+) => { decode(bytes?: Uint8Array, options?: { stream: boolean }): string };
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const strict = { fatal: true, ignoreBOM: true };
+const decoder = new TextDecoder("utf-8", strict);
 
 export function bytesOf(text: string): Uint8Array {
   return encoder.encode(text);
@@ -21,6 +22,15 @@ export function bytesOf(text: string): Uint8Array {
 /** Throws on bytes that are not UTF-8. */
 export function textOf(bytes: Uint8Array): string {
   return decoder.decode(bytes);
+}
+
+/**
+ * Returns a decoder of bytes that come in parts, which may end inside a character; called without a part, it ends the
+ * text. It throws on bytes that are not UTF-8.
+ */
+export function textDecoder(): (part?: Uint8Array) => string {
+  const streaming = new TextDecoder("utf-8", strict);
+  return (part) => (part ? streaming.decode(part, { stream: true }) : streaming.decode());
 }
 
 /** The text of a stored value; undefined if it is no JSON text in UTF-8. */

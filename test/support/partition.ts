@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
-import { gunzipSync, gzipSync } from "node:zlib";
+import { gzipSync } from "node:zlib";
+import { bytesPort } from "../../src/platform/hash.ts";
 import {
   complete,
   newSession,
@@ -28,7 +29,7 @@ import { PartitionStorage } from "../../src/storage/partition/storage.ts";
 export const sha256 = (bytes: Uint8Array | string): Uint8Array =>
   new Uint8Array(createHash("sha256").update(bytes).digest());
 
-export const bytesPort = { sha256, gunzip: (bytes: Uint8Array): Uint8Array => new Uint8Array(gunzipSync(bytes)) };
+export { bytesPort };
 
 /** The migrations as they are on disk. */
 export const migrationsIn = (folder: string): Migration[] => {

@@ -1,6 +1,7 @@
 import { type BytesPort, sameBytes } from "../bytes.ts";
 import type { Database } from "../database.ts";
-import { textOf } from "../text.ts";
+import { Damage } from "../damage.ts";
+import { textDecoder, textOf } from "../text.ts";
 
 export interface SnapshotRow {
   /** The state is the one after this event. */
@@ -23,7 +24,14 @@ export interface SnapshotReads {
   latest(modelVersion: number, modelTag: string, atMost?: number): SnapshotRow | undefined;
   /** Where the newest snapshot is of all models, and how many bytes the log has up to it. */
   newest(): Pick<SnapshotRow, "eventId" | "logBytes"> | undefined;
-  /** The state of the snapshot at `eventId`; undefined if a byte of it is missing or wrong. */
+  /**
+   * The state of the snapshot at `eventId` as text, piece by piece: one chunk at a time is in memory. What was made of
+   * it must not be used before the last piece was given, because only then all bytes were compared with their hash.
+   *
+   * @throws Damage where a byte of it is missing or wrong.
+   */
+  pieces(eventId: number): Iterable<string>;
+  /** The same as one text, for a small one; undefined where it is damaged. */
   state(eventId: number): string | undefined;
   /** How many chunks the snapshot at `eventId` has. */
   chunks(eventId: number): number;
@@ -76,15 +84,27 @@ export class SnapshotsTable implements SnapshotReads, SnapshotWrites {
     return row && { eventId: row["event_id"] as number, logBytes: row["log_bytes"] as number };
   }
 
+  *pieces(eventId: number): Generator<string, void> {
+    const [row] = this.#database.read("SELECT sha256, encoding FROM snapshots WHERE event_id = ?", eventId);
+    if (!row) throw new Damage("the snapshot is missing");
+    const sum = row["sha256"];
+    const hasher = this.#bytes.hasher();
+    const decode = textDecoder();
+    for (const stored of this.#parts(eventId, row["encoding"] as SnapshotEncoding)) {
+      hasher.add(stored);
+      yield intact(() => decode(row["encoding"] === "gzip" ? this.#bytes.gunzip(stored) : stored));
+    }
+    yield intact(() => decode());
+    if (!(sum instanceof Uint8Array) || !sameBytes(hasher.digest(), sum)) throw new Damage(wrongBytes);
+  }
+
   state(eventId: number): string | undefined {
-    const [row] = this.#database.read(
-      "SELECT state_bytes, sha256, encoding FROM snapshots WHERE event_id = ?",
-      eventId,
-    );
-    const sum = row?.["sha256"];
-    const stored = this.#chunks(eventId);
-    if (!(sum instanceof Uint8Array) || !stored || !sameBytes(this.#bytes.sha256(stored), sum)) return undefined;
-    return this.#decode(stored, row!["encoding"] as SnapshotEncoding);
+    try {
+      return [...this.pieces(eventId)].join("");
+    } catch (error) {
+      if (error instanceof Damage) return undefined;
+      throw error;
+    }
   }
 
   chunks(eventId: number): number {
@@ -147,22 +167,58 @@ export class SnapshotsTable implements SnapshotReads, SnapshotWrites {
     );
   }
 
-  /** The bytes of all chunks, in order; undefined: one of them is of the wrong type. */
-  #chunks(eventId: number): Uint8Array | undefined {
-    const chunks: Uint8Array[] = [];
-    for (const { bytes } of this.#database.read(
-      "SELECT bytes FROM snapshot_chunks WHERE event_id = ? ORDER BY chunk",
-      eventId,
-    )) {
-      if (!(bytes instanceof Uint8Array)) return undefined;
-      chunks.push(bytes);
+  /** What of the stored bytes is decoded by itself: each chunk. */
+  *#parts(eventId: number, encoding: SnapshotEncoding): Generator<Uint8Array, void> {
+    const chunks = this.chunks(eventId);
+    for (let chunk = 0; chunk < chunks; chunk++) {
+      const bytes = this.#stored(eventId, chunk);
+      if (chunk === 0 && encoding === "gzip" && chunks > 1 && !this.#isGzip(bytes)) {
+        // Earlier versions compressed the text as a whole, and cut the bytes.
+        yield joined(Array.from({ length: chunks }, (_, at) => this.#stored(eventId, at)));
+        return;
+      }
+      yield bytes;
     }
-    const stored = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
-    let filled = 0;
-    for (const chunk of chunks) {
-      stored.set(chunk, filled);
-      filled += chunk.length;
-    }
-    return stored;
   }
+
+  #stored(eventId: number, chunk: number): Uint8Array {
+    const [row] = this.#database.read(
+      "SELECT bytes FROM snapshot_chunks WHERE event_id = ? AND chunk = ?",
+      eventId,
+      chunk,
+    );
+    const bytes = row?.["bytes"];
+    if (!(bytes instanceof Uint8Array)) throw new Damage(wrongBytes);
+    return bytes;
+  }
+
+  #isGzip(bytes: Uint8Array): boolean {
+    try {
+      this.#bytes.gunzip(bytes);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
+
+const wrongBytes = "a byte of the snapshot is missing or wrong";
+
+/** Runs `decode`; what does not decode is damaged. */
+function intact(decode: () => string): string {
+  try {
+    return decode();
+  } catch (error) {
+    throw new Damage(wrongBytes, undefined, { cause: error });
+  }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let filled = 0;
+  for (const part of parts) {
+    bytes.set(part, filled);
+    filled += part.length;
+  }
+  return bytes;
 }
