@@ -6,6 +6,7 @@ import {
   type ModelEvent,
   type State,
 } from "../model/index.ts";
+import { isLatin } from "../model/weight.ts";
 import { parsePieces } from "../model/parse-pieces.ts";
 import type { StateView } from "../model/state-view.ts";
 import { WeighedState } from "../model/weighed-state.ts";
@@ -40,6 +41,8 @@ export class Fold {
   #logBytes: number;
   #snapshot: SnapshotSize;
   #snapshotting = false;
+  /** What the state of an earlier event takes that is being read, in bytes; undefined: none is. */
+  #pastBytes: number | undefined;
   /** The text of the state after an event, as long as it is in memory anyway. */
   #text: WeakRef<{ text: string; eventId: number }> | undefined;
 
@@ -123,18 +126,39 @@ export class Fold {
    * The state as JSON text, for one message. `eventId`: the head. Who asks for it at the same head gets the same text, as
    * long as that is in memory anyway.
    *
-   * @throws Refusal where it is longer than `bounds.inlineStateUnitsMax`.
+   * @throws Refusal where it is longer than `bounds.inlineStateUnitsMax`, or takes too much memory beside the state.
    */
   text(eventId: number): string {
     const known = this.#text?.deref();
     if (known?.eventId === eventId) return known.text;
     let text = "";
+    // Twice: as pieces, and as the message that is made of them.
+    let bytesPerUnit = 2;
     for (const piece of this.state.view()) {
       text += piece;
-      if (text.length > bounds.inlineStateUnitsMax) throw new Refusal(tooLongForOneMessage);
+      if (!isLatin(piece)) bytesPerUnit = 4;
+      if (text.length > bounds.inlineStateUnitsMax || text.length * bytesPerUnit > this.bytesForCopies) {
+        throw new Refusal(tooLongForOneMessage);
+      }
     }
     this.#text = new WeakRef({ text, eventId });
     return text;
+  }
+
+  /** What may be made of the state as a whole now, in bytes of memory. */
+  get bytesForCopies(): number {
+    return bounds.stateAndCopiesBytesMax - this.state.weight - (this.#pastBytes ?? 0);
+  }
+
+  /** Whether the state of an earlier event is being read. */
+  get readsPast(): boolean {
+    return this.#pastBytes !== undefined;
+  }
+
+  /** Opens a view of the state of an earlier event. Until that is closed there is no other one. */
+  openPast(past: WeighedState<object>): StateView {
+    this.#pastBytes = past.weight;
+    return past.view(() => (this.#pastBytes = undefined));
   }
 
   /** The state as JSON text in pieces, to be written as a snapshot. Until that is done no other one is due. */

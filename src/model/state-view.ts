@@ -30,9 +30,11 @@ export class StateViews implements Pick<StateWatcher, "property" | "splice"> {
     this.#root = root;
   }
 
-  /** Opens a view of the state as it is now. */
-  open(): StateView {
-    const view = new StateView(this.#root, () => this.#open.delete(view));
+  /** Opens a view of the state as it is now. `closed`: called when it was read to its end, or closed. */
+  open(closed: () => void): StateView {
+    const view = new StateView(this.#root, () => {
+      if (this.#open.delete(view)) closed();
+    });
     this.#open.add(view);
     return view;
   }

@@ -23,9 +23,12 @@ export class WeighedState<S extends object> extends State<S> {
     return this.#weight.total;
   }
 
-  /** The text of the state as it is now, piece by piece, see `StateView`. It must be read to its end, or closed. */
-  view(): StateView {
-    return this.#views.open();
+  /**
+   * The text of the state as it is now, piece by piece, see `StateView`. It must be read to its end, or closed: then
+   * `closed` is called.
+   */
+  view(closed: () => void = () => {}): StateView {
+    return this.#views.open(closed);
   }
 }
 

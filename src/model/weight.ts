@@ -188,7 +188,7 @@ function ofText(text: string): number {
 const wide = /[^\0-\xff]/;
 
 /** Whether each character takes one byte. V8 stores most such texts in one byte a character, and does not search them. */
-function isLatin(text: string): boolean {
+export function isLatin(text: string): boolean {
   return !wide.test(text);
 }
 

@@ -30,10 +30,12 @@ export const bounds = {
   stillTurnsMax: 8,
   /**
    * Frames of all connections together that wait for their window, in number and by what they take in memory once they
-   * are decoded, in bytes: up to 30 times their text (docs/decisions/0009-memory.md).
+   * are decoded, in bytes (docs/decisions/0009-memory.md).
    */
   queueWorkMax: 8_192,
   queueBytesMax: 8 * 1024 * 1024,
+  /** What decoded JSON takes in memory is at most so many times the UTF-16 units of its text: `[1],` takes 108 bytes and 12 for its place. */
+  decodedBytesPerUnitMax: 30,
   /** Frames of one connection that wait for their window. */
   queueWorkPerConnectionMax: 1_024,
   /** Bytes of one frame to a client; one message always fits. */
@@ -96,12 +98,18 @@ export const bounds = {
   readsWaitingMax: 1_024,
   /** How many large states are sent over HTTP at once: each takes a piece, and what its view keeps. */
   stateReadersMax: 8,
-  /** What one view of the state keeps of what has changed since it was opened, in bytes; with more it is lost. */
+  /** What one view of the state keeps of what has changed since it was opened, in bytes, and what all of them keep; with more the largest is lost. */
   viewSavedBytesMax: 4 * 1024 * 1024,
+  viewsSavedBytesMax: 8 * 1024 * 1024,
   /** A state that takes more in memory is sent as chunks of a snapshot to who asked for chunks: a smaller one costs less in one message. */
   inlineStateBytesMax: 256 * 1024,
   /** A state in one message, in UTF-16 units of its text: what a state could have before it was weighed. */
   inlineStateUnitsMax: 16 * 1024 * 1024,
+  /**
+   * A state together with what is made of it as a whole, in bytes: its text in one message, which is in memory twice while
+   * it is sent, and the state of an earlier event. So both can have what the state itself leaves, and 14 MiB in any case.
+   */
+  stateAndCopiesBytesMax: 54 * 1024 * 1024,
   /** A larger snapshot is not sent in `sync_response`; the client receives the events instead. */
   syncSnapshotBytesMax: 1024 * 1024,
   /**
@@ -136,7 +144,7 @@ export const bounds = {
   eventRowBytes: 512,
   /**
    * What `GET state?at=` replays before it refuses: events, and bytes of the snapshot that it begins with and of the
-   * payloads after it. Either takes up to about 35 ms here (docs/decisions/0010-reads.md).
+   * payloads after it, each of which can take `decodedBytesPerUnitMax` bytes in memory; `stateAndCopiesBytesMax` bounds that, too. Either takes up to about 35 ms here (docs/decisions/0010-reads.md).
    */
   replayEventsMax: 5_000,
   replayBytesMax: 1024 * 1024,

@@ -1,7 +1,7 @@
 import type { AnyModel } from "../../model/index.ts";
 import type { StateView } from "../../model/state-view.ts";
 import { WeighedState } from "../../model/weighed-state.ts";
-import { bounds } from "../../protocol/index.ts";
+import { bounds, type Failure } from "../../protocol/index.ts";
 import type { SnapshotRow, StorageReads } from "../../storage/port.ts";
 import { assertNotAhead } from "./connect.ts";
 import { foldRow, loadSnapshot, logRange } from "../fold.ts";
@@ -53,11 +53,12 @@ export function* stateSteps(
   if (at === undefined || at === head.eventId) {
     return { state: fold.state.view(), weight: fold.state.weight, eventIndex: head.eventId, replayedBytes: 0 };
   }
+  if (fold.readsPast) throw new Refusal(otherPast);
   const nearest = reads.snapshots.latest(model.version, modelTag(model), at);
-  let replayedBytes = replayBytes(reads, nearest, at);
+  let replayedBytes = replayBytes(live, reads, nearest, at);
   const snapshot = loadSnapshot(reads, model, at);
   // The nearest one is damaged: the replay begins with the initial state.
-  if (nearest && snapshot.eventId !== nearest.eventId) replayedBytes = replayBytes(reads, undefined, at);
+  if (nearest && snapshot.eventId !== nearest.eventId) replayedBytes = replayBytes(live, reads, undefined, at);
   const state = new WeighedState<object>(snapshot.state);
   yield costOfFold(snapshot.stateBytes);
   let work = 0;
@@ -68,8 +69,14 @@ export function* stateSteps(
     yield work;
     work = 0;
   }
-  return { state: state.view(), weight: state.weight, eventIndex: at, replayedBytes };
+  return { state: fold.openPast(state), weight: state.weight, eventIndex: at, replayedBytes };
 }
+
+const otherPast: Failure = {
+  code: "overloaded",
+  detail: "The state of another event is being read: one at a time is in memory. Ask again in a moment.",
+  retryAfter: 1,
+};
 
 /**
  * About how many bytes are replayed from a snapshot, or from the initial state, up to the event `at`. Found without
@@ -77,7 +84,7 @@ export function* stateSteps(
  *
  * @throws Refusal where they, or the events, are too many.
  */
-function replayBytes(reads: StorageReads, snapshot: SnapshotRow | undefined, at: number): number {
+function replayBytes({ fold }: Live, reads: StorageReads, snapshot: SnapshotRow | undefined, at: number): number {
   const { eventId: from, stateBytes } = snapshot ?? { eventId: 0, stateBytes: 0 };
   const { replayEventsMax, replayBytesMax } = bounds;
   if (at - from > replayEventsMax) {
@@ -91,6 +98,12 @@ function replayBytes(reads: StorageReads, snapshot: SnapshotRow | undefined, at:
     throw new Refusal({
       code: "too_expensive",
       detail: `The nearest snapshot and the events from it to event ${at} have ${bytes} bytes; at most ${replayBytesMax} are replayed.`,
+    });
+  }
+  if (bytes * bounds.decodedBytesPerUnitMax > fold.bytesForCopies) {
+    throw new Refusal({
+      code: "too_expensive",
+      detail: `The nearest snapshot and the events from it to event ${at} have ${bytes} bytes: beside the state, there is not enough memory for them.`,
     });
   }
   return bytes + (at - from) * eventOverheadBytes;

@@ -1,15 +1,14 @@
 import type { Container } from "../../model/journal.ts";
 import { Weight } from "../../model/weight.ts";
+import { bounds } from "../../protocol/index.ts";
 import type { Work } from "./work.ts";
 
-/** What a decoded frame takes in memory is at most this many times the UTF-16 units of its text: `[1],` takes 108 bytes and 12 for its place. */
-const bytesPerUnitMax = 30;
 /** What work takes beside its drafts, in bytes: its command, ids of up to 128 characters, and its place in a queue. */
 const workBytes = 384;
 
 /** The most that work can take in memory whose frame has `units` UTF-16 units. */
 export function estimateOf(units: number): number {
-  return workBytes + units * bytesPerUnitMax;
+  return workBytes + units * bounds.decodedBytesPerUnitMax;
 }
 
 /** Weighs work by what it takes in memory, as a state is weighed. What is the same in all is counted with the first. */
