@@ -21,18 +21,23 @@ export class ViewLost extends Error {
 /** The keys of an object that have changed, with the values that they had: undefined if none. Or a copy of an array. */
 type Saved = Map<string, unknown> | readonly unknown[];
 
+/** Returns the keys of a large object, of which some may be gone, see `KeyList`; undefined: it is not large. */
+type KeysOf = (object: object) => readonly string[] | undefined;
+
 /** The open views of a state. What they still need is saved before it is changed: of an object the value, of an array a copy. */
 export class StateViews implements Pick<StateWatcher, "property" | "splice"> {
   readonly #root: object;
+  readonly #keysOf: KeysOf;
   readonly #open = new Set<StateView>();
 
-  constructor(root: object) {
+  constructor(root: object, keysOf: KeysOf) {
     this.#root = root;
+    this.#keysOf = keysOf;
   }
 
   /** Opens a view of the state as it is now. `closed`: called when it was read to its end, or closed. */
   open(closed: () => void): StateView {
-    const view = new StateView(this.#root, () => {
+    const view = new StateView(this.#root, this.#keysOf, () => {
       if (this.#open.delete(view)) closed();
     });
     this.#open.add(view);
@@ -79,6 +84,7 @@ export class StateViews implements Pick<StateWatcher, "property" | "splice"> {
  * what is changed is saved once in any case.
  */
 export class StateView implements Iterable<string> {
+  readonly #keysOf: KeysOf;
   readonly #closed: () => void;
   readonly #saved = new Map<object, Saved>();
   /** The containers and the string that are being written, outermost first. */
@@ -87,7 +93,8 @@ export class StateView implements Iterable<string> {
   #lost = false;
   #text = "";
 
-  constructor(root: object, closed: () => void) {
+  constructor(root: object, keysOf: KeysOf, closed: () => void) {
+    this.#keysOf = keysOf;
     this.#closed = closed;
     this.#stack = [];
     this.#begin(root as Container);
@@ -129,6 +136,7 @@ export class StateView implements Iterable<string> {
   close(): void {
     this.#stack = [];
     this.#saved.clear();
+    this.#savedBytes = 0;
     this.#closed();
   }
 
@@ -165,17 +173,10 @@ export class StateView implements Iterable<string> {
       return;
     }
     this.#text += "{";
-    this.#stack.push({ kind: "object", object: container, keys: this.#keysOf(container), at: 0, empty: true });
-  }
-
-  #keysOf(object: object): readonly string[] {
-    const saved = this.#saved.get(object) as Map<string, unknown> | undefined;
-    let keys = Object.keys(object);
-    if (saved) {
-      keys = keys.filter((key) => !saved.has(key));
-      for (const [key, old] of saved) if (old !== undefined) keys.push(key);
-    }
-    return keys;
+    const saved = this.#saved.get(container) as Map<string, unknown> | undefined;
+    const keys = this.#keysOf(container) ?? Object.keys(container);
+    const changed = saved && new Set(saved.keys());
+    this.#stack.push({ kind: "object", object: container, keys, end: keys.length, changed, at: 0, empty: true });
   }
 
   #step(frame: Frame): void {
@@ -204,17 +205,27 @@ export class StateView implements Iterable<string> {
   }
 
   #stepObject(frame: ObjectFrame): void {
-    const { object, keys } = frame;
+    const { object } = frame;
     const saved = this.#saved.get(object) as Map<string, unknown> | undefined;
     const { length: depth } = this.#stack;
-    while (frame.at < keys.length) {
-      const key = keys[frame.at++]!;
-      const value = saved?.has(key) ? saved.get(key) : object[key];
-      if (value === undefined) continue;
-      this.#text += frame.empty ? `${JSON.stringify(key)}:` : `,${JSON.stringify(key)}:`;
-      frame.empty = false;
-      this.#value(value);
-      if (this.#stack.length > depth || this.#text.length >= pieceUnitsMin) return;
+    for (;;) {
+      const { keys, end, changed } = frame;
+      while (frame.at < end) {
+        const key = keys[frame.at++]!;
+        if (changed?.has(key)) continue;
+        const value = saved?.has(key) ? saved.get(key) : object[key];
+        if (value === undefined) continue;
+        this.#text += frame.empty ? `${JSON.stringify(key)}:` : `,${JSON.stringify(key)}:`;
+        frame.empty = false;
+        this.#value(value);
+        if (this.#stack.length > depth || this.#text.length >= pieceUnitsMin) return;
+      }
+      if (!changed) break;
+      // Those that had changed before: some are not in the list any more.
+      frame.keys = [...changed];
+      frame.end = frame.keys.length;
+      frame.at = 0;
+      frame.changed = undefined;
     }
     this.#text += "}";
     this.#stack.pop();
@@ -240,6 +251,7 @@ export class StateView implements Iterable<string> {
       for (const item of container) if ((left = this.#spend(item, left)) < 0) return left;
       return left;
     }
+    if (this.#keysOf(container)) return -1;
     for (const key in container) {
       if (--left < 0 || key.length > stringUnitsMax) return -1;
       if ((left = this.#spend((container as Record<string, unknown>)[key], left)) < 0) return left;
@@ -262,8 +274,11 @@ interface ArrayFrame {
 interface ObjectFrame {
   kind: "object";
   object: Record<string, unknown>;
-  /** Those that it had when the view was opened. */
+  /** Those that it has had since the view was opened, up to `end`. */
   keys: readonly string[];
+  end: number;
+  /** Those that had changed already when it was begun: they come last. */
+  changed: ReadonlySet<string> | undefined;
   at: number;
   empty: boolean;
 }

@@ -12,7 +12,7 @@ export class WeighedState<S extends object> extends State<S> {
   constructor(root: S) {
     const weight = new Weight();
     weight.added(root as Container);
-    const views = new StateViews(root);
+    const views = new StateViews(root, (object) => weight.keysOf(object));
     super(root, { watcher: new Both(weight, views) });
     this.#weight = weight;
     this.#views = views;

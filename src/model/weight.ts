@@ -1,9 +1,18 @@
 import type { Container } from "./journal.ts";
+import { KeyList } from "./key-list.ts";
 import { useTable } from "./state.ts";
 import type { StateWatcher } from "./watcher.ts";
 
+/** The keys of an object with more are kept in a list. */
+const listedKeysMin = 4_096;
 /** An object has slots for its keys up to this number of them; with more it is a hash table. */
 const slotsMax = 16;
+
+/** An object that is a hash table: how many keys it has, and the list of them where they are many. */
+interface Table {
+  count: number;
+  list: KeyList | undefined;
+}
 
 /**
  * What a state takes in memory, in bytes: kept up to date with each change, in time proportional to the change. It
@@ -23,14 +32,18 @@ const slotsMax = 16;
  */
 export class Weight implements StateWatcher {
   #total = 0;
-  /** The number of keys of each object that is a hash table. */
-  readonly #tables = new WeakMap<object, number>();
-  /** How many objects there are of each kind, by the hash of their keys. */
-  readonly #kinds = new Map<number, number>();
+  readonly #tables = new WeakMap<object, Table>();
+  /** How many objects there are of each kind, by their keys. */
+  readonly #kinds = new Map<string, number>();
 
   /** Of everything that was added and not removed, in bytes. */
   get total(): number {
     return this.#total;
+  }
+
+  /** The keys of an object, where they are many. */
+  keysOf(container: object): readonly string[] | undefined {
+    return this.#tables.get(container)?.list?.keys;
   }
 
   property(container: Record<string, unknown>, key: string, old: unknown, value: unknown): void {
@@ -97,9 +110,11 @@ export class Weight implements StateWatcher {
   }
 
   #addKey(container: Record<string, unknown>, key: string): void {
-    const count = this.#tables.get(container);
-    if (count !== undefined) {
-      this.#tables.set(container, count + 1);
+    const table = this.#tables.get(container);
+    if (table) {
+      table.count++;
+      if (table.list) table.list.add(key);
+      else if (table.count >= listedKeysMin) table.list = new KeyList([...Object.keys(container), key]);
       this.#total += ofTableKey(key);
       return;
     }
@@ -114,22 +129,24 @@ export class Weight implements StateWatcher {
   }
 
   #removeKey(container: Record<string, unknown>, key: string): void {
-    const count = this.#tables.get(container);
-    if (count !== undefined && count > slotsMax + 1) {
-      this.#tables.set(container, count - 1);
+    const table = this.#tables.get(container);
+    if (table && table.count > slotsMax + 1) {
+      table.count--;
+      table.list?.remove(key);
       this.#total -= ofTableKey(key);
       return;
     }
     const keys = Object.keys(container);
-    if (count === undefined) this.#removeKind(keys);
+    if (!table) this.#removeKind(keys);
     else this.#removeTable(container, keys);
     keys.splice(keys.indexOf(key), 1);
     if (isTable(keys)) this.#addTable(container, keys);
     else this.#addKind(keys);
   }
 
-  #addTable(container: object, keys: readonly string[]): void {
-    this.#tables.set(container, keys.length);
+  #addTable(container: object, keys: string[]): void {
+    const list = keys.length >= listedKeysMin ? new KeyList(keys.slice()) : undefined;
+    this.#tables.set(container, { count: keys.length, list });
     this.#total += ofTable(keys);
   }
 
@@ -139,20 +156,27 @@ export class Weight implements StateWatcher {
   }
 
   #addKind(keys: readonly string[]): void {
-    const kind = hashOf(keys);
+    this.#total += ofSlots(keys.length);
+    if (keys.length === 0) return;
+    const kind = kindOf(keys);
     const count = this.#kinds.get(kind) ?? 0;
     this.#kinds.set(kind, count + 1);
-    this.#total += ofSlots(keys.length) + (count === 0 ? ofKind(keys.length) : 0);
+    if (count === 0) this.#total += ofKind(keys, kind);
   }
 
   #removeKind(keys: readonly string[]): void {
-    const kind = hashOf(keys);
+    this.#total -= ofSlots(keys.length);
+    if (keys.length === 0) return;
+    const kind = kindOf(keys);
     const count = this.#kinds.get(kind)! - 1;
     if (count === 0) this.#kinds.delete(kind);
     else this.#kinds.set(kind, count);
-    this.#total -= ofSlots(keys.length) + (count === 0 ? ofKind(keys.length) : 0);
+    if (count === 0) this.#total -= ofKind(keys, kind);
   }
 }
+
+/** What a description of a kind takes without its keys, and its place among the kinds, in bytes. */
+const kindBytes = 176;
 
 /** What a container takes with everything in it, in bytes, see `Weight`. */
 export function weightOf(container: object): number {
@@ -162,7 +186,8 @@ export function weightOf(container: object): number {
 }
 
 const ofSlots = (keys: number) => 56 + 8 * keys;
-const ofKind = (keys: number) => 64 + 88 * keys;
+const ofKind = (keys: readonly string[], kind: string) =>
+  kindBytes + 88 * keys.length + (keys.length === 1 ? 0 : ofText(kind));
 const ofTableKey = (key: string) => 72 + ofText(key);
 const ofArray = (length: number) => (length === 0 ? 32 : 96 + 12 * length);
 
@@ -203,12 +228,8 @@ function isIndex(key: string): boolean {
   return first >= 48 && first <= 57 && String(Number(key) >>> 0) === key;
 }
 
-function hashOf(keys: readonly string[]): number {
-  let hash = keys.length;
-  for (const key of keys) {
-    for (let at = 0; at < key.length; at++) hash = Math.imul(hash, 31) + key.charCodeAt(at);
-    // Keys that are parted otherwise are other keys.
-    hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
-  }
-  return hash;
+/** The keys of an object as one text, the same for each object of its kind. A hash would not do: keys can be chosen that have the same. */
+function kindOf(keys: readonly string[]): string {
+  if (keys.length === 1) return keys[0]!;
+  return keys.some((key) => key.includes("\0")) ? JSON.stringify(keys) : keys.join("\0");
 }

@@ -6,7 +6,7 @@ import { EventSink } from "./event-sink.ts";
 import type { Stream, StreamHost } from "./stream.ts";
 
 /** The credit of a reader in bytes; without credit it is behind, and pulls pages. */
-const creditBytes = 512 * 1024;
+const creditBytes = 128 * 1024;
 
 /** Called once, when the stream is open or refused. `refusal`: why it is refused. */
 export type Opened = (refusal: TracedFailure | undefined) => void;

@@ -90,6 +90,70 @@ describe("a view of a state", () => {
     expect(view.savedBytes).toBeLessThan(900_000);
   });
 
+  it("[BD-3] of an object with many keys goes through one list, while keys are added, deleted and added again", () => {
+    const key = fc.nat(40).map((at) => `k${at * 150}`);
+    const change = fc.record({
+      key,
+      value: fc.option(fc.nat(9), { nil: undefined }),
+      span: fc.constantFrom(1, 1, 3_000),
+    });
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.array(change, { maxLength: 4 }), fc.nat(4))), (rounds) => {
+        const many = Array.from({ length: 6_000 }, (_, at) => [`k${at}`, `value ${at} ${"x".repeat(40)}`]);
+        const state = new WeighedState<Record<string, Record<string, Json>>>({
+          first: { a: "x".repeat(70_000) },
+          map: Object.fromEntries(many) as Record<string, Json>,
+        });
+        const open: { view: StateView; text: string; expected: string }[] = [];
+        for (const [changes, fate] of rounds) {
+          if (fate < 2) open.push({ view: state.view(), text: "", expected: state.canonical() });
+          state.change(({ map }) => {
+            for (const { key: name, value, span } of changes) {
+              for (let at = Number(name.slice(1)), end = at + span; at < end; at++) {
+                if (value === undefined) delete map![`k${at}`];
+                else map![`k${at}`] = value;
+              }
+            }
+          });
+          if (fate === 3) state.undoTo(0);
+          else state.forget();
+          if (fate > 1) read(open);
+        }
+        for (const one of open) {
+          one.text += [...one.view].join("");
+          expect(canonicalJson(JSON.parse(one.text) as Json)).toBe(one.expected);
+          // Each key once.
+          expect(one.text.match(/"k\d+":/g)?.length ?? 0).toBe(
+            Object.keys((JSON.parse(one.text) as { map: object }).map).length,
+          );
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it("[BD-2] all views together keep a bounded amount: the largest is lost", () => {
+    const value = () => Array.from({ length: 15_000 }, () => ({}));
+    const state = new WeighedState<Record<string, Json>>({ a: value() as Json });
+    const views: StateView[] = [];
+    for (let at = 0; at < 20; at++) {
+      views.push(state.view());
+      // Each view keeps what it had, which is another value than that of the view before.
+      state.replay((draft) => void (draft["a"] = value() as Json));
+      const kept = views.reduce((sum, { savedBytes, done }) => sum + (done ? 0 : savedBytes), 0);
+      expect(kept).toBeLessThanOrEqual(bounds.viewsSavedBytesMax + 2_000_000);
+    }
+    const lost = views.filter((view) => {
+      try {
+        view.next();
+        return false;
+      } catch {
+        return true;
+      }
+    });
+    expect(lost.length).toBeGreaterThan(10);
+  });
+
   it("[BD-2] is lost when it would keep too much in memory, and the state goes on", () => {
     const value = { list: Array.from({ length: 100_000 }, () => ({})) };
     const state = new WeighedState<Record<string, Json>>({ value: value as Json, other: 1 });

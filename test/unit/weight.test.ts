@@ -71,6 +71,21 @@ describe("the weight of a state", () => {
     );
   });
 
+  it("[BD-2] counts each kind of object, also where keys are chosen that a hash takes for the same", () => {
+    // "Aa" and "BB" have the same hash in 31s, and so have all texts of these.
+    const pairs = ["Aa", "BB"];
+    const names = Array.from({ length: 256 }, (_, at) =>
+      Array.from({ length: 8 }, (_unused, bit) => pairs[(at >> bit) & 1]).join(""),
+    );
+    const one = weightOf([{ [names[0]!]: 1 }]) - weightOf([{}]);
+    expect(weightOf(names.map((name) => ({ [name]: 1 }))) - weightOf(names.map(() => ({})))).toBe(256 * one);
+    const parted = [
+      { "a\0b": 1, c: 1 },
+      { a: 1, "b\0c": 1 },
+    ];
+    expect(weightOf(parted)).toBeGreaterThan(weightOf([parted[0], parted[0]]));
+  });
+
   it("[BD-2] a move is not weighed again: its cost does not depend on what is moved", () => {
     const { state, weight } = weighed({ from: { big: Array.from({ length: 1_000 }, () => ({ a: 1 })) }, to: {} });
     let containers = 0;

@@ -24,7 +24,7 @@ function draftIdWeight({ draftId }: EventRow): number {
 }
 
 /**
- * The page after `since`: at most `limit` events and `bounds.pageBytesMax` bytes, at least one
+ * The page after `since`: at most `limit` events and `bytesMax` bytes, at least one
  * event if there is one. From one synchronous read, so head and events are of one moment. It ends before an event that
  * is damaged, and before the whole atomic batch of that.
  *
@@ -44,6 +44,7 @@ export function* pageSteps(
   limit: number,
   head: number,
   draftIdsOf?: string | undefined,
+  bytesMax: number = bounds.pageBytesMax,
 ): Steps<Page> {
   const events: EventRow[] = [];
   let bytes = 0;
@@ -55,7 +56,7 @@ export function* pageSteps(
       const inBatch = at < batchEnd;
       // Events may have followed since it was begun.
       const count = Math.min(Math.max(limit - events.length, batchEnd - at), head - at);
-      const left = inBatch ? bounds.pageBytesMax : bounds.pageBytesMax - bytes;
+      const left = inBatch ? bytesMax : bytesMax - bytes;
       const rows = reads.events.after(at, count, Math.min(left, stepBytes));
       if (rows.length === 0) {
         // The page is full; or there is nothing where the head says that there is: then a reader would ask for ever.
@@ -67,7 +68,7 @@ export function* pageSteps(
         if (row.eventId > batchEnd && events.length >= limit) break reading;
         bytes += weightOf(row);
         if (row.principal === draftIdsOf) bytes += draftIdWeight(row);
-        if (bytes > bounds.pageBytesMax && events.length > 0 && row.eventId > batchEnd) break reading;
+        if (bytes > bytesMax && events.length > 0 && row.eventId > batchEnd) break reading;
         // It goes out as it is stored: what is no JSON would make the message none.
         payloadOf(row);
         events.push(row);

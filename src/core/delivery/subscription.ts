@@ -1,4 +1,4 @@
-import type { Author, Failure, TracedFailure } from "../../protocol/index.ts";
+import { type Author, bounds, type Failure, type TracedFailure } from "../../protocol/index.ts";
 import type { EventRow } from "../../storage/port.ts";
 import { Refusal } from "../refusal.ts";
 import type { Page } from "../replies.ts";
@@ -173,7 +173,7 @@ export function pull({ live, ports, now, serverId, limiter, window }: WindowCont
   }
   if (after === undefined) return;
   subscription.cursor.acknowledge(after);
-  const page = readPage(ports.storage, after, clampLimit(undefined), head);
+  const page = readPage(ports.storage, after, clampLimit(undefined), head, undefined, bounds.streamPageBytesMax);
   const bytes = bytesOfPage(page);
   window.work += costOfBytes(bytes);
   limiter.read(principal, bytes, now);
