@@ -71,9 +71,18 @@ export class StateViews implements Pick<StateWatcher, "property" | "splice"> {
     this.#bound();
   }
 
-  /** Views open at different times save the same values, so the largest one is lost first, and counts for all. */
+  /** Views that were opened at different times save different values of the same keys: so all together are bounded, too. */
   #bound(): void {
-    for (const view of this.#open) if (view.savedBytes > bounds.viewSavedBytesMax) view.lose();
+    let sum = 0;
+    for (const view of this.#open) {
+      if (view.savedBytes > bounds.viewSavedBytesMax) view.lose();
+      else sum += view.savedBytes;
+    }
+    while (sum > bounds.viewsSavedBytesMax) {
+      const largest = [...this.#open].reduce((most, view) => (view.savedBytes > most.savedBytes ? view : most));
+      sum -= largest.savedBytes;
+      largest.lose();
+    }
   }
 }
 

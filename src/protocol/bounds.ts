@@ -33,7 +33,7 @@ export const bounds = {
    * are decoded, in bytes (docs/decisions/0009-memory.md).
    */
   queueWorkMax: 8_192,
-  queueBytesMax: 6 * 1024 * 1024,
+  queueBytesMax: 8 * 1024 * 1024,
   /** What decoded JSON takes in memory is at most so many times the UTF-16 units of its text: `{"ab":1},` takes 328 bytes and 12 for its place. */
   decodedBytesPerUnitMax: 38,
   /** Frames of one connection that wait for their window. */
@@ -96,8 +96,9 @@ export const bounds = {
   pageBytesMax: 1024 * 1024,
   /** Reads over HTTP that wait for their turn: as many as a principal may have waiting drafts. */
   readsWaitingMax: 1_024,
-  /** Bytes of a page of a stream: each of `streamsMax` readers that does not read holds one. */
-  streamPageBytesMax: 64 * 1024,
+  /** What waits for the readers of all streams of the log, in UTF-16 units: pages are smaller when more waits, and one of `streamPageBytesMin` is always given. */
+  streamsUnreadMax: 4 * 1024 * 1024,
+  streamPageBytesMin: 64 * 1024,
   /** How many large states are sent over HTTP at once: each takes a piece, and what its view keeps. */
   stateReadersMax: 8,
   /** What one view of the state keeps of what has changed since it was opened, in bytes, and what all of them keep; with more the largest is lost. */
@@ -109,9 +110,9 @@ export const bounds = {
   inlineStateUnitsMax: 16 * 1024 * 1024,
   /**
    * A state together with what is made of it as a whole, in bytes: its text in one message, which is in memory twice while
-   * it is sent, and the state of an earlier event. So both can have what the state itself leaves, and 12 MiB in any case.
+   * it is sent, and the state of an earlier event. So both can have what the state itself leaves, and 8 MiB in any case.
    */
-  stateAndCopiesBytesMax: 52 * 1024 * 1024,
+  stateAndCopiesBytesMax: 48 * 1024 * 1024,
   /** A larger snapshot is not sent in `sync_response`; the client receives the events instead. */
   syncSnapshotBytesMax: 1024 * 1024,
   /**

@@ -6,7 +6,7 @@ import { EventSink } from "./event-sink.ts";
 import type { Stream, StreamHost } from "./stream.ts";
 
 /** The credit of a reader in bytes; without credit it is behind, and pulls pages. */
-const creditBytes = 128 * 1024;
+const creditBytes = 512 * 1024;
 
 /** Called once, when the stream is open or refused. `refusal`: why it is refused. */
 export type Opened = (refusal: TracedFailure | undefined) => void;
@@ -36,7 +36,7 @@ export class LogReader implements SubscriptionReader, Stream {
     this.#opened = begun;
     this.#proofs = proofs;
     const start = since === undefined ? undefined : { eventId: since, proof };
-    this.#subscription = new Subscription(author, start, creditBytes, this, traceId);
+    this.#subscription = new Subscription(author, start, creditBytes, this, traceId, () => host.pageBytes());
     this.sink = new EventSink(host, { drained: () => this.#drained(), disconnected: () => this.#end() });
   }
 

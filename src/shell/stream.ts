@@ -22,6 +22,8 @@ export interface StreamHost extends ConnectionHost, SinkPorts {
   attach(subscription: Subscription): void;
   /** Removes a subscription that has ended. */
   detach(subscription: Subscription): void;
+  /** How many bytes the next page of a stream of the log may have. */
+  pageBytes(): number;
   /** Called once, when the stream has ended. */
   ended(stream: Stream): void;
 }

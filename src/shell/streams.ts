@@ -25,13 +25,21 @@ export class Streams {
   /** Cancels the timers that are running. */
   #timers: (() => void)[] = [];
 
-  constructor(host: Omit<StreamHost, "ended">) {
-    this.#host = { ...host, ended: (stream) => this.#ended(stream) };
+  constructor(host: Omit<StreamHost, "ended" | "pageBytes">) {
+    this.#host = { ...host, ended: (stream) => this.#ended(stream), pageBytes: () => this.#pageBytes };
   }
 
   /** How many streams are open, and how many can be. */
   get usage(): Usages[string] {
     return { used: this.#streams.size, max: bounds.streamsMax };
+  }
+
+  /** A quarter of what may wait besides: so one reader has large pages, and many who do not read have little memory. */
+  get #pageBytes(): number {
+    let waiting = 0;
+    for (const { sink } of this.#streams.keys()) waiting += sink.waitingUnits;
+    const share = (bounds.streamsUnreadMax - waiting) / 4;
+    return Math.max(Math.min(share, bounds.pageBytesMax), bounds.streamPageBytesMin);
   }
 
   /** Opens a stream of the log; or returns the problem. */

@@ -8,7 +8,7 @@ export interface BytesPort {
 }
 
 /** A hash of bytes that come in parts. */
-export interface Hasher {
+interface Hasher {
   add(bytes: Uint8Array): void;
   /** Of all that was added; called once, at the end. */
   digest(): Uint8Array;

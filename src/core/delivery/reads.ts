@@ -53,9 +53,9 @@ export function* stateSteps(
   if (at === undefined || at === head.eventId) {
     return { state: fold.state.view(), weight: fold.state.weight, eventIndex: head.eventId, replayedBytes: 0 };
   }
-  if (fold.readsPast) throw new Refusal(otherPast);
   const nearest = reads.snapshots.latest(model.version, modelTag(model), at);
   let replayedBytes = replayBytes(live, reads, nearest, at);
+  if (fold.readsPast) throw new Refusal(otherPast);
   const snapshot = loadSnapshot(reads, model, at);
   // The nearest one is damaged: the replay begins with the initial state.
   if (nearest && snapshot.eventId !== nearest.eventId) replayedBytes = replayBytes(live, reads, undefined, at);

@@ -51,6 +51,8 @@ export class Subscription implements Listener {
   /** The event after which it begins, with the proof that its reader has of it; undefined: the head. */
   readonly since: SubscriptionStart | undefined;
   readonly cursor = new Cursor({ behind: undefined, delivered: undefined });
+  /** How many bytes the next page may have. */
+  readonly pageBytes: () => number;
   readonly #creditBytes: number;
   readonly #reader: SubscriptionReader;
   #started = false;
@@ -69,7 +71,9 @@ export class Subscription implements Listener {
     creditBytes: number,
     reader: SubscriptionReader,
     traceId?: string,
+    pageBytes = (): number => bounds.pageBytesMax,
   ) {
+    this.pageBytes = pageBytes;
     this.traceId = traceId;
     this.author = author;
     this.since = since;
@@ -173,7 +177,7 @@ export function pull({ live, ports, now, serverId, limiter, window }: WindowCont
   }
   if (after === undefined) return;
   subscription.cursor.acknowledge(after);
-  const page = readPage(ports.storage, after, clampLimit(undefined), head, undefined, bounds.streamPageBytesMax);
+  const page = readPage(ports.storage, after, clampLimit(undefined), head, undefined, subscription.pageBytes());
   const bytes = bytesOfPage(page);
   window.work += costOfBytes(bytes);
   limiter.read(principal, bytes, now);
