@@ -33,7 +33,7 @@ export const bounds = {
    * are decoded, in bytes (docs/decisions/0009-memory.md).
    */
   queueWorkMax: 8_192,
-  queueBytesMax: 8 * 1024 * 1024,
+  queueBytesMax: 6 * 1024 * 1024,
   /** What decoded JSON takes in memory is at most so many times the UTF-16 units of its text: `{"ab":1},` takes 328 bytes and 12 for its place. */
   decodedBytesPerUnitMax: 38,
   /** Frames of one connection that wait for their window. */
@@ -97,7 +97,7 @@ export const bounds = {
   /** Reads over HTTP that wait for their turn: as many as a principal may have waiting drafts. */
   readsWaitingMax: 1_024,
   /** What waits for the readers of all streams of the log, in UTF-16 units: pages are smaller when more waits, and one of `streamPageBytesMin` is always given. */
-  streamsUnreadMax: 4 * 1024 * 1024,
+  streamsUnreadMax: 2 * 1024 * 1024,
   streamPageBytesMin: 64 * 1024,
   /** How many large states are sent over HTTP at once: each takes a piece, and what its view keeps. */
   stateReadersMax: 8,

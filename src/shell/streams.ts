@@ -34,11 +34,11 @@ export class Streams {
     return { used: this.#streams.size, max: bounds.streamsMax };
   }
 
-  /** A quarter of what may wait besides: so one reader has large pages, and many who do not read have little memory. */
+  /** Half of what may wait besides: so one reader has large pages, and many who do not read have little memory. */
   get #pageBytes(): number {
     let waiting = 0;
     for (const { sink } of this.#streams.keys()) waiting += sink.waitingUnits;
-    const share = (bounds.streamsUnreadMax - waiting) / 4;
+    const share = Math.floor((bounds.streamsUnreadMax - waiting) / 2);
     return Math.max(Math.min(share, bounds.pageBytesMax), bounds.streamPageBytesMin);
   }
 

@@ -324,17 +324,19 @@ if (mode === "fill") {
   }
   stage("held frames");
 
+  // The state as one message, for a client that does not ask for chunks: made in the first window, when all else waits.
+  const light = { type: "tick", payload: { text: "" } };
+  for (let at = 0; at < 10; at++) submit(connections[at]!, light);
+  await open("old", { initialState: true });
+
   // Full queues: many frames at once, each as heavy as one of its size can be, and then light ones.
   for (let at = 0; at < 40; at++) submit(connections[at]!, worst);
   stage("queue");
-  for (let at = 0; at < 16_000; at++)
-    submit(connections[at % connections.length]!, { type: "tick", payload: { text: "" } });
+  for (let at = 0; at < 16_000; at++) submit(connections[at % connections.length]!, light);
   stage("queue of refusals");
   for (let at = 0; at < 10; at++) submit(connections[at]!, { type: "tick", payload: { text: "é→".repeat(10_000) } });
   stage("unread");
 
-  // The state as one message, for a client that does not ask for chunks.
-  await open("old", { initialState: true });
   room.elapse(0);
   sample();
   await turns();
