@@ -320,6 +320,7 @@ if (mode === "fill") {
     say(connection, "connect", { version: "1", clientId: "c", token: "t" });
     say(connection, "presence", { state: "→".repeat(30_000 / 3) });
     say(connection, "presence", { state: "→".repeat(50_000 / 3) });
+    say(connection, "presence", { state: "→".repeat(50_000 / 3) });
     waiting.push(connection);
   }
   stage("held frames");
