@@ -13,7 +13,7 @@ export const problemTexts: Readonly<Record<ErrorCode, string>> = {
   unauthenticated: "The server cannot authenticate you; on a socket the connection ends with 4401",
   auth_expired: "The token has expired: get a new one; on a socket the connection ends with 4401",
   auth_revoked: "The token was revoked: sign in again; on a socket the connection ends with 4401",
-  identity_unavailable: "The issuer's keys cannot be fetched: try again",
+  identity_unavailable: "It cannot be checked now whether a token is valid: try again",
   origin_not_allowed: "Pages from this origin may not connect",
   cursor_ahead: "The log is shorter than what you have seen: drop your copy and sync",
   log_replaced: "The log is another one than you have read: drop your copy and sync",

@@ -21,9 +21,14 @@ export function socketCarrier(ws: WebSocket, ctx: DurableObjectState): Carrier {
   };
 }
 
-/** Hibernated sockets get no automatic Close reply; without this the client waits out its own timeout. */
+/**
+ * Answers a Close, unless the platform has done so: then the socket is closed.
+ *
+ * Platform fact: since 2026-04-07 (`web_socket_auto_reply_to_close`) the platform answers, but workerd of September 2026
+ * does not for hibernating sockets; without an answer the client waits out its own timeout.
+ */
 export function answerClose(ws: WebSocket, code: number, reason: string): void {
-  closeQuietly(ws, sendableCode(code), reason);
+  if (ws.readyState !== WebSocket.READY_STATE_CLOSED) closeQuietly(ws, sendableCode(code), reason);
 }
 
 /** Closes, whatever state the socket is in. */

@@ -24,11 +24,17 @@ const retryMsMax = 15_000;
 /** How often a request for tokens is granted here while the tenant cannot be reached. */
 const unreachableRetryMs = 1_000;
 
+/** What a link uses of the core. */
+type LinkedPartition = Pick<
+  Partition,
+  "exists" | "attended" | "limit" | "revoke" | "granted" | "keepLimits" | "keptLimits"
+>;
+
 /** What a link needs of its partition. */
 interface TenantLinkHost {
   /** The partition's name in its tenant. */
   readonly name: string;
-  readonly partition: Partition;
+  readonly partition: LinkedPartition;
   /** The limits of the application. */
   readonly limits: Limits;
   readonly tenant: TenantApi;

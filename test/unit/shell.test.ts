@@ -100,9 +100,10 @@ describe("a renewal with the token of somebody else", () => {
 describe("what a partition asks its tenant", () => {
   /** Counts the calls. */
   async function subscribing() {
-    const asked = { calls: 0 };
+    const asked = { calls: 0, fails: false };
     const attend = async () => {
       asked.calls++;
+      if (asked.fails) throw new Error("the tenant is down");
       return { seq: 0, revocations: [], limits: {}, until: Number.MAX_SAFE_INTEGER };
     };
     const room = new TestShell({ tenant: { ...generousTenant, attend } });
@@ -119,6 +120,20 @@ describe("what a partition asks its tenant", () => {
     expect(asked.calls).toBe(1);
     await room.alarm();
     expect(asked.calls).toBe(1);
+  });
+
+  it("[AU-4] [LC-11] may be without an answer: open connections commit, and strangers are refused as retryable", async () => {
+    const { room, connection, asked } = await subscribing();
+    asked.fails = true;
+    room.elapse(10 * silenceMsMax);
+    connection.send("submit_event", draft("d2"));
+    await turn();
+    expect(await room.open(alice)).toBeDefined();
+    await expect(room.open({ ...alice, principal: "bob" })).rejects.toThrow("identity_unavailable");
+    connection.send("submit_event", draft("d3"));
+    room.elapse(0);
+    expect(connection.messages.filter(({ type }) => type === "event_accepted")).toHaveLength(3);
+    expect(connection.ended).toEqual([]);
   });
 
   it("[AU-4] goes on while it is used: a frame causes a call, and does not wait for it", async () => {

@@ -35,8 +35,8 @@ function linked({ unwritten = false } = {}) {
   /** The leases that the tenant was asked for. */
   const leases: number[] = [];
   const listeners: Listener[] = [];
-  /** What the tenant does before it answers. */
-  const state = { wait: (): Promise<void> => Promise.resolve() };
+  /** How long a call is on its way, and its answer. */
+  const state = { wait: (): Promise<void> => Promise.resolve(), answering: (): Promise<void> => Promise.resolve() };
   const link = new TenantLink({
     name: "room",
     partition: room.partition,
@@ -45,7 +45,9 @@ function linked({ unwritten = false } = {}) {
       attend: async ({ partition, leaseMs, knownSeq }) => {
         leases.push(leaseMs);
         await state.wait();
-        return tenant.subscribe(partition, leaseMs, knownSeq, Date.now());
+        const answer = tenant.subscribe(partition, leaseMs, knownSeq, Date.now());
+        await state.answering();
+        return answer;
       },
       claim: async ({ partition }) => tenant.claim(partition, Date.now()),
       grant: async ({ count }) => {
@@ -182,8 +184,9 @@ describe("a subscription", () => {
     const { tenant, link, push, state } = linked();
     tenant.subscribe("room", minute, 0, Date.now());
     let answer = () => {};
-    state.wait = () => new Promise<void>((resolve) => (answer = resolve));
+    state.answering = () => new Promise<void>((resolve) => (answer = resolve));
     const admitted = link.admit(author);
+    await vi.advanceTimersByTimeAsync(0);
     tenant.revoke({ ...revocation, id: "other" }, Date.now());
     push();
     answer();
