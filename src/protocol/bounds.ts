@@ -14,6 +14,8 @@ export const bounds = {
   windowWorkMax: 512,
   /** Frames of one connection in a window: they bound how much it can delay the others. */
   windowWorkPerConnectionMax: 64,
+  /** Messages in one frame of a client: as many as it may have in a window. */
+  frameMessagesMax: 64,
   /**
    * The work of a window, in the units of `State.work` (about half a microsecond each): for each frame that it has room
    * for, and of all of them. An ordinary event takes 60 to 100, so it is heavy frames that make a window shorter (measured:

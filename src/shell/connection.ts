@@ -138,7 +138,9 @@ export class Connection implements Subscriber, FrameSource {
       this.#seenAt = now;
       this.save(this.session.kept);
     }
-    this.#host.intake.arrive(this, frame, now);
+    const messages = this.session.state.client && this.#dialect?.messages(frame);
+    if (messages) this.#host.intake.arriveTogether(this, messages, now);
+    else this.#host.intake.arrive(this, frame, now);
   }
 
   /** Decodes a frame, or queues it if others wait. What a waiting frame proves to be read counts at once. */

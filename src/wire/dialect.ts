@@ -23,6 +23,8 @@ export interface Dialect {
   /** Whether the first frame of a connection is of this dialect. */
   recognises(frame: string | ArrayBuffer): boolean;
   decode(frame: string | ArrayBuffer): Decoded;
+  /** The messages of a frame that holds several: each is decoded as a frame of its own. Undefined: it holds one. */
+  messages(frame: string | ArrayBuffer): readonly string[] | undefined;
   /** The frames for `replies` and then `broadcasts`. `wire`: the options that `decode` has put into the connection's `connect`. */
   frames(replies: readonly Reply[], broadcasts: readonly EventRow[], wire: Json | undefined): readonly string[];
   /** An event with its event id, for a stream of the log. */

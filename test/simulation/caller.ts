@@ -1,5 +1,6 @@
 import type { Draft } from "../../src/core/index.ts";
 import type { HttpAnswer } from "../../src/wire/partita/answers.ts";
+import type { Problem } from "../../src/protocol/index.ts";
 import { memberOf, type Proposal } from "./drafts.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Random } from "./random.ts";
@@ -27,6 +28,8 @@ export class Caller {
   readonly #drafts: Draft[] = [];
   #pending: Draft | undefined;
   #waiting = false;
+  /** The last event when it sent its request. */
+  #headBefore = 0;
 
   constructor(parts: CallerParts) {
     this.#parts = parts;
@@ -52,6 +55,7 @@ export class Caller {
     const draft = this.#pending;
     if (!draft || this.#waiting) return;
     this.#waiting = true;
+    this.#headBefore = this.#parts.ledger.head;
     this.#parts.request(draft, (answer) => {
       this.#waiting = false;
       if (answer) this.#answered(draft, answer);
@@ -71,6 +75,9 @@ export class Caller {
   #answered(draft: Draft, answer: HttpAnswer): void {
     const { ledger, trace, principal } = this.#parts;
     const { draftId } = draft;
+    if (answer.status >= 400) {
+      ledger.checkRefused(principal, draftId, (JSON.parse(answer.body) as Problem).code, this.#headBefore);
+    }
     // It is sent again; with another token if that was the reason.
     if (answer.status === 503 || answer.status === 401) return;
     this.#pending = undefined;

@@ -1,4 +1,4 @@
-import { bounds } from "../../src/protocol/index.ts";
+import { bounds, utf8Length } from "../../src/protocol/index.ts";
 import { isEnding } from "./conversation.ts";
 import { type Application, memberOf, type Proposal } from "./drafts.ts";
 import { garbage, premature } from "./garbage.ts";
@@ -70,6 +70,9 @@ export class Client {
   #behind = false;
   #bulk: number;
   #flood: "drafts" | "heartbeats" | undefined;
+  /** Set while it reads nothing of what its connection brings: since when, and for how long. */
+  #deafSince: number | undefined;
+  #deafForMs = 0;
   #drafts = 0;
   #requests = 0;
 
@@ -110,6 +113,10 @@ export class Client {
       return;
     }
     if (!this.#connected) return;
+    if (this.#deafSince !== undefined) {
+      this.#actDeaf(this.#deafSince + this.#deafForMs);
+      return;
+    }
     if (this.#flood !== undefined) {
       this.#flooding(this.#flood);
       this.#flood = undefined;
@@ -128,6 +135,8 @@ export class Client {
       sync: 1.5,
       heartbeat: 0.4,
       ack: 0.4,
+      hash: 0.6,
+      deafen: 0.05,
       duplicate: 1,
       reuse: 0.5,
       garbage: 0.6,
@@ -172,15 +181,43 @@ export class Client {
         for (let left = random.chance(0.3) ? random.between(5, 20) : random.between(0, 3); left > 0; left--)
           this.#submit();
         return;
+      case "hash":
+        // What comes with it in one window is where a hole could be.
+        for (let left = random.between(0, 3); left > 0; left--) this.#submit();
+        this.#send("hash", {}, { kind: "hash" });
+        return;
+      case "deafen":
+        this.#deafForMs = random.between(50, 4_000);
+        this.#deafSince = this.#parts.schedule.now;
+        return;
       case "close":
-        this.#link.closeFromClient();
-        this.#closed(this.#link);
+        this.#close();
     }
+  }
+
+  /** It asks for more, and reads none of it. Then its connection is of no use any more. */
+  #actDeaf(untilMs: number): void {
+    const { random, schedule } = this.#parts;
+    if (schedule.now >= untilMs) {
+      this.#close();
+      return;
+    }
+    for (let left = random.between(1, 8); left > 0; left--) {
+      if (random.chance(0.3)) this.#send("heartbeat", {}, { kind: "heartbeat" });
+      else this.#send("sync", { sinceEventId: 0 }, { kind: "sync", since: 0, limit: undefined });
+    }
+  }
+
+  #close(): void {
+    const link = this.#link!;
+    link.closeFromClient();
+    this.#closed(link);
   }
 
   /** Does only what is needed to settle. */
   settle(): void {
     if (!this.#link) this.#open();
+    else if (this.#deafSince !== undefined) this.#close();
     else if (this.#connected && this.#syncing === undefined && this.#behind) this.#sync(this.replica.cursor, undefined);
   }
 
@@ -222,6 +259,7 @@ export class Client {
     const initialState = how === "initialState";
     const echo = random.chance(0.7);
     const arrays = random.chance(0.5);
+    const probes = random.chance(0.5);
     const credit = random.chance(0.4) ? creditBytes : undefined;
     this.#options = { echo, initialState, since };
     this.#connecting = this.#send(
@@ -236,15 +274,17 @@ export class Client {
         ...(arrays ? { frames: "array" } : {}),
         ...(credit === undefined ? {} : { credit }),
         ...(random.chance(0.1) ? { limits: true } : {}),
+        ...(probes ? { probes } : {}),
         ...(random.chance(0.2) ? { modelVersion: application.model.version } : {}),
       },
-      { kind: "connect", since, initialState, echo, arrays, credit },
+      { kind: "connect", since, initialState, echo, arrays, credit, probes },
     );
   }
 
   #closed(link: Link): void {
     if (this.#link !== link) return;
     this.#link = undefined;
+    this.#deafSince = undefined;
     this.#connected = false;
     this.#syncing = undefined;
     this.#behind = true;
@@ -325,7 +365,20 @@ export class Client {
   /** Sends what is not on its way, in order, unless a refused draft has to be waited for. */
   #pump(): void {
     if (!this.#connected) return;
-    for (const pending of this.queue.toSend()) this.#sendDraft(pending);
+    const pending = this.queue.toSend();
+    while (pending.length > 0) {
+      // Half of the time in one frame, as far as one holds them.
+      if (this.#parts.random.chance(0.5)) this.#sendTogether(pending.splice(0, bounds.frameMessagesMax));
+      else this.#sendDraft(pending.shift()!);
+    }
+  }
+
+  /** Sends drafts in one frame, if it can hold them. */
+  #sendTogether(drafts: readonly Pending[]): void {
+    const parts = drafts.map(({ type, payload, asked }) => this.#asked(type, payload, asked));
+    const frame = `[${parts.map((part) => part.frame).join()}]`;
+    if (utf8Length(frame) <= bounds.frameBytesMax) this.#link?.fromClient({ id: "", frame, kind: "array", parts });
+    else for (const part of parts) this.#link?.fromClient(part);
   }
 
   #sendDraft({ type, payload, asked }: Pending): void {
@@ -333,14 +386,18 @@ export class Client {
   }
 
   #send(type: string, payload: object, asked: Unsent): string {
+    const message = this.#asked(type, payload, asked);
+    this.#link?.fromClient(message);
+    return message.id;
+  }
+
+  #asked(type: string, payload: object, asked: Unsent): Asked {
     const id = this.#nextRequest();
-    const frame = JSON.stringify({ id, type, timestamp: this.#parts.schedule.now, payload });
-    this.#link?.fromClient({ ...asked, id, frame });
-    return id;
+    return { ...asked, id, frame: JSON.stringify({ id, type, timestamp: this.#parts.schedule.now, payload }) };
   }
 
   #receive(link: Link, { messages }: ServerFrame): void {
-    if (this.#link !== link) return;
+    if (this.#link !== link || this.#deafSince !== undefined) return;
     for (const message of messages) this.#take(message);
   }
 
@@ -370,7 +427,14 @@ export class Client {
       case "events_result":
         this.#takeResult(message);
         return;
+      case "probe": {
+        const { probe } = message.payload;
+        const eventId = this.replica.cursor;
+        if (this.#parts.random.chance(0.9)) this.#send("ack", { eventId, probe }, { kind: "ack", eventId });
+        return;
+      }
       case "heartbeat":
+      case "hash":
       case "renewed":
       case "draining":
         return;

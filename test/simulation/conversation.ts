@@ -30,6 +30,7 @@ export class Conversation {
   #clientId: string | undefined;
   #echo = true;
   #arrays = false;
+  #probes = false;
   #credit: number | undefined;
   readonly #unacknowledged: { eventId: number; bytes: number }[] = [];
   readonly #broadcasts = new Set<number>();
@@ -70,6 +71,10 @@ export class Conversation {
   }
 
   asked(asked: Asked): void {
+    if (asked.kind === "array") {
+      for (const part of asked.parts) this.asked(part);
+      return;
+    }
     if (asked.kind === "ack" || asked.kind === "presence") this.#silent.add(asked.id);
     else this.#unanswered.push(asked);
     // Before it is taken up, so the bound is held at least as well as this.
@@ -90,7 +95,8 @@ export class Conversation {
         batchEnd = this.#broadcast(message.payload, messages.length > 1 ? batchEnd : undefined);
       } else if (message.type === "head") this.#outOfCredit(message.payload.currentEventIndex);
       else if (message.type === "draining") this.#unanswered.length = 0;
-      else if (message.type !== "presence" && message.type !== "probe") this.#answer(message, headBefore);
+      else if (message.type === "probe") this.#check(this.#probes, () => "a probe comes that was not asked for");
+      else if (message.type !== "presence") this.#answer(message, headBefore);
     }
     // After the answer to connect, which may be in the array.
     this.#check(!array || this.#arrays, () => "an array comes that was not asked for");
@@ -218,6 +224,7 @@ export class Conversation {
         if (this.#principal === undefined || draftId === undefined || asked.kind === "nonsense") return;
         // It says nothing of the draft: the connection ends.
         if (isEnding(code)) return;
+        this.#ledger.checkRefused(this.#principal, draftId, code, headBefore);
         if (!retryable) this.#settled(draftId, true);
         else if (this.#held === undefined) this.#hold(draftId, message.timestamp);
       }
@@ -234,6 +241,7 @@ export class Conversation {
     this.#principal = this.#author ?? `dev:${clientId}`;
     this.#echo = asked.echo;
     this.#arrays = asked.arrays;
+    this.#probes = asked.probes;
     this.#credit = asked.credit;
     this.#live = asked.since === undefined;
     this.#cursor = asked.since ?? currentEventIndex;

@@ -1,7 +1,7 @@
 import { type Draft, type Folding, single } from "../../src/core/index.ts";
 import type { AnyModel } from "../../src/model/index.ts";
 import type { TenantChanges } from "../../src/platform/rpc.ts";
-import { type Author, canonicalJson, type Json, type Limits } from "../../src/protocol/index.ts";
+import { type Author, bounds, canonicalJson, type Json, type Limits } from "../../src/protocol/index.ts";
 import { type Attachment, type Carrier, Connection } from "../../src/shell/connection.ts";
 import { EventSink, type StreamBody, type StreamWriter } from "../../src/shell/event-sink.ts";
 import { PartitionShell } from "../../src/shell/partition-shell.ts";
@@ -30,6 +30,8 @@ const snapshotChunkUnits = 2_000;
 interface Known {
   readonly connection: Connection;
   readonly conversation: Conversation;
+  /** UTF-16 units that were sent since its client may have proven that it reads. */
+  unproven: number;
   /** What is in the socket's attachment: all that survives hibernation. */
   attachment: Attachment;
 }
@@ -41,6 +43,12 @@ export interface Arriving {
   /** Undefined in open development mode, and where the token comes with `connect`. */
   readonly author: Author | undefined;
   readonly awaitsToken: boolean;
+}
+
+/** Whether a request may prove that something was read; not, where it names no event. */
+function provesReading(asked: Asked): boolean {
+  if (asked.kind === "array") return asked.parts.some(provesReading);
+  return ["ack", "submit", "batch"].includes(asked.kind) || (asked.kind === "sync" && (asked.since ?? 0) > 0);
 }
 
 /** What gets a stream; undefined: there is none. */
@@ -153,7 +161,7 @@ export class Host {
       const { since, until } = this.#drained;
       const now = this.#parts.schedule.serverNow;
       trace.check(now < since || now >= until, () => `${link.name} is accepted while the partition is drained`);
-      this.#know(link, { connection: accepted, conversation, attachment: attachment! });
+      this.#know(link, { connection: accepted, conversation, attachment: attachment!, unproven: 0 });
       opened();
     }
   }
@@ -364,7 +372,7 @@ export class Host {
         for (const [link, { conversation, attachment }] of woken) {
           const kept = structuredClone(attachment);
           const connection = this.#shell.wake(this.#carrier(link, incarnation), structuredClone(attachment));
-          this.#know(link, { connection, conversation, attachment: kept });
+          this.#know(link, { connection, conversation, attachment: kept, unproven: 0 });
         }
       });
     } catch {
@@ -396,6 +404,7 @@ export class Host {
     const { schedule, trace } = this.#parts;
     trace.line(`${schedule.now} ${link.name} > ${asked.frame.slice(0, 240)}`, asked.frame);
     known.conversation.asked(asked);
+    if (provesReading(asked)) known.unproven = 0;
     this.#enter(() => this.#shell.receive(known.connection, asked.frame));
   }
 
@@ -415,6 +424,13 @@ export class Host {
         if (disk.dead) return;
         const messages = parseFrame(frame);
         trace.line(`${schedule.now} ${link.name} < ${frame.slice(0, 240)}`, frame);
+        known.unproven += frame.length;
+        // Of what one window brings, the end may be late by a frame for each message.
+        const { unprovenBytesPerConnectionMax } = bounds;
+        trace.check(
+          known.unproven <= 2 * unprovenBytesPerConnectionMax,
+          () => `${link.name} was sent ${known.unproven} units, and proved none of them`,
+        );
         known.conversation.told(messages, this.#headBefore, frame.startsWith("["));
         link.fromServer({ text: frame, messages });
       },

@@ -243,6 +243,16 @@ export class Ledger {
     return true;
   }
 
+  /** Checks a refusal: whatever refuses new work, an event that is in the log is answered again. `before`: the last event before. */
+  checkRefused(principal: string, draftId: string, code: string, before: number): void {
+    const { eventId = Number.POSITIVE_INFINITY } = this.event(principal, draftId) ?? {};
+    const refusesNew = code === "storage_full" || code === "draining";
+    this.#trace.check(
+      eventId > before || !refusesNew,
+      () => `${draftId} is event ${eventId}, and is refused as ${code}`,
+    );
+  }
+
   /** Checks the answer to a batch: durable, all or nothing if atomic, and always the same. */
   checkBatchResult(principal: string, asked: Extract<Asked, { kind: "batch" }>, message: Told): void {
     if (message.type !== "events_result") return;

@@ -21,7 +21,9 @@ registerHooks({
   },
 });
 
-const { simulate } = await import("./simulate.ts");
+const simulate = mutant.clients
+  ? (await import("./clients/simulate.ts")).simulateClients
+  : (await import("./simulate.ts")).simulate;
 if (!planted) throw new Error(`${mutant.file} is not part of the simulation`);
 let found: { seed: number; violation: string } | undefined;
 for (let seed = 1; seed <= Number(seeds) && !found; seed++) {

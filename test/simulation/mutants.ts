@@ -3,6 +3,8 @@ interface Mutant {
   readonly file: string;
   readonly from: string;
   readonly to: string;
+  /** Found by the production clients against the production server, and not by the clients of the simulator. */
+  readonly clients?: true;
 }
 
 /** Faults of the shell and the core that the simulator must find. Each is at one place of the code as it is now. */
@@ -91,5 +93,41 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     file: "src/core/partition.ts",
     from: "if (live?.head.logId !== undefined && ",
     to: "if (live && ",
+  },
+  "[BD-6] the key is not looked up before a refusal": {
+    file: "src/core/decide/decide.ts",
+    from: "outcome = answerAgain(context, author.principal, submission) ?? outcome;",
+    to: "outcome = { ...outcome };",
+  },
+  "[BD-4] a full log takes more": {
+    file: "src/core/decide/decide.ts",
+    from: "    logFull(live.head, limiter.limits) ??\n",
+    to: "",
+  },
+  "[CL-7] [WP-5] an acceptance behind a hash stands for an event in front of it": {
+    file: "src/core/delivery/session.ts",
+    from: "event.eventId > this.#hashed && ",
+    to: "",
+  },
+  "[BD-4] a connection that proves nothing is not ended": {
+    file: "src/shell/outstanding.ts",
+    from: "if (own > bounds.unprovenBytesPerConnectionMax) this.#exhausted();",
+    to: "if (own < 0) this.#exhausted();",
+  },
+  "[WP-3] a probe comes that was not asked for": {
+    file: "src/shell/connection.ts",
+    from: "!this.session.state.client?.probes || ",
+    to: "",
+  },
+  "[WP-12] the messages of a frame are processed in another order": {
+    file: "src/core/window/intake.ts",
+    from: "for (const message of messages) this.decode",
+    to: "for (const message of messages.toReversed()) this.decode",
+  },
+  "[WP-11] [BD-8] all logs have the same proofs": {
+    file: "src/core/delivery/proof.ts",
+    from: "return incarnation ?? timeProof(timestamp);",
+    to: 'return "t" + String(incarnation).slice(0, 0) + String(timestamp).slice(0, 0);',
+    clients: true,
   },
 };

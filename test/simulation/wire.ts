@@ -37,6 +37,7 @@ export type Asked = { id: string; frame: string } & (
       echo: boolean;
       arrays: boolean;
       credit: number | undefined;
+      probes: boolean;
     }
   | { kind: "sync"; since: number | undefined; limit: number | undefined }
   | { kind: "heartbeat" }
@@ -48,6 +49,8 @@ export type Asked = { id: string; frame: string } & (
   | { kind: "presence" }
   | ({ kind: "submit" } & Member)
   | { kind: "batch"; batchId: string; mode: "atomic" | "sequential"; members: readonly Member[] }
+  /** The messages of a frame that holds several. */
+  | { kind: "array"; parts: readonly Asked[] }
   /** Answered by an error, whatever it is. */
   | { kind: "nonsense" }
 );

@@ -1,4 +1,4 @@
-import { type Author, type Limits, noLimits } from "../../src/protocol/index.ts";
+import { type Author, bounds, type Limits, noLimits } from "../../src/protocol/index.ts";
 import { complete, type Folding, Partition, rejectionRetentionMs } from "../../src/core/index.ts";
 import type { Revocation } from "../../src/platform/rpc.ts";
 import type { EventRow } from "../../src/storage/port.ts";
@@ -12,6 +12,7 @@ import { Host, partitionName } from "./host.ts";
 import { canonicalText, Ledger } from "./ledger.ts";
 import { Issuer } from "./issuer.ts";
 import { Link } from "./link.ts";
+import { lowerBounds } from "./lowered.ts";
 import { Random } from "./random.ts";
 import { Reader } from "./reader.ts";
 import { Schedule } from "./schedule.ts";
@@ -69,8 +70,9 @@ function characterOf(random: Random) {
   };
 }
 
-/** Every fourth run has a rate of reads that is low enough to matter. */
+/** Every fourth run has a rate of reads that is low enough to matter, every eighth a log that becomes full. */
 function limitsOf(seed: number): Limits {
+  if (seed % 8 === 3) return { ...noLimits, logBytes: 20_000 + 1_000 * (seed % 50) };
   return seed % 4 === 1 ? { ...noLimits, reads: { perSecond: 100 + (seed % 50), burst: 20 } } : noLimits;
 }
 
@@ -101,12 +103,18 @@ export class World {
   /** Goes on with a token that was revoked; undefined: there is none. */
   readonly #thief: Caller | undefined;
   readonly #links = new Set<Link>();
+  readonly #limits: Limits;
+  /** The bytes of the log, and the batch of its last event. */
+  #logBytes = 0;
+  #batchEnd: number | undefined;
   #calm = false;
   /** Whether rejections were forgotten: then what was rejected before its client knew may come later than its place. */
   #forgets = false;
   #connections = 0;
 
   constructor(seed: number, variant: Variant) {
+    // In every fourth run what is outstanding reaches its bounds.
+    lowerBounds(seed % 4 === 2);
     this.#random = new Random(seed);
     this.#character = characterOf(this.#random);
     const { application, clients, batchMax, bulk, flood, deferMsMax } = this.#character;
@@ -127,9 +135,13 @@ export class World {
         push: (changes) => this.#host.tenantChanged(changes),
         known: ({ revocations }) => this.#known(revocations),
       });
-    this.#ledger.onEvent = (row) => this.#checkRight(row);
+    this.#limits = limitsOf(seed);
+    this.#ledger.onEvent = (row) => {
+      this.#checkRight(row);
+      this.#checkRoom(row);
+    };
     this.#host = new Host({
-      limits: limitsOf(seed),
+      limits: this.#limits,
       folding: foldingOf(seed),
       model: application.model,
       disk: this.#disk,
@@ -358,6 +370,16 @@ export class World {
   /** The partition knows of revocations: no draft of the principals that they concern is accepted from here on. */
   #known(revocations: readonly Revocation[]): void {
     for (const { id } of revocations) if (this.#issuer!.isRevoked(id)) this.#blocked.add(id);
+  }
+
+  /** Whether there was room for a new event. An atomic batch is not parted. */
+  #checkRoom({ eventId, batchEnd, payloadBytes }: EventRow): void {
+    if (batchEnd === undefined || batchEnd !== this.#batchEnd) {
+      const most = this.#limits.logBytes ?? Number.POSITIVE_INFINITY;
+      this.trace.check(this.#logBytes < most, () => `event ${eventId} is in a log that has ${this.#logBytes} bytes`);
+    }
+    this.#batchEnd = batchEnd;
+    this.#logBytes += payloadBytes + bounds.eventRowBytes;
   }
 
   /** Whether the principal of a new event had the right to it. */

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { bytesPort } from "../../src/platform/hash.ts";
 import {
+  type Command,
   complete,
   newSession,
   Partition,
@@ -91,15 +92,21 @@ export class TestConnection {
   raw(frame: string | ArrayBuffer): Message[] {
     const before = this.frames.length;
     const { partition, codec, now } = this.#host;
-    const decoded = codec.decode(frame);
-    // Tokens are not verified here, as in open development mode.
-    if (decoded.kind === "token") {
-      partition.receive(this.session, decoded.command(undefined), now);
-      return this.frames.slice(before).map((text) => JSON.parse(text) as Message);
-    }
-    const command = decoded.kind === "presence" ? partition.show(this.session, decoded, now) : decoded;
-    if (command) partition.receive(this.session, command, now);
+    const messages = this.session.state.client && codec.messages(frame);
+    const commands = (messages ?? [frame]).map((message) => this.#commandOf(message));
+    const work = commands
+      .filter((command) => command !== undefined)
+      .map((command) => ({ session: this.session, command }));
+    if (work.length > 0) partition.process(work, now);
     return this.frames.slice(before).map((text) => JSON.parse(text) as Message);
+  }
+
+  #commandOf(message: string | ArrayBuffer): Command | undefined {
+    const { partition, codec, now } = this.#host;
+    const decoded = codec.decode(message);
+    // Tokens are not verified here, as in open development mode.
+    if (decoded.kind === "token") return decoded.command(undefined);
+    return decoded.kind === "presence" ? partition.show(this.session, decoded, now) : decoded;
   }
 
   send(type: string, payload: object): Message[] {

@@ -51,6 +51,8 @@ export class TestShell {
   readonly logged: { level: string; message: string; fields: Readonly<Record<string, unknown>> }[] = [];
   /** When the alarm comes; undefined: none is set. */
   armedAt: number | undefined;
+  /** How often an alarm was set: each is a billed row. */
+  alarmsSet = 0;
   #ids = 0;
   #timers: { at: number; run: () => void }[] = [];
 
@@ -99,7 +101,10 @@ export class TestShell {
         },
         afterIo: (run) => void this.#timers.push({ at: this.now, run }),
         every: () => () => {},
-        armAlarm: (at) => void (this.armedAt = at),
+        armAlarm: (at) => {
+          this.armedAt = at;
+          this.alarmsSet++;
+        },
         tenant,
         keys,
         verify: verify ?? (async () => ({ code: "unauthenticated", detail: "There are no tokens here." })),
@@ -208,7 +213,11 @@ export class ShellConnection {
   }
 
   send(type: string, payload: object): void {
-    const frame = JSON.stringify({ id: `m-${++this.#requests}`, type, timestamp: 0, payload });
+    this.raw(JSON.stringify({ id: `m-${++this.#requests}`, type, timestamp: 0, payload }));
+  }
+
+  /** Sends a frame. */
+  raw(frame: string): void {
     this.#shell.receive(this.#connection, frame);
   }
 

@@ -12,6 +12,7 @@ import { testTurns } from "../support/turns.ts";
 const shouting: Dialect = {
   name: "shouting",
   recognises: (frame) => frame === "C",
+  messages: () => undefined,
   decode: (frame) =>
     frame === "C"
       ? {

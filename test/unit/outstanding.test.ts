@@ -258,6 +258,22 @@ describe("a probe", () => {
   });
 });
 
+describe("a frame with several drafts", () => {
+  it("[BD-4] [WP-12] keeps their order where the last proves what lets the second be served", async () => {
+    const room = await longLog();
+    const reader = await connected(room, "reader");
+    const set = (draftId: string, value: string, expectedEventId?: number) => {
+      const payload = { draftId, event: { type: "set", payload: { target: "n", value } }, expectedEventId };
+      return { id: draftId, type: "submit_event", timestamp: 0, payload };
+    };
+    // With the first draft beyond the bound, without it just below.
+    for (const limit of [17, 17, 17, 17, 1]) reader.send("sync", { sinceEventId: 0, limit });
+    room.elapse(1);
+    reader.raw(JSON.stringify([set("first", "x".repeat(58_000)), set("second", ""), set("third", "", 1)]));
+    expect(verdictsOf(reader)).toEqual(["first", "second", "third"]);
+  });
+});
+
 describe("over hibernation", () => {
   it("[BD-4] [LC-8] what was proven to be read is not kept", async () => {
     const room = await longLog();

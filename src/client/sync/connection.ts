@@ -228,6 +228,7 @@ export class Connection {
     this.#peers.ownId = peerId;
     this.#renewal.schedule((expiresAt ?? 0) - timestamp);
     if (limits?.["inFlightMax"] !== undefined) this.#delivery.outbox.limit(limits["inFlightMax"]);
+    this.#delivery.frameMessagesMax = limits?.["frameMessagesMax"] ?? 1;
     this.#delivery.retentionMs = limits?.["rejectionRetentionMs"] ?? defaultRetentionMs;
     this.#status.apply("connected", "ok");
     if (snapshot) this.#load(serverId, snapshot);

@@ -9,6 +9,9 @@ import { Outbox } from "./outbox.ts";
 import type { StatusMachine } from "./status.ts";
 import type { BatchVerdict, Verdict } from "./verdict.ts";
 
+/** How long entries wait at most for the answer to those in flight, to be sent in one frame: others see them that much later. */
+const gatherMs = 50;
+
 /**
  * Brings entries to the server, and events and verdicts to the host, each in its order. It outlives
  * connections: what is undecided is sent again on the next one.
@@ -16,6 +19,8 @@ import type { BatchVerdict, Verdict } from "./verdict.ts";
 export class Delivery {
   readonly outbox = new Outbox();
   readonly inbox = new Inbox();
+  /** How many messages the server accepts in one frame. */
+  frameMessagesMax = 1;
   /** How long the server remembers rejections. */
   retentionMs = Number.POSITIVE_INFINITY;
   readonly #ports: Ports;
@@ -25,6 +30,8 @@ export class Delivery {
   readonly #unfoldable: () => void;
   #link: Link | undefined;
   #cancelHold = () => {};
+  /** Set while entries wait for what is in flight. */
+  #cancelGather: (() => void) | undefined;
   #reported = 0;
   #skipped = false;
 
@@ -48,24 +55,39 @@ export class Delivery {
 
   disconnect(): void {
     this.#cancelHold();
+    this.#stopGathering();
     this.#link = undefined;
     this.#skipped = false;
     this.outbox.disconnect();
   }
 
-  /** Sends the entries whose turn it is, while the client is online. */
-  drain(): void {
+  /**
+   * Sends the entries whose turn it is, while the client is online. What is made while others are in flight waits for
+   * their answer, but not for long (`due`), so that it is one frame.
+   */
+  drain(due = false): void {
     const link = this.#link;
+    const { outbox, frameMessagesMax } = this;
     if (this.#status.status !== "online" || !link) return;
     this.#cancelHold();
     const now = this.#ports.now();
-    for (const entry of this.outbox.take(now)) link.send(...submissionOf(entry));
-    const { heldUntil, inFlight, awaited } = this.outbox;
+    if (due || outbox.inFlight === 0 || outbox.hasUnsent(frameMessagesMax)) {
+      this.#stopGathering();
+      link.together(frameMessagesMax, () => {
+        for (const entry of outbox.take(now)) link.send(...submissionOf(entry));
+      });
+    } else if (outbox.hasUnsent(1)) this.#cancelGather ??= this.#ports.after(gatherMs, () => this.drain(true));
+    const { heldUntil, inFlight, awaited } = outbox;
     if (inFlight === 0 && heldUntil !== undefined) {
       this.#cancelHold = this.#ports.after(Math.max(heldUntil - now, 0), () => this.drain());
     }
     if (awaited === undefined) link.met("verdict");
     else link.expect("verdict", this.#answerMs);
+  }
+
+  #stopGathering(): void {
+    this.#cancelGather?.();
+    this.#cancelGather = undefined;
   }
 
   /** Delivers the next events of the log, and then the verdicts that waited for them. */

@@ -81,6 +81,14 @@ export class Outbox {
       .map(({ entry }) => entry);
   }
 
+  /** Whether at least `count` entries are neither decided nor in flight. */
+  hasUnsent(count: number): boolean {
+    for (const { inFlight, decided } of this.#items.values()) {
+      if (!inFlight && !decided && --count <= 0) return true;
+    }
+    return false;
+  }
+
   /** Returns the entries to send now. From now on they are in flight. */
   take(now: number): QueueEntry[] {
     if (this.#held) {

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, type ServerMessage } from "../../protocol/index.ts";
+import { draftBounds, isJsonObject, type JsonObject, type ServerMessage, utf8Length } from "../../protocol/index.ts";
 import type { Ports, Socket } from "./ports.ts";
 import type { Timing } from "./timing.ts";
 
@@ -25,6 +25,8 @@ export class Link {
   readonly #socket: Socket;
   readonly #timers = new Map<string, () => void>();
   #requests = 0;
+  /** What waits for the end of `together`. */
+  #together: string[] | undefined;
   #open = false;
   #over = false;
 
@@ -51,10 +53,25 @@ export class Link {
   /** Sends a message, and returns its id. */
   send(type: string, payload: JsonObject): string {
     const id = `c${++this.#requests}`;
-    if (this.#open && !this.#over) {
-      this.#socket.send(messageText(id, type, this.#ports.now(), payload));
-    }
+    const text = messageText(id, type, this.#ports.now(), payload);
+    if (this.#together) this.#together.push(text);
+    else if (this.#open && !this.#over) this.#socket.send(text);
     return id;
+  }
+
+  /** Sends the messages that `run` sends in as few frames as possible, each of at most `most` messages. */
+  together(most: number, run: () => void): void {
+    const texts: string[] = (this.#together = []);
+    run();
+    this.#together = undefined;
+    if (!this.#open || this.#over) return;
+    for (let from = 0, to = 0; from < texts.length; from = to) {
+      let bytes = 2;
+      do bytes += utf8Length(texts[to++]!) + 1;
+      while (to < texts.length && to - from < most && bytes + utf8Length(texts[to]!) < draftBounds.frameBytesMax);
+      const frame = texts.slice(from, to).join();
+      this.#socket.send(to - from > 1 ? `[${frame}]` : frame);
+    }
   }
 
   /** Loses the link unless `met` is called for `what` within `ms`. */

@@ -109,6 +109,25 @@ export class Intake {
     if (this.#isFull(0)) this.#readUnread(decodedAtOnceMax);
   }
 
+  /** Accepts the messages of one frame. While it is quiet they are one window, as far as it holds them. */
+  arriveTogether(source: FrameSource, messages: readonly string[], now: number): void {
+    if (this.#gathering || this.#host.turns.exhausted) {
+      for (const message of messages) this.arrive(source, message, now);
+      return;
+    }
+    this.#open();
+    const arrivals = this.#arrivals + 1;
+    // So that all of it waits in its place: what is asked for, and what waited until one of them proved what was read.
+    this.#gathering = true;
+    try {
+      for (const message of messages) this.decode(source, message, now);
+    } finally {
+      this.#arrivals = arrivals;
+      if (this.#waiting > 0) this.#process(bounds.windowUnitsMax);
+      this.#gathering = arrivals > directArrivalsMax || this.#waiting > 0;
+    }
+  }
+
   /**
    * Decodes what has arrived of `source`: what comes by another way, as the end of a connection, comes after it. Throws
    * what decoding threw first; one frame that fails does not take the others with it.

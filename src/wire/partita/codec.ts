@@ -18,11 +18,13 @@ import type { EventRow } from "../../storage/port.ts";
 import type { Dialect } from "../dialect.ts";
 import { closeCode } from "./close-codes.ts";
 import { decode } from "./decode.ts";
+import { messagesOf } from "./messages.ts";
 import { hasOption } from "./options.ts";
 
 /** The limits that a client must know. */
 const announced = {
   frameBytesMax: bounds.frameBytesMax,
+  frameMessagesMax: bounds.frameMessagesMax,
   batchEventsMax: bounds.batchEventsMax,
   pageEventsMax: bounds.pageEventsMax,
   inFlightMax: bounds.queueWorkPerConnectionMax,
@@ -129,6 +131,7 @@ export function partitaDialect(partition: string): Dialect {
     // Clients of earlier versions use this dialect, whatever their first frame.
     recognises: () => true,
     decode,
+    messages: messagesOf,
     numbered: (row) => numberedOf(row, ""),
     problem: (failure) => JSON.stringify(partitionProblem(failure, partition)),
     frames(replies, broadcasts, wire) {

@@ -6,13 +6,22 @@ interface WireDraft extends Proposal {
   draftId: string;
 }
 
+interface Message {
+  id: string;
+  type: string;
+  payload: JsonObject;
+}
+
 /** Parses a frame of the client into its request, for the checks of the answers. */
 export function askedBy(frame: string): Asked {
-  let message: { id: string; type: string; payload: JsonObject };
+  let message: Message | Message[];
   try {
     message = JSON.parse(frame) as typeof message;
   } catch {
     return { id: "", frame, kind: "nonsense" };
+  }
+  if (Array.isArray(message)) {
+    return { id: "", frame, kind: "array", parts: message.map((part) => askedBy(JSON.stringify(part))) };
   }
   const { id, type, payload } = message;
   switch (type) {
@@ -26,6 +35,7 @@ export function askedBy(frame: string): Asked {
         echo: payload["echo"] !== false,
         arrays: payload["frames"] === "array",
         credit: payload["credit"] as number | undefined,
+        probes: payload["probes"] === true,
       };
     case "submit_event":
       return { id, frame, kind: "submit", ...memberOf(payload["draftId"] as string, payload as unknown as Proposal) };

@@ -378,8 +378,7 @@ export class Program {
     this.#link = link;
     return {
       send: (text: string) => {
-        const key = watch.sent(text);
-        if (key !== undefined) {
+        for (const key of watch.sent(text)) {
           this.#queue.sent(key);
           this.#parts.sent(key);
         }

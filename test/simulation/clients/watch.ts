@@ -48,9 +48,13 @@ export class Watch {
     this.#heardAt = this.#parts.schedule.now;
   }
 
-  /** Returns the key of the draft or batch in the frame, if there is one. */
-  sent(frame: string): string | undefined {
-    const { type, payload } = JSON.parse(frame) as Sent;
+  /** Returns the keys of the drafts and batches in the frame. */
+  sent(frame: string): string[] {
+    const messages = [JSON.parse(frame) as Sent | Sent[]].flat();
+    return messages.map((message) => this.#sent(message)).filter((key) => key !== undefined);
+  }
+
+  #sent({ type, payload }: Sent): string | undefined {
     if (type === "sync" || type === "connect") this.#asking = true;
     const key = type === "submit_event" ? payload!.draftId : type === "submit_events" ? payload!.batchId : undefined;
     if (key === undefined) return undefined;

@@ -721,6 +721,76 @@ describe("the queue", () => {
     expect(client.state).toEqual({ title: "299" });
   });
 
+  describe("where the server accepts several messages in a frame", () => {
+    const limits = { frameMessagesMax: 64 };
+    /** A client that has queued drafts while it was offline. */
+    async function queued(count: number, value = "") {
+      const world = new FakeWorld();
+      const client = world.client();
+      for (let at = 0; at < count; at++) void client.submit(...title(value + at));
+      await settle();
+      world.socket.accept({ limits });
+      await settle();
+      return {
+        world,
+        client,
+        submitted: () => world.socket.of("submit_event").map(({ payload }) => payload.event.payload.value),
+      };
+    }
+
+    it("[CL-2] [WP-10] sends its queue in as few frames as can hold it, in order", async () => {
+      const { world, submitted } = await queued(100);
+      expect(world.socket.frames).toEqual([1, 64, 36]);
+      expect(submitted()).toEqual(Array.from({ length: 100 }, (_, at) => String(at)));
+    });
+
+    it("[CL-2] [WP-8] sends no frame with more bytes than it may have", async () => {
+      const { world, submitted } = await queued(20, "é".repeat(5_000));
+      expect(world.socket.frames).toEqual([1, 6, 6, 6, 2]);
+      expect(submitted()).toHaveLength(20);
+    });
+
+    it("[CL-2] [WP-10] puts what is made while a frame is on its way into the next one, when the answer comes", async () => {
+      const { world, client } = await queued(1);
+      for (let at = 0; at < 10; at++) void client.submit(...title(`next ${at}`));
+      await settle();
+      expect(world.socket.frames).toEqual([1, 1]);
+      world.socket.say(accepted(world.socket.of("submit_event")[0]!, 1));
+      expect(world.socket.frames).toEqual([1, 1, 10]);
+    });
+
+    it("[CL-2] does not keep it for longer than 50 ms, and not if a frame is full", async () => {
+      const { world, client } = await queued(1);
+      for (let at = 0; at < 3; at++) {
+        void client.submit(...title(`next ${at}`));
+        await world.pass(20);
+      }
+      expect(world.socket.frames).toEqual([1, 1, 3]);
+      for (let at = 0; at < 64; at++) void client.submit(...title(`more ${at}`));
+      await settle();
+      expect(world.socket.frames).toEqual([1, 1, 3, 64]);
+      world.socket.end();
+      await world.pass(60);
+      expect(world.sockets[0]!.frames).toEqual([1, 1, 3, 64]);
+    });
+
+    it("[CL-2] sends a draft at once when nothing is in flight", async () => {
+      const { world, client } = await queued(1);
+      world.socket.say(accepted(world.socket.of("submit_event")[0]!, 1));
+      void client.submit(...title("alone"));
+      await settle();
+      expect(world.socket.frames).toEqual([1, 1, 1]);
+    });
+  });
+
+  it("[CL-2] sends each draft at once, in a frame of its own, to a server that accepts no others", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    for (let at = 0; at < 3; at++) void client.submit(...title(`${at}`));
+    await settle();
+    expect(world.socket.frames).toEqual([1, 1, 1, 1]);
+  });
+
   it("[CL-6] an abort withdraws a draft that was not sent, and stops waiting for one that was", async () => {
     const world = new FakeWorld();
     const store = memoryStore();

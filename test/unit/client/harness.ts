@@ -19,6 +19,8 @@ export interface Sent {
 export class FakeSocket {
   readonly url: string;
   readonly sent: Sent[] = [];
+  /** How many messages each frame has. */
+  readonly frames: number[] = [];
   /** Frames without an envelope, such as the constant heartbeat. */
   readonly bare: string[] = [];
   closed = false;
@@ -33,9 +35,12 @@ export class FakeSocket {
   }
 
   send(text: string): void {
-    const message = JSON.parse(text) as Sent;
-    if (message.id === undefined) this.bare.push(text);
-    else this.sent.push(message);
+    const messages = [JSON.parse(text) as Sent | Sent[]].flat();
+    if (messages[0]!.id === undefined) this.bare.push(text);
+    else {
+      this.sent.push(...messages);
+      this.frames.push(messages.length);
+    }
   }
 
   close(): void {

@@ -207,6 +207,13 @@ export class TabsWorld {
   }
 }
 
+/** A message of a client. */
+interface SentMessage {
+  id: string;
+  type: string;
+  payload: any;
+}
+
 /** A WebSocket of a tab. */
 class Wire {
   readonly tab: Tab;
@@ -232,25 +239,33 @@ class Wire {
     if (tab.dead) return;
     this.#up(() => {
       if (this.#over) return;
-      const { server, now, submits } = this.#world;
+      const { server, now } = this.#world;
       server.elapse(Math.max(now - server.now, 0));
       if (text === heartbeat) {
         this.#down(() => this.#events.received(heartbeat));
         return;
       }
-      const { id, type, payload } = JSON.parse(text) as { id: string; type: string; payload: any };
-      const code = this.#world.refuses(type, tab);
-      if (code !== undefined) {
-        const refusal = { message: "no", code, retryable: false, draftId: payload.draftId };
-        const error = { id: "e", type: "error", inReplyTo: id, timestamp: now, payload: refusal };
-        this.#down(() => this.#events.received(JSON.stringify(error)));
-        return;
-      }
-      const key = payload.batchId ?? payload.draftId;
-      if (type.startsWith("submit")) submits.set(key, (submits.get(key) ?? 0) + 1);
-      this.connection.raw(text);
+      const messages = [JSON.parse(text) as SentMessage | SentMessage[]].flat();
+      const taken = messages.filter((message) => this.#accepts(message));
+      if (taken.length === messages.length) this.connection.raw(text);
+      else for (const message of taken) this.connection.raw(JSON.stringify(message));
       this.#world.pump();
     });
+  }
+
+  /** Counts what is submitted. A message that the world refuses is answered here. */
+  #accepts({ id, type, payload }: SentMessage): boolean {
+    const { now, submits } = this.#world;
+    const code = this.#world.refuses(type, this.tab);
+    if (code !== undefined) {
+      const refusal = { message: "no", code, retryable: false, draftId: payload.draftId };
+      const error = { id: "e", type: "error", inReplyTo: id, timestamp: now, payload: refusal };
+      this.#down(() => this.#events.received(JSON.stringify(error)));
+      return false;
+    }
+    const key = payload.batchId ?? payload.draftId;
+    if (type.startsWith("submit")) submits.set(key, (submits.get(key) ?? 0) + 1);
+    return true;
   }
 
   close(): void {
