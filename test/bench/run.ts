@@ -5,6 +5,7 @@ import { fail, readCommandLine } from "../../src/tools/command-line.ts";
 import { projectFolder } from "../../src/tools/wrangler.ts";
 import { Bench, type Row } from "./bench.ts";
 import { machine, workerdVersion } from "./machine.ts";
+import { cost } from "./measures/cost.ts";
 import { costs } from "./measures/costs.ts";
 import { fanOut } from "./measures/fan-out.ts";
 import { identity } from "./measures/identity.ts";
@@ -26,6 +27,7 @@ const measures = {
   size,
   restart,
   costs,
+  cost,
 };
 
 const usage = `usage: npm run bench -- [--quick] [measure…]
