@@ -466,6 +466,27 @@ describe("a window", () => {
     expect(b.of("broadcast").map(({ payload }: Message) => payload.eventId)).toEqual([1, 2]);
   });
 
+  it("[WP-12] [ID-12] answers once what could not even be begun", () => {
+    let broken = false;
+    class Failing extends NodeSqlDriver {
+      override query(...parameters: Parameters<NodeSqlDriver["query"]>) {
+        if (broken) throw new Error("no");
+        return super.query(...parameters);
+      }
+      override transaction<T>(body: () => T): T {
+        if (broken) throw new Error("no");
+        return super.transaction(body);
+      }
+    }
+    const room = new TestPartition({ driver: new Failing() });
+    const a = room.client("a");
+    broken = true;
+    for (const draftId of ["d1", "d2"]) {
+      expect(room.partition.process([work(a, draftId)], room.now, 1)).toMatchObject({ done: 1 });
+      expect(a.of("error").at(-1).payload).toMatchObject({ draftId, code: "storage_unavailable" });
+    }
+  });
+
   it("[TX-5] [ID-12] sends nothing of a window whose commit failed, and sends its events later if it was committed after all", () => {
     class Failing extends NodeSqlDriver {
       fail: "before" | "after" | undefined;

@@ -60,7 +60,8 @@ export class Windows {
     if (failure !== undefined && batch.length > 1) return this.#isolate(batch, window.work, now, workMax);
     if (failure !== undefined) this.#refuse(window, batch[0]!, failure.error, now);
     this.#tools.fanOut.flush(window, now);
-    return { done, work: window.work };
+    // What could not even be begun is refused, and so it is done, too.
+    return { done: Math.max(done, 1), work: window.work };
   }
 
   /**
