@@ -2,11 +2,14 @@ import type { ShellPorts } from "../../src/shell/ports.ts";
 import type { StreamBody } from "../../src/shell/event-sink.ts";
 import type { SqlDriver, SqlRow, SqlValue } from "../../src/storage/driver.ts";
 import { PartitionStorage } from "../../src/storage/partition/storage.ts";
+import { ClampedClock } from "../support/clamped-clock.ts";
 import { bytesPort, migrations } from "../support/partition.ts";
 import type { FaultyDisk } from "./disk.ts";
 import type { Random } from "./random.ts";
 import type { Schedule } from "./schedule.ts";
 
+/** What a timer runs takes this long where the clock is clamped, in milliseconds. */
+const timerWorkMs = 5;
 /** What was written is durable after this time at most, in milliseconds. */
 const ioMsMax = 10;
 
@@ -17,10 +20,12 @@ export interface IncarnationParts {
   readonly random: Random;
   /** How late a timer may come, in milliseconds. */
   readonly deferMsMax: number;
+  /** Whether the next timer that is due holds back the clock, as in production. */
+  readonly clamped: boolean;
   readonly tenant: ShellPorts["tenant"];
   readonly verify: ShellPorts["verify"];
-  /** Runs what a timer does. */
-  enter(body: () => void): void;
+  /** Runs what a timer does, or what follows input or output. */
+  enter(body: () => void, byTimer: boolean): void;
   armAlarm(at: number): void;
   readonly log: ShellPorts["log"];
   /** A statement was written. */
@@ -38,16 +43,36 @@ export class Incarnation {
   #alive = true;
   #timers = 0;
   #calls = 0;
+  /** Undefined where the clock goes on by itself. */
+  readonly #clock: ClampedClock | undefined;
 
   /** `number`: tells the incarnations of a run apart. */
   constructor(number: number, parts: IncarnationParts) {
     this.#number = number;
     this.#parts = parts;
+    const { schedule } = parts;
+    const real = { now: () => schedule.now, after: (delayMs: number, run: () => void) => schedule.after(delayMs, run) };
+    this.#clock = parts.clamped ? new ClampedClock(real, timerWorkMs) : undefined;
+  }
+
+  /** The time of its clock. */
+  get now(): number {
+    return this.#parts.schedule.serverNow - this.lagMs;
+  }
+
+  /** How far its clock is behind, in milliseconds. */
+  get lagMs(): number {
+    return this.#clock?.lagMs ?? 0;
+  }
+
+  /** It is entered otherwise than by a timer. */
+  entered(): void {
+    this.#clock?.enter();
   }
 
   /** The ports of a new shell. Throws what opening the storage throws. */
   ports(): ShellPorts {
-    const { disk, schedule, random, tenant, verify, armAlarm, wrote, log, openBody } = this.#parts;
+    const { disk, random, tenant, verify, armAlarm, wrote, log, openBody } = this.#parts;
     return {
       storage: new PartitionStorage(new MortalDriver(disk, () => this.alive, wrote), migrations, bytesPort),
       random: {
@@ -60,9 +85,9 @@ export class Incarnation {
         fraction: () => random.next(),
       },
       log,
-      now: () => schedule.serverNow,
+      now: () => this.now,
       timer: (run, delayMs) => this.#timer(run, delayMs),
-      afterIo: (run) => void this.#timer(run, random.between(0, ioMsMax)),
+      afterIo: (run) => this.#afterIo(run),
       every: (run, periodMs) => {
         let cancel = () => {};
         const next = () => {
@@ -107,10 +132,23 @@ export class Incarnation {
       this.#timers--;
       return true;
     };
-    schedule.after(delayMs + random.between(0, deferMsMax), () => {
-      if (this.alive && done()) this.#parts.enter(run);
+    const due = () => {
+      if (this.alive && done()) this.#parts.enter(run, true);
+    };
+    const cancel = this.#clock
+      ? this.#clock.timer(due, delayMs)
+      : schedule.after(delayMs + random.between(0, deferMsMax), due);
+    return () => {
+      if (done()) cancel();
+    };
+  }
+
+  #afterIo(run: () => void): void {
+    this.#calls++;
+    this.#parts.schedule.after(this.#parts.random.between(0, ioMsMax), () => {
+      this.#calls--;
+      if (this.alive) this.#parts.enter(run, false);
     });
-    return () => void done();
   }
 
   /** What another object answers, as long as somebody waits for it. */
@@ -119,6 +157,7 @@ export class Incarnation {
     return new Promise((resolve, reject) => {
       const settle = (how: () => void) => {
         this.#calls--;
+        this.entered();
         if (this.alive) how();
       };
       answer.then(

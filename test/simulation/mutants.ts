@@ -130,4 +130,9 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     to: 'return "t" + String(incarnation).slice(0, 0) + String(timestamp).slice(0, 0);',
     clients: true,
   },
+  "[AU-5] a chain of timers goes on while the clock stands still": {
+    file: "src/core/window/turns.ts",
+    from: "if (this.#still >= bounds.stillTurnsMax)",
+    to: "if (this.#still >= 1_000_000)",
+  },
 };

@@ -65,6 +65,7 @@ export class Server {
       trace,
       schedule,
       random,
+      clamped: false,
       deferMsMax,
       limits,
     });
