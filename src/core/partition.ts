@@ -1,5 +1,6 @@
 import type { AnyModel } from "../model/index.ts";
 import type { Author, Limits, TracedFailure } from "../protocol/index.ts";
+import { MigrationError } from "../storage/migrations.ts";
 import type { SnapshotEncoding } from "../storage/port.ts";
 import type { Command, PresenceCommand, Submission } from "./commands.ts";
 import type { Transform } from "./decide/review.ts";
@@ -15,6 +16,7 @@ import { Session } from "./delivery/session.ts";
 import type { Subscription } from "./delivery/subscription.ts";
 import type { Environment, PartitionName } from "./environment.ts";
 import { failureOf } from "./failures.ts";
+import { isFault } from "./faults.ts";
 import type { Job } from "./jobs/job.ts";
 import { type FollowUp, JobRunner } from "./jobs/runner.ts";
 import { beginSnapshot, completeSnapshot, type SnapshotDraft } from "./jobs/snapshots.ts";
@@ -195,9 +197,19 @@ export class Partition {
     this.#fanOut.drain(reconnectAfterMs, now);
   }
 
-  /** Until when the partition is drained, as it was stored, in milliseconds since 1970; undefined: it is not. */
-  get drainedUntil(): number | undefined {
-    return this.#memory.live?.schedule.dueAt("end_drain");
+  /**
+   * Until when the partition is drained, as it was stored, in milliseconds since 1970; undefined: it is not, or its
+   * storage can never be opened, and each request is answered why.
+   *
+   * @throws an error of the storage: the next call tries again.
+   */
+  drainedUntil(now: number): number | undefined {
+    try {
+      return this.#memory.load(now).schedule.firstDueAt("end_drain");
+    } catch (error) {
+      if (isFault(error) || error instanceof MigrationError) return undefined;
+      throw error;
+    }
   }
 
   /** Stores until when the partition is drained. It must exist. */

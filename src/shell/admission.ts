@@ -132,8 +132,15 @@ export class Admission {
   }
 
   #drainFailure(): Failure | undefined {
-    const { since, until } = this.#closed ?? keptDrain(this.#host.partition.drainedUntil);
     const now = this.#host.now();
+    let drain = this.#closed;
+    try {
+      drain ??= keptDrain(this.#host.partition.drainedUntil(now));
+    } catch (error) {
+      // Where the storage cannot be read it may say that there is a drain.
+      return this.#host.partition.failureOf(error, now);
+    }
+    const { since, until } = drain;
     // A clock that was set back must not prolong the drain.
     const seconds = now < since ? 0 : Math.ceil((until - now) / 1_000);
     return seconds > 0 ? { ...draining, retryAfter: seconds } : undefined;

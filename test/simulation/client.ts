@@ -478,7 +478,9 @@ export class Client {
 
   #takeResult({ payload }: Message<"events_result">): void {
     const { batchId, results } = payload;
-    const pending = this.queue.isPending(batchId);
+    // One of them was refused temporarily: the whole batch comes again, and nothing of it alone.
+    const refused = results.some(isRefused);
+    const pending = this.queue.isPending(batchId) && !refused;
     for (const result of results) {
       if (result.status === "accepted") {
         if (!this.#options.echo) this.replica.foldOwn(result);
@@ -492,7 +494,8 @@ export class Client {
     }
     const [first] = results;
     const atomic = !this.queue.sequential(batchId) && first?.status === "accepted";
-    this.queue.decide(batchId, atomic ? first.eventId : undefined);
+    if (refused) this.queue.refused(batchId);
+    else this.queue.decide(batchId, atomic ? first.eventId : undefined);
     this.#recover();
     this.#pump();
   }
@@ -563,4 +566,6 @@ export class Client {
 type WithoutFrame<T> = T extends unknown ? Omit<T, "id" | "frame"> : never;
 type Unsent = WithoutFrame<Asked>;
 
+const isRefused = (result: object): boolean =>
+  "status" in result && result.status === "not_processed" && "retryable" in result && result.retryable === true;
 const isReuse = (result: { reason: string }): boolean => result.reason === "idempotency_key_reused";

@@ -164,11 +164,7 @@ export class Host {
     if (!(accepted instanceof Connection)) link.closeFromServer(true);
     else if (link.isCut) this.#enter(() => shell.disconnected(accepted));
     else {
-      const { since, until } = this.#drained;
-      const { now } = this.#incarnation;
-      // It was admitted before now, on a clock that may have been behind.
-      const open = now < since || now >= until - (this.#parts.clamped ? lagMsMax : 0);
-      trace.check(open, () => `${link.name} is accepted while the partition is drained`);
+      trace.check(!this.drained, () => `${link.name} is accepted while the partition is drained`);
       this.#know(link, { connection: accepted, conversation, attachment: attachment!, unproven: 0 });
       opened();
     }
@@ -217,24 +213,41 @@ export class Host {
     return wanted;
   }
 
+  /** Whether nothing new may be accepted. */
+  get drained(): boolean {
+    const { since, until } = this.#drained;
+    const { serverNow } = this.#parts.schedule;
+    // What is accepted now was admitted before, on a clock that may have been behind.
+    return serverNow >= since && serverNow < until - (this.#parts.clamped ? lagMsMax : 0);
+  }
+
   drain(seconds: number): void {
-    this.#parts.trace.line(`${this.#parts.schedule.now} drain for ${seconds} s`);
-    this.#drained = { since: this.#parts.schedule.serverNow, until: this.#parts.schedule.serverNow + seconds * 1_000 };
+    const { trace, schedule, disk, ledger } = this.#parts;
+    trace.line(`${schedule.now} drain for ${seconds} s`);
     this.#drainStored = true;
     this.#enter(() => this.#shell.drain(seconds));
-    if (this.#parts.disk.dead) this.#drainStored = false;
+    if (disk.dead) this.#drainStored = false;
+    // What was queued is decided before.
+    ledger.observe();
+    this.#drained = { since: schedule.serverNow, until: schedule.serverNow + seconds * 1_000 };
   }
 
   /** What is due has an alarm. */
   checkAlarm(): void {
     this.#parts.ledger.checkJobs();
     const due = this.#parts.ledger.dueWork();
+    // It has no row: it is due while the state is behind the log, and that it failed says so.
+    if (this.#jobsFailed.has("rebuild")) due.push("rebuild");
     for (const kind of this.#jobsFailed) {
       this.#parts.trace.check(
         this.#jobsInDoubt || due.includes(kind),
         () => `the job ${kind} failed, and is not due again`,
       );
     }
+    this.#checkArmed(due);
+  }
+
+  #checkArmed(due: readonly string[]): void {
     const armed = due.length === 0 || this.#armedAt !== undefined || this.#alarmRuns;
     this.#parts.trace.check(armed, () => `${due.join()} is due, and no alarm is set`);
   }
@@ -274,7 +287,9 @@ export class Host {
     const incarnation = this.#incarnation;
     incarnation.entered();
     const { status, body } = await this.#shell.readState(undefined, { traceId: random.hex(32) });
-    if (!incarnation.alive || status !== 200) return;
+    if (!incarnation.alive) return;
+    if (status === 503 && String(body).includes('"rebuilding"')) this.#checkArmed(["rebuild"]);
+    if (status !== 200) return;
     // The states of the simulation are small.
     if (typeof body !== "string") throw new Error("a small state is answered at once");
     ledger.observe();

@@ -75,6 +75,12 @@ export class Issuer {
     return token !== undefined && this.#isRevoked(this.#tokens.get(token)!);
   }
 
+  /** Whether the newest token of this principal was issued up to `second`. */
+  isNewestUpTo(principal: string, second: number): boolean {
+    const token = this.#newest.get(principal);
+    return token !== undefined && this.#tokens.get(token)!.issuedAt! <= second;
+  }
+
   /** What the partition's port does with a token. */
   async verify(token: string, now: number): Promise<Subject | Failure> {
     await new Promise<void>((resolve) => this.#schedule.after(this.#random.between(0, verifyMsMax), resolve));

@@ -51,7 +51,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "[LC-4] a drain is forgotten by sleep": {
     file: "src/shell/admission.ts",
-    from: "keptDrain(this.#host.partition.drainedUntil)",
+    from: "keptDrain(this.#host.partition.drainedUntil(now))",
     to: "keptDrain()",
   },
   "[LC-5] drafts are decided before the state has caught up with the log": {

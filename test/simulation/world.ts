@@ -137,6 +137,7 @@ export class World {
       });
     this.#limits = limitsOf(seed);
     this.#ledger.onEvent = (row) => {
+      this.trace.check(!this.#host.drained, () => `event ${row.eventId} is accepted while the partition is drained`);
       this.#checkRight(row);
       this.#checkRoom(row);
     };
@@ -370,7 +371,8 @@ export class World {
 
   /** The partition knows of revocations: no draft of the principals that they concern is accepted from here on. */
   #known(revocations: readonly Revocation[]): void {
-    for (const { id } of revocations) if (this.#issuer!.isRevoked(id)) this.#blocked.add(id);
+    // Another revocation, which revokes a newer token, may be on its way.
+    for (const { id, at } of revocations) if (this.#issuer!.isNewestUpTo(id, at)) this.#blocked.add(id);
   }
 
   /** Whether there was room for a new event. An atomic batch is not parted. */

@@ -3,6 +3,8 @@ import { single } from "../../src/core/index.ts";
 import { idleMsMax } from "../../src/shell/connection.ts";
 import type { Subject } from "../../src/identity/verify.ts";
 import { type Author, bounds, type Failure } from "../../src/protocol/index.ts";
+import type { SqlRow, SqlValue } from "../../src/storage/driver.ts";
+import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { silenceMsMax } from "../../src/shell/tenant-link.ts";
 import { generousTenant, TestShell, turn } from "../support/shell.ts";
 
@@ -245,7 +247,53 @@ describe("drain", () => {
     expect(await refused(woken(room, room.now + 9_000))).toContain("draining");
     expect(await refused(woken(room, room.now + 10_000))).toBeUndefined();
   });
+
+  it("[LC-4] holds where the storage cannot be read for a moment", async () => {
+    const driver = new FailingDriver();
+    const room = new TestShell({ driver });
+    await written(room, "d1");
+    room.shell.drain(60);
+    driver.failingReads = true;
+    const next = woken(room);
+    expect(await refused(next)).toContain("storage_unavailable");
+    expect(await written(next, "d2")).toMatchObject({ status: 503 });
+    driver.failingReads = false;
+    expect(await refused(next)).toContain("draining");
+    expect(await written(next, "d2")).toMatchObject({ status: 503 });
+  });
+
+  it("[LC-4] is not prolonged where its end cannot be stored", async () => {
+    const driver = new FailingDriver();
+    const room = new TestShell({ driver });
+    await written(room, "d1");
+    room.shell.drain(60);
+    const next = woken(room, room.now + 60_000);
+    driver.failingTransactions = 1;
+    await next.alarm();
+    expect(driver.query("SELECT attempts FROM jobs WHERE kind = 'end_drain'")).toEqual([{ attempts: 1 }]);
+    expect(await refused(next)).toBeUndefined();
+    expect(await refused(woken(next))).toBeUndefined();
+    await next.alarm();
+    expect(driver.query("SELECT attempts FROM jobs WHERE kind = 'end_drain'")).toEqual([]);
+  });
 });
+
+/** A database that cannot be read, or written, for a while. */
+class FailingDriver extends NodeSqlDriver {
+  failingReads = false;
+  /** So many transactions fail. */
+  failingTransactions = 0;
+
+  override query(sql: string, ...values: SqlValue[]): SqlRow[] {
+    if (this.failingReads && !sql.includes("sqlite_master")) throw new Error("disk I/O error");
+    return super.query(sql, ...values);
+  }
+
+  override transaction<T>(body: () => T): T {
+    if (this.failingTransactions-- > 0) throw new Error("disk I/O error");
+    return super.transaction(body);
+  }
+}
 
 describe("connections whose peers have vanished", () => {
   it("[WP-9] make room for a new one, long before the next sweep", async () => {

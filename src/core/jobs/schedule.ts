@@ -23,9 +23,10 @@ export class Schedule {
     return this.#rows.has(nameOf(kind, ""));
   }
 
-  /** When `kind` is due, in milliseconds since 1970; undefined: it is not. */
-  dueAt(kind: JobKind): number | undefined {
-    return this.#rows.get(nameOf(kind, ""))?.dueAt;
+  /** When `kind` is due for the first time, in milliseconds since 1970; undefined: it is not, or has failed since. */
+  firstDueAt(kind: JobKind): number | undefined {
+    const row = this.#rows.get(nameOf(kind, ""));
+    return row?.attempts === 0 ? row.dueAt : undefined;
   }
 
   /** The jobs that are due at `now`, earliest first, at most `limit`. */
