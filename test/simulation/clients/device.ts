@@ -278,10 +278,10 @@ export class Device {
   #close(program: Program): void {
     void program.close(() => {
       this.#program = undefined;
-      // A store that worked has all entries, except those that were being withdrawn.
+      // A store that worked has all entries, except those that were being withdrawn, or were nobody's.
       for (const key of program.keys) {
         if (this.storage.has(key)) continue;
-        const excused = program.degraded || program.isAborted(key);
+        const excused = program.degraded || program.awaitsUser || program.isAborted(key);
         this.#reporter.check(excused, () => `${key} was not kept when it closed`);
         this.#lost(key);
       }

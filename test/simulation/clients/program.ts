@@ -135,6 +135,11 @@ export class Program {
     return this.#degraded;
   }
 
+  /** Whether its first token has not come, which says whose its drafts are: until then it keeps them in memory only. */
+  get awaitsUser(): boolean {
+    return this.#parts.isNamedByToken && this.client.principal === undefined;
+  }
+
   get closing(): boolean {
     return this.#closing;
   }
