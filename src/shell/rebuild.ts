@@ -15,7 +15,8 @@ export async function rebuild(
   const startedAt = ports.now();
   let position = partition.advance(startedAt);
   for (let slices = 1; position && slices < slicesMax; slices++) {
-    await new Promise<void>((resolve) => void ports.timer(resolve, 0));
+    // Not a timer: a chain of them can stop the clock (docs/decisions/0015-turns.md).
+    await new Promise<void>((resolve) => ports.afterIo(resolve));
     position = partition.advance(ports.now());
   }
   const foldedAt = ports.now();

@@ -15,7 +15,7 @@ const level = 1;
 const encoder = new TextEncoder();
 
 /** What writing a snapshot needs of its platform. */
-export type SnapshotPorts = Pick<ShellPorts, "now" | "timer" | "log">;
+export type SnapshotPorts = Pick<ShellPorts, "now" | "afterIo" | "log">;
 
 /**
  * Compresses and writes a snapshot. Each chunk is a turn and a transaction of its own, so that other work runs in
@@ -39,7 +39,8 @@ export async function writeSnapshot(
       const bytes = new Uint8Array(gzipSync(encoded, { level }));
       hash.update(bytes);
       partition.putSnapshotChunk(draft.eventId, chunks++, bytes, ports.now());
-      await new Promise<void>((resolve) => ports.timer(resolve, 0));
+      // Not a timer: a chain of them can stop the clock (docs/decisions/0015-turns.md).
+      await new Promise<void>((resolve) => ports.afterIo(resolve));
     }
     partition.completeSnapshot(draft, stateBytes, "gzip", new Uint8Array(hash.digest()), ports.now());
   } catch (error) {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { single } from "../../src/core/index.ts";
 import type { Author } from "../../src/protocol/index.ts";
 import { bounds } from "../../src/protocol/index.ts";
 import { Schedule } from "../simulation/schedule.ts";
@@ -113,5 +114,44 @@ describe("a flood of 60 s, where a chain of timers stops the clock", () => {
     expect(flood.accepted).toBeGreaterThan(0.97 * most);
     expect(flood.accepted).toBeLessThanOrEqual(most);
     expect(flood.lagMsMax).toBeLessThan((bounds.stillTurnsMax + 3) * turnMs);
+  });
+});
+
+describe("a long log that is folded, where a chain of timers stops the clock", () => {
+  it("[LC-5] [AU-5] is folded and stored while the clock goes on", async () => {
+    const author: Author = { principal: "alice", permissions: "all" };
+    const before = new TestShell();
+    for (let at = 0; at < 100; at++) {
+      const event = { type: "set", payload: { target: `n${at}`, value: at } };
+      await before.submit(author, single({ draftId: `d${at}`, event, expectedEventId: undefined }));
+    }
+    const schedule = new Schedule();
+    const real = { now: () => schedule.now, after: (ms: number, run: () => void) => schedule.after(ms, run) };
+    const clock = new ClampedClock(real, turnMs);
+    const slice = { events: 1, bytes: 1_000_000, work: 1_000_000 };
+    const room = new TestShell({
+      driver: before.driver,
+      folding: { load: slice, turn: slice, slicesMax: 1_000 },
+      clock: {
+        now: () => schedule.epochNow - clock.lagMs,
+        timer: (run, delayMs) => clock.timer(run, delayMs),
+        afterIo: (run) => {
+          schedule.after(commitMs, () => {
+            clock.enter();
+            run();
+          });
+        },
+      },
+    });
+    const isFolded = room.alarm().then(() => true);
+    let lagMsMax = 0;
+    for (let steps = 0; steps < 1_000; steps++) {
+      schedule.step();
+      lagMsMax = Math.max(lagMsMax, clock.lagMs);
+      await turn();
+    }
+    expect(await isFolded).toBe(true);
+    expect(room.driver.query("SELECT event_id FROM snapshots")).toEqual([{ event_id: 100 }]);
+    expect(lagMsMax).toBeLessThanOrEqual(turnMs);
   });
 });

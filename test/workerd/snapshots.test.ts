@@ -15,7 +15,7 @@ const draft = (state: string): SnapshotDraft => ({
   state: [state],
 });
 
-const ports = { now: () => 0, timer: (run: () => void) => (setTimeout(run), () => {}), log };
+const ports = { now: () => 0, afterIo: (run: () => void) => void setTimeout(run), log };
 
 /** Receives the pieces of a snapshot, as a partition does. */
 class Pieces {
