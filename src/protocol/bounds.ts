@@ -26,7 +26,7 @@ export const bounds = {
   /** The work of one turn of an object, in the same units: about 2 ms. What comes after it waits for the next turn. */
   turnWorkMax: 4 * 1024,
   /**
-   * Turns that may have the same time before the next one waits for real input or output. The platform may set the clock to
+   * Turns by which the clock may be behind before the next one waits for real input or output. The platform may set the clock to
    * the next timer that is due, and run timers in the order of their times: a chain of timers then stops the clock.
    */
   stillTurnsMax: 8,

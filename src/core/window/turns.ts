@@ -1,5 +1,8 @@
 import { bounds } from "../../protocol/index.ts";
 
+/** A turn takes less than this, in milliseconds, unless it is one large piece: its share of work takes about 2. */
+const turnMs = 10;
+
 /** What turns need of their platform. */
 export interface TurnsHost {
   /** Milliseconds since 1970. It stands still within a turn. */
@@ -23,8 +26,8 @@ export class Turns {
   /** Whether the next turn is on its way. */
   #awaited = false;
   #running = false;
-  /** The time of the last turn, and how many turns in a row have had the same time. */
-  #lastAt = Number.NaN;
+  /** The time of the last turn, and by how many turns in a row the clock is behind. */
+  #lastAt = Number.NEGATIVE_INFINITY;
   #still = 0;
 
   constructor(host: TurnsHost) {
@@ -64,7 +67,8 @@ export class Turns {
 
   #turn(): void {
     const now = this.#host.now();
-    this.#still = now === this.#lastAt ? this.#still + 1 : 0;
+    // Not 0 as soon as it moves: each later timer that is due between two turns lets it go on for a little.
+    this.#still = Math.max(this.#still + 1 - Math.abs(now - this.#lastAt) / turnMs, 0);
     this.#lastAt = now;
     this.#awaited = false;
     this.#spent = 0;
