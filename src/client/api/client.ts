@@ -279,16 +279,22 @@ export class Client<S extends object, P extends Payloads> {
   /**
    * Deletes everything that is kept of this user for this partition, and closes the client, here and in other tabs.
    * If there are undecided drafts, `confirm` is called with them first. Without it, and if it returns false, nothing
-   * is deleted, and the result is false.
+   * is deleted, and the result is false. Waits until the user is known and the store is open.
+   *
+   * @throws Error if the client is closed, and still has something stored (rejects).
    */
   async signOut(confirm?: ConfirmDeletion): Promise<boolean> {
     const { partition, address } = this.#parts;
-    const stored = await this.#store?.load();
-    const entries = stored?.entries ?? this.#view.replica.pending.map(({ entry }) => entry);
-    if (entries.length > 0 && !(await confirm?.([{ partition, entries }]))) return false;
-    const host = address.slice(0, -partition.length - 1);
-    if (this.#identity) this.#signOuts?.post({ host, partition, ...this.#identity } satisfies SignedOut);
-    await this.#end("signed_out");
+    await this.#opening;
+    if (!this.#closed && this.#store) {
+      const { entries } = await this.#store.load();
+      if (entries.length > 0 && !(await confirm?.([{ partition, entries }]))) return false;
+      const host = address.slice(0, -partition.length - 1);
+      if (this.#identity && !this.#closed)
+        this.#signOuts?.post({ host, partition, ...this.#identity } satisfies SignedOut);
+      await this.#end("signed_out");
+    }
+    if (this.#status.reason !== "signed_out") throw new Error("the client is closed");
     return true;
   }
 
@@ -341,13 +347,13 @@ export class Client<S extends object, P extends Payloads> {
     const clientId = await store.identify(this.#clientId);
     const { entries, base } = await store.load();
     const early = view.replica.pending.map(({ entry }) => entry);
+    this.#store = store;
+    // `#end` waits for this, and then deletes the data or closes the store.
     if (this.#closed) {
       // The next client sends them.
       for (const entry of early) void store.append(entry);
-      await store.close();
       return;
     }
-    this.#store = store;
     this.#clientId = this.#parts.clientId ?? clientId;
     const replica = this.#newReplica();
     view.replica = replica;
@@ -443,7 +449,6 @@ export class Client<S extends object, P extends Payloads> {
     this.#confirmed.close();
     this.#notifier.hasten();
     this.#backend?.close();
-    this.#entries.close();
     if (reason === "signed_out") this.#hide();
     this.#report({ status: "closed", reason });
     await this.#opening;
@@ -453,7 +458,7 @@ export class Client<S extends object, P extends Payloads> {
 
   /** Shows nothing of what was cached, and of what is queued. */
   #hide(): void {
-    this.#entries.close();
+    this.#entries.forget();
     this.#confirmed.forget();
     this.#view.replica = this.#newReplica();
     this.#changed();
@@ -476,6 +481,8 @@ export class Client<S extends object, P extends Payloads> {
     switch (item.kind) {
       case "status":
         this.#status = item.report;
+        // No verdict comes any more. The next client sends what is stored.
+        if (item.report.status === "closed") this.#entries.close();
         if (item.report.problem?.code === "forbidden") {
           this.#hide();
           void this.#store?.delete("base");

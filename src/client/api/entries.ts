@@ -19,6 +19,7 @@ export class Entries<S extends object> {
   readonly #changed: () => void;
   /** Resolve the promises of verdicts, by key. */
   readonly #waiters = new Map<string, (verdict: AnyVerdict) => void>();
+  #closed = false;
   #store: QueueStore | undefined;
   #backend: Backend | undefined;
 
@@ -131,11 +132,19 @@ export class Entries<S extends object> {
     else this.#resolve(key, verdict);
   }
 
+  /** From now on no verdict comes. */
   close(): void {
+    this.#closed = true;
     for (const key of this.#waiters.keys()) this.#resolve(key, { status: "undecided" });
   }
 
+  /** Shows nothing of what was submitted. */
+  forget(): void {
+    this.parked.clear();
+  }
+
   #wait(key: string): Promise<AnyVerdict> {
+    if (this.#closed) return Promise.resolve({ status: "undecided" });
     return new Promise((resolve) => this.#waiters.set(key, resolve));
   }
 

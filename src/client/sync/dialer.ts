@@ -116,7 +116,7 @@ export class Dialer {
     }
     if (attempt !== this.#attempt || this.#status.status !== "connecting") return;
     this.#cancelRetry();
-    if (fresh === undefined) this.lose("connection_lost");
+    if (!fresh) this.lose("connection_lost");
     else if (isOther(this.#options.identity, identityOf(fresh))) this.end("other_principal");
     else this.#events.connect(fresh);
   }

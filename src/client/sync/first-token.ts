@@ -16,18 +16,20 @@ export async function firstToken(
   let cancel: (() => void) | undefined;
   const after = (ms: number) =>
     new Promise<undefined>((resolve) => (cancel = ports.after(ms, () => resolve(undefined))));
-  const ended = stopped.then(() => null);
+  const ended = stopped.then(() => false as const);
   for (let failures = 0; ; failures++) {
     const asked = Promise.resolve()
       .then(token)
       .catch(() => undefined);
     const fresh = await Promise.race([asked, after(connectMs), ended]);
     cancel?.();
-    if (fresh !== undefined) return fresh ?? undefined;
+    // A function without types can also give null.
+    if (fresh) return fresh;
+    if (fresh === false) return undefined;
     const delay = backoffMs(failures, ports.random());
     failed(ports.now() + delay);
     const over = await Promise.race([after(delay), ended]);
     cancel?.();
-    if (over === null) return undefined;
+    if (over === false) return undefined;
   }
 }

@@ -23,6 +23,32 @@ async function largest(most: number, fits: (size: number) => Promise<boolean>): 
 }
 
 describe("what a client takes fits the wire", () => {
+  it("[CL-13] judges what `toJSON` gives, and rejects what is nested too deeply for any code", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    let deep: unknown = 1;
+    for (let level = 0; level < 100_000; level++) deep = { a: deep };
+    const cases: [unknown, string][] = [
+      [{ toJSON: () => Number.NaN }, "not_json"],
+      [{ toJSON: () => ({ of: new Map([[1, 2]]) }) }, "not_json"],
+      [{ toJSON: () => undefined }, "not_json"],
+      [{ toJSON: "no function", n: Number.NaN }, "not_json"],
+      [deep, "not_json"],
+    ];
+    for (const [value, code] of cases) {
+      const verdict = await client.submit("set", { target: "n", value });
+      expect(verdict).toMatchObject({ status: "rejected", local: true, problem: { errors: [{ code }] } });
+    }
+    class Own {
+      readonly n = 1;
+      toJSON(): this {
+        return this;
+      }
+    }
+    void client.submit("set", { target: "own", value: { own: new Own(), at: new Date(0), n: { toJSON: () => 1 } } });
+    expect(client.state).toEqual({ own: { own: { n: 1 }, at: "1970-01-01T00:00:00.000Z", n: 1 } });
+  });
+
   it("[CL-13] rejects what JSON cannot carry, with its path, and sends nothing", async () => {
     const world = new FakeWorld();
     const client = await world.online();

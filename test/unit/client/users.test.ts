@@ -186,6 +186,37 @@ describe("whose data it is", () => {
     expect((await kept("host/doc/ada")).keys).toEqual(["queued"]);
   });
 
+  it("[CL-9] asks again when what comes is no token", async () => {
+    const { world, client } = browser();
+    const given = [null, "", undefined, tokenOf("ada"), null, tokenOf("ada")];
+    const one = client({ token: () => given.shift() as string });
+    while (world.sockets.length === 0) await world.pass(100);
+    expect([world.sockets.length, one.principal]).toEqual([1, "ada"]);
+    world.socket.accept();
+    await settle();
+    world.socket.end();
+    while (world.sockets.length === 1) await world.pass(100);
+    expect(given).toEqual([]);
+    expect(world.socket.protocols).toEqual(["partita", `bearer.${tokenOf("ada")}`]);
+  });
+
+  it("[CL-9] [CL-6] a client that has ended leaves no promise of a verdict open", async () => {
+    const { world, client, kept } = browser();
+    const ada = client({ principal: "ada", token: () => tokenOf("ada") });
+    await settle();
+    const before = ada.submit("set", { target: "before", value: 1 });
+    world.socket.open();
+    const problem = { code: "not_found", status: 404, detail: "no", traceId: "t", timestamp: 1, retryable: false };
+    world.socket.say({ type: "error", inReplyTo: world.socket.of("connect")[0]!.id, payload: problem });
+    expect(await before).toEqual({ status: "undecided" });
+    expect(await ada.submit("set", { target: "after", value: 1 })).toEqual({ status: "undecided" });
+    await settle();
+    expect((await kept("host/doc/ada")).keys).toHaveLength(2);
+    const nobody = client({ token: () => "an opaque token" });
+    const early = nobody.submit("set", { target: "early", value: 1 });
+    expect(await early).toEqual({ status: "undecided" });
+  });
+
   it("[CL-9] names scopes so that no two users share one", () => {
     const ada = { tenant: "default", principal: "ada" };
     expect(scopeOf("host:1/doc", ada)).toBe("host:1/doc/ada");
@@ -233,6 +264,58 @@ describe("signing out", () => {
     expect([agreed, asked]).toEqual([true, [[["doc", 1]]]]);
     expect([ada.status, ada.state, ada.pending]).toEqual([{ status: "closed", reason: "signed_out" }, {}, []]);
     expect(await kept("host/doc/ada")).toEqual({ keys: [], base: undefined });
+  });
+
+  it("[CL-9] asks about what is stored, and deletes it, also before the store is open", async () => {
+    const { client, store, kept } = browser();
+    const queue = await store("host/doc/ada");
+    await queue.append(entry("queued"));
+    await queue.saveBase(base("hers"));
+    expect(await client({ principal: "ada" }).signOut()).toBe(false);
+    expect(await client({ principal: "ada" }).signOut(() => true)).toBe(true);
+    expect(await kept("host/doc/ada")).toEqual({ keys: [], base: undefined });
+  });
+
+  it("[CL-9] does not resolve when nothing was deleted, because the client is closed or knows no user", async () => {
+    const { client, store, kept } = browser();
+    await (await store("host/doc/ada")).append(entry("queued"));
+    const closed = client({ principal: "ada" });
+    void closed.close();
+    await expect(closed.signOut(() => true)).rejects.toThrow("the client is closed");
+    const waiting = client({ token: () => new Promise(() => {}) });
+    const outcome = waiting.signOut(() => true).catch((error: Error) => error.message);
+    await waiting.close();
+    expect(await outcome).toBe("the client is closed");
+    const meanwhile = client({ principal: "ada" });
+    const asked = meanwhile.signOut(async () => meanwhile.close().then(() => true));
+    await expect(asked).rejects.toThrow("the client is closed");
+    expect((await kept("host/doc/ada")).keys).toEqual(["queued"]);
+  });
+
+  it("[CL-9] a client that hears it before its store is open deletes, too", async () => {
+    const { client, store } = browser();
+    const [ada, again] = [client({ principal: "ada" }), client({ principal: "ada" })];
+    const early = again!.submit("set", { target: "mine", value: 1 });
+    expect(await ada!.signOut(() => true)).toBe(true);
+    expect(await early).toEqual({ status: "undecided" });
+    expect(await again!.signOut()).toBe(true);
+    await settle();
+    expect(await store.scopes!()).toEqual([]);
+  });
+
+  it("[CL-9] shows nothing of the user any more, and so no parked entries", async () => {
+    const { world, client, store } = browser();
+    const queue = await store("host/doc/ada");
+    const parked = { code: "internal", detail: "failed" } as NonNullable<QueueEntry["parked"]>;
+    await queue.append({ ...entry("failed"), parked });
+    const ada = client({ principal: "ada" });
+    await settle();
+    world.socket.accept({ state: { text: "hers" } });
+    await settle();
+    void ada.submit("set", { target: "text", value: "new" });
+    expect(ada.parked).toHaveLength(1);
+    expect(await ada.signOut(() => true)).toBe(true);
+    expect([ada.parked, ada.pending]).toEqual([[], []]);
   });
 
   it("[CL-9] closes the other clients of the user, and those of nobody else", async () => {
