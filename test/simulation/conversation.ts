@@ -33,6 +33,8 @@ export class Conversation {
   #probes = false;
   #credit: number | undefined;
   readonly #unacknowledged: { eventId: number; bytes: number }[] = [];
+  /** What was acknowledged behind something that had no answer yet: it is taken up after that. */
+  #late: { behind: Asked; heard: readonly { bytes: number }[] }[] = [];
   readonly #broadcasts = new Set<number>();
   /** Requests that are answered only where they fail. */
   readonly #silent = new Set<string>();
@@ -85,6 +87,7 @@ export class Conversation {
   /** After hibernation the server counts what is unacknowledged from zero. */
   woken(): void {
     this.#unacknowledged.length = 0;
+    this.#late = [];
   }
 
   /** Takes the messages of one frame. `headBefore`: the last event before this step; `array`: whether the frame is one. */
@@ -129,7 +132,11 @@ export class Conversation {
   }
 
   #acknowledged(upTo: number): void {
-    while (this.#unacknowledged[0] && this.#unacknowledged[0].eventId <= upTo) this.#unacknowledged.shift();
+    const count = this.#unacknowledged.findIndex(({ eventId }) => eventId > upTo);
+    const heard = this.#unacknowledged.splice(0, count < 0 ? this.#unacknowledged.length : count);
+    this.#late = this.#late.filter(({ behind }) => this.#unanswered.includes(behind));
+    const behind = this.#unanswered.at(-1);
+    if (behind && heard.length > 0) this.#late.push({ behind, heard });
   }
 
   #outOfCredit(currentEventIndex: number): void {
@@ -142,7 +149,9 @@ export class Conversation {
     const next = this.#ledger.rows[this.#cursor];
     const rows = this.#ledger.rows.slice(this.#cursor, next?.batchEnd ?? this.#cursor + 1);
     const wanted = rows.reduce((sum, row) => sum + row.payloadBytes + overheadBytes, 0);
-    const spent = this.#unacknowledged.reduce((sum, { bytes }) => sum + bytes + overheadBytes, 0);
+    const late = this.#late.filter(({ behind }) => this.#unanswered.includes(behind)).flatMap(({ heard }) => heard);
+    const open = [...late, ...this.#unacknowledged];
+    const spent = open.reduce((sum, { bytes }) => sum + bytes + overheadBytes, 0);
     this.#check(
       this.#unheard || spent + wanted > (this.#credit ?? 0),
       () => `head comes with ${spent} of ${this.#credit} bytes of credit spent, before ${wanted} more`,
