@@ -221,6 +221,11 @@ export class Host {
     return serverNow >= since && serverNow < until - (this.#parts.clamped ? lagMsMax : 0);
   }
 
+  /** A clock that was set back ends a drain: what connects until it goes on may stay. */
+  clockJumped(): void {
+    if (this.#parts.schedule.serverNow < this.#drained.since) this.#drained = { since: 0, until: 0 };
+  }
+
   drain(seconds: number): void {
     const { trace, schedule, disk, ledger } = this.#parts;
     trace.line(`${schedule.now} drain for ${seconds} s`);
@@ -450,13 +455,14 @@ export class Host {
         if (disk.dead) return;
         const messages = parseFrame(frame);
         trace.line(`${schedule.now} ${link.name} < ${frame.slice(0, 240)}`, frame);
-        known.unproven += frame.length;
-        // Of what one window brings, the end may be late by a frame for each message.
+        // Before this frame, which may be a whole page; and of what one window brings, the end may be late by a frame
+        // for each message.
         const { unprovenBytesPerConnectionMax } = bounds;
         trace.check(
           known.unproven <= 2 * unprovenBytesPerConnectionMax,
           () => `${link.name} was sent ${known.unproven} units, and proved none of them`,
         );
+        known.unproven += frame.length;
         known.conversation.told(messages, this.#headBefore, frame.startsWith("["));
         link.fromServer({ text: frame, messages });
       },

@@ -314,6 +314,7 @@ export class World {
     this.#schedule.skewMs += byMs;
     if (byMs > rejectionRetentionMs) this.#forgets = true;
     this.trace.line(`${this.#schedule.now} the clock jumps to ${this.#schedule.serverNow}`);
+    this.#host.clockJumped();
   }
 
   #open(client: Client, at: number): { link: Link; token: string | undefined } {
