@@ -48,7 +48,13 @@ export class Memory {
   advance(now: number): FoldPosition | undefined {
     const live = this.load(now);
     const { model, ports } = this.#environment;
-    live.advance(ports.storage, model, this.#folding.turn, now);
+    try {
+      live.advance(ports.storage, model, this.#folding.turn, now);
+    } catch (error) {
+      // A part of the slice is in the state, and its position does not say so: those events would be folded twice.
+      this.#live = undefined;
+      throw error;
+    }
     this.#noteFault(live);
     return live.fold.position;
   }

@@ -245,6 +245,58 @@ describe("a log that is too long to be folded at once", () => {
     expect(await state(opened.room)).toMatchObject({ state: expectedState });
   });
 
+  it("[LC-5] [LC-8] folds no event twice where its storage fails in the middle of a slice", async () => {
+    class FailingInSlice extends NodeSqlDriver {
+      /** How many reads of the log succeed before one fails; undefined: all. */
+      left: number | undefined;
+      override query(
+        sql: string,
+        ...values: Parameters<NodeSqlDriver["query"]> extends [string, ...infer V] ? V : never
+      ) {
+        if (this.left !== undefined && sql.includes("payload") && sql.includes("FROM events") && this.left-- === 0) {
+          this.left = undefined;
+          throw new Error("no");
+        }
+        return super.query(sql, ...values);
+      }
+    }
+    const add = (at: number): Submission => {
+      const draftId = `a${at}`;
+      const event = { type: "add", payload: { target: "counter", value: 1 } };
+      return { key: draftId, mode: "single", drafts: [{ draftId, event, expectedEventId: undefined }] };
+    };
+    const counting = (version: number): AnyModel =>
+      ({
+        ...(insieme as AnyModel),
+        version,
+        eventType: (type: string) =>
+          type !== "add"
+            ? (insieme as AnyModel).eventType(type)
+            : {
+                ...(insieme as AnyModel).eventType("set")!,
+                reduce(state: { counter?: number }) {
+                  state.counter = (state.counter ?? 0) + 1;
+                },
+              },
+      }) as unknown as AnyModel;
+    const driver = new FailingInSlice();
+    const before = new TestShell({ driver, model: counting(1) });
+    // More than are read at once.
+    const total = 1_200;
+    for (let at = 1; at <= total; at++) expect((await before.submit(alice, add(at))).status).toBe(201);
+    const room = new TestShell({
+      driver,
+      model: counting(2),
+      folding: { load: slice(50), turn: slice(total), slicesMax: 3 },
+    });
+    driver.left = 1;
+    await alarm({ room, turns: [] });
+    expect(driver.left).toBeUndefined();
+    room.now += 5_000;
+    await rebuilt({ room, turns: [] });
+    expect(await state(room)).toEqual({ state: { counter: total }, eventIndex: total });
+  });
+
   it("[LC-5] says how long the rest takes, from the time of what was folded", async () => {
     const opened = reopened(await written());
     const { room } = opened;
