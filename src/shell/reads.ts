@@ -36,11 +36,11 @@ export class Reads {
   /**
    * Does a read in its turn, and resolves with what it returns. `begin`: called when it is its turn.
    *
-   * @throws Refusal where too many wait, and what the read throws.
+   * @throws Refusal where too many wait: one of the principal that has most, the newest. And what the read throws.
    */
   run<T>(principal: string, begin: () => Steps<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      if (this.#waiting >= bounds.readsWaitingMax) throw new Refusal(overloaded);
+      if (this.#waiting >= bounds.readsWaitingMax && !this.#displace(principal)) throw new Refusal(overloaded);
       const read: Read = {
         *begin() {
           resolve(yield* begin());
@@ -55,6 +55,16 @@ export class Reads {
       if (this.#turns.exhausted) this.#schedule();
       else this.#go();
     });
+  }
+
+  /** Refuses a read of the principal that has most, where `principal` has fewer. Returns whether there is one. */
+  #displace(principal: string): boolean {
+    const own = this.#queues.get(principal)?.length ?? 0;
+    const most = [...this.#queues.values()].reduce((one, other) => (other.length > one.length ? other : one), []);
+    if (most.length <= own + 1) return false;
+    most.pop()!.fail(new Refusal(overloaded));
+    this.#waiting--;
+    return true;
   }
 
   #schedule(): void {

@@ -67,6 +67,34 @@ describe("reads over HTTP", () => {
   });
 });
 
+describe("a flood of reads", () => {
+  it("[AU-6] [LC-10] does not take the place of another principal's: where too many wait, who has most gives up the last", async () => {
+    const { ask, done, failed, waiting, fire } = world();
+    ask("flood", "running", 1);
+    for (let at = 1; at <= bounds.readsWaitingMax; at++) ask("flood", `f${at}`, 0);
+    ask("other", "o1", 0);
+    ask("other", "o2", 0);
+    ask("flood", "late", 0);
+    await Promise.resolve();
+    expect(failed).toEqual(["overloaded", "overloaded", "overloaded"]);
+    while (waiting.length > 0) fire();
+    expect(done.slice(0, 5)).toEqual(["running", "f1", "o1", "f2", "o2"]);
+    expect(done).toHaveLength(bounds.readsWaitingMax + 1);
+    expect(done).not.toContain(`f${bounds.readsWaitingMax}`);
+    expect(done).not.toContain("late");
+  });
+
+  it("[AU-6] [BD-2] is shared by many: with as many as there is room for, each of one, a further one is refused", async () => {
+    const { ask, done, failed, waiting, fire } = world();
+    ask("p0", "running", 1);
+    for (let at = 1; at <= bounds.readsWaitingMax + 1; at++) ask(`p${at}`, `r${at}`, 0);
+    await Promise.resolve();
+    expect(failed).toEqual(["overloaded"]);
+    while (waiting.length > 0) fire();
+    expect(done).toHaveLength(bounds.readsWaitingMax + 1);
+  });
+});
+
 describe("what is read in steps", () => {
   it("[BD-1] [TX-9] a page is of one moment, and each step is short, however large the page", () => {
     const room = new TestPartition();
