@@ -121,8 +121,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "[WP-12] the messages of a frame are processed in another order": {
     file: "src/core/window/intake.ts",
-    from: "for (const message of messages) this.decode",
-    to: "for (const message of messages.toReversed()) this.decode",
+    from: "eachOf(messages, (message) => this.decode",
+    to: "eachOf(messages.toReversed(), (message) => this.decode",
   },
   "[WP-11] [BD-8] all logs have the same proofs": {
     file: "src/core/delivery/proof.ts",

@@ -233,6 +233,26 @@ describe("Intake", () => {
     expect(harness.batches.flatMap(draftIds)).toEqual(range(1, 11).map((at) => `d${at}`));
   });
 
+  it("[WP-10] [LC-10] a message that cannot be read affects neither the others of its frame nor the window", () => {
+    const client = new TestPartition().client("a");
+    for (const before of [0, 9]) {
+      const harness = new Harness();
+      for (const at of range(1, before)) harness.intake.offer(client, work(client, `b${at}`), 100);
+      const read = (frame: unknown) => {
+        if (frame === "broken") throw new Error("unreadable");
+        return work(client, frame as string);
+      };
+      const source = Object.assign(client, { read, overflowed: () => {} });
+      const together = () => harness.intake.arriveTogether(source, ["d1", "broken", "d2"], 0);
+      if (before === 0) expect(together).toThrow("unreadable");
+      else {
+        together();
+        expect(() => harness.fire()).toThrow("unreadable");
+      }
+      expect(draftIds(harness.batches.at(-1)!).slice(-2)).toEqual(["d1", "d2"]);
+    }
+  });
+
   it("[LC-10] [MD-11] bounds the unread frames, in number and in bytes", () => {
     const client = new TestPartition().client("a");
     const harness = new Harness();

@@ -112,7 +112,7 @@ export class Intake {
   /** Accepts the messages of one frame. While it is quiet they are one window, as far as it holds them. */
   arriveTogether(source: FrameSource, messages: readonly string[], now: number): void {
     if (this.#gathering || this.#host.turns.exhausted) {
-      for (const message of messages) this.arrive(source, message, now);
+      eachOf(messages, (message) => this.arrive(source, message, now));
       return;
     }
     this.#open();
@@ -120,7 +120,7 @@ export class Intake {
     // So that all of it waits in its place: what is asked for, and what waited until one of them proved what was read.
     this.#gathering = true;
     try {
-      for (const message of messages) this.decode(source, message, now);
+      eachOf(messages, (message) => this.decode(source, message, now));
     } finally {
       this.#arrivals = arrivals;
       if (this.#waiting > 0) this.#process(bounds.windowUnitsMax);
@@ -214,15 +214,7 @@ export class Intake {
   }
 
   #decodeAll(arrivals: readonly Arrival[]): void {
-    let failure: { error: unknown } | undefined;
-    for (const { source, frame, now } of arrivals) {
-      try {
-        this.decode(source, frame, now);
-      } catch (error) {
-        failure ??= { error };
-      }
-    }
-    if (failure) throw failure.error;
+    eachOf(arrivals, ({ source, frame, now }) => this.decode(source, frame, now));
   }
 
   #open(): void {
@@ -331,6 +323,19 @@ export class Intake {
     }
     this.#queues = queues;
   }
+}
+
+/** Does `act` with each item. Throws what it threw first, at the end: one that fails does not take the others with it. */
+function eachOf<Item>(items: readonly Item[], act: (item: Item) => void): void {
+  let failure: { error: unknown } | undefined;
+  for (const item of items) {
+    try {
+      act(item);
+    } catch (error) {
+      failure ??= { error };
+    }
+  }
+  if (failure) throw failure.error;
 }
 
 /** How large a frame is, as far as the bounds of what waits are concerned. */
