@@ -36,8 +36,8 @@ export function durablePorts(
     },
     afterIo(run) {
       // Platform fact: with SQLite `sync` waits for the last commit and the output gate, and resolves by the event loop even
-      // where nothing is pending. A gate that has failed resets the object.
-      void ctx.storage.sync().then(run);
+      // where nothing is pending. A gate that has failed resets the object; if it did not, the turn must come all the same.
+      void ctx.storage.sync().then(run, run);
     },
     every(run, periodMs) {
       const timer = setInterval(run, periodMs);
