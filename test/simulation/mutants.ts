@@ -91,8 +91,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "[LC-3] a connection to a partition that was never written leaves a schema behind": {
     file: "src/core/partition.ts",
-    from: "if (live?.head.logId !== undefined && ",
-    to: "if (live && ",
+    from: "if (listener.mayVanish && live?.head.logId !== undefined && ",
+    to: "if (listener.mayVanish && live && ",
   },
   "[BD-6] the key is not looked up before a refusal": {
     file: "src/core/decide/decide.ts",
@@ -102,11 +102,6 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "[BD-4] a full log takes more": {
     file: "src/core/decide/decide.ts",
     from: "    logFull(live.head, limiter.limits) ??\n",
-    to: "",
-  },
-  "[CL-7] [WP-5] an acceptance behind a hash stands for an event in front of it": {
-    file: "src/core/delivery/session.ts",
-    from: "event.eventId > this.#hashed && ",
     to: "",
   },
   "[BD-4] a connection that proves nothing is not ended": {

@@ -245,13 +245,15 @@ export class Device {
     const { random, schedule } = this.#parts;
     const how = this.#faultsEnded ? "comes" : random.weighted({ comes: 8, fails: 1, hangs: 0.3 });
     if (how !== "comes") this.#reporter.line(`its token ${how}`);
+    // A program that has crashed hears of nothing: else it would go on, beside the next one.
+    const program = this.#program;
     return new Promise((resolve, reject) => {
       if (how === "hangs") return;
-      schedule.after(random.between(0, 50), () =>
-        how === "comes"
-          ? resolve(this.#isNamedByToken ? tokenFor(this.#parts.author!) : "a token")
-          : reject(new Error("no token")),
-      );
+      schedule.after(random.between(0, 50), () => {
+        if (program !== this.#program) return;
+        if (how === "comes") resolve(this.#isNamedByToken ? tokenFor(this.#parts.author!) : "a token");
+        else reject(new Error("no token"));
+      });
     });
   }
 
