@@ -88,7 +88,12 @@ describe.runIf(browserPresent)("a page that crashes", () => {
     let up = 0;
     let deaf = true;
     const proxy = await connect(port, (frame, direction) => {
-      if (deaf && direction === "up" && frame.includes('"submit_event"') && ++up > drafts / 2) return { frames: [] };
+      if (deaf && direction === "up" && frame.includes('"submit_event"')) {
+        const sent = [JSON.parse(frame) as object | object[]].flat();
+        const passed = sent.slice(0, Math.max(drafts / 2 - up, 0));
+        up += sent.length;
+        return { frames: passed.length > 0 ? [JSON.stringify(passed)] : [] };
+      }
       if (deaf && direction === "down" && frame.includes('"event_accepted"')) return { frames: [] };
       return { frames: [frame] };
     });

@@ -38,9 +38,12 @@ class Watch {
   };
 
   #up(frame: string): void {
-    const { type, payload } = JSON.parse(frame) as { type: string; payload?: { draftId?: string; batchId?: string } };
-    if (type !== "submit_event" && type !== "submit_events") return;
-    this.#inFlight.add((payload!.draftId ?? payload!.batchId)!);
+    type Sent = { type: string; payload?: { draftId?: string; batchId?: string } };
+    for (const { type, payload } of [JSON.parse(frame) as Sent | Sent[]].flat()) {
+      if (type === "submit_event" || type === "submit_events") {
+        this.#inFlight.add((payload!.draftId ?? payload!.batchId)!);
+      }
+    }
     this.inFlightMost = Math.max(this.inFlightMost, this.#inFlight.size);
     this.frameBytesMost = Math.max(this.frameBytesMost, utf8Length(frame));
   }
