@@ -6,7 +6,7 @@ import { lastValue, watch, writeOldPartition } from "../support/rebuild.ts";
 import { temporaryFolder, TestServer } from "../support/server.ts";
 
 const partition = "long";
-const eventsTotal = 200_000;
+const eventsTotal = 400_000;
 const folder = temporaryFolder("partita-rebuild-");
 const server = new TestServer({ folder });
 
@@ -23,12 +23,12 @@ test("[LC-1] [LC-5] [MD-5] [CL-3] a long log under a new version of the model, k
   client.on("status", ({ problem }) => problems.add(problem?.code));
   const verdict = client.submit("set", { target: "own", value: 1 });
 
-  const before = await watch(server, partition, (eventId) => eventId > eventsTotal / 2);
+  const before = await watch(server, partition, (eventId) => eventId > eventsTotal / 4);
   await server.restart();
   const after = await watch(server, partition);
   // It has stored what it folded in the first run, and goes on from there.
-  expect(before.positions.at(-1)!).toBeGreaterThan(eventsTotal / 2);
-  expect(after.positions[0]!).toBeGreaterThan(eventsTotal / 4);
+  expect(before.positions.at(-1)!).toBeGreaterThan(eventsTotal / 4);
+  expect(after.positions[0]!).toBeGreaterThan(eventsTotal / 8);
   for (const { positions } of [before, after]) expect(positions).toEqual(positions.toSorted((a, b) => a - b));
   console.log("until the kill", { ...before, positions: before.positions.length });
   console.log("after it", { ...after, positions: after.positions.length });

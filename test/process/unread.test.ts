@@ -34,14 +34,22 @@ async function connected(clientId: string): Promise<WebSocket> {
   return socket;
 }
 
+/** The next message of a type: broadcasts may come before it. */
+async function answer(socket: WebSocket, type: string): Promise<{ type: string; payload: object }> {
+  for (;;) {
+    const [text] = (await once(socket, "message")) as [Buffer];
+    const message = JSON.parse(String(text)) as { type: string; payload: object };
+    if (message.type === type) return message;
+  }
+}
+
 /** Reads the log once, page by page. */
 async function readAll(socket: WebSocket): Promise<number> {
   let since = 0;
   for (let hasMore = true; hasMore;) {
     socket.send(frame("sync", { sinceEventId: since }));
-    const [text] = (await once(socket, "message")) as [Buffer];
-    const { payload } = JSON.parse(String(text)) as { payload: { nextSinceEventId: number; hasMore: boolean } };
-    ({ nextSinceEventId: since, hasMore } = payload);
+    const { payload } = await answer(socket, "sync_response");
+    ({ nextSinceEventId: since, hasMore } = payload as { nextSinceEventId: number; hasMore: boolean });
   }
   return since;
 }
@@ -56,7 +64,7 @@ test.skipIf(process.platform !== "linux")(
       writer.send(
         frame("submit_event", { draftId: `d${at}`, event: { type: "set", payload: { target: "n", value } } }),
       );
-      await once(writer, "message");
+      await answer(writer, "event_accepted");
     }
     const reader = await connected("reader");
     for (let round = 0; round < 5; round++) expect(await readAll(reader)).toBe(100);
