@@ -281,7 +281,7 @@ describe("drain", () => {
 /** A database that cannot be read, or written, for a while. */
 class FailingDriver extends NodeSqlDriver {
   failingReads = false;
-  /** So many transactions fail. */
+  /** How many transactions fail. */
   failingTransactions = 0;
 
   override query(sql: string, ...values: SqlValue[]): SqlRow[] {
