@@ -16,12 +16,12 @@ export function costOfBytes(bytes: number): number {
   return bytes / bytesPerUnit;
 }
 
-/** To make so many UTF-16 units of the text of a state: small objects take up to 2 ms for 64 Ki. */
+/** To make this number of UTF-16 units of the text of a state: small objects take up to 2 ms for 64 Ki. */
 export function costOfStateText(units: number): number {
   return units / stateUnitsPerUnit;
 }
 
-/** To fold an event with a payload of so many bytes. */
+/** To fold an event with a payload of this number of bytes. */
 export function costOfFold(payloadBytes: number): number {
   return foldCost + payloadBytes / foldBytesPerUnit;
 }

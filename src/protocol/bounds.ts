@@ -36,7 +36,7 @@ export const bounds = {
    */
   queueWorkMax: 8_192,
   queueBytesMax: 6 * 1024 * 1024,
-  /** What decoded JSON takes in memory is at most so many times the UTF-16 units of its text: `{"ab":1},` takes 328 bytes and 12 for its place. */
+  /** What decoded JSON takes in memory is at most this number times the UTF-16 units of its text: `{"ab":1},` takes 328 bytes and 12 for its place. */
   decodedBytesPerUnitMax: 38,
   /** Frames of one connection that wait for their window. */
   queueWorkPerConnectionMax: 1_024,

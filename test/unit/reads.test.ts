@@ -12,7 +12,7 @@ function world() {
   const reads = new Reads(turns);
   const done: string[] = [];
   const failed: string[] = [];
-  /** A read of so many steps, each of which takes a whole turn. */
+  /** A read in `steps` steps. Each takes a whole turn. */
   const ask = (principal: string, name: string, steps = 2) => {
     const read = function* (): Steps<string> {
       for (let at = 0; at < steps; at++) yield bounds.turnWorkMax;
