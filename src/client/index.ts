@@ -17,8 +17,8 @@ import type { OpenStore } from "./stores/store.ts";
 import { indexedDbStore } from "./stores/indexed-db-file.ts";
 import { memoryStore } from "./stores/memory.ts";
 import { browserTabs } from "./tabs/browser.ts";
-import type { TabsPort } from "./tabs/ports.ts";
 import { defaultTiming, type Timing } from "./transport/timing.ts";
+import { within } from "./transport/within.ts";
 
 export type { Client } from "./api/client.ts";
 export type { BatchDraft, PendingEntry, SubmitOptions } from "./api/drafts.ts";
@@ -111,7 +111,11 @@ export function createClient<S extends object, P extends Record<string, z.core.$
   const backend = async (scope: string): Promise<NewBackend | undefined> => {
     // Tabs with another model version or another client id do not share.
     const tabs = browserTabs(JSON.stringify([scope, clientId, model.version, presence]));
-    return tabs && loadTabs(tabs, ports, timing.connectMs);
+    if (!tabs) return undefined;
+    // A separate file, because most platforms have no tabs. If it cannot be loaded in time, this tab works alone:
+    // nothing is shown and stored before that.
+    const code = await within(ports, timing.connectMs, import("./tabs/backend.ts"));
+    return code?.tabsBackend(tabs, ports, () => uuidv7(ports));
   };
   const timing = { ...defaultTiming, ...options.timing };
   const store = options.store ?? defaultStore();
@@ -178,16 +182,4 @@ function identityIn({
 
 function defaultStore(): OpenStore {
   return "indexedDB" in globalThis ? indexedDbStore() : memoryStore();
-}
-
-/** A separate file, because most platforms have no tabs. If it cannot be loaded within `ms`, this tab works alone. */
-function loadTabs(tabs: TabsPort, ports: Ports, ms: number): Promise<NewBackend | undefined> {
-  return new Promise((resolve) => {
-    const alone = () => resolve(undefined);
-    // Nothing is shown and stored before that, and a weak network may never answer.
-    const cancel = ports.after(ms, alone);
-    void import("./tabs/backend.ts")
-      .then(({ tabsBackend }) => resolve(tabsBackend(tabs, ports, () => uuidv7(ports))), alone)
-      .then(cancel);
-  });
 }

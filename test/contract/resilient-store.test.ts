@@ -59,7 +59,10 @@ class FaultyStorage {
 
 async function openOn(storage: FaultyStorage) {
   const reasons: StoreFailure[] = [];
-  return { reasons, store: await openResilient(storage.openFaulty, "a", (reason) => reasons.push(reason)) };
+  return {
+    reasons,
+    store: await openResilient(storage.openFaulty, memoryStore(), "a", (reason) => reasons.push(reason)),
+  };
 }
 
 /** A promise that the test resolves. */
@@ -102,7 +105,7 @@ describe("resilient store", () => {
 
   it("[CL-2] is as durable as the store below", async () => {
     const reasons = vi.fn<() => void>();
-    expect((await openResilient(memoryStore(), "a", reasons)).durable).toBe(false);
+    expect((await openResilient(memoryStore(), memoryStore(), "a", reasons)).durable).toBe(false);
     expect(reasons).not.toHaveBeenCalled();
   });
 
@@ -113,6 +116,7 @@ describe("resilient store", () => {
     const reasons: StoreFailure[] = [];
     const store = await openResilient(
       () => Promise.reject(error),
+      memoryStore(),
       "a",
       (why) => reasons.push(why),
     );
@@ -385,10 +389,10 @@ describe("resilient store", () => {
       throw new Error("of the application");
     };
     const storage = new FaultyStorage(() => "before");
-    const store = await openResilient(storage.openFaulty, "a", throwing);
+    const store = await openResilient(storage.openFaulty, memoryStore(), "a", throwing);
     await store.append(entry("one"));
     expect(await keysIn(store)).toEqual(["one"]);
-    const inMemory = await openResilient(() => Promise.reject(full()), "a", throwing);
+    const inMemory = await openResilient(() => Promise.reject(full()), memoryStore(), "a", throwing);
     await inMemory.append(entry("one"));
     expect(thrown.length).toBe(2);
   });

@@ -1,7 +1,7 @@
 import type * as z from "zod/mini";
 import type { DeepReadonly, Model } from "../../model/index.ts";
 import { type Failure, isJsonObject, type Json, type JsonObject, type Problem, problem } from "../../protocol/index.ts";
-import { openResilient } from "../stores/resilient.ts";
+import { openStore } from "./open-store.ts";
 import type { OpenStore, QueueEntry, QueueStore } from "../stores/store.ts";
 import type { Backend, BackendParts, EngineHost } from "../sync/backend.ts";
 import { Engine } from "../sync/engine.ts";
@@ -339,7 +339,7 @@ export class Client<S extends object, P extends Payloads> {
     const scope = scopeOf(address, this.#identity);
     const view = this.#view;
     const confirmed = this.#confirmed;
-    const opened = openResilient(open, scope, (reason) => {
+    const opened = openStore(open, scope, ports, timing.connectMs, (reason) => {
       this.#emitter.emit("degraded", { reason });
       this.#changed();
     });

@@ -1,9 +1,8 @@
 import { type OpenStore, type QueueEntry, type QueueStore, type StoredBase, type StoreFailure } from "./store.ts";
 import { closedError, reasonOf } from "./failures.ts";
-import { memoryStore } from "./memory.ts";
 
 /**
- * Opens a store that does not fail: if the store of `open` fails, it continues in memory, with all
+ * Opens a store that does not fail: if the store of `open` fails, it continues in `memory`, with all
  * entries that were loaded or appended, in their order. From then on `durable` is false, and
  * `onDegraded` is called once with the reason. Calls reject only after `close`.
  *
@@ -15,6 +14,7 @@ import { memoryStore } from "./memory.ts";
  */
 export async function openResilient(
   open: OpenStore,
+  memory: OpenStore,
   scope: string,
   onDegraded: (reason: StoreFailure) => void,
 ): Promise<QueueStore> {
@@ -22,7 +22,7 @@ export async function openResilient(
     return new ResilientQueue(await open(scope), onDegraded);
   } catch (error) {
     report(onDegraded, error);
-    return await memoryStore()(scope);
+    return await memory(scope);
   }
 }
 
