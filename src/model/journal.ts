@@ -15,15 +15,11 @@ export function spliceInPlace(array: unknown[], at: number, deleted: number, ite
 
 /** The changes since the last `forget`, newest last. The cost of an undo is that of the changes, never a copy of the state. */
 export class Journal {
-  readonly #entries: (() => void)[] = [];
-  /** The number of final entries at the beginning; they are dropped together when they are many. */
-  #forgotten = 0;
-  /** The number of entries dropped so far. */
-  #dropped = 0;
+  #entries: (() => void)[] = [];
 
   /** A position to undo to. A position is invalid after an undo to an earlier one. */
   get position(): number {
-    return this.#dropped + this.#entries.length;
+    return this.#entries.length;
   }
 
   /** Adds a change by how to undo it. */
@@ -36,20 +32,17 @@ export class Journal {
     while (this.position > position) this.#entries.pop()!();
   }
 
-  /** Makes all changes before `position` permanent. Later positions stay valid. */
-  forgetTo(position: number): void {
-    this.#forgotten = position - this.#dropped;
-    // Dropped when they are at least half, so that each entry is moved a bounded number of times.
-    if (this.#forgotten * 2 < this.#entries.length) return;
-    this.#entries.splice(0, this.#forgotten);
-    this.#dropped = position;
-    this.#forgotten = 0;
+  /** Takes all changes out of the journal. Returns how to undo them. */
+  take(): () => void {
+    const entries = this.#entries;
+    this.#entries = [];
+    return () => {
+      for (let at = entries.length; at-- > 0;) entries[at]!();
+    };
   }
 
   /** Makes all changes permanent. Positions restart at 0. */
   forget(): void {
     this.#entries.length = 0;
-    this.#forgotten = 0;
-    this.#dropped = 0;
   }
 }

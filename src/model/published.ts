@@ -12,26 +12,19 @@ import type { StateWatcher } from "./watcher.ts";
 export class Published implements StateWatcher {
   readonly #copies = new WeakMap<Container, Container>();
   readonly #parents = new WeakMap<Container, Container>();
-  readonly #touched = new Set<Container>();
 
   property(container: Container): void {
-    this.#touched.add(container);
+    // A container without a copy has no ancestor with one: copies are deleted up to the root, and made with all below.
+    for (let at: Container | undefined = container; at && this.#copies.delete(at);) at = this.#parents.get(at);
   }
 
   splice(array: Container): void {
-    this.#touched.add(array);
+    this.property(array);
   }
 
-  /** Returns the current state under `root`. */
-  publish(root: Container): Container {
-    for (const container of this.#touched) this.#invalidate(container);
-    this.#touched.clear();
-    return this.#copyOf(root);
-  }
-
-  #invalidate(container: Container): void {
-    // A container without a copy has no ancestor with one: copies are deleted up to the root, and made from it.
-    for (let at: Container | undefined = container; at && this.#copies.delete(at);) at = this.#parents.get(at);
+  /** Returns `container` as it is now. */
+  publish(container: Container): Container {
+    return this.#copyOf(container);
   }
 
   #copyOf(container: Container): Container {

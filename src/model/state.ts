@@ -40,6 +40,8 @@ export class State<S extends object> {
   readonly #derived = new WeakMap<object, Map<string, unknown>>();
   /** Containers that were removed from the tree in the current step, and can be inserted again without a copy. */
   readonly #detached = new Set<object>();
+  /** Build the indexes that the present undo has deleted. */
+  readonly #lost: (() => void)[] = [];
   /**
    * The work that models have done through this state, in units of about half a microsecond: values read and
    * written, keys enumerated, ranges that array methods move or search. It counts what a model asks for, never how
@@ -110,7 +112,7 @@ export class State<S extends object> {
   /** Undoes every change since `position`. */
   undoTo(position: number): void {
     this.#journal.undoTo(position);
-    this.#release(false);
+    this.#afterUndo();
   }
 
   /** Makes all changes permanent. Positions restart at 0. */
@@ -118,9 +120,16 @@ export class State<S extends object> {
     this.#journal.forget();
   }
 
-  /** Makes the changes before `position` permanent; later changes can still be undone. */
-  forgetTo(position: number): void {
-    this.#journal.forgetTo(position);
+  /**
+   * Takes all changes out of the journal. Returns a function that undoes them once. It must be called before every
+   * earlier change of the same data is undone, and after every later one.
+   */
+  takeUndo(): () => void {
+    const undo = this.#journal.take();
+    return () => {
+      undo();
+      this.#afterUndo();
+    };
   }
 
   /** The state as plain data that never changes, see `Published`. */
@@ -151,8 +160,13 @@ export class State<S extends object> {
     build: (container: C) => Iterable<readonly [string, V]>,
   ): StateIndex<V> {
     return this.derive(container, name, (owner, host) => {
-      // It includes changes that can still be undone: then it must be deleted with them.
-      if (this.position > 0) this.#journal.run(() => this.#derived.get(owner)!.delete(name));
+      // It includes changes that can still be undone: then it must be deleted with them, and built without them.
+      if (this.position > 0) {
+        this.#journal.run(() => {
+          this.#derived.get(owner)!.delete(name);
+          this.#lost.push(() => this.index(container, name, build));
+        });
+      }
       return new StateIndex<V>(build(owner), host);
     });
   }
@@ -190,6 +204,20 @@ export class State<S extends object> {
       this.#journaling = false;
       this.#release(journaling);
     }
+  }
+
+  #afterUndo(): void {
+    this.#release(false);
+    if (this.#lost.length === 0) return;
+    const { work } = this;
+    for (const build of this.#lost.splice(0)) {
+      try {
+        build();
+      } catch {
+        // The next use of it builds it, or fails.
+      }
+    }
+    this.work = work;
   }
 
   /** Lets go of the containers that were removed and not inserted again. An undo of the step begins with them detached. */

@@ -204,6 +204,32 @@ describe("State.index", () => {
     state.read((view) => expect(byId(state, view).has("a")).toBe(false));
   });
 
+  it("[CL-12] is built once more when its changes are undone, and then stays", () => {
+    const state = new State<Tree>({ list: [{ id: "b" }] });
+    let builds = 0;
+    const counted = (draft: Tree) =>
+      state.index(draft.list, "byId", (list) => {
+        builds++;
+        return list.map((item) => [item.id, item] as const);
+      });
+    for (let round = 0; round < 3; round++) {
+      const { work } = state;
+      state.change((draft) => {
+        draft.list.push({ id: "a" });
+        counted(draft).set("a", draft.list[1]!);
+      });
+      const undo = state.takeUndo();
+      undo();
+      state.read((view) => {
+        expect(counted(view).has("a")).toBe(false);
+        expect(counted(view).get("b")).toBe(view.list[0]);
+      });
+      expect(builds).toBe(2);
+      // What an undo does is no work of a model.
+      expect(state.work - work).toBeLessThan(100);
+    }
+  });
+
   it("refuses changes while reading", () => {
     const state = new State<Tree>({ list: [] });
     expect(() => state.read((view) => byId(state, view).delete("a"))).toThrow(StateError);

@@ -38,19 +38,23 @@ export interface Rebased {
 /** An undecided entry of the queue. */
 interface Group {
   readonly entry: QueueEntry;
+  /** Its drafts that are not confirmed, in their order. */
+  readonly members: Pending[];
   /** Why it is not in the view, or not completely. */
   failure: Failure | undefined;
   /** Whether it was in the view when the application was last informed. */
   reportedFitting: boolean;
   /** Its events may already be in the confirmed state: it is not shown until it is decided. */
   doubtful: boolean;
+  /** It is not in the view, and has to be applied. */
+  stale: boolean;
 }
 
 interface Pending {
   readonly draft: QueuedDraft;
   readonly group: Group;
-  /** The position of the journal before the draft. Undefined: the draft is not in the view. */
-  before: number | undefined;
+  /** Removes it from the view. Undefined: the draft is not in the view. */
+  undo: (() => void) | undefined;
   /** Whether the model has read its timestamp: the server will set another one. */
   timed: boolean;
   /** Whether its payload has passed the schema. */
@@ -68,13 +72,14 @@ export class Replica<S extends object> {
   readonly #identity: ReplicaIdentity;
   #state: State<object>;
   #eventId = 0;
-  #pending: Pending[] = [];
-  readonly #byDraftId = new Map<string, Pending>();
+  /** The drafts that are not confirmed, in the order of the queue. */
+  readonly #pending = new Map<string, Pending>();
+  /** The undecided entries, by key, in the order of the queue. */
   readonly #groups = new Map<string, Group>();
   /** Drafts that were matched with events by their content. */
   readonly #guessed = new Set<string>();
-  /** Pending drafts from this index on have to be applied. */
-  #applyFrom = 0;
+  /** Whether an entry has to be applied. */
+  #stale = false;
   /** How many pending drafts are in the view. */
   #applied = 0;
 
@@ -104,14 +109,14 @@ export class Replica<S extends object> {
 
   /** The number of drafts that are not confirmed. */
   get pendingCount(): number {
-    return this.#pending.length;
+    return this.#pending.size;
   }
 
   /** Whether the confirmed state has no event of an undecided entry. */
   get onlyDecided(): boolean {
     let drafts = 0;
     for (const { entry } of this.#groups.values()) drafts += entry.drafts.length;
-    return drafts === this.#pending.length;
+    return drafts === this.#pending.size;
   }
 
   /**
@@ -165,7 +170,7 @@ export class Replica<S extends object> {
 
   /** The confirmed state alone, as JSON text. All pending drafts have to be applied again after it. */
   confirmedText(): string {
-    this.#takeBack(0);
+    this.#takeBack();
     return this.#state.stringify();
   }
 
@@ -175,12 +180,19 @@ export class Replica<S extends object> {
    */
   add(entry: QueueEntry): Failure | undefined {
     this.#assertRebased();
-    const group: Group = { entry, failure: undefined, reportedFitting: true, doubtful: false };
+    const group: Group = {
+      entry,
+      members: [],
+      failure: undefined,
+      reportedFitting: true,
+      doubtful: false,
+      stale: false,
+    };
     this.#groups.set(entry.key, group);
     for (const draft of entry.drafts) {
-      const pending: Pending = { draft, group, before: undefined, timed: false, shaped: false };
-      this.#pending.push(pending);
-      this.#byDraftId.set(draft.draftId, pending);
+      const pending: Pending = { draft, group, undo: undefined, timed: false, shaped: false };
+      group.members.push(pending);
+      this.#pending.set(draft.draftId, pending);
     }
     this.#applyGroup(group);
     group.reportedFitting = group.failure === undefined;
@@ -191,21 +203,10 @@ export class Replica<S extends object> {
   settle(key: string): void {
     const group = this.#groups.get(key);
     if (!group) return;
+    if (group.members.some(({ undo }) => undo)) this.#takeBack(group);
     this.#groups.delete(key);
     for (const { draftId } of group.entry.drafts) this.#guessed.delete(draftId);
-    const first = this.#pending.findIndex(({ group }) => group.entry.key === key);
-    if (first < 0) return;
-    if (this.#pending.some(({ group, before }) => group.entry.key === key && before !== undefined)) {
-      this.#takeBack(first);
-    }
-    let left = 0;
-    this.#pending = this.#pending.filter((pending, at) => {
-      if (pending.group.entry.key !== key) return true;
-      this.#byDraftId.delete(pending.draft.draftId);
-      if (at < this.#applyFrom) left++;
-      return false;
-    });
-    this.#applyFrom -= left;
+    for (const { draft } of group.members) this.#pending.delete(draft.draftId);
   }
 
   /**
@@ -216,21 +217,18 @@ export class Replica<S extends object> {
   confirm({ eventId, event, draftId }: ConfirmedEvent): void {
     if (eventId !== this.#eventId + 1) throw new Error(`event ${eventId} does not follow ${this.#eventId}`);
     const own = this.#ownOf(event, draftId);
-    if (own && own === this.#pending[0] && own.before !== undefined && !own.timed && own.group.failure === undefined) {
+    const [first] = this.#pending.values();
+    if (own && own === first && own.undo && !own.timed && own.group.failure === undefined) {
       // The view already shows this event: it only becomes final.
-      this.#state.forgetTo(
-        this.#pending.find(({ before }, at) => at > 0 && before !== undefined)?.before ?? this.#state.position,
-      );
-      this.#pending.shift();
-      this.#applyFrom--;
       this.#applied--;
     } else {
-      this.#takeBack(0);
+      this.#takeBack();
       foldEvent(this.#model, this.#state, event);
-      this.#state.forget();
-      if (own) this.#pending.splice(this.#pending.indexOf(own), 1);
     }
-    if (own) this.#byDraftId.delete(own.draft.draftId);
+    if (own) {
+      own.group.members.splice(own.group.members.indexOf(own), 1);
+      this.#pending.delete(own.draft.draftId);
+    }
     this.#eventId = eventId;
   }
 
@@ -240,12 +238,15 @@ export class Replica<S extends object> {
    * was another draft, its own event later uses this one: their contents are equal.
    */
   #ownOf(event: ConfirmedEvent["event"], draftId: string | undefined): Pending | undefined {
-    if (draftId !== undefined && !this.#guessed.delete(draftId)) return this.#byDraftId.get(draftId);
+    if (draftId !== undefined && !this.#guessed.delete(draftId)) return this.#pending.get(draftId);
     if (event.clientId !== this.#identity.clientId) return undefined;
     const content = contentOf(event);
-    const own = this.#pending.find(({ draft }) => draft.type === event.type && contentOf(draft) === content);
-    if (own) this.#guessed.add(own.draft.draftId);
-    return own;
+    for (const own of this.#pending.values()) {
+      if (own.draft.type !== event.type || contentOf(own.draft) !== content) continue;
+      this.#guessed.add(own.draft.draftId);
+      return own;
+    }
+    return undefined;
   }
 
   /**
@@ -255,66 +256,68 @@ export class Replica<S extends object> {
   reset(state: object, eventId: number, doubtful: readonly string[]): void {
     this.#state = new State(state, { publishes: true });
     this.#eventId = eventId;
-    this.#applyFrom = 0;
     this.#applied = 0;
-    for (const pending of this.#pending) pending.before = undefined;
+    this.#stale = this.#groups.size > 0;
+    for (const pending of this.#pending.values()) pending.undo = undefined;
     const doubted = new Set(doubtful);
-    for (const group of this.#groups.values()) group.doubtful = doubted.has(group.entry.key);
+    for (const group of this.#groups.values()) {
+      group.stale = true;
+      group.doubtful = doubted.has(group.entry.key);
+    }
   }
 
-  /** Applies the drafts that have to be applied, and returns the entries that do not fit any more. */
+  /** Applies the entries that have to be applied, and returns those that do not fit any more. */
   rebase(): Rebased {
-    if (this.#applyFrom === this.#pending.length) return { fallen: [] };
-    const touched = new Set<Group>();
-    while (this.#applyFrom < this.#pending.length) {
-      const { group } = this.#pending[this.#applyFrom]!;
-      touched.add(group);
-      this.#applyGroup(group);
-    }
     const fallen: { key: string; failure: Failure }[] = [];
-    for (const group of touched) {
-      const fits = group.failure === undefined;
-      if (group.failure && group.reportedFitting) fallen.push({ key: group.entry.key, failure: group.failure });
-      group.reportedFitting = fits;
+    if (!this.#stale) return { fallen };
+    for (const group of this.#groups.values()) {
+      if (!group.stale) continue;
+      this.#applyGroup(group);
+      const { failure } = group;
+      if (failure && group.reportedFitting) fallen.push({ key: group.entry.key, failure });
+      group.reportedFitting = !failure;
     }
+    this.#stale = false;
     return { fallen };
   }
 
-  /** Removes the drafts from `index` on from the view. They have to be applied again. */
-  #takeBack(index: number): void {
-    const first = this.#pending.find(({ before }, at) => at >= index && before !== undefined);
-    if (first) this.#state.undoTo(first.before!);
-    for (let at = index; at < this.#applyFrom; at++) this.#leave(this.#pending[at]!);
-    this.#applyFrom = Math.min(this.#applyFrom, index);
-  }
-
-  /** Applies the remaining drafts of a group, from `#applyFrom`: of an atomic batch all or none, of a sequential one those before the first failure. */
-  #applyGroup(group: Group): void {
-    const from = this.#applyFrom;
-    group.failure = undefined;
-    for (let at = from; this.#pending[at]?.group === group; at++) {
-      this.#applyFrom = at + 1;
-      const pending = this.#pending[at]!;
-      if (group.doubtful || group.failure) continue;
-      const before = this.#state.position;
-      group.failure = this.#apply(pending);
-      if (!group.failure) {
-        pending.before = before;
-        this.#applied++;
-      } else if (group.entry.mode === "atomic") {
-        this.#state.undoTo(this.#pending[from]!.before ?? before);
-        for (let of = from; of < at; of++) this.#leave(this.#pending[of]!);
-      }
+  /** Removes the entries from `first` on, or all, from the view. They have to be applied again. */
+  #takeBack(first?: Group): void {
+    this.#stale = this.#groups.size > 0;
+    for (const group of [...this.#groups.values()].toReversed()) {
+      this.#takeOut(group);
+      group.stale = true;
+      if (group === first) return;
     }
   }
 
-  #leave(pending: Pending): void {
-    if (pending.before !== undefined) this.#applied--;
-    pending.before = undefined;
+  #takeOut(group: Group): void {
+    for (const member of group.members.toReversed()) {
+      if (!member.undo) continue;
+      member.undo();
+      member.undo = undefined;
+      this.#applied--;
+    }
+  }
+
+  /** Applies the drafts of a group that are not confirmed: of an atomic batch all or none, of a sequential one those before the first failure. */
+  #applyGroup(group: Group): void {
+    group.stale = false;
+    group.failure = undefined;
+    if (group.doubtful) return;
+    for (const member of group.members) {
+      group.failure = this.#apply(member);
+      if (group.failure) {
+        if (group.entry.mode === "atomic") this.#takeOut(group);
+        return;
+      }
+      member.undo = this.#state.takeUndo();
+      this.#applied++;
+    }
   }
 
   #assertRebased(): void {
-    if (this.#applyFrom !== this.#pending.length) throw new Error("call rebase first");
+    if (this.#stale) throw new Error("call rebase first");
   }
 
   /** Applies one draft, or leaves the view unchanged and returns why. */
@@ -322,7 +325,6 @@ export class Replica<S extends object> {
     const { draft, group } = pending;
     const definition = this.#model.eventType(draft.type);
     if (!definition) return { code: "unknown_event_type", layer: "schema", detail: `There is no "${draft.type}".` };
-    const before = this.#state.position;
     try {
       const current = upcast(definition, {
         ...draft,
@@ -346,10 +348,10 @@ export class Replica<S extends object> {
       this.#state.change((state) => definition.reduce(state, event as never, this.#state.context));
       const broken = invariantViolations(this.#model, this.#state);
       if (broken.length === 0) return undefined;
-      this.#state.undoTo(before);
+      this.#state.undoTo(0);
       return { code: "invariant_violated", layer: "invariant", detail: broken[0]!.message, errors: broken };
     } catch (error) {
-      this.#state.undoTo(before);
+      this.#state.undoTo(0);
       return { code: "draft_failed", detail: `The model failed on "${draft.type}": ${String(error)}` };
     }
   }
