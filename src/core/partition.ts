@@ -42,6 +42,8 @@ export interface Parts {
   readonly transform?: Transform;
   /** How a state is folded from its log. */
   readonly folding?: Folding | undefined;
+  /** Called each time when what is in memory was loaded from the storage. */
+  readonly loaded?: (() => void) | undefined;
 }
 
 /**
@@ -64,10 +66,13 @@ export class Partition {
     name: PartitionName,
     model: AnyModel,
     ports: Ports,
-    { jobs = [], transform = unchanged, folding = standardFolding }: Parts = {},
+    { jobs = [], transform = unchanged, folding = standardFolding, loaded = () => {} }: Parts = {},
   ) {
     const environment = { name, model, ports };
-    const memory = new Memory(environment, folding, ({ head }) => fanOut.loaded(head.eventId));
+    const memory = new Memory(environment, folding, ({ head }) => {
+      fanOut.loaded(head.eventId);
+      loaded();
+    });
     const fanOut = new FanOut(environment, memory);
     const presence = new Presence(ports.defer, () => limiter.limits);
     const limiter = new Limiter((count) => ports.askTenant(count));

@@ -43,7 +43,7 @@ export function durablePorts(
       const timer = setInterval(run, periodMs);
       return () => clearInterval(timer);
     },
-    armAlarm: (at) => void ctx.storage.setAlarm(at),
+    armAlarm: (at) => ctx.storage.setAlarm(at),
     tenant,
     keys: () => (tenant ? keys() : undefined),
     async verify(token, now) {

@@ -68,8 +68,14 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
       }
     }
 
-    async attendWith({ partition, leaseMs, knownSeq }: Asked<"attendWith">): Promise<TenantSubscription> {
-      return this.#tenant.subscribe(partition, leaseMs, knownSeq, Date.now());
+    async attendWith(asked: Asked<"attendWith">): Promise<TenantSubscription> {
+      const now = Date.now();
+      const answer = this.#tenant.subscribe(asked, now);
+      // It may never receive this answer. Those that were behind before have an alarm already.
+      if (this.#tenant.changesFor(asked.partition, now) && (await this.ctx.storage.getAlarm()) === null) {
+        await this.ctx.storage.setAlarm(now + notifyRetryMsMin);
+      }
+      return answer;
     }
 
     async claimWith({ partition }: Asked<"claimWith">): Promise<Failure | undefined> {
@@ -193,9 +199,10 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
     async #notify(partition: string): Promise<void> {
       const changes = this.#tenant.changesFor(partition, Date.now());
       if (!changes) return;
-      const staysSubscribed = await callObject(this.#partition(partition), (calls) => calls.tenantChanged(changes));
+      const { until: _, ...told } = changes;
+      const staysSubscribed = await callObject(this.#partition(partition), (calls) => calls.tenantChanged(told));
       if (staysSubscribed) this.#tenant.received(partition, changes.seq, Date.now());
-      else this.#tenant.unsubscribe(partition, changes.seq, Date.now());
+      else this.#tenant.unsubscribe(partition, changes, Date.now());
     }
 
     /** Returns a function that makes a fresh stub. */

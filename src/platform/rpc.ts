@@ -15,10 +15,27 @@ export type LimitsOverride = Partial<Limits>;
 
 /** The changes of a tenant after an earlier change. */
 export interface TenantChanges {
-  /** The number of the last change; it only grows. */
+  /**
+   * The number of the last change. It only grows, and is never less than the time of the change in milliseconds since
+   * 1970: so a tenant whose database was restored does not give a number again that a partition knows.
+   */
   seq: number;
   revocations: readonly Revocation[];
   limits: LimitsOverride;
+}
+
+/** How a partition subscribes. */
+export interface SubscriptionRequest {
+  partition: string;
+  /** For how long at least. */
+  leaseMs: number;
+  /** It knows all changes up to this one; 0: none. */
+  knownSeq: number;
+  /**
+   * Whether it knows tokens that it accepts without an answer, as those of its connections. Then the answer can be lost,
+   * and must not count as received. Absent (a partition of the version before): no.
+   */
+  holdsTokens?: boolean;
 }
 
 /** The changes that a partition receives when it subscribes. */
@@ -40,8 +57,8 @@ export type Named<Arguments extends object = object> = Arguments & { readonly ve
 
 /** What a partition asks of its tenant. */
 export interface TenantApi {
-  /** Subscribes `partition` to changes for at least `leaseMs`. Returns the changes in force after change `knownSeq`. */
-  attend(asked: { partition: string; leaseMs: number; knownSeq: number }): Promise<TenantSubscription>;
+  /** Subscribes a partition to changes. Returns the changes in force after the last that it knows. */
+  attend(asked: SubscriptionRequest): Promise<TenantSubscription>;
   /** Counts `partition` among the tenant's, before its first write. Returns why it is refused, or undefined. */
   claim(asked: { partition: string }): Promise<Failure | undefined>;
   /** Grants up to `count` tokens of the tenant's rate; if none, `retryAfterMs` says when to retry. */

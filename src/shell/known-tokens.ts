@@ -19,6 +19,12 @@ export class KnownTokens {
     this.#expiries.delete(oldest!);
   }
 
+  /** Whether a token may be known that has not expired. */
+  any(now: number): boolean {
+    for (const expiresAt of this.#expiries.values()) if (expiresAt > now) return true;
+    return false;
+  }
+
   has(author: Author, now: number): boolean {
     return (this.#expiries.get(keyOf(author)) ?? 0) > now;
   }

@@ -66,6 +66,9 @@ const reconnectSpreadMsMin = 1_000;
 const reconnectSpreadMsPerClient = 10;
 const reconnectSpreadMsMax = 30_000;
 
+/** The pause before an alarm or a drain is stored again that could not be. */
+const storageRetryMs = 10_000;
+
 /** Who reads over HTTP in open development mode. */
 const anonymousReader = "dev:http";
 
@@ -113,6 +116,10 @@ export class PartitionShell {
   /** The tag of the keys at the last look. */
   #keys: string | undefined;
   #armedAt: number | undefined;
+  /** The end of the last drain that began in this lifetime of the object. */
+  #drainedUntil: number | undefined;
+  /** The alarm could not be set, as on a full disk: a timer tries again. */
+  #armingFailed = false;
   /** When the connections were last looked over here, in milliseconds since 1970. */
   #sweptAt = 0;
 
@@ -138,7 +145,11 @@ export class PartitionShell {
       defer: (run: (now: number) => void, delayMs: number) =>
         void ports.timer(() => this.#step(() => run(ports.now())), delayMs),
     };
-    const partition = new Partition(name, model, corePorts, { jobs, folding: settings.folding });
+    const partition = new Partition(name, model, corePorts, {
+      jobs,
+      folding: settings.folding,
+      loaded: () => this.#link?.resume(),
+    });
     this.#partition = partition;
     this.#dialects = new Dialects(partitaDialect(name.partition));
     this.#turns = new Turns({
@@ -224,7 +235,6 @@ export class PartitionShell {
         // Each request retries, and answers its client; the object itself must stay reachable.
         this.#partition.failureOf(error, this.#ports.now());
       }
-      this.#link?.resume();
       wake();
       this.#endOfOtherKeys();
     });
@@ -414,6 +424,7 @@ export class PartitionShell {
     const now = this.#ports.now();
     const until = now + seconds * 1_000;
     this.#admission.close({ since: now, until });
+    this.#drainedUntil = until;
     this.#ports.log("info", "draining", { ...this.#settings.name, seconds, connections: this.#connections.size });
     this.#step(() => {
       this.#intake.flush();
@@ -432,7 +443,11 @@ export class PartitionShell {
       // Its clients have written nothing yet, and a drain must not create storage: the alarm alone says until when.
       else this.#arm(until);
     } catch (error) {
-      // As long as the object does not sleep, it is drained all the same.
+      // As long as the object does not sleep, it is drained all the same; and with a timer it does not.
+      const again = () => this.#step(() => this.#keepDrain(until, this.#ports.now()));
+      // Not the end of one that another one has replaced.
+      const goesOn = () => this.#drainedUntil === until && this.#ports.now() < until;
+      this.#ports.timer(() => void (goesOn() && again()), storageRetryMs);
       this.#ports.log("error", "a drain could not be stored", { ...this.#settings.name, error: describe(error) });
     }
   }
@@ -514,9 +529,17 @@ export class PartitionShell {
   }
 
   #arm(at: number | undefined): void {
-    if (at === undefined || at === this.#armedAt) return;
+    if (at === undefined || at === this.#armedAt || this.#armingFailed) return;
     this.#armedAt = at;
-    this.#ports.armAlarm(at);
+    this.#ports.armAlarm(at).catch((error: unknown) => {
+      this.#ports.log("error", "the alarm could not be set", { ...this.#settings.name, error: describe(error) });
+      this.#armedAt = undefined;
+      this.#armingFailed = true;
+      this.#ports.timer(() => {
+        this.#armingFailed = false;
+        this.#step(() => {});
+      }, storageRetryMs);
+    });
   }
 
   #addConnection(connection: Connection): void {

@@ -36,8 +36,8 @@ export interface ShellPorts {
   afterIo(run: () => void): void;
   /** Runs `run` every `periodMs` milliseconds, until it is cancelled. */
   every(run: () => void, periodMs: number): () => void;
-  /** Sets the object's one alarm, in milliseconds since 1970; replaces the alarm that was set. */
-  armAlarm(at: number): void;
+  /** Sets the object's one alarm, in milliseconds since 1970; replaces the alarm that was set. Rejects where it cannot be stored. */
+  armAlarm(at: number): Promise<void>;
   /** The tenant's object; undefined in open development mode, where there is no tenant. */
   readonly tenant: TenantApi | undefined;
   /** The tag of the keys that `verify` uses now; undefined in open development mode. It may change at any time. */

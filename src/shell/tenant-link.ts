@@ -167,9 +167,9 @@ export class TenantLink {
     return false;
   }
 
-  /** Applies the limits that were stored before hibernation. */
+  /** The partition was loaded: applies the limits that were stored before hibernation, unless newer ones are known. */
   resume(): void {
-    this.#limit(JSON.parse(this.#host.partition.keptLimits) as LimitsOverride);
+    if (this.#limitsSeq < 0) this.#limit(JSON.parse(this.#host.partition.keptLimits) as LimitsOverride);
   }
 
   #limit(override: LimitsOverride): void {
@@ -225,7 +225,12 @@ export class TenantLink {
   async #fetch(askedAt: number): Promise<void> {
     const leaseMs = this.#leaseMs(askedAt);
     const { name, tenant } = this.#host;
-    const changes = await tenant.attend({ partition: name, leaseMs, knownSeq: this.#knownSeq });
+    const knownSeq = this.#knownSeq;
+    const seenSeq = Math.max(knownSeq, this.#limitsSeq);
+    const holdsTokens = this.#knownTokens.any(askedAt);
+    const changes = await tenant.attend({ partition: name, leaseMs, knownSeq, holdsTokens });
+    // Numbers only grow: what was seen before the question is of a database that was replaced by an older one.
+    if (changes.seq < seenSeq) this.#limitsSeq = -1;
     this.#host.step(() => this.changed(changes));
     this.#knownSeq = changes.seq;
     // A tenant of the version before does not say until when: half of the time is certain.

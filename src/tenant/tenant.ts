@@ -1,6 +1,12 @@
 import { type Bucket, fullBucket, refill, secondsUntil } from "../core/rates/bucket.ts";
 import { Revocations } from "./revocations.ts";
-import type { LimitsOverride, Revocation, TenantChanges, TenantSubscription } from "../platform/rpc.ts";
+import type {
+  LimitsOverride,
+  Revocation,
+  SubscriptionRequest,
+  TenantChanges,
+  TenantSubscription,
+} from "../platform/rpc.ts";
 import { type Failure, bounds, type Author, type Limits, type Rate } from "../protocol/index.ts";
 import type { TenantStorage } from "../storage/tenant/storage.ts";
 import type { TicketRow } from "../storage/tenant/tickets.ts";
@@ -20,6 +26,9 @@ interface BehindPartition {
   partition: string;
   receivedSeq: number;
 }
+
+/** The changes that a partition is notified of. `until`: the end of its subscription. */
+type Notification = TenantChanges & { until: number };
 
 /** The rules of a tenant as a whole. Synchronous: each call is one step. */
 export class Tenant {
@@ -53,7 +62,7 @@ export class Tenant {
   }
 
   setLimits(override: LimitsOverride, now: number): void {
-    this.#storage.transaction(now, (writes) => writes.settings.put(this.seq + 1, override));
+    this.#storage.transaction(now, (writes) => writes.settings.put(this.#nextSeq(now), override));
   }
 
   /** Revokes; if it is revoked already, the later end counts. Returns why it cannot, or undefined. */
@@ -63,7 +72,7 @@ export class Tenant {
       writes.revocations.sweep(now);
       const known = revocations.find(kind, id);
       if (!known && revocations.count() >= bounds.revocationsMax) return full("revocations", bounds.revocationsMax);
-      const seq = this.seq + 1;
+      const seq = this.#nextSeq(now);
       writes.settings.put(seq, this.override);
       writes.revocations.put(seq, {
         kind,
@@ -92,29 +101,41 @@ export class Tenant {
     return { seq: this.seq, revocations: this.#storage.revocations.after(seq, now), limits: this.override };
   }
 
-  /** Subscribes `partition` to changes for at least `leaseMs`, and returns those after change `knownSeq`. */
-  subscribe(partition: string, leaseMs: number, knownSeq: number, now: number): TenantSubscription {
+  /**
+   * Subscribes a partition to changes, and returns those after the last that it knows. The answer can be lost, so it does
+   * not count as received where something depends on it: notifications do, and what the partition says that it knows.
+   */
+  subscribe({ partition, leaseMs, knownSeq, holdsTokens }: SubscriptionRequest, now: number): TenantSubscription {
     // A change that does not exist here: the partition knows another database, as before a restore.
-    const changes = this.changesSince(knownSeq <= this.seq ? knownSeq : 0, now);
-    const known = this.#storage.subscriptions.find(partition);
-    if (known && known.until >= now + leaseMs) {
-      if (known.receivedSeq < changes.seq) this.received(partition, changes.seq, now);
+    const provenSeq = knownSeq <= this.seq ? knownSeq : 0;
+    const changes = this.changesSince(provenSeq, now);
+    const stored = this.#storage.subscriptions.find(partition);
+    const known = stored && stored.until > now ? stored : undefined;
+    const receivedSeq = known ? Math.max(known.receivedSeq, provenSeq) : holdsTokens ? provenSeq : changes.seq;
+    const isLongEnough = known !== undefined && known.until >= now + leaseMs;
+    if (isLongEnough && receivedSeq === changes.seq) {
+      if (known.receivedSeq < receivedSeq) this.received(partition, receivedSeq, now);
       return { ...changes, until: known.until };
     }
-    const until = now + leaseMs + (this.#storage.partitions.has(partition) ? subscriptionExtraMs : 0);
+    const wanted = now + leaseMs + (this.#storage.partitions.has(partition) ? subscriptionExtraMs : 0);
+    // Another end tells `unsubscribe` that the partition has subscribed while it was notified.
+    const until = isLongEnough ? known.until + 1 : wanted;
     this.#storage.transaction(now, (writes) => {
       if (now - this.#sweptAt >= subscriptionSweepMs) {
         this.#sweptAt = now;
         writes.subscriptions.sweep(now);
       }
-      writes.subscriptions.put({ partition, until, receivedSeq: changes.seq });
+      writes.subscriptions.put({ partition, until, receivedSeq });
     });
     return { ...changes, until };
   }
 
-  /** Unsubscribes `partition`, which said so when it received change `seq`; unless it has subscribed again since. */
-  unsubscribe(partition: string, seq: number, now: number): void {
-    this.#storage.transaction(now, (writes) => writes.subscriptions.removeBehind(partition, seq));
+  /**
+   * Unsubscribes `partition`, which said so when it received change `seq`; unless it has subscribed again since. `until`:
+   * the end of its subscription when it was notified.
+   */
+  unsubscribe(partition: string, { seq, until }: Notification, now: number): void {
+    this.#storage.transaction(now, (writes) => writes.subscriptions.removeBehind(partition, seq, until));
   }
 
   /** The partitions that have not received the last change, those whose subscription ends last first. */
@@ -123,10 +144,10 @@ export class Tenant {
   }
 
   /** What `partition` has not received; undefined: nothing, or it is not subscribed any more. */
-  changesFor(partition: string, now: number): TenantChanges | undefined {
+  changesFor(partition: string, now: number): Notification | undefined {
     const known = this.#storage.subscriptions.find(partition);
     return known && known.receivedSeq < this.seq && known.until > now
-      ? this.changesSince(known.receivedSeq, now)
+      ? { ...this.changesSince(known.receivedSeq, now), until: known.until }
       : undefined;
   }
 
@@ -181,6 +202,11 @@ export class Tenant {
       writes.tickets.take(sha256),
     );
     return ticket && ticket.expiresAt > now ? ticket.subject : undefined;
+  }
+
+  /** See `TenantChanges.seq`. */
+  #nextSeq(now: number): number {
+    return Math.max(this.seq + 1, now);
   }
 
   /** Takes up to `count` tokens of a bucket. Returns how many. */

@@ -68,10 +68,10 @@ async function run(happens: Happens): Promise<Load> {
       partition,
       limits: noLimits,
       tenant: {
-        async attend({ partition: name, leaseMs, knownSeq }) {
+        async attend(asked) {
           calls++;
           const from = performance.now();
-          const answer = tenant.subscribe(name, leaseMs, knownSeq, now);
+          const answer = tenant.subscribe(asked, now);
           cpuMs += performance.now() - from;
           return answer;
         },

@@ -99,7 +99,7 @@ export class Incarnation {
         next();
         return () => cancel();
       },
-      armAlarm: (at) => {
+      armAlarm: async (at) => {
         if (this.alive) armAlarm(at);
       },
       tenant: tenant && this.#mortal(tenant),

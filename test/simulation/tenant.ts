@@ -52,8 +52,14 @@ export class Tenancy {
   get api(): TenantApi {
     const now = () => this.#parts.schedule.serverNow;
     return {
-      attend: ({ partition, leaseMs, knownSeq }) =>
-        this.#call(() => this.#tenant.subscribe(partition, leaseMs, knownSeq, now())),
+      attend: (asked) =>
+        this.#call(() => {
+          const answer = this.#tenant.subscribe(asked, now());
+          if (this.#tenant.changesFor(asked.partition, now())) {
+            this.#parts.schedule.after(pushAgainMs, () => void this.#spread());
+          }
+          return answer;
+        }),
       claim: ({ partition }) => this.#call(() => this.#tenant.claim(partition, now())),
       grant: ({ count }) => this.#call(() => this.#tenant.grant(count, now())),
     };
@@ -71,8 +77,8 @@ export class Tenancy {
     if (this.#pushing) return;
     this.#pushing = true;
     const { schedule } = this.#parts;
-    for (const { partition, receivedSeq } of this.#tenant.behind(1, schedule.serverNow)) {
-      const changes = this.#tenant.changesSince(receivedSeq, schedule.serverNow);
+    for (const { partition } of this.#tenant.behind(1, schedule.serverNow)) {
+      const changes = this.#tenant.changesFor(partition, schedule.serverNow)!;
       try {
         const wanted = await this.#call(async () => {
           const answer = await this.#parts.push(changes);
@@ -80,7 +86,7 @@ export class Tenancy {
           return answer;
         });
         if (wanted) this.#tenant.received(partition, changes.seq, schedule.serverNow);
-        else this.#tenant.unsubscribe(partition, changes.seq, schedule.serverNow);
+        else this.#tenant.unsubscribe(partition, changes, schedule.serverNow);
       } catch {
         // Tried again below.
       }

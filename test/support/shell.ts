@@ -53,6 +53,8 @@ export class TestShell {
   armedAt: number | undefined;
   /** How often an alarm was set: each is a billed row. */
   alarmsSet = 0;
+  /** Whether no alarm can be set. */
+  alarmFails = false;
   #ids = 0;
   #timers: { at: number; run: () => void }[] = [];
 
@@ -101,7 +103,8 @@ export class TestShell {
         },
         afterIo: (run) => void this.#timers.push({ at: this.now, run }),
         every: () => () => {},
-        armAlarm: (at) => {
+        armAlarm: async (at) => {
+          if (this.alarmFails) throw new Error("database or disk is full");
           this.armedAt = at;
           this.alarmsSet++;
         },

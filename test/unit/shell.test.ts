@@ -99,6 +99,62 @@ describe("a renewal with the token of somebody else", () => {
   });
 });
 
+describe("an alarm that cannot be set", () => {
+  it("[LC-8] is set later, and not tried with each frame meanwhile", async () => {
+    const room = new TestShell();
+    const connection = await room.open();
+    room.alarmFails = true;
+    connection.send("connect", { clientId: "c", version: "1" });
+    connection.send("submit_event", draft("d1"));
+    await turn();
+    for (let at = 0; at < 10; at++) connection.send("heartbeat", {});
+    await turn();
+    room.elapse(9_000);
+    expect(room.logged.filter(({ message }) => message.includes("alarm"))).toHaveLength(1);
+    expect(room.armedAt).toBeUndefined();
+    room.alarmFails = false;
+    room.elapse(1_000);
+    expect(room.armedAt).toBeGreaterThan(room.now);
+    expect(room.timers).toBe(0);
+  });
+});
+
+describe("the limits that a tenant has set", () => {
+  it("[AU-5] are in force after sleep, though the storage could not be read when the object started", async () => {
+    const driver = new FailingDriver();
+    const room = new TestShell({ driver, tenant: generousTenant });
+    const writer = await room.open(alice);
+    writer.send("connect", { clientId: "c", version: "1" });
+    writer.send("submit_event", draft("d1"));
+    await turn();
+    room.shell.tenantChanged({ seq: 8, revocations: [], limits: { connectionsPerPartition: 1 } });
+    writer.close();
+    driver.failingReads = true;
+    const next = new TestShell({ driver, tenant: generousTenant });
+    driver.failingReads = false;
+    const usage = async () => JSON.parse((await next.shell.readUsage({ traceId: "f".repeat(32) })).body);
+    expect((await usage()).usage.connections).toEqual({ used: 0, max: 1 });
+  });
+});
+
+describe("keys that change while a token waits for its window", () => {
+  it("[AU-1] [LC-5] do not authenticate its connection", async () => {
+    let keys = "before";
+    const verify = async (token: string) => ({ ...subject, keys, jti: token });
+    const room = new TestShell({ tenant: generousTenant, keys: () => keys, verify });
+    const busy = await room.open(alice);
+    busy.send("connect", { clientId: "busy", version: "1" });
+    const late = await room.open(undefined, true);
+    late.send("connect", { clientId: "late", version: "1", token: "t" });
+    // From here on work waits for its window.
+    for (let at = 0; at < 20; at++) busy.send("heartbeat", {});
+    await turn();
+    keys = "after";
+    room.elapse(1);
+    expect(late.messages).toMatchObject([{ type: "error", payload: { code: "auth_expired" } }]);
+  });
+});
+
 describe("what a partition asks its tenant", () => {
   /** Counts the calls. */
   async function subscribing() {
@@ -260,6 +316,21 @@ describe("drain", () => {
     driver.failingReads = false;
     expect(await refused(next)).toContain("draining");
     expect(await written(next, "d2")).toMatchObject({ status: 503 });
+  });
+
+  it("[LC-4] that cannot be stored is stored later: until then the object does not sleep", async () => {
+    const driver = new FailingDriver();
+    const room = new TestShell({ driver });
+    await written(room, "d1");
+    driver.failingTransactions = 2;
+    room.shell.drain(60);
+    expect(room.timers).toBe(1);
+    room.elapse(10_000);
+    expect(driver.query("SELECT kind FROM jobs WHERE kind = 'end_drain'")).toEqual([]);
+    room.elapse(10_000);
+    expect(room.timers).toBe(0);
+    expect(await refused(woken(room, room.now + 39_000))).toContain("draining");
+    expect(await refused(woken(room, room.now + 40_000))).toBeUndefined();
   });
 
   it("[LC-4] is not prolonged where its end cannot be stored", async () => {

@@ -30,7 +30,10 @@ function linked({ unwritten = false } = {}) {
     room.close(writer);
   }
   const driver = new NodeSqlDriver();
-  const tenant = new Tenant(new TenantStorage(driver, migrationsIn("tenant")), noLimits, Date.now());
+  const tenantOn = (database: NodeSqlDriver) =>
+    new Tenant(new TenantStorage(database, migrationsIn("tenant")), noLimits, Date.now());
+  let current = tenantOn(driver);
+  const tenant = current;
   if (!unwritten) tenant.claim("room", Date.now());
   /** The leases that the tenant was asked for. */
   const leases: number[] = [];
@@ -42,10 +45,10 @@ function linked({ unwritten = false } = {}) {
     partition: room.partition,
     limits: noLimits,
     tenant: {
-      attend: async ({ partition, leaseMs, knownSeq }) => {
-        leases.push(leaseMs);
+      attend: async (asked) => {
+        leases.push(asked.leaseMs);
         await state.wait();
-        const answer = tenant.subscribe(partition, leaseMs, knownSeq, Date.now());
+        const answer = current.subscribe(asked, Date.now());
         await state.answering();
         return answer;
       },
@@ -70,7 +73,7 @@ function linked({ unwritten = false } = {}) {
     for (const { partition } of tenant.behind(10, Date.now())) {
       const changes = tenant.changesFor(partition, Date.now())!;
       if (link.changed(changes)) tenant.received(partition, changes.seq, Date.now());
-      else tenant.unsubscribe(partition, changes.seq, Date.now());
+      else tenant.unsubscribe(partition, changes, Date.now());
     }
   };
   /** A connection whose token was accepted. */
@@ -82,7 +85,9 @@ function linked({ unwritten = false } = {}) {
     opened.connect("c");
     return opened;
   };
-  return { room, tenant, link, leases, push, state, driver, listeners, connection };
+  /** From here on the tenant has an empty database. */
+  const restore = () => (current = tenantOn(new NodeSqlDriver()));
+  return { room, tenant, link, leases, push, state, driver, listeners, connection, restore };
 }
 
 const down = () => Promise.reject(new Error("the tenant is down"));
@@ -92,7 +97,7 @@ const unavailable = { code: "identity_unavailable", retryAfter: expect.any(Numbe
 describe("what a partition knows", () => {
   it("[AU-4] is fetched from its last known change on, with the changes that another incarnation has received", async () => {
     const { tenant, link } = linked();
-    tenant.subscribe("room", 25 * minute, 0, Date.now());
+    tenant.subscribe({ partition: "room", leaseMs: 25 * minute, knownSeq: 0 }, Date.now());
     tenant.revoke(revocation, Date.now());
     tenant.received("room", tenant.seq, Date.now());
     const other: Revocation = { ...revocation, id: "other" };
@@ -101,9 +106,13 @@ describe("what a partition knows", () => {
     link.changed(tenant.changesSince(tenant.seq - 1, Date.now()));
     expect(await link.admit({ ...author, tokenId: "other" })).toMatchObject({ code: "auth_revoked" });
     expect(await link.admit(author)).toMatchObject({ code: "auth_revoked" });
-    expect(tenant.subscribe("room", minute, tenant.seq, Date.now()).revocations).toEqual([]);
+    expect(
+      tenant.subscribe({ partition: "room", leaseMs: minute, knownSeq: tenant.seq }, Date.now()).revocations,
+    ).toEqual([]);
     // After a restore the tenant has fewer changes than the partition knows of.
-    expect(tenant.subscribe("room", minute, tenant.seq + 1, Date.now()).revocations).toHaveLength(2);
+    expect(
+      tenant.subscribe({ partition: "room", leaseMs: minute, knownSeq: tenant.seq + 1 }, Date.now()).revocations,
+    ).toHaveLength(2);
   });
 });
 
@@ -182,7 +191,7 @@ describe("a subscription", () => {
 
   it("[AU-4] is kept where the tenant's answer is on its way when a change comes", async () => {
     const { tenant, link, push, state } = linked();
-    tenant.subscribe("room", minute, 0, Date.now());
+    tenant.subscribe({ partition: "room", leaseMs: minute, knownSeq: 0 }, Date.now());
     let answer = () => {};
     state.answering = () => new Promise<void>((resolve) => (answer = resolve));
     const admitted = link.admit(author);
@@ -250,6 +259,73 @@ describe("where no notification arrives", () => {
     await vi.advanceTimersByTimeAsync(1);
     for (let at = 0; at < 10; at++) link.used(Date.now());
     expect(leases).toHaveLength(1);
+  });
+});
+
+describe("an answer of the tenant that is lost", () => {
+  it("[AU-4] does not count as received: a notification ends the open connection, though the partition sleeps", async () => {
+    const { tenant, link, push, state, connection } = linked();
+    const alice = await connection(hourly("t"));
+    tenant.revoke(revocation, Date.now());
+    await vi.advanceTimersByTimeAsync(silenceMsMax);
+    state.answering = down;
+    link.used(Date.now());
+    await vi.advanceTimersByTimeAsync(0);
+    // It asks no more from here on.
+    push();
+    expect(alice.of("error")).toMatchObject([{ payload: { code: "auth_revoked" } }]);
+    expect(tenant.countBehind(Date.now())).toBe(0);
+  });
+
+  it("[AU-4] the same where the partition was not subscribed any more, and a token was known", async () => {
+    const { tenant, link, push, state, room, listeners } = linked();
+    expect(await link.admitRequest(hourly("other"))).toBeUndefined();
+    await vi.advanceTimersByTimeAsync(3 * hour);
+    const known = hourly("t");
+    link.attached(known);
+    tenant.revoke(revocation, Date.now());
+    state.answering = down;
+    expect(await link.admit(known)).toBeUndefined();
+    const alice = room.open(known);
+    listeners.push(alice.session);
+    alice.connect("c");
+    push();
+    expect(alice.of("error")).toMatchObject([{ payload: { code: "auth_revoked" } }]);
+  });
+
+  it("[AU-4] counts for a partition that has accepted nobody yet: its first call causes no notification", async () => {
+    const { tenant, link } = linked();
+    tenant.revoke(revocation, Date.now());
+    expect(await link.admit(hourly("other"))).toBeUndefined();
+    expect(tenant.countBehind(Date.now())).toBe(0);
+  });
+});
+
+describe("a tenant whose database was restored", () => {
+  it("[AU-5] has its limits applied", async () => {
+    const { tenant, link, room, restore } = linked();
+    const rate = (perSecond: number) => ({ principal: { perSecond, burst: 1 } });
+    tenant.setLimits(rate(1), Date.now());
+    const saved = tenant.override;
+    await vi.advanceTimersByTimeAsync(1_000);
+    tenant.setLimits(rate(2), Date.now());
+    expect(await link.admitRequest(author)).toBeUndefined();
+    expect(room.partition.limits).toMatchObject(rate(2));
+    const restored = restore();
+    restored.setLimits(saved, Date.now() - 2_000);
+    await vi.advanceTimersByTimeAsync(silenceMsMax);
+    await link.admitRequest(author);
+    expect(room.partition.limits).toMatchObject(rate(1));
+  });
+
+  it("[AU-4] has new numbers for new changes, though there are as many as before", async () => {
+    const { tenant, link, restore } = linked();
+    tenant.setLimits({ tenant: null }, Date.now());
+    expect(await link.admitRequest(author)).toBeUndefined();
+    const restored = restore();
+    await vi.advanceTimersByTimeAsync(silenceMsMax);
+    restored.revoke(revocation, Date.now());
+    expect(await link.admitRequest(author)).toMatchObject({ code: "auth_revoked" });
   });
 });
 

@@ -12,24 +12,25 @@ describe("the subscriptions of partitions", () => {
   it("[AU-5] are deleted after their end: reading names of unwritten partitions fills no table", () => {
     const driver = new NodeSqlDriver();
     const tenant = new Tenant(new TenantStorage(driver, migrationsIn("tenant")), noLimits, 0);
-    for (let at = 0; at < 100; at++) tenant.subscribe(`name-${at}`, minute / 2, 0, at);
-    tenant.subscribe("room", minute, 0, 2 * minute);
+    for (let at = 0; at < 100; at++)
+      tenant.subscribe({ partition: `name-${at}`, leaseMs: minute / 2, knownSeq: 0 }, at);
+    tenant.subscribe({ partition: "room", leaseMs: minute, knownSeq: 0 }, 2 * minute);
     expect(driver.query("SELECT partition FROM attending")).toEqual([{ partition: "room" }]);
   });
 
   it("[AU-4] are kept where a partition subscribes again while its last answer is on its way", () => {
     const tenant = new Tenant(new TenantStorage(new NodeSqlDriver(), migrationsIn("tenant")), noLimits, 0);
     const revoke = (id: string) => tenant.revoke({ kind: "jti", id, at: 0, expiresAt: 60 * minute }, 0);
-    tenant.subscribe("room", minute, 0, 0);
+    const asked = { partition: "room", leaseMs: minute, knownSeq: 0 };
+    tenant.subscribe(asked, 0);
     revoke("a");
-    const { seq } = tenant.changesSince(0, 0);
+    const told = tenant.changesFor("room", 0)!;
     // The partition answers that it has no connections; then it gets one.
-    tenant.subscribe("room", minute, 0, 0);
-    tenant.unsubscribe("room", seq, 0);
+    tenant.subscribe(asked, 0);
+    tenant.unsubscribe("room", told, 0);
     revoke("b");
     expect(tenant.behind(10, 0)).toMatchObject([{ partition: "room" }]);
-    const { seq: last } = tenant.changesSince(0, 0);
-    tenant.unsubscribe("room", last, 0);
+    tenant.unsubscribe("room", tenant.changesFor("room", 0)!, 0);
     expect(tenant.behind(10, 0)).toEqual([]);
   });
 });

@@ -6,7 +6,7 @@ import { clampLimit, readPage } from "./page.ts";
 import { assertSameLog, proofAt } from "./proof.ts";
 import { Refusal } from "../refusal.ts";
 import type { WindowContext } from "../window/context.ts";
-import { tokenExpired, tokenRevoked } from "./endings.ts";
+import { tokenExpired } from "./endings.ts";
 import { notConnected, type Session } from "./session.ts";
 
 type Connect = Extract<Command, { kind: "connect" }>;
@@ -205,9 +205,10 @@ function hasExpired({ now }: WindowContext, { expiresAt }: Author): boolean {
   return expiresAt !== undefined && expiresAt <= now;
 }
 
-/** A token was good when it was verified; since then it may have been revoked. */
+/** A token was good when it was verified; since then it may have been revoked, or the keys replaced. */
 function assertInForce(context: WindowContext, author: Author | undefined): void {
-  if (author && context.isRevoked(author)) throw new Refusal(tokenRevoked);
+  const refusal = author && context.refusalOf(author);
+  if (refusal) throw new Refusal(refusal);
 }
 
 function assertPartition(context: WindowContext, partition: string | undefined): void {

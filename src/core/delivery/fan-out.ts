@@ -26,6 +26,9 @@ export class FanOut {
   /** The least that was delivered to a connection when a commit was in doubt, before an earlier hibernation. */
   #leastDelivered = Number.MAX_SAFE_INTEGER;
   #isRevoked: (author: Author) => boolean = () => false;
+  /** The tags of keys that were in force in this lifetime of the object, and are not any more. */
+  readonly #replacedKeys = new Set<string>();
+  #keys: string | undefined;
 
   constructor(environment: Environment, memory: Memory) {
     this.#environment = environment;
@@ -42,9 +45,10 @@ export class FanOut {
     return this.#vanishing > 0;
   }
 
-  /** Whether a token is known to be revoked. */
-  get isRevoked(): (author: Author) => boolean {
-    return this.#isRevoked;
+  /** Why a token that was good when it was verified is refused now, as far as is known, or undefined. */
+  refusal(author: Author): Failure | undefined {
+    if (this.#isRevoked(author)) return tokenRevoked;
+    return author.keys !== undefined && this.#replacedKeys.has(author.keys) ? keysReplaced : undefined;
   }
 
   /** Adds a listener: new, or woken from hibernation with what was kept of its cursor. */
@@ -77,7 +81,7 @@ export class FanOut {
     this.flush(window, now);
   }
 
-  /** Ends those of `concerned` whose tokens are revoked. From here on `isRevoked` says it of each new token, too. */
+  /** Ends those of `concerned` whose tokens are revoked. From here on `refusal` says it of each new token, too. */
   revoke(isRevoked: (author: Author) => boolean, now: number, concerned: Iterable<Listener> = this.#listeners): void {
     this.#isRevoked = isRevoked;
     const window = new Window();
@@ -88,8 +92,14 @@ export class FanOut {
     this.flush(window, now);
   }
 
-  /** Ends the listeners whose tokens other keys have verified than those of the tag `keys`. */
+  /**
+   * Ends the listeners whose tokens other keys have verified than those of the tag `keys`. From here on `refusal` says it
+   * of tokens that the keys before have verified; those of keys that were never in force here may be of a newer Worker.
+   */
   endOthersThan(keys: string, now: number): void {
+    if (this.#keys !== undefined && this.#keys !== keys) this.#replacedKeys.add(this.#keys);
+    this.#keys = keys;
+    this.#replacedKeys.delete(keys);
     const window = new Window();
     for (const listener of this.#listeners) {
       const verifiedBy = listener.author?.keys;

@@ -1,4 +1,4 @@
-import type { Author } from "../../protocol/index.ts";
+import type { Author, Failure } from "../../protocol/index.ts";
 import type { StorageWrites } from "../../storage/port.ts";
 import type { Environment } from "../environment.ts";
 import type { Peer } from "../replies.ts";
@@ -18,8 +18,8 @@ export interface WindowContext extends Environment {
   readonly now: number;
   /** Whether there are connections to look after, because their peers can vanish. */
   readonly attended: boolean;
-  /** Whether this author's token was revoked, as far as is known here. */
-  isRevoked(author: Author): boolean;
+  /** Why this author's token is refused, which was good when it was verified, or undefined. */
+  refusalOf(author: Author): Failure | undefined;
   /** The log's id as clients receive it. */
   serverId(): string;
   /** All connections that show something of themselves. */

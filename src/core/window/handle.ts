@@ -6,7 +6,7 @@ import type { ConnectedClient, Outcome } from "../replies.ts";
 import { traceFailure, Refusal } from "../refusal.ts";
 import { costOfBytes } from "../cost.ts";
 import { type WindowContext, traced, type WriteContext } from "./context.ts";
-import { tokenExpired, tokenRevoked } from "../delivery/endings.ts";
+import { tokenExpired } from "../delivery/endings.ts";
 import { knownFailureOf } from "../failures.ts";
 import type { Listener } from "../delivery/listener.ts";
 import { bytesRead } from "../delivery/read-cost.ts";
@@ -80,9 +80,9 @@ function refuseThrown(context: WindowContext, work: Work, error: unknown): void 
 }
 
 /** Returns why a token that was verified before the work waited is not valid any more, or undefined. */
-function tokenFailure(author: Author, { now, isRevoked }: WindowContext): Failure | undefined {
+function tokenFailure(author: Author, { now, refusalOf }: WindowContext): Failure | undefined {
   if (author.expiresAt !== undefined && author.expiresAt <= now) return tokenExpired;
-  return isRevoked(author) ? tokenRevoked : undefined;
+  return refusalOf(author);
 }
 
 /** Answers work by a failure, without doing it. */

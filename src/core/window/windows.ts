@@ -150,7 +150,7 @@ export class Windows {
       window,
       now,
       attended: fanOut.mayVanish,
-      isRevoked: fanOut.isRevoked,
+      refusalOf: (author) => fanOut.refusal(author),
       peers: () => presence.peers,
       serverId: () => live.logId ?? (this.#provisionalLogId ??= ports.random.logId()),
     };

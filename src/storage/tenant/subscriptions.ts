@@ -23,8 +23,8 @@ export interface SubscriptionWrites {
   put(subscription: SubscriptionRow): void;
   /** Stores that `partition` has received all changes up to `seq`. */
   received(partition: string, seq: number): void;
-  /** Deletes the subscription, unless it has received `seq` or a later change. */
-  removeBehind(partition: string, seq: number): void;
+  /** Deletes the subscription that ends at `until`, unless it has received `seq` or a later change. */
+  removeBehind(partition: string, seq: number, until: number): void;
   /** Deletes the subscriptions that have ended. */
   sweep(now: number): void;
 }
@@ -77,8 +77,13 @@ export class SubscriptionsTable implements SubscriptionReads, SubscriptionWrites
     this.#database.write("UPDATE attending SET told_seq = ?1 WHERE partition = ?2 AND told_seq < ?1", seq, partition);
   }
 
-  removeBehind(partition: string, seq: number): void {
-    this.#database.write("DELETE FROM attending WHERE partition = ? AND told_seq < ?", partition, seq);
+  removeBehind(partition: string, seq: number, until: number): void {
+    this.#database.write(
+      "DELETE FROM attending WHERE partition = ? AND told_seq < ? AND until = ?",
+      partition,
+      seq,
+      until,
+    );
   }
 
   sweep(now: number): void {

@@ -82,14 +82,16 @@ export function tenantSuite(fixture: StorageFixture): void {
       storage.transaction(now, (writes) => {
         writes.subscriptions.received("a", 3);
         writes.subscriptions.received("a", 2);
-        writes.subscriptions.removeBehind("a", 3);
-        writes.subscriptions.removeBehind("b", 1);
+        writes.subscriptions.removeBehind("a", 3, now + 5);
+        writes.subscriptions.removeBehind("b", 1, now + 9);
         writes.subscriptions.sweep(now);
       });
       expect(storage.subscriptions.find("a")).toEqual({ partition: "a", until: now + 5, receivedSeq: 3 });
       expect(storage.subscriptions.find("c")).toBeUndefined();
       expect(behind(4)).toEqual(["b", "a"]);
-      storage.transaction(now, (writes) => writes.subscriptions.removeBehind("b", 2));
+      storage.transaction(now, (writes) => writes.subscriptions.removeBehind("b", 2, now + 8));
+      expect(behind(4)).toEqual(["b", "a"]);
+      storage.transaction(now, (writes) => writes.subscriptions.removeBehind("b", 2, now + 9));
       expect(behind(4)).toEqual(["a"]);
     }));
 
