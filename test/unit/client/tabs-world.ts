@@ -1,4 +1,6 @@
 import { createHash } from "node:crypto";
+// Loaded before the first tab needs it: the time here is not the real one.
+import "../../../src/client/stores/resilient.ts";
 import * as z from "zod/mini";
 import { Client } from "../../../src/client/api/client.ts";
 import { type Ports, type Reachability, type SocketEvents, uuidv7 } from "../../../src/client/transport/ports.ts";
