@@ -26,10 +26,10 @@ export const bounds = {
   /** The work of one turn of an object, in the same units: about 2 ms. What comes after it waits for the next turn. */
   turnWorkMax: 4 * 1024,
   /**
-   * Turns by which the clock may be behind before the next one waits for real input or output. The platform may set the clock to
-   * the next timer that is due, and run timers in the order of their times: a chain of timers then stops the clock.
+   * Turns that follow each other by timers before the next one waits for real input or output. The platform may set the clock
+   * to the next timer that is due, and run timers in the order of their times: a chain of timers then stops the clock.
    */
-  stillTurnsMax: 8,
+  chainedTurnsMax: 8,
   /**
    * Frames of all connections together that wait for their window, in number and by what they take in memory once they
    * are decoded, in bytes (docs/decisions/0009-memory.md).

@@ -153,7 +153,6 @@ export class PartitionShell {
     this.#partition = partition;
     this.#dialects = new Dialects(partitaDialect(name.partition));
     this.#turns = new Turns({
-      now,
       timer: (turn) => void ports.timer(() => this.#step(turn), 0),
       afterIo: (turn) => ports.afterIo(() => this.#step(turn)),
     });

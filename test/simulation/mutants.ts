@@ -127,7 +127,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "[AU-5] a chain of timers goes on while the clock stands still": {
     file: "src/core/window/turns.ts",
-    from: "if (this.#still >= bounds.stillTurnsMax)",
-    to: "if (this.#still >= 1_000_000)",
+    from: "if (this.#chained === bounds.chainedTurnsMax)",
+    to: "if (this.#chained === 1_000_000)",
   },
 };

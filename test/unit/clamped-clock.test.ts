@@ -113,7 +113,7 @@ describe("a flood of 60 s, where a chain of timers stops the clock", () => {
     const most = rate.burst + (rate.perSecond * floodMs) / 1_000;
     expect(flood.accepted).toBeGreaterThan(0.97 * most);
     expect(flood.accepted).toBeLessThanOrEqual(most);
-    expect(flood.lagMsMax).toBeLessThan((bounds.stillTurnsMax + 3) * turnMs);
+    expect(flood.lagMsMax).toBeLessThan((bounds.chainedTurnsMax + 3) * turnMs);
   });
 });
 

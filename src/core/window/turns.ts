@@ -1,12 +1,7 @@
 import { bounds } from "../../protocol/index.ts";
 
-/** A turn takes less than this, in milliseconds, unless it is one large piece: its share of work takes about 2. */
-const turnMs = 10;
-
 /** What turns need of their platform. */
 export interface TurnsHost {
-  /** Milliseconds since 1970. It stands still within a turn. */
-  now(): number;
   /** Runs `run` when what has arrived by now has been handed over: `setTimeout(run, 0)`. */
   timer(run: () => void): void;
   /** Runs `run` after real input or output. */
@@ -26,9 +21,8 @@ export class Turns {
   /** Whether the next turn is on its way. */
   #awaited = false;
   #running = false;
-  /** The time of the last turn, and by how many turns in a row the clock is behind. */
-  #lastAt = Number.NEGATIVE_INFINITY;
-  #still = 0;
+  /** Turns since the last one that came after input or output. */
+  #chained = 0;
 
   constructor(host: TurnsHost) {
     this.#host = host;
@@ -60,16 +54,16 @@ export class Turns {
   #await(): void {
     if (this.#awaited || this.#running) return;
     this.#awaited = true;
-    const turn = () => this.#turn();
-    if (this.#still >= bounds.stillTurnsMax) this.#host.afterIo(turn);
-    else this.#host.timer(turn);
+    if (this.#chained === bounds.chainedTurnsMax) {
+      this.#chained = 0;
+      this.#host.afterIo(() => this.#turn());
+    } else {
+      this.#chained++;
+      this.#host.timer(() => this.#turn());
+    }
   }
 
   #turn(): void {
-    const now = this.#host.now();
-    // Not 0 as soon as it moves: each later timer that is due between two turns lets it go on for a little.
-    this.#still = Math.max(this.#still + 1 - Math.abs(now - this.#lastAt) / turnMs, 0);
-    this.#lastAt = now;
     this.#awaited = false;
     this.#spent = 0;
     this.#running = true;
