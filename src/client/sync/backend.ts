@@ -26,7 +26,7 @@ export interface Backend {
 /** An engine, as a backend that may be one of several uses it. */
 export interface EngineBackend extends Backend {
   withdraw(key: string): void;
-  /** Connects at once if it waits for its next attempt. */
+  /** Connects at once if it waits for its next attempt, or finds out whether its connection works. */
   wake(): void;
 }
 

@@ -133,6 +133,10 @@ export class Connection {
     return this.#link.send(type, payload);
   }
 
+  probe(): void {
+    this.#link.probe();
+  }
+
   /** Compares the confirmed state with the server's. Undefined: the connection ended before the answer. */
   verify(): Promise<boolean | undefined> {
     const id = this.send("hash", {});

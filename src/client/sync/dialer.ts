@@ -21,9 +21,14 @@ interface DialerOptions extends Pick<EngineOptions, "token" | "identity"> {
 export interface DialerEvents {
   connect(token: string | undefined): void;
   disconnect(): void;
+  /** Finds out whether the connection still works. */
+  probe(): void;
 }
 
-/** Decides when to connect: at once, after a delay, when the network is back, or not at all. */
+/** The shortest delay while the browser reports that there is no network: it may be wrong, so attempts go on, but seldom. */
+const unreachableDelayMsMin = 15_000;
+
+/** Decides when to connect: at once, after a delay, or not at all. */
 export class Dialer {
   readonly #ports: Ports;
   readonly #status: StatusMachine;
@@ -46,17 +51,23 @@ export class Dialer {
     this.#unwatch = ports.watch({
       online: () => this.#reach(true),
       offline: () => this.#reach(false),
-      visible: () => this.dial(),
+      visible: () => this.wake(),
     });
   }
 
   /** Connects at once, unless there is a connection already or something forbids it. */
   dial(): void {
-    if (this.#paused || !this.#reachable || !this.#status.apply("dial", "ok")) return;
+    if (this.#paused || !this.#status.apply("dial", "ok")) return;
     this.#cancelRetry();
     const attempt = ++this.#attempt;
     if (this.#options.token) void this.#dialAs(this.#options.token, attempt);
     else this.#events.connect(undefined);
+  }
+
+  /** Something suggests that time has passed, or that the network has changed. */
+  wake(): void {
+    this.#events.probe();
+    this.dial();
   }
 
   pause(): void {
@@ -69,8 +80,7 @@ export class Dialer {
     if (!this.#paused) return;
     this.#paused = false;
     this.#failures = 0;
-    if (this.#reachable) this.dial();
-    else this.lose("network_offline");
+    this.dial();
   }
 
   /** The connection works. If it holds for a while, the next delay is short again. */
@@ -82,14 +92,16 @@ export class Dialer {
   /** The connection is lost, or is given up. The next attempt follows automatically unless something forbids it. */
   lose(reason: StatusReason, { hintMs = 0, problem }: LossDetails = {}): void {
     this.#disconnect();
-    const lost = this.#status.apply("lost");
+    this.#status.apply("lost");
     if (this.#status.status !== "offline") return;
-    if (this.#paused || !this.#reachable) this.#status.report(this.#paused ? "paused" : "network_offline");
-    else if (lost) {
-      const delay = backoffMs(this.#failures++, this.#ports.random(), hintMs);
-      this.#cancelRetry = this.#ports.after(delay, () => this.dial());
-      this.#status.report(reason, problem, { retryAt: this.#ports.now() + delay });
+    if (this.#paused) {
+      this.#status.report("paused");
+      return;
     }
+    const delayMsMin = this.#reachable ? hintMs : Math.max(hintMs, unreachableDelayMsMin);
+    const delay = backoffMs(this.#failures++, this.#ports.random(), delayMsMin);
+    this.#cancelRetry = this.#ports.after(delay, () => this.dial());
+    this.#status.report(this.#reachable ? reason : "network_offline", problem, { retryAt: this.#ports.now() + delay });
   }
 
   /** Ends the connection, and connects again at once. */
@@ -122,12 +134,12 @@ export class Dialer {
   }
 
   #reach(reachable: boolean): void {
-    if (this.#reachable === reachable) return;
     this.#reachable = reachable;
-    if (reachable) {
-      this.#failures = 0;
-      this.dial();
-    } else this.lose("network_offline");
+    this.#failures = 0;
+    if (reachable) this.wake();
+    else if (this.#status.status === "offline") this.lose("network_offline");
+    // It is only a hint: what works is kept.
+    else this.#events.probe();
   }
 
   #disconnect(): void {

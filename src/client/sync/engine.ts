@@ -57,6 +57,7 @@ export class Engine implements EngineBackend {
           delivery.disconnect();
           this.#presence.stop();
         },
+        probe: () => this.#connection?.probe(),
       },
     );
     this.#dialer = dialer;
@@ -83,7 +84,7 @@ export class Engine implements EngineBackend {
   }
 
   wake(): void {
-    this.#dialer.dial();
+    this.#dialer.wake();
   }
 
   pause(): void {

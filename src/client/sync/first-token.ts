@@ -13,23 +13,33 @@ export async function firstToken(
   stopped: Promise<undefined>,
   failed: (retryAt: number) => void,
 ): Promise<string | undefined> {
-  let cancel: (() => void) | undefined;
+  let cancel = () => {};
+  /** Asks again at once. */
+  let hasten = () => {};
   const after = (ms: number) =>
-    new Promise<undefined>((resolve) => (cancel = ports.after(ms, () => resolve(undefined))));
+    new Promise<undefined>((resolve) => {
+      const over = () => resolve(undefined);
+      cancel = ports.after(ms, over);
+      hasten = over;
+    });
   const ended = stopped.then(() => false as const);
+  const woken = () => hasten();
+  const unwatch = ports.watch({ online: woken, offline: () => {}, visible: woken });
   for (let failures = 0; ; failures++) {
     const asked = Promise.resolve()
       .then(token)
       .catch(() => undefined);
-    const fresh = await Promise.race([asked, after(connectMs), ended]);
-    cancel?.();
+    let fresh = await Promise.race([asked, after(connectMs), ended]);
+    cancel();
     // A function without types can also give null.
-    if (fresh) return fresh;
-    if (fresh === false) return undefined;
-    const delay = backoffMs(failures, ports.random());
-    failed(ports.now() + delay);
-    const over = await Promise.race([after(delay), ended]);
-    cancel?.();
-    if (over === false) return undefined;
+    if (!fresh && fresh !== false) {
+      const delay = backoffMs(failures, ports.random());
+      failed(ports.now() + delay);
+      fresh = await Promise.race([after(delay), ended]);
+      cancel();
+      if (fresh !== false) continue;
+    }
+    unwatch();
+    return fresh || undefined;
   }
 }

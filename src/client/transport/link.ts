@@ -4,6 +4,8 @@ import type { Timing } from "./timing.ts";
 
 /** A hibernating partition answers this frame without waking up (docs/PROTOCOL.md, 3.4). */
 const heartbeat = '{"type":"heartbeat"}';
+/** How long the answer to a probe may take: with the second that it takes to see a wake-up, what is stale is known as that within 5 s. */
+const probeMs = 3_500;
 
 /** The events of a link. */
 export interface LinkEvents {
@@ -90,6 +92,11 @@ export class Link {
     this.#timers.delete(what);
   }
 
+  /** Loses the link soon if the server does not answer. */
+  probe(): void {
+    if (this.#open && !this.#over && !this.#timers.has("probe")) this.#beat("probe", probeMs);
+  }
+
   /** Closes the socket. No event follows. */
   end(): void {
     if (this.#over) return;
@@ -101,10 +108,13 @@ export class Link {
 
   #listen(): void {
     this.met("heartbeat");
-    this.wait("silence", this.#timing.heartbeatMs, () => {
-      this.#socket.send(heartbeat);
-      this.expect("heartbeat", this.#timing.heartbeatAnswerMs);
-    });
+    this.met("probe");
+    this.wait("silence", this.#timing.heartbeatMs, () => this.#beat("heartbeat", this.#timing.heartbeatAnswerMs));
+  }
+
+  #beat(answer: string, ms: number): void {
+    this.#socket.send(heartbeat);
+    this.expect(answer, ms);
   }
 
   #received(frame: unknown): void {

@@ -14,11 +14,11 @@ export interface SocketEvents {
   closed(code: number, reason: string): void;
 }
 
-/** The events of the platform that concern the network. */
+/** The events of the platform that concern the network. They are hints: a platform may be wrong about its network. */
 export interface Reachability {
   online(): void;
   offline(): void;
-  /** The page is visible again. */
+  /** The page is visible again, or the machine has slept. */
   visible(): void;
 }
 

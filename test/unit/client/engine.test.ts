@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { memoryStore } from "../../../src/client/stores/memory.ts";
 import { accepted, broadcast, event, FakeWorld, refused, rejected, settle } from "./harness.ts";
 
+const heartbeat = '{"type":"heartbeat"}';
 const title = (value: string) => ["set", { target: "title", value }] as const;
 
 describe("the connection", () => {
@@ -136,15 +137,55 @@ describe("the connection", () => {
     expect(world.sockets[1]!.closed).toBe(true);
   });
 
-  it("[CL-3] follows the browser: offline disconnects; online and a visible page reconnect", async () => {
+  it("[CL-3] [CL-14] an offline event is a hint: a connection that answers is kept, one that does not is lost within four seconds", async () => {
     const world = new FakeWorld();
     const client = await world.online();
     world.reachability!.offline();
-    expect(client.status).toMatchObject({ status: "offline", reason: "network_offline" });
-    await world.pass(60_000);
+    expect(world.socket.bare).toEqual([heartbeat]);
+    await world.pass(1_000);
+    world.socket.frame(heartbeat);
+    await world.pass(15_000);
+    expect(client.status.status).toBe("online");
     expect(world.sockets).toHaveLength(1);
-    world.reachability!.online();
-    expect(world.sockets).toHaveLength(2);
+
+    world.reachability!.offline();
+    await world.pass(4_000);
+    expect(client.status).toMatchObject({ status: "offline", reason: "network_offline" });
+    expect(world.sockets[0]!.closed).toBe(true);
+  });
+
+  it("[CL-3] [CL-14] while the browser reports no network, attempts go on, but seldom; and at once when it is back", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    world.reachability!.offline();
+    await world.pass(4_000);
+    expect(client.status.retryAt! - world.now).toBeGreaterThan(14_000);
+    await world.pass(5 * 60_000);
+    const attempts = world.sockets.length - 1;
+    expect(attempts).toBeGreaterThan(3);
+    expect(attempts).toBeLessThan(20);
+    // The browser was wrong: this attempt works, and nothing ends it.
+    await world.pass(client.status.status === "offline" ? client.status.retryAt! - world.now : 0);
+    world.socket.accept();
+    await settle();
+    expect(client.status.status).toBe("online");
+
+    const other = new FakeWorld();
+    await other.online();
+    other.reachability!.offline();
+    await other.pass(4_000);
+    other.reachability!.online();
+    expect(other.sockets).toHaveLength(2);
+    // An event while it waits for its next attempt makes that later, too.
+    other.socket.end();
+    other.reachability!.offline();
+    await other.pass(14_000);
+    expect(other.sockets).toHaveLength(2);
+  });
+
+  it("[CL-3] [CL-14] a page that is visible again, or a machine that has slept, connects at once, or finds out whether its connection works", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
     for (let lost = 0; lost < 6; lost++) {
       world.socket.end();
       await world.pass(client.status.retryAt! - world.now);
@@ -153,6 +194,15 @@ describe("the connection", () => {
     const before = world.sockets.length;
     world.reachability!.visible();
     expect(world.sockets).toHaveLength(before + 1);
+    world.socket.accept();
+    await settle();
+    world.reachability!.visible();
+    await world.pass(1_000);
+    // A probe that is under way decides.
+    world.reachability!.visible();
+    expect(world.socket.bare).toEqual([heartbeat]);
+    await world.pass(3_000);
+    expect(client.status).toMatchObject({ status: "offline", reason: "connection_lost" });
   });
 
   it("[CL-4] pauses, resumes, and closes without leaving timers or listeners", async () => {

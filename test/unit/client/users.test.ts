@@ -91,6 +91,21 @@ describe("whose data it is", () => {
     expect([asked, world.sockets.length]).toEqual([4, 2]);
   });
 
+  it("[CL-9] [CL-14] asks for the first token again at once when the network is back", async () => {
+    const { world, client } = browser();
+    let asked = 0;
+    const one = client({ token: () => (++asked < 8 ? Promise.reject(new Error("offline")) : tokenOf("ada")) });
+    await settle();
+    while (asked < 6) await world.pass(one.status.retryAt! - world.now);
+    world.reachability!.online();
+    await settle();
+    world.reachability!.visible();
+    await settle();
+    expect([asked, world.sockets.length]).toEqual([8, 1]);
+    await one.close();
+    expect(world.reachability).toBeUndefined();
+  });
+
   it("[CL-9] keeps what is submitted before the token names the user, for this user", async () => {
     const { world, client, kept } = browser();
     let give: (token: string) => void = () => {};
