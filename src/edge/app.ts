@@ -11,6 +11,7 @@ import { checkRoutes } from "./routes/check.ts";
 import { documentRoutes } from "./routes/document.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { pollRoutes } from "./routes/poll.ts";
 import { problemRoutes } from "./routes/problems.ts";
 import { socketRoutes } from "./routes/socket.ts";
 import { stateRoutes } from "./routes/state.ts";
@@ -46,6 +47,7 @@ export function edge(application: Application): Edge {
   usageRoutes(app, guards);
   socketRoutes(app, guards);
   streamRoutes(app, guards);
+  pollRoutes(app, guards);
   tenantRoutes(app, guards);
   healthRoutes(app, application);
   checkRoutes(app, guards, application);

@@ -25,14 +25,20 @@ export interface Guards {
   requireAdmin(action: string): EdgeMiddleware;
   /** The caller has a token of the tenant. */
   requireTenant: EdgeMiddleware;
+  /**
+   * What `requireRead` is, for one of several partitions of a request. `token`: undefined: the one of the request.
+   *
+   * @throws Refused
+   */
+  readAccess(c: EdgeContext, partition: string, token: string | undefined): Promise<PartitionAccess>;
 }
 
 export function guardsOf({ models, roles, placementOf }: Application): Guards {
   const tenantAt = (c: EdgeContext, tenant: string) => (): TenantCalls =>
     tenantCalls(stubOf(c.env.TENANTS, tenant, placementOf(tenant)));
 
-  const accessOf = (c: EdgeContext, identity: Identity): PartitionAccess => {
-    const partition = c.req.param("partition") ?? "";
+  const accessOf = (c: EdgeContext, identity: Identity, named?: string): PartitionAccess => {
+    const partition = named ?? c.req.param("partition") ?? "";
     const failure = addressFailure(identity, partition);
     if (failure) throw new Refused(failure);
     const tenant = tenantOf(identity);
@@ -45,9 +51,13 @@ export function guardsOf({ models, roles, placementOf }: Application): Guards {
       callObjectOnce(tenantAt(c, tenant), (stub) => stub.takeTicket({ ticket }));
     return orRefuse(await identify(c.req.raw, by, { settings: c.env, roles, takeTicket }));
   };
-  const readAccess = async (c: EdgeContext, by?: Parameters<typeof identify>[1]): Promise<PartitionAccess> => {
+  const readAccess = async (
+    c: EdgeContext,
+    by?: Parameters<typeof identify>[1],
+    partition?: string,
+  ): Promise<PartitionAccess> => {
     const identity = await identityOf(c, by);
-    const access = accessOf(c, identity);
+    const access = accessOf(c, identity, partition);
     if (identity.mode === "verified" && !allows(identity.author.permissions, readPermission)) {
       throw new Refused(readForbidden);
     }
@@ -76,6 +86,7 @@ export function guardsOf({ models, roles, placementOf }: Application): Guards {
     requireConnect: guard((c) => readAccess(c, { ticket: true, later: true })),
     requireAdmin,
     requireTenant: requireAdmin(undefined),
+    readAccess: (c, partition, token) => readAccess(c, { token }, partition),
   };
 }
 

@@ -23,6 +23,8 @@ interface CredentialOptions {
   ticket?: boolean;
   /** By a token in the `connect` message. */
   later?: boolean;
+  /** By this token, and not by the one of the request. */
+  token?: string | undefined;
 }
 
 /** What `identify` needs. */
@@ -45,7 +47,7 @@ let warned = false;
 /** Identifies the sender of `request`, and checks the origin of its page. */
 export async function identify(
   request: Request,
-  { ticket: takesTickets = false, later = false }: CredentialOptions,
+  { ticket: takesTickets = false, later = false, token: given }: CredentialOptions,
   { settings, roles, takeTicket }: IdentityContext,
 ): Promise<Identity | Failure> {
   const url = new URL(request.url);
@@ -67,7 +69,7 @@ export async function identify(
     if (!takesTickets) return { code: "bad_request", detail: "A ticket can only open a connection." };
     return await identifyByTicket(ticket, verifier.keys, roles, takeTicket);
   }
-  const token = tokenOf(request);
+  const token = given ?? tokenOf(request);
   if (token === undefined) {
     const tenant = url.searchParams.get("tenant") ?? defaultTenant;
     if (later && isTenantName(tenant) && !request.headers.has("authorization")) return { mode: "later", tenant };

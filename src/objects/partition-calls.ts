@@ -23,6 +23,19 @@ export interface PostCall {
   traceId: string;
 }
 
+/** A poll of a connection without a WebSocket. */
+export interface PollCall {
+  /** Absent: opens a connection. */
+  connectionId?: string | undefined;
+  author?: Author | undefined;
+  before: number;
+  frames: readonly string[];
+  received: number;
+  holdMs: number;
+  end: boolean;
+  traceId: string;
+}
+
 /** A submission over HTTP. */
 export interface SubmitCall {
   author: Author;
@@ -51,6 +64,7 @@ export interface ReadStateCall {
 export interface PartitionRpc extends PartitionRpcBefore {
   fetch(request: Request): Promise<Response>;
   postFramesWith(asked: Named<PostCall>): Promise<HttpAnswer>;
+  pollWith(asked: Named<PollCall>): Promise<HttpAnswer<AnswerBody>>;
   submitWith(asked: Named<SubmitCall>): Promise<HttpAnswer>;
   readEventsWith(asked: Named<ReadEventsCall>): Promise<HttpAnswer>;
   readStateWith(asked: Named<ReadStateCall>): Promise<HttpAnswer<AnswerBody>>;
@@ -110,6 +124,14 @@ export function partitionCalls(stub: PartitionRpc) {
         "postFramesWith",
         () => stub.postFramesWith(named(asked)),
         () => stub.postFrames(asked.id, asked.author, asked.before, asked.frames, asked.traceId),
+      ),
+
+    /** Undefined: the object is of a version that cannot be polled. */
+    poll: (asked: PollCall): Promise<HttpAnswer<AnswerBody> | undefined> =>
+      orBefore<HttpAnswer<AnswerBody> | undefined>(
+        "pollWith",
+        () => stub.pollWith(named(asked)),
+        async () => undefined,
       ),
 
     submit: (asked: SubmitCall): Promise<HttpAnswer> =>

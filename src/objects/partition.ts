@@ -27,6 +27,7 @@ import { nameOf } from "./object-name.ts";
 import type {
   PartitionRpc,
   PartitionRpcBefore,
+  PollCall,
   PostCall,
   ReadEventsCall,
   ReadStateCall,
@@ -128,6 +129,10 @@ export function partitionObject({ models, roles, limits, placementOf }: Applicat
 
     postFramesWith({ id, author, before, frames, traceId }: Named<PostCall>): Promise<HttpAnswer> {
       return this.#shell.postFrames(id, author, before, frames, traceId);
+    }
+
+    pollWith({ traceId, ...asked }: Named<PollCall>): Promise<HttpAnswer<AnswerBody>> {
+      return this.#shell.poll(asked, traceId);
     }
 
     submitWith({ author, clientId, submission, bytes, context }: Named<SubmitCall>): Promise<HttpAnswer> {

@@ -83,6 +83,17 @@ export const bounds = {
   /** A request that carries frames, in UTF-8 bytes, and how many of them. */
   postedBytesMax: 1024 * 1024,
   postedFramesMax: 1_024,
+  /** Connections that one request polls: as many documents as a page has open, and more calls of objects than that are no work for one request. */
+  pollConnectionsMax: 32,
+  /** How long a poll waits, in milliseconds: less than the 30 s after which proxies give up, and an object cannot hibernate meanwhile. */
+  holdMsMax: 25_000,
+  /** How long a polled connection lives without a poll, in milliseconds: an answer of `pollAnswerUnitsMax` and one page arrives meanwhile over 1 Mbit/s. Its timer keeps the object awake no longer than a poll. */
+  pollGapMsMax: 20_000,
+  /** Frames that one connection is given in one answer, and those of all connections of a request, in UTF-16 units; one frame always fits. */
+  polledUnitsMax: 512 * 1024,
+  pollAnswerUnitsMax: 1024 * 1024,
+  /** After one connection has news, how long the answer waits for the others, in milliseconds: one commit often concerns several. */
+  pollGatherMs: 10,
   /** The shortest time between two presence messages: the changes in between are one message to each connection. */
   presenceIntervalMs: 50,
   /** Peers of a partition with presence; a message with all of them fits a frame. */

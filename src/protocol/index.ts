@@ -26,6 +26,7 @@ export {
   expectedEventIdShape,
   isBareEvent,
   isSubmitEvent,
+  pollShape,
   postedShape,
   type ChunkedSnapshot,
   type NumberedEvent,

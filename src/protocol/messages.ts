@@ -152,6 +152,29 @@ export const postedShape = z.object({
   frames: z.array(z.string()).check(z.minLength(1), z.maxLength(bounds.postedFramesMax)),
 });
 
+/** The body of a request that polls several connections without WebSockets. */
+export const pollShape = z.object({
+  connections: z
+    .array(
+      z.object({
+        partition: z.string(),
+        /** Absent: the token of the request. */
+        token: z.optional(z.string()),
+        /** Absent: opens a connection. */
+        connectionId: z.optional(z.string()),
+        before: z._default(count, 0),
+        frames: z._default(z.array(z.string()).check(z.maxLength(bounds.postedFramesMax)), []),
+        /** How many frames of this connection have arrived. */
+        received: z._default(count, 0),
+        /** The client closes the connection. */
+        end: z.optional(z.boolean()),
+      }),
+    )
+    .check(z.minLength(1), z.maxLength(bounds.pollConnectionsMax)),
+  /** How long to wait for news, in milliseconds. */
+  holdMs: z._default(count.check(z.maximum(bounds.holdMsMax)), 0),
+});
+
 /** The shape of a submitted event, without the schema of its payload. Unknown fields are refused. */
 export const eventShape = z.strictObject({
   type: z.string(),

@@ -30,9 +30,11 @@ import {
   answerEvents,
   answerFailure,
   answerOutcome,
+  answerPolled,
   answerUnchanged,
   answerUsage,
   type HttpAnswer,
+  polledText,
 } from "../wire/partita/answers.ts";
 import { partitaDialect } from "../wire/partita/codec.ts";
 import { restoredSession } from "../wire/partita/options.ts";
@@ -56,7 +58,8 @@ import { rebuild } from "./rebuild.ts";
 import { writeSnapshot } from "./snapshot-writer.ts";
 import { Reads } from "./reads.ts";
 import { StateReaders } from "./state-readers.ts";
-import { Streams } from "./streams.ts";
+import type { Held } from "./polled-frames.ts";
+import { type Poll, Streams } from "./streams.ts";
 import { TenantLink } from "./tenant-link.ts";
 
 /** A connection that must send its token with `connect` ends after this long without one. */
@@ -310,6 +313,54 @@ export class PartitionShell {
     const failure = author && (await this.#admission.admitRequest(author));
     if (failure) return this.#refuse(failure, traceId);
     return this.#step(() => this.#streams.receive(id, author, before, frames, traceId));
+  }
+
+  /**
+   * Polls a connection without a WebSocket; without an id, opens one. The body is the connection's id and what it has
+   * not received, or empty if that is nothing. A body that waits is a stream.
+   *
+   * Platform fact: calls of an invocation that wait for an answer may be limited to six, streams that wait are not.
+   */
+  async poll(
+    { connectionId, author, ...asked }: Poll & { connectionId?: string | undefined; author?: Author | undefined },
+    traceId: string,
+  ): Promise<HttpAnswer<AnswerBody>> {
+    const opens = connectionId === undefined;
+    const failure = opens
+      ? ((await this.#admission.admit(author)) ?? this.#admission.capacityFailure(author, false))
+      : author && (await this.#admission.admitRequest(author));
+    if (failure) return this.#refuse(failure, traceId);
+    const principal = author?.principal ?? anonymousReader;
+    try {
+      return this.#step(() => {
+        const now = this.#ports.now();
+        this.#partition.assertMayRead(principal, now);
+        this.#partition.payForRead(principal, 0, now);
+        const id = connectionId ?? this.#streams.openPolled(author, traceId);
+        if (typeof id !== "string") return id;
+        // The first answer of a connection brings its id.
+        const given = this.#streams.poll(id, author, opens ? { ...asked, holdMs: 0 } : asked, traceId);
+        if ("status" in given) return given;
+        return answerPolled("polled" in given ? this.#later(id, given) : polledText(id, given, opens));
+      });
+    } catch (error) {
+      return answerFailure(this.#settings.name.partition, this.#partition.failureOf(error, this.#ports.now(), traceId));
+    }
+  }
+
+  /** The body of the answer to a poll that waits. */
+  #later(id: string, { polled, release }: Held): ReadableStream<Uint8Array> {
+    const { readable, writer } = this.#ports.openBody();
+    // Its reader is gone.
+    writer.closed.catch(release);
+    void polled
+      .then((given) => {
+        const text = polledText(id, given, false);
+        return text === "" ? undefined : writer.write(new TextEncoder().encode(text));
+      })
+      .then(() => writer.close())
+      .catch(() => {});
+    return readable;
   }
 
   /** Decides a submission over HTTP. */

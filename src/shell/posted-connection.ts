@@ -1,15 +1,15 @@
 import { newSession } from "../core/index.ts";
 import type { Failure, Author } from "../protocol/index.ts";
 import { Connection } from "./connection.ts";
-import { EventSink } from "./event-sink.ts";
+import type { FrameSink, FrameSinkEvents } from "./frame-sink.ts";
 import { heartbeatFrame } from "../wire/partita/heartbeat.ts";
 import type { Stream, StreamHost } from "./stream.ts";
 
-/** A connection without a WebSocket: it receives server-sent events, and sends its frames as requests. */
-export class PostedConnection implements Stream {
+/** A connection without a WebSocket: its client sends its frames as requests, and receives by `sink`. */
+export class PostedConnection<Sink extends FrameSink = FrameSink> implements Stream {
   /** Unguessable. */
   readonly id: string;
-  readonly sink: EventSink;
+  readonly sink: Sink;
   readonly connection: Connection;
   readonly principal: string | undefined;
   readonly #host: StreamHost;
@@ -17,18 +17,23 @@ export class PostedConnection implements Stream {
   #received = 0;
 
   /** `author`: as the edge verified it; undefined in open development mode. */
-  constructor(author: Author | undefined, traceId: string | undefined, host: StreamHost) {
+  constructor(
+    author: Author | undefined,
+    traceId: string | undefined,
+    host: StreamHost,
+    openSink: (id: string, events: FrameSinkEvents) => Sink,
+  ) {
     this.id = host.random.connectionId();
     this.principal = author?.principal;
     this.#host = host;
-    this.sink = new EventSink(host, {
+    this.sink = openSink(this.id, {
       drained: () => host.step(() => this.connection.serve()),
       disconnected: () => host.step(() => this.connection.disconnected()),
     });
     this.connection = new Connection(
       {
         send: (frame) => this.#send(frame),
-        end: (code, reason) => this.#end(code, reason),
+        end: (code, reason) => this.sink.end(code, reason),
         // Nothing is stored: an open stream prevents hibernation.
         save: () => {},
         lastSignOfLife: () => this.sink.takenAt,
@@ -37,7 +42,6 @@ export class PostedConnection implements Stream {
       { ...host, connectionEnded: (connection) => this.#connectionEnded(connection) },
       { session: newSession(author), seenAt: host.now(), ...(traceId === undefined ? {} : { traceId }) },
     );
-    this.sink.send(JSON.stringify({ connectionId: this.id }), { event: "connection" });
   }
 
   /** Whether this principal has opened it; undefined in open development mode. */
@@ -59,6 +63,12 @@ export class PostedConnection implements Stream {
     return undefined;
   }
 
+  /** Its client says that it has received frames that were not sent, or asks for some that had arrived. */
+  lost(received: number): Failure {
+    this.connection.end("frames_missing", "frames are missing");
+    return { code: "bad_request", detail: `The connection cannot go on after ${received} frames: open another one.` };
+  }
+
   recycle(): void {
     this.connection.end("recycled");
   }
@@ -67,13 +77,8 @@ export class PostedConnection implements Stream {
     if (!this.sink.send(frame)) this.connection.end("slow_consumer");
   }
 
-  #end(code: number, reason: string): void {
-    this.sink.send(JSON.stringify({ code, reason }), { event: "end" });
-    this.sink.close();
-  }
-
   #connectionEnded(connection: Connection): void {
     this.#host.connectionEnded(connection);
-    this.#host.ended(this);
+    this.sink.finished(() => this.#host.ended(this));
   }
 }

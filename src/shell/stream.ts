@@ -1,13 +1,14 @@
 import type { Subscription } from "../core/index.ts";
 import type { Connection, ConnectionHost } from "./connection.ts";
-import type { EventSink, SinkPorts } from "./event-sink.ts";
+import type { SinkPorts } from "./event-sink.ts";
+import type { FrameSink } from "./frame-sink.ts";
 import type { ShellRandom } from "./ports.ts";
 
-/** A response whose body is a stream. */
+/** A response whose body is a stream, or a connection that is polled. */
 export interface Stream {
   /** Undefined in open development mode. */
   readonly principal: string | undefined;
-  readonly sink: EventSink;
+  readonly sink: Pick<FrameSink, "waitingUnits" | "keepAlive">;
   /** Ends it at the end of its lifetime; its reader reconnects. */
   recycle(): void;
 }

@@ -3,7 +3,9 @@ import type { StreamRequest } from "../platform/rpc.ts";
 import { type Failure, bounds, type Author } from "../protocol/index.ts";
 import { answerFailure, type HttpAnswer } from "../wire/partita/answers.ts";
 import type { EventSink } from "./event-sink.ts";
+import { StreamedFrames } from "./frame-sink.ts";
 import { LogReader } from "./log-reader.ts";
+import { type Held, type Polled, PolledFrames } from "./polled-frames.ts";
 import { PostedConnection } from "./posted-connection.ts";
 import type { Stream, StreamHost } from "./stream.ts";
 
@@ -65,11 +67,56 @@ export class Streams {
   connect(author: Author | undefined, traceId: string | undefined): EventSink | HttpAnswer {
     const full = this.#full(author?.principal);
     if (full) return this.#problem(full, traceId);
-    const posted = new PostedConnection(author, traceId, this.#host);
+    const posted = new PostedConnection(
+      author,
+      traceId,
+      this.#host,
+      (id, events) => new StreamedFrames(id, this.#host, events),
+    );
+    this.#open(posted);
+    return posted.sink.events;
+  }
+
+  /** Opens a connection that is polled; or returns the problem. */
+  openPolled(author: Author | undefined, traceId: string | undefined): string | HttpAnswer {
+    const full = this.#full(author?.principal);
+    if (full) return this.#problem(full, traceId);
+    const posted = new PostedConnection(
+      author,
+      traceId,
+      this.#host,
+      (_, events) => new PolledFrames(this.#host, events),
+    );
+    this.#open(posted);
+    return posted.id;
+  }
+
+  /** Accepts the frames of a polled connection, and gives it what it has not received. */
+  poll(
+    id: string,
+    author: Author | undefined,
+    { before, frames, received, holdMs, end }: Poll,
+    traceId: string | undefined,
+  ): Polled | Held | HttpAnswer {
+    const posted = this.#connections.get(id);
+    if (!posted?.belongsTo(author?.principal) || !(posted.sink instanceof PolledFrames)) {
+      return this.#problem(connectionNotFound, traceId);
+    }
+    const { sink } = posted;
+    if (end) {
+      sink.close();
+      posted.connection.disconnected();
+      return { from: received, frames: [] };
+    }
+    const failure = sink.take(received) ? posted.receive(before, frames, this.#host.now()) : posted.lost(received);
+    if (failure) return this.#problem(failure, traceId);
+    return sink.poll(received, holdMs);
+  }
+
+  #open(posted: PostedConnection): void {
     this.#add(posted);
     this.#connections.set(posted.id, posted);
     this.#host.addConnection(posted.connection);
-    return posted.sink;
   }
 
   /** Accepts frames of a connection. `before`: how many frames it sent earlier. */
@@ -134,6 +181,19 @@ export class Streams {
     const { partition, now } = this.#host;
     return answerFailure(partition.name.partition, partition.failureOf(new Refusal(failure), now(), traceId));
   }
+}
+
+/** What a poll brings and asks for. */
+export interface Poll {
+  /** How many frames the connection sent earlier. */
+  before: number;
+  frames: readonly string[];
+  /** How many frames of the connection have arrived. */
+  received: number;
+  /** How long it waits at most, in milliseconds. */
+  holdMs: number;
+  /** The client closes the connection. */
+  end: boolean;
 }
 
 const connectionNotFound: Failure = { code: "not_found", detail: "This connection is gone: open another one." };

@@ -157,3 +157,26 @@ export const batchResult = z
   .check(z.meta({ ref: "BatchResult", description: "The result of each event, in the order of the request." }));
 
 export const health = (status: string) => z.object({ status: z.literal(status) });
+
+/** What a request that polls is answered. */
+export const pollAnswer = z
+  .object({
+    connections: z.array(
+      z.object({
+        partition: z.string(),
+        connectionId: z.optional(z.string()),
+        from: z.optional(
+          count.check(z.meta({ description: "The number of the first of these frames, counted from 0." })),
+        ),
+        frames: z.optional(z.array(z.string())),
+        end: z.optional(z.object({ code: z.int(), reason: z.string() })),
+        problem: z.optional(problemDocument),
+      }),
+    ),
+  })
+  .check(
+    z.meta({
+      ref: "PollAnswer",
+      description: "One member for each connection of the request, in its order; of one without news only `partition`.",
+    }),
+  );

@@ -70,6 +70,20 @@ export function answerUsage(usage: Usages): HttpAnswer {
   return { status: 200, headers: { ...json, "cache-control": "no-store" }, body: JSON.stringify({ usage }) };
 }
 
+/** What a connection is given by a poll, as JSON; empty if that is nothing. `isNew`: it was opened by this poll. */
+export function polledText(
+  connectionId: string,
+  given: { from: number; frames: readonly string[]; end?: { code: number; reason: string } },
+  isNew: boolean,
+): string {
+  return isNew || given.frames.length > 0 || given.end ? JSON.stringify({ connectionId, ...given }) : "";
+}
+
+/** The answer to a poll. */
+export function answerPolled(body: AnswerBody): HttpAnswer<AnswerBody> {
+  return { status: 200, headers: { ...json, "cache-control": "no-store" }, body };
+}
+
 /** The answer to a reader that has this version already. */
 export function answerUnchanged(etag: string): HttpAnswer {
   return { status: 304, headers: kept(etag), body: "" };
