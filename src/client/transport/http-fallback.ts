@@ -1,6 +1,7 @@
 // Loaded only if WebSockets seem to be blocked.
 import { openByHttp, type OpenByHttp } from "./http-socket.ts";
 import type { Ports, Socket } from "./ports.ts";
+import { streamOrPoll } from "./stream-or-poll.ts";
 
 type Open = Ports["open"];
 
@@ -67,4 +68,13 @@ export function httpFallback(http: OpenByHttp, now: () => number): (direct: Open
 }
 
 /** The fallback for this platform. */
-export const withHttpFallback = httpFallback(openByHttp, () => Date.now());
+export const withHttpFallback = httpFallback(
+  streamOrPoll(openByHttp, async () => (await import("./polling.ts")).openByPolling, {
+    now: () => Date.now(),
+    after(ms, run) {
+      const timer = setTimeout(run, ms);
+      return () => clearTimeout(timer);
+    },
+  }),
+  () => Date.now(),
+);
