@@ -162,17 +162,17 @@ export const pollShape = z.object({
         token: z.optional(z.string()),
         /** Absent: opens a connection. */
         connectionId: z.optional(z.string()),
-        before: z._default(count, 0),
-        frames: z._default(z.array(z.string()).check(z.maxLength(bounds.postedFramesMax)), []),
+        before: z.optional(count),
+        frames: z.optional(z.array(z.string()).check(z.maxLength(bounds.postedFramesMax))),
         /** How many frames of this connection have arrived. */
-        received: z._default(count, 0),
+        received: z.optional(count),
         /** The client closes the connection. */
         end: z.optional(z.boolean()),
       }),
     )
     .check(z.minLength(1), z.maxLength(bounds.pollConnectionsMax)),
   /** How long to wait for news, in milliseconds. */
-  holdMs: z._default(count.check(z.maximum(bounds.holdMsMax)), 0),
+  holdMs: z.optional(count.check(z.maximum(bounds.holdMsMax))),
 });
 
 /** The shape of a submitted event, without the schema of its payload. Unknown fields are refused. */

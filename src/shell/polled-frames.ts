@@ -121,9 +121,7 @@ export class PolledFrames implements FrameSink {
 
   /** Not in this turn: everything that it sends is one answer. */
   #wake(): void {
-    void Promise.resolve().then(() => {
-      if (this.#hasNews) this.release();
-    });
+    void Promise.resolve().then(() => (this.#hasNews ? this.release() : undefined));
   }
 
   /** The next answer, with the frames from number `from` on. */

@@ -13,9 +13,9 @@ export async function firstToken(
   stopped: Promise<undefined>,
   failed: (retryAt: number) => void,
 ): Promise<string | undefined> {
-  let cancel = () => {};
+  let cancel: (() => void) | undefined;
   /** Asks again at once. */
-  let hasten = () => {};
+  let hasten: (() => void) | undefined;
   const after = (ms: number) =>
     new Promise<undefined>((resolve) => {
       const over = () => resolve(undefined);
@@ -23,20 +23,20 @@ export async function firstToken(
       hasten = over;
     });
   const ended = stopped.then(() => false as const);
-  const woken = () => hasten();
+  const woken = () => hasten?.();
   const unwatch = ports.watch({ online: woken, offline: () => {}, visible: woken });
   for (let failures = 0; ; failures++) {
     const asked = Promise.resolve()
       .then(token)
       .catch(() => undefined);
     let fresh = await Promise.race([asked, after(connectMs), ended]);
-    cancel();
+    cancel?.();
     // A function without types can also give null.
     if (!fresh && fresh !== false) {
       const delay = backoffMs(failures, ports.random());
       failed(ports.now() + delay);
       fresh = await Promise.race([after(delay), ended]);
-      cancel();
+      cancel?.();
       if (fresh !== false) continue;
     }
     unwatch();

@@ -16,99 +16,120 @@ interface Server {
   streams: number;
 }
 
+type Events = Parameters<OpenByHttp>[1];
+type Clock = Pick<Ports, "now" | "after">;
+
 /**
  * Opens by a stream. Polls if the page has a stream to this server already, or if proxies on the way hold streams back until
  * they end: that shows by what the server sends at once, and does not arrive.
  */
-export function streamOrPoll(
-  stream: OpenByHttp,
-  load: () => Promise<OpenByHttp>,
-  { now, after }: Pick<Ports, "now" | "after">,
-): OpenByHttp {
+export function streamOrPoll(stream: OpenByHttp, load: () => Promise<OpenByHttp>, clock: Clock): OpenByHttp {
   const servers = new Map<string, Server>();
   return (url, events, protocols) => {
     const { host } = new URL(url);
     const server = servers.get(host) ?? { polledUntil: 0, streams: 0 };
     servers.set(host, server);
-    let over = false;
-    let socket: Socket | undefined;
-    const poll = () => {
-      let opened = false;
-      const closed = (code: number, reason: string) => {
-        // It cannot be polled: the next attempt begins with a stream.
-        if (!opened) server.polledUntil = 0;
-        events.closed(code, reason);
-      };
-      const opening = () => {
-        opened = true;
-        events.opened();
-      };
-      load()
-        .then((open) => {
-          if (!over) socket = open(url, { ...events, opened: opening, closed }, protocols);
-        })
-        .catch((error: unknown) => closed(1006, String(error)));
-    };
-    /** Ends the stream. */
-    let end = () => {};
-    if (server.streams >= streamsMax || now() < server.polledUntil) poll();
-    else {
-      server.streams++;
-      /** When a frame was sent to which nothing has arrived yet. */
-      let askedAt: number | undefined = now();
-      let opened = false;
-      let ended = false;
-      end = () => {
-        if (ended) return;
-        ended = true;
-        cancel();
-        server.streams--;
-        if (askedAt !== undefined && now() - askedAt >= heldBackMs) server.polledUntil = now() + againMs;
-      };
-      const cancel = after(heldBackMs, () => {
-        if (opened) return;
-        end();
-        socket!.close();
-        poll();
-      });
-      const first = stream(
-        url,
-        {
-          opened() {
-            opened = true;
-            askedAt = undefined;
-            events.opened();
-          },
-          received(frame) {
-            askedAt = undefined;
-            events.received(frame);
-          },
-          refused(frame) {
-            end();
-            events.refused(frame);
-          },
-          closed(code, reason) {
-            end();
-            events.closed(code, reason);
-          },
-        },
-        protocols,
+    const poll = (given: Events) =>
+      later(
+        load().then((open) => open(url, given, protocols)),
+        given,
       );
-      socket = {
-        send(text) {
-          askedAt ??= now();
-          first.send(text);
-        },
-        close: () => first.close(),
-      };
-    }
-    return {
-      send: (text) => socket?.send(text),
-      close() {
-        over = true;
-        end();
-        socket?.close();
-      },
-    };
+    if (server.streams >= streamsMax || clock.now() < server.polledUntil) return polled(server, events, poll);
+    return new Streamed(server, events, clock, (given) => stream(url, given, protocols), poll);
   };
+}
+
+/** A connection that is polled. If it does not open, the next attempt begins with a stream. */
+function polled(server: Server, events: Events, poll: (events: Events) => Socket): Socket {
+  let works = false;
+  return poll({
+    ...events,
+    opened() {
+      works = true;
+      events.opened();
+    },
+    closed(code, reason) {
+      if (!works) server.polledUntil = 0;
+      events.closed(code, reason);
+    },
+  });
+}
+
+/** A socket of which the code is being loaded. */
+function later(loaded: Promise<Socket>, events: Events): Socket {
+  const socket = loaded.catch((error: unknown) => {
+    events.closed(1006, String(error));
+    return undefined;
+  });
+  return {
+    send: (text) => void socket.then((it) => it?.send(text)),
+    close: () => void socket.then((it) => it?.close()),
+  };
+}
+
+/** A connection by a stream, or by polling if the stream brings nothing. */
+class Streamed implements Socket {
+  readonly #server: Server;
+  readonly #clock: Clock;
+  readonly #cancel: () => void;
+  #socket: Socket;
+  /** When something was sent to which nothing has arrived yet. */
+  #askedAt: number | undefined;
+  #isStream = true;
+
+  constructor(
+    server: Server,
+    events: Events,
+    clock: Clock,
+    stream: (events: Events) => Socket,
+    poll: (events: Events) => Socket,
+  ) {
+    this.#server = server;
+    this.#clock = clock;
+    this.#askedAt = clock.now();
+    server.streams++;
+    this.#cancel = clock.after(heldBackMs, () => {
+      this.close();
+      this.#socket = polled(server, events, poll);
+    });
+    this.#socket = stream({
+      opened: () => {
+        this.#cancel();
+        this.#askedAt = undefined;
+        events.opened();
+      },
+      received: (frame) => {
+        this.#askedAt = undefined;
+        events.received(frame);
+      },
+      refused: (frame) => {
+        this.#end();
+        events.refused(frame);
+      },
+      closed: (code, reason) => {
+        this.#end();
+        events.closed(code, reason);
+      },
+    });
+  }
+
+  send(text: string): void {
+    this.#askedAt ??= this.#clock.now();
+    this.#socket.send(text);
+  }
+
+  close(): void {
+    this.#end();
+    this.#socket.close();
+  }
+
+  /** The stream ends. */
+  #end(): void {
+    if (!this.#isStream) return;
+    this.#isStream = false;
+    this.#cancel();
+    this.#server.streams--;
+    const now = this.#clock.now();
+    if (this.#askedAt !== undefined && now - this.#askedAt >= heldBackMs) this.#server.polledUntil = now + againMs;
+  }
 }

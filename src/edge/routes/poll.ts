@@ -53,7 +53,7 @@ export function pollRoutes(app: Edge, { readAccess }: Guards): void {
       },
     }),
     async (c) => {
-      const { connections, holdMs } = orRefuse(await readJson(c.req.raw, pollShape, bounds.postedBytesMax)).value;
+      const { connections, holdMs = 0 } = orRefuse(await readJson(c.req.raw, pollShape, bounds.postedBytesMax)).value;
       const texts = await firstNews(
         connections.map((connection) => pollOne(c, readAccess, connection, holdMs)),
         connections,
@@ -69,7 +69,7 @@ export function pollRoutes(app: Edge, { readAccess }: Guards): void {
 async function pollOne(
   c: EdgeContext,
   readAccess: Guards["readAccess"],
-  { partition, token, connectionId, before, frames, received, end = false }: PolledConnection,
+  { partition, token, connectionId, before = 0, frames = [], received = 0, end = false }: PolledConnection,
   holdMs: number,
 ): Promise<string> {
   const refused = (failure: Failure) => JSON.stringify({ problem: problemAt(c, failure) });

@@ -333,6 +333,7 @@ describe("a stream, or polling", () => {
     polled[0]!.open();
     expect(first.seen).toEqual(["opened"]);
     first.socket.send('{"id":"x"}');
+    await settle();
     expect(polled[0]!.sent).toEqual([{ id: "x" }]);
     first.socket.close();
     attempt();

@@ -96,7 +96,7 @@ describe("whose data it is", () => {
     let asked = 0;
     const one = client({ token: () => (++asked < 8 ? Promise.reject(new Error("offline")) : tokenOf("ada")) });
     await settle();
-    while (asked < 6) await world.pass(one.status.retryAt! - world.now);
+    for (let failures = 1; failures < 6; failures++) await world.pass(one.status.retryAt! - world.now);
     world.reachability!.online();
     await settle();
     world.reachability!.visible();
