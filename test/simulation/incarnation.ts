@@ -8,8 +8,8 @@ import type { FaultyDisk } from "./disk.ts";
 import type { Random } from "./random.ts";
 import type { Schedule } from "./schedule.ts";
 
-/** What a timer runs takes this long where the clock is clamped, in milliseconds. */
-const timerWorkMs = 5;
+/** What a timer runs takes this long where the clock is clamped, in milliseconds: a turn's share of work. */
+const timerWorkMs = 2;
 /** What was written is durable after this time at most, in milliseconds. */
 const ioMsMax = 10;
 
