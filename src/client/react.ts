@@ -21,6 +21,7 @@ import type { Client } from "./api/client.ts";
 import type { PendingEntry } from "./api/drafts.ts";
 import type { Peer } from "./sync/feed.ts";
 import type { StatusReport } from "./sync/status.ts";
+import { select } from "./select.ts";
 
 type ClientOf<M> = M extends Model<infer S, infer P> ? Client<S, P> : never;
 type StateOf<M> = M extends Model<infer S, Record<string, z.core.$ZodType>> ? DeepReadonly<S> : never;
@@ -32,9 +33,10 @@ export interface PartitionHooks<M> {
   /** Returns the client, for everything without a hook: for example `client.on("rejected", …)` in an effect. */
   useClient(): ClientOf<M>;
   /**
-   * Returns the value that `selector` returns for the state. The component renders again only when this
-   * value changes. Parts of the state that did not change are the same objects, so a selector that only
-   * returns a part needs nothing more. A selector that makes new objects needs `isEqual`.
+   * Returns the value that `selector` returns for the state, as plain data. The selector runs again only after a change
+   * of something that it has read, and the component renders again only when its value changes: parts of the value
+   * that did not change are the same objects as before, also where the selector makes new ones. `isEqual` may find
+   * more values equal. See `select`.
    */
   usePartition<T>(selector: (state: StateOf<M>) => T, isEqual?: (a: T, b: T) => boolean): T;
   /** Returns `client.submit`; the same function for the same client. */
@@ -69,49 +71,51 @@ export function createPartitionHooks<M extends Model<any, any>>(): PartitionHook
     return client;
   };
 
-  /** `select` runs once for each value of `read`: otherwise a selector that makes new objects would loop. */
-  const useRead = <W, T>(read: (client: Any) => W, select: (whole: W) => T, isEqual: (a: T, b: T) => boolean): T => {
+  const useSelection = <T>(selector: (state: any) => T, isEqual?: (a: T, b: T) => boolean): T => {
     const client = useClient();
     const shown = useRef<{ value: T } | undefined>(undefined);
-    const subscribe = useCallback((listener: () => void) => client.subscribe(listener), [client]);
-    const snapshot = useMemo(() => {
-      let last: { whole: W; value: T } | undefined;
-      return (): T => {
-        const whole = read(client);
-        if (last && last.whole === whole) return last.value;
-        const value = select(whole);
-        const before = last ?? shown.current;
-        last = { whole, value: before && isEqual(before.value, value) ? before.value : value };
-        return last.value;
-      };
-    }, [client, read, select, isEqual]);
-    const value = useSyncExternalStore(subscribe, snapshot, snapshot);
-    // The first value of a new selector is compared with the value on the screen.
+    const { get, subscribe } = useMemo(
+      () => select<any, any, T>(client, selector, { isEqual, before: shown.current }),
+      [client, selector, isEqual],
+    );
+    const value = useSyncExternalStore(subscribe, get, get);
+    // The first value of a new selector shares with the value on the screen.
     useEffect(() => {
       shown.current = { value };
     }, [value]);
     return value;
   };
 
+  const useRead = <T>(read: (client: Any) => T, isEqual: (a: T, b: T) => boolean = Object.is): T => {
+    const client = useClient();
+    const subscribe = useCallback((listener: () => void) => client.subscribe(listener), [client]);
+    const snapshot = useMemo(() => {
+      let last: { value: T } | undefined;
+      return (): T => {
+        const value = read(client);
+        if (!last || !isEqual(last.value, value)) last = { value };
+        return last.value;
+      };
+    }, [client, read, isEqual]);
+    return useSyncExternalStore(subscribe, snapshot, snapshot);
+  };
+
   const hooks = {
     PartitionProvider: ({ client, children }: { client: Any; children?: ReactNode }) =>
       createElement(context.Provider, { value: client }, children),
     useClient,
-    usePartition: <T>(selector: (state: any) => T, isEqual: (a: T, b: T) => boolean = Object.is): T =>
-      useRead(stateOf, selector, isEqual),
+    usePartition: useSelection,
     useSubmit(): Any["submit"] {
       const client = useClient();
       return useMemo(() => client.submit.bind(client), [client]) as Any["submit"];
     },
-    useStatus: () => useRead(statusOf, identity, Object.is),
-    usePending: () => useRead(pendingOf, identity, samePending),
-    usePeers: () => useRead(peersOf, identity, Object.is),
+    useStatus: () => useRead(statusOf),
+    usePending: () => useRead(pendingOf, samePending),
+    usePeers: () => useRead(peersOf),
   };
   return hooks as unknown as PartitionHooks<M>;
 }
 
-const identity = <T>(value: T): T => value;
-const stateOf = (client: Client<any, any>): unknown => client.state;
 const statusOf = (client: Client<any, any>): StatusReport => client.status;
 const pendingOf = (client: Client<any, any>): readonly PendingEntry[] => client.pending;
 /** Whether both have the same entries with the same failures. */

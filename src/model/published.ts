@@ -22,6 +22,11 @@ export class Published implements StateWatcher {
     this.property(array);
   }
 
+  /** The container that `container` was in when it was published last. */
+  parentOf(container: object): object | undefined {
+    return this.#parents.get(container as Container);
+  }
+
   /** Returns `container` as it is now. */
   publish(container: Container): Container {
     return this.#copyOf(container);

@@ -8,10 +8,16 @@ export interface DerivedHost {
   unwrap<T>(value: T): T;
   /** Journals the undo of a change, and counts it. Throws if changes are not allowed. */
   journal(undo: () => void): void;
+  /** Called by a structure that is `inParts`, before it uses a part of its own. */
+  reads(of: object, part: string): void;
+  /** Called by a structure that is `inParts`, before it changes a part of its own. */
+  writes(of: object, part: string): void;
 }
 
 /** A map that is derived from the state and journaled with it, made by `ReduceContext.index`. */
 export class StateIndex<V> {
+  /** Each key is a part. */
+  readonly inParts = true;
   readonly #entries: Map<string, V>;
   readonly #host: DerivedHost;
 
@@ -22,10 +28,12 @@ export class StateIndex<V> {
   }
 
   get(key: string): V | undefined {
+    this.#host.reads(this, key);
     return this.#host.wrap(this.#entries.get(key));
   }
 
   has(key: string): boolean {
+    this.#host.reads(this, key);
     this.#host.count(1);
     return this.#entries.has(key);
   }
@@ -42,6 +50,7 @@ export class StateIndex<V> {
 
   #journalEntry(key: string): void {
     const entries = this.#entries;
+    this.#host.writes(this, key);
     const old = entries.get(key);
     this.#host.journal(() => {
       if (old === undefined) entries.delete(key);

@@ -17,6 +17,14 @@ export class StateError extends TypeError {
   override name = "StateError";
 }
 
+/** The parts of a state that a `Tracker` replaces. */
+export interface Seams {
+  objects: ProxyHandler<Container>;
+  arrays: ProxyHandler<Container>;
+  host: DerivedHost;
+  watch(make: (inner: StateWatcher | undefined) => StateWatcher): void;
+}
+
 /**
  * The state of one partition in memory, and the only way to change it.
  *
@@ -33,7 +41,7 @@ export class StateError extends TypeError {
 export class State<S extends object> {
   readonly #root: S;
   readonly #published: Published | undefined;
-  readonly #watcher: StateWatcher | undefined;
+  #watcher: StateWatcher | undefined;
   readonly #journal = new Journal();
   /** The proxy of each container: always the same one, so that identity holds inside and across steps. */
   readonly #proxies = new WeakMap<object, object>();
@@ -57,6 +65,8 @@ export class State<S extends object> {
       this.#assertWritable();
       if (this.#journaling) this.#journal.run(undo);
     },
+    reads: () => {},
+    writes: () => {},
   };
   /** Where work stops: beyond it each access throws, so that model code cannot continue by catching the error. */
   workMax = Infinity;
@@ -132,10 +142,28 @@ export class State<S extends object> {
     };
   }
 
+  /** Where a `Tracker` follows what is read and changed. */
+  get seams(): Seams {
+    return {
+      objects: this.#objects,
+      arrays: this.#arrays,
+      host: this.#host,
+      watch: (make) => (this.#watcher = make(this.#watcher)),
+    };
+  }
+
   /** The state as plain data that never changes, see `Published`. */
   publish(): S {
+    return this.published.publish(this.#root as Container) as S;
+  }
+
+  /** What it has published.
+   *
+   * @throws StateError if it was not made for that.
+   */
+  get published(): Published {
     if (!this.#published) throw new StateError("this state was not made to be published");
-    return this.#published.publish(this.#root as Container) as S;
+    return this.#published;
   }
 
   /** The state as canonical JSON text: equal for equal states. */
@@ -263,6 +291,7 @@ export class State<S extends object> {
     this.#count(unitsOfValue(value));
     if (typeof value !== "object" || value === null) return primitive(value);
     const container = unwrap(value) as Container;
+    if (container !== value) this.#watcher?.inspected?.(container);
     if (!this.#detached.has(container)) {
       const copy = this.#copy(container) as Container;
       this.#watcher?.added?.(copy);
@@ -298,6 +327,7 @@ export class State<S extends object> {
       return primitive(value);
     }
     const source = unwrap(value) as Container;
+    if (source !== value) this.#watcher?.inspected?.(source);
     if (Array.isArray(source)) {
       const target: unknown[] = [];
       this.#count(1 + (source.length >> 3));
@@ -561,7 +591,8 @@ export function useTable(container: Record<string, unknown>): void {
   delete container["4294967294"];
 }
 
-function unwrap(value: unknown): unknown {
+/** The container of a proxy; any other value is returned as it is. */
+export function unwrap(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   return (value as { [rawContainer]?: Container })[rawContainer] ?? value;
 }

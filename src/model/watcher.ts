@@ -9,5 +9,7 @@ export interface StateWatcher {
   /** `container` is new, and is put somewhere into the state next. */
   added?(container: Container): void;
   /** `containers` were taken out of the state, and are not put back in this step. Returns what an undo of the step begins with. */
-  released?(containers: Set<object>): () => void;
+  released?(containers: Set<object>): (() => void) | undefined;
+  /** A model has used `container` with everything in it: it is copied, or was searched. */
+  inspected?(container: Container): void;
 }

@@ -5,7 +5,7 @@ import { canonicalJson, type Json } from "../../src/protocol/index.ts";
 export type Any = any;
 
 /** One random change: its path (a list of choices), its action, and its value. */
-interface Step {
+export interface Step {
   path: number[];
   action: "set" | "delete" | "push" | "unshift" | "splice" | "pop" | "reverse" | "sort" | "move" | "swap" | "truncate";
   at: number;

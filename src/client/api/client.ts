@@ -1,5 +1,5 @@
 import type * as z from "zod/mini";
-import type { DeepReadonly, Model } from "../../model/index.ts";
+import type { DeepReadonly, Model, State } from "../../model/index.ts";
 import { type Failure, isJsonObject, type Json, type JsonObject, type Problem, problem } from "../../protocol/index.ts";
 import { openStore } from "./open-store.ts";
 import type { OpenStore, QueueEntry, QueueStore } from "../stores/store.ts";
@@ -114,6 +114,12 @@ export class Client<S extends object, P extends Payloads> {
    */
   read<T>(read: (state: DeepReadonly<S>) => T): T {
     return this.#view.rebased().read((state) => read(state as DeepReadonly<S>));
+  }
+
+  /** @internal The state itself, for selections: what the application shows follows at once. */
+  get live(): State<object> {
+    this.#notifier.hasten();
+    return this.#view.rebased().live;
   }
 
   /** Whether there is a connection, and if not, why. */

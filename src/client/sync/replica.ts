@@ -99,6 +99,11 @@ export class Replica<S extends object> {
     return [...this.#groups.values()].map(({ entry, failure }) => ({ entry, failure }));
   }
 
+  /** The view itself. Call `rebase` first. */
+  get live(): State<object> {
+    return this.#state;
+  }
+
   has(key: string): boolean {
     return this.#groups.has(key);
   }

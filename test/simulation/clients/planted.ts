@@ -58,6 +58,14 @@ function noWayBack(): () => void {
       return publish.call(this);
     };
   });
+  const restoreTaken = replace(State.prototype, "takeUndo", (takeUndo) => {
+    return function (this: State<object>) {
+      const undo = takeUndo.call(this);
+      return () => {
+        if (!shown.has(this)) undo();
+      };
+    };
+  });
   const restoreUndo = replace(State.prototype, "undoTo", (undoTo) => {
     return function (this: State<object>, position: number) {
       if (!shown.has(this)) undoTo.call(this, position);
@@ -65,6 +73,7 @@ function noWayBack(): () => void {
   });
   return () => {
     restoreUndo();
+    restoreTaken();
     restorePublish();
   };
 }

@@ -56,8 +56,10 @@ describe("the bundle", () => {
     expect(inputs.filter((path) => /^src\/(?!client\/|model\/|protocol\/)|zod\/locales/.test(path))).toEqual([]);
   });
 
-  it("[CL-5] the hooks are small, and do not include React", async () => {
-    const { bytes } = await bundled('export * from "./src/client/react.ts";');
-    expect(bytes).toBeLessThanOrEqual(2 * 1024);
+  it("[CL-5] [CL-12] selections are small, and the hooks add little to them, without React", async () => {
+    const selections = await bundled('export * from "./src/client/select.ts";');
+    expect(selections.bytes).toBeLessThanOrEqual(laterBytesMax);
+    const hooks = await bundled('export * from "./src/client/react.ts";');
+    expect(hooks.bytes - selections.bytes).toBeLessThanOrEqual(1024);
   });
 });
