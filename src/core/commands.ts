@@ -65,6 +65,10 @@ export type ReadCommand =
       draftIds: boolean;
       /** Whether this connection receives presence, and may show its own. */
       presence: boolean;
+      /** Whether it is answered where that is not shown. */
+      presenceRefusals: boolean;
+      /** The peer that this connection takes the place of. */
+      replaces: string | undefined;
       /** Whether this connection returns probes. */
       probes: boolean;
       /** What the dialect has to know again of this connection; only the dialect reads it. */

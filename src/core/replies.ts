@@ -131,6 +131,8 @@ export interface ConnectedClient {
   stateChunks?: boolean;
   /** Whether it returns probes; undefined in sessions of earlier versions. */
   probes?: boolean;
+  /** Whether it is answered where its presence is not shown; undefined in sessions of earlier versions. */
+  presenceRefusals?: boolean;
   /** What others know this connection by; undefined: it did not ask for presence. */
   peerId: string | undefined;
 }

@@ -41,6 +41,8 @@ export const problemTexts: Readonly<Record<ErrorCode, string>> = {
   state_too_large: "The state has reached its bound: delete something, or start another partition",
   overloaded: "The queue is full: send the same again in a moment",
   rate_limited: "A rate limit is exceeded: send the same again after `retryAfter`",
+  too_many_peers:
+    "All places for presence are taken: others do not see yours. Send it again after `retryAfter`; nothing else changes",
   too_many_connections: "Close one of your connections first; on a socket the connection ends with 1013",
   quota_exceeded: "Your tenant has reached its quota",
   draining:

@@ -60,6 +60,7 @@ export const errorKinds = {
   overloaded: passing(503),
   rate_limited: passing(429),
   too_many_connections: { ...passing(429), ends: true },
+  too_many_peers: passing(429),
   quota_exceeded: refusal(403),
   draining: { ...passing(503), ends: true },
   slow_consumer: { ...passing(503), ends: true },

@@ -36,6 +36,10 @@ const connectPayload = z.object({
   draftIds: z.optional(z.boolean()),
   /** The connection receives the presence of the others, and may send its own. */
   presence: z.optional(z.boolean()),
+  /** A presence that is not shown is answered. */
+  presenceRefusals: z.optional(z.boolean()),
+  /** The `peerId` of an earlier connection of this client, which is lost. */
+  replaces: z.optional(id),
   /** `connected` contains the expiry of the token, so that the client can renew it in time. */
   renewal: z.optional(z.boolean()),
   /** The server may send probes, which the client returns. */

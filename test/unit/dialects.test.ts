@@ -29,6 +29,8 @@ const shouting: Dialect = {
           credit: undefined,
           draftIds: false,
           presence: false,
+          presenceRefusals: false,
+          replaces: undefined,
           probes: false,
           wire: undefined,
           author: undefined,

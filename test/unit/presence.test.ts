@@ -285,6 +285,69 @@ describe("presence", () => {
     expect(JSON.stringify(payload)).not.toContain("too late");
   });
 
+  it("[CL-8] [CL-14] tells a connection that asked for it that there is no place for its presence", () => {
+    const room = new TestPartition();
+    const peers = clients(room, ...Array.from({ length: bounds.peersMax }, (_, at) => `p${at}`));
+    for (const [at, peer] of peers.entries()) show(peer, { at });
+    const late = room.client("late", { ...asking, presenceRefusals: true });
+    const [error] = show(late, { at: "late" });
+    expect(error).toMatchObject({
+      type: "error",
+      inReplyTo: expect.any(String),
+      payload: { code: "too_many_peers", retryable: true, retryAfter: 30 },
+    });
+    const [earlier] = clients(room, "earlier");
+    expect(show(earlier, { at: "earlier" })).toEqual([]);
+    room.close(peers[0]!);
+    expect(show(late, { at: "late" })).toEqual([]);
+    expect(room.client("new", asking).frames.join()).toContain('"late"');
+  });
+
+  it("[CL-8] [CL-14] a client that was cut three times without notice is one peer: each connection takes the place of the one before", () => {
+    const room = new TestPartition();
+    const [watcher] = clients(room, "watcher");
+    const author = { principal: "ada", permissions: "all" } as const;
+    let replaces: string | undefined;
+    for (let cut = 0; cut < 4; cut++) {
+      const connection = room.open(author);
+      const messages = connection.connect("a", { ...asking, ...(replaces === undefined ? {} : { replaces }) });
+      // Not even the newcomer sees its predecessor.
+      expect(messages[1].payload.peers).toEqual([]);
+      replaces = peerIdOf(connection);
+      show(connection, { cut });
+      room.elapse(interval);
+    }
+    const view = new Map<string, unknown>();
+    for (const { peers, gone } of presenceOf(watcher)) {
+      for (const peerId of gone) view.delete(peerId);
+      for (const peer of peers) view.set(peer.peerId, peer.state);
+    }
+    expect([...view]).toEqual([[replaces, { cut: 3 }]]);
+    expect(room.client("new", asking).of("presence")[0].payload.peers).toHaveLength(1);
+
+    // Nobody takes the place of another principal.
+    const mallory = room.open({ principal: "mallory", permissions: "all" });
+    mallory.connect("a", { ...asking, replaces });
+    room.elapse(interval);
+    expect(room.client("another", asking).of("presence")[0].payload.peers).toHaveLength(1);
+  });
+
+  it("[CL-8] [CL-14] a connection that was replaced leaves without a second notice, and what it keeps over hibernation has no presence", () => {
+    const room = new TestPartition();
+    const [watcher, first] = clients(room, "watcher", "a");
+    show(first, { at: 1 });
+    const second = room.client("a", { ...asking, replaces: peerIdOf(first) });
+    room.close(first);
+    show(second, { at: 2 });
+    room.elapse(interval);
+    const gone = presenceOf(watcher).flatMap((payload) => payload.gone as string[]);
+    expect(gone).toEqual([peerIdOf(first)]);
+    expect(first.session.state.presence).toBeDefined();
+    const third = room.client("a", { ...asking, replaces: peerIdOf(second) });
+    room.elapse(interval);
+    expect([second.session.state.presence, third.session.kept.presence]).toEqual([undefined, undefined]);
+  });
+
   it("[CL-8] [MD-11] a message with all peers fits a frame", () => {
     const room = new TestPartition();
     for (let at = 0; at < bounds.peersMax; at++) {

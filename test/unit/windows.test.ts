@@ -638,6 +638,8 @@ describe("a window", () => {
                   wire: who % 2 === 0 ? { arrays: true } : undefined,
                   draftIds: false,
                   presence: false,
+                  presenceRefusals: false,
+                  replaces: undefined,
                   probes: false,
                   author: undefined,
                 },

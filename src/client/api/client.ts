@@ -525,6 +525,9 @@ export class Client<S extends object, P extends Payloads> {
       case "peers":
         this.#peers = item.peers;
         break;
+      case "hidden":
+        this.#emitter.emit("hidden", { problem: item.problem });
+        return;
       case "progress":
         this.#emitter.emit("progress", { undecided: item.undecided });
         return;

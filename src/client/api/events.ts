@@ -27,6 +27,8 @@ export interface ClientEvents {
    * missing, or nothing showed that the state which an earlier version has saved is of the server's log.
    */
   reset: { why: "far_behind" | "log_replaced" | "diverged" };
+  /** All places for presence are taken: other clients do not see this one. It is shown when there is a place. */
+  hidden: { problem: Problem };
   /** The number of undecided entries has changed. */
   progress: { undecided: number };
   /** From now on drafts are kept in memory only. */

@@ -10,6 +10,7 @@ import type { MessageOf } from "./messages.ts";
 import { type Identity, identityOf, isOther } from "./identity.ts";
 import type { EngineOptions } from "./options.ts";
 import { Peers } from "./peers.ts";
+import type { PresenceSender } from "./presence.ts";
 import { Renewal } from "./renewal.ts";
 import { StateLoader } from "./state-loader.ts";
 import type { StatusMachine } from "./status.ts";
@@ -42,6 +43,7 @@ export interface ConnectionParts {
   status: StatusMachine;
   delivery: Delivery;
   dialer: Dialer;
+  presence: PresenceSender;
 }
 
 /** Messages that may come before `connected`, or instead of it. */
@@ -63,6 +65,7 @@ export class Connection {
   readonly #initialState: () => Json;
   readonly #link: Link;
   readonly #peers: Peers;
+  readonly #presence: PresenceSender;
   readonly #renewal: Renewal;
   /** Resolve the promises of `verify`, by the id of the request. */
   readonly #checks = new Map<string, (same: boolean | undefined) => void>();
@@ -83,8 +86,9 @@ export class Connection {
     fetch: FetchReason | undefined,
     events: ConnectionEvents,
   ) {
-    const { options, ports, host, status, delivery, dialer } = parts;
-    const { clientId, partition, modelVersion, initialState, presence, timing, url, identity } = options;
+    const { options, ports, host, status, delivery, dialer, presence } = parts;
+    const { clientId, partition, modelVersion, initialState, timing, url, identity } = options;
+    this.#presence = presence;
     this.#host = host;
     this.#status = status;
     this.#delivery = delivery;
@@ -116,7 +120,7 @@ export class Connection {
           probes: true,
           ...(identity && { principal: true }),
           renewal: token !== undefined,
-          ...(presence ? { presence } : {}),
+          ...(options.presence && { presence: true, presenceRefusals: true, replaces: presence.peerId! }),
           ...(fetch ? { initialState: true, stateChunks: true } : this.#position()),
         });
       },
@@ -229,7 +233,7 @@ export class Connection {
         return;
       }
     }
-    this.#peers.ownId = peerId;
+    this.#peers.ownId = this.#presence.peerId = peerId;
     this.#renewal.schedule((expiresAt ?? 0) - timestamp);
     if (limits?.["inFlightMax"] !== undefined) this.#delivery.outbox.limit(limits["inFlightMax"]);
     this.#delivery.frameMessagesMax = limits?.["frameMessagesMax"] ?? 1;
@@ -314,6 +318,10 @@ export class Connection {
     else if (draftId !== undefined && this.#delivery.outbox.get(draftId)) this.#delivery.failed(draftId, problem);
     else if (code === "cursor_ahead" || code === "log_replaced") this.#events.refetch("log_replaced");
     else if (code === "upgrade_required") this.#dialer.end(code, problem);
+    else if (code === "too_many_peers") {
+      this.#presence.again(retryAfter * 1_000);
+      this.#host.take({ kind: "hidden", problem });
+    }
     // The client tries again before the current token expires.
     else if (retryable && inReplyTo !== undefined && inReplyTo === this.#renewalId) return;
     // Reads have a rate. What has arrived is kept.

@@ -48,7 +48,7 @@ export class Engine implements EngineBackend {
       {
         connect: (fresh) => {
           if (host.cursor.serverId === undefined) this.#fetch ??= "first";
-          const parts = { options, ports, host, status, delivery, dialer };
+          const parts = { options, ports, host, status, delivery, dialer, presence: this.#presence };
           this.#connection = new Connection(parts, fresh, this.#fetch, events);
         },
         disconnect: () => {

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from "../../protocol/index.ts";
+import type { Json, JsonObject, Problem } from "../../protocol/index.ts";
 import type { ConfirmedEvent } from "./replica.ts";
 import type { StatusReport } from "./status.ts";
 import type { QueueEntry } from "../stores/store.ts";
@@ -37,5 +37,7 @@ export type FeedItem =
   | { kind: "verdict"; key: string; verdict: Verdict | BatchVerdict }
   /** All peers. */
   | { kind: "peers"; peers: readonly Peer[] }
+  /** The server does not show the presence of this client. */
+  | { kind: "hidden"; problem: Problem }
   /** How many entries are left in the queue. */
   | { kind: "progress"; undecided: number };

@@ -6,6 +6,8 @@ const intervalMs = 50;
 
 /** Sends the presence of this client: the first state at once, later ones at most once per interval. */
 export class PresenceSender {
+  /** What others know the last connection by: the next one takes its place. */
+  peerId: string | undefined;
   readonly #ports: Pick<Ports, "after">;
   readonly #send: (state: JsonObject | null) => void;
   #state: JsonObject | null = null;
@@ -31,6 +33,13 @@ export class PresenceSender {
     this.#flush();
   }
 
+  /** The server did not show the state: sends it again in `ms`, unless it is on its way. */
+  again(ms: number): void {
+    this.#changed = true;
+    this.#cancel?.();
+    this.#wait(ms);
+  }
+
   stop(): void {
     this.#online = false;
     this.#changed = this.#state !== null;
@@ -42,7 +51,11 @@ export class PresenceSender {
     if (!this.#changed || !this.#online || this.#cancel) return;
     this.#changed = false;
     this.#send(this.#state);
-    this.#cancel = this.#ports.after(intervalMs, () => {
+    this.#wait(intervalMs);
+  }
+
+  #wait(ms: number): void {
+    this.#cancel = this.#ports.after(ms, () => {
       this.#cancel = undefined;
       this.#flush();
     });

@@ -57,6 +57,7 @@ export function connect(context: WindowContext, session: Session, command: Conne
     draftIds: command.draftIds,
     ...(command.stateChunks ? { stateChunks: true } : {}),
     ...(command.probes ? { probes: true } : {}),
+    ...(command.presenceRefusals ? { presenceRefusals: true } : {}),
     peerId: command.presence ? ports.random.peerId() : undefined,
   };
   const since = command.sinceEventId;
@@ -93,6 +94,8 @@ export function connect(context: WindowContext, session: Session, command: Conne
     tenant: context.name.tenant,
     expiresAt: author.expiresAt,
   });
+  if (client.peerId !== undefined && command.replaces !== undefined)
+    context.replacePeer(command.replaces, author.principal);
   // It is not among them: so far it has shown nothing.
   if (client.peerId !== undefined)
     session.reply({ kind: "presence", now, all: true, peers: context.peers(), gone: [] });

@@ -21,6 +21,8 @@ export class Presence {
   /** What has to be sent: the connections whose state has changed, or was withdrawn, and those that are gone. */
   readonly #changed = new Set<Session>();
   readonly #gone = new Set<string>();
+  /** The connections of which a later one of the same client has taken the place. */
+  readonly #replaced = new Set<Session>();
   #timer = false;
   #sentAt = 0;
 
@@ -47,7 +49,7 @@ export class Presence {
     if (client.peerId === undefined) return notAsked;
     if (state === presence) return undefined;
     // Beyond the bound nothing is shown: the place of a peer that leaves goes to the next one that shows something.
-    if (presence === undefined && this.#isFull(session)) return undefined;
+    if (presence === undefined && this.#isFull(session)) return client.presenceRefusals ? noPlace : undefined;
     session.update({ presence: state });
     if (state === undefined) this.#published.delete(session);
     else this.#published.add(session);
@@ -59,10 +61,23 @@ export class Presence {
     return undefined;
   }
 
+  /**
+   * Shows nothing of a peer any more: a later connection of its principal takes its place. Its own connection is probably
+   * lost, and may live for minutes. Its state is removed later: this is called while a window may still be rolled back.
+   */
+  replace(peerId: string, principal: string): void {
+    for (const session of this.#published) {
+      if (session.state.client!.peerId !== peerId || session.author?.principal !== principal) continue;
+      this.#published.delete(session);
+      this.#replaced.add(session);
+      this.#sendLater(bounds.presenceIntervalMs);
+    }
+  }
+
   /** Removes a connection, and sends with the next timer that it is gone. Never at once: this may be called during a delivery. */
   leave(session: Session): void {
     this.#sessions.delete(session);
-    const wasPublished = this.#published.delete(session);
+    const wasPublished = this.#published.delete(session) || this.#replaced.delete(session);
     const wasChanged = this.#changed.delete(session);
     if (!wasPublished && !wasChanged) return;
     this.#gone.add(session.state.client!.peerId!);
@@ -87,6 +102,11 @@ export class Presence {
   }
 
   #send(now: number): void {
+    for (const session of this.#replaced) {
+      session.update({ presence: undefined });
+      this.#changed.add(session);
+    }
+    this.#replaced.clear();
     const changed = [...this.#changed];
     const shown = changed.filter(({ state }) => state.presence !== undefined);
     const withdrawn = changed.filter(({ state }) => state.presence === undefined);
@@ -109,6 +129,12 @@ function peerOf({ state }: Session): Peer {
   const { peerId, clientId } = state.client!;
   return { peerId: peerId!, clientId, state: state.presence! };
 }
+
+const noPlace: Failure = {
+  code: "too_many_peers",
+  detail: "All places for presence are taken: others do not see this one.",
+  retryAfter: 30,
+};
 
 const notAsked: Failure = {
   code: "bad_request",

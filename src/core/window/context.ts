@@ -24,6 +24,8 @@ export interface WindowContext extends Environment {
   serverId(): string;
   /** All connections that show something of themselves. */
   peers(): readonly Peer[];
+  /** A new connection of this principal takes the place of the peer `peerId`. */
+  replacePeer(peerId: string, principal: string): void;
 }
 
 /** What the work of a window is done with in its transaction. */

@@ -152,6 +152,7 @@ export class Windows {
       attended: fanOut.mayVanish,
       refusalOf: (author) => fanOut.refusal(author),
       peers: () => presence.peers,
+      replacePeer: (peerId, principal) => presence.replace(peerId, principal),
       serverId: () => live.logId ?? (this.#provisionalLogId ??= ports.random.logId()),
     };
   }

@@ -53,6 +53,8 @@ export function decode(frame: string | ArrayBuffer): Decoded {
         credit: payload.credit,
         draftIds: payload.draftIds ?? false,
         presence: payload.presence ?? false,
+        presenceRefusals: payload.presenceRefusals ?? false,
+        replaces: payload.replaces,
         probes: payload.probes ?? false,
         wire: storedOptions({
           arrays: payload.frames === "array",

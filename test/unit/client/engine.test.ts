@@ -978,4 +978,28 @@ describe("the queue", () => {
     world.socket.accept();
     expect(world.socket.of("presence").map(({ payload }) => payload.state.at)).toEqual([3]);
   });
+
+  it("[CL-8] [CL-14] says which connection it replaces, and reports that its presence is not shown, until it is", async () => {
+    const world = new FakeWorld();
+    const engine = { url: "ws://server/ws", token: undefined, presence: true };
+    const client = await world.online({ engine }, { more: { peerId: "first" } });
+    const hidden: string[] = [];
+    client.on("hidden", ({ problem }) => hidden.push(problem.code));
+    expect(world.socket.of("connect")[0]!.payload).toMatchObject({ presence: true, presenceRefusals: true });
+    expect(world.socket.of("connect")[0]!.payload.replaces).toBeUndefined();
+    client.setPresence({ at: 1 });
+    await world.pass(50);
+    const full = { code: "too_many_peers", retryable: true, retryAfter: 30 };
+    world.socket.say(refused(world.socket.of("presence").at(-1)!, full.code, full));
+    expect([hidden, client.status.status]).toEqual([["too_many_peers"], "online"]);
+    client.setPresence({ at: 2 });
+    await world.pass(29_999);
+    expect(world.socket.of("presence").at(-1)!.payload.state).toEqual({ at: 1 });
+    world.socket.frame(heartbeat);
+    await world.pass(1);
+    expect(world.socket.of("presence").at(-1)!.payload.state).toEqual({ at: 2 });
+    world.socket.end();
+    await world.pass(125);
+    expect(world.socket.of("connect")[0]!.payload.replaces).toBe("first");
+  });
 });
