@@ -999,7 +999,8 @@ describe("the queue", () => {
     await world.pass(1);
     expect(world.socket.of("presence").at(-1)!.payload.state).toEqual({ at: 2 });
     world.socket.end();
-    await world.pass(125);
+    await world.pass(client.status.retryAt! - world.now);
+    world.socket.open();
     expect(world.socket.of("connect")[0]!.payload.replaces).toBe("first");
   });
 });
