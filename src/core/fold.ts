@@ -40,7 +40,8 @@ export class Fold {
   /** Payload bytes of the events that are in the state, while there are others. */
   #logBytes: number;
   #snapshot: SnapshotSize;
-  #snapshotting = false;
+  /** The view of the snapshot that is being written. */
+  #snapshotting: StateView | undefined;
   /** What the state of an earlier event takes that is being read, in bytes; undefined: none is. */
   #pastBytes: number | undefined;
   /** The text of the state after an event, as long as it is in memory anyway. */
@@ -104,7 +105,12 @@ export class Fold {
 
   /** Whether a snapshot is being written. */
   get snapshotting(): boolean {
-    return this.#snapshotting;
+    return this.#snapshotting !== undefined;
+  }
+
+  /** Whether this is the view of the snapshot that is being written, and not of one that was begun before the last load. */
+  isSnapshotting(view: Iterable<string>): boolean {
+    return this.#snapshotting === view;
   }
 
   /** Applies an event to the state, and returns the position to undo to. Throws what the reducer throws, with the state as it was. */
@@ -163,19 +169,18 @@ export class Fold {
 
   /** The state as JSON text in pieces, to be written as a snapshot. Until that is done no other one is due. */
   beginSnapshot(): StateView {
-    this.#snapshotting = true;
-    return this.state.view();
+    return (this.#snapshotting = this.state.view());
   }
 
   /** A snapshot was written. */
   completeSnapshot({ eventId, logBytes, stateBytes }: SnapshotSize): void {
     this.#snapshot = { eventId, logBytes, stateBytes };
-    this.#snapshotting = false;
+    this.#snapshotting = undefined;
   }
 
-  /** A snapshot could not be written. */
+  /** The snapshot could not be written. */
   abandonSnapshot(): void {
-    this.#snapshotting = false;
+    this.#snapshotting = undefined;
   }
 
   /** The newest snapshot is damaged: the next event makes another one due. */

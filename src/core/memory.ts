@@ -4,7 +4,8 @@ import type { Environment } from "./environment.ts";
 import { type Fault, isFault } from "./faults.ts";
 import { Live } from "./live.ts";
 import { describe } from "./ports.ts";
-import type { Folding, FoldPosition } from "./rebuilding.ts";
+import { modelTag } from "./model-tag.ts";
+import type { Folding, FoldPosition, Slice } from "./rebuilding.ts";
 
 /** What a partition has in memory of its storage, and the one way to write: the two never differ after a failure. */
 export class Memory {
@@ -49,7 +50,7 @@ export class Memory {
     const live = this.load(now);
     const { model, ports } = this.#environment;
     try {
-      live.advance(ports.storage, model, this.#folding.turn, now);
+      live.advance(ports.storage, model, this.#sliceOf(live), now);
     } catch (error) {
       // A part of the slice is in the state, and its position does not say so: those events would be folded twice.
       this.#live = undefined;
@@ -57,6 +58,26 @@ export class Memory {
     }
     this.#noteFault(live);
     return live.fold.position;
+  }
+
+  /**
+   * Whether the state before the last event is to be stored, because another model has its snapshot of the last one; it is
+   * reached.
+   */
+  storesBeforeHead(now: number): boolean {
+    const live = this.load(now);
+    return live.fold.behind === live.head.eventId - 1 && this.#headIsOfOther(live);
+  }
+
+  #headIsOfOther({ head }: Live): boolean {
+    const { model, ports } = this.#environment;
+    return ports.storage.snapshots.isOfOther(head.eventId, model.version, modelTag(model));
+  }
+
+  #sliceOf(live: Live): Slice {
+    const { turn } = this.#folding;
+    const left = live.head.eventId - 1 - (live.fold.behind ?? 0);
+    return left > 0 && this.#headIsOfOther(live) ? { ...turn, events: Math.min(turn.events, left) } : turn;
   }
 
   #noteFault({ fold: { fault }, faults }: Live): void {

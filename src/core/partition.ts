@@ -318,12 +318,17 @@ export class Partition {
     return this.#memory.advance(now);
   }
 
+  /** Whether the state before the last event is reached, and has to be stored: that after it cannot be. */
+  storesBeforeHead(now: number): boolean {
+    return this.#memory.storesBeforeHead(now);
+  }
+
   /** The state as far as it is folded, to be written as a snapshot; undefined: it is stored, or cannot be. */
   beginSnapshot(now: number): SnapshotDraft | undefined {
     const live = this.#memory.load(now);
     const { fault, snapshotting, snapshot, behind } = live.fold;
     if (fault || snapshotting || snapshot.eventId === (behind ?? live.head.eventId)) return undefined;
-    return beginSnapshot(live, this.#environment.model, now);
+    return beginSnapshot(live, this.#environment.ports.storage, this.#environment.model, now);
   }
 
   /** Makes the job that folds a long log due at once, where there is more of it. */
@@ -348,9 +353,14 @@ export class Partition {
     completeSnapshot(this.#memory, draft, stateBytes, encoding, sha256, now);
   }
 
+  /** Whether this snapshot is the one that is being written: it is not any more once the state was loaded again. */
+  isSnapshotting({ state }: SnapshotDraft): boolean {
+    return this.#memory.live?.fold.isSnapshotting(state) === true;
+  }
+
   /** Gives up a snapshot that could not be written; the next event makes it due again. */
-  abandonSnapshot(): void {
-    this.#memory.live?.fold.abandonSnapshot();
+  abandonSnapshot(draft: SnapshotDraft): void {
+    if (this.isSnapshotting(draft)) this.#memory.live!.fold.abandonSnapshot();
   }
 
   /**

@@ -135,8 +135,10 @@ export class PartitionShell {
     const jobs = [
       sweepRecords,
       endDrain,
-      snapshotJob((draft) => writeSnapshot(this.#partition, draft, ports, settings.snapshotChunkUnits)),
-      rebuildJob(() => rebuild(this.#partition, ports, settings.folding?.slicesMax, settings.snapshotChunkUnits)),
+      snapshotJob((draft) => writeSnapshot(this.#partition, draft, ports, this.#turns, settings.snapshotChunkUnits)),
+      rebuildJob(() =>
+        rebuild(this.#partition, ports, this.#turns, settings.folding?.slicesMax, settings.snapshotChunkUnits),
+      ),
       sweepSockets((at) => this.#endIdle(at)),
     ];
     const corePorts = {

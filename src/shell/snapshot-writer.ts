@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
-import type { Partition, SnapshotDraft } from "../core/index.ts";
+import { costOfStateText, type Partition, type SnapshotDraft, type Turns } from "../core/index.ts";
 import { cutAt } from "../model/state-view.ts";
+import { inTurn } from "./in-turn.ts";
 import type { ShellPorts } from "./ports.ts";
 
 /**
@@ -15,11 +16,11 @@ const level = 1;
 const encoder = new TextEncoder();
 
 /** What writing a snapshot needs of its platform. */
-export type SnapshotPorts = Pick<ShellPorts, "now" | "afterIo" | "log">;
+export type SnapshotPorts = Pick<ShellPorts, "now" | "log">;
 
 /**
- * Compresses and writes a snapshot. Each chunk is a turn and a transaction of its own, so that other work runs in
- * between. A failure abandons the snapshot: the log is complete without it.
+ * Compresses and writes a snapshot. Each chunk is a turn and a transaction of its own, so that requests and other work
+ * come in between. A failure abandons the snapshot: the log is complete without it.
  *
  * Each chunk is a gzip member; together they are one gzip file (RFC 1952, 2.2).
  */
@@ -27,34 +28,45 @@ export async function writeSnapshot(
   partition: Partition,
   draft: SnapshotDraft,
   ports: SnapshotPorts,
+  turns: Turns,
   chunkUnits = chunkUnitsMax,
 ): Promise<void> {
-  try {
-    const hash = createHash("sha256");
-    let chunks = 0;
-    let stateBytes = 0;
-    for (const text of chunksOf(draft.state, chunkUnits)) {
-      const encoded = encoder.encode(text);
-      stateBytes += encoded.length;
-      const bytes = new Uint8Array(gzipSync(encoded, { level }));
-      hash.update(bytes);
-      partition.putSnapshotChunk(draft.eventId, chunks++, bytes, ports.now());
-      // Not a timer: a chain of them can stop the clock (docs/decisions/0015-turns.md).
-      await new Promise<void>((resolve) => ports.afterIo(resolve));
+  const hash = createHash("sha256");
+  const texts = chunksOf(draft.state, chunkUnits);
+  let chunks = 0;
+  let stateBytes = 0;
+  /** Writes the next chunk, or completes the snapshot. Returns whether it is complete. */
+  const next = (): boolean => {
+    // After a failed commit the state was loaded again, and another snapshot may be written: two would mix their chunks.
+    if (!partition.isSnapshotting(draft)) throw new Error("the state was loaded again");
+    const { done, value: text } = texts.next();
+    if (done) {
+      partition.completeSnapshot(draft, stateBytes, "gzip", new Uint8Array(hash.digest()), ports.now());
+      return true;
     }
-    partition.completeSnapshot(draft, stateBytes, "gzip", new Uint8Array(hash.digest()), ports.now());
+    turns.spend(costOfStateText(text.length));
+    const encoded = encoder.encode(text);
+    stateBytes += encoded.length;
+    const bytes = new Uint8Array(gzipSync(encoded, { level }));
+    hash.update(bytes);
+    partition.putSnapshotChunk(draft.eventId, chunks++, bytes, ports.now());
+    return false;
+  };
+  try {
+    while (!(await inTurn(turns, next)));
   } catch (error) {
-    partition.abandonSnapshot();
+    partition.abandonSnapshot(draft);
     ports.log("error", "a snapshot could not be written", { eventId: draft.eventId, error: String(error) });
   }
 }
 
 /** Joins and splits the pieces to chunks of `units`, never inside a surrogate pair. */
-function* chunksOf(pieces: Iterable<string>, units: number): Generator<string> {
+function* chunksOf(pieces: Iterable<string>, units: number): Generator<string, undefined> {
   let rest = "";
   for (const piece of pieces) {
     rest += piece;
     for (; rest.length > units; rest = rest.slice(cutAt(rest, 0, units))) yield rest.slice(0, cutAt(rest, 0, units));
   }
   yield rest;
+  return undefined;
 }

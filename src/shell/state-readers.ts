@@ -2,6 +2,7 @@ import { costOfStateText, Refusal, type Turns } from "../core/index.ts";
 import { bounds, type Failure } from "../protocol/index.ts";
 import { type AnswerBody, answerState, type HttpAnswer, stateParts } from "../wire/partita/answers.ts";
 import type { SinkPorts } from "./event-sink.ts";
+import { inTurn } from "./in-turn.ts";
 
 /** A reader that does not take a piece for this long is gone. */
 const stalledMsMax = 30 * 1_000;
@@ -49,18 +50,8 @@ export class StateReaders {
   }
 
   /** The next piece, in the first turn that has time for it. */
-  #next(state: Pieces): Promise<string | undefined> {
-    return new Promise((resolve, reject) => {
-      const make = () => {
-        try {
-          resolve(this.#make(state));
-        } catch (error) {
-          reject(error);
-        }
-      };
-      if (this.#turns.free) make();
-      else this.#turns.later(make);
-    });
+  async #next(state: Pieces): Promise<string | undefined> {
+    return this.#turns.free ? this.#make(state) : await inTurn(this.#turns, () => this.#make(state));
   }
 
   #make(state: Pieces): string | undefined {

@@ -37,6 +37,8 @@ interface Options {
   armedAt?: number | undefined;
   /** How the state is folded; undefined: as in production. */
   folding?: Folding;
+  /** The size of a snapshot chunk, in UTF-16 units; undefined: as in production. */
+  snapshotChunkUnits?: number;
   /** What time it is, in milliseconds since 1970. */
   now?: number;
   /** A clock and timers of its own. */
@@ -68,6 +70,7 @@ export class TestShell {
     openBody,
     armedAt,
     folding,
+    snapshotChunkUnits,
     now = 1_700_000_000_000,
     clock,
   }: Options = {}) {
@@ -82,6 +85,7 @@ export class TestShell {
         roles: {},
         limits: { ...noLimits, ...limits },
         ...(folding && { folding }),
+        ...(snapshotChunkUnits === undefined ? {} : { snapshotChunkUnits }),
       },
       {
         storage: new PartitionStorage(this.driver, migrations, bytesPort),

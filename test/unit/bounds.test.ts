@@ -85,7 +85,7 @@ describe("snapshots", () => {
     for (const at of range(1_001, 1_010)) expect(set(at).type).toBe("event_accepted");
     expect(room.runJobs()).toBeUndefined();
     expect([...draft.state].join("")).toBe('{"n":1000}');
-    room.partition.abandonSnapshot();
+    room.partition.abandonSnapshot(draft);
     set(1_011);
     const again = room.runJobs()!;
     expect(again).toMatchObject({ eventId: 1_011 });

@@ -149,6 +149,74 @@ describe("a log that is too long to be folded at once", () => {
     expect(folded(third.turns)).toBe(0);
   });
 
+  it("[LC-5] [LC-10] lets what arrives have its turn between two slices, and between two chunks of the snapshot", async () => {
+    const driver = await written();
+    const turns = [0];
+    const room = new TestShell({
+      driver,
+      model: modelOf(2, turns),
+      folding: { load: slice(50), turn: slice(20), slicesMax: 1_000 },
+      snapshotChunkUnits: 16,
+    });
+    const running = room.alarm().then(() => true);
+    let reads = 0;
+    /** What was folded and stored when each answer came. */
+    const seen = new Set<string>();
+    const read = async () => {
+      await room.shell.readEvents(0, 1, context);
+      reads++;
+      seen.add(`${folded(turns)} ${driver.query("SELECT count(*) AS n FROM snapshot_chunks")[0]!["n"] as number}`);
+    };
+    const next = async () => {
+      void read();
+      room.elapse(0);
+      await turn();
+      return false;
+    };
+    let rounds = 1;
+    while (!(await Promise.race([running, next()]))) rounds++;
+    await turn();
+    // Each read is answered before the slice after the next one, and not after the run.
+    expect(reads).toBeGreaterThanOrEqual(rounds);
+    for (let slices = 2; slices < eventsTotal / 20; slices++) expect([...seen]).toContain(`${slices * 20} 0`);
+    const chunks = driver.query("SELECT count(*) AS n FROM snapshot_chunks")[0]!["n"] as number;
+    expect(chunks).toBeGreaterThan(3);
+    for (let chunk = 1; chunk < chunks; chunk++) expect([...seen]).toContain(`${eventsTotal} ${chunk}`);
+  });
+
+  it("[LC-5] keeps the snapshot that the model before has of the last event, and stores its own before that", async () => {
+    const driver = await written();
+    await rebuilt(reopened(driver, { version: 1 }));
+    expect(snapshots(driver)).toEqual([{ event_id: eventsTotal, model_version: 1 }]);
+    const next = reopened(driver);
+    await rebuilt(next);
+    expect(await state(next.room)).toEqual({ state: expectedState, eventIndex: eventsTotal });
+    expect(snapshots(driver)).toEqual([
+      { event_id: eventsTotal - 1, model_version: 2 },
+      { event_id: eventsTotal, model_version: 1 },
+    ]);
+    const [again, back] = [reopened(driver), reopened(driver, { version: 1 })];
+    expect([await state(again.room), await state(back.room)]).toEqual(
+      Array.from({ length: 2 }, () => ({ state: expectedState, eventIndex: eventsTotal })),
+    );
+    expect([folded(again.turns), folded(back.turns)]).toEqual([1, 0]);
+  });
+
+  it("[LC-5] keeps it also where a run ends at its event by chance", async () => {
+    const driver = await written();
+    const first = reopened(driver, { version: 1 });
+    await alarm(first);
+    expect(snapshots(driver)).toEqual([{ event_id: 60, model_version: 1 }]);
+    const next = reopened(driver);
+    await alarm(next);
+    expect(snapshots(driver)).toEqual([{ event_id: 60, model_version: 1 }]);
+    await alarm(next);
+    expect(snapshots(driver)).toEqual([
+      { event_id: 60, model_version: 1 },
+      { event_id: 120, model_version: 2 },
+    ]);
+  });
+
   it("[LC-5] [MD-5] counts the bytes of the log as if it had been folded at once", async () => {
     const driver = await written();
     const opened = reopened(driver);
@@ -300,13 +368,15 @@ describe("a log that is too long to be folded at once", () => {
   it("[LC-5] says how long the rest takes, from the time of what was folded", async () => {
     const opened = reopened(await written());
     const { room } = opened;
-    const running = room.alarm();
-    for (let turns = 0; turns < 3; turns++) {
+    const running = room.alarm().then(() => true);
+    const next = async () => {
       // Each turn of 20 events takes a second.
-      room.elapse(1_000);
+      room.now += 1_000;
+      room.elapse(0);
       await turn();
-    }
-    await running;
+      return false;
+    };
+    while (!(await Promise.race([running, next()])));
     expect(await state(room)).toMatchObject({ rebuilding: { eventId: 60 }, retryAfter: 12 });
   });
 });

@@ -1,6 +1,6 @@
 import { bytesPort } from "../../src/platform/hash.ts";
 import { describe, expect, it } from "vitest";
-import type { Partition, SnapshotDraft } from "../../src/core/index.ts";
+import { type Partition, type SnapshotDraft, Turns } from "../../src/core/index.ts";
 import { log } from "../../src/platform/log.ts";
 import { writeSnapshot } from "../../src/shell/snapshot-writer.ts";
 
@@ -15,7 +15,8 @@ const draft = (state: string): SnapshotDraft => ({
   state: [state],
 });
 
-const ports = { now: () => 0, afterIo: (run: () => void) => void setTimeout(run), log };
+const ports = { now: () => 0, log };
+const turns = new Turns({ ...ports, timer: (turn) => void setTimeout(turn), afterIo: (turn) => void setTimeout(turn) });
 
 /** Receives the pieces of a snapshot, as a partition does. */
 class Pieces {
@@ -32,12 +33,16 @@ class Pieces {
     this.completed = { stateBytes, encoding, sha256 };
   }
 
+  isSnapshotting(): boolean {
+    return true;
+  }
+
   abandonSnapshot(): void {
     this.abandoned = true;
   }
 
   async written(state: string): Promise<Uint8Array> {
-    await writeSnapshot(this as unknown as Partition, draft(state), ports);
+    await writeSnapshot(this as unknown as Partition, draft(state), ports, turns);
     return new Uint8Array(await new Blob(this.chunks as Uint8Array<ArrayBuffer>[]).arrayBuffer());
   }
 }

@@ -1,5 +1,5 @@
 import type { AnyModel } from "../../model/index.ts";
-import type { SnapshotEncoding, SnapshotRow } from "../../storage/port.ts";
+import type { SnapshotEncoding, SnapshotRow, StorageReads } from "../../storage/port.ts";
 import type { Live } from "../live.ts";
 import type { Memory } from "../memory.ts";
 import type { Job } from "./job.ts";
@@ -32,17 +32,25 @@ export interface SnapshotDraft extends Omit<SnapshotRow, "stateBytes"> {
 export function snapshotJob(write: (draft: SnapshotDraft) => Promise<void>): Job {
   return {
     kind: "snapshot",
-    run({ live, model, now }) {
-      if (!snapshotDue(live)) return { next: undefined };
-      const draft = beginSnapshot(live, model, now);
-      return { next: undefined, followUp: () => write(draft) };
+    run({ live, reads, model, now }) {
+      const draft = snapshotDue(live) ? beginSnapshot(live, reads, model, now) : undefined;
+      return { next: undefined, ...(draft && { followUp: () => write(draft) }) };
     },
   };
 }
 
-/** The present state, to be written off the hot path. Until that is done no other one is begun. */
-export function beginSnapshot({ head, fold }: Live, model: AnyModel, now: number): SnapshotDraft {
+/**
+ * The present state, to be written off the hot path. Until that is done no other one is begun. Undefined where another
+ * model has its snapshot of this event: there is one at each event, and after a rollback that model needs its own.
+ */
+export function beginSnapshot(
+  { head, fold }: Live,
+  reads: StorageReads,
+  model: AnyModel,
+  now: number,
+): SnapshotDraft | undefined {
   const eventId = fold.behind ?? head.eventId;
+  if (reads.snapshots.isOfOther(eventId, model.version, modelTag(model))) return undefined;
   const logBytes = fold.behind === undefined ? head.logBytes : fold.logBytes;
   return {
     eventId,

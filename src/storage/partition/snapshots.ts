@@ -22,6 +22,8 @@ export type SnapshotEncoding = "identity" | "gzip";
 export interface SnapshotReads {
   /** The newest snapshot of this model at or before `atMost`, without its state. One without a tag goes by its version. */
   latest(modelVersion: number, modelTag: string, atMost?: number): SnapshotRow | undefined;
+  /** Whether the snapshot at `eventId` is one of another model; false where there is none. */
+  isOfOther(eventId: number, modelVersion: number, modelTag: string): boolean;
   /** Where the newest snapshot is of all models, and how many bytes the log has up to it. */
   newest(): Pick<SnapshotRow, "eventId" | "logBytes"> | undefined;
   /**
@@ -77,6 +79,11 @@ export class SnapshotsTable implements SnapshotReads, SnapshotWrites {
         createdAt: row["created_at"] as number,
       }
     );
+  }
+
+  isOfOther(eventId: number, modelVersion: number, modelTag: string): boolean {
+    const rows = this.#database.read("SELECT 1 FROM snapshots WHERE event_id = ?", eventId);
+    return rows.length > 0 && this.latest(modelVersion, modelTag, eventId)?.eventId !== eventId;
   }
 
   newest(): Pick<SnapshotRow, "eventId" | "logBytes"> | undefined {
