@@ -27,8 +27,9 @@ export type { ConfirmDeletion, Unsent } from "./api/signed-out.ts";
 export type { Peer } from "./sync/feed.ts";
 export type { ConfirmedEvent } from "./sync/replica.ts";
 export type { Ports, Reachability, Socket, SocketEvents } from "./transport/ports.ts";
-export type { Status, StatusReason, StatusReport } from "./sync/status.ts";
+export type { ClientStatus, Progress, Status, StatusReason, StatusReport } from "./sync/status.ts";
 export {
+  type BaseTail,
   type OpenStore,
   type QueuedDraft,
   type QueueEntry,

@@ -20,7 +20,7 @@ import type { DeepReadonly, Model } from "../model/index.ts";
 import type { Client } from "./api/client.ts";
 import type { PendingEntry } from "./api/drafts.ts";
 import type { Peer } from "./sync/feed.ts";
-import type { StatusReport } from "./sync/status.ts";
+import type { ClientStatus } from "./sync/status.ts";
 import { select } from "./select.ts";
 
 type ClientOf<M> = M extends Model<infer S, infer P> ? Client<S, P> : never;
@@ -42,7 +42,7 @@ export interface PartitionHooks<M> {
   /** Returns `client.submit`; the same function for the same client. */
   useSubmit(): ClientOf<M>["submit"];
   /** Returns `client.status`: whether there is a connection, and if not, why. */
-  useStatus(): StatusReport;
+  useStatus(): ClientStatus;
   /** Returns `client.pending`: the undecided entries, in order. */
   usePending(): readonly PendingEntry[];
   /** Returns `client.peers`: the other connections that have set a presence. */
@@ -116,10 +116,13 @@ export function createPartitionHooks<M extends Model<any, any>>(): PartitionHook
   return hooks as unknown as PartitionHooks<M>;
 }
 
-const statusOf = (client: Client<any, any>): StatusReport => client.status;
+const statusOf = (client: Client<any, any>): ClientStatus => client.status;
 const pendingOf = (client: Client<any, any>): readonly PendingEntry[] => client.pending;
-/** Whether both have the same entries with the same failures. */
+/** Whether both have the same entries in the same condition. */
 const samePending = (one: readonly PendingEntry[], other: readonly PendingEntry[]): boolean =>
   one.length === other.length &&
-  one.every(({ key, failure }, at) => key === other[at]!.key && failure === other[at]!.failure);
+  one.every(
+    ({ key, failure, waiting }, at) =>
+      key === other[at]!.key && failure === other[at]!.failure && waiting === other[at]!.waiting,
+  );
 const peersOf = (client: Client<any, any>): readonly Peer[] => client.peers;

@@ -1,5 +1,5 @@
 import type { Container } from "./journal.ts";
-import type { StateWatcher } from "./watcher.ts";
+import type { StateFollower, StateWatcher } from "./watcher.ts";
 
 /**
  * The state as the application receives it: plain objects and arrays that never change. What has not changed since
@@ -12,14 +12,22 @@ import type { StateWatcher } from "./watcher.ts";
 export class Published implements StateWatcher {
   readonly #copies = new WeakMap<Container, Container>();
   readonly #parents = new WeakMap<Container, Container>();
+  /** Follows the changes, too. */
+  follower: StateFollower | undefined;
 
-  property(container: Container): void {
-    // A container without a copy has no ancestor with one: copies are deleted up to the root, and made with all below.
-    for (let at: Container | undefined = container; at && this.#copies.delete(at);) at = this.#parents.get(at);
+  property(container: Record<string, unknown>, key: string, old: unknown, value: unknown): void {
+    this.#outdated(container);
+    this.follower?.property(container, key, old, value);
   }
 
-  splice(array: Container): void {
-    this.property(array);
+  splice(array: unknown[], at: number, removed: readonly unknown[], inserted: readonly unknown[]): void {
+    this.#outdated(array);
+    this.follower?.splice(array, at, removed, inserted);
+  }
+
+  #outdated(container: Container): void {
+    // A container without a copy has no ancestor with one: copies are deleted up to the root, and made with all below.
+    for (let at: Container | undefined = container; at && this.#copies.delete(at);) at = this.#parents.get(at);
   }
 
   /** The container that `container` was in when it was published last. */

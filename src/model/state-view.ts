@@ -1,5 +1,4 @@
-import { bounds } from "../protocol/bounds.ts";
-import { type Container, spliceInPlace } from "./journal.ts";
+import type { Container } from "./journal.ts";
 import type { StateWatcher } from "./watcher.ts";
 
 /** A piece of text is complete when it has this many UTF-16 units. */
@@ -24,15 +23,23 @@ type Saved = Map<string, unknown> | readonly unknown[];
 /** Returns the keys of a large object, of which some may be gone, see `KeyList`; undefined: it is not large. */
 type KeysOf = (object: object) => readonly string[] | undefined;
 
+/** What one view keeps of what has changed, and what all of them keep, in bytes: with more the largest is lost. */
+export interface ViewBounds {
+  readonly viewSavedBytesMax: number;
+  readonly viewsSavedBytesMax: number;
+}
+
 /** The open views of a state. What they still need is saved before it is changed: of an object the value, of an array a copy. */
 export class StateViews implements Pick<StateWatcher, "property" | "splice"> {
   readonly #root: object;
   readonly #keysOf: KeysOf;
+  readonly #bounds: ViewBounds;
   readonly #open = new Set<StateView>();
 
-  constructor(root: object, keysOf: KeysOf) {
+  constructor(root: object, keysOf: KeysOf, bounds: ViewBounds) {
     this.#root = root;
     this.#keysOf = keysOf;
+    this.#bounds = bounds;
   }
 
   /** Opens a view of the state as it is now. `closed`: called when it was read to its end, or closed. */
@@ -47,7 +54,7 @@ export class StateViews implements Pick<StateWatcher, "property" | "splice"> {
   property(container: Record<string, unknown>, key: string, old: unknown): void {
     if (this.#open.size === 0) return;
     for (const view of this.#open) view.saveKey(container, key, old);
-    this.#bound();
+    this.#limit();
   }
 
   splice(array: unknown[], at: number, removed: readonly unknown[], inserted: readonly unknown[]): void {
@@ -55,24 +62,22 @@ export class StateViews implements Pick<StateWatcher, "property" | "splice"> {
     let before: unknown[] | undefined;
     for (const view of this.#open) {
       if (view.hasSaved(array)) continue;
-      if (!before) {
-        before = array.slice();
-        spliceInPlace(before, at, inserted.length, removed);
-      }
+      before ??= array.slice(0, at).concat(removed, array.slice(at + inserted.length));
       view.saveArray(array, before);
     }
-    this.#bound();
+    this.#limit();
   }
 
   /** Containers of this weight were released by the state: views may keep them in memory. */
   released(weight: number): void {
     if (this.#open.size === 0 || weight <= 0) return;
     for (const view of this.#open) view.keep(weight);
-    this.#bound();
+    this.#limit();
   }
 
   /** Views that were opened at different times save different values of the same keys: so all together are bounded, too. */
-  #bound(): void {
+  #limit(): void {
+    const bounds = this.#bounds;
     let sum = 0;
     for (const view of this.#open) {
       if (view.savedBytes > bounds.viewSavedBytesMax) view.lose();

@@ -5,7 +5,7 @@ import { type Container, Journal, spliceInPlace } from "./journal.ts";
 import { Published } from "./published.ts";
 import { type DerivedHost, StateIndex } from "./state-index.ts";
 import { textExceeds } from "./text-length.ts";
-import type { StateWatcher } from "./watcher.ts";
+import type { StateFollower, StateWatcher } from "./watcher.ts";
 
 /** The key under which a proxy returns its container; no other code can access it. */
 const rawContainer = Symbol("container");
@@ -164,6 +164,11 @@ export class State<S extends object> {
   get published(): Published {
     if (!this.#published) throw new StateError("this state was not made to be published");
     return this.#published;
+  }
+
+  /** For a state that is published: what `make` returns for the root follows each change, until the next call. */
+  follow(make: (root: S) => StateFollower | undefined): void {
+    this.#published!.follower = make(this.#root);
   }
 
   /** The state as canonical JSON text: equal for equal states. */

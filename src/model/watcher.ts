@@ -13,3 +13,6 @@ export interface StateWatcher {
   /** A model has used `container` with everything in it: it is copied, or was searched. */
   inspected?(container: Container): void;
 }
+
+/** Sees each change. */
+export type StateFollower = Pick<StateWatcher, "property" | "splice">;

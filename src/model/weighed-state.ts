@@ -1,3 +1,4 @@
+import { bounds } from "../protocol/bounds.ts";
 import type { Container } from "./journal.ts";
 import { State } from "./state.ts";
 import { type StateView, StateViews } from "./state-view.ts";
@@ -12,7 +13,7 @@ export class WeighedState<S extends object> extends State<S> {
   constructor(root: S) {
     const weight = new Weight();
     weight.added(root as Container);
-    const views = new StateViews(root, (object) => weight.keysOf(object));
+    const views = new StateViews(root, (object) => weight.keysOf(object), bounds);
     super(root, { watcher: new Both(weight, views) });
     this.#weight = weight;
     this.#views = views;

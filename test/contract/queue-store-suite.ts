@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { JsonObject } from "../../src/protocol/index.ts";
 import {
+  type BaseTail,
   type OpenStore,
   type QueueEntry,
   type QueueStore,
@@ -26,6 +27,14 @@ export const entry = (key: string, more: Partial<QueueEntry> = {}): QueueEntry =
 export const keysIn = async (store: QueueStore): Promise<string[]> =>
   (await store.load()).entries.map(({ key }) => key);
 const base = (eventId: number, state = "{}"): StoredBase => ({ serverId: "log-1", eventId, modelVersion: 3, state });
+const tailAfter = (after: number, eventId: number): BaseTail => ({
+  serverId: "log-1",
+  after,
+  afterProof: `p${after}`,
+  eventId,
+  proof: `p${eventId}`,
+  events: `[${after} to ${eventId}]`,
+});
 
 const everyCall: Record<string, (store: QueueStore) => Promise<unknown>> = {
   load: (store) => store.load(),
@@ -34,6 +43,7 @@ const everyCall: Record<string, (store: QueueStore) => Promise<unknown>> = {
   update: (store) => store.update(entry("x")),
   remove: (store) => store.remove(["x"]),
   saveBase: (store) => store.saveBase(base(1)),
+  extendBase: (store) => store.extendBase?.(tailAfter(1, 2)) ?? Promise.reject(new StoreError("failed", "none")),
   delete: (store) => store.delete("base"),
 };
 
@@ -170,6 +180,64 @@ export function queueStoreSuite(name: string, fixture: QueueStoreFixture): void 
         expect((await loaded())?.proof).toBeUndefined();
         await store.saveBase({ ...base(2), proof: "p2" });
         expect(await loaded()).toEqual({ ...base(2), proof: "p2" });
+      }));
+
+    it("[CL-10] continues the base that it has, if it can, and begins again with another one", () =>
+      withStores(async (open) => {
+        const store = await open("a");
+        // A store of the version before has no such method.
+        if (!store.extendBase) return;
+        const extend = (of: QueueStore, tail: BaseTail) => of.extendBase!(tail);
+        const loaded = async () => (await (await open("a")).load()).base;
+        expect(await extend(store, tailAfter(3, 5))).toBe(false);
+        expect(await loaded()).toBeUndefined();
+        const first = { ...base(3), proof: "p3" };
+        await store.saveBase(first);
+        await (await open("b")).saveBase(first);
+        expect(await loaded()).toEqual(first);
+        const other = await open("a");
+        expect([await extend(store, tailAfter(3, 5)), await extend(other, tailAfter(5, 6))]).toEqual([true, true]);
+        const both = { ...first, tail: ["[3 to 5]", "[5 to 6]"] };
+        expect(await loaded()).toEqual(both);
+        // What does not continue it changes nothing: another event, another log, another proof.
+        for (const tail of [
+          tailAfter(3, 7),
+          tailAfter(5, 7),
+          tailAfter(7, 8),
+          { ...tailAfter(6, 7), serverId: "log-2" },
+          { ...tailAfter(6, 7), afterProof: "other" },
+          { ...tailAfter(6, 7), afterProof: undefined },
+        ]) {
+          expect(await extend(other, tail)).toBe(false);
+        }
+        expect(await loaded()).toEqual(both);
+        expect((await (await open("b")).load()).base).toEqual(first);
+        // A whole base with a tail is one without it: the tail is added by itself.
+        await other.saveBase({ ...base(6), tail: ["[never]"] });
+        expect(await loaded()).toEqual(base(6));
+        expect(await extend(store, tailAfter(6, 9))).toBe(false);
+        expect(await extend(store, { ...tailAfter(6, 9), afterProof: undefined })).toBe(true);
+        expect(await extend(store, tailAfter(9, 10))).toBe(true);
+        expect(await loaded()).toEqual({ ...base(6), tail: ["[6 to 9]", "[9 to 10]"] });
+        await store.delete("base");
+        expect(await loaded()).toBeUndefined();
+        expect(await extend(store, tailAfter(10, 11))).toBe(false);
+        await store.saveBase({ ...base(10), proof: "p10" });
+        expect(await extend(store, tailAfter(10, 11))).toBe(true);
+        await store.delete("everything");
+        await store.saveBase({ ...base(10), proof: "p10" });
+        expect(await loaded()).toEqual({ ...base(10), proof: "p10" });
+      }));
+
+    it("[CL-12] keeps a tail of many parts, in order", () =>
+      withStores(async (open) => {
+        const store = await open("a");
+        if (!store.extendBase) return;
+        await store.saveBase({ ...base(0), proof: "p0" });
+        const calls = Array.from({ length: 300 }, (_, at) => store.extendBase!(tailAfter(at, at + 1)));
+        expect(new Set(await Promise.all(calls))).toEqual(new Set([true]));
+        const kept = (await (await open("a")).load()).base;
+        expect(kept?.tail).toEqual(Array.from({ length: 300 }, (_, at) => `[${at} to ${at + 1}]`));
       }));
 
     it("[CL-9] deletes the base, or everything, of its own scope only", () =>

@@ -1,6 +1,6 @@
 import type * as z from "zod/mini";
 import type { DeepReadonly, Model, State } from "../../model/index.ts";
-import { type Failure, isJsonObject, type Json, type JsonObject, type Problem, problem } from "../../protocol/index.ts";
+import { type Failure, type Json, type JsonObject, type Problem, problem } from "../../protocol/index.ts";
 import { openStore } from "./open-store.ts";
 import type { OpenStore, QueueEntry, QueueStore } from "../stores/store.ts";
 import type { Backend, BackendParts, EngineHost } from "../sync/backend.ts";
@@ -10,10 +10,12 @@ import { type Identity, identityOf } from "../sync/identity.ts";
 import type { FeedItem, Peer } from "../sync/feed.ts";
 import type { EngineOptions, Token } from "../sync/options.ts";
 import { Replica } from "../sync/replica.ts";
-import type { StatusReport } from "../sync/status.ts";
+import type { ClientStatus, StatusReport } from "../sync/status.ts";
 import type { BatchVerdict, Verdict } from "../sync/verdict.ts";
 import { type Ports, uuidv7 } from "../transport/ports.ts";
 import type { Timing } from "../transport/timing.ts";
+import { within } from "../transport/within.ts";
+import type { BaseKeeper } from "./base-keeper.ts";
 import { ConfirmedState } from "./confirmed.ts";
 import {
   type BatchDraft,
@@ -80,21 +82,22 @@ export class Client<S extends object, P extends Payloads> {
   #clientId: string;
   #backend: Backend | undefined;
   #store: QueueStore | undefined;
-  #status: StatusReport = { status: "offline", reason: "new" };
+  #keeper: BaseKeeper | undefined;
+  #status: ClientStatus = { status: "offline", reason: "new", loaded: false };
   #peers: readonly Peer[] = [];
   #presence: JsonObject | null = null;
   #paused = false;
   #closed = false;
 
   constructor(parts: ClientParts<S, P>) {
-    const { clientId, identity, model, ports } = parts;
+    const { clientId, identity, ports } = parts;
     this.#parts = parts;
     this.#clientId = clientId ?? uuidv7(ports);
     this.#identity = identity;
     this.#stopped = new Promise((resolve) => (this.#stop = resolve));
     this.#signOuts = listenForSignOut(ports, (who) => this.#heard(who));
     this.#view = new View(this.#newReplica());
-    this.#confirmed = new ConfirmedState(this.#view, ports, model.version, () => this.#changed());
+    this.#confirmed = new ConfirmedState(this.#view, ports, () => this.#changed());
     this.#entries = new Entries(this.#view, this.#emitter, () => this.#changed());
     this.#notifier = new Notifier(ports, () => this.#notify());
     this.#opening = this.#open();
@@ -122,8 +125,10 @@ export class Client<S extends object, P extends Payloads> {
     return this.#view.rebased().live;
   }
 
-  /** Whether there is a connection, and if not, why. */
-  get status(): StatusReport {
+  /** Whether there is a connection, and if not, why; and how far the state is loaded. */
+  get status(): ClientStatus {
+    const { loaded } = this;
+    if (this.#status.loaded !== loaded) this.#status = { ...this.#status, loaded };
     return this.#status;
   }
 
@@ -324,7 +329,7 @@ export class Client<S extends object, P extends Payloads> {
     if (signal?.aborted) return Promise.resolve({ status: "withdrawn" });
     const { model, ports } = this.#parts;
     const entry = entryOf(model, ports, mode, given);
-    const result = "code" in entry ? entry : this.#entries.add(entry, { undoable, judged: this.loaded }, signal);
+    const result = "code" in entry ? entry : this.#entries.add(entry, undoable, signal);
     if (result instanceof Promise) return result;
     return Promise.resolve({ status: "rejected", problem: this.#problemOf(result), local: true });
   }
@@ -351,7 +356,11 @@ export class Client<S extends object, P extends Payloads> {
     });
     const [store, newBackend] = await Promise.all([opened, this.#parts.backend?.(scope)]);
     const clientId = await store.identify(this.#clientId);
+    this.#clientId = this.#parts.clientId ?? clientId;
     const { entries, base } = await store.load();
+    const replica = this.#newReplica();
+    const keeping = base || store.durable ? this.#newKeeper(store) : undefined;
+    const kept = base?.modelVersion === model.version ? await (await keeping)?.restore(base, replica) : undefined;
     const early = view.replica.pending.map(({ entry }) => entry);
     this.#store = store;
     // `#end` waits for this, and then deletes the data or closes the store.
@@ -360,15 +369,9 @@ export class Client<S extends object, P extends Payloads> {
       for (const entry of early) void store.append(entry);
       return;
     }
-    this.#clientId = this.#parts.clientId ?? clientId;
-    const replica = this.#newReplica();
-    view.replica = replica;
-    const state = base?.modelVersion === model.version ? parsed(base.state) : undefined;
-    if (base && state) {
-      replica.reset(state, base.eventId, []);
-      confirmed.serverId = base.serverId;
-      confirmed.proof = base.proof;
-    }
+    view.replica = kept ? replica : this.#newReplica();
+    confirmed.serverId = kept?.serverId;
+    confirmed.proof = kept?.proof;
     const stored: QueueEntry[] = [];
     for (const entry of entries) {
       if (entry.parked) {
@@ -380,7 +383,7 @@ export class Client<S extends object, P extends Payloads> {
       if ("code" in fits) this.#entries.park(entry, this.#problemOf(fits), store);
       else stored.push(entry);
     }
-    for (const entry of [...stored, ...early]) replica.add(entry);
+    for (const entry of [...stored, ...early]) view.replica.add(entry);
     for (const entry of early) void store.append(entry);
 
     const host = {
@@ -390,7 +393,7 @@ export class Client<S extends object, P extends Payloads> {
       take: (item: FeedItem) => this.#take(item),
       hash: () => confirmed.hash(),
       confirmed: () => confirmed.text(),
-      onlyDecided: () => replica.onlyDecided,
+      onlyDecided: () => view.replica.onlyDecided,
     };
     const initialState = () => model.initialState() as Json;
     const options = {
@@ -406,13 +409,36 @@ export class Client<S extends object, P extends Payloads> {
     const newEngine = (of: EngineHost) => new Engine(options, ports, of);
     const backend: Backend = newBackend?.({ engine: newEngine, host, store }) ?? newEngine(host);
     this.#backend = backend;
-    confirmed.open(store, () => backend.keepsBase !== false);
+    if (store.durable) void this.#keep(keeping);
     this.#entries.open(store, backend);
     if (this.#paused) backend.pause();
     backend.show(this.#presence);
     backend.start(stored);
-    for (const entry of early) if (replica.has(entry.key)) backend.offer(entry);
+    for (const entry of early) if (view.replica.has(entry.key)) backend.offer(entry);
     this.#changed();
+  }
+
+  async #keep(keeping: Promise<BaseKeeper | undefined> | undefined): Promise<void> {
+    const keeper = await keeping;
+    if (this.#closed) return;
+    this.#keeper = keeper;
+    keeper?.begin();
+  }
+
+  /** Undefined: its code could not be loaded, and the next start has no state until it has a connection. */
+  async #newKeeper(store: QueueStore): Promise<BaseKeeper | undefined> {
+    const { ports, model, timing } = this.#parts;
+    const code = await within(ports, timing.connectMs, import("./base-keeper.ts"));
+    if (!code) return undefined;
+    return new code.BaseKeeper({
+      store,
+      ports,
+      modelVersion: model.version,
+      replica: () => this.#view.replica,
+      cursor: () => this.#confirmed.cursor,
+      mayKeep: () => this.#backend?.keepsBase !== false,
+      disturbed: () => this.#changed(),
+    });
   }
 
   /** Waits for the first token, and takes the user from it. Returns a source of tokens that begins with this one. */
@@ -452,7 +478,7 @@ export class Client<S extends object, P extends Payloads> {
     this.#closed = true;
     this.#stop(undefined);
     this.#signOuts?.close();
-    this.#confirmed.close();
+    this.#keeper?.close();
     this.#notifier.hasten();
     this.#backend?.close();
     if (reason === "signed_out") this.#hide();
@@ -465,6 +491,7 @@ export class Client<S extends object, P extends Payloads> {
   /** Shows nothing of what was cached, and of what is queued. */
   #hide(): void {
     this.#entries.forget();
+    this.#keeper?.close();
     this.#confirmed.forget();
     this.#view.replica = this.#newReplica();
     this.#changed();
@@ -486,14 +513,14 @@ export class Client<S extends object, P extends Payloads> {
     const { replica } = this.#view;
     switch (item.kind) {
       case "status":
-        this.#status = item.report;
+        this.#status = { ...item.report, loaded: this.loaded };
         // No verdict comes any more. The next client sends what is stored.
         if (item.report.status === "closed") this.#entries.close();
         if (item.report.problem?.code === "forbidden") {
           this.#hide();
           void this.#store?.delete("base");
         }
-        this.#emitter.emit("status", item.report);
+        this.#emitter.emit("status", this.status);
         break;
       case "log":
         this.#confirmed.serverId = item.serverId;
@@ -503,7 +530,7 @@ export class Client<S extends object, P extends Payloads> {
         this.#confirmed.proof = item.proof;
         replica.reset(item.state as object, item.eventId, item.sent);
         if (item.why !== "first") this.#emitter.emit("reset", { why: item.why });
-        this.#confirmed.saveSoon();
+        this.#keeper?.replaced();
         break;
       case "events":
         for (const event of item.events) {
@@ -511,7 +538,7 @@ export class Client<S extends object, P extends Payloads> {
           this.#confirmed.proof = event.proof;
         }
         this.#emitter.emit("confirmed", { events: item.events });
-        this.#confirmed.saveSoon();
+        this.#keeper?.confirmed(item.events);
         break;
       case "entry":
         if (!this.#entries.share(item.entry)) return;
@@ -571,15 +598,5 @@ export class Client<S extends object, P extends Payloads> {
     const entries = this.#view.takeFallen();
     if (entries.length > 0) this.#emitter.emit("fallen", { entries });
     this.#subscribers.emit("changed", undefined);
-  }
-}
-
-/** A state from a store; undefined if it is not one, so that the server is asked. */
-function parsed(text: string): object | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isJsonObject(value) ? value : undefined;
-  } catch {
-    return undefined;
   }
 }

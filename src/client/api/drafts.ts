@@ -49,6 +49,11 @@ export interface PendingEntry {
   queuedAt: number;
   /** Why the entry does not fit the current state, and is not in it. */
   failure: Failure | undefined;
+  /**
+   * Whether the client cannot know yet if it fits: the state is not here, or may have it already, as after a reload
+   * without a kept state. If it is not in `state`, it comes back, or its verdict comes.
+   */
+  waiting: boolean;
 }
 
 /** A draft as the application submits it. */

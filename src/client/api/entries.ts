@@ -36,16 +36,13 @@ export class Entries<S extends object> {
   }
 
   /**
-   * Submits an entry. Resolves with its verdict; returns a failure where the model rejects it here. `judged`: the state
-   * is here. Before that only its shape is judged, and there is nothing to undo it by.
+   * Submits an entry. Resolves with its verdict; returns a failure where the model rejects it here. While the replica
+   * cannot judge it, only its shape is judged, and there is nothing to undo it by.
    */
-  add(
-    entry: QueueEntry,
-    { undoable, judged }: { undoable: boolean; judged: boolean },
-    signal: AbortSignal | undefined,
-  ): Promise<AnyVerdict> | Failure {
+  add(entry: QueueEntry, undoable: boolean, signal: AbortSignal | undefined): Promise<AnyVerdict> | Failure {
     const { key } = entry;
     const replica = this.#view.rebased();
+    const judged = replica.judges;
     const compensations = undoable && judged ? replica.compensationsOf(entry) : undefined;
     const failure = replica.add(entry);
     if (failure && (judged || failure.layer === "schema")) {

@@ -1,7 +1,7 @@
 import type { Failure, Problem } from "../../protocol/index.ts";
 import type { QueueEntry, StoreFailure } from "../stores/store.ts";
 import type { ConfirmedEvent } from "../sync/replica.ts";
-import type { StatusReport } from "../sync/status.ts";
+import type { ClientStatus } from "../sync/status.ts";
 import type { BatchVerdict, Unsettled, Verdict } from "../sync/verdict.ts";
 
 /** A verdict that is a rejection, of a draft or of a batch. */
@@ -9,8 +9,8 @@ export type Rejection = Exclude<Verdict | BatchVerdict, Unsettled | { status: "a
 
 /** The events of a client, by name. */
 export interface ClientEvents {
-  /** The status, or its reason, has changed. */
-  status: StatusReport;
+  /** The status, its reason, or its progress has changed. */
+  status: ClientStatus;
   /** The server has rejected an entry. Its changes are no longer in the state. */
   rejected: { entry: QueueEntry; verdict: Rejection };
   /** The state has changed, and these entries do not fit it any more. They stay queued: the server decides. */

@@ -27,12 +27,13 @@ export class View<S extends object> {
 
   get pending(): readonly PendingEntry[] {
     const replica = this.rebased();
-    return (this.#pending ??= replica.pending.map(({ entry: { key, mode, drafts, queuedAt }, failure }) => ({
+    return (this.#pending ??= replica.pending.map(({ entry: { key, mode, drafts, queuedAt }, failure, waiting }) => ({
       key,
       mode,
       drafts,
       queuedAt,
       failure,
+      waiting,
     })));
   }
 

@@ -1,4 +1,5 @@
 import {
+  type BaseTail,
   type OpenStore,
   type QueueEntry,
   type QueueStore,
@@ -8,6 +9,7 @@ import {
 } from "./store.ts";
 import { closedError } from "./failures.ts";
 import { completionOf, resultOf } from "./requests.ts";
+import { continues, type End, tailOf } from "./tails.ts";
 
 /** How long opening may take. Another tab with an older version of the database can block it forever. */
 const openMsMax = 5_000;
@@ -73,9 +75,14 @@ class IndexedDbQueue implements QueueStore {
     return this.#call(async (transaction) => {
       const index = transaction.objectStore("entries").index("scopeAndKey");
       const rows = await resultOf<Row[]>(index.getAll(this.#range()));
-      const base = await resultOf<StoredBase | undefined>(transaction.objectStore("bases").get(this.#scope));
+      const bases = transaction.objectStore("bases");
+      const base = await resultOf<StoredBase | undefined>(bases.get(this.#scope));
+      const tail = base && tailOf(base, await resultOf<BaseTail[]>(bases.getAll(this.#tailRange())));
       const inOrder = rows.sort((one, other) => one.sequence - other.sequence);
-      return { entries: inOrder.map(({ entry }) => JSON.parse(entry) as QueueEntry), base };
+      return {
+        entries: inOrder.map(({ entry }) => JSON.parse(entry) as QueueEntry),
+        base: base && { ...base, ...(tail!.length > 0 && { tail: tail! }) },
+      };
     });
   }
 
@@ -120,14 +127,35 @@ class IndexedDbQueue implements QueueStore {
   }
 
   async saveBase(base: StoredBase): Promise<boolean> {
-    const saved = { ...base };
-    await this.#call((transaction) => resultOf(transaction.objectStore("bases").put(saved, this.#scope)));
+    const { tail: _, ...saved } = base;
+    const { serverId, eventId, proof } = saved;
+    await this.#call(async (transaction) => {
+      const bases = transaction.objectStore("bases");
+      await resultOf(bases.put(saved, this.#scope));
+      await resultOf(bases.delete(this.#range()));
+      await resultOf(bases.put({ serverId, eventId, proof } satisfies End, this.#endKey()));
+    });
     return true;
+  }
+
+  extendBase(tail: BaseTail): Promise<boolean> {
+    const added = { ...tail };
+    return this.#call(async (transaction) => {
+      const bases = transaction.objectStore("bases");
+      const end = await resultOf<End | undefined>(bases.get(this.#endKey()));
+      if (!end || !continues(added, end)) return false;
+      const { serverId, eventId, proof } = added;
+      await resultOf(bases.put(added, [this.#scope, added.after]));
+      await resultOf(bases.put({ serverId, eventId, proof } satisfies End, this.#endKey()));
+      return true;
+    });
   }
 
   async delete(what: "base" | "everything"): Promise<void> {
     await this.#call(async (transaction) => {
-      await resultOf(transaction.objectStore("bases").delete(this.#scope));
+      const bases = transaction.objectStore("bases");
+      await resultOf(bases.delete(this.#scope));
+      await resultOf(bases.delete(this.#range()));
       if (what === "base") return;
       await resultOf(transaction.objectStore("devices").delete(this.#scope));
       const entries = transaction.objectStore("entries");
@@ -145,6 +173,18 @@ class IndexedDbQueue implements QueueStore {
   /** All keys of this scope: an array is greater than any string. */
   #range(): IDBKeyRange {
     return IDBKeyRange.bound([this.#scope], [this.#scope, []]);
+  }
+
+  /**
+   * The base of a scope has the scope as its key, as in earlier versions. What these do not know has an array as its key,
+   * in the same object store: so both versions can open the database. The tails have the event that they continue.
+   */
+  #tailRange(): IDBKeyRange {
+    return IDBKeyRange.bound([this.#scope, 0], [this.#scope, Infinity]);
+  }
+
+  #endKey(): IDBValidKey {
+    return [this.#scope, "end"];
   }
 
   #row(entry: QueueEntry): Omit<Row, "sequence"> {

@@ -1,4 +1,11 @@
-import { type OpenStore, type QueueEntry, type QueueStore, type StoredBase, type StoreFailure } from "./store.ts";
+import {
+  type BaseTail,
+  type OpenStore,
+  type QueueEntry,
+  type QueueStore,
+  type StoredBase,
+  type StoreFailure,
+} from "./store.ts";
 import { closedError, reasonOf } from "./failures.ts";
 
 /**
@@ -34,6 +41,8 @@ function report(onDegraded: (reason: StoreFailure) => void, error: unknown): voi
 class ResilientQueue implements QueueStore {
   readonly #store: QueueStore;
   readonly #onDegraded: (reason: StoreFailure) => void;
+  /** Absent where the store has none. */
+  readonly extendBase?: (tail: BaseTail) => Promise<boolean>;
   /** The undecided entries that this page knows, in order. */
   readonly #entries = new Map<string, QueueEntry>();
   /** Set when the store has failed: the keys that may still be in it. */
@@ -46,6 +55,7 @@ class ResilientQueue implements QueueStore {
   constructor(store: QueueStore, onDegraded: (reason: StoreFailure) => void) {
     this.#store = store;
     this.#onDegraded = onDegraded;
+    if (store.extendBase) this.extendBase = (tail) => this.#cache(() => store.extendBase!(tail));
   }
 
   get durable(): boolean {
@@ -89,14 +99,7 @@ class ResilientQueue implements QueueStore {
   }
 
   saveBase(base: StoredBase): Promise<boolean> {
-    return this.#write(async () => {
-      if (this.#leftBehind) return false;
-      try {
-        return await this.#store.saveBase(base);
-      } catch {
-        return false;
-      }
-    });
+    return this.#cache(() => this.#store.saveBase(base));
   }
 
   delete(what: "base" | "everything"): Promise<void> {
@@ -147,6 +150,18 @@ class ResilientQueue implements QueueStore {
     const writing = this.#lastLoad.then(body);
     this.#writes = both(this.#writes, writing);
     return await writing;
+  }
+
+  /** Writes something that may be lost: the queue goes on in the store if that fails. */
+  #cache(call: () => Promise<boolean>): Promise<boolean> {
+    return this.#write(async () => {
+      if (this.#leftBehind) return false;
+      try {
+        return await call();
+      } catch {
+        return false;
+      }
+    });
   }
 
   /** Calls the store if it has not failed. `removed`: keys that stay in it if it fails now. */

@@ -4,7 +4,9 @@
  * @module partita/client/sqlite
  */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import { continues, type End, tailOf } from "./tails.ts";
 import {
+  type BaseTail,
   type OpenStore,
   type QueueEntry,
   type QueueStore,
@@ -37,14 +39,32 @@ const layout = `
   CREATE TABLE devices (scope TEXT PRIMARY KEY, client_id TEXT NOT NULL) STRICT, WITHOUT ROWID;
   PRAGMA user_version = ${layoutVersion};
 `;
-/** Added to the same layout: earlier versions, which do not know the table, can still open the file. */
-const proofsLayout = `
+/** Added to the same layout: earlier versions, which do not know these tables, can still open the file. */
+const addedLayout = `
   CREATE TABLE IF NOT EXISTS proofs (
     scope TEXT PRIMARY KEY,
     event_id INTEGER NOT NULL,
     proof TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS tails (
+    scope TEXT NOT NULL,
+    after INTEGER NOT NULL,
+    server_id TEXT NOT NULL,
+    after_proof TEXT,
+    event_id INTEGER NOT NULL,
+    proof TEXT,
+    events TEXT NOT NULL,
+    PRIMARY KEY (scope, after)
+  ) STRICT;
 `;
+
+const tailColumns = "server_id AS serverId, event_id AS eventId, proof";
+const baseColumns = "server_id AS serverId, bases.event_id AS eventId, proof";
+const baseWithProof = `FROM bases
+  LEFT JOIN proofs ON proofs.scope = bases.scope AND proofs.event_id = bases.event_id WHERE bases.scope = ?`;
+
+/** A row, in which an absent member is null. */
+type Nullable<T> = { [Key in keyof T]: Exclude<T[Key], undefined> | (undefined extends T[Key] ? null : never) };
 
 /** Primary result codes of SQLite with a specific reason. */
 const reasons: Readonly<Record<number, StoreFailure>> = {
@@ -132,12 +152,26 @@ class SqliteQueue implements QueueStore {
       this.#run("DELETE FROM proofs WHERE scope = ?", this.#scope);
       if (proof !== undefined) this.#run("INSERT INTO proofs VALUES (?, ?, ?)", this.#scope, eventId, proof);
       this.#run("INSERT OR REPLACE INTO bases VALUES (?, ?, ?, ?, ?)", this.#scope, ...base);
+      this.#run("DELETE FROM tails WHERE scope = ?", this.#scope);
     });
     return true;
   }
 
+  async extendBase(tail: BaseTail): Promise<boolean> {
+    let extended = false;
+    this.#transact(() => {
+      const end = withReason(() => this.#end());
+      if (!end || !continues(tail, end)) return;
+      const { after, serverId, afterProof = null, eventId, proof = null, events } = tail;
+      const values = [after, serverId, afterProof, eventId, proof, events];
+      this.#run("INSERT INTO tails VALUES (?, ?, ?, ?, ?, ?, ?)", this.#scope, ...values);
+      extended = true;
+    });
+    return extended;
+  }
+
   async delete(what: "base" | "everything"): Promise<void> {
-    const tables = what === "base" ? ["proofs", "bases"] : ["proofs", "bases", "entries", "devices"];
+    const tables = ["proofs", "bases", "tails", ...(what === "base" ? [] : ["entries", "devices"])];
     this.#transact(() => {
       for (const table of tables) this.#run(`DELETE FROM ${table} WHERE scope = ?`, this.#scope);
     });
@@ -149,13 +183,28 @@ class SqliteQueue implements QueueStore {
 
   #base(): StoredBase | undefined {
     // An earlier version may have saved a later base, without its proof.
-    const row = this.#statement(
-      `SELECT server_id AS serverId, bases.event_id AS eventId, model_version AS modelVersion, state, proof FROM bases
-        LEFT JOIN proofs ON proofs.scope = bases.scope AND proofs.event_id = bases.event_id WHERE bases.scope = ?`,
-    ).get(this.#scope);
+    const row = this.#statement(`SELECT ${baseColumns}, model_version AS modelVersion, state ${baseWithProof}`).get(
+      this.#scope,
+    );
     if (!row) return undefined;
-    const { proof, ...base } = row as unknown as Omit<StoredBase, "proof"> & { proof: string | null };
-    return proof === null ? base : { ...base, proof };
+    const { proof, ...rest } = row as unknown as Omit<StoredBase, "proof"> & { proof: string | null };
+    const base: StoredBase = proof === null ? rest : { ...rest, proof };
+    const tail = tailOf(
+      base,
+      this.#statement(`SELECT after, ${tailColumns}, after_proof AS afterProof, events FROM tails WHERE scope = ?`)
+        .all(this.#scope)
+        .map((found) => tailOfRow(found as unknown as Nullable<BaseTail>)),
+    );
+    return tail.length > 0 ? { ...base, tail } : base;
+  }
+
+  /** The end of what is stored. */
+  #end(): End | undefined {
+    const row =
+      this.#statement(`SELECT ${tailColumns} FROM tails WHERE scope = ? ORDER BY after DESC LIMIT 1`).get(
+        this.#scope,
+      ) ?? this.#statement(`SELECT ${baseColumns} ${baseWithProof}`).get(this.#scope);
+    return row && ({ ...row, proof: row["proof"] ?? undefined } as unknown as End);
   }
 
   #transact(body: () => void): void {
@@ -185,6 +234,10 @@ class SqliteQueue implements QueueStore {
   }
 }
 
+function tailOfRow({ serverId, after, afterProof, eventId, proof, events }: Nullable<BaseTail>): BaseTail {
+  return { serverId, after, afterProof: afterProof ?? undefined, eventId, proof: proof ?? undefined, events };
+}
+
 function scopesIn(path: string): string[] {
   const database = new DatabaseSync(path);
   try {
@@ -207,7 +260,7 @@ function prepare(database: DatabaseSync): void {
   const version = database.prepare("PRAGMA user_version").get()!["user_version"];
   if (version === 0) database.exec(layout);
   else if (version !== layoutVersion) throw new Error(`the file has layout ${String(version)}, not ${layoutVersion}`);
-  database.exec(proofsLayout);
+  database.exec(addedLayout);
   database.exec("COMMIT");
 }
 

@@ -36,6 +36,21 @@ export interface StoredBase {
   modelVersion: number;
   /** JSON text. */
   state: string;
+  /** The events after it: the texts of `extendBase`, in order. Absent: none. */
+  tail?: readonly string[];
+}
+
+/** Events that continue a base. */
+export interface BaseTail {
+  /** The id of the log, the last event that is stored, and its proof: the end that this continues. */
+  serverId: string;
+  after: number;
+  afterProof: string | undefined;
+  /** The last one of these events, and its proof: the end from then on. */
+  eventId: number;
+  proof: string | undefined;
+  /** JSON text. */
+  events: string;
 }
 
 /**
@@ -62,10 +77,16 @@ export interface QueueStore {
   /** Removes entries. Ignores unknown keys. */
   remove(keys: readonly string[]): Promise<void>;
   /**
-   * Replaces the base. Resolves with true if it was saved. The client continues without a base if this
+   * Replaces the base and its tail. Resolves with true if it was saved. The client continues without a base if this
    * fails, because a base is only a cache.
    */
   saveBase(base: StoredBase): Promise<boolean>;
+  /**
+   * Adds to the tail of the base. Resolves with false, and changes nothing, if what is stored does not end with `after`
+   * and `afterProof` in the log `serverId`: another tab may have replaced it. A store without this method keeps the
+   * base alone; then the client writes it again when the events after it are half as long, and not before.
+   */
+  extendBase?(tail: BaseTail): Promise<boolean>;
   /** Deletes the base, or all of this scope: the entries, the base, and the name of the device. */
   delete(what: "base" | "everything"): Promise<void>;
   /** Waits for all earlier calls. May be called again. */

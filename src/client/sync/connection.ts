@@ -12,7 +12,7 @@ import type { EngineOptions } from "./options.ts";
 import { Peers } from "./peers.ts";
 import type { PresenceSender } from "./presence.ts";
 import { Renewal } from "./renewal.ts";
-import { StateLoader } from "./state-loader.ts";
+import type { StateLoader } from "./state-loader.ts";
 import type { StatusMachine } from "./status.ts";
 
 /** Bytes of broadcasts that the server may send before we acknowledge them. We acknowledge at half. */
@@ -44,6 +44,8 @@ export interface ConnectionParts {
   delivery: Delivery;
   dialer: Dialer;
   presence: PresenceSender;
+  /** A large state that has not arrived completely. */
+  partial: { loader?: StateLoader | undefined };
 }
 
 /** Messages that may come before `connected`, or instead of it. */
@@ -58,6 +60,7 @@ export class Connection {
   readonly #status: StatusMachine;
   readonly #delivery: Delivery;
   readonly #dialer: Dialer;
+  readonly #partial: ConnectionParts["partial"];
   readonly #events: ConnectionEvents;
   readonly #answerMs: number;
   readonly #identity: Identity | undefined;
@@ -74,7 +77,9 @@ export class Connection {
   #renewalId: string | undefined;
   #syncing = false;
   /** Set while a large state is being fetched. */
-  #loading: { loader: StateLoader; serverId: string } | undefined;
+  #loader: StateLoader | undefined;
+  /** The last known event when it began to catch up. */
+  #caughtUpFrom: number;
   /** The state was fetched, and the events after it were not. */
   #catchesUp = false;
   #unacknowledged = 0;
@@ -86,13 +91,14 @@ export class Connection {
     fetch: FetchReason | undefined,
     events: ConnectionEvents,
   ) {
-    const { options, ports, host, status, delivery, dialer, presence } = parts;
+    const { options, ports, host, status, delivery, dialer, presence, partial } = parts;
     const { clientId, partition, modelVersion, initialState, timing, url, identity } = options;
     this.#presence = presence;
     this.#host = host;
     this.#status = status;
     this.#delivery = delivery;
     this.#dialer = dialer;
+    this.#partial = partial;
     this.#events = events;
     this.#answerMs = timing.answerMs;
     this.#identity = identity;
@@ -103,9 +109,11 @@ export class Connection {
       if (isOther(identity, identityOf(fresh))) dialer.end("other_principal");
       else this.#renewalId = this.send("renew", { token: fresh });
     });
-    delivery.inbox.begin(host.cursor.eventId);
+    delivery.inbox.begin((this.#caughtUpFrom = host.cursor.eventId));
     this.#link = new Link(url, token, ports, timing, {
       opened: () => {
+        // What takes its time from here on may be the state.
+        this.#link.expect("connect", timing.connectMs * this.#patience());
         this.#connectId = this.send("connect", {
           clientId,
           version: protocolVersion,
@@ -128,7 +136,11 @@ export class Connection {
         for (const message of messages) if (!this.#over) this.#take(message);
         if (!this.#over) this.#afterFrame(length);
       },
-      lost: (why) => dialer.lose(why),
+      lost: (why, late) => {
+        if (late && this.#connectId && status.status !== "online") dialer.extend();
+        dialer.lose(why);
+      },
+      patience: () => this.#patience(),
     });
     delivery.connect(this.#link);
   }
@@ -171,7 +183,7 @@ export class Connection {
         this.#takePage(message);
         return;
       case "state_chunk":
-        this.#takeChunk(message);
+        this.#loader?.take(message);
         return;
       case "broadcast":
         this.#delivery.inbox.put(message.payload);
@@ -239,7 +251,7 @@ export class Connection {
     this.#delivery.frameMessagesMax = limits?.["frameMessagesMax"] ?? 1;
     this.#delivery.retentionMs = limits?.["rejectionRetentionMs"] ?? defaultRetentionMs;
     this.#status.apply("connected", "ok");
-    if (snapshot) this.#load(serverId, snapshot);
+    if (snapshot) void this.#load(serverId, snapshot);
     else if (this.#fetch) {
       this.#reset(this.#fetch, serverId, currentEventIndex, proof, initialState as Json);
       this.#caughtUp();
@@ -256,6 +268,7 @@ export class Connection {
 
   #reset(why: FetchReason, serverId: string, eventId: number, proof: string | undefined, state: Json): void {
     this.#catchesUp = true;
+    this.#caughtUpFrom = eventId;
     this.#delivery.inbox.begin(eventId);
     const sent = [...this.#delivery.outbox.sentKeys()];
     this.#host.take({ kind: "reset", serverId, eventId, proof, state, sent, why });
@@ -263,35 +276,31 @@ export class Connection {
   }
 
   /** Fetches a large state in chunks. The server sends nothing else until the client syncs. */
-  #load(serverId: string, snapshot: ChunkedSnapshot): void {
+  async #load(serverId: string, snapshot: ChunkedSnapshot): Promise<void> {
     this.#syncing = true;
-    const { eventIndex } = snapshot;
-    const loader = new StateLoader(snapshot, (chunk) => this.send("state_chunk", { eventIndex, chunk }));
-    this.#loading = { loader, serverId };
-    this.#continueLoading();
-  }
-
-  #takeChunk({ payload, inReplyTo }: MessageOf<"state_chunk">): void {
-    const loader = this.#loading?.loader;
-    if (!loader?.has(inReplyTo)) return;
-    loader.add(payload.chunk, payload.text);
-    this.#continueLoading();
-  }
-
-  #continueLoading(): void {
-    const { loader, serverId } = this.#loading!;
-    const { text, snapshot } = loader;
-    if (text === undefined) {
-      // From one chunk to the next: the whole may take longer.
-      this.#expect("chunk");
-      return;
+    const partial = this.#partial;
+    this.#expect("chunk");
+    try {
+      const { StateLoader } = await import("./state-loader.ts");
+      if (this.#over) return;
+      if (!partial.loader?.isOf(serverId, snapshot)) partial.loader = new StateLoader(serverId, snapshot);
+      this.#loader = partial.loader;
+      this.#loader.begin({
+        link: this.#link,
+        expect: () => this.#expect("chunk"),
+        report: (progress) => this.#status.report("ok", undefined, { progress }),
+        loaded: (text) => {
+          this.#loader = partial.loader = undefined;
+          const { chunks, eventIndex, proof } = snapshot;
+          const state = chunks === 0 ? this.#initialState() : (JSON.parse(text) as Json);
+          this.#reset(this.#fetch!, serverId, eventIndex, proof, state);
+          this.#syncing = false;
+          this.#sync();
+        },
+      });
+    } catch {
+      if (!this.#over) this.#dialer.lose("connection_lost");
     }
-    this.#loading = undefined;
-    this.#link.met("chunk");
-    const state = snapshot.chunks === 0 ? this.#initialState() : (JSON.parse(text) as Json);
-    this.#reset(this.#fetch!, serverId, snapshot.eventIndex, snapshot.proof, state);
-    this.#syncing = false;
-    this.#sync();
   }
 
   #takePage({ payload }: MessageOf<"sync_response">): void {
@@ -304,8 +313,12 @@ export class Connection {
     this.#link.met("page");
     // Not after the state was fetched: the events after a snapshot may be many, too.
     if (!this.#catchesUp && currentEventIndex - nextSinceEventId > farBehindEvents) this.#events.refetch("far_behind");
-    else if (hasMore) this.#sync();
-    else this.#caughtUp();
+    else if (hasMore) {
+      this.#sync();
+      const from = this.#caughtUpFrom;
+      const progress = { unit: "events", done: nextSinceEventId - from, of: currentEventIndex - from } as const;
+      this.#status.report("ok", undefined, { progress });
+    } else this.#caughtUp();
   }
 
   #takeError({ payload, inReplyTo }: MessageOf<"error">): void {
@@ -325,16 +338,7 @@ export class Connection {
     // The client tries again before the current token expires.
     else if (retryable && inReplyTo !== undefined && inReplyTo === this.#renewalId) return;
     // Reads have a rate. What has arrived is kept.
-    else if (retryable && this.#loading?.loader.has(inReplyTo)) {
-      const { loader } = this.#loading;
-      this.#link.met("chunk");
-      // By a name of its own: a chunk that arrives meanwhile does not end the wait.
-      this.#link.wait("again", retryAfter * 1_000, () => {
-        if (!this.#loading) return;
-        loader.again();
-        this.#expect("chunk");
-      });
-    }
+    else if (retryable && this.#loader?.refused(inReplyTo, retryAfter * 1_000)) return;
     // The next attempt loads the newer one.
     else if (code === "snapshot_replaced") this.#dialer.lose("connection_lost");
     // The network has sent `connect` twice: nothing has changed.
@@ -403,9 +407,15 @@ export class Connection {
     this.#catchesUp = false;
     this.#delivery.deliver();
     if (this.#status.apply("caught_up", "ok")) this.#events.caughtUp();
+    this.#caughtUpFrom = this.#host.cursor.eventId;
   }
 
   #expect(answer: string): void {
-    this.#link.expect(answer, this.#answerMs);
+    this.#link.expect(answer, this.#answerMs * this.#patience());
+  }
+
+  /** While it is online, what was sent arrives piece by piece. */
+  #patience(): number {
+    return this.#status.status === "online" ? 1 : this.#dialer.patience;
   }
 }

@@ -12,6 +12,9 @@ interface LossDetails {
   problem?: Problem;
 }
 
+/** The longest timeouts while a client connects and catches up, as a multiple: 256 KiB may then take 100 s, as on a line of 21 kbit/s. */
+const patienceMax = 8;
+
 /** Who connects. `connectMs`: how long an attempt may take. */
 interface DialerOptions extends Pick<EngineOptions, "token" | "identity"> {
   connectMs: number;
@@ -38,6 +41,8 @@ export class Dialer {
   /** Counts attempts, so that a token that comes too late is not used. */
   #attempt = 0;
   #failures = 0;
+  /** A multiple for the timeouts: one message may take longer than they allow, and shows nothing of itself until it is complete. */
+  patience = 1;
   #paused = false;
   #reachable = true;
   #cancelRetry = () => {};
@@ -86,7 +91,15 @@ export class Dialer {
   /** The connection works. If it holds for a while, the next delay is short again. */
   connected(): void {
     this.#cancelStable();
-    this.#cancelStable = this.#ports.after(stableMs, () => (this.#failures = 0));
+    this.#cancelStable = this.#ports.after(stableMs, () => {
+      this.#failures = 0;
+      this.patience = 1;
+    });
+  }
+
+  /** A connection that was opened has been silent for too long: the next one may be silent for longer. */
+  extend(): void {
+    this.patience = Math.min(2 * this.patience, patienceMax);
   }
 
   /** The connection is lost, or is given up. The next attempt follows automatically unless something forbids it. */

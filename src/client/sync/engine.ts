@@ -31,6 +31,7 @@ export class Engine implements EngineBackend {
     });
     const delivery = new Delivery(ports, host, status, timing.answerMs, () => dialer.end("upgrade_required"));
     this.#delivery = delivery;
+    const partial = {};
     const events: ConnectionEvents = {
       based: () => (this.#fetch = undefined),
       caughtUp: () => {
@@ -48,7 +49,7 @@ export class Engine implements EngineBackend {
       {
         connect: (fresh) => {
           if (host.cursor.serverId === undefined) this.#fetch ??= "first";
-          const parts = { options, ports, host, status, delivery, dialer, presence: this.#presence };
+          const parts = { options, ports, host, status, delivery, dialer, presence: this.#presence, partial };
           this.#connection = new Connection(parts, fresh, this.#fetch, events);
         },
         disconnect: () => {

@@ -10,6 +10,7 @@ import {
   State,
   upcast,
 } from "../../model/index.ts";
+import type { StateFollower } from "../../model/watcher.ts";
 import {
   canonicalJson,
   type Failure,
@@ -82,6 +83,8 @@ export class Replica<S extends object> {
   #stale = false;
   /** How many pending drafts are in the view. */
   #applied = 0;
+  /** How many entries are doubtful; one more while there is no confirmed state. */
+  #doubts = 1;
 
   constructor(model: AnyModel, identity: ReplicaIdentity) {
     this.#model = model;
@@ -94,9 +97,17 @@ export class Replica<S extends object> {
     return this.#eventId;
   }
 
-  /** The undecided entries, in order; with `failure` if an entry does not fit the view. */
-  get pending(): readonly { entry: QueueEntry; failure: Failure | undefined }[] {
-    return [...this.#groups.values()].map(({ entry, failure }) => ({ entry, failure }));
+  /** Whether it can judge drafts: the confirmed state is here, and it is known of each pending entry whether it is in it. */
+  get judges(): boolean {
+    return this.#doubts === 0;
+  }
+
+  /** The undecided entries, in order; with `failure` if an entry does not fit the view. `waiting`: that is not known yet. */
+  get pending(): readonly { entry: QueueEntry; failure: Failure | undefined; waiting: boolean }[] {
+    return [...this.#groups.values()].map(({ entry, failure, doubtful }) => {
+      const waiting = doubtful || (failure !== undefined && !this.judges);
+      return { entry, failure: waiting ? undefined : failure, waiting };
+    });
   }
 
   /** The view itself. Call `rebase` first. */
@@ -179,6 +190,14 @@ export class Replica<S extends object> {
     return this.#state.stringify();
   }
 
+  /** Calls `make` with the confirmed state alone: what it returns follows all changes from there, until the result is called. */
+  followConfirmed(make: (root: object) => StateFollower): () => void {
+    this.#takeBack();
+    const state = this.#state;
+    state.follow(make);
+    return () => state.follow(() => undefined);
+  }
+
   /**
    * Adds an entry after the others, and applies it. Call `rebase` first. Returns a failure if the entry
    * does not fit the view. It is still pending then; `settle` removes it if it must not be sent.
@@ -200,7 +219,7 @@ export class Replica<S extends object> {
       this.#pending.set(draft.draftId, pending);
     }
     this.#applyGroup(group);
-    group.reportedFitting = group.failure === undefined;
+    group.reportedFitting = group.failure === undefined || !this.judges;
     return group.failure;
   }
 
@@ -210,6 +229,8 @@ export class Replica<S extends object> {
     if (!group) return;
     if (group.members.some(({ undo }) => undo)) this.#takeBack(group);
     this.#groups.delete(key);
+    // Entries that did not fit may have needed this one.
+    if (group.doubtful && --this.#doubts === 0) this.#takeBack();
     for (const { draftId } of group.entry.drafts) this.#guessed.delete(draftId);
     for (const { draft } of group.members) this.#pending.delete(draft.draftId);
   }
@@ -265,9 +286,11 @@ export class Replica<S extends object> {
     this.#stale = this.#groups.size > 0;
     for (const pending of this.#pending.values()) pending.undo = undefined;
     const doubted = new Set(doubtful);
+    this.#doubts = 0;
     for (const group of this.#groups.values()) {
       group.stale = true;
       group.doubtful = doubted.has(group.entry.key);
+      if (group.doubtful) this.#doubts++;
     }
   }
 
@@ -279,6 +302,7 @@ export class Replica<S extends object> {
       if (!group.stale) continue;
       this.#applyGroup(group);
       const { failure } = group;
+      if (!this.judges) continue;
       if (failure && group.reportedFitting) fallen.push({ key: group.entry.key, failure });
       group.reportedFitting = !failure;
     }

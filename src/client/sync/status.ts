@@ -41,7 +41,7 @@ export class StatusMachine {
     return true;
   }
 
-  report(reason: StatusReason, problem?: Problem, more?: Pick<StatusReport, "retryAt">): void {
+  report(reason: StatusReason, problem?: Problem, more?: Pick<StatusReport, "retryAt" | "progress">): void {
     this.#report({ status: this.#status, reason, ...more, ...(problem && { problem }) });
   }
 }
@@ -85,4 +85,19 @@ export interface StatusReport {
   retryAt?: number;
   /** The problem that the server sent, if any. */
   problem?: Problem;
+  /** How much has arrived, while `syncing` takes more than one message. */
+  progress?: Progress;
+}
+
+/** The status as a client shows it. */
+export interface ClientStatus extends StatusReport {
+  /** Whether a confirmed state is here: see `client.loaded`. */
+  loaded: boolean;
+}
+
+/** How much has arrived, and of how much: bytes of a large state, about, or events after the last known one. */
+export interface Progress {
+  unit: "bytes" | "events";
+  done: number;
+  of: number;
 }

@@ -12,8 +12,10 @@ export interface LinkEvents {
   opened(): void;
   /** The messages of a frame, in order, and the length of the frame in UTF-16 units. */
   received(messages: readonly ServerMessage[], length: number): void;
-  /** The link has ended; called once, and not after `end`. */
-  lost(why: "connection_lost" | "protocol_error"): void;
+  /** The link has ended; called once, and not after `end`. `late`: because something did not come in time. */
+  lost(why: "connection_lost" | "protocol_error", late: boolean): void;
+  /** A multiple for the time that the answer to a heartbeat may take: a message before it may be large. */
+  patience(): number;
 }
 
 /**
@@ -78,7 +80,7 @@ export class Link {
 
   /** Loses the link unless `met` is called for `what` within `ms`. */
   expect(what: string, ms: number): void {
-    this.wait(what, ms, () => this.#lose("connection_lost"));
+    this.wait(what, ms, () => this.#lose("connection_lost", true));
   }
 
   /** Calls `late` in `ms`, unless `met` is called for `what` before, or the link ends. */
@@ -114,7 +116,7 @@ export class Link {
 
   #beat(answer: string, ms: number): void {
     this.#socket.send(heartbeat);
-    this.expect(answer, ms);
+    this.expect(answer, ms * this.#events.patience());
   }
 
   #received(frame: unknown): void {
@@ -133,10 +135,10 @@ export class Link {
     }
   }
 
-  #lose(why: "connection_lost" | "protocol_error"): void {
+  #lose(why: "connection_lost" | "protocol_error", late = false): void {
     if (this.#over) return;
     this.end();
-    this.#events.lost(why);
+    this.#events.lost(why, late);
   }
 }
 

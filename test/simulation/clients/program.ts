@@ -9,6 +9,7 @@ import {
   type Verdict,
 } from "../../../src/client/index.ts";
 // Loaded before the first client needs it, so that its time is the same in each run.
+import "../../../src/client/api/base-keeper.ts";
 import "../../../src/client/stores/resilient.ts";
 import { rejectionRetentionMs } from "../../../src/core/index.ts";
 import type { JsonObject, ServerMessage } from "../../../src/protocol/index.ts";

@@ -1,4 +1,5 @@
 import {
+  type BaseTail,
   type OpenStore,
   type QueueEntry,
   type QueueStore,
@@ -37,7 +38,12 @@ export class DeviceStorage {
   /** The entries, as JSON text by key, in the order of appending. */
   readonly #entries = new Map<string, string>();
   readonly #had = new Set<string>();
-  #base: { text: string; position: unknown } | undefined;
+  /** The base, its tail and its end, with the position of its end. */
+  #base:
+    | { text: string; tail: string[]; end: Pick<BaseTail, "serverId" | "eventId" | "proof">; position: unknown }
+    | undefined;
+  /** Whether its store keeps the events after a base, as stores of the version before do not. */
+  readonly #extends: boolean;
   #clientId: string | undefined;
   #calls: Call[] = [];
   #lastAt = 0;
@@ -48,6 +54,7 @@ export class DeviceStorage {
 
   constructor(parts: StorageParts) {
     this.#parts = parts;
+    this.#extends = parts.random.chance(0.7);
   }
 
   /** The keys of the durable entries. */
@@ -107,7 +114,9 @@ export class DeviceStorage {
         });
       },
       saveBase: (base) => {
-        const kept = { text: JSON.stringify(base), position: this.#parts.position() };
+        const { serverId, eventId, proof } = base;
+        const end = { serverId, eventId, proof };
+        const kept = { text: JSON.stringify(base), tail: [], end, position: this.#parts.position() };
         return call(() => {
           this.#base = kept;
           return true;
@@ -127,6 +136,17 @@ export class DeviceStorage {
         await last.catch(() => {});
       },
     };
+    if (this.#extends)
+      store.extendBase = ({ serverId, after, afterProof, eventId, proof, events }) => {
+        const position = this.#parts.position();
+        return call(() => {
+          const end = this.#base?.end;
+          if (end?.serverId !== serverId || end.eventId !== after || end.proof !== afterProof) return false;
+          this.#base!.tail.push(events);
+          Object.assign(this.#base!, { end: { serverId, eventId, proof }, position });
+          return true;
+        });
+      };
     return store;
   };
 
@@ -141,7 +161,7 @@ export class DeviceStorage {
   #load() {
     const entries = Array.from(this.#entries.values(), (text) => JSON.parse(text) as QueueEntry);
     for (const { key } of entries) this.#had.add(key);
-    const base = this.#base && (JSON.parse(this.#base.text) as StoredBase);
+    const base = this.#base && { ...(JSON.parse(this.#base.text) as StoredBase), tail: [...this.#base.tail] };
     return { loaded: { entries, base }, position: this.#base?.position };
   }
 

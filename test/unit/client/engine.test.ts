@@ -406,6 +406,7 @@ describe("syncing", () => {
       inReplyTo: connect.id,
       payload: { serverId: "log-1", currentEventIndex: 7, proof: "p7", snapshot },
     });
+    await settle();
     const asked = () => world.socket.of("state_chunk").map(({ payload }) => payload.chunk);
     const answer = (at: number, text: string) => {
       const { id, payload } = world.socket.of("state_chunk")[at]!;
@@ -448,6 +449,7 @@ describe("syncing", () => {
     const snapshot = { eventIndex: 5, chunks: 3, bytes: 13, proof: "p5" };
     const payload = { serverId: "log-1", currentEventIndex: 5, proof: "p5", snapshot };
     world.socket.say({ type: "connected", inReplyTo: world.socket.of("connect")[0]!.id, payload });
+    await settle();
     const asked = () => world.socket.of("state_chunk").map(({ payload: { chunk } }) => chunk);
     const answer = (at: number, text: string) => {
       const request = world.socket.of("state_chunk")[at]!;
@@ -468,25 +470,26 @@ describe("syncing", () => {
     const world = new FakeWorld();
     const client = world.client();
     await settle();
-    const begin = (eventIndex: number, chunks: number) => {
+    const begin = async (eventIndex: number, chunks: number) => {
       world.socket.open();
       const [connect] = world.socket.of("connect");
       expect(connect!.payload).toMatchObject({ initialState: true });
       const snapshot = { eventIndex, chunks, bytes: 2 };
       const payload = { serverId: "log-1", currentEventIndex: 70_000, snapshot };
       world.socket.say({ type: "connected", inReplyTo: connect!.id, payload });
+      await settle();
     };
-    begin(5, 2);
+    await begin(5, 2);
     world.socket.say(refused(world.socket.of("state_chunk")[0]!, "snapshot_replaced"));
     await world.pass(1_000);
-    begin(6, 2);
+    await begin(6, 2);
     world.socket.end();
     await world.pass(1_000);
-    begin(6, 2);
+    await begin(6, 2);
     await world.pass(21_000);
     expect(world.sockets).toHaveLength(4);
     // Without a stored snapshot it begins with the model's initial state. However many events follow, it folds them.
-    begin(0, 0);
+    await begin(0, 0);
     const [sync] = world.socket.of("sync");
     expect(sync!.payload).toEqual({ sinceEventId: 0 });
     world.socket.say(world.socket.page(sync!.id, [event(1, ...title("1"))], 70_000, true));

@@ -1,5 +1,7 @@
 // Loaded before the first client needs it: tests count turns.
+import "../../../src/client/api/base-keeper.ts";
 import "../../../src/client/stores/resilient.ts";
+import "../../../src/client/sync/state-loader.ts";
 import { Client, type ClientParts } from "../../../src/client/api/client.ts";
 import type { Ports, Reachability, SocketEvents } from "../../../src/client/transport/ports.ts";
 import { memoryStore } from "../../../src/client/stores/memory.ts";

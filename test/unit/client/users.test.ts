@@ -132,7 +132,7 @@ describe("whose data it is", () => {
       void ada.submit("set", { target: "hers", value: 1 });
       world.socket.end();
       await world.pass(5_000);
-      expect(ada.status).toEqual({ status: "closed", reason: "other_principal" });
+      expect(ada.status).toEqual({ status: "closed", reason: "other_principal", loaded: expect.any(Boolean) });
       expect([world.sockets.length, ada.pending.length]).toEqual([1, 1]);
     }
   });
@@ -149,7 +149,7 @@ describe("whose data it is", () => {
       world.socket.accept({ state: { text: "of another" }, more: who });
       await settle();
       expect(world.socket.of("connect")[0]!.payload).toMatchObject({ principal: true });
-      expect(ada.status).toEqual({ status: "closed", reason: "other_principal" });
+      expect(ada.status).toEqual({ status: "closed", reason: "other_principal", loaded: expect.any(Boolean) });
       expect(world.socket.sent.map(({ type }) => type)).toEqual(["connect"]);
       expect([ada.state, (await kept("host/doc/ada")).keys.length]).toEqual([{ hers: 1 }, 1]);
     }
@@ -162,7 +162,7 @@ describe("whose data it is", () => {
     await settle();
     world.socket.accept({ more: { principal: "ada", tenant: "default", expiresAt: 20_001 } });
     await world.pass(17_000);
-    expect(ada.status).toEqual({ status: "closed", reason: "other_principal" });
+    expect(ada.status).toEqual({ status: "closed", reason: "other_principal", loaded: expect.any(Boolean) });
     expect(world.socket.of("renew")).toEqual([]);
   });
 
@@ -277,7 +277,11 @@ describe("signing out", () => {
       return true;
     });
     expect([agreed, asked]).toEqual([true, [[["doc", 1]]]]);
-    expect([ada.status, ada.state, ada.pending]).toEqual([{ status: "closed", reason: "signed_out" }, {}, []]);
+    expect([ada.status, ada.state, ada.pending]).toEqual([
+      { status: "closed", reason: "signed_out", loaded: false },
+      {},
+      [],
+    ]);
     expect(await kept("host/doc/ada")).toEqual({ keys: [], base: undefined });
   });
 
@@ -411,13 +415,13 @@ describe("before the state is there", () => {
     const one = client({ principal: "ada" });
     const verdict = one.submit("treeUpdate", { target: "tree", value: { text: "new" }, options: { id: "node" } });
     await settle();
-    expect(one.pending.map(({ failure }) => failure?.code)).toEqual(["validation_failed"]);
+    expect(one.pending).toMatchObject([{ failure: undefined, waiting: true }]);
     const tree = { items: { node: { text: "old" } }, tree: [{ id: "node", children: [] }] };
     world.socket.accept({ state: { tree }, head: 1 });
     await settle();
     const [sent] = world.socket.of("submit_event");
     expect(sent).toBeDefined();
-    expect(one.pending.map(({ failure }) => failure)).toEqual([undefined]);
+    expect(one.pending).toMatchObject([{ failure: undefined, waiting: false }]);
     const accepted = event(2, "treeUpdate", sent!.payload.event.payload);
     world.socket.say({ type: "event_accepted", payload: { draftId: sent!.payload.draftId, ...accepted } });
     expect(await verdict).toMatchObject({ status: "accepted", eventId: 2 });

@@ -1,0 +1,237 @@
+import { StateViews } from "../../model/state-view.ts";
+import type { BaseTail, QueueStore, StoredBase } from "../stores/store.ts";
+import type { Cursor } from "../sync/backend.ts";
+import type { ConfirmedEvent, Replica } from "../sync/replica.ts";
+import type { Ports } from "../transport/ports.ts";
+
+/** What is new is stored at most this often: a reload right after the first state has it already, and each write is small. */
+const saveIntervalMs = 1_000;
+/** While the confirmed state may have events of undecided drafts, or another tab keeps it, it is looked at again after this. */
+const retryMs = 5_000;
+/**
+ * The whole state is written when the tail after it is at least as long as this, in UTF-16 units, and as a half of the state:
+ * so an event costs at most three times its own text, and a start folds no more than half a state.
+ */
+const tailUnitsMin = 64 * 1024;
+const tailFraction = 0.5;
+/** Events of one row of the tail: making its text takes about a millisecond. */
+const rowEventsMax = 1_000;
+/** Events that wait to be stored. Later ones are not kept; then the whole state is written. */
+const waitingEventsMax = 20_000;
+/** Events that are folded in one turn when the client starts. */
+const foldedEventsMax = 1_000;
+/** What a view of the state may keep of what changes while it is written, in bytes. With more, the next attempt begins again. */
+const viewSavedBytesMax = 4 * 1024 * 1024;
+
+/** What it keeps, and where. */
+export interface KeeperParts {
+  readonly store: QueueStore;
+  readonly ports: Ports;
+  readonly modelVersion: number;
+  replica(): Replica<object>;
+  cursor(): Cursor;
+  /** Whether it may be stored by this tab, now. */
+  mayKeep(): boolean;
+  /** The pending drafts have to be applied again. */
+  disturbed(): void;
+}
+
+// Loaded only with a store that survives a reload. It must not import modules of the main bundle: bundlers would move those
+// into a third file.
+/**
+ * Keeps the confirmed state for the next start: a whole state, written seldom, and the events after it. The whole state is
+ * read piece by piece while the client goes on. What cannot be stored is dropped: it is only a cache.
+ */
+export class BaseKeeper {
+  readonly #parts: KeeperParts;
+  /** The end of what is stored, if it is known and its own. */
+  #stored: Cursor | undefined;
+  /** The confirmed events after `#stored`. */
+  #waiting: ConfirmedEvent[] = [];
+  /** The length of the last whole state, and of the events after it. */
+  #stateUnits = 0;
+  #tailUnits = Infinity;
+  /** Changes when what is being written is of no use any more. */
+  #term = 0;
+  #writing = false;
+  #closed = false;
+  #cancel: (() => void) | undefined;
+
+  constructor(parts: KeeperParts) {
+    this.#parts = parts;
+  }
+
+  /** Starts `replica` with a base. Returns its end; undefined if it cannot be read: then `replica` must not be used. */
+  async restore(base: StoredBase, replica: Replica<object>): Promise<Cursor | undefined> {
+    try {
+      const state: unknown = JSON.parse(base.state);
+      if (typeof state !== "object" || state === null || Array.isArray(state)) return undefined;
+      replica.reset(state, base.eventId, []);
+      const end: Cursor = { eventId: base.eventId, serverId: base.serverId, proof: base.proof };
+      let tailUnits = 0;
+      let folded = 0;
+      for (const text of base.tail ?? []) {
+        tailUnits += text.length;
+        for (const event of JSON.parse(text) as ConfirmedEvent[]) {
+          replica.confirm(event);
+          end.eventId = event.eventId;
+          end.proof = event.proof;
+          if (++folded % foldedEventsMax === 0) await this.#pause();
+        }
+      }
+      this.#stored = end;
+      this.#stateUnits = base.state.length;
+      this.#tailUnits = tailUnits;
+      return end;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** From now on it is told of each change. */
+  begin(): void {
+    const { eventId, serverId } = this.#parts.cursor();
+    // Events that came before are not in `#waiting`.
+    if (eventId !== this.#stored?.eventId) this.#stored = undefined;
+    if (serverId !== undefined && this.#tailUnits === Infinity) this.#soon(saveIntervalMs);
+  }
+
+  /** These events were confirmed. */
+  confirmed(events: readonly ConfirmedEvent[]): void {
+    this.#waiting.push(...events);
+    if (this.#waiting.length > waitingEventsMax) {
+      this.#waiting = [];
+      this.#replace();
+    }
+    this.#soon(saveIntervalMs);
+  }
+
+  /** The confirmed state was replaced. */
+  replaced(): void {
+    this.#waiting = [];
+    this.#replace();
+    this.#soon(saveIntervalMs);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#term++;
+    this.#cancel?.();
+  }
+
+  /** What is stored is continued no more: the whole state is due. */
+  #replace(): void {
+    this.#term++;
+    this.#stored = undefined;
+    this.#tailUnits = Infinity;
+  }
+
+  #soon(ms: number): void {
+    if (this.#cancel || this.#writing || this.#closed) return;
+    this.#cancel = this.#parts.ports.after(ms, () => {
+      this.#cancel = undefined;
+      void this.#save();
+    });
+  }
+
+  async #save(): Promise<void> {
+    const { cursor, mayKeep } = this.#parts;
+    const { onlyDecided, judges } = this.#parts.replica();
+    // With events of an undecided draft in it, the draft would be shown twice after a reload.
+    if (cursor().serverId === undefined || !onlyDecided || !judges || !mayKeep()) {
+      // What another tab stores is continued here only after the next whole state.
+      if (!mayKeep()) this.#forget();
+      this.#soon(retryMs);
+      return;
+    }
+    this.#writing = true;
+    const term = this.#term;
+    const isCurrent = () => term === this.#term;
+    await (this.#isDue() ? this.#saveState(isCurrent) : this.#extend(isCurrent));
+    this.#writing = false;
+    if (this.#waiting.length > 0 || this.#tailUnits === Infinity) this.#soon(saveIntervalMs);
+  }
+
+  #isDue(): boolean {
+    return this.#tailUnits > Math.max(this.#stateUnits * tailFraction, this.#parts.store.extendBase ? tailUnitsMin : 0);
+  }
+
+  #forget(): void {
+    this.#waiting = [];
+    this.#stored = undefined;
+  }
+
+  /** Adds the waiting events to what is stored. `isCurrent`: whether that is still of use. */
+  async #extend(isCurrent: () => boolean): Promise<void> {
+    const { store } = this.#parts;
+    while (this.#waiting.length > 0 && isCurrent() && !this.#isDue()) {
+      const added = this.#waiting.splice(0, rowEventsMax);
+      const { eventId, proof } = added.at(-1)!;
+      const events = JSON.stringify(added);
+      this.#tailUnits += events.length;
+      if (!this.#stored || !store.extendBase) continue;
+      const end: Cursor = { ...this.#stored, eventId, proof };
+      const tail: BaseTail = {
+        serverId: end.serverId!,
+        after: this.#stored.eventId,
+        afterProof: this.#stored.proof,
+        eventId,
+        proof,
+        events,
+      };
+      const extended = await store.extendBase(tail).catch(() => false);
+      if (!isCurrent()) return;
+      // False: another tab has written the base since. It keeps it; this one writes it again when that is due.
+      this.#stored = extended ? end : undefined;
+    }
+  }
+
+  async #saveState(isCurrent: () => boolean): Promise<void> {
+    const { store, modelVersion, cursor } = this.#parts;
+    const { eventId, serverId, proof } = cursor();
+    this.#waiting = [];
+    this.#tailUnits = 0;
+    this.#stored = undefined;
+    const state = await this.#text(isCurrent);
+    if (!isCurrent()) return;
+    if (state === undefined) {
+      // Too much has changed meanwhile.
+      this.#tailUnits = Infinity;
+      return;
+    }
+    this.#stateUnits = state.length;
+    const saved = await store.saveBase({ serverId: serverId!, eventId, proof, modelVersion, state }).catch(() => false);
+    if (isCurrent() && saved) this.#stored = { eventId, serverId, proof };
+  }
+
+  /** The confirmed state as JSON text, made in many turns; undefined: it has changed too much meanwhile. */
+  async #text(isCurrent: () => boolean): Promise<string | undefined> {
+    const replica = this.#parts.replica();
+    let views!: StateViews;
+    const unfollow = replica.followConfirmed((root) => {
+      views = new StateViews(root, () => undefined, { viewSavedBytesMax, viewsSavedBytesMax: viewSavedBytesMax });
+      return views;
+    });
+    const view = views.open(() => {});
+    this.#parts.disturbed();
+    const pieces: string[] = [];
+    try {
+      for (let piece = view.next(); piece !== undefined; piece = view.next()) {
+        pieces.push(piece);
+        if (view.done) break;
+        await this.#pause();
+        if (!isCurrent()) return undefined;
+      }
+      return pieces.join("");
+    } catch {
+      return undefined;
+    } finally {
+      view.close();
+      unfollow();
+    }
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => this.#parts.ports.after(0, resolve));
+  }
+}
