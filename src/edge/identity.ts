@@ -1,5 +1,5 @@
 import { waitUntil } from "cloudflare:workers";
-import { type IdentitySettings, isLoopback } from "../identity/settings.ts";
+import { frontHeader, type IdentitySettings, isLoopback } from "../identity/settings.ts";
 import { verifierOf } from "../identity/verifier-of.ts";
 import { defaultTenant, isTenantName, mayAddress, type Subject } from "../identity/verify.ts";
 import { authorOfSubject, type Roles } from "../shell/author.ts";
@@ -135,7 +135,8 @@ export function readerOf(identity: Identity): Author | undefined {
 function identifyOpen(request: Request, url: URL, settings: IdentitySettings): Identity | Failure {
   // Every request from the network has a Host.
   const host = request.headers.get("host");
-  if (!isLoopback(url.hostname) || (host !== null && !isLoopback(hostnameIn(host)))) {
+  const passed = settings.PARTITA_FRONT === undefined || request.headers.has(frontHeader);
+  if (!passed || !isLoopback(url.hostname) || (host !== null && !isLoopback(hostnameIn(host)))) {
     return { code: "unauthenticated", detail: "Open development mode answers on 127.0.0.1 and localhost only." };
   }
   const origin = request.headers.get("origin");

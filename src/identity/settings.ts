@@ -4,6 +4,8 @@ import { sha256 } from "../platform/hash.ts";
 export interface IdentitySettings {
   /** `open`: every stated identity is accepted, on loopback only, for development. Absent: tokens are verified. */
   PARTITA_IDENTITY?: string;
+  /** Set to anything: open development mode answers only what came through the server of `npm start` (`frontHeader`). */
+  PARTITA_FRONT?: string;
   /** The secret of HS256 tokens, at least 32 bytes. */
   PARTITA_JWT_SECRET?: string;
   /** The URL of the public keys of asymmetric tokens, a JWKS (`https:`, or loopback). */
@@ -46,6 +48,12 @@ const lifetimeSecondsBound = 30 * lifetimeSecondsDefault;
 /** Asymmetric algorithms only: if a public key were an HMAC secret, anyone could sign. */
 const asymmetric = new Set(["ES256", "ES384", "ES512", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"]);
 const loopback = new Set(["127.0.0.1", "localhost", "[::1]"]);
+
+/**
+ * The header that the server of `npm start` adds to each request. A page cannot set it, because its name begins with
+ * `sec-`: so a page that reaches the server behind, which believes what a client says of its address, is refused.
+ */
+export const frontHeader = "sec-partita-front";
 
 export const isLoopback = (hostname: string): boolean => loopback.has(hostname);
 

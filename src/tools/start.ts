@@ -1,12 +1,13 @@
 // `npm start`: serves the Worker and its demo on this machine, see `usage`.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { host, portOf } from "./address.ts";
 import { fail, readCommandLine } from "./command-line.ts";
+import { frontOf } from "./front.ts";
 import { watchNpm } from "./npm-parent.ts";
 import { projectFolder, wranglerBin, wranglerEnvironment } from "./wrangler.ts";
 
@@ -56,17 +57,25 @@ setInterval(() => {
   if (!stopping && npmHasEnded()) void stop();
 }, npmPollMs).unref();
 
-async function assertFree(port: number): Promise<void> {
+/** A port for the server behind. */
+async function freePort(): Promise<number> {
   const probe = createServer();
+  await once(probe.listen(0, host), "listening");
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, "close");
+  return port;
+}
+
+/** Serves on `port` what the server behind answers. */
+async function startFront(port: number, behindPort: () => number): Promise<void> {
   try {
-    await once(probe.listen(port, host), "listening");
+    await once(frontOf(behindPort).listen(port, host), "listening");
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === "EADDRINUSE") fail(`Port ${port} on ${host} is taken. Name another one: PORT=8788 npm start`);
     fail(`Port ${port} on ${host} cannot be used: ${message}`);
   }
-  probe.close();
-  await once(probe, "close");
 }
 
 async function isReady(url: string): Promise<boolean> {
@@ -109,7 +118,10 @@ readCommandLine(usage, { options: {} });
 const port = portOf(process.env);
 if (port instanceof Error) fail(port.message);
 const url = `http://${host}:${port}`;
-await assertFree(port);
+let behind = 0;
+await startFront(port, () => behind);
+// Now that the other one is taken.
+behind = await freePort();
 const persist = process.env["PERSIST"] ? resolve(process.env["PERSIST"]) : join(projectFolder, ".wrangler", "state");
 if (npmHasEnded()) process.exit(0);
 
@@ -118,9 +130,10 @@ server = startServer(
     wranglerBin,
     "dev",
     `--ip=${host}`,
-    `--port=${port}`,
+    `--port=${behind}`,
     `--persist-to=${persist}`,
     "--var=PARTITA_PAGES:on",
+    "--var=PARTITA_FRONT:on",
     ...identityOf(process.env),
     "--log-level=warn",
     "--show-interactive-dev-session=false",

@@ -6,6 +6,7 @@ import {
 } from "node:child_process";
 import { once } from "node:events";
 import { rmSync } from "node:fs";
+import { get } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
@@ -13,6 +14,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, expect, test } from "vitest";
 import { projectFolder } from "../../src/tools/wrangler.ts";
 import { alive, descendantsOf, freePort, withVariable } from "../support/processes.ts";
+import { upgradeHead } from "../support/upgrade.ts";
 import { temporaryFolder } from "../support/server.ts";
 
 /** The first start must serve within this time. */
@@ -109,6 +111,61 @@ test("[LC-2] [ID-11] npm start serves, ends with all its children on SIGINT, and
   expect(await log.json()).toMatchObject({ events: [accepted], currentEventIndex: 1 });
   expect(await submit(second.url)).toEqual(accepted);
   await endBy("SIGTERM", second);
+});
+
+/** Sends a request as a browser or a program may, and returns its status and body. */
+function ask(port: number, headers: Record<string, string>, path = "/v1/partitions/start/state"): Promise<string> {
+  return new Promise((resolve, reject) => {
+    get({ host: "127.0.0.1", port, path, headers }, (answer) => {
+      let body = "";
+      answer.setEncoding("utf8").on("data", (text: string) => (body += text));
+      answer.on("end", () => resolve(`${answer.statusCode} ${body}`));
+    }).once("error", reject);
+  });
+}
+
+test("[AU-2] [AU-7] npm start answers no page whose name resolves to this machine, whatever headers it sends", async () => {
+  const tool = await start();
+  await submit(tool.url);
+  const port = Number(new URL(tool.url).port);
+  const here = `127.0.0.1:${port}`;
+  expect(await ask(port, { host: here })).toContain('200 {"state":{"greeting":"kept"}');
+  expect(await ask(port, { host: `localhost:${port}` })).toContain("200 ");
+  // What wrangler's server would believe.
+  const believed = { "MF-Original-URL": `http://${here}/v1/partitions/start/state`, "MF-Original-Hostname": here };
+  for (const more of [{}, believed]) {
+    expect(await ask(port, { host: `evil.example:${port}`, ...more })).toMatch(/^401 .*unauthenticated/);
+  }
+  // The server behind, which anybody on this machine can reach, does not answer either.
+  const workerd = withVariable("PORT", String(port)).filter(({ command }) => /--port=(\d+)/.test(command));
+  const behind = Number(/--port=(\d+)/.exec(workerd[0]!.command)![1]);
+  const there = { "MF-Original-URL": `http://127.0.0.1:${behind}/v1/partitions/start/state` };
+  expect(await ask(behind, { host: `evil.example:${behind}`, ...there })).toMatch(/^401 .*unauthenticated/);
+  await endBy("SIGTERM", tool);
+});
+
+test("[WP-1] [WP-9] npm start carries sockets and streams, and compresses no frame", async () => {
+  const tool = await start();
+  await submit(tool.url);
+  const path = "/v1/partitions/start/ws";
+  expect(await upgradeHead(Number(new URL(tool.url).port), path)).not.toContain("sec-websocket-extensions");
+  const messages: string[] = [];
+  const client = new WebSocket(`${tool.url.replace("http", "ws")}${path}`);
+  client.onmessage = ({ data }) => void messages.push(data as string);
+  client.onopen = () =>
+    client.send(JSON.stringify({ id: "m", type: "connect", timestamp: 0, payload: { clientId: "c", version: "1" } }));
+  await expect.poll(() => messages.join(), { timeout: 5_000 }).toContain('"connected"');
+  expect(client.extensions).toBe("");
+  client.close();
+
+  const stream = await fetch(`${tool.url}/v1/partitions/start/events/stream?since=0`, {
+    headers: { accept: "text/event-stream" },
+  });
+  const reader = stream.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (!text.includes("greeting")) text += (await reader.read()).value;
+  await reader.cancel();
+  await endBy("SIGTERM", tool);
 });
 
 test("[ER-4] npm start explains why it cannot use a port", async () => {

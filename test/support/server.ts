@@ -134,16 +134,22 @@ async function buildModules(main: string | undefined): Promise<WorkerModule[]> {
   }
 }
 
+/** The compatibility date and flags of wrangler.toml. */
+export function compatibility(): { date: string; flags: string[] } {
+  const settings = readFileSync(join(projectFolder, "wrangler.toml"), "utf8");
+  const [, date] = /^compatibility_date = "([\d-]+)"$/m.exec(settings) ?? [];
+  const [, flags] = /^compatibility_flags = (\[.*\])$/m.exec(settings) ?? [];
+  if (date === undefined || flags === undefined) throw new Error("wrangler.toml has no compatibility");
+  return { date, flags: JSON.parse(flags) as string[] };
+}
+
 /** The Worker as wrangler.toml declares it. */
 function workerOptions(modules: WorkerModule[], bindings: Readonly<Record<string, string>>) {
-  const settings = readFileSync(join(projectFolder, "wrangler.toml"), "utf8");
-  const [, compatibilityDate] = /^compatibility_date = "([\d-]+)"$/m.exec(settings) ?? [];
-  const [, flags] = /^compatibility_flags = (\[.*\])$/m.exec(settings) ?? [];
-  if (compatibilityDate === undefined || flags === undefined) throw new Error("wrangler.toml has no compatibility");
+  const { date, flags } = compatibility();
   return {
     name: "partita",
-    compatibilityDate,
-    compatibilityFlags: JSON.parse(flags) as string[],
+    compatibilityDate: date,
+    compatibilityFlags: flags,
     modules,
     bindings: { PARTITA_PAGES: "on", ...bindings },
     durableObjects: {
