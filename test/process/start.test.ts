@@ -137,8 +137,8 @@ test("[AU-2] [AU-7] npm start answers no page whose name resolves to this machin
     expect(await ask(port, { host: `evil.example:${port}`, ...more })).toMatch(/^401 .*unauthenticated/);
   }
   // The server behind, which anybody on this machine can reach, does not answer either.
-  const workerd = withVariable("PORT", String(port)).filter(({ command }) => /--port=(\d+)/.test(command));
-  const behind = Number(/--port=(\d+)/.exec(workerd[0]!.command)![1]);
+  const commands = withVariable("PORT", String(port)).map(({ command }) => command);
+  const behind = Number(/--port=(\d+)/.exec(commands.join(" "))![1]);
   const there = { "MF-Original-URL": `http://127.0.0.1:${behind}/v1/partitions/start/state` };
   expect(await ask(behind, { host: `evil.example:${behind}`, ...there })).toMatch(/^401 .*unauthenticated/);
   await endBy("SIGTERM", tool);
@@ -151,9 +151,10 @@ test("[WP-1] [WP-9] npm start carries sockets and streams, and compresses no fra
   expect(await upgradeHead(Number(new URL(tool.url).port), path)).not.toContain("sec-websocket-extensions");
   const messages: string[] = [];
   const client = new WebSocket(`${tool.url.replace("http", "ws")}${path}`);
-  client.onmessage = ({ data }) => void messages.push(data as string);
-  client.onopen = () =>
-    client.send(JSON.stringify({ id: "m", type: "connect", timestamp: 0, payload: { clientId: "c", version: "1" } }));
+  client.addEventListener("message", ({ data }) => void messages.push(data as string));
+  client.addEventListener("open", () =>
+    client.send(JSON.stringify({ id: "m", type: "connect", timestamp: 0, payload: { clientId: "c", version: "1" } })),
+  );
   await expect.poll(() => messages.join(), { timeout: 5_000 }).toContain('"connected"');
   expect(client.extensions).toBe("");
   client.close();

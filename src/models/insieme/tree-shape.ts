@@ -198,7 +198,12 @@ function heightOf({ heights }: Entry): number {
 
 /** A node has one more child of `height`, or one less. */
 function changeCount(entry: Entry, height: number, by: 1 | -1): void {
-  const heights = (entry.heights ??= []);
+  const { heights } = entry;
+  if (!heights) {
+    // The usual way to the first one: a `splice` takes ten times as long, and a deep tree has one for each node.
+    entry.heights = [height, 1];
+    return;
+  }
   let at = 0;
   while (at < heights.length && heights[at]! > height) at += 2;
   if (heights[at] !== height) heights.splice(at, 0, height, 1);
