@@ -47,8 +47,11 @@ export class Conversation {
   #unheard = false;
   /** Own events that were told as accepted, and not yet as delivered. */
   readonly #own = new Set<number>();
+  /** The draft or batch that was refused, and holds this connection back. */
   #held: string | undefined;
-  /** When that draft was refused. */
+  /** Its keys: for a batch also those of its drafts. */
+  #heldKeys: readonly string[] = [];
+  /** When it was refused. */
   #heldAt = 0;
   /** The last event that was made by a frame of this connection. */
   #lastMade = 0;
@@ -222,7 +225,8 @@ export class Conversation {
         for (const result of message.payload.results) {
           if (result.status === "accepted") this.#made(result.eventId, headBefore);
           // It stopped there for now: nothing may pass it.
-          if (result.status === "not_processed" && result.retryable) this.#hold(asked.batchId, message.timestamp);
+          if (result.status === "not_processed" && result.retryable)
+            this.#hold(asked.batchId, asked, message.timestamp);
         }
         return;
       case "error": {
@@ -235,7 +239,7 @@ export class Conversation {
         if (isEnding(code)) return;
         this.#ledger.checkRefused(this.#principal, draftId, code, headBefore);
         if (!retryable) this.#settled(draftId, true);
-        else if (this.#held === undefined) this.#hold(draftId, message.timestamp);
+        else if (this.#held === undefined) this.#hold(draftId, asked, message.timestamp);
       }
     }
   }
@@ -339,10 +343,13 @@ export class Conversation {
     if (kind === "sync") this.#unheard = true;
   }
 
-  /** Whether an event is new and not behind the draft that holds this connection back: a commit in doubt can have made both. */
+  /** Whether an event is new and not behind what holds this connection back: a commit in doubt can have decided both. */
   #overtakes(eventId: number, headBefore: number): boolean {
-    const held = this.#held === undefined ? undefined : this.#ledger.event(this.#principal!, this.#held);
-    return eventId > headBefore && !(held && held.eventId < eventId);
+    const decided = this.#heldKeys.some((key) => {
+      const event = this.#ledger.event(this.#principal!, key);
+      return event ? event.eventId < eventId : this.#ledger.rejection(this.#principal!, key) !== undefined;
+    });
+    return eventId > headBefore && !decided;
   }
 
   /** Whether a rejection was made since the connection is held back, as far as is known. */
@@ -350,8 +357,9 @@ export class Conversation {
     return at > this.#heldAt && !this.#ledger.isKnown(this.#principal!, draftId);
   }
 
-  #hold(draftId: string, at: number): void {
+  #hold(draftId: string, asked: Asked, at: number): void {
     this.#held = draftId;
+    this.#heldKeys = [draftId, ...(asked.kind === "batch" ? asked.members.map((member) => member.draftId) : [])];
     this.#heldAt = at;
   }
 
@@ -364,7 +372,9 @@ export class Conversation {
       !now || this.#held === undefined || this.#held === draftId,
       () => `${draftId} is decided while ${this.#held} was refused before it`,
     );
-    if (this.#held === draftId) this.#held = undefined;
+    if (this.#held !== draftId) return;
+    this.#held = undefined;
+    this.#heldKeys = [];
   }
 
   /** Where an acceptance stood for the broadcast, the cursor goes on. */

@@ -50,7 +50,10 @@ function proposeTree(random: Random): JsonObject & { type: string } {
   const parent = random.pick(["_root", random.pick(letters)]);
   const value = { text: random.pick(texts), n: random.between(0, 9) };
   const options = { parent, position };
-  switch (random.weighted({ treePush: 5, treeUpdate: 3, treeMove: 3, treeDelete: 1, set: 3, unset: 1, init: 0.3 })) {
+  const weights = { treePush: 6, treeUpdate: 3, treeMove: 4, treeDelete: 1, plant: 1, set: 3, unset: 1, init: 0.3 };
+  switch (random.weighted(weights)) {
+    case "plant":
+      return { type: "set", payload: { target, value: {}, ...(random.chance(0.1) && { options: { replace: true } }) } };
     case "treePush":
       return { type: "treePush", payload: { target, value: { ...value, id }, options } };
     case "treeUpdate":

@@ -1,13 +1,13 @@
 import type { HttpAnswer } from "../../src/wire/partita/answers.ts";
 import { rejectionRetentionMs } from "../../src/core/index.ts";
-import { type AnyModel, foldEvent, State } from "../../src/model/index.ts";
+import type { AnyModel } from "../../src/model/index.ts";
 import { canonicalJson, isVerdict, type Json, type Problem } from "../../src/protocol/index.ts";
 import type { SqlDriver } from "../../src/storage/driver.ts";
 import { isMigrated } from "../../src/storage/migrations.ts";
 import type { EventRow } from "../../src/storage/port.ts";
 import { PartitionStorage } from "../../src/storage/partition/storage.ts";
-import { loggedEvent } from "../../src/core/fold.ts";
 import { bytesPort, migrations } from "../support/partition.ts";
+import { type NaiveEvent, naiveModel } from "./naive.ts";
 import type { Trace } from "./trace.ts";
 import type { Asked, Member, Told } from "./wire.ts";
 
@@ -38,13 +38,18 @@ function contentOfRow({ type, version, payload, expectedEventId }: EventRow): st
   });
 }
 
+/** A stored event, as the model judges it. */
+export function eventOf({ eventId, type, version, payload, clientId, principal, timestamp }: EventRow): NaiveEvent {
+  return { type, version, payload: JSON.parse(payload), clientId, principal, timestamp, head: eventId - 1 };
+}
+
 /**
  * The expected behaviour: the content of the database, read without faults, and all messages so far. Each received
  * message is compared with both.
  */
 export class Ledger {
   readonly #disk: SqlDriver;
-  readonly #model: AnyModel;
+  readonly #model: ReturnType<typeof naiveModel>;
   readonly #trace: Trace;
   readonly #clock: () => number;
   /** Whether the log has been created. */
@@ -59,7 +64,7 @@ export class Ledger {
   /** The results of sequential batches. */
   readonly #sequences = new Map<string, string>();
   readonly #broadcasts = new Map<number, string>();
-  readonly #state: State<object>;
+  readonly #state: unknown;
   #stateText: { head: number; text: string } | undefined;
   /** Called with each new event of the log. */
   onEvent: (row: EventRow) => void = () => {};
@@ -68,9 +73,9 @@ export class Ledger {
   constructor(disk: SqlDriver, model: AnyModel, trace: Trace, clock: () => number) {
     this.#clock = clock;
     this.#disk = disk;
-    this.#model = model;
+    this.#model = naiveModel(model.name);
     this.#trace = trace;
-    this.#state = new State<object>(model.initialState() as object);
+    this.#state = this.#model.initial();
   }
 
   get head(): number {
@@ -84,7 +89,7 @@ export class Ledger {
   /** The state that the log folds to, in canonical JSON. */
   get state(): string {
     if (this.#stateText?.head !== this.head) {
-      this.#stateText = { head: this.head, text: canonicalText(this.#state.stringify()) };
+      this.#stateText = { head: this.head, text: canonicalJson(this.#state as Json) };
     }
     return this.#stateText.text;
   }
@@ -92,9 +97,9 @@ export class Ledger {
   /** The state after an earlier event, folded from the beginning, in canonical JSON. */
   stateAt(eventId: number): string {
     if (eventId === this.head) return this.state;
-    const state = new State<object>(this.#model.initialState() as object);
-    for (const row of this.#rows.slice(0, eventId)) foldEvent(this.#model, state, loggedEvent(row));
-    return canonicalText(state.stringify());
+    const state: unknown = this.#model.initial();
+    for (const row of this.#rows.slice(0, eventId)) this.#model.apply(state, eventOf(row));
+    return canonicalJson(state as Json);
   }
 
   event(principal: string, draftId: string): EventRow | undefined {
@@ -136,7 +141,8 @@ export class Ledger {
       this.#rows.push(row);
       this.onEvent(row);
       this.#keys.set(key, row);
-      foldEvent(this.#model, this.#state, loggedEvent(row));
+      const accepted = this.#model.apply(this.#state, eventOf(row));
+      this.#trace.check(accepted, () => `the rules reject event ${row.eventId}, which is in the log`);
     }
     const end = this.#rows.at(-1);
     this.#trace.check(
@@ -417,7 +423,7 @@ export class Ledger {
   }
 
   #entityOf({ type, payload }: EventRow): string | undefined {
-    return this.#model.eventType(type)?.entity?.({ type, payload: JSON.parse(payload) as never });
+    return this.#model.entity(type, JSON.parse(payload));
   }
 
   #reads(): PartitionStorage | undefined {

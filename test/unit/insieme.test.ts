@@ -1,5 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { State } from "../../src/model/index.ts";
+import { insieme } from "../../src/models/insieme/index.ts";
 import { type Message, type TestConnection, TestPartition } from "../support/partition.ts";
 
 function tree(): { room: TestPartition; a: TestConnection } {
@@ -153,6 +155,18 @@ describe("insieme: trees", () => {
     a.submit("d", "treeDelete", { target: "ex", options: { id: "a" } });
     expect(room.state()).toEqual({ ex: { tree: [{ id: "b", children: [] }], items: { b: { name: "b" } } } });
     expect(a.submit("e", "treePush", { target: "ex", value: { id: "a11" } }).type).toBe("event_accepted");
+  });
+
+  it("[MD-9] [BD-1] a reducer that gets what the rules reject ends, where a node would be below itself", () => {
+    const tree = [{ id: "a", children: [{ id: "b", children: [] }] }];
+    const state = new State<object>({ ex: { tree, items: { a: {}, b: {} } } });
+    const { reduce } = insieme.eventType("treePush")!;
+    for (const parent of ["a", "b"]) {
+      const payload = { target: "ex", value: { id: "a" }, options: { parent } };
+      const event = { type: "treePush", payload, timestamp: 0, clientId: "c" };
+      const push = () => state.change((root) => reduce(root as never, event as never, state.context));
+      expect(push).toThrow("a node cannot go below itself");
+    }
   });
 
   it("[MD-9] the nodes of a tree that was set as a whole are found by id", () => {

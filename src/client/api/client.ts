@@ -356,9 +356,8 @@ export class Client<S extends object, P extends Payloads> {
     });
     const [store, newBackend] = await Promise.all([opened, this.#parts.backend?.(scope)]);
     const clientId = await store.identify(this.#clientId);
-    this.#clientId = this.#parts.clientId ?? clientId;
     const { entries, base } = await store.load();
-    const replica = this.#newReplica();
+    const replica = this.#newReplica(this.#parts.clientId ?? clientId);
     const keeping = base || store.durable ? this.#newKeeper(store) : undefined;
     const kept = base?.modelVersion === model.version ? await (await keeping)?.restore(base, replica) : undefined;
     const early = view.replica.pending.map(({ entry }) => entry);
@@ -369,6 +368,8 @@ export class Client<S extends object, P extends Payloads> {
       for (const entry of early) void store.append(entry);
       return;
     }
+    // Together: what is shown is of this client.
+    this.#clientId = this.#parts.clientId ?? clientId;
     view.replica = kept ? replica : this.#newReplica();
     confirmed.serverId = kept?.serverId;
     confirmed.proof = kept?.proof;
@@ -465,9 +466,8 @@ export class Client<S extends object, P extends Payloads> {
     };
   }
 
-  #newReplica(): Replica<S> {
+  #newReplica(clientId = this.#clientId): Replica<S> {
     const { model, engine } = this.#parts;
-    const clientId = this.#clientId;
     // The same as on the server.
     const principal = (engine.token && this.#identity?.principal) ?? `dev:${clientId}`;
     return new Replica<S>(model, { clientId, principal });

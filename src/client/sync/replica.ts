@@ -145,10 +145,10 @@ export class Replica<S extends object> {
     const before = this.#state.position;
     const all: Compensation[] = [];
     try {
-      for (const { type, payload, version } of entry.drafts) {
+      const { clientId, principal } = this.#identity;
+      for (const [at, { type, payload, version }] of entry.drafts.entries()) {
         const definition = this.#model.eventType(type);
         if (!definition?.compensate) return undefined;
-        const { clientId } = this.#identity;
         const event = upcast(definition, {
           type,
           payload,
@@ -156,6 +156,10 @@ export class Replica<S extends object> {
           timestamp: entry.queuedAt,
           clientId,
         });
+        // A reducer need not end on what the rules reject. `add` returns the failure.
+        const head = this.#eventId + this.#applied + at;
+        if (payloadViolations(definition, event.payload).length > 0) return undefined;
+        if (ruleViolations(definition as never, this.#state, event, { head, principal }).length > 0) return undefined;
         const compensations = compensationOf(this.#model, this.#state, event);
         if (!compensations) return undefined;
         all.unshift(...compensations);

@@ -107,6 +107,11 @@ export class TreeShape {
     return at !== undefined;
   }
 
+  /** Whether a node with this id would be below itself under `parent`: only where the id is in use, which the rules reject. */
+  wouldLoop(id: string, parent: string): boolean {
+    return this.#entries.get(id) !== undefined && this.isInside(parent, id);
+  }
+
   /** Accounts for a node without children, inserted under `parent`: the item of `siblings` at index `at`. */
   insert(id: string, parent: string, siblings: readonly TreeNode[], at: number): void {
     const before = this.#entries.get(id);

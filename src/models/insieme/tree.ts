@@ -116,6 +116,8 @@ export class Tree {
   /** Inserts a new node under `parent`. */
   insert(id: string, parent: string, position: Position): void {
     const shape = this.#shape!;
+    // As with a move.
+    if (shape.wouldLoop(id, parent)) throw new TypeError("a node cannot go below itself");
     const siblings = this.#childrenOf(parent);
     const at = this.#target(siblings, position);
     siblings.splice(at, 0, { id, children: [] });

@@ -107,7 +107,7 @@ export class Program {
     this.#queue = new ProgramQueue(book, reporter);
     const [tracker, queue] = [this.#tracker, this.#queue];
     this.#verdicts = new Verdicts({ book, servers, tracker, reporter, eventId: () => this.client.eventId });
-    this.#view = new ViewCheck({ model: application.model, book, queue, tracker, reporter });
+    this.#view = new ViewCheck({ model: application.model.name, book, queue, tracker, reporter });
     this.#ports = new ProgramPorts({ schedule, random, delay, skewMs, open: (events) => this.#open(events) });
     this.client = createClient({
       url: "https://simulated.example",

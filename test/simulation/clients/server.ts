@@ -1,10 +1,10 @@
-import type { Limits } from "../../../src/protocol/index.ts";
-import { type AnyModel, foldEvent, State } from "../../../src/model/index.ts";
-import { loggedEvent } from "../../../src/core/fold.ts";
+import type { AnyModel } from "../../../src/model/index.ts";
+import { canonicalJson, type Json, type Limits } from "../../../src/protocol/index.ts";
 import type { SqlValue } from "../../../src/storage/driver.ts";
 import { FaultyDisk, MemoryDisk } from "../disk.ts";
 import { Host } from "../host.ts";
-import { canonicalText, Ledger } from "../ledger.ts";
+import { eventOf, Ledger } from "../ledger.ts";
+import { naiveModel } from "../naive.ts";
 import type { Random } from "../random.ts";
 import type { Schedule } from "../schedule.ts";
 import type { Trace } from "../trace.ts";
@@ -40,7 +40,7 @@ export class Server {
   readonly ledger: Ledger;
   readonly host: Host;
   readonly #parts: ServerParts;
-  readonly #state: State<object>;
+  readonly #state: unknown;
   /** The state after each event, in canonical JSON. */
   readonly #prefixes: string[];
 
@@ -49,8 +49,8 @@ export class Server {
     this.#parts = parts;
     this.generation = generation;
     this.sameLog = sameLog;
-    this.#state = new State<object>(model.initialState() as object);
-    this.#prefixes = [canonicalText(this.#state.stringify())];
+    this.#state = naiveModel(model.name).initial();
+    this.#prefixes = [canonicalJson(this.#state as Json)];
     this.disk = new FaultyDisk(disk, (fault) => {
       trace.line(`${schedule.now} fault: ${fault}`);
       this.host.struck(fault);
@@ -75,8 +75,8 @@ export class Server {
   stateAt(eventId: number): string | undefined {
     const { rows } = this.ledger;
     for (let at = this.#prefixes.length - 1; at < Math.min(eventId, rows.length); at++) {
-      foldEvent(this.#parts.model, this.#state, loggedEvent(rows[at]!));
-      this.#prefixes.push(canonicalText(this.#state.stringify()));
+      naiveModel(this.#parts.model.name).apply(this.#state, eventOf(rows[at]!));
+      this.#prefixes.push(canonicalJson(this.#state as Json));
     }
     return this.#prefixes[eventId];
   }

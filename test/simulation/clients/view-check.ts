@@ -1,5 +1,4 @@
 import type { PendingEntry } from "../../../src/client/index.ts";
-import type { AnyModel } from "../../../src/model/index.ts";
 import { canonicalJson, type Json } from "../../../src/protocol/index.ts";
 import { canonicalText } from "../ledger.ts";
 import type { Book } from "./book.ts";
@@ -11,7 +10,8 @@ import { viewFromScratch } from "./view.ts";
 
 /** What a view is compared with. */
 export interface ViewParts {
-  readonly model: AnyModel;
+  /** The name of the model. */
+  readonly model: string;
   readonly book: Book;
   readonly queue: ProgramQueue;
   readonly tracker: LogTracker;

@@ -264,4 +264,17 @@ describe("bugs that the simulator has found", () => {
     expect(notified).toBe(1);
     expect(world.timers).toBe(0);
   });
+
+  it("[CL-1] [CL-11] a batch that the rules reject is not reduced to find out how to undo it", async () => {
+    const world = new FakeWorld();
+    const client = await world.online({}, { state: { tree: {} } });
+    const push = (id: string, parent: string) => ({
+      type: "treePush",
+      payload: { target: "tree", value: { id }, options: { parent } },
+    });
+    // The third node would be below itself: whatever walks up from it would not end.
+    const verdict = await client.submitBatch("atomic", [push("a", "_root"), push("b", "a"), push("a", "b")] as never);
+    expect(verdict).toMatchObject({ status: "rejected", local: true, problem: { errors: [{ code: "DUPLICATE_ID" }] } });
+    expect([client.state, client.canUndo]).toEqual([{ tree: {} }, false]);
+  });
 });
