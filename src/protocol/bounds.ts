@@ -140,6 +140,12 @@ export const bounds = {
    */
   draftWorkMax: 50_000,
   batchWorkMax: 100_000,
+  /**
+   * A submission costs its principal's rate one draft more for each full share of this much work: about 2 ms. So one
+   * principal takes at most about 40 ms of a second for long (20 drafts), whatever is rejected of what it sends: else a
+   * rejected batch that removes 100,000 nodes, 0.2 s and as much to take it back, could be sent ten times a second.
+   */
+  rateUnitWork: 4 * 1024,
   /** How many event ids a conflict lists. */
   conflictIdsMax: 20,
   /**

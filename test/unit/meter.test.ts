@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { describe, expect, it } from "vitest";
 import { type AnyModel, defineModel, foldEvent, State } from "../../src/model/index.ts";
-import { bounds } from "../../src/protocol/index.ts";
+import { bounds, noLimits } from "../../src/protocol/index.ts";
 import { type Message, type TestConnection, TestPartition } from "../support/partition.ts";
 
 const where = z.enum(["validate", "reduce", "invariant", "index"]);
@@ -89,6 +89,40 @@ function begin(): Fixture {
   return { room, a: room.client("a") };
 }
 const much = bounds.draftWorkMax;
+
+describe("a submission that takes much work", () => {
+  const burst = 30;
+  /** How many of these are decided before the rate of the principal refuses one. */
+  function decided(
+    submit: (a: TestConnection, at: number) => Message,
+    slow = 0.001,
+  ): { count: number; retryAfter: number } {
+    const { room, a } = begin();
+    room.partition.limit({ ...noLimits, principal: { perSecond: slow, burst } });
+    for (let count = 0; ; count++) {
+      const { payload } = submit(a, count);
+      if (payload.code === "rate_limited") return { count, retryAfter: payload.retryAfter as number };
+    }
+  }
+
+  it("[AU-5] [AU-6] [BD-1] costs the rate of its principal as many drafts as its work is worth, whatever comes of it", () => {
+    const heavy = { units: much, in: "reduce" };
+    const worth = 1 + Math.floor(much / bounds.rateUnitWork);
+    const small = decided((a, at) => a.submit(`s${at}`, "work", { units: 10, in: "reduce" }));
+    expect(small.count).toBe(burst);
+    // The last one leaves a debt, which is paid before the next.
+    const rejected = decided((a, at) => a.submit(`r${at}`, "work", heavy), 1);
+    expect(rejected).toEqual({ count: 3, retryAfter: 3 * worth - burst + 1 });
+    const accepted = decided((a, at) => a.submit(`a${at}`, "work", { ...heavy, units: much - 1_000 }));
+    expect(accepted.count).toBe(Math.ceil(burst / (1 + Math.floor((much - 1_000) / bounds.rateUnitWork))));
+    const batch = decided((a, at) => {
+      const member = (name: string, payload: object) => ({ draftId: `${name}${at}`, event: { type: "work", payload } });
+      const events = [member("x", { ...heavy, units: much - 1_000 }), member("y", heavy)];
+      return a.send("submit_events", { batchId: `b${at}`, mode: "atomic", events })[0]!;
+    });
+    expect(batch.count).toBe(2);
+  });
+});
 
 describe("metering", () => {
   it.each(["validate", "reduce", "invariant", "index"] as const)(

@@ -104,12 +104,15 @@ function attempt(context: WriteContext, author: Author, clientId: string, submis
   if (unfit) return { kind: "refused", failure: traceFailure(unfit, context) };
   createLog(context);
   const { eventId: headBefore, bytes: bytesBefore } = live.head;
+  const { state } = live.fold;
+  const workBefore = state.work;
   const outcome =
     mode === "atomic"
       ? decideAtomic(context, author, clientId, submission)
       : decideSingle(context, author, clientId, submission);
   if (isReplay(outcome)) return outcome;
-  window.onRollback(limiter.spend(ports.storage, writes, author.principal, drafts, live.head.bytes - bytesBefore, now));
+  const taken = { bytes: live.head.bytes - bytesBefore, work: state.work - workBefore };
+  window.onRollback(limiter.spend(ports.storage, writes, author.principal, drafts, taken, now));
   if (outcome.kind === "refused") return outcome;
   for (const result of outcome.verdict.results) if (result.kind === "accepted") window.events.push(result.event);
   if (live.head.eventId === headBefore) live.schedule.once(writes, "sweep_records", now + rejectionRetentionMs);

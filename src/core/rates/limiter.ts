@@ -25,6 +25,12 @@ interface Principal {
   reads: Bucket | undefined;
 }
 
+/** What deciding drafts that were new has taken: bytes that they have added to the log, and units of `State.work`. */
+export interface Taken {
+  readonly bytes: number;
+  readonly work: number;
+}
+
 /** What one decision costs a bucket. */
 interface Cost {
   scope: string;
@@ -75,7 +81,7 @@ export class Limiter {
       if (seconds > 0) return limited("tenant", "This tenant has submitted", limits.tenant, seconds);
     }
     // What they add is known only when they are committed: it may leave a debt.
-    for (const { scope, rate, count } of this.#costs(drafts, 1)) {
+    for (const { scope, rate, count } of this.#costs(drafts, { bytes: 1, work: 0 })) {
       const { bucket } = this.#kept(reads, principal, scope, rate, now);
       refill(bucket, rate, now);
       const seconds = secondsUntil(bucket, rate, count);
@@ -88,20 +94,20 @@ export class Limiter {
     return undefined;
   }
 
-  /** Takes what drafts cost that were new, and have added `bytes` to the log. Returns what gives it back, if that is anything: for a transaction that is not committed. */
+  /** Takes what drafts cost that were new. Returns what gives it back, if that is anything: for a transaction that is not committed. */
   spend(
     reads: StorageReads,
     writes: StorageWrites,
     principal: string,
     drafts: readonly Draft[],
-    bytes: number,
+    taken: Taken,
     now: number,
   ): (() => void) | undefined {
     if (this.#free) return undefined;
     const { tenant } = this.#limits;
     if (tenant) this.#allowance.spend(drafts.length, now);
     const before: { kept: Kept; level: number; unsaved: number }[] = [];
-    for (const { scope, rate, count } of this.#costs(drafts, bytes)) {
+    for (const { scope, rate, count } of this.#costs(drafts, taken)) {
       const kept = this.#kept(reads, principal, scope, rate, now);
       refill(kept.bucket, rate, now);
       before.push({ kept, level: kept.bucket.level, unsaved: kept.unsaved });
@@ -157,10 +163,13 @@ export class Limiter {
     return known.reads;
   }
 
-  #costs(drafts: readonly Draft[], bytes: number): Cost[] {
+  #costs(drafts: readonly Draft[], { bytes, work }: Taken): Cost[] {
     const { principal, principalBytes, eventTypes } = this.#limits;
     const costs: Cost[] = [];
-    if (principal) costs.push({ scope: "", rate: principal, count: drafts.length });
+    if (principal) {
+      const count = drafts.length + Math.floor(work / bounds.rateUnitWork);
+      costs.push({ scope: "", rate: principal, count });
+    }
     if (principalBytes && bytes > 0) costs.push({ scope: bytesScope, rate: principalBytes, count: bytes });
     for (const { event } of drafts) {
       if (!Object.hasOwn(eventTypes, event.type)) continue;
