@@ -89,6 +89,7 @@ export class Fold {
     try {
       const { eventId, bytes } = foldSlice(reads, model, this.state, progress, slice);
       this.#logBytes += bytes;
+      this.state.forget();
       progress.advance(eventId, now);
       if (eventId === progress.of) this.#progress = undefined;
     } catch (error) {

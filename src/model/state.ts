@@ -43,8 +43,8 @@ export class State<S extends object> {
   readonly #published: Published | undefined;
   #watcher: StateWatcher | undefined;
   readonly #journal = new Journal();
-  /** The proxy of each container: always the same one, so that identity holds inside and across steps. */
-  readonly #proxies = new WeakMap<object, object>();
+  /** The proxy of each container: always the same one in a step, so that identity holds. */
+  proxies = new WeakMap<object, object>();
   readonly #derived = new WeakMap<object, Map<string, unknown>>();
   /** Containers that were removed from the tree in the current step, and can be inserted again without a copy. */
   readonly #detached = new Set<object>();
@@ -162,7 +162,7 @@ export class State<S extends object> {
    * @throws StateError if it was not made for that.
    */
   get published(): Published {
-    if (!this.#published) throw new StateError("this state was not made to be published");
+    if (!this.#published) throw new StateError("this state is not published");
     return this.#published;
   }
 
@@ -207,7 +207,7 @@ export class State<S extends object> {
   /** See `ReduceContext.derive`. */
   derive<C extends object, D>(container: C, name: string, build: (container: C, host: DerivedHost) => D): D {
     const owner = unwrap(container) as C;
-    if (owner === container) throw new StateError("only an object or array of the state has something derived");
+    if (owner === container) throw new StateError("only a container of the state has something derived");
     this.#count(1);
     let known = this.#derived.get(owner);
     if (!known) this.#derived.set(owner, (known = new Map()));
@@ -263,10 +263,10 @@ export class State<S extends object> {
   }
 
   #wrap(container: Container): object {
-    let proxy = this.#proxies.get(container);
+    let proxy = this.proxies.get(container);
     if (!proxy) {
       proxy = new Proxy(container, Array.isArray(container) ? this.#arrays : this.#objects);
-      this.#proxies.set(container, proxy);
+      this.proxies.set(container, proxy);
     }
     return proxy;
   }
@@ -282,13 +282,13 @@ export class State<S extends object> {
   }
 
   #count(units: number): void {
-    if ((this.work += units) > this.workMax) throw new StateError("this is more work than an event may be");
+    if ((this.work += units) > this.workMax) throw new StateError("more work than an event may be");
   }
 
   /** Counts a change, and refuses it outside a step that changes. */
   #assertWritable(): void {
     this.#count(1);
-    if (this.#mode !== "write") throw new StateError("the state can be changed only by a reducer, while it runs");
+    if (this.#mode !== "write") throw new StateError("a state is changed only by a reducer, while it runs");
   }
 
   /** Returns `value` as it is stored under `parent`: JSON only, without shared references. */
@@ -528,10 +528,10 @@ export class State<S extends object> {
   }
 
   #method(look: (array: unknown[], parameters: unknown[]) => unknown): (this: unknown) => unknown {
-    const proxies = this.#proxies;
+    const isOwn = (array: object, proxy: unknown) => this.proxies.get(array) === proxy;
     return function (...parameters: unknown[]) {
       const array = unwrap(this) as unknown[];
-      if (proxies.get(array) !== this) throw new StateError("this is not an array of a state");
+      if (!isOwn(array, this)) throw new StateError("not an array of a state");
       return look(array, parameters);
     };
   }

@@ -9,6 +9,8 @@ import { Weight } from "./weight.ts";
 export class WeighedState<S extends object> extends State<S> {
   readonly #weight: Weight;
   readonly #views: StateViews;
+  /** The work when the first of the present proxies was made. */
+  #workAtProxies = 0;
 
   constructor(root: S) {
     const weight = new Weight();
@@ -17,6 +19,14 @@ export class WeighedState<S extends object> extends State<S> {
     super(root, { watcher: new Both(weight, views) });
     this.#weight = weight;
     this.#views = views;
+  }
+
+  override forget(): void {
+    super.forget();
+    // Each proxy that was made has counted as work: so there are at most as many.
+    if (this.work - this.#workAtProxies <= bounds.stateProxiesMax) return;
+    this.proxies = new WeakMap();
+    this.#workAtProxies = this.work;
   }
 
   /** What it takes in memory, in bytes, see `Weight`. */

@@ -141,6 +141,11 @@ export const bounds = {
   draftWorkMax: 50_000,
   batchWorkMax: 100_000,
   /**
+   * About how many proxies a state keeps from step to step, which are not weighed: 60 bytes each, 4 MiB. Those of all
+   * containers of a state of 32 MiB would take 17 (measured: docs/decisions/0009-memory.md).
+   */
+  stateProxiesMax: 64 * 1024,
+  /**
    * A submission costs its principal's rate one draft more for each full share of this much work: about 2 ms. So one
    * principal takes at most about 40 ms of a second for long (20 drafts), whatever is rejected of what it sends: else a
    * rejected batch that removes 100,000 nodes, 0.2 s and as much to take it back, could be sent ten times a second.

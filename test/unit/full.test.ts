@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { FillWarnings } from "../../src/core/usage.ts";
 import { weightOf } from "../../src/model/weight.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import { bounds, noLimits } from "../../src/protocol/index.ts";
@@ -48,6 +49,21 @@ describe("a log at its bound", () => {
     room.partition.limit({ ...noLimits, logBytes: 1_250_000 });
     large(room.client("bob"), "d2");
     expect(warnings().slice(2)).toMatchObject([{ percent: 90, max: 1_250_000 }]);
+    room.restart();
+    room.partition.limit({ ...noLimits, logBytes: 1_250_000 });
+    large(room.client("bob"), "d3");
+    expect(warnings()).toHaveLength(3);
+  });
+
+  it("[BD-4] says it again only after it has been far below", () => {
+    const logged: unknown[] = [];
+    const warnings = new FillWarnings((_level, _message, fields) => void logged.push(fields["used"]), {});
+    let before = 0;
+    for (const used of [80, 74, 76, 91, 89, 92, 40, 95, 96]) {
+      warnings.note("state", before, { used, max: 100 });
+      before = used;
+    }
+    expect(logged).toEqual([80, 91, 95]);
   });
 
   it("[BD-4] is filled by one principal at a rate in bytes, which a restart does not give back", () => {

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { State } from "../../src/model/index.ts";
+import { WeighedState } from "../../src/model/weighed-state.ts";
 import { Weight, weightOf } from "../../src/model/weight.ts";
-import type { Json } from "../../src/protocol/index.ts";
+import { bounds, type Json } from "../../src/protocol/index.ts";
 import { perform, step } from "../support/state-steps.ts";
 
 const wide = fc
@@ -18,6 +19,26 @@ function weighed(value: object) {
   weight.added(own as Record<string, unknown>);
   return { state: new State<object>(own, { watcher: weight }), weight, root: own };
 }
+
+describe("the proxies of a state", () => {
+  it("[BD-2] are not kept for all containers that were ever visited, and are the same ones within a step", () => {
+    const rows = 1_000;
+    const state = new WeighedState<{ rows: number[][] }>({ rows: Array.from({ length: rows }, () => []) });
+    const { proxies } = state;
+    let visits = 0;
+    for (; state.proxies === proxies; visits++) {
+      state.change(({ rows: all }) => {
+        for (const row of all) row.push(visits);
+        // What holds a proxy within a step has the one that is found again.
+        expect(all.indexOf(all[rows - 1]!)).toBe(rows - 1);
+      });
+      state.forget();
+      expect(visits).toBeLessThan(bounds.stateProxiesMax / rows);
+    }
+    state.change((draft) => void draft.rows[0]!.push(-1));
+    expect(JSON.parse(state.stringify()).rows[0]).toHaveLength(visits + 1);
+  });
+});
 
 describe("the weight of a state", () => {
   it("[BD-2] is that of the state weighed from scratch, after any changes, undos and moves", () => {
