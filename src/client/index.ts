@@ -16,7 +16,8 @@ import { type Ports, uuidv7 } from "./transport/ports.ts";
 import type { OpenStore } from "./stores/store.ts";
 import { indexedDbStore } from "./stores/indexed-db-file.ts";
 import { memoryStore } from "./stores/memory.ts";
-import { browserTabs } from "./tabs/browser.ts";
+import { tabsSupported } from "./tabs/supported.ts";
+import { broadcastChannel } from "./transport/channel.ts";
 import { defaultTiming, type Timing } from "./transport/timing.ts";
 import { within } from "./transport/within.ts";
 
@@ -110,13 +111,13 @@ export function createClient<S extends object, P extends Record<string, z.core.$
   const address = new URL(`/v1/partitions/${partition}/ws`, url);
   address.protocol = address.protocol.replace("http", "ws");
   const backend = async (scope: string): Promise<NewBackend | undefined> => {
-    // Tabs with another model version or another client id do not share.
-    const tabs = browserTabs(JSON.stringify([scope, clientId, model.version, presence]));
-    if (!tabs) return undefined;
+    if (!tabsSupported()) return undefined;
     // A separate file, because most platforms have no tabs. If it cannot be loaded in time, this tab works alone:
     // nothing is shown and stored before that.
     const code = await within(ports, timing.connectMs, import("./tabs/backend.ts"));
-    return code?.tabsBackend(tabs, ports, () => uuidv7(ports));
+    // Tabs with another model version or another client id do not share.
+    const name = JSON.stringify([scope, clientId, model.version, presence]);
+    return code?.tabsBackend(code.browserTabs(name, broadcastChannel), ports, () => uuidv7(ports));
   };
   const timing = { ...defaultTiming, ...options.timing };
   const store = options.store ?? defaultStore();

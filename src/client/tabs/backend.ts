@@ -8,6 +8,8 @@ import { differ, Leader } from "./leader.ts";
 import type { Answer, FromLeader, Message } from "./messages.ts";
 import type { TabsPort } from "./ports.ts";
 
+export { browserTabs } from "./browser.ts";
+
 /** How often a visible tab asks whether its leader answers. */
 const heartbeatMs = 2_000;
 /** After this many unanswered heartbeats, the leader counts as frozen. */

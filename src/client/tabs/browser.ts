@@ -1,13 +1,12 @@
-import { broadcastChannel } from "../transport/channel.ts";
+import type { broadcastChannel } from "../transport/channel.ts";
 import type { TabsPort } from "./ports.ts";
 
 /** The version of `messages.ts`. It is in the name, so that tabs with different versions use different channels and locks. */
 const messagesVersion = 1;
 
-/** Web Locks and BroadcastChannel. Undefined if the platform does not have both. */
-export function browserTabs(scope: string): TabsPort | undefined {
-  const locks = globalThis.navigator?.locks;
-  if (!locks || typeof BroadcastChannel !== "function") return undefined;
+/** Web Locks, and channels that `open` opens. See `tabsSupported`. */
+export function browserTabs(scope: string, open: typeof broadcastChannel): TabsPort {
+  const { locks } = navigator;
   const name = `partita:${messagesVersion}:${scope}`;
   return {
     lock(steal, { held, lost }) {
@@ -30,7 +29,7 @@ export function browserTabs(scope: string): TabsPort | undefined {
         release?.();
       };
     },
-    open: (receive) => broadcastChannel(name, receive)!,
+    open: (receive) => open(name, receive)!,
     visible: () => typeof document === "undefined" || document.visibilityState === "visible",
   };
 }

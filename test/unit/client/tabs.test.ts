@@ -6,6 +6,8 @@ import { createClient } from "../../../src/client/index.ts";
 import { memoryStore } from "../../../src/client/stores/memory.ts";
 import { sqliteStore } from "../../../src/client/stores/sqlite.ts";
 import { browserTabs } from "../../../src/client/tabs/browser.ts";
+import { tabsSupported } from "../../../src/client/tabs/supported.ts";
+import { broadcastChannel } from "../../../src/client/transport/channel.ts";
 import type { Message } from "../../../src/client/tabs/messages.ts";
 import { insieme } from "../../../src/models/insieme/index.ts";
 import { Random } from "../../simulation/random.ts";
@@ -946,19 +948,19 @@ describe("the browser implementation of tabs", () => {
     return spy;
   }
 
-  it("[CL-5] is undefined without Web Locks or BroadcastChannel", () => {
+  it("[CL-5] are not supported without Web Locks or BroadcastChannel", () => {
     vi.stubGlobal("navigator", {});
-    expect(browserTabs("x")).toBeUndefined();
+    expect(tabsSupported()).toBe(false);
     stubLocks(async () => {});
-    expect(browserTabs("x")).toBeDefined();
+    expect(tabsSupported()).toBe(true);
     vi.stubGlobal("BroadcastChannel", undefined);
-    expect(browserTabs("x")).toBeUndefined();
+    expect(tabsSupported()).toBe(false);
   });
 
   it("[CL-5] each tab leads itself if the browser refuses locks", async () => {
     stubLocks(() => Promise.reject(new DOMException("no", "SecurityError")));
     const { held, lost } = events();
-    browserTabs("x")!.lock(false, { held, lost });
+    browserTabs("x", broadcastChannel).lock(false, { held, lost });
     await turn();
     expect(held).toHaveBeenCalledOnce();
     expect(lost).not.toHaveBeenCalled();
@@ -974,13 +976,13 @@ describe("the browser implementation of tabs", () => {
         }),
     );
     const stolen = events();
-    browserTabs("x")!.lock(false, stolen);
+    browserTabs("x", broadcastChannel).lock(false, stolen);
     steal();
     await turn();
     expect(stolen.held).toHaveBeenCalledOnce();
     expect(stolen.lost).toHaveBeenCalledOnce();
     const released = events();
-    const letGo = browserTabs("x")!.lock(false, released);
+    const letGo = browserTabs("x", broadcastChannel).lock(false, released);
     letGo();
     steal();
     await turn();
@@ -996,13 +998,13 @@ describe("the browser implementation of tabs", () => {
       });
     });
     const { held, lost } = events();
-    browserTabs("x")!.lock(false, { held, lost })();
+    browserTabs("x", broadcastChannel).lock(false, { held, lost })();
     grant();
     await turn();
     expect(held).not.toHaveBeenCalled();
     expect(lost).not.toHaveBeenCalled();
     expect(request.mock.calls[0]![1].signal!.aborted).toBe(true);
-    void browserTabs("x")!.lock(true, { held, lost });
+    void browserTabs("x", broadcastChannel).lock(true, { held, lost });
     // A stealing request may have no signal.
     expect(request.mock.calls[1]![1]).toEqual({ steal: true });
   });
