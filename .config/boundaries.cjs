@@ -6,7 +6,7 @@ const only = (from, ...to) => ({
   from: { path: layer(from) },
   to: { path: "^src/", pathNot: [from, ...to].map(layer) },
 });
-/** The same inside the client. `index.ts` and `react.ts` are above its folders. */
+/** The same inside the client. `index.ts` and the hooks are above its folders. */
 const clientOnly = (from, ...to) => ({
   name: `client-${from}-imports-only-${to.join("-") || "itself"}`,
   severity: "error",
@@ -95,7 +95,7 @@ module.exports = {
       name: "client-runs-everywhere",
       comment: "Only the store for Node imports node:*, and only the hooks import React",
       severity: "error",
-      from: { path: layer("client"), pathNot: "^src/client/(stores/sqlite|react)\\.ts$" },
+      from: { path: layer("client"), pathNot: "^src/client/(stores/sqlite|react|react-suspense)\\.ts$" },
       to: { path: "^(node:)?sqlite$|^node_modules/(react|@types/react)/" },
     },
     { name: "no-cycles", severity: "error", from: { path: "^src/" }, to: { circular: true } },

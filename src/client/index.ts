@@ -13,7 +13,7 @@ import { type ConfirmDeletion, listenForSignOut, type SignedOut } from "./api/si
 import { defaultTenant, type Identity } from "./sync/identity.ts";
 import { platformPorts } from "./transport/platform.ts";
 import { type Ports, uuidv7 } from "./transport/ports.ts";
-import type { OpenStore } from "./stores/store.ts";
+import type { OpenStore, Snapshot } from "./stores/store.ts";
 import { indexedDbStore } from "./stores/indexed-db-file.ts";
 import { memoryStore } from "./stores/memory.ts";
 import { tabsSupported } from "./tabs/supported.ts";
@@ -35,6 +35,7 @@ export {
   type QueuedDraft,
   type QueueEntry,
   type QueueStore,
+  type Snapshot,
   type StoredBase,
   StoreError,
   type StoreFailure,
@@ -85,6 +86,15 @@ export interface ClientOptions<S extends object, P extends Record<string, z.core
    * resumed together, and other clients see the presence that was set last in any tab.
    */
   tabs?: boolean;
+  /**
+   * What `dehydrate()` of a client on the server has returned for a page that the server has rendered. It is the state
+   * from the start, unless the store has a newer one. Ignored if it is of another version of the model.
+   */
+  initial?: Snapshot | undefined;
+  /**
+   * False: it neither opens a store nor connects, and shows `initial`, as on a server that renders a page. Default: true.
+   */
+  connect?: boolean;
   /** Timeouts that differ from the defaults. */
   timing?: Partial<Timing>;
   /** Clock, randomness and network, for tests and simulations. */
@@ -130,6 +140,8 @@ export function createClient<S extends object, P extends Record<string, z.core.$
     store,
     ports,
     timing,
+    initial: options.initial,
+    connect: options.connect,
     engine: { url: address.href, token, presence },
     ...((options.tabs ?? !options.store) ? { backend } : {}),
   });

@@ -21,6 +21,7 @@ import type { Client } from "./api/client.ts";
 import type { PendingEntry } from "./api/drafts.ts";
 import type { Peer } from "./sync/feed.ts";
 import type { ClientStatus } from "./sync/status.ts";
+import { renderedNothing, renderedState, renderedStatus } from "./rendered.ts";
 import { select } from "./select.ts";
 
 type ClientOf<M> = M extends Model<infer S, infer P> ? Client<S, P> : never;
@@ -74,11 +75,13 @@ export function createPartitionHooks<M extends Model<any, any>>(): PartitionHook
   const useSelection = <T>(selector: (state: any) => T, isEqual?: (a: T, b: T) => boolean): T => {
     const client = useClient();
     const shown = useRef<{ value: T } | undefined>(undefined);
-    const { get, subscribe } = useMemo(
-      () => select<any, any, T>(client, selector, { isEqual, before: shown.current }),
-      [client, selector, isEqual],
-    );
-    const value = useSyncExternalStore(subscribe, get, get);
+    const { get, subscribe, served } = useMemo(() => {
+      const state = shown.current ? undefined : renderedState(client);
+      const rendered = state === undefined ? undefined : { value: selector(state) };
+      const selection = select<any, any, T>(client, selector, { isEqual, before: shown.current ?? rendered });
+      return { ...selection, served: rendered ? () => rendered.value : selection.get };
+    }, [client, selector, isEqual]);
+    const value = useSyncExternalStore(subscribe, get, served);
     // The first value of a new selector shares with the value on the screen.
     useEffect(() => {
       shown.current = { value };
@@ -86,7 +89,11 @@ export function createPartitionHooks<M extends Model<any, any>>(): PartitionHook
     return value;
   };
 
-  const useRead = <T>(read: (client: Any) => T, isEqual: (a: T, b: T) => boolean = Object.is): T => {
+  const useRead = <T>(
+    read: (client: Any) => T,
+    rendered: (client: Any) => T,
+    isEqual: (a: T, b: T) => boolean = Object.is,
+  ): T => {
     const client = useClient();
     const subscribe = useCallback((listener: () => void) => client.subscribe(listener), [client]);
     const snapshot = useMemo(() => {
@@ -97,7 +104,7 @@ export function createPartitionHooks<M extends Model<any, any>>(): PartitionHook
         return last.value;
       };
     }, [client, read, isEqual]);
-    return useSyncExternalStore(subscribe, snapshot, snapshot);
+    return useSyncExternalStore(subscribe, snapshot, () => rendered(client));
   };
 
   const hooks = {
@@ -109,9 +116,9 @@ export function createPartitionHooks<M extends Model<any, any>>(): PartitionHook
       const client = useClient();
       return useMemo(() => client.submit.bind(client), [client]) as Any["submit"];
     },
-    useStatus: () => useRead(statusOf),
-    usePending: () => useRead(pendingOf, samePending),
-    usePeers: () => useRead(peersOf),
+    useStatus: () => useRead(statusOf, renderedStatus),
+    usePending: () => useRead(pendingOf, renderedNothing, samePending),
+    usePeers: () => useRead(peersOf, renderedNothing),
   };
   return hooks as unknown as PartitionHooks<M>;
 }

@@ -1,10 +1,8 @@
-import { canonicalJson } from "../protocol/canonical.ts";
-import { forbiddenKeys, type Json } from "../protocol/json.ts";
+import { forbiddenKeys } from "../protocol/json.ts";
 import type { ReduceContext } from "./define.ts";
 import { type Container, Journal, spliceInPlace } from "./journal.ts";
 import { Published } from "./published.ts";
 import { type DerivedHost, StateIndex } from "./state-index.ts";
-import { textExceeds } from "./text-length.ts";
 import type { StateFollower, StateWatcher } from "./watcher.ts";
 
 /** The key under which a proxy returns its container; no other code can access it. */
@@ -169,16 +167,6 @@ export class State<S extends object> {
   /** For a state that is published: what `make` returns for the root follows each change, until the next call. */
   follow(make: (root: S) => StateFollower | undefined): void {
     this.#published!.follower = make(this.#root);
-  }
-
-  /** The state as canonical JSON text: equal for equal states. */
-  canonical(): string {
-    return canonicalJson(this.#root as unknown as Json);
-  }
-
-  /** The same, if it has at most about `max` characters; undefined: it has more. Then it costs no more than these. */
-  canonicalWithin(max: number): string | undefined {
-    return textExceeds(this.#root, max) ? undefined : this.canonical();
   }
 
   /** The state as JSON text. */

@@ -1,12 +1,16 @@
 import { bounds } from "../protocol/bounds.ts";
+import { canonicalJson } from "../protocol/canonical.ts";
+import type { Json } from "../protocol/json.ts";
 import type { Container } from "./journal.ts";
 import { State } from "./state.ts";
 import { type StateView, StateViews } from "./state-view.ts";
+import { textExceeds } from "./text-length.ts";
 import type { StateWatcher } from "./watcher.ts";
 import { Weight } from "./weight.ts";
 
 /** A state as servers hold it: it knows what it takes in memory, and can be read piece by piece while it changes. */
 export class WeighedState<S extends object> extends State<S> {
+  readonly #root: S;
   readonly #weight: Weight;
   readonly #views: StateViews;
   /** The work when the first of the present proxies was made. */
@@ -17,6 +21,7 @@ export class WeighedState<S extends object> extends State<S> {
     weight.added(root as Container);
     const views = new StateViews(root, (object) => weight.keysOf(object), bounds);
     super(root, { watcher: new Both(weight, views) });
+    this.#root = root;
     this.#weight = weight;
     this.#views = views;
   }
@@ -27,6 +32,16 @@ export class WeighedState<S extends object> extends State<S> {
     if (this.work - this.#workAtProxies <= bounds.stateProxiesMax) return;
     this.proxies = new WeakMap();
     this.#workAtProxies = this.work;
+  }
+
+  /** The state as canonical JSON text: equal for equal states. */
+  canonical(): string {
+    return canonicalJson(this.#root as unknown as Json);
+  }
+
+  /** The same, if it has at most about `max` characters; undefined: it has more. Then it costs no more than these. */
+  canonicalWithin(max: number): string | undefined {
+    return textExceeds(this.#root, max) ? undefined : this.canonical();
   }
 
   /** What it takes in memory, in bytes, see `Weight`. */

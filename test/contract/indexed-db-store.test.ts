@@ -50,6 +50,74 @@ function watchTransactions() {
   };
 }
 
+/** A database as the version before has left it: this is a promise to every device, and must never be changed. */
+async function writtenBefore(name: string): Promise<void> {
+  const database = await new Promise<IDBDatabase>((resolve, reject) => {
+    const request = indexedDB.open(name, 1);
+    request.addEventListener("upgradeneeded", () => {
+      const entries = request.result.createObjectStore("entries", { keyPath: "sequence", autoIncrement: true });
+      entries.createIndex("scopeAndKey", ["scope", "key"], { unique: true });
+      request.result.createObjectStore("bases");
+      request.result.createObjectStore("devices");
+    });
+    request.addEventListener("success", () => resolve(request.result));
+    request.addEventListener("error", () => reject(request.error!));
+  });
+  const transaction = database.transaction(["entries", "bases", "devices"], "readwrite");
+  const entries = transaction.objectStore("entries");
+  for (const key of ["one", "two"]) entries.add({ scope: "a", key, entry: JSON.stringify(entry(key)) });
+  transaction.objectStore("bases").put({ ...base, eventId: 7, proof: "p7", state: '{"old":true}' }, "a");
+  transaction.objectStore("devices").put("device-1", "a");
+  await new Promise((resolve) => transaction.addEventListener("complete", resolve));
+  database.close();
+}
+
+describe("queue store: databases of the version before", () => {
+  const tail = { serverId: "log-1", after: 7, afterProof: "p7", eventId: 9, proof: "p9", events: "[8, 9]" };
+
+  it("[CL-10] [CL-2] keeps the queue and the base, and continues it after the next whole one", async () => {
+    const name = nextName();
+    await writtenBefore(name);
+    const store = await indexedDbStore({ databaseName: name })("a");
+    const kept = { ...base, eventId: 7, proof: "p7", state: '{"old":true}' };
+    expect(await store.load()).toEqual({ entries: [entry("one"), entry("two")], base: kept });
+    expect(await store.identify("device-2")).toBe("device-1");
+    // Nothing says where it ends.
+    expect(await store.extendBase!(tail)).toBe(false);
+    await store.saveBase(kept);
+    expect(await store.extendBase!(tail)).toBe(true);
+    expect((await store.load()).base).toEqual({ ...kept, tail: ["[8, 9]"] });
+    await store.close();
+  });
+
+  it("[CL-10] the version before opens the database, and what it writes wins", async () => {
+    const name = nextName();
+    const store = await indexedDbStore({ databaseName: name })("a");
+    const kept = { ...base, eventId: 7, proof: "p7" };
+    await store.append(entry("one"));
+    await store.saveBase(kept);
+    await store.extendBase!(tail);
+    await store.close();
+    const database = await rawOpen(name, 1);
+    const bases = database.transaction("bases", "readwrite").objectStore("bases");
+    const read = await new Promise((resolve) => {
+      const request = bases.get("a");
+      request.addEventListener("success", () => resolve(request.result));
+    });
+    expect(read).toEqual(kept);
+    const later = { ...base, eventId: 20, proof: "p20", state: '{"at":20}' };
+    bases.put(later, "a");
+    await new Promise((resolve) => bases.transaction.addEventListener("complete", resolve));
+    database.close();
+    const again = await indexedDbStore({ databaseName: name })("a");
+    expect(await again.load()).toEqual({ entries: [entry("one")], base: later });
+    expect(await again.extendBase!({ ...tail, after: 20, afterProof: "p20", eventId: 21 })).toBe(false);
+    await again.delete("everything");
+    expect(await again.load()).toEqual({ entries: [], base: undefined });
+    await again.close();
+  });
+});
+
 describe("queue store: failures of IndexedDB", () => {
   afterEach(() => {
     vi.restoreAllMocks();

@@ -50,6 +50,39 @@ describe("queue store: node:sqlite only", () => {
       await Promise.all([store.close(), copy.close()]);
     }));
 
+  it("[CL-10] opens a file of the version before, with its queue and its base, and leaves it one of that version", () =>
+    withFolder(async (folder) => {
+      const path = join(folder, "queue.sqlite");
+      // As the version before has made it: this is a promise to every device, and must never be changed.
+      const before = new DatabaseSync(path);
+      before.exec(`
+        CREATE TABLE entries (sequence INTEGER PRIMARY KEY, scope TEXT NOT NULL, key TEXT NOT NULL, entry TEXT NOT NULL,
+          UNIQUE (scope, key)) STRICT;
+        CREATE TABLE bases (scope TEXT PRIMARY KEY, server_id TEXT NOT NULL, event_id INTEGER NOT NULL,
+          model_version INTEGER NOT NULL, state TEXT NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE devices (scope TEXT PRIMARY KEY, client_id TEXT NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE proofs (scope TEXT PRIMARY KEY, event_id INTEGER NOT NULL, proof TEXT NOT NULL) STRICT, WITHOUT ROWID;
+        PRAGMA user_version = 1;
+        INSERT INTO bases VALUES ('"a"', 'log-1', 7, 3, '{"old":true}');
+        INSERT INTO proofs VALUES ('"a"', 7, 'p7');
+        INSERT INTO devices VALUES ('"a"', 'device-1')`);
+      const add = before.prepare(`INSERT INTO entries (scope, key, entry) VALUES ('"a"', ?, ?)`);
+      for (const key of ["one", "two"]) add.run(key, JSON.stringify(entry(key)));
+      const store = await sqliteStore(path)("a");
+      const base = { serverId: "log-1", eventId: 7, modelVersion: 3, state: '{"old":true}', proof: "p7" };
+      expect(await store.load()).toEqual({ entries: [entry("one"), entry("two")], base });
+      const tail = { serverId: "log-1", after: 7, afterProof: "p7", eventId: 9, proof: "p9", events: "[8, 9]" };
+      expect(await store.extendBase!(tail)).toBe(true);
+      expect((await store.load()).base).toEqual({ ...base, tail: ["[8, 9]"] });
+      // The version before writes a later one, beside the tail that it does not know.
+      before.exec(`UPDATE bases SET event_id = 20; UPDATE proofs SET event_id = 20, proof = 'p20'`);
+      expect((await store.load()).base).toEqual({ ...base, eventId: 20, proof: "p20" });
+      expect(await store.extendBase!({ ...tail, after: 20, afterProof: "p20", eventId: 21 })).toBe(false);
+      expect(before.prepare("PRAGMA user_version").get()).toEqual({ user_version: 1 });
+      before.close();
+      await store.close();
+    }));
+
   it("[CL-2] reports why it cannot be opened", () =>
     withFolder(async (folder) => {
       await expect(sqliteStore(join(folder, "missing", "queue.sqlite"))("a")).rejects.toMatchObject({

@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import type { Work } from "../../src/core/window/work.ts";
 import type { Command } from "../../src/core/index.ts";
-import { type AnyModel, State } from "../../src/model/index.ts";
+import type { AnyModel } from "../../src/model/index.ts";
+import { WeighedState } from "../../src/model/weighed-state.ts";
 import { bounds, canonicalJson } from "../../src/protocol/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
@@ -61,7 +62,7 @@ describe("hash", () => {
   it("[CL-7] serialises the state once for each head, for any number of requests", () => {
     const room = new TestPartition();
     const [a, b] = [room.client("a"), room.client("b")];
-    const stringify = vi.spyOn(State.prototype, "canonical");
+    const stringify = vi.spyOn(WeighedState.prototype, "canonical");
     for (const at of [1, 2, 3]) {
       a.submit(`d${at}`, "set", { target: "n", value: at });
       for (const connection of [a, b, a]) connection.send("hash", {});
@@ -74,7 +75,7 @@ describe("hash", () => {
     const room = new TestPartition();
     const [a, b] = [room.client("a"), room.client("b")];
     for (let at = 1; at <= 17; at++) a.submit(`d${at}`, "set", { target: `t${at}`, value: "x".repeat(60_000) });
-    const canonical = vi.spyOn(State.prototype, "canonical");
+    const canonical = vi.spyOn(WeighedState.prototype, "canonical");
     const first = a.send("hash", {})[0].payload;
     expect(first).toEqual({ eventIndex: 17, sha256: hashOf(room.state()) });
     b.submit("d18", "set", { target: "n", value: 1 });
@@ -98,7 +99,7 @@ describe("hash", () => {
     const a = room.client("a");
     const count = Math.ceil(bounds.hashStateBytesMax / 60_000) + 1;
     for (let at = 1; at <= count; at++) a.submit(`d${at}`, "set", { target: `t${at}`, value: "x".repeat(60_000) });
-    const canonical = vi.spyOn(State.prototype, "canonical");
+    const canonical = vi.spyOn(WeighedState.prototype, "canonical");
     expect(a.send("hash", {})[0]).toMatchObject({
       type: "error",
       payload: { code: "too_expensive", status: 422, retryable: false },

@@ -275,7 +275,7 @@ describe("metering", () => {
       timestamp: 1,
       clientId: "a",
     });
-    expect(state.canonical()).toContain('"done":1');
+    expect(state.stringify()).toContain('"done":1');
   });
 });
 

@@ -1,8 +1,10 @@
 import { StateViews } from "../../model/state-view.ts";
-import type { BaseTail, QueueStore, StoredBase } from "../stores/store.ts";
+import type { BaseTail, QueueStore, Snapshot, StoredBase } from "../stores/store.ts";
 import type { Cursor } from "../sync/backend.ts";
 import type { ConfirmedEvent, Replica } from "../sync/replica.ts";
 import type { Ports } from "../transport/ports.ts";
+import type { ConfirmedState } from "./confirmed.ts";
+import type { View } from "./view.ts";
 
 /** What is new is stored at most this often: a reload right after the first state has it already, and each write is small. */
 const saveIntervalMs = 1_000;
@@ -23,19 +25,6 @@ const foldedEventsMax = 1_000;
 /** What a view of the state may keep of what changes while it is written, in bytes. With more, the next attempt begins again. */
 const viewSavedBytesMax = 4 * 1024 * 1024;
 
-/** What it keeps, and where. */
-export interface KeeperParts {
-  readonly store: QueueStore;
-  readonly ports: Ports;
-  readonly modelVersion: number;
-  replica(): Replica<object>;
-  cursor(): Cursor;
-  /** Whether it may be stored by this tab, now. */
-  mayKeep(): boolean;
-  /** The pending drafts have to be applied again. */
-  disturbed(): void;
-}
-
 // Loaded only with a store that survives a reload. It must not import modules of the main bundle: bundlers would move those
 // into a third file.
 /**
@@ -43,7 +32,12 @@ export interface KeeperParts {
  * read piece by piece while the client goes on. What cannot be stored is dropped: it is only a cache.
  */
 export class BaseKeeper {
-  readonly #parts: KeeperParts;
+  readonly #store: QueueStore;
+  readonly #ports: Ports;
+  readonly #modelVersion: number;
+  readonly #view: Pick<View<object>, "replica">;
+  readonly #confirmed: Pick<ConfirmedState<object>, "cursor" | "disturbed">;
+  readonly #mayKeep: () => boolean;
   /** The end of what is stored, if it is known and its own. */
   #stored: Cursor | undefined;
   /** The confirmed events after `#stored`. */
@@ -57,12 +51,28 @@ export class BaseKeeper {
   #closed = false;
   #cancel: (() => void) | undefined;
 
-  constructor(parts: KeeperParts) {
-    this.#parts = parts;
+  /** `mayKeep`: whether this tab may store it, now. */
+  constructor(
+    store: QueueStore,
+    ports: Ports,
+    modelVersion: number,
+    view: Pick<View<object>, "replica">,
+    confirmed: Pick<ConfirmedState<object>, "cursor" | "disturbed">,
+    mayKeep: () => boolean,
+  ) {
+    this.#store = store;
+    this.#ports = ports;
+    this.#modelVersion = modelVersion;
+    this.#view = view;
+    this.#confirmed = confirmed;
+    this.#mayKeep = mayKeep;
   }
 
-  /** Starts `replica` with a base. Returns its end; undefined if it cannot be read: then `replica` must not be used. */
-  async restore(base: StoredBase, replica: Replica<object>): Promise<Cursor | undefined> {
+  /**
+   * Starts `replica` with a base. Returns its end; undefined if it cannot be read, or a server has rendered a newer state:
+   * then `replica` must not be used.
+   */
+  async restore(base: StoredBase, replica: Replica<object>, rendered?: Snapshot): Promise<Cursor | undefined> {
     try {
       const state: unknown = JSON.parse(base.state);
       if (typeof state !== "object" || state === null || Array.isArray(state)) return undefined;
@@ -79,6 +89,8 @@ export class BaseKeeper {
           if (++folded % foldedEventsMax === 0) await this.#pause();
         }
       }
+      // Of two logs, that of the server is the newer one.
+      if (rendered && (rendered.serverId !== end.serverId || rendered.eventId > end.eventId)) return undefined;
       this.#stored = end;
       this.#stateUnits = base.state.length;
       this.#tailUnits = tailUnits;
@@ -90,7 +102,7 @@ export class BaseKeeper {
 
   /** From now on it is told of each change. */
   begin(): void {
-    const { eventId, serverId } = this.#parts.cursor();
+    const { eventId, serverId } = this.#confirmed.cursor;
     // Events that came before are not in `#waiting`.
     if (eventId !== this.#stored?.eventId) this.#stored = undefined;
     if (serverId !== undefined && this.#tailUnits === Infinity) this.#soon(saveIntervalMs);
@@ -128,19 +140,18 @@ export class BaseKeeper {
 
   #soon(ms: number): void {
     if (this.#cancel || this.#writing || this.#closed) return;
-    this.#cancel = this.#parts.ports.after(ms, () => {
+    this.#cancel = this.#ports.after(ms, () => {
       this.#cancel = undefined;
       void this.#save();
     });
   }
 
   async #save(): Promise<void> {
-    const { cursor, mayKeep } = this.#parts;
-    const { onlyDecided, judges } = this.#parts.replica();
+    const { onlyDecided, judges } = this.#view.replica;
     // With events of an undecided draft in it, the draft would be shown twice after a reload.
-    if (cursor().serverId === undefined || !onlyDecided || !judges || !mayKeep()) {
+    if (this.#confirmed.cursor.serverId === undefined || !onlyDecided || !judges || !this.#mayKeep()) {
       // What another tab stores is continued here only after the next whole state.
-      if (!mayKeep()) this.#forget();
+      if (!this.#mayKeep()) this.#forget();
       this.#soon(retryMs);
       return;
     }
@@ -153,7 +164,7 @@ export class BaseKeeper {
   }
 
   #isDue(): boolean {
-    return this.#tailUnits > Math.max(this.#stateUnits * tailFraction, this.#parts.store.extendBase ? tailUnitsMin : 0);
+    return this.#tailUnits > Math.max(this.#stateUnits * tailFraction, this.#store.extendBase ? tailUnitsMin : 0);
   }
 
   #forget(): void {
@@ -163,7 +174,7 @@ export class BaseKeeper {
 
   /** Adds the waiting events to what is stored. `isCurrent`: whether that is still of use. */
   async #extend(isCurrent: () => boolean): Promise<void> {
-    const { store } = this.#parts;
+    const store = this.#store;
     while (this.#waiting.length > 0 && isCurrent() && !this.#isDue()) {
       const added = this.#waiting.splice(0, rowEventsMax);
       const { eventId, proof } = added.at(-1)!;
@@ -187,8 +198,8 @@ export class BaseKeeper {
   }
 
   async #saveState(isCurrent: () => boolean): Promise<void> {
-    const { store, modelVersion, cursor } = this.#parts;
-    const { eventId, serverId, proof } = cursor();
+    const modelVersion = this.#modelVersion;
+    const { eventId, serverId, proof } = this.#confirmed.cursor;
     this.#waiting = [];
     this.#tailUnits = 0;
     this.#stored = undefined;
@@ -200,20 +211,22 @@ export class BaseKeeper {
       return;
     }
     this.#stateUnits = state.length;
-    const saved = await store.saveBase({ serverId: serverId!, eventId, proof, modelVersion, state }).catch(() => false);
+    const saved = await this.#store
+      .saveBase({ serverId: serverId!, eventId, proof, modelVersion, state })
+      .catch(() => false);
     if (isCurrent() && saved) this.#stored = { eventId, serverId, proof };
   }
 
   /** The confirmed state as JSON text, made in many turns; undefined: it has changed too much meanwhile. */
   async #text(isCurrent: () => boolean): Promise<string | undefined> {
-    const replica = this.#parts.replica();
+    const state = this.#view.replica.confirmed();
     let views!: StateViews;
-    const unfollow = replica.followConfirmed((root) => {
+    state.follow((root) => {
       views = new StateViews(root, () => undefined, { viewSavedBytesMax, viewsSavedBytesMax: viewSavedBytesMax });
       return views;
     });
     const view = views.open(() => {});
-    this.#parts.disturbed();
+    this.#confirmed.disturbed();
     const pieces: string[] = [];
     try {
       for (let piece = view.next(); piece !== undefined; piece = view.next()) {
@@ -227,11 +240,11 @@ export class BaseKeeper {
       return undefined;
     } finally {
       view.close();
-      unfollow();
+      state.follow(() => undefined);
     }
   }
 
   #pause(): Promise<void> {
-    return new Promise((resolve) => this.#parts.ports.after(0, resolve));
+    return new Promise((resolve) => this.#ports.after(0, resolve));
   }
 }

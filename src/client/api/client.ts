@@ -2,7 +2,7 @@ import type * as z from "zod/mini";
 import type { DeepReadonly, Model, State } from "../../model/index.ts";
 import { type Failure, type Json, type JsonObject, type Problem, problem } from "../../protocol/index.ts";
 import { openStore } from "./open-store.ts";
-import type { OpenStore, QueueEntry, QueueStore } from "../stores/store.ts";
+import type { OpenStore, QueueEntry, QueueStore, Snapshot } from "../stores/store.ts";
 import type { Backend, BackendParts, EngineHost } from "../sync/backend.ts";
 import { Engine } from "../sync/engine.ts";
 import { firstToken } from "../sync/first-token.ts";
@@ -52,6 +52,10 @@ export interface ClientParts<S extends object, P extends Payloads> {
   identity: Identity | undefined;
   /** Host and partition. */
   address: string;
+  /** What a server has rendered. */
+  initial?: Snapshot | undefined;
+  /** False: it is closed from the start, and only shows `initial`. */
+  connect?: boolean | undefined;
   store: OpenStore;
   ports: Ports;
   timing: Timing;
@@ -80,27 +84,32 @@ export class Client<S extends object, P extends Payloads> {
   /** The user; undefined in open development mode, and until the first token has come. */
   #identity: Identity | undefined;
   #clientId: string;
+  /** @internal The state to begin with, if it is of this model. Hooks render it while they hydrate. */
+  initial: Snapshot | undefined;
   #backend: Backend | undefined;
   #store: QueueStore | undefined;
   #keeper: BaseKeeper | undefined;
-  #status: ClientStatus = { status: "offline", reason: "new", loaded: false };
+  #status: StatusReport & Partial<ClientStatus> = { status: "offline", reason: "new" };
   #peers: readonly Peer[] = [];
   #presence: JsonObject | null = null;
   #paused = false;
   #closed = false;
 
   constructor(parts: ClientParts<S, P>) {
-    const { clientId, identity, ports } = parts;
+    const { clientId, identity, ports, initial, model } = parts;
     this.#parts = parts;
     this.#clientId = clientId ?? uuidv7(ports);
     this.#identity = identity;
     this.#stopped = new Promise((resolve) => (this.#stop = resolve));
-    this.#signOuts = listenForSignOut(ports, (who) => this.#heard(who));
+    const connect = parts.connect !== false;
+    this.#signOuts = connect ? listenForSignOut(ports, (who) => this.#heard(who)) : undefined;
+    this.initial = initial?.modelVersion === model.version ? initial : undefined;
     this.#view = new View(this.#newReplica());
     this.#confirmed = new ConfirmedState(this.#view, ports, () => this.#changed());
+    this.#confirmed.begin(this.initial);
     this.#entries = new Entries(this.#view, this.#emitter, () => this.#changed());
     this.#notifier = new Notifier(ports, () => this.#notify());
-    this.#opening = this.#open();
+    this.#opening = connect ? this.#open() : this.#end("closed");
   }
 
   /** The optimistic state: the confirmed state with the own pending drafts. Immutable plain data; unchanged parts are the same objects as before. */
@@ -129,7 +138,17 @@ export class Client<S extends object, P extends Payloads> {
   get status(): ClientStatus {
     const { loaded } = this;
     if (this.#status.loaded !== loaded) this.#status = { ...this.#status, loaded };
-    return this.#status;
+    return this.#status as ClientStatus;
+  }
+
+  /**
+   * The confirmed state, without pending drafts, for the option `initial` of another client; undefined: it is not
+   * `loaded`. Plain JSON.
+   */
+  dehydrate(): Snapshot | undefined {
+    const { serverId, ...end } = this.#confirmed.cursor;
+    const { version: modelVersion } = this.#parts.model;
+    return serverId === undefined ? undefined : { ...end, serverId, modelVersion, state: this.#confirmed.text() };
   }
 
   /** Whether a confirmed state is available, from the server or saved by an earlier start. Before that, `state` is the initial state. */
@@ -359,7 +378,8 @@ export class Client<S extends object, P extends Payloads> {
     const { entries, base } = await store.load();
     const replica = this.#newReplica(this.#parts.clientId ?? clientId);
     const keeping = base || store.durable ? this.#newKeeper(store) : undefined;
-    const kept = base?.modelVersion === model.version ? await (await keeping)?.restore(base, replica) : undefined;
+    const kept =
+      base?.modelVersion === model.version ? await (await keeping)?.restore(base, replica, this.initial) : undefined;
     const early = view.replica.pending.map(({ entry }) => entry);
     this.#store = store;
     // `#end` waits for this, and then deletes the data or closes the store.
@@ -370,9 +390,9 @@ export class Client<S extends object, P extends Payloads> {
     }
     // Together: what is shown is of this client.
     this.#clientId = this.#parts.clientId ?? clientId;
+    const initial = kept ? undefined : this.initial;
     view.replica = kept ? replica : this.#newReplica();
-    confirmed.serverId = kept?.serverId;
-    confirmed.proof = kept?.proof;
+    confirmed.begin(kept ?? initial);
     const stored: QueueEntry[] = [];
     for (const entry of entries) {
       if (entry.parked) {
@@ -384,7 +404,9 @@ export class Client<S extends object, P extends Payloads> {
       if ("code" in fits) this.#entries.park(entry, this.#problemOf(fits), store);
       else stored.push(entry);
     }
-    for (const entry of [...stored, ...early]) view.replica.add(entry);
+    // What the server has rendered may have their events.
+    for (const entry of stored) view.replica.add(entry, !!initial);
+    for (const entry of early) view.replica.add(entry);
     for (const entry of early) void store.append(entry);
 
     const host = {
@@ -410,18 +432,14 @@ export class Client<S extends object, P extends Payloads> {
     const newEngine = (of: EngineHost) => new Engine(options, ports, of);
     const backend: Backend = newBackend?.({ engine: newEngine, host, store }) ?? newEngine(host);
     this.#backend = backend;
-    if (store.durable) void this.#keep(keeping);
     this.#entries.open(store, backend);
     if (this.#paused) backend.pause();
     backend.show(this.#presence);
     backend.start(stored);
     for (const entry of early) if (view.replica.has(entry.key)) backend.offer(entry);
     this.#changed();
-  }
-
-  async #keep(keeping: Promise<BaseKeeper | undefined> | undefined): Promise<void> {
     const keeper = await keeping;
-    if (this.#closed) return;
+    if (this.#closed || !store.durable) return;
     this.#keeper = keeper;
     keeper?.begin();
   }
@@ -430,16 +448,8 @@ export class Client<S extends object, P extends Payloads> {
   async #newKeeper(store: QueueStore): Promise<BaseKeeper | undefined> {
     const { ports, model, timing } = this.#parts;
     const code = await within(ports, timing.connectMs, import("./base-keeper.ts"));
-    if (!code) return undefined;
-    return new code.BaseKeeper({
-      store,
-      ports,
-      modelVersion: model.version,
-      replica: () => this.#view.replica,
-      cursor: () => this.#confirmed.cursor,
-      mayKeep: () => this.#backend?.keepsBase !== false,
-      disturbed: () => this.#changed(),
-    });
+    const mayKeep = () => this.#backend?.keepsBase !== false;
+    return code && new code.BaseKeeper(store, ports, model.version, this.#view, this.#confirmed, mayKeep);
   }
 
   /** Waits for the first token, and takes the user from it. Returns a source of tokens that begins with this one. */
@@ -470,7 +480,10 @@ export class Client<S extends object, P extends Payloads> {
     const { model, engine } = this.#parts;
     // The same as on the server.
     const principal = (engine.token && this.#identity?.principal) ?? `dev:${clientId}`;
-    return new Replica<S>(model, { clientId, principal });
+    const replica = new Replica<S>(model, { clientId, principal });
+    const initial = this.initial;
+    if (initial) replica.reset(JSON.parse(initial.state) as object, initial.eventId, []);
+    return replica;
   }
 
   async #end(reason: "closed" | "signed_out"): Promise<void> {
@@ -492,7 +505,8 @@ export class Client<S extends object, P extends Payloads> {
   #hide(): void {
     this.#entries.forget();
     this.#keeper?.close();
-    this.#confirmed.forget();
+    this.initial = undefined;
+    this.#confirmed.begin(undefined);
     this.#view.replica = this.#newReplica();
     this.#changed();
   }
@@ -513,7 +527,7 @@ export class Client<S extends object, P extends Payloads> {
     const { replica } = this.#view;
     switch (item.kind) {
       case "status":
-        this.#status = { ...item.report, loaded: this.loaded };
+        this.#status = item.report;
         // No verdict comes any more. The next client sends what is stored.
         if (item.report.status === "closed") this.#entries.close();
         if (item.report.problem?.code === "forbidden") {

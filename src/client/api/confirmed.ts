@@ -11,13 +11,13 @@ export class ConfirmedState<S extends object> {
   proof: string | undefined;
   readonly #view: View<S>;
   readonly #ports: Ports;
-  /** The state has to be computed again for the application. */
-  readonly #disturbed: () => void;
+  /** The pending drafts have to be applied again, and the state has to be computed again for the application. */
+  readonly disturbed: () => void;
 
   constructor(view: View<S>, ports: Ports, disturbed: () => void) {
     this.#view = view;
     this.#ports = ports;
-    this.#disturbed = disturbed;
+    this.disturbed = disturbed;
   }
 
   get cursor(): Cursor {
@@ -26,8 +26,8 @@ export class ConfirmedState<S extends object> {
 
   /** The state as JSON text. */
   text(): string {
-    const text = this.#view.replica.confirmedText();
-    this.#disturbed();
+    const text = this.#view.replica.confirmed().stringify();
+    this.disturbed();
     return text;
   }
 
@@ -35,9 +35,9 @@ export class ConfirmedState<S extends object> {
     return digestOf(this.text(), this.#ports);
   }
 
-  /** There is none any more. */
-  forget(): void {
-    this.serverId = undefined;
-    this.proof = undefined;
+  /** The replica begins with the state of this end; undefined: it has none. */
+  begin(end: { serverId: string | undefined; proof?: string | undefined } | undefined): void {
+    this.serverId = end?.serverId;
+    this.proof = end?.proof;
   }
 }

@@ -27,14 +27,7 @@ export class View<S extends object> {
 
   get pending(): readonly PendingEntry[] {
     const replica = this.rebased();
-    return (this.#pending ??= replica.pending.map(({ entry: { key, mode, drafts, queuedAt }, failure, waiting }) => ({
-      key,
-      mode,
-      drafts,
-      queuedAt,
-      failure,
-      waiting,
-    })));
+    return (this.#pending ??= replica.pending.map(({ entry, ...how }) => Object.assign(how, entry)));
   }
 
   /** Something has changed: what was computed before is no longer valid. */

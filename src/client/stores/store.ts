@@ -26,8 +26,8 @@ export interface QueueEntry {
   parked?: Problem;
 }
 
-/** A confirmed state to start with after a reload, before the server is reached. */
-export interface StoredBase {
+/** A confirmed state to start with, before the server is reached: kept for a reload, or rendered by a server. Plain JSON. */
+export interface Snapshot {
   /** The id of the log. */
   serverId: string;
   eventId: number;
@@ -36,6 +36,10 @@ export interface StoredBase {
   modelVersion: number;
   /** JSON text. */
   state: string;
+}
+
+/** A confirmed state that is kept for the next start. */
+export interface StoredBase extends Snapshot {
   /** The events after it: the texts of `extendBase`, in order. Absent: none. */
   tail?: readonly string[];
 }

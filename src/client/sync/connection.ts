@@ -78,8 +78,6 @@ export class Connection {
   #syncing = false;
   /** Set while a large state is being fetched. */
   #loader: StateLoader | undefined;
-  /** The last known event when it began to catch up. */
-  #caughtUpFrom: number;
   /** The state was fetched, and the events after it were not. */
   #catchesUp = false;
   #unacknowledged = 0;
@@ -109,7 +107,7 @@ export class Connection {
       if (isOther(identity, identityOf(fresh))) dialer.end("other_principal");
       else this.#renewalId = this.send("renew", { token: fresh });
     });
-    delivery.inbox.begin((this.#caughtUpFrom = host.cursor.eventId));
+    delivery.inbox.begin(host.cursor.eventId);
     this.#link = new Link(url, token, ports, timing, {
       opened: () => {
         // What takes its time from here on may be the state.
@@ -268,7 +266,6 @@ export class Connection {
 
   #reset(why: FetchReason, serverId: string, eventId: number, proof: string | undefined, state: Json): void {
     this.#catchesUp = true;
-    this.#caughtUpFrom = eventId;
     this.#delivery.inbox.begin(eventId);
     const sent = [...this.#delivery.outbox.sentKeys()];
     this.#host.take({ kind: "reset", serverId, eventId, proof, state, sent, why });
@@ -291,8 +288,9 @@ export class Connection {
         report: (progress) => this.#status.report("ok", undefined, { progress }),
         loaded: (text) => {
           this.#loader = partial.loader = undefined;
-          const { chunks, eventIndex, proof } = snapshot;
-          const state = chunks === 0 ? this.#initialState() : (JSON.parse(text) as Json);
+          const { eventIndex, proof } = snapshot;
+          // Without chunks it is empty.
+          const state = text ? (JSON.parse(text) as Json) : this.#initialState();
           this.#reset(this.#fetch!, serverId, eventIndex, proof, state);
           this.#syncing = false;
           this.#sync();
@@ -315,9 +313,9 @@ export class Connection {
     if (!this.#catchesUp && currentEventIndex - nextSinceEventId > farBehindEvents) this.#events.refetch("far_behind");
     else if (hasMore) {
       this.#sync();
-      const from = this.#caughtUpFrom;
-      const progress = { unit: "events", done: nextSinceEventId - from, of: currentEventIndex - from } as const;
-      this.#status.report("ok", undefined, { progress });
+      this.#status.report("ok", undefined, {
+        progress: { unit: "events", done: nextSinceEventId, of: currentEventIndex },
+      });
     } else this.#caughtUp();
   }
 
@@ -407,7 +405,6 @@ export class Connection {
     this.#catchesUp = false;
     this.#delivery.deliver();
     if (this.#status.apply("caught_up", "ok")) this.#events.caughtUp();
-    this.#caughtUpFrom = this.#host.cursor.eventId;
   }
 
   #expect(answer: string): void {

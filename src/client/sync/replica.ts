@@ -10,7 +10,6 @@ import {
   State,
   upcast,
 } from "../../model/index.ts";
-import type { StateFollower } from "../../model/watcher.ts";
 import {
   canonicalJson,
   type Failure,
@@ -188,34 +187,28 @@ export class Replica<S extends object> {
     return this.#state.read((state) => read(state as S));
   }
 
-  /** The confirmed state alone, as JSON text. All pending drafts have to be applied again after it. */
-  confirmedText(): string {
+  /** The confirmed state alone. All pending drafts have to be applied again after it. */
+  confirmed(): State<object> {
     this.#takeBack();
-    return this.#state.stringify();
-  }
-
-  /** Calls `make` with the confirmed state alone: what it returns follows all changes from there, until the result is called. */
-  followConfirmed(make: (root: object) => StateFollower): () => void {
-    this.#takeBack();
-    const state = this.#state;
-    state.follow(make);
-    return () => state.follow(() => undefined);
+    return this.#state;
   }
 
   /**
    * Adds an entry after the others, and applies it. Call `rebase` first. Returns a failure if the entry
-   * does not fit the view. It is still pending then; `settle` removes it if it must not be sent.
+   * does not fit the view. It is still pending then; `settle` removes it if it must not be sent. `doubtful`: its events
+   * may be in the confirmed state, so that it is not shown until it is decided.
    */
-  add(entry: QueueEntry): Failure | undefined {
+  add(entry: QueueEntry, doubtful = false): Failure | undefined {
     this.#assertRebased();
     const group: Group = {
       entry,
       members: [],
       failure: undefined,
       reportedFitting: true,
-      doubtful: false,
+      doubtful,
       stale: false,
     };
+    if (doubtful) this.#doubts++;
     this.#groups.set(entry.key, group);
     for (const draft of entry.drafts) {
       const pending: Pending = { draft, group, undo: undefined, timed: false, shaped: false };

@@ -95,7 +95,7 @@ export interface ClientStatus extends StatusReport {
   loaded: boolean;
 }
 
-/** How much has arrived, and of how much: bytes of a large state, about, or events after the last known one. */
+/** How much has arrived, and of how much: about how many bytes of a large state, or up to which event of the log. */
 export interface Progress {
   unit: "bytes" | "events";
   done: number;

@@ -155,7 +155,7 @@ describe("loading", () => {
       ["syncing", false, undefined],
       ["syncing", false, bytes(0)],
       ["syncing", false, bytes(500)],
-      ["syncing", true, { unit: "events", done: 1, of: 3 }],
+      ["syncing", true, { unit: "events", done: 6, of: 8 }],
       ["online", true, undefined],
     ]);
     expect(client.status).toBe(client.status);

@@ -1,0 +1,36 @@
+/**
+ * A hook that waits for the state, for React 19.
+ *
+ * @module partita/react/suspense
+ */
+import { use } from "react";
+import type { Client } from "./api/client.ts";
+import type { PartitionHooks } from "./react.ts";
+
+type Waiting = Pick<Client<any, any>, "loaded" | "ready">;
+
+/** React needs the same promise for the same client. */
+const promises = new WeakMap<object, Promise<void>>();
+
+/**
+ * Makes `useSuspensePartition` of the hooks of a model: as `usePartition`, and while the client has no state, its
+ * component suspends, so that the nearest `Suspense` shows its fallback and no component sees the initial state. If
+ * the client is closed before, the nearest error boundary gets the error of `client.ready`.
+ *
+ * @example
+ * const hooks = createPartitionHooks<typeof seats>();
+ * const useSuspensePartition = createSuspenseHook(hooks);
+ */
+export function createSuspenseHook<M>(hooks: PartitionHooks<M>): PartitionHooks<M>["usePartition"] {
+  return function useSuspensePartition(selector, isEqual) {
+    const client: Waiting = hooks.useClient();
+    if (!client.loaded) use(readyOf(client));
+    return hooks.usePartition(selector, isEqual);
+  };
+}
+
+function readyOf(client: Waiting): Promise<void> {
+  let ready = promises.get(client);
+  if (!ready) promises.set(client, (ready = client.ready));
+  return ready;
+}

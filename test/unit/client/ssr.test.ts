@@ -1,0 +1,186 @@
+import { createElement, Suspense } from "react";
+import { renderToReadableStream, renderToString } from "react-dom/server";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { createClient, memoryStore, type Snapshot } from "../../../src/client/index.ts";
+import { createPartitionHooks } from "../../../src/client/react.ts";
+import { createSuspenseHook } from "../../../src/client/react-suspense.ts";
+import { insieme } from "../../../src/models/insieme/index.ts";
+import { broadcast, event, FakeWorld, settle } from "./harness.ts";
+
+const hooks = createPartitionHooks<typeof insieme>();
+const { PartitionProvider, usePartition, useStatus, usePending, usePeers } = hooks;
+const useSuspensePartition = createSuspenseHook(hooks);
+const snapshot = (more: Partial<Snapshot> = {}): Snapshot => ({
+  serverId: "log-1",
+  eventId: 5,
+  proof: "p5",
+  modelVersion: insieme.version,
+  state: '{"title":"from the server","list":{"a":1}}',
+  ...more,
+});
+
+function Page() {
+  const { title } = usePartition((state) => ({ title: (state as { title?: string }).title }));
+  const { status, loaded } = useStatus();
+  return createElement("p", {}, `${title}, ${status}, ${loaded}, ${usePending().length}, ${usePeers().length}`);
+}
+const page = (client: unknown) => createElement(PartitionProvider, { client: client as never }, createElement(Page));
+
+describe("on a server", () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  it("[CL-10] a client that does not connect renders what it was created from, and uses nothing of the platform", async () => {
+    const used: string[] = [];
+    for (const name of ["WebSocket", "fetch", "indexedDB", "BroadcastChannel", "EventSource", "addEventListener"])
+      vi.stubGlobal(
+        name,
+        new Proxy(function () {}, { construct: () => (used.push(name), {}), apply: () => used.push(name) }),
+      );
+    vi.stubGlobal("indexedDB", { open: () => used.push("indexedDB") });
+    const client = createClient({
+      url: "https://example.com",
+      partition: "room",
+      model: insieme,
+      principal: "ada",
+      initial: snapshot(),
+      connect: false,
+    });
+    expect(renderToString(page(client))).toBe("<p>from the server, offline, true, 0, 0</p>");
+    await settle();
+    await client.ready;
+    expect(client.dehydrate()).toEqual(snapshot());
+    await expect(client.submit("set", { target: "a", value: 1 })).rejects.toThrow("closed");
+    expect(used).toEqual([]);
+    expect(client.status).toEqual({ status: "closed", reason: "closed", loaded: true });
+  });
+
+  it("[CL-10] without a state it says so, and does not wait", async () => {
+    const { ports } = new FakeWorld();
+    const client = createClient({
+      url: "https://example.com",
+      partition: "room",
+      model: insieme,
+      connect: false,
+      ports,
+    });
+    await expect(client.ready).rejects.toThrow("before it had a state");
+    expect(client.dehydrate()).toBeUndefined();
+    const other = { ...snapshot(), modelVersion: 99 };
+    const newer = createClient({
+      url: "https://example.com",
+      partition: "room",
+      model: insieme,
+      connect: false,
+      initial: other,
+      ports,
+    });
+    expect([newer.loaded, newer.state]).toEqual([false, {}]);
+  });
+
+  it("[CL-10] useSuspensePartition waits for the state, and does not render the initial one", async () => {
+    function Waiting() {
+      return createElement(
+        "b",
+        {},
+        useSuspensePartition((state) => (state as { title?: string }).title ?? "none"),
+      );
+    }
+    const world = new FakeWorld();
+    const client = world.client();
+    await settle();
+    const stream = await renderToReadableStream(
+      createElement(
+        PartitionProvider,
+        { client: client as never },
+        createElement(Suspense, { fallback: "loading" }, createElement(Waiting)),
+      ),
+    );
+    world.socket.accept({ state: { title: "here" }, head: 1 });
+    const html = await new Response(stream).text();
+    expect([html.includes("<b>here</b>"), html.includes("none")]).toEqual([true, false]);
+  });
+});
+
+describe("a client that was created from what a server rendered", () => {
+  const store = async (...keys: string[]) => {
+    const open = memoryStore();
+    const before = await open("server/room/ada");
+    for (const key of keys) {
+      await before.append({
+        key,
+        mode: "single",
+        drafts: [{ draftId: key, type: "set", payload: { target: "own", value: key } }],
+        queuedAt: 1,
+      });
+    }
+    return { open, before };
+  };
+
+  it("[CL-10] shows it at once, and continues from it with the events after it", async () => {
+    const world = new FakeWorld();
+    const client = world.client({ initial: snapshot() });
+    expect([client.loaded, client.eventId, client.state]).toMatchObject([true, 5, { title: "from the server" }]);
+    await client.ready;
+    await settle();
+    world.socket.open();
+    const [connect] = world.socket.of("connect");
+    expect(connect!.payload).toMatchObject({ sinceEventId: 5, proof: "p5" });
+    expect(connect!.payload.initialState).toBeUndefined();
+    world.socket.accept({ head: 5 });
+    world.socket.say(broadcast(6, "set", { target: "title", value: "six" }));
+    expect([client.eventId, client.state]).toMatchObject([6, { title: "six" }]);
+    expect(client.dehydrate()).toMatchObject({
+      eventId: 6,
+      serverId: "log-1",
+      proof: `t${event(6, "set", {}).event.timestamp}`,
+    });
+  });
+
+  it("[CL-10] does not show what is queued twice: the state may have it already", async () => {
+    const world = new FakeWorld();
+    const { open } = await store("k1");
+    const client = world.client({ store: open, initial: snapshot({ state: '{"own":"k1"}' }) });
+    await settle();
+    expect([client.state, client.pending]).toMatchObject([{ own: "k1" }, [{ key: "k1", waiting: true }]]);
+    world.socket.accept({ head: 5 });
+    await settle();
+    world.socket.say({
+      type: "event_accepted",
+      payload: { draftId: "k1", ...event(4, "set", { target: "own", value: "k1" }, "me") },
+    });
+    await settle();
+    expect([client.pending, client.state, client.eventId]).toEqual([[], { own: "k1" }, 5]);
+  });
+
+  it.each([
+    ["newer", { eventId: 7, serverId: "log-1" }, 7, false],
+    ["of the same event", { eventId: 5, serverId: "log-1" }, 5, false],
+    ["older", { eventId: 4, serverId: "log-1" }, 5, true],
+    ["of another log", { eventId: 7, serverId: "log-0" }, 5, true],
+  ])("[CL-10] with a kept state that is %s, it begins with the newer one", async (_, base, eventId, waiting) => {
+    const world = new FakeWorld();
+    const { open, before } = await store("k1");
+    await before.saveBase({
+      ...base,
+      proof: `p${base.eventId}`,
+      modelVersion: insieme.version,
+      state: '{"title":"kept"}',
+    });
+    const client = world.client({ store: open, initial: snapshot() });
+    expect(client.state).toMatchObject({ title: "from the server" });
+    await settle();
+    expect([client.eventId, client.pending[0]!.waiting]).toEqual([eventId, waiting]);
+    expect(client.state).toMatchObject(waiting ? { title: "from the server" } : { title: "kept", own: "k1" });
+    // While it hydrates, a page is what the server has rendered.
+    expect(renderToString(page(client))).toBe("<p>from the server, offline, true, 0, 0</p>");
+  });
+
+  it("[CL-9] [CL-10] shows nothing of it to who is forbidden, or has signed out", async () => {
+    const world = new FakeWorld();
+    const client = world.client({ initial: snapshot() });
+    await settle();
+    await client.signOut();
+    expect([client.state, client.loaded]).toEqual([{}, false]);
+    expect(client.dehydrate()).toBeUndefined();
+  });
+});
