@@ -1,4 +1,4 @@
-import { bounds, utf8Length } from "../../src/protocol/index.ts";
+import { bounds, type Json, utf8Length } from "../../src/protocol/index.ts";
 import { isEnding } from "./conversation.ts";
 import { type Application, memberOf, type Proposal } from "./drafts.ts";
 import { garbage, premature } from "./garbage.ts";
@@ -64,8 +64,10 @@ export class Client {
   #options = { echo: true, initialState: false, since: undefined as number | undefined };
   /** The `connect` of the present connection. */
   #connecting: string | undefined;
-  /** The request whose page is awaited. */
+  /** The request whose page or chunk is awaited. */
   #syncing: string | undefined;
+  /** The state that comes in chunks, as far as it is here. */
+  #loading: { eventIndex: number; chunks: number; text: string } | undefined;
   /** Whether there is more of the log than it has asked for. */
   #behind = false;
   #bulk: number;
@@ -257,6 +259,7 @@ export class Client {
     const how = random.weighted({ since: 6, plain: 2, initialState: 1.5 });
     const since = how === "since" ? this.replica.cursor : undefined;
     const initialState = how === "initialState";
+    const stateChunks = initialState && random.chance(0.7);
     const echo = random.chance(0.7);
     const arrays = random.chance(0.5);
     const probes = random.chance(0.5);
@@ -270,6 +273,7 @@ export class Client {
         ...(this.#token === undefined ? {} : { token: this.#token }),
         ...(since === undefined ? {} : { sinceEventId: since }),
         ...(initialState ? { initialState } : {}),
+        ...(stateChunks ? { stateChunks } : {}),
         ...(echo && random.chance(0.5) ? {} : { echo }),
         ...(arrays ? { frames: "array" } : {}),
         ...(credit === undefined ? {} : { credit }),
@@ -277,7 +281,7 @@ export class Client {
         ...(probes ? { probes } : {}),
         ...(random.chance(0.2) ? { modelVersion: application.model.version } : {}),
       },
-      { kind: "connect", since, initialState, echo, arrays, credit, probes },
+      { kind: "connect", since, initialState, stateChunks, echo, arrays, credit, probes },
     );
   }
 
@@ -287,6 +291,7 @@ export class Client {
     this.#deafSince = undefined;
     this.#connected = false;
     this.#syncing = undefined;
+    this.#loading = undefined;
     this.#behind = true;
     this.queue.disconnected();
   }
@@ -413,6 +418,9 @@ export class Client {
       case "sync_response":
         this.#takePage(message);
         return;
+      case "state_chunk":
+        this.#takeChunk(message);
+        return;
       case "event_accepted":
         if (!this.#options.echo) this.replica.foldOwn(message.payload);
         this.#decided(message.payload.draftId, message.payload.eventId);
@@ -448,7 +456,7 @@ export class Client {
   }
 
   #takeConnected({ payload }: Message<"connected">): void {
-    const { serverId, currentEventIndex, initialState } = payload;
+    const { serverId, currentEventIndex, initialState, snapshot } = payload;
     if (this.#serverId !== undefined && this.#serverId !== serverId) {
       this.#parts.trace.check(this.replica.cursor === 0, () => `${this.name} is told of another log`);
     }
@@ -456,12 +464,41 @@ export class Client {
     this.#connected = true;
     this.#behind = false;
     if (initialState !== undefined) this.replica.reset(initialState, currentEventIndex);
+    else if (snapshot) this.#load(snapshot);
     else if (this.#options.since !== undefined) this.#syncing = "connect";
     else if (this.replica.cursor < currentEventIndex) {
       const { random } = this.#parts;
       this.#sync(random.chance(0.3) ? undefined : this.replica.cursor, random.chance(0.5) ? 5 : undefined);
     }
     this.#pump();
+  }
+
+  #load({ eventIndex, chunks }: { eventIndex: number; chunks: number }): void {
+    this.#loading = undefined;
+    if (chunks > 0) {
+      this.#loading = { eventIndex, chunks, text: "" };
+      this.#chunk(eventIndex, 0);
+    } else {
+      this.replica.reset();
+      this.#sync(0, undefined);
+    }
+  }
+
+  #chunk(eventIndex: number, chunk: number): void {
+    this.#syncing = this.#send("state_chunk", { eventIndex, chunk }, { kind: "state_chunk", eventIndex, chunk });
+  }
+
+  #takeChunk({ payload: { eventIndex, chunk, text } }: Message<"state_chunk">): void {
+    const loading = this.#loading;
+    if (loading?.eventIndex !== eventIndex) return;
+    loading.text += text;
+    if (chunk + 1 < loading.chunks) {
+      this.#chunk(eventIndex, chunk + 1);
+      return;
+    }
+    this.#loading = undefined;
+    this.replica.reset(JSON.parse(loading.text) as Json, eventIndex);
+    this.#sync(eventIndex, undefined);
   }
 
   #takePage({ payload, inReplyTo }: Message<"sync_response">): void {
@@ -518,6 +555,7 @@ export class Client {
     } else if (this.#syncing === inReplyTo && inReplyTo !== undefined) {
       this.#syncing = undefined;
       this.#behind = true;
+      this.#loading = undefined;
     }
   }
 

@@ -1,4 +1,4 @@
-import { canonicalJson, bounds, utf8Length } from "../../src/protocol/index.ts";
+import { canonicalJson, bounds, type Json, utf8Length } from "../../src/protocol/index.ts";
 import { sha256 } from "../support/partition.ts";
 import type { Ledger } from "./ledger.ts";
 import type { ServerLink } from "./link.ts";
@@ -29,6 +29,8 @@ export class Conversation {
   #principal: string | undefined;
   #clientId: string | undefined;
   #echo = true;
+  /** The state that the client loads in chunks, as far as it is told. */
+  #chunks: { eventIndex: number; chunks: number; texts: string[] } | undefined;
   #arrays = false;
   #probes = false;
   #credit: number | undefined;
@@ -186,6 +188,10 @@ export class Conversation {
         this.#check((asked.kind === "sync" || asked.kind === "connect") && message.inReplyTo === asked.id, say);
         if (asked.kind === "sync" || asked.kind === "connect") this.#page(asked, message.payload);
         return;
+      case "state_chunk":
+        this.#check(asked.kind === "state_chunk" && message.inReplyTo === asked.id, say);
+        if (asked.kind === "state_chunk") this.#chunk(asked, message.payload);
+        return;
       case "renewed":
         this.#check(asked.kind === "renew" && message.inReplyTo === asked.id, say);
         return;
@@ -264,16 +270,41 @@ export class Conversation {
       logId === undefined || logId === payload.serverId,
       () => `the log is ${logId}, not ${payload.serverId}`,
     );
+    const { snapshot } = payload;
     this.#check(
-      (payload.initialState !== undefined) === asked.initialState,
+      snapshot
+        ? asked.stateChunks && payload.initialState === undefined
+        : (payload.initialState !== undefined) === asked.initialState,
       () => "initialState comes as it was asked",
     );
+    this.#chunks = snapshot && { ...snapshot, texts: [] };
+    if (snapshot) {
+      this.#live = false;
+      this.#cursor = snapshot.eventIndex;
+    }
     if (payload.initialState !== undefined) {
       const same = canonicalJson(payload.initialState) === this.#ledger.stateAt(currentEventIndex);
       this.#check(same, () => `initialState at event ${currentEventIndex} is not what the log folds to`);
     }
     // The first page answers the same request.
     if (asked.since !== undefined) this.#unanswered.unshift(asked);
+  }
+
+  /** The chunks of a snapshot are its state together, whoever else writes one meanwhile. */
+  #chunk(
+    asked: Extract<Asked, { kind: "state_chunk" }>,
+    { eventIndex, chunk, text }: Extract<Told, { type: "state_chunk" }>["payload"],
+  ): void {
+    this.#check(
+      eventIndex === asked.eventIndex && chunk === asked.chunk,
+      () => `chunk ${chunk} of the snapshot at event ${eventIndex} was not asked for`,
+    );
+    const loading = this.#chunks;
+    if (loading?.eventIndex !== eventIndex || chunk !== loading.texts.length) return;
+    loading.texts.push(text);
+    if (loading.texts.length < loading.chunks) return;
+    const same = canonicalJson(JSON.parse(loading.texts.join("")) as Json) === this.#ledger.stateAt(eventIndex);
+    this.#check(same, () => `the chunks of the snapshot at event ${eventIndex} are not what the log folds to`);
   }
 
   #page(
@@ -338,7 +369,7 @@ export class Conversation {
     { rateLimit, retryAfter }: Extract<Told, { type: "error" }>["payload"],
     say: () => string,
   ): void {
-    const reads = kind === "connect" || kind === "sync" || kind === "hash";
+    const reads = kind === "connect" || kind === "sync" || kind === "hash" || kind === "state_chunk";
     this.#check(reads && rateLimit?.policy === "reads" && (retryAfter ?? 0) > 0, say);
     if (kind === "sync") this.#unheard = true;
   }

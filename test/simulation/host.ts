@@ -24,7 +24,7 @@ export const partitionName = { tenant: "default", partition: "room" };
 /** The platform runs an alarm that failed again, from then on. */
 const alarmRetryMs = 2_000;
 /** So short that a small state has several chunks, in UTF-16 units. */
-const snapshotChunkUnits = 2_000;
+const snapshotChunkUnits = 250;
 
 /** How far a clock may be behind that the next timer holds back, in milliseconds. */
 export const lagMsMax = 100;

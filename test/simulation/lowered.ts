@@ -16,11 +16,12 @@ const lowered: Partial<Record<keyof typeof bounds, number>> = {
   replyBytesReservedPerDraft: 1024,
   frameMessagesMax: 8,
   windowWorkPerConnectionMax: 8,
-  inlineStateBytesMax: 512,
 };
+/** So low that states come in chunks. */
+const chunked: Partial<Record<keyof typeof bounds, number>> = { inlineStateBytesMax: 512 };
 const usual = { ...bounds };
 
-/** Lowers the bounds of what is outstanding and sent, or restores them. Runs follow each other, each with its own. */
-export function lowerBounds(low: boolean): void {
-  Object.assign(bounds, usual, low ? lowered : {});
+/** Lowers the bounds of what is outstanding and sent, and those of states, or restores them. Runs follow each other, each with its own. */
+export function lowerBounds(low: boolean, chunks: boolean): void {
+  Object.assign(bounds, usual, low ? lowered : {}, chunks ? chunked : {});
 }

@@ -125,6 +125,11 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     to: 'return "t" + String(incarnation).slice(0, 0) + String(timestamp).slice(0, 0);',
     clients: true,
   },
+  "[BD-3] each chunk of a state is the first one": {
+    file: "src/core/delivery/connect.ts",
+    from: "snapshots.chunk(eventId, chunk);",
+    to: "snapshots.chunk(eventId, 0);",
+  },
   "[AU-5] a chain of timers goes on while the clock stands still": {
     file: "src/core/window/turns.ts",
     from: "if (this.#chained === bounds.chainedTurnsMax)",

@@ -34,12 +34,14 @@ export type Asked = { id: string; frame: string } & (
       kind: "connect";
       since: number | undefined;
       initialState: boolean;
+      stateChunks: boolean;
       echo: boolean;
       arrays: boolean;
       credit: number | undefined;
       probes: boolean;
     }
   | { kind: "sync"; since: number | undefined; limit: number | undefined }
+  | { kind: "state_chunk"; eventIndex: number; chunk: number }
   | { kind: "heartbeat" }
   | { kind: "renew" }
   | { kind: "hash" }

@@ -32,6 +32,7 @@ export function askedBy(frame: string): Asked {
         kind: "connect",
         since: payload["sinceEventId"] as number | undefined,
         initialState: payload["initialState"] === true,
+        stateChunks: payload["stateChunks"] === true,
         echo: payload["echo"] !== false,
         arrays: payload["frames"] === "array",
         credit: payload["credit"] as number | undefined,
@@ -56,6 +57,10 @@ export function askedBy(frame: string): Asked {
         since: payload["sinceEventId"] as number | undefined,
         limit: payload["limit"] as number | undefined,
       };
+    case "state_chunk": {
+      const { eventIndex, chunk } = payload as { eventIndex: number; chunk: number };
+      return { id, frame, kind: "state_chunk", eventIndex, chunk };
+    }
     case "ack":
       return { id, frame, kind: "ack", eventId: payload["eventId"] as number };
     case "hash":
