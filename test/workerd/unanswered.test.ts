@@ -30,6 +30,13 @@ const requests: Record<string, [string, RequestInit?]> = {
   ],
   "a drain": ["/v1/partitions/room/drain", { method: "POST", body: JSON.stringify({ seconds: 1 }) }],
   "the readiness": ["/readyz"],
+  "a ticket that is used": [`/v1/partitions/room/events/stream?ticket=default.${"0".repeat(64)}`],
+};
+/** A ticket needs keys. */
+const verified = {
+  PARTITA_JWT_SECRET: "a secret of at least thirty-two bytes",
+  PARTITA_JWT_ISSUER: "issuer",
+  PARTITA_JWT_AUDIENCE: "audience",
 };
 
 describe.each(Object.keys(thrown))("when an object throws: %s", (how) => {
@@ -48,7 +55,8 @@ describe.each(Object.keys(thrown))("when an object throws: %s", (how) => {
         },
       );
       const objects = { getByName: () => failing };
-      const env = { PARTITA_IDENTITY: "open", PARTITIONS: objects, TENANTS: objects };
+      const identity = what.includes("ticket") ? verified : { PARTITA_IDENTITY: "open" };
+      const env = { ...identity, PARTITIONS: objects, TENANTS: objects };
       const app = edge({ models: { "*": insieme } as never, roles: {}, limits: {}, placementOf: () => ({}) });
       const [path, init] = requests[what]!;
       const answer = await app.request(`http://localhost${path}`, init, env as never);
