@@ -101,6 +101,8 @@ export type Outcome =
 export interface Subscriber {
   /** Whether its peer can vanish without a word. */
   readonly mayVanish: boolean;
+  /** How many bytes its next page may have; undefined: as many as any. */
+  readonly pageBytes?: number | undefined;
   /**
    * What one window has for this connection: replies, then events. All subscribers that receive the same events
    * get the same array, so that they are serialised once. Must not throw.

@@ -109,7 +109,7 @@ export const bounds = {
   pageBytesMax: 1024 * 1024,
   /** Reads over HTTP that wait for their turn: as many as a principal may have waiting drafts. */
   readsWaitingMax: 1_024,
-  /** What waits for the readers of all streams of the log, in UTF-16 units: pages are smaller when more waits, and one of `streamPageBytesMin` is always given. */
+  /** What waits for the readers of all streams, in UTF-16 units: pages are smaller when more waits, and one of `streamPageBytesMin` is always given. */
   streamsUnreadMax: 2 * 1024 * 1024,
   streamPageBytesMin: 64 * 1024,
   /** How many large states are sent over HTTP at once: each takes a piece, and what its view keeps. */

@@ -67,6 +67,8 @@ export interface Carrier {
   lastSignOfLife(): number;
   /** How many UTF-16 units its peer has not read yet, where the platform reports that. */
   readonly unreadUnits?: () => number;
+  /** How many may be unread before its frames wait, and how many bytes its next page may have: less where others have read less. */
+  readonly unreadMax?: () => number;
 }
 
 /** What a connection needs of its partition. */
@@ -233,7 +235,8 @@ export class Connection implements Subscriber, FrameSource {
     const unread = this.#carrier.unreadUnits?.();
     if (unread === undefined) return this.#outstanding.msUntilServed(now);
     // The carrier calls `serve` when its peer has read.
-    return unread + this.#outstanding.reserved < bounds.streamUnreadMax / 2 ? 0 : servedMsMax;
+    const most = this.pageBytes ?? bounds.streamUnreadMax / 2;
+    return unread + this.#outstanding.reserved < most ? 0 : servedMsMax;
   }
 
   #serveLater(): void {
@@ -248,6 +251,10 @@ export class Connection implements Subscriber, FrameSource {
         this.serve();
       });
     }
+  }
+
+  get pageBytes(): number | undefined {
+    return this.#carrier.unreadMax?.();
   }
 
   /** A stream is written to all the time, which fails when its peer is gone; of a socket nothing is heard. */

@@ -38,6 +38,7 @@ export class PostedConnection<Sink extends FrameSink = FrameSink> implements Str
         save: () => {},
         lastSignOfLife: () => this.sink.takenAt,
         unreadUnits: () => this.sink.waitingUnits,
+        unreadMax: () => host.pageBytes(),
       },
       { ...host, connectionEnded: (connection) => this.#connectionEnded(connection) },
       { session: newSession(author), seenAt: host.now(), ...(traceId === undefined ? {} : { traceId }) },

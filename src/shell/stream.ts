@@ -23,7 +23,7 @@ export interface StreamHost extends ConnectionHost, SinkPorts {
   attach(subscription: Subscription): void;
   /** Removes a subscription that has ended. */
   detach(subscription: Subscription): void;
-  /** How many bytes the next page of a stream of the log may have. */
+  /** How many bytes the next page may have: a share of what may wait for all. */
   pageBytes(): number;
   /** Called once, when the stream has ended. */
   ended(stream: Stream): void;

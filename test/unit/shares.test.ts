@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { single } from "../../src/core/index.ts";
 import { type Author, bounds, defaultLimits, noLimits } from "../../src/protocol/index.ts";
 import { EventSink, type StreamBody } from "../../src/shell/event-sink.ts";
 import type { HttpAnswer } from "../../src/wire/partita/answers.ts";
 import { TestPartition } from "../support/partition.ts";
-import { generousTenant, TestShell } from "../support/shell.ts";
+import { generousTenant, TestShell, turn } from "../support/shell.ts";
 
 // What one principal could fill alone, so that others have no place.
 
@@ -46,6 +47,49 @@ describe("the streams of a principal", () => {
     const open = opening(null);
     for (let at = 0; at < bounds.streamsMax; at++) expect(await open("everyone", "connection")).toBe("open");
     expect(await open("bob", "events")).toMatchObject({ body: { code: "too_many_connections" } });
+  });
+});
+
+describe("what waits for readers that do not read", () => {
+  it("[BD-2] [LC-7] is bounded for all connections over HTTP together, and each reader gets its pages", async () => {
+    const ids: string[] = [];
+    const openBody = (): StreamBody => {
+      let written = 0;
+      const write = async (bytes: Uint8Array) => {
+        if (written++ === 0) ids.push(/"connectionId":"([^"]+)"/.exec(new TextDecoder().decode(bytes))![1]!);
+        // From here on it reads nothing.
+        else await new Promise(() => {});
+      };
+      const none = async () => {};
+      return {
+        readable: new ReadableStream(),
+        writer: { write, close: none, abort: none, closed: new Promise(() => {}) },
+      };
+    };
+    const room = new TestShell({ tenant: generousTenant, openBody });
+    const value = "x".repeat(60_000);
+    const events = 60;
+    for (let at = 0; at < events; at++) {
+      const event = { type: "set", payload: { target: "n", value } };
+      await room.submit(authorOf("writer"), single({ draftId: `d${at}`, event, expectedEventId: undefined }));
+    }
+    const waiting: (() => number)[] = [];
+    const frame = (type: string, payload: object) => JSON.stringify({ id: type, type, timestamp: 1, payload });
+    for (let at = 0; at < bounds.streamsMax; at++) {
+      const author = authorOf(`reader-${at}`);
+      const sink = (await room.shell.stream({ kind: "connection", author }, undefined)) as EventSink;
+      waiting.push(() => sink.waitingUnits);
+      await turn();
+      const asking = [1, 2, 3, 4].map(() => frame("sync", { sinceEventId: 0, limit: 1_000 }));
+      const frames = [frame("connect", { clientId: "c", version: "1" }), ...asking];
+      expect((await room.shell.postFrames(ids[at]!, author, 0, frames, "f".repeat(32))).status).toBe(202);
+      room.elapse(1);
+      await turn();
+      expect(sink.waitingUnits).toBeGreaterThan(0);
+    }
+    const sum = waiting.reduce((total, units) => total + units(), 0);
+    // A page of the least size each, which can be exceeded by an event.
+    expect(sum).toBeLessThan(bounds.streamsUnreadMax + bounds.streamsMax * (bounds.streamPageBytesMin + value.length));
   });
 });
 

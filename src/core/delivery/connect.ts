@@ -65,7 +65,7 @@ export function connect(context: WindowContext, session: Session, command: Conne
   const page =
     since === undefined
       ? undefined
-      : readPage(ports.storage, since, clampLimit(undefined), head, draftIdsOf(client, author));
+      : readPage(ports.storage, since, clampLimit(undefined), head, draftIdsOf(client, author), session.pageBytes);
   const inline = !command.stateChunks || live.fold.state.weight <= bounds.inlineStateBytesMax;
   const initialState = command.initialState && inline ? live.fold.text(head) : undefined;
   const snapshot = command.initialState && !inline ? chunkedSnapshot(context) : undefined;
@@ -135,7 +135,7 @@ export function sync(context: WindowContext, session: Session, client: Connected
   assertSameLog(context.ports.storage, command.sinceEventId, command.proof);
   // A client that asks for what follows has everything before.
   if (command.sinceEventId !== undefined) session.cursor.acknowledge(command.sinceEventId);
-  const page = pageFor(context, client, draftIdsOf(client, session.state.author!), command);
+  const page = pageFor(context, session, client, command);
   if (page.snapshot && "chunks" in page.snapshot) session.cursor.hold(page.snapshot.eventId);
   // In the same step as the page: at the head, the next commit is broadcast to this connection.
   else session.cursor.seek(page.nextSinceEventId, context.live.head.eventId);
@@ -171,11 +171,12 @@ function chunkedSnapshot({ live, ports }: WindowContext): ChunkedSnapshot {
   return { eventId, chunks, bytes: stateBytes, proof: proofAt(ports.storage, eventId) };
 }
 
-function pageFor(context: WindowContext, client: ConnectedClient, draftIds: string | undefined, command: Sync): Page {
+function pageFor(context: WindowContext, session: Session, client: ConnectedClient, command: Sync): Page {
   const { live, ports } = context;
+  const draftIds = draftIdsOf(client, session.state.author!);
   const reads = ports.storage;
   const limit = clampLimit(command.limit);
-  const pageAfter = (since: number) => readPage(reads, since, limit, live.head.eventId, draftIds);
+  const pageAfter = (since: number) => readPage(reads, since, limit, live.head.eventId, draftIds, session.pageBytes);
   if (command.sinceEventId !== undefined) return pageAfter(command.sinceEventId);
   const { eventId, stateBytes, logBytes } = live.fold.snapshot;
   const worthIt = eventId > 0 && stateBytes < logBytes;

@@ -1,4 +1,4 @@
-import type { Author, ErrorCode, Failure, TracedFailure } from "../../protocol/index.ts";
+import { type Author, bounds, type ErrorCode, type Failure, type TracedFailure } from "../../protocol/index.ts";
 import type { EventRow } from "../../storage/port.ts";
 import type { Conversation, Reply, HoldingCode, SessionState, Subscriber } from "../replies.ts";
 import { Cursor, type CursorState } from "./cursor.ts";
@@ -49,6 +49,11 @@ export class Session implements Listener {
   get kept(): SessionState {
     const { behind, delivered } = this.cursor.state;
     return { ...this.#state, behind, told: delivered };
+  }
+
+  /** How many bytes its next page may have. */
+  get pageBytes(): number {
+    return this.#subscriber.pageBytes ?? bounds.pageBytesMax;
   }
 
   get mayVanish(): boolean {
