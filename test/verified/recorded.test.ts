@@ -41,6 +41,8 @@ describe("what the platform records of a request to an object", () => {
     for (const [way, init] of [
       ["/ws", { headers: { ...upgrade, ...bearer(token) } }],
       ["/ws", { headers: { ...upgrade, ...bySubprotocol } }],
+      // Without the subprotocol that the server selects.
+      ["/ws", { headers: { ...upgrade, "sec-websocket-protocol": `bearer.${token}` } }],
       [`/ws?ticket=${ticket}`, { headers: upgrade }],
       ["/events/stream", { headers: bearer(token) }],
     ] as const) {
@@ -50,7 +52,7 @@ describe("what the platform records of a request to an object", () => {
       webSocket?.close();
       await body?.cancel();
     }
-    expect(records).toHaveLength(4);
+    expect(records).toHaveLength(5);
     for (const record of records) {
       for (const secret of [token, ticket, "carol-the-principal"]) expect(record).not.toContain(secret);
     }
