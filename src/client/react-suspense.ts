@@ -23,14 +23,18 @@ const promises = new WeakMap<object, Promise<void>>();
  */
 export function createSuspenseHook<M>(hooks: PartitionHooks<M>): PartitionHooks<M>["usePartition"] {
   return function useSuspensePartition(selector, isEqual) {
-    const client: Waiting = hooks.useClient();
-    if (!client.loaded) use(readyOf(client));
+    // In each render: React compares what a component used before it suspended.
+    use(readyOf(hooks.useClient()));
     return hooks.usePartition(selector, isEqual);
   };
 }
 
 function readyOf(client: Waiting): Promise<void> {
   let ready = promises.get(client);
-  if (!ready) promises.set(client, (ready = client.ready));
+  if (!ready) {
+    // React does not suspend for a promise that says that it is fulfilled.
+    ready = client.loaded ? Object.assign(Promise.resolve(), { status: "fulfilled", value: undefined }) : client.ready;
+    promises.set(client, ready);
+  }
   return ready;
 }
