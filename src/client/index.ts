@@ -25,6 +25,8 @@ export type { Client } from "./api/client.ts";
 export type { BatchDraft, PendingEntry, SubmitOptions } from "./api/drafts.ts";
 export type { ClientEvents, Rejection } from "./api/events.ts";
 export type { ConfirmDeletion, Unsent } from "./api/signed-out.ts";
+export type { Skipped, UndoReport, UndoResult } from "./api/undo-result.ts";
+export type { UndoBlock } from "../model/index.ts";
 export type { Peer } from "./sync/feed.ts";
 export type { ConfirmedEvent } from "./sync/replica.ts";
 export type { Ports, Reachability, Socket, SocketEvents } from "./transport/ports.ts";

@@ -37,7 +37,9 @@ export class Editor {
     for (const button of this.#toolbar.querySelectorAll("button")) {
       const { needs } = button.dataset;
       button.disabled =
-        (needs === "selection" && this.#view.selected === undefined) || (needs === "history" && !this.#client.canUndo);
+        (needs === "selection" && this.#view.selected === undefined) ||
+        (needs === "undo" && !this.#client.canUndo) ||
+        (needs === "redo" && !this.#client.canRedo);
     }
     if (this.#moving === undefined || !this.#question.open) return;
     const folder = this.#folder();
@@ -53,7 +55,7 @@ export class Editor {
   #act(act: string, from?: HTMLElement): void {
     const id = this.#view.selected;
     if (act === "folder" || act === "file") this.#askNew(act, from);
-    else if (act === "undo") this.#submitter.undo();
+    else if (act === "undo" || act === "redo") void this.#submitter.undo(act);
     else if (id === undefined) return;
     else if (act === "rename") this.#askRename(id, from);
     else if (act === "move") this.#askMove(id, from);
@@ -69,7 +71,8 @@ export class Editor {
       if (this.#question.open) this.#question.cancel();
       else this.#view.select(undefined);
     } else if (!inTree) return;
-    else if (control && key === "z") this.#submitter.undo();
+    else if (control && (key === "y" || key === "Z")) void this.#submitter.undo("redo");
+    else if (control && key === "z") void this.#submitter.undo("undo");
     else if (id === undefined) return;
     else if (key === "F2") this.#askRename(id);
     else if (key === "Delete") this.#askDelete(id);

@@ -36,8 +36,20 @@ export class Submitter {
     void this.#explain(this.#client.submitBatch("atomic", drafts), entryLabel({ drafts }, this.#tree), drafts);
   }
 
-  undo(): void {
-    void this.#explain(this.#client.undo(), "undo the last change", []);
+  /** What could not be undone, because others have changed it since, is explained. */
+  async undo(what: "undo" | "redo"): Promise<void> {
+    const result = await this.#client[what]();
+    for (const { draft, why, failure } of result?.skipped ?? []) {
+      const drafts = [draft as Draft];
+      const reason =
+        failure && why === "rejected" ? failure : { code: "changed", detail: "Another client has changed it since." };
+      this.#refused({
+        key: crypto.randomUUID(),
+        label: `${what}: ${entryLabel({ drafts }, this.#tree)}`,
+        drafts,
+        reason,
+      });
+    }
   }
 
   /** The first edit creates the tree. If another client is faster, neither event changes its tree. */
@@ -47,13 +59,9 @@ export class Submitter {
     else void this.#client.submit("init", { value: { [target]: { tree: [], items: {} } } });
   }
 
-  async #explain(
-    submitted: Promise<Verdict | BatchVerdict | undefined>,
-    label: string,
-    drafts: readonly Draft[],
-  ): Promise<void> {
+  async #explain(submitted: Promise<Verdict | BatchVerdict>, label: string, drafts: readonly Draft[]): Promise<void> {
     const verdict = await submitted;
-    if (verdict?.status !== "rejected" || !("local" in verdict) || !verdict.local) return;
+    if (verdict.status !== "rejected" || !("local" in verdict) || !verdict.local) return;
     this.#refused({ key: crypto.randomUUID(), label, drafts, reason: verdict.problem });
   }
 }

@@ -70,6 +70,9 @@ export interface Compensation {
   payload: JsonObject;
 }
 
+/** Why a draft whose type can be undone cannot be undone: the model returns no drafts for it, or one that is too large to be sent. */
+export type UndoBlock = "irreversible" | "too_large";
+
 /** One type of event: everything that server and client need to know of it. */
 export interface EventDefinition<S, P extends z.core.$ZodType> {
   /**

@@ -15,10 +15,10 @@ export {
   type Objection,
   permissionFor,
   type ReduceContext,
+  type UndoBlock,
   type ValidationContext,
 } from "./define.ts";
 export { invariantViolations, payloadViolations, ruleViolations, schemaError } from "./check.ts";
-export { compensationOf } from "./compensate.ts";
 export { foldEvent, FoldError, upcast } from "./fold.ts";
 export { modelFor, type ModelRegistry } from "./registry.ts";
 export { type DerivedHost, StateIndex } from "./state-index.ts";

@@ -20,7 +20,7 @@ export interface Seams {
   objects: ProxyHandler<Container>;
   arrays: ProxyHandler<Container>;
   host: DerivedHost;
-  watch(make: (inner: StateWatcher | undefined) => StateWatcher): void;
+  watch(make: (inner: StateWatcher | undefined) => StateWatcher | undefined): void;
 }
 
 /**

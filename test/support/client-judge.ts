@@ -85,6 +85,8 @@ function decidedDraftsOf(clientId: string, { mode, drafts, verdict }: Submitted)
     expect(["rejected", "withdrawn"]).toContain(verdict.status);
     return [];
   }
+  // An undo has withdrawn it: it must not be in the log.
+  if (verdict.status === "withdrawn") return drafts.map((draft) => ({ ...draft, clientId, accepted: undefined }));
   expect(["accepted", "rejected"], `${clientId}: ${JSON.stringify(verdict)}`).toContain(verdict.status);
   if (mode === "single") {
     const accepted = verdict.status === "accepted" && "eventId" in verdict ? verdict : undefined;

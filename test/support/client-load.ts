@@ -3,6 +3,7 @@ import {
   type BatchVerdict,
   type Client,
   type OpenStore,
+  type PendingEntry,
   type Timing,
   type Verdict,
 } from "../../src/client/index.ts";
@@ -91,6 +92,8 @@ export class ClientLoad {
   readonly #options: LoadOptions;
   readonly #random: Random;
   readonly #outcomes: Promise<Submitted>[] = [];
+  readonly #undos: Promise<Submitted[]>[] = [];
+  #undone: Promise<unknown> = Promise.resolve();
   #nodes = 0;
 
   constructor(options: LoadOptions) {
@@ -105,7 +108,7 @@ export class ClientLoad {
     for (let count = 0; count < this.#options.submissions; count++) {
       const mode = this.#random.weighted({ single: 70, atomic: 15, sequential: 10, undo: 5 });
       const drafts = Array.from({ length: mode === "single" ? 1 : this.#random.between(2, 4) }, () => this.#draft());
-      if (mode === "undo") this.#watch("single", () => this.client.undo());
+      if (mode === "undo") this.#undo(this.#random.chance(0.7) ? "undo" : "redo");
       else this.#enter(mode, drafts);
       if (this.#random.chance(0.2)) this.client.setPresence({ at: count });
       await new Promise((resolve) => setTimeout(resolve, this.#random.between(0, paceMsMax)));
@@ -114,7 +117,7 @@ export class ClientLoad {
 
   /** Resolves when all is decided, and all events up to `eventId` are here. */
   async settled(): Promise<void> {
-    await Promise.all(this.#outcomes);
+    await Promise.all([...this.#outcomes, ...this.#undos]);
   }
 
   /** Resolves when all events up to `eventId` are here, and the client is online. */
@@ -132,7 +135,7 @@ export class ClientLoad {
     const { client } = this;
     return {
       clientId: this.#options.clientId,
-      submitted: await Promise.all(this.#outcomes),
+      submitted: [...(await Promise.all(this.#outcomes)), ...(await Promise.all(this.#undos)).flat()],
       verified: await verified(client),
       view: canonicalJson(client.state as Json),
       eventId: client.eventId,
@@ -150,8 +153,23 @@ export class ClientLoad {
     }
   }
 
+  /** Undoes or redoes, and records the entries for it. One at a time, so that they are known. */
+  #undo(what: "undo" | "redo"): void {
+    const submitted: PendingEntry[] = [];
+    const over = this.client.on("undo", ({ entries }) => {
+      for (const entry of this.client.pending.slice(this.client.pending.length - entries)) submitted.push(entry);
+    });
+    const done = this.#undone.then(() => this.client[what]()).finally(over);
+    this.#undone = done;
+    this.#undos.push(
+      done.then((result) =>
+        submitted.map(({ mode, drafts }, at) => ({ mode, drafts, verdict: result!.verdicts[at]! }) as Submitted),
+      ),
+    );
+  }
+
   /** Records the entries that `submit` puts into the queue, with their ids. */
-  #watch(mode: Submitted["mode"], submit: () => Promise<Verdict | BatchVerdict | undefined>): void {
+  #watch(mode: Submitted["mode"], submit: () => Promise<Verdict | BatchVerdict>): void {
     const before = this.client.pending.at(-1)?.key;
     const verdict = submit();
     const entry = this.client.pending.at(-1);
@@ -159,8 +177,7 @@ export class ClientLoad {
     const outcome = verdict.then((settled) => ({
       mode: entry && drafts.length > 0 ? entry.mode : mode,
       drafts: drafts.map(({ draftId, type, payload }) => ({ draftId, type, payload })),
-      // There was nothing to undo.
-      verdict: settled ?? ({ status: "withdrawn" } as const),
+      verdict: settled,
     }));
     this.#outcomes.push(outcome);
   }

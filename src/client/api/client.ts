@@ -1,5 +1,5 @@
 import type * as z from "zod/mini";
-import type { DeepReadonly, Model, State } from "../../model/index.ts";
+import type { AnyModel, DeepReadonly, Model, State, UndoBlock } from "../../model/index.ts";
 import { type Failure, type Json, type JsonObject, type Problem, problem } from "../../protocol/index.ts";
 import { openStore } from "./open-store.ts";
 import type { OpenStore, QueueEntry, QueueStore, Snapshot } from "../stores/store.ts";
@@ -30,9 +30,12 @@ import {
 import { Emitter } from "./emitter.ts";
 import { Entries } from "./entries.ts";
 import type { ClientEvents } from "./events.ts";
+import type { Step } from "./history.ts";
 import { Notifier } from "./notifier.ts";
 import { scopeOf } from "./scope.ts";
 import { type ConfirmDeletion, listenForSignOut, type SignedOut } from "./signed-out.ts";
+import type { UndoResult } from "./undo-result.ts";
+import type { Undoing } from "./undoing.ts";
 import { View } from "./view.ts";
 
 /** With more pending drafts than this, changes within `slowFlushMs` are applied together. */
@@ -241,20 +244,55 @@ export class Client<S extends object, P extends Payloads> {
     return (await this.#enter(mode, drafts, options.signal)) as BatchVerdict;
   }
 
-  /** Whether `undo` has an own change to undo. */
+  /** Whether `undo` can undo the newest own step. */
   get canUndo(): boolean {
-    return this.#entries.history.canUndo;
+    return this.#entries.history?.can("done") ?? false;
+  }
+
+  /** Whether `redo` can redo the step that was undone last. A new change ends that. */
+  get canRedo(): boolean {
+    return this.#entries.history?.can("undone") ?? false;
+  }
+
+  /** The label of what `undo` would undo, as given to `group`. */
+  get undoLabel(): string | undefined {
+    return this.#entries.history?.undoLabel;
+  }
+
+  /** The label of what `redo` would redo. */
+  get redoLabel(): string | undefined {
+    return this.#entries.history?.redoLabel;
+  }
+
+  /** Why `canUndo` is false although there is an own step: the model cannot undo it, or a draft for it would be too large. */
+  get undoBlock(): UndoBlock | undefined {
+    return this.#entries.history?.block;
   }
 
   /**
-   * Undoes the last own change that can be undone, by the drafts that the model declares for that.
-   * Undefined: there is none. The last 200 changes can be undone, until the page is closed.
+   * What `run` submits is undone and redone as one step, which has this label. Only what it submits before it returns.
+   * A group in a group belongs to that. Without groups, changes of the same place within 500 ms are one step, as in
+   * typing and dragging.
    */
-  async undo(): Promise<Verdict | BatchVerdict | undefined> {
-    const compensations = this.#entries.history.pop();
-    if (!compensations) return undefined;
-    const drafts = compensations as unknown as BatchDraft<P>[];
-    return this.#enter(drafts.length === 1 ? "single" : "atomic", drafts, undefined, false);
+  group<T>(label: string, run: () => T): T {
+    const { history } = this.#entries;
+    return history ? history.group(label, run) : run();
+  }
+
+  /**
+   * Undoes the newest own step: by the drafts that the model declares for that, made for the present state. What others
+   * have changed since stays. What was not sent yet is withdrawn. What is being decided is not shown any more, and is
+   * undone when its verdict is known. Undefined: nothing can be undone. The last 200 steps can, until the page is closed.
+   *
+   * @throws Error if the code for it cannot be loaded, or the client is closed (rejects).
+   */
+  undo(): Promise<UndoResult<P> | undefined> {
+    return this.#undo("undo");
+  }
+
+  /** Undoes the last `undo`, in the same way. */
+  redo(): Promise<UndoResult<P> | undefined> {
+    return this.#undo("redo");
   }
 
   /**
@@ -341,16 +379,22 @@ export class Client<S extends object, P extends Payloads> {
   #enter(
     mode: QueueEntry["mode"],
     given: readonly BatchDraft<P>[],
-    signal: AbortSignal | undefined,
-    undoable = true,
+    signal?: AbortSignal,
+    step?: Step,
   ): Promise<Verdict | BatchVerdict> {
     if (this.#closed) throw new Error("the client is closed");
     if (signal?.aborted) return Promise.resolve({ status: "withdrawn" });
     const { model, ports } = this.#parts;
     const entry = entryOf(model, ports, mode, given);
-    const result = "code" in entry ? entry : this.#entries.add(entry, undoable, signal);
+    const result = "code" in entry ? entry : this.#entries.add(entry, signal, step);
     if (result instanceof Promise) return result;
     return Promise.resolve({ status: "rejected", problem: this.#problemOf(result), local: true });
+  }
+
+  async #undo(what: "undo" | "redo"): Promise<UndoResult<P> | undefined> {
+    const entries = this.#entries;
+    if (!entries.history) await this.#opening;
+    return entries.history?.run(what);
   }
 
   /** A problem of this client's own. */
@@ -373,7 +417,7 @@ export class Client<S extends object, P extends Payloads> {
       this.#emitter.emit("degraded", { reason });
       this.#changed();
     });
-    const [store, newBackend] = await Promise.all([opened, this.#parts.backend?.(scope)]);
+    const [store, newBackend, history] = await Promise.all([opened, this.#parts.backend?.(scope), this.#loadUndoing()]);
     const clientId = await store.identify(this.#clientId);
     const { entries, base } = await store.load();
     const replica = this.#newReplica(this.#parts.clientId ?? clientId);
@@ -406,8 +450,13 @@ export class Client<S extends object, P extends Payloads> {
     }
     // What the server has rendered may have their events.
     for (const entry of stored) view.replica.add(entry, !!initial);
-    for (const entry of early) view.replica.add(entry);
-    for (const entry of early) void store.append(entry);
+    this.#entries.history = history;
+    for (const entry of early) {
+      const change = history?.recorder(entry);
+      view.replica.add(entry, false, change);
+      history?.add(change!);
+      void store.append(entry);
+    }
 
     const host = {
       get cursor() {
@@ -450,6 +499,16 @@ export class Client<S extends object, P extends Payloads> {
     const code = await within(ports, timing.connectMs, import("./base-keeper.ts"));
     const mayKeep = () => this.#backend?.keepsBase !== false;
     return code && new code.BaseKeeper(store, ports, model.version, this.#view, this.#confirmed, mayKeep);
+  }
+
+  /** What records changes, and undoes them: loaded where the model declares that for some of its events. */
+  async #loadUndoing(): Promise<Undoing | undefined> {
+    const parts = this.#parts;
+    const { model, ports, timing } = parts;
+    if (!Object.values<AnyModel["events"][string]>(model.events).some(({ compensate }) => compensate)) return undefined;
+    const code = await within(ports, timing.connectMs, import("./undoing.ts"));
+    const enter = this.#enter.bind(this);
+    return code && new code.Undoing(parts, { view: this.#view, entries: this.#entries, emitter: this.#emitter, enter });
   }
 
   /** Waits for the first token, and takes the user from it. Returns a source of tokens that begins with this one. */

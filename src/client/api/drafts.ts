@@ -54,6 +54,8 @@ export interface PendingEntry {
    * without a kept state. If it is not in `state`, it comes back, or its verdict comes.
    */
   waiting: boolean;
+  /** It was sent before its undo: it is not in the state, and is undone when it is accepted. */
+  undoing: boolean;
 }
 
 /** A draft as the application submits it. */

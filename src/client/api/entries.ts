@@ -4,19 +4,22 @@ import type { Backend } from "../sync/backend.ts";
 import type { BatchVerdict, Verdict } from "../sync/verdict.ts";
 import type { Emitter } from "./emitter.ts";
 import type { ClientEvents } from "./events.ts";
-import { History } from "./history.ts";
+import type { Step } from "./history.ts";
+import type { Undoing } from "./undoing.ts";
 import type { View } from "./view.ts";
 
 type AnyVerdict = Verdict | BatchVerdict;
 
 /** The entries of this client from their submission to their verdict, in the view, the store and the backend. */
 export class Entries<S extends object> {
-  readonly history = new History();
+  /** Undefined: it is not loaded, because the model declares nothing to undo. */
+  history: Undoing | undefined;
   /** Entries on which the server failed, by key. */
   readonly parked = new Map<string, QueueEntry>();
   readonly #view: View<S>;
   readonly #emitter: Emitter<ClientEvents>;
-  readonly #changed: () => void;
+  /** Something that the application can read has changed. */
+  readonly changed: () => void;
   /** Resolve the promises of verdicts, by key. */
   readonly #waiters = new Map<string, (verdict: AnyVerdict) => void>();
   #closed = false;
@@ -26,7 +29,7 @@ export class Entries<S extends object> {
   constructor(view: View<S>, emitter: Emitter<ClientEvents>, changed: () => void) {
     this.#view = view;
     this.#emitter = emitter;
-    this.#changed = changed;
+    this.changed = changed;
   }
 
   /** From now on entries are stored and sent. */
@@ -37,36 +40,39 @@ export class Entries<S extends object> {
 
   /**
    * Submits an entry. Resolves with its verdict; returns a failure where the model rejects it here. While the replica
-   * cannot judge it, only its shape is judged, and there is nothing to undo it by.
+   * cannot judge it, only its shape is judged. `step`: it undoes or redoes something, and can be undone with this step.
    */
-  add(entry: QueueEntry, undoable: boolean, signal: AbortSignal | undefined): Promise<AnyVerdict> | Failure {
+  add(entry: QueueEntry, signal?: AbortSignal, step?: Step): Promise<AnyVerdict> | Failure {
     const { key } = entry;
     const replica = this.#view.rebased();
     const judged = replica.judges;
-    const compensations = undoable && judged ? replica.compensationsOf(entry) : undefined;
-    const failure = replica.add(entry);
+    const change = this.history?.recorder(entry);
+    const failure = replica.add(entry, false, change);
     if (failure && (judged || failure.layer === "schema")) {
       replica.settle(key);
       return failure;
     }
-    if (compensations?.length) this.history.add(key, compensations);
+    this.history?.add(change!, step);
     // Stored and sent at the same time: after a crash in between there is at most an event that nothing here waits for.
     void this.#store?.append(entry);
     const verdict = this.#wait(key);
     this.#backend?.offer(entry);
-    this.#changed();
+    this.changed();
 
     const abort = async () => {
-      if (this.#backend) await this.#backend.withdraw(key);
-      // Nothing is sent before the store is open.
-      else {
-        this.settle(key, { status: "withdrawn" });
-        this.#changed();
-      }
+      await this.withdraw(key);
       if (this.#view.replica.has(key)) this.#resolve(key, { status: "undecided" });
     };
     signal?.addEventListener("abort", abort, { once: true });
     return verdict.finally(() => signal?.removeEventListener("abort", abort));
+  }
+
+  /** Withdraws an entry if it was not sent. Then it is settled when this returns or resolves. */
+  withdraw(key: string): void | Promise<void> {
+    if (this.#backend) return this.#backend.withdraw(key);
+    // Nothing is sent before the store is open.
+    this.settle(key, { status: "withdrawn" });
+    this.changed();
   }
 
   /** Sends a parked entry again. */
@@ -79,7 +85,7 @@ export class Entries<S extends object> {
     void this.#store?.update(entry);
     const verdict = this.#wait(key);
     this.#backend?.offer(entry, true);
-    this.#changed();
+    this.changed();
     return verdict;
   }
 
@@ -88,7 +94,7 @@ export class Entries<S extends object> {
     if (!this.parked.delete(key)) return;
     void this.#store?.remove([key]);
     this.#backend?.discard?.(key);
-    this.#changed();
+    this.changed();
   }
 
   /** The server cannot decide the entry: it is kept aside. */
@@ -121,7 +127,7 @@ export class Entries<S extends object> {
       this.parked.delete(key);
       removed = this.#store?.remove([key]);
     }
-    if (verdict.status !== "accepted") this.history.forget(key);
+    this.history?.settle(key, verdict);
     if (entry && verdict.status === "rejected") this.#emitter.emit("rejected", { entry, verdict });
     if (entry && verdict.status === "expired") this.#emitter.emit("expired", { entry });
     // `withdrawn` is reported only after the removal, when no crash can bring the entry back.
@@ -133,11 +139,13 @@ export class Entries<S extends object> {
   close(): void {
     this.#closed = true;
     for (const key of this.#waiters.keys()) this.#resolve(key, { status: "undecided" });
+    this.history?.forget();
   }
 
   /** Shows nothing of what was submitted. */
   forget(): void {
     this.parked.clear();
+    this.history?.forget();
   }
 
   #wait(key: string): Promise<AnyVerdict> {

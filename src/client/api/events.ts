@@ -3,6 +3,7 @@ import type { QueueEntry, StoreFailure } from "../stores/store.ts";
 import type { ConfirmedEvent } from "../sync/replica.ts";
 import type { ClientStatus } from "../sync/status.ts";
 import type { BatchVerdict, Unsettled, Verdict } from "../sync/verdict.ts";
+import type { UndoReport } from "./undo-result.ts";
 
 /** A verdict that is a rejection, of a draft or of a batch. */
 export type Rejection = Exclude<Verdict | BatchVerdict, Unsettled | { status: "accepted" }>;
@@ -29,6 +30,8 @@ export interface ClientEvents {
   reset: { why: "far_behind" | "log_replaced" | "diverged" };
   /** All places for presence are taken: other clients do not see this one. It is shown when there is a place. */
   hidden: { problem: Problem };
+  /** An undo or redo was submitted, in `entries` entries: a large one takes several batches. */
+  undo: UndoReport;
   /** The number of undecided entries has changed. */
   progress: { undecided: number };
   /** From now on drafts are kept in memory only. */

@@ -1,7 +1,5 @@
 import {
   type AnyModel,
-  type Compensation,
-  compensationOf,
   foldEvent,
   invariantViolations,
   type ModelEvent,
@@ -14,11 +12,11 @@ import {
   canonicalJson,
   type Failure,
   type JsonObject,
-  draftBounds,
   type NumberedEvent,
   type Violation,
 } from "../../protocol/index.ts";
 import type { QueuedDraft, QueueEntry } from "../stores/store.ts";
+import type { Recorder } from "./recorder.ts";
 
 /** The client and its user, for the functions of the model. */
 export interface ReplicaIdentity {
@@ -46,6 +44,9 @@ interface Group {
   reportedFitting: boolean;
   /** Its events may already be in the confirmed state: it is not shown until it is decided. */
   doubtful: boolean;
+  /** It will be undone: it is not shown until it is decided. */
+  undoing: boolean;
+  readonly recorder: Recorder | undefined;
   /** It is not in the view, and has to be applied. */
   stale: boolean;
 }
@@ -102,10 +103,10 @@ export class Replica<S extends object> {
   }
 
   /** The undecided entries, in order; with `failure` if an entry does not fit the view. `waiting`: that is not known yet. */
-  get pending(): readonly { entry: QueueEntry; failure: Failure | undefined; waiting: boolean }[] {
-    return [...this.#groups.values()].map(({ entry, failure, doubtful }) => {
+  get pending(): readonly { entry: QueueEntry; failure: Failure | undefined; waiting: boolean; undoing: boolean }[] {
+    return [...this.#groups.values()].map(({ entry, failure, doubtful, undoing }) => {
       const waiting = doubtful || (failure !== undefined && !this.judges);
-      return { entry, failure: waiting ? undefined : failure, waiting };
+      return { entry, failure: waiting ? undefined : failure, waiting, undoing };
     });
   }
 
@@ -134,47 +135,6 @@ export class Replica<S extends object> {
     return drafts === this.#pending.size;
   }
 
-  /**
-   * The drafts that undo `entry`, as the model declares them, in their order. Undefined if one of its
-   * events cannot be undone. Call it before `add`. In a batch, each draft is evaluated on the state after
-   * the drafts before it.
-   */
-  compensationsOf(entry: QueueEntry): Compensation[] | undefined {
-    this.#assertRebased();
-    const before = this.#state.position;
-    const all: Compensation[] = [];
-    try {
-      const { clientId, principal } = this.#identity;
-      for (const [at, { type, payload, version }] of entry.drafts.entries()) {
-        const definition = this.#model.eventType(type);
-        if (!definition?.compensate) return undefined;
-        const event = upcast(definition, {
-          type,
-          payload,
-          ...(version === undefined ? {} : { version }),
-          timestamp: entry.queuedAt,
-          clientId,
-        });
-        // A reducer need not end on what the rules reject. `add` returns the failure.
-        const head = this.#eventId + this.#applied + at;
-        if (payloadViolations(definition, event.payload).length > 0) return undefined;
-        if (ruleViolations(definition as never, this.#state, event, { head, principal }).length > 0) return undefined;
-        const compensations = compensationOf(this.#model, this.#state, event);
-        if (!compensations) return undefined;
-        all.unshift(...compensations);
-        if (entry.drafts.length > 1) {
-          this.#state.change((state) => definition.reduce(state, event as never, this.#state.context));
-        }
-      }
-    } catch {
-      // The model fails on it: `add` returns the failure.
-      return undefined;
-    } finally {
-      this.#state.undoTo(before);
-    }
-    return all.length > draftBounds.batchEventsMax ? undefined : all;
-  }
-
   /** The view as immutable plain data; unchanged parts are the same objects as before. Call `rebase` first. */
   publish(): S {
     this.#assertRebased();
@@ -196,9 +156,9 @@ export class Replica<S extends object> {
   /**
    * Adds an entry after the others, and applies it. Call `rebase` first. Returns a failure if the entry
    * does not fit the view. It is still pending then; `settle` removes it if it must not be sent. `doubtful`: its events
-   * may be in the confirmed state, so that it is not shown until it is decided.
+   * may be in the confirmed state, so that it is not shown until it is decided. `recorder`: records how it can be undone.
    */
-  add(entry: QueueEntry, doubtful = false): Failure | undefined {
+  add(entry: QueueEntry, doubtful = false, recorder?: Recorder): Failure | undefined {
     this.#assertRebased();
     const group: Group = {
       entry,
@@ -206,6 +166,8 @@ export class Replica<S extends object> {
       failure: undefined,
       reportedFitting: true,
       doubtful,
+      undoing: false,
+      recorder,
       stale: false,
     };
     if (doubtful) this.#doubts++;
@@ -218,6 +180,14 @@ export class Replica<S extends object> {
     this.#applyGroup(group);
     group.reportedFitting = group.failure === undefined || !this.judges;
     return group.failure;
+  }
+
+  /** The entry will be undone: from now on it is not shown. */
+  hide(key: string): void {
+    const group = this.#groups.get(key);
+    if (!group) return;
+    group.undoing = true;
+    this.#takeBack(group);
   }
 
   /** The entry is decided or withdrawn: its drafts that are not confirmed leave the view. */
@@ -246,7 +216,7 @@ export class Replica<S extends object> {
       this.#applied--;
     } else {
       this.#takeBack();
-      foldEvent(this.#model, this.#state, event);
+      this.#record(own, event, () => foldEvent(this.#model, this.#state, event));
     }
     if (own) {
       own.group.members.splice(own.group.members.indexOf(own), 1);
@@ -330,7 +300,7 @@ export class Replica<S extends object> {
   #applyGroup(group: Group): void {
     group.stale = false;
     group.failure = undefined;
-    if (group.doubtful) return;
+    if (group.doubtful || group.undoing) return;
     for (const member of group.members) {
       group.failure = this.#apply(member);
       if (group.failure) {
@@ -344,6 +314,13 @@ export class Replica<S extends object> {
 
   #assertRebased(): void {
     if (this.#stale) throw new Error("call rebase first");
+  }
+
+  /** Runs `apply`, which applies `event`, and records how to undo it, if that is needed. */
+  #record(own: Pending | undefined, event: ModelEvent<JsonObject>, apply: () => unknown): void {
+    const recorder = own?.group.recorder;
+    if (recorder) recorder.record(this.#state, event, apply, own!.draft);
+    else apply();
   }
 
   /** Applies one draft, or leaves the view unchanged and returns why. */
@@ -371,7 +348,9 @@ export class Replica<S extends object> {
       const at = { head: this.#eventId + this.#applied, principal: this.#identity.principal };
       const rules = ruleViolations(definition as never, this.#state, event, at);
       if (rules.length > 0) return invalid("rule", rules);
-      this.#state.change((state) => definition.reduce(state, event as never, this.#state.context));
+      this.#record(pending, current, () =>
+        this.#state.change((state) => definition.reduce(state, event as never, this.#state.context)),
+      );
       const broken = invariantViolations(this.#model, this.#state);
       if (broken.length === 0) return undefined;
       this.#state.undoTo(0);

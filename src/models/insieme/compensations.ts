@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import type { Compensation, ReduceContext } from "../../model/index.ts";
-import { isJsonObject, type JsonObject, bounds } from "../../protocol/index.ts";
+import { isJsonObject, type JsonObject } from "../../protocol/index.ts";
 import { segmentsOf } from "./path.ts";
 import { reach, restore, unmerge } from "./restore.ts";
 import { nodeId, root } from "./shapes.ts";
@@ -93,7 +93,7 @@ export function compensateDelete(
   const nodes: { node: TreeNode; options: JsonObject }[] = [{ node: tree.node(id)!, options: place }];
   for (const { node, options } of nodes) {
     const data = pushedData(tree, node);
-    if (!data || nodes.length + node.children!.length > bounds.batchEventsMax) return undefined;
+    if (!data) return undefined;
     pushes.push({ type: "treePush", payload: { target, value: { ...data, id: node.id }, options } });
     for (const child of node.children!) nodes.push({ node: child, options: { parent: node.id, position: "last" } });
   }

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import type { Compensation } from "../../model/index.ts";
-import { isJsonObject, type Json, type JsonObject, bounds } from "../../protocol/index.ts";
+import { isJsonObject, type Json, type JsonObject } from "../../protocol/index.ts";
 import { segmentsOf } from "./path.ts";
 import { target as targetShape } from "./shapes.ts";
 
@@ -29,10 +29,8 @@ export function restore(state: JsonObject, segments: readonly string[]): Compens
   return { type: "set", payload: { target, value, options: { replace: true } } };
 }
 
-/** The drafts that remove the new `keys` from the object at `segments`; undefined if that is impossible, or too many. */
+/** The drafts that remove the new `keys` from the object at `segments`; undefined if that is impossible. */
 function unsets(state: JsonObject, segments: readonly string[], keys: readonly string[]): Compensation[] | undefined {
-  // One draft of the batch is reserved for the merge.
-  if (keys.length >= bounds.batchEventsMax) return undefined;
   const drafts: Compensation[] = [];
   for (const key of keys) {
     const draft = restore(state, [...segments, key]);
@@ -45,7 +43,8 @@ function unsets(state: JsonObject, segments: readonly string[], keys: readonly s
 
 /**
  * The drafts that undo the merge of `value` into `current`, the object at `segments`, and do not change its other
- * keys. `merge` returns the draft that merges the old values. Undefined if that is impossible.
+ * keys: one for each key, because each may have been changed by others since. `merge` returns the draft that merges old
+ * values. Undefined if that is impossible.
  */
 export function unmerge(
   state: JsonObject,
@@ -54,13 +53,12 @@ export function unmerge(
   value: JsonObject,
   merge: (old: JsonObject) => Compensation,
 ): Compensation[] | undefined {
-  const old: JsonObject = {};
-  const added: string[] = [];
-  for (const key of Object.keys(value)) {
-    if (key in current) old[key] = current[key]!;
-    else added.push(key);
-  }
-  const drafts = unsets(state, segments, added);
-  // If all keys were added, there is nothing to merge.
-  return added.length > 0 && Object.keys(old).length === 0 ? drafts : drafts && [merge(old), ...drafts];
+  const keys = Object.keys(value);
+  const drafts = unsets(
+    state,
+    segments,
+    keys.filter((key) => !(key in current)),
+  );
+  const merges = keys.filter((key) => key in current).map((key) => merge({ [key]: current[key]! }));
+  return drafts && [...merges, ...drafts];
 }

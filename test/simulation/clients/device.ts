@@ -39,6 +39,8 @@ export type Action =
   | "atomic"
   | "sequential"
   | "undo"
+  | "redo"
+  | "group"
   | "verify"
   | "show"
   | "pause"
@@ -169,7 +171,15 @@ export class Device {
         return;
       }
       case "undo":
-        program.undo();
+      case "redo":
+        program.undo(action);
+        return;
+      case "group":
+        program.group(() => {
+          for (let left = random.between(1, 4); left > 0; left--) {
+            program.submit(this.#propose(program), { abortAfterMs: undefined, persistent: false });
+          }
+        });
         return;
       case "verify":
         void program.verify();

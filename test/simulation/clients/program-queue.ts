@@ -1,4 +1,4 @@
-import type { QueueEntry } from "../../../src/client/index.ts";
+import type { PendingEntry, QueueEntry } from "../../../src/client/index.ts";
 import type { Book, Submitted } from "./book.ts";
 import type { AnyClient } from "./program.ts";
 import type { Reporter } from "./reporter.ts";
@@ -38,6 +38,11 @@ export class ProgramQueue {
     return this.#aborted.has(key);
   }
 
+  /** Whether the application does not wait any more for it, or for a draft that the client made of it after a conflict. */
+  mayBeWithdrawn(key: string): boolean {
+    return this.#aborted.has(key) || [...this.#retried].some((retried) => this.#aborted.has(retried));
+  }
+
   isShown(key: string): boolean {
     return !this.#doubtful.has(key);
   }
@@ -64,6 +69,12 @@ export class ProgramQueue {
     if (!pending) return undefined;
     this.#here.add(pending.key);
     return this.#book.add(pending);
+  }
+
+  /** The client has submitted an entry to undo or redo something. */
+  undoes(pending: PendingEntry): void {
+    this.#here.add(pending.key);
+    this.#book.add(pending).undoes = true;
   }
 
   sent(key: string): void {

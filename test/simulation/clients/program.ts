@@ -6,11 +6,13 @@ import {
   type QueueEntry,
   type SocketEvents,
   type Timing,
+  type UndoResult,
   type Verdict,
 } from "../../../src/client/index.ts";
 // Loaded before the first client needs it, so that its time is the same in each run.
 import "../../../src/client/api/base-keeper.ts";
 import "../../../src/client/stores/resilient.ts";
+import { loadUndo } from "../../../src/client/api/undoing.ts";
 import { rejectionRetentionMs } from "../../../src/core/index.ts";
 import type { JsonObject, ServerMessage } from "../../../src/protocol/index.ts";
 import type { Application, Proposal } from "../drafts.ts";
@@ -29,6 +31,8 @@ import { type LogPosition, LogTracker } from "./log-tracker.ts";
 import { Verdicts } from "./verdicts.ts";
 import { ViewCheck } from "./view-check.ts";
 import { Watch } from "./watch.ts";
+
+await loadUndo();
 
 // The models of runs differ, so there is no specific type.
 export type AnyClient = Client<any, any>;
@@ -207,8 +211,19 @@ export class Program {
     this.#enter(abort, () => this.client.submitBatch(mode, drafts as never, abort ? { signal: abort.signal } : {}));
   }
 
-  undo(): void {
-    if (this.client.canUndo) this.#enter(undefined, () => this.client.undo() as Promise<Verdict | BatchVerdict>);
+  /** What `submit` submits is undone as one step. */
+  group(submit: () => void): void {
+    this.client.group("a group", submit);
+  }
+
+  undo(what: "undo" | "redo"): void {
+    if (!(what === "undo" ? this.client.canUndo : this.client.canRedo)) return;
+    const before = this.client.pending.map(({ key }) => key);
+    this.#reporter.line(`${what}es, of ${before.length} pending`);
+    const result = this.client[what]();
+    const pending = new Set(this.client.pending.map(({ key }) => key));
+    for (const key of before) if (!pending.has(key)) this.#queue.aborted(key);
+    void this.#undone(result);
   }
 
   retry(key: string): void {
@@ -324,6 +339,13 @@ export class Program {
     client.on("degraded", ({ reason }) => {
       this.#reporter.line(`keeps drafts in memory only: ${reason}`);
       this.#degraded = true;
+    });
+    client.on("undo", ({ entries }) => {
+      const { pending } = client;
+      for (const entry of pending.slice(pending.length - entries)) {
+        this.#reporter.line(`submits for it ${entry.mode} ${entry.key}: ${JSON.stringify(entry.drafts)}`);
+        this.#queue.undoes(entry);
+      }
     });
     client.on("parked", ({ entry }) => book.settle(entry.key, "parked"));
     client.on("expired", ({ entry }) => {
@@ -459,8 +481,28 @@ export class Program {
     this.#promises--;
   }
 
-  #reported(verdict: Verdict | BatchVerdict, entry: Submitted | undefined, aborted: boolean): void {
+  async #undone(undone: Promise<UndoResult<any> | undefined>): Promise<void> {
+    this.#promises++;
+    try {
+      const result = await undone;
+      const { status, verdicts = [] } = result ?? {};
+      this.#reporter.line(`has undone: ${status}`);
+      this.#check(result !== undefined, () => "could undo, and has not");
+      const unasked = status === "undecided" && !this.#closing;
+      this.#check(!unasked, () => "an undo is undecided, without a request");
+      for (const verdict of verdicts) {
+        const draftId = "results" in verdict ? verdict.results[0]!.draftId : "";
+        this.#verdicts.reported(verdict, this.#parts.book.byDraft(draftId));
+      }
+    } catch (error) {
+      this.#reporter.violated(`an undo was rejected: ${thrown(error)}`);
+    }
+    this.#promises--;
+  }
+
+  #reported(verdict: Verdict | BatchVerdict, entry: Submitted | undefined, given: boolean): void {
     const { status } = verdict;
+    const aborted = given || (entry !== undefined && this.#queue.mayBeWithdrawn(entry.key));
     this.#reporter.line(`gets ${status} for ${entry?.key ?? "nothing"}`);
     const unasked = status === "withdrawn" ? !aborted : status === "undecided" && !aborted && !this.#closing;
     this.#check(!unasked, () => `${entry?.key} is ${status}, without a request`);

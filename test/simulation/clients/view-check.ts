@@ -34,7 +34,8 @@ export class ViewCheck {
     const { server } = tracker;
     const { eventId, pending, clientId } = client;
     const state: unknown = client.state;
-    const sign = `${server.generation} ${eventId} ${queue.doubtful} ${pending.map(({ key }) => key).join()}`;
+    const keys = pending.map(({ key, undoing }) => `${key}${undoing ? "-" : ""}`).join();
+    const sign = `${server.generation} ${eventId} ${queue.doubtful} ${keys}`;
     if (this.#seen && this.#seen.state === state && this.#seen.sign === sign) return;
     this.#seen = { state, sign };
     const confirmed = server.stateAt(eventId);
@@ -42,7 +43,7 @@ export class ViewCheck {
       reporter.violated(`is at event ${eventId}, and the log is at ${server.ledger.head}`);
       return;
     }
-    const shown = pending.filter(({ key }) => queue.isShown(key));
+    const shown = pending.filter(({ key, undoing }) => queue.isShown(key) && !undoing);
     const isOpen: IsOpen = (draftId) => (server.ledger.event(principal, draftId)?.eventId ?? Infinity) > eventId;
     if (this.#isUncertain(shown, isOpen)) return;
     const expected = viewFromScratch({ model, clientId, principal, confirmed, eventId }, shown, isOpen);

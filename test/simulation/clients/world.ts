@@ -71,6 +71,8 @@ function characterOf(random: Random) {
       atomic: often(3),
       sequential: often(3),
       undo: often(2),
+      redo: often(1.5),
+      group: often(1),
       verify: often(1.5),
       show: often(1),
       pause: often(0.6),

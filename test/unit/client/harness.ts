@@ -2,12 +2,15 @@
 import "../../../src/client/api/base-keeper.ts";
 import "../../../src/client/stores/resilient.ts";
 import "../../../src/client/sync/state-loader.ts";
+import { loadUndo } from "../../../src/client/api/undoing.ts";
 import { Client, type ClientParts } from "../../../src/client/api/client.ts";
 import type { Ports, Reachability, SocketEvents } from "../../../src/client/transport/ports.ts";
 import { memoryStore } from "../../../src/client/stores/memory.ts";
 import { defaultTiming } from "../../../src/client/transport/timing.ts";
 import { insieme } from "../../../src/models/insieme/index.ts";
 import type { JsonObject, WireEvent } from "../../../src/protocol/index.ts";
+
+await loadUndo();
 
 /** Waits until all promises that can resolve have resolved. */
 export const settle = () => new Promise<void>((resolve) => setImmediate(resolve));

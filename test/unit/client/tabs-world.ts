@@ -1,3 +1,5 @@
+// Loaded before the first client needs it: tests count turns.
+import "../../../src/client/stores/resilient.ts";
 import { createHash } from "node:crypto";
 // Loaded before the first tab needs it: the time here is not the real one.
 import "../../../src/client/api/base-keeper.ts";
