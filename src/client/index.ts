@@ -120,8 +120,8 @@ export function createClient<S extends object, P extends Record<string, z.core.$
 ): Client<S, P> {
   const { url, partition, model, token, clientId, presence = false, ports = platformPorts } = options;
   if (!isPartitionName(partition)) throw new TypeError(`"${partition}" cannot be the name of a partition`);
-  const address = new URL(`/v1/partitions/${partition}/ws`, url);
-  address.protocol = address.protocol.replace("http", "ws");
+  // Read only: React Native cannot set the parts of a URL.
+  const { origin, host } = new URL(url);
   const backend = async (scope: string): Promise<NewBackend | undefined> => {
     if (!tabsSupported()) return undefined;
     // A separate file, because most platforms have no tabs. If it cannot be loaded in time, this tab works alone:
@@ -138,13 +138,13 @@ export function createClient<S extends object, P extends Record<string, z.core.$
     partition,
     clientId,
     identity: identityIn(options),
-    address: `${address.host}/${partition}`,
+    address: `${host}/${partition}`,
     store,
     ports,
     timing,
     initial: options.initial,
     connect: options.connect,
-    engine: { url: address.href, token, presence },
+    engine: { url: `${origin.replace("http", "ws")}/v1/partitions/${partition}/ws`, token, presence },
     ...((options.tabs ?? !options.store) ? { backend } : {}),
   });
 }

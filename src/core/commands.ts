@@ -51,6 +51,8 @@ export type ReadCommand =
       clientId: string;
       partition: string | undefined;
       modelVersion: number | undefined;
+      /** Whether it connects for verdicts only if the version of the model is another one. */
+      otherModel: boolean;
       initialState: boolean;
       /** Whether a large state comes as chunks of a snapshot. */
       stateChunks: boolean;

@@ -14,6 +14,8 @@ export type Reply =
       proof: string | undefined;
       /** JSON text. */
       initialState: string | undefined;
+      /** The version of the model; undefined: it is that of the client, or the client has named none. */
+      modelVersion?: number | undefined;
       sinceSnapshot: number | undefined;
       /** In place of `initialState`. */
       snapshot: ChunkedSnapshot | undefined;

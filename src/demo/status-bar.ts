@@ -23,6 +23,12 @@ const reasonText: Partial<Record<StatusReason, string>> = {
   protocol_error: "not understood",
 };
 
+/** What the page waits for while it and the server are of different versions. */
+const waitingTexts: Record<NonNullable<StatusReport["waiting"]>, string> = {
+  server: "The server is being updated.",
+  reload: "This page is old: reload it.",
+};
+
 /** The status of a pane's client. */
 export interface Doing {
   report: StatusReport;
@@ -72,7 +78,7 @@ export class StatusBar {
   }
 
   draw({ report, eventId, head, undecided, labels, company }: Doing): void {
-    const { status, reason, retryAt, problem } = report;
+    const { status, reason, retryAt, problem, waiting } = report;
     const online = status === "online";
     this.#pane.dataset["status"] = status;
     this.#network.ariaChecked = String(reason !== "paused");
@@ -86,7 +92,7 @@ export class StatusBar {
     this.#pane.classList.toggle("undecided", undecided > 0);
     say(this.#company, company.length > 0 ? `with ${company.join(", ")}` : "");
     say(this.#waiting, online || labels.length === 0 ? "" : waitingText(undecided, labels));
-    say(this.#problem, problem?.detail ?? (reason === "upgrade_required" ? "This page is old: reload it." : ""));
+    say(this.#problem, problem?.detail ?? (waiting === undefined ? "" : waitingTexts[waiting]));
 
     clearTimeout(this.#timer);
     if (retryAt !== undefined) this.#timer = setTimeout(this.#changed, countdownMs);

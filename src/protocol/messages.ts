@@ -16,6 +16,8 @@ const connectPayload = z.object({
   partition: z.optional(z.string()),
   /** The version of the application's model on the client; absent: any version. */
   modelVersion: z.optional(z.int().check(z.positive())),
+  /** With another version of the model the connection is accepted, for verdicts only. */
+  otherModel: z.optional(z.boolean()),
   initialState: z.optional(z.boolean()),
   /** A large state comes as chunks of a stored snapshot, which the client requests one by one. */
   stateChunks: z.optional(z.boolean()),
@@ -261,6 +263,8 @@ export type ServerMessage =
         proof?: string;
         initialState?: Json;
         sinceSnapshot?: number;
+        /** The version of the model, if it is not that of `connect`: then the connection gets verdicts only. */
+        modelVersion?: number;
         /** In place of a large `initialState`, if `connect` asked for `stateChunks`. */
         snapshot?: ChunkedSnapshot;
         limits?: Record<string, number>;

@@ -22,17 +22,20 @@ const server = new TestServer();
 beforeAll(() => server.start());
 afterAll(() => server.stop());
 
-describe("8 clients in Node, behind a network that blocks WebSockets and disturbs HTTP", () => {
+describe.each([
+  ["disturbs HTTP", false],
+  ["holds streams back, and disturbs polls", true],
+])("8 clients in Node, behind a network that blocks WebSockets and %s", (_, holdsBack) => {
   test.for(seeds)(
-    "[CL-7] [CL-6] [CL-3] [ID-14] [WP-5] [LC-1] seed %i: after the faults all views equal the state of the server, and each draft counts as its verdict says",
+    "[CL-7] [CL-6] [CL-3] [CL-14] [ID-14] [WP-5] [LC-1] seed %i: after the faults all views equal the state of the server, and each draft counts as its verdict says",
     { timeout: settleMsMax },
     async (seed, { onTestFailed }) => {
-      const partition = `blocked-${seed}`;
+      const partition = `blocked-${holdsBack}-${seed}`;
       await plantTree(server.url, partition);
       const happened = noFaults();
       const proxies = Array.from(
         { length: clients },
-        (_, at) => new ChaosHttp(server.url, chaos(seed * 31 + at * 1_000_003, roughFaults, happened)),
+        (_, at) => new ChaosHttp(server.url, chaos(seed * 31 + at * 1_000_003, roughFaults, happened), { holdsBack }),
       );
       await Promise.all(proxies.map((proxy) => proxy.start()));
       const loads = proxies.map(
@@ -62,6 +65,7 @@ describe("8 clients in Node, behind a network that blocks WebSockets and disturb
         expect(result.refused).toBeGreaterThan(0);
         // Several clients have tried WebSockets before.
         for (const { upgrades } of proxies) expect(upgrades).toBeGreaterThanOrEqual(3);
+        if (holdsBack) for (const { polls } of proxies) expect(polls).toBeGreaterThan(3);
       } finally {
         await Promise.all(loads.map(({ client }) => client.close()));
         await Promise.all(proxies.map((proxy) => proxy.stop()));

@@ -21,11 +21,17 @@ export class ChaosHttp {
   readonly #target: URL;
   readonly #server: Server;
   #meddlers: (connection: number) => Meddler;
+  /** The number of polls so far. */
+  polls = 0;
+  readonly #holdsBack: boolean;
+  #pollMeddler: Meddler | undefined;
   /** By the connection's id. */
   readonly #meddlersById = new Map<string, Meddler>();
 
-  constructor(target: URL, meddlers: (connection: number) => Meddler) {
+  /** `holdsBack`: a stream is passed on when it has ended, and not before; the meddler decides what happens to each poll. */
+  constructor(target: URL, meddlers: (connection: number) => Meddler, { holdsBack = false } = {}) {
     this.#target = target;
+    this.#holdsBack = holdsBack;
     this.#meddlers = meddlers;
     this.#server = createServer((asked, answer) => {
       if (asked.method === "OPTIONS") answer.writeHead(204, anyPage).end();
@@ -50,6 +56,7 @@ export class ChaosHttp {
   /** From now on everything passes unchanged, on new connections: frames that the current ones hold are lost. */
   heal(): void {
     this.#meddlers = () => (frame) => ({ frames: [frame] });
+    this.#pollMeddler = undefined;
     this.#server.closeAllConnections();
   }
 
@@ -62,8 +69,14 @@ export class ChaosHttp {
 
   #stream(asked: IncomingMessage, answer: ServerResponse): void {
     const meddle = this.#meddlers(this.connections++);
+    let heldBack = "";
+    const write = (text: string) => {
+      if (this.#holdsBack) heldBack += text;
+      else answer.write(text);
+    };
     const upstream = this.#forward(asked, "", (response) => {
       answer.writeHead(response.statusCode!, { ...response.headers, ...anyPage });
+      if (!this.#holdsBack) answer.flushHeaders();
       let text = "";
       let queue = Promise.resolve();
       response.setEncoding("utf8").on("data", (piece: string) => {
@@ -72,10 +85,10 @@ export class ChaosHttp {
         for (const event of events) {
           const id = /"connectionId":"([^"]+)"/.exec(event)?.[1];
           if (id !== undefined) this.#meddlersById.set(id, meddle);
-          queue = queue.then(() => (id === undefined ? pass(event) : void answer.write(`${event}\n\n`)));
+          queue = queue.then(() => (id === undefined ? pass(event) : write(`${event}\n\n`)));
         }
       });
-      response.once("end", () => (queue = queue.then(() => void answer.end())));
+      response.once("end", () => (queue = queue.then(() => void answer.end(heldBack))));
       response.once("error", () => answer.destroy());
     });
     upstream.on("error", () => answer.destroy());
@@ -84,14 +97,18 @@ export class ChaosHttp {
       const { frames, delayMs = 0, stallMs = 0, cut = false } = meddle(event, "down");
       if (cut) answer.destroy();
       await sleep(delayMs + stallMs);
-      for (const frame of frames) answer.write(`${frame}\n\n`);
+      for (const frame of frames) write(`${frame}\n\n`);
     };
   }
 
   async #post(asked: IncomingMessage, answer: ServerResponse): Promise<void> {
     let body = "";
     for await (const piece of asked.setEncoding("utf8")) body += piece as string;
-    const meddle = this.#meddlersById.get(asked.url!.split("/").at(-1)!);
+    const isPoll = asked.url!.endsWith("/v1/poll");
+    if (isPoll) this.polls++;
+    const meddle = isPoll
+      ? (this.#pollMeddler ??= this.#meddlers(0))
+      : this.#meddlersById.get(asked.url!.split("/").at(-1)!);
     const { frames, delayMs = 0, stallMs = 0, cut = false } = meddle?.(body, "up") ?? { frames: [body] };
     await sleep(delayMs + stallMs);
     // The server has accepted a request whose answer is lost.

@@ -21,6 +21,7 @@ const shouting: Dialect = {
           clientId: "c",
           partition: undefined,
           modelVersion: undefined,
+          otherModel: false,
           initialState: false,
           stateChunks: false,
           sinceEventId: undefined,

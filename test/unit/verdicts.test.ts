@@ -333,6 +333,24 @@ describe("layers", () => {
     expect(stale.connect("s", { modelVersion: 3 })[0].type).toBe("connected");
   });
 
+  it("[MD-5] [LC-5] [CL-14] gives a client with another model version verdicts, and no events, if it asks for that", () => {
+    const { room, a } = counting();
+    a.submit("d1", "note", { text: "before" });
+    const other = room.open();
+    const options = { modelVersion: 2, otherModel: true, sinceEventId: 99, proof: "p", echo: false };
+    expect(other.connect("o", options).map(({ payload }) => payload)).toEqual([
+      { serverId: expect.any(String), currentEventIndex: 1, modelVersion: 3 },
+    ]);
+    a.submit("d2", "note", { text: "of another" });
+    other.submit("d3", "note", { text: "own" });
+    other.submit("d4", "no such type", {});
+    expect(other.received.slice(1)).toEqual(["accepted", "rejected"]);
+    // With the version of the partition nothing changes.
+    const same = room.open().connect("s", { ...options, modelVersion: 3, sinceEventId: 3, proof: undefined });
+    expect(same.map(({ type }) => type)).toEqual(["connected", "sync_response"]);
+    expect(same[0].payload).not.toHaveProperty("modelVersion");
+  });
+
   it("[MD-1] reducers receive the time of the commit and the client", () => {
     const { room, a } = counting();
     a.submit("d", "note", { text: "when" });

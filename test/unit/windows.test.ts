@@ -629,6 +629,7 @@ describe("a window", () => {
                   clientId: `c${who}`,
                   partition: undefined,
                   modelVersion: undefined,
+                  otherModel: false,
                   initialState: false,
                   stateChunks: false,
                   credit: undefined,

@@ -620,7 +620,7 @@ export class Client<S extends object, P extends Payloads> {
         this.#entries.parked.delete(item.key);
         break;
       case "verdict":
-        this.#entries.settle(item.key, item.verdict);
+        this.#entries.settle(item.key, item.verdict, this.#status.waiting === "reload");
         break;
       case "peers":
         this.#peers = item.peers;

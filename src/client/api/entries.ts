@@ -113,11 +113,11 @@ export class Entries<S extends object> {
     return true;
   }
 
-  /** The entry leaves the queue. */
-  settle(key: string, verdict: AnyVerdict): void {
+  /** The entry leaves the queue. `still`: its event does not come into the view; so what was accepted stays in it as it is. */
+  settle(key: string, verdict: AnyVerdict, still = false): void {
     const { replica } = this.#view;
     const entry = replica.entry(key);
-    replica.settle(key);
+    if (!still || verdict.status !== "accepted") replica.settle(key);
     let removed: Promise<void> | undefined;
     if (verdict.status === "parked") {
       // An entry of another tab, which keeps it.

@@ -1,4 +1,4 @@
-import type { ChunkedSnapshot, Json, JsonObject, ServerMessage } from "../../protocol/index.ts";
+import type { ChunkedSnapshot, Json, JsonObject, Problem, ServerMessage } from "../../protocol/index.ts";
 import { protocolVersion } from "../../protocol/versions.ts";
 import { Link } from "../transport/link.ts";
 import type { Ports } from "../transport/ports.ts";
@@ -7,7 +7,7 @@ import type { Delivery } from "./delivery.ts";
 import type { Dialer } from "./dialer.ts";
 import type { FeedItem } from "./feed.ts";
 import type { MessageOf } from "./messages.ts";
-import { type Identity, identityOf, isOther } from "./identity.ts";
+import { identityOf, isOther } from "./identity.ts";
 import type { EngineOptions } from "./options.ts";
 import { Peers } from "./peers.ts";
 import type { PresenceSender } from "./presence.ts";
@@ -21,6 +21,9 @@ const creditBytes = 1024 * 1024;
 const farBehindEvents = 10_000;
 /** How long the server remembers rejections, until it sends its own value. */
 const defaultRetentionMs = 30 * 24 * 60 * 60 * 1_000;
+
+/** The shortest delay while the server is older than the client: a deployment reaches an object within some minutes. */
+const olderServerMs = 15_000;
 
 /** Why the state has to be fetched, rather than the events after the cursor. */
 export type FetchReason = Extract<FeedItem, { kind: "reset" }>["why"];
@@ -62,10 +65,8 @@ export class Connection {
   readonly #dialer: Dialer;
   readonly #partial: ConnectionParts["partial"];
   readonly #events: ConnectionEvents;
-  readonly #answerMs: number;
-  readonly #identity: Identity | undefined;
+  readonly #options: EngineOptions;
   readonly #fetch: FetchReason | undefined;
-  readonly #initialState: () => Json;
   readonly #link: Link;
   readonly #peers: Peers;
   readonly #presence: PresenceSender;
@@ -90,7 +91,7 @@ export class Connection {
     events: ConnectionEvents,
   ) {
     const { options, ports, host, status, delivery, dialer, presence, partial } = parts;
-    const { clientId, partition, modelVersion, initialState, timing, url, identity } = options;
+    const { clientId, partition, modelVersion, timing, url, identity } = options;
     this.#presence = presence;
     this.#host = host;
     this.#status = status;
@@ -98,10 +99,8 @@ export class Connection {
     this.#dialer = dialer;
     this.#partial = partial;
     this.#events = events;
-    this.#answerMs = timing.answerMs;
-    this.#identity = identity;
+    this.#options = options;
     this.#fetch = fetch;
-    this.#initialState = initialState;
     this.#peers = new Peers((peers) => host.take({ kind: "peers", peers }));
     this.#renewal = new Renewal(ports, options.token, (fresh) => {
       if (isOther(identity, identityOf(fresh))) dialer.end("other_principal");
@@ -117,6 +116,7 @@ export class Connection {
           version: protocolVersion,
           partition,
           modelVersion,
+          otherModel: true,
           echo: false,
           frames: "array",
           credit: creditBytes,
@@ -127,7 +127,7 @@ export class Connection {
           ...(identity && { principal: true }),
           renewal: token !== undefined,
           ...(options.presence && { presence: true, presenceRefusals: true, replaces: presence.peerId! }),
-          ...(fetch ? { initialState: true, stateChunks: true } : this.#position()),
+          ...(!status.still && (fetch ? { initialState: true, stateChunks: true } : this.#position())),
         });
       },
       received: (messages, length) => {
@@ -224,15 +224,22 @@ export class Connection {
   #takeConnected({ payload, timestamp }: MessageOf<"connected">): void {
     // The network has sent the frame twice.
     if (this.#status.status !== "connecting") return;
-    const { serverId, currentEventIndex, proof, initialState, snapshot, limits, peerId, expiresAt } = payload;
+    const { serverId, currentEventIndex, proof, initialState, snapshot, limits, peerId, expiresAt, modelVersion } =
+      payload;
     this.#link.met("connect");
-    if (isOther(this.#identity, payload)) {
+    if (isOther(this.#options.identity, payload)) {
       this.#dialer.end("other_principal");
       return;
     }
+    if (modelVersion! < this.#options.modelVersion) {
+      this.#awaitServer();
+      return;
+    }
+    if (modelVersion && !this.#status.still) this.#delivery.stand();
+    const { still } = this.#status;
     const { serverId: known, eventId, proof: own } = this.#host.cursor;
     // A log without events may get another id; nothing is lost with it.
-    if (!this.#fetch && eventId > 0) {
+    if (!this.#fetch && eventId > 0 && !still) {
       if (known !== undefined && known !== serverId) {
         this.#events.refetch("log_replaced");
         return;
@@ -249,7 +256,8 @@ export class Connection {
     this.#delivery.frameMessagesMax = limits?.["frameMessagesMax"] ?? 1;
     this.#delivery.retentionMs = limits?.["rejectionRetentionMs"] ?? defaultRetentionMs;
     this.#status.apply("connected", "ok");
-    if (snapshot) void this.#load(serverId, snapshot);
+    if (still) this.#caughtUp();
+    else if (snapshot) void this.#load(serverId, snapshot);
     else if (this.#fetch) {
       this.#reset(this.#fetch, serverId, currentEventIndex, proof, initialState as Json);
       this.#caughtUp();
@@ -290,7 +298,7 @@ export class Connection {
           this.#loader = partial.loader = undefined;
           const { eventIndex, proof } = snapshot;
           // Without chunks it is empty.
-          const state = text ? (JSON.parse(text) as Json) : this.#initialState();
+          const state = text ? (JSON.parse(text) as Json) : this.#options.initialState();
           this.#reset(this.#fetch!, serverId, eventIndex, proof, state);
           this.#syncing = false;
           this.#sync();
@@ -313,9 +321,11 @@ export class Connection {
     if (!this.#catchesUp && currentEventIndex - nextSinceEventId > farBehindEvents) this.#events.refetch("far_behind");
     else if (hasMore) {
       this.#sync();
-      this.#status.report("ok", undefined, {
-        progress: { unit: "events", done: nextSinceEventId, of: currentEventIndex },
-      });
+      if (this.#syncing) {
+        this.#status.report("ok", undefined, {
+          progress: { unit: "events", done: nextSinceEventId, of: currentEventIndex },
+        });
+      }
     } else this.#caughtUp();
   }
 
@@ -328,7 +338,9 @@ export class Connection {
     else if (this.#checks.has(inReplyTo!)) this.#answered(inReplyTo!)!(undefined);
     else if (draftId !== undefined && this.#delivery.outbox.get(draftId)) this.#delivery.failed(draftId, problem);
     else if (code === "cursor_ahead" || code === "log_replaced") this.#events.refetch("log_replaced");
-    else if (code === "upgrade_required") this.#dialer.end(code, problem);
+    // A server that does not know `otherModel`, or something else that this version sends.
+    else if (code === "upgrade_required" || (code === "bad_request" && inReplyTo === this.#connectId))
+      this.#awaitServer(problem);
     else if (code === "too_many_peers") {
       this.#presence.again(retryAfter * 1_000);
       this.#host.take({ kind: "hidden", problem });
@@ -343,6 +355,11 @@ export class Connection {
     else if (code === "already_connected") return;
     else if (retryable) this.#dialer.lose("refused", { hintMs: retryAfter * 1_000, problem });
     else if (upgradeRefusals.has(code) || inReplyTo === this.#connectId) this.#dialer.end("refused", problem);
+  }
+
+  /** The server is older than the client: it will be replaced. */
+  #awaitServer(problem?: Problem): void {
+    this.#dialer.lose("upgrade_required", { hintMs: olderServerMs, waiting: "server", problem });
   }
 
   /** Ends the wait for a hash. Returns what resolves the promise of `verify`. */
@@ -362,8 +379,10 @@ export class Connection {
       resolve(undefined);
       return;
     }
-    const same = (await this.#host.hash()) === payload.sha256;
-    if (!same) this.#events.refetch("diverged");
+    // Pages that are not secure cannot hash.
+    const own = await this.#host.hash().catch(() => undefined);
+    const same = own === undefined ? own : own === payload.sha256;
+    if (same === false) this.#events.refetch("diverged");
     resolve(same);
   }
 
@@ -389,6 +408,10 @@ export class Connection {
   #sync(): void {
     if (this.#syncing || this.#over) return;
     this.#delivery.deliver();
+    if (this.#status.still) {
+      this.#caughtUp();
+      return;
+    }
     this.#status.apply("fell_behind", "ok");
     this.#syncing = true;
     this.send("sync", this.#position());
@@ -408,7 +431,7 @@ export class Connection {
   }
 
   #expect(answer: string): void {
-    this.#link.expect(answer, this.#answerMs * this.#patience());
+    this.#link.expect(answer, this.#options.timing.answerMs * this.#patience());
   }
 
   /** While it is online, what was sent arrives piece by piece. */

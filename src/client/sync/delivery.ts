@@ -27,7 +27,6 @@ export class Delivery {
   readonly #host: EngineHost;
   readonly #status: StatusMachine;
   readonly #answerMs: number;
-  readonly #unfoldable: () => void;
   #link: Link | undefined;
   #cancelHold = () => {};
   /** Set while entries wait for what is in flight. */
@@ -35,13 +34,12 @@ export class Delivery {
   #reported = 0;
   #skipped = false;
 
-  /** `answerMs`: how long a verdict may take. `unfoldable` is called when the model cannot fold an event of the log. */
-  constructor(ports: Ports, host: EngineHost, status: StatusMachine, answerMs: number, unfoldable: () => void) {
+  /** `answerMs`: how long a verdict may take. */
+  constructor(ports: Ports, host: EngineHost, status: StatusMachine, answerMs: number) {
     this.#ports = ports;
     this.#host = host;
     this.#status = status;
     this.#answerMs = answerMs;
-    this.#unfoldable = unfoldable;
   }
 
   /** Whether an answer of this connection was lost. */
@@ -97,10 +95,16 @@ export class Delivery {
       if (events.length > 0) this.#host.take({ kind: "events", events });
     } catch (error) {
       if (!(error instanceof FoldError)) throw error;
-      this.#unfoldable();
-      return;
+      this.stand();
     }
     for (const { key, verdict } of verdicts) this.#remove(key, verdict);
+  }
+
+  /** The model here cannot fold what the server has: from now on there are verdicts only. */
+  stand(): void {
+    this.#status.still = true;
+    this.inbox.stop();
+    this.#status.report("ok");
   }
 
   /** The log was replaced: an entry that waits for events of the old log is undecided in the new one. */

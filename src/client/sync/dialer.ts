@@ -3,13 +3,14 @@ import type { Ports } from "../transport/ports.ts";
 import { backoffMs, stableMs } from "./backoff.ts";
 import { identityOf, isOther } from "./identity.ts";
 import type { EngineOptions, Token } from "./options.ts";
-import type { StatusMachine, StatusReason } from "./status.ts";
+import type { StatusMachine, StatusReason, StatusReport } from "./status.ts";
 
 /** Details of the end of a connection. */
 interface LossDetails {
   /** How long the server asks to wait. */
   hintMs?: number;
-  problem?: Problem;
+  problem?: Problem | undefined;
+  waiting?: StatusReport["waiting"];
 }
 
 /** The longest timeouts while a client connects and catches up, as a multiple: 256 KiB may then take 100 s, as on a line of 21 kbit/s. */
@@ -103,7 +104,7 @@ export class Dialer {
   }
 
   /** The connection is lost, or is given up. The next attempt follows automatically unless something forbids it. */
-  lose(reason: StatusReason, { hintMs = 0, problem }: LossDetails = {}): void {
+  lose(reason: StatusReason, { hintMs = 0, problem, waiting }: LossDetails = {}): void {
     this.#disconnect();
     this.#status.apply("lost");
     if (this.#status.status !== "offline") return;
@@ -114,7 +115,8 @@ export class Dialer {
     const delayMsMin = this.#reachable ? hintMs : Math.max(hintMs, unreachableDelayMsMin);
     const delay = backoffMs(this.#failures++, this.#ports.random(), delayMsMin);
     this.#cancelRetry = this.#ports.after(delay, () => this.dial());
-    this.#status.report(this.#reachable ? reason : "network_offline", problem, { retryAt: this.#ports.now() + delay });
+    const retryAt = this.#ports.now() + delay;
+    this.#status.report(this.#reachable ? reason : "network_offline", problem, { retryAt, waiting });
   }
 
   /** Ends the connection, and connects again at once. */
@@ -149,10 +151,9 @@ export class Dialer {
   #reach(reachable: boolean): void {
     this.#reachable = reachable;
     this.#failures = 0;
-    if (reachable) this.wake();
-    else if (this.#status.status === "offline") this.lose("network_offline");
+    if (!reachable && this.#status.status === "offline") this.lose("network_offline");
     // It is only a hint: what works is kept.
-    else this.#events.probe();
+    else this.wake();
   }
 
   #disconnect(): void {

@@ -29,7 +29,7 @@ export class Engine implements EngineBackend {
     this.#presence = new PresenceSender(ports, (state) => {
       if (presence && status.status === "online") this.#connection?.send("presence", { state });
     });
-    const delivery = new Delivery(ports, host, status, timing.answerMs, () => dialer.end("upgrade_required"));
+    const delivery = new Delivery(ports, host, status, timing.answerMs);
     this.#delivery = delivery;
     const partial = {};
     const events: ConnectionEvents = {

@@ -1,4 +1,5 @@
 import type { Ports } from "../transport/ports.ts";
+import { within } from "../transport/within.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Token } from "./options.ts";
 
@@ -13,30 +14,19 @@ export async function firstToken(
   stopped: Promise<undefined>,
   failed: (retryAt: number) => void,
 ): Promise<string | undefined> {
-  let cancel: (() => void) | undefined;
+  const ended = stopped.then(() => false as const);
   /** Asks again at once. */
   let hasten: (() => void) | undefined;
-  const after = (ms: number) =>
-    new Promise<undefined>((resolve) => {
-      const over = () => resolve(undefined);
-      cancel = ports.after(ms, over);
-      hasten = over;
-    });
-  const ended = stopped.then(() => false as const);
   const woken = () => hasten?.();
   const unwatch = ports.watch({ online: woken, offline: () => {}, visible: woken });
   for (let failures = 0; ; failures++) {
-    const asked = Promise.resolve()
-      .then(token)
-      .catch(() => undefined);
-    let fresh = await Promise.race([asked, after(connectMs), ended]);
-    cancel?.();
+    let fresh = await within(ports, connectMs, Promise.race([Promise.resolve().then(token), ended]));
     // A function without types can also give null.
     if (!fresh && fresh !== false) {
       const delay = backoffMs(failures, ports.random());
       failed(ports.now() + delay);
-      fresh = await Promise.race([after(delay), ended]);
-      cancel?.();
+      const hastened = new Promise<undefined>((resolve) => (hasten = () => resolve(undefined)));
+      fresh = await within(ports, delay, Promise.race([hastened, ended]));
       if (fresh !== false) continue;
     }
     unwatch();

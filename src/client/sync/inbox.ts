@@ -19,6 +19,7 @@ export class Inbox {
   /** Events after a gap, by id. Bounded: missing events are requested directly after the frame. */
   readonly #ahead = new Map<number, ConfirmedEvent>();
   #decisions: Decision[] = [];
+  #stopped = false;
 
   get cursor(): number {
     return this.#cursor;
@@ -27,6 +28,12 @@ export class Inbox {
   /** Whether events are missing between the cursor and later events. */
   get hasHole(): boolean {
     return this.#ahead.size > 0;
+  }
+
+  /** No further event is delivered, and no verdict waits for one. */
+  stop(): void {
+    this.#stopped = true;
+    this.begin(this.#cursor);
   }
 
   /** A connection begins, or the state was replaced: the next event is `eventId` + 1. Verdicts stay, because they are final. */
@@ -38,7 +45,7 @@ export class Inbox {
 
   /** Adds an event with any id. Ignores one that is known. The server accepts its time as a proof, too. */
   put({ eventId, event, draftId, proof = `t${event.timestamp}` }: ConfirmedEvent): void {
-    if (eventId <= this.#cursor) return;
+    if (eventId <= this.#cursor || this.#stopped) return;
     const confirmed = { eventId, event, draftId, proof };
     if (eventId > this.#cursor + 1) {
       this.#ahead.set(eventId, confirmed);
@@ -66,8 +73,9 @@ export class Inbox {
   /** Removes and returns the next events, and the verdicts that are due after them. */
   take(): { events: ConfirmedEvent[]; verdicts: Decision[] } {
     const events = this.#ready;
-    const verdicts = this.#decisions.filter(({ eventId }) => eventId <= this.#cursor);
-    if (verdicts.length > 0) this.#decisions = this.#decisions.filter(({ eventId }) => eventId > this.#cursor);
+    const last = this.#stopped ? Number.POSITIVE_INFINITY : this.#cursor;
+    const verdicts = this.#decisions.filter(({ eventId }) => eventId <= last);
+    if (verdicts.length > 0) this.#decisions = this.#decisions.filter(({ eventId }) => eventId > last);
     this.#ready = [];
     return { events, verdicts };
   }

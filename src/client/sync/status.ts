@@ -21,6 +21,8 @@ export const transitions: Readonly<Record<Status, Partial<Record<StatusInput, St
 
 /** The current status of one client. */
 export class StatusMachine {
+  /** The view stands still: the model here cannot fold what the server has. */
+  still = false;
   readonly #report: (report: StatusReport) => void;
   #status: Status = "offline";
 
@@ -41,8 +43,14 @@ export class StatusMachine {
     return true;
   }
 
-  report(reason: StatusReason, problem?: Problem, more?: Pick<StatusReport, "retryAt" | "progress">): void {
-    this.#report({ status: this.#status, reason, ...more, ...(problem && { problem }) });
+  report(reason: StatusReason, problem?: Problem, more?: Pick<StatusReport, "retryAt" | "progress" | "waiting">): void {
+    const report: StatusReport = { status: this.#status, reason, ...more };
+    if (problem) report.problem = problem;
+    if (this.still) {
+      report.waiting = "reload";
+      if (reason === "ok") report.reason = "upgrade_required";
+    }
+    this.#report(report);
   }
 }
 
@@ -66,7 +74,7 @@ export type StatusReason =
   | "protocol_error"
   /** The server refused the connection: see `problem`. */
   | "refused"
-  /** The server has another version of the model: the application has to be reloaded. Drafts stay queued. */
+  /** The server has another version of the model, or events that the model here cannot fold: see `waiting`. Drafts stay queued. */
   | "upgrade_required"
   /** The token is of another user than the client: nothing is sent. Make another client. */
   | "other_principal"
@@ -81,6 +89,12 @@ export type StatusReason =
 export interface StatusReport {
   status: Status;
   reason: StatusReason;
+  /**
+   * `server`: the server is older than this application, as during a deployment. The client tries again until it is not;
+   * nothing is sent before. `reload`: the server is newer, and the application has to be reloaded. Until then the view stands
+   * still: it shows no further events. Drafts are still sent and decided, and those that were accepted stay in the view.
+   */
+  waiting?: "server" | "reload" | undefined;
   /** The time of the next attempt, in milliseconds since 1970. */
   retryAt?: number;
   /** The problem that the server sent, if any. */

@@ -2,10 +2,6 @@ import { broadcastChannel } from "./channel.ts";
 import { noSocket, withFallback } from "./fallback.ts";
 import { hexOf, type Ports, type Socket, type SocketEvents } from "./ports.ts";
 
-/** How often the clock is looked at, and how far it moves between two looks only while the machine sleeps, or the page is frozen. */
-const tickMs = 1_000;
-const sleptMsMin = 4_000;
-
 /** The ports of browsers, Node 22 and Workers. */
 export const platformPorts: Ports = {
   now: () => Date.now(),
@@ -17,33 +13,13 @@ export const platformPorts: Ports = {
   random: () => Math.random(),
   bytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
   open: withFallback(openWebSocket, async () => (await import("./http-fallback.ts")).withHttpFallback),
-  watch({ online, offline, visible }) {
-    const page = globalThis.document;
-    const changed = () => {
-      // A hidden page shows nothing, and its timers are slow.
-      if (!page?.hidden) visible();
-    };
-    let at = Date.now();
-    const timer = setInterval(() => {
-      const late = Date.now() - at > sleptMsMin;
-      at = Date.now();
-      if (late) changed();
-    }, tickMs);
-    // In Node it would keep the program alive.
-    (timer as { unref?(): void }).unref?.();
-    const over = new AbortController();
-    const { signal } = over;
-    if (page) {
-      addEventListener("online", online, { signal });
-      addEventListener("offline", offline, { signal });
-      // From the browser's cache of pages.
-      addEventListener("pageshow", changed, { signal });
-      page.addEventListener("visibilitychange", changed, { signal });
-    }
-    return () => {
-      clearInterval(timer);
-      over.abort();
-    };
+  watch(reachability) {
+    // In a file of its own: nothing waits for it. Without it, a client notices by its heartbeats.
+    const watching = import("./watch.ts").then(
+      ({ watch }) => watch(reachability),
+      () => undefined,
+    );
+    return () => void watching.then((stop) => stop?.());
   },
   channel: broadcastChannel,
   async sha256(text) {

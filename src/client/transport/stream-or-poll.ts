@@ -4,6 +4,8 @@ import type { Ports, Socket } from "./ports.ts";
 
 /** A stream of which nothing arrives for this time, although the server has something to send, is held back by a proxy. */
 const heldBackMs = 3_000;
+/** The same for a stream that was given up before its first event: by an application that does not wait as long. */
+const givenUpMs = 750;
 /** A server whose streams are held back is polled for this time, before a stream is tried again. */
 const againMs = 10 * 60 * 1_000;
 /** Streams of a page to one server. A browser opens six connections to a server over HTTP/1.1, for all its pages. */
@@ -76,6 +78,7 @@ class Streamed implements Socket {
   /** When something was sent to which nothing has arrived yet. */
   #askedAt: number | undefined;
   #isStream = true;
+  #opened = false;
 
   constructor(
     server: Server,
@@ -95,6 +98,7 @@ class Streamed implements Socket {
     this.#socket = stream({
       opened: () => {
         this.#cancel();
+        this.#opened = true;
         this.#askedAt = undefined;
         events.opened();
       },
@@ -130,6 +134,7 @@ class Streamed implements Socket {
     this.#cancel();
     this.#server.streams--;
     const now = this.#clock.now();
-    if (this.#askedAt !== undefined && now - this.#askedAt >= heldBackMs) this.#server.polledUntil = now + againMs;
+    const waitedMs = now - (this.#askedAt ?? now);
+    if (waitedMs >= (this.#opened ? heldBackMs : givenUpMs)) this.#server.polledUntil = now + againMs;
   }
 }

@@ -20,8 +20,14 @@ const tokenMissing: Failure = {
 };
 
 /** Answers `connect`: who it is, where the log stands, and from where this connection is given events. */
-export function connect(context: WindowContext, session: Session, command: Connect): void {
+export function connect(context: WindowContext, session: Session, given: Connect): void {
   const { live, model, ports, now } = context;
+  const otherModel = given.modelVersion !== undefined && given.modelVersion !== model.version;
+  // It cannot fold what it would be sent: it gets neither a state nor events.
+  const command =
+    otherModel && given.otherModel
+      ? { ...given, initialState: false, sinceEventId: undefined, proof: undefined }
+      : given;
   if (session.state.client) {
     throw new Refusal({
       code: "already_connected",
@@ -33,7 +39,7 @@ export function connect(context: WindowContext, session: Session, command: Conne
   if (command.author && hasExpired(context, command.author)) throw new Refusal(tokenExpired);
   assertInForce(context, command.author);
   assertPartition(context, command.partition);
-  if (command.modelVersion !== undefined && command.modelVersion !== model.version) {
+  if (otherModel && !command.otherModel) {
     throw new Refusal({
       code: "upgrade_required",
       detail: `This partition is folded with model version ${model.version}: load the application anew.`,
@@ -77,7 +83,7 @@ export function connect(context: WindowContext, session: Session, command: Conne
     wire: command.wire,
     provisionalLogId: live.head.logId === undefined ? context.serverId() : undefined,
   });
-  if (snapshot) session.cursor.hold(snapshot.eventId);
+  if (snapshot || otherModel) session.cursor.hold(snapshot?.eventId ?? head);
   else session.cursor.seek(page ? page.nextSinceEventId : head, head);
   session.reply({
     kind: "connected",
@@ -87,6 +93,7 @@ export function connect(context: WindowContext, session: Session, command: Conne
     currentEventIndex: head,
     proof: live.head.proof,
     initialState,
+    modelVersion: otherModel ? model.version : undefined,
     sinceSnapshot: command.initialState ? head - live.fold.snapshot.eventId : undefined,
     snapshot,
     peerId: client.peerId,

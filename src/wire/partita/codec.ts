@@ -76,6 +76,7 @@ export function partitaDialect(partition: string): Dialect {
         const snapshot =
           reply.snapshot === undefined ? "" : `,"snapshot":${snapshotText(reply.snapshot, hasOption(wire, "proofs"))}`;
         const limits = hasOption(wire, "limits") ? limitsText : "";
+        const model = reply.modelVersion === undefined ? "" : `,"modelVersion":${reply.modelVersion}`;
         const peer = reply.peerId === undefined ? "" : `,"peerId":${JSON.stringify(reply.peerId)}`;
         const since = reply.sinceSnapshot === undefined ? "" : `,"sinceSnapshot":${reply.sinceSnapshot}`;
         const expiry =
@@ -88,7 +89,7 @@ export function partitaDialect(partition: string): Dialect {
         return replyMessage(
           reply,
           "connected",
-          `{"serverId":${JSON.stringify(reply.serverId)},"currentEventIndex":${reply.currentEventIndex}${state}${since}${snapshot}${limits}${peer}${who}${expiry}${proof}}`,
+          `{"serverId":${JSON.stringify(reply.serverId)},"currentEventIndex":${reply.currentEventIndex}${state}${since}${model}${snapshot}${limits}${peer}${who}${expiry}${proof}}`,
         );
       }
       case "page":

@@ -45,6 +45,7 @@ export function decode(frame: string | ArrayBuffer): Decoded {
         clientId: payload.clientId,
         partition: payload.partition,
         modelVersion: payload.modelVersion,
+        otherModel: payload.otherModel ?? false,
         initialState: payload.initialState ?? false,
         stateChunks: payload.stateChunks ?? false,
         sinceEventId: payload.sinceEventId,

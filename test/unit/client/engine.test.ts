@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { memoryStore } from "../../../src/client/stores/memory.ts";
-import { accepted, broadcast, event, FakeWorld, refused, rejected, settle } from "./harness.ts";
+import { insieme } from "../../../src/models/insieme/index.ts";
+import { accepted, broadcast, event, type FakeSocket, FakeWorld, refused, rejected, settle } from "./harness.ts";
 
 const heartbeat = '{"type":"heartbeat"}';
 const title = (value: string) => ["set", { target: "title", value }] as const;
@@ -225,18 +226,120 @@ describe("the connection", () => {
     await expect(client.submit(...title("b"))).rejects.toThrow("closed");
   });
 
-  it("[CL-4] [MD-5] stops if the server needs another model, and keeps the drafts", async () => {
+  it.each([
+    ["refuses its model", (socket: FakeSocket) => socket.say(refused(socket.of("connect")[0]!, "upgrade_required"))],
+    ["refuses its connect", (socket: FakeSocket) => socket.say(refused(socket.of("connect")[0]!, "bad_request"))],
+    [
+      "has an older model",
+      (socket: FakeSocket) =>
+        socket.say({
+          type: "connected",
+          inReplyTo: socket.of("connect")[0]!.id,
+          payload: { serverId: "log-1", currentEventIndex: 4, modelVersion: 1 },
+        }),
+    ],
+  ])(
+    "[CL-14] [CL-4] [MD-5] [LC-5] an application that is newer than a server that %s waits, sends nothing, and goes on when the server has caught up",
+    async (_, refuse) => {
+      const world = new FakeWorld();
+      const client = world.client({ model: { ...insieme, version: 2 } });
+      void client.submit(...title("a"));
+      await settle();
+      for (let attempt = 0; attempt < 4; attempt++) {
+        expect(world.sockets).toHaveLength(attempt + 1);
+        world.socket.open();
+        refuse(world.socket);
+        expect(client.status).toMatchObject({ status: "offline", reason: "upgrade_required", waiting: "server" });
+        expect(world.socket.of("submit_event")).toEqual([]);
+        expect(client.status.retryAt! - world.now).toBeGreaterThanOrEqual(15_000);
+        await world.pass(client.status.retryAt! - world.now);
+      }
+      world.socket.accept();
+      await settle();
+      expect(client.status).toEqual({ status: "online", reason: "ok", loaded: true });
+      expect(world.socket.of("submit_event")).toHaveLength(1);
+    },
+  );
+
+  it("[CL-14] [MD-5] an application that is older than the server stands still and says so, and its drafts are sent and decided", async () => {
     const world = new FakeWorld();
     const store = memoryStore();
-    const client = world.client({ store });
-    void client.submit(...title("a"));
-    await settle();
+    const client = await world.online({ store }, { head: 1, state: { title: "old" } });
+    world.socket.end();
+    await world.pass(client.status.retryAt! - world.now);
+    const [first, second] = [client.submit(...title("mine")), client.submit("set", { target: "other", value: 1 })];
     world.socket.open();
-    world.socket.say(refused(world.socket.of("connect")[0]!, "upgrade_required"));
-    expect(client.status).toMatchObject({ status: "closed", reason: "upgrade_required" });
-    await world.pass(120_000);
-    expect(world.sockets).toHaveLength(1);
-    expect((await (await store("server/room/ada")).load()).entries).toHaveLength(1);
+    const connect = world.socket.of("connect")[0]!;
+    expect(connect.payload).toMatchObject({ modelVersion: 1, otherModel: true });
+    const payload = { serverId: "log-1", currentEventIndex: 7, modelVersion: 2, limits: { inFlightMax: 10 } };
+    world.socket.say({ type: "connected", inReplyTo: connect.id, payload });
+    const still = { status: "online", reason: "upgrade_required", waiting: "reload", loaded: true };
+    expect(client.status).toEqual(still);
+    const [mine, other] = world.socket.of("submit_event");
+    world.socket.say(accepted(mine!, 8), rejected(other!));
+    expect([(await first).status, (await second).status]).toEqual(["accepted", "rejected"]);
+    // It stays in the view, although its event does not come; nothing else does.
+    expect(client.state).toEqual({ title: "mine" });
+    world.socket.say(broadcast(9, "set", { target: "new", value: 1 }), {
+      type: "head",
+      payload: { currentEventIndex: 9 },
+    });
+    await world.pass(10_000);
+    expect([client.state, client.eventId, client.status]).toEqual([{ title: "mine" }, 1, still]);
+    expect(world.socket.of("sync")).toEqual([]);
+    expect((await (await store("server/room/ada")).load()).entries).toEqual([]);
+
+    // Over connections, too.
+    world.socket.end();
+    expect(client.status).toMatchObject({ status: "offline", waiting: "reload" });
+    await world.pass(client.status.retryAt! - world.now);
+    world.socket.open();
+    expect(world.socket.of("connect")[0]!.payload.sinceEventId).toBeUndefined();
+    expect(await client.verify()).toBeUndefined();
+  });
+
+  it("[CL-7] [CL-14] settles where no hash can be made, as on a page that is not secure", async () => {
+    const world = new FakeWorld();
+    const ports = { ...world.ports, sha256: () => Promise.reject(new TypeError("no crypto.subtle")) };
+    const client = await world.online({ ports });
+    const verified = client.verify();
+    await settle();
+    const { id } = world.socket.of("hash")[0]!;
+    world.socket.say({ type: "hash", inReplyTo: id, payload: { eventIndex: 0, sha256: "x" } });
+    expect(await verified).toBeUndefined();
+    expect(client.status.status).toBe("online");
+  });
+
+  it("[CL-14] [MD-4] an event that the model here cannot fold makes the view stand still, in pages and in broadcasts", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    const unknown = event(2, "set", { target: "title", value: "new" });
+    unknown.event.version = 99;
+    const verdict = client.submit("set", { target: "mine", value: 1 });
+    await settle();
+    const known = event(1, "set", { target: "title", value: "one" });
+    world.socket.say({ type: "broadcast", payload: known }, { type: "broadcast", payload: unknown });
+    world.socket.say(accepted(world.socket.of("submit_event")[0]!, 3));
+    expect((await verdict).status).toBe("accepted");
+    const still = { status: "online", reason: "upgrade_required", waiting: "reload", loaded: true };
+    expect(client.status).toEqual(still);
+    expect(client.state).toEqual({ title: "one", mine: 1 });
+    expect(world.socket.closed).toBe(false);
+
+    const paged = new FakeWorld();
+    const reader = await paged.online();
+    paged.socket.end();
+    await paged.pass(reader.status.retryAt! - paged.now);
+    paged.socket.open();
+    const { id } = paged.socket.of("connect")[0]!;
+    paged.socket.say(
+      { type: "connected", inReplyTo: id, payload: { serverId: "log-1", currentEventIndex: 9 } },
+      paged.socket.page(id, [known, unknown], 9, true),
+    );
+    expect(reader.status).toEqual(still);
+    expect(paged.socket.of("sync")).toEqual([]);
+    await paged.pass(15_000);
+    expect(reader.status.status).toBe("online");
   });
 
   it.each(["not json", "{", "[1]", '{"type":"x"}', '{"type":"connected","payload":{}}extra', new ArrayBuffer(2)])(
