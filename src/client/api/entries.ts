@@ -16,6 +16,8 @@ export class Entries<S extends object> {
   history: Undoing | undefined;
   /** Entries on which the server failed, by key. */
   readonly parked = new Map<string, QueueEntry>();
+  /** Resolves when all entries that have left the queue are removed from the store. */
+  removal: Promise<void> | undefined;
   readonly #view: View<S>;
   readonly #emitter: Emitter<ClientEvents>;
   /** Something that the application can read has changed. */
@@ -118,20 +120,19 @@ export class Entries<S extends object> {
     const { replica } = this.#view;
     const entry = replica.entry(key);
     if (!still || verdict.status !== "accepted") replica.settle(key);
-    let removed: Promise<void> | undefined;
     if (verdict.status === "parked") {
       // An entry of another tab, which keeps it.
       if (!entry) return;
       this.park(entry, verdict.problem, this.#store);
     } else {
       this.parked.delete(key);
-      removed = this.#store?.remove([key]);
+      this.removal = this.#store?.remove([key]);
     }
     this.history?.settle(key, verdict);
     if (entry && verdict.status === "rejected") this.#emitter.emit("rejected", { entry, verdict });
     if (entry && verdict.status === "expired") this.#emitter.emit("expired", { entry });
     // `withdrawn` is reported only after the removal, when no crash can bring the entry back.
-    if (verdict.status === "withdrawn" && removed) void removed.then(() => this.#resolve(key, verdict));
+    if (verdict.status === "withdrawn" && this.removal) void this.removal.then(() => this.#resolve(key, verdict));
     else this.#resolve(key, verdict);
   }
 

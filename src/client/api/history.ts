@@ -78,6 +78,8 @@ export class History {
   undone: Step[] = [];
   /** Changes when `undone` is emptied by a new change. */
   epoch = 0;
+  /** No change is undone any more. */
+  closed = false;
   readonly #undecided = new Map<string, Change>();
   #group: Step | undefined;
   #last: { places: ReturnType<Change["places"]>; entry: QueueEntry } | undefined;
@@ -169,6 +171,7 @@ export class History {
 
   /** Nothing can be undone any more. */
   forget(): void {
+    this.closed = true;
     for (const step of [...this.done, ...this.undone]) drop(step);
     this.done = [];
     this.undone = [];

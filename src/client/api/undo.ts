@@ -33,7 +33,11 @@ export interface UndoParts {
 /** What undoing needs of its client. */
 export interface UndoHost {
   readonly view: View<any>;
-  readonly entries: { withdraw(key: string): void | Promise<void>; changed(): void };
+  readonly entries: {
+    withdraw(key: string): void | Promise<void>;
+    changed(): void;
+    removal: Promise<void> | undefined;
+  };
   readonly emitter: Pick<Emitter<ClientEvents>, "emit" | "on">;
   /** Submits drafts, which can be undone with `step`. */
   enter(mode: QueueEntry["mode"], drafts: readonly any[], signal: undefined, step: Step): Promise<AnyVerdict>;
@@ -82,8 +86,9 @@ export class Undoer {
     const step = this.#history.take(from);
     if (!step) return Promise.resolve(undefined);
     // At once, so that the state shows it when the call returns.
-    const withdrawals = this.#withdraw(step);
-    const undo = () => this.#undo(step, what, withdrawals);
+    const changes = step.changes.toReversed();
+    const withdrawals = this.#withdraw(changes);
+    const undo = () => this.#undo(step, changes, what, withdrawals);
     const result = this.#running === 0 ? undo() : this.#last.then(undo);
     this.#running++;
     this.#last = result.then(
@@ -94,19 +99,23 @@ export class Undoer {
   }
 
   /** What is undecided is not shown any more, and withdrawn if it was not sent. */
-  #withdraw({ changes }: Step): Promise<void>[] {
+  #withdraw(changes: readonly Change[]): Promise<void>[] {
     const { view, entries } = this.#host;
-    const undecided = changes.filter(({ verdict }) => verdict === undefined).toReversed();
+    const undecided = changes.filter(({ verdict }) => verdict === undefined);
     for (const { entry } of undecided) view.replica.hide(entry.key);
     if (undecided.length > 0) this.#host.entries.changed();
     return undecided.map(({ entry }) => entries.withdraw(entry.key)).filter((asked) => asked !== undefined);
   }
 
-  async #undo(step: Step, what: "undo" | "redo", withdrawals: readonly Promise<void>[]): Promise<AnyResult> {
+  async #undo(
+    step: Step,
+    changes: readonly Change[],
+    what: "undo" | "redo",
+    withdrawals: readonly Promise<void>[],
+  ): Promise<AnyResult> {
     const { view, emitter } = this.#host;
     const history = this.#history;
     const { label } = step;
-    const changes = step.changes.toReversed();
     const back: Step = { label, changes: [] };
     const { epoch } = history;
     const keep = () => history.keep(what === "undo" ? "undone" : "done", back, epoch);
@@ -134,6 +143,7 @@ export class Undoer {
     const final: AnyVerdict[] = [];
     let left: readonly Back[] = backs;
     for (let tries = 0; left.length > 0 && tries < triesMax; tries++) {
+      if (history.closed) return { status: "undecided", label, skipped, verdicts };
       const { kept, skipped: these, sources } = this.#judge(left, step);
       skipped.push(...these);
       const batches = batchesOf(kept);
@@ -157,6 +167,8 @@ export class Undoer {
       if (left.length > 0 && !isLast) await this.#caughtUpTo(Math.max(...conflicts.map((id) => id ?? 0)));
     }
     keep();
+    // Before that a crash could bring it back.
+    if (status === "withdrawn") await this.#host.entries.removal;
     return { status: statusOf(final) ?? status, label, skipped, verdicts };
   }
 

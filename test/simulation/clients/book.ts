@@ -10,8 +10,6 @@ export interface Submitted {
   readonly mode: PendingEntry["mode"];
   readonly drafts: readonly QueuedDraft[];
   outcome: Outcome;
-  /** Whether the client has submitted it to undo or redo something. */
-  undoes: boolean;
   /** Its position among all submissions. */
   readonly place: number;
 }
@@ -45,7 +43,7 @@ export class Book {
   add({ key, mode, drafts }: Pick<PendingEntry, "key" | "mode" | "drafts">): Submitted {
     const known = this.#entries.get(key);
     if (known) return known;
-    const entry: Submitted = { key, mode, drafts, outcome: "open", undoes: false, place: this.#entries.size };
+    const entry: Submitted = { key, mode, drafts, outcome: "open", place: this.#entries.size };
     this.#entries.set(key, entry);
     for (const { draftId, type, payload } of drafts) {
       const content = canonicalJson({ type, payload });

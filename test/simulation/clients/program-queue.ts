@@ -71,10 +71,18 @@ export class ProgramQueue {
     return this.#book.add(pending);
   }
 
-  /** The client has submitted an entry to undo or redo something. */
-  undoes(pending: PendingEntry): void {
-    this.#here.add(pending.key);
-    this.#book.add(pending).undoes = true;
+  /** The client has submitted its last `count` entries to undo or redo something. Returns them. */
+  undoes(pending: readonly PendingEntry[], count: number): Submitted[] {
+    const first = pending.length - count;
+    for (const entry of pending.slice(0, first)) {
+      if (this.#book.get(entry.key)) continue;
+      this.#retried.add(entry.key);
+      this.#book.add(entry);
+    }
+    return pending.slice(first).map((entry) => {
+      this.#here.add(entry.key);
+      return this.#book.add(entry);
+    });
   }
 
   sent(key: string): void {
@@ -94,10 +102,11 @@ export class ProgramQueue {
     for (const one of [key, ...this.#retried]) this.#aborted.add(one);
   }
 
-  /** An entry that the application does not wait for was withdrawn. */
-  withdrawn(client: AnyClient, outcome: "withdrawn" | "lost"): void {
+  /** An entry that the application does not wait for was withdrawn, or a draft that the client made of it after a conflict. */
+  withdrawn(client: AnyClient, entry: string, outcome: "withdrawn" | "lost"): void {
     const pending = new Set(client.pending.map(({ key }) => key));
-    for (const key of this.#aborted) if (!pending.has(key)) this.#book.settle(key, outcome);
+    for (const key of [entry, ...this.#retried])
+      if (this.#aborted.has(key) && !pending.has(key)) this.#book.settle(key, outcome);
   }
 
   /** The log was replaced: answers that were not reported yet are undecided in it. */

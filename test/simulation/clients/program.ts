@@ -95,6 +95,8 @@ export class Program {
   #loaded = false;
   #degraded = false;
   #shown: JsonObject | null = null;
+  /** What was submitted for undos that have not ended, in order: they run one after the other. */
+  readonly #undoing: Submitted[] = [];
   #changed = true;
   #eventId = 0;
   /** Whether the confirmed state was replaced since the last check. */
@@ -341,10 +343,9 @@ export class Program {
       this.#degraded = true;
     });
     client.on("undo", ({ entries }) => {
-      const { pending } = client;
-      for (const entry of pending.slice(pending.length - entries)) {
+      for (const entry of this.#queue.undoes(client.pending, entries)) {
         this.#reporter.line(`submits for it ${entry.mode} ${entry.key}: ${JSON.stringify(entry.drafts)}`);
-        this.#queue.undoes(entry);
+        this.#undoing.push(entry);
       }
     });
     client.on("parked", ({ entry }) => book.settle(entry.key, "parked"));
@@ -491,8 +492,10 @@ export class Program {
       const unasked = status === "undecided" && !this.#closing;
       this.#check(!unasked, () => "an undo is undecided, without a request");
       for (const verdict of verdicts) {
-        const draftId = "results" in verdict ? verdict.results[0]!.draftId : "";
-        this.#verdicts.reported(verdict, this.#parts.book.byDraft(draftId));
+        const entry = this.#undoing.shift()!;
+        const outcome = this.#degraded ? "lost" : "withdrawn";
+        if (verdict.status === "withdrawn") this.#queue.withdrawn(this.client, entry.key, outcome);
+        else this.#verdicts.reported(verdict, entry);
       }
     } catch (error) {
       this.#reporter.violated(`an undo was rejected: ${thrown(error)}`);
@@ -507,7 +510,7 @@ export class Program {
     const unasked = status === "withdrawn" ? !aborted : status === "undecided" && !aborted && !this.#closing;
     this.#check(!unasked, () => `${entry?.key} is ${status}, without a request`);
     // Entries of a failed store may come back.
-    if (status === "withdrawn") this.#queue.withdrawn(this.client, this.#degraded ? "lost" : "withdrawn");
+    if (status === "withdrawn") this.#queue.withdrawn(this.client, entry!.key, this.#degraded ? "lost" : "withdrawn");
     else this.#verdicts.reported(verdict, entry);
   }
 

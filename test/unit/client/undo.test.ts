@@ -1,0 +1,117 @@
+import { describe, expect, it } from "vitest";
+import { accepted, broadcast, FakeWorld, rejected, settle } from "./harness.ts";
+
+const doc = { docs: { tree: [], items: {} }, title: "A" };
+const online = async () => {
+  const world = new FakeWorld();
+  const client = await world.online({}, { state: structuredClone(doc) });
+  const sent = () => world.socket.of("submit_event");
+  let head = 0;
+  const accept = async (at: number) => {
+    world.socket.say(accepted(sent()[at]!, ++head));
+    await settle();
+  };
+  const happens = async (type: string, payload: object) => {
+    world.socket.say(broadcast(++head, type, payload as never));
+    await settle();
+  };
+  return { world, client, sent, accept, happens };
+};
+
+describe("undo", () => {
+  it("[CL-11] undoes what is as one left it, and redoes it", async () => {
+    const { client, sent, accept } = await online();
+    void client.submit("set", { target: "title", value: "B" });
+    await accept(0);
+    const undone = client.undo();
+    expect(client.state).toMatchObject({ title: "A" });
+    await settle();
+    expect(sent()[1]!.payload).toMatchObject({ expectedEventId: 1 });
+    await accept(1);
+    expect(await undone).toMatchObject({ status: "accepted", skipped: [] });
+    expect([client.canUndo, client.canRedo]).toEqual([false, true]);
+    void client.redo();
+    expect(client.state).toMatchObject({ title: "B" });
+  });
+
+  it("[CL-11] a title that another user has changed since stays theirs", async () => {
+    const { client, accept, happens, sent } = await online();
+    void client.submit("set", { target: "title", value: "B" });
+    await accept(0);
+    await happens("set", { target: "title", value: "C" });
+    const draft = { type: "set", payload: { target: "title", value: "A", options: { replace: true } } };
+    expect(await client.undo()).toMatchObject({ status: "nothing", skipped: [{ draft, why: "changed" }] });
+    expect(client.state).toMatchObject({ title: "C" });
+    expect(sent()).toHaveLength(1);
+  });
+
+  it("[CL-11] a folder that others have filled is not deleted with what they put in", async () => {
+    const { client, accept, happens } = await online();
+    void client.submit("treePush", { target: "docs", value: { id: "box" } });
+    await accept(0);
+    await happens("treePush", { target: "docs", value: { id: "theirs" }, options: { parent: "box" } });
+    expect(await client.undo()).toMatchObject({ status: "nothing", skipped: [{ why: "changed" }] });
+    expect(client.state).toMatchObject({ docs: { items: { box: {}, theirs: {} } } });
+  });
+
+  it("[CL-11] what was not sent is withdrawn, and what is rejected undoes to nothing", async () => {
+    const { world, client, sent } = await online();
+    void client.submit("set", { target: "title", value: "B" });
+    const waiting = client.undo();
+    expect(client.state).toMatchObject({ title: "A" });
+    expect(client.pending).toMatchObject([{ undoing: true }]);
+    world.socket.say(rejected(sent()[0]!));
+    expect(await waiting).toMatchObject({ status: "nothing", verdicts: [] });
+    client.pause();
+    await settle();
+    const verdict = client.submit("set", { target: "title", value: "B" });
+    expect(await client.undo()).toMatchObject({ status: "withdrawn", verdicts: [] });
+    expect(await verdict).toEqual({ status: "withdrawn" });
+    expect(sent()).toHaveLength(1);
+    expect([client.canUndo, client.canRedo]).toEqual([false, true]);
+    void client.redo();
+    expect(client.state).toMatchObject({ title: "B" });
+  });
+
+  it("[CL-11] typing is one step, and a group with its label; their undo is one draft where one is enough", async () => {
+    const { world, client, accept, sent } = await online();
+    for (const value of ["h", "hi", "hi!"]) void client.submit("set", { target: "title", value });
+    await world.pass(100);
+    for (const at of [0, 1, 2]) await accept(at);
+    void client.undo();
+    await settle();
+    expect(client.state).toMatchObject({ title: "A" });
+    expect(sent()[3]!.payload.event.payload).toEqual({ target: "title", value: "A", options: { replace: true } });
+    client.group("two nodes", () => {
+      void client.submit("treePush", { target: "docs", value: { id: "a" } });
+      void client.submit("treePush", { target: "docs", value: { id: "b" } });
+    });
+    expect(client.undoLabel).toBe("two nodes");
+    await world.pass(100);
+    for (const at of [3, 4, 5]) await accept(at);
+    void client.undo();
+    expect(client.state).toMatchObject({ docs: { items: {}, tree: [] } });
+    expect([client.undoLabel, client.redoLabel]).toEqual([undefined, "two nodes"]);
+  });
+
+  it("[CL-11] a step of any size is undone, in batches that are announced", async () => {
+    const { client, accept } = await online();
+    const value = Object.fromEntries(Array.from({ length: 600 }, (_, at) => [`k${at}`, at]));
+    void client.submit("set", { target: "docs", value });
+    await accept(0);
+    const reports: object[] = [];
+    client.on("undo", (report) => reports.push(report));
+    void client.undo();
+    expect(reports).toEqual([{ what: "undo", label: undefined, drafts: 600, entries: 3, skipped: 0 }]);
+    expect(client.state).toEqual(doc);
+  });
+
+  it("[CL-11] after sign-out there is nothing to undo", async () => {
+    const { client, accept } = await online();
+    void client.submit("set", { target: "title", value: "B" });
+    await accept(0);
+    expect(client.canUndo).toBe(true);
+    await client.signOut();
+    expect([client.canUndo, client.canRedo]).toEqual([false, false]);
+  });
+});
