@@ -20,7 +20,7 @@ export function payloadViolations(
     : [{ field: formatPath(["payload", ...changed]), code: schemaError, message: "This field is not known here." }];
 }
 
-/** Returns which business rules the event violates in the current state, at most `draftBounds.violationsMax`. Throws what they throw. */
+/** Returns which business rules the event violates in the current state, at most `draftBounds.violationsMax`. Owns `at` from now on. Throws what they throw. */
 export function ruleViolations(
   definition: EventDefinition<object, never>,
   state: State<object>,
@@ -28,7 +28,8 @@ export function ruleViolations(
   at: { head: number; principal: string },
 ): Violation[] {
   if (!definition.validate) return [];
-  const context = { ...state.context, ...at };
+  // Without a copy: `head` may be a getter, because a client has to know whether it is read.
+  const context = Object.assign(at, state.context);
   return state.read((view) => {
     const objections = definition.validate!(view as never, event as never, context);
     if (objections === undefined) return [];

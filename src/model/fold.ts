@@ -34,7 +34,7 @@ export function upcast(
  *
  * @throws FoldError if the model cannot fold it; the state may then be half changed and must not be used.
  */
-export function foldEvent(model: AnyModel, state: State<object>, event: LoggedEvent): void {
+export function foldEvent(model: AnyModel, state: Pick<State<object>, "replay" | "context">, event: LoggedEvent): void {
   const definition = model.eventType(event.type);
   if (!definition) throw new FoldError(`the model has no event type "${event.type}"`);
   if ((event.version ?? 1) > (definition.version ?? 1)) {

@@ -11,7 +11,8 @@ import type { StateFollower, StateWatcher } from "./watcher.ts";
  */
 export class Published implements StateWatcher {
   readonly #copies = new WeakMap<Container, Container>();
-  readonly #parents = new WeakMap<Container, Container>();
+  /** What each container was in when it was published last. */
+  readonly parents = new WeakMap<object, Container>();
   /** Follows the changes, too. */
   follower: StateFollower | undefined;
 
@@ -27,12 +28,7 @@ export class Published implements StateWatcher {
 
   #outdated(container: Container): void {
     // A container without a copy has no ancestor with one: copies are deleted up to the root, and made with all below.
-    for (let at: Container | undefined = container; at && this.#copies.delete(at);) at = this.#parents.get(at);
-  }
-
-  /** The container that `container` was in when it was published last. */
-  parentOf(container: object): object | undefined {
-    return this.#parents.get(container as Container);
+    for (let at: Container | undefined = container; at && this.#copies.delete(at);) at = this.parents.get(at);
   }
 
   /** Returns `container` as it is now. */
@@ -59,7 +55,7 @@ export class Published implements StateWatcher {
 
   #valueOf(value: unknown, parent: Container): unknown {
     if (typeof value !== "object" || value === null) return value;
-    this.#parents.set(value as Container, parent);
+    this.parents.set(value as Container, parent);
     return this.#copyOf(value as Container);
   }
 }

@@ -9,9 +9,9 @@ export interface DerivedHost {
   /** Journals the undo of a change, and counts it. Throws if changes are not allowed. */
   journal(undo: () => void): void;
   /** Called by a structure that is `inParts`, before it uses a part of its own. */
-  reads(of: object, part: string): void;
-  /** Called by a structure that is `inParts`, before it changes a part of its own. */
-  writes(of: object, part: string): void;
+  reads?(of: object, part: string): void;
+  /** Called by a structure that is `inParts`, for each part of its own that it changes, before it journals the change. */
+  writes?(of: object, part: string): void;
 }
 
 /** A map that is derived from the state and journaled with it, made by `ReduceContext.index`. */
@@ -28,12 +28,12 @@ export class StateIndex<V> {
   }
 
   get(key: string): V | undefined {
-    this.#host.reads(this, key);
+    this.#host.reads?.(this, key);
     return this.#host.wrap(this.#entries.get(key));
   }
 
   has(key: string): boolean {
-    this.#host.reads(this, key);
+    this.#host.reads?.(this, key);
     this.#host.count(1);
     return this.#entries.has(key);
   }
@@ -50,7 +50,7 @@ export class StateIndex<V> {
 
   #journalEntry(key: string): void {
     const entries = this.#entries;
-    this.#host.writes(this, key);
+    this.#host.writes?.(this, key);
     const old = entries.get(key);
     this.#host.journal(() => {
       if (old === undefined) entries.delete(key);

@@ -15,7 +15,7 @@ export class StateError extends TypeError {
   override name = "StateError";
 }
 
-/** The parts of a state that a `Tracker` replaces. */
+/** The parts of a state that are replaced to follow what is read and changed. */
 export interface Seams {
   objects: ProxyHandler<Container>;
   arrays: ProxyHandler<Container>;
@@ -38,7 +38,8 @@ export interface Seams {
  */
 export class State<S extends object> {
   readonly #root: S;
-  readonly #published: Published | undefined;
+  /** What it has published; undefined: it was not made for that. */
+  readonly published: Published | undefined;
   #watcher: StateWatcher | undefined;
   readonly #journal = new Journal();
   /** The proxy of each container: always the same one in a step, so that identity holds. */
@@ -63,8 +64,6 @@ export class State<S extends object> {
       this.#assertWritable();
       if (this.#journaling) this.#journal.run(undo);
     },
-    reads: () => {},
-    writes: () => {},
   };
   /** Where work stops: beyond it each access throws, so that model code cannot continue by catching the error. */
   workMax = Infinity;
@@ -83,8 +82,8 @@ export class State<S extends object> {
    */
   constructor(root: S, { publishes = false, watcher }: { publishes?: boolean; watcher?: StateWatcher } = {}) {
     this.#root = root;
-    this.#published = publishes ? new Published() : undefined;
-    this.#watcher = watcher ?? this.#published;
+    this.published = publishes ? new Published() : undefined;
+    this.#watcher = watcher ?? this.published;
   }
 
   /** Runs `read` with a view that refuses changes. Returns its result, which must not contain parts of the view. */
@@ -120,7 +119,26 @@ export class State<S extends object> {
   /** Undoes every change since `position`. */
   undoTo(position: number): void {
     this.#journal.undoTo(position);
-    this.#afterUndo();
+    this.#release(false);
+    this.#lost.length = 0;
+  }
+
+  /**
+   * Takes all changes out of the journal. Returns a function that undoes them once. It must be called before every
+   * earlier change of the same data is undone, and after every later one. An index that was built in between is built
+   * again.
+   */
+  takeUndo(): () => void {
+    const undo = this.#journal.take();
+    return () => {
+      undo();
+      this.#release(false);
+      try {
+        for (const build of this.#lost.splice(0)) build();
+      } catch {
+        // The next use of it builds it, or fails.
+      }
+    };
   }
 
   /** Makes all changes permanent. Positions restart at 0. */
@@ -128,16 +146,14 @@ export class State<S extends object> {
     this.#journal.forget();
   }
 
-  /**
-   * Takes all changes out of the journal. Returns a function that undoes them once. It must be called before every
-   * earlier change of the same data is undone, and after every later one.
-   */
-  takeUndo(): () => void {
-    const undo = this.#journal.take();
-    return () => {
-      undo();
-      this.#afterUndo();
-    };
+  /** For a state that is published: it as plain data that never changes, see `Published`. */
+  publish(): S {
+    return this.published!.publish(this.#root as Container) as S;
+  }
+
+  /** For a state that is published: what `make` returns for the root follows each change, until the next call. */
+  follow(make: (root: S) => StateFollower | undefined): void {
+    this.published!.follower = make(this.#root);
   }
 
   /** Where a `Tracker` follows what is read and changed. */
@@ -148,25 +164,6 @@ export class State<S extends object> {
       host: this.#host,
       watch: (make) => (this.#watcher = make(this.#watcher)),
     };
-  }
-
-  /** The state as plain data that never changes, see `Published`. */
-  publish(): S {
-    return this.published.publish(this.#root as Container) as S;
-  }
-
-  /** What it has published.
-   *
-   * @throws StateError if it was not made for that.
-   */
-  get published(): Published {
-    if (!this.#published) throw new StateError("this state is not published");
-    return this.#published;
-  }
-
-  /** For a state that is published: what `make` returns for the root follows each change, until the next call. */
-  follow(make: (root: S) => StateFollower | undefined): void {
-    this.#published!.follower = make(this.#root);
   }
 
   /** The state as JSON text. */
@@ -195,7 +192,7 @@ export class State<S extends object> {
   /** See `ReduceContext.derive`. */
   derive<C extends object, D>(container: C, name: string, build: (container: C, host: DerivedHost) => D): D {
     const owner = unwrap(container) as C;
-    if (owner === container) throw new StateError("only a container of the state has something derived");
+    if (owner === container) throw new StateError("not a container of the state");
     this.#count(1);
     let known = this.#derived.get(owner);
     if (!known) this.#derived.set(owner, (known = new Map()));
@@ -215,7 +212,7 @@ export class State<S extends object> {
   }
 
   #step<T>(mode: "read" | "write", journaling: boolean, body: (state: S) => T): T {
-    if (this.#mode !== "closed") throw new StateError("a step is running already");
+    if (this.#mode !== "closed") throw new StateError("a step is running");
     this.#mode = mode;
     this.#journaling = journaling;
     try {
@@ -225,20 +222,6 @@ export class State<S extends object> {
       this.#journaling = false;
       this.#release(journaling);
     }
-  }
-
-  #afterUndo(): void {
-    this.#release(false);
-    if (this.#lost.length === 0) return;
-    const { work } = this;
-    for (const build of this.#lost.splice(0)) {
-      try {
-        build();
-      } catch {
-        // The next use of it builds it, or fails.
-      }
-    }
-    this.work = work;
   }
 
   /** Lets go of the containers that were removed and not inserted again. An undo of the step begins with them detached. */
@@ -290,7 +273,7 @@ export class State<S extends object> {
       this.#watcher?.added?.(copy);
       return copy;
     }
-    if (this.#contains(container, parent)) throw new StateError("a container cannot be put inside itself");
+    if (this.#contains(container, parent)) throw new StateError("a container cannot be inside itself");
     this.#detached.delete(container);
     return container;
   }
@@ -387,7 +370,7 @@ export class State<S extends object> {
     const incoming: unknown[] = [];
     try {
       for (const item of items) {
-        if (item === undefined) throw new StateError("an array of a state cannot hold undefined");
+        if (item === undefined) throw new StateError("an array of a state cannot have undefined");
         incoming.push(this.#copyIn(item, array));
       }
     } catch (error) {
@@ -462,7 +445,7 @@ export class State<S extends object> {
       return true;
     },
     deleteProperty: () => {
-      throw new StateError("an array of a state cannot have holes: use splice");
+      throw new StateError("an array of a state cannot have holes");
     },
     ...this.#common(),
   };
@@ -543,7 +526,7 @@ function own(container: Record<string, unknown>, key: string): unknown {
 }
 
 function text(key: string | symbol): string {
-  if (typeof key === "symbol") throw new StateError("a symbol cannot be a key of a state");
+  if (typeof key === "symbol") throw new StateError("a symbol cannot be a key");
   return key;
 }
 
@@ -558,7 +541,7 @@ function refuseDefinition(): never {
 
 function refusing(method: string): () => never {
   return () => {
-    throw new StateError(`${method} is not offered on an array of a state`);
+    throw new StateError(`${method} cannot be used on an array of a state`);
   };
 }
 
@@ -584,8 +567,7 @@ export function useTable(container: Record<string, unknown>): void {
   delete container["4294967294"];
 }
 
-/** The container of a proxy; any other value is returned as it is. */
-export function unwrap(value: unknown): unknown {
+function unwrap(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   return (value as { [rawContainer]?: Container })[rawContainer] ?? value;
 }

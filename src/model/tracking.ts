@@ -1,5 +1,5 @@
 import type { Container } from "./journal.ts";
-import { type State, unwrap } from "./state.ts";
+import type { State } from "./state.ts";
 
 /**
  * A part of a container or of a derived structure: a key of an object, an index or `length` of an array, a part of a
@@ -38,6 +38,8 @@ const trackers = new WeakMap<object, Tracker>();
  * it, as servers have it, does not pay for it.
  */
 export class Tracker {
+  /** The container of a proxy; any other value is returned as it is. */
+  readonly unwrap: <T>(value: T) => T;
   readonly #followers = new Set<Follower>();
   #reader: Reader | undefined;
 
@@ -60,16 +62,20 @@ export class Tracker {
         inner?.splice(array, at, removed, inserted);
         for (const follower of this.#followers) follower.splice(array, at, removed, inserted);
       },
-      added: (container) => inner?.added?.(container),
-      released: (containers) => inner?.released?.(containers),
       inspected: (container) => this.#readDeep(container),
     }));
 
-    const { journal } = host;
+    const { journal, unwrap } = host;
+    this.unwrap = unwrap;
     host.reads = (of, part) => this.#reader?.read(of, part, false);
-    host.writes = (of, part) => this.#changed(of, part);
+    let named = false;
+    host.writes = (of, part) => {
+      named = true;
+      this.#changed(of, part);
+    };
     host.journal = (undo) => {
-      this.#changed(structures, whole);
+      if (!named) this.#changed(structures, whole);
+      named = false;
       journal(undo);
     };
 
@@ -81,7 +87,7 @@ export class Tracker {
       return structure;
     };
     context.index = (container, name, build) => {
-      const owner = unwrap(container) as object;
+      const owner = unwrap(container);
       const part = Symbol.for(name);
       this.#reader?.read(owner, part, false);
       return index(container, name, (of) => {
@@ -91,7 +97,7 @@ export class Tracker {
       });
     };
     context.move = (from, at, to, target) => {
-      for (const array of [from, to]) this.#reader?.read(unwrap(array) as object, whole, false);
+      for (const array of [from, to]) this.#reader?.read(unwrap(array), whole, false);
       move(from, at, to, target);
     };
   }

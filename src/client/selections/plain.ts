@@ -10,10 +10,12 @@ export function plain(value: unknown, copy: (value: object) => object): unknown 
 export function shared(before: unknown, now: unknown): unknown {
   if (Object.is(before, now)) return before;
   if (!isPlain(before) || !isPlain(now) || Array.isArray(before) !== Array.isArray(now)) return now;
-  const [old, keys] = [Object.keys(before), Object.keys(now)];
+  const keys = Object.keys(now);
   const result = mapped(now, (item, key) => (Object.hasOwn(before, key) ? shared(before[key], item) : item));
+  // In any order: the order of keys is no part of a state.
   const same =
-    keys.length === old.length && keys.every((key, at) => key === old[at] && Object.is(result[key], before[key]));
+    keys.length === Object.keys(before).length &&
+    keys.every((key) => Object.hasOwn(before, key) && Object.is(result[key], before[key]));
   return same ? before : result;
 }
 

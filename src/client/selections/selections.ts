@@ -1,5 +1,4 @@
 import type { State } from "../../model/index.ts";
-import { unwrap } from "../../model/state.ts";
 import { type Follower, keys, type Part, type Reader, Tracker, whole } from "../../model/tracking.ts";
 import type { Client } from "../api/client.ts";
 import type { SelectOptions, Selection } from "./selection.ts";
@@ -64,12 +63,13 @@ export class Selections implements Follower {
   /** Runs a selector. Call `refresh` before. Returns plain data, which shares with the state what has not changed. */
   run<T>(selector: Selector<T>, reads: Reader): T {
     const state = this.#state!;
-    const value = this.#tracker!.tell(reads, () => state.read(selector));
+    const tracker = this.#tracker!;
+    const value = tracker.tell(reads, () => state.read(selector));
     return plain(value, (part) => {
-      const container = unwrap(part) as object;
+      const container = tracker.unwrap(part);
       if (container === part) return part;
       reads.read(container, deep, false);
-      return state.published.publish(container as never);
+      return state.published!.publish(container as never);
     }) as T;
   }
 
@@ -178,9 +178,9 @@ export class Selections implements Follower {
   #countWhole(container: object): void {
     this.#count(this.#readers.get(container), whole);
     if (this.#deepReaders === 0) return;
-    const { published } = this.#state!;
+    const { parents } = this.#state!.published!;
     // A container that was put elsewhere since has changed its parents of both times.
-    for (let at: object | undefined = container; at; at = published.parentOf(at)) {
+    for (let at: object | undefined = container; at; at = parents.get(at)) {
       this.#count(this.#readers.get(at), deep);
     }
   }
