@@ -15,4 +15,5 @@ declare module "node:crypto" {
     digest(): Uint8Array;
   }
   export function createHash(algorithm: "sha256"): Sha256Hash;
+  export function createHmac(algorithm: "sha256", key: string): Sha256Hash;
 }

@@ -71,6 +71,8 @@ export type ReadCommand =
       presenceRefusals: boolean;
       /** The peer that this connection takes the place of. */
       replaces: string | undefined;
+      /** Whether its events have their authors. */
+      authors: boolean;
       /** Whether this connection returns probes. */
       probes: boolean;
       /** What the dialect has to know again of this connection; only the dialect reads it. */

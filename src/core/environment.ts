@@ -1,4 +1,5 @@
 import type { AnyModel } from "../model/index.ts";
+import type { Authors } from "./authors.ts";
 import type { Ports } from "./ports.ts";
 
 /** Who a partition is. */
@@ -12,4 +13,5 @@ export interface Environment {
   readonly name: PartitionName;
   readonly model: AnyModel;
   readonly ports: Ports;
+  readonly authors: Authors;
 }

@@ -3,6 +3,7 @@ import {
   type EventDefinition,
   foldEvent,
   FoldError,
+  type LoggedEvent,
   type ModelEvent,
   type State,
 } from "../model/index.ts";
@@ -12,10 +13,14 @@ import type { StateView } from "../model/state-view.ts";
 import { WeighedState } from "../model/weighed-state.ts";
 import { bounds, type Failure, isJsonObject, type JsonObject } from "../protocol/index.ts";
 import { Damage, type EventRow, type SnapshotRow, type StorageReads } from "../storage/port.ts";
+import type { Environment } from "./environment.ts";
 import { type Fault, isFault, quarantined, Unfoldable } from "./faults.ts";
 import { modelTag } from "./model-tag.ts";
 import { type FoldPosition, Progress, type Slice } from "./rebuilding.ts";
 import { Refusal } from "./refusal.ts";
+
+/** What folds the events of the log. */
+export type Folder = Pick<Environment, "model" | "authors">;
 
 type SnapshotSize = Pick<SnapshotRow, "eventId" | "logBytes" | "stateBytes">;
 
@@ -83,11 +88,11 @@ export class Fold {
    * Folds the next events of the log, as much as `slice` says. An event that is damaged, or that the model cannot fold, is
    * a `fault`, not an error: the partition stays open and readable.
    */
-  advance(reads: StorageReads, model: AnyModel, slice: Slice, now: number): void {
+  advance(reads: StorageReads, folder: Folder, slice: Slice, now: number): void {
     const progress = this.#progress;
     if (!progress) return;
     try {
-      const { eventId, bytes } = foldSlice(reads, model, this.state, progress, slice);
+      const { eventId, bytes } = foldSlice(reads, folder, this.state, progress, slice);
       this.#logBytes += bytes;
       this.state.forget();
       progress.advance(eventId, now);
@@ -222,7 +227,7 @@ export function loadSnapshot(reads: StorageReads, model: AnyModel, atMost: numbe
 /** Folds events after `eventId` up to `of`, at least one, and at most a slice. Returns the last one, and the bytes of their payloads. */
 function foldSlice(
   reads: StorageReads,
-  model: AnyModel,
+  folder: Folder,
   state: State<object>,
   { eventId: from, of }: Progress,
   slice: Slice,
@@ -231,7 +236,7 @@ function foldSlice(
   let bytes = 0;
   let eventId = from;
   for (const row of logRange(reads, from, Math.min(of, from + slice.events))) {
-    foldRow(model, state, row);
+    foldRow(folder, state, row);
     ({ eventId } = row);
     bytes += row.payloadBytes;
     if (bytes >= slice.bytes || state.work >= workMax) break;
@@ -244,8 +249,8 @@ function foldSlice(
  *
  * @throws Damage where it is damaged; Unfoldable where the model cannot fold it.
  */
-export function foldRow(model: AnyModel, state: State<object>, row: EventRow): void {
-  const event = loggedEvent(row);
+export function foldRow({ model, authors }: Folder, state: State<object>, row: EventRow): void {
+  const event = loggedEvent(row, authors);
   try {
     foldEvent(model, state, event);
   } catch (error) {
@@ -288,17 +293,13 @@ export function payloadOf({ payload, eventId }: EventRow): JsonObject {
  *
  * @throws Damage where its payload is damaged.
  */
-export function loggedEvent(row: EventRow): Parameters<typeof foldEvent>[2] {
+export function loggedEvent(row: EventRow, authors: Pick<Environment["authors"], "of">): LoggedEvent {
   return {
     type: row.type,
     ...(row.version === undefined ? {} : { version: row.version }),
     payload: payloadOf(row),
     timestamp: row.timestamp,
     clientId: row.clientId,
+    author: authors.of(row.principal),
   };
-}
-
-/** Bytes in lower-case hexadecimal. */
-export function hexOf(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -8,6 +8,7 @@ export { bytesOf, type Frame, type FrameSource, Intake, overloaded } from "./win
 export { complete, type Steps } from "./steps.ts";
 export { costOfStateText } from "./cost.ts";
 export { Turns } from "./window/turns.ts";
+export type { Authors } from "./authors.ts";
 export { Partition } from "./partition.ts";
 export { proofOf } from "./delivery/proof.ts";
 export { bytesOfPage } from "./delivery/read-cost.ts";

@@ -1,9 +1,8 @@
-import type { AnyModel } from "../model/index.ts";
 import { Damage, type EventRow, type StorageReads } from "../storage/port.ts";
 import { RejectionCounts } from "./decide/rejections.ts";
 import { StateHash } from "./delivery/state-hash.ts";
 import { type Fault, FaultLog } from "./faults.ts";
-import { Fold, loadSnapshot } from "./fold.ts";
+import { Fold, type Folder, loadSnapshot } from "./fold.ts";
 import { Head } from "./head.ts";
 import { Schedule } from "./jobs/schedule.ts";
 import type { Folding, Slice } from "./rebuilding.ts";
@@ -31,24 +30,24 @@ export class Live {
    *
    * @throws Damage where nothing of the log can be read.
    */
-  constructor(reads: StorageReads, model: AnyModel, { load }: Folding, known: Fault | undefined, now: number) {
+  constructor(reads: StorageReads, folder: Folder, { load }: Folding, known: Fault | undefined, now: number) {
     const head = reads.events.head();
     const logId = reads.log.identity()?.logId;
     const unnamed =
       logId === undefined && head.eventId > 0 ? new Damage("the row that names the log is missing") : undefined;
-    const snapshot = loadSnapshot(reads, model, head.eventId);
+    const snapshot = loadSnapshot(reads, folder.model, head.eventId);
     this.fold = new Fold(snapshot, head.eventId, known ?? unnamed, now);
     this.head = new Head({ ...head, logBytes: logBytesOf(reads, head.eventId, load), logId });
     this.schedule = new Schedule(reads.jobs.all());
     // One that is much longer is not begun with: the object must answer soon.
-    if (head.eventId - snapshot.eventId <= load.events) this.advance(reads, model, load, now);
+    if (head.eventId - snapshot.eventId <= load.events) this.advance(reads, folder, load, now);
     if (this.fold.behind !== undefined) this.schedule.derive("rebuild", now);
   }
 
   /** Folds the next events of a log that was too long to be folded at once. */
-  advance(reads: StorageReads, model: AnyModel, slice: Slice, now: number): void {
+  advance(reads: StorageReads, folder: Folder, slice: Slice, now: number): void {
     const before = this.fold.behind;
-    this.fold.advance(reads, model, slice, now);
+    this.fold.advance(reads, folder, slice, now);
     const { behind, fault, logBytes } = this.fold;
     if (before !== undefined && behind === undefined && !fault) this.head.recount(logBytes);
   }

@@ -48,9 +48,9 @@ export class Memory {
   /** Folds the next part of a log that was too long to be folded at once. Returns how far it is; undefined: nothing is left. */
   advance(now: number): FoldPosition | undefined {
     const live = this.load(now);
-    const { model, ports } = this.#environment;
+    const { ports } = this.#environment;
     try {
-      live.advance(ports.storage, model, this.#sliceOf(live), now);
+      live.advance(ports.storage, this.#environment, this.#sliceOf(live), now);
     } catch (error) {
       // A part of the slice is in the state, and its position does not say so: those events would be folded twice.
       this.#live = undefined;
@@ -86,10 +86,11 @@ export class Memory {
   }
 
   #read(now: number): Live {
-    const { name, model, ports } = this.#environment;
+    const { name, ports, authors } = this.#environment;
     try {
       ports.storage.open(now);
-      return new Live(ports.storage, model, this.#folding, this.#fault, now);
+      authors.load(ports.storage, now);
+      return new Live(ports.storage, this.#environment, this.#folding, this.#fault, now);
     } catch (error) {
       if (isFault(error) || error instanceof MigrationError) {
         this.#broken = error;

@@ -2,9 +2,11 @@ import type { AnyModel } from "../model/index.ts";
 import type { Author, Limits, TracedFailure } from "../protocol/index.ts";
 import { MigrationError } from "../storage/migrations.ts";
 import type { SnapshotEncoding } from "../storage/port.ts";
+import { Authors } from "./authors.ts";
 import type { Command, PresenceCommand, Submission } from "./commands.ts";
 import type { Transform } from "./decide/review.ts";
 import { unchanged } from "./decide/transform.ts";
+import { assertAuthorized } from "./delivery/access.ts";
 import { assertNotAhead } from "./delivery/connect.ts";
 import { FanOut } from "./delivery/fan-out.ts";
 import type { Listener } from "./delivery/listener.ts";
@@ -68,13 +70,13 @@ export class Partition {
     ports: Ports,
     { jobs = [], transform = unchanged, folding = standardFolding, loaded = () => {} }: Parts = {},
   ) {
-    const environment = { name, model, ports };
+    const environment = { name, model, ports, authors: new Authors(model, ports) };
     const memory = new Memory(environment, folding, ({ head }) => {
       fanOut.loaded(head.eventId);
       loaded();
     });
     const fanOut = new FanOut(environment, memory);
-    const presence = new Presence(ports.defer, () => limiter.limits);
+    const presence = new Presence(ports.defer, () => limiter.limits, environment.authors);
     const limiter = new Limiter((count) => ports.askTenant(count));
     this.name = name;
     this.#environment = environment;
@@ -94,6 +96,11 @@ export class Partition {
    */
   open(now: number): void {
     this.#memory.load(now);
+  }
+
+  /** What readers see of the principals. */
+  get authors(): Authors {
+    return this.#environment.authors;
   }
 
   /** The limits of this partition; none are set at first. */
@@ -145,6 +152,7 @@ export class Partition {
     if (listener instanceof Session) {
       this.#presence.join(listener);
       this.#windows.restoreLogId(listener.state.provisionalLogId);
+      this.#environment.authors.restore(listener.state.provisionalSecret);
     }
     const { live } = this.#memory;
     // While nothing was ever written, nothing is: a reader must not create storage.
@@ -246,6 +254,11 @@ export class Partition {
     if (excess) throw new Refusal(excess);
   }
 
+  /** @throws Refusal where the state does not allow this author to read. */
+  assertAuthorized(author: Author, now: number): void {
+    if (this.#environment.model.authorize) assertAuthorized(this.#environment, this.#memory.load(now), author);
+  }
+
   /** Has a principal without a connection pay for a read for which `bytes` were produced or replayed. */
   payForRead(principal: string, bytes: number, now: number): void {
     this.#limiter.read(principal, bytes, now);
@@ -260,7 +273,13 @@ export class Partition {
     const { model, ports } = this.#environment;
     const { logId, eventId, proof } = this.#memory.load(now).head;
     const atHead = at === undefined || at === eventId;
-    return { logId, head: eventId, proof: atHead ? proof : proofAt(ports.storage, at), fold: modelTag(model) };
+    return {
+      logId,
+      head: eventId,
+      proof: atHead ? proof : proofAt(ports.storage, at),
+      fold: modelTag(model),
+      authors: model.authors,
+    };
   }
 
   /**
@@ -274,20 +293,22 @@ export class Partition {
   }
 
   /**
-   * The page of the log after `since`. `proof`: of that event, where the reader has one.
+   * The page of the log after `since`. `proof`: of that event, where the reader has one. `authors`: it is sent with the
+   * authors of its events.
    *
    * @throws Refusal where `since` is past the head, or the reader has read another log.
    */
-  events(since: number, limit: number | undefined, now: number, proof?: string): Page {
-    return complete(this.eventsInSteps(since, limit, now, proof));
+  events(since: number, limit: number | undefined, now: number, proof?: string, authors?: boolean): Page {
+    return complete(this.eventsInSteps(since, limit, now, proof, authors));
   }
 
   /** The same, read in steps. */
-  eventsInSteps(since: number, limit: number | undefined, now: number, proof?: string): Steps<Page> {
+  eventsInSteps(since: number, limit: number | undefined, now: number, proof?: string, authors?: boolean): Steps<Page> {
     const { head } = this.#memory.load(now);
     assertNotAhead(head, since);
     assertSameLog(this.#environment.ports.storage, since, proof);
-    return pageSteps(this.#environment.ports.storage, since, clampLimit(limit), head.eventId);
+    const { storage } = this.#environment.ports;
+    return pageSteps(storage, since, clampLimit(limit), head.eventId, undefined, undefined, authors);
   }
 
   /**
@@ -296,8 +317,7 @@ export class Partition {
    * @throws Refusal where `at` is past the head, or too far from a snapshot.
    */
   stateAt(at: number | undefined, now: number): Steps<StateRead> {
-    const { model, ports } = this.#environment;
-    return stateSteps(ports.storage, model, this.#memory.load(now), at);
+    return stateSteps(this.#environment.ports.storage, this.#environment, this.#memory.load(now), at);
   }
 
   /** How full is what has a bound here. */

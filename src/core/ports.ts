@@ -15,6 +15,8 @@ interface Random {
   incarnation(): string;
   /** 32 lower-case hexadecimal digits (W3C trace context). */
   traceId(): string;
+  /** 64 hexadecimal digits that nobody can guess. */
+  secret(): string;
   /** From 0 up to, but not including, 1. */
   fraction(): number;
   /** An id that no other connection has, and that nobody can guess. */
@@ -27,6 +29,8 @@ export interface Ports {
   random: Random;
   /** SHA-256 of the UTF-8 bytes of `text`. */
   sha256(text: string): Uint8Array;
+  /** HMAC-SHA-256 of the UTF-8 bytes of `text`, under those of `key`. */
+  hmac(key: string, text: string): Uint8Array;
   log: Logger;
   /** Asks the tenant for `count` tokens of its rate; the answer comes by `Partition.granted`. */
   askTenant(count: number): void;

@@ -23,6 +23,8 @@ export type Reply =
       /** Who is connected; undefined in open development mode, where nobody is verified. */
       principal: string | undefined;
       tenant: string;
+      /** Its author in events; undefined where the model shows none. */
+      author: string | undefined;
       expiresAt: number | undefined;
     }
   /** The token that was sent is in force. */
@@ -51,6 +53,8 @@ export interface Peer {
   /** Unique per connection. */
   peerId: string;
   clientId: string;
+  /** As in its events; undefined where the model shows none. */
+  author: string | undefined;
   /** JSON text of an object. */
   state: string;
 }
@@ -133,6 +137,8 @@ export interface ConnectedClient {
   draftIds: boolean;
   /** Whether a large state comes as chunks of a snapshot; undefined in sessions of earlier versions. */
   stateChunks?: boolean;
+  /** Whether its events have their authors; undefined in sessions of earlier versions. */
+  authors?: boolean;
   /** Whether it returns probes; undefined in sessions of earlier versions. */
   probes?: boolean;
   /** Whether it is answered where its presence is not shown; undefined in sessions of earlier versions. */
@@ -157,6 +163,8 @@ export interface Conversation {
   presence: string | undefined;
   /** The log id that was announced while nothing was stored yet. */
   provisionalLogId: string | undefined;
+  /** What pseudonyms were made of meanwhile; absent in sessions of earlier versions, and where there are none. */
+  provisionalSecret?: string | undefined;
 }
 
 /** What is kept of a connection over hibernation, in its attachment: small, and JSON. */

@@ -15,9 +15,29 @@ export interface ModelEvent<Payload> {
   readonly payload: Payload;
   /** Milliseconds since 1970: the time of the commit; for a draft on a client, the client's time. */
   readonly timestamp: number;
-  /** The client that submitted it: a label, not an identity. */
+  /** The client that submitted it: a label, not an identity. Empty if the model hides its authors. */
   readonly clientId: string;
+  /**
+   * Who did it, as the model's `authors` says: the same on the server, in replay and on every client. Undefined: the
+   * model shows nobody; or it is a draft of a client that does not know its pseudonym yet, as before it was ever
+   * connected.
+   */
+  readonly author?: string | undefined;
 }
+
+/** Who acts, for `authorize`. */
+export interface Who {
+  /** The verified subject. */
+  readonly principal: string;
+  /** The same as the `author` of its events. */
+  readonly author: string | undefined;
+}
+
+/**
+ * What events say of the principals who made them. `shown`: the principal itself. `pseudonym`: a name that is stable
+ * within a partition, and that cannot be computed from the principal. `hidden`: nothing, not even the client id.
+ */
+export type AuthorsShown = "shown" | "pseudonym" | "hidden";
 
 /** What a reducer may use besides the state and the event. It is the same on the server, in replay and on the client. */
 export interface ReduceContext {
@@ -125,6 +145,14 @@ export interface ModelDefinition<S extends object, Payloads extends Record<strin
   events: { [Type in keyof Payloads]: EventDefinition<S, Payloads[Type]> };
   /** Named conditions that hold after every event; a draft that would violate one is rejected. */
   invariants?: { readonly [name: string]: (state: DeepReadonly<S>) => boolean };
+  /** What events say of their authors; absent: the client id, and no author. A change of it needs a new `version`. */
+  authors?: AuthorsShown;
+  /**
+   * Whether the state allows an action: `read`, or the type of an event. Besides the permissions of the token, which
+   * are checked too. Absent: everything. Reading is checked at connect, at each read, and after each change; drafts on
+   * the server and on the client of their user. Deterministic and fast, like `validate`: a throw allows nothing.
+   */
+  authorize?(state: DeepReadonly<S>, who: Who, action: "read" | (keyof Payloads & string)): boolean;
 }
 
 /** A checked model. The payload types of its events are in `Payloads`, for clients. */
@@ -167,6 +195,9 @@ export function defineModel<S extends object, Payloads extends Record<string, z.
 ): Model<S, Payloads> {
   if (!Number.isInteger(definition.version) || definition.version < 1) {
     throw new TypeError(`model ${definition.name}: version must be an integer from 1 on`);
+  }
+  if (definition.authorize && "read" in definition.events) {
+    throw new TypeError(`model ${definition.name}: "read" cannot name an event type beside authorize`);
   }
   const types = new Map<string, EventDefinition<S, z.core.$ZodType>>();
   for (const [type, event] of Object.entries(

@@ -1,6 +1,7 @@
 import type { JsonObject } from "../protocol/index.ts";
 import type { AnyModel, EventDefinition, ModelEvent } from "./define.ts";
 import type { State } from "./state.ts";
+import { shownClientId } from "./who.ts";
 
 /** An event of the log, as it was submitted: the input of a fold. */
 export interface LoggedEvent {
@@ -10,6 +11,8 @@ export interface LoggedEvent {
   payload: JsonObject;
   timestamp: number;
   clientId: string;
+  /** As `ModelEvent.author`. */
+  author?: string | undefined;
 }
 
 /** Thrown when the model cannot fold the log: a type or a version is missing, or its reducer throws. */
@@ -26,7 +29,8 @@ export function upcast(
   for (let version = event.version ?? 1; version < (definition.version ?? 1); version++) {
     payload = definition.upcast![version]!(payload);
   }
-  return { type: event.type, payload, timestamp: event.timestamp, clientId: event.clientId };
+  const { type, timestamp, clientId, author } = event;
+  return { type, payload, timestamp, clientId, author };
 }
 
 /**
@@ -41,7 +45,7 @@ export function foldEvent(model: AnyModel, state: Pick<State<object>, "replay" |
     throw new FoldError(`the model has no version ${event.version} of "${event.type}"`);
   }
   try {
-    const current = upcast(definition, event);
+    const current = upcast(definition, { ...event, clientId: shownClientId(model, event.clientId) });
     state.replay((draft) => definition.reduce(draft, current, state.context));
   } catch (error) {
     throw new FoldError(`the reducer of "${event.type}" failed`, { cause: error });

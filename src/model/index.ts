@@ -5,6 +5,7 @@
  */
 export {
   type AnyModel,
+  type AuthorsShown,
   type Compensation,
   type DeepReadonly,
   defineModel,
@@ -17,9 +18,10 @@ export {
   type ReduceContext,
   type UndoBlock,
   type ValidationContext,
+  type Who,
 } from "./define.ts";
 export { invariantViolations, payloadViolations, ruleViolations, schemaError } from "./check.ts";
-export { foldEvent, FoldError, upcast } from "./fold.ts";
+export { foldEvent, FoldError, type LoggedEvent, upcast } from "./fold.ts";
 export { modelFor, type ModelRegistry } from "./registry.ts";
 export { type DerivedHost, StateIndex } from "./state-index.ts";
 export { State, StateError } from "./state.ts";

@@ -2,7 +2,7 @@ import type { Submission } from "../core/index.ts";
 import { asciiJson } from "../platform/ascii.ts";
 import {
   type Named,
-  type ReadProof,
+  type ReadOptions,
   type RequestContext,
   streamHeader,
   streamHeaderBefore,
@@ -51,7 +51,7 @@ export interface ReadEventsCall {
   since: number;
   limit?: number | undefined;
   context: RequestContext;
-  proof?: ReadProof | undefined;
+  proof?: ReadOptions | undefined;
 }
 
 /** The state; `at`: after this event, absent: at the head. */
@@ -92,7 +92,12 @@ export interface PartitionRpcBefore {
     bytes: number,
     context: RequestContext,
   ): Promise<HttpAnswer>;
-  readEvents(since: number, limit: number | undefined, context: RequestContext, proof?: ReadProof): Promise<HttpAnswer>;
+  readEvents(
+    since: number,
+    limit: number | undefined,
+    context: RequestContext,
+    proof?: ReadOptions,
+  ): Promise<HttpAnswer>;
   readState(at: number | undefined, context: RequestContext): Promise<HttpAnswer<AnswerBody>>;
   drain(seconds: number): Promise<void>;
 }

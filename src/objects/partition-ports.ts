@@ -25,6 +25,7 @@ export function durablePorts(
       traceId: () => crypto.randomUUID().replaceAll("-", ""),
       peerId: () => crypto.randomUUID(),
       connectionId: () => crypto.randomUUID(),
+      secret: () => (crypto.randomUUID() + crypto.randomUUID()).replaceAll("-", ""),
       nonce: () => crypto.randomUUID(),
       fraction: () => Math.random(),
     },

@@ -1,9 +1,13 @@
-import { createHash } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import { gunzipSync } from "node:zlib";
 
 /** SHA-256, as the core needs it. */
 export const sha256 = (bytes: Uint8Array | string): Uint8Array =>
   new Uint8Array(createHash("sha256").update(bytes).digest());
+
+/** HMAC-SHA-256, as the core needs it. */
+export const hmac = (key: string, text: string): Uint8Array =>
+  new Uint8Array(createHmac("sha256", key).update(text).digest());
 
 /** The hash and decompression functions of the storage. */
 export const bytesPort = {

@@ -80,12 +80,14 @@ export interface RequestContext {
   ifNoneMatch?: string | undefined;
 }
 
-/** What a reader of the log has shown, and asks for, of proofs. */
-export interface ReadProof {
+/** What a reader of the log has shown, and asks for. */
+export interface ReadOptions {
   /** Of the event after which it reads. */
   proof?: string | undefined;
   /** The answer has proofs. */
   proofs?: boolean | undefined;
+  /** Its events have their authors. */
+  authors?: boolean | undefined;
 }
 
 /**
@@ -100,5 +102,5 @@ export const internalHeaders = [authorHeader, streamHeader, streamHeaderBefore];
 
 /** Which stream, and for which author; undefined in open development mode, where `connect` names the author. */
 export type StreamRequest =
-  | ({ kind: "events"; author: Author; /** Undefined: from the head. */ since?: number | undefined } & ReadProof)
+  | ({ kind: "events"; author: Author; /** Undefined: from the head. */ since?: number | undefined } & ReadOptions)
   | { kind: "connection"; author?: Author | undefined };

@@ -48,6 +48,8 @@ const connectPayload = z.object({
   probes: z.optional(z.boolean()),
   /** `connected` contains the principal and its tenant. */
   principal: z.optional(z.boolean()),
+  /** Events have their authors, as far as the model shows them, and `connected` has the own one. */
+  authors: z.optional(z.boolean()),
   /** The token, if the upgrade could not send one. */
   token: z.optional(z.string()),
 });
@@ -208,7 +210,10 @@ export interface WireEvent {
   id: string;
   /** Milliseconds since 1970, never less than the event's before it. */
   timestamp: number;
+  /** Empty if the model hides its authors, except in the answer to its own submitter. */
   clientId: string;
+  /** Who did it, if `authors` was asked for and the model shows it. */
+  author?: string;
 }
 
 /** An event with its event id. */
@@ -237,6 +242,8 @@ interface Peer {
   /** Unique per connection. */
   peerId: string;
   clientId: string;
+  /** Who shows it, if `connect` asked for `authors` and the model shows it. */
+  author?: string;
   state: JsonObject;
 }
 
@@ -273,6 +280,8 @@ export type ServerMessage =
         /** Who is connected, and to which tenant's partition, if `connect` asked for `principal`. */
         principal?: string;
         tenant?: string;
+        /** The own author in events, if `connect` asked for `authors` and the model shows it. */
+        author?: string;
         /** When the token expires, in milliseconds since 1970, if `connect` asked for `renewal`. */
         expiresAt?: number;
       }

@@ -26,7 +26,7 @@ export class LogReader implements SubscriptionReader, Stream {
   #cancelPull = () => {};
 
   constructor(
-    { author, since, proof, proofs = false }: Extract<StreamRequest, { kind: "events" }>,
+    { author, since, proof, proofs = false, authors = false }: Extract<StreamRequest, { kind: "events" }>,
     traceId: string | undefined,
     host: StreamHost,
     begun: Opened,
@@ -36,7 +36,7 @@ export class LogReader implements SubscriptionReader, Stream {
     this.#opened = begun;
     this.#proofs = proofs;
     const start = since === undefined ? undefined : { eventId: since, proof };
-    this.#subscription = new Subscription(author, start, creditBytes, this, traceId, () => host.pageBytes());
+    this.#subscription = new Subscription(author, start, creditBytes, this, traceId, () => host.pageBytes(), authors);
     this.sink = new EventSink(host, { drained: () => this.#drained(), disconnected: () => this.#end() });
   }
 
@@ -57,7 +57,9 @@ export class LogReader implements SubscriptionReader, Stream {
 
   deliver(events: readonly EventRow[]): void {
     for (const row of events) {
-      this.sink.send(this.#host.dialects.last.numbered(row), { id: this.#idOf(row.eventId, proofOf(row)) });
+      this.sink.send(this.#host.dialects.last.numbered(row, this.#subscription.authors), {
+        id: this.#idOf(row.eventId, proofOf(row)),
+      });
     }
   }
 

@@ -22,8 +22,8 @@ import {
   type Work,
 } from "../core/index.ts";
 import type { AnyModel } from "../model/index.ts";
-import { sha256 } from "../platform/hash.ts";
-import type { ReadProof, RequestContext, StreamRequest, TenantChanges } from "../platform/rpc.ts";
+import { hmac, sha256 } from "../platform/hash.ts";
+import type { ReadOptions, RequestContext, StreamRequest, TenantChanges } from "../platform/rpc.ts";
 import { type Author, defaultLimits, type Failure, type Limits, noLimits } from "../protocol/index.ts";
 import {
   type AnswerBody,
@@ -36,7 +36,7 @@ import {
   type HttpAnswer,
   polledText,
 } from "../wire/partita/answers.ts";
-import { partitaDialect } from "../wire/partita/codec.ts";
+import { loggedText, partitaDialect } from "../wire/partita/codec.ts";
 import { restoredSession } from "../wire/partita/options.ts";
 import { Dialects } from "../wire/dialects.ts";
 import { isHeld, pageTag, stateTag } from "../wire/partita/etags.ts";
@@ -73,7 +73,7 @@ const reconnectSpreadMsMax = 30_000;
 const storageRetryMs = 10_000;
 
 /** Who reads over HTTP in open development mode. */
-const anonymousReader = "dev:http";
+const anonymousReader: Author = { principal: "dev:http", permissions: "all" };
 
 /** What the application configures for a partition. */
 export interface ShellSettings {
@@ -145,6 +145,7 @@ export class PartitionShell {
       storage: ports.storage,
       random: ports.random,
       sha256,
+      hmac,
       log: ports.log,
       askTenant: (count: number) => void this.#link?.requestGrant(count),
       defer: (run: (now: number) => void, delayMs: number) =>
@@ -156,7 +157,7 @@ export class PartitionShell {
       loaded: () => this.#link?.resume(),
     });
     this.#partition = partition;
-    this.#dialects = new Dialects(partitaDialect(name.partition));
+    this.#dialects = new Dialects(partitaDialect(name.partition, partition.authors));
     this.#turns = new Turns({
       timer: (turn) => void ports.timer(() => this.#step(turn), 0),
       afterIo: (turn) => ports.afterIo(() => this.#step(turn)),
@@ -332,7 +333,7 @@ export class PartitionShell {
       ? ((await this.#admission.admit(author)) ?? this.#admission.capacityFailure(author, false))
       : author && (await this.#admission.admitRequest(author));
     if (failure) return this.#refuse(failure, traceId);
-    const principal = author?.principal ?? anonymousReader;
+    const principal = author?.principal ?? anonymousReader.principal;
     try {
       return this.#step(() => {
         const now = this.#ports.now();
@@ -392,7 +393,7 @@ export class PartitionShell {
     since: number,
     limit: number | undefined,
     context: RequestContext,
-    { proof, proofs }: ReadProof = {},
+    { proof, proofs, authors = false }: ReadOptions = {},
   ): Promise<HttpAnswer> {
     const partition = this.#partition;
     const { partition: name } = this.#settings.name;
@@ -404,8 +405,9 @@ export class PartitionShell {
         partition.assertSameLog(since, proof, now);
         return unmetered(answerUnchanged(etag));
       }
-      const page = yield* partition.eventsInSteps(since, limit, now, proof);
-      return { answer: answerEvents(name, page, etag, proofs), bytes: bytesOfPage(page) };
+      const page = yield* partition.eventsInSteps(since, limit, now, proof, authors);
+      const textOf = loggedText(name, partition.authors, authors);
+      return { answer: answerEvents(page, etag, textOf, proofs), bytes: bytesOfPage(page) };
     });
   }
 
@@ -427,13 +429,14 @@ export class PartitionShell {
 
   /** Reads how full is what has a bound. */
   readUsage(context: RequestContext): Promise<HttpAnswer> {
-    return this.#answer(context, (now) =>
-      answerUsage({
+    return this.#answer(context, (now) => {
+      this.#partition.assertAuthorized(context.reader ?? anonymousReader, now);
+      return answerUsage({
         ...this.#partition.usages(now),
         connections: this.#admission.usage,
         streams: this.#streams.usage,
-      }),
-    );
+      });
+    });
   }
 
   /** Answers whether the schema is current and the storage can be read. */
@@ -530,13 +533,15 @@ export class PartitionShell {
     context: RequestContext,
     read: (now: number) => Steps<MeteredAnswer<Body>>,
   ): Promise<HttpAnswer<Body> | HttpAnswer> {
-    const principal = context.reader?.principal ?? anonymousReader;
+    const reader = context.reader ?? anonymousReader;
+    const { principal } = reader;
     const partition = this.#partition;
     const ports = this.#ports;
     return this.#answer(context, () =>
       this.#reads.run(principal, function* () {
         const now = ports.now();
         partition.assertMayRead(principal, now);
+        partition.assertAuthorized(reader, now);
         let bytes = 0;
         try {
           const metered = yield* read(now);

@@ -17,6 +17,8 @@ export interface ShellRandom {
   peerId(): string;
   /** The same for a connection without a WebSocket: with this id its client sends frames. */
   connectionId(): string;
+  /** 64 hexadecimal digits that nobody can guess. */
+  secret(): string;
   /** A text that nobody can guess, of at most 64 visible ASCII characters. */
   nonce(): string;
   /** From 0 up to, but not including, 1. */

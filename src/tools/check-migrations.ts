@@ -1,5 +1,6 @@
-// Checks that a version can be rolled back: each migration says whether it is additive, and those that say so are; and
-// each INSERT names its columns, so that it runs on a table that a newer version has given another one.
+// Checks that a version can be rolled back: each migration says whether it is additive, and those that say so are;
+// each INSERT names its columns, so that it runs on a table that a newer version has given another one; and each
+// migration ends as Durable Objects can run it.
 import { readdirSync, readFileSync } from "node:fs";
 
 const root = new URL("../../", import.meta.url);
@@ -15,6 +16,17 @@ const additiveForms = [
 /** What is wrong with a migration, as texts. */
 export function wrongInMigration(file: string, sql: string): string[] {
   const [first] = sql.split("\n");
+  // The SQL of Durable Objects refuses a script with a comment after its last statement; node:sqlite takes it.
+  if (
+    !/;\s*$/.test(
+      sql
+        .split("\n")
+        .findLast((line) => line.trim() !== "")!
+        .replace(/--.*$/, "--"),
+    )
+  ) {
+    return [`${file}: does not end with the ";" of a statement`];
+  }
   if (/^-- Not additive: \S/.test(first!)) return [];
   if (!/^-- Additive: \S/.test(first!)) {
     return [`${file}: its first line is neither "-- Additive: <what>" nor "-- Not additive: <why>"`];

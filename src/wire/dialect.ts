@@ -14,7 +14,7 @@ export interface TokenFrame {
 export type Decoded = Command | PresenceCommand | TokenFrame;
 
 /** Why a connection ends: an error that ends it, or another reason. */
-export type EndReason = EndingCode | "overloaded" | "idle" | "recycled" | "frames_missing";
+export type EndReason = EndingCode | "overloaded" | "forbidden" | "idle" | "recycled" | "frames_missing";
 
 /** One wire format: it decodes the frames of clients and encodes what they receive. For the connections of one partition. */
 export interface Dialect {
@@ -27,8 +27,8 @@ export interface Dialect {
   messages(frame: string | ArrayBuffer): readonly string[] | undefined;
   /** The frames for `replies` and then `broadcasts`. `wire`: the options that `decode` has put into the connection's `connect`. */
   frames(replies: readonly Reply[], broadcasts: readonly EventRow[], wire: Json | undefined): readonly string[];
-  /** An event with its event id, for a stream of the log. */
-  numbered(row: EventRow): string;
+  /** An event with its event id, for a stream of the log. `authors`: whether it asked for them. */
+  numbered(row: EventRow, authors: boolean): string;
   /** A failure that ends a stream of the log. */
   problem(failure: TracedFailure): string;
   /** The WebSocket close code. */

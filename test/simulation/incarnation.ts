@@ -77,6 +77,7 @@ export class Incarnation {
       storage: new PartitionStorage(new MortalDriver(disk, () => this.alive, wrote), migrations, bytesPort),
       random: {
         logId: () => `log-${random.hex(8)}`,
+        secret: () => random.hex(64),
         incarnation: () => random.hex(6) + this.#number.toString(16).padStart(10, "0"),
         traceId: () => random.hex(32),
         peerId: () => random.hex(32),

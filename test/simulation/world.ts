@@ -3,7 +3,7 @@ import { complete, type Folding, Partition, rejectionRetentionMs } from "../../s
 import type { Revocation } from "../../src/platform/rpc.ts";
 import type { EventRow } from "../../src/storage/port.ts";
 import { PartitionStorage } from "../../src/storage/partition/storage.ts";
-import { bytesPort, migrations, sha256 } from "../support/partition.ts";
+import { bytesPort, hmac, migrations, sha256 } from "../support/partition.ts";
 import { Caller } from "./caller.ts";
 import { Client } from "./client.ts";
 import { type Disk, faults, FaultyDisk, MemoryDisk } from "./disk.ts";
@@ -420,8 +420,16 @@ export class World {
     const again = complete(
       new Partition(partitionName, application.model, {
         storage: new PartitionStorage(this.#disk.disk, migrations, bytesPort),
-        random: { logId: () => "", incarnation: () => "", traceId: () => "", peerId: () => "", fraction: () => 0 },
+        random: {
+          logId: () => "",
+          incarnation: () => "",
+          traceId: () => "",
+          peerId: () => "",
+          secret: () => "0".repeat(64),
+          fraction: () => 0,
+        },
         sha256,
+        hmac,
         log: () => {},
         askTenant: () => {},
         defer: () => {},

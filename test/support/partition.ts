@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
-import { bytesPort } from "../../src/platform/hash.ts";
+import { bytesPort, hmac } from "../../src/platform/hash.ts";
 import {
   type Command,
   complete,
@@ -30,7 +30,7 @@ import { PartitionStorage } from "../../src/storage/partition/storage.ts";
 export const sha256 = (bytes: Uint8Array | string): Uint8Array =>
   new Uint8Array(createHash("sha256").update(bytes).digest());
 
-export { bytesPort };
+export { bytesPort, hmac };
 
 /** The migrations as they are on disk. */
 export const migrationsIn = (folder: string): Migration[] => {
@@ -133,7 +133,7 @@ export class TestConnection {
 /** A partition in Node: the production core on the storage, the clock and the randomness of the test. */
 export class TestPartition {
   now = 1_700_000_000_000;
-  readonly codec: Dialect;
+  codec: Dialect;
   readonly driver: SqlDriver;
   readonly logged: { level: string; message: string; fields: Readonly<Record<string, unknown>> }[] = [];
   /** The counts that the partition has requested of the tenant's rate. */
@@ -158,15 +158,16 @@ export class TestPartition {
     this.#name = name;
     this.#model = model;
     this.driver = driver;
-    this.codec = partitaDialect(name);
     this.#transform = transform;
     this.partition = this.#create(wrap);
+    this.codec = partitaDialect(name, this.partition.authors);
   }
 
   /** A new incarnation on the same storage, as after an eviction or a crash. */
   restart(model: AnyModel = this.#model): void {
     this.#timers = [];
     this.partition = this.#create((storage) => storage, model);
+    this.codec = partitaDialect(this.#name, this.partition.authors);
   }
 
   open(author?: SessionState["author"]): TestConnection {
@@ -239,9 +240,11 @@ export class TestPartition {
         incarnation: () => (++this.#incarnations).toString(16).padStart(16, "0"),
         traceId: () => (++this.#ids).toString(16).padStart(32, "0"),
         peerId: () => `peer-${++this.#ids}`,
+        secret: () => (++this.#ids).toString(16).padStart(64, "0"),
         fraction: () => 0.5,
       },
       sha256,
+      hmac,
       defer: (run, delayMs) => void this.#timers.push({ at: this.now + delayMs, run }),
       log: (level, message, fields) => this.logged.push({ level, message, fields }),
       askTenant: (count) => void this.asked.push(count),

@@ -95,6 +95,7 @@ export class TestShell {
           traceId: () => id(32),
           peerId: () => `peer-${id(1)}`,
           connectionId: () => `connection-${id(1)}`,
+          secret: () => id(64),
           nonce: () => `nonce-${id(1)}`,
           fraction: () => 0.5,
         },

@@ -3,7 +3,7 @@ import { unnamedInserts, wrongInMigration } from "../../src/tools/check-migratio
 
 describe("the check of migrations", () => {
   it.each([
-    ["-- Additive: a table of its own.\nCREATE TABLE later (x INTEGER) STRICT; -- with a comment; of two\n"],
+    ["-- Additive: a table of its own.\nCREATE TABLE later ( -- with a comment; of two\nx INTEGER) STRICT;\n"],
     [
       "-- Additive: more of an event.\nALTER TABLE events ADD COLUMN x BLOB;\nALTER TABLE log ADD COLUMN y TEXT DEFAULT 'a';",
     ],
@@ -13,6 +13,7 @@ describe("the check of migrations", () => {
 
   it.each([
     ["no mark", "CREATE TABLE later (x INTEGER) STRICT;"],
+    ["a comment at the end", "-- Additive: more.\nALTER TABLE log ADD COLUMN y TEXT; -- text;\n"],
     ["no reason", "-- Not additive:\nDROP TABLE log;"],
     ["a table that goes", "-- Additive: less.\nDROP TABLE log;"],
     ["a column that must be given", "-- Additive: more.\nALTER TABLE events ADD COLUMN x BLOB NOT NULL;"],

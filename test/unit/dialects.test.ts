@@ -33,6 +33,7 @@ const shouting: Dialect = {
           presenceRefusals: false,
           replaces: undefined,
           probes: false,
+          authors: false,
           wire: undefined,
           author: undefined,
         }

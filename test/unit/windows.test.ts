@@ -642,6 +642,7 @@ describe("a window", () => {
                   presenceRefusals: false,
                   replaces: undefined,
                   probes: false,
+                  authors: false,
                   author: undefined,
                 },
               };

@@ -1,4 +1,4 @@
-import { bytesPort, sha256 } from "../../src/platform/hash.ts";
+import { bytesPort, hmac, sha256 } from "../../src/platform/hash.ts";
 import { env, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
 import { migrations } from "../../src/storage/partition/migrations.ts";
@@ -196,9 +196,11 @@ describe("storage", () => {
           incarnation: () => "0".repeat(16),
           traceId: () => "0".repeat(32),
           peerId: () => "peer",
+          secret: () => "0".repeat(64),
           fraction: () => 0,
         },
         sha256,
+        hmac,
         log: () => {},
         askTenant: () => {},
         defer: () => {},

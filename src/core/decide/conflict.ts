@@ -69,7 +69,7 @@ function tooStale(age: number): Failure {
 function entityOfRow(review: Review, row: EventRow): string | undefined {
   const definition = review.model.eventType(row.type);
   if (!definition) return undefined;
-  const logged = loggedEvent(row);
+  const logged = loggedEvent(row, review.authors);
   const { payload } = callModel(() => upcast(definition, logged));
   return entityOf(review, row.type, payload);
 }

@@ -156,10 +156,10 @@ function isReplay(outcome: Outcome): boolean {
   return outcome.kind === "refused" ? outcome.failure.code === keyReused.code : outcome.replayed;
 }
 
-function createLog({ live, name, now, attended, serverId, writes }: WriteContext): void {
+function createLog({ live, name, now, attended, authors, serverId, writes }: WriteContext): void {
   if (live.head.logId !== undefined) return;
   const logId = serverId();
-  writes.log.create({ logId, ...name }, now);
+  writes.log.create({ logId, ...name }, now, authors.secret);
   live.head.create(logId);
   if (attended) live.schedule.once(writes, "sweep_sockets", now + socketSweepMs);
 }

@@ -2,7 +2,8 @@ import { canonicalJson, type Failure, type Json, type JsonObject } from "../../p
 import { sameBytes } from "../../storage/bytes.ts";
 import type { BatchRow, EventRow, RejectionRow, StorageReads } from "../../storage/port.ts";
 import type { Draft, Submission } from "../commands.ts";
-import { hexOf, logRange, payloadOf } from "../fold.ts";
+import { logRange, payloadOf } from "../fold.ts";
+import { hexOf } from "../hex.ts";
 import { isPastRetention } from "../jobs/sweep-records.ts";
 import type { Outcome, Verdict } from "../replies.ts";
 import type { Ports } from "../ports.ts";

@@ -1,5 +1,6 @@
 import type { AnyModel, EventDefinition, ModelEvent } from "../../model/index.ts";
 import type { JsonObject, Author } from "../../protocol/index.ts";
+import type { Authors } from "../authors.ts";
 import type { Draft } from "../commands.ts";
 import type { Live } from "../live.ts";
 import type { Ports } from "../ports.ts";
@@ -9,6 +10,7 @@ import type { Meter } from "./meter.ts";
 export interface Review {
   readonly partition: string;
   readonly model: AnyModel;
+  readonly authors: Authors;
   readonly live: Live;
   /** The id of the object's lifetime that decides. */
   readonly incarnation: string;

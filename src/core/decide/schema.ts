@@ -11,6 +11,7 @@ import {
   bounds,
   type Violation,
 } from "../../protocol/index.ts";
+import { shownClientId } from "../../model/who.ts";
 import { callModel } from "./model-fault.ts";
 import type { Review, TypedDraft } from "./review.ts";
 
@@ -60,7 +61,8 @@ export function checkSchema(review: Review): Failure | TypedDraft {
       ...(version === undefined ? {} : { version }),
       payload: raw["payload"],
       timestamp: Math.max(review.now, review.live.head.timestamp),
-      clientId: review.clientId,
+      clientId: shownClientId(review.model, review.clientId),
+      author: review.authors.of(review.author.principal),
     };
     try {
       event = upcast(definition, logged);

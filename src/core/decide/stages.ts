@@ -29,9 +29,9 @@ export function reviewOf(
   draft: Draft,
   ofBatch: number,
 ): Review {
-  const { name, model, live, incarnation, ports, transform, now } = context;
+  const { name, model, authors, live, incarnation, ports, transform, now } = context;
   const { partition } = name;
   const shrinks = model.eventType(draft.event.type)?.shrinks === true;
   const meter = new Meter(live.fold.state, shrinks, ofBatch);
-  return { partition, model, live, incarnation, ports, transform, author, clientId, draft, meter, now };
+  return { partition, model, authors, live, incarnation, ports, transform, author, clientId, draft, meter, now };
 }

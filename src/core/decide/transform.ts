@@ -10,7 +10,8 @@ export function transformDraft(review: Review, typed: TypedDraft): TypedDraft {
   const payload = callModel(() => review.transform(review, typed));
   if (payload === typed.payload) return typed;
   const { definition, type, version, event } = typed;
-  const logged = { type, ...(version === undefined ? {} : { version }), payload, timestamp: event.timestamp };
-  const current = callModel(() => upcast(definition, { ...logged, clientId: event.clientId }));
+  const { timestamp, clientId, author } = event;
+  const logged = { type, ...(version === undefined ? {} : { version }), payload, timestamp, clientId, author };
+  const current = callModel(() => upcast(definition, logged));
   return { ...typed, payload, event: current };
 }

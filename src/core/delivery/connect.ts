@@ -6,6 +6,7 @@ import { clampLimit, readPage } from "./page.ts";
 import { assertSameLog, proofAt } from "./proof.ts";
 import { Refusal } from "../refusal.ts";
 import type { WindowContext } from "../window/context.ts";
+import { assertAuthorized } from "./access.ts";
 import { tokenExpired } from "./endings.ts";
 import { notConnected, type Session } from "./session.ts";
 
@@ -21,7 +22,7 @@ const tokenMissing: Failure = {
 
 /** Answers `connect`: who it is, where the log stands, and from where this connection is given events. */
 export function connect(context: WindowContext, session: Session, given: Connect): void {
-  const { live, model, ports, now } = context;
+  const { live, model, ports, authors, now } = context;
   const otherModel = given.modelVersion !== undefined && given.modelVersion !== model.version;
   // It cannot fold what it would be sent: it gets neither a state nor events.
   const command =
@@ -39,6 +40,7 @@ export function connect(context: WindowContext, session: Session, given: Connect
   if (command.author && hasExpired(context, command.author)) throw new Refusal(tokenExpired);
   assertInForce(context, command.author);
   assertPartition(context, command.partition);
+  assertAuthorized(context, live, author);
   if (otherModel && !command.otherModel) {
     throw new Refusal({
       code: "upgrade_required",
@@ -64,6 +66,7 @@ export function connect(context: WindowContext, session: Session, given: Connect
     ...(command.stateChunks ? { stateChunks: true } : {}),
     ...(command.probes ? { probes: true } : {}),
     ...(command.presenceRefusals ? { presenceRefusals: true } : {}),
+    ...(command.authors ? { authors: true } : {}),
     peerId: command.presence ? ports.random.peerId() : undefined,
   };
   const since = command.sinceEventId;
@@ -71,7 +74,15 @@ export function connect(context: WindowContext, session: Session, given: Connect
   const page =
     since === undefined
       ? undefined
-      : readPage(ports.storage, since, clampLimit(undefined), head, draftIdsOf(client, author), session.pageBytes);
+      : readPage(
+          ports.storage,
+          since,
+          clampLimit(undefined),
+          head,
+          draftIdsOf(client, author),
+          session.pageBytes,
+          client.authors,
+        );
   const inline = !command.stateChunks || live.fold.state.weight <= bounds.inlineStateBytesMax;
   const initialState = command.initialState && inline ? live.fold.text(head) : undefined;
   const snapshot = command.initialState && !inline ? chunkedSnapshot(context) : undefined;
@@ -82,6 +93,7 @@ export function connect(context: WindowContext, session: Session, given: Connect
     client,
     wire: command.wire,
     provisionalLogId: live.head.logId === undefined ? context.serverId() : undefined,
+    ...(live.head.logId === undefined && authors.secret ? { provisionalSecret: authors.secret } : {}),
   });
   if (snapshot || otherModel) session.cursor.hold(snapshot?.eventId ?? head);
   else session.cursor.seek(page ? page.nextSinceEventId : head, head);
@@ -99,6 +111,7 @@ export function connect(context: WindowContext, session: Session, given: Connect
     peerId: client.peerId,
     principal: verified?.principal,
     tenant: context.name.tenant,
+    author: authors.of(author.principal),
     expiresAt: author.expiresAt,
   });
   if (client.peerId !== undefined && command.replaces !== undefined)
@@ -138,6 +151,7 @@ export function renew(context: WindowContext, session: Session, { requestId, aut
 /** Answers `sync`: sets the delivery cursor, and gives the page after it. */
 export function sync(context: WindowContext, session: Session, client: ConnectedClient, command: Sync): void {
   assertPartition(context, command.partition);
+  assertAuthorized(context, context.live, session.state.author!);
   assertNotAhead(context.live.head, command.sinceEventId);
   assertSameLog(context.ports.storage, command.sinceEventId, command.proof);
   // A client that asks for what follows has everything before.
@@ -152,6 +166,7 @@ export function sync(context: WindowContext, session: Session, client: Connected
 /** Answers `state_chunk`: a chunk of the newest snapshot. The server keeps nothing of who loads which one. */
 export function stateChunk(context: WindowContext, session: Session, { requestId, eventId, chunk }: StateChunk): void {
   const { live, ports, now } = context;
+  assertAuthorized(context, live, session.state.author!);
   const { chunks, ...newest } = chunkedSnapshot(context);
   if (eventId !== newest.eventId) throw new Refusal(snapshotReplaced);
   if (chunk >= chunks) {
@@ -183,7 +198,8 @@ function pageFor(context: WindowContext, session: Session, client: ConnectedClie
   const draftIds = draftIdsOf(client, session.state.author!);
   const reads = ports.storage;
   const limit = clampLimit(command.limit);
-  const pageAfter = (since: number) => readPage(reads, since, limit, live.head.eventId, draftIds, session.pageBytes);
+  const pageAfter = (since: number) =>
+    readPage(reads, since, limit, live.head.eventId, draftIds, session.pageBytes, client.authors);
   if (command.sinceEventId !== undefined) return pageAfter(command.sinceEventId);
   const { eventId, stateBytes, logBytes } = live.fold.snapshot;
   const worthIt = eventId > 0 && stateBytes < logBytes;

@@ -12,12 +12,12 @@ export class Credit {
   #spent = 0;
   #runs: { lastEventId: number; bytes: number }[] = [];
 
-  /** Spends on as many of `rows`, from the first on, as `allowed` bytes in all are enough for; returns how many. */
-  spend(rows: readonly EventRow[], allowed: number): number {
+  /** Spends on as many of `rows`, from the first on, as `allowed` bytes in all are enough for; returns how many. `authors`: they are sent with theirs. */
+  spend(rows: readonly EventRow[], allowed: number, authors: boolean): number {
     let bytes = 0;
     let count = 0;
     for (const row of rows) {
-      const weight = weightOf(row);
+      const weight = weightOf(row, authors);
       if (this.#spent + bytes + weight > allowed) break;
       bytes += weight;
       count++;
@@ -28,7 +28,7 @@ export class Credit {
       count < rows.length && last?.batchEnd !== undefined && last.eventId < last.batchEnd;
       last = rows[count - 1]
     ) {
-      bytes -= weightOf(last);
+      bytes -= weightOf(last, authors);
       count--;
     }
     if (count === 0) return 0;

@@ -92,13 +92,15 @@ export class Cursor {
     fresh: readonly EventRow[],
     credit: number | undefined,
     skipped: ReadonlySet<number> | undefined,
+    authors: boolean,
   ): readonly EventRow[] {
     if (fresh.length === 0) return fresh;
     const wanted =
       !skipped && this.isNew(fresh[0]!)
         ? fresh
         : fresh.filter((row) => this.isNew(row) && skipped?.has(row.eventId) !== true);
-    const affordable = credit === undefined || wanted.length === 0 ? wanted.length : this.#credit.spend(wanted, credit);
+    const affordable =
+      credit === undefined || wanted.length === 0 ? wanted.length : this.#credit.spend(wanted, credit, authors);
     if (affordable < wanted.length) {
       this.#state = { ...this.#state, behind: wanted[affordable]!.eventId - 1 };
       return wanted.slice(0, affordable);

@@ -7,6 +7,7 @@ import type { Memory } from "../memory.ts";
 import { describe } from "../ports.ts";
 import { traceFailure } from "../refusal.ts";
 import { Window } from "../window/window.ts";
+import { ReadAccess } from "./access.ts";
 import { draining, keysReplaced, tokenExpired, tokenRevoked } from "./endings.ts";
 import type { Listener } from "./listener.ts";
 import { dropPartOfBatch } from "./page.ts";
@@ -118,8 +119,11 @@ export class FanOut {
   /** Delivers what the window has brought, and every event that listeners at the head have not received yet. */
   flush(window: Window, now: number): void {
     const fresh = this.#undelivered(window, now);
-    // A listener whose token has expired ends instead of receiving them.
-    if (fresh.length > 0) this.#expire(window, now);
+    // A listener whose token has expired, or who may not read any more, ends instead of receiving them.
+    if (fresh.length > 0) {
+      this.#expire(window, now);
+      this.#endUnauthorized(window, now);
+    }
     window.flush(this.#listeners, fresh, now);
     if (!this.#complete) for (const listener of this.#listeners) listener.doubt();
   }
@@ -128,6 +132,18 @@ export class FanOut {
   #expire(window: Window, now: number): void {
     for (const listener of this.#listeners) {
       if (listener.expiresAt <= now) this.#end(window, listener, tokenExpired, now);
+    }
+  }
+
+  /** Ends the listeners whose right to read the events of a window have taken. */
+  #endUnauthorized(window: Window, now: number): void {
+    const { live } = this.#memory;
+    if (!this.#environment.model.authorize || !live) return;
+    const access = new ReadAccess(this.#environment, live);
+    for (const listener of this.#listeners) {
+      const { author, reads } = listener;
+      const failure = author && reads ? access.failure(author) : undefined;
+      if (failure) this.#end(window, listener, failure, now);
     }
   }
 

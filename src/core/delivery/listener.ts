@@ -11,6 +11,8 @@ export interface Listener {
   readonly author: Author | undefined;
   /** Whether it has to send a token before anything else. */
   readonly awaitsToken: boolean;
+  /** Whether it receives events: it has connected, or begun. */
+  readonly reads: boolean;
   /** When its token expires, in milliseconds since 1970. */
   readonly expiresAt: number;
   /** Whether its peer can vanish without a word, so that it has to be looked after. */

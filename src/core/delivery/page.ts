@@ -10,12 +10,16 @@ import { proofOf } from "./proof.ts";
 /** What an event weighs on the wire beyond its payload, type and client: field names, id, time, partition, proof. */
 export const eventOverheadBytes = 360;
 
+/** What an author weighs beyond twice the length of its principal: the name of the field, or a pseudonym. */
+const authorOverheadBytes = 48;
+
 /** How much of a page is read in one step, in bytes of payloads. */
 const stepBytes = 128 * 1024;
 
-/** About how many bytes an event has on the wire; never less than it really has. */
-export function weightOf(row: EventRow): number {
-  return row.payloadBytes + row.type.length + row.clientId.length + eventOverheadBytes;
+/** About how many bytes an event has on the wire, with its author or without; never less than it really has. */
+export function weightOf(row: EventRow, authors = false): number {
+  const weight = row.payloadBytes + row.type.length + row.clientId.length + eventOverheadBytes;
+  return authors ? weight + authorOverheadBytes + row.principal.length * 2 : weight;
 }
 
 /** How many bytes an event's draft id adds to a page. */
@@ -45,6 +49,7 @@ export function* pageSteps(
   head: number,
   draftIdsOf?: string | undefined,
   bytesMax: number = bounds.pageBytesMax,
+  authors = false,
 ): Steps<Page> {
   const events: EventRow[] = [];
   let bytes = 0;
@@ -66,7 +71,7 @@ export function* pageSteps(
       const before = bytes;
       for (const row of rows) {
         if (row.eventId > batchEnd && events.length >= limit) break reading;
-        bytes += weightOf(row);
+        bytes += weightOf(row, authors);
         if (row.principal === draftIdsOf) bytes += draftIdWeight(row);
         if (bytes > bytesMax && events.length > 0 && row.eventId > batchEnd) break reading;
         // It goes out as it is stored: what is no JSON would make the message none.

@@ -1,4 +1,5 @@
 import { type Failure, bounds, type Limits } from "../../protocol/index.ts";
+import type { Authors } from "../authors.ts";
 import type { Peer } from "../replies.ts";
 import type { Ports } from "../ports.ts";
 import { notConnected, type Session } from "./session.ts";
@@ -16,6 +17,7 @@ export class Presence {
   readonly #sessions = new Set<Session>();
   readonly #defer: Ports["defer"];
   readonly #limits: () => Limits;
+  readonly #authors: Authors;
   /** The connections that show something. */
   readonly #published = new Set<Session>();
   /** What has to be sent: the connections whose state has changed, or was withdrawn, and those that are gone. */
@@ -26,14 +28,15 @@ export class Presence {
   #timer = false;
   #sentAt = 0;
 
-  constructor(defer: Ports["defer"], limits: () => Limits) {
+  constructor(defer: Ports["defer"], limits: () => Limits, authors: Authors) {
     this.#defer = defer;
     this.#limits = limits;
+    this.#authors = authors;
   }
 
   /** All connections that show something. */
   get peers(): readonly Peer[] {
-    return [...this.#published].map(peerOf);
+    return [...this.#published].map((session) => this.#peerOf(session));
   }
 
   /** Adds a connection: new, or woken from hibernation with what it has shown. */
@@ -92,6 +95,13 @@ export class Presence {
     return own >= bounds.peersPerPrincipalMax;
   }
 
+  /** A connection that shows something, as others see it. */
+  #peerOf({ state }: Session): Peer {
+    const { peerId, clientId } = state.client!;
+    const author = this.#authors.of(state.author!.principal);
+    return { peerId: peerId!, clientId: this.#authors.clientIdOf(clientId), author, state: state.presence! };
+  }
+
   #sendLater(delayMs: number): void {
     if (this.#timer) return;
     this.#timer = true;
@@ -116,18 +126,18 @@ export class Presence {
     this.#sentAt = now;
     for (const session of changed) session.keep();
     // One reply for all, so that it is serialised once: a peer's own state is in it, too.
-    const reply = { kind: "presence", now, all: false, peers: shown.map(peerOf), gone } as const;
+    const reply = {
+      kind: "presence",
+      now,
+      all: false,
+      peers: shown.map((session) => this.#peerOf(session)),
+      gone,
+    } as const;
     for (const session of this.#sessions) {
       const onlyItsOwn = changed.length === 1 && changed[0] === session && gone.length === 0;
       if (session.state.client?.peerId !== undefined && !onlyItsOwn) session.send(reply);
     }
   }
-}
-
-/** A connection that shows something, as others see it. Its principal is not shown. */
-function peerOf({ state }: Session): Peer {
-  const { peerId, clientId } = state.client!;
-  return { peerId: peerId!, clientId, state: state.presence! };
 }
 
 const noPlace: Failure = {

@@ -1,10 +1,10 @@
-import type { AnyModel } from "../../model/index.ts";
+import type { AuthorsShown } from "../../model/index.ts";
 import type { StateView } from "../../model/state-view.ts";
 import { WeighedState } from "../../model/weighed-state.ts";
 import { bounds, type Failure } from "../../protocol/index.ts";
 import type { SnapshotRow, StorageReads } from "../../storage/port.ts";
 import { assertNotAhead } from "./connect.ts";
-import { foldRow, loadSnapshot, logRange } from "../fold.ts";
+import { type Folder, foldRow, loadSnapshot, logRange } from "../fold.ts";
 import { eventOverheadBytes } from "./page.ts";
 import type { Live } from "../live.ts";
 import { modelTag } from "../model-tag.ts";
@@ -21,6 +21,8 @@ export interface Standing {
   proof: string | undefined;
   /** `<name>.<version>` of the model. */
   fold: string;
+  /** What events say of their authors. */
+  authors: AuthorsShown | undefined;
 }
 
 /** A state as JSON text, piece by piece, and the event it is the state after. */
@@ -41,13 +43,9 @@ const stepWork = 2_048;
  *
  * @throws Refusal where `at` is past the head, too far from a snapshot, or not before an event that cannot be folded.
  */
-export function* stateSteps(
-  reads: StorageReads,
-  model: AnyModel,
-  live: Live,
-  at: number | undefined,
-): Steps<StateRead> {
+export function* stateSteps(reads: StorageReads, folder: Folder, live: Live, at: number | undefined): Steps<StateRead> {
   const { head, fold } = live;
+  const { model } = folder;
   assertNotAhead(head, at);
   fold.assertSound(at);
   if (at === undefined || at === head.eventId) {
@@ -63,7 +61,7 @@ export function* stateSteps(
   yield costOfFold(snapshot.stateBytes);
   let work = 0;
   for (const row of logRange(reads, snapshot.eventId, at)) {
-    foldRow(model, state, row);
+    foldRow(folder, state, row);
     work += costOfFold(row.payloadBytes);
     if (work < stepWork) continue;
     yield work;

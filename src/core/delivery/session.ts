@@ -74,6 +74,15 @@ export class Session implements Listener {
     return this.#state.author;
   }
 
+  get reads(): boolean {
+    return this.#state.client !== undefined;
+  }
+
+  /** Whether nothing more is accepted from it. */
+  get hasEnded(): boolean {
+    return this.#ended !== undefined;
+  }
+
   get awaitsToken(): boolean {
     return this.#state.awaitsToken;
   }
@@ -212,7 +221,7 @@ export class Session implements Listener {
   #advance(fresh: readonly EventRow[]): readonly EventRow[] {
     const { client } = this.#state;
     const skipped = client?.echo === false && this.#own.size > 0 ? this.#own : undefined;
-    return this.cursor.advance(fresh, client?.credit, skipped);
+    return this.cursor.advance(fresh, client?.credit, skipped, client?.authors === true);
   }
 }
 

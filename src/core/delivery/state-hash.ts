@@ -1,5 +1,6 @@
 import { bounds, type Failure } from "../../protocol/index.ts";
-import { type Fold, hexOf } from "../fold.ts";
+import type { Fold } from "../fold.ts";
+import { hexOf } from "../hex.ts";
 import type { Ports } from "../ports.ts";
 import { Refusal } from "../refusal.ts";
 

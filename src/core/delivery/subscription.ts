@@ -4,6 +4,7 @@ import { Refusal } from "../refusal.ts";
 import type { Page } from "../replies.ts";
 import type { WindowContext } from "../window/context.ts";
 import { costOfBytes } from "../cost.ts";
+import { assertAuthorized } from "./access.ts";
 import { assertNotAhead } from "./connect.ts";
 import { Cursor } from "./cursor.ts";
 import { clampLimit, readPage } from "./page.ts";
@@ -53,6 +54,8 @@ export class Subscription implements Listener {
   readonly cursor = new Cursor({ behind: undefined, delivered: undefined });
   /** How many bytes the next page may have. */
   readonly pageBytes: () => number;
+  /** Whether its events have their authors. */
+  readonly authors: boolean;
   readonly #creditBytes: number;
   readonly #reader: SubscriptionReader;
   #started = false;
@@ -72,7 +75,9 @@ export class Subscription implements Listener {
     reader: SubscriptionReader,
     traceId?: string,
     pageBytes = (): number => bounds.pageBytesMax,
+    authors = false,
   ) {
+    this.authors = authors;
     this.pageBytes = pageBytes;
     this.traceId = traceId;
     this.author = author;
@@ -85,7 +90,7 @@ export class Subscription implements Listener {
     return this.author.expiresAt ?? Number.POSITIVE_INFINITY;
   }
 
-  get started(): boolean {
+  get reads(): boolean {
     return this.#started;
   }
 
@@ -145,7 +150,7 @@ export class Subscription implements Listener {
     if (ending) this.#reader.ended(ending);
     if (!this.#started || this.#ended) return;
     const wasAtHead = this.cursor.atHead;
-    if (wasAtHead) this.#reader.deliver(this.cursor.advance(fresh, this.#creditBytes, undefined));
+    if (wasAtHead) this.#reader.deliver(this.cursor.advance(fresh, this.#creditBytes, undefined, this.authors));
     if (!this.cursor.atHead && (page || waits || wasAtHead)) this.#reader.behind();
   }
 }
@@ -156,19 +161,21 @@ export class Subscription implements Listener {
  *
  * @throws Refusal where the subscription ends instead.
  */
-export function pull({ live, ports, now, serverId, limiter, window }: WindowContext, subscription: Subscription): void {
+export function pull(context: WindowContext, subscription: Subscription): void {
+  const { live, ports, now, serverId, limiter, window } = context;
   const ending = subscription.endingAt(now);
   if (ending) throw new Refusal(ending);
+  assertAuthorized(context, live, subscription.author);
   const { principal } = subscription.author;
   const excess = limiter.readExcess(principal, now);
-  if (excess && subscription.started) {
+  if (excess && subscription.reads) {
     subscription.wait();
     return;
   }
   if (excess) throw new Refusal(excess);
   const head = live.head.eventId;
   let after = subscription.cursor.state.behind;
-  if (!subscription.started) {
+  if (!subscription.reads) {
     const { since } = subscription;
     assertNotAhead(live.head, since?.eventId);
     assertSameLog(ports.storage, since?.eventId, since?.proof);
@@ -177,7 +184,15 @@ export function pull({ live, ports, now, serverId, limiter, window }: WindowCont
   }
   if (after === undefined) return;
   subscription.cursor.acknowledge(after);
-  const page = readPage(ports.storage, after, clampLimit(undefined), head, undefined, subscription.pageBytes());
+  const page = readPage(
+    ports.storage,
+    after,
+    clampLimit(undefined),
+    head,
+    undefined,
+    subscription.pageBytes(),
+    subscription.authors,
+  );
   const bytes = bytesOfPage(page);
   window.work += costOfBytes(bytes);
   limiter.read(principal, bytes, now);

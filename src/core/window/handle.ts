@@ -1,5 +1,6 @@
 import type { Author, ErrorCode, Failure, TracedFailure } from "../../protocol/index.ts";
 import type { Command, ReadCommand, Submission, SubmitCommand } from "../commands.ts";
+import { assertAuthorized } from "../delivery/access.ts";
 import { authorOfConnect, connect, renew, stateChunk, sync } from "../delivery/connect.ts";
 import { decide, decline } from "../decide/decide.ts";
 import type { ConnectedClient, Outcome } from "../replies.ts";
@@ -184,6 +185,7 @@ function answerCommand(context: WindowContext, session: Session, command: ReadCo
     case "hash": {
       connected(session);
       const { live, ports, now } = context;
+      assertAuthorized(context, live, authorOf(session));
       const hash = live.hash.read(live.fold, live.head.eventId, ports, now);
       session.reply({ kind: "hash", requestId: command.requestId, now, ...hash });
       return;

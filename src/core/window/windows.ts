@@ -137,12 +137,13 @@ export class Windows {
   }
 
   #context(live: Live, window: Window, now: number): WindowContext {
-    const { name, model, ports } = this.#environment;
+    const { name, model, ports, authors } = this.#environment;
     const { fanOut, presence, limiter, transform } = this.#tools;
     return {
       name,
       model,
       ports,
+      authors,
       live,
       incarnation: this.#incarnation,
       transform,

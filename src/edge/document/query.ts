@@ -41,6 +41,13 @@ export const proofsParameter = z.optional(
     .check(z.meta({ description: "The answer has the proof of the last event that it brings." })),
 );
 
+/** Whether events have their authors. */
+export const authorsParameter = z.optional(
+  z
+    .literal("true", { error: "Not true." })
+    .check(z.meta({ description: "Each event has its `author`, where the model shows it." })),
+);
+
 /** Validates the query parameters of `shape`, and describes them in the document. Other parameters are ignored. */
 export const query = <Shape extends Record<string, z.ZodMiniType>>(shape: Shape) =>
   validator("query", z.object(shape), (result) => {

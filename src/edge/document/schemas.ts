@@ -69,6 +69,11 @@ const event = z
     id: z.string().check(z.regex(/^evt-[1-9]\d*$/)),
     timestamp,
     clientId: id,
+    author: z.optional(
+      z
+        .string()
+        .check(z.meta({ description: "Who did it, if the request asked for `authors` and the model shows it." })),
+    ),
   })
   .check(z.meta({ ref: "Event", description: "A committed event." }));
 

@@ -3,11 +3,11 @@ import * as z from "zod/mini";
 import { bounds } from "../../protocol/index.ts";
 import { callObject } from "../../platform/call.ts";
 import { headers, json, partitionParameters, partitionRefusals } from "../document/parts.ts";
-import { proofParameter, proofsParameter, query, wholeNumber } from "../document/query.ts";
+import { authorsParameter, proofParameter, proofsParameter, query, wholeNumber } from "../document/query.ts";
 import { batchResult, batchSubmission, numberedEvent, page, submission } from "../document/schemas.ts";
 import { readSubmission } from "../draft.ts";
 import type { Edge } from "../env.ts";
-import { authorOf, readerOf } from "../identity.ts";
+import { authorOf } from "../identity.ts";
 import { orRefuse } from "../refused.ts";
 import { responseOf } from "../../wire/partita/answers.ts";
 import type { Guards } from "../guards.ts";
@@ -111,7 +111,7 @@ export function eventRoutes(app: Edge, { requirePartition, requireRead }: Guards
       description: `A page has at most ${bounds.pageEventsMax} events and about ${bounds.pageBytesMax} bytes, at least one event if there is one, and never a part of an atomic batch. Continue with \`nextSinceEventId\` while \`hasMore\` is true.`,
       tags: ["Events"],
       security: [{ token: [] }, {}],
-      parameters: partitionParameters("ifNoneMatch", "traceparent"),
+      parameters: partitionParameters("ifNoneMatch", "traceparent", "clientId"),
       responses: {
         200: json(
           "The page.",
@@ -139,16 +139,17 @@ export function eventRoutes(app: Edge, { requirePartition, requireRead }: Guards
       ),
       proof: proofParameter,
       proofs: proofsParameter,
+      authors: authorsParameter,
     }),
     async (c) => {
-      const { since = 0, limit, proof, proofs } = c.req.valid("query");
+      const { since = 0, limit, proof, proofs, authors } = c.req.valid("query");
       const { identity, stub } = c.get("partitionAccess");
       const context = {
         traceId: c.get("traceId"),
         ifNoneMatch: c.req.header("if-none-match"),
-        reader: readerOf(identity),
+        reader: orRefuse(authorOf(identity, c.req.raw)).author,
       };
-      const asked = { since, limit, context, proof: { proof, proofs: proofs === "true" } };
+      const asked = { since, limit, context, proof: { proof, proofs: proofs === "true", authors: authors === "true" } };
       return responseOf(await callObject(stub, (object) => object.readEvents(asked)));
     },
   );

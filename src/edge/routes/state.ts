@@ -6,7 +6,8 @@ import { headers, json, partitionParameters, partitionRefusals } from "../docume
 import { query, wholeNumber } from "../document/query.ts";
 import { stateRead } from "../document/schemas.ts";
 import type { Edge } from "../env.ts";
-import { readerOf } from "../identity.ts";
+import { authorOf } from "../identity.ts";
+import { orRefuse } from "../refused.ts";
 import { responseOf } from "../../wire/partita/answers.ts";
 import type { Guards } from "../guards.ts";
 
@@ -19,7 +20,7 @@ export function stateRoutes(app: Edge, { requireRead }: Guards): void {
       description: `The state that the model's reducers compute from the log up to an event. At most ${bounds.replayEventsMax} events, and ${bounds.replayBytesMax} bytes with the snapshot itself, are replayed from the nearest snapshot. The \`ETag\` is a weak one, because the order of keys may differ.`,
       tags: ["State"],
       security: [{ token: [] }, {}],
-      parameters: partitionParameters("ifNoneMatch", "traceparent"),
+      parameters: partitionParameters("ifNoneMatch", "traceparent", "clientId"),
       responses: {
         200: json(
           "The state.",
@@ -43,7 +44,7 @@ export function stateRoutes(app: Edge, { requireRead }: Guards): void {
       const context = {
         traceId: c.get("traceId"),
         ifNoneMatch: c.req.header("if-none-match"),
-        reader: readerOf(c.get("partitionAccess").identity),
+        reader: orRefuse(authorOf(c.get("partitionAccess").identity, c.req.raw)).author,
       };
       const answer = await callObject(c.get("partitionAccess").stub, (object) => object.readState({ at, context }));
       if (c.req.method !== "HEAD" || typeof answer.body === "string") return responseOf(answer);

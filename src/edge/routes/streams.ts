@@ -6,7 +6,7 @@ import { bounds, postedShape } from "../../protocol/index.ts";
 import { readJson } from "../body.ts";
 import { callObject } from "../../platform/call.ts";
 import { headers, partitionParameters, partitionRefusals } from "../document/parts.ts";
-import { proofParameter, proofsParameter, query, wholeNumber } from "../document/query.ts";
+import { authorsParameter, proofParameter, proofsParameter, query, wholeNumber } from "../document/query.ts";
 import type { Edge, EdgeContext } from "../env.ts";
 import { authorOf, readerOf } from "../identity.ts";
 import { orRefuse, Refused } from "../refused.ts";
@@ -50,13 +50,20 @@ export function streamRoutes(app: Edge, { requireRead, requireReadOrTicket }: Gu
       since: z.optional(wholeNumber("The stream begins after this event; absent means at the head.", 6)),
       proof: proofParameter,
       proofs: proofsParameter,
+      authors: authorsParameter,
     }),
     async (c) => {
       const { author } = orRefuse(authorOf(c.get("partitionAccess").identity, c.req.raw));
       // A reader that reconnects continues after the last event that it saw, not where it began.
-      const { proofs, ...asked } = c.req.valid("query");
+      const { proofs, authors, ...asked } = c.req.valid("query");
       const after = lastSeen(c.req.header("last-event-id")) ?? asked;
-      return await openStream(c, { kind: "events", author, ...after, proofs: proofs === "true" });
+      return await openStream(c, {
+        kind: "events",
+        author,
+        ...after,
+        proofs: proofs === "true",
+        authors: authors === "true",
+      });
     },
   );
 

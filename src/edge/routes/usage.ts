@@ -3,7 +3,8 @@ import { callObject } from "../../platform/call.ts";
 import { json, partitionParameters, partitionRefusals } from "../document/parts.ts";
 import { usageRead } from "../document/schemas.ts";
 import type { Edge } from "../env.ts";
-import { readerOf } from "../identity.ts";
+import { authorOf } from "../identity.ts";
+import { orRefuse } from "../refused.ts";
 import { responseOf } from "../../wire/partita/answers.ts";
 import type { Guards } from "../guards.ts";
 
@@ -28,7 +29,7 @@ export function usageRoutes(app: Edge, { requireRead }: Guards): void {
         "What has a bound, by name: how much is used, and the bound. At 75 % and at 90 % a warning is logged, once per crossing. More names can be added.",
       tags: ["State"],
       security: [{ token: [] }, {}],
-      parameters: partitionParameters("traceparent"),
+      parameters: partitionParameters("traceparent", "clientId"),
       responses: {
         200: json("How full the partition is.", usageRead, usageExample),
         ...partitionRefusals(),
@@ -37,7 +38,7 @@ export function usageRoutes(app: Edge, { requireRead }: Guards): void {
     requireRead,
     async (c) => {
       const { identity, stub } = c.get("partitionAccess");
-      const asking = { traceId: c.get("traceId"), reader: readerOf(identity) };
+      const asking = { traceId: c.get("traceId"), reader: orRefuse(authorOf(identity, c.req.raw)).author };
       return responseOf(await callObject(stub, (object) => object.readUsage(asking)));
     },
   );

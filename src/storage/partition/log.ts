@@ -9,13 +9,18 @@ export interface LogIdentity {
 export interface LogReads {
   /** The log's identity; undefined while nothing was ever written. */
   identity(): LogIdentity | undefined;
+  /** What pseudonyms of authors derive from; undefined: there is none yet. */
+  authorSecret(): string | undefined;
 }
 
 export interface LogWrites {
-  create(log: LogIdentity, now: number): void;
+  /** `authorSecret`: undefined where no pseudonyms are made. */
+  create(log: LogIdentity, now: number, authorSecret?: string): void;
+  /** Gives the log its secret. It must have none. */
+  keepAuthorSecret(secret: string): void;
 }
 
-/** The table `log` of migration 0001: one row. */
+/** The table `log` of migration 0001: one row; `author_secret` is of 0006. */
 export class LogTable implements LogReads, LogWrites {
   readonly #database: Database;
 
@@ -30,13 +35,23 @@ export class LogTable implements LogReads, LogWrites {
     );
   }
 
-  create({ logId, tenant, partition }: LogIdentity, now: number): void {
+  authorSecret(): string | undefined {
+    const [row] = this.#database.read("SELECT author_secret FROM log");
+    return (row?.["author_secret"] as string | null | undefined) ?? undefined;
+  }
+
+  create({ logId, tenant, partition }: LogIdentity, now: number, authorSecret?: string): void {
     this.#database.write(
-      "INSERT INTO log (singleton, log_id, tenant, partition, created_at) VALUES (1, ?, ?, ?, ?)",
+      "INSERT INTO log (singleton, log_id, tenant, partition, created_at, author_secret) VALUES (1, ?, ?, ?, ?, ?)",
       logId,
       tenant,
       partition,
       now,
+      authorSecret ?? null,
     );
+  }
+
+  keepAuthorSecret(secret: string): void {
+    this.#database.write("UPDATE log SET author_secret = ? WHERE author_secret IS NULL", secret);
   }
 }

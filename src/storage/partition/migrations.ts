@@ -3,14 +3,20 @@ import batches0002 from "../../../migrations/0002_batches.sql";
 import encoding0003 from "../../../migrations/0003_snapshot_encoding.sql";
 import limits0004 from "../../../migrations/0004_limits.sql";
 import jobs0005 from "../../../migrations/0005_incarnation_and_jobs.sql";
+import authors0006 from "../../../migrations/0006_authors.sql";
 import { sha256 } from "../../platform/hash.ts";
 import type { Migration } from "../migrations.ts";
 
 /** The files of migrations/, in order. */
-export const migrations: readonly Migration[] = [log0001, batches0002, encoding0003, limits0004, jobs0005].map(
-  (sql, at) => ({
-    number: at + 1,
-    sql,
-    sha256: sha256(sql),
-  }),
-);
+export const migrations: readonly Migration[] = [
+  log0001,
+  batches0002,
+  encoding0003,
+  limits0004,
+  jobs0005,
+  authors0006,
+].map((sql, at) => ({
+  number: at + 1,
+  sql,
+  sha256: sha256(sql),
+}));

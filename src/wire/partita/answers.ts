@@ -1,5 +1,6 @@
 import type { DraftResult, Outcome, Page, Submission, Usages } from "../../core/index.ts";
 import { eventName, partitionPath, partitionProblem, type Problem, type TracedFailure } from "../../protocol/index.ts";
+import type { EventRow } from "../../storage/port.ts";
 import { batchText, encodeEvent, noProof, pageText } from "./codec.ts";
 
 /** A body as text, or as it is made. */
@@ -50,8 +51,9 @@ function answerSingle(partition: string, result: DraftResult): HttpAnswer {
   };
 }
 
-export function answerEvents(partition: string, page: Page, etag: string, proofs = false): HttpAnswer {
-  const body = pageText(page, (row) => encodeEvent(row, partition), proofs);
+/** `textOf`: of an event, see `loggedText`. */
+export function answerEvents(page: Page, etag: string, textOf: (row: EventRow) => string, proofs = false): HttpAnswer {
+  const body = pageText(page, textOf, proofs);
   return { status: 200, headers: { ...json, ...kept(etag) }, body };
 }
 

@@ -5,6 +5,7 @@ const closeCodes: Record<EndReason, number> = {
   unauthenticated: 4401,
   auth_expired: 4401,
   auth_revoked: 4401,
+  forbidden: 4403,
   too_many_connections: 1013,
   draining: 1012,
   slow_consumer: 1013,

@@ -1,4 +1,5 @@
 import {
+  type Authors,
   type DraftResult,
   type Reply,
   type Page,
@@ -39,33 +40,47 @@ const limitsText = `,"limits":${JSON.stringify(announced)}`;
  * Our own dialect (docs/PROTOCOL.md). The bytes of a verdict derive from what is stored and nothing else, so a
  * replay is the first reply again.
  */
-export function partitaDialect(partition: string): Dialect {
+export function partitaDialect(partition: string, shown: Shown = showsNothing): Dialect {
   // Each event is serialised once, and each broadcast once for those who ask for proofs and once for the others: the
-  // reply and all subscribers share the text.
-  const events = new Memo((row: EventRow) => encodeEvent(row, partition));
-  const numberedOf = (row: EventRow, proof: string) => `{"eventId":${row.eventId},"event":${events.of(row)}${proof}}`;
-  const variant = (proof: (row: EventRow) => string) => {
+  // reply and all subscribers share the text. So it is for those who ask for authors, where the model shows them.
+  const own = new Memo((row: EventRow) => encodeEvent(row, partition));
+  const authored = new Memo((row: EventRow) => encodeEvent(row, partition, shown));
+  const others = shown.hides ? authored : own;
+  /** The texts of events for their own submitters, and for readers of the log. */
+  const memosOf = (authors: boolean) =>
+    authors && shown.shows ? { verdicts: authored, log: authored } : { verdicts: own, log: others };
+  const numberedOf = (row: EventRow, events: Memo<EventRow, string>, proof: string) =>
+    `{"eventId":${row.eventId},"event":${events.of(row)}${proof}}`;
+  const variant = (proof: (row: EventRow) => string, authors: boolean) => {
+    const { verdicts, log } = memosOf(authors);
     const broadcasts = new Memo((row: EventRow) =>
       // Joined, not concatenated: the runtime would flatten a concatenation for each connection that it is sent to.
       [
         `{"id":"b-${row.eventId}","type":"broadcast","timestamp":${row.timestamp},"payload":`,
-        numberedOf(row, proof(row)),
+        numberedOf(row, log, proof(row)),
         "}",
       ].join(""),
     );
     const broadcastOf = (row: EventRow) => broadcasts.of(row);
     // Subscribers that receive the same array of events share the text.
     const arrays = new Memo((rows: readonly EventRow[]) => arrayFrames([], rows, broadcastOf));
-    const encoders: PartEncoders = {
-      event: (row) => events.of(row),
+    const encoders: DialectEncoders = {
+      event: (row) => verdicts.of(row),
+      logged: (row) => log.of(row),
       proof,
       problem: (failure) => partitionProblem(failure, partition),
     };
     return { broadcasts, broadcastOf, arrays, encoders };
   };
-  const [plain, proven] = [variant(noProof), variant((row) => proofMember(proofOf(row)))];
-  const presence = new Memo(presenceText);
-  const encode = (reply: Reply, wire: Json | undefined, encoders: PartEncoders): string => {
+  const variantsOf = (authors: boolean) => ({
+    plain: variant(noProof, authors),
+    proven: variant((row) => proofMember(proofOf(row)), authors),
+    presence: new Memo((reply: Presence) => presenceText(reply, authors)),
+  });
+  const unnamed = variantsOf(false);
+  const named = shown.shows ? variantsOf(true) : unnamed;
+  const variantsFor = (wire: Json | undefined) => (hasOption(wire, "authors") ? named : unnamed);
+  const encode = (reply: Reply, wire: Json | undefined, encoders: DialectEncoders): string => {
     switch (reply.kind) {
       case "decided": {
         const { key, mode, verdict } = reply;
@@ -85,15 +100,17 @@ export function partitaDialect(partition: string): Dialect {
           reply.principal !== undefined && hasOption(wire, "principal")
             ? `,"principal":${JSON.stringify(reply.principal)},"tenant":${JSON.stringify(reply.tenant)}`
             : "";
+        const author =
+          reply.author !== undefined && hasOption(wire, "authors") ? `,"author":${JSON.stringify(reply.author)}` : "";
         const proof = hasOption(wire, "proofs") ? proofMember(reply.proof) : "";
         return replyMessage(
           reply,
           "connected",
-          `{"serverId":${JSON.stringify(reply.serverId)},"currentEventIndex":${reply.currentEventIndex}${state}${since}${model}${snapshot}${limits}${peer}${who}${expiry}${proof}}`,
+          `{"serverId":${JSON.stringify(reply.serverId)},"currentEventIndex":${reply.currentEventIndex}${state}${since}${model}${snapshot}${limits}${peer}${who}${author}${expiry}${proof}}`,
         );
       }
       case "page":
-        return replyMessage(reply, "sync_response", pageText(reply.page, encoders.event, hasOption(wire, "proofs")));
+        return replyMessage(reply, "sync_response", pageText(reply.page, encoders.logged, hasOption(wire, "proofs")));
       case "state_chunk": {
         const { eventId, chunk, text } = reply;
         const payload = `{"eventIndex":${eventId},"chunk":${chunk},"text":${JSON.stringify(text)}}`;
@@ -110,7 +127,7 @@ export function partitaDialect(partition: string): Dialect {
       case "hash":
         return replyMessage(reply, "hash", `{"eventIndex":${reply.eventIndex},"sha256":"${reply.sha256}"}`);
       case "presence":
-        return presence.of(reply);
+        return variantsFor(wire).presence.of(reply);
       case "probe":
         return message(`q-${reply.probe}`, "probe", reply.now, { probe: reply.probe });
       case "heartbeat":
@@ -133,10 +150,11 @@ export function partitaDialect(partition: string): Dialect {
     recognises: () => true,
     decode,
     messages: messagesOf,
-    numbered: (row) => numberedOf(row, ""),
+    numbered: (row, authors) => numberedOf(row, memosOf(authors).log, ""),
     problem: (failure) => JSON.stringify(partitionProblem(failure, partition)),
     frames(replies, broadcasts, wire) {
       const joined = hasOption(wire, "arrays");
+      const { plain, proven } = variantsFor(wire);
       const { arrays, broadcastOf, encoders } = hasOption(wire, "proofs") ? proven : plain;
       if (joined && replies.length === 0) return arrays.of(broadcasts);
       const texts = replies.map((replyMessage) => encode(replyMessage, wire, encoders));
@@ -144,12 +162,15 @@ export function partitaDialect(partition: string): Dialect {
     },
     closeCode,
     forget() {
-      events.forget();
-      for (const { broadcasts, arrays } of [plain, proven]) {
-        broadcasts.forget();
-        arrays.forget();
+      own.forget();
+      authored.forget();
+      for (const { plain, proven, presence } of named === unnamed ? [unnamed] : [unnamed, named]) {
+        for (const { broadcasts, arrays } of [plain, proven]) {
+          broadcasts.forget();
+          arrays.forget();
+        }
+        presence.forget();
       }
-      presence.forget();
     },
   };
 }
@@ -193,18 +214,37 @@ function arrayFrames(
   return frames;
 }
 
+/** What readers see of who made an event. */
+export type Shown = Pick<Authors, "of" | "clientIdOf" | "shows" | "hides">;
+
+const showsNothing: Shown = { of: () => undefined, clientIdOf: (clientId) => clientId, shows: false, hides: false };
+
+/** The encoder for events that a reader of the log receives. `authors`: whether it asked for them. */
+export function loggedText(partition: string, shown: Shown, authors: boolean): (row: EventRow) => string {
+  const view = shown.hides || authors ? shown : showsNothing;
+  return (row) => encodeEvent(row, partition, view);
+}
+
 /** A committed event, on the socket and over HTTP. */
-export function encodeEvent(row: EventRow, partition: string): string {
+export function encodeEvent(row: EventRow, partition: string, shown: Shown = showsNothing): string {
   const version = row.version === undefined ? "" : `,"version":${row.version}`;
-  return `{"type":${JSON.stringify(row.type)},"payload":${row.payload}${version},"partition":${JSON.stringify(partition)},"id":"${eventName(row.eventId)}","timestamp":${row.timestamp},"clientId":${JSON.stringify(row.clientId)}}`;
+  const known = shown.of(row.principal);
+  const author = known === undefined ? "" : `,"author":${JSON.stringify(known)}`;
+  return `{"type":${JSON.stringify(row.type)},"payload":${row.payload}${version},"partition":${JSON.stringify(partition)},"id":"${eventName(row.eventId)}","timestamp":${row.timestamp},"clientId":${JSON.stringify(shown.clientIdOf(row.clientId))}${author}}`;
 }
 
 /** The encoders for the parts of an answer that depend on the partition. */
 export interface PartEncoders {
+  /** An event for its own submitter. */
   event(row: EventRow): string;
   /** The member with the proof of an event, for those who asked for it. */
   proof(row: EventRow): string;
   problem(failure: TracedFailure): Problem;
+}
+
+interface DialectEncoders extends PartEncoders {
+  /** An event for readers of the log. */
+  logged(row: EventRow): string;
 }
 
 /** For those who did not ask for proofs. */
@@ -267,10 +307,12 @@ function snapshotText(snapshot: NonNullable<Page["snapshot"]>, proofs: boolean):
   return `{"eventIndex":${snapshot.eventId},"chunks":${snapshot.chunks},"bytes":${snapshot.bytes}${proofs ? proofMember(snapshot.proof) : ""}}`;
 }
 
-function presenceText({ now, all, peers, gone }: Extract<Reply, { kind: "presence" }>): string {
+type Presence = Extract<Reply, { kind: "presence" }>;
+
+function presenceText({ now, all, peers, gone }: Presence, authors: boolean): string {
   const texts = peers.map(
-    ({ peerId, clientId, state }) =>
-      `{"peerId":${JSON.stringify(peerId)},"clientId":${JSON.stringify(clientId)},"state":${state}}`,
+    ({ peerId, clientId, author, state }) =>
+      `{"peerId":${JSON.stringify(peerId)},"clientId":${JSON.stringify(clientId)}${authors && author !== undefined ? `,"author":${JSON.stringify(author)}` : ""},"state":${state}}`,
   );
   return `{"id":"p-${now}","type":"presence","timestamp":${now},"payload":{"peers":[${texts.join(",")}],"gone":${JSON.stringify(gone)}${all ? ',"all":true' : ""}}}`;
 }

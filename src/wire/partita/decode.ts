@@ -57,12 +57,14 @@ export function decode(frame: string | ArrayBuffer): Decoded {
         presenceRefusals: payload.presenceRefusals ?? false,
         replaces: payload.replaces,
         probes: payload.probes ?? false,
+        authors: payload.authors ?? false,
         wire: storedOptions({
           arrays: payload.frames === "array",
           limits: payload.limits ?? false,
           renewal: payload.renewal ?? false,
           principal: payload.principal ?? false,
           proofs: payload.proofs ?? false,
+          authors: payload.authors ?? false,
         }),
         author: undefined,
       };

@@ -7,8 +7,8 @@ const noLog = "new";
 const noEvent = "none";
 
 /** The ETag of a page of the log: strong, because events never change and their bytes are always the same. */
-export function pageTag({ logId = noLog, head, proof = noEvent }: Standing): string {
-  return `"${protocolVersion}.${logId}.${head}.${proof}"`;
+export function pageTag({ logId = noLog, head, proof = noEvent, authors }: Standing): string {
+  return `"${protocolVersion}.${logId}.${head}.${proof}${authors === undefined ? "" : `.${authors}`}"`;
 }
 
 /** The ETag of the state after `eventIndex`: weak, because the order of keys in it may differ. */

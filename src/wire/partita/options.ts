@@ -11,6 +11,8 @@ export interface Options {
   renewal: boolean;
   /** `connected` contains the principal and its tenant. */
   principal: boolean;
+  /** Events have their authors, and `connected` its own. */
+  authors: boolean;
   /** What brings events has the proof of the last one. */
   proofs: boolean;
 }

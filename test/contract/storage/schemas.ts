@@ -7,6 +7,8 @@ import { anyBytes, event, now, type StorageFixture } from "./fixture.ts";
 
 /** When the databases were written. */
 const then = 1_699_999_000_000;
+/** The incarnation that wrote the events of schema 5. */
+const writer = "9f86d081884c7d65";
 const payloads = [
   '{"target":"title","value":"Größe 😀 \\u0000"}',
   '{"target":"count","value":1}',
@@ -48,9 +50,14 @@ export function schemasSuite(fixture: StorageFixture): void {
         ]);
         expect(rows.map(({ batchEnd }) => batchEnd)).toEqual([undefined, undefined, undefined, 5, 5].slice(0, count));
         for (const { fingerprint, incarnation, correlationId } of rows) {
-          expect([fingerprint, incarnation, correlationId]).toEqual([undefined, undefined, undefined]);
+          expect([fingerprint, incarnation, correlationId]).toEqual([
+            undefined,
+            schema < 5 ? undefined : writer,
+            undefined,
+          ]);
         }
         expect(storage.log.identity()).toMatchObject({ tenant: "default", partition: "room" });
+        expect(storage.log.authorSecret()).toBeUndefined();
         const next = event(count + 1, { fingerprint: new Uint8Array(32), correlationId: "c" });
         storage.transaction(now, (writes) => expect(writes.events.append(next)).toBe(true));
         expect(storage.events.after(count, 9, anyBytes)).toEqual([next]);
@@ -83,7 +90,7 @@ export function schemasSuite(fixture: StorageFixture): void {
         expect(storage.snapshots.latest(1, "insieme.1")).toEqual({
           eventId: 2,
           modelVersion: 1,
-          modelTag: undefined,
+          modelTag: schema < 5 ? undefined : "insieme.1",
           stateBytes: 57,
           logBytes: 76,
           createdAt: then + 5,

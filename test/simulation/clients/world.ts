@@ -3,7 +3,7 @@ import { defaultTiming } from "../../../src/client/transport/timing.ts";
 import { complete, Partition, rejectionRetentionMs } from "../../../src/core/index.ts";
 import { canonicalJson, type Json, type Author, type Limits, noLimits } from "../../../src/protocol/index.ts";
 import { PartitionStorage } from "../../../src/storage/partition/storage.ts";
-import { bytesPort, migrations, sha256 } from "../../support/partition.ts";
+import { bytesPort, hmac, migrations, sha256 } from "../../support/partition.ts";
 import { faults } from "../disk.ts";
 import { type Application, applications } from "../drafts.ts";
 import { partitionName } from "../host.ts";
@@ -358,8 +358,16 @@ export class ClientsWorld {
     const again = complete(
       new Partition(partitionName, this.#character.application.model, {
         storage: new PartitionStorage(disk.disk, migrations, bytesPort),
-        random: { logId: () => "", incarnation: () => "", traceId: () => "", peerId: () => "", fraction: () => 0 },
+        random: {
+          logId: () => "",
+          incarnation: () => "",
+          traceId: () => "",
+          peerId: () => "",
+          secret: () => "0".repeat(64),
+          fraction: () => 0,
+        },
         sha256,
+        hmac,
         log: () => {},
         askTenant: () => {},
         defer: () => {},
