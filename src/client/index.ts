@@ -23,14 +23,14 @@ import { within } from "./transport/within.ts";
 
 export type { Client } from "./api/client.ts";
 export type { BatchDraft, PendingEntry, SubmitOptions } from "./api/drafts.ts";
-export type { ClientEvents, Rejection } from "./api/events.ts";
+export type { ClientEvents, RejectedEntry, Rejection } from "./api/events.ts";
 export type { ConfirmDeletion, Unsent } from "./api/signed-out.ts";
 export type { Skipped, UndoReport, UndoResult } from "./api/undo-result.ts";
 export type { UndoBlock } from "../model/index.ts";
 export type { Peer } from "./sync/feed.ts";
 export type { ConfirmedEvent } from "./sync/replica.ts";
 export type { Ports, Reachability, Socket, SocketEvents } from "./transport/ports.ts";
-export type { ClientStatus, Progress, Status, StatusReason, StatusReport } from "./sync/status.ts";
+export type { ClientStatus, Held, Progress, Status, StatusReason, StatusReport } from "./sync/status.ts";
 export {
   type BaseTail,
   type OpenStore,

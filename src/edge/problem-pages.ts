@@ -1,9 +1,9 @@
 import { html, raw } from "hono/html";
-import { endsConnection, type ErrorCode, errorKinds, titleOf } from "../protocol/index.ts";
+import { endsConnection, type ErrorCode, errorStatuses, isRetryable, isVerdict, titleOf } from "../protocol/index.ts";
 import { closeCode } from "../wire/partita/close-codes.ts";
 import { problemTexts } from "./problem-texts.ts";
 
-const codes = Object.keys(errorKinds) as ErrorCode[];
+const codes = Object.keys(errorStatuses) as ErrorCode[];
 
 const style = `
 :root { color-scheme: light dark; --paper: #f4f5f4; --card: #fff; --ink: #1c2321; --soft: #5c6864; --line: #dde2df; --accent: #0f766e; }
@@ -29,7 +29,9 @@ type Html = ReturnType<typeof html>;
 
 /** The page of one code. */
 export function problemPage(code: ErrorCode, nonce: string): Html {
-  const { status, retryable, verdict } = errorKinds[code];
+  const status = errorStatuses[code];
+  const retryable = isRetryable(code);
+  const verdict = isVerdict(code);
   const close = endsConnection(code) ? closeCode(code) : undefined;
   return document(
     titleOf(code),
@@ -75,7 +77,7 @@ export function problemList(nonce: string): Html {
         <td>
           <a href="/problems/${code}"><code>${code}</code></a>
         </td>
-        <td class="soft">${errorKinds[code].status}</td>
+        <td class="soft">${errorStatuses[code]}</td>
         <td>${prose(code)}</td>
       </tr>`,
   );

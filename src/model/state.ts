@@ -259,7 +259,7 @@ export class State<S extends object> {
   /** Counts a change, and refuses it outside a step that changes. */
   #assertWritable(): void {
     this.#count(1);
-    if (this.#mode !== "write") throw new StateError("a state is changed only by a reducer, while it runs");
+    if (this.#mode !== "write") throw new StateError("only a running reducer changes a state");
   }
 
   /** Returns `value` as it is stored under `parent`: JSON only, without shared references. */
@@ -536,7 +536,7 @@ function clampIndex(value: unknown, length: number): number {
 }
 
 function refuseDefinition(): never {
-  throw new StateError("a state holds plain data properties only");
+  throw new StateError("a state holds plain objects and arrays only");
 }
 
 function refusing(method: string): () => never {

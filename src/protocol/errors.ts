@@ -1,79 +1,85 @@
 import type { Violation } from "./scan.ts";
 
-interface ErrorKind {
-  status: number;
-  /** Whether the same request may succeed later. */
-  retryable: boolean;
-  /** Whether this is a verdict on a draft: final, stored under its key, and replayed for every retry. */
-  verdict: boolean;
-  /** Whether this error ends the connection. */
-  ends?: true;
-}
-
-const refusal = (status: number): ErrorKind => ({ status, retryable: false, verdict: false });
-/** A refusal that ends its connection. */
-const ending = (status: number): ErrorKind & { ends: true } => ({ ...refusal(status), ends: true });
-const verdict = (status: number): ErrorKind => ({ status, retryable: false, verdict: true });
-/** A refusal that is retryable. */
-const passing = (status: number): ErrorKind => ({ status, retryable: true, verdict: false });
-
 /**
- * The one table of error codes. Codes are stable: clients branch on them. HTTP and WebSocket
- * render the same problem from it (RFC 9457).
+ * The one table of error codes, with their HTTP statuses. Codes are stable: clients branch on them. HTTP and WebSocket
+ * render the same problem from it (RFC 9457). 429 and 503: the same request may succeed later.
  */
-export const errorKinds = {
-  bad_request: refusal(400),
-  payload_too_large: ending(413),
-  not_connected: refusal(409),
-  already_connected: refusal(409),
-  upgrade_expected: refusal(426),
-  not_found: refusal(404),
-  method_not_allowed: refusal(405),
-  upgrade_required: refusal(426),
-  unauthenticated: ending(401),
-  auth_expired: ending(401),
-  auth_revoked: ending(401),
-  identity_unavailable: passing(503),
-  origin_not_allowed: refusal(403),
-  cursor_ahead: refusal(409),
-  log_replaced: refusal(409),
-  too_expensive: refusal(422),
-  snapshot_replaced: refusal(410),
-  validation_failed: verdict(422),
-  unknown_event_type: verdict(422),
-  unknown_event_version: verdict(422),
-  partition_mismatch: verdict(422),
-  forbidden: verdict(403),
-  conflict: verdict(409),
-  too_stale: verdict(409),
-  precondition_required: verdict(428),
-  invariant_violated: verdict(422),
-  draft_too_expensive: verdict(422),
-  idempotency_key_reused: refusal(422),
-  draft_failed: refusal(500),
-  storage_unavailable: passing(503),
-  schema_mismatch: passing(503),
-  quarantined: passing(503),
-  rebuilding: passing(503),
-  state_too_large: refusal(507),
-  storage_full: refusal(507),
-  overloaded: passing(503),
-  rate_limited: passing(429),
-  too_many_connections: { ...passing(429), ends: true },
-  too_many_peers: passing(429),
-  quota_exceeded: refusal(403),
-  draining: { ...passing(503), ends: true },
-  slow_consumer: { ...passing(503), ends: true },
-  partition_unavailable: passing(503),
-  internal: refusal(500),
-} satisfies Record<string, ErrorKind>;
+export const errorStatuses = {
+  bad_request: 400,
+  payload_too_large: 413,
+  not_connected: 409,
+  already_connected: 409,
+  upgrade_expected: 426,
+  not_found: 404,
+  method_not_allowed: 405,
+  upgrade_required: 426,
+  unauthenticated: 401,
+  auth_expired: 401,
+  auth_revoked: 401,
+  identity_unavailable: 503,
+  origin_not_allowed: 403,
+  cursor_ahead: 409,
+  log_replaced: 409,
+  too_expensive: 422,
+  snapshot_replaced: 410,
+  validation_failed: 422,
+  unknown_event_type: 422,
+  unknown_event_version: 422,
+  partition_mismatch: 422,
+  forbidden: 403,
+  conflict: 409,
+  too_stale: 409,
+  precondition_required: 428,
+  invariant_violated: 422,
+  draft_too_expensive: 422,
+  idempotency_key_reused: 422,
+  draft_failed: 500,
+  storage_unavailable: 503,
+  schema_mismatch: 503,
+  quarantined: 503,
+  rebuilding: 503,
+  state_too_large: 507,
+  storage_full: 507,
+  overloaded: 503,
+  rate_limited: 429,
+  too_many_connections: 429,
+  too_many_peers: 429,
+  quota_exceeded: 403,
+  draining: 503,
+  slow_consumer: 503,
+  partition_unavailable: 503,
+  internal: 500,
+} satisfies Record<string, number>;
 
-export type ErrorCode = keyof typeof errorKinds;
+export type ErrorCode = keyof typeof errorStatuses;
+
+/** Errors that end the connection. */
+const endingCodes = [
+  "payload_too_large",
+  "unauthenticated",
+  "auth_expired",
+  "auth_revoked",
+  "too_many_connections",
+  "draining",
+  "slow_consumer",
+] as const satisfies readonly ErrorCode[];
 
 /** The codes that end a connection. */
-export type EndingCode = {
-  [Code in ErrorCode]: (typeof errorKinds)[Code] extends { ends: true } ? Code : never;
-}[ErrorCode];
+export type EndingCode = (typeof endingCodes)[number];
+
+/** Verdicts on a draft: final, stored under its key, and replayed for every retry. */
+const verdictCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "validation_failed",
+  "unknown_event_type",
+  "unknown_event_version",
+  "partition_mismatch",
+  "forbidden",
+  "conflict",
+  "too_stale",
+  "precondition_required",
+  "invariant_violated",
+  "draft_too_expensive",
+]);
 
 /**
  * A problem document (RFC 9457) with our members. `type` is a path on the server, which serves
@@ -136,20 +142,31 @@ export interface TracedFailure extends Failure {
   timestamp: number;
 }
 
-/** Builds the problem document of a failure. `instance` is the path of what it concerns. */
-export function problem(failure: Failure, at: { instance: string; traceId: string; timestamp: number }): Problem {
-  const kind: ErrorKind = errorKinds[failure.code];
+/** Where and when a failure has come about. `instance`: the path of what it concerns. */
+export interface ProblemPlace {
+  instance: string;
+  traceId: string;
+  timestamp: number;
+}
+
+/** Builds the problem document of a failure. */
+export function problem(failure: Failure, at: ProblemPlace): Problem {
+  return problemWith(errorStatuses[failure.code], failure, at);
+}
+
+/** The same, with the status that the table has for its code: clients know only those that they need. */
+export function problemWith(status: number, failure: Failure, at: ProblemPlace): Problem {
   const { code, detail, ...extensions } = failure;
   return {
     type: `/problems/${code}`,
-    title: titleOf(failure.code),
-    status: kind.status,
+    title: titleOf(code),
+    status,
     detail,
     instance: at.instance,
     code,
     traceId: at.traceId,
     timestamp: at.timestamp,
-    retryable: kind.retryable,
+    retryable: isRetryableStatus(status),
     ...extensions,
   };
 }
@@ -170,13 +187,21 @@ export function titleOf(code: string): string {
   return code[0]!.toUpperCase() + code.slice(1).replaceAll("_", " ");
 }
 
+/** Whether the same request may succeed later. */
+export function isRetryable(code: ErrorCode): boolean {
+  return isRetryableStatus(errorStatuses[code]);
+}
+
+function isRetryableStatus(status: number): boolean {
+  return status === 429 || status === 503;
+}
+
 /** Whether this error ends the connection. */
 export function endsConnection(code: ErrorCode): code is EndingCode {
-  const kind: ErrorKind = errorKinds[code];
-  return kind.ends === true;
+  return (endingCodes as readonly ErrorCode[]).includes(code);
 }
 
 /** Whether a failure with this code is a stored verdict. */
 export function isVerdict(code: ErrorCode): boolean {
-  return errorKinds[code].verdict;
+  return verdictCodes.has(code);
 }

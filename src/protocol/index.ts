@@ -2,11 +2,14 @@ export type { Author } from "./author.ts";
 export { canonicalJson } from "./canonical.ts";
 export {
   endsConnection,
-  errorKinds,
+  errorStatuses,
+  isRetryable,
   isVerdict,
   partitionPath,
   partitionProblem,
   problem,
+  type ProblemPlace,
+  problemWith,
   titleOf,
   type EndingCode,
   type ErrorCode,

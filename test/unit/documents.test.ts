@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { problemTexts } from "../../src/edge/problem-texts.ts";
-import { type ErrorCode, errorKinds } from "../../src/protocol/errors.ts";
+import { type ErrorCode, errorStatuses, isRetryable, isVerdict } from "../../src/protocol/errors.ts";
 
 const protocol = readFileSync(new URL("../../docs/PROTOCOL.md", import.meta.url), "utf8");
 
@@ -20,10 +20,10 @@ describe("docs/PROTOCOL.md", () => {
       ]),
     );
     const actual = Object.fromEntries(
-      (Object.keys(errorKinds) as ErrorCode[]).map((code) => {
-        const { status, retryable, verdict } = errorKinds[code];
-        return [code, { status, retryable, verdict }];
-      }),
+      (Object.keys(errorStatuses) as ErrorCode[]).map((code) => [
+        code,
+        { status: errorStatuses[code], retryable: isRetryable(code), verdict: isVerdict(code) },
+      ]),
     );
     expect(documented).toEqual(actual);
   });

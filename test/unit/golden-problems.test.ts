@@ -1,7 +1,15 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { AnyModel } from "../../src/model/index.ts";
-import { type Author, bounds, type ErrorCode, errorKinds, type Failure, noLimits } from "../../src/protocol/index.ts";
+import {
+  type Author,
+  bounds,
+  type ErrorCode,
+  errorStatuses,
+  type Failure,
+  isRetryable,
+  noLimits,
+} from "../../src/protocol/index.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import type { HttpAnswer } from "../../src/wire/partita/answers.ts";
 import { type TestConnection, TestPartition } from "../support/partition.ts";
@@ -43,7 +51,7 @@ const extensions: Partial<Record<ErrorCode, Partial<Failure>>> = {
 };
 
 function failureOf(code: ErrorCode): Failure {
-  const passing = errorKinds[code].retryable ? { retryAfter: 2 } : {};
+  const passing = isRetryable(code) ? { retryAfter: 2 } : {};
   return { code, detail: `What to do about "${code}".`, ...passing, ...extensions[code] };
 }
 
@@ -291,10 +299,10 @@ const exchanges: Record<string, (exchange: Exchange) => void> = {
 
 describe("golden bytes", () => {
   it("[ER-4] every error code has an entry", () => {
-    expect(Object.keys(golden.codes)).toEqual(Object.keys(errorKinds));
+    expect(Object.keys(golden.codes)).toEqual(Object.keys(errorStatuses));
   });
 
-  it.each(Object.keys(errorKinds) as ErrorCode[])(
+  it.each(Object.keys(errorStatuses) as ErrorCode[])(
     "[ER-1] [ER-2] %s keeps its bytes in every form that a client receives",
     (code) => {
       expect(renderings(failureOf(code))).toEqual(golden.codes[code]);

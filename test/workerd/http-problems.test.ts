@@ -1,10 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { endsConnection, type ErrorCode, errorKinds, titleOf } from "../../src/protocol/index.ts";
+import {
+  endsConnection,
+  type ErrorCode,
+  errorStatuses,
+  isRetryable,
+  isVerdict,
+  titleOf,
+} from "../../src/protocol/index.ts";
 import { closeCode } from "../../src/wire/partita/close-codes.ts";
 import { problemTexts } from "../../src/edge/problem-texts.ts";
 import { http, type Message } from "./wire.ts";
 
-const codes = Object.keys(errorKinds) as ErrorCode[];
+const codes = Object.keys(errorStatuses) as ErrorCode[];
 
 /** The text of a page. */
 const textOf = (page: string): string =>
@@ -23,7 +30,8 @@ describe("the type of a problem", () => {
     expect([response.status, response.headers.get("content-type")]).toEqual([200, "text/html; charset=UTF-8"]);
     const page = await response.text();
     const text = textOf(page);
-    const { status, retryable, verdict } = errorKinds[code];
+    const status = errorStatuses[code];
+    const [retryable, verdict] = [isRetryable(code), isVerdict(code)];
     for (const part of [
       titleOf(code),
       code,
@@ -116,7 +124,7 @@ describe("/openapi.json", () => {
     expect(examples.length).toBeGreaterThan(50);
     for (const [status, code, value] of examples) {
       expect(value).toMatchObject({ code, status: Number(status), type: `/problems/${code}` });
-      expect(errorKinds[code as ErrorCode].status).toBe(Number(status));
+      expect(errorStatuses[code as ErrorCode]).toBe(Number(status));
     }
   });
 });

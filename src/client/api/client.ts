@@ -1,14 +1,16 @@
 import type * as z from "zod/mini";
 import type { AnyModel, DeepReadonly, Model, State, UndoBlock } from "../../model/index.ts";
-import { type Failure, type Json, type JsonObject, type Problem, problem } from "../../protocol/index.ts";
+import type { Failure, Json, JsonObject, Problem } from "../../protocol/index.ts";
 import { openStore } from "./open-store.ts";
 import type { OpenStore, QueueEntry, QueueStore, Snapshot } from "../stores/store.ts";
 import type { Backend, BackendParts, EngineHost } from "../sync/backend.ts";
 import { Engine } from "../sync/engine.ts";
-import { firstToken } from "../sync/first-token.ts";
+import { backoffMs } from "../sync/backoff.ts";
 import { type Identity, identityOf } from "../sync/identity.ts";
 import type { FeedItem, Peer } from "../sync/feed.ts";
+import { clientProblem } from "../sync/problem.ts";
 import type { EngineOptions, Token } from "../sync/options.ts";
+import type { PresenceEvents } from "../sync/presence.ts";
 import { Replica } from "../sync/replica.ts";
 import type { ClientStatus, StatusReport } from "../sync/status.ts";
 import type { BatchVerdict, Verdict } from "../sync/verdict.ts";
@@ -29,7 +31,7 @@ import {
 } from "./drafts.ts";
 import { Emitter } from "./emitter.ts";
 import { Entries } from "./entries.ts";
-import type { ClientEvents } from "./events.ts";
+import type { ClientEvents, RejectedEntry } from "./events.ts";
 import type { Step } from "./history.ts";
 import { Notifier } from "./notifier.ts";
 import { scopeOf } from "./scope.ts";
@@ -41,9 +43,6 @@ import { View } from "./view.ts";
 /** With more pending drafts than this, changes within `slowFlushMs` are applied together. */
 const promptPendingMax = 256;
 const slowFlushMs = 50;
-/** How often a draft in conflict is submitted again. */
-const conflictRetriesMax = 3;
-
 export type NewBackend = (parts: BackendParts) => Backend;
 
 /** The options of `createClient`, with all defaults applied. */
@@ -62,7 +61,7 @@ export interface ClientParts<S extends object, P extends Payloads> {
   store: OpenStore;
   ports: Ports;
   timing: Timing;
-  engine: Pick<EngineOptions, "url" | "token" | "presence">;
+  engine: Pick<EngineOptions, "url" | "token"> & { presence: boolean };
   /** Makes the backend for the clients of one scope, when it is loaded; undefined: an engine for this client only. */
   backend?(scope: string): NewBackend | Promise<NewBackend | undefined>;
 }
@@ -182,6 +181,11 @@ export class Client<S extends object, P extends Payloads> {
     return [...this.#entries.parked.values()];
   }
 
+  /** The entries that the server has rejected, with their verdicts, oldest first. They are kept until `discard`, the newest 512 KiB of them. */
+  get rejected(): readonly RejectedEntry[] {
+    return [...this.#entries.rejected.values()] as RejectedEntry[];
+  }
+
   /** The other connections that have set a presence. */
   get peers(): readonly Peer[] {
     return this.#peers;
@@ -215,21 +219,15 @@ export class Client<S extends object, P extends Payloads> {
     payload: z.core.input<P[Type]>,
     options: SubmitOptions<S, z.core.input<P[Type]>> = {},
   ): Promise<Verdict> {
-    const { signal, onConflict } = options;
-    let { expectedEventId } = options;
-    let content = payload;
-    for (let retries = 0; ; retries++) {
-      const draft = { type, payload: content, ...(expectedEventId === undefined ? {} : { expectedEventId }) };
-      const verdict = (await this.#enter("single", [draft as BatchDraft<P>], signal)) as Verdict;
-      const conflict =
-        verdict.status === "rejected" && verdict.problem.code === "conflict" ? verdict.problem : undefined;
-      if (!conflict || !onConflict || retries === conflictRetriesMax) return verdict;
-      await this.#caughtUpTo(Math.max(...(conflict.conflictingEventIds ?? [0])), signal);
-      const next = this.#closed ? undefined : onConflict(this.state, conflict);
-      if (next === undefined) return verdict;
-      content = next;
-      expectedEventId = this.eventId;
-    }
+    const { onConflict, expectedEventId } = options;
+    const submit = (content: z.core.input<P[Type]>, expected = expectedEventId): Promise<Verdict> => {
+      const draft = { type, payload: content, expectedEventId: expected };
+      return this.#enter("single", [draft as BatchDraft<P>], options) as Promise<Verdict>;
+    };
+    const first = await submit(payload);
+    if (!onConflict || first.status !== "rejected") return first;
+    const { persist } = await import("./queue-tools.ts");
+    return persist(this, first, onConflict, submit, options.signal);
   }
 
   /**
@@ -239,9 +237,9 @@ export class Client<S extends object, P extends Payloads> {
   async submitBatch(
     mode: "atomic" | "sequential",
     drafts: readonly BatchDraft<P>[],
-    options: { signal?: AbortSignal } = {},
+    options: Pick<SubmitOptions<S, never>, "signal" | "replaces"> = {},
   ): Promise<BatchVerdict> {
-    return (await this.#enter(mode, drafts, options.signal)) as BatchVerdict;
+    return (await this.#enter(mode, drafts, options)) as BatchVerdict;
   }
 
   /** Whether `undo` can undo the newest own step. */
@@ -321,12 +319,37 @@ export class Client<S extends object, P extends Payloads> {
     this.#backend?.resume();
   }
 
+  /**
+   * Withdraws a pending entry that was not sent, or that the server has refused for now (`status.held`). Its promise resolves
+   * as `withdrawn`. Resolves with false if the server may have decided it, or may still do so: the entry stays.
+   */
+  withdraw(key: string): Promise<boolean> {
+    return this.#entries.isWithdrawn(key);
+  }
+
+  /**
+   * Resolves when all drafts that were submitted before are stored, with whether they survive a reload. Await it before
+   * leaving the page. It waits until the store is open.
+   */
+  async flushed(): Promise<boolean> {
+    await this.#opening;
+    await this.#entries.appended;
+    return this.durable;
+  }
+
+  /** Resolves with true when all entries that are pending now are decided, withdrawn or parked; with false if the client is closed first. */
+  async settled(): Promise<boolean> {
+    await this.#opening;
+    const { settled } = await import("./queue-tools.ts");
+    return settled(this);
+  }
+
   /** Sends a parked entry again, with the same keys, after the entries that are queued. */
   retry(key: string): Promise<Verdict | BatchVerdict> | undefined {
     return this.#entries.retry(key);
   }
 
-  /** Forgets a parked entry. */
+  /** Forgets a parked or rejected entry. */
   discard(key: string): void {
     this.#entries.discard(key);
   }
@@ -355,8 +378,8 @@ export class Client<S extends object, P extends Payloads> {
     const { partition, address } = this.#parts;
     await this.#opening;
     if (!this.#closed && this.#store) {
-      const { entries } = await this.#store.load();
-      if (entries.length > 0 && !(await confirm?.([{ partition, entries }]))) return false;
+      const { mayDelete } = await import("./sign-out.ts");
+      if (!(await mayDelete({ store: this.#store, partition, confirm }))) return false;
       const host = address.slice(0, -partition.length - 1);
       if (this.#identity && !this.#closed)
         this.#signOuts?.post({ host, partition, ...this.#identity } satisfies SignedOut);
@@ -379,13 +402,14 @@ export class Client<S extends object, P extends Payloads> {
   #enter(
     mode: QueueEntry["mode"],
     given: readonly BatchDraft<P>[],
-    signal?: AbortSignal,
+    { signal, replaces }: { signal?: AbortSignal | undefined; replaces?: string | undefined } = {},
     step?: Step,
   ): Promise<Verdict | BatchVerdict> {
     if (this.#closed) throw new Error("the client is closed");
     if (signal?.aborted) return Promise.resolve({ status: "withdrawn" });
     const { model, ports } = this.#parts;
-    const entry = entryOf(model, ports, mode, given);
+    const { held, serverTime: sentAt = 0 } = this.#status;
+    const entry = entryOf(model, ports, mode, given, { replaces, sentAt: held ? 0 : sentAt });
     const result = "code" in entry ? entry : this.#entries.add(entry, signal, step);
     if (result instanceof Promise) return result;
     return Promise.resolve({ status: "rejected", problem: this.#problemOf(result), local: true });
@@ -401,7 +425,7 @@ export class Client<S extends object, P extends Payloads> {
   #problemOf(failure: Failure): Problem {
     const { partition, ports } = this.#parts;
     const traceId = uuidv7(ports).replaceAll("-", "");
-    return problem(failure, { instance: `/v1/partitions/${partition}`, traceId, timestamp: ports.now() });
+    return clientProblem(failure, { instance: `/v1/partitions/${partition}`, traceId, timestamp: ports.now() });
   }
 
   /** Opens the store, and then connects. What was submitted before that comes after what was stored. */
@@ -417,7 +441,14 @@ export class Client<S extends object, P extends Payloads> {
       this.#emitter.emit("degraded", { reason });
       this.#changed();
     });
-    const [store, newBackend, history] = await Promise.all([opened, this.#parts.backend?.(scope), this.#loadUndoing()]);
+    // A file of its own, because most clients have no presence.
+    const loading = engine.presence ? within(ports, timing.connectMs, import("../sync/presence.ts")) : undefined;
+    const [store, newBackend, code, history] = await Promise.all([
+      opened,
+      this.#parts.backend?.(scope),
+      loading,
+      this.#loadUndoing(),
+    ]);
     const clientId = await store.identify(this.#clientId);
     const { entries, base } = await store.load();
     const replica = this.#newReplica(this.#parts.clientId ?? clientId);
@@ -440,9 +471,10 @@ export class Client<S extends object, P extends Payloads> {
     const stored: QueueEntry[] = [];
     for (const entry of entries) {
       if (entry.parked) {
-        this.#entries.parked.set(entry.key, entry);
+        this.#entries[entry.rejected ? "rejected" : "parked"].set(entry.key, entry);
         continue;
       }
+      if (entry.replaces !== undefined) void this.#entries.loadTools();
       const fits = fitting(entry);
       // An earlier version has queued what the server does not accept.
       if ("code" in fits) this.#entries.park(entry, this.#problemOf(fits), store);
@@ -455,7 +487,6 @@ export class Client<S extends object, P extends Payloads> {
       const change = history?.recorder(entry);
       view.replica.add(entry, false, change);
       history?.add(change!);
-      void store.append(entry);
     }
 
     const host = {
@@ -463,6 +494,10 @@ export class Client<S extends object, P extends Payloads> {
         return confirmed.cursor;
       },
       take: (item: FeedItem) => this.#take(item),
+      mark: async (marked: readonly QueueEntry[]) => {
+        // An entry of another tab may not be in the store yet.
+        await Promise.allSettled(marked.flatMap((entry) => [store.append(entry), store.update(entry)]));
+      },
       hash: () => confirmed.hash(),
       confirmed: () => confirmed.text(),
       onlyDecided: () => view.replica.onlyDecided,
@@ -477,11 +512,13 @@ export class Client<S extends object, P extends Payloads> {
       modelVersion: model.version,
       initialState,
       timing,
+      presence: code && ((events: PresenceEvents) => new code.Presence(ports, events)),
     };
     const newEngine = (of: EngineHost) => new Engine(options, ports, of);
     const backend: Backend = newBackend?.({ engine: newEngine, host, store }) ?? newEngine(host);
     this.#backend = backend;
     this.#entries.open(store, backend);
+    for (const entry of early) this.#entries.append(entry);
     if (this.#paused) backend.pause();
     backend.show(this.#presence);
     backend.start(stored);
@@ -516,9 +553,9 @@ export class Client<S extends object, P extends Payloads> {
     const { ports, timing } = this.#parts;
     const { connectMs } = timing;
     const failed = (retryAt: number) => this.#report({ status: "offline", reason: "connection_lost", retryAt });
-    const first = await firstToken(token, ports, connectMs, this.#stopped, failed);
-    const goodUntil = ports.now() + connectMs;
-    let used = first === undefined;
+    // A file of its own: a client that knows its user needs none.
+    const { firstToken, beginningWith } = await import("../sync/first-token.ts");
+    const first = await firstToken(token, ports, connectMs, this.#stopped, failed, backoffMs, within);
     if (first !== undefined) {
       this.#identity = identityOf(first);
       if (!this.#identity) this.#report({ status: "closed", reason: "principal_unknown" });
@@ -528,11 +565,7 @@ export class Client<S extends object, P extends Payloads> {
       for (const { entry } of replica.pending) this.#view.replica.add(entry);
       this.#changed();
     }
-    return () => {
-      if (used || ports.now() > goodUntil) return token();
-      used = true;
-      return first!;
-    };
+    return beginningWith(first, token, ports, connectMs);
   }
 
   #newReplica(clientId = this.#clientId): Replica<S> {
@@ -587,6 +620,7 @@ export class Client<S extends object, P extends Payloads> {
     switch (item.kind) {
       case "status":
         this.#status = item.report;
+        this.#view.held = item.report.held;
         // No verdict comes any more. The next client sends what is stored.
         if (item.report.status === "closed") this.#entries.close();
         if (item.report.problem?.code === "forbidden") {
@@ -617,7 +651,7 @@ export class Client<S extends object, P extends Payloads> {
         if (!this.#entries.share(item.entry)) return;
         break;
       case "discarded":
-        this.#entries.parked.delete(item.key);
+        this.#entries.forgotten(item.key);
         break;
       case "verdict":
         this.#entries.settle(item.key, item.verdict, this.#status.waiting === "reload");
@@ -636,28 +670,15 @@ export class Client<S extends object, P extends Payloads> {
   }
 
   async #whenLoaded(): Promise<void> {
-    await this.#until(() => this.loaded);
-    if (!this.loaded) throw new Error(`the client was closed before it had a state: ${this.#status.reason}`);
-  }
-
-  async #caughtUpTo(eventId: number, signal: AbortSignal | undefined): Promise<void> {
-    await this.#until(() => this.eventId >= eventId, signal);
-  }
-
-  /** Waits until something is true of this client, it is closed, or `signal` aborts. */
-  async #until(isTrue: () => boolean, signal?: AbortSignal): Promise<void> {
-    const stopped = () => this.#status.status === "closed" || signal?.aborted === true;
-    while (!isTrue() && !stopped()) {
+    while (!this.loaded && this.#status.status !== "closed") {
       await new Promise<void>((resolve) => {
-        const over = () => {
+        const stop = this.subscribe(() => {
           stop();
-          signal?.removeEventListener("abort", over);
           resolve();
-        };
-        const stop = this.subscribe(over);
-        signal?.addEventListener("abort", over);
+        });
       });
     }
+    if (!this.loaded) throw new Error(`closed before it had a state: ${this.#status.reason}`);
   }
 
   /** Something that the application can read has changed. */

@@ -36,6 +36,12 @@ export interface SubmitOptions<S, Payload> {
    * three times.
    */
   onConflict?: (state: DeepReadonly<S>, problem: Problem) => Payload | undefined;
+  /**
+   * Names what the draft changes, for example `drag:card-7`. Pending drafts with the same name that were not sent are
+   * withdrawn: this one takes their place, at the end of the queue, and is judged without them. So it has to say all that
+   * they said.
+   */
+  replaces?: string;
   /** Stops waiting. A draft that was not sent is `withdrawn`; any other is `undecided`. */
   signal?: AbortSignal;
 }
@@ -47,7 +53,7 @@ export interface PendingEntry {
   drafts: readonly QueuedDraft[];
   /** Milliseconds since 1970. */
   queuedAt: number;
-  /** Why the entry does not fit the current state, and is not in it. */
+  /** Why the entry does not fit the current state, and is not in it. Or `status.held`: it is in it, and is sent later. */
   failure: Failure | undefined;
   /**
    * Whether the client cannot know yet if it fits: the state is not here, or may have it already, as after a reload
@@ -71,6 +77,7 @@ export function entryOf(
   ports: Ports,
   mode: QueueEntry["mode"],
   given: readonly GivenDraft[],
+  more: Pick<QueueEntry, "replaces" | "sentAt">,
 ): QueueEntry | Failure {
   const { batchEventsMax } = draftBounds;
   if (given.length === 0 || given.length > batchEventsMax) {
@@ -90,7 +97,7 @@ export function entryOf(
     };
   });
   const key = mode === "single" ? drafts[0]!.draftId : uuidv7(ports);
-  return fitting({ key, mode, drafts, queuedAt: ports.now() });
+  return fitting({ key, mode, drafts, queuedAt: ports.now(), ...more });
 }
 
 /** The entry as its message carries it, or why the server would not accept that message. */

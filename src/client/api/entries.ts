@@ -3,8 +3,9 @@ import type { QueueEntry, QueueStore } from "../stores/store.ts";
 import type { Backend } from "../sync/backend.ts";
 import type { BatchVerdict, Verdict } from "../sync/verdict.ts";
 import type { Emitter } from "./emitter.ts";
-import type { ClientEvents } from "./events.ts";
+import type { ClientEvents, Rejection } from "./events.ts";
 import type { Step } from "./history.ts";
+import type { Replacing } from "./queue-tools.ts";
 import type { Undoing } from "./undoing.ts";
 import type { View } from "./view.ts";
 
@@ -18,12 +19,18 @@ export class Entries<S extends object> {
   readonly parked = new Map<string, QueueEntry>();
   /** Resolves when all entries that have left the queue are removed from the store. */
   removal: Promise<void> | undefined;
+  /** Entries that the server has rejected, by key, oldest first. */
+  readonly rejected = new Map<string, QueueEntry>();
+  /** Undefined while it is not loaded: until then drafts replace no others. */
+  #tools: typeof import("./queue-tools.ts") | undefined;
   readonly #view: View<S>;
   readonly #emitter: Emitter<ClientEvents>;
   /** Something that the application can read has changed. */
   readonly changed: () => void;
   /** Resolve the promises of verdicts, by key. */
   readonly #waiters = new Map<string, (verdict: AnyVerdict) => void>();
+  /** Resolves when all appends so far are stored. */
+  appended: Promise<unknown> = Promise.resolve();
   #closed = false;
   #store: QueueStore | undefined;
   #backend: Backend | undefined;
@@ -46,18 +53,25 @@ export class Entries<S extends object> {
    */
   add(entry: QueueEntry, signal?: AbortSignal, step?: Step): Promise<AnyVerdict> | Failure {
     const { key } = entry;
+    let replacing: Replacing | undefined;
+    if (entry.replaces !== undefined) {
+      replacing = this.#tools?.replacing(entry, this.#view, this, this.changed);
+      void this.loadTools();
+    }
     const replica = this.#view.rebased();
     const judged = replica.judges;
     const change = this.history?.recorder(entry);
     const failure = replica.add(entry, false, change);
     if (failure && (judged || failure.layer === "schema")) {
       replica.settle(key);
+      replacing?.undo();
       return failure;
     }
     this.history?.add(change!, step);
     // Stored and sent at the same time: after a crash in between there is at most an event that nothing here waits for.
-    void this.#store?.append(entry);
+    this.append(entry);
     const verdict = this.#wait(key);
+    replacing?.finish();
     this.#backend?.offer(entry);
     this.changed();
 
@@ -70,11 +84,27 @@ export class Entries<S extends object> {
   }
 
   /** Withdraws an entry if it was not sent. Then it is settled when this returns or resolves. */
-  withdraw(key: string): void | Promise<void> {
-    if (this.#backend) return this.#backend.withdraw(key);
+  withdraw(key: string, replaced?: true): void | Promise<void> {
+    if (this.#backend) return this.#backend.withdraw(key, replaced);
     // Nothing is sent before the store is open.
-    this.settle(key, { status: "withdrawn" });
+    this.settle(key, { status: "withdrawn", ...(replaced && { replaced }) });
     this.changed();
+  }
+
+  async loadTools(): Promise<void> {
+    this.#tools = await import("./queue-tools.ts");
+  }
+
+  append(entry: QueueEntry): void {
+    this.appended = Promise.all([this.appended, this.#store?.append(entry)]);
+  }
+
+  /** Withdraws an entry if the server has not decided it, and will not. Resolves with whether it is withdrawn. */
+  async isWithdrawn(key: string, replaced?: true): Promise<boolean> {
+    if (!this.#view.replica.has(key)) return false;
+    const verdict = this.#wait(key);
+    await this.withdraw(key, replaced);
+    return !this.#view.replica.has(key) && (await verdict).status === "withdrawn";
   }
 
   /** Sends a parked entry again. */
@@ -91,17 +121,28 @@ export class Entries<S extends object> {
     return verdict;
   }
 
-  /** Forgets a parked entry. */
+  /** Forgets a parked or rejected entry. */
   discard(key: string): void {
-    if (!this.parked.delete(key)) return;
+    if (!this.forgotten(key)) return;
     void this.#store?.remove([key]);
     this.#backend?.discard?.(key);
     this.changed();
   }
 
+  /** Another tab may have forgotten it. Returns whether it was here. */
+  forgotten(key: string): boolean {
+    return this.parked.delete(key) || this.rejected.delete(key);
+  }
+
+  /** Whether a later entry can replace this one. */
+  canReplace(key: string): boolean {
+    return this.#backend?.canReplace(key) ?? true;
+  }
+
   /** The server cannot decide the entry: it is kept aside. */
   park(entry: QueueEntry, problem: Problem, store: QueueStore | undefined): void {
-    const parked = { ...entry, parked: problem };
+    // The server has seen it.
+    const parked = { ...entry, sentAt: entry.sentAt || problem.timestamp, parked: problem };
     this.parked.set(entry.key, parked);
     void store?.update(parked);
     this.#emitter.emit("parked", { entry: parked, problem });
@@ -124,6 +165,8 @@ export class Entries<S extends object> {
       // An entry of another tab, which keeps it.
       if (!entry) return;
       this.park(entry, verdict.problem, this.#store);
+    } else if (entry && verdict.status === "rejected") {
+      void this.#keep(entry, verdict);
     } else {
       this.parked.delete(key);
       this.removal = this.#store?.remove([key]);
@@ -147,11 +190,25 @@ export class Entries<S extends object> {
   forget(): void {
     this.parked.clear();
     this.history?.forget();
+    this.rejected.clear();
+  }
+
+  /** An entry that is not kept yet at a crash is sent again, and gets its verdict again. */
+  async #keep(entry: QueueEntry, verdict: Rejection): Promise<void> {
+    const { keepRejected } = await import("./queue-tools.ts");
+    keepRejected(entry, verdict, this, this.#store);
+    this.changed();
   }
 
   #wait(key: string): Promise<AnyVerdict> {
     if (this.#closed) return Promise.resolve({ status: "undecided" });
-    return new Promise((resolve) => this.#waiters.set(key, resolve));
+    const other = this.#waiters.get(key);
+    return new Promise((resolve) =>
+      this.#waiters.set(key, (verdict) => {
+        other?.(verdict);
+        resolve(verdict);
+      }),
+    );
   }
 
   #resolve(key: string, verdict: AnyVerdict): void {

@@ -8,9 +8,14 @@ import type { UndoReport } from "./undo-result.ts";
 /** A verdict that is a rejection, of a draft or of a batch. */
 export type Rejection = Exclude<Verdict | BatchVerdict, Unsettled | { status: "accepted" }>;
 
+/** An entry that the server has rejected, with its verdict. */
+export interface RejectedEntry extends QueueEntry {
+  rejected: Rejection;
+}
+
 /** The events of a client, by name. */
 export interface ClientEvents {
-  /** The status, its reason, or its progress has changed. */
+  /** The status, its reason, its progress, or what holds the queue back has changed. */
   status: ClientStatus;
   /** The server has rejected an entry. Its changes are no longer in the state. */
   rejected: { entry: QueueEntry; verdict: Rejection };

@@ -1,7 +1,8 @@
 import type { Ports } from "../transport/ports.ts";
 import { within } from "../transport/within.ts";
 import { memoryStore } from "../stores/memory.ts";
-import type { OpenStore, QueueStore, StoreFailure } from "../stores/store.ts";
+import { unkept } from "../stores/unkept.ts";
+import { type OpenStore, type QueueStore, StoreError, type StoreFailure } from "../stores/store.ts";
 
 /**
  * Opens a store that does not fail, see `openResilient`. That code is a file of its own. If it is not loaded within
@@ -17,8 +18,9 @@ export async function openStore(
   // Both at the same time. A store may also throw.
   const opening = (async () => open(scope))();
   const code = await within(ports, ms, import("../stores/resilient.ts"));
+  code?.failWith(StoreError);
   if (code) return code.openResilient(() => opening, memoryStore(), scope, onDegraded);
   void opening.then((store) => store.close()).catch(() => {});
   onDegraded("unavailable");
-  return memoryStore()(scope);
+  return unkept();
 }

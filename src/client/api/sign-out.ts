@@ -1,4 +1,4 @@
-import type { OpenStore } from "../stores/store.ts";
+import type { OpenStore, QueueEntry, QueueStore } from "../stores/store.ts";
 import type { ConfirmDeletion, Unsent } from "./signed-out.ts";
 
 /** How to find what is deleted. */
@@ -11,6 +11,23 @@ interface SignOutParts {
   confirm: ConfirmDeletion | undefined;
 }
 
+/** What a client deletes, see `Client.signOut`. */
+interface ClientParts {
+  store: QueueStore;
+  partition: string;
+  confirm: ConfirmDeletion | undefined;
+}
+
+/** Whether the data of a client may be deleted. */
+export async function mayDelete({ store, partition, confirm }: ClientParts): Promise<boolean> {
+  const entries = undecided((await store.load()).entries);
+  return entries.length === 0 || ((await confirm?.([{ partition, entries }])) ?? false);
+}
+
+function undecided(entries: readonly QueueEntry[]): QueueEntry[] {
+  return entries.filter(({ rejected }) => !rejected);
+}
+
 // It must not import modules of the main bundle: bundlers would move those into a third file.
 /** Deletes the data of a user in all partitions, and closes its clients here and in other tabs. See `signOut`. */
 export async function signOutEverywhere({ store, partitionOf, announce, confirm }: SignOutParts): Promise<boolean> {
@@ -18,7 +35,7 @@ export async function signOutEverywhere({ store, partitionOf, announce, confirm 
   const unsent: Unsent[] = [];
   for (const scope of scopes) {
     const opened = await store(scope);
-    const { entries } = await opened.load();
+    const entries = undecided((await opened.load()).entries);
     await opened.close();
     if (entries.length > 0) unsent.push({ partition: partitionOf(scope)!, entries });
   }

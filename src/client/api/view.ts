@@ -1,12 +1,15 @@
 import type { DeepReadonly } from "../../model/index.ts";
 import type { Failure } from "../../protocol/index.ts";
 import type { Replica } from "../sync/replica.ts";
+import type { Held } from "../sync/status.ts";
 import type { PendingEntry } from "./drafts.ts";
 
 /** What the application reads: the optimistic state and the pending entries, computed once after each change. */
 export class View<S extends object> {
   /** Pending entries may have to be applied: see `rebased`. */
   replica: Replica<S>;
+  /** What holds the pending entries back. */
+  held: Held | undefined;
   #state: DeepReadonly<S> | undefined;
   #pending: readonly PendingEntry[] | undefined;
   #fallen: { key: string; failure: Failure }[] = [];
@@ -27,7 +30,9 @@ export class View<S extends object> {
 
   get pending(): readonly PendingEntry[] {
     const replica = this.rebased();
-    return (this.#pending ??= replica.pending.map(({ entry, ...how }) => Object.assign(how, entry)));
+    return (this.#pending ??= replica.pending.map(({ entry, failure = this.held, ...how }) =>
+      Object.assign({ failure, ...how }, entry),
+    ));
   }
 
   /** Something has changed: what was computed before is no longer valid. */

@@ -17,7 +17,7 @@ export function indexedDbStore(options: IndexedDbOptions = {}): OpenStore {
   let loading: Promise<OpenStore> | undefined;
   const load = (): Promise<OpenStore> =>
     (loading ??= import("./indexed-db.ts").then(
-      ({ openIndexedDb }) => openIndexedDb(options.databaseName ?? "partita-queue"),
+      ({ openIndexedDb }) => openIndexedDb(options.databaseName ?? "partita-queue", StoreError),
       (error: unknown) => {
         // The next call tries again.
         loading = undefined;

@@ -1,13 +1,5 @@
-import {
-  type BaseTail,
-  type OpenStore,
-  type QueueEntry,
-  type QueueStore,
-  StoreError,
-  type StoredBase,
-  type StoreFailure,
-} from "./store.ts";
-import { closedError } from "./failures.ts";
+import type { BaseTail, OpenStore, QueueEntry, QueueStore, StoreError, StoredBase, StoreFailure } from "./store.ts";
+import { closedError, failWith, storeError } from "./failures.ts";
 import { completionOf, resultOf } from "./requests.ts";
 import { continues, type End, tailOf } from "./tails.ts";
 
@@ -35,7 +27,8 @@ interface Call {
 }
 
 /** See `indexedDbStore`. */
-export function openIndexedDb(databaseName: string): OpenStore {
+export function openIndexedDb(databaseName: string, errors: typeof StoreError): OpenStore {
+  failWith(errors);
   const open: OpenStore = async (scope) => new IndexedDbQueue(databaseName, scope, await connect(databaseName));
   open.scopes = async () => {
     const connection = await connect(databaseName);
@@ -43,7 +36,7 @@ export function openIndexedDb(databaseName: string): OpenStore {
       const keys = await resultOf(connection.transaction("devices").objectStore("devices").getAllKeys());
       return keys as string[];
     } catch (error) {
-      throw storeError(error);
+      throw errorOf(error);
     } finally {
       connection.close();
     }
@@ -214,7 +207,7 @@ class IndexedDbQueue implements QueueStore {
       try {
         await this.#settle(calls);
       } catch (error) {
-        for (const call of calls) call.reject(storeError(error));
+        for (const call of calls) call.reject(errorOf(error));
       }
     }
     this.#working = undefined;
@@ -238,7 +231,7 @@ class IndexedDbQueue implements QueueStore {
       try {
         call.resolve((await transact(this.#connection, [call]))[0]);
       } catch (error) {
-        call.reject(storeError(error));
+        call.reject(errorOf(error));
       }
     }
   }
@@ -268,7 +261,7 @@ async function connect(databaseName: string): Promise<IDBDatabase> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     const error = new Error(`the database was not open after ${openMsMax} ms`);
-    timer = setTimeout(() => reject(new StoreError("blocked", error)), openMsMax);
+    timer = setTimeout(() => reject(storeError("blocked", error)), openMsMax);
   });
   try {
     return await Promise.race([opening, late]);
@@ -278,7 +271,7 @@ async function connect(databaseName: string): Promise<IDBDatabase> {
       (connection) => connection.close(),
       () => {},
     );
-    throw storeError(error);
+    throw errorOf(error);
   } finally {
     clearTimeout(timer);
   }
@@ -290,7 +283,7 @@ async function open(databaseName: string): Promise<IDBDatabase> {
     request = indexedDB.open(databaseName, databaseVersion);
   } catch (error) {
     // There is no `indexedDB`, or the browser does not let this page use it.
-    throw new StoreError("unavailable", error);
+    throw storeError("unavailable", error);
   }
   request.addEventListener("upgradeneeded", () => {
     const database = request.result;
@@ -313,7 +306,6 @@ const reasons: Readonly<Record<string, StoreFailure>> = {
   InvalidStateError: "unavailable",
 };
 
-function storeError(error: unknown): StoreError {
-  if (error instanceof StoreError) return error;
-  return new StoreError(reasons[(error as Error).name] ?? "failed", error);
+function errorOf(error: unknown): StoreError {
+  return storeError(reasons[(error as Error).name] ?? "failed", error);
 }

@@ -1,13 +1,5 @@
-import type { OpenStore, QueueEntry, QueueStore, StoredBase } from "./store.ts";
-import { closedError } from "./failures.ts";
-
-/** The content of one scope. */
-interface Kept {
-  /** JSON text, as in the durable stores: a caller shares no object with the store. A Map keeps the order. */
-  readonly entries: Map<string, string>;
-  base: StoredBase | undefined;
-  clientId: string | undefined;
-}
+import type { Kept } from "./memory-queue.ts";
+import { type OpenStore, StoreError } from "./store.ts";
 
 /**
  * Keeps drafts while the program runs. Each call of this function makes one storage. Opened again on the
@@ -16,69 +8,13 @@ interface Kept {
 export function memoryStore(): OpenStore {
   const scopes = new Map<string, Kept>();
   const open: OpenStore = async (scope) => {
+    // The file that has the code for all stores, so that it is loaded once.
+    const { failWith, MemoryQueue } = await import("./resilient.ts");
+    failWith(StoreError);
     let kept = scopes.get(scope);
     if (!kept) scopes.set(scope, (kept = { entries: new Map(), base: undefined, clientId: undefined }));
     return new MemoryQueue(kept);
   };
   open.scopes = async () => [...scopes].filter(([, { clientId }]) => clientId !== undefined).map(([scope]) => scope);
   return open;
-}
-
-class MemoryQueue implements QueueStore {
-  readonly durable = false;
-  readonly #scope: Kept;
-  #closed = false;
-
-  constructor(scope: Kept) {
-    this.#scope = scope;
-  }
-
-  async load(): Promise<{ entries: QueueEntry[]; base: StoredBase | undefined }> {
-    const { entries, base } = this.#kept();
-    return {
-      entries: Array.from(entries.values(), (text) => JSON.parse(text) as QueueEntry),
-      base: base && { ...base },
-    };
-  }
-
-  async identify(fresh: string): Promise<string> {
-    return (this.#kept().clientId ??= fresh);
-  }
-
-  async append(entry: QueueEntry): Promise<void> {
-    const { entries } = this.#kept();
-    if (!entries.has(entry.key)) entries.set(entry.key, JSON.stringify(entry));
-  }
-
-  async update(entry: QueueEntry): Promise<void> {
-    const { entries } = this.#kept();
-    if (entries.has(entry.key)) entries.set(entry.key, JSON.stringify(entry));
-  }
-
-  async remove(keys: readonly string[]): Promise<void> {
-    const { entries } = this.#kept();
-    for (const key of keys) entries.delete(key);
-  }
-
-  async saveBase(base: StoredBase): Promise<boolean> {
-    this.#kept().base = { ...base };
-    return true;
-  }
-
-  async delete(what: "base" | "everything"): Promise<void> {
-    const kept = this.#kept();
-    kept.base = undefined;
-    if (what === "base") return;
-    kept.entries.clear();
-    kept.clientId = undefined;
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-  }
-
-  #kept(): Kept {
-    if (this.#closed) throw closedError();
-    return this.#scope;
-  }
 }

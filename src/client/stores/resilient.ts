@@ -1,12 +1,8 @@
-import {
-  type BaseTail,
-  type OpenStore,
-  type QueueEntry,
-  type QueueStore,
-  type StoredBase,
-  type StoreFailure,
-} from "./store.ts";
+import type { BaseTail, OpenStore, QueueEntry, QueueStore, StoredBase, StoreFailure } from "./store.ts";
 import { closedError, reasonOf } from "./failures.ts";
+
+export { failWith } from "./failures.ts";
+export { MemoryQueue } from "./memory-queue.ts";
 
 /**
  * Opens a store that does not fail: if the store of `open` fails, it continues in `memory`, with all

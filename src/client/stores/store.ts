@@ -22,8 +22,20 @@ export interface QueueEntry {
   drafts: readonly QueuedDraft[];
   /** Milliseconds since 1970. */
   queuedAt: number;
+  /** What it changes, as the application names it: while it is not sent, a later entry with the same name replaces it. */
+  replaces?: string | undefined;
+  /**
+   * Since when the server may have seen it, in milliseconds since 1970 by the server's clock; 0: it was not sent. Absent: since
+   * `queuedAt`.
+   */
+  sentAt?: number;
   /** Set if the server failed on the entry without deciding it. It is kept, and sent again only by `retry`. */
   parked?: Problem;
+  /**
+   * Set if the server has rejected the entry, which is kept to be read: its verdict, as JSON. Then `parked` is set, too, so that
+   * an earlier version of the client does not send it.
+   */
+  rejected?: object;
 }
 
 /** A confirmed state to start with, before the server is reached: kept for a reload, or rendered by a server. Plain JSON. */

@@ -10,8 +10,13 @@ export interface Backend {
   start(entries: readonly QueueEntry[]): void;
   /** Adds an entry to send after the others. `sent`: the server may have seen it. */
   offer(entry: QueueEntry, sent?: boolean): void;
-  /** Withdraws an entry if the server cannot have seen it. Then it reports the verdict `withdrawn` before it returns or resolves. */
-  withdraw(key: string): void | Promise<void>;
+  /**
+   * Withdraws an entry if the server has not decided it, and will not. Then it reports the verdict `withdrawn` before it
+   * returns or resolves. `replaced`: by a later one; not if the server waits for the entry.
+   */
+  withdraw(key: string, replaced?: true): void | Promise<void>;
+  /** Whether a later entry can replace this one. True: possibly. */
+  canReplace(key: string): boolean;
   /** Removes a parked entry in the other tabs. */
   discard?(key: string): void;
   /** Sets the presence of this client; null: none. */
@@ -25,7 +30,7 @@ export interface Backend {
 
 /** An engine, as a backend that may be one of several uses it. */
 export interface EngineBackend extends Backend {
-  withdraw(key: string): void;
+  withdraw(key: string, replaced?: true): void;
   /** Connects at once if it waits for its next attempt, or finds out whether its connection works. */
   wake(): void;
 }
@@ -44,6 +49,8 @@ export interface EngineHost {
   readonly cursor: Cursor;
   /** Applies the item, synchronously. Throws FoldError where the model cannot fold what the log holds. */
   take(item: FeedItem): void;
+  /** Stores that the server may see these entries from now on. They are sent when it resolves. */
+  mark(entries: readonly QueueEntry[]): Promise<void>;
   /** SHA-256 of the canonical JSON of the confirmed state. */
   hash(): Promise<string>;
 }

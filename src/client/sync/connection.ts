@@ -3,15 +3,15 @@ import { protocolVersion } from "../../protocol/versions.ts";
 import { Link } from "../transport/link.ts";
 import type { Ports } from "../transport/ports.ts";
 import type { EngineHost } from "./backend.ts";
+import type { Checks } from "./checks.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Dialer } from "./dialer.ts";
 import type { FeedItem } from "./feed.ts";
 import type { MessageOf } from "./messages.ts";
 import { identityOf, isOther } from "./identity.ts";
 import type { EngineOptions } from "./options.ts";
-import { Peers } from "./peers.ts";
-import type { PresenceSender } from "./presence.ts";
-import { Renewal } from "./renewal.ts";
+import type { Presence } from "./presence.ts";
+import type { Renewal } from "./renewal.ts";
 import type { StateLoader } from "./state-loader.ts";
 import type { StatusMachine } from "./status.ts";
 
@@ -46,7 +46,7 @@ export interface ConnectionParts {
   status: StatusMachine;
   delivery: Delivery;
   dialer: Dialer;
-  presence: PresenceSender;
+  presence: Presence | undefined;
   /** A large state that has not arrived completely. */
   partial: { loader?: StateLoader | undefined };
 }
@@ -68,11 +68,10 @@ export class Connection {
   readonly #options: EngineOptions;
   readonly #fetch: FetchReason | undefined;
   readonly #link: Link;
-  readonly #peers: Peers;
-  readonly #presence: PresenceSender;
-  readonly #renewal: Renewal;
-  /** Resolve the promises of `verify`, by the id of the request. */
-  readonly #checks = new Map<string, (same: boolean | undefined) => void>();
+  readonly #presence: Presence | undefined;
+  readonly #ports: Ports;
+  #renewal: Renewal | undefined;
+  #checks: Checks | undefined;
   #over = false;
   #connectId = "";
   #renewalId: string | undefined;
@@ -92,7 +91,6 @@ export class Connection {
   ) {
     const { options, ports, host, status, delivery, dialer, presence, partial } = parts;
     const { clientId, partition, modelVersion, timing, url, identity } = options;
-    this.#presence = presence;
     this.#host = host;
     this.#status = status;
     this.#delivery = delivery;
@@ -101,11 +99,8 @@ export class Connection {
     this.#events = events;
     this.#options = options;
     this.#fetch = fetch;
-    this.#peers = new Peers((peers) => host.take({ kind: "peers", peers }));
-    this.#renewal = new Renewal(ports, options.token, (fresh) => {
-      if (isOther(identity, identityOf(fresh))) dialer.end("other_principal");
-      else this.#renewalId = this.send("renew", { token: fresh });
-    });
+    this.#presence = presence;
+    this.#ports = ports;
     delivery.inbox.begin(host.cursor.eventId);
     this.#link = new Link(url, token, ports, timing, {
       opened: () => {
@@ -126,7 +121,7 @@ export class Connection {
           probes: true,
           ...(identity && { principal: true }),
           renewal: token !== undefined,
-          ...(options.presence && { presence: true, presenceRefusals: true, replaces: presence.peerId! }),
+          ...(presence && { presence: true, presenceRefusals: true, replaces: presence.peerId! }),
           ...(!status.still && (fetch ? { initialState: true, stateChunks: true } : this.#position())),
         });
       },
@@ -152,19 +147,24 @@ export class Connection {
   }
 
   /** Compares the confirmed state with the server's. Undefined: the connection ended before the answer. */
-  verify(): Promise<boolean | undefined> {
-    const id = this.send("hash", {});
-    this.#expect(id);
-    return new Promise((resolve) => this.#checks.set(id, resolve));
+  async verify(): Promise<boolean | undefined> {
+    const code = await import("./checks.ts").catch(() => undefined);
+    if (!code || this.#over) return undefined;
+    this.#checks ??= new code.Checks({
+      link: this.#link,
+      delivery: this.#delivery,
+      host: this.#host,
+      answerMs: this.#options.timing.answerMs,
+      diverged: () => this.#events.refetch("diverged"),
+    });
+    return this.#checks.begin();
   }
 
   end(): void {
     this.#over = true;
-    this.#renewal.stop();
+    this.#renewal?.stop();
     this.#link.end();
-    this.#peers.clear();
-    for (const resolve of this.#checks.values()) resolve(undefined);
-    this.#checks.clear();
+    this.#checks?.end();
   }
 
   #take(message: ServerMessage): void {
@@ -202,19 +202,19 @@ export class Connection {
         this.#takeError(message);
         return;
       case "presence":
-        this.#peers.update(message.payload);
+        this.#presence?.update(message.payload);
         return;
       case "probe":
         this.send("ack", { eventId: this.#delivery.inbox.cursor, probe: message.payload.probe });
         return;
       case "hash":
-        void this.#takeHash(message);
+        void this.#checks?.take(message);
         return;
       case "draining":
         this.#dialer.lose("draining", { hintMs: message.payload.reconnectAfterMs });
         return;
       case "renewed":
-        this.#renewal.schedule(message.payload.expiresAt - message.timestamp);
+        void this.#renewIn(message.payload.expiresAt - message.timestamp);
         return;
       case "heartbeat":
         return;
@@ -250,11 +250,12 @@ export class Connection {
         return;
       }
     }
-    this.#peers.ownId = this.#presence.peerId = peerId;
-    this.#renewal.schedule((expiresAt ?? 0) - timestamp);
+    if (this.#presence) this.#presence.peerId = peerId;
+    if (expiresAt !== undefined) void this.#renewIn(expiresAt - timestamp);
     if (limits?.["inFlightMax"] !== undefined) this.#delivery.outbox.limit(limits["inFlightMax"]);
     this.#delivery.frameMessagesMax = limits?.["frameMessagesMax"] ?? 1;
     this.#delivery.retentionMs = limits?.["rejectionRetentionMs"] ?? defaultRetentionMs;
+    this.#status.serverTime = timestamp;
     this.#status.apply("connected", "ok");
     if (still) this.#caughtUp();
     else if (snapshot) void this.#load(serverId, snapshot);
@@ -270,6 +271,17 @@ export class Connection {
       this.#syncing = true;
       this.#expect("page");
     }
+  }
+
+  /** The token expires in `leftMs`. Without the code to renew it, the client connects again then. */
+  async #renewIn(leftMs: number): Promise<void> {
+    const code = this.#options.token && (await import("./renewal.ts").catch(() => undefined));
+    if (!code || this.#over) return;
+    this.#renewal ??= new code.Renewal(this.#ports, this.#options.token, (fresh) => {
+      if (isOther(this.#options.identity, identityOf(fresh))) this.#dialer.end("other_principal");
+      else this.#renewalId = this.send("renew", { token: fresh });
+    });
+    this.#renewal.schedule(leftMs);
   }
 
   #reset(why: FetchReason, serverId: string, eventId: number, proof: string | undefined, state: Json): void {
@@ -335,14 +347,14 @@ export class Connection {
     // The next attempt asks for a new token.
     if (/^(unauth|auth_)/.test(code)) this.#dialer.lose("refused", { problem });
     // The server has not hashed its state.
-    else if (this.#checks.has(inReplyTo!)) this.#answered(inReplyTo!)!(undefined);
+    else if (this.#checks?.refused(inReplyTo)) return;
     else if (draftId !== undefined && this.#delivery.outbox.get(draftId)) this.#delivery.failed(draftId, problem);
     else if (code === "cursor_ahead" || code === "log_replaced") this.#events.refetch("log_replaced");
     // A server that does not know `otherModel`, or something else that this version sends.
     else if (code === "upgrade_required" || (code === "bad_request" && inReplyTo === this.#connectId))
       this.#awaitServer(problem);
     else if (code === "too_many_peers") {
-      this.#presence.again(retryAfter * 1_000);
+      this.#presence?.again(retryAfter * 1_000);
       this.#host.take({ kind: "hidden", problem });
     }
     // The client tries again before the current token expires.
@@ -360,30 +372,6 @@ export class Connection {
   /** The server is older than the client: it will be replaced. */
   #awaitServer(problem?: Problem): void {
     this.#dialer.lose("upgrade_required", { hintMs: olderServerMs, waiting: "server", problem });
-  }
-
-  /** Ends the wait for a hash. Returns what resolves the promise of `verify`. */
-  #answered(id: string): ((same: boolean | undefined) => void) | undefined {
-    const resolve = this.#checks.get(id);
-    this.#link.met(id);
-    this.#checks.delete(id);
-    return resolve;
-  }
-
-  async #takeHash({ payload, inReplyTo }: MessageOf<"hash">): Promise<void> {
-    const resolve = this.#answered(inReplyTo);
-    if (!resolve) return;
-    this.#delivery.deliver();
-    // Events are missing here: the state is not the one that the server has hashed.
-    if (payload.eventIndex !== this.#delivery.inbox.cursor) {
-      resolve(undefined);
-      return;
-    }
-    // Pages that are not secure cannot hash.
-    const own = await this.#host.hash().catch(() => undefined);
-    const same = own === undefined ? own : own === payload.sha256;
-    if (same === false) this.#events.refetch("diverged");
-    resolve(same);
   }
 
   #afterFrame(length: number): void {

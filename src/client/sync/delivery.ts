@@ -2,6 +2,7 @@ import { FoldError } from "../../model/index.ts";
 import type { Problem } from "../../protocol/index.ts";
 import type { Link } from "../transport/link.ts";
 import type { Ports } from "../transport/ports.ts";
+import type { QueueEntry } from "../stores/store.ts";
 import type { EngineHost } from "./backend.ts";
 import { Inbox } from "./inbox.ts";
 import { memberVerdictOf, type MessageOf, submissionOf } from "./messages.ts";
@@ -11,6 +12,9 @@ import type { BatchVerdict, Verdict } from "./verdict.ts";
 
 /** How long entries wait at most for the answer to those in flight, to be sent in one frame: others see them that much later. */
 const gatherMs = 50;
+
+/** Refusals that show that the log does not have the draft: the server has looked for it before (docs/PROTOCOL.md, 4.4). */
+const refusalsAfterLookUp = /^(rate|quarantine|rebuild|drain)/;
 
 /**
  * Brings entries to the server, and events and verdicts to the host, each in its order. It outlives
@@ -32,6 +36,7 @@ export class Delivery {
   /** Set while entries wait for what is in flight. */
   #cancelGather: (() => void) | undefined;
   #reported = 0;
+  #marking = false;
   #skipped = false;
 
   /** `answerMs`: how long a verdict may take. */
@@ -56,7 +61,18 @@ export class Delivery {
     this.#stopGathering();
     this.#link = undefined;
     this.#skipped = false;
-    this.outbox.disconnect();
+    this.#status.held = undefined;
+    this.outbox.disconnect(this.#ports.now());
+  }
+
+  /** Adds an entry at the end. `sent`: the server may have seen it. */
+  add(entry: QueueEntry, sent: boolean): void {
+    this.outbox.add(entry, sent, this.#ports.now());
+  }
+
+  /** See `Outbox`. */
+  canWithdraw(key: string, replaced?: true): boolean {
+    return this.outbox.canWithdraw(key, this.#ports.now(), replaced);
   }
 
   /**
@@ -68,6 +84,7 @@ export class Delivery {
     const { outbox, frameMessagesMax } = this;
     if (this.#status.status !== "online" || !link) return;
     this.#cancelHold();
+    void this.#mark();
     const now = this.#ports.now();
     if (due || outbox.inFlight === 0 || outbox.hasUnsent(frameMessagesMax)) {
       this.#stopGathering();
@@ -81,6 +98,20 @@ export class Delivery {
     }
     if (awaited === undefined) link.met("verdict");
     else link.expect("verdict", this.#answerMs);
+    if (this.#status.held === outbox.held) return;
+    this.#status.held = outbox.held;
+    this.#status.report("ok");
+  }
+
+  /** An entry is sent only when it is stored that the server may see it. */
+  async #mark(): Promise<void> {
+    const marked = this.#marking ? [] : this.outbox.unmarked(this.#status.serverTime!);
+    if (marked.length === 0) return;
+    this.#marking = true;
+    await this.#host.mark(marked);
+    this.#marking = false;
+    this.outbox.mark(marked);
+    this.drain();
   }
 
   #stopGathering(): void {
@@ -137,7 +168,8 @@ export class Delivery {
     this.#answered(batchId);
     const members = results.map(memberVerdictOf);
     const refused = members.find((member) => member.status === "not_processed" && member.problem?.retryable);
-    if (refused && "problem" in refused) this.#refuse(batchId, refused.problem!);
+    const untouched = members.every(({ status }) => status === "not_processed");
+    if (refused && "problem" in refused) this.#refuse(batchId, refused.problem!, untouched);
     else {
       const accepted = members.every(({ status }) => status === "accepted");
       this.#decide(batchId, { status: accepted ? "accepted" : "rejected", results: members }, last);
@@ -147,7 +179,7 @@ export class Delivery {
   /** The server did not decide the entry. It is sent again later if the problem can pass, and parked if not. */
   failed(key: string, problem: Problem): void {
     this.#answered(key);
-    if (problem.retryable) this.#refuse(key, problem);
+    if (problem.retryable) this.#refuse(key, problem, true);
     else this.#decide(key, { status: "parked", problem });
   }
 
@@ -157,9 +189,9 @@ export class Delivery {
     this.reportProgress();
   }
 
-  /** Drops entries so old that the server may have forgotten their rejections: sent again, they might be accepted. */
+  /** Drops entries sent so long ago that the server may have forgotten their rejections: sent again, they might be accepted. */
   expire(): void {
-    for (const { key } of this.outbox.olderThan(this.#ports.now() - this.retentionMs)) {
+    for (const { key } of this.outbox.sentBefore(this.#status.serverTime! - this.retentionMs)) {
       this.settle(key, { status: "expired" });
     }
   }
@@ -184,9 +216,12 @@ export class Delivery {
     this.inbox.decide(key, verdict, eventId);
   }
 
-  #refuse(key: string, { retryAfter = 1 }: Problem): void {
+  /** `untouched`: no draft of the entry was decided. */
+  #refuse(key: string, problem: Problem, untouched: boolean): void {
+    const { code, retryAfter = 1, rateLimit } = problem;
     const jitterMs = this.#ports.random() * 250;
-    this.outbox.refuse(key, this.#ports.now(), retryAfter * 1_000 + jitterMs);
+    const undecided = untouched && refusalsAfterLookUp.test(code) && rateLimit?.policy !== "replays";
+    this.outbox.refuse(key, problem, this.#ports.now(), retryAfter * 1_000 + jitterMs, undecided);
   }
 
   #remove(key: string, verdict: Verdict | BatchVerdict): void {

@@ -3,7 +3,7 @@ import type { Ports } from "../transport/ports.ts";
 import { backoffMs, stableMs } from "./backoff.ts";
 import { identityOf, isOther } from "./identity.ts";
 import type { EngineOptions, Token } from "./options.ts";
-import type { StatusMachine, StatusReason, StatusReport } from "./status.ts";
+import type { Held, StatusMachine, StatusReason, StatusReport } from "./status.ts";
 
 /** Details of the end of a connection. */
 interface LossDetails {
@@ -116,7 +116,12 @@ export class Dialer {
     const delay = backoffMs(this.#failures++, this.#ports.random(), delayMsMin);
     this.#cancelRetry = this.#ports.after(delay, () => this.dial());
     const retryAt = this.#ports.now() + delay;
-    this.#status.report(this.#reachable ? reason : "network_offline", problem, { retryAt, waiting });
+    const held: Held = { code: "draining", detail: "", ...problem, until: retryAt };
+    this.#status.report(this.#reachable ? reason : "network_offline", problem, {
+      retryAt,
+      waiting,
+      ...(hintMs > 0 && { held }),
+    });
   }
 
   /** Ends the connection, and connects again at once. */

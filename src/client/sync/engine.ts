@@ -6,7 +6,7 @@ import { Connection, type ConnectionEvents, type FetchReason } from "./connectio
 import { Delivery } from "./delivery.ts";
 import { Dialer } from "./dialer.ts";
 import type { EngineOptions } from "./options.ts";
-import { PresenceSender } from "./presence.ts";
+import type { Presence } from "./presence.ts";
 import { StatusMachine } from "./status.ts";
 
 /**
@@ -17,18 +17,22 @@ export class Engine implements EngineBackend {
   readonly #status: StatusMachine;
   readonly #delivery: Delivery;
   readonly #dialer: Dialer;
-  readonly #presence: PresenceSender;
+  readonly #presence: Presence | undefined;
   #connection: Connection | undefined;
   /** Set until a connection has fetched the state. */
   #fetch: FetchReason | undefined;
 
   constructor(options: EngineOptions, ports: Ports, host: EngineHost) {
-    const { timing, token, identity, presence } = options;
+    const { timing, token, identity } = options;
     const status = new StatusMachine((report) => host.take({ kind: "status", report }));
     this.#status = status;
-    this.#presence = new PresenceSender(ports, (state) => {
-      if (presence && status.status === "online") this.#connection?.send("presence", { state });
+    const presence = options.presence?.({
+      send: (state) => {
+        if (status.status === "online") this.#connection?.send("presence", { state });
+      },
+      report: (peers) => host.take({ kind: "peers", peers }),
     });
+    this.#presence = presence;
     const delivery = new Delivery(ports, host, status, timing.answerMs);
     this.#delivery = delivery;
     const partial = {};
@@ -37,7 +41,7 @@ export class Engine implements EngineBackend {
       caughtUp: () => {
         dialer.connected();
         delivery.expire();
-        this.#presence.begin();
+        presence?.begin();
         delivery.drain();
       },
       refetch: (why) => this.#refetch(why),
@@ -49,14 +53,14 @@ export class Engine implements EngineBackend {
       {
         connect: (fresh) => {
           if (host.cursor.serverId === undefined) this.#fetch ??= "first";
-          const parts = { options, ports, host, status, delivery, dialer, presence: this.#presence, partial };
+          const parts = { options, ports, host, status, delivery, dialer, presence, partial };
           this.#connection = new Connection(parts, fresh, this.#fetch, events);
         },
         disconnect: () => {
           this.#connection?.end();
           this.#connection = undefined;
           delivery.disconnect();
-          this.#presence.stop();
+          presence?.stop();
         },
         probe: () => this.#connection?.probe(),
       },
@@ -65,23 +69,31 @@ export class Engine implements EngineBackend {
   }
 
   start(entries: readonly QueueEntry[]): void {
-    for (const entry of entries) this.#delivery.outbox.add(entry, true);
+    for (const entry of entries) this.#delivery.add(entry, entry.sentAt !== 0);
     this.#dialer.dial();
   }
 
   offer(entry: QueueEntry, sent = false): void {
-    this.#delivery.outbox.add(entry, sent);
+    this.#delivery.add(entry, sent);
     this.#delivery.drain();
     this.#delivery.reportProgress();
   }
 
-  withdraw(key: string): void {
-    const { outbox } = this.#delivery;
-    if (outbox.get(key) && !outbox.wasSent(key)) this.#delivery.settle(key, { status: "withdrawn" });
+  withdraw(key: string, replaced?: true): void {
+    const delivery = this.#delivery;
+    if (!delivery.canWithdraw(key, replaced)) return;
+    const waits = delivery.outbox.held?.key === key;
+    delivery.settle(key, { status: "withdrawn", ...(replaced && { replaced }) });
+    // Until this entry is sent again, the server refuses all others on this connection.
+    if (waits) this.#dialer.redial("withdrawn");
+  }
+
+  canReplace(key: string): boolean {
+    return this.#delivery.canWithdraw(key, true);
   }
 
   show(state: JsonObject | null): void {
-    this.#presence.show(state);
+    this.#presence?.show(state);
   }
 
   wake(): void {

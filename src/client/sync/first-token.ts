@@ -1,7 +1,17 @@
 import type { Ports } from "../transport/ports.ts";
-import { within } from "../transport/within.ts";
-import { backoffMs } from "./backoff.ts";
 import type { Token } from "./options.ts";
+
+// It must not import modules of the main bundle: bundlers would move those into a third file.
+/** Returns a source of tokens that begins with `first`, if that is used within `ms`. */
+export function beginningWith(first: string | undefined, token: Token, ports: Ports, ms: number): Token {
+  const goodUntil = ports.now() + ms;
+  let next = first;
+  return () => {
+    const given = ports.now() > goodUntil ? undefined : next;
+    next = undefined;
+    return given ?? token();
+  };
+}
 
 /**
  * Asks for a token until one comes, with the delays of connections; each attempt may take `connectMs`. `failed` is called
@@ -13,6 +23,8 @@ export async function firstToken(
   connectMs: number,
   stopped: Promise<undefined>,
   failed: (retryAt: number) => void,
+  backoffMs: (failures: number, random: number) => number,
+  within: typeof import("../transport/within.ts").within,
 ): Promise<string | undefined> {
   const ended = stopped.then(() => false as const);
   /** Asks again at once. */

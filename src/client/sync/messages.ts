@@ -1,5 +1,6 @@
-import { type JsonObject, problem, type ServerMessage, type WireBatchResult } from "../../protocol/index.ts";
+import type { JsonObject, ServerMessage, WireBatchResult } from "../../protocol/index.ts";
 import type { QueueEntry } from "../stores/store.ts";
+import { clientProblem } from "./problem.ts";
 import type { MemberVerdict } from "./verdict.ts";
 
 /** The message of one type. */
@@ -23,5 +24,5 @@ export function memberVerdictOf(result: WireBatchResult): MemberVerdict {
   if (!("code" in result)) return { draftId, status: "not_processed" };
   // Here `status` is the outcome of the draft. The HTTP status of the problem follows from its code.
   const { status, draftId: _, ...rest } = result;
-  return { draftId, status, problem: problem(rest, rest) };
+  return { draftId, status, problem: clientProblem(rest, rest) };
 }

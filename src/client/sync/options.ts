@@ -1,6 +1,7 @@
 import type { Json } from "../../protocol/index.ts";
 import type { Timing } from "../transport/timing.ts";
 import type { Identity } from "./identity.ts";
+import type { Presence, PresenceEvents } from "./presence.ts";
 
 /** Gives a valid token. */
 export type Token = () => string | Promise<string>;
@@ -18,6 +19,7 @@ export interface EngineOptions {
   token: Token | undefined;
   /** Whose drafts are sent; undefined: nobody is verified, as in open development mode. */
   identity: Identity | undefined;
-  presence: boolean;
+  /** Makes the presence of the client; undefined: it has none. */
+  presence: ((events: PresenceEvents) => Presence) | undefined;
   timing: Timing;
 }

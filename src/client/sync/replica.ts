@@ -152,11 +152,11 @@ export class Replica<S extends object> {
     return group.failure;
   }
 
-  /** The entry will be undone: from now on it is not shown. */
-  hide(key: string): void {
+  /** Whether an entry is shown: not if it will be undone, or while it may be replaced. Call `rebase` after it. */
+  hide(key: string, hidden = true): void {
     const group = this.groups.get(key);
     if (!group) return;
-    group.undoing = true;
+    group.undoing = hidden;
     if (!this.#rebaser?.takeBack(group)) this.takeBack(group);
   }
 

@@ -1,4 +1,4 @@
-import type { Problem } from "../../protocol/index.ts";
+import type { Failure, Problem } from "../../protocol/index.ts";
 
 /**
  * `offline`: there is no connection; drafts are queued. `connecting`: the client connects. `syncing`:
@@ -6,6 +6,9 @@ import type { Problem } from "../../protocol/index.ts";
  * events, and sends drafts. `closed`: the client was closed, or ended for good.
  */
 export type Status = "offline" | "connecting" | "syncing" | "online" | "closed";
+
+/** A hold that lasts longer is offered to the application. */
+export const longHoldMs = 60_000;
 
 /** The inputs of the status machine. */
 export type StatusInput = "dial" | "connected" | "caught_up" | "fell_behind" | "lost" | "close";
@@ -25,6 +28,10 @@ export class StatusMachine {
   still = false;
   readonly #report: (report: StatusReport) => void;
   #status: Status = "offline";
+  /** What holds the queue back on this connection. */
+  held: Held | undefined;
+  /** The server's clock when the connection began, in milliseconds since 1970. */
+  serverTime: number | undefined;
 
   constructor(report: (report: StatusReport) => void) {
     this.#report = report;
@@ -43,9 +50,14 @@ export class StatusMachine {
     return true;
   }
 
-  report(reason: StatusReason, problem?: Problem, more?: Pick<StatusReport, "retryAt" | "progress" | "waiting">): void {
-    const report: StatusReport = { status: this.#status, reason, ...more };
-    if (problem) report.problem = problem;
+  report(
+    reason: StatusReason,
+    problem?: Problem,
+    more?: Pick<StatusReport, "retryAt" | "held" | "progress" | "waiting">,
+  ): void {
+    const { held } = this;
+    const serverTime = this.#status === "online" ? this.serverTime : undefined;
+    const report: StatusReport = { status: this.#status, reason, held, serverTime, problem, ...more };
     if (this.still) {
       report.waiting = "reload";
       if (reason === "ok") report.reason = "upgrade_required";
@@ -66,6 +78,8 @@ export type StatusReason =
   | "network_offline"
   /** The application has paused it. */
   | "paused"
+  /** A draft was withdrawn for which the server waited. The client goes on with the next one, on a new connection. */
+  | "withdrawn"
   /** The server is being replaced, and asked the client to reconnect. */
   | "draining"
   /** The server has another log, or a shorter one. The client fetches the state again. */
@@ -85,6 +99,18 @@ export type StatusReason =
   /** The application has closed it. */
   | "closed";
 
+/** Why nothing is sent for a while, though there are drafts: what the server has answered. Times in milliseconds since 1970. */
+export interface Held extends Failure {
+  /** When the client tries again. */
+  until: number;
+  /** The first entry of the queue, which the server has refused. Absent: it has refused the connection. */
+  key?: string;
+  /** When this entry was refused for the first time. */
+  since?: number;
+  /** Whether the entry waits longer than a minute: ask the user whether to wait, or to `withdraw` it and go on with the rest. */
+  long?: boolean;
+}
+
 /** The status, with its reason. */
 export interface StatusReport {
   status: Status;
@@ -95,10 +121,14 @@ export interface StatusReport {
    * still: it shows no further events. Drafts are still sent and decided, and those that were accepted stay in the view.
    */
   waiting?: "server" | "reload" | undefined;
+  /** Why nothing is sent for a while, if so. */
+  held?: Held | undefined;
+  /** While `online`: the server's clock when the connection began, in milliseconds since 1970. */
+  serverTime?: number | undefined;
   /** The time of the next attempt, in milliseconds since 1970. */
   retryAt?: number;
   /** The problem that the server sent, if any. */
-  problem?: Problem;
+  problem?: Problem | undefined;
   /** How much has arrived, while `syncing` takes more than one message. */
   progress?: Progress;
 }

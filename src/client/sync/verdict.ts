@@ -30,7 +30,7 @@ export type Unsettled =
   | { status: "parked"; problem: Problem }
   /** The entry is older than the rejections that the server remembers. It was not sent again, because it could now be accepted. */
   | { status: "expired" }
-  /** The entry was aborted before it was sent. */
-  | { status: "withdrawn" }
+  /** The entry was withdrawn before the server decided it, and is not sent any more. `replaced`: by a later draft with the same `replaces`. */
+  | { status: "withdrawn"; replaced?: true }
   /** Waiting ended before the outcome was known: it was aborted, or the client was closed. A stored draft is still sent later. */
   | { status: "undecided" };

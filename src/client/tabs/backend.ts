@@ -93,9 +93,14 @@ class TabsBackend implements Backend {
     else if (known && this.#leader !== undefined) this.#offerTo(this.#leader, known);
   }
 
-  async withdraw(key: string): Promise<void> {
-    if (this.#leading) this.#leading.withdraw(key);
-    else await this.#request(key);
+  async withdraw(key: string, replaced?: true): Promise<void> {
+    if (this.#leading) this.#leading.withdraw(key, replaced);
+    else await this.#request(key, replaced);
+  }
+
+  canReplace(key: string): boolean {
+    // A tab that follows asks the leader, by `withdraw`.
+    return this.#leading?.canReplace(key) ?? true;
   }
 
   discard(key: string): void {
@@ -217,10 +222,10 @@ class TabsBackend implements Backend {
     known.sent = true;
   }
 
-  #request(key?: string): Promise<Answer | undefined> {
+  #request(key?: string, replaced?: true): Promise<Answer | undefined> {
     if (this.#leader === undefined) return Promise.resolve(undefined);
     const id = ++this.#requestCount;
-    this.#post({ kind: "ask", from: this.#id, id, ...(key === undefined ? {} : { key }) });
+    this.#post({ kind: "ask", from: this.#id, id, ...(key && { key }), ...(replaced && { replaced }) });
     return new Promise((resolve) => this.#requests.set(id, resolve));
   }
 

@@ -57,6 +57,7 @@ export class Leader {
       take: (item) => {
         if (!this.#over) this.#report(item);
       },
+      mark: (entries) => host.mark(entries),
       hash: () => host.hash(),
     });
   }
@@ -79,8 +80,12 @@ export class Leader {
     this.#engine.offer(entry, sent);
   }
 
-  withdraw(key: string): void {
-    this.#engine.withdraw(key);
+  withdraw(key: string, replaced?: true): void {
+    this.#engine.withdraw(key, replaced);
+  }
+
+  canReplace(key: string): boolean {
+    return this.#engine.canReplace(key);
   }
 
   verify(): Promise<boolean | undefined> {
@@ -186,13 +191,13 @@ export class Leader {
     this.#post({ kind: "welcome", term: this.#term, to: from, id, paused: this.#paused, items });
   }
 
-  async #answer({ from, id, key }: Extract<Message, { kind: "ask" }>): Promise<void> {
+  async #answer({ from, id, key, replaced }: Extract<Message, { kind: "ask" }>): Promise<void> {
     const answer: Answer = { kind: "answer", term: this.#term, to: from, id };
     if (key === undefined) {
       answer.same = await this.#engine.verify();
       answer.eventId = this.#host.cursor.eventId;
       if (answer.same) answer.hash = await this.#host.hash();
-    } else this.#engine.withdraw(key);
+    } else this.#engine.withdraw(key, replaced);
     this.#post(answer);
   }
 }

@@ -48,10 +48,16 @@ export class SharedState {
     this.#undecided = new Map();
     for (const entry of stored) {
       const known = before.get(entry.key);
-      if (known) this.#undecided.set(entry.key, known);
+      // The store knows whether an earlier leader may have sent it.
+      if (known) this.#undecided.set(entry.key, Object.assign(known, { entry }));
       else this.add(entry, true, true);
+      before.delete(entry.key);
     }
-    for (const [key, known] of before) this.#undecided.set(key, known);
+    for (const [key, known] of before) {
+      const { sentAt: _, ...entry } = known.entry;
+      // It may have been decided, and removed.
+      this.#undecided.set(key, known.sent ? Object.assign(known, { entry }) : known);
+    }
   }
 
   /** Applies an item of the feed. */

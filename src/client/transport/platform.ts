@@ -2,11 +2,18 @@ import { broadcastChannel } from "./channel.ts";
 import { noSocket, withFallback } from "./fallback.ts";
 import { hexOf, type Ports, type Socket, type SocketEvents } from "./ports.ts";
 
+/** The longest delay of `setTimeout`, 24.8 days: after a longer one it would run at once. */
+const timerMsMax = 2 ** 31 - 1;
+
 /** The ports of browsers, Node 22 and Workers. */
 export const platformPorts: Ports = {
   now: () => Date.now(),
   after(ms, run) {
-    const timer = setTimeout(run, ms);
+    let timer: ReturnType<typeof setTimeout>;
+    const wait = (leftMs: number) => {
+      timer = setTimeout(() => (leftMs > timerMsMax ? wait(leftMs - timerMsMax) : run()), Math.min(leftMs, timerMsMax));
+    };
+    wait(ms);
     return () => clearTimeout(timer);
   },
   defer: (run) => queueMicrotask(run),

@@ -1,6 +1,6 @@
 import { type DescribeRouteOptions, resolver } from "hono-openapi";
 import type * as z from "zod/mini";
-import { type ErrorCode, errorKinds, partitionName, problem } from "../../protocol/index.ts";
+import { type ErrorCode, errorStatuses, isRetryable, partitionName, problem } from "../../protocol/index.ts";
 import { problemTexts } from "../problem-texts.ts";
 import { problemDocument } from "./schemas.ts";
 
@@ -80,7 +80,7 @@ export const authenticationRefusals = (...codes: ErrorCode[]): Responses => refu
 
 /** The error responses of an operation, by status, with an example of each code. */
 export function refusals(...codes: ErrorCode[]): Responses {
-  const byStatus = Map.groupBy(new Set([...codes, ...commonCodes]), (code) => errorKinds[code].status);
+  const byStatus = Map.groupBy(new Set([...codes, ...commonCodes]), (code) => errorStatuses[code]);
   return Object.fromEntries(
     [...byStatus].toSorted(([a], [b]) => a - b).map(([status, codesOfStatus]) => [status, refusal(codesOfStatus)]),
   );
@@ -89,7 +89,7 @@ export function refusals(...codes: ErrorCode[]): Responses {
 function refusal(codes: readonly ErrorCode[]): Answer {
   return {
     description: codes.map((code) => `\`${code}\`: ${problemTexts[code]}.`).join("\n\n"),
-    headers: codes.some((code) => errorKinds[code].retryable) ? headers("RetryAfter") : headers(),
+    headers: codes.some((code) => isRetryable(code)) ? headers("RetryAfter") : headers(),
     content: {
       "application/problem+json": {
         schema: resolver(problemDocument),
@@ -101,7 +101,7 @@ function refusal(codes: readonly ErrorCode[]): Answer {
 
 function exampleOf(code: ErrorCode) {
   return problem(
-    { code, detail: `${problemTexts[code]}.`, ...(errorKinds[code].retryable ? { retryAfter: 1 } : {}) },
+    { code, detail: `${problemTexts[code]}.`, ...(isRetryable(code) ? { retryAfter: 1 } : {}) },
     {
       instance: "/v1/partitions/room",
       traceId: "4bf92f3577b34da6a3ce929d0e0e4736",

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { errorKinds, bounds } from "../../protocol/index.ts";
+import { errorStatuses, bounds } from "../../protocol/index.ts";
 
 // The bodies of requests and responses, for the document. `draft.ts` and the partition validate requests.
 
@@ -110,7 +110,7 @@ const violation = z
   })
   .check(z.meta({ ref: "Violation" }));
 
-const code = z.enum(Object.keys(errorKinds) as [keyof typeof errorKinds]);
+const code = z.enum(Object.keys(errorStatuses) as [keyof typeof errorStatuses]);
 const errors = z.array(violation).check(z.maxLength(bounds.violationsMax));
 const problemMembers = {
   type: z.string().check(z.meta({ description: "`/problems/<code>`, which explains the code." })),

@@ -1,5 +1,5 @@
 import { describeRoute } from "hono-openapi";
-import { type ErrorCode, errorKinds } from "../../protocol/index.ts";
+import { type ErrorCode, errorStatuses } from "../../protocol/index.ts";
 import { page, parameters, refusals } from "../document/parts.ts";
 import type { Edge } from "../env.ts";
 import { problemList, problemPage } from "../problem-pages.ts";
@@ -34,7 +34,7 @@ export function problemRoutes(app: Edge): void {
           in: "path",
           required: true,
           description: "The `code` of a problem.",
-          schema: { type: "string", enum: Object.keys(errorKinds) },
+          schema: { type: "string", enum: Object.keys(errorStatuses) },
           example: "conflict",
         },
         ...parameters("traceparent"),
@@ -44,7 +44,7 @@ export function problemRoutes(app: Edge): void {
     securePages,
     (c) => {
       const code = c.req.param("code");
-      if (!Object.hasOwn(errorKinds, code)) {
+      if (!Object.hasOwn(errorStatuses, code)) {
         throw new Refused({ code: "not_found", detail: "There is no problem with this code: see /problems." });
       }
       return c.html(problemPage(code as ErrorCode, c.get("secureHeadersNonce")!));

@@ -10,6 +10,11 @@ export interface Submitted {
   readonly mode: PendingEntry["mode"];
   readonly drafts: readonly QueuedDraft[];
   outcome: Outcome;
+  wasSent?: true;
+  /** A time of the server's clock before it may have been sent first, in milliseconds since 1970. */
+  sentAfter?: number;
+  /** It was sent while its storage failed, which may have kept it as never sent. */
+  unmarked?: true;
   /** Its position among all submissions. */
   readonly place: number;
 }

@@ -2,7 +2,7 @@ import { Engine } from "../../../src/client/sync/engine.ts";
 import { Inbox } from "../../../src/client/sync/inbox.ts";
 import { Link } from "../../../src/client/transport/link.ts";
 import { Outbox } from "../../../src/client/sync/outbox.ts";
-import { PresenceSender } from "../../../src/client/sync/presence.ts";
+import { Presence } from "../../../src/client/sync/presence.ts";
 import { Replica } from "../../../src/client/sync/replica.ts";
 import { State } from "../../../src/model/index.ts";
 import type { JsonObject } from "../../../src/protocol/index.ts";
@@ -101,8 +101,8 @@ export const planted: Readonly<Record<string, Variant>> = {
   "an outbox that does not wait after a refusal": {
     plant: () =>
       replace(Outbox.prototype, "refuse", (refuse) => {
-        return function (this: Outbox, key, now) {
-          refuse.call(this, key, now, 0);
+        return function (this: Outbox, key, problem, now, _forMs, undecided) {
+          refuse.call(this, key, problem, now, 0, undecided);
         };
       }),
   },
@@ -144,7 +144,7 @@ export const planted: Readonly<Record<string, Variant>> = {
   "a state that is saved while it has events of undecided drafts": {
     plant: () => pretend(Replica.prototype, "onlyDecided", true),
   },
-  "presence that is not sent again": { plant: () => replace(PresenceSender.prototype, "begin", () => () => {}) },
+  "presence that is not sent again": { plant: () => replace(Presence.prototype, "begin", () => () => {}) },
   "a draft that leaves the store when it is sent": { sent: (storage, key) => storage.forget(key) },
   "a client that treats all logs as the same": {
     tamper: (frame) => frame.replace(/"serverId":"[^"]*"/, '"serverId":"log"'),

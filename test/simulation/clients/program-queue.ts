@@ -12,6 +12,8 @@ export class ProgramQueue {
   readonly #settled = new Set<string>();
   /** Keys that the server may have seen. */
   readonly #sent = new Set<string>();
+  /** Keys that were sent, and are kept as never sent. */
+  readonly #unmarked = new Set<string>();
   /** Keys that may be in a fetched state: they are not shown. */
   #doubtful = new Set<string>();
   /** Keys in the queue or parked, at the last check. */
@@ -54,12 +56,17 @@ export class ProgramQueue {
 
   /** The store has loaded these entries. */
   loaded(entries: readonly QueueEntry[]): void {
-    for (const { key, mode, drafts, parked } of entries) {
+    for (const { key, mode, drafts, parked, rejected, sentAt } of entries) {
+      // It was decided by an earlier program.
+      if (rejected) continue;
       const entry = this.#book.add({ key, mode, drafts });
       // That it is parked may not be stored.
       if (!parked && entry.outcome === "parked") entry.outcome = "open";
       this.#here.add(key);
-      (parked ? this.#settled : this.#sent).add(key);
+      if (parked) this.#settled.add(key);
+      else if (sentAt !== 0) this.#sent.add(key);
+      else if (entry.unmarked) this.#unmarked.add(key);
+      else this.#reporter.check(!entry.wasSent, () => `${key} was sent, and is kept as never sent`);
     }
   }
 
@@ -85,8 +92,19 @@ export class ProgramQueue {
     });
   }
 
-  sent(key: string): void {
+  /** `beganAt`: when the connection began, by the server's clock. `degraded`: its storage fails. */
+  sent(key: string, beganAt: number, degraded: boolean): void {
     this.#sent.add(key);
+    const entry = this.#book.get(key);
+    if (!entry) return;
+    entry.wasSent = true;
+    entry.sentAfter ??= beganAt;
+    if (degraded) entry.unmarked = true;
+  }
+
+  /** Whether the storage has kept an entry as never sent, though it was sent while the storage failed. */
+  get hasUnmarked(): boolean {
+    return this.#unmarked.size > 0 && [...this.#unmarked].some((key) => this.#here.has(key));
   }
 
   /** A parked entry is sent again. */
@@ -120,12 +138,14 @@ export class ProgramQueue {
     this.#doubtful = new Set(client.pending.map(({ key }) => key).filter((key) => this.#sent.has(key)));
   }
 
-  /** Checks the current queue. `complete`: it also includes the entries of the store. */
-  look(client: AnyClient, complete: boolean, server: Server, principal: string): void {
+  /** Checks the current queue. `complete`: it also includes the entries of the store. `beganAt`: of a connection that is online. */
+  look(client: AnyClient, complete: boolean, server: Server, principal: string, beganAt?: number): void {
     const here = new Set<string>();
     for (const entry of [...client.pending, ...client.parked]) {
       if (!this.#book.get(entry.key)) this.#retried.add(entry.key);
-      this.#book.add(entry);
+      const submitted = this.#book.add(entry);
+      // It may be sent at once, as far as the storage knows.
+      if (beganAt !== undefined) submitted.sentAfter ??= beganAt;
       here.add(entry.key);
     }
     for (const key of this.#here) {

@@ -11,8 +11,13 @@ import {
 } from "../../../src/client/index.ts";
 // Loaded before the first client needs it, so that its time is the same in each run.
 import "../../../src/client/api/base-keeper.ts";
+import "../../../src/client/api/queue-tools.ts";
 import "../../../src/client/stores/resilient.ts";
 import { loadUndo } from "../../../src/client/api/undoing.ts";
+import "../../../src/client/sync/first-token.ts";
+import "../../../src/client/sync/checks.ts";
+import "../../../src/client/sync/presence.ts";
+import "../../../src/client/sync/renewal.ts";
 import { rejectionRetentionMs } from "../../../src/core/index.ts";
 import type { JsonObject, ServerMessage } from "../../../src/protocol/index.ts";
 import type { Application, Proposal } from "../drafts.ts";
@@ -89,6 +94,8 @@ export class Program {
   #serverId: string | undefined;
   /** Whether the present connection has had its `connected`. */
   #isConnected = false;
+  /** The server's time when the present connection began. */
+  #beganAt = 0;
   #promises = 0;
   #ended = false;
   #closing = false;
@@ -315,8 +322,15 @@ export class Program {
     );
     this.#eventId = eventId;
     this.#wasReset = false;
-    const { servers } = this.#parts;
-    this.#queue.look(client, this.#loaded || this.#closing, servers[this.#generation]!, this.principal);
+    const server = this.#parts.servers[this.#generation]!;
+    const { status } = client.status;
+    this.#queue.look(
+      client,
+      this.#loaded || this.#closing,
+      server,
+      this.principal,
+      status === "online" ? this.#beganAt : undefined,
+    );
     // Until its token has come, it applies drafts as if it had none.
     this.#view.check(client, client.principal ?? `dev:${client.clientId}`);
   }
@@ -350,7 +364,9 @@ export class Program {
     });
     client.on("parked", ({ entry }) => book.settle(entry.key, "parked"));
     client.on("expired", ({ entry }) => {
-      const ageMs = this.#ports.now() - entry.queuedAt;
+      // The clock of the device decides nothing.
+      const { sentAfter } = book.get(entry.key)!;
+      const ageMs = sentAfter === undefined ? 0 : this.#beganAt - sentAfter;
       this.#check(ageMs > rejectionRetentionMs, () => `${entry.key} has expired after ${ageMs} ms`);
       book.settle(entry.key, "expired");
     });
@@ -410,7 +426,7 @@ export class Program {
     return {
       send: (text: string) => {
         for (const key of watch.sent(text)) {
-          this.#queue.sent(key);
+          this.#queue.sent(key, this.#beganAt, !this.client.durable);
           this.#parts.sent(key);
         }
         connection.send(text);
@@ -428,6 +444,7 @@ export class Program {
     if (message.type === "connected") {
       const { serverId, initialState } = message.payload;
       this.#isConnected = true;
+      this.#beganAt = message.timestamp;
       if (serverId !== this.#serverId) this.#queue.reopened();
       this.#serverId = serverId;
       if (initialState === undefined) {

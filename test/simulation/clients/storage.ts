@@ -57,9 +57,9 @@ export class DeviceStorage {
     this.#extends = parts.random.chance(0.7);
   }
 
-  /** The keys of the durable entries. */
+  /** The keys of the durable entries without a verdict. */
   get keys(): readonly string[] {
-    return [...this.#entries.keys()];
+    return [...this.#entries].filter(([, text]) => !(JSON.parse(text) as QueueEntry).rejected).map(([key]) => key);
   }
 
   has(key: string): boolean {

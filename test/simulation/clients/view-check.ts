@@ -45,7 +45,7 @@ export class ViewCheck {
     }
     const shown = pending.filter(({ key, undoing }) => queue.isShown(key) && !undoing);
     const isOpen: IsOpen = (draftId) => (server.ledger.event(principal, draftId)?.eventId ?? Infinity) > eventId;
-    if (this.#isUncertain(shown, isOpen)) return;
+    if (queue.hasUnmarked || this.#isUncertain(shown, isOpen)) return;
     const expected = viewFromScratch({ model, clientId, principal, confirmed, eventId }, shown, isOpen);
     const text = canonicalJson(state as Json);
     reporter.check(

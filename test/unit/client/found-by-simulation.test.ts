@@ -56,6 +56,7 @@ describe("bugs that the simulator has found", () => {
     const client = await world.online();
     const same = client.verify();
     await settle();
+    await settle();
     // Heartbeats are answered, so nothing else detects the loss.
     for (let count = 0; count < 3; count++) {
       world.socket.frame('{"type":"heartbeat"}');
@@ -104,7 +105,9 @@ describe("bugs that the simulator has found", () => {
     });
     await settle();
     expect(client.state).toEqual(before);
-    expect(client.pending.map(({ failure }) => failure)).toEqual([undefined, undefined]);
+    // They fit, and are held back.
+    expect(client.status.held?.code).toBe("storage_unavailable");
+    for (const { failure } of client.pending) expect(failure).toBe(client.status.held);
     world.socket.say(refused(b!, "storage_unavailable", { retryable: true, retryAfter: 1 }));
     await world.pass(2_000);
     const [again, after] = world.socket.of("submit_event").slice(2);

@@ -1,6 +1,11 @@
 // Loaded before the first client needs it: tests count turns.
 import "../../../src/client/api/base-keeper.ts";
+import "../../../src/client/api/queue-tools.ts";
 import "../../../src/client/stores/resilient.ts";
+import "../../../src/client/sync/first-token.ts";
+import "../../../src/client/sync/checks.ts";
+import "../../../src/client/sync/presence.ts";
+import "../../../src/client/sync/renewal.ts";
 import "../../../src/client/sync/state-loader.ts";
 import { loadUndo } from "../../../src/client/api/undoing.ts";
 import { Client, type ClientParts } from "../../../src/client/api/client.ts";
@@ -34,8 +39,10 @@ export class FakeSocket {
   readonly #events: SocketEvents;
 
   readonly protocols: readonly string[];
+  readonly #now: () => number;
 
-  constructor(url: string, events: SocketEvents, protocols: readonly string[]) {
+  constructor(url: string, events: SocketEvents, protocols: readonly string[], now = () => 1) {
+    this.#now = now;
     this.url = url;
     this.protocols = protocols;
     this.#events = events;
@@ -64,7 +71,7 @@ export class FakeSocket {
 
   /** Sends messages in one frame. */
   say(...messages: { type: string; payload: object; inReplyTo?: string | undefined }[]): void {
-    const sent = messages.map((message) => Object.assign({ id: "s", timestamp: 1 }, message));
+    const sent = messages.map((message) => Object.assign({ id: "s", timestamp: this.#now() }, message));
     this.frame(JSON.stringify(sent.length === 1 ? sent[0] : sent));
   }
 
@@ -116,6 +123,8 @@ export class FakeSocket {
 export class FakeWorld {
   now = 1_700_000_000_000;
   random = 0.5;
+  /** The server's clock. */
+  serverNow: () => number = () => 1;
   readonly sockets: FakeSocket[] = [];
   reachability: Reachability | undefined;
   #ids = 0;
@@ -135,7 +144,7 @@ export class FakeWorld {
       return Uint8Array.from({ length: count }, (_, at) => Math.floor(id / 256 ** (count - 1 - at)) % 256);
     },
     open: (url, events, protocols) => {
-      const socket = new FakeSocket(url, events, protocols);
+      const socket = new FakeSocket(url, events, protocols, () => this.serverNow());
       this.sockets.push(socket);
       return socket;
     },

@@ -15,9 +15,9 @@ describe("the file of the code for stores that may fail", () => {
     // Last: while one import of a mocked file is pending, the next one gets the file itself.
     ["never arrives", () => new Promise<never>(() => {})],
   ])("[CL-2] [CL-13] if it %s, drafts are kept in memory, and the reason is reported", async (_, loads) => {
+    const opened = await memoryStore()("a");
     vi.doMock(file, loads);
     const reasons: string[] = [];
-    const opened = await memoryStore()("a");
     const close = vi.spyOn(opened, "close");
     const store = await openStore(
       async () => opened,

@@ -1,5 +1,8 @@
 // Loaded before the first client needs it: tests count turns.
 import "../../../src/client/stores/resilient.ts";
+import "../../../src/client/api/queue-tools.ts";
+import "../../../src/client/sync/checks.ts";
+import "../../../src/client/sync/presence.ts";
 import { createHash } from "node:crypto";
 // Loaded before the first tab needs it: the time here is not the real one.
 import "../../../src/client/api/base-keeper.ts";
@@ -207,9 +210,10 @@ export class TabsWorld {
     this.server.client("restores");
   }
 
-  /** The stored entries, as a new tab finds them. */
+  /** The stored entries that are not decided, as a new tab finds them. */
   async stored(): Promise<QueueEntry[]> {
-    return (await (await this.storage("server/room/ada")).load()).entries;
+    const { entries } = await (await this.storage("server/room/ada")).load();
+    return entries.filter(({ rejected }) => !rejected);
   }
 }
 

@@ -1,0 +1,129 @@
+import { describe, expect, it } from "vitest";
+import { memoryStore } from "../../../src/client/stores/memory.ts";
+import { accepted, FakeWorld, refused, rejected, settle } from "./harness.ts";
+
+const title = (value: string) => ["set", { target: "title", value }] as const;
+const day = 24 * 60 * 60 * 1_000;
+
+describe("the queue in hand", () => {
+  it("[CL-13] [WP-12] says why and until when the server holds it back, and goes on without the withdrawn draft", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    const [one, two] = [client.submit(...title("1")), client.submit(...title("2"))];
+    await settle();
+    const [first, second] = world.socket.of("submit_event");
+    const problem = { retryable: true, retryAfter: 30 * 24 * 60 * 60 };
+    world.socket.say(refused(first!, "rate_limited", problem), refused(second!, "rate_limited", problem));
+    await settle();
+    const { held } = client.status;
+    expect(held).toMatchObject({ code: "rate_limited", key: first!.payload.draftId, long: true });
+    expect(held!.until).toBeGreaterThanOrEqual(world.now + 30 * day);
+    for (const { failure } of client.pending) expect(failure).toBe(held);
+    expect(await client.withdraw(held!.key!)).toBe(true);
+    expect(await one).toEqual({ status: "withdrawn" });
+    expect([client.status.reason, client.status.held]).toEqual(["ok", undefined]);
+    expect(world.sockets).toHaveLength(2);
+    world.socket.accept();
+    await settle();
+    const again = world.socket.of("submit_event");
+    expect(again.map(({ payload }) => payload.draftId)).toEqual([second!.payload.draftId]);
+    world.socket.say(accepted(again[0]!, 1));
+    expect(await two).toMatchObject({ status: "accepted" });
+  });
+
+  it("[CL-13] withdraws nothing that the server may have decided", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    const verdict = client.submit(...title("1"));
+    await settle();
+    const [sent] = world.socket.of("submit_event");
+    const { key } = client.pending[0]!;
+    expect(await client.withdraw(key)).toBe(false);
+    world.socket.say(refused(sent!, "storage_unavailable", { retryable: true, retryAfter: 100 }));
+    await settle();
+    // The outcome is open.
+    expect(await client.withdraw(key)).toBe(false);
+    // The hold outlives the silence after which a connection counts as lost.
+    world.socket.end();
+    await world.pass(60_000);
+    world.socket.accept();
+    await settle();
+    world.socket.say(accepted(world.socket.of("submit_event")[0]!, 1));
+    expect(await verdict).toMatchObject({ status: "accepted" });
+    expect(await client.withdraw(key)).toBe(false);
+  });
+
+  it("[CL-13] replaces a draft that was not sent, also one of before a reload, and never one that was", async () => {
+    const world = new FakeWorld();
+    const store = memoryStore();
+    const before = world.client({ store });
+    const options = { replaces: "title" };
+    const first = before.submit(...title("1"), options);
+    await settle();
+    const second = before.submit(...title("2"), options);
+    expect(before.pending).toHaveLength(1);
+    expect(await first).toEqual({ status: "withdrawn", replaced: true });
+    void second;
+    await before.flushed();
+    await before.close();
+    const client = world.client({ store });
+    await settle();
+    const third = client.submit(...title("3"), options);
+    await settle();
+    expect(client.pending).toHaveLength(1);
+    world.socket.accept();
+    await settle();
+    const [sent, ...others] = world.socket.of("submit_event");
+    expect([sent!.payload.event.payload.value, others]).toEqual(["3", []]);
+    void client.submit(...title("4"), options);
+    await settle();
+    expect(client.pending).toHaveLength(2);
+    world.socket.say(accepted(sent!, 1));
+    expect(await third).toMatchObject({ status: "accepted" });
+  });
+
+  it("[CL-13] keeps what the server has rejected until it is discarded, over reloads", async () => {
+    const world = new FakeWorld();
+    const store = memoryStore();
+    const before = await world.online({ store });
+    const verdict = before.submit(...title("1"));
+    await settle();
+    world.socket.say(rejected(world.socket.of("submit_event")[0]!, "validation_failed"));
+    expect(await verdict).toMatchObject({ status: "rejected" });
+    expect(await before.settled()).toBe(true);
+    await before.close();
+    const client = world.client({ store });
+    await settle();
+    expect([client.pending, client.parked]).toEqual([[], []]);
+    const [kept] = client.rejected;
+    expect(kept).toMatchObject({
+      drafts: [{ payload: { value: "1" } }],
+      rejected: { problem: { code: "validation_failed" } },
+    });
+    client.discard(kept!.key);
+    expect(client.rejected).toEqual([]);
+    await client.close();
+    const after = world.client({ store });
+    await settle();
+    expect(after.rejected).toEqual([]);
+    await after.close();
+  });
+
+  it("[CL-13] what was never sent does not expire, whatever the clock of the device says", async () => {
+    const world = new FakeWorld();
+    world.serverNow = () => world.now;
+    const store = memoryStore();
+    world.now -= 400 * day;
+    const before = world.client({ store });
+    void before.submit(...title("1"));
+    await before.flushed();
+    await before.close();
+    world.now += 400 * day;
+    const client = world.client({ store });
+    await settle();
+    world.socket.accept({ limits: { rejectionRetentionMs: 30 * day } });
+    await settle();
+    expect(world.socket.of("submit_event")).toHaveLength(1);
+    await client.close();
+  });
+});
