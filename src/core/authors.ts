@@ -1,5 +1,4 @@
 import type { AnyModel } from "../model/index.ts";
-import { shownClientId } from "../model/who.ts";
 import { bounds } from "../protocol/index.ts";
 import type { Storage } from "../storage/port.ts";
 import { hexOf } from "./hex.ts";
@@ -32,7 +31,7 @@ export class Authors {
 
   /** The client id that readers see. */
   clientIdOf(clientId: string): string {
-    return shownClientId(this.#model, clientId);
+    return this.#model.shownClientId(clientId);
   }
 
   /** Whether events say who made them. */

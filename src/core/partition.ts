@@ -308,7 +308,15 @@ export class Partition {
     assertNotAhead(head, since);
     assertSameLog(this.#environment.ports.storage, since, proof);
     const { storage } = this.#environment.ports;
-    return pageSteps(storage, since, clampLimit(limit), head.eventId, undefined, undefined, authors);
+    return pageSteps(
+      storage,
+      since,
+      clampLimit(limit),
+      head.eventId,
+      undefined,
+      undefined,
+      authors && this.authors.shows,
+    );
   }
 
   /**

@@ -20,6 +20,19 @@ export function payloadViolations(
     : [{ field: formatPath(["payload", ...changed]), code: schemaError, message: "This field is not known here." }];
 }
 
+/**
+ * Returns how the payload of a draft violates the schema of its version, where that is an older one whose schema is
+ * given: so upcasters get what they were written for. Throws what the schema throws.
+ */
+export function olderViolations(
+  { olderPayloads }: Pick<EventDefinition<object, never>, "olderPayloads">,
+  version: number,
+  payload: JsonObject,
+): Violation[] {
+  const older = olderPayloads?.[version];
+  return older ? payloadViolations({ payload: older }, payload) : [];
+}
+
 /** Returns which business rules the event violates in the current state, at most `draftBounds.violationsMax`. Owns `at` from now on. Throws what they throw. */
 export function ruleViolations(
   definition: EventDefinition<object, never>,

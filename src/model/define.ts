@@ -1,5 +1,5 @@
 import type * as z from "zod/mini";
-import type { JsonObject } from "../protocol/index.ts";
+import type { Failure, JsonObject } from "../protocol/index.ts";
 import type { DerivedHost, StateIndex } from "./state-index.ts";
 
 /** A type with everything in it readonly; a state of any JSON is unchanged. */
@@ -102,6 +102,11 @@ export interface EventDefinition<S, P extends z.core.$ZodType> {
   payload: P;
   /** The current version of the payload; absent: 1. */
   version?: number;
+  /**
+   * The schemas of older versions. A draft of version v is checked against `olderPayloads[v]` before it is upcast, if
+   * there is one. Events of the log are not checked again.
+   */
+  olderPayloads?: { readonly [version: number]: z.core.$ZodType };
   /** `upcast[v]` turns a payload of version v into one of v + 1; one for each older version. */
   upcast?: { readonly [fromVersion: number]: (payload: JsonObject) => JsonObject };
   /** The permission that submitting needs; absent: `submit:<type>`. */
@@ -162,6 +167,10 @@ export interface Model<
 > extends ModelDefinition<S, Payloads> {
   /** The definition of an event type; undefined if the model does not have it. */
   eventType(type: string): EventDefinition<S, z.core.$ZodType> | undefined;
+  /** The client id that reducers and readers get: empty if the model hides its authors. */
+  shownClientId(clientId: string): string;
+  /** Why `authorize` does not allow an action, or undefined. `state`: a view of it. Throws what that throws. */
+  forbids(state: S, who: Who, action: string): Failure | undefined;
 }
 
 /** Any model, where its types do not matter. */
@@ -212,9 +221,23 @@ export function defineModel<S extends object, Payloads extends Record<string, z.
       if (!event.upcast?.[from])
         throw new TypeError(`model ${definition.name}: ${type}: no upcaster from version ${from}`);
     }
+    for (const older of Object.keys(event.olderPayloads ?? {})) {
+      if (!event.upcast?.[Number(older)] || Number(older) >= version)
+        throw new TypeError(`model ${definition.name}: ${type}: version ${older} is not an older one that is upcast`);
+    }
     types.set(type, event);
   }
-  return { ...definition, eventType: (type) => types.get(type) };
+  return {
+    ...definition,
+    eventType: (type) => types.get(type),
+    shownClientId(clientId) {
+      return this.authors === "hidden" ? "" : clientId;
+    },
+    forbids(state, who, action) {
+      if (!this.authorize || this.authorize(state as DeepReadonly<S>, who, action as "read") === true) return undefined;
+      return { code: "forbidden", layer: "permission", detail: `The state does not allow you "${action}".` };
+    },
+  };
 }
 
 /** The name of the permission that submitting `type` needs. */

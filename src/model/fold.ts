@@ -1,7 +1,6 @@
 import type { JsonObject } from "../protocol/index.ts";
 import type { AnyModel, EventDefinition, ModelEvent } from "./define.ts";
 import type { State } from "./state.ts";
-import { shownClientId } from "./who.ts";
 
 /** An event of the log, as it was submitted: the input of a fold. */
 export interface LoggedEvent {
@@ -45,7 +44,7 @@ export function foldEvent(model: AnyModel, state: Pick<State<object>, "replay" |
     throw new FoldError(`the model has no version ${event.version} of "${event.type}"`);
   }
   try {
-    const current = upcast(definition, { ...event, clientId: shownClientId(model, event.clientId) });
+    const current = upcast(definition, { ...event, clientId: model.shownClientId(event.clientId) });
     state.replay((draft) => definition.reduce(draft, current, state.context));
   } catch (error) {
     throw new FoldError(`the reducer of "${event.type}" failed`, { cause: error });

@@ -93,6 +93,7 @@ describe("/openapi.json", () => {
       "post /v1/partitions/{partition}/connection/{id}",
       "post /v1/partitions/{partition}/drain",
       "post /v1/partitions/{partition}/events",
+      "post /v1/poll",
       "post /v1/tickets",
       "put /v1/limits",
       "put /v1/revocations",

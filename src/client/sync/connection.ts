@@ -119,6 +119,7 @@ export class Connection {
           draftIds: true,
           proofs: true,
           probes: true,
+          authors: true,
           ...(identity && { principal: true }),
           renewal: token !== undefined,
           ...(presence && { presence: true, presenceRefusals: true, replaces: presence.peerId! }),

@@ -1,5 +1,4 @@
 import { permissionFor } from "../../model/index.ts";
-import { isAuthorized, notAuthorized } from "../../model/who.ts";
 import { type Failure, allows } from "../../protocol/index.ts";
 import { callModel } from "./model-fault.ts";
 import type { Review, TypedDraft } from "./review.ts";
@@ -17,6 +16,5 @@ export function checkPermission(review: Review, typed: TypedDraft): Failure | un
   const { model, live, authors, author } = review;
   if (!model.authorize) return undefined;
   const who = { principal: author.principal, author: authors.of(author.principal) };
-  if (callModel(() => isAuthorized(model, live.fold.state, who, typed.type))) return undefined;
-  return notAuthorized(typed.type);
+  return callModel(() => live.fold.state.read((state) => model.forbids(state, who, typed.type)));
 }

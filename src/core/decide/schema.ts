@@ -1,6 +1,13 @@
 import { en } from "zod/locales";
 import * as z from "zod/mini";
-import { type EventDefinition, type ModelEvent, payloadViolations, schemaError, upcast } from "../../model/index.ts";
+import {
+  type EventDefinition,
+  type ModelEvent,
+  olderViolations,
+  payloadViolations,
+  schemaError,
+  upcast,
+} from "../../model/index.ts";
 import {
   eventShape,
   expectedEventIdShape,
@@ -11,7 +18,6 @@ import {
   bounds,
   type Violation,
 } from "../../protocol/index.ts";
-import { shownClientId } from "../../model/who.ts";
 import { callModel } from "./model-fault.ts";
 import type { Review, TypedDraft } from "./review.ts";
 
@@ -61,13 +67,15 @@ export function checkSchema(review: Review): Failure | TypedDraft {
       ...(version === undefined ? {} : { version }),
       payload: raw["payload"],
       timestamp: Math.max(review.now, review.live.head.timestamp),
-      clientId: shownClientId(review.model, review.clientId),
+      clientId: review.model.shownClientId(review.clientId),
       author: review.authors.of(review.author.principal),
     };
+    const older = callModel(() => olderViolations(definition, version ?? 1, logged.payload));
+    violations.push(...older);
     try {
-      event = upcast(definition, logged);
+      if (older.length === 0) event = upcast(definition, logged);
     } catch {
-      // An upcaster is written for payloads of its version only, and older schemas are not kept.
+      // An upcaster is written for payloads of its version only, and the schema of that need not be given.
       violations.push({ field: "payload", code: schemaError, message: `Not a payload of version ${version ?? 1}.` });
     }
     if (event) {

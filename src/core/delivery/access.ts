@@ -1,4 +1,3 @@
-import { isAuthorized } from "../../model/who.ts";
 import type { Author, Failure } from "../../protocol/index.ts";
 import type { Environment } from "../environment.ts";
 import type { Live } from "../live.ts";
@@ -7,12 +6,6 @@ import { Refusal } from "../refusal.ts";
 
 /** Permissions with which everything can be read, whatever the state says. `*` is none of them: users may have it. */
 const readAllPermissions: readonly string[] = ["admin:read", "admin:*"];
-
-const notAllowed: Failure = {
-  code: "forbidden",
-  layer: "permission",
-  detail: "The state of this partition does not allow you to read it.",
-};
 
 type Context = Pick<Environment, "model" | "authors" | "ports" | "name">;
 
@@ -33,19 +26,20 @@ export class ReadAccess {
     if (permissions !== "all" && readAllPermissions.some((name) => permissions.includes(name))) return undefined;
     const known = this.#known.get(principal);
     if (known || this.#known.has(principal)) return known;
-    const failure = this.#live.fold.unsound ?? (this.#allows(principal) ? undefined : notAllowed);
+    const failure = this.#live.fold.unsound ?? this.#refusal(principal);
     this.#known.set(principal, failure);
     return failure;
   }
 
-  #allows(principal: string): boolean {
+  #refusal(principal: string): Failure | undefined {
     const { model, authors, ports, name } = this.#context;
+    const who = { principal, author: authors.of(principal) };
     try {
-      return isAuthorized(model, this.#live.fold.state, { principal, author: authors.of(principal) }, "read");
+      return this.#live.fold.state.read((state) => model.forbids(state, who, "read"));
     } catch (error) {
       if (!this.#logged) ports.log("error", "the model failed to authorise", { ...name, error: describe(error) });
       this.#logged = true;
-      return false;
+      return { code: "forbidden", layer: "permission", detail: "It cannot be found out whether you may read." };
     }
   }
 }

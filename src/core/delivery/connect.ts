@@ -66,7 +66,7 @@ export function connect(context: WindowContext, session: Session, given: Connect
     ...(command.stateChunks ? { stateChunks: true } : {}),
     ...(command.probes ? { probes: true } : {}),
     ...(command.presenceRefusals ? { presenceRefusals: true } : {}),
-    ...(command.authors ? { authors: true } : {}),
+    ...(command.authors && authors.shows ? { authors: true } : {}),
     peerId: command.presence ? ports.random.peerId() : undefined,
   };
   const since = command.sinceEventId;
