@@ -460,7 +460,7 @@ export class State<S extends object> {
     {
       push: this.#mutatingMethod((array, items) => (this.#splice(array, array.length, 0, items), array.length)),
       unshift: this.#mutatingMethod((array, items) => (this.#splice(array, 0, 0, items), array.length)),
-      pop: this.#mutatingMethod((array) => this.#splice(array, array.length - 1, 1, [])[0]),
+      pop: this.#mutatingMethod((array) => this.#splice(array, Math.max(array.length - 1, 0), 1, [])[0]),
       shift: this.#mutatingMethod((array) => this.#splice(array, 0, 1, [])[0]),
       splice: this.#mutatingMethod((array, [start, count, ...items], given) =>
         this.#splice(

@@ -8,7 +8,8 @@ export function plain(value: unknown, copy: (value: object) => object): unknown 
 
 /** Returns `now`, in which every part that is equal to the same part of `before` is that part. */
 export function shared(before: unknown, now: unknown): unknown {
-  if (Object.is(before, now)) return before;
+  // JSON has no -0.
+  if (before === now || Object.is(before, now)) return before;
   if (!isPlain(before) || !isPlain(now) || Array.isArray(before) !== Array.isArray(now)) return now;
   const keys = Object.keys(now);
   const result = mapped(now, (item, key) => (Object.hasOwn(before, key) ? shared(before[key], item) : item));

@@ -272,6 +272,32 @@ describe("select", () => {
     expect(calls).toBe(1);
   });
 
+  it("[CL-12] -0 and 0 are the same value, as in JSON", () => {
+    const client = new StateClient({ rest: 0, list: [0] });
+    const made = [client.select((state) => state.rest), client.select((state) => state)];
+    const before = made.map(({ get }) => get());
+    let calls = 0;
+    for (const selection of made) selection.subscribe(() => calls++);
+    client.live = new State({ rest: -0, list: [-0] } as object, { publishes: true });
+    client.notify();
+    expect(calls).toBe(0);
+    expect(made.map(({ get }) => get())).toEqual(before);
+    expect(made[1]!.get()).toBe(before[1]);
+  });
+
+  it("[CL-12] counts what was undone before an empty list is popped", () => {
+    const client = new StateClient({ list: [] });
+    client.live.change((state: Any) => state.list.push(1));
+    const undo = client.live.takeUndo();
+    const selection = client.select((state) => state.list.length);
+    let calls = 0;
+    selection.subscribe(() => calls++);
+    undo();
+    client.live.change((state: Any) => state.list.pop());
+    client.notify();
+    expect([selection.get(), calls]).toEqual([0, 1]);
+  });
+
   it("[CL-12] keeps what is equal: by itself, to an earlier selection, and as isEqual says", () => {
     const client = new StateClient({ list: [{ id: 1 }, { id: 2 }], x: 1 });
     const all = client.select((state) => ({ list: [...state.list], x: state.x }));
