@@ -175,7 +175,8 @@ export class BaseKeeper {
   /** Adds the waiting events to what is stored. `isCurrent`: whether that is still of use. */
   async #extend(isCurrent: () => boolean): Promise<void> {
     const store = this.#store;
-    while (this.#waiting.length > 0 && isCurrent() && !this.#isDue()) {
+    const { replica } = this.#view;
+    while (this.#waiting.length > 0 && isCurrent() && replica.onlyDecided && !this.#isDue()) {
       const added = this.#waiting.splice(0, rowEventsMax);
       const { eventId, proof } = added.at(-1)!;
       const events = JSON.stringify(added);

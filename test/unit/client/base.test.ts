@@ -230,4 +230,36 @@ describe("the kept base", () => {
     await world.pass(5_000);
     expect([client.pending, kept.base?.eventId]).toEqual([[], 1]);
   });
+
+  it("[CL-10] stores no event of an undecided draft that comes while others are stored", async () => {
+    const world = new FakeWorld();
+    const { open, written } = durable();
+    let during = () => {};
+    const store: OpenStore = async (scope) => {
+      const opened = await open(scope);
+      const extend = opened.extendBase!;
+      opened.extendBase = (tail) => {
+        during();
+        return extend(tail);
+      };
+      return opened;
+    };
+    const client = await world.online({ store }, { head: 3, state: { n: 0 }, more: { proof: "p3" } });
+    await world.pass(1_000);
+    const verdict = client.submit("set", { target: "n", value: 1 });
+    await settle();
+    world.socket.say(broadcast(4, ...set("theirs")));
+    // As after an uncertain commit: it does not say whose draft it is.
+    during = () => {
+      during = () => {};
+      world.socket.say({ type: "broadcast", payload: event(5, "set", { target: "n", value: 1 }, "me") });
+    };
+    await world.pass(2_000);
+    expect(kinds(written)).toEqual(["state 3", "3 to 4"]);
+    world.socket.say(accepted(world.socket.of("submit_event")[0]!, 5));
+    expect(await verdict).toMatchObject({ status: "accepted" });
+    await world.pass(10_000);
+    expect(kinds(written)).toEqual(["state 3", "3 to 4", "4 to 5"]);
+    await client.close();
+  });
 });
