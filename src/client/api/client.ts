@@ -545,7 +545,10 @@ export class Client<S extends object, P extends Payloads> {
     if (!Object.values<AnyModel["events"][string]>(model.events).some(({ compensate }) => compensate)) return undefined;
     const code = await within(ports, timing.connectMs, import("./undoing.ts"));
     const enter = this.#enter.bind(this);
-    return code && new code.Undoing(parts, { view: this.#view, entries: this.#entries, emitter: this.#emitter, enter });
+    return (
+      code &&
+      new code.Undoing(parts, { client: this, view: this.#view, entries: this.#entries, emitter: this.#emitter, enter })
+    );
   }
 
   /** Waits for the first token, and takes the user from it. Returns a source of tokens that begins with this one. */

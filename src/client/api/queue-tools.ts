@@ -51,8 +51,11 @@ export async function persist<S, Payload>(
   for (let retries = 0; retries < conflictRetriesMax; retries++) {
     if (verdict.status !== "rejected" || verdict.problem.code !== "conflict") break;
     const { problem } = verdict;
-    await until(() => client.eventId >= Math.max(...(problem.conflictingEventIds ?? [0])), client, signal);
-    const payload = client.status.status === "closed" ? undefined : onConflict(client.state, problem);
+    const isThere = () => client.eventId >= Math.max(...(problem.conflictingEventIds ?? [0]));
+    // A view that stands still never has it.
+    await until(() => isThere() || client.status.waiting === "reload", client, signal);
+    const isOver = client.status.status === "closed" || !(isThere() || signal?.aborted);
+    const payload = isOver ? undefined : onConflict(client.state, problem);
     if (payload === undefined) break;
     verdict = await submit(payload, client.eventId);
   }
@@ -87,7 +90,8 @@ export function replacing<S extends object>(
   changed: () => void,
 ): Replacing {
   const keys = view.replica.pending
-    .filter(({ entry }) => entry.replaces === replaces && entries.canReplace(entry.key))
+    // What is hidden already is withdrawn by another call, which shows it again if it was sent.
+    .filter(({ entry, undoing }) => !undoing && entry.replaces === replaces && entries.canReplace(entry.key))
     .map(({ entry }) => entry.key);
   const hide = (key: string, hidden: boolean) => view.replica.hide(key, hidden);
   const replace = async (key: string) => {

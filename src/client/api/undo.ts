@@ -3,6 +3,7 @@ import { type Writes, writesOf } from "../../model/writes.ts";
 import { bytesIn, compensationBytesMax } from "../../model/compensate.ts";
 import type { Failure } from "../../protocol/index.ts";
 import type { QueuedDraft, QueueEntry } from "../stores/store.ts";
+import type { StatusReport } from "../sync/status.ts";
 import type { BatchVerdict, Verdict } from "../sync/verdict.ts";
 import type { Ports } from "../transport/ports.ts";
 import type { Emitter } from "./emitter.ts";
@@ -32,6 +33,7 @@ export interface UndoParts {
 
 /** What undoing needs of its client. */
 export interface UndoHost {
+  readonly client: { readonly status: StatusReport };
   readonly view: View<any>;
   readonly entries: {
     withdraw(key: string): void | Promise<void>;
@@ -161,10 +163,13 @@ export class Undoer {
       const conflicts = decided.map((verdict) => conflictIn(verdict));
       const lost = batches.flatMap((batch, at) => (conflicts[at] === undefined ? [] : batch.map(({ back }) => back)));
       left = lost.length > 0 ? (sources ?? lost) : [];
-      const isLast = tries + 1 === triesMax;
       verdicts.push(...decided);
-      final.push(...decided.filter((_, at) => conflicts[at] === undefined || isLast));
-      if (left.length > 0 && !isLast) await this.#caughtUpTo(Math.max(...conflicts.map((id) => id ?? 0)));
+      const isAgain =
+        left.length > 0 &&
+        tries + 1 < triesMax &&
+        (await this.#caughtUpTo(Math.max(...conflicts.map((id) => id ?? 0))));
+      final.push(...decided.filter((_, at) => conflicts[at] === undefined || !isAgain));
+      if (!isAgain) break;
     }
     keep();
     // Before that a crash could bring it back.
@@ -183,22 +188,20 @@ export class Undoer {
     return { kept: alone.kept.map(({ back }) => ({ back, guarded: true })), skipped: [], sources: backs };
   }
 
-  /** Resolves when the state has this event, or the client is closed. */
-  async #caughtUpTo(eventId: number): Promise<void> {
-    const { view, emitter } = this.#host;
-    if (view.replica.eventId >= eventId) return;
+  /** Resolves when the state has this event, or the client is closed. False: it will not have it, because it stands still. */
+  async #caughtUpTo(eventId: number): Promise<boolean> {
+    const { view, emitter, client } = this.#host;
+    const isThere = () => view.replica.eventId >= eventId || this.#history.closed;
     await new Promise<void>((resolve) => {
-      const next = (isOver: boolean) => {
-        if (!isOver && view.replica.eventId < eventId) return;
+      const next = () => {
+        if (!isThere() && client.status.waiting !== "reload") return;
         for (const off of offs) off();
         resolve();
       };
-      const offs = [
-        emitter.on("confirmed", () => next(false)),
-        emitter.on("reset", () => next(false)),
-        emitter.on("status", ({ status }) => next(status === "closed")),
-      ];
+      const offs = [emitter.on("confirmed", next), emitter.on("reset", next), emitter.on("status", next)];
+      next();
     });
+    return isThere();
   }
 
   async #submit(drafts: readonly object[], step: Step): Promise<AnyVerdict> {

@@ -1,6 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { memoryStore } from "../../../src/client/stores/memory.ts";
-import { accepted, FakeWorld, refused, rejected, settle } from "./harness.ts";
+import { Engine } from "../../../src/client/sync/engine.ts";
+import { accepted, broadcast, FakeWorld, refused, rejected, settle } from "./harness.ts";
 
 const title = (value: string) => ["set", { target: "title", value }] as const;
 const day = 24 * 60 * 60 * 1_000;
@@ -107,6 +108,41 @@ describe("the queue in hand", () => {
     await settle();
     expect(after.rejected).toEqual([]);
     await after.close();
+  });
+
+  it("[CL-13] [CL-14] gives up a conflict with an event that the view will not show", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    world.socket.say(broadcast(1, "of a newer model", {}));
+    await settle();
+    let calls = 0;
+    const onConflict = () => void calls++;
+    const verdict = client.submit(...title("1"), { expectedEventId: 0, onConflict });
+    await settle();
+    const conflict = rejected(world.socket.of("submit_event")[0]!, "conflict");
+    world.socket.say({ ...conflict, payload: { ...conflict.payload, conflictingEventIds: [1] } as object });
+    await settle();
+    expect(await Promise.race([verdict, settle()])).toMatchObject({ status: "rejected" });
+    expect(calls).toBe(0);
+    await client.close();
+  });
+
+  it("[CL-13] [CL-11] a rejected replacement does not show a draft that its undo hides", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    // A tab that follows cannot know whether it was sent.
+    const canReplace = vi.spyOn(Engine.prototype, "canReplace").mockReturnValue(true);
+    const options = { replaces: "title" };
+    void client.submit(...title("1"), options);
+    await settle();
+    void client.undo();
+    expect(client.pending).toMatchObject([{ undoing: true }]);
+    const verdict = client.submit("set", { target: "title", value: 1, options: 5 } as never, options);
+    expect(await verdict).toMatchObject({ status: "rejected", local: true });
+    void client.submit(...title("2"));
+    expect(client.pending).toMatchObject([{ undoing: true }, { undoing: false }]);
+    canReplace.mockRestore();
+    await client.close();
   });
 
   it("[CL-13] what was never sent does not expire, whatever the clock of the device says", async () => {

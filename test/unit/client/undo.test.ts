@@ -106,6 +106,24 @@ describe("undo", () => {
     expect(client.state).toEqual(doc);
   });
 
+  it("[CL-11] [CL-14] an undo in conflict with an event that the view will not show resolves as rejected", async () => {
+    const { world, client, sent, accept, happens } = await online();
+    void client.submit("set", { target: "title", value: "B" });
+    await accept(0);
+    await happens("of a newer model", {});
+    expect(client.status.waiting).toBe("reload");
+    const undone = client.undo();
+    await settle();
+    const more = { conflictingEventIds: [2] };
+    const conflict = rejected(sent()[1]!, "conflict");
+    world.socket.say({ ...conflict, payload: { ...conflict.payload, ...more } });
+    await settle();
+    const late = Promise.resolve("late");
+    expect(await Promise.race([undone, late.then(settle).then(() => "late")])).toMatchObject({ status: "rejected" });
+    expect(sent()).toHaveLength(2);
+    await client.close();
+  });
+
   it("[CL-11] after sign-out there is nothing to undo", async () => {
     const { client, accept } = await online();
     void client.submit("set", { target: "title", value: "B" });
