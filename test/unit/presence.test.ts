@@ -2,7 +2,7 @@ import { serialize } from "node:v8";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { authorOfSubject } from "../../src/shell/author.ts";
-import { type Author, bounds } from "../../src/protocol/index.ts";
+import { type Author, bounds, noLimits } from "../../src/protocol/index.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { type Message, type TestConnection, TestPartition } from "../support/partition.ts";
 
@@ -346,6 +346,35 @@ describe("presence", () => {
     const third = room.client("a", { ...asking, replaces: peerIdOf(second) });
     room.elapse(interval);
     expect([second.session.state.presence, third.session.kept.presence]).toEqual([undefined, undefined]);
+  });
+
+  it("[CL-8] [CL-14] a connection that was replaced and shows something else lives: newcomers receive that", () => {
+    const room = new TestPartition();
+    const [watcher, first] = clients(room, "watcher", "a");
+    show(first, { at: 1 });
+    room.client("a", { ...asking, replaces: peerIdOf(first) });
+    show(first, { at: 2 });
+    room.elapse(interval);
+    const peers = [{ peerId: peerIdOf(first), clientId: "a", state: { at: 2 } }];
+    expect(presenceOf(watcher).at(-1)).toEqual({ peers, gone: [] });
+    expect(room.client("new", asking).of("presence")[0].payload.peers).toEqual(peers);
+  });
+
+  it("[CL-8] a connection that was replaced does not show more than there are places", () => {
+    const room = new TestPartition();
+    room.partition.limit({ ...noLimits, connectionsPerPrincipal: 1_000 });
+    const ada = { principal: "ada", permissions: "all" } as const;
+    const open = (more: object = {}) => {
+      const connection = room.open(ada);
+      connection.connect("a", { ...asking, ...more });
+      return connection;
+    };
+    const own = Array.from({ length: bounds.peersPerPrincipalMax }, () => open());
+    for (const connection of own) show(connection, { at: 1 });
+    show(open({ replaces: peerIdOf(own[0]!) }), { at: 1 });
+    show(own[0]!, { at: 2 });
+    room.elapse(interval);
+    expect(open().of("presence")[0].payload.peers).toHaveLength(bounds.peersPerPrincipalMax);
   });
 
   it("[CL-8] [MD-11] a message with all peers fits a frame", () => {

@@ -52,8 +52,11 @@ export class Presence {
     if (client.peerId === undefined) return notAsked;
     if (state === presence) return undefined;
     // Beyond the bound nothing is shown: the place of a peer that leaves goes to the next one that shows something.
-    if (presence === undefined && this.#isFull(session)) return client.presenceRefusals ? noPlace : undefined;
+    if (state !== undefined && !this.#published.has(session) && this.#isFull(session))
+      return client.presenceRefusals ? noPlace : undefined;
     session.update({ presence: state });
+    // It lives, and shows something else than what was replaced.
+    this.#replaced.delete(session);
     if (state === undefined) this.#published.delete(session);
     else this.#published.add(session);
     this.#changed.add(session);
