@@ -355,7 +355,8 @@ export class Connection implements Subscriber, FrameSource {
       const code = reply.kind === "error" ? reply.failure.code : "draining";
       if (endsConnection(code)) this.end(code, "see the last message");
       // Its principal may not read any more; or that cannot be found out, and its client connects again.
-      else if (this.session.hasEnded) this.end(code === "forbidden" ? code : "recycled", "see the last message");
+      else if (reply.kind === "error" && this.session.endsWith(reply.failure))
+        this.end(code === "forbidden" ? code : "recycled", "see the last message");
     }
     this.#count(units, asked);
     for (const reply of replies) if (reply.kind === "state_chunk") this.#outstanding.sentChunk(reply);

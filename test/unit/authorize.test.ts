@@ -330,6 +330,30 @@ describe("over HTTP", () => {
     expect(bob.messages.filter(({ type }) => type === "broadcast")).toEqual([]);
     expect(alice.ended).toEqual([]);
   });
+
+  it("[MD-16] closes it with that code, also where an earlier message of the window is refused", async () => {
+    const shell = new TestShell({ model: board });
+    const submit = (principal: string, type: string, payload: object) => {
+      const event = { type, payload: payload as never };
+      return shell.submit(verified(principal), single({ draftId: type, event, expectedEventId: undefined }));
+    };
+    await submit("alice", "found", { name: "Alice" });
+    await submit("alice", "share", { link });
+    await submit("bob", "join", { link, name: "Bob" });
+    const bob = await shell.open(verified("bob"));
+    bob.send("connect", { clientId: "bob", version: "1" });
+    const message = (type: string, payload: object) => ({ id: type, type, timestamp: 0, payload });
+    const leave = message("submit_event", { draftId: "l", event: { type: "leave", payload: {} } });
+    bob.raw(JSON.stringify([message("sync", { sinceEventId: 99 }), leave]));
+    shell.elapse(0);
+    expect(bob.messages.map(({ type, payload }) => payload.code ?? type)).toEqual([
+      "connected",
+      "cursor_ahead",
+      "event_accepted",
+      "forbidden",
+    ]);
+    expect(bob.ended).toEqual([4403]);
+  });
 });
 
 it("[MD-16] an event type cannot be called like the action of reading", () => {

@@ -78,9 +78,9 @@ export class Session implements Listener {
     return this.#state.client !== undefined;
   }
 
-  /** Whether nothing more is accepted from it. */
-  get hasEnded(): boolean {
-    return this.#ended !== undefined;
+  /** Whether this failure has ended it: a reply with it is the last one. */
+  endsWith(failure: Failure): boolean {
+    return this.#ended === failure;
   }
 
   get awaitsToken(): boolean {
