@@ -96,6 +96,8 @@ export const bounds = {
   pollAnswerUnitsMax: 1024 * 1024,
   /** After one connection has news, how long the answer waits for the others, in milliseconds: one commit often concerns several. */
   pollGatherMs: 10,
+  /** And for those whose objects have not answered at all, in milliseconds: one on another continent does, one that loads mostly does. */
+  pollLateMsMax: 1_000,
   /** The shortest time between two presence messages: the changes in between are one message to each connection. */
   presenceIntervalMs: 50,
   /** Peers of a partition with presence; a message with all of them fits a frame. */

@@ -59,7 +59,8 @@ export class PolledFrames implements FrameSink {
     const arrived = received - this.#first;
     if (arrived < 0 || received > this.#fresh) return false;
     this.#takenAt = this.#ports.now();
-    this.#cancelGap();
+    // What it brings may be refused, and then it asks for nothing.
+    this.#awaitPoll();
     for (const frame of this.#frames.splice(0, arrived)) this.#units -= frame.length;
     this.#first = received;
     if (arrived > 0) this.#events.drained();
@@ -133,9 +134,14 @@ export class PolledFrames implements FrameSink {
       polled.end = this.#end;
       this.close();
     }
+    this.#awaitPoll();
+    return polled;
+  }
+
+  /** Notices a peer that does not poll any more. */
+  #awaitPoll(): void {
     this.#cancelGap();
     if (!this.#over && !this.#hold) this.#cancelGap = this.#ports.timer(() => this.#vanish(), bounds.pollGapMsMax);
-    return polled;
   }
 
   #some(from: number): string[] {

@@ -10,6 +10,7 @@ import type { Edge, EdgeContext } from "../env.ts";
 import type { Guards } from "../guards.ts";
 import { readerOf } from "../identity.ts";
 import { orRefuse, problemAt, Refused } from "../refused.ts";
+import { firstNews } from "./first-news.ts";
 
 type PollRequest = z.infer<typeof pollShape>;
 type PolledConnection = PollRequest["connections"][number];
@@ -55,8 +56,12 @@ export function pollRoutes(app: Edge, { readAccess }: Guards): void {
     async (c) => {
       const { connections, holdMs = 0 } = orRefuse(await readJson(c.req.raw, pollShape, bounds.postedBytesMax)).value;
       const texts = await firstNews(
-        connections.map((connection) => pollOne(c, readAccess, connection, holdMs)),
-        connections,
+        connections.map((connection) => {
+          const { promise: answered, resolve } = Promise.withResolvers<void>();
+          const text = pollOne(c, readAccess, connection, holdMs, resolve).finally(resolve);
+          const { partition, connectionId } = connection;
+          return { partition, opens: connectionId === undefined, answered, text };
+        }),
       );
       return new Response(`{"connections":[${texts.join(",")}]}`, {
         headers: { "content-type": "application/json", "cache-control": "no-store" },
@@ -65,12 +70,16 @@ export function pollRoutes(app: Edge, { readAccess }: Guards): void {
   );
 }
 
-/** The answer of one connection, without its partition, as JSON text: `{…}`; empty if there is nothing. */
+/**
+ * The answer of one connection, without its partition, as JSON text: `{…}`; empty if there is nothing. `answered`: called
+ * when its object has answered.
+ */
 async function pollOne(
   c: EdgeContext,
   readAccess: Guards["readAccess"],
   { partition, token, connectionId, before = 0, frames = [], received = 0, end = false }: PolledConnection,
   holdMs: number,
+  answered: () => void,
 ): Promise<string> {
   const refused = (failure: Failure) => JSON.stringify({ problem: problemAt(c, failure) });
   try {
@@ -80,6 +89,7 @@ async function pollOne(
     // A poll that is repeated does nothing twice.
     const answer = await callObject(stub, async (object) => {
       const given = await object.poll(asked);
+      answered();
       return given && { ok: given.status === 200, text: await new Response(given.body).text() };
     });
     if (!answer) return refused(noPolling);
@@ -90,25 +100,4 @@ async function pollOne(
     log("error", "a poll failed", { traceId: c.get("traceId"), error: String(error) });
     return refused(unexpected);
   }
-}
-
-/**
- * Waits until one of the answers has something, and a moment for the others; or until all have come. Returns the texts
- * of all connections. What is too much for one answer is left out: its connection gives it again to the next poll.
- */
-async function firstNews(answers: Promise<string>[], connections: readonly PolledConnection[]): Promise<string[]> {
-  const texts = connections.map(({ partition }) => `{"partition":${JSON.stringify(partition)}`);
-  let units = 0;
-  const all = Promise.all(
-    answers.map(async (answer, at) => {
-      const text = await answer;
-      if (text === "" || units > bounds.pollAnswerUnitsMax) return;
-      units += text.length;
-      texts[at] += `,${text.slice(1, -1)}`;
-    }),
-  );
-  const news = Promise.race(answers.map(async (answer) => ((await answer) === "" ? all : undefined)));
-  await news;
-  await Promise.race([all, new Promise((resolve) => setTimeout(resolve, bounds.pollGatherMs))]);
-  return texts.map((text) => `${text}}`);
 }
