@@ -160,7 +160,7 @@ export class Entries<S extends object> {
   settle(key: string, verdict: AnyVerdict, still = false): void {
     const { replica } = this.#view;
     const entry = replica.entry(key);
-    if (!still || verdict.status !== "accepted") replica.settle(key);
+    replica.settle(key, still && verdict.status === "accepted");
     if (verdict.status === "parked") {
       // An entry of another tab, which keeps it.
       if (!entry) return;

@@ -90,7 +90,8 @@ export class Undoer {
     // At once, so that the state shows it when the call returns.
     const changes = step.changes.toReversed();
     const withdrawals = this.#withdraw(changes);
-    const undo = () => this.#undo(step, changes, what, withdrawals);
+    const { epoch } = this.#history;
+    const undo = () => this.#undo(step, changes, what, withdrawals, epoch);
     const result = this.#running === 0 ? undo() : this.#last.then(undo);
     this.#running++;
     this.#last = result.then(
@@ -114,12 +115,12 @@ export class Undoer {
     changes: readonly Change[],
     what: "undo" | "redo",
     withdrawals: readonly Promise<void>[],
+    epoch: number,
   ): Promise<AnyResult> {
     const { view, emitter } = this.#host;
     const history = this.#history;
     const { label } = step;
     const back: Step = { label, changes: [] };
-    const { epoch } = history;
     const keep = () => history.keep(what === "undo" ? "undone" : "done", back, epoch);
 
     const waiting = changes.filter(({ verdict }) => verdict === undefined);

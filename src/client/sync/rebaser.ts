@@ -16,6 +16,8 @@ export interface Group {
   reportedFitting: boolean;
   /** Its events may already be in the confirmed state: it is not shown until it is decided. */
   doubtful?: boolean;
+  /** It was accepted, and its events will not come into the confirmed state. */
+  decided?: boolean;
   /** It will be undone: it is not shown until it is decided. */
   undoing?: boolean;
   readonly recorder: Recorder | undefined;

@@ -82,7 +82,8 @@ export class Replica<S extends object> {
 
   /** The undecided entries, in order; with `failure` if an entry does not fit the view. `waiting`: that is not known yet. */
   get pending(): readonly { entry: QueueEntry; failure: Failure | undefined; waiting: boolean; undoing: boolean }[] {
-    return [...this.groups.values()].map(({ entry, failure, doubtful, undoing = false }) => {
+    const undecided = [...this.groups.values()].filter(({ decided }) => !decided);
+    return undecided.map(({ entry, failure, doubtful, undoing = false }) => {
       const waiting = doubtful || (failure !== undefined && !this.judges);
       return { entry, failure: waiting ? undefined : failure, waiting, undoing };
     });
@@ -160,10 +161,11 @@ export class Replica<S extends object> {
     if (!this.#rebaser?.takeBack(group)) this.takeBack(group);
   }
 
-  /** The entry is decided or withdrawn: its drafts that are not confirmed leave the view. */
-  settle(key: string): void {
+  /** The entry is decided or withdrawn: its drafts that are not confirmed leave the view, unless it `stays`. */
+  settle(key: string, stays = false): void {
     const group = this.groups.get(key);
-    if (!group) return;
+    if (group) group.decided = stays;
+    if (!group || stays) return;
     if (group.members.some(({ undo }) => undo) && !this.#rebaser?.takeBack(group)) this.takeBack(group);
     this.#rebaser?.forget(group);
     this.groups.delete(key);

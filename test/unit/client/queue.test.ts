@@ -145,6 +145,23 @@ describe("the queue in hand", () => {
     await client.close();
   });
 
+  it("[CL-13] [CL-14] what was accepted while the view stands still is shown, and not pending", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    world.socket.say(broadcast(1, "of a newer model", {}));
+    await settle();
+    void client.submit(...title("mine"));
+    await settle();
+    const settled = client.settled();
+    await settle();
+    world.socket.say(accepted(world.socket.of("submit_event")[0]!, 2));
+    await settle();
+    expect(client.pending).toEqual([]);
+    expect(await Promise.race([settled, settle()])).toBe(true);
+    expect(client.state).toMatchObject({ title: "mine" });
+    await client.close();
+  });
+
   it("[CL-13] what was never sent does not expire, whatever the clock of the device says", async () => {
     const world = new FakeWorld();
     world.serverNow = () => world.now;

@@ -124,6 +124,21 @@ describe("undo", () => {
     await client.close();
   });
 
+  it("[CL-11] a change ends the redo of an undo that waited for another one", async () => {
+    const { client, accept } = await online();
+    void client.submit("treePush", { target: "docs", value: { id: "a" } });
+    await accept(0);
+    void client.submit("set", { target: "title", value: "B" });
+    await accept(1);
+    const undone = [client.undo(), client.undo()];
+    void client.submit("set", { target: "other", value: "C" });
+    await settle();
+    for (const at of [2, 3, 4]) await accept(at);
+    await Promise.all(undone);
+    expect(client.canRedo).toBe(false);
+    await client.close();
+  });
+
   it("[CL-11] after sign-out there is nothing to undo", async () => {
     const { client, accept } = await online();
     void client.submit("set", { target: "title", value: "B" });
