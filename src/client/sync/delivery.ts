@@ -2,6 +2,7 @@ import { FoldError } from "../../model/index.ts";
 import type { Problem } from "../../protocol/index.ts";
 import type { Link } from "../transport/link.ts";
 import type { Ports } from "../transport/ports.ts";
+import { within } from "../transport/within.ts";
 import type { QueueEntry } from "../stores/store.ts";
 import type { EngineHost } from "./backend.ts";
 import { Inbox } from "./inbox.ts";
@@ -12,6 +13,9 @@ import type { BatchVerdict, Verdict } from "./verdict.ts";
 
 /** How long entries wait at most for the answer to those in flight, to be sent in one frame: others see them that much later. */
 const gatherMs = 50;
+
+/** How long a store may take to mark entries: as long as IndexedDB may take to open. */
+const markMs = 5_000;
 
 /** Refusals that show that the log does not have the draft: the server has looked for it before (docs/PROTOCOL.md, 4.4). */
 const refusalsAfterLookUp = /^(rate|quarantine|rebuild|drain)/;
@@ -103,12 +107,12 @@ export class Delivery {
     this.#status.report("ok");
   }
 
-  /** An entry is sent only when it is stored that the server may see it. */
+  /** An entry is sent only when it is stored that the server may see it, or the store hangs. */
   async #mark(): Promise<void> {
     const marked = this.#marking ? [] : this.outbox.unmarked(this.#status.serverTime!);
     if (marked.length === 0) return;
     this.#marking = true;
-    await this.#host.mark(marked);
+    await within(this.#ports, markMs, this.#host.mark(marked));
     this.#marking = false;
     this.outbox.mark(marked);
     this.drain();

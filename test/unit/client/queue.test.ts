@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
+import type { OpenStore } from "../../../src/client/stores/store.ts";
 import { memoryStore } from "../../../src/client/stores/memory.ts";
 import { Engine } from "../../../src/client/sync/engine.ts";
 import { accepted, broadcast, FakeWorld, refused, rejected, settle } from "./harness.ts";
@@ -160,6 +161,23 @@ describe("the queue in hand", () => {
     expect(await Promise.race([settled, settle()])).toBe(true);
     expect(client.state).toMatchObject({ title: "mine" });
     await client.close();
+  });
+
+  it("[CL-13] sends drafts that were made offline although the store hangs", async () => {
+    const world = new FakeWorld();
+    const memory = memoryStore();
+    const store: OpenStore = async (scope) => {
+      const opened = await memory(scope);
+      opened.update = () => new Promise(() => {});
+      return opened;
+    };
+    const client = world.client({ store });
+    await settle();
+    const verdict = client.submit(...title("1"));
+    world.socket.accept();
+    await world.pass(5_000);
+    world.socket.say(accepted(world.socket.of("submit_event")[0]!, 1));
+    expect(await verdict).toMatchObject({ status: "accepted" });
   });
 
   it("[CL-13] what was never sent does not expire, whatever the clock of the device says", async () => {
