@@ -480,8 +480,8 @@ export class Client<S extends object, P extends Payloads> {
       if ("code" in fits) this.#entries.park(entry, this.#problemOf(fits), store);
       else stored.push(entry);
     }
-    // What the server has rendered may have their events.
-    for (const entry of stored) view.replica.add(entry, !!initial);
+    // What the server has rendered may have the events of those that were sent.
+    for (const entry of stored) view.replica.add(entry, !!initial && entry.sentAt !== 0);
     this.#entries.history = history;
     for (const entry of early) {
       const change = history?.recorder(entry);

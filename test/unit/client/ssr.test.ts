@@ -152,6 +152,17 @@ describe("a client that was created from what a server rendered", () => {
     expect([client.pending, client.state, client.eventId]).toEqual([[], { own: "k1" }, 5]);
   });
 
+  it("[CL-10] [CL-13] shows what was never sent: the state cannot have it", async () => {
+    const world = new FakeWorld();
+    const { open, before } = await store();
+    const drafts = [{ draftId: "k1", type: "set", payload: { target: "own", value: "k1" } }];
+    await before.append({ key: "k1", mode: "single", drafts, queuedAt: 1, sentAt: 0 });
+    const client = world.client({ store: open, initial: snapshot() });
+    await settle();
+    expect([client.state, client.pending]).toMatchObject([{ own: "k1" }, [{ key: "k1", waiting: false }]]);
+    await client.close();
+  });
+
   it.each([
     ["newer", { eventId: 7, serverId: "log-1" }, 7, false],
     ["of the same event", { eventId: 5, serverId: "log-1" }, 5, false],
