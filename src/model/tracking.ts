@@ -15,13 +15,13 @@ export const keys = Symbol("keys");
 /** Every structure that does not name its parts. */
 const structures = {};
 
-/** Is told what model code reads. */
+/** Receives what model code reads. */
 export interface Reader {
   /** `existence`: only whether it is there. */
   read(of: object, part: Part, existence: boolean): void;
 }
 
-/** Is told every change, undos included. */
+/** Receives every change, undos included. */
 export interface Follower {
   /** `key` of `container`, whose value is `old`, gets `value`; undefined is no value. */
   property(container: object, key: string, old: unknown, value: unknown): void;

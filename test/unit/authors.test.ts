@@ -214,7 +214,7 @@ describe("a model that hides its authors", () => {
 });
 
 describe("a model that says nothing of authors", () => {
-  it("[MD-13] [ID-1] has no authors anywhere, whoever asks, and needs no secret", () => {
+  it("[MD-13] [ID-1] has no authors anywhere, also for clients that ask, and needs no secret", () => {
     const { room, connect } = opened(undefined);
     const asking = connect("alice", "phone", { authors: true, presence: true }).connection;
     const plain = connect("bob", "laptop", { presence: true }).connection;

@@ -6,7 +6,7 @@ import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { TestShell, turn } from "../support/shell.ts";
 
 const alice: Author = { principal: "alice", permissions: "all" };
-/** So many events of so many bytes make a snapshot due. */
+/** The number of events, and their bytes, that make a snapshot due. */
 const events = 20;
 const value = "x".repeat(60_000);
 

@@ -100,7 +100,7 @@ export class BaseKeeper {
     }
   }
 
-  /** From now on it is told of each change. */
+  /** From now on each change is reported to it. */
   begin(): void {
     const { eventId, serverId } = this.#confirmed.cursor;
     // Events that came before are not in `#waiting`.

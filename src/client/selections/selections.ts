@@ -245,7 +245,7 @@ class Selected<T> implements Selection<T>, Reader {
 
   read(of: object, part: Part, existence: boolean): void {
     const parts = this.#reads.get(of);
-    // Whoever has all keys knows which ones are there.
+    // A reader of all keys knows which ones are there.
     if (parts?.has(part) || (existence && parts?.has(keys))) return;
     if (parts) parts.add(part);
     else this.#reads.set(of, new Set([part]));
