@@ -198,7 +198,7 @@ export class Pane {
       head: this.#headElsewhere,
       undecided: pending.reduce((count, { drafts }) => count + drafts.length, 0),
       labels: [...this.#labels.values()],
-      company: [...new Set(peers.map(({ clientId }) => personOf(clientId)))],
+      company: [...new Set(peers.map(({ clientId }) => personOf(clientId)))].toSorted(),
     });
     this.#met ||= report.status === "online" || eventId > 0;
     this.#empty.hidden = this.#tree.size > 0 || !this.#met;

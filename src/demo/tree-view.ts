@@ -294,7 +294,11 @@ export class TreeView {
       if (row) marksFor(row).peers.push(...some);
     }
     for (const row of this.#marked) if (!marks.has(row)) this.#mark(row, { words: [], inside: 0, peers: [] });
-    for (const [row, found] of marks) this.#mark(row, found);
+    for (const [row, found] of marks) {
+      // They come in the order in which they have shown themselves last.
+      found.peers.sort((one, other) => one.name.localeCompare(other.name));
+      this.#mark(row, found);
+    }
     this.#marked = new Set(marks.keys());
   }
 

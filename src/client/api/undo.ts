@@ -243,7 +243,8 @@ export class Undoer {
           continue;
         }
         const now = takenBy(writes);
-        const asLeft = compares ? compare(back.taken, now, back.state === state) : "same";
+        const isThere = (list: object) => back.state === state && holds(state, list);
+        const asLeft = compares ? compare(back.taken, now, isThere) : "same";
         if (asLeft === "changed") {
           applied();
           skipped.push({ draft, why: "changed" });
@@ -292,12 +293,16 @@ function backsOf({ reversals }: Change): Back[] {
 }
 
 /** How what a draft takes out of the state now compares with what it would have taken when this client had left it so. */
-function compare(left: readonly Taken[], now: readonly Taken[], sameState: boolean): "same" | "relative" | "changed" {
+function compare(
+  left: readonly Taken[],
+  now: readonly Taken[],
+  isThere: (list: object) => boolean,
+): "same" | "relative" | "changed" {
   const known = left.filter(({ own }) => own);
   const beside = new Set(left.filter(({ own }) => !own).map(({ write: { key } }) => key));
   let relative = known.length > 0;
   for (const taken of now) {
-    const at = known.findIndex((one) => isSame(one, taken, sameState));
+    const at = known.findIndex((one) => isSame(one, taken, isThere));
     if (at >= 0) {
       const [one] = known.splice(at, 1);
       relative &&= taken.text.startsWith("+") && one!.write.value !== taken.write.value;
@@ -307,13 +312,26 @@ function compare(left: readonly Taken[], now: readonly Taken[], sameState: boole
   return relative ? "relative" : "same";
 }
 
-function isSame(left: Taken, now: Taken, sameState: boolean): boolean {
+function isSame(left: Taken, now: Taken, isThere: (list: object) => boolean): boolean {
   const [one, other] = [left.write, now.write];
   if (left.text !== now.text || one.key !== other.key) return false;
-  if (one.key !== undefined || !sameState) return true;
-  // Of an item: in the same list, and where it was only moved, beside one of the items that were beside it.
-  if (one.container !== other.container) return false;
+  if (one.key !== undefined) return true;
+  // Of an item: in the same list, and where it was only moved, beside one of the items that were beside it. A list that is
+  // not there any more, as after a deletion that was undone, or in a state that was fetched again, cannot be compared.
+  if (one.container !== other.container) return !isThere(one.container);
   return left.text !== "moved" || one.beside.some((item, at) => isSameItem(item, other.beside[at]));
+}
+
+/** Whether this list or object is in the state. It looks at all of it: once for an undo, and seldom. */
+function holds(state: State<object>, sought: object): boolean {
+  return state.read((root) => {
+    const open: unknown[] = [state.seams.host.unwrap(root)];
+    for (const value of open) {
+      if (value === sought) return true;
+      if (typeof value === "object" && value !== null) for (const inner of Object.values(value)) open.push(inner);
+    }
+    return false;
+  });
 }
 
 function isSameItem(one: unknown, other: unknown): boolean {
