@@ -369,7 +369,8 @@ export class Conversation {
     { rateLimit, retryAfter }: Extract<Told, { type: "error" }>["payload"],
     say: () => string,
   ): void {
-    const reads = kind === "connect" || kind === "sync" || kind === "hash" || kind === "state_chunk";
+    // Some of the nonsense is a read, of what is ahead of the log.
+    const reads = ["connect", "sync", "hash", "state_chunk", "nonsense"].includes(kind);
     this.#check(reads && rateLimit?.policy === "reads" && (retryAfter ?? 0) > 0, say);
     if (kind === "sync") this.#unheard = true;
   }
