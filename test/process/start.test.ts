@@ -189,6 +189,19 @@ const endedMsMax = 12_000;
 /** Milliseconds from the start. */
 const moments = [0, 50, 100, 200, 400, 700, 1_000];
 
+/** Whether the port is free. */
+async function canListen(port: number): Promise<boolean> {
+  const probe = createServer();
+  try {
+    await once(probe.listen(port, "127.0.0.1"), "listening");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    probe.close();
+  }
+}
+
 /** Starts the tool in an environment of its own, has `end` end it, and expects that nothing of it is left. */
 async function expectNothingLeft(
   runTool: (environment: Record<string, string>) => Tool,
@@ -202,9 +215,8 @@ async function expectNothingLeft(
     await expect
       .poll(() => withVariable("PORT", String(port)).map(({ command }) => command), { timeout: endedMsMax })
       .toEqual([]);
-    const probe = createServer();
-    await once(probe.listen(port, "127.0.0.1"), "listening");
-    probe.close();
+    // A process that ends gives up its environment before its sockets.
+    await expect.poll(() => canListen(port), { timeout: endedMsMax }).toBe(true);
   } finally {
     for (const { pid } of withVariable("PORT", String(port))) process.kill(pid, "SIGKILL");
   }
