@@ -21,13 +21,13 @@ async function rowsOf(scope: string): Promise<number> {
         new Promise<string[]>((resolve) => {
           const store = transaction.objectStore(name);
           const request = name === "entries" ? store.getAll() : store.getAllKeys();
-          request.addEventListener("success", () =>
-            resolve(
-              (request.result as ({ scope: string } | string)[]).map((row) =>
-                typeof row === "string" ? row : row.scope,
-              ),
-            ),
-          );
+          request.addEventListener("success", () => {
+            // The key of an event after a base is [scope, event id].
+            const scopes = (request.result as ({ scope: string } | string | [string, number])[]).map((row) =>
+              typeof row === "string" ? row : Array.isArray(row) ? row[0] : row.scope,
+            );
+            resolve(name === "entries" ? scopes : [...new Set(scopes)]);
+          });
         }),
     ),
   );
@@ -41,6 +41,10 @@ export const usersPage = {
   },
   set(target: string): void {
     void client.submit("set", { target, value: true });
+  },
+  /** A browser that reports no network keeps a connection that works. */
+  pause(): void {
+    client.pause();
   },
   view: () => ({
     state: Object.keys(client.state).toSorted(),

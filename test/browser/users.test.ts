@@ -64,13 +64,12 @@ describe.runIf(browserPresent)("two users of one browser", () => {
     await until(ada, { status: "online ok", principal: "ada" });
     await ada.evaluate(() => usersPage.set("shared"));
     await until(ada, { state: ["shared"], pending: 0 });
-    await context.setOffline(true);
+    await ada.evaluate(() => usersPage.pause());
     await ada.evaluate(() => usersPage.set("of-ada"));
     await until(ada, { pending: 1 });
     // The draft is stored, and the confirmed state is saved within seconds.
     await expect.poll(() => ada.evaluate(() => usersPage.rowsOf("/ada")), { timeout: 20_000 }).toBe(3);
     await ada.close();
-    await context.setOffline(false);
 
     const bob = await open("bob");
     await until(bob, { status: "online ok", principal: "bob", state: ["shared"], pending: 0 });
@@ -86,7 +85,7 @@ describe.runIf(browserPresent)("two users of one browser", () => {
     for (const page of [ada, second, bob]) await until(page, { status: "online ok" });
     await ada.evaluate(() => usersPage.set("note"));
     for (const page of [ada, second, bob]) await until(page, { state: ["note"], pending: 0 });
-    await context.setOffline(true);
+    await second.evaluate(() => usersPage.pause());
     await second.evaluate(() => usersPage.set("unsent"));
     await until(ada, { pending: 1 });
     const signOut = (agreed: boolean) =>

@@ -156,10 +156,13 @@ export class ClientLoad {
   /** Undoes or redoes, and records the entries for it. One at a time, so that they are known. */
   #undo(what: "undo" | "redo"): void {
     const submitted: PendingEntry[] = [];
-    const over = this.client.on("undo", ({ entries }) => {
-      for (const entry of this.client.pending.slice(this.client.pending.length - entries)) submitted.push(entry);
+    const done = this.#undone.then(async () => {
+      // Not before: it would record the entries of the one before, too.
+      const over = this.client.on("undo", ({ entries }) => {
+        for (const entry of this.client.pending.slice(this.client.pending.length - entries)) submitted.push(entry);
+      });
+      return await this.client[what]().finally(over);
     });
-    const done = this.#undone.then(() => this.client[what]()).finally(over);
     this.#undone = done;
     this.#undos.push(
       done.then((result) =>
