@@ -34,8 +34,8 @@ describe.runIf(browserPresent)("hydration", () => {
     expect(result.last).toBe("queued a,1 online true 0 0 1");
     // Nothing was thrown away: React has taken over what the server rendered.
     expect([result.same, result.complaints, complaints]).toEqual([true, [], []]);
-    // The state of the server may have the draft already: it waits.
-    expect(result.paused).toMatchObject({ waits: [true], title: { title: "of the server" } });
+    // The draft was never sent: the state of the server cannot have it, and it is shown.
+    expect(result.paused).toMatchObject({ waits: [false], title: { title: "queued" } });
   });
 
   test("[CL-10] useSuspensePartition shows the fallback, and never the initial state", async () => {
