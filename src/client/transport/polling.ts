@@ -113,6 +113,8 @@ class Member implements Socket {
 
   /** Reports a refused connection as an `error` message, as the server does on a WebSocket. */
   #refuse(problem: Problem): void {
+    // As for a stream: a WebSocket may be accepted at once.
+    if (problem.code === "too_many_connections") delete problem.retryAfter;
     const payload = { message: problem.detail, ...problem };
     this.#events.refused(JSON.stringify({ id: "e", type: "error", timestamp: problem.timestamp, payload }));
   }
