@@ -29,7 +29,7 @@ export class Conversation {
   #principal: string | undefined;
   #clientId: string | undefined;
   #echo = true;
-  /** The state that the client loads in chunks, as far as it is told. */
+  /** The chunks so far of the state that the client loads. */
   #chunks: { eventIndex: number; chunks: number; texts: string[] } | undefined;
   #arrays = false;
   #probes = false;
@@ -290,7 +290,7 @@ export class Conversation {
     if (asked.since !== undefined) this.#unanswered.unshift(asked);
   }
 
-  /** The chunks of a snapshot are its state together, whoever else writes one meanwhile. */
+  /** The chunks of a snapshot are its state together, also if another one is written meanwhile. */
   #chunk(
     asked: Extract<Asked, { kind: "state_chunk" }>,
     { eventIndex, chunk, text }: Extract<Told, { type: "state_chunk" }>["payload"],
