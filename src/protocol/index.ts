@@ -38,8 +38,8 @@ export {
   type WireEvent,
 } from "./messages.ts";
 export { parseFrame } from "./frame.ts";
-export { lossesInJson } from "./lossless.ts";
 export { parseJson, type Violation } from "./scan.ts";
+export { unsendableIn } from "./unsendable.ts";
 export { exceedsUtf8, utf8Length } from "./utf8.ts";
 export { protocolVersion } from "./versions.ts";
 export { violationsOf } from "./violations.ts";

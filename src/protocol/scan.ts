@@ -1,5 +1,6 @@
 import { forbiddenKeys, formatPath, type Json } from "./json.ts";
 import { draftBounds } from "./draft-bounds.ts";
+import { type Refused, refusedKey, refusedNumber, refusedString, tooDeep } from "./json-rules.ts";
 
 /** One error in an input: its field, the violated rule, and a message. */
 export interface Violation {
@@ -132,7 +133,7 @@ class Scan {
         at = end;
       } else if (char === openBrace || char === openBracket) {
         if (this.#starts.length === draftBounds.jsonDepthMax) {
-          this.#violation("too_deep", `Nesting deeper than ${draftBounds.jsonDepthMax} levels is not taken.`);
+          this.#violation(tooDeep);
           return;
         }
         expectsKey = char === openBrace;
@@ -174,9 +175,8 @@ class Scan {
     const top = this.#path.length - 1;
     const key = this.#decode(start, end);
     this.#path[top] = key;
-    if (this.#isSeen(key, top)) this.#violation("duplicate_key", "A key may occur once in an object.");
-    else if (forbiddenKeys.has(key)) this.#violation("forbidden_key", `"${key}" cannot be a key.`);
-    else if (!key.isWellFormed()) this.#violation("lone_surrogate", "A key must be well-formed Unicode.");
+    if (this.#isSeen(key, top)) this.#violation(["duplicate_key", "A key may occur once in an object."]);
+    else this.#violation(refusedKey(key));
     this.#keys.push(key);
   }
 
@@ -191,9 +191,7 @@ class Scan {
   }
 
   #string(start: number, end: number): void {
-    if (!this.#decode(start, end).isWellFormed()) {
-      this.#violation("lone_surrogate", "A string must be well-formed Unicode: half of a surrogate pair is missing.");
-    }
+    this.#violation(refusedString(this.#decode(start, end)));
   }
 
   #number(start: number): number {
@@ -207,14 +205,15 @@ class Scan {
       char = text.charCodeAt(++end);
     }
     const value = Number(text.slice(start, end));
-    if (!Number.isFinite(value)) this.#violation("number_out_of_range", "A number must be finite as a 64-bit float.");
-    else if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
-      this.#violation("number_out_of_range", "An integer must be within ±(2^53 - 1); send larger ones as strings.");
-    } else if (Object.is(value, -0)) this.negativeZero = true;
+    if (!Number.isFinite(value)) this.#violation(["number_out_of_range", "A number must be finite as a 64-bit float."]);
+    else this.#violation(refusedNumber(value));
+    if (Object.is(value, -0)) this.negativeZero = true;
     return end - 1;
   }
 
-  #violation(code: string, message: string): void {
+  #violation(refused: Refused | undefined): void {
+    if (!refused) return;
+    const [code, message] = refused;
     this.violations.push({ field: formatPath(this.#path).toWellFormed(), code, message });
   }
 }

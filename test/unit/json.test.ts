@@ -1,6 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
-import { canonicalJson, exceedsUtf8, type Json, parseJson, utf8Length } from "../../src/protocol/index.ts";
+import {
+  canonicalJson,
+  exceedsUtf8,
+  type Json,
+  parseJson,
+  unsendableIn,
+  utf8Length,
+} from "../../src/protocol/index.ts";
 
 const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
 
@@ -60,6 +67,38 @@ describe("parseJson", () => {
         const value = JSON.parse(text) as Json;
         if (result.ok) expect(JSON.stringify(result.value)).toBe(JSON.stringify(value));
         else expect(result.violations.every(({ code }) => code !== "invalid_json")).toBe(true);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});
+
+describe("unsendableIn", () => {
+  /** What JSON can carry, with everything that `parseJson` refuses of it. */
+  const { value: carried } = fc.letrec<{ value: unknown }>((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 5, withCrossShrink: true },
+      fc.jsonValue({ maxDepth: 2 }),
+      fc.string({ unit: "binary" }),
+      fc.constantFrom("\ud800", "\udc00x", "\\", '"', 2 ** 53, -(2 ** 60), 6e23, -0, 0.1),
+      fc.dictionary(
+        fc.oneof(fc.string(), fc.constantFrom("__proto__", "constructor", "prototype", "\ud800")),
+        tie("value"),
+      ),
+      fc.array(tie("value"), { maxLength: 4 }),
+      fc.integer({ min: 25, max: 36 }).map((levels) => JSON.parse(nested(levels)) as Json),
+    ),
+  }));
+
+  it("[CL-13] [AU-10] refuses what the server refuses of the text of a value, with the same words", () => {
+    fc.assert(
+      fc.property(carried, (value) => {
+        const parsed = parseJson(JSON.stringify({ payload: value }));
+        const refused = parsed.ok ? [] : parsed.violations;
+        const found = unsendableIn({ payload: value });
+        // The server reads no further than what is too deep.
+        const deep = refused.findIndex(({ code }) => code === "too_deep");
+        expect(deep < 0 ? found : found.slice(0, deep + 1)).toEqual(refused);
       }),
       { numRuns: 2_000 },
     );

@@ -5,10 +5,8 @@ import {
   exceedsUtf8,
   type Failure,
   type JsonObject,
-  lossesInJson,
-  parseFrame,
   type Problem,
-  type Violation,
+  unsendableIn,
 } from "../../protocol/index.ts";
 import type { QueuedDraft, QueueEntry } from "../stores/store.ts";
 import { submissionOf } from "../sync/messages.ts";
@@ -83,9 +81,6 @@ export function entryOf(
   if (given.length === 0 || given.length > batchEventsMax) {
     return { code: "bad_request", detail: `A batch has 1 to ${batchEventsMax} events.` };
   }
-  const pathOf = (at: number) => (mode === "single" ? ["payload"] : ["events", at, "payload"]);
-  const losses = given.flatMap(({ payload }, at) => lossesInJson(payload, pathOf(at)));
-  if (losses.length > 0) return notJson(losses.slice(0, draftBounds.violationsMax));
   const drafts = given.map(({ type, payload, expectedEventId }): QueuedDraft => {
     const version = model.eventType(type)?.version ?? 1;
     return {
@@ -102,31 +97,37 @@ export function entryOf(
 
 /** The entry as its message carries it, or why the server would not accept that message. */
 export function fitting(entry: QueueEntry): QueueEntry | Failure {
-  const parsed = parseFrame(longestText(...submissionOf(entry)));
-  if (!parsed) {
-    return { code: "payload_too_large", detail: `A frame may have at most ${draftBounds.frameBytesMax} bytes.` };
-  }
-  if (!parsed.ok) {
+  const [type, payload] = submissionOf(entry);
+  const violations = unsendableIn({ payload });
+  if (violations.length > 0) {
     // Without what the message has around them.
-    const errors = parsed.violations.map((violation) => ({
-      ...violation,
-      field: violation.field.replace(/^payload\.(event\.)?/, "").replace(/^(events\[\d+\])\.event/, "$1"),
+    const errors = violations.map(({ field, code, message }) => ({
+      field: field.replace(/^payload\.(event\.)?/, "").replace(/^(events\[\d+\])\.event/, "$1"),
+      code,
+      message,
     }));
-    return notJson(errors);
+    return {
+      code: "bad_request",
+      detail: `This cannot be sent: ${errors[0]!.field}: ${errors[0]!.message}`,
+      errors,
+    };
   }
-  const { payload } = parsed.value as unknown as { payload: SentDraft & { events?: SentDraft[] } };
-  const sent = payload.events ?? [payload];
+  const text = longestText(type, payload);
+  const { frameBytesMax } = draftBounds;
+  if (exceedsUtf8(text, frameBytesMax)) {
+    return { code: "payload_too_large", detail: `A frame may have at most ${frameBytesMax} bytes.` };
+  }
+  const { payload: carried } = JSON.parse(text) as { payload: SentDraft & { events?: SentDraft[] } };
+  const sent = carried.events ?? [carried];
   return { ...entry, drafts: entry.drafts.map((draft, at) => ({ ...draft, payload: sent[at]!.event.payload })) };
 }
 
 /** Returns why the server would not accept this presence, or undefined. */
 export function presenceFailure(state: JsonObject): string | undefined {
-  const losses = lossesInJson(state, ["state"]);
-  const parsed = losses.length > 0 ? undefined : parseFrame(longestText("presence", { state }));
-  const [violation] = parsed?.ok === false ? parsed.violations : losses;
-  if (violation) return `${violation.field}: ${violation.message}`;
+  const [violation] = unsendableIn({ payload: { state } });
+  if (violation) return `${violation.field.slice("payload.".length)}: ${violation.message}`;
   const { presenceBytesMax } = draftBounds;
-  return !parsed || exceedsUtf8(JSON.stringify(state), presenceBytesMax)
+  return exceedsUtf8(JSON.stringify(state), presenceBytesMax)
     ? `A presence may have at most ${presenceBytesMax} bytes of JSON.`
     : undefined;
 }
@@ -139,8 +140,4 @@ function longestText(type: string, payload: JsonObject): string {
 /** A draft in its message. */
 interface SentDraft {
   event: { payload: JsonObject };
-}
-
-function notJson(errors: Violation[]): Failure {
-  return { code: "bad_request", detail: `This cannot be sent: ${errors[0]!.field}: ${errors[0]!.message}`, errors };
 }

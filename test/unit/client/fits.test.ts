@@ -33,7 +33,7 @@ describe("what a client takes fits the wire", () => {
       [{ toJSON: () => ({ of: new Map([[1, 2]]) }) }, "not_json"],
       [{ toJSON: () => undefined }, "not_json"],
       [{ toJSON: "no function", n: Number.NaN }, "not_json"],
-      [deep, "not_json"],
+      [deep, "too_deep"],
     ];
     for (const [value, code] of cases) {
       const verdict = await client.submit("set", { target: "n", value });

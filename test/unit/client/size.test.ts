@@ -4,6 +4,27 @@ import { describe, expect, it } from "vitest";
 
 /** Bytes of what `createClient` brings into an application, minified and compressed, without a model. */
 const clientBytesMax = 20 * 1024;
+/** Bytes of a whole application without its pages: the client, the core of zod/mini, and a model with one event. */
+const applicationBytesMax = 24 * 1024;
+const application = `
+  import * as z from "zod/mini";
+  import { createClient } from "./src/client/index.ts";
+  import { defineModel } from "./src/model/index.ts";
+  const model = defineModel({
+    name: "notes",
+    version: 1,
+    initialState: () => ({ notes: {} }),
+    events: {
+      write: {
+        payload: z.strictObject({ id: z.string(), text: z.string() }),
+        reduce(state, { payload }) {
+          state.notes[payload.id] = payload.text;
+        },
+      },
+    },
+  });
+  export const client = createClient({ url: location.origin, partition: "notes", model });
+`;
 /** Bytes of each part that is loaded only where it is needed. The fallback is the largest: it parses streams, and decides among three ways. */
 const laterBytesMax = 3.5 * 1024;
 
@@ -56,6 +77,11 @@ describe("the bundle", () => {
     for (const part of later) expect(part).toBeLessThanOrEqual(laterBytesMax);
     // Neither code of the server, nor locales of the schema library.
     expect(inputs.filter((path) => /^src\/(?!client\/|model\/|protocol\/)|zod\/locales/.test(path))).toEqual([]);
+  });
+
+  it("[CL-5] is small in a whole application with one event", async () => {
+    const { bytes } = await bundled(application);
+    expect(bytes).toBeLessThanOrEqual(applicationBytesMax);
   });
 
   it("[CL-5] [CL-12] selections are small, and the hooks add little to them, without React", async () => {
