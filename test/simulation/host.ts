@@ -26,8 +26,8 @@ const alarmRetryMs = 2_000;
 /** So short that a small state has several chunks, in UTF-16 units. */
 const snapshotChunkUnits = 250;
 
-/** How far a clock may be behind that the next timer holds back, in milliseconds. */
-export const lagMsMax = 100;
+/** How far a clock may be behind that the next timer holds back, in milliseconds: `chainedTurnsMax` turns, and some. */
+export const lagMsMax = 200;
 
 /** A connection as the platform knows it. */
 interface Known {

@@ -10,8 +10,8 @@ import { type ShellConnection, TestShell, turn } from "../support/shell.ts";
 const floodMs = 60_000;
 /** Drafts that the flood has in flight: some windows full, so that there is always one that waits. */
 const inFlight = 300;
-/** What a turn takes, and how long a commit is on its way to the disk, in milliseconds. */
-const turnMs = 50;
+/** What a turn takes whose window has the largest size, and how long a commit is on its way to the disk, in milliseconds. */
+const turnMs = 16;
 const commitMs = 10;
 const lineMs = 1;
 const rate = { perSecond: 20, burst: 400 };

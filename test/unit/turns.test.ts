@@ -82,7 +82,7 @@ describe("turns", () => {
     expect(done).toEqual([2]);
   });
 
-  it("[AU-5] [WP-10] go on by timers, and after input or output each ninth time, which sets the clock", () => {
+  it("[AU-5] [WP-10] go on by timers, and after 64 of them after input or output, which sets the clock", () => {
     const world = new World();
     const waits: (string | undefined)[] = [];
     const again = () => world.turns.later(again);
