@@ -1,0 +1,194 @@
+/**
+ * Stock of items at locations, and reservations that expire.
+ *
+ * @module partita/models/inventory
+ */
+import * as z from "zod/mini";
+import { defineModel, type Objection } from "../../model/index.ts";
+import {
+  closeHold,
+  holdMs,
+  holdsPerHolderMax,
+  noHold,
+  objectionsToLines,
+  objectionToEnd,
+  openHold,
+  unknownStock,
+} from "./holds.ts";
+import { change, lines, name, quantity, reason, reasonLengthMax } from "./shapes.ts";
+import { available, changeStock, type Inventory, stockOf } from "./stock.ts";
+
+export type { Hold, Inventory, Item, Line, Stock } from "./stock.ts";
+
+/**
+ * An inventory: stock by item and location, in whole units. `reserve` holds units for ten minutes, several items all or
+ * none; `confirm` takes them, `release` gives them back; `settle` does either with the hold of another. A hold ends by an event only: what is first in the log counts.
+ *
+ * Whose a hold is follows from the author of its event, so no payload can claim it. Readers see pseudonyms.
+ */
+export const inventory = defineModel({
+  name: "inventory",
+  version: 1,
+  authors: "pseudonym",
+  initialState: (): Inventory => ({
+    items: {},
+    holds: {},
+    holders: {},
+    totals: { onHand: 0, held: 0, reserved: 0, short: 0 },
+  }),
+  invariants: {
+    "no stock is below what is held of it, or below zero": ({ totals }) => totals.short === 0,
+    "the stock holds what the holds have reserved": ({ totals }) => totals.held === totals.reserved,
+  },
+  events: {
+    restock: {
+      payload: z.strictObject({ item: name, location: name, quantity }),
+      entity: ({ payload }) => payload.item,
+      validate: (state, { payload }) => objectionToTotal(state.totals.onHand, payload.quantity, "payload.quantity"),
+      reduce(state, { payload }) {
+        changeStock(state, payload, { onHand: payload.quantity });
+      },
+      compensate: (_, { payload: { item, location, quantity: units } }) => ({
+        type: "adjust",
+        payload: { item, location, by: -units, reason: "undo of a restock" },
+      }),
+    },
+
+    adjust: {
+      payload: z.strictObject({ item: name, location: name, by: change, reason }),
+      entity: ({ payload }) => payload.item,
+      validate(state, { payload }) {
+        const stock = stockOf(state, payload);
+        if (!stock) return unknownStock("payload.item", payload);
+        if (available(stock) + payload.by < 0) {
+          return {
+            field: "payload.by",
+            code: "INSUFFICIENT_STOCK",
+            message: `${stock.onHand} are there, and ${stock.held} of them are held.`,
+          };
+        }
+        return objectionToTotal(state.totals.onHand, payload.by, "payload.by");
+      },
+      reduce(state, { payload }) {
+        changeStock(state, payload, { onHand: payload.by });
+      },
+      compensate: (_, { payload: { by, reason: why, ...where } }) => ({
+        type: "adjust",
+        payload: { ...where, by: -by, reason: `undo of: ${why}`.slice(0, reasonLengthMax).toWellFormed() },
+      }),
+    },
+
+    limit: {
+      payload: z.strictObject({
+        item: name,
+        /** Units that one holder may have, held and taken together; null: no limit, and what was taken is forgotten. */
+        perHolder: z.nullable(quantity),
+      }),
+      entity: ({ payload }) => payload.item,
+      validate(state, { payload: { item } }) {
+        return state.items[item] ? undefined : noItem(item);
+      },
+      reduce(state, { payload: { item, perHolder } }) {
+        const limited = state.items[item]!;
+        if (perHolder !== null) limited.perHolder = perHolder;
+        else {
+          delete limited.perHolder;
+          limited.taken = {};
+        }
+      },
+      compensate(state, { payload: { item, perHolder } }) {
+        const { perHolder: before = null, taken } = state.items[item]!;
+        // No event restores what is forgotten.
+        if (perHolder === null && Object.keys(taken).length > 0) return undefined;
+        return { type: "limit", payload: { item, perHolder: before } };
+      },
+    },
+
+    remove: {
+      shrinks: true,
+      payload: z.strictObject({ item: name }),
+      entity: ({ payload }) => payload.item,
+      validate(state, { payload: { item } }) {
+        const found = state.items[item];
+        if (!found) return noItem(item);
+        if (Object.values(found.stock).every(({ onHand }) => onHand === 0)) return undefined;
+        return {
+          field: "payload.item",
+          code: "STOCK_LEFT",
+          message: `There are units of "${item}": adjust them to 0.`,
+        };
+      },
+      reduce(state, { payload: { item } }) {
+        delete state.items[item];
+      },
+    },
+
+    reserve: {
+      payload: z.strictObject({ hold: name, lines }),
+      validate(state, { payload: { hold, lines: wanted }, author }) {
+        const objections = objectionsToLines(state, wanted, author);
+        if (state.holds[hold]) {
+          objections.push({
+            field: "payload.hold",
+            code: "HOLD_EXISTS",
+            message: `There is a hold "${hold}" already.`,
+          });
+        }
+        if (author !== undefined && (state.holders[author] ?? 0) >= holdsPerHolderMax) {
+          objections.push({
+            field: "payload.hold",
+            code: "TOO_MANY_HOLDS",
+            message: `One holder may have ${holdsPerHolderMax} open holds: confirm or release some.`,
+          });
+        }
+        return objections;
+      },
+      reduce(state, { payload, author = "", timestamp }) {
+        openHold(state, payload.hold, { holder: author, lines: payload.lines, expiresAt: timestamp + holdMs });
+      },
+      compensate: (_, { payload: { hold } }) => ({ type: "release", payload: { hold } }),
+    },
+
+    confirm: {
+      payload: z.strictObject({ hold: name }),
+      validate: (state, { payload, author }) => objectionToEnd(state, payload.hold, author),
+      reduce(state, { payload }) {
+        closeHold(state, payload.hold, "confirmed");
+      },
+    },
+
+    release: {
+      payload: z.strictObject({ hold: name }),
+      validate: (state, { payload, author }) => objectionToEnd(state, payload.hold, author),
+      reduce(state, { payload }) {
+        closeHold(state, payload.hold, "released");
+      },
+      compensate: (state, { payload: { hold } }) => ({
+        type: "reserve",
+        payload: {
+          hold,
+          lines: state.holds[hold]!.lines.map(({ item, location, quantity }) => ({ item, location, quantity })),
+        },
+      }),
+    },
+
+    /** Ends the hold of another: for the seller, and for the service that takes the payment. It needs a permission of its own. */
+    settle: {
+      payload: z.strictObject({ hold: name, outcome: z.enum(["confirmed", "released"]), reason }),
+      validate: (state, { payload: { hold } }) => (state.holds[hold] ? undefined : noHold(hold)),
+      reduce(state, { payload }) {
+        closeHold(state, payload.hold, payload.outcome);
+      },
+    },
+  },
+});
+
+function noItem(item: string): Objection {
+  return { field: "payload.item", code: "STOCK_NOT_FOUND", message: `There is no item "${item}".` };
+}
+
+/** Sums stay exact up to 2^53 − 1. */
+function objectionToTotal(onHand: number, by: number, field: string): Objection | undefined {
+  if (onHand + by <= Number.MAX_SAFE_INTEGER) return undefined;
+  return { field, code: "STOCK_OVERFLOW", message: "The inventory cannot count so many units." };
+}
