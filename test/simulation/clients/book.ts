@@ -15,6 +15,10 @@ export interface Submitted {
   sentAfter?: number;
   /** It was sent while its storage failed, which may have kept it as never sent. */
   unmarked?: true;
+  /** `flushed` has said that it is stored. */
+  flushed?: true;
+  /** What it changes: it takes the place of what was not sent, and has the same name. */
+  replaces?: string | undefined;
   /** Its position among all submissions. */
   readonly place: number;
 }
@@ -45,10 +49,10 @@ export class Book {
   }
 
   /** Adds an entry, if it is new. */
-  add({ key, mode, drafts }: Pick<PendingEntry, "key" | "mode" | "drafts">): Submitted {
+  add({ key, mode, drafts }: Pick<PendingEntry, "key" | "mode" | "drafts">, replaces?: string): Submitted {
     const known = this.#entries.get(key);
     if (known) return known;
-    const entry: Submitted = { key, mode, drafts, outcome: "open", place: this.#entries.size };
+    const entry: Submitted = { key, mode, drafts, outcome: "open", replaces, place: this.#entries.size };
     this.#entries.set(key, entry);
     for (const { draftId, type, payload } of drafts) {
       const content = canonicalJson({ type, payload });

@@ -41,6 +41,10 @@ export type Action =
   | "undo"
   | "redo"
   | "group"
+  | "replace"
+  | "withdraw"
+  | "flush"
+  | "dismiss"
   | "verify"
   | "show"
   | "pause"
@@ -181,6 +185,25 @@ export class Device {
           }
         });
         return;
+      case "replace": {
+        // As in dragging.
+        const replaces = random.pick(["drag", "typing"]);
+        for (let left = random.between(1, 4); left > 0; left--) {
+          program.submit(this.#propose(program), { abortAfterMs: undefined, persistent: random.chance(0.1), replaces });
+        }
+        return;
+      }
+      case "withdraw": {
+        const { pending } = program.client;
+        if (pending.length > 0) void program.withdraw(random.pick(pending).key);
+        return;
+      }
+      case "flush":
+        void program.flush();
+        return;
+      case "dismiss":
+        program.dismiss();
+        return;
       case "verify":
         void program.verify();
         return;
@@ -293,10 +316,14 @@ export class Device {
       // A store that worked has all entries, except those that were being withdrawn, or were nobody's.
       for (const key of program.keys) {
         if (this.storage.has(key)) continue;
-        const excused = program.degraded || program.awaitsUser || program.isAborted(key);
+        const flushed = this.book.get(key)!.flushed === true;
+        const excused = (!flushed && (program.degraded || program.awaitsUser)) || program.isAborted(key);
         this.#reporter.check(excused, () => `${key} was not kept when it closed`);
         this.#lost(key);
       }
+      if (program.degraded || !program.rejected) return;
+      const [kept, known] = [this.storage.rejected.toSorted().join(), [...program.rejected].toSorted().join()];
+      this.#reporter.check(kept === known, () => `keeps as rejected ${kept}, and not ${known}`);
     });
   }
 
@@ -306,7 +333,8 @@ export class Device {
     this.storage.crash();
     for (const key of program.keys) {
       if (this.storage.has(key)) continue;
-      const excused = program.degraded || program.isAborted(key) || !this.storage.hasHad(key);
+      const flushed = this.book.get(key)!.flushed === true;
+      const excused = (!flushed && (program.degraded || !this.storage.hasHad(key))) || program.isAborted(key);
       this.#reporter.check(excused, () => `${key} was kept no more, and not decided`);
       this.#lost(key);
     }

@@ -1,3 +1,5 @@
+import { Client } from "../../../src/client/api/client.ts";
+import { Entries } from "../../../src/client/api/entries.ts";
 import { Engine } from "../../../src/client/sync/engine.ts";
 import { Inbox } from "../../../src/client/sync/inbox.ts";
 import { Link } from "../../../src/client/transport/link.ts";
@@ -120,6 +122,32 @@ export const planted: Readonly<Record<string, Variant>> = {
       replace(Engine.prototype, "start", (start) => {
         return function (this: Engine) {
           start.call(this, []);
+        };
+      }),
+  },
+  "an outbox that withdraws what it has sent": {
+    plant: () =>
+      replace(Outbox.prototype, "canWithdraw", () => {
+        return function (this: Outbox, key) {
+          return this.get(key) !== undefined;
+        };
+      }),
+  },
+  "drafts that replace no others": { plant: () => replace(Entries.prototype, "canReplace", () => () => false) },
+  "drafts that replace what was sent": { plant: () => replace(Entries.prototype, "canReplace", () => () => true) },
+  "a client that does not wait until drafts are stored": {
+    plant: () =>
+      replace(Client.prototype, "flushed", () => {
+        return async function (this: Client<any, any>) {
+          return this.durable;
+        };
+      }),
+  },
+  "a client that keeps what is discarded": {
+    plant: () =>
+      replace(Entries.prototype, "discard", () => {
+        return function (this: Entries<object>, key) {
+          this.forgotten(key);
         };
       }),
   },

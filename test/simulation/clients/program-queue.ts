@@ -4,6 +4,9 @@ import type { AnyClient } from "./program.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Server } from "./server.ts";
 
+/** At least this number of rejected entries is kept: one of the runs has at most 8 KiB with its verdict. */
+const rejectedMin = 64;
+
 /** Checks the queue of one client: its entries, those that the server may know, and that none is lost. */
 export class ProgramQueue {
   readonly #book: Book;
@@ -18,10 +21,14 @@ export class ProgramQueue {
   #doubtful = new Set<string>();
   /** Keys in the queue or parked, at the last check. */
   #here = new Set<string>();
+  /** Keys that an earlier program has submitted. */
+  readonly #loaded = new Set<string>();
   /** Keys of drafts that the client made after a conflict. */
   readonly #retried = new Set<string>();
   /** Keys that the application does not wait for any more. */
   readonly #aborted = new Set<string>();
+  /** Keys that the server has rejected, and that the application has not discarded. */
+  readonly #rejected = new Set<string>();
 
   constructor(book: Book, reporter: Reporter) {
     this.#book = book;
@@ -36,8 +43,18 @@ export class ProgramQueue {
     return this.#settled;
   }
 
+  /** The keys of what was rejected, which is kept to be read. */
+  get rejected(): ReadonlySet<string> {
+    return this.#rejected;
+  }
+
   isAborted(key: string): boolean {
     return this.#aborted.has(key);
+  }
+
+  /** Whether the server may have seen it. */
+  wasSent(key: string): boolean {
+    return this.#sent.has(key) || this.#unmarked.has(key);
   }
 
   /** Whether the application does not wait any more for it, or for a draft that the client made of it after a conflict. */
@@ -56,13 +73,17 @@ export class ProgramQueue {
 
   /** The store has loaded these entries. */
   loaded(entries: readonly QueueEntry[]): void {
-    for (const { key, mode, drafts, parked, rejected, sentAt } of entries) {
+    for (const { key, mode, drafts, parked, rejected, sentAt, replaces } of entries) {
       // It was decided by an earlier program.
-      if (rejected) continue;
-      const entry = this.#book.add({ key, mode, drafts });
+      if (rejected) {
+        this.#rejected.add(key);
+        continue;
+      }
+      const entry = this.#book.add({ key, mode, drafts }, replaces);
       // That it is parked may not be stored.
       if (!parked && entry.outcome === "parked") entry.outcome = "open";
       this.#here.add(key);
+      this.#loaded.add(key);
       if (parked) this.#settled.add(key);
       else if (sentAt !== 0) this.#sent.add(key);
       else if (entry.unmarked) this.#unmarked.add(key);
@@ -71,11 +92,51 @@ export class ProgramQueue {
   }
 
   /** The application has submitted an entry; undefined if it was rejected at once. */
-  submitted(client: AnyClient, before: ReadonlySet<string>): Submitted | undefined {
+  submitted(client: AnyClient, before: ReadonlySet<string>, replaces: string | undefined): Submitted | undefined {
     const pending = client.pending.find(({ key }) => !before.has(key));
     if (!pending) return undefined;
     this.#here.add(pending.key);
-    return this.#book.add(pending);
+    return this.#book.add(pending, replaces);
+  }
+
+  /**
+   * The application has submitted `entry`; undefined: it was rejected at once. What it replaces has left the queue, if it was
+   * not sent; and nothing else. `hidden`: what was not shown before. `replacing`: whether drafts replace others yet.
+   */
+  replaces(
+    client: AnyClient,
+    before: ReadonlySet<string>,
+    hidden: ReadonlySet<string>,
+    entry: Submitted | undefined,
+    replacing: boolean,
+  ): void {
+    const { pending } = client;
+    const left = new Map(pending.map(({ key, undoing }) => [key, undoing]));
+    for (const key of before) {
+      const { replaces } = this.#book.get(key) ?? {};
+      const isReplaced = !left.has(key);
+      const has = (name: string | undefined) => name !== undefined && name === replaces;
+      const may = replacing && has(entry?.replaces) && !hidden.has(key);
+      this.#reporter.check(!isReplaced || may, () => `${key} has left the queue with the submission of ${entry?.key}`);
+      const must = may && !this.wasSent(key);
+      this.#reporter.check(isReplaced || !must, () => `${key} was not sent, and ${entry?.key} does not replace it`);
+      const shown = left.get(key) === hidden.has(key);
+      this.#reporter.check(isReplaced || shown, () => `${key} is hidden by the submission of ${entry?.key}`);
+      if (!isReplaced) continue;
+      this.#aborted.add(key);
+      // Of what an earlier program has submitted, this one does not say when it is not stored any more.
+      if (this.#loaded.has(key)) this.#book.settle(key, "lost");
+    }
+  }
+
+  /** The server has rejected an entry: it is kept to be read. */
+  wasRejected(key: string): void {
+    this.#rejected.add(key);
+  }
+
+  /** The application has read what was rejected. */
+  discarded(key: string): void {
+    this.#rejected.delete(key);
   }
 
   /** The client has submitted its last `count` entries to undo or redo something. Returns them. */
@@ -115,6 +176,11 @@ export class ProgramQueue {
     this.#book.get(key)!.outcome = "open";
   }
 
+  /** It could not be withdrawn. */
+  goesOn(key: string): void {
+    this.#aborted.delete(key);
+  }
+
   /** The application does not wait any more for it, or for the draft that the client made of it after a conflict. */
   aborted(key: string): void {
     for (const one of [key, ...this.#retried]) this.#aborted.add(one);
@@ -123,8 +189,10 @@ export class ProgramQueue {
   /** An entry that the application does not wait for was withdrawn, or a draft that the client made of it after a conflict. */
   withdrawn(client: AnyClient, entry: string, outcome: "withdrawn" | "lost"): void {
     const pending = new Set(client.pending.map(({ key }) => key));
-    for (const key of [entry, ...this.#retried])
-      if (this.#aborted.has(key) && !pending.has(key)) this.#book.settle(key, outcome);
+    for (const key of [entry, ...this.#retried]) {
+      if (!this.#aborted.has(key) || pending.has(key)) continue;
+      this.#book.settle(key, this.#unmarked.has(key) ? "lost" : outcome);
+    }
   }
 
   /** The log was replaced: answers that were not reported yet are undecided in it. */
@@ -143,7 +211,8 @@ export class ProgramQueue {
     const here = new Set<string>();
     for (const entry of [...client.pending, ...client.parked]) {
       if (!this.#book.get(entry.key)) this.#retried.add(entry.key);
-      const submitted = this.#book.add(entry);
+      // What the client submits after a conflict replaces the same.
+      const submitted = this.#book.add(entry, (entry as Partial<QueueEntry>).replaces);
       // It may be sent at once, as far as the storage knows.
       if (beganAt !== undefined) submitted.sentAfter ??= beganAt;
       here.add(entry.key);
@@ -153,6 +222,22 @@ export class ProgramQueue {
       if (!complete || !this.#mayBeGone(this.#book.get(key)!, server, principal)) here.add(key);
     }
     this.#here = here;
+    this.#lookAtRejected(client);
+  }
+
+  #lookAtRejected(client: AnyClient): void {
+    const kept = new Set(client.rejected.map(({ key }) => key));
+    for (const key of kept) {
+      this.#reporter.check(this.#rejected.has(key), () => `${key} is kept as rejected, and is discarded, or was not`);
+    }
+    for (const { key } of [...client.pending, ...client.parked])
+      this.#reporter.check(!kept.has(key), () => `${key} is rejected, and in the queue`);
+    for (const key of this.#rejected) {
+      if (kept.has(key)) continue;
+      // The oldest ones are not kept.
+      this.#reporter.check(kept.size >= rejectedMin, () => `${key} was rejected, and is not kept`);
+      this.#rejected.delete(key);
+    }
   }
 
   /** An entry that has left the queue is decided or discarded, or its withdrawal will be reported. */

@@ -75,6 +75,8 @@ export interface SubmitOptions {
   abortAfterMs: number | undefined;
   /** Submits again after a conflict. */
   persistent: boolean;
+  /** What it changes. */
+  replaces?: string | undefined;
 }
 
 /** One run of a program with the production client, and its checks at each step. */
@@ -104,6 +106,8 @@ export class Program {
   #shown: JsonObject | null = null;
   /** What was submitted for undos that have not ended, in order: they run one after the other. */
   readonly #undoing: Submitted[] = [];
+  /** Whether drafts replace others yet. */
+  #replacing = false;
   #changed = true;
   #eventId = 0;
   /** Whether the confirmed state was replaced since the last check. */
@@ -174,6 +178,11 @@ export class Program {
     return this.#link?.connection;
   }
 
+  /** The keys of what was rejected, which it keeps. Undefined: it has not loaded them. */
+  get rejected(): ReadonlySet<string> | undefined {
+    return this.#loaded ? this.#queue.rejected : undefined;
+  }
+
   /** The keys in its queue. */
   get keys(): Iterable<string> {
     return this.#queue.keys;
@@ -198,16 +207,17 @@ export class Program {
 
   // — what the application does
 
-  submit({ event, expectedEventId }: Proposal, { abortAfterMs, persistent }: SubmitOptions): void {
+  submit({ event, expectedEventId }: Proposal, { abortAfterMs, persistent, replaces }: SubmitOptions): void {
     const { type, payload } = event;
     const abort = this.#aborting(abortAfterMs);
-    this.#enter(abort, () =>
+    const submit = () =>
       this.client.submit(type, payload, {
         ...(expectedEventId === undefined ? {} : { expectedEventId: expectedEventId as number }),
         ...(persistent ? { onConflict: () => payload } : {}),
         ...(abort ? { signal: abort.signal } : {}),
-      }),
-    );
+        ...(replaces === undefined ? {} : { replaces }),
+      });
+    this.#enter(abort, submit, replaces);
   }
 
   submitBatch(mode: "atomic" | "sequential", proposals: readonly Proposal[], abortAfterMs: number | undefined): void {
@@ -233,6 +243,43 @@ export class Program {
     const pending = new Set(this.client.pending.map(({ key }) => key));
     for (const key of before) if (!pending.has(key)) this.#queue.aborted(key);
     void this.#undone(result);
+  }
+
+  /** Withdraws a pending entry, if the server cannot decide it. */
+  async withdraw(key: string): Promise<void> {
+    const { client } = this;
+    const wasSent = this.#queue.wasSent(key);
+    const wasAborted = this.#queue.isAborted(key);
+    this.#queue.aborted(key);
+    this.#promises++;
+    const withdrawn = await client.withdraw(key);
+    this.#promises--;
+    this.#reporter.line(`withdraws ${key}: ${withdrawn}`);
+    if (withdrawn) {
+      this.#queue.withdrawn(client, key, this.#degraded ? "lost" : "withdrawn");
+      this.#check(!client.pending.some((entry) => entry.key === key), () => `${key} is withdrawn, and in the queue`);
+      return;
+    }
+    this.#check(wasSent || wasAborted || this.#closing, () => `${key} was not sent, and cannot be withdrawn`);
+    if (!wasAborted && client.pending.some((entry) => entry.key === key)) this.#queue.goesOn(key);
+  }
+
+  /** Waits until what is pending is stored. */
+  async flush(): Promise<void> {
+    const keys = this.client.pending.map(({ key }) => key);
+    this.#promises++;
+    const durable = await this.client.flushed();
+    this.#promises--;
+    this.#reporter.line(`has stored ${keys.length} entries: ${durable}`);
+    if (durable) for (const key of keys) this.#parts.book.get(key)!.flushed = true;
+  }
+
+  /** Forgets what was rejected. */
+  dismiss(): void {
+    for (const key of this.#queue.rejected) {
+      this.#queue.discarded(key);
+      this.client.discard(key);
+    }
   }
 
   retry(key: string): void {
@@ -303,6 +350,7 @@ export class Program {
     if (this.#closing) return;
     this.#loaded = true;
     this.#queue.loaded(entries);
+    if (entries.some(({ replaces, parked }) => replaces !== undefined && !parked)) void this.#replaces();
     if (!position) return;
     this.#tracker.restore(position);
     this.#wasReset = true;
@@ -373,6 +421,7 @@ export class Program {
     client.on("rejected", ({ entry, verdict }) => {
       if ("problem" in verdict) this.#verdicts.rejected(this.principal, entry.key, verdict.problem);
       book.settle(entry.key, "rejected");
+      this.#queue.wasRejected(entry.key);
     });
   }
 
@@ -475,14 +524,29 @@ export class Program {
     return abort;
   }
 
-  #enter(abort: AbortController | undefined, submit: () => Promise<Verdict | BatchVerdict>): void {
-    const before = new Set(this.client.pending.map(({ key }) => key));
+  #enter(
+    abort: AbortController | undefined,
+    submit: () => Promise<Verdict | BatchVerdict>,
+    replaces?: string | undefined,
+  ): void {
+    const { client } = this;
+    const { pending } = client;
+    const before = new Set(pending.map(({ key }) => key));
+    const hidden = new Set(pending.filter(({ undoing }) => undoing).map(({ key }) => key));
     const verdict = submit();
-    const entry = this.#queue.submitted(this.client, before);
+    const entry = this.#queue.submitted(client, before, replaces);
+    this.#queue.replaces(client, before, hidden, entry, this.#replacing);
+    // The code for it is loaded now.
+    if (replaces !== undefined) void this.#replaces();
     if (entry) abort?.signal.addEventListener("abort", () => this.#queue.aborted(entry.key));
     const what = entry ? `${entry.mode} ${entry.key}: ${JSON.stringify(entry.drafts)}` : "nothing";
     this.#reporter.line(`submits ${what}`);
     void this.#wait(verdict, entry, abort?.signal);
+  }
+
+  async #replaces(): Promise<void> {
+    await import("../../../src/client/api/queue-tools.ts");
+    this.#replacing = true;
   }
 
   async #wait(

@@ -62,6 +62,11 @@ export class DeviceStorage {
     return [...this.#entries].filter(([, text]) => !(JSON.parse(text) as QueueEntry).rejected).map(([key]) => key);
   }
 
+  /** The keys of the durable entries that were rejected. */
+  get rejected(): readonly string[] {
+    return [...this.#entries].filter(([, text]) => (JSON.parse(text) as QueueEntry).rejected).map(([key]) => key);
+  }
+
   has(key: string): boolean {
     return this.#entries.has(key);
   }
