@@ -1,3 +1,4 @@
+import type { Effects } from "./model/effects.ts";
 import type { ModelRegistry } from "./model/index.ts";
 import { insieme } from "./models/insieme/index.ts";
 
@@ -5,3 +6,6 @@ import { insieme } from "./models/insieme/index.ts";
 export const models: ModelRegistry = {
   "*": insieme,
 };
+
+/** What the events of these models cause outside. */
+export const effects: readonly Effects[] = [];

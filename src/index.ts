@@ -6,11 +6,27 @@
 import { defaultLimits, type Limits } from "./protocol/index.ts";
 import { edge } from "./edge/app.ts";
 import type { Roles } from "./shell/author.ts";
+import type { Effects } from "./model/effects.ts";
 import type { ModelRegistry } from "./model/index.ts";
 import { partitionObject } from "./objects/partition.ts";
 import type { PlacementOf } from "./platform/placement.ts";
 import { tenantObject } from "./objects/tenant.ts";
 
+export {
+  type CancelEffect,
+  defineEffects,
+  type Effect,
+  type EffectAccepted,
+  type EffectContext,
+  type EffectFunction,
+  type EffectFunctions,
+  type EffectRejected,
+  type Effects,
+  type QueueEffect,
+  type ScheduleEffect,
+  type SubmitEffect,
+  type WebhookEffect,
+} from "./model/effects.ts";
 export {
   defineModel,
   type EventDefinition,
@@ -27,6 +43,8 @@ export {
 export interface AuthorityOptions {
   /** The models by name pattern: the first pattern that matches the name of a partition selects its model. */
   models: ModelRegistry;
+  /** What the events of models cause outside, at most one declaration for each model. */
+  effects?: readonly Effects[];
   /** The permissions of each role in tokens: `read`, `submit:<type>`, `submit:*`, `admin:*`. */
   roles?: Roles;
   /** The limits that differ from `defaultLimits`. In open development mode only these limits apply. */
@@ -43,8 +61,14 @@ export interface AuthorityOptions {
  * export const { PartitionObject, TenantObject } = authority;
  * export default authority.worker;
  */
-export function createAuthority({ models, roles = {}, limits = {}, placement = () => ({}) }: AuthorityOptions) {
-  const application = { models, roles, limits, placementOf: placement };
+export function createAuthority({
+  models,
+  effects = [],
+  roles = {},
+  limits = {},
+  placement = () => ({}),
+}: AuthorityOptions) {
+  const application = { models, effects, roles, limits, placementOf: placement };
   return {
     PartitionObject: partitionObject(application),
     TenantObject: tenantObject({ ...defaultLimits, ...limits }, placement),

@@ -1,7 +1,7 @@
-import { models } from "./app.ts";
+import { effects, models } from "./app.ts";
 import { createAuthority } from "./index.ts";
 
-const authority = createAuthority({ models });
+const authority = createAuthority({ effects, models });
 
 export const { PartitionObject, TenantObject } = authority;
 export default authority.worker;

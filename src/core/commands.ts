@@ -6,6 +6,16 @@ export interface Draft {
   /** `type` is a string; everything else is as it came. */
   event: JsonObject & { type: string };
   expectedEventId: unknown;
+  /** What led to it; absent: a client. It is no content: a retry need not repeat it. */
+  cause?: Cause | undefined;
+}
+
+/** What led to a draft that an effect submits. */
+interface Cause {
+  /** Shared by all that one event has led to. */
+  correlationId: string;
+  /** How many effects led to it, one after the other. */
+  hops: number;
 }
 
 /** What is submitted at once: one draft, or the drafts of a batch. */

@@ -1,3 +1,4 @@
+import type { Effects } from "../model/effects.ts";
 import type { AnyModel } from "../model/index.ts";
 import type { Authors } from "./authors.ts";
 import type { Ports } from "./ports.ts";
@@ -12,6 +13,8 @@ export interface PartitionName {
 export interface Environment {
   readonly name: PartitionName;
   readonly model: AnyModel;
+  /** What events cause outside; undefined: nothing. */
+  readonly effects: Effects | undefined;
   readonly ports: Ports;
   readonly authors: Authors;
 }

@@ -4,6 +4,7 @@ import { StateHash } from "./delivery/state-hash.ts";
 import { type Fault, FaultLog } from "./faults.ts";
 import { Fold, type Folder, loadSnapshot } from "./fold.ts";
 import { Head } from "./head.ts";
+import { Outbox } from "./effects/outbox.ts";
 import { Schedule } from "./jobs/schedule.ts";
 import type { Folding, Slice } from "./rebuilding.ts";
 import { RecentEvents } from "./recent-events.ts";
@@ -22,6 +23,7 @@ export class Live {
   readonly recent = new RecentEvents();
   readonly hash = new StateHash();
   readonly schedule: Schedule;
+  readonly outbox: Outbox;
   readonly faults = new FaultLog();
 
   /**
@@ -38,7 +40,9 @@ export class Live {
     const snapshot = loadSnapshot(reads, folder.model, head.eventId);
     this.fold = new Fold(snapshot, head.eventId, known ?? unnamed, now);
     this.head = new Head({ ...head, logBytes: logBytesOf(reads, head.eventId, load), logId });
-    this.schedule = new Schedule(reads.jobs.all());
+    const jobs = reads.jobs.all();
+    this.schedule = new Schedule(jobs);
+    this.outbox = new Outbox(reads, jobs);
     // One that is much longer is not begun with: the object must answer soon.
     if (head.eventId - snapshot.eventId <= load.events) this.advance(reads, folder, load, now);
     if (this.fold.behind !== undefined) this.schedule.derive("rebuild", now);

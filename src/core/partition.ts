@@ -1,3 +1,4 @@
+import type { Effects } from "../model/effects.ts";
 import type { AnyModel } from "../model/index.ts";
 import type { Author, Limits, TracedFailure } from "../protocol/index.ts";
 import { MigrationError } from "../storage/migrations.ts";
@@ -42,6 +43,8 @@ export interface Parts {
   readonly jobs?: readonly Job[];
   /** What a draft commits instead of what was submitted. */
   readonly transform?: Transform;
+  /** What events cause outside. */
+  readonly effects?: Effects | undefined;
   /** How a state is folded from its log. */
   readonly folding?: Folding | undefined;
   /** Called each time when what is in memory was loaded from the storage. */
@@ -68,9 +71,9 @@ export class Partition {
     name: PartitionName,
     model: AnyModel,
     ports: Ports,
-    { jobs = [], transform = unchanged, folding = standardFolding, loaded = () => {} }: Parts = {},
+    { jobs = [], transform = unchanged, effects, folding = standardFolding, loaded = () => {} }: Parts = {},
   ) {
-    const environment = { name, model, ports, authors: new Authors(model, ports) };
+    const environment = { name, model, effects, ports, authors: new Authors(model, ports) };
     const memory = new Memory(environment, folding, ({ head }) => {
       fanOut.loaded(head.eventId);
       loaded();

@@ -53,7 +53,7 @@ function partitionNameOf(objectName: string): PartitionName {
 }
 
 /** The Durable Object class for these models: it only passes the platform's events to the shell. */
-export function partitionObject({ models, roles, limits, placementOf }: Application) {
+export function partitionObject({ models, effects: allEffects, roles, limits, placementOf }: Application) {
   return class PartitionObject extends DurableObject<PartitionEnv> implements PartitionRpc {
     readonly #shell: PartitionShell;
     /** Weak, because the peer of a socket that was ended here may never answer. */
@@ -64,9 +64,10 @@ export function partitionObject({ models, roles, limits, placementOf }: Applicat
       const name = partitionNameOf(nameOf(ctx.id));
       const model = modelOf(models, name.partition);
       if (!model) throw new Error("no model serves this partition");
+      const effects = allEffects.find((declared) => declared.model === model);
       const freshTenant = () => tenantCalls(stubOf(env.TENANTS, name.tenant, placementOf(name.tenant)));
       const ports = durablePorts(ctx, env, env.PARTITA_IDENTITY === "open" ? undefined : tenantApiOf(freshTenant));
-      this.#shell = new PartitionShell({ name, model, roles, limits }, ports);
+      this.#shell = new PartitionShell({ name, model, effects, roles, limits }, ports);
       ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(heartbeatFrame, heartbeatFrame));
       // Before any message: reads the alarm that is set, so that it is set again only if it must be earlier.
       void ctx.blockConcurrencyWhile(async () => {

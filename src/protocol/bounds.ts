@@ -215,6 +215,16 @@ export const bounds = {
   unauthenticatedMax: 64,
   /** How long a partition can be drained at once, in milliseconds. */
   drainMsMax: 10 * 60 * 1_000,
+  /** Effects that one event causes, and those of one submission together. */
+  effectsPerEventMax: 64,
+  effectsPerBatchMax: 256,
+  /** The JSON text of an effect, in UTF-8 bytes: as much as a client may submit; a message of the platform's queues has 128 KB. */
+  effectBytesMax: 64 * 1024,
+  /** Effects of a partition that wait, in number and in bytes: to load so many takes about 10 ms. With more, what would cause another one is not decided. */
+  outboxRowsMax: 10_000,
+  outboxBytesMax: 32 * 1024 * 1024,
+  /** Effects that lead to each other, one after the other: a longer chain is a circle. */
+  effectHopsMax: 16,
   /** Characters of a WebSocket close reason: 123 UTF-8 bytes (RFC 6455, 5.5), at up to three a character. */
   closeReasonLengthMax: 41,
 } as const;

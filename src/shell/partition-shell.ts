@@ -21,6 +21,7 @@ import {
   Turns,
   type Work,
 } from "../core/index.ts";
+import type { Effects } from "../model/effects.ts";
 import type { AnyModel } from "../model/index.ts";
 import { hmac, sha256 } from "../platform/hash.ts";
 import type { ReadOptions, RequestContext, StreamRequest, TenantChanges } from "../platform/rpc.ts";
@@ -79,6 +80,8 @@ const anonymousReader: Author = { principal: "dev:http", permissions: "all" };
 export interface ShellSettings {
   readonly name: PartitionName;
   readonly model: AnyModel;
+  /** What events cause outside; absent: nothing. */
+  readonly effects?: Effects | undefined;
   readonly roles: Roles;
   /** The limits that differ from the default. */
   readonly limits: Partial<Limits>;
@@ -153,6 +156,7 @@ export class PartitionShell {
     };
     const partition = new Partition(name, model, corePorts, {
       jobs,
+      effects: settings.effects,
       folding: settings.folding,
       loaded: () => this.#link?.resume(),
     });

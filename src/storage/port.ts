@@ -1,8 +1,10 @@
 import type { Synchronous } from "./database.ts";
 import type { BatchReads, BatchWrites } from "./partition/batches.ts";
 import type { EventReads, EventWrites } from "./partition/events.ts";
+import type { DeadLetterReads, DeadLetterWrites } from "./partition/dead-letters.ts";
 import type { JobReads, JobWrites } from "./partition/jobs.ts";
 import type { LogReads, LogWrites } from "./partition/log.ts";
+import type { OutboxReads, OutboxWrites } from "./partition/outbox.ts";
 import type { BucketReads, BucketWrites } from "./partition/rate-buckets.ts";
 import type { RejectionReads, RejectionWrites } from "./partition/rejections.ts";
 import type { SnapshotReads, SnapshotWrites } from "./partition/snapshots.ts";
@@ -12,7 +14,9 @@ export { Damage } from "./damage.ts";
 export type { Synchronous } from "./database.ts";
 export type { BatchRow } from "./partition/batches.ts";
 export type { EventOrigin, EventRow } from "./partition/events.ts";
+export type { DeadLetterRow } from "./partition/dead-letters.ts";
 export type { JobKind, JobRow } from "./partition/jobs.ts";
+export { effectIdOf, type OutboxKey, type OutboxKind, type OutboxRow, type WaitingEffect } from "./partition/outbox.ts";
 export type { RejectionRow, RejectionTotals } from "./partition/rejections.ts";
 export type { SnapshotEncoding, SnapshotRow } from "./partition/snapshots.ts";
 
@@ -24,6 +28,8 @@ export interface StorageReads {
   readonly batches: BatchReads;
   readonly snapshots: SnapshotReads;
   readonly jobs: JobReads;
+  readonly outbox: OutboxReads;
+  readonly deadLetters: DeadLetterReads;
   readonly rateBuckets: BucketReads;
   readonly tenantLimits: TenantLimitsReads;
 }
@@ -36,6 +42,8 @@ export interface StorageWrites {
   readonly batches: BatchWrites;
   readonly snapshots: SnapshotWrites;
   readonly jobs: JobWrites;
+  readonly outbox: OutboxWrites;
+  readonly deadLetters: DeadLetterWrites;
   readonly rateBuckets: BucketWrites;
   readonly tenantLimits: TenantLimitsWrites;
 }

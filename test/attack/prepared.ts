@@ -59,6 +59,7 @@ export function writeLog(folder: string, partition: string, events: Iterable<Pre
             fingerprint: undefined,
             incarnation: undefined,
             correlationId: undefined,
+            hops: undefined,
           });
         }
         return true;

@@ -17,6 +17,7 @@ import {
   sweepSockets,
 } from "../../src/core/index.ts";
 import type { Transform } from "../../src/core/decide/review.ts";
+import type { Effects } from "../../src/model/effects.ts";
 import type { AnyModel } from "../../src/model/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import { partitaDialect } from "../../src/wire/partita/codec.ts";
@@ -142,6 +143,7 @@ export class TestPartition {
   readonly #name: string;
   readonly #model: AnyModel;
   readonly #transform: Transform | undefined;
+  readonly #effects: Effects | undefined;
   #ids = 0;
   #sweepSockets: () => void = () => {};
   #snapshot: SnapshotDraft | undefined;
@@ -154,11 +156,13 @@ export class TestPartition {
     name = "room",
     wrap = (storage: PartitionStorage) => storage as Ports["storage"],
     transform = undefined as Transform | undefined,
+    effects = undefined as Effects | undefined,
   } = {}) {
     this.#name = name;
     this.#model = model;
     this.driver = driver;
     this.#transform = transform;
+    this.#effects = effects;
     this.partition = this.#create(wrap);
     this.codec = partitaDialect(name, this.partition.authors);
   }
@@ -254,7 +258,7 @@ export class TestPartition {
       snapshotJob(async (draft) => void (this.#snapshot = draft)),
       sweepSockets(() => this.#sweepSockets()),
     ];
-    const parts = this.#transform ? { jobs, transform: this.#transform } : { jobs };
+    const parts = { jobs, effects: this.#effects, ...(this.#transform ? { transform: this.#transform } : {}) };
     const partition = new Partition(name, model, ports, parts);
     partition.open(this.now);
     return partition;

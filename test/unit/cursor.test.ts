@@ -17,6 +17,7 @@ const row = (eventId: number): EventRow => ({
   fingerprint: undefined,
   incarnation: undefined,
   correlationId: undefined,
+  hops: undefined,
 });
 const ids = (rows: readonly EventRow[]) => rows.map(({ eventId }) => eventId);
 

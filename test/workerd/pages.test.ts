@@ -18,7 +18,7 @@ function assets() {
 
 /** Asks the Worker with these settings. */
 async function ask(path: string, settings: Record<string, unknown>, init?: RequestInit): Promise<Response> {
-  const app = edge({ models: { "*": insieme } as never, roles: {}, limits: {}, placementOf: () => ({}) });
+  const app = edge({ models: { "*": insieme } as never, effects: [], roles: {}, limits: {}, placementOf: () => ({}) });
   return await app.request(`http://localhost${path}`, init, { PARTITA_IDENTITY: "open", ...settings } as never);
 }
 

@@ -57,7 +57,13 @@ describe.each(Object.keys(thrown))("when an object throws: %s", (how) => {
       const objects = { getByName: () => failing };
       const identity = what.includes("ticket") ? verified : { PARTITA_IDENTITY: "open" };
       const env = { ...identity, PARTITIONS: objects, TENANTS: objects };
-      const app = edge({ models: { "*": insieme } as never, roles: {}, limits: {}, placementOf: () => ({}) });
+      const app = edge({
+        models: { "*": insieme } as never,
+        effects: [],
+        roles: {},
+        limits: {},
+        placementOf: () => ({}),
+      });
       const [path, init] = requests[what]!;
       const answer = await app.request(`http://localhost${path}`, init, env as never);
       expect(answer.status).toBe(503);

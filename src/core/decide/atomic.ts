@@ -3,6 +3,7 @@ import type { Submission } from "../commands.ts";
 import { traceFailure } from "../refusal.ts";
 import type { DraftResult, Outcome, Verdict } from "../replies.ts";
 import type { WriteContext } from "../window/context.ts";
+import { type Caused, type CausedTotals, excessOf, nothingCaused, withCaused, writeCaused } from "../effects/caused.ts";
 import { apply, rowOf } from "./commit.ts";
 import { acceptedVerdict, answerAgain, fingerprintOf, deletePastRetention, isUsed, keyReused } from "./deduplicate.ts";
 import { ModelFault } from "./model-fault.ts";
@@ -31,16 +32,18 @@ export function decideAtomic(context: WriteContext, author: Author, clientId: st
 
   const before = live.position;
   const weight = live.fold.state.weight;
-  const accepted: { review: Review; typed: TypedDraft }[] = [];
+  const accepted: Reviewed[] = [];
   const failures = new Map<string, Failure>();
   let work = 0;
+  let caused = nothingCaused;
   try {
     for (const draft of drafts) {
       const review = reviewOf(context, author, clientId, draft, work);
       const used = isUsed(context, principal, draft.draftId);
-      const result = used ? { failure: keyReused } : review.meter.run(() => reviewAndApply(review));
+      const result = used ? { failure: keyReused } : review.meter.run(() => reviewAndApply(review, caused));
       if ("typed" in result) {
-        accepted.push({ review, typed: result.typed });
+        accepted.push(result);
+        caused = withCaused(caused, result.caused);
         live.head.reserve();
       } else failures.set(draft.draftId, result.failure);
       work += review.meter.taken;
@@ -77,9 +80,11 @@ export function decideAtomic(context: WriteContext, author: Author, clientId: st
   const batchEnd = live.head.eventId;
   live.head.release(before.eventId);
   const rows = accepted.map(({ review, typed }, at) => rowOf(review, typed, before.eventId + 1 + at, batchEnd));
-  for (const row of rows) {
+  for (const [at, row] of rows.entries()) {
     if (!writes.events.append(row)) throw new Error("the log refused a key that it does not hold");
     live.append(row);
+    const { caused: ofRow } = accepted[at]!;
+    if (ofRow) writeCaused(context, row, ofRow);
   }
   writes.batches.record({
     principal,
@@ -91,12 +96,22 @@ export function decideAtomic(context: WriteContext, author: Author, clientId: st
   return { kind: "decided", verdict: acceptedVerdict(rows), replayed: false };
 }
 
-/** The stages, and the reducer. */
-function reviewAndApply(review: Review): { typed: TypedDraft } | { failure: Failure } {
+/** A member that was reviewed and applied. */
+interface Reviewed {
+  readonly review: Review;
+  readonly typed: TypedDraft;
+  readonly caused: Caused | undefined;
+}
+
+/** The stages, and the reducer. `before`: what the members before it cause. */
+function reviewAndApply(review: Review, before: CausedTotals): Reviewed | { failure: Failure } {
   const typed = check(review);
   if ("code" in typed) return { failure: typed };
   const applied = apply(review, typed);
-  return "failure" in applied ? applied : { typed };
+  if ("failure" in applied) return applied;
+  const { caused } = applied;
+  const failure = caused && excessOf(withCaused(before, caused), review.live);
+  return failure ? { failure } : { review, typed, caused };
 }
 
 /** The verdict on a batch of which drafts failed. */

@@ -1,9 +1,11 @@
 import { type Failure, utf8Length } from "../../protocol/index.ts";
-import type { EventRow, StorageWrites } from "../../storage/port.ts";
+import type { EventRow } from "../../storage/port.ts";
 import { single } from "../commands.ts";
 import { fingerprintOf } from "./deduplicate.ts";
 import { callModel } from "./model-fault.ts";
 import { checkInvariants } from "./invariants.ts";
+import { type Caused, causedBy, excessOf, nothingCaused, withCaused, writeCaused } from "../effects/caused.ts";
+import type { WriteContext } from "../window/context.ts";
 import type { Review, TypedDraft } from "./review.ts";
 import { excessWeight } from "./room.ts";
 
@@ -14,39 +16,50 @@ export type Commit = { row: EventRow } | { failure: Failure } | undefined;
  * Applies the event to the state and appends it to the log. Whatever it does not return a row for,
  * it has undone. Throws what the reducer throws, with the state as it was.
  */
-export function commit(review: Review, typed: TypedDraft, writes: StorageWrites): Commit {
+export function commit(review: Review, typed: TypedDraft, context: WriteContext): Commit {
   const { live } = review;
   const weight = live.fold.state.weight;
   const applied = apply(review, typed);
   if ("failure" in applied) return applied;
-  const failure = excessWeight(live.fold, weight, typed.definition.shrinks === true);
+  const { caused } = applied;
+  const failure =
+    excessWeight(live.fold, weight, typed.definition.shrinks === true) ??
+    (caused && excessOf(withCaused(nothingCaused, caused), live));
   if (failure) {
     live.fold.undoTo(applied.before);
     return { failure };
   }
   const row = rowOf(review, typed, live.head.eventId + 1, undefined);
-  if (writes.events.append(row)) return { row };
+  if (context.writes.events.append(row)) {
+    if (caused) writeCaused(context, row, caused);
+    return { row };
+  }
   live.fold.undoTo(applied.before);
   return undefined;
 }
 
 /**
- * Applies the event to the state, unless an invariant would break. `before` is where to undo to.
- * Throws what the model throws, with the state as it was.
+ * Applies the event to the state, unless an invariant would break. `before` is where to undo to; `caused`: what it
+ * causes outside. Throws what the model throws, with the state as it was.
  */
-export function apply(review: Review, typed: TypedDraft): { before: number } | { failure: Failure } {
+export function apply(
+  review: Review,
+  typed: TypedDraft,
+): { before: number; caused: Caused | undefined } | { failure: Failure } {
   const { fold } = review.live;
   const before = callModel(() => fold.apply(typed.definition, typed.event));
   let failure: Failure | undefined;
+  let caused: Caused | undefined;
   try {
     review.meter.assert();
     failure = checkInvariants(review);
+    if (!failure && review.effects) caused = causedBy(review, typed);
     review.meter.assert();
   } catch (error) {
     fold.undoTo(before);
     throw error;
   }
-  if (!failure) return { before };
+  if (!failure) return { before, caused };
   fold.undoTo(before);
   return { failure };
 }
@@ -69,6 +82,7 @@ export function rowOf(review: Review, typed: TypedDraft, eventId: number, batchE
     batchEnd,
     fingerprint: typed.payload === draft.event["payload"] ? undefined : fingerprintOf(single(draft), review.ports),
     incarnation: review.incarnation,
-    correlationId: undefined,
+    correlationId: draft.cause?.correlationId,
+    hops: draft.cause?.hops,
   };
 }

@@ -1,3 +1,4 @@
+import type { Effects } from "../../model/effects.ts";
 import type { AnyModel, EventDefinition, ModelEvent } from "../../model/index.ts";
 import type { JsonObject, Author } from "../../protocol/index.ts";
 import type { Authors } from "../authors.ts";
@@ -10,6 +11,7 @@ import type { Meter } from "./meter.ts";
 export interface Review {
   readonly partition: string;
   readonly model: AnyModel;
+  readonly effects: Effects | undefined;
   readonly authors: Authors;
   readonly live: Live;
   /** The id of the object's lifetime that decides. */

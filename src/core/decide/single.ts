@@ -59,7 +59,7 @@ export function decideSingle(context: WriteContext, author: Author, clientId: st
 }
 
 /** The stages and the commit; the first that fails decides. Undefined: the key was used before. */
-function reviewAndCommit(review: Review, { writes }: WriteContext): Commit {
+function reviewAndCommit(review: Review, context: WriteContext): Commit {
   const typed = check(review);
-  return "code" in typed ? { failure: typed } : commit(review, typed, writes);
+  return "code" in typed ? { failure: typed } : commit(review, typed, context);
 }

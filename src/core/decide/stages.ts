@@ -29,9 +29,23 @@ export function reviewOf(
   draft: Draft,
   ofBatch: number,
 ): Review {
-  const { name, model, authors, live, incarnation, ports, transform, now } = context;
+  const { name, model, effects, authors, live, incarnation, ports, transform, now } = context;
   const { partition } = name;
   const shrinks = model.eventType(draft.event.type)?.shrinks === true;
   const meter = new Meter(live.fold.state, shrinks, ofBatch);
-  return { partition, model, authors, live, incarnation, ports, transform, author, clientId, draft, meter, now };
+  return {
+    partition,
+    model,
+    effects,
+    authors,
+    live,
+    incarnation,
+    ports,
+    transform,
+    author,
+    clientId,
+    draft,
+    meter,
+    now,
+  };
 }

@@ -29,6 +29,8 @@ export interface EventRow {
   incarnation: string | undefined;
   /** What caused the event; undefined: nothing is known. */
   correlationId: string | undefined;
+  /** How many effects led to the event, one after the other; undefined: none. */
+  hops: number | undefined;
 }
 
 /** When an event was written, and by which lifetime of the object. */
@@ -77,10 +79,10 @@ const selectFirstOfNewest = `SELECT min(event_id) AS first FROM
 
 const insert = `INSERT INTO events
   (event_id, principal, draft_id, client_id, type, version, expected_event_id, timestamp, payload, batch_end,
-   fingerprint, incarnation, correlation_id)
-  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, CAST(?9 AS BLOB), ?10, ?11, ?12, ?13) ON CONFLICT (principal, draft_id) DO NOTHING`;
+   fingerprint, incarnation, correlation_id, hops)
+  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, CAST(?9 AS BLOB), ?10, ?11, ?12, ?13, ?14) ON CONFLICT (principal, draft_id) DO NOTHING`;
 
-/** The table `events` of migration 0001; `batch_end` is of 0002, and the last three columns of 0005. Triggers keep it append-only. */
+/** The table `events` of migration 0001; `batch_end` is of 0002, `hops` is of 0007, the three columns before it of 0005. Triggers keep it append-only. */
 export class EventsTable implements EventReads, EventWrites {
   readonly #database: Database;
   readonly #recordedKeys: RecordedKeys;
@@ -157,6 +159,7 @@ export class EventsTable implements EventReads, EventWrites {
       event.fingerprint ?? null,
       event.incarnation ?? null,
       event.correlationId ?? null,
+      event.hops ?? null,
     );
   }
 }
@@ -184,6 +187,7 @@ function eventOf(row: SqlRow): EventRow {
     fingerprint: (row["fingerprint"] as Uint8Array | null) ?? undefined,
     incarnation: (row["incarnation"] as string | null) ?? undefined,
     correlationId: (row["correlation_id"] as string | null) ?? undefined,
+    hops: (row["hops"] as number | null) ?? undefined,
   };
 }
 

@@ -2,7 +2,14 @@ import type { Database } from "../database.ts";
 import type { SqlRow } from "../driver.ts";
 
 /** The kinds of internal due work. */
-export type JobKind = "sweep_records" | "sweep_sockets" | "snapshot" | "end_drain" | "rebuild";
+export type JobKind =
+  | "sweep_records"
+  | "sweep_sockets"
+  | "snapshot"
+  | "end_drain"
+  | "rebuild"
+  | "deliver"
+  | "redeliver";
 
 /** A job that is due at a time. */
 export interface JobRow {

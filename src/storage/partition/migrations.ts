@@ -4,6 +4,7 @@ import encoding0003 from "../../../migrations/0003_snapshot_encoding.sql";
 import limits0004 from "../../../migrations/0004_limits.sql";
 import jobs0005 from "../../../migrations/0005_incarnation_and_jobs.sql";
 import authors0006 from "../../../migrations/0006_authors.sql";
+import effects0007 from "../../../migrations/0007_effects.sql";
 import { sha256 } from "../../platform/hash.ts";
 import type { Migration } from "../migrations.ts";
 
@@ -15,6 +16,7 @@ export const migrations: readonly Migration[] = [
   limits0004,
   jobs0005,
   authors0006,
+  effects0007,
 ].map((sql, at) => ({
   number: at + 1,
   sql,

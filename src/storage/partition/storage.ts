@@ -5,8 +5,10 @@ import type { Migration } from "../migrations.ts";
 import type { Storage, StorageReads, StorageWrites } from "../port.ts";
 import { BatchesTable } from "./batches.ts";
 import { EventsTable } from "./events.ts";
+import { DeadLettersTable } from "./dead-letters.ts";
 import { JobsTable } from "./jobs.ts";
 import { LogTable } from "./log.ts";
+import { OutboxTable } from "./outbox.ts";
 import { RateBucketsTable } from "./rate-buckets.ts";
 import { RecordedKeys } from "./recorded-keys.ts";
 import { RejectionsTable } from "./rejections.ts";
@@ -21,6 +23,8 @@ export class PartitionStorage implements Storage {
   readonly batches: StorageReads["batches"];
   readonly snapshots: StorageReads["snapshots"];
   readonly jobs: StorageReads["jobs"];
+  readonly outbox: StorageReads["outbox"];
+  readonly deadLetters: StorageReads["deadLetters"];
   readonly rateBuckets: StorageReads["rateBuckets"];
   readonly tenantLimits: StorageReads["tenantLimits"];
   readonly #database: Database;
@@ -36,6 +40,8 @@ export class PartitionStorage implements Storage {
       batches: new BatchesTable(database, recordedKeys),
       snapshots: new SnapshotsTable(database, bytes),
       jobs: new JobsTable(database),
+      outbox: new OutboxTable(database),
+      deadLetters: new DeadLettersTable(database),
       rateBuckets: new RateBucketsTable(database),
       tenantLimits: new TenantLimitsTable(database),
     };
@@ -47,6 +53,8 @@ export class PartitionStorage implements Storage {
     this.batches = tables.batches;
     this.snapshots = tables.snapshots;
     this.jobs = tables.jobs;
+    this.outbox = tables.outbox;
+    this.deadLetters = tables.deadLetters;
     this.rateBuckets = tables.rateBuckets;
     this.tenantLimits = tables.tenantLimits;
   }

@@ -38,6 +38,7 @@ export const event = (
   fingerprint: undefined,
   incarnation: "00000000000000aa",
   correlationId: undefined,
+  hops: undefined,
   ...more,
 });
 

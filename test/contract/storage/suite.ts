@@ -4,6 +4,7 @@ import { eventsSuite } from "./events.ts";
 import type { StorageFixture } from "./fixture.ts";
 import { jobsSuite } from "./jobs.ts";
 import { logSuite } from "./log.ts";
+import { outboxSuite } from "./outbox.ts";
 import { rateBucketsSuite } from "./rate-buckets.ts";
 import { rejectionsSuite } from "./rejections.ts";
 import { rollbackSuite } from "./rollback.ts";
@@ -23,6 +24,7 @@ export function storageSuite(adapter: string, fixture: StorageFixture): void {
     batchesSuite(fixture);
     snapshotsSuite(fixture);
     jobsSuite(fixture);
+    outboxSuite(fixture);
     rateBucketsSuite(fixture);
     tenantLimitsSuite(fixture);
     tenantSuite(fixture);

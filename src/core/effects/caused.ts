@@ -1,0 +1,134 @@
+import { assertEffect, type Effect } from "../../model/effects.ts";
+import { bounds, type Failure, utf8Length } from "../../protocol/index.ts";
+import { effectIdOf, type EventRow, type OutboxRow } from "../../storage/port.ts";
+import { callModel } from "../decide/model-fault.ts";
+import type { Review, TypedDraft } from "../decide/review.ts";
+import type { Live } from "../live.ts";
+import type { WriteContext } from "../window/context.ts";
+import { applyTimer, timersFull, type TimerEffect } from "./timers.ts";
+
+/** An effect that leaves the partition, as it is stored. */
+interface Leaving {
+  readonly kind: OutboxRow["kind"];
+  readonly destination: string;
+  readonly body: string;
+  readonly bytes: number;
+}
+
+/** What one event causes. */
+export interface Caused {
+  readonly leaving: readonly Leaving[];
+  readonly timers: readonly TimerEffect[];
+}
+
+/** What the events of one submission cause together. */
+export interface CausedTotals {
+  readonly count: number;
+  readonly bytes: number;
+  readonly timers: readonly TimerEffect[];
+}
+
+export const nothingCaused: CausedTotals = { count: 0, bytes: 0, timers: [] };
+
+/**
+ * What the event causes that was just applied to the state; undefined: nothing. A throw of the model's function, and what
+ * it must not return, is a fault of the model.
+ */
+export function causedBy(review: Review, typed: TypedDraft): Caused | undefined {
+  const declared = review.effects?.of(typed.type);
+  if (!declared) return undefined;
+  const { live, partition, author } = review;
+  const { state } = live.fold;
+  return callModel(() => {
+    const context = { ...state.context, partition, eventId: live.head.eventId + 1, principal: author.principal };
+    const given = state.read((view) => {
+      const returned = declared(view as never, typed.event as never, context);
+      if (returned === undefined) return [];
+      const all: readonly Effect[] = Array.isArray(returned) ? returned : [returned as Effect];
+      if (all.length > bounds.effectsPerEventMax) {
+        throw new TypeError(`an event causes at most ${bounds.effectsPerEventMax} effects, not ${all.length}`);
+      }
+      // As text, and read again: a function may return a view of the state, or change later what it has returned.
+      return all.map((effect) => JSON.parse(JSON.stringify(effect)) as Effect);
+    });
+    if (given.length === 0) return undefined;
+    const leaving: Leaving[] = [];
+    const timers: TimerEffect[] = [];
+    for (const effect of given) {
+      assertEffect(effect, { model: review.model, partition });
+      if (effect.kind === "schedule" || effect.kind === "cancel") timers.push(effect);
+      else leaving.push(leavingOf(effect));
+    }
+    return { leaving, timers };
+  });
+}
+
+function leavingOf(effect: Exclude<Effect, TimerEffect>): Leaving {
+  const { kind } = effect;
+  const destination = kind === "submit" ? effect.partition : kind === "queue" ? effect.queue : "";
+  const { kind: _, ...content } = effect;
+  const body = JSON.stringify(content);
+  const bytes = utf8Length(body);
+  if (bytes > bounds.effectBytesMax) {
+    throw new TypeError(`an effect has at most ${bounds.effectBytesMax} bytes of JSON, not ${bytes}`);
+  }
+  return { kind, destination, body, bytes };
+}
+
+/** `before`, and what another event of the submission causes. */
+export function withCaused(before: CausedTotals, caused: Caused | undefined): CausedTotals {
+  if (!caused) return before;
+  return {
+    count: before.count + caused.leaving.length + caused.timers.length,
+    bytes: caused.leaving.reduce((sum, { bytes }) => sum + bytes, before.bytes),
+    timers: [...before.timers, ...caused.timers],
+  };
+}
+
+/** Why there is no room for what the events of a submission cause together, if so: before anything of it is written. */
+export function excessOf({ count, bytes, timers }: CausedTotals, live: Live): Failure | undefined {
+  if (count > bounds.effectsPerBatchMax) {
+    return {
+      code: "draft_too_expensive",
+      detail: `This batch causes more than ${bounds.effectsPerBatchMax} effects: send fewer drafts together.`,
+      work: { counted: count, max: bounds.effectsPerBatchMax },
+    };
+  }
+  if (count > timers.length && live.outbox.isFullWith(count - timers.length, bytes)) return outboxFull;
+  return timers.length > 0 ? timersFull(live, timers) : undefined;
+}
+
+const outboxFull: Failure = {
+  code: "overloaded",
+  detail: `As many effects wait here as can (${bounds.outboxRowsMax}, or ${bounds.outboxBytesMax} bytes): what causes another one is not decided until some are delivered.`,
+  retryAfter: 10,
+};
+
+/** Writes what the event of `row` causes, in its transaction. */
+export function writeCaused({ live, writes, ports, name, now }: WriteContext, row: EventRow, caused: Caused): void {
+  const incarnation = row.incarnation!;
+  const hops = (row.hops ?? 0) + 1;
+  const correlationId = row.correlationId ?? `${incarnation}:${row.eventId}`;
+  for (const [n, { kind, destination, body, bytes }] of caused.leaving.entries()) {
+    const effect: OutboxRow = {
+      eventId: row.eventId,
+      n,
+      incarnation,
+      kind,
+      destination,
+      body,
+      correlationId,
+      hops,
+      createdAt: row.timestamp,
+      queuedAt: now,
+    };
+    if (hops > bounds.effectHopsMax) {
+      writes.deadLetters.add({ ...effect, diedAt: now, reason: "too_many_hops", detail: "{}" });
+      ports.log("error", "a chain of effects is too long", { ...name, effectId: effectIdOf(effect), correlationId });
+    } else {
+      writes.outbox.add(effect);
+      live.outbox.add({ eventId: row.eventId, n, kind, destination, bytes });
+    }
+  }
+  for (const timer of caused.timers) applyTimer(writes, live, timer, { row, correlationId, hops, now });
+}

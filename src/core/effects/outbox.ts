@@ -1,0 +1,86 @@
+import { bounds } from "../../protocol/index.ts";
+import type { JobRow, OutboxKey, OutboxKind, StorageReads, WaitingEffect } from "../../storage/port.ts";
+
+/** Where effects go, in their order: one after the other. */
+export interface Lane {
+  /** Unique, as the key of a job. */
+  readonly name: string;
+  readonly kind: OutboxKind;
+  readonly destination: string;
+  /** In the order of the log. */
+  readonly waiting: WaitingEffect[];
+  /** Failed attempts since the last that succeeded. */
+  attempts: number;
+  /** Whether the first of them failed, and all wait for the next attempt. */
+  parked: boolean;
+}
+
+/** The effects that wait, without their bodies, as the table `outbox` has them. */
+export class Outbox {
+  readonly #lanes = new Map<string, Lane>();
+  #rows = 0;
+  #bytes = 0;
+
+  /** `jobs`: those of kind `redeliver` say which lanes are parked. */
+  constructor(reads: StorageReads, jobs: readonly JobRow[]) {
+    for (const effect of reads.outbox.waiting()) this.add(effect);
+    for (const { kind, key, attempts } of jobs) {
+      const lane = kind === "redeliver" ? this.#lanes.get(key) : undefined;
+      if (lane) Object.assign(lane, { parked: true, attempts });
+    }
+  }
+
+  get rows(): number {
+    return this.#rows;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Whether there is no room for so many more. */
+  isFullWith(rows: number, bytes: number): boolean {
+    return this.#rows + rows > bounds.outboxRowsMax || this.#bytes + bytes > bounds.outboxBytesMax;
+  }
+
+  /** Those that have something to deliver, and are not parked. */
+  *ready(): Generator<Lane, void> {
+    for (const lane of this.#lanes.values()) if (!lane.parked) yield lane;
+  }
+
+  lane(name: string): Lane | undefined {
+    return this.#lanes.get(name);
+  }
+
+  add(effect: WaitingEffect): void {
+    const name = laneName(effect.kind, effect.destination);
+    let lane = this.#lanes.get(name);
+    if (!lane) {
+      lane = { name, kind: effect.kind, destination: effect.destination, waiting: [], attempts: 0, parked: false };
+      this.#lanes.set(name, lane);
+    }
+    // Only what is replayed is not the last.
+    let at = lane.waiting.length;
+    while (at > 0 && isBefore(effect, lane.waiting[at - 1]!)) at--;
+    lane.waiting.splice(at, 0, effect);
+    this.#rows++;
+    this.#bytes += effect.bytes;
+  }
+
+  /** Removes the first effects of a lane; a lane without any is forgotten. */
+  shift(lane: Lane, count: number): void {
+    for (const { bytes } of lane.waiting.splice(0, count)) {
+      this.#rows--;
+      this.#bytes -= bytes;
+    }
+    if (lane.waiting.length === 0) this.#lanes.delete(lane.name);
+  }
+}
+
+function laneName(kind: OutboxKind, destination: string): string {
+  return `${kind}:${destination}`;
+}
+
+function isBefore(a: OutboxKey, b: OutboxKey): boolean {
+  return a.eventId < b.eventId || (a.eventId === b.eventId && a.n < b.n);
+}

@@ -1,0 +1,86 @@
+import type { Database } from "../database.ts";
+import type { SqlRow } from "../driver.ts";
+import { bytesOf, jsonTextOf } from "../text.ts";
+import { type OutboxKey, type OutboxRow, outboxRowOf, outboxValuesOf } from "./outbox.ts";
+
+/**
+ * Why an effect was given up. `rejected`: by the verdict of its destination. `refused`: by an answer that stays the same
+ * when it is sent again. `expired`: it could not be delivered for too long. `too_many_hops`: too many effects led to it.
+ * `answer_failed`: it was decided, and the event that its verdict comes back as was not accepted.
+ */
+type DeadLetterReason = "rejected" | "refused" | "expired" | "too_many_hops" | "answer_failed";
+
+/** An effect that was given up. */
+export interface DeadLetterRow extends OutboxRow {
+  /** When, in milliseconds since 1970. */
+  readonly diedAt: number;
+  readonly reason: DeadLetterReason;
+  /** JSON text of an object: what was answered. */
+  readonly detail: string;
+}
+
+export interface DeadLetterReads {
+  /** How many there are, and the bytes of their bodies. Reads each row. */
+  totals(): { count: number; bytes: number };
+  /** Those after `key` in the order of the log, at most `limit`. */
+  after(key: OutboxKey, limit: number): DeadLetterRow[];
+  find(key: OutboxKey): DeadLetterRow | undefined;
+}
+
+export interface DeadLetterWrites {
+  add(row: DeadLetterRow): void;
+  remove(key: OutboxKey): void;
+}
+
+/** The table `dead_letters` of migration 0007. */
+export class DeadLettersTable implements DeadLetterReads, DeadLetterWrites {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  totals(): { count: number; bytes: number } {
+    const [row] = this.#database.read(
+      "SELECT count(*) AS count, coalesce(sum(length(body)), 0) AS bytes FROM dead_letters",
+    );
+    return { count: (row?.["count"] as number | undefined) ?? 0, bytes: (row?.["bytes"] as number | undefined) ?? 0 };
+  }
+
+  after({ eventId, n }: OutboxKey, limit: number): DeadLetterRow[] {
+    return this.#database
+      .read("SELECT * FROM dead_letters WHERE (event_id, n) > (?, ?) ORDER BY event_id, n LIMIT ?", eventId, n, limit)
+      .map(deadLetterOf);
+  }
+
+  find({ eventId, n }: OutboxKey): DeadLetterRow | undefined {
+    const [row] = this.#database.read("SELECT * FROM dead_letters WHERE event_id = ? AND n = ?", eventId, n);
+    return row && deadLetterOf(row);
+  }
+
+  add(row: DeadLetterRow): void {
+    this.#database.write(
+      `INSERT INTO dead_letters
+         (event_id, n, incarnation, kind, destination, body, correlation_id, hops, created_at, queued_at,
+          died_at, reason, detail)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...outboxValuesOf(row),
+      row.diedAt,
+      row.reason,
+      bytesOf(row.detail),
+    );
+  }
+
+  remove({ eventId, n }: OutboxKey): void {
+    this.#database.write("DELETE FROM dead_letters WHERE event_id = ? AND n = ?", eventId, n);
+  }
+}
+
+function deadLetterOf(row: SqlRow): DeadLetterRow {
+  return {
+    ...outboxRowOf(row),
+    diedAt: row["died_at"] as number,
+    reason: row["reason"] as DeadLetterReason,
+    detail: jsonTextOf(row["detail"]) ?? "{}",
+  };
+}

@@ -1,0 +1,132 @@
+import { Damage } from "../damage.ts";
+import type { Database } from "../database.ts";
+import type { SqlRow } from "../driver.ts";
+import { bytesOf, jsonTextOf } from "../text.ts";
+
+/** The kinds of effects that leave the partition. */
+export type OutboxKind = "submit" | "webhook" | "queue";
+
+/** Which effect of which event: the order of the outbox. */
+export interface OutboxKey {
+  readonly eventId: number;
+  /** From 0. */
+  readonly n: number;
+}
+
+/** An effect that waits, without its body. */
+export interface WaitingEffect extends OutboxKey {
+  readonly kind: OutboxKind;
+  /** A partition or a queue; "" for webhooks. */
+  readonly destination: string;
+  /** UTF-8 bytes of the body. */
+  readonly bytes: number;
+}
+
+/** An effect as it is stored. */
+export interface OutboxRow extends OutboxKey {
+  /** The random id of the object's lifetime that wrote its event. */
+  readonly incarnation: string;
+  readonly kind: OutboxKind;
+  readonly destination: string;
+  /** JSON text of an object, as its kind needs it. */
+  readonly body: string;
+  /** Shared by all that one event has led to. */
+  readonly correlationId: string;
+  /** How many effects led to this one, with itself. */
+  readonly hops: number;
+  /** The time of the event, in milliseconds since 1970. */
+  readonly createdAt: number;
+  /** When it was put here: later than `createdAt` after a replay. */
+  readonly queuedAt: number;
+}
+
+/** The id of an effect, which no other effect ever has: a log that is restored goes on under another incarnation. */
+export function effectIdOf({ incarnation, eventId, n }: Pick<OutboxRow, "incarnation" | "eventId" | "n">): string {
+  return `${incarnation}:${eventId}:${n}`;
+}
+
+export interface OutboxReads {
+  /** All that wait, in the order of the log. */
+  waiting(): WaitingEffect[];
+  /** @throws Damage where the row is damaged. */
+  find(key: OutboxKey): OutboxRow | undefined;
+}
+
+export interface OutboxWrites {
+  add(row: OutboxRow): void;
+  remove(key: OutboxKey): void;
+}
+
+/** The table `outbox` of migration 0007. */
+export class OutboxTable implements OutboxReads, OutboxWrites {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  waiting(): WaitingEffect[] {
+    return this.#database
+      .read("SELECT event_id, n, kind, destination, length(body) AS bytes FROM outbox ORDER BY event_id, n")
+      .map((row) => ({
+        eventId: row["event_id"] as number,
+        n: row["n"] as number,
+        kind: row["kind"] as OutboxKind,
+        destination: row["destination"] as string,
+        bytes: row["bytes"] as number,
+      }));
+  }
+
+  find({ eventId, n }: OutboxKey): OutboxRow | undefined {
+    const [row] = this.#database.read("SELECT * FROM outbox WHERE event_id = ? AND n = ?", eventId, n);
+    return row && outboxRowOf(row);
+  }
+
+  add(row: OutboxRow): void {
+    this.#database.write(
+      `INSERT INTO outbox
+         (event_id, n, incarnation, kind, destination, body, correlation_id, hops, created_at, queued_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...outboxValuesOf(row),
+    );
+  }
+
+  remove({ eventId, n }: OutboxKey): void {
+    this.#database.write("DELETE FROM outbox WHERE event_id = ? AND n = ?", eventId, n);
+  }
+}
+
+/** The values of an effect, in the order of its columns. */
+export function outboxValuesOf(row: OutboxRow) {
+  return [
+    row.eventId,
+    row.n,
+    row.incarnation,
+    row.kind,
+    row.destination,
+    bytesOf(row.body),
+    row.correlationId,
+    row.hops,
+    row.createdAt,
+    row.queuedAt,
+  ];
+}
+
+/** @throws Damage where the body is no JSON text. */
+export function outboxRowOf(row: SqlRow): OutboxRow {
+  const body = jsonTextOf(row["body"]);
+  const eventId = row["event_id"] as number;
+  if (body === undefined) throw new Damage("the body of an effect is damaged", eventId);
+  return {
+    eventId,
+    n: row["n"] as number,
+    incarnation: row["incarnation"] as string,
+    kind: row["kind"] as OutboxKind,
+    destination: row["destination"] as string,
+    body,
+    correlationId: row["correlation_id"] as string,
+    hops: row["hops"] as number,
+    createdAt: row["created_at"] as number,
+    queuedAt: row["queued_at"] as number,
+  };
+}
