@@ -79,7 +79,10 @@ export interface ClientOptions<S extends object, P extends Record<string, z.core
   principal?: string;
   /** The tenant, with `principal`, where the token names one. Default: `default`. */
   tenant?: string;
-  /** Whether to receive the presence of other clients, and to set one by `setPresence`. */
+  /**
+   * Whether to receive the presence of other clients, and to set one by `setPresence`. Its code is a file of its own: if
+   * that cannot be loaded, the client works without.
+   */
   presence?: boolean;
   /**
    * Whether the tabs of a browser share one connection and one queue. To do that, they share the store.
@@ -138,7 +141,7 @@ export function createClient<S extends object, P extends Record<string, z.core.$
     partition,
     clientId,
     identity: identityIn(options),
-    address: `${host}/${partition}`,
+    host,
     store,
     ports,
     timing,

@@ -15,11 +15,11 @@ export interface ModelEvent<Payload> {
   readonly payload: Payload;
   /** Milliseconds since 1970: the time of the commit; for a draft on a client, the client's time. */
   readonly timestamp: number;
-  /** The client that submitted it: a label, not an identity. Empty if the model hides its authors, but for a draft on its client. */
+  /** The client that submitted it: a label, not an identity. Empty if the model hides its authors. */
   readonly clientId: string;
   /**
-   * Who did it, as the model's `authors` says: the same on the server, in replay and on every client. Undefined: the
-   * model shows nobody; or it is a draft that a client shows before its event has come.
+   * Who did it, as the model's `authors` says: the same on the server, in replay and on every client, also for a draft
+   * that its client shows before its event has come. Undefined: the model shows nobody.
    */
   readonly author?: string | undefined;
 }
@@ -154,7 +154,7 @@ export interface ModelDefinition<S extends object, Payloads extends Record<strin
   /**
    * Whether the state allows an action: `read`, or the type of an event. Besides the permissions of the token, which
    * are checked too. Absent: everything. Reading is checked at connect, at each read, and after each change; drafts
-   * on the server. Deterministic and fast, like `validate`: a throw allows nothing.
+   * on the server, and before that on their client. Deterministic and fast, like `validate`: a throw allows nothing.
    */
   authorize?(state: DeepReadonly<S>, who: Who, action: "read" | (keyof Payloads & string)): boolean;
 }

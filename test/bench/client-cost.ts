@@ -35,7 +35,7 @@ function measure(what: string, prepare: () => void, body: () => void): void {
 const update = (id: number, value: JsonObject): JsonObject => ({ target: "docs", value, options: { id: `n${id}` } });
 
 class Client {
-  readonly replica = new Replica<JsonObject>(insieme, { clientId: "me", principal: "dev:me" });
+  readonly replica = new Replica<JsonObject>(insieme, { clientId: "me", principal: "dev:me", author: undefined });
   readonly #listeners = new Set<() => void>();
   readonly #nodes: number;
 

@@ -24,7 +24,7 @@ const typed = (at: number): JsonObject => ({
   options: { id: `n${(at * 7919) % nodes}` },
 });
 
-const replica = new Replica(insieme, { clientId: "me", principal: "dev:me" });
+const replica = new Replica(insieme, { clientId: "me", principal: "dev:me", author: undefined });
 const tree = Array.from({ length: nodes }, (_, at) => ({ id: `n${at}`, children: [] }));
 const items = Object.fromEntries(tree.map(({ id }) => [id, { text: "some words of a document" }]));
 replica.reset({ docs: { tree, items } }, 0, []);

@@ -169,6 +169,22 @@ export function queueStoreSuite(name: string, fixture: QueueStoreFixture): void 
         }
       }));
 
+    it("[CL-2] [MD-13] keeps the author of the base, and never that of an earlier one", () =>
+      withStores(async (open) => {
+        const store = await open("a");
+        const loaded = async () => (await store.load()).base;
+        await store.saveBase({ ...base(1), author: "ada" });
+        await (await open("b")).saveBase({ ...base(1), author: "other" });
+        expect(await loaded()).toEqual({ ...base(1), author: "ada" });
+        await store.saveBase(base(1));
+        expect((await loaded())?.author).toBeUndefined();
+        await store.saveBase({ ...base(2), proof: "p2", author: "ada" });
+        expect(await loaded()).toEqual({ ...base(2), proof: "p2", author: "ada" });
+        await store.delete("base");
+        await store.saveBase(base(2));
+        expect((await loaded())?.author).toBeUndefined();
+      }));
+
     it("[CL-2] [WP-11] keeps the proof of the base, and never that of an earlier one", () =>
       withStores(async (open) => {
         const store = await open("a");

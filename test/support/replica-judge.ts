@@ -15,7 +15,7 @@ import {
 } from "../../src/model/index.ts";
 import { canonicalJson, type Json, type JsonObject, type WireEvent } from "../../src/protocol/index.ts";
 
-const identity = { clientId: "me", principal: "dev:me" };
+const identity = { clientId: "me", principal: "dev:me", author: undefined };
 
 /** Applies one draft to a state; undefined if the model rejects it. A second implementation, without a journal. */
 function applied(model: AnyModel, text: string, draft: QueuedDraft, at: number, head: number): string | undefined {

@@ -276,7 +276,7 @@ describe("the client library", () => {
       partition: room,
       clientId: "device",
       identity: { tenant: "default", principal: "alice" },
-      address: `partita.example/${room}`,
+      host: "partita.example",
       store: memoryStore(),
       ports: workerPorts((url, protocols) =>
         ask(new URL(url).pathname, {

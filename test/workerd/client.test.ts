@@ -20,7 +20,7 @@ const open = (partition: string, clientId: string, through: Ports = ports) =>
     partition,
     clientId,
     identity: undefined,
-    address: "server/room",
+    host: "server",
     store: memoryStore(),
     ports: through,
     timing: defaultTiming,

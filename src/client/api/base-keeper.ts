@@ -77,6 +77,7 @@ export class BaseKeeper {
       const state: unknown = JSON.parse(base.state);
       if (typeof state !== "object" || state === null || Array.isArray(state)) return undefined;
       replica.reset(state, base.eventId, []);
+      if (replica.author === undefined) replica.introduce(base.author);
       const end: Cursor = { eventId: base.eventId, serverId: base.serverId, proof: base.proof };
       let tailUnits = 0;
       let folded = 0;
@@ -93,7 +94,8 @@ export class BaseKeeper {
       if (rendered && (rendered.serverId !== end.serverId || rendered.eventId > end.eventId)) return undefined;
       this.#stored = end;
       this.#stateUnits = base.state.length;
-      this.#tailUnits = tailUnits;
+      // An earlier version has saved it without the author: it is due.
+      this.#tailUnits = replica.judges ? tailUnits : Infinity;
       return end;
     } catch {
       return undefined;
@@ -200,6 +202,7 @@ export class BaseKeeper {
 
   async #saveState(isCurrent: () => boolean): Promise<void> {
     const modelVersion = this.#modelVersion;
+    const { author } = this.#view.replica;
     const { eventId, serverId, proof } = this.#confirmed.cursor;
     this.#waiting = [];
     this.#tailUnits = 0;
@@ -213,7 +216,7 @@ export class BaseKeeper {
     }
     this.#stateUnits = state.length;
     const saved = await this.#store
-      .saveBase({ serverId: serverId!, eventId, proof, modelVersion, state })
+      .saveBase({ serverId: serverId!, eventId, proof, modelVersion, author, state })
       .catch(() => false);
     if (isCurrent() && saved) this.#stored = { eventId, serverId, proof };
   }

@@ -6,7 +6,7 @@ import type { OpenStore, QueueEntry, QueueStore, Snapshot } from "../stores/stor
 import type { Backend, BackendParts, EngineHost } from "../sync/backend.ts";
 import { Engine } from "../sync/engine.ts";
 import { backoffMs } from "../sync/backoff.ts";
-import { type Identity, identityOf } from "../sync/identity.ts";
+import { type Identity, isOther } from "../sync/identity.ts";
 import type { FeedItem, Peer } from "../sync/feed.ts";
 import { clientProblem } from "../sync/problem.ts";
 import type { EngineOptions, Token } from "../sync/options.ts";
@@ -52,8 +52,8 @@ export interface ClientParts<S extends object, P extends Payloads> {
   clientId: string | undefined;
   /** The user; undefined: the one that the first token names. */
   identity: Identity | undefined;
-  /** Host and partition. */
-  address: string;
+  /** Of the server. */
+  host: string;
   /** What a server has rendered. */
   initial?: Snapshot | undefined;
   /** False: it is closed from the start, and only shows `initial`. */
@@ -199,6 +199,14 @@ export class Client<S extends object, P extends Payloads> {
   /** The user. Undefined: the first token has not come yet, or there are no tokens and no option `principal`. */
   get principal(): string | undefined {
     return this.#identity?.principal;
+  }
+
+  /**
+   * What events and peers say of the user, as the model's `authors` says. Undefined: nothing, or it is a pseudonym
+   * that the server has not sent yet.
+   */
+  get author(): string | undefined {
+    return this.#view.replica.author;
   }
 
   /** The name of this device, which its events contain. It is final when the store is open. */
@@ -375,12 +383,11 @@ export class Client<S extends object, P extends Payloads> {
    * @throws Error if the client is closed, and still has something stored (rejects).
    */
   async signOut(confirm?: ConfirmDeletion): Promise<boolean> {
-    const { partition, address } = this.#parts;
+    const { partition, host } = this.#parts;
     await this.#opening;
     if (!this.#closed && this.#store) {
       const { mayDelete } = await import("./sign-out.ts");
       if (!(await mayDelete({ store: this.#store, partition, confirm }))) return false;
-      const host = address.slice(0, -partition.length - 1);
       if (this.#identity && !this.#closed)
         this.#signOuts?.post({ host, partition, ...this.#identity } satisfies SignedOut);
       await this.#end("signed_out");
@@ -430,11 +437,11 @@ export class Client<S extends object, P extends Payloads> {
 
   /** Opens the store, and then connects. What was submitted before that comes after what was stored. */
   async #open(): Promise<void> {
-    const { store: open, address, ports, engine, model, partition, timing } = this.#parts;
+    const { store: open, host: server, ports, engine, model, partition, timing } = this.#parts;
     const { token } = engine;
     const newToken = token && !this.#identity ? await this.#identify(token) : token;
     if (token && !this.#identity) return;
-    const scope = scopeOf(address, this.#identity);
+    const scope = scopeOf(`${server}/${partition}`, this.#identity);
     const view = this.#view;
     const confirmed = this.#confirmed;
     const opened = openStore(open, scope, ports, timing.connectMs, (reason) => {
@@ -556,8 +563,7 @@ export class Client<S extends object, P extends Payloads> {
     const { ports, timing } = this.#parts;
     const { connectMs } = timing;
     const failed = (retryAt: number) => this.#report({ status: "offline", reason: "connection_lost", retryAt });
-    // A file of its own: a client that knows its user needs none.
-    const { firstToken, beginningWith } = await import("../sync/first-token.ts");
+    const { beginningWith, firstToken, identityOf } = await import("../sync/tokens.ts");
     const first = await firstToken(token, ports, connectMs, this.#stopped, failed, backoffMs, within);
     if (first !== undefined) {
       this.#identity = identityOf(first);
@@ -575,7 +581,8 @@ export class Client<S extends object, P extends Payloads> {
     const { model, engine } = this.#parts;
     // The same as on the server.
     const principal = (engine.token && this.#identity?.principal) ?? `dev:${clientId}`;
-    const replica = new Replica<S>(model, { clientId, principal });
+    const author = model.authors === "shown" ? principal : this.#view?.replica.author;
+    const replica = new Replica<S>(model, { clientId: model.shownClientId(clientId), principal, author });
     const initial = this.initial;
     if (initial) replica.reset(JSON.parse(initial.state) as object, initial.eventId, []);
     return replica;
@@ -606,10 +613,10 @@ export class Client<S extends object, P extends Payloads> {
     this.#changed();
   }
 
-  #heard({ host, partition, tenant, principal }: SignedOut): void {
-    const { partition: own, address } = this.#parts;
-    const isOwn = address === `${host}/${own}` && (partition ?? own) === own;
-    if (isOwn && this.#identity?.tenant === tenant && this.#identity.principal === principal)
+  #heard(who: SignedOut): void {
+    const { host, partition } = this.#parts;
+    const { partition: left = partition } = who;
+    if (who.host === host && left === partition && this.#identity && !isOther(this.#identity, who))
       void this.#end("signed_out");
   }
 
@@ -631,6 +638,9 @@ export class Client<S extends object, P extends Payloads> {
           void this.#store?.delete("base");
         }
         this.#emitter.emit("status", this.status);
+        break;
+      case "author":
+        replica.introduce(item.author);
         break;
       case "log":
         this.#confirmed.serverId = item.serverId;

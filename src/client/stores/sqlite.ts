@@ -46,6 +46,11 @@ const addedLayout = `
     event_id INTEGER NOT NULL,
     proof TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS authors (
+    scope TEXT PRIMARY KEY,
+    event_id INTEGER NOT NULL,
+    author TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS tails (
     scope TEXT NOT NULL,
     after INTEGER NOT NULL,
@@ -61,7 +66,8 @@ const addedLayout = `
 const tailColumns = "server_id AS serverId, event_id AS eventId, proof";
 const baseColumns = "server_id AS serverId, bases.event_id AS eventId, proof";
 const baseWithProof = `FROM bases
-  LEFT JOIN proofs ON proofs.scope = bases.scope AND proofs.event_id = bases.event_id WHERE bases.scope = ?`;
+  LEFT JOIN proofs ON proofs.scope = bases.scope AND proofs.event_id = bases.event_id
+  LEFT JOIN authors ON authors.scope = bases.scope AND authors.event_id = bases.event_id WHERE bases.scope = ?`;
 
 /** A row, in which an absent member is null. */
 type Nullable<T> = { [Key in keyof T]: Exclude<T[Key], undefined> | (undefined extends T[Key] ? null : never) };
@@ -146,11 +152,13 @@ class SqliteQueue implements QueueStore {
     );
   }
 
-  async saveBase({ serverId, eventId, proof, modelVersion, state }: StoredBase): Promise<boolean> {
+  async saveBase({ serverId, eventId, proof, modelVersion, author, state }: StoredBase): Promise<boolean> {
     const base = [serverId, eventId, modelVersion, state];
     this.#transact(() => {
       this.#run("DELETE FROM proofs WHERE scope = ?", this.#scope);
       if (proof !== undefined) this.#run("INSERT INTO proofs VALUES (?, ?, ?)", this.#scope, eventId, proof);
+      this.#run("DELETE FROM authors WHERE scope = ?", this.#scope);
+      if (author !== undefined) this.#run("INSERT INTO authors VALUES (?, ?, ?)", this.#scope, eventId, author);
       this.#run("INSERT OR REPLACE INTO bases VALUES (?, ?, ?, ?, ?)", this.#scope, ...base);
       this.#run("DELETE FROM tails WHERE scope = ?", this.#scope);
     });
@@ -171,7 +179,7 @@ class SqliteQueue implements QueueStore {
   }
 
   async delete(what: "base" | "everything"): Promise<void> {
-    const tables = ["proofs", "bases", "tails", ...(what === "base" ? [] : ["entries", "devices"])];
+    const tables = ["proofs", "authors", "bases", "tails", ...(what === "base" ? [] : ["entries", "devices"])];
     this.#transact(() => {
       for (const table of tables) this.#run(`DELETE FROM ${table} WHERE scope = ?`, this.#scope);
     });
@@ -182,13 +190,17 @@ class SqliteQueue implements QueueStore {
   }
 
   #base(): StoredBase | undefined {
-    // An earlier version may have saved a later base, without its proof.
-    const row = this.#statement(`SELECT ${baseColumns}, model_version AS modelVersion, state ${baseWithProof}`).get(
-      this.#scope,
-    );
+    // An earlier version may have saved a later base, without its proof and its author.
+    const row = this.#statement(
+      `SELECT ${baseColumns}, model_version AS modelVersion, author, state ${baseWithProof}`,
+    ).get(this.#scope);
     if (!row) return undefined;
-    const { proof, ...rest } = row as unknown as Omit<StoredBase, "proof"> & { proof: string | null };
-    const base: StoredBase = proof === null ? rest : { ...rest, proof };
+    const { proof, author, ...rest } = row as unknown as Nullable<Omit<StoredBase, "tail">>;
+    const base: StoredBase = {
+      ...rest,
+      ...(proof === null ? {} : { proof }),
+      ...(author === null ? {} : { author }),
+    };
     const tail = tailOf(
       base,
       this.#statement(`SELECT after, ${tailColumns}, after_proof AS afterProof, events FROM tails WHERE scope = ?`)

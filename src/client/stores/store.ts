@@ -52,6 +52,8 @@ export interface Snapshot {
 
 /** A confirmed state that is kept for the next start. */
 export interface StoredBase extends Snapshot {
+  /** What events say of the user. Absent: nothing, or an earlier version saved the base. */
+  author?: string | undefined;
   /** The events after it: the texts of `extendBase`, in order. Absent: none. */
   tail?: readonly string[];
 }

@@ -8,7 +8,7 @@ import type { Delivery } from "./delivery.ts";
 import type { Dialer } from "./dialer.ts";
 import type { FeedItem } from "./feed.ts";
 import type { MessageOf } from "./messages.ts";
-import { identityOf, isOther } from "./identity.ts";
+import { isOther } from "./identity.ts";
 import type { EngineOptions } from "./options.ts";
 import type { Presence } from "./presence.ts";
 import type { Renewal } from "./renewal.ts";
@@ -225,8 +225,18 @@ export class Connection {
   #takeConnected({ payload, timestamp }: MessageOf<"connected">): void {
     // The network has sent the frame twice.
     if (this.#status.status !== "connecting") return;
-    const { serverId, currentEventIndex, proof, initialState, snapshot, limits, peerId, expiresAt, modelVersion } =
-      payload;
+    const {
+      serverId,
+      currentEventIndex,
+      proof,
+      initialState,
+      snapshot,
+      limits,
+      peerId,
+      author,
+      expiresAt,
+      modelVersion,
+    } = payload;
     this.#link.met("connect");
     if (isOther(this.#options.identity, payload)) {
       this.#dialer.end("other_principal");
@@ -257,6 +267,7 @@ export class Connection {
     this.#delivery.frameMessagesMax = limits?.["frameMessagesMax"] ?? 1;
     this.#delivery.retentionMs = limits?.["rejectionRetentionMs"] ?? defaultRetentionMs;
     this.#status.serverTime = timestamp;
+    if (author) this.#host.take({ kind: "author", author });
     this.#status.apply("connected", "ok");
     if (still) this.#caughtUp();
     else if (snapshot) void this.#load(serverId, snapshot);
@@ -276,10 +287,10 @@ export class Connection {
 
   /** The token expires in `leftMs`. Without the code to renew it, the client connects again then. */
   async #renewIn(leftMs: number): Promise<void> {
-    const code = this.#options.token && (await import("./renewal.ts").catch(() => undefined));
+    const code = this.#options.token && (await import("./tokens.ts").catch(() => undefined));
     if (!code || this.#over) return;
     this.#renewal ??= new code.Renewal(this.#ports, this.#options.token, (fresh) => {
-      if (isOther(this.#options.identity, identityOf(fresh))) this.#dialer.end("other_principal");
+      if (isOther(this.#options.identity, code.identityOf(fresh))) this.#dialer.end("other_principal");
       else this.#renewalId = this.send("renew", { token: fresh });
     });
     this.#renewal.schedule(leftMs);
@@ -301,8 +312,7 @@ export class Connection {
     try {
       const { StateLoader } = await import("./state-loader.ts");
       if (this.#over) return;
-      if (!partial.loader?.isOf(serverId, snapshot)) partial.loader = new StateLoader(serverId, snapshot);
-      this.#loader = partial.loader;
+      this.#loader = partial.loader = StateLoader.of(serverId, snapshot, partial.loader);
       this.#loader.begin({
         link: this.#link,
         expect: () => this.#expect("chunk"),

@@ -1,7 +1,7 @@
 import type { Problem } from "../../protocol/index.ts";
 import type { Ports } from "../transport/ports.ts";
 import { backoffMs, stableMs } from "./backoff.ts";
-import { identityOf, isOther } from "./identity.ts";
+import { isOther } from "./identity.ts";
 import type { EngineOptions, Token } from "./options.ts";
 import type { Held, StatusMachine, StatusReason, StatusReport } from "./status.ts";
 
@@ -16,10 +16,8 @@ interface LossDetails {
 /** The longest timeouts while a client connects and catches up, as a multiple: 256 KiB may then take 100 s, as on a line of 21 kbit/s. */
 const patienceMax = 8;
 
-/** Who connects. `connectMs`: how long an attempt may take. */
-interface DialerOptions extends Pick<EngineOptions, "token" | "identity"> {
-  connectMs: number;
-}
+/** Who connects, and how long an attempt may take. */
+type DialerOptions = Pick<EngineOptions, "token" | "identity" | "timing">;
 
 /** What the dialer decides, and its owner does. */
 export interface DialerEvents {
@@ -139,17 +137,20 @@ export class Dialer {
 
   async #dialAs(token: Token, attempt: number): Promise<void> {
     let fresh: string | undefined;
+    let code: typeof import("./tokens.ts") | undefined;
     // The time for the token is part of the attempt: it may never come.
-    this.#cancelRetry = this.#ports.after(this.#options.connectMs, () => this.lose("connection_lost"));
+    this.#cancelRetry = this.#ports.after(this.#options.timing.connectMs, () => this.lose("connection_lost"));
     try {
       fresh = await token();
+      // Without it the answer to `connect` shows whose token it is.
+      code = await import("./tokens.ts");
     } catch {
-      // As if the server could not be reached: the next attempt asks for a token again.
+      // Without a token it is as if the server could not be reached: the next attempt asks again.
     }
     if (attempt !== this.#attempt || this.#status.status !== "connecting") return;
     this.#cancelRetry();
     if (!fresh) this.lose("connection_lost");
-    else if (isOther(this.#options.identity, identityOf(fresh))) this.end("other_principal");
+    else if (isOther(this.#options.identity, code?.identityOf(fresh))) this.end("other_principal");
     else this.#events.connect(fresh);
   }
 

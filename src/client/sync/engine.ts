@@ -23,7 +23,6 @@ export class Engine implements EngineBackend {
   #fetch: FetchReason | undefined;
 
   constructor(options: EngineOptions, ports: Ports, host: EngineHost) {
-    const { timing, token, identity } = options;
     const status = new StatusMachine((report) => host.take({ kind: "status", report }));
     this.#status = status;
     const presence = options.presence?.({
@@ -33,7 +32,7 @@ export class Engine implements EngineBackend {
       report: (peers) => host.take({ kind: "peers", peers }),
     });
     this.#presence = presence;
-    const delivery = new Delivery(ports, host, status, timing.answerMs);
+    const delivery = new Delivery(ports, host, status, options.timing.answerMs);
     this.#delivery = delivery;
     const partial = {};
     const events: ConnectionEvents = {
@@ -46,25 +45,20 @@ export class Engine implements EngineBackend {
       },
       refetch: (why) => this.#refetch(why),
     };
-    const dialer = new Dialer(
-      ports,
-      status,
-      { token, identity, connectMs: timing.connectMs },
-      {
-        connect: (fresh) => {
-          if (host.cursor.serverId === undefined) this.#fetch ??= "first";
-          const parts = { options, ports, host, status, delivery, dialer, presence, partial };
-          this.#connection = new Connection(parts, fresh, this.#fetch, events);
-        },
-        disconnect: () => {
-          this.#connection?.end();
-          this.#connection = undefined;
-          delivery.disconnect();
-          presence?.stop();
-        },
-        probe: () => this.#connection?.probe(),
+    const dialer = new Dialer(ports, status, options, {
+      connect: (fresh) => {
+        if (host.cursor.serverId === undefined) this.#fetch ??= "first";
+        const parts = { options, ports, host, status, delivery, dialer, presence, partial };
+        this.#connection = new Connection(parts, fresh, this.#fetch, events);
       },
-    );
+      disconnect: () => {
+        this.#connection?.end();
+        this.#connection = undefined;
+        delivery.disconnect();
+        presence?.stop();
+      },
+      probe: () => this.#connection?.probe(),
+    });
     this.#dialer = dialer;
   }
 

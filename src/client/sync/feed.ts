@@ -8,7 +8,10 @@ import type { BatchVerdict, Verdict } from "./verdict.ts";
 export interface Peer {
   /** The id of the connection, not of the user. */
   peerId: string;
+  /** Empty if the model hides its authors. */
   clientId: string;
+  /** What events say of its user; undefined: nothing. */
+  author?: string;
   state: JsonObject;
 }
 
@@ -25,6 +28,8 @@ export type FeedItem =
       sent: readonly string[];
       why: "first" | "far_behind" | "log_replaced" | "diverged";
     }
+  /** What events say of the own user. */
+  | { kind: "author"; author: string }
   /** The id of the log. Its events follow the known ones. */
   | { kind: "log"; serverId: string }
   /** The next events of the log, without gaps. */

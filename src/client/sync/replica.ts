@@ -24,8 +24,11 @@ const promptDraftsMax = 64;
 
 /** The client and its user, for the functions of the model. */
 export interface ReplicaIdentity {
+  /** As reducers get it: empty if the model hides its authors. */
   clientId: string;
   principal: string;
+  /** What events say of the user; undefined: nothing, or it is not known yet. */
+  author: string | undefined;
 }
 
 /** A committed event, with the id of its draft if the draft was of this principal. */
@@ -66,8 +69,15 @@ export class Replica<S extends object> {
 
   constructor(model: AnyModel, identity: ReplicaIdentity) {
     this.#model = model;
-    this.#identity = identity;
+    this.#identity = { ...identity };
     this.#state = new State(model.initialState(), { publishes: true });
+  }
+
+  /** Pending drafts are applied again, by this author. */
+  introduce(author: string | undefined): void {
+    if (author === this.author) return;
+    this.takeBack();
+    this.#identity.author = author;
   }
 
   /** The id of the last confirmed event. */
@@ -75,9 +85,22 @@ export class Replica<S extends object> {
     return this.#eventId;
   }
 
-  /** Whether it can judge drafts: the confirmed state is here, and it is known of each pending entry whether it is in it. */
+  /**
+   * Whether it can judge drafts: the confirmed state is here, it is known of each pending entry whether it is in it, and
+   * what events will say of their author.
+   */
   get judges(): boolean {
-    return this.#doubts === 0;
+    return this.#doubts === 0 && !this.#unnamed;
+  }
+
+  /** What events say of the user; undefined: nothing, or the server has to say it first. */
+  get author(): string | undefined {
+    return this.#identity.author;
+  }
+
+  /** Drafts are not applied yet: the model may use their author, and only the server can say it. */
+  get #unnamed(): boolean {
+    return this.#model.authors === "pseudonym" && this.author === undefined;
   }
 
   /** The undecided entries, in order; with `failure` if an entry does not fit the view. `waiting`: that is not known yet. */
@@ -209,7 +232,7 @@ export class Replica<S extends object> {
    */
   #ownOf(event: ConfirmedEvent["event"], draftId: string | undefined): Pending | undefined {
     if (draftId !== undefined && !this.#guessed.delete(draftId)) return this.#pending.get(draftId);
-    if (event.clientId !== this.#identity.clientId) return undefined;
+    if (!event.clientId || event.clientId !== this.#identity.clientId) return undefined;
     const content = contentOf(event);
     for (const own of this.#pending.values()) {
       if (own.draft.type !== event.type || contentOf(own.draft) !== content) continue;
@@ -335,12 +358,16 @@ export class Replica<S extends object> {
     try {
       const current = upcast(definition, {
         ...draft,
+        ...this.#identity,
         timestamp: group.entry.queuedAt,
-        clientId: this.#identity.clientId,
       });
       const shape = pending.shaped ? [] : payloadViolations(definition, current.payload);
       if (shape.length > 0) return invalid("schema", shape);
       pending.shaped = true;
+      // It waits: nobody sees this failure.
+      if (this.#unnamed) return { code: "forbidden", detail: "" };
+      const forbidden = this.#state.read((state) => this.#model.forbids(state, this.#identity, draft.type));
+      if (forbidden) return forbidden;
       const event: ModelEvent<JsonObject> = {
         ...current,
         get timestamp() {

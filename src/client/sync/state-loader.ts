@@ -34,8 +34,12 @@ export class StateLoader {
     this.#snapshot = snapshot;
   }
 
-  /** Whether this is the snapshot that it loads. */
-  isOf(serverId: string, { eventIndex, chunks, bytes, proof }: ChunkedSnapshot): boolean {
+  /** Loads this snapshot, or goes on with it. `partial`: what an earlier connection has loaded. */
+  static of(serverId: string, snapshot: ChunkedSnapshot, partial: StateLoader | undefined): StateLoader {
+    return partial && partial.#isOf(serverId, snapshot) ? partial : new StateLoader(serverId, snapshot);
+  }
+
+  #isOf(serverId: string, { eventIndex, chunks, bytes, proof }: ChunkedSnapshot): boolean {
     const own = this.#snapshot;
     return (
       serverId === this.#serverId &&

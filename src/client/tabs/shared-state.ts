@@ -25,7 +25,7 @@ export class SharedState {
     return [...this.#undecided.values()];
   }
 
-  /** The latest `status` and `peers`. */
+  /** The latest `status`, `author` and `peers`. */
   get latest(): Iterable<FeedItem> {
     return this.#latest.values();
   }
@@ -64,6 +64,7 @@ export class SharedState {
   apply(item: FeedItem): void {
     switch (item.kind) {
       case "status":
+      case "author":
       case "peers":
         this.#latest.set(item.kind, item);
         return;

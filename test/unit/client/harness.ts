@@ -2,10 +2,9 @@
 import "../../../src/client/api/base-keeper.ts";
 import "../../../src/client/api/queue-tools.ts";
 import "../../../src/client/stores/resilient.ts";
-import "../../../src/client/sync/first-token.ts";
 import "../../../src/client/sync/checks.ts";
 import "../../../src/client/sync/presence.ts";
-import "../../../src/client/sync/renewal.ts";
+import "../../../src/client/sync/tokens.ts";
 import "../../../src/client/sync/state-loader.ts";
 import { loadUndo } from "../../../src/client/api/undoing.ts";
 import { Client, type ClientParts } from "../../../src/client/api/client.ts";
@@ -185,7 +184,7 @@ export class FakeWorld {
       partition: "room",
       clientId: "me",
       identity: { tenant: "default", principal: "ada" },
-      address: "server/room",
+      host: "server",
       store: memoryStore(),
       ports: this.ports,
       timing: defaultTiming,

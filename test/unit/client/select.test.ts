@@ -158,7 +158,7 @@ describe("select", () => {
 
   it("[CL-12] runs again only the selections that have read what a remote event changes, of 1,000 in a document of 100,000 nodes", () => {
     const nodes = 100_000;
-    const replica = new Replica<JsonObject>(insieme, { clientId: "me", principal: "dev:me" });
+    const replica = new Replica<JsonObject>(insieme, { clientId: "me", principal: "dev:me", author: undefined });
     const tree = Array.from({ length: nodes }, (_, at) => ({ id: `n${at}`, children: [] }));
     const items = Object.fromEntries(tree.map(({ id }) => [id, { text: "words" }]));
     replica.reset({ docs: { tree, items } }, 0, []);

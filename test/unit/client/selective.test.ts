@@ -89,7 +89,7 @@ class Counted {
         };
       },
     };
-    this.replica = new Replica(watched as never, { clientId: "me", principal: "dev:me" });
+    this.replica = new Replica(watched as never, { clientId: "me", principal: "dev:me", author: undefined });
     this.replica.reset(model.initialState(), 0, []);
     if (selective) this.replica.rebaseBy(rebaser);
   }

@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 // Loaded before the first tab needs it: the time here is not the real one.
 import "../../../src/client/api/base-keeper.ts";
 import "../../../src/client/stores/resilient.ts";
+import "../../../src/client/sync/presence.ts";
 import "../../../src/client/sync/state-loader.ts";
 import * as z from "zod/mini";
 import { Client } from "../../../src/client/api/client.ts";
@@ -488,7 +489,7 @@ export class Tab {
       partition: "room",
       clientId: undefined,
       identity: { tenant: "default", principal: "ada" },
-      address: "server/room",
+      host: "server",
       store: this.#store,
       ports,
       timing: defaultTiming,

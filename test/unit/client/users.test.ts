@@ -3,7 +3,7 @@ import { partitionOf, scopeOf } from "../../../src/client/api/scope.ts";
 import { type ClientOptions, createClient, signOut } from "../../../src/client/index.ts";
 import { memoryStore } from "../../../src/client/stores/memory.ts";
 import type { OpenStore, QueueEntry } from "../../../src/client/stores/store.ts";
-import { identityOf } from "../../../src/client/sync/identity.ts";
+import { identityOf } from "../../../src/client/sync/token-identity.ts";
 import type { Ports } from "../../../src/client/transport/ports.ts";
 import { insieme } from "../../../src/models/insieme/index.ts";
 import { event, FakeWorld, settle } from "./harness.ts";
