@@ -58,13 +58,17 @@ export type {
 export type { BatchVerdict, MemberVerdict, Unsettled, Verdict } from "./sync/verdict.ts";
 
 /** Which partition, with which model, and how. */
-export interface ClientOptions<S extends object, P extends Record<string, z.core.$ZodType>> {
+export interface ClientOptions<
+  S extends object,
+  P extends Record<string, z.core.$ZodType>,
+  Internal extends string = never,
+> {
   /** The origin of the server, for example `https://example.com`. */
   url: string;
   /** The partition's name. */
   partition: string;
   /** The model that the server uses for this partition. */
-  model: Model<S, P>;
+  model: Model<S, P, Internal>;
   /** Returns a valid token. Called for each attempt to connect, and before the token of a connection expires. */
   token?: () => string | Promise<string>;
   /** Where undecided drafts are kept. Default: IndexedDB if the platform has it, or else memory. */
@@ -118,9 +122,11 @@ export interface ClientOptions<S extends object, P extends Record<string, z.core
  *
  * @throws TypeError if the url or the name of the partition is invalid.
  */
-export function createClient<S extends object, P extends Record<string, z.core.$ZodType>>(
-  options: ClientOptions<S, P>,
-): Client<S, P> {
+export function createClient<
+  S extends object,
+  P extends Record<string, z.core.$ZodType>,
+  Internal extends string = never,
+>(options: ClientOptions<S, P, Internal>): Client<S, Omit<P, Internal>> {
   const { url, partition, model, token, clientId, presence = false, ports = platformPorts } = options;
   if (!isPartitionName(partition)) throw new TypeError(`"${partition}" cannot be the name of a partition`);
   // Read only: React Native cannot set the parts of a URL.
@@ -136,7 +142,7 @@ export function createClient<S extends object, P extends Record<string, z.core.$
   };
   const timing = { ...defaultTiming, ...options.timing };
   const store = options.store ?? defaultStore();
-  return new Client({
+  return new Client<S, Omit<P, Internal>>({
     model,
     partition,
     clientId,

@@ -24,8 +24,8 @@ import type { ClientStatus } from "./sync/status.ts";
 import { renderedNothing, renderedState, renderedStatus } from "./rendered.ts";
 import { select } from "./select.ts";
 
-type ClientOf<M> = M extends Model<infer S, infer P> ? Client<S, P> : never;
-type StateOf<M> = M extends Model<infer S, Record<string, z.core.$ZodType>> ? DeepReadonly<S> : never;
+type ClientOf<M> = M extends Model<infer S, infer P, infer Internal> ? Client<S, Omit<P, Internal>> : never;
+type StateOf<M> = M extends Model<infer S, Record<string, z.core.$ZodType>, string> ? DeepReadonly<S> : never;
 
 /** The hooks of one model, typed by it. */
 export interface PartitionHooks<M> {
@@ -62,7 +62,7 @@ export interface PartitionHooks<M> {
  *   return <button onClick={() => submit("book", { seat: id, name: "me" })}>{owner ?? "free"}</button>;
  * }
  */
-export function createPartitionHooks<M extends Model<any, any>>(): PartitionHooks<M> {
+export function createPartitionHooks<M extends Model<any, any, any>>(): PartitionHooks<M> {
   type Any = Client<any, any>;
   const context = createContext<Any | undefined>(undefined);
 

@@ -24,7 +24,7 @@ export const problemTexts: Readonly<Record<ErrorCode, string>> = {
   unknown_event_version: "The version is newer than the server knows",
   partition_mismatch: "It names another partition than the one that it was sent to",
   forbidden:
-    "The author lacks the permission, or the state does not allow it; a connection that may not read any more ends with 4403",
+    "The author lacks the permission, the state does not allow it, or the type is internal; a connection that may not read any more ends with 4403",
   conflict: "Sync, check the new state, submit again with a new id",
   too_stale: "`expectedEventId` is too old: sync, and submit again with a new id",
   precondition_required: "This type must state `expectedEventId`",

@@ -1,5 +1,5 @@
 import { errors, jwtVerify, type JWTPayload } from "jose";
-import { type Failure, isId, isPartitionName } from "../protocol/index.ts";
+import { type Failure, isId, isPartitionName, isReserved } from "../protocol/index.ts";
 import { type KeyPorts, KeySet, KeysUnavailable } from "./key-set.ts";
 import type { TokenRules } from "./settings.ts";
 
@@ -23,8 +23,6 @@ export interface Subject {
 /** A longer text is not a valid token. */
 const tokenLengthMax = 8 * 1024;
 const listMax = 256;
-/** Reserved for open development mode and for the server itself. */
-const ownPrincipal = /^(dev|server):/;
 const tenantName = /^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$/;
 /** The tenant of a token without the claim. */
 export const defaultTenant = "default";
@@ -90,7 +88,7 @@ export class Verifier {
 
 function subjectOf(payload: JWTPayload, keys: string): Subject | Failure {
   const { sub, exp, iat, jti, tenant = defaultTenant } = payload;
-  if (!isId(sub) || ownPrincipal.test(sub)) return unauthenticated("The token's sub cannot be a principal.");
+  if (!isId(sub) || isReserved(sub)) return unauthenticated("The token's sub cannot be a principal.");
   if (!isTenantName(tenant)) return unauthenticated("The token's tenant is no name.");
   if (jti !== undefined && !isId(jti)) return unauthenticated("The token's jti is no id.");
   const partitions = namesIn(payload["partitions"]);

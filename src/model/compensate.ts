@@ -12,7 +12,7 @@ export const compensationBytesMax = 63 * 1_024;
 /**
  * The drafts that undo `event`, computed from the state before it, as plain JSON that shares nothing with the
  * state. `event` is one that the model accepts, its payload of the current version. An empty list: it changes
- * nothing. Undefined: events of this type are not undone. Throws what the model throws.
+ * nothing. Undefined: events of this type are not undone. "irreversible": also where only the server itself submits one of them. Throws what the model throws.
  */
 export function compensationOf(
   model: AnyModel,
@@ -27,6 +27,7 @@ export function compensationOf(
     let length = 0;
     const drafts: Compensation[] = [];
     for (const draft of [declared].flat()) {
+      if (model.eventType(draft.type)?.internal) return "irreversible";
       // As text, because the result may contain parts of the view.
       const text = JSON.stringify(draft);
       length += text.length;

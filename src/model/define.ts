@@ -127,6 +127,11 @@ export interface EventDefinition<S, P extends z.core.$ZodType> {
     event: ModelEvent<z.core.input<P>>,
     context: ReduceContext,
   ): readonly Compensation[] | Compensation | undefined;
+  /**
+   * Only effects, timers and sagas of the server submit it: to tokens, and in open development mode, it is `forbidden`. A
+   * client folds it as any other event, and cannot submit it.
+   */
+  internal?: true;
   /** It only makes the state smaller, so it is accepted even when the state has its maximal size. */
   shrinks?: true;
   /**
@@ -137,6 +142,10 @@ export interface EventDefinition<S, P extends z.core.$ZodType> {
   /** The part of the state that the event changes, for conflicts; absent: all of it. */
   entity?(event: Pick<ModelEvent<z.core.input<P>>, "type" | "payload">): string;
 }
+
+/** The types that are marked as internal, in what `defineModel` infers of the marks. */
+export type InternalIn<Marks> = { [Type in keyof Marks]: Marks[Type] extends true ? Type : never }[keyof Marks] &
+  string;
 
 /** What an application plugs in. */
 export interface ModelDefinition<S extends object, Payloads extends Record<string, z.core.$ZodType>> {
@@ -159,13 +168,18 @@ export interface ModelDefinition<S extends object, Payloads extends Record<strin
   authorize?(state: DeepReadonly<S>, who: Who, action: "read" | (keyof Payloads & string)): boolean;
 }
 
-/** A checked model. The payload types of its events are in `Payloads`, for clients. */
+/** A checked model. The payload types of its events are in `Payloads`, for clients; `Internal`: the names of its internal types. */
 export interface Model<
   S extends object = object,
   Payloads extends Record<string, z.core.$ZodType> = Record<string, z.core.$ZodType>,
+  Internal extends string = never,
 > extends ModelDefinition<S, Payloads> {
+  /** The types that clients cannot submit. */
+  readonly internalTypes: readonly Internal[];
   /** The definition of an event type; undefined if the model does not have it. */
   eventType(type: string): EventDefinition<S, z.core.$ZodType> | undefined;
+  /** The definition of a type that clients may submit, or why they may not. */
+  submittable(type: string): EventDefinition<S, z.core.$ZodType> | Failure;
   /** The client id that reducers and readers get: empty if the model hides its authors. */
   shownClientId(clientId: string): string;
   /** Why `authorize` does not allow an action, or undefined. `state`: a view of it. Throws what that throws. */
@@ -174,7 +188,7 @@ export interface Model<
 
 /** Any model, where its types do not matter. */
 // Reducers are contravariant in the state, so only `any` accepts all of them.
-export type AnyModel = Model<any, any>;
+export type AnyModel = Model<any, any, any>;
 
 const eventTypeName = /^[A-Za-z][A-Za-z0-9._:-]{0,127}$/;
 
@@ -198,9 +212,9 @@ const eventTypeName = /^[A-Za-z][A-Za-z0-9._:-]{0,127}$/;
  *
  * @throws TypeError if a name, a version or the chain of upcasters is invalid.
  */
-export function defineModel<S extends object, Payloads extends Record<string, z.core.$ZodType>>(
-  definition: ModelDefinition<S, Payloads>,
-): Model<S, Payloads> {
+export function defineModel<S extends object, Payloads extends Record<string, z.core.$ZodType>, Marks>(
+  definition: ModelDefinition<S, Payloads> & { events: { [Type in keyof Marks]: { internal?: Marks[Type] } } },
+): Model<S, Payloads, InternalIn<Marks>> {
   if (!Number.isInteger(definition.version) || definition.version < 1) {
     throw new TypeError(`model ${definition.name}: version must be an integer from 1 on`);
   }
@@ -228,7 +242,13 @@ export function defineModel<S extends object, Payloads extends Record<string, z.
   }
   return {
     ...definition,
+    internalTypes: [...types.keys()].filter((type) => types.get(type)!.internal) as InternalIn<Marks>[],
     eventType: (type) => types.get(type),
+    submittable(type) {
+      const event = this.eventType(type);
+      if (!event) return { code: "unknown_event_type", layer: "schema", detail: `There is no "${type}".` };
+      return event.internal ? internalOnly(type) : event;
+    },
     shownClientId(clientId) {
       return this.authors === "hidden" ? "" : clientId;
     },
@@ -236,6 +256,15 @@ export function defineModel<S extends object, Payloads extends Record<string, z.
       if (!this.authorize || this.authorize(state as DeepReadonly<S>, who, action as "read") === true) return undefined;
       return { code: "forbidden", layer: "permission", detail: `The state does not allow you "${action}".` };
     },
+  };
+}
+
+/** Why a type is refused that only the server itself submits. */
+export function internalOnly(type: string): Failure {
+  return {
+    code: "forbidden",
+    layer: "permission",
+    detail: `"${type}" is internal: only the server itself submits it.`,
   };
 }
 

@@ -10,6 +10,8 @@ export {
   type DeepReadonly,
   defineModel,
   type EventDefinition,
+  internalOnly,
+  type InternalIn,
   type Model,
   type ModelDefinition,
   type ModelEvent,

@@ -12,4 +12,6 @@ export interface Author {
   tokenId?: string;
   /** The tag of the keys that have verified the token; absent in open development mode, and where an earlier version has verified it. */
   keys?: string;
+  /** The server itself, see `systemAuthor`. Never what an edge has verified. */
+  system?: true;
 }

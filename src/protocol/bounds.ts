@@ -169,6 +169,21 @@ export const bounds = {
   rejectionBytesMax: 64 * 1024 * 1024,
   rejectionsPerPrincipalMax: 50_000,
   rejectionBytesPerPrincipalMax: 8 * 1024 * 1024,
+  /**
+   * The same for the server itself (timers, sagas, jobs, effects of other partitions), beside those of users, so that
+   * neither stops the other: of all together, and of all timers, all sagas, all jobs or one partition that sends.
+   */
+  systemRejectionsMax: 50_000,
+  systemRejectionBytesMax: 16 * 1024 * 1024,
+  systemRejectionsPerSenderMax: 10_000,
+  systemRejectionBytesPerSenderMax: 4 * 1024 * 1024,
+  /**
+   * Drafts of all timers, all sagas, all jobs or one partition that sends: at once as many as timers can be due after a
+   * long sleep, and then a share of what an object commits in a second (about 410), so that a timer that always schedules
+   * the next one leaves users the rest.
+   */
+  systemDraftsBurst: 10_000,
+  systemDraftsPerSecond: 100,
   /** Characters of a failure's detail, and of the field and the message of a violation: a longer one is cut. A field can be as long as a frame. */
   detailLengthMax: 1_024,
   violationFieldLengthMax: 256,

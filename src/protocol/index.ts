@@ -45,3 +45,4 @@ export { protocolVersion } from "./versions.ts";
 export { violationsOf } from "./violations.ts";
 export { defaultLimits, type Limits, noLimits, perMinute, type Rate } from "./limits.ts";
 export { allows } from "./permissions.ts";
+export { accountOf, isReserved, systemAuthor, systemKinds } from "./principals.ts";

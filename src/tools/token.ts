@@ -1,6 +1,7 @@
 // `npm run token`: signs a token for development, see `usage`.
 import { SignJWT } from "jose";
 import { rulesOf } from "../identity/settings.ts";
+import { isId, isReserved } from "../protocol/index.ts";
 import { fail, readCommandLine } from "./command-line.ts";
 
 const usage = `usage: npm run token -- --sub alice [--partitions "board-*"] [--permissions "read,submit:*"]
@@ -21,6 +22,8 @@ const { values } = readCommandLine(usage, {
 const list = (text: string) => text.split(",").flatMap((name) => (name.trim() === "" ? [] : [name.trim()]));
 const hours = Number(values.hours);
 if (!values.sub) fail("Name the subject: --sub alice", 2);
+if (!isId(values.sub) || isReserved(values.sub))
+  fail(`"${values.sub}" cannot be the subject of a token: see docs/SECURITY.md.`, 2);
 if (!(hours > 0 && hours <= 24)) fail("--hours must be more than 0, and at most 24.", 2);
 const rules = rulesOf(process.env);
 if (typeof rules === "string") fail(rules, 2);

@@ -59,6 +59,7 @@ test("[ER-4] npm run token says in one line what it needs", async () => {
   const commands: [string[], Record<string, string>, RegExp][] = [
     [[], settings, /^Name the subject: --sub alice$/],
     [["--sub"], settings, /^Option '--sub <value>' argument missing\. See --help\.$/],
+    [["--sub", "timer:hold"], settings, /^"timer:hold" cannot be the subject of a token/],
     [["--sub", "alice", "--hours", "25"], settings, /^--hours must be more than 0/],
     [["--sub", "alice"], {}, /PARTITA_JWT_SECRET/],
   ];

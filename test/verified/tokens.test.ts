@@ -79,9 +79,13 @@ describe("tokens, for each way to send them", () => {
     ["more time than a revocation is remembered", () => made({ ...good(), exp: seconds() + 25 * 3_600 })],
     ["no subject", () => made(without("sub"))],
     ["the subject of a server", () => made({ ...good(), sub: "dev:alice" })],
+    ["the subject of a partition", () => made({ ...good(), sub: "partition:board-1" })],
+    ["the subject of a timer", () => made({ ...good(), sub: "timer:hold" })],
+    ["the subject of a saga", () => made({ ...good(), sub: "saga:transfer" })],
+    ["the subject of a job", () => made({ ...good(), sub: "job:import" })],
     ["a tenant that is a path", () => made({ ...good(), tenant: "acme/board-1" })],
     ["more than a token can have", () => made({ ...good(), more: "x".repeat(9_000) })],
-  ])("[AU-1] with %s is nobody's", async (_, token) => {
+  ])("[AU-1] [AU-8] with %s is nobody's", async (_, token) => {
     expect(await answers(await token())).toEqual(new Set(["unauthenticated"]));
   });
 

@@ -1,5 +1,5 @@
 import type * as z from "zod/mini";
-import type { AnyModel, DeepReadonly, Model, State, UndoBlock } from "../../model/index.ts";
+import type { AnyModel, DeepReadonly, State, UndoBlock } from "../../model/index.ts";
 import type { Failure, Json, JsonObject, Problem } from "../../protocol/index.ts";
 import { openStore } from "./open-store.ts";
 import type { OpenStore, QueueEntry, QueueStore, Snapshot } from "../stores/store.ts";
@@ -46,8 +46,8 @@ const slowFlushMs = 50;
 export type NewBackend = (parts: BackendParts) => Backend;
 
 /** The options of `createClient`, with all defaults applied. */
-export interface ClientParts<S extends object, P extends Payloads> {
-  model: Model<S, P>;
+export interface ClientParts {
+  model: AnyModel;
   partition: string;
   clientId: string | undefined;
   /** The user; undefined: the one that the first token names. */
@@ -71,7 +71,7 @@ export interface ClientParts<S extends object, P extends Payloads> {
  * this client, and methods to submit more. `createClient` makes it.
  */
 export class Client<S extends object, P extends Payloads> {
-  readonly #parts: ClientParts<S, P>;
+  readonly #parts: ClientParts;
   readonly #emitter = new Emitter<ClientEvents>();
   readonly #subscribers = new Emitter<{ changed: undefined }>();
   readonly #view: View<S>;
@@ -97,7 +97,7 @@ export class Client<S extends object, P extends Payloads> {
   #paused = false;
   #closed = false;
 
-  constructor(parts: ClientParts<S, P>) {
+  constructor(parts: ClientParts) {
     const { clientId, identity, ports, initial, model } = parts;
     this.#parts = parts;
     this.#clientId = clientId ?? uuidv7(ports);

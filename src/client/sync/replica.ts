@@ -353,8 +353,8 @@ export class Replica<S extends object> {
   /** Applies one draft, or leaves the view unchanged and returns why. */
   #applyDraft(pending: Pending): Failure | undefined {
     const { draft, group } = pending;
-    const definition = this.#model.eventType(draft.type);
-    if (!definition) return { code: "unknown_event_type", layer: "schema", detail: `There is no "${draft.type}".` };
+    const definition = this.#model.submittable(draft.type);
+    if ("code" in definition) return definition;
     try {
       const current = upcast(definition, {
         ...draft,

@@ -63,9 +63,9 @@ export function decideAtomic(context: WriteContext, author: Author, clientId: st
     const verdict = rejectedBatch(context, submission, failures);
     const final = [...failures.values()].every(({ code }) => isVerdict(code) || code === keyReused.code);
     if (!final) return refused([...failures.values()][0]!);
-    const full = live.rejections.full(ports.storage, principal);
+    const full = live.rejections.full(ports.storage, author);
     if (full) return refused(full);
-    recordRejection(context, principal, submission, textOfRejectedBatch(verdict, context.name.partition));
+    recordRejection(context, author, submission, textOfRejectedBatch(verdict, context.name.partition));
     return { kind: "decided", verdict, replayed: false };
   }
 

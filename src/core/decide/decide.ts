@@ -98,9 +98,7 @@ function attempt(context: WriteContext, author: Author, clientId: string, submis
   const { live, window, ports, limiter, writes, now } = context;
   const { mode, drafts } = submission;
   const unfit =
-    live.fold.unsound ??
-    logFull(live.head, limiter.limits) ??
-    limiter.excess(ports.storage, author.principal, drafts, now);
+    live.fold.unsound ?? logFull(live.head, limiter.limits) ?? limiter.excess(ports.storage, author, drafts, now);
   if (unfit) return { kind: "refused", failure: traceFailure(unfit, context) };
   createLog(context);
   const { eventId: headBefore, bytes: bytesBefore } = live.head;
@@ -112,7 +110,7 @@ function attempt(context: WriteContext, author: Author, clientId: string, submis
       : decideSingle(context, author, clientId, submission);
   if (isReplay(outcome)) return outcome;
   const taken = { bytes: live.head.bytes - bytesBefore, work: state.work - workBefore };
-  window.onRollback(limiter.spend(ports.storage, writes, author.principal, drafts, taken, now));
+  window.onRollback(limiter.spend(ports.storage, writes, author, drafts, taken, now));
   if (outcome.kind === "refused") return outcome;
   for (const result of outcome.verdict.results) if (result.kind === "accepted") window.events.push(result.event);
   if (live.head.eventId === headBefore) live.schedule.once(writes, "sweep_records", now + rejectionRetentionMs);

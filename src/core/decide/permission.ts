@@ -1,10 +1,15 @@
-import { permissionFor } from "../../model/index.ts";
+import { internalOnly, permissionFor } from "../../model/index.ts";
 import { type Failure, allows } from "../../protocol/index.ts";
 import { callModel } from "./model-fault.ts";
 import type { Review, TypedDraft } from "./review.ts";
 
-/** Whether the author may submit this type, by the token and by the state. What is not granted is denied. */
+/**
+ * Whether the author may submit this type, by the token and by the state. What is not granted is denied. The server itself
+ * may submit every type: its effects are code of the application, and `authorize` says what users may do.
+ */
 export function checkPermission(review: Review, typed: TypedDraft): Failure | undefined {
+  if (review.author.system) return undefined;
+  if (typed.definition.internal) return internalOnly(typed.type);
   const needed = permissionFor(review.model, typed.type);
   if (!allows(review.author.permissions, needed)) {
     return {

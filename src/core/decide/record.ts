@@ -1,3 +1,4 @@
+import type { Author } from "../../protocol/index.ts";
 import type { Submission } from "../commands.ts";
 import { describe } from "../ports.ts";
 import type { WriteContext } from "../window/context.ts";
@@ -7,18 +8,18 @@ import type { ModelFault } from "./model-fault.ts";
 /** Stores the rejection of a submission and counts it. Returns its record id. */
 export function recordRejection(
   { live, writes, ports, now }: WriteContext,
-  principal: string,
+  author: Author,
   submission: Submission,
   text: string,
 ): number {
   const recordId = writes.rejections.record({
-    principal,
+    principal: author.principal,
     draftId: submission.key,
     fingerprint: fingerprintOf(submission, ports),
     problem: text,
     createdAt: now,
   });
-  live.rejections.add(principal, text);
+  live.rejections.add(author, text);
   return recordId;
 }
 

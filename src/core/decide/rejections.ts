@@ -1,48 +1,69 @@
-import { type Failure, bounds, utf8Length } from "../../protocol/index.ts";
+import { accountOf, type Author, bounds, type Failure, systemKinds, utf8Length } from "../../protocol/index.ts";
 import type { RejectionTotals, StorageReads } from "../../storage/port.ts";
 
 const retryAfter = 3_600;
 
+/** What has a quota of its own: the rejections of users, and those of the server itself. */
+interface Quota {
+  /** Of one account, see `accountOf`, and in all. */
+  readonly own: RejectionTotals;
+  readonly all: RejectionTotals;
+  readonly text: { readonly own: string; readonly all: string };
+}
+
+const userQuota: Quota = {
+  own: { count: bounds.rejectionsPerPrincipalMax, bytes: bounds.rejectionBytesPerPrincipalMax },
+  all: { count: bounds.rejectionsMax, bytes: bounds.rejectionBytesMax },
+  text: { own: "rejections of yours", all: "rejections" },
+};
+const systemQuota: Quota = {
+  own: { count: bounds.systemRejectionsPerSenderMax, bytes: bounds.systemRejectionBytesPerSenderMax },
+  all: { count: bounds.systemRejectionsMax, bytes: bounds.systemRejectionBytesMax },
+  text: { own: "rejections of this sender", all: "rejections of the server itself" },
+};
+
 /** What is answered instead of a rejection that there is no room for. It is no verdict: nothing is stored. */
-const tooManyRejections: Failure = {
-  code: "rate_limited",
-  detail: `As many rejections of yours are remembered here as can be (${bounds.rejectionsPerPrincipalMax}, or ${bounds.rejectionBytesPerPrincipalMax} bytes): what would be rejected is not decided until some are forgotten.`,
-  retryAfter,
-};
-const tooManyInAll: Failure = {
-  code: "rate_limited",
-  detail: `As many rejections are remembered here as can be (${bounds.rejectionsMax}, or ${bounds.rejectionBytesMax} bytes): what would be rejected is not decided until some are forgotten.`,
-  retryAfter,
-};
+function tooMany(what: string, { count, bytes }: RejectionTotals): Failure {
+  return {
+    code: "rate_limited",
+    detail: `As many ${what} are remembered here as can be (${count}, or ${bytes} bytes): what would be rejected is not decided until some are forgotten.`,
+    retryAfter,
+  };
+}
 
-/** How many rejections are stored and how large they are, of each principal and in all; read from the storage where it matters. */
+/** How many rejections are stored and how large they are, of each account and in all; read from the storage where it matters. */
 export class RejectionCounts {
-  readonly #principals = new Map<string, RejectionTotals>();
-  #all: RejectionTotals | undefined;
+  readonly #accounts = new Map<string, RejectionTotals>();
+  #users: RejectionTotals | undefined;
+  #system: RejectionTotals | undefined;
 
-  /** Why there is no room for another rejection of this principal, or undefined. */
-  full(reads: StorageReads, principal: string): Failure | undefined {
-    const own = this.#of(reads, principal);
-    if (own.count >= bounds.rejectionsPerPrincipalMax || own.bytes >= bounds.rejectionBytesPerPrincipalMax)
-      return tooManyRejections;
-    const all = this.all(reads);
-    return all.count >= bounds.rejectionsMax || all.bytes >= bounds.rejectionBytesMax ? tooManyInAll : undefined;
+  /** Why there is no room for another rejection of this author, or undefined. */
+  full(reads: StorageReads, author: Author): Failure | undefined {
+    const quota = author.system ? systemQuota : userQuota;
+    if (isFull(this.#of(reads, author), quota.own)) return tooMany(quota.text.own, quota.own);
+    const all = author.system ? this.#ofSystem(reads) : this.all(reads);
+    return isFull(all, quota.all) ? tooMany(quota.text.all, quota.all) : undefined;
   }
 
-  /** All that are stored. */
+  /** All that are stored of users. */
   all(reads: StorageReads): Readonly<RejectionTotals> {
-    return (this.#all ??= reads.rejections.totals());
+    if (!this.#users) {
+      const { count, bytes } = reads.rejections.totals();
+      const system = this.#ofSystem(reads);
+      this.#users = { count: count - system.count, bytes: bytes - system.bytes };
+    }
+    return this.#users;
   }
 
-  /** All that are stored, if that is known already. */
+  /** The same, if that is known already. */
   get known(): Readonly<RejectionTotals> | undefined {
-    return this.#all;
+    return this.#users;
   }
 
   /** Counts one that was stored, whose room was asked for before. `problem`: its text. */
-  add(principal: string, problem: string): void {
+  add(author: Author, problem: string): void {
     const bytes = utf8Length(problem);
-    for (const totals of [this.#principals.get(principal), this.#all]) {
+    for (const totals of [this.#accounts.get(accountOf(author)), author.system ? this.#system : this.#users]) {
       if (!totals) continue;
       totals.count++;
       totals.bytes += bytes;
@@ -51,13 +72,28 @@ export class RejectionCounts {
 
   /** Forgets the counts: rejections were deleted. */
   clear(): void {
-    this.#principals.clear();
-    this.#all = undefined;
+    this.#accounts.clear();
+    this.#users = undefined;
+    this.#system = undefined;
   }
 
-  #of(reads: StorageReads, principal: string): RejectionTotals {
-    let totals = this.#principals.get(principal);
-    if (!totals) this.#principals.set(principal, (totals = reads.rejections.totals(principal)));
+  #of(reads: StorageReads, author: Author): RejectionTotals {
+    const account = accountOf(author);
+    let totals = this.#accounts.get(account);
+    if (!totals) {
+      totals = account === author.principal ? reads.rejections.totals(account) : reads.rejections.totalsOf(account);
+      this.#accounts.set(account, totals);
+    }
     return totals;
   }
+
+  #ofSystem(reads: StorageReads): RejectionTotals {
+    return (this.#system ??= systemKinds
+      .map((kind) => reads.rejections.totalsOf(`${kind}:`))
+      .reduce((sum, { count, bytes }) => ({ count: sum.count + count, bytes: sum.bytes + bytes })));
+  }
+}
+
+function isFull({ count, bytes }: RejectionTotals, max: RejectionTotals): boolean {
+  return count >= max.count || bytes >= max.bytes;
 }

@@ -1,6 +1,7 @@
 import { en } from "zod/locales";
 import * as z from "zod/mini";
 import {
+  type AnyModel,
   type EventDefinition,
   type ModelEvent,
   olderViolations,
@@ -31,7 +32,7 @@ export function checkSchema(review: Review): Failure | TypedDraft {
   const { event: raw, expectedEventId } = review.draft;
   const definition = review.model.eventType(raw.type);
   if (!definition) {
-    return unknownType(raw.type, Object.keys(review.model.events));
+    return unknownType(raw.type, review.model);
   }
 
   const shape = isBareEvent(raw) ? bareShape : eventShape.safeParse(raw);
@@ -106,7 +107,8 @@ function isPayload(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function unknownType(type: string, known: readonly string[]): Failure {
+function unknownType(type: string, { events, internalTypes }: AnyModel): Failure {
+  const known = Object.keys(events).filter((name) => !internalTypes.includes(name));
   const shown = type.length > bounds.typeLengthMax ? `${type.slice(0, bounds.typeLengthMax).toWellFormed()}…` : type;
   return {
     code: "unknown_event_type",

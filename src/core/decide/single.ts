@@ -49,11 +49,11 @@ export function decideSingle(context: WriteContext, author: Author, clientId: st
   if (again) return again;
   if (!failure) throw new Error("the log refused a key that it does not hold");
 
-  if (isVerdict(failure.code)) failure = live.rejections.full(ports.storage, principal) ?? failure;
+  if (isVerdict(failure.code)) failure = live.rejections.full(ports.storage, author) ?? failure;
   const traced = traceFailure(failure, context);
   if (fault) logModelFault(context, principal, submission, traced.traceId, fault);
   if (!isVerdict(traced.code)) return { kind: "refused", failure: traced };
-  const recordId = recordRejection(context, principal, submission, textOfRejection(traced, context.name.partition));
+  const recordId = recordRejection(context, author, submission, textOfRejection(traced, context.name.partition));
   const results = [{ kind: "rejected", draftId: key, failure: traced, recordId } as const];
   return { kind: "decided", verdict: { timestamp: traced.timestamp, results }, replayed: false };
 }

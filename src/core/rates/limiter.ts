@@ -1,4 +1,12 @@
-import { bounds, type Failure, type Limits, noLimits, type Rate } from "../../protocol/index.ts";
+import {
+  accountOf,
+  type Author,
+  bounds,
+  type Failure,
+  type Limits,
+  noLimits,
+  type Rate,
+} from "../../protocol/index.ts";
 import type { StorageReads, StorageWrites } from "../../storage/port.ts";
 import { Allowance } from "./allowance.ts";
 import { type Bucket, fullAt, fullBucket, refill, secondsUntil } from "./bucket.ts";
@@ -8,6 +16,9 @@ import type { Draft } from "../commands.ts";
 const principalsMax = 10_000;
 /** A bucket is written when this part of its burst was taken since it was last: what a restart gives back at most. */
 const unsavedShareMax = 1 / 4;
+
+/** The rate of the server itself: no limit of a tenant is meant for it. */
+const systemRate: Rate = { perSecond: bounds.systemDraftsPerSecond, burst: bounds.systemDraftsBurst };
 
 /** The scope of the bytes that a principal adds to the log. No event type begins with a space. */
 const bytesScope = " bytes";
@@ -73,16 +84,17 @@ export class Limiter {
   }
 
   /** Why these drafts may not be decided now, if they are new. */
-  excess(reads: StorageReads, principal: string, drafts: readonly Draft[], now: number): Failure | undefined {
-    if (this.#free) return undefined;
+  excess(reads: StorageReads, author: Author, drafts: readonly Draft[], now: number): Failure | undefined {
+    if (this.#free && !author.system) return undefined;
     const limits = this.#limits;
-    if (limits.tenant) {
+    if (limits.tenant && !author.system) {
       const seconds = this.#allowance.secondsUntil(drafts.length, now);
       if (seconds > 0) return limited("tenant", "This tenant has submitted", limits.tenant, seconds);
     }
     // What they add is known only when they are committed: it may leave a debt.
-    for (const { scope, rate, count } of this.#costs(drafts, { bytes: 1, work: 0 })) {
-      const { bucket } = this.#kept(reads, principal, scope, rate, now);
+    const account = accountOf(author);
+    for (const { scope, rate, count } of this.#costs(author, drafts, { bytes: 1, work: 0 })) {
+      const { bucket } = this.#kept(reads, account, scope, rate, now);
       refill(bucket, rate, now);
       const seconds = secondsUntil(bucket, rate, count);
       if (seconds === 0) continue;
@@ -98,17 +110,18 @@ export class Limiter {
   spend(
     reads: StorageReads,
     writes: StorageWrites,
-    principal: string,
+    author: Author,
     drafts: readonly Draft[],
     taken: Taken,
     now: number,
   ): (() => void) | undefined {
-    if (this.#free) return undefined;
-    const { tenant } = this.#limits;
+    if (this.#free && !author.system) return undefined;
+    const tenant = author.system ? null : this.#limits.tenant;
     if (tenant) this.#allowance.spend(drafts.length, now);
     const before: { kept: Kept; level: number; unsaved: number }[] = [];
-    for (const { scope, rate, count } of this.#costs(drafts, taken)) {
-      const kept = this.#kept(reads, principal, scope, rate, now);
+    const account = accountOf(author);
+    for (const { scope, rate, count } of this.#costs(author, drafts, taken)) {
+      const kept = this.#kept(reads, account, scope, rate, now);
       refill(kept.bucket, rate, now);
       before.push({ kept, level: kept.bucket.level, unsaved: kept.unsaved });
       kept.bucket.level -= count;
@@ -116,7 +129,7 @@ export class Limiter {
       if (kept.unsaved < rate.burst * unsavedShareMax) continue;
       kept.unsaved = 0;
       writes.rateBuckets.save(
-        { principal, scope, level: Math.floor(kept.bucket.level), at: now, fullAt: fullAt(kept.bucket, rate) },
+        { principal: account, scope, level: Math.floor(kept.bucket.level), at: now, fullAt: fullAt(kept.bucket, rate) },
         now,
       );
     }
@@ -163,7 +176,8 @@ export class Limiter {
     return known.reads;
   }
 
-  #costs(drafts: readonly Draft[], { bytes, work }: Taken): Cost[] {
+  #costs({ system }: Author, drafts: readonly Draft[], { bytes, work }: Taken): Cost[] {
+    if (system) return [{ scope: "", rate: systemRate, count: drafts.length }];
     const { principal, principalBytes, eventTypes } = this.#limits;
     const costs: Cost[] = [];
     if (principal) {

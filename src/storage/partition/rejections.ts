@@ -24,6 +24,8 @@ export interface RejectionReads {
   find(principal: string, draftId: string): RejectionRow | undefined;
   /** The stored rejections of this principal, or of all. Reads the beginning of each row. */
   totals(principal?: string): RejectionTotals;
+  /** The stored rejections of the principals that begin with `prefix`, which ends with a colon. Reads the beginning of each row. */
+  totalsOf(prefix: string): RejectionTotals;
   /** When the oldest stored rejection was made. */
   oldest(): number | undefined;
 }
@@ -65,9 +67,19 @@ export class RejectionsTable implements RejectionReads, RejectionWrites {
   }
 
   totals(principal?: string): RejectionTotals {
-    const sum = "SELECT count(*) AS count, coalesce(sum(length(problem)), 0) AS bytes FROM idempotency_records";
-    const [row] =
-      principal === undefined ? this.#database.read(sum) : this.#database.read(`${sum} WHERE principal = ?`, principal);
+    return principal === undefined ? this.#sum("") : this.#sum("WHERE principal = ?", principal);
+  }
+
+  totalsOf(prefix: string): RejectionTotals {
+    // A semicolon is the character after a colon.
+    return this.#sum("WHERE principal >= ? AND principal < ?", prefix, `${prefix.slice(0, -1)};`);
+  }
+
+  #sum(where: string, ...principals: string[]): RejectionTotals {
+    const [row] = this.#database.read(
+      `SELECT count(*) AS count, coalesce(sum(length(problem)), 0) AS bytes FROM idempotency_records ${where}`,
+      ...principals,
+    );
     return { count: (row?.["count"] as number | undefined) ?? 0, bytes: (row?.["bytes"] as number | undefined) ?? 0 };
   }
 

@@ -13,6 +13,20 @@ export function rejectionsSuite(fixture: StorageFixture): void {
       expect(storage.rejections.find("dev:a", "d-1")).toEqual({ ...rejection("d-1"), recordId: 1 });
     }));
 
+  it("[ID-8] counts the rejections of a principal, of a kind of principals, and of all", () =>
+    withStorage(fixture, (storage) => {
+      const of = (principal: string, draftId: string) => ({ ...rejection(draftId), principal });
+      storage.transaction(now, (writes) => {
+        for (const principal of ["timer:a", "timer:b", "timers", "time:", "dev:a"])
+          writes.rejections.record(of(principal, "d"));
+      });
+      const one = storage.rejections.totals("timer:a");
+      expect(one.count).toBe(1);
+      expect(storage.rejections.totalsOf("timer:")).toEqual({ count: 2, bytes: 2 * one.bytes });
+      expect(storage.rejections.totalsOf("saga:")).toEqual({ count: 0, bytes: 0 });
+      expect(storage.rejections.totals().count).toBe(5);
+    }));
+
   it("[ID-10] deletes a bounded number of the oldest rejections, and no younger ones", () =>
     withStorage(fixture, (storage) => {
       storage.transaction(now, (writes) => {

@@ -178,7 +178,7 @@ export class FakeWorld {
     await settle();
   }
 
-  client(parts: Partial<ClientParts<any, any>> = {}) {
+  client(parts: Partial<ClientParts> = {}) {
     return new Client<any, any>({
       model: insieme,
       partition: "room",

@@ -16,6 +16,13 @@ const seats = defineModel({
       },
     },
     close: { payload: z.strictObject({}), reduce() {} },
+    expire: {
+      payload: z.strictObject({ seat: z.string() }),
+      internal: true,
+      reduce(state, { payload }) {
+        delete state.taken[payload.seat];
+      },
+    },
   },
 });
 
@@ -29,6 +36,10 @@ function misuse() {
   ]);
   // @ts-expect-error there is no such type
   void client.submit("boook", { seat: "A1" });
+  // @ts-expect-error only the server itself submits it
+  void client.submit("expire", { seat: "A1" });
+  // @ts-expect-error and not in a batch either
+  void client.submitBatch("atomic", [{ type: "expire", payload: { seat: "A1" } }]);
   // @ts-expect-error the seat is missing
   void client.submit("book", { name: "Ada" });
   // @ts-expect-error a seat is a string
@@ -46,11 +57,13 @@ function misuse() {
   const submit = useSubmit();
   // @ts-expect-error a seat is a string
   void submit("book", { seat: 1 });
+  // @ts-expect-error only the server itself submits it
+  void submit("expire", { seat: "A1" });
   return { client, owner, submitted: submit("book", { seat: "A1" }) };
 }
 
 describe("types", () => {
-  it("[MD-1] [CL-4] all types come from the model, and wrong code does not compile", () => {
+  it("[MD-1] [MD-17] [CL-4] all types come from the model, and wrong code does not compile", () => {
     expectTypeOf<ReturnType<typeof misuse>["client"]["state"]["taken"]>().toEqualTypeOf<
       Readonly<Record<string, string>>
     >();

@@ -1,0 +1,25 @@
+import type { Author } from "./author.ts";
+
+/** What the server itself does things as: effects of another partition, timers, sagas, jobs. */
+export type SystemKind = (typeof systemKinds)[number];
+
+export const systemKinds = ["partition", "timer", "saga", "job"] as const;
+
+/** Those of which all share a rate and a quota of rejections, and do not have one each. */
+const sharing = /^(timer|saga|job):/;
+const reserved = /^(dev|server|partition|timer|saga|job):/;
+
+/** Whether no token may have this subject: it is reserved for open development mode, or for the server itself. */
+export function isReserved(principal: string): boolean {
+  return reserved.test(principal);
+}
+
+/** Whose rate and whose quota of rejections it uses: all timers have one, and so have all sagas and all jobs. */
+export function accountOf({ principal, system }: Author): string {
+  return (system && sharing.exec(principal)?.[0]) || principal;
+}
+
+/** The server itself as an author: the principal `<kind>:<name>`, which may submit internal types. */
+export function systemAuthor(kind: SystemKind, name: string): Author {
+  return { principal: `${kind}:${name}`, permissions: "all", system: true };
+}
