@@ -1,8 +1,8 @@
 import type { AnyModel } from "../model/index.ts";
 import { bounds } from "../protocol/index.ts";
-import type { Storage } from "../storage/port.ts";
+import { Damage, type Storage, type StorageWrites } from "../storage/port.ts";
 import { hexOf } from "./hex.ts";
-import type { Ports } from "./ports.ts";
+import { describe, type Ports } from "./ports.ts";
 
 /** Hexadecimal digits of a pseudonym: 128 bits, so that two principals never have the same. */
 const pseudonymDigits = 32;
@@ -16,6 +16,8 @@ export class Authors {
   readonly #ports: Ports;
   /** Of the log; or the one that it gets when it is first written, as readers of an empty log have pseudonyms, too. */
   #secret: string | undefined;
+  /** Whether the log has no secret yet. */
+  #unkept = false;
   readonly #known = new Map<string, string>();
 
   constructor(model: AnyModel, ports: Ports) {
@@ -55,17 +57,36 @@ export class Authors {
     this.#secret ??= secret;
   }
 
-  /** Takes the secret of the log from the storage, or gives it one: a log can be older than the model's pseudonyms. */
+  /**
+   * Takes the secret of the log from the storage, or gives it one: a log can be older than the model's pseudonyms. Where
+   * that cannot be stored, as on a full disk, the log is readable all the same: the next write stores it.
+   */
   load(storage: Storage, now: number): void {
     if (this.#model.authors !== "pseudonym" || storage.log.identity() === undefined) return;
     const stored = storage.log.authorSecret();
+    this.#unkept = stored === undefined;
     if (stored === undefined) {
-      const { secret } = this;
-      storage.transaction(now, (writes) => writes.log.keepAuthorSecret(secret!));
+      try {
+        storage.transaction(now, (writes) => writes.log.keepAuthorSecret(this.secret!));
+        this.#unkept = false;
+      } catch (error) {
+        if (error instanceof Damage) throw error;
+        this.#ports.log("error", "the secret of pseudonyms could not be stored", { error: describe(error) });
+      }
     } else if (stored !== this.#secret) {
       this.#secret = stored;
       this.#known.clear();
     }
+  }
+
+  /**
+   * Stores the secret of a log that has none yet, before anything is stored that was made with it. If the transaction
+   * fails, `load` comes before the next one.
+   */
+  keep(writes: StorageWrites): void {
+    if (!this.#unkept) return;
+    writes.log.keepAuthorSecret(this.secret!);
+    this.#unkept = false;
   }
 
   #pseudonymOf(principal: string): string {

@@ -103,7 +103,11 @@ export class Memory {
   /** The one way to write. If it throws, memory may be ahead of storage, or behind it: it is dropped. */
   write<T>(now: number, body: (writes: StorageWrites) => Synchronous<T>): T {
     try {
-      const result = this.#environment.ports.storage.transaction(now, body);
+      const { authors, ports } = this.#environment;
+      const result = ports.storage.transaction(now, (writes) => {
+        authors.keep(writes);
+        return body(writes);
+      });
       this.#live?.fold.commit();
       return result;
     } catch (error) {

@@ -2,11 +2,12 @@ import { createHash, createHmac } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import * as z from "zod/mini";
 import { single, Subscription } from "../../src/core/index.ts";
-import { type AuthorsShown, defineModel, State } from "../../src/model/index.ts";
+import { type AnyModel, type AuthorsShown, defineModel, State } from "../../src/model/index.ts";
 import { foldEvent } from "../../src/model/fold.ts";
 import { answerEvents, answerOutcome } from "../../src/wire/partita/answers.ts";
 import { loggedText } from "../../src/wire/partita/codec.ts";
 import { pageTag } from "../../src/wire/partita/etags.ts";
+import type { SqlRow, SqlValue } from "../../src/storage/driver.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { type Message, TestPartition } from "../support/partition.ts";
 
@@ -176,6 +177,37 @@ describe("a pseudonym", () => {
     after.room.restart();
     expect(secretOf(after.room)).toBe(secret);
     expect(after.room.state()).toMatchObject({ notes: [{ by: author }] });
+  });
+});
+
+describe("a log that is older than the pseudonyms of its model, on a full disk", () => {
+  class FullDisk extends NodeSqlDriver {
+    full = false;
+
+    override write(sql: string, ...values: SqlValue[]): SqlRow[] {
+      if (this.full) throw new Error("database or disk is full: SQLITE_FULL");
+      return super.write(sql, ...values);
+    }
+  }
+
+  it("[MD-13] [LC-8] is readable, and gets its secret with the next write", () => {
+    const driver = new FullDisk();
+    const { room, connect } = opened(undefined, driver);
+    connect("alice", "phone").connection.submit("d-1", ...note("one"));
+    driver.full = true;
+    room.restart(notesOf("pseudonym") as AnyModel);
+    const bob = connect("bob", "laptop", { authors: true, sinceEventId: 0 }).connection;
+    const { author } = bob.of("sync_response")[0].payload.events[0].event;
+    expect(author).toMatch(/^[0-9a-f]{32}$/);
+    expect(room.state()).toEqual({ notes: [{ by: author, at: "phone", text: "one" }] });
+    expect(secretOf(room)).toBeNull();
+
+    driver.full = false;
+    expect(bob.submit("d-2", ...note("two")).type).toBe("event_accepted");
+    const live = room.state();
+    expect(live).toMatchObject({ notes: [{ by: author }, {}] });
+    room.restart(notesOf("pseudonym") as AnyModel);
+    expect(room.state()).toEqual(live);
   });
 });
 
