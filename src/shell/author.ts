@@ -4,9 +4,12 @@ import type { Failure, Author } from "../protocol/index.ts";
 /** The permissions of each role in tokens. */
 export type Roles = Readonly<Record<string, readonly string[]>>;
 
-/** The size of a connection's permissions in its attachment of 16 KiB, of which presence needs up to 4. */
-const permissionsBytesMax = 11 * 1024;
 const permissionOverheadBytes = 4;
+/**
+ * The size of a connection's permissions in its attachment of 16 KiB: 200 of 50 characters, and a few short ones. Presence
+ * needs up to 4 KiB, and everything else 1.3.
+ */
+const permissionsBytesMax = 10_850;
 
 /** Returns the author of a verified token, or why it is refused. A role that is not declared grants nothing. */
 export function authorOfSubject(subject: Subject, roles: Roles): Author | Failure {

@@ -1,7 +1,9 @@
 import { serialize } from "node:v8";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
+import { keysTagOf } from "../../src/identity/settings.ts";
 import { authorOfSubject } from "../../src/shell/author.ts";
+import { type Attachment, attachmentVersion } from "../../src/shell/connection.ts";
 import { type Author, bounds, noLimits } from "../../src/protocol/index.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { type Message, type TestConnection, TestPartition } from "../support/partition.ts";
@@ -458,7 +460,16 @@ describe("presence over hibernation", () => {
 
 const tokenOf = (permissions: string[]) =>
   authorOfSubject(
-    { principal: "p", tenant: "t", partitions: [], permissions, roles: [], expiresAt: 1, issuedAt: 1, jti: undefined },
+    {
+      principal: "p",
+      tenant: "t",
+      partitions: [],
+      permissions,
+      roles: [],
+      expiresAt: 1e13,
+      issuedAt: 1,
+      jti: undefined,
+    },
     {},
   );
 
@@ -470,24 +481,42 @@ describe("the attachment of a connection", () => {
     const name = "x".repeat(124);
     let permissions: string[] = [];
     for (let next = [name]; !("code" in tokenOf(next)); next = [...next, `${next.length}${name}`]) permissions = next;
-    const author = { ...tokenOf(permissions), principal: id, tokenId: id, issuedAt: 1e9, expiresAt: 1e12 } as Author;
+    const expiresAt = room.now + 1e9;
+    const keys = keysTagOf({ PARTITA_JWT_SECRET: id });
+    const author = { ...tokenOf(permissions), principal: id, tokenId: id, issuedAt: 1e9, expiresAt, keys } as Author;
     const a = room.open(author);
-    a.connect(id, {
+    const everything = {
       ...asking,
+      presenceRefusals: true,
+      stateChunks: true,
       draftIds: true,
+      authors: true,
+      probes: true,
+      proofs: true,
       credit: bounds.creditBytesMax,
       frames: "array",
       limits: true,
       renewal: true,
-    });
+      principal: true,
+    };
+    expect(a.connect(id, everything).flat()[0].type).toBe("connected");
     show(a, { text: `€${"x".repeat(bounds.presenceBytesMax - 14)}` });
-    a.session.update({ held: { draftId: id, code: "storage_unavailable" } });
+    a.session.update({
+      held: { draftId: id, code: "storage_unavailable" },
+      provisionalLogId: crypto.randomUUID(),
+      provisionalSecret: "f".repeat(64),
+    });
     a.session.keep();
-    const attachment = {
-      session: { ...a.saved, told: 1e12, behind: 1e12 },
+    expect(a.saved).toMatchObject({ author: { permissions }, client: { clientId: id }, held: { draftId: id } });
+    expect(a.saved.presence).toHaveLength(bounds.presenceBytesMax - 2);
+    const client = { ...a.saved.client!, authors: true, probes: true, peerId: crypto.randomUUID() };
+    const attachment: Attachment = {
+      version: attachmentVersion,
+      session: { ...a.saved, client, told: 1e12, behind: 1e12 },
       seenAt: 1e12,
       dialect: "partita",
       traceId: "f".repeat(32),
+      outstanding: { unproven: 1e12, provenEventId: 1e12 },
     };
     expect(permissions.length).toBeGreaterThan(80);
     expect(serialize(attachment).byteLength).toBeLessThanOrEqual(16 * 1024);
