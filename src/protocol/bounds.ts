@@ -158,6 +158,11 @@ export const bounds = {
    * rejected batch that removes 100,000 nodes, 0.2 s and as much to take it back, could be sent ten times a second.
    */
   rateUnitWork: 4 * 1024,
+  /**
+   * The work of one submission costs at most what the rate gives back in this time, in seconds: so a draft that removes a
+   * whole state, or a rate of few drafts an hour, locks its principal out for a minute, and not for hours.
+   */
+  rateWorkSecondsMax: 60,
   /** How many event ids a conflict lists. */
   conflictIdsMax: 20,
   /**

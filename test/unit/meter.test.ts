@@ -95,10 +95,10 @@ describe("a submission that takes much work", () => {
   /** How many of these are decided before the rate of the principal refuses one. */
   function decided(
     submit: (a: TestConnection, at: number) => Message,
-    slow = 0.001,
+    perSecond = 1,
   ): { count: number; retryAfter: number } {
     const { room, a } = begin();
-    room.partition.limit({ ...noLimits, principal: { perSecond: slow, burst } });
+    room.partition.limit({ ...noLimits, principal: { perSecond, burst } });
     for (let count = 0; ; count++) {
       const { payload } = submit(a, count);
       if (payload.code === "rate_limited") return { count, retryAfter: payload.retryAfter as number };
@@ -111,7 +111,7 @@ describe("a submission that takes much work", () => {
     const small = decided((a, at) => a.submit(`s${at}`, "work", { units: 10, in: "reduce" }));
     expect(small.count).toBe(burst);
     // The last one leaves a debt, which is paid before the next.
-    const rejected = decided((a, at) => a.submit(`r${at}`, "work", heavy), 1);
+    const rejected = decided((a, at) => a.submit(`r${at}`, "work", heavy));
     expect(rejected).toEqual({ count: 3, retryAfter: 3 * worth - burst + 1 });
     const accepted = decided((a, at) => a.submit(`a${at}`, "work", { ...heavy, units: much - 1_000 }));
     expect(accepted.count).toBe(Math.ceil(burst / (1 + Math.floor((much - 1_000) / bounds.rateUnitWork))));
@@ -121,6 +121,14 @@ describe("a submission that takes much work", () => {
       return a.send("submit_events", { batchId: `b${at}`, mode: "atomic", events })[0]!;
     });
     expect(batch.count).toBe(2);
+  });
+
+  it("[AU-5] [BD-1] locks its principal out for a bounded time, whatever the work and the rate", () => {
+    const enormous = { units: 100 * much, in: "reduce" };
+    for (const perSecond of [20, 1, 1 / 60]) {
+      const removed = decided((a, at) => a.submit(`r${at}`, "shrink", enormous), perSecond);
+      expect(removed.retryAfter).toBeLessThanOrEqual(bounds.rateWorkSecondsMax + Math.ceil(1 / perSecond));
+    }
   });
 });
 

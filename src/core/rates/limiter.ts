@@ -181,7 +181,9 @@ export class Limiter {
     const { principal, principalBytes, eventTypes } = this.#limits;
     const costs: Cost[] = [];
     if (principal) {
-      const count = drafts.length + Math.floor(work / bounds.rateUnitWork);
+      // Whatever the work, and whatever the rate: nobody is locked out for longer.
+      const workMax = Math.ceil(principal.perSecond * bounds.rateWorkSecondsMax);
+      const count = drafts.length + Math.min(Math.floor(work / bounds.rateUnitWork), workMax);
       costs.push({ scope: "", rate: principal, count });
     }
     if (principalBytes && bytes > 0) costs.push({ scope: bytesScope, rate: principalBytes, count: bytes });
