@@ -5,6 +5,7 @@ import { verifierOf } from "../identity/verifier-of.ts";
 import { bytesPort } from "../platform/hash.ts";
 import { log } from "../platform/log.ts";
 import type { TenantApi } from "../platform/rpc.ts";
+import { startTimer } from "../platform/timer.ts";
 import type { ShellPorts } from "../shell/ports.ts";
 import { DurableSqlDriver } from "../storage/durable.ts";
 import { migrations } from "../storage/partition/migrations.ts";
@@ -31,10 +32,7 @@ export function durablePorts(
     },
     log,
     now: () => Date.now(),
-    timer(run, delayMs) {
-      const timer = setTimeout(run, delayMs);
-      return () => clearTimeout(timer);
-    },
+    timer: startTimer,
     afterIo(run) {
       // Platform fact: with SQLite `sync` waits for the last commit and the output gate, and resolves by the event loop even
       // where nothing is pending. A gate that has failed resets the object; if it did not, the turn must come all the same.

@@ -4,6 +4,7 @@ import { tokenRevoked as revokedToken } from "../core/index.ts";
 import { callObject } from "../platform/call.ts";
 import { log } from "../platform/log.ts";
 import { type PlacementOf, stubOf } from "../platform/placement.ts";
+import { startTimer } from "../platform/timer.ts";
 import type { LimitsOverride, Named, Revocation, TenantSubscription } from "../platform/rpc.ts";
 import type { Failure, Author, Limits } from "../protocol/index.ts";
 import { DurableSqlDriver } from "../storage/durable.ts";
@@ -217,10 +218,7 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
         notify,
         failed: (partition, error) =>
           log("warn", "a partition could not be notified", { tenant: this.#name, partition, error: String(error) }),
-        timer(run, delayMs) {
-          const timer = setTimeout(run, delayMs);
-          return () => clearTimeout(timer);
-        },
+        timer: startTimer,
       });
     }
   };
