@@ -23,7 +23,13 @@ export default defineConfig({
           cloudflareTest({
             wrangler: { configPath: "./wrangler.toml" },
             main: "./test/workerd/worker.ts",
-            miniflare: { bindings: { PARTITA_IDENTITY: "open" } },
+            miniflare: {
+              bindings: {
+                PARTITA_IDENTITY: "open",
+                PARTITA_WEBHOOK_KEY: "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+                PARTITA_WEBHOOK_LOOPBACK: "on",
+              },
+            },
           }),
         ],
         test: {

@@ -23,9 +23,23 @@ const packages = (from, allowed) => ({
 
 module.exports = {
   forbidden: [
-    only("edge", "objects", "shell", "wire", "identity", "tenant", "core", "model", "models", "platform", "protocol"),
+    only(
+      "edge",
+      "objects",
+      "courier",
+      "shell",
+      "wire",
+      "identity",
+      "tenant",
+      "core",
+      "model",
+      "models",
+      "platform",
+      "protocol",
+    ),
     only(
       "objects",
+      "courier",
       "shell",
       "wire",
       "identity",
@@ -40,6 +54,7 @@ module.exports = {
     only("shell", "wire", "core", "tenant", "identity", "model", "models", "storage", "platform", "protocol"),
     only("wire", "core", "storage", "platform", "protocol"),
     only("tenant", "platform", "protocol", "storage", "core"),
+    only("courier", "platform", "protocol", "storage"),
     only("core", "model", "storage", "protocol"),
     only("identity", "platform", "protocol"),
     only("client", "model", "protocol"),
@@ -72,6 +87,7 @@ module.exports = {
     packages("shell", "^(node:)?(crypto|zlib)$"),
     packages("wire", "^$"),
     packages("tenant", "^$"),
+    packages("courier", "^node_modules/standardwebhooks/"),
     {
       name: "core-sees-the-storage-port-only",
       severity: "error",

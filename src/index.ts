@@ -8,6 +8,7 @@ import { edge } from "./edge/app.ts";
 import type { Roles } from "./shell/author.ts";
 import type { Effects } from "./model/effects.ts";
 import type { ModelRegistry } from "./model/index.ts";
+import { courierObject } from "./objects/courier.ts";
 import { partitionObject } from "./objects/partition.ts";
 import type { PlacementOf } from "./platform/placement.ts";
 import { tenantObject } from "./objects/tenant.ts";
@@ -58,7 +59,7 @@ export interface AuthorityOptions {
  *
  * @example
  * const authority = createAuthority({ models: { "counter-*": counter, "*": insieme } });
- * export const { PartitionObject, TenantObject } = authority;
+ * export const { PartitionObject, TenantObject, CourierObject } = authority;
  * export default authority.worker;
  */
 export function createAuthority({
@@ -72,6 +73,7 @@ export function createAuthority({
   return {
     PartitionObject: partitionObject(application),
     TenantObject: tenantObject({ ...defaultLimits, ...limits }, placement),
+    CourierObject: courierObject(placement),
     worker: edge(application),
   };
 }

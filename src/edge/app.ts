@@ -8,7 +8,9 @@ import { refuseOtherMethods } from "./methods.ts";
 import { pageAt } from "./pages.ts";
 import { problemAt, refuse, Refused } from "./refused.ts";
 import { checkRoutes } from "./routes/check.ts";
+import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { documentRoutes } from "./routes/document.ts";
+import { endpointRoutes } from "./routes/endpoints.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { pollRoutes } from "./routes/poll.ts";
@@ -49,6 +51,8 @@ export function edge(application: Application): Edge {
   streamRoutes(app, guards);
   pollRoutes(app, guards);
   tenantRoutes(app, guards);
+  endpointRoutes(app, guards);
+  deadLetterRoutes(app, guards);
   healthRoutes(app, application);
   checkRoutes(app, guards, application);
   problemRoutes(app);

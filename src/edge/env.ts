@@ -1,6 +1,8 @@
 import type { Context, Hono, MiddlewareHandler } from "hono";
 import type { IdentitySettings } from "../identity/settings.ts";
 import type { DurableObject } from "cloudflare:workers";
+import type { WebhookSettings } from "../courier/secrets.ts";
+import type { CourierCalls, CourierRpc } from "../objects/courier-calls.ts";
 import type { PartitionCalls, PartitionRpc } from "../objects/partition-calls.ts";
 import type { TenantCalls, TenantRpc } from "../objects/tenant-calls.ts";
 import type { Identity } from "./identity.ts";
@@ -16,12 +18,16 @@ export interface PartitionAccess {
 /** The caller of a route of a tenant. */
 export interface TenantAccess {
   identity: Identity;
+  /** The name of the tenant. */
+  name: string;
   /** Makes a new stub of the tenant's object. */
   stub: () => TenantCalls;
+  /** Makes new stubs of the courier of an endpoint; undefined: the deployment has no couriers. */
+  courier: (endpoint: string) => (() => CourierCalls) | undefined;
 }
 
 /** The bindings and settings of the Worker. */
-interface Env extends IdentitySettings {
+interface Env extends IdentitySettings, WebhookSettings {
   /** Set to anything: every request is refused (`draining.ts`). */
   PARTITA_DRAINING?: string;
   /** The key that signs submissions over HTTP (`signature.ts`). Absent: no signature is required. */
@@ -32,6 +38,10 @@ interface Env extends IdentitySettings {
   PARTITA_PAGES?: string;
   PARTITIONS: DurableObjectNamespace<DurableObject & PartitionRpc>;
   TENANTS: DurableObjectNamespace<DurableObject & TenantRpc>;
+  /** Absent in a deployment without webhooks. */
+  COURIERS?: DurableObjectNamespace<DurableObject & CourierRpc>;
+  /** Set to anything: endpoints on this machine are allowed, in open development mode only. */
+  PARTITA_WEBHOOK_LOOPBACK?: string;
 }
 
 interface EdgeEnv {

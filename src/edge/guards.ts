@@ -2,6 +2,7 @@ import type { Application } from "../objects/application.ts";
 import { modelFor, type ModelRegistry } from "../model/index.ts";
 import { defaultTenant } from "../identity/verify.ts";
 import { readForbidden, readPermission } from "../shell/admission.ts";
+import { courierCalls } from "../objects/courier-calls.ts";
 import { partitionCalls } from "../objects/partition-calls.ts";
 import { type TenantCalls, tenantCalls } from "../objects/tenant-calls.ts";
 import { stubOf } from "../platform/placement.ts";
@@ -37,6 +38,11 @@ export function guardsOf({ models, roles, placementOf }: Application): Guards {
   const tenantAt = (c: EdgeContext, tenant: string) => (): TenantCalls =>
     tenantCalls(stubOf(c.env.TENANTS, tenant, placementOf(tenant)));
 
+  const courierAt = (c: EdgeContext, tenant: string, endpoint: string) => {
+    const { COURIERS: couriers } = c.env;
+    return couriers && (() => courierCalls(stubOf(couriers, `${tenant}/${endpoint}`, placementOf(tenant))));
+  };
+
   const accessOf = (c: EdgeContext, identity: Identity, named?: string): PartitionAccess => {
     const partition = named ?? c.req.param("partition") ?? "";
     const failure = addressFailure(identity, partition);
@@ -69,9 +75,10 @@ export function guardsOf({ models, roles, placementOf }: Application): Guards {
     if (action !== undefined && identity.mode === "verified" && !allows(identity.author.permissions, action)) {
       throw new Refused({ code: "forbidden", layer: "permission", detail: `This needs the permission "${action}".` });
     }
-    const stub = tenantAt(c, tenantOf(identity));
+    const name = tenantOf(identity);
+    const stub = tenantAt(c, name);
     if (identity.mode === "verified") await assertNotRevoked(stub, identity.author);
-    return { identity, stub };
+    return { identity, name, stub, courier: (endpoint) => courierAt(c, name, endpoint) };
   };
   const requireAdmin = (action: string | undefined): EdgeMiddleware => {
     return async (c, next) => {

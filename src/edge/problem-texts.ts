@@ -46,6 +46,9 @@ export const problemTexts: Readonly<Record<ErrorCode, string>> = {
     "All places for presence are taken: others do not see yours. Send it again after `retryAfter`; nothing else changes",
   too_many_connections: "Close one of your connections first; on a socket the connection ends with 1013",
   quota_exceeded: "Your tenant has reached its quota",
+  address_refused: "Messages may not be sent to this address: `detail` says why",
+  challenge_failed: "The endpoint did not answer the challenge: `detail` says what was wrong",
+  not_configured: "The server lacks a setting for this: `detail` names it",
   draining:
     "The partition is being moved: send the same again after `retryAfter`; on a socket the connection ends with 1012",
   slow_consumer: "The client did not read: the connection ends with 1013",

@@ -37,7 +37,7 @@ export const securePages = byScheme(
 /** Lets pages of allowed origins read responses, and answers their preflight requests. There are no cookies. */
 const corsForAllowed = cors({
   origin: (origin, c) => (isAllowedOrigin(origin, new URL(c.req.url), c.env) ? origin : null),
-  allowMethods: ["GET", "HEAD", "POST", "PUT"],
+  allowMethods: ["DELETE", "GET", "HEAD", "POST", "PUT"],
   allowHeaders: [
     "Authorization",
     "Content-Type",

@@ -1,6 +1,8 @@
 import { callObject, callObjectOnce } from "../platform/call.ts";
 import type { LimitsOverride, Named, Revocation, TenantApi, TenantSubscription } from "../platform/rpc.ts";
+import type { Endpoint, EndpointRoute, EndpointSecret } from "../platform/courier-api.ts";
 import type { Author, Failure, Limits } from "../protocol/index.ts";
+import type { PutEndpoint } from "../tenant/endpoints.ts";
 import { named, orBefore } from "./calls.ts";
 
 /** The result of a notification: how many partitions have the change, and how many do not have it yet. */
@@ -14,6 +16,13 @@ export interface TicketCall {
   ticket: string;
   principal: string;
   subject: string;
+}
+
+/** A new secret of an endpoint; the one before signs too, up to `until` (milliseconds since 1970). */
+export interface RotateCall {
+  id: string;
+  secret: EndpointSecret;
+  until: number;
 }
 
 type Grant = Awaited<ReturnType<TenantApi["grant"]>>;
@@ -32,6 +41,14 @@ export interface TenantRpc extends TenantRpcBefore {
   drainWith(asked: Named<{ seconds: number }>): Promise<NotifyResult>;
   putTicketWith(asked: Named<TicketCall>): Promise<{ expiresAt: number } | Failure>;
   takeTicketWith(asked: Named<{ ticket: string }>): Promise<string | undefined>;
+  endpoints(): Promise<Endpoint[]>;
+  endpointRoutes(): Promise<EndpointRoute[]>;
+  endpointWith(asked: Named<{ id: string }>): Promise<Endpoint | undefined>;
+  putEndpointWith(asked: Named<PutEndpoint>): Promise<{ endpoint: Endpoint; created: boolean } | Failure>;
+  removeEndpointWith(asked: Named<{ id: string }>): Promise<boolean>;
+  activateEndpointWith(asked: Named<{ id: string; url: string }>): Promise<Endpoint | undefined>;
+  disableEndpointWith(asked: Named<{ id: string; url: string; reason: string }>): Promise<Endpoint | undefined>;
+  rotateEndpointWith(asked: Named<RotateCall>): Promise<Endpoint | undefined>;
 }
 
 /** The remote methods that a Worker or a partition of the version before calls, and that this one calls at a tenant of that version. */
@@ -118,6 +135,31 @@ export function tenantCalls(stub: TenantRpc) {
         () => stub.takeTicketWith(named(asked)),
         () => stub.takeTicket(asked.ticket),
       ),
+
+    endpoints: (): Promise<Endpoint[]> => stub.endpoints(),
+
+    /** The endpoints that get effects. */
+    endpointRoutes: (): Promise<EndpointRoute[]> => stub.endpointRoutes(),
+
+    endpoint: (asked: { id: string }): Promise<Endpoint | undefined> => stub.endpointWith(named(asked)),
+
+    /** Makes or changes an endpoint. */
+    putEndpoint: (asked: PutEndpoint): Promise<{ endpoint: Endpoint; created: boolean } | Failure> =>
+      stub.putEndpointWith(named(asked)),
+
+    /** Returns whether there was one. */
+    removeEndpoint: (asked: { id: string }): Promise<boolean> => stub.removeEndpointWith(named(asked)),
+
+    /** The endpoint at `url` has answered a challenge. Returns undefined if that is not its address any more. */
+    activateEndpoint: (asked: { id: string; url: string }): Promise<Endpoint | undefined> =>
+      stub.activateEndpointWith(named(asked)),
+
+    /** Disables the endpoint at `url`. Returns it as it is then. */
+    disableEndpoint: (asked: { id: string; url: string; reason: string }): Promise<Endpoint | undefined> =>
+      stub.disableEndpointWith(named(asked)),
+
+    /** Returns undefined if there is no such endpoint. */
+    rotateEndpoint: (asked: RotateCall): Promise<Endpoint | undefined> => stub.rotateEndpointWith(named(asked)),
   };
 }
 

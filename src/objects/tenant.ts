@@ -2,6 +2,7 @@ import { sha256 } from "../platform/hash.ts";
 import { DurableObject } from "cloudflare:workers";
 import { tokenRevoked as revokedToken } from "../core/index.ts";
 import { callObject } from "../platform/call.ts";
+import type { Endpoint, EndpointRoute } from "../platform/courier-api.ts";
 import { log } from "../platform/log.ts";
 import { type PlacementOf, stubOf } from "../platform/placement.ts";
 import { startTimer } from "../platform/timer.ts";
@@ -10,10 +11,12 @@ import type { Failure, Author, Limits } from "../protocol/index.ts";
 import { DurableSqlDriver } from "../storage/durable.ts";
 import { migrations } from "../storage/tenant/migrations.ts";
 import { TenantStorage } from "../storage/tenant/storage.ts";
+import { Endpoints } from "../tenant/endpoints.ts";
 import { Notifier } from "../tenant/notifier.ts";
 import { Tenant } from "../tenant/tenant.ts";
 import { named } from "./calls.ts";
 import { nameOf } from "./object-name.ts";
+import { courierCalls, type CourierRpc } from "./courier-calls.ts";
 import { type PartitionCalls, partitionCalls, type PartitionRpc } from "./partition-calls.ts";
 import type { NotifyResult, TenantRpc, TicketCall } from "./tenant-calls.ts";
 
@@ -30,6 +33,8 @@ const revocationsListed = 1_000;
 
 interface TenantEnv {
   PARTITIONS: DurableObjectNamespace<DurableObject & PartitionRpc>;
+  /** Absent in a deployment that has no endpoints. */
+  COURIERS?: DurableObjectNamespace<DurableObject & CourierRpc>;
 }
 
 type Asked<Method extends keyof TenantRpc> = Parameters<TenantRpc[Method]>[0];
@@ -38,7 +43,7 @@ type Asked<Method extends keyof TenantRpc> = Parameters<TenantRpc[Method]>[0];
 export function tenantObject(limits: Limits, placementOf: PlacementOf) {
   return class TenantObject extends DurableObject<TenantEnv> implements TenantRpc {
     readonly #name: string;
-    #opened: Tenant | undefined;
+    #opened: { tenant: Tenant; endpoints: Endpoints } | undefined;
     readonly #notifier: Notifier;
     /** How often in a row only partitions were left that could not be reached. */
     #retries = 0;
@@ -58,15 +63,20 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
      *
      * @throws MigrationError where the storage is of another version; or an error of the storage.
      */
-    get #tenant(): Tenant {
+    get #open(): { tenant: Tenant; endpoints: Endpoints } {
       if (this.#opened) return this.#opened;
       try {
         const storage = new TenantStorage(new DurableSqlDriver(this.ctx.storage), migrations);
-        return (this.#opened = new Tenant(storage, limits, Date.now()));
+        const tenant = new Tenant(storage, limits, Date.now());
+        return (this.#opened = { tenant, endpoints: new Endpoints(storage) });
       } catch (error) {
         log("error", "the tenant's storage cannot be opened", { tenant: this.#name, error: String(error) });
         throw error;
       }
+    }
+
+    get #tenant(): Tenant {
+      return this.#open.tenant;
     }
 
     async attendWith(asked: Asked<"attendWith">): Promise<TenantSubscription> {
@@ -135,6 +145,59 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
     /** Returns the subject of a ticket, once. */
     async takeTicketWith({ ticket }: Asked<"takeTicketWith">): Promise<string | undefined> {
       return this.#tenant.takeTicket(sha256(ticket), Date.now());
+    }
+
+    async endpoints(): Promise<Endpoint[]> {
+      return this.#open.endpoints.all();
+    }
+
+    async endpointRoutes(): Promise<EndpointRoute[]> {
+      return this.#open.endpoints.routes();
+    }
+
+    async endpointWith({ id }: Asked<"endpointWith">): Promise<Endpoint | undefined> {
+      return this.#open.endpoints.find(id);
+    }
+
+    async putEndpointWith(asked: Asked<"putEndpointWith">): ReturnType<TenantRpc["putEndpointWith"]> {
+      const put = this.#open.endpoints.put(asked, Date.now());
+      if ("endpoint" in put) this.#endpointChanged("an endpoint was set", put.endpoint);
+      return put;
+    }
+
+    async removeEndpointWith({ id }: Asked<"removeEndpointWith">): Promise<boolean> {
+      const isRemoved = this.#open.endpoints.remove(id, Date.now());
+      if (isRemoved) this.#endpointChanged("an endpoint was removed", { id });
+      return isRemoved;
+    }
+
+    async activateEndpointWith({ id, url }: Asked<"activateEndpointWith">): Promise<Endpoint | undefined> {
+      const endpoint = this.#open.endpoints.activate(id, url, Date.now());
+      if (endpoint) log("info", "an endpoint was activated", { tenant: this.#name, endpoint: id });
+      return endpoint;
+    }
+
+    async disableEndpointWith({ id, url, reason }: Asked<"disableEndpointWith">): Promise<Endpoint | undefined> {
+      return this.#open.endpoints.disable(id, url, reason, Date.now());
+    }
+
+    async rotateEndpointWith({ id, secret, until }: Asked<"rotateEndpointWith">): Promise<Endpoint | undefined> {
+      const endpoint = this.#open.endpoints.rotate(id, secret, until, Date.now());
+      if (endpoint) this.#endpointChanged("the secret of an endpoint was rotated", endpoint);
+      return endpoint;
+    }
+
+    /** Notifies the courier. If that fails, it asks by itself, a little later. */
+    #endpointChanged(message: string, { id, state, paused }: Partial<Endpoint>): void {
+      log("info", message, { tenant: this.#name, endpoint: id, state, paused });
+      const { COURIERS: couriers } = this.env;
+      if (!couriers) return;
+      const fresh = () => courierCalls(stubOf(couriers, `${this.#name}/${id}`, placementOf(this.#name)));
+      this.ctx.waitUntil(
+        callObject(fresh, (courier) => courier.changed()).catch((error: unknown) =>
+          log("warn", "a courier could not be notified", { tenant: this.#name, endpoint: id, error: String(error) }),
+        ),
+      );
     }
 
     // What a Worker or a partition of the version before calls.

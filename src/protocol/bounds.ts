@@ -223,6 +223,8 @@ export const bounds = {
   revocationsMax: 10_000,
   /** Unused tickets of a tenant, and of one principal. */
   ticketsMax: 10_000,
+  /** Endpoints of a tenant: each effect is stored once for each that wants it. */
+  endpointsMax: 32,
   ticketsPerPrincipalMax: 16,
   /** Frames of a connection that wait for the verification of its token, or for its tenant: as many as can wait for a window. */
   framesBehindTokenMax: 1_024,

@@ -9,6 +9,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "storage/durable.ts": ["sql.exec", "transactionSync"],
   "storage/node.ts": [".exec(", ".prepare("],
   "objects/partition-ports.ts": ["setAlarm"],
+  "objects/courier.ts": ["setAlarm"],
   // `storage.delete` is the beginning of `storage.deleteAlarm`.
   "objects/tenant.ts": ["setAlarm", "deleteAlarm", "storage.delete"],
 };

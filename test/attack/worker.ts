@@ -5,5 +5,5 @@ import { createAuthority } from "../../src/index.ts";
 const plenty = { perSecond: 1_000_000, burst: 100_000_000 };
 const authority = createAuthority({ models, limits: { tenant: plenty, newPartitions: plenty } });
 
-export const { PartitionObject, TenantObject } = authority;
+export const { PartitionObject, TenantObject, CourierObject } = authority;
 export default authority.worker;

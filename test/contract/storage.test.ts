@@ -7,6 +7,7 @@ import { storageSuite } from "./storage/suite.ts";
 storageSuite("node:sqlite", {
   migrations,
   tenantMigrations: migrationsIn("tenant"),
+  courierMigrations: migrationsIn("courier"),
   bytes: bytesPort,
   schemas: { partition: schemasOf("partition"), tenant: schemasOf("tenant") },
   gzip: (bytes) => new Uint8Array(gzipSync(bytes)),

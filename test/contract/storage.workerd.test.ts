@@ -3,6 +3,7 @@ import { gzipSync } from "node:zlib";
 import { env, runInDurableObject } from "cloudflare:test";
 import { migrations } from "../../src/storage/partition/migrations.ts";
 import { DurableSqlDriver } from "../../src/storage/durable.ts";
+import { migrations as courierMigrations } from "../../src/storage/courier/migrations.ts";
 import { migrations as tenantMigrations } from "../../src/storage/tenant/migrations.ts";
 import partition0001 from "../fixtures/schemas/partition-0001.sql";
 import partition0002 from "../fixtures/schemas/partition-0002.sql";
@@ -19,6 +20,7 @@ storageSuite("a Durable Object", {
   gzip: (bytes) => new Uint8Array(gzipSync(bytes)),
   migrations,
   tenantMigrations,
+  courierMigrations,
   withDriver: (test) =>
     runInDurableObject(env.PARTITIONS.getByName(`contract/database-${++databases}`), (_, ctx) =>
       test(new DurableSqlDriver(ctx.storage)),

@@ -23,7 +23,7 @@ async function negotiated(flags: readonly string[]): Promise<string> {
   const sql = readdirSync(folder).filter((name) => name.endsWith(".sql"));
   const data = join(folder, `data-${port}`);
   mkdirSync(data);
-  const classes = ["PartitionObject", "TenantObject"];
+  const classes = ["PartitionObject", "TenantObject", "CourierObject"];
   writeFileSync(
     join(folder, "config.capnp"),
     `using Workerd = import "/workerd/workerd.capnp";
@@ -38,6 +38,7 @@ const config :Workerd.Config = (
       bindings = [
         (name = "PARTITIONS", durableObjectNamespace = "PartitionObject"),
         (name = "TENANTS", durableObjectNamespace = "TenantObject"),
+        (name = "COURIERS", durableObjectNamespace = "CourierObject"),
         (name = "PARTITA_IDENTITY", text = "open"),
       ],
     )),

@@ -25,7 +25,8 @@ it("[LC-5] a deployment from a fresh clone builds what it ships, shows no page, 
     expect.arrayContaining(["index.html", "main.js", "api.html", "_headers"]),
   );
   expect(readFileSync(join(folder, "worker", "worker.js"), "utf8")).toContain("PartitionObject");
-  for (const binding of ["env.PARTITIONS", "env.TENANTS", "env.ASSETS"]) expect(stdout).toContain(binding);
+  for (const binding of ["env.PARTITIONS", "env.TENANTS", "env.COURIERS", "env.ASSETS"])
+    expect(stdout).toContain(binding);
   expect(stdout).not.toContain("PARTITA_");
 });
 

@@ -69,7 +69,8 @@ class Judge {
     // A stream would not end.
     if (streams) await response.body!.cancel();
     const text = streams ? "" : await response.text();
-    if (status >= 500) return `a ${status}: ${text}`;
+    // 501: the server under test has no key for the secrets of endpoints, so that it sends nothing.
+    if (status >= 500 && status !== 501) return `a ${status}: ${text}`;
     const answer = document.paths[path][method].responses[status];
     if (!answer) return `a ${status} is not in the document: ${text}`;
     for (const [name, header] of Object.entries<{ $ref: string }>(answer.headers)) {

@@ -155,6 +155,7 @@ function workerOptions(modules: WorkerModule[], bindings: Readonly<Record<string
     durableObjects: {
       PARTITIONS: { className: "PartitionObject", useSQLite: true },
       TENANTS: { className: "TenantObject", useSQLite: true },
+      COURIERS: { className: "CourierObject", useSQLite: true },
     },
     assets: {
       directory: join(projectFolder, "dist", "demo"),

@@ -4,7 +4,7 @@ import { counter } from "./models.ts";
 
 const authority = createAuthority({ models: { "counter-*": counter, "*": insieme } });
 
-export const { PartitionObject, TenantObject } = authority;
+export const { PartitionObject, TenantObject, CourierObject } = authority;
 export default authority.worker;
 
 declare global {
@@ -12,6 +12,7 @@ declare global {
     interface Env {
       PARTITIONS: DurableObjectNamespace<InstanceType<typeof PartitionObject>>;
       TENANTS: DurableObjectNamespace<InstanceType<typeof TenantObject>>;
+      COURIERS: DurableObjectNamespace<InstanceType<typeof CourierObject>>;
     }
   }
 }

@@ -1,6 +1,7 @@
 import { Database, type Synchronous } from "../database.ts";
 import type { SqlDriver } from "../driver.ts";
 import type { Migration } from "../migrations.ts";
+import { type EndpointReads, EndpointsTable, type EndpointWrites } from "./endpoints.ts";
 import { type PartitionReads, PartitionsTable, type PartitionWrites } from "./partitions.ts";
 import { type TenantBucketReads, TenantBucketsTable, type TenantBucketWrites } from "./rate-buckets.ts";
 import { type RevocationReads, RevocationsTable, type RevocationWrites } from "./revocations.ts";
@@ -16,6 +17,7 @@ interface TenantReads {
   readonly subscriptions: SubscriptionReads;
   readonly tickets: TicketReads;
   readonly rateBuckets: TenantBucketReads;
+  readonly endpoints: EndpointReads;
 }
 
 /** The writes, by table. Only `TenantStorage.transaction` gives them. */
@@ -26,6 +28,7 @@ interface TenantWrites {
   readonly subscriptions: SubscriptionWrites;
   readonly tickets: TicketWrites;
   readonly rateBuckets: TenantBucketWrites;
+  readonly endpoints: EndpointWrites;
 }
 
 /** The storage of a tenant: its tables in one database, over either driver. Synchronous. */
@@ -36,6 +39,7 @@ export class TenantStorage implements TenantReads {
   readonly subscriptions: SubscriptionReads;
   readonly tickets: TicketReads;
   readonly rateBuckets: TenantBucketReads;
+  readonly endpoints: EndpointReads;
   readonly #database: Database;
   readonly #writes: TenantWrites;
 
@@ -48,6 +52,7 @@ export class TenantStorage implements TenantReads {
       subscriptions: new SubscriptionsTable(database),
       tickets: new TicketsTable(database),
       rateBuckets: new TenantBucketsTable(database),
+      endpoints: new EndpointsTable(database),
     };
     this.#database = database;
     this.#writes = tables;
@@ -57,6 +62,7 @@ export class TenantStorage implements TenantReads {
     this.subscriptions = tables.subscriptions;
     this.tickets = tables.tickets;
     this.rateBuckets = tables.rateBuckets;
+    this.endpoints = tables.endpoints;
   }
 
   /** Whether anything was ever written. */

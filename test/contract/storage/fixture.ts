@@ -9,6 +9,7 @@ export interface StorageFixture {
   withDriver<T>(test: (driver: SqlDriver) => T): Promise<T>;
   migrations: readonly Migration[];
   tenantMigrations: readonly Migration[];
+  courierMigrations: readonly Migration[];
   bytes: BytesPort;
   /** The databases of test/fixtures/schemas/, as SQL text: at index 0 of schema 1. */
   schemas: { partition: readonly string[]; tenant: readonly string[] };

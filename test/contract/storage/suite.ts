@@ -1,5 +1,6 @@
 import { describe } from "vitest";
 import { batchesSuite } from "./batches.ts";
+import { courierSuite } from "./courier.ts";
 import { eventsSuite } from "./events.ts";
 import type { StorageFixture } from "./fixture.ts";
 import { jobsSuite } from "./jobs.ts";
@@ -28,6 +29,7 @@ export function storageSuite(adapter: string, fixture: StorageFixture): void {
     rateBucketsSuite(fixture);
     tenantLimitsSuite(fixture);
     tenantSuite(fixture);
+    courierSuite(fixture);
     schemasSuite(fixture);
     rollbackSuite(fixture);
   });

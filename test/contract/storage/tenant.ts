@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import type { Endpoint } from "../../../src/platform/courier-api.ts";
 import type { Revocation } from "../../../src/platform/rpc.ts";
 import type { SqlDriver } from "../../../src/storage/driver.ts";
 import { TenantStorage } from "../../../src/storage/tenant/storage.ts";
@@ -122,5 +123,31 @@ export function tenantSuite(fixture: StorageFixture): void {
       expect(storage.partitions.has("room")).toBe(true);
       expect(driver.query("SELECT created_at FROM partitions")).toEqual([{ created_at: now }]);
       expect(storage.rateBuckets.find("drafts")).toEqual({ level: 4, at: now + 1 });
+    }));
+
+  it("[AU-11] stores endpoints, and replaces one of the same id", () =>
+    withTenant((storage) => {
+      const endpoint: Endpoint = {
+        id: "billing",
+        url: "https://example.com/größe",
+        types: ["order.paid", "größe"],
+        state: "disabled",
+        paused: true,
+        reason: "It has failed for five days.",
+        createdAt: now,
+        ownHost: "partita.example.com",
+        secrets: [{ sealed: "a.b.c" }, { sealed: "d.e.f", until: now }],
+      };
+      const { types: _, reason: __, ...plain } = endpoint;
+      expect(storage.endpoints.all()).toEqual([]);
+      storage.transaction(now, (writes) => {
+        writes.endpoints.put({ ...endpoint, paused: false });
+        writes.endpoints.put(endpoint);
+        writes.endpoints.put({ ...plain, id: "audit", state: "active" });
+      });
+      expect(storage.endpoints.find("billing")).toEqual(endpoint);
+      expect(storage.endpoints.all()).toEqual([{ ...plain, id: "audit", state: "active" }, endpoint]);
+      storage.transaction(now, (writes) => writes.endpoints.remove("billing"));
+      expect(storage.endpoints.find("billing")).toBeUndefined();
     }));
 }

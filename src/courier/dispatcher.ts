@@ -1,0 +1,190 @@
+import type { CourierRow, Endpoint } from "../platform/courier-api.ts";
+import type { DeliveryRow } from "../storage/courier/deliveries.ts";
+import { courierBounds } from "./bounds.ts";
+import type { Courier } from "./courier.ts";
+import { goneStatus, type Outcome } from "./outcome.ts";
+
+/** What a dispatcher needs. */
+export interface DispatcherPorts {
+  readonly courier: Courier;
+  now(): number;
+  /** From 0 up to, but not including, 1. */
+  fraction(): number;
+  /** Sets the object's one alarm, in milliseconds since 1970. */
+  armAlarm(at: number): Promise<void>;
+  /** Returns the endpoint as the tenant has it now; undefined: it was removed. */
+  endpoint(): Promise<Endpoint | undefined>;
+  /** Has the tenant disable the endpoint. Returns the endpoint as it is then. */
+  disable(endpoint: Endpoint, reason: string): Promise<Endpoint | undefined>;
+  /** Sends a row, once. Never rejects. */
+  send(row: DeliveryRow, endpoint: Endpoint): Promise<Outcome>;
+  log(level: "info" | "warn" | "error", message: string, fields: Readonly<Record<string, unknown>>): void;
+}
+
+/**
+ * Sends what is due, a bounded number at a time, and sets the alarm to what is due next. Nothing in memory is
+ * authoritative: what was being sent when the object ended is still due, and is sent again.
+ */
+export class Dispatcher {
+  readonly #ports: DispatcherPorts;
+  /** The attempts that are running, by effect id. */
+  readonly #running = new Map<string, Promise<void>>();
+  #endpoint: { value: Endpoint | undefined; askedAt: number } | undefined;
+  #asking: Promise<void> | undefined;
+  /** When the alarm comes; undefined: it is not known. */
+  #armedAt: number | undefined;
+
+  constructor(ports: DispatcherPorts) {
+    this.#ports = ports;
+  }
+
+  /**
+   * Stores rows, each once, and begins to send them.
+   *
+   * @throws Error where the courier is full: the endpoint is being disabled, and the rows are not stored.
+   */
+  async accept(rows: readonly CourierRow[]): Promise<void> {
+    const { courier, now } = this.#ports;
+    if (rows.length > courierBounds.acceptRowsMax) throw new Error("too many rows at a time");
+    if (courier.isFull) {
+      await this.#refresh();
+      await this.#disable("Too much is waiting for it.");
+      throw new Error("the courier is full");
+    }
+    courier.accept(rows, now());
+    await this.#arm(this.#watchAt());
+    void this.run();
+  }
+
+  /** The alarm has come. Resolves when the attempts that it begins have ended. */
+  async alarm(): Promise<void> {
+    this.#armedAt = undefined;
+    // Before the first attempt, so that an end of the object loses nothing.
+    if (!this.#ports.courier.isEmpty) await this.#arm(this.#watchAt());
+    await this.run();
+    await Promise.all(this.#running.values());
+  }
+
+  /** The tenant has changed the endpoint. */
+  async changed(): Promise<void> {
+    if (this.#endpoint) this.#endpoint.askedAt = -Infinity;
+    await this.run();
+  }
+
+  /** Sends what is due now. Never rejects. */
+  async run(): Promise<void> {
+    const { now, log } = this.#ports;
+    try {
+      await this.#refresh();
+      await this.#step();
+    } catch (error) {
+      log("error", "a courier failed", { error: String(error) });
+      await this.#arm(now() + courierBounds.faultMs).catch((fault: unknown) =>
+        log("error", "an alarm could not be set", { error: String(fault) }),
+      );
+    }
+  }
+
+  /** When to look again if the object ends while it sends. */
+  #watchAt(): number {
+    return this.#ports.now() + 2 * courierBounds.attemptMs;
+  }
+
+  /** Asks the tenant for the endpoint, if what is known of it is too old. Callers share one call. */
+  async #refresh(): Promise<void> {
+    const now = this.#ports.now();
+    const known = this.#endpoint;
+    if (known && now >= known.askedAt && now - known.askedAt < courierBounds.endpointMs) return;
+    this.#asking ??= this.#ask(now).finally(() => (this.#asking = undefined));
+    await this.#asking;
+  }
+
+  async #ask(askedAt: number): Promise<void> {
+    const { courier, endpoint, now } = this.#ports;
+    const before = this.#endpoint?.value;
+    const value = await endpoint();
+    this.#endpoint = { value, askedAt };
+    if (before !== undefined && !maySend(before) && value !== undefined && maySend(value)) courier.reset(now());
+  }
+
+  async #step(): Promise<void> {
+    const { courier, log } = this.#ports;
+    const now = this.#ports.now();
+    const endpoint = this.#endpoint?.value;
+    if (courier.isEmpty) return;
+    if (endpoint === undefined) {
+      courier.clear(now);
+    } else if (endpoint.state === "disabled") {
+      const died = courier.bury(endpoint.reason ?? "The endpoint is disabled.", now);
+      if (died > 0) log("warn", "effects became dead letters", { died, reason: endpoint.reason });
+    } else if (maySend(endpoint)) {
+      const { died, deleted } = courier.sweep(now);
+      if (died > 0) log("warn", "effects became dead letters", { died, reason: "They are too old." });
+      if (deleted > 0) log("warn", "dead letters were deleted", { deleted });
+      for (const row of courier.take(this.#running, now)) {
+        this.#running.set(row.effectId, this.#attempt(row, endpoint));
+      }
+    }
+    await this.#armNext(endpoint, now);
+  }
+
+  async #armNext(endpoint: Endpoint | undefined, now: number): Promise<void> {
+    const { courier } = this.#ports;
+    if (courier.isEmpty) return;
+    if (courier.onlyDeadLetters) await this.#arm(now + courierBounds.deadLetterSweepMs);
+    // There is more to delete or to move.
+    else if (endpoint === undefined || endpoint.state === "disabled") await this.#arm(now);
+    else if (!maySend(endpoint)) await this.#arm(now + courierBounds.pausedPollMs);
+    else {
+      const next = courier.nextDue(this.#running, now) ?? now + courierBounds.sweepMs;
+      // What is due and was not taken is taken when an attempt ends.
+      await this.#arm(next > now ? next : this.#watchAt());
+    }
+  }
+
+  async #attempt(row: DeliveryRow, endpoint: Endpoint): Promise<void> {
+    const { courier, now, fraction, log, send } = this.#ports;
+    const { effectId, correlationId, attempts } = row;
+    const outcome = await send(row, endpoint);
+    this.#running.delete(effectId);
+    try {
+      courier.settle(effectId, outcome, now(), fraction());
+      if (outcome.kind === "failed") {
+        const { status, reason } = outcome;
+        log("warn", "a delivery failed", { effectId, correlationId, attempt: attempts + 1, status, reason });
+        await this.#judge(outcome);
+      }
+    } catch (error) {
+      log("error", "a courier failed", { error: String(error) });
+    }
+    await this.run();
+  }
+
+  /** Disables an endpoint that wants nothing any more, or has only failed for too long. */
+  async #judge({ status }: Outcome): Promise<void> {
+    const { courier, now } = this.#ports;
+    if (status === goneStatus) await this.#disable("It answered that it is gone (410).");
+    else if (courier.failingSince !== 0 && now() - courier.failingSince >= courierBounds.disableAfterMs) {
+      await this.#disable("It has failed for five days.");
+    }
+  }
+
+  async #disable(reason: string): Promise<void> {
+    const endpoint = this.#endpoint?.value;
+    if (endpoint?.state !== "active") return;
+    this.#ports.log("warn", "an endpoint is disabled", { reason });
+    const value = await this.#ports.disable(endpoint, reason);
+    this.#endpoint = { value, askedAt: this.#ports.now() };
+  }
+
+  /** Sets the alarm, unless one comes earlier: each is a row written. */
+  async #arm(at: number): Promise<void> {
+    if (this.#armedAt !== undefined && this.#armedAt <= at && this.#armedAt > this.#ports.now()) return;
+    this.#armedAt = at;
+    await this.#ports.armAlarm(at);
+  }
+}
+
+function maySend({ state, paused }: Endpoint): boolean {
+  return state === "active" && !paused;
+}

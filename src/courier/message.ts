@@ -1,0 +1,40 @@
+import { Webhook } from "standardwebhooks";
+import type { DeliveryRow } from "../storage/courier/deliveries.ts";
+
+/** A message to an endpoint (Standard Webhooks). */
+export interface Message {
+  /** The same in each attempt: the receiver deduplicates by it. */
+  id: string;
+  /** JSON text, the same in each attempt. */
+  body: string;
+  correlationId?: string | undefined;
+}
+
+/** The message of an effect. `payload` goes out as the bytes that were stored. */
+export function messageOf({
+  effectId,
+  type,
+  timestamp,
+  partition,
+  correlationId,
+  payload,
+}: Pick<DeliveryRow, "effectId" | "type" | "timestamp" | "partition" | "correlationId" | "payload">): Message {
+  const correlation = correlationId === undefined ? "" : `,"correlationId":${JSON.stringify(correlationId)}`;
+  return {
+    id: effectId,
+    body: `{"type":${JSON.stringify(type)},"timestamp":"${new Date(timestamp).toISOString()}","partition":${JSON.stringify(partition)}${correlation},"data":${payload}}`,
+    correlationId,
+  };
+}
+
+/** The headers of an attempt at `now`, with a signature of each secret. */
+export function headersOf({ id, body }: Message, secrets: readonly string[], now: number): Record<string, string> {
+  const at = new Date(now);
+  return {
+    "content-type": "application/json",
+    "user-agent": "Partita-Webhooks/1",
+    "webhook-id": id,
+    "webhook-timestamp": String(Math.floor(now / 1_000)),
+    "webhook-signature": secrets.map((secret) => new Webhook(secret).sign(id, at, body)).join(" "),
+  };
+}

@@ -1,0 +1,40 @@
+import type { Database } from "../database.ts";
+import { bytesOf, textOf } from "../text.ts";
+
+export interface HandedReads {
+  /** The ids of the last rows that `partition` has handed over, in order. */
+  of(partition: string): string[];
+}
+
+export interface HandedWrites {
+  put(partition: string, effectIds: readonly string[], now: number): void;
+  /** Deletes what was handed over before `before`. */
+  sweep(before: number): void;
+}
+
+/** The table `handed` of the courier's migration 0001. */
+export class HandedTable implements HandedReads, HandedWrites {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  of(partition: string): string[] {
+    const [row] = this.#database.read("SELECT effect_ids FROM handed WHERE partition = ?", partition);
+    return row ? (JSON.parse(textOf(row["effect_ids"] as Uint8Array)) as string[]) : [];
+  }
+
+  put(partition: string, effectIds: readonly string[], now: number): void {
+    this.#database.write(
+      "INSERT OR REPLACE INTO handed (partition, effect_ids, handed_at) VALUES (?, ?, ?)",
+      partition,
+      bytesOf(JSON.stringify(effectIds)),
+      now,
+    );
+  }
+
+  sweep(before: number): void {
+    this.#database.write("DELETE FROM handed WHERE handed_at < ?", before);
+  }
+}
