@@ -1,7 +1,7 @@
 import type * as z from "zod/mini";
 import { formatPath, type JsonObject, draftBounds, type Violation, violationsOf } from "../protocol/index.ts";
 import type { AnyModel, EventDefinition, ModelEvent, Objection } from "./define.ts";
-import type { State } from "./state.ts";
+import { KeyError, type State } from "./state.ts";
 
 /** The code of every violation of a schema, as in the Insieme design. */
 export const schemaError = "SCHEMA_ERROR";
@@ -61,6 +61,28 @@ export function invariantViolations(model: AnyModel, state: State<object>): Viol
       .filter(([, holds]) => !holds(view as never))
       .map(([name]) => ({ field: "", code: "INVARIANT", message: name })),
   );
+}
+
+/**
+ * What is wrong where a reducer has thrown because of a key: a word of the payload that a state cannot have as a key.
+ * Undefined: it has thrown something else.
+ */
+export function keyViolation(error: unknown, payload: JsonObject): Violation | undefined {
+  if (!(error instanceof KeyError)) return undefined;
+  const { key } = error;
+  const field = formatPath(pathTo(key, payload, ["payload"]) ?? ["payload"]);
+  return { field, code: "forbidden_key", message: `"${key}" cannot be a key.` };
+}
+
+/** The path of the first string `text` in `value`, which is at `path`. */
+function pathTo(text: string, value: unknown, path: PropertyKey[]): PropertyKey[] | undefined {
+  if (value === text) return path;
+  if (typeof value !== "object" || value === null) return undefined;
+  for (const [key, member] of Object.entries(value)) {
+    const found = pathTo(text, member, [...path, Array.isArray(value) ? Number(key) : key]);
+    if (found) return found;
+  }
+  return undefined;
 }
 
 /** The path where the output of a schema differs from its input: there it would strip, default or transform. */

@@ -22,7 +22,14 @@ export {
   type ValidationContext,
   type Who,
 } from "./define.ts";
-export { invariantViolations, olderViolations, payloadViolations, ruleViolations, schemaError } from "./check.ts";
+export {
+  invariantViolations,
+  keyViolation,
+  olderViolations,
+  payloadViolations,
+  ruleViolations,
+  schemaError,
+} from "./check.ts";
 export { foldEvent, FoldError, type LoggedEvent, upcast } from "./fold.ts";
 export { modelFor, type ModelRegistry } from "./registry.ts";
 export { type DerivedHost, StateIndex } from "./state-index.ts";

@@ -15,6 +15,17 @@ export class StateError extends TypeError {
   override name = "StateError";
 }
 
+/** Thrown when a reducer uses as a key what cannot be one. */
+export class KeyError extends StateError {
+  override name = "KeyError";
+  readonly key: string;
+
+  constructor(key: string) {
+    super(`"${key}" cannot be a key of a state`);
+    this.key = key;
+  }
+}
+
 /** The parts of a state that are replaced to follow what is read and changed. */
 export interface Seams {
   objects: ProxyHandler<Container>;
@@ -322,14 +333,14 @@ export class State<S extends object> {
     // Indexes come first.
     if (Number(keys[0]) >= 0) useTable(target);
     for (const key of keys) {
-      if (forbiddenKeys.has(key)) throw new StateError(`"${key}" cannot be a key of a state`);
+      if (forbiddenKeys.has(key)) throw new KeyError(key);
       if (source[key] !== undefined) target[key] = this.#copy(source[key]);
     }
     return target;
   }
 
   #setProperty(container: Record<string, unknown>, key: string, value: unknown): void {
-    if (forbiddenKeys.has(key)) throw new StateError(`"${key}" cannot be a key of a state`);
+    if (forbiddenKeys.has(key)) throw new KeyError(key);
     if (value === undefined) {
       this.#deleteProperty(container, key);
       return;

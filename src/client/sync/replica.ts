@@ -2,6 +2,7 @@ import {
   type AnyModel,
   foldEvent,
   invariantViolations,
+  keyViolation,
   type ModelEvent,
   payloadViolations,
   ruleViolations,
@@ -389,6 +390,8 @@ export class Replica<S extends object> {
       return { code: "invariant_violated", layer: "invariant", detail: broken[0]!.message, errors: broken };
     } catch (error) {
       this.#state.undoTo(0);
+      const violation = keyViolation(error, draft.payload);
+      if (violation) return invalid("rule", [violation]);
       return { code: "draft_failed", detail: `The model failed on "${draft.type}": ${String(error)}` };
     }
   }

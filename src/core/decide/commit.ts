@@ -1,8 +1,9 @@
+import { keyViolation } from "../../model/index.ts";
 import { type Failure, utf8Length } from "../../protocol/index.ts";
 import type { EventRow } from "../../storage/port.ts";
 import { single } from "../commands.ts";
 import { fingerprintOf } from "./deduplicate.ts";
-import { callModel } from "./model-fault.ts";
+import { callModel, ModelFault } from "./model-fault.ts";
 import { checkInvariants } from "./invariants.ts";
 import { type Caused, causedBy, excessOf, nothingCaused, withCaused, writeCaused } from "../effects/caused.ts";
 import type { WriteContext } from "../window/context.ts";
@@ -47,7 +48,8 @@ export function apply(
   typed: TypedDraft,
 ): { before: number; caused: Caused | undefined } | { failure: Failure } {
   const { fold } = review.live;
-  const before = callModel(() => fold.apply(typed.definition, typed.event));
+  const before = reduce(review, typed);
+  if (typeof before === "object") return { failure: before };
   let failure: Failure | undefined;
   let caused: Caused | undefined;
   try {
@@ -62,6 +64,17 @@ export function apply(
   if (!failure) return { before, caused };
   fold.undoTo(before);
   return { failure };
+}
+
+/** Applies the event to the state. Returns where to undo to, or why the state cannot have it. Throws what the reducer throws. */
+function reduce({ live: { fold } }: Review, { definition, event, payload }: TypedDraft): number | Failure {
+  try {
+    return callModel(() => fold.apply(definition, event));
+  } catch (error) {
+    const violation = error instanceof ModelFault ? keyViolation(error.cause, payload) : undefined;
+    if (!violation) throw error;
+    return { code: "validation_failed", layer: "rule", detail: violation.message, errors: [violation] };
+  }
 }
 
 /** The row of an accepted draft. */
