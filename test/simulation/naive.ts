@@ -23,6 +23,20 @@ interface NaiveModel {
   apply(state: Plain, event: NaiveEvent): boolean;
   /** What an event changes; undefined: anything. */
   entity(type: string, payload: Plain): string | undefined;
+  /** How what a client did is undone, event type by event type. Absent: it is not judged. */
+  readonly undo?: Readonly<Record<string, NaiveUndo>>;
+}
+
+/** How an event of one type is undone. */
+export interface NaiveUndo {
+  /** Where it writes. */
+  place(payload: Plain): string;
+  /** Absent: it is not undone. */
+  back?(payload: Plain): { type: string; payload: Plain };
+  /** What is in that place, as far as an undo asks for it: what a client left there has to be there. */
+  value(state: Plain, payload: Plain): Plain;
+  /** What a client left there. */
+  left(payload: Plain, clientId: string): Plain;
 }
 
 const isObject = (value: Plain): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
@@ -66,6 +80,29 @@ const desk: NaiveModel = {
     return true;
   },
   entity: (_, payload) => payload.seat,
+  undo: {
+    // Of a sum each can take back its own part.
+    add: {
+      place: () => "total",
+      back: ({ by }) => ({ type: "add", payload: { by: -by } }),
+      value: () => undefined,
+      left: () => undefined,
+    },
+    take: {
+      place: ({ seat }) => `seats.${seat}`,
+      back: ({ seat }) => ({ type: "leave", payload: { seat } }),
+      value: (state, { seat }) => state.seats[seat],
+      left: (_, clientId) => clientId,
+    },
+    leave: {
+      place: ({ seat }) => `seats.${seat}`,
+      back: ({ seat }) => ({ type: "take", payload: { seat } }),
+      value: (state, { seat }) => state.seats[seat],
+      left: () => undefined,
+    },
+    note: { place: () => "notes", value: () => undefined, left: () => undefined },
+    brittle: { place: () => "notes", value: () => undefined, left: () => undefined },
+  },
 };
 
 const counter: NaiveModel = {

@@ -235,7 +235,7 @@ export class Client<S extends object, P extends Payloads> {
     const first = await submit(payload);
     if (!onConflict || first.status !== "rejected") return first;
     const { persist } = await import("./queue-tools.ts");
-    return persist(this, first, onConflict, submit, options.signal);
+    return persist(this, first, onConflict, submit, options);
   }
 
   /**
@@ -466,8 +466,8 @@ export class Client<S extends object, P extends Payloads> {
     this.#store = store;
     // `#end` waits for this, and then deletes the data or closes the store.
     if (this.#closed) {
-      // The next client sends them.
-      for (const entry of early) void store.append(entry);
+      // The next client sends them. `flushed` waits for that.
+      await Promise.all(early.map((entry) => store.append(entry)));
       return;
     }
     // Together: what is shown is of this client.

@@ -31,7 +31,7 @@ export interface SubmitOptions<S, Payload> {
   /**
    * With `expectedEventId`: called after a conflict, when the events in between are in the state.
    * Returns the payload to try again with, as a new draft, or undefined to give up. Called at most
-   * three times.
+   * three times, and not while a later draft is pending that `replaces` the same.
    */
   onConflict?: (state: DeepReadonly<S>, problem: Problem) => Payload | undefined;
   /**
@@ -51,6 +51,8 @@ export interface PendingEntry {
   drafts: readonly QueuedDraft[];
   /** Milliseconds since 1970. */
   queuedAt: number;
+  /** See `SubmitOptions`. */
+  replaces?: string | undefined;
   /** Why the entry does not fit the current state, and is not in it. Or `status.held`: it is in it, and is sent later. */
   failure: Failure | undefined;
   /**

@@ -82,7 +82,7 @@ export class History {
   closed = false;
   readonly #undecided = new Map<string, Change>();
   #group: Step | undefined;
-  #last: { places: ReturnType<Change["places"]>; entry: QueueEntry } | undefined;
+  #last: { places: ReturnType<Change["places"]>; entry: QueueEntry; step: Step } | undefined;
 
   constructor(model: AnyModel) {
     this.#model = model;
@@ -128,7 +128,7 @@ export class History {
     if (!step) {
       const places = change.places();
       step = this.#group ?? (this.#coalesces(entry, places) ? this.done.at(-1)! : { label: undefined, changes: [] });
-      this.#last = { places, entry };
+      this.#last = { places, entry, step };
       if (this.done.at(-1) !== step) this.done.push(step);
       for (const old of [...this.undone, ...this.done.slice(0, -stepsMax)]) drop(old);
       this.undone = [];
@@ -169,6 +169,12 @@ export class History {
     change.decided();
   }
 
+  /** The log was replaced: nothing shows whether what was decided in the other one is in it. */
+  logReplaced(): void {
+    for (const { changes } of [...this.done, ...this.undone])
+      for (const change of changes.toReversed()) if (change.verdict) this.#remove(change);
+  }
+
   /** Nothing can be undone any more. */
   forget(): void {
     this.closed = true;
@@ -190,7 +196,8 @@ export class History {
   /** Whether the change continues the last one, as in typing and dragging: it writes the same places, soon after it. */
   #coalesces({ drafts, queuedAt }: QueueEntry, places: ReturnType<Change["places"]>): boolean {
     const last = this.#last;
-    if (!last || !this.done.at(-1) || this.done.at(-1)!.changes.length === coalescedMax) return false;
+    // Its step is gone if it was rejected or withdrawn: then the newest step is an older one.
+    if (!last || last.step !== this.done.at(-1) || last.step.changes.length === coalescedMax) return false;
     if (Math.abs(queuedAt - last.entry.queuedAt) > coalesceMs || typesOf(drafts) !== typesOf(last.entry.drafts))
       return false;
     for (const [place, keys] of places) for (const key of keys) if (!last.places.get(place)?.has(key)) return false;

@@ -41,11 +41,11 @@ async function until(isTrue: () => boolean, client: Observed, signal?: AbortSign
 // It must not import modules of the main bundle: bundlers would move those into a third file.
 /** See `SubmitOptions.onConflict`. */
 export async function persist<S, Payload>(
-  client: Observed & { readonly eventId: number; readonly state: S },
+  client: Observed & { readonly eventId: number; readonly state: S; readonly pending: readonly PendingEntry[] },
   first: Verdict,
   onConflict: (state: S, conflict: Problem) => Payload | undefined,
   submit: (payload: Payload, expectedEventId: number) => Promise<Verdict>,
-  signal: AbortSignal | undefined,
+  { signal, replaces }: { signal?: AbortSignal; replaces?: string },
 ): Promise<Verdict> {
   let verdict = first;
   for (let retries = 0; retries < conflictRetriesMax; retries++) {
@@ -54,7 +54,9 @@ export async function persist<S, Payload>(
     const isThere = () => client.eventId >= Math.max(...(problem.conflictingEventIds ?? [0]));
     // A view that stands still never has it.
     await until(() => isThere() || client.status.waiting === "reload", client, signal);
-    const isOver = client.status.status === "closed" || !(isThere() || signal?.aborted);
+    // A later draft says all that this one says, and more.
+    const isReplaced = replaces !== undefined && client.pending.some((other) => other.replaces === replaces);
+    const isOver = client.status.status === "closed" || isReplaced || !(isThere() || signal?.aborted);
     const payload = isOver ? undefined : onConflict(client.state, problem);
     if (payload === undefined) break;
     verdict = await submit(payload, client.eventId);

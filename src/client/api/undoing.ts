@@ -19,6 +19,9 @@ export class Undoing extends History {
     super(parts.model);
     this.#host = host;
     this.#parts = parts;
+    host.emitter.on("reset", ({ why }) => {
+      if (why === "log_replaced") this.logReplaced();
+    });
   }
 
   /**

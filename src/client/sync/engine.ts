@@ -76,7 +76,7 @@ export class Engine implements EngineBackend {
   withdraw(key: string, replaced?: true): void {
     const delivery = this.#delivery;
     if (!delivery.canWithdraw(key, replaced)) return;
-    const waits = delivery.outbox.held?.key === key;
+    const waits = this.#connection && delivery.outbox.held?.key === key;
     delivery.settle(key, { status: "withdrawn", ...(replaced && { replaced }) });
     // Until this entry is sent again, the server refuses all others on this connection.
     if (waits) this.#dialer.redial("withdrawn");

@@ -30,9 +30,13 @@ export class ProgramQueue {
   /** Keys that the server has rejected, and that the application has not discarded. */
   readonly #rejected = new Set<string>();
 
-  constructor(book: Book, reporter: Reporter) {
+  /** Called with each draft that the client made after a conflict. */
+  readonly #onRetried: (entry: PendingEntry) => void;
+
+  constructor(book: Book, reporter: Reporter, onRetried: (entry: PendingEntry) => void) {
     this.#book = book;
     this.#reporter = reporter;
+    this.#onRetried = onRetried;
   }
 
   get keys(): Iterable<string> {
@@ -142,15 +146,22 @@ export class ProgramQueue {
   /** The client has submitted its last `count` entries to undo or redo something. Returns them. */
   undoes(pending: readonly PendingEntry[], count: number): Submitted[] {
     const first = pending.length - count;
-    for (const entry of pending.slice(0, first)) {
-      if (this.#book.get(entry.key)) continue;
-      this.#retried.add(entry.key);
-      this.#book.add(entry);
-    }
+    this.findRetried(pending.slice(0, first));
     return pending.slice(first).map((entry) => {
       this.#here.add(entry.key);
       return this.#book.add(entry);
     });
+  }
+
+  /** Finds the drafts that the client made after a conflict. */
+  findRetried(pending: readonly PendingEntry[]): void {
+    for (const entry of pending) {
+      if (this.#book.get(entry.key)) continue;
+      this.#retried.add(entry.key);
+      // It replaces the same as the first one.
+      this.#book.add(entry, entry.replaces);
+      this.#onRetried(entry);
+    }
   }
 
   /** `beganAt`: when the connection began, by the server's clock. `degraded`: its storage fails. */
@@ -209,10 +220,9 @@ export class ProgramQueue {
   /** Checks the current queue. `complete`: it also includes the entries of the store. `beganAt`: of a connection that is online. */
   look(client: AnyClient, complete: boolean, server: Server, principal: string, beganAt?: number): void {
     const here = new Set<string>();
+    this.findRetried(client.pending);
     for (const entry of [...client.pending, ...client.parked]) {
-      if (!this.#book.get(entry.key)) this.#retried.add(entry.key);
-      // What the client submits after a conflict replaces the same.
-      const submitted = this.#book.add(entry, (entry as Partial<QueueEntry>).replaces);
+      const submitted = this.#book.add(entry);
       // It may be sent at once, as far as the storage knows.
       if (beganAt !== undefined) submitted.sentAfter ??= beganAt;
       here.add(entry.key);

@@ -6,7 +6,6 @@ import {
   type QueueEntry,
   type SocketEvents,
   type Timing,
-  type UndoResult,
   type Verdict,
 } from "../../../src/client/index.ts";
 // Loaded before the first client needs it, so that its time is the same in each run.
@@ -27,6 +26,7 @@ import { thrown } from "../simulate.ts";
 import { Attempts } from "./attempts.ts";
 import type { Book, Submitted } from "./book.ts";
 import type { Connection } from "./connection.ts";
+import { UndoCheck } from "./undo-check.ts";
 import { ProgramQueue } from "./program-queue.ts";
 import { ProgramPorts } from "./ports.ts";
 import type { Reporter } from "./reporter.ts";
@@ -89,6 +89,7 @@ export class Program {
   readonly #queue: ProgramQueue;
   readonly #verdicts: Verdicts;
   readonly #view: ViewCheck;
+  readonly #history: UndoCheck;
   #link: { connection: Connection; watch: Watch } | undefined;
   /** The generation of the server that sent the last message, and its log id. */
   #generation = 0;
@@ -120,10 +121,11 @@ export class Program {
     this.#reporter = reporter;
     this.#attempts = new Attempts(schedule, reporter);
     this.#tracker = new LogTracker(servers);
-    this.#queue = new ProgramQueue(book, reporter);
+    this.#queue = new ProgramQueue(book, reporter, (entry) => this.#history.submitted(entry));
     const [tracker, queue] = [this.#tracker, this.#queue];
     this.#verdicts = new Verdicts({ book, servers, tracker, reporter, eventId: () => this.client.eventId });
-    this.#view = new ViewCheck({ model: application.model.name, book, queue, tracker, reporter });
+    const view = new ViewCheck({ model: application.model.name, book, queue, tracker, reporter });
+    this.#view = view;
     this.#ports = new ProgramPorts({ schedule, random, delay, skewMs, open: (events) => this.#open(events) });
     this.client = createClient({
       url: "https://simulated.example",
@@ -137,6 +139,8 @@ export class Program {
       ...(principal === undefined ? {} : { principal }),
       ...(token === undefined ? {} : { token }),
     }) as AnyClient;
+    const model = application.model.name;
+    this.#history = new UndoCheck({ model, client: this.client, queue, tracker, view, reporter });
     reporter.line("starts");
     this.#listen();
   }
@@ -231,17 +235,12 @@ export class Program {
 
   /** What `submit` submits is undone as one step. */
   group(submit: () => void): void {
-    this.client.group("a group", submit);
+    this.#history.group(submit);
   }
 
   undo(what: "undo" | "redo"): void {
-    if (!(what === "undo" ? this.client.canUndo : this.client.canRedo)) return;
-    const before = this.client.pending.map(({ key }) => key);
-    this.#reporter.line(`${what}es, of ${before.length} pending`);
-    const result = this.client[what]();
-    const pending = new Set(this.client.pending.map(({ key }) => key));
-    for (const key of before) if (!pending.has(key)) this.#queue.aborted(key);
-    void this.#undone(result);
+    const undoing = this.#history.run(what);
+    if (undoing) void this.#undone(undoing);
   }
 
   /** Withdraws a pending entry, if the server cannot decide it. */
@@ -347,7 +346,7 @@ export class Program {
   /** The store has loaded these entries, and a base with this position. */
   loadedFrom(entries: readonly QueueEntry[], position: LogPosition | undefined): void {
     if (this.#closing) return;
-    this.#loaded = true;
+    this.#loaded = this.#history.loaded = true;
     this.#queue.loaded(entries);
     if (entries.some(({ replaces, parked }) => replaces !== undefined && !parked)) void this.#replaces();
     if (!position) return;
@@ -358,8 +357,8 @@ export class Program {
   /** Compares what can be read of it with the truth. */
   look(): void {
     const { client } = this;
-    const sending = client.status.status === "online" && client.pending.length > 0;
-    this.#link?.watch.check(client.eventId, sending);
+    const online = client.status.status === "online";
+    this.#link?.watch.check(client.eventId, online, online && client.pending.length > 0);
     if (!this.#changed) return;
     this.#changed = false;
     const { eventId } = client;
@@ -378,8 +377,8 @@ export class Program {
       this.principal,
       status === "online" ? this.#beganAt : undefined,
     );
-    // Until its token has come, it applies drafts as if it had none.
-    this.#view.check(client, client.principal ?? `dev:${client.clientId}`);
+    this.#view.check(client, authorOf(client));
+    this.#history.look();
   }
 
   // — inside
@@ -398,29 +397,37 @@ export class Program {
     client.on("reset", ({ why }) => {
       this.#reporter.line(`fetched the state: ${why}`);
       this.#fetched();
+      if (why === "log_replaced") this.#history.logReplaced();
     });
     client.on("degraded", ({ reason }) => {
       this.#reporter.line(`keeps drafts in memory only: ${reason}`);
       this.#degraded = true;
     });
-    client.on("undo", ({ entries }) => {
-      for (const entry of this.#queue.undoes(client.pending, entries)) {
+    client.on("undo", (report) => {
+      const entries = this.#queue.undoes(client.pending, report.entries);
+      for (const entry of entries) {
         this.#reporter.line(`submits for it ${entry.mode} ${entry.key}: ${JSON.stringify(entry.drafts)}`);
         this.#undoing.push(entry);
       }
+      this.#history.submits(report, entries);
     });
-    client.on("parked", ({ entry }) => book.settle(entry.key, "parked"));
+    client.on("parked", ({ entry }) => {
+      book.settle(entry.key, "parked");
+      this.#history.died(entry.key);
+    });
     client.on("expired", ({ entry }) => {
       // The clock of the device decides nothing.
       const { sentAfter } = book.get(entry.key)!;
       const ageMs = sentAfter === undefined ? 0 : this.#beganAt - sentAfter;
       this.#check(ageMs > rejectionRetentionMs, () => `${entry.key} has expired after ${ageMs} ms`);
       book.settle(entry.key, "expired");
+      this.#history.died(entry.key);
     });
     client.on("rejected", ({ entry, verdict }) => {
       if ("problem" in verdict) this.#verdicts.rejected(this.principal, entry.key, verdict.problem);
       book.settle(entry.key, "rejected");
       this.#queue.wasRejected(entry.key);
+      this.#history.rejected(entry.key);
     });
   }
 
@@ -511,6 +518,7 @@ export class Program {
   #fetched(): void {
     this.#tracker.fetched(this.#generation);
     this.#queue.fetched(this.client);
+    this.#history.reset();
     this.#wasReset = true;
   }
 
@@ -532,8 +540,10 @@ export class Program {
     const { pending } = client;
     const before = new Set(pending.map(({ key }) => key));
     const hidden = new Set(pending.filter(({ undoing }) => undoing).map(({ key }) => key));
+    this.#history.settle();
     const verdict = submit();
     const entry = this.#queue.submitted(client, before, replaces);
+    if (entry) this.#history.submitted(client.pending.at(-1)!);
     this.#queue.replaces(client, before, hidden, entry, this.#replacing);
     // The code for it is loaded now.
     if (replaces !== undefined) void this.#replaces();
@@ -562,7 +572,7 @@ export class Program {
     this.#promises--;
   }
 
-  async #undone(undone: Promise<UndoResult<any> | undefined>): Promise<void> {
+  async #undone({ running, result: undone }: NonNullable<ReturnType<UndoCheck["run"]>>): Promise<void> {
     this.#promises++;
     try {
       const result = await undone;
@@ -571,6 +581,7 @@ export class Program {
       this.#check(result !== undefined, () => "could undo, and has not");
       const unasked = status === "undecided" && !this.#closing;
       this.#check(!unasked, () => "an undo is undecided, without a request");
+      this.#history.ends(running, result, this.#closing);
       for (const verdict of verdicts) {
         const entry = this.#undoing.shift()!;
         const outcome = this.#degraded ? "lost" : "withdrawn";
@@ -597,6 +608,11 @@ export class Program {
   #check(holds: boolean, what: () => string): void {
     this.#reporter.check(holds, what);
   }
+}
+
+/** As whom a client applies drafts: until its token has come, as if it had none. */
+export function authorOf({ principal, clientId }: AnyClient): string {
+  return principal ?? `dev:${clientId}`;
 }
 
 /** The messages of a frame; none if it is damaged. */

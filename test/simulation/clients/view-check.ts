@@ -30,9 +30,9 @@ export class ViewCheck {
   }
 
   check(client: AnyClient, principal: string): void {
-    const { model, queue, tracker, reporter } = this.#parts;
+    const { queue, tracker, reporter } = this.#parts;
     const { server } = tracker;
-    const { eventId, pending, clientId } = client;
+    const { eventId, pending } = client;
     const state: unknown = client.state;
     const keys = pending.map(({ key, undoing }) => `${key}${undoing ? "-" : ""}`).join();
     const sign = `${server.generation} ${eventId} ${queue.doubtful} ${keys}`;
@@ -43,15 +43,25 @@ export class ViewCheck {
       reporter.violated(`is at event ${eventId}, and the log is at ${server.ledger.head}`);
       return;
     }
-    const shown = pending.filter(({ key, undoing }) => queue.isShown(key) && !undoing);
-    const isOpen: IsOpen = (draftId) => (server.ledger.event(principal, draftId)?.eventId ?? Infinity) > eventId;
-    if (queue.hasUnmarked || this.#isUncertain(shown, isOpen)) return;
-    const expected = viewFromScratch({ model, clientId, principal, confirmed, eventId }, shown, isOpen);
+    const expected = this.viewOf(client, principal);
+    if (expected === undefined) return;
     const text = canonicalJson(state as Json);
     reporter.check(
       text === (expected === confirmed ? confirmed : canonicalText(expected)),
       () => `shows ${text} at event ${eventId}, and not ${expected}, which is ${confirmed} and ${sign}`,
     );
+  }
+
+  /** What a client has to show, without the entries `without`, as JSON text; undefined: only the client knows. */
+  viewOf(client: AnyClient, principal: string, without: ReadonlySet<string> = new Set()): string | undefined {
+    const { model, queue, tracker } = this.#parts;
+    const { server } = tracker;
+    const { eventId, pending, clientId } = client;
+    const confirmed = server.stateAt(eventId);
+    const shown = pending.filter(({ key, undoing }) => queue.isShown(key) && !undoing && !without.has(key));
+    const isOpen: IsOpen = (draftId) => (server.ledger.event(principal, draftId)?.eventId ?? Infinity) > eventId;
+    if (confirmed === undefined || queue.hasUnmarked || this.#isUncertain(shown, isOpen)) return undefined;
+    return viewFromScratch({ model, clientId, principal, confirmed, eventId }, shown, isOpen);
   }
 
   /**

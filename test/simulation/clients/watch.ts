@@ -15,6 +15,9 @@ export interface WatchParts {
 /** The longest delay that a server asks for, in milliseconds. */
 const idleMsMax = 32_000;
 
+/** After silent connections, the client waits longer while it is not online: at most this many times as long. */
+const patienceMax = 8;
+
 /** The checked part of a frame of the client. */
 interface Sent {
   type: string;
@@ -81,17 +84,18 @@ export class Watch {
     if (this.#heldUntil !== undefined) this.#heldUntil = 0;
   }
 
-  /** Called regularly, with the last event of the client, and whether it has something to send. */
-  check(eventId: number, sending: boolean): void {
+  /** Called regularly, with the last event of the client, and whether it is online, and has something to send. */
+  check(eventId: number, online: boolean, sending: boolean): void {
     const { schedule, timing, reporter } = this.#parts;
     const { now } = schedule;
     const sinceOr = (since: number | undefined, holds: boolean) => (holds ? (since ?? now) : undefined);
     this.#idleSince = sinceOr(this.#idleSince, sending && this.#unanswered.size === 0);
     this.#aheadSince = sinceOr(this.#aheadSince, eventId < this.#highest);
     const isLong = (since: number | undefined, ms: number) => since !== undefined && now - since > ms;
-    const silentMsMax = timing.heartbeatMs + timing.heartbeatAnswerMs + 1;
+    const patience = online ? 1 : patienceMax;
+    const silentMsMax = timing.heartbeatMs + patience * timing.heartbeatAnswerMs + 1;
     // Without a page it ends the connection; that may happen while another page is in flight.
-    const aheadMsMax = 2 * timing.answerMs + 1;
+    const aheadMsMax = patience * 2 * timing.answerMs + 1;
     const say = (holds: boolean, what: string) => reporter.check(!holds, () => what);
     say(isLong(this.#heardAt, silentMsMax), `nothing was heard for ${silentMsMax} ms, and it waits still`);
     say(isLong(this.#idleSince, idleMsMax), `it has something to send, and has not for ${idleMsMax} ms`);

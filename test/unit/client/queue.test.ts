@@ -84,6 +84,66 @@ describe("the queue in hand", () => {
     expect(await third).toMatchObject({ status: "accepted" });
   });
 
+  it("[CL-13] connects again although the draft that the server has held back is withdrawn meanwhile", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    void client.submit(...title("1"));
+    await settle();
+    const [sent] = world.socket.of("submit_event");
+    world.socket.say(refused(sent!, "rate_limited", { retryable: true, retryAfter: 3_600 }));
+    await settle();
+    // For longer than a frame of this connection can be late.
+    await world.pass(11_000);
+    world.socket.end();
+    await settle();
+    expect(client.status.status).toBe("offline");
+    expect(await client.withdraw(sent!.payload.draftId)).toBe(true);
+    await world.pass(60_000);
+    expect(world.sockets.length).toBeGreaterThan(1);
+    await client.close();
+  });
+
+  it("[CL-13] [CL-11] does not try a draft in conflict again over a later one that replaces the same", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    let calls = 0;
+    const onConflict = () => ({ target: "title", value: String(++calls) });
+    const replaces = "title";
+    const first = client.submit(...title("1"), { expectedEventId: 0, onConflict, replaces });
+    await settle();
+    const second = client.submit(...title("2"), { replaces });
+    const conflict = rejected(world.socket.of("submit_event")[0]!, "conflict");
+    world.socket.say(broadcast(1, "set", { target: "title", value: "theirs" }));
+    world.socket.say({ ...conflict, payload: { ...conflict.payload, conflictingEventIds: [1] } as object });
+    expect(await first).toMatchObject({ status: "rejected", problem: { code: "conflict" } });
+    await settle();
+    expect([calls, client.state]).toMatchObject([0, { title: "2" }]);
+    const [, sent] = world.socket.of("submit_event");
+    world.socket.say(accepted(sent!, 2));
+    expect(await second).toMatchObject({ status: "accepted" });
+    await client.close();
+  });
+
+  it("[CL-13] [CL-2] says that drafts are stored only when they are, also of a client that closes before it is open", async () => {
+    const world = new FakeWorld();
+    const memory = memoryStore();
+    const calls: (() => void)[] = [];
+    const store: OpenStore = async (scope) => {
+      const opened = await memory(scope);
+      opened.append = () => new Promise((resolve) => calls.push(resolve));
+      return opened;
+    };
+    const client = world.client({ store });
+    void client.submit(...title("1"));
+    const flushed = client.flushed().then(() => true);
+    void client.close();
+    await settle();
+    await settle();
+    expect([calls.length, await Promise.race([flushed, false])]).toEqual([1, false]);
+    calls[0]!();
+    expect(await flushed).toBe(true);
+  });
+
   it("[CL-13] keeps what the server has rejected until it is discarded, over reloads", async () => {
     const world = new FakeWorld();
     const store = memoryStore();

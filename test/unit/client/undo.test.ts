@@ -139,6 +139,41 @@ describe("undo", () => {
     await client.close();
   });
 
+  it("[CL-11] a change after one that was rejected does not belong to the step before that", async () => {
+    const { world, client, sent, accept } = await online();
+    void client.submit("set", { target: "title", value: "B" });
+    await accept(0);
+    void client.submit("set", { target: "other", value: "C" });
+    await settle();
+    world.socket.say(rejected(sent()[1]!));
+    await settle();
+    // At once, and to the same place as what was rejected.
+    void client.submit("set", { target: "other", value: "D" });
+    await accept(2);
+    void client.undo();
+    expect(client.state).toMatchObject({ title: "B" });
+    expect(client.state).not.toHaveProperty("other");
+    expect(client.canUndo).toBe(true);
+  });
+
+  it("[CL-11] takes nothing back that a restored log may not have", async () => {
+    const { world, client, accept } = await online();
+    void client.submit("set", { target: "title", value: "B" });
+    await accept(0);
+    void client.submit("set", { target: "other", value: "C" });
+    world.socket.end();
+    await world.pass(60_000);
+    world.socket.accept({ serverId: "log-2" });
+    await settle();
+    world.socket.accept({ serverId: "log-2", state: { ...doc, title: "restored" } });
+    await settle();
+    expect(client.status.status).toBe("online");
+    // The draft that is undecided is there still.
+    expect(client.canUndo).toBe(true);
+    void client.undo();
+    expect([client.canUndo, client.state]).toMatchObject([false, { title: "restored" }]);
+  });
+
   it("[CL-11] after sign-out there is nothing to undo", async () => {
     const { client, accept } = await online();
     void client.submit("set", { target: "title", value: "B" });
