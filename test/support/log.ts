@@ -2,11 +2,13 @@ import { WebSocket } from "ws";
 import { foldEvent, type AnyModel, State } from "../../src/model/index.ts";
 import { canonicalJson, type Json, type NumberedEvent, type ServerMessage } from "../../src/protocol/index.ts";
 
-/** The current log, over HTTP. */
-export async function readLog(server: URL, partition: string): Promise<NumberedEvent[]> {
+/** The current log, over HTTP. `token`: absent in open development mode. */
+export async function readLog(server: URL, partition: string, token?: string): Promise<NumberedEvent[]> {
   const log: NumberedEvent[] = [];
+  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
   for (let more = true; more;) {
-    const response = await fetch(new URL(`v1/partitions/${partition}/events?since=${log.length}&limit=1000`, server));
+    const address = new URL(`v1/partitions/${partition}/events?since=${log.length}&limit=1000`, server);
+    const response = await fetch(address, { headers });
     const page = (await response.json()) as { events: NumberedEvent[]; hasMore: boolean };
     log.push(...page.events);
     more = page.hasMore;

@@ -1,0 +1,8 @@
+// A Worker whose partitions are inventories: the deployed one with another model.
+import { createAuthority } from "../../../src/index.ts";
+import { inventory } from "../../../src/models/inventory/index.ts";
+
+const authority = createAuthority({ models: { "*": inventory } });
+
+export const { PartitionObject, TenantObject } = authority;
+export default authority.worker;
