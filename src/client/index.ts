@@ -32,6 +32,7 @@ export type { ConfirmedEvent } from "./sync/replica.ts";
 export type { Ports, Reachability, Socket, SocketEvents } from "./transport/ports.ts";
 export type { ClientStatus, Held, Progress, Status, StatusReason, StatusReport } from "./sync/status.ts";
 export {
+  type Backup,
   type BaseTail,
   type OpenStore,
   type QueuedDraft,

@@ -193,6 +193,37 @@ describe("queue store: failures of IndexedDB", () => {
     await store.close();
   });
 
+  it.each(["deleted", "closed and deleted"] as const)(
+    "[CL-13] stores what the page knows again, in order, when its database is %s",
+    async (how) => {
+      const name = nextName();
+      const open = indexedDbStore({ databaseName: name });
+      const [page, other] = await Promise.all([open("a"), open("a")]);
+      const transactions = watchTransactions();
+      const entries = [entry("one"), entry("two", { queuedAt: 5 })];
+      page.protect!(() => ({ clientId: "device-1", entries }));
+      other.protect!(() => ({ clientId: "device-1", entries: [entry("of the other tab")] }));
+      await page.identify("device-1");
+      for (const one of entries) await page.append(one);
+      await other.append(entry("of the other tab"));
+      if (how === "closed and deleted")
+        for (const connection of new Set(transactions.connections())) forceCloseDatabase(connection as never);
+      await new Promise((resolve, reject) => {
+        const deleting = indexedDB.deleteDatabase(name);
+        deleting.addEventListener("success", resolve);
+        deleting.addEventListener("blocked", reject);
+      });
+      // Without a call of the page.
+      const after = await open("a");
+      await vi.waitFor(async () => expect((await after.load()).entries).toHaveLength(3));
+      await page.append(entry("three"));
+      const kept = (await after.load()).entries;
+      expect(kept.filter(({ key }) => key !== "of the other tab")).toEqual([...entries, entry("three")]);
+      expect(await open.scopes!()).toEqual(["a"]);
+      for (const store of [page, other, after]) await store.close();
+    },
+  );
+
   it("[CL-2] reopens after the browser has closed the database, and repeats the interrupted calls in order", async () => {
     const store = await indexedDbStore({ databaseName: nextName() })("a");
     const transactions = watchTransactions();

@@ -9,7 +9,8 @@ import {
   type StoreFailure,
 } from "../../src/client/stores/store.ts";
 import { memoryStore } from "../../src/client/stores/memory.ts";
-import { openResilient } from "../../src/client/stores/resilient.ts";
+import { openResilient, type StoreUser } from "../../src/client/stores/resilient.ts";
+import { defaultTiming } from "../../src/client/transport/timing.ts";
 import { entry, keysIn } from "./queue-store-suite.ts";
 
 const base = (eventId: number): StoredBase => ({ serverId: "log-1", eventId, modelVersion: 1, state: "{}" });
@@ -57,12 +58,57 @@ class FaultyStorage {
   }
 }
 
-async function openOn(storage: FaultyStorage) {
-  const reasons: StoreFailure[] = [];
-  return {
-    reasons,
-    store: await openResilient(storage.openFaulty, memoryStore(), "a", (reason) => reasons.push(reason)),
+/** Timers of the test: a store is silent when the test says so. */
+class Clock {
+  now = 0;
+  #timers: { at: number; run: () => void }[] = [];
+
+  readonly after = (ms: number, run: () => void): (() => void) => {
+    const timer = { at: this.now + ms, run };
+    this.#timers.push(timer);
+    return () => void (this.#timers = this.#timers.filter((other) => other !== timer));
   };
+
+  get timers(): number {
+    return this.#timers.length;
+  }
+
+  /** Timers run one by one, each in a turn of its own. */
+  async pass(ms: number): Promise<void> {
+    const end = this.now + ms;
+    for (;;) {
+      await turn();
+      const [next] = this.#timers.toSorted((one, other) => one.at - other.at);
+      if (!next || next.at > end) break;
+      this.now = next.at;
+      this.#timers = this.#timers.filter((timer) => timer !== next);
+      next.run();
+    }
+    this.now = end;
+  }
+
+  /** Runs the timer that is due first. */
+  runOne(): void {
+    const [next] = this.#timers.toSorted((one, other) => one.at - other.at);
+    this.#timers = this.#timers.filter((timer) => timer !== next);
+    next!.run();
+  }
+}
+
+function userOf(changed: (reason?: StoreFailure) => void, late: StoreUser["late"] = () => {}, clock = new Clock()) {
+  return { ports: clock, timing: defaultTiming, changed, late } satisfies StoreUser;
+}
+
+async function openOn(storage: FaultyStorage) {
+  const reasons: (StoreFailure | undefined)[] = [];
+  const late: string[] = [];
+  const clock = new Clock();
+  const user = userOf(
+    (reason) => reasons.push(reason),
+    (entries) => late.push(...entries.map(({ key }) => key)),
+    clock,
+  );
+  return { reasons, late, clock, store: await openResilient(storage.openFaulty, memoryStore(), "a", user) };
 }
 
 /** A promise that the test resolves. */
@@ -105,7 +151,7 @@ describe("resilient store", () => {
 
   it("[CL-2] is as durable as the store below", async () => {
     const reasons = vi.fn<() => void>();
-    expect((await openResilient(memoryStore(), memoryStore(), "a", reasons)).durable).toBe(false);
+    expect((await openResilient(memoryStore(), memoryStore(), "a", userOf(reasons))).durable).toBe(false);
     expect(reasons).not.toHaveBeenCalled();
   });
 
@@ -118,7 +164,7 @@ describe("resilient store", () => {
       () => Promise.reject(error),
       memoryStore(),
       "a",
-      (why) => reasons.push(why),
+      userOf((why) => reasons.push(why!)),
     );
     expect(store.durable).toBe(false);
     expect(await store.load()).toEqual({ entries: [], base: undefined });
@@ -376,6 +422,179 @@ describe("resilient store", () => {
     expect(store.durable).toBe(false);
   });
 
+  const silence = () => new Promise<never>(() => {});
+  /** Answers when the test opens it. */
+  const answersAt = (opened: Promise<undefined>) => () => opened;
+
+  it.each<[string, CallName]>([
+    ["the first call", "identify"],
+    ["the load", "load"],
+  ])("[CL-13] a store that does not answer %s is memory within a second", async (_, silent) => {
+    const storage = new FaultyStorage((__, call) => (call === silent ? silence() : undefined));
+    await (await storage.open("a")).append(entry("old"));
+    const { store, reasons, clock } = await openOn(storage);
+    const started = Promise.all([store.identify("device-1"), store.load()]);
+    await clock.pass(999);
+    expect(reasons).toEqual([]);
+    await clock.pass(1);
+    expect(await started).toEqual(["device-1", { entries: [], base: undefined }]);
+    expect(reasons).toEqual(["blocked"]);
+    expect(store.durable).toBe(false);
+    // It is not asked again, and nothing waits for it.
+    const { length } = storage.calls;
+    await store.append(entry("one"));
+    await store.append(entry("two"));
+    await store.remove(["one"]);
+    expect(await keysIn(store)).toEqual(["two"]);
+    expect(storage.calls.length).toBe(length);
+    expect(clock.timers).toBe(0);
+    const closing = store.close();
+    await clock.pass(1_000);
+    await closing;
+    expect(clock.timers).toBe(0);
+  });
+
+  it.each(["append", "update", "remove"] as const)(
+    "[CL-13] a store that stops to answer at %s loses nothing, and has everything when it answers again",
+    async (silent) => {
+      const held = gate();
+      const storage = new FaultyStorage();
+      const { store, reasons, clock } = await openOn(storage);
+      await store.identify("device-1");
+      await store.append(entry("one"));
+      await store.append(entry("two"));
+      storage.fault = (_, call) => (call === silent ? held.opened : undefined);
+      const call = {
+        append: () => store.append(entry("three")),
+        update: () => store.update(entry("two", { queuedAt: 5 })),
+        remove: () => store.remove(["one"]),
+      }[silent]();
+      await clock.pass(1_000);
+      await call;
+      expect([store.durable, reasons]).toEqual([false, ["blocked"]]);
+      await store.append(entry("four"));
+      await store.update(entry("four", { queuedAt: 6 }));
+      await store.remove(["two"]);
+      const { entries } = await store.load();
+      storage.fault = () => undefined;
+      held.open();
+      await turn();
+      expect([store.durable, reasons]).toEqual([true, ["blocked", undefined]]);
+      expect(clock.timers).toBe(0);
+      expect((await (await storage.open("a")).load()).entries).toEqual(entries);
+      await store.append(entry("five"));
+      expect(await storage.keys()).toEqual([...entries.map(({ key }) => key), "five"]);
+    },
+  );
+
+  it("[CL-13] what a late load returns comes before what is in memory, and is reported once", async () => {
+    const held = gate();
+    const storage = new FaultyStorage((_, call) => (call === "load" ? held.opened : undefined));
+    const behind = await storage.open("a");
+    for (const key of ["old-1", "old-2"]) await behind.append(entry(key));
+    const { store, reasons, late, clock } = await openOn(storage);
+    const loading = store.load();
+    const appending = store.append(entry("new"));
+    await clock.pass(1_000);
+    await Promise.all([loading, appending]);
+    expect(late).toEqual([]);
+    held.open();
+    await turn();
+    expect([late, reasons]).toEqual([
+      ["old-1", "old-2"],
+      ["blocked", undefined],
+    ]);
+    expect(await keysIn(store)).toEqual(["old-1", "old-2", "new"]);
+    await store.remove(["old-1"]);
+    expect(await storage.keys()).toEqual(["old-2", "new"]);
+  });
+
+  it("[CL-13] what is submitted and decided while it recovers is in it afterwards, too", async () => {
+    const [held, again] = [gate(), gate()];
+    const storage = new FaultyStorage((nth) => (nth === 1 ? held.opened : nth === 2 ? again.opened : undefined));
+    const { store, reasons, clock } = await openOn(storage);
+    const appending = store.append(entry("one"));
+    await clock.pass(1_000);
+    await appending;
+    await store.append(entry("two"));
+    held.open();
+    await turn();
+    await store.append(entry("three"));
+    await store.remove(["two"]);
+    expect(store.durable).toBe(false);
+    again.open();
+    await turn();
+    expect([store.durable, reasons]).toEqual([true, ["blocked", undefined]]);
+    expect(await storage.keys()).toEqual(["one", "three"]);
+  });
+
+  it("[CL-13] a store that is silent, and then fails, stays in memory", async () => {
+    const held = gate();
+    const storage = new FaultyStorage(async () => {
+      await held.opened;
+      return "before" as const;
+    });
+    const { store, reasons, clock } = await openOn(storage);
+    const appending = store.append(entry("one"));
+    await clock.pass(1_000);
+    await appending;
+    held.open();
+    await turn();
+    expect([store.durable, reasons]).toEqual([false, ["blocked"]]);
+    expect(await keysIn(store)).toEqual(["one"]);
+  });
+
+  it("[CL-13] a page that was frozen does not count as silence", async () => {
+    const held = gate();
+    const storage = new FaultyStorage(answersAt(held.opened));
+    const { store, reasons, clock } = await openOn(storage);
+    const appending = store.append(entry("one"));
+    await clock.pass(100);
+    // An hour later one timer runs, and then the answer that was there all the time.
+    clock.now += 3_600_000;
+    clock.runOne();
+    held.open();
+    await appending;
+    await clock.pass(10_000);
+    expect([store.durable, reasons]).toEqual([true, []]);
+  });
+
+  it("[CL-13] a base may take longer, and one that is never stored holds up nothing else", async () => {
+    const storage = new FaultyStorage((_, call) => (call === "saveBase" ? silence() : undefined));
+    const { store, reasons, clock } = await openOn(storage);
+    const saving = store.saveBase(base(1));
+    await clock.pass(9_000);
+    await store.append(entry("one"));
+    expect([store.durable, reasons]).toEqual([true, []]);
+    await clock.pass(1_000);
+    expect(await saving).toBe(false);
+    await store.append(entry("two"));
+    expect([store.durable, reasons]).toEqual([true, []]);
+    expect(await storage.keys()).toEqual(["one", "two"]);
+  });
+
+  it("[CL-13] a store that never opens is memory in the time for loading its code, and is closed if it opens later", async () => {
+    const held = gate();
+    const storage = new FaultyStorage();
+    const clock = new Clock();
+    const reasons: (StoreFailure | undefined)[] = [];
+    const opening = openResilient(
+      async (scope) => {
+        await held.opened;
+        return await storage.openFaulty(scope);
+      },
+      memoryStore(),
+      "a",
+      userOf((reason) => reasons.push(reason), undefined, clock),
+    );
+    await clock.pass(defaultTiming.connectMs);
+    const store = await opening;
+    expect([store.durable, reasons]).toEqual([false, ["blocked"]]);
+    held.open();
+    await turn();
+    expect(storage.calls).toEqual(["close"]);
+  });
+
   it("[CL-2] an error of the application's listener does not affect the queue", async () => {
     const thrown: unknown[] = [];
     vi.stubGlobal("queueMicrotask", (task: () => void) => {
@@ -389,10 +608,10 @@ describe("resilient store", () => {
       throw new Error("of the application");
     };
     const storage = new FaultyStorage(() => "before");
-    const store = await openResilient(storage.openFaulty, memoryStore(), "a", throwing);
+    const store = await openResilient(storage.openFaulty, memoryStore(), "a", userOf(throwing));
     await store.append(entry("one"));
     expect(await keysIn(store)).toEqual(["one"]);
-    const inMemory = await openResilient(() => Promise.reject(full()), memoryStore(), "a", throwing);
+    const inMemory = await openResilient(() => Promise.reject(full()), memoryStore(), "a", userOf(throwing));
     await inMemory.append(entry("one"));
     expect(thrown.length).toBe(2);
   });

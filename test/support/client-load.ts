@@ -18,8 +18,14 @@ const contendedIds = 12;
 /** The longest time between two submissions. */
 const paceMsMax = 40;
 
-/** Short timeouts, so that losses are detected soon; nothing depends on them. */
-export const hastyTiming: Timing = { connectMs: 1_000, heartbeatMs: 400, heartbeatAnswerMs: 400, answerMs: 800 };
+/** Short timeouts, so that losses are detected soon; nothing depends on them. A machine under load is no store that hangs. */
+export const hastyTiming: Timing = {
+  connectMs: 1_000,
+  heartbeatMs: 400,
+  heartbeatAnswerMs: 400,
+  answerMs: 800,
+  storeMs: 30_000,
+};
 
 export type InsiemeClient = ReturnType<typeof insiemeClient>;
 type Submission = Parameters<InsiemeClient["submitBatch"]>[1][number];

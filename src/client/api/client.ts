@@ -444,9 +444,22 @@ export class Client<S extends object, P extends Payloads> {
     const scope = scopeOf(`${server}/${partition}`, this.#identity);
     const view = this.#view;
     const confirmed = this.#confirmed;
-    const opened = openStore(open, scope, ports, timing.connectMs, (reason) => {
-      this.#emitter.emit("degraded", { reason });
-      this.#changed();
+    const opened = openStore(open, scope, {
+      ports,
+      timing,
+      changed: (reason) => {
+        if (reason) this.#emitter.emit("degraded", { reason });
+        this.#changed();
+      },
+      late: async (late) => {
+        await this.#opening;
+        if (this.#closed) return;
+        for (const entry of this.#sorted(late)) {
+          view.rebased().add(entry, entry.sentAt !== 0);
+          this.#backend!.offer(entry, entry.sentAt !== 0);
+        }
+        this.#changed();
+      },
     });
     // A file of its own, because most clients have no presence.
     const loading = engine.presence ? within(ports, timing.connectMs, import("../sync/presence.ts")) : undefined;
@@ -475,18 +488,7 @@ export class Client<S extends object, P extends Payloads> {
     const initial = kept ? undefined : this.initial;
     view.replica = kept ? replica : this.#newReplica();
     confirmed.begin(kept ?? initial);
-    const stored: QueueEntry[] = [];
-    for (const entry of entries) {
-      if (entry.parked) {
-        this.#entries[entry.rejected ? "rejected" : "parked"].set(entry.key, entry);
-        continue;
-      }
-      if (entry.replaces !== undefined) void this.#entries.loadTools();
-      const fits = fitting(entry);
-      // An earlier version has queued what the server does not accept.
-      if ("code" in fits) this.#entries.park(entry, this.#problemOf(fits), store);
-      else stored.push(entry);
-    }
+    const stored = this.#sorted(entries);
     // What the server has rendered may have the events of those that were sent.
     for (const entry of stored) view.replica.add(entry, !!initial && entry.sentAt !== 0);
     this.#entries.history = history;
@@ -535,6 +537,21 @@ export class Client<S extends object, P extends Payloads> {
     if (this.#closed || !store.durable) return;
     this.#keeper = keeper;
     keeper?.begin();
+  }
+
+  /** Of entries of the store, those to send. */
+  #sorted(stored: readonly QueueEntry[]): QueueEntry[] {
+    return stored.filter((entry) => {
+      if (entry.parked) {
+        this.#entries[entry.rejected ? "rejected" : "parked"].set(entry.key, entry);
+        return false;
+      }
+      if (entry.replaces !== undefined) void this.#entries.loadTools();
+      const fits = fitting(entry);
+      // An earlier version has queued what the server does not accept.
+      if ("code" in fits) this.#entries.park(entry, this.#problemOf(fits), this.#store);
+      return !("code" in fits);
+    });
   }
 
   /** Undefined: its code could not be loaded, and the next start has no state until it has a connection. */

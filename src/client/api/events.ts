@@ -39,6 +39,6 @@ export interface ClientEvents {
   undo: UndoReport;
   /** The number of undecided entries has changed. */
   progress: { undecided: number };
-  /** From now on drafts are kept in memory only. */
+  /** From now on drafts are kept in memory only; until `client.durable` is true again, where the store was only slow. */
   degraded: { reason: StoreFailure };
 }

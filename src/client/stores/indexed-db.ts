@@ -1,4 +1,13 @@
-import type { BaseTail, OpenStore, QueueEntry, QueueStore, StoreError, StoredBase, StoreFailure } from "./store.ts";
+import type {
+  Backup,
+  BaseTail,
+  OpenStore,
+  QueueEntry,
+  QueueStore,
+  StoreError,
+  StoredBase,
+  StoreFailure,
+} from "./store.ts";
 import { closedError, failWith, storeError } from "./failures.ts";
 import { completionOf, resultOf } from "./requests.ts";
 import { continues, type End, tailOf } from "./tails.ts";
@@ -54,14 +63,19 @@ class IndexedDbQueue implements QueueStore {
   readonly #databaseName: string;
   readonly #scope: string;
   readonly #waiting: Call[] = [];
-  #connection: IDBDatabase;
+  #connection!: IDBDatabase;
+  #backup: (() => Backup) | undefined;
   #working: Promise<void> | undefined;
   #closed = false;
 
   constructor(databaseName: string, scope: string, connection: IDBDatabase) {
     this.#databaseName = databaseName;
     this.#scope = scope;
-    this.#connection = connection;
+    this.#connected(connection);
+  }
+
+  protect(backup: () => Backup): void {
+    this.#backup = backup;
   }
 
   load(): Promise<{ entries: QueueEntry[]; base: StoredBase | undefined }> {
@@ -80,25 +94,14 @@ class IndexedDbQueue implements QueueStore {
   }
 
   identify(fresh: string): Promise<string> {
-    return this.#call(async (transaction) => {
-      const devices = transaction.objectStore("devices");
-      const known = await resultOf<string | undefined>(devices.get(this.#scope));
-      if (known === undefined) await resultOf(devices.put(fresh, this.#scope));
-      return known ?? fresh;
-    });
+    return this.#call((transaction) => this.#identify(transaction, fresh));
   }
 
   async append(entry: QueueEntry): Promise<void> {
     const row = this.#row(entry);
     // Strict: browsers report a write as done once the system has it, and a power cut would lose a draft
     // that may already have been sent. No other write needs the flush.
-    await this.#call(
-      async (transaction) => {
-        const { entries, sequence } = await this.#find(transaction, row.key);
-        if (sequence === undefined) await resultOf(entries.add(row));
-      },
-      { strict: true },
-    );
+    await this.#call((transaction) => this.#append(transaction, row), { strict: true });
   }
 
   async update(entry: QueueEntry): Promise<void> {
@@ -201,6 +204,40 @@ class IndexedDbQueue implements QueueStore {
     });
   }
 
+  #connected(connection: IDBDatabase): void {
+    this.#connection = connection;
+    // Another tab wants to upgrade or delete the database, and waits for this one; or the browser deletes it.
+    const lost = (): void => {
+      connection.close();
+      if (this.#backup && !this.#closed) this.#call(async () => {}).catch(() => {});
+    };
+    connection.addEventListener("versionchange", lost);
+    connection.addEventListener("close", lost);
+  }
+
+  /** The call that stores a backup, in a database that may have lost it. */
+  #restore({ clientId, entries }: Backup): Pick<Call, "run" | "strict"> {
+    return {
+      strict: entries.length > 0,
+      run: async (transaction) => {
+        if (clientId !== undefined) await this.#identify(transaction, clientId);
+        for (const entry of entries) await this.#append(transaction, this.#row(entry));
+      },
+    };
+  }
+
+  async #identify(transaction: IDBTransaction, fresh: string): Promise<string> {
+    const devices = transaction.objectStore("devices");
+    const known = await resultOf<string | undefined>(devices.get(this.#scope));
+    if (known === undefined) await resultOf(devices.put(fresh, this.#scope));
+    return known ?? fresh;
+  }
+
+  async #append(transaction: IDBTransaction, row: Omit<Row, "sequence">): Promise<void> {
+    const { entries, sequence } = await this.#find(transaction, row.key);
+    if (sequence === undefined) await resultOf(entries.add(row));
+  }
+
   async #work(): Promise<void> {
     while (this.#waiting.length > 0) {
       const calls = this.#waiting.splice(0, transactionCallsMax);
@@ -226,7 +263,8 @@ class IndexedDbQueue implements QueueStore {
     } catch {
       this.#connection.close();
     }
-    this.#connection = await connect(this.#databaseName);
+    this.#connected(await connect(this.#databaseName));
+    if (this.#backup) await transact(this.#connection, [this.#restore(this.#backup())]);
     for (const call of calls) {
       try {
         call.resolve((await transact(this.#connection, [call]))[0]);
@@ -238,7 +276,7 @@ class IndexedDbQueue implements QueueStore {
 }
 
 /** Runs the calls in one transaction, and resolves with their results when it is complete. */
-async function transact(connection: IDBDatabase, calls: readonly Call[]): Promise<unknown[]> {
+async function transact(connection: IDBDatabase, calls: readonly Pick<Call, "run" | "strict">[]): Promise<unknown[]> {
   const durability = calls.some(({ strict }) => strict) ? "strict" : "relaxed";
   const transaction = connection.transaction(["entries", "bases", "devices"], "readwrite", { durability });
   const complete = completionOf(transaction);
@@ -292,10 +330,7 @@ async function open(databaseName: string): Promise<IDBDatabase> {
     database.createObjectStore("bases");
     database.createObjectStore("devices");
   });
-  const database = await resultOf(request);
-  // Another tab wants to upgrade or delete the database, and waits for this one. The next call reopens it.
-  database.addEventListener("versionchange", () => database.close());
-  return database;
+  return await resultOf(request);
 }
 
 /** Error names with a specific reason. */

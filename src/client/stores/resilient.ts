@@ -1,57 +1,127 @@
 import type { BaseTail, OpenStore, QueueEntry, QueueStore, StoredBase, StoreFailure } from "./store.ts";
-import { closedError, reasonOf } from "./failures.ts";
+import { closedError, reasonOf, storeError } from "./failures.ts";
 
 export { failWith } from "./failures.ts";
 export { MemoryQueue } from "./memory-queue.ts";
 
+/** How often the silence of a store is looked at: a page that was frozen runs a timer before the answer that was there. */
+const looksMax = 4;
+/** A base may take this many times longer than other calls: it is the only one that is large. */
+const baseSilences = 10;
+
+/** Who uses a store that does not fail. */
+export interface StoreUser {
+  ports: { after(ms: number, run: () => void): () => void };
+  /** See `Timing`. */
+  timing: { connectMs: number; storeMs: number };
+  /** From now on drafts are kept in memory only; without a reason: they are stored again. */
+  changed(reason?: StoreFailure): void;
+  /** These entries come after a `load` that has not answered in time. */
+  late(entries: readonly QueueEntry[]): void;
+}
+
 /**
- * Opens a store that does not fail: if the store of `open` fails, it continues in `memory`, with all
- * entries that were loaded or appended, in their order. From then on `durable` is false, and
- * `onDegraded` is called once with the reason. Calls reject only after `close`.
+ * Opens a store that does not fail: if the store of `open` fails, or does not answer in time, it continues in `memory`,
+ * with all entries that were loaded or appended, in their order. From then on `durable` is false, and `changed` is called
+ * with the reason. Calls reject only after `close`.
  *
  * - Entries of the failed store are loaded while it can be read. They come before the entries that are
  *   only in memory. Entries that cannot be read stay there for the next start.
  * - Entries that are removed after the failure are also removed from the failed store, as soon as that
  *   works again, so that decided entries are not sent again after a reload.
+ * - A store that answers after all gets what is only in memory, and is `durable` again.
  * - A base that cannot be saved is dropped: `saveBase` resolves with false.
  */
 export async function openResilient(
   open: OpenStore,
   memory: OpenStore,
   scope: string,
-  onDegraded: (reason: StoreFailure) => void,
+  user: StoreUser,
 ): Promise<QueueStore> {
+  const opening = (async () => open(scope))();
   try {
-    return new ResilientQueue(await open(scope), onDegraded);
+    return new ResilientQueue(await answer(opening, user.ports, user.timing.connectMs), user);
   } catch (error) {
-    report(onDegraded, error);
+    // It may still open, and would then block others.
+    opening.then(
+      (store) => store.close(),
+      () => {},
+    );
+    report(user, error);
     return await memory(scope);
   }
 }
 
 /** In a separate turn: an error of the application must not affect the queue. */
-function report(onDegraded: (reason: StoreFailure) => void, error: unknown): void {
-  queueMicrotask(() => onDegraded(reasonOf(error)));
+function report(user: StoreUser, error: unknown): void {
+  queueMicrotask(() => user.changed(reasonOf(error)));
+}
+
+const nothing = (): void => {};
+
+/** Resolves as `answering`; rejects if that takes longer than `ms`. `late`: then it has answered after all, and how. */
+function answer<T>(
+  answering: Promise<T>,
+  ports: StoreUser["ports"],
+  ms: number,
+  { silent = nothing, late = nothing }: { silent?(): void; late?(result?: T): void } = {},
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let looks = 0;
+    let isLate = false;
+    let cancel = nothing;
+    const look = (): void => {
+      if (looks++ < looksMax) {
+        cancel = ports.after(ms / looksMax, look);
+        return;
+      }
+      isLate = true;
+      silent();
+      reject(storeError("blocked", new Error(`the store has not answered for ${ms} ms`)));
+    };
+    const wait = async (): Promise<void> => {
+      let result: T | undefined;
+      try {
+        result = await answering;
+        resolve(result);
+      } catch (error) {
+        reject(error as Error);
+      }
+      cancel();
+      if (isLate) late(result);
+    };
+    look();
+    void wait();
+  });
 }
 
 class ResilientQueue implements QueueStore {
   readonly #store: QueueStore;
-  readonly #onDegraded: (reason: StoreFailure) => void;
+  readonly #user: StoreUser;
   /** Absent where the store has none. */
   readonly extendBase?: (tail: BaseTail) => Promise<boolean>;
   /** The undecided entries that this page knows, in order. */
   readonly #entries = new Map<string, QueueEntry>();
+  /** The name of the device, once it is known. */
+  #clientId: string | undefined;
   /** Set when the store has failed: the keys that may still be in it. */
   #leftBehind: Set<string> | undefined;
+  /** Calls that were not answered in time. Until they are, the store is not asked for more. */
+  #unanswered = 0;
+  #recovering = false;
   /** Writes run concurrently. A load runs alone, so that no write runs between its result and the update of `#entries`. */
   #writes: Promise<unknown> = Promise.resolve();
   #lastLoad: Promise<unknown> = Promise.resolve();
   #closed = false;
 
-  constructor(store: QueueStore, onDegraded: (reason: StoreFailure) => void) {
+  constructor(store: QueueStore, user: StoreUser) {
     this.#store = store;
-    this.#onDegraded = onDegraded;
+    this.#user = user;
     if (store.extendBase) this.extendBase = (tail) => this.#cache(() => store.extendBase!(tail));
+    store.protect?.(() => ({
+      clientId: this.#clientId,
+      entries: this.#leftBehind ? [] : [...this.#entries.values()],
+    }));
   }
 
   get durable(): boolean {
@@ -66,7 +136,9 @@ class ResilientQueue implements QueueStore {
   }
 
   identify(fresh: string): Promise<string> {
-    return this.#write(async () => (await this.#attempt(() => this.#store.identify(fresh))) ?? fresh);
+    return this.#write(
+      async () => (this.#clientId = (await this.#attempt(() => this.#store.identify(fresh))) ?? fresh),
+    );
   }
 
   append(entry: QueueEntry): Promise<void> {
@@ -103,7 +175,7 @@ class ResilientQueue implements QueueStore {
       if (what === "everything") this.#entries.clear();
       try {
         // Also in a store that has failed for writes: what can be deleted there is deleted.
-        await this.#store.delete(what);
+        await this.#answer(this.#store.delete(what));
         if (what === "everything") this.#leftBehind?.clear();
       } catch (error) {
         this.#fail(error);
@@ -116,7 +188,7 @@ class ResilientQueue implements QueueStore {
     await this.#writes;
     await this.#clearUp();
     try {
-      await this.#store.close();
+      await this.#answer(this.#store.close());
     } catch {
       // The store is not used any more.
     }
@@ -125,7 +197,8 @@ class ResilientQueue implements QueueStore {
   async #load(): Promise<{ entries: QueueEntry[]; base: StoredBase | undefined }> {
     let loaded: Awaited<ReturnType<QueueStore["load"]>> = { entries: [], base: undefined };
     try {
-      loaded = await this.#store.load();
+      if (this.#unanswered > 0) throw storeError("blocked", new Error("the store does not answer"));
+      loaded = await this.#answer(this.#store.load(), 1, (late) => this.#join(late?.entries));
     } catch (error) {
       this.#fail(error);
     }
@@ -153,7 +226,7 @@ class ResilientQueue implements QueueStore {
     return this.#write(async () => {
       if (this.#leftBehind) return false;
       try {
-        return await call();
+        return await this.#answer(call(), baseSilences);
       } catch {
         return false;
       }
@@ -164,7 +237,7 @@ class ResilientQueue implements QueueStore {
   async #attempt<T>(call: () => Promise<T>, removed: readonly string[] = []): Promise<T | undefined> {
     if (this.#leftBehind) return undefined;
     try {
-      return await call();
+      return await this.#answer(call());
     } catch (error) {
       this.#fail(error, removed);
       return undefined;
@@ -175,17 +248,72 @@ class ResilientQueue implements QueueStore {
     // Several concurrent calls may fail.
     if (!this.#leftBehind) {
       this.#leftBehind = new Set(this.#entries.keys());
-      report(this.#onDegraded, error);
+      report(this.#user, error);
     }
     for (const key of removed) this.#leftBehind.add(key);
+  }
+
+  /** Resolves with what the store answers; rejects if it does not answer in time. `late`: it has answered after that. */
+  #answer<T>(answering: Promise<T>, silences = 1, late = (_result?: T): void => {}): Promise<T> {
+    const { ports, timing } = this.#user;
+    return answer(answering, ports, timing.storeMs * silences, {
+      silent: () => void this.#unanswered++,
+      late: (result) => {
+        this.#unanswered--;
+        late(result);
+        void this.#recover();
+      },
+    });
+  }
+
+  /** Entries of a load that is late: of earlier programs, or of other tabs. */
+  #join(loaded: readonly QueueEntry[] = []): void {
+    const late = loaded.filter(({ key }) => !this.#entries.has(key) && !this.#leftBehind?.has(key));
+    const own = [...this.#entries.values()];
+    this.#entries.clear();
+    for (const entry of [...late, ...own]) this.#entries.set(entry.key, entry);
+    for (const { key } of late) this.#leftBehind?.add(key);
+    if (late.length > 0 && !this.#closed) queueMicrotask(() => this.#user.late(late));
+  }
+
+  /** The store answers again: it gets what is only in memory, and loses what is decided. */
+  async #recover(): Promise<void> {
+    const store = this.#store;
+    const stored = new Map<string, QueueEntry>();
+    if (this.#recovering) return;
+    this.#recovering = true;
+    try {
+      // Once more, as long as there are changes meanwhile.
+      for (let isFirst = true; ; isFirst = false) {
+        const behind = this.#leftBehind;
+        if (!behind || this.#unanswered > 0 || this.#closed) return;
+        const missing = [...this.#entries.values()].filter((entry) => stored.get(entry.key) !== entry);
+        const decided = [...behind].filter((key) => !this.#entries.has(key));
+        if (!isFirst && missing.length + decided.length === 0) break;
+        for (const entry of missing) {
+          stored.set(entry.key, entry);
+          behind.add(entry.key);
+        }
+        const calls: Promise<unknown>[] = missing.flatMap((entry) => [store.append(entry), store.update(entry)]);
+        if (this.#clientId !== undefined) calls.push(store.identify(this.#clientId));
+        await Promise.all([...calls, store.remove(decided)].map((call) => this.#answer(call)));
+        for (const key of decided) behind.delete(key);
+      }
+      this.#leftBehind = undefined;
+      queueMicrotask(() => this.#user.changed());
+    } catch {
+      // The failure was reported before.
+    } finally {
+      this.#recovering = false;
+    }
   }
 
   /** Removes decided entries from the failed store. If that fails, the next removal tries again. */
   async #clearUp(): Promise<void> {
     const decided = [...(this.#leftBehind ?? [])].filter((key) => !this.#entries.has(key));
-    if (decided.length === 0) return;
+    if (decided.length === 0 || this.#unanswered > 0) return;
     try {
-      await this.#store.remove(decided);
+      await this.#answer(this.#store.remove(decided));
       for (const key of decided) this.#leftBehind?.delete(key);
     } catch {
       // The failure was reported before.

@@ -38,6 +38,14 @@ export interface QueueEntry {
   rejected?: object;
 }
 
+/** What a store has to have. */
+export interface Backup {
+  /** The name of this device; undefined: not known yet. */
+  clientId: string | undefined;
+  /** In order. */
+  entries: readonly QueueEntry[];
+}
+
 /** A confirmed state to start with, before the server is reached: kept for a reload, or rendered by a server. Plain JSON. */
 export interface Snapshot {
   /** The id of the log. */
@@ -105,6 +113,11 @@ export interface QueueStore {
    * base alone; then the client writes it again when the events after it are half as long, and not before.
    */
   extendBase?(tail: BaseTail): Promise<boolean>;
+  /**
+   * For a store whose content may be deleted by others while it is open, as that of a browser by its user. After that it
+   * takes the name and the entries of `backup`, before it goes on; those that it still has stay as they are.
+   */
+  protect?(backup: () => Backup): void;
   /** Deletes the base, or all of this scope: the entries, the base, and the name of the device. */
   delete(what: "base" | "everything"): Promise<void>;
   /** Waits for all earlier calls. May be called again. */
@@ -131,8 +144,8 @@ export class StoreError extends Error {
 }
 
 /**
- * `quota`: there is no more space. `blocked`: another tab or process held the database for too long.
- * `unavailable`: there is no such storage here, for example in some private modes. `failed`: any other
+ * `quota`: there is no more space. `blocked`: it has not answered in time, for example because
+ * another tab or process holds the database. `unavailable`: there is no such storage here, for example in some private modes. `failed`: any other
  * failure, for example a database that a newer version of the application has changed.
  */
 export type StoreFailure = "quota" | "blocked" | "unavailable" | "failed";

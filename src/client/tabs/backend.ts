@@ -37,7 +37,10 @@ class TabsBackend implements Backend {
   readonly #parts: BackendParts;
   readonly #id: string;
   readonly #shared = new SharedState();
+  /** Undefined: the browser does not allow one. */
   readonly #channel: ReturnType<TabsPort["open"]>;
+  /** Whether this tab works alone, because its channel does not work. */
+  #alone = false;
   /** Resolve the promises of unanswered requests, by id. */
   readonly #requests = new Map<number, (answer: Answer | undefined) => void>();
   #requestCount = 0;
@@ -143,7 +146,7 @@ class TabsBackend implements Backend {
     this.#follow(undefined);
     this.#cancelHeartbeat();
     this.#unwatch();
-    this.#channel.close();
+    this.#channel?.close();
     this.#releaseLock();
   }
 
@@ -332,6 +335,20 @@ class TabsBackend implements Backend {
   }
 
   #post(message: Message): void {
-    if (!this.#closed) this.#channel.post(message);
+    if (this.#closed || this.#alone) return;
+    try {
+      this.#channel!.post(message);
+    } catch {
+      this.#isolate();
+    }
+  }
+
+  /** The other tabs may send the same entries: they have the same keys. */
+  #isolate(): void {
+    this.#alone = true;
+    this.#releaseLock();
+    this.#cancelHeartbeat();
+    this.#follow(undefined);
+    if (this.#term === undefined) void this.#lead();
   }
 }

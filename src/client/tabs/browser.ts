@@ -29,7 +29,7 @@ export function browserTabs(scope: string, open: typeof broadcastChannel): TabsP
         release?.();
       };
     },
-    open: (receive) => open(name, receive)!,
+    open: (receive) => open(name, receive),
     visible: () => typeof document === "undefined" || document.visibilityState === "visible",
   };
 }

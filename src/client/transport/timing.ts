@@ -8,6 +8,8 @@ export interface Timing {
   heartbeatAnswerMs: number;
   /** For a verdict or a page. After that the connection counts as lost, and undecided drafts are sent again on a new one. */
   answerMs: number;
+  /** For a call of the store, while the page is not frozen. After that drafts are kept in memory, until the store answers. */
+  storeMs: number;
 }
 
 export const defaultTiming: Timing = {
@@ -15,4 +17,5 @@ export const defaultTiming: Timing = {
   heartbeatMs: 20_000,
   heartbeatAnswerMs: 10_000,
   answerMs: 20_000,
+  storeMs: 1_000,
 };

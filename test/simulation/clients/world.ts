@@ -42,7 +42,7 @@ function characterOf(random: Random) {
   const often = (most: number) => (random.chance(0.4) ? 0 : random.next() * most);
   const hasty = random.chance(0.5);
   const timing: Timing = hasty
-    ? { connectMs: 2_000, heartbeatMs: 3_000, heartbeatAnswerMs: 1_500, answerMs: 3_000 }
+    ? { connectMs: 2_000, heartbeatMs: 3_000, heartbeatAnswerMs: 1_500, answerMs: 3_000, storeMs: 1_000 }
     : defaultTiming;
   const unit = hasty ? 1_000 : 5_000;
   const conditions: NetworkConditions = {

@@ -240,6 +240,70 @@ describe("the queue in hand", () => {
     expect(await verdict).toMatchObject({ status: "accepted" });
   });
 
+  it("[CL-13] [CL-2] opens within a second where the store never answers, and loses nothing", async () => {
+    const world = new FakeWorld();
+    const silence = () => new Promise<never>(() => {});
+    const store: OpenStore = async () => ({
+      durable: true,
+      load: silence,
+      identify: silence,
+      append: silence,
+      update: silence,
+      remove: silence,
+      saveBase: silence,
+      delete: silence,
+      close: silence,
+    });
+    const client = world.client({ store });
+    const reasons: string[] = [];
+    client.on("degraded", ({ reason }) => reasons.push(reason));
+    const verdict = client.submit(...title("1"));
+    const flushed = client.flushed();
+    await world.pass(1_000);
+    expect([reasons, client.durable, world.sockets.length]).toEqual([["blocked"], false, 1]);
+    expect(await flushed).toBe(false);
+    world.socket.accept();
+    await settle();
+    world.socket.say(accepted(world.socket.of("submit_event")[0]!, 1));
+    expect(await verdict).toMatchObject({ status: "accepted" });
+    const closing = client.close();
+    await world.pass(1_000);
+    await closing;
+    expect(world.timers).toBe(0);
+  });
+
+  it("[CL-13] [CL-2] what a store returns too late is shown, and sent", async () => {
+    const world = new FakeWorld();
+    const memory = memoryStore();
+    const before = world.client({ store: memory });
+    void before.submit("set", { target: "old", value: 1 });
+    await before.flushed();
+    await before.close();
+    let answer = () => {};
+    const answered = new Promise<void>((resolve) => (answer = resolve));
+    const store: OpenStore = async (scope) => {
+      const opened = await memory(scope);
+      const load = opened.load.bind(opened);
+      opened.load = () => answered.then(load);
+      return opened;
+    };
+    const client = world.client({ store });
+    void client.submit("set", { target: "new", value: 2 });
+    await world.pass(1_000);
+    world.socket.accept();
+    await settle();
+    expect(client.state).toEqual({ new: 2 });
+    answer();
+    await settle();
+    expect(client.state).toEqual({ new: 2, old: 1 });
+    await world.pass(100);
+    const values = world.socket.of("submit_event").map(({ payload }) => payload.event.payload.target);
+    expect(values).toEqual(["new", "old"]);
+    const kept = (await (await memory("server/room/ada")).load()).entries;
+    expect(kept.map(({ drafts }) => drafts[0]!.payload["target"]).toSorted()).toEqual(["new", "old"]);
+    await client.close();
+  });
+
   it("[CL-13] what was never sent does not expire, whatever the clock of the device says", async () => {
     const world = new FakeWorld();
     world.serverNow = () => world.now;

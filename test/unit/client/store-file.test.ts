@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { openStore } from "../../../src/client/api/open-store.ts";
 import { memoryStore } from "../../../src/client/stores/memory.ts";
+import { defaultTiming } from "../../../src/client/transport/timing.ts";
 import { platformPorts } from "../../../src/client/transport/platform.ts";
 
 const file = "../../../src/client/stores/resilient.ts";
@@ -19,13 +20,12 @@ describe("the file of the code for stores that may fail", () => {
     vi.doMock(file, loads);
     const reasons: string[] = [];
     const close = vi.spyOn(opened, "close");
-    const store = await openStore(
-      async () => opened,
-      "a",
-      platformPorts,
-      20,
-      (reason) => reasons.push(reason),
-    );
+    const store = await openStore(async () => opened, "a", {
+      ports: platformPorts,
+      timing: { ...defaultTiming, connectMs: 20 },
+      changed: (reason) => reasons.push(String(reason)),
+      late: () => {},
+    });
     expect(reasons).toEqual(["unavailable"]);
     expect(close).toHaveBeenCalledOnce();
     await store.append({ key: "one", mode: "single", drafts: [], queuedAt: 1 });

@@ -459,6 +459,8 @@ export interface TabOptions {
   visible?: boolean;
   presence?: boolean;
   modelVersion?: number;
+  /** False: the browser does not allow a channel. */
+  hasChannel?: boolean;
 }
 
 /** A tab, with the real client in it. */
@@ -472,15 +474,19 @@ export class Tab {
   visible: boolean;
   /** Whether writes to the store fail. */
   storeFails = false;
+  /** Whether its channel throws at each message. */
+  channelThrows = false;
   /** How often a base was saved. */
   bases = 0;
   readonly #world: TabsWorld;
+  readonly #hasChannel: boolean;
   #frozen: (() => void)[] | undefined;
   #watchers = new Set<Reachability>();
   #storeAt = 0;
 
-  constructor(world: TabsWorld, name: string, { visible = true, presence = false }: TabOptions) {
+  constructor(world: TabsWorld, name: string, { visible = true, presence = false, hasChannel = true }: TabOptions) {
     this.#world = world;
+    this.#hasChannel = hasChannel;
     this.name = name;
     this.visible = visible;
     const ports = this.#ports();
@@ -492,7 +498,8 @@ export class Tab {
       host: "server",
       store: this.#store,
       ports,
-      timing: defaultTiming,
+      // A slow store is no silent one here.
+      timing: { ...defaultTiming, storeMs: 10_000 },
       engine: { url: "ws://server", token: undefined, presence },
       backend: () => tabsBackend(this.#tabs, ports, () => uuidv7(ports)),
     }) as unknown as BoardClient;
@@ -583,7 +590,15 @@ export class Tab {
     const { channel, lock } = this.#world;
     return {
       lock: (steal, events) => lock.request(this, steal, events),
-      open: (receive) => channel.open(this, receive),
+      open: (receive) => {
+        if (!this.#hasChannel) return undefined;
+        const opened = channel.open(this, receive)!;
+        const post = (message: unknown) => {
+          if (this.channelThrows) throw new DOMException("", "InvalidStateError");
+          opened.post(message);
+        };
+        return { post, close: () => opened.close() };
+      },
       visible: () => this.visible,
     };
   }

@@ -17,7 +17,7 @@ import { type Tab, TabsWorld } from "./tabs-world.ts";
 const recoveryMs = 60_000;
 
 /** All drafts are committed once and in order; all tabs got their verdicts, and have the state of the server. */
-async function agreed(world: TabsWorld): Promise<void> {
+async function agreed(world: TabsWorld, connections = 1): Promise<void> {
   const { marks } = world.state;
   expect(new Set(marks).size, "marks that are in the log once").toBe(marks.length);
   const alive = world.tabs.filter((tab) => !tab.dead && tab.client.status.status !== "closed");
@@ -42,7 +42,7 @@ async function agreed(world: TabsWorld): Promise<void> {
     expect(tab.client.state, `the state of ${tab.name}`).toEqual(world.state);
   }
   expect(await world.stored(), "what is in the store").toEqual([]);
-  expect(world.connections, "connections").toBe(alive.length > 0 ? 1 : 0);
+  expect(world.connections, "connections").toBe(alive.length > 0 ? connections : 0);
 }
 
 /** A server that fails on each draft without deciding it. */
@@ -872,6 +872,42 @@ describe("several tabs", () => {
     await world.pass(recoveryMs);
     expect(world.state.marks.toSorted()).toEqual([stored, unstored, more].toSorted());
     await agreed(world);
+  });
+
+  it("[CL-13] [CL-5] a tab works alone where the browser allows no channel", async () => {
+    const world = new TabsWorld();
+    await world.opened(2);
+    const alone = world.open({ hasChannel: false });
+    const own = alone.submit();
+    await world.pass(recoveryMs);
+    const other = world.tabs[1]!.submit();
+    await world.pass(recoveryMs);
+    expect(world.state.marks).toEqual([own, other]);
+    await agreed(world, 2);
+    expect(alone.client.durable).toBe(true);
+  });
+
+  it.each([
+    ["the leader", 0, true],
+    ["a tab that follows", 1, true],
+    ["a tab that follows, with a connection", 1, false],
+  ])("[CL-13] [CL-5] if the channel of %s throws, it works alone, and nothing is lost", async (_, at, isOffline) => {
+    const world = new TabsWorld();
+    const tabs = await world.opened(3);
+    if (isOffline) {
+      world.reachable = false;
+      world.cutAll();
+    }
+    const marks = tabs.map((tab) => tab.submit());
+    await world.pass(10);
+    tabs[at]!.channelThrows = true;
+    marks.push(...tabs.map((tab) => tab.submit()));
+    world.reachable = true;
+    await world.pass(recoveryMs);
+    marks.push(...tabs.map((tab) => tab.submit()));
+    await world.pass(recoveryMs);
+    expect(world.state.marks.toSorted()).toEqual(marks.toSorted());
+    await agreed(world, 2);
   });
 
   it("[CL-5] only the leader saves the base", async () => {
