@@ -127,10 +127,11 @@ export interface Effects {
  *
  * @throws TypeError if the model has no event type of a name.
  */
-export function defineEffects<S extends object, Payloads extends Record<string, z.core.$ZodType>>(
-  model: Model<S, Payloads>,
-  functions: EffectFunctions<S, Payloads>,
-): Effects {
+export function defineEffects<
+  S extends object,
+  Payloads extends Record<string, z.core.$ZodType>,
+  Internal extends string,
+>(model: Model<S, Payloads, Internal>, functions: EffectFunctions<S, Payloads>): Effects {
   const known = new Map(Object.entries(functions) as [string, EffectFunction][]);
   for (const type of known.keys()) {
     if (!model.eventType(type)) throw new TypeError(`effects of ${model.name}: the model has no event type "${type}"`);

@@ -102,6 +102,8 @@ export function applyToInventory(
     case "confirm":
     case "release":
       return has(holds, hold) && holds[hold]!.holder === author && end(type === "confirm");
+    case "expire":
+      return has(holds, hold) && holds[hold]!.expiresAt === payload.expiresAt && end(false);
     case "settle":
       return has(holds, hold) && end(payload.outcome === "confirmed");
   }

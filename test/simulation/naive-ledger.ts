@@ -116,10 +116,13 @@ export function applyToLedger(
       return true;
     }
     case "capture":
+    case "expire":
     case "release": {
-      if (!hold || accounts[hold.to]!.owner !== author) return false;
+      if (!hold || (type === "expire" ? payload.expiresAt !== hold.expiresAt : accounts[hold.to]!.owner !== author)) {
+        return false;
+      }
       const { amount = hold.amount } = payload;
-      const paid = type === "release" ? 0 : amount;
+      const paid = type === "capture" ? amount : 0;
       if (paid > hold.amount || (paid > 0 && (accounts[hold.to]!.closed || accounts[hold.from]!.frozen))) return false;
       delete holds[payload.hold];
       state.payments.push({ account: hold.from, day: hold.day, amount: paid - hold.amount });

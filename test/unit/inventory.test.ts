@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { defineModel } from "../../src/model/index.ts";
-import { inventory } from "../../src/models/inventory/index.ts";
+import { inventoryEffects } from "../../src/models/inventory/effects.ts";
+import { holdMs } from "../../src/models/inventory/holds.ts";
+import { type Inventory, inventory } from "../../src/models/inventory/index.ts";
 import { changeStock } from "../../src/models/inventory/stock.ts";
 import { canonicalJson, draftBounds } from "../../src/protocol/index.ts";
 import { applyToInventory, emptyInventory, inventoryState } from "../simulation/naive-inventory.ts";
@@ -96,6 +98,66 @@ describe("inventory", () => {
     expect(steps.codes("ann", "reserve", { hold: "c", lines: [line("lamp", 1)] })).toEqual([]);
   });
 
+  it("[MD-9] [MD-17] [TX-16] a hold expires by its event only: what is first in the log counts", () => {
+    const steps = stocked();
+    const hold = (name: string) => steps.submit("ann", "reserve", { hold: name, lines: [line("chair", 1)] });
+    const { now } = steps;
+    hold("a");
+    hold("b");
+    // Long after its time it still holds, and can be confirmed.
+    steps.now += 24 * 60 * 60_000;
+    expect(steps.codes("bob", "reserve", { hold: "c", lines: [line("chair", 1)] })).toEqual(["INSUFFICIENT_STOCK"]);
+    expect(steps.codes("ann", "confirm", { hold: "b" })).toEqual([]);
+    const expire = (name: string, expiresAt: number) => steps.codes("timer:hold", "expire", { hold: name, expiresAt });
+    expect(expire("b", now + holdMs)).toEqual(["HOLD_NOT_FOUND"]);
+    expect(expire("a", now + holdMs)).toEqual([]);
+    // A timer that is late does not end the next hold of this name.
+    hold("a");
+    expect(expire("a", now + holdMs)).toEqual(["HOLD_NOT_FOUND"]);
+    expect(expire("a", steps.now + holdMs)).toEqual([]);
+    expect(steps.plain()).toMatchObject({ holds: {}, holders: {}, totals: { onHand: 6, held: 0 } });
+  });
+
+  it("[MD-17] nobody submits the expiry: it is the system's", () => {
+    const room = new TestPartition({ model: inventory });
+    const ann = room.client("ann");
+    ann.submit("1", "restock", line("lamp", 1));
+    ann.submit("2", "reserve", { hold: "a", lines: [line("lamp", 1)] });
+    const { expiresAt } = (room.state() as unknown as Inventory).holds["a"]!;
+    expect(ann.submit("3", "expire", { hold: "a", expiresAt }).payload.code).toBe("forbidden");
+  });
+
+  it("[TX-16] a hold sets a timer, and each end of it cancels that", () => {
+    const steps = stocked();
+    steps.submit("ann", "reserve", { hold: "a", lines: [line("lamp", 1)] });
+    const caused = (type: string) => {
+      const effect = inventoryEffects.of(type) as ((state: object, event: object) => object) | undefined;
+      return effect?.(steps.plain<Inventory>(), { payload: { hold: "a" } });
+    };
+    const expiresAt = steps.now + holdMs;
+    expect(caused("reserve")).toEqual({
+      kind: "schedule",
+      key: "hold:a",
+      type: "expire",
+      payload: { hold: "a", expiresAt },
+      at: expiresAt,
+    });
+    for (const type of ["confirm", "release", "settle"])
+      expect(caused(type)).toEqual({ kind: "cancel", key: "hold:a" });
+    for (const type of ["expire", "restock", "adjust"]) expect(caused(type)).toBeUndefined();
+  });
+
+  it("[MD-12] does not undo the removal of a limit that was used, since what was taken is forgotten", () => {
+    const steps = stocked();
+    const limit = (perHolder: number | null) => ({ item: "lamp", perHolder });
+    steps.submit(shop, "limit", limit(2));
+    expect(steps.undoOf(shop, "limit", limit(null))).toEqual([{ type: "limit", payload: limit(2) }]);
+    steps.submit("ann", "reserve", { hold: "a", lines: [line("lamp", 1)] });
+    steps.submit("ann", "confirm", { hold: "a" });
+    expect(steps.undoOf(shop, "limit", limit(null))).toBe("irreversible");
+    expect(steps.undoOf(shop, "limit", limit(3))).toEqual([{ type: "limit", payload: limit(2) }]);
+  });
+
   it("[MD-9] bounds the open holds of one holder", () => {
     const steps = new ModelSteps(inventory);
     steps.submit(shop, "restock", line("lamp", 1_000));
@@ -122,11 +184,17 @@ describe("inventory", () => {
   it("[MD-14] takes any word as a name, or refuses it at its field", () => {
     for (const word of ["toString", "hasOwnProperty", "valueOf", "0", "a.b", "漢"]) {
       const steps = new ModelSteps(inventory);
-      expect(steps.codes("ann", "reserve", { hold: word, lines: [line(word, 1, word)] })).toEqual(["STOCK_NOT_FOUND"]);
+      // The name of a hold is in the key of a timer: of ASCII characters only.
+      const hold = word === "漢" ? "h" : word;
+      expect(steps.codes("ann", "reserve", { hold, lines: [line(word, 1, word)] })).toEqual(["STOCK_NOT_FOUND"]);
       expect(steps.submit(shop, "restock", line(word, 2, word))).toEqual([]);
-      expect(steps.submit(word, "reserve", { hold: word, lines: [line(word, 1, word)] })).toEqual([]);
-      expect(steps.submit(word, "confirm", { hold: word })).toEqual([]);
+      expect(steps.submit(word, "reserve", { hold, lines: [line(word, 1, word)] })).toEqual([]);
+      expect(steps.submit(word, "confirm", { hold })).toEqual([]);
       expect(steps.plain()).toMatchObject({ totals: { onHand: 1, held: 0 } });
+    }
+    for (const hold of ["漢", "a b", "", "x".repeat(49)]) {
+      const [violation] = stocked().submit("ann", "reserve", { hold, lines: [line("lamp", 1)] });
+      expect(violation?.field).toBe("payload.hold");
     }
     for (const word of ["__proto__", "constructor", "prototype"]) {
       const steps = stocked();
@@ -196,11 +264,18 @@ const drafts = fc.array(
     of("reserve", fc.record({ hold, lines })),
     of("reserve", fc.record({ hold, lines })),
     of("confirm", fc.record({ hold })),
+    of("expire", fc.record({ hold, expiresAt: fc.constant(0) })),
     of("release", fc.record({ hold })),
     of("settle", fc.record({ hold, outcome: fc.constantFrom("confirmed", "released"), reason: fc.constant("paid") })),
   ),
-  { maxLength: 40 },
+  { minLength: 10, maxLength: 40, size: "max" },
 );
+
+/** An expiry gets the time of its hold. */
+function timely(type: string, payload: object, holds: Record<string, { expiresAt: number }>): object {
+  if (type !== "expire") return payload;
+  return { ...payload, expiresAt: holds[(payload as { hold: string }).hold]?.expiresAt ?? 0 };
+}
 
 describe("inventory, at random", () => {
   it("[MD-9] [TX-8] [TX-10] decides as the naive inventory does, and has the same state", () => {
@@ -209,7 +284,8 @@ describe("inventory, at random", () => {
         const steps = new ModelSteps(inventory);
         const naive = emptyInventory();
         const folded = new ModelSteps(inventory);
-        for (const { type, payload, author, passed } of all) {
+        for (const { type, payload: drawn, author, passed } of all) {
+          const payload = timely(type, drawn, naive.holds);
           folded.now = steps.now += passed;
           const objections = steps.submit(author, type, payload);
           const accepted = applyToInventory(naive, { type, payload, author, timestamp: steps.now });

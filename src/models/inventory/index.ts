@@ -15,14 +15,15 @@ import {
   openHold,
   unknownStock,
 } from "./holds.ts";
-import { change, lines, name, quantity, reason, reasonLengthMax } from "./shapes.ts";
+import { change, holdName, lines, name, quantity, reason, reasonLengthMax } from "./shapes.ts";
 import { available, changeStock, type Inventory, stockOf } from "./stock.ts";
 
 export type { Hold, Inventory, Item, Line, Stock } from "./stock.ts";
 
 /**
  * An inventory: stock by item and location, in whole units. `reserve` holds units for ten minutes, several items all or
- * none; `confirm` takes them, `release` gives them back; `settle` does either with the hold of another. A hold ends by an event only: what is first in the log counts.
+ * none; `confirm` takes them, `release` gives them back; `settle` does either with the hold of another. A hold
+ * ends by an event only, also when it expires: what is first in the log counts.
  *
  * Whose a hold is follows from the author of its event, so no payload can claim it. Readers see pseudonyms.
  */
@@ -124,7 +125,7 @@ export const inventory = defineModel({
     },
 
     reserve: {
-      payload: z.strictObject({ hold: name, lines }),
+      payload: z.strictObject({ hold: holdName, lines }),
       validate(state, { payload: { hold, lines: wanted }, author }) {
         const objections = objectionsToLines(state, wanted, author);
         if (state.holds[hold]) {
@@ -150,7 +151,7 @@ export const inventory = defineModel({
     },
 
     confirm: {
-      payload: z.strictObject({ hold: name }),
+      payload: z.strictObject({ hold: holdName }),
       validate: (state, { payload, author }) => objectionToEnd(state, payload.hold, author),
       reduce(state, { payload }) {
         closeHold(state, payload.hold, "confirmed");
@@ -158,7 +159,7 @@ export const inventory = defineModel({
     },
 
     release: {
-      payload: z.strictObject({ hold: name }),
+      payload: z.strictObject({ hold: holdName }),
       validate: (state, { payload, author }) => objectionToEnd(state, payload.hold, author),
       reduce(state, { payload }) {
         closeHold(state, payload.hold, "released");
@@ -174,10 +175,24 @@ export const inventory = defineModel({
 
     /** Ends the hold of another: for the seller, and for the service that takes the payment. It needs a permission of its own. */
     settle: {
-      payload: z.strictObject({ hold: name, outcome: z.enum(["confirmed", "released"]), reason }),
+      payload: z.strictObject({ hold: holdName, outcome: z.enum(["confirmed", "released"]), reason }),
       validate: (state, { payload: { hold } }) => (state.holds[hold] ? undefined : noHold(hold)),
       reduce(state, { payload }) {
         closeHold(state, payload.hold, payload.outcome);
+      },
+    },
+
+    /** Submitted by the timer that the hold has set, see `partita/models/inventory/effects`. */
+    expire: {
+      internal: true,
+      shrinks: true,
+      payload: z.strictObject({ hold: holdName, expiresAt: z.int() }),
+      validate(state, { payload: { hold, expiresAt } }) {
+        // A hold of the same name that was made later has another time.
+        return state.holds[hold]?.expiresAt === expiresAt ? undefined : noHold(hold);
+      },
+      reduce(state, { payload }) {
+        closeHold(state, payload.hold, "released");
       },
     },
   },

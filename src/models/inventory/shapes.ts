@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { forbiddenKeys } from "../../protocol/index.ts";
 
-/** Characters of a name of an item, a location or a hold. */
+/** Characters of a name of an item or a location. */
 const nameLengthMax = 64;
 /** Characters of a reason: a sentence. */
 export const reasonLengthMax = 200;
@@ -10,10 +10,16 @@ const quantityMax = 1_000_000_000;
 /** Lines of one hold: a full shopping basket. A line costs about 40 units of work (draftWorkMax: 50,000). */
 const linesMax = 50;
 
-/** The name of an item, a location or a hold. It becomes a key of the state. */
+/** The name of an item or a location. It becomes a key of the state. */
 export const name = z.string().check(
   z.minLength(1),
   z.maxLength(nameLengthMax),
+  z.refine((text) => !forbiddenKeys.has(text), { error: "This name is reserved." }),
+);
+
+/** The name of a hold. It is in the key of the timer that ends the hold: so it is short, and of visible ASCII characters. */
+export const holdName = z.string().check(
+  z.regex(/^[\x21-\x7e]{1,48}$/, { error: "1 to 48 visible ASCII characters." }),
   z.refine((text) => !forbiddenKeys.has(text), { error: "This name is reserved." }),
 );
 

@@ -25,7 +25,7 @@ import {
   overflow,
   overflows,
 } from "./rules.ts";
-import { amount, currency, holdSeconds, legs, limit, memo, name, overdraft, owner } from "./shapes.ts";
+import { amount, currency, holdName, holdSeconds, legs, limit, memo, name, overdraft, owner } from "./shapes.ts";
 
 /** How long a hold lasts that does not say it: a week, in seconds, as card payments have. */
 const holdSecondsDefault = 7 * 24 * 60 * 60;
@@ -149,7 +149,7 @@ export const ledger = defineModel({
 
     hold: {
       payload: z.strictObject({
-        hold: name,
+        hold: holdName,
         from: name,
         to: name,
         amount,
@@ -191,7 +191,7 @@ export const ledger = defineModel({
 
     capture: {
       payload: z.strictObject({
-        hold: name,
+        hold: holdName,
         /** What is paid; absent: all of the hold. The rest is released. */
         amount: z.optional(amount),
       }),
@@ -218,12 +218,26 @@ export const ledger = defineModel({
     },
 
     release: {
-      payload: z.strictObject({ hold: name }),
+      payload: z.strictObject({ hold: holdName }),
       validate(state, { payload, author }) {
         const hold = state.holds[payload.hold];
         if (!hold) return noHold(payload.hold);
         // The money is promised: only who would get it gives it back before its time.
         return isOther(state.accounts[hold.to]!, author) ? notYours("payload.hold", hold.to) : undefined;
+      },
+      reduce(state, { payload }) {
+        closeHold(state, payload.hold, 0);
+      },
+    },
+
+    /** Submitted by the timer that the hold has set, see `partita/models/ledger/effects`. */
+    expire: {
+      internal: true,
+      shrinks: true,
+      payload: z.strictObject({ hold: holdName, expiresAt: z.int() }),
+      validate(state, { payload: { hold, expiresAt } }) {
+        // A hold of the same name that was made later has another time.
+        return state.holds[hold]?.expiresAt === expiresAt ? undefined : noHold(hold);
       },
       reduce(state, { payload }) {
         closeHold(state, payload.hold, 0);

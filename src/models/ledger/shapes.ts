@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import { forbiddenKeys } from "../../protocol/index.ts";
 import { minorDigits } from "./currencies.ts";
 
-/** Characters of a name of an account, a transfer or a hold. */
+/** Characters of a name of an account or a transfer. */
 const nameLengthMax = 64;
 /** Characters of a principal, as tokens may have it. */
 const ownerLengthMax = 256;
@@ -15,10 +15,16 @@ const holdSecondsMax = 31 * 24 * 60 * 60;
 /** Seconds of a hold at least: shorter ones end before they are read. */
 const holdSecondsMin = 10;
 
-/** The name of an account, a transfer or a hold. It becomes a key of the state. */
+/** The name of an account or a transfer. It becomes a key of the state. */
 export const name = z.string().check(
   z.minLength(1),
   z.maxLength(nameLengthMax),
+  z.refine((text) => !forbiddenKeys.has(text), { error: "This name is reserved." }),
+);
+
+/** The name of a hold. It is in the key of the timer that ends the hold: so it is short, and of visible ASCII characters. */
+export const holdName = z.string().check(
+  z.regex(/^[\x21-\x7e]{1,48}$/, { error: "1 to 48 visible ASCII characters." }),
   z.refine((text) => !forbiddenKeys.has(text), { error: "This name is reserved." }),
 );
 
