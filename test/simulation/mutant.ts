@@ -1,7 +1,9 @@
 // Runs seeds with a fault planted into the source: `node test/simulation/mutant.ts <name> <seeds>`. Prints the seed that
 // found it, or nothing, as JSON. A process of its own, because modules are loaded once.
 import { registerHooks } from "node:module";
-import { mutants } from "./mutants.ts";
+import { type Mutant, mutants } from "./mutants.ts";
+
+type Simulate = (seed: number) => Promise<{ violation?: string | undefined }>;
 
 const [name = "", seeds = "1000"] = process.argv.slice(2);
 const mutant = mutants[name];
@@ -21,10 +23,15 @@ registerHooks({
   },
 });
 
-const simulate = mutant.clients
-  ? (await import("./clients/simulate.ts")).simulateClients
-  : (await import("./simulate.ts")).simulate;
+const simulate = await simulationOf(mutant);
 if (!planted) throw new Error(`${mutant.file} is not part of the simulation`);
+/** The simulation that has to find it. */
+async function simulationOf({ clients, courier }: Mutant): Promise<Simulate> {
+  if (clients) return (await import("./clients/simulate.ts")).simulateClients;
+  if (courier) return (await import("./courier/simulate.ts")).simulateCourier;
+  return (await import("./simulate.ts")).simulate;
+}
+
 let found: { seed: number; violation: string } | undefined;
 for (let seed = 1; seed <= Number(seeds) && !found; seed++) {
   const { violation } = await simulate(seed);

@@ -1,10 +1,12 @@
 /** A fault that is planted into the source of one process: a text of a file, and what stands there instead. */
-interface Mutant {
+export interface Mutant {
   readonly file: string;
   readonly from: string;
   readonly to: string;
   /** Found by the production clients against the production server, and not by the clients of the simulator. */
   readonly clients?: true;
+  /** Found by the simulation of a courier. */
+  readonly courier?: true;
 }
 
 /** Faults of the shell and the core that the simulator must find. Each is at one place of the code as it is now. */
@@ -134,5 +136,53 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     file: "src/core/window/turns.ts",
     from: "if (this.#chained === bounds.chainedTurnsMax)",
     to: "if (this.#chained === 1_000_000)",
+  },
+  "[TX-12] a courier marks a message before it sends it": {
+    courier: true,
+    file: "src/courier/dispatcher.ts",
+    from: "    const outcome = await send(row, endpoint);\n",
+    to: '    courier.settle(effectId, { kind: "delivered", status: 204 }, now(), 0);\n    const outcome = await send(row, endpoint);\n',
+  },
+  "[TX-12] a courier gives its receipt before its alarm is set": {
+    courier: true,
+    file: "src/courier/dispatcher.ts",
+    from: "    courier.accept(rows, now());\n    await this.#arm(this.#watchAt());\n",
+    to: "    courier.accept(rows, now());\n",
+  },
+  "[TX-15] a courier sends again what is handed over again after its delivery": {
+    courier: true,
+    file: "src/courier/courier.ts",
+    from: "!known.has(effectId) && ",
+    to: "",
+  },
+  "[TX-13] a later ordered message overtakes one that waits for its next attempt": {
+    courier: true,
+    file: "src/courier/courier.ts",
+    from: "const waits = ordered && this.#storage.deliveries.firstOrdered(partition) !== undefined;",
+    to: "const waits = false;",
+  },
+  "[TX-13] a Retry-After is ignored": {
+    courier: true,
+    file: "src/courier/breaker.ts",
+    from: "if (outcome.retryAfterMs === undefined) return",
+    to: "if (outcome.retryAfterMs !== -1) return",
+  },
+  "[LC-9] a breaker never half-opens": {
+    courier: true,
+    file: "src/courier/breaker.ts",
+    from: "return now >= openedAt && now < openUntil ?",
+    to: "return now >= openedAt ?",
+  },
+  "[LC-9] a half-open breaker lets several messages through": {
+    courier: true,
+    file: "src/courier/breaker.ts",
+    from: "return running === 0 ? 1 : 0;",
+    to: "return Math.max(courierBounds.attemptsMax - running, 0);",
+  },
+  "[LC-9] an open breaker is forgotten with the object": {
+    courier: true,
+    file: "src/courier/courier.ts",
+    from: "if (changed(before, this.#breaker)) writes.breaker.put(this.#breaker);",
+    to: "",
   },
 };

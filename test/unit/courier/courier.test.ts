@@ -114,6 +114,9 @@ describe("a courier", () => {
     courier.accept([row(5, ordered)], start);
     courier.settle("aa:2:0", refused, start, 0);
     expect(courier.take(none, start)).toEqual([]);
+    courier.settle("aa:5:0", refused, start, 0);
+    courier.replay("aa:5:0", start);
+    expect(courier.take(none, start)).toEqual([]);
     courier.discard("aa:2:0", start);
     expect(ids(courier.take(none, start))).toEqual(["aa:5:0"]);
   });
