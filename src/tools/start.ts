@@ -17,7 +17,7 @@ Environment:
   PORT       another port
   PERSIST    the folder of the data; .wrangler/state if absent
   PARTITA_*  the settings of the Worker. With PARTITA_JWT_SECRET or PARTITA_JWKS_URL it verifies tokens,
-             without them it runs in open development mode.`;
+             without them it runs in open development mode, with PARTITA_WEBHOOK_* alone.`;
 /** How long the server may take until it serves. */
 const startMsMax = 60_000;
 const pollMs = 100;
@@ -91,10 +91,9 @@ async function isReady(url: string): Promise<boolean> {
 /** With keys in the environment tokens are verified by them; without, it is the open development mode. */
 function identityOf(environment: NodeJS.ProcessEnv): string[] {
   const keyed = environment["PARTITA_JWT_SECRET"] !== undefined || environment["PARTITA_JWKS_URL"] !== undefined;
-  if (!keyed) return ["--var=PARTITA_IDENTITY:open"];
-  return Object.entries(environment).flatMap(([name, value]) =>
-    name.startsWith("PARTITA_") ? [`--var=${name}:${value}`] : [],
-  );
+  const passed = (prefix: string) =>
+    Object.entries(environment).flatMap(([name, value]) => (name.startsWith(prefix) ? [`--var=${name}:${value}`] : []));
+  return keyed ? passed("PARTITA_") : ["--var=PARTITA_IDENTITY:open", ...passed("PARTITA_WEBHOOK_")];
 }
 
 /** Starts wrangler under a guard, which ends it when this process ends, however it ends. */
