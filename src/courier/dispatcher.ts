@@ -63,6 +63,7 @@ export class Dispatcher {
     if (!this.#ports.courier.isEmpty) await this.#arm(this.#watchAt());
     await this.run();
     await Promise.all(this.#running.values());
+    await this.#postpone();
   }
 
   /** The tenant has changed the endpoint. */
@@ -125,21 +126,30 @@ export class Dispatcher {
         this.#running.set(row.effectId, this.#attempt(row, endpoint));
       }
     }
-    await this.#armNext(endpoint, now);
+    const next = this.#nextAt(now);
+    if (next !== undefined) await this.#arm(next);
   }
 
-  async #armNext(endpoint: Endpoint | undefined, now: number): Promise<void> {
+  /** When there is something to do next; undefined: nothing is stored. */
+  #nextAt(now: number): number | undefined {
     const { courier } = this.#ports;
-    if (courier.isEmpty) return;
-    if (courier.onlyDeadLetters) await this.#arm(now + courierBounds.deadLetterSweepMs);
+    const endpoint = this.#endpoint?.value;
+    if (courier.isEmpty) return undefined;
+    if (courier.onlyDeadLetters) return now + courierBounds.deadLetterSweepMs;
     // There is more to delete or to move.
-    else if (endpoint === undefined || endpoint.state === "disabled") await this.#arm(now);
-    else if (!maySend(endpoint)) await this.#arm(now + courierBounds.pausedPollMs);
-    else {
-      const next = courier.nextDue(this.#running, now) ?? now + courierBounds.sweepMs;
-      // What is due and was not taken is taken when an attempt ends.
-      await this.#arm(next > now ? next : this.#watchAt());
-    }
+    if (endpoint === undefined || endpoint.state === "disabled") return now;
+    if (!maySend(endpoint)) return now + courierBounds.pausedPollMs;
+    const next = courier.nextDue(this.#running, now) ?? now + courierBounds.sweepMs;
+    // What is due and was not taken is taken when an attempt ends.
+    return next > now ? next : this.#watchAt();
+  }
+
+  /** Sets the alarm later, if it was set for the case only that the object ends: else it would come again and again. */
+  async #postpone(): Promise<void> {
+    const next = this.#running.size > 0 || !this.#endpoint ? undefined : this.#nextAt(this.#ports.now());
+    if (next === undefined || this.#armedAt === undefined || next <= this.#watchAt()) return;
+    this.#armedAt = next;
+    await this.#ports.armAlarm(next);
   }
 
   async #attempt(row: DeliveryRow, endpoint: Endpoint): Promise<void> {

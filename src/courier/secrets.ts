@@ -76,7 +76,7 @@ async function open(sealed: string, place: string, keys: readonly Uint8Array<Arr
   throw new Error("PARTITA_WEBHOOK_KEY does not have the key of this secret any more: rotate the secret.");
 }
 
-function imported(key: Uint8Array<ArrayBuffer>): Promise<CryptoKey> {
+function imported(key: Uint8Array<ArrayBuffer>) {
   return crypto.subtle.importKey("raw", key, "AES-GCM", false, ["encrypt", "decrypt"]);
 }
 

@@ -72,7 +72,13 @@ describe("CORS", () => {
       expect([response.status, await response.text()]).toEqual([204, ""]);
       expect(response.headers.get("access-control-allow-origin")).toBe(origin);
       expect(response.headers.get("access-control-allow-credentials")).toBeNull();
-      expect(list(response, "access-control-allow-methods").toSorted()).toEqual(["get", "head", "post", "put"]);
+      expect(list(response, "access-control-allow-methods").toSorted()).toEqual([
+        "delete",
+        "get",
+        "head",
+        "post",
+        "put",
+      ]);
       expect(list(response, "access-control-allow-headers")).toEqual(
         expect.arrayContaining(["authorization", "content-type", "idempotency-key", "if-none-match", "traceparent"]),
       );

@@ -69,6 +69,25 @@ export function deadLetterRoutes(app: Edge, { requireAdmin }: Guards): void {
     },
   );
 
+  // Before the routes of one dead letter: no effect has the id "replay".
+  app.post(
+    `${path}/replay`,
+    describeRoute({
+      operationId: "replayDeadLetters",
+      summary: "Send the dead letters again",
+      description: `The first ${courierBounds.stepRowsMax}: call it until \`replayed\` is 0. Needs \`admin:webhooks\`. A retry is safe.`,
+      tags,
+      security,
+      parameters: [endpointParameter, ...parameters("traceparent")],
+      responses: {
+        200: json("How many are sent again.", replayedAnswer, { replayed: 500 }),
+        ...authenticationRefusals("not_found", "not_configured"),
+      },
+    }),
+    guard,
+    async (c) => c.json({ replayed: await callObject(courierAt(c), (courier) => courier.replay({})) }),
+  );
+
   app.get(
     `${path}/:effect`,
     describeRoute({
@@ -120,24 +139,6 @@ export function deadLetterRoutes(app: Edge, { requireAdmin }: Guards): void {
       if (replayed === 0) throw new Refused(noLetter);
       return c.json({ replayed });
     },
-  );
-
-  app.post(
-    `${path}/replay`,
-    describeRoute({
-      operationId: "replayDeadLetters",
-      summary: "Send the dead letters again",
-      description: `The first ${courierBounds.stepRowsMax}: call it until \`replayed\` is 0. Needs \`admin:webhooks\`. A retry is safe.`,
-      tags,
-      security,
-      parameters: [endpointParameter, ...parameters("traceparent")],
-      responses: {
-        200: json("How many are sent again.", replayedAnswer, { replayed: 500 }),
-        ...authenticationRefusals("not_found", "not_configured"),
-      },
-    }),
-    guard,
-    async (c) => c.json({ replayed: await callObject(courierAt(c), (courier) => courier.replay({})) }),
   );
 
   app.delete(

@@ -1,0 +1,194 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { courierBounds } from "../../../src/courier/bounds.ts";
+import { Courier } from "../../../src/courier/courier.ts";
+import { Dispatcher, type DispatcherPorts } from "../../../src/courier/dispatcher.ts";
+import type { Outcome } from "../../../src/courier/outcome.ts";
+import type { CourierRow, Endpoint } from "../../../src/platform/courier-api.ts";
+import { CourierStorage } from "../../../src/storage/courier/storage.ts";
+import { NodeSqlDriver } from "../../../src/storage/node.ts";
+import { migrationsIn } from "../../support/partition.ts";
+
+const start = 1_700_000_000_000;
+const day = 24 * 60 * 60_000;
+const failed: Outcome = { kind: "failed", status: 500, reason: "The status was 500.", final: false };
+const refused: Outcome = { kind: "failed", status: 400, reason: "The status was 400.", final: true };
+
+const row = (n: number, more: Partial<CourierRow> = {}): CourierRow => ({
+  effectId: `aa:${n}:0`,
+  type: "order.paid",
+  payload: `{"n":${n}}`,
+  timestamp: start,
+  partition: "room",
+  ...more,
+});
+
+/** A dispatcher on a clock of the test, with its alarm. */
+class World {
+  now = start;
+  alarmAt: number | undefined;
+  alarmsSet = 0;
+  asked = 0;
+  outcome: Outcome = { kind: "delivered", status: 200 };
+  sent: string[] = [];
+  endpoint: Endpoint | undefined = {
+    id: "billing",
+    url: "https://example.com/",
+    state: "active",
+    paused: false,
+    createdAt: 0,
+    ownHost: "partita.example.com",
+    secrets: [],
+  };
+  readonly courier = new Courier(new CourierStorage(new NodeSqlDriver(), migrationsIn("courier")), start);
+  readonly ports: DispatcherPorts = {
+    courier: this.courier,
+    now: () => this.now,
+    fraction: () => 0.5,
+    armAlarm: async (at) => {
+      this.alarmsSet++;
+      this.alarmAt = at;
+    },
+    endpoint: async () => {
+      this.asked++;
+      return this.endpoint;
+    },
+    disable: async (endpoint, reason) => (this.endpoint = { ...endpoint, state: "disabled", reason }),
+    send: async ({ effectId }) => {
+      this.sent.push(effectId);
+      return this.outcome;
+    },
+    log: () => undefined,
+  };
+  readonly dispatcher = new Dispatcher(this.ports);
+
+  /** Runs what is under way, and the alarms up to `now`. */
+  async settle(now = this.now): Promise<void> {
+    await vi.advanceTimersByTimeAsync(0);
+    while (this.alarmAt !== undefined && this.alarmAt <= now) {
+      this.now = Math.max(this.now, this.alarmAt);
+      this.alarmAt = undefined;
+      await this.dispatcher.alarm();
+      await vi.advanceTimersByTimeAsync(0);
+    }
+    this.now = now;
+  }
+}
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+describe("a dispatcher", () => {
+  it("[TX-12] sets its alarm before the first attempt, once for many rows, and asks for its endpoint once", async () => {
+    const world = new World();
+    const order: string[] = [];
+    const { armAlarm, send } = world.ports;
+    Object.assign(world.ports, {
+      armAlarm: (at: number) => (order.push("alarm"), armAlarm(at)),
+      send: (...given: Parameters<typeof send>) => (order.push("send"), send(...given)),
+    });
+    for (let n = 1; n <= 50; n++) await world.dispatcher.accept([row(n)]);
+    await world.settle();
+    expect(order[0]).toBe("alarm");
+    expect(world.sent).toHaveLength(50);
+    expect([world.alarmsSet, world.asked]).toEqual([1, 1]);
+    // The alarm that is left finds nothing, and sets no other.
+    await world.settle(start + day);
+    expect(world.alarmAt).toBeUndefined();
+    expect(world.alarmsSet).toBe(1);
+  });
+
+  it("[LC-9] disables an endpoint that has only failed for five days, whether it answers or not", async () => {
+    for (const outcome of [failed, refused]) {
+      const world = new World();
+      world.outcome = outcome;
+      for (let at = 0; at < 5; at++) {
+        await world.dispatcher.accept([row(at)]);
+        await world.settle(start + (at + 1) * day - 1);
+        expect(world.endpoint!.state).toBe("active");
+      }
+      world.now = start + 5 * day;
+      await world.dispatcher.accept([row(9), row(10)]);
+      await world.settle(start + 5 * day + 60 * 60_000);
+      expect(world.endpoint).toMatchObject({ state: "disabled", reason: "It has failed for five days." });
+      expect(world.courier.status(world.now)).toMatchObject({ waiting: 0 });
+      const sent = world.sent.length;
+      await world.settle(start + 6 * day);
+      expect(world.sent).toHaveLength(sent);
+    }
+  });
+
+  it("[LC-10] disables an endpoint that is full, and stores nothing more for it", async () => {
+    const world = new World();
+    vi.spyOn(world.courier, "isFull", "get").mockReturnValue(true);
+    await expect(world.dispatcher.accept([row(1)])).rejects.toThrow("full");
+    expect(world.endpoint).toMatchObject({ state: "disabled", reason: "Too much is waiting for it." });
+    expect(world.courier.isEmpty).toBe(true);
+  });
+
+  it("[LC-11] waits while it is paused or pending, without an alarm for each row, and goes on by itself", async () => {
+    for (const change of [{ paused: true }, { state: "pending" as const }]) {
+      const world = new World();
+      const active = world.endpoint!;
+      world.endpoint = { ...active, ...change };
+      for (let n = 1; n <= 20; n++) await world.dispatcher.accept([row(n)]);
+      await world.settle(start + 60 * 60_000);
+      expect(world.sent).toEqual([]);
+      expect(world.alarmsSet).toBeLessThan(30);
+      world.endpoint = active;
+      // No notification has arrived.
+      await world.settle(world.now + courierBounds.pausedPollMs + courierBounds.endpointMs);
+      expect(world.sent).toHaveLength(20);
+    }
+  });
+
+  it("[TX-13] with an endpoint that was removed deletes what waits, and one that is disabled buries it", async () => {
+    const removed = new World();
+    removed.endpoint = undefined;
+    await removed.dispatcher.accept([row(1)]);
+    await removed.settle();
+    expect(removed.courier.isEmpty).toBe(true);
+    const disabled = new World();
+    disabled.endpoint = { ...disabled.endpoint!, state: "disabled", reason: "It is gone." };
+    await disabled.dispatcher.accept([row(1), row(2, { ordered: true }), row(3, { ordered: true })]);
+    await disabled.settle();
+    expect(disabled.courier.deadLetters(0, 9)).toMatchObject([
+      { effectId: "aa:1:0", lastReason: "It is gone." },
+      { effectId: "aa:2:0" },
+      { effectId: "aa:3:0" },
+    ]);
+    expect(disabled.sent).toEqual([]);
+  });
+
+  it("[LC-11] while its tenant does not answer it sends nothing, and tries again", async () => {
+    const world = new World();
+    const { endpoint } = world.ports;
+    let fails = true;
+    Object.assign(world.ports, { endpoint: () => (fails ? Promise.reject(new Error("lost")) : endpoint()) });
+    await world.dispatcher.accept([row(1)]);
+    await world.settle(start + 60_000);
+    expect(world.sent).toEqual([]);
+    fails = false;
+    await world.settle(start + 120_000);
+    expect(world.sent).toEqual(["aa:1:0"]);
+  });
+
+  it("[LC-9] an endpoint that is activated again begins with a closed breaker", async () => {
+    const world = new World();
+    const active = world.endpoint!;
+    world.outcome = failed;
+    await world.dispatcher.accept(Array.from({ length: 9 }, (_, at) => row(at)));
+    await world.settle();
+    expect(world.courier.status(world.now).breaker).toBe("open");
+    world.endpoint = { ...active, state: "disabled" };
+    await world.dispatcher.changed();
+    await world.settle();
+    world.outcome = { kind: "delivered", status: 200 };
+    world.endpoint = active;
+    await world.dispatcher.changed();
+    expect(world.courier.status(world.now).breaker).toBe("closed");
+    world.courier.replayAll(world.now);
+    await world.dispatcher.run();
+    await world.settle();
+    expect(world.courier.isEmpty).toBe(true);
+  });
+});
