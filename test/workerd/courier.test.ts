@@ -1,7 +1,11 @@
-import { env, evictDurableObject, runDurableObjectAlarm, SELF } from "cloudflare:test";
+import { env, evictDurableObject, runDurableObjectAlarm, runInDurableObject, SELF } from "cloudflare:test";
 import { Webhook } from "standardwebhooks";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { Courier } from "../../src/courier/courier.ts";
 import type { CourierRow } from "../../src/platform/courier-api.ts";
+import { migrations } from "../../src/storage/courier/migrations.ts";
+import { CourierStorage } from "../../src/storage/courier/storage.ts";
+import { DurableSqlDriver } from "../../src/storage/durable.ts";
 import { fresh } from "./wire.ts";
 
 const address = "http://127.0.0.1:9/hooks";
@@ -141,6 +145,38 @@ describe("an endpoint", () => {
     }
     expect((await ask(`/${id}`, "DELETE")).status).toBe(204);
     expect((await json(await ask("/UPPER", "PUT", { url: address }))).code).toBe("not_found");
+  });
+});
+
+describe("the rows that a courier writes, as the platform counts them", () => {
+  it("[TX-12] are few for each message, and one for each batch that is handed over", async () => {
+    const measured = await runInDurableObject(env.PARTITIONS.getByName("courier/rows"), (_, { storage }) => {
+      const driver = new DurableSqlDriver(storage);
+      const courier = new Courier(new CourierStorage(driver, migrations), 0);
+      courier.accept([row(0)], 0);
+      const counted = (body: () => void) => {
+        const before = driver.rowsWritten;
+        body();
+        return driver.rowsWritten - before;
+      };
+      const rows = (ordered: boolean) =>
+        Array.from({ length: 50 }, (_, at) => row(at + 1, { ordered, partition: ordered ? "hall" : "room" }));
+      const deliver = (one: CourierRow) => courier.settle(one.effectId, { kind: "delivered", status: 204 }, 0, 0);
+      const batch = rows(false);
+      const accepted = counted(() => courier.accept(batch, 0));
+      const failed = counted(() => courier.settle("aa:1:0", { kind: "failed", reason: "no", final: false }, 0, 0));
+      deliver(batch[0]!);
+      const delivered = counted(() => batch.slice(1).forEach(deliver));
+      const ordered = rows(true);
+      const inOrder = counted(() => {
+        courier.accept(ordered, 0);
+        for (const one of ordered) deliver(one);
+      });
+      return { accepted, failed, delivered: delivered / 49, inOrder: inOrder / 50 };
+    });
+    console.log("rows written by a courier", measured);
+    // A row and the entry of when it is due, and one row for the batch; a DELETE is one. In order: the entry of its place, too.
+    expect(measured).toEqual({ accepted: 2 * 50 + 1, failed: 2, delivered: 1, inOrder: 5 });
   });
 });
 

@@ -6,18 +6,20 @@ import type { Failure } from "../../protocol/index.ts";
 import { deadLetterAnswer, deadLetterList, replayedAnswer } from "../document/endpoint-schemas.ts";
 import { authenticationRefusals, headers, json, parameters } from "../document/parts.ts";
 import { query, wholeNumber } from "../document/query.ts";
-import type { Edge } from "../env.ts";
+import type { Edge, EdgeContext } from "../env.ts";
 import type { Guards } from "../guards.ts";
 import { Refused } from "../refused.ts";
 import { courierAt, endpointParameter } from "./endpoints.ts";
 
 const path = "/v1/endpoints/:endpoint/dead-letters";
+/** `<incarnation>:<eventId>:<n>` */
+const effectIdShape = /^[0-9a-f]+:\d+:\d+$/;
 const effectParameter = {
   name: "effect",
   in: "path",
   required: true,
   description: "The id of the effect: the `webhook-id` of its message.",
-  schema: { type: "string" },
+  schema: { type: "string", pattern: effectIdShape.source },
   example: "9f86d081884c7d65:17:0",
 } as const;
 const letter = {
@@ -104,7 +106,7 @@ export function deadLetterRoutes(app: Edge, { requireAdmin }: Guards): void {
     }),
     guard,
     async (c) => {
-      const effectId = c.req.param("effect");
+      const effectId = effectAt(c);
       const found = await callObject(courierAt(c), (courier) => courier.deadLetter({ effectId }));
       if (!found) throw new Refused(noLetter);
       const { payload, ...rest } = found;
@@ -134,7 +136,7 @@ export function deadLetterRoutes(app: Edge, { requireAdmin }: Guards): void {
     }),
     guard,
     async (c) => {
-      const effectId = c.req.param("effect");
+      const effectId = effectAt(c);
       const replayed = await callObject(courierAt(c), (courier) => courier.replay({ effectId }));
       if (replayed === 0) throw new Refused(noLetter);
       return c.json({ replayed });
@@ -157,9 +159,16 @@ export function deadLetterRoutes(app: Edge, { requireAdmin }: Guards): void {
     }),
     guard,
     async (c) => {
-      const effectId = c.req.param("effect");
+      const effectId = effectAt(c);
       await callObject(courierAt(c), (courier) => courier.discard({ effectId }));
       return c.body(null, 204);
     },
   );
+}
+
+/** @throws Refused */
+function effectAt(c: EdgeContext): string {
+  const id = c.req.param("effect") ?? "";
+  if (effectIdShape.test(id)) return id;
+  throw new Refused({ code: "bad_request", detail: 'The id of an effect is as "9f86d081884c7d65:17:0".' });
 }
