@@ -126,6 +126,12 @@ export const bounds = {
   viewsSavedBytesMax: 6 * 1024 * 1024,
   /** A state that takes more in memory is sent as chunks of a snapshot to who asked for chunks: a smaller one costs less in one message. */
   inlineStateBytesMax: 256 * 1024,
+  /**
+   * A state in one message is made in turns, before its `connect` is answered. What has followed since is sent after it: as
+   * many events, and bytes of their payloads; with more the state is made again, in one turn.
+   */
+  missedEventsMax: 500,
+  missedBytesMax: 256 * 1024,
   /** A state in one message, in UTF-16 units of its text: what a state could have before it was weighed. */
   inlineStateUnitsMax: 16 * 1024 * 1024,
   /**
@@ -154,10 +160,15 @@ export const bounds = {
   stateProxiesMax: 64 * 1024,
   /**
    * A submission costs its principal's rate one draft more for each full share of this much work: about 2 ms. So one
-   * principal takes at most about 40 ms of a second for long (20 drafts), whatever is rejected of what it sends: else a
-   * rejected batch that removes 100,000 nodes, 0.2 s and as much to take it back, could be sent ten times a second.
+   * principal takes at most about 40 ms of a second for long (20 drafts).
    */
   rateUnitWork: 4 * 1024,
+  /**
+   * Of what is rejected the work counts this many times: it is undone, and it can be repeated, where what is removed was
+   * inserted before, each part by a draft. So one principal takes about 5 ms of a second for long: a rejected batch that
+   * removes 20,000 nodes takes 77 ms and 41,000 units, and 320 of its drafts (measured: docs/decisions/0015-turns.md).
+   */
+  rejectedWorkFactor: 32,
   /**
    * The work of one submission costs at most what the rate gives back in this time, in seconds: so a draft that removes a
    * whole state, or a rate of few drafts an hour, locks its principal out for a minute, and not for hours.
@@ -233,6 +244,8 @@ export const bounds = {
   unauthenticatedBytesMax: 128 * 1024,
   /** What the frames of all connections take in memory that wait in this way, in bytes: with more, who holds most of them ends. */
   heldBytesMax: 4 * 1024 * 1024,
+  /** The first frame of a connection, in UTF-16 units or bytes: a `connect` with the longest token fits twice. */
+  firstFrameBytesMax: 16 * 1024,
   /** Connections to a partition that have not sent their token yet. */
   unauthenticatedMax: 64,
   /** How long a partition can be drained at once, in milliseconds. */

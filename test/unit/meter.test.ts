@@ -107,12 +107,14 @@ describe("a submission that takes much work", () => {
 
   it("[AU-5] [AU-6] [BD-1] costs the rate of its principal as many drafts as its work is worth, whatever comes of it", () => {
     const heavy = { units: much, in: "reduce" };
-    const worth = 1 + Math.floor(much / bounds.rateUnitWork);
+    // What is rejected counts more, and at most what the rate gives back in a minute.
+    const rejectedWork = Math.floor((much * bounds.rejectedWorkFactor) / bounds.rateUnitWork);
+    const worth = 1 + Math.min(rejectedWork, bounds.rateWorkSecondsMax);
     const small = decided((a, at) => a.submit(`s${at}`, "work", { units: 10, in: "reduce" }));
     expect(small.count).toBe(burst);
     // The last one leaves a debt, which is paid before the next.
     const rejected = decided((a, at) => a.submit(`r${at}`, "work", heavy));
-    expect(rejected).toEqual({ count: 3, retryAfter: 3 * worth - burst + 1 });
+    expect(rejected).toEqual({ count: 1, retryAfter: worth - burst + 1 });
     const accepted = decided((a, at) => a.submit(`a${at}`, "work", { ...heavy, units: much - 1_000 }));
     expect(accepted.count).toBe(Math.ceil(burst / (1 + Math.floor((much - 1_000) / bounds.rateUnitWork))));
     const batch = decided((a, at) => {
@@ -120,7 +122,10 @@ describe("a submission that takes much work", () => {
       const events = [member("x", { ...heavy, units: much - 1_000 }), member("y", heavy)];
       return a.send("submit_events", { batchId: `b${at}`, mode: "atomic", events })[0]!;
     });
-    expect(batch.count).toBe(2);
+    expect(batch.count).toBe(1);
+    // As much as ordinary drafts take costs nothing more.
+    const ordinary = decided((a, at) => a.submit(`o${at}`, "bare", { wrong: at }));
+    expect(ordinary.count).toBe(burst);
   });
 
   it("[AU-5] [BD-1] locks its principal out for a bounded time, whatever the work and the rate", () => {

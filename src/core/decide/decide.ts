@@ -109,7 +109,9 @@ function attempt(context: WriteContext, author: Author, clientId: string, submis
       ? decideAtomic(context, author, clientId, submission)
       : decideSingle(context, author, clientId, submission);
   if (isReplay(outcome)) return outcome;
-  const taken = { bytes: live.head.bytes - bytesBefore, work: state.work - workBefore };
+  // Nobody has paid before for what is rejected, as whoever inserts has for what is removed; and it is undone, too.
+  const factor = live.head.eventId === headBefore ? bounds.rejectedWorkFactor : 1;
+  const taken = { bytes: live.head.bytes - bytesBefore, work: (state.work - workBefore) * factor };
   window.onRollback(limiter.spend(ports.storage, writes, author, drafts, taken, now));
   if (outcome.kind === "refused") return outcome;
   for (const result of outcome.verdict.results) if (result.kind === "accepted") window.events.push(result.event);
