@@ -91,11 +91,11 @@ function replayBytes({ fold }: Live, reads: StorageReads, snapshot: SnapshotRow 
       detail: `Event ${at} is ${at - from} events from the nearest snapshot; at most ${replayEventsMax} are replayed.`,
     });
   }
-  const bytes = stateBytes + reads.events.bytesAfter(from, at);
+  const bytes = stateBytes + reads.events.bytesAfter(from, at, replayBytesMax);
   if (bytes > replayBytesMax) {
     throw new Refusal({
       code: "too_expensive",
-      detail: `The nearest snapshot and the events from it to event ${at} have ${bytes} bytes; at most ${replayBytesMax} are replayed.`,
+      detail: `The nearest snapshot and the events from it to event ${at} have more than ${replayBytesMax} bytes; at most ${replayBytesMax} are replayed.`,
     });
   }
   if (bytes * bounds.decodedBytesPerUnitMax > fold.bytesForCopies) {

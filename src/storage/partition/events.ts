@@ -52,8 +52,8 @@ export interface EventReads {
   beforeNewest(limit: number, bytes: number): number;
   /** @throws Damage where the event is damaged. */
   find(principal: string, draftId: string): EventRow | undefined;
-  /** Payload bytes of the events after `eventId`, up to and with `upTo`. */
-  bytesAfter(eventId: number, upTo?: number): number;
+  /** Payload bytes of the events after `eventId`, up to and with `upTo`; where they are more than `max`, of some of them that are. */
+  bytesAfter(eventId: number, upTo?: number, max?: number): number;
 }
 
 export interface EventWrites {
@@ -71,6 +71,14 @@ const selectAfter = `SELECT * FROM events WHERE event_id > ?1 AND event_id <=
       (SELECT event_id, length(payload) AS bytes FROM events WHERE event_id > ?1 ORDER BY event_id LIMIT ?2))
    WHERE total - bytes < ?3)
   ORDER BY event_id`;
+
+/**
+ * How many rows a statement looks at, at first: what a few large events need is found without the sizes of hundreds. Each
+ * further one that finds only small events looks at twice as many.
+ */
+const lookaheadRowsMin = 64;
+/** How many sizes are summed between two comparisons with their bound. */
+const summedRows = 512;
 
 const selectFirstOfNewest = `SELECT min(event_id) AS first FROM
   (SELECT event_id, sum(bytes) OVER (ORDER BY event_id DESC) AS total FROM
@@ -108,15 +116,23 @@ export class EventsTable implements EventReads, EventWrites {
 
   after(eventId: number, limit: number, bytes: number): EventRow[] {
     const events: EventRow[] = [];
-    for (const row of this.#database.read(selectAfter, eventId, limit, bytes)) {
-      const next = eventId + events.length + 1;
-      try {
-        if (row["event_id"] !== next) throw new Damage("its row is missing", next);
-        events.push(eventOf(row));
-      } catch (error) {
-        if (events.length === 0) throw error;
-        break;
+    let bytesLeft = bytes;
+    for (let rows = lookaheadRowsMin; events.length < limit && bytesLeft > 0; rows *= 2) {
+      const count = Math.min(rows, limit - events.length);
+      const found = this.#database.read(selectAfter, eventId + events.length, count, bytesLeft);
+      for (const row of found) {
+        const next = eventId + events.length + 1;
+        try {
+          if (row["event_id"] !== next) throw new Damage("its row is missing", next);
+          const event = eventOf(row);
+          events.push(event);
+          bytesLeft -= event.payloadBytes;
+        } catch (error) {
+          if (events.length === 0) throw error;
+          return events;
+        }
       }
+      if (found.length < count) break;
     }
     return events;
   }
@@ -132,10 +148,19 @@ export class EventsTable implements EventReads, EventWrites {
     return row && eventOf(row);
   }
 
-  bytesAfter(eventId: number, upTo = Number.MAX_SAFE_INTEGER): number {
+  bytesAfter(eventId: number, upTo = Number.MAX_SAFE_INTEGER, max = Number.POSITIVE_INFINITY): number {
+    if (max === Number.POSITIVE_INFINITY) return this.#bytesBetween(eventId, upTo);
+    let bytes = 0;
+    for (let from = eventId; from < upTo && bytes <= max; from += summedRows) {
+      bytes += this.#bytesBetween(from, Math.min(from + summedRows, upTo));
+    }
+    return bytes;
+  }
+
+  #bytesBetween(after: number, upTo: number): number {
     const [row] = this.#database.read(
       "SELECT coalesce(sum(length(payload)), 0) AS bytes FROM events WHERE event_id > ? AND event_id <= ?",
-      eventId,
+      after,
       upTo,
     );
     return (row?.["bytes"] as number | undefined) ?? 0;
