@@ -5,8 +5,11 @@ import {
   type Frame,
   type FrameSource,
   type Intake,
+  notConnected,
   type Partition,
+  Refusal,
   Session,
+  type StateText,
   type SessionState,
   type Submission,
   type Subscriber,
@@ -20,6 +23,7 @@ import type { HeldFrames } from "./held-frames.ts";
 import { type KeptOutstanding, Outstanding, type OutstandingSums } from "./outstanding.ts";
 
 type Submit = Extract<Command, { kind: "submit" }>;
+type Connect = Extract<Command, { kind: "connect" }>;
 
 /** A connection on which nothing was received for this long ends; clients send a heartbeat far more often. */
 export const idleMsMax = 10 * 60 * 1_000;
@@ -91,6 +95,8 @@ export interface ConnectionHost {
   admitRequest(author: Author): Promise<Failure | undefined>;
   /** Returns why new drafts of this author are refused, or undefined; has the tenant count the partition. */
   admitDraft(author: Author): Promise<Failure | undefined>;
+  /** Makes the state as one text, in turns. Rejects with a `Refusal` where too many wait. */
+  makeStateText(principal: string): Promise<StateText>;
   /** Runs one entry into the core that is not a frame. */
   step<T>(body: () => T): T;
   /** Called once, when the connection has ended. */
@@ -111,7 +117,9 @@ export class Connection implements Subscriber, FrameSource {
   /** The time of the last sign of life other than a frame that was processed here. */
   #aliveAt = 0;
   #ended = false;
-  /** Whether a frame waits for the verifier or the tenant. */
+  /** Whether a `connect` has come. */
+  #began = false;
+  /** Whether a frame waits for the verifier or the tenant, or for a state. */
   #held = false;
   /** The frames that wait: behind that one, or because the peer has to read first. */
   readonly #waiting: Frame[] = [];
@@ -186,7 +194,11 @@ export class Connection implements Subscriber, FrameSource {
 
   #decode(frame: Frame): Decoded {
     this.#dialect ??= this.#host.dialects.recognising(frame);
-    return this.#dialect.decode(frame);
+    // Nobody is known yet: what a large frame is about is not found out.
+    if (!this.#began && !this.session.state.client && bytesOf(frame) > bounds.firstFrameBytesMax) return tooEarly;
+    const decoded = this.#dialect.decode(frame);
+    this.#began ||= decoded.kind === "connect" || decoded.kind === "token";
+    return decoded;
   }
 
   /** Returns the work that a frame asks for; undefined if that is none, or is known later. */
@@ -196,7 +208,10 @@ export class Connection implements Subscriber, FrameSource {
       const refused = this.#host.partition.show(this.session, decoded, now);
       return refused && this.#work(refused, frame);
     }
-    return this.#mustClaim(decoded) ? this.#claimFor(decoded, frame) : this.#work(decoded, frame);
+    if (this.#mustClaim(decoded)) return this.#claimFor(decoded, frame);
+    if (!this.#needsStateText(decoded)) return this.#work(decoded, frame);
+    this.#hold(frame, () => this.#withStateText(decoded));
+    return undefined;
   }
 
   /** Whether a frame proves that something was read. */
@@ -313,9 +328,27 @@ export class Connection implements Subscriber, FrameSource {
     if (!authenticate) return this.#work(command(undefined), frame);
     this.#hold(frame, async () => {
       const author = await authenticate(this.session, token);
-      return "code" in author ? { kind: "refused", requestId, failure: author } : command(author);
+      if ("code" in author) return { kind: "refused", requestId, failure: author };
+      const found = command(author);
+      return this.#needsStateText(found) ? await this.#withStateText(found) : found;
     });
     return undefined;
+  }
+
+  #needsStateText(command: Command): command is Connect {
+    const { partition, now } = this.#host;
+    return command.kind === "connect" && partition.needsStateText(this.session, command, now());
+  }
+
+  /** Adds the state to a `connect`, made in turns. */
+  async #withStateText(command: Connect): Promise<Command> {
+    const { principal } = command.author ?? this.session.author ?? { principal: command.clientId };
+    try {
+      return { ...command, stateText: await this.#host.makeStateText(principal) };
+    } catch (error) {
+      if (!(error instanceof Refusal)) return command;
+      return { kind: "refused", requestId: command.requestId, failure: error.failure };
+    }
   }
 
   /** Queues all later frames until the command of this one is known, so that they stay in order. */
@@ -447,6 +480,8 @@ export class Connection implements Subscriber, FrameSource {
     this.end("slow_consumer");
   }
 }
+
+const tooEarly: Command = { kind: "unreadable", requestId: undefined, draftId: undefined, failure: notConnected };
 
 const readingKinds: ReadonlySet<string> = new Set<Decoded["kind"]>(["token", "connect", "sync", "state_chunk", "hash"]);
 
