@@ -2,6 +2,8 @@ export { type Command, type Draft, type PresenceCommand, single, type Submission
 export { endDrain } from "./jobs/end-drain.ts";
 export { rejectionRetentionMs, sweepRecords } from "./jobs/sweep-records.ts";
 export { socketSweepMs, sweepSockets } from "./jobs/sweep-sockets.ts";
+export type { Delivered, Delivery } from "./effects/deliveries.ts";
+export { deliverJob, redeliver } from "./effects/retry.ts";
 export type { Usages } from "./usage.ts";
 export type { DraftResult, Outcome, Page, Reply, SessionState, Subscriber, Verdict } from "./replies.ts";
 export { bytesOf, type Frame, type FrameSource, Intake, overloaded } from "./window/intake.ts";
@@ -14,6 +16,7 @@ export { Partition } from "./partition.ts";
 export { proofOf } from "./delivery/proof.ts";
 export { bytesOfPage } from "./delivery/read-cost.ts";
 export type { Standing } from "./delivery/reads.ts";
+export { effectIdOf } from "../storage/port.ts";
 export { describe, type Logger, type Ports } from "./ports.ts";
 export type { PartitionName } from "./environment.ts";
 export { type SnapshotDraft, snapshotJob } from "./jobs/snapshots.ts";

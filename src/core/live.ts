@@ -4,7 +4,9 @@ import { StateHash } from "./delivery/state-hash.ts";
 import { type Fault, FaultLog } from "./faults.ts";
 import { Fold, type Folder, loadSnapshot } from "./fold.ts";
 import { Head } from "./head.ts";
+import { DeadLetterCount } from "./effects/dead-letter-count.ts";
 import { Outbox } from "./effects/outbox.ts";
+import { guard } from "./effects/guard.ts";
 import { Schedule } from "./jobs/schedule.ts";
 import type { Folding, Slice } from "./rebuilding.ts";
 import { RecentEvents } from "./recent-events.ts";
@@ -24,6 +26,7 @@ export class Live {
   readonly hash = new StateHash();
   readonly schedule: Schedule;
   readonly outbox: Outbox;
+  readonly deadLetters = new DeadLetterCount();
   readonly faults = new FaultLog();
 
   /**
@@ -43,6 +46,7 @@ export class Live {
     const jobs = reads.jobs.all();
     this.schedule = new Schedule(jobs);
     this.outbox = new Outbox(reads, jobs);
+    guard(this, now);
     // One that is much longer is not begun with: the object must answer soon.
     if (head.eventId - snapshot.eventId <= load.events) this.advance(reads, folder, load, now);
     if (this.fold.behind !== undefined) this.schedule.derive("rebuild", now);

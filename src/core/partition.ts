@@ -17,6 +17,7 @@ import { assertSameLog, proofAt } from "./delivery/proof.ts";
 import { type Standing, type StateRead, stateSteps } from "./delivery/reads.ts";
 import { Session } from "./delivery/session.ts";
 import type { Subscription } from "./delivery/subscription.ts";
+import { Deliveries } from "./effects/deliveries.ts";
 import type { Environment, PartitionName } from "./environment.ts";
 import { failureOf } from "./failures.ts";
 import { isFault } from "./faults.ts";
@@ -60,6 +61,8 @@ export class Partition {
   readonly name: PartitionName;
   /** Logs what is almost full. */
   readonly warnings: FillWarnings;
+  /** What commits have caused outside. */
+  readonly deliveries: Deliveries;
   readonly #environment: Environment;
   readonly #memory: Memory;
   readonly #limiter: Limiter;
@@ -90,6 +93,9 @@ export class Partition {
     this.#fanOut = fanOut;
     this.warnings = new FillWarnings(ports.log, { ...name });
     this.#windows = new Windows(environment, { memory, fanOut, presence, limiter, warnings: this.warnings, transform });
+    this.deliveries = new Deliveries(environment, memory, (author, clientId, submission, now) =>
+      this.submit(author, clientId, submission, now),
+    );
     this.#jobs = new JobRunner(environment, memory, fanOut, jobs);
   }
 

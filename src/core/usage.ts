@@ -13,7 +13,7 @@ export interface Usage {
 /** What of a partition has a bound, by name. */
 export type Usages = Readonly<Record<string, Usage>>;
 
-/** How full the log, the state and the rejections are. */
+/** How full the log, the state, the rejections and the effects are. */
 export function usagesOf(live: Live, limits: Limits, reads: StorageReads): Usages {
   const { count, bytes } = live.rejections.all(reads);
   return {
@@ -21,6 +21,9 @@ export function usagesOf(live: Live, limits: Limits, reads: StorageReads): Usage
     stateBytes: stateUsage(live),
     rejections: { used: count, max: bounds.rejectionsMax },
     rejectionBytes: { used: bytes, max: bounds.rejectionBytesMax },
+    effects: { used: live.outbox.rows, max: bounds.outboxRowsMax },
+    effectBytes: { used: live.outbox.bytes, max: bounds.outboxBytesMax },
+    deadLetters: { used: live.deadLetters.of(reads), max: bounds.deadLettersMax },
   };
 }
 

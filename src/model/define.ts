@@ -147,6 +147,14 @@ export interface EventDefinition<S, P extends z.core.$ZodType> {
 export type InternalIn<Marks> = { [Type in keyof Marks]: Marks[Type] extends true ? Type : never }[keyof Marks] &
   string;
 
+/** What partitions of a model accept from others of their tenant. */
+export interface Accepted {
+  /** The name of a partition, or a prefix of names that ends in `*`. */
+  readonly from: string;
+  /** The event types. */
+  readonly types: readonly string[];
+}
+
 /** What an application plugs in. */
 export interface ModelDefinition<S extends object, Payloads extends Record<string, z.core.$ZodType>> {
   /** Names the model in logs and snapshots. */
@@ -160,6 +168,8 @@ export interface ModelDefinition<S extends object, Payloads extends Record<strin
   invariants?: { readonly [name: string]: (state: DeepReadonly<S>) => boolean };
   /** What events say of their authors; absent: the client id, and no author. A change of it needs a new `version`. */
   authors?: AuthorsShown;
+  /** The drafts that effects of other partitions may submit; absent: none. Their principal is `partition:<name>`. */
+  accepts?: readonly Accepted[];
   /**
    * Whether the state allows an action: `read`, or the type of an event. Besides the permissions of the token, which
    * are checked too. Absent: everything. Reading is checked at connect, at each read, and after each change; drafts

@@ -4,6 +4,7 @@
  * @module partita/model
  */
 export {
+  type Accepted,
   type AnyModel,
   type AuthorsShown,
   type Compensation,

@@ -6,10 +6,15 @@ import type { AnyModel } from "./define.ts";
  */
 export type ModelRegistry = Readonly<Record<string, AnyModel>>;
 
+/** Whether the name of a partition is `pattern`, or begins with it where that ends in `*`. */
+export function matches(pattern: string, name: string): boolean {
+  return pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
+}
+
 /** The model of the partition with this name; undefined if none is declared. */
 export function modelFor(registry: ModelRegistry, name: string): AnyModel | undefined {
   for (const [pattern, model] of Object.entries(registry)) {
-    if (pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern) return model;
+    if (matches(pattern, name)) return model;
   }
   return undefined;
 }

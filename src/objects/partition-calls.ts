@@ -1,4 +1,4 @@
-import type { Submission } from "../core/index.ts";
+import type { Delivered, Submission } from "../core/index.ts";
 import { asciiJson } from "../platform/ascii.ts";
 import {
   type Named,
@@ -7,6 +7,7 @@ import {
   streamHeader,
   streamHeaderBefore,
   type StreamRequest,
+  type SubmittedEffect,
   type TenantChanges,
 } from "../platform/rpc.ts";
 import type { Author } from "../protocol/index.ts";
@@ -60,6 +61,14 @@ export interface ReadStateCall {
   context: RequestContext;
 }
 
+/** Effects of another partition of the tenant. */
+export interface DeliverCall {
+  /** Its name. */
+  from: string;
+  effects: readonly SubmittedEffect[];
+  traceId: string;
+}
+
 /** The remote methods of a partition's object. */
 export interface PartitionRpc extends PartitionRpcBefore {
   fetch(request: Request): Promise<Response>;
@@ -68,6 +77,8 @@ export interface PartitionRpc extends PartitionRpcBefore {
   submitWith(asked: Named<SubmitCall>): Promise<HttpAnswer>;
   readEventsWith(asked: Named<ReadEventsCall>): Promise<HttpAnswer>;
   readStateWith(asked: Named<ReadStateCall>): Promise<HttpAnswer<AnswerBody>>;
+  /** Decides drafts, in their order. Returns what became of the first ones. */
+  deliverWith(asked: Named<DeliverCall>): Promise<readonly Delivered[]>;
   readUsage(asked: Named<RequestContext>): Promise<HttpAnswer>;
   ready(asked: Named<RequestContext>): Promise<HttpAnswer>;
   /** Applies changes. Returns whether it stays subscribed. */
@@ -159,6 +170,9 @@ export function partitionCalls(stub: PartitionRpc) {
         () => stub.readStateWith(named(asked)),
         () => stub.readState(asked.at, asked.context),
       ),
+
+    /** An object of the version before does not have it: then it throws, and the sender tries again. */
+    deliver: (asked: DeliverCall): Promise<readonly Delivered[]> => stub.deliverWith(named(asked)),
 
     readUsage: (asked: RequestContext): Promise<HttpAnswer> => stub.readUsage(named(asked)),
 

@@ -6,7 +6,7 @@ import { bytesPort } from "../platform/hash.ts";
 import { log } from "../platform/log.ts";
 import type { TenantApi } from "../platform/rpc.ts";
 import { startTimer } from "../platform/timer.ts";
-import type { ShellPorts } from "../shell/ports.ts";
+import type { EffectPorts, ShellPorts } from "../shell/ports.ts";
 import { DurableSqlDriver } from "../storage/durable.ts";
 import { migrations } from "../storage/partition/migrations.ts";
 import { PartitionStorage } from "../storage/partition/storage.ts";
@@ -16,6 +16,7 @@ export function durablePorts(
   ctx: DurableObjectState,
   settings: IdentitySettings,
   tenant: TenantApi | undefined,
+  effects: EffectPorts,
 ): ShellPorts {
   const keys = keysTagReader(settings);
   return {
@@ -44,6 +45,7 @@ export function durablePorts(
     },
     armAlarm: (at) => ctx.storage.setAlarm(at),
     tenant,
+    effects,
     keys: () => (tenant ? keys() : undefined),
     async verify(token, now) {
       const verifier = verifierOf(settings, waitUntil);

@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import type { PartitionName } from "../core/index.ts";
+import type { Delivered, PartitionName } from "../core/index.ts";
 import type { IdentitySettings } from "../identity/settings.ts";
 import { modelOf } from "../models/canary/index.ts";
 import { stubOf } from "../platform/placement.ts";
@@ -25,6 +25,7 @@ import type { Application } from "./application.ts";
 import { named } from "./calls.ts";
 import { nameOf } from "./object-name.ts";
 import type {
+  DeliverCall,
   PartitionRpc,
   PartitionRpcBefore,
   PollCall,
@@ -33,11 +34,13 @@ import type {
   ReadStateCall,
   SubmitCall,
 } from "./partition-calls.ts";
+import { effectPorts } from "./effect-ports.ts";
 import { durablePorts } from "./partition-ports.ts";
 import { answerClose, socketCarrier } from "./sockets.ts";
 import { tenantApiOf, tenantCalls, type TenantRpc } from "./tenant-calls.ts";
 
 interface PartitionEnv extends IdentitySettings {
+  PARTITIONS: DurableObjectNamespace<DurableObject & PartitionRpc>;
   TENANTS: DurableObjectNamespace<DurableObject & TenantRpc>;
 }
 
@@ -66,7 +69,12 @@ export function partitionObject({ models, effects: allEffects, roles, limits, pl
       if (!model) throw new Error("no model serves this partition");
       const effects = allEffects.find((declared) => declared.model === model);
       const freshTenant = () => tenantCalls(stubOf(env.TENANTS, name.tenant, placementOf(name.tenant)));
-      const ports = durablePorts(ctx, env, env.PARTITA_IDENTITY === "open" ? undefined : tenantApiOf(freshTenant));
+      const ports = durablePorts(
+        ctx,
+        env,
+        env.PARTITA_IDENTITY === "open" ? undefined : tenantApiOf(freshTenant),
+        effectPorts(env, name, models, placementOf),
+      );
       this.#shell = new PartitionShell({ name, model, effects, roles, limits }, ports);
       ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(heartbeatFrame, heartbeatFrame));
       // Before any message: reads the alarm that is set, so that it is set again only if it must be earlier.
@@ -146,6 +154,10 @@ export function partitionObject({ models, effects: allEffects, roles, limits, pl
 
     readStateWith({ at, context }: Named<ReadStateCall>): Promise<HttpAnswer<AnswerBody>> {
       return this.#shell.readState(at, context);
+    }
+
+    deliverWith({ from, effects, traceId }: Named<DeliverCall>): Promise<readonly Delivered[]> {
+      return this.#shell.deliver(from, effects, traceId);
     }
 
     readUsage(context: RequestContext): Promise<HttpAnswer> {

@@ -1,4 +1,4 @@
-import type { Author, Failure, Limits } from "../protocol/index.ts";
+import type { Author, Failure, JsonObject, Limits } from "../protocol/index.ts";
 
 /** The revocation of a token, or of all tokens of a subject. */
 export interface Revocation {
@@ -63,6 +63,27 @@ export interface TenantApi {
   claim(asked: { partition: string }): Promise<Failure | undefined>;
   /** Grants up to `count` tokens of the tenant's rate; if none, `retryAfterMs` says when to retry. */
   grant(asked: { count: number }): Promise<{ granted: number; retryAfterMs: number }>;
+}
+
+/** A draft that an effect of another partition submits. */
+export interface SubmittedEffect {
+  /** Its key. */
+  effectId: string;
+  event: JsonObject & { type: string };
+  correlationId: string;
+  /** How many effects led to it, with itself. */
+  hops: number;
+}
+
+/** What a queue of the platform is given. */
+export interface QueueMessage {
+  effectId: string;
+  tenant: string;
+  partition: string;
+  /** Milliseconds since 1970: the time of the event. */
+  timestamp: number;
+  correlationId: string;
+  payload: JsonObject;
 }
 
 /** The header with the author of a connection, from the edge to the object. The edge removes it from requests of clients. */

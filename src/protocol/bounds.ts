@@ -258,6 +258,14 @@ export const bounds = {
   /** Effects of a partition that wait, in number and in bytes: to load so many takes about 10 ms. With more, what would cause another one is not decided. */
   outboxRowsMax: 10_000,
   outboxBytesMax: 32 * 1024 * 1024,
+  /** Effects of one delivery, in number and in bytes: a batch of the platform's queues has 100 messages and 256 KB. */
+  deliveryRowsMax: 50,
+  deliveryBytesMax: 192 * 1024,
+  /** The longest pause between two attempts to deliver, in milliseconds; and after this time an effect that could not be delivered is given up. */
+  effectRetryMsMax: 10 * 60_000,
+  effectAgeMsMax: 24 * 60 * 60_000,
+  /** Effects of a partition that were given up. With more, what would become another one waits. */
+  deadLettersMax: 10_000,
   /** Effects that lead to each other, one after the other: a longer chain is a circle. */
   effectHopsMax: 16,
   /** Characters of a WebSocket close reason: 123 UTF-8 bytes (RFC 6455, 5.5), at up to three a character. */

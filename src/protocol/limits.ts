@@ -29,6 +29,8 @@ export interface Limits {
   connectionsPerPartition: number | null;
   /** Bytes of a partition's log; null: as many as the platform has room for (`bounds.logBytesMax`). */
   logBytes: number | null;
+  /** `paused`: effects wait, and nothing is delivered. What is delivered already is not stopped. */
+  effects: "delivered" | "paused";
 }
 
 /**
@@ -48,6 +50,7 @@ export const defaultLimits: Limits = {
   connectionsPerPrincipal: 64,
   connectionsPerPartition: 10_000,
   logBytes: null,
+  effects: "delivered",
 };
 
 /** No limits: the default in open development mode. */
@@ -62,6 +65,7 @@ export const noLimits: Limits = {
   connectionsPerPrincipal: null,
   connectionsPerPartition: null,
   logBytes: null,
+  effects: "delivered",
 };
 
 /** A rate of `count` per minute with a burst of `count`; `perMinute(100)` is the rate of the Insieme design. */

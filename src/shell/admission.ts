@@ -106,8 +106,13 @@ export class Admission {
    * partition. Not for what was decided before: it is answered again.
    */
   async admitDraft(author: Author): Promise<Failure | undefined> {
+    return isVerified(author) ? await this.admitEffects() : this.#drainFailure();
+  }
+
+  /** Returns why drafts that effects submit are refused, or undefined. */
+  async admitEffects(): Promise<Failure | undefined> {
     const { link } = this.#host;
-    const failure = isVerified(author) && link?.mustClaim ? await link.claim() : undefined;
+    const failure = link?.mustClaim ? await link.claim() : undefined;
     return failure ?? this.#drainFailure();
   }
 

@@ -1,5 +1,7 @@
 import {
   bytesOfPage,
+  type Delivered,
+  deliverJob,
   describe,
   endDrain,
   type Folding,
@@ -10,6 +12,7 @@ import {
   Partition,
   type PartitionName,
   rebuildJob,
+  redeliver,
   Refusal,
   type Session,
   snapshotJob,
@@ -24,6 +27,7 @@ import {
 import type { Effects } from "../model/effects.ts";
 import type { AnyModel } from "../model/index.ts";
 import { hmac, sha256 } from "../platform/hash.ts";
+import type { SubmittedEffect } from "../platform/rpc.ts";
 import type { ReadOptions, RequestContext, StreamRequest, TenantChanges } from "../platform/rpc.ts";
 import { type Author, defaultLimits, type Failure, type Limits, noLimits } from "../protocol/index.ts";
 import {
@@ -51,6 +55,8 @@ import {
   type ConnectionHost,
   idleMsMax,
 } from "./connection.ts";
+import { receiveEffects } from "./effect-receiver.ts";
+import { EffectSender } from "./effect-sender.ts";
 import type { EventSink } from "./event-sink.ts";
 import { HeldFrames } from "./held-frames.ts";
 import { OutstandingSums } from "./outstanding.ts";
@@ -114,6 +120,7 @@ export class PartitionShell {
   readonly #host: ConnectionHost;
   readonly #connections = new Set<Connection>();
   readonly #streams: Streams;
+  readonly #effects: EffectSender;
   readonly #reads: Reads;
   readonly #stateReaders: StateReaders;
   /** Undefined in open development mode, where clients are not authenticated. */
@@ -138,6 +145,8 @@ export class PartitionShell {
     const jobs = [
       sweepRecords,
       endDrain,
+      deliverJob(() => this.#effects.paused),
+      redeliver,
       snapshotJob((draft) => writeSnapshot(this.#partition, draft, ports, this.#turns, settings.snapshotChunkUnits)),
       rebuildJob(() =>
         rebuild(this.#partition, ports, this.#turns, settings.folding?.slicesMax, settings.snapshotChunkUnits),
@@ -216,6 +225,16 @@ export class PartitionShell {
       roles,
       now,
       verify: (token, at) => ports.verify(token, at),
+    });
+    this.#effects = new EffectSender({
+      partition,
+      ports: ports.effects,
+      log: ports.log,
+      now,
+      timer: (run, delayMs) => ports.timer(run, delayMs),
+      afterIo: (run) => ports.afterIo(run),
+      step,
+      refresh: async () => await this.#link?.refresh(),
     });
     this.#reads = new Reads(this.#turns);
     this.#stateReaders = new StateReaders(ports, this.#turns);
@@ -393,6 +412,26 @@ export class PartitionShell {
     });
   }
 
+  /** Decides effects of the partition `from`, in their order. Returns what became of the first ones. */
+  async deliver(from: string, effects: readonly SubmittedEffect[], traceId: string): Promise<readonly Delivered[]> {
+    const host = {
+      model: this.#settings.model,
+      admit: () => this.#admission.admitEffects(),
+      decide: (author: Author, submission: Submission, bytes: number, declined: Failure | undefined) =>
+        new Promise<Outcome>((answer) => {
+          const work: Work = declined
+            ? { author, submission, declined, traceId, answer }
+            : { author, clientId: author.principal, submission, traceId, answer };
+          this.#step(() => {
+            if (this.#intake.offer(author.principal, work, bytes)) return;
+            const failure = this.#partition.failureOf(new Refusal(overloaded), this.#ports.now(), traceId);
+            answer({ kind: "refused", failure });
+          });
+        }),
+    };
+    return await receiveEffects(host, from, effects);
+  }
+
   /** Reads a page of the log. */
   readEvents(
     since: number,
@@ -501,7 +540,7 @@ export class PartitionShell {
       this.#partition.open(now);
       if (this.#partition.exists) this.#partition.keepDrain(until, now);
       // Its clients have written nothing yet, and a drain must not create storage: the alarm alone says until when.
-      else this.#arm(until);
+      else this.#setAlarm(until);
     } catch (error) {
       // As long as the object does not sleep, it is drained all the same; and with a timer it does not.
       const again = () => this.#step(() => this.#keepDrain(until, this.#ports.now()));
@@ -580,6 +619,7 @@ export class PartitionShell {
     } finally {
       this.#dialects.forget();
       this.#arm(this.#partition.nextDue);
+      this.#effects.start();
     }
   }
 
@@ -591,7 +631,12 @@ export class PartitionShell {
   }
 
   #arm(at: number | undefined): void {
-    if (at === undefined || at === this.#armedAt || this.#armingFailed) return;
+    // An alarm is a billed row: one that comes too early finds nothing due, and sets the next.
+    if (at === undefined || this.#armingFailed || (this.#armedAt !== undefined && this.#armedAt <= at)) return;
+    this.#setAlarm(at);
+  }
+
+  #setAlarm(at: number): void {
     this.#armedAt = at;
     this.#ports.armAlarm(at).catch((error: unknown) => {
       this.#ports.log("error", "the alarm could not be set", { ...this.#settings.name, error: describe(error) });

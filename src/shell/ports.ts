@@ -1,6 +1,7 @@
-import type { Logger } from "../core/index.ts";
+import type { Delivered, Logger } from "../core/index.ts";
 import type { Subject } from "../identity/verify.ts";
-import type { TenantApi } from "../platform/rpc.ts";
+import type { CourierRow } from "../platform/courier-api.ts";
+import type { QueueMessage, SubmittedEffect, TenantApi } from "../platform/rpc.ts";
 import type { Failure } from "../protocol/index.ts";
 import type { Storage } from "../storage/port.ts";
 import type { StreamBody } from "./event-sink.ts";
@@ -25,6 +26,16 @@ export interface ShellRandom {
   fraction(): number;
 }
 
+/** Where effects go. Each may be called again with what it has received already. */
+export interface EffectPorts {
+  /** Has another partition of the tenant decide drafts, in their order. Returns what became of the first ones. */
+  submit(partition: string, effects: readonly SubmittedEffect[]): Promise<readonly Delivered[]>;
+  /** Puts messages on a queue. Resolves when it has all. */
+  enqueue(queue: string, messages: readonly QueueMessage[]): Promise<void>;
+  /** Gives webhooks to the couriers of the tenant's endpoints. Resolves when each has stored those that it is to deliver. */
+  webhooks(rows: readonly CourierRow[]): Promise<void>;
+}
+
 /** Everything that the shell needs of its platform: a Durable Object passes the real ports, the simulator its own. */
 export interface ShellPorts {
   readonly storage: Storage;
@@ -42,6 +53,7 @@ export interface ShellPorts {
   armAlarm(at: number): Promise<void>;
   /** The tenant's object; undefined in open development mode, where there is no tenant. */
   readonly tenant: TenantApi | undefined;
+  readonly effects: EffectPorts;
   /** The tag of the keys that `verify` uses now; undefined in open development mode. It may change at any time. */
   keys(): string | undefined;
   /** Verifies a token. Returns its subject, or why it is refused. */

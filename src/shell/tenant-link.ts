@@ -117,6 +117,11 @@ export class TenantLink {
     if (now >= this.#renewAt) void this.#ask();
   }
 
+  /** Learns what the tenant has changed, where that may be unknown. Never rejects. */
+  async refresh(): Promise<void> {
+    if (!this.#trusts(this.#host.now())) await this.#ask();
+  }
+
   /** Whether the tenant must count the partition before its first write. */
   get mustClaim(): boolean {
     return !this.#claimed && !this.#host.partition.exists;

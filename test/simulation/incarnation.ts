@@ -1,4 +1,4 @@
-import type { ShellPorts } from "../../src/shell/ports.ts";
+import type { EffectPorts, ShellPorts } from "../../src/shell/ports.ts";
 import type { StreamBody } from "../../src/shell/event-sink.ts";
 import type { SqlDriver, SqlRow, SqlValue } from "../../src/storage/driver.ts";
 import { PartitionStorage } from "../../src/storage/partition/storage.ts";
@@ -30,6 +30,8 @@ export interface IncarnationParts {
   readonly log: ShellPorts["log"];
   /** A statement was written. */
   wrote(sql: string, values: readonly SqlValue[]): void;
+  /** Undefined: there are no effects. */
+  readonly effects?: EffectPorts | undefined;
   openBody(): StreamBody;
 }
 
@@ -72,7 +74,7 @@ export class Incarnation {
 
   /** The ports of a new shell. Throws what opening the storage throws. */
   ports(): ShellPorts {
-    const { disk, random, tenant, verify, armAlarm, wrote, log, openBody } = this.#parts;
+    const { disk, random, tenant, verify, armAlarm, wrote, log, effects, openBody } = this.#parts;
     return {
       storage: new PartitionStorage(new MortalDriver(disk, () => this.alive, wrote), migrations, bytesPort),
       random: {
@@ -104,6 +106,7 @@ export class Incarnation {
         if (this.alive) armAlarm(at);
       },
       tenant: tenant && this.#mortal(tenant),
+      effects: this.#mortalEffects(effects),
       keys: () => undefined,
       verify: (token, now) => this.#whileAlive(verify(token, now)),
       openBody,
@@ -166,6 +169,15 @@ export class Incarnation {
         (error: unknown) => settle(() => reject(error)),
       );
     });
+  }
+
+  #mortalEffects(effects: EffectPorts | undefined): EffectPorts {
+    const none = () => Promise.reject(new Error("there are no effects here"));
+    return {
+      submit: (...given) => this.#whileAlive(effects?.submit(...given) ?? none()),
+      enqueue: (...given) => this.#whileAlive(effects?.enqueue(...given) ?? none()),
+      webhooks: (...given) => this.#whileAlive(effects?.webhooks(...given) ?? none()),
+    };
   }
 
   #mortal(tenant: NonNullable<ShellPorts["tenant"]>): typeof tenant {

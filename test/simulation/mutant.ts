@@ -26,10 +26,17 @@ registerHooks({
 const simulate = await simulationOf(mutant);
 if (!planted) throw new Error(`${mutant.file} is not part of the simulation`);
 /** The simulation that has to find it. */
-async function simulationOf({ clients, courier }: Mutant): Promise<Simulate> {
-  if (clients) return (await import("./clients/simulate.ts")).simulateClients;
-  if (courier) return (await import("./courier/simulate.ts")).simulateCourier;
-  return (await import("./simulate.ts")).simulate;
+async function simulationOf({ world }: Mutant): Promise<Simulate> {
+  switch (world) {
+    case "clients":
+      return (await import("./clients/simulate.ts")).simulateClients;
+    case "courier":
+      return (await import("./courier/simulate.ts")).simulateCourier;
+    case "effects":
+      return (await import("./effects/simulate.ts")).simulateEffects;
+    default:
+      return (await import("./simulate.ts")).simulate;
+  }
 }
 
 let found: { seed: number; violation: string } | undefined;

@@ -3,10 +3,11 @@ export interface Mutant {
   readonly file: string;
   readonly from: string;
   readonly to: string;
-  /** Found by the production clients against the production server, and not by the clients of the simulator. */
-  readonly clients?: true;
-  /** Found by the simulation of a courier. */
-  readonly courier?: true;
+  /**
+   * Where it is found, unless by the clients of the simulator. `clients`: by the production clients against the production
+   * server; `courier`: by the deliveries to an endpoint; `effects`: between partitions.
+   */
+  readonly world?: "clients" | "courier" | "effects";
 }
 
 /** Faults of the shell and the core that the simulator must find. Each is at one place of the code as it is now. */
@@ -125,12 +126,48 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     file: "src/core/delivery/proof.ts",
     from: "return incarnation ?? timeProof(timestamp);",
     to: 'return "t" + String(incarnation).slice(0, 0) + String(timestamp).slice(0, 0);',
-    clients: true,
+    world: "clients",
   },
   "[BD-3] each chunk of a state is the first one": {
     file: "src/core/delivery/connect.ts",
     from: "snapshots.chunk(eventId, chunk);",
     to: "snapshots.chunk(eventId, 0);",
+  },
+  "[TX-12] an effect is marked before it is sent": {
+    file: "src/shell/effect-sender.ts",
+    from: "results = await this.#inTime(this.#send(delivery));",
+    to: "this.#send(delivery).catch(() => {}); results = delivery.rows.map(() => ({ kind: 'delivered', eventId: 1 }));",
+    world: "effects",
+  },
+  "[TX-12] an effect is written outside the transaction of its event": {
+    file: "src/core/decide/commit.ts",
+    from: "if (caused) writeCaused(context, row, caused);",
+    to: "if (caused) context.ports.defer((now) => context.ports.storage.transaction(now, (writes) => writeCaused({ ...context, writes }, row, caused)), 0);",
+    world: "effects",
+  },
+  "[TX-12] the id of an effect is used again after a restore": {
+    file: "src/storage/partition/outbox.ts",
+    from: "return `${incarnation}:${eventId}:${n}`;",
+    to: "return `${incarnation.slice(0, 0)}0:${eventId}:${n}`;",
+    world: "effects",
+  },
+  "[TX-15] a receiver keys effects by their sender only": {
+    file: "src/shell/effect-receiver.ts",
+    from: "return { draftId: effectId, event,",
+    to: "return { draftId: `${from}${effectId.slice(0, 0)}`, event,",
+    world: "effects",
+  },
+  "[TX-13] a later effect overtakes one that waits for its next attempt": {
+    file: "src/shell/effect-receiver.ts",
+    from: 'while (results.length < drafts.length && results.at(-1)?.kind !== "later") {',
+    to: "while (results.length < drafts.length) {",
+    world: "effects",
+  },
+  "[TX-12] effects that wait are forgotten by sleep": {
+    file: "src/core/effects/outbox.ts",
+    from: "for (const effect of reads.outbox.waiting()) this.add(effect);",
+    to: "if (jobs.length > 99) for (const effect of reads.outbox.waiting()) this.add(effect);",
+    world: "effects",
   },
   "[AU-5] a chain of timers goes on while the clock stands still": {
     file: "src/core/window/turns.ts",
@@ -138,49 +175,49 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     to: "if (this.#chained === 1_000_000)",
   },
   "[TX-12] a courier marks a message before it sends it": {
-    courier: true,
+    world: "courier",
     file: "src/courier/dispatcher.ts",
     from: "    const outcome = await send(row, endpoint);\n",
     to: '    courier.settle(effectId, { kind: "delivered", status: 204 }, now(), 0);\n    const outcome = await send(row, endpoint);\n',
   },
   "[TX-12] a courier gives its receipt before its alarm is set": {
-    courier: true,
+    world: "courier",
     file: "src/courier/dispatcher.ts",
     from: "    courier.accept(rows, now());\n    await this.#arm(this.#watchAt());\n",
     to: "    courier.accept(rows, now());\n",
   },
   "[TX-15] a courier sends again what is handed over again after its delivery": {
-    courier: true,
+    world: "courier",
     file: "src/courier/courier.ts",
     from: "!known.has(effectId) && ",
     to: "",
   },
   "[TX-13] a later ordered message overtakes one that waits for its next attempt": {
-    courier: true,
+    world: "courier",
     file: "src/courier/courier.ts",
     from: "const waits = ordered && this.#storage.deliveries.firstOrdered(partition) !== undefined;",
     to: "const waits = false;",
   },
   "[TX-13] a Retry-After is ignored": {
-    courier: true,
+    world: "courier",
     file: "src/courier/breaker.ts",
     from: "if (outcome.retryAfterMs === undefined) return",
     to: "if (outcome.retryAfterMs !== -1) return",
   },
   "[LC-9] a breaker never half-opens": {
-    courier: true,
+    world: "courier",
     file: "src/courier/breaker.ts",
     from: "return now >= openedAt && now < openUntil ?",
     to: "return now >= openedAt ?",
   },
   "[LC-9] a half-open breaker lets several messages through": {
-    courier: true,
+    world: "courier",
     file: "src/courier/breaker.ts",
     from: "return running === 0 ? 1 : 0;",
     to: "return Math.max(courierBounds.attemptsMax - running, 0);",
   },
   "[LC-9] an open breaker is forgotten with the object": {
-    courier: true,
+    world: "courier",
     file: "src/courier/courier.ts",
     from: "if (changed(before, this.#breaker)) writes.breaker.put(this.#breaker);",
     to: "",

@@ -6,7 +6,8 @@ import type { TenantApi } from "../../src/platform/rpc.ts";
 import { type Author, type Failure, type Limits, noLimits } from "../../src/protocol/index.ts";
 import { type Attachment, Connection } from "../../src/shell/connection.ts";
 import type { StreamBody } from "../../src/shell/event-sink.ts";
-import type { ShellPorts } from "../../src/shell/ports.ts";
+import type { Effects } from "../../src/model/effects.ts";
+import type { EffectPorts, ShellPorts } from "../../src/shell/ports.ts";
 import { PartitionShell } from "../../src/shell/partition-shell.ts";
 import type { SqlDriver } from "../../src/storage/driver.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
@@ -21,6 +22,8 @@ export const generousTenant: TenantApi = {
   grant: async ({ count }) => ({ granted: count, retryAfterMs: 0 }),
 };
 
+const nowhere = () => Promise.reject(new Error("no effect is delivered in this test"));
+
 /** What of a shell differs from the usual. */
 interface Options {
   /** Undefined: open development mode. */
@@ -33,6 +36,9 @@ interface Options {
   /** The storage; undefined: a new one. */
   driver?: SqlDriver;
   openBody?: () => StreamBody;
+  /** What events cause outside, and where that goes. */
+  effects?: Effects;
+  effectPorts?: Partial<EffectPorts>;
   /** The alarm that an earlier shell on the same storage has left, in milliseconds since 1970. */
   armedAt?: number | undefined;
   /** How the state is folded; undefined: as in production. */
@@ -68,6 +74,8 @@ export class TestShell {
     driver = new NodeSqlDriver(),
     keys = () => undefined,
     openBody,
+    effects,
+    effectPorts,
     armedAt,
     folding,
     snapshotChunkUnits,
@@ -82,6 +90,7 @@ export class TestShell {
       {
         name: { tenant: "default", partition: "room" },
         model,
+        effects,
         roles: {},
         limits: { ...noLimits, ...limits },
         ...(folding && { folding }),
@@ -114,6 +123,7 @@ export class TestShell {
           this.alarmsSet++;
         },
         tenant,
+        effects: { submit: nowhere, enqueue: nowhere, webhooks: nowhere, ...effectPorts },
         keys,
         verify: verify ?? (async () => ({ code: "unauthenticated", detail: "There are no tokens here." })),
         openBody: () => {

@@ -138,6 +138,9 @@ describe("how full a partition is", () => {
       stateBytes: { used: weightOf(insieme.initialState()), max: bounds.stateBytesMax },
       rejections: { used: 0, max: bounds.rejectionsMax },
       rejectionBytes: { used: 0, max: bounds.rejectionBytesMax },
+      effects: { used: 0, max: bounds.outboxRowsMax },
+      effectBytes: { used: 0, max: bounds.outboxBytesMax },
+      deadLetters: { used: 0, max: bounds.deadLettersMax },
       connections: { used: 0, max: 100 },
       streams: { used: 0, max: bounds.streamsMax },
     });

@@ -5,6 +5,7 @@ import { callModel } from "../decide/model-fault.ts";
 import type { Review, TypedDraft } from "../decide/review.ts";
 import type { Live } from "../live.ts";
 import type { WriteContext } from "../window/context.ts";
+import { guard } from "./guard.ts";
 import { applyTimer, timersFull, type TimerEffect } from "./timers.ts";
 
 /** An effect that leaves the partition, as it is stored. */
@@ -124,11 +125,13 @@ export function writeCaused({ live, writes, ports, name, now }: WriteContext, ro
     };
     if (hops > bounds.effectHopsMax) {
       writes.deadLetters.add({ ...effect, diedAt: now, reason: "too_many_hops", detail: "{}" });
+      live.deadLetters.added();
       ports.log("error", "a chain of effects is too long", { ...name, effectId: effectIdOf(effect), correlationId });
     } else {
       writes.outbox.add(effect);
       live.outbox.add({ eventId: row.eventId, n, kind, destination, bytes });
     }
   }
+  guard(live, now);
   for (const timer of caused.timers) applyTimer(writes, live, timer, { row, correlationId, hops, now });
 }

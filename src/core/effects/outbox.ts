@@ -67,13 +67,15 @@ export class Outbox {
     this.#bytes += effect.bytes;
   }
 
-  /** Removes the first effects of a lane; a lane without any is forgotten. */
-  shift(lane: Lane, count: number): void {
-    for (const { bytes } of lane.waiting.splice(0, count)) {
-      this.#rows--;
-      this.#bytes -= bytes;
-    }
+  /** Removes an effect from its lane; a lane without any is forgotten. Returns false if it is not there. */
+  remove(lane: Lane, { eventId, n }: OutboxKey): boolean {
+    const at = lane.waiting.findIndex((effect) => effect.eventId === eventId && effect.n === n);
+    if (at < 0) return false;
+    const [{ bytes }] = lane.waiting.splice(at, 1) as [WaitingEffect];
+    this.#rows--;
+    this.#bytes -= bytes;
     if (lane.waiting.length === 0) this.#lanes.delete(lane.name);
+    return true;
   }
 }
 

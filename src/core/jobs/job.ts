@@ -19,6 +19,8 @@ interface JobContext {
 export interface JobResult {
   /** When it is due again, in milliseconds since 1970; undefined: not any more. */
   readonly next: number | undefined;
+  /** Then: how often what it stands for has failed; absent: not at all. */
+  readonly attempts?: number;
   /** What is left to do after the commit, over several turns. If it is lost in a crash, only time is lost. */
   readonly followUp?: () => Promise<void>;
 }

@@ -70,8 +70,8 @@ export class JobRunner {
       const { model, ports } = this.#environment;
       const { storage: reads, log } = ports;
       const context = { model, live, reads, writes, log, attended: this.#fanOut.mayVanish, now };
-      const { next, followUp } = job.run(context, row.key);
-      live.schedule.succeeded(writes, row, next);
+      const { next, attempts, followUp } = job.run(context, row.key);
+      live.schedule.succeeded(writes, row, next, attempts);
       return { followUp };
     }).followUp;
   }

@@ -1,7 +1,7 @@
 import type { JobKind, JobRow, StorageWrites } from "../../storage/port.ts";
 
 /** The kinds that follow from what is stored elsewhere: they have no row, and are due again after each load. */
-const derivedKinds: ReadonlySet<JobKind> = new Set(["rebuild"]);
+const derivedKinds: ReadonlySet<JobKind> = new Set(["rebuild", "deliver"]);
 
 /** The jobs of a partition, as the table `jobs` has them: the only writer of that table. */
 export class Schedule {
@@ -19,8 +19,8 @@ export class Schedule {
     return this.#next;
   }
 
-  has(kind: JobKind): boolean {
-    return this.#rows.has(nameOf(kind, ""));
+  has(kind: JobKind, key = ""): boolean {
+    return this.#rows.has(nameOf(kind, key));
   }
 
   /** When `kind` is due for the first time, in milliseconds since 1970; undefined: it is not, or has failed since. */
@@ -48,18 +48,28 @@ export class Schedule {
   }
 
   /** A job has run: it is due again at `next`, or not any more. */
-  succeeded(writes: StorageWrites, { kind, key }: JobRow, next: number | undefined): void {
+  succeeded(writes: StorageWrites, { kind, key }: JobRow, next: number | undefined, attempts = 0): void {
     if (next !== undefined) {
-      this.#put(writes, { kind, key, dueAt: next, attempts: 0 });
+      this.#put(writes, { kind, key, dueAt: next, attempts });
       return;
     }
+    this.cancel(writes, kind, key);
+  }
+
+  /** A job is not due any more. */
+  cancel(writes: StorageWrites, kind: JobKind, key: string): void {
     if (!derivedKinds.has(kind)) writes.jobs.remove(kind, key);
     this.#drop(kind, key);
   }
 
   /** A job has failed: it is due again at `retryAt`. */
   failed(writes: StorageWrites, { kind, key, attempts }: JobRow, retryAt: number): void {
-    this.#put(writes, { kind, key, dueAt: retryAt, attempts: attempts + 1 });
+    this.retry(writes, { kind, key, dueAt: retryAt, attempts: attempts + 1 });
+  }
+
+  /** Makes a job due that has failed, or what it stands for. */
+  retry(writes: StorageWrites, row: JobRow): void {
+    this.#put(writes, row);
   }
 
   /** Makes a kind due at `dueAt` that has no row; undefined: not any more. */

@@ -36,6 +36,9 @@ const members = {
   connectionsPerPrincipal: connections,
   connectionsPerPartition: connections,
   logBytes: z.nullable(z.int().check(z.positive(), z.maximum(bounds.logBytesMax))),
+  effects: z
+    .enum(["delivered", "paused"])
+    .check(z.meta({ description: "`paused`: effects wait, and nothing is delivered." })),
 };
 const limits = z.object(members).check(z.meta({ ref: "Limits", description: "`null`: no limit." }));
 

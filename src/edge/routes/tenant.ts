@@ -303,6 +303,7 @@ const limitsExample = {
     connectionsPerPrincipal: 64,
     connectionsPerPartition: 10_000,
     logBytes: null,
+    effects: "delivered",
   },
   override: { tenant: null, newPartitions: null },
 };

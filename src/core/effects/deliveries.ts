@@ -1,0 +1,243 @@
+import { type Author, bounds, isRetryable, type JsonObject, systemAuthor } from "../../protocol/index.ts";
+import {
+  type DeadLetterRow,
+  effectIdOf,
+  type OutboxKind,
+  type OutboxRow,
+  type StorageWrites,
+} from "../../storage/port.ts";
+import { single, type Submission } from "../commands.ts";
+import type { Environment } from "../environment.ts";
+import { isFault } from "../faults.ts";
+import type { Live } from "../live.ts";
+import type { Memory } from "../memory.ts";
+import { describe } from "../ports.ts";
+import type { Outcome } from "../replies.ts";
+import type { Lane } from "./outbox.ts";
+import { guard } from "./guard.ts";
+import { retryDelayMs } from "./retry.ts";
+
+/** The first effects of a lane, which are sent together. */
+export interface Delivery {
+  readonly lane: string;
+  readonly kind: OutboxKind;
+  readonly destination: string;
+  readonly rows: readonly OutboxRow[];
+}
+
+/** What became of an effect that was sent. */
+export type Delivered =
+  /** Its destination has it for good. `eventId`: of a draft, the event that it became. */
+  | { readonly kind: "delivered"; readonly eventId?: number }
+  /** It will never be accepted. `rejected`: by a stored verdict. */
+  | { readonly kind: "rejected" | "refused"; readonly code: string; readonly detail: string }
+  /** It may be accepted later; or nothing is known of it. */
+  | { readonly kind: "later"; readonly code: string; readonly retryAfterMs?: number | undefined };
+
+/** The types of its own events by which a verdict comes back, as in `SubmitEffect`. */
+interface Answers {
+  readonly acceptedAs?: string;
+  readonly rejectedAs?: string;
+}
+
+/** What happens to an effect whose delivery has ended. */
+interface Ended {
+  readonly row: OutboxRow;
+  readonly dead: Pick<DeadLetterRow, "reason" | "detail"> | undefined;
+}
+
+type Submit = (author: Author, clientId: string, submission: Submission, now: number) => Outcome;
+
+/** Gives out what is to be delivered, and records what became of it. */
+export class Deliveries {
+  readonly #environment: Environment;
+  readonly #memory: Memory;
+  readonly #submit: Submit;
+
+  constructor(environment: Environment, memory: Memory, submit: Submit) {
+    this.#environment = environment;
+    this.#memory = memory;
+    this.#submit = submit;
+  }
+
+  /** Whether there is something to deliver in another lane than these. */
+  isReady(busy: ReadonlySet<string>): boolean {
+    const outbox = this.#memory.live?.outbox;
+    if (outbox) for (const lane of outbox.ready()) if (!busy.has(lane.name)) return true;
+    return false;
+  }
+
+  /** The next effects to deliver in another lane than these; undefined: there are none. */
+  next(busy: ReadonlySet<string>, now: number): Delivery | undefined {
+    for (const lane of this.#memory.load(now).outbox.ready()) {
+      if (busy.has(lane.name)) continue;
+      const rows = this.#read(lane, now);
+      if (rows.length > 0) return { lane: lane.name, kind: lane.kind, destination: lane.destination, rows };
+      // It was parked: the lanes are others now.
+      return this.next(busy, now);
+    }
+    return undefined;
+  }
+
+  /**
+   * Records what became of a delivery: `results` are those of its first effects, in their order. What comes after a
+   * `later`, and what has no result, is sent again.
+   */
+  settle(delivery: Delivery, results: readonly Delivered[], now: number): void {
+    const ended: Ended[] = [];
+    let later: Extract<Delivered, { kind: "later" }> | undefined;
+    for (const [at, row] of delivery.rows.entries()) {
+      const result = results[at];
+      if (!result) break;
+      const end = result.kind === "later" ? result : this.#end(row, result, now);
+      if ("kind" in end) {
+        later = end;
+        break;
+      }
+      ended.push(end);
+    }
+    const live = this.#memory.load(now);
+    const lane = live.outbox.lane(delivery.lane);
+    if (!lane) return;
+    if (later) {
+      for (const row of delivery.rows.slice(ended.length)) {
+        if (row.queuedAt > now - bounds.effectAgeMsMax) break;
+        ended.push({ row, dead: { reason: "expired", detail: JSON.stringify({ code: later.code }) } });
+      }
+    }
+    // With no room for dead letters nothing is lost: the lane stops.
+    const room = bounds.deadLettersMax - live.deadLetters.of(this.#environment.ports.storage);
+    let dead = 0;
+    const fits = ended.findIndex((end) => end.dead && ++dead > room);
+    if (fits >= 0) {
+      ended.length = fits;
+      later = { kind: "later", code: "dead_letters_full" };
+    }
+    this.#memory.write(now, (writes) => {
+      for (const { row, dead: reason } of ended) {
+        if (!live.outbox.remove(lane, row)) continue;
+        writes.outbox.remove(row);
+        if (reason) {
+          writes.deadLetters.add({ ...row, ...reason, diedAt: now });
+          live.deadLetters.added();
+        }
+      }
+      if (ended.length > 0) lane.attempts = 0;
+      if (later) this.#park(writes, live, lane, later.retryAfterMs, now);
+      else this.#unpark(writes, live, lane);
+      guard(live, now);
+    });
+    this.#log(delivery, ended, later);
+  }
+
+  /** What happens to an effect that has its last answer; `later`: that could not come back now. */
+  #end(
+    row: OutboxRow,
+    result: Exclude<Delivered, { kind: "later" }>,
+    now: number,
+  ): Ended | Extract<Delivered, { kind: "later" }> {
+    const answer = this.#answerOf(row, result);
+    if (answer) {
+      const failure = this.#comeBack(row, answer.type, answer.payload, now);
+      if (!failure) return { row, dead: undefined };
+      if ("kind" in failure) return failure;
+      return { row, dead: { reason: "answer_failed", detail: JSON.stringify(failure) } };
+    }
+    if (result.kind === "delivered") return { row, dead: undefined };
+    const { kind: reason, code, detail } = result;
+    return { row, dead: { reason, detail: JSON.stringify({ code, detail }) } };
+  }
+
+  /** The event by which a verdict comes back; undefined: none is declared. */
+  #answerOf(
+    row: OutboxRow,
+    result: Exclude<Delivered, { kind: "later" }>,
+  ): { type: string; payload: JsonObject } | undefined {
+    if (row.kind !== "submit" || result.kind === "refused") return undefined;
+    const { acceptedAs, rejectedAs } = JSON.parse(row.body) as Answers;
+    const type = result.kind === "delivered" ? acceptedAs : rejectedAs;
+    if (type === undefined) return undefined;
+    const about = { effectId: effectIdOf(row), partition: row.destination };
+    if (result.kind === "delivered") return { type, payload: { ...about, eventId: result.eventId! } };
+    return { type, payload: { ...about, code: result.code, detail: result.detail } };
+  }
+
+  /** Submits a verdict to this partition, under the key of its effect: so it comes back once. Returns why it could not. */
+  #comeBack(
+    row: OutboxRow,
+    type: string,
+    payload: JsonObject,
+    now: number,
+  ): Extract<Delivered, { kind: "later" }> | { code: string; detail: string } | undefined {
+    const author = systemAuthor("partition", row.destination);
+    const { correlationId, hops } = row;
+    const draft = {
+      draftId: effectIdOf(row),
+      event: { type, payload },
+      expectedEventId: undefined,
+      cause: { correlationId, hops },
+    };
+    const outcome = this.#submit(author, author.principal, single(draft), now);
+    if (outcome.kind === "refused") {
+      const { code, detail, retryAfter } = outcome.failure;
+      return isRetryable(code) ? { kind: "later", code, retryAfterMs: (retryAfter ?? 0) * 1_000 } : { code, detail };
+    }
+    const result = outcome.verdict.results[0]!;
+    if (result.kind !== "rejected") return undefined;
+    const { code, detail } = result.failure;
+    return { code, detail };
+  }
+
+  /** The bodies of the first effects of a lane. None: the first is damaged, and the lane is parked. */
+  #read(lane: Lane, now: number): OutboxRow[] {
+    const rows: OutboxRow[] = [];
+    let bytes = 0;
+    for (const effect of lane.waiting) {
+      if (rows.length === bounds.deliveryRowsMax || (bytes += effect.bytes) > bounds.deliveryBytesMax) break;
+      try {
+        rows.push(this.#environment.ports.storage.outbox.find(effect)!);
+      } catch (error) {
+        if (!isFault(error)) throw error;
+        if (rows.length > 0) break;
+        const { name, ports } = this.#environment;
+        ports.log("error", "an effect is damaged", { ...name, lane: lane.name, error: describe(error) });
+        const live = this.#memory.load(now);
+        this.#memory.write(now, (writes) => this.#park(writes, live, lane, bounds.effectRetryMsMax, now));
+        break;
+      }
+    }
+    return rows;
+  }
+
+  /** Has a lane wait for its next attempt. */
+  #park(writes: StorageWrites, live: Live, lane: Lane, retryAfterMs = 0, now: number): void {
+    if (lane.waiting.length === 0) return;
+    const fraction = this.#environment.ports.random.fraction();
+    const dueAt = now + Math.max(retryDelayMs(lane.attempts, fraction), retryAfterMs);
+    lane.attempts++;
+    lane.parked = true;
+    live.schedule.retry(writes, { kind: "redeliver", key: lane.name, dueAt, attempts: lane.attempts });
+  }
+
+  /** Has a lane go on: what was sent has arrived. It can be parked, where the row that says so was loaded meanwhile. */
+  #unpark(writes: StorageWrites, live: Live, lane: Lane): void {
+    lane.parked = false;
+    if (live.schedule.has("redeliver", lane.name)) live.schedule.cancel(writes, "redeliver", lane.name);
+  }
+
+  #log({ lane }: Delivery, ended: readonly Ended[], later: Extract<Delivered, { kind: "later" }> | undefined): void {
+    const { name, ports } = this.#environment;
+    for (const { row, dead } of ended) {
+      if (!dead) continue;
+      const { correlationId, destination } = row;
+      const about = { effectId: effectIdOf(row), destination, correlationId };
+      ports.log("error", "an effect has become a dead letter", {
+        ...name,
+        ...about,
+        reason: dead.reason,
+        detail: dead.detail,
+      });
+    }
+    if (later) ports.log("warn", "effects wait for another attempt", { ...name, lane, code: later.code });
+  }
+}

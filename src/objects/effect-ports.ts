@@ -1,0 +1,63 @@
+import type { DurableObject } from "cloudflare:workers";
+import type { PartitionName } from "../core/index.ts";
+import { modelFor, type ModelRegistry } from "../model/index.ts";
+import { callObject } from "../platform/call.ts";
+import { type PlacementOf, stubOf } from "../platform/placement.ts";
+import { tenantCalls, type TenantRpc } from "./tenant-calls.ts";
+import { courierCalls, type CourierRpc } from "./courier-calls.ts";
+import type { EffectPorts } from "../shell/ports.ts";
+import { partitionCalls, type PartitionRpc } from "./partition-calls.ts";
+
+/** The bindings that effects need. Those of queues have the names that the effects say. */
+export interface EffectEnv {
+  PARTITIONS: DurableObjectNamespace<DurableObject & PartitionRpc>;
+  TENANTS: DurableObjectNamespace<DurableObject & TenantRpc>;
+  /** Absent where a deployment has no couriers yet: webhooks wait. */
+  COURIERS?: DurableObjectNamespace<DurableObject & CourierRpc>;
+}
+
+/** Where the effects of a partition go on the platform: `from` is its own name, so its tenant is that of the object. */
+export function effectPorts(
+  env: EffectEnv,
+  from: PartitionName,
+  models: ModelRegistry,
+  placementOf: PlacementOf,
+): EffectPorts {
+  const { tenant } = from;
+  return {
+    async submit(partition, effects) {
+      if (!modelFor(models, partition)) {
+        const detail = "No model serves partitions of this name.";
+        return effects.map(() => ({ kind: "refused", code: "not_found", detail }));
+      }
+      const stub = () => partitionCalls(stubOf(env.PARTITIONS, `${tenant}/${partition}`, placementOf(tenant)));
+      const traceId = crypto.randomUUID().replaceAll("-", "");
+      return await callObject(stub, (calls) => calls.deliver({ from: from.partition, effects, traceId }));
+    },
+    async enqueue(queue, messages) {
+      const binding = (env as unknown as Record<string, unknown>)[queue];
+      if (!isQueue(binding)) throw new Error(`there is no queue with the binding "${queue}"`);
+      await binding.sendBatch(messages.map((body) => ({ body, contentType: "json" })));
+    },
+    async webhooks(rows) {
+      const { COURIERS: couriers } = env;
+      if (!couriers) throw new Error("this deployment has no couriers");
+      const placement = placementOf(tenant);
+      const routes = await callObject(
+        () => tenantCalls(stubOf(env.TENANTS, tenant, placement)),
+        (calls) => calls.endpointRoutes(),
+      );
+      await Promise.all(
+        routes.map(async ({ id, types }) => {
+          const wanted = rows.filter(({ type }) => !types || types.includes(type));
+          const stub = () => courierCalls(stubOf(couriers, `${tenant}/${id}`, placement));
+          if (wanted.length > 0) await callObject(stub, (calls) => calls.accept({ rows: wanted }));
+        }),
+      );
+    },
+  };
+}
+
+function isQueue(binding: unknown): binding is Queue {
+  return typeof binding === "object" && binding !== null && "sendBatch" in binding;
+}

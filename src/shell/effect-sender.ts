@@ -1,0 +1,154 @@
+import { type Delivered, type Delivery, describe, effectIdOf, type Logger, type Partition } from "../core/index.ts";
+import type { JsonObject } from "../protocol/index.ts";
+import type { EffectPorts } from "./ports.ts";
+
+/** Deliveries of a partition at the same time: an invocation of the platform has six connections. */
+const deliveriesMax = 6;
+/** How long a delivery may take. What it does later counts once all the same. */
+const deliveryMsMax = 30_000;
+
+/** What a sender needs of its partition. */
+interface EffectSenderHost {
+  readonly partition: Pick<Partition, "name" | "limits" | "deliveries">;
+  readonly ports: EffectPorts;
+  readonly log: Logger;
+  now(): number;
+  timer(run: () => void, delayMs: number): () => void;
+  /** Runs `run` when what was written is durable. */
+  afterIo(run: () => void): void;
+  /** Runs one entry into the core. */
+  step<T>(body: () => T): T;
+  /** Learns what the tenant has changed, where that is not known. Never rejects. */
+  refresh(): Promise<void>;
+}
+
+/**
+ * Delivers the effects of a partition: each lane in its order, several lanes at once. Nothing waits for it: it begins when
+ * the commit is durable, and what became of a delivery is another entry into the core.
+ */
+export class EffectSender {
+  readonly #host: EffectSenderHost;
+  /** The lanes with a delivery under way. */
+  readonly #busy = new Set<string>();
+  #starting = false;
+
+  constructor(host: EffectSenderHost) {
+    this.#host = host;
+  }
+
+  /** Whether the tenant has stopped its effects. */
+  get paused(): boolean {
+    return this.#host.partition.limits.effects === "paused";
+  }
+
+  /** Starts what can be delivered; to be called after each entry into the core. */
+  start(): void {
+    const { partition } = this.#host;
+    if (this.#starting || this.paused || this.#busy.size >= deliveriesMax) return;
+    if (!partition.deliveries.isReady(this.#busy)) return;
+    this.#starting = true;
+    this.#host.afterIo(() => void this.#begin());
+  }
+
+  async #begin(): Promise<void> {
+    await this.#host.refresh();
+    this.#starting = false;
+    this.#host.step(() => {
+      while (!this.paused && this.#busy.size < deliveriesMax) {
+        const delivery = this.#next();
+        if (!delivery) return;
+        this.#busy.add(delivery.lane);
+        void this.#deliver(delivery);
+      }
+    });
+  }
+
+  #next(): Delivery | undefined {
+    try {
+      return this.#host.partition.deliveries.next(this.#busy, this.#host.now());
+    } catch (error) {
+      // The alarm tries again.
+      this.#log("effects could not be read", error);
+      return undefined;
+    }
+  }
+
+  async #deliver(delivery: Delivery): Promise<void> {
+    let results: readonly Delivered[];
+    try {
+      results = await this.#inTime(this.#send(delivery));
+    } catch (error) {
+      // Whether it has arrived is not known: it is sent again.
+      this.#log("a delivery failed", error);
+      results = [{ kind: "later", code: "unanswered" }];
+    }
+    this.#host.step(() => {
+      this.#busy.delete(delivery.lane);
+      try {
+        this.#host.partition.deliveries.settle(delivery, results, this.#host.now());
+      } catch (error) {
+        this.#log("a delivery could not be recorded", error);
+      }
+    });
+  }
+
+  async #send({ kind, destination, rows }: Delivery): Promise<readonly Delivered[]> {
+    const { ports, partition } = this.#host;
+    const { name } = partition;
+    const bodies = rows.map(({ body }) => JSON.parse(body) as JsonObject & { type: string; payload: JsonObject });
+    switch (kind) {
+      case "submit":
+        return await ports.submit(
+          destination,
+          rows.map((row, at) => ({
+            effectId: effectIdOf(row),
+            event: eventOf(bodies[at]!),
+            correlationId: row.correlationId,
+            hops: row.hops,
+          })),
+        );
+      case "queue":
+        await ports.enqueue(
+          destination,
+          rows.map((row, at) => ({
+            effectId: effectIdOf(row),
+            tenant: name.tenant,
+            partition: name.partition,
+            timestamp: row.createdAt,
+            correlationId: row.correlationId,
+            payload: bodies[at]!.payload,
+          })),
+        );
+        return rows.map(() => ({ kind: "delivered" }));
+      case "webhook":
+        await ports.webhooks(
+          rows.map((row, at) => ({
+            effectId: effectIdOf(row),
+            type: bodies[at]!.type,
+            payload: JSON.stringify(bodies[at]!.payload),
+            timestamp: row.createdAt,
+            correlationId: row.correlationId,
+            partition: name.partition,
+            ordered: bodies[at]!["ordered"] === true,
+          })),
+        );
+        return rows.map(() => ({ kind: "delivered" }));
+    }
+  }
+
+  #inTime<T>(sent: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#host.timer(() => reject(new Error("the answer is late")), deliveryMsMax);
+      void sent.then(resolve, reject).finally(cancel);
+    });
+  }
+
+  #log(message: string, error: unknown): void {
+    this.#host.log("error", message, { ...this.#host.partition.name, error: describe(error) });
+  }
+}
+
+/** The event of a draft: the content of an effect, without where it goes and how its verdict comes back. */
+function eventOf({ type, version, payload }: JsonObject & { type: string }): JsonObject & { type: string } {
+  return { type, ...(version === undefined ? {} : { version }), ...(payload === undefined ? {} : { payload }) };
+}
