@@ -24,6 +24,8 @@ export default defineConfig({
             wrangler: { configPath: "./wrangler.toml" },
             main: "./test/workerd/worker.ts",
             miniflare: {
+              queueProducers: { MAIL: "mail" },
+              queueConsumers: { mail: { maxBatchTimeout: 0.05 } },
               bindings: {
                 PARTITA_IDENTITY: "open",
                 PARTITA_WEBHOOK_KEY: "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",

@@ -17,6 +17,7 @@ import { assertSameLog, proofAt } from "./delivery/proof.ts";
 import { type Standing, type StateRead, stateSteps } from "./delivery/reads.ts";
 import { Session } from "./delivery/session.ts";
 import type { Subscription } from "./delivery/subscription.ts";
+import { DeadLetters } from "./effects/dead-letters.ts";
 import { Deliveries } from "./effects/deliveries.ts";
 import type { Environment, PartitionName } from "./environment.ts";
 import { failureOf } from "./failures.ts";
@@ -63,6 +64,7 @@ export class Partition {
   readonly warnings: FillWarnings;
   /** What commits have caused outside. */
   readonly deliveries: Deliveries;
+  readonly deadLetters: DeadLetters;
   readonly #environment: Environment;
   readonly #memory: Memory;
   readonly #limiter: Limiter;
@@ -96,6 +98,7 @@ export class Partition {
     this.deliveries = new Deliveries(environment, memory, (author, clientId, submission, now) =>
       this.submit(author, clientId, submission, now),
     );
+    this.deadLetters = new DeadLetters(environment, memory);
     this.#jobs = new JobRunner(environment, memory, fanOut, jobs);
   }
 

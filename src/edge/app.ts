@@ -10,6 +10,7 @@ import { problemAt, refuse, Refused } from "./refused.ts";
 import { checkRoutes } from "./routes/check.ts";
 import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { documentRoutes } from "./routes/document.ts";
+import { effectRoutes } from "./routes/effects.ts";
 import { endpointRoutes } from "./routes/endpoints.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -51,6 +52,7 @@ export function edge(application: Application): Edge {
   streamRoutes(app, guards);
   pollRoutes(app, guards);
   tenantRoutes(app, guards);
+  effectRoutes(app, guards);
   endpointRoutes(app, guards);
   deadLetterRoutes(app, guards);
   healthRoutes(app, application);

@@ -49,6 +49,7 @@ export const problemTexts: Readonly<Record<ErrorCode, string>> = {
   address_refused: "Messages may not be sent to this address: `detail` says why",
   challenge_failed: "The endpoint did not answer the challenge: `detail` says what was wrong",
   not_configured: "The server lacks a setting for this: `detail` names it",
+  not_replayable: "The dead letter cannot be sent again: `detail` says why",
   draining:
     "The partition is being moved: send the same again after `retryAfter`; on a socket the connection ends with 1012",
   slow_consumer: "The client did not read: the connection ends with 1013",

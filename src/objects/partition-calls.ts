@@ -69,6 +69,20 @@ export interface DeliverCall {
   traceId: string;
 }
 
+/** A page of dead letters. */
+export interface ListDeadLettersCall {
+  /** The id of the effect that it begins after; absent: the first page. */
+  after?: string | undefined;
+  limit: number;
+  context: RequestContext;
+}
+
+/** One of them. */
+export interface DeadLetterCall {
+  effectId: string;
+  context: RequestContext;
+}
+
 /** The remote methods of a partition's object. */
 export interface PartitionRpc extends PartitionRpcBefore {
   fetch(request: Request): Promise<Response>;
@@ -79,6 +93,10 @@ export interface PartitionRpc extends PartitionRpcBefore {
   readStateWith(asked: Named<ReadStateCall>): Promise<HttpAnswer<AnswerBody>>;
   /** Decides drafts, in their order. Returns what became of the first ones. */
   deliverWith(asked: Named<DeliverCall>): Promise<readonly Delivered[]>;
+  listDeadLettersWith(asked: Named<ListDeadLettersCall>): Promise<HttpAnswer>;
+  readDeadLetterWith(asked: Named<DeadLetterCall>): Promise<HttpAnswer>;
+  replayDeadLetterWith(asked: Named<DeadLetterCall>): Promise<HttpAnswer>;
+  discardDeadLetterWith(asked: Named<DeadLetterCall>): Promise<HttpAnswer>;
   readUsage(asked: Named<RequestContext>): Promise<HttpAnswer>;
   ready(asked: Named<RequestContext>): Promise<HttpAnswer>;
   /** Applies changes. Returns whether it stays subscribed. */
@@ -173,6 +191,14 @@ export function partitionCalls(stub: PartitionRpc) {
 
     /** An object of the version before does not have it: then it throws, and the sender tries again. */
     deliver: (asked: DeliverCall): Promise<readonly Delivered[]> => stub.deliverWith(named(asked)),
+
+    listDeadLetters: (asked: ListDeadLettersCall): Promise<HttpAnswer> => stub.listDeadLettersWith(named(asked)),
+
+    readDeadLetter: (asked: DeadLetterCall): Promise<HttpAnswer> => stub.readDeadLetterWith(named(asked)),
+
+    replayDeadLetter: (asked: DeadLetterCall): Promise<HttpAnswer> => stub.replayDeadLetterWith(named(asked)),
+
+    discardDeadLetter: (asked: DeadLetterCall): Promise<HttpAnswer> => stub.discardDeadLetterWith(named(asked)),
 
     readUsage: (asked: RequestContext): Promise<HttpAnswer> => stub.readUsage(named(asked)),
 

@@ -25,7 +25,9 @@ import type { Application } from "./application.ts";
 import { named } from "./calls.ts";
 import { nameOf } from "./object-name.ts";
 import type {
+  DeadLetterCall,
   DeliverCall,
+  ListDeadLettersCall,
   PartitionRpc,
   PartitionRpcBefore,
   PollCall,
@@ -158,6 +160,22 @@ export function partitionObject({ models, effects: allEffects, roles, limits, pl
 
     deliverWith({ from, effects, traceId }: Named<DeliverCall>): Promise<readonly Delivered[]> {
       return this.#shell.deliver(from, effects, traceId);
+    }
+
+    listDeadLettersWith({ after, limit, context }: Named<ListDeadLettersCall>): Promise<HttpAnswer> {
+      return this.#shell.listDeadLetters(after, limit, context);
+    }
+
+    readDeadLetterWith({ effectId, context }: Named<DeadLetterCall>): Promise<HttpAnswer> {
+      return this.#shell.readDeadLetter(effectId, context);
+    }
+
+    replayDeadLetterWith({ effectId, context }: Named<DeadLetterCall>): Promise<HttpAnswer> {
+      return this.#shell.replayDeadLetter(effectId, context);
+    }
+
+    discardDeadLetterWith({ effectId, context }: Named<DeadLetterCall>): Promise<HttpAnswer> {
+      return this.#shell.discardDeadLetter(effectId, context);
     }
 
     readUsage(context: RequestContext): Promise<HttpAnswer> {

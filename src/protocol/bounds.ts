@@ -266,6 +266,8 @@ export const bounds = {
   effectAgeMsMax: 24 * 60 * 60_000,
   /** Effects of a partition that were given up. With more, what would become another one waits. */
   deadLettersMax: 10_000,
+  /** Dead letters of a page. Their payloads are not in it. */
+  deadLettersPageMax: 100,
   /** Effects that lead to each other, one after the other: a longer chain is a circle. */
   effectHopsMax: 16,
   /** Characters of a WebSocket close reason: 123 UTF-8 bytes (RFC 6455, 5.5), at up to three a character. */

@@ -48,6 +48,7 @@ export const errorStatuses = {
   address_refused: 422,
   challenge_failed: 422,
   not_configured: 501,
+  not_replayable: 409,
   draining: 503,
   slow_consumer: 503,
   partition_unavailable: 503,

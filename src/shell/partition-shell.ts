@@ -32,8 +32,11 @@ import type { ReadOptions, RequestContext, StreamRequest, TenantChanges } from "
 import { type Author, defaultLimits, type Failure, type Limits, noLimits } from "../protocol/index.ts";
 import {
   type AnswerBody,
+  answerDeadLetter,
+  answerDeadLetters,
   answerEvents,
   answerFailure,
+  answerJson,
   answerOutcome,
   answerPolled,
   answerUnchanged,
@@ -483,6 +486,32 @@ export class PartitionShell {
     });
   }
 
+  /** Lists dead letters after the effect `after`. */
+  listDeadLetters(after: string | undefined, limit: number, context: RequestContext): Promise<HttpAnswer> {
+    return this.#answer(context, (now) => {
+      const rows = this.#partition.deadLetters.list(after, limit, now);
+      return answerDeadLetters(rows, rows.length === limit);
+    });
+  }
+
+  readDeadLetter(effectId: string, context: RequestContext): Promise<HttpAnswer> {
+    return this.#answer(context, (now) => answerDeadLetter(this.#partition.deadLetters.find(effectId, now)));
+  }
+
+  replayDeadLetter(effectId: string, context: RequestContext): Promise<HttpAnswer> {
+    return this.#answer(context, (now) => {
+      this.#partition.deadLetters.replay(effectId, now);
+      return answerJson({ replayed: 1 });
+    });
+  }
+
+  discardDeadLetter(effectId: string, context: RequestContext): Promise<HttpAnswer> {
+    return this.#answer(context, (now) => {
+      this.#partition.deadLetters.discard(effectId, now);
+      return { status: 204, headers: {}, body: "" };
+    });
+  }
+
   /** Answers whether the schema is current and the storage can be read. */
   ready(context: RequestContext): Promise<HttpAnswer> {
     return this.#answer(context, (now) => {
@@ -540,7 +569,7 @@ export class PartitionShell {
       this.#partition.open(now);
       if (this.#partition.exists) this.#partition.keepDrain(until, now);
       // Its clients have written nothing yet, and a drain must not create storage: the alarm alone says until when.
-      else this.#setAlarm(until);
+      else this.#armAt(until);
     } catch (error) {
       // As long as the object does not sleep, it is drained all the same; and with a timer it does not.
       const again = () => this.#step(() => this.#keepDrain(until, this.#ports.now()));
@@ -633,10 +662,10 @@ export class PartitionShell {
   #arm(at: number | undefined): void {
     // An alarm is a billed row: one that comes too early finds nothing due, and sets the next.
     if (at === undefined || this.#armingFailed || (this.#armedAt !== undefined && this.#armedAt <= at)) return;
-    this.#setAlarm(at);
+    this.#armAt(at);
   }
 
-  #setAlarm(at: number): void {
+  #armAt(at: number): void {
     this.#armedAt = at;
     this.#ports.armAlarm(at).catch((error: unknown) => {
       this.#ports.log("error", "the alarm could not be set", { ...this.#settings.name, error: describe(error) });

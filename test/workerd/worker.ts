@@ -1,11 +1,20 @@
 import { createAuthority } from "../../src/index.ts";
+import type { QueueMessage } from "../../src/platform/rpc.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
+import { gossip, gossipEffects } from "../simulation/effects/model.ts";
 import { counter } from "./models.ts";
+import { mail, mailEffects, queued } from "./queue.ts";
 
-const authority = createAuthority({ models: { "counter-*": counter, "*": insieme } });
+const authority = createAuthority({
+  models: { "counter-*": counter, "node-*": gossip, "mail-*": mail, "*": insieme },
+  effects: [gossipEffects, mailEffects],
+});
 
 export const { PartitionObject, TenantObject, CourierObject } = authority;
-export default authority.worker;
+export default {
+  fetch: authority.worker.fetch,
+  queue: ({ messages }: MessageBatch<QueueMessage>) => void queued.push(...messages.map(({ body }) => body)),
+};
 
 declare global {
   namespace Cloudflare {

@@ -99,7 +99,7 @@ export function excessOf({ count, bytes, timers }: CausedTotals, live: Live): Fa
   return timers.length > 0 ? timersFull(live, timers) : undefined;
 }
 
-const outboxFull: Failure = {
+export const outboxFull: Failure = {
   code: "overloaded",
   detail: `As many effects wait here as can (${bounds.outboxRowsMax}, or ${bounds.outboxBytesMax} bytes): what causes another one is not decided until some are delivered.`,
   retryAfter: 10,

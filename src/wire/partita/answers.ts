@@ -1,6 +1,6 @@
 import type { DraftResult, Outcome, Page, Submission, Usages } from "../../core/index.ts";
 import { eventName, partitionPath, partitionProblem, type Problem, type TracedFailure } from "../../protocol/index.ts";
-import type { EventRow } from "../../storage/port.ts";
+import { type DeadLetterRow, effectIdOf, type EventRow } from "../../storage/port.ts";
 import { batchText, encodeEvent, noProof, pageText } from "./codec.ts";
 
 /** A body as text, or as it is made. */
@@ -69,7 +69,49 @@ export function stateParts(eventIndex: number): { head: string; tail: string } {
 
 /** The answer to a request for how full a partition is. */
 export function answerUsage(usage: Usages): HttpAnswer {
-  return { status: 200, headers: { ...json, "cache-control": "no-store" }, body: JSON.stringify({ usage }) };
+  return answerJson({ usage });
+}
+
+/** The answer to a request for dead letters. `next`: there may be more after the last one. */
+export function answerDeadLetters(rows: readonly DeadLetterRow[], more: boolean): HttpAnswer {
+  const deadLetters = rows.map((row) => {
+    const { payload: _, ...letter } = deadLetterOf(row);
+    return letter;
+  });
+  const next = more ? { next: effectIdOf(rows.at(-1)!) } : {};
+  return answerJson({ deadLetters, ...next });
+}
+
+/** The answer to a request for one dead letter, with its payload. */
+export function answerDeadLetter(row: DeadLetterRow): HttpAnswer {
+  return answerJson(deadLetterOf(row));
+}
+
+function deadLetterOf(row: DeadLetterRow) {
+  const { type, version, payload } = JSON.parse(row.body) as { type?: string; version?: number; payload: unknown };
+  const { code, detail } = JSON.parse(row.detail) as { code?: string; detail?: string };
+  const { kind, destination, createdAt: timestamp, diedAt, reason, correlationId, hops } = row;
+  const effectId = effectIdOf(row);
+  return {
+    effectId,
+    kind,
+    destination,
+    type,
+    version,
+    timestamp,
+    diedAt,
+    reason,
+    code,
+    detail,
+    correlationId,
+    hops,
+    payload,
+  };
+}
+
+/** An answer that nobody keeps. */
+export function answerJson(value: unknown): HttpAnswer {
+  return { status: 200, headers: { ...json, "cache-control": "no-store" }, body: JSON.stringify(value) };
 }
 
 /** What a connection is given by a poll, as JSON; empty if that is nothing. `isNew`: it was opened by this poll. */

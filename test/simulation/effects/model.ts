@@ -25,10 +25,12 @@ export const gossip = defineModel({
       reduce: (state) => void state.told++,
     },
     accepted: {
+      internal: true,
       payload: z.strictObject({ effectId: z.string(), partition: z.string(), eventId: z.int() }),
       reduce: (state) => void state.answers++,
     },
     rejected: {
+      internal: true,
       payload: z.strictObject({ effectId: z.string(), partition: z.string(), code: z.string(), detail: z.string() }),
       reduce: (state) => void state.answers++,
     },

@@ -1,0 +1,96 @@
+import { type Failure, utf8Length } from "../../protocol/index.ts";
+import { type DeadLetterRow, effectIdOf, type OutboxKey, type OutboxRow } from "../../storage/port.ts";
+import type { Environment } from "../environment.ts";
+import { rejectionRetentionMs } from "../jobs/sweep-records.ts";
+import type { Memory } from "../memory.ts";
+import { Refusal } from "../refusal.ts";
+import { outboxFull } from "./caused.ts";
+import { guard } from "./guard.ts";
+
+const effectId = /^([0-9a-f]{16}):([1-9]\d{0,15}):(\d{1,3})$/;
+
+/** The effects of a partition that were given up: an operator looks at them, has them sent again, or discards them. */
+export class DeadLetters {
+  readonly #environment: Environment;
+  readonly #memory: Memory;
+
+  constructor(environment: Environment, memory: Memory) {
+    this.#environment = environment;
+    this.#memory = memory;
+  }
+
+  /** Those after the effect `after` in the order of the log, at most `limit`; undefined: from the first. */
+  list(after: string | undefined, limit: number, now: number): DeadLetterRow[] {
+    this.#memory.load(now);
+    const key = after === undefined ? { eventId: 0, n: 0 } : keyOf(after);
+    return this.#environment.ports.storage.deadLetters.after(key, limit);
+  }
+
+  /** @throws Refusal where there is none of this id. */
+  find(id: string, now: number): DeadLetterRow {
+    this.#memory.load(now);
+    const row = this.#environment.ports.storage.deadLetters.find(keyOf(id));
+    if (!row || effectIdOf(row) !== id) throw new Refusal(noDeadLetter);
+    return row;
+  }
+
+  /**
+   * Has one delivered again, under its id, and before what its lane has later.
+   *
+   * @throws Refusal where there is none of this id, it cannot change what became of it, or there is no room.
+   */
+  replay(id: string, now: number): void {
+    const row = this.find(id, now);
+    const { reason, diedAt: _, detail: __, ...effect } = row;
+    if (reason === "rejected") throw new Refusal(decided);
+    if (row.kind === "submit" && row.createdAt < now - rejectionRetentionMs) throw new Refusal(tooOld);
+    const live = this.#memory.load(now);
+    const bytes = utf8Length(row.body);
+    if (live.outbox.isFullWith(1, bytes)) throw new Refusal(outboxFull);
+    const queued: OutboxRow = { ...effect, queuedAt: now };
+    this.#memory.write(now, (writes) => {
+      writes.deadLetters.remove(row);
+      writes.outbox.add(queued);
+      live.deadLetters.removed();
+      const { eventId, n, kind, destination } = queued;
+      live.outbox.add({ eventId, n, kind, destination, bytes });
+      guard(live, now);
+    });
+    this.#log("a dead letter is sent again", id);
+  }
+
+  /** Deletes one, if there is one of this id. */
+  discard(id: string, now: number): void {
+    const live = this.#memory.load(now);
+    const row = this.#environment.ports.storage.deadLetters.find(keyOf(id));
+    if (!row || effectIdOf(row) !== id) return;
+    this.#memory.write(now, (writes) => {
+      writes.deadLetters.remove(row);
+      live.deadLetters.removed();
+    });
+    this.#log("a dead letter is discarded", id);
+  }
+
+  #log(message: string, id: string): void {
+    const { name, ports } = this.#environment;
+    ports.log("info", message, { ...name, effectId: id });
+  }
+}
+
+/** @throws Refusal where it is no id of an effect. */
+function keyOf(id: string): OutboxKey {
+  const [, , eventId, n] = effectId.exec(id) ?? [];
+  if (eventId === undefined) throw new Refusal(noDeadLetter);
+  return { eventId: Number(eventId), n: Number(n) };
+}
+
+const noDeadLetter: Failure = { code: "not_found", detail: "There is no dead letter of this id." };
+const decided: Failure = {
+  code: "not_replayable",
+  detail:
+    "It was rejected, and that is final: sent again it would get the same verdict. Cause another effect by another event.",
+};
+const tooOld: Failure = {
+  code: "not_replayable",
+  detail: `It is older than ${rejectionRetentionMs / 86_400_000} days: its receiver may not know any more what it has decided.`,
+};

@@ -1,0 +1,24 @@
+import * as z from "zod/mini";
+
+const timestamp = z.int().check(z.meta({ description: "Milliseconds since 1970." }));
+const effectId = z.string().check(z.meta({ description: "The id of the effect: `<incarnation>:<eventId>:<n>`." }));
+const letter = {
+  effectId,
+  kind: z.enum(["submit", "webhook", "queue"]),
+  destination: z.string().check(z.meta({ description: "A partition or a queue; empty for webhooks." })),
+  type: z.optional(z.string()),
+  version: z.optional(z.int()),
+  timestamp,
+  diedAt: timestamp,
+  reason: z.enum(["rejected", "refused", "expired", "too_many_hops", "answer_failed"]),
+  code: z.optional(z.string().check(z.meta({ description: "Of the problem that was answered." }))),
+  detail: z.optional(z.string()),
+  correlationId: z.string(),
+  hops: z.int().check(z.meta({ description: "How many effects led to it, with itself." })),
+};
+export const partitionDeadLetters = z.object({
+  deadLetters: z.array(z.object(letter).check(z.meta({ ref: "PartitionDeadLetter" }))),
+  next: z.optional(effectId.check(z.meta({ description: "The `after` of the next page; absent: this is the last." }))),
+});
+export const partitionDeadLetter = z.object({ ...letter, payload: z.unknown() });
+export const partitionReplayed = z.object({ replayed: z.int() });

@@ -1,0 +1,8 @@
+// A Worker whose partitions submit to each other.
+import { createAuthority } from "../../../src/index.ts";
+import { gossip, gossipEffects } from "../../simulation/effects/model.ts";
+
+const authority = createAuthority({ models: { "*": gossip }, effects: [gossipEffects] });
+
+export const { PartitionObject, TenantObject, CourierObject } = authority;
+export default authority.worker;

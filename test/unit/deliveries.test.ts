@@ -1,0 +1,395 @@
+import { describe, expect, it } from "vitest";
+import * as z from "zod/mini";
+import { type Delivered, single } from "../../src/core/index.ts";
+import { retryDelayMs } from "../../src/core/effects/retry.ts";
+import { defineEffects, type Effect } from "../../src/model/effects.ts";
+import { defineModel } from "../../src/model/index.ts";
+import type { SubmittedEffect } from "../../src/platform/rpc.ts";
+import { type Author, bounds } from "../../src/protocol/index.ts";
+import type { EffectPorts } from "../../src/shell/ports.ts";
+import type { SqlDriver } from "../../src/storage/driver.ts";
+import { NodeSqlDriver } from "../../src/storage/node.ts";
+import { BilledDriver } from "../bench/billed-driver.ts";
+import { TestShell } from "../support/shell.ts";
+
+const answer = z.looseObject({ effectId: z.string() });
+const model = defineModel({
+  name: "causing",
+  version: 1,
+  initialState: () => ({ told: [] as string[], answers: [] as unknown[] }),
+  events: {
+    cause: { payload: z.strictObject({ effects: z.array(z.looseObject({})) }), reduce: () => {} },
+    told: {
+      payload: z.strictObject({ text: z.string() }),
+      validate: (_, { payload }) =>
+        payload.text === "bad" ? { field: "payload.text", code: "BAD", message: "It is bad." } : undefined,
+      reduce: (state, { payload }) => void state.told.push(payload.text),
+    },
+    accepted: { payload: answer, internal: true, reduce: (state, { payload }) => void state.answers.push(payload) },
+    rejected: { payload: answer, internal: true, reduce: (state, { payload }) => void state.answers.push(payload) },
+  },
+  accepts: [{ from: "ro*", types: ["told"] }],
+});
+const effects = defineEffects(model, { cause: (_, { payload }) => payload.effects as unknown as Effect[] });
+const user: Author = { principal: "user:a", permissions: "all" };
+const context = { traceId: "0".repeat(32) };
+const told = (partition: string, text: string, more: object = {}): object => ({
+  kind: "submit",
+  partition,
+  type: "told",
+  payload: { text },
+  ...more,
+});
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** A partition whose deliveries the test answers. */
+function opened({ submit, ...more }: Partial<EffectPorts> & { driver?: SqlDriver } = {}) {
+  const calls: { partition: string; effects: readonly SubmittedEffect[] }[] = [];
+  const { driver = new NodeSqlDriver(), ...ports } = more;
+  let drafts = 0;
+  const room = new TestShell({
+    model,
+    effects,
+    driver,
+    effectPorts: {
+      submit: async (partition, sent) => {
+        calls.push({ partition, effects: sent });
+        return await (submit?.(partition, sent) ?? sent.map((): Delivered => ({ kind: "delivered", eventId: 7 })));
+      },
+      ...ports,
+    },
+  });
+  return {
+    room,
+    calls,
+    texts: () => calls.map(({ effects: sent }) => sent.map(({ event }) => (event["payload"] as { text: string }).text)),
+    cause: (...caused: object[]) => {
+      const draft = {
+        draftId: `d-${++drafts}`,
+        event: { type: "cause", payload: { effects: caused as never } },
+        expectedEventId: undefined,
+      };
+      return room.submit(user, single(draft));
+    },
+    /** What is due now, and what follows it. */
+    settle: async () => {
+      for (let at = 0; at < 8; at++) {
+        room.elapse(0);
+        await turn();
+      }
+    },
+    /** The next alarm, and what follows it. */
+    alarm: async () => {
+      await room.alarm();
+      for (let at = 0; at < 8; at++) {
+        room.elapse(0);
+        await turn();
+      }
+    },
+    waiting: () => room.driver.query("SELECT * FROM outbox").length,
+    dead: () => room.driver.query("SELECT destination, reason FROM dead_letters ORDER BY event_id, n"),
+  };
+}
+
+describe("the delivery of effects", () => {
+  it("[TX-12] follows the commit, once it is durable, with the ids of the effects and what led to them", async () => {
+    const { room, cause, calls, settle, waiting } = opened();
+    expect((await cause(told("other", "a"), told("third", "b"))).status).toBe(201);
+    await settle();
+    const common = { correlationId: "0000000000000001:1", hops: 1 };
+    expect(calls).toEqual([
+      {
+        partition: "other",
+        effects: [{ effectId: "0000000000000001:1:0", event: { type: "told", payload: { text: "a" } }, ...common }],
+      },
+      {
+        partition: "third",
+        effects: [{ effectId: "0000000000000001:1:1", event: { type: "told", payload: { text: "b" } }, ...common }],
+      },
+    ]);
+    expect(waiting()).toBe(0);
+    expect(room.logged).toEqual([]);
+  });
+
+  it("[TX-12] takes two rows an effect, and an alarm for many of them", async () => {
+    const driver = new BilledDriver();
+    const { room, cause, settle } = opened({ driver });
+    await cause();
+    const before = { rows: driver.rowsWritten, alarms: room.alarmsSet };
+    const effectsOfEvent = 8;
+    for (let at = 0; at < 20; at++) {
+      await cause(...Array.from({ length: effectsOfEvent }, (_, n) => told(`room-${n}`, "x")));
+      await settle();
+      room.elapse(100);
+    }
+    // Each event takes two rows without its effects.
+    expect(driver.rowsWritten - before.rows).toBe(20 * (2 + 2 * effectsOfEvent));
+    expect(room.alarmsSet - before.alarms).toBe(1);
+  });
+
+  it("[TX-12] [TX-13] keeps the order of each destination: what may be accepted later stops what is behind it, and nothing else", async () => {
+    let full = true;
+    const { cause, texts, settle, alarm, waiting, room } = opened({
+      submit: async (partition, sent) =>
+        sent.map(({ event }): Delivered => {
+          const later = full && partition === "other" && (event["payload"] as { text: string }).text === "b";
+          return later ? { kind: "later", code: "overloaded", retryAfterMs: 7_000 } : { kind: "delivered", eventId: 1 };
+        }),
+    });
+    await cause(told("other", "a"), told("other", "b"), told("other", "c"), told("third", "x"));
+    await settle();
+    expect(texts()).toEqual([["a", "b", "c"], ["x"]]);
+    expect(waiting()).toBe(2);
+    await cause(told("other", "d"), told("third", "y"));
+    await settle();
+    expect(texts().slice(2)).toEqual([["y"]]);
+    // It says when to come back.
+    const since = room.now;
+    full = false;
+    await alarm();
+    expect(room.now - since).toBeGreaterThanOrEqual(7_000);
+    expect(texts().slice(3)).toEqual([["b", "c", "d"]]);
+    expect(waiting()).toBe(0);
+    expect(room.driver.query("SELECT kind FROM jobs WHERE kind = 'redeliver'")).toEqual([]);
+  });
+
+  it("[TX-13] is repeated with a delay that doubles, over restarts, and is given up after a day", async () => {
+    const { cause, calls, settle, alarm, dead, waiting, room } = opened({
+      submit: () => Promise.reject(new Error("nobody answers")),
+    });
+    await cause(told("other", "a"));
+    await settle();
+    const begin = room.now;
+    const attempts = [begin];
+    while (waiting() > 0) {
+      const before = calls.length;
+      await alarm();
+      if (calls.length > before) attempts.push(room.now);
+    }
+    const delays = attempts.slice(1).map((at, n) => at - attempts[n]!);
+    // Jitter is a half here.
+    expect(delays.slice(0, 6)).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000]);
+    expect(Math.max(...delays)).toBe(bounds.effectRetryMsMax / 2);
+    expect(room.now - begin).toBeGreaterThanOrEqual(bounds.effectAgeMsMax);
+    expect(dead()).toEqual([{ destination: "other", reason: "expired" }]);
+  });
+
+  it("[TX-13] the delay has full jitter and bounds", () => {
+    expect([0, 3, 40].map((attempts) => retryDelayMs(attempts, 1))).toEqual([1_000, 8_000, bounds.effectRetryMsMax]);
+    expect([0, 3, 40].map((attempts) => retryDelayMs(attempts, 0))).toEqual([100, 100, 100]);
+  });
+
+  it("[TX-12] goes on after a restart between sending and marking: it is sent again", async () => {
+    const { room, cause, calls, settle } = opened({ submit: () => new Promise(() => {}) });
+    await cause(told("other", "a"));
+    await settle();
+    expect(calls).toHaveLength(1);
+    const again: string[] = [];
+    const next = new TestShell({
+      model,
+      effects,
+      driver: room.driver,
+      now: room.now,
+      effectPorts: {
+        submit: async (_, sent) =>
+          sent.map(({ effectId }): Delivered => (again.push(effectId), { kind: "delivered", eventId: 1 })),
+      },
+    });
+    next.elapse(0);
+    await turn();
+    expect(again).toEqual(["0000000000000001:1:0"]);
+  });
+
+  it("[TX-13] a rejection is final: it becomes a dead letter, and what is behind it goes on", async () => {
+    const { cause, dead, settle, waiting, room } = opened({
+      submit: async (_, sent) =>
+        sent.map(({ event }): Delivered =>
+          (event["payload"] as { text: string }).text === "bad"
+            ? { kind: "rejected", code: "validation_failed", detail: "It is bad." }
+            : { kind: "delivered", eventId: 1 },
+        ),
+    });
+    await cause(told("other", "bad"), told("other", "good"));
+    await settle();
+    expect(waiting()).toBe(0);
+    expect(dead()).toEqual([{ destination: "other", reason: "rejected" }]);
+    const listed = JSON.parse((await room.shell.listDeadLetters(undefined, 10, context)).body);
+    expect(listed).toEqual({
+      deadLetters: [
+        expect.objectContaining({
+          effectId: "0000000000000001:1:0",
+          kind: "submit",
+          destination: "other",
+          type: "told",
+          reason: "rejected",
+          code: "validation_failed",
+          detail: "It is bad.",
+        }),
+      ],
+    });
+    const replayed = await room.shell.replayDeadLetter("0000000000000001:1:0", context);
+    expect([replayed.status, JSON.parse(replayed.body).code]).toEqual([409, "not_replayable"]);
+    expect((await room.shell.discardDeadLetter("0000000000000001:1:0", context)).status).toBe(204);
+    expect(dead()).toEqual([]);
+    expect((await room.shell.readDeadLetter("0000000000000001:1:0", context)).status).toBe(404);
+  });
+
+  it("[TX-13] a dead letter that was refused is sent again under its id, before what is behind it; to partitions within 30 days", async () => {
+    let refused = true;
+    const { room, cause, calls, dead, settle } = opened({
+      submit: async (_, sent) =>
+        sent.map((): Delivered =>
+          refused ? { kind: "refused", code: "quota_exceeded", detail: "No." } : { kind: "delivered", eventId: 1 },
+        ),
+    });
+    await cause(told("other", "a"));
+    await settle();
+    expect(dead()).toEqual([{ destination: "other", reason: "refused" }]);
+    const id = "0000000000000001:1:0";
+    expect(JSON.parse((await room.shell.readDeadLetter(id, context)).body)).toMatchObject({
+      effectId: id,
+      payload: { text: "a" },
+    });
+    refused = false;
+    room.now += 29 * 86_400_000;
+    expect(JSON.parse((await room.shell.replayDeadLetter(id, context)).body)).toEqual({ replayed: 1 });
+    await settle();
+    expect(calls.map(({ effects: [sent] }) => sent!.effectId)).toEqual([id, id]);
+    expect(dead()).toEqual([]);
+    refused = true;
+    await cause(told("other", "b"));
+    await settle();
+    room.now += 31 * 86_400_000;
+    expect(JSON.parse((await room.shell.replayDeadLetter("0000000000000001:2:0", context)).body).code).toBe(
+      "not_replayable",
+    );
+    for (const other of ["0000000000000002:2:0", "x", "0000000000000001:9:0"]) {
+      expect((await room.shell.replayDeadLetter(other, context)).status).toBe(404);
+    }
+  });
+
+  it("[TX-12] [MD-17] a verdict comes back as an internal event, once, where the effect asks for that", async () => {
+    const { room, cause, dead, settle } = opened({
+      submit: async (_, sent) =>
+        sent.map(({ event }): Delivered =>
+          (event["payload"] as { text: string }).text === "bad"
+            ? { kind: "rejected", code: "validation_failed", detail: "It is bad." }
+            : { kind: "delivered", eventId: 41 },
+        ),
+    });
+    const answers = { acceptedAs: "accepted", rejectedAs: "rejected" };
+    await cause(told("other", "bad", answers), told("other", "good", answers));
+    await settle();
+    expect(dead()).toEqual([]);
+    const state = JSON.parse((await room.shell.readState(undefined, context)).body as string).state;
+    expect(state.answers).toEqual([
+      { effectId: "0000000000000001:1:0", partition: "other", code: "validation_failed", detail: "It is bad." },
+      { effectId: "0000000000000001:1:1", partition: "other", eventId: 41 },
+    ]);
+    const [, event] = room.driver.query(
+      "SELECT principal, draft_id, correlation_id, hops FROM events ORDER BY event_id",
+    );
+    expect({ ...event }).toEqual({
+      principal: "partition:other",
+      draft_id: "0000000000000001:1:0",
+      correlation_id: "0000000000000001:1",
+      hops: 1,
+    });
+  });
+
+  it("[TX-12] [LC-9] waits while the tenant has stopped its effects", async () => {
+    const calls: string[] = [];
+    const effectPorts: Partial<EffectPorts> = {
+      submit: async (_, sent) =>
+        sent.map(({ effectId }): Delivered => (calls.push(effectId), { kind: "delivered", eventId: 1 })),
+    };
+    const stopped = new TestShell({ model, effects, effectPorts, limits: { effects: "paused" } });
+    const draft = { draftId: "d", event: { type: "cause", payload: { effects: [told("other", "a")] as never } } };
+    await stopped.submit(user, single({ ...draft, expectedEventId: undefined }));
+    stopped.elapse(60_000);
+    await turn();
+    await stopped.alarm();
+    await turn();
+    expect(calls).toEqual([]);
+    const goesOn = new TestShell({ model, effects, effectPorts, driver: stopped.driver, now: stopped.now });
+    goesOn.elapse(0);
+    await turn();
+    expect(calls).toEqual(["0000000000000001:1:0"]);
+  });
+
+  it("[TX-12] [LC-9] gives queues and couriers what they need, and waits for those that are not there", async () => {
+    const queued: unknown[] = [];
+    const given: unknown[] = [];
+    const { cause, settle, waiting } = opened({
+      enqueue: async (queue, messages) => {
+        if (queue !== "MAIL") throw new Error("there is no such queue");
+        queued.push(...messages);
+      },
+      webhooks: async (rows) => void given.push(...rows),
+    });
+    await cause(
+      { kind: "queue", queue: "MAIL", payload: { to: "a" } },
+      { kind: "queue", queue: "NONE", payload: {} },
+      { kind: "webhook", type: "order.paid", payload: { total: 3 }, ordered: true },
+    );
+    await settle();
+    const common = { timestamp: expect.any(Number), correlationId: "0000000000000001:1", partition: "room" };
+    expect(queued).toEqual([{ effectId: "0000000000000001:1:0", tenant: "default", payload: { to: "a" }, ...common }]);
+    expect(given).toEqual([
+      { effectId: "0000000000000001:1:2", type: "order.paid", payload: '{"total":3}', ordered: true, ...common },
+    ]);
+    expect(waiting()).toBe(1);
+  });
+});
+
+describe("a partition that receives effects", () => {
+  const effect = (effectId: string, text: string, more: object = {}): SubmittedEffect => ({
+    effectId,
+    event: { type: "told", payload: { text } },
+    correlationId: "c:1",
+    hops: 3,
+    ...more,
+  });
+  const deliver = async (room: TestShell, from: string, ...sent: SubmittedEffect[]) => {
+    const answered = room.shell.deliver(from, sent, "0".repeat(32));
+    for (let at = 0; at < 8; at++) {
+      await turn();
+      room.elapse(0);
+    }
+    return await answered;
+  };
+
+  it("[TX-15] decides each once, by its sender and its id, and in order", async () => {
+    const { room } = opened();
+    const results = [
+      { kind: "delivered", eventId: 1 },
+      { kind: "rejected", code: "validation_failed", detail: "It is bad." },
+      { kind: "delivered", eventId: 2 },
+    ];
+    const sent = [effect("a:1:0", "one"), effect("a:2:0", "bad"), effect("a:3:0", "two")];
+    expect(await deliver(room, "room-1", ...sent)).toEqual(results);
+    expect(await deliver(room, "room-1", ...sent)).toEqual(results);
+    expect(await deliver(room, "room-2", sent[0]!)).toEqual([{ kind: "delivered", eventId: 3 }]);
+    expect(room.driver.query("SELECT principal, correlation_id, hops FROM events")).toEqual(
+      ["room-1", "room-1", "room-2"].map((from) => ({
+        principal: `partition:${from}`,
+        correlation_id: "c:1",
+        hops: 3,
+      })),
+    );
+  });
+
+  it("[TX-15] [AU-2] accepts nothing but what its model declares; what it accepted before is answered again", async () => {
+    const { room } = opened();
+    expect(await deliver(room, "room-1", effect("a:1:0", "one"))).toEqual([{ kind: "delivered", eventId: 1 }]);
+    expect(await deliver(room, "other", effect("a:1:0", "one"), effect("a:2:0", "two"))).toEqual(
+      [1, 2].map(() => ({ kind: "refused", code: "forbidden", detail: expect.any(String) })),
+    );
+    const cause = effect("a:3:0", "x", { event: { type: "cause", payload: { effects: [] } } });
+    expect(await deliver(room, "room-1", cause, effect("a:4:0", "two"))).toEqual([
+      { kind: "refused", code: "forbidden", detail: expect.any(String) },
+      { kind: "delivered", eventId: 2 },
+    ]);
+    expect(room.driver.query("SELECT count(*) AS n FROM idempotency_records")[0]!["n"]).toBe(0);
+  });
+});

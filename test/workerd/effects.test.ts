@@ -1,0 +1,76 @@
+import { env, evictDurableObject, runInDurableObject, SELF } from "cloudflare:test";
+import { expect, it, vi } from "vitest";
+import { queued } from "./queue.ts";
+import { fresh } from "./wire.ts";
+
+// Answers of every shape
+const ask = async (path: string, init?: RequestInit): Promise<any> => {
+  const response = await SELF.fetch(`http://127.0.0.1/v1/partitions/${path}`, init);
+  return response.status === 204 ? undefined : await response.json();
+};
+const submit = (partition: string, key: string, type: string, payload: object) =>
+  ask(`${partition}/events`, {
+    method: "POST",
+    headers: { "idempotency-key": key },
+    body: JSON.stringify({ type, payload }),
+  });
+const logOf = async (partition: string) =>
+  (await ask(`${partition}/events?since=0`)).events as { event: { type: string; payload: object; clientId: string } }[];
+const rowsOf = (partition: string) =>
+  runInDurableObject(env.PARTITIONS.getByName(`default/${partition}`), (_, { storage }) =>
+    storage.sql.exec("SELECT event_id FROM outbox").toArray(),
+  );
+
+it("[TX-12] [TX-15] an effect is a draft of another partition, and its verdict comes back", async () => {
+  const [from, to] = [fresh("node"), fresh("node")];
+  const tell = [
+    { to, token: "good", answered: true, hops: 0 },
+    { to, token: "bad!", answered: true, hops: 0 },
+    { to, token: "worse!", answered: false, hops: 0 },
+    { to: "nowhere", token: "lost", answered: false, hops: 0 },
+  ];
+  await submit(from, "d-1", "tell", { tell });
+  await vi.waitFor(async () => expect(await rowsOf(from)).toEqual([]), 20_000);
+  expect((await logOf(to)).map(({ event }) => [event.type, event.payload, event.clientId])).toEqual([
+    ["told", { token: "good", hops: 0 }, `partition:${from}`],
+  ]);
+  expect((await logOf(from)).map(({ event }) => event.type)).toEqual(["tell", "accepted", "rejected"]);
+  const { deadLetters } = await ask(`${from}/dead-letters`);
+  const dead = deadLetters.map(({ destination, reason, code }: Record<string, string>) => [destination, reason, code]);
+  expect(dead).toEqual([
+    [to, "rejected", "validation_failed"],
+    ["nowhere", "refused", "forbidden"],
+  ]);
+  const [, lost] = deadLetters;
+  expect(await ask(`${from}/dead-letters/${lost.effectId}`)).toMatchObject({ payload: { token: "lost", hops: 0 } });
+  expect(await ask(`${from}/dead-letters/${lost.effectId}/replay`, { method: "POST" })).toEqual({ replayed: 1 });
+  await vi.waitFor(
+    async () => expect((await ask(`${from}/dead-letters?limit=1`)).next).toBe(deadLetters[0].effectId),
+    20_000,
+  );
+  expect(await ask(`${from}/dead-letters/${deadLetters[0].effectId}`, { method: "DELETE" })).toBeUndefined();
+});
+
+it("[TX-12] a type that only effects may submit is refused to clients", async () => {
+  const answer = await submit(fresh("node"), "d-1", "accepted", { effectId: "x", partition: "y", eventId: 1 });
+  expect(answer).toMatchObject({ code: "forbidden" });
+});
+
+it("[TX-12] an effect for a queue arrives there, and what was sent before an eviction too", async () => {
+  const partition = fresh("mail");
+  const { event } = await submit(partition, "d-1", "send", { to: "a" });
+  expect(event.type).toBe("send");
+  await evictDurableObject(env.PARTITIONS.getByName(`default/${partition}`));
+  await ask(`${partition}/usage`);
+  await vi.waitFor(async () => expect(await rowsOf(partition)).toEqual([]), 20_000);
+  const bodies = () => queued.filter((body) => body.partition === partition);
+  await vi.waitFor(() => expect(bodies().length).toBeGreaterThan(0), 20_000);
+  expect(bodies()[0]).toEqual({
+    effectId: expect.stringMatching(/^[0-9a-f]{16}:1:0$/),
+    tenant: "default",
+    partition,
+    timestamp: expect.any(Number),
+    correlationId: expect.stringMatching(/^[0-9a-f]{16}:1$/),
+    payload: { to: "a" },
+  });
+});
