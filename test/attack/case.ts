@@ -18,6 +18,14 @@ export interface Case {
   bound: { cpuMs?: number; memoryMiB?: number };
   /** How often the attack is measured alone; each time by another principal. Default 3. */
   rounds?: number;
+  /**
+   * Whether its memory is that of a second strike: of an attack of many requests the first one shows what V8 and the
+   * platform take once, whatever is asked of them. Measured: 200 requests at once that the edge refuses take 46 MiB, and
+   * the same again 6 to 10; 300 rejected batches take 113 MiB, and then 36, 27, 24 and 23. What is kept shows each time.
+   */
+  again?: boolean;
+  /** How long it is repeated beside a bystander, in milliseconds. Default 4,000. */
+  besideMs?: number;
   /** Whether the same principal repeats the attack beside a bystander. Default true. */
   beside?: boolean;
   /** Whether a part of it runs with the tests, which judge only the answers. */

@@ -59,7 +59,7 @@ Written by \`npm run attack -- --markdown\` on ${circumstances}.
 
 ${table(header, rows)}
 
-How to read it: *CPU of one* is what one frame or request costs workerd, all its threads together, from rest to rest: the median of the rounds, each by another principal. *Memory* is the peak of the resident set above that before the attack, the largest of the rounds; garbage that is not collected yet counts. Where the attack consists of many frames, it is the memory of all of them together. *Others' p99* is that of small drafts to a partition of another tenant, in the same thread, every 5 ms; while one waits, those that are due count as waiting, too. Beside it the same principal repeats the attack for four seconds, up to 20 times a second, within its rates.
+How to read it: *CPU of one* is what one frame or request costs workerd, all its threads together, from rest to rest: the median of the rounds, each by another principal. *Memory* is the peak of the resident set above that before the attack, the largest of the rounds; garbage that is not collected yet counts. Where the attack consists of many frames, it is the memory of all of them together. Of some of those it is that of a second strike: the first one also shows what V8 and the platform take once (200 requests at once that the edge refuses take 46 MiB, and the same again 6 to 10). *Others' p99* is that of small drafts to a partition of another tenant, in the same thread, every 5 ms; while one waits, those that are due count as waiting, too. Beside it the same principal repeats the attack for four seconds, up to 20 times a second, within its rates; a rejected removal for 40, because one takes longer than a hundredth of four.
 `;
 }
 

@@ -32,6 +32,7 @@ const replay = (
   what,
   boundBy: "the stored answer comes before every refusal (BD-6)",
   bound: frameBound,
+  again: true,
   rounds: 1,
   beside: false,
   tested: true,
