@@ -4,7 +4,8 @@ import { insieme } from "./models/insieme/index.ts";
 
 /** The model of each partition name. An application edits this file. */
 export const models: ModelRegistry = {
-  "*": insieme,
+  // Its events say who made them: the subject of the token, or in open development mode `dev:<clientId>`.
+  "*": { ...insieme, authors: "shown" },
 };
 
 /** What the events of these models cause outside. */

@@ -112,6 +112,11 @@ export function neededBy(draft: Draft): string[] {
   return [draft.type === "treePush" ? undefined : id, parent, ...beside].filter((node) => node !== undefined);
 }
 
+/** The node that a draft or an event changes; undefined: none, or the whole tree. */
+export function nodeOf(draft: Draft): string | undefined {
+  return read(draft).id;
+}
+
 /** The node that a draft creates. */
 export function madeBy(draft: Draft): string | undefined {
   return draft.type === "treePush" ? read(draft).id : undefined;

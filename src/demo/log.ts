@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject, type NumberedEvent, type WireEvent } from "../protocol/index.ts";
-import { personOf } from "./names.ts";
+import { clientOf, personOf } from "./names.ts";
 import type { Sides } from "./pane.ts";
 import { create, oncePerFrame } from "./page.ts";
 import { root } from "./tree.ts";
@@ -17,6 +17,7 @@ export class Log {
   readonly #list: HTMLElement;
   readonly #address: string;
   readonly #sides: Sides;
+  readonly #read: (events: readonly NumberedEvent[]) => void;
   readonly #panes = new Map<string, { eventId: number; mark: HTMLElement }>();
   readonly #schedule = oncePerFrame(() => this.#draw());
   /** Events that are read and not drawn yet. */
@@ -28,10 +29,12 @@ export class Log {
   /** Counts the logs: a response for an old log may arrive late. */
   #generation = 0;
 
-  constructor(list: HTMLElement, partition: string, sides: Sides) {
+  /** `read` is called with the next events of the log, after the others. */
+  constructor(list: HTMLElement, partition: string, sides: Sides, read: (events: readonly NumberedEvent[]) => void) {
     this.#list = list;
     this.#address = `/v1/partitions/${partition}/events`;
     this.#sides = sides;
+    this.#read = read;
     for (const title of sides.values()) {
       const mark = create("span", "here", `${title} is here`);
       mark.dataset["pane"] = title;
@@ -61,17 +64,17 @@ export class Log {
       this.#schedule();
     }
     this.#head = Math.max(this.#head, eventId);
-    void this.#read();
+    void this.#follow();
   }
 
-  async #read(): Promise<void> {
+  async #follow(): Promise<void> {
     if (this.#reading) return;
     this.#reading = true;
     try {
       while (this.#known < this.#head) {
         const generation = this.#generation;
         const since = Math.max(this.#known, this.#head - rowsMax);
-        const response = await fetch(`${this.#address}?since=${since}&limit=${rowsMax}`);
+        const response = await fetch(`${this.#address}?since=${since}&limit=${rowsMax}&authors=true`);
         const { events } = (await response.json()) as { events?: NumberedEvent[] };
         if (generation !== this.#generation) continue;
         const last = events?.at(-1);
@@ -80,6 +83,7 @@ export class Log {
         this.#known = last.eventId;
         this.#head = Math.max(this.#head, last.eventId);
         this.#fresh = [...this.#fresh, ...events].slice(-rowsMax);
+        this.#read(events);
         this.#schedule();
       }
     } catch {
@@ -106,9 +110,10 @@ export class Log {
   #createRow({ eventId, event }: NumberedEvent): HTMLElement {
     const row = document.createElement("li");
     row.dataset["event"] = String(eventId);
-    const title = this.#sides.get(event.clientId);
-    const who = create("span", "who", title ?? personOf(event.clientId));
-    who.title = event.clientId;
+    const client = clientOf(event);
+    const title = this.#sides.get(client);
+    const who = create("span", "who", personOf(client));
+    who.title = event.author ?? client;
     if (title !== undefined) who.dataset["pane"] = title;
     const description = create("span", "what", describe(event));
     // The whole payload, with the id.

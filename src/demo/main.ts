@@ -1,4 +1,5 @@
 import { offerExamples } from "./examples.ts";
+import { LastEdits } from "./last-edits.ts";
 import { Log } from "./log.ts";
 import { clientIds } from "./names.ts";
 import { Pane } from "./pane.ts";
@@ -20,13 +21,28 @@ function start(): void {
     [leftId, "Left"],
     [rightId, "Right"],
   ]);
-  const log = new Log(part(document, "log"), partition, sides);
+  const edits = new LastEdits(sides);
+  const log = new Log(part(document, "log"), partition, sides, (events) => {
+    edits.read(events);
+    for (const pane of [left, right]) pane.refresh();
+  });
+  const replaced = () => {
+    log.clear();
+    edits.clear();
+  };
 
   const open = (clientId: string): Pane => {
     const copy = document.importNode(part(document, "pane", HTMLTemplateElement).content, true);
     const element = part(copy, "section");
     part(document, "panes").append(copy);
-    return new Pane(element, { partition, clientId, sides, moved: () => share(), replaced: () => log.clear() });
+    return new Pane(element, {
+      partition,
+      clientId,
+      sides,
+      lastEdit: (node) => edits.of(node),
+      moved: () => share(),
+      replaced,
+    });
   };
   const left = open(leftId);
   const right = open(rightId);

@@ -20,6 +20,14 @@ export function clientIds(): [left: string, right: string] {
   return ids;
 }
 
+/**
+ * The client of who made an event or shows a presence. The server says who that is: in open development mode, the author
+ * is `dev:` and the client id. A client id alone is what a client says of itself.
+ */
+export function clientOf({ author, clientId }: { author?: string; clientId: string }): string {
+  return author?.replace(/^dev:/, "") ?? clientId;
+}
+
 /** The person of a client id; the id itself if this page did not create it. */
 export function personOf(clientId: string): string {
   const [, name] = /^([a-z]+)-[0-9a-f]{8}$/.exec(clientId) ?? [];

@@ -2,13 +2,13 @@ import { createClient, indexedDbStore, type Peer, type PendingEntry } from "../c
 import { insieme } from "../models/insieme/index.ts";
 import { begins, type Draft, entryLabel, markOf } from "./drafts.ts";
 import { Editor } from "./editor.ts";
-import { personOf } from "./names.ts";
+import { clientOf, personOf } from "./names.ts";
 import { Notices, type Reason } from "./notices.ts";
 import { oncePerFrame, part, say } from "./page.ts";
 import { StatusBar } from "./status-bar.ts";
 import { type InsiemeClient, Submitter } from "./submitter.ts";
 import { Tree } from "./tree.ts";
-import { type Marks, type PeerMark, TreeView } from "./tree-view.ts";
+import { type LastEdit, type Marks, type PeerMark, TreeView } from "./tree-view.ts";
 
 /** How long the message about a replaced state is shown. */
 const resetShownMs = 10_000;
@@ -21,6 +21,8 @@ export interface PaneOptions {
   partition: string;
   clientId: string;
   sides: Sides;
+  /** Who has changed a node last, as the log says. */
+  lastEdit(node: string): LastEdit | undefined;
   /** The pane has received events; or the log was replaced. */
   moved(): void;
   replaced(): void;
@@ -64,7 +66,7 @@ export class Pane {
     this.client = createClient({
       url: location.origin,
       partition,
-      model: insieme,
+      model: { ...insieme, authors: "shown" },
       clientId,
       // The principal in open development mode. It also separates the queues of the panes.
       principal: `dev:${clientId}`,
@@ -76,6 +78,7 @@ export class Pane {
     const list = part(element, "tree");
     list.ariaLabel = `Files, ${title.toLowerCase()} pane`;
     this.#view = new TreeView(list, this.#tree, {
+      lastEdit: (id) => options.lastEdit(id),
       selected: () => this.#selected(),
       changed: () => this.#draw(),
       moved: (id, parent, position) => this.#editor.move(id, parent, position),
@@ -113,6 +116,11 @@ export class Pane {
   headIs(head: number): void {
     if (head === this.#headElsewhere) return;
     this.#headElsewhere = head;
+    this.#schedule();
+  }
+
+  /** Shows what has changed outside its client. */
+  refresh(): void {
     this.#schedule();
   }
 
@@ -198,7 +206,7 @@ export class Pane {
       head: this.#headElsewhere,
       undecided: pending.reduce((count, { drafts }) => count + drafts.length, 0),
       labels: [...this.#labels.values()],
-      company: [...new Set(peers.map(({ clientId }) => personOf(clientId)))].toSorted(),
+      company: [...new Set(peers.map((peer) => personOf(clientOf(peer))))].toSorted(),
     });
     this.#met ||= report.status === "online" || eventId > 0;
     this.#empty.hidden = this.#tree.size > 0 || !this.#met;
@@ -212,10 +220,11 @@ export class Pane {
         if (mark) append(marks.pending, mark.id, mark.word);
       }
     }
-    for (const { clientId, state } of peers) {
-      const { node } = state;
-      const peer = { name: personOf(clientId), side: this.#options.sides.get(clientId) };
-      if (typeof node === "string") append(marks.peers, node, peer);
+    for (const peer of peers) {
+      const { node } = peer.state;
+      const client = clientOf(peer);
+      const mark = { name: personOf(client), side: this.#options.sides.get(client) };
+      if (typeof node === "string") append(marks.peers, node, mark);
     }
     return marks;
   }

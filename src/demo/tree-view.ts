@@ -21,6 +21,11 @@ export interface PeerMark {
   side: string | undefined;
 }
 
+/** Who has changed a node last. `side`: the pane of this page, if it is one of its users. */
+export interface LastEdit extends PeerMark {
+  at: string;
+}
+
 /** What rows show in addition to the tree, by node. */
 export interface Marks {
   /** The pending drafts, one word for each. */
@@ -31,6 +36,8 @@ export interface Marks {
 
 /** The events of the view. */
 export interface TreeViewEvents {
+  /** Called for each row that is drawn. */
+  lastEdit(id: string): LastEdit | undefined;
   selected(): void;
   /** The visible rows have changed: call `draw`. */
   changed(): void;
@@ -60,6 +67,8 @@ interface Row {
   readonly row: HTMLElement;
   readonly icon: SVGUseElement;
   readonly name: HTMLElement;
+  /** Who has changed it last. */
+  readonly by: HTMLElement;
   readonly badges: HTMLElement;
   readonly count: HTMLElement;
   list: List | undefined;
@@ -126,6 +135,7 @@ export class TreeView {
     this.#flashes = 0;
     this.#fill(this.#top);
     this.#decorate(marks);
+    for (const row of this.#rows.values()) this.#sign(row);
     // If the selected node is deleted, its folder becomes selected.
     if (this.selected !== undefined && !this.#tree.has(this.selected)) {
       const nearest = this.#tree.nearest(this.selected);
@@ -212,9 +222,10 @@ export class TreeView {
     row.draggable = true;
     const { svg, use } = createIcon("icon");
     const name = create("span", "name");
+    const by = create("span", "by");
     const badges = create("span", "badges");
     const count = create("span", "count");
-    row.append(create("span", "twist"), svg, name, badges, count);
+    row.append(create("span", "twist"), svg, name, by, badges, count);
     item.append(row);
     const made: Row = {
       id,
@@ -222,6 +233,7 @@ export class TreeView {
       row,
       icon: use,
       name,
+      by,
       badges,
       count,
       list: undefined,
@@ -270,6 +282,17 @@ export class TreeView {
     row.item.ariaExpanded = folder ? String(expanded) : null;
     // Setting the text removed them.
     row.marks = "";
+  }
+
+  /** Shows who has changed the node last. */
+  #sign({ id, by }: Row): void {
+    const edit = this.#on.lastEdit(id);
+    const title = edit ? `last changed by ${edit.name}, ${edit.at}` : "";
+    if (by.title === title) return;
+    by.title = title;
+    by.textContent = edit?.name ?? "";
+    if (edit?.side === undefined) delete by.dataset["pane"];
+    else by.dataset["pane"] = edit.side;
   }
 
   #flash({ row }: Row): void {

@@ -71,6 +71,11 @@ class Pane {
     return this.#section.locator(".row", { has: this.#page.getByText(name, { exact: true }) });
   }
 
+  /** Who has changed a row last. */
+  editorOf(name: string): Promise<string | null> {
+    return this.row(name).locator(".by").textContent();
+  }
+
   text(text: string | RegExp): Locator {
     return this.#section.getByText(text);
   }
@@ -678,6 +683,20 @@ describe.runIf(browserPresent)("the demo", () => {
     await demo.right.text("Show 500 more of 551").click();
     expect(await demo.right.tree()).toHaveLength(700);
     expect(demo.complaints).toEqual([]);
+  });
+
+  test("[MD-13] rows and the log name who did it, by the author that the server gives", async () => {
+    const demo = await open();
+    const { page, left, right } = demo;
+    await left.add("file", "plan.md");
+    for (const pane of [left, right]) await expect.poll(() => pane.editorOf("plan.md")).toBe("Ada");
+    await right.rename("plan.md", "plans.md");
+    for (const pane of [left, right]) await expect.poll(() => pane.editorOf("plans.md")).toBe("Ben");
+    await expect.poll(() => page.locator(".log .who").allTextContents()).toEqual(["Ben", "Ada", "Ada"]);
+    // A window that opens later reads it from the log.
+    const later = await open(undefined, demo.partition, []);
+    await expect.poll(() => later.left.editorOf("plans.md")).toBe("Ben");
+    expect([...demo.complaints, ...later.complaints]).toEqual([]);
   });
 
   async function takePictures(): Promise<void> {
