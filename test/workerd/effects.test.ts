@@ -1,5 +1,5 @@
 import { env, evictDurableObject, runInDurableObject, SELF } from "cloudflare:test";
-import { expect, it, vi } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import { queued } from "./queue.ts";
 import { fresh } from "./wire.ts";
 
@@ -20,6 +20,8 @@ const rowsOf = (partition: string) =>
   runInDurableObject(env.PARTITIONS.getByName(`default/${partition}`), (_, { storage }) =>
     storage.sql.exec("SELECT event_id FROM outbox").toArray(),
   );
+
+afterEach(() => vi.unstubAllGlobals());
 
 it("[TX-12] [TX-15] an effect is a draft of another partition, and its verdict comes back", async () => {
   const [from, to] = [fresh("node"), fresh("node")];
@@ -73,4 +75,31 @@ it("[TX-12] an effect for a queue arrives there, and what was sent before an evi
     correlationId: expect.stringMatching(/^[0-9a-f]{16}:1$/),
     payload: { to: "a" },
   });
+});
+
+it("[TX-12] [AU-11] a webhook goes to the endpoints that want its type", async () => {
+  const received: { id: string; body: { type: string; data: Record<string, string> } }[] = [];
+  vi.stubGlobal("fetch", async (_: string, { headers, body }: { headers: HeadersInit; body: string }) => {
+    const message = JSON.parse(body) as (typeof received)[number]["body"];
+    if (message.type === "partita.challenge") return Response.json({ challenge: message.data["challenge"] });
+    received.push({ id: new Headers(headers).get("webhook-id")!, body: message });
+    return new Response("ok");
+  });
+  for (const [id, type] of [
+    [fresh("ep"), "mail.announced"],
+    [fresh("ep"), "something.else"],
+  ]) {
+    const endpoint = `http://127.0.0.1/v1/endpoints/${id}`;
+    const settings = JSON.stringify({ url: "http://127.0.0.1:9/hooks", types: [type] });
+    expect((await SELF.fetch(endpoint, { method: "PUT", body: settings })).status).toBe(201);
+    expect((await SELF.fetch(`${endpoint}/activate`, { method: "POST" })).status).toBe(200);
+  }
+  const partition = fresh("mail");
+  await submit(partition, "d-1", "announce", { to: "all" });
+  await vi.waitFor(() => expect(received).toHaveLength(1), 20_000);
+  expect(received[0]).toMatchObject({
+    id: expect.stringMatching(/^[0-9a-f]{16}:1:0$/),
+    body: { type: "mail.announced", data: { to: "all" } },
+  });
+  await vi.waitFor(async () => expect(await rowsOf(partition)).toEqual([]), 20_000);
 });
