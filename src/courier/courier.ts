@@ -110,21 +110,21 @@ export class Courier {
     return breakerState(this.#breaker, now) === "open" ? Math.max(next, this.#breaker.openUntil) : next;
   }
 
-  /** An attempt has ended. `fraction`: random, from 0 to 1. */
-  settle(effectId: string, outcome: Outcome, now: number, fraction: number): void {
+  /** An attempt has ended. `fraction`: random, from 0 to 1. Returns whether the row has become a dead letter. */
+  settle(effectId: string, outcome: Outcome, now: number, fraction: number): boolean {
     const row = this.#storage.deliveries.find(effectId);
-    this.#write(now, (writes) => {
+    return this.#write<boolean>(now, (writes) => {
       const before = this.#breaker;
       this.#breaker = afterAttempt(before, outcome, now, fraction);
       if (changed(before, this.#breaker)) writes.breaker.put(this.#breaker);
       // It was discarded, or became a dead letter, while it was being sent.
       if (!row || row.diedAt !== undefined) {
         if (row && outcome.kind === "delivered") this.#remove(writes, row, now);
-        return;
+        return false;
       }
       if (outcome.kind === "delivered") {
         this.#remove(writes, row, now);
-        return;
+        return false;
       }
       const attempts = row.attempts + 1;
       const died = outcome.final || now - row.acceptedAt >= courierBounds.deliverMsMax;
@@ -138,6 +138,7 @@ export class Courier {
         lastStatus: outcome.status,
         lastReason: outcome.reason,
       });
+      return died;
     });
   }
 

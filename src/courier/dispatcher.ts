@@ -158,10 +158,10 @@ export class Dispatcher {
     const outcome = await send(row, endpoint);
     this.#running.delete(effectId);
     try {
-      courier.settle(effectId, outcome, now(), fraction());
+      const died = courier.settle(effectId, outcome, now(), fraction());
       if (outcome.kind === "failed") {
         const { status, reason } = outcome;
-        log("warn", "a delivery failed", { effectId, correlationId, attempt: attempts + 1, status, reason });
+        log("warn", "a delivery failed", { effectId, correlationId, attempt: attempts + 1, status, reason, died });
         await this.#judge(outcome);
       }
     } catch (error) {
