@@ -195,6 +195,6 @@ export class Dispatcher {
   }
 }
 
-function maySend({ state, paused }: Endpoint): boolean {
-  return state === "active" && !paused;
+function maySend({ state, paused, tenantPaused = false }: Endpoint): boolean {
+  return state === "active" && !paused && !tenantPaused;
 }

@@ -156,7 +156,8 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
     }
 
     async endpointWith({ id }: Asked<"endpointWith">): Promise<Endpoint | undefined> {
-      return this.#open.endpoints.find(id);
+      const endpoint = this.#open.endpoints.find(id);
+      return endpoint && this.#tenant.limits.effects === "paused" ? { ...endpoint, tenantPaused: true } : endpoint;
     }
 
     async putEndpointWith(asked: Asked<"putEndpointWith">): ReturnType<TenantRpc["putEndpointWith"]> {

@@ -34,6 +34,8 @@ export interface Endpoint {
   state: EndpointState;
   /** Nothing is sent, and what is to be delivered waits. */
   paused: boolean;
+  /** The same for the whole tenant; absent: no. Not stored here. */
+  tenantPaused?: boolean;
   /** Why it is disabled. */
   reason?: string;
   createdAt: number;

@@ -145,3 +145,61 @@ describe("a receiver that does everything wrong", () => {
     await ask("/v1/endpoints/dead", "DELETE");
   });
 });
+
+describe("the webhooks of a partition", () => {
+  const pay = async (partition: string, n: number): Promise<number> => {
+    const response = await fetch(new URL(`/v1/partitions/${partition}/events`, server.url), {
+      method: "POST",
+      headers: { "idempotency-key": `pay-${n}` },
+      body: JSON.stringify({ type: "pay", payload: { n } }),
+    });
+    await response.text();
+    return response.status;
+  };
+  const take = (receiver: TestReceiver) => {
+    const data: number[] = [];
+    receiver.behave = (arrived, response) => {
+      if (!receiver.effects.has(arrived.id)) data.push(arrived.body.data.n);
+      receiver.take(arrived);
+      response.writeHead(204).end();
+    };
+    return data;
+  };
+
+  test("[TX-12] [AU-11] reach the endpoints whose filter has their type, in the order of the log", async () => {
+    const [all, paid, sent] = [await endpoint("all"), await endpoint("paid"), await endpoint("sent")];
+    await ask("/v1/endpoints/paid", "PUT", { url: paid.url, types: ["order.paid"] });
+    await ask("/v1/endpoints/sent", "PUT", { url: sent.url, types: ["order.sent"] });
+    const [allData, paidData] = [take(all), take(paid)];
+    for (let n = 1; n <= 20; n++) expect(await pay("filtered", n)).toBe(201);
+    const expected = Array.from({ length: 20 }, (_, at) => at + 1);
+    await vi.waitFor(() => expect([allData, paidData]).toEqual([expected, expected]), patience);
+    expect(sent.arrived).toEqual([]);
+    for (const id of all.arrived) expect(id).toMatch(/^[0-9a-f]{16}:\d+:0$/);
+    for (const id of ["all", "paid", "sent"]) await ask(`/v1/endpoints/${id}`, "DELETE");
+  });
+
+  test("[TX-12] [TX-13] [LC-1] arrive once after deduplication, in order, while the server is killed again and again, and no dead endpoint delays a commit", async () => {
+    const [receiver, dead] = [await endpoint("survivor"), await endpoint("no-one")];
+    const data = take(receiver);
+    await dead.stop();
+    const kills = 4;
+    let n = 0;
+    for (let round = 0; round < kills; round++) {
+      const paying = (async () => {
+        for (let count = 0; count < 15; count++) {
+          const next = ++n;
+          // Again until it has its verdict: the key is the same.
+          while ((await pay("killed", next).catch(() => 0)) !== 201);
+        }
+      })();
+      await vi.waitFor(() => expect(n).toBeGreaterThanOrEqual(round * 15 + 8), patience);
+      await server.restart();
+      await paying;
+    }
+    await vi.waitFor(() => expect(data).toEqual(Array.from({ length: kills * 15 }, (_, at) => at + 1)), patience);
+    expect(receiver.unsigned).toEqual([]);
+    expect((await ask("/v1/endpoints/no-one")).deliveries.waiting).toBe(kills * 15);
+    await ask("/v1/endpoints/no-one", "DELETE");
+  });
+});

@@ -297,6 +297,21 @@ describe("the courier of an endpoint", () => {
     expect(receiver.ids).not.toContain("aa:3:0");
   });
 
+  it("[LC-11] waits while the tenant has stopped its effects", async () => {
+    const { id, receiver } = await active();
+    const limit = (body: object) =>
+      SELF.fetch("http://127.0.0.1/v1/limits", { method: "PUT", body: JSON.stringify(body) });
+    await limit({ effects: "paused" });
+    await courierOf(id).changedWith();
+    await accept(id, [row(1)]);
+    await runDurableObjectAlarm(courierOf(id));
+    expect(receiver.ids).toEqual([]);
+    expect((await json(await ask(`/${id}`))).endpoint).toMatchObject({ state: "active", paused: false });
+    await limit({});
+    await courierOf(id).changedWith();
+    await vi.waitFor(() => expect(receiver.ids).toEqual(["aa:1:0"]));
+  });
+
   it("[AU-11] [AU-12] writes no secret into a log line, encrypted or not, and stores it encrypted", async () => {
     const lines: string[] = [];
     for (const level of ["info", "warn", "error"] as const) {

@@ -1,10 +1,27 @@
 // The Worker whose webhooks are tested. `/hand-over/<endpoint>` hands rows over to a courier, as a partition does.
-import { models } from "../../../src/app.ts";
-import { createAuthority } from "../../../src/index.ts";
+import * as z from "zod/mini";
+import { createAuthority, defineEffects, defineModel } from "../../../src/index.ts";
 import type { CourierRpc } from "../../../src/objects/courier-calls.ts";
 import type { CourierRow } from "../../../src/platform/courier-api.ts";
 
-const authority = createAuthority({ models });
+/** Each payment is a message. */
+const shop = defineModel({
+  name: "shop",
+  version: 1,
+  initialState: () => ({ paid: 0 }),
+  events: {
+    pay: {
+      payload: z.strictObject({ n: z.int() }),
+      reduce(state) {
+        state.paid++;
+      },
+    },
+  },
+});
+const effects = defineEffects(shop, {
+  pay: (_, { payload }) => ({ kind: "webhook", type: "order.paid", payload: { n: payload.n }, ordered: true }),
+});
+const authority = createAuthority({ models: { "*": shop }, effects: [effects] });
 
 export const { PartitionObject, TenantObject, CourierObject } = authority;
 
