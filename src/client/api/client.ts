@@ -96,6 +96,7 @@ export class Client<S extends object, P extends Payloads> {
   #presence: JsonObject | null = null;
   #paused = false;
   #closed = false;
+  #ending: Promise<void> | undefined;
 
   constructor(parts: ClientParts) {
     const { clientId, identity, ports, initial, model } = parts;
@@ -372,7 +373,8 @@ export class Client<S extends object, P extends Payloads> {
 
   /** Closes the client for good. Promises of verdicts resolve as `undecided`; the next client sends what is stored. */
   close(): Promise<void> {
-    return this.#end("closed");
+    // Only `signOut` tells what could not be deleted.
+    return this.#end("closed").catch(() => {});
   }
 
   /**
@@ -380,18 +382,20 @@ export class Client<S extends object, P extends Payloads> {
    * If there are undecided drafts, `confirm` is called with them first. Without it, and if it returns false, nothing
    * is deleted, and the result is false. Waits until the user is known and the store is open.
    *
-   * @throws Error if the client is closed, and still has something stored (rejects).
+   * @throws Error if the client is closed, and still has something stored (rejects); StoreError if that cannot be deleted
+   * (rejects): then the client is closed, and shows nothing.
    */
   async signOut(confirm?: ConfirmDeletion): Promise<boolean> {
     const { partition, host } = this.#parts;
     await this.#opening;
     if (!this.#closed && this.#store) {
       const { mayDelete } = await import("./sign-out.ts");
-      if (!(await mayDelete({ store: this.#store, partition, confirm }))) return false;
+      if (!(await mayDelete({ store: this.#store, client: this, partition, confirm }))) return false;
       if (this.#identity && !this.#closed)
         this.#signOuts?.post({ host, partition, ...this.#identity } satisfies SignedOut);
-      await this.#end("signed_out");
+      void this.#end("signed_out");
     }
+    await this.#ending;
     if (this.#status.reason !== "signed_out") throw new Error("the client is closed");
     return true;
   }
@@ -605,8 +609,11 @@ export class Client<S extends object, P extends Payloads> {
     return replica;
   }
 
-  async #end(reason: "closed" | "signed_out"): Promise<void> {
-    if (this.#closed) return;
+  #end(reason: "closed" | "signed_out"): Promise<void> {
+    return (this.#ending ??= this.#finish(reason));
+  }
+
+  async #finish(reason: "closed" | "signed_out"): Promise<void> {
     this.#closed = true;
     this.#stop(undefined);
     this.#signOuts?.close();
@@ -616,8 +623,12 @@ export class Client<S extends object, P extends Payloads> {
     if (reason === "signed_out") this.#hide();
     this.#report({ status: "closed", reason });
     await this.#opening;
-    if (reason === "signed_out") await this.#store?.delete("everything");
-    await this.#store?.close();
+    const store = this.#store;
+    try {
+      if (reason === "signed_out") await store?.delete("everything");
+    } finally {
+      await store?.close();
+    }
   }
 
   /** Shows nothing of what was cached, and of what is queued. */
@@ -634,7 +645,7 @@ export class Client<S extends object, P extends Payloads> {
     const { host, partition } = this.#parts;
     const { partition: left = partition } = who;
     if (who.host === host && left === partition && this.#identity && !isOther(this.#identity, who))
-      void this.#end("signed_out");
+      this.#end("signed_out").catch(() => {});
   }
 
   #report(report: StatusReport): void {

@@ -152,7 +152,7 @@ export class History {
 
   /** Keeps a step that undoes or redoes another one, if it has changes; of those to redo, if there was no new change after `epoch`. */
   keep(where: "done" | "undone", step: Step, epoch: number): void {
-    const isLate = where === "undone" && epoch !== this.epoch;
+    const isLate = this.closed || (where === "undone" && epoch !== this.epoch);
     if (step.changes.length > 0 && !isLate && !this[where].includes(step)) this[where].push(step);
   }
 

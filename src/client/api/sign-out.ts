@@ -14,14 +14,24 @@ interface SignOutParts {
 /** What a client deletes, see `Client.signOut`. */
 interface ClientParts {
   store: QueueStore;
+  /** What it has in memory. */
+  client: { readonly pending: readonly QueueEntry[] };
   partition: string;
   confirm: ConfirmDeletion | undefined;
 }
 
-/** Whether the data of a client may be deleted. */
-export async function mayDelete({ store, partition, confirm }: ClientParts): Promise<boolean> {
-  const entries = undecided((await store.load()).entries);
-  return entries.length === 0 || ((await confirm?.([{ partition, entries }])) ?? false);
+/** Whether the data of a client may be deleted. `confirm` is called again if there is something new after it. */
+export async function mayDelete({ store, client, partition, confirm }: ClientParts): Promise<boolean> {
+  const stored = undecided((await store.load()).entries);
+  const told = new Set<string>();
+  for (;;) {
+    const known = new Set(stored.map(({ key }) => key));
+    // What was submitted meanwhile may not be stored yet.
+    const entries = [...stored, ...client.pending.filter(({ key }) => !known.has(key))];
+    if (entries.every(({ key }) => told.has(key))) return true;
+    if (!(await confirm?.([{ partition, entries }]))) return false;
+    for (const { key } of entries) told.add(key);
+  }
 }
 
 function undecided(entries: readonly QueueEntry[]): QueueEntry[] {

@@ -23,7 +23,7 @@ export interface StoreUser {
 /**
  * Opens a store that does not fail: if the store of `open` fails, or does not answer in time, it continues in `memory`,
  * with all entries that were loaded or appended, in their order. From then on `durable` is false, and `changed` is called
- * with the reason. Calls reject only after `close`.
+ * with the reason. Calls reject only after `close`, but for the last rule.
  *
  * - Entries of the failed store are loaded while it can be read. They come before the entries that are
  *   only in memory. Entries that cannot be read stay there for the next start.
@@ -31,6 +31,7 @@ export interface StoreUser {
  *   works again, so that decided entries are not sent again after a reload.
  * - A store that answers after all gets what is only in memory, and is `durable` again.
  * - A base that cannot be saved is dropped: `saveBase` resolves with false.
+ * - If everything cannot be deleted, `delete` rejects: something of the user is left.
  */
 export async function openResilient(
   open: OpenStore,
@@ -48,7 +49,15 @@ export async function openResilient(
       () => {},
     );
     report(user, error);
-    return await memory(scope);
+    const kept = await memory(scope);
+    if (reasonOf(error) === "unavailable") return kept;
+    // What the store has of this user is still there.
+    const forget = kept.delete.bind(kept);
+    kept.delete = async (what) => {
+      await forget(what);
+      if (what === "everything") throw error;
+    };
+    return kept;
   }
 }
 
@@ -179,6 +188,8 @@ class ResilientQueue implements QueueStore {
         if (what === "everything") this.#leftBehind?.clear();
       } catch (error) {
         this.#fail(error);
+        // The base is only a cache; whether nothing is left of a user matters.
+        if (what === "everything") throw error;
       }
     });
   }
@@ -217,7 +228,10 @@ class ResilientQueue implements QueueStore {
   async #write<T>(body: () => Promise<T>): Promise<T> {
     if (this.#closed) throw closedError();
     const writing = this.#lastLoad.then(body);
-    this.#writes = both(this.#writes, writing);
+    this.#writes = both(
+      this.#writes,
+      writing.catch(() => {}),
+    );
     return await writing;
   }
 

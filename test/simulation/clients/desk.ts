@@ -71,7 +71,7 @@ const desk = defineModel({
 const seats = ["a1", "a2", "a3", "b1"];
 
 function propose(random: Random): JsonObject & { type: string } {
-  switch (random.weighted({ add: 5, take: 3, leave: 2, note: 3, brittle: 0.4, misshapen: 0.2 })) {
+  switch (random.weighted({ add: 5, take: 4, leave: 4, note: 3, brittle: 0.4, misshapen: 0.2 })) {
     case "add":
       return { type: "add", payload: { by: random.between(-4, 6) } };
     case "take":

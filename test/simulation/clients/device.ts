@@ -4,7 +4,8 @@ import type { Application, Proposal } from "../drafts.ts";
 import type { Random } from "../random.ts";
 import type { Schedule } from "../schedule.ts";
 import type { Trace } from "../trace.ts";
-import { Book } from "./book.ts";
+import { Account } from "./account.ts";
+import type { Submitted } from "./book.ts";
 import { Program, type ProgramParts } from "./program.ts";
 import { Reporter } from "./reporter.ts";
 import type { Server } from "./server.ts";
@@ -16,7 +17,8 @@ const dayMs = 24 * 60 * 60 * 1_000;
 /** The parts of a device. */
 export interface DeviceParts {
   readonly name: string;
-  readonly author: Author | undefined;
+  /** Its users. */
+  readonly authors: readonly (Author | undefined)[];
   readonly application: Application;
   readonly schedule: Schedule;
   readonly random: Random;
@@ -29,7 +31,11 @@ export interface DeviceParts {
   delay(): number;
   /** Called with each key that is sent, and its storage, for a planted bug. */
   sent(storage: DeviceStorage, key: string): void;
-  connect(device: Device, events: Parameters<ProgramParts["connect"]>[0]): ReturnType<ProgramParts["connect"]>;
+  connect(
+    device: Device,
+    events: Parameters<ProgramParts["connect"]>[0],
+    token: string | undefined,
+  ): ReturnType<ProgramParts["connect"]>;
 }
 
 /** The actions of the program, its user and its platform. */
@@ -52,6 +58,9 @@ export type Action =
   | "network"
   | "visible"
   | "store"
+  | "clear"
+  | "signOut"
+  | "switch"
   | "close"
   | "crash"
   | "jump";
@@ -59,16 +68,16 @@ export type Action =
 /** A device: its storage, its clock, its network, and its programs, one after the other. */
 export class Device {
   readonly name: string;
-  readonly book = new Book();
-  readonly storage: DeviceStorage;
+  readonly accounts: readonly Account[];
   readonly #parts: DeviceParts;
   readonly #reporter: Reporter;
   readonly #clientId: string | undefined;
   readonly #presence: boolean;
-  readonly #hasToken: boolean;
-  /** Whether only its tokens say whose it is. */
-  readonly #isNamedByToken: boolean;
+  /** Who is signed in: who gets a token. */
+  #account: Account;
   #program: Program | undefined;
+  /** The user of the program. */
+  #of: Account;
   #skewMs: number;
   /** Whether the platform reports a network. */
   online = true;
@@ -84,16 +93,27 @@ export class Device {
     this.name = name;
     this.#clientId = random.chance(0.4) ? name : undefined;
     this.#presence = random.chance(0.5);
-    this.#hasToken = parts.author !== undefined;
-    this.#isNamedByToken = this.#hasToken && random.chance(0.5);
     this.#skewMs = random.pick([0, 0, -dayMs, -1_000, 1_000, dayMs]);
-    this.storage = new DeviceStorage({
-      random,
-      schedule,
-      latencyMsMax: parts.storeLatencyMsMax,
-      position: () => this.#program?.position,
-      onLoaded: (entries, position) => this.#program?.loadedFrom(entries, position as LogPosition | undefined),
+    this.accounts = parts.authors.map((author) => {
+      const storage = new DeviceStorage({
+        random,
+        schedule,
+        latencyMsMax: parts.storeLatencyMsMax,
+        position: () => this.#program?.position,
+        onOpened: (scope) => {
+          const isOwn = scope.endsWith(`/${author?.principal ?? ""}`);
+          this.#reporter.check(isOwn, () => `opens ${scope}, as ${author?.principal}`);
+        },
+        onLoaded: (entries, position) => this.#program?.loadedFrom(entries, position as LogPosition | undefined),
+      });
+      return new Account(author, storage, random);
     });
+    this.#account = this.#of = this.accounts[0]!;
+  }
+
+  /** What is kept of who is signed in. */
+  get storage(): DeviceStorage {
+    return this.#account.storage;
   }
 
   get program(): Program | undefined {
@@ -106,7 +126,13 @@ export class Device {
   }
 
   get settled(): boolean {
+    if (this.#unsettled) return false;
     return this.#program !== undefined && !this.#program.closing && !this.#program.degraded && this.#program.settled;
+  }
+
+  /** Another user of whom something is not sent. */
+  get #unsettled(): Account | undefined {
+    return this.accounts.find((account) => account !== this.#account && account.storage.keys.length > 0);
   }
 
   describe(): string {
@@ -129,13 +155,18 @@ export class Device {
       if (random.chance(0.1)) this.#crash(program);
       return;
     }
+    // Its user has signed out, or another one has signed in.
+    if (program.client.status.status === "closed") {
+      this.#close(program);
+      return;
+    }
     this.#do(random.weighted(this.#parts.actionWeights), program);
   }
 
   /** From now on there are no faults. */
   endFaults(): void {
     this.#faultsEnded = true;
-    this.storage.failure = undefined;
+    for (const { storage } of this.accounts) storage.failure = undefined;
     this.#network(true);
     if (this.#paused) this.#pause(false);
   }
@@ -147,7 +178,8 @@ export class Device {
     else if (program.closing) return;
     else if (program.degraded || program.client.status.status === "closed") {
       this.#close(program);
-    } else for (const { key } of program.client.parked) this.#parked(program, key);
+    } else if (program.settled && this.#unsettled) this.#signIn(this.#unsettled);
+    else for (const { key } of program.client.parked) this.#parked(program, key);
   }
 
   /** Closes the program for good. */
@@ -230,6 +262,18 @@ export class Device {
         this.disturbed = true;
         this.#reporter.line(`its storage ${this.storage.failure ?? "works"}`);
         return;
+      case "clear":
+        this.#reporter.line("its storage is cleared");
+        this.disturbed = true;
+        this.#of.storage.clear();
+        program.cleared();
+        return;
+      case "signOut":
+        void program.signOut(random.chance(0.6), random.between(0, 100), this.#of.storage);
+        return;
+      case "switch":
+        this.#signIn(random.pick(this.accounts));
+        return;
       case "close":
         this.#close(program);
         return;
@@ -249,7 +293,10 @@ export class Device {
   }
 
   #start(): void {
-    const { application, schedule, random, timing, author, servers } = this.#parts;
+    const { application, schedule, random, timing, servers } = this.#parts;
+    if (!this.#faultsEnded && random.chance(0.2)) this.#signIn(random.pick(this.accounts));
+    const { author, isNamedByToken, storage, book } = this.#account;
+    if (random.chance(0.1)) storage.dropBase();
     this.#paused = false;
     this.#program = new Program({
       application,
@@ -257,19 +304,22 @@ export class Device {
       random,
       reporter: this.#reporter,
       timing,
-      clientId: this.#clientId,
+      // With one name for both users, a client takes an event of the other one for its own draft with the same content, until
+      // that is decided.
+      clientId: this.#clientId && `${this.#clientId}${this.accounts.indexOf(this.#account) || ""}`,
       principal: author?.principal,
-      isNamedByToken: this.#isNamedByToken,
+      isNamedByToken,
       presence: this.#presence,
-      token: this.#hasToken ? () => this.#token() : undefined,
-      store: this.storage.open,
-      book: this.book,
+      token: author && (() => this.#token()),
+      store: storage.open,
+      book,
       servers,
       delay: this.#parts.delay,
       skewMs: () => this.#skewMs,
-      connect: (events) => this.#parts.connect(this, events),
-      sent: (key) => this.#parts.sent(this.storage, key),
+      connect: (events, token) => this.#parts.connect(this, events, token),
+      sent: (key) => this.#parts.sent(storage, key),
     });
+    this.#of = this.#account;
     if (!this.online) this.#program.notify("offline");
   }
 
@@ -284,10 +334,20 @@ export class Device {
       if (how === "hangs") return;
       schedule.after(random.between(0, 50), () => {
         if (program !== this.#program) return;
-        if (how === "comes") resolve(this.#isNamedByToken ? tokenFor(this.#parts.author!) : "a token");
+        if (how === "comes") resolve(this.#account.token);
         else reject(new Error("no token"));
       });
     });
+  }
+
+  /** From now on tokens are of this user. */
+  #signIn(account: Account): void {
+    if (account === this.#account) return;
+    this.#account = account;
+    this.#reporter.line(`${account.author?.principal} signs in`);
+    // A program that uses the tokens of another one notices at its next attempt; most applications do not wait for that.
+    if (this.#program && (this.#faultsEnded || this.#parts.random.chance(0.5))) this.#close(this.#program);
+    else if (this.#program) this.#program.isOutdated = true;
   }
 
   #pause(paused: boolean): void {
@@ -311,42 +371,40 @@ export class Device {
   }
 
   #close(program: Program): void {
+    const { storage, book } = this.#of;
     void program.close(() => {
       this.#program = undefined;
       // A store that worked has all entries, except those that were being withdrawn, or were nobody's.
       for (const key of program.keys) {
-        if (this.storage.has(key)) continue;
-        const flushed = this.book.get(key)!.flushed === true;
-        const excused = (!flushed && (program.degraded || program.awaitsUser)) || program.isAborted(key);
+        if (storage.has(key)) continue;
+        const flushed = book.get(key)!.flushed === true;
+        const isExcused = program.degraded || program.awaitsUser || program.isCleared;
+        const excused = (!flushed && isExcused) || program.isAborted(key);
         this.#reporter.check(excused, () => `${key} was not kept when it closed`);
-        this.#lost(key);
+        this.#lost(book.get(key)!);
       }
-      if (program.degraded || !program.rejected) return;
-      const [kept, known] = [this.storage.rejected.toSorted().join(), [...program.rejected].toSorted().join()];
+      if (program.degraded || program.isCleared || !program.rejected) return;
+      const [kept, known] = [storage.rejected.toSorted().join(), [...program.rejected].toSorted().join()];
       this.#reporter.check(kept === known, () => `keeps as rejected ${kept}, and not ${known}`);
     });
   }
 
   #crash(program: Program): void {
+    const { storage, book } = this.#of;
     this.#program = undefined;
     program.crash();
-    this.storage.crash();
+    storage.crash();
     for (const key of program.keys) {
-      if (this.storage.has(key)) continue;
-      const flushed = this.book.get(key)!.flushed === true;
-      const excused = (!flushed && (program.degraded || !this.storage.hasHad(key))) || program.isAborted(key);
+      if (storage.has(key)) continue;
+      const flushed = book.get(key)!.flushed === true;
+      const isExcused = program.degraded || program.isCleared || !storage.hasHad(key);
+      const excused = (!flushed && isExcused) || program.isAborted(key);
       this.#reporter.check(excused, () => `${key} was kept no more, and not decided`);
-      this.#lost(key);
+      this.#lost(book.get(key)!);
     }
   }
 
-  #lost(key: string): void {
-    const entry = this.book.get(key)!;
+  #lost(entry: Submitted): void {
     if (entry.outcome === "open" || entry.outcome === "parked") entry.outcome = "lost";
   }
-}
-
-/** A token as a client reads it. The simulated server knows its connections. */
-function tokenFor({ principal }: Author): string {
-  return `header.${Buffer.from(JSON.stringify({ sub: principal })).toString("base64url")}.signature`;
 }

@@ -54,6 +54,8 @@ export interface Fates {
 /** What undoing a step has to make of a state. */
 export interface Undone {
   readonly state: unknown;
+  /** How many drafts it takes back; without any, nothing is submitted for it. */
+  readonly drafts: number;
   readonly skipped: number;
 }
 
@@ -204,16 +206,18 @@ export class NaiveHistory {
 
   /** What a step has to make of `state` when it is undone. */
   expects({ step }: Running, state: unknown, fates: Fates): Undone {
+    let drafts = 0;
     let skipped = 0;
     let after = structuredClone(state);
     for (const change of step.changes.toReversed()) {
       for (const { draft, isAsLeft } of this.#backs(change, fates, this.#undo!)) {
+        drafts++;
         const next = structuredClone(after);
         if (!this.#apply(next, draft) || !isAsLeft(after)) skipped++;
         else after = next;
       }
     }
-    return { state: after, skipped };
+    return { state: after, drafts, skipped };
   }
 
   /** These entries were submitted for a step. */

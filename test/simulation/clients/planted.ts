@@ -1,5 +1,6 @@
 import { Client } from "../../../src/client/api/client.ts";
 import { Entries } from "../../../src/client/api/entries.ts";
+import { History } from "../../../src/client/api/history.ts";
 import { Engine } from "../../../src/client/sync/engine.ts";
 import { Inbox } from "../../../src/client/sync/inbox.ts";
 import { Link } from "../../../src/client/transport/link.ts";
@@ -151,6 +152,47 @@ export const planted: Readonly<Record<string, Variant>> = {
         };
       }),
   },
+  "an undo that undoes the oldest step": {
+    plant: () =>
+      replace(History.prototype, "take", (take) => {
+        return function (this: History, what) {
+          this[what].reverse();
+          const step = take.call(this, what);
+          this[what].reverse();
+          return step;
+        };
+      }),
+  },
+  "an undo that also takes back what was rejected": {
+    plant: () =>
+      replace(History.prototype, "settle", (settle) => {
+        return function (this: History, key, verdict) {
+          const isRejected = verdict.status === "rejected" && !("results" in verdict);
+          settle.call(this, key, isRejected ? { status: "accepted", results: [] } : verdict);
+        };
+      }),
+  },
+  "a change that belongs to any step before it": {
+    plant: () =>
+      replace(History.prototype, "add", (add) => {
+        return function (this: History, change, step) {
+          add.call(this, change, step ?? this.done.at(-1));
+        };
+      }),
+  },
+  "a redo that a change does not end": {
+    plant: () =>
+      replace(History.prototype, "add", (add) => {
+        return function (this: History, change, step) {
+          const undone = this.undone;
+          add.call(this, change, step);
+          this.undone = undone;
+        };
+      }),
+  },
+  "a client that shows what it has cached after sign-out": {
+    plant: () => replace(Entries.prototype, "forget", () => () => {}),
+  },
   "new keys on each retry": { plant: newKeys },
   "a link that does not wait for an answer to its heartbeat": {
     plant: () =>
@@ -176,15 +218,6 @@ export const planted: Readonly<Record<string, Variant>> = {
   "a draft that leaves the store when it is sent": { sent: (storage, key) => storage.forget(key) },
   "a client that treats all logs as the same": {
     tamper: (frame) => frame.replace(/"serverId":"[^"]*"/, '"serverId":"log"'),
-  },
-  "a client that does not prove in which log it has read": {
-    plant: () =>
-      replace(Link.prototype, "send", (send) => {
-        return function (this: Link, type: string, payload: JsonObject) {
-          const { proof: _, ...unproven } = payload;
-          return send.call(this, type, unproven);
-        };
-      }),
   },
   "no delay between attempts": { delay: () => 0 },
   "a delay that never ends": { delay: () => 1e9 },

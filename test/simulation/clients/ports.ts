@@ -11,7 +11,8 @@ export interface PortsParts {
   delay(): number;
   /** The error of the device's clock, in milliseconds. */
   skewMs(): number;
-  open(events: SocketEvents): Socket;
+  /** `token`: as the protocols of the upgrade have it. */
+  open(events: SocketEvents, token: string | undefined): Socket;
 }
 
 /** The platform of one program. After the program ends, it does nothing any more. */
@@ -65,7 +66,8 @@ export class ProgramPorts implements Ports {
   readonly bytes = (count: number): Uint8Array =>
     Uint8Array.from({ length: count }, () => this.#parts.random.between(0, 255));
 
-  readonly open = (_: string, events: SocketEvents): Socket => this.#parts.open(events);
+  readonly open = (_: string, events: SocketEvents, [, bearer]: readonly string[]): Socket =>
+    this.#parts.open(events, bearer?.slice("bearer.".length));
 
   readonly watch = (reachability: Reachability): (() => void) => {
     this.reachability = reachability;

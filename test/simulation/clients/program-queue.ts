@@ -52,6 +52,12 @@ export class ProgramQueue {
     return this.#rejected;
   }
 
+  /** Its user has signed out. */
+  forget(): void {
+    this.#here.clear();
+    this.#rejected.clear();
+  }
+
   isAborted(key: string): boolean {
     return this.#aborted.has(key);
   }
@@ -179,8 +185,9 @@ export class ProgramQueue {
     return this.#unmarked.size > 0 && [...this.#unmarked].some((key) => this.#here.has(key));
   }
 
-  /** A parked entry is sent again. */
-  retried(key: string): void {
+  /** A parked entry is sent again. `isDecided`: the server knows its outcome, and the client does not. */
+  retried(key: string, isDecided: boolean): void {
+    if (isDecided) this.#unmarked.add(key);
     this.#settled.delete(key);
     this.#doubtful.delete(key);
     this.#sent.add(key);

@@ -5,6 +5,7 @@ import {
   type OpenStore,
   type QueueEntry,
   type SocketEvents,
+  type Unsent,
   type Timing,
   type Verdict,
 } from "../../../src/client/index.ts";
@@ -17,18 +18,21 @@ import "../../../src/client/sync/checks.ts";
 import "../../../src/client/sync/presence.ts";
 import "../../../src/client/sync/tokens.ts";
 import { rejectionRetentionMs } from "../../../src/core/index.ts";
-import type { JsonObject, ServerMessage } from "../../../src/protocol/index.ts";
+import { canonicalJson, type Json, type JsonObject, type ServerMessage } from "../../../src/protocol/index.ts";
 import type { Application, Proposal } from "../drafts.ts";
 import { partitionName } from "../host.ts";
+import { naiveModel } from "../naive.ts";
 import type { Random } from "../random.ts";
 import type { Schedule } from "../schedule.ts";
 import { thrown } from "../simulate.ts";
+import { principalOf } from "./account.ts";
 import { Attempts } from "./attempts.ts";
 import type { Book, Submitted } from "./book.ts";
 import type { Connection } from "./connection.ts";
 import { UndoCheck } from "./undo-check.ts";
 import { ProgramQueue } from "./program-queue.ts";
 import { ProgramPorts } from "./ports.ts";
+import type { DeviceStorage } from "./storage.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Server } from "./server.ts";
 import { type LogPosition, LogTracker } from "./log-tracker.ts";
@@ -65,7 +69,8 @@ export interface ProgramParts {
   skewMs(): number;
   /** Called with each key that is sent. */
   sent(key: string): void;
-  connect(events: SocketEvents): { connection: Connection; generation: number };
+  /** `token`: that of the attempt. */
+  connect(events: SocketEvents, token: string | undefined): { connection: Connection; generation: number };
 }
 
 /** How a draft is submitted. */
@@ -102,6 +107,11 @@ export class Program {
   #ended = false;
   #closing = false;
   #loaded = false;
+  /** Whether another user gets tokens on its device. */
+  isOutdated = false;
+  #isSigningOut = false;
+  #isSignedOut = false;
+  #isCleared = false;
   #degraded = false;
   #shown: JsonObject | null = null;
   /** What was submitted for undos that have not ended, in order: they run one after the other. */
@@ -126,7 +136,7 @@ export class Program {
     this.#verdicts = new Verdicts({ book, servers, tracker, reporter, eventId: () => this.client.eventId });
     const view = new ViewCheck({ model: application.model.name, book, queue, tracker, reporter });
     this.#view = view;
-    this.#ports = new ProgramPorts({ schedule, random, delay, skewMs, open: (events) => this.#open(events) });
+    this.#ports = new ProgramPorts({ schedule, random, delay, skewMs, open: (...how) => this.#open(...how) });
     this.client = createClient({
       url: "https://simulated.example",
       partition: partitionName.partition,
@@ -161,6 +171,10 @@ export class Program {
   /** Whether its first token has not come, which says whose its drafts are: until then it keeps them in memory only. */
   get awaitsUser(): boolean {
     return this.#parts.isNamedByToken && this.client.principal === undefined;
+  }
+
+  get #isClosed(): boolean {
+    return this.client.status.status === "closed";
   }
 
   get closing(): boolean {
@@ -258,7 +272,7 @@ export class Program {
       this.#check(!client.pending.some((entry) => entry.key === key), () => `${key} is withdrawn, and in the queue`);
       return;
     }
-    this.#check(wasSent || wasAborted || this.#closing, () => `${key} was not sent, and cannot be withdrawn`);
+    this.#check(wasSent || wasAborted || this.#isClosed, () => `${key} was not sent, and cannot be withdrawn`);
     if (!wasAborted && client.pending.some((entry) => entry.key === key)) this.#queue.goesOn(key);
   }
 
@@ -269,7 +283,8 @@ export class Program {
     const durable = await this.client.flushed();
     this.#promises--;
     this.#reporter.line(`has stored ${keys.length} entries: ${durable}`);
-    if (durable) for (const key of keys) this.#parts.book.get(key)!.flushed = true;
+    // That its storage was cleared shows when it writes again.
+    if (durable && !this.#isCleared) for (const key of keys) this.#parts.book.get(key)!.flushed = true;
   }
 
   /** Forgets what was rejected. */
@@ -280,9 +295,78 @@ export class Program {
     }
   }
 
+  /** Its user signs out, and `confirms` that unsent drafts are deleted, after this number of milliseconds. */
+  async signOut(confirms: boolean, afterMs: number, storage: DeviceStorage): Promise<void> {
+    const { client } = this;
+    if (this.#isSigningOut) return;
+    const { status } = client.status;
+    this.#isSigningOut = true;
+    const told = new Set<string>();
+    const confirm = async (unsent: readonly Unsent[]) => {
+      for (const { entries } of unsent) for (const { key } of entries) told.add(key);
+      await new Promise<void>((resolve) => this.#parts.schedule.after(afterMs, resolve));
+      return confirms;
+    };
+    const stop = client.on("status", ({ reason }) => {
+      if (reason !== "signed_out") return;
+      for (const key of this.#queue.keys)
+        this.#check(told.has(key) || this.#queue.isAborted(key), () => `${key} is deleted, and it did not say so`);
+    });
+    const signedOut = await client.signOut(confirm).catch((error: Error) => error);
+    stop();
+    this.#isSigningOut = false;
+    if (this.#ended) return;
+    this.#reporter.line(`signs out, with ${told.size} unsent drafts: ${String(signedOut)}`);
+    // It was closed meanwhile, or could not delete what is kept.
+    if (signedOut instanceof Error) {
+      const excused = status === "closed" || this.#closing || this.isOutdated;
+      this.#check(excused || this.#degraded || this.#isCleared, () => `cannot sign out: ${signedOut.message}`);
+      return;
+    }
+    this.#check(signedOut === (told.size === 0 || confirms), () => `is signed out: ${signedOut}, and was not asked`);
+    if (!signedOut) return;
+    // Where there is no storage, nothing can be kept: a simulated one has something still.
+    this.#check(storage.isEmpty || storage.wasUnavailable, () => "is signed out, and something of it is kept");
+    const { reason } = client.status;
+    this.#check(reason === "signed_out", () => `is signed out, and closed because of ${reason}`);
+    const left = [...client.pending, ...client.parked, ...client.rejected];
+    this.#check(left.length === 0, () => `is signed out, and shows ${left.length} entries`);
+    const state = canonicalJson(client.state as Json);
+    const initial = canonicalJson(naiveModel(this.#parts.application.model.name).initial());
+    this.#check(state === initial && client.eventId === 0, () => `is signed out, and shows ${state}`);
+    this.#check(!client.canUndo && !client.canRedo, () => "is signed out, and can undo");
+  }
+
+  /** It shows nothing any more, and deletes what it keeps. */
+  #forget(): void {
+    this.#isSignedOut = true;
+    for (const entry of this.#parts.book.entries)
+      if (entry.outcome === "open" || entry.outcome === "parked") entry.outcome = "lost";
+    this.#queue.forget();
+  }
+
+  /** Its storage was cleared: what is in memory is all there is. */
+  cleared(): void {
+    const inMemory = new Set(this.#queue.keys);
+    for (const entry of this.#parts.book.entries) {
+      delete entry.flushed;
+      const isOpen = entry.outcome === "open" || entry.outcome === "parked";
+      if (isOpen && !inMemory.has(entry.key)) entry.outcome = "lost";
+    }
+    this.#isCleared = true;
+  }
+
+  /** Whether its storage was cleared while it runs. */
+  get isCleared(): boolean {
+    return this.#isCleared;
+  }
+
   retry(key: string): void {
     this.#reporter.line(`tries ${key} again`);
-    this.#queue.retried(key);
+    // An earlier program may have tried it again while its storage failed.
+    const entry = this.#parts.book.get(key)!;
+    const isDecided = this.#parts.servers.some((server) => server.outcomeOf(entry, this.principal) !== undefined);
+    this.#queue.retried(key, isDecided);
     this.client.retry(key);
   }
 
@@ -359,7 +443,7 @@ export class Program {
     const { client } = this;
     const online = client.status.status === "online";
     this.#link?.watch.check(client.eventId, online, online && client.pending.length > 0);
-    if (!this.#changed) return;
+    if (!this.#changed || this.#isSignedOut) return;
     this.#changed = false;
     const { eventId } = client;
     this.#check(
@@ -391,7 +475,9 @@ export class Program {
       this.#reporter.line(`is ${status}: ${reason}`);
       // It reconnects at once, to fetch the state.
       if (reason === "log_replaced") this.#attempts.retriesAtOnce();
-      const byItself = status === "closed" && reason !== "closed";
+      if (reason === "signed_out") this.#forget();
+      const isAsked = reason === "closed" || (reason === "signed_out" && this.#isSigningOut);
+      const byItself = status === "closed" && !isAsked && !(reason === "other_principal" && this.isOutdated);
       this.#check(!byItself, () => `has ended by itself: ${reason}`);
     });
     client.on("reset", ({ why }) => {
@@ -446,7 +532,8 @@ export class Program {
     this.#ports.end();
   }
 
-  #open(events: SocketEvents) {
+  #open(events: SocketEvents, token: string | undefined) {
+    const isOther = token !== undefined && principalOf(token) !== this.principal;
     const { schedule, timing, connect } = this.#parts;
     this.#attempts.begin();
     this.#isConnected = false;
@@ -454,7 +541,7 @@ export class Program {
     const watch = new Watch({ schedule, timing, settled, reporter: this.#reporter });
     let openedAt: number | undefined;
     const isAlive = () => !this.#ended && this.#link === link;
-    const { connection, generation } = connect({
+    const socketEvents: SocketEvents = {
       opened: () => {
         if (!isAlive()) return;
         openedAt = schedule.now;
@@ -475,11 +562,14 @@ export class Program {
         this.#link = undefined;
         events.closed(code, reason);
       },
-    });
+    };
+    const { connection, generation } = connect(socketEvents, token);
     const link = { connection, watch };
     this.#link = link;
     return {
       send: (text: string) => {
+        const introduces = /^\{"id":"[^"]*","type":"connect"|^\{"type":"heartbeat"/.test(text);
+        this.#check(!isOther || introduces, () => `sends as ${principalOf(token!)} ${text}`);
         for (const key of watch.sent(text)) {
           this.#queue.sent(key, this.#beganAt, !this.client.durable);
           this.#parts.sent(key);
@@ -579,9 +669,9 @@ export class Program {
       const { status, verdicts = [] } = result ?? {};
       this.#reporter.line(`has undone: ${status}`);
       this.#check(result !== undefined, () => "could undo, and has not");
-      const unasked = status === "undecided" && !this.#closing;
+      const unasked = status === "undecided" && !this.#isClosed;
       this.#check(!unasked, () => "an undo is undecided, without a request");
-      this.#history.ends(running, result, this.#closing);
+      this.#history.ends(running, result, this.#isClosed);
       for (const verdict of verdicts) {
         const entry = this.#undoing.shift()!;
         const outcome = this.#degraded ? "lost" : "withdrawn";
@@ -598,7 +688,7 @@ export class Program {
     const { status } = verdict;
     const aborted = given || (entry !== undefined && this.#queue.mayBeWithdrawn(entry.key));
     this.#reporter.line(`gets ${status} for ${entry?.key ?? "nothing"}`);
-    const unasked = status === "withdrawn" ? !aborted : status === "undecided" && !aborted && !this.#closing;
+    const unasked = status === "withdrawn" ? !aborted : status === "undecided" && !aborted && !this.#isClosed;
     this.#check(!unasked, () => `${entry?.key} is ${status}, without a request`);
     // Entries of a failed store may come back.
     if (status === "withdrawn") this.#queue.withdrawn(this.client, entry!.key, this.#degraded ? "lost" : "withdrawn");

@@ -18,6 +18,8 @@ export interface StorageParts {
   readonly latencyMsMax: number;
   /** The position of the confirmed state that is being saved; returned when it is loaded. */
   position(): unknown;
+  /** A program opens what is kept under this name. */
+  onOpened(scope: string): void;
   /** A program has loaded these entries, and a base with this position. */
   onLoaded(entries: readonly QueueEntry[], position: unknown): void;
 }
@@ -49,8 +51,12 @@ export class DeviceStorage {
   #lastAt = 0;
   /** Counts programs. */
   #program = 0;
+  /** Changes when what is open fails from then on. */
+  #opening = 0;
   /** The reason why all calls fail, if they do. */
   failure: StoreFailure | undefined;
+  /** Whether the present program could not open it, because there is none. */
+  wasUnavailable = false;
 
   constructor(parts: StorageParts) {
     this.#parts = parts;
@@ -60,6 +66,11 @@ export class DeviceStorage {
   /** The keys of the durable entries without a verdict. */
   get keys(): readonly string[] {
     return [...this.#entries].filter(([, text]) => !(JSON.parse(text) as QueueEntry).rejected).map(([key]) => key);
+  }
+
+  /** Whether nothing is kept. */
+  get isEmpty(): boolean {
+    return this.#entries.size === 0 && this.#base === undefined && this.#clientId === undefined;
   }
 
   /** The keys of the durable entries that were rejected. */
@@ -76,19 +87,38 @@ export class DeviceStorage {
     return this.#had.has(key);
   }
 
+  /** The user, or the browser, deletes everything: stores that are open fail from then on. */
+  clear(): void {
+    this.#entries.clear();
+    this.#base = undefined;
+    this.#clientId = undefined;
+    this.#opening++;
+    const error = new StoreError("failed", new Error("cleared"));
+    this.#calls = this.#calls.map(({ done }) => ({ apply: () => {}, done: () => done(error) }));
+  }
+
+  /** Loses the base. */
+  dropBase(): void {
+    this.#base = undefined;
+  }
+
   /** Loses an entry, for a planted bug. */
   forget(key: string): void {
     this.#entries.delete(key);
   }
 
   /** The store for the client. */
-  readonly open: OpenStore = async () => {
+  readonly open: OpenStore = async (scope) => {
+    this.#parts.onOpened(scope);
     this.#had.clear();
     const program = this.#program;
+    this.wasUnavailable = this.failure === "unavailable";
     await this.#call(() => {});
+    const opening = this.#opening;
     let closed = false;
     const call = <T>(apply: () => T): Promise<T> => {
-      if (closed || program !== this.#program) return Promise.reject(new StoreError("failed", new Error("closed")));
+      if (closed || program !== this.#program || opening !== this.#opening)
+        return Promise.reject(new StoreError("failed", new Error("closed")));
       return this.#call(apply);
     };
     const store: QueueStore = {

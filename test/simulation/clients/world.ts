@@ -11,6 +11,8 @@ import { canonicalText } from "../ledger.ts";
 import { Random } from "../random.ts";
 import { Schedule } from "../schedule.ts";
 import { Trace } from "../trace.ts";
+import { type Account, principalOf } from "./account.ts";
+import type { Book } from "./book.ts";
 import { Connection, type NetworkConditions } from "./connection.ts";
 import { deskApplication, failingType } from "./desk.ts";
 import { Device } from "./device.ts";
@@ -84,6 +86,9 @@ function characterOf(random: Random) {
       network: often(0.6),
       visible: often(0.6),
       store: often(0.3),
+      clear: often(0.15),
+      signOut: often(0.3),
+      switch: often(0.4),
       close: often(0.4),
       crash: often(0.6),
       jump: often(0.1),
@@ -154,7 +159,7 @@ export class ClientsWorld {
       (_, at) =>
         new Device({
           name: `d${at}`,
-          author: authorOf(at),
+          authors: authorsOf(at, random),
           application,
           schedule,
           random,
@@ -165,7 +170,7 @@ export class ClientsWorld {
           actionWeights,
           delay: variant.delay ?? (() => random.next()),
           sent: variant.sent ?? (() => {}),
-          connect: (device, events) => this.#connect(device, authorOf(at), events),
+          connect: (...how) => this.#connect(...how),
         }),
     );
   }
@@ -283,7 +288,10 @@ export class ClientsWorld {
     this.#late = this.#random.pick([...this.#devices, undefined]);
   }
 
-  #connect(device: Device, author: Author | undefined, events: SocketEvents) {
+  #connect(device: Device, events: SocketEvents, token: string | undefined) {
+    const author = device.accounts.find(
+      (account) => token !== undefined && account.author?.principal === principalOf(token),
+    )?.author;
     const random = this.#random;
     const schedule = this.#schedule;
     const server = this.#server;
@@ -340,9 +348,10 @@ export class ClientsWorld {
     for (const device of this.#devices) this.#checkDevice(device);
     for (const device of this.#devices) device.end();
     await this.#rest(turn);
-    for (const { name, program, storage } of this.#devices) {
+    for (const { name, program, accounts } of this.#devices) {
       trace.check(program === undefined, () => `${name} does not end`);
-      trace.check(storage.keys.length === 0, () => `${name} keeps ${storage.keys.join()} for ever`);
+      for (const { storage } of accounts)
+        trace.check(storage.keys.length === 0, () => `${name} keeps ${storage.keys.join()} for ever`);
     }
   }
 
@@ -382,11 +391,15 @@ export class ClientsWorld {
       () => "after a restart the state is another one",
     );
     const drafts = new Set<string>();
-    for (const { draftId, eventId } of ledger.rows) {
+    for (const { draftId, eventId, principal } of ledger.rows) {
       trace.check(!drafts.has(draftId), () => `${draftId} is in the log twice`);
       drafts.add(draftId);
-      const known = this.#devices.some(({ book }) => book.byDraft(draftId) !== undefined);
-      trace.check(known, () => `event ${eventId} is of a draft that was not submitted`);
+      const account = this.#devices
+        .flatMap(({ accounts }) => accounts)
+        .find(({ book }) => book.byDraft(draftId) !== undefined);
+      trace.check(account !== undefined, () => `event ${eventId} is of a draft that was not submitted`);
+      const own = account?.author?.principal ?? principal;
+      trace.check(own === principal, () => `event ${eventId} was submitted by ${own}, and is of ${principal}`);
     }
   }
 
@@ -394,26 +407,33 @@ export class ClientsWorld {
     const { trace } = this;
     const { ledger } = this.#server;
     const { timing } = this.#character;
-    const { name, storage, book } = device;
+    const { name } = device;
     const program = device.program!;
     trace.check(
       canonicalJson(program.client.state as Json) === ledger.state,
       () => `${name} has another state than the server`,
     );
     trace.check(program.settled, () => `${name} is not settled any more: ${program.describe()}`);
-    trace.check(storage.keys.length === 0, () => `${name} keeps ${storage.keys.join()}`);
     const surplus = program.timers.filter((ms) => ms !== timing.heartbeatMs && ms !== timing.heartbeatAnswerMs);
     trace.check(
       surplus.length === 0 && program.timers.length === 1,
       () => `${name} has timers: ${program.timers.join()}`,
     );
     this.#checkPeers(device);
+    for (const account of device.accounts) this.#checkAccount(device, account);
+  }
+
+  #checkAccount(device: Device, { book, storage }: Account): void {
+    const { trace } = this;
+    const { ledger } = this.#server;
+    const { name } = device;
+    trace.check(storage.keys.length === 0, () => `${name} keeps ${storage.keys.join()}`);
     for (const { key, outcome } of book.entries) {
       trace.check(outcome !== "open" && outcome !== "parked", () => `${name}: nothing came of ${key}`);
       if (outcome !== "withdrawn") continue;
       trace.check(!ledger.rows.some(({ draftId }) => draftId === key), () => `${key} was withdrawn, and is in the log`);
     }
-    if (!device.disturbed) this.#checkOrder(device);
+    if (!device.disturbed) this.#checkOrder(name, book);
   }
 
   /** Checks that each client has the presence of all others. */
@@ -430,7 +450,7 @@ export class ClientsWorld {
   }
 
   /** Checks that drafts of a device are in the log in order, except parked and discarded ones. */
-  #checkOrder({ name, book }: Device): void {
+  #checkOrder(name: string, book: Book): void {
     if (this.#forgets) return;
     let last = 0;
     for (const { draftId, eventId } of this.#server.ledger.rows) {
@@ -446,10 +466,14 @@ export class ClientsWorld {
   }
 }
 
-/** Most devices have no token; some have one, and two of them the same principal. */
-function authorOf(at: number): Author | undefined {
-  if (at === 1 || at === 2) return { principal: "user:shared", permissions: "all" };
-  if (at === 3)
-    return { principal: "user:limited", permissions: ["submit:add", "submit:take", "submit:set", "submit:treePush"] };
-  return undefined;
+/** Most devices have no token; some have one, and two of them the same principal. Some have two users. */
+function authorsOf(at: number, random: Random): readonly (Author | undefined)[] {
+  if (at === 0 || at > 3) return [undefined];
+  const limited: Author = {
+    principal: "user:limited",
+    permissions: ["submit:add", "submit:take", "submit:set", "submit:treePush"],
+  };
+  const shared: Author = { principal: "user:shared", permissions: "all" };
+  const own = at === 3 ? limited : shared;
+  return random.chance(0.4) ? [own] : [own, { principal: "user:other", permissions: "all" }];
 }

@@ -174,6 +174,17 @@ describe("undo", () => {
     expect([client.canUndo, client.state]).toMatchObject([false, { title: "restored" }]);
   });
 
+  it("[CL-11] [CL-9] an undo that ends after its client leaves nothing to redo", async () => {
+    const { client } = await online();
+    client.pause();
+    void client.submit("set", { target: "title", value: "B" });
+    await client.undo();
+    const results = [client.redo(), client.undo()];
+    await client.close();
+    await Promise.all(results);
+    expect([client.canUndo, client.canRedo]).toEqual([false, false]);
+  });
+
   it("[CL-11] after sign-out there is nothing to undo", async () => {
     const { client, accept } = await online();
     void client.submit("set", { target: "title", value: "B" });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { partitionOf, scopeOf } from "../../../src/client/api/scope.ts";
-import { type ClientOptions, createClient, signOut } from "../../../src/client/index.ts";
+import { type ClientOptions, createClient, signOut, type Unsent } from "../../../src/client/index.ts";
 import { memoryStore } from "../../../src/client/stores/memory.ts";
-import type { OpenStore, QueueEntry } from "../../../src/client/stores/store.ts";
+import { type OpenStore, type QueueEntry, StoreError } from "../../../src/client/stores/store.ts";
 import { identityOf } from "../../../src/client/sync/token-identity.ts";
 import type { Ports } from "../../../src/client/transport/ports.ts";
 import { insieme } from "../../../src/models/insieme/index.ts";
@@ -293,6 +293,42 @@ describe("signing out", () => {
     expect(await client({ principal: "ada" }).signOut()).toBe(false);
     expect(await client({ principal: "ada" }).signOut(() => true)).toBe(true);
     expect(await kept("host/doc/ada")).toEqual({ keys: [], base: undefined });
+  });
+
+  it("[CL-9] tells what is submitted while it looks for what is unsent, and while it asks", async () => {
+    const { client } = browser();
+    const ada = client({ principal: "ada" });
+    await settle();
+    const told: string[][] = [];
+    const confirm = (unsent: readonly Unsent[]) => {
+      told.push(unsent.flatMap(({ entries }) => entries.map(({ drafts }) => String(drafts[0]!.payload["target"]))));
+      if (told.length === 1) void ada.submit("set", { target: "asking", value: 1 });
+      return true;
+    };
+    const signedOut = ada.signOut(confirm);
+    void ada.submit("set", { target: "looking", value: 1 });
+    expect(await signedOut).toBe(true);
+    expect(told).toEqual([["looking"], ["looking", "asking"]]);
+  });
+
+  it("[CL-9] does not say that all is deleted if it is not, and closes", async () => {
+    const memory = memoryStore();
+    const open =
+      (opens: boolean): OpenStore =>
+      async (scope) => {
+        if (!opens) throw new StoreError("blocked", undefined);
+        const store = await memory(scope);
+        store.delete = () => Promise.reject(new StoreError("failed", undefined));
+        return store;
+      };
+    for (const opens of [true, false]) {
+      const { client } = browser(open(opens));
+      const ada = client({ principal: "ada" });
+      await settle();
+      for (const signedOut of [ada.signOut(), ada.signOut()]) await expect(signedOut).rejects.toThrow(StoreError);
+      expect(ada.status).toMatchObject({ status: "closed", reason: "signed_out" });
+      await ada.close();
+    }
   });
 
   it("[CL-9] does not resolve when nothing was deleted, because the client is closed or knows no user", async () => {
