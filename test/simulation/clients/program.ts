@@ -429,7 +429,8 @@ export class Program {
 
   /** The store has loaded these entries, and a base with this position. */
   loadedFrom(entries: readonly QueueEntry[], position: LogPosition | undefined): void {
-    if (this.#closing) return;
+    // Sign-out loads them again.
+    if (this.#closing || this.#loaded) return;
     this.#loaded = this.#history.loaded = true;
     this.#queue.loaded(entries);
     if (entries.some(({ replaces, parked }) => replaces !== undefined && !parked)) void this.#replaces();
