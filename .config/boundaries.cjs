@@ -79,7 +79,7 @@ module.exports = {
     packages("model", "^node_modules/zod/"),
     packages("models", "^node_modules/zod/"),
     packages("client", "^node_modules/(zod|eventsource-parser|react|@types/react)/|^(node:)?sqlite$"),
-    packages("core", "^node_modules/zod/"),
+    packages("core", "^node_modules/(croner|zod)/"),
     packages("edge", "^node_modules/(hono|hono-openapi|standardwebhooks|zod)/"),
     packages("identity", "^node_modules/jose/"),
     packages("platform", "^(node:)?(crypto|zlib)$"),

@@ -10,6 +10,7 @@ import { guard } from "./effects/guard.ts";
 import { Schedule } from "./jobs/schedule.ts";
 import type { Folding, Slice } from "./rebuilding.ts";
 import { RecentEvents } from "./recent-events.ts";
+import { Timers } from "./timers/timers.ts";
 
 interface Position {
   readonly eventId: number;
@@ -27,6 +28,7 @@ export class Live {
   readonly schedule: Schedule;
   readonly outbox: Outbox;
   readonly deadLetters = new DeadLetterCount();
+  readonly timers: Timers;
   readonly faults = new FaultLog();
 
   /**
@@ -46,6 +48,7 @@ export class Live {
     const jobs = reads.jobs.all();
     this.schedule = new Schedule(jobs);
     this.outbox = new Outbox(reads, jobs);
+    this.timers = new Timers(reads);
     guard(this, now);
     // One that is much longer is not begun with: the object must answer soon.
     if (head.eventId - snapshot.eventId <= load.events) this.advance(reads, folder, load, now);

@@ -35,6 +35,7 @@ import { type Folding, type FoldPosition, standardFolding } from "./rebuilding.t
 import { Refusal } from "./refusal.ts";
 import type { Outcome, Page } from "./replies.ts";
 import { complete, type Steps } from "./steps.ts";
+import { TimerRunner } from "./timers/runner.ts";
 import { FillWarnings, type Usages, usagesOf } from "./usage.ts";
 import type { Processed } from "./window/window.ts";
 import { Windows } from "./window/windows.ts";
@@ -72,6 +73,7 @@ export class Partition {
   readonly #fanOut: FanOut;
   readonly #windows: Windows;
   readonly #jobs: JobRunner;
+  readonly #timers: TimerRunner;
 
   constructor(
     name: PartitionName,
@@ -100,6 +102,7 @@ export class Partition {
     );
     this.deadLetters = new DeadLetters(environment, memory);
     this.#jobs = new JobRunner(environment, memory, fanOut, jobs);
+    this.#timers = new TimerRunner(environment, memory, this.#windows);
   }
 
   /**
@@ -156,7 +159,10 @@ export class Partition {
 
   /** When the alarm has to come next; undefined: never. */
   get nextDue(): number | undefined {
-    return this.#jobs.nextDue;
+    const job = this.#jobs.nextDue;
+    const timer = this.#timers.nextDue;
+    if (job === undefined || timer === undefined) return job ?? timer;
+    return Math.min(job, timer);
   }
 
   /** Adds a listener: new, or woken from hibernation. A subscription begins with its first pull. */
@@ -366,10 +372,13 @@ export class Partition {
 
   /**
    * Runs the jobs that are due, earliest first, each in a transaction of its own. One that fails is due again
-   * later and does not keep the others from running. What it returns is to be run, one after the other.
+   * later and does not keep the others from running. Then fires the timers that are due, one window of them. What it
+   * returns is to be run, one after the other.
    */
   runJobs(now: number): readonly FollowUp[] {
-    return this.#jobs.run(now);
+    const followUps = this.#jobs.run(now);
+    this.#timers.run(now);
+    return followUps;
   }
 
   /** Folds the next part of a log that was too long to be folded when it was loaded. Returns how far it is; undefined: nothing is left. */

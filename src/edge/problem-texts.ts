@@ -38,6 +38,7 @@ export const problemTexts: Readonly<Record<ErrorCode, string>> = {
     "An event is damaged, or the model cannot fold it: `detail` names it. Waiting does not mend it. Keep your drafts: they are decided when it is mended. Intact events can be read",
   rebuilding:
     "The state is being folded from the log, see `rebuilding`: send the same again after `retryAfter`. The log can be read",
+  too_many_timers: "There is no room for more timers: wait until some are due, or cancel some. Everything else goes on",
   storage_full: "There is no room for more events: ask for a higher limit, or start another partition. Reading goes on",
   state_too_large: "The state has reached its bound: delete something, or start another partition",
   overloaded: "The queue is full: send the same again in a moment",

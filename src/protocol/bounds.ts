@@ -268,6 +268,15 @@ export const bounds = {
   deadLettersMax: 10_000,
   /** Dead letters of a page. Their payloads are not in it. */
   deadLettersPageMax: 100,
+  /** Timers of a partition, in number and in bytes of their payloads: to load so many takes 10 to 20 ms. What would set another one is refused. */
+  timersMax: 10_000,
+  timersBytesMax: 16 * 1024 * 1024,
+  /** How far ahead a timer is at least, in milliseconds, so that one that sets itself again is no loop; and at most, a century: the clocks of platforms end before 2262. */
+  timerAheadMsMin: 1_000,
+  timerAheadMsMax: 100 * 366 * 24 * 60 * 60 * 1_000,
+  /** Timers that one alarm fires, in number, about 8 ms here, and in bytes of their payloads; one always fits. */
+  timersFiredMax: 128,
+  timersFiredBytesMax: 1024 * 1024,
   /** Effects that lead to each other, one after the other: a longer chain is a circle. */
   effectHopsMax: 16,
   /** Characters of a WebSocket close reason: 123 UTF-8 bytes (RFC 6455, 5.5), at up to three a character. */

@@ -40,6 +40,7 @@ export const errorStatuses = {
   rebuilding: 503,
   state_too_large: 507,
   storage_full: 507,
+  too_many_timers: 507,
   overloaded: 503,
   rate_limited: 429,
   too_many_connections: 429,

@@ -9,6 +9,7 @@ import type { BucketReads, BucketWrites } from "./partition/rate-buckets.ts";
 import type { RejectionReads, RejectionWrites } from "./partition/rejections.ts";
 import type { SnapshotReads, SnapshotWrites } from "./partition/snapshots.ts";
 import type { TenantLimitsReads, TenantLimitsWrites } from "./partition/tenant-limits.ts";
+import type { TimerReads, TimerWrites } from "./partition/timers.ts";
 
 export { Damage } from "./damage.ts";
 export type { Synchronous } from "./database.ts";
@@ -18,6 +19,7 @@ export type { DeadLetterRow } from "./partition/dead-letters.ts";
 export type { JobKind, JobRow } from "./partition/jobs.ts";
 export { effectIdOf, type OutboxKey, type OutboxKind, type OutboxRow, type WaitingEffect } from "./partition/outbox.ts";
 export type { RejectionRow, RejectionTotals } from "./partition/rejections.ts";
+export type { Recurrence, TimerRow } from "./partition/timers.ts";
 export type { SnapshotEncoding, SnapshotRow } from "./partition/snapshots.ts";
 
 /** The reads of the storage, by table. Nothing can be written between two reads of one turn. */
@@ -28,6 +30,7 @@ export interface StorageReads {
   readonly batches: BatchReads;
   readonly snapshots: SnapshotReads;
   readonly jobs: JobReads;
+  readonly timers: TimerReads;
   readonly outbox: OutboxReads;
   readonly deadLetters: DeadLetterReads;
   readonly rateBuckets: BucketReads;
@@ -42,6 +45,7 @@ export interface StorageWrites {
   readonly batches: BatchWrites;
   readonly snapshots: SnapshotWrites;
   readonly jobs: JobWrites;
+  readonly timers: TimerWrites;
   readonly outbox: OutboxWrites;
   readonly deadLetters: DeadLetterWrites;
   readonly rateBuckets: BucketWrites;

@@ -1,8 +1,10 @@
+import type { Effects } from "../../src/model/effects.ts";
 import type { AnyModel } from "../../src/model/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import { canonicalJson, type Json, type JsonObject } from "../../src/protocol/index.ts";
 import { counter } from "../workerd/models.ts";
 import type { Random } from "./random.ts";
+import { counterEffects } from "./timers.ts";
 import type { Member } from "./wire.ts";
 
 /** The event of a draft, valid or not. */
@@ -15,6 +17,7 @@ export interface Proposal {
 export interface Application {
   readonly name: string;
   readonly model: AnyModel;
+  readonly effects?: Effects;
   propose(random: Random, cursor: number): Proposal;
   /** A draft that every state accepts: to make a log long. */
   proposeAccepted(random: Random): Proposal;
@@ -106,6 +109,7 @@ export const applications: readonly Application[] = [
   {
     name: "counter",
     model: counter,
+    effects: counterEffects,
     propose: (random, cursor) => (random.chance(0.05) ? { event: invalidEvent(random) } : proposeCount(random, cursor)),
     proposeAccepted: () => ({ event: { type: "add", version: 2, payload: { by: 1 } } }),
   },

@@ -1,4 +1,5 @@
 import { type Draft, type Folding, single } from "../../src/core/index.ts";
+import type { Effects } from "../../src/model/effects.ts";
 import type { AnyModel } from "../../src/model/index.ts";
 import type { TenantChanges } from "../../src/platform/rpc.ts";
 import { type Author, bounds, canonicalJson, type Json, type Limits } from "../../src/protocol/index.ts";
@@ -60,6 +61,7 @@ type Opened = (body: BodyWriter | undefined) => void;
 /** What a host is made of. */
 export interface HostParts {
   readonly model: AnyModel;
+  readonly effects?: Effects | undefined;
   readonly disk: FaultyDisk;
   readonly ledger: Ledger;
   readonly trace: Trace;
@@ -249,6 +251,7 @@ export class Host {
         () => `the job ${kind} failed, and is not due again`,
       );
     }
+    if (this.#parts.ledger.timers.waits) due.push("a timer");
     this.#checkArmed(due);
   }
 
@@ -371,7 +374,8 @@ export class Host {
   }
 
   #boot(woken: readonly [ServerLink, Known][]): void {
-    const { model, limits, folding, disk, schedule, random, deferMsMax, clamped, tenant, verify, ledger } = this.#parts;
+    const { model, effects, limits, folding, disk, schedule, random, deferMsMax, clamped, tenant, verify, ledger } =
+      this.#parts;
     const incarnation: Incarnation = new Incarnation(++this.#incarnations, {
       disk,
       schedule,
@@ -397,7 +401,7 @@ export class Host {
     this.#headBefore = ledger.head;
     try {
       this.#shell = new PartitionShell(
-        { name: partitionName, model, roles: {}, limits, snapshotChunkUnits, ...(folding && { folding }) },
+        { name: partitionName, model, effects, roles: {}, limits, snapshotChunkUnits, ...(folding && { folding }) },
         incarnation.ports(),
       );
       this.#shell.start(this.#armedAt, () => {

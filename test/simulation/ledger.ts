@@ -8,6 +8,7 @@ import type { EventRow } from "../../src/storage/port.ts";
 import { PartitionStorage } from "../../src/storage/partition/storage.ts";
 import { bytesPort, migrations } from "../support/partition.ts";
 import { type NaiveEvent, naiveModel } from "./naive.ts";
+import { TimerBook } from "./timers.ts";
 import type { Trace } from "./trace.ts";
 import type { Asked, Member, Told } from "./wire.ts";
 
@@ -64,6 +65,7 @@ export class Ledger {
   /** The results of sequential batches. */
   readonly #sequences = new Map<string, string>();
   readonly #broadcasts = new Map<number, string>();
+  readonly timers: TimerBook;
   readonly #state: unknown;
   #stateText: { head: number; text: string } | undefined;
   /** Called with each new event of the log. */
@@ -75,6 +77,7 @@ export class Ledger {
     this.#disk = disk;
     this.#model = naiveModel(model.name);
     this.#trace = trace;
+    this.timers = new TimerBook(disk, trace);
     this.#state = this.#model.initial();
   }
 
@@ -140,6 +143,7 @@ export class Ledger {
       this.#checkConflict(row);
       this.#rows.push(row);
       this.onEvent(row);
+      this.timers.observe(row, this.#latest);
       this.#keys.set(key, row);
       const accepted = this.#model.apply(this.#state, eventOf(row));
       this.#trace.check(accepted, () => `the rules reject event ${row.eventId}, which is in the log`);

@@ -69,8 +69,33 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "[LC-14] a job is due twice at once": {
     file: "src/core/jobs/schedule.ts",
-    from: "return [...this.#rows.values()]",
-    to: "return [...this.#rows.values(), ...this.#rows.values()]",
+    from: "return this.#due.due(now, limit).map(",
+    to: "return this.#due.due(now, limit).flatMap((name) => [name, name]).map(",
+  },
+  "[TX-12] a timer fires early": {
+    file: "src/core/timers/runner.ts",
+    from: "live.timers.due(now)",
+    to: "live.timers.due(now + 60_000)",
+  },
+  "[TX-12] a timer is lost on eviction": {
+    file: "src/core/timers/timers.ts",
+    from: "of reads.timers.waiting())",
+    to: "of reads.timers.waiting().slice(1))",
+  },
+  "[TX-12] a timer fires twice": {
+    file: "src/core/timers/timers.ts",
+    from: "    writes.timers.remove(key);\n",
+    to: "",
+  },
+  "[TX-12] a timer that is cancelled fires": {
+    file: "src/core/effects/timers.ts",
+    from: "  if (!to) timers.remove(writes, key);\n",
+    to: "  if (!to) return;\n",
+  },
+  "[TX-12] a timer that its own event has set is lost": {
+    file: "src/core/timers/fire.ts",
+    from: "  // Its own event may have set or cancelled it.\n  if (timers.dueAt(key) !== dueAt) return outcome;\n",
+    to: "",
   },
   "[LC-7] credit is not given back": {
     file: "src/core/delivery/credit.ts",

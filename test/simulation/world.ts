@@ -137,7 +137,9 @@ export class World {
       });
     this.#limits = limitsOf(seed);
     this.#ledger.onEvent = (row) => {
-      this.trace.check(!this.#host.drained, () => `event ${row.eventId} is accepted while the partition is drained`);
+      // A drain that could not be stored does not hold back what the partition does by itself.
+      const drained = this.#host.drained && !row.principal.startsWith("timer:");
+      this.trace.check(!drained, () => `event ${row.eventId} is accepted while the partition is drained`);
       this.#checkRight(row);
       this.#checkRoom(row);
     };
@@ -145,6 +147,7 @@ export class World {
       limits: this.#limits,
       folding: foldingOf(seed),
       model: application.model,
+      effects: application.effects,
       disk: this.#disk,
       ledger: this.#ledger,
       trace: this.trace,
@@ -237,7 +240,13 @@ export class World {
 
   #settled(): boolean {
     const quiet = this.#caller.settled && this.#clients.every(({ settled }) => settled);
-    return quiet && this.#readers.every(({ settled }) => settled) && this.#host.idle;
+    return quiet && this.#readers.every(({ settled }) => settled) && this.#host.idle && !this.#timersAreDue;
+  }
+
+  /** In a full log they wait. */
+  get #timersAreDue(): boolean {
+    const full = this.#logBytes >= (this.#limits.logBytes ?? Number.POSITIVE_INFINITY);
+    return !full && this.#ledger.timers.due(this.#schedule.serverNow) > 0;
   }
 
   async #step(turn: () => Promise<void>): Promise<void> {
@@ -312,7 +321,7 @@ export class World {
 
   #jump(byMs: number): void {
     this.#schedule.skewMs += byMs;
-    if (byMs > rejectionRetentionMs) this.#forgets = true;
+    if (byMs > rejectionRetentionMs) this.#forgets = this.#ledger.timers.forgets = true;
     this.trace.line(`${this.#schedule.now} the clock jumps to ${this.#schedule.serverNow}`);
     this.#host.clockJumped();
   }
@@ -388,7 +397,7 @@ export class World {
 
   /** Whether the principal of a new event had the right to it. */
   #checkRight({ principal, eventId }: EventRow): void {
-    if (!this.#issuer) return;
+    if (!this.#issuer || principal.startsWith("timer:")) return;
     this.trace.check(!this.#blocked.has(principal), () => `event ${eventId} is of ${principal}, who is revoked`);
     // Where the tenant notifies the partition of nothing any more, the partition has to ask.
     const unknown = principal !== thief || !this.#issuer.isRevoked(thief) || this.#tenancy!.notifies;
@@ -407,8 +416,10 @@ export class World {
     for (const client of this.#clients) {
       trace.check(client.settled, () => `after ${settlingStepsMax} quiet steps: ${client.describe()}`);
     }
+    trace.check(!this.#timersAreDue, () => "timers are due, and do not fire");
     if (trace.violation !== undefined) return;
     ledger.observeAll();
+    ledger.timers.check();
     trace.check(ledger.stateAt(ledger.head) === ledger.state, () => "the log folds to two states");
     await this.#host.readState();
     this.#host.checkAlarm();

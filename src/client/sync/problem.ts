@@ -13,6 +13,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   quota_exceeded: 403,
   state_too_large: 507,
   storage_full: 507,
+  too_many_timers: 507,
 };
 
 /** The problem document of a verdict, or of what this client has judged: as the server makes it. */

@@ -12,6 +12,7 @@ export function recordRejection(
   submission: Submission,
   text: string,
 ): number {
+  live.rejections.makeRoom(ports.storage, writes, author);
   const recordId = writes.rejections.record({
     principal: author.principal,
     draftId: submission.key,

@@ -1,7 +1,9 @@
 import { accountOf, type Author, bounds, type Failure, systemKinds, utf8Length } from "../../protocol/index.ts";
-import type { RejectionTotals, StorageReads } from "../../storage/port.ts";
+import type { RejectionTotals, StorageReads, StorageWrites } from "../../storage/port.ts";
 
 const retryAfter = 3_600;
+/** The account of all timers. */
+const timers = "timer:";
 
 /** What has a quota of its own: the rejections of users, and those of the server itself. */
 interface Quota {
@@ -37,8 +39,9 @@ export class RejectionCounts {
   #users: RejectionTotals | undefined;
   #system: RejectionTotals | undefined;
 
-  /** Why there is no room for another rejection of this author, or undefined. */
+  /** Why there is no room for another rejection of this author, or undefined. For timers there always is, see `makeRoom`. */
   full(reads: StorageReads, author: Author): Failure | undefined {
+    if (accountOf(author) === timers) return undefined;
     const quota = author.system ? systemQuota : userQuota;
     if (isFull(this.#of(reads, author), quota.own)) return tooMany(quota.text.own, quota.own);
     const all = author.system ? this.#ofSystem(reads) : this.all(reads);
@@ -58,6 +61,22 @@ export class RejectionCounts {
   /** The same, if that is known already. */
   get known(): Readonly<RejectionTotals> | undefined {
     return this.#users;
+  }
+
+  /**
+   * Deletes the oldest rejections of timers where there is no room for another one: a timer must not wait for room, and
+   * nobody asks for its verdict again.
+   */
+  makeRoom(reads: StorageReads, writes: StorageWrites, author: Author): void {
+    if (accountOf(author) !== timers) return;
+    for (let own; isFull((own = this.#of(reads, author)), systemQuota.own);) {
+      const bytes = writes.rejections.forgetOldest(timers);
+      for (const totals of [own, this.#system]) {
+        if (!totals) continue;
+        totals.count--;
+        totals.bytes -= bytes;
+      }
+    }
   }
 
   /** Counts one that was stored, whose room was asked for before. `problem`: its text. */

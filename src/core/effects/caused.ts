@@ -6,7 +6,7 @@ import type { Review, TypedDraft } from "../decide/review.ts";
 import type { Live } from "../live.ts";
 import type { WriteContext } from "../window/context.ts";
 import { guard } from "./guard.ts";
-import { applyTimer, timersFull, type TimerEffect } from "./timers.ts";
+import { applyTimer, type TimerChange, timerChangeOf, type TimerEffect, timersFull } from "./timers.ts";
 
 /** An effect that leaves the partition, as it is stored. */
 interface Leaving {
@@ -19,14 +19,14 @@ interface Leaving {
 /** What one event causes. */
 export interface Caused {
   readonly leaving: readonly Leaving[];
-  readonly timers: readonly TimerEffect[];
+  readonly timers: readonly TimerChange[];
 }
 
 /** What the events of one submission cause together. */
 export interface CausedTotals {
   readonly count: number;
   readonly bytes: number;
-  readonly timers: readonly TimerEffect[];
+  readonly timers: readonly TimerChange[];
 }
 
 export const nothingCaused: CausedTotals = { count: 0, bytes: 0, timers: [] };
@@ -54,10 +54,10 @@ export function causedBy(review: Review, typed: TypedDraft): Caused | undefined 
     });
     if (given.length === 0) return undefined;
     const leaving: Leaving[] = [];
-    const timers: TimerEffect[] = [];
+    const timers: TimerChange[] = [];
     for (const effect of given) {
       assertEffect(effect, { model: review.model, partition });
-      if (effect.kind === "schedule" || effect.kind === "cancel") timers.push(effect);
+      if (effect.kind === "schedule" || effect.kind === "cancel") timers.push(timerChangeOf(effect, review.now));
       else leaving.push(leavingOf(effect));
     }
     return { leaving, timers };
@@ -133,5 +133,7 @@ export function writeCaused({ live, writes, ports, name, now }: WriteContext, ro
     }
   }
   guard(live, now);
-  for (const timer of caused.timers) applyTimer(writes, live, timer, { row, correlationId, hops, now });
+  for (const timer of caused.timers) {
+    applyTimer(ports.storage, writes, live, timer, { correlationId, hops: row.hops ?? 0 });
+  }
 }

@@ -1,3 +1,4 @@
+import { DueHeap } from "./due-heap.ts";
 import type { JobKind, JobRow, StorageWrites } from "../../storage/port.ts";
 
 /** The kinds that follow from what is stored elsewhere: they have no row, and are due again after each load. */
@@ -6,17 +7,16 @@ const derivedKinds: ReadonlySet<JobKind> = new Set(["rebuild", "deliver"]);
 /** The jobs of a partition, as the table `jobs` has them: the only writer of that table. */
 export class Schedule {
   readonly #rows = new Map<string, JobRow>();
-  /** When the earliest is due. Kept, because it is asked for with each frame. */
-  #next: number | undefined;
+  /** What comes next is asked for with each frame. */
+  readonly #due = new DueHeap();
 
   constructor(rows: readonly JobRow[]) {
-    for (const row of rows) this.#rows.set(nameOf(row.kind, row.key), row);
-    this.#find();
+    for (const row of rows) this.#keep(row);
   }
 
   /** When the next job is due, in milliseconds since 1970; undefined: there is none. */
   get next(): number | undefined {
-    return this.#next;
+    return this.#due.next;
   }
 
   has(kind: JobKind, key = ""): boolean {
@@ -31,10 +31,7 @@ export class Schedule {
 
   /** The jobs that are due at `now`, earliest first, at most `limit`. */
   due(now: number, limit: number): JobRow[] {
-    return [...this.#rows.values()]
-      .filter(({ dueAt }) => dueAt <= now)
-      .toSorted((a, b) => a.dueAt - b.dueAt)
-      .slice(0, limit);
+    return this.#due.due(now, limit).map((name) => this.#rows.get(name)!);
   }
 
   /** Makes `kind` due at `dueAt`, unless it is due at some time already. */
@@ -84,20 +81,15 @@ export class Schedule {
   }
 
   #keep(row: JobRow): void {
-    this.#rows.set(nameOf(row.kind, row.key), row);
-    this.#find();
+    const name = nameOf(row.kind, row.key);
+    this.#rows.set(name, row);
+    this.#due.set(name, row.dueAt);
   }
 
   #drop(kind: JobKind, key: string): void {
-    this.#rows.delete(nameOf(kind, key));
-    this.#find();
-  }
-
-  #find(): void {
-    this.#next = undefined;
-    for (const { dueAt } of this.#rows.values()) {
-      if (this.#next === undefined || dueAt < this.#next) this.#next = dueAt;
-    }
+    const name = nameOf(kind, key);
+    this.#rows.delete(name);
+    this.#due.delete(name);
   }
 }
 

@@ -13,6 +13,7 @@ import type { Listener } from "../delivery/listener.ts";
 import { bytesRead } from "../delivery/read-cost.ts";
 import { notConnected, type Session } from "../delivery/session.ts";
 import { pull } from "../delivery/subscription.ts";
+import { fire } from "../timers/fire.ts";
 import type { Window } from "./window.ts";
 import { type Pull, type ReadWork, traceIdOf, type Work } from "./work.ts";
 
@@ -48,7 +49,10 @@ export function handle(context: WriteContext, work: Work): void {
   const { author, clientId, submission } = work;
   const failure = tokenFailure(author, own);
   if (failure) refuse(window, work, traceFailure(failure, own));
-  else window.answer(work, decide(own, author, clientId, submission));
+  else if ("timer" in work) {
+    const outcome = fire(own, work.timer, () => decide(own, author, clientId, submission));
+    if (outcome) window.answer(work, outcome);
+  } else window.answer(work, decide(own, author, clientId, submission));
 }
 
 /** Does one piece of work that writes nothing. If it throws, the whole window is rolled back. */

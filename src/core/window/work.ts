@@ -1,4 +1,5 @@
 import type { Failure, Author } from "../../protocol/index.ts";
+import type { TimerRow } from "../../storage/port.ts";
 import type { Command, ReadCommand, Submission } from "../commands.ts";
 import { draftCost, pieceCost } from "../cost.ts";
 import type { Outcome } from "../replies.ts";
@@ -6,7 +7,7 @@ import type { Session } from "../delivery/session.ts";
 import type { Subscription } from "../delivery/subscription.ts";
 
 /** Something to be done in a window: a command of a connection, a pull, or a submission that is answered elsewhere. */
-export type Work = Asked<Command> | Pull | Submitted | Declined;
+export type Work = Asked<Command> | Pull | Submitted | Fired | Declined;
 
 /** Work that writes nothing. */
 export type ReadWork = Asked<ReadCommand> | Pull | Declined;
@@ -36,6 +37,11 @@ interface Answered {
 interface Submitted extends Answered {
   readonly clientId: string;
   readonly submission: Submission;
+}
+
+/** The draft of a timer that is due. */
+export interface Fired extends Submitted {
+  readonly timer: TimerRow;
 }
 
 /** A submission without a connection that is not decided, and why. `submission`: where its content is kept. */

@@ -86,6 +86,7 @@ export function eventRoutes(app: Edge, { requirePartition, requireRead }: Guards
           "rebuilding",
           "state_too_large",
           "storage_full",
+          "too_many_timers",
           "overloaded",
           "rate_limited",
           "quota_exceeded",

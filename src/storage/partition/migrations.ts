@@ -5,6 +5,7 @@ import limits0004 from "../../../migrations/0004_limits.sql";
 import jobs0005 from "../../../migrations/0005_incarnation_and_jobs.sql";
 import authors0006 from "../../../migrations/0006_authors.sql";
 import effects0007 from "../../../migrations/0007_effects.sql";
+import timers0008 from "../../../migrations/0008_timers.sql";
 import { sha256 } from "../../platform/hash.ts";
 import type { Migration } from "../migrations.ts";
 
@@ -17,6 +18,7 @@ export const migrations: readonly Migration[] = [
   jobs0005,
   authors0006,
   effects0007,
+  timers0008,
 ].map((sql, at) => ({
   number: at + 1,
   sql,

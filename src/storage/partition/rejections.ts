@@ -34,6 +34,8 @@ export interface RejectionWrites {
   /** Stores a rejection and returns its record id. */
   record(rejection: Omit<RejectionRow, "recordId"> & { problem: string }): number;
   forget(recordId: number): void;
+  /** Deletes the oldest rejection of the principals that begin with `prefix`, which ends with a colon; returns the bytes of its problem. */
+  forgetOldest(prefix: string): number;
   /** Deletes up to `limit` of the oldest rejections made before `before`; returns how many. */
   sweep(before: number, limit: number): number;
 }
@@ -71,8 +73,7 @@ export class RejectionsTable implements RejectionReads, RejectionWrites {
   }
 
   totalsOf(prefix: string): RejectionTotals {
-    // A semicolon is the character after a colon.
-    return this.#sum("WHERE principal >= ? AND principal < ?", prefix, `${prefix.slice(0, -1)};`);
+    return this.#sum("WHERE principal >= ? AND principal < ?", ...rangeOf(prefix));
   }
 
   #sum(where: string, ...principals: string[]): RejectionTotals {
@@ -106,6 +107,16 @@ export class RejectionsTable implements RejectionReads, RejectionWrites {
     this.#database.write("DELETE FROM idempotency_records WHERE record_id = ?", recordId);
   }
 
+  forgetOldest(prefix: string): number {
+    const [row] = this.#database.write(
+      `DELETE FROM idempotency_records WHERE record_id =
+         (SELECT min(record_id) FROM idempotency_records WHERE principal >= ? AND principal < ?)
+       RETURNING length(problem) AS bytes`,
+      ...rangeOf(prefix),
+    );
+    return row!["bytes"] as number;
+  }
+
   sweep(before: number, limit: number): number {
     return this.#database.write(
       `DELETE FROM idempotency_records WHERE record_id IN
@@ -115,4 +126,9 @@ export class RejectionsTable implements RejectionReads, RejectionWrites {
       before,
     ).length;
   }
+}
+
+/** The range of the principals that begin with `prefix`. A semicolon is the character after a colon. */
+function rangeOf(prefix: string): [string, string] {
+  return [prefix, `${prefix.slice(0, -1)};`];
 }

@@ -14,6 +14,7 @@ import { RecordedKeys } from "./recorded-keys.ts";
 import { RejectionsTable } from "./rejections.ts";
 import { SnapshotsTable } from "./snapshots.ts";
 import { TenantLimitsTable } from "./tenant-limits.ts";
+import { TimersTable } from "./timers.ts";
 
 /** The storage of a partition: its tables in one database, over either driver. */
 export class PartitionStorage implements Storage {
@@ -23,6 +24,7 @@ export class PartitionStorage implements Storage {
   readonly batches: StorageReads["batches"];
   readonly snapshots: StorageReads["snapshots"];
   readonly jobs: StorageReads["jobs"];
+  readonly timers: StorageReads["timers"];
   readonly outbox: StorageReads["outbox"];
   readonly deadLetters: StorageReads["deadLetters"];
   readonly rateBuckets: StorageReads["rateBuckets"];
@@ -40,6 +42,7 @@ export class PartitionStorage implements Storage {
       batches: new BatchesTable(database, recordedKeys),
       snapshots: new SnapshotsTable(database, bytes),
       jobs: new JobsTable(database),
+      timers: new TimersTable(database),
       outbox: new OutboxTable(database),
       deadLetters: new DeadLettersTable(database),
       rateBuckets: new RateBucketsTable(database),
@@ -53,6 +56,7 @@ export class PartitionStorage implements Storage {
     this.batches = tables.batches;
     this.snapshots = tables.snapshots;
     this.jobs = tables.jobs;
+    this.timers = tables.timers;
     this.outbox = tables.outbox;
     this.deadLetters = tables.deadLetters;
     this.rateBuckets = tables.rateBuckets;

@@ -27,6 +27,18 @@ export function rejectionsSuite(fixture: StorageFixture): void {
       expect(storage.rejections.totals().count).toBe(5);
     }));
 
+  it("[ID-8] forgets the oldest rejection of a kind of principals", () =>
+    withStorage(fixture, (storage) => {
+      storage.transaction(now, (writes) => {
+        writes.rejections.record(rejection("d-1"));
+        for (const principal of ["timer:b", "timer:a"]) writes.rejections.record({ ...rejection("d-1"), principal });
+        const { bytes } = storage.rejections.totals("timer:b");
+        expect(writes.rejections.forgetOldest("timer:")).toBe(bytes);
+      });
+      expect(storage.rejections.find("timer:b", "d-1")).toBeUndefined();
+      expect(storage.rejections.totals().count).toBe(2);
+    }));
+
   it("[ID-10] deletes a bounded number of the oldest rejections, and no younger ones", () =>
     withStorage(fixture, (storage) => {
       storage.transaction(now, (writes) => {

@@ -13,6 +13,7 @@ import { schemasSuite } from "./schemas.ts";
 import { snapshotsSuite } from "./snapshots.ts";
 import { tenantSuite } from "./tenant.ts";
 import { tenantLimitsSuite } from "./tenant-limits.ts";
+import { timersSuite } from "./timers.ts";
 import { transactionsSuite } from "./transactions.ts";
 
 /** The contract of the storage, with a part for each table. Every adapter runs it. */
@@ -25,6 +26,7 @@ export function storageSuite(adapter: string, fixture: StorageFixture): void {
     batchesSuite(fixture);
     snapshotsSuite(fixture);
     jobsSuite(fixture);
+    timersSuite(fixture);
     outboxSuite(fixture);
     rateBucketsSuite(fixture);
     tenantLimitsSuite(fixture);

@@ -5,7 +5,14 @@ import { errorStatuses, isRetryable, isVerdict, problem, type ErrorCode } from "
 const at = { instance: "/v1/partitions/room", traceId: "0".repeat(32), timestamp: 1 };
 const codes = Object.keys(errorStatuses) as ErrorCode[];
 /** What ends a draft without a verdict. */
-const final: ErrorCode[] = ["draft_failed", "state_too_large", "storage_full", "quota_exceeded", "internal"];
+const final: ErrorCode[] = [
+  "draft_failed",
+  "state_too_large",
+  "storage_full",
+  "too_many_timers",
+  "quota_exceeded",
+  "internal",
+];
 const refused: ErrorCode[] = ["bad_request", "payload_too_large", "idempotency_key_reused"];
 
 describe("the problems that a client makes", () => {

@@ -1,0 +1,79 @@
+import { type ErrorCode, type JsonObject, systemAuthor } from "../../protocol/index.ts";
+import type { TimerRow } from "../../storage/port.ts";
+import { single } from "../commands.ts";
+import { retryDelayMs } from "../jobs/job.ts";
+import type { Outcome } from "../replies.ts";
+import type { WriteContext } from "../window/context.ts";
+import type { Fired } from "../window/work.ts";
+import { nextOccurrence } from "./cron.ts";
+
+/** What keeps every draft from being decided, and not only that of one timer: then all wait, and nothing is stored. */
+const general: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "storage_unavailable",
+  "schema_mismatch",
+  "quarantined",
+  "rebuilding",
+  "rate_limited",
+  "storage_full",
+  "draining",
+  "internal",
+]);
+
+/** Whether no timer can fire now, where the draft of one was refused with this code. */
+export function concernsAll(code: ErrorCode): boolean {
+  return general.has(code);
+}
+
+/** The draft of a timer that is due, as work of a window. `answer`: called with what comes of it, once it is committed. */
+export function firedWork(timer: TimerRow & { payload: string }, answer: (outcome: Outcome) => void): Fired {
+  const { key, dueAt, type, version, payload, correlationId, hops } = timer;
+  const event = {
+    type,
+    ...(version === undefined ? {} : { version }),
+    payload: JSON.parse(payload) as JsonObject,
+  };
+  const draft = {
+    draftId: `timer:${key}:${dueAt}`,
+    event,
+    expectedEventId: undefined,
+    cause: { correlationId, hops },
+  };
+  return { author: systemAuthor("timer", key), clientId: "timer", submission: single(draft), timer, answer };
+}
+
+/**
+ * Decides the draft of a timer by `decide`, and removes the timer, or makes it due again, in the same transaction: so it
+ * fires once. Undefined: it is not due any more, as an event of the same window has replaced or cancelled it.
+ */
+export function fire(context: WriteContext, timer: TimerRow, decide: () => Outcome): Outcome | undefined {
+  const { live, writes, now, name, ports } = context;
+  const { timers } = live;
+  const { key, dueAt } = timer;
+  if (timers.dueAt(key) !== dueAt) return undefined;
+  const outcome = decide();
+  if (outcome.kind === "refused") {
+    const { code, traceId } = outcome.failure;
+    if (concernsAll(code)) return outcome;
+    timers.postpone(writes, timer, now + retryDelayMs(timer.attempts, ports.random.fraction()));
+    ports.log("error", "the draft of a timer could not be decided", { ...name, timer: key, code, traceId });
+    return outcome;
+  }
+  const [result] = outcome.verdict.results;
+  if (result!.kind === "rejected") {
+    const { code, traceId } = result!.failure;
+    ports.log("warn", "the draft of a timer was rejected", { ...name, timer: key, code, traceId });
+  }
+  // Its own event may have set or cancelled it.
+  if (timers.dueAt(key) !== dueAt) return outcome;
+  // Its key was used by an earlier timer, under a clock that was set back since: this one has another time.
+  if (outcome.replayed) timers.move(writes, key, dueAt + 1);
+  else settle(context, timer);
+  return outcome;
+}
+
+/** Removes a timer that has fired, or makes it due again: what was missed meanwhile is left out. */
+function settle({ live, writes, now }: WriteContext, { key, dueAt, recurs }: TimerRow): void {
+  const next = recurs && nextOccurrence(recurs, Math.max(now, dueAt));
+  if (next === undefined) live.timers.remove(writes, key);
+  else live.timers.move(writes, key, next);
+}

@@ -1,0 +1,6 @@
+import { createAuthority } from "../../../src/index.ts";
+import { clock, clockEffects } from "./model.ts";
+
+const authority = createAuthority({ models: { "*": clock }, effects: [clockEffects] });
+export const { PartitionObject, TenantObject } = authority;
+export default authority.worker;
