@@ -1,4 +1,3 @@
-import type { StateText } from "./fold.ts";
 import type { Failure, Json, JsonObject, Author } from "../protocol/index.ts";
 
 /** A client's proposal, as far as the wire could read it. What is inside `event` is judged, not trusted. */
@@ -65,8 +64,6 @@ export type ReadCommand =
       /** Whether it connects for verdicts only if the version of the model is another one. */
       otherModel: boolean;
       initialState: boolean;
-      /** Its state, where that was made before, in turns; events may have followed. */
-      stateText?: StateText | undefined;
       /** Whether a large state comes as chunks of a snapshot. */
       stateChunks: boolean;
       sinceEventId: number | undefined;

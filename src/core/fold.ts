@@ -17,9 +17,7 @@ import type { Environment } from "./environment.ts";
 import { type Fault, isFault, quarantined, Unfoldable } from "./faults.ts";
 import { modelTag } from "./model-tag.ts";
 import { type FoldPosition, Progress, type Slice } from "./rebuilding.ts";
-import { costOfStateText } from "./cost.ts";
 import { Refusal } from "./refusal.ts";
-import { complete, type Steps } from "./steps.ts";
 
 /** What folds the events of the log. */
 export type Folder = Pick<Environment, "model" | "authors">;
@@ -39,12 +37,6 @@ const tooLongForOneMessage: Failure = {
 const rangeRowsMax = 500;
 const rangeBytesMax = 256 * 1024;
 
-/** A state as JSON text, and the event that it is the state after. */
-export interface StateText {
-  readonly text: string;
-  readonly eventId: number;
-}
-
 /** The state that the log folds to, and what derives from it. */
 export class Fold {
   readonly state: WeighedState<object>;
@@ -58,7 +50,7 @@ export class Fold {
   /** What the state of an earlier event takes that is being read, in bytes; undefined: none is. */
   #pastBytes: number | undefined;
   /** The text of the state after an event, as long as it is in memory anyway. */
-  #text: WeakRef<StateText> | undefined;
+  #text: WeakRef<{ text: string; eventId: number }> | undefined;
 
   /**
    * Begins with `snapshot`; what follows it up to `head` is folded by `advance`. `known`: a fault that was found before:
@@ -149,21 +141,8 @@ export class Fold {
    * @throws Refusal where it is longer than `bounds.inlineStateUnitsMax`, or takes too much memory beside the state.
    */
   text(eventId: number): string {
-    const { knownText } = this;
-    return knownText?.eventId === eventId ? knownText.text : complete(this.textSteps(eventId)).text;
-  }
-
-  /** The last text that was made of the state, as long as it is in memory anyway. */
-  get knownText(): StateText | undefined {
-    return this.#text?.deref();
-  }
-
-  /**
-   * The same in steps: it is the state as it is at the first one, after the event `eventId`.
-   *
-   * @throws Refusal as `text` does; ViewLost where the state changes too much meanwhile.
-   */
-  *textSteps(eventId: number): Steps<StateText> {
+    const known = this.#text?.deref();
+    if (known?.eventId === eventId) return known.text;
     let text = "";
     // Twice: as pieces, and as the message that is made of them.
     let bytesPerUnit = 2;
@@ -173,11 +152,9 @@ export class Fold {
       if (text.length > bounds.inlineStateUnitsMax || text.length * bytesPerUnit > this.bytesForCopies) {
         throw new Refusal(tooLongForOneMessage);
       }
-      yield costOfStateText(piece.length);
     }
-    const made = { text, eventId };
-    this.#text = new WeakRef(made);
-    return made;
+    this.#text = new WeakRef({ text, eventId });
+    return text;
   }
 
   /** What may be made of the state as a whole now, in bytes of memory. */

@@ -7,7 +7,6 @@ export { deliverJob, redeliver } from "./effects/retry.ts";
 export type { Usages } from "./usage.ts";
 export type { DraftResult, Outcome, Page, Reply, SessionState, Subscriber, Verdict } from "./replies.ts";
 export { bytesOf, type Frame, type FrameSource, Intake, overloaded } from "./window/intake.ts";
-export type { StateText } from "./fold.ts";
 export { complete, type Steps } from "./steps.ts";
 export { costOfStateText } from "./cost.ts";
 export { Turns } from "./window/turns.ts";

@@ -7,8 +7,8 @@ import { Authors } from "./authors.ts";
 import type { Command, PresenceCommand, Submission } from "./commands.ts";
 import type { Transform } from "./decide/review.ts";
 import { unchanged } from "./decide/transform.ts";
-import { assertAuthorized, ReadAccess } from "./delivery/access.ts";
-import { assertNotAhead, authorOfConnect, type Connect, needsStateText, stateTextSteps } from "./delivery/connect.ts";
+import { assertAuthorized } from "./delivery/access.ts";
+import { assertNotAhead } from "./delivery/connect.ts";
 import { FanOut } from "./delivery/fan-out.ts";
 import type { Listener } from "./delivery/listener.ts";
 import { clampLimit, pageSteps } from "./delivery/page.ts";
@@ -22,7 +22,6 @@ import { Deliveries } from "./effects/deliveries.ts";
 import type { Environment, PartitionName } from "./environment.ts";
 import { failureOf } from "./failures.ts";
 import { isFault } from "./faults.ts";
-import type { StateText } from "./fold.ts";
 import type { Job } from "./jobs/job.ts";
 import { type FollowUp, JobRunner } from "./jobs/runner.ts";
 import { beginSnapshot, completeSnapshot, type SnapshotDraft } from "./jobs/snapshots.ts";
@@ -345,24 +344,6 @@ export class Partition {
    */
   stateAt(at: number | undefined, now: number): Steps<StateRead> {
     return stateSteps(this.#environment.ports.storage, this.#environment, this.#memory.load(now), at);
-  }
-
-  /**
-   * Whether the state that this `connect` asks for is to be made before, by `stateText`: in one turn it would keep others
-   * waiting. Not where it will be refused.
-   */
-  needsStateText({ state }: Session, command: Connect, now: number): boolean {
-    const { live } = this.#memory;
-    const author = state.client ? undefined : authorOfConnect(state, command);
-    if (!live || !author || !needsStateText(command, live)) return false;
-    if (this.#limiter.readExcess(author.principal, now)) return false;
-    const { model } = this.#environment;
-    return !model.authorize || !new ReadAccess(this.#environment, live).failure(author);
-  }
-
-  /** The state at the head as one text, made in steps; or one of a few events before. */
-  *stateText(now: number): Steps<StateText> {
-    return yield* stateTextSteps(this.#memory.load(now), this.#environment.ports.storage);
   }
 
   /** How full is what has a bound here. */

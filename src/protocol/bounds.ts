@@ -126,12 +126,6 @@ export const bounds = {
   viewsSavedBytesMax: 6 * 1024 * 1024,
   /** A state that takes more in memory is sent as chunks of a snapshot to who asked for chunks: a smaller one costs less in one message. */
   inlineStateBytesMax: 256 * 1024,
-  /**
-   * A state in one message is made in turns, before its `connect` is answered. What has followed since is sent after it: as
-   * many events, and bytes of their payloads; with more the state is made again, in one turn.
-   */
-  missedEventsMax: 500,
-  missedBytesMax: 256 * 1024,
   /** A state in one message, in UTF-16 units of its text: what a state could have before it was weighed. */
   inlineStateUnitsMax: 16 * 1024 * 1024,
   /**

@@ -7,9 +7,7 @@ import {
   type Intake,
   notConnected,
   type Partition,
-  Refusal,
   Session,
-  type StateText,
   type SessionState,
   type Submission,
   type Subscriber,
@@ -23,7 +21,6 @@ import type { HeldFrames } from "./held-frames.ts";
 import { type KeptOutstanding, Outstanding, type OutstandingSums } from "./outstanding.ts";
 
 type Submit = Extract<Command, { kind: "submit" }>;
-type Connect = Extract<Command, { kind: "connect" }>;
 
 /** A connection on which nothing was received for this long ends; clients send a heartbeat far more often. */
 export const idleMsMax = 10 * 60 * 1_000;
@@ -95,8 +92,6 @@ export interface ConnectionHost {
   admitRequest(author: Author): Promise<Failure | undefined>;
   /** Returns why new drafts of this author are refused, or undefined; has the tenant count the partition. */
   admitDraft(author: Author): Promise<Failure | undefined>;
-  /** Makes the state as one text, in turns. Rejects with a `Refusal` where too many wait. */
-  makeStateText(principal: string): Promise<StateText>;
   /** Runs one entry into the core that is not a frame. */
   step<T>(body: () => T): T;
   /** Called once, when the connection has ended. */
@@ -119,7 +114,7 @@ export class Connection implements Subscriber, FrameSource {
   #ended = false;
   /** Whether a `connect` has come. */
   #began = false;
-  /** Whether a frame waits for the verifier or the tenant, or for a state. */
+  /** Whether a frame waits for the verifier or the tenant. */
   #held = false;
   /** The frames that wait: behind that one, or because the peer has to read first. */
   readonly #waiting: Frame[] = [];
@@ -195,7 +190,7 @@ export class Connection implements Subscriber, FrameSource {
   #decode(frame: Frame): Decoded {
     this.#dialect ??= this.#host.dialects.recognising(frame);
     // Nobody is known yet: what a large frame is about is not found out.
-    if (!this.#began && !this.session.state.client && bytesOf(frame) > bounds.firstFrameBytesMax) return tooEarly;
+    if (!this.#began && !this.session.state.client && isLargeAtFirst(frame)) return tooEarly;
     const decoded = this.#dialect.decode(frame);
     this.#began ||= decoded.kind === "connect" || decoded.kind === "token";
     return decoded;
@@ -208,10 +203,7 @@ export class Connection implements Subscriber, FrameSource {
       const refused = this.#host.partition.show(this.session, decoded, now);
       return refused && this.#work(refused, frame);
     }
-    if (this.#mustClaim(decoded)) return this.#claimFor(decoded, frame);
-    if (!this.#needsStateText(decoded)) return this.#work(decoded, frame);
-    this.#hold(frame, () => this.#withStateText(decoded));
-    return undefined;
+    return this.#mustClaim(decoded) ? this.#claimFor(decoded, frame) : this.#work(decoded, frame);
   }
 
   /** Whether a frame proves that something was read. */
@@ -328,27 +320,9 @@ export class Connection implements Subscriber, FrameSource {
     if (!authenticate) return this.#work(command(undefined), frame);
     this.#hold(frame, async () => {
       const author = await authenticate(this.session, token);
-      if ("code" in author) return { kind: "refused", requestId, failure: author };
-      const found = command(author);
-      return this.#needsStateText(found) ? await this.#withStateText(found) : found;
+      return "code" in author ? { kind: "refused", requestId, failure: author } : command(author);
     });
     return undefined;
-  }
-
-  #needsStateText(command: Command): command is Connect {
-    const { partition, now } = this.#host;
-    return command.kind === "connect" && partition.needsStateText(this.session, command, now());
-  }
-
-  /** Adds the state to a `connect`, made in turns. */
-  async #withStateText(command: Connect): Promise<Command> {
-    const { principal } = command.author ?? this.session.author ?? { principal: command.clientId };
-    try {
-      return { ...command, stateText: await this.#host.makeStateText(principal) };
-    } catch (error) {
-      if (!(error instanceof Refusal)) return command;
-      return { kind: "refused", requestId: command.requestId, failure: error.failure };
-    }
   }
 
   /** Queues all later frames until the command of this one is known, so that they stay in order. */
@@ -479,6 +453,12 @@ export class Connection implements Subscriber, FrameSource {
     }
     this.end("slow_consumer");
   }
+}
+
+/** Whether a first frame is too large; one that is too large at any time is refused as such. */
+function isLargeAtFirst(frame: Frame): boolean {
+  const bytes = bytesOf(frame);
+  return bytes > bounds.firstFrameBytesMax && bytes <= bounds.frameBytesMax;
 }
 
 const tooEarly: Command = { kind: "unreadable", requestId: undefined, draftId: undefined, failure: notConnected };

@@ -202,7 +202,6 @@ export class PartitionShell {
       mustClaim: () => this.#link?.mustClaim === true,
       admitRequest: (author) => this.#admission.admitRequest(author),
       admitDraft: (author) => this.#admission.admitDraft(author),
-      makeStateText: (principal) => this.#reads.run(principal, () => partition.stateText(ports.now())),
       step,
     };
     const limits = limitsOf(settings, ports);

@@ -43,7 +43,6 @@ function unauthenticated(verify: () => Promise<Author>, claims?: () => Promise<F
       mustClaim: () => claims !== undefined,
       admitRequest: async () => undefined,
       admitDraft: () => claims!(),
-      makeStateText: () => Promise.reject(new Error("there is no large state")),
       step: (body) => body(),
     },
     { session: newSession(undefined, true), seenAt: room.now },

@@ -75,7 +75,6 @@ function connected(attachment: Partial<Attachment> = {}) {
       mustClaim: () => false,
       admitRequest: async () => undefined,
       admitDraft: async () => undefined,
-      makeStateText: () => Promise.reject(new Error("there is no large state")),
       step: (body) => body(),
     },
     { session: newSession(undefined), seenAt: room.now, ...attachment },

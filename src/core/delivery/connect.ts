@@ -2,10 +2,6 @@ import { type Failure, bounds, type Author } from "../../protocol/index.ts";
 import type { Command } from "../commands.ts";
 import type { ChunkedSnapshot, ConnectedClient, Page } from "../replies.ts";
 import type { Head } from "../head.ts";
-import { logRange, payloadOf, type StateText } from "../fold.ts";
-import type { Live } from "../live.ts";
-import type { Steps } from "../steps.ts";
-import type { EventRow, StorageReads } from "../../storage/port.ts";
 import { clampLimit, readPage } from "./page.ts";
 import { assertSameLog, proofAt } from "./proof.ts";
 import { Refusal } from "../refusal.ts";
@@ -14,7 +10,7 @@ import { assertAuthorized } from "./access.ts";
 import { tokenExpired } from "./endings.ts";
 import { notConnected, type Session } from "./session.ts";
 
-export type Connect = Extract<Command, { kind: "connect" }>;
+type Connect = Extract<Command, { kind: "connect" }>;
 type Renew = Extract<Command, { kind: "renew" }>;
 type Sync = Extract<Command, { kind: "sync" }>;
 type StateChunk = Extract<Command, { kind: "state_chunk" }>;
@@ -87,9 +83,8 @@ export function connect(context: WindowContext, session: Session, given: Connect
           session.pageBytes,
           client.authors,
         );
-  const inline = isInline(command, live);
-  const made = command.initialState && inline ? inlineState(context, command.stateText) : undefined;
-  const position = made?.eventId ?? head;
+  const inline = !command.stateChunks || live.fold.state.weight <= bounds.inlineStateBytesMax;
+  const initialState = command.initialState && inline ? live.fold.text(head) : undefined;
   const snapshot = command.initialState && !inline ? chunkedSnapshot(context) : undefined;
   // Last, when nothing refuses it any more: a connection that was refused has not connected.
   session.update({
@@ -101,18 +96,17 @@ export function connect(context: WindowContext, session: Session, given: Connect
     ...(live.head.logId === undefined && authors.secret ? { provisionalSecret: authors.secret } : {}),
   });
   if (snapshot || otherModel) session.cursor.hold(snapshot?.eventId ?? head);
-  else if (made) session.begins(position, made.missed);
   else session.cursor.seek(page ? page.nextSinceEventId : head, head);
   session.reply({
     kind: "connected",
     requestId: command.requestId,
     now,
     serverId: context.serverId(),
-    currentEventIndex: position,
-    proof: position === head ? live.head.proof : proofAt(ports.storage, position),
-    initialState: made?.text,
+    currentEventIndex: head,
+    proof: live.head.proof,
+    initialState,
     modelVersion: otherModel ? model.version : undefined,
-    sinceSnapshot: command.initialState ? position - live.fold.snapshot.eventId : undefined,
+    sinceSnapshot: command.initialState ? head - live.fold.snapshot.eventId : undefined,
     snapshot,
     peerId: client.peerId,
     principal: verified?.principal,
@@ -126,47 +120,6 @@ export function connect(context: WindowContext, session: Session, given: Connect
   if (client.peerId !== undefined)
     session.reply({ kind: "presence", now, all: true, peers: context.peers(), gone: [] });
   if (page) session.reply({ kind: "page", requestId: command.requestId, now, page });
-}
-
-/** Whether a state that is asked for comes as one text. */
-function isInline({ stateChunks }: Pick<Connect, "stateChunks">, { fold }: Live): boolean {
-  return !stateChunks || fold.state.weight <= bounds.inlineStateBytesMax;
-}
-
-/** Whether the state that a `connect` asks for takes so long to be written that it is made before, in turns. */
-export function needsStateText(command: Connect, live: Live): boolean {
-  const { state, unsound } = live.fold;
-  if (!command.initialState || command.sinceEventId !== undefined || unsound) return false;
-  return isInline(command, live) && state.weight > bounds.inlineStateBytesMax;
-}
-
-/** The text of the state, made in steps: or one that is known, if few events have followed. */
-export function* stateTextSteps(live: Live, reads: StorageReads): Steps<StateText> {
-  const { fold, head } = live;
-  fold.assertSound();
-  const known = fold.knownText;
-  // Half of them: others may follow before it is sent.
-  if (known && isNear(reads, known.eventId, head.eventId, bounds.missedBytesMax / 2)) return known;
-  return yield* fold.textSteps(head.eventId);
-}
-
-function isNear(reads: StorageReads, eventId: number, head: number, bytesMax: number): boolean {
-  if (eventId > head || head - eventId > bounds.missedEventsMax) return false;
-  return reads.events.bytesAfter(eventId, head, bytesMax) <= bytesMax;
-}
-
-/** The state as one text, and the events that have followed since it was made. */
-function inlineState(
-  { live, ports: { storage } }: WindowContext,
-  made: StateText | undefined,
-): StateText & { missed: readonly EventRow[] } {
-  const head = live.head.eventId;
-  if (made && isNear(storage, made.eventId, head, bounds.missedBytesMax)) {
-    const missed = [...logRange(storage, made.eventId, head)];
-    for (const row of missed) payloadOf(row);
-    return { ...made, missed };
-  }
-  return { text: live.fold.text(head), eventId: head, missed: [] };
 }
 
 /** Who connects; undefined: the token is missing. */

@@ -28,8 +28,6 @@ export class Session implements Listener {
   /** Why nothing more is accepted from it, once it has ended. */
   #ended: Failure | undefined;
   #replies: Reply[] = [];
-  /** Events that come before those of the next delivery. */
-  #missed: readonly EventRow[] = noEvents;
   /** The last event that a hash in `#replies` is of. */
   #hashed = 0;
   /** Events that are not delivered yet, and whose acceptance is: with `echo: false` it stands for the broadcast. */
@@ -127,12 +125,6 @@ export class Session implements Listener {
     this.#subscriber.save(this.kept);
   }
 
-  /** Begins after the event `eventId`, the last that its state has; `missed`: those that have followed, up to the head. */
-  begins(eventId: number, missed: readonly EventRow[]): void {
-    this.cursor.seek(eventId, eventId);
-    this.#missed = missed;
-  }
-
   /** Sends something at once: what no window has brought. */
   send(reply: Reply): void {
     if (!this.#ended) this.#subscriber.deliver([reply], noEvents);
@@ -160,7 +152,6 @@ export class Session implements Listener {
     this.#state = this.#before;
     this.cursor.rollback();
     this.#replies = [];
-    this.#missed = noEvents;
     this.#hashed = 0;
     this.#own.clear();
   }
@@ -170,9 +161,8 @@ export class Session implements Listener {
    * verdict before the broadcast of its own event. Only a hash comes after the events that it is of, so that
    * its reader can compare.
    */
-  flush(given: readonly EventRow[], now: number): void {
+  flush(fresh: readonly EventRow[], now: number): void {
     const { live } = this;
-    const fresh = this.#missed.length === 0 ? given : this.#withMissed(given);
     this.#deliver(live ? this.#advance(fresh) : noEvents);
     if (live && !this.cursor.atHead) {
       // Once: from here on it pulls.
@@ -226,13 +216,6 @@ export class Session implements Listener {
       events = events.slice(hashed.length);
     }
     if (replies.length > 0 || events.length > 0) this.#subscriber.deliver(replies, events);
-  }
-
-  #withMissed(fresh: readonly EventRow[]): readonly EventRow[] {
-    const missed = this.#missed;
-    this.#missed = noEvents;
-    // The window that answers `connect` can have events that were missed, too.
-    return [...missed, ...fresh.filter(({ eventId }) => eventId > missed.at(-1)!.eventId)];
   }
 
   #advance(fresh: readonly EventRow[]): readonly EventRow[] {
