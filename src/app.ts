@@ -1,9 +1,13 @@
 import type { Effects } from "./model/effects.ts";
 import type { ModelRegistry } from "./model/index.ts";
 import { insieme } from "./models/insieme/index.ts";
+import { inventory } from "./models/inventory/index.ts";
+import { ledger } from "./models/ledger/index.ts";
 
 /** The model of each partition name. An application edits this file. */
 export const models: ModelRegistry = {
+  "inventory:*": inventory,
+  "ledger:*": ledger,
   // Its events say who made them: the subject of the token, or in open development mode `dev:<clientId>`.
   "*": { ...insieme, authors: "shown" },
 };

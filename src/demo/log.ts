@@ -9,6 +9,14 @@ const rowsMax = 100;
 
 const time = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 
+/** What a page does with events. */
+interface LogOptions {
+  /** Called with the next events of the log, after the others. */
+  read?(events: readonly NumberedEvent[]): void;
+  /** Returns one line for an event. */
+  describe(event: WireEvent): string;
+}
+
 /**
  * Shows the newest events of the log, the last one on top, and the position of each pane. It reads events over HTTP when
  * a pane has newer ones, because a client holds the state, not the log.
@@ -17,7 +25,7 @@ export class Log {
   readonly #list: HTMLElement;
   readonly #address: string;
   readonly #sides: Sides;
-  readonly #read: (events: readonly NumberedEvent[]) => void;
+  readonly #on: LogOptions;
   readonly #panes = new Map<string, { eventId: number; mark: HTMLElement }>();
   readonly #schedule = oncePerFrame(() => this.#draw());
   /** Events that are read and not drawn yet. */
@@ -29,12 +37,11 @@ export class Log {
   /** Counts the logs: a response for an old log may arrive late. */
   #generation = 0;
 
-  /** `read` is called with the next events of the log, after the others. */
-  constructor(list: HTMLElement, partition: string, sides: Sides, read: (events: readonly NumberedEvent[]) => void) {
+  constructor(list: HTMLElement, partition: string, sides: Sides, on: LogOptions) {
     this.#list = list;
     this.#address = `/v1/partitions/${partition}/events`;
     this.#sides = sides;
-    this.#read = read;
+    this.#on = on;
     for (const title of sides.values()) {
       const mark = create("span", "here", `${title} is here`);
       mark.dataset["pane"] = title;
@@ -83,7 +90,7 @@ export class Log {
         this.#known = last.eventId;
         this.#head = Math.max(this.#head, last.eventId);
         this.#fresh = [...this.#fresh, ...events].slice(-rowsMax);
-        this.#read(events);
+        this.#on.read?.(events);
         this.#schedule();
       }
     } catch {
@@ -115,7 +122,7 @@ export class Log {
     const who = create("span", "who", personOf(client));
     who.title = event.author ?? client;
     if (title !== undefined) who.dataset["pane"] = title;
-    const description = create("span", "what", describe(event));
+    const description = create("span", "what", this.#on.describe(event));
     // The whole payload, with the id.
     description.title = short(event.payload);
     row.append(
@@ -130,8 +137,8 @@ export class Log {
   }
 }
 
-/** One line that describes an event. */
-function describe({ type, payload }: WireEvent): string {
+/** One line that describes an event of the tree. */
+export function describeTreeEvent({ type, payload }: WireEvent): string {
   const value = isJsonObject(payload["value"]) ? payload["value"] : {};
   const options = isJsonObject(payload["options"]) ? payload["options"] : {};
   const parent = options["parent"] ?? root;

@@ -1,6 +1,6 @@
 import { offerExamples } from "./examples.ts";
 import { LastEdits } from "./last-edits.ts";
-import { Log } from "./log.ts";
+import { describeTreeEvent, Log } from "./log.ts";
 import { clientIds } from "./names.ts";
 import { Pane } from "./pane.ts";
 import { part } from "./page.ts";
@@ -22,9 +22,12 @@ function start(): void {
     [rightId, "Right"],
   ]);
   const edits = new LastEdits(sides);
-  const log = new Log(part(document, "log"), partition, sides, (events) => {
-    edits.read(events);
-    for (const pane of [left, right]) pane.refresh();
+  const log = new Log(part(document, "log"), partition, sides, {
+    read(events) {
+      edits.read(events);
+      for (const pane of [left, right]) pane.refresh();
+    },
+    describe: describeTreeEvent,
   });
   const replaced = () => {
     log.clear();

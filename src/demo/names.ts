@@ -25,7 +25,8 @@ export function clientIds(): [left: string, right: string] {
  * is `dev:` and the client id. A client id alone is what a client says of itself.
  */
 export function clientOf({ author, clientId }: { author?: string; clientId: string }): string {
-  return author?.replace(/^dev:/, "") ?? clientId;
+  // A pseudonym says nothing here.
+  return author?.startsWith("dev:") ? author.slice("dev:".length) : clientId;
 }
 
 /** The person of a client id; the id itself if this page did not create it. */

@@ -21,7 +21,7 @@ const swaggerUi = dirname(require.resolve("swagger-ui-dist/package.json"));
 export function buildDemo(): number {
   // The synchronous build leaves no esbuild service running.
   const { outputFiles } = buildSync({
-    entryPoints: [join(sources, "main.ts"), join(sources, "api.ts")],
+    entryPoints: ["main.ts", "inventory.ts", "ledger.ts", "api.ts"].map((name) => join(sources, name)),
     outdir: target,
     bundle: true,
     // Code that the client loads later is in a separate file.
@@ -35,7 +35,16 @@ export function buildDemo(): number {
     logLevel: "error",
   });
   const files = new Map(outputFiles.map(({ path, contents }) => [relative(target, path), Buffer.from(contents)]));
-  for (const name of ["index.html", "style.css", "api.html", "api.css", "_headers"]) {
+  for (const name of [
+    "index.html",
+    "inventory.html",
+    "ledger.html",
+    "style.css",
+    "demos.css",
+    "api.html",
+    "api.css",
+    "_headers",
+  ]) {
     files.set(name, readFileSync(join(sources, name)));
   }
   for (const name of ["swagger-ui-bundle.js", "swagger-ui.css"]) files.set(name, readFileSync(join(swaggerUi, name)));

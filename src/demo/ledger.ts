@@ -1,0 +1,177 @@
+import { auditLedger, formatAmount, type Ledger, ledger, parseAmount } from "../models/ledger/index.ts";
+import type { JsonObject } from "../protocol/index.ts";
+import { personOf } from "./names.ts";
+import { part, say } from "./page.ts";
+import { paneClient, type Row, showRows, timeLeft } from "./side.ts";
+import { openSides, type SideOf } from "./two-sides.ts";
+
+/** The currency of this demo. */
+const currency = "EUR";
+/** The account that stands for the outside: what comes from there is what it owes. */
+const cash = "cash";
+/** What each account gets at first, in cents. */
+const welcome = 10_000;
+
+const partition = "ledger:demo";
+const newClient = (clientId: string) => paneClient(ledger, partition, clientId);
+type Person = SideOf<ReturnType<typeof newClient>>;
+interface Sides {
+  left: Person;
+  right: Person;
+}
+
+const shown = (amount: number): string => `${formatAmount(amount, currency)} ${currency}`;
+const newName = (kind: string): string => `${kind}-${crypto.randomUUID().slice(0, 8)}`;
+/** The account of a person has the name of the client. */
+const nameOf = (account: string): string => (account === cash ? "Cash" : personOf(account));
+
+/** One line that describes an event. */
+function describe({ payload }: { payload: JsonObject }): string {
+  const { legs, account, from, to, amount, hold, transfer } = payload;
+  if (Array.isArray(legs)) {
+    return (legs as { account: string; amount: number }[])
+      .map((leg) => `${nameOf(leg.account)} ${leg.amount > 0 ? "+" : ""}${formatAmount(leg.amount, currency)}`)
+      .join(", ");
+  }
+  if (typeof from === "string") return `${nameOf(from)} for ${nameOf(String(to))}: ${shown(Number(amount))}`;
+  if (typeof account === "string") return nameOf(account);
+  return [hold ?? transfer, amount === undefined ? undefined : shown(Number(amount))]
+    .filter((each) => each !== undefined)
+    .join(": ");
+}
+
+/** Opens the account of a person, and pays in. Done by the left client, which is the bookkeeper of this demo. */
+function begin({ left, right }: Sides): void {
+  const { client } = left;
+  if (client.status.status !== "online" || client.pending.length > 0) return;
+  const { accounts } = client.state as Ledger;
+  const missing = [left, right].map((side) => side.client.clientId).filter((name) => !accounts[name]);
+  if (missing.length === 0) return;
+  void client.submitBatch("atomic", [
+    ...(accounts[cash] ? [] : [{ type: "open" as const, payload: { account: cash, currency, overdraft: null } }]),
+    ...missing.flatMap((name) => [
+      { type: "open" as const, payload: { account: name, currency, owner: `dev:${name}` } },
+      {
+        type: "post" as const,
+        payload: {
+          transfer: newName("welcome"),
+          memo: "welcome",
+          legs: [
+            { account: cash, amount: -welcome },
+            { account: name, amount: welcome },
+          ],
+        },
+      },
+    ]),
+  ]);
+}
+
+function draw(sides: Sides): void {
+  begin(sides);
+  for (const side of [sides.left, sides.right]) drawPerson(side);
+  drawTrial(sides.left);
+}
+
+function drawPerson(side: Person): void {
+  const { element, client } = side;
+  const own = client.clientId;
+  const { accounts, holds } = client.state as Ledger;
+  const account = accounts[own];
+  part(element, "balance").textContent = account ? shown(account.balance) : "–";
+  part(element, "held").textContent = account && account.held > 0 ? `${shown(account.held)} of it held` : "";
+  drawPayees(part(element, "payee", HTMLSelectElement), Object.keys(accounts), own);
+  const rows = Object.entries(holds).filter(([, { from, to }]) => from === own || to === own);
+  showRows(
+    part(element, "holds"),
+    rows.map(([hold, { from, to, amount, expiresAt }]): Row => {
+      const ours = to === own;
+      return {
+        key: hold,
+        text: `${shown(amount)} ${ours ? `from ${nameOf(from)}` : `for ${nameOf(to)}`}`,
+        hint: `ends in ${timeLeft(expiresAt)}`,
+        actions: ours
+          ? [
+              { label: "Capture", main: true, run: () => side.submit("capture", { hold }) },
+              {
+                label: "Half",
+                disabled: amount < 2,
+                run: () => side.submit("capture", { hold, amount: Math.floor(amount / 2) }),
+              },
+              { label: "Release", run: () => side.submit("release", { hold }) },
+            ]
+          : [],
+      };
+    }),
+  );
+  part(element, "no-holds").hidden = rows.length > 0;
+}
+
+/** Keeps the choice of the user. */
+function drawPayees(select: HTMLSelectElement, accounts: readonly string[], own: string): void {
+  const payees = accounts.filter((name) => name !== own && name !== cash).toSorted();
+  if (payees.join() === [...select.options].map(({ value }) => value).join()) return;
+  const { value } = select;
+  select.replaceChildren(...payees.map((name) => new Option(nameOf(name), name)));
+  const other = [sides.left, sides.right].map((side) => side.client.clientId).find((name) => name !== own);
+  select.value = payees.includes(value) ? value : (other ?? "");
+}
+
+function drawTrial({ client }: Person): void {
+  const state = client.state as Ledger;
+  const names = Object.keys(state.accounts).toSorted();
+  showRows(
+    part(document, "accounts"),
+    names.map((name) => {
+      const { balance, held } = state.accounts[name]!;
+      return { key: name, text: nameOf(name), hint: `${shown(balance)}${held > 0 ? `, ${shown(held)} held` : ""}` };
+    }),
+  );
+  const { faults } = auditLedger(state);
+  say(part(document, "sums"), faults[0] ?? (names.length === 0 ? "" : "sums to 0.00"));
+}
+
+function pay(side: Person, act: string): void {
+  const field = part(side.element, "amount", HTMLInputElement);
+  const to = part(side.element, "payee", HTMLSelectElement).value;
+  const amount = parseAmount(field.value, currency);
+  const valid = amount !== undefined && amount > 0;
+  field.setCustomValidity(valid ? "" : "An amount such as 12.50");
+  if (!field.reportValidity() || !valid || to === "") return;
+  const from = side.client.clientId;
+  if (act === "hold") side.submit("hold", { hold: newName("hold"), from, to, amount });
+  else {
+    const legs = [
+      { account: from, amount: -amount },
+      { account: to, amount },
+    ];
+    side.submit("transfer", { transfer: newName("transfer"), legs });
+  }
+}
+
+/** The bookkeeper takes money while its owner is offline, and spends it. */
+function overspend({ left, right }: Sides): string {
+  const account = right.client.clientId;
+  const { balance = 0, held = 0 } = (right.client.state as Ledger).accounts[account] ?? {};
+  const amount = balance - held;
+  if (amount <= 0) return `${right.person} has no money to spend: send some first.`;
+  const move = (to: string) => [
+    { account, amount: -amount },
+    { account: to, amount },
+  ];
+  right.connect(false);
+  right.submit("transfer", { transfer: newName("transfer"), legs: move(left.client.clientId) });
+  left.submit("post", { transfer: newName("fee"), memo: "a fee", legs: move(cash) });
+  return `${right.person} is offline and has sent ${shown(amount)}; the bookkeeper has taken it as a fee meanwhile. Switch the network on: there are no funds any more.`;
+}
+
+const sides: Sides = openSides(partition, newClient, { draw, describe });
+for (const side of [sides.left, sides.right]) {
+  const form = part(side.element, "pay", HTMLFormElement);
+  const field = part(side.element, "amount", HTMLInputElement);
+  field.addEventListener("input", () => field.setCustomValidity(""));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    pay(side, event.submitter?.dataset["act"] ?? "transfer");
+  });
+}
+part(document, "overspend").addEventListener("click", () => say(part(document, "example-said"), overspend(sides)));
