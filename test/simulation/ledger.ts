@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto";
 import type { HttpAnswer } from "../../src/wire/partita/answers.ts";
 import { rejectionRetentionMs } from "../../src/core/index.ts";
 import type { AnyModel } from "../../src/model/index.ts";
@@ -40,8 +41,9 @@ function contentOfRow({ type, version, payload, expectedEventId }: EventRow): st
 }
 
 /** A stored event, as the model judges it. */
-export function eventOf({ eventId, type, version, payload, clientId, principal, timestamp }: EventRow): NaiveEvent {
-  return { type, version, payload: JSON.parse(payload), clientId, principal, timestamp, head: eventId - 1 };
+function eventOf(row: EventRow, author: string | undefined): NaiveEvent {
+  const { eventId, type, version, payload, clientId, principal, timestamp } = row;
+  return { type, version, payload: JSON.parse(payload), clientId, principal, author, timestamp, head: eventId - 1 };
 }
 
 /**
@@ -67,6 +69,8 @@ export class Ledger {
   readonly #broadcasts = new Map<number, string>();
   readonly timers: TimerBook;
   readonly #state: unknown;
+  /** What pseudonyms are made of. */
+  #secret: string | undefined;
   #stateText: { head: number; text: string } | undefined;
   /** Called with each new event of the log. */
   onEvent: (row: EventRow) => void = () => {};
@@ -101,8 +105,21 @@ export class Ledger {
   stateAt(eventId: number): string {
     if (eventId === this.head) return this.state;
     const state: unknown = this.#model.initial();
-    for (const row of this.#rows.slice(0, eventId)) this.#model.apply(state, eventOf(row));
+    for (const row of this.#rows.slice(0, eventId)) this.applyTo(state, row);
     return canonicalJson(state as Json);
+  }
+
+  /** Applies an event of the log. False: the rules reject it. */
+  applyTo(state: unknown, row: EventRow): boolean {
+    return this.#model.apply(state, eventOf(row, this.authorOf(row.principal)));
+  }
+
+  /** What events say of a principal; undefined: nothing, or the log is not written yet. */
+  authorOf(principal: string): string | undefined {
+    if (this.#model.authors === "shown") return principal;
+    if (this.#model.authors !== "pseudonym") return undefined;
+    this.#secret ??= this.#reads()?.log.authorSecret();
+    return this.#secret && createHmac("sha256", this.#secret).update(principal).digest("hex").slice(0, 32);
   }
 
   event(principal: string, draftId: string): EventRow | undefined {
@@ -145,7 +162,7 @@ export class Ledger {
       this.onEvent(row);
       this.timers.observe(row, this.#latest);
       this.#keys.set(key, row);
-      const accepted = this.#model.apply(this.#state, eventOf(row));
+      const accepted = this.applyTo(this.#state, row);
       this.#trace.check(accepted, () => `the rules reject event ${row.eventId}, which is in the log`);
     }
     const end = this.#rows.at(-1);
@@ -200,7 +217,9 @@ export class Ledger {
 
   /** Checks the event of a broadcast, a page or an acceptance: it is the event of the log, always in the same bytes. */
   checkEvent(received: { eventId: number; event: object }, where: string): void {
-    const { eventId, event } = received;
+    const { eventId } = received;
+    // A verdict has the client id of its submitter, also where readers get none.
+    const event = { ...received.event, ...(this.#model.authors === "hidden" && { clientId: "" }) };
     const text = JSON.stringify(event);
     const known = this.#broadcasts.get(eventId);
     if (known !== undefined) {
@@ -211,10 +230,13 @@ export class Ledger {
     this.#trace.check(row !== undefined, () => `event ${eventId} is sent (${where}), but not in the database`);
     if (!row) return;
     const { payload, ...rest } = event as { payload: Json };
-    const { type, version, clientId, timestamp } = row;
+    const { type, version, timestamp } = row;
+    const clientId = this.#model.authors === "hidden" ? "" : row.clientId;
+    // The clients of the simulator do not ask for it.
+    const author = "author" in event ? this.authorOf(row.principal) : undefined;
     const same =
       canonicalJson(payload) === canonicalText(row.payload) &&
-      Object.entries({ type, version, clientId, timestamp, id: `evt-${eventId}` }).every(
+      Object.entries({ type, version, clientId, author, timestamp, id: `evt-${eventId}` }).every(
         ([name, value]) => (rest as Record<string, unknown>)[name] === value,
       );
     this.#trace.check(same, () => `event ${eventId} is sent as ${text}, and stored as ${JSON.stringify(row)}`);

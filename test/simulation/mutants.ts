@@ -307,4 +307,40 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     from: "if (changed(before, this.#breaker)) writes.breaker.put(this.#breaker);",
     to: "",
   },
+  "[MD-13] a client applies its drafts by no author": {
+    file: "src/client/sync/replica.ts",
+    from: "        ...this.#identity,\n        timestamp",
+    to: "        ...this.#identity,\n        author: undefined,\n        timestamp",
+    world: "clients",
+  },
+  "[MD-13] a client takes the pseudonym of its last connection for that of a new log": {
+    file: "src/client/sync/connection.ts",
+    from: "if (author) this.#host.take",
+    to: "if (author && !this.#host.cursor.serverId) this.#host.take",
+    world: "clients",
+  },
+  "[MD-16] a client does not ask the state whether it allows a draft": {
+    file: "src/client/sync/replica.ts",
+    from: "if (forbidden) return forbidden;",
+    to: "",
+    world: "clients",
+  },
+  "[MD-16] the state is not asked whether it allows a draft": {
+    file: "src/core/decide/permission.ts",
+    from: "if (!model.authorize) return undefined;",
+    to: "if (model.authorize) return undefined;",
+    world: "clients",
+  },
+  "[MD-13] a partition forgets what its pseudonyms are made of": {
+    file: "src/core/authors.ts",
+    from: "    } else if (stored !== this.#secret) {",
+    to: "    } else if (!this.#secret) {\n      this.#secret = this.#ports.random.secret();\n    } else if (stored !== this.#secret) {",
+    world: "clients",
+  },
+  "[MD-13] a model that hides its authors shows the client of a draft": {
+    file: "src/client/api/client.ts",
+    from: "clientId: model.shownClientId(clientId), principal",
+    to: "clientId, principal",
+    world: "clients",
+  },
 };

@@ -11,6 +11,8 @@ export interface NaiveEvent {
   readonly payload: Plain;
   readonly clientId: string;
   readonly principal: string;
+  /** What the model shows of it. */
+  readonly author?: string | undefined;
   /** Milliseconds since 1970. */
   readonly timestamp: number;
   /** The events before it. */
@@ -18,6 +20,8 @@ export interface NaiveEvent {
 }
 
 interface NaiveModel {
+  /** What it shows of principals. Absent: the client ids, and no authors. */
+  readonly authors?: "shown" | "pseudonym" | "hidden";
   initial(): Plain;
   /** Applies an event. False: the model rejects it, and the state is unchanged. */
   apply(state: Plain, event: NaiveEvent): boolean;
@@ -271,7 +275,35 @@ function changeTree(type: string, holder: Plain, value: Plain, options: Plain): 
   return true;
 }
 
-const models: Record<string, NaiveModel> = { desk, counter, insieme };
+const clubOf = (authors: "shown" | "pseudonym" | "hidden"): NaiveModel => ({
+  authors,
+  initial: () => ({ said: {}, lines: [] }),
+  apply(state, { type, version = 1, payload, clientId, author = "anyone" }) {
+    if (version !== 1) return false;
+    const said = has(state.said, author) ? state.said[author] : 0;
+    if (type === "say" && isOf(payload, { text })) {
+      if (said >= 3 || (payload.text === "again" && state.lines.at(-1)?.startsWith(`${author}/`))) return false;
+      state.said[author] = said + 1;
+      state.lines.push(`${author}/${authors === "hidden" ? "" : clientId}: ${payload.text}`);
+      if (state.lines.length > 12) state.lines.shift();
+    } else if (type === "pass" && isOf(payload, {})) {
+      if (said === 0) return false;
+      state.said[author] = 0;
+    } else if (type === "open" && isOf(payload, {})) state.said = {};
+    else return false;
+    return true;
+  },
+  entity: () => undefined,
+});
+
+const models: Record<string, NaiveModel> = {
+  desk,
+  counter,
+  insieme,
+  "club-shown": clubOf("shown"),
+  "club-pseudonym": clubOf("pseudonym"),
+  "club-hidden": clubOf("hidden"),
+};
 
 /** The model of this name. */
 export function naiveModel(name: string): NaiveModel {

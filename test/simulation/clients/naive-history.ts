@@ -79,7 +79,7 @@ export class NaiveHistory {
   #last: { step: Step; places: ReadonlySet<string>; types: string; queuedAt: number } | undefined;
   #isSure = true;
 
-  constructor(model: string, author: () => Pick<NaiveEvent, "clientId" | "principal">) {
+  constructor(model: string, author: () => Pick<NaiveEvent, "clientId" | "principal" | "author">) {
     const { undo, apply } = naiveModel(model);
     this.#undo = undo;
     this.#clientId = () => author().clientId;

@@ -3,7 +3,7 @@ import { canonicalJson, type Json, type Limits } from "../../../src/protocol/ind
 import type { SqlValue } from "../../../src/storage/driver.ts";
 import { FaultyDisk, MemoryDisk } from "../disk.ts";
 import { Host } from "../host.ts";
-import { eventOf, Ledger } from "../ledger.ts";
+import { Ledger } from "../ledger.ts";
 import { naiveModel } from "../naive.ts";
 import type { Random } from "../random.ts";
 import type { Schedule } from "../schedule.ts";
@@ -75,7 +75,7 @@ export class Server {
   stateAt(eventId: number): string | undefined {
     const { rows } = this.ledger;
     for (let at = this.#prefixes.length - 1; at < Math.min(eventId, rows.length); at++) {
-      naiveModel(this.#parts.model.name).apply(this.#state, eventOf(rows[at]!));
+      this.ledger.applyTo(this.#state, rows[at]!);
       this.#prefixes.push(canonicalJson(this.#state as Json));
     }
     return this.#prefixes[eventId];

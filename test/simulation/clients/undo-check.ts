@@ -30,7 +30,11 @@ export class UndoCheck {
   constructor(parts: UndoParts) {
     const { model, client } = parts;
     this.#parts = parts;
-    this.#history = new NaiveHistory(model, () => ({ clientId: client.clientId, principal: authorOf(client) }));
+    this.#history = new NaiveHistory(model, () => ({
+      clientId: client.clientId,
+      principal: authorOf(client),
+      author: client.author,
+    }));
   }
 
   get #fates(): Fates {

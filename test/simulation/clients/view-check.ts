@@ -5,6 +5,7 @@ import type { Book } from "./book.ts";
 import type { AnyClient } from "./program.ts";
 import type { ProgramQueue } from "./program-queue.ts";
 import type { Reporter } from "./reporter.ts";
+import { naiveModel } from "../naive.ts";
 import type { LogTracker } from "./log-tracker.ts";
 import { viewFromScratch } from "./view.ts";
 
@@ -56,12 +57,14 @@ export class ViewCheck {
   viewOf(client: AnyClient, principal: string, without: ReadonlySet<string> = new Set()): string | undefined {
     const { model, queue, tracker } = this.#parts;
     const { server } = tracker;
-    const { eventId, pending, clientId } = client;
+    const { eventId, pending, clientId, author } = client;
     const confirmed = server.stateAt(eventId);
+    // Until it is known, drafts wait.
+    if (confirmed !== undefined && naiveModel(model).authors === "pseudonym" && author === undefined) return confirmed;
     const shown = pending.filter(({ key, undoing }) => queue.isShown(key) && !undoing && !without.has(key));
     const isOpen: IsOpen = (draftId) => (server.ledger.event(principal, draftId)?.eventId ?? Infinity) > eventId;
     if (confirmed === undefined || queue.hasUnmarked || this.#isUncertain(shown, isOpen)) return undefined;
-    return viewFromScratch({ model, clientId, principal, confirmed, eventId }, shown, isOpen);
+    return viewFromScratch({ model, clientId, principal, author, confirmed, eventId }, shown, isOpen);
   }
 
   /**
@@ -69,12 +72,15 @@ export class ViewCheck {
    * client may confuse them, until it has their verdicts.
    */
   #isUncertain(entries: readonly PendingEntry[], isOpen: IsOpen): boolean {
-    const { book } = this.#parts;
+    const { book, model } = this.#parts;
+    // Nothing shows a client which events without a verdict are its own.
+    const isHidden = naiveModel(model).authors === "hidden";
     // These get no verdict.
     const isGivenUp = (draftId: string) => ["expired", "lost"].includes(book.byDraft(draftId)!.outcome);
     return entries
       .flatMap(({ drafts }) => drafts)
       .some(({ draftId }) => {
+        if (isHidden && !isOpen(draftId)) return true;
         const twins = book.alike(draftId).filter((twin) => twin !== draftId);
         if (twins.length === 0) return false;
         return !isOpen(draftId) || twins.some((twin) => isGivenUp(twin) && !isOpen(twin));

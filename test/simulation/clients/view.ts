@@ -7,6 +7,7 @@ export interface ViewBase {
   readonly model: string;
   readonly clientId: string;
   readonly principal: string;
+  readonly author: string | undefined;
   /** The state after event `eventId`, as JSON text. */
   readonly confirmed: string;
   readonly eventId: number;
@@ -21,7 +22,7 @@ export function viewFromScratch(
   entries: readonly PendingEntry[],
   isShown: (draftId: string) => boolean,
 ): string {
-  const { model, clientId, principal } = ground;
+  const { model, clientId, principal, author } = ground;
   const { apply } = naiveModel(model);
   let text = ground.confirmed;
   let head = ground.eventId;
@@ -30,7 +31,7 @@ export function viewFromScratch(
     for (const { draftId, type, version, payload } of drafts) {
       if (!isShown(draftId)) continue;
       const state: unknown = JSON.parse(text);
-      if (!apply(state, { type, version, payload, clientId, principal, timestamp, head })) {
+      if (!apply(state, { type, version, payload, clientId, principal, author, timestamp, head })) {
         if (mode === "atomic") ({ text, head } = before);
         break;
       }

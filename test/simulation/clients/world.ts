@@ -14,6 +14,7 @@ import { Trace } from "../trace.ts";
 import { type Account, principalOf } from "./account.ts";
 import type { Book } from "./book.ts";
 import { Connection, type NetworkConditions } from "./connection.ts";
+import { clubApplications } from "./club.ts";
 import { deskApplication, failingType } from "./desk.ts";
 import { Device } from "./device.ts";
 import { type Backup, Server } from "./server.ts";
@@ -56,7 +57,13 @@ function characterOf(random: Random) {
   };
   return {
     devices: random.between(3, 8),
-    application: random.pick<Application>([deskApplication, deskApplication, ...applications]),
+    application: random.pick<Application>([
+      deskApplication,
+      deskApplication,
+      deskApplication,
+      ...applications,
+      random.pick(clubApplications),
+    ]),
     timing,
     conditions,
     /** The probability that an attempt to connect is refused, or never answered. */
@@ -419,6 +426,9 @@ export class ClientsWorld {
       surplus.length === 0 && program.timers.length === 1,
       () => `${name} has timers: ${program.timers.join()}`,
     );
+    const { author } = program.client;
+    const known = ledger.authorOf(program.principal);
+    trace.check(ledger.head === 0 || author === known, () => `${name} is ${author} in events, and not ${known}`);
     this.#checkPeers(device);
     for (const account of device.accounts) this.#checkAccount(device, account);
   }
@@ -439,10 +449,17 @@ export class ClientsWorld {
   /** Checks that each client has the presence of all others. */
   #checkPeers(device: Device): void {
     if (!device.presence) return;
+    const hidden = this.#character.application.model.authors === "hidden";
     const shown = this.#devices
       .filter((other) => other !== device && other.presence && other.program!.shown !== null)
-      .map(({ program }) => `${program!.client.clientId} ${canonicalJson(program!.shown!)}`);
-    const seen = device.program!.client.peers.map(({ clientId, state }) => `${clientId} ${canonicalJson(state)}`);
+      .map(({ program }) => {
+        const { client, shown, principal } = program!;
+        const clientId = hidden ? "" : client.clientId;
+        return `${clientId} ${this.#server.ledger.authorOf(principal)} ${canonicalJson(shown!)}`;
+      });
+    const seen = device.program!.client.peers.map(
+      ({ clientId, author, state }) => `${clientId} ${author} ${canonicalJson(state)}`,
+    );
     this.trace.check(
       seen.toSorted().join() === shown.toSorted().join(),
       () => `${device.name} sees ${seen.join()}, and not ${shown.join()}`,
