@@ -346,8 +346,11 @@ export class Device {
     this.#account = account;
     this.#reporter.line(`${account.author?.principal} signs in`);
     // A program that uses the tokens of another one notices at its next attempt; most applications do not wait for that.
-    if (this.#program && (this.#faultsEnded || this.#parts.random.chance(0.5))) this.#close(this.#program);
-    else if (this.#program) this.#program.isOutdated = true;
+    const program = this.#program;
+    if (!program) return;
+    // One that knows no user yet is of the user whom its first token names.
+    if (this.#faultsEnded || program.awaitsUser || this.#parts.random.chance(0.5)) this.#close(program);
+    else program.isOutdated = true;
   }
 
   #pause(paused: boolean): void {
