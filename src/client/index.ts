@@ -22,7 +22,7 @@ import { defaultTiming, type Timing } from "./transport/timing.ts";
 import { within } from "./transport/within.ts";
 
 export type { Client } from "./api/client.ts";
-export type { BatchDraft, PendingEntry, SubmitOptions } from "./api/drafts.ts";
+export type { BatchDraft, DraftOf, EventOf, PendingEntry, SubmitOptions } from "./api/drafts.ts";
 export type { ClientEvents, RejectedEntry, Rejection } from "./api/events.ts";
 export type { ConfirmDeletion, Unsent } from "./api/signed-out.ts";
 export type { Skipped, UndoReport, UndoResult } from "./api/undo-result.ts";
@@ -127,7 +127,7 @@ export function createClient<
   S extends object,
   P extends Record<string, z.core.$ZodType>,
   Internal extends string = never,
->(options: ClientOptions<S, P, Internal>): Client<S, Omit<P, Internal>> {
+>(options: ClientOptions<S, P, Internal>): Client<S, Omit<P, Internal>, P> {
   const { url, partition, model, token, clientId, presence = false, ports = platformPorts } = options;
   if (!isPartitionName(partition)) throw new TypeError(`"${partition}" cannot be the name of a partition`);
   // Read only: React Native cannot set the parts of a URL.
@@ -143,7 +143,7 @@ export function createClient<
   };
   const timing = { ...defaultTiming, ...options.timing };
   const store = options.store ?? defaultStore();
-  return new Client<S, Omit<P, Internal>>({
+  return new Client<S, Omit<P, Internal>, P>({
     model,
     partition,
     clientId,

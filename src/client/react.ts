@@ -15,17 +15,19 @@ import {
   useRef,
   useSyncExternalStore,
 } from "react";
-import type * as z from "zod/mini";
 import type { DeepReadonly, Model } from "../model/index.ts";
 import type { Client } from "./api/client.ts";
 import type { PendingEntry } from "./api/drafts.ts";
 import type { Peer } from "./sync/feed.ts";
 import type { ClientStatus } from "./sync/status.ts";
-import { renderedNothing, renderedState, renderedStatus } from "./rendered.ts";
+import { renderedNothing, renderedState, renderedStatus, renderedUndo } from "./rendered.ts";
 import { select } from "./select.ts";
 
-type ClientOf<M> = M extends Model<infer S, infer P, infer Internal> ? Client<S, Omit<P, Internal>> : never;
-type StateOf<M> = M extends Model<infer S, Record<string, z.core.$ZodType>, string> ? DeepReadonly<S> : never;
+type ClientOf<M> = M extends Model<infer S, infer P, infer Internal> ? Client<S, Omit<P, Internal>, P> : never;
+type StateOf<M> = M extends Model<infer S, any, string> ? DeepReadonly<S> : never;
+
+/** What buttons for undo and redo need. */
+export type UndoState = Pick<Client<any, any>, "canUndo" | "canRedo" | "undoLabel" | "redoLabel" | "undoBlock">;
 
 /** The hooks of one model, typed by it. */
 export interface PartitionHooks<M> {
@@ -46,6 +48,8 @@ export interface PartitionHooks<M> {
   useStatus(): ClientStatus;
   /** Returns `client.pending`: the undecided entries, in order. */
   usePending(): readonly PendingEntry[];
+  /** Returns what undoes and redoes, and whether they can. See `client.undo`. */
+  useUndo(): UndoState & Pick<ClientOf<M>, "undo" | "redo">;
   /** Returns `client.peers`: the other connections that have set a presence. */
   usePeers(): readonly Peer[];
 }
@@ -118,6 +122,11 @@ export function createPartitionHooks<M extends Model<any, any, any>>(): Partitio
     },
     useStatus: () => useRead(statusOf, renderedStatus),
     usePending: () => useRead(pendingOf, renderedNothing, samePending),
+    useUndo() {
+      const client = useClient();
+      const state = useRead(undoOf, renderedUndo, sameUndo);
+      return useMemo(() => ({ ...state, undo: () => client.undo(), redo: () => client.redo() }), [client, state]);
+    },
     usePeers: () => useRead(peersOf, renderedNothing),
   };
   return hooks as unknown as PartitionHooks<M>;
@@ -132,4 +141,13 @@ const samePending = (one: readonly PendingEntry[], other: readonly PendingEntry[
     ({ key, failure, waiting }, at) =>
       key === other[at]!.key && failure === other[at]!.failure && waiting === other[at]!.waiting,
   );
+const undoOf = ({ canUndo, canRedo, undoLabel, redoLabel, undoBlock }: UndoState): UndoState => ({
+  canUndo,
+  canRedo,
+  undoLabel,
+  redoLabel,
+  undoBlock,
+});
+const sameUndo = (one: UndoState, other: UndoState): boolean =>
+  Object.keys(one).every((key) => one[key as keyof UndoState] === other[key as keyof UndoState]);
 const peersOf = (client: Client<any, any>): readonly Peer[] => client.peers;

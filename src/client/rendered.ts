@@ -30,3 +30,8 @@ const nothing: readonly never[] = [];
 
 /** Pending entries and peers at that time: none. */
 export const renderedNothing = (): readonly (PendingEntry & Peer)[] => nothing;
+
+const noUndo = { canUndo: false, canRedo: false, undoLabel: undefined, redoLabel: undefined, undoBlock: undefined };
+
+/** Nothing was submitted on the server. */
+export const renderedUndo = (): typeof noUndo => noUndo;

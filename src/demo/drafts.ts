@@ -24,7 +24,7 @@ export function newId(name: string): string {
 }
 
 /** A draft of any client. */
-export type Draft = Pick<QueuedDraft, "type" | "payload">;
+export type Draft = Pick<QueuedDraft, "type"> & { payload: Readonly<Record<string, unknown>> };
 
 interface Read {
   /** The node that the draft changes. */

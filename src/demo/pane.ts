@@ -163,7 +163,7 @@ export class Pane {
     );
   }
 
-  #fell(entry: PendingEntry, reason: Reason): void {
+  #fell(entry: PendingEntry<Draft>, reason: Reason): void {
     if (entry.drafts.every(begins)) return;
     this.#notices.fell({ key: entry.key, drafts: entry.drafts, label: this.#labelOf(entry), reason });
   }
@@ -212,7 +212,7 @@ export class Pane {
     this.#empty.hidden = this.#tree.size > 0 || !this.#met;
   }
 
-  #marks(pending: readonly PendingEntry[], peers: readonly Peer[]): Marks {
+  #marks(pending: readonly PendingEntry<Draft>[], peers: readonly Peer[]): Marks {
     const marks = { pending: new Map<string, string[]>(), peers: new Map<string, PeerMark[]>() };
     for (const { drafts, failure } of pending) {
       for (const draft of failure ? [] : drafts) {

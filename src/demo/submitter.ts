@@ -59,7 +59,11 @@ export class Submitter {
     else void this.#client.submit("init", { value: { [target]: { tree: [], items: {} } } });
   }
 
-  async #explain(submitted: Promise<Verdict | BatchVerdict>, label: string, drafts: readonly Draft[]): Promise<void> {
+  async #explain(
+    submitted: Promise<Verdict<unknown> | BatchVerdict<unknown>>,
+    label: string,
+    drafts: readonly Draft[],
+  ): Promise<void> {
     const verdict = await submitted;
     if (verdict.status !== "rejected" || !("local" in verdict) || !verdict.local) return;
     this.#refused({ key: crypto.randomUUID(), label, drafts, reason: verdict.problem });

@@ -83,17 +83,26 @@ export interface Objection {
   message: string;
 }
 
+/** The payload of an event type, as it is submitted; any object, where the types of the model are not known. */
+export type PayloadOf<
+  Payloads extends Record<string, z.core.$ZodType>,
+  Type extends keyof Payloads,
+> = string extends keyof Payloads ? JsonObject : z.core.input<Payloads[Type]>;
+
 /** A draft that undoes an event, together with the others of its list: of the same model, its payload of the current version. */
-export interface Compensation {
-  type: string;
-  payload: JsonObject;
-}
+export type Compensation<Payloads extends Record<string, z.core.$ZodType> = Record<string, z.core.$ZodType>> = {
+  [Type in keyof Payloads & string]: { type: Type; payload: PayloadOf<Payloads, Type> };
+}[keyof Payloads & string];
 
 /** Why a draft whose type can be undone cannot be undone: the model returns no drafts for it, or one that is too large to be sent. */
 export type UndoBlock = "irreversible" | "too_large";
 
 /** One type of event: everything that server and client need to know of it. */
-export interface EventDefinition<S, P extends z.core.$ZodType> {
+export interface EventDefinition<
+  S,
+  P extends z.core.$ZodType,
+  Payloads extends Record<string, z.core.$ZodType> = Record<string, z.core.$ZodType>,
+> {
   /**
    * The schema of the current version's payload. A payload that it would strip, default or transform is rejected,
    * because the payload is stored as it was submitted.
@@ -126,7 +135,7 @@ export interface EventDefinition<S, P extends z.core.$ZodType> {
     state: DeepReadonly<S>,
     event: ModelEvent<z.core.input<P>>,
     context: ReduceContext,
-  ): readonly Compensation[] | Compensation | undefined;
+  ): readonly Compensation<Payloads>[] | Compensation<Payloads> | undefined;
   /**
    * Only effects, timers and sagas of the server submit it: to tokens, and in open development mode, it is `forbidden`. A
    * client folds it as any other event, and cannot submit it.
@@ -163,7 +172,7 @@ export interface ModelDefinition<S extends object, Payloads extends Record<strin
   version: number;
   /** The state before the first event. */
   initialState: () => S;
-  events: { [Type in keyof Payloads]: EventDefinition<S, Payloads[Type]> };
+  events: { [Type in keyof Payloads]: EventDefinition<S, Payloads[Type], NoInfer<Payloads>> };
   /** Named conditions that hold after every event; a draft that would violate one is rejected. */
   invariants?: { readonly [name: string]: (state: DeepReadonly<S>) => boolean };
   /** What events say of their authors; absent: the client id, and no author. A change of it needs a new `version`. */
@@ -233,7 +242,7 @@ export function defineModel<S extends object, Payloads extends Record<string, z.
   }
   const types = new Map<string, EventDefinition<S, z.core.$ZodType>>();
   for (const [type, event] of Object.entries(
-    definition.events as Record<string, EventDefinition<S, z.core.$ZodType>>,
+    definition.events as unknown as Record<string, EventDefinition<S, z.core.$ZodType>>,
   )) {
     if (!eventTypeName.test(type)) throw new TypeError(`model ${definition.name}: "${type}" cannot name an event type`);
     const version = event.version ?? 1;

@@ -17,6 +17,7 @@ export {
   type ModelDefinition,
   type ModelEvent,
   type Objection,
+  type PayloadOf,
   permissionFor,
   type ReduceContext,
   type UndoBlock,

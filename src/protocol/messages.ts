@@ -217,9 +217,9 @@ export interface WireEvent {
 }
 
 /** An event with its event id. */
-export interface NumberedEvent {
+export interface NumberedEvent<Event = WireEvent> {
   eventId: number;
-  event: WireEvent;
+  event: Event;
   /** If `connect` asked for `proofs`, and not on pages: shows in which log this event is. */
   proof?: string;
 }

@@ -7,7 +7,7 @@ import { createPartitionHooks } from "../../src/client/react.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import type { JsonObject } from "../../src/protocol/index.ts";
 
-const { PartitionProvider, useClient, usePartition, usePeers, usePending, useStatus, useSubmit } =
+const { PartitionProvider, useClient, usePartition, usePeers, usePending, useStatus, useSubmit, useUndo } =
   createPartitionHooks<typeof insieme>();
 
 type Client = ReturnType<typeof useClient>;
@@ -417,6 +417,52 @@ const scenarios = {
     root.unmount();
     await client.close();
     return shown;
+  },
+
+  /** Buttons for undo and redo, and how often they were rendered. */
+  async undo() {
+    const { client, listeners } = await offlineClient();
+    let renders = 0;
+    const Buttons = () => {
+      const { undo, redo, canUndo, canRedo, undoLabel, redoLabel } = useUndo();
+      renders++;
+      return (
+        <>
+          <button id="undo" disabled={!canUndo} onClick={() => void undo()}>
+            {`undo ${undoLabel}`}
+          </button>
+          <button id="redo" disabled={!canRedo} onClick={() => void redo()}>
+            {`redo ${redoLabel}`}
+          </button>
+        </>
+      );
+    };
+    const { root } = mount();
+    flushSync(() =>
+      root.render(
+        <PartitionProvider client={client}>
+          <Buttons />
+        </PartitionProvider>,
+      ),
+    );
+    const buttons = () =>
+      [...document.querySelectorAll("button")].map(({ disabled, textContent }) => `${textContent} ${!disabled}`);
+    const shows = async (expected: string) => {
+      while (buttons().join() !== expected) await painted();
+    };
+    const shown = [buttons().join()];
+    client.group("the title", () => set(client, "title", "mine"));
+    await shows("undo the title true,redo undefined false");
+    document.querySelector<HTMLButtonElement>("#undo")!.click();
+    await shows("undo undefined false,redo the title true");
+    const undone = client.state["title"];
+    document.querySelector<HTMLButtonElement>("#redo")!.click();
+    await shows("undo the title true,redo undefined false");
+    const rendered = renders;
+    root.unmount();
+    const result = { shown, undone, redone: client.state["title"], renders: rendered, listeners: listeners() };
+    await client.close();
+    return result;
   },
 
   /** Two clients of one server: the components of one show the changes of the other. */

@@ -70,6 +70,14 @@ describe.runIf(browserPresent)("the hooks of React", () => {
     expect(await page.evaluate(() => reactPage.early())).toBe("111");
   });
 
+  test("[CL-11] [CL-5] useUndo renders what can be undone and redone, and only when that changes", async () => {
+    const { shown, undone, redone, renders, listeners } = await page.evaluate(() => reactPage.undo());
+    expect(shown).toEqual(["undo undefined false,redo undefined false"]);
+    expect([undone, redone, listeners]).toEqual([undefined, "mine", 0]);
+    // At first, and for the change, the undo and the redo.
+    expect(renders).toBe(4);
+  });
+
   test("[CL-5] no tearing: the screen shows one state at a time, also when React interrupts rendering", async () => {
     const { torn, interrupted, shown, count, updates } = await page.evaluate(() => reactPage.tearing());
     console.log(

@@ -433,13 +433,17 @@ describe("an application's model", () => {
           return { type: "add", payload: { by: -payload.by } };
         },
       },
+      put: {
+        payload: z.strictObject({ book: z.string(), tags: z.array(z.string()) }),
+        reduce: (state, { payload: { book, tags } }) => void (state.books[book] = { tags }),
+      },
       burn: { payload: z.strictObject({}), reduce: (state) => void (state.books = {}) },
       drop: {
         payload: z.strictObject({ book: z.string(), times: z.int() }),
         reduce: (state, { payload }) => void delete state.books[payload.book],
         compensate(state, { payload }) {
           const { tags } = state.books[payload.book]!;
-          const put = { type: "put", payload: { book: payload.book, tags: tags as string[] } };
+          const put = { type: "put" as const, payload: { book: payload.book, tags: tags as string[] } };
           return payload.times < 0 ? undefined : Array.from({ length: payload.times }, () => put);
         },
       },

@@ -19,8 +19,11 @@ import type { Timing } from "../transport/timing.ts";
 import { within } from "../transport/within.ts";
 import type { BaseKeeper } from "./base-keeper.ts";
 import { ConfirmedState } from "./confirmed.ts";
+import { currentOf } from "./current.ts";
 import {
   type BatchDraft,
+  type DraftOf,
+  type EventOf,
   entryOf,
   fitting,
   presenceFailure,
@@ -70,7 +73,7 @@ export interface ClientParts {
  * The client of one partition: a state that is always available and includes the pending drafts of
  * this client, and methods to submit more. `createClient` makes it.
  */
-export class Client<S extends object, P extends Payloads> {
+export class Client<S extends object, P extends Payloads, E extends Payloads = P> {
   readonly #parts: ClientParts;
   readonly #emitter = new Emitter<ClientEvents>();
   readonly #subscribers = new Emitter<{ changed: undefined }>();
@@ -173,18 +176,18 @@ export class Client<S extends object, P extends Payloads> {
   }
 
   /** The undecided entries, in order. */
-  get pending(): readonly PendingEntry[] {
-    return this.#view.pending;
+  get pending(): readonly PendingEntry<DraftOf<P>>[] {
+    return this.#view.pending as readonly PendingEntry<any>[];
   }
 
   /** The entries on which the server failed without deciding them. See `retry` and `discard`. */
-  get parked(): readonly QueueEntry[] {
-    return [...this.#entries.parked.values()];
+  get parked(): readonly QueueEntry<DraftOf<P>>[] {
+    return [...this.#entries.parked.values()] as QueueEntry<any>[];
   }
 
   /** The entries that the server has rejected, with their verdicts, oldest first. They are kept until `discard`, the newest 512 KiB of them. */
-  get rejected(): readonly RejectedEntry[] {
-    return [...this.#entries.rejected.values()] as RejectedEntry[];
+  get rejected(): readonly RejectedEntry<DraftOf<P>, EventOf<P>>[] {
+    return [...this.#entries.rejected.values()] as RejectedEntry<any, any>[];
   }
 
   /** The other connections that have set a presence. */
@@ -227,16 +230,16 @@ export class Client<S extends object, P extends Payloads> {
     type: Type,
     payload: z.core.input<P[Type]>,
     options: SubmitOptions<S, z.core.input<P[Type]>> = {},
-  ): Promise<Verdict> {
+  ): Promise<Verdict<EventOf<P, Type>>> {
     const { onConflict, expectedEventId } = options;
-    const submit = (content: z.core.input<P[Type]>, expected = expectedEventId): Promise<Verdict> => {
+    const submit = (content: z.core.input<P[Type]>, expected = expectedEventId): Promise<Verdict<any>> => {
       const draft = { type, payload: content, expectedEventId: expected };
-      return this.#enter("single", [draft as BatchDraft<P>], options) as Promise<Verdict>;
+      return this.#enter("single", [draft as BatchDraft<P>], options) as Promise<Verdict<any>>;
     };
-    const first = await submit(payload);
+    const first: Verdict<any> = await submit(payload);
     if (!onConflict || first.status !== "rejected") return first;
     const { persist } = await import("./queue-tools.ts");
-    return persist(this, first, onConflict, submit, options);
+    return persist(this, first, onConflict, submit, options) as Promise<Verdict<any>>;
   }
 
   /**
@@ -247,8 +250,8 @@ export class Client<S extends object, P extends Payloads> {
     mode: "atomic" | "sequential",
     drafts: readonly BatchDraft<P>[],
     options: Pick<SubmitOptions<S, never>, "signal" | "replaces"> = {},
-  ): Promise<BatchVerdict> {
-    return (await this.#enter(mode, drafts, options)) as BatchVerdict;
+  ): Promise<BatchVerdict<EventOf<P>>> {
+    return (await this.#enter(mode, drafts, options)) as BatchVerdict<any>;
   }
 
   /** Whether `undo` can undo the newest own step. */
@@ -354,8 +357,8 @@ export class Client<S extends object, P extends Payloads> {
   }
 
   /** Sends a parked entry again, with the same keys, after the entries that are queued. */
-  retry(key: string): Promise<Verdict | BatchVerdict> | undefined {
-    return this.#entries.retry(key);
+  retry(key: string): Promise<Verdict<EventOf<P>> | BatchVerdict<EventOf<P>>> | undefined {
+    return this.#entries.retry(key) as Promise<Verdict<any>> | undefined;
   }
 
   /** Forgets a parked or rejected entry. */
@@ -406,8 +409,8 @@ export class Client<S extends object, P extends Payloads> {
   }
 
   /** Calls `listener` for each event of this type; returns a function that unsubscribes it. */
-  on<Type extends keyof ClientEvents>(type: Type, listener: (event: ClientEvents[Type]) => void): () => void {
-    return this.#emitter.on(type, listener);
+  on<Type extends keyof ClientEvents>(type: Type, listener: (event: ClientEvents<P, E>[Type]) => void): () => void {
+    return this.#emitter.on(type, listener as (event: any) => void);
   }
 
   #enter(
@@ -655,6 +658,7 @@ export class Client<S extends object, P extends Payloads> {
   /** Applies what the backend reports. */
   #take(item: FeedItem): void {
     const { replica } = this.#view;
+    const { model } = this.#parts;
     switch (item.kind) {
       case "status":
         this.#status = item.report;
@@ -685,7 +689,7 @@ export class Client<S extends object, P extends Payloads> {
           replica.confirm(event);
           this.#confirmed.proof = event.proof;
         }
-        this.#emitter.emit("confirmed", { events: item.events });
+        this.#emitter.emit("confirmed", { events: item.events.map((event) => currentOf(model, event)) });
         this.#keeper?.confirmed(item.events);
         break;
       case "entry":

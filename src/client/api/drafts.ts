@@ -1,5 +1,5 @@
 import type * as z from "zod/mini";
-import type { AnyModel, DeepReadonly } from "../../model/index.ts";
+import type { AnyModel, DeepReadonly, PayloadOf } from "../../model/index.ts";
 import {
   draftBounds,
   exceedsUtf8,
@@ -7,6 +7,7 @@ import {
   type JsonObject,
   type Problem,
   unsendableIn,
+  type WireEvent,
 } from "../../protocol/index.ts";
 import type { QueuedDraft, QueueEntry } from "../stores/store.ts";
 import { submissionOf } from "../sync/messages.ts";
@@ -22,6 +23,19 @@ export type EventType<P extends Payloads> = keyof P & string;
 /** One draft of a batch. */
 export type BatchDraft<P extends Payloads> = {
   [Type in EventType<P>]: { type: Type; payload: z.core.input<P[Type]>; expectedEventId?: number };
+}[EventType<P>];
+
+/** An event of the model: `type` tells the type of `payload`. It is of the current version. */
+export type EventOf<P extends Payloads, Type extends EventType<P> = EventType<P>> = {
+  [One in Type]: Omit<WireEvent, "type" | "payload"> & { type: One; payload: PayloadOf<P, One> };
+}[Type];
+
+/**
+ * A draft in the queue: `type` tells the type of `payload`. One that an earlier version of the application has queued has
+ * the payload of its `version`.
+ */
+export type DraftOf<P extends Payloads> = {
+  [Type in EventType<P>]: Omit<QueuedDraft, "type" | "payload"> & { type: Type; payload: PayloadOf<P, Type> };
 }[EventType<P>];
 
 /** How to submit a draft. */
@@ -45,10 +59,10 @@ export interface SubmitOptions<S, Payload> {
 }
 
 /** An entry of the queue as the application sees it. */
-export interface PendingEntry {
+export interface PendingEntry<Draft = QueuedDraft> {
   key: string;
   mode: QueueEntry["mode"];
-  drafts: readonly QueuedDraft[];
+  drafts: readonly Draft[];
   /** Milliseconds since 1970. */
   queuedAt: number;
   /** See `SubmitOptions`. */

@@ -41,7 +41,11 @@ async function until(isTrue: () => boolean, client: Observed, signal?: AbortSign
 // It must not import modules of the main bundle: bundlers would move those into a third file.
 /** See `SubmitOptions.onConflict`. */
 export async function persist<S, Payload>(
-  client: Observed & { readonly eventId: number; readonly state: S; readonly pending: readonly PendingEntry[] },
+  client: Observed & {
+    readonly eventId: number;
+    readonly state: S;
+    readonly pending: readonly PendingEntry<unknown>[];
+  },
   first: Verdict,
   onConflict: (state: S, conflict: Problem) => Payload | undefined,
   submit: (payload: Payload, expectedEventId: number) => Promise<Verdict>,
@@ -132,7 +136,9 @@ export function keepRejected(
 }
 
 /** Waits until all entries that are pending now have left the queue, or the client is closed. Returns whether they have. */
-export async function settled(client: Observed & { readonly pending: readonly PendingEntry[] }): Promise<boolean> {
+export async function settled(
+  client: Observed & { readonly pending: readonly PendingEntry<unknown>[] },
+): Promise<boolean> {
   const keys = new Set(client.pending.map(({ key }) => key));
   const areGone = () => client.pending.every(({ key }) => !keys.has(key));
   await until(areGone, client);

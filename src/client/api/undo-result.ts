@@ -1,7 +1,7 @@
 import type * as z from "zod/mini";
 import type { Failure } from "../../protocol/index.ts";
 import type { BatchVerdict, Verdict } from "../sync/verdict.ts";
-import type { EventType, Payloads } from "./drafts.ts";
+import type { EventOf, EventType, Payloads } from "./drafts.ts";
 
 /** A draft that would have undone something, and was not submitted. */
 export interface Skipped<P extends Payloads> {
@@ -31,7 +31,7 @@ export interface UndoResult<P extends Payloads> {
    * The verdicts of what was submitted, in its order. Several: one batch would be too large, or others have changed the
    * same data before it was decided, so that it was made again.
    */
-  verdicts: readonly (Verdict | BatchVerdict)[];
+  verdicts: readonly (Verdict<EventOf<P>> | BatchVerdict<EventOf<P>>)[];
 }
 
 /** An undo or redo was submitted. */

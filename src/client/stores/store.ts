@@ -15,11 +15,11 @@ export interface QueuedDraft {
  * What the application submits at once: a single draft, or a batch. It is plain JSON. After `append` it
  * changes only by `update`.
  */
-export interface QueueEntry {
+export interface QueueEntry<Draft = QueuedDraft> {
   /** The id of the draft, or of the batch. */
   key: string;
   mode: "single" | "atomic" | "sequential";
-  drafts: readonly QueuedDraft[];
+  drafts: readonly Draft[];
   /** Milliseconds since 1970. */
   queuedAt: number;
   /** What it changes, as the application names it: while it is not sent, a later entry with the same name replaces it. */

@@ -33,7 +33,9 @@ export interface ReplicaIdentity {
 }
 
 /** A committed event, with the id of its draft if the draft was of this principal. */
-export type ConfirmedEvent = NumberedEvent & { draftId?: string | undefined };
+export interface ConfirmedEvent<Event = NumberedEvent["event"]> extends NumberedEvent<Event> {
+  draftId?: string | undefined;
+}
 
 /** The result of applying pending entries again. */
 export interface Rebased {

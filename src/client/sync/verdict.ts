@@ -1,9 +1,9 @@
 import type { Problem, WireEvent } from "../../protocol/index.ts";
 
 /** The outcome of a draft. A rejection is an outcome like any other: nothing is thrown for it. */
-export type Verdict =
+export type Verdict<Event = WireEvent> =
   /** The event is in the log. */
-  | { status: "accepted"; eventId: number; event: WireEvent }
+  | { status: "accepted"; eventId: number; event: Event }
   /**
    * Final. `local`: the model rejected the draft in this client, and it was not sent. Otherwise it is
    * the verdict of the server, the same for each retry.
@@ -12,15 +12,15 @@ export type Verdict =
   | Unsettled;
 
 /** The outcome of a batch: `accepted` if all its events are in the log. `results` has a verdict for each draft, in order. */
-export type BatchVerdict =
-  | { status: "accepted" | "rejected"; results: readonly MemberVerdict[] }
+export type BatchVerdict<Event = WireEvent> =
+  | { status: "accepted" | "rejected"; results: readonly MemberVerdict<Event>[] }
   /** The model rejected the batch in this client, and it was not sent. */
   | { status: "rejected"; problem: Problem; local: true }
   | Unsettled;
 
 /** The outcome of one draft of a batch. `not_processed`: another draft of the batch was rejected. */
-export type MemberVerdict =
-  | { draftId: string; status: "accepted"; eventId: number; event: WireEvent }
+export type MemberVerdict<Event = WireEvent> =
+  | { draftId: string; status: "accepted"; eventId: number; event: Event }
   | { draftId: string; status: "rejected"; problem: Problem }
   | { draftId: string; status: "not_processed"; problem?: Problem };
 

@@ -1,17 +1,18 @@
 import * as z from "zod/mini";
-import type { Compensation, ReduceContext } from "../../model/index.ts";
+import type { ReduceContext } from "../../model/index.ts";
 import { isJsonObject, type JsonObject } from "../../protocol/index.ts";
 import { segmentsOf } from "./path.ts";
 import { reach, restore, unmerge } from "./restore.ts";
 import { nodeId, root } from "./shapes.ts";
-import { Tree } from "./tree.ts";
+import { type Place, Tree } from "./tree.ts";
 import type { TreeNode } from "./tree-shape.ts";
+import type { UndoDraft } from "./undo-draft.ts";
 
 // The compensation of each event: exact, except that empty containers stay that the event has created on its path,
 // because other clients may have put something into them since. There is none where no events can undo the event,
 // or only events that would overwrite a whole tree with the changes of other clients.
 
-type Compensations = Compensation[] | Compensation | undefined;
+type Compensations = UndoDraft[] | UndoDraft | undefined;
 
 export function compensateSet(
   state: JsonObject,
@@ -21,7 +22,7 @@ export function compensateSet(
   const segments = segmentsOf(target);
   const current = reach(state, segments).value;
   if (options?.replace !== true && isJsonObject(current) && isJsonObject(value)) {
-    const merge = (old: JsonObject): Compensation => ({ type: "set", payload: { target, value: old } });
+    const merge = (old: JsonObject): UndoDraft => ({ type: "set", payload: { target, value: old } });
     const drafts = unmerge(state, segments, current, value, merge);
     if (drafts) return drafts;
   }
@@ -55,7 +56,7 @@ export function compensateUpdate(
   const current = Tree.at(state, target, context)!.items[options.id];
   // Such data is not the result of a treeUpdate, but of a set.
   if (!isJsonObject(current) || "id" in current) return restore(state, segments);
-  const update = (old: JsonObject, replace: { replace?: true }): Compensation => ({
+  const update = (old: JsonObject, replace: { replace?: true }): UndoDraft => ({
     type: "treeUpdate",
     payload: { target, value: old, options: { id: options.id, ...replace } },
   });
@@ -88,9 +89,9 @@ export function compensateDelete(
   const tree = Tree.at(state, target, context)!;
   const place = tree.placeOf(id);
   if (!place) return undefined;
-  const pushes: Compensation[] = [];
+  const pushes: UndoDraft[] = [];
   // The list grows during the iteration.
-  const nodes: { node: TreeNode; options: JsonObject }[] = [{ node: tree.node(id)!, options: place }];
+  const nodes: { node: TreeNode; options: Place }[] = [{ node: tree.node(id)!, options: place }];
   for (const { node, options } of nodes) {
     const data = pushedData(tree, node);
     if (!data) return undefined;

@@ -1,8 +1,8 @@
 import * as z from "zod/mini";
-import type { Compensation } from "../../model/index.ts";
 import { isJsonObject, type Json, type JsonObject } from "../../protocol/index.ts";
 import { segmentsOf } from "./path.ts";
 import { target as targetShape } from "./shapes.ts";
+import type { UndoDraft } from "./undo-draft.ts";
 
 /**
  * How far `segments` lead through objects, and the value there: the whole path, or up to a value that a `set` would
@@ -19,7 +19,7 @@ export function reach(state: JsonObject, segments: readonly string[]): { reached
  * The draft that restores the current value at `segments`, after a `set` or `unset` there. Undefined if no target
  * can name the path: for a key with a dot, for an empty key at the top, and for too many segments.
  */
-export function restore(state: JsonObject, segments: readonly string[]): Compensation | undefined {
+export function restore(state: JsonObject, segments: readonly string[]): UndoDraft | undefined {
   const { reached, value } = reach(state, segments);
   // If there is no value, only the path itself: containers that a `set` creates on it may be in use by others then.
   const place = value === undefined ? segments : reached;
@@ -30,8 +30,8 @@ export function restore(state: JsonObject, segments: readonly string[]): Compens
 }
 
 /** The drafts that remove the new `keys` from the object at `segments`; undefined if that is impossible. */
-function unsets(state: JsonObject, segments: readonly string[], keys: readonly string[]): Compensation[] | undefined {
-  const drafts: Compensation[] = [];
+function unsets(state: JsonObject, segments: readonly string[], keys: readonly string[]): UndoDraft[] | undefined {
+  const drafts: UndoDraft[] = [];
   for (const key of keys) {
     const draft = restore(state, [...segments, key]);
     // An item of an array cannot be unset.
@@ -51,8 +51,8 @@ export function unmerge(
   segments: readonly string[],
   current: JsonObject,
   value: JsonObject,
-  merge: (old: JsonObject) => Compensation,
-): Compensation[] | undefined {
+  merge: (old: JsonObject) => UndoDraft,
+): UndoDraft[] | undefined {
   const keys = Object.keys(value);
   const drafts = unsets(
     state,

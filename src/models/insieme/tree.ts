@@ -8,7 +8,7 @@ import { type TreeNode, TreeShape } from "./tree-shape.ts";
 export const treeDepthMax = 256;
 
 /** The place of a node, as in `treePush` and `treeMove`. */
-type Place = { parent: string; position: "first" | "last" | { after: string } | { before: string } };
+export type Place = { parent: string; position: "first" | "last" | { after: string } | { before: string } };
 
 /**
  * A tree of the state: `{ tree: [{ id, children }…], items: { id: data } }`. Nodes are found by id in the shape that

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
+import * as z from "zod/mini";
 import { memoryStore } from "../../../src/client/stores/memory.ts";
+import { defineModel } from "../../../src/model/index.ts";
 import { insieme } from "../../../src/models/insieme/index.ts";
 import { accepted, broadcast, event, type FakeSocket, FakeWorld, refused, rejected, settle } from "./harness.ts";
 
@@ -362,6 +364,34 @@ describe("the connection", () => {
 });
 
 describe("syncing", () => {
+  it("[CL-4] [MD-5] shows confirmed events with payloads of the current version, which the application knows", async () => {
+    const notes = defineModel({
+      name: "notes",
+      version: 1,
+      initialState: () => ({ text: "" }),
+      events: {
+        write: {
+          version: 2,
+          payload: z.strictObject({ text: z.string() }),
+          upcast: { 1: ({ words }) => ({ text: (words as string[]).join(" ") }) },
+          reduce: (state, { payload }) => void (state.text = payload.text),
+        },
+      },
+    });
+    const world = new FakeWorld();
+    const client = await world.online({ model: notes }, { state: notes.initialState() });
+    const confirmed: unknown[] = [];
+    client.on("confirmed", ({ events }) => confirmed.push(...events.map((one) => [one.eventId, one.event])));
+    world.socket.say(broadcast(1, "write", { words: ["an", "old", "one"] }));
+    const current = event(2, "write", { text: "a new one" });
+    world.socket.say({ type: "broadcast", payload: { ...current, event: { ...current.event, version: 2 } } });
+    expect(confirmed).toMatchObject([
+      [1, { type: "write", version: 2, payload: { text: "an old one" } }],
+      [2, { type: "write", version: 2, payload: { text: "a new one" } }],
+    ]);
+    await client.close();
+  });
+
   it("[WP-5] [WP-6] folds broadcasts in order, ignores known events, and requests missing events", async () => {
     const world = new FakeWorld();
     const client = await world.online();

@@ -8,7 +8,7 @@ import { insieme } from "../../../src/models/insieme/index.ts";
 import { broadcast, event, FakeWorld, settle } from "./harness.ts";
 
 const hooks = createPartitionHooks<typeof insieme>();
-const { PartitionProvider, usePartition, useStatus, usePending, usePeers } = hooks;
+const { PartitionProvider, usePartition, useStatus, usePending, usePeers, useUndo } = hooks;
 const useSuspensePartition = createSuspenseHook(hooks);
 const snapshot = (more: Partial<Snapshot> = {}): Snapshot => ({
   serverId: "log-1",
@@ -22,6 +22,7 @@ const snapshot = (more: Partial<Snapshot> = {}): Snapshot => ({
 function Page() {
   const { title } = usePartition((state) => ({ title: (state as { title?: string }).title }));
   const { status, loaded } = useStatus();
+  expect(useUndo()).toMatchObject({ canUndo: false, canRedo: false, undoLabel: undefined, undoBlock: undefined });
   return createElement("p", {}, `${title}, ${status}, ${loaded}, ${usePending().length}, ${usePeers().length}`);
 }
 const page = (client: unknown) => createElement(PartitionProvider, { client: client as never }, createElement(Page));

@@ -1,8 +1,8 @@
 import { describe, expectTypeOf, it } from "vitest";
 import * as z from "zod/mini";
-import { createClient, type Verdict } from "../../../src/client/index.ts";
+import { createClient, type EventOf, type Verdict } from "../../../src/client/index.ts";
 import { createPartitionHooks } from "../../../src/client/react.ts";
-import { defineModel } from "../../../src/model/index.ts";
+import { defineModel, type Model } from "../../../src/model/index.ts";
 
 const seats = defineModel({
   name: "seats",
@@ -15,7 +15,6 @@ const seats = defineModel({
         state.taken[payload.seat] = payload.name ?? "";
       },
     },
-    close: { payload: z.strictObject({}), reduce() {} },
     expire: {
       payload: z.strictObject({ seat: z.string() }),
       internal: true,
@@ -23,8 +22,43 @@ const seats = defineModel({
         delete state.taken[payload.seat];
       },
     },
+    close: { payload: z.strictObject({}), reduce() {}, compensate: () => ({ type: "open", payload: { at: 1 } }) },
+    open: {
+      payload: z.strictObject({ at: z.number() }),
+      reduce() {},
+      compensate: () => [
+        { type: "close", payload: {} },
+        { type: "book", payload: { seat: "A1" } },
+      ],
+    },
   },
 });
+
+/** Never called: as below. */
+function wrongCompensations() {
+  const base = { name: "m", version: 1, initialState: () => ({}) };
+  const payload = z.strictObject({ seat: z.string() });
+  const plain = { payload, reduce() {} };
+  defineModel({
+    ...base,
+    events: {
+      book: plain,
+      // @ts-expect-error there is no such type
+      other: { payload, reduce() {}, compensate: () => ({ type: "bok", payload: { seat: "A1" } }) },
+    },
+  });
+  defineModel({
+    ...base,
+    events: {
+      book: plain,
+      // @ts-expect-error a seat is a string
+      other: { payload, reduce() {}, compensate: () => [{ type: "book", payload: { seat: 1 } }] },
+    },
+  });
+}
+
+type Booking = { seat: string; name?: string | undefined };
+type Payloads = typeof seats extends Model<infer _, infer P, string> ? P : never;
 
 /** Never called: the test is that the wrong lines do not compile. */
 function misuse() {
@@ -34,6 +68,36 @@ function misuse() {
     { type: "book", payload: { seat: "A1", name: "Ada" } },
     { type: "close", payload: {} },
   ]);
+  client.on("confirmed", ({ events }) => {
+    for (const { event } of events) {
+      if (event.type === "book") expectTypeOf(event.payload).toEqualTypeOf<Booking>();
+      else if (event.type === "open") expectTypeOf(event.payload.at).toBeNumber();
+      // @ts-expect-error a booking has none
+      if (event.type === "book") void event.payload.at;
+      // Not its own drafts, but others' events.
+      if (event.type === "expire") expectTypeOf(event.payload).toEqualTypeOf<{ seat: string }>();
+      // @ts-expect-error there is no such type
+      if (event.type === "boook") return;
+    }
+  });
+  client.on("rejected", ({ entry, verdict }) => {
+    for (const draft of entry.drafts) if (draft.type === "open") expectTypeOf(draft.payload.at).toBeNumber();
+    if (!("results" in verdict)) return;
+    for (const result of verdict.results) {
+      if (result.status === "accepted" && result.event.type === "open")
+        expectTypeOf(result.event.payload.at).toBeNumber();
+    }
+  });
+  for (const { drafts } of [...client.pending, ...client.parked, ...client.rejected]) {
+    for (const draft of drafts) {
+      if (draft.type === "book") expectTypeOf(draft.payload).toEqualTypeOf<Booking>();
+      // @ts-expect-error a booking has none
+      if (draft.type === "book") void draft.payload.at;
+    }
+  }
+  type Opened = Extract<Awaited<typeof opened>, { status: "accepted" }>["event"];
+  const opened = client.submit("open", { at: 1 });
+  expectTypeOf<Opened["payload"]>().toEqualTypeOf<{ at: number }>();
   // @ts-expect-error there is no such type
   void client.submit("boook", { seat: "A1" });
   // @ts-expect-error only the server itself submits it
@@ -68,6 +132,7 @@ describe("types", () => {
       Readonly<Record<string, string>>
     >();
     expectTypeOf<ReturnType<typeof misuse>["owner"]>().toEqualTypeOf<string | undefined>();
-    expectTypeOf<ReturnType<typeof misuse>["submitted"]>().toEqualTypeOf<Promise<Verdict>>();
+    expectTypeOf<ReturnType<typeof misuse>["submitted"]>().toEqualTypeOf<Promise<Verdict<EventOf<Payloads, "book">>>>();
+    expectTypeOf(wrongCompensations).toBeFunction();
   });
 });
