@@ -612,6 +612,8 @@ describe.runIf(browserPresent)("the demo", () => {
     );
     const { left, right, complaints } = demo;
     await left.add("folder", "first");
+    // Before that, none is undecided because it is not drawn yet.
+    await left.row("first").waitFor();
     await shows(left.undecided, "0");
     deaf = true;
     await left.add("file", "once");

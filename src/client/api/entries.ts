@@ -116,7 +116,7 @@ export class Entries<S extends object> {
     this.#view.rebased().add(entry);
     void this.#store?.update(entry);
     const verdict = this.#wait(key);
-    this.#backend?.offer(entry, true);
+    this.#backend?.offer(entry, entry.sentAt !== 0);
     this.changed();
     return verdict;
   }
@@ -141,8 +141,7 @@ export class Entries<S extends object> {
 
   /** The server cannot decide the entry: it is kept aside. */
   park(entry: QueueEntry, problem: Problem, store: QueueStore | undefined): void {
-    // The server has seen it.
-    const parked = { ...entry, sentAt: entry.sentAt || problem.timestamp, parked: problem };
+    const parked = { ...entry, parked: problem };
     this.parked.set(entry.key, parked);
     void store?.update(parked);
     this.#emitter.emit("parked", { entry: parked, problem });
@@ -164,7 +163,9 @@ export class Entries<S extends object> {
     if (verdict.status === "parked") {
       // An entry of another tab, which keeps it.
       if (!entry) return;
-      this.park(entry, verdict.problem, this.#store);
+      // The server has seen it.
+      const seen = { ...entry, sentAt: entry.sentAt || verdict.problem.timestamp };
+      this.park(seen, verdict.problem, this.#store);
     } else if (entry && verdict.status === "rejected") {
       void this.#keep(entry, verdict);
     } else {

@@ -51,6 +51,8 @@ class TabsBackend implements Backend {
   #leading: Leader | undefined;
   /** The term of the leader that this tab follows. */
   #leader: string | undefined;
+  /** Whether this leader marks in the store what it sends. */
+  #leaderMarks = true;
   /** Whether the last `hello` was answered: then items of the leader follow those that are known here. */
   #welcomed = false;
   /** Verdicts that arrived before the `welcome`, by key: its state may have their events. */
@@ -220,7 +222,16 @@ class TabsBackend implements Backend {
     });
   }
 
+  /** A leader that does not mark what it sends may have sent this. */
+  #doubt(known: Undecided): void {
+    if (this.#leaderMarks || known.entry.sentAt !== 0) return;
+    const { sentAt: _, ...entry } = known.entry;
+    known.entry = entry;
+    void this.#parts.host.mark([entry]);
+  }
+
   #offerTo(leader: string, known: Undecided): void {
+    this.#doubt(known);
     this.#post({ kind: "offer", leader, entry: known.entry, sent: known.doubtful });
     known.sent = true;
   }
@@ -242,6 +253,8 @@ class TabsBackend implements Backend {
       if (this.#welcomed || message.id !== this.#hellos) return;
       if (message.term !== this.#leader) this.#follow(message.term);
       this.#welcomed = true;
+      this.#leaderMarks = message.marks === true;
+      for (const known of this.#shared.undecided) this.#doubt(known);
       if (this.#pausedAt < message.id) this.#paused = message.paused;
       for (const item of message.items) this.#take(item);
       for (const item of this.#earlyVerdicts.values()) this.#take(item);

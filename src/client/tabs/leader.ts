@@ -65,7 +65,7 @@ export class Leader {
   /** Begins the term. `hadLeader`: an earlier leader may have sent the undecided entries. */
   start(hadLeader: boolean): void {
     const engine = this.#engine;
-    this.#post({ kind: "lead", term: this.#term });
+    this.#post({ kind: "lead", term: this.#term, marks: true });
     if (this.#paused) engine.pause();
     this.show(this.#id, this.#presence);
     const { undecided } = this.#shared;
@@ -188,7 +188,7 @@ export class Leader {
       items.push({ kind: "reset", serverId, eventId, proof, state: host.confirmed(), sent: doubtful, why });
     }
     items.push(...this.#shared.latest);
-    this.#post({ kind: "welcome", term: this.#term, to: from, id, paused: this.#paused, items });
+    this.#post({ kind: "welcome", term: this.#term, to: from, id, paused: this.#paused, items, marks: true });
   }
 
   async #answer({ from, id, key, replaced }: Extract<Message, { kind: "ask" }>): Promise<void> {

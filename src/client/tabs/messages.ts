@@ -42,12 +42,17 @@ export interface Answer {
   hash?: string | undefined;
 }
 
+/** `marks`: this leader stores that the server may see an entry, before it sends it. Leaders of the version before do not say so. */
+interface Marks {
+  marks?: true;
+}
+
 /** Messages from the leader. `term` is the id of its term: messages of an earlier term are ignored. */
 export type FromLeader =
   /** A term begins. */
-  | { kind: "lead"; term: string }
+  | ({ kind: "lead"; term: string } & Marks)
   /** The items that a tab was missing; later items follow them. The state of a `reset` is JSON text here. */
-  | { kind: "welcome"; term: string; to: string; id: number; paused: boolean; items: readonly FeedItem[] }
+  | ({ kind: "welcome"; term: string; to: string; id: number; paused: boolean; items: readonly FeedItem[] } & Marks)
   | { kind: "item"; term: string; item: FeedItem }
   | Answer
   | { kind: "here"; term: string }
