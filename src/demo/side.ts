@@ -102,7 +102,7 @@ export class Side<S extends object, P extends Record<string, z.core.$ZodType>> {
     void this.#follow(type, this.client.submit(type, payload));
   }
 
-  async #follow(type: string, submitted: Promise<Verdict>): Promise<void> {
+  async #follow(type: string, submitted: Promise<Verdict<unknown>>): Promise<void> {
     const verdict = await submitted;
     if (verdict.status === "rejected" && "local" in verdict && verdict.local) this.#explain(type, verdict.problem);
   }

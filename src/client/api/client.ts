@@ -393,7 +393,7 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
     await this.#opening;
     if (!this.#closed && this.#store) {
       const { mayDelete } = await import("./sign-out.ts");
-      if (!(await mayDelete({ store: this.#store, client: this, partition, confirm }))) return false;
+      if (!(await mayDelete({ store: this.#store, client: this.#view, partition, confirm }))) return false;
       if (this.#identity && !this.#closed)
         this.#signOuts?.post({ host, partition, ...this.#identity } satisfies SignedOut);
       void this.#end("signed_out");
