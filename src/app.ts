@@ -1,7 +1,9 @@
 import type { Effects } from "./model/effects.ts";
 import type { ModelRegistry } from "./model/index.ts";
 import { insieme } from "./models/insieme/index.ts";
+import { inventoryEffects } from "./models/inventory/effects.ts";
 import { inventory } from "./models/inventory/index.ts";
+import { ledgerEffects } from "./models/ledger/effects.ts";
 import { ledger } from "./models/ledger/index.ts";
 
 /** The model of each partition name. An application edits this file. */
@@ -13,4 +15,4 @@ export const models: ModelRegistry = {
 };
 
 /** What the events of these models cause outside. */
-export const effects: readonly Effects[] = [];
+export const effects: readonly Effects[] = [inventoryEffects, ledgerEffects];
