@@ -1,5 +1,7 @@
 import type { Effects } from "../../src/model/effects.ts";
-import type { AnyModel } from "../../src/model/index.ts";
+import { type AnyModel, defineModel } from "../../src/model/index.ts";
+import { inventoryEffects } from "../../src/models/inventory/effects.ts";
+import { inventory } from "../../src/models/inventory/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import { canonicalJson, type Json, type JsonObject } from "../../src/protocol/index.ts";
 import { counter } from "../workerd/models.ts";
@@ -93,6 +95,36 @@ function proposeCount(random: Random, cursor: number): Proposal {
   }
 }
 
+function proposeStock(random: Random): JsonObject & { type: string } {
+  const item = random.pick(["lamp", "chair"]);
+  const location = random.pick(["north", "south"]);
+  const hold = random.pick(letters.slice(0, 5));
+  const line = { item, location, quantity: random.between(1, 3) };
+  switch (random.weighted({ restock: 3, adjust: 1, reserve: 8, confirm: 2, release: 1, settle: 1, expire: 0.3 })) {
+    case "restock":
+      return { type: "restock", payload: line };
+    case "adjust":
+      return {
+        type: "adjust",
+        payload: { item, location, by: random.pick([-2, -1, 1]), reason: random.pick(["lost", "ü"]) },
+      };
+    case "reserve": {
+      const other = { item: item === "lamp" ? "chair" : "lamp", location, quantity: 1 };
+      return { type: "reserve", payload: { hold, lines: random.chance(0.3) ? [line, other] : [line] } };
+    }
+    case "confirm":
+      return { type: "confirm", payload: { hold } };
+    case "release":
+      return { type: "release", payload: { hold } };
+    case "settle": {
+      const outcome = random.pick(["confirmed", "released"]);
+      return { type: "settle", payload: { hold, outcome, reason: "paid" } };
+    }
+    case "expire":
+      return { type: "expire", payload: { hold, expiresAt: 1 } };
+  }
+}
+
 /** The applications of the runs. */
 export const applications: readonly Application[] = [
   {
@@ -112,6 +144,22 @@ export const applications: readonly Application[] = [
     effects: counterEffects,
     propose: (random, cursor) => (random.chance(0.05) ? { event: invalidEvent(random) } : proposeCount(random, cursor)),
     proposeAccepted: () => ({ event: { type: "add", version: 2, payload: { by: 1 } } }),
+  },
+];
+
+/** Without authors, for which the clients of these runs do not ask: all holds are of one holder. */
+const { authors: _, ...anonymous } = inventory;
+const anonymousInventory = defineModel(anonymous);
+
+/** What only the runs of the partition have. */
+export const partitionApplications: readonly Application[] = [
+  ...applications,
+  {
+    name: "inventory",
+    model: anonymousInventory,
+    effects: inventoryEffects,
+    propose: (random) => ({ event: random.chance(0.05) ? invalidEvent(random) : proposeStock(random) }),
+    proposeAccepted: () => ({ event: { type: "restock", payload: { item: "bulk", location: "north", quantity: 1 } } }),
   },
 ];
 

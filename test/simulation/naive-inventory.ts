@@ -143,3 +143,28 @@ export function inventoryState(state: NaiveInventory): Plain {
     totals: { onHand: sum(Object.values(onHand).flatMap((at) => Object.values(at))), held, reserved: held, short: 0 },
   };
 }
+
+/** What the state of the model says, without its counts. */
+function naiveOf({ items, holds }: Plain): NaiveInventory {
+  const naive = emptyInventory();
+  for (const [item, { stock, perHolder, taken }] of Object.entries<Plain>(items)) {
+    naive.onHand[item] = dictionary();
+    for (const [location, { onHand }] of Object.entries<Plain>(stock)) naive.onHand[item]![location] = onHand;
+    if (perHolder !== undefined) naive.limits[item] = perHolder;
+    if (Object.keys(taken).length > 0) naive.taken[item] = taken;
+  }
+  Object.assign(naive.holds, holds);
+  return naive;
+}
+
+/** For the runs of the simulator, in which all holds are of one holder, and nothing has a limit. */
+export const inventory = {
+  initial: () => inventoryState(emptyInventory()),
+  apply(state: Plain, { type, payload, timestamp }: { type: string; payload: Plain; timestamp: number }): boolean {
+    const naive = naiveOf(structuredClone(state));
+    if (!applyToInventory(naive, { type, payload, author: "", timestamp })) return false;
+    Object.assign(state, inventoryState(naive));
+    return true;
+  },
+  entity: (_: string, payload: Plain): string | undefined => payload.item,
+};

@@ -1,6 +1,8 @@
 // The models of the simulator once more, on plain data and without any code of the product: what states and views are
 // judged by.
 
+import { inventory } from "./naive-inventory.ts";
+
 /** JSON of a test: its shape is known where it is used. */
 type Plain = any;
 
@@ -300,6 +302,7 @@ const models: Record<string, NaiveModel> = {
   desk,
   counter,
   insieme,
+  inventory,
   "club-shown": clubOf("shown"),
   "club-pseudonym": clubOf("pseudonym"),
   "club-hidden": clubOf("hidden"),

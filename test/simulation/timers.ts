@@ -19,6 +19,27 @@ function timerOf(text: string, timestamp: number): Effect | undefined {
   return { ...draft, at: timestamp + delaysMs[number % delaysMs.length]! };
 }
 
+/** How long a hold of the inventory lasts, in milliseconds. */
+const holdMs = 600_000;
+
+/** What an event of any model does with timers. */
+function effectOf({ type, payload, timestamp }: EventRow): Effect | undefined {
+  const { text, hold } = JSON.parse(payload) as { text: string; hold: string };
+  const key = `hold:${hold}`;
+  switch (type) {
+    case "note":
+      return timerOf(text, timestamp);
+    case "reserve":
+      return { kind: "schedule", key, type: "expire", payload: {}, at: timestamp + holdMs };
+    case "confirm":
+    case "release":
+    case "settle":
+      return { kind: "cancel", key };
+    default:
+      return undefined;
+  }
+}
+
 /** The effects of the model `counter`. */
 export const counterEffects: Effects = defineEffects(counter, {
   note: (_, { payload, timestamp }) => timerOf(payload.text, timestamp),
@@ -46,10 +67,10 @@ export class TimerBook {
   }
 
   /** Notes an event of the log. `latest`: the latest time that the server's clock has had. */
-  observe({ eventId, principal, draftId, type, payload, timestamp }: EventRow, latest: number): void {
+  observe(row: EventRow, latest: number): void {
+    const { eventId, principal, draftId } = row;
     if (principal.startsWith("timer:")) this.#fired(eventId, principal.slice(6), draftId, latest);
-    if (type !== "note") return;
-    const effect = timerOf((JSON.parse(payload) as { text: string }).text, timestamp);
+    const effect = effectOf(row);
     if (effect?.kind === "cancel") this.#timers.delete(effect.key);
     else if (effect?.kind === "schedule") {
       this.#timers.set(effect.key, { at: "at" in effect ? effect.at : undefined, fired: new Set() });

@@ -7,7 +7,7 @@ import { bytesPort, hmac, migrations, sha256 } from "../support/partition.ts";
 import { Caller } from "./caller.ts";
 import { Client } from "./client.ts";
 import { type Disk, faults, FaultyDisk, MemoryDisk } from "./disk.ts";
-import { type Application, applications } from "./drafts.ts";
+import { type Application, partitionApplications } from "./drafts.ts";
 import { Host, lagMsMax, partitionName } from "./host.ts";
 import { canonicalText, Ledger } from "./ledger.ts";
 import { Issuer } from "./issuer.ts";
@@ -38,7 +38,7 @@ function characterOf(random: Random) {
   const often = (most: number) => (random.chance(0.35) ? 0 : random.next() * most);
   return {
     clients: random.between(3, 6),
-    application: random.pick<Application>(applications),
+    application: random.pick<Application>(partitionApplications),
     actMsMax: random.pick([10, 40, 120]),
     deferMsMax: random.pick([0, 1, 30]),
     batchMax: random.chance(0.1) ? 100 : 12,
