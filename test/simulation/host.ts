@@ -102,8 +102,10 @@ export class Host {
   #drainStored = true;
   #incarnations = 0;
   #alarmRuns = false;
-  /** The jobs whose rows were written since the alarm. */
-  #jobsWritten: string[] = [];
+  /** The jobs whose rows were written since the alarm, and whether that removed them. */
+  readonly #jobsWritten = new Map<string, "put" | "removed">();
+  /** A job whose row was written since the alarm, and again after that. */
+  #jobAgain: string | undefined;
   /** The kinds of jobs that failed since the alarm. */
   readonly #jobsFailed = new Set<string>();
   /** A commit since the alarm was reported as failed, and was made: a job that failed may have succeeded. */
@@ -275,7 +277,8 @@ export class Host {
       ledger.observeSweep();
       this.checkAlarm();
     };
-    this.#jobsWritten = [];
+    this.#jobsWritten.clear();
+    this.#jobAgain = undefined;
     this.#jobsFailed.clear();
     this.#jobsInDoubt = false;
     this.#enter(() => {
@@ -285,7 +288,7 @@ export class Host {
       );
     });
     // Each job runs once, and writes its row once: what failed writes it again with its delay.
-    const again = this.#jobsWritten.find((job, at) => this.#jobsWritten.indexOf(job) < at);
+    const again = this.#jobAgain;
     trace.check(again === undefined || this.#faulted, () => `the job ${again} ran twice in one alarm`);
   }
 
@@ -391,7 +394,13 @@ export class Host {
         if (message === "a job failed") this.#jobsFailed.add(String(fields["kind"]));
       },
       wrote: (sql, [kind, key]) => {
-        if (/\bjobs\b/.test(sql)) this.#jobsWritten.push(`${String(kind)} ${String(key)}`);
+        if (!/\bjobs\b/.test(sql)) return;
+        const job = `${String(kind)} ${String(key)}`;
+        const write = sql.startsWith("DELETE") ? "removed" : "put";
+        // A timer that fires in the same alarm can give a job that is done something to do.
+        const before = this.#jobsWritten.get(job);
+        if (before === "put" || before === write) this.#jobAgain ??= job;
+        this.#jobsWritten.set(job, write);
       },
       openBody: () => this.#openBody(incarnation),
     });

@@ -31,6 +31,8 @@ export class Tenancy {
   readonly #parts: TenancyParts;
   readonly #tenant: Tenant;
   #pushing = false;
+  /** Whether the last question of the partition, or its answer, was lost: then it lets known tokens go on. */
+  unreached = false;
 
   constructor(parts: TenancyParts) {
     this.#parts = parts;
@@ -52,14 +54,18 @@ export class Tenancy {
   get api(): TenantApi {
     const now = () => this.#parts.schedule.serverNow;
     return {
-      attend: (asked) =>
-        this.#call(() => {
-          const answer = this.#tenant.subscribe(asked, now());
+      attend: async (asked) => {
+        this.unreached = true;
+        const answer = await this.#call(() => {
+          const changes = this.#tenant.subscribe(asked, now());
           if (this.#tenant.changesFor(asked.partition, now())) {
             this.#parts.schedule.after(pushAgainMs, () => void this.#spread());
           }
-          return answer;
-        }),
+          return changes;
+        });
+        this.unreached = false;
+        return answer;
+      },
       claim: ({ partition }) => this.#call(() => this.#tenant.claim(partition, now())),
       grant: ({ count }) => this.#call(() => this.#tenant.grant(count, now())),
     };

@@ -400,7 +400,8 @@ export class World {
     if (!this.#issuer || principal.startsWith("timer:")) return;
     this.trace.check(!this.#blocked.has(principal), () => `event ${eventId} is of ${principal}, who is revoked`);
     // Where the tenant notifies the partition of nothing any more, the partition has to ask.
-    const unknown = principal !== thief || !this.#issuer.isRevoked(thief) || this.#tenancy!.notifies;
+    const asked = this.#tenancy!.notifies || this.#tenancy!.unreached;
+    const unknown = principal !== thief || !this.#issuer.isRevoked(thief) || asked;
     this.trace.check(unknown, () => `event ${eventId} is of a token that is revoked, and nobody asked`);
     const good = this.#issuer.mayBeGood(principal, this.#schedule.serverNow - lagMsMax);
     this.trace.check(good, () => `event ${eventId} is of ${principal}, whose tokens have expired`);

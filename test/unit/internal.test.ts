@@ -124,12 +124,13 @@ describe("the server itself", () => {
     const other = new NodeSqlDriver();
     const full = new Holds(other);
     full.client("alice").submit("d1", "hold", { seat: "1" });
-    fill(other, "timer:x", bounds.systemRejectionsPerSenderMax);
+    fill(other, "partition:p", bounds.systemRejectionsPerSenderMax);
     full.restart();
-    expect(full.decide(timer, "expire", { seat: "2" })).toMatchObject({ code: "rate_limited" });
     expect(full.decide(systemAuthor("partition", "p"), "expire", { seat: "2" })).toMatchObject({
-      code: "validation_failed",
+      code: "rate_limited",
     });
+    for (const sender of [timer, systemAuthor("partition", "q")])
+      expect(full.decide(sender, "expire", { seat: "2" })).toMatchObject({ code: "validation_failed" });
     expect(full.client("alice").submit("d2", "expire", { seat: "1" }).payload.code).toBe("forbidden");
     expect(full.partition.usages(full.now)["rejections"]).toMatchObject({ used: 1 });
   });
