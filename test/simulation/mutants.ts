@@ -139,7 +139,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "[BD-4] a full log takes more": {
     file: "src/core/decide/decide.ts",
-    from: "    logFull(live.head, limiter.limits) ??\n",
+    from: "logFull(live.head, limiter.limits) ?? ",
     to: "",
   },
   "[BD-4] a connection that proves nothing is not ended": {

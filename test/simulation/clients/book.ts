@@ -15,6 +15,8 @@ export interface Submitted {
   sentAfter?: number;
   /** It was sent while its storage failed, which may have kept it as never sent. */
   unmarked?: true;
+  /** The application has withdrawn it, or does not wait any more: after a crash before it is removed it is sent after later ones. */
+  leaving?: true;
   /** `flushed` has said that it is stored. */
   flushed?: true;
   /** What it changes: it takes the place of what was not sent, and has the same name. */

@@ -133,7 +133,7 @@ export class ProgramQueue {
       const shown = left.get(key) === hidden.has(key);
       this.#reporter.check(isReplaced || shown, () => `${key} is hidden by the submission of ${entry?.key}`);
       if (!isReplaced) continue;
-      this.#aborted.add(key);
+      this.#leave(key);
       // Of what an earlier program has submitted, this one does not say when it is not stored any more.
       if (this.#loaded.has(key)) this.#book.settle(key, "lost");
     }
@@ -201,7 +201,13 @@ export class ProgramQueue {
 
   /** The application does not wait any more for it, or for the draft that the client made of it after a conflict. */
   aborted(key: string): void {
-    for (const one of [key, ...this.#retried]) this.#aborted.add(one);
+    for (const one of [key, ...this.#retried]) this.#leave(one);
+  }
+
+  #leave(key: string): void {
+    this.#aborted.add(key);
+    const entry = this.#book.get(key);
+    if (entry) entry.leaving = true;
   }
 
   /** An entry that the application does not wait for was withdrawn, or a draft that the client made of it after a conflict. */

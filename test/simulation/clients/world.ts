@@ -466,7 +466,7 @@ export class ClientsWorld {
     );
   }
 
-  /** Checks that drafts of a device are in the log in order, except parked and discarded ones. */
+  /** Checks that drafts of a device are in the log in order, except parked, withdrawn and discarded ones. */
   #checkOrder(name: string, book: Book): void {
     if (this.#forgets) return;
     let last = 0;
@@ -475,6 +475,7 @@ export class ClientsWorld {
       // What was lost with a storage or a sign-out may arrive later, from a connection that was slow.
       if (
         !entry ||
+        entry.leaving ||
         entry.outcome === "expired" ||
         entry.outcome === "lost" ||
         entry.drafts.some(({ type }) => type === failingType)
