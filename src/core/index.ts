@@ -3,7 +3,7 @@ export { endDrain } from "./jobs/end-drain.ts";
 export { rejectionRetentionMs, sweepRecords } from "./jobs/sweep-records.ts";
 export { socketSweepMs, sweepSockets } from "./jobs/sweep-sockets.ts";
 export type { Delivered, Delivery } from "./effects/deliveries.ts";
-export { deliverJob, redeliver } from "./effects/retry.ts";
+export { deliverJob, redeliverJob } from "./effects/retry.ts";
 export type { Usages } from "./usage.ts";
 export type { DraftResult, Outcome, Page, Reply, SessionState, Subscriber, Verdict } from "./replies.ts";
 export { bytesOf, type Frame, type FrameSource, Intake, overloaded } from "./window/intake.ts";

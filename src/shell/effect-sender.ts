@@ -41,6 +41,14 @@ export class EffectSender {
     return this.#host.partition.limits.effects === "paused";
   }
 
+  /**
+   * Learns whether a pause is over, where something waits for that; to be called at each alarm. The tenant notifies only
+   * partitions that are in use: one that sleeps would never learn it.
+   */
+  endPause(): void {
+    if (this.paused && this.#host.partition.deliveries.isReady(this.#busy)) void this.#host.refresh();
+  }
+
   /** Starts what can be delivered; to be called after each entry into the core. */
   start(): void {
     const { partition } = this.#host;

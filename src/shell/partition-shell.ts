@@ -12,7 +12,7 @@ import {
   Partition,
   type PartitionName,
   rebuildJob,
-  redeliver,
+  redeliverJob,
   Refusal,
   type Session,
   snapshotJob,
@@ -149,7 +149,7 @@ export class PartitionShell {
       sweepRecords,
       endDrain,
       deliverJob(() => this.#effects.paused),
-      redeliver,
+      redeliverJob(() => this.#effects.paused),
       snapshotJob((draft) => writeSnapshot(this.#partition, draft, ports, this.#turns, settings.snapshotChunkUnits)),
       rebuildJob(() =>
         rebuild(this.#partition, ports, this.#turns, settings.folding?.slicesMax, settings.snapshotChunkUnits),
@@ -526,6 +526,7 @@ export class PartitionShell {
       const followUps = this.#partition.runJobs(this.#ports.now());
       // The alarm is set first: the follow-ups need several turns, and can be lost in a crash.
       this.#arm(this.#partition.nextDue);
+      this.#effects.endPause();
       for (const followUp of followUps) await this.#follow(followUp);
     } finally {
       this.#step(() => {});

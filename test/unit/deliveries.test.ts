@@ -4,13 +4,13 @@ import { type Delivered, single } from "../../src/core/index.ts";
 import { retryDelayMs } from "../../src/core/effects/retry.ts";
 import { defineEffects, type Effect } from "../../src/model/effects.ts";
 import { defineModel } from "../../src/model/index.ts";
-import type { SubmittedEffect } from "../../src/platform/rpc.ts";
+import type { SubmittedEffect, TenantApi } from "../../src/platform/rpc.ts";
 import { type Author, bounds } from "../../src/protocol/index.ts";
 import type { EffectPorts } from "../../src/shell/ports.ts";
 import type { SqlDriver } from "../../src/storage/driver.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { BilledDriver } from "../bench/billed-driver.ts";
-import { TestShell } from "../support/shell.ts";
+import { generousTenant, TestShell } from "../support/shell.ts";
 
 const answer = z.looseObject({ effectId: z.string() });
 const model = defineModel({
@@ -43,14 +43,15 @@ const told = (partition: string, text: string, more: object = {}): object => ({
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** A partition whose deliveries the test answers. */
-function opened({ submit, ...more }: Partial<EffectPorts> & { driver?: SqlDriver } = {}) {
+function opened({ submit, ...more }: Partial<EffectPorts> & { driver?: SqlDriver; tenant?: TenantApi } = {}) {
   const calls: { partition: string; effects: readonly SubmittedEffect[] }[] = [];
-  const { driver = new NodeSqlDriver(), ...ports } = more;
+  const { driver = new NodeSqlDriver(), tenant, ...ports } = more;
   let drafts = 0;
   const room = new TestShell({
     model,
     effects,
     driver,
+    ...(tenant && { tenant }),
     effectPorts: {
       submit: async (partition, sent) => {
         calls.push({ partition, effects: sent });
@@ -315,6 +316,37 @@ describe("the delivery of effects", () => {
     goesOn.elapse(0);
     await turn();
     expect(calls).toEqual(["0000000000000001:1:0"]);
+  });
+
+  it("[TX-12] [LC-9] [LC-7] learns by its alarm that it may go on, and meanwhile neither wakes nor writes often", async () => {
+    let limits: { effects?: "paused" } = {};
+    let seq = 0;
+    const tenant = { ...generousTenant, attend: async () => ({ seq: seq++, revocations: [], limits }) };
+    let up = false;
+    const { room, cause, calls, settle, alarm, waiting } = opened({
+      tenant,
+      submit: async (_, sent) =>
+        sent.map((): Delivered => (up ? { kind: "delivered", eventId: 1 } : { kind: "later", code: "overloaded" })),
+    });
+    await cause(told("other", "a"));
+    await settle();
+    expect(calls).toHaveLength(1);
+    // The partition learns of it; that it is over it is not notified of.
+    limits = { effects: "paused" };
+    room.elapse(60_000);
+    await alarm();
+    await alarm();
+    const before = { calls: calls.length, alarms: room.alarmsSet, at: room.now };
+    for (let at = 0; at < 5; at++) await alarm();
+    expect(calls).toHaveLength(before.calls);
+    expect((room.now - before.at) / (room.alarmsSet - before.alarms)).toBeGreaterThan(5 * 60_000);
+    expect(room.driver.query("SELECT kind FROM jobs WHERE kind = 'redeliver'")).toEqual([]);
+    limits = {};
+    up = true;
+    await alarm();
+    await settle();
+    expect(calls).toHaveLength(before.calls + 1);
+    expect(waiting()).toBe(0);
   });
 
   it("[TX-12] [LC-9] gives queues and couriers what they need, and waits for those that are not there", async () => {

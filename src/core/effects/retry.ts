@@ -1,6 +1,6 @@
 import { bounds } from "../../protocol/index.ts";
 import type { Job } from "../jobs/job.ts";
-import { guardMs } from "./guard.ts";
+import { guard, guardMs } from "./guard.ts";
 
 /** How long the first retry waits at most; with each further one twice as long. */
 const retryMsBase = 1_000;
@@ -27,12 +27,17 @@ export function deliverJob(paused: () => boolean): Job {
 }
 
 /** Ends the pause of a lane. Its row stays until something is delivered, and says how often that has failed. */
-export const redeliver: Job = {
-  kind: "redeliver",
-  run({ live, now }, key) {
-    const lane = live.outbox.lane(key);
-    if (!lane) return { next: undefined };
-    lane.parked = false;
-    return { next: now + guardMs, attempts: lane.attempts };
-  },
-};
+export function redeliverJob(paused: () => boolean): Job {
+  return {
+    kind: "redeliver",
+    run({ live, now }, key) {
+      const lane = live.outbox.lane(key);
+      if (!lane) return { next: undefined };
+      lane.parked = false;
+      if (!paused()) return { next: now + guardMs, attempts: lane.attempts };
+      // Nothing is tried, so nothing has to be stored each time: one job without a row wakes the partition for all lanes.
+      guard(live, now);
+      return { next: undefined };
+    },
+  };
+}
