@@ -181,7 +181,8 @@ export const bounds = {
   rejectionBytesPerPrincipalMax: 8 * 1024 * 1024,
   /**
    * The same for the server itself (timers, sagas, jobs, effects of other partitions), beside those of users, so that
-   * neither stops the other: of all together, and of all timers, all sagas, all jobs or one partition that sends.
+   * neither stops the other: of all together, and of all timers, all sagas, all jobs or one partition that sends. With
+   * more, the oldest are forgotten.
    */
   systemRejectionsMax: 50_000,
   systemRejectionBytesMax: 16 * 1024 * 1024,

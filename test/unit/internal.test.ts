@@ -124,15 +124,35 @@ describe("the server itself", () => {
     const other = new NodeSqlDriver();
     const full = new Holds(other);
     full.client("alice").submit("d1", "hold", { seat: "1" });
-    fill(other, "partition:p", bounds.systemRejectionsPerSenderMax);
+    for (const kind of ["saga", "job"]) fill(other, `${kind}:x`, bounds.systemRejectionsMax / 2);
     full.restart();
-    expect(full.decide(systemAuthor("partition", "p"), "expire", { seat: "2" })).toMatchObject({
-      code: "rate_limited",
-    });
     for (const sender of [timer, systemAuthor("partition", "q")])
       expect(full.decide(sender, "expire", { seat: "2" })).toMatchObject({ code: "validation_failed" });
     expect(full.client("alice").submit("d2", "expire", { seat: "1" }).payload.code).toBe("forbidden");
     expect(full.partition.usages(full.now)["rejections"]).toMatchObject({ used: 1 });
+  });
+
+  it("[MD-17] [AU-5] [TX-15] is never refused for want of room: its oldest rejections make room, of the sender or of all", () => {
+    const driver = new NodeSqlDriver();
+    const room = new Holds(driver);
+    room.client("alice").submit("d1", "hold", { seat: "1" });
+    const kept = (principal: string) =>
+      driver.query("SELECT draft_id FROM idempotency_records WHERE principal = ? ORDER BY record_id", principal);
+    fill(driver, "partition:p", bounds.systemRejectionsPerSenderMax);
+    room.restart();
+    const reject = (name: string, draftId: string) =>
+      room.decide(systemAuthor("partition", name), "expire", { seat: "2" }, draftId);
+    expect(reject("p", "last")).toMatchObject({ code: "validation_failed" });
+    expect(kept("partition:p").length).toBeLessThanOrEqual(bounds.systemRejectionsPerSenderMax);
+    expect(kept("partition:p")[0]).not.toEqual({ draft_id: "f1" });
+    expect(kept("partition:p").at(-1)).toEqual({ draft_id: "last" });
+
+    for (const name of ["q", "r", "s", "t", "u"]) fill(driver, `partition:${name}`, bounds.systemRejectionsMax / 5);
+    room.restart();
+    expect(reject("new", "first")).toMatchObject({ code: "validation_failed" });
+    const all = driver.query("SELECT count(*) AS n FROM idempotency_records WHERE principal LIKE 'partition:%'");
+    expect(all[0]!["n"]).toBeLessThanOrEqual(bounds.systemRejectionsMax);
+    expect(kept("partition:new")).toHaveLength(1);
   });
 
   it("[MD-17] [AU-5] has its own rate, which all timers share, and takes nothing of that of the tenant", () => {

@@ -2,27 +2,26 @@ import { accountOf, type Author, bounds, type Failure, systemKinds, utf8Length }
 import type { RejectionTotals, StorageReads, StorageWrites } from "../../storage/port.ts";
 
 const retryAfter = 3_600;
-/** The account of all timers. */
-const timers = "timer:";
+/** Rejections of the server itself that are deleted together where there is no room: to find the oldest reads all of them. */
+const forgottenMax = 100;
 
 /** What has a quota of its own: the rejections of users, and those of the server itself. */
 interface Quota {
   /** Of one account, see `accountOf`, and in all. */
   readonly own: RejectionTotals;
   readonly all: RejectionTotals;
-  readonly text: { readonly own: string; readonly all: string };
 }
 
 const userQuota: Quota = {
   own: { count: bounds.rejectionsPerPrincipalMax, bytes: bounds.rejectionBytesPerPrincipalMax },
   all: { count: bounds.rejectionsMax, bytes: bounds.rejectionBytesMax },
-  text: { own: "rejections of yours", all: "rejections" },
 };
 const systemQuota: Quota = {
   own: { count: bounds.systemRejectionsPerSenderMax, bytes: bounds.systemRejectionBytesPerSenderMax },
   all: { count: bounds.systemRejectionsMax, bytes: bounds.systemRejectionBytesMax },
-  text: { own: "rejections of this sender", all: "rejections of the server itself" },
 };
+/** The accounts of the server itself, and what those of partitions begin with. */
+const systemAccounts = systemKinds.map((kind) => `${kind}:`);
 
 /** What is answered instead of a rejection that there is no room for. It is no verdict: nothing is stored. */
 function tooMany(what: string, { count, bytes }: RejectionTotals): Failure {
@@ -39,13 +38,11 @@ export class RejectionCounts {
   #users: RejectionTotals | undefined;
   #system: RejectionTotals | undefined;
 
-  /** Why there is no room for another rejection of this author, or undefined. For timers there always is, see `makeRoom`. */
+  /** Why there is no room for another rejection of this author, or undefined. For the server itself there always is, see `makeRoom`. */
   full(reads: StorageReads, author: Author): Failure | undefined {
-    if (accountOf(author) === timers) return undefined;
-    const quota = author.system ? systemQuota : userQuota;
-    if (isFull(this.#of(reads, author), quota.own)) return tooMany(quota.text.own, quota.own);
-    const all = author.system ? this.#ofSystem(reads) : this.all(reads);
-    return isFull(all, quota.all) ? tooMany(quota.text.all, quota.all) : undefined;
+    if (author.system) return undefined;
+    if (isFull(this.#of(reads, author), userQuota.own)) return tooMany("rejections of yours", userQuota.own);
+    return isFull(this.all(reads), userQuota.all) ? tooMany("rejections", userQuota.all) : undefined;
   }
 
   /** All that are stored of users. */
@@ -64,19 +61,20 @@ export class RejectionCounts {
   }
 
   /**
-   * Deletes the oldest rejections of timers where there is no room for another one: a timer must not wait for room, and
-   * nobody asks for its verdict again.
+   * Deletes the oldest rejections of the server itself where there is no room for another one: neither a timer nor the
+   * effects of a partition must wait for room. Nobody asks for the verdict of a timer again; and who sends effects asks
+   * for those that were sent last, of which many fewer are under way than are kept.
    */
   makeRoom(reads: StorageReads, writes: StorageWrites, author: Author): void {
-    if (accountOf(author) !== timers) return;
-    for (let own; isFull((own = this.#of(reads, author)), systemQuota.own);) {
-      const bytes = writes.rejections.forgetOldest(timers);
-      for (const totals of [own, this.#system]) {
-        if (!totals) continue;
-        totals.count--;
-        totals.bytes -= bytes;
-      }
-    }
+    if (!author.system) return;
+    while (isFull(this.#of(reads, author), systemQuota.own)) this.#forget(writes, [accountOf(author)]);
+    while (isFull(this.#ofSystem(reads), systemQuota.all)) this.#forget(writes, systemAccounts);
+  }
+
+  #forget(writes: StorageWrites, accounts: readonly string[]): void {
+    writes.rejections.forgetOldest(accounts, forgottenMax);
+    this.#accounts.clear();
+    this.#system = undefined;
   }
 
   /** Counts one that was stored, whose room was asked for before. `problem`: its text. */
@@ -107,8 +105,8 @@ export class RejectionCounts {
   }
 
   #ofSystem(reads: StorageReads): RejectionTotals {
-    return (this.#system ??= systemKinds
-      .map((kind) => reads.rejections.totalsOf(`${kind}:`))
+    return (this.#system ??= systemAccounts
+      .map((account) => reads.rejections.totalsOf(account))
       .reduce((sum, { count, bytes }) => ({ count: sum.count + count, bytes: sum.bytes + bytes })));
   }
 }

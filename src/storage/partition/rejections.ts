@@ -34,8 +34,8 @@ export interface RejectionWrites {
   /** Stores a rejection and returns its record id. */
   record(rejection: Omit<RejectionRow, "recordId"> & { problem: string }): number;
   forget(recordId: number): void;
-  /** Deletes the oldest rejection of the principals that begin with `prefix`, which ends with a colon; returns the bytes of its problem. */
-  forgetOldest(prefix: string): number;
+  /** Deletes up to `limit` of the oldest rejections of `accounts`: one that ends with a colon is of all principals that begin with it. */
+  forgetOldest(accounts: readonly string[], limit: number): void;
   /** Deletes up to `limit` of the oldest rejections made before `before`; returns how many. */
   sweep(before: number, limit: number): number;
 }
@@ -107,14 +107,14 @@ export class RejectionsTable implements RejectionReads, RejectionWrites {
     this.#database.write("DELETE FROM idempotency_records WHERE record_id = ?", recordId);
   }
 
-  forgetOldest(prefix: string): number {
-    const [row] = this.#database.write(
-      `DELETE FROM idempotency_records WHERE record_id =
-         (SELECT min(record_id) FROM idempotency_records WHERE principal >= ? AND principal < ?)
-       RETURNING length(problem) AS bytes`,
-      ...rangeOf(prefix),
+  forgetOldest(accounts: readonly string[], limit: number): void {
+    const ranges = accounts.map(() => "(principal >= ? AND principal < ?)").join(" OR ");
+    this.#database.write(
+      `DELETE FROM idempotency_records WHERE record_id IN
+         (SELECT record_id FROM idempotency_records WHERE ${ranges} ORDER BY record_id LIMIT ?)`,
+      ...accounts.flatMap(rangeOf),
+      limit,
     );
-    return row!["bytes"] as number;
   }
 
   sweep(before: number, limit: number): number {
@@ -128,7 +128,10 @@ export class RejectionsTable implements RejectionReads, RejectionWrites {
   }
 }
 
-/** The range of the principals that begin with `prefix`. A semicolon is the character after a colon. */
-function rangeOf(prefix: string): [string, string] {
-  return [prefix, `${prefix.slice(0, -1)};`];
+/**
+ * The range of an account: of a principal, or of those that begin with it, where it ends with a colon. A semicolon is the
+ * character after a colon, and no principal has a character before the space.
+ */
+function rangeOf(account: string): [string, string] {
+  return [account, account.endsWith(":") ? `${account.slice(0, -1)};` : `${account} `];
 }

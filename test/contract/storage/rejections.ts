@@ -27,16 +27,23 @@ export function rejectionsSuite(fixture: StorageFixture): void {
       expect(storage.rejections.totals().count).toBe(5);
     }));
 
-  it("[ID-8] forgets the oldest rejection of a kind of principals", () =>
+  it("[ID-8] forgets the oldest rejections of principals, and of kinds of them", () =>
     withStorage(fixture, (storage) => {
+      const principals = ["dev:a", "partition:shop", "timer:b", "partition:shop-2", "timer:a", "partition:shop"];
+      const forget = (accounts: readonly string[], limit: number) =>
+        storage.transaction(now, (writes) => writes.rejections.forgetOldest(accounts, limit));
+      const left = () =>
+        principals.flatMap((principal, at) => (storage.rejections.find(principal, `d-${at}`) ? [at] : []));
       storage.transaction(now, (writes) => {
-        writes.rejections.record(rejection("d-1"));
-        for (const principal of ["timer:b", "timer:a"]) writes.rejections.record({ ...rejection("d-1"), principal });
-        const { bytes } = storage.rejections.totals("timer:b");
-        expect(writes.rejections.forgetOldest("timer:")).toBe(bytes);
+        for (const [at, principal] of principals.entries())
+          writes.rejections.record({ ...rejection(`d-${at}`), principal });
       });
-      expect(storage.rejections.find("timer:b", "d-1")).toBeUndefined();
-      expect(storage.rejections.totals().count).toBe(2);
+      forget(["timer:"], 1);
+      expect(left()).toEqual([0, 1, 3, 4, 5]);
+      forget(["partition:", "timer:"], 2);
+      expect(left()).toEqual([0, 4, 5]);
+      forget(["partition:shop"], 9);
+      expect(left()).toEqual([0, 4]);
     }));
 
   it("[ID-10] deletes a bounded number of the oldest rejections, and no younger ones", () =>
