@@ -282,6 +282,16 @@ describe("the draft of a timer", () => {
     expect(room.rung).toEqual(["one", "two"]);
   });
 
+  it("[AU-4] [LC-7] has no token: that its name is revoked neither keeps it from firing nor has alarms follow each other", () => {
+    const room = new Room();
+    room.cause(ring("one"));
+    room.partition.revoke(({ principal }) => principal.startsWith("timer:"), room.now);
+    room.now = start + minute;
+    room.runDue();
+    expect(room.rung).toEqual(["one"]);
+    expect(room.partition.nextDue).toBeGreaterThan(room.now + minute);
+  });
+
   it("[LC-4] waits until a drain is over", () => {
     const room = new Room();
     room.cause(ring("one"));

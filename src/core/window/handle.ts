@@ -84,8 +84,12 @@ function refuseThrown(context: WindowContext, work: Work, error: unknown): void 
   refuse(context.window, work, traceFailure(failure, context));
 }
 
-/** Returns why a token that was verified before the work waited is not valid any more, or undefined. */
+/**
+ * Returns why a token that was verified before the work waited is not valid any more, or undefined. The server itself has
+ * none: where its name is revoked, a timer that is due would neither fire nor wait.
+ */
 function tokenFailure(author: Author, { now, refusalOf }: WindowContext): Failure | undefined {
+  if (author.system) return undefined;
   if (author.expiresAt !== undefined && author.expiresAt <= now) return tokenExpired;
   return refusalOf(author);
 }
