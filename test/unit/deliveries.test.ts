@@ -30,7 +30,10 @@ const model = defineModel({
   },
   accepts: [{ from: "ro*", types: ["told"] }],
 });
-const effects = defineEffects(model, { cause: (_, { payload }) => payload.effects as unknown as Effect[] });
+const effects = defineEffects(model, {
+  cause: (_, { payload }) => payload.effects as unknown as Effect[],
+  accepted: (_, { payload }) => (payload["partition"] === "again" ? (told("again", "next") as Effect) : undefined),
+});
 const user: Author = { principal: "user:a", permissions: "all" };
 const context = { traceId: "0".repeat(32) };
 const told = (partition: string, text: string, more: object = {}): object => ({
@@ -41,6 +44,22 @@ const told = (partition: string, text: string, more: object = {}): object => ({
   ...more,
 });
 const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** A storage in which effects wait already: of each lane so many. */
+async function filled(...lanes: { kind: string; destination: string; count: number }[]): Promise<NodeSqlDriver> {
+  const driver = new NodeSqlDriver();
+  const draft = { draftId: "first", event: { type: "cause", payload: { effects: [] } }, expectedEventId: undefined };
+  await new TestShell({ model, effects, driver }).submit(user, single(draft));
+  driver.transaction(() => {
+    for (const [at, { kind, destination, count }] of lanes.entries())
+      driver.write(
+        `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})
+         INSERT INTO outbox SELECT 1, ${at * 100_000} + i, '00000000000000ff', '${kind}', '${destination}',
+           CAST('{"type":"told","payload":{"text":"old"}}' AS BLOB), 'c', 1, 1700000000000, 1700000000000 FROM n`,
+      );
+  });
+  return driver;
+}
 
 /** A partition whose deliveries the test answers. */
 function opened({ submit, ...more }: Partial<EffectPorts> & { driver?: SqlDriver; tenant?: TenantApi } = {}) {
@@ -296,6 +315,30 @@ describe("the delivery of effects", () => {
       correlation_id: "0000000000000001:1",
       hops: 1,
     });
+  });
+
+  it("[TX-12] [BD-4] goes on where the outbox is full and answers cause further effects", async () => {
+    const driver = await filled({ kind: "queue", destination: "MAIL", count: bounds.outboxRowsMax - 2 });
+    const enqueue = () => Promise.reject(new Error("there is no queue"));
+    const { cause, texts, settle, room } = opened({ driver, enqueue });
+    const again = (text: string) => told("again", text, { acceptedAs: "accepted" });
+    expect((await cause(again("a"), again("b"))).status).toBe(201);
+    await settle();
+    expect(texts()).toEqual([
+      ["a", "b"],
+      ["next", "next"],
+    ]);
+    expect((await cause(again("c"), again("d"), again("e"))).status).toBe(503);
+    expect(room.logged.filter(({ message }) => message === "effects wait for another attempt")).toHaveLength(1);
+  });
+
+  it("[TX-12] gives each destination its turn, however much others have", async () => {
+    const busy = Array.from({ length: 6 }, (_, at) => `busy-${at}`);
+    const lanes = busy.map((destination) => ({ kind: "submit", destination, count: 4 * bounds.deliveryRowsMax }));
+    const driver = await filled(...lanes, { kind: "submit", destination: "last", count: 1 });
+    const { calls, settle } = opened({ driver });
+    await settle();
+    expect(calls.slice(0, 8).map(({ partition }) => partition)).toEqual([...busy, "last", "busy-0"]);
   });
 
   it("[TX-12] [LC-9] waits while the tenant has stopped its effects", async () => {

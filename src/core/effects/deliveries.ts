@@ -1,4 +1,4 @@
-import { type Author, bounds, isRetryable, type JsonObject, systemAuthor } from "../../protocol/index.ts";
+import { type Author, bounds, isRetryable, type JsonObject, systemAuthor, utf8Length } from "../../protocol/index.ts";
 import {
   type DeadLetterRow,
   effectIdOf,
@@ -40,6 +40,18 @@ interface Answers {
   readonly rejectedAs?: string;
 }
 
+/** The event by which a verdict comes back. */
+interface Answer extends JsonObject {
+  readonly type: string;
+  readonly payload: JsonObject;
+}
+
+/** Effects whose delivery has ended, and that are removed together. */
+interface Leaving {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
 /** What happens to an effect whose delivery has ended. */
 interface Ended {
   readonly row: OutboxRow;
@@ -69,9 +81,11 @@ export class Deliveries {
 
   /** The next effects to deliver in another lane than these; undefined: there are none. */
   next(busy: ReadonlySet<string>, now: number): Delivery | undefined {
-    for (const lane of this.#memory.load(now).outbox.ready()) {
+    const { outbox } = this.#memory.load(now);
+    for (const lane of outbox.ready()) {
       if (busy.has(lane.name)) continue;
       const rows = this.#read(lane, now);
+      outbox.moveToEnd(lane);
       if (rows.length > 0) return { lane: lane.name, kind: lane.kind, destination: lane.destination, rows };
       // It was parked: the lanes are others now.
       return this.next(busy, now);
@@ -86,10 +100,12 @@ export class Deliveries {
   settle(delivery: Delivery, results: readonly Delivered[], now: number): void {
     const ended: Ended[] = [];
     let later: Extract<Delivered, { kind: "later" }> | undefined;
+    let bytes = 0;
     for (const [at, row] of delivery.rows.entries()) {
       const result = results[at];
       if (!result) break;
-      const end = result.kind === "later" ? result : this.#end(row, result, now);
+      bytes += utf8Length(row.body);
+      const end = result.kind === "later" ? result : this.#end(row, result, { rows: at + 1, bytes }, now);
       if ("kind" in end) {
         later = end;
         break;
@@ -130,15 +146,16 @@ export class Deliveries {
     this.#log(delivery, ended, later);
   }
 
-  /** What happens to an effect that has its last answer; `later`: that could not come back now. */
+  /** What happens to an effect that has its last answer; `later`: that could not come back now. `leaving`: what is removed then. */
   #end(
     row: OutboxRow,
     result: Exclude<Delivered, { kind: "later" }>,
+    leaving: Leaving,
     now: number,
   ): Ended | Extract<Delivered, { kind: "later" }> {
     const answer = this.#answerOf(row, result);
     if (answer) {
-      const failure = this.#comeBack(row, answer.type, answer.payload, now);
+      const failure = this.#comeBack(row, answer, leaving, now);
       if (!failure) return { row, dead: undefined };
       if ("kind" in failure) return failure;
       return { row, dead: { reason: "answer_failed", detail: JSON.stringify(failure) } };
@@ -149,10 +166,7 @@ export class Deliveries {
   }
 
   /** The event by which a verdict comes back; undefined: none is declared. */
-  #answerOf(
-    row: OutboxRow,
-    result: Exclude<Delivered, { kind: "later" }>,
-  ): { type: string; payload: JsonObject } | undefined {
+  #answerOf(row: OutboxRow, result: Exclude<Delivered, { kind: "later" }>): Answer | undefined {
     if (row.kind !== "submit" || result.kind === "refused") return undefined;
     const { acceptedAs, rejectedAs } = JSON.parse(row.body) as Answers;
     const type = result.kind === "delivered" ? acceptedAs : rejectedAs;
@@ -162,22 +176,26 @@ export class Deliveries {
     return { type, payload: { ...about, code: result.code, detail: result.detail } };
   }
 
-  /** Submits a verdict to this partition, under the key of its effect: so it comes back once. Returns why it could not. */
+  /**
+   * Submits a verdict to this partition, under the key of its effect: so it comes back once. Returns why it could not. What
+   * it causes has the room of what leaves: else an outbox that is full of effects whose answers cause others stays full.
+   */
   #comeBack(
     row: OutboxRow,
-    type: string,
-    payload: JsonObject,
+    event: Answer,
+    { rows, bytes }: Leaving,
     now: number,
   ): Extract<Delivered, { kind: "later" }> | { code: string; detail: string } | undefined {
     const author = systemAuthor("partition", row.destination);
     const { correlationId, hops } = row;
     const draft = {
       draftId: effectIdOf(row),
-      event: { type, payload },
+      event,
       expectedEventId: undefined,
       cause: { correlationId, hops },
     };
-    const outcome = this.#submit(author, author.principal, single(draft), now);
+    const { outbox } = this.#memory.load(now);
+    const outcome = outbox.without(rows, bytes, () => this.#submit(author, author.principal, single(draft), now));
     if (outcome.kind === "refused") {
       const { code, detail, retryAfter } = outcome.failure;
       return isRetryable(code) ? { kind: "later", code, retryAfterMs: (retryAfter ?? 0) * 1_000 } : { code, detail };

@@ -43,6 +43,24 @@ export class Outbox {
     return this.#rows + rows > bounds.outboxRowsMax || this.#bytes + bytes > bounds.outboxBytesMax;
   }
 
+  /** Runs `body` as if so many had been removed: those that are removed when it is done. */
+  without<T>(rows: number, bytes: number, body: () => T): T {
+    this.#rows -= rows;
+    this.#bytes -= bytes;
+    try {
+      return body();
+    } finally {
+      this.#rows += rows;
+      this.#bytes += bytes;
+    }
+  }
+
+  /** Has a lane have its next turn after all others. */
+  moveToEnd(lane: Lane): void {
+    this.#lanes.delete(lane.name);
+    this.#lanes.set(lane.name, lane);
+  }
+
   /** Those that have something to deliver, and are not parked. */
   *ready(): Generator<Lane, void> {
     for (const lane of this.#lanes.values()) if (!lane.parked) yield lane;
