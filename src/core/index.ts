@@ -1,4 +1,5 @@
 export { type Command, type Draft, type PresenceCommand, single, type Submission } from "./commands.ts";
+export type { FollowUp } from "./jobs/runner.ts";
 export { endDrain } from "./jobs/end-drain.ts";
 export { rejectionRetentionMs, sweepRecords } from "./jobs/sweep-records.ts";
 export { socketSweepMs, sweepSockets } from "./jobs/sweep-sockets.ts";

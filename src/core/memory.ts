@@ -30,6 +30,11 @@ export class Memory {
     return this.#live;
   }
 
+  /** Whether the storage can never be opened by this code. */
+  get isBroken(): boolean {
+    return this.#broken !== undefined;
+  }
+
   /**
    * What is in memory; first makes the schema current and loads it, where it is not there.
    *

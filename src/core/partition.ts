@@ -141,6 +141,11 @@ export class Partition {
     this.#limiter.granted(count, retryAfterMs, now);
   }
 
+  /** Whether its storage can never be opened, until another version of this code is there. */
+  get isBroken(): boolean {
+    return this.#memory.isBroken;
+  }
+
   /** Whether anything was ever written here. */
   get exists(): boolean {
     const head = this.#memory.live?.head;

@@ -5,6 +5,7 @@ import {
   describe,
   endDrain,
   type Folding,
+  type FollowUp,
   Intake,
   newSession,
   type Outcome,
@@ -523,13 +524,26 @@ export class PartitionShell {
   async alarm(): Promise<void> {
     this.#armedAt = undefined;
     try {
-      const followUps = this.#partition.runJobs(this.#ports.now());
+      const followUps = this.#runJobs();
       // The alarm is set first: the follow-ups need several turns, and can be lost in a crash.
       this.#arm(this.#partition.nextDue);
       this.#effects.endPause();
       for (const followUp of followUps) await this.#follow(followUp);
     } finally {
       this.#step(() => {});
+    }
+  }
+
+  #runJobs(): readonly FollowUp[] {
+    try {
+      return this.#partition.runJobs(this.#ports.now());
+    } catch (error) {
+      // Where the storage is damaged, each attempt would say the same.
+      if (this.#partition.isBroken) throw error;
+      // Platform fact: an alarm that fails is run again six times within two minutes, and then never.
+      this.#ports.log("error", "the alarm could not do its work", { ...this.#settings.name, error: describe(error) });
+      this.#armAt(this.#ports.now() + storageRetryMs);
+      return [];
     }
   }
 

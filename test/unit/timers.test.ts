@@ -526,6 +526,26 @@ describe("the alarm of timers", () => {
     expect([room.armedAt, room.alarmsSet - before]).toEqual([start + 90_000, 3]);
   });
 
+  it("[TX-12] [LC-10] comes again where the storage cannot be opened, for as long as that lasts", async () => {
+    class Failing extends NodeSqlDriver {
+      down = false;
+      override query(sql: string, ...values: SqlValue[]) {
+        if (this.down && sql.includes("FROM jobs")) throw new Error("the disk is gone");
+        return super.query(sql, ...values);
+      }
+    }
+    const driver = new Failing();
+    const room = new Room(driver);
+    room.cause(ring("one"));
+    driver.down = true;
+    const shell = new TestShell({ model, effects, driver, armedAt: start + minute, now: start });
+    // The platform itself repeats an alarm that has failed six times only.
+    for (let at = 0; at < 10; at++) await shell.alarm();
+    driver.down = false;
+    await shell.alarm();
+    expect(driver.query("SELECT * FROM timers")).toEqual([]);
+  });
+
   it("[TX-12] [LC-1] comes after a restart, whatever the clock says", async () => {
     const room = new TestShell({ model, effects });
     await submit(room, "d-1", ring("one"));
