@@ -259,6 +259,8 @@ export const bounds = {
   /** The longest pause between two attempts to deliver, in milliseconds; and after this time an effect that could not be delivered is given up. */
   effectRetryMsMax: 10 * 60_000,
   effectAgeMsMax: 24 * 60 * 60_000,
+  /** Failed attempts in a row, over about ten minutes, before an effect is given up, however old it is: of a day in which its tenant has stopped it nothing counts. */
+  effectAttemptsMin: 10,
   /** Effects of a partition that were given up. With more, what would become another one waits. */
   deadLettersMax: 10_000,
   /** Dead letters of a page. Their payloads are not in it. */

@@ -62,15 +62,19 @@ async function filled(...lanes: { kind: string; destination: string; count: numb
 }
 
 /** A partition whose deliveries the test answers. */
-function opened({ submit, ...more }: Partial<EffectPorts> & { driver?: SqlDriver; tenant?: TenantApi } = {}) {
+function opened({
+  submit,
+  ...more
+}: Partial<EffectPorts> & { driver?: SqlDriver; tenant?: TenantApi; now?: number } = {}) {
   const calls: { partition: string; effects: readonly SubmittedEffect[] }[] = [];
-  const { driver = new NodeSqlDriver(), tenant, ...ports } = more;
+  const { driver = new NodeSqlDriver(), tenant, now, ...ports } = more;
   let drafts = 0;
   const room = new TestShell({
     model,
     effects,
     driver,
     ...(tenant && { tenant }),
+    ...(now && { now }),
     effectPorts: {
       submit: async (partition, sent) => {
         calls.push({ partition, effects: sent });
@@ -389,6 +393,25 @@ describe("the delivery of effects", () => {
     await alarm();
     await settle();
     expect(calls).toHaveLength(before.calls + 1);
+    expect(waiting()).toBe(0);
+  });
+
+  it("[TX-13] [LC-9] is tried again after a long pause, and not given up at the first failure", async () => {
+    const driver = await filled({ kind: "submit", destination: "other", count: 1 });
+    let up = false;
+    const { settle, alarm, dead, waiting, calls } = opened({
+      driver,
+      now: 1_700_000_000_000 + 3 * bounds.effectAgeMsMax,
+      submit: async (_, sent) => {
+        if (!up) throw new Error("nobody answers");
+        return sent.map((): Delivered => ({ kind: "delivered", eventId: 1 }));
+      },
+    });
+    await settle();
+    while (calls.length < bounds.effectAttemptsMin - 1) await alarm();
+    up = true;
+    while (calls.length < bounds.effectAttemptsMin) await alarm();
+    expect(dead()).toEqual([]);
     expect(waiting()).toBe(0);
   });
 

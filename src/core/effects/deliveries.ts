@@ -115,7 +115,8 @@ export class Deliveries {
     const live = this.#memory.load(now);
     const lane = live.outbox.lane(delivery.lane);
     if (!lane) return;
-    if (later) {
+    // What has waited for a day because nothing could be sent, as in a pause, has not failed for a day.
+    if (later && lane.attempts + 1 >= bounds.effectAttemptsMin) {
       for (const row of delivery.rows.slice(ended.length)) {
         if (row.queuedAt > now - bounds.effectAgeMsMax) break;
         ended.push({ row, dead: { reason: "expired", detail: JSON.stringify({ code: later.code }) } });
@@ -138,7 +139,7 @@ export class Deliveries {
           live.deadLetters.added();
         }
       }
-      if (ended.length > 0) lane.attempts = 0;
+      if (ended.some(({ dead: given }) => given?.reason !== "expired")) lane.attempts = 0;
       if (later) this.#park(writes, live, lane, later.retryAfterMs, now);
       else this.#unpark(writes, live, lane);
       guard(live, now);
