@@ -148,6 +148,10 @@ export function assertEffect(effect: Effect, from: Pick<Effects, "model"> & { pa
   assert(isJsonObject(effect), "an effect is an object");
   if (effect.kind !== "cancel")
     assert(isJsonObject(effect.payload), `the payload of a "${effect.kind}" is a JSON object`);
+  if (effect.kind === "submit" || effect.kind === "schedule") {
+    const { version = 1 } = effect;
+    assert(Number.isSafeInteger(version) && version > 0, `"${version}" cannot be the version of a payload`);
+  }
   switch (effect.kind) {
     case "webhook":
       assert(webhookType.test(effect.type), `"${effect.type}" cannot be the type of a webhook`);
@@ -160,7 +164,9 @@ export function assertEffect(effect: Effect, from: Pick<Effects, "model"> & { pa
       assert(isPartitionName(partition), `"${partition}" cannot be the name of a partition`);
       assert(partition !== from.partition, "a partition cannot submit to itself: schedule it");
       for (const type of [acceptedAs, rejectedAs]) {
-        if (type !== undefined) assert(from.model.eventType(type), `the model has no event type "${type}"`);
+        // Of any other type a client could say what has become of an effect.
+        if (type !== undefined)
+          assert(from.model.eventType(type)?.internal, `the model has no internal type "${type}"`);
       }
       return;
     }

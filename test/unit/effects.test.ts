@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import * as z from "zod/mini";
 import { defineEffects, type Effect } from "../../src/model/effects.ts";
 import { defineModel } from "../../src/model/index.ts";
-import { bounds } from "../../src/protocol/index.ts";
+import { single } from "../../src/core/index.ts";
+import { bounds, type JsonObject, systemAuthor } from "../../src/protocol/index.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import type { SqlValue } from "../../src/storage/driver.ts";
 import { BilledDriver } from "../bench/billed-driver.ts";
@@ -103,6 +104,9 @@ describe("effects of a commit", () => {
     ["no partition", [submitTo("not a name")]],
     ["itself", [submitTo("room")]],
     ["a type that it does not have", [{ ...submitTo("other"), rejectedAs: "nothing" }]],
+    ["a type that clients can submit", [{ ...submitTo("other"), acceptedAs: "quiet" }]],
+    ["no version", [{ ...submitTo("other"), version: 0.5 }]],
+    ["a timer of no version", [{ kind: "schedule", key: "k", type: "quiet", payload: {}, at: 0, version: "1" }]],
     ["no payload", [{ kind: "queue", queue: "MAIL" }]],
     ["a name that no binding has", [{ kind: "queue", queue: "a-b", payload: {} }]],
     ["too many", Array.from({ length: bounds.effectsPerEventMax + 1 }, () => submitTo("other"))],
@@ -165,6 +169,31 @@ describe("effects of a commit", () => {
     expect(cause(room, "one-more", ...many)).toMatchObject(refused);
     expect(room.client("a").submit("q", "quiet", {}).type).toBe("event_accepted");
     expect(outbox(room)).toHaveLength(events * bounds.effectsPerEventMax);
+  });
+
+  it("[TX-13] [BD-4] of a circle become dead letters as long as there is room, and then nothing causes another one", () => {
+    const driver = new NodeSqlDriver();
+    const room = opened(driver);
+    cause(room, "first");
+    const from = systemAuthor("partition", "other");
+    const circle = (draftId: string) => {
+      const event = { type: "cause", payload: { effects: [submitTo("other")] as JsonObject[] } };
+      const draft = { draftId, event, expectedEventId: undefined };
+      const cause = { correlationId: "c", hops: bounds.effectHopsMax };
+      return room.partition.submit(from, "other", single({ ...draft, cause }), room.now);
+    };
+    expect(circle("e-1").kind).toBe("decided");
+    driver.transaction(() =>
+      driver.write(
+        `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${bounds.deadLettersMax - 2})
+         INSERT INTO dead_letters SELECT 1, i, incarnation, kind, destination, body, correlation_id, hops, created_at,
+           queued_at, died_at, reason, detail FROM n, dead_letters`,
+      ),
+    );
+    room.restart();
+    expect(circle("e-2").kind).toBe("decided");
+    expect(circle("e-3")).toMatchObject({ kind: "refused", failure: { code: "overloaded", retryAfter: 60 } });
+    expect(driver.query("SELECT count(*) AS n FROM dead_letters")).toEqual([{ n: bounds.deadLettersMax }]);
   });
 
   it("[TX-12] take one row each, and an event without effects none", () => {

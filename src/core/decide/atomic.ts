@@ -110,7 +110,7 @@ function reviewAndApply(review: Review, before: CausedTotals): Reviewed | { fail
   const applied = apply(review, typed);
   if ("failure" in applied) return applied;
   const { caused } = applied;
-  const failure = caused && excessOf(withCaused(before, caused), review.live);
+  const failure = caused && excessOf(withCaused(before, caused), review);
   return failure ? { failure } : { review, typed, caused };
 }
 

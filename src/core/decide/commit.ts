@@ -25,7 +25,7 @@ export function commit(review: Review, typed: TypedDraft, context: WriteContext)
   const { caused } = applied;
   const failure =
     excessWeight(live.fold, weight, typed.definition.shrinks === true) ??
-    (caused && excessOf(withCaused(nothingCaused, caused), live));
+    (caused && excessOf(withCaused(nothingCaused, caused), review));
   if (failure) {
     live.fold.undoTo(applied.before);
     return { failure };

@@ -3,7 +3,6 @@ import { bounds, type Failure, utf8Length } from "../../protocol/index.ts";
 import { effectIdOf, type EventRow, type OutboxRow } from "../../storage/port.ts";
 import { callModel } from "../decide/model-fault.ts";
 import type { Review, TypedDraft } from "../decide/review.ts";
-import type { Live } from "../live.ts";
 import type { WriteContext } from "../window/context.ts";
 import { guard } from "./guard.ts";
 import { applyTimer, type TimerChange, timerChangeOf, type TimerEffect, timersFull } from "./timers.ts";
@@ -87,7 +86,7 @@ export function withCaused(before: CausedTotals, caused: Caused | undefined): Ca
 }
 
 /** Why there is no room for what the events of a submission cause together, if so: before anything of it is written. */
-export function excessOf({ count, bytes, timers }: CausedTotals, live: Live): Failure | undefined {
+export function excessOf({ count, bytes, timers }: CausedTotals, { live, draft, ports }: Review): Failure | undefined {
   if (count > bounds.effectsPerBatchMax) {
     return {
       code: "draft_too_expensive",
@@ -95,7 +94,11 @@ export function excessOf({ count, bytes, timers }: CausedTotals, live: Live): Fa
       work: { counted: count, max: bounds.effectsPerBatchMax },
     };
   }
-  if (count > timers.length && live.outbox.isFullWith(count - timers.length, bytes)) return outboxFull;
+  const leaving = count - timers.length;
+  if (leaving > 0 && live.outbox.isFullWith(leaving, bytes)) return outboxFull;
+  if (leaving > 0 && hopsAfter(draft.cause) > bounds.effectHopsMax) {
+    if (live.deadLetters.of(ports.storage) + leaving > bounds.deadLettersMax) return deadLettersFull;
+  }
   return timers.length > 0 ? timersFull(live, timers) : undefined;
 }
 
@@ -105,10 +108,21 @@ export const outboxFull: Failure = {
   retryAfter: 10,
 };
 
+const deadLettersFull: Failure = {
+  code: "overloaded",
+  detail: `There are as many dead letters here as can be (${bounds.deadLettersMax}): what would cause another one is not decided until some are replayed or discarded.`,
+  retryAfter: 60,
+};
+
+/** How many effects have led to those of an event, with themselves. */
+function hopsAfter(cause: { readonly hops?: number | undefined } | undefined): number {
+  return (cause?.hops ?? 0) + 1;
+}
+
 /** Writes what the event of `row` causes, in its transaction. */
 export function writeCaused({ live, writes, ports, name, now }: WriteContext, row: EventRow, caused: Caused): void {
   const incarnation = row.incarnation!;
-  const hops = (row.hops ?? 0) + 1;
+  const hops = hopsAfter(row);
   const correlationId = row.correlationId ?? `${incarnation}:${row.eventId}`;
   for (const [n, { kind, destination, body, bytes }] of caused.leaving.entries()) {
     const effect: OutboxRow = {
