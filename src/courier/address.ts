@@ -26,6 +26,7 @@ const privateSuffixes = [
   "onion",
   "invalid",
 ];
+const tooLong = `An address has at most ${courierBounds.urlLengthMax} characters, percent-encoded.`;
 const loopbackHosts = new Set(["127.0.0.1", "localhost", "[::1]"]);
 
 /**
@@ -34,11 +35,11 @@ const loopbackHosts = new Set(["127.0.0.1", "localhost", "[::1]"]);
  * brackets: so two checks find them all.
  */
 export function addressFault(address: string, { ownHosts, loopback }: AddressRules): string | undefined {
-  if (address.length > courierBounds.urlLengthMax) {
-    return `An address has at most ${courierBounds.urlLengthMax} characters.`;
-  }
+  if (address.length > courierBounds.urlLengthMax) return tooLong;
   if (!URL.canParse(address)) return "This is not a URL.";
   const url = new URL(address);
+  // As it is stored and checked again: percent-encoding makes a character up to nine times as long.
+  if (url.href.length > courierBounds.urlLengthMax) return tooLong;
   if (url.username !== "" || url.password !== "") return "An address must not contain a user name or a password.";
   const host = url.hostname;
   if (loopback && loopbackHosts.has(host) && (url.protocol === "http:" || url.protocol === "https:")) return undefined;

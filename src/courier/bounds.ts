@@ -44,6 +44,12 @@ export const courierBounds = {
   disableAfterMs: 5 * day,
   /** How long a definition of the endpoint is used without asking the tenant, which also notifies of changes. */
   endpointMs: 30 * second,
+  /**
+   * How long a partition uses the routes of its tenant without asking again: so one that delivers all the time does not
+   * call the tenant's object, which all partitions share, for each batch. An endpoint that is activated may get messages
+   * that much later.
+   */
+  routesMs: 3 * second,
   /** How often a courier that may not send looks whether it may. */
   pausedPollMs: 5 * minute,
   /** The pause after the tenant or the storage has failed. */

@@ -181,7 +181,7 @@ export class Courier {
     this.#count();
   }
 
-  /** The endpoint begins again, after it was disabled or paused: nothing is held against it. */
+  /** The endpoint is disabled, paused, or removed: when it begins again, nothing is held against it. */
   reset(now: number): void {
     if (changed(this.#breaker, closedBreaker)) this.#write(now, (writes) => writes.breaker.put(closedBreaker));
     this.#breaker = closedBreaker;

@@ -74,15 +74,22 @@ export class Dispatcher {
 
   /** Sends what is due now. Never rejects. */
   async run(): Promise<void> {
-    const { now, log } = this.#ports;
     try {
       await this.#refresh();
       await this.#step();
     } catch (error) {
-      log("error", "a courier failed", { error: String(error) });
-      await this.#arm(now() + courierBounds.faultMs).catch((fault: unknown) =>
-        log("error", "an alarm could not be set", { error: String(fault) }),
-      );
+      await this.#failed(error);
+    }
+  }
+
+  /** Tries again a little later. Never rejects. */
+  async #failed(error: unknown): Promise<void> {
+    const { now, log } = this.#ports;
+    log("error", "a courier failed", { error: String(error) });
+    try {
+      await this.#arm(now() + courierBounds.faultMs);
+    } catch (fault) {
+      log("error", "an alarm could not be set", { error: String(fault) });
     }
   }
 
@@ -101,17 +108,15 @@ export class Dispatcher {
   }
 
   async #ask(askedAt: number): Promise<void> {
-    const { courier, endpoint, now } = this.#ports;
-    const before = this.#endpoint?.value;
-    const value = await endpoint();
-    this.#endpoint = { value, askedAt };
-    if (before !== undefined && !maySend(before) && value !== undefined && maySend(value)) courier.reset(now());
+    this.#endpoint = { value: await this.#ports.endpoint(), askedAt };
   }
 
   async #step(): Promise<void> {
     const { courier, log } = this.#ports;
     const now = this.#ports.now();
     const endpoint = this.#endpoint?.value;
+    // Now, and not when it begins again: the object may have ended by then, and not know that it had stopped.
+    if (endpoint === undefined || !maySend(endpoint)) courier.reset(now);
     if (courier.isEmpty) return;
     if (endpoint === undefined) {
       courier.clear(now);
@@ -165,7 +170,9 @@ export class Dispatcher {
         await this.#judge(outcome);
       }
     } catch (error) {
-      log("error", "a courier failed", { error: String(error) });
+      // Not at once: where the storage fails, the row is still due, and would be sent as fast as it is answered.
+      await this.#failed(error);
+      return;
     }
     await this.run();
   }

@@ -52,9 +52,10 @@ export async function sealSecret(
 }
 
 /**
- * Decrypts the secrets that sign at `now`, the current one first.
+ * Decrypts the secrets that sign at `now`, the current one first. One before the current one is left out if it cannot be
+ * decrypted: its key may have been removed because it has leaked.
  *
- * @throws Error where a secret was encrypted with a key that is not there any more, or for another place.
+ * @throws Error where the current one was encrypted with a key that is not there any more, or for another place.
  */
 export async function openSecrets(
   secrets: readonly EndpointSecret[],
@@ -63,7 +64,12 @@ export async function openSecrets(
   now: number,
 ): Promise<string[]> {
   const signing = secrets.filter(({ until }) => until === undefined || until > now);
-  return await Promise.all(signing.map(({ sealed }) => open(sealed, place, keys)));
+  const opened = await Promise.allSettled(signing.map(({ sealed }) => open(sealed, place, keys)));
+  return opened.flatMap((each, at) => {
+    if (each.status === "fulfilled") return [each.value];
+    if (at === 0) throw each.reason;
+    return [];
+  });
 }
 
 async function open(sealed: string, place: string, keys: readonly Uint8Array<ArrayBuffer>[]): Promise<string> {

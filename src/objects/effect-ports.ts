@@ -1,5 +1,6 @@
 import type { DurableObject } from "cloudflare:workers";
 import type { PartitionName } from "../core/index.ts";
+import { HandOver } from "../courier/hand-over.ts";
 import { modelFor, type ModelRegistry } from "../model/index.ts";
 import { callObject } from "../platform/call.ts";
 import { type PlacementOf, stubOf } from "../platform/placement.ts";
@@ -24,13 +25,27 @@ export function effectPorts(
   placementOf: PlacementOf,
 ): EffectPorts {
   const { tenant } = from;
+  const placement = placementOf(tenant);
+  const handOver = new HandOver({
+    routes: () =>
+      callObject(
+        () => tenantCalls(stubOf(env.TENANTS, tenant, placement)),
+        (calls) => calls.endpointRoutes(),
+      ),
+    accept: (id, rows) =>
+      callObject(
+        () => courierCalls(stubOf(env.COURIERS!, `${tenant}/${id}`, placement)),
+        (calls) => calls.accept({ rows }),
+      ),
+    now: () => Date.now(),
+  });
   return {
     async submit(partition, effects) {
       if (!modelFor(models, partition)) {
         const detail = "No model serves partitions of this name.";
         return effects.map(() => ({ kind: "refused", code: "not_found", detail }));
       }
-      const stub = () => partitionCalls(stubOf(env.PARTITIONS, `${tenant}/${partition}`, placementOf(tenant)));
+      const stub = () => partitionCalls(stubOf(env.PARTITIONS, `${tenant}/${partition}`, placement));
       const traceId = crypto.randomUUID().replaceAll("-", "");
       return await callObject(stub, (calls) => calls.deliver({ from: from.partition, effects, traceId }));
     },
@@ -40,20 +55,8 @@ export function effectPorts(
       await binding.sendBatch(messages.map((body) => ({ body, contentType: "json" })));
     },
     async webhooks(rows) {
-      const { COURIERS: couriers } = env;
-      if (!couriers) throw new Error("this deployment has no couriers");
-      const placement = placementOf(tenant);
-      const routes = await callObject(
-        () => tenantCalls(stubOf(env.TENANTS, tenant, placement)),
-        (calls) => calls.endpointRoutes(),
-      );
-      await Promise.all(
-        routes.map(async ({ id, types }) => {
-          const wanted = rows.filter(({ type }) => !types || types.includes(type));
-          const stub = () => courierCalls(stubOf(couriers, `${tenant}/${id}`, placement));
-          if (wanted.length > 0) await callObject(stub, (calls) => calls.accept({ rows: wanted }));
-        }),
-      );
+      if (!env.COURIERS) throw new Error("this deployment has no couriers");
+      await handOver.send(rows);
     },
   };
 }

@@ -41,7 +41,7 @@ export interface Endpoint {
   createdAt: number;
   /** The host name that this server had when the address was set. */
   ownHost: string;
-  /** Encrypted. The second one is that before the rotation. */
+  /** Encrypted, the current one first; then those before the last rotations, the newest first. */
   secrets: readonly EndpointSecret[];
 }
 

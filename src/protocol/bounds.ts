@@ -231,6 +231,8 @@ export const bounds = {
   ticketsMax: 10_000,
   /** Endpoints of a tenant: each effect is stored once for each that wants it. */
   endpointsMax: 32,
+  /** Secrets of an endpoint that sign, that before each rotation of the last day included: a signature each in a header. */
+  endpointSecretsMax: 8,
   ticketsPerPrincipalMax: 16,
   /** Frames of a connection that wait for the verification of its token, or for its tenant: as many as can wait for a window. */
   framesBehindTokenMax: 1_024,

@@ -87,12 +87,17 @@ export class Endpoints {
     return this.#put({ ...endpoint, state: "disabled", reason }, now);
   }
 
-  /** Signs with a new secret; that before signs too, up to `until`. */
+  /**
+   * Signs with a new secret; those before sign too, that of now up to `until`. So the receiver's still signs if the
+   * answer to the first rotation was lost, and it was rotated again.
+   */
   rotate(id: string, secret: EndpointSecret, until: number, now: number): Endpoint | undefined {
     const endpoint = this.find(id);
     const [current] = endpoint?.secrets ?? [];
     if (!endpoint || !current) return undefined;
-    return this.#put({ ...endpoint, secrets: [secret, { ...current, until }] }, now);
+    const signing = endpoint.secrets.slice(1).filter((each) => each.until !== undefined && each.until > now);
+    const secrets = [secret, { ...current, until }, ...signing].slice(0, bounds.endpointSecretsMax);
+    return this.#put({ ...endpoint, secrets }, now);
   }
 
   #put(endpoint: Endpoint, now: number): Endpoint {

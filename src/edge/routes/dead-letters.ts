@@ -9,7 +9,7 @@ import { query, wholeNumber } from "../document/query.ts";
 import type { Edge, EdgeContext } from "../env.ts";
 import type { Guards } from "../guards.ts";
 import { Refused } from "../refused.ts";
-import { courierAt, endpointParameter } from "./endpoints.ts";
+import { courierAt, endpointAt, endpointParameter } from "./endpoints.ts";
 
 const path = "/v1/endpoints/:endpoint/dead-letters";
 /** `<incarnation>:<eventId>:<n>` */
@@ -77,17 +77,21 @@ export function deadLetterRoutes(app: Edge, { requireAdmin }: Guards): void {
     describeRoute({
       operationId: "replayDeadLetters",
       summary: "Send the dead letters again",
-      description: `The first ${courierBounds.stepRowsMax}: call it until \`replayed\` is 0. Needs \`admin:webhooks\`. A retry is safe.`,
+      description: `The first ${courierBounds.stepRowsMax} of them, in order. What fails again is a dead letter again: call it once more only while \`deadLetters\` of the endpoint becomes smaller. A disabled endpoint has to be activated first: \`not_replayable\`. Needs \`admin:webhooks\`. A retry is safe.`,
       tags,
       security,
       parameters: [endpointParameter, ...parameters("traceparent")],
       responses: {
         200: json("How many are sent again.", replayedAnswer, { replayed: 500 }),
-        ...authenticationRefusals("not_found", "not_configured"),
+        ...authenticationRefusals("not_found", "not_replayable", "not_configured"),
       },
     }),
     guard,
-    async (c) => c.json({ replayed: await callObject(courierAt(c), (courier) => courier.replay({})) }),
+    async (c) => {
+      const courier = courierAt(c);
+      await assertReplays(c);
+      return c.json({ replayed: await callObject(courier, (calls) => calls.replay({})) });
+    },
   );
 
   app.get(
@@ -125,18 +129,19 @@ export function deadLetterRoutes(app: Edge, { requireAdmin }: Guards): void {
       operationId: "replayDeadLetter",
       summary: "Send a dead letter again",
       description:
-        "Under the same id, and in its old place in the order. It has a day again to be delivered. Needs `admin:webhooks`. A retry is safe.",
+        "Under the same id, and in its old place in the order. It has a day again to be delivered. A disabled endpoint has to be activated first: `not_replayable`. Needs `admin:webhooks`. A retry is safe.",
       tags,
       security,
       parameters: [endpointParameter, effectParameter, ...parameters("traceparent")],
       responses: {
         200: json("It is sent again.", replayedAnswer, { replayed: 1 }),
-        ...authenticationRefusals("not_found", "not_configured"),
+        ...authenticationRefusals("not_found", "not_replayable", "not_configured"),
       },
     }),
     guard,
     async (c) => {
       const effectId = effectAt(c);
+      await assertReplays(c);
       const replayed = await callObject(courierAt(c), (courier) => courier.replay({ effectId }));
       if (replayed === 0) throw new Refused(noLetter);
       return c.json({ replayed });
@@ -164,6 +169,13 @@ export function deadLetterRoutes(app: Edge, { requireAdmin }: Guards): void {
       return c.body(null, 204);
     },
   );
+}
+
+/** To a disabled endpoint nothing is sent: what is sent again would be a dead letter again at once. @throws Refused */
+async function assertReplays(c: EdgeContext): Promise<void> {
+  const { state } = await endpointAt(c);
+  if (state !== "disabled") return;
+  throw new Refused({ code: "not_replayable", detail: "The endpoint is disabled: activate it first." });
 }
 
 /** @throws Refused */

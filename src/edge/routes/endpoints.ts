@@ -240,7 +240,7 @@ export function endpointRoutes(app: Edge, { requireAdmin }: Guards): void {
       operationId: "rotateSecret",
       summary: "Rotate the secret of an endpoint",
       description:
-        "Messages have the signatures of the new secret and, for a day, of the one before. Needs `admin:webhooks`.",
+        "Messages have the signatures of the new secret and, for a day, of the one before; also of those before, while their day lasts. Needs `admin:webhooks`.",
       tags,
       security,
       parameters: [endpointParameter, ...parameters("traceparent")],
@@ -294,8 +294,8 @@ function nameAt(c: EdgeContext): string {
   });
 }
 
-/** @throws Refused */
-async function endpointAt(c: EdgeContext): Promise<Endpoint> {
+/** The endpoint of the request. @throws Refused */
+export async function endpointAt(c: EdgeContext): Promise<Endpoint> {
   const id = nameAt(c);
   const endpoint = await callObject(c.get("tenantAccess").stub, (tenant) => tenant.endpoint({ id }));
   if (!endpoint) throw new Refused(noEndpoint);

@@ -31,6 +31,8 @@ describe("the addresses of endpoints", () => {
     "https://:password@example.com/",
     "https://example.com@127.0.0.1/",
     `https://example.com/${"a".repeat(3_000)}`,
+    // Longer as it is stored and sent.
+    `https://example.com/${"\u{1f600}".repeat(300)}`,
   ])("[AU-11] refuses the form %s", (address) => expect(isRefused(address)).toBe(true));
 
   it.each([

@@ -39,27 +39,33 @@ class World {
     ownHost: "partita.example.com",
     secrets: [],
   };
-  readonly courier = new Courier(new CourierStorage(new NodeSqlDriver(), migrationsIn("courier")), start);
-  readonly ports: DispatcherPorts = {
-    courier: this.courier,
-    now: () => this.now,
-    fraction: () => 0.5,
-    armAlarm: async (at) => {
-      this.alarmsSet++;
-      this.alarmAt = at;
-    },
-    endpoint: async () => {
-      this.asked++;
-      return this.endpoint;
-    },
-    disable: async (endpoint, reason) => (this.endpoint = { ...endpoint, state: "disabled", reason }),
-    send: async ({ effectId }) => {
-      this.sent.push(effectId);
-      return this.outcome;
-    },
-    log: () => undefined,
-  };
-  readonly dispatcher = new Dispatcher(this.ports);
+  readonly courier: Courier;
+  readonly ports: DispatcherPorts;
+  readonly dispatcher: Dispatcher;
+
+  constructor(driver = new NodeSqlDriver()) {
+    this.courier = new Courier(new CourierStorage(driver, migrationsIn("courier")), start);
+    this.ports = {
+      courier: this.courier,
+      now: () => this.now,
+      fraction: () => 0.5,
+      armAlarm: async (at) => {
+        this.alarmsSet++;
+        this.alarmAt = at;
+      },
+      endpoint: async () => {
+        this.asked++;
+        return this.endpoint;
+      },
+      disable: async (endpoint, reason) => (this.endpoint = { ...endpoint, state: "disabled", reason }),
+      send: async ({ effectId }) => {
+        this.sent.push(effectId);
+        return this.outcome;
+      },
+      log: () => undefined,
+    };
+    this.dispatcher = new Dispatcher(this.ports);
+  }
 
   /** Runs what is under way, and the alarms up to `now`. */
   async settle(now = this.now): Promise<void> {
@@ -190,5 +196,41 @@ describe("a dispatcher", () => {
     await world.dispatcher.run();
     await world.settle();
     expect(world.courier.isEmpty).toBe(true);
+  });
+
+  it("[LC-9] what was held against an endpoint that was disabled or paused is forgotten, also if the object has ended", async () => {
+    for (const stop of [{ state: "disabled" as const }, { paused: true }]) {
+      const driver = new NodeSqlDriver();
+      const before = new World(driver);
+      before.outcome = failed;
+      await before.dispatcher.accept([row(1)]);
+      await before.settle();
+      before.endpoint = { ...before.endpoint!, ...stop };
+      await before.dispatcher.changed();
+      await before.settle();
+
+      const world = new World(driver);
+      world.now = start + 6 * day;
+      world.outcome = failed;
+      await world.dispatcher.accept([row(2)]);
+      await world.settle(world.now);
+      expect(world.sent).toEqual(["aa:2:0"]);
+      expect(world.endpoint!.state).toBe("active");
+    }
+  });
+
+  it("[LC-11] where its storage fails, a message is not sent again and again at once", async () => {
+    const world = new World();
+    const settle = world.courier.settle.bind(world.courier);
+    vi.spyOn(world.courier, "settle").mockImplementation((...given) => {
+      if (world.sent.length < 100) throw new Error("the disk is full");
+      return settle(...given);
+    });
+    await world.dispatcher.accept([row(1)]);
+    await world.settle();
+    expect(world.sent).toHaveLength(1);
+    await world.settle(start + 60_000);
+    expect(world.sent.length).toBeGreaterThan(1);
+    expect(world.sent.length).toBeLessThan(30);
   });
 });

@@ -35,6 +35,13 @@ describe("the secrets of endpoints", () => {
     expect(await openSecrets([{ sealed: after }], "p", keysOf(base64(2)), now)).toEqual(["whsec_b"]);
   });
 
+  it("[AU-11] go on without one before the current one whose key was removed", async () => {
+    const before = { sealed: await sealSecret("whsec_a", "p", keysOf(base64(1))), until: now + 1 };
+    const sealed = await sealSecret("whsec_b", "p", keysOf(base64(2)));
+    expect(await openSecrets([{ sealed }, before], "p", keysOf(base64(2)), now)).toEqual(["whsec_b"]);
+    await expect(openSecrets([{ sealed }, before], "p", keysOf(base64(1)), now)).rejects.toThrow("rotate the secret");
+  });
+
   it("[AU-11] sign up to the end of their rotation", async () => {
     const keys = keysOf(base64(1));
     const sealed = await sealSecret("whsec_a", "p", keys);

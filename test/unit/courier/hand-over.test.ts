@@ -1,0 +1,56 @@
+import { describe, expect, it } from "vitest";
+import { courierBounds } from "../../../src/courier/bounds.ts";
+import { HandOver } from "../../../src/courier/hand-over.ts";
+import type { CourierRow, EndpointRoute } from "../../../src/platform/courier-api.ts";
+
+const start = 1_700_000_000_000;
+const row: CourierRow = { effectId: "aa:1:0", type: "paid", payload: "{}", timestamp: 0, partition: "room" };
+
+/** A partition that hands over, a tenant and couriers. */
+class World {
+  now = start;
+  asked = 0;
+  full: string | undefined;
+  routes: EndpointRoute[] = [{ id: "a" }, { id: "b", types: ["sent"] }];
+  readonly accepted: string[] = [];
+  readonly #handOver = new HandOver({
+    routes: async () => {
+      this.asked++;
+      return this.routes;
+    },
+    accept: async (id) => {
+      if (id === this.full) throw new Error("the courier is full");
+      this.accepted.push(id);
+    },
+    now: () => this.now,
+  });
+
+  send(): Promise<void> {
+    return this.#handOver.send([row]);
+  }
+}
+
+describe("a partition that hands over", () => {
+  it("[LC-10] asks its tenant for the routes once in a few seconds, not for each batch", async () => {
+    const world = new World();
+    for (let at = 0; at < 20; at++) await world.send();
+    expect([world.asked, world.accepted]).toEqual([1, Array.from({ length: 20 }, () => "a")]);
+    world.routes = [{ id: "c" }];
+    world.now += courierBounds.routesMs;
+    await world.send();
+    expect([world.asked, world.accepted.at(-1)]).toEqual([2, "c"]);
+    // A clock that was set back does not prolong it.
+    world.now = start;
+    await world.send();
+    expect(world.asked).toBe(3);
+  });
+
+  it("[LC-10] asks again after a failure: the endpoint may be disabled now", async () => {
+    const world = new World();
+    world.full = "a";
+    await expect(world.send()).rejects.toThrow("full");
+    world.routes = [{ id: "c" }];
+    await world.send();
+    expect([world.asked, world.accepted]).toEqual([2, ["c"]]);
+  });
+});
