@@ -1,3 +1,4 @@
+export { type AuditedEvent, type AuditHead, leafText, segmentEvents } from "./audited.ts";
 export type { Author } from "./author.ts";
 export { canonicalJson } from "./canonical.ts";
 export {

@@ -1,0 +1,128 @@
+import { type AuditedEvent, type AuditHead, leafText } from "../../protocol/index.ts";
+
+/** An event, and the audit path that the server gives for it (`GET …/proofs/{eventId}`). */
+export interface Entry {
+  event: AuditedEvent;
+  /** Hashes in lower-case hexadecimal, from the sibling of the event's leaf on. */
+  path: readonly string[];
+}
+
+/** Why an entry is not proven. */
+export type ProofFault =
+  | "unknown_key"
+  | "bad_signature"
+  | "bad_head"
+  | "other_partition"
+  | "not_covered"
+  | "not_in_log";
+
+/** What a check has found. `head`: what the signed head says, where its signature is right. */
+export type ProofResult = { proven: true; head: AuditHead } | { proven: false; fault: ProofFault; head?: AuditHead };
+
+/** How keys of each kind verify. */
+const algorithms = {
+  ES256: {
+    key: { name: "ECDSA", namedCurve: "P-256" },
+    verify: { name: "ECDSA", hash: "SHA-256" },
+  },
+  EdDSA: { key: { name: "Ed25519" }, verify: { name: "Ed25519" } },
+} as const;
+
+const typeOfHead = "partita-audit-head";
+
+/**
+ * Checks whether a log has an entry, by a signed head of it. The log can be of any model with `audit`. It uses WebCrypto
+ * only, so it runs in browsers, Node and Workers.
+ *
+ * The keys decide what the proof is worth: get them on another way than the entry, and keep them. `partition`, `tenant`
+ * and `logId`: what the head must be of.
+ *
+ * @param signedHead A head as the server hands it out: a compact JWS.
+ * @param keys The public keys that may have signed it, as JSON Web Keys with a `kid`.
+ */
+export async function checkEntry(
+  { event, path }: Entry,
+  signedHead: string,
+  keys: readonly (JsonWebKey & { kid?: string })[],
+  expected: Partial<Pick<AuditHead, "tenant" | "partition" | "logId">> = {},
+): Promise<ProofResult> {
+  const head = await verifiedHead(signedHead, keys);
+  if (typeof head === "string") return { proven: false, fault: head };
+  const names = { partition: event.partition, ...expected };
+  const isOther = (["tenant", "partition", "logId"] as const).some(
+    (name) => names[name] !== undefined && names[name] !== head[name],
+  );
+  if (isOther || event.partition !== head.partition) return { proven: false, fault: "other_partition", head };
+  if (!Number.isSafeInteger(event.eventId) || event.eventId < 1 || event.eventId > head.size) {
+    return { proven: false, fault: "not_covered", head };
+  }
+  const root = await rootBy(event, path, head.size);
+  return root === head.root ? { proven: true, head } : { proven: false, fault: "not_in_log", head };
+}
+
+async function verifiedHead(
+  signedHead: string,
+  keys: readonly (JsonWebKey & { kid?: string })[],
+): Promise<AuditHead | ProofFault> {
+  const [protectedPart = "", payloadPart = "", signaturePart = "", ...rest] = signedHead.split(".");
+  try {
+    const { alg, kid, typ } = jsonOf(protectedPart) as Record<string, unknown>;
+    const algorithm = typeof alg === "string" && Object.hasOwn(algorithms, alg) && algorithms[alg as "ES256"];
+    if (!algorithm || rest.length > 0 || typ !== typeOfHead) return "bad_head";
+    const key = keys.find((known) => known.kid === kid);
+    if (!key) return "unknown_key";
+    const { kty, crv, x, y } = key;
+    const bare = { kty, crv, x, ...(y === undefined ? {} : { y }) } as JsonWebKey;
+    const imported = await crypto.subtle.importKey("jwk", bare, algorithm.key, false, ["verify"]);
+    const signed = new TextEncoder().encode(`${protectedPart}.${payloadPart}`);
+    const isRight = await crypto.subtle.verify(algorithm.verify, imported, bytesOf(signaturePart), signed);
+    return isRight ? (jsonOf(payloadPart) as AuditHead) : "bad_signature";
+  } catch {
+    // It is no JWS, or its key is of another kind.
+    return "bad_head";
+  }
+}
+
+/** The root of the tree that has this event and path (RFC 9162, 2.1.3.2); undefined: no tree of this size has such a path. */
+async function rootBy(event: AuditedEvent, path: readonly string[], size: number): Promise<string | undefined> {
+  let at = event.eventId - 1;
+  let last = size - 1;
+  let hash = hexOf(await sha256(new TextEncoder().encode(`\0${leafText(event)}`)));
+  for (const sibling of path) {
+    if (last === 0 || !/^[0-9a-f]{64}$/.test(sibling)) return undefined;
+    const isRight = at % 2 === 1 || at === last;
+    hash = await nodeHash(isRight ? sibling : hash, isRight ? hash : sibling);
+    // At the right edge of the tree a node without a sibling is the node above it.
+    if (at % 2 === 0 && isRight) {
+      while (at % 2 === 0 && at !== 0) {
+        at /= 2;
+        last = Math.floor(last / 2);
+      }
+    }
+    at = Math.floor(at / 2);
+    last = Math.floor(last / 2);
+  }
+  return last === 0 ? hash : undefined;
+}
+
+async function nodeHash(left: string, right: string): Promise<string> {
+  const bytes = Uint8Array.from(`01${left}${right}`.match(/../g)!, (digits) => Number.parseInt(digits, 16));
+  return hexOf(await sha256(bytes));
+}
+
+async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function bytesOf(base64url: string): Uint8Array<ArrayBuffer> {
+  const text = atob(base64url.replaceAll("-", "+").replaceAll("_", "/"));
+  return Uint8Array.from(text, (unit) => unit.charCodeAt(0));
+}
+
+function jsonOf(base64url: string): unknown {
+  return JSON.parse(new TextDecoder().decode(bytesOf(base64url)));
+}
