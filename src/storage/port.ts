@@ -1,4 +1,5 @@
 import type { Synchronous } from "./database.ts";
+import type { AuditReads, AuditWrites } from "./partition/audit.ts";
 import type { BatchReads, BatchWrites } from "./partition/batches.ts";
 import type { EventReads, EventWrites } from "./partition/events.ts";
 import type { DeadLetterReads, DeadLetterWrites } from "./partition/dead-letters.ts";
@@ -35,6 +36,7 @@ export interface StorageReads {
   readonly deadLetters: DeadLetterReads;
   readonly rateBuckets: BucketReads;
   readonly tenantLimits: TenantLimitsReads;
+  readonly audit: AuditReads;
 }
 
 /** The writes, by table. Only `Storage.transaction` gives them. */
@@ -50,6 +52,7 @@ export interface StorageWrites {
   readonly deadLetters: DeadLetterWrites;
   readonly rateBuckets: BucketWrites;
   readonly tenantLimits: TenantLimitsWrites;
+  readonly audit: AuditWrites;
 }
 
 /**

@@ -8,6 +8,7 @@ export type JobKind =
   | "snapshot"
   | "end_drain"
   | "rebuild"
+  | "seal"
   | "deliver"
   | "redeliver";
 

@@ -6,6 +6,7 @@ import jobs0005 from "../../../migrations/0005_incarnation_and_jobs.sql";
 import authors0006 from "../../../migrations/0006_authors.sql";
 import effects0007 from "../../../migrations/0007_effects.sql";
 import timers0008 from "../../../migrations/0008_timers.sql";
+import audit0009 from "../../../migrations/0009_audit.sql";
 import { sha256 } from "../../platform/hash.ts";
 import type { Migration } from "../migrations.ts";
 
@@ -19,6 +20,7 @@ export const migrations: readonly Migration[] = [
   authors0006,
   effects0007,
   timers0008,
+  audit0009,
 ].map((sql, at) => ({
   number: at + 1,
   sql,

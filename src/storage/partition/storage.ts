@@ -3,6 +3,7 @@ import { Database, type Synchronous } from "../database.ts";
 import type { SqlDriver } from "../driver.ts";
 import type { Migration } from "../migrations.ts";
 import type { Storage, StorageReads, StorageWrites } from "../port.ts";
+import { AuditTable } from "./audit.ts";
 import { BatchesTable } from "./batches.ts";
 import { EventsTable } from "./events.ts";
 import { DeadLettersTable } from "./dead-letters.ts";
@@ -29,6 +30,7 @@ export class PartitionStorage implements Storage {
   readonly deadLetters: StorageReads["deadLetters"];
   readonly rateBuckets: StorageReads["rateBuckets"];
   readonly tenantLimits: StorageReads["tenantLimits"];
+  readonly audit: StorageReads["audit"];
   readonly #database: Database;
   readonly #writes: StorageWrites;
 
@@ -47,6 +49,7 @@ export class PartitionStorage implements Storage {
       deadLetters: new DeadLettersTable(database),
       rateBuckets: new RateBucketsTable(database),
       tenantLimits: new TenantLimitsTable(database),
+      audit: new AuditTable(database),
     };
     this.#database = database;
     this.#writes = tables;
@@ -61,6 +64,7 @@ export class PartitionStorage implements Storage {
     this.deadLetters = tables.deadLetters;
     this.rateBuckets = tables.rateBuckets;
     this.tenantLimits = tables.tenantLimits;
+    this.audit = tables.audit;
   }
 
   open(now: number): void {

@@ -1,4 +1,5 @@
 import { describe } from "vitest";
+import { auditSuite } from "./audit.ts";
 import { batchesSuite } from "./batches.ts";
 import { courierSuite } from "./courier.ts";
 import { eventsSuite } from "./events.ts";
@@ -30,6 +31,7 @@ export function storageSuite(adapter: string, fixture: StorageFixture): void {
     outboxSuite(fixture);
     rateBucketsSuite(fixture);
     tenantLimitsSuite(fixture);
+    auditSuite(fixture);
     tenantSuite(fixture);
     courierSuite(fixture);
     schemasSuite(fixture);
