@@ -1,6 +1,7 @@
 import { cloudflareTest } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
 
+import { auditKeys } from "./test/workerd/audit-keys.ts";
 import { identitySettings } from "./test/verified/settings.ts";
 
 export default defineConfig({
@@ -30,6 +31,7 @@ export default defineConfig({
                 PARTITA_IDENTITY: "open",
                 PARTITA_WEBHOOK_KEY: "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
                 PARTITA_WEBHOOK_LOOPBACK: "on",
+                PARTITA_AUDIT_KEYS: auditKeys,
               },
             },
           }),

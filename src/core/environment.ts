@@ -15,6 +15,8 @@ export interface Environment {
   readonly model: AnyModel;
   /** What events cause outside; undefined: nothing. */
   readonly effects: Effects | undefined;
+  /** Whether segments of the log are sealed: the model asks for it, and there is a key to sign with. */
+  readonly seals: boolean;
   readonly ports: Ports;
   readonly authors: Authors;
 }

@@ -22,6 +22,7 @@ export type { PartitionName } from "./environment.ts";
 export { type SnapshotDraft, snapshotJob } from "./jobs/snapshots.ts";
 export type { Work } from "./window/work.ts";
 export { type Folding } from "./rebuilding.ts";
+export { sealJob } from "./jobs/seal.ts";
 export { rebuildJob } from "./jobs/rebuild.ts";
 export { Refusal } from "./refusal.ts";
 export { draining, tokenRevoked } from "./delivery/endings.ts";

@@ -7,6 +7,7 @@ import { Head } from "./head.ts";
 import { DeadLetterCount } from "./effects/dead-letter-count.ts";
 import { Outbox } from "./effects/outbox.ts";
 import { guard } from "./effects/guard.ts";
+import { Sealing } from "./audit/sealing.ts";
 import { Schedule } from "./jobs/schedule.ts";
 import type { Folding, Slice } from "./rebuilding.ts";
 import { RecentEvents } from "./recent-events.ts";
@@ -29,6 +30,7 @@ export class Live {
   readonly outbox: Outbox;
   readonly deadLetters = new DeadLetterCount();
   readonly timers: Timers;
+  readonly sealing: Sealing;
   readonly faults = new FaultLog();
 
   /**
@@ -37,7 +39,13 @@ export class Live {
    *
    * @throws Damage where nothing of the log can be read.
    */
-  constructor(reads: StorageReads, folder: Folder, { load }: Folding, known: Fault | undefined, now: number) {
+  constructor(
+    reads: StorageReads,
+    folder: Folder & { readonly seals: boolean },
+    { load }: Folding,
+    known: Fault | undefined,
+    now: number,
+  ) {
     const head = reads.events.head();
     const logId = reads.log.identity()?.logId;
     const unnamed =
@@ -49,10 +57,12 @@ export class Live {
     this.schedule = new Schedule(jobs);
     this.outbox = new Outbox(reads, jobs);
     this.timers = new Timers(reads);
+    this.sealing = new Sealing(reads, folder.seals);
     guard(this, now);
     // One that is much longer is not begun with: the object must answer soon.
     if (head.eventId - snapshot.eventId <= load.events) this.advance(reads, folder, load, now);
     if (this.fold.behind !== undefined) this.schedule.derive("rebuild", now);
+    this.#sealWhenWhole(now);
   }
 
   /** Folds the next events of a log that was too long to be folded at once. */
@@ -94,6 +104,12 @@ export class Live {
   append(row: EventRow): void {
     this.head.append(row);
     this.recent.append(row);
+    this.#sealWhenWhole(row.timestamp);
+  }
+
+  /** Makes the job due that seals the next segment of the log, where it is whole. */
+  #sealWhenWhole(now: number): void {
+    if (this.head.eventId >= this.sealing.wholeAt && !this.schedule.has("seal")) this.schedule.derive("seal", now);
   }
 }
 

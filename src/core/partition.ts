@@ -3,6 +3,7 @@ import type { AnyModel } from "../model/index.ts";
 import type { Author, Limits, TracedFailure } from "../protocol/index.ts";
 import { MigrationError } from "../storage/migrations.ts";
 import type { SnapshotEncoding } from "../storage/port.ts";
+import { Audit } from "./audit/audit.ts";
 import { Authors } from "./authors.ts";
 import type { Command, PresenceCommand, Submission } from "./commands.ts";
 import type { Transform } from "./decide/review.ts";
@@ -48,6 +49,8 @@ export interface Parts {
   readonly transform?: Transform;
   /** What events cause outside. */
   readonly effects?: Effects | undefined;
+  /** Whether segments of the log are sealed, where the model asks for it. */
+  readonly seals?: boolean | undefined;
   /** How a state is folded from its log. */
   readonly folding?: Folding | undefined;
   /** Called each time when what is in memory was loaded from the storage. */
@@ -65,6 +68,8 @@ export class Partition {
   /** What commits have caused outside. */
   readonly deliveries: Deliveries;
   readonly deadLetters: DeadLetters;
+  /** Signed heads of the log, and proofs of its events. */
+  readonly audit: Audit;
   readonly #environment: Environment;
   readonly #memory: Memory;
   readonly #limiter: Limiter;
@@ -78,9 +83,17 @@ export class Partition {
     name: PartitionName,
     model: AnyModel,
     ports: Ports,
-    { jobs = [], transform = unchanged, effects, folding = standardFolding, loaded = () => {} }: Parts = {},
+    {
+      jobs = [],
+      transform = unchanged,
+      effects,
+      seals = false,
+      folding = standardFolding,
+      loaded = () => {},
+    }: Parts = {},
   ) {
-    const environment = { name, model, effects, ports, authors: new Authors(model, ports) };
+    const authors = new Authors(model, ports);
+    const environment = { name, model, effects, seals: seals && model.audit === true, ports, authors };
     const memory = new Memory(environment, folding, ({ head }) => {
       fanOut.loaded(head.eventId);
       loaded();
@@ -100,6 +113,7 @@ export class Partition {
       this.submit(author, clientId, submission, now),
     );
     this.deadLetters = new DeadLetters(environment, memory);
+    this.audit = new Audit(environment, memory);
     this.#jobs = new JobRunner(environment, memory, fanOut, jobs);
     this.#timers = new TimerRunner(environment, memory, this.#windows);
   }

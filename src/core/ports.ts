@@ -27,8 +27,8 @@ interface Random {
 export interface Ports {
   storage: Storage;
   random: Random;
-  /** SHA-256 of the UTF-8 bytes of `text`. */
-  sha256(text: string): Uint8Array;
+  /** SHA-256 of bytes, or of the UTF-8 bytes of a text. */
+  sha256(bytes: Uint8Array | string): Uint8Array;
   /** HMAC-SHA-256 of the UTF-8 bytes of `text`, under those of `key`. */
   hmac(key: string, text: string): Uint8Array;
   log: Logger;

@@ -15,6 +15,7 @@ import { endpointRoutes } from "./routes/endpoints.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { pollRoutes } from "./routes/poll.ts";
+import { proofRoutes } from "./routes/proofs.ts";
 import { problemRoutes } from "./routes/problems.ts";
 import { socketRoutes } from "./routes/socket.ts";
 import { stateRoutes } from "./routes/state.ts";
@@ -48,6 +49,7 @@ export function edge(application: Application): Edge {
   eventRoutes(app, guards);
   stateRoutes(app, guards);
   usageRoutes(app, guards);
+  proofRoutes(app, guards);
   socketRoutes(app, guards);
   streamRoutes(app, guards);
   pollRoutes(app, guards);

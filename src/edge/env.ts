@@ -1,4 +1,5 @@
 import type { Context, Hono, MiddlewareHandler } from "hono";
+import type { AuditSettings } from "../identity/audit-keys.ts";
 import type { IdentitySettings } from "../identity/settings.ts";
 import type { DurableObject } from "cloudflare:workers";
 import type { WebhookSettings } from "../courier/secrets.ts";
@@ -27,7 +28,7 @@ export interface TenantAccess {
 }
 
 /** The bindings and settings of the Worker. */
-interface Env extends IdentitySettings, WebhookSettings {
+interface Env extends IdentitySettings, WebhookSettings, AuditSettings {
   /** Set to anything: every request is refused (`draining.ts`). */
   PARTITA_DRAINING?: string;
   /** The key that signs submissions over HTTP (`signature.ts`). Absent: no signature is required. */

@@ -177,6 +177,11 @@ export interface ModelDefinition<S extends object, Payloads extends Record<strin
   invariants?: { readonly [name: string]: (state: DeepReadonly<S>) => boolean };
   /** What events say of their authors; absent: the client id, and no author. A change of it needs a new `version`. */
   authors?: AuthorsShown;
+  /**
+   * Whether the server proves what is in the log: it signs the root of a Merkle tree over each 1,024 events, if the
+   * deployment has a key. What `authors` shows is a part of it: a change of `authors` ends the proofs of earlier events.
+   */
+  audit?: boolean;
   /** The drafts that effects of other partitions may submit; absent: none. Their principal is `partition:<name>`. */
   accepts?: readonly Accepted[];
   /**

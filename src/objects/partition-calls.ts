@@ -83,6 +83,14 @@ export interface DeadLetterCall {
   context: RequestContext;
 }
 
+/** A proof that an event is in the log. */
+export interface AuditProofCall {
+  eventId: number;
+  /** By the signed head of this many events; absent: the newest. */
+  size?: number | undefined;
+  context: RequestContext;
+}
+
 /** The remote methods of a partition's object. */
 export interface PartitionRpc extends PartitionRpcBefore {
   fetch(request: Request): Promise<Response>;
@@ -97,6 +105,8 @@ export interface PartitionRpc extends PartitionRpcBefore {
   readDeadLetterWith(asked: Named<DeadLetterCall>): Promise<HttpAnswer>;
   replayDeadLetterWith(asked: Named<DeadLetterCall>): Promise<HttpAnswer>;
   discardDeadLetterWith(asked: Named<DeadLetterCall>): Promise<HttpAnswer>;
+  readAuditHead(asked: Named<RequestContext>): Promise<HttpAnswer>;
+  readAuditProofWith(asked: Named<AuditProofCall>): Promise<HttpAnswer>;
   readUsage(asked: Named<RequestContext>): Promise<HttpAnswer>;
   ready(asked: Named<RequestContext>): Promise<HttpAnswer>;
   /** Applies changes. Returns whether it stays subscribed. */
@@ -199,6 +209,10 @@ export function partitionCalls(stub: PartitionRpc) {
     replayDeadLetter: (asked: DeadLetterCall): Promise<HttpAnswer> => stub.replayDeadLetterWith(named(asked)),
 
     discardDeadLetter: (asked: DeadLetterCall): Promise<HttpAnswer> => stub.discardDeadLetterWith(named(asked)),
+
+    readAuditHead: (asked: RequestContext): Promise<HttpAnswer> => stub.readAuditHead(named(asked)),
+
+    readAuditProof: (asked: AuditProofCall): Promise<HttpAnswer> => stub.readAuditProofWith(named(asked)),
 
     readUsage: (asked: RequestContext): Promise<HttpAnswer> => stub.readUsage(named(asked)),
 

@@ -1,4 +1,5 @@
 import { waitUntil } from "cloudflare:workers";
+import { auditKeysOf, type AuditSettings } from "../identity/audit-keys.ts";
 import { keysTagReader } from "../identity/keys-tag.ts";
 import type { IdentitySettings } from "../identity/settings.ts";
 import { verifierOf } from "../identity/verifier-of.ts";
@@ -11,12 +12,21 @@ import { DurableSqlDriver } from "../storage/durable.ts";
 import { migrations } from "../storage/partition/migrations.ts";
 import { PartitionStorage } from "../storage/partition/storage.ts";
 
+/** Signs heads of the log; undefined: the deployment has no key that can. */
+export function headSigner(settings: AuditSettings): ShellPorts["signHead"] {
+  const keys = auditKeysOf(settings);
+  if (typeof keys !== "string") return keys.sign;
+  log("warn", "the log is not sealed for audits", { reason: keys });
+  return undefined;
+}
+
 /** The ports of a shell on a Durable Object. `tenant`: the tenant's object; undefined in open development mode. */
 export function durablePorts(
   ctx: DurableObjectState,
   settings: IdentitySettings,
   tenant: TenantApi | undefined,
   effects: EffectPorts,
+  signHead: ShellPorts["signHead"],
 ): ShellPorts {
   const keys = keysTagReader(settings);
   return {
@@ -46,6 +56,7 @@ export function durablePorts(
     armAlarm: (at) => ctx.storage.setAlarm(at),
     tenant,
     effects,
+    signHead,
     keys: () => (tenant ? keys() : undefined),
     async verify(token, now) {
       const verifier = verifierOf(settings, waitUntil);

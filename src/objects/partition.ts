@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Delivered, PartitionName } from "../core/index.ts";
+import type { AuditSettings } from "../identity/audit-keys.ts";
 import type { IdentitySettings } from "../identity/settings.ts";
 import { modelOf } from "../models/canary/index.ts";
 import { stubOf } from "../platform/placement.ts";
@@ -25,6 +26,7 @@ import type { Application } from "./application.ts";
 import { named } from "./calls.ts";
 import { nameOf } from "./object-name.ts";
 import type {
+  AuditProofCall,
   DeadLetterCall,
   DeliverCall,
   ListDeadLettersCall,
@@ -37,11 +39,11 @@ import type {
   SubmitCall,
 } from "./partition-calls.ts";
 import { effectPorts } from "./effect-ports.ts";
-import { durablePorts } from "./partition-ports.ts";
+import { durablePorts, headSigner } from "./partition-ports.ts";
 import { answerClose, socketCarrier } from "./sockets.ts";
 import { tenantApiOf, tenantCalls, type TenantRpc } from "./tenant-calls.ts";
 
-interface PartitionEnv extends IdentitySettings {
+interface PartitionEnv extends IdentitySettings, AuditSettings {
   PARTITIONS: DurableObjectNamespace<DurableObject & PartitionRpc>;
   TENANTS: DurableObjectNamespace<DurableObject & TenantRpc>;
 }
@@ -76,6 +78,7 @@ export function partitionObject({ models, effects: allEffects, roles, limits, pl
         env,
         env.PARTITA_IDENTITY === "open" ? undefined : tenantApiOf(freshTenant),
         effectPorts(env, name, models, placementOf),
+        model.audit ? headSigner(env) : undefined,
       );
       this.#shell = new PartitionShell({ name, model, effects, roles, limits }, ports);
       ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(heartbeatFrame, heartbeatFrame));
@@ -176,6 +179,14 @@ export function partitionObject({ models, effects: allEffects, roles, limits, pl
 
     discardDeadLetterWith({ effectId, context }: Named<DeadLetterCall>): Promise<HttpAnswer> {
       return this.#shell.discardDeadLetter(effectId, context);
+    }
+
+    readAuditHead(context: RequestContext): Promise<HttpAnswer> {
+      return this.#shell.readAuditHead(context);
+    }
+
+    readAuditProofWith({ eventId, size, context }: Named<AuditProofCall>): Promise<HttpAnswer> {
+      return this.#shell.readAuditProof(eventId, size, context);
     }
 
     readUsage(context: RequestContext): Promise<HttpAnswer> {

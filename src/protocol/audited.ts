@@ -19,7 +19,7 @@ export interface AuditedEvent {
   readonly payload: JsonObject | string;
 }
 
-/** What a signed head says of a log (PROTOCOL 7.1). */
+/** What a signed head says of a log (PROTOCOL 15.3). */
 export interface AuditHead {
   readonly tenant: string;
   readonly partition: string;

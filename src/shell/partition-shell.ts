@@ -15,6 +15,7 @@ import {
   rebuildJob,
   redeliverJob,
   Refusal,
+  sealJob,
   type Session,
   snapshotJob,
   type Steps,
@@ -66,6 +67,7 @@ import { HeldFrames } from "./held-frames.ts";
 import { OutstandingSums } from "./outstanding.ts";
 import type { ShellPorts } from "./ports.ts";
 import { rebuild } from "./rebuild.ts";
+import { sealSegment } from "./seal.ts";
 import { writeSnapshot } from "./snapshot-writer.ts";
 import { Reads } from "./reads.ts";
 import { StateReaders } from "./state-readers.ts";
@@ -155,6 +157,7 @@ export class PartitionShell {
       rebuildJob(() =>
         rebuild(this.#partition, ports, this.#turns, settings.folding?.slicesMax, settings.snapshotChunkUnits),
       ),
+      sealJob(() => sealSegment(this.#partition, ports, this.#turns, ports.signHead!)),
       sweepSockets((at) => this.#endIdle(at)),
     ];
     const corePorts = {
@@ -170,6 +173,7 @@ export class PartitionShell {
     const partition = new Partition(name, model, corePorts, {
       jobs,
       effects: settings.effects,
+      seals: ports.signHead !== undefined,
       folding: settings.folding,
       loaded: () => this.#link?.resume(),
     });
@@ -474,6 +478,22 @@ export class PartitionShell {
     });
   }
 
+  /** Reads the newest signed head of the log. */
+  readAuditHead(context: RequestContext): Promise<HttpAnswer> {
+    const { audit } = this.#partition;
+    return this.#answerRead(context, (now) =>
+      inOneStep(headCost, () => unmetered(answerJson({ head: audit.head(now) }))),
+    );
+  }
+
+  /** Reads the proof of an event, by the newest signed head or by that of `size` events. */
+  readAuditProof(eventId: number, size: number | undefined, context: RequestContext): Promise<HttpAnswer> {
+    const { audit } = this.#partition;
+    return this.#answerRead(context, (now) =>
+      inOneStep(proofCost, () => ({ answer: answerJson(audit.proof(eventId, size, now)), bytes: proofBytes })),
+    );
+  }
+
   /** Reads how full is what has a bound. */
   readUsage(context: RequestContext): Promise<HttpAnswer> {
     return this.#answer(context, (now) => {
@@ -726,6 +746,20 @@ export class PartitionShell {
 interface MeteredAnswer<Body extends AnswerBody = string> {
   answer: HttpAnswer<Body> | HttpAnswer;
   bytes: number;
+}
+
+/** What a signed head costs a turn, in the units of `State.work`: a row is read. */
+const headCost = 16;
+/** And a proof: the leaves of its segment are read, and the 1,023 nodes over them computed, which takes a millisecond. */
+const proofCost = 2_048;
+/** What its reader pays for it: as for the page of the log with about the same cost. */
+const proofBytes = 64 * 1_024;
+
+/** A read that is one step. */
+function* inOneStep<T>(work: number, read: () => T): Steps<T> {
+  const given = read();
+  yield work;
+  return given;
 }
 
 const unmetered = (answer: HttpAnswer): MeteredAnswer => ({ answer, bytes: 0 });

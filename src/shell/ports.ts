@@ -2,7 +2,7 @@ import type { Delivered, Logger } from "../core/index.ts";
 import type { Subject } from "../identity/verify.ts";
 import type { CourierRow } from "../platform/courier-api.ts";
 import type { QueueMessage, SubmittedEffect, TenantApi } from "../platform/rpc.ts";
-import type { Failure } from "../protocol/index.ts";
+import type { AuditHead, Failure } from "../protocol/index.ts";
 import type { Storage } from "../storage/port.ts";
 import type { StreamBody } from "./event-sink.ts";
 
@@ -58,6 +58,8 @@ export interface ShellPorts {
   keys(): string | undefined;
   /** Verifies a token. Returns its subject, or why it is refused. */
   verify(token: string, now: number): Promise<Subject | Failure>;
+  /** Signs a head of the log, as a compact JWS; absent: there is no key, and none is made. */
+  readonly signHead?: ((head: AuditHead) => Promise<string>) | undefined;
   /** Opens the body of a response that is written piece by piece. */
   openBody(): StreamBody;
 }

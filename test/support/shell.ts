@@ -39,6 +39,8 @@ interface Options {
   /** What events cause outside, and where that goes. */
   effects?: Effects;
   effectPorts?: Partial<EffectPorts>;
+  /** Signs heads of the log; undefined: there is no key. */
+  signHead?: ShellPorts["signHead"];
   /** The alarm that an earlier shell on the same storage has left, in milliseconds since 1970. */
   armedAt?: number | undefined;
   /** How the state is folded; undefined: as in production. */
@@ -76,6 +78,7 @@ export class TestShell {
     openBody,
     effects,
     effectPorts,
+    signHead,
     armedAt,
     folding,
     snapshotChunkUnits,
@@ -124,6 +127,7 @@ export class TestShell {
         },
         tenant,
         effects: { submit: nowhere, enqueue: nowhere, webhooks: nowhere, ...effectPorts },
+        signHead,
         keys,
         verify: verify ?? (async () => ({ code: "unauthenticated", detail: "There are no tokens here." })),
         openBody: () => {

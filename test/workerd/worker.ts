@@ -2,11 +2,12 @@ import { createAuthority } from "../../src/index.ts";
 import type { QueueMessage } from "../../src/platform/rpc.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import { gossip, gossipEffects } from "../simulation/effects/model.ts";
+import { ledger } from "../../src/models/ledger/index.ts";
 import { counter } from "./models.ts";
 import { mail, mailEffects, queued } from "./queue.ts";
 
 const authority = createAuthority({
-  models: { "counter-*": counter, "node-*": gossip, "mail-*": mail, "*": insieme },
+  models: { "counter-*": counter, "node-*": gossip, "mail-*": mail, "book-*": ledger, "*": insieme },
   effects: [gossipEffects, mailEffects],
 });
 

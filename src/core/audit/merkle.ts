@@ -1,7 +1,7 @@
 import { segmentEvents } from "../../protocol/index.ts";
 
 /** Bytes of a SHA-256. */
-const hashBytes = 32;
+export const hashBytes = 32;
 
 /** SHA-256 of bytes, or of the UTF-8 bytes of a text. */
 type Hash = (bytes: Uint8Array | string) => Uint8Array;

@@ -2,7 +2,7 @@ import { DueHeap } from "./due-heap.ts";
 import type { JobKind, JobRow, StorageWrites } from "../../storage/port.ts";
 
 /** The kinds that follow from what is stored elsewhere: they have no row, and are due again after each load. */
-const derivedKinds: ReadonlySet<JobKind> = new Set(["rebuild", "deliver"]);
+const derivedKinds: ReadonlySet<JobKind> = new Set(["rebuild", "deliver", "seal"]);
 
 /** The jobs of a partition, as the table `jobs` has them: the only writer of that table. */
 export class Schedule {

@@ -137,12 +137,13 @@ export class Windows {
   }
 
   #context(live: Live, window: Window, now: number): WindowContext {
-    const { name, model, effects, ports, authors } = this.#environment;
+    const { name, model, effects, seals, ports, authors } = this.#environment;
     const { fanOut, presence, limiter, transform } = this.#tools;
     return {
       name,
       model,
       effects,
+      seals,
       ports,
       authors,
       live,

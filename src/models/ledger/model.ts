@@ -59,6 +59,7 @@ export const ledger = defineModel({
   name: "ledger",
   version: 1,
   authors: "shown",
+  audit: true,
   initialState: (): Ledger => ({
     accounts: {},
     holds: {},

@@ -1,5 +1,32 @@
 import { type AuditedEvent, type AuditHead, leafText } from "../../protocol/index.ts";
 
+// Browsers, Node and Workers have these. The models' program is compiled without a platform.
+declare const TextEncoder: new () => { encode(text: string): Uint8Array };
+declare const TextDecoder: new () => { decode(bytes: Uint8Array): string };
+declare const atob: (base64: string) => string;
+declare const crypto: {
+  readonly subtle: {
+    digest(algorithm: "SHA-256", bytes: Uint8Array): Promise<ArrayBuffer>;
+    importKey(
+      format: "jwk",
+      key: object,
+      algorithm: object,
+      extractable: false,
+      uses: readonly ["verify"],
+    ): Promise<object>;
+    verify(algorithm: object, key: object, signature: Uint8Array, signed: Uint8Array): Promise<boolean>;
+  };
+};
+
+/** A public key that signs heads, as a JSON Web Key: what the server publishes (`GET /v1/audit-keys`). */
+export interface AuditKey {
+  readonly kid: string;
+  readonly kty: string;
+  readonly crv: string;
+  readonly x: string;
+  readonly y?: string | undefined;
+}
+
 /** An event, and the audit path that the server gives for it (`GET …/proofs/{eventId}`). */
 export interface Entry {
   event: AuditedEvent;
@@ -38,12 +65,12 @@ const typeOfHead = "partita-audit-head";
  * and `logId`: what the head must be of.
  *
  * @param signedHead A head as the server hands it out: a compact JWS.
- * @param keys The public keys that may have signed it, as JSON Web Keys with a `kid`.
+ * @param keys The public keys that may have signed it.
  */
 export async function checkEntry(
   { event, path }: Entry,
   signedHead: string,
-  keys: readonly (JsonWebKey & { kid?: string })[],
+  keys: readonly AuditKey[],
   expected: Partial<Pick<AuditHead, "tenant" | "partition" | "logId">> = {},
 ): Promise<ProofResult> {
   const head = await verifiedHead(signedHead, keys);
@@ -60,10 +87,7 @@ export async function checkEntry(
   return root === head.root ? { proven: true, head } : { proven: false, fault: "not_in_log", head };
 }
 
-async function verifiedHead(
-  signedHead: string,
-  keys: readonly (JsonWebKey & { kid?: string })[],
-): Promise<AuditHead | ProofFault> {
+async function verifiedHead(signedHead: string, keys: readonly AuditKey[]): Promise<AuditHead | ProofFault> {
   const [protectedPart = "", payloadPart = "", signaturePart = "", ...rest] = signedHead.split(".");
   try {
     const { alg, kid, typ } = jsonOf(protectedPart) as Record<string, unknown>;
@@ -72,7 +96,7 @@ async function verifiedHead(
     const key = keys.find((known) => known.kid === kid);
     if (!key) return "unknown_key";
     const { kty, crv, x, y } = key;
-    const bare = { kty, crv, x, ...(y === undefined ? {} : { y }) } as JsonWebKey;
+    const bare = { kty, crv, x, ...(y === undefined ? {} : { y }) };
     const imported = await crypto.subtle.importKey("jwk", bare, algorithm.key, false, ["verify"]);
     const signed = new TextEncoder().encode(`${protectedPart}.${payloadPart}`);
     const isRight = await crypto.subtle.verify(algorithm.verify, imported, bytesOf(signaturePart), signed);
@@ -110,7 +134,7 @@ async function nodeHash(left: string, right: string): Promise<string> {
   return hexOf(await sha256(bytes));
 }
 
-async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+async function sha256(bytes: Uint8Array): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
 }
 
@@ -118,9 +142,9 @@ function hexOf(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-function bytesOf(base64url: string): Uint8Array<ArrayBuffer> {
+function bytesOf(base64url: string): Uint8Array {
   const text = atob(base64url.replaceAll("-", "+").replaceAll("_", "/"));
-  return Uint8Array.from(text, (unit) => unit.charCodeAt(0));
+  return Uint8Array.from({ length: text.length }, (_, at) => text.charCodeAt(at));
 }
 
 function jsonOf(base64url: string): unknown {
