@@ -5,6 +5,7 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { auditKeys } from "../workerd/audit-keys.ts";
 import { type FuzzRequest, requestsOf } from "../support/openapi-requests.ts";
 import { TestServer } from "../support/server.ts";
 
@@ -33,6 +34,7 @@ beforeAll(async () => {
       PARTITA_IDENTITY: "open",
       PARTITA_WEBHOOK_LOOPBACK: "on",
       PARTITA_WEBHOOK_KEY: Buffer.alloc(32, 7).toString("base64"),
+      PARTITA_AUDIT_KEYS: auditKeys,
     },
   });
   await server.start();
