@@ -163,6 +163,8 @@ describe.each(["ES256", "EdDSA"])("a check of an entry by a head of %s", (alg) =
     const { event } = log.entry(0);
     expect(await checkEntry({ event, path: log.path(0).slice(1) }, head, keys)).toMatchObject({ fault: "not_in_log" });
     expect(await checkEntry(log.entry(0, 5), head, keys)).toMatchObject({ fault: "not_in_log" });
+    const larger = await sign({ ...log.head(1), size: 2 * segmentEvents });
+    expect(await checkEntry(log.entry(0, 1), larger, keys)).toMatchObject({ fault: "not_in_log" });
     expect(await checkEntry(log.entry(7 * 1_024 - 1), await sign(log.head(6)), keys)).toMatchObject({
       fault: "not_covered",
     });
