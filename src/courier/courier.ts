@@ -172,13 +172,18 @@ export class Courier {
     return rows.length;
   }
 
-  /** Deletes rows, because the endpoint was removed; a bounded number. */
-  clear(now: number): void {
-    const ids = this.#storage.deliveries.any(courierBounds.stepRowsMax);
+  /**
+   * Deletes rows that were accepted before `before`, because they are for an endpoint that was removed; a bounded number.
+   * Returns how many.
+   */
+  clear(before: number, now: number): number {
+    const ids = this.#storage.deliveries.idsBefore(before, courierBounds.stepRowsMax);
+    if (ids.length === 0) return 0;
     this.#write(now, (writes) => {
       for (const id of ids) writes.deliveries.remove(id);
     });
     this.#count();
+    return ids.length;
   }
 
   /** The endpoint is disabled, paused, or removed: when it begins again, nothing is held against it. */

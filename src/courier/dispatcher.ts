@@ -31,6 +31,8 @@ export class Dispatcher {
   readonly #running = new Map<string, Promise<void>>();
   #endpoint: { value: Endpoint | undefined; askedAt: number } | undefined;
   #asking: Promise<void> | undefined;
+  /** When the endpoint was made before which nothing is stored, in milliseconds since 1970. */
+  #clearedBefore: number | undefined;
   /** When the alarm comes; undefined: it is not known. */
   #armedAt: number | undefined;
 
@@ -119,7 +121,10 @@ export class Dispatcher {
     if (endpoint === undefined || !maySend(endpoint)) courier.reset(now);
     if (courier.isEmpty) return;
     if (endpoint === undefined) {
-      courier.clear(now);
+      courier.clear(Number.MAX_SAFE_INTEGER, now);
+    } else if (!this.#isCleared(endpoint, now)) {
+      await this.#arm(now);
+      return;
     } else if (endpoint.state === "disabled") {
       const died = courier.bury(endpoint.reason ?? "The endpoint is disabled.", now);
       if (died > 0) log("warn", "effects became dead letters", { died, reason: endpoint.reason });
@@ -133,6 +138,14 @@ export class Dispatcher {
     }
     const next = this.#nextAt(now);
     if (next !== undefined) await this.#arm(next);
+  }
+
+  /** Whether nothing is stored that was for an endpoint of the same name, which was removed before this one was made. */
+  #isCleared({ createdAt }: Endpoint, now: number): boolean {
+    if (this.#clearedBefore === createdAt) return true;
+    if (this.#ports.courier.clear(createdAt, now) === courierBounds.stepRowsMax) return false;
+    this.#clearedBefore = createdAt;
+    return true;
   }
 
   /** When there is something to do next; undefined: nothing is stored. */

@@ -133,7 +133,13 @@ export function courierObject(placementOf: PlacementOf) {
     }
 
     override async alarm(): Promise<void> {
-      await this.#open.dispatcher.alarm();
+      try {
+        await this.#open.dispatcher.alarm();
+      } catch (error) {
+        // The platform gives up after some attempts. What waits must be sent one day.
+        log("error", "a courier failed", { tenant: this.#tenant, endpoint: this.#id, error: String(error) });
+        await this.ctx.storage.setAlarm(Date.now() + courierBounds.reopenMs);
+      }
     }
 
     async #endpoint(): Promise<Endpoint | undefined> {

@@ -297,6 +297,24 @@ describe("the courier of an endpoint", () => {
     expect(receiver.ids).not.toContain("aa:3:0");
   });
 
+  it("[LC-1] with a storage that cannot be opened, its alarm is not lost", async () => {
+    const { id } = await active();
+    await ask(`/${id}`, "PUT", { url: address, paused: true });
+    await accept(id, [row(1)]);
+    const storageOf = (run: (storage: DurableObjectStorage) => unknown) =>
+      runInDurableObject(courierOf(id), (_, { storage }) => run(storage));
+    await storageOf(({ sql }) =>
+      sql.exec("INSERT INTO schema_migrations (number, sha256, applied_at) VALUES (99, x'00', 0)"),
+    );
+    await evictDurableObject(courierOf(id));
+    await storageOf((storage) => storage.setAlarm(Date.now() + 3_600_000));
+    await runDurableObjectAlarm(courierOf(id));
+    expect(await storageOf((storage) => storage.getAlarm())).toEqual(expect.any(Number));
+    await storageOf(({ sql }) => sql.exec("DELETE FROM schema_migrations WHERE number = 99"));
+    await evictDurableObject(courierOf(id));
+    expect((await courierOf(id).statusWith()).waiting).toBe(1);
+  });
+
   it("[LC-11] waits while the tenant has stopped its effects", async () => {
     const { id, receiver } = await active();
     const limit = (body: object) =>

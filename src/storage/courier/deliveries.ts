@@ -50,8 +50,8 @@ export interface DeliveryReads {
   acceptedBefore(before: number, limit: number): DeliverySummary[];
   /** The dead letters after number `after`, in order. */
   dead(after: number, limit: number): DeliverySummary[];
-  /** The ids of any rows. */
-  any(limit: number): string[];
+  /** The ids of rows that were accepted before `before`, dead letters included, in no order. */
+  idsBefore(before: number, limit: number): string[];
 }
 
 export interface DeliveryWrites {
@@ -119,9 +119,9 @@ export class DeliveriesTable implements DeliveryReads, DeliveryWrites {
     return this.#summaries("died_at IS NOT NULL AND seq > ? ORDER BY seq LIMIT ?", after, limit);
   }
 
-  any(limit: number): string[] {
+  idsBefore(before: number, limit: number): string[] {
     return this.#database
-      .read("SELECT effect_id FROM deliveries LIMIT ?", limit)
+      .read("SELECT effect_id FROM deliveries WHERE accepted_at < ? LIMIT ?", before, limit)
       .map((row) => row["effect_id"] as string);
   }
 

@@ -233,4 +233,22 @@ describe("a dispatcher", () => {
     expect(world.sent.length).toBeGreaterThan(1);
     expect(world.sent.length).toBeLessThan(30);
   });
+
+  it("[TX-13] [AU-11] what was for an endpoint that was removed is never sent to another one of its name", async () => {
+    const world = new World();
+    const active = world.endpoint!;
+    world.endpoint = { ...active, paused: true };
+    const count = courierBounds.stepRowsMax + 100;
+    for (let n = 1; n <= count; n += 100) {
+      await world.dispatcher.accept(Array.from({ length: 100 }, (_, at) => row(n + at)));
+    }
+    await world.settle();
+    // Removed and made again at another address, and activated: the notifications of it were lost.
+    world.now += 60_000;
+    world.endpoint = { ...active, url: "https://other.example.com/", createdAt: world.now };
+    await world.dispatcher.accept([row(9_999)]);
+    await world.settle(world.now + 60_000);
+    expect(world.sent).toEqual(["aa:9999:0"]);
+    expect(world.courier.isEmpty).toBe(true);
+  });
 });
