@@ -61,6 +61,10 @@ it("[MD-9] a ledger seals its log by an alarm, and a reader checks its entries b
   for (const path of ["0", "-1", "1.5", "x", "9".repeat(16), `1?size=x`]) {
     expect(await ask(`${at}/${path}`)).toMatchObject({ status: 400, code: "bad_request" });
   }
+  for (const path of ["head", "1"]) {
+    const answer = await ask(`${at}/${path}`, { headers: { "partita-client-id": "not one id" } });
+    expect(answer).toMatchObject({ status: 400, code: "bad_request" });
+  }
   const rows = await runInDurableObject(env.PARTITIONS.getByName(`default/${book}`), (_, { storage }) =>
     storage.sql.exec("SELECT segment, length(nodes) AS nodes, length(leaves) AS leaves FROM audit_segments").toArray(),
   );

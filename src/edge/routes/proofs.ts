@@ -50,8 +50,10 @@ export function proofRoutes(app: Edge, { requireRead }: Guards): void {
       },
     }),
     requireRead,
-    async (c) =>
-      responseOf(await callObject(c.get("partitionAccess").stub, (object) => object.readAuditHead(asking(c)))),
+    async (c) => {
+      const context = asking(c);
+      return responseOf(await callObject(c.get("partitionAccess").stub, (object) => object.readAuditHead(context)));
+    },
   );
 
   app.get(
@@ -77,12 +79,8 @@ export function proofRoutes(app: Edge, { requireRead }: Guards): void {
     query({ size: z.optional(wholeNumber("By the signed head of this many events; absent: the newest.", 1_024)) }),
     async (c) => {
       const { size } = c.req.valid("query");
-      const eventId = eventAt(c);
-      return responseOf(
-        await callObject(c.get("partitionAccess").stub, (object) =>
-          object.readAuditProof({ eventId, size, context: asking(c) }),
-        ),
-      );
+      const asked = { eventId: eventAt(c), size, context: asking(c) };
+      return responseOf(await callObject(c.get("partitionAccess").stub, (object) => object.readAuditProof(asked)));
     },
   );
 
