@@ -75,14 +75,14 @@ export class Deliveries {
   /** Whether there is something to deliver in another lane than these. */
   isReady(busy: ReadonlySet<string>): boolean {
     const outbox = this.#memory.live?.outbox;
-    if (outbox) for (const lane of outbox.ready()) if (!busy.has(lane.name)) return true;
+    if (outbox) for (const name of outbox.ready.keys()) if (!busy.has(name)) return true;
     return false;
   }
 
   /** The next effects to deliver in another lane than these; undefined: there are none. */
   next(busy: ReadonlySet<string>, now: number): Delivery | undefined {
     const { outbox } = this.#memory.load(now);
-    for (const lane of outbox.ready()) {
+    for (const lane of outbox.ready.values()) {
       if (busy.has(lane.name)) continue;
       const rows = this.#read(lane, now);
       outbox.moveToEnd(lane);
@@ -234,13 +234,13 @@ export class Deliveries {
     const fraction = this.#environment.ports.random.fraction();
     const dueAt = now + Math.max(retryDelayMs(lane.attempts, fraction), retryAfterMs);
     lane.attempts++;
-    lane.parked = true;
+    live.outbox.park(lane);
     live.schedule.retry(writes, { kind: "redeliver", key: lane.name, dueAt, attempts: lane.attempts });
   }
 
   /** Has a lane go on: what was sent has arrived. It can be parked, where the row that says so was loaded meanwhile. */
   #unpark(writes: StorageWrites, live: Live, lane: Lane): void {
-    lane.parked = false;
+    live.outbox.unpark(lane);
     if (live.schedule.has("redeliver", lane.name)) live.schedule.cancel(writes, "redeliver", lane.name);
   }
 

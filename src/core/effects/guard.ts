@@ -11,6 +11,6 @@ interface Guarded {
 
 /** Makes the job due that has effects delivered, where some are to be, and no other attempt is certain. It has no row: the table `outbox` says so. */
 export function guard({ outbox, schedule }: Guarded, now: number): void {
-  if (outbox.ready().next().done) schedule.derive("deliver", undefined);
+  if (outbox.ready.size === 0) schedule.derive("deliver", undefined);
   else if (!schedule.has("deliver")) schedule.derive("deliver", now + guardMs);
 }

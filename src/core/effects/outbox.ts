@@ -11,13 +11,13 @@ export interface Lane {
   readonly waiting: WaitingEffect[];
   /** Failed attempts since the last that succeeded. */
   attempts: number;
-  /** Whether the first of them failed, and all wait for the next attempt. */
-  parked: boolean;
 }
 
 /** The effects that wait, without their bodies, as the table `outbox` has them. */
 export class Outbox {
   readonly #lanes = new Map<string, Lane>();
+  /** Those that are not parked: after each frame it is asked whether there is one, and thousands can be parked. */
+  readonly #ready = new Map<string, Lane>();
   #rows = 0;
   #bytes = 0;
 
@@ -26,7 +26,9 @@ export class Outbox {
     for (const effect of reads.outbox.waiting()) this.add(effect);
     for (const { kind, key, attempts } of jobs) {
       const lane = kind === "redeliver" ? this.#lanes.get(key) : undefined;
-      if (lane) Object.assign(lane, { parked: true, attempts });
+      if (!lane) continue;
+      lane.attempts = attempts;
+      this.park(lane);
     }
   }
 
@@ -55,15 +57,24 @@ export class Outbox {
     }
   }
 
+  /** Has a lane wait for its next attempt: its first effect failed. */
+  park(lane: Lane): void {
+    this.#ready.delete(lane.name);
+  }
+
+  /** Has a lane go on, if it still has something. */
+  unpark(lane: Lane): void {
+    if (this.#lanes.get(lane.name) === lane) this.#ready.set(lane.name, lane);
+  }
+
   /** Has a lane have its next turn after all others. */
   moveToEnd(lane: Lane): void {
-    this.#lanes.delete(lane.name);
-    this.#lanes.set(lane.name, lane);
+    if (this.#ready.delete(lane.name)) this.#ready.set(lane.name, lane);
   }
 
   /** Those that have something to deliver, and are not parked. */
-  *ready(): Generator<Lane, void> {
-    for (const lane of this.#lanes.values()) if (!lane.parked) yield lane;
+  get ready(): ReadonlyMap<string, Lane> {
+    return this.#ready;
   }
 
   lane(name: string): Lane | undefined {
@@ -74,8 +85,9 @@ export class Outbox {
     const name = laneName(effect.kind, effect.destination);
     let lane = this.#lanes.get(name);
     if (!lane) {
-      lane = { name, kind: effect.kind, destination: effect.destination, waiting: [], attempts: 0, parked: false };
+      lane = { name, kind: effect.kind, destination: effect.destination, waiting: [], attempts: 0 };
       this.#lanes.set(name, lane);
+      this.#ready.set(name, lane);
     }
     // Only what is replayed is not the last.
     let at = lane.waiting.length;
@@ -92,7 +104,10 @@ export class Outbox {
     const [{ bytes }] = lane.waiting.splice(at, 1) as [WaitingEffect];
     this.#rows--;
     this.#bytes -= bytes;
-    if (lane.waiting.length === 0) this.#lanes.delete(lane.name);
+    if (lane.waiting.length === 0) {
+      this.#lanes.delete(lane.name);
+      this.#ready.delete(lane.name);
+    }
     return true;
   }
 }

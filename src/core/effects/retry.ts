@@ -20,7 +20,7 @@ export function deliverJob(paused: () => boolean): Job {
   return {
     kind: "deliver",
     run({ live, now }) {
-      const nothing = live.outbox.ready().next().done;
+      const nothing = live.outbox.ready.size === 0;
       return { next: nothing ? undefined : now + (paused() ? pausedGuardMs : guardMs) };
     },
   };
@@ -33,7 +33,7 @@ export function redeliverJob(paused: () => boolean): Job {
     run({ live, now }, key) {
       const lane = live.outbox.lane(key);
       if (!lane) return { next: undefined };
-      lane.parked = false;
+      live.outbox.unpark(lane);
       if (!paused()) return { next: now + guardMs, attempts: lane.attempts };
       // Nothing is tried, so nothing has to be stored each time: one job without a row wakes the partition for all lanes.
       guard(live, now);
