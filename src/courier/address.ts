@@ -14,6 +14,7 @@ export interface AddressRules {
  */
 const privateSuffixes = [
   "localhost",
+  "localdomain",
   "local",
   "internal",
   "intranet",
@@ -25,6 +26,7 @@ const privateSuffixes = [
   "alt",
   "onion",
   "invalid",
+  "test",
 ];
 const tooLong = `An address has at most ${courierBounds.urlLengthMax} characters, percent-encoded.`;
 const loopbackHosts = new Set(["127.0.0.1", "localhost", "[::1]"]);

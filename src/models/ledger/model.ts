@@ -51,8 +51,9 @@ const opposite = (all: readonly Readonly<Leg>[]): Leg[] =>
 /**
  * A ledger in minor units: what each transfer moves sums to zero in each currency, so all balances always do.
  *
- * The owner of an account pays from it by `transfer` and `hold`; `post`, `reverse`, `freeze` and `limit` are the
- * bookkeeper's, and their permissions are given to no one else. Events name their principals, so that the log says who
+ * The owner of an account pays from it by `transfer` and `hold`. `open`, `limit`, `post`, `reverse`, `freeze`, `unfreeze`
+ * and `close` are the bookkeeper's, and their permissions are given to no one else: who may `open` may also give the
+ * account an overdraft without a bound. Events name their principals, so that the log says who
  * did what.
  */
 export const ledger = defineModel({

@@ -71,6 +71,8 @@ describe("the addresses of endpoints", () => {
     "https://intranet/",
     "https://a.localhost/",
     "https://printer.local/",
+    "https://db.localdomain/",
+    "https://billing.test/",
     "https://metadata.google.internal/",
     "https://db.corp/",
     "https://nas.home.arpa/",
