@@ -6,7 +6,7 @@
 import { defaultLimits, type Limits } from "./protocol/index.ts";
 import { edge } from "./edge/app.ts";
 import type { Roles } from "./shell/author.ts";
-import type { Effects } from "./model/effects.ts";
+import { assertServed, type Effects } from "./model/effects.ts";
 import type { ModelRegistry } from "./model/index.ts";
 import { courierObject } from "./objects/courier.ts";
 import { partitionObject } from "./objects/partition.ts";
@@ -61,6 +61,8 @@ export interface AuthorityOptions {
  * const authority = createAuthority({ models: { "counter-*": counter, "*": insieme } });
  * export const { PartitionObject, TenantObject, CourierObject } = authority;
  * export default authority.worker;
+ *
+ * @throws TypeError where a model has several declarations of effects, or one that serves no partition has some.
  */
 export function createAuthority({
   models,
@@ -69,6 +71,7 @@ export function createAuthority({
   limits = {},
   placement = () => ({}),
 }: AuthorityOptions) {
+  assertServed(effects, Object.values(models));
   const application = { models, effects, roles, limits, placementOf: placement };
   return {
     PartitionObject: partitionObject(application),

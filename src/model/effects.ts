@@ -139,6 +139,21 @@ export function defineEffects<
   return { model, of: (type) => known.get(type) };
 }
 
+/**
+ * Effects are found by their model: where that serves no partition, as `inventory` where `{ ...inventory }` is registered,
+ * they would never happen.
+ *
+ * @throws TypeError where a model has several declarations, or serves no partition.
+ */
+export function assertServed(effects: readonly Effects[], models: readonly AnyModel[]): void {
+  const declared = new Set<AnyModel>();
+  for (const { model } of effects) {
+    if (!models.includes(model)) throw new TypeError(`effects of ${model.name}: no partition is served by this model`);
+    if (declared.has(model)) throw new TypeError(`effects of ${model.name}: they are declared twice`);
+    declared.add(model);
+  }
+}
+
 const queueName = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
 const timerKey = /^[\x21-\x7e]{1,64}$/;
 const webhookType = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;

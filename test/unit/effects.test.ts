@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import * as z from "zod/mini";
-import { defineEffects, type Effect } from "../../src/model/effects.ts";
+import { assertServed, defineEffects, type Effect } from "../../src/model/effects.ts";
 import { defineModel } from "../../src/model/index.ts";
 import { single } from "../../src/core/index.ts";
 import { bounds, type JsonObject, systemAuthor } from "../../src/protocol/index.ts";
@@ -43,6 +43,14 @@ const outbox = ({ driver }: TestPartition) =>
     .map((row) =>
       Object.assign(row, { body: JSON.parse(new TextDecoder().decode(row["body"] as Uint8Array)) as object }),
     );
+
+describe("declarations of effects", () => {
+  it("[TX-12] [MD-7] are refused where they would never happen, or where a model has several", () => {
+    expect(() => assertServed([effects], [model])).not.toThrow();
+    expect(() => assertServed([effects], [{ ...model }])).toThrow("no partition is served by this model");
+    expect(() => assertServed([effects, defineEffects(model, {})], [model])).toThrow("declared twice");
+  });
+});
 
 describe("effects of a commit", () => {
   it("[TX-12] are rows of its transaction, in their order, under ids of the event", () => {
