@@ -252,7 +252,7 @@ export const bounds = {
   effectsPerBatchMax: 256,
   /** The JSON text of an effect, in UTF-8 bytes: as much as a client may submit; a message of the platform's queues has 128 KB. */
   effectBytesMax: 64 * 1024,
-  /** Effects of a partition that wait, in number and in bytes: to load so many takes about 10 ms. With more, what would cause another one is not decided. */
+  /** Effects of a partition that wait, in number and in bytes: to load that many takes about 10 ms. With more, what would cause another one is not decided. */
   outboxRowsMax: 10_000,
   outboxBytesMax: 32 * 1024 * 1024,
   /** Effects of one delivery, in number and in bytes: a batch of the platform's queues has 100 messages and 256 KB. */
@@ -267,7 +267,7 @@ export const bounds = {
   deadLettersMax: 10_000,
   /** Dead letters of a page. Their payloads are not in it. */
   deadLettersPageMax: 100,
-  /** Timers of a partition, in number and in bytes of their payloads: to load so many takes 10 to 20 ms. What would set another one is refused. */
+  /** Timers of a partition, in number and in bytes of their payloads: to load that many takes 10 to 20 ms. What would set another one is refused. */
   timersMax: 10_000,
   timersBytesMax: 16 * 1024 * 1024,
   /** How far ahead a timer is at least, in milliseconds, so that one that sets itself again is no loop; and at most, a century: the clocks of platforms end before 2262. */

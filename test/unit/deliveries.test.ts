@@ -45,7 +45,7 @@ const told = (partition: string, text: string, more: object = {}): object => ({
 });
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** A storage in which effects wait already: of each lane so many. */
+/** A storage in which effects wait already: of each lane the same number. */
 async function filled(...lanes: { kind: string; destination: string; count: number }[]): Promise<NodeSqlDriver> {
   const driver = new NodeSqlDriver();
   const draft = { draftId: "first", event: { type: "cause", payload: { effects: [] } }, expectedEventId: undefined };

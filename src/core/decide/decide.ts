@@ -109,7 +109,7 @@ function attempt(context: WriteContext, author: Author, clientId: string, submis
       ? decideAtomic(context, author, clientId, submission)
       : decideSingle(context, author, clientId, submission);
   if (isReplay(outcome)) return outcome;
-  // Nobody has paid before for what is rejected, as whoever inserts has for what is removed; and it is undone, too.
+  // A node that is removed was paid for when it was inserted. What is rejected was not paid for, and its undo is work, too.
   const factor = live.head.eventId === headBefore ? bounds.rejectedWorkFactor : 1;
   const taken = { bytes: live.head.bytes - bytesBefore, work: (state.work - workBefore) * factor };
   window.onRollback(limiter.spend(ports.storage, writes, author, drafts, taken, now));

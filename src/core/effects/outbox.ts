@@ -40,12 +40,12 @@ export class Outbox {
     return this.#bytes;
   }
 
-  /** Whether there is no room for so many more. */
+  /** Whether there is no room for that number more. */
   isFullWith(rows: number, bytes: number): boolean {
     return this.#rows + rows > bounds.outboxRowsMax || this.#bytes + bytes > bounds.outboxBytesMax;
   }
 
-  /** Runs `body` as if so many had been removed: those that are removed when it is done. */
+  /** Runs `body` as if `rows` rows with `bytes` bytes had been removed: they are, when it is done. */
   without<T>(rows: number, bytes: number, body: () => T): T {
     this.#rows -= rows;
     this.#bytes -= bytes;

@@ -205,5 +205,5 @@ function noItem(item: string): Objection {
 /** Sums stay exact up to 2^53 − 1. */
 function objectionToTotal(onHand: number, by: number, field: string): Objection | undefined {
   if (onHand + by <= Number.MAX_SAFE_INTEGER) return undefined;
-  return { field, code: "STOCK_OVERFLOW", message: "The inventory cannot count so many units." };
+  return { field, code: "STOCK_OVERFLOW", message: "The inventory cannot count more than 2^53 − 1 units." };
 }

@@ -7,7 +7,7 @@ import { WebSocket } from "ws";
 // Tests look into answers of every kind
 type Body = any;
 
-/** What a buyer was told of its draft, in the words of both wires. */
+/** What a buyer knows of its draft, in the words of both wires. */
 export interface Verdict {
   readonly accepted: boolean;
   /** The event id of what was accepted. */
