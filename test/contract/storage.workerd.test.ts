@@ -9,6 +9,10 @@ import partition0001 from "../fixtures/schemas/partition-0001.sql";
 import partition0002 from "../fixtures/schemas/partition-0002.sql";
 import partition0003 from "../fixtures/schemas/partition-0003.sql";
 import partition0004 from "../fixtures/schemas/partition-0004.sql";
+import partition0005 from "../fixtures/schemas/partition-0005.sql";
+import partition0006 from "../fixtures/schemas/partition-0006.sql";
+import partition0007 from "../fixtures/schemas/partition-0007.sql";
+import partition0008 from "../fixtures/schemas/partition-0008.sql";
 import tenant0001 from "../fixtures/schemas/tenant-0001.sql";
 import { storageSuite } from "./storage/suite.ts";
 
@@ -16,7 +20,19 @@ let databases = 0;
 
 storageSuite("a Durable Object", {
   bytes: bytesPort,
-  schemas: { partition: [partition0001, partition0002, partition0003, partition0004], tenant: [tenant0001] },
+  schemas: {
+    partition: [
+      partition0001,
+      partition0002,
+      partition0003,
+      partition0004,
+      partition0005,
+      partition0006,
+      partition0007,
+      partition0008,
+    ],
+    tenant: [tenant0001],
+  },
   gzip: (bytes) => new Uint8Array(gzipSync(bytes)),
   migrations,
   tenantMigrations,
