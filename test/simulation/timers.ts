@@ -14,7 +14,15 @@ function timerOf(text: string, timestamp: number): Effect | undefined {
   if (Number.isNaN(number)) return undefined;
   const key = `t${number % 4}`;
   if (number % 7 === 6) return { kind: "cancel", key };
-  const draft = { kind: "schedule", key, type: "add", version: 2, payload: { by: (number % 5) - 2 } } as const;
+  // Some set or cancel the timer of the same key by their own event.
+  const own = number >= 4 && number % 3 === 0;
+  const draft = {
+    kind: "schedule",
+    key,
+    type: own ? "note" : "add",
+    version: own ? undefined : 2,
+    payload: own ? { text: `again${number - 4}` } : { by: (number % 5) - 2 },
+  } as const;
   if (number % 7 === 5) return { ...draft, cron: "*/5 * * * *", timeZone: "Europe/Berlin" };
   return { ...draft, at: timestamp + delaysMs[number % delaysMs.length]! };
 }
