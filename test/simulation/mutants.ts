@@ -77,11 +77,6 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     from: "        openHold(state, payload.hold, {",
     to: '        for (const [id, { expiresAt }] of Object.entries(state.holds)) if (expiresAt <= timestamp) closeHold(state, id, "released");\n        openHold(state, payload.hold, {',
   },
-  "[TX-11] more can be reserved than there is": {
-    file: "src/models/inventory/stock.ts",
-    from: "stock.onHand - stock.held : 0",
-    to: "stock.onHand : 0",
-  },
   "[TX-12] a timer fires early": {
     file: "src/core/timers/runner.ts",
     from: "live.timers.due(now)",
