@@ -55,6 +55,8 @@ export class Conversation {
   #heldKeys: readonly string[] = [];
   /** When it was refused. */
   #heldAt = 0;
+  /** Whether the model fails on it: then nothing is stored of it, and a commit in doubt can have decided those behind it. */
+  #heldFails = false;
   /** The last event that was made by a frame of this connection. */
   #lastMade = 0;
 
@@ -381,7 +383,7 @@ export class Conversation {
       const event = this.#ledger.event(this.#principal!, key);
       return event ? event.eventId < eventId : this.#ledger.rejection(this.#principal!, key) !== undefined;
     });
-    return eventId > headBefore && !decided;
+    return eventId > headBefore && !decided && !this.#heldFails;
   }
 
   /** Whether a rejection was made since the connection is held back, as far as is known. */
@@ -393,6 +395,7 @@ export class Conversation {
     this.#held = draftId;
     this.#heldKeys = [draftId, ...(asked.kind === "batch" ? asked.members.map((member) => member.draftId) : [])];
     this.#heldAt = at;
+    this.#heldFails = asked.frame.includes('"type":"explode"');
   }
 
   /**

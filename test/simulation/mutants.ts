@@ -72,6 +72,11 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     from: "return this.#due.due(now, limit).map(",
     to: "return this.#due.due(now, limit).flatMap((name) => [name, name]).map(",
   },
+  "[TX-16] a hold expires by the clock, in a reducer": {
+    file: "src/models/inventory/index.ts",
+    from: "        openHold(state, payload.hold, {",
+    to: '        for (const [id, { expiresAt }] of Object.entries(state.holds)) if (expiresAt <= timestamp) closeHold(state, id, "released");\n        openHold(state, payload.hold, {',
+  },
   "[TX-12] a timer fires early": {
     file: "src/core/timers/runner.ts",
     from: "live.timers.due(now)",

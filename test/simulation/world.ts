@@ -33,6 +33,9 @@ export interface Variant {
   disk?: () => Disk;
 }
 
+/** After this time a hold of the inventory has expired. */
+const dueMs = [11 * 60 * 1_000];
+
 /** What a seed makes of a run. Each run has another mixture, so that calm and storm both go deep. */
 function characterOf(random: Random) {
   const often = (most: number) => (random.chance(0.35) ? 0 : random.next() * most);
@@ -99,6 +102,7 @@ export class World {
   readonly #blocked = new Set<string>();
   /** Whether timers hold the partition's clock back. */
   readonly #clamped: boolean;
+  readonly #lateAlarms: boolean;
   readonly #readers: Reader[];
   readonly #clients: Client[];
   readonly #caller: Caller;
@@ -118,8 +122,10 @@ export class World {
     // In every fourth run what is outstanding reaches its bounds.
     lowerBounds(seed % 4 === 2, seed % 2 === 0 || foldingOf(seed) !== undefined);
     this.#clamped = seed % 4 === 2;
+    this.#lateAlarms = seed % 4 === 1;
     this.#random = new Random(seed);
     this.#character = characterOf(this.#random);
+    if (this.#lateAlarms) this.#character.storm.jump++;
     const { application, clients, batchMax, bulk, flood, deferMsMax } = this.#character;
     this.#disk = new FaultyDisk((variant.disk ?? (() => new MemoryDisk()))(), (fault) => {
       this.trace.line(`${this.#schedule.now} fault: ${fault}`);
@@ -254,7 +260,9 @@ export class World {
 
   async #step(turn: () => Promise<void>): Promise<void> {
     this.#schedule.step();
-    if (this.#host.alarmDue) {
+    // In some runs alarms come late, so that drafts overtake what they are for.
+    const late = this.#lateAlarms && !this.#calm && this.#random.chance(0.9);
+    if (this.#host.alarmDue && !late) {
       // An alarm is rare, and a fault in it rarer.
       const faulty = !this.#calm && this.#character.storm.fault > 0 && this.#random.chance(0.3);
       if (faulty) this.#disk.arm(this.#random.pick(faults), this.#random.between(0, 6), this.#random.between(1, 2));
@@ -299,7 +307,8 @@ export class World {
         if (this.#host.idle) this.#host.hibernate();
         return;
       case "jump":
-        this.#jump(random.pick([-dayMs, -1_000, -1, 1, 1_000, 11 * 60 * 1_000, 31 * dayMs]));
+        // Where alarms come late, to the times at which timers are due.
+        this.#jump(random.pick(this.#lateAlarms ? dueMs : [-dayMs, -1_000, -1, 1, 1_000, ...dueMs, 31 * dayMs]));
         return;
       case "read":
         void this.#host.readState();

@@ -130,7 +130,7 @@ export class Device {
     return this.#program !== undefined && !this.#program.closing && !this.#program.degraded && this.#program.settled;
   }
 
-  /** Another user of whom something is not sent. */
+  /** Another user, who has something that is not sent. */
   get #unsettled(): Account | undefined {
     return this.accounts.find((account) => account !== this.#account && account.storage.keys.length > 0);
   }
