@@ -1,5 +1,5 @@
 import type { CourierRow } from "../platform/courier-api.ts";
-import type { DeliveryRow, DeliverySummary } from "../storage/courier/deliveries.ts";
+import type { DeliveryRow, DeliverySummary, StoredDelivery } from "../storage/courier/deliveries.ts";
 import type { CourierStorage, CourierWrites } from "../storage/courier/storage.ts";
 import { courierBounds } from "./bounds.ts";
 import { afterAttempt, attemptsAllowed, type Breaker, breakerState, closedBreaker } from "./breaker.ts";
@@ -7,6 +7,7 @@ import { type Outcome, retryDelayMs } from "./outcome.ts";
 
 /** Why rows were moved to the dead letters that had no last attempt to say so. */
 const tooOld = "It was not delivered within a day.";
+const damaged = "What is stored of it is damaged.";
 
 /** The state of an endpoint's deliveries. */
 export interface CourierStatus {
@@ -92,14 +93,31 @@ export class Courier {
     });
   }
 
-  /** The rows to send now, besides those that are being sent. */
-  take(running: ReadonlyMap<string, unknown>, now: number): DeliveryRow[] {
+  /**
+   * The rows to send now, besides those that are being sent. Damaged ones become dead letters, so that they stop no other:
+   * `buried` is called with the id of each.
+   */
+  take(
+    running: ReadonlyMap<string, unknown>,
+    now: number,
+    buried: (effectId: string) => void = () => {},
+  ): DeliveryRow[] {
     const count = attemptsAllowed(this.#breaker, running.size, now);
     if (count === 0) return [];
-    return this.#storage.deliveries
-      .due(now, count + running.size)
-      .filter(({ effectId }) => !running.has(effectId))
-      .slice(0, count);
+    for (;;) {
+      const due = this.#storage.deliveries.due(now, count + running.size);
+      const broken = due.filter((row) => !isWhole(row));
+      if (broken.length === 0) {
+        return due
+          .filter(isWhole)
+          .filter(({ effectId }) => !running.has(effectId))
+          .slice(0, count);
+      }
+      this.#write(now, (writes) => {
+        for (const row of broken) this.#bury(writes, row, damaged, now);
+      });
+      for (const { effectId } of broken) buried(effectId);
+    }
   }
 
   /** When a row is due next, besides those that are being sent; undefined: none is. */
@@ -197,7 +215,7 @@ export class Courier {
     return this.#storage.deliveries.dead(after, limit);
   }
 
-  deadLetter(effectId: string): DeliveryRow | undefined {
+  deadLetter(effectId: string): StoredDelivery | undefined {
     const row = this.#storage.deliveries.find(effectId);
     return row?.diedAt === undefined ? undefined : row;
   }
@@ -294,6 +312,10 @@ export class Courier {
     this.#dead = dead;
     this.#lastSeq = Math.max(lastSeq, this.#lastSeq);
   }
+}
+
+function isWhole(row: StoredDelivery): row is DeliveryRow {
+  return row.payload !== undefined;
 }
 
 /** Whether it has to be stored: failures in a row that have not opened it are counted in memory only. */

@@ -132,7 +132,8 @@ export class Dispatcher {
       const { died, deleted } = courier.sweep(now);
       if (died > 0) log("warn", "effects became dead letters", { died, reason: "They are too old." });
       if (deleted > 0) log("warn", "dead letters were deleted", { deleted });
-      for (const row of courier.take(this.#running, now)) {
+      const buried = (effectId: string) => log("error", "an effect is damaged", { effectId });
+      for (const row of courier.take(this.#running, now, buried)) {
         this.#running.set(row.effectId, this.#attempt(row, endpoint));
       }
     }

@@ -12,7 +12,7 @@ import { type PlacementOf, stubOf } from "../platform/placement.ts";
 import type { Failure } from "../protocol/index.ts";
 import { migrations } from "../storage/courier/migrations.ts";
 import { CourierStorage } from "../storage/courier/storage.ts";
-import type { DeliveryRow, DeliverySummary } from "../storage/courier/deliveries.ts";
+import type { DeliverySummary } from "../storage/courier/deliveries.ts";
 import { DurableSqlDriver } from "../storage/durable.ts";
 import type { CourierRpc, CourierStatusAnswer, DeadLetter, EndpointAnswer } from "./courier-calls.ts";
 import { nameOf } from "./object-name.ts";
@@ -113,7 +113,7 @@ export function courierObject(placementOf: PlacementOf) {
 
     async deadLetterWith({ effectId }: Asked<"deadLetterWith">): Promise<DeadLetter | undefined> {
       const row = this.#open.courier.deadLetter(effectId);
-      return row && { ...letterOf(row), payload: row.payload };
+      return row && { ...letterOf(row), ...(row.payload === undefined ? {} : { payload: row.payload }) };
     }
 
     async replayWith({ effectId }: Asked<"replayWith">): Promise<number> {
@@ -188,7 +188,7 @@ function challengeIn(text: string): unknown {
   }
 }
 
-function letterOf(row: DeliverySummary | DeliveryRow): DeadLetter {
+function letterOf(row: DeliverySummary): DeadLetter {
   const { effectId, seq, partition, type, timestamp, correlationId, ordered, attempts, lastStatus, lastReason } = row;
   return {
     effectId,

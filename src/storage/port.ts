@@ -18,7 +18,14 @@ export type { BatchRow } from "./partition/batches.ts";
 export type { EventOrigin, EventRow } from "./partition/events.ts";
 export type { DeadLetterRow } from "./partition/dead-letters.ts";
 export type { JobKind, JobRow } from "./partition/jobs.ts";
-export { effectIdOf, type OutboxKey, type OutboxKind, type OutboxRow, type WaitingEffect } from "./partition/outbox.ts";
+export {
+  effectIdOf,
+  type OutboxKey,
+  type OutboxKind,
+  type OutboxRow,
+  type StoredEffect,
+  type WaitingEffect,
+} from "./partition/outbox.ts";
 export type { RejectionRow, RejectionTotals } from "./partition/rejections.ts";
 export type { Recurrence, TimerRow } from "./partition/timers.ts";
 export type { SnapshotEncoding, SnapshotRow } from "./partition/snapshots.ts";

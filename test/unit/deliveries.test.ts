@@ -345,6 +345,46 @@ describe("the delivery of effects", () => {
     expect(calls.slice(0, 8).map(({ partition }) => partition)).toEqual([...busy, "last", "busy-0"]);
   });
 
+  it.each([
+    ["its body is cut off", `body = CAST('{"type":"told"' AS BLOB)`],
+    ["its body is no text", "body = x'7b22ff227d'"],
+    ["its body is nothing", "body = CAST('null' AS BLOB)"],
+    ["its kind is none", "kind = 'sbmit'"],
+  ])("[BD-7] [TX-13] a damaged effect stops nothing that is behind it, and is kept as it is: %s", async (_, change) => {
+    const before = opened({ submit: async (__, sent) => sent.map(() => ({ kind: "later", code: "overloaded" })) });
+    const { driver } = before.room;
+    await before.cause(told("other", "a"), told("other", "b"), told("other", "c"), told("other", "d"));
+    await before.settle();
+    driver.transaction(() => driver.script(`UPDATE outbox SET ${change} WHERE n IN (0, 2)`));
+    const { room, texts, alarm, dead, waiting } = opened({ driver, now: before.room.now });
+    for (let at = 0; at < 3; at++) await alarm();
+    expect(waiting()).toBe(0);
+    expect(texts().flat()).toEqual(["b", "d"]);
+    expect(dead().map(({ reason }) => reason)).toEqual(["damaged", "damaged"]);
+    const ids = ["0000000000000001:1:0", "0000000000000001:1:2"] as const;
+    const listed = JSON.parse((await room.shell.listDeadLetters(undefined, 10, context)).body);
+    expect(listed.deadLetters).toMatchObject(ids.map((effectId) => ({ effectId, reason: "damaged" })));
+    expect(JSON.parse((await room.shell.replayDeadLetter(ids[0], context)).body).code).toBe("not_replayable");
+    expect((await room.shell.discardDeadLetter(ids[0], context)).status).toBe(204);
+    const logged = room.logged.filter(({ message }) => message === "an effect is damaged");
+    expect(logged.map(({ fields }) => fields["effectId"])).toEqual(ids);
+  });
+
+  it("[BD-7] [TX-13] an effect whose row is gone stops nothing", async () => {
+    let up = false;
+    const { room, cause, texts, settle, alarm, waiting, dead } = opened({
+      submit: async (_, sent) =>
+        sent.map((): Delivered => (up ? { kind: "delivered", eventId: 1 } : { kind: "later", code: "overloaded" })),
+    });
+    await cause(told("other", "a"), told("other", "b"));
+    await settle();
+    room.driver.transaction(() => room.driver.script("DELETE FROM outbox WHERE n = 0"));
+    up = true;
+    await alarm();
+    expect(texts().at(-1)).toEqual(["b"]);
+    expect([waiting(), dead()]).toEqual([0, []]);
+  });
+
   it("[TX-12] [LC-9] waits while the tenant has stopped its effects", async () => {
     const calls: string[] = [];
     const effectPorts: Partial<EffectPorts> = {

@@ -41,13 +41,14 @@ export class DeadLetters {
    */
   replay(id: string, now: number): void {
     const row = this.find(id, now);
-    const { reason, diedAt: _, detail: __, ...effect } = row;
+    const { reason, diedAt: _, detail: __, body, ...effect } = row;
     if (reason === "rejected") throw new Refusal(decided);
+    if (body === undefined) throw new Refusal(damaged);
     if (row.kind === "submit" && row.createdAt < now - rejectionRetentionMs) throw new Refusal(tooOld);
     const live = this.#memory.load(now);
-    const bytes = utf8Length(row.body);
+    const bytes = utf8Length(body);
     if (live.outbox.isFullWith(1, bytes)) throw new Refusal(outboxFull);
-    const queued: OutboxRow = { ...effect, queuedAt: now };
+    const queued: OutboxRow = { ...effect, body, queuedAt: now };
     this.#memory.write(now, (writes) => {
       writes.deadLetters.remove(row);
       writes.outbox.add(queued);
@@ -89,6 +90,10 @@ const decided: Failure = {
   code: "not_replayable",
   detail:
     "It was rejected, and that is final: sent again it would get the same verdict. Cause another effect by another event.",
+};
+const damaged: Failure = {
+  code: "not_replayable",
+  detail: "What is stored of it is damaged. Cause another effect by another event, and discard this one.",
 };
 const tooOld: Failure = {
   code: "not_replayable",

@@ -2,8 +2,10 @@ import { type Author, bounds, isRetryable, type JsonObject, systemAuthor, utf8Le
 import {
   type DeadLetterRow,
   effectIdOf,
+  type OutboxKey,
   type OutboxKind,
   type OutboxRow,
+  type StoredEffect,
   type StorageWrites,
 } from "../../storage/port.ts";
 import { single, type Submission } from "../commands.ts";
@@ -58,6 +60,8 @@ interface Ended {
   readonly dead: Pick<DeadLetterRow, "reason" | "detail"> | undefined;
 }
 
+const damagedDetail = JSON.stringify({ detail: "What is stored of it is damaged." });
+
 type Submit = (author: Author, clientId: string, submission: Submission, now: number) => Outcome;
 
 /** Gives out what is to be delivered, and records what became of it. */
@@ -86,9 +90,8 @@ export class Deliveries {
       if (busy.has(lane.name)) continue;
       const rows = this.#read(lane, now);
       outbox.moveToEnd(lane);
+      // None: the lane was parked, or what was damaged in it was set aside.
       if (rows.length > 0) return { lane: lane.name, kind: lane.kind, destination: lane.destination, rows };
-      // It was parked: the lanes are others now.
-      return this.next(busy, now);
     }
     return undefined;
   }
@@ -207,25 +210,61 @@ export class Deliveries {
     return { code, detail };
   }
 
-  /** The bodies of the first effects of a lane. None: the first is damaged, and the lane is parked. */
+  /** The first effects of a lane. None: it is parked, or its first effect was damaged and is a dead letter now. */
   #read(lane: Lane, now: number): OutboxRow[] {
     const rows: OutboxRow[] = [];
     let bytes = 0;
-    for (const effect of lane.waiting) {
-      if (rows.length === bounds.deliveryRowsMax || (bytes += effect.bytes) > bounds.deliveryBytesMax) break;
-      try {
-        rows.push(this.#environment.ports.storage.outbox.find(effect)!);
-      } catch (error) {
-        if (!isFault(error)) throw error;
-        if (rows.length > 0) break;
-        const { name, ports } = this.#environment;
-        ports.log("error", "an effect is damaged", { ...name, lane: lane.name, error: describe(error) });
-        const live = this.#memory.load(now);
-        this.#memory.write(now, (writes) => this.#park(writes, live, lane, bounds.effectRetryMsMax, now));
-        break;
+    try {
+      for (const effect of lane.waiting) {
+        if (rows.length === bounds.deliveryRowsMax || (bytes += effect.bytes) > bounds.deliveryBytesMax) break;
+        const row = this.#environment.ports.storage.outbox.find(effect);
+        if (row && isWhole(row)) rows.push(row);
+        else {
+          if (rows.length === 0) this.#setAside(lane, effect, row, now);
+          break;
+        }
+      }
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      if (rows.length === 0) {
+        this.#logDamage(lane, { error: describe(error) });
+        this.#parkFor(lane, now);
       }
     }
     return rows;
+  }
+
+  /**
+   * Makes the first effect of a lane a dead letter, as the bytes that are stored: read again it would be damaged again, and
+   * what is behind it must not wait for that. `row` undefined: nothing is stored of it.
+   */
+  #setAside(lane: Lane, key: OutboxKey, row: StoredEffect | undefined, now: number): void {
+    const live = this.#memory.load(now);
+    const { storage } = this.#environment.ports;
+    if (row && live.deadLetters.of(storage) >= bounds.deadLettersMax) {
+      this.#parkFor(lane, now);
+      return;
+    }
+    this.#logDamage(lane, row ? { effectId: effectIdOf(row), correlationId: row.correlationId } : { ...key });
+    this.#memory.write(now, (writes) => {
+      if (row) {
+        writes.deadLetters.addStored(key, { diedAt: now, reason: "damaged", detail: damagedDetail });
+        live.deadLetters.added();
+      }
+      writes.outbox.remove(key);
+      live.outbox.remove(lane, key);
+      guard(live, now);
+    });
+  }
+
+  #parkFor(lane: Lane, now: number): void {
+    const live = this.#memory.load(now);
+    this.#memory.write(now, (writes) => this.#park(writes, live, lane, bounds.effectRetryMsMax, now));
+  }
+
+  #logDamage(lane: Lane, about: Readonly<Record<string, unknown>>): void {
+    const { name, ports } = this.#environment;
+    ports.log("error", "an effect is damaged", { ...name, lane: lane.name, ...about });
   }
 
   /** Has a lane wait for its next attempt. */
@@ -259,4 +298,8 @@ export class Deliveries {
     }
     if (later) ports.log("warn", "effects wait for another attempt", { ...name, lane, code: later.code });
   }
+}
+
+function isWhole(row: StoredEffect): row is OutboxRow {
+  return row.body !== undefined;
 }

@@ -10,7 +10,7 @@ const letter = {
   version: z.optional(z.int()),
   timestamp,
   diedAt: timestamp,
-  reason: z.enum(["rejected", "refused", "expired", "too_many_hops", "answer_failed"]),
+  reason: z.enum(["rejected", "refused", "expired", "too_many_hops", "answer_failed", "damaged"]),
   code: z.optional(z.string().check(z.meta({ description: "Of the problem that was answered." }))),
   detail: z.optional(z.string()),
   correlationId: z.string(),
@@ -20,5 +20,8 @@ export const partitionDeadLetters = z.object({
   deadLetters: z.array(z.object(letter).check(z.meta({ ref: "PartitionDeadLetter" }))),
   next: z.optional(effectId.check(z.meta({ description: "The `after` of the next page; absent: this is the last." }))),
 });
-export const partitionDeadLetter = z.object({ ...letter, payload: z.unknown() });
+export const partitionDeadLetter = z.object({
+  ...letter,
+  payload: z.optional(z.unknown().check(z.meta({ description: "Absent: what is stored is damaged." }))),
+});
 export const partitionReplayed = z.object({ replayed: z.int() });

@@ -97,6 +97,8 @@ export const deadLetterList = z.object({
 });
 export const deadLetterAnswer = z.object({
   ...letter,
-  payload: z.unknown().check(z.meta({ description: "The `data` of the message." })),
+  payload: z.optional(
+    z.unknown().check(z.meta({ description: "The `data` of the message; absent: what is stored of it is damaged." })),
+  ),
 });
 export const replayedAnswer = z.object({ replayed: z.int() });

@@ -1,6 +1,6 @@
 import type { Database } from "../database.ts";
 import type { SqlRow } from "../driver.ts";
-import { bytesOf, textOf } from "../text.ts";
+import { bytesOf, jsonTextOf } from "../text.ts";
 
 /** An effect that is to be delivered, without its payload. Times are in milliseconds since 1970. */
 export interface DeliverySummary {
@@ -24,8 +24,14 @@ export interface DeliverySummary {
   bytes: number;
 }
 
-export interface DeliveryRow extends DeliverySummary {
-  /** JSON text. */
+/** As it is read. */
+export interface StoredDelivery extends DeliverySummary {
+  /** JSON text; undefined: it is damaged. */
+  payload: string | undefined;
+}
+
+/** As it is written, and sent. */
+export interface DeliveryRow extends StoredDelivery {
   payload: string;
 }
 
@@ -39,9 +45,9 @@ export interface DeliveryTotals {
 
 export interface DeliveryReads {
   totals(): DeliveryTotals;
-  find(effectId: string): DeliveryRow | undefined;
+  find(effectId: string): StoredDelivery | undefined;
   /** The rows that are due at `now`, earliest first. */
-  due(now: number, limit: number): DeliveryRow[];
+  due(now: number, limit: number): StoredDelivery[];
   /** The rows that are due first, and when. */
   earliest(limit: number): { effectId: string; dueAt: number }[];
   /** The first ordered row of `partition`, dead letters included. */
@@ -86,12 +92,12 @@ export class DeliveriesTable implements DeliveryReads, DeliveryWrites {
     };
   }
 
-  find(effectId: string): DeliveryRow | undefined {
+  find(effectId: string): StoredDelivery | undefined {
     const [row] = this.#database.read(`SELECT ${summary}, payload FROM deliveries WHERE effect_id = ?`, effectId);
     return row && deliveryOf(row);
   }
 
-  due(now: number, limit: number): DeliveryRow[] {
+  due(now: number, limit: number): StoredDelivery[] {
     return this.#database
       .read(
         `SELECT ${summary}, payload FROM deliveries WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at, seq LIMIT ?`,
@@ -194,6 +200,6 @@ function summaryOf(row: SqlRow): DeliverySummary {
   };
 }
 
-function deliveryOf(row: SqlRow): DeliveryRow {
-  return { ...summaryOf(row), payload: textOf(row["payload"] as Uint8Array) };
+function deliveryOf(row: SqlRow): StoredDelivery {
+  return { ...summaryOf(row), payload: jsonTextOf(row["payload"]) };
 }

@@ -1,8 +1,8 @@
 import type { Database } from "../database.ts";
-import { bytesOf, textOf } from "../text.ts";
+import { bytesOf, jsonTextOf } from "../text.ts";
 
 export interface HandedReads {
-  /** The ids of the last rows that `partition` has handed over, in order. */
+  /** The ids of the last rows that `partition` has handed over, in order; none where what is stored of them is damaged. */
   of(partition: string): string[];
 }
 
@@ -22,7 +22,8 @@ export class HandedTable implements HandedReads, HandedWrites {
 
   of(partition: string): string[] {
     const [row] = this.#database.read("SELECT effect_ids FROM handed WHERE partition = ?", partition);
-    return row ? (JSON.parse(textOf(row["effect_ids"] as Uint8Array)) as string[]) : [];
+    const ids: unknown = JSON.parse(jsonTextOf(row?.["effect_ids"]) ?? "[]");
+    return Array.isArray(ids) ? (ids as string[]) : [];
   }
 
   put(partition: string, effectIds: readonly string[], now: number): void {

@@ -1,23 +1,27 @@
 import type { Database } from "../database.ts";
 import type { SqlRow } from "../driver.ts";
 import { bytesOf, jsonTextOf } from "../text.ts";
-import { type OutboxKey, type OutboxRow, outboxRowOf, outboxValuesOf } from "./outbox.ts";
+import { type OutboxKey, type OutboxRow, outboxValuesOf, type StoredEffect, storedEffectOf } from "./outbox.ts";
 
 /**
  * Why an effect was given up. `rejected`: by the verdict of its destination. `refused`: by an answer that stays the same
  * when it is sent again. `expired`: it could not be delivered for too long. `too_many_hops`: too many effects led to it.
- * `answer_failed`: it was decided, and the event that its verdict comes back as was not accepted.
+ * `answer_failed`: it was decided, and the event that its verdict comes back as was not accepted. `damaged`: what is stored
+ * of it is not what was written.
  */
-type DeadLetterReason = "rejected" | "refused" | "expired" | "too_many_hops" | "answer_failed";
+type DeadLetterReason = "rejected" | "refused" | "expired" | "too_many_hops" | "answer_failed" | "damaged";
 
-/** An effect that was given up. */
-export interface DeadLetterRow extends OutboxRow {
+/** What is added to an effect when it is given up. */
+interface GivenUp {
   /** When, in milliseconds since 1970. */
   readonly diedAt: number;
   readonly reason: DeadLetterReason;
   /** JSON text of an object: what was answered. */
   readonly detail: string;
 }
+
+/** An effect that was given up. */
+export interface DeadLetterRow extends StoredEffect, GivenUp {}
 
 export interface DeadLetterReads {
   /** How many there are, and the bytes of their bodies. Reads each row. */
@@ -28,9 +32,13 @@ export interface DeadLetterReads {
 }
 
 export interface DeadLetterWrites {
-  add(row: DeadLetterRow): void;
+  add(row: OutboxRow & GivenUp): void;
+  /** Copies an effect from the outbox as the bytes that are stored of it, where these are damaged. */
+  addStored(key: OutboxKey, givenUp: GivenUp): void;
   remove(key: OutboxKey): void;
 }
+
+const effectColumns = "event_id, n, incarnation, kind, destination, body, correlation_id, hops, created_at, queued_at";
 
 /** The table `dead_letters` of migration 0007. */
 export class DeadLettersTable implements DeadLetterReads, DeadLetterWrites {
@@ -58,16 +66,26 @@ export class DeadLettersTable implements DeadLetterReads, DeadLetterWrites {
     return row && deadLetterOf(row);
   }
 
-  add(row: DeadLetterRow): void {
+  add(row: OutboxRow & GivenUp): void {
     this.#database.write(
-      `INSERT INTO dead_letters
-         (event_id, n, incarnation, kind, destination, body, correlation_id, hops, created_at, queued_at,
-          died_at, reason, detail)
+      `INSERT INTO dead_letters (${effectColumns}, died_at, reason, detail)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       ...outboxValuesOf(row),
       row.diedAt,
       row.reason,
       bytesOf(row.detail),
+    );
+  }
+
+  addStored({ eventId, n }: OutboxKey, { diedAt, reason, detail }: GivenUp): void {
+    this.#database.write(
+      `INSERT INTO dead_letters (${effectColumns}, died_at, reason, detail)
+       SELECT ${effectColumns}, ?, ?, ? FROM outbox WHERE event_id = ? AND n = ?`,
+      diedAt,
+      reason,
+      bytesOf(detail),
+      eventId,
+      n,
     );
   }
 
@@ -78,7 +96,7 @@ export class DeadLettersTable implements DeadLetterReads, DeadLetterWrites {
 
 function deadLetterOf(row: SqlRow): DeadLetterRow {
   return {
-    ...outboxRowOf(row),
+    ...storedEffectOf(row),
     diedAt: row["died_at"] as number,
     reason: row["reason"] as DeadLetterReason,
     detail: jsonTextOf(row["detail"]) ?? "{}",

@@ -1,6 +1,5 @@
-import { Damage } from "../damage.ts";
 import type { Database } from "../database.ts";
-import type { SqlRow } from "../driver.ts";
+import type { SqlRow, SqlValue } from "../driver.ts";
 import { bytesOf, jsonTextOf } from "../text.ts";
 
 /** The kinds of effects that leave the partition. */
@@ -22,14 +21,14 @@ export interface WaitingEffect extends OutboxKey {
   readonly bytes: number;
 }
 
-/** An effect as it is stored. */
-export interface OutboxRow extends OutboxKey {
+/** An effect as it is read. */
+export interface StoredEffect extends OutboxKey {
   /** The random id of the object's lifetime that wrote its event. */
   readonly incarnation: string;
   readonly kind: OutboxKind;
   readonly destination: string;
-  /** JSON text of an object, as its kind needs it. */
-  readonly body: string;
+  /** JSON text of an object, as its kind needs it; undefined: it is damaged. */
+  readonly body: string | undefined;
   /** Shared by all that one event has led to. */
   readonly correlationId: string;
   /** How many effects led to this one, with itself. */
@@ -40,16 +39,20 @@ export interface OutboxRow extends OutboxKey {
   readonly queuedAt: number;
 }
 
+/** An effect as it is written, and delivered. */
+export interface OutboxRow extends StoredEffect {
+  readonly body: string;
+}
+
 /** The id of an effect, which no other effect ever has: a log that is restored goes on under another incarnation. */
-export function effectIdOf({ incarnation, eventId, n }: Pick<OutboxRow, "incarnation" | "eventId" | "n">): string {
+export function effectIdOf({ incarnation, eventId, n }: Pick<StoredEffect, "incarnation" | "eventId" | "n">): string {
   return `${incarnation}:${eventId}:${n}`;
 }
 
 export interface OutboxReads {
   /** All that wait, in the order of the log. */
   waiting(): WaitingEffect[];
-  /** @throws Damage where the row is damaged. */
-  find(key: OutboxKey): OutboxRow | undefined;
+  find(key: OutboxKey): StoredEffect | undefined;
 }
 
 export interface OutboxWrites {
@@ -77,9 +80,9 @@ export class OutboxTable implements OutboxReads, OutboxWrites {
       }));
   }
 
-  find({ eventId, n }: OutboxKey): OutboxRow | undefined {
+  find({ eventId, n }: OutboxKey): StoredEffect | undefined {
     const [row] = this.#database.read("SELECT * FROM outbox WHERE event_id = ? AND n = ?", eventId, n);
-    return row && outboxRowOf(row);
+    return row && storedEffectOf(row);
   }
 
   add(row: OutboxRow): void {
@@ -112,21 +115,28 @@ export function outboxValuesOf(row: OutboxRow) {
   ];
 }
 
-/** @throws Damage where the body is no JSON text. */
-export function outboxRowOf(row: SqlRow): OutboxRow {
-  const body = jsonTextOf(row["body"]);
-  const eventId = row["event_id"] as number;
-  if (body === undefined) throw new Damage("the body of an effect is damaged", eventId);
+export function storedEffectOf(row: SqlRow): StoredEffect {
+  const kind = row["kind"] as OutboxKind;
   return {
-    eventId,
+    eventId: row["event_id"] as number,
     n: row["n"] as number,
     incarnation: row["incarnation"] as string,
-    kind: row["kind"] as OutboxKind,
+    kind,
     destination: row["destination"] as string,
-    body,
+    body: bodyOf(kind, row["body"]),
     correlationId: row["correlation_id"] as string,
     hops: row["hops"] as number,
     createdAt: row["created_at"] as number,
     queuedAt: row["queued_at"] as number,
   };
+}
+
+/** The body of an effect; undefined: it is not what effects of this kind have, so it is damaged. */
+function bodyOf(kind: OutboxKind, stored: SqlValue | undefined): string | undefined {
+  const text = jsonTextOf(stored);
+  if (text === undefined || !["submit", "webhook", "queue"].includes(kind)) return undefined;
+  const content = JSON.parse(text) as Readonly<Record<string, unknown>> | null;
+  const payload = content?.["payload"];
+  const typed = kind === "queue" || typeof content?.["type"] === "string";
+  return typed && typeof payload === "object" && payload !== null ? text : undefined;
 }

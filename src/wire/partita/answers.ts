@@ -88,7 +88,12 @@ export function answerDeadLetter(row: DeadLetterRow): HttpAnswer {
 }
 
 function deadLetterOf(row: DeadLetterRow) {
-  const { type, version, payload } = JSON.parse(row.body) as { type?: string; version?: number; payload: unknown };
+  // A damaged one has none of these.
+  const { type, version, payload } = JSON.parse(row.body ?? "{}") as {
+    type?: string;
+    version?: number;
+    payload?: unknown;
+  };
   const { code, detail } = JSON.parse(row.detail) as { code?: string; detail?: string };
   const { kind, destination, createdAt: timestamp, diedAt, reason, correlationId, hops } = row;
   const effectId = effectIdOf(row);

@@ -15,7 +15,7 @@ const effect = (eventId: number, n: number, more: Partial<OutboxRow> = {}): Outb
   queuedAt: now + 1,
   ...more,
 });
-const dead = (eventId: number, n: number): DeadLetterRow => ({
+const dead = (eventId: number, n: number): DeadLetterRow & OutboxRow => ({
   ...effect(eventId, n),
   diedAt: now + 2,
   reason: "rejected",
@@ -58,4 +58,23 @@ export function outboxSuite(fixture: StorageFixture): void {
       storage.transaction(now, (writes) => writes.deadLetters.remove({ eventId: 2, n: 1 }));
       expect(storage.deadLetters.find({ eventId: 2, n: 1 })).toBeUndefined();
     }));
+
+  it.each([
+    { title: "no JSON", row: { body: '{"type":"add"' } },
+    { title: "no object", row: { body: "null" } },
+    { title: "without a type", row: { body: '{"payload":{}}' } },
+    { title: "without a payload", row: { body: '{"type":"add","payload":7}' } },
+    { title: "of no kind", row: { kind: "sbmit" as never } },
+  ])("[BD-7] [TX-13] an effect that is damaged has no body, and becomes a dead letter as it is: $title", ({ row }) =>
+    withStorage(fixture, (storage) => {
+      const damaged = { ...effect(3, 1, row), body: undefined };
+      const givenUp = { diedAt: now + 3, reason: "damaged", detail: '{"detail":"x"}' } as const;
+      storage.transaction(now, (writes) => {
+        writes.outbox.add(effect(3, 1, row));
+        writes.deadLetters.addStored({ eventId: 3, n: 1 }, givenUp);
+      });
+      expect(storage.outbox.find({ eventId: 3, n: 1 })).toEqual(damaged);
+      expect(storage.deadLetters.find({ eventId: 3, n: 1 })).toEqual({ ...damaged, ...givenUp });
+    }),
+  );
 }

@@ -88,6 +88,31 @@ describe("a courier", () => {
     expect(courier.status(later)).toMatchObject({ waiting: 0, deadLetters: 0, bytes: 0 });
   });
 
+  it("[BD-7] [TX-13] a damaged row stops no other: it is a dead letter, and has no payload", () => {
+    const { courier, driver } = courierOn();
+    courier.accept(
+      [1, 2, 3, 4, 5, 6].map((n) => row(n)),
+      start,
+    );
+    driver.transaction(() => driver.script("UPDATE deliveries SET payload = x'7bff7d' WHERE seq <= 5"));
+    const buried: string[] = [];
+    expect(ids(courier.take(none, start, (id) => buried.push(id)))).toEqual(["aa:6:0"]);
+    expect(buried).toEqual([1, 2, 3, 4, 5].map((n) => `aa:${n}:0`));
+    expect(courier.deadLetter("aa:1:0")).toMatchObject({ payload: undefined, lastReason: expect.any(String) });
+    // Sent again, it is a dead letter again.
+    courier.replay("aa:1:0", start);
+    expect(ids(courier.take(none, start))).toEqual(["aa:6:0"]);
+    expect(courier.status(start)).toMatchObject({ waiting: 1, deadLetters: 5 });
+  });
+
+  it("[BD-7] [TX-12] takes rows of a partition whose last ids are damaged", () => {
+    const { courier, driver } = courierOn();
+    courier.accept([row(1)], start);
+    driver.transaction(() => driver.script("UPDATE handed SET effect_ids = x'5b22ff'"));
+    courier.accept([row(1), row(2)], start);
+    expect(ids(courier.take(none, start))).toEqual(["aa:1:0", "aa:2:0"]);
+  });
+
   it("[TX-13] dead letters are deleted after 30 days", () => {
     const { courier } = courierOn();
     courier.accept([row(1)], start);
