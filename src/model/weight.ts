@@ -228,8 +228,32 @@ function isIndex(key: string): boolean {
   return first >= 48 && first <= 57 && String(Number(key) >>> 0) === key;
 }
 
+/** How many kinds are kept by name, and the length of the longest such name: so it takes 64 KiB at most. */
+const kindsNamedMax = 64;
+const keptNameLengthMax = 512;
+
+/** Names of kinds that were asked for: most objects are of a few kinds, and comparing keys costs a tenth of joining them. */
+const named: ({ keys: readonly string[]; name: string } | undefined)[] = Array.from({ length: kindsNamedMax });
+
 /** The keys of an object as one text, the same for each object of its kind. A hash would not do: keys can be chosen that have the same. */
 function kindOf(keys: readonly string[]): string {
   if (keys.length === 1) return keys[0]!;
-  return keys.some((key) => key.includes("\0")) ? JSON.stringify(keys) : keys.join("\0");
+  const at = placeOf(keys);
+  const known = named[at];
+  if (known && isSame(known.keys, keys)) return known.name;
+  const name = keys.some((key) => key.includes("\0")) ? JSON.stringify(keys) : keys.join("\0");
+  if (name.length <= keptNameLengthMax) named[at] = { keys: keys.slice(), name };
+  return name;
+}
+
+function placeOf(keys: readonly string[]): number {
+  let sum = keys.length;
+  for (const key of keys) sum = (31 * sum + key.length + key.charCodeAt(0)) | 0;
+  return sum & (kindsNamedMax - 1);
+}
+
+function isSame(one: readonly string[], other: readonly string[]): boolean {
+  if (one.length !== other.length) return false;
+  for (let at = 0; at < one.length; at++) if (one[at] !== other[at]) return false;
+  return true;
 }
