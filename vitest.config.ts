@@ -13,7 +13,7 @@ export default defineConfig({
           name: "node",
           // node:sqlite is what the tests run on, and says at every start that it is new.
           execArgv: ["--disable-warning=ExperimentalWarning"],
-          include: ["test/{unit,contract,conformance,simulation}/**/*.test.ts"],
+          include: ["test/{unit,contract,conformance,simulation,insieme}/**/*.test.ts"],
           exclude: ["**/*.workerd.test.ts"],
           // Generous, because time decides nothing: the machine may be busy.
           testTimeout: 60_000,
