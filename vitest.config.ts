@@ -4,16 +4,24 @@ import { defineConfig } from "vitest/config";
 import { auditKeys } from "./test/workerd/audit-keys.ts";
 import { identitySettings } from "./test/verified/settings.ts";
 
+/** Loads .sql files as text modules, as wrangler does. */
+const sqlAsText = {
+  name: "sql-as-text",
+  enforce: "pre" as const,
+  transform: (text: string, id: string) => (id.endsWith(".sql") ? `export default ${JSON.stringify(text)}` : undefined),
+};
+
 export default defineConfig({
   test: {
     reporters: ["default", "./test/totals-reporter.ts"],
     projects: [
       {
+        plugins: [sqlAsText],
         test: {
           name: "node",
           // node:sqlite is what the tests run on, and says at every start that it is new.
           execArgv: ["--disable-warning=ExperimentalWarning"],
-          include: ["test/{unit,contract,conformance,simulation,insieme}/**/*.test.ts"],
+          include: ["test/{unit,contract,conformance,simulation,insieme,testing}/**/*.test.ts"],
           exclude: ["**/*.workerd.test.ts"],
           // Generous, because time decides nothing: the machine may be busy.
           testTimeout: 60_000,

@@ -1,9 +1,3 @@
-// wrangler and vitest load .sql files as text modules.
-declare module "*.sql" {
-  const text: string;
-  export default text;
-}
-
 // What the Worker uses of Node's library; the rest of Node's types has no place here.
 declare module "node:zlib" {
   export function gunzipSync(data: Uint8Array): Uint8Array;

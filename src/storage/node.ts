@@ -1,4 +1,4 @@
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { type SqlDriver, type SqlRow, SqlRules, type SqlValue } from "./driver.ts";
 
 /** SQLite in Node, for tests, tools and the simulator. `path` is a file, or `:memory:`. */
@@ -9,7 +9,10 @@ export class NodeSqlDriver implements SqlDriver {
   #depth = 0;
 
   constructor(path = ":memory:") {
-    this.#database = new DatabaseSync(path);
+    // Not a static import: with that, Node 20 could not load what only needs another part of `partita/testing`.
+    const sqlite = process.getBuiltinModule?.("node:sqlite");
+    if (!sqlite) throw new Error("this needs node:sqlite, which is in Node 22.13 and newer");
+    this.#database = new sqlite.DatabaseSync(path);
   }
 
   query(sql: string, ...values: SqlValue[]): SqlRow[] {

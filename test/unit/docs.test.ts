@@ -83,7 +83,11 @@ function mistakesIn(samples: readonly Sample[], files: Map<string, string>, opti
     return text === undefined ? getSourceFile(path, target, ...rest) : ts.createSourceFile(path, text, target);
   };
   const paths = samples.map(({ path }) => join(root, path));
-  const program = ts.createProgram([...paths, join(root, "src/platform.d.ts")], options, host);
+  const program = ts.createProgram(
+    [...paths, join(root, "src/platform.d.ts"), join(root, "src/sql.d.ts")],
+    options,
+    host,
+  );
   return samples.flatMap(({ page, line, before }, at) =>
     ts.getPreEmitDiagnostics(program, program.getSourceFile(paths[at]!)).map(({ file, start, messageText }) => {
       const own = file!.getLineAndCharacterOfPosition(start!).line - before;
