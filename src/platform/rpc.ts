@@ -109,6 +109,8 @@ export interface ReadOptions {
   proofs?: boolean | undefined;
   /** Its events have their authors. */
   authors?: boolean | undefined;
+  /** Its events have their correlation ids. */
+  correlations?: boolean | undefined;
 }
 
 /**

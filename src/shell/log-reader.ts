@@ -20,13 +20,21 @@ export class LogReader implements SubscriptionReader, Stream {
   readonly #opened: Opened;
   /** Whether the ids of its events have proofs. */
   readonly #proofs: boolean;
+  readonly #correlations: boolean;
   #started = false;
   #behind = false;
   #ended = false;
   #cancelPull = () => {};
 
   constructor(
-    { author, since, proof, proofs = false, authors = false }: Extract<StreamRequest, { kind: "events" }>,
+    {
+      author,
+      since,
+      proof,
+      proofs = false,
+      authors = false,
+      correlations = false,
+    }: Extract<StreamRequest, { kind: "events" }>,
     traceId: string | undefined,
     host: StreamHost,
     begun: Opened,
@@ -35,6 +43,7 @@ export class LogReader implements SubscriptionReader, Stream {
     this.#host = host;
     this.#opened = begun;
     this.#proofs = proofs;
+    this.#correlations = correlations;
     const start = since === undefined ? undefined : { eventId: since, proof };
     this.#subscription = new Subscription(author, start, creditBytes, this, traceId, () => host.pageBytes(), authors);
     this.sink = new EventSink(host, { drained: () => this.#drained(), disconnected: () => this.#end() });
@@ -57,9 +66,8 @@ export class LogReader implements SubscriptionReader, Stream {
 
   deliver(events: readonly EventRow[]): void {
     for (const row of events) {
-      this.sink.send(this.#host.dialects.last.numbered(row, this.#subscription.authors), {
-        id: this.#idOf(row.eventId, proofOf(row)),
-      });
+      const text = this.#host.dialects.last.numbered(row, this.#subscription.authors, this.#correlations);
+      this.sink.send(text, { id: this.#idOf(row.eventId, proofOf(row)) });
     }
   }
 

@@ -444,7 +444,7 @@ export class PartitionShell {
     since: number,
     limit: number | undefined,
     context: RequestContext,
-    { proof, proofs, authors = false }: ReadOptions = {},
+    { proof, proofs, authors = false, correlations }: ReadOptions = {},
   ): Promise<HttpAnswer> {
     const partition = this.#partition;
     const { partition: name } = this.#settings.name;
@@ -458,7 +458,7 @@ export class PartitionShell {
       }
       const page = yield* partition.eventsInSteps(since, limit, now, proof, authors);
       const textOf = loggedText(name, partition.authors, authors);
-      return { answer: answerEvents(page, etag, textOf, proofs), bytes: bytesOfPage(page) };
+      return { answer: answerEvents(page, etag, textOf, { proofs, correlations }), bytes: bytesOfPage(page) };
     });
   }
 

@@ -27,8 +27,8 @@ export interface Dialect {
   messages(frame: string | ArrayBuffer): readonly string[] | undefined;
   /** The frames for `replies` and then `broadcasts`. `wire`: the options that `decode` has put into the connection's `connect`. */
   frames(replies: readonly Reply[], broadcasts: readonly EventRow[], wire: Json | undefined): readonly string[];
-  /** An event with its event id, for a stream of the log. `authors`: whether it asked for them. */
-  numbered(row: EventRow, authors: boolean): string;
+  /** An event with its event id, for a stream of the log. `authors`, `correlations`: whether it asked for them. */
+  numbered(row: EventRow, authors: boolean, correlations: boolean): string;
   /** A failure that ends a stream of the log. */
   problem(failure: TracedFailure): string;
   /** The WebSocket close code. */

@@ -102,8 +102,9 @@ describe.each(["shown", "pseudonym"] as const)("a model whose authors are %s", (
     const row = room.driver.query("SELECT * FROM events WHERE event_id = 1");
     expect(row).toHaveLength(1);
     const [first] = room.partition.events(0, 1, room.now).events;
-    expect(room.codec.numbered(first!, true)).toContain('"author"');
-    expect(room.codec.numbered(first!, false)).not.toContain('"author"');
+    expect(room.codec.numbered(first!, true, false)).toContain('"author"');
+    expect(room.codec.numbered(first!, false, false)).not.toContain('"author"');
+    expect(room.codec.numbered(first!, false, true)).toMatch(/,"correlationId":"[0-9a-f]+:1"}$/);
   });
 
   it("[MD-13] [TX-8] is the same live, in replay after a restart, at each past event, and in a client's own fold", () => {
@@ -226,7 +227,9 @@ describe("a model that hides its authors", () => {
     for (const asked of [true, false]) {
       const { body } = answerEvents(room.partition.events(0, 9, room.now), "", loggedText("room", authors, asked));
       expect(body).not.toMatch(/phone|alice/);
-      expect(room.codec.numbered(room.partition.events(0, 1, room.now).events[0]!, asked)).not.toMatch(/phone|alice/);
+      expect(room.codec.numbered(room.partition.events(0, 1, room.now).events[0]!, asked, false)).not.toMatch(
+        /phone|alice/,
+      );
     }
     expect(alice.connection.submit("d-2", ...note("?")).payload.errors[0].message).toBe("?undefined alice ");
   });

@@ -25,10 +25,16 @@ const model = defineModel({
         payload.text === "bad" ? { field: "payload.text", code: "BAD", message: "It is bad." } : undefined,
       reduce: (state, { payload }) => void state.told.push(payload.text),
     },
+    fails: {
+      payload: z.strictObject({}),
+      reduce: () => {
+        throw new Error("always");
+      },
+    },
     accepted: { payload: answer, internal: true, reduce: (state, { payload }) => void state.answers.push(payload) },
     rejected: { payload: answer, internal: true, reduce: (state, { payload }) => void state.answers.push(payload) },
   },
-  accepts: [{ from: "ro*", types: ["told"] }],
+  accepts: [{ from: "ro*", types: ["told", "fails"] }],
 });
 const effects = defineEffects(model, {
   cause: (_, { payload }) => payload.effects as unknown as Effect[],
@@ -515,6 +521,21 @@ describe("a partition that receives effects", () => {
         hops: 3,
       })),
     );
+  });
+
+  it("[ID-13] its log shows what led to each event, to who asks for it, and so do its log lines", async () => {
+    const { room, cause } = opened();
+    await cause();
+    const fails = { event: { type: "fails", payload: {} } };
+    await deliver(room, "room-1", effect("a:1:0", "one"), effect("a:2:0", "x", fails));
+    const idsOf = async (correlations: boolean) => {
+      const { body } = await room.shell.readEvents(0, 10, context, { correlations });
+      return (JSON.parse(body) as { events: { correlationId?: string }[] }).events.map((each) => each.correlationId);
+    };
+    expect(await idsOf(true)).toEqual(["0000000000000001:1", "c:1"]);
+    expect(await idsOf(false)).toEqual([undefined, undefined]);
+    const line = room.logged.find(({ message }) => message === "the model failed on a draft");
+    expect(line!.fields).toMatchObject({ correlationId: "c:1", draftId: "a:2:0" });
   });
 
   it("[TX-15] [AU-2] accepts nothing but what its model declares; what it accepted before is answered again", async () => {

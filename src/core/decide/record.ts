@@ -28,7 +28,7 @@ export function recordRejection(
 export function logModelFault(
   { name, ports }: WriteContext,
   principal: string,
-  { key }: Submission,
+  { key, drafts }: Submission,
   traceId: string,
   fault: ModelFault,
 ): void {
@@ -36,6 +36,8 @@ export function logModelFault(
     partition: name.partition,
     principal,
     draftId: key,
+    // Of an effect or a timer, whose drafts are decided one by one.
+    correlationId: drafts[0]?.cause?.correlationId,
     traceId,
     error: describe(fault.cause),
   });

@@ -1,6 +1,6 @@
 import { assertEffect, type Effect } from "../../model/effects.ts";
 import { bounds, type Failure, utf8Length } from "../../protocol/index.ts";
-import { effectIdOf, type EventRow, type OutboxRow } from "../../storage/port.ts";
+import { correlationIdOf, effectIdOf, type EventRow, type OutboxRow } from "../../storage/port.ts";
 import { callModel } from "../decide/model-fault.ts";
 import type { Review, TypedDraft } from "../decide/review.ts";
 import type { WriteContext } from "../window/context.ts";
@@ -123,7 +123,7 @@ function hopsAfter(cause: { readonly hops?: number | undefined } | undefined): n
 export function writeCaused({ live, writes, ports, name, now }: WriteContext, row: EventRow, caused: Caused): void {
   const incarnation = row.incarnation!;
   const hops = hopsAfter(row);
-  const correlationId = row.correlationId ?? `${incarnation}:${row.eventId}`;
+  const correlationId = correlationIdOf(row)!;
   for (const [n, { kind, destination, body, bytes }] of caused.leaving.entries()) {
     const effect: OutboxRow = {
       eventId: row.eventId,

@@ -57,7 +57,7 @@ export class DeadLetters {
       live.outbox.add({ eventId, n, kind, destination, bytes });
       guard(live, now);
     });
-    this.#log("a dead letter is sent again", id);
+    this.#log("a dead letter is sent again", id, row);
   }
 
   /** Deletes one, if there is one of this id. */
@@ -69,12 +69,12 @@ export class DeadLetters {
       writes.deadLetters.remove(row);
       live.deadLetters.removed();
     });
-    this.#log("a dead letter is discarded", id);
+    this.#log("a dead letter is discarded", id, row);
   }
 
-  #log(message: string, id: string): void {
+  #log(message: string, effectId: string, { correlationId }: DeadLetterRow): void {
     const { name, ports } = this.#environment;
-    ports.log("info", message, { ...name, effectId: id });
+    ports.log("info", message, { ...name, effectId, correlationId });
   }
 }
 

@@ -283,7 +283,11 @@ export class Deliveries {
     if (live.schedule.has("redeliver", lane.name)) live.schedule.cancel(writes, "redeliver", lane.name);
   }
 
-  #log({ lane }: Delivery, ended: readonly Ended[], later: Extract<Delivered, { kind: "later" }> | undefined): void {
+  #log(
+    { lane, rows }: Delivery,
+    ended: readonly Ended[],
+    later: Extract<Delivered, { kind: "later" }> | undefined,
+  ): void {
     const { name, ports } = this.#environment;
     for (const { row, dead } of ended) {
       if (!dead) continue;
@@ -296,7 +300,10 @@ export class Deliveries {
         detail: dead.detail,
       });
     }
-    if (later) ports.log("warn", "effects wait for another attempt", { ...name, lane, code: later.code });
+    const first = rows[ended.length];
+    if (!later || !first) return;
+    const about = { effectId: effectIdOf(first), correlationId: first.correlationId };
+    ports.log("warn", "effects wait for another attempt", { ...name, lane, ...about, code: later.code });
   }
 }
 

@@ -48,20 +48,26 @@ export function firedWork(timer: TimerRow & { payload: string }, answer: (outcom
 export function fire(context: WriteContext, timer: TimerRow, decide: () => Outcome): Outcome | undefined {
   const { live, writes, now, name, ports } = context;
   const { timers } = live;
-  const { key, dueAt } = timer;
+  const { key, dueAt, correlationId } = timer;
   if (timers.dueAt(key) !== dueAt) return undefined;
   const outcome = decide();
   if (outcome.kind === "refused") {
     const { code, traceId } = outcome.failure;
     if (concernsAll(code)) return outcome;
     timers.postpone(writes, timer, now + retryDelayMs(timer.attempts, ports.random.fraction()));
-    ports.log("error", "the draft of a timer could not be decided", { ...name, timer: key, code, traceId });
+    ports.log("error", "the draft of a timer could not be decided", {
+      ...name,
+      timer: key,
+      correlationId,
+      code,
+      traceId,
+    });
     return outcome;
   }
   const [result] = outcome.verdict.results;
   if (result!.kind === "rejected") {
     const { code, traceId } = result!.failure;
-    ports.log("warn", "the draft of a timer was rejected", { ...name, timer: key, code, traceId });
+    ports.log("warn", "the draft of a timer was rejected", { ...name, timer: key, correlationId, code, traceId });
   }
   // Its own event may have set or cancelled it.
   if (timers.dueAt(key) !== dueAt) return outcome;

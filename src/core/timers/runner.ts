@@ -67,7 +67,11 @@ export class TimerRunner {
   /** A timer whose draft is damaged is kept for who can mend it, and keeps no other from firing. */
   #postpone(timer: TimerRow, now: number): void {
     const { name, ports } = this.#environment;
-    ports.log("error", "the draft of a timer is damaged", { ...name, timer: timer.key });
+    ports.log("error", "the draft of a timer is damaged", {
+      ...name,
+      timer: timer.key,
+      correlationId: timer.correlationId,
+    });
     const live = this.#memory.load(now);
     this.#memory.write(now, (writes) => live.timers.postpone(writes, timer, now + this.#retryDelayMs(timer.attempts)));
   }

@@ -48,6 +48,15 @@ export const authorsParameter = z.optional(
     .check(z.meta({ description: "Each event has its `author`, where the model shows it." })),
 );
 
+/** Whether events have their correlation ids. */
+export const correlationsParameter = z.optional(
+  z
+    .literal("true", { error: "Not true." })
+    .check(
+      z.meta({ description: "Beside each event is its `correlationId`, which all share that one event has led to." }),
+    ),
+);
+
 /** Validates the query parameters of `shape`, and describes them in the document. Other parameters are ignored. */
 export const query = <Shape extends Record<string, z.ZodMiniType>>(shape: Shape) =>
   validator("query", z.object(shape), (result) => {

@@ -79,9 +79,19 @@ const event = z
 
 export const numberedEvent = z.object({ eventId, event }).check(z.meta({ ref: "NumberedEvent" }));
 
+const loggedEvent = z
+  .object({
+    eventId,
+    event,
+    correlationId: z.optional(
+      id.check(z.meta({ description: "Shared by all that one event has led to, if the request asked for it." })),
+    ),
+  })
+  .check(z.meta({ ref: "LoggedEvent" }));
+
 export const page = z
   .object({
-    events: z.array(numberedEvent),
+    events: z.array(loggedEvent),
     currentEventIndex: head,
     hasMore: z.boolean(),
     nextSinceEventId: count.check(z.meta({ description: "`since` of the next page." })),

@@ -3,7 +3,14 @@ import * as z from "zod/mini";
 import { bounds } from "../../protocol/index.ts";
 import { callObject } from "../../platform/call.ts";
 import { headers, json, partitionParameters, partitionRefusals } from "../document/parts.ts";
-import { authorsParameter, proofParameter, proofsParameter, query, wholeNumber } from "../document/query.ts";
+import {
+  authorsParameter,
+  correlationsParameter,
+  proofParameter,
+  proofsParameter,
+  query,
+  wholeNumber,
+} from "../document/query.ts";
 import { batchResult, batchSubmission, numberedEvent, page, submission } from "../document/schemas.ts";
 import { readSubmission } from "../draft.ts";
 import type { Edge } from "../env.ts";
@@ -141,16 +148,23 @@ export function eventRoutes(app: Edge, { requirePartition, requireRead }: Guards
       proof: proofParameter,
       proofs: proofsParameter,
       authors: authorsParameter,
+      correlations: correlationsParameter,
     }),
     async (c) => {
-      const { since = 0, limit, proof, proofs, authors } = c.req.valid("query");
+      const { since = 0, limit, proof, proofs, authors, correlations } = c.req.valid("query");
       const { identity, stub } = c.get("partitionAccess");
       const context = {
         traceId: c.get("traceId"),
         ifNoneMatch: c.req.header("if-none-match"),
         reader: orRefuse(authorOf(identity, c.req.raw)).author,
       };
-      const asked = { since, limit, context, proof: { proof, proofs: proofs === "true", authors: authors === "true" } };
+      const options = {
+        proof,
+        proofs: proofs === "true",
+        authors: authors === "true",
+        correlations: correlations === "true",
+      };
+      const asked = { since, limit, context, proof: options };
       return responseOf(await callObject(stub, (object) => object.readEvents(asked)));
     },
   );

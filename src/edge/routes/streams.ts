@@ -6,7 +6,14 @@ import { bounds, postedShape } from "../../protocol/index.ts";
 import { readJson } from "../body.ts";
 import { callObject } from "../../platform/call.ts";
 import { headers, partitionParameters, partitionRefusals } from "../document/parts.ts";
-import { authorsParameter, proofParameter, proofsParameter, query, wholeNumber } from "../document/query.ts";
+import {
+  authorsParameter,
+  correlationsParameter,
+  proofParameter,
+  proofsParameter,
+  query,
+  wholeNumber,
+} from "../document/query.ts";
 import type { Edge, EdgeContext } from "../env.ts";
 import { authorOf, readerOf } from "../identity.ts";
 import { orRefuse, Refused } from "../refused.ts";
@@ -51,11 +58,12 @@ export function streamRoutes(app: Edge, { requireRead, requireReadOrTicket }: Gu
       proof: proofParameter,
       proofs: proofsParameter,
       authors: authorsParameter,
+      correlations: correlationsParameter,
     }),
     async (c) => {
       const { author } = orRefuse(authorOf(c.get("partitionAccess").identity, c.req.raw));
       // A reader that reconnects continues after the last event that it saw, not where it began.
-      const { proofs, authors, ...asked } = c.req.valid("query");
+      const { proofs, authors, correlations, ...asked } = c.req.valid("query");
       const after = lastSeen(c.req.header("last-event-id")) ?? asked;
       return await openStream(c, {
         kind: "events",
@@ -63,6 +71,7 @@ export function streamRoutes(app: Edge, { requireRead, requireReadOrTicket }: Gu
         ...after,
         proofs: proofs === "true",
         authors: authors === "true",
+        correlations: correlations === "true",
       });
     },
   );

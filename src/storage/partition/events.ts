@@ -36,6 +36,15 @@ export interface EventRow {
 /** When an event was written, and by which lifetime of the object. */
 export type EventOrigin = Pick<EventRow, "timestamp" | "incarnation">;
 
+/** What all share that one event has led to, with itself; undefined: of an event before migration 0005 that nothing led to. */
+export function correlationIdOf({
+  correlationId,
+  incarnation,
+  eventId,
+}: Pick<EventRow, "correlationId" | "incarnation" | "eventId">): string | undefined {
+  return correlationId ?? (incarnation && `${incarnation}:${eventId}`);
+}
+
 export interface EventReads {
   /** The last event's id and origin; zeros while there is none. */
   head(): { eventId: number } & EventOrigin;

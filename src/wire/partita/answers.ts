@@ -1,7 +1,7 @@
 import type { DraftResult, Outcome, Page, Submission, Usages } from "../../core/index.ts";
 import { eventName, partitionPath, partitionProblem, type Problem, type TracedFailure } from "../../protocol/index.ts";
 import { type DeadLetterRow, effectIdOf, type EventRow } from "../../storage/port.ts";
-import { batchText, encodeEvent, noProof, pageText } from "./codec.ts";
+import { batchText, correlationMember, encodeEvent, noProof, pageText } from "./codec.ts";
 
 /** A body as text, or as it is made. */
 export type AnswerBody = string | ReadableStream<Uint8Array>;
@@ -51,9 +51,20 @@ function answerSingle(partition: string, result: DraftResult): HttpAnswer {
   };
 }
 
+/** What a page has beside its events. */
+export interface PageOptions {
+  readonly proofs?: boolean | undefined;
+  readonly correlations?: boolean | undefined;
+}
+
 /** `textOf`: of an event, see `loggedText`. */
-export function answerEvents(page: Page, etag: string, textOf: (row: EventRow) => string, proofs = false): HttpAnswer {
-  const body = pageText(page, textOf, proofs);
+export function answerEvents(
+  page: Page,
+  etag: string,
+  textOf: (row: EventRow) => string,
+  { proofs = false, correlations = false }: PageOptions = {},
+): HttpAnswer {
+  const body = pageText(page, textOf, proofs, correlations ? correlationMember : undefined);
   return { status: 200, headers: { ...json, ...kept(etag) }, body };
 }
 

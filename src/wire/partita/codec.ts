@@ -15,7 +15,7 @@ import {
   type Problem,
   type TracedFailure,
 } from "../../protocol/index.ts";
-import type { EventRow } from "../../storage/port.ts";
+import { correlationIdOf, type EventRow } from "../../storage/port.ts";
 import type { Dialect } from "../dialect.ts";
 import { closeCode } from "./close-codes.ts";
 import { decode } from "./decode.ts";
@@ -49,8 +49,8 @@ export function partitaDialect(partition: string, shown: Shown = showsNothing): 
   /** The texts of events for their own submitters, and for readers of the log. */
   const memosOf = (authors: boolean) =>
     authors && shown.shows ? { verdicts: authored, log: authored } : { verdicts: own, log: others };
-  const numberedOf = (row: EventRow, events: Memo<EventRow, string>, proof: string) =>
-    `{"eventId":${row.eventId},"event":${events.of(row)}${proof}}`;
+  const numberedOf = (row: EventRow, events: Memo<EventRow, string>, beside: string) =>
+    `{"eventId":${row.eventId},"event":${events.of(row)}${beside}}`;
   const variant = (proof: (row: EventRow) => string, authors: boolean) => {
     const { verdicts, log } = memosOf(authors);
     const broadcasts = new Memo((row: EventRow) =>
@@ -150,7 +150,8 @@ export function partitaDialect(partition: string, shown: Shown = showsNothing): 
     recognises: () => true,
     decode,
     messages: messagesOf,
-    numbered: (row, authors) => numberedOf(row, memosOf(authors).log, ""),
+    numbered: (row, authors, correlations) =>
+      numberedOf(row, memosOf(authors).log, correlations ? correlationMember(row) : ""),
     problem: (failure) => JSON.stringify(partitionProblem(failure, partition)),
     frames(replies, broadcasts, wire) {
       const joined = hasOption(wire, "arrays");
@@ -290,13 +291,18 @@ export function batchText(batchId: string, { results }: Verdict, encoders: PartE
   return `{"batchId":${JSON.stringify(batchId)},"results":[${texts.join(",")}]}`;
 }
 
-/** The members of a page, on the socket and over HTTP. */
-export function pageText(page: Page, textOf: (row: EventRow) => string, proofs: boolean): string {
+/** The members of a page, on the socket and over HTTP. `besideOf`: what an event has beside it. */
+export function pageText(
+  page: Page,
+  textOf: (row: EventRow) => string,
+  proofs: boolean,
+  besideOf: (row: EventRow) => string = () => "",
+): string {
   const snapshot = page.snapshot === undefined ? "" : `"snapshot":${snapshotText(page.snapshot, proofs)},`;
   const events = page.events
     .map((row) => {
       const draft = row.principal === page.draftIdsOf ? `,"draftId":${JSON.stringify(row.draftId)}` : "";
-      return `{"eventId":${row.eventId}${draft},"event":${textOf(row)}}`;
+      return `{"eventId":${row.eventId}${draft},"event":${textOf(row)}${besideOf(row)}}`;
     })
     .join(",");
   return `{${snapshot}"events":[${events}],"currentEventIndex":${page.currentEventIndex},"hasMore":${page.hasMore},"nextSinceEventId":${page.nextSinceEventId}${proofs ? proofMember(page.proof) : ""}}`;
@@ -305,6 +311,15 @@ export function pageText(page: Page, textOf: (row: EventRow) => string, proofs: 
 function snapshotText(snapshot: NonNullable<Page["snapshot"]>, proofs: boolean): string {
   if ("state" in snapshot) return `{"state":${snapshot.state},"eventIndex":${snapshot.eventId}}`;
   return `{"eventIndex":${snapshot.eventId},"chunks":${snapshot.chunks},"bytes":${snapshot.bytes}${proofs ? proofMember(snapshot.proof) : ""}}`;
+}
+
+/**
+ * The member with the correlation id of an event, for those who asked for it. It has not to be weighed: the envelope of a
+ * broadcast weighs more, and nothing over HTTP has one.
+ */
+export function correlationMember(row: EventRow): string {
+  const id = correlationIdOf(row);
+  return id === undefined ? "" : `,"correlationId":${JSON.stringify(id)}`;
 }
 
 type Presence = Extract<Reply, { kind: "presence" }>;
