@@ -5,7 +5,7 @@ import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { TestServer, temporaryFolder } from "../support/server.ts";
 import { Meter } from "./meter.ts";
 import { databaseOf, type PreparedEvent, writeLog } from "./prepared.ts";
-import { AttackSocket } from "./socket.ts";
+import { AttackSocket, type Traffic } from "./socket.ts";
 import { identitySettings, type Principal, principal } from "./tokens.ts";
 
 /** The answer to a request. */
@@ -30,6 +30,8 @@ export class Arena {
   readonly #loaded = new Set<string>();
   readonly #shared = new Map<string, string>();
   #names = 0;
+  /** What the attackers have sent and received since the start. */
+  readonly traffic: Traffic = { requests: 0, sentBytes: 0, receivedBytes: 0 };
 
   constructor(quick: boolean) {
     this.quick = quick;
@@ -107,7 +109,7 @@ export class Arena {
   }
 
   connect(partition: string, who: Principal, wishes: object = {}): Promise<AttackSocket> {
-    return AttackSocket.connect(this.url, partition, who, wishes);
+    return AttackSocket.connect(this, partition, who, wishes);
   }
 
   /** A request of the attacker. Undici's `fetch` would share its connections between attackers, and parse the answer. */
@@ -117,11 +119,16 @@ export class Arena {
     { method = "GET", body, key }: { method?: string; body?: string; key?: string } = {},
   ): Promise<HttpAnswer> {
     const headers: Record<string, string> = { authorization: `Bearer ${who.token}` };
+    this.traffic.requests++;
+    this.traffic.sentBytes += body?.length ?? 0;
     if (key !== undefined) headers["idempotency-key"] = key;
     return new Promise((resolve, reject) => {
       const asked = request(new URL(path, this.url), { method, headers, agent: false }, (response) => {
         const chunks: Buffer[] = [];
-        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.on("data", (chunk: Buffer) => {
+          this.traffic.receivedBytes += chunk.length;
+          chunks.push(chunk);
+        });
         response.on("error", reject);
         response.on("end", () => {
           const status = response.statusCode!;
@@ -133,6 +140,13 @@ export class Arena {
       asked.on("error", reject);
       asked.end(body);
     });
+  }
+
+  /** The same traffic with a Worker that does nothing but read and send: the mean of each request. */
+  async bare(who: Principal, { requests, sentBytes, receivedBytes }: Traffic): Promise<void> {
+    const body = "x".repeat(sentBytes / requests);
+    const path = `/bare?bytes=${Math.round(receivedBytes / requests)}`;
+    for (let left = requests; left > 0; left--) await this.http(who, path, { method: "POST", body });
   }
 
   /** Submits one event over HTTP. */

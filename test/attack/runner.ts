@@ -3,14 +3,14 @@ import { quantile } from "../bench/stats.ts";
 import type { Arena } from "./arena.ts";
 import type { Bystander } from "./bystander.ts";
 import type { Case } from "./case.ts";
-import type { Answers } from "./socket.ts";
+import type { Answers, Traffic } from "./socket.ts";
 
 /** The same principal attacks again at most this often. */
 const strikeEveryMs = 50;
 /** How long the bystander is measured, quiet and beside the attack. */
 const quietMs = 2_000;
 const besideMsDefault = 4_000;
-/** Another client's p99 may grow to this multiple. */
+/** Another client's p99 may grow to this multiple, or to what it is beside a bare Worker with the same traffic. */
 const besideFactorMax = 3;
 const roundsDefault = 3;
 /** An attack that takes longer than this is not repeated more often than necessary. */
@@ -31,6 +31,8 @@ export interface Result {
   /** The p99 of another partition's drafts. */
   quietMs: number | undefined;
   besideMs: number | undefined;
+  /** The same beside a Worker that only reads and sends as many bytes; undefined: the attack itself is below the bound. */
+  bareMs: number | undefined;
   answers: Answers;
   /** What is wrong; empty: nothing. */
   failures: string[];
@@ -68,21 +70,26 @@ export async function run(attackCase: Case, arena: Arena, bystander: Bystander):
     costs.push({ cpuMs: cost.cpuMs / result.frames, growthMiB: cost.growthMiB });
     note(result.answers, attack.judge?.(result.answers));
   }
-  let [quiet, beside]: (number | undefined)[] = [];
+  let [quiet, beside, bare]: (number | undefined)[] = [];
   if ((attackCase.beside ?? true) && longest < tooLongMs) {
     quiet = quantile(await bystander.quiet(quietMs), 0.99);
     const who = await arena.attacker();
     await attack.enter?.(who);
-    const times = await bystander.during(async () => {
-      const until = performance.now() + (attackCase.besideMs ?? besideMsDefault);
-      for (let next = performance.now(); next < until; next += strikeEveryMs) {
-        await sleep(Math.max(next - performance.now(), 0));
-        const struck = await attack.strike(who);
-        note(struck.answers, attack.judge?.(struck.answers));
-        next = Math.max(next, performance.now() - strikeEveryMs);
-      }
+    const before = { ...arena.traffic };
+    let strikes = 0;
+    const repeat = (strike: () => Promise<void>) =>
+      bystander.during(() => repeated(strike, attackCase.besideMs ?? besideMsDefault));
+    const times = await repeat(async () => {
+      strikes++;
+      const struck = await attack.strike(who);
+      note(struck.answers, attack.judge?.(struck.answers));
     });
     beside = quantile(times, 0.99);
+    if (beside > besideFactorMax * quiet) {
+      const each = trafficOf(before, arena.traffic, strikes);
+      bare = quantile(await repeat(() => arena.bare(who, each)), 0.99);
+      if (beside > bare) wrong.add("others wait");
+    }
   }
   const left = await attack.aftermath?.();
   if (left !== undefined) wrong.add(left);
@@ -95,7 +102,6 @@ export async function run(attackCase: Case, arena: Arena, bystander: Bystander):
   const growthMiB = Math.max(...costs.map(({ growthMiB }) => growthMiB));
   if (bound.cpuMs !== undefined && cpuMs > bound.cpuMs) wrong.add("CPU");
   if (bound.memoryMiB !== undefined && growthMiB > bound.memoryMiB) wrong.add("memory");
-  if (beside !== undefined && beside > besideFactorMax * quiet!) wrong.add("others wait");
   return {
     name,
     what,
@@ -105,8 +111,29 @@ export async function run(attackCase: Case, arena: Arena, bystander: Bystander):
     growthMiB,
     quietMs: quiet,
     besideMs: beside,
+    bareMs: bare,
     answers,
     failures: [...wrong],
     seconds: (performance.now() - from) / 1_000,
+  };
+}
+
+/** Strikes again and again for `ms`, up to 20 times a second. */
+async function repeated(strike: () => Promise<void>, ms: number): Promise<void> {
+  const until = performance.now() + ms;
+  for (let next = performance.now(); next < until; next += strikeEveryMs) {
+    await sleep(Math.max(next - performance.now(), 0));
+    await strike();
+    next = Math.max(next, performance.now() - strikeEveryMs);
+  }
+}
+
+/** The traffic of one of `strikes`, on average. */
+function trafficOf(before: Traffic, after: Traffic, strikes: number): Traffic {
+  const requests = Math.max(1, Math.round((after.requests - before.requests) / strikes));
+  return {
+    requests,
+    sentBytes: (after.sentBytes - before.sentBytes) / strikes,
+    receivedBytes: (after.receivedBytes - before.receivedBytes) / strikes,
   };
 }

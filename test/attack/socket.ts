@@ -26,9 +26,23 @@ function kindOf(text: string): string {
   return codes[0] ?? type;
 }
 
+/** What was sent and received. A connection that is opened is a request. */
+export interface Traffic {
+  requests: number;
+  sentBytes: number;
+  receivedBytes: number;
+}
+
+/** The server that is attacked. */
+interface Attacked {
+  url: URL;
+  traffic: Traffic;
+}
+
 /** A connection of an attacker: it can stop reading, and counts what comes. */
 export class AttackSocket {
   readonly #ws: WebSocket;
+  readonly #traffic: Traffic;
   answers: Answers = {};
   /** The close code; undefined while it is open. */
   closed: number | undefined;
@@ -38,14 +52,17 @@ export class AttackSocket {
   #frames = 0;
   #wake: () => void = () => {};
 
-  private constructor(ws: WebSocket) {
+  private constructor(ws: WebSocket, traffic: Traffic) {
     this.#ws = ws;
+    this.#traffic = traffic;
+    traffic.requests++;
     ws.on("error", () => {});
     ws.on("close", (code) => {
       this.closed = code;
       this.#wake();
     });
     ws.on("message", (data: Buffer) => {
+      traffic.receivedBytes += data.length;
       const whole = wholeKinds.some((kind) => head(data).includes(kind));
       const kind = kindOf(whole ? String(data) : head(data));
       if (kind === "connected") this.head = Number(/"currentEventIndex":(\d+)/.exec(head(data))?.[1]);
@@ -59,8 +76,8 @@ export class AttackSocket {
   }
 
   /** Opens a connection; without a principal it has no token. `connect` is not sent. */
-  static async open(server: URL, partition: string, who: Principal | undefined): Promise<AttackSocket> {
-    const address = new URL(`/v1/partitions/${partition}/ws`, server);
+  static async open(server: Attacked, partition: string, who: Principal | undefined): Promise<AttackSocket> {
+    const address = new URL(`/v1/partitions/${partition}/ws`, server.url);
     address.protocol = "ws:";
     const headers = who ? { authorization: `Bearer ${who.token}` } : {};
     const ws = new WebSocket(address, {
@@ -69,13 +86,18 @@ export class AttackSocket {
       skipUTF8Validation: true,
       maxPayload: 64 * 1024 * 1024,
     });
-    const opened = new AttackSocket(ws);
+    const opened = new AttackSocket(ws, server.traffic);
     await once(ws, "open");
     return opened;
   }
 
   /** Opens a connection, and sends `connect`. */
-  static async connect(server: URL, partition: string, who: Principal, wishes: object = {}): Promise<AttackSocket> {
+  static async connect(
+    server: Attacked,
+    partition: string,
+    who: Principal,
+    wishes: object = {},
+  ): Promise<AttackSocket> {
     const socket = await AttackSocket.open(server, partition, who);
     await socket.ask("connect", { clientId: who.name, version: "1", ...wishes });
     return socket;
@@ -87,6 +109,7 @@ export class AttackSocket {
   }
 
   send(text: string): void {
+    this.#traffic.sentBytes += text.length;
     this.#ws.send(text);
   }
 

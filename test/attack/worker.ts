@@ -1,4 +1,5 @@
-// The Worker that is attacked: the deployed one, but for the rates of a tenant, which a prepared partition would meet first.
+// The Worker that is attacked: the deployed one, but for the rates of a tenant, which a prepared partition would meet first,
+// and for a path that is the floor: it reads what it receives, and sends as many bytes as it is asked for.
 import { models } from "../../src/app.ts";
 import { createAuthority } from "../../src/index.ts";
 
@@ -6,4 +7,26 @@ const plenty = { perSecond: 1_000_000, burst: 100_000_000 };
 const authority = createAuthority({ models, limits: { tenant: plenty, newPartitions: plenty } });
 
 export const { PartitionObject, TenantObject, CourierObject } = authority;
-export default authority.worker;
+
+const piece = new Uint8Array(64 * 1024).fill(32);
+
+async function send(writable: WritableStream<Uint8Array>, bytes: number): Promise<void> {
+  const writer = writable.getWriter();
+  for (let left = bytes; left > 0; left -= piece.length) await writer.write(piece.subarray(0, left));
+  await writer.close();
+}
+
+async function answerBare(request: Request, bytes: number, ctx: ExecutionContext): Promise<Response> {
+  await request.text();
+  const { readable, writable } = new IdentityTransformStream();
+  ctx.waitUntil(send(writable, bytes));
+  return new Response(readable);
+}
+
+export default {
+  fetch(request: Request, env: Parameters<typeof authority.worker.fetch>[1], ctx: ExecutionContext) {
+    const { pathname, searchParams } = new URL(request.url);
+    if (pathname === "/bare") return answerBare(request, Number(searchParams.get("bytes")), ctx);
+    return authority.worker.fetch(request, env, ctx);
+  },
+};

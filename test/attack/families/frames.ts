@@ -27,7 +27,7 @@ function wideObject(bytes: number, nested: boolean): string {
 }
 
 async function unauthenticated(arena: Arena, partition: string, frame: string): Promise<Answers> {
-  const socket = await AttackSocket.open(arena.url, partition, undefined);
+  const socket = await AttackSocket.open(arena, partition, undefined);
   socket.send(frame);
   await socket.answered(1);
   socket.end();
