@@ -78,7 +78,7 @@ module.exports = {
     only("protocol"),
     packages("protocol", "^node_modules/zod/"),
     packages("model", "^node_modules/zod/"),
-    packages("models", "^node_modules/zod/"),
+    packages("models", "^node_modules/(@codemirror/state|zod)/"),
     packages("client", "^node_modules/(zod|eventsource-parser|react|@types/react)/|^(node:)?sqlite$"),
     packages("core", "^node_modules/(croner|zod)/"),
     packages("edge", "^node_modules/(hono|hono-openapi|standardwebhooks|zod)/"),

@@ -5,11 +5,13 @@ import { inventoryEffects } from "./models/inventory/effects.ts";
 import { inventory } from "./models/inventory/index.ts";
 import { ledgerEffects } from "./models/ledger/effects.ts";
 import { ledger } from "./models/ledger/index.ts";
+import { text } from "./models/text/index.ts";
 
 /** The model of each partition name. An application edits this file. */
 export const models: ModelRegistry = {
   "inventory:*": inventory,
   "ledger:*": ledger,
+  "text:*": text,
   // Its events say who made them: the subject of the token, or in open development mode `dev:<clientId>`.
   "*": { ...insieme, authors: "shown" },
 };

@@ -6,8 +6,6 @@ import type { SnapshotEncoding } from "../storage/port.ts";
 import { Audit } from "./audit/audit.ts";
 import { Authors } from "./authors.ts";
 import type { Command, PresenceCommand, Submission } from "./commands.ts";
-import type { Transform } from "./decide/review.ts";
-import { unchanged } from "./decide/transform.ts";
 import { assertAuthorized } from "./delivery/access.ts";
 import { assertNotAhead } from "./delivery/connect.ts";
 import { FanOut } from "./delivery/fan-out.ts";
@@ -45,8 +43,6 @@ import type { Work } from "./window/work.ts";
 export interface Parts {
   /** The kinds of jobs that `runJobs` runs. */
   readonly jobs?: readonly Job[];
-  /** What a draft commits instead of what was submitted. */
-  readonly transform?: Transform;
   /** What events cause outside. */
   readonly effects?: Effects | undefined;
   /** Whether segments of the log are sealed, where the model asks for it. */
@@ -83,14 +79,7 @@ export class Partition {
     name: PartitionName,
     model: AnyModel,
     ports: Ports,
-    {
-      jobs = [],
-      transform = unchanged,
-      effects,
-      seals = false,
-      folding = standardFolding,
-      loaded = () => {},
-    }: Parts = {},
+    { jobs = [], effects, seals = false, folding = standardFolding, loaded = () => {} }: Parts = {},
   ) {
     const authors = new Authors(model, ports);
     const environment = { name, model, effects, seals: seals && model.audit === true, ports, authors };
@@ -108,7 +97,7 @@ export class Partition {
     this.#presence = presence;
     this.#fanOut = fanOut;
     this.warnings = new FillWarnings(ports.log, { ...name });
-    this.#windows = new Windows(environment, { memory, fanOut, presence, limiter, warnings: this.warnings, transform });
+    this.#windows = new Windows(environment, { memory, fanOut, presence, limiter, warnings: this.warnings });
     this.deliveries = new Deliveries(environment, memory, (author, clientId, submission, now) =>
       this.submit(author, clientId, submission, now),
     );

@@ -1,27 +1,42 @@
-import { bounds } from "../protocol/index.ts";
+import type { ModelEvent } from "../model/index.ts";
+import { bounds, type JsonObject } from "../protocol/index.ts";
 import { Damage, type EventRow, type StorageReads } from "../storage/port.ts";
 import { logRange } from "./fold.ts";
 
-/** An event that a draft may conflict with. */
+/** An event of which the current form is kept when it is made: it takes up to ten times its text in memory. */
+const keptBytesMax = 256;
+
+/** An event that a draft may conflict with, or is mapped over. */
 export class RecentEvent {
   readonly eventId: number;
   readonly principal: string;
   readonly clientId: string;
+  readonly type: string;
   readonly payloadBytes: number;
-  /** Until its entity is known: then its payload is not needed any more. */
+  /** Undefined: its entity is known, and its payload is not needed any more. */
   #row: EventRow | undefined;
+  #current: ModelEvent<JsonObject> | undefined;
   #entity: string | undefined;
 
   constructor(row: EventRow) {
     this.eventId = row.eventId;
     this.principal = row.principal;
     this.clientId = row.clientId;
+    this.type = row.type;
     this.payloadBytes = row.payloadBytes;
     this.#row = row;
   }
 
-  /** The entity that it has changed, by `entityOf`; undefined: everything. Computed once. */
-  entity(entityOf: (row: EventRow) => string | undefined): string | undefined {
+  /** It in the version of the model today, by `currentOf`. */
+  current(currentOf: (row: EventRow) => ModelEvent<JsonObject>): ModelEvent<JsonObject> {
+    const current = this.#current ?? currentOf(this.#row!);
+    if (this.payloadBytes <= keptBytesMax) this.#current = current;
+    return current;
+  }
+
+  /** The entity that it has changed, by `entityOf`; undefined: everything. Computed once. `keeps`: `current` is needed later. */
+  entity(entityOf: (row: EventRow) => string | undefined, keeps: boolean): string | undefined {
+    if (keeps) return entityOf(this.#row!);
     if (this.#row) {
       this.#entity = entityOf(this.#row);
       this.#row = undefined;

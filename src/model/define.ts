@@ -94,6 +94,24 @@ export type Compensation<Payloads extends Record<string, z.core.$ZodType> = Reco
   [Type in keyof Payloads & string]: { type: Type; payload: PayloadOf<Payloads, Type> };
 }[keyof Payloads & string];
 
+/**
+ * How drafts of a type are merged with what was committed since they were made, on the server and on every client.
+ * Pure, and for all payloads that were made on one state: `a` and then `map(b, a, …)` lead to the same state as `b` and
+ * then `map(a, b, …)`, if one of them is `first` and the other is not.
+ */
+export interface Transformation<S, Payload> {
+  /**
+   * Returns the payload that does after `over` what `payload` does before it: both were made on the same state. `over`
+   * is an event of a type that is transformed, too, of the same entity, in its current version. `first`: where both
+   * claim one place, that of `payload` is the first one. Objections: it was not made on that state.
+   */
+  map(payload: Payload, over: Pick<ModelEvent<JsonObject>, "type" | "payload">, first: boolean): Payload | Objection[];
+  /** Returns one payload that does what `earlier` and then `later`, of the same entity, do. */
+  compose(earlier: Payload, later: Payload): Payload;
+  /** Returns the payload that undoes `payload`, from the state before it. */
+  invert(state: DeepReadonly<S>, payload: Payload): Payload;
+}
+
 /** Why a draft whose type can be undone cannot be undone: the model returns no drafts for it, or one that is too large to be sent. */
 export type UndoBlock = "irreversible" | "too_large";
 
@@ -145,9 +163,12 @@ export interface EventDefinition<
   shrinks?: true;
   /**
    * How a draft without `expectedEventId` is treated: the last write wins (default), or it is rejected because it
-   * needs one.
+   * needs one. `transform`: it needs one, too, and is never in conflict. `transform` maps it over the events of such
+   * types that were committed since, and the result is committed. So all types that change the same entities need it.
    */
-  conflict?: "last-write-wins" | "reject";
+  conflict?: "last-write-wins" | "reject" | "transform";
+  /** How drafts are merged; if and only if `conflict` is `transform`. */
+  transform?: Transformation<S, z.core.input<P>>;
   /** The part of the state that the event changes, for conflicts; absent: all of it. */
   entity?(event: Pick<ModelEvent<z.core.input<P>>, "type" | "payload">): string;
 }
@@ -257,6 +278,9 @@ export function defineModel<S extends object, Payloads extends Record<string, z.
     for (let from = 1; from < version; from++) {
       if (!event.upcast?.[from])
         throw new TypeError(`model ${definition.name}: ${type}: no upcaster from version ${from}`);
+    }
+    if ((event.conflict === "transform") !== (event.transform !== undefined)) {
+      throw new TypeError(`model ${definition.name}: ${type}: conflict "transform" and transform go together`);
     }
     for (const older of Object.keys(event.olderPayloads ?? {})) {
       if (!event.upcast?.[Number(older)] || Number(older) >= version)

@@ -20,6 +20,7 @@ export {
   type PayloadOf,
   permissionFor,
   type ReduceContext,
+  type Transformation,
   type UndoBlock,
   type ValidationContext,
   type Who,

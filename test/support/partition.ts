@@ -16,7 +16,6 @@ import {
   sweepRecords,
   sweepSockets,
 } from "../../src/core/index.ts";
-import type { Transform } from "../../src/core/decide/review.ts";
 import type { Effects } from "../../src/model/effects.ts";
 import type { AnyModel } from "../../src/model/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
@@ -142,7 +141,6 @@ export class TestPartition {
   partition: Partition;
   readonly #name: string;
   readonly #model: AnyModel;
-  readonly #transform: Transform | undefined;
   readonly #effects: Effects | undefined;
   #ids = 0;
   #sweepSockets: () => void = () => {};
@@ -155,13 +153,11 @@ export class TestPartition {
     driver = new NodeSqlDriver() as SqlDriver,
     name = "room",
     wrap = (storage: PartitionStorage) => storage as Ports["storage"],
-    transform = undefined as Transform | undefined,
     effects = undefined as Effects | undefined,
   } = {}) {
     this.#name = name;
     this.#model = model;
     this.driver = driver;
-    this.#transform = transform;
     this.#effects = effects;
     this.partition = this.#create(wrap);
     this.codec = partitaDialect(name, this.partition.authors);
@@ -258,7 +254,7 @@ export class TestPartition {
       snapshotJob(async (draft) => void (this.#snapshot = draft)),
       sweepSockets(() => this.#sweepSockets()),
     ];
-    const parts = { jobs, effects: this.#effects, ...(this.#transform ? { transform: this.#transform } : {}) };
+    const parts = { jobs, effects: this.#effects };
     const partition = new Partition(name, model, ports, parts);
     partition.open(this.now);
     return partition;

@@ -38,7 +38,8 @@ export function decideAtomic(context: WriteContext, author: Author, clientId: st
   let caused = nothingCaused;
   try {
     for (const draft of drafts) {
-      const review = reviewOf(context, author, clientId, draft, work);
+      const earlier = accepted.map(({ typed }) => typed);
+      const review = reviewOf(context, author, clientId, draft, work, earlier);
       const used = isUsed(context, principal, draft.draftId);
       const result = used ? { failure: keyReused } : review.meter.run(() => reviewAndApply(review, caused));
       if ("typed" in result) {

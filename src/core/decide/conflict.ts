@@ -1,5 +1,5 @@
-import { upcast } from "../../model/index.ts";
-import { type Failure, bounds } from "../../protocol/index.ts";
+import { type ModelEvent, upcast } from "../../model/index.ts";
+import { type Failure, type JsonObject, bounds } from "../../protocol/index.ts";
 import type { EventRow } from "../../storage/port.ts";
 import { loggedEvent } from "../fold.ts";
 import { callModel } from "./model-fault.ts";
@@ -14,7 +14,9 @@ const consideredPerUnit = 16;
  */
 export function checkConflict(review: Review, typed: TypedDraft): Failure | undefined {
   const { expectedEventId } = typed;
-  if (expectedEventId === undefined) return typed.definition.conflict === "reject" ? mustExpect(typed) : undefined;
+  const { conflict = "last-write-wins" } = typed.definition;
+  if (expectedEventId === undefined) return conflict === "last-write-wins" ? undefined : mustExpect(typed);
+  if (conflict === "transform") return undefined;
   const { live, ports } = review;
   const since = live.recent.after(ports.storage, expectedEventId, live.head.appendedEventId);
   if (!since) return tooStale(live.head.appendedEventId - expectedEventId);
@@ -25,7 +27,8 @@ export function checkConflict(review: Review, typed: TypedDraft): Failure | unde
     considered++;
     if (event.clientId === review.clientId && event.principal === review.author.principal) continue;
     if (entity !== undefined) {
-      const other = event.entity((row) => entityOfRow(review, row));
+      const keeps = review.model.eventType(event.type)?.transform !== undefined;
+      const other = event.entity((row) => entityOfRow(review, row), keeps);
       // An event without an entity touches everything.
       if (other !== undefined && other !== entity) continue;
     }
@@ -52,7 +55,8 @@ function mustExpect({ type }: TypedDraft): Failure {
   };
 }
 
-function tooStale(age: number): Failure {
+/** Why events after `expectedEventId` are not looked at. */
+export function tooStale(age: number): Failure {
   const { conflictEventsMax, conflictBytesMax } = bounds;
   const most =
     age > conflictEventsMax
@@ -67,13 +71,19 @@ function tooStale(age: number): Failure {
 
 /** The entity of an event of the log, in the version of the model today. */
 function entityOfRow(review: Review, row: EventRow): string | undefined {
-  const definition = review.model.eventType(row.type);
-  if (!definition) return undefined;
-  const logged = loggedEvent(row, review.authors);
-  const { payload } = callModel(() => upcast(definition, logged));
-  return entityOf(review, row.type, payload);
+  const event = currentEvent(review, row);
+  return event && entityOf(review, row.type, event.payload);
 }
 
-function entityOf(review: Review, type: string, payload: unknown): string | undefined {
+/** An event of the log in the version of the model today; undefined: the model does not have its type. */
+export function currentEvent({ model, authors }: Review, row: EventRow): ModelEvent<JsonObject> | undefined {
+  const definition = model.eventType(row.type);
+  if (!definition) return undefined;
+  const logged = loggedEvent(row, authors);
+  return callModel(() => upcast(definition, logged));
+}
+
+/** What an event changes; undefined: everything. */
+export function entityOf(review: Review, type: string, payload: unknown): string | undefined {
   return callModel(() => review.model.eventType(type)?.entity?.({ type, payload: payload as never }));
 }

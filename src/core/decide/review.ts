@@ -17,10 +17,11 @@ export interface Review {
   /** The id of the object's lifetime that decides. */
   readonly incarnation: string;
   readonly ports: Ports;
-  readonly transform: Transform;
   readonly author: Author;
   readonly clientId: string;
   readonly draft: Draft;
+  /** The members of its atomic batch before it, which are applied, and not in the log yet. */
+  readonly earlier: readonly TypedDraft[];
   /** Counts the work of this review: each stage that works in proportion to what is stored adds to it. */
   readonly meter: Meter;
   /** When this review began: the time that the event gets, unless the log is ahead of the clock. */
@@ -38,6 +39,3 @@ export interface TypedDraft {
   /** As the model's functions see it. */
   readonly event: ModelEvent<JsonObject>;
 }
-
-/** Returns the payload to commit, in the version that the draft states; `typed.payload` itself where it stays as submitted. */
-export type Transform = (review: Review, typed: TypedDraft) => JsonObject;

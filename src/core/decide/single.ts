@@ -28,7 +28,7 @@ export function decideSingle(context: WriteContext, author: Author, clientId: st
   const { live, ports } = context;
   const { key, drafts } = submission;
   const { principal } = author;
-  const review = reviewOf(context, author, clientId, drafts[0]!, 0);
+  const review = reviewOf(context, author, clientId, drafts[0]!, 0, []);
   let failure: Failure | undefined;
   let fault: ModelFault | undefined;
   try {

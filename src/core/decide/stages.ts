@@ -16,20 +16,22 @@ export function check(review: Review): Failure | TypedDraft {
   const failure = checkPermission(review, typed) ?? checkConflict(review, typed);
   if (failure) return failure;
   const transformed = transformDraft(review, typed);
+  if ("code" in transformed) return transformed;
   const broken = checkRules(review, transformed);
   review.meter.assert();
   return broken ?? transformed;
 }
 
-/** What the stages of a draft work with. `ofBatch`: the work that the drafts of its atomic batch took before it. */
+/** What the stages of a draft work with. `ofBatch`: the work that the drafts of its atomic batch took before it, which are `earlier`. */
 export function reviewOf(
   context: WindowContext,
   author: Author,
   clientId: string,
   draft: Draft,
   ofBatch: number,
+  earlier: readonly TypedDraft[],
 ): Review {
-  const { name, model, effects, authors, live, incarnation, ports, transform, now } = context;
+  const { name, model, effects, authors, live, incarnation, ports, now } = context;
   const { partition } = name;
   const shrinks = model.eventType(draft.event.type)?.shrinks === true;
   const meter = new Meter(live.fold.state, shrinks, ofBatch);
@@ -41,10 +43,10 @@ export function reviewOf(
     live,
     incarnation,
     ports,
-    transform,
     author,
     clientId,
     draft,
+    earlier,
     meter,
     now,
   };

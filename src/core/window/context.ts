@@ -4,7 +4,6 @@ import type { Environment } from "../environment.ts";
 import type { Peer } from "../replies.ts";
 import type { Limiter } from "../rates/limiter.ts";
 import type { Live } from "../live.ts";
-import type { Transform } from "../decide/review.ts";
 import type { Window } from "./window.ts";
 
 /** What reading work of a window is done with. Its trace ids are new ones, unless the work has come with one: `traced`. */
@@ -13,7 +12,6 @@ export interface WindowContext extends Environment {
   /** The id of this object's lifetime. */
   readonly incarnation: string;
   readonly limiter: Limiter;
-  readonly transform: Transform;
   readonly window: Window;
   readonly now: number;
   /** Whether there are connections to look after, because their peers can vanish. */

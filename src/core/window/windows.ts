@@ -1,5 +1,4 @@
 import type { TracedFailure } from "../../protocol/index.ts";
-import type { Transform } from "../decide/review.ts";
 import type { FanOut } from "../delivery/fan-out.ts";
 import type { Presence } from "../delivery/presence.ts";
 import { costOfBytes } from "../cost.ts";
@@ -24,7 +23,6 @@ interface Tools {
   readonly presence: Presence;
   readonly limiter: Limiter;
   readonly warnings: FillWarnings;
-  readonly transform: Transform;
 }
 
 /** What came of one attempt: how many pieces were done, or what was thrown. */
@@ -138,7 +136,7 @@ export class Windows {
 
   #context(live: Live, window: Window, now: number): WindowContext {
     const { name, model, effects, seals, ports, authors } = this.#environment;
-    const { fanOut, presence, limiter, transform } = this.#tools;
+    const { fanOut, presence, limiter } = this.#tools;
     return {
       name,
       model,
@@ -148,7 +146,6 @@ export class Windows {
       authors,
       live,
       incarnation: this.#incarnation,
-      transform,
       limiter,
       window,
       now,
