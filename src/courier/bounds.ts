@@ -31,8 +31,13 @@ export const courierBounds = {
   retryMsFloor: 250,
   /** The longest `Retry-After` that is obeyed: a row is not delivered later than that. */
   retryAfterMsMax: day,
-  /** A row that is not delivered by then becomes a dead letter. */
+  /** A row that is not delivered by then becomes a dead letter: the time in which nothing can be sent does not count. */
   deliverMsMax: day,
+  /**
+   * A row that has been due for longer, while the breaker was closed, says that nothing was sent meanwhile: the object did
+   * not run, or its tenant did not answer. All delays are shorter.
+   */
+  idleMsMax: hour,
   /** How long a dead letter is kept: as long as a partition promises to know a key. */
   deadLetterMs: 30 * day,
   /** Failures in a row that open the breaker. */

@@ -8,6 +8,8 @@ import { type Outcome, retryDelayMs } from "./outcome.ts";
 /** Why rows were moved to the dead letters that had no last attempt to say so. */
 const tooOld = "It was not delivered within a day.";
 const damaged = "What is stored of it is damaged.";
+/** No time comes after it. */
+const endless = Number.MAX_SAFE_INTEGER;
 
 /** The state of an endpoint's deliveries. */
 export interface CourierStatus {
@@ -30,8 +32,12 @@ export class Courier {
   #bytes: number;
   #dead: number;
   #lastSeq: number;
-  #breaker: Breaker;
+  #breaker: Breaker = closedBreaker;
+  /** Before then nothing could be sent, in milliseconds since 1970: a row becomes no older meanwhile. `endless`: it still cannot. */
+  #heldUntil = 0;
   #sweptAt = 0;
+  /** When it was called last that it may send, in milliseconds since 1970. */
+  #resumedAt: number | undefined;
 
   /** @throws MigrationError where the storage's schema is not one of ours. */
   constructor(storage: CourierStorage, now: number) {
@@ -42,7 +48,7 @@ export class Courier {
     this.#bytes = bytes;
     this.#dead = dead;
     this.#lastSeq = lastSeq;
-    this.#breaker = storage.breaker.find() ?? closedBreaker;
+    this.#readBreaker();
   }
 
   get isEmpty(): boolean {
@@ -134,7 +140,7 @@ export class Courier {
     return this.#write<boolean>(now, (writes) => {
       const before = this.#breaker;
       this.#breaker = afterAttempt(before, outcome, now, fraction);
-      if (changed(before, this.#breaker)) writes.breaker.put(this.#breaker);
+      if (changed(before, this.#breaker)) this.#putBreaker(writes);
       // It was discarded, or became a dead letter, while it was being sent.
       if (!row || row.diedAt !== undefined) {
         if (row && outcome.kind === "delivered") this.#remove(writes, row, now);
@@ -145,7 +151,7 @@ export class Courier {
         return false;
       }
       const attempts = row.attempts + 1;
-      const died = outcome.final || now - row.acceptedAt >= courierBounds.deliverMsMax;
+      const died = outcome.final || now - Math.max(row.acceptedAt, this.#heldUntil) >= courierBounds.deliverMsMax;
       const delayMs = Math.max(retryDelayMs(attempts, fraction), outcome.retryAfterMs ?? 0);
       if (died) this.#dead++;
       writes.deliveries.update({
@@ -168,7 +174,8 @@ export class Courier {
     const none = { died: 0, deleted: 0 };
     if (this.isEmpty || (now >= this.#sweptAt && now - this.#sweptAt < courierBounds.sweepMs)) return none;
     const { stepRowsMax, deliverMsMax, deadLetterMs, handedMs } = courierBounds;
-    const old = this.#storage.deliveries.acceptedBefore(now - deliverMsMax, stepRowsMax);
+    const held = this.#heldUntil > now - deliverMsMax;
+    const old = held ? [] : this.#storage.deliveries.acceptedBefore(now - deliverMsMax, stepRowsMax);
     const deleted = this.#storage.deliveries.dead(0, stepRowsMax).filter(({ diedAt }) => now - diedAt! >= deadLetterMs);
     // The next step follows at once where there is more.
     if (old.length < stepRowsMax && deleted.length < stepRowsMax) this.#sweptAt = now;
@@ -204,10 +211,42 @@ export class Courier {
     return ids.length;
   }
 
-  /** The endpoint is disabled, paused, or removed: when it begins again, nothing is held against it. */
-  reset(now: number): void {
-    if (changed(this.#breaker, closedBreaker)) this.#write(now, (writes) => writes.breaker.put(closedBreaker));
-    this.#breaker = closedBreaker;
+  /**
+   * The endpoint is disabled, paused, or removed: when it begins again, nothing is held against it, and what waits is as old
+   * as it is now. Stored at once, because the object may have ended by then.
+   */
+  stop(now: number): void {
+    const holds = !this.isEmpty && this.#heldUntil !== endless;
+    if (!holds && !changed(this.#breaker, closedBreaker)) {
+      this.#breaker = closedBreaker;
+      return;
+    }
+    this.#write(now, (writes) => {
+      this.#breaker = closedBreaker;
+      if (holds) this.#heldUntil = endless;
+      this.#putBreaker(writes);
+    });
+  }
+
+  /** It may send; to be called at each step. The time in which nothing was sent makes no row older, and is no failure. */
+  resume(now: number): void {
+    const held = this.#heldUntil > now || this.#wasIdle(now);
+    this.#resumedAt = now;
+    if (!held) return;
+    this.#write(now, (writes) => {
+      this.#heldUntil = now;
+      if (this.#breaker.failingSince !== 0) this.#breaker = { ...this.#breaker, failingSince: now };
+      this.#putBreaker(writes);
+    });
+  }
+
+  /** Whether nothing was sent for a long time, though something was due. */
+  #wasIdle(now: number): boolean {
+    const before = this.#resumedAt;
+    if (before !== undefined && now >= before && now - before < courierBounds.idleMsMax) return false;
+    const due = this.#storage.deliveries.earliest(1)[0]?.dueAt;
+    if (due === undefined) return false;
+    return now - Math.max(due, this.#breaker.openUntil, this.#heldUntil) > courierBounds.idleMsMax;
   }
 
   /** The dead letters after number `after`, in order. */
@@ -298,10 +337,20 @@ export class Courier {
     try {
       return this.#storage.transaction(now, body);
     } catch (error) {
-      this.#breaker = this.#storage.breaker.find() ?? closedBreaker;
+      this.#readBreaker();
       this.#count();
       throw error;
     }
+  }
+
+  #readBreaker(): void {
+    const { heldUntil, ...breaker } = this.#storage.breaker.find() ?? { ...closedBreaker, heldUntil: 0 };
+    this.#breaker = breaker;
+    this.#heldUntil = heldUntil;
+  }
+
+  #putBreaker(writes: CourierWrites): void {
+    writes.breaker.put({ ...this.#breaker, heldUntil: this.#heldUntil });
   }
 
   /** What is stored counts. */

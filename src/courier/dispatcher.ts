@@ -118,7 +118,7 @@ export class Dispatcher {
     const now = this.#ports.now();
     const endpoint = this.#endpoint?.value;
     // Now, and not when it begins again: the object may have ended by then, and not know that it had stopped.
-    if (endpoint === undefined || !maySend(endpoint)) courier.reset(now);
+    if (endpoint === undefined || !maySend(endpoint)) courier.stop(now);
     if (courier.isEmpty) return;
     if (endpoint === undefined) {
       courier.clear(Number.MAX_SAFE_INTEGER, now);
@@ -129,6 +129,7 @@ export class Dispatcher {
       const died = courier.bury(endpoint.reason ?? "The endpoint is disabled.", now);
       if (died > 0) log("warn", "effects became dead letters", { died, reason: endpoint.reason });
     } else if (maySend(endpoint)) {
+      courier.resume(now);
       const { died, deleted } = courier.sweep(now);
       if (died > 0) log("warn", "effects became dead letters", { died, reason: "They are too old." });
       if (deleted > 0) log("warn", "dead letters were deleted", { deleted });

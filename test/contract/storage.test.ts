@@ -9,7 +9,7 @@ storageSuite("node:sqlite", {
   tenantMigrations: migrationsIn("tenant"),
   courierMigrations: migrationsIn("courier"),
   bytes: bytesPort,
-  schemas: { partition: schemasOf("partition"), tenant: schemasOf("tenant") },
+  schemas: { partition: schemasOf("partition"), tenant: schemasOf("tenant"), courier: schemasOf("courier") },
   gzip: (bytes) => new Uint8Array(gzipSync(bytes)),
   withDriver: async (test) => {
     const driver = new NodeSqlDriver();

@@ -13,6 +13,7 @@ import partition0005 from "../fixtures/schemas/partition-0005.sql";
 import partition0006 from "../fixtures/schemas/partition-0006.sql";
 import partition0007 from "../fixtures/schemas/partition-0007.sql";
 import partition0008 from "../fixtures/schemas/partition-0008.sql";
+import courier0001 from "../fixtures/schemas/courier-0001.sql";
 import tenant0001 from "../fixtures/schemas/tenant-0001.sql";
 import { storageSuite } from "./storage/suite.ts";
 
@@ -32,6 +33,7 @@ storageSuite("a Durable Object", {
       partition0008,
     ],
     tenant: [tenant0001],
+    courier: [courier0001],
   },
   gzip: (bytes) => new Uint8Array(gzipSync(bytes)),
   migrations,

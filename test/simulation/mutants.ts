@@ -309,7 +309,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "[LC-9] an open breaker is forgotten with the object": {
     world: "courier",
     file: "src/courier/courier.ts",
-    from: "if (changed(before, this.#breaker)) writes.breaker.put(this.#breaker);",
+    from: "if (changed(before, this.#breaker)) this.#putBreaker(writes);",
     to: "",
   },
   "[MD-13] a client applies its drafts by no author": {

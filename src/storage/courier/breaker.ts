@@ -1,12 +1,13 @@
 import type { Database } from "../database.ts";
 
-/** The stored breaker: see `Breaker` of the courier. */
+/** The stored breaker: see `Breaker` of the courier; and until when nothing could be sent. */
 export interface BreakerRow {
   failures: number;
   opens: number;
   openedAt: number;
   openUntil: number;
   failingSince: number;
+  heldUntil: number;
 }
 
 export interface BreakerReads {
@@ -17,7 +18,7 @@ export interface BreakerWrites {
   put(breaker: BreakerRow): void;
 }
 
-/** The table `breaker` of the courier's migration 0001: one row. */
+/** The table `breaker` of the courier's migrations 0001 and 0002: one row. */
 export class BreakerTable implements BreakerReads, BreakerWrites {
   readonly #database: Database;
 
@@ -34,18 +35,20 @@ export class BreakerTable implements BreakerReads, BreakerWrites {
         openedAt: row["opened_at"] as number,
         openUntil: row["open_until"] as number,
         failingSince: row["failing_since"] as number,
+        heldUntil: row["held_until"] as number,
       }
     );
   }
 
-  put({ failures, opens, openedAt, openUntil, failingSince }: BreakerRow): void {
+  put({ failures, opens, openedAt, openUntil, failingSince, heldUntil }: BreakerRow): void {
     this.#database.write(
-      "INSERT OR REPLACE INTO breaker (singleton, failures, opens, opened_at, open_until, failing_since) VALUES (1, ?, ?, ?, ?, ?)",
+      "INSERT OR REPLACE INTO breaker (singleton, failures, opens, opened_at, open_until, failing_since, held_until) VALUES (1, ?, ?, ?, ?, ?, ?)",
       failures,
       opens,
       openedAt,
       openUntil,
       failingSince,
+      heldUntil,
     );
   }
 }

@@ -91,7 +91,7 @@ export function courierSuite(fixture: StorageFixture): void {
 
   it("[TX-15] stores what a partition has handed over last, and the breaker", () =>
     withCourier((storage) => {
-      const breaker = { failures: 5, opens: 1, openedAt: now, openUntil: now + 1, failingSince: now };
+      const breaker = { failures: 5, opens: 1, openedAt: now, openUntil: now + 1, failingSince: now, heldUntil: 7 };
       storage.transaction(now, (writes) => {
         writes.handed.put("room", ["aa:1:0"], now);
         writes.handed.put("room", ["aa:1:0", "aa:2:0"], now + 1);
@@ -105,4 +105,22 @@ export function courierSuite(fixture: StorageFixture): void {
       expect(storage.handed.of("hall")).toEqual([]);
       expect(storage.handed.of("room")).toHaveLength(2);
     }));
+
+  it.each(fixture.schemas.courier.map((text, at) => ({ schema: at + 1, text })))(
+    "[LC-3] [TX-13] a courier of schema $schema has everything that was stored",
+    ({ text }) =>
+      fixture.withDriver((driver) => {
+        driver.transaction(() => driver.script(text));
+        const storage = new CourierStorage(driver, fixture.courierMigrations);
+        storage.open(now);
+        const then = 1_699_999_000_000;
+        expect(storage.deliveries.totals()).toMatchObject({ rows: 3, dead: 1, lastSeq: 3 });
+        expect(storage.deliveries.find("aa:1:0")).toMatchObject({ dueAt: then + 500, payload: delivery(1).payload });
+        expect(ids(storage.deliveries.dead(0, 9))).toEqual(["aa:2:0"]);
+        expect(storage.deliveries.firstOrdered("room")).toMatchObject({ effectId: "aa:2:0" });
+        expect(storage.handed.of("room")).toEqual(["aa:1:0", "aa:2:0", "aa:3:0"]);
+        const breaker = { failures: 5, opens: 1, openedAt: then, openUntil: then + 1_000, failingSince: then };
+        expect(storage.breaker.find()).toEqual({ ...breaker, heldUntil: 0 });
+      }),
+  );
 }

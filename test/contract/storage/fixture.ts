@@ -12,7 +12,7 @@ export interface StorageFixture {
   courierMigrations: readonly Migration[];
   bytes: BytesPort;
   /** The databases of test/fixtures/schemas/, as SQL text: at index 0 of schema 1. */
-  schemas: { partition: readonly string[]; tenant: readonly string[] };
+  schemas: { partition: readonly string[]; tenant: readonly string[]; courier: readonly string[] };
   gzip(bytes: Uint8Array): Uint8Array;
 }
 

@@ -147,6 +147,51 @@ describe("a dispatcher", () => {
     }
   });
 
+  it("[TX-13] [LC-9] makes no dead letter of what has waited in a pause of more than a day, also if the object has ended", async () => {
+    for (const pause of [{ paused: true }, { tenantPaused: true }]) {
+      const driver = new NodeSqlDriver();
+      const before = new World(driver);
+      const active = before.endpoint!;
+      before.endpoint = { ...active, ...pause };
+      await before.dispatcher.accept([row(1), row(2, { ordered: true }), row(3, { ordered: true })]);
+      await before.settle(start + 2 * day);
+
+      const world = new World(driver);
+      world.now = start + 3 * day;
+      world.outcome = failed;
+      await world.dispatcher.alarm();
+      await world.settle(world.now + 60_000);
+      expect(world.courier.status(world.now)).toMatchObject({ waiting: 3, deadLetters: 0 });
+      // From then on they have a day.
+      await world.settle(start + 4 * day + 2 * 60 * 60_000);
+      expect(world.courier.status(world.now)).toMatchObject({ waiting: 0, deadLetters: 3 });
+    }
+  });
+
+  it("[TX-13] [LC-11] a time in which it did not run, or its tenant did not answer, makes no row older and is no failure", async () => {
+    const driver = new NodeSqlDriver();
+    const before = new World(driver);
+    before.outcome = failed;
+    await before.dispatcher.accept([row(1), row(2), row(3)]);
+    await before.settle(start + 60 * 60_000);
+
+    const world = new World(driver);
+    world.now = start + 6 * day;
+    world.outcome = failed;
+    await world.dispatcher.alarm();
+    await world.settle(world.now + 60_000);
+    expect(world.endpoint!.state).toBe("active");
+    expect(world.courier.status(world.now)).toMatchObject({ waiting: 3, deadLetters: 0 });
+
+    const { endpoint } = world.ports;
+    Object.assign(world.ports, { endpoint: () => Promise.reject(new Error("lost")) });
+    await world.settle(start + 8 * day);
+    Object.assign(world.ports, { endpoint });
+    world.outcome = { kind: "delivered", status: 200 };
+    await world.settle(world.now + 2 * courierBounds.retryMsMax);
+    expect(world.courier.status(world.now)).toMatchObject({ waiting: 0, deadLetters: 0 });
+  });
+
   it("[TX-13] with an endpoint that was removed deletes what waits, and one that is disabled buries it", async () => {
     const removed = new World();
     removed.endpoint = undefined;
@@ -214,7 +259,8 @@ describe("a dispatcher", () => {
       world.outcome = failed;
       await world.dispatcher.accept([row(2)]);
       await world.settle(world.now);
-      expect(world.sent).toEqual(["aa:2:0"]);
+      // What has waited in a pause is sent; what waited when it was disabled is a dead letter.
+      expect(world.sent).toEqual("paused" in stop ? ["aa:1:0", "aa:2:0"] : ["aa:2:0"]);
       expect(world.endpoint!.state).toBe("active");
     }
   });
