@@ -3,6 +3,8 @@ import type { ModelRegistry } from "./model/index.ts";
 import { insieme } from "./models/insieme/index.ts";
 import { inventoryEffects } from "./models/inventory/effects.ts";
 import { inventory } from "./models/inventory/index.ts";
+import { jobsEffects } from "./models/jobs/effects.ts";
+import { jobs } from "./models/jobs/index.ts";
 import { ledgerEffects } from "./models/ledger/effects.ts";
 import { ledger } from "./models/ledger/index.ts";
 import { text } from "./models/text/index.ts";
@@ -10,6 +12,7 @@ import { text } from "./models/text/index.ts";
 /** The model of each partition name. An application edits this file. */
 export const models: ModelRegistry = {
   "inventory:*": inventory,
+  "jobs:*": jobs,
   "ledger:*": ledger,
   "text:*": text,
   // Its events say who made them: the subject of the token, or in open development mode `dev:<clientId>`.
@@ -17,4 +20,4 @@ export const models: ModelRegistry = {
 };
 
 /** What the events of these models cause outside. */
-export const effects: readonly Effects[] = [inventoryEffects, ledgerEffects];
+export const effects: readonly Effects[] = [inventoryEffects, jobsEffects, ledgerEffects];

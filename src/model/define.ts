@@ -159,6 +159,11 @@ export interface EventDefinition<
    * client folds it as any other event, and cannot submit it.
    */
   internal?: true;
+  /**
+   * Only the server can say what comes of it, as of a claim of the first job of a queue: a client judges only its shape,
+   * and shows it when it is decided, not before. It is in `client.pending` until then.
+   */
+  optimistic?: false;
   /** It only makes the state smaller, so it is accepted even when the state has its maximal size. */
   shrinks?: true;
   /**

@@ -24,6 +24,8 @@ export interface NaiveEvent {
 interface NaiveModel {
   /** What it shows of principals. Absent: the client ids, and no authors. */
   readonly authors?: "shown" | "pseudonym" | "hidden";
+  /** The types that a client shows when they are decided, and does not judge. */
+  readonly unshown?: readonly string[];
   initial(): Plain;
   /** Applies an event. False: the model rejects it, and the state is unchanged. */
   apply(state: Plain, event: NaiveEvent): boolean;
@@ -279,6 +281,7 @@ function changeTree(type: string, holder: Plain, value: Plain, options: Plain): 
 
 const clubOf = (authors: "shown" | "pseudonym" | "hidden"): NaiveModel => ({
   authors,
+  unshown: ["draw"],
   initial: () => ({ said: {}, lines: [] }),
   apply(state, { type, version = 1, payload, clientId, author = "anyone" }) {
     if (version !== 1) return false;
@@ -291,6 +294,9 @@ const clubOf = (authors: "shown" | "pseudonym" | "hidden"): NaiveModel => ({
     } else if (type === "pass" && isOf(payload, {})) {
       if (said === 0) return false;
       state.said[author] = 0;
+    } else if (type === "draw" && isOf(payload, {})) {
+      if (state.lines.length === 0) return false;
+      state.lines = [`${author} draws ${state.lines.length}`];
     } else if (type === "open" && isOf(payload, {})) state.said = {};
     else return false;
     return true;

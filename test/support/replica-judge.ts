@@ -17,14 +17,25 @@ import { canonicalJson, type Json, type JsonObject, type WireEvent } from "../..
 
 const identity = { clientId: "me", principal: "dev:me", author: undefined };
 
-/** Applies one draft to a state; undefined if the model rejects it. A second implementation, without a journal. */
-function applied(model: AnyModel, text: string, draft: QueuedDraft, at: number, head: number): string | undefined {
+/**
+ * Applies one draft to a state; undefined if the model rejects it. A second implementation, without a journal. `shown`: as
+ * a client does it before the draft is decided.
+ */
+function applied(
+  model: AnyModel,
+  text: string,
+  draft: QueuedDraft,
+  at: number,
+  head: number,
+  shown = false,
+): string | undefined {
   const state = new State<object>(JSON.parse(text) as object);
   const definition = model.eventType(draft.type);
   if (!definition) return undefined;
   try {
     const event = upcast(definition, { ...draft, timestamp: at, clientId: identity.clientId });
     if (payloadViolations(definition, event.payload).length > 0) return undefined;
+    if (shown && definition.optimistic === false) return text;
     if (ruleViolations(definition as never, state, event, { head, principal: identity.principal }).length > 0) {
       return undefined;
     }
@@ -44,7 +55,7 @@ function fromScratch(model: AnyModel, confirmed: string, eventId: number, entrie
     const before = { text, head };
     for (const draft of entry.drafts) {
       if (gone.has(draft.draftId)) continue;
-      const next = applied(model, text, draft, entry.queuedAt, head);
+      const next = applied(model, text, draft, entry.queuedAt, head, true);
       if (next === undefined) {
         if (entry.mode === "atomic") ({ text, head } = before);
         fallen.push(entry.key);

@@ -63,8 +63,8 @@ export interface Pending {
   readonly group: Group;
   /** Removes it from the view. Undefined: the draft is not in the view. */
   undo?: (() => void) | undefined;
-  /** Whether the model has read its timestamp: the server will set another one. */
-  timed?: boolean;
+  /** What its event does may differ from what is shown: the model has read its timestamp, and the server sets another one; or it is not shown before it is decided. */
+  differs?: boolean;
   /** Whether its payload has passed the schema. */
   shaped?: boolean;
 }

@@ -211,7 +211,7 @@ export class Replica<S extends object> {
     const own = this.#ownOf(event, draftId);
     const [first] = this.#pending.values();
     // The view may already show this event: then it only becomes final.
-    if (!own?.undo || own !== first || own.timed || own.group.failure) {
+    if (!own?.undo || own !== first || own.differs || own.group.failure) {
       const fold = (state: Pick<State<object>, "replay" | "context">) =>
         this.#record(own, event, () => foldEvent(this.#model, state, event));
       if (!this.#rebaser?.fold(fold, own?.group)) {
@@ -369,12 +369,16 @@ export class Replica<S extends object> {
       pending.shaped = true;
       // It waits: nobody sees this failure.
       if (this.#unnamed) return { code: "forbidden", detail: "" };
+      if (definition.optimistic === false) {
+        pending.differs = true;
+        return undefined;
+      }
       const forbidden = this.#state.read((state) => this.#model.forbids(state, this.#identity, draft.type));
       if (forbidden) return forbidden;
       const event: ModelEvent<JsonObject> = {
         ...current,
         get timestamp() {
-          pending.timed = true;
+          pending.differs = true;
           return current.timestamp;
         },
       };

@@ -33,6 +33,16 @@ const clubOf = (authors: AuthorsShown) =>
           state.said[author] = 0;
         },
       },
+      /** Only the server says whose turn it was. */
+      draw: {
+        optimistic: false,
+        payload: z.strictObject({}),
+        validate: (state) =>
+          state.lines.length === 0 ? { field: "type", code: "SILENCE", message: "Nothing was said." } : undefined,
+        reduce(state, { author = "anyone" }) {
+          state.lines = [`${author} draws ${state.lines.length}`];
+        },
+      },
       open: {
         payload: z.strictObject({}),
         reduce(state) {
@@ -46,13 +56,15 @@ const clubApplication = (authors: AuthorsShown): Application => ({
   name: `club-${authors}`,
   model: clubOf(authors),
   propose: (random) => {
-    switch (random.weighted({ say: 6, pass: 2, open: 1 })) {
+    switch (random.weighted({ say: 6, pass: 2, draw: 2, open: 1 })) {
       case "say":
         return {
           event: { type: "say", payload: { text: random.pick(["again", "ü✓𝄞", `n${random.between(0, 99)}`]) } },
         };
       case "pass":
         return { event: { type: "pass", payload: {} } };
+      case "draw":
+        return { event: { type: "draw", payload: {} } };
       case "open":
         return { event: { type: "open", payload: {} } };
     }

@@ -23,13 +23,17 @@ export function viewFromScratch(
   isShown: (draftId: string) => boolean,
 ): string {
   const { model, clientId, principal, author } = ground;
-  const { apply } = naiveModel(model);
+  const { apply, unshown } = naiveModel(model);
   let text = ground.confirmed;
   let head = ground.eventId;
   for (const { mode, drafts, queuedAt: timestamp } of entries) {
     const before = { text, head };
     for (const { draftId, type, version, payload } of drafts) {
       if (!isShown(draftId)) continue;
+      if (unshown?.includes(type)) {
+        head++;
+        continue;
+      }
       const state: unknown = JSON.parse(text);
       if (!apply(state, { type, version, payload, clientId, principal, author, timestamp, head })) {
         if (mode === "atomic") ({ text, head } = before);

@@ -9,7 +9,7 @@ import { Random } from "../../simulation/random.ts";
 import { programs } from "../../support/programs.ts";
 import { judgeReplica, operations } from "../../support/replica-judge.ts";
 
-/** A model whose rules make drafts depend on each other, on the time, and on the head of the log. */
+/** A model whose rules make drafts depend on each other, on the time, and on the head of the log; some are shown when they are decided. */
 const seats = defineModel({
   name: "seats",
   version: 1,
@@ -43,6 +43,14 @@ const seats = defineModel({
         state.total += payload.by;
       },
     },
+    draw: {
+      optimistic: false,
+      payload: z.strictObject({}),
+      validate: (state) => (state.total < 0 ? { field: "type", code: "NONE", message: "none" } : undefined),
+      reduce(state) {
+        state.total = -state.total;
+      },
+    },
     stamp: {
       payload: z.strictObject({}),
       reduce(state, { timestamp }) {
@@ -60,6 +68,7 @@ const choices: { type: string; payload: JsonObject }[] = [
   ]),
   ...[1, 2, 7, 13].map((by) => ({ type: "add", payload: { by } })),
   { type: "stamp", payload: {} },
+  { type: "draw", payload: {} },
   { type: "add", payload: { by: "much" } },
   { type: "unheard-of", payload: {} },
 ];

@@ -1,0 +1,7 @@
+/**
+ * A durable queue of jobs: priorities, shares, delays, dependencies, leases, retries and dead letters.
+ *
+ * @module partita/models/jobs
+ */
+export { jobs } from "./model.ts";
+export type { Flow, Job, Jobs, KeyUse, Phase, Queue, Schedule, Worker } from "./state.ts";

@@ -1,0 +1,290 @@
+import * as z from "zod/mini";
+import { defineModel, type ReduceContext } from "../../model/index.ts";
+import { arm, cancel, complete, fail, indexOf, open, release, renew, replay, setOpen, take, tick } from "./moves.ts";
+import type { JobIndex } from "./job-index.ts";
+import { draining, noJob, objectionsToJob, objectionToHolder, objectionToMode, objectionToWorker } from "./rules.ts";
+import {
+  agingSeconds,
+  claimed,
+  error,
+  fence,
+  leaseSeconds,
+  leaseSecondsMin,
+  limit,
+  name,
+  tags,
+  weight,
+  work,
+} from "./shapes.ts";
+import { emptyJobs, type Job, type Jobs } from "./state.ts";
+
+/** Jobs that one `cancel` removes: the job, and all that wait for it. */
+const cancelledMax = 256;
+
+type Given = z.infer<z.ZodMiniObject<typeof work>>;
+
+/** A job as it is enqueued, without what it waits for. */
+function jobOf({ payload, tags: needs = [], ...given }: Given): Omit<Job, "seq" | "phase" | "at"> {
+  const said = Object.entries(given).filter(([key, value]) => key !== "after" && value !== undefined);
+  const named = needs.length > 0 ? { tags: needs.toSorted().join(",") } : {};
+  return { ...Object.fromEntries(said), ...named, payload: JSON.stringify(payload) };
+}
+
+/** Changes the state with its index, and then sets the timer. */
+function moving(state: Jobs, context: ReduceContext, now: number, move: (index: JobIndex) => void): void {
+  const index = indexOf(state, context);
+  move(index);
+  arm(state, index, now);
+}
+
+/** A job with all that wait for it, directly or not; undefined: they are more than one event cancels. */
+function withAllAfter(
+  { jobs }: { readonly jobs: Readonly<Record<string, Readonly<Job>>> },
+  id: string,
+): string[] | undefined {
+  const found = new Set([id]);
+  // The set grows during the iteration.
+  for (const each of found) {
+    for (const { id: next, seq } of jobs[each]!.next ?? []) {
+      if (jobs[next]?.seq === seq) found.add(next);
+      if (found.size > cancelledMax) return undefined;
+    }
+  }
+  return [...found];
+}
+
+const holder = { job: name, fence };
+
+/**
+ * A queue of jobs. Who has work `enqueue`s it; workers `claim` what they can do, and `complete` it or `fail`. A worker that
+ * gives no sign of life for the length of its lease loses its jobs: they come back, and what it says of them later is
+ * rejected, because each claim has a number of its own, the fence.
+ *
+ * `claim`, `heartbeat`, `complete`, `fail` and `release` are for workers; `policy`, `weight`, `limit`, `schedule`,
+ * `unschedule`, `pause`, `drain`, `resume` and `replay` for who operates the queue.
+ */
+export const jobs = defineModel({
+  name: "jobs",
+  version: 1,
+  authors: "shown",
+  initialState: emptyJobs,
+  invariants: {
+    "workers and jobs count the same as running": ({ leased, counts }) => leased === counts.running,
+    "open jobs take no less than nothing": ({ bytes, counts }) =>
+      bytes >= 0 && Object.values(counts).every((n) => n >= 0),
+  },
+  events: {
+    enqueue: {
+      payload: z.strictObject({ job: name, ...work }),
+      entity: ({ payload }) => payload.job,
+      validate(state, { payload: { job: id, ...given } }) {
+        const blocked = objectionToMode(state, "draining", draining);
+        if (blocked) return blocked;
+        return objectionsToJob(state, id, { ...jobOf(given), phase: "after", seq: 0, at: 0 }, given.after ?? []);
+      },
+      reduce(state, { payload: { job: id, ...given }, timestamp }, context) {
+        moving(state, context, timestamp, (index) => {
+          open(state, index, id, jobOf(given), given.after ?? [], timestamp);
+        });
+      },
+      compensate: (_, { payload: { job } }) => ({ type: "cancel", payload: { job } }),
+    },
+
+    /** Gives a worker the jobs that are next of those that it can do. Who has them is in the state after it. */
+    claim: {
+      optimistic: false,
+      payload: z.strictObject({
+        worker: name,
+        /** What the worker can do: it is given jobs whose tags are all among these. */
+        tags: z.optional(tags),
+        /** Jobs at most; absent: 1. */
+        max: z.optional(claimed),
+        /** The length of the lease of all its jobs, which begins again with each claim and heartbeat. */
+        seconds: z.optional(leaseSeconds),
+      }),
+      validate(state, { payload: { worker, tags: can = [], max = 1 }, author }, context) {
+        const paused = {
+          field: "type",
+          code: "QUEUE_PAUSED",
+          message: "No job is given out while the queue is paused.",
+        };
+        const objection = objectionToMode(state, "paused", paused) ?? objectionToWorker(state, worker, author, max);
+        if (objection) return objection;
+        const index = indexOf(state as Jobs, context);
+        if (index.first(index.servedBy(new Set(can)))) return undefined;
+        return { field: "payload.tags", code: "NO_JOB", message: "No job is ready that this worker can do." };
+      },
+      reduce(state, { payload, author = "", timestamp }, context) {
+        const { worker, tags: can = [], max = 1, seconds = leaseSecondsMin } = payload;
+        moving(state, context, timestamp, (index) => {
+          take(state, index, { worker, author, seconds, served: index.servedBy(new Set(can)), max }, timestamp);
+        });
+      },
+    },
+
+    /** A sign of life of a worker. Its lease begins again: so it is needed in the second half of it only. */
+    heartbeat: {
+      optimistic: false,
+      payload: z.strictObject({ worker: name }),
+      validate(state, { payload: { worker: id }, author, timestamp }) {
+        const worker = state.workers[id];
+        if (!worker || worker.author !== author) {
+          return { field: "payload.worker", code: "LEASE_LOST", message: `"${id}" has no jobs: stop working on them.` };
+        }
+        if (worker.until - timestamp <= worker.seconds * 500) return undefined;
+        return { field: "payload.worker", code: "TOO_EARLY", message: "More than half of the lease is left." };
+      },
+      reduce(state, { payload: { worker }, timestamp }, context) {
+        moving(state, context, timestamp, (index) => renew(state, index, worker, timestamp));
+      },
+    },
+
+    complete: {
+      optimistic: false,
+      payload: z.strictObject({
+        ...holder,
+        /** What came of it, for who reads the log: it is not kept in the state. */
+        result: z.optional(work.payload),
+      }),
+      entity: ({ payload }) => payload.job,
+      validate: (state, { payload, author }) => objectionToHolder(state, payload, author),
+      reduce(state, { payload: { job: id }, timestamp }, context) {
+        moving(state, context, timestamp, (index) => complete(state, index, id, timestamp));
+      },
+    },
+
+    fail: {
+      optimistic: false,
+      payload: z.strictObject({
+        ...holder,
+        error,
+        /** False: to try it again is useless. */
+        retry: z.optional(z.boolean()),
+      }),
+      entity: ({ payload }) => payload.job,
+      validate: (state, { payload, author }) => objectionToHolder(state, payload, author),
+      reduce(state, { payload: { job: id, error: why, retry = true }, timestamp }, context) {
+        moving(state, context, timestamp, (index) => fail(state, index, id, why, retry, timestamp));
+      },
+    },
+
+    /** A worker gives back what it has not begun. */
+    release: {
+      optimistic: false,
+      payload: z.strictObject(holder),
+      entity: ({ payload }) => payload.job,
+      validate: (state, { payload, author }) => objectionToHolder(state, payload, author),
+      reduce(state, { payload: { job: id }, timestamp }, context) {
+        moving(state, context, timestamp, (index) => release(state, index, id, timestamp));
+      },
+    },
+
+    /** Removes a job, and what waits for it. A worker that has it cannot complete it any more. */
+    cancel: {
+      payload: z.strictObject({ job: name }),
+      validate(state, { payload: { job: id } }) {
+        if (!state.jobs[id]) return noJob(id);
+        if (withAllAfter(state as Jobs, id)) return undefined;
+        const message = `More than ${cancelledMax} jobs wait for it: cancel some of those first.`;
+        return { field: "payload.job", code: "TOO_MANY_WAIT", message };
+      },
+      reduce(state, { payload: { job: id }, timestamp }, context) {
+        const ids = withAllAfter(state, id)!;
+        moving(state, context, timestamp, (index) => {
+          for (const each of ids) cancel(state, index, each);
+        });
+      },
+    },
+
+    /** A dead letter is tried again, from the beginning. */
+    replay: {
+      payload: z.strictObject({ job: name }),
+      entity: ({ payload }) => payload.job,
+      validate(state, { payload: { job: id } }) {
+        if (state.jobs[id]?.phase === "dead") return undefined;
+        return { field: "payload.job", code: "NOT_DEAD", message: `"${id}" is no dead letter.` };
+      },
+      reduce(state, { payload: { job: id }, timestamp }, context) {
+        moving(state, context, timestamp, (index) => replay(state, index, id, timestamp));
+      },
+    },
+
+    /** No job is given out, until `resume`. Those that run go on. */
+    pause: {
+      payload: z.strictObject({}),
+      reduce(state) {
+        state.mode = "paused";
+      },
+    },
+
+    /** No job is enqueued, until `resume`. Those that are there are done. */
+    drain: {
+      payload: z.strictObject({}),
+      reduce(state) {
+        state.mode = "draining";
+      },
+    },
+
+    resume: {
+      payload: z.strictObject({}),
+      reduce(state) {
+        delete state.mode;
+      },
+    },
+
+    /** In which order jobs are taken that become ready from now on. */
+    policy: {
+      payload: z.strictObject({
+        /** A job with a priority counts as ready earlier by this, for each step of it; absent: first come, first served. */
+        agingSeconds: z.optional(agingSeconds),
+        /** Whether workers are divided by the weights of shares. */
+        fair: z.optional(z.boolean()),
+      }),
+      reduce(state, { payload: { agingSeconds: seconds = 0, fair = false } }) {
+        state.policy = { agingMs: seconds * 1_000, fair };
+      },
+    },
+
+    weight: {
+      payload: z.strictObject({ share: name, /** 1: as others have. */ weight }),
+      entity: ({ payload }) => payload.share,
+      validate: ({ weights }, { payload: { share } }) => objectionToNumber(weights, share, "payload.share"),
+      reduce({ weights }, { payload: { share, weight: units } }) {
+        if (units === 1) delete weights[share];
+        else weights[share] = units;
+      },
+    },
+
+    limit: {
+      payload: z.strictObject({ key: name, /** How many jobs with it run at once; 1: as for others. */ max: limit }),
+      entity: ({ payload }) => payload.key,
+      validate: ({ limits }, { payload: { key } }) => objectionToNumber(limits, key, "payload.key"),
+      reduce(state, { payload: { key, max } }, context) {
+        const index = indexOf(state, context);
+        if (max === 1) delete state.limits[key];
+        else state.limits[key] = max;
+        setOpen(state, index, key, state.keys[key]?.running ?? 0);
+      },
+    },
+
+    /** Submitted by the timer of the partition, see `partita/models/jobs/effects`. */
+    tick: {
+      internal: true,
+      shrinks: true,
+      payload: z.strictObject({}),
+      reduce(state, { timestamp }, context) {
+        const index = indexOf(state, context);
+        tick(state, index, timestamp);
+        arm(state, index, timestamp, true);
+      },
+    },
+  },
+});
+
+/** Weights and limits that are not 1: each takes about 100 bytes. */
+const numbersMax = 1_000;
+
+function objectionToNumber(numbers: Readonly<Record<string, number>>, of: string, field: string) {
+  if (numbers[of] !== undefined || Object.keys(numbers).length < numbersMax) return undefined;
+  return { field, code: "TOO_MANY", message: `At most ${numbersMax} can differ from 1.` };
+}

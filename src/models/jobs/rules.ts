@@ -1,0 +1,107 @@
+import type { DeepReadonly, Objection } from "../../model/index.ts";
+import { bytesMax, chargeOf, jobsMax, laneName, lanesMax, leasesMax, queuesMax, thenMax, workersMax } from "./moves.ts";
+import type { Job, Jobs } from "./state.ts";
+
+type State = DeepReadonly<Jobs>;
+
+export const draining: Objection = {
+  field: "type",
+  code: "QUEUE_DRAINING",
+  message: "No job is enqueued while the queue drains: resume it, or use another one.",
+};
+
+export function objectionToMode(
+  { mode }: State,
+  not: NonNullable<Jobs["mode"]>,
+  problem: Objection,
+): Objection | undefined {
+  return mode === not ? problem : undefined;
+}
+
+/** Why a job cannot be enqueued: everything that is wrong with it. */
+export function objectionsToJob(state: State, id: string, job: Job, after: readonly string[]): Objection[] {
+  const objections: Objection[] = [];
+  const { counts, jobs, done, queues, keys } = state;
+  if (jobs[id] || done[id] !== undefined) {
+    objections.push({ field: "payload.job", code: "JOB_EXISTS", message: `There is or was a job "${id}".` });
+  }
+  const open = counts.after + counts.later + counts.ready + counts.running + counts.dead;
+  if (open >= jobsMax || state.bytes + chargeOf(id, job) > bytesMax) {
+    const message = `At most ${jobsMax} jobs, and what they carry in ${bytesMax} bytes, can be open here.`;
+    objections.push({ field: "payload.job", code: "QUEUE_FULL", message });
+  }
+  const { tags = "", key, share = "" } = job;
+  if (!queues[tags]) {
+    const all = Object.keys(queues);
+    if (all.length >= queuesMax && all.every((each) => queues[each]!.open > 0)) {
+      const message = `Open jobs can have ${queuesMax} different sets of tags: use another partition.`;
+      objections.push({ field: "payload.tags", code: "TOO_MANY_QUEUES", message });
+    }
+  }
+  if (key !== undefined) {
+    const lanes = keys[key]?.open;
+    if (lanes && lanes[laneName(tags, share)] === undefined && Object.keys(lanes).length >= lanesMax) {
+      const message = `Open jobs with one key can have ${lanesMax} different tags and shares.`;
+      objections.push({ field: "payload.key", code: "TOO_MANY_LANES", message });
+    }
+  }
+  for (const [at, other] of after.entries()) {
+    const field = `payload.after[${at}]`;
+    const before = jobs[other];
+    if (other === id) objections.push({ field, code: "CYCLE", message: "A job cannot wait for itself." });
+    else if (!before && done[other] === undefined) {
+      objections.push({
+        field,
+        code: "JOB_NOT_FOUND",
+        message: `"${other}" is not open, and not among the newest that are done. Enqueue first what others wait for: so there is no cycle.`,
+      });
+    } else if ((before?.next?.length ?? 0) >= thenMax) {
+      const message = `At most ${thenMax} jobs can wait for "${other}": have one wait for it, and them for that one.`;
+      objections.push({ field, code: "TOO_MANY_WAIT", message });
+    }
+  }
+  return objections;
+}
+
+/** Why a worker cannot have more jobs, whichever there are. */
+export function objectionToWorker(
+  state: State,
+  name: string,
+  author: string | undefined,
+  max: number,
+): Objection | undefined {
+  const worker = state.workers[name];
+  if (!worker) {
+    if (Object.keys(state.workers).length < workersMax) return undefined;
+    const message = `${workersMax} workers have jobs, and no more can.`;
+    return { field: "payload.worker", code: "TOO_MANY_WORKERS", message };
+  }
+  if (worker.author !== author) {
+    return { field: "payload.worker", code: "WORKER_TAKEN", message: `Another one works as "${name}" now.` };
+  }
+  if (worker.count + max <= leasesMax) return undefined;
+  const message = `A worker has ${leasesMax} jobs at once at most, and "${name}" has ${worker.count}.`;
+  return { field: "payload.max", code: "TOO_MANY_LEASES", message };
+}
+
+/** Why an author cannot say something of a job as its worker: it has lost it, or never had it. */
+export function objectionToHolder(
+  state: State,
+  { job: id, fence }: { job: string; fence: number },
+  author: string | undefined,
+): Objection | undefined {
+  const job = state.jobs[id];
+  if (job?.phase !== "running" || job.fence !== fence) {
+    return {
+      field: "payload.fence",
+      code: "LEASE_LOST",
+      message: `"${id}" is not claimed under ${fence} any more: stop working on it, and report nothing.`,
+    };
+  }
+  if (state.workers[job.worker!]!.author === author) return undefined;
+  return { field: "payload.job", code: "NOT_YOUR_JOB", message: `Another one has claimed "${id}".` };
+}
+
+export function noJob(id: string, field = "payload.job"): Objection {
+  return { field, code: "JOB_NOT_FOUND", message: `There is no open job "${id}".` };
+}
