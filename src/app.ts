@@ -1,5 +1,6 @@
 import type { Effects } from "./model/effects.ts";
 import type { ModelRegistry } from "./model/index.ts";
+import { hall } from "./models/hall/index.ts";
 import { insieme } from "./models/insieme/index.ts";
 import { inventoryEffects } from "./models/inventory/effects.ts";
 import { inventory } from "./models/inventory/index.ts";
@@ -11,6 +12,7 @@ import { text } from "./models/text/index.ts";
 
 /** The model of each partition name. An application edits this file. */
 export const models: ModelRegistry = {
+  "hall:*": hall,
   "inventory:*": inventory,
   "jobs:*": jobs,
   "ledger:*": ledger,

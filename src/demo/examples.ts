@@ -1,101 +1,72 @@
-import { isJsonObject, type JsonObject } from "../protocol/index.ts";
-import { newId, push } from "./drafts.ts";
+import { newId, push, type PushDraft } from "./drafts.ts";
 import type { Pane } from "./pane.ts";
-import { part, say } from "./page.ts";
-import type { InsiemeClient } from "./submitter.ts";
+import { Examples } from "./play.ts";
 import { root, target } from "./tree.ts";
 
-/** The time limit for both panes to have the same state before an example starts. */
-const readyMsMax = 10_000;
-
-interface Panes {
-  left: Pane;
-  right: Pane;
+function add(pane: Pane, node: PushDraft["payload"]["value"], parent: string): void {
+  pane.submitter.submit("treePush", push(node, parent, "first").payload);
 }
 
-/** Example conflicts: each one prepares the tree, takes both panes offline, and makes both edit. */
-export function offerExamples(panes: Panes): void {
-  const said = part(document, "example-said");
-  const offer = (name: string, prepare: (panes: Panes) => Promise<() => string>) => {
-    const button = part(document, name, HTMLButtonElement);
-    button.addEventListener("click", async () => {
-      button.disabled = true;
-      say(said, await run(panes, prepare));
-      button.disabled = false;
-    });
-  };
-  offer("same-folder", sameFolder);
-  offer("lost-folder", lostFolder);
+function remove(pane: Pane, id: string): void {
+  pane.submitter.submit("treeDelete", { target, options: { id } });
 }
 
-async function run(panes: Panes, prepare: (panes: Panes) => Promise<() => string>): Promise<string> {
+/** The conflicts of the demo of files. */
+export function offerExamples(panes: { left: Pane; right: Pane }): void {
   const { left, right } = panes;
-  left.connect(true);
-  right.connect(true);
-  let edit: () => string;
-  try {
-    await until(left.client, ({ status }) => status.status === "online");
-    await until(right.client, ({ status }) => status.status === "online");
-    edit = await prepare(panes);
-  } catch {
-    return "Both panes have to be online first.";
-  }
-  left.connect(false);
-  right.connect(false);
-  return edit();
-}
-
-/** Both add a folder with the same id: the first is accepted, and the rejection of the second is shown below it. */
-async function sameFolder({ left, right }: Panes): Promise<() => string> {
-  const folder = newId("trip");
-  return () => {
-    for (const [{ submitter }, name, file] of [
-      [left, "Trip to Lisbon", "flights.pdf"],
-      [right, "Trip to Porto", "trains.pdf"],
-    ] as const) {
-      submitter.submit("treePush", push({ id: folder, name, type: "folder" }, root, "first").payload);
-      submitter.submit("treePush", push({ id: newId(file), name: file, type: "file" }, folder, "first").payload);
-    }
-    return "Both are offline now and have added a folder under one id. Reconnect one, then the other: the first wins.";
+  const examples = new Examples([left, right]);
+  const cleanAway = (folder: string) => {
+    if (left.has(folder)) remove(left, folder);
+    for (const pane of [left, right]) pane.dismissAbout(folder);
   };
-}
 
-/** One deletes a folder, the other adds to it: the drafts that depend on the folder fall. */
-async function lostFolder({ left, right }: Panes): Promise<() => string> {
-  const folder = newId("drafts");
-  const inner = newId("ideas");
-  left.submitter.submit("treePush", push({ id: folder, name: "Drafts", type: "folder" }, root, "first").payload);
-  await until(right.client, ({ state }) => has(state, folder));
-  return () => {
-    const { payload } = push({ id: inner, name: "Ideas", type: "folder" }, folder, "first");
-    right.submitter.submit("treePush", payload);
-    right.submitter.submit(
-      "treePush",
-      push({ id: newId("a"), name: "first.md", type: "file" }, inner, "first").payload,
-    );
-    left.submitter.submit("treeDelete", { target, options: { id: folder } });
-    return "Both are offline now: left has deleted “Drafts”, right has added to it. Reconnect the left one first.";
-  };
-}
+  let trip = "";
+  examples.offer("same-folder", {
+    /** The first is accepted, and the rejection of the second is shown below it. */
+    async play({ tell, conclude, reconnect }) {
+      trip = newId("trip");
+      left.connect(false);
+      right.connect(false);
+      for (const [pane, name, file] of [
+        [left, "Trip to Lisbon", "flights.pdf"],
+        [right, "Trip to Porto", "trains.pdf"],
+      ] as const) {
+        add(pane, { id: trip, name, type: "folder" }, root);
+        add(pane, { id: newId(file), name: file, type: "file" }, trip);
+        pane.show(trip);
+      }
+      await tell("Both have lost the network, and both add the folder of the trip, with a file in it.");
+      await reconnect(left);
+      await tell(`${left.person} is back first: the folder is now “Trip to Lisbon”.`);
+      await reconnect(right);
+      await conclude(
+        `${right.person} is back second: this folder is rejected, and the reason is shown. The file is kept, in the folder of ${left.person}.`,
+      );
+    },
+    clean: () => cleanAway(trip),
+  });
 
-function has(state: JsonObject, id: string): boolean {
-  const { items } = isJsonObject(state[target]) ? state[target] : {};
-  return isJsonObject(items) && Object.hasOwn(items, id);
-}
-
-/** Resolves when `is` is true for the client; rejects after `readyMsMax`. */
-async function until(client: InsiemeClient, is: (client: InsiemeClient) => boolean): Promise<void> {
-  if (is(client)) return;
-  await new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(() => {
-      stop();
-      reject(new Error("the client did not get there in time"));
-    }, readyMsMax);
-    const stop = client.subscribe(() => {
-      if (!is(client)) return;
-      clearTimeout(timer);
-      stop();
-      resolve();
-    });
+  let drafts = "";
+  examples.offer("lost-folder", {
+    /** The drafts that depend on the folder fall. */
+    async play({ tell, conclude, reconnect }) {
+      drafts = newId("drafts");
+      add(left, { id: drafts, name: "Drafts", type: "folder" }, root);
+      await reconnect(left);
+      await tell(`${left.person} adds a folder “Drafts”.`);
+      left.connect(false);
+      right.connect(false);
+      const ideas = newId("ideas");
+      add(right, { id: ideas, name: "Ideas", type: "folder" }, drafts);
+      add(right, { id: newId("a"), name: "first.md", type: "file" }, ideas);
+      right.show(drafts);
+      remove(left, drafts);
+      await tell(`Both have lost the network. ${left.person} deletes “Drafts”, ${right.person} adds to it.`);
+      await reconnect(left);
+      await tell(`${left.person} is back first: “Drafts” is gone.`);
+      await reconnect(right);
+      await conclude(`${right.person} is back second: there is no folder to add to, so both additions are taken back.`);
+    },
+    clean: () => cleanAway(drafts),
   });
 }

@@ -1,6 +1,7 @@
 import { type Inventory, inventory } from "../models/inventory/index.ts";
 import type { JsonObject } from "../protocol/index.ts";
 import { part, say } from "./page.ts";
+import { Examples } from "./play.ts";
 import { paneClient, type Row, showRows, timeLeft } from "./side.ts";
 import { openSides, type SideOf } from "./two-sides.ts";
 
@@ -24,19 +25,38 @@ interface Sides {
   right: Customer;
 }
 
-/** One line that describes an event. */
-function describe({ payload }: { payload: JsonObject }): string {
-  const { item, quantity, by, hold, lines, outcome, perHolder } = payload;
-  if (Array.isArray(lines)) return (lines as { item: string; quantity: number }[]).map(lineText).join(", ");
-  if (item === undefined) return [outcome, hold].filter((each) => each !== undefined).join(" ");
-  if (perHolder !== undefined)
-    return `${String(item)}: ${perHolder === null ? "no limit" : `${String(perHolder)} each`}`;
-  return [item, quantity ?? by].filter((each) => each !== undefined).join(" ");
+/** What the author of an event did. */
+function describe({ type, payload }: { type: string; payload: JsonObject }): string {
+  const { item, quantity, by, lines, outcome, perHolder } = payload;
+  switch (type) {
+    case "restock":
+      return `put ${String(quantity)} × ${String(item)} into the shop`;
+    case "adjust":
+      return `changed the stock of ${String(item)} by ${String(by)}`;
+    case "limit":
+      return perHolder === null
+        ? `ended the limit of ${String(item)}`
+        : `allowed ${String(perHolder)} × ${String(item)} to each customer`;
+    case "reserve":
+      return `reserved ${(lines as { item: string; quantity: number }[]).map(lineText).join(", ")}`;
+    case "confirm":
+      return "bought what was reserved";
+    case "release":
+      return "gave back what was reserved";
+    case "settle":
+      return outcome === "confirmed" ? "sold what was reserved" : "ended a reservation";
+    case "expire":
+      return "ended a reservation, ten minutes after it began";
+    default:
+      return type;
+  }
 }
 
-function reserve(side: Customer, item: string): void {
+/** Returns the name of the hold. */
+function reserve(side: Customer, item: string): string {
   const hold = `${side.person.toLowerCase()}-${crypto.randomUUID().slice(0, 8)}`;
   side.submit("reserve", { hold, lines: [{ item, location, quantity: 1 }] });
+  return hold;
 }
 
 function draw({ left, right }: Sides): void {
@@ -107,29 +127,37 @@ function drawShop(side: Customer): void {
   );
 }
 
-/** Both go offline, and reserve the last ticket. */
-async function race({ left, right }: Sides): Promise<string> {
-  const item = "last ticket";
-  if (free(left.client.state as Inventory, item) === 0) {
-    const verdict = await left.client.submit("restock", { item, location, quantity: 1 });
-    if (verdict.status !== "accepted") return "The ticket is not there: both panes have to be online first.";
-  }
-  for (const side of [left, right]) {
-    side.connect(false);
-    reserve(side, item);
-  }
-  return "Both are offline and have reserved the last ticket. Switch one network on, then the other: the first one gets it.";
-}
-
 const sides: Sides = openSides(partition, newClient, { draw, describe });
-const raceButton = part(document, "race", HTMLButtonElement);
-raceButton.addEventListener("click", async () => {
-  raceButton.disabled = true;
-  say(part(document, "example-said"), await race(sides));
-  raceButton.disabled = false;
-});
 for (const side of [sides.left, sides.right]) {
   part(side.element, "fill").addEventListener("click", () => {
     for (const [item, quantity] of Object.entries(assortment)) side.submit("restock", { item, location, quantity });
   });
 }
+
+/** What the example has made. */
+const made = { holds: [] as string[], restocked: false };
+const { left, right } = sides;
+const ticket = "last ticket";
+new Examples([left, right]).offer("race", {
+  async play({ tell, conclude, reconnect }) {
+    made.restocked = free(left.client.state as Inventory, ticket) === 0;
+    if (made.restocked) {
+      left.submit("restock", { item: ticket, location, quantity: 1 });
+      await reconnect(left);
+    }
+    left.connect(false);
+    right.connect(false);
+    made.holds = [reserve(left, ticket), reserve(right, ticket)];
+    await tell("Both have lost the network, and both reserve the last ticket.");
+    await reconnect(right);
+    await tell(`${right.person} is back first, and has the ticket.`);
+    await reconnect(left);
+    await conclude(`${left.person} is back second: there is none left, and the reason is shown.`);
+  },
+  clean() {
+    const { holds } = right.client.state as Inventory;
+    for (const hold of made.holds) if (holds[hold]) right.submit("release", { hold });
+    if (made.restocked) right.submit("adjust", { item: ticket, location, by: -1, reason: "the example has ended" });
+    for (const side of [left, right]) side.dismissAll();
+  },
+});

@@ -2,6 +2,7 @@ import { auditLedger, formatAmount, type Ledger, ledger, parseAmount } from "../
 import type { JsonObject } from "../protocol/index.ts";
 import { personOf } from "./names.ts";
 import { part, say } from "./page.ts";
+import { Examples } from "./play.ts";
 import { paneClient, type Row, showRows, timeLeft } from "./side.ts";
 import { openSides, type SideOf } from "./two-sides.ts";
 
@@ -25,19 +26,32 @@ const newName = (kind: string): string => `${kind}-${crypto.randomUUID().slice(0
 /** The account of a person has the name of the client. */
 const nameOf = (account: string): string => (account === cash ? "Cash" : personOf(account));
 
-/** One line that describes an event. */
-function describe({ payload }: { payload: JsonObject }): string {
-  const { legs, account, from, to, amount, hold, transfer } = payload;
-  if (Array.isArray(legs)) {
-    return (legs as { account: string; amount: number }[])
-      .map((leg) => `${nameOf(leg.account)} ${leg.amount > 0 ? "+" : ""}${formatAmount(leg.amount, currency)}`)
-      .join(", ");
+/** What the author of an event did. */
+function describe({ type, payload }: { type: string; payload: JsonObject }): string {
+  const { legs, account, from, to, amount, memo } = payload;
+  switch (type) {
+    case "open":
+      return `opened the account of ${nameOf(String(account))}`;
+    case "transfer":
+    case "post": {
+      const moves = (legs as { account: string; amount: number }[]).map(
+        (leg) => `${nameOf(leg.account)} ${leg.amount > 0 ? "+" : ""}${formatAmount(leg.amount, currency)}`,
+      );
+      return `${type === "post" ? `booked ${String(memo)}` : "moved money"}: ${moves.join(", ")}`;
+    }
+    case "hold":
+      return `holds ${shown(Number(amount))} of ${nameOf(String(from))} for ${nameOf(String(to))}`;
+    case "capture":
+      return amount === undefined ? "took what was held" : `took ${shown(Number(amount))} of what was held`;
+    case "release":
+      return "gave back what was held";
+    case "expire":
+      return "gave back what was held too long";
+    case "reverse":
+      return "took a booking back";
+    default:
+      return account === undefined ? type : `${type}: ${nameOf(String(account))}`;
   }
-  if (typeof from === "string") return `${nameOf(from)} for ${nameOf(String(to))}: ${shown(Number(amount))}`;
-  if (typeof account === "string") return nameOf(account);
-  return [hold ?? transfer, amount === undefined ? undefined : shown(Number(amount))]
-    .filter((each) => each !== undefined)
-    .join(": ");
 }
 
 /** Opens the account of a person, and pays in. Done by the left client, which is the bookkeeper of this demo. */
@@ -148,22 +162,6 @@ function pay(side: Person, act: string): void {
   }
 }
 
-/** The bookkeeper takes money while its owner is offline, and spends it. */
-function overspend({ left, right }: Sides): string {
-  const account = right.client.clientId;
-  const { balance = 0, held = 0 } = (right.client.state as Ledger).accounts[account] ?? {};
-  const amount = balance - held;
-  if (amount <= 0) return `${right.person} has no money to spend: send some first.`;
-  const move = (to: string) => [
-    { account, amount: -amount },
-    { account: to, amount },
-  ];
-  right.connect(false);
-  right.submit("transfer", { transfer: newName("transfer"), legs: move(left.client.clientId) });
-  left.submit("post", { transfer: newName("fee"), memo: "a fee", legs: move(cash) });
-  return `${right.person} is offline and has sent ${shown(amount)}; the bookkeeper has taken it as a fee meanwhile. Switch the network on: there are no funds any more.`;
-}
-
 const sides: Sides = openSides(partition, newClient, { draw, describe });
 for (const side of [sides.left, sides.right]) {
   const form = part(side.element, "pay", HTMLFormElement);
@@ -174,4 +172,37 @@ for (const side of [sides.left, sides.right]) {
     pay(side, event.submitter?.dataset["act"] ?? "transfer");
   });
 }
-part(document, "overspend").addEventListener("click", () => say(part(document, "example-said"), overspend(sides)));
+
+/** The booking of the example, which is taken back at its end. */
+let fee: string | undefined;
+const { left, right } = sides;
+new Examples([left, right]).offer("overspend", {
+  /** The bookkeeper takes money while its owner is offline, and spends it. */
+  async play({ tell, conclude, reconnect }) {
+    fee = undefined;
+    const account = right.client.clientId;
+    const { balance = 0, held = 0 } = (right.client.state as Ledger).accounts[account] ?? {};
+    const amount = balance - held;
+    if (amount <= 0) {
+      await conclude(`${right.person} has no money to spend: send some first.`);
+      return;
+    }
+    const move = (to: string) => [
+      { account, amount: -amount },
+      { account: to, amount },
+    ];
+    right.connect(false);
+    right.submit("transfer", { transfer: newName("transfer"), legs: move(left.client.clientId) });
+    await tell(`${right.person} has lost the network, and sends all the money, ${shown(amount)}.`);
+    fee = newName("fee");
+    left.submit("post", { transfer: fee, memo: "a fee", legs: move(cash) });
+    await reconnect(left);
+    await tell("Meanwhile the bank takes the same money as a fee.");
+    await reconnect(right);
+    await conclude(`${right.person} is back: the money is gone, so nothing is sent, and the reason is shown.`);
+  },
+  clean() {
+    if (fee !== undefined) left.submit("reverse", { transfer: fee, reason: "the example has ended" });
+    for (const side of [left, right]) side.dismissAll();
+  },
+});

@@ -1,8 +1,7 @@
-import { isJsonObject, type JsonObject, type NumberedEvent, type WireEvent } from "../protocol/index.ts";
+import type { NumberedEvent, WireEvent } from "../protocol/index.ts";
 import { clientOf, personOf } from "./names.ts";
 import type { Sides } from "./pane.ts";
 import { create, oncePerFrame } from "./page.ts";
-import { root } from "./tree.ts";
 
 /** The most rows of the log. */
 const rowsMax = 100;
@@ -13,7 +12,7 @@ const time = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 interface LogOptions {
   /** Called with the next events of the log, after the others. */
   read?(events: readonly NumberedEvent[]): void;
-  /** Returns one line for an event. */
+  /** Returns what the author of an event did, as `added “notes.md”`. Called for each event once, in order. */
   describe(event: WireEvent): string;
 }
 
@@ -28,8 +27,8 @@ export class Log {
   readonly #on: LogOptions;
   readonly #panes = new Map<string, { eventId: number; mark: HTMLElement }>();
   readonly #schedule = oncePerFrame(() => this.#draw());
-  /** Events that are read and not drawn yet. */
-  #fresh: NumberedEvent[] = [];
+  /** Rows of events that are read and not drawn yet. */
+  #fresh: HTMLElement[] = [];
   /** The last event that was read, and the last event of the log. */
   #known = 0;
   #head = 0;
@@ -42,8 +41,8 @@ export class Log {
     this.#address = `/v1/partitions/${partition}/events`;
     this.#sides = sides;
     this.#on = on;
-    for (const title of sides.values()) {
-      const mark = create("span", "here", `${title} is here`);
+    for (const [client, title] of sides) {
+      const mark = create("span", "here", `${personOf(client)} is here`);
       mark.dataset["pane"] = title;
       this.#panes.set(title, { eventId: 0, mark });
     }
@@ -89,7 +88,7 @@ export class Log {
         if (!events || !last) break;
         this.#known = last.eventId;
         this.#head = Math.max(this.#head, last.eventId);
-        this.#fresh = [...this.#fresh, ...events].slice(-rowsMax);
+        this.#fresh = [...this.#fresh, ...events.map((event) => this.#createRow(event))].slice(-rowsMax);
         this.#on.read?.(events);
         this.#schedule();
       }
@@ -101,7 +100,7 @@ export class Log {
   }
 
   #draw(): void {
-    this.#list.prepend(...this.#fresh.toReversed().map((event) => this.#createRow(event)));
+    this.#list.prepend(...this.#fresh.toReversed());
     this.#fresh = [];
     while (this.#list.childElementCount > rowsMax) this.#list.lastElementChild?.remove();
     const newest = this.#list.firstElementChild;
@@ -117,55 +116,24 @@ export class Log {
   #createRow({ eventId, event }: NumberedEvent): HTMLElement {
     const row = document.createElement("li");
     row.dataset["event"] = String(eventId);
+    row.dataset["type"] = event.type;
     const client = clientOf(event);
     const title = this.#sides.get(client);
     const who = create("span", "who", personOf(client));
     who.title = event.author ?? client;
     if (title !== undefined) who.dataset["pane"] = title;
-    const description = create("span", "what", this.#on.describe(event));
-    // The whole payload, with the id.
-    description.title = short(event.payload);
+    const what = create("span", "what");
+    what.append(who, ` ${this.#on.describe(event)}`);
+    // For who wants to see the event itself.
+    what.title = `${event.type} ${short(event.payload)}`;
     row.append(
       create("span", "number", String(eventId)),
-      create("span", "type", event.type),
-      who,
+      what,
       create("span", "time", time.format(event.timestamp)),
-      description,
       create("span", "marks"),
     );
     return row;
   }
-}
-
-/** One line that describes an event of the tree. */
-export function describeTreeEvent({ type, payload }: WireEvent): string {
-  const value = isJsonObject(payload["value"]) ? payload["value"] : {};
-  const options = isJsonObject(payload["options"]) ? payload["options"] : {};
-  const parent = options["parent"] ?? root;
-  const into = parent === root ? "the top" : String(parent);
-  switch (type) {
-    case "treePush":
-      return `${nameIn(value) ?? String(value["id"])} in ${into}`;
-    case "treeUpdate":
-      return `${String(options["id"])}: ${nameIn(value) ?? short(value)}`;
-    case "treeMove":
-      return `${String(options["id"])} to ${into}${beside(options["position"])}`;
-    case "treeDelete":
-      return String(options["id"]);
-    default:
-      return short(payload);
-  }
-}
-
-function nameIn({ name }: JsonObject): string | undefined {
-  return typeof name === "string" ? `“${name}”` : undefined;
-}
-
-function beside(position: unknown): string {
-  if (!isJsonObject(position)) return "";
-  return Object.entries(position)
-    .map(([side, id]) => `, ${side} ${String(id)}`)
-    .join("");
 }
 
 function short(value: unknown): string {

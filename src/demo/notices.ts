@@ -68,6 +68,13 @@ export class Notices {
     if (this.#explanations.size > explanationsMax) this.#dismiss(this.#explanations.keys().next().value!);
   }
 
+  /** Closes the notices about drafts that concern a node. */
+  dismissAbout(node: string): void {
+    for (const [key, { drafts, settled }] of this.#explanations) {
+      if (settled && drafts.some((draft) => concernedBy(draft).includes(node))) this.#dismiss(key);
+    }
+  }
+
   /** Draws the notices. Only the entries of `unfit` are queued and not valid. */
   draw(unfit: ReadonlySet<string>): void {
     for (const [key, { settled }] of this.#explanations) {
@@ -111,10 +118,12 @@ export class Notices {
     element.role = head.settled ? "alert" : "status";
     element.classList.toggle("open", !head.settled);
     const said = create("div", "said");
-    said.append(head.settled ? describe("Rejected", head) : describe("Does not fit any more", head));
+    said.append(this.#describe(head.settled ? "Rejected" : "Does not fit any more", head));
     if (!head.settled) said.append(create("p", "", "It stays queued: the partition decides."));
     for (const one of along) {
-      said.append(describe(one.settled ? "Fell with it, and is rejected" : "Fell with it, and is still queued", one));
+      said.append(
+        this.#describe(one.settled ? "Fell with it, and is rejected" : "Fell with it, and is still queued", one),
+      );
     }
     element.replaceChildren(said);
     if (head.settled) {
@@ -130,11 +139,20 @@ export class Notices {
     this.#elements.set(head.key, { element, text });
     return element;
   }
-}
 
-function describe(what: string, { label, reason: { code, detail, errors } }: Explanation): HTMLElement {
-  const [first = { message: detail, code }] = errors ?? [];
-  const line = document.createElement("p");
-  line.append(create("strong", "", `${what}: ${label}.`), ` ${first.message} `, create("code", "", first.code));
-  return line;
+  #describe(what: string, { label, reason: { code, detail, errors } }: Explanation): HTMLElement {
+    const [first = { message: detail, code }] = errors ?? [];
+    const line = document.createElement("p");
+    line.append(create("strong", "", `${what}: ${label}.`), ` ${this.#named(first.message)} `);
+    line.append(create("code", "", first.code));
+    return line;
+  }
+
+  /** A message of the model with names instead of the ids that it quotes. */
+  #named(message: string): string {
+    return message.replaceAll(/"([^"]+)"/g, (quoted, id: string) => {
+      const name = this.#tree.nameOf(id);
+      return name === id ? quoted : `“${name}”`;
+    });
+  }
 }

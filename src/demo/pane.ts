@@ -34,6 +34,9 @@ export interface PaneOptions {
  */
 export class Pane {
   readonly client: InsiemeClient;
+  readonly element: HTMLElement;
+  /** The name of its user. */
+  readonly person: string;
   readonly submitter: Submitter;
   readonly #options: PaneOptions;
   readonly #tree = new Tree();
@@ -55,12 +58,12 @@ export class Pane {
     const { partition, clientId, sides } = options;
     const title = sides.get(clientId)!;
     this.#options = options;
+    this.element = element;
     element.dataset["pane"] = title;
-    element.ariaLabel = `${title} pane`;
-    part(element, "title").textContent = title;
-    part(element, "client").textContent = personOf(clientId);
-    part(element, "client").title = clientId;
-    part(element, "toolbar").ariaLabel = `Edit in the ${title.toLowerCase()} pane`;
+    this.person = personOf(clientId);
+    element.ariaLabel = `${title} pane: ${this.person}`;
+    part(element, "title").textContent = this.person;
+    part(element, "toolbar").ariaLabel = `Edit as ${this.person}`;
     this.#empty = part(element, "empty");
     this.#message = part(element, "message");
     this.client = createClient({
@@ -76,7 +79,7 @@ export class Pane {
     });
 
     const list = part(element, "tree");
-    list.ariaLabel = `Files, ${title.toLowerCase()} pane`;
+    list.ariaLabel = `Files of ${this.person}`;
     this.#view = new TreeView(list, this.#tree, {
       lastEdit: (id) => options.lastEdit(id),
       selected: () => this.#selected(),
@@ -119,6 +122,28 @@ export class Pane {
     this.#schedule();
   }
 
+  has(node: string): boolean {
+    return this.#tree.has(node);
+  }
+
+  /** The name of a node, also of a deleted one; undefined for an unknown node. */
+  nameOf(node: string): string | undefined {
+    const name = this.#tree.nameOf(node);
+    return name === node ? undefined : name;
+  }
+
+  /** Opens a folder. */
+  show(folder: string): void {
+    this.#tree.load(this.client.state);
+    this.#view.toggle(folder, true);
+  }
+
+  /** Closes the notices about drafts that concern a node. */
+  dismissAbout(node: string): void {
+    this.#notices.dismissAbout(node);
+    this.#schedule();
+  }
+
   /** Shows what has changed outside its client. */
   refresh(): void {
     this.#schedule();
@@ -154,7 +179,7 @@ export class Pane {
     });
     client.on("reset", ({ why }) => {
       if (why === "far_behind") return;
-      this.#showMessage("What is confirmed here was not the server's any more: it was fetched anew.");
+      this.#showMessage("The server has another history than this pane had: everything was loaded again.");
       setTimeout(() => this.#showMessage(""), resetShownMs);
       replaced();
     });
@@ -204,7 +229,7 @@ export class Pane {
       report,
       eventId,
       head: this.#headElsewhere,
-      undecided: pending.reduce((count, { drafts }) => count + drafts.length, 0),
+      unconfirmed: pending.reduce((count, { drafts }) => count + drafts.length, 0),
       labels: [...this.#labels.values()],
       company: [...new Set(peers.map((peer) => personOf(clientOf(peer))))].toSorted(),
     });

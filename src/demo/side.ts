@@ -63,7 +63,7 @@ export class Side<S extends object, P extends Record<string, z.core.$ZodType>> {
     this.element = element;
     this.person = personOf(client.clientId);
     element.dataset["pane"] = title;
-    element.ariaLabel = `${title} pane`;
+    element.ariaLabel = `${title} pane: ${this.person}`;
     part(element, "title").textContent = this.person;
     this.#notices = part(element, "notices");
     this.#schedule = oncePerFrame(() => {
@@ -102,6 +102,11 @@ export class Side<S extends object, P extends Record<string, z.core.$ZodType>> {
     void this.#follow(type, this.client.submit(type, payload));
   }
 
+  /** Closes all explanations. */
+  dismissAll(): void {
+    this.#notices.replaceChildren();
+  }
+
   async #follow(type: string, submitted: Promise<Verdict<unknown>>): Promise<void> {
     const verdict = await submitted;
     if (verdict.status === "rejected" && "local" in verdict && verdict.local) this.#explain(type, verdict.problem);
@@ -109,7 +114,8 @@ export class Side<S extends object, P extends Record<string, z.core.$ZodType>> {
 
   #explain(type: string, { code, detail, errors }: Reason): void {
     const row = create("div", "notice");
-    const said = create("p", "said", `${type}: ${errors?.[0]?.message ?? detail} `);
+    const said = create("p", "said");
+    said.append(create("strong", "", `Rejected: ${type}.`), ` ${errors?.[0]?.message ?? detail} `);
     said.append(create("code", "", errors?.[0]?.code ?? code));
     const close = create("button", "", "Dismiss");
     close.type = "button";
@@ -125,7 +131,7 @@ export class Side<S extends object, P extends Record<string, z.core.$ZodType>> {
       report,
       eventId,
       head: this.#head,
-      undecided: pending.reduce((count, { drafts }) => count + drafts.length, 0),
+      unconfirmed: pending.reduce((count, { drafts }) => count + drafts.length, 0),
       labels: pending.flatMap(({ drafts }) => drafts.map(({ type }) => type)),
       company: [],
     });

@@ -35,8 +35,8 @@ export interface Doing {
   /** The last confirmed event of the client, and the last event of the log that this page knows. */
   eventId: number;
   head: number;
-  /** The number of undecided drafts, and texts that describe their entries. */
-  undecided: number;
+  /** The number of drafts that are not decided, and texts that describe their entries. */
+  unconfirmed: number;
   labels: readonly string[];
   /** The other users. */
   company: readonly string[];
@@ -50,7 +50,7 @@ export class StatusBar {
   readonly #reason: HTMLElement;
   readonly #place: HTMLElement;
   readonly #behind: HTMLElement;
-  readonly #undecided: HTMLElement;
+  readonly #unconfirmed: HTMLElement;
   readonly #company: HTMLElement;
   readonly #waiting: HTMLElement;
   readonly #problem: HTMLElement;
@@ -69,7 +69,7 @@ export class StatusBar {
     this.#reason = part(pane, "reason");
     this.#place = part(pane, "place");
     this.#behind = part(pane, "behind");
-    this.#undecided = part(pane, "undecided");
+    this.#unconfirmed = part(pane, "unconfirmed");
     this.#company = part(pane, "company");
     this.#waiting = part(pane, "waiting");
     this.#problem = part(pane, "problem");
@@ -77,21 +77,21 @@ export class StatusBar {
     this.#network.addEventListener("click", () => on.switched(this.#network.ariaChecked !== "true"));
   }
 
-  draw({ report, eventId, head, undecided, labels, company }: Doing): void {
+  draw({ report, eventId, head, unconfirmed, labels, company }: Doing): void {
     const { status, reason, retryAt, problem, waiting } = report;
     const online = status === "online";
     this.#pane.dataset["status"] = status;
     this.#network.ariaChecked = String(reason !== "paused");
     say(this.#status, statusText[status]);
     say(this.#reason, retryAt === undefined ? (reasonText[reason] ?? "") : nextTry(retryAt));
-    say(this.#place, `${grouped(eventId)} / ${grouped(Math.max(eventId, head))}`);
+    say(this.#place, `${grouped(eventId)} of ${grouped(Math.max(eventId, head))}`);
     const behind = online ? 0 : head - eventId;
-    say(this.#behind, behind > 0 ? `${counted(behind, "event")} behind` : this.#caughtUp);
+    say(this.#behind, behind > 0 ? `${counted(behind, "change")} behind` : this.#caughtUp);
     this.#behind.dataset["tone"] = behind > 0 ? "late" : "good";
-    say(this.#undecided, grouped(undecided));
-    this.#pane.classList.toggle("undecided", undecided > 0);
+    say(this.#unconfirmed, grouped(unconfirmed));
+    this.#pane.classList.toggle("unconfirmed", unconfirmed > 0);
     say(this.#company, company.length > 0 ? `with ${company.join(", ")}` : "");
-    say(this.#waiting, online || labels.length === 0 ? "" : waitingText(undecided, labels));
+    say(this.#waiting, online || labels.length === 0 ? "" : waitingText(unconfirmed, labels));
     say(this.#problem, problem?.detail ?? (waiting === undefined ? "" : waitingTexts[waiting]));
 
     clearTimeout(this.#timer);
@@ -103,7 +103,7 @@ export class StatusBar {
     const online = status === "online";
     const missed = online && this.#leftAt !== undefined ? eventId - this.#leftAt : 0;
     if (missed > 0) {
-      this.#caughtUp = `caught up ${counted(missed, "event")}`;
+      this.#caughtUp = `caught up ${counted(missed, "change")}`;
       setTimeout(() => {
         this.#caughtUp = "";
         this.#changed();
@@ -119,9 +119,9 @@ function nextTry(retryAt: number): string {
   return seconds > 0 ? `next try in ${seconds} s` : "trying again";
 }
 
-function waitingText(undecided: number, labels: readonly string[]): string {
+function waitingText(unconfirmed: number, labels: readonly string[]): string {
   const named = labels.slice(0, waitingShownMax);
   if (labels.length > named.length) named.push(`${grouped(labels.length - named.length)} more`);
-  const verb = undecided === 1 ? "waits" : "wait";
-  return `${counted(undecided, "edit")} ${verb} for the connection: ${named.join(", ")}.`;
+  const verb = unconfirmed === 1 ? "waits" : "wait";
+  return `${counted(unconfirmed, "edit")} ${verb} for the connection: ${named.join(", ")}.`;
 }

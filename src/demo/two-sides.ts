@@ -10,12 +10,14 @@ import { Side } from "./side.ts";
 export interface TwoSides<S extends object, P extends Record<string, z.core.$ZodType>> {
   left: Side<S, P>;
   right: Side<S, P>;
+  /** The panes, by client id. */
+  titles: ReadonlyMap<string, string>;
 }
 
 /** The side of a client. */
 export type SideOf<C> = C extends Client<infer S, infer P> ? Side<S, P> : never;
 
-/** Opens both. `draw` shows the state in them; `describe` returns a line for an event. */
+/** Opens both. `draw` shows the state in them; `describe` returns what the author of an event did. */
 export function openSides<S extends object, P extends Record<string, z.core.$ZodType>>(
   partition: string,
   newClient: (clientId: string) => Client<S, P>,
@@ -42,6 +44,6 @@ export function openSides<S extends object, P extends Record<string, z.core.$Zod
     clients[title].on("reset", ({ why }) => why !== "far_behind" && log.clear());
     return new Side(element, { client: clients[title], title, draw: () => sides && on.draw(sides), moved });
   };
-  sides = { left: open("Left"), right: open("Right") };
+  sides = { left: open("Left"), right: open("Right"), titles };
   return sides;
 }

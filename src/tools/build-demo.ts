@@ -1,9 +1,11 @@
-// Bundles the page of the demo and the page of the API into dist/demo, which wrangler serves and deploys.
+// Builds the site (landing page, demos, API page) into dist/demo, which wrangler serves and deploys.
 import { createRequire } from "node:module";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildSync } from "esbuild";
+import { demos } from "../demo/gallery.ts";
+import { demoPages } from "./pages.ts";
 import { projectFolder } from "./wrangler.ts";
 
 const require = createRequire(import.meta.url);
@@ -11,17 +13,19 @@ const sources = join(projectFolder, "src", "demo");
 const target = join(projectFolder, "dist", "demo");
 /** The library of the API page. */
 const swaggerUi = dirname(require.resolve("swagger-ui-dist/package.json"));
+/** The scripts of the site. */
+const scripts = ["home", "api", ...demos.map(({ name }) => name)];
 
 /**
  * Builds dist/demo from src/demo. Several processes may do this at once, and a server may serve the folder meanwhile: a
- * file is replaced atomically, and only if it has changed. Returns the bytes of the main script.
+ * file is replaced atomically, and only if it has changed. Returns the bytes of all scripts.
  *
  * @throws Error if a script cannot be bundled; esbuild has printed the reason.
  */
 export function buildDemo(): number {
   // The synchronous build leaves no esbuild service running.
   const { outputFiles } = buildSync({
-    entryPoints: ["main.ts", "inventory.ts", "ledger.ts", "api.ts"].map((name) => join(sources, name)),
+    entryPoints: scripts.map((name) => join(sources, `${name}.ts`)),
     outdir: target,
     bundle: true,
     // Code that the client loads later is in a separate file.
@@ -35,16 +39,9 @@ export function buildDemo(): number {
     logLevel: "error",
   });
   const files = new Map(outputFiles.map(({ path, contents }) => [relative(target, path), Buffer.from(contents)]));
-  for (const name of [
-    "index.html",
-    "inventory.html",
-    "ledger.html",
-    "style.css",
-    "demos.css",
-    "api.html",
-    "api.css",
-    "_headers",
-  ]) {
+  const size = [...files].reduce((sum, [name, { length }]) => sum + (name.endsWith(".js") ? length : 0), 0);
+  for (const [name, page] of demoPages()) files.set(name, Buffer.from(page));
+  for (const name of ["site.css", "style.css", "demos.css", "seats.css", "home.css", "api.css", "_headers"]) {
     files.set(name, readFileSync(join(sources, name)));
   }
   for (const name of ["swagger-ui-bundle.js", "swagger-ui.css"]) files.set(name, readFileSync(join(swaggerUi, name)));
@@ -52,7 +49,7 @@ export function buildDemo(): number {
   mkdirSync(target, { recursive: true });
   for (const name of readdirSync(target)) if (!files.has(name)) rmSync(join(target, name), { recursive: true });
   for (const [name, contents] of files) replace(join(target, name), contents);
-  return files.get("main.js")!.length;
+  return size;
 }
 
 function replace(path: string, contents: Buffer): void {
@@ -68,5 +65,5 @@ function replace(path: string, contents: Buffer): void {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  console.log(`${relative(projectFolder, target)}: main.js, ${Math.round(buildDemo() / 1024)} KiB`);
+  console.log(`${relative(projectFolder, target)}: ${Math.round(buildDemo() / 1024)} KiB of scripts`);
 }

@@ -132,7 +132,7 @@ async function main(): Promise<boolean> {
       ? `verified: events 1 to ${eventIndex} fold to the server's state, and to the folder's ${nodes} entries`
       : `NOT verified: of events 1 to ${eventIndex}, see above`,
   );
-  console.log(new URL(`?partition=${encodeURIComponent(target.partition)}`, target.url).href);
+  console.log(new URL(`files?partition=${encodeURIComponent(target.partition)}`, target.url).href);
   return verified && tally.rejected === 0;
 }
 

@@ -4,6 +4,7 @@ import { type Browser, chromium, type Locator, type Page } from "playwright-core
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { projectFolder } from "../../src/tools/wrangler.ts";
 import { TestServer } from "../support/server.ts";
+import { recordTexts, shownTexts } from "../support/shown-texts.ts";
 
 const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 const browserPresent = existsSync(executablePath);
@@ -84,7 +85,7 @@ class Pane {
     return this.#section.getByRole("button", { name, exact: true });
   }
 
-  /** Cursor and head, as "3 / 5". */
+  /** Cursor and head, as "3 of 5". */
   get place(): Locator {
     return this.#section.locator('[data-part="place"]');
   }
@@ -97,9 +98,9 @@ class Pane {
     return this.#section.getByRole("switch", { name: "Network" });
   }
 
-  /** How many drafts are undecided. */
-  get undecided(): Locator {
-    return this.#section.locator('[data-part="undecided"]');
+  /** How many drafts are not decided. */
+  get unconfirmed(): Locator {
+    return this.#section.locator('[data-part="unconfirmed"]');
   }
 
   get notices(): Locator {
@@ -197,7 +198,7 @@ describe.runIf(browserPresent)("the demo", () => {
       await page.addInitScript((kept) => sessionStorage.setItem("partita-demo-clients", kept), ids.join(" "));
     }
     await prepare?.(page);
-    await page.goto(`${server.url.href}?partition=${partition}`);
+    await page.goto(`${server.url.href}files?partition=${partition}`);
     const demo = { page, partition, left: new Pane(page, "Left"), right: new Pane(page, "Right"), complaints };
     await shows(demo.left.status, "Online");
     await shows(demo.right.status, "Online");
@@ -242,7 +243,7 @@ describe.runIf(browserPresent)("the demo", () => {
   async function agree({ left, right, partition }: Demo): Promise<void> {
     const head = await headOf(partition);
     for (const pane of [left, right]) {
-      await shows(pane.place, `${head} / ${head}`);
+      await shows(pane.place, `${head} of ${head}`);
       await pane.expandAll();
       await expect.poll(() => pane.tree()).toEqual(await serverTree(partition));
     }
@@ -289,7 +290,7 @@ describe.runIf(browserPresent)("the demo", () => {
     const types = ["init", "treePush", "treePush", "treeUpdate", "treePush"];
     types.push("treeMove", "treeMove", "treeMove", "treeMove", "treeDelete", "treeDelete");
     const log = page.locator('[data-part="log"] > li');
-    expect(await log.locator(".type").allTextContents()).toEqual(types.toReversed());
+    expect(await log.evaluateAll((rows) => rows.map((row) => row.dataset["type"]))).toEqual(types.toReversed());
     expect(await log.locator(".number").allTextContents()).toEqual(types.map((_, at) => String(types.length - at)));
     expect(complaints).toEqual([]);
   });
@@ -303,18 +304,18 @@ describe.runIf(browserPresent)("the demo", () => {
     await shows(right.status, "Offline");
     for (const name of ["one", "two", "three"]) await left.add("file", name);
     await left.row("three").waitFor();
-    await shows(right.text("3 events behind"), "3 events behind");
-    await shows(right.place, "2 / 5");
+    await shows(right.text("3 changes behind"), "3 changes behind");
+    await shows(right.place, "2 of 5");
     expect((await right.tree()).map(({ name }) => name)).toEqual(["shared"]);
     await right.network.click();
-    await right.text("caught up 3 events").waitFor();
+    await right.text("caught up 3 changes").waitFor();
     await agree(demo);
 
     // More than a page.
     await right.network.click();
     await Promise.all(Array.from({ length: 600 }, (_, at) => push(demo.partition, `many-${at}`)));
     await right.network.click();
-    await right.text("caught up 600 events").waitFor();
+    await right.text("caught up 600 changes").waitFor();
     expect(complaints).toEqual([]);
     await agree(demo);
   });
@@ -343,7 +344,7 @@ describe.runIf(browserPresent)("the demo", () => {
     await right.move("draft", "shelf");
     await right.row("gone").click();
     await page.keyboard.press("Delete");
-    await shows(right.undecided, "4");
+    await shows(right.unconfirmed, "4");
     await right.text("4 edits wait for the connection: add “draft”, rename “old name” to “new name”").waitFor();
     await shows(right.pending("new name"), "renamed");
     await shows(right.pending("draft"), "new, moved");
@@ -360,7 +361,7 @@ describe.runIf(browserPresent)("the demo", () => {
 
     await page.reload();
     await shows(right.status, "Online");
-    await shows(right.undecided, "0");
+    await shows(right.unconfirmed, "0");
     expect(await headOf(demo.partition)).toBe(8);
     await left.row("new name").waitFor();
     await agree(demo);
@@ -389,7 +390,7 @@ describe.runIf(browserPresent)("the demo", () => {
     const rejected = right.row("kept").locator("+ .notice");
     await shows(
       rejected,
-      /^Rejected: rename “inner” to “renamed in vain”\. There is no node "inner~[0-9a-f]{8}"\. NODE_NOT_FOUNDDismiss$/,
+      /^Rejected: rename “inner” to “renamed in vain”\. There is no node “inner”\. NODE_NOT_FOUNDDismiss$/,
     );
     await left.row("kept").waitFor();
     await agree(demo);
@@ -409,38 +410,69 @@ describe.runIf(browserPresent)("the demo", () => {
     await agree(demo);
   });
 
-  test("[CL-1] [CL-6] both add a folder under one id: the first wins, the second sees why, and its items in the folder stay", async () => {
-    const demo = await open();
-    const { page, left, right, complaints } = demo;
-    await page.getByRole("button", { name: "both add the same folder" }).click();
-    await shows(left.status, "Offline");
-    await shows(right.pending("Trip to Porto"), "new, 1 inside");
-    await left.network.click();
-    await shows(left.undecided, "0");
-    // Its own edits were never missing.
-    expect(await left.text(/caught up/).count()).toBe(0);
-    await right.network.click();
-    await shows(
-      right.row("Trip to Lisbon").locator("+ .notice"),
-      /^Rejected: add “Trip to Porto”\. There is a node "trip~[0-9a-f]{8}" already\. DUPLICATE_ID/,
+  test("[CL-1] [CL-6] [EC-6] the example conflicts play by themselves, one at a time, end online, and leave nothing behind", async () => {
+    const [folder, lost] = await Promise.all([open(recordTexts), open(recordTexts)]);
+    const example = ({ page }: Demo, name: string) => page.getByRole("button", { name });
+    const names = ["both add the same folder", "one deletes what the other fills"];
+    await example(folder, names[0]!).click();
+    await example(lost, names[1]!).click();
+    // A second example while one plays is refused.
+    await shows(folder.right.status, "Offline");
+    expect(await example(folder, names[1]!).getAttribute("aria-disabled")).toBe("true");
+    await example(folder, names[1]!).click({ force: true });
+    for (const demo of [folder, lost]) {
+      const { page, left, right } = demo;
+      await page.getByText(/^Both have the network again/).waitFor();
+      for (const pane of [left, right]) {
+        await shows(pane.status, "Online");
+        await expect.poll(() => pane.notices.count()).toBe(0);
+        await shows(pane.unconfirmed, "0");
+      }
+      await agree(demo);
+      expect(await left.tree()).toEqual([]);
+      for (const name of names) expect(await example(demo, name).getAttribute("aria-disabled")).toBe(null);
+    }
+
+    const { said, notices } = await shownTexts(folder.page);
+    expect(said).toEqual([
+      "Both have lost the network, and both add the folder of the trip, with a file in it.",
+      "Ada is back first: the folder is now “Trip to Lisbon”.",
+      "Ben is back second: this folder is rejected, and the reason is shown. The file is kept, in the folder of Ada.",
+      "Both have the network again, and what it left is removed. Now you: use the two switches.",
+    ]);
+    expect(notices).toContain(
+      "Rejected: add “Trip to Porto”. There is a node “Trip to Lisbon” already. DUPLICATE_IDDismiss",
     );
-    await right.text("caught up 3 events").waitFor();
     // The user did not create the tree, whose draft was rejected, too.
-    expect(await right.notices.count()).toBe(1);
-    await agree(demo);
-    const [trip] = await left.tree();
-    expect(trip!.children.map(({ name }) => name).sort()).toEqual(["flights.pdf", "trains.pdf"]);
-    expect(complaints).toEqual([]);
+    expect(notices.filter((text) => !text.includes("Trip to Porto"))).toEqual([]);
+    // Names, and neither ids nor types.
+    expect(await folder.page.locator(".log .what").allTextContents()).toEqual([
+      "Ada deleted “Trip to Lisbon”",
+      "Ben added “trains.pdf” in “Trip to Lisbon”",
+      "Ada added “flights.pdf” in “Trip to Lisbon”",
+      "Ada added “Trip to Lisbon” at the top",
+      "Ada began with an empty tree",
+    ]);
+    expect(await folder.page.locator(".here").allTextContents()).toEqual(["Ada is here", "Ben is here"]);
+    expect((await shownTexts(lost.page)).notices.at(-1)).toBe(
+      "Rejected: add “Ideas”. There is no node “Drafts”. PARENT_NOT_FOUNDFell with it, and is rejected: add “first.md”. There is no node “Ideas”. PARENT_NOT_FOUNDDismiss",
+    );
+    expect([...folder.complaints, ...lost.complaints]).toEqual([]);
   });
 
   test("[CL-1] [CL-6] one deletes a folder that the other fills: the notice of the first rejection includes the drafts that fell with it", async () => {
     const demo = await open();
     const { page, left, right, complaints } = demo;
-    await page.getByRole("button", { name: "one deletes what the other fills" }).click();
-    await shows(right.pending("Drafts"), "2 inside");
-    await expect.poll(() => left.row("Drafts").count()).toBe(0);
-    await left.network.click();
-    await shows(left.undecided, "0");
+    await left.add("folder", "Drafts");
+    await right.row("Drafts").click();
+    await right.network.click();
+    await shows(right.status, "Offline");
+    await right.add("folder", "Ideas");
+    await right.row("Ideas").click();
+    await right.add("file", "first.md");
+    await left.row("Drafts").click();
+    await page.keyboard.press("Delete");
+    await shows(left.unconfirmed, "0");
     // The page does not draw until the verdicts arrive: so it does not show that both fell together.
     let rejections = 0;
     page.on("websocket", (socket) =>
@@ -453,11 +485,48 @@ describe.runIf(browserPresent)("the demo", () => {
     await page.evaluate("releaseFrames()");
     await shows(
       right.notices,
-      /^Rejected: add “Ideas”\. There is no node "drafts~\w+"\. PARENT_NOT_FOUNDFell with it, and is rejected: add “first\.md”\. There is no node "ideas~\w+"\. PARENT_NOT_FOUNDDismiss$/,
+      /^Rejected: add “Ideas”\. There is no node “Drafts”\. PARENT_NOT_FOUNDFell with it, and is rejected: add “first\.md”\. There is no node “Ideas”\. PARENT_NOT_FOUNDDismiss$/,
     );
     await right.button("Dismiss").click();
     await expect.poll(() => right.notices.count()).toBe(0);
     await agree(demo);
+    expect(complaints).toEqual([]);
+  });
+
+  test("[EC-6] the form opens another tree, and refuses a name that none can have", async () => {
+    const { page, left, complaints } = await open();
+    await page.getByRole("textbox", { name: "Folder tree" }).fill("other-tree");
+    await page.getByRole("button", { name: "Open" }).click();
+    await page.waitForURL(/\/files\?partition=other-tree$/);
+    await shows(left.status, "Online");
+    expect(await page.getByRole("textbox", { name: "Folder tree" }).inputValue()).toBe("other-tree");
+    await page.goto(new URL("/files?partition=-no-", server.url).href);
+    await page.getByText("No tree can have this name.").waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  test("[EC-6] [EC-9] on a phone the network switch, a rejection and the changes are on one screen, and the toolbar is one row", async () => {
+    const { page, left, complaints } = await open();
+    await page.setViewportSize({ width: 390, height: 844 });
+    await left.add("folder", "outer");
+    await left.row("outer").click();
+    await left.add("folder", "inner");
+    await left.move("outer", "inner");
+    await left.text("CYCLE").waitFor();
+    await page.locator(".work").evaluate((element) => element.scrollIntoView());
+    const parts = [left.network, left.notices, page.locator(".log li").first(), page.locator(".log h2")];
+    for (const part of parts) {
+      const { x, y, width, height } = (await part.boundingBox())!;
+      expect(x).toBeGreaterThanOrEqual(0);
+      expect(y).toBeGreaterThanOrEqual(0);
+      expect(x + width).toBeLessThanOrEqual(390);
+      expect(y + height).toBeLessThanOrEqual(844);
+    }
+    const tops = await page
+      .locator('[data-pane="Left"] [role=toolbar] button')
+      .evaluateAll((buttons) => buttons.map((button) => button.getBoundingClientRect().top));
+    expect(new Set(tops).size).toBe(1);
+    expect(await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")).toBeLessThanOrEqual(0);
     expect(complaints).toEqual([]);
   });
 
@@ -491,10 +560,10 @@ describe.runIf(browserPresent)("the demo", () => {
       notice,
       /^Does not fit any more: rename “leaf” to “twig”\. There is no node .* NODE_NOT_FOUNDIt stays queued: the partition decides\.$/,
     );
-    await shows(right.undecided, "1");
+    await shows(right.unconfirmed, "1");
     for (const send of held) send();
     await shows(notice, /^Rejected: rename “leaf” to “twig”\. There is no node .* NODE_NOT_FOUNDDismiss$/);
-    await shows(right.undecided, "0");
+    await shows(right.unconfirmed, "0");
     expect(complaints).toEqual([]);
     await agree(demo);
   });
@@ -614,7 +683,7 @@ describe.runIf(browserPresent)("the demo", () => {
     await left.add("folder", "first");
     // Before that, none is undecided because it is not drawn yet.
     await left.row("first").waitFor();
-    await shows(left.undecided, "0");
+    await shows(left.unconfirmed, "0");
     deaf = true;
     await left.add("file", "once");
     await right.row("once").waitFor();
@@ -624,7 +693,7 @@ describe.runIf(browserPresent)("the demo", () => {
     deaf = false;
     await left.network.click();
     await expect.poll(() => left.pending("once").count()).toBe(0);
-    await shows(left.undecided, "0");
+    await shows(left.unconfirmed, "0");
     expect(submitted).toHaveLength(4);
     expect(submitted[3]).toBe(submitted[2]);
     expect(await headOf(demo.partition)).toBe(3);
@@ -652,7 +721,7 @@ describe.runIf(browserPresent)("the demo", () => {
     await left.row("meanwhile").waitFor();
     serverId = "another-log";
     await right.network.click();
-    await right.text("it was fetched anew").waitFor();
+    await right.text("everything was loaded again").waitFor();
     await right.row("meanwhile").waitFor();
     expect(complaints).toEqual([]);
     await agree(demo);
@@ -681,7 +750,7 @@ describe.runIf(browserPresent)("the demo", () => {
     for (let from = 0; from < 750; from += 250) {
       await Promise.all(Array.from({ length: 250 }, (_, at) => push(demo.partition, `many-${from + at}`)));
     }
-    await shows(demo.right.place, "752 / 752");
+    await shows(demo.right.place, "752 of 752");
     expect(await demo.right.tree()).toHaveLength(200);
     await demo.right.text("Show 500 more of 551").click();
     expect(await demo.right.tree()).toHaveLength(700);

@@ -2,6 +2,7 @@ import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { browserPresent, launchBrowser } from "../support/browser.ts";
 import { TestServer } from "../support/server.ts";
+import { recordTexts, shownTexts } from "../support/shown-texts.ts";
 
 describe.runIf(browserPresent)("the demos of the models", () => {
   const server = new TestServer();
@@ -22,6 +23,7 @@ describe.runIf(browserPresent)("the demos of the models", () => {
     const context = await browser.newContext({ baseURL: server.url.href });
     onTestFinished(() => context.close());
     const page = await context.newPage();
+    await recordTexts(page);
     const complaints: string[] = [];
     page.on("pageerror", (error) => complaints.push(String(error.stack)));
     page.on("console", (message) => {
@@ -33,7 +35,7 @@ describe.runIf(browserPresent)("the demos of the models", () => {
     for (const side of [left, right]) await side.getByText("Online", { exact: true }).waitFor();
     return { page, left, right, complaints };
   }
-  const undecided = (side: Locator) => side.locator('[data-part="undecided"]').textContent();
+  const unconfirmed = (side: Locator) => side.locator('[data-part="unconfirmed"]').textContent();
   const notices = (side: Locator) => side.locator(".notice code").allTextContents();
 
   test("[MD-9] [TX-11] in the inventory one of two customers gets the last ticket", async () => {
@@ -41,15 +43,19 @@ describe.runIf(browserPresent)("the demos of the models", () => {
     await left.getByRole("button", { name: "Fill it" }).click();
     await expect.poll(() => right.getByText("1 left").count()).toBe(1);
     await page.getByRole("button", { name: "both want the last ticket" }).click();
-    for (const side of [left, right]) await side.getByText("1 × last ticket").waitFor();
-    await right.getByRole("switch").click();
-    await expect.poll(() => undecided(right)).toBe("0");
-    await left.getByRole("switch").click();
-    await expect.poll(() => notices(left)).toEqual(["INSUFFICIENT_STOCK"]);
-    expect(await left.getByText("1 × last ticket").count()).toBe(0);
+    await page.getByText(/^Both have the network again/).waitFor();
+    expect((await shownTexts(page)).notices).toEqual([expect.stringContaining("INSUFFICIENT_STOCK")]);
+    expect(await left.locator(".notice").count()).toBe(0);
+    for (const side of [left, right]) {
+      expect(await side.getByText("1 × last ticket").count()).toBe(0);
+      expect(await side.getByText("Online", { exact: true }).count()).toBe(1);
+    }
+    await left.getByRole("button", { name: "Reserve: last ticket" }).click();
     // Only who holds it sees that it can be bought.
-    await right.getByRole("button", { name: "Buy: 1 × last ticket" }).click();
+    await left.getByRole("button", { name: "Buy: 1 × last ticket" }).click();
     await page.getByText("8 units there, 0 of them held in 0 holds.").waitFor();
+    expect(await right.getByRole("button", { name: "Reserve: last ticket" }).isDisabled()).toBe(true);
+    await expect.poll(() => page.locator(".log .what").first().textContent()).toMatch(/^\w+ bought what was reserved$/);
     expect(complaints).toEqual([]);
   });
 
@@ -64,13 +70,70 @@ describe.runIf(browserPresent)("the demos of the models", () => {
     await right.getByText("10.00 EUR of it held").waitFor();
     await left.getByRole("button", { name: /^Half/ }).click();
     await expect.poll(() => balance(left)).toBe("104.99 EUR");
-    await expect.poll(() => undecided(right)).toBe("0");
+    await expect.poll(() => unconfirmed(right)).toBe("0");
     await page.getByRole("button", { name: "spend the same money twice" }).click();
-    await expect.poll(() => undecided(left)).toBe("0");
-    await right.getByRole("switch").click();
-    await expect.poll(() => notices(right)).toEqual(["INSUFFICIENT_FUNDS"]);
-    await expect.poll(() => balance(right)).toBe("0.00 EUR");
+    // What the example has taken is given back.
+    await page.getByText(/^Both have the network again/).waitFor();
+    expect((await shownTexts(page)).notices).toEqual([expect.stringContaining("INSUFFICIENT_FUNDS")]);
     await page.getByText("sums to 0.00").waitFor();
+    await expect.poll(() => balance(right)).toBe("95.01 EUR");
+    expect(await page.locator(".here").allTextContents()).toEqual([
+      expect.not.stringMatching("Left"),
+      expect.not.stringMatching("Right"),
+    ]);
+    expect(complaints).toEqual([]);
+  });
+
+  test("[MD-9] [EC-6] in the hall of seats one of two people gets a seat, and the other sees why", async () => {
+    const { page, left, right, complaints } = await open("/seats");
+    await left.getByRole("button", { name: "A1, free" }).click();
+    await right.getByRole("button", { name: /^A1, taken by / }).click();
+    await expect.poll(() => notices(right)).toEqual(["TAKEN"]);
+    await right.getByRole("button", { name: "Dismiss" }).click();
+    await page.getByRole("button", { name: "both take the same seat" }).click();
+    await page.getByText(/^Both have the network again/).waitFor();
+    expect((await shownTexts(page)).notices).toHaveLength(2);
+    expect(await notices(right)).toEqual([]);
+    for (const side of [left, right]) await side.getByRole("button", { name: "D5, free" }).waitFor();
+    await left.getByRole("button", { name: "A1, yours" }).click();
+    await right.getByRole("button", { name: "A1, free" }).waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  test("[EC-6] the landing page shows two people and their changes within seconds, without a click, and can be stopped", async () => {
+    const context = await browser.newContext({ baseURL: server.url.href });
+    onTestFinished(() => context.close());
+    const page = await context.newPage();
+    const complaints: string[] = [];
+    page.on("pageerror", (error) => complaints.push(String(error.stack)));
+    page.on("console", (message) => {
+      if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+    });
+    await page.goto("/");
+    const phone = (at: number) => page.locator(".phone").nth(at);
+    const yours = (at: number) =>
+      phone(at)
+        .getByRole("button", { name: /, yours/ })
+        .count();
+    // Filled, then moving.
+    await expect.poll(() => page.locator(".order li").count()).toBeGreaterThanOrEqual(5);
+    await phone(1).getByText("no network").waitFor();
+    await phone(1)
+      .getByText(/^B2 is \w+’s already\.$/)
+      .waitFor();
+    await page.getByRole("button", { name: "Pause" }).click();
+    await page.getByText("Now you: tap seats on both phones.").waitFor();
+    const before = await yours(0);
+    await phone(0).getByRole("button", { name: "D5, free" }).click();
+    await expect.poll(() => yours(0)).toBe(before + 1);
+    await phone(1)
+      .getByRole("button", { name: /^D5, taken by \w+$/ })
+      .waitFor();
+    // Each demo is one card.
+    await page.getByRole("link", { name: /^Seats / }).click();
+    await page.waitForURL("/seats");
+    await page.goto("/?partition=from-before");
+    await page.waitForURL("/files?partition=from-before");
     expect(complaints).toEqual([]);
   });
 });

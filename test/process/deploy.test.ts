@@ -22,7 +22,7 @@ it("[LC-5] a deployment from a fresh clone builds what it ships, shows no page, 
     { cwd: clone, env: wranglerEnvironment },
   );
   expect(readdirSync(join(clone, "dist", "demo"))).toEqual(
-    expect.arrayContaining(["index.html", "main.js", "api.html", "_headers"]),
+    expect.arrayContaining(["index.html", "files.js", "api.html", "_headers"]),
   );
   expect(readFileSync(join(folder, "worker", "worker.js"), "utf8")).toContain("PartitionObject");
   for (const binding of ["env.PARTITIONS", "env.TENANTS", "env.COURIERS", "env.ASSETS"])

@@ -201,7 +201,7 @@ test("[TX-8] [ID-1] npm run import imports a folder, verifies it, resumes, and r
   expect(first).toMatchObject({ code: 0 });
   expect(first.stdout).toContain("52 events committed, 0 known from before, 0 rejected");
   expect(first.stdout).toContain("verified: events 1 to 52 fold to the server's state, and to the folder's 51 entries");
-  expect(first.stdout).toContain(`${server.url.href}?partition=my-folder`);
+  expect(first.stdout).toContain(`${server.url.href}files?partition=my-folder`);
 
   const second = await runTool(root, "--url", server.url.href, "--connections", "1", "--window", "1");
   expect(second).toMatchObject({ code: 0 });

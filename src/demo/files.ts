@@ -1,9 +1,10 @@
 import { offerExamples } from "./examples.ts";
 import { LastEdits } from "./last-edits.ts";
-import { describeTreeEvent, Log } from "./log.ts";
+import { Log } from "./log.ts";
 import { clientIds } from "./names.ts";
 import { Pane } from "./pane.ts";
 import { part } from "./page.ts";
+import { TreeHistory } from "./tree-history.ts";
 
 const nameInput = part(document, "partition", HTMLInputElement);
 const partition = new URLSearchParams(location.search).get("partition") ?? nameInput.defaultValue;
@@ -11,7 +12,7 @@ nameInput.value = partition;
 if (nameInput.checkValidity()) start();
 else {
   part(document, "wrong-name").hidden = false;
-  part(document, "main").hidden = true;
+  part(document, "work").hidden = true;
   part(document, "examples").hidden = true;
 }
 
@@ -22,16 +23,18 @@ function start(): void {
     [rightId, "Right"],
   ]);
   const edits = new LastEdits(sides);
+  const history = new TreeHistory((id) => left.nameOf(id) ?? right.nameOf(id));
   const log = new Log(part(document, "log"), partition, sides, {
     read(events) {
       edits.read(events);
       for (const pane of [left, right]) pane.refresh();
     },
-    describe: describeTreeEvent,
+    describe: (event) => history.describe(event),
   });
   const replaced = () => {
     log.clear();
     edits.clear();
+    history.clear();
   };
 
   const open = (clientId: string): Pane => {
