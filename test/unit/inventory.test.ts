@@ -115,6 +115,16 @@ describe("inventory", () => {
     hold("a");
     expect(expire("a", now + holdMs)).toEqual(["HOLD_NOT_FOUND"]);
     expect(expire("a", steps.now + holdMs)).toEqual([]);
+    // Nor does a draft that is late, and names the hold that it is about.
+    hold("a");
+    for (const [type, more] of [
+      ["confirm", {}],
+      ["release", {}],
+      ["settle", { outcome: "confirmed", reason: "paid" }],
+    ] as const) {
+      expect(steps.codes("ann", type, { hold: "a", expiresAt: now + holdMs, ...more })).toEqual(["HOLD_NOT_FOUND"]);
+    }
+    expect(steps.codes("ann", "release", { hold: "a", expiresAt: steps.now + holdMs })).toEqual([]);
     expect(steps.plain()).toMatchObject({ holds: {}, holders: {}, totals: { onHand: 6, held: 0 } });
   });
 

@@ -188,6 +188,31 @@ describe("ledger", () => {
     expect(balances(steps)).toMatchObject({ ann: [10_000, 0], bob: [0, 0] });
   });
 
+  it("[MD-9] what names the event that it is about does not concern a later transfer or hold of the same name", () => {
+    const steps = bank();
+    const { now } = steps;
+    steps.submit("ann", "transfer", pay("t", "ann", "bob", 100));
+    for (let at = 0; at < legsKeptMax / 2; at++) steps.fold("ann", "transfer", pay(`x${at}`, "ann", "bob", 1));
+    steps.now += 5;
+    expect(steps.codes("bob", "transfer", pay("t", "bob", "ann", 7))).toEqual([]);
+    const reverse = (at: number) => steps.codes("bank", "reverse", { transfer: "t", at, reason: "fraud" });
+    expect(reverse(now)).toEqual(["TRANSFER_NOT_FOUND"]);
+    expect(reverse(now + 5)).toEqual([]);
+
+    const hold = { hold: "h", from: "ann", to: "bob", amount: 500, seconds: 60 };
+    steps.submit("ann", "hold", hold);
+    const expiresAt = steps.now + 60_000;
+    steps.submit("bob", "release", { hold: "h", expiresAt });
+    steps.now += 5;
+    steps.submit("ann", "hold", hold);
+    for (const type of ["capture", "release"]) {
+      expect(steps.codes("bob", type, { hold: "h", expiresAt })).toEqual(["HOLD_NOT_FOUND"]);
+    }
+    expect(steps.codes("bob", "capture", { hold: "h", expiresAt: expiresAt + 5 })).toEqual([]);
+    // A captured hold is a transfer, of the time of its capture.
+    expect(steps.codes("bank", "reverse", { transfer: "h", at: steps.now, reason: "fraud" })).toEqual([]);
+  });
+
   it("[MD-9] a frozen account receives, and pays nothing but what the bookkeeper moves", () => {
     const steps = bank();
     steps.submit("ann", "hold", { hold: "h", from: "ann", to: "bob", amount: 500 });

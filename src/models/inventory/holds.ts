@@ -73,6 +73,15 @@ export function objectionsToLines(
   return objections;
 }
 
+/** The open hold of a name; of those of the same name the one that expires then, where that is stated. */
+export function openHoldOf(
+  state: DeepReadonly<Inventory>,
+  { hold, expiresAt }: { hold: string; expiresAt?: number | undefined },
+): DeepReadonly<Hold> | undefined {
+  const open = state.holds[hold];
+  return expiresAt === undefined || open?.expiresAt === expiresAt ? open : undefined;
+}
+
 export function noHold(id: string): Objection {
   return { field: "payload.hold", code: "HOLD_NOT_FOUND", message: `There is no open hold "${id}".` };
 }
@@ -87,12 +96,12 @@ export function unknownStock(field: string, { item, location }: { item: string; 
  */
 export function objectionToEnd(
   state: DeepReadonly<Inventory>,
-  id: string,
+  named: { hold: string; expiresAt?: number | undefined },
   author: string | undefined,
 ): Objection | undefined {
-  const hold = state.holds[id];
-  if (!hold) return noHold(id);
+  const hold = openHoldOf(state, named);
+  if (!hold) return noHold(named.hold);
   // An empty holder: a pending draft of this client has reserved it.
   if (author === undefined || hold.holder === "" || hold.holder === author) return undefined;
-  return { field: "payload.hold", code: "NOT_YOUR_HOLD", message: `Only its holder can end "${id}".` };
+  return { field: "payload.hold", code: "NOT_YOUR_HOLD", message: `Only its holder can end "${named.hold}".` };
 }

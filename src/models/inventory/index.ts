@@ -13,9 +13,10 @@ import {
   objectionsToLines,
   objectionToEnd,
   openHold,
+  openHoldOf,
   unknownStock,
 } from "./holds.ts";
-import { change, holdName, lines, name, quantity, reason, reasonLengthMax } from "./shapes.ts";
+import { change, holdName, lines, name, namedHold, quantity, reason, reasonLengthMax, time } from "./shapes.ts";
 import { available, changeStock, type Inventory, stockOf } from "./stock.ts";
 
 export type { Hold, Inventory, Item, Line, Stock } from "./stock.ts";
@@ -151,16 +152,16 @@ export const inventory = defineModel({
     },
 
     confirm: {
-      payload: z.strictObject({ hold: holdName }),
-      validate: (state, { payload, author }) => objectionToEnd(state, payload.hold, author),
+      payload: z.strictObject(namedHold),
+      validate: (state, { payload, author }) => objectionToEnd(state, payload, author),
       reduce(state, { payload }) {
         closeHold(state, payload.hold, "confirmed");
       },
     },
 
     release: {
-      payload: z.strictObject({ hold: holdName }),
-      validate: (state, { payload, author }) => objectionToEnd(state, payload.hold, author),
+      payload: z.strictObject(namedHold),
+      validate: (state, { payload, author }) => objectionToEnd(state, payload, author),
       reduce(state, { payload }) {
         closeHold(state, payload.hold, "released");
       },
@@ -175,8 +176,8 @@ export const inventory = defineModel({
 
     /** Ends the hold of another: for the seller, and for the service that takes the payment. It needs a permission of its own. */
     settle: {
-      payload: z.strictObject({ hold: holdName, outcome: z.enum(["confirmed", "released"]), reason }),
-      validate: (state, { payload: { hold } }) => (state.holds[hold] ? undefined : noHold(hold)),
+      payload: z.strictObject({ ...namedHold, outcome: z.enum(["confirmed", "released"]), reason }),
+      validate: (state, { payload }) => (openHoldOf(state, payload) ? undefined : noHold(payload.hold)),
       reduce(state, { payload }) {
         closeHold(state, payload.hold, payload.outcome);
       },
@@ -186,11 +187,8 @@ export const inventory = defineModel({
     expire: {
       internal: true,
       shrinks: true,
-      payload: z.strictObject({ hold: holdName, expiresAt: z.int() }),
-      validate(state, { payload: { hold, expiresAt } }) {
-        // A hold of the same name that was made later has another time.
-        return state.holds[hold]?.expiresAt === expiresAt ? undefined : noHold(hold);
-      },
+      payload: z.strictObject({ hold: holdName, expiresAt: time }),
+      validate: (state, { payload }) => (openHoldOf(state, payload) ? undefined : noHold(payload.hold)),
       reduce(state, { payload }) {
         closeHold(state, payload.hold, "released");
       },

@@ -23,6 +23,12 @@ export const holdName = z.string().check(
   z.refine((text) => !forbiddenKeys.has(text), { error: "This name is reserved." }),
 );
 
+/** Milliseconds since 1970. */
+export const time = z.int().check(z.minimum(0));
+
+/** Which hold is ended. `expiresAt`: when it expires; a later hold of the same name does so at another time. */
+export const namedHold = { hold: holdName, expiresAt: z.optional(time) };
+
 /** A number of units. */
 export const quantity = z.int().check(z.minimum(1), z.maximum(quantityMax));
 

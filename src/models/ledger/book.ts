@@ -42,6 +42,8 @@ export interface Hold {
 /** A transfer that can be reversed. */
 export interface KeptTransfer {
   legs: Leg[];
+  /** The time of its event, in milliseconds since 1970: a later transfer of the same name has another one. */
+  at: number;
   reversed?: true;
   /** The transfer after it. */
   next?: string;
@@ -144,8 +146,8 @@ export function moveLegs(state: Ledger, legs: readonly Leg[]): void {
 }
 
 /** Keeps a transfer, so that it can be reversed. */
-export function keepTransfer(state: Ledger, name: string, legs: readonly Leg[]): void {
-  state.transfers[name] = { legs: legs.map(({ account, amount }) => ({ account, amount })) };
+export function keepTransfer(state: Ledger, name: string, legs: readonly Leg[], at: number): void {
+  state.transfers[name] = { legs: legs.map(({ account, amount }) => ({ account, amount })), at };
   if (state.newest === undefined) state.oldest = name;
   else state.transfers[state.newest]!.next = name;
   state.newest = name;
@@ -171,8 +173,8 @@ export function openHold(state: Ledger, name: string, hold: Hold): void {
   changeAccount(state, hold.from, { held: hold.amount });
 }
 
-/** Ends a hold. `captured`: what of it is paid; the rest counts in no limit. */
-export function closeHold(state: Ledger, name: string, captured: number): void {
+/** Ends a hold at the time `at`. `captured`: what of it is paid; the rest counts in no limit. */
+export function closeHold(state: Ledger, name: string, captured: number, at: number): void {
   const { from, to, amount, day } = state.holds[name]!;
   const account = state.accounts[from]!;
   delete state.holds[name];
@@ -186,5 +188,5 @@ export function closeHold(state: Ledger, name: string, captured: number): void {
     { account: to, amount: captured },
   ];
   moveLegs(state, legs);
-  keepTransfer(state, name, legs);
+  keepTransfer(state, name, legs, at);
 }

@@ -22,10 +22,11 @@ import {
   objectionToFunds,
   objectionToName,
   objectionToPayment,
+  openHoldOf,
   overflow,
   overflows,
 } from "./rules.ts";
-import { amount, currency, holdName, holdSeconds, legs, limit, memo, name, overdraft, owner } from "./shapes.ts";
+import { amount, currency, holdName, holdSeconds, legs, limit, memo, name, overdraft, owner, time } from "./shapes.ts";
 
 /** How long a hold lasts that does not say it: a week, in seconds, as card payments have. */
 const holdSecondsDefault = 7 * 24 * 60 * 60;
@@ -58,7 +59,8 @@ const opposite = (all: readonly Readonly<Leg>[]): Leg[] =>
  */
 export const ledger = defineModel({
   name: "ledger",
-  version: 1,
+  // 2: transfers are kept with their times.
+  version: 2,
   authors: "shown",
   audit: true,
   initialState: (): Ledger => ({
@@ -131,7 +133,7 @@ export const ledger = defineModel({
           if (units < 0) countPaid(state.accounts[account]!, dayOf(timestamp), -units);
         }
         moveLegs(state, payload.legs);
-        keepTransfer(state, payload.transfer, payload.legs);
+        keepTransfer(state, payload.transfer, payload.legs, timestamp);
       },
     },
 
@@ -142,9 +144,9 @@ export const ledger = defineModel({
           ...objectionsToLegs(state, payload.legs, undefined),
           objectionToName(state, "payload.transfer", payload.transfer),
         ].filter((each) => each !== undefined),
-      reduce(state, { payload }) {
+      reduce(state, { payload, timestamp }) {
         moveLegs(state, payload.legs);
-        keepTransfer(state, payload.transfer, payload.legs);
+        keepTransfer(state, payload.transfer, payload.legs, timestamp);
       },
       compensate: (_, { payload: { transfer } }) => ({ type: "reverse", payload: { transfer, reason: "undo" } }),
     },
@@ -194,11 +196,13 @@ export const ledger = defineModel({
     capture: {
       payload: z.strictObject({
         hold: holdName,
+        /** When the hold expires: a later one of the same name does so at another time. */
+        expiresAt: z.optional(time),
         /** What is paid; absent: all of the hold. The rest is released. */
         amount: z.optional(amount),
       }),
       validate(state, { payload, author }) {
-        const hold = state.holds[payload.hold];
+        const hold = openHoldOf(state, payload);
         if (!hold) return noHold(payload.hold);
         const { from, to, amount: held } = hold;
         const { amount: units = held } = payload;
@@ -214,21 +218,21 @@ export const ledger = defineModel({
         }
         return overflows(payee.balance + units) ? overflow("payload.amount", to) : undefined;
       },
-      reduce(state, { payload }) {
-        closeHold(state, payload.hold, payload.amount ?? state.holds[payload.hold]!.amount);
+      reduce(state, { payload, timestamp }) {
+        closeHold(state, payload.hold, payload.amount ?? state.holds[payload.hold]!.amount, timestamp);
       },
     },
 
     release: {
-      payload: z.strictObject({ hold: holdName }),
+      payload: z.strictObject({ hold: holdName, expiresAt: z.optional(time) }),
       validate(state, { payload, author }) {
-        const hold = state.holds[payload.hold];
+        const hold = openHoldOf(state, payload);
         if (!hold) return noHold(payload.hold);
         // The money is promised: only who would get it gives it back before its time.
         return isOther(state.accounts[hold.to]!, author) ? notYours("payload.hold", hold.to) : undefined;
       },
-      reduce(state, { payload }) {
-        closeHold(state, payload.hold, 0);
+      reduce(state, { payload, timestamp }) {
+        closeHold(state, payload.hold, 0, timestamp);
       },
     },
 
@@ -236,22 +240,24 @@ export const ledger = defineModel({
     expire: {
       internal: true,
       shrinks: true,
-      payload: z.strictObject({ hold: holdName, expiresAt: z.int() }),
-      validate(state, { payload: { hold, expiresAt } }) {
-        // A hold of the same name that was made later has another time.
-        return state.holds[hold]?.expiresAt === expiresAt ? undefined : noHold(hold);
-      },
-      reduce(state, { payload }) {
-        closeHold(state, payload.hold, 0);
+      payload: z.strictObject({ hold: holdName, expiresAt: time }),
+      validate: (state, { payload }) => (openHoldOf(state, payload) ? undefined : noHold(payload.hold)),
+      reduce(state, { payload, timestamp }) {
+        closeHold(state, payload.hold, 0, timestamp);
       },
     },
 
     reverse: {
-      payload: z.strictObject({ transfer: name, reason: memo }),
-      validate(state, { payload: { transfer } }) {
+      payload: z.strictObject({
+        transfer: name,
+        /** The time of the transfer's event: a later one of the same name has another time. */
+        at: z.optional(time),
+        reason: memo,
+      }),
+      validate(state, { payload: { transfer, at } }) {
         const field = "payload.transfer";
         const kept = state.transfers[transfer];
-        if (!kept) {
+        if (!kept || (at !== undefined && kept.at !== at)) {
           const message = `"${transfer}" is not among the newest transfers: move the money back by an opposite one.`;
           return { field, code: "TRANSFER_NOT_FOUND", message };
         }

@@ -1,6 +1,6 @@
 import type { DeepReadonly, Objection } from "../../model/index.ts";
 import { formatAmount } from "./currencies.ts";
-import { type Account, available, dayOf, type Ledger, type Leg } from "./book.ts";
+import { type Account, available, dayOf, type Hold, type Ledger, type Leg } from "./book.ts";
 
 type State = DeepReadonly<Ledger>;
 
@@ -21,6 +21,15 @@ function noAccount(field: string, name: string): Objection {
 
 export function noHold(name: string): Objection {
   return { field: "payload.hold", code: "HOLD_NOT_FOUND", message: `There is no open hold "${name}".` };
+}
+
+/** The open hold of a name; of those of the same name the one that expires then, where that is stated. */
+export function openHoldOf(
+  state: State,
+  { hold, expiresAt }: { hold: string; expiresAt?: number | undefined },
+): DeepReadonly<Hold> | undefined {
+  const open = state.holds[hold];
+  return expiresAt === undefined || open?.expiresAt === expiresAt ? open : undefined;
 }
 
 export function notYours(field: string, name: string): Objection {

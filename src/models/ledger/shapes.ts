@@ -28,6 +28,9 @@ export const holdName = z.string().check(
   z.refine((text) => !forbiddenKeys.has(text), { error: "This name is reserved." }),
 );
 
+/** Milliseconds since 1970. */
+export const time = z.int().check(z.minimum(0));
+
 /** A principal. */
 export const owner = z.string().check(z.minLength(1), z.maxLength(ownerLengthMax));
 
