@@ -331,7 +331,7 @@ export class Partition {
   /** The same, read in steps. */
   eventsInSteps(since: number, limit: number | undefined, now: number, proof?: string, authors?: boolean): Steps<Page> {
     const { head } = this.#memory.load(now);
-    assertNotAhead(head, since);
+    assertNotAhead(head, since, "events");
     assertSameLog(this.#environment.ports.storage, since, proof);
     const { storage } = this.#environment.ports;
     return pageSteps(

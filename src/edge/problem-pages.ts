@@ -6,14 +6,15 @@ import { problemTexts } from "./problem-texts.ts";
 const codes = Object.keys(errorStatuses) as ErrorCode[];
 
 const style = `
-:root { color-scheme: light dark; --paper: #f4f5f4; --card: #fff; --ink: #1c2321; --soft: #5c6864; --line: #dde2df; --accent: #0f766e; }
+:root { color-scheme: light dark; --paper: #f4f5f4; --card: #fff; --ink: #1c2321; --soft: #56625e; --line: #dde2df; --accent: #0f766e; }
 @media (prefers-color-scheme: dark) { :root { --paper: #141918; --card: #1b2220; --ink: #e6ebe9; --soft: #9aa7a2; --line: #2e3836; --accent: #4fbfb2; } }
 * { box-sizing: border-box; }
 body { margin: 0; padding: clamp(1rem, 5vw, 3rem) 1rem; background: var(--paper); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
 main { max-width: 46rem; margin: auto; padding: clamp(1rem, 4vw, 2rem); background: var(--card); border: 1px solid var(--line); border-radius: 0.75rem; }
 h1 { margin: 0 0 0.5rem; font-size: 1.6rem; line-height: 1.2; }
 a { color: var(--accent); }
-code { font: 0.9em ui-monospace, monospace; overflow-wrap: anywhere; }
+code { font: 0.9em ui-monospace, monospace; overflow-wrap: break-word; }
+td:first-child code { white-space: nowrap; }
 .soft { color: var(--soft); }
 .meaning { margin: 1rem 0 1.5rem; font-size: 1.1rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.4rem 1.25rem; margin: 0 0 1.5rem; }

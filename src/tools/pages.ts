@@ -23,8 +23,10 @@ interface Frame {
   description: string;
   /** The names of its style sheets, after `site.css`. */
   styles: readonly string[];
-  /** The addresses of its modules. */
+  /** The names of its modules. */
   scripts: readonly string[];
+  /** The names of classic scripts that run before them. */
+  libraries?: readonly string[];
   /** The `href` of the link that leads to the page or to its part of the site. */
   current?: string;
   /** What is between the header of the site and the content. */
@@ -33,7 +35,16 @@ interface Frame {
 }
 
 /** A whole page. */
-export function pageOf({ title, description, styles, scripts, current, before = "", content }: Frame): string {
+export function pageOf({
+  title,
+  description,
+  styles,
+  scripts,
+  libraries = [],
+  current,
+  before = "",
+  content,
+}: Frame): string {
   const nav = links.map(
     ({ href, text }) => `<a href="${href}"${href === current ? ' aria-current="true"' : ""}>${text}</a>`,
   );
@@ -46,6 +57,7 @@ export function pageOf({ title, description, styles, scripts, current, before = 
     <title>${escaped(title)}</title>
     <link rel="icon" href="${icon}" />
     ${["site.css", ...styles].map((name) => `<link rel="stylesheet" href="/${name}" />`).join("\n    ")}
+    ${libraries.map((name) => `<script src="/${name}" defer></script>`).join("\n    ")}
     ${scripts.map((name) => `<script type="module" src="/${name}"></script>`).join("\n    ")}
   </head>
   <body>
@@ -88,6 +100,7 @@ export function demoPages(): Map<string, string> {
     description: "Every operation over HTTP, to read and to try.",
     styles: ["swagger-ui.css", "api.css"],
     scripts: ["api.js"],
+    libraries: ["swagger-ui-bundle.js"],
     current: "/api",
     content: fragment("api"),
   });

@@ -78,14 +78,18 @@ async function startFront(port: number, behindPort: () => number): Promise<void>
   }
 }
 
+/** Whether the server is ready. Ends this process where a setting is missing or wrong, which no waiting mends. */
 async function isReady(url: string): Promise<boolean> {
+  let problem: { code?: string; detail?: string };
   try {
     const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(startMsMax) });
-    await response.body?.cancel();
-    return response.ok;
+    problem = (await response.json()) as typeof problem;
+    if (response.ok) return true;
   } catch {
     return false;
   }
+  if (problem.code === "not_configured") fail(`The settings are not complete: ${problem.detail ?? ""}`);
+  return false;
 }
 
 /** With keys in the environment tokens are verified by them; without, it is the open development mode. */
@@ -146,4 +150,4 @@ while (!(await isReady(url))) {
   if (Date.now() > deadline) fail(`The server does not serve after ${startMsMax / 1_000} seconds.`);
   await sleep(pollMs);
 }
-if (!stopping) console.log(`Partita serves at ${url}/ (the demo; Ctrl-C ends it). Data: ${persist}`);
+if (!stopping) console.log(`Partita serves at ${url}/ (Ctrl-C ends it). Data: ${persist}`);

@@ -59,6 +59,11 @@ describe.skipIf(!browserPresent)("the page of the API", () => {
     const page = await browser.newPage({ viewport: { width, height: 900 } });
     for (const path of ["/problems", "/problems/conflict"]) {
       await page.goto(new URL(path, server.url).href);
+      // No code is broken inside of a word.
+      const lines = await page
+        .locator("td:first-child code, h1 + code")
+        .evaluateAll((codes) => codes.map((code) => code.getClientRects().length));
+      expect(Math.max(...lines)).toBe(1);
       expect(await page.evaluate("getComputedStyle(document.querySelector('main')).borderTopStyle")).toBe("solid");
       expect(await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")).toBeLessThanOrEqual(0);
     }

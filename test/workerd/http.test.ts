@@ -198,7 +198,17 @@ describe("reads", () => {
     expect(await get("state")).toEqual({ state: { n: 3 }, eventIndex: 3 });
     expect(await get("state?at=2")).toEqual({ state: { n: 2 }, eventIndex: 2 });
     expect(await get("state?at=0")).toEqual({ state: {}, eventIndex: 0 });
-    expect(await get("state?at=4")).toMatchObject({ code: "cursor_ahead", status: 409, currentEventIndex: 3 });
+    expect(await get("state?at=4")).toMatchObject({
+      code: "cursor_ahead",
+      status: 409,
+      currentEventIndex: 3,
+      detail:
+        "The log ends at event 3. There is no state after a later one: ask for an earlier event, or leave `at` out.",
+    });
+    expect(await get("events?since=4")).toMatchObject({
+      code: "cursor_ahead",
+      detail: "The log ends at event 3. Drop what you have read, and read from the start, with since=0.",
+    });
     for (const bad of ["events?since=-1", "events?since=1.5", "events?limit=x", "events?since=", "state?at=1e3"]) {
       expect(await get(bad)).toMatchObject({ code: "bad_request", status: 400 });
     }
@@ -207,6 +217,26 @@ describe("reads", () => {
   it("[LC-2] [LC-3] is alive, and ready once an object answers with a current schema", async () => {
     expect(await (await http("/livez")).json()).toEqual({ status: "alive" });
     expect(await (await http("/readyz")).json()).toEqual({ status: "ready" });
+  });
+
+  it("[LC-2] is not ready while its settings do not say who may connect", async () => {
+    const ask = async (settings: object) => {
+      const request = new Request("http://127.0.0.1:8787/readyz");
+      const response = await worker.fetch(request, { ...env, ...settings }, createExecutionContext());
+      return [response.status, await response.json()];
+    };
+    const detail =
+      "Set PARTITA_JWT_SECRET or PARTITA_JWKS_URL; for development on this machine, PARTITA_IDENTITY=open.";
+    expect(await ask({ PARTITA_IDENTITY: undefined })).toEqual([
+      501,
+      expect.objectContaining({ code: "not_configured", detail }),
+    ]);
+    expect(await ask({ PARTITA_IDENTITY: undefined, PARTITA_JWT_SECRET: "x".repeat(32) })).toEqual([
+      501,
+      expect.objectContaining({ code: "not_configured", detail: "Set PARTITA_JWT_ISSUER." }),
+    ]);
+    const verified = { PARTITA_JWT_SECRET: "x".repeat(32), PARTITA_JWT_ISSUER: "me", PARTITA_JWT_AUDIENCE: "partita" };
+    expect(await ask({ PARTITA_IDENTITY: undefined, ...verified })).toEqual([200, { status: "ready" }]);
   });
 });
 

@@ -247,12 +247,27 @@ function assertPartition(context: WindowContext, partition: string | undefined):
   });
 }
 
-/** A cursor past the head: the client has seen a log that is gone (a restored backup), or never was. */
-export function assertNotAhead(head: Head, eventId: number | undefined): void {
+/** What a reader does whose cursor is past the head, by what it reads. */
+const adviceAhead = {
+  messages: "Drop what was confirmed, and sync without sinceEventId.",
+  events: "Drop what you have read, and read from the start, with since=0.",
+  state: "There is no state after a later one: ask for an earlier event, or leave `at` out.",
+} as const;
+
+/**
+ * A cursor past the head: the client has seen a log that is gone (a restored backup), or never was. `reads`: what it reads.
+ *
+ * @throws Refusal
+ */
+export function assertNotAhead(
+  head: Head,
+  eventId: number | undefined,
+  reads: keyof typeof adviceAhead = "messages",
+): void {
   if (eventId === undefined || eventId <= head.eventId) return;
   const failure: Failure = {
     code: "cursor_ahead",
-    detail: `The log ends at event ${head.eventId}. Drop what was confirmed, and sync without sinceEventId.`,
+    detail: `The log ends at event ${head.eventId}. ${adviceAhead[reads]}`,
     currentEventIndex: head.eventId,
   };
   throw new Refusal(failure);

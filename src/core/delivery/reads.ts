@@ -46,7 +46,7 @@ const stepWork = 2_048;
 export function* stateSteps(reads: StorageReads, folder: Folder, live: Live, at: number | undefined): Steps<StateRead> {
   const { head, fold } = live;
   const { model } = folder;
-  assertNotAhead(head, at);
+  assertNotAhead(head, at, "state");
   fold.assertSound(at);
   if (at === undefined || at === head.eventId) {
     return { state: fold.state.view(), weight: fold.state.weight, eventIndex: head.eventId, replayedBytes: 0 };

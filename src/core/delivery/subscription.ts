@@ -177,7 +177,7 @@ export function pull(context: WindowContext, subscription: Subscription): void {
   let after = subscription.cursor.state.behind;
   if (!subscription.reads) {
     const { since } = subscription;
-    assertNotAhead(live.head, since?.eventId);
+    assertNotAhead(live.head, since?.eventId, "events");
     assertSameLog(ports.storage, since?.eventId, since?.proof);
     after = since?.eventId ?? head;
     subscription.start({ serverId: serverId(), position: after, head, proof: proofAt(ports.storage, after) });
