@@ -8,6 +8,7 @@ import { edge } from "./edge/app.ts";
 import type { Roles } from "./shell/author.ts";
 import { assertServed, type Effects } from "./model/effects.ts";
 import type { ModelRegistry } from "./model/index.ts";
+import { assertSound } from "./model/mistakes.ts";
 import { courierObject } from "./objects/courier.ts";
 import { partitionObject } from "./objects/partition.ts";
 import type { PlacementOf } from "./platform/placement.ts";
@@ -62,7 +63,8 @@ export interface AuthorityOptions {
  * export const { PartitionObject, TenantObject, CourierObject } = authority;
  * export default authority.worker;
  *
- * @throws TypeError where a model has several declarations of effects, or one that serves no partition has some.
+ * @throws TypeError where a model has mistakes that show without an event (a payload schema that transforms, an initial state
+ * that is not JSON, …), or several declarations of effects, or where one that serves no partition has some.
  */
 export function createAuthority({
   models,
@@ -71,6 +73,7 @@ export function createAuthority({
   limits = {},
   placement = () => ({}),
 }: AuthorityOptions) {
+  for (const model of new Set(Object.values(models))) assertSound(model);
   assertServed(effects, Object.values(models));
   const application = { models, effects, roles, limits, placementOf: placement };
   return {

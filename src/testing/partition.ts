@@ -1,4 +1,5 @@
 import type * as z from "zod/mini";
+import { assertSound } from "../model/mistakes.ts";
 import { modelFor, type Model, type ModelRegistry } from "../model/index.ts";
 import type { Effects } from "../model/effects.ts";
 import type { CourierRow } from "../platform/courier-api.ts";
@@ -66,6 +67,7 @@ export class TestAuthority {
   readonly messages: SentMessage[] = [];
 
   constructor(options: TestAuthorityOptions) {
+    for (const model of new Set(Object.values(options.models))) assertSound(model);
     this.#options = options;
     this.#clock = new TestClock(options.now ?? startMs);
     this.#random = new SeededRandom(options.seed ?? 1);
@@ -262,7 +264,11 @@ export class TestPartition<
   }
 }
 
-/** Partitions in memory for these models. */
+/**
+ * Partitions in memory for these models.
+ *
+ * @throws TypeError where a model has mistakes that show without an event.
+ */
 export function testAuthority(options: TestAuthorityOptions): TestAuthority {
   return new TestAuthority(options);
 }
