@@ -160,7 +160,8 @@ export class TestHost {
         fraction: () => random.next(),
       },
       log: (level, message, fields) => {
-        if (level === "error") this.errors.push(`${message}: ${String(fields["error"] ?? "")}`);
+        if (level === "error")
+          this.errors.push(`${message}: ${String(fields["error"] ?? fields["code"] ?? fields["reason"] ?? "")}`);
       },
       now: () => clock.now,
       timer,

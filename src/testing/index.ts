@@ -17,6 +17,14 @@ export {
   testPartition,
   type TestPartition,
 } from "./partition.ts";
+export type { Step } from "./replay.ts";
+export {
+  type DraftSource,
+  simulate,
+  SimulationError,
+  type SimulationOptions,
+  type SimulationReport,
+} from "./simulate.ts";
 export {
   type BatchWrite,
   type EventsRead,

@@ -2,6 +2,9 @@ import * as z from "zod/mini";
 import { defineEffects } from "../../src/model/effects.ts";
 import { defineModel } from "../../src/model/index.ts";
 
+/** It becomes the key of a timer. */
+const order = z.string().check(z.regex(/^[\w-]{1,32}$/));
+
 /** A shop, which reserves in the stock, and asks for a review a day after it was paid. */
 export const shop = defineModel({
   name: "shop",
@@ -9,7 +12,7 @@ export const shop = defineModel({
   initialState: () => ({ paid: [] as string[], reserved: 0, soldOut: 0, reviews: 0 }),
   events: {
     pay: {
-      payload: z.strictObject({ order: z.string() }),
+      payload: z.strictObject({ order }),
       reduce: (state, { payload }) => void state.paid.push(payload.order),
     },
     reserved: {

@@ -35,7 +35,7 @@ describe("mistakes of a model", () => {
     expect(ofPayload(zod.object({ tags: zod.array(zod.object({ at: zod.coerce.number() })) }))).toEqual([
       `set: the schema of payload.tags.*.at converts it: ${stored}`,
     ]);
-    expect(ofPayload(z.strictObject({ by: z.optional(z._default(z.int(), 1)) }))).toEqual([
+    expect(ofPayload(zod.strictObject({ by: zod.int().default(1).optional() }))).toEqual([
       `set: the schema of payload.by fills in a default: ${stored}`,
     ]);
     expect(ofPayload(zod.object({ id: zod.union([zod.string().transform(Number), zod.null()]) }))).toEqual([
