@@ -10,6 +10,7 @@ import { assertServed, type Effects } from "./model/effects.ts";
 import type { ModelRegistry } from "./model/index.ts";
 import { assertSound } from "./model/mistakes.ts";
 import { courierObject } from "./objects/courier.ts";
+import { MetricsObject } from "./objects/metrics.ts";
 import { partitionObject } from "./objects/partition.ts";
 import type { PlacementOf } from "./platform/placement.ts";
 import { tenantObject } from "./objects/tenant.ts";
@@ -60,7 +61,7 @@ export interface AuthorityOptions {
  *
  * @example
  * const authority = createAuthority({ models: { "counter-*": counter, "*": insieme } });
- * export const { PartitionObject, TenantObject, CourierObject } = authority;
+ * export const { PartitionObject, TenantObject, CourierObject, MetricsObject } = authority;
  * export default authority.worker;
  *
  * @throws TypeError where a model has mistakes that show without an event (a payload schema that transforms, an initial state
@@ -80,6 +81,7 @@ export function createAuthority({
     PartitionObject: partitionObject(application),
     TenantObject: tenantObject({ ...defaultLimits, ...limits }, placement),
     CourierObject: courierObject(placement),
+    MetricsObject,
     worker: edge(application),
   };
 }

@@ -3,5 +3,5 @@ import { createAuthority } from "./index.ts";
 
 const authority = createAuthority({ effects, models });
 
-export const { PartitionObject, TenantObject, CourierObject } = authority;
+export const { PartitionObject, TenantObject, CourierObject, MetricsObject } = authority;
 export default authority.worker;

@@ -17,6 +17,7 @@ export { proofOf } from "./delivery/proof.ts";
 export { bytesOfPage } from "./delivery/read-cost.ts";
 export type { Standing } from "./delivery/reads.ts";
 export { effectIdOf } from "../storage/port.ts";
+export type { Counter, Measure } from "./measure.ts";
 export { describe, type Logger, type Ports } from "./ports.ts";
 export type { PartitionName } from "./environment.ts";
 export { type SnapshotDraft, snapshotJob } from "./jobs/snapshots.ts";

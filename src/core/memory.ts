@@ -44,6 +44,7 @@ export class Memory {
     if (!this.#live) {
       if (this.#broken) throw this.#broken;
       this.#live = this.#read(now);
+      this.#environment.ports.measure("loads", 1);
       this.#noteFault(this.#live);
       this.#loaded(this.#live);
     }

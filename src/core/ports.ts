@@ -1,4 +1,5 @@
 import type { Storage } from "../storage/port.ts";
+import type { Measure } from "./measure.ts";
 
 /** A line for the operator. `fields` holds no secret and no payload. */
 export type Logger = (
@@ -32,6 +33,8 @@ export interface Ports {
   /** HMAC-SHA-256 of the UTF-8 bytes of `text`, under those of `key`. */
   hmac(key: string, text: string): Uint8Array;
   log: Logger;
+  /** Counts what happens. Must not throw. */
+  measure: Measure;
   /** Asks the tenant for `count` tokens of its rate; the answer comes by `Partition.granted`. */
   askTenant(count: number): void;
   /** Runs `run` once, in `delayMs` milliseconds or a little later, with the time it is then. */

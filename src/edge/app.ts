@@ -14,6 +14,7 @@ import { effectRoutes } from "./routes/effects.ts";
 import { endpointRoutes } from "./routes/endpoints.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { metricsRoutes } from "./routes/metrics.ts";
 import { pollRoutes } from "./routes/poll.ts";
 import { proofRoutes } from "./routes/proofs.ts";
 import { problemRoutes } from "./routes/problems.ts";
@@ -57,6 +58,7 @@ export function edge(application: Application): Edge {
   effectRoutes(app, guards);
   endpointRoutes(app, guards);
   deadLetterRoutes(app, guards);
+  metricsRoutes(app, guards, application);
   healthRoutes(app, application);
   checkRoutes(app, guards, application);
   problemRoutes(app);

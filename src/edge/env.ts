@@ -4,6 +4,7 @@ import type { IdentitySettings } from "../identity/settings.ts";
 import type { DurableObject } from "cloudflare:workers";
 import type { WebhookSettings } from "../courier/secrets.ts";
 import type { CourierCalls, CourierRpc } from "../objects/courier-calls.ts";
+import type { MetricsRpc } from "../objects/metrics-calls.ts";
 import type { PartitionCalls, PartitionRpc } from "../objects/partition-calls.ts";
 import type { TenantCalls, TenantRpc } from "../objects/tenant-calls.ts";
 import type { Identity } from "./identity.ts";
@@ -41,6 +42,8 @@ interface Env extends IdentitySettings, WebhookSettings, AuditSettings {
   TENANTS: DurableObjectNamespace<DurableObject & TenantRpc>;
   /** Absent in a deployment without webhooks. */
   COURIERS?: DurableObjectNamespace<DurableObject & CourierRpc>;
+  /** Absent in a deployment without metrics. */
+  METRICS?: DurableObjectNamespace<DurableObject & MetricsRpc>;
   /** Set to anything: endpoints on this machine are allowed, in open development mode only. */
   PARTITA_WEBHOOK_LOOPBACK?: string;
 }

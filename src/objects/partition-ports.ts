@@ -7,7 +7,7 @@ import { bytesPort } from "../platform/hash.ts";
 import { log } from "../platform/log.ts";
 import type { TenantApi } from "../platform/rpc.ts";
 import { startTimer } from "../platform/timer.ts";
-import type { EffectPorts, ShellPorts } from "../shell/ports.ts";
+import type { EffectPorts, MetricsPorts, ShellPorts } from "../shell/ports.ts";
 import { DurableSqlDriver } from "../storage/durable.ts";
 import { migrations } from "../storage/partition/migrations.ts";
 import { PartitionStorage } from "../storage/partition/storage.ts";
@@ -28,10 +28,12 @@ export function durablePorts(
   tenant: TenantApi | undefined,
   effects: EffectPorts,
   signHead: ShellPorts["signHead"],
+  report: MetricsPorts["report"] | undefined,
 ): ShellPorts {
   const keys = keysTagReader(settings);
+  const driver = new DurableSqlDriver(ctx.storage);
   return {
-    storage: new PartitionStorage(new DurableSqlDriver(ctx.storage), migrations, bytesPort),
+    storage: new PartitionStorage(driver, migrations, bytesPort),
     random: {
       logId: () => crypto.randomUUID(),
       incarnation: () => crypto.randomUUID().replaceAll("-", "").slice(-16),
@@ -58,6 +60,7 @@ export function durablePorts(
     tenant,
     effects,
     signHead,
+    metrics: report && { report, rowsWritten: () => driver.rowsWritten },
     keys: () => (tenant ? keys() : undefined),
     async verify(token, now) {
       const verifier = verifierOf(settings, waitUntil);

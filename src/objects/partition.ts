@@ -39,11 +39,14 @@ import type {
   SubmitCall,
 } from "./partition-calls.ts";
 import { effectPorts } from "./effect-ports.ts";
+import { type MetricsRpc, reporterOf } from "./metrics-calls.ts";
 import { durablePorts, headSigner } from "./partition-ports.ts";
 import { answerClose, socketCarrier } from "./sockets.ts";
 import { tenantApiOf, tenantCalls, type TenantRpc } from "./tenant-calls.ts";
 
 interface PartitionEnv extends IdentitySettings, AuditSettings {
+  /** Absent in a deployment without metrics. */
+  METRICS?: DurableObjectNamespace<DurableObject & MetricsRpc>;
   PARTITIONS: DurableObjectNamespace<DurableObject & PartitionRpc>;
   TENANTS: DurableObjectNamespace<DurableObject & TenantRpc>;
 }
@@ -79,6 +82,7 @@ export function partitionObject({ models, effects: allEffects, roles, limits, pl
         env.PARTITA_IDENTITY === "open" ? undefined : tenantApiOf(freshTenant),
         effectPorts(env, name, models, placementOf),
         model.audit ? headSigner(env) : undefined,
+        env.METRICS && reporterOf(env.METRICS, name, placementOf(name.tenant)),
       );
       this.#shell = new PartitionShell({ name, model, effects, roles, limits }, ports);
       ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(heartbeatFrame, heartbeatFrame));

@@ -24,11 +24,13 @@ import {
   sweepRecords,
   sweepSockets,
   Turns,
+  type Usages,
   type Work,
 } from "../core/index.ts";
 import type { Effects } from "../model/effects.ts";
 import type { AnyModel } from "../model/index.ts";
 import { hmac, sha256 } from "../platform/hash.ts";
+import type { Gauge } from "../platform/metrics-api.ts";
 import type { SubmittedEffect } from "../platform/rpc.ts";
 import type { ReadOptions, RequestContext, StreamRequest, TenantChanges } from "../platform/rpc.ts";
 import { type Author, defaultLimits, type Failure, type Limits, noLimits } from "../protocol/index.ts";
@@ -64,6 +66,7 @@ import { receiveEffects } from "./effect-receiver.ts";
 import { EffectSender } from "./effect-sender.ts";
 import type { EventSink } from "./event-sink.ts";
 import { HeldFrames } from "./held-frames.ts";
+import { Measures } from "./measures.ts";
 import { OutstandingSums } from "./outstanding.ts";
 import type { ShellPorts } from "./ports.ts";
 import { rebuild } from "./rebuild.ts";
@@ -132,6 +135,7 @@ export class PartitionShell {
   /** Undefined in open development mode, where clients are not authenticated. */
   readonly #link: TenantLink | undefined;
   readonly #admission: Admission;
+  readonly #measures: Measures;
   /** The tag of the keys at the last look. */
   #keys: string | undefined;
   #armedAt: number | undefined;
@@ -160,12 +164,22 @@ export class PartitionShell {
       sealJob(() => sealSegment(this.#partition, ports, this.#turns, ports.signHead!)),
       sweepSockets((at) => this.#endIdle(at)),
     ];
+    const measures = new Measures({
+      partition: name.partition,
+      newIncarnation: () => ports.random.incarnation(),
+      metrics: ports.metrics,
+      now,
+      afterIo: (run) => ports.afterIo(run),
+      gauges: () => this.#gauges,
+    });
+    this.#measures = measures;
     const corePorts = {
       storage: ports.storage,
       random: ports.random,
       sha256,
       hmac,
       log: ports.log,
+      measure: measures.count,
       askTenant: (count: number) => void this.#link?.requestGrant(count),
       defer: (run: (now: number) => void, delayMs: number) =>
         void ports.timer(() => this.#step(() => run(ports.now())), delayMs),
@@ -300,6 +314,7 @@ export class PartitionShell {
       ...(this.#dialects.named(subprotocol) ? { dialect: subprotocol! } : {}),
       ...(traceId === undefined ? {} : { traceId }),
     };
+    this.#measures.count("connections", 1);
     return this.#step(() => this.wake(carrier(attachment), attachment));
   }
 
@@ -330,6 +345,7 @@ export class PartitionShell {
   async stream(asked: StreamRequest, traceId: string | undefined): Promise<EventSink | HttpAnswer> {
     const failure = (await this.#admission.admit(asked.author)) ?? this.#admission.capacityFailure(asked.author, false);
     if (failure) return this.#refuse(failure, traceId);
+    this.#measures.count("connections", 1);
     return await this.#step(() =>
       asked.kind === "events" ? this.#streams.read(asked, traceId) : this.#streams.connect(asked.author, traceId),
     );
@@ -370,6 +386,7 @@ export class PartitionShell {
         const now = this.#ports.now();
         this.#partition.assertMayRead(principal, now);
         this.#partition.payForRead(principal, 0, now);
+        if (opens) this.#measures.count("connections", 1);
         const id = connectionId ?? this.#streams.openPolled(author, traceId);
         if (typeof id !== "string") return id;
         // The first answer of a connection brings its id.
@@ -683,7 +700,20 @@ export class PartitionShell {
       this.#dialects.forget();
       this.#arm(this.#partition.nextDue);
       this.#effects.start();
+      this.#measures.entered();
     }
+  }
+
+  /** What a report says of the present. */
+  get #gauges(): readonly Gauge[] {
+    const open = { connections: this.#admission.usage, streams: this.#streams.usage };
+    let all: Usages = open;
+    try {
+      all = { ...this.#partition.usages(this.#ports.now()), ...open };
+    } catch {
+      // Each request is answered why the storage cannot be read, and that is logged.
+    }
+    return Object.entries(all).map(([name, { used, max }]) => ({ name, used, max: max ?? undefined }));
   }
 
   /** Ends what other keys have let in. Keys that were changed must not wait until something restarts the object. */

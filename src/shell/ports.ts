@@ -3,6 +3,7 @@ import type { Subject } from "../identity/verify.ts";
 import type { CourierRow } from "../platform/courier-api.ts";
 import type { QueueMessage, SubmittedEffect, TenantApi } from "../platform/rpc.ts";
 import type { AuditHead, Failure } from "../protocol/index.ts";
+import type { MetricsReport } from "../platform/metrics-api.ts";
 import type { Storage } from "../storage/port.ts";
 import type { StreamBody } from "./event-sink.ts";
 
@@ -36,6 +37,14 @@ export interface EffectPorts {
   webhooks(rows: readonly CourierRow[]): Promise<void>;
 }
 
+/** Where what is counted is reported. */
+export interface MetricsPorts {
+  /** May be called again with what has arrived already. */
+  report(report: MetricsReport): Promise<void>;
+  /** All rows that were written in this lifetime of the object, as the platform bills them. */
+  rowsWritten(): number;
+}
+
 /** Everything that the shell needs of its platform: a Durable Object passes the real ports, the simulator its own. */
 export interface ShellPorts {
   readonly storage: Storage;
@@ -60,6 +69,8 @@ export interface ShellPorts {
   verify(token: string, now: number): Promise<Subject | Failure>;
   /** Signs a head of the log, as a compact JWS; absent: there is no key, and none is made. */
   readonly signHead?: ((head: AuditHead) => Promise<string>) | undefined;
+  /** Absent: nothing is counted. */
+  readonly metrics?: MetricsPorts | undefined;
   /** Opens the body of a response that is written piece by piece. */
   openBody(): StreamBody;
 }

@@ -7,6 +7,7 @@ const root = new URL("../../src/", import.meta.url);
 const allowed: Readonly<Record<string, readonly string[]>> = {
   "client/stores/sqlite.ts": [".prepare("],
   "storage/durable.ts": ["sql.exec", "transactionSync"],
+  "storage/kept-counts.ts": ["storage.kv"],
   "storage/node.ts": [".exec(", ".prepare("],
   "objects/partition-ports.ts": ["setAlarm"],
   "objects/courier.ts": ["setAlarm"],

@@ -6,7 +6,7 @@ import { createAuthority } from "../../src/index.ts";
 const plenty = { perSecond: 1_000_000, burst: 100_000_000 };
 const authority = createAuthority({ models, limits: { tenant: plenty, newPartitions: plenty } });
 
-export const { PartitionObject, TenantObject, CourierObject } = authority;
+export const { PartitionObject, TenantObject, CourierObject, MetricsObject } = authority;
 
 const piece = new Uint8Array(64 * 1024).fill(32);
 

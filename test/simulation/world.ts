@@ -456,6 +456,7 @@ export class World {
         sha256,
         hmac,
         log: () => {},
+        measure: () => {},
         askTenant: () => {},
         defer: () => {},
       }).stateAt(undefined, this.#schedule.serverNow),

@@ -247,6 +247,7 @@ export class TestPartition {
       hmac,
       defer: (run, delayMs) => void this.#timers.push({ at: this.now + delayMs, run }),
       log: (level, message, fields) => this.logged.push({ level, message, fields }),
+      measure: () => {},
       askTenant: (count) => void this.asked.push(count),
     };
     const jobs = [

@@ -156,6 +156,7 @@ function workerOptions(modules: WorkerModule[], bindings: Readonly<Record<string
       PARTITIONS: { className: "PartitionObject", useSQLite: true },
       TENANTS: { className: "TenantObject", useSQLite: true },
       COURIERS: { className: "CourierObject", useSQLite: true },
+      METRICS: { className: "MetricsObject", useSQLite: true },
     },
     assets: {
       directory: join(projectFolder, "dist", "demo"),

@@ -7,7 +7,7 @@ import { type Author, type Failure, type Limits, noLimits } from "../../src/prot
 import { type Attachment, Connection } from "../../src/shell/connection.ts";
 import type { StreamBody } from "../../src/shell/event-sink.ts";
 import type { Effects } from "../../src/model/effects.ts";
-import type { EffectPorts, ShellPorts } from "../../src/shell/ports.ts";
+import type { EffectPorts, MetricsPorts, ShellPorts } from "../../src/shell/ports.ts";
 import { PartitionShell } from "../../src/shell/partition-shell.ts";
 import type { SqlDriver } from "../../src/storage/driver.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
@@ -41,6 +41,8 @@ interface Options {
   effectPorts?: Partial<EffectPorts>;
   /** Signs heads of the log; undefined: there is no key. */
   signHead?: ShellPorts["signHead"];
+  /** Where is reported what is counted; undefined: nothing is counted. */
+  report?: MetricsPorts["report"];
   /** The alarm that an earlier shell on the same storage has left, in milliseconds since 1970. */
   armedAt?: number | undefined;
   /** How the state is folded; undefined: as in production. */
@@ -79,6 +81,7 @@ export class TestShell {
     effects,
     effectPorts,
     signHead,
+    report,
     armedAt,
     folding,
     snapshotChunkUnits,
@@ -128,6 +131,7 @@ export class TestShell {
         tenant,
         effects: { submit: nowhere, enqueue: nowhere, webhooks: nowhere, ...effectPorts },
         signHead,
+        metrics: report && { report, rowsWritten: () => 0 },
         keys,
         verify: verify ?? (async () => ({ code: "unauthenticated", detail: "There are no tokens here." })),
         openBody: () => {

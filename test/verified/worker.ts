@@ -8,6 +8,6 @@ const authority = createAuthority({
   limits: { connectionsPerPrincipal: 4 },
 });
 
-export const { PartitionObject, TenantObject, CourierObject } = authority;
+export const { PartitionObject, TenantObject, CourierObject, MetricsObject } = authority;
 export const { PartitionBefore, TenantBefore } = objectsBefore(authority);
 export default authority.worker;

@@ -79,6 +79,7 @@ describe("/openapi.json", () => {
       "delete /v1/endpoints/{endpoint}/dead-letters/{effect}",
       "delete /v1/partitions/{partition}/dead-letters/{effect}",
       "get /livez",
+      "get /metrics",
       "get /openapi.json",
       "get /problems",
       "get /problems/{code}",

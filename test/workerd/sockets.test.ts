@@ -202,6 +202,7 @@ describe("storage", () => {
         sha256,
         hmac,
         log: () => {},
+        measure: () => {},
         askTenant: () => {},
         defer: () => {},
       });

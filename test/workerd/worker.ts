@@ -11,7 +11,7 @@ const authority = createAuthority({
   effects: [gossipEffects, mailEffects],
 });
 
-export const { PartitionObject, TenantObject, CourierObject } = authority;
+export const { PartitionObject, TenantObject, CourierObject, MetricsObject } = authority;
 export default {
   fetch: authority.worker.fetch,
   queue: ({ messages }: MessageBatch<QueueMessage>) => void queued.push(...messages.map(({ body }) => body)),
@@ -23,6 +23,7 @@ declare global {
       PARTITIONS: DurableObjectNamespace<InstanceType<typeof PartitionObject>>;
       TENANTS: DurableObjectNamespace<InstanceType<typeof TenantObject>>;
       COURIERS: DurableObjectNamespace<InstanceType<typeof CourierObject>>;
+      METRICS: DurableObjectNamespace<InstanceType<typeof MetricsObject>>;
     }
   }
 }

@@ -148,6 +148,9 @@ export class Deliveries {
       guard(live, now);
     });
     this.#log(delivery, ended, later);
+    const { measure } = this.#environment.ports;
+    for (const { dead: reason } of ended) measure("effects", 1, reason ? "dead" : "delivered");
+    if (later) measure("effects", 1, "again");
   }
 
   /** What happens to an effect that has its last answer; `later`: that could not come back now. `leaving`: what is removed then. */

@@ -36,12 +36,15 @@ export class JobRunner {
   /** See `Partition.runJobs`. */
   run(now: number): readonly FollowUp[] {
     const followUps: FollowUp[] = [];
+    const { measure } = this.#environment.ports;
     for (const row of this.#due(now)) {
       try {
         const followUp = this.#runJob(row, now);
+        measure("jobs", 1, row.kind);
         if (followUp) followUps.push(followUp);
       } catch (error) {
         const { kind, key } = row;
+        measure("job_failures", 1, kind);
         this.#log("a job failed", { kind, key, error: describe(error) });
         this.#retry(row, now);
       }

@@ -44,6 +44,11 @@ export class TimerRunner {
     };
     const work = live.timers.due(now).flatMap((key) => this.#workOf(key, now, answer) ?? []);
     if (work.length > 0) this.#windows.process(work, now, bounds.windowUnitsMax);
+    const { measure } = this.#environment.ports;
+    for (const { timer } of work) {
+      measure("timers", 1);
+      measure("timer_lateness_ms", Math.max(0, now - timer.dueAt));
+    }
     this.#failures = held === undefined ? 0 : this.#failures + 1;
     if (held !== undefined) this.#heldUntil = now + held;
     // What is due next has to be known, or no alarm would come.

@@ -100,6 +100,7 @@ export function refuse(window: Window, work: Work, failure: TracedFailure): void
     window.answer(work, { kind: "refused", failure });
     return;
   }
+  window.counts.refused(failure.code);
   window.touch(listenerOf(work));
   if ("subscription" in work) {
     work.subscription.end(failure);
@@ -209,7 +210,7 @@ function submit(context: WriteContext, session: Session, { requestId, submission
   const outcome = heldBack
     ? decline(context, author, submission, heldBack)
     : decide(context, author, clientId, submission);
-  answerSubmission(session, requestId, submission, outcome);
+  answerSubmission(context.window, session, { requestId, submission, outcome });
 }
 
 /** @throws Refusal where the command is answered by an error. */
@@ -218,15 +219,18 @@ function declineCommand(context: WindowContext, session: Session, command: Decli
   if (!submission) throw new Refusal(failure);
   connected(session);
   const outcome = decline(context, authorOf(session), submission, session.heldBack(submission.key) ?? failure);
-  answerSubmission(session, requestId, submission, outcome);
+  answerSubmission(context.window, session, { requestId, submission, outcome });
 }
 
-function answerSubmission(
-  session: Session,
-  requestId: string | undefined,
-  { key, mode }: Submission,
-  outcome: Outcome,
-): void {
+interface Answered {
+  readonly requestId: string | undefined;
+  readonly submission: Submission;
+  readonly outcome: Outcome;
+}
+
+function answerSubmission(window: Window, session: Session, { requestId, submission, outcome }: Answered): void {
+  const { key, mode } = submission;
+  window.counts.outcome(outcome);
   session.updateHold(key, openCode(outcome));
   if (outcome.kind === "decided") session.reply({ ...outcome, key, mode });
   else session.reply({ kind: "error", requestId, draftId: key, failure: outcome.failure });

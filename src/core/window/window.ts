@@ -1,6 +1,7 @@
 import type { EventRow } from "../../storage/port.ts";
 import type { Outcome } from "../replies.ts";
 import type { Listener } from "../delivery/listener.ts";
+import { WindowCounts } from "./counts.ts";
 
 /** How much of a batch was done, in pieces of work and in the units of `State.work`. */
 export interface Processed {
@@ -17,6 +18,7 @@ export class Window {
   readonly events: EventRow[] = [];
   /** The work that was done for it, in the units of `State.work`. It is not taken back by a rollback. */
   work = 0;
+  readonly counts = new WindowCounts();
   readonly #touched = new Set<Listener>();
   readonly #answers: (() => void)[] = [];
   readonly #undos: (() => void)[] = [];
@@ -29,6 +31,7 @@ export class Window {
   }
 
   answer(work: { answer(outcome: Outcome): void }, outcome: Outcome): void {
+    this.counts.outcome(outcome);
     this.#answers.push(() => work.answer(outcome));
   }
 
@@ -44,6 +47,7 @@ export class Window {
     this.#touched.clear();
     this.#answers.length = 0;
     this.events.length = 0;
+    this.counts.clear();
   }
 
   /** Delivers the answers and replies, and `fresh` to every listener at the head. */

@@ -58,6 +58,7 @@ export class Windows {
     if (failure !== undefined && batch.length > 1) return this.#isolate(batch, window.work, now, workMax);
     if (failure !== undefined) this.#refuse(window, batch[0]!, failure.error, now);
     this.#tools.fanOut.flush(window, now);
+    this.#count(window);
     // What could not even be begun is refused, and so it is done, too.
     return { done: Math.max(done, 1), work: window.work };
   }
@@ -96,6 +97,7 @@ export class Windows {
 
   /** After a window failed: each piece of work by itself, so that one cannot take the others with it. */
   #isolate(batch: readonly Work[], workBefore: number, now: number, workMax: number): Processed {
+    this.#environment.ports.measure("window_failures", 1);
     let failures = 0;
     let failed: TracedFailure | undefined;
     let done = 0;
@@ -117,9 +119,17 @@ export class Windows {
       total += window.work;
       // Verdicts only: of a window that was committed after all, every submitter has its verdict before any broadcast.
       window.flush([], [], now);
+      this.#count(window);
     }
     this.#tools.fanOut.flush(new Window(), now);
     return { done, work: total };
+  }
+
+  #count({ events, counts }: Window): void {
+    const { measure } = this.#environment.ports;
+    measure("windows", 1);
+    if (events.length > 0) measure("events", events.length);
+    counts.report(measure);
   }
 
   /** Refuses work untried: only its key is looked up. Returns what was thrown, if even that fails. */

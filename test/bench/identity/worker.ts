@@ -9,5 +9,5 @@ const authority = createAuthority({
   limits: { principal: plenty, tenant: plenty, newPartitions: plenty, connectionsPerPrincipal: null },
 });
 
-export const { PartitionObject, TenantObject, CourierObject } = authority;
+export const { PartitionObject, TenantObject, CourierObject, MetricsObject } = authority;
 export default authority.worker;

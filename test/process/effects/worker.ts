@@ -4,5 +4,5 @@ import { gossip, gossipEffects } from "../../simulation/effects/model.ts";
 
 const authority = createAuthority({ models: { "*": gossip }, effects: [gossipEffects] });
 
-export const { PartitionObject, TenantObject, CourierObject } = authority;
+export const { PartitionObject, TenantObject, CourierObject, MetricsObject } = authority;
 export default authority.worker;

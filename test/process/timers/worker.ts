@@ -2,5 +2,5 @@ import { createAuthority } from "../../../src/index.ts";
 import { clock, clockEffects } from "./model.ts";
 
 const authority = createAuthority({ models: { "*": clock }, effects: [clockEffects] });
-export const { PartitionObject, TenantObject, CourierObject } = authority;
+export const { PartitionObject, TenantObject, CourierObject, MetricsObject } = authority;
 export default authority.worker;

@@ -389,6 +389,7 @@ export class ClientsWorld {
         sha256,
         hmac,
         log: () => {},
+        measure: () => {},
         askTenant: () => {},
         defer: () => {},
       }).stateAt(undefined, this.#schedule.serverNow),

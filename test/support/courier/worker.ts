@@ -23,7 +23,7 @@ const effects = defineEffects(shop, {
 });
 const authority = createAuthority({ models: { "*": shop }, effects: [effects] });
 
-export const { PartitionObject, TenantObject, CourierObject } = authority;
+export const { PartitionObject, TenantObject, CourierObject, MetricsObject } = authority;
 
 interface TestEnv {
   COURIERS: DurableObjectNamespace<Rpc.DurableObjectBranded & CourierRpc>;

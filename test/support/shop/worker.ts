@@ -4,5 +4,5 @@ import { inventory } from "../../../src/models/inventory/index.ts";
 
 const authority = createAuthority({ models: { "*": inventory } });
 
-export const { PartitionObject, TenantObject, CourierObject } = authority;
+export const { PartitionObject, TenantObject, CourierObject, MetricsObject } = authority;
 export default authority.worker;

@@ -1,0 +1,50 @@
+import type { ErrorCode } from "../../protocol/index.ts";
+import type { Measure } from "../measure.ts";
+import type { Outcome } from "../replies.ts";
+
+const keyReused: ErrorCode = "idempotency_key_reused";
+
+/** What a window counts, held back until it is committed. */
+export class WindowCounts {
+  #replays = 0;
+  #reusedKeys = 0;
+  readonly #rejections: string[] = [];
+  readonly #refusals: string[] = [];
+
+  outcome(outcome: Outcome): void {
+    if (outcome.kind === "refused") {
+      this.refused(outcome.failure.code);
+      return;
+    }
+    const { results } = outcome.verdict;
+    if (outcome.replayed) {
+      const isOther = results.some((result) => result.kind === "rejected" && result.failure.code === keyReused);
+      if (isOther) this.#reusedKeys++;
+      else this.#replays++;
+      return;
+    }
+    for (const result of results) {
+      if (result.kind === "rejected") this.#rejections.push(result.failure.code);
+      else if (result.kind === "not_processed" && result.failure) this.refused(result.failure.code);
+    }
+  }
+
+  refused(code: string): void {
+    if (code === keyReused) this.#reusedKeys++;
+    else this.#refusals.push(code);
+  }
+
+  clear(): void {
+    this.#replays = 0;
+    this.#reusedKeys = 0;
+    this.#rejections.length = 0;
+    this.#refusals.length = 0;
+  }
+
+  report(measure: Measure): void {
+    if (this.#replays > 0) measure("replays", this.#replays);
+    if (this.#reusedKeys > 0) measure("reused_keys", this.#reusedKeys);
+    for (const code of this.#rejections) measure("rejections", 1, code);
+    for (const code of this.#refusals) measure("refusals", 1, code);
+  }
+}

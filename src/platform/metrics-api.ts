@@ -1,0 +1,19 @@
+/** A figure that a partition has now, and the largest that its bound allows; undefined: it has none. */
+export interface Gauge {
+  readonly name: string;
+  readonly used: number;
+  readonly max?: number | undefined;
+}
+
+/** What a partition has counted since its last report, and what it has now. */
+export interface MetricsReport {
+  readonly partition: string;
+  /** The lifetime of the object that reports: its reports are numbered from 1. One that comes again counts once. */
+  readonly incarnation: string;
+  readonly seq: number;
+  /** By counter; with a label as `<counter> <label>`. */
+  readonly counts: Readonly<Record<string, number>>;
+  readonly gauges: readonly Gauge[];
+  /** The time since its last report, in milliseconds. */
+  readonly periodMs: number;
+}

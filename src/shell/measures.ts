@@ -1,0 +1,92 @@
+import type { Counter, Measure } from "../core/index.ts";
+import type { Gauge, MetricsReport } from "../platform/metrics-api.ts";
+import type { MetricsPorts } from "./ports.ts";
+
+/** The least time between two reports, and between two commits whose time is taken. */
+const reportMsMin = 10_000;
+const timedCommitMsMin = 1_000;
+
+interface MeasuresHost {
+  readonly partition: string;
+  /** 16 random hexadecimal digits. */
+  newIncarnation(): string;
+  /** Undefined: the deployment has no metrics. Then nothing is counted. */
+  readonly metrics: MetricsPorts | undefined;
+  now(): number;
+  /** Runs `run` when what was written is durable. */
+  afterIo(run: () => void): void;
+  gauges(): readonly Gauge[];
+}
+
+/**
+ * Counts in memory, and reports at the end of an entry into the object, where ten seconds have passed since the last
+ * report. There is no timer: it would keep the object awake. So what was counted after the last report waits for the next
+ * entry, and is lost where the object sleeps or ends before.
+ */
+export class Measures {
+  readonly #host: MeasuresHost;
+  #counts = new Map<string, number>();
+  /** What was sent and has not arrived, as far as is known: it is sent again as it is. */
+  #sent: MetricsReport | undefined;
+  #sending = false;
+  #incarnation: string | undefined;
+  #seq = 0;
+  #reportedAt: number;
+  #rowsReported = 0;
+  #timedAt = 0;
+  #events = 0;
+
+  constructor(host: MeasuresHost) {
+    this.#host = host;
+    // The first report comes at once: a partition that is used for a moment is seen, too.
+    this.#reportedAt = host.now() - reportMsMin;
+  }
+
+  readonly count: Measure = (counter: Counter, by: number, label?: string): void => {
+    if (!this.#host.metrics) return;
+    const key = label === undefined ? counter : `${counter} ${label}`;
+    this.#counts.set(key, (this.#counts.get(key) ?? 0) + by);
+    if (counter === "events") this.#events += by;
+  };
+
+  /** To be called at the end of each entry into the object. Nothing waits for it. */
+  entered(): void {
+    const { metrics } = this.#host;
+    // To have been loaded is not yet to be used.
+    if (!metrics || this.#counts.size === 0 || (this.#counts.size === 1 && this.#counts.has("loads"))) return;
+    const now = this.#host.now();
+    this.#timeCommit(now);
+    if (this.#sending || now - this.#reportedAt < reportMsMin) return;
+    const report = (this.#sent ??= this.#next(metrics.rowsWritten(), now));
+    this.#sending = true;
+    this.#reportedAt = now;
+    void metrics
+      .report(report)
+      .then(() => (this.#sent = undefined))
+      // It is sent again with the next one.
+      .catch(() => {})
+      .finally(() => (this.#sending = false));
+  }
+
+  #next(rows: number, now: number): MetricsReport {
+    if (rows > this.#rowsReported) this.count("rows_written", rows - this.#rowsReported);
+    this.#rowsReported = rows;
+    const counts = Object.fromEntries(this.#counts);
+    this.#counts = new Map();
+    const { partition } = this.#host;
+    const incarnation = (this.#incarnation ??= this.#host.newIncarnation());
+    const periodMs = Math.max(now - this.#reportedAt, 1);
+    return { partition, incarnation, seq: ++this.#seq, counts, gauges: this.#host.gauges(), periodMs };
+  }
+
+  /** Takes the time of a commit: from the end of its turn, by the clock, to when it is durable. */
+  #timeCommit(now: number): void {
+    if (this.#events === 0 || now - this.#timedAt < timedCommitMsMin) return;
+    this.#timedAt = now;
+    this.#events = 0;
+    this.#host.afterIo(() => {
+      this.count("timed_commits", 1);
+      this.count("commit_ms", Math.max(0, this.#host.now() - now));
+    });
+  }
+}

@@ -1,0 +1,136 @@
+import type { Gauge, MetricsReport } from "../platform/metrics-api.ts";
+
+/** A partition that has not reported for this long is idle: what it had then counts no more. */
+const silentMsMax = 60_000;
+/** Partitions whose last reports are kept, an estimated 1 KiB each. */
+const partitionsMax = 4_096;
+/** The most partitions that are named. */
+const hottestMax = 20;
+
+/** What a partition has now; `perSecond`: events, over the time of its last report. */
+interface BusyPartition {
+  readonly partition: string;
+  readonly perSecond: number;
+  readonly events: number;
+  readonly connections: number;
+}
+
+/** How full a bound is in the fullest partition: 0 to 1. */
+interface Fullness {
+  readonly name: string;
+  readonly partition: string;
+  readonly share: number;
+}
+
+/** What some partitions of a tenant have counted in all, and what they have now. */
+export interface MetricsSummary {
+  readonly counts: Readonly<Record<string, number>>;
+  /** Sums of what the partitions have now, by name. */
+  readonly sums: Readonly<Record<string, number>>;
+  readonly fullest: readonly Fullness[];
+  readonly hottest: readonly BusyPartition[];
+  /** Partitions that have reported within a minute. */
+  readonly active: number;
+  readonly perSecond: number;
+}
+
+interface Reported {
+  readonly incarnation: string;
+  readonly seq: number;
+  readonly at: number;
+  readonly perSecond: number;
+  readonly events: number;
+  readonly gauges: readonly Gauge[];
+}
+
+/** Adds up what partitions of a tenant report. */
+export class TenantMetrics {
+  readonly #counts: Map<string, number>;
+  /** The last report of each partition, the newest last. */
+  readonly #last = new Map<string, Reported>();
+
+  /** `counts`: as they were kept. */
+  constructor(counts: Readonly<Record<string, number>> = {}) {
+    this.#counts = new Map(Object.entries(counts));
+  }
+
+  get counts(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#counts);
+  }
+
+  add({ partition, incarnation, seq, counts, gauges, periodMs }: MetricsReport, now: number): void {
+    const last = this.#last.get(partition);
+    const isSame = last?.incarnation === incarnation;
+    if (isSame && last.seq >= seq) return;
+    for (const [name, by] of Object.entries(counts)) this.#counts.set(name, (this.#counts.get(name) ?? 0) + by);
+    const events = counts["events"] ?? 0;
+    this.#last.delete(partition);
+    this.#last.set(partition, {
+      incarnation,
+      seq,
+      at: now,
+      perSecond: (events * 1_000) / periodMs,
+      events: (isSame ? last.events : 0) + events,
+      gauges,
+    });
+    if (this.#last.size > partitionsMax) this.#last.delete(this.#last.keys().next().value!);
+  }
+
+  summary(now: number): MetricsSummary {
+    const sums: Record<string, number> = {};
+    const fullest = new Map<string, Fullness>();
+    const busy: BusyPartition[] = [];
+    let total = 0;
+    for (const [partition, { at, perSecond, events, gauges }] of this.#last) {
+      if (now - at > silentMsMax) continue;
+      total += perSecond;
+      let connections = 0;
+      for (const { name, used, max } of gauges) {
+        sums[name] = (sums[name] ?? 0) + used;
+        if (name === "connections") connections = used;
+        if (max === undefined || max === 0) continue;
+        const share = used / max;
+        if (share > (fullest.get(name)?.share ?? -1)) fullest.set(name, { name, partition, share });
+      }
+      busy.push({ partition, perSecond, events, connections });
+    }
+    return {
+      counts: this.counts,
+      sums,
+      fullest: [...fullest.values()],
+      hottest: hottestOf(busy),
+      active: busy.length,
+      perSecond: total,
+    };
+  }
+}
+
+/** The summary of the partitions of all these. */
+export function mergeSummaries(summaries: readonly MetricsSummary[]): MetricsSummary {
+  const counts: Record<string, number> = {};
+  const sums: Record<string, number> = {};
+  const fullest = new Map<string, Fullness>();
+  for (const summary of summaries) {
+    addAll(counts, summary.counts);
+    addAll(sums, summary.sums);
+    for (const one of summary.fullest) if (one.share > (fullest.get(one.name)?.share ?? -1)) fullest.set(one.name, one);
+  }
+  return {
+    counts,
+    sums,
+    fullest: [...fullest.values()],
+    hottest: hottestOf(summaries.flatMap(({ hottest }) => hottest)),
+    active: summaries.reduce((sum, { active }) => sum + active, 0),
+    perSecond: summaries.reduce((sum, { perSecond }) => sum + perSecond, 0),
+  };
+}
+
+function addAll(to: Record<string, number>, from: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(from)) to[name] = (to[name] ?? 0) + value;
+}
+
+function hottestOf(busy: readonly BusyPartition[]): readonly BusyPartition[] {
+  return busy
+    .toSorted((a, b) => b.perSecond - a.perSecond || (a.partition < b.partition ? -1 : 1))
+    .slice(0, hottestMax);
+}

@@ -1,0 +1,110 @@
+import { describe, expect, it } from "vitest";
+import { single } from "../../src/core/index.ts";
+import { prometheusText } from "../../src/edge/prometheus.ts";
+import type { MetricsReport } from "../../src/platform/metrics-api.ts";
+import { mergeSummaries, TenantMetrics } from "../../src/tenant/metrics.ts";
+import { TestShell } from "../support/shell.ts";
+
+const author = { principal: "ann", permissions: "all" as const };
+const set = (key: string, payload: object = { target: "t", value: { a: 1 } }) =>
+  single({ draftId: key, event: { type: "set", payload: payload as never }, expectedEventId: undefined });
+const counted = (reports: readonly MetricsReport[]) => {
+  const all: Record<string, number> = {};
+  for (const { counts } of reports) for (const [name, by] of Object.entries(counts)) all[name] = (all[name] ?? 0) + by;
+  return all;
+};
+
+describe("what a partition counts", () => {
+  const shellWith = (report: (given: MetricsReport) => Promise<void>) => new TestShell({ report });
+
+  it("[OB-2] is verdicts, replays, keys that were used again, and refusals, each once", async () => {
+    const reports: MetricsReport[] = [];
+    const room = shellWith(async (report) => void reports.push(report));
+    await room.submit(author, set("a"));
+    await room.submit(author, set("b"));
+    await room.submit(author, set("a"));
+    await room.submit(author, set("a", { target: "other", value: {} }));
+    await room.submit(author, set("c", { target: 1 }));
+    room.elapse(10_000);
+    await room.submit(author, set("d"));
+    expect(counted(reports)).toMatchObject({
+      events: 3,
+      replays: 1,
+      reused_keys: 1,
+      "rejections validation_failed": 1,
+    });
+    expect(counted(reports)).not.toHaveProperty("refusals idempotency_key_reused");
+  });
+
+  it("[OB-2] is reported at most every ten seconds, without a timer", async () => {
+    const reports: MetricsReport[] = [];
+    const room = shellWith(async (report) => void reports.push(report));
+    for (let at = 0; at < 50; at++) {
+      await room.submit(author, set(`k-${at}`));
+      room.elapse(1_000);
+    }
+    expect(reports.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5]);
+    room.elapse(60_000);
+    expect(room.timers).toBe(0);
+    expect(reports).toHaveLength(5);
+  });
+
+  it("[OB-2] comes again as it was where nobody knows whether it has arrived", async () => {
+    const seen: MetricsReport[] = [];
+    let fails = true;
+    const room = shellWith(async (report) => {
+      seen.push(report);
+      if (fails) throw new Error("the answer was lost");
+    });
+    await room.submit(author, set("a"));
+    room.elapse(10_000);
+    fails = false;
+    await room.submit(author, set("b"));
+    room.elapse(10_000);
+    await room.submit(author, set("c"));
+    expect(seen[1]).toEqual(seen[0]);
+    expect(seen.map(({ seq }) => seq)).toEqual([1, 1, 2]);
+    const totals = new TenantMetrics();
+    for (const report of seen) totals.add(report, 0);
+    expect(totals.counts["events"]).toBe(3);
+  });
+});
+
+describe("what partitions have counted", () => {
+  const reportOf = (partition: string, events: number, connections: number): MetricsReport => ({
+    partition,
+    incarnation: "i".repeat(16),
+    seq: 1,
+    counts: { events, "rejections forbidden": 1 },
+    gauges: [
+      { name: "connections", used: connections, max: 1_000 },
+      { name: "logBytes", used: connections * 10 },
+    ],
+    periodMs: 10_000,
+  });
+
+  it("[OB-3] [OB-7] is added up over objects, with the hottest and the fullest by name", () => {
+    const [one, other] = [new TenantMetrics(), new TenantMetrics()];
+    for (let at = 0; at < 30; at++) one.add(reportOf(`p-${at}`, at, at), 0);
+    other.add(reportOf("hot", 900, 400), 0);
+    const merged = mergeSummaries([one.summary(1_000), other.summary(1_000)]);
+    expect(merged.counts).toEqual({ events: (29 * 30) / 2 + 900, "rejections forbidden": 31 });
+    expect(merged.active).toBe(31);
+    expect(merged.hottest).toHaveLength(20);
+    expect(merged.hottest.slice(0, 2).map(({ partition }) => partition)).toEqual(["hot", "p-29"]);
+    expect(merged.fullest).toEqual([{ name: "connections", partition: "hot", share: 0.4 }]);
+    expect(one.summary(61_000).active).toBe(0);
+  });
+
+  it("[OB-3] is text for Prometheus, with its labels escaped", () => {
+    const metrics = new TenantMetrics({ commit_ms: 1_500, "jobs snapshot": 2 });
+    metrics.add(reportOf("a", 10, 3), 0);
+    const text = prometheusText('t"\\\n', mergeSummaries([metrics.summary(0)]));
+    expect(text).toContain('# TYPE partita_events_total counter\npartita_events_total{tenant="t\\"\\\\\\n"} 10\n');
+    expect(text).toMatch(/^partita_commit_seconds_total\{tenant=.*\} 1\.5$/m);
+    expect(text).toMatch(/^partita_jobs_total\{tenant=.*,kind="snapshot"\} 2$/m);
+    expect(text).toMatch(/^partita_fullness\{tenant=.*,bound="connections",partition="a"\} 0\.003$/m);
+    for (const line of text.trimEnd().split("\n"))
+      expect(line).toMatch(/^(# (HELP|TYPE) partita_\w+ .+|partita_\w+\{.*\} -?[\d.e+-]+)$/);
+  });
+});
