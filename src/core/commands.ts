@@ -1,4 +1,4 @@
-import type { Failure, Json, JsonObject, Author } from "../protocol/index.ts";
+import type { Annotations, Failure, Json, JsonObject, Author } from "../protocol/index.ts";
 
 /** A client's proposal, as far as the wire could read it. What is inside `event` is judged, not trusted. */
 export interface Draft {
@@ -6,6 +6,14 @@ export interface Draft {
   /** `type` is a string; everything else is as it came. */
   event: JsonObject & { type: string };
   expectedEventId: unknown;
+  /** What belongs to its content beside the event. */
+  annotations?: Annotations | undefined;
+  /** The client that it names as its own; absent: none. It is rejected if the connection is of another one. */
+  clientId?: string | undefined;
+  /** Whom its key belongs to, where that is not the author: a scope that several share. */
+  scope?: string | undefined;
+  /** Why it is rejected, where its wire demands more than the model. */
+  unfit?: Failure | undefined;
   /** What led to it; absent: a client. It is no content: a retry need not repeat it. */
   cause?: Cause | undefined;
 }
@@ -33,6 +41,11 @@ export interface Submission {
 /** The submission of one draft. */
 export function single(draft: Draft): Submission {
   return { key: draft.draftId, mode: "single", drafts: [draft] };
+}
+
+/** Whom the key of a submission belongs to. */
+export function keyHolderOf({ principal }: Author, { drafts }: Submission): string {
+  return drafts[0]!.scope ?? principal;
 }
 
 /** What a connection shows of itself. It does not wait for a window. */
@@ -85,6 +98,10 @@ export type ReadCommand =
       authors: boolean;
       /** Whether this connection returns probes. */
       probes: boolean;
+      /** See `ConnectedClient.passive`. */
+      passive?: boolean;
+      /** Whether its events have their annotations. */
+      annotations?: boolean;
       /** What the dialect has to know again of this connection; only the dialect reads it. */
       wire: Json | undefined;
       /** The author of the token in it, where it had one. */
@@ -102,6 +119,8 @@ export type ReadCommand =
       proof: string | undefined;
       limit: number | undefined;
     }
+  /** What this connection has not received yet is due, though it has not asked: see `ConnectedClient.passive`. */
+  | { kind: "follow"; requestId: undefined }
   /** Chunk `chunk` of the snapshot at event `eventId`. */
   | { kind: "state_chunk"; requestId: string; eventId: number; chunk: number }
   /** This connection has received everything up to `eventId`, and what was sent before `probe`. */

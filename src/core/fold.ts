@@ -12,7 +12,7 @@ import { parsePieces } from "../model/parse-pieces.ts";
 import type { StateView } from "../model/state-view.ts";
 import { WeighedState } from "../model/weighed-state.ts";
 import { bounds, type Failure, isJsonObject, type JsonObject } from "../protocol/index.ts";
-import { Damage, type EventRow, type SnapshotRow, type StorageReads } from "../storage/port.ts";
+import { Damage, type EventRow, type SnapshotRow, type StorageReads, submitterOf } from "../storage/port.ts";
 import type { Environment } from "./environment.ts";
 import { type Fault, isFault, quarantined, Unfoldable } from "./faults.ts";
 import { modelTag } from "./model-tag.ts";
@@ -300,6 +300,7 @@ export function loggedEvent(row: EventRow, authors: Pick<Environment["authors"],
     payload: payloadOf(row),
     timestamp: row.timestamp,
     clientId: row.clientId,
-    author: authors.of(row.principal),
+    author: authors.of(submitterOf(row)),
+    ...row.annotations,
   };
 }

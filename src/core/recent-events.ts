@@ -1,6 +1,6 @@
 import type { ModelEvent } from "../model/index.ts";
 import { bounds, type JsonObject } from "../protocol/index.ts";
-import { Damage, type EventRow, type StorageReads } from "../storage/port.ts";
+import { Damage, type EventRow, type StorageReads, submitterOf } from "../storage/port.ts";
 import { logRange } from "./fold.ts";
 
 /** An event of which the current form is kept when it is made: it takes up to ten times its text in memory. */
@@ -9,7 +9,7 @@ const keptBytesMax = 256;
 /** An event that a draft may conflict with, or is mapped over. */
 export class RecentEvent {
   readonly eventId: number;
-  readonly principal: string;
+  readonly submitter: string;
   readonly clientId: string;
   readonly type: string;
   readonly payloadBytes: number;
@@ -20,7 +20,7 @@ export class RecentEvent {
 
   constructor(row: EventRow) {
     this.eventId = row.eventId;
-    this.principal = row.principal;
+    this.submitter = submitterOf(row);
     this.clientId = row.clientId;
     this.type = row.type;
     this.payloadBytes = row.payloadBytes;

@@ -39,6 +39,8 @@ export type Reply =
   /** Out of credit: no more broadcasts until this connection has pulled up to the head. */
   | { kind: "head"; now: number; currentEventIndex: number }
   | { kind: "page"; requestId: string; now: number; page: Page }
+  /** Events after those that this connection has received, in order: see `ConnectedClient.passive`. */
+  | { kind: "events"; events: readonly EventRow[] }
   /** `text`: this part of the state, as JSON text. */
   | { kind: "state_chunk"; requestId: string; now: number; eventId: number; chunk: number; text: string }
   /** Of the state after event `eventIndex`; `sha256` in lower-case hexadecimal. `bytes`: how many were hashed for it. */
@@ -141,6 +143,14 @@ export interface ConnectedClient {
   authors?: boolean;
   /** Whether it returns probes; undefined in sessions of earlier versions. */
   probes?: boolean;
+  /** Whether its events have their annotations; undefined in sessions of earlier versions. */
+  annotations?: boolean;
+  /**
+   * A client whose wire has no acknowledgements and no request for what it has missed: its pages come in cycles, each with
+   * an end that is fixed by its first page; what was committed meanwhile is sent after the last one without a request; and
+   * what is sent to it counts as read at a slow pace.
+   */
+  passive?: boolean;
   /** Whether it is answered where its presence is not shown; undefined in sessions of earlier versions. */
   presenceRefusals?: boolean;
   /** What others know this connection by; undefined: it did not ask for presence. */
@@ -157,6 +167,8 @@ export interface Conversation {
   client: ConnectedClient | undefined;
   /** Set by `connect`: what the dialect keeps; only the dialect reads it. */
   wire: Json | undefined;
+  /** Of a passive client in a cycle of pages: the last event of the cycle; absent: it is in none. */
+  cycleEnd?: number | undefined;
   /** The draft that was refused for now, and holds back the later ones. */
   held: { draftId: string; code: HoldingCode } | undefined;
   /** What this connection shows of itself, as JSON text. */

@@ -18,6 +18,8 @@ export interface IdentitySettings {
   PARTITA_JWT_AUDIENCE?: string;
   /** What `typ` in the header must be. Default: not checked. */
   PARTITA_JWT_TYPE?: string;
+  /** The claim that names the client of the Insieme wire which the token is for. Default: `clientId`. */
+  PARTITA_CLIENT_ID_CLAIM?: string;
   /** How far clocks may differ, in seconds: 0 to 60. Default: 30. */
   PARTITA_CLOCK_TOLERANCE?: string;
   /** The longest lifetime of a token, in seconds; default one day, at most 30 days. A revocation is remembered for this time. */
@@ -35,12 +37,14 @@ export interface TokenRules {
   issuer: string;
   audience: string;
   type: string | undefined;
+  clientIdClaim: string;
   clockToleranceSeconds: number;
   lifetimeSecondsMax: number;
 }
 
 /** HS256 needs a key as long as its hash (RFC 7518, 3.2). */
 const secretBytesMin = 32;
+const clientIdClaimDefault = "clientId";
 const clockToleranceSecondsMax = 60;
 const clockToleranceSecondsDefault = 30;
 const lifetimeSecondsDefault = 24 * 60 * 60;
@@ -105,7 +109,9 @@ export function rulesOf(settings: IdentitySettings): TokenRules | string {
   if (!(lifetimeSecondsMax >= 1 && lifetimeSecondsMax <= lifetimeSecondsBound)) {
     return `PARTITA_TOKEN_LIFETIME_MAX must be 1 to ${lifetimeSecondsBound} seconds.`;
   }
-  const rest = { tag: keysTagOf(settings), issuer, audience, type, clockToleranceSeconds, lifetimeSecondsMax };
+  const { PARTITA_CLIENT_ID_CLAIM: clientIdClaim = clientIdClaimDefault } = settings;
+  const tag = keysTagOf(settings);
+  const rest = { tag, issuer, audience, type, clientIdClaim, clockToleranceSeconds, lifetimeSecondsMax };
   if (secret !== undefined) {
     const bytes = new TextEncoder().encode(secret);
     if (bytes.length < secretBytesMin) return `PARTITA_JWT_SECRET must have at least ${secretBytesMin} bytes.`;

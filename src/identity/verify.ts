@@ -16,6 +16,10 @@ export interface Subject {
   /** Seconds since 1970. */
   issuedAt: number | undefined;
   jti: string | undefined;
+  /** The client that the token is for (`PARTITA_CLIENT_ID_CLAIM`); absent: it names none. */
+  clientId?: string | undefined;
+  /** The user that the token names besides its subject; absent: none. */
+  userId?: string | undefined;
   /** The `keysTag` of what has verified the token; absent where an earlier version has. */
   keys?: string | undefined;
 }
@@ -69,7 +73,7 @@ export class Verifier {
       if (payload.iat !== undefined && payload.iat * 1_000 > now + clockToleranceSeconds * 1_000) {
         return unauthenticated("The token was issued in the future: compare the clocks of the issuer and the server.");
       }
-      return subjectOf(payload, this.keys);
+      return subjectOf(payload, this.keys, this.#rules.clientIdClaim);
     } catch (error) {
       if (error instanceof KeysUnavailable) {
         return {
@@ -86,7 +90,7 @@ export class Verifier {
   }
 }
 
-function subjectOf(payload: JWTPayload, keys: string): Subject | Failure {
+function subjectOf(payload: JWTPayload, keys: string, clientIdClaim: string): Subject | Failure {
   const { sub, exp, iat, jti, tenant = defaultTenant } = payload;
   if (!isId(sub) || isReserved(sub)) return unauthenticated("The token's sub cannot be a principal.");
   if (!isTenantName(tenant)) return unauthenticated("The token's tenant is no name.");
@@ -97,7 +101,20 @@ function subjectOf(payload: JWTPayload, keys: string): Subject | Failure {
   if (!partitions || !permissions || !roles) {
     return unauthenticated("The token's partitions, permissions and roles must be lists of strings.");
   }
-  return { principal: sub, tenant, partitions, permissions, roles, expiresAt: exp! * 1_000, issuedAt: iat, jti, keys };
+  const { [clientIdClaim]: clientId, userId } = payload;
+  return {
+    principal: sub,
+    tenant,
+    partitions,
+    permissions,
+    roles,
+    expiresAt: exp! * 1_000,
+    issuedAt: iat,
+    jti,
+    ...(isId(clientId) ? { clientId } : {}),
+    ...(isId(userId) ? { userId } : {}),
+    keys,
+  };
 }
 
 /** Whether `name` can be a tenant: 1–64 characters of `A–Z a–z 0–9 . _ ~ -`, the first a letter or digit. */

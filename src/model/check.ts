@@ -1,10 +1,14 @@
 import type * as z from "zod/mini";
-import { formatPath, type JsonObject, draftBounds, type Violation, violationsOf } from "../protocol/index.ts";
+import {
+  formatPath,
+  type JsonObject,
+  draftBounds,
+  schemaError,
+  type Violation,
+  violationsOf,
+} from "../protocol/index.ts";
 import type { AnyModel, EventDefinition, ModelEvent, Objection } from "./define.ts";
 import { KeyError, type State } from "./state.ts";
-
-/** The code of every violation of a schema, as in the Insieme design. */
-export const schemaError = "SCHEMA_ERROR";
 
 /** Returns how a payload of the current version violates its schema. Throws what the schema throws. */
 export function payloadViolations(

@@ -22,6 +22,12 @@ export interface ModelEvent<Payload> {
    * that its client shows before its event has come. Undefined: the model shows nobody.
    */
   readonly author?: string | undefined;
+  /** Which part of the project it is about, where its submitter has said so. */
+  readonly label?: string | undefined;
+  /** The user that its submitter has named. */
+  readonly userId?: string | undefined;
+  /** What else its client has noted. */
+  readonly meta?: JsonObject | undefined;
 }
 
 /** Who acts, for `authorize`. */
@@ -128,6 +134,8 @@ export interface EventDefinition<
   payload: P;
   /** The current version of the payload; absent: 1. */
   version?: number;
+  /** Every version is accepted, and folded as it was submitted: `payload` is the schema of all of them. */
+  anyVersion?: true;
   /**
    * The schemas of older versions. A draft of version v is checked against `olderPayloads[v]` before it is upcast, if
    * there is one. Events of the log are not checked again.

@@ -1,9 +1,9 @@
-import type { JsonObject } from "../protocol/index.ts";
+import type { Annotations, JsonObject } from "../protocol/index.ts";
 import type { AnyModel, EventDefinition, ModelEvent } from "./define.ts";
 import type { State } from "./state.ts";
 
 /** An event of the log, as it was submitted: the input of a fold. */
-export interface LoggedEvent {
+export interface LoggedEvent extends Annotations {
   type: string;
   /** As submitted; absent: 1. */
   version?: number;
@@ -19,6 +19,13 @@ export class FoldError extends Error {
   override name = "FoldError";
 }
 
+/** The newest version of a type's payload that the model knows. */
+export function newestVersionOf({ version = 1, anyVersion }: VersionsOf): number {
+  return anyVersion ? Number.POSITIVE_INFINITY : version;
+}
+
+type VersionsOf = Pick<EventDefinition<object, never>, "version" | "anyVersion">;
+
 /** Returns the event with its payload upcast to the model's current version. `version` must be one that the type has. */
 export function upcast(
   definition: Pick<EventDefinition<object, never>, "version" | "upcast">,
@@ -28,8 +35,8 @@ export function upcast(
   for (let version = event.version ?? 1; version < (definition.version ?? 1); version++) {
     payload = definition.upcast![version]!(payload);
   }
-  const { type, timestamp, clientId, author } = event;
-  return { type, payload, timestamp, clientId, author };
+  const { type, timestamp, clientId, author, label, userId, meta } = event;
+  return { type, payload, timestamp, clientId, author, label, userId, meta };
 }
 
 /**
@@ -40,7 +47,7 @@ export function upcast(
 export function foldEvent(model: AnyModel, state: Pick<State<object>, "replay" | "context">, event: LoggedEvent): void {
   const definition = model.eventType(event.type);
   if (!definition) throw new FoldError(`the model has no event type "${event.type}"`);
-  if ((event.version ?? 1) > (definition.version ?? 1)) {
+  if ((event.version ?? 1) > newestVersionOf(definition)) {
     throw new FoldError(`the model has no version ${event.version} of "${event.type}"`);
   }
   try {

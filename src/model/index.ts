@@ -25,15 +25,9 @@ export {
   type ValidationContext,
   type Who,
 } from "./define.ts";
-export {
-  invariantViolations,
-  keyViolation,
-  olderViolations,
-  payloadViolations,
-  ruleViolations,
-  schemaError,
-} from "./check.ts";
-export { foldEvent, FoldError, type LoggedEvent, upcast } from "./fold.ts";
+export { invariantViolations, keyViolation, olderViolations, payloadViolations, ruleViolations } from "./check.ts";
+export { schemaError } from "../protocol/index.ts";
+export { foldEvent, FoldError, type LoggedEvent, newestVersionOf, upcast } from "./fold.ts";
 export { modelFor, type ModelRegistry } from "./registry.ts";
 export { type DerivedHost, StateIndex } from "./state-index.ts";
 export { State, StateError } from "./state.ts";

@@ -6,6 +6,7 @@ import { modelOf } from "../models/canary/index.ts";
 import { stubOf } from "../platform/placement.ts";
 import {
   authorHeader,
+  dialectHeader,
   type Named,
   type RequestContext,
   streamHeader,
@@ -120,7 +121,10 @@ export function partitionObject({ models, effects: allEffects, roles, limits, pl
         server.serializeAttachment(attachment);
         return socketCarrier(server, this.ctx);
       };
-      const accepted = await this.#shell.connect(author, awaitsToken, carrier, { subprotocol, traceId });
+      const accepted = await this.#shell.connect(author, awaitsToken, carrier, {
+        dialect: request.headers.get(dialectHeader) ?? subprotocol,
+        traceId,
+      });
       if (!(accepted instanceof Connection)) return responseOf(accepted);
       this.#bySocket.set(server, accepted);
       const headers: HeadersInit = subprotocol === undefined ? {} : { "sec-websocket-protocol": subprotocol };

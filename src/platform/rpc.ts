@@ -120,8 +120,10 @@ export interface ReadOptions {
 export const streamHeader = "partita-stream-author";
 /** Its name in the version before. */
 export const streamHeaderBefore = "partita-stream";
+/** The header with the name of the dialect of a connection, where its address has chosen it; from the edge to the object. */
+export const dialectHeader = "partita-dialect";
 /** All headers that only the edge may set. */
-export const internalHeaders = [authorHeader, streamHeader, streamHeaderBefore];
+export const internalHeaders = [authorHeader, dialectHeader, streamHeader, streamHeaderBefore];
 
 /** Which stream, and for which author; undefined in open development mode, where `connect` names the author. */
 export type StreamRequest =

@@ -1,10 +1,11 @@
+import { type Annotations, annotationsOf } from "./annotations.ts";
 import type { JsonObject } from "./json.ts";
 
 /** The events of one segment of the audit: a power of two, so that segments are whole subtrees of the Merkle tree. */
 export const segmentEvents = 1_024;
 
 /** What the audit covers of an event: what every reader of the log with authors gets of it. */
-export interface AuditedEvent {
+export interface AuditedEvent extends Annotations {
   readonly eventId: number;
   readonly partition: string;
   readonly type: string;
@@ -42,7 +43,10 @@ export function leafText({
   clientId,
   author,
   payload,
+  ...rest
 }: AuditedEvent): string {
   const before = JSON.stringify([eventId, partition, type, version ?? 1, timestamp, clientId, author ?? null]);
-  return `${before.slice(0, -1)},${typeof payload === "string" ? payload : JSON.stringify(payload)}]`;
+  const annotations = annotationsOf(rest);
+  const after = annotations ? `,${JSON.stringify(annotations)}` : "";
+  return `${before.slice(0, -1)},${typeof payload === "string" ? payload : JSON.stringify(payload)}${after}]`;
 }

@@ -12,6 +12,15 @@ export interface Author {
   tokenId?: string;
   /** The tag of the keys that have verified the token; absent in open development mode, and where an earlier version has verified it. */
   keys?: string;
+  /** The client that the token is for, where it says so; the clients of the Insieme wire have to. */
+  clientId?: string;
+  /** The user that the token names for the `userId` of events; absent: its subject. */
+  userId?: string;
   /** The server itself, see `systemAuthor`. Never what an edge has verified. */
   system?: true;
+}
+
+/** The user id that drafts of this author may have; undefined in open development mode: any. */
+export function userIdOf({ userId, principal, expiresAt }: Author): string | undefined {
+  return userId ?? (expiresAt === undefined ? undefined : principal);
 }

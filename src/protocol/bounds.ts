@@ -65,6 +65,11 @@ export const bounds = {
   readBytesPerSecond: 1024 * 1024,
   readBytesPerSecondPerPrincipal: 4 * 1024 * 1024,
   readBytesPerSecondOfPartition: 16 * 1024 * 1024,
+  /**
+   * The pace at which a client is assumed to read whose wire has no acknowledgements, in bytes a second. A log that grows
+   * faster for long is one for clients that acknowledge.
+   */
+  passiveReadBytesPerSecond: 4 * 1024 * 1024,
   /** Bytes sent to a connection without a proof that they were read: more end it. Sixty pages in a row fit. */
   unprovenBytesPerConnectionMax: 64 * 1024 * 1024,
   /** The same of all connections of a principal, of each what is beyond `outstandingBytesPerConnectionMax`. */
@@ -107,6 +112,15 @@ export const bounds = {
   peersMax: 256,
   /** Those of one principal, where its connections are limited at all. */
   peersPerPrincipalMax: 16,
+  /**
+   * A frame of a client of the Insieme wire, in UTF-8 bytes: it fills batches up to 64 KiB, counted with a shorter `msgId` than
+   * it then sends.
+   */
+  insiemeFrameBytesMax: 66 * 1024,
+  /** Characters of the label and of the user id of an event, and of a `msgId`. */
+  annotationLengthMax: 256,
+  /** The metadata of an event as JSON text, in UTF-8 bytes: a few values about its origin, not a second payload. */
+  metaBytesMax: 4 * 1024,
   /** Characters of an event type. */
   typeLengthMax: 128,
   /** Events of a page: the default of `limit`, and its maximum. */

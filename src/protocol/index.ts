@@ -1,5 +1,6 @@
+export { type Annotations, annotationsOf } from "./annotations.ts";
 export { type AuditedEvent, type AuditHead, leafText, segmentEvents } from "./audited.ts";
-export type { Author } from "./author.ts";
+export { type Author, userIdOf } from "./author.ts";
 export { canonicalJson } from "./canonical.ts";
 export {
   endsConnection,
@@ -43,7 +44,7 @@ export { parseJson, type Violation } from "./scan.ts";
 export { unsendableIn } from "./unsendable.ts";
 export { exceedsUtf8, utf8Length } from "./utf8.ts";
 export { protocolVersion } from "./versions.ts";
-export { violationsOf } from "./violations.ts";
+export { schemaError, violationsOf } from "./violations.ts";
 export { defaultLimits, type Limits, noLimits, perMinute, type Rate } from "./limits.ts";
 export { allows } from "./permissions.ts";
-export { accountOf, isReserved, systemAuthor, systemKinds } from "./principals.ts";
+export { accountOf, insiemeScope, isReserved, systemAuthor, systemKinds } from "./principals.ts";

@@ -5,11 +5,17 @@ export type SystemKind = (typeof systemKinds)[number];
 
 export const systemKinds = ["partition", "timer", "saga", "job"] as const;
 
+/**
+ * What the keys belong to that the clients of the Insieme wire choose: one scope for all of a partition. They never meet
+ * the keys of a principal.
+ */
+export const insiemeScope = "insieme:";
+
 /** Those of which all share a rate and a quota of rejections, and do not have one each. */
 const sharing = /^(timer|saga|job):/;
-const reserved = /^(dev|server|partition|timer|saga|job):/;
+const reserved = /^(dev|server|insieme|partition|timer|saga|job):/;
 
-/** Whether no token may have this subject: it is reserved for open development mode, or for the server itself. */
+/** Whether no token may have this subject: it is reserved for open development mode, for keys that several share, or for the server itself. */
 export function isReserved(principal: string): boolean {
   return reserved.test(principal);
 }

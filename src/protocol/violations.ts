@@ -3,6 +3,9 @@ import { formatPath } from "./json.ts";
 import { draftBounds } from "./draft-bounds.ts";
 import type { Violation } from "./scan.ts";
 
+/** The code of every violation of a schema, as in the Insieme design. */
+export const schemaError = "SCHEMA_ERROR";
+
 /**
  * The issues that zod found, as violations: one per unknown key, at most `draftBounds.violationsMax`.
  * `under` is put before each path; `code` replaces zod's own code where the caller has one.

@@ -13,7 +13,7 @@ const permissionsBytesMax = 10_850;
 
 /** Returns the author of a verified token, or why it is refused. A role that is not declared grants nothing. */
 export function authorOfSubject(subject: Subject, roles: Roles): Author | Failure {
-  const { principal, permissions, roles: roleNames, expiresAt, issuedAt, jti, keys } = subject;
+  const { principal, permissions, roles: roleNames, expiresAt, issuedAt, jti, clientId, userId, keys } = subject;
   const granted = roleNames.flatMap((role) => (Object.hasOwn(roles, role) ? roles[role]! : []));
   const all = [...new Set([...permissions, ...granted])];
   if (all.reduce((bytes, name) => bytes + bytesOf(name), 0) > permissionsBytesMax) {
@@ -30,6 +30,8 @@ export function authorOfSubject(subject: Subject, roles: Roles): Author | Failur
     expiresAt,
     ...(issuedAt === undefined ? {} : { issuedAt }),
     ...(jti === undefined ? {} : { tokenId: jti }),
+    ...(clientId === undefined ? {} : { clientId }),
+    ...(userId === undefined ? {} : { userId }),
     ...(keys === undefined ? {} : { keys }),
   };
 }

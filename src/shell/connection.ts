@@ -13,7 +13,7 @@ import {
   type Subscriber,
   type Work,
 } from "../core/index.ts";
-import { type Author, bounds, endsConnection, type Failure } from "../protocol/index.ts";
+import { type Author, bounds, type Failure } from "../protocol/index.ts";
 import type { EventRow } from "../storage/port.ts";
 import type { Decoded, Dialect, EndReason, TokenFrame } from "../wire/dialect.ts";
 import type { Dialects } from "../wire/dialects.ts";
@@ -34,7 +34,7 @@ const servedMsMax = 1_000;
  * The version of attachments. Fields are added without a new one, and are optional. A new one is for what a version
  * before cannot read: after a rollback it ends such a connection, whose client connects again.
  */
-export const attachmentVersion = 1;
+export const attachmentVersion = 2;
 
 /** What is stored of a connection over hibernation; the platform's limit is 16 KiB. */
 export interface Attachment {
@@ -123,6 +123,8 @@ export class Connection implements Subscriber, FrameSource {
   #requests = 0;
   /** Cancels the timer that serves the frames that wait for the peer to read. */
   #cancelTimer: (() => void) | undefined;
+  /** Set while a turn or a timer will send events without a request: cancels the timer. */
+  #cancelFollow: (() => void) | undefined;
   /** Whether the next turn serves them. */
   #servedNext = false;
 
@@ -358,17 +360,35 @@ export class Connection implements Subscriber, FrameSource {
       asked ||= isAsked(reply);
       if (endsRequest(reply)) this.#requests = Math.max(this.#requests - 1, 0);
       else if (endsDraft(reply)) this.#outstanding.release();
-      if (reply.kind !== "error" && reply.kind !== "draining") continue;
-      const code = reply.kind === "error" ? reply.failure.code : "draining";
-      if (endsConnection(code)) this.end(code, "see the last message");
+      const reason = dialect.ending(reply, this.session.state.client !== undefined);
+      if (reason) this.end(reason, "see the last message");
       // Its principal may not read any more; or that cannot be found out, and its client connects again.
       else if (reply.kind === "error" && this.session.endsWith(reply.failure))
-        this.end(code === "forbidden" ? code : "recycled", "see the last message");
+        this.end(reply.failure.code === "forbidden" ? "forbidden" : "recycled", "see the last message");
     }
     this.#count(units, asked);
     for (const reply of replies) if (reply.kind === "state_chunk") this.#outstanding.sentChunk(reply);
     if (this.#waiting.length > 0 && !this.#held && !this.#ended) this.#serveLater();
     this.#probe();
+    this.follow();
+  }
+
+  /** Has a client that makes no requests receive what it has not received yet, as fast as it reads. */
+  follow(): void {
+    if (this.#ended || this.#cancelFollow || !this.session.follows) return;
+    const { intake, step, timer, now } = this.#host;
+    const next = () => {
+      this.#cancelFollow = undefined;
+      if (this.#ended || !this.session.follows) return;
+      if (this.#msUntilRead(now()) > 0) this.follow();
+      else if (!intake.offer(this, this.#work({ kind: "follow", requestId: undefined }, ""), 0)) this.overflowed();
+    };
+    const delayMs = Math.min(this.#msUntilRead(now()), servedMsMax);
+    if (delayMs > 0) this.#cancelFollow = timer(() => step(next), delayMs);
+    else {
+      this.#cancelFollow = () => {};
+      intake.turns.later(next);
+    }
   }
 
   /** Has a client that returns probes prove what it has read: not every reply brings an event that it could name. */
@@ -387,6 +407,11 @@ export class Connection implements Subscriber, FrameSource {
     const delivered = state.client ? cursor.delivered : -1;
     if (!this.#carrier.unreadUnits) this.#outstanding.sent(units, asked, delivered, this.#host.now());
     this.#keepOutstanding();
+    if (state.client?.passive) {
+      this.#outstanding.assumeRead(this.#host.now());
+      if (this.#outstanding.unproven > bounds.unreadBytesMax) this.end("slow_consumer");
+      return;
+    }
     if (asked) return;
     this.#unreadBytes += units;
     if (this.#unreadBytes > bounds.unreadBytesMax) this.#endIfUnread();
@@ -398,7 +423,7 @@ export class Connection implements Subscriber, FrameSource {
     const { traceId } = this.session;
     const outstanding = this.#outstanding.kept;
     this.#carrier.save({
-      version: attachmentVersion,
+      version: this.#currentDialect.attachmentVersion,
       session,
       seenAt: this.#seenAt,
       ...(this.#dialect ? { dialect: this.#dialect.name } : {}),
@@ -429,6 +454,7 @@ export class Connection implements Subscriber, FrameSource {
     if (this.#ended) return;
     this.#ended = true;
     this.#cancelTimer?.();
+    this.#cancelFollow?.();
     this.#waiting.length = 0;
     this.#host.held.release(this);
     this.#outstanding.close(this.#host.now());
@@ -437,6 +463,8 @@ export class Connection implements Subscriber, FrameSource {
 
   /** Ends the connection if nothing was received for a long time: a peer can vanish without a Close. */
   endIfIdle(now: number): void {
+    // A passive client has no heartbeats: its connection ends with its token, or with what it does not read.
+    if (this.session.state.client?.passive) return;
     if (now - Math.max(this.#seenAt, this.#carrier.lastSignOfLife()) >= idleMsMax) this.end("idle");
   }
 
@@ -500,6 +528,7 @@ function isRequest(command: Command): boolean {
 const finalKinds: ReadonlySet<string> = new Set<Reply["kind"]>([
   "connected",
   "page",
+  "events",
   "state_chunk",
   "hash",
   "heartbeat",

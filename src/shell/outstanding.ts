@@ -159,6 +159,8 @@ export class Outstanding {
   #principalName: string | undefined;
   #sent: number;
   #proven = 0;
+  /** When it was last assumed how much a passive client has read. */
+  #assumedAt = 0;
   readonly #events: Proofs;
   readonly #chunks = new Proofs();
   /** The probes that may be returned, in the order in which they were sent, and how much was sent before each. */
@@ -262,6 +264,15 @@ export class Outstanding {
   /** The client returns a probe: what was sent before it is read. */
   proveProbe(probe: string, now: number): boolean {
     return this.#prove(this.#probes.get(probe), now);
+  }
+
+  /** A client whose wire has nothing to prove with has read as much as fits the time since the last call. */
+  assumeRead(now: number): void {
+    const read = (Math.max(now - this.#assumedAt, 0) / 1_000) * bounds.passiveReadBytesPerSecond;
+    this.#assumedAt = now;
+    const before = this.unproven;
+    this.#proven += Math.min(Math.floor(read), before);
+    this.#countBeyond(before, this.unproven);
   }
 
   #prove(end: number | undefined, now: number): boolean {

@@ -48,20 +48,14 @@ import {
   type HttpAnswer,
   polledText,
 } from "../wire/partita/answers.ts";
+import { insiemeDialect } from "../wire/insieme/codec.ts";
 import { loggedText, partitaDialect } from "../wire/partita/codec.ts";
 import { restoredSession } from "../wire/partita/options.ts";
 import { Dialects } from "../wire/dialects.ts";
 import { isHeld, pageTag, stateTag } from "../wire/partita/etags.ts";
 import { Admission, keptDrain } from "./admission.ts";
 import type { Roles } from "./author.ts";
-import {
-  type Attachment,
-  attachmentVersion,
-  type Carrier,
-  Connection,
-  type ConnectionHost,
-  idleMsMax,
-} from "./connection.ts";
+import { type Attachment, type Carrier, Connection, type ConnectionHost, idleMsMax } from "./connection.ts";
 import { receiveEffects } from "./effect-receiver.ts";
 import { EffectSender } from "./effect-sender.ts";
 import type { EventSink } from "./event-sink.ts";
@@ -108,8 +102,8 @@ export interface ShellSettings {
 
 /** The options of an upgrade. */
 interface UpgradeOptions {
-  /** The subprotocol that was negotiated: the name of a dialect. */
-  subprotocol?: string | undefined;
+  /** The name of its dialect, where its address or its subprotocol has chosen one. */
+  dialect?: string | undefined;
   /** The trace id of its `traceparent`. */
   traceId?: string | undefined;
 }
@@ -192,7 +186,10 @@ export class PartitionShell {
       loaded: () => this.#link?.resume(),
     });
     this.#partition = partition;
-    this.#dialects = new Dialects(partitaDialect(name.partition, partition.authors));
+    this.#dialects = new Dialects(
+      partitaDialect(name.partition, partition.authors),
+      insiemeDialect(name.partition, partition.authors),
+    );
     this.#turns = new Turns({
       timer: (turn) => void ports.timer(() => this.#step(turn), 0),
       afterIo: (turn) => ports.afterIo(() => this.#step(turn)),
@@ -298,7 +295,7 @@ export class PartitionShell {
     author: Author | undefined,
     awaitsToken: boolean,
     carrier: (attachment: Attachment) => Carrier,
-    { subprotocol, traceId }: UpgradeOptions = {},
+    { dialect, traceId }: UpgradeOptions = {},
   ): Promise<Connection | HttpAnswer> {
     const refused = await this.#admission.admit(author);
     // Those whose peers have vanished must not take its place, nor show it their presence until the next sweep.
@@ -307,11 +304,12 @@ export class PartitionShell {
     }
     const failure = refused ?? this.#admission.capacityFailure(author, awaitsToken);
     if (failure) return this.#refuse(failure, traceId);
+    const chosen = this.#dialects.named(dialect);
     const attachment: Attachment = {
-      version: attachmentVersion,
+      version: (chosen ?? this.#dialects.last).attachmentVersion,
       session: newSession(author, awaitsToken),
       seenAt: this.#ports.now(),
-      ...(this.#dialects.named(subprotocol) ? { dialect: subprotocol! } : {}),
+      ...(chosen ? { dialect: chosen.name } : {}),
       ...(traceId === undefined ? {} : { traceId }),
     };
     this.#measures.count("connections", 1);
@@ -326,6 +324,7 @@ export class PartitionShell {
       this.#ports.timer(() => this.#step(() => connection.endIfUnauthenticated()), unauthenticatedMsMax);
     }
     this.#addConnection(connection);
+    connection.follow();
     return connection;
   }
 

@@ -15,7 +15,8 @@ import type { TimerReads, TimerWrites } from "./partition/timers.ts";
 export { Damage } from "./damage.ts";
 export type { Synchronous } from "./database.ts";
 export type { BatchRow } from "./partition/batches.ts";
-export { correlationIdOf, type EventOrigin, type EventRow } from "./partition/events.ts";
+export { annotatedBytes } from "./partition/annotations.ts";
+export { correlationIdOf, type EventOrigin, type EventRow, submitterOf } from "./partition/events.ts";
 export type { DeadLetterRow } from "./partition/dead-letters.ts";
 export type { JobKind, JobRow } from "./partition/jobs.ts";
 export {

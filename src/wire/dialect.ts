@@ -14,12 +14,21 @@ export interface TokenFrame {
 export type Decoded = Command | PresenceCommand | TokenFrame;
 
 /** Why a connection ends: an error that ends it, or another reason. */
-export type EndReason = EndingCode | "overloaded" | "forbidden" | "idle" | "recycled" | "frames_missing";
+export type EndReason =
+  | EndingCode
+  | "overloaded"
+  | "forbidden"
+  | "idle"
+  | "recycled"
+  | "frames_missing"
+  | "unsupported";
 
 /** One wire format: it decodes the frames of clients and encodes what they receive. For the connections of one partition. */
 export interface Dialect {
   /** Stored in the attachment of each connection that uses it. */
   readonly name: string;
+  /** The first version of attachments (`attachmentVersion`) whose readers know this dialect. */
+  readonly attachmentVersion: number;
   /** Whether the first frame of a connection is of this dialect. */
   recognises(frame: string | ArrayBuffer): boolean;
   decode(frame: string | ArrayBuffer): Decoded;
@@ -27,12 +36,18 @@ export interface Dialect {
   messages(frame: string | ArrayBuffer): readonly string[] | undefined;
   /** The frames for `replies` and then `broadcasts`. `wire`: the options that `decode` has put into the connection's `connect`. */
   frames(replies: readonly Reply[], broadcasts: readonly EventRow[], wire: Json | undefined): readonly string[];
-  /** An event with its event id, for a stream of the log. `authors`, `correlations`: whether it asked for them. */
-  numbered(row: EventRow, authors: boolean, correlations: boolean): string;
-  /** A failure that ends a stream of the log. */
-  problem(failure: TracedFailure): string;
+  /** Why the connection ends with this reply; undefined: it goes on. `connected`: its `connect` was answered. */
+  ending(reply: Reply, connected: boolean): EndReason | undefined;
   /** The WebSocket close code. */
   closeCode(reason: EndReason): number;
   /** Clears the cache of texts, which all connections share that receive the same in one step. */
   forget(): void;
+}
+
+/** The dialect that streams of the log are in, too. */
+export interface LogDialect extends Dialect {
+  /** An event with its event id, for a stream of the log. `authors`, `correlations`: whether it asked for them. */
+  numbered(row: EventRow, authors: boolean, correlations: boolean): string;
+  /** A failure that ends a stream of the log. */
+  problem(failure: TracedFailure): string;
 }

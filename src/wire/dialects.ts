@@ -1,12 +1,14 @@
-import type { Dialect } from "./dialect.ts";
+import type { Dialect, LogDialect } from "./dialect.ts";
 
 /** The dialects of a partition. */
 export class Dialects {
   readonly #all: readonly Dialect[];
+  /** That of a connection whose first frame no other recognises, and of streams of the log. */
+  readonly last: LogDialect;
 
-  /** The last dialect is that of a connection whose first frame none of them recognises. */
-  constructor(...all: readonly [Dialect, ...Dialect[]]) {
-    this.#all = all;
+  constructor(last: LogDialect, ...others: readonly Dialect[]) {
+    this.last = last;
+    this.#all = [...others, last];
   }
 
   /** The dialect with this name, from an attachment or a subprotocol. */
@@ -17,10 +19,6 @@ export class Dialects {
   /** The dialect of a connection that has not chosen one at its upgrade. */
   recognising(firstFrame: string | ArrayBuffer): Dialect {
     return this.#all.find((dialect) => dialect.recognises(firstFrame)) ?? this.last;
-  }
-
-  get last(): Dialect {
-    return this.#all.at(-1)!;
   }
 
   /** Clears the cache of texts, which all connections share that receive the same in one step. */

@@ -60,6 +60,8 @@ export function writeLog(folder: string, partition: string, events: Iterable<Pre
             incarnation: undefined,
             correlationId: undefined,
             hops: undefined,
+            annotations: undefined,
+            submitter: undefined,
           });
         }
         return true;

@@ -20,7 +20,7 @@ import type { Effects } from "../../src/model/effects.ts";
 import type { AnyModel } from "../../src/model/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import { partitaDialect } from "../../src/wire/partita/codec.ts";
-import type { Dialect } from "../../src/wire/dialect.ts";
+import type { LogDialect } from "../../src/wire/dialect.ts";
 import type { SqlDriver } from "../../src/storage/driver.ts";
 import type { Migration } from "../../src/storage/migrations.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
@@ -133,7 +133,7 @@ export class TestConnection {
 /** A partition in Node: the production core on the storage, the clock and the randomness of the test. */
 export class TestPartition {
   now = 1_700_000_000_000;
-  codec: Dialect;
+  codec: LogDialect;
   readonly driver: SqlDriver;
   readonly logged: { level: string; message: string; fields: Readonly<Record<string, unknown>> }[] = [];
   /** The counts that the partition has requested of the tenant's rate. */

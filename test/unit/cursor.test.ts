@@ -18,6 +18,8 @@ const row = (eventId: number): EventRow => ({
   incarnation: undefined,
   correlationId: undefined,
   hops: undefined,
+  annotations: undefined,
+  submitter: undefined,
 });
 const ids = (rows: readonly EventRow[]) => rows.map(({ eventId }) => eventId);
 

@@ -11,6 +11,7 @@ import { testTurns } from "../support/turns.ts";
 /** A dialect of one letter: `C` connects, and each reply is its kind in capitals. */
 const shouting: Dialect = {
   name: "shouting",
+  attachmentVersion: 1,
   recognises: (frame) => frame === "C",
   messages: () => undefined,
   decode: (frame) =>
@@ -39,8 +40,7 @@ const shouting: Dialect = {
         }
       : { kind: "heartbeat", requestId: "h" },
   frames: (replies, broadcasts) => [...replies.map(({ kind }) => kind.toUpperCase()), ...broadcasts.map(() => "EVENT")],
-  numbered: () => "",
-  problem: () => "",
+  ending: () => undefined,
   closeCode: () => 4999,
   forget: () => {},
 };
@@ -59,7 +59,7 @@ function connected(attachment: Partial<Attachment> = {}) {
     },
     {
       partition: room.partition,
-      dialects: new Dialects(shouting, room.codec),
+      dialects: new Dialects(room.codec, shouting),
       intake: new Intake({
         connections: 1,
         process: (batch) => room.partition.process(batch, room.now),

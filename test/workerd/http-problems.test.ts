@@ -78,6 +78,7 @@ describe("/openapi.json", () => {
       "delete /v1/endpoints/{endpoint}",
       "delete /v1/endpoints/{endpoint}/dead-letters/{effect}",
       "delete /v1/partitions/{partition}/dead-letters/{effect}",
+      "get /insieme/{partition}",
       "get /livez",
       "get /metrics",
       "get /openapi.json",

@@ -3,11 +3,19 @@ import type { QueueMessage } from "../../src/platform/rpc.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import { gossip, gossipEffects } from "../simulation/effects/model.ts";
 import { ledger } from "../../src/models/ledger/index.ts";
+import { openTypes } from "../../src/models/open-types/index.ts";
 import { counter } from "./models.ts";
 import { mail, mailEffects, queued } from "./queue.ts";
 
 const authority = createAuthority({
-  models: { "counter-*": counter, "node-*": gossip, "mail-*": mail, "book-*": ledger, "*": insieme },
+  models: {
+    "counter-*": counter,
+    "node-*": gossip,
+    "mail-*": mail,
+    "book-*": ledger,
+    "open-*": openTypes(),
+    "*": insieme,
+  },
   effects: [gossipEffects, mailEffects],
 });
 

@@ -7,6 +7,6 @@ export function currentOf(model: AnyModel, confirmed: ConfirmedEvent): Confirmed
   // It was folded: the model has its type.
   const definition = model.eventType(event.type)!;
   const { version = 1 } = definition;
-  if ((event.version ?? 1) === version) return confirmed;
+  if (definition.anyVersion || (event.version ?? 1) === version) return confirmed;
   return { ...confirmed, event: { ...event, version, payload: upcast(definition, event).payload } };
 }

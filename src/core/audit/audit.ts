@@ -1,5 +1,5 @@
 import { type AuditHead, type Failure, leafText, segmentEvents } from "../../protocol/index.ts";
-import type { EventRow } from "../../storage/port.ts";
+import { type EventRow, submitterOf } from "../../storage/port.ts";
 import { costOfBytes } from "../cost.ts";
 import type { Environment } from "../environment.ts";
 import { hexOf } from "../hex.ts";
@@ -142,7 +142,11 @@ export class Audit {
   #leafTextOf(row: EventRow): string {
     const { name, authors } = this.#environment;
     const { eventId, type, version, timestamp, payload } = row;
-    const shown = { clientId: authors.clientIdOf(row.clientId), author: authors.of(row.principal) };
+    const shown = {
+      clientId: authors.clientIdOf(row.clientId),
+      author: authors.of(submitterOf(row)),
+      ...row.annotations,
+    };
     return leafText({ eventId, partition: name.partition, type, version, timestamp, payload, ...shown });
   }
 }

@@ -1,5 +1,5 @@
 import { type Author, type Failure, isVerdict } from "../../protocol/index.ts";
-import type { Submission } from "../commands.ts";
+import { keyHolderOf, type Submission } from "../commands.ts";
 import { traceFailure } from "../refusal.ts";
 import type { DraftResult, Outcome, Verdict } from "../replies.ts";
 import type { WriteContext } from "../window/context.ts";
@@ -23,7 +23,7 @@ const draftFailed: Failure = { code: "draft_failed", detail: "The model failed o
 export function decideAtomic(context: WriteContext, author: Author, clientId: string, submission: Submission): Outcome {
   const { live, ports, writes } = context;
   const { key, drafts } = submission;
-  const { principal } = author;
+  const principal = keyHolderOf(author, submission);
   const refused = (failure: Failure): Outcome => ({ kind: "refused", failure: traceFailure(failure, context) });
   deletePastRetention(context, principal, key);
   for (const { draftId } of drafts) deletePastRetention(context, principal, draftId);
@@ -64,7 +64,7 @@ export function decideAtomic(context: WriteContext, author: Author, clientId: st
     const verdict = rejectedBatch(context, submission, failures);
     const final = [...failures.values()].every(({ code }) => isVerdict(code) || code === keyReused.code);
     if (!final) return refused([...failures.values()][0]!);
-    const full = live.rejections.full(ports.storage, author);
+    const full = live.rejections.full(ports.storage, { ...author, principal });
     if (full) return refused(full);
     recordRejection(context, author, submission, textOfRejectedBatch(verdict, context.name.partition));
     return { kind: "decided", verdict, replayed: false };

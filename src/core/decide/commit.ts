@@ -1,6 +1,6 @@
 import { keyViolation } from "../../model/index.ts";
 import { type Failure, utf8Length } from "../../protocol/index.ts";
-import type { EventRow } from "../../storage/port.ts";
+import { annotatedBytes, type EventRow } from "../../storage/port.ts";
 import { single } from "../commands.ts";
 import { fingerprintOf } from "./deduplicate.ts";
 import { callModel, ModelFault } from "./model-fault.ts";
@@ -79,11 +79,13 @@ function reduce({ live: { fold } }: Review, { definition, event, payload }: Type
 
 /** The row of an accepted draft. */
 export function rowOf(review: Review, typed: TypedDraft, eventId: number, batchEnd: number | undefined): EventRow {
-  const { draft } = review;
+  const { draft, author } = review;
+  const { annotations, scope } = draft;
+  const owned = { annotations, submitter: scope === undefined ? undefined : author.principal };
   const payload = JSON.stringify(typed.payload);
   return {
     eventId,
-    principal: review.author.principal,
+    principal: scope ?? author.principal,
     draftId: draft.draftId,
     clientId: review.clientId,
     type: typed.type,
@@ -91,11 +93,12 @@ export function rowOf(review: Review, typed: TypedDraft, eventId: number, batchE
     expectedEventId: typed.expectedEventId,
     timestamp: typed.event.timestamp,
     payload,
-    payloadBytes: utf8Length(payload),
+    payloadBytes: utf8Length(payload) + annotatedBytes(owned),
     batchEnd,
     fingerprint: typed.payload === draft.event["payload"] ? undefined : fingerprintOf(single(draft), review.ports),
     incarnation: review.incarnation,
     correlationId: draft.cause?.correlationId,
     hops: draft.cause?.hops,
+    ...owned,
   };
 }

@@ -25,7 +25,7 @@ export function checkConflict(review: Review, typed: TypedDraft): Failure | unde
   let considered = 0;
   for (const event of since) {
     considered++;
-    if (event.clientId === review.clientId && event.principal === review.author.principal) continue;
+    if (event.clientId === review.clientId && event.submitter === review.author.principal) continue;
     if (entity !== undefined) {
       const keeps = review.model.eventType(event.type)?.transform !== undefined;
       const other = event.entity((row) => entityOfRow(review, row), keeps);

@@ -1,5 +1,5 @@
 import { type Author, bounds, type Failure } from "../../protocol/index.ts";
-import { single, type Submission } from "../commands.ts";
+import { keyHolderOf, single, type Submission } from "../commands.ts";
 import type { DraftResult, Outcome } from "../replies.ts";
 import { decideAtomic } from "./atomic.ts";
 import { answerAgain, keyReused } from "./deduplicate.ts";
@@ -81,7 +81,8 @@ function unlessAnswered(
   let outcome: Outcome;
   try {
     outcome = decideNow();
-    if (outcome.kind === "refused") outcome = answerAgain(context, author.principal, submission) ?? outcome;
+    if (outcome.kind === "refused")
+      outcome = answerAgain(context, keyHolderOf(author, submission), submission) ?? outcome;
   } catch (error) {
     // What was stored cannot be read, now or ever: of this submission nothing can be said, and the others go on. Not
     // where it was found while this one was being written: then a part of it is there, and the window is rolled back.

@@ -125,6 +125,7 @@ function contentOfDraft(draft: Draft): JsonObject {
   if (version !== undefined) content["version"] = version;
   if (payload !== undefined) content["payload"] = payload;
   if (draft.expectedEventId !== undefined) content["expectedEventId"] = draft.expectedEventId as Json;
+  if (draft.annotations) content["annotations"] = { ...draft.annotations } as JsonObject;
   return content;
 }
 
@@ -140,5 +141,6 @@ function contentOfEvent(row: EventRow): JsonObject {
   const content: JsonObject = { type: row.type, payload: payloadOf(row) };
   if (row.version !== undefined) content["version"] = row.version;
   if (row.expectedEventId !== undefined) content["expectedEventId"] = row.expectedEventId;
+  if (row.annotations) content["annotations"] = { ...row.annotations } as JsonObject;
   return content;
 }

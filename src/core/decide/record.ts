@@ -1,5 +1,5 @@
 import type { Author } from "../../protocol/index.ts";
-import type { Submission } from "../commands.ts";
+import { keyHolderOf, type Submission } from "../commands.ts";
 import { describe } from "../ports.ts";
 import type { WriteContext } from "../window/context.ts";
 import { fingerprintOf } from "./deduplicate.ts";
@@ -12,15 +12,16 @@ export function recordRejection(
   submission: Submission,
   text: string,
 ): number {
-  live.rejections.makeRoom(ports.storage, writes, author);
+  const holder = keyHolderOf(author, submission);
+  live.rejections.makeRoom(ports.storage, writes, { ...author, principal: holder });
   const recordId = writes.rejections.record({
-    principal: author.principal,
+    principal: holder,
     draftId: submission.key,
     fingerprint: fingerprintOf(submission, ports),
     problem: text,
     createdAt: now,
   });
-  live.rejections.add(author, text);
+  live.rejections.add({ ...author, principal: holder }, text);
   return recordId;
 }
 

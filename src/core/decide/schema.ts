@@ -4,6 +4,7 @@ import {
   type AnyModel,
   type EventDefinition,
   type ModelEvent,
+  newestVersionOf,
   olderViolations,
   payloadViolations,
   schemaError,
@@ -29,7 +30,8 @@ const bareShape = { success: true, data: { version: undefined } } as const;
 
 /** The shape of the event, its version, and the payload's own schema. All violations are listed at once. */
 export function checkSchema(review: Review): Failure | TypedDraft {
-  const { event: raw, expectedEventId } = review.draft;
+  const { event: raw, expectedEventId, annotations, unfit } = review.draft;
+  if (unfit) return unfit;
   const definition = review.model.eventType(raw.type);
   if (!definition) {
     return unknownType(raw.type, review.model);
@@ -47,10 +49,10 @@ export function checkSchema(review: Review): Failure | TypedDraft {
     });
   }
 
-  const current = definition.version ?? 1;
+  const current = newestVersionOf(definition);
   // A version that is none is a violation by itself; the payload is then looked at as of the current one.
   const stated = shape.success ? shape.data.version : versionShape.safeParse(raw["version"]).data;
-  const version = raw["version"] !== undefined && stated === undefined ? current : stated;
+  const version = raw["version"] !== undefined && stated === undefined ? definition.version : stated;
   if (version !== undefined && version > current) return unknownVersion(raw.type, version, current);
   if (raw["partition"] !== undefined && raw["partition"] !== review.partition) {
     return {
@@ -70,6 +72,7 @@ export function checkSchema(review: Review): Failure | TypedDraft {
       timestamp: Math.max(review.now, review.live.head.timestamp),
       clientId: review.model.shownClientId(review.clientId),
       author: review.authors.of(review.author.principal),
+      ...annotations,
     };
     const older = callModel(() => olderViolations(definition, version ?? 1, logged.payload));
     violations.push(...older);

@@ -1,5 +1,5 @@
 import { type Author, type Failure, isVerdict } from "../../protocol/index.ts";
-import type { Submission } from "../commands.ts";
+import { keyHolderOf, type Submission } from "../commands.ts";
 import type { Outcome } from "../replies.ts";
 import { traceFailure } from "../refusal.ts";
 import type { WriteContext } from "../window/context.ts";
@@ -27,7 +27,7 @@ const draftFailed: Failure = {
 export function decideSingle(context: WriteContext, author: Author, clientId: string, submission: Submission): Outcome {
   const { live, ports } = context;
   const { key, drafts } = submission;
-  const { principal } = author;
+  const principal = keyHolderOf(author, submission);
   const review = reviewOf(context, author, clientId, drafts[0]!, 0, []);
   let failure: Failure | undefined;
   let fault: ModelFault | undefined;
@@ -49,7 +49,7 @@ export function decideSingle(context: WriteContext, author: Author, clientId: st
   if (again) return again;
   if (!failure) throw new Error("the log refused a key that it does not hold");
 
-  if (isVerdict(failure.code)) failure = live.rejections.full(ports.storage, author) ?? failure;
+  if (isVerdict(failure.code)) failure = live.rejections.full(ports.storage, { ...author, principal }) ?? failure;
   const traced = traceFailure(failure, context);
   if (fault) logModelFault(context, principal, submission, traced.traceId, fault);
   if (!isVerdict(traced.code)) return { kind: "refused", failure: traced };

@@ -66,6 +66,8 @@ export function connect(context: WindowContext, session: Session, given: Connect
     ...(command.stateChunks ? { stateChunks: true } : {}),
     ...(command.probes ? { probes: true } : {}),
     ...(command.presenceRefusals ? { presenceRefusals: true } : {}),
+    ...(command.passive ? { passive: true } : {}),
+    ...(command.annotations ? { annotations: true } : {}),
     ...(command.authors && authors.shows ? { authors: true } : {}),
     peerId: command.presence ? ports.random.peerId() : undefined,
   };
@@ -160,7 +162,21 @@ export function sync(context: WindowContext, session: Session, client: Connected
   if (page.snapshot && "chunks" in page.snapshot) session.cursor.hold(page.snapshot.eventId);
   // In the same step as the page: at the head, the next commit is broadcast to this connection.
   else session.cursor.seek(page.nextSinceEventId, context.live.head.eventId);
+  if (client.passive) session.update({ cycleEnd: page.hasMore ? page.currentEventIndex : undefined });
   session.reply({ kind: "page", requestId: command.requestId, now: context.now, page });
+}
+
+/** Sends a passive client the next events that it has not received, as far as a page holds them. */
+export function follow({ live, ports }: WindowContext, session: Session): void {
+  const head = live.head.eventId;
+  if (!session.follows) {
+    session.reply({ kind: "events", events: [] });
+    return;
+  }
+  const since = session.cursor.delivered;
+  const page = readPage(ports.storage, since, bounds.pageEventsMax, head, undefined, session.pageBytes);
+  session.cursor.seek(page.nextSinceEventId, head);
+  session.reply({ kind: "events", events: page.events });
 }
 
 /** Answers `state_chunk`: a chunk of the newest snapshot. The server keeps nothing of who loads which one. */
@@ -198,8 +214,8 @@ function pageFor(context: WindowContext, session: Session, client: ConnectedClie
   const draftIds = draftIdsOf(client, session.state.author!);
   const reads = ports.storage;
   const limit = clampLimit(command.limit);
-  const pageAfter = (since: number) =>
-    readPage(reads, since, limit, live.head.eventId, draftIds, session.pageBytes, client.authors);
+  const end = session.state.cycleEnd ?? live.head.eventId;
+  const pageAfter = (since: number) => readPage(reads, since, limit, end, draftIds, session.pageBytes, client.authors);
   if (command.sinceEventId !== undefined) return pageAfter(command.sinceEventId);
   const { eventId, stateBytes, logBytes } = live.fold.snapshot;
   const worthIt = eventId > 0 && stateBytes < logBytes;

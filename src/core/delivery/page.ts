@@ -3,7 +3,7 @@ import { isFault } from "../faults.ts";
 import { payloadOf } from "../fold.ts";
 import { complete, type Steps } from "../steps.ts";
 import { costOfBytes } from "../cost.ts";
-import { Damage, type EventRow, type StorageReads } from "../../storage/port.ts";
+import { Damage, type EventRow, type StorageReads, submitterOf } from "../../storage/port.ts";
 import type { Page } from "../replies.ts";
 import { proofOf } from "./proof.ts";
 
@@ -19,7 +19,7 @@ const stepBytes = 128 * 1024;
 /** About how many bytes an event has on the wire, with its author or without; never less than it really has. */
 export function weightOf(row: EventRow, authors = false): number {
   const weight = row.payloadBytes + row.type.length + row.clientId.length + eventOverheadBytes;
-  return authors ? weight + authorOverheadBytes + row.principal.length * 2 : weight;
+  return authors ? weight + authorOverheadBytes + submitterOf(row).length * 2 : weight;
 }
 
 /** How many bytes an event's draft id adds to a page. */

@@ -70,6 +70,12 @@ export class Session implements Listener {
     return this.#ended ?? (this.expiresAt <= now ? tokenExpired : undefined);
   }
 
+  /** Whether it has to receive events without a request, before those that are committed next. */
+  get follows(): boolean {
+    const { client, cycleEnd } = this.#state;
+    return client?.passive === true && cycleEnd === undefined && !this.cursor.atHead && this.#ended === undefined;
+  }
+
   get author(): Author | undefined {
     return this.#state.author;
   }
@@ -164,7 +170,7 @@ export class Session implements Listener {
   flush(fresh: readonly EventRow[], now: number): void {
     const { live } = this;
     this.#deliver(live ? this.#advance(fresh) : noEvents);
-    if (live && !this.cursor.atHead) {
+    if (live && !this.cursor.atHead && !this.follows) {
       // Once: from here on it pulls.
       this.#subscriber.deliver([{ kind: "head", now, currentEventIndex: fresh.at(-1)!.eventId }], noEvents);
     }

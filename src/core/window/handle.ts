@@ -1,7 +1,7 @@
 import type { Author, ErrorCode, Failure, TracedFailure } from "../../protocol/index.ts";
 import type { Command, ReadCommand, Submission, SubmitCommand } from "../commands.ts";
 import { assertAuthorized } from "../delivery/access.ts";
-import { authorOfConnect, connect, renew, stateChunk, sync } from "../delivery/connect.ts";
+import { authorOfConnect, connect, follow, renew, stateChunk, sync } from "../delivery/connect.ts";
 import { decide, decline } from "../decide/decide.ts";
 import type { ConnectedClient, Outcome } from "../replies.ts";
 import { traceFailure, Refusal } from "../refusal.ts";
@@ -186,6 +186,9 @@ function answerCommand(context: WindowContext, session: Session, command: ReadCo
       return;
     case "sync":
       sync(context, session, connected(session), command);
+      return;
+    case "follow":
+      follow(context, session);
       return;
     case "state_chunk":
       connected(session);

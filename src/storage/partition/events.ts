@@ -2,11 +2,13 @@ import { Damage } from "../damage.ts";
 import type { Database } from "../database.ts";
 import type { SqlRow } from "../driver.ts";
 import { textOf } from "../text.ts";
+import { type Annotated, annotatedOf, annotatedText } from "./annotations.ts";
 import type { RecordedKeys } from "./recorded-keys.ts";
 
 /** An event as it is stored. */
-export interface EventRow {
+export interface EventRow extends Annotated {
   eventId: number;
+  /** Whom its key belongs to: who has submitted it, or a scope that several share (`submitter`). */
   principal: string;
   draftId: string;
   clientId: string;
@@ -19,7 +21,7 @@ export interface EventRow {
   timestamp: number;
   /** JSON text, as it goes out. */
   payload: string;
-  /** UTF-8 bytes of `payload`; stored here because every connection with credit counts them. */
+  /** UTF-8 bytes of `payload` and of what is stored as annotations; kept here because every connection with credit counts them. */
   payloadBytes: number;
   /** The last event of the atomic batch it belongs to; undefined outside one. */
   batchEnd: number | undefined;
@@ -31,6 +33,11 @@ export interface EventRow {
   correlationId: string | undefined;
   /** How many effects led to the event, one after the other; undefined: none. */
   hops: number | undefined;
+}
+
+/** Who has submitted an event. */
+export function submitterOf({ principal, submitter }: Pick<EventRow, "principal" | "submitter">): string {
+  return submitter ?? principal;
 }
 
 /** When an event was written, and by which lifetime of the object. */
@@ -70,6 +77,9 @@ export interface EventWrites {
   append(event: EventRow): boolean;
 }
 
+/** The bytes that are counted of a row: of its payload and its annotations. */
+const rowBytes = "length(payload) + coalesce(length(annotations), 0)";
+
 /**
  * The size of a BLOB is in the head of its row, so these find the bound without reading payloads (measured: 0.5 ms for
  * 500 events of 60 KB).
@@ -77,7 +87,7 @@ export interface EventWrites {
 const selectAfter = `SELECT * FROM events WHERE event_id > ?1 AND event_id <=
   (SELECT max(event_id) FROM
     (SELECT event_id, bytes, sum(bytes) OVER (ORDER BY event_id) AS total FROM
-      (SELECT event_id, length(payload) AS bytes FROM events WHERE event_id > ?1 ORDER BY event_id LIMIT ?2))
+      (SELECT event_id, ${rowBytes} AS bytes FROM events WHERE event_id > ?1 ORDER BY event_id LIMIT ?2))
    WHERE total - bytes < ?3)
   ORDER BY event_id`;
 
@@ -91,15 +101,16 @@ const summedRows = 512;
 
 const selectFirstOfNewest = `SELECT min(event_id) AS first FROM
   (SELECT event_id, sum(bytes) OVER (ORDER BY event_id DESC) AS total FROM
-    (SELECT event_id, length(payload) AS bytes FROM events ORDER BY event_id DESC LIMIT ?1))
+    (SELECT event_id, ${rowBytes} AS bytes FROM events ORDER BY event_id DESC LIMIT ?1))
   WHERE total <= ?2`;
 
 const insert = `INSERT INTO events
   (event_id, principal, draft_id, client_id, type, version, expected_event_id, timestamp, payload, batch_end,
-   fingerprint, incarnation, correlation_id, hops)
-  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, CAST(?9 AS BLOB), ?10, ?11, ?12, ?13, ?14) ON CONFLICT (principal, draft_id) DO NOTHING`;
+   fingerprint, incarnation, correlation_id, hops, annotations)
+  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, CAST(?9 AS BLOB), ?10, ?11, ?12, ?13, ?14, CAST(?15 AS BLOB))
+  ON CONFLICT (principal, draft_id) DO NOTHING`;
 
-/** The table `events` of migration 0001; `batch_end` is of 0002, `hops` is of 0007, the three columns before it of 0005. Triggers keep it append-only. */
+/** The table `events` of migration 0001; `batch_end` is of 0002, `hops` is of 0007, the three columns before it of 0005, `annotations` is of 0010. Triggers keep it append-only. */
 export class EventsTable implements EventReads, EventWrites {
   readonly #database: Database;
   readonly #recordedKeys: RecordedKeys;
@@ -168,7 +179,7 @@ export class EventsTable implements EventReads, EventWrites {
 
   #bytesBetween(after: number, upTo: number): number {
     const [row] = this.#database.read(
-      "SELECT coalesce(sum(length(payload)), 0) AS bytes FROM events WHERE event_id > ? AND event_id <= ?",
+      `SELECT coalesce(sum(${rowBytes}), 0) AS bytes FROM events WHERE event_id > ? AND event_id <= ?`,
       after,
       upTo,
     );
@@ -194,6 +205,7 @@ export class EventsTable implements EventReads, EventWrites {
       event.incarnation ?? null,
       event.correlationId ?? null,
       event.hops ?? null,
+      annotatedText(event) ?? null,
     );
   }
 }
@@ -206,6 +218,7 @@ function eventOf(row: SqlRow): EventRow {
   for (const [column, type] of columnTypes) {
     if (typeof row[column] !== type) throw new Damage(`its ${column} has the wrong type`, eventId);
   }
+  const annotations = row["annotations"];
   return {
     eventId,
     principal: row["principal"] as string,
@@ -216,12 +229,13 @@ function eventOf(row: SqlRow): EventRow {
     expectedEventId: (row["expected_event_id"] as number | null) ?? undefined,
     timestamp: row["timestamp"] as number,
     payload: payloadText(payload, eventId),
-    payloadBytes: payload.length,
+    payloadBytes: payload.length + (annotations instanceof Uint8Array ? annotations.length : 0),
     batchEnd: (row["batch_end"] as number | null) ?? undefined,
     fingerprint: (row["fingerprint"] as Uint8Array | null) ?? undefined,
     incarnation: (row["incarnation"] as string | null) ?? undefined,
     correlationId: (row["correlation_id"] as string | null) ?? undefined,
     hops: (row["hops"] as number | null) ?? undefined,
+    ...annotatedOf(annotations, eventId),
   };
 }
 

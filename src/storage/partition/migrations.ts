@@ -7,6 +7,7 @@ import authors0006 from "../../../migrations/0006_authors.sql";
 import effects0007 from "../../../migrations/0007_effects.sql";
 import timers0008 from "../../../migrations/0008_timers.sql";
 import audit0009 from "../../../migrations/0009_audit.sql";
+import annotations0010 from "../../../migrations/0010_annotations.sql";
 import { sha256 } from "../../platform/hash.ts";
 import type { Migration } from "../migrations.ts";
 
@@ -21,6 +22,7 @@ export const migrations: readonly Migration[] = [
   effects0007,
   timers0008,
   audit0009,
+  annotations0010,
 ].map((sql, at) => ({
   number: at + 1,
   sql,

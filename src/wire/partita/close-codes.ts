@@ -13,6 +13,7 @@ const closeCodes: Record<EndReason, number> = {
   idle: 1001,
   recycled: 1012,
   frames_missing: 1002,
+  unsupported: 1002,
 };
 
 /** The WebSocket close code of a connection that ends for this reason. */

@@ -9,14 +9,15 @@ import {
 } from "../../core/index.ts";
 import {
   bounds,
+  endsConnection,
   eventName,
   type Json,
   partitionProblem,
   type Problem,
   type TracedFailure,
 } from "../../protocol/index.ts";
-import { correlationIdOf, type EventRow } from "../../storage/port.ts";
-import type { Dialect } from "../dialect.ts";
+import { correlationIdOf, type EventRow, submitterOf } from "../../storage/port.ts";
+import type { LogDialect } from "../dialect.ts";
 import { closeCode } from "./close-codes.ts";
 import { decode } from "./decode.ts";
 import { messagesOf } from "./messages.ts";
@@ -40,7 +41,7 @@ const limitsText = `,"limits":${JSON.stringify(announced)}`;
  * Our own dialect (docs/PROTOCOL.md). The bytes of a verdict derive from what is stored and nothing else, so a
  * replay is the first reply again.
  */
-export function partitaDialect(partition: string, shown: Shown = showsNothing): Dialect {
+export function partitaDialect(partition: string, shown: Shown = showsNothing): LogDialect {
   // Each event is serialised once, and each broadcast once for those who ask for proofs and once for the others: the
   // reply and all subscribers share the text. So it is for those who ask for authors, where the model shows them.
   const own = new Memo((row: EventRow) => encodeEvent(row, partition));
@@ -132,6 +133,8 @@ export function partitaDialect(partition: string, shown: Shown = showsNothing): 
         return message(`q-${reply.probe}`, "probe", reply.now, { probe: reply.probe });
       case "heartbeat":
         return replyMessage(reply, "heartbeat", "{}");
+      case "events":
+        throw new Error("a client of this dialect requests its pages");
       case "error": {
         const { failure, requestId, draftId } = reply;
         const problem = encoders.problem(failure);
@@ -146,6 +149,7 @@ export function partitaDialect(partition: string, shown: Shown = showsNothing): 
   };
   return {
     name: "partita",
+    attachmentVersion: 1,
     // Clients of earlier versions use this dialect, whatever their first frame.
     recognises: () => true,
     decode,
@@ -160,6 +164,10 @@ export function partitaDialect(partition: string, shown: Shown = showsNothing): 
       if (joined && replies.length === 0) return arrays.of(broadcasts);
       const texts = replies.map((replyMessage) => encode(replyMessage, wire, encoders));
       return joined ? arrayFrames(texts, broadcasts, broadcastOf) : [...texts, ...broadcasts.map(broadcastOf)];
+    },
+    ending(reply) {
+      if (reply.kind === "draining") return "draining";
+      return reply.kind === "error" && endsConnection(reply.failure.code) ? reply.failure.code : undefined;
     },
     closeCode,
     forget() {
@@ -229,7 +237,7 @@ export function loggedText(partition: string, shown: Shown, authors: boolean): (
 /** A committed event, on the socket and over HTTP. */
 export function encodeEvent(row: EventRow, partition: string, shown: Shown = showsNothing): string {
   const version = row.version === undefined ? "" : `,"version":${row.version}`;
-  const known = shown.of(row.principal);
+  const known = shown.of(submitterOf(row));
   const author = known === undefined ? "" : `,"author":${JSON.stringify(known)}`;
   return `{"type":${JSON.stringify(row.type)},"payload":${row.payload}${version},"partition":${JSON.stringify(partition)},"id":"${eventName(row.eventId)}","timestamp":${row.timestamp},"clientId":${JSON.stringify(shown.clientIdOf(row.clientId))}${author}}`;
 }

@@ -40,6 +40,8 @@ export const event = (
   incarnation: "00000000000000aa",
   correlationId: undefined,
   hops: undefined,
+  annotations: undefined,
+  submitter: undefined,
   ...more,
 });
 
