@@ -11,6 +11,8 @@ export const courierBounds = {
   typesMax: 64,
   /** Rows of one `accept`. Their ids are kept, so that a batch that is handed over again is not delivered again. */
   acceptRowsMax: 128,
+  /** How long a courier may take to store rows: less than the 30 s of a delivery, so that one that hangs holds up no other. */
+  acceptMsMax: 10 * second,
   /** Ids of the last rows that a partition has handed over: two batches. */
   handedIdsMax: 256,
   /** How long they are kept: a partition hands over again what it has no receipt for within minutes. */

@@ -19,20 +19,42 @@ export class HandOver {
     this.#ports = ports;
   }
 
-  /** Resolves when each courier has stored what it is to deliver. */
-  async send(rows: readonly CourierRow[]): Promise<void> {
+  /**
+   * Hands rows over to the courier of each endpoint that wants them, but to none of `behind`, for which earlier ones wait.
+   * Returns for each row the endpoints that want it and do not have it: so one that cannot be reached holds up no other.
+   *
+   * @throws Error where the routes are not known, or the only endpoint does not take them: then the rows wait together.
+   */
+  async sendToAll(rows: readonly CourierRow[], behind: ReadonlySet<string>): Promise<string[][]> {
     const routes = await this.#routes();
+    const without = new Set(behind);
+    await Promise.all(
+      routes.map(async (route) => {
+        const wanted = rows.filter((row) => wants(route, row));
+        if (wanted.length === 0 || behind.has(route.id)) return;
+        if (!(await this.#gives(route.id, wanted, routes.length === 1))) without.add(route.id);
+      }),
+    );
+    return rows.map((row) => routes.filter((route) => without.has(route.id) && wants(route, row)).map(({ id }) => id));
+  }
+
+  /** Hands rows over to the courier of one endpoint, if it still wants them. @throws Error where it does not take them. */
+  async sendTo(endpoint: string, rows: readonly CourierRow[]): Promise<void> {
+    const route = (await this.#routes()).find(({ id }) => id === endpoint);
+    const wanted = route ? rows.filter((row) => wants(route, row)) : [];
+    if (wanted.length > 0) await this.#gives(endpoint, wanted, true);
+  }
+
+  /** Whether the courier has stored the rows. */
+  async #gives(id: string, rows: readonly CourierRow[], throws: boolean): Promise<boolean> {
     try {
-      await Promise.all(
-        routes.map(async ({ id, types }) => {
-          const wanted = rows.filter(({ type }) => !types || types.includes(type));
-          if (wanted.length > 0) await this.#ports.accept(id, wanted);
-        }),
-      );
+      await this.#ports.accept(id, rows);
+      return true;
     } catch (error) {
       // A courier that is full has disabled its endpoint: the next attempt must not wait for it.
       this.#known = undefined;
-      throw error;
+      if (throws) throw error;
+      return false;
     }
   }
 
@@ -44,4 +66,8 @@ export class HandOver {
     this.#known = { routes, askedAt: now };
     return routes;
   }
+}
+
+function wants({ types }: EndpointRoute, { type }: CourierRow): boolean {
+  return !types || types.includes(type);
 }

@@ -1,5 +1,6 @@
 import type { DurableObject } from "cloudflare:workers";
 import type { PartitionName } from "../core/index.ts";
+import { courierBounds } from "../courier/bounds.ts";
 import { HandOver } from "../courier/hand-over.ts";
 import { modelFor, type ModelRegistry } from "../model/index.ts";
 import { callObject } from "../platform/call.ts";
@@ -33,9 +34,12 @@ export function effectPorts(
         (calls) => calls.endpointRoutes(),
       ),
     accept: (id, rows) =>
-      callObject(
-        () => courierCalls(stubOf(env.COURIERS!, `${tenant}/${id}`, placement)),
-        (calls) => calls.accept({ rows }),
+      inTime(
+        callObject(
+          () => courierCalls(stubOf(env.COURIERS!, `${tenant}/${id}`, placement)),
+          (calls) => calls.accept({ rows }),
+        ),
+        courierBounds.acceptMsMax,
       ),
     now: () => Date.now(),
   });
@@ -54,11 +58,24 @@ export function effectPorts(
       if (!isQueue(binding)) throw new Error(`there is no queue with the binding "${queue}"`);
       await binding.sendBatch(messages.map((body) => ({ body, contentType: "json" })));
     },
-    async webhooks(rows) {
+    async webhooks(rows, to) {
       if (!env.COURIERS) throw new Error("this deployment has no couriers");
-      await handOver.send(rows);
+      if ("behind" in to) return await handOver.sendToAll(rows, to.behind);
+      await handOver.sendTo(to.endpoint, rows);
+      return [];
     },
   };
+}
+
+/** Rejects where the answer is late. What comes later counts all the same. */
+async function inTime<T>(answered: Promise<T>, ms: number): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error("the answer is late")), ms);
+  try {
+    return await Promise.race([answered, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function isQueue(binding: unknown): binding is Queue {

@@ -100,7 +100,7 @@ export class EffectSender {
     });
   }
 
-  async #send({ kind, destination, rows }: Delivery): Promise<readonly Delivered[]> {
+  async #send({ kind, destination, rows, behind }: Delivery): Promise<readonly Delivered[]> {
     const { ports, partition } = this.#host;
     const { name } = partition;
     const bodies = rows.map(({ body }) => JSON.parse(body) as JsonObject & { type: string; payload: JsonObject });
@@ -128,8 +128,8 @@ export class EffectSender {
           })),
         );
         return rows.map(() => ({ kind: "delivered" }));
-      case "webhook":
-        await ports.webhooks(
+      case "webhook": {
+        const missing = await ports.webhooks(
           rows.map((row, at) => ({
             effectId: effectIdOf(row),
             type: bodies[at]!.type,
@@ -139,8 +139,10 @@ export class EffectSender {
             partition: name.partition,
             ordered: bodies[at]!["ordered"] === true,
           })),
+          destination === "" ? { behind } : { endpoint: destination },
         );
-        return rows.map(() => ({ kind: "delivered" }));
+        return rows.map((_, at) => ({ kind: "delivered", missing: missing[at] ?? [] }));
+      }
     }
   }
 

@@ -27,14 +27,23 @@ export interface ShellRandom {
   fraction(): number;
 }
 
+/** Which endpoints get webhooks: one, or all but those for which something of before waits. */
+type WebhookTarget = { readonly endpoint: string } | { readonly behind: ReadonlySet<string> };
+
+/** The endpoints that want a webhook and do not have it, in the order of the webhooks. Of one endpoint: always none. */
+type MissingAt = readonly string[];
+
 /** Where effects go. Each may be called again with what it has received already. */
 export interface EffectPorts {
   /** Has another partition of the tenant decide drafts, in their order. Returns what became of the first ones. */
   submit(partition: string, effects: readonly SubmittedEffect[]): Promise<readonly Delivered[]>;
   /** Puts messages on a queue. Resolves when it has all. */
   enqueue(queue: string, messages: readonly QueueMessage[]): Promise<void>;
-  /** Gives webhooks to the couriers of the tenant's endpoints. Resolves when each has stored those that it is to deliver. */
-  webhooks(rows: readonly CourierRow[]): Promise<void>;
+  /**
+   * Gives webhooks to the couriers of the tenant's endpoints. Resolves when each has stored those that it is to deliver, and
+   * says which did not.
+   */
+  webhooks(rows: readonly CourierRow[], to: WebhookTarget): Promise<readonly MissingAt[]>;
 }
 
 /** Where what is counted is reported. */

@@ -155,6 +155,7 @@ export class TestAuthority {
         for (const { effectId, partition, type, payload } of rows)
           if (!this.webhooks.some((sent) => sent.effectId === effectId))
             this.webhooks.push({ effectId, partition, type, payload: JSON.parse(payload) as JsonObject });
+        return [];
       },
     };
   }

@@ -4,6 +4,8 @@ import { type Delivered, single } from "../../src/core/index.ts";
 import { retryDelayMs } from "../../src/core/effects/retry.ts";
 import { defineEffects, type Effect } from "../../src/model/effects.ts";
 import { defineModel } from "../../src/model/index.ts";
+import { HandOver } from "../../src/courier/hand-over.ts";
+import type { CourierRow } from "../../src/platform/courier-api.ts";
 import type { SubmittedEffect, TenantApi } from "../../src/platform/rpc.ts";
 import { type Author, bounds } from "../../src/protocol/index.ts";
 import type { EffectPorts } from "../../src/shell/ports.ts";
@@ -469,7 +471,7 @@ describe("the delivery of effects", () => {
         if (queue !== "MAIL") throw new Error("there is no such queue");
         queued.push(...messages);
       },
-      webhooks: async (rows) => void given.push(...rows),
+      webhooks: async (rows) => (given.push(...rows), []),
     });
     await cause(
       { kind: "queue", queue: "MAIL", payload: { to: "a" } },
@@ -483,6 +485,129 @@ describe("the delivery of effects", () => {
       { effectId: "0000000000000001:1:2", type: "order.paid", payload: '{"total":3}', ordered: true, ...common },
     ]);
     expect(waiting()).toBe(1);
+  });
+});
+
+describe("webhooks to several endpoints", () => {
+  const paid = (n: number, more: object = {}) => ({ kind: "webhook", type: "paid", payload: { n }, ...more });
+
+  /** A partition with the endpoints a, b and c: what each has, in its order. */
+  function endpoints({ driver, now }: { driver?: SqlDriver; now?: number } = {}) {
+    const got: Record<string, number[]> = { a: [], b: [], c: [] };
+    const down = new Set<string>();
+    const asked: string[] = [];
+    const give = async (id: string, rows: readonly CourierRow[]) => {
+      asked.push(id);
+      if (down.has(id)) throw new Error("it hangs");
+      got[id]!.push(...rows.map(({ payload }) => (JSON.parse(payload) as { n: number }).n));
+    };
+    const handOver = new HandOver({
+      routes: async () => Object.keys(got).map((id) => ({ id })),
+      accept: give,
+      now: () => 0,
+    });
+    const webhooks: EffectPorts["webhooks"] = async (rows, to) => {
+      if ("behind" in to) return await handOver.sendToAll(rows, to.behind);
+      await handOver.sendTo(to.endpoint, rows);
+      return [];
+    };
+    const part = opened({ webhooks, ...(driver && { driver }), ...(now && { now }) });
+    const rows = () => part.room.driver.query("SELECT destination FROM outbox ORDER BY event_id, n");
+    return { ...part, got, down, asked, rows: () => rows().map(({ destination }) => destination) };
+  }
+
+  it("[TX-12] [TX-13] one that does not take them holds up no other, and gets all in order when it does, over a restart", async () => {
+    const first = endpoints();
+    first.down.add("a").add("b");
+    // More than one delivery takes.
+    const count = 2 * bounds.deliveryRowsMax;
+    for (let n = 0; n < count; n += 50) await first.cause(...Array.from({ length: 50 }, (_, at) => paid(n + at)));
+    for (let at = 0; at < 6; at++) await first.settle();
+    const all = Array.from({ length: count }, (_, n) => n);
+    expect(first.got).toEqual({ a: [], b: [], c: all });
+    expect(new Set(first.rows())).toEqual(new Set(["a b"]));
+
+    const next = endpoints({ driver: first.room.driver, now: first.room.now });
+    next.down.add("b");
+    // The first draft ids were used before the restart.
+    for (let n = 0; n < count; n += 50) await next.cause();
+    await next.cause(paid(count));
+    for (let at = 0; at < 12; at++) await next.alarm();
+    expect(next.got).toEqual({ a: [...all, count], b: [], c: [count] });
+    expect(new Set(next.rows())).toEqual(new Set(["b"]));
+    next.down.clear();
+    for (let at = 0; at < 12; at++) await next.alarm();
+    expect(next.got["b"]).toEqual([...all, count]);
+    expect([next.waiting(), next.dead()]).toEqual([0, []]);
+  });
+
+  it("[TX-12] [LC-9] asks one that fails at the pace of its own lane, and costs a row for what it does not take", async () => {
+    const driver = new BilledDriver();
+    const { cause, settle, asked, down, room } = endpoints({ driver });
+    down.add("a");
+    await cause(paid(0));
+    await settle();
+    const before = { asked: asked.length, rows: driver.rowsWritten };
+    for (let n = 1; n <= 20; n++) {
+      await cause(paid(n));
+      await settle();
+    }
+    expect(asked.slice(before.asked).filter((id) => id === "a")).toEqual([]);
+    // Two of the event, one of the effect, and where it goes on.
+    expect(driver.rowsWritten - before.rows).toBe(20 * 4);
+    expect(room.driver.query("SELECT key, attempts FROM jobs WHERE kind = 'redeliver'")).toEqual([
+      { key: "webhook:a", attempts: 1 },
+    ]);
+  });
+
+  it("[TX-13] what two of them do not take for a day is one dead letter, which goes to both again", async () => {
+    const { room, cause, settle, alarm, down, got, dead, waiting } = endpoints();
+    down.add("a").add("b");
+    await cause(paid(1));
+    await settle();
+    while (waiting() > 0) await alarm();
+    expect(got["c"]).toEqual([1]);
+    expect(dead()).toEqual([{ destination: expect.stringMatching(/^(a b|b a)$/), reason: "expired" }]);
+    down.clear();
+    const replayed = await room.shell.replayDeadLetter("0000000000000001:1:0", context);
+    expect(JSON.parse(replayed.body)).toEqual({ replayed: 1 });
+    for (let at = 0; at < 3; at++) await alarm();
+    expect(got).toEqual({ a: [1], b: [1], c: [1] });
+    expect([waiting(), dead()]).toEqual([0, []]);
+  });
+
+  it("[TX-13] a dead letter of one is sent again when nothing waits for it elsewhere", async () => {
+    const { room, cause, settle, alarm, down, got, dead, waiting } = endpoints();
+    down.add("a");
+    await cause(paid(1));
+    await settle();
+    while (dead().length === 0) await alarm();
+    down.add("c").add("b");
+    room.driver.transaction(() =>
+      room.driver.script(
+        "INSERT INTO outbox SELECT event_id, n, incarnation, kind, 'c', body, correlation_id, hops, created_at, queued_at FROM dead_letters",
+      ),
+    );
+    const replay = async () => JSON.parse((await room.shell.replayDeadLetter("0000000000000001:1:0", context)).body);
+    expect(await replay()).toMatchObject({ code: "not_replayable" });
+    room.driver.transaction(() => room.driver.script("DELETE FROM outbox"));
+    down.clear();
+    expect(await replay()).toEqual({ replayed: 1 });
+    for (let at = 0; at < 3; at++) await alarm();
+    expect([got, waiting(), dead()]).toEqual([{ a: [1], b: [1], c: [1] }, 0, []]);
+  });
+
+  it("[BD-7] a damaged one leaves all its lanes", async () => {
+    const { room, cause, settle, alarm, down, got, dead, waiting } = endpoints();
+    down.add("a").add("b");
+    await cause(paid(1), paid(2));
+    await settle();
+    room.driver.transaction(() => room.driver.script("UPDATE outbox SET body = x'ff' WHERE n = 0"));
+    down.clear();
+    for (let at = 0; at < 4; at++) await alarm();
+    expect(got).toEqual({ a: [2], b: [2], c: [1, 2] });
+    expect(dead()).toEqual([{ destination: "a b", reason: "damaged" }]);
+    expect(waiting()).toBe(0);
   });
 });
 

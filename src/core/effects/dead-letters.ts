@@ -45,6 +45,7 @@ export class DeadLetters {
     if (reason === "rejected") throw new Refusal(decided);
     if (body === undefined) throw new Refusal(damaged);
     if (row.kind === "submit" && row.createdAt < now - rejectionRetentionMs) throw new Refusal(tooOld);
+    if (this.#environment.ports.storage.outbox.find(row)) throw new Refusal(stillWaits);
     const live = this.#memory.load(now);
     const bytes = utf8Length(body);
     if (live.outbox.isFullWith(1, bytes)) throw new Refusal(outboxFull);
@@ -94,6 +95,11 @@ const decided: Failure = {
 const damaged: Failure = {
   code: "not_replayable",
   detail: "What is stored of it is damaged. Cause another effect by another event, and discard this one.",
+};
+const stillWaits: Failure = {
+  code: "not_replayable",
+  detail:
+    "It still waits for other endpoints: send it again when it has been delivered to these, or is dead for them, too.",
 };
 const tooOld: Failure = {
   code: "not_replayable",

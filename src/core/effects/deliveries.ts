@@ -25,12 +25,17 @@ export interface Delivery {
   readonly kind: OutboxKind;
   readonly destination: string;
   readonly rows: readonly OutboxRow[];
+  /** Of webhooks to all endpoints: those for which something of before waits. */
+  readonly behind: ReadonlySet<string>;
 }
 
 /** What became of an effect that was sent. */
 export type Delivered =
-  /** Its destination has it for good. `eventId`: of a draft, the event that it became. */
-  | { readonly kind: "delivered"; readonly eventId?: number }
+  /**
+   * Its destination has it for good. `eventId`: of a draft, the event that it became. `missing`: of a webhook to all
+   * endpoints, those that do not have it.
+   */
+  | { readonly kind: "delivered"; readonly eventId?: number; readonly missing?: readonly string[] }
   /** It will never be accepted. `rejected`: by a stored verdict. */
   | { readonly kind: "rejected" | "refused"; readonly code: string; readonly detail: string }
   /** It may be accepted later; or nothing is known of it. */
@@ -57,6 +62,8 @@ interface Leaving {
 /** What happens to an effect whose delivery has ended. */
 interface Ended {
   readonly row: OutboxRow;
+  /** The endpoints that do not have it, each of which has a lane of its own then. */
+  readonly missing?: readonly string[];
   readonly dead: Pick<DeadLetterRow, "reason" | "detail"> | undefined;
 }
 
@@ -91,7 +98,9 @@ export class Deliveries {
       const rows = this.#read(lane, now);
       outbox.moveToEnd(lane);
       // None: the lane was parked, or what was damaged in it was set aside.
-      if (rows.length > 0) return { lane: lane.name, kind: lane.kind, destination: lane.destination, rows };
+      if (rows.length === 0) continue;
+      const { name, kind, destination } = lane;
+      return { lane: name, kind, destination, rows, behind: new Set(kind === "webhook" ? outbox.endpoints : []) };
     }
     return undefined;
   }
@@ -134,14 +143,7 @@ export class Deliveries {
       later = { kind: "later", code: "dead_letters_full" };
     }
     this.#memory.write(now, (writes) => {
-      for (const { row, dead: reason } of ended) {
-        if (!live.outbox.remove(lane, row)) continue;
-        writes.outbox.remove(row);
-        if (reason) {
-          writes.deadLetters.add({ ...row, ...reason, diedAt: now });
-          live.deadLetters.added();
-        }
-      }
+      for (const end of ended) this.#leave(writes, live, lane, end, now);
       if (ended.some(({ dead: given }) => given?.reason !== "expired")) lane.attempts = 0;
       if (later) this.#park(writes, live, lane, later.retryAfterMs, now);
       else this.#unpark(writes, live, lane);
@@ -151,6 +153,26 @@ export class Deliveries {
     const { measure } = this.#environment.ports;
     for (const { dead: reason } of ended) measure("effects", 1, reason ? "dead" : "delivered");
     if (later) measure("effects", 1, "again");
+  }
+
+  /** Removes an effect from its lane, and from the storage where it is nowhere else. */
+  #leave(writes: StorageWrites, live: Live, lane: Lane, { row, missing = [], dead }: Ended, now: number): void {
+    if (missing.length > 0) {
+      const added = live.outbox.spread(lane, row, missing);
+      if (!added) return;
+      writes.outbox.redirect(row, missing.join(" "));
+      for (const other of added) this.#park(writes, live, other, 0, now);
+      return;
+    }
+    const left = live.outbox.remove(lane, row);
+    if (!left) return;
+    if (left.size === 0) writes.outbox.remove(row);
+    else writes.outbox.redirect(row, [...left].join(" "));
+    if (!dead) return;
+    // It can be one already for another endpoint: then it is one of both.
+    const known = lane.kind === "webhook" && this.#environment.ports.storage.deadLetters.find(row);
+    writes.deadLetters.add({ ...row, destination: lane.destination, ...dead, diedAt: now });
+    if (!known) live.deadLetters.added();
   }
 
   /** What happens to an effect that has its last answer; `later`: that could not come back now. `leaving`: what is removed then. */
@@ -167,7 +189,7 @@ export class Deliveries {
       if ("kind" in failure) return failure;
       return { row, dead: { reason: "answer_failed", detail: JSON.stringify(failure) } };
     }
-    if (result.kind === "delivered") return { row, dead: undefined };
+    if (result.kind === "delivered") return { row, missing: result.missing ?? [], dead: undefined };
     const { kind: reason, code, detail } = result;
     return { row, dead: { reason, detail: JSON.stringify({ code, detail }) } };
   }
@@ -255,7 +277,7 @@ export class Deliveries {
         live.deadLetters.added();
       }
       writes.outbox.remove(key);
-      live.outbox.remove(lane, key);
+      live.outbox.forget(lane, key);
       guard(live, now);
     });
   }

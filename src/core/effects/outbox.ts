@@ -1,14 +1,23 @@
 import { bounds } from "../../protocol/index.ts";
 import type { JobRow, OutboxKey, OutboxKind, StorageReads, WaitingEffect } from "../../storage/port.ts";
 
+/** An effect that waits. */
+interface Entry extends OutboxKey {
+  readonly kind: OutboxKind;
+  readonly bytes: number;
+  /** Where it still has to go: one destination; of webhooks "", or endpoints. */
+  readonly left: Set<string>;
+}
+
 /** Where effects go, in their order: one after the other. */
 export interface Lane {
   /** Unique, as the key of a job. */
   readonly name: string;
   readonly kind: OutboxKind;
+  /** A partition or a queue. Of webhooks "": all endpoints; or one that has not taken what was sent to all. */
   readonly destination: string;
   /** In the order of the log. */
-  readonly waiting: WaitingEffect[];
+  readonly waiting: Entry[];
   /** Failed attempts since the last that succeeded. */
   attempts: number;
 }
@@ -18,6 +27,8 @@ export class Outbox {
   readonly #lanes = new Map<string, Lane>();
   /** Those that are not parked: after each frame it is asked whether there is one, and thousands can be parked. */
   readonly #ready = new Map<string, Lane>();
+  /** The endpoints that have lanes of their own. */
+  readonly #endpoints = new Set<string>();
   #rows = 0;
   #bytes = 0;
 
@@ -77,38 +88,83 @@ export class Outbox {
     return this.#ready;
   }
 
+  /** The endpoints that have lanes of their own: what is sent to all must not overtake what waits there. */
+  get endpoints(): ReadonlySet<string> {
+    return this.#endpoints;
+  }
+
   lane(name: string): Lane | undefined {
     return this.#lanes.get(name);
   }
 
-  add(effect: WaitingEffect): void {
-    const name = laneName(effect.kind, effect.destination);
+  add({ eventId, n, kind, destination, bytes }: WaitingEffect): void {
+    const left = new Set(kind === "webhook" ? destination.split(" ") : [destination]);
+    const entry = { eventId, n, kind, bytes, left };
+    for (const to of left) this.#enter(entry, to);
+    this.#rows++;
+    this.#bytes += bytes;
+  }
+
+  /**
+   * An effect that was sent to all endpoints is missing at these: it goes on in a lane of each. Returns the lanes that are
+   * new; undefined: it is not there.
+   */
+  spread(lane: Lane, key: OutboxKey, endpoints: readonly string[]): Lane[] | undefined {
+    const entry = this.#leave(lane, key);
+    if (!entry) return undefined;
+    const added = endpoints.filter((endpoint) => !this.#endpoints.has(endpoint));
+    for (const endpoint of endpoints) {
+      entry.left.add(endpoint);
+      this.#enter(entry, endpoint);
+    }
+    return added.map((endpoint) => this.#lanes.get(laneName("webhook", endpoint))!);
+  }
+
+  /**
+   * Removes an effect from its lane; a lane without any is forgotten. Returns where it still has to go; undefined: it is
+   * not there.
+   */
+  remove(lane: Lane, key: OutboxKey): ReadonlySet<string> | undefined {
+    const entry = this.#leave(lane, key);
+    if (!entry) return undefined;
+    if (entry.left.size === 0) {
+      this.#rows--;
+      this.#bytes -= entry.bytes;
+    }
+    return entry.left;
+  }
+
+  /** Removes an effect from all its lanes. */
+  forget(lane: Lane, key: OutboxKey): void {
+    for (const to of this.remove(lane, key) ?? []) this.remove(this.#lanes.get(laneName(lane.kind, to))!, key);
+  }
+
+  #enter(entry: Entry, to: string): void {
+    const name = laneName(entry.kind, to);
     let lane = this.#lanes.get(name);
     if (!lane) {
-      lane = { name, kind: effect.kind, destination: effect.destination, waiting: [], attempts: 0 };
+      lane = { name, kind: entry.kind, destination: to, waiting: [], attempts: 0 };
       this.#lanes.set(name, lane);
       this.#ready.set(name, lane);
+      if (entry.kind === "webhook" && to !== "") this.#endpoints.add(to);
     }
     // Only what is replayed is not the last.
     let at = lane.waiting.length;
-    while (at > 0 && isBefore(effect, lane.waiting[at - 1]!)) at--;
-    lane.waiting.splice(at, 0, effect);
-    this.#rows++;
-    this.#bytes += effect.bytes;
+    while (at > 0 && isBefore(entry, lane.waiting[at - 1]!)) at--;
+    lane.waiting.splice(at, 0, entry);
   }
 
-  /** Removes an effect from its lane; a lane without any is forgotten. Returns false if it is not there. */
-  remove(lane: Lane, { eventId, n }: OutboxKey): boolean {
+  #leave(lane: Lane, { eventId, n }: OutboxKey): Entry | undefined {
     const at = lane.waiting.findIndex((effect) => effect.eventId === eventId && effect.n === n);
-    if (at < 0) return false;
-    const [{ bytes }] = lane.waiting.splice(at, 1) as [WaitingEffect];
-    this.#rows--;
-    this.#bytes -= bytes;
+    if (at < 0) return undefined;
+    const [entry] = lane.waiting.splice(at, 1) as [Entry];
+    entry.left.delete(lane.destination);
     if (lane.waiting.length === 0) {
       this.#lanes.delete(lane.name);
       this.#ready.delete(lane.name);
+      if (lane.kind === "webhook") this.#endpoints.delete(lane.destination);
     }
-    return true;
+    return entry;
   }
 }
 

@@ -5,7 +5,12 @@ const effectId = z.string().check(z.meta({ description: "The id of the effect: `
 const letter = {
   effectId,
   kind: z.enum(["submit", "webhook", "queue"]),
-  destination: z.string().check(z.meta({ description: "A partition or a queue; empty for webhooks." })),
+  destination: z.string().check(
+    z.meta({
+      description:
+        "A partition or a queue; of webhooks the endpoints that did not get it, separated by spaces, or empty: all.",
+    }),
+  ),
   type: z.optional(z.string()),
   version: z.optional(z.int()),
   timestamp,

@@ -32,8 +32,9 @@ export interface DeadLetterReads {
 }
 
 export interface DeadLetterWrites {
+  /** Where there is one of the same effect, which was given up for other endpoints, it is of both. */
   add(row: OutboxRow & GivenUp): void;
-  /** Copies an effect from the outbox as the bytes that are stored of it, where these are damaged. */
+  /** Copies an effect from the outbox as the bytes that are stored of it, where these are damaged. Where there is one of the same effect, that stays. */
   addStored(key: OutboxKey, givenUp: GivenUp): void;
   remove(key: OutboxKey): void;
 }
@@ -69,7 +70,8 @@ export class DeadLettersTable implements DeadLetterReads, DeadLetterWrites {
   add(row: OutboxRow & GivenUp): void {
     this.#database.write(
       `INSERT INTO dead_letters (${effectColumns}, died_at, reason, detail)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (event_id, n) DO UPDATE SET destination = destination || ' ' || excluded.destination`,
       ...outboxValuesOf(row),
       row.diedAt,
       row.reason,
@@ -80,7 +82,8 @@ export class DeadLettersTable implements DeadLetterReads, DeadLetterWrites {
   addStored({ eventId, n }: OutboxKey, { diedAt, reason, detail }: GivenUp): void {
     this.#database.write(
       `INSERT INTO dead_letters (${effectColumns}, died_at, reason, detail)
-       SELECT ${effectColumns}, ?, ?, ? FROM outbox WHERE event_id = ? AND n = ?`,
+       SELECT ${effectColumns}, ?, ?, ? FROM outbox WHERE event_id = ? AND n = ?
+       ON CONFLICT (event_id, n) DO NOTHING`,
       diedAt,
       reason,
       bytesOf(detail),

@@ -15,7 +15,7 @@ export interface OutboxKey {
 /** An effect that waits, without its body. */
 export interface WaitingEffect extends OutboxKey {
   readonly kind: OutboxKind;
-  /** A partition or a queue; "" for webhooks. */
+  /** A partition or a queue. Of webhooks "": all endpoints that want it; or the names of those that do not have it yet, separated by spaces. */
   readonly destination: string;
   /** UTF-8 bytes of the body. */
   readonly bytes: number;
@@ -57,6 +57,8 @@ export interface OutboxReads {
 
 export interface OutboxWrites {
   add(row: OutboxRow): void;
+  /** Stores where an effect still has to go. */
+  redirect(key: OutboxKey, destination: string): void;
   remove(key: OutboxKey): void;
 }
 
@@ -92,6 +94,10 @@ export class OutboxTable implements OutboxReads, OutboxWrites {
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       ...outboxValuesOf(row),
     );
+  }
+
+  redirect({ eventId, n }: OutboxKey, destination: string): void {
+    this.#database.write("UPDATE outbox SET destination = ? WHERE event_id = ? AND n = ?", destination, eventId, n);
   }
 
   remove({ eventId, n }: OutboxKey): void {

@@ -25,8 +25,12 @@ class World {
     now: () => this.now,
   });
 
-  send(): Promise<void> {
-    return this.#handOver.send([row]);
+  send(behind: string[] = []): Promise<string[][]> {
+    return this.#handOver.sendToAll([row], new Set(behind));
+  }
+
+  sendTo(endpoint: string): Promise<void> {
+    return this.#handOver.sendTo(endpoint, [row]);
   }
 }
 
@@ -47,10 +51,25 @@ describe("a partition that hands over", () => {
 
   it("[LC-10] asks again after a failure: the endpoint may be disabled now", async () => {
     const world = new World();
+    world.routes = [{ id: "a" }];
     world.full = "a";
     await expect(world.send()).rejects.toThrow("full");
     world.routes = [{ id: "c" }];
     await world.send();
     expect([world.asked, world.accepted]).toEqual([2, ["c"]]);
+  });
+
+  it("[TX-13] [LC-10] says which of several endpoints do not have a row, and gives none to those that are behind", async () => {
+    const world = new World();
+    world.routes = [{ id: "a" }, { id: "b" }, { id: "c", types: ["sent"] }, { id: "d" }];
+    world.full = "b";
+    expect(await world.send(["d"])).toEqual([["b", "d"]]);
+    expect([world.asked, world.accepted]).toEqual([1, ["a"]]);
+    expect(await world.send()).toEqual([["b"]]);
+    expect(world.asked).toBe(2);
+    await expect(world.sendTo("b")).rejects.toThrow("full");
+    for (const id of ["c", "removed"]) await world.sendTo(id);
+    await world.sendTo("d");
+    expect(world.accepted).toEqual(["a", "a", "d", "d"]);
   });
 });
