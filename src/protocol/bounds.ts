@@ -269,6 +269,12 @@ export const bounds = {
   /** Effects of a partition that wait, in number and in bytes: to load that many takes about 10 ms. With more, what would cause another one is not decided. */
   outboxRowsMax: 10_000,
   outboxBytesMax: 32 * 1024 * 1024,
+  /**
+   * What may wait beyond that, if effects of other partitions cause it: a tenth. So two partitions that are full of effects
+   * for each other go on, because what one delivers makes room there: clients do not take it.
+   */
+  outboxReserveRows: 1_000,
+  outboxReserveBytes: 4 * 1024 * 1024,
   /** Effects of one delivery, in number and in bytes: a batch of the platform's queues has 100 messages and 256 KB. */
   deliveryRowsMax: 50,
   deliveryBytesMax: 192 * 1024,

@@ -39,6 +39,7 @@ const model = defineModel({
   accepts: [{ from: "ro*", types: ["told", "fails"] }],
 });
 const effects = defineEffects(model, {
+  told: (_, { payload: { text } }) => (text === "echo" ? (told("other", "back") as Effect) : undefined),
   cause: (_, { payload }) => payload.effects as unknown as Effect[],
   accepted: (_, { payload }) => (payload["partition"] === "again" ? (told("again", "next") as Effect) : undefined),
 });
@@ -342,6 +343,36 @@ describe("the delivery of effects", () => {
     ]);
     expect((await cause(again("c"), again("d"), again("e"))).status).toBe(503);
     expect(room.logged.filter(({ message }) => message === "effects wait for another attempt")).toHaveLength(1);
+  });
+
+  it("[TX-12] [BD-4] two partitions that are full of effects for each other go on, and clients take no room of theirs", async () => {
+    const full = async () => {
+      const driver = await filled({ kind: "submit", destination: "other", count: bounds.outboxRowsMax });
+      const body = JSON.stringify(told("other", "echo"));
+      driver.transaction(() => driver.write("UPDATE outbox SET body = CAST(? AS BLOB)", body));
+      return driver;
+    };
+    const answered: Promise<unknown>[] = [];
+    /** Delivers to the other one, which is asked in a turn of its own. */
+    const sends = (to: () => TestShell, from: string): Partial<EffectPorts> => ({
+      submit: (_, sent) => {
+        const answer = to().shell.deliver(from, sent, "0".repeat(32));
+        answered.push(answer);
+        return answer;
+      },
+    });
+    const one: ReturnType<typeof opened> = opened({ driver: await full(), ...sends(() => two.room, "room-1") });
+    const two: ReturnType<typeof opened> = opened({ driver: await full(), ...sends(() => one.room, "room-2") });
+    for (let at = 0; at < 40; at++) {
+      for (const { room, cause } of [one, two]) {
+        room.elapse(10);
+        expect((await cause(told("other", "x"))).status).toBe(503);
+      }
+      await turn();
+    }
+    const echoes = ({ room }: typeof one) =>
+      room.driver.query("SELECT count(*) AS n FROM outbox WHERE body LIKE '%echo%'")[0]!["n"] as number;
+    for (const each of [one, two]) expect(echoes(each)).toBeLessThan(bounds.outboxRowsMax - bounds.deliveryRowsMax);
   });
 
   it("[TX-12] gives each destination its turn, however much others have", async () => {

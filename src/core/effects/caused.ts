@@ -86,7 +86,10 @@ export function withCaused(before: CausedTotals, caused: Caused | undefined): Ca
 }
 
 /** Why there is no room for what the events of a submission cause together, if so: before anything of it is written. */
-export function excessOf({ count, bytes, timers }: CausedTotals, { live, draft, ports }: Review): Failure | undefined {
+export function excessOf(
+  { count, bytes, timers }: CausedTotals,
+  { live, draft, author, ports }: Review,
+): Failure | undefined {
   if (count > bounds.effectsPerBatchMax) {
     return {
       code: "draft_too_expensive",
@@ -95,7 +98,8 @@ export function excessOf({ count, bytes, timers }: CausedTotals, { live, draft, 
     };
   }
   const leaving = count - timers.length;
-  if (leaving > 0 && live.outbox.isFullWith(leaving, bytes)) return outboxFull;
+  const ofEffect = author.system === true && author.principal.startsWith("partition:");
+  if (leaving > 0 && live.outbox.isFullWith(leaving, bytes, ofEffect)) return outboxFull;
   if (leaving > 0 && hopsAfter(draft.cause) > bounds.effectHopsMax) {
     if (live.deadLetters.of(ports.storage) + leaving > bounds.deadLettersMax) return deadLettersFull;
   }

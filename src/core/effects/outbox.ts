@@ -51,9 +51,11 @@ export class Outbox {
     return this.#bytes;
   }
 
-  /** Whether there is no room for that number more. */
-  isFullWith(rows: number, bytes: number): boolean {
-    return this.#rows + rows > bounds.outboxRowsMax || this.#bytes + bytes > bounds.outboxBytesMax;
+  /** Whether there is no room for that number more. `reserve`: what is reserved for effects of effects counts as room. */
+  isFullWith(rows: number, bytes: number, reserve = false): boolean {
+    const { outboxRowsMax, outboxBytesMax, outboxReserveRows, outboxReserveBytes } = bounds;
+    if (this.#rows + rows > outboxRowsMax + (reserve ? outboxReserveRows : 0)) return true;
+    return this.#bytes + bytes > outboxBytesMax + (reserve ? outboxReserveBytes : 0);
   }
 
   /** Runs `body` as if `rows` rows with `bytes` bytes had been removed: they are, when it is done. */
