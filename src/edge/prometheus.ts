@@ -1,4 +1,5 @@
 import type { Counter } from "../core/index.ts";
+import { errorStatuses } from "../protocol/index.ts";
 import type { MetricsSummary } from "../tenant/metrics.ts";
 
 /** The media type of Prometheus's text format. */
@@ -8,24 +9,29 @@ export const prometheusType = "text/plain; version=0.0.4; charset=utf-8";
 interface Shown {
   readonly help: string;
   readonly label?: string;
+  /** What it is shown for from the beginning, with 0: a series that begins with 1 has no increase. */
+  readonly values?: readonly string[];
   readonly scale?: number;
   /** Where it is not that of the counter. */
   readonly name?: string;
 }
 
+const codes = Object.keys(errorStatuses);
+const jobKinds = ["deliver", "end_drain", "rebuild", "redeliver", "seal", "snapshot", "sweep_records", "sweep_sockets"];
+
 const counters: Readonly<Record<Counter, Shown>> = {
   windows: { help: "Transactions of windows." },
   window_failures: { help: "Windows that failed, and whose work was done again piece by piece." },
   events: { help: "Committed events." },
-  rejections: { help: "Rejected drafts.", label: "code" },
+  rejections: { help: "Rejected drafts.", label: "code", values: codes },
   replays: { help: "Drafts and batches whose first answer was given again." },
   reused_keys: { help: "Idempotency keys that came again with another content." },
-  refusals: { help: "What was refused without a verdict.", label: "code" },
+  refusals: { help: "What was refused without a verdict.", label: "code", values: codes },
   connections: { help: "Connections and streams that began." },
   loads: { help: "How often a state was loaded from its storage." },
-  jobs: { help: "Jobs that ran.", label: "kind" },
-  job_failures: { help: "Jobs that failed.", label: "kind" },
-  effects: { help: "Effects, by what became of them.", label: "result" },
+  jobs: { help: "Jobs that ran.", label: "kind", values: jobKinds },
+  job_failures: { help: "Jobs that failed.", label: "kind", values: jobKinds },
+  effects: { help: "Effects, by what became of them.", label: "result", values: ["again", "dead", "delivered"] },
   timers: { help: "Timers that fired." },
   timer_lateness_ms: { help: "By how much timers were late, in all.", scale: 1_000, name: "timer_lateness_seconds" },
   timed_commits: { help: "Commits whose time was taken: at most one a second and partition." },
@@ -52,8 +58,8 @@ export function prometheusText(tenant: string, summary: MetricsSummary): string 
     lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
     for (const { labels = {}, value } of samples) lines.push(`${name}${labelsOf({ tenant, ...labels })} ${value}`);
   };
-  for (const [counter, { help, label, scale = 1, name = counter }] of Object.entries(counters)) {
-    family(`partita_${name}_total`, "counter", help, samplesOf(summary.counts, counter, label, scale));
+  for (const [counter, shown] of Object.entries(counters)) {
+    family(`partita_${shown.name ?? counter}_total`, "counter", shown.help, samplesOf(summary.counts, counter, shown));
   }
   for (const [name, help] of Object.entries(sumHelp)) {
     family(`partita_${snake(name)}`, "gauge", help, [{ value: summary.sums[name] ?? 0 }]);
@@ -90,15 +96,14 @@ interface Sample {
 function samplesOf(
   counts: Readonly<Record<string, number>>,
   counter: string,
-  label: string | undefined,
-  scale: number,
+  { label, values = [], scale = 1 }: Shown,
 ): readonly Sample[] {
   if (label === undefined) return [{ value: (counts[counter] ?? 0) / scale }];
   const prefix = `${counter} `;
-  return Object.entries(counts)
-    .filter(([name]) => name.startsWith(prefix))
+  const counted = Object.keys(counts).flatMap((name) => (name.startsWith(prefix) ? name.slice(prefix.length) : []));
+  return [...new Set([...values, ...counted])]
     .toSorted()
-    .map(([name, value]) => ({ labels: { [label]: name.slice(prefix.length) }, value: value / scale }));
+    .map((value) => ({ labels: { [label]: value }, value: (counts[prefix + value] ?? 0) / scale }));
 }
 
 function labelsOf(labels: Readonly<Record<string, string>>): string {
