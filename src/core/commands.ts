@@ -100,8 +100,6 @@ export type ReadCommand =
       probes: boolean;
       /** See `ConnectedClient.passive`. */
       passive?: boolean;
-      /** Whether its events have their annotations. */
-      annotations?: boolean;
       /** What the dialect has to know again of this connection; only the dialect reads it. */
       wire: Json | undefined;
       /** The author of the token in it, where it had one. */

@@ -143,8 +143,6 @@ export interface ConnectedClient {
   authors?: boolean;
   /** Whether it returns probes; undefined in sessions of earlier versions. */
   probes?: boolean;
-  /** Whether its events have their annotations; undefined in sessions of earlier versions. */
-  annotations?: boolean;
   /**
    * A client whose wire has no acknowledgements and no request for what it has missed: its pages come in cycles, each with
    * an end that is fixed by its first page; what was committed meanwhile is sent after the last one without a request; and

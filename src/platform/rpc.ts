@@ -111,6 +111,8 @@ export interface ReadOptions {
   authors?: boolean | undefined;
   /** Its events have their correlation ids. */
   correlations?: boolean | undefined;
+  /** Its events have their annotations. */
+  annotations?: boolean | undefined;
 }
 
 /**

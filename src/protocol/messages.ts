@@ -50,6 +50,8 @@ const connectPayload = z.object({
   principal: z.optional(z.boolean()),
   /** Events have their authors, as far as the model shows them, and `connected` has the own one. */
   authors: z.optional(z.boolean()),
+  /** Events have their labels, user ids and metadata. */
+  annotations: z.optional(z.boolean()),
   /** The token, if the upgrade could not send one. */
   token: z.optional(z.string()),
 });
@@ -214,6 +216,10 @@ export interface WireEvent {
   clientId: string;
   /** Who did it, if `authors` was asked for and the model shows it. */
   author?: string;
+  /** Which part of the project it is about, the user that its submitter has named, and what else its client has noted, if `annotations` was asked for. */
+  label?: string;
+  userId?: string;
+  meta?: JsonObject;
 }
 
 /** An event with its event id. */

@@ -1,5 +1,5 @@
 import { overloaded, proofOf, Refusal, Subscription, type SubscriptionReader } from "../core/index.ts";
-import type { StreamRequest } from "../platform/rpc.ts";
+import type { ReadOptions, StreamRequest } from "../platform/rpc.ts";
 import type { TracedFailure } from "../protocol/index.ts";
 import type { EventRow } from "../storage/port.ts";
 import { EventSink } from "./event-sink.ts";
@@ -20,21 +20,15 @@ export class LogReader implements SubscriptionReader, Stream {
   readonly #opened: Opened;
   /** Whether the ids of its events have proofs. */
   readonly #proofs: boolean;
-  readonly #correlations: boolean;
+  /** What else its events have. */
+  readonly #asked: Pick<ReadOptions, "authors" | "correlations" | "annotations">;
   #started = false;
   #behind = false;
   #ended = false;
   #cancelPull = () => {};
 
   constructor(
-    {
-      author,
-      since,
-      proof,
-      proofs = false,
-      authors = false,
-      correlations = false,
-    }: Extract<StreamRequest, { kind: "events" }>,
+    { author, since, proof, proofs = false, ...asked }: Extract<StreamRequest, { kind: "events" }>,
     traceId: string | undefined,
     host: StreamHost,
     begun: Opened,
@@ -43,7 +37,8 @@ export class LogReader implements SubscriptionReader, Stream {
     this.#host = host;
     this.#opened = begun;
     this.#proofs = proofs;
-    this.#correlations = correlations;
+    this.#asked = asked;
+    const { authors = false } = asked;
     const start = since === undefined ? undefined : { eventId: since, proof };
     this.#subscription = new Subscription(author, start, creditBytes, this, traceId, () => host.pageBytes(), authors);
     this.sink = new EventSink(host, { drained: () => this.#drained(), disconnected: () => this.#end() });
@@ -66,7 +61,7 @@ export class LogReader implements SubscriptionReader, Stream {
 
   deliver(events: readonly EventRow[]): void {
     for (const row of events) {
-      const text = this.#host.dialects.last.numbered(row, this.#subscription.authors, this.#correlations);
+      const text = this.#host.dialects.last.numbered(row, this.#asked);
       this.sink.send(text, { id: this.#idOf(row.eventId, proofOf(row)) });
     }
   }

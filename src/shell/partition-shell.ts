@@ -460,7 +460,7 @@ export class PartitionShell {
     since: number,
     limit: number | undefined,
     context: RequestContext,
-    { proof, proofs, authors = false, correlations }: ReadOptions = {},
+    { proof, proofs, authors = false, correlations, annotations = false }: ReadOptions = {},
   ): Promise<HttpAnswer> {
     const partition = this.#partition;
     const { partition: name } = this.#settings.name;
@@ -473,7 +473,7 @@ export class PartitionShell {
         return unmetered(answerUnchanged(etag));
       }
       const page = yield* partition.eventsInSteps(since, limit, now, proof, authors);
-      const textOf = loggedText(name, partition.authors, authors);
+      const textOf = loggedText(name, partition.authors, { authors, annotations });
       return { answer: answerEvents(page, etag, textOf, { proofs, correlations }), bytes: bytesOfPage(page) };
     });
   }

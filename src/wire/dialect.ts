@@ -1,5 +1,6 @@
 import type { Command, Reply, PresenceCommand } from "../core/index.ts";
 import type { Author, EndingCode, Json, TracedFailure } from "../protocol/index.ts";
+import type { ReadOptions } from "../platform/rpc.ts";
 import type { EventRow } from "../storage/port.ts";
 
 /** A frame with a token: its command is known when the token is verified. */
@@ -46,8 +47,8 @@ export interface Dialect {
 
 /** The dialect that streams of the log are in, too. */
 export interface LogDialect extends Dialect {
-  /** An event with its event id, for a stream of the log. `authors`, `correlations`: whether it asked for them. */
-  numbered(row: EventRow, authors: boolean, correlations: boolean): string;
+  /** An event with its event id, for a stream of the log: with what it asked for. */
+  numbered(row: EventRow, asked: Pick<ReadOptions, "authors" | "correlations" | "annotations">): string;
   /** A failure that ends a stream of the log. */
   problem(failure: TracedFailure): string;
 }

@@ -94,7 +94,11 @@ describe.each(["shown", "pseudonym"] as const)("a model whose authors are %s", (
       expect(text).not.toContain('"author"');
     }
     const textOf = (asked: boolean) =>
-      answerEvents(room.partition.events(0, 9, room.now), "", loggedText("room", room.partition.authors, asked)).body;
+      answerEvents(
+        room.partition.events(0, 9, room.now),
+        "",
+        loggedText("room", room.partition.authors, { authors: asked }),
+      ).body;
     expect(textOf(false)).not.toContain('"author"');
     expect(JSON.parse(textOf(true)).events.map(({ event }: Message) => event.author)).toEqual(
       ["alice", "carol"].map((principal) => room.partition.authors.of(principal)),
@@ -102,9 +106,9 @@ describe.each(["shown", "pseudonym"] as const)("a model whose authors are %s", (
     const row = room.driver.query("SELECT * FROM events WHERE event_id = 1");
     expect(row).toHaveLength(1);
     const [first] = room.partition.events(0, 1, room.now).events;
-    expect(room.codec.numbered(first!, true, false)).toContain('"author"');
-    expect(room.codec.numbered(first!, false, false)).not.toContain('"author"');
-    expect(room.codec.numbered(first!, false, true)).toMatch(/,"correlationId":"[0-9a-f]+:1"}$/);
+    expect(room.codec.numbered(first!, { authors: true })).toContain('"author"');
+    expect(room.codec.numbered(first!, {})).not.toContain('"author"');
+    expect(room.codec.numbered(first!, { correlations: true })).toMatch(/,"correlationId":"[0-9a-f]+:1"}$/);
   });
 
   it("[MD-13] [TX-8] is the same live, in replay after a restart, at each past event, and in a client's own fold", () => {
@@ -225,9 +229,13 @@ describe("a model that hides its authors", () => {
     expect(bob.connection.of("broadcast")[0].payload.event.clientId).toBe("");
     const { authors } = room.partition;
     for (const asked of [true, false]) {
-      const { body } = answerEvents(room.partition.events(0, 9, room.now), "", loggedText("room", authors, asked));
+      const { body } = answerEvents(
+        room.partition.events(0, 9, room.now),
+        "",
+        loggedText("room", authors, { authors: asked }),
+      );
       expect(body).not.toMatch(/phone|alice/);
-      expect(room.codec.numbered(room.partition.events(0, 1, room.now).events[0]!, asked, false)).not.toMatch(
+      expect(room.codec.numbered(room.partition.events(0, 1, room.now).events[0]!, { authors: asked })).not.toMatch(
         /phone|alice/,
       );
     }

@@ -36,7 +36,7 @@ describe("connect.draftIds", () => {
     // Who did not ask is told nothing new, and over HTTP nobody is.
     const plain = room.client("a").send("sync", { sinceEventId: 0 })[0];
     expect(JSON.stringify(plain)).not.toContain("draftId");
-    const textOf = loggedText("room", room.partition.authors, false);
+    const textOf = loggedText("room", room.partition.authors, { authors: false });
     expect(answerEvents(room.partition.events(0, undefined, room.now), "", textOf).body).not.toContain("draftId");
   });
 

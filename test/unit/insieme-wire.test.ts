@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Subject } from "../../src/identity/verify.ts";
-import { defineModel } from "../../src/model/index.ts";
+import { defineModel, foldEvent, State } from "../../src/model/index.ts";
 import { openTypes } from "../../src/models/open-types/index.ts";
 import type { Failure } from "../../src/protocol/index.ts";
 import * as z from "zod/mini";
@@ -368,5 +368,72 @@ describe("paging on the Insieme wire", () => {
     for (let at = 0; at < 300; at++) writer.submit(item(`f${at}`, { payload: { text } }));
     expect(reader.ended).toEqual([1013]);
     expect(reader.messages.at(-1)).toMatchObject({ type: "event_broadcast" });
+  });
+});
+
+describe("both kinds of client on one partition", () => {
+  it("[WP-13] [MD-18] our clients get labels, users and metadata if they ask, and fold the same state", async () => {
+    const shell = shellOf();
+    const ours = await shell.open();
+    ours.send("connect", { clientId: "ours", version: "1", annotations: true });
+    const earlier = await shell.open();
+    earlier.send("connect", { clientId: "earlier", version: "1" });
+    const theirs = await InsiemeConnection.connected(shell);
+    theirs.submit(item("one", { userId: "u" }), item("two", { partition: "session-2" }));
+    ours.send("submit_event", { draftId: "d", event: { type: "todo.add", payload: {} } });
+
+    const broadcasts = ours.messages.filter(({ type }) => type === "broadcast").map(({ payload }) => payload.event);
+    expect(broadcasts[0]).toEqual({
+      type: "todo.add",
+      payload: { title: "one" },
+      version: 1,
+      partition: "room",
+      id: "evt-1",
+      timestamp: shell.now,
+      clientId: "c1",
+      label: "session-1",
+      userId: "u",
+      meta: { clientTs: 1_700_000_000_001 },
+    });
+    expect(JSON.stringify(earlier.messages)).not.toMatch(/label|userId|meta/);
+
+    const state = new State(open.initialState());
+    for (const event of broadcasts) foldEvent(open, state, event);
+    const { body } = await shell.shell.readState(undefined, { traceId: "f".repeat(32) });
+    expect(state.read((view) => view)).toEqual(JSON.parse(body as string).state);
+    expect(JSON.parse(body as string).state).toEqual({ counts: { "session-1": 1, "session-2": 1, "": 1 } });
+
+    ours.send("sync", { sinceEventId: 0, limit: 1 });
+    expect(ours.messages.at(-1)?.payload.events[0].event).toEqual(broadcasts[0]);
+    const read = (annotations: boolean) =>
+      shell.shell
+        .readEvents(0, 1, { traceId: "f".repeat(32) }, { annotations })
+        .then((answer) => JSON.parse(answer.body));
+    expect((await read(true)).events[0].event).toEqual(broadcasts[0]);
+    expect((await read(false)).events[0].event.label).toBeUndefined();
+  });
+
+  it("[WP-13] [MD-13] who has made an event is its principal, though its id belongs to the project", async () => {
+    const shell = new TestShell({ model: { ...open, authors: "shown" } });
+    const ours = await shell.open();
+    ours.send("connect", { clientId: "ours", version: "1", authors: true, draftIds: true });
+    const theirs = await InsiemeConnection.connected(shell);
+    theirs.submit(item("one"));
+    expect(ours.messages.at(-1)?.payload.event.author).toBe("dev:c1");
+    ours.send("sync", { sinceEventId: 0 });
+    expect(ours.messages.at(-1)?.payload.events[0].draftId).toBeUndefined();
+  });
+
+  it("[WP-13] a type whose drafts have to state what they have seen cannot be submitted on this wire", async () => {
+    const model = defineModel({
+      name: "careful",
+      version: 1,
+      initialState: () => ({}),
+      events: { "todo.add": { payload: z.object({}), conflict: "reject", reduce() {} } },
+    });
+    const client = await InsiemeConnection.connected(new TestShell({ model }));
+    expect(client.submit(item("one", { payload: {} }))).toMatchObject([
+      { status: "rejected", reason: "validation_failed", errors: [{ field: "expectedEventId" }] },
+    ]);
   });
 });

@@ -120,6 +120,7 @@ export class Connection {
           proofs: true,
           probes: true,
           authors: true,
+          annotations: true,
           ...(identity && { principal: true }),
           renewal: token !== undefined,
           ...(presence && { presence: true, presenceRefusals: true, replaces: presence.peerId! }),

@@ -67,7 +67,6 @@ export function connect(context: WindowContext, session: Session, given: Connect
     ...(command.probes ? { probes: true } : {}),
     ...(command.presenceRefusals ? { presenceRefusals: true } : {}),
     ...(command.passive ? { passive: true } : {}),
-    ...(command.annotations ? { annotations: true } : {}),
     ...(command.authors && authors.shows ? { authors: true } : {}),
     peerId: command.presence ? ports.random.peerId() : undefined,
   };

@@ -57,6 +57,13 @@ export const correlationsParameter = z.optional(
     ),
 );
 
+/** Whether events have their annotations. */
+export const annotationsParameter = z.optional(
+  z
+    .literal("true", { error: "Not true." })
+    .check(z.meta({ description: "Each event has its `label`, `userId` and `meta`, if it has some." })),
+);
+
 /** Validates the query parameters of `shape`, and describes them in the document. Other parameters are ignored. */
 export const query = <Shape extends Record<string, z.ZodMiniType>>(shape: Shape) =>
   validator("query", z.object(shape), (result) => {

@@ -74,6 +74,19 @@ const event = z
         .string()
         .check(z.meta({ description: "Who did it, if the request asked for `authors` and the model shows it." })),
     ),
+    label: z.optional(
+      z
+        .string()
+        .check(z.meta({ description: "Which part of the project it is about, if it asked for `annotations`." })),
+    ),
+    userId: z.optional(
+      z
+        .string()
+        .check(z.meta({ description: "The user that its submitter has named, if it asked for `annotations`." })),
+    ),
+    meta: z.optional(
+      payload.check(z.meta({ description: "What else its client has noted, if it asked for `annotations`." })),
+    ),
   })
   .check(z.meta({ ref: "Event", description: "A committed event." }));
 

@@ -4,6 +4,7 @@ import { bounds } from "../../protocol/index.ts";
 import { callObject } from "../../platform/call.ts";
 import { headers, json, partitionParameters, partitionRefusals } from "../document/parts.ts";
 import {
+  annotationsParameter,
   authorsParameter,
   correlationsParameter,
   proofParameter,
@@ -149,9 +150,10 @@ export function eventRoutes(app: Edge, { requirePartition, requireRead }: Guards
       proofs: proofsParameter,
       authors: authorsParameter,
       correlations: correlationsParameter,
+      annotations: annotationsParameter,
     }),
     async (c) => {
-      const { since = 0, limit, proof, proofs, authors, correlations } = c.req.valid("query");
+      const { since = 0, limit, proof, proofs, authors, correlations, annotations } = c.req.valid("query");
       const { identity, stub } = c.get("partitionAccess");
       const context = {
         traceId: c.get("traceId"),
@@ -163,6 +165,7 @@ export function eventRoutes(app: Edge, { requirePartition, requireRead }: Guards
         proofs: proofs === "true",
         authors: authors === "true",
         correlations: correlations === "true",
+        annotations: annotations === "true",
       };
       const asked = { since, limit, context, proof: options };
       return responseOf(await callObject(stub, (object) => object.readEvents(asked)));

@@ -7,6 +7,7 @@ import { readJson } from "../body.ts";
 import { callObject } from "../../platform/call.ts";
 import { headers, partitionParameters, partitionRefusals } from "../document/parts.ts";
 import {
+  annotationsParameter,
   authorsParameter,
   correlationsParameter,
   proofParameter,
@@ -59,11 +60,12 @@ export function streamRoutes(app: Edge, { requireRead, requireReadOrTicket }: Gu
       proofs: proofsParameter,
       authors: authorsParameter,
       correlations: correlationsParameter,
+      annotations: annotationsParameter,
     }),
     async (c) => {
       const { author } = orRefuse(authorOf(c.get("partitionAccess").identity, c.req.raw));
       // A reader that reconnects continues after the last event that it saw, not where it began.
-      const { proofs, authors, correlations, ...asked } = c.req.valid("query");
+      const { proofs, authors, correlations, annotations, ...asked } = c.req.valid("query");
       const after = lastSeen(c.req.header("last-event-id")) ?? asked;
       return await openStream(c, {
         kind: "events",
@@ -72,6 +74,7 @@ export function streamRoutes(app: Edge, { requireRead, requireReadOrTicket }: Gu
         proofs: proofs === "true",
         authors: authors === "true",
         correlations: correlations === "true",
+        annotations: annotations === "true",
       });
     },
   );

@@ -41,7 +41,7 @@ const anyPayload = z.custom<JsonObject>(isJsonObject, { error: "Invalid input: e
 /**
  * A model for projects that bring types of their own, as those of the package `insieme`: a payload is any JSON object, of any
  * version, and the state is a counter for each label. Submitting a type needs the permission `submit:<type>`. A project that
- * later has a model of its own keeps its log: docs/INSIEME.md says how.
+ * later has a model of its own keeps its log: docs/guide/insieme.md says how.
  *
  * @example
  * export const models: ModelRegistry = { "*": openTypes() };

@@ -85,7 +85,6 @@ function connect(requestId: string, { token, clientId, projectId }: JsonObject):
     authors: false,
     probes: false,
     passive: true,
-    annotations: true,
     wire: { clientId },
     author: undefined,
   };

@@ -16,6 +16,7 @@ import {
   type Problem,
   type TracedFailure,
 } from "../../protocol/index.ts";
+import type { ReadOptions } from "../../platform/rpc.ts";
 import { correlationIdOf, type EventRow, submitterOf } from "../../storage/port.ts";
 import type { LogDialect } from "../dialect.ts";
 import { closeCode } from "./close-codes.ts";
@@ -44,16 +45,19 @@ const limitsText = `,"limits":${JSON.stringify(announced)}`;
 export function partitaDialect(partition: string, shown: Shown = showsNothing): LogDialect {
   // Each event is serialised once, and each broadcast once for those who ask for proofs and once for the others: the
   // reply and all subscribers share the text. So it is for those who ask for authors, where the model shows them.
-  const own = new Memo((row: EventRow) => encodeEvent(row, partition));
-  const authored = new Memo((row: EventRow) => encodeEvent(row, partition, shown));
+  const own: Texts = new Memo((row: EventRow) => encodeEvent(row, partition));
+  const authored: Texts = new Memo((row: EventRow) => encodeEvent(row, partition, shown));
   const others = shown.hides ? authored : own;
+  // Only an event that has annotations has another text with them.
+  const annotated = (texts: Texts): Texts => ({ of: (row) => annotatedText(row, texts.of(row)), forget: () => {} });
   /** The texts of events for their own submitters, and for readers of the log. */
-  const memosOf = (authors: boolean) =>
-    authors && shown.shows ? { verdicts: authored, log: authored } : { verdicts: own, log: others };
-  const numberedOf = (row: EventRow, events: Memo<EventRow, string>, beside: string) =>
+  const textsOf = (authors: boolean, annotations: boolean) => {
+    const texts = authors && shown.shows ? { verdicts: authored, log: authored } : { verdicts: own, log: others };
+    return annotations ? { verdicts: annotated(texts.verdicts), log: annotated(texts.log) } : texts;
+  };
+  const numberedOf = (row: EventRow, events: Texts, beside: string) =>
     `{"eventId":${row.eventId},"event":${events.of(row)}${beside}}`;
-  const variant = (proof: (row: EventRow) => string, authors: boolean) => {
-    const { verdicts, log } = memosOf(authors);
+  const variant = (proof: (row: EventRow) => string, { verdicts, log }: ReturnType<typeof textsOf>) => {
     const broadcasts = new Memo((row: EventRow) =>
       // Joined, not concatenated: the runtime would flatten a concatenation for each connection that it is sent to.
       [
@@ -73,14 +77,21 @@ export function partitaDialect(partition: string, shown: Shown = showsNothing): 
     };
     return { broadcasts, broadcastOf, arrays, encoders };
   };
-  const variantsOf = (authors: boolean) => ({
-    plain: variant(noProof, authors),
-    proven: variant((row) => proofMember(proofOf(row)), authors),
-    presence: new Memo((reply: Presence) => presenceText(reply, authors)),
-  });
-  const unnamed = variantsOf(false);
-  const named = shown.shows ? variantsOf(true) : unnamed;
-  const variantsFor = (wire: Json | undefined) => (hasOption(wire, "authors") ? named : unnamed);
+  const variantsOf = (authors: boolean, annotations: boolean) => {
+    const texts = textsOf(authors, annotations);
+    return {
+      plain: variant(noProof, texts),
+      proven: variant((row) => proofMember(proofOf(row)), texts),
+      presence: new Memo((reply: Presence) => presenceText(reply, authors)),
+    };
+  };
+  const byAnnotations = (authors: boolean) => ({ bare: variantsOf(authors, false), full: variantsOf(authors, true) });
+  const unnamed = byAnnotations(false);
+  const named = shown.shows ? byAnnotations(true) : unnamed;
+  const variantsFor = (wire: Json | undefined) => {
+    const { bare, full } = hasOption(wire, "authors") ? named : unnamed;
+    return hasOption(wire, "annotations") ? full : bare;
+  };
   const encode = (reply: Reply, wire: Json | undefined, encoders: DialectEncoders): string => {
     switch (reply.kind) {
       case "decided": {
@@ -154,8 +165,8 @@ export function partitaDialect(partition: string, shown: Shown = showsNothing): 
     recognises: () => true,
     decode,
     messages: messagesOf,
-    numbered: (row, authors, correlations) =>
-      numberedOf(row, memosOf(authors).log, correlations ? correlationMember(row) : ""),
+    numbered: (row, { authors = false, correlations, annotations = false }) =>
+      numberedOf(row, textsOf(authors, annotations).log, correlations ? correlationMember(row) : ""),
     problem: (failure) => JSON.stringify(partitionProblem(failure, partition)),
     frames(replies, broadcasts, wire) {
       const joined = hasOption(wire, "arrays");
@@ -173,7 +184,8 @@ export function partitaDialect(partition: string, shown: Shown = showsNothing): 
     forget() {
       own.forget();
       authored.forget();
-      for (const { plain, proven, presence } of named === unnamed ? [unnamed] : [unnamed, named]) {
+      const sets = named === unnamed ? [unnamed] : [unnamed, named];
+      for (const { plain, proven, presence } of sets.flatMap(({ bare, full }) => [bare, full])) {
         for (const { broadcasts, arrays } of [plain, proven]) {
           broadcasts.forget();
           arrays.forget();
@@ -228,10 +240,20 @@ export type Shown = Pick<Authors, "of" | "clientIdOf" | "shows" | "hides">;
 
 const showsNothing: Shown = { of: () => undefined, clientIdOf: (clientId) => clientId, shows: false, hides: false };
 
-/** The encoder for events that a reader of the log receives. `authors`: whether it asked for them. */
-export function loggedText(partition: string, shown: Shown, authors: boolean): (row: EventRow) => string {
+/** The encoder for events that a reader of the log receives. `authors`, `annotations`: whether it asked for them. */
+export function loggedText(
+  partition: string,
+  shown: Shown,
+  { authors = false, annotations = false }: Pick<ReadOptions, "authors" | "annotations">,
+): (row: EventRow) => string {
   const view = shown.hides || authors ? shown : showsNothing;
-  return (row) => encodeEvent(row, partition, view);
+  const textOf = (row: EventRow) => encodeEvent(row, partition, view);
+  return annotations ? (row) => annotatedText(row, textOf(row)) : textOf;
+}
+
+/** The text of an event with its annotations. */
+function annotatedText({ annotations }: EventRow, text: string): string {
+  return annotations ? `${text.slice(0, -1)},${JSON.stringify(annotations).slice(1)}` : text;
 }
 
 /** A committed event, on the socket and over HTTP. */
@@ -339,6 +361,9 @@ function presenceText({ now, all, peers, gone }: Presence, authors: boolean): st
   );
   return `{"id":"p-${now}","type":"presence","timestamp":${now},"payload":{"peers":[${texts.join(",")}],"gone":${JSON.stringify(gone)}${all ? ',"all":true' : ""}}}`;
 }
+
+/** The texts of events. */
+type Texts = Pick<Memo<EventRow, string>, "of" | "forget">;
 
 /** Caches the result for each argument until `forget`. A WeakMap, which needs no `forget`, costs the garbage collector more. */
 class Memo<K extends object, V> {

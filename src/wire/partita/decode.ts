@@ -65,6 +65,7 @@ export function decode(frame: string | ArrayBuffer): Decoded {
           principal: payload.principal ?? false,
           proofs: payload.proofs ?? false,
           authors: payload.authors ?? false,
+          annotations: payload.annotations ?? false,
         }),
         author: undefined,
       };

@@ -13,6 +13,8 @@ export interface Options {
   principal: boolean;
   /** Events have their authors, and `connected` its own. */
   authors: boolean;
+  /** Events have their annotations. */
+  annotations: boolean;
   /** What brings events has the proof of the last one. */
   proofs: boolean;
 }

@@ -22,6 +22,47 @@ export function eventsSuite(fixture: StorageFixture): void {
       expect(storage.events.bytesAfter(1)).toBe(rows[1]!.payload.length + rows[2]!.payload.length);
     }));
 
+  it("[MD-18] [BD-1] stores what belongs to an event beside its payload, and counts its bytes", () =>
+    withStorage(fixture, (storage, driver) => {
+      const annotations = { label: "größe\0", userId: "u", meta: { clientTs: 5, tags: ["x", null] } };
+      const stored = (row: object) => new TextEncoder().encode(JSON.stringify(row)).length;
+      const rows = [
+        event(1, { annotations, submitter: "alice" }),
+        event(2, { annotations: { label: "l" } }),
+        event(3, { submitter: "bob" }),
+        event(4),
+      ];
+      const bytes = [
+        stored({ submitter: "alice", ...annotations }),
+        stored({ label: "l" }),
+        stored({ submitter: "bob" }),
+        0,
+      ];
+      for (const [at, row] of rows.entries()) row.payloadBytes += bytes[at]!;
+      storage.transaction(now, (writes) => {
+        for (const row of rows) expect(writes.events.append(row)).toBe(true);
+      });
+      expect(storage.events.after(0, 10, anyBytes)).toEqual(rows);
+      expect(storage.events.after(0, 10, rows[0]!.payloadBytes)).toHaveLength(1);
+      expect(storage.events.after(0, 10, rows[0]!.payloadBytes + 1)).toHaveLength(2);
+      expect(storage.events.bytesAfter(1)).toBe(rows.slice(1).reduce((sum, row) => sum + row.payloadBytes, 0));
+      expect(storage.events.beforeNewest(9, rows[3]!.payloadBytes + rows[2]!.payloadBytes)).toBe(2);
+      expect(driver.query("SELECT event_id FROM events WHERE annotations IS NULL")).toEqual([{ event_id: 4 }]);
+    }));
+
+  it.each(["x'7b'", "x'5b5d'", "CAST('{\"label\":1}' AS BLOB)", "CAST('{\"meta\":[]}' AS BLOB)"])(
+    "[BD-7] annotations that are %s are damage",
+    (value) =>
+      withStorage(fixture, (storage, driver) => {
+        storage.transaction(now, (writes) => void writes.events.append(event(1)));
+        driver.transaction(() => {
+          driver.script("DROP TRIGGER events_are_not_changed");
+          driver.write(`UPDATE events SET annotations = ${value}`);
+        });
+        expect(() => storage.events.after(0, 1, anyBytes)).toThrow(/annotations are damaged/);
+      }),
+  );
+
   it("[TX-8] [ID-9] a key of a principal is in the log once", () =>
     withStorage(fixture, (storage) => {
       storage.transaction(now, (writes) => {
