@@ -1,4 +1,5 @@
 import { cloudflareTest } from "@cloudflare/vitest-pool-workers";
+import { kCurrentWorker } from "miniflare";
 import { defineConfig } from "vitest/config";
 
 import { auditKeys } from "./test/workerd/audit-keys.ts";
@@ -34,6 +35,10 @@ export default defineConfig({
             main: "./test/workerd/worker.ts",
             miniflare: {
               queueProducers: { MAIL: "mail" },
+              // As another Worker has it.
+              serviceBindings: {
+                WRITERS: { name: kCurrentWorker, entrypoint: "Writers", props: { name: "billing", tenant: "default" } },
+              },
               queueConsumers: { mail: { maxBatchTimeout: 0.05 } },
               bindings: {
                 PARTITA_IDENTITY: "open",

@@ -84,7 +84,7 @@ module.exports = {
     packages("edge", "^node_modules/(hono|hono-openapi|standardwebhooks|zod)/"),
     packages("identity", "^node_modules/jose/"),
     packages("platform", "^(node:)?(crypto|zlib)$"),
-    packages("objects", "^(node:)?zlib$"),
+    packages("objects", "^node_modules/(eventsource-parser|zod)/|^(node:)?zlib$"),
     packages("shell", "^node_modules/zod/|^(node:)?(crypto|zlib)$"),
     packages("wire", "^$"),
     packages("tenant", "^$"),

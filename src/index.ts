@@ -3,7 +3,8 @@
  *
  * @module partita
  */
-import { defaultLimits, type Limits } from "./protocol/index.ts";
+import type * as z from "zod/mini";
+import { defaultLimits, type JsonObject, type Limits } from "./protocol/index.ts";
 import { edge } from "./edge/app.ts";
 import type { Roles } from "./shell/author.ts";
 import { assertServed, type Effects } from "./model/effects.ts";
@@ -14,6 +15,13 @@ import { MetricsObject } from "./objects/metrics.ts";
 import { partitionObject } from "./objects/partition.ts";
 import type { PlacementOf } from "./platform/placement.ts";
 import { tenantObject } from "./objects/tenant.ts";
+import {
+  type ServerPartition,
+  serverPartition,
+  type ServerPartitionOptions,
+  type WriterEnv,
+  writersEntrypoint,
+} from "./objects/writers.ts";
 
 export {
   type CancelEffect,
@@ -41,6 +49,8 @@ export {
   type ReduceContext,
   type ValidationContext,
 } from "./model/index.ts";
+
+type Payloads = Record<string, z.core.$ZodType>;
 
 /** The options of `createAuthority`. */
 export interface AuthorityOptions {
@@ -83,9 +93,37 @@ export function createAuthority({
     CourierObject: courierObject(placement),
     MetricsObject,
     worker: edge(application),
+    Writers: writersEntrypoint(application),
+    partition<S extends object = JsonObject, P extends Payloads = Payloads, Internal extends string = never>(
+      env: WriterEnv,
+      tenant: string,
+      name: string,
+      options?: ServerPartitionOptions<S, P, Internal>,
+    ): ServerPartition<S, P> {
+      return serverPartition<S, P, Internal>(application, env, tenant, name, options);
+    },
   };
 }
 
+export type {
+  RemotePartition,
+  ServerPartition,
+  ServerPartitionOptions,
+  WriterEnv,
+  WriterProps,
+} from "./objects/writers.ts";
+export {
+  type BatchWrite,
+  type EventsRead,
+  type PartitionWriter,
+  ReadRefused,
+  type StateRead,
+  type WriteOptions,
+  type Written,
+  type WrittenBatch,
+  type WrittenMember,
+} from "./shell/writer.ts";
+export type { Env as AuthorityEnv } from "./edge/env.ts";
 export type { Roles } from "./shell/author.ts";
 export type { Placement, PlacementOf } from "./platform/placement.ts";
 export { defaultLimits, type Limits, perMinute, type Rate } from "./protocol/index.ts";

@@ -29,7 +29,7 @@ export interface TenantAccess {
 }
 
 /** The bindings and settings of the Worker. */
-interface Env extends IdentitySettings, WebhookSettings, AuditSettings {
+export interface Env extends IdentitySettings, WebhookSettings, AuditSettings {
   /** Set to anything: every request is refused (`draining.ts`). */
   PARTITA_DRAINING?: string;
   /** The key that signs submissions over HTTP (`signature.ts`). Absent: no signature is required. */

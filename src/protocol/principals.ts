@@ -1,9 +1,9 @@
 import type { Author } from "./author.ts";
 
-/** What the server itself does things as: effects of another partition, timers, sagas, jobs. */
+/** What the server itself does things as: effects of another partition, timers, sagas, jobs, and code of the deployment. */
 export type SystemKind = (typeof systemKinds)[number];
 
-export const systemKinds = ["partition", "timer", "saga", "job"] as const;
+export const systemKinds = ["partition", "timer", "saga", "job", "server"] as const;
 
 /**
  * What the keys belong to that the clients of the Insieme wire choose: one scope for all of a partition. They never meet
@@ -25,7 +25,12 @@ export function accountOf({ principal, system }: Author): string {
   return (system && sharing.exec(principal)?.[0]) || principal;
 }
 
-/** The server itself as an author: the principal `<kind>:<name>`, which may submit internal types. */
+/** Whether it is code of the deployment, which events cause as little as those of clients: it submits no internal types. */
+export function isServerCode({ principal, system }: Author): boolean {
+  return system === true && principal.startsWith("server:");
+}
+
+/** The server itself as an author: the principal `<kind>:<name>`. All but `server` may submit internal types. */
 export function systemAuthor(kind: SystemKind, name: string): Author {
   return { principal: `${kind}:${name}`, permissions: "all", system: true };
 }

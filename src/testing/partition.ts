@@ -4,7 +4,7 @@ import { modelFor, type Model, type ModelRegistry } from "../model/index.ts";
 import type { Effects } from "../model/effects.ts";
 import type { CourierRow } from "../platform/courier-api.ts";
 import type { QueueMessage, SubmittedEffect } from "../platform/rpc.ts";
-import { type Author, isPartitionName, type JsonObject, type NumberedEvent } from "../protocol/index.ts";
+import { type Author, isPartitionName, type JsonObject, type NumberedEvent, systemAuthor } from "../protocol/index.ts";
 import type { EffectPorts } from "../shell/ports.ts";
 import { PartitionWriter } from "../shell/writer.ts";
 import { TestClock } from "./clock.ts";
@@ -197,21 +197,24 @@ export class TestPartition<
     return device;
   }
 
-  /** The partition for code of the server, as `principal`, which needs no device. */
+  /** The partition without a device: for a user, or with a principal `server:<name>` for code of the server, which may read everything. */
   as(principal: string, { permissions }: Pick<DeviceOptions, "permissions"> = {}): PartitionWriter<S, P> {
     const { host, model } = this.#parts;
-    const author: Author = { principal, permissions: permissions ?? "all" };
+    const [, server] = /^server:(.+)/.exec(principal) ?? [];
+    const author: Author =
+      server === undefined ? { principal, permissions: permissions ?? "all" } : systemAuthor("server", server);
+    const reader: Author = server === undefined ? author : { ...author, permissions: ["read", "admin:read"] };
     return new PartitionWriter<S, P>(model, {
       submit: (submission, bytes) => host.submit(author, principal, submission, bytes),
-      readEvents: (since, limit) => host.readEvents(author, since, limit, { authors: true }),
-      readState: (at) => host.readState(author, at),
+      readEvents: (since, limit) => host.readEvents(reader, since, limit, { authors: true }),
+      readState: (at) => host.readState(reader, at),
     });
   }
 
   /** The whole log, oldest first. */
   async log(): Promise<readonly NumberedEvent[]> {
     const events: NumberedEvent[] = [];
-    const reader = this.as("test");
+    const reader = this.as("server:test");
     for (let since = 0; ;) {
       const page = await reader.events({ since, limit: eventsPerPage });
       events.push(...page.events);
@@ -222,7 +225,7 @@ export class TestPartition<
 
   /** The state of the server, as plain JSON. */
   async state(): Promise<S> {
-    return (await this.as("test").state()).state;
+    return (await this.as("server:test").state()).state;
   }
 
   /** The timers that are set, by their time. */

@@ -7,7 +7,7 @@ import { openTypes } from "../../src/models/open-types/index.ts";
 import { counter } from "./models.ts";
 import { mail, mailEffects, queued } from "./queue.ts";
 
-const authority = createAuthority({
+export const authority = createAuthority({
   models: {
     "counter-*": counter,
     "node-*": gossip,
@@ -19,7 +19,7 @@ const authority = createAuthority({
   effects: [gossipEffects, mailEffects],
 });
 
-export const { PartitionObject, TenantObject, CourierObject, MetricsObject } = authority;
+export const { PartitionObject, TenantObject, CourierObject, MetricsObject, Writers } = authority;
 export default {
   fetch: authority.worker.fetch,
   queue: ({ messages }: MessageBatch<QueueMessage>) => void queued.push(...messages.map(({ body }) => body)),

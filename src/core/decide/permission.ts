@@ -1,14 +1,17 @@
 import { internalOnly, permissionFor } from "../../model/index.ts";
-import { type Failure, allows, userIdOf } from "../../protocol/index.ts";
+import { type Failure, allows, isServerCode, userIdOf } from "../../protocol/index.ts";
 import { callModel } from "./model-fault.ts";
 import type { Review, TypedDraft } from "./review.ts";
 
 /**
  * Whether the author may submit this type, by the token and by the state. What is not granted is denied. The server itself
- * may submit every type: its effects are code of the application, and `authorize` says what users may do.
+ * may submit every type, and code of the deployment all but the internal ones: it is code of the application, and
+ * `authorize` says what users may do.
  */
 export function checkPermission(review: Review, typed: TypedDraft): Failure | undefined {
-  if (review.author.system) return undefined;
+  if (review.author.system) {
+    return typed.definition.internal && isServerCode(review.author) ? internalOnly(typed.type) : undefined;
+  }
   if (typed.definition.internal) return internalOnly(typed.type);
   const foreign = foreignIdentity(review);
   if (foreign) return foreign;
