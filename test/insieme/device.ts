@@ -104,6 +104,8 @@ interface DeviceOptions {
   /** Before it starts. */
   prepare?: (device: Device) => void;
   offline?: boolean;
+  /** Called when its socket has ended. Their client does not look for that: an application does. */
+  onEnded?: (device: Device) => void;
 }
 
 /** A published client with its store and transport, and what it has told its application. */
@@ -126,6 +128,9 @@ export class Device {
       createBrowserWebSocketTransport({
         url: lab.server.address(projectId),
         WebSocketImpl: lab.WebSocketImpl,
+        logger: (entry) => {
+          if ((entry as { event: string }).event === "socket_closed") options.onEnded?.(this);
+        },
       }),
     );
     this.offline = offline ? createOfflineTransport() : undefined;

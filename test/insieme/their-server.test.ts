@@ -1,6 +1,7 @@
 // The server of the package is the reference for what the scenarios expect.
 import { afterEach, beforeEach, describe, test } from "vitest";
 import { disks } from "./disks.ts";
+import { nodeLab } from "./node-lab.ts";
 import { scenarios, wireScenarioNames } from "./scenarios.ts";
 import { TheirServer } from "./their-server.ts";
 
@@ -15,7 +16,7 @@ for (const [kind, newDisk] of Object.entries(disks)) {
   describe(`the server of the package, and a client with ${kind}`, () => {
     for (const [name, run] of Object.entries(scenarios)) {
       if (kind !== "memory" && wireScenarioNames.includes(name)) continue;
-      test(`[WP-13] ${name}`, () => run({ server, newDisk, WebSocketImpl: WebSocket }));
+      test(`[WP-13] ${name}`, () => run(nodeLab(server, newDisk)));
     }
   });
 }

@@ -13,11 +13,26 @@ const overheadBytes = 500;
 /** Whether a connection ends with an error of this code because of its token. */
 export const isEnding = (code: string): boolean => ["auth_expired", "auth_revoked"].includes(code);
 
+/** What checks a connection, message by message, whatever its wire. */
+export interface Talk {
+  /** Whether every frame was answered. */
+  readonly quiet: boolean;
+  /** The last event that this connection was given. */
+  readonly cursor: number;
+  asked(asked: Asked): void;
+  /** Takes the messages of one frame. `headBefore`: the last event before this step; `array`: whether the frame is one. */
+  told(messages: readonly Told[], headBefore: number, array: boolean): void;
+  /** The object was evicted, and woken. */
+  woken(): void;
+  /** Where an acceptance stood for the broadcast, the cursor goes on. */
+  skipOwn(): void;
+}
+
 /**
  * Checks what the server says on one connection, as it says it: an answer to each frame, in their
  * order; every event cursor + 1; and no verdict while a refused draft holds the others back.
  */
-export class Conversation {
+export class Conversation implements Talk {
   readonly #name: string;
   readonly #exclusive: boolean;
   readonly #ledger: Ledger;
@@ -232,8 +247,8 @@ export class Conversation {
         this.#ledger.checkBatchResult(this.#principal!, asked, message);
         for (const result of message.payload.results) {
           if (result.status === "accepted") this.#made(result.eventId, headBefore);
-          // It stopped there for now: nothing may pass it.
-          if (result.status === "not_processed" && result.retryable)
+          // It stopped there for now: nothing may pass it, nor what was refused before it.
+          if (result.status === "not_processed" && result.retryable && this.#held === undefined)
             this.#hold(asked.batchId, asked, message.timestamp);
         }
         return;

@@ -8,7 +8,7 @@ import { EventSink, type StreamBody, type StreamWriter } from "../../src/shell/e
 import { PartitionShell } from "../../src/shell/partition-shell.ts";
 import type { ShellPorts } from "../../src/shell/ports.ts";
 import type { HttpAnswer } from "../../src/wire/partita/answers.ts";
-import { Conversation } from "./conversation.ts";
+import { Conversation, type Talk } from "./conversation.ts";
 import type { Fault, FaultyDisk } from "./disk.ts";
 import { Incarnation } from "./incarnation.ts";
 import type { Ledger } from "./ledger.ts";
@@ -33,7 +33,7 @@ export const lagMsMax = 200;
 /** A connection as the platform knows it. */
 interface Known {
   readonly connection: Connection;
-  readonly conversation: Conversation;
+  readonly conversation: Talk;
   /** UTF-16 units that were sent since its client may have proven that it reads. */
   unproven: number;
   /** What is in the socket's attachment: all that survives hibernation. */
@@ -47,6 +47,8 @@ export interface Arriving {
   /** Undefined in open development mode, and where the token comes with `connect`. */
   readonly author: Author | undefined;
   readonly awaitsToken: boolean;
+  /** Of a connection with another wire than ours. */
+  readonly talk?: Talk;
 }
 
 /** Whether a request may prove that something was read; not, where it names no event. */
@@ -150,8 +152,8 @@ export class Host {
   /** A WebSocket upgrade. `opened` is called when it is accepted; the link ends where it is not. */
   async accept(link: ServerLink, arriving: Arriving, opened: () => void = () => {}): Promise<void> {
     const { ledger, trace } = this.#parts;
-    const { principal, author, awaitsToken } = arriving;
-    const conversation = new Conversation(link, principal, ledger, trace);
+    const { principal, author, awaitsToken, talk } = arriving;
+    const conversation = talk ?? new Conversation(link, principal, ledger, trace);
     const incarnation = this.#incarnation;
     const shell = this.#shell;
     let attachment: Attachment | undefined;

@@ -5,7 +5,7 @@ import type { AnyModel } from "../../src/model/index.ts";
 import { canonicalJson, isVerdict, type Json, type Problem } from "../../src/protocol/index.ts";
 import type { SqlDriver } from "../../src/storage/driver.ts";
 import { isMigrated } from "../../src/storage/migrations.ts";
-import type { EventRow } from "../../src/storage/port.ts";
+import { type EventRow, submitterOf } from "../../src/storage/port.ts";
 import { PartitionStorage } from "../../src/storage/partition/storage.ts";
 import { bytesPort, migrations } from "../support/partition.ts";
 import { type NaiveEvent, naiveModel } from "./naive.ts";
@@ -42,7 +42,8 @@ function contentOfRow({ type, version, payload, expectedEventId }: EventRow): st
 
 /** A stored event, as the model judges it. */
 function eventOf(row: EventRow, author: string | undefined): NaiveEvent {
-  const { eventId, type, version, payload, clientId, principal, timestamp } = row;
+  const { eventId, type, version, payload, clientId, timestamp } = row;
+  const principal = submitterOf(row);
   return { type, version, payload: JSON.parse(payload), clientId, principal, author, timestamp, head: eventId - 1 };
 }
 
@@ -111,7 +112,7 @@ export class Ledger {
 
   /** Applies an event of the log. False: the rules reject it. */
   applyTo(state: unknown, row: EventRow): boolean {
-    return this.#model.apply(state, eventOf(row, this.authorOf(row.principal)));
+    return this.#model.apply(state, eventOf(row, this.authorOf(submitterOf(row))));
   }
 
   /** What events say of a principal; undefined: nothing, or the log is not written yet. */
@@ -233,7 +234,7 @@ export class Ledger {
     const { type, version, timestamp } = row;
     const clientId = this.#model.authors === "hidden" ? "" : row.clientId;
     // The clients of the simulator do not ask for it.
-    const author = "author" in event ? this.authorOf(row.principal) : undefined;
+    const author = "author" in event ? this.authorOf(submitterOf(row)) : undefined;
     const same =
       canonicalJson(payload) === canonicalText(row.payload) &&
       Object.entries({ type, version, clientId, author, timestamp, id: `evt-${eventId}` }).every(

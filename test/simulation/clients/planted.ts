@@ -12,7 +12,7 @@ import type { JsonObject } from "../../../src/protocol/index.ts";
 import type { Variant } from "./world.ts";
 
 /** Replaces a method; `make` gets the original. Returns a function that restores it. */
-function replace<T extends object, Name extends keyof T>(
+export function replace<T extends object, Name extends keyof T>(
   of: T,
   name: Name,
   make: (real: T[Name]) => T[Name],
@@ -23,7 +23,7 @@ function replace<T extends object, Name extends keyof T>(
 }
 
 /** Replaces the value of a getter. */
-function pretend<T extends object>(of: T, name: keyof T, value: unknown): () => void {
+export function pretend<T extends object>(of: T, name: keyof T, value: unknown): () => void {
   const real = Object.getOwnPropertyDescriptor(of, name)!;
   Object.defineProperty(of, name, { configurable: true, get: () => value });
   return () => void Object.defineProperty(of, name, real);

@@ -18,7 +18,14 @@ import "../../../src/client/sync/checks.ts";
 import "../../../src/client/sync/presence.ts";
 import "../../../src/client/sync/tokens.ts";
 import { rejectionRetentionMs } from "../../../src/core/index.ts";
-import { canonicalJson, type Json, type JsonObject, type ServerMessage } from "../../../src/protocol/index.ts";
+import {
+  canonicalJson,
+  endsConnection,
+  type ErrorCode,
+  type Json,
+  type JsonObject,
+  type ServerMessage,
+} from "../../../src/protocol/index.ts";
 import type { Application, Proposal } from "../drafts.ts";
 import { partitionName } from "../host.ts";
 import { naiveModel } from "../naive.ts";
@@ -599,9 +606,9 @@ export class Program {
         this.#check(continues, () => `continues after event ${eventId} in a log that has lost it`);
       } else if (!this.#tracker.hasBase) this.#fetched();
     } else if (message.type === "error") {
-      const { draftId, retryable, retryAfter = 0, rateLimit } = message.payload;
-      // A connection on which a read was refused goes on; if it ends for another reason, the next one may come at once.
-      const waitsConnected = this.#isConnected && rateLimit?.policy === "reads";
+      const { draftId, code, retryable, retryAfter = 0 } = message.payload;
+      // A connection on which a request was refused goes on; if it ends for another reason, the next one may come at once.
+      const waitsConnected = this.#isConnected && !endsConnection(code as ErrorCode);
       if (retryable && draftId === undefined && !waitsConnected) this.#attempts.postpone(retryAfter * 1_000);
     } else if (message.type === "draining") this.#attempts.postpone(message.payload.reconnectAfterMs);
   }

@@ -17,3 +17,8 @@ export async function simulateClients(
     restore?.();
   }
 }
+
+/** The same, with clients of the package `insieme` on the same partition. */
+export function simulateGuests(seed: number, steps = clientsStepsDefault, variant: Variant = {}): Promise<Report> {
+  return simulateClients(seed, steps, { ...variant, guests: true });
+}

@@ -14,9 +14,12 @@ import { Trace } from "../trace.ts";
 import { type Account, principalOf } from "./account.ts";
 import type { Book } from "./book.ts";
 import { Connection, type NetworkConditions } from "./connection.ts";
+import type { Link } from "../link.ts";
 import { clubApplications } from "./club.ts";
 import { deskApplication, failingType } from "./desk.ts";
 import { Device } from "./device.ts";
+import { Guest, type Message } from "./guest.ts";
+import { GuestTalk } from "./guest-talk.ts";
 import { type Backup, Server } from "./server.ts";
 import type { DeviceStorage } from "./storage.ts";
 
@@ -38,6 +41,12 @@ export interface Variant {
   sent?: (storage: DeviceStorage, key: string) => void;
   /** Changes a frame before the client gets it. */
   tamper?: (frame: string) => string;
+  /** Whether there are clients of the package `insieme`, too. */
+  guests?: boolean;
+  /** Changes a message before such a client gets it; undefined: it is lost. */
+  tamperGuest?: (message: Message) => Message | undefined;
+  /** Changes a frame of such a client before the server gets it. */
+  tamperAsked?: (frame: string) => string;
 }
 
 /** The parameters of a run, from its seed. Each run has a different mixture, so that quiet and faulty runs both go deep. */
@@ -138,6 +147,7 @@ export class ClientsWorld {
   readonly #variant: Variant;
   readonly #servers: Server[];
   readonly #devices: Device[];
+  readonly #guests: Guest[];
   readonly #connections: Connection[] = [];
   #backup: Backup | undefined;
   #outageUntil = 0;
@@ -157,6 +167,8 @@ export class ClientsWorld {
     const { trace } = this;
     const random = this.#random;
     const schedule = this.#schedule;
+    // Their rules are those of one model here: what matters is their wire.
+    if (variant.guests) this.#character.application = deskApplication;
     const { application, timing, actionWeights, storeLatencyMsMax, deferMsMax, devices } = this.#character;
     this.#servers = [
       new Server({ model: application.model, trace, schedule, random, deferMsMax, limits: limitsOf(seed) }),
@@ -180,19 +192,35 @@ export class ClientsWorld {
           connect: (...how) => this.#connect(...how),
         }),
     );
+    const { conditions } = this.#character;
+    this.#guests = Array.from(
+      { length: variant.guests ? random.between(1, 4) : 0 },
+      (_, at) =>
+        new Guest({
+          name: `guest${at}`,
+          application,
+          schedule,
+          random,
+          trace,
+          conditions,
+          connect: (...how) => this.#welcome(...how),
+          tamper: variant.tamperGuest ?? ((message) => message),
+          tamperAsked: variant.tamperAsked ?? ((frame) => frame),
+        }),
+    );
   }
 
   /** Runs `steps` steps with faults, and then until all is settled. `turn` runs the microtasks of the clients. */
   async run(steps: number, turn: () => Promise<void>): Promise<void> {
     const { trace } = this;
     trace.line(`a ${this.#character.application.name} partition with ${this.#devices.length} devices`);
-    for (const device of this.#devices) this.#keepActing(device);
+    for (const device of [...this.#devices, ...this.#guests]) this.#keepActing(device);
     this.#keepInjectingFaults();
     for (let step = 0; step < steps && trace.violation === undefined; step++) await this.#step(turn);
     if (trace.violation === undefined) this.#endFaults();
     const until = this.#schedule.now + settlingMsMax;
     while (trace.violation === undefined && !this.#settled() && this.#schedule.now < until) await this.#step(turn);
-    for (const device of this.#devices) {
+    for (const device of [...this.#devices, ...this.#guests]) {
       trace.check(device.settled, () => `${settlingMsMax} ms after the last fault: ${device.describe()}`);
     }
     if (trace.violation === undefined) await this.#end(turn);
@@ -204,7 +232,7 @@ export class ClientsWorld {
   }
 
   #settled(): boolean {
-    return this.#server.host.idle && this.#devices.every(({ settled }) => settled);
+    return this.#server.host.idle && [...this.#devices, ...this.#guests].every(({ settled }) => settled);
   }
 
   async #step(turn: () => Promise<void>): Promise<void> {
@@ -215,7 +243,7 @@ export class ClientsWorld {
     for (const device of this.#devices) device.look();
   }
 
-  #keepActing(device: Device): void {
+  #keepActing(device: Device | Guest): void {
     const delayMs = this.#faultsEnded ? settlingActMs : this.#random.between(1, this.#character.actMsMax);
     this.#schedule.after(delayMs, () => {
       if (this.#over) return;
@@ -243,7 +271,7 @@ export class ClientsWorld {
         disk.arm(random.pick(faults), random.between(0, 8), random.chance(0.7) ? 1 : random.between(2, 6));
         return;
       case "cut":
-        random.pick([...this.#connections.slice(-2 * this.#devices.length), undefined])?.cut();
+        random.pick([...this.#connections.slice(-2 * this.#devices.length), ...this.#guests, undefined])?.cut();
         return;
       case "crash":
         host.crash();
@@ -260,14 +288,15 @@ export class ClientsWorld {
       case "outage":
         this.#outageUntil = this.#schedule.now + random.between(0, this.#character.outageMsMax);
         this.#line(`an outage until ${this.#outageUntil}`);
-        for (const connection of this.#connections) connection.cut();
+        for (const connection of [...this.#connections, ...this.#guests]) connection.cut();
         return;
       case "backup":
         this.#backup = this.#server.backup();
         this.#line(`a backup of ${this.#backup.head} events`);
         return;
       case "restore":
-        this.#restore();
+        // A client of that package cannot tell that the log is another one.
+        if (this.#guests.length === 0) this.#restore();
     }
   }
 
@@ -329,6 +358,19 @@ export class ClientsWorld {
     return { connection, generation: server.generation };
   }
 
+  #welcome(link: Link, opened: () => void): void {
+    const random = this.#random;
+    const { ledger, host } = this.#server;
+    const away = this.#schedule.now < this.#outageUntil || random.chance(this.#character.refused);
+    this.#schedule.after(random.between(0, this.#conditions.latencyMsMax), () => {
+      if (away && !this.#faultsEnded) link.cut();
+      else {
+        const talk = new GuestTalk(link.name, ledger, this.trace);
+        void host.accept(link, { principal: undefined, author: undefined, awaitsToken: false, talk }, opened);
+      }
+    });
+  }
+
   #isLate(device: Device): boolean {
     return device === this.#late && (device.program?.client.eventId ?? 0) > this.#server.ledger.head;
   }
@@ -353,7 +395,8 @@ export class ClientsWorld {
     if (trace.violation !== undefined) return;
     this.#checkServer();
     for (const device of this.#devices) this.#checkDevice(device);
-    for (const device of this.#devices) device.end();
+    for (const guest of this.#guests) this.#checkGuest(guest);
+    for (const device of [...this.#devices, ...this.#guests]) device.end();
     await this.#rest(turn);
     for (const { name, program, accounts } of this.#devices) {
       trace.check(program === undefined, () => `${name} does not end`);
@@ -402,6 +445,7 @@ export class ClientsWorld {
     for (const { draftId, eventId, principal } of ledger.rows) {
       trace.check(!drafts.has(draftId), () => `${draftId} is in the log twice`);
       drafts.add(draftId);
+      if (this.#guests.some(({ outcomes }) => outcomes.has(draftId))) continue;
       const account = this.#devices
         .flatMap(({ accounts }) => accounts)
         .find(({ book }) => book.byDraft(draftId) !== undefined);
@@ -432,6 +476,34 @@ export class ClientsWorld {
     trace.check(ledger.head === 0 || author === known, () => `${name} is ${author} in events, and not ${known}`);
     this.#checkPeers(device);
     for (const account of device.accounts) this.#checkAccount(device, account);
+  }
+
+  /** Its copy is the log, and each of its drafts is in it once, in its order, or was rejected. */
+  #checkGuest({ name, outcomes, committed }: Guest): void {
+    const { trace } = this;
+    const { rows } = this.#server.ledger;
+    const idsOfLog = rows.map(({ principal, draftId, eventId }) =>
+      principal === "insieme:" ? draftId : `evt-${eventId}`,
+    );
+    trace.check(
+      committed.map(({ id }) => id).join() === idsOfLog.join(),
+      () => `${name} has ${committed.map(({ id }) => id).join()}, and the log ${idsOfLog.join()}`,
+    );
+    for (const [at, event] of committed.entries()) {
+      const { eventId, type, payload } = rows[at]!;
+      const same = event.committedId === eventId && event.type === type;
+      trace.check(
+        same && canonicalJson(event.payload as Json) === canonicalText(payload),
+        () => `${name} has ${JSON.stringify(event)}`,
+      );
+    }
+    for (const [id, outcome] of outcomes) {
+      const isInLog = idsOfLog.includes(id);
+      trace.check(outcome !== "open", () => `${name} does not know what became of ${id}`);
+      trace.check(isInLog === (outcome === "committed"), () => `${id} is ${outcome}, and in the log: ${isInLog}`);
+    }
+    const own = idsOfLog.filter((id) => outcomes.has(id));
+    trace.check(own.join() === own.toSorted().join(), () => `${name}: its drafts are in the log as ${own.join()}`);
   }
 
   #checkAccount(device: Device, { book, storage }: Account): void {

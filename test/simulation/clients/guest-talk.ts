@@ -1,0 +1,165 @@
+import { canonicalJson, type Json } from "../../../src/protocol/index.ts";
+import type { Talk } from "../conversation.ts";
+import { partitionName } from "../host.ts";
+import { canonicalText, type Ledger } from "../ledger.ts";
+import type { Trace } from "../trace.ts";
+import type { Asked, Told } from "../wire.ts";
+import type { Message } from "./guest.ts";
+
+interface Page {
+  events: Message["payload"][];
+  nextSinceCommittedId: number;
+  hasMore: boolean;
+  syncToCommittedId: number;
+}
+
+/**
+ * Checks what the server says on a connection of the wire "1.0": an answer to each message; pages and broadcasts
+ * without a gap, as the log has them; and no broadcast within a cycle of pages.
+ */
+export class GuestTalk implements Talk {
+  readonly #name: string;
+  readonly #ledger: Ledger;
+  readonly #trace: Trace;
+  readonly #unanswered = new Map<string, Message>();
+  /** Own events that were told as committed: their broadcasts do not come. */
+  readonly #own = new Set<number>();
+  #cursor = 0;
+  #connected = false;
+  /** The end of the cycle of pages that is open. */
+  #cycleEnd: number | undefined;
+
+  constructor(name: string, ledger: Ledger, trace: Trace) {
+    this.#name = name;
+    this.#ledger = ledger;
+    this.#trace = trace;
+  }
+
+  get quiet(): boolean {
+    return this.#unanswered.size === 0;
+  }
+
+  get cursor(): number {
+    return this.#cursor;
+  }
+
+  asked({ id, frame }: Asked): void {
+    this.#unanswered.set(id, JSON.parse(frame) as Message);
+  }
+
+  woken(): void {}
+
+  skipOwn(): void {
+    while (this.#own.has(this.#cursor + 1)) this.#cursor++;
+  }
+
+  told(messages: readonly Told[]): void {
+    for (const message of messages) this.#hear(message as unknown as Message);
+  }
+
+  #hear({ type, payload, msgId }: Message): void {
+    if (type === "event_broadcast") {
+      this.#broadcast(payload);
+      return;
+    }
+    const asked = this.#unanswered.get(msgId ?? "");
+    if (type === "error") {
+      // It ends the connection: what else was asked is not answered.
+      if (asked) this.#unanswered.delete(msgId!);
+      else this.#unanswered.clear();
+      return;
+    }
+    this.#check(asked !== undefined, () => `${type} answers nothing`);
+    if (!asked) return;
+    this.#unanswered.delete(msgId!);
+    switch (type) {
+      case "connected":
+        this.#check(asked.type === "connect", () => `${asked.type} is answered by connected`);
+        this.#connected = true;
+        this.#cursor = payload.projectLastCommittedId;
+        this.#check(this.#cursor <= this.#ledger.head, () => `connected tells of event ${this.#cursor}`);
+        return;
+      case "sync_response":
+        this.#check(asked.type === "sync", () => `${asked.type} is answered by sync_response`);
+        this.#page(asked.payload.sinceCommittedId, payload);
+        return;
+      case "submit_events_result":
+        this.#results(asked.payload.events, payload.results);
+        return;
+      default:
+        this.#check(false, () => `${type} is no answer`);
+    }
+  }
+
+  #broadcast(event: Message["payload"]): void {
+    this.#check(this.#connected, () => "a broadcast comes before connected");
+    this.#check(this.#cycleEnd === undefined, () => `event ${event.committedId} is broadcast within a cycle of pages`);
+    this.#checkEvent(event);
+    this.skipOwn();
+    // An own one may come, too, in what follows a cycle of pages.
+    if (this.#own.delete(event.committedId) && event.committedId <= this.#cursor) return;
+    this.#check(
+      event.committedId === this.#cursor + 1,
+      () => `event ${event.committedId} is broadcast, but the cursor is at ${this.#cursor}`,
+    );
+    this.#cursor = event.committedId;
+    this.skipOwn();
+  }
+
+  #page(since: number, { events, nextSinceCommittedId, hasMore, syncToCommittedId }: Page): void {
+    for (const [at, event] of events.entries()) {
+      this.#check(
+        event.committedId === since + 1 + at,
+        () => `a page after ${since} has event ${event.committedId} at ${at}`,
+      );
+      this.#checkEvent(event);
+    }
+    const end = this.#cycleEnd ?? syncToCommittedId;
+    this.#check(syncToCommittedId === end, () => `a cycle of pages ends at ${end}, and then at ${syncToCommittedId}`);
+    this.#check(
+      nextSinceCommittedId === since + events.length && hasMore === nextSinceCommittedId < end,
+      () => `a page after ${since} of ${events.length} goes on at ${nextSinceCommittedId} of ${end}: ${hasMore}`,
+    );
+    this.#cycleEnd = hasMore ? end : undefined;
+    this.#cursor = nextSinceCommittedId;
+  }
+
+  #results(events: { id: string }[], results: Message["payload"][]): void {
+    this.#check(
+      results.map(({ id }) => id).join() === events.map(({ id }) => id).join(),
+      () => `the results are not of what was submitted: ${JSON.stringify(results)}`,
+    );
+    let stopped = false;
+    for (const { id, status, committedId, serverTs } of results) {
+      this.#check(!stopped || status === "not_processed", () => `${id} is ${status} behind one that was not committed`);
+      stopped ||= status !== "committed";
+      if (status !== "committed") continue;
+      const row = this.#ledger.rows[committedId - 1];
+      const same = row !== undefined && row.draftId === id && row.timestamp === serverTs;
+      this.#check(same, () => `${id} is told as event ${committedId}, and the log has ${JSON.stringify(row)}`);
+      if (committedId > this.#cursor) this.#own.add(committedId);
+    }
+  }
+
+  #checkEvent(event: Message["payload"]): void {
+    const row = this.#ledger.rows[event.committedId - 1];
+    const expected = row && {
+      id: row.principal === "insieme:" ? row.draftId : `evt-${row.eventId}`,
+      partition: row.annotations?.label ?? partitionName.partition,
+      type: row.type,
+      schemaVersion: row.version ?? 1,
+      payload: canonicalText(row.payload),
+      serverTs: row.timestamp,
+    };
+    const { id, partition, type, schemaVersion, payload, serverTs } = event;
+    const told = { id, partition, type, schemaVersion, payload: canonicalJson(payload), serverTs };
+    this.#check(
+      expected !== undefined && canonicalJson(told) === canonicalJson(expected as Json),
+      () => `event ${event.committedId} is told as ${JSON.stringify(event)}, and stored as ${JSON.stringify(row)}`,
+    );
+  }
+
+  #check(holds: boolean, what: () => string): void {
+    this.#trace.check(holds, () => `${this.#name}: ${what()}`);
+  }
+}
