@@ -27,6 +27,9 @@ export const idleMsMax = 10 * 60 * 1_000;
 /** The precision with which the time of a connection's last frame is stored. */
 const seenAtStepMs = 60 * 1_000;
 
+/** A request of a passive client that is refused is done again for this long: longer than a burst takes to be paid off. */
+const redoneMsMax = 20_000;
+
 /** Frames that wait for the peer to read are looked at again after this long at the latest. */
 const servedMsMax = 1_000;
 
@@ -119,6 +122,9 @@ export class Connection implements Subscriber, FrameSource {
   /** The frames that wait: behind that one, or because the peer has to read first. */
   readonly #waiting: Frame[] = [];
   #waitingBytes = 0;
+  /** Of a passive client: how many frames are being answered, the last of them, and when that came. */
+  #unanswered = 0;
+  #asked: { readonly command: Command; readonly frame: Frame; readonly since: number } | undefined;
   /** Requests, other than drafts, that are being answered. */
   #requests = 0;
   /** Cancels the timer that serves the frames that wait for the peer to read. */
@@ -280,6 +286,11 @@ export class Connection implements Subscriber, FrameSource {
   }
 
   #work(command: Command, frame: Frame): Work {
+    if (this.session.state.client?.passive && command.kind !== "follow") {
+      const since = this.#asked?.frame === frame ? this.#asked.since : this.#host.now();
+      this.#asked = { command, frame, since };
+      this.#unanswered++;
+    }
     if (isRequest(command)) this.#requests++;
     else if (command.kind !== "ack") this.#outstanding.reserve(reservedFor(command, frame));
     return { session: this.session, command };
@@ -348,8 +359,9 @@ export class Connection implements Subscriber, FrameSource {
     });
   }
 
-  deliver(replies: readonly Reply[], broadcasts: readonly EventRow[]): void {
+  deliver(given: readonly Reply[], broadcasts: readonly EventRow[]): void {
     const dialect = this.#currentDialect;
+    const replies = this.#redo(given) ? [] : given;
     let units = 0;
     for (const frame of dialect.frames(replies, broadcasts, this.session.state.wire)) {
       this.#carrier.send(frame);
@@ -358,8 +370,7 @@ export class Connection implements Subscriber, FrameSource {
     let asked = false;
     for (const reply of replies) {
       asked ||= isAsked(reply);
-      if (endsRequest(reply)) this.#requests = Math.max(this.#requests - 1, 0);
-      else if (endsDraft(reply)) this.#outstanding.release();
+      this.#answered(reply);
       const reason = dialect.ending(reply, this.session.state.client !== undefined);
       if (reason) this.end(reason, "see the last message");
       // Its principal may not read any more; or that cannot be found out, and its client connects again.
@@ -371,6 +382,30 @@ export class Connection implements Subscriber, FrameSource {
     if (this.#waiting.length > 0 && !this.#held && !this.#ended) this.#serveLater();
     this.#probe();
     this.follow();
+  }
+
+  /** Stops counting what this reply answers. */
+  #answered(reply: Reply): void {
+    const isLast = endsRequest(reply);
+    if (isLast) this.#requests = Math.max(this.#requests - 1, 0);
+    else if (endsDraft(reply)) this.#outstanding.release();
+    if ((isLast || endsDraft(reply)) && reply.kind !== "events") this.#unanswered = Math.max(this.#unanswered - 1, 0);
+  }
+
+  /**
+   * Whether the one request of a passive client is refused for now, and done again after a time, in place of this answer.
+   * What it sends meanwhile waits behind it.
+   */
+  #redo(replies: readonly Reply[]): boolean {
+    const [reply] = replies;
+    const asked = this.#asked;
+    if (!reply || replies.length > 1 || !asked || this.#unanswered !== 1 || this.#ended) return false;
+    const seconds = this.#currentDialect.redoneAfter(reply);
+    const { now, timer } = this.#host;
+    if (seconds === undefined || now() + seconds * 1_000 > asked.since + redoneMsMax) return false;
+    this.#answered(reply);
+    this.#hold(asked.frame, () => new Promise((resolve) => void timer(() => resolve(asked.command), seconds * 1_000)));
+    return true;
   }
 
   /** Has a client that makes no requests receive what it has not received yet, as fast as it reads. */

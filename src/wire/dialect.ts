@@ -39,6 +39,11 @@ export interface Dialect {
   frames(replies: readonly Reply[], broadcasts: readonly EventRow[], wire: Json | undefined): readonly string[];
   /** Why the connection ends with this reply; undefined: it goes on. `connected`: its `connect` was answered. */
   ending(reply: Reply, connected: boolean): EndReason | undefined;
+  /**
+   * In how many seconds the request that this reply refuses is done again here, because its client cannot be asked to send it
+   * again; undefined: the reply is sent.
+   */
+  redoneAfter(reply: Reply): number | undefined;
   /** The WebSocket close code. */
   closeCode(reason: EndReason): number;
   /** Clears the cache of texts, which all connections share that receive the same in one step. */

@@ -39,8 +39,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "[WP-5] a stream skips the events of one commit": {
     file: "src/shell/log-reader.ts",
-    from: "    for (const row of events) {\n      this.sink",
-    to: "    if (events.length !== 2) for (const row of events) {\n      this.sink",
+    from: "    for (const row of events) {\n      const text",
+    to: "    if (events.length !== 2) for (const row of events) {\n      const text",
   },
   "[LC-7] a stream that has ended keeps its place and its timers": {
     file: "src/shell/streams.ts",
@@ -129,7 +129,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "[BD-6] the key is not looked up before a refusal": {
     file: "src/core/decide/decide.ts",
-    from: "outcome = answerAgain(context, author.principal, submission) ?? outcome;",
+    from: "outcome = answerAgain(context, keyHolderOf(author, submission), submission) ?? outcome;",
     to: "outcome = { ...outcome };",
   },
   "[BD-4] a full log takes more": {

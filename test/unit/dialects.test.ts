@@ -41,6 +41,7 @@ const shouting: Dialect = {
       : { kind: "heartbeat", requestId: "h" },
   frames: (replies, broadcasts) => [...replies.map(({ kind }) => kind.toUpperCase()), ...broadcasts.map(() => "EVENT")],
   ending: () => undefined,
+  redoneAfter: () => undefined,
   closeCode: () => 4999,
   forget: () => {},
 };

@@ -290,6 +290,64 @@ describe("submitting on the Insieme wire", () => {
   });
 });
 
+describe("rates on the Insieme wire", () => {
+  const pass = async (shell: TestShell, seconds: number) => {
+    for (let at = 0; at < seconds * 10; at++) {
+      shell.elapse(100);
+      await turn();
+      shell.elapse(0);
+    }
+  };
+  const limited = () => new TestShell({ model: open, limits: { principal: { perSecond: 2, burst: 4 } } });
+  const ids = (count: number) => Array.from({ length: count }, (_, at) => item(`e${at}`));
+
+  it("[WP-13] [AU-5] [LC-10] a client that is faster than its rate is slowed down, and loses nothing", async () => {
+    const shell = limited();
+    const client = await InsiemeConnection.connected(shell);
+    const other = await InsiemeConnection.connected(shell, "c2");
+    expect(client.send("submit_events", { events: ids(10) })).toEqual([]);
+    // What it sends meanwhile waits behind it.
+    client.send("submit_events", { events: [item("later")] });
+    await pass(shell, 1);
+    expect(client.of("submit_events_result")).toEqual([]);
+    expect(other.of("event_broadcast").map(({ id }) => id)).toEqual(["e0", "e1", "e2", "e3", "e4", "e5"]);
+    await pass(shell, 5);
+    const [first, second] = client.of("submit_events_result");
+    expect(first.results.map(({ status }: { status: string }) => status)).toEqual(ids(10).map(() => "committed"));
+    expect(second.results).toMatchObject([{ id: "later", status: "committed", committedId: 11 }]);
+    expect(other.of("event_broadcast")).toHaveLength(11);
+    expect(client.ended).toEqual([]);
+    expect(shell.timers).toBe(0);
+  });
+
+  it("[WP-13] [AU-5] is answered by rate_limited after 20 seconds, and its connection ends", async () => {
+    const shell = new TestShell({ model: open, limits: { principal: { perSecond: 0.1, burst: 4 } } });
+    const client = await InsiemeConnection.connected(shell);
+    client.send("submit_events", { events: ids(10) });
+    await pass(shell, 25);
+    expect(client.of("submit_events_result")).toMatchObject([
+      { results: expect.arrayContaining([expect.objectContaining({ status: "not_processed" })]) },
+    ]);
+    client.send("submit_events", { events: ids(10).slice(6) });
+    client.send("submit_events", { events: ids(10).slice(6) });
+    await pass(shell, 25);
+    expect(client.messages.at(-1)).toMatchObject({ type: "error", payload: { code: "rate_limited" } });
+    expect(client.ended).toEqual([1013]);
+  });
+
+  it("[WP-13] [AU-5] [BD-5] a page waits, too, where its reader has read too much", async () => {
+    const shell = new TestShell({ model: open, limits: { reads: { perSecond: 10, burst: 10 } } });
+    const client = await InsiemeConnection.connected(shell);
+    client.submit(...ids(100));
+    client.sync(0);
+    client.sync(0);
+    expect(client.of("sync_response")).toHaveLength(1);
+    await pass(shell, 3);
+    expect(client.of("sync_response")).toHaveLength(2);
+    expect(client.ended).toEqual([]);
+  });
+});
+
 describe("paging on the Insieme wire", () => {
   const filled = async (count: number) => {
     const shell = shellOf();

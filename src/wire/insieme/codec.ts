@@ -3,7 +3,7 @@ import { eventName, insiemeScope, isJsonObject, type Json, type TracedFailure } 
 import type { EventRow } from "../../storage/port.ts";
 import type { Dialect } from "../dialect.ts";
 import { closeCode } from "../partita/close-codes.ts";
-import { endReasonOf, leavesOpen, rejectionReasonOf, wireCodeOf } from "./codes.ts";
+import { endReasonOf, leavesOpen, passes, rejectionReasonOf, wireCodeOf } from "./codes.ts";
 import { decode, insiemeVersion, isInsieme } from "./decode.ts";
 
 /** The first version of attachments whose readers know this dialect. */
@@ -77,6 +77,10 @@ export function insiemeDialect(partition: string, shown: Pick<Authors, "clientId
       const open = reply.kind === "decided" ? openFailure(reply.verdict) : undefined;
       return open && endReasonOf(open.code, connected);
     },
+    redoneAfter(reply) {
+      const failure = refusalIn(reply);
+      return failure && passes(failure.code) ? (failure.retryAfter ?? 1) : undefined;
+    },
     closeCode,
     forget() {
       events.clear();
@@ -107,6 +111,16 @@ function eventText(row: EventRow, partition: string, project: string, clientId: 
 /** The failure that leaves the first draft of a submission open, so that nothing was decided; undefined: something was. */
 function openFailure({ results: [first] }: Verdict): TracedFailure | undefined {
   return first?.kind === "not_processed" && first.failure && leavesOpen(first.failure) ? first.failure : undefined;
+}
+
+/** What refuses a request, or one of its drafts and so those after it; undefined: nothing does. */
+function refusalIn(reply: Reply): TracedFailure | undefined {
+  if (reply.kind === "error") return reply.failure;
+  if (reply.kind !== "decided") return undefined;
+  for (const result of reply.verdict.results) {
+    if (result.kind === "not_processed" && result.failure) return result.failure;
+  }
+  return undefined;
 }
 
 /** The answer to `submit_events`, whose key is its `msgId`. */

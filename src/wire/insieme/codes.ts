@@ -56,6 +56,11 @@ export function rejectionReasonOf(code: ErrorCode): "forbidden" | "validation_fa
   return wireCodeOf(code) === "forbidden" ? "forbidden" : "validation_failed";
 }
 
+/** Whether a failure passes while its connection goes on: what was refused is done again. */
+export function passes(code: ErrorCode): boolean {
+  return isRetryable(code) && reasons[code] === undefined;
+}
+
 /**
  * Whether a draft that was not processed because of this failure is open. Everything else is a rejection on this wire: a
  * client of it would send the draft again at once, and for ever.

@@ -180,6 +180,7 @@ export function partitaDialect(partition: string, shown: Shown = showsNothing): 
       if (reply.kind === "draining") return "draining";
       return reply.kind === "error" && endsConnection(reply.failure.code) ? reply.failure.code : undefined;
     },
+    redoneAfter: () => undefined,
     closeCode,
     forget() {
       own.forget();
