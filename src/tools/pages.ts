@@ -14,7 +14,9 @@ const icon =
 /** The links of every page, in their order. */
 const links = [
   { href: "/#demos", text: "Demos" },
+  { href: "/docs/", text: "Guide" },
   { href: "/api", text: "API" },
+  { href: "/docs/BENCHMARKS", text: "Benchmarks" },
 ];
 
 /** What a page of the site needs besides its content. */

@@ -68,6 +68,7 @@ const states: Record<string, (page: Page) => Promise<unknown>> = {
   },
 };
 const pages = ["/", ...demos.map(({ name }) => `/${name}`), "/api", "/problems", "/problems/conflict"];
+const docs = ["/docs/", "/docs/guide/own-model", "/docs/guide/limits", "/docs/PROTOCOL", "/docs/BENCHMARKS"];
 
 describe.skipIf(!browserPresent)("the pages", () => {
   let server: TestServer;
@@ -141,7 +142,7 @@ describe.skipIf(!browserPresent)("the pages", () => {
     async (colorScheme) => {
       const context = await browser.newContext({ baseURL: server.url.href, colorScheme, reducedMotion: "reduce" });
       const found: Record<string, string[]> = {};
-      for (const path of pages) {
+      for (const path of [...pages, ...docs]) {
         const page = await context.newPage();
         await page.goto(path);
         await states[path]?.(page);
@@ -157,7 +158,7 @@ describe.skipIf(!browserPresent)("the pages", () => {
   test("[EC-9] each page can be walked by keyboard, and shows where the focus is", async () => {
     const context = await browser.newContext({ baseURL: server.url.href });
     const hidden: string[] = [];
-    for (const path of pages.filter((each) => !each.startsWith("/problems"))) {
+    for (const path of [...pages.filter((each) => !each.startsWith("/problems")), ...docs.slice(0, 2)]) {
       const page = await context.newPage();
       await page.goto(path);
       await page
@@ -189,4 +190,32 @@ describe.skipIf(!browserPresent)("the pages", () => {
     await context.close();
     expect(hidden).toEqual([]);
   });
+
+  test.each([1_200, 390])(
+    "[EC-7] the documentation is found by its search, also by keyboard: %i pixels wide",
+    async (width) => {
+      const page = await browser.newPage({ viewport: { width, height: 900 } });
+      const complaints: string[] = [];
+      page.on("pageerror", (error) => complaints.push(String(error)));
+      page.on("console", (message) => {
+        if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+      });
+      await page.goto(new URL("/docs/", server.url).href);
+      await page.getByRole("searchbox", { name: "Search the documentation" }).fill("indexeddb store");
+      await page.getByText(/^\d+ places$/).waitFor();
+      expect(await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")).toBeLessThanOrEqual(0);
+      await page.keyboard.press("ArrowDown");
+      const address = await page.evaluate<string>("document.activeElement.href");
+      await page.keyboard.press("Enter");
+      await page.waitForURL(address);
+      await page.getByRole("searchbox").fill("qqqqqqq");
+      await page.getByText("Nothing about “qqqqqqq”.").waitFor();
+      for (const path of docs) {
+        await page.goto(new URL(path, server.url).href);
+        expect(await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")).toBeLessThanOrEqual(0);
+      }
+      expect(complaints).toEqual([]);
+      await page.close();
+    },
+  );
 });
