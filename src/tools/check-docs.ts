@@ -1,8 +1,9 @@
-// Checks that docs/api matches the sources: generates the API reference, and compares.
+// Checks that docs/api, and what the guide says of limits, match the sources: generates them, and compares.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
+import { limitDocuments } from "./docs/limits.ts";
 import { projectFolder } from "./wrangler.ts";
 
 /** The files of a folder, by relative path. */
@@ -31,8 +32,9 @@ const expected = generate();
 const found = filesIn(join(projectFolder, "docs/api"));
 const paths = new Set([...(expected?.keys() ?? []), ...found.keys()]);
 const outdated = [...paths].filter((path) => expected?.get(path) !== found.get(path));
+for (const [path, text] of limitDocuments()) if (readFileSync(path, "utf8") !== text) outdated.push(path);
 if (!expected) process.exitCode = 1;
 else if (outdated.length > 0) {
-  console.error(`docs/api does not match the sources: ${outdated.join(", ")}. Run "npm run docs".`);
+  console.error(`The documentation does not match the sources: ${outdated.join(", ")}. Run "npm run docs".`);
   process.exitCode = 1;
 } else console.log(`The API reference is up to date, in ${found.size} files.`);

@@ -23,7 +23,7 @@ export const contents: readonly { group: string; pages: readonly string[] }[] = 
     ],
   },
   { group: "Models", pages: ["guide/inventory", "guide/ledger"] },
-  { group: "Run", pages: ["guide/limits", "PRODUCTION", "SECURITY", "BENCHMARKS"] },
+  { group: "Run", pages: ["guide/limits", "guide/bounds", "PRODUCTION", "SECURITY", "BENCHMARKS"] },
   { group: "Reference", pages: ["api/README", "PROTOCOL", "REQUIREMENTS", "ARCHITECTURE"] },
 ];
 
