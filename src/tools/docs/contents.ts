@@ -1,5 +1,5 @@
 /** The pages of the documentation in the order in which they are read: paths below `docs`, without `.md`. */
-export const contents: readonly { group: string; pages: readonly string[] }[] = [
+const contents: readonly { group: string; pages: readonly string[] }[] = [
   {
     group: "Start",
     pages: ["guide/README", "guide/quick-start", "guide/frameworks", "guide/own-model", "guide/comparison"],
