@@ -28,6 +28,7 @@ function openPhone(element: HTMLElement, clientId: string, sides: ReadonlyMap<st
   const grid = create("div", "");
   const message = create("p", "refused");
   message.hidden = true;
+  message.role = "alert";
   element.ariaLabel = `${person}’s phone`;
   element.append(header, create("p", "screen", "Stage"), grid, message);
   const client = createClient({

@@ -114,6 +114,7 @@ export class Side<S extends object, P extends Record<string, z.core.$ZodType>> {
 
   #explain(type: string, { code, detail, errors }: Reason): void {
     const row = create("div", "notice");
+    row.role = "alert";
     const said = create("p", "said");
     said.append(create("strong", "", `Rejected: ${type}.`), ` ${errors?.[0]?.message ?? detail} `);
     said.append(create("code", "", errors?.[0]?.code ?? code));

@@ -16,7 +16,7 @@ const browserArguments =
   "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync".split(
     " ",
   );
-/** With SCREENSHOTS set, the pictures of the README are made again. */
+/** With SCREENSHOTS set, the pictures of the documentation are made again: `npm run pictures`. */
 const picturesWanted = process.env["SCREENSHOTS"] !== undefined;
 
 interface Entry {
@@ -774,6 +774,17 @@ describe.runIf(browserPresent)("the demo", () => {
   async function takePictures(): Promise<void> {
     const folder = join(projectFolder, "docs", "images");
     mkdirSync(folder, { recursive: true });
+    const home = await browser.newPage({ viewport: { width: 1280, height: 540 } });
+    await home.addInitScript((kept) => sessionStorage.setItem("partita-demo-clients", kept), clients.join(" "));
+    await home.goto(server.url.href);
+    await home.getByText("B2 is Ada’s already.").waitFor();
+    await home.screenshot({ path: join(folder, "landing.png") });
+    await home.setViewportSize({ width: 1280, height: 800 });
+    await home.goto(new URL("/api", server.url).href);
+    await home.locator(".opblock").nth(8).waitFor();
+    await home.screenshot({ path: join(folder, "api.png") });
+    await home.close();
+
     const { page, left, right } = await open(undefined, "demo");
     const other = await open(undefined, "demo", ["cleo-1a2b3c4d", "dov-1a2b3c4d"]);
     await left.button("begin with sample files").click();
@@ -795,9 +806,6 @@ describe.runIf(browserPresent)("the demo", () => {
     // Changed rows are highlighted for a moment.
     await page.waitForTimeout(2_000);
     await page.screenshot({ path: join(folder, "demo.png") });
-    await page.setViewportSize({ width: 390, height: 844 });
-    await page.evaluate('document.querySelector("[data-pane=Right]").scrollIntoView()');
-    await page.screenshot({ path: join(folder, "demo-narrow.png") });
   }
 
   test.for(picturesWanted ? ["README"] : [])("the pictures of the %s", takePictures);
