@@ -110,7 +110,7 @@ class Judge {
     const content = answer.content?.[type];
     if (!answer.content) return text === "" ? this.#count(method, path, status) : `${status} with a body: ${text}`;
     if (!content) return `${status} of type ${type} is not in the document`;
-    if (type === "text/html" || streams) return this.#count(method, path, status);
+    if (type.startsWith("text/") || streams) return this.#count(method, path, status);
     const pointer = ["paths", path, method, "responses", String(status), "content", type, "schema"];
     const body = JSON.parse(text) as { code?: string };
     const known = this.seen.get(keyOf(method, path, status, body.code)) ?? 0;
