@@ -14,6 +14,8 @@ export interface Draft {
   scope?: string | undefined;
   /** Why it is rejected, where its wire demands more than the model. */
   unfit?: Failure | undefined;
+  /** Its place and time, where it is an event of another server; absent: it is new. */
+  imported?: Imported | undefined;
   /** What led to it; absent: a client. It is no content: a retry need not repeat it. */
   cause?: Cause | undefined;
 }
@@ -46,6 +48,14 @@ export function single(draft: Draft): Submission {
 /** Whom the key of a submission belongs to. */
 export function keyHolderOf({ principal }: Author, { drafts }: Submission): string {
   return drafts[0]!.scope ?? principal;
+}
+
+/** What an event of another server keeps. */
+export interface Imported {
+  /** Its number, which has to be the next one of the log. */
+  readonly eventId: number;
+  /** Milliseconds since 1970. */
+  readonly timestamp: number;
 }
 
 /** What a connection shows of itself. It does not wait for a window. */

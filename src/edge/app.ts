@@ -17,6 +17,7 @@ import { healthRoutes } from "./routes/health.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { pollRoutes } from "./routes/poll.ts";
 import { proofRoutes } from "./routes/proofs.ts";
+import { importRoutes } from "./routes/import.ts";
 import { problemRoutes } from "./routes/problems.ts";
 import { socketRoutes } from "./routes/socket.ts";
 import { stateRoutes } from "./routes/state.ts";
@@ -48,6 +49,7 @@ export function edge(application: Application): Edge {
 
   app.use(traceRequests, secureResponses, allowOrigins, refuseWhileDraining);
   eventRoutes(app, guards);
+  importRoutes(app, guards);
   stateRoutes(app, guards);
   usageRoutes(app, guards);
   proofRoutes(app, guards);

@@ -47,6 +47,15 @@ export interface SubmitCall {
   context: RequestContext;
 }
 
+/** Events of another server. */
+export interface ImportCall {
+  author: Author;
+  submission: Submission;
+  /** The size of the request's body. */
+  bytes: number;
+  context: RequestContext;
+}
+
 /** A page of the log. */
 export interface ReadEventsCall {
   since: number;
@@ -97,6 +106,7 @@ export interface PartitionRpc extends PartitionRpcBefore {
   postFramesWith(asked: Named<PostCall>): Promise<HttpAnswer>;
   pollWith(asked: Named<PollCall>): Promise<HttpAnswer<AnswerBody>>;
   submitWith(asked: Named<SubmitCall>): Promise<HttpAnswer>;
+  importWith(asked: Named<ImportCall>): Promise<HttpAnswer>;
   readEventsWith(asked: Named<ReadEventsCall>): Promise<HttpAnswer>;
   readStateWith(asked: Named<ReadStateCall>): Promise<HttpAnswer<AnswerBody>>;
   /** Decides drafts, in their order. Returns what became of the first ones. */
@@ -184,6 +194,9 @@ export function partitionCalls(stub: PartitionRpc) {
         () => stub.submitWith(named(asked)),
         () => stub.submit(asked.author, asked.clientId, asked.submission, asked.bytes, asked.context),
       ),
+
+    /** An object of the version before does not have it: then it throws, and nothing was imported. */
+    importEvents: (asked: ImportCall): Promise<HttpAnswer> => stub.importWith(named(asked)),
 
     readEvents: (asked: ReadEventsCall): Promise<HttpAnswer> =>
       orBefore(

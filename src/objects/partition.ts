@@ -30,6 +30,7 @@ import type {
   AuditProofCall,
   DeadLetterCall,
   DeliverCall,
+  ImportCall,
   ListDeadLettersCall,
   PartitionRpc,
   PartitionRpcBefore,
@@ -159,6 +160,10 @@ export function partitionObject({ models, effects: allEffects, roles, limits, pl
 
     submitWith({ author, clientId, submission, bytes, context }: Named<SubmitCall>): Promise<HttpAnswer> {
       return this.#shell.submit(author, clientId, submission, bytes, context);
+    }
+
+    importWith({ author, submission, bytes, context }: Named<ImportCall>): Promise<HttpAnswer> {
+      return this.#shell.importEvents(author, submission, bytes, context);
     }
 
     readEventsWith({ since, limit, context, proof }: Named<ReadEventsCall>): Promise<HttpAnswer> {

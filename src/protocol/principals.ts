@@ -13,7 +13,7 @@ export const insiemeScope = "insieme:";
 
 /** Those of which all share a rate and a quota of rejections, and do not have one each. */
 const sharing = /^(timer|saga|job):/;
-const reserved = /^(dev|server|insieme|partition|timer|saga|job):/;
+const reserved = /^(dev|server|insieme|import|partition|timer|saga|job):/;
 
 /** Whether no token may have this subject: it is reserved for open development mode, for keys that several share, or for the server itself. */
 export function isReserved(principal: string): boolean {

@@ -40,6 +40,7 @@ import {
   answerDeadLetters,
   answerEvents,
   answerFailure,
+  answerImported,
   answerJson,
   answerOutcome,
   answerPolled,
@@ -82,6 +83,8 @@ const reconnectSpreadMsMax = 30_000;
 /** The pause before an alarm or a drain is stored again that could not be. */
 const storageRetryMs = 10_000;
 
+/** Who has submitted what is imported, which nobody can say any more. */
+const importer: Author = { principal: "import:", permissions: "all", system: true };
 /** Who reads over HTTP in open development mode. */
 const anonymousReader: Author = { principal: "dev:http", permissions: "all" };
 
@@ -433,6 +436,24 @@ export class PartitionShell {
         ? { author, submission, declined, traceId, answer }
         : { author, clientId, submission, traceId, answer };
     });
+  }
+
+  /** Appends events of another server: each draft says its place. `author`: who asks for it. */
+  async importEvents(
+    author: Author,
+    submission: Submission,
+    bytes: number,
+    { traceId }: RequestContext,
+  ): Promise<HttpAnswer> {
+    const failure = (await this.#admission.admitRequest(author)) ?? (await this.#admission.admitDraft(author));
+    if (failure) return this.#refuse(failure, traceId);
+    return await this.#wait(author, bytes, traceId, (resolve) => ({
+      author: importer,
+      clientId: importer.principal,
+      submission,
+      traceId,
+      answer: (outcome: Outcome) => resolve(answerImported(this.#settings.name.partition, outcome)),
+    }));
   }
 
   /** Decides effects of the partition `from`, in their order. Returns what became of the first ones. */

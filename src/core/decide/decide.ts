@@ -3,6 +3,7 @@ import { keyHolderOf, single, type Submission } from "../commands.ts";
 import type { DraftResult, Outcome } from "../replies.ts";
 import { decideAtomic } from "./atomic.ts";
 import { answerAgain, keyReused } from "./deduplicate.ts";
+import { decideImported } from "./import.ts";
 import { decideSingle } from "./single.ts";
 import { failureOf } from "../failures.ts";
 import { isFault } from "../faults.ts";
@@ -98,22 +99,25 @@ function unlessAnswered(
 function attempt(context: WriteContext, author: Author, clientId: string, submission: Submission): Outcome {
   const { live, window, ports, limiter, writes, now } = context;
   const { mode, drafts } = submission;
-  const unfit =
-    live.fold.unsound ?? logFull(live.head, limiter.limits) ?? limiter.excess(ports.storage, author, drafts, now);
+  const { imported } = drafts[0]!;
+  // No rate is meant for events that have their times already.
+  const excess = imported ? undefined : limiter.excess(ports.storage, author, drafts, now);
+  const unfit = live.fold.unsound ?? logFull(live.head, limiter.limits) ?? excess;
   if (unfit) return { kind: "refused", failure: traceFailure(unfit, context) };
   createLog(context);
   const { eventId: headBefore, bytes: bytesBefore } = live.head;
   const { state } = live.fold;
   const workBefore = state.work;
-  const outcome =
-    mode === "atomic"
+  const outcome = imported
+    ? decideImported(context, author, clientId, submission, imported)
+    : mode === "atomic"
       ? decideAtomic(context, author, clientId, submission)
       : decideSingle(context, author, clientId, submission);
   if (isReplay(outcome)) return outcome;
   // A node that is removed was paid for when it was inserted. What is rejected was not paid for, and its undo is work, too.
   const factor = live.head.eventId === headBefore ? bounds.rejectedWorkFactor : 1;
   const taken = { bytes: live.head.bytes - bytesBefore, work: (state.work - workBefore) * factor };
-  window.onRollback(limiter.spend(ports.storage, writes, author, drafts, taken, now));
+  if (!imported) window.onRollback(limiter.spend(ports.storage, writes, author, drafts, taken, now));
   if (outcome.kind === "refused") return outcome;
   for (const result of outcome.verdict.results) if (result.kind === "accepted") window.events.push(result.event);
   if (live.head.eventId === headBefore) live.schedule.once(writes, "sweep_records", now + rejectionRetentionMs);

@@ -11,7 +11,7 @@ import { textOfRejection } from "./rejection-text.ts";
 import type { Review } from "./review.ts";
 import { check, reviewOf } from "./stages.ts";
 
-const draftFailed: Failure = {
+export const draftFailed: Failure = {
   code: "draft_failed",
   detail: "The model failed on this draft. Sending it again will not help.",
 };
@@ -59,7 +59,7 @@ export function decideSingle(context: WriteContext, author: Author, clientId: st
 }
 
 /** The stages and the commit; the first that fails decides. Undefined: the key was used before. */
-function reviewAndCommit(review: Review, context: WriteContext): Commit {
+export function reviewAndCommit(review: Review, context: WriteContext): Commit {
   const typed = check(review);
   return "code" in typed ? { failure: typed } : commit(review, typed, context);
 }

@@ -35,6 +35,16 @@ export function answerOutcome(
   return { status: 200, headers: json, body };
 }
 
+/** The answer to an import: how many of its events are in the log now, or why the first one is not. */
+export function answerImported(partition: string, outcome: Outcome): HttpAnswer {
+  if (outcome.kind === "refused") return answerFailure(partition, outcome.failure);
+  const { results } = outcome.verdict;
+  const open = results.findIndex(({ kind }) => kind !== "accepted");
+  const [first] = results;
+  if (open === 0 && first && first.kind !== "accepted" && first.failure) return answerFailure(partition, first.failure);
+  return answerJson({ imported: open < 0 ? results.length : open });
+}
+
 /** The answer to a single draft: 201 with its event, or the problem of its rejection. */
 function answerSingle(partition: string, result: DraftResult): HttpAnswer {
   if (result.kind === "not_processed") throw new Error("a single draft is decided");
