@@ -390,7 +390,7 @@ describe.runIf(browserPresent)("the demo", () => {
     const rejected = right.row("kept").locator("+ .notice");
     await shows(
       rejected,
-      /^Rejected: rename “inner” to “renamed in vain”\. There is no node “inner”\. NODE_NOT_FOUNDDismiss$/,
+      /^Rejected: rename “inner” to “renamed in vain”\. There is no node “renamed in vain”\. NODE_NOT_FOUNDDismiss$/,
     );
     await left.row("kept").waitFor();
     await agree(demo);

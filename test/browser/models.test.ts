@@ -1,10 +1,11 @@
 import type { Browser, Locator, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, test, type TestContext } from "vitest";
 import { browserPresent, launchBrowser } from "../support/browser.ts";
 import { TestServer } from "../support/server.ts";
 import { recordTexts, shownTexts } from "../support/shown-texts.ts";
 
-describe.runIf(browserPresent)("the demos of the models", () => {
+// At the same time, because the examples play at the pace of a reader.
+describe.concurrent("the demos of the models", { skip: !browserPresent }, () => {
   const server = new TestServer();
   let browser: Browser;
 
@@ -19,7 +20,10 @@ describe.runIf(browserPresent)("the demos of the models", () => {
   });
 
   /** Opens a demo in a new profile, and waits until both clients are online. */
-  async function open(path: string): Promise<{ page: Page; left: Locator; right: Locator; complaints: string[] }> {
+  async function open(
+    path: string,
+    { onTestFinished }: TestContext,
+  ): Promise<{ page: Page; left: Locator; right: Locator; complaints: string[] }> {
     const context = await browser.newContext({ baseURL: server.url.href });
     onTestFinished(() => context.close());
     const page = await context.newPage();
@@ -38,8 +42,9 @@ describe.runIf(browserPresent)("the demos of the models", () => {
   const unconfirmed = (side: Locator) => side.locator('[data-part="unconfirmed"]').textContent();
   const notices = (side: Locator) => side.locator(".notice code").allTextContents();
 
-  test("[MD-9] [TX-11] in the inventory one of two customers gets the last ticket", async () => {
-    const { page, left, right, complaints } = await open("/inventory");
+  test("[MD-9] [TX-11] in the inventory one of two customers gets the last ticket", async (context) => {
+    const { expect } = context;
+    const { page, left, right, complaints } = await open("/inventory", context);
     await left.getByRole("button", { name: "Fill it" }).click();
     await expect.poll(() => right.getByText("1 left").count()).toBe(1);
     await page.getByRole("button", { name: "both want the last ticket" }).click();
@@ -59,8 +64,9 @@ describe.runIf(browserPresent)("the demos of the models", () => {
     expect(complaints).toEqual([]);
   });
 
-  test("[MD-9] in the ledger money is sent, held and captured, and not spent twice", async () => {
-    const { page, left, right, complaints } = await open("/ledger");
+  test("[MD-9] in the ledger money is sent, held and captured, and not spent twice", async (context) => {
+    const { expect } = context;
+    const { page, left, right, complaints } = await open("/ledger", context);
     const balance = (side: Locator) => side.locator('[data-part="balance"]').textContent();
     for (const side of [left, right]) await expect.poll(() => balance(side)).toBe("100.00 EUR");
     await left.getByRole("textbox", { name: "EUR" }).fill("0.01");
@@ -84,8 +90,9 @@ describe.runIf(browserPresent)("the demos of the models", () => {
     expect(complaints).toEqual([]);
   });
 
-  test("[MD-9] [EC-6] in the hall of seats one of two people gets a seat, and the other sees why", async () => {
-    const { page, left, right, complaints } = await open("/seats");
+  test("[MD-9] [EC-6] in the hall of seats one of two people gets a seat, and the other sees why", async (context) => {
+    const { expect } = context;
+    const { page, left, right, complaints } = await open("/seats", context);
     await left.getByRole("button", { name: "A1, free" }).click();
     await right.getByRole("button", { name: /^A1, taken by / }).click();
     await expect.poll(() => notices(right)).toEqual(["TAKEN"]);
@@ -100,7 +107,10 @@ describe.runIf(browserPresent)("the demos of the models", () => {
     expect(complaints).toEqual([]);
   });
 
-  test("[EC-6] the landing page shows two people and their changes within seconds, without a click, and can be stopped", async () => {
+  test("[EC-6] the landing page shows two people and their changes within seconds, without a click, and can be stopped", async ({
+    expect,
+    onTestFinished,
+  }) => {
     const context = await browser.newContext({ baseURL: server.url.href });
     onTestFinished(() => context.close());
     const page = await context.newPage();
