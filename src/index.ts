@@ -6,20 +6,27 @@
 import type * as z from "zod/mini";
 import { defaultLimits, type JsonObject, type Limits } from "./protocol/index.ts";
 import { edge } from "./edge/app.ts";
+import type { Edge } from "./edge/env.ts";
 import type { Roles } from "./shell/author.ts";
 import { assertServed, type Effects } from "./model/effects.ts";
 import type { ModelRegistry } from "./model/index.ts";
 import { assertSound } from "./model/mistakes.ts";
+import type { CourierRpc } from "./objects/courier-calls.ts";
 import { courierObject } from "./objects/courier.ts";
+import type { CourierEnv, ObjectClass, PartitionEnv, TenantEnv } from "./objects/environments.ts";
+import type { MetricsRpc } from "./objects/metrics-calls.ts";
 import { MetricsObject } from "./objects/metrics.ts";
+import type { PartitionRpc } from "./objects/partition-calls.ts";
 import { partitionObject } from "./objects/partition.ts";
 import type { PlacementOf } from "./platform/placement.ts";
+import type { TenantRpc } from "./objects/tenant-calls.ts";
 import { tenantObject } from "./objects/tenant.ts";
 import {
   type ServerPartition,
   serverPartition,
   type ServerPartitionOptions,
   type WriterEnv,
+  type WritersClass,
   writersEntrypoint,
 } from "./objects/writers.ts";
 
@@ -66,6 +73,26 @@ export interface AuthorityOptions {
   placement?: PlacementOf;
 }
 
+/** What `createAuthority` returns. The main module of the Worker exports all of it. */
+export interface Authority {
+  /** The Durable Object classes, under the names that the bindings of the Worker have for them. */
+  PartitionObject: ObjectClass<PartitionEnv, PartitionRpc>;
+  TenantObject: ObjectClass<TenantEnv, TenantRpc>;
+  CourierObject: ObjectClass<CourierEnv, CourierRpc>;
+  MetricsObject: ObjectClass<Cloudflare.Env, MetricsRpc>;
+  /** The Worker: a Hono application. */
+  worker: Edge;
+  /** The entrypoint for service bindings of other Workers. */
+  Writers: WritersClass;
+  /** The partition `name` of a tenant, for code of this Worker. @throws TypeError where no model serves it, or another one. */
+  partition<S extends object = JsonObject, P extends Payloads = Payloads, Internal extends string = never>(
+    env: WriterEnv,
+    tenant: string,
+    name: string,
+    options?: ServerPartitionOptions<S, P, Internal>,
+  ): ServerPartition<S, P>;
+}
+
 /**
  * Creates the Worker and the Durable Object classes of an authority for these models.
  *
@@ -83,7 +110,7 @@ export function createAuthority({
   roles = {},
   limits = {},
   placement = () => ({}),
-}: AuthorityOptions) {
+}: AuthorityOptions): Authority {
   for (const model of new Set(Object.values(models))) assertSound(model);
   assertServed(effects, Object.values(models));
   const application = { models, effects, roles, limits, placementOf: placement };
@@ -94,14 +121,7 @@ export function createAuthority({
     MetricsObject,
     worker: edge(application),
     Writers: writersEntrypoint(application),
-    partition<S extends object = JsonObject, P extends Payloads = Payloads, Internal extends string = never>(
-      env: WriterEnv,
-      tenant: string,
-      name: string,
-      options?: ServerPartitionOptions<S, P, Internal>,
-    ): ServerPartition<S, P> {
-      return serverPartition<S, P, Internal>(application, env, tenant, name, options);
-    },
+    partition: (env, tenant, name, options) => serverPartition(application, env, tenant, name, options),
   };
 }
 

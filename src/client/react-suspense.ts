@@ -3,6 +3,8 @@
  *
  * @module partita/react/suspense
  */
+"use client";
+
 import { use } from "react";
 import type { Client } from "./api/client.ts";
 import type { PartitionHooks } from "./react.ts";

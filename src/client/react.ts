@@ -3,6 +3,8 @@
  *
  * @module partita/react
  */
+"use client";
+
 import {
   createContext,
   createElement,

@@ -3,7 +3,7 @@ import { courierBounds } from "../courier/bounds.ts";
 import { Courier } from "../courier/courier.ts";
 import { Dispatcher } from "../courier/dispatcher.ts";
 import { messageOf } from "../courier/message.ts";
-import { openSecrets, type WebhookSettings, webhookKeysOf } from "../courier/secrets.ts";
+import { openSecrets, webhookKeysOf } from "../courier/secrets.ts";
 import { type Answered, sendMessage, type SenderPorts } from "../courier/sender.ts";
 import { callObject } from "../platform/call.ts";
 import type { Endpoint } from "../platform/courier-api.ts";
@@ -15,15 +15,9 @@ import { CourierStorage } from "../storage/courier/storage.ts";
 import type { DeliverySummary } from "../storage/courier/deliveries.ts";
 import { DurableSqlDriver } from "../storage/durable.ts";
 import type { CourierRpc, CourierStatusAnswer, DeadLetter, EndpointAnswer } from "./courier-calls.ts";
+import type { CourierEnv } from "./environments.ts";
 import { nameOf } from "./object-name.ts";
-import { type TenantCalls, tenantCalls, type TenantRpc } from "./tenant-calls.ts";
-
-interface CourierEnv extends WebhookSettings {
-  TENANTS: DurableObjectNamespace<DurableObject & TenantRpc>;
-  PARTITA_IDENTITY?: string;
-  /** Set to anything: endpoints on this machine are allowed, in open development mode only. */
-  PARTITA_WEBHOOK_LOOPBACK?: string;
-}
+import { type TenantCalls, tenantCalls } from "./tenant-calls.ts";
 
 type Asked<Method extends keyof CourierRpc> = Parameters<CourierRpc[Method]>[0];
 

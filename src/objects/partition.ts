@@ -1,7 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Delivered, PartitionName } from "../core/index.ts";
-import type { AuditSettings } from "../identity/audit-keys.ts";
-import type { IdentitySettings } from "../identity/settings.ts";
 import { modelOf } from "../models/canary/index.ts";
 import { stubOf } from "../platform/placement.ts";
 import {
@@ -25,6 +23,7 @@ import { closeCode } from "../wire/partita/close-codes.ts";
 import { heartbeatFrame } from "../wire/partita/heartbeat.ts";
 import type { Application } from "./application.ts";
 import { named } from "./calls.ts";
+import type { PartitionEnv } from "./environments.ts";
 import { nameOf } from "./object-name.ts";
 import type {
   AuditProofCall,
@@ -41,17 +40,10 @@ import type {
   SubmitCall,
 } from "./partition-calls.ts";
 import { effectPorts } from "./effect-ports.ts";
-import { type MetricsRpc, reporterOf } from "./metrics-calls.ts";
+import { reporterOf } from "./metrics-calls.ts";
 import { durablePorts, headSigner } from "./partition-ports.ts";
 import { answerClose, socketCarrier } from "./sockets.ts";
-import { tenantApiOf, tenantCalls, type TenantRpc } from "./tenant-calls.ts";
-
-interface PartitionEnv extends IdentitySettings, AuditSettings {
-  /** Absent in a deployment without metrics. */
-  METRICS?: DurableObjectNamespace<DurableObject & MetricsRpc>;
-  PARTITIONS: DurableObjectNamespace<DurableObject & PartitionRpc>;
-  TENANTS: DurableObjectNamespace<DurableObject & TenantRpc>;
-}
+import { tenantApiOf, tenantCalls } from "./tenant-calls.ts";
 
 type Before<Method extends keyof PartitionRpcBefore> = Parameters<PartitionRpcBefore[Method]>;
 

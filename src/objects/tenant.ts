@@ -15,9 +15,10 @@ import { Endpoints } from "../tenant/endpoints.ts";
 import { Notifier } from "../tenant/notifier.ts";
 import { Tenant } from "../tenant/tenant.ts";
 import { named } from "./calls.ts";
+import type { TenantEnv } from "./environments.ts";
 import { nameOf } from "./object-name.ts";
-import { courierCalls, type CourierRpc } from "./courier-calls.ts";
-import { type PartitionCalls, partitionCalls, type PartitionRpc } from "./partition-calls.ts";
+import { courierCalls } from "./courier-calls.ts";
+import { type PartitionCalls, partitionCalls } from "./partition-calls.ts";
 import type { NotifyResult, TenantRpc, TicketCall } from "./tenant-calls.ts";
 
 /** The most partitions of one drain. */
@@ -30,12 +31,6 @@ const reopenMs = 60_000;
 /** The lifetime of a ticket. */
 const ticketMs = 30_000;
 const revocationsListed = 1_000;
-
-interface TenantEnv {
-  PARTITIONS: DurableObjectNamespace<DurableObject & PartitionRpc>;
-  /** Absent in a deployment that has no endpoints. */
-  COURIERS?: DurableObjectNamespace<DurableObject & CourierRpc>;
-}
 
 type Asked<Method extends keyof TenantRpc> = Parameters<TenantRpc[Method]>[0];
 

@@ -202,8 +202,16 @@ export function tenantFor({ tenant: own }: WriterProps, asked: string | undefine
   return own ?? asked ?? tenantDefault;
 }
 
+/** What the entrypoint has for other Workers: its class without protected members, which published types cannot have. */
+export type WritersClass = new (
+  ctx: ExecutionContext<WriterProps>,
+  env: WriterEnv,
+) => WorkerEntrypoint<WriterEnv, WriterProps> & {
+  partition(name: string, options?: { tenant?: string }): RemotePartition;
+};
+
 /** The entrypoint for service bindings of other Workers. */
-export function writersEntrypoint(application: Pick<Application, "models" | "placementOf">) {
+export function writersEntrypoint(application: Pick<Application, "models" | "placementOf">): WritersClass {
   return class Writers extends WorkerEntrypoint<WriterEnv, WriterProps> {
     /**
      * A partition. `tenant`: default: that of the binding's `props`, or `default`.

@@ -12,6 +12,8 @@ const tools = {
   token: "src/tools/token.ts",
   simulate: "src/tools/simulate.ts",
   "deploy:dry": "src/tools/build-worker.ts",
+  package: "src/tools/build-package.ts",
+  consumers: "test/consumers/run.ts",
   bench: "test/bench/run.ts",
   compare: "test/bench/compare.ts",
 };

@@ -1,16 +1,15 @@
 import { DurableObject } from "cloudflare:workers";
-import type { createAuthority } from "../../src/index.ts";
 import { streamHeader } from "../../src/platform/rpc.ts";
+import type { WholeAuthority } from "../workerd/whole-authority.ts";
 
-type Authority = ReturnType<typeof createAuthority>;
-type Partition = InstanceType<Authority["PartitionObject"]>;
-type Tenant = InstanceType<Authority["TenantObject"]>;
+type Partition = InstanceType<WholeAuthority["PartitionObject"]>;
+type Tenant = InstanceType<WholeAuthority["TenantObject"]>;
 
 /**
  * Object classes with exactly the remote methods of commit d6f69c9, whose calls have arguments by position. They work
  * by the classes of today, so that only the calls differ.
  */
-export function objectsBefore({ PartitionObject, TenantObject }: Authority) {
+export function objectsBefore({ PartitionObject, TenantObject }: WholeAuthority) {
   class PartitionBefore extends DurableObject<Cloudflare.Env> {
     readonly #now: Partition;
 

@@ -1,12 +1,13 @@
 import { createAuthority } from "../../src/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
+import type { WholeAuthority } from "../workerd/whole-authority.ts";
 import { objectsBefore } from "./objects-before.ts";
 
 const authority = createAuthority({
   models: { "board-*": insieme },
   roles: { editor: ["read", "submit:*"], viewer: ["read"], admin: ["admin:*"] },
   limits: { connectionsPerPrincipal: 4 },
-});
+}) as WholeAuthority;
 
 export const { PartitionObject, TenantObject, CourierObject, MetricsObject } = authority;
 export const { PartitionBefore, TenantBefore } = objectsBefore(authority);

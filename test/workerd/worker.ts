@@ -4,6 +4,7 @@ import { insieme } from "../../src/models/insieme/index.ts";
 import { gossip, gossipEffects } from "../simulation/effects/model.ts";
 import { ledger } from "../../src/models/ledger/index.ts";
 import { openTypes } from "../../src/models/open-types/index.ts";
+import type { WholeAuthority } from "./whole-authority.ts";
 import { counter } from "./models.ts";
 import { mail, mailEffects, queued } from "./queue.ts";
 
@@ -17,7 +18,7 @@ export const authority = createAuthority({
     "*": insieme,
   },
   effects: [gossipEffects, mailEffects],
-});
+}) as WholeAuthority;
 
 export const { PartitionObject, TenantObject, CourierObject, MetricsObject, Writers } = authority;
 export default {

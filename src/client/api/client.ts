@@ -626,6 +626,7 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
     if (reason === "signed_out") this.#hide();
     this.#report({ status: "closed", reason });
     await this.#opening;
+    await this.#entries.keeping;
     const store = this.#store;
     try {
       if (reason === "signed_out") await store?.delete("everything");

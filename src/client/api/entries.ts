@@ -3,7 +3,7 @@ import type { QueueEntry, QueueStore } from "../stores/store.ts";
 import type { Backend } from "../sync/backend.ts";
 import type { BatchVerdict, Verdict } from "../sync/verdict.ts";
 import type { Emitter } from "./emitter.ts";
-import type { ClientEvents, Rejection } from "./events.ts";
+import type { ClientEvents } from "./events.ts";
 import type { Step } from "./history.ts";
 import type { Replacing } from "./queue-tools.ts";
 import type { Undoing } from "./undoing.ts";
@@ -19,8 +19,10 @@ export class Entries<S extends object> {
   readonly parked = new Map<string, QueueEntry>();
   /** Resolves when all entries that have left the queue are removed from the store. */
   removal: Promise<void> | undefined;
+  /** Resolves when what the server has rejected is on its way to the store. */
+  keeping: Promise<void> | undefined;
   /** Entries that the server has rejected, by key, oldest first. */
-  readonly rejected = new Map<string, QueueEntry>();
+  rejected = new Map<string, QueueEntry>();
   /** Undefined while it is not loaded: until then drafts replace no others. */
   #tools: typeof import("./queue-tools.ts") | undefined;
   readonly #view: View<S>;
@@ -79,7 +81,7 @@ export class Entries<S extends object> {
       await this.withdraw(key);
       if (this.#view.replica.has(key)) this.#resolve(key, { status: "undecided" });
     };
-    signal?.addEventListener("abort", abort, { once: true });
+    signal?.addEventListener("abort", abort);
     return verdict.finally(() => signal?.removeEventListener("abort", abort));
   }
 
@@ -160,6 +162,7 @@ export class Entries<S extends object> {
     const { replica } = this.#view;
     const entry = replica.entry(key);
     replica.settle(key, still && verdict.status === "accepted");
+    this.history?.settle(key, verdict);
     if (verdict.status === "parked") {
       // An entry of another tab, which keeps it.
       if (!entry) return;
@@ -167,14 +170,18 @@ export class Entries<S extends object> {
       const seen = { ...entry, sentAt: entry.sentAt || verdict.problem.timestamp };
       this.park(seen, verdict.problem, this.#store);
     } else if (entry && verdict.status === "rejected") {
-      void this.#keep(entry, verdict);
+      const { rejected } = this;
+      // An entry that is not kept, because of a crash or because the code cannot be loaded, is sent again, and gets its verdict again.
+      this.keeping = import("./queue-tools.ts").then(
+        ({ keepRejected }) => keepRejected(entry, verdict, rejected, this, this.#store),
+        () => {},
+      );
+      this.#emitter.emit("rejected", { entry, verdict });
     } else {
       this.parked.delete(key);
       this.removal = this.#store?.remove([key]);
+      if (entry && verdict.status === "expired") this.#emitter.emit("expired", { entry });
     }
-    this.history?.settle(key, verdict);
-    if (entry && verdict.status === "rejected") this.#emitter.emit("rejected", { entry, verdict });
-    if (entry && verdict.status === "expired") this.#emitter.emit("expired", { entry });
     // `withdrawn` is reported only after the removal, when no crash can bring the entry back.
     if (verdict.status === "withdrawn" && this.removal) void this.removal.then(() => this.#resolve(key, verdict));
     else this.#resolve(key, verdict);
@@ -191,14 +198,7 @@ export class Entries<S extends object> {
   forget(): void {
     this.parked.clear();
     this.history?.forget();
-    this.rejected.clear();
-  }
-
-  /** An entry that is not kept yet at a crash is sent again, and gets its verdict again. */
-  async #keep(entry: QueueEntry, verdict: Rejection): Promise<void> {
-    const { keepRejected } = await import("./queue-tools.ts");
-    keepRejected(entry, verdict, this, this.#store);
-    this.changed();
+    this.rejected = new Map();
   }
 
   #wait(key: string): Promise<AnyVerdict> {

@@ -84,8 +84,8 @@ interface ReplaceableEntries {
 
 /** See `Entries`. */
 interface RejectedEntries {
-  readonly rejected: Map<string, QueueEntry>;
   discard(key: string): void;
+  changed(): void;
 }
 
 /** Begins to replace what `entry` replaces, as far as it was not sent: `entry` is judged without it. */
@@ -116,23 +116,25 @@ export function replacing<S extends object>(
   };
 }
 
-/** Keeps what the server has rejected, until it is discarded. */
+/** Keeps what the server has rejected, until it is discarded: in the store, and in `kept`, which may be forgotten already. */
 export function keepRejected(
   entry: QueueEntry,
   rejected: Rejection,
+  kept: Map<string, QueueEntry>,
   entries: RejectedEntries,
   store: QueueStore | undefined,
 ): void {
   const all = "results" in rejected ? rejected.results : [rejected];
   const parked = all.flatMap((one) => ("problem" in one && one.problem) || [])[0]!;
-  const kept = { ...entry, parked, rejected };
-  entries.rejected.set(entry.key, kept);
-  void store?.update(kept);
+  const refused = { ...entry, parked, rejected };
+  kept.set(entry.key, refused);
+  void store?.update(refused);
   let length = 0;
-  for (const one of [...entries.rejected.values()].toReversed()) {
+  for (const one of [...kept.values()].toReversed()) {
     length += Math.max(JSON.stringify(one).length, rejectedLengthMin);
     if (length > rejectedLengthMax) entries.discard(one.key);
   }
+  entries.changed();
 }
 
 /** Waits until all entries that are pending now have left the queue, or the client is closed. Returns whether they have. */

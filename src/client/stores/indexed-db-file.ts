@@ -1,3 +1,8 @@
+/**
+ * The store of browsers, which is the default there.
+ *
+ * @module partita/client/indexeddb
+ */
 import { type OpenStore, type QueueStore, StoreError } from "./store.ts";
 
 /** Which database. */

@@ -144,6 +144,21 @@ describe("the queue in hand", () => {
     expect(await flushed).toBe(true);
   });
 
+  it("[CL-13] keeps what the server has rejected when it is closed at the verdict", async () => {
+    const world = new FakeWorld();
+    const store = memoryStore();
+    const before = await world.online({ store });
+    const verdict = before.submit(...title("1"));
+    await settle();
+    world.socket.say(rejected(world.socket.of("submit_event")[0]!, "validation_failed"));
+    await verdict;
+    await before.close();
+    const client = world.client({ store });
+    await settle();
+    expect([client.pending, client.rejected]).toMatchObject([[], [{ rejected: { status: "rejected" } }]]);
+    await client.close();
+  });
+
   it("[CL-13] keeps what the server has rejected until it is discarded, over reloads", async () => {
     const world = new FakeWorld();
     const store = memoryStore();

@@ -1,0 +1,98 @@
+// `npm run package`: builds the package that applications install, see `usage`.
+import { execFileSync } from "node:child_process";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "tsdown";
+import { fail, readCommandLine } from "./command-line.ts";
+import { mistakesIn } from "./package/check.ts";
+import { entriesOf, manifestOf, modulesFolder, readSource } from "./package/manifest.ts";
+import { bundledPackages, onlyZod, thirdPartyNotices } from "./package/third-party.ts";
+import { projectFolder } from "./wrangler.ts";
+
+const usage = `usage: npm run package
+Builds the package into dist/package, checks it by publint and attw, and packs it: dist/partita-<version>.tgz.`;
+
+/**
+ * Builds the package into `folder`/package, which is emptied before, and packs it into `folder`. Returns the path of the
+ * packed package.
+ *
+ * @throws Error if something cannot be compiled, or publint or attw finds a mistake.
+ */
+export async function buildPackage(folder: string): Promise<string> {
+  const target = join(folder, "package");
+  const source = readSource();
+  rmSync(target, { recursive: true, force: true });
+  await buildModules(join(target, modulesFolder), entriesOf(source));
+  const manifest = manifestOf(source);
+  writeFileSync(join(target, "package.json"), `${JSON.stringify(manifest, undefined, 2)}\n`);
+  writeFileSync(join(target, "THIRD-PARTY.md"), thirdPartyNotices());
+  writeFileSync(join(target, "README.md"), withoutLinks(readFileSync(join(projectFolder, "README.md"), "utf8")));
+  copyFileSync(join(projectFolder, "LICENSE"), join(target, "LICENSE"));
+
+  mkdirSync(folder, { recursive: true });
+  const npm = ["pack", target, "--pack-destination", folder, "--json", "--ignore-scripts"];
+  const packed = JSON.parse(execFileSync("npm", npm, { encoding: "utf8", shell: process.platform === "win32" }));
+  const [{ filename }] = packed as [{ filename: string }];
+  const path = join(folder, filename);
+  const mistakes = await mistakesIn(readFileSync(path), manifest);
+  if (mistakes.length > 0) throw new Error(`the package has mistakes\n${mistakes.join("\n")}`);
+  return path;
+}
+
+/**
+ * A file for each module, so that a bundler leaves out what an application does not use, as it does with the sources. SQL
+ * files are modules, too.
+ */
+async function buildModules(folder: string, entry: Record<string, string>): Promise<void> {
+  await build({
+    config: false,
+    cwd: projectFolder,
+    root: join(projectFolder, "src"),
+    entry,
+    outDir: folder,
+    format: "esm",
+    platform: "neutral",
+    target: "es2022",
+    unbundle: true,
+    hash: false,
+    sourcemap: true,
+    report: false,
+    logLevel: "warn",
+    failOnWarn: true,
+    tsconfig: ".config/tsconfig.package.json",
+    dts: { sourcemap: false },
+    loader: { ".sql": "text" },
+    deps: {
+      neverBundle: [/^cloudflare:/, /^node:/],
+      onlyBundle: bundledPackages.map((path) => path.split("node_modules/").at(-1)!),
+    },
+    plugins: [onlyZod],
+    outputOptions: {
+      // npm packs no folder that has this name.
+      entryFileNames: ({ name }) => `${name.replaceAll("node_modules", "vendor")}.js`,
+    },
+    inputOptions: { checks: { pluginTimings: false } },
+  });
+  // There are no maps of declarations, because there are no sources beside them.
+  for (const path of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+    if (!path.endsWith(".d.ts")) continue;
+    const text = readFileSync(join(folder, path), "utf8");
+    writeFileSync(join(folder, path), text.replace(/^\/\/# sourceMappingURL=.*$/m, ""));
+  }
+}
+
+/** Without links to other files of the repository, which the package does not have. */
+function withoutLinks(markdown: string): string {
+  return markdown.replaceAll(/^!\[.*$\n\n?/gm, "").replaceAll(/\[([^\]]+)\]\((?!https?:|#)[^)]*\)/g, "$1");
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  readCommandLine(usage, { options: {} });
+  try {
+    const path = await buildPackage(join(projectFolder, "dist"));
+    console.log(`${relative(projectFolder, path)}: install it with npm install`);
+  } catch (error) {
+    fail((error as Error).message);
+  }
+}

@@ -1,0 +1,62 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { projectFolder } from "../wrangler.ts";
+
+/** What of the repository's package.json the package has, too. */
+interface Source {
+  name: string;
+  version: string;
+  description: string;
+  license: string;
+  exports: Record<string, string>;
+  bin?: Record<string, string>;
+  dependencies: Record<string, string>;
+  peerDependencies: Record<string, string>;
+  peerDependenciesMeta: Record<string, { optional: boolean }>;
+  engines: { node: string };
+}
+
+/** The folder of the package that has its modules: as `src`, compiled. */
+export const modulesFolder = "lib";
+
+export function readSource(): Source {
+  return JSON.parse(readFileSync(join(projectFolder, "package.json"), "utf8")) as Source;
+}
+
+/** The path of a module below `src`, without its extension: the name of an entry. */
+function nameOf(path: string): string {
+  return path.replace(/^\.\/src\//, "").replace(/\.tsx?$/, "");
+}
+
+/** The entries that are built: names by their files. */
+export function entriesOf({ exports, bin = {} }: Source): Record<string, string> {
+  const paths = [...Object.values(exports), ...Object.values(bin)];
+  return Object.fromEntries(paths.map((path) => [nameOf(path), path.slice(2)]));
+}
+
+/**
+ * The package.json of the package. It has no scripts and no development dependencies. Versions of dependencies are
+ * ranges, so that an application that has one of them, too, needs it once.
+ */
+export function manifestOf({ exports, bin, dependencies, ...source }: Source): object {
+  const built = (path: string) => `./${modulesFolder}/${nameOf(path)}`;
+  const entries = Object.entries(exports).map(([name, path]) => [
+    name,
+    { types: `${built(path)}.d.ts`, default: `${built(path)}.js` },
+  ]);
+  return {
+    name: source.name,
+    version: source.version,
+    description: source.description,
+    license: source.license,
+    type: "module",
+    sideEffects: false,
+    exports: { ...Object.fromEntries(entries), "./package.json": "./package.json" },
+    ...(bin && { bin: Object.fromEntries(Object.entries(bin).map(([name, path]) => [name, `${built(path)}.js`])) }),
+    files: [modulesFolder, "THIRD-PARTY.md"],
+    dependencies: Object.fromEntries(Object.entries(dependencies).map(([name, version]) => [name, `^${version}`])),
+    peerDependencies: source.peerDependencies,
+    peerDependenciesMeta: source.peerDependenciesMeta,
+    engines: source.engines,
+  };
+}

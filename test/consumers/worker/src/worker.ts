@@ -1,0 +1,19 @@
+import { createAuthority, defineEffects } from "partita";
+import { insieme } from "partita/models/insieme";
+import { inventory } from "partita/models/inventory";
+import { inventoryEffects } from "partita/models/inventory/effects";
+import { ledger } from "partita/models/ledger";
+import { ledgerEffects } from "partita/models/ledger/effects";
+import { seats } from "../shared/seats.js";
+
+const booked = defineEffects(seats, {
+  book: (_, { payload }) => [{ kind: "webhook", type: "booked", payload: { seat: payload.seat } }],
+});
+
+const authority = createAuthority({
+  models: { "hall-*": seats, "inventory:*": inventory, "ledger:*": ledger, "*": insieme },
+  effects: [booked, inventoryEffects, ledgerEffects],
+});
+
+export const { PartitionObject, TenantObject, CourierObject, MetricsObject, Writers } = authority;
+export default authority.worker;
