@@ -32,6 +32,9 @@ export type Counter =
   /** Commits whose time was taken, and their times in all, in milliseconds: until what they wrote is durable and their verdicts leave. */
   | "timed_commits"
   | "commit_ms"
+  /** Logs that were verified, and what was found in them. */
+  | "verifications"
+  | "findings"
   /** Rows that were written, as the platform bills them. */
   | "rows_written";
 

@@ -35,6 +35,7 @@ import type { Outcome, Page } from "./replies.ts";
 import { complete, type Steps } from "./steps.ts";
 import { TimerRunner } from "./timers/runner.ts";
 import { FillWarnings, type Usages, usagesOf } from "./usage.ts";
+import { type Verified, verifySteps } from "./verify/verify.ts";
 import type { Processed } from "./window/window.ts";
 import { Windows } from "./window/windows.ts";
 import type { Work } from "./window/work.ts";
@@ -352,6 +353,20 @@ export class Partition {
    */
   stateAt(at: number | undefined, now: number): Steps<StateRead> {
     return stateSteps(this.#environment.ports.storage, this.#environment, this.#memory.load(now), at);
+  }
+
+  /**
+   * Compares what derives from the log with the log, in steps; `verified` says how far it is.
+   *
+   * @throws Refusal where there is not enough memory, or the state is behind the log.
+   */
+  verify(verified: Verified, now: () => number): Steps<void> {
+    return verifySteps(this.#environment, this.#memory, verified, now);
+  }
+
+  /** The last event. */
+  headAt(now: number): number {
+    return this.#memory.load(now).head.eventId;
   }
 
   /** How full is what has a bound here. */

@@ -22,6 +22,7 @@ import { problemRoutes } from "./routes/problems.ts";
 import { socketRoutes } from "./routes/socket.ts";
 import { stateRoutes } from "./routes/state.ts";
 import { usageRoutes } from "./routes/usage.ts";
+import { verifyRoutes } from "./routes/verify.ts";
 import { streamRoutes } from "./routes/streams.ts";
 import { tenantRoutes } from "./routes/tenant.ts";
 import { secureResponses, allowOrigins } from "./security.ts";
@@ -52,6 +53,7 @@ export function edge(application: Application): Edge {
   importRoutes(app, guards);
   stateRoutes(app, guards);
   usageRoutes(app, guards);
+  verifyRoutes(app, guards);
   proofRoutes(app, guards);
   socketRoutes(app, guards);
   streamRoutes(app, guards);

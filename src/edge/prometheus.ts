@@ -36,6 +36,8 @@ const counters: Readonly<Record<Counter, Shown>> = {
   timer_lateness_ms: { help: "By how much timers were late, in all.", scale: 1_000, name: "timer_lateness_seconds" },
   timed_commits: { help: "Commits whose time was taken: at most one a second and partition." },
   commit_ms: { help: "Their times in all, until what they wrote was durable.", scale: 1_000, name: "commit_seconds" },
+  verifications: { help: "Logs that were verified." },
+  findings: { help: "What was found that does not agree with its log." },
   rows_written: { help: "Rows written, as the platform bills them." },
 };
 

@@ -117,6 +117,7 @@ export interface PartitionRpc extends PartitionRpcBefore {
   discardDeadLetterWith(asked: Named<DeadLetterCall>): Promise<HttpAnswer>;
   readAuditHead(asked: Named<RequestContext>): Promise<HttpAnswer>;
   readAuditProofWith(asked: Named<AuditProofCall>): Promise<HttpAnswer>;
+  verify(asked: Named<RequestContext>): Promise<HttpAnswer>;
   readUsage(asked: Named<RequestContext>): Promise<HttpAnswer>;
   ready(asked: Named<RequestContext>): Promise<HttpAnswer>;
   /** Applies changes. Returns whether it stays subscribed. */
@@ -226,6 +227,9 @@ export function partitionCalls(stub: PartitionRpc) {
     readAuditHead: (asked: RequestContext): Promise<HttpAnswer> => stub.readAuditHead(named(asked)),
 
     readAuditProof: (asked: AuditProofCall): Promise<HttpAnswer> => stub.readAuditProofWith(named(asked)),
+
+    /** Compares what derives from the log with the log, or says how far that is. */
+    verify: (asked: RequestContext): Promise<HttpAnswer> => stub.verify(named(asked)),
 
     readUsage: (asked: RequestContext): Promise<HttpAnswer> => stub.readUsage(named(asked)),
 

@@ -194,6 +194,10 @@ export function partitionObject({ models, effects: allEffects, roles, limits, pl
       return this.#shell.readAuditProof(eventId, size, context);
     }
 
+    verify(context: RequestContext): Promise<HttpAnswer> {
+      return this.#shell.verify(context);
+    }
+
     readUsage(context: RequestContext): Promise<HttpAnswer> {
       return this.#shell.readUsage(context);
     }

@@ -72,6 +72,7 @@ import { StateReaders } from "./state-readers.ts";
 import type { Held } from "./polled-frames.ts";
 import { type Poll, Streams } from "./streams.ts";
 import { TenantLink } from "./tenant-link.ts";
+import { Verification } from "./verification.ts";
 
 /** A connection that must send its token with `connect` ends after this long without one. */
 const unauthenticatedMsMax = 10_000;
@@ -133,6 +134,7 @@ export class PartitionShell {
   readonly #link: TenantLink | undefined;
   readonly #admission: Admission;
   readonly #measures: Measures;
+  readonly #verification: Verification;
   /** The tag of the keys at the last look. */
   #keys: string | undefined;
   #armedAt: number | undefined;
@@ -256,6 +258,14 @@ export class PartitionShell {
       afterIo: (run) => ports.afterIo(run),
       step,
       refresh: async () => await this.#link?.refresh(),
+    });
+    this.#verification = new Verification({
+      partition,
+      turns: this.#turns,
+      log: ports.log,
+      measure: measures.count,
+      now,
+      timer: (run, delayMs) => ports.timer(run, delayMs),
     });
     this.#reads = new Reads(this.#turns);
     this.#stateReaders = new StateReaders(ports, this.#turns);
@@ -541,6 +551,11 @@ export class PartitionShell {
         streams: this.#streams.usage,
       });
     });
+  }
+
+  /** Compares what derives from the log with the log. */
+  verify(context: RequestContext): Promise<HttpAnswer> {
+    return this.#answer(context, async () => answerJson({ verified: await this.#verification.read() }));
   }
 
   /** Lists dead letters after the effect `after`. */

@@ -111,6 +111,7 @@ const faults: Readonly<Record<string, { fault: (minute: number) => Minute; alert
   PartitaDeadLetters: { fault: (minute) => ({ counts: { "effects dead": minute > minutes - 5 ? 1 : 0 } }) },
   PartitaRepeatedLoads: { fault: () => ({ counts: { loads: 60 } }) },
   PartitaQuarantine: { fault: (minute) => ({ counts: { "refusals quarantined": minute > minutes - 5 ? 1 : 0 } }) },
+  PartitaFinding: { fault: (minute) => ({ counts: { findings: minute > minutes - 5 ? 1 : 0 } }) },
   PartitaJobsFail: { fault: () => ({ counts: { "job_failures snapshot": 1 } }) },
   PartitaSlowCommits: { fault: () => ({ counts: { commit_ms: 60_000 } }) },
 };

@@ -99,6 +99,7 @@ describe("/openapi.json", () => {
       "get /v1/partitions/{partition}/proofs/{event}",
       "get /v1/partitions/{partition}/state",
       "get /v1/partitions/{partition}/usage",
+      "get /v1/partitions/{partition}/verify",
       "get /v1/partitions/{partition}/ws",
       "get /v1/revocations",
       "post /v1/check",

@@ -125,6 +125,23 @@ const usage = z
 
 export const usageRead = z.object({ usage: z.record(z.string(), usage) });
 
+const finding = z
+  .object({
+    eventId: z.optional(z.int().check(z.meta({ description: "Where it begins; absent: it is of no event." }))),
+    detail: z.string(),
+  })
+  .check(z.meta({ ref: "Finding" }));
+
+export const verifiedRead = z.object({
+  verified: z.object({
+    eventId: z.int().check(z.meta({ description: "All events up to this one are there, and fold." })),
+    of: z.int().check(z.meta({ description: "The last event of the log." })),
+    done: z.boolean(),
+    compared: z.array(z.string()).check(z.meta({ description: "What was compared with the log." })),
+    findings: z.array(finding).check(z.meta({ description: "What does not agree with the log; empty: all does." })),
+  }),
+});
+
 const violation = z
   .object({
     field: z.string().check(z.meta({ description: "A path such as `payload.items[2].id`; empty for the whole." })),
