@@ -1,14 +1,17 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { jobs } from "../../src/models/jobs/index.ts";
 import type { Jobs } from "../../src/models/jobs/state.ts";
+import { faultsOf, nextJob } from "../support/jobs-audit.ts";
 import { ModelSteps } from "../support/model-steps.ts";
 
 const app = "app";
 const lease = 60_000;
 
 class QueueSteps extends ModelSteps {
-  constructor() {
-    super(jobs);
+  /** `from`: the state to go on with. */
+  constructor(from?: Jobs) {
+    super(from ? { ...jobs, initialState: () => from } : jobs);
   }
 
   /** Enqueues a job, and returns why not. */
@@ -92,5 +95,339 @@ describe("jobs: claims and leases", () => {
     expect(steps.queue.counts).toMatchObject({ running: 2 });
     steps.pass(1);
     expect(steps.queue.counts).toMatchObject({ running: 0, ready: 2 });
+  });
+});
+
+describe("jobs: order", () => {
+  it("[JB-3] takes first what came first, whatever its priority, until there is a policy", () => {
+    const steps = new QueueSteps();
+    steps.enqueue("a");
+    steps.enqueue("b", { priority: 9 });
+    expect(steps.claim("w", 2)).toEqual(["a", "b"]);
+  });
+
+  it("[JB-3] [JB-7] a priority overtakes what is younger than its steps, and so nothing waits forever", () => {
+    const steps = new QueueSteps();
+    steps.codes(app, "policy", { agingSeconds: 60 });
+    steps.enqueue("old");
+    steps.now += 9 * 60_000 - 1;
+    steps.enqueue("urgent", { priority: 9 });
+    steps.now += 1;
+    steps.enqueue("late", { priority: 9 });
+    // It has waited as long as nine steps are, so what comes now does not overtake it.
+    expect(steps.claim("w", 3)).toEqual(["urgent", "old", "late"]);
+  });
+
+  it("[JB-3] no job starves under a stream of urgent ones", () => {
+    const steps = new QueueSteps();
+    steps.codes(app, "policy", { agingSeconds: 10 });
+    steps.enqueue("plain");
+    let claimed = 0;
+    for (let n = 0; ; n++) {
+      for (const more of [1, 2]) steps.enqueue(`urgent-${n}-${more}`, { priority: 9 });
+      steps.now += 1_000;
+      const [job] = steps.claim("w");
+      steps.end("complete", job!);
+      claimed++;
+      if (job === "plain") break;
+      expect(n).toBeLessThan(200);
+    }
+    // 9 steps of 10 s: two urgent jobs come a second, and one is done.
+    expect(claimed).toBeGreaterThan(90);
+  });
+
+  it("[JB-3] divides workers by weights, whatever jobs cost, within 5 %", () => {
+    const steps = new QueueSteps();
+    steps.codes(app, "policy", { fair: true });
+    const shares = { ann: { weight: 3, cost: 2 }, bob: { weight: 2, cost: 5 }, eve: { weight: 1, cost: 1 } };
+    for (const [share, { weight }] of Object.entries(shares)) steps.codes(app, "weight", { share, weight });
+    const taken = { ann: 0, bob: 0, eve: 0 };
+    let n = 0;
+    const fill = () => {
+      for (const [share, { cost }] of Object.entries(shares)) steps.enqueue(`${share}-${n++}`, { share, cost });
+    };
+    for (let each = 0; each < 40; each++) fill();
+    for (let each = 0; each < 1_500; each++) {
+      const [job] = steps.claim("w");
+      const share = job!.split("-")[0] as keyof typeof taken;
+      taken[share] += shares[share].cost;
+      steps.end("complete", job!);
+      steps.enqueue(`${share}-${n++}`, { share, cost: shares[share].cost });
+    }
+    const all = taken.ann + taken.bob + taken.eve;
+    for (const share of Object.keys(taken) as (keyof typeof taken)[]) {
+      const due = shares[share].weight / 6;
+      expect(Math.abs(taken[share] / all - due) / due).toBeLessThan(0.05);
+    }
+  });
+
+  it("[JB-3] a stream of new shares delays none that is there", () => {
+    const steps = new QueueSteps();
+    steps.codes(app, "policy", { fair: true });
+    for (let n = 0; n < 5; n++) steps.enqueue(`heavy-${n}`, { share: "heavy", cost: 10 });
+    const gaps: number[] = [];
+    for (let n = 0, last = 0; gaps.length < 4 && n < 200; n++) {
+      steps.enqueue(`new-${n}`, { share: `new-${n}` });
+      const [job] = steps.claim("w");
+      steps.end("complete", job!);
+      if (!job!.startsWith("heavy")) continue;
+      gaps.push(n - last);
+      last = n;
+    }
+    expect(gaps).toHaveLength(4);
+    // A job of cost 10 waits for ten rounds; each job that it takes leaves one new share more for each of them.
+    for (const [jobs, gap] of gaps.entries()) expect(gap).toBeLessThanOrEqual(10 * (jobs + 1) + 1);
+  });
+
+  it("[JB-2] gives a worker what it has the tags for", () => {
+    const steps = new QueueSteps();
+    steps.enqueue("gpu", { tags: ["gpu"] });
+    steps.enqueue("both", { tags: ["eu", "gpu"] });
+    steps.enqueue("any");
+    expect(steps.claim("w1", 3)).toEqual(["any"]);
+    expect(steps.claim("w2", 3, ["gpu", "fast"])).toEqual(["gpu"]);
+    expect(steps.claim("w3", 3, ["gpu", "eu"])).toEqual(["both"]);
+  });
+
+  it("[JB-3] runs jobs with one key one at a time, or as many as its limit says, across tags", () => {
+    const steps = new QueueSteps();
+    for (const job of ["a", "b"]) steps.enqueue(job, { key: "db" });
+    steps.enqueue("c", { key: "db", tags: ["gpu"] });
+    steps.enqueue("free");
+    expect(steps.claim("w", 4, ["gpu"])).toEqual(["a", "free"]);
+    expect(steps.codes(app, "limit", { key: "db", max: 2 })).toEqual([]);
+    expect(steps.claim("w", 4, ["gpu"])).toEqual(["b"]);
+    steps.end("complete", "a");
+    expect(steps.claim("w", 4, ["gpu"])).toEqual(["c"]);
+    steps.codes(app, "limit", { key: "db", max: 1 });
+    steps.enqueue("d", { key: "db" });
+    steps.end("complete", "b");
+    expect(steps.claim("w", 4)).toEqual(["NO_JOB"]);
+    steps.end("complete", "c");
+    expect(steps.claim("w", 4)).toEqual(["d"]);
+  });
+});
+
+describe("jobs: time and dependencies", () => {
+  it("[JB-1] begins no job before its time, and none after its deadline", () => {
+    const steps = new QueueSteps();
+    const { now } = steps;
+    steps.enqueue("later", { runAt: now + 5_000 });
+    steps.enqueue("late", { deadline: now + 4_000 });
+    expect(steps.queue.due).toBe(now + 4_000);
+    steps.pass(4_000);
+    expect(steps.queue.jobs["late"]).toMatchObject({ phase: "dead" });
+    expect(steps.queue.due).toBe(now + 5_000);
+    expect(steps.claim("w")).toEqual(["NO_JOB"]);
+    steps.pass(1_000);
+    expect(steps.claim("w")).toEqual(["later"]);
+    expect(steps.codes(app, "replay", { job: "late" })).toEqual([]);
+    expect(steps.claim("w")).toEqual(["late"]);
+  });
+
+  it("[JB-1] runs a job when all that it waits for are done, and knows no cycle", () => {
+    const steps = new QueueSteps();
+    steps.enqueue("a");
+    steps.enqueue("b");
+    expect(steps.enqueue("c", { after: ["a", "b"] })).toEqual([]);
+    expect(steps.enqueue("d", { after: ["d"] })).toEqual(["CYCLE"]);
+    expect(steps.enqueue("d", { after: ["e"] })).toEqual(["JOB_NOT_FOUND"]);
+    expect(steps.claim("w", 3)).toEqual(["a", "b"]);
+    steps.end("complete", "a");
+    expect(steps.claim("w")).toEqual(["NO_JOB"]);
+    steps.end("complete", "b");
+    expect(steps.claim("w")).toEqual(["c"]);
+    // What is done already is not waited for.
+    expect(steps.enqueue("d", { after: ["a", "c"] })).toEqual([]);
+    steps.end("complete", "c");
+    expect(steps.claim("w")).toEqual(["d"]);
+  });
+
+  it("[JB-6] cancels a job with all that wait for it, and its worker cannot complete it", () => {
+    const steps = new QueueSteps();
+    steps.enqueue("a");
+    steps.enqueue("b", { after: ["a"] });
+    steps.enqueue("c", { after: ["b"] });
+    steps.enqueue("other");
+    steps.claim("w");
+    const { fence } = steps.queue.jobs["a"]!;
+    expect(steps.codes(app, "cancel", { job: "a" })).toEqual([]);
+    expect(Object.keys(steps.queue.jobs)).toEqual(["other"]);
+    expect(steps.codes("w", "complete", { job: "a", fence })).toEqual(["LEASE_LOST"]);
+    // The name is free, and its new job waits for nothing that the old one did.
+    expect(steps.enqueue("b", { after: ["other"] })).toEqual([]);
+    expect(steps.enqueue("a")).toEqual([]);
+    expect(steps.claim("w2", 3)).toEqual(["other", "a"]);
+  });
+
+  it("[JB-6] a paused queue gives nothing out, and one that drains takes nothing in", () => {
+    const steps = new QueueSteps();
+    steps.enqueue("a");
+    steps.codes(app, "pause", {});
+    expect(steps.claim("w")).toEqual(["QUEUE_PAUSED"]);
+    expect(steps.enqueue("b")).toEqual([]);
+    steps.codes(app, "drain", {});
+    expect(steps.enqueue("c")).toEqual(["QUEUE_DRAINING"]);
+    expect(steps.claim("w", 2)).toEqual(["a", "b"]);
+    steps.codes(app, "resume", {});
+    expect(steps.enqueue("c")).toEqual([]);
+  });
+});
+
+describe("jobs: failures", () => {
+  it("[JB-4] tries a job again after pauses that double, then makes it a dead letter that can be replayed", () => {
+    const steps = new QueueSteps();
+    steps.enqueue("a", { retries: 2, backoff: 8 });
+    const pauses: number[] = [];
+    for (let attempt = 1; attempt <= 2; attempt++) {
+      expect(steps.claim("w")).toEqual(["a"]);
+      steps.end("fail", "a", { error: "no" });
+      const { at, phase, error } = steps.queue.jobs["a"]!;
+      expect({ phase, error }).toEqual({ phase: "later", error: "no" });
+      pauses.push(at - steps.now);
+      steps.pass(at - steps.now);
+    }
+    for (const [n, pause] of pauses.entries()) {
+      expect(pause).toBeGreaterThanOrEqual(4_000 * 2 ** n);
+      expect(pause).toBeLessThanOrEqual(8_000 * 2 ** n);
+    }
+    steps.claim("w");
+    steps.end("fail", "a", { error: "never" });
+    expect(steps.queue.jobs["a"]).toMatchObject({ phase: "dead", error: "never", attempts: 3 });
+    expect(steps.claim("w")).toEqual(["NO_JOB"]);
+    expect(steps.codes(app, "replay", { job: "a" })).toEqual([]);
+    expect(steps.codes(app, "replay", { job: "a" })).toEqual(["NOT_DEAD"]);
+    expect(steps.claim("w")).toEqual(["a"]);
+    expect(steps.queue.jobs["a"]).toMatchObject({ attempts: 1 });
+  });
+
+  it("[JB-4] jobs that have failed together do not come back together", () => {
+    const steps = new QueueSteps();
+    for (let n = 0; n < 20; n++) steps.enqueue(`job-${n}`);
+    for (const job of steps.claim("w", 20)) steps.end("fail", job, { error: "no" });
+    const times = Object.values(steps.queue.jobs).map(({ at }) => at);
+    expect(new Set(times).size).toBe(20);
+    expect(Math.max(...times) - Math.min(...times)).toBeGreaterThan(3_000);
+  });
+
+  it("[JB-4] a job that its workers do not survive becomes a dead letter, and one that was given back has lost nothing", () => {
+    const steps = new QueueSteps();
+    steps.enqueue("poison", { retries: 1 });
+    steps.claim("w");
+    steps.end("release", "poison");
+    expect(steps.queue.jobs["poison"]).toMatchObject({ phase: "ready", attempts: 0 });
+    for (let attempt = 1; attempt <= 2; attempt++) {
+      expect(steps.claim(`w${attempt}`)).toEqual(["poison"]);
+      steps.pass(lease);
+    }
+    expect(steps.queue.jobs["poison"]).toMatchObject({ phase: "dead", error: "Its workers ended before it did." });
+    steps.enqueue("useless");
+    steps.claim("w");
+    steps.end("fail", "useless", { error: "no such file", retry: false });
+    expect(steps.queue.jobs["useless"]).toMatchObject({ phase: "dead" });
+  });
+});
+
+const names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
+const tagSets = [[], ["x"], ["x", "y"], ["y"]];
+const of = <T>(all: readonly T[]) => fc.constantFrom(...all);
+const often = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined, freq: 2 });
+const operation = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      type: fc.constant("enqueue"),
+      job: of(names),
+      priority: often(fc.nat(9)),
+      tags: often(of(tagSets)),
+      share: often(of(["s", "t", "u"])),
+      cost: often(fc.integer({ min: 1, max: 7 })),
+      key: often(of(["k", "l"])),
+      in: often(fc.nat(90_000)),
+      deadline: often(fc.nat(90_000)),
+      after: often(fc.uniqueArray(of(names), { minLength: 1, maxLength: 3 })),
+      retries: often(fc.nat(1)),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      type: fc.constant("claim"),
+      worker: of(["w1", "w2", "w3"]),
+      max: fc.integer({ min: 1, max: 3 }),
+      tags: of(tagSets),
+    }),
+  },
+  { weight: 6, arbitrary: fc.record({ type: of(["complete", "complete", "fail", "release"]), job: of(names) }) },
+  { weight: 2, arbitrary: fc.record({ type: of(["cancel", "replay"]), job: of(names) }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant("tick"), ms: fc.nat(70_000) }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant("heartbeat"), worker: of(["w1", "w2", "w3"]) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ type: fc.constant("policy"), agingSeconds: often(of([1, 60])), fair: fc.boolean() }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant("weight"),
+      share: of(["s", "t"]),
+      weight: fc.integer({ min: 1, max: 4 }),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ type: fc.constant("limit"), key: of(["k", "l"]), max: fc.integer({ min: 1, max: 3 }) }),
+  },
+);
+
+describe("jobs: any sequence of events", () => {
+  it("[JB-7] [TX-8] chooses as the state says, keeps its counts, and goes on alike after a restart and an undo", () => {
+    fc.assert(
+      fc.property(fc.array(operation, { maxLength: 60, size: "max" }), (list) => {
+        const steps = new QueueSteps();
+        // Its index is built anew before each event.
+        let restarted = steps.canonical();
+        for (const each of list) {
+          const {
+            type,
+            ms = 0,
+            in: later,
+            ...given
+          } = each as { type: string; ms?: number; in?: number; [key: string]: unknown };
+          steps.now += ms;
+          const { job, worker, max, tags } = given as { job: string; worker: string; max: number; tags: string[] };
+          const payload: Record<string, unknown> = { ...given };
+          if (type === "enqueue") {
+            Object.assign(payload, { payload: { of: job } });
+            if (later !== undefined) payload["runAt"] = steps.now + later;
+            if (payload["deadline"] !== undefined) payload["deadline"] = steps.now + Number(payload["deadline"]);
+          }
+          const held = steps.queue.jobs[job];
+          if (["complete", "fail", "release"].includes(type)) payload["fence"] = held?.fence ?? 1;
+          if (type === "fail") payload["error"] = "no";
+          for (const key of Object.keys(payload)) if (payload[key] === undefined) delete payload[key];
+          const author = worker ?? held?.worker ?? app;
+
+          const before = steps.queue;
+          const expected = type === "claim" ? nextJob(steps.queue, tags) : undefined;
+          const other = new QueueSteps(JSON.parse(restarted) as Jobs);
+          other.now = steps.now;
+          expect(other.codes(author, type, payload)).toEqual(steps.codes(author, type, payload));
+          restarted = steps.canonical();
+          expect(other.canonical()).toBe(restarted);
+          const state = steps.queue;
+          expect(faultsOf(state)).toEqual([]);
+          if (type !== "claim") continue;
+          for (const [key, { running }] of Object.entries(state.keys)) {
+            const grown = running - before.keys[key]!.running;
+            if (grown > 0) expect(running).toBeLessThanOrEqual(state.limits[key] ?? 1);
+          }
+          if (max !== 1) continue;
+          const [given1] = Object.entries(state.jobs).filter(([, { fence }]) => fence === state.fence);
+          if (expected !== undefined) expect(given1?.[0]).toBe(expected);
+        }
+      }),
+      { numRuns: 250 },
+    );
   });
 });

@@ -19,6 +19,8 @@ const arm = (
   return { kind: "schedule", key: "due", type: "tick", payload: {}, at: Math.min(due, timestamp + aheadMsMax) };
 };
 
+const timerOf = (schedule: string): string => `cron:${schedule}`;
+
 /** Register it in `createAuthority`: without it leases never end, and delayed jobs never begin. */
 export const jobsEffects = defineEffects(jobs, {
   enqueue: arm,
@@ -30,4 +32,14 @@ export const jobsEffects = defineEffects(jobs, {
   cancel: arm,
   replay: arm,
   tick: arm,
+  recur: arm,
+  schedule: (_, { payload: { schedule, cron, timeZone } }) => ({
+    kind: "schedule",
+    key: timerOf(schedule),
+    type: "recur",
+    payload: { schedule },
+    cron,
+    timeZone,
+  }),
+  unschedule: (_, { payload: { schedule } }) => ({ kind: "cancel", key: timerOf(schedule) }),
 });

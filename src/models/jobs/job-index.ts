@@ -97,7 +97,9 @@ export class JobIndex {
     for (const [key, { running }] of Object.entries(state.keys)) {
       if (running >= (state.limits[key] ?? 1)) this.#closed.add(key);
     }
-    for (const [id, job] of Object.entries(state.jobs)) {
+    // Object.entries would make 100,000 arrays.
+    for (const id in state.jobs) {
+      const job = state.jobs[id]!;
       const { phase, at, deadline, seq } = job;
       if (phase === "ready") this.#add(id, job);
       if (phase === "later") this.#due.later.set(id, at, seq);
@@ -107,6 +109,12 @@ export class JobIndex {
     for (const [tags, { flows }] of Object.entries(state.queues)) {
       for (const [name, { turn, place }] of Object.entries(flows)) this.#placeFlow(tags, name, { turn, place });
     }
+  }
+
+  /** How many workers have jobs. */
+  get workers(): number {
+    this.#host.count(1);
+    return this.#due.leases.size;
   }
 
   /** When something is due next; undefined: nothing is. */

@@ -1,18 +1,36 @@
 import * as z from "zod/mini";
 import { defineModel, type ReduceContext } from "../../model/index.ts";
-import { arm, cancel, complete, fail, indexOf, open, release, renew, replay, setOpen, take, tick } from "./moves.ts";
+import {
+  arm,
+  cancel,
+  complete,
+  fail,
+  indexOf,
+  open,
+  release,
+  renew,
+  replay,
+  setOpen,
+  take,
+  tick,
+  type Given,
+} from "./moves.ts";
 import type { JobIndex } from "./job-index.ts";
 import { draining, noJob, objectionsToJob, objectionToHolder, objectionToMode, objectionToWorker } from "./rules.ts";
 import {
   agingSeconds,
   claimed,
+  cron,
   error,
   fence,
   leaseSeconds,
   leaseSecondsMin,
   limit,
   name,
+  recurring,
+  scheduleName,
   tags,
+  timeZone,
   weight,
   work,
 } from "./shapes.ts";
@@ -21,10 +39,10 @@ import { emptyJobs, type Job, type Jobs } from "./state.ts";
 /** Jobs that one `cancel` removes: the job, and all that wait for it. */
 const cancelledMax = 256;
 
-type Given = z.infer<z.ZodMiniObject<typeof work>>;
+type Enqueued = z.infer<z.ZodMiniObject<typeof work>>;
 
 /** A job as it is enqueued, without what it waits for. */
-function jobOf({ payload, tags: needs = [], ...given }: Given): Omit<Job, "seq" | "phase" | "at"> {
+function jobOf({ payload, tags: needs = [], ...given }: Enqueued): Given {
   const said = Object.entries(given).filter(([key, value]) => key !== "after" && value !== undefined);
   const named = needs.length > 0 ? { tags: needs.toSorted().join(",") } : {};
   return { ...Object.fromEntries(said), ...named, payload: JSON.stringify(payload) };
@@ -53,6 +71,9 @@ function withAllAfter(
   return [...found];
 }
 
+/** Schedules: each takes as much as a job, and has a timer. */
+const schedulesMax = 100;
+
 const holder = { job: name, fence };
 
 /**
@@ -80,7 +101,7 @@ export const jobs = defineModel({
       validate(state, { payload: { job: id, ...given } }) {
         const blocked = objectionToMode(state, "draining", draining);
         if (blocked) return blocked;
-        return objectionsToJob(state, id, { ...jobOf(given), phase: "after", seq: 0, at: 0 }, given.after ?? []);
+        return objectionsToJob(state, id, jobOf(given), given.after ?? []);
       },
       reduce(state, { payload: { job: id, ...given }, timestamp }, context) {
         moving(state, context, timestamp, (index) => {
@@ -108,9 +129,11 @@ export const jobs = defineModel({
           code: "QUEUE_PAUSED",
           message: "No job is given out while the queue is paused.",
         };
-        const objection = objectionToMode(state, "paused", paused) ?? objectionToWorker(state, worker, author, max);
-        if (objection) return objection;
         const index = indexOf(state as Jobs, context);
+        const objection =
+          objectionToMode(state, "paused", paused) ??
+          objectionToWorker(state, index.workers, { name: worker, author, max });
+        if (objection) return objection;
         if (index.first(index.servedBy(new Set(can)))) return undefined;
         return { field: "payload.tags", code: "NO_JOB", message: "No job is ready that this worker can do." };
       },
@@ -264,6 +287,56 @@ export const jobs = defineModel({
         if (max === 1) delete state.limits[key];
         else state.limits[key] = max;
         setOpen(state, index, key, state.keys[key]?.running ?? 0);
+      },
+    },
+
+    /** Enqueues a job again and again: not while the last one is open, so that none piles up. */
+    schedule: {
+      payload: z.strictObject({
+        schedule: scheduleName,
+        cron,
+        /** Its name in the IANA database. */
+        timeZone,
+        ...recurring,
+      }),
+      entity: ({ payload }) => payload.schedule,
+      validate({ schedules }, { payload }) {
+        if (schedules[payload.schedule] || Object.keys(schedules).length < schedulesMax) return undefined;
+        const message = `At most ${schedulesMax} schedules can be here.`;
+        return { field: "payload.schedule", code: "TOO_MANY", message };
+      },
+      reduce({ schedules }, { payload: { schedule, cron: pattern, timeZone: zone, ...given } }) {
+        const { runs = 0, last } = schedules[schedule] ?? {};
+        const kept = last === undefined ? {} : { last };
+        schedules[schedule] = { cron: pattern, timeZone: zone, job: JSON.stringify(given), runs, ...kept };
+      },
+    },
+
+    unschedule: {
+      payload: z.strictObject({ schedule: scheduleName }),
+      entity: ({ payload }) => payload.schedule,
+      validate({ schedules }, { payload: { schedule } }) {
+        if (schedules[schedule]) return undefined;
+        return { field: "payload.schedule", code: "NOT_FOUND", message: `There is no schedule "${schedule}".` };
+      },
+      reduce({ schedules }, { payload }) {
+        delete schedules[payload.schedule];
+      },
+    },
+
+    /** Submitted by the timer of a schedule. Where no job can be enqueued, that time is left out. */
+    recur: {
+      internal: true,
+      payload: z.strictObject({ schedule: scheduleName }),
+      reduce(state, { payload: { schedule: of }, timestamp }, context) {
+        const schedule = state.schedules[of];
+        if (!schedule || state.mode === "draining" || state.jobs[schedule.last ?? ""]) return;
+        const given = jobOf(JSON.parse(schedule.job) as Enqueued);
+        const id = `${of}@${schedule.runs + 1}`;
+        if (objectionsToJob(state, id, given, []).length > 0) return;
+        schedule.runs++;
+        schedule.last = id;
+        moving(state, context, timestamp, (index) => open(state, index, id, given, [], timestamp));
       },
     },
 

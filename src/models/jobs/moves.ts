@@ -1,4 +1,4 @@
-import type { ReduceContext } from "../../model/index.ts";
+import type { DeepReadonly, ReduceContext } from "../../model/index.ts";
 import { charge, settleFlow } from "./flows.ts";
 import { JobIndex } from "./job-index.ts";
 import type { Job, Jobs, Phase } from "./state.ts";
@@ -12,6 +12,12 @@ export const jobsMax = 100_000;
  * and finished jobs add, so that a full queue can always be worked off.
  */
 export const bytesMax = 34 * 1024 * 1024;
+/** Of these, what a job takes without its texts, each thing that is said of it, each job that it waits for, a flow, and the use of a concurrency key: as measured, and a little more. */
+const jobBytes = 280;
+const fieldBytes = 32;
+const afterBytes = 120;
+const flowBytes = 500;
+const keyBytes = 500;
 /** Jobs that wait for one: when it is completed, all of them become ready in one event. */
 export const thenMax = 256;
 /** Jobs that a worker has at once. */
@@ -37,9 +43,19 @@ export function indexOf(state: Jobs, context: ReduceContext): JobIndex {
 }
 
 /** What a job takes in memory, in bytes: what is measured for the objects, and two for each character, as one of another alphabet has. */
-export function chargeOf(id: string, { payload, tags = "", share = "", key = "" }: Readonly<Job>): number {
-  const texts = id.length + payload.length + tags.length + 2 * share.length + 2 * key.length;
-  return 280 + 2 * texts + (share === "" ? 0 : 300) + (key === "" ? 0 : 200);
+export function chargeOf(id: string, given: Readonly<Given>, after: number): number {
+  const { payload, tags = "", share = "", key = "" } = given;
+  const texts = id.length + payload.length + tags.length + share.length + key.length;
+  return jobBytes + 2 * texts + fieldBytes * (Object.keys(given).length - 1) + afterBytes * after;
+}
+
+/** What is charged besides, if it is the first open job with its tags and share, and with its key. */
+export function newChargeOf(
+  { shares, keys }: Pick<DeepReadonly<Jobs>, "shares" | "keys">,
+  { tags = "", share, key }: Readonly<Given>,
+): number {
+  const isNewShare = share !== undefined && shares[laneName(tags, share)] === undefined;
+  return (isNewShare ? flowBytes : 0) + (key !== undefined && !keys[key] ? keyBytes : 0);
 }
 
 const moveTo = (state: Jobs, job: Job, phase: Phase): void => {
@@ -48,31 +64,40 @@ const moveTo = (state: Jobs, job: Job, phase: Phase): void => {
   job.phase = phase;
 };
 
-/** Counts an open job, or one that is gone, in its queue and its concurrency key. */
-function count(state: Jobs, id: string, job: Job, by: 1 | -1): void {
-  state.bytes += by * chargeOf(id, job);
-  const { tags = "", key, share = "" } = job;
+/** Counts an open job, or one that is gone, where it counts. */
+function count(state: Jobs, job: Job, by: 1 | -1): void {
+  if (by > 0) state.bytes += newChargeOf(state, job);
+  const { tags = "", key, share } = job;
   state.queues[tags]!.open += by;
-  if (key === undefined) return;
-  const use = (state.keys[key] ??= { running: 0, open: {} });
-  const lane = laneName(tags, share);
-  const left = (use.open[lane] ?? 0) + by;
-  if (left > 0) use.open[lane] = left;
-  else {
-    delete use.open[lane];
-    if (Object.keys(use.open).length === 0) delete state.keys[key];
+  if (share !== undefined) changeCount(state.shares, laneName(tags, share), by);
+  if (key !== undefined) {
+    state.keys[key] ??= { running: 0, open: {} };
+    const { open: lanes } = state.keys[key]!;
+    changeCount(lanes, laneName(tags, share), by);
+    if (by < 0 && Object.keys(lanes).length === 0) delete state.keys[key];
   }
+  if (by < 0) state.bytes -= newChargeOf(state, job);
+  state.bytes += by * job.charge;
+}
+
+function changeCount(counts: Record<string, number>, name: string, by: 1 | -1): void {
+  const left = (counts[name] ?? 0) + by;
+  if (left > 0) counts[name] = left;
+  else delete counts[name];
 }
 
 /** Space is in neither. */
-export const laneName = (tags: string, share: string): string => `${tags} ${share}`;
+export const laneName = (tags: string, share = ""): string => `${tags} ${share}`;
+
+/** What is said of a job when it is enqueued, as it is kept. */
+export type Given = Omit<Job, "seq" | "phase" | "at" | "charge">;
 
 /** A new job. `given`: what is said of it. */
 export function open(
   state: Jobs,
   index: JobIndex,
   id: string,
-  given: Omit<Job, "seq" | "phase" | "at">,
+  given: Given,
   after: readonly string[],
   now: number,
 ): void {
@@ -81,10 +106,16 @@ export function open(
     makeRoomForQueue(state);
     state.queues[tags] = { ready: 0, running: 0, open: 0, round: 0, places: 0, flows: {} };
   }
-  state.jobs[id] = { phase: "after", seq: ++state.seq, at: now, ...given };
+  state.jobs[id] = {
+    phase: "after",
+    seq: ++state.seq,
+    at: now,
+    charge: chargeOf(id, given, after.length),
+    ...given,
+  };
   state.counts.after++;
   const job = state.jobs[id]!;
-  count(state, id, job, 1);
+  count(state, job, 1);
   let waitsFor = 0;
   for (const other of after) {
     const before = state.jobs[other];
@@ -321,7 +352,7 @@ function forget(state: Jobs, index: JobIndex, id: string): void {
   const job = state.jobs[id]!;
   if (job.deadline !== undefined) index.setDue("deadlines", id, undefined, job.seq);
   state.counts[job.phase]--;
-  count(state, id, job, -1);
+  count(state, job, -1);
   delete state.jobs[id];
 }
 

@@ -1,6 +1,18 @@
 import type { DeepReadonly, Objection } from "../../model/index.ts";
-import { bytesMax, chargeOf, jobsMax, laneName, lanesMax, leasesMax, queuesMax, thenMax, workersMax } from "./moves.ts";
-import type { Job, Jobs } from "./state.ts";
+import {
+  bytesMax,
+  chargeOf,
+  newChargeOf,
+  jobsMax,
+  laneName,
+  lanesMax,
+  leasesMax,
+  queuesMax,
+  thenMax,
+  workersMax,
+  type Given,
+} from "./moves.ts";
+import type { Jobs } from "./state.ts";
 
 type State = DeepReadonly<Jobs>;
 
@@ -19,18 +31,18 @@ export function objectionToMode(
 }
 
 /** Why a job cannot be enqueued: everything that is wrong with it. */
-export function objectionsToJob(state: State, id: string, job: Job, after: readonly string[]): Objection[] {
+export function objectionsToJob(state: State, id: string, job: Given, after: readonly string[]): Objection[] {
   const objections: Objection[] = [];
   const { counts, jobs, done, queues, keys } = state;
   if (jobs[id] || done[id] !== undefined) {
     objections.push({ field: "payload.job", code: "JOB_EXISTS", message: `There is or was a job "${id}".` });
   }
   const open = counts.after + counts.later + counts.ready + counts.running + counts.dead;
-  if (open >= jobsMax || state.bytes + chargeOf(id, job) > bytesMax) {
+  if (open >= jobsMax || state.bytes + chargeOf(id, job, after.length) + newChargeOf(state, job) > bytesMax) {
     const message = `At most ${jobsMax} jobs, and what they carry in ${bytesMax} bytes, can be open here.`;
     objections.push({ field: "payload.job", code: "QUEUE_FULL", message });
   }
-  const { tags = "", key, share = "" } = job;
+  const { tags = "", key, share } = job;
   if (!queues[tags]) {
     const all = Object.keys(queues);
     if (all.length >= queuesMax && all.every((each) => queues[each]!.open > 0)) {
@@ -66,13 +78,12 @@ export function objectionsToJob(state: State, id: string, job: Job, after: reado
 /** Why a worker cannot have more jobs, whichever there are. */
 export function objectionToWorker(
   state: State,
-  name: string,
-  author: string | undefined,
-  max: number,
+  workers: number,
+  { name, author, max }: { name: string; author: string | undefined; max: number },
 ): Objection | undefined {
   const worker = state.workers[name];
   if (!worker) {
-    if (Object.keys(state.workers).length < workersMax) return undefined;
+    if (workers < workersMax) return undefined;
     const message = `${workersMax} workers have jobs, and no more can.`;
     return { field: "payload.worker", code: "TOO_MANY_WORKERS", message };
   }

@@ -62,12 +62,25 @@ const content = z.record(z.string(), z.json()).check(
   }),
 );
 
-/** What is said of a job, besides its name. */
-export const work = {
+/** What is said of every job. */
+const lasting = {
   payload: content,
+  /** 0 if it is absent. */
   priority: z.optional(z.int().check(z.minimum(0), z.maximum(9))),
   /** The worker must have all of them. */
   tags: z.optional(tags),
+  retries: z.optional(z.int().check(z.minimum(0), z.maximum(retriesMax))),
+  /** The first pause after a failure, in seconds; it doubles with each. */
+  backoff: z.optional(z.int().check(z.minimum(1), z.maximum(backoffSecondsMax))),
+  /** Jobs with the same one run one at a time, or as many as its limit says. */
+  key: z.optional(name),
+  share: z.optional(name),
+  cost: z.optional(z.int().check(z.minimum(1), z.maximum(costMax))),
+};
+
+/** What is said of a job that is enqueued, besides its name. */
+export const work = {
+  ...lasting,
   /** Milliseconds since 1970. */
   runAt: z.optional(time),
   deadline: z.optional(time),
@@ -78,11 +91,63 @@ export const work = {
       z.refine((all) => new Set(all).size === all.length, { error: "A job is there twice." }),
     ),
   ),
-  retries: z.optional(z.int().check(z.minimum(0), z.maximum(retriesMax))),
-  /** The first pause after a failure, in seconds; it doubles with each. */
-  backoff: z.optional(z.int().check(z.minimum(1), z.maximum(backoffSecondsMax))),
-  /** Jobs with the same one run one at a time, or as many as its limit says. */
-  key: z.optional(name),
-  share: z.optional(name),
-  cost: z.optional(z.int().check(z.minimum(1), z.maximum(costMax))),
 };
+
+/** What is said of a job that recurs: its times are those of its schedule. */
+export const recurring = lasting;
+
+/** The name of a schedule. It is in the key of its timer, and of the names of its jobs with their number: so it is shorter. */
+export const scheduleName = text(/^[\x21-\x7e]{1,40}$/, "1 to 40 visible ASCII characters.");
+
+/** One field of a cron pattern with numbers from `from` to `to`: `*`, `*`/n, a, a-b, a-b/n, and lists of them. */
+function isField(field: string, from: number, to: number): boolean {
+  return field.split(",").every((part) => {
+    const [, first, last, step] = /^(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:\/(\d{1,2}))?$/.exec(part) ?? [];
+    if (first === undefined && !part.startsWith("*")) return false;
+    if (step !== undefined && (Number(step) < 1 || (first !== undefined && last === undefined))) return false;
+    const [low, high] = [Number(first ?? from), Number(last ?? first ?? to)];
+    return low >= from && low <= high && high <= to;
+  });
+}
+
+/** The days of the longest month that is meant: a day that no year has would never come. */
+const daysOf = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+function comes(day: string, month: string): boolean {
+  const days = day.split(",").map((each) => Number.parseInt(each, 10));
+  const months = month.split(",").map(Number);
+  if ([...days, ...months].some(Number.isNaN)) return true;
+  return months.some((each) => days.some((wanted) => wanted <= daysOf[each - 1]!));
+}
+
+/** Five fields of numbers: minute, hour, day, month, weekday (0 or 7: Sunday). */
+export const cron = z.string().check(
+  z.refine(
+    (pattern) => {
+      const [minute = "", hour = "", day = "", month = "", weekday = "", ...more] = pattern.split(" ");
+      return (
+        more.length === 0 &&
+        isField(minute, 0, 59) &&
+        isField(hour, 0, 23) &&
+        isField(day, 1, 31) &&
+        isField(month, 1, 12) &&
+        isField(weekday, 0, 7) &&
+        (weekday !== "*" || comes(day, month))
+      );
+    },
+    { error: "Five fields of numbers, as */15 8-18 * * 1-5: minute, hour, day, month, weekday." },
+  ),
+);
+
+export const timeZone = z.string().check(
+  z.refine(
+    (zone) => {
+      try {
+        return new Intl.DateTimeFormat("en", { timeZone: zone }) !== undefined;
+      } catch {
+        return false;
+      }
+    },
+    { error: "A name of the IANA database, as Europe/Zurich." },
+  ),
+);

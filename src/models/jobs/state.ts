@@ -16,6 +16,8 @@ export interface Job {
   phase: Phase;
   /** Its number in the order of all jobs that were ever enqueued here. */
   seq: number;
+  /** What it is charged of the memory of the state, in bytes. */
+  charge: number;
   /** JSON text: its length alone says what it takes in memory. */
   payload: string;
   /** `later`: when it becomes ready. `ready`: since when it is. `running`: since when it runs. Else: since when it is there. */
@@ -139,6 +141,8 @@ export interface Jobs {
   workers: Record<string, Worker>;
   /** The jobs that workers have, as the workers count them. */
   leased: number;
+  /** How many open jobs there are of each tags and share, by `laneName`. */
+  shares: Record<string, number>;
   /** By concurrency key: those with open jobs. */
   keys: Record<string, KeyUse>;
   schedules: Record<string, Schedule>;
@@ -166,6 +170,7 @@ export const emptyJobs = (): Jobs => ({
   queues: {},
   workers: {},
   leased: 0,
+  shares: {},
   keys: {},
   schedules: {},
   done: {},
