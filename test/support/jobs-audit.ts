@@ -63,7 +63,8 @@ export function faultsOf(state: Jobs): string[] {
       Object.values(use.open).reduce((sum, n) => sum + n, 0),
     );
   }
-  for (const [name, { flows, round }] of Object.entries(state.queues)) {
+  for (const [name, { flows, round, active }] of Object.entries(state.queues)) {
+    same(`active of ${name}`, Object.keys(flows).length, active);
     const open = ready(state).filter(([, job]) => (job.tags ?? "") === name && isOpen(state, job));
     same(
       `flows of ${name}`,

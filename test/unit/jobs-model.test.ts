@@ -423,8 +423,8 @@ describe("jobs: any sequence of events", () => {
             if (grown > 0) expect(running).toBeLessThanOrEqual(state.limits[key] ?? 1);
           }
           if (max !== 1) continue;
-          const [given1] = Object.entries(state.jobs).filter(([, { fence }]) => fence === state.fence);
-          if (expected !== undefined) expect(given1?.[0]).toBe(expected);
+          const taken = Object.keys(state.jobs).find((id) => state.jobs[id]!.fence === state.fence);
+          if (expected !== undefined) expect(taken).toBe(expected);
         }
       }),
       { numRuns: 250 },

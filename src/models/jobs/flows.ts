@@ -18,6 +18,7 @@ export function settleFlow(state: Jobs, index: JobIndex, tags: string, name: str
     if (!flow) return;
     // Who has nothing to do saves nothing up.
     delete flows[name];
+    queue.active--;
     index.placeFlow(tags, name, undefined);
     return;
   }
@@ -29,7 +30,10 @@ export function settleFlow(state: Jobs, index: JobIndex, tags: string, name: str
   const place = ++queue.places;
   const next = { turn, place, deficit: deficit + rounds * weight };
   if (flow) Object.assign(flow, next);
-  else flows[name] = next;
+  else {
+    flows[name] = next;
+    queue.active++;
+  }
   index.placeFlow(tags, name, { turn, place });
 }
 

@@ -104,7 +104,7 @@ export function open(
   const tags = given.tags ?? "";
   if (!state.queues[tags]) {
     makeRoomForQueue(state);
-    state.queues[tags] = { ready: 0, running: 0, open: 0, round: 0, places: 0, flows: {} };
+    state.queues[tags] = { ready: 0, running: 0, open: 0, round: 0, places: 0, flows: {}, active: 0 };
   }
   state.jobs[id] = {
     phase: "after",

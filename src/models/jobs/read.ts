@@ -13,7 +13,7 @@ export function payloadOf({ payload }: Pick<Job, "payload">): JsonObject {
 /** Whether a worker with these tags may find a job: `NO_JOB` is the answer of the server where another one was faster. */
 export function hasJobFor({ mode, queues }: State, tags: readonly string[]): boolean {
   if (mode === "paused") return false;
-  return Object.entries(queues).some(([name, { flows }]) => isServed(name, tags) && Object.keys(flows).length > 0);
+  return Object.entries(queues).some(([name, { active }]) => active > 0 && isServed(name, tags));
 }
 
 function isServed(queue: string, tags: readonly string[]): boolean {

@@ -143,7 +143,8 @@ export const timeZone = z.string().check(
   z.refine(
     (zone) => {
       try {
-        return new Intl.DateTimeFormat("en", { timeZone: zone }) !== undefined;
+        new Intl.DateTimeFormat("en", { timeZone: zone }).format(0);
+        return true;
       } catch {
         return false;
       }

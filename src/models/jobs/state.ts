@@ -75,8 +75,9 @@ export interface Queue {
   /** The present round, and the last place that was given. */
   round: number;
   places: number;
-  /** The flows that have a job that may be taken. */
+  /** The flows that have a job that may be taken, and how many they are. */
   flows: Record<string, Flow>;
+  active: number;
   /** The mean time between two completions while jobs were waiting, and the mean time of a job, in milliseconds; absent: not known yet. */
   gapMs?: number;
   serviceMs?: number;
