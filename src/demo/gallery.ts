@@ -38,4 +38,11 @@ export const demos: readonly Demo[] = [
     drawing:
       '<path d="M32 6v28M14 12h36" /><path class="fill" d="M6 22h16l-8-10z" /><path class="other" d="M42 22h16l-8-10z" /><path d="M24 34h16" />',
   },
+  {
+    name: "jobs",
+    title: "Work",
+    about: "Three workers share a queue. Kill one while it works: another one does its jobs, and each is done once.",
+    drawing:
+      '<path class="line" d="M8 8h18v6H8zM30 8h14v6H30z" /><path class="fill" d="M14 18h26v6H14z" /><path class="other" d="M8 28h12v6H8zM24 28h30v6H24z" />',
+  },
 ];

@@ -72,6 +72,11 @@ export class TestDevice<
     this.client = this.#start();
   }
 
+  /** Clock, timers and randomness of the program that runs now, for other code of it that takes them, as `work`. */
+  get ports(): Ports {
+    return this.#ports();
+  }
+
   /** Cuts the network: what is on its way is lost, in both directions. The client goes on, and queues its drafts. */
   cut(): void {
     this.#network = "cut";

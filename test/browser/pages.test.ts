@@ -57,6 +57,10 @@ const states: Record<string, (page: Page) => Promise<unknown>> = {
     await page.getByRole("button", { name: /^Buy/ }).first().waitFor();
   },
   "/ledger": (page) => page.getByText("sums to 0.00").waitFor(),
+  "/jobs": async (page) => {
+    await page.getByRole("button", { name: "Ann adds 8 jobs" }).click();
+    await page.locator(".gantt .bar").first().waitFor();
+  },
   "/api": async (page) => {
     const operation = page.locator("#operations-Events-submit");
     await operation.locator(".opblock-summary-control").click();

@@ -33,6 +33,9 @@ async function simulationOf({ world }: Mutant): Promise<Simulate> {
       return (await import("./clients/simulate.ts")).simulateClients;
     case "courier":
       return (await import("./courier/simulate.ts")).simulateCourier;
+    case "jobs":
+      await import("../support/sql-modules.ts");
+      return (await import("./jobs/simulate.ts")).simulateJobs;
     case "effects":
       return (await import("./effects/simulate.ts")).simulateEffects;
     default:

@@ -5,9 +5,9 @@ export interface Mutant {
   readonly to: string;
   /**
    * Where it is found, unless by the clients of the simulator. `clients`: by the production clients against the production
-   * server; `courier`: by the deliveries to an endpoint; `effects`: between partitions.
+   * server; `courier`: by the deliveries to an endpoint; `effects`: between partitions; `jobs`: by workers of a queue.
    */
-  readonly world?: "clients" | "courier" | "effects";
+  readonly world?: "clients" | "courier" | "effects" | "jobs";
 }
 
 /** Faults of the shell and the core that the simulator must find. Each is at one place of the code as it is now. */
@@ -347,5 +347,41 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     from: "clientId: model.shownClientId(clientId), principal",
     to: "clientId, principal",
     world: "clients",
+  },
+  "[CL-1] a client takes for confirmed what it has not shown": {
+    file: "src/client/sync/replica.ts",
+    from: "        pending.differs = true;\n        return undefined;",
+    to: "        return undefined;",
+    world: "clients",
+  },
+  "[JB-2] a report is accepted whatever its fence": {
+    file: "src/models/jobs/rules.ts",
+    from: 'job?.phase !== "running" || job.fence !== fence',
+    to: 'job?.phase !== "running" || fence > state.fence',
+    world: "jobs",
+  },
+  "[JB-2] a claim has the fence of the last one": {
+    file: "src/models/jobs/moves.ts",
+    from: "const fence = ++state.fence;",
+    to: "const fence = (state.fence = Math.max(state.fence, 1));",
+    world: "jobs",
+  },
+  "[JB-1] a job does not wait for the second of two others": {
+    file: "src/models/jobs/moves.ts",
+    from: "if (--waiting.waitsFor > 0) continue;",
+    to: "waiting.waitsFor--;",
+    world: "jobs",
+  },
+  "[JB-3] a share begins each round without what it has left": {
+    file: "src/models/jobs/flows.ts",
+    from: "const next = { turn, place, deficit: deficit + rounds * weight };",
+    to: "const next = { turn, place, deficit: Math.max(first.cost, weight) };",
+    world: "jobs",
+  },
+  "[JB-2] the timer is not set again": {
+    file: "src/models/jobs/moves.ts",
+    from: "  if (fired) delete state.due;\n",
+    to: "",
+    world: "jobs",
   },
 };
