@@ -9,6 +9,7 @@ import { temporaryFolder, TestServer } from "../support/server.ts";
 const tools = {
   start: "src/tools/start.ts",
   import: "src/tools/import.ts",
+  "import-insieme": "src/tools/import-insieme.ts",
   token: "src/tools/token.ts",
   simulate: "src/tools/simulate.ts",
   "deploy:dry": "src/tools/build-worker.ts",
@@ -16,6 +17,7 @@ const tools = {
   consumers: "test/consumers/run.ts",
   bench: "test/bench/run.ts",
   compare: "test/bench/compare.ts",
+  "bench-insieme": "test/bench/insieme.ts",
 };
 
 interface Ended {

@@ -4,7 +4,7 @@ import { simulateGuests } from "./clients/simulate.ts";
 import { explain } from "./simulate.ts";
 
 /** Few, because each run is long: `npm run simulate -- --insieme --seeds 200` runs more. */
-const seeds = 25;
+const seeds = 15;
 /** Each planted bug must be found within this number of seeds. */
 const plantedSeedsMax = 60;
 const timeoutMs = 120_000;
