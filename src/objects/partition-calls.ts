@@ -100,6 +100,14 @@ export interface AuditProofCall {
   context: RequestContext;
 }
 
+/** A proof that the log of one signed head is the beginning of that of another. */
+export interface AuditConsistencyCall {
+  from: number;
+  /** Absent: the newest. */
+  size?: number | undefined;
+  context: RequestContext;
+}
+
 /** The remote methods of a partition's object. */
 export interface PartitionRpc extends PartitionRpcBefore {
   fetch(request: Request): Promise<Response>;
@@ -118,6 +126,7 @@ export interface PartitionRpc extends PartitionRpcBefore {
   readAuditHead(asked: Named<RequestContext>): Promise<HttpAnswer>;
   readAuditProofWith(asked: Named<AuditProofCall>): Promise<HttpAnswer>;
   verify(asked: Named<RequestContext>): Promise<HttpAnswer>;
+  readAuditConsistencyWith(asked: Named<AuditConsistencyCall>): Promise<HttpAnswer>;
   readUsage(asked: Named<RequestContext>): Promise<HttpAnswer>;
   ready(asked: Named<RequestContext>): Promise<HttpAnswer>;
   /** Applies changes. Returns whether it stays subscribed. */
@@ -227,6 +236,8 @@ export function partitionCalls(stub: PartitionRpc) {
     readAuditHead: (asked: RequestContext): Promise<HttpAnswer> => stub.readAuditHead(named(asked)),
 
     readAuditProof: (asked: AuditProofCall): Promise<HttpAnswer> => stub.readAuditProofWith(named(asked)),
+    readAuditConsistency: (asked: AuditConsistencyCall): Promise<HttpAnswer> =>
+      stub.readAuditConsistencyWith(named(asked)),
 
     /** Compares what derives from the log with the log, or says how far that is. */
     verify: (asked: RequestContext): Promise<HttpAnswer> => stub.verify(named(asked)),

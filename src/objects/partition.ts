@@ -26,6 +26,7 @@ import { named } from "./calls.ts";
 import type { PartitionEnv } from "./environments.ts";
 import { nameOf } from "./object-name.ts";
 import type {
+  AuditConsistencyCall,
   AuditProofCall,
   DeadLetterCall,
   DeliverCall,
@@ -196,6 +197,10 @@ export function partitionObject({ models, effects: allEffects, roles, limits, pl
 
     verify(context: RequestContext): Promise<HttpAnswer> {
       return this.#shell.verify(context);
+    }
+
+    readAuditConsistencyWith({ from, size, context }: Named<AuditConsistencyCall>): Promise<HttpAnswer> {
+      return this.#shell.readAuditConsistency(from, size, context);
     }
 
     readUsage(context: RequestContext): Promise<HttpAnswer> {

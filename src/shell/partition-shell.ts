@@ -541,6 +541,14 @@ export class PartitionShell {
     );
   }
 
+  /** Reads the proof that the log of `from` events is the beginning of that of `size` events, or of the newest signed head. */
+  readAuditConsistency(from: number, size: number | undefined, context: RequestContext): Promise<HttpAnswer> {
+    const { audit } = this.#partition;
+    return this.#answerRead(context, (now) =>
+      inOneStep(consistencyCost, () => unmetered(answerJson(audit.consistency(from, size, now)))),
+    );
+  }
+
   /** Reads how full is what has a bound. */
   readUsage(context: RequestContext): Promise<HttpAnswer> {
     return this.#answer(context, (now) => {
@@ -815,6 +823,8 @@ interface MeteredAnswer<Body extends AnswerBody = string> {
 
 /** What a signed head costs a turn, in the units of `State.work`: a row is read. */
 const headCost = 16;
+/** And a proof between two heads: at most about twice as many rows of nodes as the tree over the segments has levels. */
+const consistencyCost = 32 * headCost;
 /** And a proof: the leaves of its segment are read, and the 1,023 nodes over them computed, which takes a millisecond. */
 const proofCost = 2_048;
 /** What its reader pays for it: as for the page of the log with about the same cost. */

@@ -6,6 +6,7 @@ import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { host, portOf } from "./address.ts";
+import { localAuditKeys } from "./audit-key.ts";
 import { fail, readCommandLine } from "./command-line.ts";
 import { frontOf } from "./front.ts";
 import { watchNpm } from "./npm-parent.ts";
@@ -17,7 +18,8 @@ Environment:
   PORT       another port
   PERSIST    the folder of the data; .wrangler/state if absent
   PARTITA_*  the settings of the Worker. With PARTITA_JWT_SECRET or PARTITA_JWKS_URL it verifies tokens,
-             without them it runs in open development mode, with PARTITA_WEBHOOK_* alone.`;
+             without them it runs in open development mode, with PARTITA_WEBHOOK_* and
+             PARTITA_AUDIT_KEYS alone. Without the latter it makes a key, and keeps it with the data.`;
 /** How long the server may take until it serves. */
 const startMsMax = 60_000;
 const pollMs = 100;
@@ -92,12 +94,18 @@ async function isReady(url: string): Promise<boolean> {
   return false;
 }
 
-/** With keys in the environment tokens are verified by them; without, it is the open development mode. */
-function identityOf(environment: NodeJS.ProcessEnv): string[] {
+/**
+ * With keys in the environment tokens are verified by them; without, it is the open development mode. Without a key for
+ * audits it has one of its own, kept in `folder`.
+ */
+function identityOf(environment: NodeJS.ProcessEnv, folder: string): string[] {
   const keyed = environment["PARTITA_JWT_SECRET"] !== undefined || environment["PARTITA_JWKS_URL"] !== undefined;
   const passed = (prefix: string) =>
     Object.entries(environment).flatMap(([name, value]) => (name.startsWith(prefix) ? [`--var=${name}:${value}`] : []));
-  return keyed ? passed("PARTITA_") : ["--var=PARTITA_IDENTITY:open", ...passed("PARTITA_WEBHOOK_")];
+  const given = environment["PARTITA_AUDIT_KEYS"];
+  const audit = `--var=PARTITA_AUDIT_KEYS:${given ?? localAuditKeys(folder)}`;
+  if (!keyed) return ["--var=PARTITA_IDENTITY:open", audit, ...passed("PARTITA_WEBHOOK_")];
+  return given === undefined ? [audit, ...passed("PARTITA_")] : passed("PARTITA_");
 }
 
 /** Starts wrangler under a guard, which ends it when this process ends, however it ends. */
@@ -137,7 +145,7 @@ server = startServer(
     `--persist-to=${persist}`,
     "--var=PARTITA_PAGES:on",
     "--var=PARTITA_FRONT:on",
-    ...identityOf(process.env),
+    ...identityOf(process.env, persist),
     "--log-level=warn",
     "--show-interactive-dev-session=false",
   ],

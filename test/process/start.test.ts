@@ -97,19 +97,23 @@ async function submit(url: string): Promise<unknown> {
   return await response.json();
 }
 
-test("[LC-2] [ID-11] npm start serves, ends with all its children on SIGINT, and has its data when it starts again", async () => {
+test("[LC-2] [ID-11] [MD-9] npm start serves, ends with all its children on SIGINT, and has its data when it starts again", async () => {
   const first = await start();
   for (const path of ["livez", "readyz"]) expect((await fetch(`${first.url}/${path}`)).status).toBe(200);
   const page = await fetch(`${first.url}/`);
   expect(page.headers.get("content-type")).toContain("text/html");
   const accepted = await submit(first.url);
   expect(accepted).toMatchObject({ eventId: 1, event });
+  const keysOf = async ({ url }: Started) => await (await fetch(`${url}/v1/audit-keys`)).json();
+  const keys = await keysOf(first);
+  expect(keys).toMatchObject({ keys: [{ kid: "local", alg: "EdDSA" }] });
   await endBy("SIGINT", first);
 
   const second = await start();
   const log = await fetch(`${second.url}/v1/partitions/start/events`);
   expect(await log.json()).toMatchObject({ events: [accepted], currentEventIndex: 1 });
   expect(await submit(second.url)).toEqual(accepted);
+  expect(await keysOf(second)).toEqual(keys);
   await endBy("SIGTERM", second);
 });
 

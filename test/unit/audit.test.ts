@@ -3,8 +3,8 @@ import { CompactSign, exportJWK, generateKeyPair } from "jose";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { hexOf } from "../../src/core/hex.ts";
-import { leafHash, nodeHash, nodesEndingWith, pathOf, rootOf } from "../../src/core/audit/merkle.ts";
-import { type AuditKey, checkEntry } from "../../src/models/ledger/index.ts";
+import { consistencyOf, leafHash, nodeHash, nodesEndingWith, pathOf, rootOf } from "../../src/core/audit/merkle.ts";
+import { type AuditKey, checkEntry, checkGrowth } from "../../src/models/ledger/index.ts";
 import { sha256 } from "../../src/platform/hash.ts";
 import { type AuditedEvent, type AuditHead, leafText, segmentEvents } from "../../src/protocol/index.ts";
 
@@ -168,6 +168,36 @@ describe.each(["ES256", "EdDSA"])("a check of an entry by a head of %s", (alg) =
     expect(await checkEntry(log.entry(7 * 1_024 - 1), await sign(log.head(6)), keys)).toMatchObject({
       fault: "not_covered",
     });
+  });
+
+  it("[MD-9] proves that a log has grown, from every head to every later one, and nothing else", async () => {
+    const heads = await Promise.all(Array.from({ length: 7 }, (_, at) => sign(log.head(at + 1))));
+    const pathOfGrowth = (from: number, to: number) => consistencyOf(sha256, from, to, log.nodeOf).map(hexOf);
+    const check = (from: number, to: number, path: string[], later = heads[to - 1]!) =>
+      checkGrowth({ earlier: heads[from - 1]!, head: later, path }, keys);
+    const notGrown = { proven: false, fault: "not_grown" };
+    for (let from = 1; from <= 7; from++) {
+      for (let to = from; to <= 7; to++) {
+        const path = pathOfGrowth(from, to);
+        expect(await check(from, to, path)).toEqual({ proven: true, earlier: log.head(from), head: log.head(to) });
+        expect(await check(from, to, [...path, "0".repeat(64)])).toEqual(notGrown);
+        if (from < to) {
+          expect(await check(to, from, path)).toEqual(notGrown);
+          expect(await check(from, to, path.slice(1))).toEqual(notGrown);
+          expect(await check(from, to, path.slice(0, -1))).toEqual(notGrown);
+          for (const at of path.keys()) expect(await check(from, to, path.with(at, "f".repeat(64)))).toEqual(notGrown);
+        }
+        // A log in which something was changed, however its server proves it.
+        const changed = await sign({ ...other.head(to), logId: "one" });
+        const forged = consistencyOf(sha256, from, to, other.nodeOf).map(hexOf);
+        for (const given of [path, forged]) expect(await check(from, to, given, changed)).toEqual(notGrown);
+      }
+    }
+    expect(await check(1, 7, pathOfGrowth(1, 7), await sign(other.head()))).toMatchObject({ fault: "other_partition" });
+    const growth = { earlier: heads[0]!, head: heads[6]!, path: pathOfGrowth(1, 7) };
+    expect(await checkGrowth(growth, keys, { tenant: "acme" })).toMatchObject({ fault: "other_partition" });
+    expect(await checkGrowth(growth, [])).toMatchObject({ fault: "unknown_key" });
+    expect(await checkGrowth({ ...growth, path: ["x"] }, keys)).toEqual(notGrown);
   });
 
   it("[MD-9] says what is wrong with a head", async () => {

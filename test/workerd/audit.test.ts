@@ -1,6 +1,12 @@
 import { env, runInDurableObject, SELF } from "cloudflare:test";
 import { expect, it, vi } from "vitest";
-import { type AuditedEvent, type AuditKey, checkEntry } from "../../src/models/ledger/index.ts";
+import {
+  type AuditedEvent,
+  type AuditKey,
+  checkEntry,
+  checkGrowth,
+  type Growth,
+} from "../../src/models/ledger/index.ts";
 import { fresh } from "./wire.ts";
 
 const segment = 1_024;
@@ -55,10 +61,18 @@ it("[MD-9] a ledger seals its log by an alarm, and a reader checks its entries b
     const forged = { ...event, payload: { account: "mine", currency: "EUR" } };
     expect(await checkEntry({ event: forged, path: proof.path }, head, keys)).toMatchObject({ fault: "not_in_log" });
   }
-  for (const path of [`${segment + 1}`, `1?size=${2 * segment}`]) {
+  const growth = await ask<Growth>(`${at}/consistency?from=${segment}`);
+  expect(growth).toMatchObject({ earlier: head, head, path: [] });
+  expect(await checkGrowth(growth, keys, { partition: book })).toMatchObject({ proven: true });
+  for (const path of [
+    `${segment + 1}`,
+    `1?size=${2 * segment}`,
+    `consistency?from=${2 * segment}`,
+    `consistency?from=${segment}&size=${2 * segment}`,
+  ]) {
     expect(await ask(`${at}/${path}`)).toMatchObject({ status: 404, code: "not_found" });
   }
-  for (const path of ["0", "-1", "1.5", "x", "9".repeat(16), `1?size=x`]) {
+  for (const path of ["0", "-1", "1.5", "x", "9".repeat(16), `1?size=x`, "consistency", "consistency?from=x"]) {
     expect(await ask(`${at}/${path}`)).toMatchObject({ status: 400, code: "bad_request" });
   }
   for (const path of ["head", "1"]) {

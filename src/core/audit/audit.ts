@@ -5,7 +5,7 @@ import type { Environment } from "../environment.ts";
 import { hexOf } from "../hex.ts";
 import type { Memory } from "../memory.ts";
 import { Refusal } from "../refusal.ts";
-import { hashBytes, leafHash, nodesEndingWith, pathOf, rootOf } from "./merkle.ts";
+import { consistencyOf, hashBytes, leafHash, nodesEndingWith, pathOf, rootOf } from "./merkle.ts";
 
 /** What one step reads and hashes: about a millisecond. */
 const stepEvents = 128;
@@ -32,6 +32,15 @@ export interface AuditProof {
   /** A compact JWS. */
   readonly head: string;
   /** Hashes in hexadecimal, from the sibling of the event's leaf on. */
+  readonly path: readonly string[];
+}
+
+/** What shows that the log of an earlier head is the beginning of that of a later one: see PROTOCOL 15.6. */
+export interface ConsistencyProof {
+  /** The signed head of `from` events, and the later one. */
+  readonly earlier: string;
+  readonly head: string;
+  /** Hashes in hexadecimal, as RFC 6962, 2.1.2, orders them. */
   readonly path: readonly string[];
 }
 
@@ -114,6 +123,19 @@ export class Audit {
     const leaves = parted(ports.storage.audit.leaves(Math.floor(index / segmentEvents))!);
     const path = pathOf(ports.sha256, index, segments, leaves, this.#nodeOf).map(hexOf);
     return { eventId, head: this.#headOf(segments), path };
+  }
+
+  /**
+   * Proves that the log of `from` events is the beginning of that of `size` events; absent: of the newest head.
+   *
+   * @throws Refusal where one of these heads is not there, or the later one is the smaller.
+   */
+  consistency(from: number, size: number | undefined, now: number): ConsistencyProof {
+    const before = this.#segmentsOf(from, now);
+    const segments = size === undefined ? this.#segments(now) : this.#segmentsOf(size, now);
+    if (before > segments) throw new Refusal(noSuchHead);
+    const path = consistencyOf(this.#environment.ports.sha256, before, segments, this.#nodeOf).map(hexOf);
+    return { earlier: this.#headOf(before), head: this.#headOf(segments), path };
   }
 
   /** How many segments are sealed, one at least. */

@@ -86,6 +86,33 @@ function pathIn(hash: Hash, segment: number, from: number, count: number, nodeOf
     : [...pathIn(hash, segment, from + left, count - left, nodeOf), rangeRoot(hash, from, left, nodeOf)];
 }
 
+/**
+ * The consistency proof (RFC 6962, 2.1.2) from the tree over the first `before` segments to that over the first `segments`:
+ * it needs no leaf, because both trees end with a whole segment.
+ */
+export function consistencyOf(hash: Hash, before: number, segments: number, nodeOf: NodeOf): Uint8Array[] {
+  return consistencyIn(hash, before, 0, segments, true, nodeOf);
+}
+
+/** `known`: its reader knows the root of this part, because it is the earlier tree. */
+function consistencyIn(
+  hash: Hash,
+  before: number,
+  from: number,
+  count: number,
+  known: boolean,
+  nodeOf: NodeOf,
+): Uint8Array[] {
+  if (before === count) return known ? [] : [rangeRoot(hash, from, count, nodeOf)];
+  const left = leftOf(count);
+  return before <= left
+    ? [...consistencyIn(hash, before, from, left, known, nodeOf), rangeRoot(hash, from + left, count - left, nodeOf)]
+    : [
+        ...consistencyIn(hash, before - left, from + left, count - left, false, nodeOf),
+        rangeRoot(hash, from, left, nodeOf),
+      ];
+}
+
 function rangeRoot(hash: Hash, from: number, count: number, nodeOf: NodeOf): Uint8Array {
   const level = Math.log2(count);
   if (Number.isInteger(level)) return nodeOf(from + count - 1, level);

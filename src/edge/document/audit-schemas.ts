@@ -12,6 +12,13 @@ export const auditProof = z.object({
     }),
   ),
 });
+export const auditConsistency = z.object({
+  earlier: head,
+  head,
+  path: z
+    .array(z.string())
+    .check(z.meta({ description: "SHA-256 in lower-case hexadecimal, in the order of RFC 6962, 2.1.2." })),
+});
 export const auditKeySet = z.object({
   keys: z.array(
     z.object({

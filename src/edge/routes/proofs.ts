@@ -4,7 +4,7 @@ import { auditKeysOf } from "../../identity/audit-keys.ts";
 import { callObject } from "../../platform/call.ts";
 import { segmentEvents } from "../../protocol/index.ts";
 import { responseOf } from "../../wire/partita/answers.ts";
-import { auditKeySet, auditProof, signedHead } from "../document/audit-schemas.ts";
+import { auditConsistency, auditKeySet, auditProof, signedHead } from "../document/audit-schemas.ts";
 import { json, parameters, partitionParameters, partitionRefusals, refusals } from "../document/parts.ts";
 import { query, wholeNumber } from "../document/query.ts";
 import type { Edge, EdgeContext } from "../env.ts";
@@ -53,6 +53,35 @@ export function proofRoutes(app: Edge, { requireRead }: Guards): void {
     async (c) => {
       const context = asking(c);
       return responseOf(await callObject(c.get("partitionAccess").stub, (object) => object.readAuditHead(context)));
+    },
+  );
+
+  // Before the route of one event: no event has this name.
+  app.get(
+    "/v1/partitions/:partition/proofs/consistency",
+    describeRoute({
+      operationId: "readAuditConsistency",
+      summary: "Read the proof that the log has only grown",
+      description:
+        "The consistency proof (RFC 6962, 2.1.2) from the signed head of `from` events to the newest, or to that of `size` events: who has kept the earlier head checks with it that nothing of that log was changed. Needs `read`.",
+      tags,
+      security,
+      parameters: partitionParameters("traceparent", "clientId"),
+      responses: {
+        200: json("The proof.", auditConsistency, { earlier: head, head, path: ["0".repeat(64)] }),
+        ...partitionRefusals("not_configured", "rate_limited"),
+      },
+    }),
+    requireRead,
+    query({
+      from: wholeNumber("The events of the earlier signed head.", 1_024),
+      size: z.optional(wholeNumber("Those of the later one; absent: the newest.", 2_048)),
+    }),
+    async (c) => {
+      const asked = { ...c.req.valid("query"), context: asking(c) };
+      return responseOf(
+        await callObject(c.get("partitionAccess").stub, (object) => object.readAuditConsistency(asked)),
+      );
     },
   );
 

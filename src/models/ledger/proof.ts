@@ -87,6 +87,73 @@ export async function checkEntry(
   return root === head.root ? { proven: true, head } : { proven: false, fault: "not_in_log", head };
 }
 
+/** Two signed heads of a log, and the proof between them that the server gives (`GET …/proofs/consistency`). */
+export interface Growth {
+  /** Signed heads: compact JWS. */
+  earlier: string;
+  head: string;
+  /** Hashes in lower-case hexadecimal. */
+  path: readonly string[];
+}
+
+/** What a check of two heads has found. */
+export type GrowthResult =
+  | { proven: true; earlier: AuditHead; head: AuditHead }
+  | { proven: false; fault: ProofFault | "not_grown" };
+
+/**
+ * Checks whether the log of an earlier head is, unchanged, the beginning of that of a later one: so a reader who keeps the
+ * newest head only has kept all. `earlier` is the head that was kept, not one that comes with the proof.
+ *
+ * @param keys The public keys that may have signed them.
+ */
+export async function checkGrowth(
+  { earlier, head, path }: Growth,
+  keys: readonly AuditKey[],
+  expected: Partial<Pick<AuditHead, "tenant" | "partition" | "logId">> = {},
+): Promise<GrowthResult> {
+  const [before, after] = [await verifiedHead(earlier, keys), await verifiedHead(head, keys)];
+  if (typeof before === "string") return { proven: false, fault: before };
+  if (typeof after === "string") return { proven: false, fault: after };
+  const { tenant, partition, logId } = before;
+  const names = { tenant, partition, logId, ...expected };
+  for (const name of ["tenant", "partition", "logId"] as const) {
+    if (names[name] !== before[name] || names[name] !== after[name]) return { proven: false, fault: "other_partition" };
+  }
+  const isGrown = await connects(before, after, path);
+  return isGrown ? { proven: true, earlier: before, head: after } : { proven: false, fault: "not_grown" };
+}
+
+/** Whether a path leads from the root of one tree to that of another (RFC 9162, 2.1.4.2). */
+async function connects(before: AuditHead, after: AuditHead, given: readonly string[]): Promise<boolean> {
+  if (!given.every((hash) => /^[0-9a-f]{64}$/.test(hash)) || !(before.size >= 1 && before.size <= after.size))
+    return false;
+  if (before.size === after.size) return given.length === 0 && before.root === after.root;
+  // A tree that is whole is a node of the other one.
+  const [first, ...path] = Number.isInteger(Math.log2(before.size)) ? [before.root, ...given] : given;
+  if (first === undefined) return false;
+  let at = before.size - 1;
+  let last = after.size - 1;
+  for (; at % 2 === 1; at = half(at)) last = half(last);
+  let [earlierRoot, root] = [first, first];
+  for (const hash of path) {
+    if (last === 0) return false;
+    if (at % 2 === 1 || at === last) {
+      earlierRoot = await nodeHash(hash, earlierRoot);
+      root = await nodeHash(hash, root);
+      for (; at % 2 === 0 && at !== 0; at = half(at)) last = half(last);
+    } else root = await nodeHash(root, hash);
+    at = half(at);
+    last = half(last);
+  }
+  return last === 0 && earlierRoot === before.root && root === after.root;
+}
+
+/** Half of it, rounded down: shifts work for 32 bits only. */
+function half(value: number): number {
+  return Math.floor(value / 2);
+}
+
 async function verifiedHead(signedHead: string, keys: readonly AuditKey[]): Promise<AuditHead | ProofFault> {
   const [protectedPart = "", payloadPart = "", signaturePart = "", ...rest] = signedHead.split(".");
   try {
