@@ -67,6 +67,8 @@ export interface ReadEventsCall {
 /** The state; `at`: after this event, absent: at the head. */
 export interface ReadStateCall {
   at?: number | undefined;
+  /** Whether the answer says of which log it is. */
+  proofs?: boolean | undefined;
   context: RequestContext;
 }
 

@@ -163,8 +163,8 @@ export function partitionObject({ models, effects: allEffects, roles, limits, pl
       return this.#shell.readEvents(since, limit, context, proof);
     }
 
-    readStateWith({ at, context }: Named<ReadStateCall>): Promise<HttpAnswer<AnswerBody>> {
-      return this.#shell.readState(at, context);
+    readStateWith({ at, context, proofs }: Named<ReadStateCall>): Promise<HttpAnswer<AnswerBody>> {
+      return this.#shell.readState(at, context, proofs);
     }
 
     deliverWith({ from, effects, traceId }: Named<DeliverCall>): Promise<readonly Delivered[]> {

@@ -509,16 +509,18 @@ export class PartitionShell {
     });
   }
 
-  /** Reads the state, at the head or after an event. */
-  readState(at: number | undefined, context: RequestContext): Promise<HttpAnswer<AnswerBody>> {
+  /** Reads the state, at the head or after an event. `proofs`: with what a client needs to go on from it. */
+  readState(at: number | undefined, context: RequestContext, proofs = false): Promise<HttpAnswer<AnswerBody>> {
     const partition = this.#partition;
     const readers = this.#stateReaders;
+    const { version: modelVersion } = this.#settings.model;
     return this.#answerRead<AnswerBody>(context, function* (now) {
       const standing = partition.standing(now, at);
       const etag = stateTag(standing, at ?? standing.head);
       if ((at ?? 0) <= standing.head && isHeld(context.ifNoneMatch, etag)) return unmetered(answerUnchanged(etag));
       const read = yield* partition.stateAt(at, now);
-      const answer = readers.answer(read, etag);
+      const origin = proofs ? { serverId: standing.logId, proof: standing.proof, modelVersion } : {};
+      const answer = readers.answer({ state: read.state, eventIndex: read.eventIndex, origin }, etag);
       // One that is made while it is sent costs what is visited for it.
       const bytes = typeof answer.body === "string" ? answer.body.length : read.weight;
       return { answer, bytes: bytes + read.replayedBytes };

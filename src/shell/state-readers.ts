@@ -1,6 +1,12 @@
 import { costOfStateText, Refusal, type Turns } from "../core/index.ts";
 import { bounds, type Failure } from "../protocol/index.ts";
-import { type AnswerBody, answerState, type HttpAnswer, stateParts } from "../wire/partita/answers.ts";
+import {
+  type AnswerBody,
+  answerState,
+  type HttpAnswer,
+  type StateOrigin,
+  stateParts,
+} from "../wire/partita/answers.ts";
 import type { SinkPorts } from "./event-sink.ts";
 import { inTurn } from "./in-turn.ts";
 
@@ -36,17 +42,20 @@ export class StateReaders {
    *
    * @throws Refusal where too many are read already.
    */
-  answer({ state, eventIndex }: { state: Pieces; eventIndex: number }, etag: string): HttpAnswer<AnswerBody> {
+  answer(
+    { state, eventIndex, origin = {} }: { state: Pieces; eventIndex: number; origin?: StateOrigin },
+    etag: string,
+  ): HttpAnswer<AnswerBody> {
     const first = this.#make(state) ?? "";
-    if (state.done) return answerState({ state: first, eventIndex }, etag);
+    const parts = stateParts(eventIndex, origin);
+    if (state.done) return answerState(`${parts.head}${first}${parts.tail}`, etag);
     if (this.#reading >= bounds.stateReadersMax) {
       state.close();
       throw new Refusal(overloaded);
     }
-    const { head, tail } = stateParts(eventIndex);
     const { readable, writer } = this.#ports.openBody();
-    void this.#write(writer, head + first, state, tail);
-    return { ...answerState({ state: "", eventIndex }, etag), body: readable };
+    void this.#write(writer, parts.head + first, state, parts.tail);
+    return answerState(readable, etag);
   }
 
   /** The next piece, in the first turn that has time for it. */

@@ -1,12 +1,14 @@
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { Subscription } from "../../src/core/index.ts";
+import { single, Subscription } from "../../src/core/index.ts";
+import { insieme } from "../../src/models/insieme/index.ts";
 import { weightOf } from "../../src/core/delivery/page.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { isHeld, pageTag, stateTag } from "../../src/wire/partita/etags.ts";
 import { type Message, type TestConnection, TestPartition } from "../support/partition.ts";
 import { temporaryFolder } from "../support/server.ts";
+import { TestShell } from "../support/shell.ts";
 
 const set = (value: number | string) => ({ target: "n", value });
 const incarnation = (count: number) => count.toString(16).padStart(16, "0");
@@ -191,5 +193,25 @@ describe("a log that was restored from a copy, and has grown past a client's cur
     const [page] = room.client("a", { proofs: true }).send("sync", { limit: 1 });
     expect(page.payload.snapshot.eventIndex).toBeGreaterThan(0);
     expect(page.payload.proof).toBe(incarnation(1));
+  });
+
+  it("[WP-11] [OB-5] [CL-10] a state over HTTP says of which log it is, to who asks, so that a client goes on from it", async () => {
+    const room = new TestShell();
+    const context = { traceId: "a".repeat(32) };
+    const read = async (at: number | undefined, proofs: boolean) =>
+      JSON.parse((await room.shell.readState(at, context, proofs)).body as string);
+    expect(await read(undefined, true)).toEqual({ state: {}, eventIndex: 0, modelVersion: insieme.version });
+    const author = { principal: "user:a", permissions: "all" } as const;
+    for (const [draftId, value] of [
+      ["d1", 1],
+      ["d2", 2],
+    ] as const) {
+      const event = { type: "set", payload: set(value) };
+      await room.submit(author, single({ draftId, event, expectedEventId: undefined }));
+    }
+    const common = { serverId: expect.stringMatching(/^log-/), modelVersion: insieme.version };
+    expect(await read(undefined, true)).toEqual({ state: { n: 2 }, eventIndex: 2, ...common, proof: incarnation(1) });
+    expect(await read(1, true)).toEqual({ state: { n: 1 }, eventIndex: 1, ...common, proof: incarnation(1) });
+    expect(await read(1, false)).toEqual({ state: { n: 1 }, eventIndex: 1 });
   });
 });

@@ -38,7 +38,7 @@ export const proofParameter = z.optional(
 export const proofsParameter = z.optional(
   z
     .literal("true", { error: "Not true." })
-    .check(z.meta({ description: "The answer has the proof of the last event that it brings." })),
+    .check(z.meta({ description: "The answer has the proof of the last event that it brings, or whose state it is." })),
 );
 
 /** Whether events have their authors. */

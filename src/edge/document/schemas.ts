@@ -116,6 +116,11 @@ export const stateRead = z
   .object({
     state: z.unknown().check(z.meta({ description: "The schema depends on the partition's model." })),
     eventIndex: count.check(z.meta({ description: "The state is the one after this event." })),
+    serverId: z.optional(id.check(z.meta({ description: "Of which log, if the request asked for proofs." }))),
+    proof: z.optional(id.check(z.meta({ description: "Of this event, if the request asked for proofs." }))),
+    modelVersion: z.optional(
+      version.check(z.meta({ description: "What folded it, if the request asked for proofs." })),
+    ),
   })
   .check(z.meta({ ref: "State" }));
 

@@ -3,7 +3,7 @@ import * as z from "zod/mini";
 import { bounds } from "../../protocol/index.ts";
 import { callObject } from "../../platform/call.ts";
 import { headers, json, partitionParameters, partitionRefusals } from "../document/parts.ts";
-import { query, wholeNumber } from "../document/query.ts";
+import { proofsParameter, query, wholeNumber } from "../document/query.ts";
 import { stateRead } from "../document/schemas.ts";
 import type { Edge } from "../env.ts";
 import { authorOf } from "../identity.ts";
@@ -38,15 +38,19 @@ export function stateRoutes(app: Edge, { requireRead }: Guards): void {
       },
     }),
     requireRead,
-    query({ at: z.optional(wholeNumber("The state after this event; absent means the head.", 7)) }),
+    query({
+      at: z.optional(wholeNumber("The state after this event; absent means the head.", 7)),
+      proofs: proofsParameter,
+    }),
     async (c) => {
-      const { at } = c.req.valid("query");
+      const { at, proofs } = c.req.valid("query");
       const context = {
         traceId: c.get("traceId"),
         ifNoneMatch: c.req.header("if-none-match"),
         reader: orRefuse(authorOf(c.get("partitionAccess").identity, c.req.raw)).author,
       };
-      const answer = await callObject(c.get("partitionAccess").stub, (object) => object.readState({ at, context }));
+      const asked = { at, context, proofs: proofs === "true" };
+      const answer = await callObject(c.get("partitionAccess").stub, (object) => object.readState(asked));
       if (c.req.method !== "HEAD" || typeof answer.body === "string") return responseOf(answer);
       // A body that is never read would keep what it is made of until its writer gives up.
       await answer.body.cancel();

@@ -78,14 +78,22 @@ export function answerEvents(
   return { status: 200, headers: { ...json, ...kept(etag) }, body };
 }
 
-export function answerState({ state, eventIndex }: { state: string; eventIndex: number }, etag: string): HttpAnswer {
-  const { head, tail } = stateParts(eventIndex);
-  return { status: 200, headers: { ...json, ...kept(etag) }, body: `${head}${state}${tail}` };
+/** `body`: with the parts that `stateParts` says. */
+export function answerState<Body extends AnswerBody>(body: Body, etag: string): HttpAnswer<Body> {
+  return { status: 200, headers: { ...json, ...kept(etag) }, body };
+}
+
+/** Of which log a state is, and what folded it; each only where it was asked for and there is one. */
+export interface StateOrigin {
+  readonly serverId?: string | undefined;
+  /** Of its event. */
+  readonly proof?: string | undefined;
+  readonly modelVersion?: number | undefined;
 }
 
 /** What comes before and after the text of a state. */
-export function stateParts(eventIndex: number): { head: string; tail: string } {
-  return { head: '{"state":', tail: `,"eventIndex":${eventIndex}}` };
+export function stateParts(eventIndex: number, origin: StateOrigin): { head: string; tail: string } {
+  return { head: '{"state":', tail: `,${JSON.stringify({ eventIndex, ...origin }).slice(1)}` };
 }
 
 /** The answer to a request for how full a partition is. */
