@@ -20,11 +20,11 @@ interface Bar {
 
 /** Who has worked on what, and when: a row for each worker by the beginning of its name, as the queue has seen it. */
 export class Gantt {
-  readonly #svg: SVGSVGElement;
+  readonly #svg = shape("svg", { viewBox: `0 0 ${width} ${height}` });
   readonly #bars = new Map<string, Bar>();
 
-  constructor(svg: SVGSVGElement) {
-    this.#svg = svg;
+  constructor(within: HTMLElement) {
+    within.append(this.#svg);
   }
 
   follow({ jobs, workers }: Jobs, now: number): void {
@@ -78,7 +78,10 @@ export class Gantt {
   }
 }
 
-function shape(tag: "rect" | "text" | "title", attributes: Readonly<Record<string, string | number>>): SVGElement {
+function shape(
+  tag: "svg" | "rect" | "text" | "title",
+  attributes: Readonly<Record<string, string | number>>,
+): SVGElement {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
   return element;

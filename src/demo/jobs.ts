@@ -24,7 +24,7 @@ const policies = {
 } as const;
 
 const boss = paneClient(jobs, partition, `boss-${crypto.randomUUID().slice(0, 8)}`);
-const gantt = new Gantt(part(document, "picture") as unknown as SVGSVGElement);
+const gantt = new Gantt(part(document, "picture"));
 /** What was said of when a job begins, and when it was said, in milliseconds since 1970. */
 const estimates = new Map<string, number>();
 const errors: number[] = [];
