@@ -522,10 +522,14 @@ describe.runIf(browserPresent)("the demo", () => {
       expect(x + width).toBeLessThanOrEqual(390);
       expect(y + height).toBeLessThanOrEqual(844);
     }
-    const tops = await page
-      .locator('[data-pane="Left"] [role=toolbar] button')
-      .evaluateAll((buttons) => buttons.map((button) => button.getBoundingClientRect().top));
-    expect(new Set(tops).size).toBe(1);
+    for (const width of [390, 1280]) {
+      await page.setViewportSize({ width, height: 844 });
+      const tops = await page
+        .locator('[data-pane="Left"] [role=toolbar] button')
+        .evaluateAll((buttons) => buttons.map((button) => button.getBoundingClientRect().top));
+      expect(new Set(tops).size).toBe(1);
+    }
+    await page.setViewportSize({ width: 390, height: 844 });
     expect(await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")).toBeLessThanOrEqual(0);
     expect(complaints).toEqual([]);
   });

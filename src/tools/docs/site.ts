@@ -132,7 +132,7 @@ function contentsHtml(
         `<li><a href="${addressOf(page)}"${page === current ? ' aria-current="page"' : ""}>${escaped(titleOf(page))}</a></li>`,
     );
     // Long lists are closed where the page is not one of them.
-    const open = pages.includes(current) || pages.length < 15 ? " open" : "";
+    const open = pages.includes(current) || pages.length < 25 ? " open" : "";
     return `<details${open}><summary>${group}</summary><ul>${items.join("")}</ul></details>`;
   });
   return `    <div class="search" role="search">
