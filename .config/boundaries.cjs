@@ -73,6 +73,7 @@ module.exports = {
     packages("worker", "^$"),
     only("demo", "worker", "client", "model", "models", "protocol"),
     only("testing", "client", "shell", "core", "wire", "model", "storage", "platform", "protocol"),
+    only("cli", "testing", "identity", "model", "platform", "protocol"),
     only("models", "model", "protocol"),
     only("model", "protocol"),
     only("storage", "platform"),
@@ -91,6 +92,7 @@ module.exports = {
     packages("wire", "^$"),
     packages("tenant", "^$"),
     packages("testing", "^node_modules/(fast-check|zod)/|^(node:)?timers$"),
+    packages("cli", "^node_modules/(citty|esbuild|jose)/|^(node:)?(child_process|crypto|fs|module|path|url|util)$"),
     packages("courier", "^node_modules/standardwebhooks/"),
     {
       name: "core-sees-the-storage-port-only",

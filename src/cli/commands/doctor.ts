@@ -1,0 +1,148 @@
+import { defineCommand } from "citty";
+import { rulesOf } from "../../identity/settings.ts";
+import { type Configuration, readConfiguration } from "../configuration.ts";
+import { devVariables } from "../dev-variables.ts";
+import { Mistake } from "../mistake.ts";
+import { packageFolder, projectIn } from "../project.ts";
+
+/** What is found. `error`: it does not work; `warning`: production would refuse it, or costs more than it has to. */
+interface Finding {
+  level: "ok" | "warning" | "error";
+  text: string;
+}
+
+/** Each binding with its class, and what is not there without it; undefined: nothing works. */
+const bindings: readonly (readonly [string, string, string | undefined])[] = [
+  ["PARTITIONS", "PartitionObject", undefined],
+  ["TENANTS", "TenantObject", undefined],
+  ["COURIERS", "CourierObject", "webhooks wait"],
+  ["METRICS", "MetricsObject", "there are no metrics"],
+];
+/** From this compatibility date on nodejs_compat is the default. */
+const compatSince = "2026-08-04";
+/** How long a server may take to answer. */
+const answerMsMax = 10_000;
+
+export const doctor = defineCommand({
+  meta: {
+    name: "doctor",
+    description: "Says what is missing in the configuration of this folder, and what production would refuse",
+  },
+  args: { url: { type: "string", description: "Also asks the server at this address whether it is ready" } },
+  async run({ args }) {
+    const project = projectIn(".");
+    const configuration = await readConfiguration(project);
+    const findings = [
+      ...configurationFindings(configuration),
+      ...packageFindings(project.folder),
+      ...identityFindings(configuration.vars ?? {}, devVariables(project.folder)),
+      ...(args.url === undefined ? [] : await serverFindings(args.url)),
+    ];
+    const marks = { ok: "ok     ", warning: "warning", error: "ERROR  " };
+    for (const { level, text } of findings) console.log(`${marks[level]}  ${text}`);
+    const errors = findings.filter(({ level }) => level === "error").length;
+    if (errors > 0) throw new Mistake(errors === 1 ? "1 thing does not work." : `${errors} things do not work.`);
+  },
+});
+
+/** What is wrong with the configuration. */
+export function configurationFindings(config: Configuration): Finding[] {
+  const findings: Finding[] = [];
+  const flags = config.compatibility_flags ?? [];
+  const sqlite = new Set(config.migrations?.flatMap(({ new_sqlite_classes: classes = [] }) => classes));
+  for (const [binding, className, without] of bindings) {
+    const bound = config.durable_objects?.bindings?.find(({ name }) => name === binding);
+    const missing = without === undefined ? "nothing works without it" : `${without} without it`;
+    if (!bound) {
+      findings.push({
+        level: without === undefined ? "error" : "warning",
+        text: `the binding ${binding} of the class ${className} is missing: ${missing}`,
+      });
+    } else if (bound.script_name === undefined && !sqlite.has(bound.class_name ?? "")) {
+      findings.push({
+        level: "error",
+        text: `${bound.class_name ?? className} is in no new_sqlite_classes of [[migrations]]: it would not be created`,
+      });
+    } else findings.push({ level: "ok", text: `${binding} is bound to ${bound.class_name ?? className}` });
+  }
+  if (!flags.includes("nodejs_compat") && (config.compatibility_date ?? compatSince) < compatSince)
+    findings.push({ level: "error", text: 'compatibility_flags needs "nodejs_compat"' });
+  if (!flags.includes("no_web_socket_compression"))
+    findings.push({
+      level: "warning",
+      text: 'compatibility_flags has no "no_web_socket_compression": a small frame could become a large one before it is known who sent it',
+    });
+  if (!flags.includes("global_fetch_strictly_public"))
+    findings.push({
+      level: "warning",
+      text: 'compatibility_flags has no "global_fetch_strictly_public": webhooks could reach origins of your own zone',
+    });
+  if (config.observability?.logs?.invocation_logs !== false)
+    findings.push({
+      level: "warning",
+      text: "observability.logs.invocation_logs is not false: each message of a socket would be a log line, with headers in it",
+    });
+  return findings;
+}
+
+/** What is wrong with the settings of a deployment, and of this machine. */
+export function identityFindings(
+  vars: Readonly<Record<string, unknown>>,
+  local: Readonly<Record<string, string>>,
+): Finding[] {
+  if (vars["PARTITA_IDENTITY"] === "open")
+    return [
+      {
+        level: "error",
+        text: "[vars] has PARTITA_IDENTITY = open: a deployment would answer nobody. Put it into .dev.vars",
+      },
+    ];
+  const settings = Object.fromEntries(
+    Object.entries(vars).flatMap(([name, value]) => (typeof value === "string" ? [[name, value]] : [])),
+  );
+  // The secret is not in the configuration; whether the deployment has it shows at its address.
+  const rules = rulesOf({ PARTITA_JWT_SECRET: "0".repeat(32), ...local, ...settings });
+  const deployed: Finding =
+    typeof rules === "string"
+      ? { level: "warning", text: `a deployment would refuse each request: ${rules}` }
+      : {
+          level: "ok",
+          text: "the settings of tokens are complete; set the secret by: npx wrangler secret put PARTITA_JWT_SECRET",
+        };
+  return [deployed];
+}
+
+function packageFindings(folder: string): Finding[] {
+  try {
+    packageFolder(folder, "zod");
+    return [];
+  } catch {
+    return [{ level: "error", text: "zod is not installed: npm install zod" }];
+  }
+}
+
+/** Whether a server is ready. */
+async function serverFindings(url: string): Promise<Finding[]> {
+  if (!URL.canParse(url)) throw new Mistake(`"${url}" is not a URL, as https://example.com`, 2);
+  return await Promise.all(
+    ["/livez", "/readyz"].map(async (path): Promise<Finding> => {
+      const at = new URL(path, url).href;
+      try {
+        const response = await fetch(at, { signal: AbortSignal.timeout(answerMsMax) });
+        const text = await response.text();
+        if (response.ok) return { level: "ok", text: `${at} answers ${response.status}` };
+        return { level: "error", text: `${at} answers ${response.status}: ${detailOf(text)}` };
+      } catch (error) {
+        return { level: "error", text: `${at} cannot be reached: ${(error as Error).message}` };
+      }
+    }),
+  );
+}
+
+function detailOf(text: string): string {
+  try {
+    return String((JSON.parse(text) as { detail?: string }).detail ?? text);
+  } catch {
+    return text.slice(0, 200);
+  }
+}

@@ -1,0 +1,59 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { defineCommand } from "citty";
+import { Mistake } from "../mistake.ts";
+import { starterDependencies } from "../starter-dependencies.ts";
+
+const templateFolder = fileURLToPath(new URL("../../../templates/starter", import.meta.url));
+/** Files that have another name in the template: npm would leave them out of a package. */
+const renamed: Readonly<Record<string, string>> = { gitignore: ".gitignore", "dev.vars.example": ".dev.vars.example" };
+const secretBytes = 32;
+const projectName = /^[a-z0-9][a-z0-9-]{0,62}$/;
+
+export const init = defineCommand({
+  meta: { name: "init", description: "Makes a project: a Worker, a model with tests, a page, tokens" },
+  args: {
+    folder: { type: "positional", description: "The new folder", required: true },
+    package: { type: "string", description: "What to install as partita: a version, or the path of a packed package" },
+  },
+  run({ args }) {
+    const folder = resolve(args.folder);
+    const name = basename(folder);
+    if (!projectName.test(name))
+      throw new Mistake(`"${name}" cannot name a Worker: use 1 to 63 of a–z 0–9 -, the first a letter or digit.`, 2);
+    if (existsSync(folder) && readdirSync(folder).length > 0) throw new Mistake(`${folder} is not empty.`);
+    for (const path of readdirSync(templateFolder, { recursive: true, encoding: "utf8" })) {
+      const from = join(templateFolder, path);
+      const to = join(folder, dirname(path), renamed[basename(path)] ?? basename(path));
+      if (
+        readdirSync(dirname(from), { withFileTypes: true })
+          .find((entry) => entry.name === basename(path))!
+          .isDirectory()
+      )
+        continue;
+      mkdirSync(dirname(to), { recursive: true });
+      writeFileSync(to, readFileSync(from, "utf8").replaceAll("my-app", name));
+    }
+    writeManifest(join(folder, "package.json"), args.package);
+    writeFileSync(
+      join(folder, ".dev.vars"),
+      `PARTITA_JWT_SECRET="${randomBytes(secretBytes).toString("base64url")}"\n`,
+    );
+    const at = relative(process.cwd(), folder);
+    console.log(
+      `Made ${folder}. Next:\n\n  ${at === "" ? "" : `cd ${at}\n  `}npm install\n  npm start\n\nand in another terminal: npm test`,
+    );
+  },
+});
+
+/** Adds the dependencies to the package.json of a new project. */
+function writeManifest(path: string, given: string | undefined): void {
+  const { partita, dependencies, devDependencies } = starterDependencies();
+  const isPath = given !== undefined && /[\\/]|\.tgz$/.test(given);
+  const version = isPath ? `file:${resolve(given)}` : (given ?? partita);
+  const manifest = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
+  const all = { ...manifest, dependencies: { ...dependencies, partita: version }, devDependencies };
+  writeFileSync(path, `${JSON.stringify(all, undefined, 2)}\n`);
+}

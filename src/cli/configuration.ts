@@ -1,0 +1,26 @@
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Project } from "./project.ts";
+
+/** The part of wrangler's configuration that is looked at. */
+export interface Configuration {
+  name?: string;
+  compatibility_date?: string;
+  compatibility_flags?: readonly string[];
+  assets?: { directory?: string; binding?: string; run_worker_first?: boolean | readonly string[] };
+  durable_objects?: { bindings?: readonly { name: string; class_name: string; script_name?: string }[] };
+  migrations?: readonly { new_sqlite_classes?: readonly string[] }[];
+  vars?: Readonly<Record<string, unknown>>;
+  queues?: { producers?: readonly unknown[]; consumers?: readonly unknown[] };
+  observability?: { logs?: { invocation_logs?: boolean } };
+}
+
+/** The configuration of a project, as its own wrangler reads it. */
+export async function readConfiguration({ folder, config }: Project): Promise<Configuration> {
+  const path = createRequire(join(folder, "package.json")).resolve("wrangler");
+  const { unstable_readConfig: read } = (await import(pathToFileURL(path).href)) as {
+    unstable_readConfig(given: { config: string }, options?: { hideWarnings?: boolean }): Configuration;
+  };
+  return read({ config }, { hideWarnings: true });
+}

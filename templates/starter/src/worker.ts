@@ -1,0 +1,36 @@
+import { Hono } from "hono";
+import { SignJWT } from "jose";
+import { type AuthorityEnv, createAuthority } from "partita";
+import { tasks } from "./model.ts";
+
+const authority = createAuthority({
+  models: { "list-*": tasks },
+  roles: { member: ["read", "submit:*"] },
+});
+
+const app = new Hono<{ Bindings: AuthorityEnv }>();
+
+/**
+ * Signs a token for a name that the page says. Replace it by your own sign-in: who may call this, is whoever it says to be.
+ */
+app.post("/api/token", async (c) => {
+  const { name } = await c.req.json<{ name: string }>();
+  if (!/^[\w-]{1,40}$/.test(name)) return c.text("a name has 1 to 40 letters, digits, _ and -", 400);
+  const { PARTITA_JWT_SECRET = "", PARTITA_JWT_ISSUER = "", PARTITA_JWT_AUDIENCE = "" } = c.env;
+  const token = await new SignJWT({ partitions: ["list-*"], roles: ["member"] })
+    .setProtectedHeader({ alg: "HS256" })
+    .setSubject(name)
+    .setIssuer(PARTITA_JWT_ISSUER)
+    .setAudience(PARTITA_JWT_AUDIENCE)
+    .setJti(crypto.randomUUID())
+    .setIssuedAt()
+    .setExpirationTime("1h")
+    .sign(new TextEncoder().encode(PARTITA_JWT_SECRET));
+  return c.text(token);
+});
+
+// Everything else belongs to Partita: /v1, /problems, /livez, /readyz and /openapi.json.
+app.all("*", (c) => authority.worker.fetch(c.req.raw, c.env, c.executionCtx));
+
+export const { PartitionObject, TenantObject, CourierObject, MetricsObject } = authority;
+export default app;

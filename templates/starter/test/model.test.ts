@@ -1,0 +1,27 @@
+import { simulate, testPartition } from "partita/testing";
+import { expect, it } from "vitest";
+import { tasks } from "../src/model.ts";
+
+it("finds nothing wrong in random runs, with networks that are cut and processes that are killed", async () => {
+  const { accepted } = await simulate(tasks, { seeds: 50 });
+  expect(Object.keys(accepted).toSorted()).toEqual(["add", "check", "remove"]);
+});
+
+it("keeps what is checked offline, and tells who comes too late", async () => {
+  const list = testPartition(tasks);
+  const ada = await list.connect("ada");
+  const bob = await list.connect("bob");
+  await ada.client.submit("add", { id: "t-1", text: "Buy bread" });
+  await list.settle();
+  expect(bob.client.state.tasks["t-1"]).toEqual({ text: "Buy bread", done: false, by: "ada" });
+
+  bob.cut();
+  const late = bob.client.submit("check", { id: "t-1", done: true });
+  expect(bob.client.state.tasks["t-1"]!.done).toBe(true);
+  await ada.client.submit("remove", { id: "t-1" });
+  bob.restore();
+
+  expect(await late).toMatchObject({ status: "rejected", problem: { errors: [{ code: "MISSING" }] } });
+  await list.settle();
+  expect(bob.client.state).toEqual({ tasks: {} });
+});

@@ -1,0 +1,108 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { runCommand } from "citty";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { configurationFindings, identityFindings } from "../../src/cli/commands/doctor.ts";
+import { init } from "../../src/cli/commands/init.ts";
+import { Mistake } from "../../src/cli/mistake.ts";
+import { projectIn } from "../../src/cli/project.ts";
+import { buildStandalone } from "../../src/cli/standalone/build.ts";
+import { projectFolder } from "../../src/tools/wrangler.ts";
+
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "partita-cli-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+const complete = {
+  compatibility_flags: ["nodejs_compat", "no_web_socket_compression", "global_fetch_strictly_public"],
+  durable_objects: {
+    bindings: ["Partition", "Tenant", "Courier", "Metrics"].map((name) => ({
+      name: name === "Metrics" ? "METRICS" : `${name.toUpperCase()}S`,
+      class_name: `${name}Object`,
+    })),
+  },
+  migrations: [{ new_sqlite_classes: ["PartitionObject", "TenantObject", "CourierObject", "MetricsObject"] }],
+  observability: { logs: { invocation_logs: false } },
+};
+
+describe("partita doctor", () => {
+  it("[EC-4] is content with a configuration that is complete", () => {
+    expect(configurationFindings(complete).filter(({ level }) => level !== "ok")).toEqual([]);
+  });
+
+  it("[EC-4] says what is missing, and what production would refuse", () => {
+    const levels = configurationFindings({
+      durable_objects: { bindings: [{ name: "PARTITIONS", class_name: "PartitionObject" }] },
+    }).map(({ level, text }) => `${level}: ${text}`);
+    expect(levels).toEqual([
+      expect.stringMatching(/^error: PartitionObject is in no new_sqlite_classes/),
+      expect.stringMatching(/^error: the binding TENANTS of the class TenantObject is missing: nothing works/),
+      expect.stringMatching(/^warning: the binding COURIERS of the class CourierObject is missing: webhooks wait/),
+      expect.stringMatching(/^warning: the binding METRICS/),
+      expect.stringMatching(/^warning: compatibility_flags has no "no_web_socket_compression"/),
+      expect.stringMatching(/^warning: compatibility_flags has no "global_fetch_strictly_public"/),
+      expect.stringMatching(/^warning: observability.logs.invocation_logs/),
+    ]);
+    // Since 2026-08-04 it is always on.
+    const older = configurationFindings({ ...complete, compatibility_date: "2026-01-01", compatibility_flags: [] });
+    expect(older.map(({ text }) => text)).toContain('compatibility_flags needs "nodejs_compat"');
+  });
+
+  it("[EC-4] says which settings of tokens are missing", () => {
+    expect(identityFindings({ PARTITA_IDENTITY: "open" }, {})).toMatchObject([{ level: "error" }]);
+    expect(identityFindings({ PARTITA_JWT_ISSUER: "me" }, {})).toMatchObject([
+      { level: "warning", text: expect.stringContaining("PARTITA_JWT_AUDIENCE") },
+    ]);
+    const both = { PARTITA_JWT_ISSUER: "me", PARTITA_JWT_AUDIENCE: "me" };
+    expect(identityFindings(both, {})).toMatchObject([{ level: "ok" }]);
+  });
+});
+
+describe("partita init", () => {
+  const make = (...rawArgs: string[]) => runCommand(init, { rawArgs });
+
+  it("[EC-4] [EC-5] makes a project with the name of its folder, and a secret of its own", async () => {
+    const folder = temporaryFolder();
+    const [one, other] = [join(folder, "my-list"), join(folder, "another")];
+    await make(one);
+    await make(other, "--package", "./partita.tgz");
+    expect(readdirSync(one).toSorted()).toEqual(
+      [".dev.vars", ".dev.vars.example", ".gitignore", "README.md", "package.json", "public", "src", "test"].concat(
+        "tsconfig.json",
+        "wrangler.toml",
+      ),
+    );
+    const manifest = JSON.parse(readFileSync(join(one, "package.json"), "utf8"));
+    expect(manifest).toMatchObject({ name: "my-list", dependencies: { partita: expect.stringMatching(/^\^\d/) } });
+    for (const range of Object.values({ ...manifest.dependencies, ...manifest.devDependencies }))
+      expect(range).toMatch(/^\^\d+\.\d+\.\d+/);
+    expect(readFileSync(join(one, "wrangler.toml"), "utf8")).toContain('name = "my-list"');
+    const secrets = [one, other].map((at) => readFileSync(join(at, ".dev.vars"), "utf8"));
+    expect(secrets[0]).toMatch(/^PARTITA_JWT_SECRET="[\w-]{43}"\n$/);
+    expect(secrets[0]).not.toBe(secrets[1]);
+    const { dependencies } = JSON.parse(readFileSync(join(other, "package.json"), "utf8"));
+    expect(dependencies.partita).toMatch(/^file:\/.*partita\.tgz$/);
+  });
+
+  it("[EC-4] overwrites nothing", async () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, "mine.txt"), "");
+    await expect(make(folder)).rejects.toThrow(Mistake);
+    await expect(make(join(folder, "No Name"))).rejects.toThrow(/cannot name a Worker/);
+    expect(readdirSync(folder)).toEqual(["mine.txt"]);
+  });
+});
+
+describe("partita build --standalone", () => {
+  it("[EC-4] [EC-10] removes nothing that no earlier build has written", async () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, "mine.txt"), "");
+    await expect(buildStandalone(projectIn(projectFolder), folder)).rejects.toThrow(
+      /is not empty, and no earlier build/,
+    );
+    expect(readdirSync(folder)).toEqual(["mine.txt"]);
+  });
+});
