@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Project } from "./project.ts";
+import { isProject, type Project, projectIn } from "./project.ts";
 
 /** The part of wrangler's configuration that is looked at. */
 export interface Configuration {
@@ -23,4 +23,13 @@ export async function readConfiguration({ folder, config }: Project): Promise<Co
     unstable_readConfig(given: { config: string }, options?: { hideWarnings?: boolean }): Configuration;
   };
   return read({ config }, { hideWarnings: true });
+}
+
+/** The texts among the variables of the configuration in a folder; none where it has no configuration. */
+export async function variablesOf(folder: string): Promise<Record<string, string>> {
+  if (!isProject(folder)) return {};
+  const { vars = {} } = await readConfiguration(projectIn(folder));
+  return Object.fromEntries(
+    Object.entries(vars).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
+  );
 }

@@ -23,6 +23,11 @@ export const quietWrangler: NodeJS.ProcessEnv = {
   X_LOCAL_OBSERVABILITY: "false",
 };
 
+/** Whether a folder has a configuration for wrangler. */
+export function isProject(folder: string): boolean {
+  return configNames.some((name) => existsSync(join(folder, name)));
+}
+
 /** The project in `folder`. @throws Mistake where there is none, or it has no wrangler. */
 export function projectIn(folder: string): Project {
   const at = resolve(folder);

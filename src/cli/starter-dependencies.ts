@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 
 /** What a starter depends on, besides partita. The versions are those that partita itself is tested with. */
-const names = ["hono", "jose", "react", "react-dom", "zod"];
-const developmentNames = [
+export const starterNames: readonly string[] = ["hono", "jose", "react", "react-dom", "zod"];
+export const starterToolNames: readonly string[] = [
   "@cloudflare/workers-types",
   "@types/react",
   "@types/react-dom",
@@ -27,7 +27,7 @@ export function starterDependencies() {
   const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as Manifest;
   const known = { ...manifest.testedWith, ...manifest.devDependencies, ...manifest.dependencies };
   const of = (wanted: readonly string[]) => Object.fromEntries(wanted.map((name) => [name, rangeOf(known[name])]));
-  return { partita: `^${manifest.version}`, dependencies: of(names), devDependencies: of(developmentNames) };
+  return { partita: `^${manifest.version}`, dependencies: of(starterNames), devDependencies: of(starterToolNames) };
 }
 
 /** What the manifest has is one version, or a range. */

@@ -1,6 +1,6 @@
 // `npm run package`: builds the package that applications install, see `usage`.
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "tsdown";
@@ -29,6 +29,9 @@ export async function buildPackage(folder: string): Promise<string> {
   writeFileSync(join(target, "THIRD-PARTY.md"), thirdPartyNotices());
   writeFileSync(join(target, "README.md"), withoutLinks(readFileSync(join(projectFolder, "README.md"), "utf8")));
   copyFileSync(join(projectFolder, "LICENSE"), join(target, "LICENSE"));
+  // What `partita init` and `partita build` copy.
+  cpSync(join(projectFolder, "templates"), join(target, "templates"), { recursive: true });
+  writeCreator(join(folder, "create-partita"), source);
 
   mkdirSync(folder, { recursive: true });
   const npm = ["pack", target, "--pack-destination", folder, "--json", "--ignore-scripts"];
@@ -38,6 +41,27 @@ export async function buildPackage(folder: string): Promise<string> {
   const mistakes = await mistakesIn(readFileSync(path), manifest);
   if (mistakes.length > 0) throw new Error(`the package has mistakes\n${mistakes.join("\n")}`);
   return path;
+}
+
+/** The package create-partita: `npm create partita my-app` is `partita init my-app`. */
+function writeCreator(folder: string, { version, license, engines }: ReturnType<typeof readSource>): void {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const manifest = {
+    name: "create-partita",
+    version,
+    description: "Makes a project with Partita",
+    license,
+    type: "module",
+    bin: { "create-partita": "./create.js" },
+    files: ["create.js"],
+    dependencies: { partita: version },
+    engines,
+  };
+  writeFileSync(join(folder, "package.json"), `${JSON.stringify(manifest, undefined, 2)}\n`);
+  const script = `#!/usr/bin/env node\nprocess.argv.splice(2, 0, "init");\nawait import("partita/cli");\n`;
+  writeFileSync(join(folder, "create.js"), script);
+  copyFileSync(join(projectFolder, "LICENSE"), join(folder, "LICENSE"));
 }
 
 /**

@@ -1,13 +1,19 @@
-import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { buildPackage } from "../../src/tools/build-package.ts";
 import { server } from "../consumers/consumers.ts";
-import { install, runTest, type Server, startServer } from "../consumers/harness.ts";
+import { type Installed, install, runTest, type Server, startServer } from "../consumers/harness.ts";
+import { projectFolder, wranglerEnvironment } from "../../src/tools/wrangler.ts";
+import { freePort } from "../support/processes.ts";
 import { temporaryFolder } from "../support/server.ts";
 
 const work = temporaryFolder("partita-package-");
+/** Ends what it has started when its standard input ends. */
+const guard = join(projectFolder, "src", "tools", "guard.ts");
 let tarball: string;
 let running: Server | undefined;
 
@@ -36,6 +42,7 @@ const modules = (): string[] =>
 
 it("[EC-1] the package imposes nothing: no scripts, no Node, no tools, nothing undeclared", () => {
   expect(Object.keys(manifest()).toSorted()).toEqual([
+    "bin",
     "dependencies",
     "description",
     "engines",
@@ -46,6 +53,7 @@ it("[EC-1] the package imposes nothing: no scripts, no Node, no tools, nothing u
     "peerDependencies",
     "peerDependenciesMeta",
     "sideEffects",
+    "testedWith",
     "type",
     "version",
   ]);
@@ -88,6 +96,57 @@ it("[EC-1] [EC-2] a Worker of one's own, without an alias or a rule for SQL, is 
   const bundle = readFileSync(join(worker.folder, "out", "worker.js"));
   expect(gzipSync(bundle).length).toBeLessThanOrEqual(workerBytesMax);
   running = await startServer(worker);
+});
+
+it("[EC-4] [EC-5] a project of partita init passes its tests, and serves with tokens", async () => {
+  const folder = join(work, "my-list");
+  // The tools of the repository, and the package: what an installation would have.
+  const modules = join(work, "node_modules");
+  mkdirSync(modules);
+  for (const name of readdirSync(join(projectFolder, "node_modules"))) {
+    if (name !== "partita") symlinkSync(join(projectFolder, "node_modules", name), join(modules, name));
+  }
+  execFileSync("tar", ["xzf", tarball, "-C", modules]);
+  renameSync(join(modules, "package"), join(modules, "partita"));
+  const cli = join(modules, "partita", "lib", "cli", "main.js");
+  execFileSync(process.execPath, [cli, "init", folder]);
+  const starter: Installed = { folder, tools: "repository", node: dirname(process.execPath) };
+  expect(await runTest(starter, "")).toMatch(/2 passed/);
+
+  const port = await freePort();
+  const dev = spawn(process.execPath, [guard, cli, "dev"], {
+    cwd: folder,
+    env: { ...wranglerEnvironment, PATH: `${join(modules, ".bin")}:${process.env["PATH"]}`, PORT: String(port) },
+    stdio: ["pipe", "ignore", "inherit"],
+    detached: true,
+  });
+  const ended = once(dev, "exit");
+  try {
+    const url = `http://127.0.0.1:${port}`;
+    await expect
+      .poll(
+        () =>
+          fetch(`${url}/readyz`).then(
+            ({ status }) => status,
+            () => 0,
+          ),
+        { timeout: 60_000 },
+      )
+      .toBe(200);
+    expect(await (await fetch(url)).text()).toContain('<script type="module" src="/js/page.js">');
+    expect((await fetch(`${url}/js/page.js`)).status).toBe(200);
+    const asked = await fetch(`${url}/api/token`, { method: "POST", body: JSON.stringify({ name: "ada" }) });
+    const headers = { authorization: `Bearer ${await asked.text()}`, "idempotency-key": "1" };
+    const add = (body: object, given: Record<string, string>) =>
+      fetch(`${url}/v1/partitions/list-home/events`, { method: "POST", headers: given, body: JSON.stringify(body) });
+    const task = { type: "add", payload: { id: "a", text: "Bread" } };
+    expect((await add(task, headers)).status).toBe(201);
+    expect((await add(task, { ...headers, "idempotency-key": "2" })).status).toBe(422);
+    expect((await add(task, { "idempotency-key": "3" })).status).toBe(401);
+  } finally {
+    dev.stdin.end();
+    await ended;
+  }
 });
 
 it.each(["nodenext", "bundler"])("[EC-1] [EC-2] the strictest settings of tsc take the types: %s", async (folder) => {

@@ -8,7 +8,7 @@ export const dev = defineCommand({
   meta: {
     name: "dev",
     description:
-      "Serves the Worker of this folder on this machine, and builds it again when a file changes. Tokens are verified if .dev.vars or the environment has keys; else it runs in open development mode, without tokens",
+      "Serves the Worker of this folder on this machine, without tokens unless .dev.vars or the environment has keys",
   },
   args: {
     port: { type: "string", description: "The port; default: PORT of the environment, or 8787" },

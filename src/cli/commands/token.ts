@@ -1,11 +1,13 @@
 import { defineCommand } from "citty";
+import { variablesOf } from "../configuration.ts";
 import { devVariables } from "../dev-variables.ts";
 import { hoursMax, signToken } from "../sign.ts";
 
 export const token = defineCommand({
   meta: {
     name: "token",
-    description: "Prints a token for development, signed with the PARTITA_JWT_* of the environment or of .dev.vars",
+    description:
+      "Prints a token for development, signed with the PARTITA_JWT_* of the environment, of .dev.vars or of wrangler.toml",
   },
   args: {
     sub: { type: "string", description: "The subject: the user", required: true },
@@ -16,7 +18,7 @@ export const token = defineCommand({
     hours: { type: "string", default: "1", description: `How long it is valid, at most ${hoursMax}` },
   },
   async run({ args: { sub, partitions, permissions, roles, tenant, hours } }) {
-    const settings = { ...devVariables("."), ...process.env };
+    const settings = { ...(await variablesOf(".")), ...devVariables("."), ...process.env };
     console.log(await signToken({ sub, partitions, permissions, roles, tenant, hours }, settings));
   },
 });

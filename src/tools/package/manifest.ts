@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { starterNames, starterToolNames } from "../../cli/starter-dependencies.ts";
 import { projectFolder } from "../wrangler.ts";
 
 /** What of the repository's package.json the package has, too. */
@@ -11,6 +12,7 @@ interface Source {
   exports: Record<string, string>;
   bin?: Record<string, string>;
   dependencies: Record<string, string>;
+  devDependencies: Record<string, string>;
   peerDependencies: Record<string, string>;
   peerDependenciesMeta: Record<string, { optional: boolean }>;
   engines: { node: string };
@@ -53,7 +55,14 @@ export function manifestOf({ exports, bin, dependencies, ...source }: Source): o
     sideEffects: false,
     exports: { ...Object.fromEntries(entries), "./package.json": "./package.json" },
     ...(bin && { bin: Object.fromEntries(Object.entries(bin).map(([name, path]) => [name, `${built(path)}.js`])) }),
-    files: [modulesFolder, "THIRD-PARTY.md"],
+    files: [modulesFolder, "templates", "THIRD-PARTY.md"],
+    // What `partita init` gives a new project, besides what the package itself needs.
+    testedWith: Object.fromEntries(
+      [...starterNames, ...starterToolNames].flatMap((name) => {
+        const version = source.devDependencies[name];
+        return version === undefined ? [] : [[name, version]];
+      }),
+    ),
     dependencies: Object.fromEntries(Object.entries(dependencies).map(([name, version]) => [name, `^${version}`])),
     peerDependencies: source.peerDependencies,
     peerDependenciesMeta: source.peerDependenciesMeta,
