@@ -50,7 +50,18 @@ export class GuestTalk implements Talk {
   woken(): void {}
 
   skipOwn(): void {
-    while (this.#own.has(this.#cursor + 1)) this.#cursor++;
+    for (let next = this.#cursor + 1; this.#own.has(next) || this.#isAsked(next); next++) {
+      this.#own.add(next);
+      this.#cursor = next;
+    }
+  }
+
+  /** Whether it is of a message that has no answer yet: one that is refused in part is done again before it is answered. */
+  #isAsked(eventId: number): boolean {
+    const row = this.#ledger.rows[eventId - 1];
+    if (row?.principal !== "insieme:") return false;
+    const submitted = [...this.#unanswered.values()].filter(({ type }) => type === "submit_events");
+    return submitted.some(({ payload }) => payload.events.some(({ id }: { id: string }) => id === row.draftId));
   }
 
   told(messages: readonly Told[]): void {
