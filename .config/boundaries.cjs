@@ -91,7 +91,7 @@ module.exports = {
     packages("shell", "^node_modules/zod/|^(node:)?(crypto|zlib)$"),
     packages("wire", "^$"),
     packages("tenant", "^$"),
-    packages("testing", "^node_modules/(fast-check|zod)/|^(node:)?timers$"),
+    packages("testing", "^node_modules/(fast-check|vitest|zod)/|^(node:)?timers$"),
     packages("cli", "^node_modules/(citty|esbuild|jose)/|^(node:)?(child_process|crypto|fs|module|path|url|util)$"),
     packages("courier", "^node_modules/standardwebhooks/"),
     {

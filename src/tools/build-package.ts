@@ -101,8 +101,9 @@ async function buildModules(folder: string, entry: Record<string, string>): Prom
   // There are no maps of declarations, because there are no sources beside them.
   for (const path of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
     if (!path.endsWith(".d.ts")) continue;
-    const text = readFileSync(join(folder, path), "utf8");
-    writeFileSync(join(folder, path), text.replace(/^\/\/# sourceMappingURL=.*$/m, ""));
+    const text = readFileSync(join(folder, path), "utf8").replace(/^\/\/# sourceMappingURL=.*$/m, "");
+    // The name that `z.int()` has in zod 4.5 is more than its type needs: older versions do not have it.
+    writeFileSync(join(folder, path), text.replaceAll(/\bZodMiniInt\b/g, "ZodMiniNumberFormat"));
   }
 }
 

@@ -12,7 +12,7 @@ export interface Consumer {
 }
 
 /** The oldest and the newest version of what an application brings itself. */
-const oldest = { zod: "4.0.0", typescript: "5.5.4" };
+const oldest = { zod: "4.1.0", typescript: "5.7.3" };
 const newest = { zod: "4", typescript: "7.0.2" };
 
 /** The program whose Worker is the server of all others. */
@@ -22,6 +22,7 @@ export const server: Consumer = { name: "worker", folder: "worker" };
 export const consumers: readonly Consumer[] = [
   server,
   { name: "worker-oldest", folder: "worker", versions: oldest },
+  { name: "worker-newest", folder: "worker", versions: newest },
   { name: "nodenext", folder: "nodenext" },
   { name: "nodenext-oldest", folder: "nodenext", versions: oldest },
   { name: "nodenext-newest", folder: "nodenext", versions: newest },

@@ -3,7 +3,7 @@ import { forceCloseDatabase } from "fake-indexeddb";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { indexedDbStore } from "../../src/client/stores/indexed-db-file.ts";
 import type { StoredBase } from "../../src/client/stores/store.ts";
-import { entry, keysIn } from "./queue-store-suite.ts";
+import { entry, keysIn } from "../../src/testing/store-suite.ts";
 
 let databases = 0;
 const base: StoredBase = { serverId: "log-1", eventId: 1, modelVersion: 1, state: "{}" };

@@ -8,7 +8,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { indexedDbStore } from "../../src/client/stores/indexed-db-file.ts";
 import { memoryStore } from "../../src/client/stores/memory.ts";
 import { sqliteStore } from "../../src/client/stores/sqlite.ts";
-import { entry, keysIn, queueStoreSuite } from "./queue-store-suite.ts";
+import { entry, keysIn, queueStoreSuite } from "../../src/testing/store-suite.ts";
 
 let databases = 0;
 

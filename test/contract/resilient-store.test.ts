@@ -11,7 +11,7 @@ import {
 import { memoryStore } from "../../src/client/stores/memory.ts";
 import { openResilient, type StoreUser } from "../../src/client/stores/resilient.ts";
 import { defaultTiming } from "../../src/client/transport/timing.ts";
-import { entry, keysIn } from "./queue-store-suite.ts";
+import { entry, keysIn } from "../../src/testing/store-suite.ts";
 
 const base = (eventId: number): StoredBase => ({ serverId: "log-1", eventId, modelVersion: 1, state: "{}" });
 const full = () => new StoreError("quota", new Error("full"));

@@ -6,7 +6,7 @@ import ts from "typescript";
 import { describe, expect, it } from "vitest";
 import type { OpenStore } from "../../src/client/stores/store.ts";
 import { transitions } from "../../src/client/sync/status.ts";
-import { entry, keysIn, queueStoreSuite } from "../contract/queue-store-suite.ts";
+import { entry, keysIn, queueStoreSuite } from "../../src/testing/store-suite.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
@@ -103,11 +103,6 @@ function filesBeside(): Map<string, string> {
   for (const page of guide) {
     files.set(join(root, page.replace(".md", ""), "seats.ts"), sample("docs/guide/own-model/seats.ts").text);
   }
-  const suite = "test/contract/queue-store-suite.ts";
-  files.set(
-    join(root, "docs/guide/own-store/node_modules/partita", suite),
-    `export * from ${JSON.stringify(join(root, suite))};`,
-  );
   for (const { path, text } of samples) files.set(join(root, path), text);
   return files;
 }

@@ -1,6 +1,8 @@
 import { bookTwice } from "./book.js";
 
-const url = globalThis.process.env["PARTITA_URL"];
+// Bundlers replace `process.env`.
+const { env } = globalThis.process;
+const url = env["PARTITA_URL"];
 if (url === undefined) throw new Error("PARTITA_URL is not set");
 const outcome = await bookTwice(url);
 console.log(outcome);

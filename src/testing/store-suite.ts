@@ -1,6 +1,11 @@
+/**
+ * The suite of tests that each store of drafts passes, for stores of one's own. It runs in vitest, and needs fast-check.
+ *
+ * @module partita/testing/store
+ */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { JsonObject } from "../../src/protocol/index.ts";
+import type { JsonObject } from "../protocol/index.ts";
 import {
   type BaseTail,
   type OpenStore,
@@ -8,7 +13,7 @@ import {
   type QueueStore,
   type StoredBase,
   StoreError,
-} from "../../src/client/stores/store.ts";
+} from "../client/stores/store.ts";
 
 /** What the contract test needs of a store. */
 export interface QueueStoreFixture {
@@ -17,6 +22,7 @@ export interface QueueStoreFixture {
   withStorage(test: (open: OpenStore) => Promise<void>): Promise<void>;
 }
 
+/** An entry of a queue, for tests. */
 export const entry = (key: string, more: Partial<QueueEntry> = {}): QueueEntry => ({
   key,
   mode: "single",
@@ -24,6 +30,7 @@ export const entry = (key: string, more: Partial<QueueEntry> = {}): QueueEntry =
   queuedAt: 1_700_000_000_000,
   ...more,
 });
+/** The keys of the entries that a store has, in order. */
 export const keysIn = async (store: QueueStore): Promise<string[]> =>
   (await store.load()).entries.map(({ key }) => key);
 const base = (eventId: number, state = "{}"): StoredBase => ({ serverId: "log-1", eventId, modelVersion: 3, state });
