@@ -38,6 +38,11 @@ export interface Submission {
    */
   mode: "single" | "atomic" | "sequential";
   drafts: readonly Draft[];
+  /**
+   * Of a sequential batch: its client sends the drafts that were not processed again as another submission, and does not
+   * repeat the whole. So it holds back later ones only while nothing of it was decided.
+   */
+  resumes?: true;
 }
 
 /** The submission of one draft. */

@@ -27,7 +27,7 @@ export const idleMsMax = 10 * 60 * 1_000;
 /** The precision with which the time of a connection's last frame is stored. */
 const seenAtStepMs = 60 * 1_000;
 
-/** A request of a passive client that is refused is done again for this long: longer than a burst takes to be paid off. */
+/** A submission of a passive client that is refused is done again for this long: longer than a burst takes to be paid off. */
 const redoneMsMax = 20_000;
 
 /** Frames that wait for the peer to read are looked at again after this long at the latest. */
@@ -122,7 +122,7 @@ export class Connection implements Subscriber, FrameSource {
   /** The frames that wait: behind that one, or because the peer has to read first. */
   readonly #waiting: Frame[] = [];
   #waitingBytes = 0;
-  /** Of a passive client: how many frames are being answered, the last of them, and when that came. */
+  /** Of a passive client: how many submissions are being answered, the last of them, and when that came. */
   #unanswered = 0;
   #asked: { readonly command: Command; readonly frame: Frame; readonly since: number } | undefined;
   /** Requests, other than drafts, that are being answered. */
@@ -286,7 +286,7 @@ export class Connection implements Subscriber, FrameSource {
   }
 
   #work(command: Command, frame: Frame): Work {
-    if (this.session.state.client?.passive && command.kind !== "follow") {
+    if (this.session.state.client?.passive && command.kind === "submit") {
       const since = this.#asked?.frame === frame ? this.#asked.since : this.#host.now();
       this.#asked = { command, frame, since };
       this.#unanswered++;
@@ -386,20 +386,21 @@ export class Connection implements Subscriber, FrameSource {
 
   /** Stops counting what this reply answers. */
   #answered(reply: Reply): void {
-    const isLast = endsRequest(reply);
-    if (isLast) this.#requests = Math.max(this.#requests - 1, 0);
-    else if (endsDraft(reply)) this.#outstanding.release();
-    if ((isLast || endsDraft(reply)) && reply.kind !== "events") this.#unanswered = Math.max(this.#unanswered - 1, 0);
+    if (endsRequest(reply)) this.#requests = Math.max(this.#requests - 1, 0);
+    else if (endsDraft(reply)) {
+      this.#outstanding.release();
+      this.#unanswered = Math.max(this.#unanswered - 1, 0);
+    }
   }
 
   /**
-   * Whether the one request of a passive client is refused for now, and done again after a time, in place of this answer.
+   * Whether the one submission of a passive client is refused for now, and done again after a time, in place of this answer.
    * What it sends meanwhile waits behind it.
    */
   #redo(replies: readonly Reply[]): boolean {
     const [reply] = replies;
     const asked = this.#asked;
-    if (!reply || replies.length > 1 || !asked || this.#unanswered !== 1 || this.#ended) return false;
+    if (!reply || !endsDraft(reply) || replies.length > 1 || !asked || this.#unanswered !== 1) return false;
     const seconds = this.#currentDialect.redoneAfter(reply);
     const { now, timer } = this.#host;
     if (seconds === undefined || now() + seconds * 1_000 > asked.since + redoneMsMax) return false;

@@ -40,8 +40,8 @@ export interface Dialect {
   /** Why the connection ends with this reply; undefined: it goes on. `connected`: its `connect` was answered. */
   ending(reply: Reply, connected: boolean): EndReason | undefined;
   /**
-   * In how many seconds the request that this reply refuses is done again here, because its client cannot be asked to send it
-   * again; undefined: the reply is sent.
+   * In how many seconds the submission that this reply refuses is done again here, because its client cannot be asked to send
+   * it again; undefined: the reply is sent.
    */
   redoneAfter(reply: Reply): number | undefined;
   /** The WebSocket close code. */

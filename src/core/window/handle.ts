@@ -234,7 +234,7 @@ interface Answered {
 function answerSubmission(window: Window, session: Session, { requestId, submission, outcome }: Answered): void {
   const { key, mode } = submission;
   window.counts.outcome(outcome);
-  session.updateHold(key, openCode(outcome));
+  session.updateHold(key, openCode(submission, outcome));
   if (outcome.kind === "decided") session.reply({ ...outcome, key, mode });
   else session.reply({ kind: "error", requestId, draftId: key, failure: outcome.failure });
 }
@@ -259,9 +259,11 @@ function authorOf(session: Session): Author {
 }
 
 /** Why a submission has to come again, if so: it was refused, or one of its drafts was, and those after it are open. */
-function openCode(outcome: Outcome): ErrorCode | undefined {
+function openCode({ resumes }: Submission, outcome: Outcome): ErrorCode | undefined {
   if (outcome.kind === "refused") return outcome.failure.code;
-  for (const result of outcome.verdict.results) {
+  const { results } = outcome.verdict;
+  if (resumes && results[0]!.kind !== "not_processed") return undefined;
+  for (const result of results) {
     if (result.kind === "not_processed" && result.failure) return result.failure.code;
   }
   return undefined;

@@ -22,7 +22,7 @@ const contents: readonly { group: string; pages: readonly string[] }[] = [
       "guide/own-store",
     ],
   },
-  { group: "Models", pages: ["guide/inventory", "guide/ledger"] },
+  { group: "Models", pages: ["guide/inventory", "guide/ledger", "guide/insieme"] },
   { group: "Run", pages: ["guide/limits", "guide/bounds", "PRODUCTION", "SECURITY", "BENCHMARKS"] },
   { group: "Reference", pages: ["api/README", "PROTOCOL", "REQUIREMENTS", "ARCHITECTURE"] },
 ];

@@ -73,9 +73,8 @@ export function insiemeDialect(partition: string, shown: Pick<Authors, "clientId
     frames: (replies, rows, wire) => [...replies.flatMap((reply) => framesOf(reply, wire)), ...rows.map(broadcastOf)],
     ending(reply, connected) {
       if (reply.kind === "draining") return "draining";
-      if (reply.kind === "error") return endReasonOf(reply.failure.code, connected);
-      const open = reply.kind === "decided" ? openFailure(reply.verdict) : undefined;
-      return open && endReasonOf(open.code, connected);
+      const refusal = refusalIn(reply);
+      return refusal && endReasonOf(refusal.code, connected);
     },
     redoneAfter(reply) {
       const failure = refusalIn(reply);
@@ -113,14 +112,10 @@ function openFailure({ results: [first] }: Verdict): TracedFailure | undefined {
   return first?.kind === "not_processed" && first.failure && leavesOpen(first.failure) ? first.failure : undefined;
 }
 
-/** What refuses a request, or one of its drafts and so those after it; undefined: nothing does. */
+/** What refuses the whole of a request; undefined: nothing does. */
 function refusalIn(reply: Reply): TracedFailure | undefined {
   if (reply.kind === "error") return reply.failure;
-  if (reply.kind !== "decided") return undefined;
-  for (const result of reply.verdict.results) {
-    if (result.kind === "not_processed" && result.failure) return result.failure;
-  }
-  return undefined;
+  return reply.kind === "decided" ? openFailure(reply.verdict) : undefined;
 }
 
 /** The answer to `submit_events`, whose key is its `msgId`. */

@@ -138,7 +138,7 @@ function submit(msgId: string, { events }: JsonObject, violations: readonly Viol
     }
     drafts.push(hostile ? unfitDraft(item.id, hostile) : draftOf(item, partition));
   }
-  return { kind: "submit", requestId: msgId, submission: { key: msgId, mode: "sequential", drafts } };
+  return { kind: "submit", requestId: msgId, submission: { key: msgId, mode: "sequential", drafts, resumes: true } };
 }
 
 function isItem(item: Json): item is JsonObject & { id: string } {
