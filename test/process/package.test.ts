@@ -87,8 +87,8 @@ it("[EC-1] every entry has types, and each module with code has a map with its s
   }
 });
 
-/** The Worker of an application with all built-in models, minified and compressed: 191 KiB today. */
-const workerBytesMax = 200 * 1024;
+/** The Worker of an application with all built-in models, minified and compressed: 211 KiB today. */
+const workerBytesMax = 220 * 1024;
 
 it("[EC-1] [EC-2] a Worker of one's own, without an alias or a rule for SQL, is small and serves", async () => {
   const worker = await install(server, tarball, work, "repository");
