@@ -206,12 +206,6 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     to: 'replaces === "" && client.pending.some',
     world: "clients",
   },
-  "[CL-13] a client that waits to connect does not go on when a held draft is withdrawn": {
-    file: "src/client/sync/engine.ts",
-    from: "const waits = this.#connection && delivery",
-    to: "const waits = delivery",
-    world: "clients",
-  },
   "[WP-11] a client does not prove in which log it has read": {
     file: "src/client/sync/connection.ts",
     from: "return { sinceEventId: eventId, ...(proof && { proof }) };",

@@ -157,6 +157,15 @@ describe("inventory", () => {
     for (const type of ["expire", "restock", "adjust"]) expect(caused(type)).toBeUndefined();
   });
 
+  it("[MD-12] does not undo a release that gave back more than the limit is now", () => {
+    const steps = new ModelSteps(inventory);
+    steps.submit(shop, "restock", line("lamp", 3));
+    steps.submit("bob", "reserve", { hold: "h", lines: [line("lamp", 2)] });
+    expect(steps.undoOf("bob", "release", { hold: "h" })).toHaveLength(1);
+    steps.submit(shop, "limit", { item: "lamp", perHolder: 1 });
+    expect(steps.undoOf("bob", "release", { hold: "h" })).toBe("irreversible");
+  });
+
   it("[MD-12] does not undo the removal of a limit that was used, since what was taken is forgotten", () => {
     const steps = stocked();
     const limit = (perHolder: number | null) => ({ item: "lamp", perHolder });

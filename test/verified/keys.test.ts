@@ -1,6 +1,6 @@
 import { env, evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import type { Attachment } from "../../src/shell/connection.ts";
+import { type Attachment, attachmentVersion } from "../../src/shell/connection.ts";
 import earlier from "../fixtures/attachments/d6f69c9.json";
 import { identitySettings } from "./settings.ts";
 import { ask, bearer, fresh, Peer, sign } from "./wire.ts";
@@ -85,7 +85,7 @@ describe("a socket that another version has attached", () => {
   it("[LC-5] is asked to connect again where a later version has written it", async () => {
     const room = fresh();
     const peer = await Peer.connected(room, await sign());
-    await changeAttachments(room, () => ({ version: 2, other: true }));
+    await changeAttachments(room, () => ({ version: attachmentVersion + 1, other: true }));
     void peer.submit("d");
     expect(await peer.ending()).toBe(1012);
   });

@@ -35,6 +35,12 @@ export function closeHold(state: Inventory, id: string, outcome: "confirmed" | "
   delete state.holds[id];
 }
 
+/** Whether a holder has more of an item, held and taken together, than one may have. */
+export function isAboveLimit(state: DeepReadonly<Inventory>, item: string, holder: string): boolean {
+  const { perHolder = Number.POSITIVE_INFINITY, held, taken } = state.items[item]!;
+  return (held[holder] ?? 0) + (taken[holder] ?? 0) > perHolder;
+}
+
 /** Why the lines cannot be reserved for `holder`: everything that is wrong with any of them. */
 export function objectionsToLines(
   state: DeepReadonly<Inventory>,

@@ -9,6 +9,7 @@ import {
   closeHold,
   holdMs,
   holdsPerHolderMax,
+  isAboveLimit,
   noHold,
   objectionsToLines,
   objectionToEnd,
@@ -165,13 +166,15 @@ export const inventory = defineModel({
       reduce(state, { payload }) {
         closeHold(state, payload.hold, "released");
       },
-      compensate: (state, { payload: { hold } }) => ({
-        type: "reserve",
-        payload: {
-          hold,
-          lines: state.holds[hold]!.lines.map(({ item, location, quantity }) => ({ item, location, quantity })),
-        },
-      }),
+      compensate(state, { payload: { hold } }) {
+        const { holder, lines } = state.holds[hold]!;
+        // The limit was lowered since: nobody gets back what is above it.
+        if (lines.some(({ item }) => isAboveLimit(state, item, holder))) return undefined;
+        return {
+          type: "reserve",
+          payload: { hold, lines: lines.map(({ item, location, quantity }) => ({ item, location, quantity })) },
+        };
+      },
     },
 
     /** Ends the hold of another: for the seller, and for the service that takes the payment. It needs a permission of its own. */
