@@ -185,7 +185,8 @@ export class TestHost {
       keys: () => undefined,
       verify: async () => ({ code: "unauthenticated", detail: "There are no tokens here." }),
       openBody: () => {
-        throw new Error("a test has no streams over HTTP");
+        const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+        return { readable, writer: writable.getWriter() };
       },
     };
   }

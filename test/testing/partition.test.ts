@@ -22,6 +22,15 @@ describe("a partition in memory", () => {
     expect(await partition.log()).toHaveLength(1);
   });
 
+  it("[EC-3] reads a state that is sent in pieces", async () => {
+    const partition = testPartition(seats);
+    const ada = await partition.connect("ada");
+    // A piece has about 64 Ki UTF-16 units.
+    const taken = { A1: "a".repeat(50_000), A2: "b".repeat(50_000) };
+    for (const [seat, name] of Object.entries(taken)) await ada.client.submit("book", { seat, name });
+    expect((await partition.state()).taken).toEqual(taken);
+  });
+
   it("[EC-3] counts a draft once whose answer was lost", async () => {
     const partition = testPartition(seats);
     const ada = await partition.connect("ada");
