@@ -1,4 +1,4 @@
-/** How often the story is told; then it waits for the button. Nothing moves for ever in a window that nobody looks at. */
+/** How often the story is shown; then it waits for the button. Nothing moves for ever in a window that nobody looks at. */
 const roundsMax = 5;
 
 /** Tells a story round after round, until it is paused. */

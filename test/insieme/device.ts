@@ -163,7 +163,7 @@ export class Device {
     return device;
   }
 
-  /** What its application was told of this type. */
+  /** What its application has received of this type. */
   payloads(type: string): Message[] {
     return this.heard.filter((event) => event.type === type).map(({ payload }) => payload);
   }

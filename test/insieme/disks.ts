@@ -19,7 +19,7 @@ process.once("exit", () => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
-/** What was in memory is there after a restart as long as its process is: an application that makes its client anew. */
+/** What was in memory is there after a restart as long as its process is: an application that makes its client again. */
 function memory(): Disk {
   let store: ClientStore | undefined;
   return {

@@ -1,4 +1,4 @@
-// A Worker for clients of the package `insieme`: their own types, checked as the server of the package is told to here.
+// A Worker for clients of the package `insieme`: their own types, checked as the server of the package is configured here.
 import { createAuthority } from "../../src/index.ts";
 import { openTypes } from "../../src/models/open-types/index.ts";
 import { noLimits } from "../../src/protocol/index.ts";

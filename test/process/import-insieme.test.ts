@@ -189,7 +189,7 @@ test(
 );
 
 test(
-  "[EC-11] an event that the model refuses ends the import there: its reason is told, and it can come later",
+  "[EC-11] an event that the model refuses ends the import there: its reason is named, and it can come later",
   async () => {
     const projectId = fresh("project");
     await fill(projectId, 5);

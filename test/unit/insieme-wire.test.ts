@@ -186,7 +186,7 @@ describe("submitting on the Insieme wire", () => {
     expect(b.sync(0).payload.events).toEqual(b.of("event_broadcast"));
   });
 
-  it("[WP-13] [ID-1] the same id with the same content is answered as before, whoever sends it", async () => {
+  it("[WP-13] [ID-1] the same id with the same content is answered as before, for all senders", async () => {
     const shell = shellOf();
     const a = await InsiemeConnection.connected(shell);
     const b = await InsiemeConnection.connected(shell, "c2");

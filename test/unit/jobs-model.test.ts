@@ -385,7 +385,7 @@ describe("jobs: any sequence of events", () => {
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 60, size: "max" }), (list) => {
         const steps = new QueueSteps();
-        // Its index is built anew before each event.
+        // Its index is built again before each event.
         let restarted = steps.canonical();
         for (const each of list) {
           const {

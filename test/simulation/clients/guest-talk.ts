@@ -147,7 +147,7 @@ export class GuestTalk implements Talk {
       if (status !== "committed") continue;
       const row = this.#ledger.rows[committedId - 1];
       const same = row !== undefined && row.draftId === id && row.timestamp === serverTs;
-      this.#check(same, () => `${id} is told as event ${committedId}, and the log has ${JSON.stringify(row)}`);
+      this.#check(same, () => `${id} is shown as event ${committedId}, and the log has ${JSON.stringify(row)}`);
       if (committedId > this.#cursor) this.#own.add(committedId);
     }
   }
@@ -166,7 +166,7 @@ export class GuestTalk implements Talk {
     const told = { id, partition, type, schemaVersion, payload: canonicalJson(payload), serverTs };
     this.#check(
       expected !== undefined && canonicalJson(told) === canonicalJson(expected as Json),
-      () => `event ${event.committedId} is told as ${JSON.stringify(event)}, and stored as ${JSON.stringify(row)}`,
+      () => `event ${event.committedId} is shown as ${JSON.stringify(event)}, and stored as ${JSON.stringify(row)}`,
     );
   }
 

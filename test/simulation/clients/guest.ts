@@ -41,7 +41,7 @@ const fatal = new Set([
   "client_runtime_error",
 ]);
 
-/** A client of the package `insieme` with its store, whose application starts it anew when its connection has ended. */
+/** A client of the package `insieme` with its store, whose application starts it again when its connection has ended. */
 export class Guest {
   readonly name: string;
   /** What became of its drafts, in the order of submission. */
