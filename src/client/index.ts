@@ -182,7 +182,7 @@ export async function signOut(options: SignOutOptions): Promise<boolean> {
   const { url, store = defaultStore(), ports = platformPorts, confirm } = options;
   const { host } = new URL(url);
   const identity = identityIn(options)!;
-  const { signOutEverywhere } = await import("./api/sign-out.ts");
+  const { signOutEverywhere } = await import("./api/rarely.ts");
   const channel = listenForSignOut(ports, () => {});
   try {
     return await signOutEverywhere({

@@ -21,7 +21,7 @@ export class FoldError extends Error {
 
 /** The newest version of a type's payload that the model knows. */
 export function newestVersionOf({ version = 1, anyVersion }: VersionsOf): number {
-  return anyVersion ? Number.POSITIVE_INFINITY : version;
+  return anyVersion ? Infinity : version;
 }
 
 type VersionsOf = Pick<EventDefinition<object, never>, "version" | "anyVersion">;

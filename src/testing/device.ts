@@ -2,13 +2,12 @@ import type * as z from "zod/mini";
 import { type Client, createClient } from "../client/index.ts";
 // Loaded before the first client needs them: a client of a test waits for no file.
 import "../client/api/base-keeper.ts";
-import "../client/api/queue-tools.ts";
+import "../client/api/rarely.ts";
 import "../client/stores/resilient.ts";
 import { loadUndo } from "../client/api/undoing.ts";
-import "../client/sync/checks.ts";
+import "../client/sync/rarely.ts";
 import "../client/sync/presence.ts";
 import "../client/sync/selective.ts";
-import "../client/sync/state-loader.ts";
 import "../client/sync/tokens.ts";
 import { memoryStore } from "../client/stores/memory.ts";
 import type { Ports, Reachability, Socket, SocketEvents } from "../client/transport/ports.ts";

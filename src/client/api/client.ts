@@ -238,7 +238,7 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
     };
     const first: Verdict<any> = await submit(payload);
     if (!onConflict || first.status !== "rejected") return first;
-    const { persist } = await import("./queue-tools.ts");
+    const { persist } = await import("./rarely.ts");
     return persist(this, first, onConflict, submit, options) as Promise<Verdict<any>>;
   }
 
@@ -352,7 +352,7 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
   /** Resolves with true when all entries that are pending now are decided, withdrawn or parked; with false if the client is closed first. */
   async settled(): Promise<boolean> {
     await this.#opening;
-    const { settled } = await import("./queue-tools.ts");
+    const { settled } = await import("./rarely.ts");
     return settled(this);
   }
 
@@ -392,7 +392,7 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
     const { partition, host } = this.#parts;
     await this.#opening;
     if (!this.#closed && this.#store) {
-      const { mayDelete } = await import("./sign-out.ts");
+      const { mayDelete } = await import("./rarely.ts");
       if (!(await mayDelete({ store: this.#store, client: this.#view, partition, confirm }))) return false;
       if (this.#identity && !this.#closed)
         this.#signOuts?.post({ host, partition, ...this.#identity } satisfies SignedOut);
@@ -587,18 +587,18 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
     const { ports, timing } = this.#parts;
     const { connectMs } = timing;
     const failed = (retryAt: number) => this.#report({ status: "offline", reason: "connection_lost", retryAt });
-    const { beginningWith, firstToken, identityOf } = await import("../sync/tokens.ts");
+    const { firstToken } = await import("../sync/tokens.ts");
     const first = await firstToken(token, ports, connectMs, this.#stopped, failed, backoffMs, within);
-    if (first !== undefined) {
-      this.#identity = identityOf(first);
-      if (!this.#identity) this.#report({ status: "closed", reason: "principal_unknown" });
+    if (first) {
+      this.#identity = first.identity;
+      if (!first.identity) this.#report({ status: "closed", reason: "principal_unknown" });
       // What was submitted before that was judged as nobody's.
       const { replica } = this.#view;
       this.#view.replica = this.#newReplica();
       for (const { entry } of replica.pending) this.#view.replica.add(entry);
       this.#changed();
     }
-    return beginningWith(first, token, ports, connectMs);
+    return first?.source ?? token;
   }
 
   #newReplica(clientId = this.#clientId): Replica<S> {

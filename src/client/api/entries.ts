@@ -24,7 +24,7 @@ export class Entries<S extends object> {
   /** Entries that the server has rejected, by key, oldest first. */
   rejected = new Map<string, QueueEntry>();
   /** Undefined while it is not loaded: until then drafts replace no others. */
-  #tools: typeof import("./queue-tools.ts") | undefined;
+  #tools: typeof import("./rarely.ts") | undefined;
   readonly #view: View<S>;
   readonly #emitter: Emitter<ClientEvents>;
   /** Something that the application can read has changed. */
@@ -94,7 +94,7 @@ export class Entries<S extends object> {
   }
 
   async loadTools(): Promise<void> {
-    this.#tools = await import("./queue-tools.ts");
+    this.#tools = await import("./rarely.ts");
   }
 
   append(entry: QueueEntry): void {
@@ -172,7 +172,7 @@ export class Entries<S extends object> {
     } else if (entry && verdict.status === "rejected") {
       const { rejected } = this;
       // An entry that is not kept, because of a crash or because the code cannot be loaded, is sent again, and gets its verdict again.
-      this.keeping = import("./queue-tools.ts").then(
+      this.keeping = import("./rarely.ts").then(
         ({ keepRejected }) => keepRejected(entry, verdict, rejected, this, this.#store),
         () => {},
       );

@@ -150,7 +150,7 @@ export class Connection {
 
   /** Compares the confirmed state with the server's. Undefined: the connection ended before the answer. */
   async verify(): Promise<boolean | undefined> {
-    const code = await import("./checks.ts").catch(() => undefined);
+    const code = await import("./rarely.ts").catch(() => undefined);
     if (!code || this.#over) return undefined;
     this.#checks ??= new code.Checks({
       link: this.#link,
@@ -311,7 +311,7 @@ export class Connection {
     const partial = this.#partial;
     this.#expect("chunk");
     try {
-      const { StateLoader } = await import("./state-loader.ts");
+      const { StateLoader } = await import("./rarely.ts");
       if (this.#over) return;
       this.#loader = partial.loader = StateLoader.of(serverId, snapshot, partial.loader);
       this.#loader.begin({

@@ -30,7 +30,7 @@ export class Delivery {
   /** How many messages the server accepts in one frame. */
   frameMessagesMax = 1;
   /** How long the server remembers rejections. */
-  retentionMs = Number.POSITIVE_INFINITY;
+  retentionMs = Infinity;
   readonly #ports: Ports;
   readonly #host: EngineHost;
   readonly #status: StatusMachine;

@@ -1,11 +1,13 @@
 import type { Ports } from "../transport/ports.ts";
+import type { Identity } from "./identity.ts";
 import type { Token } from "./options.ts";
+import { identityOf } from "./token-identity.ts";
 
 // It must not import modules of the main bundle: bundlers would move those into a third file.
 /** Returns a source of tokens that begins with `first`, if that is used within `ms`. */
-export function beginningWith(first: string | undefined, token: Token, ports: Ports, ms: number): Token {
+function beginningWith(first: string, token: Token, ports: Ports, ms: number): Token {
   const goodUntil = ports.now() + ms;
-  let next = first;
+  let next: string | undefined = first;
   return () => {
     const given = ports.now() > goodUntil ? undefined : next;
     next = undefined;
@@ -15,7 +17,8 @@ export function beginningWith(first: string | undefined, token: Token, ports: Po
 
 /**
  * Asks for a token until one comes, with the delays of connections; each attempt may take `connectMs`. `failed` is called
- * with the time of the next attempt, in milliseconds since 1970. Undefined: `stopped` has resolved first.
+ * with the time of the next attempt, in milliseconds since 1970. Returns whose it is, and a source of tokens that begins with
+ * it. Undefined: `stopped` has resolved first.
  */
 export async function firstToken(
   token: Token,
@@ -25,7 +28,7 @@ export async function firstToken(
   failed: (retryAt: number) => void,
   backoffMs: (failures: number, random: number) => number,
   within: typeof import("../transport/within.ts").within,
-): Promise<string | undefined> {
+): Promise<{ identity: Identity | undefined; source: Token } | undefined> {
   const ended = stopped.then(() => false as const);
   /** Asks again at once. */
   let hasten: (() => void) | undefined;
@@ -42,6 +45,7 @@ export async function firstToken(
       if (fresh !== false) continue;
     }
     unwatch();
-    return fresh || undefined;
+    if (!fresh) return undefined;
+    return { identity: identityOf(fresh), source: beginningWith(fresh, token, ports, connectMs) };
   }
 }

@@ -73,7 +73,7 @@ export class Inbox {
   /** Removes and returns the next events, and the verdicts that are due after them. */
   take(): { events: ConfirmedEvent[]; verdicts: Decision[] } {
     const events = this.#ready;
-    const last = this.#stopped ? Number.POSITIVE_INFINITY : this.#cursor;
+    const last = this.#stopped ? Infinity : this.#cursor;
     const verdicts = this.#decisions.filter(({ eventId }) => eventId <= last);
     if (verdicts.length > 0) this.#decisions = this.#decisions.filter(({ eventId }) => eventId > last);
     this.#ready = [];

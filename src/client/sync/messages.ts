@@ -8,11 +8,11 @@ export type MessageOf<Type extends ServerMessage["type"]> = Extract<ServerMessag
 
 /** The message that submits an entry. */
 export function submissionOf({ key, mode, drafts }: QueueEntry): [type: string, payload: JsonObject] {
-  const events = drafts.map(({ draftId, type, payload, version, expectedEventId }) => ({
-    draftId,
-    event: { type, payload, ...(version === undefined ? {} : { version }) },
-    ...(expectedEventId === undefined ? {} : { expectedEventId }),
-  }));
+  // JSON leaves out what is undefined.
+  const events = drafts.map(
+    ({ draftId, type, payload, version, expectedEventId }) =>
+      ({ draftId, event: { type, payload, version }, expectedEventId }) as JsonObject,
+  );
   return mode === "single" ? ["submit_event", events[0]!] : ["submit_events", { batchId: key, mode, events }];
 }
 

@@ -382,9 +382,13 @@ export class Replica<S extends object> {
           return current.timestamp;
         },
       };
-      const at = Object.defineProperty({ principal: this.#identity.principal, head: 0 }, "head", {
-        get: () => this.#headFor(group),
-      });
+      const head = () => this.#headFor(group);
+      const at = {
+        principal: this.#identity.principal,
+        get head() {
+          return head();
+        },
+      };
       const rules = ruleViolations(definition as never, this.#state, event, at);
       if (rules.length > 0) return invalid("rule", rules);
       this.#record(pending, current, () =>

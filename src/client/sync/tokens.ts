@@ -1,4 +1,4 @@
 /** What a client needs only if it has tokens: a file of its own. */
-export { beginningWith, firstToken } from "./first-token.ts";
+export { firstToken } from "./first-token.ts";
 export { Renewal } from "./renewal.ts";
 export { identityOf } from "./token-identity.ts";

@@ -123,13 +123,8 @@ export class Link {
     if (this.#over) return;
     this.#listen();
     if (frame === heartbeat) return;
-    const messages = messagesOf(frame);
-    if (!messages) {
-      this.#lose("protocol_error");
-      return;
-    }
     try {
-      this.#events.received(messages, (frame as string).length);
+      this.#events.received(messagesOf(frame as string), (frame as string).length);
     } catch {
       this.#lose("protocol_error");
     }
@@ -147,16 +142,11 @@ export function messageText(id: string, type: string, timestamp: number, payload
   return JSON.stringify({ id, type, timestamp, payload });
 }
 
-function messagesOf(frame: unknown): ServerMessage[] | undefined {
-  if (typeof frame !== "string") return undefined;
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(frame);
-  } catch {
-    return undefined;
-  }
-  const list: unknown[] = Array.isArray(parsed) ? parsed : [parsed];
-  return list.every(isMessage) ? list : undefined;
+/** Throws if the frame is something else. What is not text is not JSON either. */
+function messagesOf(frame: string): ServerMessage[] {
+  const list = [JSON.parse(frame) as unknown].flat();
+  if (list.every(isMessage)) return list;
+  throw new TypeError();
 }
 
 function isMessage(value: unknown): value is ServerMessage {

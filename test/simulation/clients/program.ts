@@ -11,10 +11,10 @@ import {
 } from "../../../src/client/index.ts";
 // Loaded before the first client needs it, so that its time is the same in each run.
 import "../../../src/client/api/base-keeper.ts";
-import "../../../src/client/api/queue-tools.ts";
+import "../../../src/client/api/rarely.ts";
 import "../../../src/client/stores/resilient.ts";
 import { loadUndo } from "../../../src/client/api/undoing.ts";
-import "../../../src/client/sync/checks.ts";
+import "../../../src/client/sync/rarely.ts";
 import "../../../src/client/sync/presence.ts";
 import "../../../src/client/sync/tokens.ts";
 import { rejectionRetentionMs } from "../../../src/core/index.ts";
@@ -652,7 +652,7 @@ export class Program {
   }
 
   async #replaces(): Promise<void> {
-    await import("../../../src/client/api/queue-tools.ts");
+    await import("../../../src/client/api/rarely.ts");
     this.#replacing = true;
   }
 

@@ -1,11 +1,10 @@
 // Loaded before the first client needs it: tests count turns.
 import "../../../src/client/api/base-keeper.ts";
-import "../../../src/client/api/queue-tools.ts";
+import "../../../src/client/api/rarely.ts";
 import "../../../src/client/stores/resilient.ts";
-import "../../../src/client/sync/checks.ts";
+import "../../../src/client/sync/rarely.ts";
 import "../../../src/client/sync/presence.ts";
 import "../../../src/client/sync/tokens.ts";
-import "../../../src/client/sync/state-loader.ts";
 import { loadUndo } from "../../../src/client/api/undoing.ts";
 import { Client, type ClientParts } from "../../../src/client/api/client.ts";
 import type { Ports, Reachability, SocketEvents } from "../../../src/client/transport/ports.ts";

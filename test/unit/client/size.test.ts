@@ -70,10 +70,10 @@ describe("the bundle", () => {
   it("[CL-5] is small, with all its imports", async () => {
     const { bytes, later, inputs } = await bundled('export { createClient } from "./src/client/index.ts";');
     expect(bytes).toBeLessThanOrEqual(clientBytesMax);
-    // IndexedDB, the other stores, what both share, the base, a large state, long queues, tabs, the fallback over HTTP, polling,
-    // the watch over the network, presence, the first token and the next ones, checks of the state, the deletion of all data of
-    // a user, and what few drafts need; what records changes for undo, what undoes them, and what both need.
-    expect(later).toHaveLength(18);
+    // IndexedDB, the other stores, what both share, the base, long queues, tabs, the fallback over HTTP, polling, the watch over
+    // the network, presence, the tokens, what a connection and what a client need only at times; what records changes for undo,
+    // what undoes them, and what both need.
+    expect(later).toHaveLength(16);
     for (const part of later) expect(part).toBeLessThanOrEqual(laterBytesMax);
     // Neither code of the server, nor locales of the schema library.
     expect(inputs.filter((path) => /^src\/(?!client\/|model\/|protocol\/)|zod\/locales/.test(path))).toEqual([]);

@@ -1,14 +1,13 @@
 // Loaded before the first client needs it: tests count turns.
 import "../../../src/client/stores/resilient.ts";
-import "../../../src/client/api/queue-tools.ts";
-import "../../../src/client/sync/checks.ts";
+import "../../../src/client/api/rarely.ts";
+import "../../../src/client/sync/rarely.ts";
 import "../../../src/client/sync/presence.ts";
 import { createHash } from "node:crypto";
 // Loaded before the first tab needs it: the time here is not the real one.
 import "../../../src/client/api/base-keeper.ts";
 import "../../../src/client/stores/resilient.ts";
 import "../../../src/client/sync/presence.ts";
-import "../../../src/client/sync/state-loader.ts";
 import * as z from "zod/mini";
 import { Client } from "../../../src/client/api/client.ts";
 import { type Ports, type Reachability, type SocketEvents, uuidv7 } from "../../../src/client/transport/ports.ts";
