@@ -38,6 +38,8 @@ export class FaultyDisk implements SqlDriver {
   #depth = 0;
   #dead = false;
   #armed: { fault: Fault; skip: number; times: number } | undefined;
+  /** The event of the log whose payload is read as half of what is stored; undefined: none. */
+  damagedEvent: number | undefined;
 
   constructor(disk: Disk, onFault: (fault: Fault) => void) {
     this.disk = disk;
@@ -73,7 +75,7 @@ export class FaultyDisk implements SqlDriver {
   }
 
   query(sql: string, ...values: SqlValue[]): SqlRow[] {
-    return this.#statement(() => this.disk.query(sql, ...values));
+    return this.#statement(() => this.disk.query(sql, ...values)).map((row) => this.#read(row));
   }
 
   write(sql: string, ...values: SqlValue[]): SqlRow[] {
@@ -119,6 +121,13 @@ export class FaultyDisk implements SqlDriver {
     const result = run();
     if (fault === "crash_after_statement") this.#crash();
     return result;
+  }
+
+  #read(row: SqlRow): SqlRow {
+    const { event_id: eventId, payload } = row;
+    if (this.damagedEvent === undefined || eventId !== this.damagedEvent || !(payload instanceof Uint8Array))
+      return row;
+    return { ...row, payload: payload.subarray(0, payload.length / 2) };
   }
 
   #strikes(kinds: readonly Fault[]): Fault | undefined {

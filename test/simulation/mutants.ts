@@ -57,6 +57,16 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     from: "keptDrain(this.#host.partition.drainedUntil(now))",
     to: "keptDrain()",
   },
+  "[BD-7] a damaged event is folded as an empty one": {
+    file: "src/core/fold.ts",
+    from: 'throw new Damage("its payload is not JSON", eventId, { cause: error });',
+    to: "value = eventId > 0 ? {} : error;",
+  },
+  "[BD-7] drafts are decided on the part of the log before a damaged event": {
+    file: "src/core/fold.ts",
+    from: "return this.fault ? quarantined(this.fault) : this.#progress?.failure;",
+    to: "return this.#progress?.failure;",
+  },
   "[LC-5] drafts are decided before the state has caught up with the log": {
     file: "src/core/fold.ts",
     from: "if (eventId === progress.of) this.#progress",

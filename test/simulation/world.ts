@@ -21,6 +21,9 @@ import { Trace } from "./trace.ts";
 
 /** Steps within which everything has to settle after the last fault. */
 const settlingStepsMax = 40_000;
+/** How long an event stays damaged, at most, and when the next one is. */
+const damagedMsMax = 1_000;
+const damageEveryMs = [50, 2_000] as const;
 const dayMs = 24 * 60 * 60 * 1_000;
 
 /** The principal of a token that is used after its revocation, too. */
@@ -90,6 +93,8 @@ function foldingOf(seed: number): Folding | undefined {
 export class World {
   readonly trace = new Trace();
   readonly #random: Random;
+  /** In every fifth run events are damaged; undefined: none. Of its own, so that the other runs are as they would be without it. */
+  readonly #damages: Random | undefined;
   readonly #schedule = new Schedule();
   readonly #character: ReturnType<typeof characterOf>;
   readonly #disk: FaultyDisk;
@@ -124,6 +129,7 @@ export class World {
     this.#clamped = seed % 4 === 2;
     this.#lateAlarms = seed % 4 === 1;
     this.#random = new Random(seed);
+    if (seed % 5 === 0) this.#damages = new Random(seed + 1);
     this.#character = characterOf(this.#random);
     if (this.#lateAlarms) this.#character.storm.jump++;
     const { application, clients, batchMax, bulk, flood, deferMsMax } = this.#character;
@@ -235,6 +241,7 @@ export class World {
     for (const reader of this.#readers) this.#keepActing(reader);
     if (this.#thief) this.#keepActing(this.#thief);
     this.#keepStorming();
+    if (this.#damages) this.#keepDamaging(this.#damages);
     for (let step = 0; step < steps && trace.violation === undefined; step++) await this.#step(turn);
     this.#calm = true;
     this.#disk.disarm();
@@ -329,6 +336,30 @@ export class World {
       case "drain":
         this.#host.drain(random.between(0, 3));
     }
+  }
+
+  #keepDamaging(random: Random): void {
+    this.#schedule.after(random.between(...damageEveryMs), () => {
+      if (this.#calm) return;
+      this.#damage(random);
+      this.#keepDamaging(random);
+    });
+  }
+
+  /** An event can no longer be read, until it is restored from a copy: what is wrong must be told to nobody meanwhile. */
+  #damage(random: Random): void {
+    const { head } = this.#ledger;
+    if (head === 0 || this.#disk.damagedEvent !== undefined) return;
+    const eventId = random.between(1, head);
+    this.trace.line(`${this.#schedule.now} event ${eventId} is damaged`);
+    this.#disk.damagedEvent = eventId;
+    if (random.chance(0.7)) this.#host.crash();
+    this.#schedule.after(random.between(1, damagedMsMax), () => {
+      this.trace.line(`${this.#schedule.now} event ${eventId} is restored`);
+      this.#disk.damagedEvent = undefined;
+      // What was found to be damaged is looked at again by the next lifetime of the object.
+      this.#host.crash();
+    });
   }
 
   #jump(byMs: number): void {
