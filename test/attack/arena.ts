@@ -25,6 +25,7 @@ export class Arena {
     folder: this.folder,
     settings: identitySettings,
     main: fileURLToPath(new URL("worker.ts", import.meta.url)),
+    objects: { BARE: "BareObject" },
   });
   readonly #prepared = new Map<string, string>();
   readonly #loaded = new Set<string>();

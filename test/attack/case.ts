@@ -14,7 +14,7 @@ export interface Case {
   what: string;
   /** What bounds it, by the name of the bound. */
   boundBy: string;
-  /** The most that one frame or request may cost; a part that is missing is only reported. */
+  /** The most that one frame or request may cost; a part that is missing is only reported. Memory: above that of `floor`. */
   bound: { cpuMs?: number; memoryMiB?: number };
   /** How often the attack is measured alone; each time by another principal. Default 3. */
   rounds?: number;
@@ -30,6 +30,8 @@ export interface Case {
   beside?: boolean;
   /** Whether a part of it runs with the tests, which judge only the answers. */
   tested?: boolean;
+  /** The same with a Worker that does nothing: what it takes of memory is the platform's. Default: nothing is subtracted. */
+  floor?(arena: Arena, who: Principal): Promise<unknown>;
   /** Prepares one round. Its cost is not counted. */
   prepare(arena: Arena): Promise<Attack>;
 }

@@ -1,5 +1,7 @@
 // The Worker that is attacked: the deployed one, but for the rates of a tenant, which a prepared partition would meet first,
-// and for a path that is the floor: it reads what it receives, and sends as many bytes as it is asked for.
+// and for two paths that are the floor: one reads what it receives, and sends as many bytes as it is asked for; the other
+// asks an object that only opens its database.
+import { DurableObject } from "cloudflare:workers";
 import { models } from "../../src/app.ts";
 import { createAuthority } from "../../src/index.ts";
 
@@ -23,9 +25,19 @@ async function answerBare(request: Request, bytes: number, ctx: ExecutionContext
   return new Response(readable);
 }
 
+/** What the platform takes for an object with a database. */
+export class BareObject extends DurableObject {
+  override fetch(): Response {
+    return Response.json(this.ctx.storage.sql.exec("SELECT name FROM sqlite_master").toArray());
+  }
+}
+
+type Environment = Parameters<typeof authority.worker.fetch>[1] & { BARE: DurableObjectNamespace };
+
 export default {
-  fetch(request: Request, env: Parameters<typeof authority.worker.fetch>[1], ctx: ExecutionContext) {
+  fetch(request: Request, env: Environment, ctx: ExecutionContext) {
     const { pathname, searchParams } = new URL(request.url);
+    if (pathname === "/bare-object") return env.BARE.getByName(searchParams.get("name")!).fetch(request);
     if (pathname === "/bare") return answerBare(request, Number(searchParams.get("bytes")), ctx);
     return authority.worker.fetch(request, env, ctx);
   },

@@ -17,6 +17,8 @@ export interface TestServerOptions {
   settings?: Readonly<Record<string, string>>;
   /** The Worker's main module, with the name `worker.ts`. Absent: the deployed one. */
   main?: string;
+  /** Classes of objects that `main` exports besides, by the names of their bindings. */
+  objects?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -28,14 +30,16 @@ export class TestServer {
   readonly #folder: string;
   readonly #settings: Readonly<Record<string, string>>;
   readonly #main: string | undefined;
+  readonly #objects: Readonly<Record<string, string>>;
   #port: number | undefined;
   #miniflare: Miniflare | undefined;
 
-  constructor({ folder, port, settings = { PARTITA_IDENTITY: "open" }, main }: TestServerOptions = {}) {
+  constructor({ folder, port, settings = { PARTITA_IDENTITY: "open" }, main, objects = {} }: TestServerOptions = {}) {
     this.#ownFolder = folder === undefined ? temporaryFolder("partita-data-") : undefined;
     this.#folder = this.#ownFolder ?? folder!;
     this.#settings = settings;
     this.#main = main;
+    this.#objects = objects;
     this.#port = port;
   }
 
@@ -57,7 +61,7 @@ export class TestServer {
   /** Starts workerd, and returns when it accepts requests. The first call of a process builds the Worker, which needs a second. */
   async start(): Promise<void> {
     if (this.#miniflare) throw new Error("the server runs");
-    const options = workerOptions(await workerModules(this.#main), this.#settings);
+    const options = workerOptions(await workerModules(this.#main), this.#settings, this.#objects);
     this.#port ??= await freePort();
     guardPort(this.#port);
     this.#miniflare = new Miniflare(
@@ -144,7 +148,11 @@ export function compatibility(): { date: string; flags: string[] } {
 }
 
 /** The Worker as wrangler.toml declares it. */
-function workerOptions(modules: WorkerModule[], bindings: Readonly<Record<string, string>>) {
+function workerOptions(
+  modules: WorkerModule[],
+  bindings: Readonly<Record<string, string>>,
+  objects: Readonly<Record<string, string>>,
+) {
   const { date, flags } = compatibility();
   return {
     name: "partita",
@@ -157,6 +165,9 @@ function workerOptions(modules: WorkerModule[], bindings: Readonly<Record<string
       TENANTS: { className: "TenantObject", useSQLite: true },
       COURIERS: { className: "CourierObject", useSQLite: true },
       METRICS: { className: "MetricsObject", useSQLite: true },
+      ...Object.fromEntries(
+        Object.entries(objects).map(([binding, className]) => [binding, { className, useSQLite: true }]),
+      ),
     },
     assets: {
       directory: join(projectFolder, "dist", "demo"),
