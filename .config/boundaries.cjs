@@ -72,6 +72,11 @@ module.exports = {
     only("worker", "client", "model", "models", "protocol"),
     packages("worker", "^$"),
     only("demo", "worker", "client", "model", "models", "protocol"),
+    only("console", "model", "protocol"),
+    packages(
+      "console",
+      "^node_modules/(@tanstack/react-virtual|@types/react|@types/react-dom|eventsource-parser|react|react-dom|uplot)/",
+    ),
     only("testing", "client", "shell", "core", "wire", "model", "storage", "platform", "protocol"),
     only("cli", "testing", "identity", "model", "platform", "protocol"),
     only("models", "model", "protocol"),

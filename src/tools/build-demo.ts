@@ -1,10 +1,11 @@
-// Builds the site (landing page, demos, API page, documentation) into dist/demo, which wrangler serves and deploys.
+// Builds the site (landing page, demos, API page, console, documentation) into dist/demo, which wrangler serves and deploys.
 import { createRequire } from "node:module";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildSync } from "esbuild";
 import { demos } from "../demo/gallery.ts";
+import { consoleFiles } from "./console.ts";
 import { buildDocs } from "./docs/site.ts";
 import { demoPages } from "./pages.ts";
 import { projectFolder } from "./wrangler.ts";
@@ -58,7 +59,7 @@ export function buildDemo(): number {
   }
   for (const name of ["swagger-ui-bundle.js", "swagger-ui.css"]) files.set(name, readFileSync(join(swaggerUi, name)));
 
-  for (const [name, contents] of buildDocs().files) files.set(name, contents);
+  for (const [name, contents] of [...buildDocs().files, ...consoleFiles()]) files.set(name, contents);
 
   const folders = new Set(["", ...[...files.keys()].map((name) => dirname(name))]);
   for (const name of folders) mkdirSync(join(target, name), { recursive: true });

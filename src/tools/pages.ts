@@ -16,6 +16,7 @@ const links = [
   { href: "/#demos", text: "Demos" },
   { href: "/docs/", text: "Guide" },
   { href: "/api", text: "API" },
+  { href: "/console", text: "Console" },
   { href: "/docs/BENCHMARKS", text: "Benchmarks" },
 ];
 

@@ -1,0 +1,110 @@
+import { type FormEvent, useState } from "react";
+import type { CallFailed } from "./data/calls.ts";
+import { HealthView } from "./pages/health.tsx";
+import { LogView } from "./pages/log.tsx";
+import { StateView } from "./pages/state.tsx";
+import { ProblemNote } from "./parts/problem.tsx";
+import { hashOf, type Route, useRoute, views } from "./route.ts";
+import { PartitionSession, useSession } from "./session.tsx";
+
+const pages = { log: LogView, state: StateView, health: HealthView };
+
+/** The console: asks for a partition, opens it, and shows one of its views. */
+export function App() {
+  const route = useRoute();
+  const [token, setToken] = useState<string>();
+  const { partition } = route;
+  if (partition === undefined) return <Start token={token} setToken={setToken} />;
+  return (
+    <PartitionSession
+      key={partition}
+      partition={partition}
+      token={token}
+      failed={(error) => <Refused error={error} setToken={setToken} />}
+    >
+      <Partition route={route} />
+    </PartitionSession>
+  );
+}
+
+function Partition({ route }: { route: Route }) {
+  const { partition, head, live } = useSession();
+  const Page = pages[route.view];
+  return (
+    <>
+      <div className="bar">
+        <h1>
+          <a href={hashOf(undefined)}>Console</a> <span aria-hidden="true">/</span> {partition}
+        </h1>
+        <nav aria-label="Views">
+          {views.map(({ name, title }) => (
+            <a key={name} href={hashOf(partition, name)} aria-current={name === route.view ? "page" : undefined}>
+              {title}
+            </a>
+          ))}
+        </nav>
+        <p className="standing">
+          <span className={live ? "dot live" : "dot"} aria-hidden="true" />
+          {live ? "Live" : "Not live"}, head {head.toLocaleString("en")}
+        </p>
+      </div>
+      <Page route={route} />
+    </>
+  );
+}
+
+function openNamed(event: FormEvent<HTMLFormElement>): void {
+  event.preventDefault();
+  const name = String(new FormData(event.currentTarget).get("partition") ?? "").trim();
+  if (name !== "") location.hash = hashOf(name);
+}
+
+/** The first page: which partition. */
+function Start({ token, setToken }: { token: string | undefined; setToken(token: string | undefined): void }) {
+  return (
+    <div className="start">
+      <h1>Console</h1>
+      <p>What is in a partition, how it came there, and why something was refused.</p>
+      <form className="ask" onSubmit={openNamed}>
+        <label htmlFor="partition">Partition</label>
+        <input id="partition" name="partition" required autoComplete="off" spellCheck={false} placeholder="room" />
+        <button type="submit">Open</button>
+      </form>
+      <TokenForm token={token} setToken={setToken} />
+    </div>
+  );
+}
+
+/** The server refuses: with another token it may not. */
+function Refused({ error, setToken }: { error: CallFailed; setToken(token: string | undefined): void }) {
+  return (
+    <div className="start">
+      <h1>
+        <a href={hashOf(undefined)}>Console</a>
+      </h1>
+      <ProblemNote error={error} />
+      <TokenForm token={undefined} setToken={setToken} />
+    </div>
+  );
+}
+
+function TokenForm({ token, setToken }: { token: string | undefined; setToken(token: string | undefined): void }) {
+  const give = (event: FormEvent<HTMLFormElement>): void => {
+    event.preventDefault();
+    const given = String(new FormData(event.currentTarget).get("token") ?? "").trim();
+    setToken(given === "" ? undefined : given);
+    event.currentTarget.reset();
+  };
+  return (
+    <form className="ask" onSubmit={give}>
+      <label htmlFor="token">Token</label>
+      <input id="token" name="token" type="password" autoComplete="off" aria-describedby="token-note" />
+      <button type="submit">Use</button>
+      <p id="token-note" className="soft">
+        {token === undefined
+          ? "Not needed in open development mode. It stays in the memory of this page, and is gone with it."
+          : "A token is in use. An empty one removes it."}
+      </p>
+    </form>
+  );
+}

@@ -1,0 +1,139 @@
+import { useState } from "react";
+import { call, pathOf } from "../data/calls.ts";
+import { useLoaded } from "../parts/loaded.ts";
+import { ProblemNote } from "../parts/problem.tsx";
+import { useSession } from "../session.tsx";
+
+interface Usage {
+  used: number;
+  max: number | null;
+}
+
+interface Verified {
+  eventId: number;
+  of: number;
+  done: boolean;
+  compared: string[];
+  findings: { eventId?: number; detail: string }[];
+}
+
+/** What has a bound, how full it is, and whether what derives from the log agrees with it. */
+export function HealthView() {
+  const { partition } = useSession();
+  const [round, setRound] = useState(0);
+  const usage = useLoaded(`usage ${round}`, () => call<{ usage: Record<string, Usage> }>(pathOf(partition, "usage")));
+  return (
+    <div className="cards">
+      <section className="panel" aria-label="Limits">
+        <h2>How full it is</h2>
+        <p>
+          <button type="button" onClick={() => setRound(round + 1)}>
+            Read again
+          </button>
+        </p>
+        {usage.error ? <ProblemNote error={usage.error} /> : null}
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">What</th>
+              <th scope="col" className="figure">
+                Used
+              </th>
+              <th scope="col" className="figure">
+                At most
+              </th>
+              <th scope="col">Full</th>
+            </tr>
+          </thead>
+          <tbody>
+            {Object.entries(usage.value?.usage ?? {}).map(([name, { used, max }]) => (
+              <tr key={name}>
+                <th scope="row">{titleOf(name)}</th>
+                <td className="figure">{figureOf(name, used)}</td>
+                <td className="figure">{max === null ? "no bound" : figureOf(name, max)}</td>
+                <td>{max === null ? "" : <Fill name={titleOf(name)} share={used / max} />}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </section>
+      <Verify />
+    </div>
+  );
+}
+
+/** As `Log bytes`: more names can be added by the server. */
+function titleOf(name: string): string {
+  const words = name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+const binary = ["", " KiB", " MiB", " GiB"];
+
+/** Bytes in the unit in which they have at most four digits. */
+function figureOf(name: string, value: number): string {
+  if (!/bytes$/i.test(name)) return value.toLocaleString("en");
+  const power = Math.min(value < 1 ? 0 : Math.floor(Math.log2(value) / 10), binary.length - 1);
+  return `${(value / 1024 ** power).toLocaleString("en", { maximumFractionDigits: 1 })}${binary[power]}`;
+}
+
+/** 75 % and 90 % are the shares at which the server warns. */
+function Fill({ name, share }: { name: string; share: number }) {
+  const level = share >= 0.9 ? "bad" : share >= 0.75 ? "late" : "good";
+  return (
+    <span className="fill">
+      <meter className={level} min={0} max={1} value={share} aria-label={`${name}: how full`} />
+      {(share * 100).toFixed(share < 0.1 ? 1 : 0)} %
+    </span>
+  );
+}
+
+function Verify() {
+  const { partition } = useSession();
+  const [round, setRound] = useState(0);
+  const [wanted, setWanted] = useState(false);
+  const { value, error, loading } = useLoaded(wanted ? `verify ${round}` : undefined, () =>
+    call<{ verified: Verified }>(pathOf(partition, "verify")),
+  );
+  const verified = value?.verified;
+  return (
+    <section className="panel" aria-label="Verification">
+      <h2>Does it agree with its log?</h2>
+      <p className="soft">Folds the log from its first event, and compares snapshot, state and effects with it.</p>
+      <p>
+        <button
+          type="button"
+          disabled={loading}
+          onClick={() => {
+            setWanted(true);
+            setRound(round + 1);
+          }}
+        >
+          {verified && !verified.done ? "Go on" : "Verify"}
+        </button>
+      </p>
+      {error ? <ProblemNote error={error} /> : null}
+      <div role="status">
+        {loading ? <p>Verifying …</p> : null}
+        {verified && !loading ? (
+          <>
+            <p>
+              {verified.done ? "Done" : "So far"}: {verified.eventId.toLocaleString("en")} of{" "}
+              {verified.of.toLocaleString("en")} events
+              {verified.compared.length > 0 ? `; compared ${verified.compared.join(", ")}` : ""}.
+            </p>
+            <p>{verified.findings.length === 0 ? "Everything agrees." : `${verified.findings.length} findings:`}</p>
+            <ul>
+              {verified.findings.map(({ eventId, detail }) => (
+                <li key={`${eventId} ${detail}`}>
+                  {eventId === undefined ? "" : `Event ${eventId}: `}
+                  {detail}
+                </li>
+              ))}
+            </ul>
+          </>
+        ) : null}
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,135 @@
+import axe from "axe-core";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { browserPresent, launchBrowser } from "../support/browser.ts";
+import { TestServer } from "../support/server.ts";
+
+/** How many events the log of the room has. */
+const eventsTotal = 120;
+
+describe.skipIf(!browserPresent)("the console", () => {
+  let server: TestServer;
+  let browser: Browser;
+  const complaints: string[] = [];
+
+  const submit = async (key: string, events: readonly object[], client: string): Promise<void> => {
+    const body = {
+      mode: "sequential",
+      events: events.map((event, at) => ({ draftId: `${key}-${at}`, event })),
+    };
+    const response = await fetch(new URL("/v1/partitions/room/events", server.url), {
+      method: "POST",
+      headers: { "idempotency-key": key, "partita-client-id": client },
+      body: JSON.stringify(body),
+    });
+    expect(response.status).toBe(200);
+  };
+  const set = (target: string, value: unknown) => ({ type: "set", payload: { target, value } });
+  const open = async (hash: string): Promise<Page> => {
+    const page = await browser.newPage({ viewport: { width: 1_280, height: 900 } });
+    page.on("pageerror", (error) => complaints.push(String(error)));
+    page.on("console", (message) => {
+      if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+    });
+    const response = await page.goto(new URL(`/console#/${hash}`, server.url).href);
+    expect(response?.headers()["content-security-policy"]).toContain("style-src 'self'");
+    return page;
+  };
+  const faultsOf = async (page: Page): Promise<string[]> => {
+    await page.evaluate(axe.source);
+    return await page.evaluate<string[]>(`axe.run(document).then(({ violations }) =>
+      violations
+        .filter(({ impact }) => impact === "serious" || impact === "critical")
+        .map(({ id, nodes }) => id + ": " + nodes.map(({ html }) => html.slice(0, 200)).join(" | ")))`);
+  };
+
+  beforeAll(async () => {
+    server = new TestServer({ settings: { PARTITA_IDENTITY: "open", PARTITA_PAGES: "on" } });
+    await server.start();
+    browser = await launchBrowser();
+    for (let batch = 0; batch < 4; batch++) {
+      const events = Array.from({ length: eventsTotal / 4 }, (_, at) => set(`key${at % 10}`, { batch, at }));
+      await submit(`b${batch}`, events, batch === 2 ? "ben" : "ada");
+    }
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.stop();
+    expect(complaints).toEqual([]);
+  });
+
+  test("[OB-4] shows the log as it grows, filtered, and who did what", async () => {
+    const page = await open("room");
+    await page.getByText("120 events, the newest first.").waitFor();
+    await page.locator('[aria-label="Events"] .row').nth(5).getByText("key4").waitFor();
+    await page.getByText(/^Live, head/).waitFor();
+    await submit("more", [set("title", "Chaconne")], "cy");
+    await page.getByText("121 events").waitFor();
+    await page.locator(".row .preview", { hasText: "Chaconne" }).waitFor();
+
+    await page.getByLabel("Author or client").fill("ben");
+    await page.getByText("30 found.").waitFor();
+    await page.getByLabel("Text in the payload").fill('"at":7');
+    await page.getByText("1 found.").waitFor();
+    await page.locator('[role="option"]').first().click();
+    await page.getByRole("heading", { name: "Event 68: set" }).waitFor();
+    await page.getByText("dev:ben").last().waitFor();
+    await page.getByRole("link", { name: "What it changed" }).click();
+    await page.locator(".change .path", { hasText: "key7.batch" }).waitFor();
+    await page.close();
+  });
+
+  test("[OB-4] travels in time, by slider, by number and by keyboard, and compares", async () => {
+    const page = await open("room/state");
+    await page.getByText("The present state.").waitFor();
+    const slider = page.getByRole("slider");
+    await slider.focus();
+    await page.keyboard.press("Home");
+    await page.locator(".tree .row", { hasText: "{0}" }).waitFor();
+    for (let step = 0; step < 3; step++) await page.keyboard.press("ArrowRight");
+    await page.locator(".tree .row", { hasText: "{3}" }).waitFor();
+    const field = page.getByRole("textbox", { name: "After event" });
+    await field.fill("45");
+    await field.press("Enter");
+    const tree = page.getByRole("tree");
+    await tree.focus();
+    await tree.press("ArrowDown");
+    await tree.press("ArrowRight");
+    await page
+      .locator('[role="treeitem"][aria-level="3"]', { hasText: "batch" })
+      .getByText("1", { exact: true })
+      .waitFor();
+    await page.getByRole("button", { name: "Compare" }).click();
+    await page.locator(".change .path", { hasText: "key4.at" }).waitFor();
+    expect(new URL(page.url()).hash).toBe("#/room/state?at=45&from=44");
+    await page.close();
+  });
+
+  test("[OB-4] [LC-6] shows how full it is, and verifies", async () => {
+    const page = await open("room/health");
+    await page.getByRole("row", { name: /^Log bytes/ }).waitFor();
+    await page.getByRole("button", { name: "Verify" }).click();
+    await page.getByText("Everything agrees.").waitFor();
+    await page.close();
+  });
+
+  test("[OB-4] [EC-9] axe finds nothing serious, in both themes, and it fits a phone", async () => {
+    const found: Record<string, string[]> = {};
+    const page = await open("");
+    for (const hash of ["room/log?event=40", "room/state?at=45&from=40", "room/health"]) {
+      await page.evaluate(`location.hash = ${JSON.stringify(`#/${hash}`)}`);
+      await page.locator(`.bar a[aria-current="page"][href*="${hash.split(/[/?]/)[1]}"]`).waitFor();
+      await page.locator('.panel :is([role="option"], [role="treeitem"], td)').first().waitFor();
+      for (const colorScheme of ["light", "dark"] as const) {
+        await page.emulateMedia({ colorScheme });
+        const faults = await faultsOf(page);
+        if (faults.length > 0) found[`${hash} ${colorScheme}`] = faults;
+      }
+      await page.setViewportSize({ width: 390, height: 844 });
+      expect(await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")).toBeLessThanOrEqual(0);
+      await page.setViewportSize({ width: 1_280, height: 900 });
+    }
+    await page.close();
+    expect(found).toEqual({});
+  });
+});
