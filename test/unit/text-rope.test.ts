@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { State } from "../../src/model/index.ts";
-import { emptyRope, replace, type Rope, slice, splitsPair } from "../../src/models/text/rope.ts";
+import { type Branch, emptyRope, replace, type Rope, slice, splitsPair } from "../../src/models/text/rope.ts";
+import { sizesOf } from "../../src/models/text/sizes.ts";
 
 const state = () => new State<{ rope: Rope }>({ rope: emptyRope() });
 
@@ -20,18 +21,19 @@ function apply(of: State<{ rope: Rope }>, from: number, to: number, insert: stri
   of.change(({ rope }) => replace(rope, from, to, insert, of.context));
 }
 
-/** What every rope is: no part is too long or empty, lengths are sums, and pieces are at one depth. */
-function assertSound(rope: Rope, depth = 0): number {
-  expect(rope.parts.length).toBeLessThanOrEqual(32);
-  expect(rope.length).toBe(rope.parts.reduce((sum, { length }) => sum + length, 0));
-  const depths = rope.parts.map((part) => {
-    expect(part.length).toBeGreaterThan(0);
+/** What every rope is: no part is too long or empty, the sizes are those of the parts, and pieces are at one depth. */
+function assertSound(branch: Branch, depth = 0): { depth: number; length: number } {
+  expect(branch.parts.length).toBeLessThanOrEqual(96);
+  const parts = branch.parts.map((part) => {
     if (typeof part !== "string") return assertSound(part, depth + 1);
     expect(part.length).toBeLessThanOrEqual(513);
-    return depth;
+    return { depth, length: part.length };
   });
-  expect(new Set(depths).size).toBeLessThanOrEqual(1);
-  return depths[0] ?? depth;
+  expect(branch.sizes).toBe(sizesOf(parts.map(({ length }) => length)));
+  const depths = new Set(parts.map((part) => part.depth));
+  expect(depths.size).toBeLessThanOrEqual(1);
+  for (const { length } of parts) expect(length).toBeGreaterThan(0);
+  return { depth: parts[0]?.depth ?? depth, length: parts.reduce((sum, { length }) => sum + length, 0) };
 }
 
 describe("the rope of a text", () => {
@@ -50,7 +52,8 @@ describe("the rope of a text", () => {
         }
         const now = JSON.parse(rope.stringify()) as { rope: Rope };
         expect(slice(now.rope)).toBe(text);
-        assertSound(now.rope);
+        expect(assertSound(now.rope).length).toBe(now.rope.length);
+        expect(now.rope.length).toBe(text.length);
         const middle = text.length >> 1;
         expect(rope.read(({ rope: read }) => slice(read, middle, middle + 700))).toBe(text.slice(middle, middle + 700));
         for (const { text: earlier, position } of before.toReversed()) {
@@ -70,14 +73,16 @@ describe("the rope of a text", () => {
       for (let key = 0; key < 200; key++) apply(rope, (key * 7_919) % length, (key * 7_919) % length, "b");
       return (rope.work - work) / 200;
     });
-    expect(Math.max(...works)).toBeLessThan(150);
+    expect(Math.max(...works)).toBeLessThanOrEqual(2 * Math.min(...works));
+    expect(Math.max(...works)).toBeLessThan(40);
   });
 
   it("[MD-9] divides no surrogate pair, and knows where one would be divided", () => {
     const rope = state();
     apply(rope, 0, 0, `a${"😀".repeat(2_000)}`);
     const { rope: plain } = JSON.parse(rope.stringify()) as { rope: Rope };
-    const pieces = (of: Rope): string[] => of.parts.flatMap((part) => (typeof part === "string" ? part : pieces(part)));
+    const pieces = (of: Branch): string[] =>
+      of.parts.flatMap((part) => (typeof part === "string" ? part : pieces(part)));
     for (const piece of pieces(plain)) expect(piece.isWellFormed()).toBe(true);
     const splits = Array.from({ length: 12 }, (_, offset) => splitsPair(plain, offset));
     expect(splits).toEqual([false, false, true, false, true, false, true, false, true, false, true, false]);

@@ -14,7 +14,8 @@ export { type TextEdit } from "./shapes.ts";
 /** Text documents, several in a partition, by their names. */
 export const text = defineModel({
   name: "text",
-  version: 1,
+  // 2: the pieces are found by `sizes`.
+  version: 2,
   // Who wrote what is shown in the document.
   authors: "shown",
   initialState: (): { texts: Texts } => ({ texts: {} }),
