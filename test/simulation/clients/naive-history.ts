@@ -74,6 +74,8 @@ export class NaiveHistory {
   /** Entries that can never be undone. */
   readonly #dead = new Set<string>();
   readonly #rejected = new Set<string>();
+  /** Those of them that were rejected because others were faster. */
+  readonly #conflicts = new Set<string>();
   #epoch = 0;
   #group: Step | undefined;
   #last: { step: Step; places: ReadonlySet<string>; types: string; queuedAt: number } | undefined;
@@ -154,9 +156,10 @@ export class NaiveHistory {
     this.#epoch++;
   }
 
-  /** The server has rejected the entry, or at least one of its drafts. */
-  rejected(key: string): void {
+  /** The server has rejected the entry, or at least one of its drafts. `isConflict`: because others were faster. */
+  rejected(key: string, isConflict: boolean): void {
     this.#rejected.add(key);
+    if (isConflict) this.#conflicts.add(key);
   }
 
   /** The entry has no verdict: it cannot be undone, whatever becomes of it. */
@@ -195,9 +198,9 @@ export class NaiveHistory {
 
   /** The step for which drafts are submitted now: the first one that `isIt`. Those before it have ended. */
   turnOf(isIt: (running: Running) => boolean, state: unknown, fates: Fates): Running | undefined {
-    // It is tried again only where something of it was rejected.
+    // It is tried again only where something of it was in conflict.
     const isOver = ({ submitted }: Running) =>
-      submitted?.every((key) => !fates.isPending(key) && !this.#rejected.has(key)) === true;
+      submitted?.every((key) => !fates.isPending(key) && !this.#conflicts.has(key)) === true;
     while (this.#running[0] && isOver(this.#running[0])) this.#end(this.#running[0], state, fates);
     const turn = this.#running.find(isIt);
     if (turn) while (this.#running[0] !== turn) this.#end(this.#running[0]!, state, fates);

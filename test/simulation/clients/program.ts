@@ -521,7 +521,7 @@ export class Program {
       if ("problem" in verdict) this.#verdicts.rejected(this.principal, entry.key, verdict.problem);
       book.settle(entry.key, "rejected");
       this.#queue.wasRejected(entry.key);
-      this.#history.rejected(entry.key);
+      this.#history.rejected(entry.key, verdict);
     });
   }
 

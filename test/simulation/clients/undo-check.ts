@@ -1,4 +1,4 @@
-import type { PendingEntry, UndoReport, UndoResult } from "../../../src/client/index.ts";
+import type { BatchVerdict, PendingEntry, UndoReport, UndoResult, Verdict } from "../../../src/client/index.ts";
 import { canonicalJson, type Json } from "../../../src/protocol/index.ts";
 import type { Submitted } from "./book.ts";
 import type { LogTracker } from "./log-tracker.ts";
@@ -67,8 +67,10 @@ export class UndoCheck {
     this.#history.died(key);
   }
 
-  rejected(key: string): void {
-    this.#history.rejected(key);
+  rejected(key: string, verdict: Verdict | BatchVerdict): void {
+    const members = "results" in verdict ? verdict.results : [verdict];
+    const isConflict = members.some((member) => "problem" in member && member.problem?.code === "conflict");
+    this.#history.rejected(key, isConflict);
   }
 
   reset(): void {
