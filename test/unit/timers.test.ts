@@ -7,6 +7,8 @@ import { defineModel } from "../../src/model/index.ts";
 import { bounds } from "../../src/protocol/index.ts";
 import type { SqlValue } from "../../src/storage/driver.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
+import { effectIdOf } from "../../src/storage/port.ts";
+import { answerDeadLetter } from "../../src/wire/partita/answers.ts";
 import { BilledDriver } from "../bench/billed-driver.ts";
 import { TestPartition } from "../support/partition.ts";
 import { TestShell } from "../support/shell.ts";
@@ -257,15 +259,54 @@ describe("the draft of a timer", () => {
     expect(room.stored).toBe(0);
   });
 
-  it("[LC-8] [TX-12] that is damaged is kept, and keeps no other from firing", () => {
+  it.each([
+    ["its draft", "payload = x'ff'", { type: "ring" }],
+    ["its pattern", "cron = 'whenever'", { type: "ring", payload: { name: "bad" } }],
+    ["its time zone", "time_zone = 'Nowhere/City'", { type: "ring", payload: { name: "bad" } }],
+  ])("[LC-8] [TX-12] [TX-15] that is damaged is a dead letter, and its neighbours fire: %s", (_, damage, content) => {
+    const room = new Room();
+    const daily = { cron: "* * * * *", timeZone: "UTC" };
+    room.cause(ring("bad", daily), ring("worse", daily), ring("good", daily));
+    room.driver.transaction(() => room.driver.write(`UPDATE timers SET ${damage} WHERE key IN ('bad', 'worse')`));
+    room.until(room.partition.nextDue!);
+    expect(room.rung).toEqual(["good"]);
+    expect(room.stored).toBe(1);
+    expect(room.logged).toMatchObject([
+      { level: "error", fields: { timer: "bad" } },
+      { level: "error", fields: { timer: "worse" } },
+    ]);
+    const letters = room.partition.deadLetters.list(undefined, 10, room.now);
+    expect(letters).toMatchObject([
+      { kind: "timer", destination: "bad", reason: "damaged", eventId: 1, n: 64 },
+      { kind: "timer", destination: "worse", reason: "damaged", eventId: 1, n: 65 },
+    ]);
+    const id = effectIdOf(letters[0]!);
+    const answer = JSON.parse(answerDeadLetter(room.partition.deadLetters.find(id, room.now)).body!) as object;
+    expect(answer).toMatchObject({ effectId: id, timestamp: letters[0]!.createdAt, ...content });
+    expect(() => room.partition.deadLetters.replay(id, room.now)).toThrow("damaged");
+    for (const letter of letters) room.partition.deadLetters.discard(effectIdOf(letter), room.now);
+    room.restart();
+    expect(room.partition.deadLetters.list(undefined, 10, room.now)).toEqual([]);
+    room.until(room.now + minute);
+    expect(room.rung).toEqual(["good", "good"]);
+  });
+
+  it("[BD-1] [LC-8] [TX-12] that is damaged waits where there is no room for a dead letter, and its neighbours fire", () => {
     const room = new Room();
     room.cause(ring("bad"), ring("good"));
-    room.driver.transaction(() => room.driver.write("UPDATE timers SET payload = x'ff' WHERE key = 'bad'"));
+    room.driver.transaction(() => {
+      room.driver.write("UPDATE timers SET payload = x'ff' WHERE key = 'bad'");
+      room.driver.write(
+        `INSERT INTO dead_letters SELECT 1, 999, '0', 'queue', 'mail', x'7b7d', '', 1, 1, 1, 1, 'refused', x'7b7d'`,
+      );
+    });
     room.until(start + minute);
     expect(room.rung).toEqual(["good"]);
     expect(room.stored).toBe(1);
     expect(room.partition.nextDue).toBe(room.now + 5_000);
-    expect(room.logged).toMatchObject([{ level: "error", fields: { timer: "bad" } }]);
+    room.until(room.now + 5_000);
+    // Another event is the last of the log: there is room after it.
+    expect(room.stored).toBe(0);
   });
 
   it("[BD-4] [LC-10] waits where nothing can be decided, with nothing written", () => {

@@ -41,20 +41,20 @@ export class DeadLetters {
    */
   replay(id: string, now: number): void {
     const row = this.find(id, now);
-    const { reason, diedAt: _, detail: __, body, ...effect } = row;
+    const { kind, reason, diedAt: _, detail: __, body, ...effect } = row;
     if (reason === "rejected") throw new Refusal(decided);
-    if (body === undefined) throw new Refusal(damaged);
-    if (row.kind === "submit" && row.createdAt < now - rejectionRetentionMs) throw new Refusal(tooOld);
+    if (body === undefined || kind === "timer") throw new Refusal(damaged);
+    if (kind === "submit" && row.createdAt < now - rejectionRetentionMs) throw new Refusal(tooOld);
     if (this.#environment.ports.storage.outbox.find(row)) throw new Refusal(stillWaits);
     const live = this.#memory.load(now);
     const bytes = utf8Length(body);
     if (live.outbox.isFullWith(1, bytes)) throw new Refusal(outboxFull);
-    const queued: OutboxRow = { ...effect, body, queuedAt: now };
+    const queued: OutboxRow = { ...effect, kind, body, queuedAt: now };
     this.#memory.write(now, (writes) => {
       writes.deadLetters.remove(row);
       writes.outbox.add(queued);
       live.deadLetters.removed();
-      const { eventId, n, kind, destination } = queued;
+      const { eventId, n, destination } = queued;
       live.outbox.add({ eventId, n, kind, destination, bytes });
       guard(live, now);
     });

@@ -1,11 +1,10 @@
 import { type ErrorCode, type JsonObject, systemAuthor } from "../../protocol/index.ts";
-import type { TimerRow } from "../../storage/port.ts";
 import { single } from "../commands.ts";
 import { retryDelayMs } from "../jobs/job.ts";
 import type { Outcome } from "../replies.ts";
 import type { WriteContext } from "../window/context.ts";
 import type { Fired } from "../window/work.ts";
-import { nextOccurrence } from "./cron.ts";
+import type { DueTimer } from "./timers.ts";
 
 /** What keeps every draft from being decided, and not only that of one timer: then all wait, and nothing is stored. */
 const general: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -25,7 +24,7 @@ export function concernsAll(code: ErrorCode): boolean {
 }
 
 /** The draft of a timer that is due, as work of a window. `answer`: called with what comes of it, once it is committed. */
-export function firedWork(timer: TimerRow & { payload: string }, answer: (outcome: Outcome) => void): Fired {
+export function firedWork(timer: DueTimer, answer: (outcome: Outcome) => void): Fired {
   const { key, dueAt, type, version, payload, correlationId, hops } = timer;
   const event = {
     type,
@@ -45,7 +44,7 @@ export function firedWork(timer: TimerRow & { payload: string }, answer: (outcom
  * Decides the draft of a timer by `decide`, and removes the timer, or makes it due again, in the same transaction: so it
  * fires once. Undefined: it is not due any more, as an event of the same window has replaced or cancelled it.
  */
-export function fire(context: WriteContext, timer: TimerRow, decide: () => Outcome): Outcome | undefined {
+export function fire(context: WriteContext, timer: DueTimer, decide: () => Outcome): Outcome | undefined {
   const { live, writes, now, name, ports } = context;
   const { timers } = live;
   const { key, dueAt, correlationId } = timer;
@@ -78,8 +77,7 @@ export function fire(context: WriteContext, timer: TimerRow, decide: () => Outco
 }
 
 /** Removes a timer that has fired, or makes it due again: what was missed meanwhile is left out. */
-function settle({ live, writes, now }: WriteContext, { key, dueAt, recurs }: TimerRow): void {
-  const next = recurs && nextOccurrence(recurs, Math.max(now, dueAt));
+function settle({ live, writes }: WriteContext, { key, next }: DueTimer): void {
   if (next === undefined) live.timers.remove(writes, key);
   else live.timers.move(writes, key, next);
 }

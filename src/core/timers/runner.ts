@@ -7,7 +7,10 @@ import type { Memory } from "../memory.ts";
 import type { Outcome } from "../replies.ts";
 import type { Windows } from "../window/windows.ts";
 import type { Fired } from "../window/work.ts";
+import { bury } from "./bury.ts";
+import { nextOccurrence } from "./cron.ts";
 import { concernsAll, firedWork } from "./fire.ts";
+import type { DueTimer } from "./timers.ts";
 
 /** Fires the timers of a partition that are due: one window of them at each alarm, so that others have their turns. */
 export class TimerRunner {
@@ -63,25 +66,34 @@ export class TimerRunner {
 
   #workOf(key: string, now: number, answer: (outcome: Outcome) => void): Fired | undefined {
     const timer = this.#environment.ports.storage.timers.find(key)!;
-    const { payload } = timer;
-    if (payload !== undefined) return firedWork({ ...timer, payload }, answer);
-    this.#postpone(timer, now);
+    const due = wholeOf(timer, now);
+    if (due) return firedWork(due, answer);
+    this.#giveUp(timer, now);
     return undefined;
   }
 
-  /** A timer whose draft is damaged is kept for who can mend it, and keeps no other from firing. */
-  #postpone(timer: TimerRow, now: number): void {
+  /** A timer that is damaged becomes a dead letter. Where there is no room for it, it waits, and no other does. */
+  #giveUp(timer: TimerRow, now: number): void {
     const { name, ports } = this.#environment;
-    ports.log("error", "the draft of a timer is damaged", {
-      ...name,
-      timer: timer.key,
-      correlationId: timer.correlationId,
-    });
+    ports.log("error", "a timer is damaged", { ...name, timer: timer.key, correlationId: timer.correlationId });
+    if (bury(this.#environment, this.#memory, this.#windows.incarnation, timer, now)) return;
     const live = this.#memory.load(now);
     this.#memory.write(now, (writes) => live.timers.postpone(writes, timer, now + this.#retryDelayMs(timer.attempts)));
   }
 
   #retryDelayMs(attempts: number): number {
     return retryDelayMs(attempts, this.#environment.ports.random.fraction());
+  }
+}
+
+/** The timer with its next time; undefined: its draft or its pattern is damaged. */
+function wholeOf(timer: TimerRow, now: number): DueTimer | undefined {
+  const { payload, recurs, dueAt } = timer;
+  if (payload === undefined) return undefined;
+  try {
+    return { ...timer, payload, next: recurs && nextOccurrence(recurs, Math.max(now, dueAt)) };
+  } catch (error) {
+    if (error instanceof TypeError) return undefined;
+    throw error;
   }
 }

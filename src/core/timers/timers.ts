@@ -8,6 +8,13 @@ interface Known {
   readonly bytes: number;
 }
 
+/** A timer that is due, and nothing of it is damaged. */
+export interface DueTimer extends TimerRow {
+  readonly payload: string;
+  /** When it is due the next time, in milliseconds since 1970; undefined: never any more. */
+  readonly next: number | undefined;
+}
+
 /** The timers of a partition, without their drafts, as the table `timers` has them: the only writer of that table. */
 export class Timers {
   readonly #known = new Map<string, Known>();

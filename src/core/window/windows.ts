@@ -36,14 +36,14 @@ export class Windows {
   readonly #environment: Environment;
   readonly #tools: Tools;
   /** The random id of this object's lifetime, written with each event. */
-  readonly #incarnation: string;
+  readonly incarnation: string;
   /** The id the log will get when it is first written. */
   #provisionalLogId: string | undefined;
 
   constructor(environment: Environment, tools: Tools) {
     this.#environment = environment;
     this.#tools = tools;
-    this.#incarnation = environment.ports.random.incarnation();
+    this.incarnation = environment.ports.random.incarnation();
   }
 
   /** Restores the id of a log that is not written yet, as a connection has received it before hibernation. */
@@ -155,7 +155,7 @@ export class Windows {
       ports,
       authors,
       live,
-      incarnation: this.#incarnation,
+      incarnation: this.incarnation,
       limiter,
       window,
       now,

@@ -1,5 +1,5 @@
 import type { Failure, Author } from "../../protocol/index.ts";
-import type { TimerRow } from "../../storage/port.ts";
+import type { DueTimer } from "../timers/timers.ts";
 import type { Command, ReadCommand, Submission } from "../commands.ts";
 import { draftCost, pieceCost } from "../cost.ts";
 import type { Outcome } from "../replies.ts";
@@ -41,7 +41,7 @@ interface Submitted extends Answered {
 
 /** The draft of a timer that is due. */
 export interface Fired extends Submitted {
-  readonly timer: TimerRow;
+  readonly timer: DueTimer;
 }
 
 /** A submission without a connection that is not decided, and why. `submission`: where its content is kept. */

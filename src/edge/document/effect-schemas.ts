@@ -4,11 +4,11 @@ const timestamp = z.int().check(z.meta({ description: "Milliseconds since 1970."
 const effectId = z.string().check(z.meta({ description: "The id of the effect: `<incarnation>:<eventId>:<n>`." }));
 const letter = {
   effectId,
-  kind: z.enum(["submit", "webhook", "queue"]),
+  kind: z.enum(["submit", "webhook", "queue", "timer"]),
   destination: z.string().check(
     z.meta({
       description:
-        "A partition or a queue; of webhooks the endpoints that did not get it, separated by spaces, or empty: all.",
+        "A partition, a queue, or the key of a timer; of webhooks the endpoints that did not get it, separated by spaces, or empty: all.",
     }),
   ),
   type: z.optional(z.string()),
@@ -19,7 +19,7 @@ const letter = {
   code: z.optional(z.string().check(z.meta({ description: "Of the problem that was answered." }))),
   detail: z.optional(z.string()),
   correlationId: z.string(),
-  hops: z.int().check(z.meta({ description: "How many effects led to it, with itself." })),
+  hops: z.int().check(z.meta({ description: "How many effects led to it; with itself, unless it is a timer." })),
 };
 export const partitionDeadLetters = z.object({
   deadLetters: z.array(z.object(letter).check(z.meta({ ref: "PartitionDeadLetter" }))),

@@ -1,7 +1,7 @@
 import type { Database } from "../database.ts";
 import type { SqlRow } from "../driver.ts";
 import { bytesOf, jsonTextOf } from "../text.ts";
-import { type OutboxKey, type OutboxRow, outboxValuesOf, type StoredEffect, storedEffectOf } from "./outbox.ts";
+import { type OutboxKey, type OutboxKind, outboxValuesOf, type StoredEffect, storedEffectOf } from "./outbox.ts";
 
 /**
  * Why an effect was given up. `rejected`: by the verdict of its destination. `refused`: by an answer that stays the same
@@ -20,8 +20,13 @@ interface GivenUp {
   readonly detail: string;
 }
 
-/** An effect that was given up. */
-export interface DeadLetterRow extends StoredEffect, GivenUp {}
+/**
+ * An effect that was given up, or a timer whose draft or pattern is damaged: its `destination` is its key, its `createdAt`
+ * when it was due.
+ */
+export interface DeadLetterRow extends Omit<StoredEffect, "kind">, GivenUp {
+  readonly kind: OutboxKind | "timer";
+}
 
 export interface DeadLetterReads {
   /** How many there are, and the bytes of their bodies. Reads each row. */
@@ -29,11 +34,13 @@ export interface DeadLetterReads {
   /** Those after `key` in the order of the log, at most `limit`. */
   after(key: OutboxKey, limit: number): DeadLetterRow[];
   find(key: OutboxKey): DeadLetterRow | undefined;
+  /** The last number of those of an event; -1: there are none. */
+  lastOf(eventId: number): number;
 }
 
 export interface DeadLetterWrites {
   /** Where there is one of the same effect, which was given up for other endpoints, it is of both. */
-  add(row: OutboxRow & GivenUp): void;
+  add(row: DeadLetterRow & { readonly body: string }): void;
   /** Copies an effect from the outbox as the bytes that are stored of it, where these are damaged. Where there is one of the same effect, that stays. */
   addStored(key: OutboxKey, givenUp: GivenUp): void;
   remove(key: OutboxKey): void;
@@ -62,12 +69,17 @@ export class DeadLettersTable implements DeadLetterReads, DeadLetterWrites {
       .map(deadLetterOf);
   }
 
+  lastOf(eventId: number): number {
+    const [row] = this.#database.read("SELECT max(n) AS last FROM dead_letters WHERE event_id = ?", eventId);
+    return (row?.["last"] as number | null | undefined) ?? -1;
+  }
+
   find({ eventId, n }: OutboxKey): DeadLetterRow | undefined {
     const [row] = this.#database.read("SELECT * FROM dead_letters WHERE event_id = ? AND n = ?", eventId, n);
     return row && deadLetterOf(row);
   }
 
-  add(row: OutboxRow & GivenUp): void {
+  add(row: DeadLetterRow & { readonly body: string }): void {
     this.#database.write(
       `INSERT INTO dead_letters (${effectColumns}, died_at, reason, detail)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -98,8 +110,10 @@ export class DeadLettersTable implements DeadLetterReads, DeadLetterWrites {
 }
 
 function deadLetterOf(row: SqlRow): DeadLetterRow {
+  const timer = row["kind"] === "timer" ? ({ kind: "timer", body: jsonTextOf(row["body"]) } as const) : undefined;
   return {
     ...storedEffectOf(row),
+    ...timer,
     diedAt: row["died_at"] as number,
     reason: row["reason"] as DeadLetterReason,
     detail: jsonTextOf(row["detail"]) ?? "{}",

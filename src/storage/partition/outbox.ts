@@ -106,7 +106,7 @@ export class OutboxTable implements OutboxReads, OutboxWrites {
 }
 
 /** The values of an effect, in the order of its columns. */
-export function outboxValuesOf(row: OutboxRow) {
+export function outboxValuesOf(row: Omit<OutboxRow, "kind"> & { readonly kind: string }) {
   return [
     row.eventId,
     row.n,
