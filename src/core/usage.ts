@@ -13,7 +13,7 @@ export interface Usage {
 /** What of a partition has a bound, by name. */
 export type Usages = Readonly<Record<string, Usage>>;
 
-/** How full the log, the state, the rejections and the effects are. */
+/** How full the log, the state, the rejections, the effects and the timers are. */
 export function usagesOf(live: Live, limits: Limits, reads: StorageReads): Usages {
   const { count, bytes } = live.rejections.all(reads);
   return {
@@ -24,6 +24,8 @@ export function usagesOf(live: Live, limits: Limits, reads: StorageReads): Usage
     effects: { used: live.outbox.rows, max: bounds.outboxRowsMax },
     effectBytes: { used: live.outbox.bytes, max: bounds.outboxBytesMax },
     deadLetters: { used: live.deadLetters.of(reads), max: bounds.deadLettersMax },
+    timers: timerUsage(live),
+    timerBytes: timerBytesUsage(live),
   };
 }
 
@@ -33,6 +35,14 @@ function logUsage({ head }: Live, limits: Limits): Usage {
 
 function stateUsage({ fold }: Live): Usage {
   return { used: fold.state.weight, max: bounds.stateBytesMax };
+}
+
+function timerUsage({ timers }: Live): Usage {
+  return { used: timers.size, max: bounds.timersMax };
+}
+
+function timerBytesUsage({ timers }: Live): Usage {
+  return { used: timers.bytes, max: bounds.timersBytesMax };
 }
 
 /** The parts of a bound at which a warning is logged. */
@@ -69,10 +79,13 @@ export class FillWarnings {
   begin(live: Live, limits: Limits): () => void {
     const { bytes } = live.head;
     const { weight } = live.fold.state;
+    const [timers, timerBytes] = [live.timers.size, live.timers.bytes];
     const rejectionBytes = live.rejections.known?.bytes;
     return () => {
       this.note("logBytes", bytes, logUsage(live, limits));
       this.note("stateBytes", weight, stateUsage(live));
+      this.note("timers", timers, timerUsage(live));
+      this.note("timerBytes", timerBytes, timerBytesUsage(live));
       const after = live.rejections.known?.bytes;
       if (after === undefined) return;
       this.note("rejectionBytes", rejectionBytes ?? 0, { used: after, max: bounds.rejectionBytesMax });

@@ -141,6 +141,8 @@ describe("how full a partition is", () => {
       effects: { used: 0, max: bounds.outboxRowsMax },
       effectBytes: { used: 0, max: bounds.outboxBytesMax },
       deadLetters: { used: 0, max: bounds.deadLettersMax },
+      timers: { used: 0, max: bounds.timersMax },
+      timerBytes: { used: 0, max: bounds.timersBytesMax },
       connections: { used: 0, max: 100 },
       streams: { used: 0, max: bounds.streamsMax },
     });

@@ -452,8 +452,13 @@ describe("many timers", () => {
       expect(room.cause(...Array.from({ length: 50 }, (_, i) => ring(`k${from + i}`, at))).type).toBe("event_accepted");
     const refused = { type: "error", payload: { code: "too_many_timers", status: 507, retryable: false } };
     expect(room.cause(ring("one-more"))).toMatchObject(refused);
+    expect(room.logged.filter(({ level }) => level === "warn").map(({ fields }) => fields)).toMatchObject([
+      { resource: "timers", used: 7_500, max: bounds.timersMax, percent: 75 },
+      { resource: "timers", used: 9_000, max: bounds.timersMax, percent: 90 },
+    ]);
     room.restart();
     expect(room.cause(ring("one-more"))).toMatchObject(refused);
+    expect(room.partition.usages(room.now)["timers"]).toEqual({ used: bounds.timersMax, max: bounds.timersMax });
     expect(room.cause(ring("k1", { at: start + 2 * minute })).type).toBe("event_accepted");
     expect(room.cause(cancel("k2"), ring("one-more")).type).toBe("event_accepted");
     expect(room.stored).toBe(bounds.timersMax);

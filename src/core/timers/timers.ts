@@ -34,6 +34,11 @@ export class Timers {
     return this.#known.size;
   }
 
+  /** UTF-8 bytes of all payloads. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** When a timer is due, in milliseconds since 1970; undefined: there is no timer of this key. */
   dueAt(key: string): number | undefined {
     return this.#known.get(key)?.dueAt;

@@ -17,6 +17,8 @@ const usageExample = {
     effects: { used: 2, max: 10_000 },
     effectBytes: { used: 610, max: 33_554_432 },
     deadLetters: { used: 0, max: 10_000 },
+    timers: { used: 4, max: 10_000 },
+    timerBytes: { used: 240, max: 16_777_216 },
     connections: { used: 3, max: 10_000 },
     streams: { used: 0, max: 50 },
   },
