@@ -4,4 +4,5 @@ export const identitySettings = {
   PARTITA_JWT_ISSUER: "https://issuer.example",
   PARTITA_JWT_AUDIENCE: "partita",
   PARTITA_ALLOWED_ORIGINS: "https://app.example",
+  PARTITA_CLIENT_ID_CLAIM: "device",
 };

@@ -74,6 +74,11 @@ export class Peer {
     });
   }
 
+  /** The peer of an upgrade. */
+  static of(response: Response): Peer {
+    return new Peer(response);
+  }
+
   /** Requests an upgrade; `response` is the result. */
   static async open(room: string, headers: Record<string, string>, query = ""): Promise<Peer> {
     const path = `/v1/partitions/${room}/ws${query}`;
