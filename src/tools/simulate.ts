@@ -8,7 +8,7 @@ const usage = `usage: npm run simulate -- [--clients | --insieme | --effects] [-
 Runs as many seeds of the simulator as --seeds says, from --seed on, and stops at the first that finds a fault.
   --clients  simulates clients and the partition instead of the partition alone
   --insieme  the same, with clients of the package insieme among them
-  --effects  simulates partitions that submit to each other
+  --effects  simulates partitions that submit to each other and to endpoints, with an inventory and a ledger among them
   --steps    the steps of each run`;
 
 const { values } = readCommandLine(usage, {

@@ -32,6 +32,7 @@ export interface IncarnationParts {
   wrote(sql: string, values: readonly SqlValue[]): void;
   /** Undefined: there are no effects. */
   readonly effects?: EffectPorts | undefined;
+  readonly signHead?: ShellPorts["signHead"];
   openBody(): StreamBody;
 }
 
@@ -74,7 +75,7 @@ export class Incarnation {
 
   /** The ports of a new shell. Throws what opening the storage throws. */
   ports(): ShellPorts {
-    const { disk, random, tenant, verify, armAlarm, wrote, log, effects, openBody } = this.#parts;
+    const { disk, random, tenant, verify, armAlarm, wrote, log, effects, signHead, openBody } = this.#parts;
     return {
       storage: new PartitionStorage(new MortalDriver(disk, () => this.alive, wrote), migrations, bytesPort),
       random: {
@@ -107,6 +108,7 @@ export class Incarnation {
       },
       tenant: tenant && this.#mortal(tenant),
       effects: this.#mortalEffects(effects),
+      ...(signHead && { signHead: (head) => this.#whileAlive(signHead(head)) }),
       keys: () => undefined,
       verify: (token, now) => this.#whileAlive(verify(token, now)),
       openBody,

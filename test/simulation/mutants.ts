@@ -5,7 +5,7 @@ export interface Mutant {
   readonly to: string;
   /**
    * Where it is found, unless by the clients of the simulator. `clients`: by the production clients against the production
-   * server; `courier`: by the deliveries to an endpoint; `effects`: between partitions; `jobs`: by workers of a queue.
+   * server; `courier`: by the deliveries to an endpoint; `effects`: between partitions, and from them to endpoints; `jobs`: by workers of a queue.
    */
   readonly world?: "clients" | "courier" | "effects" | "jobs";
 }
@@ -261,6 +261,18 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     file: "src/core/effects/outbox.ts",
     from: "for (const effect of reads.outbox.waiting()) this.add(effect);",
     to: "if (jobs.length > 99) for (const effect of reads.outbox.waiting()) this.add(effect);",
+    world: "effects",
+  },
+  "[TX-13] an endpoint that did not take a webhook does not get it later": {
+    file: "src/courier/hand-over.ts",
+    from: "return rows.map((row) => routes.filter((route) => without.has(route.id) && wants(route, row)).map(({ id }) => id));",
+    to: "return rows.map(() => []);",
+    world: "effects",
+  },
+  "[AU-11] the leaves of an audited segment are in another order": {
+    file: "src/core/audit/audit.ts",
+    from: "leaves.push(leafHash(",
+    to: "leaves.unshift(leafHash(",
     world: "effects",
   },
   "[AU-5] a chain of timers goes on while the clock stands still": {

@@ -1,15 +1,16 @@
 import { type Delivered, single } from "../../../src/core/index.ts";
-import type { SubmittedEffect } from "../../../src/platform/rpc.ts";
+import type { RequestContext, SubmittedEffect } from "../../../src/platform/rpc.ts";
 import { type JsonObject, noLimits } from "../../../src/protocol/index.ts";
 import { PartitionShell } from "../../../src/shell/partition-shell.ts";
-import type { EffectPorts } from "../../../src/shell/ports.ts";
-import type { HttpAnswer } from "../../../src/wire/partita/answers.ts";
+import type { AnyModel } from "../../../src/model/index.ts";
+import type { Effects } from "../../../src/model/effects.ts";
+import type { EffectPorts, ShellPorts } from "../../../src/shell/ports.ts";
+import type { AnswerBody, HttpAnswer } from "../../../src/wire/partita/answers.ts";
 import { type Disk, FaultyDisk, MemoryDisk } from "../disk.ts";
 import { Incarnation } from "../incarnation.ts";
 import type { Random } from "../random.ts";
 import type { Schedule } from "../schedule.ts";
 import type { Trace } from "../trace.ts";
-import { gossip, gossipEffects } from "./model.ts";
 
 /** The platform runs an alarm that failed again, from then on. */
 const alarmRetryMs = 2_000;
@@ -22,7 +23,10 @@ interface NodeParts {
   readonly schedule: Schedule;
   readonly random: Random;
   readonly trace: Trace;
-  readonly effects: EffectPorts;
+  readonly ports: EffectPorts;
+  readonly model: AnyModel;
+  readonly effects: Effects;
+  readonly signHead?: ShellPorts["signHead"];
 }
 
 /** A partition of this world: the production shell, and the platform's crashes and alarm. */
@@ -80,6 +84,30 @@ export class Node {
   /** Receives effects of another node. Resolves with undefined where the process ended first. */
   deliver(from: string, effects: readonly SubmittedEffect[]): Promise<readonly Delivered[] | undefined> {
     return this.#ask(() => this.#shell.deliver(from, effects, this.#parts.random.hex(32)));
+  }
+
+  /** The state, as a reader gets it. */
+  async state(): Promise<unknown> {
+    return (await this.#read<{ state: unknown }>((asking) => this.#shell.readState(undefined, asking))).state;
+  }
+
+  /** The proof that an event is in the audited log. */
+  proof(eventId: number): Promise<{ path: string[]; head: string }> {
+    return this.#read((asking) => this.#shell.readAuditProof(eventId, undefined, asking));
+  }
+
+  /** The proof that the log of `from` events has grown. */
+  growth(from: number): Promise<{ path: string[]; head: string }> {
+    return this.#read((asking) => this.#shell.readAuditConsistency(from, undefined, asking));
+  }
+
+  /** Reads, and again where that is asked for. */
+  async #read<T>(read: (asking: RequestContext) => Promise<HttpAnswer<AnswerBody>>): Promise<T> {
+    for (;;) {
+      const answer = await this.#ask(() => read({ traceId: this.#parts.random.hex(32), reader: author }));
+      if (answer && answer.status !== 503) return (await new Response(answer.body).json()) as T;
+      await new Promise<void>((resolve) => void this.#parts.schedule.after(1_000, resolve));
+    }
   }
 
   drain(seconds: number): void {
@@ -175,7 +203,7 @@ export class Node {
   }
 
   #boot(): void {
-    const { schedule, random, name, effects } = this.#parts;
+    const { schedule, random, name, ports, model, effects, signHead } = this.#parts;
     const incarnation = new Incarnation(++this.#incarnations, {
       disk: this.faulty,
       schedule,
@@ -188,9 +216,12 @@ export class Node {
       armAlarm: (at) => (this.#armedAt = at),
       log: () => {},
       wrote: () => {},
-      effects,
+      effects: ports,
+      signHead,
+      // A state that is large: it is read when all is over.
       openBody: () => {
-        throw new Error("there are no streams here");
+        const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+        return { readable, writer: writable.getWriter() };
       },
     });
     this.#incarnation = incarnation;
@@ -198,8 +229,8 @@ export class Node {
       this.#shell = new PartitionShell(
         {
           name: { tenant: "default", partition: name },
-          model: gossip,
-          effects: gossipEffects,
+          model,
+          effects,
           roles: {},
           limits: noLimits,
         },

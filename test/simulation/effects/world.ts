@@ -1,47 +1,24 @@
 import type { Delivered } from "../../../src/core/index.ts";
 import type { SubmittedEffect } from "../../../src/platform/rpc.ts";
-import { bounds, type JsonObject } from "../../../src/protocol/index.ts";
+import { HandOver } from "../../../src/courier/hand-over.ts";
+import { bounds, type JsonObject, segmentEvents } from "../../../src/protocol/index.ts";
+import type { EffectPorts } from "../../../src/shell/ports.ts";
 import { faults } from "../disk.ts";
 import { Random } from "../random.ts";
 import { Schedule } from "../schedule.ts";
 import { Trace } from "../trace.ts";
-import { nodeName } from "./model.ts";
+import { characterOf } from "./character.ts";
+import { Endpoint } from "./endpoint.ts";
+import { judgeEffects } from "./judge.ts";
+import { rows } from "./log.ts";
+import { bankParts, isOpen, judgeMarket, openMarket, stockParts } from "./market.ts";
+import { bankName, gossip, gossipEffects, nodeName, stockName, type Tell } from "./model.ts";
 import { Node } from "./node.ts";
 import { lowerBounds } from "../lowered.ts";
 
 /** Steps within which everything has to settle after the last fault. */
 const settlingStepsMax = 40_000;
 const hourMs = 60 * 60 * 1_000;
-
-/** What a seed makes of a run. */
-function characterOf(random: Random) {
-  const often = (most: number) => (random.chance(0.4) ? 0 : random.next() * most);
-  return {
-    nodes: random.between(2, 4),
-    latencyMsMax: random.pick([0, 5, 60]),
-    /** How likely a call is lost, its answer is, or it arrives twice. */
-    losing: random.pick([0, 0.1, 0.3]),
-    actMsMax: random.pick([5, 40, 200]),
-    restores: random.chance(0.3),
-    storm: {
-      nothing: 1,
-      fault: often(4),
-      crash: often(1),
-      evict: often(2),
-      drain: often(0.5),
-      jump: often(0.5),
-      restore: often(1),
-    },
-  };
-}
-
-/** What a `tell` asks for. */
-interface Told {
-  readonly to: string;
-  readonly token: string;
-  readonly answered: boolean;
-  readonly hops: number;
-}
 
 /** A draft of a user that has no verdict yet. */
 interface Pending {
@@ -50,13 +27,19 @@ interface Pending {
   waiting: boolean;
 }
 
-/** Some partitions that submit to each other, and all that may happen to them, out of one seed. */
+/** Some partitions that submit to each other and to endpoints outside, and all that may happen to them, out of one seed. */
 export class EffectsWorld {
   readonly trace = new Trace();
   readonly #random: Random;
   readonly #schedule = new Schedule();
   readonly #character: ReturnType<typeof characterOf>;
+  /** Those that gossip: they cause effects. */
   readonly #nodes: Node[];
+  readonly #endpoints: Endpoint[];
+  /** The partitions with the inventory and the ledger, if there are. */
+  readonly #market: { readonly stock: Node; readonly bank: Node } | undefined;
+  /** Orders of each node that were not ended. */
+  readonly #orders = new Map<Node, string[]>();
   readonly #pending = new Map<Node, Pending>();
   #drafts = 0;
   #tokens = 0;
@@ -67,52 +50,118 @@ export class EffectsWorld {
     lowerBounds(false, false);
     this.#random = new Random(seed);
     this.#character = characterOf(this.#random);
-    this.#nodes = Array.from({ length: this.#character.nodes }, (_, at): Node => {
-      const name = nodeName(at);
-      return new Node({
-        name,
-        schedule: this.#schedule,
-        random: this.#random,
-        trace: this.trace,
-        effects: {
-          submit: (partition, effects) => this.#call(name, partition, effects),
-          enqueue: () => Promise.reject(new Error("there are no queues here")),
-          webhooks: () => Promise.reject(new Error("there are no couriers here")),
-        },
-      });
+    const gossips = { model: gossip, effects: gossipEffects };
+    this.#nodes = Array.from({ length: this.#character.nodes }, (_, at) => this.#node(nodeName(at), gossips));
+    this.#market = this.#character.market
+      ? { stock: this.#node(stockName, stockParts), bank: this.#node(bankName, bankParts) }
+      : undefined;
+    this.#endpoints = ["all", "some"].slice(0, this.#character.endpoints).map(
+      (name) =>
+        new Endpoint({
+          name,
+          types: name === "all" ? undefined : ["node.noted"],
+          schedule: this.#schedule,
+          random: this.#random,
+          trace: this.trace,
+        }),
+    );
+  }
+
+  #node(name: string, parts: Pick<ConstructorParameters<typeof Node>[0], "model" | "effects" | "signHead">): Node {
+    const [schedule, random, trace] = [this.#schedule, this.#random, this.trace];
+    return new Node({ name, schedule, random, trace, ports: this.#portsOf(name), ...parts });
+  }
+
+  /** Where the effects of a partition go. */
+  #portsOf(name: string): EffectPorts {
+    const handOver = new HandOver({
+      routes: () =>
+        this.#reach(async () => this.#endpoints.map(({ name: id, types }) => ({ id, ...(types && { types }) }))),
+      accept: (id, given) => this.#reach(() => this.#endpoints.find((one) => one.name === id)!.accept(given)),
+      now: () => this.#schedule.epochNow,
     });
+    return {
+      submit: (partition, effects) => this.#call(name, partition, effects),
+      enqueue: () => Promise.reject(new Error("there are no queues here")),
+      webhooks: async (given, to) => {
+        if ("behind" in to) return await handOver.sendToAll(given, to.behind);
+        await handOver.sendTo(to.endpoint, given);
+        return [];
+      },
+    };
+  }
+
+  /** All partitions. */
+  get #partitions(): readonly Node[] {
+    return this.#market ? [...this.#nodes, this.#market.stock, this.#market.bank] : this.#nodes;
   }
 
   async run(steps: number, turn: () => Promise<void>): Promise<void> {
     const { trace } = this;
+    await this.#open(turn);
     for (const node of this.#nodes) this.#keepActing(node);
     this.#keepStorming();
     for (let step = 0; step < steps && trace.violation === undefined; step++) await this.#step(turn);
     this.#calm = true;
-    for (const node of this.#nodes) node.faulty.disarm();
+    for (const node of this.#partitions) node.faulty.disarm();
+    for (const endpoint of this.#endpoints) endpoint.calm();
     trace.line(`${this.#schedule.now} calm`);
     let left = settlingStepsMax;
     while (trace.violation === undefined && !this.#settled() && left-- > 0) await this.#step(turn);
     trace.check(left > 0, () => "effects wait, and nothing happens");
-    if (trace.violation === undefined) this.#judge();
-    for (const node of this.#nodes) node.disk.close();
+    if (trace.violation === undefined) await this.#judge(turn);
+    for (const { disk } of this.#partitions) disk.close();
+    for (const endpoint of this.#endpoints) endpoint.close();
+  }
+
+  /** Opens the market, before anything goes wrong. */
+  async #open(turn: () => Promise<void>): Promise<void> {
+    if (!this.#market) return;
+    const { stock, bank } = this.#market;
+    // The rest of a segment are orders.
+    const moved = this.#character.audited ? segmentEvents - 20 : 0;
+    await this.#until(openMarket(stock, bank, this.#nodes, moved), turn);
+  }
+
+  async #judge(turn: () => Promise<void>): Promise<void> {
+    const { restores } = this.#character;
+    judgeEffects({
+      senders: this.#nodes,
+      receivers: this.#partitions,
+      endpoints: this.#endpoints,
+      restored: restores ? this.#nodes[0] : undefined,
+      trace: this.trace,
+    });
+    if (this.#market) await this.#until(judgeMarket(this.#market.stock, this.#market.bank, this.trace), turn);
+  }
+
+  /** Lets things happen until this has. */
+  async #until(done: Promise<void>, turn: () => Promise<void>): Promise<void> {
+    const over = new AbortController();
+    const ended = done.finally(() => over.abort());
+    while (!over.signal.aborted) await this.#step(turn);
+    await ended;
   }
 
   async #step(turn: () => Promise<void>): Promise<void> {
     this.#schedule.step();
-    for (const node of this.#nodes) node.runAlarm();
+    for (const node of this.#partitions) node.runAlarm();
+    for (const endpoint of this.#endpoints) endpoint.runAlarm();
     await turn();
-    for (const node of this.#nodes) node.look();
+    for (const node of this.#partitions) node.look();
   }
 
   #settled(): boolean {
     if (this.#pending.size > 0 || this.#calls > 0) return false;
-    return this.#nodes.every((node) => node.idle && rows(node, "SELECT 1 FROM outbox").length === 0);
+    if (!this.#endpoints.every(({ isEmpty }) => isEmpty)) return false;
+    return this.#partitions.every(
+      (node) => node.idle && !isOpen(node) && rows(node, "SELECT 1 FROM outbox").length === 0,
+    );
   }
 
   #keepActing(node: Node): void {
     // When all is calm, nothing but retries and alarms counts, and those take long.
-    this.#schedule.after(this.#calm ? 1_000 : this.#random.between(1, this.#character.actMsMax), () => {
+    this.#schedule.after(this.#calm ? 2_000 : this.#random.between(1, this.#character.actMsMax), () => {
       this.#act(node);
       this.#keepActing(node);
     });
@@ -125,7 +174,7 @@ export class EffectsWorld {
     if (!pending) {
       pending = {
         draftId: `d-${++this.#drafts}`,
-        payload: { tell: this.#tell(node) as unknown as JsonObject[] },
+        payload: this.#ask(node) as unknown as JsonObject,
         waiting: false,
       };
       this.#pending.set(node, pending);
@@ -144,7 +193,35 @@ export class EffectsWorld {
     if (this.#pending.get(node) === pending) this.#pending.delete(node);
   }
 
-  #tell(node: Node): Told[] {
+  /** What a user asks a node for. */
+  #ask(node: Node): Tell {
+    const random = this.#random;
+    const tell = this.#tell(node);
+    const post = Array.from({ length: this.#endpoints.length === 0 ? 0 : random.between(0, 2) }, () => ({
+      type: random.pick(["node.noted", "node.posted"]),
+      token: `p${++this.#tokens}`,
+      ordered: random.chance(0.5),
+    }));
+    const orders = this.#orders.get(node) ?? [];
+    const [buy, end]: [Tell["buy"], Tell["end"]] = [[], []];
+    if (this.#market && orders.length > 0 && random.chance(0.4)) {
+      const [order] = orders.splice(random.between(0, orders.length - 1), 1);
+      end.push({ order: order!, paid: random.chance(0.6) });
+    }
+    if (this.#market && random.chance(0.4)) {
+      const order = `o${++this.#tokens}`;
+      this.#orders.set(node, [...orders, order]);
+      buy.push({
+        order,
+        quantity: random.between(1, 9),
+        amount: random.between(1, 400),
+        seconds: random.between(10, 600),
+      });
+    }
+    return { tell, post, buy, end };
+  }
+
+  #tell(node: Node): Tell["tell"] {
     const random = this.#random;
     const others = this.#nodes.filter((other) => other !== node);
     return Array.from({ length: random.between(0, 3) }, () => ({
@@ -158,7 +235,7 @@ export class EffectsWorld {
   /** A call from one node to another: late, lost, without an answer, or twice. */
   #call(from: string, to: string, effects: readonly SubmittedEffect[]): Promise<readonly Delivered[]> {
     const random = this.#random;
-    const node = this.#nodes.find(({ name }) => name === to)!;
+    const node = this.#partitions.find(({ name }) => name === to)!;
     const { latencyMsMax } = this.#character;
     const losing = this.#calm ? 0 : this.#character.losing;
     const lost = random.chance(losing);
@@ -182,6 +259,23 @@ export class EffectsWorld {
     });
   }
 
+  /** A call to the tenant or to a courier: late, lost, or without an answer. */
+  #reach<T>(receive: () => Promise<T>): Promise<T> {
+    const random = this.#random;
+    const { latencyMsMax } = this.#character;
+    const losing = this.#calm ? 0 : this.#character.losing;
+    const [lost, unanswered] = [random.chance(losing), random.chance(losing)];
+    this.#calls++;
+    return new Promise((resolve, reject) => {
+      const fail = () => this.#answer(() => reject(new Error("the call is lost")));
+      const arrive = (): void => {
+        if (lost) fail();
+        else receive().then((value) => (unanswered ? fail() : this.#answer(() => resolve(value))), fail);
+      };
+      this.#schedule.after(random.between(0, latencyMsMax), arrive);
+    });
+  }
+
   #answer(settle: () => void): void {
     this.#schedule.after(this.#random.between(0, this.#character.latencyMsMax), () => {
       this.#calls--;
@@ -192,7 +286,7 @@ export class EffectsWorld {
   #keepStorming(): void {
     this.#schedule.after(this.#random.between(5, 100), () => {
       if (this.#calm) return;
-      this.#storm(this.#random.pick(this.#nodes));
+      this.#storm(this.#random.pick(this.#partitions));
       this.#keepStorming();
     });
   }
@@ -217,140 +311,20 @@ export class EffectsWorld {
       case "jump":
         this.#schedule.skewMs += random.pick([-1_000, 1_000, hourMs, 30 * hourMs]);
         return;
+      case "endpoint": {
+        const endpoint = this.#endpoints.length > 0 ? random.pick(this.#endpoints) : undefined;
+        if (random.chance(0.7)) endpoint?.change();
+        else endpoint?.crash();
+        return;
+      }
       case "restore":
         if (!this.#character.restores || node !== this.#nodes[0]) return;
         if (random.chance(0.5)) node.backUp();
         else {
           node.restore();
           this.#pending.delete(node);
+          this.#orders.delete(node);
         }
     }
   }
-
-  /** Each effect of each log is in the log of its receiver, once and in order, or is a dead letter; and nothing else is. */
-  #judge(): void {
-    for (const sender of this.#nodes) {
-      const causes = eventsOf(sender).flatMap(causedBy(sender));
-      const dead = new Map(rows(sender, "SELECT * FROM dead_letters").map((row) => [idOf(row), String(row["reason"])]));
-      const answers = new Set(
-        eventsOf(sender)
-          .filter(({ type }) => type === "accepted" || type === "rejected")
-          .map(({ draftId }) => draftId),
-      );
-      for (const receiver of this.#nodes) {
-        if (receiver === sender) continue;
-        const ids = new Map(causes.filter(({ to }) => to === receiver.name).map((cause) => [cause.id, cause]));
-        const got = eventsOf(receiver).filter(({ principal }) => principal === `partition:${sender.name}`);
-        const told = got.filter(({ type }) => type === "told");
-        this.#judgePair(sender, receiver, ids, told, dead);
-      }
-      for (const { id, answered } of causes) {
-        if (dead.has(id)) continue;
-        this.trace.check(
-          answered === answers.has(id),
-          () => `${sender.name}: the verdict on ${id} came back: ${!answered}`,
-        );
-      }
-    }
-  }
-
-  #judgePair(
-    sender: Node,
-    receiver: Node,
-    causes: Map<string, Caused>,
-    told: Event[],
-    dead: Map<string, string>,
-  ): void {
-    // A receiver that was restored has lost what came after its backup; a call that is late may bring a part of it again.
-    if (this.#character.restores && receiver === this.#nodes[0]) return;
-    const pair = `${sender.name} > ${receiver.name}`;
-    const { trace } = this;
-    const order = [...causes.keys()];
-    let last = -1;
-    for (const { draftId, payload } of told) {
-      const cause = causes.get(draftId);
-      // After a restore the receiver has what the sender has forgotten.
-      if (!cause && this.#character.restores && sender === this.#nodes[0]) continue;
-      trace.check(cause !== undefined, () => `${pair}: ${draftId} is of no event`);
-      if (!cause) return;
-      trace.check(cause.token === payload["token"], () => `${pair}: ${draftId} has another content`);
-      // What was given up can still be on its way.
-      if (dead.get(draftId) === "expired") continue;
-      const at = order.indexOf(draftId);
-      trace.check(at > last, () => `${pair}: ${draftId} is out of order, or there twice`);
-      last = at;
-    }
-    const arrived = new Set(told.map(({ draftId }) => draftId));
-    for (const { id, token, answered, hops } of causes.values()) {
-      const reason = dead.get(id);
-      if (hops > bounds.effectHopsMax) {
-        trace.check(reason === "too_many_hops" && !arrived.has(id), () => `${pair}: ${id} has ${hops} hops: ${reason}`);
-      } else if (token.includes("!")) {
-        const died = reason === "rejected" || reason === "expired";
-        trace.check(!arrived.has(id) && (answered || died), () => `${pair}: ${id} is rejected: ${reason}`);
-      } else {
-        const expired = reason === "expired";
-        trace.check(arrived.has(id) || expired, () => `${pair}: ${id} is lost: ${reason}`);
-      }
-    }
-  }
-}
-
-/** An event of a log. */
-interface Event {
-  readonly eventId: number;
-  readonly incarnation: string;
-  readonly principal: string;
-  readonly draftId: string;
-  readonly type: string;
-  readonly hops: number;
-  readonly payload: JsonObject;
-}
-
-/** An effect that an event must have caused. */
-interface Caused {
-  readonly id: string;
-  readonly to: string;
-  readonly token: string;
-  readonly answered: boolean;
-  readonly hops: number;
-}
-
-/** The effects of an event, as the model says. */
-function causedBy(sender: Node): (event: Event) => Caused[] {
-  return ({ eventId, incarnation, type, payload, hops }) => {
-    const caused = (n: number, to: string, token: string, answered: boolean): Caused => ({
-      id: `${incarnation}:${eventId}:${n}`,
-      to,
-      token,
-      answered,
-      hops: hops + 1,
-    });
-    if (type === "tell")
-      return (payload["tell"] as unknown as Told[]).map(({ to, token, answered }, n) => caused(n, to, token, answered));
-    if (type !== "told" || payload["hops"] === 0) return [];
-    return [caused(0, sender.name === nodeName(0) ? nodeName(1) : nodeName(0), `${String(payload["token"])}>`, false)];
-  };
-}
-
-function eventsOf(node: Node): Event[] {
-  return rows(node, "SELECT * FROM events ORDER BY event_id").map((row) => ({
-    eventId: row["event_id"] as number,
-    incarnation: String(row["incarnation"]),
-    principal: String(row["principal"]),
-    draftId: String(row["draft_id"]),
-    type: String(row["type"]),
-    hops: (row["hops"] as number | null) ?? 0,
-    payload: JSON.parse(new TextDecoder().decode(row["payload"] as Uint8Array)) as JsonObject,
-  }));
-}
-
-function idOf(row: Record<string, unknown>): string {
-  return `${String(row["incarnation"])}:${String(row["event_id"])}:${String(row["n"])}`;
-}
-
-/** Nothing, where a node was never written. */
-function rows(node: Node, sql: string): Record<string, unknown>[] {
-  const written = node.disk.query("SELECT 1 FROM sqlite_master WHERE name = 'outbox'").length > 0;
-  return written ? node.disk.query(sql) : [];
 }
