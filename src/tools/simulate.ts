@@ -2,18 +2,21 @@
 import { clientsStepsDefault, simulateClients, simulateGuests } from "../../test/simulation/clients/simulate.ts";
 import { effectsStepsDefault, simulateEffects } from "../../test/simulation/effects/simulate.ts";
 import { explain, simulate, stepsDefault } from "../../test/simulation/simulate.ts";
+import { simulateTabs, tabsStepsDefault } from "../../test/simulation/tabs/simulate.ts";
 import { fail, readCommandLine } from "./command-line.ts";
 
-const usage = `usage: npm run simulate -- [--clients | --insieme | --effects] [--seeds 100] [--seed 1] [--steps K]
+const usage = `usage: npm run simulate -- [--clients | --tabs | --insieme | --effects] [--seeds 100] [--seed 1] [--steps K]
 Runs as many seeds of the simulator as --seeds says, from --seed on, and stops at the first that finds a fault.
   --clients  simulates clients and the partition instead of the partition alone
-  --insieme  the same, with clients of the package insieme among them
+  --tabs     simulates tabs of browsers, new versions of the model, and readers who lose their right
+  --insieme  the same as --clients, with clients of the package insieme among them
   --effects  simulates partitions that submit to each other and to endpoints, with an inventory and a ledger among them
   --steps    the steps of each run`;
 
 const { values } = readCommandLine(usage, {
   options: {
     clients: { type: "boolean", default: false },
+    tabs: { type: "boolean", default: false },
     insieme: { type: "boolean", default: false },
     effects: { type: "boolean", default: false },
     seeds: { type: "string", default: "100" },
@@ -30,10 +33,11 @@ function wholeNumber(name: string, text: string): number {
 const worlds = {
   partition: { run: simulate, stepsDefault, option: "" },
   clients: { run: simulateClients, stepsDefault: clientsStepsDefault, option: "--clients " },
+  tabs: { run: simulateTabs, stepsDefault: tabsStepsDefault, option: "--tabs " },
   insieme: { run: simulateGuests, stepsDefault: clientsStepsDefault, option: "--insieme " },
   effects: { run: simulateEffects, stepsDefault: effectsStepsDefault, option: "--effects " },
 };
-const chosen = (["clients", "insieme", "effects"] as const).find((name) => values[name]);
+const chosen = (["clients", "tabs", "insieme", "effects"] as const).find((name) => values[name]);
 const world = worlds[chosen ?? "partition"];
 const seeds = wholeNumber("seeds", values.seeds);
 const first = wholeNumber("seed", values.seed);

@@ -183,7 +183,8 @@ export class Conversation implements Talk {
 
   #answer(message: Answer, headBefore: number): void {
     // The last message of a connection that the server ends; what it was asked meanwhile is not answered.
-    if (message.type === "error" && message.inReplyTo === undefined && isEnding(message.payload.code)) {
+    const ends = (code: string) => isEnding(code) || code === "forbidden";
+    if (message.type === "error" && message.inReplyTo === undefined && ends(message.payload.code)) {
       this.#unanswered.length = 0;
       this.#ending = true;
     }
@@ -289,9 +290,11 @@ export class Conversation implements Talk {
     );
     const { snapshot } = payload;
     this.#check(
-      snapshot
-        ? asked.stateChunks && payload.initialState === undefined
-        : (payload.initialState !== undefined) === asked.initialState,
+      payload.modelVersion !== undefined
+        ? payload.initialState === undefined && !snapshot
+        : snapshot
+          ? asked.stateChunks && payload.initialState === undefined
+          : (payload.initialState !== undefined) === asked.initialState,
       () => "initialState comes as it was asked",
     );
     this.#chunks = snapshot && { ...snapshot, texts: [] };
@@ -303,8 +306,9 @@ export class Conversation implements Talk {
       const same = canonicalJson(payload.initialState) === this.#ledger.stateAt(currentEventIndex);
       this.#check(same, () => `initialState at event ${currentEventIndex} is not what the log folds to`);
     }
-    // The first page answers the same request.
-    if (asked.since !== undefined) this.#unanswered.unshift(asked);
+    // The first page answers the same request; between two versions of the model there are verdicts only.
+    if (payload.modelVersion !== undefined) this.#live = false;
+    else if (asked.since !== undefined) this.#unanswered.unshift(asked);
   }
 
   /** The chunks of a snapshot are its state together, also if another one is written meanwhile. */

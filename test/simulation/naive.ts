@@ -304,7 +304,27 @@ const clubOf = (authors: "shown" | "pseudonym" | "hidden"): NaiveModel => ({
   entity: () => undefined,
 });
 
+const loungeOf = (version: 1 | 2): NaiveModel => ({
+  authors: "shown",
+  initial: () => ({ out: {}, seats: {}, lines: [] }),
+  apply(state, { type, payload, author }) {
+    if (type === "say") state.lines.push(version === 1 ? payload.mark : `${author}: ${payload.mark}`);
+    else if (type === "sit") {
+      if (has(state.seats, payload.seat)) return false;
+      state.seats[payload.seat] = payload.mark;
+    } else if (type === "showOut") {
+      state.out[payload.who] = true;
+      state.seats = {};
+    } else if (type === "letIn") delete state.out[payload.who];
+    else return false;
+    return true;
+  },
+  entity: () => undefined,
+});
+
 const models: Record<string, NaiveModel> = {
+  "lounge-1": loungeOf(1),
+  "lounge-2": loungeOf(2),
   desk,
   counter,
   insieme,

@@ -54,8 +54,8 @@ function characterOf(random: Random) {
   const often = (most: number) => (random.chance(0.4) ? 0 : random.next() * most);
   const hasty = random.chance(0.5);
   const timing: Timing = hasty
-    ? { connectMs: 2_000, heartbeatMs: 3_000, heartbeatAnswerMs: 1_500, answerMs: 3_000, storeMs: 1_000 }
-    : defaultTiming;
+    ? { connectMs: 2_000, heartbeatMs: 3_000, heartbeatAnswerMs: 1_500, answerMs: 3_000, storeMs: 1_000, verifyMs: 0 }
+    : { ...defaultTiming, verifyMs: 0 };
   const unit = hasty ? 1_000 : 5_000;
   const conditions: NetworkConditions = {
     latencyMsMax: random.pick([0, 5, 60, 400]),
