@@ -1,8 +1,9 @@
 import { StateViews } from "../../model/state-view.ts";
 import type { BaseTail, QueueStore, Snapshot, StoredBase } from "../stores/store.ts";
-import type { Cursor } from "../sync/backend.ts";
+import type { Backend, Cursor } from "../sync/backend.ts";
 import type { ConfirmedEvent, Replica } from "../sync/replica.ts";
 import type { Ports } from "../transport/ports.ts";
+import type { Timing } from "../transport/timing.ts";
 import type { ConfirmedState } from "./confirmed.ts";
 import type { View } from "./view.ts";
 
@@ -24,6 +25,13 @@ const waitingEventsMax = 20_000;
 const foldedEventsMax = 1_000;
 /** What a view of the state may keep of what changes while it is written, in bytes. With more, the next attempt begins again. */
 const viewSavedBytesMax = 4 * 1024 * 1024;
+/** After a start that was behind by at least as many events, the state is soon compared with the server's. */
+const longAbsenceEvents = 1_000;
+/** So soon: when what follows a start is done. Clients that begin together do not ask together. */
+const afterAbsenceMs = 60_000;
+const dayMs = 24 * 60 * 60 * 1_000;
+/** A larger state is not compared by itself: its text takes the page more than about 10 ms. In UTF-16 units. */
+const comparedUnitsMax = 1024 * 1024;
 
 // Loaded only with a store that survives a reload. It must not import modules of the main bundle: bundlers would move those
 // into a third file.
@@ -37,7 +45,9 @@ export class BaseKeeper {
   readonly #modelVersion: number;
   readonly #view: Pick<View<object>, "replica">;
   readonly #confirmed: Pick<ConfirmedState<object>, "cursor" | "disturbed">;
-  readonly #mayKeep: () => boolean;
+  readonly #backend: () => Backend | undefined;
+  readonly #verifyMs: number;
+  #cancelVerify: (() => void) | undefined;
   /** The end of what is stored, if it is known and its own. */
   #stored: Cursor | undefined;
   /** The confirmed events after `#stored`. */
@@ -51,21 +61,22 @@ export class BaseKeeper {
   #closed = false;
   #cancel: (() => void) | undefined;
 
-  /** `mayKeep`: whether this tab may store it, now. */
   constructor(
     store: QueueStore,
     ports: Ports,
     modelVersion: number,
     view: Pick<View<object>, "replica">,
     confirmed: Pick<ConfirmedState<object>, "cursor" | "disturbed">,
-    mayKeep: () => boolean,
+    backend: () => Backend | undefined,
+    timing: Timing,
   ) {
     this.#store = store;
     this.#ports = ports;
     this.#modelVersion = modelVersion;
     this.#view = view;
     this.#confirmed = confirmed;
-    this.#mayKeep = mayKeep;
+    this.#backend = backend;
+    this.#verifyMs = timing.verifyMs ?? dayMs;
   }
 
   /**
@@ -102,11 +113,17 @@ export class BaseKeeper {
     }
   }
 
+  /** Whether this tab may store it, now. */
+  get #mayKeep(): boolean {
+    return this.#backend()?.keepsBase !== false;
+  }
+
   /** From now on each change is reported to it. */
   begin(): void {
     const { eventId, serverId } = this.#confirmed.cursor;
     // Events that came before are not in `#waiting`.
     if (eventId !== this.#stored?.eventId) this.#stored = undefined;
+    this.#verifyIn(Math.min(afterAbsenceMs, this.#verifyMs), this.#stored ? eventId + longAbsenceEvents : Infinity);
     if (serverId !== undefined && this.#tailUnits === Infinity) this.#soon(saveIntervalMs);
   }
 
@@ -131,6 +148,20 @@ export class BaseKeeper {
     this.#closed = true;
     this.#term++;
     this.#cancel?.();
+    this.#cancelVerify?.();
+  }
+
+  /**
+   * Compares the state with the server's, about `ms` from now if event `from` is there then, and then about each
+   * `#verifyMs`. The leading tab does that for the others.
+   */
+  #verifyIn(ms: number, from: number): void {
+    if (!this.#verifyMs) return;
+    this.#cancelVerify = this.#ports.after(ms * (0.5 + this.#ports.random()), async () => {
+      this.#verifyIn(this.#verifyMs, 0);
+      const isDue = this.#confirmed.cursor.eventId >= from && this.#stateUnits <= comparedUnitsMax;
+      if (isDue && this.#mayKeep) await this.#backend()?.verify();
+    });
   }
 
   /** What is stored is continued no more: the whole state is due. */
@@ -151,9 +182,9 @@ export class BaseKeeper {
   async #save(): Promise<void> {
     const { onlyDecided, judges } = this.#view.replica;
     // With events of an undecided draft in it, the draft would be shown twice after a reload.
-    if (this.#confirmed.cursor.serverId === undefined || !onlyDecided || !judges || !this.#mayKeep()) {
+    if (this.#confirmed.cursor.serverId === undefined || !onlyDecided || !judges || !this.#mayKeep) {
       // What another tab stores is continued here only after the next whole state.
-      if (!this.#mayKeep()) this.#forget();
+      if (!this.#mayKeep) this.#forget();
       this.#soon(retryMs);
       return;
     }

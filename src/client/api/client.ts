@@ -312,7 +312,7 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
    * @throws Error without the option `presence`, and TypeError for what JSON cannot carry, or what is too large.
    */
   setPresence(state: JsonObject | null): void {
-    if (!this.#parts.engine.presence) throw new Error("this client was made without presence: true");
+    if (!this.#parts.engine.presence) throw new Error("the option presence is missing");
     const failure = state && presenceFailure(state);
     if (failure) throw new TypeError(failure);
     this.#presence = state;
@@ -565,8 +565,8 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
   async #newKeeper(store: QueueStore): Promise<BaseKeeper | undefined> {
     const { ports, model, timing } = this.#parts;
     const code = await within(ports, timing.connectMs, import("./base-keeper.ts"));
-    const mayKeep = () => this.#backend?.keepsBase !== false;
-    return code && new code.BaseKeeper(store, ports, model.version, this.#view, this.#confirmed, mayKeep);
+    const backend = () => this.#backend;
+    return code && new code.BaseKeeper(store, ports, model.version, this.#view, this.#confirmed, backend, timing);
   }
 
   /** What records changes, and undoes them: loaded where the model declares that for some of its events. */

@@ -94,7 +94,8 @@ export class Entries<S extends object> {
   }
 
   async loadTools(): Promise<void> {
-    this.#tools = await import("./rarely.ts");
+    // Without it drafts replace no others, until it can be loaded.
+    this.#tools = await import("./rarely.ts").catch(() => undefined);
   }
 
   append(entry: QueueEntry): void {

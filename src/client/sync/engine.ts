@@ -102,9 +102,13 @@ export class Engine implements EngineBackend {
     this.#dialer.resume();
   }
 
-  /** Fetches the server's state if it differs. Undefined: the client is not online, or the connection was lost. */
+  /**
+   * Fetches the server's state if it differs. Undefined: the client is not online, its state is of another model than the
+   * server's, or the connection was lost.
+   */
   async verify(): Promise<boolean | undefined> {
-    return this.#status.status === "online" ? this.#connection?.verify() : undefined;
+    const { status, still } = this.#status;
+    return status === "online" && !still ? this.#connection?.verify() : undefined;
   }
 
   close(): void {

@@ -10,6 +10,11 @@ export interface Timing {
   answerMs: number;
   /** For a call of the store, while the page is not frozen. After that drafts are kept in memory, until the store answers. */
   storeMs: number;
+  /**
+   * About how often a client with a store that survives a reload compares its state with the server's by itself, while it is
+   * open; besides, once after a start that was behind by 1,000 events. It fetches a state that differs. 0: never. Default: a day.
+   */
+  verifyMs?: number;
 }
 
 export const defaultTiming: Timing = {

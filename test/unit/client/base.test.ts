@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { BaseTail, OpenStore, QueueStore, StoredBase } from "../../../src/client/stores/store.ts";
 import { memoryStore } from "../../../src/client/stores/memory.ts";
 import { continues, tailOf } from "../../../src/client/stores/tails.ts";
+import { defaultTiming } from "../../../src/client/transport/timing.ts";
 import { accepted, broadcast, event, FakeWorld, settle } from "./harness.ts";
 
 const set = (value: string | number) => ["set", { target: "a", value }] as const;
@@ -261,5 +262,31 @@ describe("the kept base", () => {
     await world.pass(10_000);
     expect(kinds(written)).toEqual(["state 3", "3 to 4", "4 to 5"]);
     await client.close();
+  });
+
+  it.each([
+    ["after a start that was far behind, within two minutes", 1_001, 60_000],
+    ["else once a day", 1_000, 60_000 + 24 * 60 * 60 * 1_000],
+  ])("[CL-14] is compared with the server's: %s", async (_, head, dueMs) => {
+    const world = new FakeWorld();
+    const { open, kept } = durable();
+    kept.base = { serverId: "log-1", eventId: 1, proof: "p1", modelVersion: 1, state: '{"a":1}' };
+    const client = world.client({ store: open, timing: { ...defaultTiming, heartbeatMs: 100 * dueMs } });
+    await settle();
+    world.socket.accept({ head: 1 });
+    for (let id = 2; id <= head; id++) world.socket.say(broadcast(id, ...set(id)));
+    await settle();
+    expect(client.eventId).toBe(head);
+    await world.pass(dueMs - 1);
+    expect(world.socket.of("hash")).toEqual([]);
+    await world.pass(1);
+    const [asked] = world.socket.of("hash");
+    world.socket.say({ type: "hash", inReplyTo: asked!.id, payload: { eventIndex: head, sha256: "of another state" } });
+    await settle();
+    // It fetches the state.
+    const [connect] = (world.socket.open(), world.socket.of("connect"));
+    expect(connect!.payload).toMatchObject({ initialState: true });
+    await client.close();
+    expect(world.timers).toBe(0);
   });
 });

@@ -277,6 +277,9 @@ describe("the connection", () => {
     world.socket.say({ type: "connected", inReplyTo: connect.id, payload });
     const still = { status: "online", reason: "upgrade_required", waiting: "reload", loaded: true };
     expect(client.status).toEqual({ ...still, serverTime: expect.any(Number) });
+    // Its state is of another model than the server's: they are not compared.
+    expect(await client.verify()).toBeUndefined();
+    expect(world.socket.of("hash")).toEqual([]);
     await settle();
     const [mine, other] = world.socket.of("submit_event");
     world.socket.say(accepted(mine!, 8), rejected(other!));
