@@ -7,6 +7,7 @@ import { build } from "tsdown";
 import { fail, readCommandLine } from "./command-line.ts";
 import { mistakesIn } from "./package/check.ts";
 import { entriesOf, manifestOf, modulesFolder, readSource } from "./package/manifest.ts";
+import { sizesOf, sizeTable } from "./package/sizes.ts";
 import { bundledPackages, onlyZod, thirdPartyNotices } from "./package/third-party.ts";
 import { projectFolder } from "./wrangler.ts";
 
@@ -27,7 +28,9 @@ export async function buildPackage(folder: string): Promise<string> {
   const manifest = manifestOf(source);
   writeFileSync(join(target, "package.json"), `${JSON.stringify(manifest, undefined, 2)}\n`);
   writeFileSync(join(target, "THIRD-PARTY.md"), thirdPartyNotices());
-  writeFileSync(join(target, "README.md"), withoutLinks(readFileSync(join(projectFolder, "README.md"), "utf8")));
+  const readme = readFileSync(join(projectFolder, "src/tools/package/README.md"), "utf8");
+  const sizes = sizeTable(await sizesOf(target, manifest));
+  writeFileSync(join(target, "README.md"), readme.replace("<!-- sizes -->", sizes));
   copyFileSync(join(projectFolder, "LICENSE"), join(target, "LICENSE"));
   // What `partita init` and `partita build` copy.
   cpSync(join(projectFolder, "templates"), join(target, "templates"), { recursive: true });
@@ -105,11 +108,6 @@ async function buildModules(folder: string, entry: Record<string, string>): Prom
     // The name that `z.int()` has in zod 4.5 is more than its type needs: older versions do not have it.
     writeFileSync(join(folder, path), text.replaceAll(/\bZodMiniInt\b/g, "ZodMiniNumberFormat"));
   }
-}
-
-/** Without links to other files of the repository, which the package does not have. */
-function withoutLinks(markdown: string): string {
-  return markdown.replaceAll(/^!\[.*$\n\n?/gm, "").replaceAll(/\[([^\]]+)\]\((?!https?:|#)[^)]*\)/g, "$1");
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

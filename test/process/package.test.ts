@@ -87,6 +87,18 @@ it("[EC-1] every entry has types, and each module with code has a map with its s
   }
 });
 
+it("[EC-1] [CL-5] its README has the size of each entry, and the client is as small as it says", () => {
+  const readme = readFileSync(built("README.md"), "utf8");
+  const sizes = new Map(
+    [...readme.matchAll(/^\| `([^`]+)` \| ([\d.]+) \|/gm)].map(([, name, kib]) => [name!, Number(kib)]),
+  );
+  const entries = Object.keys(manifest().exports).filter((path) => path !== "./package.json" && path !== "./cli");
+  expect([...sizes.keys()]).toEqual(entries.map((path) => path.replace(".", "partita")));
+  // Without zod.
+  expect(sizes.get("partita/client")).toBeLessThanOrEqual(20);
+  expect(Math.min(...sizes.values())).toBeGreaterThan(0);
+});
+
 /** The Worker of an application with all built-in models, minified and compressed: 211 KiB today. */
 const workerBytesMax = 220 * 1024;
 

@@ -15,6 +15,8 @@ const markdownIn = (folder: string): string[] =>
     .filter((name) => name.endsWith(".md"))
     .map((name) => posix.join(folder, name));
 const guide = markdownIn("docs/guide");
+/** The README of the package, which its build completes. */
+const packageReadme = "src/tools/package/README.md";
 
 /** A code block as a module of its own. */
 interface Sample {
@@ -46,7 +48,7 @@ function samplesIn(page: string): Sample[] {
   });
 }
 
-const samples = ["README.md", ...guide].flatMap(samplesIn);
+const samples = ["README.md", packageReadme, ...guide].flatMap(samplesIn);
 const sample = (path: string): Sample => samples.find((one) => one.path === path)!;
 
 const settings: ts.CompilerOptions = {
@@ -100,7 +102,7 @@ function mistakesIn(samples: readonly Sample[], files: Map<string, string>, opti
 function filesBeside(): Map<string, string> {
   const files = new Map<string, string>();
   // All pages of the guide use one model.
-  for (const page of guide) {
+  for (const page of [packageReadme, ...guide]) {
     files.set(join(root, page.replace(".md", ""), "seats.ts"), sample("docs/guide/own-model/seats.ts").text);
   }
   for (const { path, text } of samples) files.set(join(root, path), text);
@@ -112,7 +114,9 @@ describe("the documentation", () => {
     const files = filesBeside();
     const forServers = samples.filter(isForServers);
     const forClients = samples.filter((one) => !isForServers(one));
-    const begun = ["README.md", ...guide].map((page) => read(page).match(/^\s*```tsx?\b/gm)?.length ?? 0);
+    const begun = ["README.md", packageReadme, ...guide].map(
+      (page) => read(page).match(/^\s*```tsx?\b/gm)?.length ?? 0,
+    );
     expect(samples.length).toBe(begun.reduce((all, some) => all + some));
     expect(forServers.length).toBeGreaterThan(0);
     expect([...mistakesIn(forClients, files, onClients), ...mistakesIn(forServers, files, onServers)]).toEqual([]);

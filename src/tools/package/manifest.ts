@@ -36,11 +36,19 @@ export function entriesOf({ exports, bin = {} }: Source): Record<string, string>
   return Object.fromEntries(paths.map((path) => [nameOf(path), path.slice(2)]));
 }
 
+/** What of the manifest is read after it is made. */
+export interface Manifest {
+  name: string;
+  exports: Record<string, string | { types: string; default: string }>;
+  peerDependencies: Record<string, string>;
+  readonly [other: string]: unknown;
+}
+
 /**
  * The package.json of the package. It has no scripts and no development dependencies. Versions of dependencies are
  * ranges, so that an application that has one of them, too, needs it once.
  */
-export function manifestOf({ exports, bin, dependencies, ...source }: Source): object {
+export function manifestOf({ exports, bin, dependencies, ...source }: Source): Manifest {
   const built = (path: string) => `./${modulesFolder}/${nameOf(path)}`;
   const entries = Object.entries(exports).map(([name, path]) => [
     name,
