@@ -20,6 +20,7 @@ import { DeadLetters } from "./effects/dead-letters.ts";
 import { Deliveries } from "./effects/deliveries.ts";
 import type { Environment, PartitionName } from "./environment.ts";
 import { failureOf } from "./failures.ts";
+import { Inspection } from "./inspection.ts";
 import { isFault } from "./faults.ts";
 import type { Job } from "./jobs/job.ts";
 import { type FollowUp, JobRunner } from "./jobs/runner.ts";
@@ -65,6 +66,8 @@ export class Partition {
   /** What commits have caused outside. */
   readonly deliveries: Deliveries;
   readonly deadLetters: DeadLetters;
+  /** What an operator sees of it. */
+  readonly inspection: Inspection;
   /** Signed heads of the log, and proofs of its events. */
   readonly audit: Audit;
   readonly #environment: Environment;
@@ -103,6 +106,7 @@ export class Partition {
       this.submit(author, clientId, submission, now),
     );
     this.deadLetters = new DeadLetters(environment, memory);
+    this.inspection = new Inspection(environment, memory);
     this.audit = new Audit(environment, memory);
     this.#jobs = new JobRunner(environment, memory, fanOut, jobs);
     this.#timers = new TimerRunner(environment, memory, this.#windows);

@@ -14,6 +14,7 @@ import { effectRoutes } from "./routes/effects.ts";
 import { endpointRoutes } from "./routes/endpoints.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { inspectRoutes } from "./routes/inspect.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { pollRoutes } from "./routes/poll.ts";
 import { proofRoutes } from "./routes/proofs.ts";
@@ -54,6 +55,7 @@ export function edge(application: Application): Edge {
   stateRoutes(app, guards);
   usageRoutes(app, guards);
   verifyRoutes(app, guards);
+  inspectRoutes(app, guards);
   proofRoutes(app, guards);
   socketRoutes(app, guards);
   streamRoutes(app, guards);

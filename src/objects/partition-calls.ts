@@ -11,6 +11,7 @@ import {
   type TenantChanges,
 } from "../platform/rpc.ts";
 import type { Author } from "../protocol/index.ts";
+import type { Inspected } from "../shell/inspected.ts";
 import type { AnswerBody, HttpAnswer } from "../wire/partita/answers.ts";
 import { named, orBefore } from "./calls.ts";
 
@@ -94,6 +95,12 @@ export interface DeadLetterCall {
   context: RequestContext;
 }
 
+/** What an operator asks of a partition. */
+export interface InspectCall {
+  asked: Inspected;
+  context: RequestContext;
+}
+
 /** A proof that an event is in the log. */
 export interface AuditProofCall {
   eventId: number;
@@ -130,6 +137,7 @@ export interface PartitionRpc extends PartitionRpcBefore {
   verify(asked: Named<RequestContext>): Promise<HttpAnswer>;
   readAuditConsistencyWith(asked: Named<AuditConsistencyCall>): Promise<HttpAnswer>;
   readUsage(asked: Named<RequestContext>): Promise<HttpAnswer>;
+  inspectWith(asked: Named<InspectCall>): Promise<HttpAnswer>;
   ready(asked: Named<RequestContext>): Promise<HttpAnswer>;
   /** Applies changes. Returns whether it stays subscribed. */
   tenantChanged(changes: Named<TenantChanges>): Promise<boolean>;
@@ -245,6 +253,9 @@ export function partitionCalls(stub: PartitionRpc) {
     verify: (asked: RequestContext): Promise<HttpAnswer> => stub.verify(named(asked)),
 
     readUsage: (asked: RequestContext): Promise<HttpAnswer> => stub.readUsage(named(asked)),
+
+    /** An object of the version before does not have it: then it throws. */
+    inspect: (asked: InspectCall): Promise<HttpAnswer> => stub.inspectWith(named(asked)),
 
     ready: (asked: RequestContext): Promise<HttpAnswer> => stub.ready(named(asked)),
 

@@ -31,6 +31,7 @@ import type {
   DeadLetterCall,
   DeliverCall,
   ImportCall,
+  InspectCall,
   ListDeadLettersCall,
   PartitionRpc,
   PartitionRpcBefore,
@@ -205,6 +206,10 @@ export function partitionObject({ models, effects: allEffects, roles, limits, pl
 
     readUsage(context: RequestContext): Promise<HttpAnswer> {
       return this.#shell.readUsage(context);
+    }
+
+    inspectWith({ asked, context }: Named<InspectCall>): Promise<HttpAnswer> {
+      return this.#shell.inspect(asked, context);
     }
 
     ready(context: RequestContext): Promise<HttpAnswer> {

@@ -285,6 +285,10 @@ export const bounds = {
   effectAttemptsMin: 10,
   /** Effects of a partition that were given up. With more, what would become another one waits. */
   deadLettersMax: 10_000,
+  /** Rows of an answer about the inside of a partition: connections, timers, rejections, jobs, lanes. */
+  inspectedMax: 100,
+  /** Stored rejections that one request looks at: 5,000 of about 500 bytes are read in a few milliseconds. */
+  rejectionsScannedMax: 5_000,
   /** Dead letters of a page. Their payloads are not in it. */
   deadLettersPageMax: 100,
   /** Timers of a partition, in number and in bytes of their payloads: to load that many takes 10 to 20 ms. What would set another one is refused. */

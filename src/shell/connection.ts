@@ -143,6 +143,30 @@ export class Connection implements Subscriber, FrameSource {
     this.#outstanding = new Outstanding(host.outstanding, attachment.outstanding, () => this.end("slow_consumer"));
   }
 
+  /** What an operator sees of it. */
+  get inspected() {
+    const { session } = this;
+    const { author, client, held, awaitsToken, presence } = session.state;
+    return {
+      principal: author?.principal,
+      clientId: client?.clientId,
+      dialect: this.#dialect?.name,
+      awaitsToken: awaitsToken || undefined,
+      expiresAt: author?.expiresAt,
+      traceId: session.traceId,
+      /** When it was last heard of, in milliseconds since 1970. */
+      seenAt: Math.max(this.#seenAt, this.#aliveAt, this.#carrier.lastSignOfLife()),
+      cursor: session.cursor.delivered,
+      atHead: session.cursor.atHead,
+      creditBytes: client?.credit,
+      spentBytes: session.cursor.spentBytes,
+      unprovenBytes: this.#outstanding.unproven,
+      waitingFrames: this.#waiting.length,
+      held,
+      presence: presence !== undefined,
+    };
+  }
+
   /** Accepts a frame of the peer. */
   receive(frame: Frame, now: number): void {
     if (this.#ended) return;

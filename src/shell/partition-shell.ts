@@ -60,6 +60,7 @@ import { type Attachment, type Carrier, Connection, type ConnectionHost, idleMsM
 import { receiveEffects } from "./effect-receiver.ts";
 import { EffectSender } from "./effect-sender.ts";
 import type { EventSink } from "./event-sink.ts";
+import { inspect, type Inspected } from "./inspected.ts";
 import { HeldFrames } from "./held-frames.ts";
 import { Measures } from "./measures.ts";
 import { OutstandingSums } from "./outstanding.ts";
@@ -561,6 +562,11 @@ export class PartitionShell {
         streams: this.#streams.usage,
       });
     });
+  }
+
+  /** Answers an operator who looks into it. */
+  inspect(asked: Inspected, context: RequestContext): Promise<HttpAnswer> {
+    return this.#answer(context, (now) => inspect(this.#partition, this.#connections, asked, now));
   }
 
   /** Compares what derives from the log with the log. */

@@ -27,7 +27,7 @@ export {
   type StoredEffect,
   type WaitingEffect,
 } from "./partition/outbox.ts";
-export type { RejectionRow, RejectionTotals } from "./partition/rejections.ts";
+export type { RejectionFilter, RejectionRow, RejectionTotals } from "./partition/rejections.ts";
 export type { Recurrence, TimerRow } from "./partition/timers.ts";
 export type { SnapshotEncoding, SnapshotRow } from "./partition/snapshots.ts";
 

@@ -20,6 +20,7 @@ export function recordRejection(
     fingerprint: fingerprintOf(submission, ports),
     problem: text,
     createdAt: now,
+    judgedAt: live.head.eventId,
   });
   live.rejections.add({ ...author, principal: holder }, text);
   return recordId;

@@ -12,6 +12,11 @@ export class Credit {
   #spent = 0;
   #runs: { lastEventId: number; bytes: number }[] = [];
 
+  /** What is not acknowledged, in bytes. */
+  get spent(): number {
+    return this.#spent;
+  }
+
   /** Spends on as many of `rows`, from the first on, as `allowed` bytes in all are enough for; returns how many. `authors`: they are sent with theirs. */
   spend(rows: readonly EventRow[], allowed: number, authors: boolean): number {
     let bytes = 0;

@@ -39,6 +39,11 @@ export class Cursor {
     return this.#state.behind ?? this.#position ?? 0;
   }
 
+  /** The bytes of broadcasts that it has not acknowledged. */
+  get spentBytes(): number {
+    return this.#credit.spent;
+  }
+
   /** Restores the position after hibernation: at the head everything up to `head` was delivered, or less in doubt. */
   resume(head: number): void {
     this.#position = this.#state.delivered ?? head;

@@ -95,6 +95,11 @@ export class Outbox {
     return this.#endpoints;
   }
 
+  /** All lanes, those included that are parked. */
+  get lanes(): readonly Lane[] {
+    return [...this.#lanes.values()];
+  }
+
   lane(name: string): Lane | undefined {
     return this.#lanes.get(name);
   }

@@ -19,6 +19,11 @@ export class Schedule {
     return this.#due.next;
   }
 
+  /** All jobs, in no order. */
+  get all(): readonly JobRow[] {
+    return [...this.#rows.values()];
+  }
+
   has(kind: JobKind, key = ""): boolean {
     return this.#rows.has(nameOf(kind, key));
   }

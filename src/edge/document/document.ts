@@ -23,6 +23,7 @@ export const documentation: Documentation = {
   tags: [
     { name: "Events", description: "The log of a partition." },
     { name: "State", description: "The state that the partition's model computes from its log." },
+    { name: "Inspection", description: "What is inside a partition, for who operates it." },
     { name: "Tenant", description: "Operations on the whole tenant of the token: revocation, limits, drain." },
     { name: "Effects", description: "What events of a partition cause outside, and could not be delivered." },
     { name: "Webhooks", description: "The endpoints outside that the tenant's effects are sent to." },

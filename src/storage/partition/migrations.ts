@@ -8,6 +8,7 @@ import effects0007 from "../../../migrations/0007_effects.sql";
 import timers0008 from "../../../migrations/0008_timers.sql";
 import audit0009 from "../../../migrations/0009_audit.sql";
 import annotations0010 from "../../../migrations/0010_annotations.sql";
+import judged0011 from "../../../migrations/0011_judged_at.sql";
 import { sha256 } from "../../platform/hash.ts";
 import type { Migration } from "../migrations.ts";
 
@@ -23,6 +24,7 @@ export const migrations: readonly Migration[] = [
   timers0008,
   audit0009,
   annotations0010,
+  judged0011,
 ].map((sql, at) => ({
   number: at + 1,
   sql,

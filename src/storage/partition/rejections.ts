@@ -1,4 +1,5 @@
 import type { Database } from "../database.ts";
+import type { SqlRow } from "../driver.ts";
 import { bytesOf, jsonTextOf } from "../text.ts";
 import type { RecordedKeys } from "./recorded-keys.ts";
 
@@ -12,6 +13,22 @@ export interface RejectionRow {
   /** JSON text of the problem, as it went out; of a batch, of its results. Undefined: it is damaged. */
   problem: string | undefined;
   createdAt: number;
+  /** The last event of the state that it was judged on; undefined on rejections before migration 0011. */
+  judgedAt: number | undefined;
+}
+
+/** Which rejections are looked for; what is absent is any. */
+export interface RejectionFilter {
+  readonly principal?: string | undefined;
+  readonly draftId?: string | undefined;
+  readonly traceId?: string | undefined;
+}
+
+/** Rejections that were found, the newest first, and the record id down to which all were looked at. */
+export interface FoundRejections {
+  readonly rows: readonly RejectionRow[];
+  /** 1: there are no older ones. */
+  readonly scannedTo: number;
 }
 
 /** Stored rejections: how many, and the bytes of their problems. */
@@ -26,6 +43,8 @@ export interface RejectionReads {
   totals(principal?: string): RejectionTotals;
   /** The stored rejections of the principals that begin with `prefix`, which ends with a colon. Reads the beginning of each row. */
   totalsOf(prefix: string): RejectionTotals;
+  /** At most `limit` of the newest rejections before the record id `before`; it looks at `scan` rows. */
+  search(filter: RejectionFilter, before: number, scan: number, limit: number): FoundRejections;
   /** When the oldest stored rejection was made. */
   oldest(): number | undefined;
 }
@@ -40,7 +59,7 @@ export interface RejectionWrites {
   sweep(before: number, limit: number): number;
 }
 
-/** The table `idempotency_records` of migration 0001. */
+/** The table `idempotency_records` of migration 0001; `judged_at` is of 0011. */
 export class RejectionsTable implements RejectionReads, RejectionWrites {
   readonly #database: Database;
   readonly #recordedKeys: RecordedKeys;
@@ -56,16 +75,38 @@ export class RejectionsTable implements RejectionReads, RejectionWrites {
       principal,
       draftId,
     );
-    return (
-      row && {
-        recordId: row["record_id"] as number,
-        principal: row["principal"] as string,
-        draftId: row["draft_id"] as string,
-        fingerprint: row["fingerprint"] as Uint8Array,
-        problem: jsonTextOf(row["problem"]),
-        createdAt: row["created_at"] as number,
-      }
+    return row && rejectionOf(row);
+  }
+
+  search(
+    { principal, draftId, traceId }: RejectionFilter,
+    before: number,
+    scan: number,
+    limit: number,
+  ): FoundRejections {
+    const [end] = this.#database.read(
+      `SELECT min(record_id) AS first, count(*) AS count FROM
+         (SELECT record_id FROM idempotency_records WHERE record_id < ? ORDER BY record_id DESC LIMIT ?)`,
+      before,
+      scan,
     );
+    const first = (end?.["first"] as number | null | undefined) ?? 1;
+    const rows = this.#database
+      .read(
+        `SELECT * FROM idempotency_records WHERE record_id >= ?1 AND record_id < ?2
+           AND (?3 IS NULL OR principal = ?3) AND (?4 IS NULL OR draft_id = ?4)
+           AND (?5 IS NULL OR instr(problem, CAST(?5 AS BLOB)) > 0)
+         ORDER BY record_id DESC LIMIT ?6`,
+        first,
+        before,
+        principal ?? null,
+        draftId ?? null,
+        traceId === undefined ? null : `"traceId":"${traceId}"`,
+        limit,
+      )
+      .map(rejectionOf);
+    if (rows.length === limit) return { rows, scannedTo: rows.at(-1)!.recordId };
+    return { rows, scannedTo: end?.["count"] === scan ? first : 1 };
   }
 
   totals(principal?: string): RejectionTotals {
@@ -92,13 +133,14 @@ export class RejectionsTable implements RejectionReads, RejectionWrites {
   record(rejection: Omit<RejectionRow, "recordId"> & { problem: string }): number {
     this.#recordedKeys.added();
     const [row] = this.#database.write(
-      `INSERT INTO idempotency_records (principal, draft_id, fingerprint, problem, created_at)
-       VALUES (?, ?, ?, ?, ?) RETURNING record_id`,
+      `INSERT INTO idempotency_records (principal, draft_id, fingerprint, problem, created_at, judged_at)
+       VALUES (?, ?, ?, ?, ?, ?) RETURNING record_id`,
       rejection.principal,
       rejection.draftId,
       rejection.fingerprint,
       bytesOf(rejection.problem),
       rejection.createdAt,
+      rejection.judgedAt ?? null,
     );
     return row!["record_id"] as number;
   }
@@ -126,6 +168,18 @@ export class RejectionsTable implements RejectionReads, RejectionWrites {
       before,
     ).length;
   }
+}
+
+function rejectionOf(row: SqlRow): RejectionRow {
+  return {
+    recordId: row["record_id"] as number,
+    principal: row["principal"] as string,
+    draftId: row["draft_id"] as string,
+    fingerprint: row["fingerprint"] as Uint8Array,
+    problem: jsonTextOf(row["problem"]),
+    createdAt: row["created_at"] as number,
+    judgedAt: (row["judged_at"] as number | null) ?? undefined,
+  };
 }
 
 /**

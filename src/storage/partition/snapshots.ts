@@ -1,6 +1,7 @@
 import { type BytesPort, sameBytes } from "../bytes.ts";
 import type { Database } from "../database.ts";
 import { Damage } from "../damage.ts";
+import type { SqlRow } from "../driver.ts";
 import { textDecoder, textOf } from "../text.ts";
 
 export interface SnapshotRow {
@@ -22,6 +23,8 @@ export type SnapshotEncoding = "identity" | "gzip";
 export interface SnapshotReads {
   /** The newest snapshot of this model at or before `atMost`, without its state. One without a tag goes by its version. */
   latest(modelVersion: number, modelTag: string, atMost?: number): SnapshotRow | undefined;
+  /** All snapshots, of all models, the newest first. */
+  all(): SnapshotRow[];
   /** Whether the snapshot at `eventId` is one of another model; false where there is none. */
   isOfOther(eventId: number, modelVersion: number, modelTag: string): boolean;
   /** Where the newest snapshot is of all models, and how many bytes the log has up to it. */
@@ -69,16 +72,11 @@ export class SnapshotsTable implements SnapshotReads, SnapshotWrites {
       modelTag,
       atMost,
     );
-    return (
-      row && {
-        eventId: row["event_id"] as number,
-        modelVersion: row["model_version"] as number,
-        modelTag: (row["model_tag"] as string | null) ?? undefined,
-        stateBytes: row["state_bytes"] as number,
-        logBytes: row["log_bytes"] as number,
-        createdAt: row["created_at"] as number,
-      }
-    );
+    return row && snapshotOf(row);
+  }
+
+  all(): SnapshotRow[] {
+    return this.#database.read("SELECT * FROM snapshots ORDER BY event_id DESC").map(snapshotOf);
   }
 
   isOfOther(eventId: number, modelVersion: number, modelTag: string): boolean {
@@ -207,6 +205,17 @@ export class SnapshotsTable implements SnapshotReads, SnapshotWrites {
       return false;
     }
   }
+}
+
+function snapshotOf(row: SqlRow): SnapshotRow {
+  return {
+    eventId: row["event_id"] as number,
+    modelVersion: row["model_version"] as number,
+    modelTag: (row["model_tag"] as string | null) ?? undefined,
+    stateBytes: row["state_bytes"] as number,
+    logBytes: row["log_bytes"] as number,
+    createdAt: row["created_at"] as number,
+  };
 }
 
 const wrongBytes = "a byte of the snapshot is missing or wrong";

@@ -1,4 +1,5 @@
 import type { Database } from "../database.ts";
+import type { SqlRow } from "../driver.ts";
 import { bytesOf, jsonTextOf } from "../text.ts";
 
 /** A draft that the partition submits to itself later. */
@@ -41,6 +42,8 @@ export interface TimerReads {
   /** All timers, in no order. */
   waiting(): WaitingTimer[];
   find(key: string): TimerRow | undefined;
+  /** At most `limit` timers after the first `skip`, the earliest first. */
+  page(skip: number, limit: number): TimerRow[];
 }
 
 export interface TimerWrites {
@@ -72,20 +75,11 @@ export class TimersTable implements TimerReads, TimerWrites {
 
   find(key: string): TimerRow | undefined {
     const [row] = this.#database.read("SELECT * FROM timers WHERE key = ?", key);
-    return (
-      row && {
-        key,
-        dueAt: row["due_at"] as number,
-        type: row["type"] as string,
-        version: (row["version"] as number | null) ?? undefined,
-        payload: jsonTextOf(row["payload"]),
-        recurs:
-          row["cron"] === null ? undefined : { cron: row["cron"] as string, timeZone: row["time_zone"] as string },
-        correlationId: row["correlation_id"] as string,
-        hops: row["hops"] as number,
-        attempts: row["attempts"] as number,
-      }
-    );
+    return row && timerOf(row);
+  }
+
+  page(skip: number, limit: number): TimerRow[] {
+    return this.#database.read("SELECT * FROM timers ORDER BY due_at, key LIMIT ? OFFSET ?", limit, skip).map(timerOf);
   }
 
   put({ key, dueAt, type, version, payload, recurs, correlationId, hops }: Parameters<TimerWrites["put"]>[0]): void {
@@ -119,4 +113,18 @@ export class TimersTable implements TimerReads, TimerWrites {
   remove(key: string): void {
     this.#database.write("DELETE FROM timers WHERE key = ?", key);
   }
+}
+
+function timerOf(row: SqlRow): TimerRow {
+  return {
+    key: row["key"] as string,
+    dueAt: row["due_at"] as number,
+    type: row["type"] as string,
+    version: (row["version"] as number | null) ?? undefined,
+    payload: jsonTextOf(row["payload"]),
+    recurs: row["cron"] === null ? undefined : { cron: row["cron"] as string, timeZone: row["time_zone"] as string },
+    correlationId: row["correlation_id"] as string,
+    hops: row["hops"] as number,
+    attempts: row["attempts"] as number,
+  };
 }

@@ -51,6 +51,7 @@ export const rejection = (draftId: string, createdAt = now) => ({
   fingerprint: new Uint8Array(32).fill(7),
   problem: '{"code":"validation_failed"}',
   createdAt,
+  judgedAt: 7,
 });
 
 export const batch = (batchId: string) => ({

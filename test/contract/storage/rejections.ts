@@ -3,6 +3,28 @@ import { event, now, rejection, type StorageFixture, withStorage } from "./fixtu
 
 /** The contract of the table `idempotency_records`. */
 export function rejectionsSuite(fixture: StorageFixture): void {
+  it("[OB-4] are found by principal, key and trace id, the newest first, in bounded steps", () =>
+    withStorage(fixture, (storage) => {
+      const traceId = (at: number) => at.toString(16).padStart(32, "0");
+      storage.transaction(now, (writes) => {
+        for (let at = 1; at <= 20; at++) {
+          const problem = JSON.stringify({ code: "conflict", traceId: traceId(at) });
+          writes.rejections.record({ ...rejection(`d-${at}`), principal: at % 2 === 0 ? "dev:a" : "dev:b", problem });
+        }
+      });
+      const find = (filter: object, before = 100, scan = 50, limit = 3) => {
+        const { rows, scannedTo } = storage.rejections.search(filter, before, scan, limit);
+        return [rows.map(({ recordId }) => recordId), scannedTo];
+      };
+      expect(find({})).toEqual([[20, 19, 18], 18]);
+      expect(find({ principal: "dev:b" }, 18)).toEqual([[17, 15, 13], 13]);
+      expect(find({ draftId: "d-4" })).toEqual([[4], 1]);
+      expect(find({ traceId: traceId(9) }, 100, 5)).toEqual([[], 16]);
+      expect(find({ traceId: traceId(9) }, 16, 8)).toEqual([[9], 8]);
+      expect(find({ principal: "dev:c" })).toEqual([[], 1]);
+      expect(storage.rejections.search({}, 2, 5, 5).rows[0]).toMatchObject({ judgedAt: 7, draftId: "d-1" });
+    }));
+
   it("[ID-8] a key that was rejected is never in the log", () =>
     withStorage(fixture, (storage) => {
       storage.transaction(now, (writes) => {
