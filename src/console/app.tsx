@@ -1,13 +1,23 @@
 import { type FormEvent, useState } from "react";
 import type { CallFailed } from "./data/calls.ts";
+import { ConnectionsView } from "./pages/connections.tsx";
 import { HealthView } from "./pages/health.tsx";
 import { LogView } from "./pages/log.tsx";
+import { RejectionsView } from "./pages/rejections.tsx";
 import { StateView } from "./pages/state.tsx";
+import { WorkView } from "./pages/work.tsx";
 import { ProblemNote } from "./parts/problem.tsx";
 import { hashOf, type Route, useRoute, views } from "./route.ts";
 import { PartitionSession, useSession } from "./session.tsx";
 
-const pages = { log: LogView, state: StateView, health: HealthView };
+const pages = {
+  log: LogView,
+  state: StateView,
+  rejections: RejectionsView,
+  connections: ConnectionsView,
+  work: WorkView,
+  health: HealthView,
+};
 
 /** The console: asks for a partition, opens it, and shows one of its views. */
 export function App() {

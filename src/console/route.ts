@@ -4,6 +4,9 @@ import { useSyncExternalStore } from "react";
 export const views = [
   { name: "log", title: "Log" },
   { name: "state", title: "State" },
+  { name: "rejections", title: "Rejections" },
+  { name: "connections", title: "Connections" },
+  { name: "work", title: "Work" },
   { name: "health", title: "Health" },
 ] as const;
 export type View = (typeof views)[number]["name"];

@@ -4,7 +4,7 @@ import { type Draft, single } from "../../src/core/index.ts";
 import { defineEffects } from "../../src/model/effects.ts";
 import { defineModel } from "../../src/model/index.ts";
 import type { Author } from "../../src/protocol/index.ts";
-import { TestShell } from "../support/shell.ts";
+import { TestShell, turn } from "../support/shell.ts";
 
 const model = defineModel({
   name: "counting",
@@ -39,7 +39,11 @@ describe("what an operator sees of a partition", () => {
   const filled = async () => {
     const room = new TestShell({ model, effects });
     await room.submit(alice, single(add("a1", 4)));
-    await room.submit(bob, single(add("b1", 99)));
+    const traceId = "b".repeat(32);
+    const rejected = room.shell.submit(bob, "c", single(add("b1", 99)), 10, { traceId });
+    await turn();
+    room.elapse(0);
+    await rejected;
     await room.submit(alice, single(add("a2", 5)));
     await room.submit(alice, { key: "batch", mode: "atomic", drafts: [add("m1", 1), add("m2", 1)] });
     const inspect = async (asked: Parameters<typeof room.shell.inspect>[0]) => {
@@ -104,12 +108,14 @@ describe("what an operator sees of a partition", () => {
   it("[OB-4] it lists connections, with their cursor and what holds them", async () => {
     const { room, inspect } = await filled();
     const reader = await room.open(alice);
-    reader.send("connect", { clientId: "phone", version: "1", credit: 4_096 });
+    reader.send("connect", { clientId: "phone", version: "1", credit: 65_536 });
+    await turn();
+    room.elapse(0);
     await room.open(bob);
     const { connections, total, next } = await inspect({ what: "connections", skip: 0, limit: 1 });
     expect([total, next]).toEqual([2, 1]);
     expect(connections).toMatchObject([
-      { principal: "alice", clientId: "phone", cursor: 2, atHead: true, creditBytes: 4_096, spentBytes: 0 },
+      { principal: "alice", clientId: "phone", cursor: 2, atHead: true, creditBytes: 65_536, spentBytes: 0 },
     ]);
   });
 

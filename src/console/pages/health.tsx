@@ -3,6 +3,7 @@ import { call, pathOf } from "../data/calls.ts";
 import { useLoaded } from "../parts/loaded.ts";
 import { ProblemNote } from "../parts/problem.tsx";
 import { useSession } from "../session.tsx";
+import type { Overview } from "./overview.ts";
 
 interface Usage {
   used: number;
@@ -57,6 +58,7 @@ export function HealthView() {
           </tbody>
         </table>
       </section>
+      <Standing />
       <Verify />
     </div>
   );
@@ -85,6 +87,48 @@ function Fill({ name, share }: { name: string; share: number }) {
       <meter className={level} min={0} max={1} value={share} aria-label={`${name}: how full`} />
       {(share * 100).toFixed(share < 0.1 ? 1 : 0)} %
     </span>
+  );
+}
+
+/** What folds the log, and how far it is stored. */
+function Standing() {
+  const { partition } = useSession();
+  const { value, error } = useLoaded("overview", () => call<Overview>(pathOf(partition, "inspect")));
+  return (
+    <section className="panel" aria-label="Standing">
+      <h2>Model and snapshots</h2>
+      {error ? <ProblemNote error={error} /> : null}
+      {value ? (
+        <>
+          {value.fault === undefined ? null : <p className="problem">{value.fault}</p>}
+          {value.drainedUntil === undefined ? null : (
+            <p className="problem">Drained until {new Date(value.drainedUntil).toISOString()}.</p>
+          )}
+          <dl className="facts">
+            <div>
+              <dt>Model</dt>
+              <dd>
+                {value.model.name}, version {value.model.version}
+              </dd>
+            </div>
+            <div>
+              <dt>Log</dt>
+              <dd>{value.serverId ?? "Nothing was ever written."}</dd>
+            </div>
+            {value.snapshots.map(({ eventId, modelTag, modelVersion, stateBytes, createdAt }) => (
+              <div key={eventId}>
+                <dt>Snapshot</dt>
+                <dd>
+                  after event {eventId.toLocaleString("en")}, {figureOf("bytes", stateBytes)},{" "}
+                  {modelTag ?? `version ${modelVersion}`}, {new Date(createdAt).toLocaleString("en-GB")}
+                </dd>
+              </div>
+            ))}
+          </dl>
+          {value.snapshots.length === 0 ? <p className="soft">There is no snapshot yet: the log is short.</p> : null}
+        </>
+      ) : null}
+    </section>
   );
 }
 

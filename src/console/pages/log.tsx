@@ -1,4 +1,5 @@
 import { useState } from "react";
+import { call, pathOf } from "../data/calls.ts";
 import type { Filter, LoggedEvent } from "../data/messages.ts";
 import { useLoaded } from "../parts/loaded.ts";
 import { ProblemNote } from "../parts/problem.tsx";
@@ -93,6 +94,8 @@ export function LogView({ route }: { route: Route }) {
 function Details({ id }: { id: number }) {
   const { worker, partition } = useSession();
   const { value, error } = useLoaded(`event ${id}`, () => worker.call("event", { eventId: id }));
+  // Who has submitted it needs a further permission: without it the rest is shown.
+  const origin = useLoaded(`origin ${id}`, () => call<Origin>(pathOf(partition, `inspect/events/${id}`)));
   if (error) return <ProblemNote error={error} />;
   if (!value) return <p className="soft">Event {id} …</p>;
   return (
@@ -101,7 +104,7 @@ function Details({ id }: { id: number }) {
         Event {value.eventId.toLocaleString("en")}: {value.event.type}
       </h2>
       <dl className="facts">
-        {factsOf(value).map(([name, text]) => (
+        {[...factsOf(value), ...originOf(origin.value, id)].map(([name, text]) => (
           <div key={name}>
             <dt>{name}</dt>
             <dd>{text}</dd>
@@ -127,6 +130,31 @@ function Details({ id }: { id: number }) {
 function causeOf({ eventId, correlationId }: LoggedEvent): number | undefined {
   const cause = Number(correlationId?.split(":")[1]);
   return Number.isSafeInteger(cause) && cause < eventId ? cause : undefined;
+}
+
+/** What `GET …/inspect/events/…` says, as far as it is shown. */
+interface Origin {
+  eventId: number;
+  principal: string;
+  draftId: string;
+  expectedEventId?: number;
+  batchEnd?: number;
+  transformed: boolean;
+  hops?: number;
+}
+
+function originOf(origin: Origin | undefined, eventId: number): [string, string][] {
+  if (origin?.eventId !== eventId) return [];
+  const { principal, draftId, expectedEventId, batchEnd, transformed, hops } = origin;
+  const facts: [string, string | undefined][] = [
+    ["Principal", principal],
+    ["Draft", draftId],
+    ["Had seen", expectedEventId?.toString()],
+    ["Batch", batchEnd === undefined ? undefined : `up to event ${batchEnd}`],
+    ["Changed", transformed ? "Its payload was transformed." : undefined],
+    ["Hops", hops?.toString()],
+  ];
+  return facts.filter((fact): fact is [string, string] => fact[1] !== undefined);
 }
 
 function factsOf({ event, correlationId }: LoggedEvent): [string, string][] {
