@@ -105,6 +105,38 @@ describe.skipIf(!browserPresent)("the console", () => {
     await page.close();
   });
 
+  test("[OB-4] explains a rejection, by the key of its draft", async () => {
+    await fetch(new URL("/v1/partitions/room/events", server.url), {
+      method: "POST",
+      headers: { "idempotency-key": "refused-1", "partita-client-id": "ada" },
+      body: JSON.stringify({ type: "set", payload: { target: "" } }),
+    });
+    const page = await open("room/rejections");
+    await page.getByLabel("Draft or batch id").fill("refused-1");
+    await page.getByRole("button", { name: "Find" }).click();
+    await page.getByRole("heading", { name: "Why refused-1 was rejected" }).waitFor();
+    await page.getByText("Layer schema.").waitFor();
+    const judged = page.getByRole("link", { name: /the state after event/ });
+    expect(await judged.getAttribute("href")).toMatch(/^#\/room\/state\?at=12[01]$/);
+    await page.close();
+  });
+
+  test("[OB-4] an action asks first, and a drain is told to who is connected", async () => {
+    const page = await open("drained/connections");
+    await page.getByText("Nobody is connected.").waitFor();
+    await page.getByRole("button", { name: "Drain: drained" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByRole("button", { name: "Cancel" }).click();
+    await page.getByRole("button", { name: "Drain: drained" }).click();
+    const [request] = await Promise.all([
+      page.waitForRequest((each) => each.method() === "POST" && each.url().endsWith("/v1/partitions/drained/drain")),
+      dialog.getByRole("button", { name: "Drain" }).click(),
+    ]);
+    expect(request.postDataJSON()).toEqual({ seconds: 10 });
+    await dialog.waitFor({ state: "hidden" });
+    await page.close();
+  });
+
   test("[OB-4] [LC-6] shows how full it is, and verifies", async () => {
     const page = await open("room/health");
     await page.getByRole("row", { name: /^Log bytes/ }).waitFor();
@@ -116,10 +148,10 @@ describe.skipIf(!browserPresent)("the console", () => {
   test("[OB-4] [EC-9] axe finds nothing serious, in both themes, and it fits a phone", async () => {
     const found: Record<string, string[]> = {};
     const page = await open("");
-    for (const hash of ["room/log?event=40", "room/state?at=45&from=40", "room/health"]) {
+    for (const hash of ["room/log?event=40", "room/state?at=45&from=40", "room/work", "room/health"]) {
       await page.evaluate(`location.hash = ${JSON.stringify(`#/${hash}`)}`);
       await page.locator(`.bar a[aria-current="page"][href*="${hash.split(/[/?]/)[1]}"]`).waitFor();
-      await page.locator('.panel :is([role="option"], [role="treeitem"], td)').first().waitFor();
+      await page.locator('.panel :is([role="option"], [role="treeitem"], td, h2)').first().waitFor();
       for (const colorScheme of ["light", "dark"] as const) {
         await page.emulateMedia({ colorScheme });
         const faults = await faultsOf(page);
