@@ -35,6 +35,14 @@ export class Memory {
     return this.#broken !== undefined;
   }
 
+  /** How the log is, as far as it was loaded; undefined: nothing was ever written, or it is not loaded. */
+  get condition(): "sound" | "quarantined" | undefined {
+    if (this.#broken) return isFault(this.#broken) ? "quarantined" : undefined;
+    const { head, fold } = this.#live ?? {};
+    if (!head || (head.logId === undefined && head.eventId === 0)) return undefined;
+    return fold?.fault ? "quarantined" : "sound";
+  }
+
   /**
    * What is in memory; first makes the schema current and loads it, where it is not there.
    *

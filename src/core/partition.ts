@@ -154,6 +154,16 @@ export class Partition {
     return this.#memory.isBroken;
   }
 
+  /** How the log is, as far as it was loaded; undefined: nothing was ever written, or it is not loaded. */
+  get condition(): "sound" | "quarantined" | undefined {
+    return this.#memory.condition;
+  }
+
+  /** The last event, as far as it is loaded. */
+  get head(): number | undefined {
+    return this.#memory.live?.head.eventId;
+  }
+
   /** Whether anything was ever written here. */
   get exists(): boolean {
     const head = this.#memory.live?.head;

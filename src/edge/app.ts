@@ -16,6 +16,7 @@ import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { inspectRoutes } from "./routes/inspect.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
+import { partitionRoutes } from "./routes/partitions.ts";
 import { pollRoutes } from "./routes/poll.ts";
 import { proofRoutes } from "./routes/proofs.ts";
 import { importRoutes } from "./routes/import.ts";
@@ -61,6 +62,7 @@ export function edge(application: Application): Edge {
   streamRoutes(app, guards);
   pollRoutes(app, guards);
   tenantRoutes(app, guards);
+  partitionRoutes(app, guards, application);
   effectRoutes(app, guards);
   endpointRoutes(app, guards);
   deadLetterRoutes(app, guards);

@@ -1,6 +1,7 @@
 import type { DurableObject } from "cloudflare:workers";
 import type { PartitionName } from "../core/index.ts";
-import { callObjectOnce } from "../platform/call.ts";
+import { callObject, callObjectOnce } from "../platform/call.ts";
+import type { DirectoryEntry, DirectoryQuery } from "../platform/directory-api.ts";
 import type { MetricsReport } from "../platform/metrics-api.ts";
 import { type Placement, stubOf } from "../platform/placement.ts";
 import type { Named } from "../platform/rpc.ts";
@@ -8,18 +9,23 @@ import type { MetricsSummary } from "../tenant/metrics.ts";
 import { named } from "./calls.ts";
 
 /** The objects among which the partitions of a tenant are divided, so that none of them is a hot spot. */
-export const metricsShards = 4;
+const metricsShards = 4;
 
 /** The remote methods of an object that adds up metrics. */
 export interface MetricsRpc {
   reportWith(report: Named<MetricsReport>): Promise<void>;
   summaryWith(asked: Named): Promise<MetricsSummary>;
+  partitionsWith(asked: Named<DirectoryQuery>): Promise<DirectoryEntry[]>;
+  /** What the cursors of pages of the directory are encrypted with: 32 bytes. */
+  cursorKeyWith(asked: Named): Promise<Uint8Array>;
 }
 
 /** The calls of such an object. */
 export const metricsCalls = (stub: MetricsRpc) => ({
   report: (report: MetricsReport): Promise<void> => stub.reportWith(named(report)),
   summary: (): Promise<MetricsSummary> => stub.summaryWith(named({})),
+  partitions: (asked: DirectoryQuery): Promise<DirectoryEntry[]> => stub.partitionsWith(named(asked)),
+  cursorKey: (): Promise<Uint8Array> => stub.cursorKeyWith(named({})),
 });
 
 /** The name of the object that adds up the metrics of a partition. */
@@ -29,7 +35,30 @@ function metricsNameOf(tenant: string, partition: string): string {
   return metricsShardName(tenant, (hash >>> 0) % metricsShards);
 }
 
-export const metricsShardName = (tenant: string, shard: number): string => `${tenant}/${shard}`;
+/** Asks each of the objects of a tenant. */
+export function askMetricsShards<T>(
+  objects: DurableObjectNamespace<DurableObject & MetricsRpc>,
+  tenant: string,
+  placement: Placement,
+  ask: (calls: ReturnType<typeof metricsCalls>) => Promise<T>,
+): Promise<T[]> {
+  return Promise.all(
+    Array.from({ length: metricsShards }, (_, shard) => askMetricsShard(objects, tenant, shard, placement, ask)),
+  );
+}
+
+/** Asks one of them. */
+export function askMetricsShard<T>(
+  objects: DurableObjectNamespace<DurableObject & MetricsRpc>,
+  tenant: string,
+  shard: number,
+  placement: Placement,
+  ask: (calls: ReturnType<typeof metricsCalls>) => Promise<T>,
+): Promise<T> {
+  return callObject(() => metricsCalls(stubOf(objects, metricsShardName(tenant, shard), placement)), ask);
+}
+
+const metricsShardName = (tenant: string, shard: number): string => `${tenant}/${shard}`;
 
 /** Reports what a partition counts. One that is not answered is sent again by the partition, so it is called once. */
 export function reporterOf(

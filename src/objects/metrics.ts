@@ -1,31 +1,73 @@
 import { DurableObject } from "cloudflare:workers";
+import type { DirectoryEntry } from "../platform/directory-api.ts";
 import { log } from "../platform/log.ts";
+import { migrations } from "../storage/directory/migrations.ts";
+import { DirectoryStorage } from "../storage/directory/storage.ts";
+import { DurableSqlDriver } from "../storage/durable.ts";
 import { KeptCounts } from "../storage/kept-counts.ts";
+import { Directory } from "../tenant/directory.ts";
 import { type MetricsSummary, TenantMetrics } from "../tenant/metrics.ts";
 import type { MetricsRpc } from "./metrics-calls.ts";
 import { nameOf } from "./object-name.ts";
 
 /** The least time between two writes: each is a billed row. What came since the last one is lost in a crash. */
 const keepMsMin = 10_000;
+/** How long the figures of a partition that is known wait to be stored in the directory. */
+const storeMs = 60_000;
 
 type Asked<Method extends keyof MetricsRpc> = Parameters<MetricsRpc[Method]>[0];
 
-/** The Durable Object class that adds up what some partitions of a tenant report. The name is `tenant/shard`. */
+/**
+ * The Durable Object class that adds up what some partitions of a tenant report, and keeps their part of its directory.
+ * The name is `tenant/shard`.
+ */
 export class MetricsObject extends DurableObject implements MetricsRpc {
   readonly #kept = new KeptCounts(this.ctx.storage);
   #opened: TenantMetrics | undefined;
+  #openedDirectory: Directory | undefined;
   #keptAt = 0;
+  #armed = false;
 
   async reportWith(report: Asked<"reportWith">): Promise<void> {
     const now = Date.now();
     this.#metrics.add(report, now);
-    if (now - this.#keptAt < keepMsMin) return;
-    this.#keptAt = now;
-    this.#kept.put(this.#metrics.counts);
+    if (now - this.#keptAt >= keepMsMin) {
+      this.#keptAt = now;
+      this.#kept.put(this.#metrics.counts);
+    }
+    const became = this.#directory.report(report, now);
+    if (became === "full")
+      log("error", "the directory is full: a partition is not listed", {
+        object: nameOf(this.ctx.id),
+        partition: report.partition,
+      });
+    if (became !== "waiting" || this.#armed) return;
+    this.#armed = true;
+    await this.ctx.storage.setAlarm(now + storeMs);
   }
 
   async summaryWith(): Promise<MetricsSummary> {
     return this.#metrics.summary(Date.now());
+  }
+
+  async partitionsWith({ order, ...asked }: Asked<"partitionsWith">): Promise<DirectoryEntry[]> {
+    const now = Date.now();
+    const rows =
+      order === undefined
+        ? this.#directory.page(asked)
+        : order === "hottest"
+          ? this.#directory.among(this.#metrics.hottest(now), asked)
+          : this.#directory.top(order, asked);
+    return rows.map((row) => Object.assign({}, row, this.#metrics.activityOf(row.name, now)));
+  }
+
+  async cursorKeyWith(): Promise<Uint8Array> {
+    return this.#directory.cursorKey(crypto.getRandomValues(new Uint8Array(32)), Date.now());
+  }
+
+  override async alarm(): Promise<void> {
+    this.#armed = false;
+    this.#directory.store(Date.now());
   }
 
   /** Opened by the first call: figures that cannot be read must not keep an object from counting. */
@@ -38,5 +80,13 @@ export class MetricsObject extends DurableObject implements MetricsRpc {
       log("error", "metrics could not be read", { object: nameOf(this.ctx.id), error: String(error) });
     }
     return (this.#opened = new TenantMetrics(counts));
+  }
+
+  /** Opened by the first call that needs it. @throws MigrationError where its storage is of another version. */
+  get #directory(): Directory {
+    return (this.#openedDirectory ??= new Directory(
+      new DirectoryStorage(new DurableSqlDriver(this.ctx.storage), migrations),
+      Date.now(),
+    ));
   }
 }

@@ -139,6 +139,7 @@ export interface PartitionRpc extends PartitionRpcBefore {
   readUsage(asked: Named<RequestContext>): Promise<HttpAnswer>;
   inspectWith(asked: Named<InspectCall>): Promise<HttpAnswer>;
   ready(asked: Named<RequestContext>): Promise<HttpAnswer>;
+  mayReadWith(asked: Named<{ author: Author }>): Promise<boolean>;
   /** Applies changes. Returns whether it stays subscribed. */
   tenantChanged(changes: Named<TenantChanges>): Promise<boolean>;
   /** Ends all connections, and refuses new ones for `seconds`. */
@@ -258,6 +259,9 @@ export function partitionCalls(stub: PartitionRpc) {
     inspect: (asked: InspectCall): Promise<HttpAnswer> => stub.inspectWith(named(asked)),
 
     ready: (asked: RequestContext): Promise<HttpAnswer> => stub.ready(named(asked)),
+
+    /** Whether the state allows this author to read. */
+    mayRead: (asked: { author: Author }): Promise<boolean> => stub.mayReadWith(named(asked)),
 
     tenantChanged: (changes: TenantChanges): Promise<boolean> => stub.tenantChanged(named(changes)),
 

@@ -216,6 +216,10 @@ export function partitionObject({ models, effects: allEffects, roles, limits, pl
       return this.#shell.ready(context);
     }
 
+    async mayReadWith({ author }: Named<{ author: Author }>): Promise<boolean> {
+      return this.#shell.mayRead(author);
+    }
+
     async tenantChanged(changes: TenantChanges): Promise<boolean> {
       return this.#shell.tenantChanged(changes);
     }

@@ -5,6 +5,12 @@ export interface Gauge {
   readonly max?: number | undefined;
 }
 
+/** How the log of a partition is. */
+export interface LogReport {
+  readonly head?: number;
+  readonly quarantined: boolean;
+}
+
 /** What a partition has counted since its last report, and what it has now. */
 export interface MetricsReport {
   readonly partition: string;
@@ -14,6 +20,8 @@ export interface MetricsReport {
   /** By counter; with a label as `<counter> <label>`. */
   readonly counts: Readonly<Record<string, number>>;
   readonly gauges: readonly Gauge[];
+  /** How its log is, for the directory; absent: nothing was ever written, or it is not loaded. `head` absent: it cannot be read. */
+  readonly log?: LogReport | undefined;
   /** The time since its last report, in milliseconds. */
   readonly periodMs: number;
 }

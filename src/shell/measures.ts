@@ -16,12 +16,18 @@ interface MeasuresHost {
   /** Runs `run` when what was written is durable. */
   afterIo(run: () => void): void;
   gauges(): readonly Gauge[];
+  /** How the log is; undefined: nothing was ever written, or it is not loaded. */
+  condition(): "sound" | "quarantined" | undefined;
+  /** The last event; undefined: it cannot be read. */
+  head(): number | undefined;
 }
 
 /**
  * Counts in memory, and reports at the end of an entry into the object, where ten seconds have passed since the last
  * report. There is no timer: it would keep the object awake. So what was counted after the last report waits for the next
  * entry, and is lost where the object sleeps or ends before.
+ *
+ * The first event of a partition is reported at once, for the directory of its tenant, and so is a quarantine.
  */
 export class Measures {
   readonly #host: MeasuresHost;
@@ -35,6 +41,8 @@ export class Measures {
   #rowsReported = 0;
   #timedAt = 0;
   #events = 0;
+  /** How the log was in the last report of this lifetime. */
+  #reportedAs: "sound" | "quarantined" | undefined;
 
   constructor(host: MeasuresHost) {
     this.#host = host;
@@ -52,11 +60,10 @@ export class Measures {
   /** To be called at the end of each entry into the object. Nothing waits for it. */
   entered(): void {
     const { metrics } = this.#host;
-    // To have been loaded is not yet to be used.
-    if (!metrics || this.#counts.size === 0 || (this.#counts.size === 1 && this.#counts.has("loads"))) return;
+    if (!metrics || !this.#isUsed) return;
     const now = this.#host.now();
     this.#timeCommit(now);
-    if (this.#sending || now - this.#reportedAt < reportMsMin) return;
+    if (this.#sending || (now - this.#reportedAt < reportMsMin && !this.#isNews)) return;
     const report = (this.#sent ??= this.#next(metrics.rowsWritten(), now));
     this.#sending = true;
     this.#reportedAt = now;
@@ -65,7 +72,23 @@ export class Measures {
       .then(() => (this.#sent = undefined))
       // It is sent again with the next one.
       .catch(() => {})
-      .finally(() => (this.#sending = false));
+      .finally(() => {
+        this.#sending = false;
+        // Perhaps the first event came meanwhile, and nothing enters the object after it.
+        if (!this.#sent && this.#isNews) this.entered();
+      });
+  }
+
+  /** To have been loaded is not yet to be used; but a log that cannot be folded is to be seen. */
+  get #isUsed(): boolean {
+    if (this.#counts.size > 1 || (this.#counts.size === 1 && !this.#counts.has("loads"))) return true;
+    return this.#isNews && this.#host.condition() === "quarantined";
+  }
+
+  /** Whether the directory has to learn something at once. */
+  get #isNews(): boolean {
+    const condition = this.#host.condition();
+    return condition !== undefined && condition !== this.#reportedAs;
   }
 
   #next(rows: number, now: number): MetricsReport {
@@ -76,7 +99,13 @@ export class Measures {
     const { partition } = this.#host;
     const incarnation = (this.#incarnation ??= this.#host.newIncarnation());
     const periodMs = Math.max(now - this.#reportedAt, 1);
-    return { partition, incarnation, seq: ++this.#seq, counts, gauges: this.#host.gauges(), periodMs };
+    const report = { partition, incarnation, seq: ++this.#seq, counts, gauges: this.#host.gauges(), periodMs };
+    const condition = this.#host.condition();
+    // After a write that failed nothing is loaded: that is no news.
+    if (condition === undefined) return report;
+    this.#reportedAs = condition;
+    const head = this.#host.head();
+    return { ...report, log: { ...(head === undefined ? {} : { head }), quarantined: condition === "quarantined" } };
   }
 
   /** Takes the time of a commit: from the end of its turn, by the clock, to when it is durable. */

@@ -171,6 +171,8 @@ export class PartitionShell {
       now,
       afterIo: (run) => ports.afterIo(run),
       gauges: () => this.#gauges,
+      condition: () => this.#partition.condition,
+      head: () => this.#partition.head,
     });
     this.#measures = measures;
     const corePorts = {
@@ -605,6 +607,20 @@ export class PartitionShell {
     return this.#answer(context, (now) => {
       this.#partition.events(0, 1, now);
       return { status: 200, headers: { "content-type": "application/json" }, body: '{"status":"ready"}' };
+    });
+  }
+
+  /** Whether the state allows this author to read; no, where the state is not known. */
+  mayRead(author: Author): boolean {
+    return this.#step(() => {
+      try {
+        this.#partition.assertAuthorized(author, this.#ports.now());
+        return true;
+      } catch (error) {
+        // Its reason is logged where it is an unexpected one.
+        this.#partition.failureOf(error, this.#ports.now());
+        return false;
+      }
     });
   }
 

@@ -4,6 +4,8 @@ import type { Gauge, MetricsReport } from "../platform/metrics-api.ts";
 const silentMsMax = 60_000;
 /** Partitions whose last reports are kept, an estimated 1 KiB each. */
 const partitionsMax = 4_096;
+/** What was counted in a shorter time is no rate: the first event of a partition is reported at once. */
+const periodMsMin = 10_000;
 /** The most partitions that are named. */
 const hottestMax = 20;
 
@@ -69,11 +71,27 @@ export class TenantMetrics {
       incarnation,
       seq,
       at: now,
-      perSecond: (events * 1_000) / periodMs,
+      perSecond: (events * 1_000) / Math.max(periodMs, periodMsMin),
       events: (isSame ? last.events : 0) + events,
       gauges,
     });
     if (this.#last.size > partitionsMax) this.#last.delete(this.#last.keys().next().value!);
+  }
+
+  /** What a partition does now; zeros where it has not reported for a minute. */
+  activityOf(partition: string, now: number): { eventsPerSecond: number; connections: number } {
+    const last = this.#last.get(partition);
+    if (!last || now - last.at > silentMsMax) return { eventsPerSecond: 0, connections: 0 };
+    const connections = last.gauges.find(({ name }) => name === "connections")?.used ?? 0;
+    return { eventsPerSecond: last.perSecond, connections };
+  }
+
+  /** The partitions that have reported within a minute, the one with the most events a second first. */
+  hottest(now: number): string[] {
+    return [...this.#last]
+      .filter(([, { at }]) => now - at <= silentMsMax)
+      .toSorted(([a, one], [b, other]) => other.perSecond - one.perSecond || (a < b ? -1 : 1))
+      .map(([partition]) => partition);
   }
 
   summary(now: number): MetricsSummary {

@@ -9,6 +9,7 @@ const released: Readonly<Record<string, number>> = {
   "migrations/": 5,
   "migrations/tenant/": 1,
   "migrations/courier/": 0,
+  "migrations/directory/": 0,
 };
 /** What a version that does not know it does not notice. A trigger, a unique index or a constraint refuses what it writes. */
 const additiveForms = [

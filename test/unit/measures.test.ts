@@ -3,7 +3,7 @@ import { single } from "../../src/core/index.ts";
 import { prometheusText } from "../../src/edge/prometheus.ts";
 import type { MetricsReport } from "../../src/platform/metrics-api.ts";
 import { mergeSummaries, TenantMetrics } from "../../src/tenant/metrics.ts";
-import { TestShell } from "../support/shell.ts";
+import { TestShell, turn } from "../support/shell.ts";
 
 const author = { principal: "ann", permissions: "all" as const };
 const set = (key: string, payload: object = { target: "t", value: { a: 1 } }) =>
@@ -47,6 +47,35 @@ describe("what a partition counts", () => {
     room.elapse(60_000);
     expect(room.timers).toBe(0);
     expect(reports).toHaveLength(5);
+  });
+
+  it("[OB-4] is reported at once with the first event, and with a quarantine", async () => {
+    const reports: MetricsReport[] = [];
+    const answers: (() => void)[] = [];
+    const room = shellWith((report) => {
+      reports.push(report);
+      return new Promise((resolve) => answers.push(resolve));
+    });
+    const alice = await room.open(author);
+    alice.send("connect", { clientId: "c", version: "1" });
+    expect(reports.map(({ log }) => log)).toEqual([undefined]);
+    // While that report is on its way; nothing enters the object afterwards.
+    alice.send("submit_event", { draftId: "a", event: { type: "set", payload: { target: "t", value: {} } } });
+    answers[0]!();
+    await turn();
+    expect(reports.map(({ log }) => log)).toEqual([undefined, { head: 1, quarantined: false }]);
+    alice.send("submit_event", { draftId: "b", event: { type: "set", payload: { target: "t", value: {} } } });
+    answers[1]!();
+    await turn();
+    expect(reports).toHaveLength(2);
+    // A restart finds the log damaged.
+    room.driver.transaction(() => {
+      room.driver.script("DROP TRIGGER events_are_not_deleted");
+      room.driver.script("DELETE FROM events WHERE event_id = 1");
+    });
+    const again = new TestShell({ driver: room.driver, report: async (report) => void reports.push(report) });
+    await again.shell.readState(undefined, { traceId: "f".repeat(32), reader: author });
+    expect(reports.at(-1)).toMatchObject({ log: { quarantined: true } });
   });
 
   it("[OB-2] comes again as it was where nobody knows whether it has arrived", async () => {

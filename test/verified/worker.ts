@@ -1,10 +1,11 @@
 import { createAuthority } from "../../src/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
+import { board } from "../support/board.ts";
 import type { WholeAuthority } from "../workerd/whole-authority.ts";
 import { objectsBefore } from "./objects-before.ts";
 
 const authority = createAuthority({
-  models: { "board-*": insieme },
+  models: { "board-*": insieme, "club-*": board },
   roles: { editor: ["read", "submit:*"], viewer: ["read"], admin: ["admin:*"] },
   limits: { connectionsPerPrincipal: 4 },
 }) as WholeAuthority;

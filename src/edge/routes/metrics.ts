@@ -1,8 +1,6 @@
 import { describeRoute } from "hono-openapi";
 import type { Application } from "../../objects/application.ts";
-import { metricsCalls, metricsShardName, metricsShards } from "../../objects/metrics-calls.ts";
-import { callObject } from "../../platform/call.ts";
-import { stubOf } from "../../platform/placement.ts";
+import { askMetricsShards } from "../../objects/metrics-calls.ts";
 import type { Failure } from "../../protocol/index.ts";
 import { mergeSummaries } from "../../tenant/metrics.ts";
 import { authenticationRefusals, headers, parameters } from "../document/parts.ts";
@@ -47,15 +45,7 @@ export function metricsRoutes(app: Edge, { requireAdmin }: Guards, { placementOf
       const { METRICS: objects } = c.env;
       if (!objects) throw new Refused(none);
       const { name: tenant } = c.get("tenantAccess");
-      const placement = placementOf(tenant);
-      const summaries = await Promise.all(
-        Array.from({ length: metricsShards }, (_, shard) =>
-          callObject(
-            () => metricsCalls(stubOf(objects, metricsShardName(tenant, shard), placement)),
-            (calls) => calls.summary(),
-          ),
-        ),
-      );
+      const summaries = await askMetricsShards(objects, tenant, placementOf(tenant), (calls) => calls.summary());
       return c.text(prometheusText(tenant, mergeSummaries(summaries)), 200, { "content-type": prometheusType });
     },
   );

@@ -1,0 +1,40 @@
+import * as z from "zod/mini";
+
+const count = z.int().check(z.nonnegative());
+const time = (description: string) =>
+  z.int().check(z.meta({ description: `${description}, in milliseconds since 1970.` }));
+const figure = (description: string) => z.optional(count.check(z.meta({ description })));
+
+const listed = z
+  .object({
+    partition: z.string(),
+    createdAt: time("When it was first listed"),
+    activeAt: time("Its last report"),
+    head: count.check(z.meta({ description: "The last event of its log at that time." })),
+    logBytes: figure("Payload bytes of its log."),
+    stateBytes: figure("What its state takes in memory, in bytes."),
+    fullest: z.optional(
+      z.object({ bound: z.string(), share: z.number() }).check(
+        z.meta({
+          description: "Its fullest bound, by the name that `usage` has for it, and how full it is: 0 to 1.",
+        }),
+      ),
+    ),
+    quarantined: z.optional(z.boolean()),
+    deadLetters: figure("Effects that were given up."),
+    connections: figure("Open WebSockets; 0 where it has not reported for a minute."),
+    eventsPerSecond: z.optional(z.number().check(z.meta({ description: "0 where it has not reported for a minute." }))),
+  })
+  .check(
+    z.meta({
+      ref: "ListedPartition",
+      description: "A partition, as of its last report. Only with `admin:inspect` it has more than the first four.",
+    }),
+  );
+
+export const partitionList = z.object({
+  partitions: z.array(listed),
+  next: z.optional(
+    z.string().check(z.meta({ description: "The cursor of the next page; absent: this is the last one." })),
+  ),
+});

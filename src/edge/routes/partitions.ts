@@ -1,0 +1,186 @@
+import { describeRoute } from "hono-openapi";
+import * as z from "zod/mini";
+import { nameRanges } from "../../identity/name-ranges.ts";
+import { modelFor } from "../../model/index.ts";
+import type { Application } from "../../objects/application.ts";
+import { askMetricsShard, askMetricsShards } from "../../objects/metrics-calls.ts";
+import { partitionCalls } from "../../objects/partition-calls.ts";
+import { callObject } from "../../platform/call.ts";
+import type { DirectoryEntry, DirectoryQuery } from "../../platform/directory-api.ts";
+import { stubOf } from "../../platform/placement.ts";
+import { allows, type Failure } from "../../protocol/index.ts";
+import { readForbidden, readPermission } from "../../shell/admission.ts";
+import { byMost } from "../../tenant/directory.ts";
+import { cursorAfter, nameAfter } from "../cursors.ts";
+import { partitionList } from "../document/directory-schemas.ts";
+import { authenticationRefusals, json, parameters } from "../document/parts.ts";
+import { query, wholeNumber } from "../document/query.ts";
+import type { Edge, EdgeContext } from "../env.ts";
+import type { Guards } from "../guards.ts";
+import { authorOf } from "../identity.ts";
+import { orRefuse, Refused } from "../refused.ts";
+
+const limitMax = 100;
+/** Partitions that are asked for one page whether their state allows the caller to read. */
+const askedMax = 50;
+const inspectPermission = "admin:inspect";
+/** The object that has the key of the cursors. */
+const keyShard = 0;
+
+const none: Failure = {
+  code: "not_configured",
+  detail: "This deployment has no directory of its partitions: its Worker has no binding METRICS.",
+};
+const badCursor: Failure = { code: "bad_request", detail: "This is not a cursor of an earlier page." };
+
+/** The directory of a tenant's partitions. */
+export function partitionRoutes(app: Edge, { requireTenant }: Guards, application: Application): void {
+  app.get(
+    "/v1/partitions",
+    describeRoute({
+      operationId: "listPartitions",
+      summary: "List the partitions of the tenant",
+      description: `The partitions that were ever written, and that the caller may read: those that the token is for, of these those whose state allows it. By name, in pages; a page can have fewer than \`limit\`, and others follow while there is \`next\`. Needs \`read\`. With \`${inspectPermission}\`: all that the token is for, with their figures, and the parameters \`only\` and \`order\`. Figures are those of the last report: a partition reports its first event at once, and at most once in ten seconds while it is used.`,
+      tags: ["Tenant"],
+      security: [{ token: [] }, {}],
+      parameters: parameters("traceparent"),
+      responses: {
+        200: json("A page of the list.", partitionList, {
+          partitions: [
+            {
+              partition: "room",
+              createdAt: 1_799_000_000_000,
+              activeAt: 1_800_000_000_000,
+              head: 42,
+              logBytes: 5_120,
+              stateBytes: 2_048,
+              fullest: { bound: "connections", share: 0.003 },
+              quarantined: false,
+              deadLetters: 0,
+              connections: 3,
+              eventsPerSecond: 1.5,
+            },
+          ],
+        }),
+        ...authenticationRefusals("not_configured"),
+      },
+    }),
+    requireTenant,
+    query({
+      prefix: z.optional(
+        z
+          .string()
+          .check(
+            z.regex(/^[A-Za-z0-9._~:-]{0,128}$/, { error: "Not the beginning of a name." }),
+            z.meta({ description: "Only names that begin with it.", example: "room" }),
+          ),
+      ),
+      after: z.optional(z.string().check(z.maxLength(512), z.meta({ description: "The `next` of the page before." }))),
+      limit: z.optional(wholeNumber(`At most this many, up to ${limitMax}.`, 20)),
+      only: z.optional(z.enum(["quarantined", "deadLetters"], { error: "Neither quarantined nor deadLetters." })),
+      order: z.optional(
+        z
+          .enum(["largest", "fullest", "hottest"], { error: "None of largest, fullest and hottest." })
+          .check(z.meta({ description: "Those with the most, in one page without `next`; absent: by name." })),
+      ),
+    }),
+    async (c) => {
+      const { prefix = "", after, limit = limitMax, only, order } = c.req.valid("query");
+      const access = c.get("tenantAccess");
+      const { identity } = access;
+      const permissions = identity.mode === "verified" ? identity.author.permissions : "all";
+      const inspects = allows(permissions, inspectPermission);
+      if (!inspects && !allows(permissions, readPermission)) throw new Refused(readForbidden);
+      if (!inspects && (only ?? order) !== undefined) {
+        throw new Refused({
+          code: "forbidden",
+          layer: "permission",
+          detail: `"only" and "order" need the permission "${inspectPermission}".`,
+        });
+      }
+      const directory = directoryOf(c, application);
+      const asked = {
+        ranges: nameRanges(identity.mode === "verified" ? identity.subject.partitions : ["*"], prefix),
+        after: after === undefined ? "" : await directory.nameAfter(after),
+        only,
+        order,
+        limit: Math.min(Math.max(limit, 1), inspects ? limitMax : askedMax),
+      };
+      const { entries, last } = await directory.page(asked);
+      const served = entries.filter(({ name }) => modelFor(application.models, name));
+      const next = last === undefined ? {} : { next: await directory.cursorAfter(last) };
+      if (inspects) return c.json({ partitions: served.map(inspected), ...next });
+      const readable = await readableOf(c, application, served);
+      return c.json({ partitions: readable.map(listed), ...next });
+    },
+  );
+}
+
+/** The directory of the caller's tenant. */
+function directoryOf(c: EdgeContext, { placementOf }: Application) {
+  const { METRICS: objects } = c.env;
+  if (!objects) throw new Refused(none);
+  const { name: tenant } = c.get("tenantAccess");
+  const placement = placementOf(tenant);
+  const key = () => askMetricsShard(objects, tenant, keyShard, placement, (calls) => calls.cursorKey());
+  return {
+    /** `last`: the last name that was looked at, where there are more. */
+    async page(asked: DirectoryQuery): Promise<{ entries: DirectoryEntry[]; last?: string }> {
+      const { limit, order } = asked;
+      const pages = await askMetricsShards(objects, tenant, placement, (calls) => calls.partitions(asked));
+      const all = pages.flat().toSorted((a, b) => {
+        if (order === "hottest") return b.eventsPerSecond - a.eventsPerSecond || (a.name < b.name ? -1 : 1);
+        if (order !== undefined) return byMost(order, a, b);
+        return a.name < b.name ? -1 : 1;
+      });
+      const entries = all.slice(0, limit);
+      const isMore = order === undefined && (all.length > limit || pages.some(({ length }) => length === limit));
+      return { entries, ...(isMore ? { last: entries.at(-1)!.name } : {}) };
+    },
+    cursorAfter: async (name: string): Promise<string> => await cursorAfter(name, await key()),
+    async nameAfter(cursor: string): Promise<string> {
+      const name = await nameAfter(cursor, await key());
+      if (name === undefined) throw new Refused(badCursor);
+      return name;
+    },
+  };
+}
+
+/** Those whose state allows the caller to read. A partition that does not answer is left out. */
+async function readableOf(
+  c: EdgeContext,
+  { models, placementOf }: Application,
+  entries: readonly DirectoryEntry[],
+): Promise<readonly DirectoryEntry[]> {
+  const { identity, name: tenant } = c.get("tenantAccess");
+  const { author } = orRefuse(authorOf(identity, c.req.raw));
+  const may = await Promise.all(
+    entries.map(({ name }) => {
+      if (!modelFor(models, name)?.authorize) return true;
+      const stub = () => partitionCalls(stubOf(c.env.PARTITIONS, `${tenant}/${name}`, placementOf(tenant)));
+      return callObject(stub, (object) => object.mayRead({ author })).catch(() => false);
+    }),
+  );
+  return entries.filter((_, at) => may[at]);
+}
+
+const listed = ({ name, createdAt, activeAt, head }: DirectoryEntry) => ({
+  partition: name,
+  createdAt,
+  activeAt,
+  head,
+});
+
+function inspected(entry: DirectoryEntry) {
+  const { logBytes, stateBytes, fullest, fullness, quarantined, deadLetters, connections, eventsPerSecond } = entry;
+  return {
+    ...listed(entry),
+    logBytes,
+    stateBytes,
+    ...(fullest === undefined ? {} : { fullest: { bound: fullest, share: fullness } }),
+    quarantined,
+    deadLetters,
+    connections,
+    eventsPerSecond,
+  };
+}

@@ -1,0 +1,148 @@
+import type { DirectoryQuery, DirectoryRow, NameRange, RowFilter, RowOrder } from "../platform/directory-api.ts";
+import type { Gauge, MetricsReport } from "../platform/metrics-api.ts";
+import type { DirectoryStorage } from "../storage/directory/storage.ts";
+
+/** The partitions of one object, about 200 bytes each; one that comes after them is not listed, and that is logged. */
+export const listedPartitionsMax = 250_000;
+/** Partitions whose last figures wait to be stored, an estimated 300 bytes each. */
+const waitingMax = 10_000;
+
+/**
+ * A part of the directory of a tenant: its partitions, with the figures of their last reports. A row is written at once
+ * for a partition that is new, or whose flags have changed, and otherwise at most once a minute: `store` is to be called
+ * that long after `report` has said that something waits. Synchronous: each call is one step.
+ */
+export class Directory {
+  readonly #storage: DirectoryStorage;
+  readonly #waiting = new Map<string, DirectoryRow>();
+  #count: number;
+
+  /** @throws MigrationError where the storage's schema is not one of ours. */
+  constructor(storage: DirectoryStorage, now: number) {
+    this.#storage = storage;
+    storage.open(now);
+    this.#count = storage.partitions.count();
+  }
+
+  /** Takes a report. Returns what becomes of it. */
+  report(report: MetricsReport, now: number): "nothing" | "stored" | "waiting" | "full" {
+    if (!report.log) return "nothing";
+    const known = this.find(report.partition);
+    const row = rowOf(report, report.log, known, now);
+    if (!known && this.#count >= listedPartitionsMax) return "full";
+    if (known && flagsOf(known) === flagsOf(row) && this.#waiting.size < waitingMax) {
+      this.#waiting.set(row.name, row);
+      return "waiting";
+    }
+    this.#storage.transaction(now, (writes) => writes.partitions.put(row));
+    this.#waiting.delete(row.name);
+    if (!known) this.#count++;
+    return "stored";
+  }
+
+  /** Stores what waits. */
+  store(now: number): void {
+    if (this.#waiting.size === 0) return;
+    this.#storage.transaction(now, (writes) => {
+      for (const row of this.#waiting.values()) writes.partitions.put(row);
+    });
+    this.#waiting.clear();
+  }
+
+  find(name: string): DirectoryRow | undefined {
+    return this.#waiting.get(name) ?? this.#storage.partitions.find(name);
+  }
+
+  /** Those after a name, by name. */
+  page({ ranges, after, only, limit }: Pick<DirectoryQuery, "ranges" | "after" | "only" | "limit">): DirectoryRow[] {
+    const found: DirectoryRow[] = [];
+    for (const range of ranges) {
+      if (found.length >= limit) break;
+      if (range.to > after) {
+        found.push(...this.#storage.partitions.page(range, after, only, limit - found.length));
+      }
+    }
+    return found.map((row) => this.#waiting.get(row.name) ?? row);
+  }
+
+  /** The first ones of `names`, in their order. */
+  among(
+    names: readonly string[],
+    { ranges, only, limit }: Pick<DirectoryQuery, "ranges" | "only" | "limit">,
+  ): DirectoryRow[] {
+    const found: DirectoryRow[] = [];
+    for (const name of names) {
+      if (found.length >= limit) break;
+      const row = isIn(ranges, name) ? this.find(name) : undefined;
+      if (row && passes(only, row)) found.push(row);
+    }
+    return found;
+  }
+
+  /** Those with the most. */
+  top(
+    order: RowOrder,
+    { ranges, only, limit }: Pick<DirectoryQuery, "ranges" | "only" | "limit">,
+  ): readonly DirectoryRow[] {
+    const waiting = [...this.#waiting.values()].filter((row) => isIn(ranges, row.name) && passes(only, row));
+    // As many more as can be there with figures that are not the last ones.
+    const enough = limit + this.#waiting.size;
+    const stored = ranges.flatMap((range) => this.#storage.partitions.top(range, order, only, enough));
+    return [...stored.filter(({ name }) => !this.#waiting.has(name)), ...waiting]
+      .toSorted((a, b) => byMost(order, a, b))
+      .slice(0, limit);
+  }
+
+  /** What the cursors of pages are encrypted with: `fresh`, where there is none yet. */
+  cursorKey(fresh: Uint8Array, now: number): Uint8Array {
+    const known = this.#storage.cursorKey.find();
+    if (known) return known;
+    this.#storage.transaction(now, (writes) => writes.cursorKey.put(fresh));
+    return fresh;
+  }
+}
+
+/** The order of those with the most. */
+export function byMost(order: RowOrder, a: DirectoryRow, b: DirectoryRow): number {
+  const most = order === "largest" ? b.logBytes - a.logBytes : b.fullness - a.fullness;
+  return most || (a.name < b.name ? -1 : 1);
+}
+
+const isIn = (ranges: readonly NameRange[], name: string): boolean =>
+  ranges.some(({ from, to }) => name >= from && name < to);
+
+function passes(only: RowFilter | undefined, { quarantined, deadLetters }: DirectoryRow): boolean {
+  return only === undefined || (only === "quarantined" ? quarantined : deadLetters > 0);
+}
+
+const flagsOf = ({ quarantined, deadLetters }: DirectoryRow): string => `${quarantined} ${deadLetters > 0}`;
+
+function rowOf(
+  { partition, gauges }: MetricsReport,
+  { head, quarantined }: NonNullable<MetricsReport["log"]>,
+  known: DirectoryRow | undefined,
+  now: number,
+): DirectoryRow {
+  const used = (name: string): number | undefined => gauges.find((gauge) => gauge.name === name)?.used;
+  const fullest = gauges.reduce<Gauge | undefined>(
+    (most, gauge) => (fullness(gauge) > fullness(most) ? gauge : most),
+    undefined,
+  );
+  return {
+    name: partition,
+    createdAt: known?.createdAt ?? now,
+    activeAt: now,
+    head: head ?? known?.head ?? 0,
+    logBytes: used("logBytes") ?? known?.logBytes ?? 0,
+    stateBytes: used("stateBytes") ?? known?.stateBytes ?? 0,
+    ...(fullest && { fullest: fullest.name }),
+    fullness: fullness(fullest),
+    quarantined,
+    deadLetters: used("deadLetters") ?? known?.deadLetters ?? 0,
+  };
+}
+
+/** 0 to 1; 0 where there is no bound. */
+function fullness(gauge: Gauge | undefined): number {
+  return gauge?.max ? gauge.used / gauge.max : 0;
+}

@@ -1,0 +1,90 @@
+import { describe, expect, it, vi } from "vitest";
+import { ask, askWith, bearer, fresh, type Message, post, sign } from "./wire.ts";
+
+const list = async (token: string, search = ""): Promise<Message> => {
+  const answer = await ask(`/v1/partitions${search}`, { headers: bearer(token) });
+  return { status: answer.status, ...((await answer.json()) as object) };
+};
+const namesOf = ({ partitions }: Message): string[] =>
+  partitions.map(({ partition }: { partition: string }) => partition);
+/** Reports arrive after the answers that they are about. */
+const listed = (token: string, count: number) =>
+  vi.waitUntil(async () => namesOf(await list(token)).length === count, { timeout: 20_000 });
+
+describe("GET /v1/partitions", () => {
+  it("[AU-9] [OB-4] lists the partitions that the token is for, of its tenant, in pages", async () => {
+    const tenant = fresh("t");
+    const inspector = await sign({ tenant, partitions: ["*"], roles: ["admin"] });
+    const writer = await sign({ tenant });
+    const names = Array.from({ length: 5 }, (_, at) => `board-${at}`);
+    for (const name of names) expect((await post(name, writer, "k")).status).toBe(201);
+    await listed(inspector, 5);
+    expect(namesOf(await list(writer))).toEqual(names);
+    expect((await list(writer)).partitions[0]).toEqual({
+      partition: "board-0",
+      createdAt: expect.any(Number),
+      activeAt: expect.any(Number),
+      head: 1,
+    });
+    expect((await list(inspector, "?prefix=board-3")).partitions).toMatchObject([
+      { partition: "board-3", quarantined: false, deadLetters: 0, fullest: { bound: expect.any(String) } },
+    ]);
+    const some = await sign({ tenant, partitions: ["board-1", "board-4*", "board-9"] });
+    expect(namesOf(await list(some))).toEqual(["board-1", "board-4"]);
+    expect(namesOf(await list(await sign({ tenant: fresh("other") })))).toEqual([]);
+    const seen: string[] = [];
+    for (let search = "?limit=2"; search !== "";) {
+      const page = await list(writer, search);
+      seen.push(...namesOf(page));
+      search = page.next === undefined ? "" : `?limit=2&after=${page.next}`;
+    }
+    expect(seen).toEqual(names);
+  });
+
+  it("[AU-9] [MD-16] leaves out what the state does not let the reader see, and gives no name away", async () => {
+    const tenant = fresh("t");
+    const club = fresh("club");
+    const of = (sub: string, more: object = {}) => sign({ tenant, sub, partitions: ["club-*"], ...more });
+    const founder = await of("ann");
+    const body = { type: "found", payload: { name: "Ann" } };
+    expect((await post(club, founder, "k", body)).status).toBe(201);
+    await listed(await of("root", { roles: ["admin"] }), 1);
+    expect(namesOf(await list(founder))).toEqual([club]);
+    const stranger = await of("eve");
+    const page = await list(stranger, "?limit=1");
+    expect(page).toEqual({ status: 200, partitions: [], next: expect.any(String) });
+    expect(Buffer.from(page.next, "base64url").toString("latin1")).not.toContain("club");
+    expect(await list(stranger, `?after=${page.next}`)).toEqual({ status: 200, partitions: [] });
+  });
+
+  it("[AU-3] shows figures and orders to who may inspect, and nothing to who may not read", async () => {
+    const tenant = fresh("t");
+    const [small, large] = [fresh(), fresh()];
+    const writer = await sign({ tenant });
+    const inspector = await sign({ tenant, partitions: ["*"], permissions: ["admin:inspect"], roles: [] });
+    const text = { type: "set", payload: { target: "t", value: "x".repeat(5_000) } };
+    await post(small, writer, "k");
+    await post(large, writer, "k", text);
+    await listed(inspector, 2);
+    for (const order of ["largest", "fullest", "hottest"]) {
+      const { status, partitions, next } = await list(inspector, `?order=${order}`);
+      expect([status, partitions.length, next]).toEqual([200, 2, undefined]);
+    }
+    expect(namesOf(await list(inspector, "?order=largest"))).toEqual([large, small]);
+    expect(namesOf(await list(inspector, "?only=quarantined"))).toEqual([]);
+    for (const search of ["?order=largest", "?only=quarantined"]) {
+      expect(await list(writer, search)).toMatchObject({ status: 403, code: "forbidden" });
+    }
+    const blind = await sign({ tenant, permissions: ["submit:*"], roles: [] });
+    expect(await list(blind)).toMatchObject({ status: 403, code: "forbidden" });
+  });
+
+  it("[AU-10] refuses what is no question, and says where there is no directory", async () => {
+    const token = await sign();
+    for (const search of ["?limit=x", "?order=name", "?only=all", "?prefix=%00", "?after=board-1"]) {
+      expect(await list(token, search)).toMatchObject({ status: 400, code: "bad_request" });
+    }
+    const without = await askWith({ METRICS: undefined }, "/v1/partitions", { headers: bearer(token) });
+    expect(((await without.json()) as Message).code).toBe("not_configured");
+  });
+});
