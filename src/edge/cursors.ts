@@ -1,7 +1,7 @@
 const ivBytes = 12;
 
 const keyOf = (bytes: Uint8Array): Promise<CryptoKey> =>
-  crypto.subtle.importKey("raw", bytes, "AES-GCM", false, ["encrypt", "decrypt"]);
+  crypto.subtle.importKey("raw", new Uint8Array(bytes), "AES-GCM", false, ["encrypt", "decrypt"]);
 
 /**
  * The cursor of a page that ends with `name`. It is encrypted, because the last name that was looked at can be one that

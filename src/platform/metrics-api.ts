@@ -6,7 +6,7 @@ export interface Gauge {
 }
 
 /** How the log of a partition is. */
-export interface LogReport {
+interface LogReport {
   readonly head?: number;
   readonly quarantined: boolean;
 }

@@ -3,7 +3,7 @@ import type { Gauge, MetricsReport } from "../platform/metrics-api.ts";
 import type { DirectoryStorage } from "../storage/directory/storage.ts";
 
 /** The partitions of one object, about 200 bytes each; one that comes after them is not listed, and that is logged. */
-export const listedPartitionsMax = 250_000;
+const listedPartitionsMax = 250_000;
 /** Partitions whose last figures wait to be stored, an estimated 300 bytes each. */
 const waitingMax = 10_000;
 
