@@ -71,7 +71,7 @@ export class Authors {
         this.#unkept = false;
       } catch (error) {
         if (error instanceof Damage) throw error;
-        this.#ports.log("error", "the secret of pseudonyms could not be stored", { error: describe(error) });
+        this.#ports.log("author_secret_not_stored", { error: describe(error) });
       }
     } else if (stored !== this.#secret) {
       this.#secret = stored;

@@ -22,7 +22,7 @@ export function failureOf(error: unknown, where: Where, traceId?: string): Trace
   const known = knownFailureOf(error, where);
   if (known) return traceFailure(known, where, traceId);
   const failure = traceFailure(unknownOutcome, where, traceId);
-  where.ports.log("error", "a request failed", { ...where.name, traceId: failure.traceId, error: describe(error) });
+  where.ports.log("request_failed", { ...where.name, traceId: failure.traceId, error: describe(error) });
   return failure;
 }
 

@@ -54,6 +54,6 @@ export class FaultLog {
     const key = `${eventId} ${message}`;
     if (this.#known.has(key) || this.#known.size >= loggedMax) return;
     this.#known.add(key);
-    ports.log("error", "quarantined: the log cannot be folded, or read", { ...name, eventId, error: describe(fault) });
+    ports.log("quarantined", { ...name, eventId, error: describe(fault) });
   }
 }

@@ -19,7 +19,7 @@ export type { Standing } from "./delivery/reads.ts";
 export { effectIdOf } from "../storage/port.ts";
 export type { Counter, Measure } from "./measure.ts";
 export type { Verified } from "./verify/verify.ts";
-export { describe, type Logger, type Ports } from "./ports.ts";
+export { describe, type Ports } from "./ports.ts";
 export type { PartitionName } from "./environment.ts";
 export { type SnapshotDraft, snapshotJob } from "./jobs/snapshots.ts";
 export type { Work } from "./window/work.ts";

@@ -108,7 +108,7 @@ export class Memory {
     } catch (error) {
       if (isFault(error) || error instanceof MigrationError) {
         this.#broken = error;
-        ports.log("error", "the storage cannot be opened", { ...name, error: describe(error) });
+        ports.log("storage_not_opened", { ...name, error: describe(error) });
       }
       throw error;
     }

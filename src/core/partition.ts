@@ -203,7 +203,7 @@ export class Partition {
       } catch (error) {
         // A full disk keeps nobody from reading: the next listener tries again.
         const { name, ports } = this.#environment;
-        ports.log("error", "the sweep of connections could not be scheduled", { ...name, error: describe(error) });
+        ports.log("sweep_not_scheduled", { ...name, error: describe(error) });
       }
     }
   }

@@ -1,12 +1,6 @@
+import type { Logger } from "../protocol/log-events.ts";
 import type { Storage } from "../storage/port.ts";
 import type { Measure } from "./measure.ts";
-
-/** A line for the operator. `fields` holds no secret and no payload. */
-export type Logger = (
-  level: "info" | "warn" | "error",
-  message: string,
-  fields: Readonly<Record<string, unknown>>,
-) => void;
 
 /** Randomness; the simulator gives its own. */
 interface Random {

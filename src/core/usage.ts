@@ -2,7 +2,8 @@ import { bounds, type Limits } from "../protocol/index.ts";
 import type { StorageReads } from "../storage/port.ts";
 import { logBytesMaxOf } from "./decide/room.ts";
 import type { Live } from "./live.ts";
-import type { Logger } from "./ports.ts";
+import type { Logger } from "../protocol/log-events.ts";
+import type { PartitionName } from "./environment.ts";
 
 /** How much of a bound is used; `max` null: there is no bound. */
 export interface Usage {
@@ -53,11 +54,11 @@ const restShare = 0.5;
 /** Logs when something reaches 75 % and 90 % of its bound, once per crossing. */
 export class FillWarnings {
   readonly #log: Logger;
-  readonly #where: Readonly<Record<string, unknown>>;
+  readonly #where: PartitionName;
   /** The highest share that was logged. */
   readonly #logged = new Map<string, number>();
 
-  constructor(log: Logger, where: Readonly<Record<string, unknown>>) {
+  constructor(log: Logger, where: PartitionName) {
     this.#log = log;
     this.#where = where;
   }
@@ -72,7 +73,7 @@ export class FillWarnings {
     const share = warningShares.find((part) => used >= max * part);
     if (share === undefined || before >= max * share || (this.#logged.get(name) ?? 0) >= share) return;
     this.#logged.set(name, share);
-    this.#log("warn", `almost full: ${name}`, { ...this.#where, resource: name, used, max, percent: share * 100 });
+    this.#log("almost_full", { ...this.#where, resource: name, used, max, percent: share * 100 });
   }
 
   /** Notes what a window has added. Returns a function that does so when it is committed. */

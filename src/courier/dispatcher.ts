@@ -3,6 +3,7 @@ import type { DeliveryRow } from "../storage/courier/deliveries.ts";
 import { courierBounds } from "./bounds.ts";
 import type { Courier } from "./courier.ts";
 import { goneStatus, type Outcome } from "./outcome.ts";
+import type { Logger } from "../protocol/log-events.ts";
 
 /** What a dispatcher needs. */
 export interface DispatcherPorts {
@@ -18,7 +19,7 @@ export interface DispatcherPorts {
   disable(endpoint: Endpoint, reason: string): Promise<Endpoint | undefined>;
   /** Sends a row, once. Never rejects. */
   send(row: DeliveryRow, endpoint: Endpoint): Promise<Outcome>;
-  log(level: "info" | "warn" | "error", message: string, fields: Readonly<Record<string, unknown>>): void;
+  readonly log: Logger;
 }
 
 /**
@@ -87,11 +88,11 @@ export class Dispatcher {
   /** Tries again a little later. Never rejects. */
   async #failed(error: unknown): Promise<void> {
     const { now, log } = this.#ports;
-    log("error", "a courier failed", { error: String(error) });
+    log("courier_failed", { error: String(error) });
     try {
       await this.#arm(now() + courierBounds.faultMs);
     } catch (fault) {
-      log("error", "an alarm could not be set", { error: String(fault) });
+      log("alarm_not_set", { error: String(fault) });
     }
   }
 
@@ -127,13 +128,13 @@ export class Dispatcher {
       return;
     } else if (endpoint.state === "disabled") {
       const died = courier.bury(endpoint.reason ?? "The endpoint is disabled.", now);
-      if (died > 0) log("warn", "effects became dead letters", { died, reason: endpoint.reason });
+      if (died > 0) log("webhooks_died", { count: died, reason: endpoint.reason });
     } else if (maySend(endpoint)) {
       courier.resume(now);
       const { died, deleted } = courier.sweep(now);
-      if (died > 0) log("warn", "effects became dead letters", { died, reason: "They are too old." });
-      if (deleted > 0) log("warn", "dead letters were deleted", { deleted });
-      const buried = (effectId: string) => log("error", "an effect is damaged", { effectId });
+      if (died > 0) log("webhooks_died", { count: died, reason: "They are too old." });
+      if (deleted > 0) log("dead_letters_deleted", { count: deleted });
+      const buried = (effectId: string) => log("effect_damaged", { effectId });
       for (const row of courier.take(this.#running, now, buried)) {
         this.#running.set(row.effectId, this.#attempt(row, endpoint));
       }
@@ -181,7 +182,7 @@ export class Dispatcher {
       const died = courier.settle(effectId, outcome, now(), fraction());
       if (outcome.kind === "failed") {
         const { status, reason } = outcome;
-        log("warn", "a delivery failed", { effectId, correlationId, attempt: attempts + 1, status, reason, died });
+        log("delivery_failed", { effectId, correlationId, attempt: attempts + 1, status, reason, died });
         await this.#judge(outcome);
       }
     } catch (error) {
@@ -204,7 +205,7 @@ export class Dispatcher {
   async #disable(reason: string): Promise<void> {
     const endpoint = this.#endpoint?.value;
     if (endpoint?.state !== "active") return;
-    this.#ports.log("warn", "an endpoint is disabled", { reason });
+    this.#ports.log("endpoint_disabled", { reason });
     const value = await this.#ports.disable(endpoint, reason);
     this.#endpoint = { value, askedAt: this.#ports.now() };
   }

@@ -148,7 +148,7 @@ function identifyOpen(request: Request, url: URL, settings: IdentitySettings): I
   }
   if (!warned) {
     warned = true;
-    log("warn", "OPEN DEVELOPMENT MODE: everyone on this machine may read and write every partition, as any user.", {});
+    log("open_development_mode", {});
   }
   return { mode: "open" };
 }

@@ -30,7 +30,7 @@ export function refuse(
   error?: unknown,
 ): Response {
   const problem = problemAt(c, failure);
-  if (error !== undefined) log("error", "a request failed", { traceId: problem.traceId, error: String(error) });
+  if (error !== undefined) log("request_failed", { traceId: problem.traceId, error: String(error) });
   return new Response(JSON.stringify(problem), {
     status: problem.status,
     headers: { ...problemHeaders(problem), ...headers },

@@ -1,3 +1,4 @@
+import { log } from "../platform/log.ts";
 import type { KeyPorts } from "./key-set.ts";
 import { type IdentitySettings, rulesOf } from "./settings.ts";
 import { Verifier } from "./verify.ts";
@@ -15,15 +16,7 @@ export function verifierOf(settings: IdentitySettings, keep: KeyPorts["keep"]): 
       fetch: (...given) => fetch(...given),
       now: () => Date.now(),
       keep,
-      failed: (why) =>
-        console.error(
-          JSON.stringify({
-            level: "error",
-            timestamp: Date.now(),
-            message: "the issuer's keys cannot be fetched",
-            why,
-          }),
-        ),
+      failed: (reason) => log("issuer_unreachable", { reason }),
     };
     known = { key, verifier: new Verifier(rules, ports) };
   }

@@ -59,7 +59,7 @@ export function courierObject(placementOf: PlacementOf) {
             tenant.disableEndpoint({ id: this.#id, url: endpoint.url, reason }),
           ),
         send: async (row, endpoint) => (await sendMessage(endpoint, messageOf(row), this.#sender)).outcome,
-        log: (level, message, fields) => log(level, message, { tenant: this.#tenant, endpoint: this.#id, ...fields }),
+        log: (event, fields) => log(event, { tenant: this.#tenant, endpoint: this.#id, ...fields }),
       });
       return (this.#opened = { courier, dispatcher });
     }
@@ -131,7 +131,7 @@ export function courierObject(placementOf: PlacementOf) {
         await this.#open.dispatcher.alarm();
       } catch (error) {
         // The platform gives up after some attempts. What waits must be sent one day.
-        log("error", "a courier failed", { tenant: this.#tenant, endpoint: this.#id, error: String(error) });
+        log("courier_failed", { tenant: this.#tenant, endpoint: this.#id, error: String(error) });
         await this.ctx.storage.setAlarm(Date.now() + courierBounds.reopenMs);
       }
     }

@@ -77,7 +77,7 @@ export class MetricsObject extends DurableObject implements MetricsRpc {
     try {
       counts = this.#kept.get();
     } catch (error) {
-      log("error", "metrics could not be read", { object: nameOf(this.ctx.id), error: String(error) });
+      log("metrics_not_read", { object: nameOf(this.ctx.id), error: String(error) });
     }
     return (this.#opened = new TenantMetrics(counts));
   }

@@ -17,7 +17,7 @@ export function headSigner(settings: AuditSettings): ShellPorts["signHead"] {
   const keys = auditKeysOf(settings);
   if (typeof keys !== "string") return keys.sign;
   // Without the setting none is wanted; what is wrong with it is also answered by `GET /v1/audit-keys`.
-  if (settings.PARTITA_AUDIT_KEYS) log("error", "the log is not sealed for audits", { reason: keys });
+  if (settings.PARTITA_AUDIT_KEYS) log("audit_keys_invalid", { reason: keys });
   return undefined;
 }
 

@@ -65,7 +65,7 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
         const tenant = new Tenant(storage, limits, Date.now());
         return (this.#opened = { tenant, endpoints: new Endpoints(storage) });
       } catch (error) {
-        log("error", "the tenant's storage cannot be opened", { tenant: this.#name, error: String(error) });
+        log("tenant_storage_not_opened", { tenant: this.#name, error: String(error) });
         throw error;
       }
     }
@@ -101,7 +101,7 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
     async revoke(revocation: Revocation): Promise<NotifyResult | Failure> {
       const failure = this.#tenant.revoke(revocation, Date.now());
       if (failure) return failure;
-      log("info", "revoked", { tenant: this.#name, kind: revocation.kind, id: revocation.id });
+      log("revoked", { tenant: this.#name, kind: revocation.kind, id: revocation.id });
       return await this.#notifyAll();
     }
 
@@ -115,14 +115,14 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
 
     async setLimitsWith({ override }: Asked<"setLimitsWith">): Promise<NotifyResult> {
       this.#tenant.setLimits(override, Date.now());
-      log("info", "limits were set", { tenant: this.#name, override });
+      log("limits_set", { tenant: this.#name, override: JSON.stringify(override) });
       return await this.#notifyAll();
     }
 
     /** Drains every partition that has connections. */
     async drainWith({ seconds }: Asked<"drainWith">): Promise<NotifyResult> {
       const names = this.#tenant.subscribed(drainedMax, Date.now());
-      log("info", "draining", { tenant: this.#name, partitions: names.length });
+      log("tenant_draining", { tenant: this.#name, count: names.length });
       const told = await this.#notifierOf(
         () => names,
         (name) => callObject(this.#partition(name), (calls) => calls.drain({ seconds })),
@@ -157,19 +157,19 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
 
     async putEndpointWith(asked: Asked<"putEndpointWith">): ReturnType<TenantRpc["putEndpointWith"]> {
       const put = this.#open.endpoints.put(asked, Date.now());
-      if ("endpoint" in put) this.#endpointChanged("an endpoint was set", put.endpoint);
+      if ("endpoint" in put) this.#endpointChanged("endpoint_set", put.endpoint);
       return put;
     }
 
     async removeEndpointWith({ id }: Asked<"removeEndpointWith">): Promise<boolean> {
       const isRemoved = this.#open.endpoints.remove(id, Date.now());
-      if (isRemoved) this.#endpointChanged("an endpoint was removed", { id });
+      if (isRemoved) this.#endpointChanged("endpoint_removed", { id });
       return isRemoved;
     }
 
     async activateEndpointWith({ id, url }: Asked<"activateEndpointWith">): Promise<Endpoint | undefined> {
       const endpoint = this.#open.endpoints.activate(id, url, Date.now());
-      if (endpoint) log("info", "an endpoint was activated", { tenant: this.#name, endpoint: id });
+      if (endpoint) log("endpoint_activated", { tenant: this.#name, endpoint: id });
       return endpoint;
     }
 
@@ -179,19 +179,22 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
 
     async rotateEndpointWith({ id, secret, until }: Asked<"rotateEndpointWith">): Promise<Endpoint | undefined> {
       const endpoint = this.#open.endpoints.rotate(id, secret, until, Date.now());
-      if (endpoint) this.#endpointChanged("the secret of an endpoint was rotated", endpoint);
+      if (endpoint) this.#endpointChanged("endpoint_rotated", endpoint);
       return endpoint;
     }
 
     /** Notifies the courier. If that fails, it asks by itself, a little later. */
-    #endpointChanged(message: string, { id, state, paused }: Partial<Endpoint>): void {
-      log("info", message, { tenant: this.#name, endpoint: id, state, paused });
+    #endpointChanged(
+      event: "endpoint_set" | "endpoint_removed" | "endpoint_rotated",
+      { id, state, paused }: Pick<Endpoint, "id"> & Partial<Endpoint>,
+    ): void {
+      log(event, { tenant: this.#name, endpoint: id, state, paused });
       const { COURIERS: couriers } = this.env;
       if (!couriers) return;
       const fresh = () => courierCalls(stubOf(couriers, `${this.#name}/${id}`, placementOf(this.#name)));
       this.ctx.waitUntil(
         callObject(fresh, (courier) => courier.changed()).catch((error: unknown) =>
-          log("warn", "a courier could not be notified", { tenant: this.#name, endpoint: id, error: String(error) }),
+          log("courier_not_notified", { tenant: this.#name, endpoint: id, error: String(error) }),
         ),
       );
     }
@@ -276,7 +279,7 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
         behind,
         notify,
         failed: (partition, error) =>
-          log("warn", "a partition could not be notified", { tenant: this.#name, partition, error: String(error) }),
+          log("partition_not_notified", { tenant: this.#name, partition, error: String(error) }),
         timer: startTimer,
       });
     }

@@ -1,6 +1,7 @@
-import { type Delivered, type Delivery, describe, effectIdOf, type Logger, type Partition } from "../core/index.ts";
+import { type Delivered, type Delivery, describe, effectIdOf, type Partition } from "../core/index.ts";
 import type { JsonObject } from "../protocol/index.ts";
 import type { EffectPorts } from "./ports.ts";
+import type { Logger } from "../protocol/log-events.ts";
 
 /** Deliveries of a partition at the same time: an invocation of the platform has six connections. */
 const deliveriesMax = 6;
@@ -76,7 +77,7 @@ export class EffectSender {
       return this.#host.partition.deliveries.next(this.#busy, this.#host.now());
     } catch (error) {
       // The alarm tries again.
-      this.#log("effects could not be read", error);
+      this.#log("effects_not_read", error);
       return undefined;
     }
   }
@@ -87,7 +88,7 @@ export class EffectSender {
       results = await this.#inTime(this.#send(delivery));
     } catch (error) {
       // Whether it has arrived is not known: it is sent again.
-      this.#log("a delivery failed", error);
+      this.#log("effects_not_sent", error);
       results = [{ kind: "later", code: "unanswered" }];
     }
     this.#host.step(() => {
@@ -95,7 +96,7 @@ export class EffectSender {
       try {
         this.#host.partition.deliveries.settle(delivery, results, this.#host.now());
       } catch (error) {
-        this.#log("a delivery could not be recorded", error);
+        this.#log("effects_not_recorded", error);
       }
     });
   }
@@ -153,8 +154,8 @@ export class EffectSender {
     });
   }
 
-  #log(message: string, error: unknown): void {
-    this.#host.log("error", message, { ...this.#host.partition.name, error: describe(error) });
+  #log(event: "effects_not_read" | "effects_not_sent" | "effects_not_recorded", error: unknown): void {
+    this.#host.log(event, { ...this.#host.partition.name, error: describe(error) });
   }
 }
 

@@ -233,7 +233,7 @@ export class PartitionShell {
     this.#link =
       ports.tenant &&
       new TenantLink({
-        name: name.partition,
+        where: name,
         partition,
         limits,
         tenant: ports.tenant,
@@ -645,7 +645,7 @@ export class PartitionShell {
       // Where the storage is damaged, each attempt would say the same.
       if (this.#partition.isBroken) throw error;
       // Platform fact: an alarm that fails is run again six times within two minutes, and then never.
-      this.#ports.log("error", "the alarm could not do its work", { ...this.#settings.name, error: describe(error) });
+      this.#ports.log("alarm_failed", { ...this.#settings.name, error: describe(error) });
       this.#armAt(this.#ports.now() + storageRetryMs);
       return [];
     }
@@ -656,7 +656,7 @@ export class PartitionShell {
     try {
       await followUp();
     } catch (error) {
-      this.#ports.log("error", "the follow-up of a job failed", { ...this.#settings.name, error: String(error) });
+      this.#ports.log("follow_up_failed", { ...this.#settings.name, error: String(error) });
     }
   }
 
@@ -671,7 +671,7 @@ export class PartitionShell {
     const until = now + seconds * 1_000;
     this.#admission.close({ since: now, until });
     this.#drainedUntil = until;
-    this.#ports.log("info", "draining", { ...this.#settings.name, seconds, connections: this.#connections.size });
+    this.#ports.log("draining", { ...this.#settings.name, seconds, connections: this.#connections.size });
     this.#step(() => {
       this.#intake.flush();
       const wanted = Math.max(reconnectSpreadMsMin, this.#connections.size * reconnectSpreadMsPerClient);
@@ -694,7 +694,7 @@ export class PartitionShell {
       // Not the end of one that another one has replaced.
       const goesOn = () => this.#drainedUntil === until && this.#ports.now() < until;
       this.#ports.timer(() => void (goesOn() && again()), storageRetryMs);
-      this.#ports.log("error", "a drain could not be stored", { ...this.#settings.name, error: describe(error) });
+      this.#ports.log("drain_not_stored", { ...this.#settings.name, error: describe(error) });
     }
   }
 
@@ -799,7 +799,7 @@ export class PartitionShell {
   #armAt(at: number): void {
     this.#armedAt = at;
     this.#ports.armAlarm(at).catch((error: unknown) => {
-      this.#ports.log("error", "the alarm could not be set", { ...this.#settings.name, error: describe(error) });
+      this.#ports.log("alarm_not_set", { ...this.#settings.name, error: describe(error) });
       this.#armedAt = undefined;
       this.#armingFailed = true;
       this.#ports.timer(() => {

@@ -1,4 +1,4 @@
-import type { Delivered, Logger } from "../core/index.ts";
+import type { Delivered } from "../core/index.ts";
 import type { Subject } from "../identity/verify.ts";
 import type { CourierRow } from "../platform/courier-api.ts";
 import type { QueueMessage, SubmittedEffect, TenantApi } from "../platform/rpc.ts";
@@ -6,6 +6,7 @@ import type { AuditHead, Failure } from "../protocol/index.ts";
 import type { MetricsReport } from "../platform/metrics-api.ts";
 import type { Storage } from "../storage/port.ts";
 import type { StreamBody } from "./event-sink.ts";
+import type { Logger } from "../protocol/log-events.ts";
 
 /** Randomness; the simulator passes its own. */
 export interface ShellRandom {

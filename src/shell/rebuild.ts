@@ -29,8 +29,8 @@ export async function rebuild(
   const draft = partition.beginSnapshot(foldedAt);
   if (draft) await writeSnapshot(partition, draft, ports, turns, chunkUnits);
   const endedAt = ports.now();
-  const ms = { folding: foldedAt - startedAt, storing: endedAt - foldedAt };
+  const ms = { foldingMs: foldedAt - startedAt, storingMs: endedAt - foldedAt };
   const left = position && { eventId: position.eventId, of: position.of };
-  ports.log("info", "the state is folded from the log", { ...partition.name, ...left, ms });
+  ports.log("rebuilt", { ...partition.name, ...left, ...ms });
   partition.continueRebuild(endedAt);
 }

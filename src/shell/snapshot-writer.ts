@@ -56,7 +56,7 @@ export async function writeSnapshot(
     while (!(await inTurn(turns, next)));
   } catch (error) {
     partition.abandonSnapshot(draft);
-    ports.log("error", "a snapshot could not be written", { eventId: draft.eventId, error: String(error) });
+    ports.log("snapshot_failed", { ...partition.name, eventId: draft.eventId, error: String(error) });
   }
 }
 

@@ -1,8 +1,9 @@
-import { type Listener, type Logger, type Partition, tokenRevoked } from "../core/index.ts";
+import { type Listener, type Partition, type PartitionName, tokenRevoked } from "../core/index.ts";
 import type { Failure, Author, Limits } from "../protocol/index.ts";
 import { Revocations } from "../tenant/revocations.ts";
 import type { LimitsOverride, Revocation, TenantApi, TenantChanges } from "../platform/rpc.ts";
 import { KnownTokens } from "./known-tokens.ts";
+import type { Logger } from "../protocol/log-events.ts";
 
 /**
  * How long no notification counts as no change, after an answer of the tenant. A notification that fails is repeated;
@@ -32,8 +33,7 @@ type LinkedPartition = Pick<
 
 /** What a link needs of its partition. */
 interface TenantLinkHost {
-  /** The partition's name in its tenant. */
-  readonly name: string;
+  readonly where: PartitionName;
   readonly partition: LinkedPartition;
   /** The limits of the application. */
   readonly limits: Limits;
@@ -130,7 +130,7 @@ export class TenantLink {
   /** Asks the tenant to count the partition. Returns why that is refused, or undefined. */
   async claim(): Promise<Failure | undefined> {
     try {
-      const failure = await this.#host.tenant.claim({ partition: this.#host.name });
+      const failure = await this.#host.tenant.claim({ partition: this.#host.where.partition });
       this.#claimed = failure === undefined;
       return failure;
     } catch (error) {
@@ -229,11 +229,11 @@ export class TenantLink {
 
   async #fetch(askedAt: number): Promise<void> {
     const leaseMs = this.#leaseMs(askedAt);
-    const { name, tenant } = this.#host;
+    const { where, tenant } = this.#host;
     const knownSeq = this.#knownSeq;
     const seenSeq = Math.max(knownSeq, this.#limitsSeq);
     const holdsTokens = this.#knownTokens.any(askedAt);
-    const changes = await tenant.attend({ partition: name, leaseMs, knownSeq, holdsTokens });
+    const changes = await tenant.attend({ partition: where.partition, leaseMs, knownSeq, holdsTokens });
     // Numbers only grow: what was seen before the question is of a database that was replaced by an older one.
     if (changes.seq < seenSeq) this.#limitsSeq = -1;
     this.#host.step(() => this.changed(changes));
@@ -268,6 +268,6 @@ export class TenantLink {
   }
 
   #logUnreachable(error: unknown): void {
-    this.#host.log("error", "the tenant's object cannot be reached", { error: String(error) });
+    this.#host.log("tenant_unreachable", { ...this.#host.where, error: String(error) });
   }
 }

@@ -1,5 +1,6 @@
-import type { Logger, Measure, Partition, Turns, Verified } from "../core/index.ts";
+import type { Measure, Partition, Turns, Verified } from "../core/index.ts";
 import { inTurn } from "./in-turn.ts";
+import type { Logger } from "../protocol/log-events.ts";
 
 /** How long a request waits for the end of a verification. */
 const waitMsMax = 5_000;
@@ -81,9 +82,8 @@ export class Verification {
     run.doneAt = now();
     measure("verifications", 1);
     if (findings.length > 0) measure("findings", findings.length);
-    for (const finding of findings)
-      log("error", "what is stored does not agree with the log", { ...partition.name, ...finding });
-    log("info", "the log was verified", { ...partition.name, verifiedTo: eventId, findings: findings.length });
+    for (const finding of findings) log("verify_finding", { ...partition.name, ...finding });
+    log("verified", { ...partition.name, eventId, count: findings.length });
   }
 
   #wait({ ended }: Run): Promise<void> {

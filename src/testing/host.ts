@@ -4,6 +4,8 @@ import type { AnyModel } from "../model/index.ts";
 import { bytesPort } from "../platform/hash.ts";
 import type { ReadOptions, RequestContext, SubmittedEffect } from "../platform/rpc.ts";
 import { type Author, noLimits } from "../protocol/index.ts";
+import { logEvents } from "../protocol/log-events.ts";
+import type { LogValues } from "../protocol/log-fields.ts";
 import { type Attachment, type Carrier, Connection } from "../shell/connection.ts";
 import { PartitionShell } from "../shell/partition-shell.ts";
 import type { EffectPorts, ShellPorts } from "../shell/ports.ts";
@@ -159,9 +161,9 @@ export class TestHost {
         nonce: () => random.hex(32),
         fraction: () => random.next(),
       },
-      log: (level, message, fields) => {
-        if (level === "error")
-          this.errors.push(`${message}: ${String(fields["error"] ?? fields["code"] ?? fields["reason"] ?? "")}`);
+      log: (event, fields: LogValues) => {
+        const { level, message } = logEvents[event];
+        if (level === "error") this.errors.push(`${message}: ${fields.error ?? fields.code ?? fields.reason ?? ""}`);
       },
       now: () => clock.now,
       timer,

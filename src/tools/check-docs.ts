@@ -1,9 +1,9 @@
-// Checks that docs/api, and what the guide says of limits, match the sources: generates them, and compares.
+// Checks that docs/api, and what the guide has from the code, match the sources: generates them, and compares.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import { limitDocuments } from "./docs/limits.ts";
+import { generatedDocuments } from "./docs/limits.ts";
 import { projectFolder } from "./wrangler.ts";
 
 /** The files of a folder, by relative path. */
@@ -32,7 +32,7 @@ const expected = generate();
 const found = filesIn(join(projectFolder, "docs/api"));
 const paths = new Set([...(expected?.keys() ?? []), ...found.keys()]);
 const outdated = [...paths].filter((path) => expected?.get(path) !== found.get(path));
-for (const [path, text] of limitDocuments()) if (readFileSync(path, "utf8") !== text) outdated.push(path);
+for (const [path, text] of generatedDocuments()) if (readFileSync(path, "utf8") !== text) outdated.push(path);
 if (!expected) process.exitCode = 1;
 else if (outdated.length > 0) {
   console.error(`The documentation does not match the sources: ${outdated.join(", ")}. Run "npm run docs".`);

@@ -1,5 +1,5 @@
-// A part of `npm run docs`: writes what the documentation says of bounds and limits.
+// A part of `npm run docs`: writes what the documentation has from the code.
 import { writeFileSync } from "node:fs";
-import { limitDocuments } from "./docs/limits.ts";
+import { generatedDocuments } from "./docs/limits.ts";
 
-for (const [path, text] of limitDocuments()) writeFileSync(path, text);
+for (const [path, text] of generatedDocuments()) writeFileSync(path, text);

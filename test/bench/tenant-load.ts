@@ -64,7 +64,7 @@ async function run(happens: Happens): Promise<Load> {
   let cpuMs = 0;
   const linkOf = (at: number): TenantLink =>
     new TenantLink({
-      name: `room-${at}`,
+      where: { tenant: "t", partition: `room-${at}` },
       partition,
       limits: noLimits,
       tenant: {

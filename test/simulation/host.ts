@@ -3,6 +3,7 @@ import type { Effects } from "../../src/model/effects.ts";
 import type { AnyModel } from "../../src/model/index.ts";
 import type { TenantChanges } from "../../src/platform/rpc.ts";
 import { type Author, bounds, canonicalJson, type Json, type Limits } from "../../src/protocol/index.ts";
+import type { LogValues } from "../../src/protocol/log-fields.ts";
 import { type Attachment, type Carrier, Connection } from "../../src/shell/connection.ts";
 import { EventSink, type StreamBody, type StreamWriter } from "../../src/shell/event-sink.ts";
 import { PartitionShell } from "../../src/shell/partition-shell.ts";
@@ -391,9 +392,9 @@ export class Host {
       clamped,
       enter: (body, byTimer) => this.#enter(body, byTimer),
       armAlarm: (at) => (this.#armedAt = at),
-      log: (_, message, fields) => {
-        if (message === "a drain could not be stored") this.#drainStored = false;
-        if (message === "a job failed") this.#jobsFailed.add(String(fields["kind"]));
+      log: (event, fields: LogValues) => {
+        if (event === "drain_not_stored") this.#drainStored = false;
+        if (event === "job_failed") this.#jobsFailed.add(fields.kind!);
       },
       wrote: (sql, [kind, key]) => {
         if (!/\bjobs\b/.test(sql)) return;

@@ -25,6 +25,7 @@ import type { SqlDriver } from "../../src/storage/driver.ts";
 import type { Migration } from "../../src/storage/migrations.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { PartitionStorage } from "../../src/storage/partition/storage.ts";
+import { checkedLine, type LoggedLine } from "./log-lines.ts";
 
 /** SHA-256, as the shell passes it to the core. */
 export const sha256 = (bytes: Uint8Array | string): Uint8Array =>
@@ -135,7 +136,7 @@ export class TestPartition {
   now = 1_700_000_000_000;
   codec: LogDialect;
   readonly driver: SqlDriver;
-  readonly logged: { level: string; message: string; fields: Readonly<Record<string, unknown>> }[] = [];
+  readonly logged: LoggedLine[] = [];
   /** The counts that the partition has requested of the tenant's rate. */
   readonly asked: number[] = [];
   partition: Partition;
@@ -246,7 +247,7 @@ export class TestPartition {
       sha256,
       hmac,
       defer: (run, delayMs) => void this.#timers.push({ at: this.now + delayMs, run }),
-      log: (level, message, fields) => this.logged.push({ level, message, fields }),
+      log: (event, fields) => void this.logged.push(checkedLine(event, fields)),
       measure: () => {},
       askTenant: (count) => void this.asked.push(count),
     };

@@ -13,6 +13,7 @@ import type { SqlDriver } from "../../src/storage/driver.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { PartitionStorage } from "../../src/storage/partition/storage.ts";
 import type { HttpAnswer } from "../../src/wire/partita/answers.ts";
+import { checkedLine, type LoggedLine } from "./log-lines.ts";
 import { bytesPort, type Message, migrations } from "./partition.ts";
 
 /** A tenant that allows everything and has revoked nothing. */
@@ -60,7 +61,7 @@ export class TestShell {
   now: number;
   readonly driver: SqlDriver;
   readonly shell: PartitionShell;
-  readonly logged: { level: string; message: string; fields: Readonly<Record<string, unknown>> }[] = [];
+  readonly logged: LoggedLine[] = [];
   /** When the alarm comes; undefined: none is set. */
   armedAt: number | undefined;
   /** How often an alarm was set: each is a billed row. */
@@ -114,7 +115,7 @@ export class TestShell {
           nonce: () => `nonce-${id(1)}`,
           fraction: () => 0.5,
         },
-        log: (level, message, fields) => void this.logged.push({ level, message, fields }),
+        log: (event, fields) => void this.logged.push(checkedLine(event, fields)),
         now: () => this.now,
         timer: (run, delayMs) => {
           const timer = { at: this.now + delayMs, run };

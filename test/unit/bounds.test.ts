@@ -262,6 +262,6 @@ describe("rejections past their retention", () => {
     expect(batch()).toBe("accepted");
     remove(room);
     room.runDue(room.now + rejectionRetentionMs + 1, () => {});
-    expect(room.logged.find(({ message }) => message.startsWith("swept"))?.fields).toEqual({ swept: 1 });
+    expect(room.logged.find(({ message }) => message.startsWith("old rej"))?.fields).toEqual({ count: 1 });
   });
 });

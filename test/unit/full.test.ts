@@ -3,6 +3,7 @@ import { FillWarnings } from "../../src/core/usage.ts";
 import { weightOf } from "../../src/model/weight.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import { bounds, noLimits } from "../../src/protocol/index.ts";
+import type { LogValues } from "../../src/protocol/log-fields.ts";
 import type { Author } from "../../src/protocol/index.ts";
 import { type TestConnection, TestPartition } from "../support/partition.ts";
 import { TestShell } from "../support/shell.ts";
@@ -57,7 +58,10 @@ describe("a log at its bound", () => {
 
   it("[BD-4] says it again only after it has been far below", () => {
     const logged: unknown[] = [];
-    const warnings = new FillWarnings((_level, _message, fields) => void logged.push(fields["used"]), {});
+    const warnings = new FillWarnings((_, fields: LogValues) => void logged.push(fields.used), {
+      tenant: "t",
+      partition: "p",
+    });
     let before = 0;
     for (const used of [80, 74, 76, 91, 89, 92, 40, 95, 96]) {
       warnings.note("state", before, { used, max: 100 });

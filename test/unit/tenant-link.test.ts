@@ -41,7 +41,7 @@ function linked({ unwritten = false } = {}) {
   /** How long a call is on its way, and its answer. */
   const state = { wait: (): Promise<void> => Promise.resolve(), answering: (): Promise<void> => Promise.resolve() };
   const link = new TenantLink({
-    name: "room",
+    where: { tenant: "t", partition: "room" },
     partition: room.partition,
     limits: noLimits,
     tenant: {

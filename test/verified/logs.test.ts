@@ -1,6 +1,7 @@
 import { env, evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { log } from "../../src/platform/log.ts";
+import { checkedText } from "../support/log-lines.ts";
 import { identitySettings } from "./settings.ts";
 import { ask, askWith, bearer, event, frame, fresh, Peer, post, sign, tenantOf } from "./wire.ts";
 
@@ -20,13 +21,9 @@ const hostile = 'x\n\r\u2028\u2029\u0085{"level":"error","message":"forged"}\u00
 /** The part of it that a header, or an id, can contain. */
 const visible = '"},{"level":"error","message":"forged"}\\\\n\\\\u001b[31m\'`${x}';
 
-/** Checks that each call wrote one JSON object, on one line, with visible characters only. */
+/** Checks that each call wrote one line of the schema: one JSON object, with visible characters only. */
 function expectLines(): void {
-  for (const line of lines) {
-    expect(line).toMatch(/^[\u0020-\u007e]+$/);
-    expect(Object.keys(JSON.parse(line) as object)).toEqual(expect.arrayContaining(["level", "timestamp", "message"]));
-    expect((JSON.parse(line) as { message: string }).message).not.toBe("forged");
-  }
+  for (const line of lines) checkedText(line);
 }
 
 /** Sends requests to `room` of a tenant, over HTTP and sockets, with hostile text in every part. Returns all answers. */
@@ -89,14 +86,13 @@ async function attack(tenant: string, room: string, changed: object = {}): Promi
 }
 
 describe("log lines", () => {
-  it("[AU-10] [AU-12] are one JSON object each, with any text in them", () => {
-    log("info", hostile, { [hostile]: hostile });
+  it("[AU-10] [AU-12] [OB-1] are one JSON object each, with any text in them", () => {
+    log("request_failed", { partition: hostile, error: hostile });
     expect(lines).toHaveLength(1);
-    expect(lines[0]).toMatch(/^[\u0020-\u007e]+$/);
-    expect(JSON.parse(lines[0]!)).toMatchObject({ message: hostile, [hostile]: hostile });
+    expect(checkedText(lines[0]!).fields).toEqual({ partition: hostile, error: hostile });
   });
 
-  it("[AU-10] [AU-12] stay valid under attack, also if everything fails", async () => {
+  it("[AU-10] [AU-12] [OB-1] are of the schema under attack, also if everything fails", async () => {
     const [tenant, room] = [fresh("t"), fresh()];
     await attack(tenant, room);
     expect(lines.length).toBeGreaterThan(0);

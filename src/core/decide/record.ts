@@ -34,8 +34,8 @@ export function logModelFault(
   traceId: string,
   fault: ModelFault,
 ): void {
-  ports.log("error", "the model failed on a draft", {
-    partition: name.partition,
+  ports.log("model_failed", {
+    ...name,
     principal,
     draftId: key,
     // Of an effect or a timer, whose drafts are decided one by one.

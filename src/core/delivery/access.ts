@@ -37,7 +37,7 @@ export class ReadAccess {
     try {
       return this.#live.fold.state.read((state) => model.forbids(state, who, "read"));
     } catch (error) {
-      if (!this.#logged) ports.log("error", "the model failed to authorise", { ...name, error: describe(error) });
+      if (!this.#logged) ports.log("authorize_failed", { ...name, principal, error: describe(error) });
       this.#logged = true;
       return { code: "forbidden", layer: "permission", detail: "It cannot be found out whether you may read." };
     }

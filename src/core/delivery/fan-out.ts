@@ -178,7 +178,7 @@ export class FanOut {
       if (read) dropPartOfBatch(read);
       fresh = read ?? [];
       const known = knownFailureOf(error, { ...this.#environment, live: this.#memory.live, now });
-      if (!known) ports.log("error", "events could not be read for broadcasting", { ...name, error: describe(error) });
+      if (!known) ports.log("broadcast_failed", { ...name, error: describe(error) });
       this.#complete = false;
     }
     this.#delivered += fresh.length;

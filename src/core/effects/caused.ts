@@ -144,7 +144,7 @@ export function writeCaused({ live, writes, ports, name, now }: WriteContext, ro
     if (hops > bounds.effectHopsMax) {
       writes.deadLetters.add({ ...effect, diedAt: now, reason: "too_many_hops", detail: "{}" });
       live.deadLetters.added();
-      ports.log("error", "a chain of effects is too long", { ...name, effectId: effectIdOf(effect), correlationId });
+      ports.log("effect_chain_too_long", { ...name, effectId: effectIdOf(effect), correlationId });
     } else {
       writes.outbox.add(effect);
       live.outbox.add({ eventId: row.eventId, n, kind, destination, bytes });

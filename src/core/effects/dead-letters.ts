@@ -58,7 +58,7 @@ export class DeadLetters {
       live.outbox.add({ eventId, n, kind, destination, bytes });
       guard(live, now);
     });
-    this.#log("a dead letter is sent again", id, row);
+    this.#log("dead_letter_replayed", id, row);
   }
 
   /** Deletes one, if there is one of this id. */
@@ -70,12 +70,16 @@ export class DeadLetters {
       writes.deadLetters.remove(row);
       live.deadLetters.removed();
     });
-    this.#log("a dead letter is discarded", id, row);
+    this.#log("dead_letter_discarded", id, row);
   }
 
-  #log(message: string, effectId: string, { correlationId }: DeadLetterRow): void {
+  #log(
+    event: "dead_letter_replayed" | "dead_letter_discarded",
+    effectId: string,
+    { correlationId }: DeadLetterRow,
+  ): void {
     const { name, ports } = this.#environment;
-    ports.log("info", message, { ...name, effectId, correlationId });
+    ports.log(event, { ...name, effectId, correlationId });
   }
 }
 

@@ -1,4 +1,5 @@
 import { type Author, bounds, isRetryable, type JsonObject, systemAuthor, utf8Length } from "../../protocol/index.ts";
+import type { LogFields } from "../../protocol/log-events.ts";
 import {
   type DeadLetterRow,
   effectIdOf,
@@ -270,7 +271,10 @@ export class Deliveries {
       this.#parkFor(lane, now);
       return;
     }
-    this.#logDamage(lane, row ? { effectId: effectIdOf(row), correlationId: row.correlationId } : { ...key });
+    this.#logDamage(
+      lane,
+      row ? { effectId: effectIdOf(row), correlationId: row.correlationId } : { eventId: key.eventId },
+    );
     this.#memory.write(now, (writes) => {
       if (row) {
         writes.deadLetters.addStored(key, { diedAt: now, reason: "damaged", detail: damagedDetail });
@@ -287,9 +291,9 @@ export class Deliveries {
     this.#memory.write(now, (writes) => this.#park(writes, live, lane, bounds.effectRetryMsMax, now));
   }
 
-  #logDamage(lane: Lane, about: Readonly<Record<string, unknown>>): void {
+  #logDamage(lane: Lane, about: LogFields<"effect_damaged">): void {
     const { name, ports } = this.#environment;
-    ports.log("error", "an effect is damaged", { ...name, lane: lane.name, ...about });
+    ports.log("effect_damaged", { ...name, lane: lane.name, ...about });
   }
 
   /** Has a lane wait for its next attempt. */
@@ -318,7 +322,7 @@ export class Deliveries {
       if (!dead) continue;
       const { correlationId, destination } = row;
       const about = { effectId: effectIdOf(row), destination, correlationId };
-      ports.log("error", "an effect has become a dead letter", {
+      ports.log("effect_died", {
         ...name,
         ...about,
         reason: dead.reason,
@@ -328,7 +332,7 @@ export class Deliveries {
     const first = rows[ended.length];
     if (!later || !first) return;
     const about = { effectId: effectIdOf(first), correlationId: first.correlationId };
-    ports.log("warn", "effects wait for another attempt", { ...name, lane, ...about, code: later.code });
+    ports.log("effects_wait", { ...name, lane, ...about, code: later.code });
   }
 }
 

@@ -1,7 +1,7 @@
 import type { AnyModel } from "../../model/index.ts";
 import type { JobKind, StorageReads, StorageWrites } from "../../storage/port.ts";
 import type { Live } from "../live.ts";
-import type { Logger } from "../ports.ts";
+import type { Logger } from "../../protocol/log-events.ts";
 
 /** What a job works with, in its transaction. */
 interface JobContext {

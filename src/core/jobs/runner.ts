@@ -45,7 +45,8 @@ export class JobRunner {
       } catch (error) {
         const { kind, key } = row;
         measure("job_failures", 1, kind);
-        this.#log("a job failed", { kind, key, error: describe(error) });
+        const { name, ports } = this.#environment;
+        ports.log("job_failed", { ...name, kind, key, error: describe(error) });
         this.#retry(row, now);
       }
     }
@@ -88,16 +89,12 @@ export class JobRunner {
     } catch (error) {
       // Its row says that it is due now. No job runs before the delay is over, or the alarm would come again at once.
       this.#heldUntil = retryAt;
-      this.#log("a failed job could not be scheduled", { error: describe(error) });
+      const { name, ports } = this.#environment;
+      ports.log("job_not_scheduled", { ...name, error: describe(error) });
     }
   }
 
   #retryDelayMs(attempts: number): number {
     return retryDelayMs(attempts, this.#environment.ports.random.fraction());
-  }
-
-  #log(message: string, fields: Readonly<Record<string, unknown>>): void {
-    const { name, ports } = this.#environment;
-    ports.log("error", message, { ...name, ...fields });
   }
 }

@@ -16,7 +16,7 @@ export const sweepRecords: Job = {
   run({ live, reads, writes, log, now }) {
     const swept = writes.rejections.sweep(now - rejectionRetentionMs, sweepRecordsMax);
     live.rejections.clear();
-    log("info", "swept idempotency records", { swept });
+    log("rejections_swept", { count: swept });
     const oldest = reads.rejections.oldest();
     return { next: oldest === undefined ? undefined : Math.max(oldest + rejectionRetentionMs + 1, now) };
   },

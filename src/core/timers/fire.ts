@@ -54,7 +54,7 @@ export function fire(context: WriteContext, timer: DueTimer, decide: () => Outco
     const { code, traceId } = outcome.failure;
     if (concernsAll(code)) return outcome;
     timers.postpone(writes, timer, now + retryDelayMs(timer.attempts, ports.random.fraction()));
-    ports.log("error", "the draft of a timer could not be decided", {
+    ports.log("timer_not_decided", {
       ...name,
       timer: key,
       correlationId,
@@ -66,7 +66,7 @@ export function fire(context: WriteContext, timer: DueTimer, decide: () => Outco
   const [result] = outcome.verdict.results;
   if (result!.kind === "rejected") {
     const { code, traceId } = result!.failure;
-    ports.log("warn", "the draft of a timer was rejected", { ...name, timer: key, correlationId, code, traceId });
+    ports.log("timer_rejected", { ...name, timer: key, correlationId, code, traceId });
   }
   // Its own event may have set or cancelled it.
   if (timers.dueAt(key) !== dueAt) return outcome;

@@ -75,7 +75,7 @@ export class TimerRunner {
   /** A timer that is damaged becomes a dead letter. Where there is no room for it, it waits, and no other does. */
   #giveUp(timer: TimerRow, now: number): void {
     const { name, ports } = this.#environment;
-    ports.log("error", "a timer is damaged", { ...name, timer: timer.key, correlationId: timer.correlationId });
+    ports.log("timer_damaged", { ...name, timer: timer.key, correlationId: timer.correlationId });
     if (bury(this.#environment, this.#memory, this.#windows.incarnation, timer, now)) return;
     const live = this.#memory.load(now);
     this.#memory.write(now, (writes) => live.timers.postpone(writes, timer, now + this.#retryDelayMs(timer.attempts)));

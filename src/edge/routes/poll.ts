@@ -97,7 +97,7 @@ async function pollOne(
   } catch (error) {
     if (error instanceof Refused) return refused(error.failure);
     if (error instanceof Unanswered) return refused(unanswered);
-    log("error", "a poll failed", { traceId: c.get("traceId"), error: String(error) });
+    log("poll_failed", { traceId: c.get("traceId"), error: String(error) });
     return refused(unexpected);
   }
 }

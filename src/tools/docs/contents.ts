@@ -23,7 +23,19 @@ const contents: readonly { group: string; pages: readonly string[] }[] = [
     ],
   },
   { group: "Models", pages: ["guide/inventory", "guide/ledger", "guide/insieme"] },
-  { group: "Run", pages: ["guide/limits", "guide/bounds", "guide/console", "PRODUCTION", "SECURITY", "BENCHMARKS"] },
+  {
+    group: "Run",
+    pages: [
+      "guide/limits",
+      "guide/bounds",
+      "guide/console",
+      "guide/logs",
+      "guide/headers",
+      "PRODUCTION",
+      "SECURITY",
+      "BENCHMARKS",
+    ],
+  },
   { group: "Reference", pages: ["api/README", "PROTOCOL", "REQUIREMENTS", "ARCHITECTURE"] },
 ];
 

@@ -1,8 +1,9 @@
-// The numbers of docs/guide/limits.md and all of docs/guide/bounds.md, from the code.
+// The pages that are made from the code, and the numbers of docs/guide/limits.md.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { bounds, defaultLimits, type Rate } from "../../protocol/index.ts";
 import { projectFolder } from "../wrangler.ts";
+import { logsPage } from "./logs.ts";
 
 const guide = join(projectFolder, "docs", "guide");
 const begin = "<!-- from the code, by npm run docs -->\n";
@@ -14,7 +15,7 @@ const units = [
 ] as const;
 
 /** The generated documents, by path. */
-export function limitDocuments(): Map<string, string> {
+export function generatedDocuments(): Map<string, string> {
   const path = join(guide, "limits.md");
   const text = readFileSync(path, "utf8");
   const [before, rest = ""] = text.split(begin) as [string, string?];
@@ -22,6 +23,7 @@ export function limitDocuments(): Map<string, string> {
   return new Map([
     [path, `${before}${begin}${limitsTable()}${after}`],
     [join(guide, "bounds.md"), boundsPage()],
+    [join(guide, "logs.md"), logsPage()],
   ]);
 }
 

@@ -1,0 +1,48 @@
+import { z } from "zod";
+import { commonLogFields, type LogEvent, logEvents, type LogFields } from "../../src/protocol/log-events.ts";
+import { type LogField, logFields } from "../../src/protocol/log-fields.ts";
+
+/** A line that the tested code has logged. */
+export interface LoggedLine {
+  readonly event: LogEvent;
+  readonly level: string;
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+const values = { text: z.string(), number: z.number(), flag: z.boolean() } as const;
+const traceId = z.string().regex(/^[0-9a-f]{32}$/);
+
+const fieldSchema = (name: LogField) => (name === "traceId" ? traceId : values[logFields[name].is]).optional();
+
+/** The schema of the fields of each event: no others, and each of its type. */
+const fieldsSchemas = new Map(
+  Object.entries(logEvents).map(([event, { fields }]) => [
+    event,
+    z.strictObject(Object.fromEntries([...commonLogFields, ...fields].map((name) => [name, fieldSchema(name)]))),
+  ]),
+);
+
+function checkFields(event: LogEvent, fields: object): void {
+  const { error } = fieldsSchemas.get(event)!.safeParse(fields);
+  if (error) throw new Error(`a line of "${event}" is not of its schema: ${error.message}`);
+}
+
+/** Checks a logged line against the schema of log lines. Returns it with its level and message. */
+export function checkedLine<Event extends LogEvent>(event: Event, fields: LogFields<Event>): LoggedLine {
+  const { level, message } = logEvents[event];
+  checkFields(event, fields);
+  return { event, level, message, fields };
+}
+
+/** Checks the text of a line as it is written. Returns what is in it. */
+export function checkedText(line: string): LoggedLine {
+  // Visible ASCII, so that it is one line and no command of a terminal.
+  if (!/^[\u0020-\u007e]+$/.test(line)) throw new Error(`not one line of visible characters: ${line}`);
+  const { level, timestamp, event, message, ...fields } = JSON.parse(line) as LoggedLine & Record<string, unknown>;
+  const known: { level: string; message: string } | undefined = logEvents[event];
+  if (known?.level !== level || known.message !== message || !Number.isInteger(timestamp))
+    throw new Error(`not a line of a known event: ${line}`);
+  checkFields(event, fields);
+  return { event, level, message, fields };
+}

@@ -1,0 +1,54 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { logLine } from "../../src/platform/log.ts";
+import { commonLogFields, type LogEvent, logEvents, type LogFields } from "../../src/protocol/log-events.ts";
+import { type LogField, logFields, type LogValues } from "../../src/protocol/log-fields.ts";
+import { checkedText } from "../support/log-lines.ts";
+
+/** What is no part of the server. */
+const elsewhere = /^(cli|demo|tools|client|testing|worker|react)\//;
+
+const sources = readdirSync("src", { recursive: true, encoding: "utf8" })
+  .filter((path) => path.endsWith(".ts") && !elsewhere.test(path))
+  .map((path) => ({ path, text: readFileSync(join("src", path), "utf8") }));
+
+const examples = { text: 'a "text"\n\u2028', number: 7, flag: true } as const;
+
+function exampleOf(event: LogEvent): LogFields<LogEvent> {
+  const names: readonly LogField[] = [...commonLogFields, ...logEvents[event].fields];
+  const values = names.map((name) => [name, name === "traceId" ? "0a".repeat(16) : examples[logFields[name].is]]);
+  return Object.fromEntries(values) as LogFields<LogEvent>;
+}
+
+describe("log lines", () => {
+  it("[OB-1] of each event are one line of JSON, with all fields of the schema", () => {
+    for (const event of Object.keys(logEvents) as LogEvent[]) {
+      const line = checkedText(logLine(event, exampleOf(event), 1));
+      expect(line.fields).toEqual(exampleOf(event));
+    }
+  });
+
+  it("[OB-1] are written with an event of the table, by one function, and each event is used", () => {
+    const used = new Set<string>();
+    const withConsole: string[] = [];
+    for (const { path, text } of sources) {
+      if (path === join("protocol", "log-events.ts")) continue;
+      for (const [, event] of text.matchAll(/(?:\blog|#log|#endpointChanged)\(\s*"(\w+)"/g)) used.add(event!);
+      if (/\bconsole\b\s*[.[]/.test(text)) withConsole.push(path);
+    }
+    expect(withConsole).toEqual([join("platform", "log.ts")]);
+    expect([...used].toSorted()).toEqual(Object.keys(logEvents).toSorted());
+  });
+
+  it("[OB-1] use each field of the table", () => {
+    const used = new Set<string>([...commonLogFields, ...Object.values(logEvents).flatMap(({ fields }) => fields)]);
+    expect([...used].toSorted()).toEqual(Object.keys(logFields).toSorted());
+  });
+
+  it("[OB-1] have a bound: a long text is cut", () => {
+    const error = "x".repeat(100_000);
+    const { fields } = checkedText(logLine("request_failed", { error }, 1));
+    expect((fields as LogValues).error).toBe(`${"x".repeat(4_096)}…`);
+  });
+});
