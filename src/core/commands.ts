@@ -26,6 +26,8 @@ interface Cause {
   correlationId: string;
   /** How many effects led to it, one after the other. */
   hops: number;
+  /** The trace id of the first of them; absent: it is not known. */
+  traceId?: string | undefined;
 }
 
 /** What is submitted at once: one draft, or the drafts of a batch. */

@@ -286,7 +286,7 @@ export class Courier {
   }
 
   #add(writes: CourierWrites, row: CourierRow, now: number): void {
-    const { effectId, partition, type, timestamp, correlationId, payload } = row;
+    const { effectId, partition, type, timestamp, correlationId, traceId, payload } = row;
     const ordered = row.ordered === true;
     const waits = ordered && this.#storage.deliveries.firstOrdered(partition) !== undefined;
     writes.deliveries.add({
@@ -296,6 +296,7 @@ export class Courier {
       type,
       timestamp,
       correlationId,
+      traceId,
       ordered,
       acceptedAt: now,
       dueAt: waits ? undefined : now,

@@ -175,14 +175,14 @@ export class Dispatcher {
 
   async #attempt(row: DeliveryRow, endpoint: Endpoint): Promise<void> {
     const { courier, now, fraction, log, send } = this.#ports;
-    const { effectId, correlationId, attempts } = row;
+    const { effectId, correlationId, traceId, attempts } = row;
     const outcome = await send(row, endpoint);
     this.#running.delete(effectId);
     try {
       const died = courier.settle(effectId, outcome, now(), fraction());
       if (outcome.kind === "failed") {
         const { status, reason } = outcome;
-        log("delivery_failed", { effectId, correlationId, attempt: attempts + 1, status, reason, died });
+        log("delivery_failed", { traceId, effectId, correlationId, attempt: attempts + 1, status, reason, died });
         await this.#judge(outcome);
       }
     } catch (error) {

@@ -1,3 +1,4 @@
+import { traceparentOf } from "../platform/trace.ts";
 import { Webhook } from "standardwebhooks";
 import type { DeliveryRow } from "../storage/courier/deliveries.ts";
 
@@ -7,7 +8,8 @@ export interface Message {
   id: string;
   /** JSON text, the same in each attempt. */
   body: string;
-  correlationId?: string | undefined;
+  /** 32 hexadecimal digits; absent: it has none. */
+  traceId?: string | undefined;
 }
 
 /** The message of an effect. `payload` goes out as the bytes that were stored. */
@@ -17,24 +19,26 @@ export function messageOf({
   timestamp,
   partition,
   correlationId,
+  traceId,
   payload,
-}: Pick<DeliveryRow, "effectId" | "type" | "timestamp" | "partition" | "correlationId" | "payload">): Message {
+}: Pick<DeliveryRow, "effectId" | "type" | "timestamp" | "partition" | "correlationId" | "traceId" | "payload">): Message {
   const correlation = correlationId === undefined ? "" : `,"correlationId":${JSON.stringify(correlationId)}`;
   return {
     id: effectId,
     body: `{"type":${JSON.stringify(type)},"timestamp":"${new Date(timestamp).toISOString()}","partition":${JSON.stringify(partition)}${correlation},"data":${payload}}`,
-    correlationId,
+    traceId,
   };
 }
 
 /** The headers of an attempt at `now`, with a signature of each secret. */
-export function headersOf({ id, body }: Message, secrets: readonly string[], now: number): Record<string, string> {
+export function headersOf({ id, body, traceId }: Message, secrets: readonly string[], now: number): Record<string, string> {
   const at = new Date(now);
   return {
     "content-type": "application/json",
     "user-agent": "Partita-Webhooks/1",
     "webhook-id": id,
     "webhook-timestamp": String(Math.floor(now / 1_000)),
+    ...(traceId === undefined ? {} : { traceparent: traceparentOf(traceId) }),
     "webhook-signature": secrets.map((secret) => new Webhook(secret).sign(id, at, body)).join(" "),
   };
 }

@@ -9,6 +9,8 @@ export interface CourierRow {
   /** Of the event that caused it, in milliseconds since 1970. */
   timestamp: number;
   correlationId?: string | undefined;
+  /** Of what caused it: 32 hexadecimal digits. Absent: the partition is of an earlier version. */
+  traceId?: string | undefined;
   /** The name of the partition, in its tenant. */
   partition: string;
   /** It is not sent while an earlier ordered row of its partition is not delivered. */

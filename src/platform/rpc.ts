@@ -73,6 +73,8 @@ export interface SubmittedEffect {
   correlationId: string;
   /** How many effects led to it, with itself. */
   hops: number;
+  /** Of what caused it: 32 hexadecimal digits. Absent: the sender is of an earlier version. */
+  traceId?: string;
 }
 
 /** What a queue of the platform is given. */
@@ -83,6 +85,8 @@ export interface QueueMessage {
   /** Milliseconds since 1970: the time of the event. */
   timestamp: number;
   correlationId: string;
+  /** Of what caused it: 32 hexadecimal digits. */
+  traceId: string;
   payload: JsonObject;
 }
 

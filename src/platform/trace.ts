@@ -6,6 +6,11 @@ export function traceIdOf(header: string | null | undefined): string | undefined
   return traceId === undefined || isZero(traceId) || isZero(parentId!) ? undefined : traceId;
 }
 
+/** The `traceparent` of a request that belongs to a trace. Each request is a span of its own. */
+export function traceparentOf(traceId: string): string {
+  return `00-${traceId}-${crypto.randomUUID().replaceAll("-", "").slice(0, 16)}-01`;
+}
+
 function isZero(hexadecimal: string): boolean {
   return /^0*$/.test(hexadecimal);
 }

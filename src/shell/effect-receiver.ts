@@ -23,8 +23,8 @@ export async function receiveEffects(
   effects: readonly SubmittedEffect[],
 ): Promise<readonly Delivered[]> {
   const author = systemAuthor("partition", from);
-  const drafts = effects.map(({ effectId, event, correlationId, hops }): Draft => {
-    return { draftId: effectId, event, expectedEventId: undefined, cause: { correlationId, hops } };
+  const drafts = effects.map(({ effectId, event, correlationId, hops, traceId }): Draft => {
+    return { draftId: effectId, event, expectedEventId: undefined, cause: { correlationId, hops, traceId } };
   });
   const declined = await host.admit();
   const results: Delivered[] = [];

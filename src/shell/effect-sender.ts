@@ -1,4 +1,5 @@
 import { type Delivered, type Delivery, describe, effectIdOf, type Partition } from "../core/index.ts";
+import type { OutboxRow } from "../storage/port.ts";
 import type { JsonObject } from "../protocol/index.ts";
 import type { EffectPorts } from "./ports.ts";
 import type { Logger } from "../protocol/log-events.ts";
@@ -114,6 +115,7 @@ export class EffectSender {
             event: eventOf(bodies[at]!),
             correlationId: row.correlationId,
             hops: row.hops,
+            traceId: traceIdOf(row, bodies[at]!),
           })),
         );
       case "queue":
@@ -125,6 +127,7 @@ export class EffectSender {
             partition: name.partition,
             timestamp: row.createdAt,
             correlationId: row.correlationId,
+            traceId: traceIdOf(row, bodies[at]!),
             payload: bodies[at]!.payload,
           })),
         );
@@ -137,6 +140,7 @@ export class EffectSender {
             payload: JSON.stringify(bodies[at]!.payload),
             timestamp: row.createdAt,
             correlationId: row.correlationId,
+            traceId: traceIdOf(row, bodies[at]!),
             partition: name.partition,
             ordered: bodies[at]!["ordered"] === true,
           })),
@@ -162,4 +166,12 @@ export class EffectSender {
 /** The event of a draft: the content of an effect, without where it goes and how its verdict comes back. */
 function eventOf({ type, version, payload }: JsonObject & { type: string }): JsonObject & { type: string } {
   return { type, ...(version === undefined ? {} : { version }), ...(payload === undefined ? {} : { payload }) };
+}
+
+/**
+ * The trace id of what caused an effect. Where its submission had none, as on a socket without a \`traceparent\`, it is made of
+ * the ids of its event: so it is the same in each attempt.
+ */
+function traceIdOf({ incarnation, eventId }: OutboxRow, { traceId }: JsonObject): string {
+  return typeof traceId === "string" ? traceId : incarnation + eventId.toString(16).padStart(16, "0");
 }

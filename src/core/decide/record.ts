@@ -40,7 +40,7 @@ export function logModelFault(
     draftId: key,
     // Of an effect or a timer, whose drafts are decided one by one.
     correlationId: drafts[0]?.cause?.correlationId,
-    traceId,
+    traceId: drafts[0]?.cause?.traceId ?? traceId,
     error: describe(fault.cause),
   });
 }

@@ -20,6 +20,8 @@ export interface Review {
   readonly author: Author;
   readonly clientId: string;
   readonly draft: Draft;
+  /** The trace id that its submission has come with. */
+  readonly traceId?: string | undefined;
   /** The members of its atomic batch before it, which are applied, and not in the log yet. */
   readonly earlier: readonly TypedDraft[];
   /** Counts the work of this review: each stage that works in proportion to what is stored adds to it. */

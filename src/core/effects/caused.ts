@@ -57,22 +57,23 @@ export function causedBy(review: Review, typed: TypedDraft): Caused | undefined 
     for (const effect of given) {
       assertEffect(effect, { model: review.model, partition });
       if (effect.kind === "schedule" || effect.kind === "cancel") timers.push(timerChangeOf(effect, review.now));
-      else leaving.push(leavingOf(effect));
+      else leaving.push(leavingOf(effect, review.draft.cause?.traceId ?? review.traceId));
     }
     return { leaving, timers };
   });
 }
 
-function leavingOf(effect: Exclude<Effect, TimerEffect>): Leaving {
+/** `traceId`: of the submission. It is stored with the content, where versions before do not look at it. */
+function leavingOf(effect: Exclude<Effect, TimerEffect>, traceId: string | undefined): Leaving {
   const { kind } = effect;
   const destination = kind === "submit" ? effect.partition : kind === "queue" ? effect.queue : "";
   const { kind: _, ...content } = effect;
-  const body = JSON.stringify(content);
-  const bytes = utf8Length(body);
+  const bytes = utf8Length(JSON.stringify(content));
   if (bytes > bounds.effectBytesMax) {
     throw new TypeError(`an effect has at most ${bounds.effectBytesMax} bytes of JSON, not ${bytes}`);
   }
-  return { kind, destination, body, bytes };
+  const body = JSON.stringify({ ...content, traceId });
+  return { kind, destination, body, bytes: utf8Length(body) };
 }
 
 /** `before`, and what another event of the submission causes. */

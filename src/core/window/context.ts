@@ -14,6 +14,8 @@ export interface WindowContext extends Environment {
   readonly limiter: Limiter;
   readonly window: Window;
   readonly now: number;
+  /** The trace id that the work has come with. */
+  readonly traceId?: string | undefined;
   /** Whether there are connections to look after, because their peers can vanish. */
   readonly attended: boolean;
   /** Why this author's token is refused, which was good when it was verified, or undefined. */
@@ -35,5 +37,5 @@ export interface WriteContext extends WindowContext {
 export function traced<S extends WindowContext>(context: S, traceId: string | undefined): S {
   if (traceId === undefined) return context;
   const { ports } = context;
-  return { ...context, ports: { ...ports, random: { ...ports.random, traceId: () => traceId } } };
+  return { ...context, traceId, ports: { ...ports, random: { ...ports.random, traceId: () => traceId } } };
 }

@@ -11,6 +11,8 @@ export interface DeliverySummary {
   /** Of its event. */
   timestamp: number;
   correlationId: string | undefined;
+  /** Of what caused it; undefined: an earlier version has handed it over. */
+  traceId?: string | undefined;
   ordered: boolean;
   acceptedAt: number;
   /** Undefined: it is a dead letter, or waits for an earlier row of its partition. */
@@ -70,7 +72,7 @@ export interface DeliveryWrites {
 }
 
 const summary =
-  "effect_id, seq, partition, type, timestamp, correlation_id, ordered, accepted_at, due_at, died_at, attempts, last_status, last_reason, length(payload) AS bytes";
+  "effect_id, seq, partition, type, timestamp, correlation_id, trace_id, ordered, accepted_at, due_at, died_at, attempts, last_status, last_reason, length(payload) AS bytes";
 
 /** The table `deliveries` of the courier's migration 0001. */
 export class DeliveriesTable implements DeliveryReads, DeliveryWrites {
@@ -133,13 +135,14 @@ export class DeliveriesTable implements DeliveryReads, DeliveryWrites {
 
   add(row: Omit<DeliveryRow, "bytes">): void {
     this.#database.write(
-      "INSERT INTO deliveries (effect_id, seq, partition, type, timestamp, correlation_id, ordered, accepted_at, due_at, died_at, attempts, last_status, last_reason, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "INSERT INTO deliveries (effect_id, seq, partition, type, timestamp, correlation_id, trace_id, ordered, accepted_at, due_at, died_at, attempts, last_status, last_reason, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       row.effectId,
       row.seq,
       row.partition,
       row.type,
       row.timestamp,
       row.correlationId ?? null,
+      row.traceId ?? null,
       row.ordered ? 1 : 0,
       row.acceptedAt,
       row.dueAt ?? null,
@@ -189,6 +192,7 @@ function summaryOf(row: SqlRow): DeliverySummary {
     type: row["type"] as string,
     timestamp: row["timestamp"] as number,
     correlationId: (row["correlation_id"] as string | null) ?? undefined,
+    traceId: (row["trace_id"] as string | null) ?? undefined,
     ordered: row["ordered"] === 1,
     acceptedAt: row["accepted_at"] as number,
     dueAt: (row["due_at"] as number | null) ?? undefined,
