@@ -1,6 +1,7 @@
 import { traceparentOf } from "../platform/trace.ts";
 import { Webhook } from "standardwebhooks";
 import type { DeliveryRow } from "../storage/courier/deliveries.ts";
+import { headers } from "../protocol/headers.ts";
 
 /** A message to an endpoint (Standard Webhooks). */
 export interface Message {
@@ -21,7 +22,10 @@ export function messageOf({
   correlationId,
   traceId,
   payload,
-}: Pick<DeliveryRow, "effectId" | "type" | "timestamp" | "partition" | "correlationId" | "traceId" | "payload">): Message {
+}: Pick<
+  DeliveryRow,
+  "effectId" | "type" | "timestamp" | "partition" | "correlationId" | "traceId" | "payload"
+>): Message {
   const correlation = correlationId === undefined ? "" : `,"correlationId":${JSON.stringify(correlationId)}`;
   return {
     id: effectId,
@@ -31,14 +35,18 @@ export function messageOf({
 }
 
 /** The headers of an attempt at `now`, with a signature of each secret. */
-export function headersOf({ id, body, traceId }: Message, secrets: readonly string[], now: number): Record<string, string> {
+export function headersOf(
+  { id, body, traceId }: Message,
+  secrets: readonly string[],
+  now: number,
+): Record<string, string> {
   const at = new Date(now);
   return {
     "content-type": "application/json",
     "user-agent": "Partita-Webhooks/1",
-    "webhook-id": id,
-    "webhook-timestamp": String(Math.floor(now / 1_000)),
-    ...(traceId === undefined ? {} : { traceparent: traceparentOf(traceId) }),
-    "webhook-signature": secrets.map((secret) => new Webhook(secret).sign(id, at, body)).join(" "),
+    [headers.webhookId.name]: id,
+    [headers.webhookTimestamp.name]: String(Math.floor(now / 1_000)),
+    ...(traceId === undefined ? {} : { [headers.webhookTrace.name]: traceparentOf(traceId) }),
+    [headers.webhookSignature.name]: secrets.map((secret) => new Webhook(secret).sign(id, at, body)).join(" "),
   };
 }

@@ -10,6 +10,7 @@ import {
 } from "../protocol/index.ts";
 import { readText } from "./body.ts";
 import { signatureFailure } from "./signature.ts";
+import { headers } from "../protocol/headers.ts";
 
 /** The submission of a `POST /events`, and the bytes of its body. */
 interface Posted {
@@ -22,7 +23,7 @@ interface Posted {
  * `signingSecret`: the request must be signed with it; undefined: no signature is required.
  */
 export async function readSubmission(request: Request, signingSecret: string | undefined): Promise<Posted | Failure> {
-  const key = request.headers.get("idempotency-key");
+  const key = request.headers.get(headers.idempotencyKey.name);
   if (!isId(key)) {
     return {
       code: "bad_request",

@@ -7,6 +7,7 @@ import { notForHere } from "../shell/admission.ts";
 import { log } from "../platform/log.ts";
 import { type Failure, isId, type Author } from "../protocol/index.ts";
 import { isAllowedOrigin } from "./origins.ts";
+import { headers } from "../protocol/headers.ts";
 
 /**
  * Who sends a request. `verified`: the subject of a verified token. `open`: anyone, in open development mode.
@@ -118,7 +119,7 @@ export function addressFailure(identity: Identity, partition: string): Failure |
 
 /** The author and the client id of an HTTP request. */
 export function authorOf(identity: Identity, request: Request): { author: Author; clientId: string } | Failure {
-  const clientId = request.headers.get("partita-client-id") ?? "http";
+  const clientId = request.headers.get(headers.clientId.name) ?? "http";
   if (!isId(clientId)) {
     return { code: "bad_request", detail: "Partita-Client-Id must be 1 to 128 visible ASCII characters." };
   }

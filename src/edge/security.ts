@@ -3,7 +3,7 @@ import { NONCE, secureHeaders } from "hono/secure-headers";
 import type { EdgeMiddleware } from "./env.ts";
 import { isAllowedOrigin } from "./origins.ts";
 import { Refused } from "./refused.ts";
-import { traceHeader } from "./trace.ts";
+import { headersOfPages } from "../protocol/headers.ts";
 
 /** How long a browser may cache the answer to a preflight request, in seconds. */
 const preflightSecondsMax = 600;
@@ -38,17 +38,8 @@ export const securePages = byScheme(
 const corsForAllowed = cors({
   origin: (origin, c) => (isAllowedOrigin(origin, new URL(c.req.url), c.env) ? origin : null),
   allowMethods: ["DELETE", "GET", "HEAD", "POST", "PUT"],
-  allowHeaders: [
-    "Authorization",
-    "Content-Type",
-    "Idempotency-Key",
-    "If-None-Match",
-    "Last-Event-ID",
-    "Partita-Client-Id",
-    "traceparent",
-    "tracestate",
-  ],
-  exposeHeaders: ["ETag", "Location", "Retry-After", "RateLimit", "RateLimit-Policy", traceHeader],
+  allowHeaders: headersOfPages("request"),
+  exposeHeaders: headersOfPages("response"),
   maxAge: preflightSecondsMax,
 });
 

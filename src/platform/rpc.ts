@@ -1,4 +1,5 @@
 import type { Author, Failure, JsonObject, Limits } from "../protocol/index.ts";
+import { headers } from "../protocol/headers.ts";
 
 /** The revocation of a token, or of all tokens of a subject. */
 export interface Revocation {
@@ -91,7 +92,7 @@ export interface QueueMessage {
 }
 
 /** The header with the author of a connection, from the edge to the object. The edge removes it from requests of clients. */
-export const authorHeader = "partita-author";
+export const authorHeader = headers.author.name;
 /** Its value if the author is not known yet: `connect` must send a token. */
 export const tokenFollows = "token-follows";
 
@@ -123,13 +124,11 @@ export interface ReadOptions {
  * The header with a `StreamRequest`, from the edge to the object. The edge removes it from requests of clients.
  * Platform fact: the values of headers are logged, except where the name contains auth, cookie, jwt, key, secret or token.
  */
-export const streamHeader = "partita-stream-author";
+export const streamHeader = headers.stream.name;
 /** Its name in the version before. */
-export const streamHeaderBefore = "partita-stream";
+export const streamHeaderBefore = headers.streamBefore.name;
 /** The header with the name of the dialect of a connection, where its address has chosen it; from the edge to the object. */
-export const dialectHeader = "partita-dialect";
-/** All headers that only the edge may set. */
-export const internalHeaders = [authorHeader, dialectHeader, streamHeader, streamHeaderBefore];
+export const dialectHeader = headers.dialect.name;
 
 /** Which stream, and for which author; undefined in open development mode, where `connect` names the author. */
 export type StreamRequest =

@@ -129,7 +129,7 @@ describe("the delivery of effects", () => {
     const { room, cause, calls, settle, waiting } = opened();
     expect((await cause(told("other", "a"), told("third", "b"))).status).toBe(201);
     await settle();
-    const common = { correlationId: "0000000000000001:1", hops: 1 };
+    const common = { correlationId: "0000000000000001:1", hops: 1, traceId: expect.stringMatching(/^[0-9a-f]{32}$/) };
     expect(calls).toEqual([
       {
         partition: "other",
@@ -510,7 +510,8 @@ describe("the delivery of effects", () => {
       { kind: "webhook", type: "order.paid", payload: { total: 3 }, ordered: true },
     );
     await settle();
-    const common = { timestamp: expect.any(Number), correlationId: "0000000000000001:1", partition: "room" };
+    const traceId = expect.stringMatching(/^[0-9a-f]{32}$/);
+    const common = { timestamp: expect.any(Number), correlationId: "0000000000000001:1", traceId, partition: "room" };
     expect(queued).toEqual([{ effectId: "0000000000000001:1:0", tenant: "default", payload: { to: "a" }, ...common }]);
     expect(given).toEqual([
       { effectId: "0000000000000001:1:2", type: "order.paid", payload: '{"total":3}', ordered: true, ...common },
@@ -682,7 +683,8 @@ describe("a partition that receives effects", () => {
   it("[ID-13] its log shows what led to each event, to who asks for it, and so do its log lines", async () => {
     const { room, cause } = opened();
     await cause();
-    const fails = { event: { type: "fails", payload: {} } };
+    const traceId = "0a".repeat(16);
+    const fails = { event: { type: "fails", payload: {} }, traceId };
     await deliver(room, "room-1", effect("a:1:0", "one"), effect("a:2:0", "x", fails));
     const idsOf = async (correlations: boolean) => {
       const { body } = await room.shell.readEvents(0, 10, context, { correlations });
@@ -691,7 +693,7 @@ describe("a partition that receives effects", () => {
     expect(await idsOf(true)).toEqual(["0000000000000001:1", "c:1"]);
     expect(await idsOf(false)).toEqual([undefined, undefined]);
     const line = room.logged.find(({ message }) => message === "the model failed on a draft");
-    expect(line!.fields).toMatchObject({ correlationId: "c:1", draftId: "a:2:0" });
+    expect(line!.fields).toMatchObject({ correlationId: "c:1", draftId: "a:2:0", traceId });
   });
 
   it("[TX-15] [AU-2] accepts nothing but what its model declares; what it accepted before is answered again", async () => {

@@ -76,6 +76,22 @@ async function active(settings: object = {}) {
   return { id, secret: secret as string, receiver };
 }
 
+it("[OB-1] [ER-8] a message belongs to the trace that caused it, and each attempt is a span of its own", async () => {
+  const { id, receiver } = await active();
+  let failures = 1;
+  receiver.answer = () => new Response(null, { status: failures-- > 0 ? 503 : 204 });
+  const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+  await accept(id, [row(1, { traceId }), row(2)]);
+  await vi.waitFor(() => expect(receiver.received).toHaveLength(3), 20_000);
+  const parentsOf = (effectId: string) =>
+    receiver.received.filter((got) => got.id === effectId).map(({ headers }) => headers.get("traceparent"));
+  const [one = [], other = []] = [parentsOf("aa:1:0"), parentsOf("aa:2:0")];
+  // A row of a partition of the version before has no trace.
+  expect(other.every((parent) => parent === null)).toBe(true);
+  expect(one.every((parent) => /^00-4bf92f3577b34da6a3ce929d0e0e4736-[0-9a-f]{16}-01$/.test(parent!))).toBe(true);
+  expect(new Set(one).size).toBe(one.length);
+});
+
 describe("an endpoint", () => {
   it("[AU-11] has a secret that is shown once, and gets messages only after it has answered a signed challenge", async () => {
     const receiver = new Receiver();

@@ -1,7 +1,7 @@
 import { env, evictDurableObject, runInDurableObject, SELF } from "cloudflare:test";
 import { afterEach, expect, it, vi } from "vitest";
 import { queued } from "./queue.ts";
-import { fresh } from "./wire.ts";
+import { fresh, Wire } from "./wire.ts";
 
 // Answers of every shape
 const ask = async (path: string, init?: RequestInit): Promise<any> => {
@@ -73,6 +73,7 @@ it("[TX-12] an effect for a queue arrives there, and what was sent before an evi
     partition,
     timestamp: expect.any(Number),
     correlationId: expect.stringMatching(/^[0-9a-f]{16}:1$/),
+    traceId: expect.stringMatching(/^[0-9a-f]{32}$/),
     payload: { to: "a" },
   });
 });
@@ -102,4 +103,37 @@ it("[TX-12] [AU-11] a webhook goes to the endpoints that want its type", async (
     body: { type: "mail.announced", data: { to: "all" } },
   });
   await vi.waitFor(async () => expect(await rowsOf(partition)).toEqual([]), 20_000);
+});
+
+const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+const traceparent = `00-${trace}-00f067aa0ba902b7-01`;
+const traceOf = async (partition: string) => {
+  const sent = () => queued.find((body) => body.partition === partition);
+  await vi.waitFor(() => expect(sent()).toBeDefined(), 20_000);
+  return sent()!.traceId;
+};
+
+it("[OB-1] [ER-8] the trace of a request goes on with its effects", async () => {
+  const partition = fresh("mail");
+  await SELF.fetch(`http://127.0.0.1/v1/partitions/${partition}/events`, {
+    method: "POST",
+    headers: { "idempotency-key": "d-1", traceparent },
+    body: JSON.stringify({ type: "send", payload: { to: "a" } }),
+  });
+  expect(await traceOf(partition)).toBe(trace);
+});
+
+it("[OB-1] [ER-8] the trace of a socket survives hibernation; one without a trace gets that of its event", async () => {
+  const [traced, plain] = [fresh("mail"), fresh("mail")];
+  for (const [partition, headers] of [
+    [traced, { traceparent }],
+    [plain, {}],
+  ] as const) {
+    const wire = await Wire.open(partition, headers);
+    await wire.ask("connect", { clientId: "a", version: "0.0.8" });
+    await evictDurableObject(env.PARTITIONS.getByName(`default/${partition}`), { webSockets: "hibernate" });
+    await wire.submit("d-1", "send", { to: "a" });
+  }
+  expect(await traceOf(traced)).toBe(trace);
+  expect(await traceOf(plain)).toMatch(/^[0-9a-f]{16}0000000000000001$/);
 });

@@ -31,7 +31,7 @@ export function reviewOf(
   ofBatch: number,
   earlier: readonly TypedDraft[],
 ): Review {
-  const { name, model, effects, authors, live, incarnation, ports, now } = context;
+  const { name, model, effects, authors, live, incarnation, ports, traceId, now } = context;
   const { partition } = name;
   const shrinks = model.eventType(draft.event.type)?.shrinks === true;
   const meter = new Meter(live.fold.state, shrinks, ofBatch);
@@ -46,6 +46,7 @@ export function reviewOf(
     author,
     clientId,
     draft,
+    traceId,
     earlier,
     meter,
     now,

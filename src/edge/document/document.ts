@@ -1,5 +1,6 @@
 import type { GenerateSpecOptions } from "hono-openapi";
 import { bounds, protocolVersion } from "../../protocol/index.ts";
+import { headers } from "../../protocol/headers.ts";
 
 type Documentation = NonNullable<GenerateSpecOptions["documentation"]>;
 
@@ -47,7 +48,7 @@ export const documentation: Documentation = {
     },
     parameters: {
       idempotencyKey: {
-        name: "Idempotency-Key",
+        name: headers.idempotencyKey.name,
         in: "header",
         required: true,
         description:
@@ -56,20 +57,20 @@ export const documentation: Documentation = {
         example: "01965c2e-7c1a-7b3e-9f00-1d2c3b4a5e6f",
       },
       clientId: {
-        name: "Partita-Client-Id",
+        name: headers.clientId.name,
         in: "header",
         description: "The device of the principal: a label in its events. Absent means `http`.",
         schema: { ...text, minLength: 1, maxLength: bounds.idLengthMax, pattern: "^[\\x21-\\x7E]+$" },
         example: "phone",
       },
       ifNoneMatch: {
-        name: "If-None-Match",
+        name: headers.ifNoneMatch.name,
         in: "header",
         description: "The `ETag` of the client's copy. If it is still current, the answer is 304 without a body.",
         schema: text,
       },
       traceparent: {
-        name: "traceparent",
+        name: headers.traceparent.name,
         in: "header",
         description: "W3C trace context, version 00. An invalid value is ignored, and a new trace begins.",
         schema: text,

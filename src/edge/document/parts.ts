@@ -3,6 +3,7 @@ import type * as z from "zod/mini";
 import { type ErrorCode, errorStatuses, isRetryable, partitionName, problem } from "../../protocol/index.ts";
 import { problemTexts } from "../problem-texts.ts";
 import { problemDocument } from "./schemas.ts";
+import { headers as table } from "../../protocol/headers.ts";
 
 type Responses = NonNullable<DescribeRouteOptions["responses"]>;
 type Answer = Responses[string];
@@ -33,12 +34,12 @@ export const headers = (...names: HeaderName[]) =>
   );
 
 const headerNames: Readonly<Record<HeaderName, string>> = {
-  CacheControl: "Cache-Control",
-  ETag: "ETag",
-  Location: "Location",
-  RetryAfter: "Retry-After",
-  TraceId: "Partita-Trace-Id",
-  Vary: "Vary",
+  CacheControl: table.cacheControl.name,
+  ETag: table.etag.name,
+  Location: table.location.name,
+  RetryAfter: table.retryAfter.name,
+  TraceId: table.traceId.name,
+  Vary: table.vary.name,
 };
 
 /** A JSON response with an example. */

@@ -1,4 +1,4 @@
-import { authorHeader, dialectHeader, internalHeaders, tokenFollows } from "../../platform/rpc.ts";
+import { authorHeader, dialectHeader, tokenFollows } from "../../platform/rpc.ts";
 import { describeRoute } from "hono-openapi";
 import { defaultTenant } from "../../identity/verify.ts";
 import type { Problem } from "../../protocol/index.ts";
@@ -10,6 +10,7 @@ import { protocolsOf, subprotocol } from "../identity.ts";
 import { Refused } from "../refused.ts";
 import { isUpgrade, offersSubprotocol, sendProblemBySocket } from "../upgrade.ts";
 import type { Guards } from "../guards.ts";
+import { headers as table, internalHeaders } from "../../protocol/headers.ts";
 
 const tenantParameter = {
   name: "tenant",
@@ -89,7 +90,7 @@ function assertUpgrade(c: EdgeContext): void {
 /** The headers of the request, for the object: only the Worker sets the internal ones, and the token does not go to the object. */
 function headersOf(c: EdgeContext): Headers {
   const sent = new Headers(c.req.raw.headers);
-  for (const name of [...internalHeaders, "authorization", "sec-websocket-protocol"]) sent.delete(name);
+  for (const name of [...internalHeaders, table.authorization.name, table.subprotocol.name]) sent.delete(name);
   return sent;
 }
 

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { bounds, defaultLimits, type Rate } from "../../protocol/index.ts";
 import { projectFolder } from "../wrangler.ts";
+import { headersPage } from "./headers.ts";
 import { logsPage } from "./logs.ts";
 
 const guide = join(projectFolder, "docs", "guide");
@@ -24,6 +25,7 @@ export function generatedDocuments(): Map<string, string> {
     [path, `${before}${begin}${limitsTable()}${after}`],
     [join(guide, "bounds.md"), boundsPage()],
     [join(guide, "logs.md"), logsPage()],
+    [join(guide, "headers.md"), headersPage()],
   ]);
 }
 

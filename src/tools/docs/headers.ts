@@ -1,0 +1,40 @@
+// docs/guide/headers.md, from the table of headers in src/protocol.
+import { headers } from "../../protocol/headers.ts";
+
+const titles = {
+  request: "Of requests",
+  response: "Of answers",
+  internal: "From the Worker to its objects",
+  webhook: "Of webhooks",
+} as const;
+
+type Row = Readonly<Partial<Record<"name" | "on" | "inside" | "log" | "webhook" | "means", string>>>;
+
+const code = (name: string | undefined) => (name === undefined ? "" : `\`${name}\``);
+
+/** The page that says which headers there are, and where what they say goes on to. */
+export function headersPage(): string {
+  const rows: readonly Row[] = Object.values(headers);
+  const sections = Object.entries(titles).map(([on, title]) => {
+    const lines = rows
+      .filter((row) => row.on === on)
+      .map(({ name, means, inside = "", log, webhook }) =>
+        `| ${code(name)} | ${means} | ${inside} | ${code(log)} | ${code(webhook)} |`
+          .replaceAll("|  |", "| |")
+          .replaceAll("|  |", "| |"),
+      );
+    return `## ${title}
+
+| header | what it is | inside | log field | webhook |
+|---|---|---|---|---|
+${lines.join("\n")}
+`;
+  });
+  return `# Headers
+
+Every header that Partita reads or sets, and where what it says goes on to: inside the server, in [log lines](logs.md), and in webhooks. One trace id leads through all of them: \`traceparent\` of a request, \`Partita-Trace-Id\` of its answer, \`traceId\` of its problems and log lines, and \`traceparent\` of the webhooks that it causes, directly or by way of other partitions.
+
+Clients cannot set the headers from the Worker to its objects: the Worker removes them. This page is generated from \`src/protocol/headers.ts\`, where the code takes the names from.
+
+${sections.join("\n")}`;
+}
