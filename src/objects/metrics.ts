@@ -37,7 +37,7 @@ export class MetricsObject extends DurableObject implements MetricsRpc {
     }
     const became = this.#directory.report(report, now);
     if (became === "full")
-      log("error", "the directory is full: a partition is not listed", {
+      log("directory_full", {
         object: nameOf(this.ctx.id),
         partition: report.partition,
       });

@@ -46,6 +46,7 @@ export const logEvents = {
   storage_not_opened: kind("error", "the storage cannot be opened", "error"),
   tenant_storage_not_opened: kind("error", "the tenant's storage cannot be opened", "error"),
   metrics_not_read: kind("error", "metrics could not be read", "object", "error"),
+  directory_full: kind("error", "the directory is full: a partition is not listed", "object"),
   almost_full: kind("warn", "almost full", "resource", "used", "max", "percent"),
   verify_finding: kind("error", "what is stored does not agree with the log", "eventId", "detail"),
   verified: kind("info", "the log was verified", "eventId", "count"),
