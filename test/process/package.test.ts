@@ -110,7 +110,7 @@ it("[EC-1] [EC-2] a Worker of one's own, without an alias or a rule for SQL, is 
   running = await startServer(worker);
 });
 
-it("[EC-4] [EC-5] a project of partita init passes its tests, and serves with tokens", async () => {
+it("[EC-4] [EC-5] a project of create-partita passes its tests, and serves with tokens", async () => {
   const folder = join(work, "my-list");
   // The tools of the repository, and the package: what an installation would have.
   const modules = join(work, "node_modules");
@@ -121,7 +121,8 @@ it("[EC-4] [EC-5] a project of partita init passes its tests, and serves with to
   execFileSync("tar", ["xzf", tarball, "-C", modules]);
   renameSync(join(modules, "package"), join(modules, "partita"));
   const cli = join(modules, "partita", "lib", "cli", "main.js");
-  execFileSync(process.execPath, [cli, "init", folder]);
+  // As `npm create partita` runs it: it is `partita init`.
+  execFileSync(process.execPath, [join(work, "create-partita", "create.js"), folder]);
   const starter: Installed = { folder, tools: "repository", node: dirname(process.execPath) };
   expect(await runTest(starter, "")).toMatch(/2 passed/);
 
