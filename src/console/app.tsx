@@ -1,10 +1,11 @@
 import { type FormEvent, useState } from "react";
-import type { CallFailed } from "./data/calls.ts";
+import { type CallFailed, setToken as setTokenOfCalls } from "./data/calls.ts";
 import { ConnectionsView } from "./pages/connections.tsx";
 import { HealthView } from "./pages/health.tsx";
 import { LogView } from "./pages/log.tsx";
 import { RejectionsView } from "./pages/rejections.tsx";
 import { StateView } from "./pages/state.tsx";
+import { TenantView } from "./pages/tenant.tsx";
 import { WorkView } from "./pages/work.tsx";
 import { ProblemNote } from "./parts/problem.tsx";
 import { hashOf, type Route, useRoute, views } from "./route.ts";
@@ -23,14 +24,18 @@ const pages = {
 export function App() {
   const route = useRoute();
   const [token, setToken] = useState<string>();
+  const use = (given: string | undefined): void => {
+    setTokenOfCalls(given);
+    setToken(given);
+  };
   const { partition } = route;
-  if (partition === undefined) return <Start token={token} setToken={setToken} />;
+  if (partition === undefined) return <Start token={token} setToken={use} />;
   return (
     <PartitionSession
       key={partition}
       partition={partition}
       token={token}
-      failed={(error) => <Refused error={error} setToken={setToken} />}
+      failed={(error) => <Refused error={error} setToken={use} />}
     >
       <Partition route={route} />
     </PartitionSession>
@@ -81,6 +86,7 @@ function Start({ token, setToken }: { token: string | undefined; setToken(token:
         <button type="submit">Open</button>
       </form>
       <TokenForm token={token} setToken={setToken} />
+      <TenantView token={token} />
     </div>
   );
 }

@@ -1,6 +1,6 @@
 import { createContext, type ReactNode, useContext, useEffect, useState } from "react";
 import { WorkerClient } from "./data/client.ts";
-import { CallFailed, setToken } from "./data/calls.ts";
+import type { CallFailed } from "./data/calls.ts";
 
 /** The partition that is open. */
 export interface Session {
@@ -38,7 +38,6 @@ export function PartitionSession(props: {
   const [opening, setOpening] = useState<Opening>({ kind: "opening" });
   useEffect(() => {
     let current = true;
-    setToken(token);
     setOpening({ kind: "opening" });
     worker.call("open", { partition, token }).then(
       ({ head }) =>

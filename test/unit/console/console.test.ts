@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { changesMax, diffOf } from "../../../src/console/data/diff.ts";
 import { previewOf } from "../../../src/console/data/json.ts";
 import { passes } from "../../../src/console/data/log.ts";
+import { noSeries, samplesOf, withReading } from "../../../src/console/data/metrics.ts";
 import { childrenMax, childrenOf, rootOf, textAt } from "../../../src/console/data/tree.ts";
 import { hashOf, routeOf } from "../../../src/console/route.ts";
 
@@ -89,6 +90,25 @@ describe("the tree of a state", () => {
     });
     expect(previewOf(endless, 50).length).toBeLessThanOrEqual(51);
     expect(visited).toBeLessThan(100);
+  });
+});
+
+describe("metrics", () => {
+  test("[OB-4] are read from the text of Prometheus, and counters become rates", () => {
+    const text = (events: number) =>
+      `# HELP x y\npartita_events_total{tenant="a"} ${events}\npartita_fullness{tenant="a",bound="log_bytes",partition="p\\"q"} 0.5\npartita_connections{tenant="a"} 7\n`;
+    const samples = samplesOf(text(10));
+    expect(samples[1]).toEqual({
+      name: "partita_fullness",
+      labels: { tenant: "a", bound: "log_bytes", partition: 'p"q' },
+      value: 0.5,
+    });
+    const first = withReading(noSeries, samples, 100);
+    const second = withReading(first, samplesOf(text(30)), 110);
+    const begunAgain = withReading(second, samplesOf(text(5)), 120);
+    expect(begunAgain.lines[0]).toEqual([null, 2, 0]);
+    expect(begunAgain.lines[2]).toEqual([7, 7, 7]);
+    expect(begunAgain.times).toEqual([100, 110, 120]);
   });
 });
 

@@ -1,0 +1,45 @@
+import { useEffect, useRef } from "react";
+import uPlot from "uplot";
+
+const height = 140;
+
+/** One line over time. Its last value is in the text beside it, for who does not see the plot. */
+export function Plot({ title, times, line }: { title: string; times: number[]; line: (number | null)[] }) {
+  const box = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot>(undefined);
+  useEffect(() => {
+    const style = getComputedStyle(document.documentElement);
+    const colour = (name: string): string => style.getPropertyValue(name).trim();
+    const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
+    const made = new uPlot(
+      {
+        width: box.current!.clientWidth,
+        height,
+        legend: { show: false },
+        cursor: { show: false },
+        scales: { y: { range: (_, __, max) => [0, Math.max(max ?? 0, 1) * 1.1] } },
+        axes: [axis, { ...axis, size: 50 }],
+        series: [{}, { stroke: colour("--accent"), width: 2, spanGaps: true }],
+      },
+      [[], []],
+      box.current!,
+    );
+    plot.current = made;
+    const resized = new ResizeObserver(([entry]) => made.setSize({ width: entry!.contentRect.width, height }));
+    resized.observe(box.current!);
+    return () => {
+      resized.disconnect();
+      made.destroy();
+    };
+  }, []);
+  useEffect(() => plot.current?.setData([times, line]), [times, line]);
+  const last = line.findLast((each) => each !== null);
+  return (
+    <figure>
+      <figcaption>
+        {title}: <strong>{last === undefined || last === null ? "…" : Number(last.toPrecision(3))}</strong>
+      </figcaption>
+      <div ref={box} aria-hidden="true" />
+    </figure>
+  );
+}
