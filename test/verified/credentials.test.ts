@@ -190,7 +190,7 @@ describe("tickets", () => {
 describe("administration", () => {
   const admin = async (tenant: string) => bearer(await sign({ tenant, sub: "root", roles: ["admin"] }));
 
-  it("[AU-3] each operation needs its own permission", async () => {
+  it("[AU-3] [OB-4] each operation needs its own permission", async () => {
     const routes = [
       ["PUT", "/v1/revocations/sub/alice", undefined, "admin:revoke"],
       ["PUT", "/v1/revocations", { kind: "sub", id: "alice" }, "admin:revoke"],
@@ -200,6 +200,10 @@ describe("administration", () => {
       ["POST", "/v1/drain", { seconds: 1 }, "admin:drain"],
       ["POST", `/v1/partitions/${fresh()}/drain`, { seconds: 1 }, "admin:drain"],
       ["POST", "/v1/check", undefined, "admin:check"],
+      ["GET", `/v1/partitions/${fresh()}/inspect`, undefined, "admin:inspect"],
+      ["GET", `/v1/partitions/${fresh()}/inspect/rejections`, undefined, "admin:inspect"],
+      ["GET", `/v1/partitions/${fresh()}/inspect/connections`, undefined, "admin:inspect"],
+      ["GET", `/v1/partitions/${fresh()}/inspect/timers`, undefined, "admin:inspect"],
     ] as const;
     for (const [method, path, body, permission] of routes) {
       const call = async (claims: object) =>

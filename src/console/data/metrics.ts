@@ -25,7 +25,7 @@ export function samplesOf(text: string): Sample[] {
 const unescaped = (_: string, char: string): string => (char === "n" ? "\n" : char);
 
 /** The sum of all samples of a name. */
-export function sumOf(samples: readonly Sample[], name: string): number {
+function sumOf(samples: readonly Sample[], name: string): number {
   return samples.reduce((sum, sample) => (sample.name === name ? sum + sample.value : sum), 0);
 }
 
