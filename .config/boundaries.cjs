@@ -71,7 +71,9 @@ module.exports = {
     },
     only("worker", "client", "model", "models", "protocol"),
     packages("worker", "^$"),
-    only("demo", "worker", "client", "model", "models", "protocol"),
+    only("text", "client", "model", "models", "protocol"),
+    packages("text", "^node_modules/(@codemirror/(state|view)|fast-diff)/"),
+    only("demo", "text", "worker", "client", "model", "models", "protocol"),
     only("console", "model", "protocol"),
     packages(
       "console",

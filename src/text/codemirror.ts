@@ -1,0 +1,137 @@
+/**
+ * CodeMirror 6 on a text that others edit, too.
+ *
+ * @module partita/codemirror
+ */
+import { Annotation, type ChangeSet, EditorState, type Extension, Transaction } from "@codemirror/state";
+import { EditorView, keymap, type Panel, showPanel, ViewPlugin, type ViewUpdate } from "@codemirror/view";
+import { cursors } from "./cursors.ts";
+import { changeBetween } from "./replacing.ts";
+import type { TextSource } from "./source.ts";
+
+export type { Cursor, TextSource } from "./source.ts";
+
+/** What of a client the editor uses: a client of `partita/client` has it. */
+export interface EditorClient {
+  undo(): unknown;
+  redo(): unknown;
+  readonly status: { readonly status: string; readonly loaded: boolean };
+  on(event: "status", listener: () => void): () => void;
+}
+
+/** What an application may say of its editor. */
+export interface CollaborationOptions {
+  /** Undoes and redoes by the keys of the editor, and shows whether there is a connection. */
+  client?: EditorClient;
+  /** What is shown above the text while there is no connection. */
+  offline?: string;
+  /** What is shown above the text while it cannot be changed: it is not loaded, or the editor is read-only. */
+  readOnly?: string;
+}
+
+/** On transactions that the text has already. */
+const taken = Annotation.define<true>();
+
+/**
+ * Keeps an editor and a text the same. The document of the editor begins as `text.value`. Offsets of others' changes keep the
+ * cursor where it is in the text. Without `client`, use `history()` of CodeMirror: it does not undo what others did.
+ *
+ * @example
+ * const view = new EditorView({ doc: source.value, extensions: [collaboration(source, { client })], parent: document.body });
+ */
+export function collaboration(text: TextSource, options: CollaborationOptions = {}): Extension {
+  const { client } = options;
+  return [
+    EditorState.lineSeparator.of("\n"),
+    ViewPlugin.define((view) => new Follower(view, text)),
+    cursors(text),
+    ...(client ? [keysOf(client), statusOf(client, options)] : []),
+  ];
+}
+
+/** Submits what is typed, and applies what others change. */
+class Follower {
+  readonly #view: EditorView;
+  readonly #text: TextSource;
+  readonly #stop: () => void;
+  #ended = false;
+
+  constructor(view: EditorView, text: TextSource) {
+    this.#view = view;
+    this.#text = text;
+    this.#stop = text.subscribe((changes) => {
+      if (changes) this.#apply(changes);
+      else this.#replace();
+    });
+    // A plugin cannot change the document while it is made.
+    queueMicrotask(() => this.#replace());
+  }
+
+  update({ transactions }: ViewUpdate): void {
+    for (const transaction of transactions) {
+      if (transaction.docChanged && transaction.annotation(taken) === undefined) this.#text.submit(transaction.changes);
+    }
+  }
+
+  destroy(): void {
+    this.#ended = true;
+    this.#stop();
+  }
+
+  #apply(changes: ChangeSet): void {
+    // Cursors stay before what is inserted at their place.
+    this.#view.dispatch({ changes, annotations: [taken.of(true), Transaction.addToHistory.of(false)] });
+  }
+
+  /** Makes the document what the text is. */
+  #replace(): void {
+    if (this.#ended) return;
+    const changes = changeBetween(this.#view.state.doc.toString(), this.#text.value);
+    if (changes) this.#apply(changes);
+  }
+}
+
+function keysOf(client: EditorClient): Extension {
+  const undo = () => (client.undo(), true);
+  const redo = () => (client.redo(), true);
+  return [
+    keymap.of([
+      { key: "Mod-z", run: undo, preventDefault: true },
+      { key: "Mod-y", mac: "Mod-Shift-z", run: redo, preventDefault: true },
+      { linux: "Ctrl-Shift-z", run: redo, preventDefault: true },
+    ]),
+    EditorView.domEventHandlers({
+      // The menu of the browser: it knows only what it has seen typed.
+      beforeinput({ inputType }) {
+        if (inputType === "historyUndo") return undo();
+        return inputType === "historyRedo" && redo();
+      },
+    }),
+  ];
+}
+
+/** Refuses changes until the text is loaded, and says in a panel what others do not get. */
+function statusOf(client: EditorClient, options: CollaborationOptions): Extension {
+  const { offline = "Offline: what you type is sent later.", readOnly = "Read only" } = options;
+  const text = ({ state }: EditorView): string => {
+    const { status, loaded } = client.status;
+    if (!loaded || state.readOnly) return readOnly;
+    return status === "online" ? "" : offline;
+  };
+  const panel = (view: EditorView): Panel => {
+    const dom = document.createElement("div");
+    dom.className = "cm-partita-status";
+    dom.setAttribute("role", "status");
+    const show = () => {
+      dom.textContent = text(view);
+      dom.hidden = dom.textContent === "";
+    };
+    show();
+    const stop = client.on("status", show);
+    return { dom, top: true, update: show, destroy: stop };
+  };
+  return [
+    showPanel.of(panel),
+    EditorState.changeFilter.of((transaction) => client.status.loaded || transaction.annotation(taken) === true),
+  ];
+}
