@@ -80,7 +80,7 @@ module.exports = {
       "^node_modules/(@tanstack/react-virtual|@types/react|@types/react-dom|eventsource-parser|react|react-dom|uplot)/",
     ),
     only("testing", "client", "shell", "core", "wire", "model", "storage", "platform", "protocol"),
-    only("cli", "testing", "identity", "model", "platform", "protocol"),
+    only("cli", "testing", "wire", "identity", "model", "platform", "protocol"),
     only("models", "model", "protocol"),
     only("model", "protocol"),
     only("storage", "platform"),
@@ -99,7 +99,10 @@ module.exports = {
     packages("wire", "^$"),
     packages("tenant", "^$"),
     packages("testing", "^node_modules/(fast-check|vitest|zod)/|^(node:)?timers$"),
-    packages("cli", "^node_modules/(citty|esbuild|jose)/|^(node:)?(child_process|crypto|fs|module|path|url|util)$"),
+    packages(
+      "cli",
+      "^node_modules/(citty|esbuild|insieme|jose)/|^(node:)?(child_process|crypto|fs|module|path|sqlite|timers/promises|url|util)$",
+    ),
     packages("courier", "^node_modules/standardwebhooks/"),
     {
       name: "core-sees-the-storage-port-only",

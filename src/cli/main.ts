@@ -12,6 +12,7 @@ const subCommands: Readonly<Record<string, () => Promise<AnyCommand>>> = {
   token: async () => (await import("./commands/token.ts")).token,
   simulate: async () => (await import("./commands/simulate.ts")).simulate,
   doctor: async () => (await import("./commands/doctor.ts")).doctor,
+  "import-insieme": async () => (await import("./commands/import-insieme.ts")).importInsiemeCommand,
   build: async () => (await import("./commands/build.ts")).build,
 };
 

@@ -91,7 +91,8 @@ async function buildModules(folder: string, entry: Record<string, string>): Prom
     dts: { sourcemap: false },
     loader: { ".sql": "text" },
     deps: {
-      neverBundle: [/^cloudflare:/, /^node:/],
+      // The last one is the user's own, for `import-insieme`.
+      neverBundle: [/^cloudflare:/, /^node:/, /^insieme\//],
       onlyBundle: bundledPackages.map((path) => path.split("node_modules/").at(-1)!),
     },
     plugins: [onlyZod],

@@ -11,9 +11,9 @@ import { nodeLab } from "../insieme/node-lab.ts";
 import { OurServer } from "../insieme/our-server.ts";
 import { Raw } from "../insieme/raw.ts";
 import { TheirServer } from "../insieme/their-server.ts";
-import { importInsieme, type InsiemeImport } from "../../src/tools/import-insieme/run.ts";
-import { FileError } from "../../src/tools/import-insieme/their-file.ts";
-import { ServerError } from "../../src/tools/import-insieme/their-wire.ts";
+import { importInsieme, type InsiemeImport } from "../../src/cli/import-insieme/run.ts";
+import { FileError } from "../../src/cli/import-insieme/their-file.ts";
+import { ServerError } from "../../src/cli/import-insieme/their-wire.ts";
 import { temporaryFolder } from "../support/server.ts";
 
 const clientId = "import";

@@ -9,7 +9,6 @@ import { temporaryFolder, TestServer } from "../support/server.ts";
 const tools = {
   start: "src/tools/start.ts",
   import: "src/tools/import.ts",
-  "import-insieme": "src/tools/import-insieme.ts",
   token: "src/tools/token.ts",
   simulate: "src/tools/simulate.ts",
   "deploy:dry": "src/tools/build-worker.ts",
