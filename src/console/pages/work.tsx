@@ -86,10 +86,7 @@ function Waiting({ overview: { lanes, lanesTotal, jobs, jobsTotal } }: { overvie
         <ul>
           {jobs.map(({ kind, key, dueAt, attempts }) => (
             <li key={`${kind} ${key}`}>
-              <code>
-                {kind} {key}
-              </code>
-              , due {when(dueAt)}
+              <code>{key === "" ? kind : `${kind} ${key}`}</code>, due {when(dueAt)}
               {attempts > 0 ? `, ${attempts} failed attempts` : ""}
             </li>
           ))}

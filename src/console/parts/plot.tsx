@@ -2,6 +2,8 @@ import { useEffect, useRef } from "react";
 import uPlot from "uplot";
 
 const height = 140;
+/** The shortest time that is shown. */
+const spanSecondsMin = 60;
 
 /** One line over time. Its last value is in the text beside it, for who does not see the plot. */
 export function Plot({ title, times, line }: { title: string; times: number[]; line: (number | null)[] }) {
@@ -17,7 +19,11 @@ export function Plot({ title, times, line }: { title: string; times: number[]; l
         height,
         legend: { show: false },
         cursor: { show: false },
-        scales: { y: { range: (_, __, max) => [0, Math.max(max ?? 0, 1) * 1.1] } },
+        // Of one reading uPlot would show years.
+        scales: {
+          x: { range: (_, min, max) => [Math.min(min ?? 0, (max ?? 0) - spanSecondsMin), max ?? 0] },
+          y: { range: (_, __, max) => [0, Math.max(max ?? 0, 1) * 1.1] },
+        },
         axes: [axis, { ...axis, size: 50 }],
         series: [{}, { stroke: colour("--accent"), width: 2, spanGaps: true }],
       },
