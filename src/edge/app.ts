@@ -7,6 +7,7 @@ import type { Edge } from "./env.ts";
 import { refuseOtherMethods } from "./methods.ts";
 import { pageAt } from "./pages.ts";
 import { problemAt, refuse, Refused } from "./refused.ts";
+import { actionRoutes } from "./routes/actions.ts";
 import { checkRoutes } from "./routes/check.ts";
 import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { documentRoutes } from "./routes/document.ts";
@@ -63,6 +64,7 @@ export function edge(application: Application): Edge {
   pollRoutes(app, guards);
   tenantRoutes(app, guards);
   partitionRoutes(app, guards, application);
+  actionRoutes(app, guards);
   effectRoutes(app, guards);
   endpointRoutes(app, guards);
   deadLetterRoutes(app, guards);

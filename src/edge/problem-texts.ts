@@ -51,6 +51,8 @@ export const problemTexts: Readonly<Record<ErrorCode, string>> = {
   challenge_failed: "The endpoint did not answer the challenge: `detail` says what was wrong",
   not_configured: "The server lacks a setting for this: `detail` names it",
   not_replayable: "The dead letter cannot be sent again: `detail` says why",
+  read_only:
+    "Nothing new is accepted here for a while, everything can be read: keep your drafts, and send them again after `retryAfter`",
   draining:
     "The partition is being moved: send the same again after `retryAfter`; on a socket the connection ends with 1012",
   slow_consumer: "The client did not read: the connection ends with 1013",

@@ -1,3 +1,4 @@
+import type { AdminAction, NotedAction } from "../platform/actions-api.ts";
 import { callObject, callObjectOnce } from "../platform/call.ts";
 import type { LimitsOverride, Named, Revocation, TenantApi, TenantSubscription } from "../platform/rpc.ts";
 import type { Endpoint, EndpointRoute, EndpointSecret } from "../platform/courier-api.ts";
@@ -38,9 +39,15 @@ export interface TenantRpc extends TenantRpcBefore {
   revocations(): Promise<Revocation[]>;
   limits(): Promise<{ limits: Limits; override: LimitsOverride }>;
   setLimitsWith(asked: Named<{ override: LimitsOverride }>): Promise<NotifyResult>;
+  /** Makes these partitions (names, or prefixes that end in `*`) read-only, and no others. */
+  setReadOnlyWith(asked: Named<{ partitions: readonly string[] }>): Promise<NotifyResult>;
   drainWith(asked: Named<{ seconds: number }>): Promise<NotifyResult>;
   putTicketWith(asked: Named<TicketCall>): Promise<{ expiresAt: number } | Failure>;
   takeTicketWith(asked: Named<{ ticket: string }>): Promise<string | undefined>;
+  /** Notes what an administrator is about to do; once, whatever how often it comes with this id. */
+  noteWith(asked: Named<{ id: string; action: AdminAction }>): Promise<void>;
+  /** Those before the number `before`, the latest first. */
+  actionsWith(asked: Named<{ before: number; limit: number }>): Promise<NotedAction[]>;
   endpoints(): Promise<Endpoint[]>;
   endpointRoutes(): Promise<EndpointRoute[]>;
   endpointWith(asked: Named<{ id: string }>): Promise<Endpoint | undefined>;
@@ -112,6 +119,10 @@ export function tenantCalls(stub: TenantRpc) {
         () => stub.setLimits(asked.override),
       ),
 
+    /** A tenant of the version before does not have it: then it throws, and nothing is changed. */
+    setReadOnly: (asked: { partitions: readonly string[] }): Promise<NotifyResult> =>
+      stub.setReadOnlyWith(named(asked)),
+
     /** Drains every partition that has connections. */
     drain: (asked: { seconds: number }): Promise<NotifyResult> =>
       orBefore(
@@ -135,6 +146,16 @@ export function tenantCalls(stub: TenantRpc) {
         () => stub.takeTicketWith(named(asked)),
         () => stub.takeTicket(asked.ticket),
       ),
+
+    /** A tenant of the version before has no list: what is done while versions are replaced is not in it. */
+    note: (asked: { id: string; action: AdminAction }): Promise<void> =>
+      orBefore(
+        "noteWith",
+        () => stub.noteWith(named(asked)),
+        async () => {},
+      ),
+
+    actions: (asked: { before: number; limit: number }): Promise<NotedAction[]> => stub.actionsWith(named(asked)),
 
     endpoints: (): Promise<Endpoint[]> => stub.endpoints(),
 

@@ -1,6 +1,7 @@
 import { sha256 } from "../platform/hash.ts";
 import { DurableObject } from "cloudflare:workers";
 import { tokenRevoked as revokedToken } from "../core/index.ts";
+import type { NotedAction } from "../platform/actions-api.ts";
 import { callObject } from "../platform/call.ts";
 import type { Endpoint, EndpointRoute } from "../platform/courier-api.ts";
 import { log } from "../platform/log.ts";
@@ -11,6 +12,7 @@ import type { Failure, Author, Limits } from "../protocol/index.ts";
 import { DurableSqlDriver } from "../storage/durable.ts";
 import { migrations } from "../storage/tenant/migrations.ts";
 import { TenantStorage } from "../storage/tenant/storage.ts";
+import { AdminActions } from "../tenant/actions.ts";
 import { Endpoints } from "../tenant/endpoints.ts";
 import { Notifier } from "../tenant/notifier.ts";
 import { Tenant } from "../tenant/tenant.ts";
@@ -38,7 +40,7 @@ type Asked<Method extends keyof TenantRpc> = Parameters<TenantRpc[Method]>[0];
 export function tenantObject(limits: Limits, placementOf: PlacementOf) {
   return class TenantObject extends DurableObject<TenantEnv> implements TenantRpc {
     readonly #name: string;
-    #opened: { tenant: Tenant; endpoints: Endpoints } | undefined;
+    #opened: { tenant: Tenant; endpoints: Endpoints; actions: AdminActions } | undefined;
     readonly #notifier: Notifier;
     /** How often in a row only partitions were left that could not be reached. */
     #retries = 0;
@@ -58,12 +60,12 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
      *
      * @throws MigrationError where the storage is of another version; or an error of the storage.
      */
-    get #open(): { tenant: Tenant; endpoints: Endpoints } {
+    get #open(): { tenant: Tenant; endpoints: Endpoints; actions: AdminActions } {
       if (this.#opened) return this.#opened;
       try {
         const storage = new TenantStorage(new DurableSqlDriver(this.ctx.storage), migrations);
         const tenant = new Tenant(storage, limits, Date.now());
-        return (this.#opened = { tenant, endpoints: new Endpoints(storage) });
+        return (this.#opened = { tenant, endpoints: new Endpoints(storage), actions: new AdminActions(storage) });
       } catch (error) {
         log("tenant_storage_not_opened", { tenant: this.#name, error: String(error) });
         throw error;
@@ -119,6 +121,11 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
       return await this.#notifyAll();
     }
 
+    async setReadOnlyWith({ partitions }: Asked<"setReadOnlyWith">): Promise<NotifyResult> {
+      this.#tenant.setReadOnly(partitions, Date.now());
+      return await this.#notifyAll();
+    }
+
     /** Drains every partition that has connections. */
     async drainWith({ seconds }: Asked<"drainWith">): Promise<NotifyResult> {
       const names = this.#tenant.subscribed(drainedMax, Date.now());
@@ -140,6 +147,17 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
     /** Returns the subject of a ticket, once. */
     async takeTicketWith({ ticket }: Asked<"takeTicketWith">): Promise<string | undefined> {
       return this.#tenant.takeTicket(sha256(ticket), Date.now());
+    }
+
+    async noteWith({ id, action }: Asked<"noteWith">): Promise<void> {
+      // A line of the log stays where the list has forgotten it.
+      if (!this.#open.actions.note(id, action, Date.now())) return;
+      const { details, ...about } = action;
+      log("admin_action", { tenant: this.#name, ...about, details: JSON.stringify(details ?? {}) });
+    }
+
+    async actionsWith({ before, limit }: Asked<"actionsWith">): Promise<NotedAction[]> {
+      return this.#open.actions.before(before, limit);
     }
 
     async endpoints(): Promise<Endpoint[]> {

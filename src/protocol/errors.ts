@@ -50,6 +50,7 @@ export const errorStatuses = {
   challenge_failed: 422,
   not_configured: 501,
   not_replayable: 409,
+  read_only: 503,
   draining: 503,
   slow_consumer: 503,
   partition_unavailable: 503,

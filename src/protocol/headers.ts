@@ -43,6 +43,14 @@ export const headers = {
     pages: true,
     means: "the device of the principal; absent: `http`",
   },
+  reason: {
+    name: "Partita-Reason",
+    on: "request",
+    inside: "`reason` of the entry in the list of administrative requests",
+    log: "reason",
+    pages: true,
+    means: "why an administrator asks for this, percent-encoded UTF-8",
+  },
   ifNoneMatch: {
     name: "If-None-Match",
     on: "request",

@@ -31,6 +31,11 @@ export interface Limits {
   logBytes: number | null;
   /** `paused`: effects wait, and nothing is delivered. What is delivered already is not stopped. */
   effects: "delivered" | "paused";
+  /**
+   * Partitions that accept no new event: names, or prefixes that end in `*`. What was decided is answered again, and
+   * everything can be read; timers and the effects of other partitions wait.
+   */
+  readOnly: readonly string[];
 }
 
 /**
@@ -51,6 +56,7 @@ export const defaultLimits: Limits = {
   connectionsPerPartition: 10_000,
   logBytes: null,
   effects: "delivered",
+  readOnly: [],
 };
 
 /** No limits: the default in open development mode. */
@@ -66,6 +72,7 @@ export const noLimits: Limits = {
   connectionsPerPartition: null,
   logBytes: null,
   effects: "delivered",
+  readOnly: [],
 };
 
 /** A rate of `count` per minute with a burst of `count`; `perMinute(100)` is the rate of the Insieme design. */

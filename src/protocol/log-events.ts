@@ -85,6 +85,7 @@ export const logEvents = {
   endpoint_disabled: kind("warn", "an endpoint is disabled", "endpoint", "reason"),
   endpoint_rotated: kind("info", "the secret of an endpoint was rotated", ...endpoint),
   // What an administrator has changed
+  admin_action: kind("info", "an administrator asks for something", "principal", "action", "reason", "details"),
   revoked: kind("info", "revoked", "kind", "id"),
   limits_set: kind("info", "limits were set", "override"),
   draining: kind("info", "draining", "seconds", "connections"),

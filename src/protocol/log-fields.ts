@@ -37,6 +37,8 @@ export const logFields = {
   id: { is: "text", means: "what is revoked: a subject or the id of a token" },
   object: { is: "text", means: "name of an object that adds up metrics" },
   resource: { is: "text", means: "name of a bound" },
+  action: { is: "text", means: "what an administrator asks for, as in `GET /v1/audit`" },
+  details: { is: "text", means: "what exactly, as JSON" },
   override: { is: "text", means: "limits that were set, as JSON" },
   // How much.
   attempt: { is: "number", means: "which attempt failed, from 1" },

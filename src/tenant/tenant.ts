@@ -61,7 +61,19 @@ export class Tenant {
     return this.#storage.settings.seq();
   }
 
-  setLimits(override: LimitsOverride, now: number): void {
+  /** Replaces what the tenant has set; which partitions are read-only stays. */
+  setLimits(override: Omit<LimitsOverride, "readOnly">, now: number): void {
+    const { readOnly } = this.override;
+    this.#put(readOnly === undefined ? override : { ...override, readOnly }, now);
+  }
+
+  /** Makes these partitions read-only, and no others. */
+  setReadOnly(partitions: readonly string[], now: number): void {
+    const { readOnly: _, ...override } = this.override;
+    this.#put(partitions.length === 0 ? override : { ...override, readOnly: partitions }, now);
+  }
+
+  #put(override: LimitsOverride, now: number): void {
     this.#storage.transaction(now, (writes) => writes.settings.put(this.#nextSeq(now), override));
   }
 

@@ -207,6 +207,22 @@ describe("the delivery of effects", () => {
     expect(dead()).toEqual([{ destination: "other", reason: "expired" }]);
   });
 
+  it("[LC-11] [TX-13] is held for as long as its destination is read-only, and is not given up", async () => {
+    let isOver = false;
+    const { cause, settle, alarm, dead, waiting, room } = opened({
+      submit: async () => [
+        isOver ? { kind: "delivered", eventId: 1 } : { kind: "later", code: "read_only", retryAfterMs: 3_600_000 },
+      ],
+    });
+    await cause(told("other", "a"));
+    await settle();
+    for (const end = room.now + 2 * bounds.effectAgeMsMax; room.now < end;) await alarm();
+    expect([waiting(), dead()]).toEqual([1, []]);
+    isOver = true;
+    while (waiting() > 0) await alarm();
+    expect(dead()).toEqual([]);
+  });
+
   it("[TX-13] the delay has full jitter and bounds", () => {
     expect([0, 3, 40].map((attempts) => retryDelayMs(attempts, 1))).toEqual([1_000, 8_000, bounds.effectRetryMsMax]);
     expect([0, 3, 40].map((attempts) => retryDelayMs(attempts, 0))).toEqual([100, 100, 100]);

@@ -85,6 +85,7 @@ describe("/openapi.json", () => {
       "get /problems",
       "get /problems/{code}",
       "get /readyz",
+      "get /v1/audit",
       "get /v1/audit-keys",
       "get /v1/endpoints",
       "get /v1/endpoints/{endpoint}",
@@ -126,6 +127,7 @@ describe("/openapi.json", () => {
       "post /v1/tickets",
       "put /v1/endpoints/{endpoint}",
       "put /v1/limits",
+      "put /v1/read-only",
       "put /v1/revocations",
       "put /v1/revocations/{kind}/{id}",
     ]);

@@ -8,7 +8,7 @@ import { decideSingle } from "./single.ts";
 import { failureOf } from "../failures.ts";
 import { isFault } from "../faults.ts";
 import { traceFailure } from "../refusal.ts";
-import { logFull } from "./room.ts";
+import { logFull, readOnlyFailure } from "./room.ts";
 import type { WindowContext, WriteContext } from "../window/context.ts";
 import { snapshotDue } from "../jobs/snapshots.ts";
 import { rejectionRetentionMs } from "../jobs/sweep-records.ts";
@@ -97,12 +97,13 @@ function unlessAnswered(
 
 /** Decides what has one verdict, unless something refuses that. */
 function attempt(context: WriteContext, author: Author, clientId: string, submission: Submission): Outcome {
-  const { live, window, ports, limiter, writes, now } = context;
+  const { live, window, ports, limiter, writes, now, name } = context;
   const { mode, drafts } = submission;
   const { imported } = drafts[0]!;
   // No rate is meant for events that have their times already.
   const excess = imported ? undefined : limiter.excess(ports.storage, author, drafts, now);
-  const unfit = live.fold.unsound ?? logFull(live.head, limiter.limits) ?? excess;
+  const { limits } = limiter;
+  const unfit = live.fold.unsound ?? readOnlyFailure(name, limits) ?? logFull(live.head, limits) ?? excess;
   if (unfit) return { kind: "refused", failure: traceFailure(unfit, context) };
   createLog(context);
   const { eventId: headBefore, bytes: bytesBefore } = live.head;

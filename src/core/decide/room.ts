@@ -1,4 +1,5 @@
 import { bounds, type Failure, type Limits } from "../../protocol/index.ts";
+import type { PartitionName } from "../environment.ts";
 import type { Fold } from "../fold.ts";
 import type { Head } from "../head.ts";
 
@@ -29,5 +30,23 @@ export function logFull(head: Head, limits: Limits): Failure | undefined {
   return {
     code: "storage_full",
     detail: `The log has reached ${most} bytes: ask for a higher limit, or begin another partition. Everything can still be read.`,
+  };
+}
+
+/** How long who has a draft for a partition that is read-only waits before the next attempt, in seconds. */
+const readOnlyRetrySeconds = 30;
+
+/** Why the partition accepts no new event, if the tenant has made it read-only. */
+export function readOnlyFailure({ partition }: PartitionName, { readOnly }: Limits): Failure | undefined {
+  if (
+    !readOnly.some((pattern) =>
+      pattern.endsWith("*") ? partition.startsWith(pattern.slice(0, -1)) : partition === pattern,
+    )
+  )
+    return undefined;
+  return {
+    code: "read_only",
+    detail: "This partition is read-only for a while. Everything can be read; drafts are decided when that has ended.",
+    retryAfter: readOnlyRetrySeconds,
   };
 }

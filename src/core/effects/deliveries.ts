@@ -1,4 +1,12 @@
-import { type Author, bounds, isRetryable, type JsonObject, systemAuthor, utf8Length } from "../../protocol/index.ts";
+import {
+  type Author,
+  bounds,
+  type ErrorCode,
+  isRetryable,
+  type JsonObject,
+  systemAuthor,
+  utf8Length,
+} from "../../protocol/index.ts";
 import type { LogFields } from "../../protocol/log-events.ts";
 import {
   type DeadLetterRow,
@@ -68,6 +76,7 @@ interface Ended {
   readonly dead: Pick<DeadLetterRow, "reason" | "detail"> | undefined;
 }
 
+const readOnly: ErrorCode = "read_only";
 const damagedDetail = JSON.stringify({ detail: "What is stored of it is damaged." });
 
 type Submit = (author: Author, clientId: string, submission: Submission, now: number) => Outcome;
@@ -128,8 +137,9 @@ export class Deliveries {
     const live = this.#memory.load(now);
     const lane = live.outbox.lane(delivery.lane);
     if (!lane) return;
-    // What has waited for a day because nothing could be sent, as in a pause, has not failed for a day.
-    if (later && lane.attempts + 1 >= bounds.effectAttemptsMin) {
+    // What has waited for a day because nothing could be sent, as in a pause, has not failed for a day; nor has what waits
+    // for a partition that is read-only.
+    if (later && later.code !== readOnly && lane.attempts + 1 >= bounds.effectAttemptsMin) {
       for (const row of delivery.rows.slice(ended.length)) {
         if (row.queuedAt > now - bounds.effectAgeMsMax) break;
         ended.push({ row, dead: { reason: "expired", detail: JSON.stringify({ code: later.code }) } });

@@ -15,6 +15,7 @@ const general: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "rate_limited",
   "storage_full",
   "draining",
+  "read_only",
   "internal",
 ]);
 

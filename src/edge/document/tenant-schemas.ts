@@ -9,6 +9,8 @@ const perSecondMin = 1 / 1_000_000;
 const burstMax = 1_000_000_000;
 /** How many event types can have their own rate. */
 const eventTypesMax = 100;
+/** How many names and prefixes of partitions can be read-only. */
+const readOnlyMax = 100;
 const drainSecondsMax = bounds.drainMsMax / 1_000;
 /** The platform allows no more sockets per object. */
 const connectionsMax = 32_768;
@@ -40,13 +42,26 @@ const members = {
     .enum(["delivered", "paused"])
     .check(z.meta({ description: "`paused`: effects wait, and nothing is delivered." })),
 };
-const limits = z.object(members).check(z.meta({ ref: "Limits", description: "`null`: no limit." }));
+/** Names of partitions, or prefixes of names. */
+const readOnly = z
+  .array(z.string().check(z.regex(/^([A-Za-z0-9][A-Za-z0-9._~:-]{0,127}|([A-Za-z0-9][A-Za-z0-9._~:-]{0,126})?\*)$/)))
+  .check(
+    z.maxLength(readOnlyMax),
+    z.meta({ description: "Names of partitions, or prefixes that end in `*`; `*`: all of the tenant." }),
+  );
+const limits = z.object({ ...members, readOnly }).check(z.meta({ ref: "Limits", description: "`null`: no limit." }));
 
 /** The limits that a tenant sets; each is optional. */
 export const limitsShape = z
   .partial(z.strictObject(members))
   .check(z.meta({ ref: "LimitsOverride", description: "What differs from the application's limits." }));
-export const limitsAnswer = z.object({ limits, override: limitsShape });
+export const limitsAnswer = z.object({
+  limits,
+  override: z
+    .partial(z.object({ ...members, readOnly }))
+    .check(z.meta({ ref: "LimitsSet", description: "What differs." })),
+});
+export const readOnlyShape = z.strictObject({ partitions: readOnly });
 
 export const drainShape = z.strictObject({
   seconds: z

@@ -8,6 +8,7 @@ import { authenticationRefusals, headers, json, parameters } from "../document/p
 import { query, wholeNumber } from "../document/query.ts";
 import type { Edge, EdgeContext } from "../env.ts";
 import type { Guards } from "../guards.ts";
+import { note } from "../note.ts";
 import { Refused } from "../refused.ts";
 import { courierAt, endpointAt, endpointParameter } from "./endpoints.ts";
 
@@ -90,6 +91,7 @@ export function deadLetterRoutes(app: Edge, { requireAdmin }: Guards): void {
     async (c) => {
       const courier = courierAt(c);
       await assertReplays(c);
+      await note(c, "endpoint.dead-letters.replay", { endpoint: c.req.param("endpoint")! });
       return c.json({ replayed: await callObject(courier, (calls) => calls.replay({})) });
     },
   );
@@ -143,6 +145,7 @@ export function deadLetterRoutes(app: Edge, { requireAdmin }: Guards): void {
     async (c) => {
       const effectId = effectAt(c);
       await assertReplays(c);
+      await note(c, "endpoint.dead-letter.replay", { endpoint: c.req.param("endpoint")!, effect: effectId });
       const replayed = await callObject(courierAt(c), (courier) => courier.replay({ effectId }));
       if (replayed === 0) throw new Refused(noLetter);
       return c.json({ replayed });
@@ -166,7 +169,9 @@ export function deadLetterRoutes(app: Edge, { requireAdmin }: Guards): void {
     guard,
     async (c) => {
       const effectId = effectAt(c);
-      await callObject(courierAt(c), (courier) => courier.discard({ effectId }));
+      const courier = courierAt(c);
+      await note(c, "endpoint.dead-letter.discard", { endpoint: c.req.param("endpoint")!, effect: effectId });
+      await callObject(courier, (calls) => calls.discard({ effectId }));
       return c.body(null, 204);
     },
   );

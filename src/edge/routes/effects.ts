@@ -8,6 +8,7 @@ import { headers, json, partitionParameters, partitionRefusals } from "../docume
 import { query, wholeNumber } from "../document/query.ts";
 import type { Edge, EdgeContext } from "../env.ts";
 import type { Guards } from "../guards.ts";
+import { note } from "../note.ts";
 
 const path = "/v1/partitions/:partition/dead-letters";
 const effectParameter = {
@@ -106,8 +107,10 @@ export function effectRoutes(app: Edge, { requireAdmin }: Guards): void {
       },
     }),
     guard,
-    async (c) =>
-      responseOf(await callObject(c.get("partitionAccess").stub, (object) => object.replayDeadLetter(one(c)))),
+    async (c) => {
+      await note(c, "dead-letter.replay", { effect: c.req.param("effect")! });
+      return responseOf(await callObject(c.get("partitionAccess").stub, (object) => object.replayDeadLetter(one(c))));
+    },
   );
 
   app.delete(
@@ -125,7 +128,9 @@ export function effectRoutes(app: Edge, { requireAdmin }: Guards): void {
       },
     }),
     guard,
-    async (c) =>
-      responseOf(await callObject(c.get("partitionAccess").stub, (object) => object.discardDeadLetter(one(c)))),
+    async (c) => {
+      await note(c, "dead-letter.discard", { effect: c.req.param("effect")! });
+      return responseOf(await callObject(c.get("partitionAccess").stub, (object) => object.discardDeadLetter(one(c))));
+    },
   );
 }

@@ -20,6 +20,7 @@ import {
 import { authenticationRefusals, headers, json, parameters } from "../document/parts.ts";
 import type { Edge, EdgeContext } from "../env.ts";
 import type { Guards } from "../guards.ts";
+import { note } from "../note.ts";
 import { orRefuse, Refused } from "../refused.ts";
 
 const path = "/v1/endpoints/:endpoint";
@@ -147,6 +148,7 @@ export function endpointRoutes(app: Edge, { requireAdmin }: Guards): void {
         });
       }
       const { text, sealed } = await makeSecret(c, id);
+      await note(c, "endpoint.put", { endpoint: id, host: new URL(url).host, paused });
       const put = orRefuse(
         await callObject(c.get("tenantAccess").stub, (tenant) =>
           tenant.putEndpoint({
@@ -185,6 +187,7 @@ export function endpointRoutes(app: Edge, { requireAdmin }: Guards): void {
     guard,
     async (c) => {
       const id = nameAt(c);
+      await note(c, "endpoint.remove", { endpoint: id });
       await callObject(c.get("tenantAccess").stub, (tenant) => tenant.removeEndpoint({ id }));
       return c.body(null, 204);
     },
@@ -207,7 +210,9 @@ export function endpointRoutes(app: Edge, { requireAdmin }: Guards): void {
     }),
     guard,
     async (c) => {
-      const { reason } = orRefuse(await callObjectOnce(courierAt(c), (courier) => courier.challenge()));
+      const courier = courierAt(c);
+      await note(c, "endpoint.activate", { endpoint: nameAt(c) });
+      const { reason } = orRefuse(await callObjectOnce(courier, (calls) => calls.challenge()));
       if (reason !== undefined) throw new Refused({ code: "challenge_failed", detail: reason });
       return c.json({ endpoint: visible(await endpointAt(c)) });
     },
@@ -229,7 +234,9 @@ export function endpointRoutes(app: Edge, { requireAdmin }: Guards): void {
     }),
     guard,
     async (c) => {
-      const answer: EndpointAnswer = orRefuse(await callObjectOnce(courierAt(c), (courier) => courier.test()));
+      const courier = courierAt(c);
+      await note(c, "endpoint.test", { endpoint: nameAt(c) });
+      const answer: EndpointAnswer = orRefuse(await callObjectOnce(courier, (calls) => calls.test()));
       return c.json({ delivered: answer.reason === undefined, ...answer });
     },
   );
@@ -256,6 +263,7 @@ export function endpointRoutes(app: Edge, { requireAdmin }: Guards): void {
     async (c) => {
       const id = nameAt(c);
       const { text, sealed } = await makeSecret(c, id);
+      await note(c, "endpoint.rotate", { endpoint: id });
       const previousUntil = Date.now() + courierBounds.rotationMs;
       const rotated = await callObjectOnce(c.get("tenantAccess").stub, (tenant) =>
         tenant.rotateEndpoint({ id, secret: { sealed }, until: previousUntil }),

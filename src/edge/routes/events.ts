@@ -94,6 +94,7 @@ export function eventRoutes(app: Edge, { requirePartition, requireRead }: Guards
           "rebuilding",
           "state_too_large",
           "storage_full",
+          "read_only",
           "too_many_timers",
           "overloaded",
           "rate_limited",

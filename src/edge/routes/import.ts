@@ -11,6 +11,7 @@ import { json, partitionParameters, partitionRefusals } from "../document/parts.
 import type { Edge } from "../env.ts";
 import type { Guards } from "../guards.ts";
 import { authorOf } from "../identity.ts";
+import { note } from "../note.ts";
 import { orRefuse } from "../refused.ts";
 
 /** Events of another server, with their numbers and times. */
@@ -63,6 +64,7 @@ export function importRoutes(app: Edge, { requireAdmin }: Guards): void {
           "rebuilding",
           "state_too_large",
           "storage_full",
+          "read_only",
           "overloaded",
           "quota_exceeded",
         ),
@@ -73,6 +75,7 @@ export function importRoutes(app: Edge, { requireAdmin }: Guards): void {
       const { identity, partition, stub } = c.get("partitionAccess");
       const { author } = orRefuse(authorOf(identity, c.req.raw));
       const { value } = orRefuse(await readJson(c.req.raw, importShape, bounds.postedBytesMax));
+      await note(c, "partition.import", { events: value.events.length });
       const bytes = Number(c.req.header("content-length") ?? bounds.postedBytesMax);
       const asked = {
         author,

@@ -8,6 +8,7 @@ import {
   drainShape,
   limitsAnswer,
   limitsShape,
+  readOnlyShape,
   revocationList,
   revocationShape,
   revokedAnswer,
@@ -17,6 +18,7 @@ import {
 import type { LimitsOverride, Revocation } from "../../platform/rpc.ts";
 import type { Edge, EdgeContext } from "../env.ts";
 import { newTicket } from "../identity.ts";
+import { note } from "../note.ts";
 import { orRefuse, Refused } from "../refused.ts";
 import type { Guards } from "../guards.ts";
 
@@ -173,7 +175,39 @@ export function tenantRoutes(app: Edge, { requireAdmin, requireTenant }: Guards)
     async (c) => {
       // Parsed JSON has no undefined.
       const override = orRefuse(await readJson(c.req.raw, limitsShape)).value as LimitsOverride;
+      await note(c, "limits.set", { limits: JSON.stringify(override) });
       return c.json(await callObject(c.get("tenantAccess").stub, (tenant) => tenant.setLimits({ override })));
+    },
+  );
+
+  app.put(
+    "/v1/read-only",
+    describeRoute({
+      operationId: "setReadOnly",
+      summary: "Make partitions read-only",
+      description:
+        "These partitions accept no new event, and no others are read-only; none: it ends for all. A new draft gets `read_only` with `Retry-After`, and is decided when it comes again afterwards; what was decided is answered again, and everything can be read. Timers and the effects of other partitions wait, however long it lasts. It applies to open connections at once, as limits do, and `GET /v1/limits` shows it. Needs `admin:read-only`. A retry is safe.",
+      tags: ["Tenant"],
+      security: [{ token: [] }, {}],
+      parameters: parameters("traceparent"),
+      requestBody: {
+        required: true,
+        content: {
+          "application/json": { schema: resolver(readOnlyShape), example: { partitions: ["order-*"] } },
+        },
+      },
+      responses: {
+        200: json("They are read-only.", spreadAnswer, { told: 3, pending: 0 }),
+        ...authenticationRefusals("payload_too_large", "not_configured"),
+      },
+    }),
+    requireAdmin("admin:read-only"),
+    async (c) => {
+      const { identity, stub } = c.get("tenantAccess");
+      if (identity.mode !== "verified") throw new Refused(noTenant);
+      const { partitions } = orRefuse(await readJson(c.req.raw, readOnlyShape)).value;
+      await note(c, "read-only.set", { partitions: partitions.join(" ") });
+      return c.json(await callObject(stub, (tenant) => tenant.setReadOnly({ partitions })));
     },
   );
 
@@ -236,6 +270,7 @@ export function tenantRoutes(app: Edge, { requireAdmin, requireTenant }: Guards)
     requireAdmin("admin:drain"),
     async (c) => {
       const { seconds } = orRefuse(await readJson(c.req.raw, drainShape)).value;
+      await note(c, "tenant.drain", { seconds });
       return c.json(await callObject(c.get("tenantAccess").stub, (tenant) => tenant.drain({ seconds })));
     },
   );
@@ -254,6 +289,7 @@ export function tenantRoutes(app: Edge, { requireAdmin, requireTenant }: Guards)
     requireAdmin("admin:drain"),
     async (c) => {
       const { seconds } = orRefuse(await readJson(c.req.raw, drainShape)).value;
+      await note(c, "partition.drain", { seconds });
       await callObject(c.get("partitionAccess").stub, (partition) => partition.drain({ seconds }));
       return c.json({ told: 1, pending: 0 });
     },
@@ -277,6 +313,7 @@ async function revoke(
   // No token that it covers is accepted after this time, with what the clocks may differ twice: at `exp`, and at the longest lifetime.
   const expiresAt = now + (lifetimeSecondsOf(c.env) + 2 * clockToleranceSecondsOf(c.env)) * 1_000;
   const revocation: Revocation = { kind, id, at: at ?? covered, expiresAt };
+  await note(c, "tokens.revoke", { kind, id, at: revocation.at });
   const spread = orRefuse(await callObject(c.get("tenantAccess").stub, (tenant) => tenant.revoke(revocation)));
   return c.json({ kind, id, expiresAt, at: revocation.at, ...spread });
 }
@@ -286,6 +323,10 @@ function coveredUpTo(settings: IdentitySettings, now: number): number {
   return Math.floor(now / 1_000) + clockToleranceSecondsOf(settings);
 }
 
+const noTenant: Failure = {
+  code: "not_configured",
+  detail: "In open development mode partitions do not follow a tenant: nothing can be made read-only.",
+};
 const noTickets: Failure = {
   code: "bad_request",
   detail: "Open development mode needs no tickets.",
@@ -304,6 +345,7 @@ const limitsExample = {
     connectionsPerPartition: 10_000,
     logBytes: null,
     effects: "delivered",
+    readOnly: [],
   },
   override: { tenant: null, newPartitions: null },
 };

@@ -1,6 +1,7 @@
 import { Database, type Synchronous } from "../database.ts";
 import type { SqlDriver } from "../driver.ts";
 import type { Migration } from "../migrations.ts";
+import { type ActionReads, ActionsTable, type ActionWrites } from "./admin-actions.ts";
 import { type EndpointReads, EndpointsTable, type EndpointWrites } from "./endpoints.ts";
 import { type PartitionReads, PartitionsTable, type PartitionWrites } from "./partitions.ts";
 import { type TenantBucketReads, TenantBucketsTable, type TenantBucketWrites } from "./rate-buckets.ts";
@@ -18,6 +19,7 @@ interface TenantReads {
   readonly tickets: TicketReads;
   readonly rateBuckets: TenantBucketReads;
   readonly endpoints: EndpointReads;
+  readonly actions: ActionReads;
 }
 
 /** The writes, by table. Only `TenantStorage.transaction` gives them. */
@@ -29,6 +31,7 @@ interface TenantWrites {
   readonly tickets: TicketWrites;
   readonly rateBuckets: TenantBucketWrites;
   readonly endpoints: EndpointWrites;
+  readonly actions: ActionWrites;
 }
 
 /** The storage of a tenant: its tables in one database, over either driver. Synchronous. */
@@ -40,6 +43,7 @@ export class TenantStorage implements TenantReads {
   readonly tickets: TicketReads;
   readonly rateBuckets: TenantBucketReads;
   readonly endpoints: EndpointReads;
+  readonly actions: ActionReads;
   readonly #database: Database;
   readonly #writes: TenantWrites;
 
@@ -53,6 +57,7 @@ export class TenantStorage implements TenantReads {
       tickets: new TicketsTable(database),
       rateBuckets: new TenantBucketsTable(database),
       endpoints: new EndpointsTable(database),
+      actions: new ActionsTable(database),
     };
     this.#database = database;
     this.#writes = tables;
@@ -63,6 +68,7 @@ export class TenantStorage implements TenantReads {
     this.tickets = tables.tickets;
     this.rateBuckets = tables.rateBuckets;
     this.endpoints = tables.endpoints;
+    this.actions = tables.actions;
   }
 
   /** Whether anything was ever written. */
