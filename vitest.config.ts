@@ -15,6 +15,8 @@ const sqlAsText = {
 export default defineConfig({
   test: {
     reporters: ["default", "./test/totals-reporter.ts"],
+    // Without this one core of two would be left idle.
+    maxWorkers: "100%",
     projects: [
       {
         plugins: [sqlAsText],
