@@ -43,8 +43,10 @@ export {
   type QueueEffect,
   type ScheduleEffect,
   type SubmitEffect,
+  type SubmittedStep,
   type WebhookEffect,
 } from "./model/effects.ts";
+export { sagaEffects, type SagaEffects, type SagaMoving } from "./model/sagas/effects.ts";
 export {
   defineModel,
   type EventDefinition,

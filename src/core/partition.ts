@@ -14,6 +14,7 @@ import { clampLimit, pageSteps } from "./delivery/page.ts";
 import { Presence } from "./delivery/presence.ts";
 import { assertSameLog, proofAt } from "./delivery/proof.ts";
 import { type Standing, type StateRead, stateSteps } from "./delivery/reads.ts";
+import { findSaga, type FoundSaga, listSagas, type SagaQuery } from "./sagas.ts";
 import { Session } from "./delivery/session.ts";
 import type { Subscription } from "./delivery/subscription.ts";
 import { DeadLetters } from "./effects/dead-letters.ts";
@@ -367,6 +368,16 @@ export class Partition {
    */
   stateAt(at: number | undefined, now: number): Steps<StateRead> {
     return stateSteps(this.#environment.ports.storage, this.#environment, this.#memory.load(now), at);
+  }
+
+  /** @throws Refusal where the state has no saga of this id, or cannot be read now. */
+  saga(id: string, now: number): FoundSaga {
+    return findSaga(this.#environment.model, this.#memory.load(now), id);
+  }
+
+  /** @throws Refusal where the state cannot be read now. */
+  sagas(query: SagaQuery, now: number): FoundSaga[] {
+    return listSagas(this.#environment.model, this.#memory.load(now), query);
   }
 
   /**

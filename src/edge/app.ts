@@ -24,6 +24,7 @@ import { importRoutes } from "./routes/import.ts";
 import { problemRoutes } from "./routes/problems.ts";
 import { socketRoutes } from "./routes/socket.ts";
 import { stateRoutes } from "./routes/state.ts";
+import { sagaRoutes } from "./routes/sagas.ts";
 import { usageRoutes } from "./routes/usage.ts";
 import { verifyRoutes } from "./routes/verify.ts";
 import { streamRoutes } from "./routes/streams.ts";
@@ -55,6 +56,7 @@ export function edge(application: Application): Edge {
   eventRoutes(app, guards);
   importRoutes(app, guards);
   stateRoutes(app, guards);
+  sagaRoutes(app, guards);
   usageRoutes(app, guards);
   verifyRoutes(app, guards);
   inspectRoutes(app, guards);

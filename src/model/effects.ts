@@ -1,5 +1,5 @@
 import type * as z from "zod/mini";
-import { isJsonObject, isPartitionName, type JsonObject } from "../protocol/index.ts";
+import { isId, isJsonObject, isPartitionName, type JsonObject } from "../protocol/index.ts";
 import type { AnyModel, DeepReadonly, Model, ModelEvent, ReduceContext } from "./define.ts";
 
 /** Is sent to each endpoint of the tenant whose filter has `type`. */
@@ -35,6 +35,19 @@ export interface SubmitEffect {
   readonly acceptedAs?: string | undefined;
   /** The internal type of this model by which its rejection comes back, with a payload of `EffectRejected`; absent: it becomes a dead letter. */
   readonly rejectedAs?: string | undefined;
+  /** Of a step of a saga, as `sagaEffects` makes it. */
+  readonly step?: SubmittedStep | undefined;
+}
+
+/**
+ * What makes an effect a step of a saga. A refusal comes back as a rejection does, because the saga has to go on; and its
+ * answer is no further hop, because a saga has a bounded number of steps.
+ */
+export interface SubmittedStep {
+  /** The key of the draft, in place of the id of the effect: an attempt under the same key gets the verdict of the first one. */
+  readonly key: string;
+  /** Comes back in the answer, as `about`. */
+  readonly about: JsonObject;
 }
 
 /** Submits a draft to this partition later, as `timer:<key>`. A timer of the same key is replaced. */
@@ -169,15 +182,15 @@ export function assertEffect(effect: Effect, from: Pick<Effects, "model"> & { pa
   }
   switch (effect.kind) {
     case "webhook":
-      assert(webhookType.test(effect.type), `"${effect.type}" cannot be the type of a webhook`);
+      assertDestination(effect, from.partition);
       return;
     case "queue":
       assert(queueName.test(effect.queue), `"${effect.queue}" cannot be the name of a binding`);
       return;
     case "submit": {
-      const { partition, acceptedAs, rejectedAs } = effect;
-      assert(isPartitionName(partition), `"${partition}" cannot be the name of a partition`);
-      assert(partition !== from.partition, "a partition cannot submit to itself: schedule it");
+      const { acceptedAs, rejectedAs, step } = effect;
+      assertDestination(effect, from.partition);
+      if (step) assert(isId(step.key) && isJsonObject(step.about), "a step has a key, and what it is about");
       for (const type of [acceptedAs, rejectedAs]) {
         // Of any other type a client could say what has become of an effect.
         if (type !== undefined)
@@ -195,6 +208,16 @@ export function assertEffect(effect: Effect, from: Pick<Effects, "model"> & { pa
     default:
       throw new TypeError(`"${(effect as Effect).kind}" is no kind of effect`);
   }
+}
+
+/** @throws TypeError where it cannot be sent from the partition `own`. */
+export function assertDestination(effect: WebhookEffect | SubmitEffect, own: string): void {
+  if (effect.kind === "webhook") {
+    assert(webhookType.test(effect.type), `"${effect.type}" cannot be the type of a webhook`);
+    return;
+  }
+  assert(isPartitionName(effect.partition), `"${effect.partition}" cannot be the name of a partition`);
+  assert(effect.partition !== own, "a partition cannot submit to itself: schedule it");
 }
 
 function assert(condition: unknown, message: string): asserts condition {

@@ -25,6 +25,32 @@ export {
   type ValidationContext,
   type Who,
 } from "./define.ts";
+export {
+  defineSaga,
+  type EventsWithSagas,
+  noSagas,
+  type Saga,
+  type SagaAction,
+  type SagaAttempt,
+  type SagaCall,
+  type SagaContext,
+  type SagaEvent,
+  sagaEvents,
+  type SagaEvents,
+  type SagaLocal,
+  type SagaMessage,
+  type SagaMoment,
+  type SagaProblem,
+  type SagaProgress,
+  type SagaReport,
+  type SagaRun,
+  type Sagas,
+  type SagaStart,
+  type SagaStatus,
+  type SagaStep,
+  withSagas,
+  type WithSagas,
+} from "./sagas/index.ts";
 export { invariantViolations, keyViolation, olderViolations, payloadViolations, ruleViolations } from "./check.ts";
 export { schemaError } from "../protocol/index.ts";
 export { foldEvent, FoldError, type LoggedEvent, newestVersionOf, upcast } from "./fold.ts";

@@ -1,4 +1,4 @@
-import type { Delivered, Submission } from "../core/index.ts";
+import type { Delivered, SagaQuery, Submission } from "../core/index.ts";
 import { asciiJson } from "../platform/ascii.ts";
 import {
   type Named,
@@ -101,6 +101,17 @@ export interface InspectCall {
   context: RequestContext;
 }
 
+/** One saga. */
+export interface SagaCall {
+  id: string;
+  context: RequestContext;
+}
+
+/** A page of sagas. */
+export interface ListSagasCall extends SagaQuery {
+  context: RequestContext;
+}
+
 /** A proof that an event is in the log. */
 export interface AuditProofCall {
   eventId: number;
@@ -136,6 +147,8 @@ export interface PartitionRpc extends PartitionRpcBefore {
   readAuditProofWith(asked: Named<AuditProofCall>): Promise<HttpAnswer>;
   verify(asked: Named<RequestContext>): Promise<HttpAnswer>;
   readAuditConsistencyWith(asked: Named<AuditConsistencyCall>): Promise<HttpAnswer>;
+  readSaga(asked: Named<SagaCall>): Promise<HttpAnswer>;
+  listSagas(asked: Named<ListSagasCall>): Promise<HttpAnswer>;
   readUsage(asked: Named<RequestContext>): Promise<HttpAnswer>;
   inspectWith(asked: Named<InspectCall>): Promise<HttpAnswer>;
   ready(asked: Named<RequestContext>): Promise<HttpAnswer>;
@@ -252,6 +265,9 @@ export function partitionCalls(stub: PartitionRpc) {
 
     /** Compares what derives from the log with the log, or says how far that is. */
     verify: (asked: RequestContext): Promise<HttpAnswer> => stub.verify(named(asked)),
+
+    readSaga: (asked: SagaCall): Promise<HttpAnswer> => stub.readSaga(named(asked)),
+    listSagas: (asked: ListSagasCall): Promise<HttpAnswer> => stub.listSagas(named(asked)),
 
     readUsage: (asked: RequestContext): Promise<HttpAnswer> => stub.readUsage(named(asked)),
 

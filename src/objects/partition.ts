@@ -39,6 +39,8 @@ import type {
   PostCall,
   ReadEventsCall,
   ReadStateCall,
+  ListSagasCall,
+  SagaCall,
   SubmitCall,
 } from "./partition-calls.ts";
 import { effectPorts } from "./effect-ports.ts";
@@ -202,6 +204,14 @@ export function partitionObject({ models, effects: allEffects, roles, limits, pl
 
     readAuditConsistencyWith({ from, size, context }: Named<AuditConsistencyCall>): Promise<HttpAnswer> {
       return this.#shell.readAuditConsistency(from, size, context);
+    }
+
+    readSaga({ id, context }: Named<SagaCall>): Promise<HttpAnswer> {
+      return this.#shell.readSaga(id, context);
+    }
+
+    listSagas({ context, ...query }: Named<ListSagasCall>): Promise<HttpAnswer> {
+      return this.#shell.listSagas(query, context);
     }
 
     readUsage(context: RequestContext): Promise<HttpAnswer> {

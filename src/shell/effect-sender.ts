@@ -1,5 +1,6 @@
 import { type Delivered, type Delivery, describe, effectIdOf, type Partition } from "../core/index.ts";
 import type { OutboxRow } from "../storage/port.ts";
+import type { SubmittedStep } from "../model/effects.ts";
 import type { JsonObject } from "../protocol/index.ts";
 import type { EffectPorts } from "./ports.ts";
 import type { Logger } from "../protocol/log-events.ts";
@@ -8,6 +9,9 @@ import type { Logger } from "../protocol/log-events.ts";
 const deliveriesMax = 6;
 /** How long a delivery may take. What it does later counts once all the same. */
 const deliveryMsMax = 30_000;
+
+/** The content of an effect. */
+type Body = JsonObject & { type: string; payload: JsonObject; step?: SubmittedStep };
 
 /** What a sender needs of its partition. */
 interface EffectSenderHost {
@@ -105,13 +109,13 @@ export class EffectSender {
   async #send({ kind, destination, rows, behind }: Delivery): Promise<readonly Delivered[]> {
     const { ports, partition } = this.#host;
     const { name } = partition;
-    const bodies = rows.map(({ body }) => JSON.parse(body) as JsonObject & { type: string; payload: JsonObject });
+    const bodies = rows.map(({ body }) => JSON.parse(body) as Body);
     switch (kind) {
       case "submit":
         return await ports.submit(
           destination,
           rows.map((row, at) => ({
-            effectId: effectIdOf(row),
+            effectId: keyOf(row, bodies[at]!),
             event: eventOf(bodies[at]!),
             correlationId: row.correlationId,
             hops: row.hops,
@@ -161,6 +165,11 @@ export class EffectSender {
   #log(event: "effects_not_read" | "effects_not_sent" | "effects_not_recorded", error: unknown): void {
     this.#host.log(event, { ...this.#host.partition.name, error: describe(error) });
   }
+}
+
+/** The key under which its receiver decides it. */
+function keyOf(row: Parameters<typeof effectIdOf>[0], { step }: { step?: SubmittedStep }): string {
+  return step?.key ?? effectIdOf(row);
 }
 
 /** The event of a draft: the content of an effect, without where it goes and how its verdict comes back. */

@@ -16,6 +16,7 @@ import {
   redeliverJob,
   Refusal,
   sealJob,
+  type SagaQuery,
   type Session,
   snapshotJob,
   type Steps,
@@ -46,6 +47,8 @@ import {
   answerPolled,
   answerUnchanged,
   answerUsage,
+  answerSaga,
+  answerSagas,
   type HttpAnswer,
   polledText,
 } from "../wire/partita/answers.ts";
@@ -554,6 +557,23 @@ export class PartitionShell {
     );
   }
 
+  /** Reads a saga. */
+  readSaga(id: string, context: RequestContext): Promise<HttpAnswer> {
+    return this.#answerRead(context, (now) =>
+      inOneStep(sagaCost, () => meteredByBody(answerSaga(this.#partition.saga(id, now)))),
+    );
+  }
+
+  /** Lists sagas. */
+  listSagas(query: SagaQuery, context: RequestContext): Promise<HttpAnswer> {
+    return this.#answerRead(context, (now) =>
+      inOneStep(sagasCost, () => {
+        const found = this.#partition.sagas(query, now);
+        return meteredByBody(answerSagas(found, found.length === query.limit));
+      }),
+    );
+  }
+
   /** Reads how full is what has a bound. */
   readUsage(context: RequestContext): Promise<HttpAnswer> {
     return this.#answer(context, (now) => {
@@ -860,6 +880,12 @@ function* inOneStep<T>(work: number, read: () => T): Steps<T> {
   yield work;
   return given;
 }
+
+/** What it takes to read a saga, in the units of `State.work`; and a page of them, which looks at all ids. */
+const sagaCost = 64;
+const sagasCost = 4 * 1_024;
+
+const meteredByBody = (answer: HttpAnswer): MeteredAnswer => ({ answer, bytes: answer.body.length });
 
 const unmetered = (answer: HttpAnswer): MeteredAnswer => ({ answer, bytes: 0 });
 

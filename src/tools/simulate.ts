@@ -1,16 +1,18 @@
 // `npm run simulate`: runs seeds of the simulator in test/simulation, see `usage`.
 import { clientsStepsDefault, simulateClients, simulateGuests } from "../../test/simulation/clients/simulate.ts";
 import { effectsStepsDefault, simulateEffects } from "../../test/simulation/effects/simulate.ts";
+import { sagasStepsDefault, simulateSagas } from "../../test/simulation/sagas/simulate.ts";
 import { explain, simulate, stepsDefault } from "../../test/simulation/simulate.ts";
 import { simulateTabs, tabsStepsDefault } from "../../test/simulation/tabs/simulate.ts";
 import { fail, readCommandLine } from "./command-line.ts";
 
-const usage = `usage: npm run simulate -- [--clients | --tabs | --insieme | --effects] [--seeds 100] [--seed 1] [--steps K]
+const usage = `usage: npm run simulate -- [--clients | --tabs | --insieme | --effects | --sagas] [--seeds 100] [--seed 1] [--steps K]
 Runs as many seeds of the simulator as --seeds says, from --seed on, and stops at the first that finds a fault.
   --clients  simulates clients and the partition instead of the partition alone
   --tabs     simulates tabs of browsers, new versions of the model, and readers who lose their right
   --insieme  the same as --clients, with clients of the package insieme among them
   --effects  simulates partitions that submit to each other and to endpoints, with an inventory and a ledger among them
+  --sagas    simulates sagas over several partitions
   --steps    the steps of each run`;
 
 const { values } = readCommandLine(usage, {
@@ -19,6 +21,7 @@ const { values } = readCommandLine(usage, {
     tabs: { type: "boolean", default: false },
     insieme: { type: "boolean", default: false },
     effects: { type: "boolean", default: false },
+    sagas: { type: "boolean", default: false },
     seeds: { type: "string", default: "100" },
     seed: { type: "string", default: "1" },
     steps: { type: "string" },
@@ -36,8 +39,9 @@ const worlds = {
   tabs: { run: simulateTabs, stepsDefault: tabsStepsDefault, option: "--tabs " },
   insieme: { run: simulateGuests, stepsDefault: clientsStepsDefault, option: "--insieme " },
   effects: { run: simulateEffects, stepsDefault: effectsStepsDefault, option: "--effects " },
+  sagas: { run: simulateSagas, stepsDefault: sagasStepsDefault, option: "--sagas " },
 };
-const chosen = (["clients", "tabs", "insieme", "effects"] as const).find((name) => values[name]);
+const chosen = (["clients", "tabs", "insieme", "effects", "sagas"] as const).find((name) => values[name]);
 const world = worlds[chosen ?? "partition"];
 const seeds = wholeNumber("seeds", values.seeds);
 const first = wholeNumber("seed", values.seed);

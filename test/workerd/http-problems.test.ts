@@ -105,6 +105,8 @@ describe("/openapi.json", () => {
       "get /v1/partitions/{partition}/proofs/consistency",
       "get /v1/partitions/{partition}/proofs/head",
       "get /v1/partitions/{partition}/proofs/{event}",
+      "get /v1/partitions/{partition}/sagas",
+      "get /v1/partitions/{partition}/sagas/{saga}",
       "get /v1/partitions/{partition}/state",
       "get /v1/partitions/{partition}/usage",
       "get /v1/partitions/{partition}/verify",

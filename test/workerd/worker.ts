@@ -4,6 +4,7 @@ import { insieme } from "../../src/models/insieme/index.ts";
 import { gossip, gossipEffects } from "../simulation/effects/model.ts";
 import { ledger } from "../../src/models/ledger/index.ts";
 import { openTypes } from "../../src/models/open-types/index.ts";
+import { bank, bankEffects } from "../support/bank.ts";
 import type { WholeAuthority } from "./whole-authority.ts";
 import { counter } from "./models.ts";
 import { mail, mailEffects, queued } from "./queue.ts";
@@ -14,10 +15,11 @@ export const authority = createAuthority({
     "node-*": gossip,
     "mail-*": mail,
     "book-*": ledger,
+    "bank-*": bank,
     "open-*": openTypes(),
     "*": insieme,
   },
-  effects: [gossipEffects, mailEffects],
+  effects: [gossipEffects, mailEffects, bankEffects],
 }) as WholeAuthority;
 
 export const { PartitionObject, TenantObject, CourierObject, MetricsObject, Writers } = authority;

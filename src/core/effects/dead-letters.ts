@@ -1,3 +1,4 @@
+import type { SubmitEffect } from "../../model/effects.ts";
 import { type Failure, utf8Length } from "../../protocol/index.ts";
 import { type DeadLetterRow, effectIdOf, type OutboxKey, type OutboxRow } from "../../storage/port.ts";
 import type { Environment } from "../environment.ts";
@@ -44,6 +45,7 @@ export class DeadLetters {
     const { kind, reason, diedAt: _, detail: __, body, ...effect } = row;
     if (reason === "rejected") throw new Refusal(decided);
     if (body === undefined || kind === "timer") throw new Refusal(damaged);
+    if (kind === "submit" && (JSON.parse(body) as Pick<SubmitEffect, "step">).step) throw new Refusal(ofSaga);
     if (kind === "submit" && row.createdAt < now - rejectionRetentionMs) throw new Refusal(tooOld);
     if (this.#environment.ports.storage.outbox.find(row)) throw new Refusal(stillWaits);
     const live = this.#memory.load(now);
@@ -95,6 +97,10 @@ const decided: Failure = {
   code: "not_replayable",
   detail:
     "It was rejected, and that is final: sent again it would get the same verdict. Cause another effect by another event.",
+};
+const ofSaga: Failure = {
+  code: "not_replayable",
+  detail: "It is a step of a saga, which may have gone on without it: resume the saga.",
 };
 const damaged: Failure = {
   code: "not_replayable",

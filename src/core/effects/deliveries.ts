@@ -1,3 +1,4 @@
+import type { SubmitEffect } from "../../model/effects.ts";
 import {
   type Author,
   bounds,
@@ -50,16 +51,14 @@ export type Delivered =
   /** It may be accepted later; or nothing is known of it. */
   | { readonly kind: "later"; readonly code: string; readonly retryAfterMs?: number | undefined };
 
-/** The types of its own events by which a verdict comes back, as in `SubmitEffect`. */
-interface Answers {
-  readonly acceptedAs?: string;
-  readonly rejectedAs?: string;
-}
+/** How a verdict comes back, as in `SubmitEffect`. */
+type Answers = Pick<SubmitEffect, "acceptedAs" | "rejectedAs" | "step">;
 
 /** The event by which a verdict comes back. */
-interface Answer extends JsonObject {
-  readonly type: string;
-  readonly payload: JsonObject;
+interface Answer {
+  readonly event: { readonly type: string; readonly payload: JsonObject };
+  /** How many effects have led to it. */
+  readonly hops: number;
 }
 
 /** Effects whose delivery has ended, and that are removed together. */
@@ -207,13 +206,19 @@ export class Deliveries {
 
   /** The event by which a verdict comes back; undefined: none is declared. */
   #answerOf(row: OutboxRow, result: Exclude<Delivered, { kind: "later" }>): Answer | undefined {
-    if (row.kind !== "submit" || result.kind === "refused") return undefined;
-    const { acceptedAs, rejectedAs } = JSON.parse(row.body) as Answers;
+    if (row.kind !== "submit") return undefined;
+    const { acceptedAs, rejectedAs, step } = JSON.parse(row.body) as Answers;
+    if (result.kind === "refused" && !step) return undefined;
+    // Of a key that has another content nothing is known: whether it is done has to be found out by somebody.
+    if (step && result.kind !== "delivered" && result.code === "idempotency_key_reused") return undefined;
     const type = result.kind === "delivered" ? acceptedAs : rejectedAs;
     if (type === undefined) return undefined;
-    const about = { effectId: effectIdOf(row), partition: row.destination };
-    if (result.kind === "delivered") return { type, payload: { ...about, eventId: result.eventId! } };
-    return { type, payload: { ...about, code: result.code, detail: result.detail } };
+    const of = { effectId: effectIdOf(row), partition: row.destination, ...(step && { about: step.about }) };
+    const payload =
+      result.kind === "delivered"
+        ? { ...of, eventId: result.eventId! }
+        : { ...of, code: result.code, detail: result.detail };
+    return { event: { type, payload }, hops: step ? row.hops - 1 : row.hops };
   }
 
   /**
@@ -222,12 +227,12 @@ export class Deliveries {
    */
   #comeBack(
     row: OutboxRow,
-    event: Answer,
+    { event, hops }: Answer,
     { rows, bytes }: Leaving,
     now: number,
   ): Extract<Delivered, { kind: "later" }> | { code: string; detail: string } | undefined {
     const author = systemAuthor("partition", row.destination);
-    const { correlationId, hops } = row;
+    const { correlationId } = row;
     const draft = {
       draftId: effectIdOf(row),
       event,

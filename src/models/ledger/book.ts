@@ -134,15 +134,24 @@ function changeSums(state: Ledger, currency: string, name: "held" | "reserved", 
 }
 
 /** Adds what an account pays to what counts in the limit of its day; negative: gives it back, if the day still is that. */
-export function countPaid(account: Account, day: number, amount: number): void {
+function countPaid(account: Account, day: number, amount: number): void {
   const { paid } = account;
   if (paid && paid.day >= day) {
     if (amount > 0 || paid.day === day) paid.amount = Math.min(paid.amount + amount, Number.MAX_SAFE_INTEGER);
   } else if (amount > 0) account.paid = { day, amount };
 }
 
+/** Moves legs that balance, for whom no limit counts. */
 export function moveLegs(state: Ledger, legs: readonly Leg[]): void {
   for (const { account, amount } of legs) changeAccount(state, account, { balance: amount });
+}
+
+/** Moves legs that balance, and counts what is paid in the limits of the day. */
+export function payLegs(state: Ledger, legs: readonly Leg[], timestamp: number): void {
+  for (const { account, amount } of legs) {
+    if (amount < 0) countPaid(state.accounts[account]!, dayOf(timestamp), -amount);
+  }
+  moveLegs(state, legs);
 }
 
 /** Keeps a transfer, so that it can be reversed. */

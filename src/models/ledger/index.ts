@@ -4,9 +4,19 @@
  * @module partita/models/ledger
  */
 export { auditLedger, type LedgerAudit, type TrialBalance } from "./audit.ts";
-export type { Account, Hold, KeptTransfer, Ledger, Leg, Sums } from "./book.ts";
+export {
+  type Account,
+  type Hold,
+  type KeptTransfer,
+  type Ledger,
+  type Leg,
+  moveLegs,
+  payLegs,
+  type Sums,
+} from "./book.ts";
 export { formatAmount, minorDigits, parseAmount } from "./currencies.ts";
 export { ledger } from "./model.ts";
+export { objectionsToLegs, type Payer } from "./rules.ts";
 export {
   type AuditKey,
   checkEntry,

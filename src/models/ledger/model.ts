@@ -4,13 +4,13 @@ import {
   type Account,
   changeAccount,
   closeHold,
-  countPaid,
   dayOf,
   keepTransfer,
   type Ledger,
   type Leg,
   moveLegs,
   openHold,
+  payLegs,
 } from "./book.ts";
 import {
   holdsPerAccountMax,
@@ -129,10 +129,7 @@ export const ledger = defineModel({
           objectionToName(state, "payload.transfer", payload.transfer),
         ].filter((each) => each !== undefined),
       reduce(state, { payload, timestamp }) {
-        for (const { account, amount: units } of payload.legs) {
-          if (units < 0) countPaid(state.accounts[account]!, dayOf(timestamp), -units);
-        }
-        moveLegs(state, payload.legs);
+        payLegs(state, payload.legs, timestamp);
         keepTransfer(state, payload.transfer, payload.legs, timestamp);
       },
     },
