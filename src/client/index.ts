@@ -28,6 +28,7 @@ export type { ConfirmDeletion, Unsent } from "./api/signed-out.ts";
 export type { Skipped, UndoReport, UndoResult } from "./api/undo-result.ts";
 export type { UndoBlock } from "../model/index.ts";
 export type { Peer } from "./sync/feed.ts";
+export type { MergedChange } from "./sync/merged.ts";
 export type { ConfirmedEvent } from "./sync/replica.ts";
 export type { Ports, Reachability, Socket, SocketEvents } from "./transport/ports.ts";
 export type { ClientStatus, Held, Progress, Status, StatusReason, StatusReport } from "./sync/status.ts";

@@ -105,6 +105,8 @@ export type ReadCommand =
       credit: number | undefined;
       /** Whether pages name the drafts of the principal's own events. */
       draftIds: boolean;
+      /** Whether broadcasts do. */
+      broadcastDraftIds?: boolean;
       /** Whether this connection receives presence, and may show its own. */
       presence: boolean;
       /** Whether it is answered where that is not shown. */

@@ -137,6 +137,8 @@ export interface ConnectedClient {
   echo: boolean;
   credit: number | undefined;
   draftIds: boolean;
+  /** Whether broadcasts name the drafts of the principal's own events; undefined in sessions of earlier versions. */
+  broadcastDraftIds?: boolean;
   /** Whether a large state comes as chunks of a snapshot; undefined in sessions of earlier versions. */
   stateChunks?: boolean;
   /** Whether its events have their authors; undefined in sessions of earlier versions. */

@@ -116,6 +116,11 @@ export interface Transformation<S, Payload> {
   compose(earlier: Payload, later: Payload): Payload;
   /** Returns the payload that undoes `payload`, from the state before it. */
   invert(state: DeepReadonly<S>, payload: Payload): Payload;
+  /**
+   * Returns a payload that leads from one state to the other, as to the entity of `payload`. For a client whose state was
+   * replaced, when it is not known by which events.
+   */
+  between(before: DeepReadonly<S>, after: DeepReadonly<S>, payload: Payload): Payload;
 }
 
 /** Why a draft whose type can be undone cannot be undone: the model returns no drafts for it, or one that is too large to be sent. */

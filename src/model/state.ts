@@ -381,7 +381,7 @@ export class State<S extends object> {
     const incoming: unknown[] = [];
     try {
       for (const item of items) {
-        if (item === undefined) throw new StateError("an array of a state cannot have undefined");
+        if (item === undefined) throw new StateError("an array of a state cannot have holes");
         incoming.push(this.#copyIn(item, array));
       }
     } catch (error) {

@@ -36,6 +36,8 @@ const connectPayload = z.object({
   limits: z.optional(z.boolean()),
   /** Pages contain the draft ids of this principal's own events. */
   draftIds: z.optional(z.boolean()),
+  /** Broadcasts contain the draft ids of this principal's own events. */
+  broadcastDraftIds: z.optional(z.boolean()),
   /** The connection receives the presence of the others, and may send its own. */
   presence: z.optional(z.boolean()),
   /** A presence that is not shown is answered. */
@@ -296,7 +298,8 @@ export type ServerMessage =
   | (Envelope<"renewed", { expiresAt: number }> & { inReplyTo: string })
   | Envelope<"event_accepted", { draftId: string } & NumberedEvent>
   | Envelope<"event_rejected", { draftId: string; reason: ErrorCode; errors: Violation[] } & Omit<Problem, "errors">>
-  | Envelope<"broadcast", NumberedEvent>
+  /** `draftId`: for own events, if `connect` asked for `broadcastDraftIds`. */
+  | Envelope<"broadcast", NumberedEvent & { draftId?: string }>
   | (Envelope<
       "sync_response",
       {

@@ -387,7 +387,8 @@ export class Connection implements Subscriber, FrameSource {
     const dialect = this.#currentDialect;
     const replies = this.#redo(given) ? [] : given;
     let units = 0;
-    for (const frame of dialect.frames(replies, broadcasts, this.session.state.wire)) {
+    const { state, broadcastsNameDraftsOf } = this.session;
+    for (const frame of dialect.frames(replies, broadcasts, state.wire, broadcastsNameDraftsOf)) {
       this.#carrier.send(frame);
       units += frame.length;
     }

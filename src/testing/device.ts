@@ -3,6 +3,7 @@ import { type Client, createClient } from "../client/index.ts";
 // Loaded before the first client needs them: a client of a test waits for no file.
 import "../client/api/base-keeper.ts";
 import "../client/api/rarely.ts";
+import "../client/api/merging.ts";
 import "../client/stores/resilient.ts";
 import { loadUndo } from "../client/api/undoing.ts";
 import "../client/sync/rarely.ts";

@@ -35,8 +35,16 @@ export interface Dialect {
   decode(frame: string | ArrayBuffer): Decoded;
   /** The messages of a frame that holds several: each is decoded as a frame of its own. Undefined: it holds one. */
   messages(frame: string | ArrayBuffer): readonly string[] | undefined;
-  /** The frames for `replies` and then `broadcasts`. `wire`: the options that `decode` has put into the connection's `connect`. */
-  frames(replies: readonly Reply[], broadcasts: readonly EventRow[], wire: Json | undefined): readonly string[];
+  /**
+   * The frames for `replies` and then `broadcasts`. `wire`: the options that `decode` has put into the connection's
+   * `connect`. `draftIdsOf`: broadcasts of this principal's events have their draft ids.
+   */
+  frames(
+    replies: readonly Reply[],
+    broadcasts: readonly EventRow[],
+    wire: Json | undefined,
+    draftIdsOf?: string,
+  ): readonly string[];
   /** Why the connection ends with this reply; undefined: it goes on. `connected`: its `connect` was answered. */
   ending(reply: Reply, connected: boolean): EndReason | undefined;
   /**

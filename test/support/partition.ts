@@ -78,7 +78,9 @@ export class TestConnection {
         mayVanish: true,
         deliver: (replies, broadcasts) => {
           this.received.push(...replies.map(kindOf), ...broadcasts.map(() => "broadcast"));
-          for (const frame of host.codec.frames(replies, broadcasts, this.session.state.wire)) this.frames.push(frame);
+          const { state, broadcastsNameDraftsOf } = this.session;
+          const frames = host.codec.frames(replies, broadcasts, state.wire, broadcastsNameDraftsOf);
+          this.frames.push(...frames);
         },
         save: (saved) => {
           this.saved = structuredClone(saved);

@@ -40,6 +40,29 @@ describe("connect.draftIds", () => {
     expect(answerEvents(room.partition.events(0, undefined, room.now), "", textOf).body).not.toContain("draftId");
   });
 
+  it("[WP-7] names them in broadcasts, too, for who asks for it, also where the draft came over another connection", () => {
+    const room = new TestPartition();
+    const [asks, plain] = [room.open(), room.open()];
+    asks.connect("a", { broadcastDraftIds: true, frames: "array", credit: 65_536 });
+    plain.connect("a", { draftIds: true });
+    const before = room.client("a");
+    before.submit("a1", "set", set(1));
+    room.client("b").submit("b1", "set", set(2));
+    const seen = (connection: typeof asks) =>
+      connection.of("broadcast").map(({ payload: { eventId, draftId } }: Message) => [eventId, draftId]);
+    expect(seen(asks)).toEqual([
+      [1, "a1"],
+      [2, undefined],
+    ]);
+    expect(seen(plain)).toEqual([
+      [1, undefined],
+      [2, undefined],
+    ]);
+    // Nothing else of it is different.
+    const [own, other] = [asks, plain].map((connection) => connection.of("broadcast")[0]);
+    expect({ ...own.payload, draftId: undefined }).toEqual({ ...other.payload, draftId: undefined });
+  });
+
   it("[WP-7] [ID-9] own is what has the same principal, whatever its client is called", () => {
     const room = new TestPartition();
     const connect = (principal: string, clientId: string, more = {}) => {

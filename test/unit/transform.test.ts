@@ -32,6 +32,7 @@ const counting = defineModel({
         },
         compose: (earlier, later) => ({ by: earlier.by + later.by }),
         invert: (_, { by }) => ({ by: -by }),
+        between: (before, after) => ({ by: after.count - before.count }),
       },
     },
     note: {

@@ -1,5 +1,5 @@
 import type * as z from "zod/mini";
-import type { AnyModel, DeepReadonly, State, UndoBlock } from "../../model/index.ts";
+import { type AnyModel, type DeepReadonly, type State, type UndoBlock, upcast } from "../../model/index.ts";
 import type { Failure, Json, JsonObject, Problem } from "../../protocol/index.ts";
 import { openStore } from "./open-store.ts";
 import type { OpenStore, QueueEntry, QueueStore, Snapshot } from "../stores/store.ts";
@@ -36,11 +36,12 @@ import { Emitter } from "./emitter.ts";
 import { Entries } from "./entries.ts";
 import type { ClientEvents, RejectedEntry } from "./events.ts";
 import type { Step } from "./history.ts";
+import type { MergingHost } from "./merging.ts";
 import { Notifier } from "./notifier.ts";
 import { scopeOf } from "./scope.ts";
 import { type ConfirmDeletion, listenForSignOut, type SignedOut } from "./signed-out.ts";
+import type { UndoHost } from "./undo.ts";
 import type { UndoResult } from "./undo-result.ts";
-import type { Undoing } from "./undoing.ts";
 import { View } from "./view.ts";
 
 /** With more pending drafts than this, changes within `slowFlushMs` are applied together. */
@@ -81,6 +82,8 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
   readonly #confirmed: ConfirmedState<S>;
   readonly #entries: Entries<S>;
   readonly #notifier: Notifier;
+  /** For the parts that are loaded later. */
+  readonly #host: UndoHost & MergingHost;
   readonly #opening: Promise<void>;
   /** Resolves when the client is closed. */
   readonly #stopped: Promise<undefined>;
@@ -114,6 +117,16 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
     this.#confirmed = new ConfirmedState(this.#view, ports, () => this.#changed());
     this.#confirmed.begin(this.initial);
     this.#entries = new Entries(this.#view, this.#emitter, () => this.#changed());
+    const enter = this.#enter.bind(this);
+    this.#host = {
+      model,
+      ports,
+      client: this,
+      view: this.#view,
+      entries: this.#entries,
+      emitter: this.#emitter,
+      enter,
+    };
     this.#notifier = new Notifier(ports, () => this.#notify());
     this.#opening = connect ? this.#open() : this.#end("closed");
   }
@@ -461,21 +474,26 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
       late: async (late) => {
         await this.#opening;
         if (this.#closed) return;
-        for (const entry of this.#sorted(late)) {
+        for (const entry of this.#sorted(view.merging?.restored(late) ?? late)) {
           view.rebased().add(entry, entry.sentAt !== 0);
-          this.#backend!.offer(entry, entry.sentAt !== 0);
+          this.#entries.send(entry, entry.sentAt !== 0);
         }
         this.#changed();
       },
     });
-    // A file of its own, because most clients have no presence.
-    const loading = engine.presence ? within(ports, timing.connectMs, import("../sync/presence.ts")) : undefined;
-    const [store, newBackend, code, history] = await Promise.all([
+    // Files of their own, because most clients do not need them.
+    const load = <T>(needed: boolean, file: () => Promise<T>) =>
+      needed ? within(ports, timing.connectMs, file()) : undefined;
+    const declares = (what: "compensate" | "transform") =>
+      Object.values<AnyModel["events"][string]>(model.events).some((event) => event[what]);
+    const [store, newBackend, code, undoing, merging] = await Promise.all([
       opened,
       this.#parts.backend?.(scope),
-      loading,
-      this.#loadUndoing(),
+      load(engine.presence, () => import("../sync/presence.ts")),
+      load(declares("compensate"), () => import("./undoing.ts")),
+      load(declares("transform"), () => import("./merging.ts")),
     ]);
+    const history = undoing && new undoing.Undoing(this.#host);
     const clientId = await store.identify(this.#clientId);
     const { entries, base } = await store.load();
     const replica = this.#newReplica(this.#parts.clientId ?? clientId);
@@ -495,7 +513,8 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
     const initial = kept ? undefined : this.initial;
     view.replica = kept ? replica : this.#newReplica();
     confirmed.begin(kept ?? initial);
-    const stored = this.#sorted(entries);
+    view.merging = merging && new merging.Merging(this.#host, store, upcast);
+    const stored = this.#sorted(view.merging?.restored(entries) ?? entries);
     // What the server has rendered may have the events of those that were sent.
     for (const entry of stored) view.replica.add(entry, !!initial && entry.sentAt !== 0);
     this.#entries.history = history;
@@ -537,7 +556,7 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
     for (const entry of early) this.#entries.append(entry);
     if (this.#paused) backend.pause();
     backend.show(this.#presence);
-    backend.start(stored);
+    backend.start(stored.filter(({ held }) => !held));
     for (const entry of early) if (view.replica.has(entry.key)) backend.offer(entry);
     this.#changed();
     const keeper = await keeping;
@@ -549,7 +568,8 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
   /** Of entries of the store, those to send. */
   #sorted(stored: readonly QueueEntry[]): QueueEntry[] {
     return stored.filter((entry) => {
-      if (entry.parked) {
+      // What is held is shown, where the code that merges it is loaded.
+      if (entry.parked && !(entry.held && this.#view.merging)) {
         this.#entries[entry.rejected ? "rejected" : "parked"].set(entry.key, entry);
         return false;
       }
@@ -567,19 +587,6 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
     const code = await within(ports, timing.connectMs, import("./base-keeper.ts"));
     const backend = () => this.#backend;
     return code && new code.BaseKeeper(store, ports, model.version, this.#view, this.#confirmed, backend, timing);
-  }
-
-  /** What records changes, and undoes them: loaded where the model declares that for some of its events. */
-  async #loadUndoing(): Promise<Undoing | undefined> {
-    const parts = this.#parts;
-    const { model, ports, timing } = parts;
-    if (!Object.values<AnyModel["events"][string]>(model.events).some(({ compensate }) => compensate)) return undefined;
-    const code = await within(ports, timing.connectMs, import("./undoing.ts"));
-    const enter = this.#enter.bind(this);
-    return (
-      code &&
-      new code.Undoing(parts, { client: this, view: this.#view, entries: this.#entries, emitter: this.#emitter, enter })
-    );
   }
 
   /** Waits for the first token, and takes the user from it. Returns a source of tokens that begins with this one. */
@@ -607,6 +614,7 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
     const principal = (engine.token && this.#identity?.principal) ?? `dev:${clientId}`;
     const author = model.authors === "shown" ? principal : this.#view?.replica.author;
     const replica = new Replica<S>(model, { clientId: model.shownClientId(clientId), principal, author });
+    this.#view?.merging?.attach(replica);
     const initial = this.initial;
     if (initial) replica.reset(JSON.parse(initial.state) as object, initial.eventId, []);
     return replica;
@@ -705,11 +713,8 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
       case "peers":
         this.#peers = item.peers;
         break;
-      case "hidden":
-        this.#emitter.emit("hidden", { problem: item.problem });
-        return;
-      case "progress":
-        this.#emitter.emit("progress", { undecided: item.undecided });
+      default:
+        this.#emitter.emit(item.kind, item as any);
         return;
     }
     this.#changed();
@@ -724,12 +729,13 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
         });
       });
     }
-    if (!this.loaded) throw new Error(`closed before it had a state: ${this.#status.reason}`);
+    if (!this.loaded) throw new Error(`closed without a state: ${this.#status.reason}`);
   }
 
   /** Something that the application can read has changed. */
   #changed(): void {
     this.#view.changed();
+    this.#view.merging?.flush();
     const slow = this.#view.replica.pendingCount > promptPendingMax && !this.#closed;
     this.#notifier.changed(slow ? slowFlushMs : undefined);
   }

@@ -30,7 +30,7 @@ export class Entries<S extends object> {
   /** Something that the application can read has changed. */
   readonly changed: () => void;
   /** Resolve the promises of verdicts, by key. */
-  readonly #waiters = new Map<string, (verdict: AnyVerdict) => void>();
+  readonly waiting = new Map<string, (verdict: AnyVerdict) => void>();
   /** Resolves when all appends so far are stored. */
   appended: Promise<unknown> = Promise.resolve();
   #closed = false;
@@ -70,11 +70,12 @@ export class Entries<S extends object> {
       return failure;
     }
     this.history?.add(change!, step);
+    const placed = this.#view.merging?.place(entry, !signal) ?? entry;
     // Stored and sent at the same time: after a crash in between there is at most an event that nothing here waits for.
-    this.append(entry);
-    const verdict = this.#wait(key);
+    this.append(placed);
+    const verdict = this.#wait(placed.key);
     replacing?.finish();
-    this.#backend?.offer(entry);
+    this.send(placed);
     this.changed();
 
     const abort = async () => {
@@ -87,8 +88,8 @@ export class Entries<S extends object> {
 
   /** Withdraws an entry if it was not sent. Then it is settled when this returns or resolves. */
   withdraw(key: string, replaced?: true): void | Promise<void> {
-    if (this.#backend) return this.#backend.withdraw(key, replaced);
-    // Nothing is sent before the store is open.
+    if (this.#backend && !this.#view.replica.entry(key)?.held) return this.#backend.withdraw(key, replaced);
+    // It is not sent: the store is not open, or it is held.
     this.settle(key, { status: "withdrawn", ...(replaced && { replaced }) });
     this.changed();
   }
@@ -96,6 +97,11 @@ export class Entries<S extends object> {
   async loadTools(): Promise<void> {
     // Without it drafts replace no others, until it can be loaded.
     this.#tools = await import("./rarely.ts").catch(() => undefined);
+  }
+
+  /** Gives an entry to the backend, unless it is held. */
+  send(entry: QueueEntry, sent?: boolean): void {
+    if (!entry.held) this.#backend?.offer(entry, sent);
   }
 
   append(entry: QueueEntry): void {
@@ -154,6 +160,7 @@ export class Entries<S extends object> {
   share(entry: QueueEntry): boolean {
     this.parked.delete(entry.key);
     if (this.#view.replica.has(entry.key)) return false;
+    this.#view.merging?.foreign.add(entry.key);
     this.#view.rebased().add(entry);
     return true;
   }
@@ -161,6 +168,7 @@ export class Entries<S extends object> {
   /** The entry leaves the queue. `still`: its event does not come into the view; so what was accepted stays in it as it is. */
   settle(key: string, verdict: AnyVerdict, still = false): void {
     const { replica } = this.#view;
+    if (this.#view.merging?.again(key, verdict)) return;
     const entry = replica.entry(key);
     replica.settle(key, still && verdict.status === "accepted");
     this.history?.settle(key, verdict);
@@ -191,7 +199,7 @@ export class Entries<S extends object> {
   /** From now on no verdict comes. */
   close(): void {
     this.#closed = true;
-    for (const key of this.#waiters.keys()) this.#resolve(key, { status: "undecided" });
+    for (const key of this.waiting.keys()) this.#resolve(key, { status: "undecided" });
     this.history?.forget();
   }
 
@@ -204,9 +212,9 @@ export class Entries<S extends object> {
 
   #wait(key: string): Promise<AnyVerdict> {
     if (this.#closed) return Promise.resolve({ status: "undecided" });
-    const other = this.#waiters.get(key);
+    const other = this.waiting.get(key);
     return new Promise((resolve) =>
-      this.#waiters.set(key, (verdict) => {
+      this.waiting.set(key, (verdict) => {
         other?.(verdict);
         resolve(verdict);
       }),
@@ -214,7 +222,7 @@ export class Entries<S extends object> {
   }
 
   #resolve(key: string, verdict: AnyVerdict): void {
-    this.#waiters.get(key)?.(verdict);
-    this.#waiters.delete(key);
+    this.waiting.get(key)?.(verdict);
+    this.waiting.delete(key);
   }
 }

@@ -1,5 +1,6 @@
 import type { Failure, Problem, WireEvent } from "../../protocol/index.ts";
 import type { QueuedDraft, QueueEntry, StoreFailure } from "../stores/store.ts";
+import type { MergedChange } from "../sync/merged.ts";
 import type { ConfirmedEvent } from "../sync/replica.ts";
 import type { ClientStatus } from "../sync/status.ts";
 import type { BatchVerdict, Unsettled, Verdict } from "../sync/verdict.ts";
@@ -40,6 +41,11 @@ export interface ClientEvents<P extends Payloads = Payloads, E extends Payloads 
    * missing, or nothing showed that the state which an earlier version has saved is of the server's log.
    */
   reset: { why: "far_behind" | "log_replaced" | "diverged" };
+  /**
+   * The view has changed by an event or a draft of a type that is merged, as text: how, against the view before it. For
+   * editors, which have a copy of the text. Undefined: the state was replaced. It is called before anything else reads the view.
+   */
+  merged: MergedChange | undefined;
   /** All places for presence are taken: other clients do not see this one. It is shown when there is a place. */
   hidden: { problem: Problem };
   /** An undo or redo was submitted, in `entries` entries: a large one takes several batches. */

@@ -25,14 +25,10 @@ type AnyResult = UndoResult<any>;
 type Apply = (draft: QueuedDraft, queuedAt: number) => Failure | (() => void);
 type AnySkipped = AnyResult["skipped"][number];
 
-/** What undoing needs of the parts of its client. */
-export interface UndoParts {
-  readonly model: AnyModel;
-  readonly ports: Pick<Ports, "now">;
-}
-
 /** What undoing needs of its client. */
 export interface UndoHost {
+  readonly model: AnyModel;
+  readonly ports: Pick<Ports, "now">;
   readonly client: { readonly status: StatusReport };
   readonly view: View<any>;
   readonly entries: {
@@ -71,15 +67,13 @@ interface Judged {
 /** Undoes and redoes the steps of one client. */
 export class Undoer {
   readonly #history: History;
-  readonly #parts: UndoParts;
   readonly #host: UndoHost;
   #running = 0;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(history: History, parts: UndoParts, host: UndoHost) {
+  constructor(history: History, host: UndoHost) {
     this.#host = host;
     this.#history = history;
-    this.#parts = parts;
   }
 
   /** Undoes or redoes the newest step; undefined: there is none that can be. One after the other. */
@@ -237,7 +231,7 @@ export class Undoer {
       for (const back of backs) {
         const { draft } = back;
         let applied!: ReturnType<Apply>;
-        const writes = writesOf(state, () => (applied = apply(this.#queued(draft), this.#parts.ports.now())));
+        const writes = writesOf(state, () => (applied = apply(this.#queued(draft), this.#host.ports.now())));
         if (typeof applied !== "function") {
           skipped.push({ draft, why: "rejected", failure: applied });
           continue;
@@ -279,7 +273,7 @@ export class Undoer {
   }
 
   #queued({ type, payload }: Compensation): QueuedDraft {
-    return { draftId: "", type, payload, version: this.#parts.model.eventType(type)?.version ?? 1 };
+    return { draftId: "", type, payload, version: this.#host.model.eventType(type)?.version ?? 1 };
   }
 }
 

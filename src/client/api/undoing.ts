@@ -1,5 +1,5 @@
 import { History } from "./history.ts";
-import type { Undoer, UndoHost, UndoParts } from "./undo.ts";
+import type { Undoer, UndoHost } from "./undo.ts";
 import type { UndoResult } from "./undo-result.ts";
 
 /** A file of its own, because most users undo seldom. */
@@ -11,14 +11,12 @@ export async function loadUndo(): Promise<typeof import("./undo.ts")> {
 
 /** The history of a client, and what undoes and redoes its steps. */
 export class Undoing extends History {
-  readonly #parts: UndoParts;
   readonly #host: UndoHost;
   #undoer: Undoer | undefined;
 
-  constructor(parts: UndoParts, host: UndoHost) {
-    super(parts.model);
+  constructor(host: UndoHost) {
+    super(host.model);
     this.#host = host;
-    this.#parts = parts;
     host.emitter.on("reset", ({ why }) => {
       if (why === "log_replaced") this.logReplaced();
     });
@@ -30,6 +28,6 @@ export class Undoing extends History {
    */
   async run(what: "undo" | "redo"): Promise<UndoResult<any> | undefined> {
     const { Undoer } = file ?? (await loadUndo());
-    return (this.#undoer ??= new Undoer(this, this.#parts, this.#host)).run(what);
+    return (this.#undoer ??= new Undoer(this, this.#host)).run(what);
   }
 }

@@ -3,11 +3,14 @@ import type { Failure } from "../../protocol/index.ts";
 import type { Replica } from "../sync/replica.ts";
 import type { Held } from "../sync/status.ts";
 import type { PendingEntry } from "./drafts.ts";
+import type { Merging } from "./merging.ts";
 
 /** What the application reads: the optimistic state and the pending entries, computed once after each change. */
 export class View<S extends object> {
   /** Pending entries may have to be applied: see `rebased`. */
   replica: Replica<S>;
+  /** Undefined: it is not loaded, because the model merges nothing. */
+  merging: Merging | undefined;
   /** What holds the pending entries back. */
   held: Held | undefined;
   #state: DeepReadonly<S> | undefined;

@@ -32,6 +32,13 @@ export interface QueueEntry<Draft = QueuedDraft> {
   /** Set if the server failed on the entry without deciding it. It is kept, and sent again only by `retry`. */
   parked?: Problem;
   /**
+   * Set if drafts of it are merged with what comes before they are sent, and it waits for another entry: so it may still
+   * change. Then `parked` is set, too, so that only the client sends it that keeps it.
+   */
+  held?: true;
+  /** The key of the entry in the place of which it was submitted, because the server could not merge that any more. */
+  again?: string;
+  /**
    * Set if the server has rejected the entry, which is kept to be read: its verdict, as JSON. Then `parked` is set, too, so that
    * an earlier version of the client does not send it.
    */

@@ -117,6 +117,7 @@ export class Connection {
           credit: creditBytes,
           limits: true,
           draftIds: true,
+          broadcastDraftIds: true,
           proofs: true,
           probes: true,
           authors: true,

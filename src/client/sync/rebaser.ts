@@ -1,11 +1,11 @@
 import type { State } from "../../model/index.ts";
-import type { Failure } from "../../protocol/index.ts";
+import type { Failure, NumberedEvent } from "../../protocol/index.ts";
 import type { QueuedDraft, QueueEntry } from "../stores/store.ts";
 import type { Recorder } from "./recorder.ts";
 
 /** An undecided entry of the queue. */
 export interface Group {
-  readonly entry: QueueEntry;
+  entry: QueueEntry;
   /** Its place in the queue. */
   readonly order: number;
   /** Its drafts that are not confirmed, in their order. */
@@ -27,17 +27,22 @@ export interface Group {
   headed?: boolean;
 }
 
-/** Finds what a change affects, so that only that is applied again. See `Selective`, which is loaded for long queues. */
+/** Finds what a change affects, so that only that is applied again. See `Selective`, which is loaded for long queues, and `Chains`. */
 export interface Rebaser {
   /** Applies an entry that is not in the view, at its place. */
   apply(group: Group): void;
   /** Removes an entry and what depends on it from the view. False: everything after it has to be removed. */
   takeBack(group: Group): boolean;
   /**
-   * Folds an event, which may be one of the entry `own`, and removes from the view what it affects. False: it is not
-   * folded, and everything has to be removed before.
+   * Folds an event by `change`, and removes from the view what it affects; or finds that the view has it already. `own`,
+   * `draft`: the entry and the draft that it may be of. False: it is not folded, and everything has to be removed before.
    */
-  fold(change: (state: Pick<State<object>, "replay" | "context">) => void, own: Group | undefined): boolean;
+  fold(
+    change: (state: Pick<State<object>, "replay" | "context">) => void,
+    own: Group | undefined,
+    event: NumberedEvent["event"],
+    draft: Pending | undefined,
+  ): boolean;
   /** The entry has left the queue. */
   forget(group: Group): void;
 }
@@ -51,15 +56,16 @@ export interface RebasedReplica {
   evaluate(group: Group): void;
   /** Removes one entry from the view. It has to be applied again. */
   setAside(group: Group): void;
-  /** Removes the entries from `first` on from the view. */
-  takeBack(first: Group): void;
+  /** Removes the entries from `first` on, or all, from the view. */
+  takeBack(first?: Group): void;
 }
 
 /** Makes one for a replica of which everything was removed from the view. */
 export type NewRebaser = (replica: RebasedReplica) => Rebaser;
 
 export interface Pending {
-  readonly draft: QueuedDraft;
+  /** As it is in the view: mapped over what has come since, if its type is merged. */
+  draft: QueuedDraft;
   readonly group: Group;
   /** Removes it from the view. Undefined: the draft is not in the view. */
   undo?: (() => void) | undefined;

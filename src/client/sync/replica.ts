@@ -9,14 +9,8 @@ import {
   State,
   upcast,
 } from "../../model/index.ts";
-import {
-  canonicalJson,
-  type Failure,
-  type JsonObject,
-  type NumberedEvent,
-  type Violation,
-} from "../../protocol/index.ts";
-import type { QueuedDraft, QueueEntry } from "../stores/store.ts";
+import { type Failure, type JsonObject, type NumberedEvent, type Violation } from "../../protocol/index.ts";
+import type { QueueEntry } from "../stores/store.ts";
 import type { Group, NewRebaser, Pending, Rebaser } from "./rebaser.ts";
 import type { Recorder } from "./recorder.ts";
 
@@ -54,12 +48,10 @@ export class Replica<S extends object> {
   readonly #identity: ReplicaIdentity;
   #state: State<object>;
   #eventId = 0;
-  /** The drafts that are not confirmed, in the order of the queue. */
-  readonly #pending = new Map<string, Pending>();
+  /** @internal The drafts that are not confirmed, by their ids, in the order of the queue. */
+  readonly drafts = new Map<string, Pending>();
   /** @internal The undecided entries, by key, in the order of the queue. */
   readonly groups = new Map<string, Group>();
-  /** Drafts that were matched with events by their content. */
-  readonly #guessed = new Set<string>();
   /** Whether an entry has to be applied. */
   #stale = false;
   /** How many entries are doubtful; one more while there is no confirmed state. */
@@ -130,14 +122,14 @@ export class Replica<S extends object> {
 
   /** The number of drafts that are not confirmed. */
   get pendingCount(): number {
-    return this.#pending.size;
+    return this.drafts.size;
   }
 
   /** Whether the confirmed state has no event of an undecided entry. */
   get onlyDecided(): boolean {
     let drafts = 0;
     for (const { entry } of this.groups.values()) drafts += entry.drafts.length;
-    return drafts === this.#pending.size;
+    return drafts === this.drafts.size;
   }
 
   /** The view as immutable plain data; unchanged parts are the same objects as before. Call `rebase` first. */
@@ -171,7 +163,7 @@ export class Replica<S extends object> {
     for (const draft of entry.drafts) {
       const pending: Pending = { draft, group };
       group.members.push(pending);
-      this.#pending.set(draft.draftId, pending);
+      this.drafts.set(draft.draftId, pending);
     }
     this.#apply(group);
     this.#stale = false;
@@ -197,8 +189,7 @@ export class Replica<S extends object> {
     this.groups.delete(key);
     // Entries that did not fit may have needed this one.
     if (group.doubtful && --this.#doubts === 0) this.takeBack();
-    for (const { draftId } of group.entry.drafts) this.#guessed.delete(draftId);
-    for (const { draft } of group.members) this.#pending.delete(draft.draftId);
+    for (const { draft } of group.members) this.drafts.delete(draft.draftId);
   }
 
   /**
@@ -208,13 +199,13 @@ export class Replica<S extends object> {
    */
   confirm({ eventId, event, draftId }: ConfirmedEvent): void {
     if (eventId !== this.#eventId + 1) throw new Error("not next");
-    const own = this.#ownOf(event, draftId);
-    const [first] = this.#pending.values();
+    const own = this.drafts.get(draftId!);
+    const [first] = this.drafts.values();
     // The view may already show this event: then it only becomes final.
     if (!own?.undo || own !== first || own.differs || own.group.failure) {
       const fold = (state: Pick<State<object>, "replay" | "context">) =>
         this.#record(own, event, () => foldEvent(this.#model, state, event));
-      if (!this.#rebaser?.fold(fold, own?.group)) {
+      if (!this.#rebaser?.fold(fold, own?.group, event, own)) {
         this.takeBack();
         fold(this.#state);
       }
@@ -222,27 +213,10 @@ export class Replica<S extends object> {
     if (own) {
       const { members } = own.group;
       members.splice(members.indexOf(own), 1);
-      this.#pending.delete(own.draft.draftId);
+      this.drafts.delete(own.draft.draftId);
       if (members.length === 0) this.#rebaser?.forget(own.group);
     }
     this.#eventId = eventId;
-  }
-
-  /**
-   * The pending draft of an event. If the draft arrived on another connection, or its commit was
-   * uncertain, the broadcast has no draft id. Then the first draft with the same content is used. If that
-   * was another draft, its own event later uses this one: their contents are equal.
-   */
-  #ownOf(event: ConfirmedEvent["event"], draftId: string | undefined): Pending | undefined {
-    if (draftId !== undefined && !this.#guessed.delete(draftId)) return this.#pending.get(draftId);
-    if (!event.clientId || event.clientId !== this.#identity.clientId) return undefined;
-    const content = contentOf(event);
-    for (const own of this.#pending.values()) {
-      if (own.draft.type !== event.type || contentOf(own.draft) !== content) continue;
-      this.#guessed.add(own.draft.draftId);
-      return own;
-    }
-    return undefined;
   }
 
   /**
@@ -252,7 +226,7 @@ export class Replica<S extends object> {
   reset(state: object, eventId: number, doubtful: readonly string[]): void {
     this.#state = new State(state, { publishes: true });
     this.#eventId = eventId;
-    for (const pending of this.#pending.values()) pending.undo = undefined;
+    for (const pending of this.drafts.values()) pending.undo = undefined;
     const doubted = new Set(doubtful);
     this.#doubts = 0;
     for (const group of this.groups.values()) {
@@ -271,7 +245,7 @@ export class Replica<S extends object> {
   /** Applies the entries that have to be applied, and returns those that do not fit any more. */
   rebase(): Rebased {
     const fallen: { key: string; failure: Failure }[] = [];
-    if (this.#pending.size > promptDraftsMax && !this.#selective) {
+    if (this.drafts.size > promptDraftsMax && !(this.#selective ?? this.#newRebaser)) {
       this.#selective = import("./selective.ts").then(
         ({ selective }) => this.rebaseBy(selective),
         // Without it everything is applied again.
@@ -338,12 +312,12 @@ export class Replica<S extends object> {
   #headFor(of: Group): number {
     of.headed = true;
     let head = this.#eventId;
-    for (const { undo, group } of this.#pending.values()) if (undo && group.order <= of.order) head++;
+    for (const { undo, group } of this.drafts.values()) if (undo && group.order <= of.order) head++;
     return head;
   }
 
   #assertRebased(): void {
-    if (this.#stale) throw new Error("call rebase first");
+    if (this.#stale) throw new Error("not rebased");
   }
 
   /** Runs `apply`, which applies `event`, and records how to undo it, if that is needed. */
@@ -367,6 +341,9 @@ export class Replica<S extends object> {
       const shape = pending.shaped ? [] : payloadViolations(definition, current.payload);
       if (shape.length > 0) return invalid("schema", shape);
       pending.shaped = true;
+      // What merges it is not loaded yet.
+      if (definition.transform && !this.#newRebaser)
+        return { code: "precondition_required", layer: "schema", detail: "" };
       // It waits: nobody sees this failure.
       if (this.#unnamed) return { code: "forbidden", detail: "" };
       if (definition.optimistic === false) {
@@ -405,11 +382,6 @@ export class Replica<S extends object> {
       return { code: "draft_failed", detail: `The model failed on "${draft.type}": ${String(error)}` };
     }
   }
-}
-
-/** The content of a draft or event: drafts with equal contents are interchangeable. */
-function contentOf({ type, version = 1, payload }: Pick<QueuedDraft, "type" | "version" | "payload">): string {
-  return canonicalJson({ type, version, payload });
 }
 
 function invalid(layer: "schema" | "rule", errors: Violation[]): Failure {

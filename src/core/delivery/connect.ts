@@ -63,6 +63,7 @@ export function connect(context: WindowContext, session: Session, given: Connect
     echo: command.echo,
     credit: command.credit,
     draftIds: command.draftIds,
+    ...(command.broadcastDraftIds ? { broadcastDraftIds: true } : {}),
     ...(command.stateChunks ? { stateChunks: true } : {}),
     ...(command.probes ? { probes: true } : {}),
     ...(command.presenceRefusals ? { presenceRefusals: true } : {}),

@@ -17,12 +17,12 @@ export class Credit {
     return this.#spent;
   }
 
-  /** Spends on as many of `rows`, from the first on, as `allowed` bytes in all are enough for; returns how many. `authors`: they are sent with theirs. */
-  spend(rows: readonly EventRow[], allowed: number, authors: boolean): number {
+  /** Spends on as many of `rows`, from the first on, as `allowed` bytes in all are enough for; returns how many. `authors`, `draftIdsOf`: see `weightOf`. */
+  spend(rows: readonly EventRow[], allowed: number, authors: boolean, draftIdsOf: string | undefined): number {
     let bytes = 0;
     let count = 0;
     for (const row of rows) {
-      const weight = weightOf(row, authors);
+      const weight = weightOf(row, authors, draftIdsOf);
       if (this.#spent + bytes + weight > allowed) break;
       bytes += weight;
       count++;
@@ -33,7 +33,7 @@ export class Credit {
       count < rows.length && last?.batchEnd !== undefined && last.eventId < last.batchEnd;
       last = rows[count - 1]
     ) {
-      bytes -= weightOf(last, authors);
+      bytes -= weightOf(last, authors, draftIdsOf);
       count--;
     }
     if (count === 0) return 0;

@@ -98,6 +98,7 @@ export class Cursor {
     credit: number | undefined,
     skipped: ReadonlySet<number> | undefined,
     authors: boolean,
+    draftIdsOf: string | undefined,
   ): readonly EventRow[] {
     if (fresh.length === 0) return fresh;
     const wanted =
@@ -105,7 +106,9 @@ export class Cursor {
         ? fresh
         : fresh.filter((row) => this.isNew(row) && skipped?.has(row.eventId) !== true);
     const affordable =
-      credit === undefined || wanted.length === 0 ? wanted.length : this.#credit.spend(wanted, credit, authors);
+      credit === undefined || wanted.length === 0
+        ? wanted.length
+        : this.#credit.spend(wanted, credit, authors, draftIdsOf);
     if (affordable < wanted.length) {
       this.#state = { ...this.#state, behind: wanted[affordable]!.eventId - 1 };
       return wanted.slice(0, affordable);

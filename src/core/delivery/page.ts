@@ -16,13 +16,17 @@ const authorOverheadBytes = 48;
 /** How much of a page is read in one step, in bytes of payloads. */
 const stepBytes = 128 * 1024;
 
-/** About how many bytes an event has on the wire, with its author or without; never less than it really has. */
-export function weightOf(row: EventRow, authors = false): number {
-  const weight = row.payloadBytes + row.type.length + row.clientId.length + eventOverheadBytes;
-  return authors ? weight + authorOverheadBytes + submitterOf(row).length * 2 : weight;
+/**
+ * About how many bytes an event has on the wire, with its author or without, and with its draft id if it is of the
+ * principal `draftIdsOf`; never less than it really has.
+ */
+export function weightOf(row: EventRow, authors = false, draftIdsOf?: string): number {
+  let weight = row.payloadBytes + row.type.length + row.clientId.length + eventOverheadBytes;
+  if (authors) weight += authorOverheadBytes + submitterOf(row).length * 2;
+  return row.principal === draftIdsOf ? weight + draftIdWeight(row) : weight;
 }
 
-/** How many bytes an event's draft id adds to a page. */
+/** How many bytes an event's draft id adds to it. */
 function draftIdWeight({ draftId }: EventRow): number {
   return `,"draftId":${JSON.stringify(draftId)}`.length;
 }
@@ -71,8 +75,7 @@ export function* pageSteps(
       const before = bytes;
       for (const row of rows) {
         if (row.eventId > batchEnd && events.length >= limit) break reading;
-        bytes += weightOf(row, authors);
-        if (row.principal === draftIdsOf) bytes += draftIdWeight(row);
+        bytes += weightOf(row, authors, draftIdsOf);
         if (bytes > bytesMax && events.length > 0 && row.eventId > batchEnd) break reading;
         // It goes out as it is stored: what is no JSON would make the message none.
         payloadOf(row);

@@ -89,6 +89,12 @@ export class Session implements Listener {
     return this.#ended === failure;
   }
 
+  /** The principal whose events have their draft ids in what is broadcast to it. */
+  get broadcastsNameDraftsOf(): string | undefined {
+    const { client, author } = this.#state;
+    return client?.broadcastDraftIds ? author?.principal : undefined;
+  }
+
   get awaitsToken(): boolean {
     return this.#state.awaitsToken;
   }
@@ -227,7 +233,7 @@ export class Session implements Listener {
   #advance(fresh: readonly EventRow[]): readonly EventRow[] {
     const { client } = this.#state;
     const skipped = client?.echo === false && this.#own.size > 0 ? this.#own : undefined;
-    return this.cursor.advance(fresh, client?.credit, skipped, client?.authors === true);
+    return this.cursor.advance(fresh, client?.credit, skipped, client?.authors === true, this.broadcastsNameDraftsOf);
   }
 }
 

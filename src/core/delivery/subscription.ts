@@ -150,7 +150,8 @@ export class Subscription implements Listener {
     if (ending) this.#reader.ended(ending);
     if (!this.#started || this.#ended) return;
     const wasAtHead = this.cursor.atHead;
-    if (wasAtHead) this.#reader.deliver(this.cursor.advance(fresh, this.#creditBytes, undefined, this.authors));
+    if (wasAtHead)
+      this.#reader.deliver(this.cursor.advance(fresh, this.#creditBytes, undefined, this.authors, undefined));
     if (!this.cursor.atHead && (page || waits || wasAtHead)) this.#reader.behind();
   }
 }

@@ -1,7 +1,7 @@
 import { ChangeSet, Text } from "@codemirror/state";
 import type { DeepReadonly, EventDefinition, Objection } from "../../model/index.ts";
 import { changesOf, editOf } from "./changes.ts";
-import { emptyRope, replace, type Rope, slice, splitsPair } from "./rope.ts";
+import { emptyRope, isHigh, isLow, replace, type Rope, slice, splitsPair } from "./rope.ts";
 import { type TextEdit, textEdit as payload } from "./shapes.ts";
 
 /** UTF-16 code units of a text. */
@@ -28,6 +28,7 @@ type TextEvent<S> = Omit<EventDefinition<S, typeof payload>, "compensate" | "int
  * });
  */
 export function textEvent<S extends object>(textsOf: (state: S) => Texts): TextEvent<S> {
+  const textOf = (state: DeepReadonly<S>, doc: string) => textIn(textsOf(state as S), doc);
   const ropeIn = (state: DeepReadonly<S>, doc: string) => textsOf(state as S)[doc];
   return {
     payload,
@@ -63,6 +64,7 @@ export function textEvent<S extends object>(textsOf: (state: S) => Texts): TextE
         }, true);
         return editOf(edit.doc, ChangeSet.of(back, set.newLength));
       },
+      between: (before, after, { doc }) => editOf(doc, difference(textOf(before, doc), textOf(after, doc))),
     },
   };
 }
@@ -76,6 +78,20 @@ export function textIn(texts: DeepReadonly<Texts>, doc: string): string {
 /** The length of the text of a document, in UTF-16 code units. */
 export function lengthIn(texts: DeepReadonly<Texts>, doc: string): number {
   return texts[doc]?.length ?? 0;
+}
+
+/** What leads from one text to another: what is between their common beginning and their common end is replaced. */
+function difference(before: string, after: string): ChangeSet {
+  const most = Math.min(before.length, after.length);
+  let from = 0;
+  while (from < most && before[from] === after[from]) from++;
+  let same = 0;
+  while (same < most - from && before.at(-1 - same) === after.at(-1 - same)) same++;
+  // No half of a surrogate pair.
+  if (from > 0 && isHigh(before.charCodeAt(from - 1))) from--;
+  if (same > 0 && isLow(before.charCodeAt(before.length - same))) same--;
+  const insert = Text.of(after.slice(from, after.length - same).split("\n"));
+  return ChangeSet.of({ from, to: before.length - same, insert }, before.length);
 }
 
 function objectionTo(rope: DeepReadonly<Rope> | undefined, edit: TextEdit): Objection | undefined {

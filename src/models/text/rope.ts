@@ -213,10 +213,10 @@ export function splitsPair(rope: DeepReadonly<Rope> | Rope, offset: number): boo
   return isHigh(around.charCodeAt(0)) && isLow(around.charCodeAt(1));
 }
 
-function isHigh(unit: number): boolean {
+export function isHigh(unit: number): boolean {
   return unit >= 0xd800 && unit < 0xdc00;
 }
 
-function isLow(unit: number): boolean {
+export function isLow(unit: number): boolean {
   return unit >= 0xdc00 && unit < 0xe000;
 }

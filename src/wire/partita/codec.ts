@@ -55,18 +55,19 @@ export function partitaDialect(partition: string, shown: Shown = showsNothing): 
     const texts = authors && shown.shows ? { verdicts: authored, log: authored } : { verdicts: own, log: others };
     return annotations ? { verdicts: annotated(texts.verdicts), log: annotated(texts.log) } : texts;
   };
-  const numberedOf = (row: EventRow, events: Texts, beside: string) =>
-    `{"eventId":${row.eventId},"event":${events.of(row)}${beside}}`;
+  const numberedOf = (row: EventRow, events: Texts, beside: string, draft = "") =>
+    `{"eventId":${row.eventId}${draft},"event":${events.of(row)}${beside}}`;
   const variant = (proof: (row: EventRow) => string, { verdicts, log }: ReturnType<typeof textsOf>) => {
-    const broadcasts = new Memo((row: EventRow) =>
+    const textOf = (row: EventRow, draft?: string) =>
       // Joined, not concatenated: the runtime would flatten a concatenation for each connection that it is sent to.
       [
         `{"id":"b-${row.eventId}","type":"broadcast","timestamp":${row.timestamp},"payload":`,
-        numberedOf(row, log, proof(row)),
+        numberedOf(row, log, proof(row), draft),
         "}",
-      ].join(""),
-    );
+      ].join("");
+    const broadcasts = new Memo((row: EventRow) => textOf(row));
     const broadcastOf = (row: EventRow) => broadcasts.of(row);
+    const namedBroadcastOf = (row: EventRow) => textOf(row, draftMember(row));
     // Subscribers that receive the same array of events share the text.
     const arrays = new Memo((rows: readonly EventRow[]) => arrayFrames([], rows, broadcastOf));
     const encoders: DialectEncoders = {
@@ -75,7 +76,7 @@ export function partitaDialect(partition: string, shown: Shown = showsNothing): 
       proof,
       problem: (failure) => partitionProblem(failure, partition),
     };
-    return { broadcasts, broadcastOf, arrays, encoders };
+    return { broadcasts, broadcastOf, namedBroadcastOf, arrays, encoders };
   };
   const variantsOf = (authors: boolean, annotations: boolean) => {
     const texts = textsOf(authors, annotations);
@@ -168,13 +169,16 @@ export function partitaDialect(partition: string, shown: Shown = showsNothing): 
     numbered: (row, { authors = false, correlations, annotations = false }) =>
       numberedOf(row, textsOf(authors, annotations).log, correlations ? correlationMember(row) : ""),
     problem: (failure) => JSON.stringify(partitionProblem(failure, partition)),
-    frames(replies, broadcasts, wire) {
+    frames(replies, broadcasts, wire, draftIdsOf) {
       const joined = hasOption(wire, "arrays");
       const { plain, proven } = variantsFor(wire);
-      const { arrays, broadcastOf, encoders } = hasOption(wire, "proofs") ? proven : plain;
-      if (joined && replies.length === 0) return arrays.of(broadcasts);
+      const { arrays, broadcastOf, namedBroadcastOf, encoders } = hasOption(wire, "proofs") ? proven : plain;
+      const isNamed = (row: EventRow) => draftIdsOf !== undefined && row.principal === draftIdsOf;
+      const named = broadcasts.some(isNamed);
+      if (joined && replies.length === 0 && !named) return arrays.of(broadcasts);
+      const textOf = named ? (row: EventRow) => (isNamed(row) ? namedBroadcastOf(row) : broadcastOf(row)) : broadcastOf;
       const texts = replies.map((replyMessage) => encode(replyMessage, wire, encoders));
-      return joined ? arrayFrames(texts, broadcasts, broadcastOf) : [...texts, ...broadcasts.map(broadcastOf)];
+      return joined ? arrayFrames(texts, broadcasts, textOf) : [...texts, ...broadcasts.map(textOf)];
     },
     ending(reply) {
       if (reply.kind === "draining") return "draining";
@@ -286,6 +290,11 @@ function proofMember(proof: string | undefined): string {
   return proof === undefined ? "" : `,"proof":"${proof}"`;
 }
 
+/** The member with the draft id of an event, for its own principal. */
+function draftMember({ draftId }: EventRow): string {
+  return `,"draftId":${JSON.stringify(draftId)}`;
+}
+
 /** The verdict on a single draft. */
 function singleText(result: DraftResult, encoders: PartEncoders): string {
   if (result.kind === "accepted") {
@@ -332,7 +341,7 @@ export function pageText(
   const snapshot = page.snapshot === undefined ? "" : `"snapshot":${snapshotText(page.snapshot, proofs)},`;
   const events = page.events
     .map((row) => {
-      const draft = row.principal === page.draftIdsOf ? `,"draftId":${JSON.stringify(row.draftId)}` : "";
+      const draft = row.principal === page.draftIdsOf ? draftMember(row) : "";
       return `{"eventId":${row.eventId}${draft},"event":${textOf(row)}${besideOf(row)}}`;
     })
     .join(",");

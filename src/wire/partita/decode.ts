@@ -53,6 +53,7 @@ export function decode(frame: string | ArrayBuffer): Decoded {
         echo: payload.echo ?? true,
         credit: payload.credit,
         draftIds: payload.draftIds ?? false,
+        broadcastDraftIds: payload.broadcastDraftIds ?? false,
         presence: payload.presence ?? false,
         presenceRefusals: payload.presenceRefusals ?? false,
         replaces: payload.replaces,

@@ -1,6 +1,7 @@
 // Loaded before the first client needs it: tests count turns.
 import "../../../src/client/api/base-keeper.ts";
 import "../../../src/client/api/rarely.ts";
+import "../../../src/client/api/merging.ts";
 import "../../../src/client/stores/resilient.ts";
 import "../../../src/client/sync/rarely.ts";
 import "../../../src/client/sync/presence.ts";

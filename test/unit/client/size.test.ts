@@ -71,9 +71,9 @@ describe("the bundle", () => {
     const { bytes, later, inputs } = await bundled('export { createClient } from "./src/client/index.ts";');
     expect(bytes).toBeLessThanOrEqual(clientBytesMax);
     // IndexedDB, the other stores, what both share, the base, long queues, tabs, the fallback over HTTP, polling, the watch over
-    // the network, presence, the tokens, what a connection and what a client need only at times; what records changes for undo,
+    // the network, presence, the tokens, what a connection and what a client need only at times; what merges drafts; what records changes for undo,
     // what undoes them, and what both need.
-    expect(later).toHaveLength(16);
+    expect(later).toHaveLength(17);
     for (const part of later) expect(part).toBeLessThanOrEqual(laterBytesMax);
     // Neither code of the server, nor locales of the schema library.
     expect(inputs.filter((path) => /^src\/(?!client\/|model\/|protocol\/)|zod\/locales/.test(path))).toEqual([]);
