@@ -1,10 +1,6 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { basename, dirname, join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import { defineCommand } from "citty";
-import type { Model } from "../../model/index.ts";
 import { Mistake } from "../mistake.ts";
+import { modelIn } from "../model-in.ts";
 
 export const simulate = defineCommand({
   meta: {
@@ -21,7 +17,7 @@ export const simulate = defineCommand({
     path: { type: "string", description: "Of a failure: runs its smallest case alone" },
   },
   async run({ args }) {
-    const model = await modelIn(resolve(args.file), args.export);
+    const model = await modelIn(args.file, args.export);
     const options = {
       seeds: count("seeds", args.seeds),
       seed: count("seed", args.seed),
@@ -49,52 +45,4 @@ function totals(counts: Readonly<Record<string, number>>): string {
       .map(([name, total]) => `${name} ${total}`)
       .join(", ") || "nothing"
   );
-}
-
-async function modelIn(path: string, name: string | undefined): Promise<Model<object, any, any>> {
-  if (!existsSync(path)) throw new Mistake(`There is no file ${path}.`, 2);
-  const exported = await load(path);
-  const models = Object.entries(exported).filter(([, value]) => isModel(value));
-  const wanted = name === undefined ? models : models.filter(([own]) => own === name);
-  if (wanted.length === 1) return wanted[0]![1] as Model<object, any, any>;
-  const has = models.length === 0 ? "exports no model" : `exports the models ${models.map(([own]) => own).join(", ")}`;
-  throw new Mistake(
-    `${basename(path)} ${has}.${models.length > 1 && name === undefined ? " Name one: --export" : ""}`,
-    2,
-  );
-}
-
-/** Loads a module in TypeScript, compiled by the project's esbuild: not each Node runs it as it is. */
-async function load(path: string): Promise<Record<string, unknown>> {
-  const { build } = (await import(esbuildOf(path))) as typeof import("esbuild");
-  const { outputFiles } = await build({
-    entryPoints: [path],
-    bundle: true,
-    format: "esm",
-    platform: "node",
-    packages: "external",
-    write: false,
-    logLevel: "silent",
-  });
-  // Beside the file, so that its packages are found.
-  const folder = mkdtempSync(join(dirname(path), ".partita-"));
-  try {
-    const built = join(folder, "model.mjs");
-    writeFileSync(built, outputFiles[0]!.contents);
-    return (await import(pathToFileURL(built).href)) as Record<string, unknown>;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-function esbuildOf(path: string): string {
-  try {
-    return pathToFileURL(createRequire(path).resolve("esbuild")).href;
-  } catch {
-    throw new Mistake("This needs esbuild: npm install -D esbuild", 1);
-  }
-}
-
-function isModel(value: unknown): boolean {
-  return typeof value === "object" && value !== null && "eventType" in value && "initialState" in value;
 }

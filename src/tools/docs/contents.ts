@@ -29,6 +29,8 @@ const contents: readonly { group: string; pages: readonly string[] }[] = [
       "guide/limits",
       "guide/bounds",
       "guide/console",
+      "guide/rollout",
+      "guide/incidents",
       "guide/logs",
       "guide/headers",
       "PRODUCTION",

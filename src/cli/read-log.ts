@@ -1,0 +1,71 @@
+import { createReadStream, existsSync } from "node:fs";
+import { createInterface } from "node:readline";
+import type { LoggedEvent } from "../model/index.ts";
+import { partitionPath } from "../protocol/index.ts";
+import { Mistake } from "./mistake.ts";
+
+/** Events in one request. */
+const pageEventsMax = 1_000;
+/** How long a server may take to answer. */
+const answerMsMax = 30_000;
+
+/** An event of a log, with its number. */
+export interface ReadEvent {
+  readonly eventId: number;
+  readonly event: LoggedEvent;
+}
+
+/** Where a log is read from. */
+export interface LogSource {
+  /** The address of a server, as `https://example.com`. */
+  readonly url: string;
+  readonly partition: string;
+  /** Undefined: the server is in open development mode. */
+  readonly token: string | undefined;
+}
+
+/** Reads the log of a partition after the event `since`, page by page. @throws Mistake where the server refuses. */
+export async function* logOf(source: LogSource, since = 0): AsyncGenerator<ReadEvent> {
+  for (let hasMore = true; hasMore;) {
+    const query = `since=${since}&limit=${pageEventsMax}&authors=true&annotations=true`;
+    const page = (await askServer(source, `${partitionPath(source.partition)}/events?${query}`)) as {
+      events: ReadEvent[];
+      hasMore: boolean;
+      nextSinceEventId: number;
+    };
+    yield* page.events;
+    ({ hasMore, nextSinceEventId: since } = page);
+  }
+}
+
+/** What a server answers to a `GET`. @throws Mistake where it is no success. */
+export async function askServer({ url, token }: Pick<LogSource, "url" | "token">, path: string): Promise<unknown> {
+  if (!URL.canParse(url)) throw new Mistake(`"${url}" is not a URL, as https://example.com`, 2);
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const response = await fetch(new URL(path, url), { headers, signal: AbortSignal.timeout(answerMsMax) });
+  const text = await response.text();
+  if (!response.ok) throw new Mistake(`${path} is answered ${response.status}: ${text.slice(0, 300)}`);
+  return JSON.parse(text);
+}
+
+/** Reads what `partita export` has written: an event a line. @throws Mistake at a line that is none. */
+export async function* logIn(file: string): AsyncGenerator<ReadEvent> {
+  if (!existsSync(file)) throw new Mistake(`There is no file ${file}.`, 2);
+  let number = 0;
+  for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
+    number++;
+    if (line !== "") yield eventOf(line, `${file}, line ${number}`);
+  }
+}
+
+function eventOf(line: string, where: string): ReadEvent {
+  let read: Partial<ReadEvent>;
+  try {
+    read = JSON.parse(line) as Partial<ReadEvent>;
+  } catch {
+    throw new Mistake(`${where} is not JSON.`);
+  }
+  if (!Number.isInteger(read.eventId) || typeof read.event?.type !== "string")
+    throw new Mistake(`${where} is not an event: {"eventId": 1, "event": {"type": …}}`);
+  return read as ReadEvent;
+}
