@@ -62,7 +62,7 @@ test("[TX-12] [TX-15] twenty partitions submit to each other while workerd is ki
         sent.set(pair, [...(sent.get(pair) ?? []), token]);
         return { to, token, answered: false, hops: 0 };
       });
-      await submit(name, `d-${count}`, { type: "tell", payload: { tell } });
+      await submit(name, `d-${count}`, { type: "tell", payload: { tell, post: [], buy: [], end: [] } });
       progress.submitted++;
     }
   };

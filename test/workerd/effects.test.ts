@@ -31,7 +31,7 @@ it("[TX-12] [TX-15] an effect is a draft of another partition, and its verdict c
     { to, token: "worse!", answered: false, hops: 0 },
     { to: "nowhere", token: "lost", answered: false, hops: 0 },
   ];
-  await submit(from, "d-1", "tell", { tell });
+  await submit(from, "d-1", "tell", { tell, post: [], buy: [], end: [] });
   await vi.waitFor(async () => expect(await rowsOf(from)).toEqual([]), 20_000);
   expect((await logOf(to)).map(({ event }) => [event.type, event.payload, event.clientId])).toEqual([
     ["told", { token: "good", hops: 0 }, `partition:${from}`],
