@@ -222,9 +222,10 @@ describe("the kept base", () => {
     const client = await world.online({ store: open }, { head: 0, state: { n: 0 } });
     void client.submit("set", { target: "n", value: 1 });
     await settle();
-    // The event is here, and its verdict is not: one may still come for another event of the same content.
+    // The event is here, and its verdict is not.
     const sent = world.socket.of("submit_event")[0]!;
-    world.socket.say({ type: "broadcast", payload: event(1, "set", sent.payload.event.payload, "me") });
+    const { draftId } = sent.payload;
+    world.socket.say({ type: "broadcast", payload: { ...event(1, "set", sent.payload.event.payload, "me"), draftId } });
     await world.pass(3_000);
     expect([client.eventId, client.pending.length, kept.base?.eventId]).toEqual([1, 1, undefined]);
     world.socket.say(accepted(sent, 1));
@@ -250,10 +251,12 @@ describe("the kept base", () => {
     const verdict = client.submit("set", { target: "n", value: 1 });
     await settle();
     world.socket.say(broadcast(4, ...set("theirs")));
-    // As after an uncertain commit: it does not say whose draft it is.
+    const { draftId } = world.socket.of("submit_event")[0]!.payload;
+    // As after an uncertain commit: it comes before its verdict.
     during = () => {
       during = () => {};
-      world.socket.say({ type: "broadcast", payload: event(5, "set", { target: "n", value: 1 }, "me") });
+      const payload = { ...event(5, "set", { target: "n", value: 1 }, "me"), draftId };
+      world.socket.say({ type: "broadcast", payload });
     };
     await world.pass(2_000);
     expect(kinds(written)).toEqual(["state 3", "3 to 4"]);

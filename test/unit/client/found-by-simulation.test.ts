@@ -101,7 +101,7 @@ describe("bugs that the simulator has found", () => {
     // The commit was uncertain: `a` was refused, but its event is in the log.
     world.socket.say(refused(a!, "storage_unavailable", { retryable: true, retryAfter: 1 }), {
       type: "broadcast",
-      payload: event(1, ...push("a"), "me"),
+      payload: { ...event(1, ...push("a"), "me"), draftId: a!.payload.draftId },
     });
     await settle();
     expect(client.state).toEqual(before);
@@ -124,7 +124,8 @@ describe("bugs that the simulator has found", () => {
     const [first, second] = world.socket.of("submit_event");
     expect(client.state).toEqual({ total: 2 });
     // The second one arrived first, on an earlier connection.
-    world.socket.say({ type: "broadcast", payload: event(1, "add", { by: 1 }, "me") });
+    const { draftId } = second!.payload;
+    world.socket.say({ type: "broadcast", payload: { ...event(1, "add", { by: 1 }, "me"), draftId } });
     await settle();
     expect(client.state).toEqual({ total: 2 });
     world.socket.say(accepted(first!, 2));
