@@ -729,7 +729,7 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
         });
       });
     }
-    if (!this.loaded) throw new Error(`closed without a state: ${this.#status.reason}`);
+    if (!this.loaded) throw new Error(`closed before it had a state: ${this.#status.reason}`);
   }
 
   /** Something that the application can read has changed. */

@@ -317,7 +317,7 @@ export class Replica<S extends object> {
   }
 
   #assertRebased(): void {
-    if (this.#stale) throw new Error("not rebased");
+    if (this.#stale) throw new Error("call rebase first");
   }
 
   /** Runs `apply`, which applies `event`, and records how to undo it, if that is needed. */

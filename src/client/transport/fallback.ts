@@ -24,8 +24,8 @@ export function withFallback(direct: Open, load: () => Promise<(direct: Open) =>
     if (count < missesMax) return counted(url, events, protocols);
     const socket = load()
       .then((fallback) => fallback(counted)(url, events, protocols))
-      .catch(() => {
-        events.closed(1006, "");
+      .catch((error: unknown) => {
+        events.closed(1006, String(error));
         return noSocket;
       });
     return {

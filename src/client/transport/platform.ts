@@ -39,16 +39,16 @@ function openWebSocket(url: string, events: SocketEvents, protocols: readonly st
   let socket: WebSocket;
   try {
     socket = new WebSocket(url, [...protocols]);
-  } catch {
+  } catch (error) {
     // For example `ws:` on a page of `https:`. For the client this is a server that it cannot reach.
-    queueMicrotask(() => events.closed(1006, ""));
+    queueMicrotask(() => events.closed(1006, String(error)));
     return noSocket;
   }
   socket.addEventListener("open", () => events.opened());
   socket.addEventListener("message", ({ data }) => events.received(data));
   socket.addEventListener("close", ({ code, reason }) => events.closed(code, reason));
   // Node 22 emits no `close` if the connection fails.
-  socket.addEventListener("error", () => events.closed(1006, ""));
+  socket.addEventListener("error", () => events.closed(1006, "the connection failed"));
   return {
     send: (text) => socket.send(text),
     close: () => socket.close(),
