@@ -33,6 +33,7 @@ describe("the table of headers", () => {
       "Content-Type",
       "Idempotency-Key",
       "Partita-Client-Id",
+      "Partita-Reason",
       "If-None-Match",
       "Last-Event-ID",
       "traceparent",
