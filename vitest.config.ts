@@ -76,13 +76,15 @@ export default defineConfig({
         test: { name: "verified", include: ["test/verified/**/*.test.ts"], testTimeout: 60_000 },
       },
       {
-        // Real processes and a real browser: after the others, and with patience.
+        // Real processes and a real browser: one at a time, and with patience.
         test: {
           name: "process",
           include: ["test/{process,browser}/**/*.test.ts"],
-          sequence: { groupOrder: 1 },
+          fileParallelism: false,
           testTimeout: 240_000,
           hookTimeout: 120_000,
+          // Of a machine that does much else: a second, the default, decides tests by time.
+          expect: { poll: { timeout: 30_000 } },
         },
       },
     ],

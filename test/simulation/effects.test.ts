@@ -5,7 +5,7 @@ import { explain } from "./simulate.ts";
 // More by `npm run simulate -- --effects --seeds 1000`.
 const seedsPerTest = 60;
 const tests = 2;
-const timeoutMs = 240_000;
+const timeoutMs = 600_000;
 
 describe("simulation of partitions that submit to each other and to endpoints, with an inventory and an audited ledger", () => {
   for (let from = 1; from < tests * seedsPerTest; from += seedsPerTest) {

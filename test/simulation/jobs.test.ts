@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { simulateJobs } from "./jobs/simulate.ts";
 
-const timeoutMs = 120_000;
+const timeoutMs = 600_000;
 
 describe("workers of a queue", () => {
   it(

@@ -144,7 +144,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "[BD-4] a full log takes more": {
     file: "src/core/decide/decide.ts",
-    from: "logFull(live.head, limiter.limits) ?? ",
+    from: "logFull(live.head, limits) ?? ",
     to: "",
   },
   "[BD-4] a connection that proves nothing is not ended": {

@@ -5,7 +5,7 @@ import { explain } from "./simulate.ts";
 const seeds = 5;
 /** Seeds within which each planted fault is found. */
 const faultSeeds = 4;
-const timeoutMs = 60_000;
+const timeoutMs = 600_000;
 
 describe("simulation of sagas over partitions that fail, with calls that are late, lost and repeated", () => {
   it(

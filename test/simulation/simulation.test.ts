@@ -6,7 +6,7 @@ const seedsPerTest = 100;
 const tests = 10;
 /** Each planted bug has to be found within this number of seeds. */
 const plantedSeedsMax = 50;
-const timeoutMs = 120_000;
+const timeoutMs = 600_000;
 
 async function expectNothingWrong(seed: number, steps?: number): Promise<void> {
   const report = await simulate(seed, steps);

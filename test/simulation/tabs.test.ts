@@ -7,7 +7,7 @@ import { simulateTabs } from "./tabs/simulate.ts";
 const seeds = 4;
 /** Each planted fault must be found within this number of seeds. */
 const plantedSeedsMax = 100;
-const timeoutMs = 120_000;
+const timeoutMs = 600_000;
 
 describe("tabs with the production client in the simulator", () => {
   it(
