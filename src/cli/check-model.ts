@@ -3,7 +3,7 @@ import { type AnyModel, foldEvent, newestVersionOf, payloadViolations, State, up
 import { canonicalJson, type Json, type JsonObject } from "../protocol/index.ts";
 import type { ReadEvent } from "./read-log.ts";
 
-/** The states of both models are compared each so many events, and at the end. */
+/** The states of both models are compared after each group of this many events, and at the end. */
 const compareEachEvents = 1_000;
 /** Examples that are named of each kind of finding. */
 const examplesMax = 3;

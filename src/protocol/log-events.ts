@@ -24,7 +24,7 @@ const kind = <const Fields extends readonly LogField[]>(level: LogLevel, message
 const endpoint = ["endpoint", "state", "paused"] as const;
 const effect = ["effectId", "correlationId"] as const;
 
-/** The events of log lines, by name. A name is a promise to whoever has a query or an alert on it: it is never reused. */
+/** The events of log lines, by name. A name is a promise to those who have a query or an alert on it: it is never reused. */
 export const logEvents = {
   // Requests
   request_failed: kind("error", "a request failed", "principal", "draftId", "error"),

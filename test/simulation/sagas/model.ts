@@ -24,7 +24,7 @@ interface House {
 
 const objection = (code: string) => ({ field: "payload", code, message: code });
 
-/** Amounts from one house to another, past a third one, which is told of them. */
+/** Amounts from one house to another; a third one is informed of each. */
 const move = defineSaga("move", {
   input: route,
   steps: [
