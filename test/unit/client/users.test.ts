@@ -443,7 +443,7 @@ describe("before the state is there", () => {
     const one = client({ principal: "ada" });
     const outcome = one.ready.catch((error: Error) => error.message);
     await one.close();
-    expect(await outcome).toBe("closed without a state: closed");
+    expect(await outcome).toBe("closed before it had a state: closed");
   });
 
   it("[CL-10] does not reject by the initial state what fits the state of the server", async () => {
