@@ -324,7 +324,7 @@ function coveredUpTo(settings: IdentitySettings, now: number): number {
 }
 
 const noTenant: Failure = {
-  code: "not_configured",
+  code: "bad_request",
   detail: "In open development mode partitions do not follow a tenant: nothing can be made read-only.",
 };
 const noTickets: Failure = {
