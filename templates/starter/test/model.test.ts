@@ -5,7 +5,7 @@ import { tasks } from "../src/model.ts";
 it("finds nothing wrong in random runs, with networks that are cut and processes that are killed", async () => {
   const { accepted } = await simulate(tasks, { seeds: 50 });
   expect(Object.keys(accepted).toSorted()).toEqual(["add", "check", "remove"]);
-});
+}, 60_000);
 
 it("keeps what is checked offline, and tells who comes too late", async () => {
   const list = testPartition(tasks);
