@@ -714,7 +714,7 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
         this.#peers = item.peers;
         break;
       default:
-        this.#emitter.emit(item.kind, item as any);
+        this.#emitter.emit(item.kind, item as never);
         return;
     }
     this.#changed();
