@@ -149,7 +149,10 @@ export class Ledger {
     if (!reads) return;
     this.#begun ||= reads.log.identity() !== undefined;
     this.#trace.check(this.#begun, () => "there is a schema, but nothing was ever written");
-    for (const row of reads.events.after(this.head, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)) {
+    // The head is read first: this runs after each step, and few steps add an event.
+    const grew = reads.events.head().eventId > this.head;
+    const rows = grew ? reads.events.after(this.head, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER) : [];
+    for (const row of rows) {
       const last = this.#rows.at(-1);
       const key = keyOf(row.principal, row.draftId);
       this.#trace.check(row.eventId === this.head + 1, () => `event ${row.eventId} follows ${this.head}`);
