@@ -76,11 +76,11 @@ export default defineConfig({
         test: { name: "verified", include: ["test/verified/**/*.test.ts"], testTimeout: 60_000 },
       },
       {
-        // Real processes and a real browser: one at a time, and with patience.
+        // Real processes and a real browser, with patience.
         test: {
           name: "process",
           include: ["test/{process,browser}/**/*.test.ts"],
-          fileParallelism: false,
+          globalSetup: ["test/support/build-once.ts"],
           testTimeout: 240_000,
           hookTimeout: 120_000,
           // Of a machine that does much else: a second, the default, decides tests by time.

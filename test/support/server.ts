@@ -124,18 +124,25 @@ function workerModules(main: string | undefined): Promise<WorkerModule[]> {
 }
 
 async function buildModules(main: string | undefined): Promise<WorkerModule[]> {
+  // Built already, by build-once.ts.
+  const built = process.env["PARTITA_BUILT"];
+  if (built !== undefined && main === undefined) return readModules(built);
   const folder = temporaryFolder("partita-worker-");
   try {
     await buildWorker(folder, main);
-    const sql = readdirSync(folder).filter((name) => name.endsWith(".sql"));
-    return ["worker.js", ...sql].map((name) => ({
-      type: name === "worker.js" ? "ESModule" : "Text",
-      path: name,
-      contents: readFileSync(join(folder, name), "utf8"),
-    }));
+    return readModules(folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function readModules(folder: string): WorkerModule[] {
+  const sql = readdirSync(folder).filter((name) => name.endsWith(".sql"));
+  return ["worker.js", ...sql].map((name) => ({
+    type: name === "worker.js" ? "ESModule" : "Text",
+    path: name,
+    contents: readFileSync(join(folder, name), "utf8"),
+  }));
 }
 
 /** The compatibility date and flags of wrangler.toml. */
