@@ -188,6 +188,18 @@ describe("a replay", () => {
     expect(answersOn(connection, room, one(set("new")))[0]).toMatch(/Draft \\"held\\" was refused before/);
   });
 
+  it("[BD-6] [TX-6] [AU-5] of a batch leaves a debt: one with more of them than a burst has is decided to its end", async () => {
+    const room = new TestShell({ limits: { replays: { perSecond: 1, burst: 2 } } });
+    const drafts = ["a", "b", "c", "d"].map((id) => set(id));
+    for (const draft of drafts) await room.submit(alice, one(draft));
+    const batch: Submission = { key: "batch", mode: "sequential", drafts: [...drafts, set("new")] };
+    const { results } = JSON.parse((await room.submit(alice, batch)).body);
+    expect(results.map(({ status }: { status: string }) => status)).toEqual(Array(5).fill("accepted"));
+    expect((await room.submit(alice, one(set("a")))).body).toContain("asked for verdicts again");
+    room.elapse(3_000);
+    expect((await room.submit(alice, one(set("a")))).status).toBe(201);
+  });
+
   it("[BD-6] comes after identity: a revoked or expired token gets no stored answer", async () => {
     const room = new TestPartition();
     room.partition.submit(alice, "phone", one(accepted), room.now);

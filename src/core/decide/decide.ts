@@ -14,11 +14,14 @@ import { snapshotDue } from "../jobs/snapshots.ts";
 import { rejectionRetentionMs } from "../jobs/sweep-records.ts";
 import { socketSweepMs } from "../jobs/sweep-sockets.ts";
 
+/** Answers a draft of a batch; `follows`: an earlier one was replayed. */
+type Answer = (one: Submission, follows: boolean) => Outcome;
+
 /** Decides a submission, and notes in the window what was committed. Throws only what the storage throws. */
 export function decide(context: WriteContext, author: Author, clientId: string, submission: Submission): Outcome {
   return submission.mode === "sequential"
     ? decideInOrder(context, author, clientId, submission)
-    : decideAsOne(context, author, clientId, submission);
+    : unlessAnswered(context, author, submission, () => attempt(context, author, clientId, submission), false);
 }
 
 /**
@@ -30,15 +33,15 @@ function decideInOrder(context: WriteContext, author: Author, clientId: string, 
   const { state } = context.live.fold;
   const before = state.work;
   let begun = false;
-  return inOrder(context, submission, (one) => {
+  return inOrder(context, submission, (one, follows) => {
     const exhausted = state.work - before > bounds.batchWorkMax - bounds.draftWorkMax;
     if (!begun || exhausted) {
       const rest: Outcome = { kind: "refused", failure: traceFailure(tooMuchAtOnce, context) };
-      const answer = unlessAnswered(context, author, one, () => rest);
+      const answer = unlessAnswered(context, author, one, () => rest, follows);
       if (answer !== rest || exhausted) return answer;
     }
     begun = true;
-    return decideAsOne(context, author, clientId, one);
+    return unlessAnswered(context, author, one, () => attempt(context, author, clientId, one), follows);
   });
 }
 
@@ -54,28 +57,25 @@ const tooMuchAtOnce: Failure = {
  */
 export function decline(context: WindowContext, author: Author, submission: Submission, failure: Failure): Outcome {
   const refused: Outcome = { kind: "refused", failure: traceFailure(failure, context) };
-  const answer = (one: Submission) => unlessAnswered(context, author, one, () => refused);
-  if (submission.mode !== "sequential") return answer(submission);
+  const answer: Answer = (one, follows) => unlessAnswered(context, author, one, () => refused, follows);
+  if (submission.mode !== "sequential") return answer(submission, false);
   const outcome = inOrder(context, submission, answer);
   // Of a batch that nothing was decided of, nothing is to be said but that.
   return outcome.verdict.results[0]!.kind === "not_processed" ? refused : outcome;
 }
 
-/** Answers what has one verdict: a single draft, or an atomic batch. */
-function decideAsOne(context: WriteContext, author: Author, clientId: string, submission: Submission): Outcome {
-  return unlessAnswered(context, author, submission, () => attempt(context, author, clientId, submission));
-}
-
 /**
  * The one way to a refusal: whatever refuses a submission, its key is looked up before, and a key that was used gets
  * its first answer again. Only identity comes earlier, and of the replay itself its rate. So a retry is answered
- * whatever refuses new work, and a new draft that nothing refuses costs no look-up: the INSERT finds its key.
+ * whatever refuses new work, and a new draft that nothing refuses costs no look-up: the INSERT finds its key. `follows`:
+ * whether it follows a replay of its batch.
  */
 function unlessAnswered(
   context: WindowContext,
   author: Author,
   submission: Submission,
   decideNow: () => Outcome,
+  follows: boolean,
 ): Outcome {
   const { live } = context;
   const before = live.position;
@@ -91,7 +91,7 @@ function unlessAnswered(
     return { kind: "refused", failure: failureOf(error, context) };
   }
   if (!isReplay(outcome)) return outcome;
-  const failure = context.limiter.replay(author.principal, context.now);
+  const failure = context.limiter.replay(author.principal, context.now, follows);
   return failure ? { kind: "refused", failure: traceFailure(failure, context) } : outcome;
 }
 
@@ -130,7 +130,7 @@ function attempt(context: WriteContext, author: Author, clientId: string, submis
 function inOrder(
   context: WindowContext,
   { drafts }: Submission,
-  answer: (one: Submission) => Outcome,
+  answer: Answer,
 ): Extract<Outcome, { kind: "decided" }> {
   const results: DraftResult[] = [];
   let timestamp = context.now;
@@ -142,7 +142,7 @@ function inOrder(
       results.push({ kind: "not_processed", draftId });
       continue;
     }
-    const outcome = answer(single(draft));
+    const outcome = answer(single(draft), replayed);
     if (outcome.kind === "decided") {
       const { verdict } = outcome;
       timestamp = verdict.timestamp;

@@ -142,15 +142,18 @@ export class Limiter {
     };
   }
 
-  /** Takes what a replay costs; says why it is not served, if so. */
-  replay(principal: string, now: number): Failure | undefined {
+  /**
+   * Takes what a replay costs; says why it is not served, if so. `follows`: it follows another one of its batch, and may
+   * leave a debt. Otherwise a batch with more of them than a burst has would never come to what is new in it.
+   */
+  replay(principal: string, now: number, follows: boolean): Failure | undefined {
     const rate = this.#limits.replays;
     if (!rate) return undefined;
     const known = this.#principal(principal);
     known.replays ??= fullBucket(rate, now);
     refill(known.replays, rate, now);
     const seconds = secondsUntil(known.replays, rate, 1);
-    if (seconds > 0) return limited("replays", "You have asked for verdicts again", rate, seconds);
+    if (seconds > 0 && !follows) return limited("replays", "You have asked for verdicts again", rate, seconds);
     known.replays.level--;
     return undefined;
   }
