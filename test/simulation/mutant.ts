@@ -31,6 +31,8 @@ async function simulationOf({ world }: Mutant): Promise<Simulate> {
   switch (world) {
     case "clients":
       return (await import("./clients/simulate.ts")).simulateClients;
+    case "insieme":
+      return (await import("./clients/simulate.ts")).simulateGuests;
     case "courier":
       return (await import("./courier/simulate.ts")).simulateCourier;
     case "jobs":

@@ -5,9 +5,10 @@ export interface Mutant {
   readonly to: string;
   /**
    * Where it is found, unless by the clients of the simulator. `clients`: by the production clients against the production
-   * server; `courier`: by the deliveries to an endpoint; `effects`: between partitions, and from them to endpoints; `jobs`: by workers of a queue.
+   * server; `courier`: by the deliveries to an endpoint; `effects`: between partitions, and from them to endpoints; `jobs`: by workers of a queue;
+   * `insieme`: by clients of the package `insieme` among the production clients.
    */
-  readonly world?: "clients" | "courier" | "effects" | "jobs";
+  readonly world?: "clients" | "courier" | "effects" | "insieme" | "jobs";
 }
 
 /** Faults of the shell and the core that the simulator must find. Each is at one place of the code as it is now. */
@@ -399,5 +400,47 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     from: "  if (fired) delete state.due;\n",
     to: "",
     world: "jobs",
+  },
+  "[WP-13] events are broadcast within a cycle of pages": {
+    file: "src/core/delivery/session.ts",
+    from: "client?.passive === true && cycleEnd === undefined && ",
+    to: "client?.passive === true && (cycleEnd ?? 1) > 0 && ",
+    world: "insieme",
+  },
+  "[WP-13] an event is broadcast to the client of Insieme that has submitted it": {
+    file: "src/wire/insieme/decode.ts",
+    from: "    echo: false,\n",
+    to: "    echo: true,\n",
+    world: "insieme",
+  },
+  "[WP-13] an id of Insieme counts once for each client": {
+    file: "src/core/decide/deduplicate.ts",
+    from: ": canonicalJson(contentOf(submission)) === canonicalJson(contentOfEvent(row));",
+    to: ": canonicalJson(contentOf(submission)) === canonicalJson(contentOfEvent(row)) && [row.clientId, undefined].includes(submission.drafts[0].clientId);",
+    world: "insieme",
+  },
+  "[WP-13] an id of Insieme is answered as committed, whatever its content": {
+    file: "src/core/decide/deduplicate.ts",
+    from: ": canonicalJson(contentOf(submission)) === canonicalJson(contentOfEvent(row));",
+    to: ": row.annotations !== undefined || canonicalJson(contentOf(submission)) === canonicalJson(contentOfEvent(row));",
+    world: "insieme",
+  },
+  "[WP-13] a message of Insieme overtakes an earlier one that is done again": {
+    file: "src/shell/connection.ts",
+    from: "    this.#hold(asked.frame, () => new Promise((resolve) => void timer(() => resolve(asked.command), seconds * 1_000)));",
+    to: "    const { intake, step } = this.#host; timer(() => step(() => intake.offer(this, this.#work(asked.command, asked.frame), 0)), seconds * 1_000);",
+    world: "insieme",
+  },
+  "[WP-13] what follows a rejection is missing in the results": {
+    file: "src/core/decide/decide.ts",
+    from: '      results.push({ kind: "not_processed", draftId });\n',
+    to: "",
+    world: "insieme",
+  },
+  "[WP-13] an item is blocked by the one before it": {
+    file: "src/wire/insieme/codec.ts",
+    from: "blockedById ??= result.draftId",
+    to: "blockedById = result.draftId",
+    world: "insieme",
   },
 };

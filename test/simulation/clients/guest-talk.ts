@@ -1,5 +1,6 @@
 import { canonicalJson, type Json } from "../../../src/protocol/index.ts";
 import type { Talk } from "../conversation.ts";
+import type { EventRow } from "../../../src/storage/port.ts";
 import { partitionName } from "../host.ts";
 import { canonicalText, type Ledger } from "../ledger.ts";
 import type { Trace } from "../trace.ts";
@@ -24,6 +25,10 @@ export class GuestTalk implements Talk {
   readonly #unanswered = new Map<string, Message>();
   /** Own events that were told as committed: their broadcasts do not come. */
   readonly #own = new Set<number>();
+  /** Own events that were told as committed while everything before them was told: they are never broadcast. */
+  readonly #silent = new Set<number>();
+  /** The last event before this step. */
+  #headBefore = 0;
   #cursor = 0;
   #connected = false;
   /** The end of the cycle of pages that is open. */
@@ -60,11 +65,12 @@ export class GuestTalk implements Talk {
   #isAsked(eventId: number): boolean {
     const row = this.#ledger.rows[eventId - 1];
     if (row?.principal !== "insieme:") return false;
-    const submitted = [...this.#unanswered.values()].filter(({ type }) => type === "submit_events");
+    const submitted = [...this.#unanswered.values()].filter(isSubmission);
     return submitted.some(({ payload }) => payload.events.some(({ id }: { id: string }) => id === row.draftId));
   }
 
-  told(messages: readonly Told[]): void {
+  told(messages: readonly Told[], headBefore: number): void {
+    this.#headBefore = headBefore;
     for (const message of messages) this.#hear(message as unknown as Message);
   }
 
@@ -82,6 +88,10 @@ export class GuestTalk implements Talk {
     }
     this.#check(asked !== undefined, () => `${type} answers nothing`);
     if (!asked) return;
+    if (asked.type === "submit_events") {
+      const first = [...this.#unanswered.values()].find(isSubmission);
+      this.#check(asked === first, () => `${msgId} is answered before ${first?.msgId}, which was sent before it`);
+    }
     this.#unanswered.delete(msgId!);
     switch (type) {
       case "connected":
@@ -105,6 +115,7 @@ export class GuestTalk implements Talk {
   #broadcast(event: Message["payload"]): void {
     this.#check(this.#connected, () => "a broadcast comes before connected");
     this.#check(this.#cycleEnd === undefined, () => `event ${event.committedId} is broadcast within a cycle of pages`);
+    this.#check(!this.#silent.has(event.committedId), () => `event ${event.committedId} is broadcast to its submitter`);
     this.#checkEvent(event);
     this.skipOwn();
     // An own one may come, too, in what follows a cycle of pages.
@@ -135,20 +146,31 @@ export class GuestTalk implements Talk {
     this.#cursor = nextSinceCommittedId;
   }
 
-  #results(events: { id: string }[], results: Message["payload"][]): void {
+  #results(events: Message["payload"][], results: Message["payload"][]): void {
     this.#check(
       results.map(({ id }) => id).join() === events.map(({ id }) => id).join(),
       () => `the results are not of what was submitted: ${JSON.stringify(results)}`,
     );
-    let stopped = false;
-    for (const { id, status, committedId, serverTs } of results) {
-      this.#check(!stopped || status === "not_processed", () => `${id} is ${status} behind one that was not committed`);
-      stopped ||= status !== "committed";
+    const live = this.#cycleEnd === undefined && this.#cursor === this.#headBefore;
+    let blockedBy: string | undefined;
+    for (const [at, { id, status, committedId, serverTs, reason, blockedById }] of results.entries()) {
+      this.#check(
+        blockedBy === undefined || (status === "not_processed" && blockedById === blockedBy),
+        () => `${id} is ${status}, blocked by ${blockedById}, behind ${blockedBy}, which was not committed`,
+      );
+      if (status !== "committed") blockedBy ??= id;
+      const row = this.#ledger.event("insieme:", id);
+      if (status === "rejected" && row) {
+        const isOther = reason === "validation_failed" && !isContentOf(row, events[at]);
+        this.#check(isOther, () => `${id} is in the log as it was submitted, and is rejected: ${reason}`);
+      }
       if (status !== "committed") continue;
-      const row = this.#ledger.rows[committedId - 1];
-      const same = row !== undefined && row.draftId === id && row.timestamp === serverTs;
+      const same =
+        row !== undefined && row.eventId === committedId && row.timestamp === serverTs && isContentOf(row, events[at]);
       this.#check(same, () => `${id} is shown as event ${committedId}, and the log has ${JSON.stringify(row)}`);
-      if (committedId > this.#cursor) this.#own.add(committedId);
+      if (committedId <= this.#cursor) continue;
+      this.#own.add(committedId);
+      if (live && committedId > this.#headBefore) this.#silent.add(committedId);
     }
   }
 
@@ -173,4 +195,16 @@ export class GuestTalk implements Talk {
   #check(holds: boolean, what: () => string): void {
     this.#trace.check(holds, () => `${this.#name}: ${what()}`);
   }
+}
+
+const isSubmission = ({ type }: Message): boolean => type === "submit_events";
+
+/** Whether an item of `submit_events` is what was committed: whoever sends it. */
+function isContentOf({ annotations, ...row }: EventRow, item: Message["payload"]): boolean {
+  const { partition, userId, type, schemaVersion, payload, meta } = item;
+  const { clientId: _, ...kept } = meta;
+  const submitted = { label: partition, userId, meta: kept, type, version: schemaVersion, payload };
+  const { type: committed, version } = row;
+  const stored = { ...annotations, type: committed, version, payload: JSON.parse(row.payload) as Json };
+  return canonicalJson(JSON.parse(JSON.stringify(submitted)) as Json) === canonicalJson(stored as Json);
 }

@@ -41,6 +41,11 @@ const fatal = new Set([
   "client_runtime_error",
 ]);
 
+/** What the `msgId` of a message begins with that its client knows nothing of. */
+const copies = "copy-";
+/** The ids of events that were submitted otherwise. */
+const isName = /^evt-/;
+
 /** A client of the package `insieme` with its store, whose application starts it again when its connection has ended. */
 export class Guest {
   readonly name: string;
@@ -86,12 +91,15 @@ export class Guest {
       if (this.#client && random.chance(0.3)) this.#submit(1);
       return;
     }
-    switch (random.weighted({ submit: 8, batch: 2, sync: 0.5, stop: 0.4, crash: 0.4 })) {
+    switch (random.weighted({ submit: 8, batch: 2, copy: 1.5, sync: 0.5, stop: 0.4, crash: 0.4 })) {
       case "submit":
         this.#submit(1);
         return;
       case "batch":
         this.#submit(random.between(2, random.chance(0.1) ? 70 : 6));
+        return;
+      case "copy":
+        this.#copy();
         return;
       case "sync":
         if (this.#client!.getStatus().connected) void this.#client!.syncNow().catch(() => {});
@@ -169,6 +177,35 @@ export class Guest {
     void this.#client!.submitEvents(drafts).catch(() => {});
   }
 
+  /**
+   * Submits an event that it has, perhaps of another guest, by a message that its client knows nothing of: without waiting
+   * for an answer, as it is or with other content.
+   */
+  #copy(): void {
+    const { random, schedule } = this.#parts;
+    const events = this.committed.filter(({ id }) => !isName.test(id));
+    if (!this.#client!.getStatus().connected || events.length === 0) return;
+    const { id, partition, projectId, type, schemaVersion, payload, clientTs } = random.pick(events);
+    const label = random.chance(0.5) ? partition : `${partition}!`;
+    const event = {
+      id,
+      partition: label,
+      projectId,
+      type,
+      schemaVersion,
+      payload,
+      meta: { clientId: this.name, clientTs },
+    };
+    const msgId = `${copies}${++this.#messages}`;
+    const message = { type: "submit_events", protocolVersion: "1.0", timestamp: schedule.epochNow, msgId };
+    this.#send(this.#link!, { ...message, payload: { events: [event] } });
+  }
+
+  #send(link: Link, message: Message): void {
+    const frame = this.#parts.tamperAsked(JSON.stringify(message));
+    link.fromClient({ id: message.msgId!, frame, kind: "nonsense" });
+  }
+
   #hear(type: string, payload: Message["payload"]): void {
     const { trace } = this.#parts;
     if (type === "synced") this.#synced = true;
@@ -191,7 +228,7 @@ export class Guest {
 
   /** `isCurrent`: whether its client still runs. */
   #transport(isCurrent: () => boolean) {
-    const { random, schedule, conditions, tamper, tamperAsked } = this.#parts;
+    const { random, schedule, conditions, tamper } = this.#parts;
     let handler: (message: object) => void = () => {};
     return {
       connect: () =>
@@ -201,7 +238,7 @@ export class Guest {
             receive: ({ text }) => {
               if (this.#link !== link || !isCurrent()) return;
               const message = tamper(JSON.parse(text) as Message);
-              if (message) handler(message);
+              if (message && !message.msgId?.startsWith(copies)) handler(message);
             },
             closed: () => {
               reject(new Error("disconnected"));
@@ -225,10 +262,10 @@ export class Guest {
       send: async (message: object) => {
         const link = this.#link;
         if (!link || !isCurrent()) throw new Error("disconnected");
-        const { msgId, type, payload } = message as Message;
+        const { type, payload } = message as Message;
         // Their client asks for 500 events, which is more than there are here.
         if (type === "sync") payload.limit = this.#limit;
-        link.fromClient({ id: msgId!, frame: tamperAsked(JSON.stringify(message)), kind: "nonsense" });
+        this.#send(link, message as Message);
       },
       onMessage: (given: (message: object) => void) => {
         handler = given;
