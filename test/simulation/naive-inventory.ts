@@ -139,6 +139,7 @@ export function inventoryState(state: NaiveInventory): Plain {
   return {
     items,
     holds,
+    openHolds: Object.keys(holds).length,
     holders,
     totals: { onHand: sum(Object.values(onHand).flatMap((at) => Object.values(at))), held, reserved: held, short: 0 },
   };

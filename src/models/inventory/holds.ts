@@ -1,14 +1,16 @@
 import type { DeepReadonly, Objection } from "../../model/index.ts";
+import { hasShareLeft } from "../share.ts";
 import { available, changeCount, changeStock, type Hold, type Inventory, type Line, stockOf } from "./stock.ts";
 
 /** How long a hold lasts, in milliseconds: long enough to pay. A change of it needs a new version of the model. */
 export const holdMs = 10 * 60_000;
 /** Open holds of one holder: so one customer cannot take everything in small holds. */
-export const holdsPerHolderMax = 100;
+const holdsPerHolderMax = 100;
 
 /** Reserves the lines for `holder`. */
 export function openHold(state: Inventory, id: string, hold: Hold): void {
   state.holds[id] = hold;
+  state.openHolds++;
   changeCount(state.holders, hold.holder, 1);
   for (const line of hold.lines) {
     state.totals.reserved += line.quantity;
@@ -33,6 +35,7 @@ export function closeHold(state: Inventory, id: string, outcome: "confirmed" | "
   }
   changeCount(state.holders, holder, -1);
   delete state.holds[id];
+  state.openHolds--;
 }
 
 /** Whether a holder has more of an item, held and taken together, than one may have. */
@@ -77,6 +80,20 @@ export function objectionsToLines(
     }
   }
   return objections;
+}
+
+/** Why a holder cannot have another hold: it has all that one may have, or its share of what the inventory has. */
+export function objectionToHolds(
+  { holders, openHolds }: DeepReadonly<Inventory>,
+  holder: string | undefined,
+): Objection | undefined {
+  const own = holder === undefined ? 0 : (holders[holder] ?? 0);
+  let message: string;
+  if (own >= holdsPerHolderMax)
+    message = `One holder may have ${holdsPerHolderMax} open holds: confirm or release some.`;
+  else if (hasShareLeft(own, openHolds)) return undefined;
+  else message = `${openHolds} holds are open here, ${own} of them yours: the others are for other holders.`;
+  return { field: "payload.hold", code: "TOO_MANY_HOLDS", message };
 }
 
 /** The open hold of a name; of those of the same name the one that expires then, where that is stated. */

@@ -8,11 +8,11 @@ import { defineModel, type Objection } from "../../model/index.ts";
 import {
   closeHold,
   holdMs,
-  holdsPerHolderMax,
   isAboveLimit,
   noHold,
   objectionsToLines,
   objectionToEnd,
+  objectionToHolds,
   openHold,
   openHoldOf,
   unknownStock,
@@ -31,11 +31,13 @@ export type { Hold, Inventory, Item, Line, Stock } from "./stock.ts";
  */
 export const inventory = defineModel({
   name: "inventory",
-  version: 1,
+  // 2: open holds are counted.
+  version: 2,
   authors: "pseudonym",
   initialState: (): Inventory => ({
     items: {},
     holds: {},
+    openHolds: 0,
     holders: {},
     totals: { onHand: 0, held: 0, reserved: 0, short: 0 },
   }),
@@ -137,13 +139,8 @@ export const inventory = defineModel({
             message: `There is a hold "${hold}" already.`,
           });
         }
-        if (author !== undefined && (state.holders[author] ?? 0) >= holdsPerHolderMax) {
-          objections.push({
-            field: "payload.hold",
-            code: "TOO_MANY_HOLDS",
-            message: `One holder may have ${holdsPerHolderMax} open holds: confirm or release some.`,
-          });
-        }
+        const tooMany = objectionToHolds(state, author);
+        if (tooMany) objections.push(tooMany);
         return objections;
       },
       reduce(state, { payload, author = "", timestamp }) {

@@ -37,6 +37,8 @@ export interface Inventory {
   items: Record<string, Item>;
   /** The open holds. */
   holds: Record<string, Hold>;
+  /** How many they are. */
+  openHolds: number;
   /** How many open holds each holder has; those with none are absent. */
   holders: Record<string, number>;
   /** Running totals, in units: with them the invariants cost the same, however many items there are. */

@@ -24,7 +24,8 @@ export interface LedgerAudit {
  * totals, by which the invariants are checked with each event, with these sums. It takes time in proportion to the
  * number of accounts and holds.
  */
-export function auditLedger({ accounts, holds, sums, trial, transfers, legsKept }: DeepReadonly<Ledger>): LedgerAudit {
+export function auditLedger(ledger: DeepReadonly<Ledger>): LedgerAudit {
+  const { accounts, holds, openHolds, sums, trial, transfers, legsKept } = ledger;
   const balances: Record<string, TrialBalance> = {};
   const faults: string[] = [];
   const heldBy = new Map<string, { amount: number; holds: number }>();
@@ -36,6 +37,8 @@ export function auditLedger({ accounts, holds, sums, trial, transfers, legsKept 
     const all = heldBy.get(from) ?? { amount: 0, holds: 0 };
     heldBy.set(from, { amount: all.amount + amount, holds: all.holds + 1 });
   }
+  const open = Object.keys(holds).length;
+  if (open !== openHolds) faults.push(`${open} holds are open, and ${openHolds} counted.`);
   for (const [name, account] of Object.entries(accounts)) {
     const { currency, balance, held, holds: count, closed } = account;
     const line = (balances[currency] ??= { debit: 0n, credit: 0n, held: 0n });

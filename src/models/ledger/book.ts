@@ -64,6 +64,8 @@ export interface Ledger {
   accounts: Record<string, Account>;
   /** The open holds. */
   holds: Record<string, Hold>;
+  /** How many they are. */
+  openHolds: number;
   /** The newest transfers, as a list from `oldest` to `newest`: at most `legsKeptMax` legs. */
   transfers: Record<string, KeptTransfer>;
   oldest?: string;
@@ -175,6 +177,7 @@ function forgetOldest(state: Ledger): void {
 
 export function openHold(state: Ledger, name: string, hold: Hold): void {
   state.holds[name] = hold;
+  state.openHolds++;
   const account = state.accounts[hold.from]!;
   account.holds++;
   countPaid(account, hold.day, hold.amount);
@@ -187,6 +190,7 @@ export function closeHold(state: Ledger, name: string, captured: number, at: num
   const { from, to, amount, day } = state.holds[name]!;
   const account = state.accounts[from]!;
   delete state.holds[name];
+  state.openHolds--;
   account.holds--;
   changeSums(state, account.currency, "reserved", -amount);
   changeAccount(state, from, { held: -amount });

@@ -13,13 +13,13 @@ import {
   payLegs,
 } from "./book.ts";
 import {
-  holdsPerAccountMax,
   isOther,
   noHold,
   notYours,
   objectionsToLegs,
   objectionToAccount,
   objectionToFunds,
+  objectionToHolds,
   objectionToName,
   objectionToPayment,
   openHoldOf,
@@ -59,13 +59,14 @@ const opposite = (all: readonly Readonly<Leg>[]): Leg[] =>
  */
 export const ledger = defineModel({
   name: "ledger",
-  // 2: transfers are kept with their times.
-  version: 2,
+  // 2: transfers are kept with their times. 3: open holds are counted.
+  version: 3,
   authors: "shown",
   audit: true,
   initialState: (): Ledger => ({
     accounts: {},
     holds: {},
+    openHolds: 0,
     transfers: {},
     legsKept: 0,
     sums: {},
@@ -173,10 +174,8 @@ export const ledger = defineModel({
             message: "Hold for another account of one currency.",
           };
         }
-        if (payer.holds >= holdsPerAccountMax) {
-          const message = `An account has ${holdsPerAccountMax} open holds at most.`;
-          return { field: "payload.hold", code: "TOO_MANY_HOLDS", message };
-        }
+        const tooMany = objectionToHolds(state, payer);
+        if (tooMany) return tooMany;
         const field = { account: "payload.from", amount: "payload.amount" };
         return (
           objectionToPayment(payer, from, units, { author, timestamp }, field) ??

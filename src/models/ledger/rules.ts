@@ -1,11 +1,12 @@
 import type { DeepReadonly, Objection } from "../../model/index.ts";
+import { hasShareLeft } from "../share.ts";
 import { formatAmount } from "./currencies.ts";
 import { type Account, available, dayOf, type Hold, type Ledger, type Leg } from "./book.ts";
 
 type State = DeepReadonly<Ledger>;
 
 /** Open holds on one account. */
-export const holdsPerAccountMax = 1_000;
+const holdsPerAccountMax = 1_000;
 
 /** Who pays, and when: the rules for payments by owners. */
 export interface Payer {
@@ -93,6 +94,16 @@ export function objectionToFunds(
     return { field, code: "INSUFFICIENT_FUNDS", message };
   }
   return overflows(balance - held - amount) ? overflow(field, name) : undefined;
+}
+
+/** Why an account cannot have another hold: it has all that one may have, or its share of what the ledger has. */
+export function objectionToHolds({ openHolds }: State, { holds }: DeepReadonly<Account>): Objection | undefined {
+  let message: string;
+  if (holds >= holdsPerAccountMax) message = `An account has ${holdsPerAccountMax} open holds at most.`;
+  else if (hasShareLeft(holds, openHolds)) return undefined;
+  else
+    message = `${openHolds} holds are open here, ${holds} of them on this account: the others are for other accounts.`;
+  return { field: "payload.hold", code: "TOO_MANY_HOLDS", message };
 }
 
 /** Whether a sum is not exact. */
