@@ -1,6 +1,7 @@
 import type { Authors, DraftResult, Reply, Verdict } from "../../core/index.ts";
 import { eventName, insiemeScope, isJsonObject, type Json, type TracedFailure } from "../../protocol/index.ts";
 import type { EventRow } from "../../storage/port.ts";
+import { Caches } from "../caches.ts";
 import type { Dialect } from "../dialect.ts";
 import { closeCode } from "../partita/close-codes.ts";
 import { endReasonOf, leavesOpen, passes, rejectionReasonOf, wireCodeOf } from "./codes.ts";
@@ -12,30 +13,21 @@ const attachmentVersion = 2;
 /** The wire "1.0" of the published package `insieme` (docs/PROTOCOL.md, 18). A project of it is a partition, named by `projectId`. */
 export function insiemeDialect(partition: string, shown: Pick<Authors, "clientIdOf">): Dialect {
   const project = JSON.stringify(partition);
-  const events = new Map<EventRow, string>();
+  const caches = new Caches();
   // Each event is serialised once: all connections share the text.
-  const eventOf = (row: EventRow): string => {
-    let text = events.get(row);
-    if (text === undefined)
-      events.set(row, (text = eventText(row, partition, project, shown.clientIdOf(row.clientId))));
-    return text;
-  };
-  const broadcasts = new Map<EventRow, string>();
-  const broadcastOf = (row: EventRow): string => {
-    let text = broadcasts.get(row);
-    if (text === undefined) {
-      // Joined, not concatenated: the runtime would flatten a concatenation for each connection that it is sent to.
-      text = [
-        '{"type":"event_broadcast","protocolVersion":"',
-        insiemeVersion,
-        '","payload":',
-        eventOf(row),
-        `,"msgId":"srv-${row.eventId}"}`,
-      ].join("");
-      broadcasts.set(row, text);
-    }
-    return text;
-  };
+  const events = caches.of((row: EventRow) => eventText(row, partition, project, shown.clientIdOf(row.clientId)));
+  const broadcasts = caches.of((row: EventRow) =>
+    // Joined, not concatenated: the runtime would flatten a concatenation for each connection that it is sent to.
+    [
+      '{"type":"event_broadcast","protocolVersion":"',
+      insiemeVersion,
+      '","payload":',
+      events.of(row),
+      `,"msgId":"srv-${row.eventId}"}`,
+    ].join(""),
+  );
+  const eventOf = (row: EventRow) => events.of(row);
+  const broadcastOf = (row: EventRow) => broadcasts.of(row);
   const framesOf = (reply: Reply, wire: Json | undefined): readonly string[] => {
     switch (reply.kind) {
       case "connected": {
@@ -81,10 +73,7 @@ export function insiemeDialect(partition: string, shown: Pick<Authors, "clientId
       return failure && passes(failure.code) ? (failure.retryAfter ?? 1) : undefined;
     },
     closeCode,
-    forget() {
-      events.clear();
-      broadcasts.clear();
-    },
+    forget: () => caches.forget(),
   };
 }
 

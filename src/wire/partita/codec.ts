@@ -18,6 +18,7 @@ import {
 } from "../../protocol/index.ts";
 import type { ReadOptions } from "../../platform/rpc.ts";
 import { correlationIdOf, type EventRow, submitterOf } from "../../storage/port.ts";
+import { Caches } from "../caches.ts";
 import type { LogDialect } from "../dialect.ts";
 import { closeCode } from "./close-codes.ts";
 import { decode } from "./decode.ts";
@@ -45,11 +46,12 @@ const limitsText = `,"limits":${JSON.stringify(announced)}`;
 export function partitaDialect(partition: string, shown: Shown = showsNothing): LogDialect {
   // Each event is serialised once, and each broadcast once for those who ask for proofs and once for the others: the
   // reply and all subscribers share the text. So it is for those who ask for authors, where the model shows them.
-  const own: Texts = new Memo((row: EventRow) => encodeEvent(row, partition));
-  const authored: Texts = new Memo((row: EventRow) => encodeEvent(row, partition, shown));
+  const caches = new Caches();
+  const own: Texts = caches.of((row: EventRow) => encodeEvent(row, partition));
+  const authored: Texts = caches.of((row: EventRow) => encodeEvent(row, partition, shown));
   const others = shown.hides ? authored : own;
   // Only an event that has annotations has another text with them.
-  const annotated = (texts: Texts): Texts => ({ of: (row) => annotatedText(row, texts.of(row)), forget: () => {} });
+  const annotated = (texts: Texts): Texts => ({ of: (row) => annotatedText(row, texts.of(row)) });
   /** The texts of events for their own submitters, and for readers of the log. */
   const textsOf = (authors: boolean, annotations: boolean) => {
     const texts = authors && shown.shows ? { verdicts: authored, log: authored } : { verdicts: own, log: others };
@@ -65,25 +67,25 @@ export function partitaDialect(partition: string, shown: Shown = showsNothing): 
         numberedOf(row, log, proof(row), draft),
         "}",
       ].join("");
-    const broadcasts = new Memo((row: EventRow) => textOf(row));
+    const broadcasts = caches.of((row: EventRow) => textOf(row));
     const broadcastOf = (row: EventRow) => broadcasts.of(row);
     const namedBroadcastOf = (row: EventRow) => textOf(row, draftMember(row));
     // Subscribers that receive the same array of events share the text.
-    const arrays = new Memo((rows: readonly EventRow[]) => arrayFrames([], rows, broadcastOf));
+    const arrays = caches.of((rows: readonly EventRow[]) => arrayFrames([], rows, broadcastOf));
     const encoders: DialectEncoders = {
       event: (row) => verdicts.of(row),
       logged: (row) => log.of(row),
       proof,
       problem: (failure) => partitionProblem(failure, partition),
     };
-    return { broadcasts, broadcastOf, namedBroadcastOf, arrays, encoders };
+    return { broadcastOf, namedBroadcastOf, arrays, encoders };
   };
   const variantsOf = (authors: boolean, annotations: boolean) => {
     const texts = textsOf(authors, annotations);
     return {
       plain: variant(noProof, texts),
       proven: variant((row) => proofMember(proofOf(row)), texts),
-      presence: new Memo((reply: Presence) => presenceText(reply, authors)),
+      presence: caches.of((reply: Presence) => presenceText(reply, authors)),
     };
   };
   const byAnnotations = (authors: boolean) => ({ bare: variantsOf(authors, false), full: variantsOf(authors, true) });
@@ -186,18 +188,7 @@ export function partitaDialect(partition: string, shown: Shown = showsNothing): 
     },
     redoneAfter: () => undefined,
     closeCode,
-    forget() {
-      own.forget();
-      authored.forget();
-      const sets = named === unnamed ? [unnamed] : [unnamed, named];
-      for (const { plain, proven, presence } of sets.flatMap(({ bare, full }) => [bare, full])) {
-        for (const { broadcasts, arrays } of [plain, proven]) {
-          broadcasts.forget();
-          arrays.forget();
-        }
-        presence.forget();
-      }
-    },
+    forget: () => caches.forget(),
   };
 }
 
@@ -373,27 +364,8 @@ function presenceText({ now, all, peers, gone }: Presence, authors: boolean): st
 }
 
 /** The texts of events. */
-type Texts = Pick<Memo<EventRow, string>, "of" | "forget">;
-
-/** Caches the result for each argument until `forget`. A WeakMap, which needs no `forget`, costs the garbage collector more. */
-class Memo<K extends object, V> {
-  readonly #known = new Map<K, V>();
-  readonly #compute: (key: K) => V;
-
-  constructor(compute: (key: K) => V) {
-    this.#compute = compute;
-  }
-
-  of(key: K): V {
-    let value = this.#known.get(key);
-    if (value === undefined) this.#known.set(key, (value = this.#compute(key)));
-    return value;
-  }
-
-  forget(): void {
-    // Clearing an empty map allocates.
-    if (this.#known.size > 0) this.#known.clear();
-  }
+interface Texts {
+  of(row: EventRow): string;
 }
 
 function message(id: string, type: string, timestamp: number, payload: object): string {
