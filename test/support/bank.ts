@@ -55,12 +55,14 @@ const transfer = defineSaga("pay", {
     {
       do: ({ bank, amount }, { saga }) => post(bank, `${saga}.in`, legs(transit, pending, amount)),
       compensate: ({ bank }, { saga }) => reverse(bank, `${saga}.in`),
+      retries: 1,
     },
     { do: ({ bank, to, amount }, { saga }) => post(bank, `${saga}.to`, legs(pending, to, amount)) },
   ],
 });
 
-type Bank = Ledger & WithSagas;
+/** `holiday`: it accepts nothing from other banks. */
+type Bank = Ledger & WithSagas & { holiday?: boolean };
 
 const leaving = ({ from, amount }: Payment): Leg[] => legs(from, transit, amount);
 
@@ -78,6 +80,10 @@ const local: SagaLocal<Bank, Payment> = {
   },
 };
 
+const ledgerEvents = withSagas(ledger).events;
+const onHoliday = ({ holiday }: Pick<Bank, "holiday">) =>
+  holiday ? { field: "payload", code: "ON_HOLIDAY", message: "The bank is on holiday." } : undefined;
+
 /** A ledger whose accounts pay to those of other banks. */
 export const bank = defineModel({
   ...ledger,
@@ -85,8 +91,21 @@ export const bank = defineModel({
   name: "bank",
   version: 1,
   accepts: [{ from: "bank-*", types: ["post", "reverse"] }],
+  initialState: (): Bank => withSagas(ledger).initialState(),
   events: {
-    ...withSagas(ledger).events,
+    ...ledgerEvents,
+    post: {
+      ...ledgerEvents.post,
+      validate: (state, ...given) => onHoliday(state) ?? ledgerEvents.post.validate!(state, ...given),
+    },
+    reverse: {
+      ...ledgerEvents.reverse,
+      validate: (state, ...given) => onHoliday(state) ?? ledgerEvents.reverse.validate!(state, ...given),
+    },
+    holiday: {
+      payload: z.strictObject({ holiday: z.boolean() }),
+      reduce: (state, { payload }) => void (state.holiday = payload.holiday),
+    },
     ...sagaEvents(transfer, local),
   },
 });

@@ -1,0 +1,8 @@
+// A Worker whose partitions are banks that pay to each other.
+import { createAuthority } from "../../../src/index.ts";
+import { bank, bankEffects } from "../../support/bank.ts";
+
+const authority = createAuthority({ models: { "bank-*": bank }, effects: [bankEffects] });
+
+export const { PartitionObject, TenantObject, CourierObject, MetricsObject } = authority;
+export default authority.worker;
