@@ -13,8 +13,12 @@ import partition0005 from "../fixtures/schemas/partition-0005.sql";
 import partition0006 from "../fixtures/schemas/partition-0006.sql";
 import partition0007 from "../fixtures/schemas/partition-0007.sql";
 import partition0008 from "../fixtures/schemas/partition-0008.sql";
+import partition0009 from "../fixtures/schemas/partition-0009.sql";
+import partition0010 from "../fixtures/schemas/partition-0010.sql";
 import courier0001 from "../fixtures/schemas/courier-0001.sql";
+import courier0002 from "../fixtures/schemas/courier-0002.sql";
 import tenant0001 from "../fixtures/schemas/tenant-0001.sql";
+import tenant0002 from "../fixtures/schemas/tenant-0002.sql";
 import { storageSuite } from "./storage/suite.ts";
 
 let databases = 0;
@@ -31,9 +35,11 @@ storageSuite("a Durable Object", {
       partition0006,
       partition0007,
       partition0008,
+      partition0009,
+      partition0010,
     ],
-    tenant: [tenant0001],
-    courier: [courier0001],
+    tenant: [tenant0001, tenant0002],
+    courier: [courier0001, courier0002],
   },
   gzip: (bytes) => new Uint8Array(gzipSync(bytes)),
   migrations,
