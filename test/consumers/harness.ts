@@ -1,4 +1,4 @@
-import { execFile, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
@@ -56,7 +56,7 @@ function manifestOf(path: string, { versions = {} }: Consumer, tarball: string):
 }
 
 /** The folder of the program of a version of Node, which is installed below `work` if it is not the repository's. */
-async function nodeFolder(major: keyof typeof nodeVersions, work: string): Promise<string> {
+export async function nodeFolder(major: keyof typeof nodeVersions, work: string): Promise<string> {
   const version = nodeVersions[major];
   if (version === undefined) return dirname(process.execPath);
   const name =
@@ -83,7 +83,7 @@ export function runTest(installed: Installed, url: string): Promise<string> {
 }
 
 /** What npm itself and the repository's scripts set is not passed on. */
-function environmentOf({ tools, node }: Installed): NodeJS.ProcessEnv {
+export function environmentOf({ tools, node }: Installed): NodeJS.ProcessEnv {
   const entries = Object.entries(process.env).filter(
     ([name]) => !/^(npm_|NODE_(ENV|OPTIONS|PATH)$|INIT_CWD$|VITEST|PARTITA_)/i.test(name),
   );
@@ -103,7 +103,8 @@ function environmentOf({ tools, node }: Installed): NodeJS.ProcessEnv {
   };
 }
 
-function npm(installed: Installed, parameters: string[], more: NodeJS.ProcessEnv = {}): Promise<string> {
+/** @throws Error with the output, if it fails. */
+export function npm(installed: Installed, parameters: string[], more: NodeJS.ProcessEnv = {}): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = execFile(
       "npm",
@@ -146,13 +147,11 @@ export async function startServer({ folder, tools }: Installed): Promise<Server>
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (output += text));
   const ended = once(child, "exit");
-  const deadline = Date.now() + startMsMax;
-  while (!(await serves(url))) {
-    if (Date.now() > deadline || child.exitCode !== null) {
-      child.stdin.end();
-      throw new Error(`the server does not serve\n${output}`);
-    }
-    await sleep(pollMs);
+  try {
+    await served(url, child);
+  } catch (error) {
+    child.stdin.end();
+    throw new Error(`the server does not serve\n${output}`, { cause: error });
   }
   return {
     url,
@@ -161,6 +160,19 @@ export async function startServer({ folder, tools }: Installed): Promise<Server>
       await ended;
     },
   };
+}
+
+/**
+ * Resolves when it serves at `url`.
+ *
+ * @throws Error if it ends before that, or takes too long.
+ */
+export async function served(url: string, child: ChildProcess): Promise<void> {
+  const deadline = Date.now() + startMsMax;
+  while (!(await serves(url))) {
+    if (Date.now() > deadline || child.exitCode !== null) throw new Error(`nothing serves at ${url}`);
+    await sleep(pollMs);
+  }
 }
 
 async function serves(url: string): Promise<boolean> {

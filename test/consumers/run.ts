@@ -3,41 +3,58 @@ import { rmSync } from "node:fs";
 import { buildPackage } from "../../src/tools/build-package.ts";
 import { fail, readCommandLine } from "../../src/tools/command-line.ts";
 import { temporaryFolder } from "../support/server.ts";
-import { consumers, server } from "./consumers.ts";
+import { consumers, nodeVersions, server } from "./consumers.ts";
 import { install, runTest, type Server, startServer } from "./harness.ts";
+import { runStarter } from "./starter.ts";
 
+/** The versions of Node with which a starter is made. */
+const starters = Object.keys(nodeVersions).map((major) => Number(major) as keyof typeof nodeVersions);
+const starterName = (node: number): string => `starter-${node}`;
+
+const names = [...consumers.map(({ name }) => name), ...starters.map(starterName)];
 const usage = `usage: npm run consumers [-- <name> …]
 Packs the package, installs it in each program of test/consumers, and runs the program against a Worker that is built from
-the same package. Without names: all of ${consumers.map(({ name }) => name).join(", ")}.`;
+the same package; and makes starters with it, as \`partita init\` does, which two browsers use. Without names: all of
+${names.join(", ")}.`;
 
 const { positionals } = readCommandLine(usage, { options: {}, allowPositionals: true });
-const unknown = positionals.find((name) => !consumers.some((consumer) => consumer.name === name));
+const unknown = positionals.find((name) => !names.includes(name));
 if (unknown !== undefined) fail(`There is no consumer "${unknown}". See --help.`, 2);
-const chosen = positionals.length === 0 ? consumers : consumers.filter(({ name }) => positionals.includes(name));
+const chosen = new Set(positionals.length === 0 ? names : positionals);
 
 const work = temporaryFolder("partita-consumers-");
 let running: Server | undefined;
 const failed: string[] = [];
+
+/** Runs one program, if it was chosen, and says how it went. */
+async function tryOut(name: string, body: () => Promise<void>): Promise<void> {
+  if (!chosen.has(name)) return;
+  const start = Date.now();
+  const seconds = () => ((Date.now() - start) / 1_000).toFixed(1);
+  try {
+    await body();
+    console.log(`${name}: works (done after ${seconds()} s)`);
+  } catch (error) {
+    failed.push(name);
+    console.error(`${name}: FAILED after ${seconds()} s\n${(error as Error).message}`);
+  }
+}
+
 try {
   const tarball = await buildPackage(work);
-  running = await startServer(await install({ ...server, name: "server" }, tarball, work, "own"));
-  for (const consumer of chosen) {
-    const start = Date.now();
-    const seconds = () => ((Date.now() - start) / 1_000).toFixed(1);
-    try {
+  if (consumers.some(({ name }) => chosen.has(name)))
+    running = await startServer(await install({ ...server, name: "server" }, tarball, work, "own"));
+  for (const consumer of consumers) {
+    await tryOut(consumer.name, async () => {
       const installed = await install(consumer, tarball, work, "own");
-      const installedAfter = seconds();
-      await runTest(installed, running.url);
-      console.log(`${consumer.name}: works (installed after ${installedAfter} s, done after ${seconds()} s)`);
+      await runTest(installed, running!.url);
       rmSync(installed.folder, { recursive: true, force: true });
-    } catch (error) {
-      failed.push(consumer.name);
-      console.error(`${consumer.name}: FAILED after ${seconds()} s\n${(error as Error).message}`);
-    }
+    });
   }
+  for (const node of starters) await tryOut(starterName(node), () => runStarter(node, tarball, work));
 } finally {
   await running?.stop();
   rmSync(work, { recursive: true, force: true });
 }
-console.log(`${chosen.length - failed.length} passed, ${failed.length} failed`);
+console.log(`${chosen.size - failed.length} passed, ${failed.length} failed`);
 if (failed.length > 0) process.exitCode = 1;

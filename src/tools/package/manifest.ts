@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { starterNames, starterToolNames } from "../../cli/starter-dependencies.ts";
+import { nodePackageNames, starterNames, starterToolNames } from "../../cli/starter-dependencies.ts";
 import { projectFolder } from "../wrangler.ts";
 
 /** What of the repository's package.json the package has, too. */
@@ -13,6 +13,7 @@ interface Source {
   bin?: Record<string, string>;
   dependencies: Record<string, string>;
   devDependencies: Record<string, string>;
+  optionalDependencies: Record<string, string>;
   peerDependencies: Record<string, string>;
   peerDependenciesMeta: Record<string, { optional: boolean }>;
   engines: { node: string };
@@ -66,8 +67,8 @@ export function manifestOf({ exports, bin, dependencies, ...source }: Source): M
     files: [modulesFolder, "templates", "THIRD-PARTY.md"],
     // What `partita init` gives a new project, besides what the package itself needs.
     testedWith: Object.fromEntries(
-      [...starterNames, ...starterToolNames].flatMap((name) => {
-        const version = source.devDependencies[name];
+      [...starterNames, ...starterToolNames, ...nodePackageNames].flatMap((name) => {
+        const version = source.devDependencies[name] ?? source.optionalDependencies[name];
         return version === undefined ? [] : [[name, version]];
       }),
     ),

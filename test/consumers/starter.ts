@@ -1,0 +1,79 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+import { browserPresent, launchBrowser } from "../support/browser.ts";
+import { freePort } from "../support/processes.ts";
+import type { nodeVersions } from "./consumers.ts";
+import { environmentOf, type Installed, nodeFolder, npm, served } from "./harness.ts";
+
+/**
+ * Makes a starter from the packed package as a user does, with a version of Node: installs, tests and builds it as for a
+ * deployment, serves it, and has two browsers see each other's change.
+ *
+ * @throws Error at the first step that fails.
+ */
+export async function runStarter(node: keyof typeof nodeVersions, tarball: string, work: string): Promise<void> {
+  const parent = join(work, `starter-${node}`);
+  mkdirSync(parent);
+  const nodeBin = await nodeFolder(node, work);
+  const outside: Installed = { folder: parent, tools: "own", node: nodeBin };
+  await npm(outside, [
+    "exec",
+    "--yes",
+    `--package=${tarball}`,
+    "--",
+    "partita",
+    "init",
+    "my-app",
+    "--package",
+    tarball,
+  ]);
+  const starter: Installed = { ...outside, folder: join(parent, "my-app") };
+  await npm(starter, ["install"]);
+  await npm(starter, ["test"]);
+  await npm(starter, ["run", "build"]);
+  await npm(starter, ["exec", "--", "wrangler", "deploy", "--dry-run"]);
+  await serve(starter);
+}
+
+async function serve(starter: Installed): Promise<void> {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const child = spawn("npm", ["start"], {
+    cwd: starter.folder,
+    env: { ...environmentOf(starter), PORT: String(port) },
+    stdio: ["ignore", "ignore", "inherit"],
+    // A group of its own, which is ended as a whole.
+    detached: true,
+  });
+  const ended = once(child, "exit");
+  try {
+    await served(url, child);
+    if (browserPresent) await seeEachOther(url);
+  } finally {
+    if (child.exitCode === null) process.kill(-child.pid!, "SIGTERM");
+    await ended;
+  }
+}
+
+async function seeEachOther(url: string): Promise<void> {
+  const browser = await launchBrowser();
+  try {
+    // Two contexts: two people, with nothing in common.
+    const open = async (user: string): Promise<Page> => {
+      const page = await (await browser.newContext()).newPage();
+      await page.goto(`${url}/?user=${user}`);
+      await page.getByText(`${user}, online`).waitFor();
+      return page;
+    };
+    const [ada, bob] = [await open("ada"), await open("bob")];
+    await ada.getByLabel("New task").fill("Bread");
+    await ada.getByRole("button", { name: "Add" }).click();
+    await bob.getByRole("checkbox", { name: "Bread" }).check();
+    await ada.getByRole("checkbox", { name: "Bread", checked: true }).waitFor();
+  } finally {
+    await browser.close();
+  }
+}
