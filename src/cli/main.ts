@@ -13,6 +13,7 @@ const subCommands: Readonly<Record<string, () => Promise<AnyCommand>>> = {
   simulate: async () => (await import("./commands/simulate.ts")).simulate,
   export: async () => (await import("./commands/export.ts")).exportCommand,
   "check-model": async () => (await import("./commands/check-model.ts")).checkModelCommand,
+  verify: async () => (await import("./commands/verify.ts")).verifyCommand,
   incident: async () => (await import("./commands/incident.ts")).incidentCommand,
   doctor: async () => (await import("./commands/doctor.ts")).doctor,
   "import-insieme": async () => (await import("./commands/import-insieme.ts")).importInsiemeCommand,

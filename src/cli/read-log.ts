@@ -38,13 +38,24 @@ export async function* logOf(source: LogSource, since = 0): AsyncGenerator<ReadE
   }
 }
 
-/** What a server answers to a `GET`. @throws Mistake where it is no success. */
+/** A server has answered, and refused. */
+export class RefusedByServer extends Mistake {
+  readonly status: number;
+
+  constructor(message: string, status: number) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** What a server answers to a `GET`. @throws RefusedByServer where it is no success. */
 export async function askServer({ url, token }: Pick<LogSource, "url" | "token">, path: string): Promise<unknown> {
   if (!URL.canParse(url)) throw new Mistake(`"${url}" is not a URL, as https://example.com`, 2);
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const response = await fetch(new URL(path, url), { headers, signal: AbortSignal.timeout(answerMsMax) });
   const text = await response.text();
-  if (!response.ok) throw new Mistake(`${path} is answered ${response.status}: ${text.slice(0, 300)}`);
+  if (!response.ok)
+    throw new RefusedByServer(`${path} is answered ${response.status}: ${text.slice(0, 300)}`, response.status);
   return JSON.parse(text);
 }
 

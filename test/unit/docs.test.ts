@@ -110,7 +110,7 @@ function filesBeside(): Map<string, string> {
 }
 
 describe("the documentation", () => {
-  it("[CL-4] every TypeScript example compiles, as strictly as the sources do", { timeout: 60_000 }, () => {
+  it("[CL-4] [EC-8] every TypeScript example compiles, as strictly as the sources do", { timeout: 60_000 }, () => {
     const files = filesBeside();
     const forServers = samples.filter(isForServers);
     const forClients = samples.filter((one) => !isForServers(one));

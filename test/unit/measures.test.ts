@@ -17,7 +17,7 @@ const counted = (reports: readonly MetricsReport[]) => {
 describe("what a partition counts", () => {
   const shellWith = (report: (given: MetricsReport) => Promise<void>) => new TestShell({ report });
 
-  it("[OB-2] is verdicts, replays, keys that were used again, and refusals, each once", async () => {
+  it("[OB-2] [ID-15] is verdicts, replays, keys that were used again, and refusals, each once", async () => {
     const reports: MetricsReport[] = [];
     const room = shellWith(async (report) => void reports.push(report));
     await room.submit(author, set("a"));

@@ -101,6 +101,11 @@ class Room {
     };
   }
 
+  async verify(): Promise<{ eventId: number; compared: string[]; findings: object[] }> {
+    const { body } = await this.#turning(this.shell.shell.verify(context));
+    return (JSON.parse(body as string) as { verified: Awaited<ReturnType<Room["verify"]>> }).verified;
+  }
+
   head() {
     return this.#json(this.shell.shell.readAuditHead(context));
   }
@@ -249,5 +254,30 @@ describe("the audit of a log", () => {
     const empty = new Room();
     expect(await empty.head()).toMatchObject({ status: 404 });
     expect(empty.driver.query("SELECT name FROM sqlite_master")).toEqual([]);
+  });
+
+  it("[LC-6] [MD-9] is verified with the log, and damage is named by its event", async () => {
+    const verified = async (...damage: string[]) => {
+      const room = new Room();
+      await room.write(2 * segment + 5);
+      await room.settle();
+      room.driver.transaction(() => damage.forEach((sql) => room.driver.script(sql)));
+      return room.verify();
+    };
+    expect(await verified()).toMatchObject({ eventId: 2 * segment + 5, findings: [] });
+    expect((await verified()).compared).toContain("segments");
+    const changed = `UPDATE events SET payload = CAST('{"text":"other"}' AS BLOB) WHERE event_id = 1500`;
+    expect((await verified("DROP TRIGGER events_are_not_changed", changed)).findings).toMatchObject([
+      { eventId: 1_500, detail: expect.stringContaining("the audit has sealed") },
+    ]);
+    const nodes = "UPDATE audit_segments SET nodes = zeroblob(length(nodes)) WHERE segment = 0";
+    expect((await verified(nodes)).findings).toMatchObject([
+      { eventId: segment, detail: expect.stringContaining("nodes") },
+    ]);
+    const head =
+      "UPDATE audit_segments SET head = (SELECT head FROM audit_segments WHERE segment = 0) WHERE segment = 1";
+    expect((await verified(head)).findings).toMatchObject([
+      { eventId: 2 * segment, detail: expect.stringContaining("signed head") },
+    ]);
   });
 });

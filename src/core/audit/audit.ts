@@ -11,7 +11,7 @@ import { consistencyOf, hashBytes, leafHash, nodesEndingWith, pathOf, rootOf } f
 const stepEvents = 128;
 const stepBytes = 256 * 1_024;
 /** A leaf, in the units of `State.work`: its row is read, and two hashes take 2 µs (docs/decisions/0027-audit.md). */
-const leafCost = 16;
+export const leafCost = 16;
 
 /** A segment that is being sealed. */
 export interface SegmentDraft {
@@ -69,11 +69,11 @@ export class Audit {
     const left = segmentEvents - leaves.length;
     if (left === 0) return undefined;
     this.#memory.load(now);
-    const { storage, sha256 } = this.#environment.ports;
+    const { storage } = this.#environment.ports;
     const rows = storage.events.after(segment * segmentEvents + leaves.length, Math.min(left, stepEvents), stepBytes);
     let bytes = 0;
     for (const row of rows) {
-      leaves.push(leafHash(sha256, this.#leafTextOf(row)));
+      leaves.push(hashOfLeaf(this.#environment, row));
       bytes += row.payloadBytes;
     }
     return rows.length * leafCost + costOfBytes(bytes);
@@ -160,17 +160,18 @@ export class Audit {
 
   readonly #nodeOf = (last: number, level: number): Uint8Array =>
     parted(this.#environment.ports.storage.audit.nodes(last)!)[level]!;
+}
 
-  #leafTextOf(row: EventRow): string {
-    const { name, authors } = this.#environment;
-    const { eventId, type, version, timestamp, payload } = row;
-    const shown = {
-      clientId: authors.clientIdOf(row.clientId),
-      author: authors.of(submitterOf(row)),
-      ...row.annotations,
-    };
-    return leafText({ eventId, partition: name.partition, type, version, timestamp, payload, ...shown });
-  }
+/** The hash of an event's leaf. */
+export function hashOfLeaf({ name, authors, ports }: Environment, row: EventRow): Uint8Array {
+  const { eventId, type, version, timestamp, payload } = row;
+  const shown = {
+    clientId: authors.clientIdOf(row.clientId),
+    author: authors.of(submitterOf(row)),
+    ...row.annotations,
+  };
+  const text = leafText({ eventId, partition: name.partition, type, version, timestamp, payload, ...shown });
+  return leafHash(ports.sha256, text);
 }
 
 function joined(hashes: readonly Uint8Array[]): Uint8Array {

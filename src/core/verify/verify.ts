@@ -10,19 +10,14 @@ import { modelTag } from "../model-tag.ts";
 import { Refusal } from "../refusal.ts";
 import type { Steps } from "../steps.ts";
 import { digestSteps } from "./digest.ts";
-
-/** Something that is stored, or in memory, and does not agree with the log. */
-interface Finding {
-  /** Where it begins; absent: it is of no event. */
-  readonly eventId?: number;
-  readonly detail: string;
-}
+import type { Finding } from "./finding.ts";
+import { SegmentCheck } from "./segments.ts";
 
 /** How far a log is verified, and what was found. */
 export interface Verified {
   /** All events up to this one are there, in order, and can be folded. */
   eventId: number;
-  /** What else was compared: the state at the head, a snapshot, the effects that wait. */
+  /** What else was compared: the state at the head, a snapshot, sealed segments, the effects that wait. */
   readonly compared: string[];
   readonly findings: Finding[];
 }
@@ -36,8 +31,8 @@ const noRoom: Failure = {
 };
 
 /**
- * Folds the log from its first event, and compares with it what derives from it: the newest snapshot, the state in memory,
- * and the effects that wait. In steps: the partition goes on meanwhile, and what is committed meanwhile is verified, too.
+ * Folds the log from its first event, and compares with it what derives from it: the newest snapshot, the segments of the
+ * audit, the state in memory, and the effects that wait. In steps: the partition goes on meanwhile, and what is committed meanwhile is verified, too.
  *
  * @throws Refusal where there is not enough memory, or the state is being rebuilt.
  */
@@ -50,6 +45,7 @@ export function* verifySteps(
   const { model, ports } = environment;
   const { storage } = ports;
   const state = new WeighedState<object>(model.initialState());
+  const segments = new SegmentCheck(environment);
   let snapshotAt = newestSnapshot(environment);
   let work = 0;
   try {
@@ -58,7 +54,7 @@ export function* verifySteps(
         foldRow(environment, state, row);
         state.forget();
         verified.eventId = row.eventId;
-        work += costOfFold(row.payloadBytes);
+        work += costOfFold(row.payloadBytes) + segments.add(row, verified.findings);
         if (row.eventId === snapshotAt) {
           yield* compareSnapshot(environment, state, row.eventId, verified);
           // A newer one may have replaced it meanwhile.
@@ -76,6 +72,7 @@ export function* verifySteps(
     verified.findings.push({ ...(eventId === undefined ? {} : { eventId }), detail: message });
     return;
   }
+  if (segments.compared > 0) verified.compared.push("segments");
   const live = soundOf(memory, now());
   compareOutbox(environment, live, verified);
   // Both views are of this turn.

@@ -1,0 +1,37 @@
+import { defineCommand } from "citty";
+import { Mistake } from "../mistake.ts";
+import { type VerifiedPartition, verifyAll } from "../verify.ts";
+
+export const verifyCommand = defineCommand({
+  meta: {
+    name: "verify",
+    description:
+      "Verifies partitions: whether all that is stored agrees with their logs. Ends with 1 where it does not",
+  },
+  args: {
+    url: { type: "string", description: "The address of the server", required: true },
+    partition: { type: "string", description: "Only this partition; default: all of the tenant" },
+    prefix: { type: "string", description: "Only partitions whose names begin with it" },
+    token: {
+      type: "string",
+      description: "A token with the permissions read and admin:inspect; default: PARTITA_TOKEN",
+    },
+  },
+  async run({ args: { url, partition, prefix = "", token } }) {
+    const source = { url, token: token ?? process.env["PARTITA_TOKEN"] };
+    let [partitions, events, findings, unverified] = [0, 0, 0, 0];
+    const report = ({ name, eventId, found, refused }: VerifiedPartition) => {
+      partitions++;
+      events += eventId;
+      findings += found.length;
+      for (const { eventId: at, detail } of found) console.log(`${name}${at === undefined ? "" : ` ${at}`}: ${detail}`);
+      if (refused === undefined) return;
+      unverified++;
+      console.log(`${name}: not verified: ${refused}`);
+    };
+    await verifyAll(source, partition === undefined ? { prefix } : { partition }, report);
+    const summary = `${partitions} partitions, ${events} events, ${findings} findings`;
+    if (findings + unverified > 0) throw new Mistake(`${summary}, ${unverified} not verified.`);
+    console.log(`${summary}.`);
+  },
+});

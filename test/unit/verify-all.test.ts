@@ -1,0 +1,70 @@
+import { createServer } from "node:http";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { type VerifiedPartition, verifyAll } from "../../src/cli/verify.ts";
+
+/** A server with these answers, in their order; the last one stays. */
+async function serverWith(answers: Record<string, readonly [status: number, body: object][]>) {
+  const asked: string[] = [];
+  const server = createServer(({ url }, response) => {
+    asked.push(url!);
+    const given = answers[url!.split("?")[0]!] ?? [[404, {}]];
+    const count = asked.filter((path) => path === url).length;
+    const [status, body] = given[Math.min(count, given.length) - 1]!;
+    response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+  }).listen(0);
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  return { asked, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+const verified = (eventId: number, done: boolean, findings: object[] = []) =>
+  [200, { verified: { eventId, of: 9, done, compared: [], findings } }] as [number, object];
+
+async function all(url: string, which: Parameters<typeof verifyAll>[1]) {
+  const reported: VerifiedPartition[] = [];
+  let waits = 0;
+  await verifyAll(
+    { url, token: undefined },
+    which,
+    (one) => void reported.push(one),
+    async () => void waits++,
+  );
+  return { reported: reported.toSorted((a, b) => (a.name < b.name ? -1 : 1)), waits };
+}
+
+describe("partita verify", () => {
+  it("[LC-6] [EC-4] verifies each partition of the directory to its end, and names damage by its event", async () => {
+    const damage = { eventId: 7, detail: "its row is missing" };
+    const names = Array.from({ length: 9 }, (_, at) => ({ partition: `room-${at}` }));
+    const server = await serverWith({
+      "/v1/partitions": [[200, { partitions: names }]],
+      ...Object.fromEntries(names.map(({ partition }) => [`/v1/partitions/${partition}/verify`, [verified(9, true)]])),
+      "/v1/partitions/room-3/verify": [verified(4, false), verified(8, false), verified(9, true, [damage])],
+    });
+    const { reported } = await all(server.url, { prefix: "room" });
+    expect(reported).toEqual(
+      names.map(({ partition: name }) => ({ name, eventId: 9, found: name === "room-3" ? [damage] : [] })),
+    );
+    expect(server.asked[0]).toContain("prefix=room");
+    expect(server.asked.filter((path) => path.includes("room-3"))).toHaveLength(3);
+  });
+
+  it("[LC-6] asks a partition again that refuses for now, a few times, and says which was not verified", async () => {
+    const busy = [503, { code: "rebuilding" }] as [number, object];
+    const server = await serverWith({
+      "/v1/partitions": [[200, { partitions: [{ partition: "a" }, { partition: "b" }, { partition: "c" }] }]],
+      "/v1/partitions/a/verify": [busy, busy, verified(9, true)],
+      "/v1/partitions/b/verify": [busy],
+      "/v1/partitions/c/verify": [[422, { code: "too_expensive" }]],
+    });
+    const { reported, waits } = await all(server.url, { prefix: "" });
+    expect(reported.map(({ refused }) => refused)).toEqual([
+      undefined,
+      expect.stringContaining("rebuilding"),
+      expect.stringContaining("too_expensive"),
+    ]);
+    expect(waits).toBe(2 + 10);
+  });
+});
