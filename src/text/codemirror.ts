@@ -7,21 +7,20 @@ import { Annotation, type ChangeSet, EditorState, type Extension, Transaction } 
 import { EditorView, keymap, type Panel, showPanel, ViewPlugin, type ViewUpdate } from "@codemirror/view";
 import { cursors } from "./cursors.ts";
 import { changeBetween } from "./replacing.ts";
-import type { TextSource } from "./source.ts";
+import { endOf } from "./selection.ts";
+import type { Origin, TextSource } from "./source.ts";
 
-export type { Cursor, TextSource } from "./source.ts";
+export type { Cursor, Origin, Selection, TextSource } from "./source.ts";
 
 /** What of a client the editor uses: a client of `partita/client` has it. */
 export interface EditorClient {
-  undo(): unknown;
-  redo(): unknown;
   readonly status: { readonly status: string; readonly loaded: boolean };
   on(event: "status", listener: () => void): () => void;
 }
 
 /** What an application may say of its editor. */
 export interface CollaborationOptions {
-  /** Undoes and redoes by the keys of the editor, and shows whether there is a connection. */
+  /** Shows whether there is a connection, and refuses changes until the text is loaded. */
   client?: EditorClient;
   /** What is shown above the text while there is no connection. */
   offline?: string;
@@ -34,7 +33,8 @@ const taken = Annotation.define<true>();
 
 /**
  * Keeps an editor and a text the same. The document of the editor begins as `text.value`. Offsets of others' changes keep the
- * cursor where it is in the text. Without `client`, use `history()` of CodeMirror: it does not undo what others did.
+ * cursor where it is in the text. The keys of the editor for undo and redo call those of the text; leave `history()` of
+ * CodeMirror out.
  *
  * @example
  * const view = new EditorView({ doc: source.value, extensions: [collaboration(source, { client })], parent: document.body });
@@ -45,7 +45,8 @@ export function collaboration(text: TextSource, options: CollaborationOptions = 
     EditorState.lineSeparator.of("\n"),
     ViewPlugin.define((view) => new Follower(view, text)),
     cursors(text),
-    ...(client ? [keysOf(client), statusOf(client, options)] : []),
+    ...(text.undo ? [keysOf(text)] : []),
+    ...(client ? [statusOf(client, options)] : []),
   ];
 }
 
@@ -59,8 +60,8 @@ class Follower {
   constructor(view: EditorView, text: TextSource) {
     this.#view = view;
     this.#text = text;
-    this.#stop = text.subscribe((changes) => {
-      if (changes) this.#apply(changes);
+    this.#stop = text.subscribe((changes, origin) => {
+      if (changes) this.#apply(changes, origin);
       else this.#replace();
     });
     // A plugin cannot change the document while it is made.
@@ -78,22 +79,25 @@ class Follower {
     this.#stop();
   }
 
-  #apply(changes: ChangeSet): void {
-    // Cursors stay before what is inserted at their place.
-    this.#view.dispatch({ changes, annotations: [taken.of(true), Transaction.addToHistory.of(false)] });
+  #apply(changes: ChangeSet, origin: Origin): void {
+    const annotations = [taken.of(true), Transaction.addToHistory.of(false)];
+    // The cursor stays before what others insert at its place, and goes where an undo changes something.
+    if (origin === "remote") this.#view.dispatch({ changes, annotations });
+    else this.#view.dispatch({ changes, annotations, selection: { anchor: endOf(changes) }, scrollIntoView: true });
   }
 
   /** Makes the document what the text is. */
   #replace(): void {
     if (this.#ended) return;
     const changes = changeBetween(this.#view.state.doc.toString(), this.#text.value);
-    if (changes) this.#apply(changes);
+    if (changes) this.#apply(changes, "remote");
   }
 }
 
-function keysOf(client: EditorClient): Extension {
-  const undo = () => (client.undo(), true);
-  const redo = () => (client.redo(), true);
+function keysOf(text: TextSource): Extension {
+  // The keys do nothing else, where there is nothing to undo.
+  const undo = () => (text.undo?.(), true);
+  const redo = () => (text.redo?.(), true);
   return [
     keymap.of([
       { key: "Mod-z", run: undo, preventDefault: true },

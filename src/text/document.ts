@@ -1,7 +1,11 @@
 import type { ChangeSet } from "@codemirror/state";
-import type { Client } from "../client/index.ts";
-import { changesOf, editOf, lengthIn, type TextEdit, textIn, type Texts } from "../models/text/index.ts";
-import type { Verdict } from "../client/index.ts";
+import type { Client, MergedChange, Verdict } from "../client/index.ts";
+import { changesOf, editOf, inverseIn, lengthIn, type TextEdit, textIn, type Texts } from "../models/text/index.ts";
+import type { JsonObject } from "../protocol/index.ts";
+import { TextHistory } from "./history.ts";
+import { piecesOf } from "./pieces.ts";
+import { Places } from "./places.ts";
+import type { Cursor, Origin, Selection, TextSource } from "./source.ts";
 
 /** Which document, and where it is. */
 export interface TextOptions<S> {
@@ -11,34 +15,47 @@ export interface TextOptions<S> {
   type?: string;
   /** The part of the state that has the texts. Default: `state.texts`. */
   texts?(state: S): Texts;
+  /**
+   * Shows the own selection to others, and theirs in `cursors`. It is what the own presence has beside that, as
+   * `{ name: "Ada" }`; `text` is the selection. The client needs the option `presence`. Default: no cursors.
+   */
+  presence?: JsonObject;
+  /** The time in milliseconds, for the steps of `undo`. Default: `Date.now`. */
+  now?(): number;
 }
 
 /** Called for each change of the text; see `TextDocument.subscribe`. */
-export type TextListener = (changes: ChangeSet | undefined, origin: "own" | "remote") => void;
+export type TextListener = (changes: ChangeSet | undefined, origin: Origin) => void;
 
 /** One document of a client, as an editor uses it: which has a copy of the text, and has to follow it change by change. */
-export class TextDocument {
+export class TextDocument implements TextSource {
   readonly doc: string;
   readonly #client: Client<any, any, any>;
   readonly #type: string;
   readonly #texts: (state: any) => Texts;
+  readonly #now: () => number;
   readonly #listeners = new Set<TextListener>();
+  readonly #cursorListeners = new Set<() => void>();
+  readonly #history = new TextHistory();
+  readonly #places: Places | undefined;
   readonly #stop: () => void;
-  #submitting = false;
+  /** What submits now. */
+  #submitting: "editor" | "history" | undefined;
+  /** Whether what was submitted is in the view. */
+  #entered = false;
 
   constructor(client: Client<any, any, any>, options: TextOptions<any>) {
+    const { doc, type = "edit", texts = (state: { texts: Texts }) => state.texts, now = Date.now, presence } = options;
     this.#client = client;
-    this.doc = options.doc;
-    this.#type = options.type ?? "edit";
-    this.#texts = options.texts ?? ((state: { texts: Texts }) => state.texts);
-    this.#stop = client.on("merged", (change) => {
-      if (!change) this.#tell(undefined, "remote");
-      else if (change.type === this.#type) {
-        const edit = change.payload as unknown as TextEdit;
-        const origin = change.draftId === undefined ? "remote" : "own";
-        if (edit.doc === this.doc && !(this.#submitting && origin === "own")) this.#tell(changesOf(edit), origin);
-      }
-    });
+    this.doc = doc;
+    this.#type = type;
+    this.#texts = texts;
+    this.#now = now;
+    this.#stop = client.on("merged", (change) => this.#merged(change));
+    if (presence) {
+      const changed = () => this.#cursorListeners.forEach((listener) => listener());
+      this.#places = new Places(client, this, { type, more: presence, changed });
+    }
   }
 
   /** The text, with the own changes that are not confirmed. */
@@ -53,7 +70,8 @@ export class TextDocument {
 
   /**
    * Submits a change of `value`, which has it when this returns. Resolves with the verdict. If it is rejected, it is taken
-   * back, and listeners get that as a change. Several changes may become one event.
+   * back, and listeners get that as a change. Several changes may become one event. A change that does not fit a frame
+   * becomes several; then it is the verdict of the first one that was not accepted, or of the last one.
    *
    * @throws RangeError if `changes` is of a text with another length: then the editor has missed a change.
    */
@@ -61,12 +79,52 @@ export class TextDocument {
     const { length } = this;
     if (changes.length !== length)
       throw new RangeError(`a change of ${changes.length} units, and the text has ${length}`);
-    this.#submitting = true;
-    try {
-      return this.#client.submit(this.#type, editOf(this.doc, changes));
-    } finally {
-      this.#submitting = false;
-    }
+    const { back, verdict } = this.#enter(changes, "editor");
+    if (back) this.#history.add(back, this.#now());
+    return verdict;
+  }
+
+  /** Whether there are own changes that `undo` takes back. */
+  get canUndo(): boolean {
+    return this.#history.canUndo;
+  }
+
+  /** Whether `redo` has something to do. */
+  get canRedo(): boolean {
+    return this.#history.canRedo;
+  }
+
+  /**
+   * Takes back what was submitted here last, as it is now: what others have changed since stays. What was typed at one place
+   * without a pause of half a second is one step; there are 200 of them, of 4 Mi units that were deleted. A rejection, and
+   * a state that was replaced, end what can be undone. Listeners get the change as `own`. False: there is nothing to undo.
+   */
+  undo(): boolean {
+    return this.#revert("undo");
+  }
+
+  /** Takes the last `undo` back, in the same way. False: there is none, or something was submitted after it. */
+  redo(): boolean {
+    return this.#revert("redo");
+  }
+
+  /**
+   * Where the others are in `value`, by the presences of their clients, moved by what has come and by what is typed here.
+   * A cursor that is not of this document, or of which that is not known, is left out. Empty without the option `presence`.
+   */
+  get cursors(): readonly Cursor[] {
+    return this.#places?.cursors ?? [];
+  }
+
+  /** Calls `listener` after `cursors` may have changed. Returns a function that ends it. */
+  onCursors(listener: () => void): () => void {
+    this.#cursorListeners.add(listener);
+    return () => this.#cursorListeners.delete(listener);
+  }
+
+  /** Shows the others the own selection in `value`; null: none. Nothing without the option `presence`. */
+  select(selection: Selection | null): void {
+    this.#places?.select(selection ?? undefined);
   }
 
   /**
@@ -79,15 +137,76 @@ export class TextDocument {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Ends all subscriptions. */
+  /** Ends all subscriptions, and the own presence. */
   close(): void {
     this.#stop();
+    this.#places?.close();
     this.#listeners.clear();
+    this.#cursorListeners.clear();
   }
 
-  #tell(changes: ChangeSet | undefined, origin: "own" | "remote"): void {
+  #merged(change: MergedChange | undefined): void {
+    if (!change) {
+      this.#history.clear();
+      this.#tell(undefined, "remote");
+      return;
+    }
+    const edit = change.payload as unknown as TextEdit;
+    if (change.type !== this.#type || edit.doc !== this.doc) return;
+    const changes = changesOf(edit);
+    const submitting = change.draftId === undefined ? undefined : this.#submitting;
+    this.#places?.viewChanged(changes, submitting ? 1 : -1);
+    if (submitting) this.#entered = true;
+    else this.#history.map(changes);
+    if (submitting !== "editor") this.#tell(changes, change.draftId === undefined ? "remote" : "own");
+  }
+
+  /** Submits a change. `back` takes it back; undefined: it is not in the view. */
+  #enter(changes: ChangeSet, by: "editor" | "history"): { back: ChangeSet | undefined; verdict: Promise<Verdict> } {
+    const verdicts: Promise<Verdict>[] = [];
+    let back: ChangeSet | undefined;
+    this.#submitting = by;
+    try {
+      for (const piece of piecesOf(changes)) {
+        const inverse = this.#client.read((state) => inverseIn(this.#texts(state), this.doc, piece));
+        this.#entered = false;
+        verdicts.push(this.#client.submit(this.#type, editOf(this.doc, piece)));
+        if (!this.#entered) {
+          // It was refused here. The editor, which has it, cannot be changed while it submits.
+          queueMicrotask(() => this.#merged(undefined));
+          return { back: undefined, verdict: verdictOf(verdicts) };
+        }
+        back = back ? inverse.compose(back) : inverse;
+      }
+    } finally {
+      this.#submitting = undefined;
+    }
+    const verdict = verdictOf(verdicts);
+    void verdict.then(
+      // What undoes it would now do something else.
+      ({ status }) => status !== "accepted" && this.#history.clear(),
+      () => {},
+    );
+    return { back, verdict };
+  }
+
+  #revert(what: "undo" | "redo"): boolean {
+    return this.#history.run(what, (changes) => {
+      const { back, verdict } = this.#enter(changes, "history");
+      // A closed client: its status says so.
+      verdict.catch(() => {});
+      return back;
+    });
+  }
+
+  #tell(changes: ChangeSet | undefined, origin: Origin): void {
     for (const listener of this.#listeners) listener(changes, origin);
   }
+}
+
+async function verdictOf(verdicts: readonly Promise<Verdict>[]): Promise<Verdict> {
+  const all = await Promise.all(verdicts);
+  return all.find(({ status }) => status !== "accepted") ?? all.at(-1)!;
 }
 
 /**

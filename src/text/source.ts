@@ -1,14 +1,21 @@
 import type { ChangeSet } from "@codemirror/state";
 
-/** Where another client has its cursor or its selection, as offsets in `value`. */
-export interface Cursor {
-  /** Which connection; one person may have several. */
-  readonly peerId: string;
+/** Offsets of a selection; equal ones are a caret. The head is the end that moves. */
+export interface Selection {
   readonly anchor: number;
   readonly head: number;
+}
+
+/** Where another client has its cursor or its selection, as offsets in `value`. */
+export interface Cursor extends Selection {
+  /** Which connection; one person may have several. */
+  readonly peerId: string;
   /** What it shows of itself. */
   readonly more?: { readonly [key: string]: unknown };
 }
+
+/** Who has made a change: this client or another one. */
+export type Origin = "own" | "remote";
 
 /**
  * A text that others edit, too, as a binding of an editor uses it. Offsets are UTF-16 code units; lines end with a line
@@ -23,13 +30,17 @@ export interface TextSource {
   submit(changes: ChangeSet): unknown;
   /**
    * Calls `listener` for each change of `value` that `submit` has not made, against the value before it, in order and at
-   * once. Undefined: the text was replaced; read `value`. Returns a function that ends it.
+   * once. `own`: by `undo` and `redo`. Undefined: the text was replaced; read `value`. Returns a function that ends it.
    */
-  subscribe(listener: (changes: ChangeSet | undefined) => void): () => void;
+  subscribe(listener: (changes: ChangeSet | undefined, origin: Origin) => void): () => void;
+  /** Takes the last own changes back, and leaves those of others. False: there are none. */
+  undo?(): boolean;
+  /** Takes the last `undo` back. False: there is none, or there was a change after it. */
+  redo?(): boolean;
   /** The cursors of the others; undefined: they are not known. */
   readonly cursors?: readonly Cursor[];
   /** Calls `listener` after `cursors` has changed. Returns a function that ends it. */
   onCursors?(listener: () => void): () => void;
   /** Shows the others the own selection; null: none. */
-  select?(selection: { anchor: number; head: number } | null): void;
+  select?(selection: Selection | null): void;
 }

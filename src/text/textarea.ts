@@ -5,23 +5,21 @@
  */
 import { ChangeSet } from "@codemirror/state";
 import { changeBetween } from "./replacing.ts";
-import type { TextSource } from "./source.ts";
+import { endOf } from "./selection.ts";
+import type { Origin, TextSource } from "./source.ts";
 
-export type { Cursor, TextSource } from "./source.ts";
+export type { Cursor, Origin, Selection, TextSource } from "./source.ts";
 
 /**
  * Keeps a field and a text the same: what is typed is submitted as the smallest change, and what others change appears
  * without moving the cursor from its place in the text. The undo of the browser does not know what others have changed, so
- * its key is left to `undo` and `redo`. Returns a function that ends it.
+ * its keys call those of the text. The own selection is shown to others while the field has the focus. Returns a function
+ * that ends it.
  *
  * @example
- * const unbind = bindTextarea(document.querySelector("textarea")!, source, client);
+ * const unbind = bindTextarea(document.querySelector("textarea")!, source);
  */
-export function bindTextarea(
-  field: HTMLTextAreaElement | HTMLInputElement,
-  text: TextSource,
-  client?: { undo(): unknown; redo(): unknown },
-): () => void {
+export function bindTextarea(field: HTMLTextAreaElement | HTMLInputElement, text: TextSource): () => void {
   const controller = new AbortController();
   const { signal } = controller;
   /** The value that the field and the text had when they were the same. */
@@ -34,11 +32,18 @@ export function bindTextarea(
 
   field.value = shown;
 
-  const remember = () => void (cursor = field.selectionStart ?? 0);
+  function remember(): void {
+    const { selectionStart, selectionEnd, selectionDirection } = field;
+    cursor = selectionStart ?? 0;
+    // While a word is composed, others do not have the text of the field.
+    if (composing || field.ownerDocument.activeElement !== field || selectionStart === null) return;
+    const [anchor, head] =
+      selectionDirection === "backward" ? [selectionEnd!, selectionStart] : [selectionStart, selectionEnd!];
+    text.select?.({ anchor, head });
+  }
 
   function take(): void {
     const change = changeBetween(shown, field.value, { before: cursor, after: field.selectionStart ?? 0 });
-    remember();
     if (!change) return;
     shown = field.value;
     if (waiting) {
@@ -47,13 +52,18 @@ export function bindTextarea(
       waiting = waiting.map(change);
       text.submit(mapped);
     } else text.submit(change);
+    remember();
   }
 
-  function show(changes: ChangeSet): void {
+  function show(changes: ChangeSet, origin: Origin): void {
     const { selectionStart, selectionEnd, selectionDirection, scrollTop } = field;
     field.value = text.value;
     shown = field.value;
-    if (selectionStart !== null && selectionEnd !== null) {
+    if (origin === "own") {
+      // The cursor goes where an undo changes something.
+      const end = endOf(changes);
+      field.setSelectionRange(end, end);
+    } else if (selectionStart !== null && selectionEnd !== null) {
       // What others insert at the cursor comes after it.
       field.setSelectionRange(
         changes.mapPos(selectionStart, -1),
@@ -65,11 +75,11 @@ export function bindTextarea(
     remember();
   }
 
-  const unsubscribe = text.subscribe((changes) => {
+  const unsubscribe = text.subscribe((changes, origin) => {
     const all = changes ?? changeBetween(shown, text.value);
     if (!all) return;
     if (composing) waiting = waiting && changes ? waiting.compose(changes) : all;
-    else show(all);
+    else show(all, origin);
   });
   field.addEventListener("input", () => (composing ? undefined : take()), { signal });
   field.addEventListener("compositionstart", () => (composing = true), { signal });
@@ -80,21 +90,37 @@ export function bindTextarea(
       take();
       const came = waiting;
       waiting = undefined;
-      if (came) show(came);
+      if (came) show(came, "remote");
     },
     { signal },
   );
   field.ownerDocument.addEventListener("selectionchange", remember, { signal });
-  const undo = (event: Event) => {
-    const { inputType } = event as InputEvent;
-    if (inputType !== "historyUndo" && inputType !== "historyRedo") return;
-    event.preventDefault();
-    if (inputType === "historyUndo") client?.undo();
-    else client?.redo();
+  field.addEventListener("blur", () => text.select?.(null), { signal });
+  // By the keys, because the browser has nothing to undo after the field was written; and by its menu.
+  const key = (event: Event) => {
+    const what = keyOf(event as KeyboardEvent);
+    if (what) run(what, event);
   };
-  field.addEventListener("beforeinput", undo, { signal });
+  const menu = (event: Event) => {
+    const { inputType } = event as InputEvent;
+    if (inputType === "historyUndo") run("undo", event);
+    else if (inputType === "historyRedo") run("redo", event);
+  };
+  const run = (what: "undo" | "redo", event: Event) => {
+    event.preventDefault();
+    text[what]?.();
+  };
+  field.addEventListener("keydown", key, { signal });
+  field.addEventListener("beforeinput", menu, { signal });
   return () => {
     unsubscribe();
     controller.abort();
   };
+}
+
+function keyOf({ key, ctrlKey, metaKey, shiftKey, altKey }: KeyboardEvent): "undo" | "redo" | undefined {
+  if (!(ctrlKey || metaKey) || altKey) return undefined;
+  const letter = key.toLowerCase();
+  if (letter === "z") return shiftKey ? "redo" : "undo";
+  return letter === "y" && !shiftKey ? "redo" : undefined;
 }

@@ -1,89 +1,82 @@
-import { ChangeSet } from "@codemirror/state";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { browserPresent, launchBrowser, openContext, openPage } from "../support/browser.ts";
-import type { Sent, textPage as TextPage } from "./text-page.ts";
+import { TestServer } from "../support/server.ts";
+import type { textPage as TextPage } from "./text-page.ts";
 
 declare const textPage: typeof TextPage;
 
 /** One way of the network. */
 const delayMs = 300;
 
-/** The one order of all changes: each is mapped over those that its author did not know. */
-class Order {
-  readonly #log: { client: string; changes: ChangeSet }[] = [];
-  readonly #pages: Page[] = [];
-  readonly #complaints: string[][] = [];
-
-  get version(): number {
-    return this.#log.length;
-  }
-
-  async open(browser: Browser, client: string, editor: "codemirror" | "textarea"): Promise<Page> {
-    const context = await openContext(browser, "text-page.ts");
-    onTestFinished(() => context.close());
-    await context.exposeFunction("send", (sent: Sent) => void setTimeout(() => this.#receive(sent), delayMs));
-    const { page, complaints } = await openPage(context);
-    this.#pages.push(page);
-    this.#complaints.push(complaints);
-    await page.evaluate(([name, kind]) => textPage.open(name, kind), [client, editor] as const);
-    return page;
-  }
-
-  /** Waits until both have everything, and returns what they show. */
-  async settled() {
-    return vi.waitUntil(
-      async () => {
-        const shown = await Promise.all(this.#pages.map((page) => page.evaluate(() => textPage.shown())));
-        return shown.every(({ pending, version }) => !pending && version === this.version) && shown;
-      },
-      { timeout: 30_000, interval: 50 },
-    );
-  }
-
-  get complaints(): string[] {
-    return this.#complaints.flat();
-  }
-
-  #receive(sent: Sent): void {
-    let out = sent;
-    if ("changes" in sent) {
-      let changes = ChangeSet.fromJSON(sent.changes);
-      for (const other of this.#log.slice(sent.version)) {
-        changes = changes.map(other.changes, sent.client < other.client);
-      }
-      this.#log.push({ client: sent.client, changes });
-      out = { ...sent, changes: changes.toJSON() };
-    }
-    setTimeout(() => {
-      for (const page of this.#pages) {
-        // A page that was closed receives nothing.
-        void page.evaluate((news) => textPage.receive(news), out).catch(() => {});
-      }
-    }, delayMs);
-  }
-}
-
 describe.runIf(browserPresent)("an editor of a text that others edit, too", () => {
+  const server = new TestServer();
   let browser: Browser;
+  let rooms = 0;
 
   beforeAll(async () => {
+    await server.start();
     browser = await launchBrowser();
   }, 120_000);
-  afterAll(() => browser?.close());
+  afterAll(async () => {
+    await browser?.close();
+    await server.stop();
+  });
+
+  /** A room in which people edit a text, each in a window of their own. */
+  function room() {
+    const partition = `text:room-${++rooms}`;
+    const pages: Page[] = [];
+    const all: string[][] = [];
+    return {
+      async open(name: string, editor: "codemirror" | "textarea", paused = false): Promise<Page> {
+        const context = await openContext(browser, "text-page.ts");
+        onTestFinished(() => context.close());
+        // Both ways are slow, and keep their order.
+        await context.routeWebSocket(/./, (client) => {
+          const upstream = client.connectToServer();
+          client.onMessage((message) => void setTimeout(() => upstream.send(message), delayMs));
+          upstream.onMessage((message) => void setTimeout(() => client.send(message), delayMs));
+        });
+        const { page, complaints } = await openPage(context);
+        all.push(complaints);
+        pages.push(page);
+        await page.evaluate(([url, ...more]) => textPage.open(url, ...more), [
+          server.url.href,
+          partition,
+          name,
+          editor,
+          paused,
+        ] as const);
+        return page;
+      },
+      /** Waits until all have everything, and returns what they show. */
+      settled: () =>
+        vi.waitUntil(
+          async () => {
+            const shown = await Promise.all(pages.map((page) => page.evaluate(() => textPage.shown())));
+            const [{ eventId } = { eventId: 0 }] = shown;
+            return shown.every((one) => one.pending === 0 && one.eventId === eventId) && shown;
+          },
+          { timeout: 30_000, interval: 50 },
+        ),
+      complaints: () => all.flat(),
+    };
+  }
 
   test.each(["codemirror", "textarea"] as const)(
     "[CL-1] [MD-9] in two windows, CodeMirror and %s, that type at once through 300 ms of delay, shows one text, and no cursor jumps",
     async (kind) => {
-      const order = new Order();
-      const [ann, bob] = [await order.open(browser, "ann", "codemirror"), await order.open(browser, "bob", kind)];
+      const { open, settled, complaints } = room();
+      const [ann, bob] = [await open("ann", "codemirror"), await open("bob", kind)];
       await ann.keyboard.type("first 😀 line");
       await ann.keyboard.press("Enter");
       await ann.keyboard.type("last line");
-      const [begun] = await order.settled();
-      expect(begun!.doc).toBe("first 😀 line\nlast line");
+      const begun = "first 😀 line\nlast line";
+      await bob.waitForFunction((text) => textPage.shown().doc === text, begun);
       await ann.evaluate(() => textPage.put(5));
       await bob.evaluate(() => textPage.put(textPage.shown().doc.length));
+      for (const page of [ann, bob]) await page.evaluate(() => textPage.watch());
       const [typedByAnn, typedByBob] = ["annannannann", "bobbobbob".repeat(2)];
       await Promise.all([
         ann.keyboard.type(typedByAnn, { delay: 15 }),
@@ -93,38 +86,65 @@ describe.runIf(browserPresent)("an editor of a text that others edit, too", () =
           await bob.keyboard.type(typedByBob.slice(9), { delay: 15 });
         })(),
       ]);
-      const [ofAnn, ofBob] = await order.settled();
+      const [ofAnn, ofBob] = await settled();
       const expected = `first${typedByAnn} 😀 line\nlast line${typedByBob}`;
-      expect([ofAnn!.doc, ofAnn!.value, ofBob!.doc, ofBob!.value]).toEqual([expected, expected, expected, expected]);
-      // Each cursor is behind what its user has typed.
+      expect([ofAnn!.doc, ofAnn!.value, ofBob!.doc, ofBob!.value]).toEqual(Array(4).fill(expected));
       expect([ofAnn!.head, ofBob!.head]).toEqual([5 + typedByAnn.length, expected.length]);
-      expect(order.complaints).toEqual([]);
+      // In each frame: what Ann has typed is before her cursor, and nothing is behind that of Bob.
+      const frames = await Promise.all([ann, bob].map((page) => page.evaluate(() => textPage.frames)));
+      expect(frames[0]!.filter(({ before }) => !`first${typedByAnn}`.startsWith(before))).toEqual([]);
+      expect(frames[1]!.filter(({ after }) => after !== "")).toEqual([]);
+      // Each sees the cursor of the other one where it is, a plain field does not draw it.
+      await bob.waitForFunction((head) => textPage.shown().cursors[0]?.head === head, ofAnn!.head);
+      await ann.waitForFunction((head) => textPage.shown().cursors[0]?.head === head, ofBob!.head);
+      expect(await ann.locator(".cm-partita-caret").textContent()).toBe("bob");
+
+      // Each takes back what is theirs.
+      await ann.keyboard.press("Control+z");
+      await settled();
+      await bob.keyboard.press("Control+z");
+      const [undone, alike] = await settled();
+      expect([undone!.doc, alike!.doc]).toEqual([begun, begun]);
+      await bob.keyboard.press("Control+y");
+      await ann.keyboard.press("Control+Shift+Z");
+      const [redone] = await settled();
+      expect([redone!.doc, redone!.head]).toEqual([expected, 5 + typedByAnn.length]);
+      expect(complaints()).toEqual([]);
     },
     120_000,
   );
 
-  test("[CL-8] [CL-10] shows the cursors of others with their names, and what others do not get", async () => {
-    const order = new Order();
-    const [ann, bob] = [await order.open(browser, "ann", "codemirror"), await order.open(browser, "bob", "codemirror")];
+  test("[CL-8] [CL-10] shows the cursors of others with their names and colours, and what others do not get", async () => {
+    const { open, settled, complaints } = room();
+    const ann = await open("ann", "codemirror");
+    const bob = await open("bob", "codemirror", true);
+    // It is not loaded: what it shows may not be the text.
+    const status = bob.locator(".cm-partita-status");
+    expect(await status.textContent()).toBe("Read only");
+    await bob.keyboard.type("refused");
+    expect((await bob.evaluate(() => textPage.shown())).doc).toBe("");
     await ann.keyboard.type("hello");
-    await order.settled();
+    await bob.evaluate(() => textPage.client!.resume());
+    await bob.waitForFunction(() => textPage.shown().doc === "hello");
+    await status.waitFor({ state: "hidden" });
     const caret = bob.locator(".cm-partita-caret");
     await caret.waitFor();
     expect(await caret.textContent()).toBe("ann");
 
-    const status = bob.locator(".cm-partita-status");
-    expect(await status.isVisible()).toBe(false);
-    await bob.evaluate(() => textPage.setStatus({ status: "offline", loaded: true }));
+    await bob.evaluate(() => textPage.client!.pause());
+    await status.waitFor();
     expect(await status.textContent()).toBe("Offline: what you type is sent later.");
-    await bob.evaluate(() => textPage.setStatus({ status: "offline", loaded: false }));
-    expect(await status.textContent()).toBe("Read only");
-    await bob.keyboard.type("refused");
-    expect((await bob.evaluate(() => textPage.shown())).doc).toBe("hello");
-
-    await ann.keyboard.press("Control+z");
-    await ann.keyboard.press("Control+z");
-    await ann.keyboard.press("Control+y");
-    expect(await ann.evaluate(() => textPage.undone)).toBe(2 - 100);
-    expect(order.complaints).toEqual([]);
+    await bob.keyboard.press("End");
+    await bob.keyboard.type(" offline");
+    await ann.keyboard.press("Shift+Home");
+    await bob.evaluate(() => textPage.client!.resume());
+    await settled();
+    await bob.locator(".cm-partita-selection").waitFor();
+    expect(await bob.locator(".cm-partita-selection").textContent()).toBe("hello");
+    const color = await caret.evaluate((element) => getComputedStyle(element).borderLeftColor);
+    expect(color).not.toBe("rgba(0, 0, 0, 0)");
+    const [ofAnn, ofBob] = await settled();
+    expect([ofAnn!.doc, ofBob!.doc]).toEqual(Array(2).fill("hello offline"));
+    expect(complaints()).toEqual([]);
   }, 120_000);
 });

@@ -15,8 +15,11 @@ const step = fc.oneof(
     }),
   },
   {
-    weight: 2,
-    arbitrary: fc.record({ kind: fc.constantFrom("cut" as const, "deaf" as const, "restore" as const), who }),
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constantFrom("cut" as const, "deaf" as const, "restore" as const, "undo" as const, "redo" as const),
+      who,
+    }),
   },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("settle" as const) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("turn" as const) }) },
@@ -52,6 +55,8 @@ export async function judgeTyping({
     else if (one.kind === "cut") typist!.device.cut();
     else if (one.kind === "deaf") typist!.device.loseAnswers();
     else if (one.kind === "restore") typist!.device.restore();
+    else if (one.kind === "undo") typist!.document.undo();
+    else if (one.kind === "redo") typist!.document.redo();
     else if (one.kind === "crash") partition.restart();
     else if (one.kind === "turn") await new Promise((resolve) => setImmediate(resolve));
     else await partition.settle();

@@ -1,6 +1,7 @@
 import { ChangeSet, Text } from "@codemirror/state";
 import { text } from "../../src/models/text/index.ts";
-import { openText } from "../../src/text/index.ts";
+import { openText, type Selection } from "../../src/text/index.ts";
+import { movedOver } from "../../src/text/selection.ts";
 import { testPartition } from "../../src/testing/index.ts";
 
 type Device = Awaited<ReturnType<ReturnType<typeof room>["connect"]>>;
@@ -17,13 +18,23 @@ export class Typist {
   /** How often the whole text was read again. */
   replaced = 0;
 
-  constructor(device: Device, doc = "d") {
+  /** Where its cursor is. */
+  selection: Selection | undefined;
+
+  /** `presence`: it shows its cursor to others; its device has the option, too. */
+  constructor(device: Device, { doc = "d", presence = false } = {}) {
     this.device = device;
-    this.document = openText(device.client, { doc });
+    this.document = openText(device.client, {
+      doc,
+      now: () => device.ports.now(),
+      ...(presence && { presence: { name: device.name } }),
+    });
     this.shown = this.document.value;
-    this.document.subscribe((changes) => {
-      if (changes) this.shown = applied(changes, this.shown);
-      else {
+    this.document.subscribe((changes, origin) => {
+      if (changes) {
+        this.shown = applied(changes, this.shown);
+        this.selection &&= movedOver(this.selection, changes, origin === "own" ? 1 : -1);
+      } else {
         this.shown = this.document.value;
         this.replaced++;
       }
@@ -39,7 +50,15 @@ export class Typist {
     const changes = ChangeSet.of({ from, to, insert: Text.of(insert.split("\n")) }, shown.length);
     this.shown = applied(changes, shown);
     void this.document.submit(changes);
+    if (this.selection) this.select(from + insert.length);
     this.check();
+  }
+
+  /** Puts the cursor there, or selects up to it. */
+  select(head: number, anchor = head): void {
+    const { length } = this.shown;
+    this.selection = { anchor: Math.min(anchor, length), head: Math.min(head, length) };
+    this.document.select(this.selection);
   }
 
   /** The editor shows what the client has. */

@@ -10,6 +10,7 @@ import { type Identity, isOther } from "../sync/identity.ts";
 import type { FeedItem, Peer } from "../sync/feed.ts";
 import { clientProblem } from "../sync/problem.ts";
 import type { EngineOptions, Token } from "../sync/options.ts";
+import type { MergedChange } from "../sync/merged.ts";
 import type { PresenceEvents } from "../sync/presence.ts";
 import { Replica } from "../sync/replica.ts";
 import type { ClientStatus, StatusReport } from "../sync/status.ts";
@@ -151,6 +152,11 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
   get live(): State<object> {
     this.#notifier.hasten();
     return this.#view.rebased().live;
+  }
+
+  /** @internal For `partita/text`: which pending drafts the view has, mapped over what has come. */
+  get merging(): { pendingOf(type: string, payload: JsonObject): readonly MergedChange[] } | undefined {
+    return this.#view.merging;
   }
 
   /** Whether there is a connection, and if not, why; and how far the state is loaded. */

@@ -55,15 +55,7 @@ export function textEvent<S extends object>(textsOf: (state: S) => Texts): TextE
         return editOf(edit.doc, own.map(others, first));
       },
       compose: (earlier, later) => editOf(earlier.doc, changesOf(earlier).compose(changesOf(later))),
-      invert(state, edit) {
-        const rope = ropeIn(state, edit.doc) ?? emptyRope();
-        const back: { from: number; to: number; insert: Text }[] = [];
-        const set = changesOf(edit);
-        set.iterChanges((fromA, toA, from, to) => {
-          back.push({ from, to, insert: Text.of(slice(rope, fromA, toA).split("\n")) });
-        }, true);
-        return editOf(edit.doc, ChangeSet.of(back, set.newLength));
-      },
+      invert: (state, edit) => editOf(edit.doc, inverseIn(textsOf(state as S), edit.doc, changesOf(edit))),
       between: (before, after, { doc }) => editOf(doc, difference(textOf(before, doc), textOf(after, doc))),
     },
   };
@@ -78,6 +70,16 @@ export function textIn(texts: DeepReadonly<Texts>, doc: string): string {
 /** The length of the text of a document, in UTF-16 code units. */
 export function lengthIn(texts: DeepReadonly<Texts>, doc: string): number {
   return texts[doc]?.length ?? 0;
+}
+
+/** What takes `changes` of a document back, where `texts` are those before it. It costs as much as the change. */
+export function inverseIn(texts: DeepReadonly<Texts>, doc: string, changes: ChangeSet): ChangeSet {
+  const rope = texts[doc] ?? emptyRope();
+  const back: { from: number; to: number; insert: Text }[] = [];
+  changes.iterChanges((fromA, toA, from, to) => {
+    back.push({ from, to, insert: Text.of(slice(rope, fromA, toA).split("\n")) });
+  }, true);
+  return ChangeSet.of(back, changes.newLength);
 }
 
 /** What leads from one text to another: what is between their common beginning and their common end is replaced. */

@@ -7,7 +7,7 @@ import { defineModel } from "../../model/index.ts";
 import { textEvent, type Texts } from "./edit.ts";
 
 export { changesOf, editOf } from "./changes.ts";
-export { lengthIn, textEvent, textIn, type Texts } from "./edit.ts";
+export { inverseIn, lengthIn, textEvent, textIn, type Texts } from "./edit.ts";
 export { type Rope } from "./rope.ts";
 export { type TextEdit } from "./shapes.ts";
 
