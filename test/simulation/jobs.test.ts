@@ -5,7 +5,7 @@ const timeoutMs = 600_000;
 
 describe("workers of a queue", () => {
   it(
-    "[JB-1] [JB-2] [JB-4] are killed, cut off and stopped, and each job is completed once",
+    "[JB-1] [JB-2] [JB-3] [JB-4] are killed, cut off and stopped, and each job is completed once; a stream of urgent ones starves none",
     async () => {
       for (let seed = 1; seed <= 8; seed++)
         expect(await simulateJobs(seed)).not.toHaveProperty("violation", expect.any(String));

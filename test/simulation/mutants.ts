@@ -395,6 +395,18 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     to: "const next = { turn, place, deficit: Math.max(first.cost, weight) };",
     world: "jobs",
   },
+  "[JB-3] aging is forgotten: what is urgent always comes first": {
+    file: "src/models/jobs/moves.ts",
+    from: "now - (job.priority ?? 0) * state.policy.agingMs",
+    to: "now - (job.priority ?? 0) * Math.max(state.policy.agingMs, 1e10)",
+    world: "jobs",
+  },
+  "[JB-2] a lease ends by the clock of its worker": {
+    file: "src/worker/loop.ts",
+    from: "if (now >= this.#renewedAt + 2 * this.#halfMs) {",
+    to: "if (this.#client.read(({ workers }) => now >= (workers[name]?.until ?? now + 1))) {",
+    world: "jobs",
+  },
   "[JB-2] the timer is not set again": {
     file: "src/models/jobs/moves.ts",
     from: "  if (fired) delete state.due;\n",

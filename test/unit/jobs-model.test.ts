@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { jobs } from "../../src/models/jobs/index.ts";
+import { estimateWait, jobs, oldestReady } from "../../src/models/jobs/index.ts";
 import type { Jobs } from "../../src/models/jobs/state.ts";
 import { faultsOf, nextJob } from "../support/jobs-audit.ts";
+import { Random } from "../simulation/random.ts";
 import { ModelSteps } from "../support/model-steps.ts";
 
 const app = "app";
@@ -325,6 +326,94 @@ describe("jobs: failures", () => {
     steps.claim("w");
     steps.end("fail", "useless", { error: "no such file", retry: false });
     expect(steps.queue.jobs["useless"]).toMatchObject({ phase: "dead" });
+  });
+});
+
+describe("jobs: how long it takes", () => {
+  /** Three workers that take 2 to 8 seconds for a job. Returns by how much the estimates were wrong in the mean, as a share of the waits. */
+  function meanError(enqueue: (steps: QueueSteps, n: number) => void, policy: object): number {
+    const steps = new QueueSteps();
+    steps.codes(app, "policy", policy);
+    steps.codes(app, "weight", { share: "ann", weight: 3 });
+    for (let n = 0; n < 60; n++) enqueue(steps, n);
+    const random = new Random(1);
+    const busy: { worker: string; job: string; until: number }[] = [];
+    const claim = (worker: string) => {
+      const [job] = steps.claim(worker);
+      if (steps.queue.jobs[job!]) busy.push({ worker, job: job!, until: steps.now + random.between(2_000, 8_000) });
+      return job!;
+    };
+    for (const worker of ["w1", "w2", "w3"]) claim(worker);
+    const estimated = new Map<string, { at: number; ms: number }[]>();
+    const waits: number[] = [];
+    const errors: number[] = [];
+    for (let done = 1; busy.length > 0; done++) {
+      const next = busy.toSorted((one, other) => one.until - other.until)[0]!;
+      busy.splice(busy.indexOf(next), 1);
+      steps.now = next.until;
+      expect(steps.end("complete", next.job)).toEqual([]);
+      const claimed = claim(next.worker);
+      for (const { at, ms } of estimated.get(claimed) ?? []) {
+        waits.push(steps.now - at);
+        errors.push(Math.abs(steps.now - at - ms));
+      }
+      if (done < 10 || done > 40) continue;
+      const state = steps.queue;
+      for (const [id, { phase }] of Object.entries(state.jobs)) {
+        if (phase !== "ready") continue;
+        const of = estimated.get(id) ?? [];
+        estimated.set(id, of);
+        of.push({ at: steps.now, ms: estimateWait(state, id, steps.now)!.ms! });
+      }
+    }
+    expect(errors.length).toBeGreaterThan(900);
+    const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
+    return sum(errors) / sum(waits);
+  }
+
+  it.each([
+    ["first come, first served", {}, (steps: QueueSteps, n: number) => steps.enqueue(`job-${n}`)],
+    [
+      "by priority with aging",
+      { agingSeconds: 30 },
+      (steps: QueueSteps, n: number) => steps.enqueue(`job-${n}`, { priority: n % 10 }),
+    ],
+    [
+      "by weights of shares",
+      { fair: true },
+      // Of two alike, one has three times the weight.
+      (steps: QueueSteps, n: number) => steps.enqueue(`job-${n}`, { share: n % 2 === 0 ? "bob" : "ann" }),
+    ],
+  ])("[JB-5] is estimated from history, %s: in the mean a third off at most", (_, policy, enqueue) => {
+    const error = meanError((steps, n) => void expect(enqueue(steps, n)).toEqual([]), policy);
+    console.log(`estimates are off by ${(error * 100).toFixed(1)} % in the mean`);
+    expect(error).toBeLessThan(1 / 3);
+  });
+
+  it("[JB-5] is the pace of its queue times what is before it, and unknown without history", () => {
+    const steps = new QueueSteps();
+    const estimate = (job: string) => estimateWait(steps.queue, job, steps.now);
+    for (const job of ["a", "b", "c", "d", "e"]) steps.enqueue(job);
+    steps.enqueue("after", { after: ["a"] });
+    expect(oldestReady(steps.queue)).toBe(steps.now);
+    expect(estimate("c")).toEqual({ ahead: 2, ms: undefined });
+    const done = (job: string) => {
+      expect(steps.claim("w")).toEqual([job]);
+      steps.now += 5_000;
+      steps.end("complete", job);
+    };
+    expect(estimate("after")).toBeUndefined();
+    done("a");
+    // Of one job that was done, and by one worker.
+    expect(estimate("e")).toEqual({ ahead: 3, ms: 20_000 });
+    done("b");
+    expect(estimate("e")).toEqual({ ahead: 2, ms: 15_000 });
+    expect(oldestReady(steps.queue)).toBe(steps.now - 10_000);
+    steps.claim("w");
+    expect(estimate("c")).toBeUndefined();
+    steps.enqueue("later", { runAt: steps.now + 600_000 });
+    expect(estimate("later")!.ms).toBe(600_000);
+    expect(estimate("nothing")).toBeUndefined();
   });
 });
 

@@ -9,6 +9,9 @@ export interface JobPlan {
     readonly cost: number;
     readonly priority: number;
     readonly after?: string[];
+    readonly tags?: string[];
+    readonly key?: string;
+    readonly runAt?: number;
   };
   /** How many attempts fail. */
   readonly fails: number;
@@ -24,10 +27,22 @@ export interface Started {
   readonly worker: string;
 }
 
+/** A handler that was asked to end. */
+export interface Stopped {
+  readonly job: string;
+  readonly fence: number;
+  readonly why: string;
+}
+
 interface Judged {
   readonly plans: ReadonlyMap<string, JobPlan>;
   readonly log: readonly NumberedEvent[];
   readonly started: readonly Started[];
+  readonly stopped: readonly Stopped[];
+  /** Whether workers and the partition failed. */
+  readonly chaos: boolean;
+  /** Seconds that a step of priority is worth. */
+  readonly agingSeconds: number;
   /** The jobs that are open at the end. */
   readonly left: readonly string[];
   readonly errors: readonly string[];
@@ -41,7 +56,8 @@ const sharesJobsMin = 250;
 const shareErrorMax = 0.05;
 
 /** Judges a run by its log and by what handlers have seen, without the model. */
-export function judge({ plans, log, started, left, errors }: Judged): { faults: string[]; told: string } {
+export function judge(judged: Judged): { faults: string[]; told: string } {
+  const { plans, log, started, stopped, left, errors, chaos } = judged;
   const faults: string[] = [...errors];
   const completed = new Map<string, { fence: number; at: number; place: number }>();
   const failed = new Map<string, number>();
@@ -87,10 +103,47 @@ export function judge({ plans, log, started, left, errors }: Judged): { faults: 
       }
     }
   }
+  if (!chaos) {
+    // Nothing has failed: so each lease was renewed in time, however wrong the clock of its worker is.
+    for (const { job, fence, why } of stopped) faults.push(`the handler of ${job} under ${fence} had to end: ${why}`);
+    const starved = starvedOf(judged);
+    if (starved !== undefined) faults.push(starved);
+  }
   const { told, fault } = sharesOf(plans, started);
   if (fault !== undefined && plans.size >= sharesJobsMin) faults.push(fault);
   const again = started.length - completed.size;
   return { faults, told: `${completed.size} completed, ${again} begun again, ${log.length} events, ${told}` };
+}
+
+/**
+ * A job that waited while one was taken that came later, and whose priority does not make up for that. Judged among jobs
+ * that wait for nothing but a worker, and are alike in share and tags. Undefined: none did.
+ */
+function starvedOf({ plans, log, started, agingSeconds }: Judged): string | undefined {
+  const enqueuedAt = new Map<string, number>();
+  for (const { event } of log) {
+    if (event.type === "enqueue") enqueuedAt.set(String(event.payload["job"]), event.timestamp);
+  }
+  const firstFence = new Map<string, number>();
+  for (const { job, fence } of started) firstFence.set(job, Math.min(fence, firstFence.get(job) ?? fence));
+  const groups = new Map<string, { job: string; at: number; order: number; fence: number }[]>();
+  for (const [job, { draft }] of plans) {
+    const { share, tags = [], key, after, runAt, priority = 0 } = draft;
+    const [at, fence] = [enqueuedAt.get(job), firstFence.get(job)];
+    if (key !== undefined || after || runAt !== undefined || at === undefined || fence === undefined) continue;
+    const group = JSON.stringify([share, tags]);
+    const alike = groups.get(group) ?? [];
+    groups.set(group, alike);
+    alike.push({ job, at, order: at - priority * agingSeconds * 1_000, fence });
+  }
+  for (const alike of groups.values()) {
+    for (const one of alike) {
+      const overtook = alike.find((other) => other.at >= one.at && other.order > one.order && other.fence < one.fence);
+      if (overtook)
+        return `${one.job} waited while ${overtook.job} was taken, which came ${overtook.at - one.at} ms later`;
+    }
+  }
+  return undefined;
 }
 
 /** How the first half of the claims was divided, when all shares had jobs waiting. */

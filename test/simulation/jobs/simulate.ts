@@ -3,7 +3,7 @@ import { jobs } from "../../../src/models/jobs/index.ts";
 import { testPartition } from "../../../src/testing/index.ts";
 import { type Task, type Worker, work } from "../../../src/worker/index.ts";
 import { Random } from "../random.ts";
-import { judge, type JobPlan, type Started } from "./judge.ts";
+import { judge, type JobPlan, type Started, type Stopped } from "./judge.ts";
 
 /** How large a run is. */
 export interface LineSize {
@@ -11,11 +11,20 @@ export interface LineSize {
   readonly jobs: number;
   /** Whether workers are killed and cut off, the partition is killed, and the queue paused. */
   readonly chaos: boolean;
+  /** Whether urgent jobs come faster than they are done, from the beginning to the end. */
+  readonly stream?: boolean;
 }
 
 const small: LineSize = { workers: 4, jobs: 90, chaos: true };
 /** Enough to measure the shares. */
 const steady: LineSize = { workers: 8, jobs: 300, chaos: false };
+/** Its shares have no backlog at first, so they are not measured. */
+const stream: LineSize = { workers: 8, jobs: 240, chaos: false, stream: true };
+/** Seconds that a step of priority is worth; in a stream of urgent jobs so few that others get their turn while it lasts. */
+const agingSecondsUsual = 30;
+const agingSecondsInStream = 2;
+/** How wrong the clocks of workers are, in milliseconds: more than a lease. */
+const skewMsMax = 600_000;
 /** Weights of the shares. Each has a third of the jobs. */
 export const weights = { gold: 3, silver: 2, bronze: 1 } as const;
 /** A run that takes longer than this has lost a job, in milliseconds of its own time: and for each job. */
@@ -28,13 +37,15 @@ const stepMs = 1_000;
 /** Runs workers over jobs of all kinds, on the production client and partition, with their faults. What is wrong is in `violation`. */
 export async function simulateJobs(
   seed: number,
-  size: LineSize = seed % 4 === 0 ? steady : small,
+  size: LineSize = seed % 4 === 0 ? steady : seed % 4 === 2 ? stream : small,
 ): Promise<{ violation?: string | undefined; told: string }> {
   const random = new Random(seed);
   const partition = testPartition(jobs, { name: "jobs:line", effects: jobsEffects, seed, now: 1_700_000_000_000 });
   const app = partition.as("app");
-  const plans = plan(random, size.jobs);
+  const agingSeconds = size.stream ? agingSecondsInStream : agingSecondsUsual;
+  const plans = plan(random, size);
   const started: Started[] = [];
+  const stopped: Stopped[] = [];
   let keys = 0;
   const newKey = () => ({ key: `app-${++keys}` });
   const operate = async (drafts: Parameters<typeof app.submitBatch>[1]) => {
@@ -48,7 +59,7 @@ export async function simulateJobs(
   const act = (type: "pause" | "resume") => operate([{ type, payload: {}, key: "" }]);
 
   await operate([
-    { type: "policy", payload: { fair: true, agingSeconds: 30 }, key: "" },
+    { type: "policy", payload: { fair: true, agingSeconds }, key: "" },
     { type: "limit", payload: { key: "pair", max: 2 }, key: "" },
     ...Object.entries(weights).map(([share, weight]) => ({
       type: "weight" as const,
@@ -72,15 +83,21 @@ export async function simulateJobs(
         key: task.idempotencyKey,
         worker: of,
       });
+      task.signal.addEventListener("abort", () => {
+        stopped.push({ job: task.job, fence: task.fence, why: String(task.signal.reason) });
+      });
       const fails = plans.get(task.job)!.fails >= task.attempt;
       // Sometimes longer than a lease: it has to be renewed.
       const ms = handlers.chance(0.03) ? 150_000 : handlers.between(500, 12_000);
       device.ports.after(ms, () => (fails ? reject(new Error("not this time")) : resolve(undefined)));
     });
+  const clocks = new Random(seed + 2);
+  const skews = devices.map(() => clocks.between(-skewMsMax, skewMsMax));
   const begin = (at: number): Worker => {
     const device = devices[at]!;
     const can = at % 4 === 3 ? [] : ["gpu"];
-    const options = { tags: can, concurrency: 1 + (at % 3), ahead: at % 2, name: `w${at}`, ports: device.ports };
+    const ports = { ...device.ports, now: () => device.ports.now() + skews[at]! };
+    const options = { tags: can, concurrency: 1 + (at % 3), ahead: at % 2, name: `w${at}`, ports };
     const worker: Worker = work(device.client, options, (task) => handle(device, task, worker.name));
     return worker;
   };
@@ -92,7 +109,7 @@ export async function simulateJobs(
   let dead = 0;
   for (let step = 0; partition.authority.now < end; step++) {
     // All of them at first, so that there is a backlog of each share; a stream of urgent ones later.
-    const batch = toEnqueue.splice(0, step < 3 ? batchMax * 4 : 4);
+    const batch = toEnqueue.splice(0, step < 3 && !size.stream ? batchMax * 4 : 4);
     for (let at = 0; at < batch.length; at += batchMax) {
       await operate(batch.slice(at, at + batchMax).map(({ draft }) => ({ type: "enqueue", payload: draft, key: "" })));
     }
@@ -135,14 +152,23 @@ export async function simulateJobs(
 
   const log = await partition.log();
   const left = Object.keys(state().jobs);
-  const { faults, told } = judge({ plans, log, started, left, errors: partition.errors });
+  const { faults, told } = judge({
+    plans,
+    log,
+    started,
+    stopped,
+    left,
+    errors: partition.errors,
+    chaos: size.chaos,
+    agingSeconds,
+  });
   return {
     violation: faults[0],
     told: `${told}, ${dead} replayed, ${Math.round((partition.authority.now - 1_700_000_000_000) / 60_000)} minutes`,
   };
 }
 
-function plan(random: Random, count: number): Map<string, JobPlan> {
+function plan(random: Random, { jobs: count, stream: isStream = false }: LineSize): Map<string, JobPlan> {
   const plans = new Map<string, JobPlan>();
   const shares = Object.keys(weights);
   for (let n = 0; n < count; n++) {
@@ -158,7 +184,7 @@ function plan(random: Random, count: number): Map<string, JobPlan> {
       cost: 1 + (n % 4),
       retries: 2,
       backoff: 2,
-      priority: random.chance(0.3) ? 9 : 0,
+      priority: random.chance(isStream ? 0.8 : 0.3) ? 9 : 0,
       ...(after.length > 0 ? { after } : {}),
       ...(random.chance(0.1) ? { tags: ["gpu"] } : {}),
       ...(random.chance(0.05) ? { key: random.pick(["one", "pair"]) } : {}),
