@@ -12,6 +12,7 @@ const subCommands: Readonly<Record<string, () => Promise<AnyCommand>>> = {
   token: async () => (await import("./commands/token.ts")).token,
   simulate: async () => (await import("./commands/simulate.ts")).simulate,
   export: async () => (await import("./commands/export.ts")).exportCommand,
+  import: async () => (await import("./commands/import.ts")).importCommand,
   "check-model": async () => (await import("./commands/check-model.ts")).checkModelCommand,
   verify: async () => (await import("./commands/verify.ts")).verifyCommand,
   incident: async () => (await import("./commands/incident.ts")).incidentCommand,

@@ -12,6 +12,8 @@ const answerMsMax = 30_000;
 /** An event of a log, with its number. */
 export interface ReadEvent {
   readonly eventId: number;
+  /** Its id on the Insieme wire; absent: it was submitted otherwise. */
+  readonly draftId?: string | undefined;
   readonly event: LoggedEvent;
 }
 
@@ -27,7 +29,7 @@ export interface LogSource {
 /** Reads the log of a partition after the event `since`, page by page. @throws Mistake where the server refuses. */
 export async function* logOf(source: LogSource, since = 0): AsyncGenerator<ReadEvent> {
   for (let hasMore = true; hasMore;) {
-    const query = `since=${since}&limit=${pageEventsMax}&authors=true&annotations=true`;
+    const query = `since=${since}&limit=${pageEventsMax}&authors=true&annotations=true&draftIds=true`;
     const page = (await askServer(source, `${partitionPath(source.partition)}/events?${query}`)) as {
       events: ReadEvent[];
       hasMore: boolean;

@@ -63,6 +63,8 @@ export interface Imported {
   readonly eventId: number;
   /** Milliseconds since 1970. */
   readonly timestamp: number;
+  /** Who has submitted it, as readers of that log see it; absent: nobody can say. */
+  readonly author?: string | undefined;
 }
 
 /** What a connection shows of itself. It does not wait for a window. */

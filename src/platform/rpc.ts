@@ -118,6 +118,8 @@ export interface ReadOptions {
   correlations?: boolean | undefined;
   /** Its events have their annotations. */
   annotations?: boolean | undefined;
+  /** Those that were submitted on the Insieme wire have their draft ids. */
+  draftIds?: boolean | undefined;
 }
 
 /**

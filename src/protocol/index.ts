@@ -47,4 +47,12 @@ export { protocolVersion } from "./versions.ts";
 export { schemaError, violationsOf } from "./violations.ts";
 export { defaultLimits, type Limits, noLimits, perMinute, type Rate } from "./limits.ts";
 export { allows } from "./permissions.ts";
-export { accountOf, insiemeScope, isReserved, isServerCode, systemAuthor, systemKinds } from "./principals.ts";
+export {
+  accountOf,
+  importScope,
+  insiemeScope,
+  isReserved,
+  isServerCode,
+  systemAuthor,
+  systemKinds,
+} from "./principals.ts";

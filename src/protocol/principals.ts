@@ -11,6 +11,9 @@ export const systemKinds = ["partition", "timer", "saga", "job", "server"] as co
  */
 export const insiemeScope = "insieme:";
 
+/** What the keys of imported events belong to that have no ids of their own. */
+export const importScope = "import:";
+
 /** Those of which all share a rate and a quota of rejections, and do not have one each. */
 const sharing = /^(timer|saga|job):/;
 const reserved = /^(dev|server|insieme|import|partition|timer|saga|job):/;

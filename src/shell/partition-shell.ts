@@ -34,7 +34,15 @@ import { hmac, sha256 } from "../platform/hash.ts";
 import type { Gauge } from "../platform/metrics-api.ts";
 import type { SubmittedEffect } from "../platform/rpc.ts";
 import type { ReadOptions, RequestContext, StreamRequest, TenantChanges } from "../platform/rpc.ts";
-import { type Author, defaultLimits, type Failure, type Limits, noLimits } from "../protocol/index.ts";
+import {
+  type Author,
+  defaultLimits,
+  type Failure,
+  importScope,
+  insiemeScope,
+  type Limits,
+  noLimits,
+} from "../protocol/index.ts";
 import {
   type AnswerBody,
   answerDeadLetter,
@@ -89,7 +97,7 @@ const reconnectSpreadMsMax = 30_000;
 const storageRetryMs = 10_000;
 
 /** Who has submitted what is imported, which nobody can say any more. */
-const importer: Author = { principal: "import:", permissions: "all", system: true };
+const importer: Author = { principal: importScope, permissions: "all", system: true };
 /** Who reads over HTTP in open development mode. */
 const anonymousReader: Author = { principal: "dev:http", permissions: "all" };
 
@@ -497,7 +505,7 @@ export class PartitionShell {
     since: number,
     limit: number | undefined,
     context: RequestContext,
-    { proof, proofs, authors = false, correlations, annotations = false }: ReadOptions = {},
+    { proof, proofs, authors = false, correlations, annotations = false, draftIds = false }: ReadOptions = {},
   ): Promise<HttpAnswer> {
     const partition = this.#partition;
     const { partition: name } = this.#settings.name;
@@ -511,7 +519,8 @@ export class PartitionShell {
       }
       const page = yield* partition.eventsInSteps(since, limit, now, proof, authors);
       const textOf = loggedText(name, partition.authors, { authors, annotations });
-      return { answer: answerEvents(page, etag, textOf, { proofs, correlations }), bytes: bytesOfPage(page) };
+      const named = draftIds ? { ...page, draftIdsOf: insiemeScope } : page;
+      return { answer: answerEvents(named, etag, textOf, { proofs, correlations }), bytes: bytesOfPage(page) };
     });
   }
 

@@ -1,7 +1,9 @@
 // The log of a server of the package `insieme`, imported from its database; then its clients go on here as they are.
-import { existsSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { fileURLToPath } from "node:url";
 import { createReducer } from "insieme/client";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { Device, note } from "../insieme/device.ts";
@@ -13,7 +15,7 @@ import { Raw } from "../insieme/raw.ts";
 import { TheirServer } from "../insieme/their-server.ts";
 import { importInsieme, type InsiemeImport } from "../../src/cli/import-insieme/run.ts";
 import { FileError } from "../../src/cli/import-insieme/their-file.ts";
-import { ServerError } from "../../src/cli/import-insieme/their-wire.ts";
+import { ServerError } from "../../src/cli/import/send.ts";
 import { temporaryFolder } from "../support/server.ts";
 
 const clientId = "import";
@@ -227,3 +229,71 @@ test(
   },
   timeoutMs,
 );
+
+test(
+  "[EC-11] an export of this server arrives in another partition with its ids, order and times, and in the same state",
+  async () => {
+    const projectId = fresh("project");
+    const raw = await Raw.connected(labFor(ours), projectId, fresh("client"));
+    await raw.submit(...Array.from({ length: 40 }, (_, at) => raw.event(`${projectId}.${at}`, { userId: "ann" })));
+    raw.close();
+    const own = await ours.token({ clientId: "own", projectId }, ["read", "submit:*"]);
+    const submitted = await fetch(new URL(`v1/partitions/${projectId}/events`, ours.server.url), {
+      method: "POST",
+      headers: { authorization: `Bearer ${own}`, "content-type": "application/json", "idempotency-key": "own-1" },
+      body: JSON.stringify({ type: "note.set", payload: { key: "ü", value: 1 } }),
+    });
+    expect(submitted.status).toBe(201);
+
+    const out = join(temporaryFolder("partita-export-"), "log.ndjson");
+    const url = ["--url", ours.server.url.href];
+    const exported = await partita(["export", ...url, "--partition", projectId, "--token", own, "--out", out]);
+    expect(exported.code).toBe(0);
+    const [log, state] = exported.stdout.match(/[0-9a-f]{64}/g)!;
+
+    const copy = fresh("copy");
+    const token = await ours.token({ clientId: "import", projectId: copy }, ["read", "admin:import"]);
+    const into = ["import", out, ...url, "--partition", copy, "--token", token];
+    const dry = await partita([...into, "--dry-run"]);
+    expect(dry).toMatchObject({ code: 0, stdout: "41 events, not imported.\n" });
+    for (let run = 0; run < 2; run++) {
+      const imported = await partita([...into, "--state", state!]);
+      expect(imported).toMatchObject({ code: 0, stderr: "" });
+      expect(imported.stdout.match(/[0-9a-f]{64}/g)).toEqual([log, state]);
+    }
+    // Clients of Insieme know the events by their ids; the other one has the name that it had for them.
+    const reader = await Raw.connected(labFor(ours), copy, fresh("client"));
+    const { events: read } = await reader.page(0, 100);
+    const ids = Array.from({ length: 40 }, (_, at) => `${projectId}.${at}`);
+    expect(read.map(({ id }: { id: string }) => id)).toEqual([...ids, "evt-41"]);
+    reader.close();
+
+    // Another log, and another file.
+    const lines = readFileSync(out, "utf8").trimEnd().split("\n");
+    writeFileSync(
+      out,
+      `${[...lines.slice(0, 2), lines[2]!.replace('"timestamp":1', '"timestamp":9'), ...lines.slice(4)].join("\n")}\n`,
+    );
+    const unfit = await partita(into);
+    expect(unfit.code).toBe(1);
+    expect(unfit.stderr).toMatch(
+      /event 3: its time \d+ is later than now\n.*event 4?5: it follows event 3 in the file/s,
+    );
+    writeFileSync(out, `${[lines[0], lines[1]!.replace(/"draftId":"[^"]*"/, '"draftId":"other"')].join("\n")}\n`);
+    expect((await partita(into)).stderr).toMatch(/does not fit: event 2: .* has another event there/);
+    expect((await partita([...into.slice(0, -1), own])).code).toBe(1);
+  },
+  timeoutMs,
+);
+
+/** Runs the command line program. */
+function partita(parameters: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const program = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+  return new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      ["--disable-warning=ExperimentalWarning", program, ...parameters],
+      (_, stdout, stderr) => resolve({ code: child.exitCode ?? -1, stdout, stderr }),
+    );
+  });
+}

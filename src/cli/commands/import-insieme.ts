@@ -44,7 +44,7 @@ export const importInsiemeCommand = defineCommand({
     const [{ importInsieme }, { FileError }, { ServerError }] = await Promise.all([
       import("../import-insieme/run.ts"),
       import("../import-insieme/their-file.ts"),
-      import("../import-insieme/their-wire.ts"),
+      import("../import/send.ts"),
     ]);
     try {
       const done = await importInsieme({

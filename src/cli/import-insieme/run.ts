@@ -1,6 +1,6 @@
 import { type FittedEvent, Fitting, type Misfit } from "./fit.ts";
 import { Comparison, digestView, type Proof, type TheirView } from "./prove.ts";
-import { RefusedEvent, sendProject, type Target } from "./send.ts";
+import { RefusedEvent, sendEvents, type Target } from "../import/send.ts";
 import { readProject } from "./their-wire.ts";
 import { FileError, TheirFile, type TheirProject } from "./their-file.ts";
 
@@ -56,7 +56,7 @@ export async function importInsieme(options: InsiemeImport): Promise<InsiemeImpo
           proof = await importProject(file, project, options);
         } catch (error) {
           if (!(error instanceof RefusedEvent)) throw error;
-          const { projectId, committedId } = error.event;
+          const { projectId, committedId } = error.event as FittedEvent;
           misfits.push({ projectId, committedId, why: error.message });
         }
       }
@@ -80,7 +80,13 @@ async function importProject(
       if (own.eventId > after) yield own;
     }
   };
-  await sendProject(options, projectId, fitted, (eventId) => options.onProgress(projectId, eventId));
+  await sendEvents(options, {
+    partition: projectId,
+    member: "events",
+    eventsAfter: fitted,
+    textOf,
+    onProgress: (eventId) => options.onProgress(projectId, eventId),
+  });
   const comparison = new Comparison(options.views ?? [await standardView()]);
   const theirs = fitted(0);
   const address = new URL(`insieme/${encodeURIComponent(projectId)}`, options.url);
@@ -103,4 +109,12 @@ async function standardView(): Promise<TheirView> {
       cause: error,
     });
   }
+}
+
+/** An event as it is sent. */
+function textOf(event: FittedEvent): string {
+  const { eventId: committedId, timestamp: serverTs, id, projectId, userId, label, type, schemaVersion } = event;
+  const own = { id, projectId, userId, partition: label, type, schemaVersion, meta: { clientTs: event.clientTs } };
+  // The payload is sent as it is stored.
+  return `${JSON.stringify({ committedId, serverTs, ...own }).slice(0, -1)},"payload":${event.payload}}`;
 }

@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from "../../protocol/index.ts";
+import { ServerError } from "../import/send.ts";
 
 /** An event on the wire "1.0". */
 export interface WireEvent {
@@ -17,9 +18,6 @@ interface Message {
   type: string;
   payload: { events?: WireEvent[]; hasMore?: boolean; nextSinceCommittedId?: number; code?: string; message?: string };
 }
-
-/** The server cannot be reached, or refuses. */
-export class ServerError extends Error {}
 
 /** Events of a page: as many as the protocol allows. */
 const pageEvents = 1_000;

@@ -19,13 +19,15 @@ export function decideImported(
   { drafts: [draft] }: Submission,
   imported: Imported,
 ): Outcome {
-  const { live, now } = context;
+  const { live, model, now } = context;
   const refuse = (failure: Failure): Outcome => ({ kind: "refused", failure: traceFailure(failure, context) });
   const misplaced = misplacedFailure(imported, live.head, now);
   if (misplaced) return refuse(misplaced);
+  if (imported.author !== undefined && model.authors === "pseudonym") return refuse(pseudonymous);
+  const by = imported.author === undefined ? author : { ...author, principal: imported.author };
   const review = reviewOf(
     { ...context, effects: undefined, now: imported.timestamp },
-    author,
+    by,
     draft!.clientId ?? clientId,
     draft!,
     0,
@@ -42,6 +44,13 @@ export function decideImported(
     throw error;
   }
 }
+
+const pseudonymous: Failure = {
+  code: "validation_failed",
+  layer: "schema",
+  detail: "Its author is a pseudonym of the log that it comes from: here the same author has another one.",
+  errors: [{ field: "event.author", code: "PSEUDONYM", message: "Pseudonyms belong to their log." }],
+};
 
 function misplacedFailure(
   { eventId, timestamp }: Imported,

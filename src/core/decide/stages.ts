@@ -13,7 +13,8 @@ import { transformDraft } from "./transform.ts";
 export function check(review: Review): Failure | TypedDraft {
   const typed = checkSchema(review);
   if ("code" in typed) return typed;
-  const failure = checkPermission(review, typed) ?? checkConflict(review, typed);
+  // An imported event has its place in the order: what came before it there comes before it here.
+  const failure = checkPermission(review, typed) ?? (review.draft.imported ? undefined : checkConflict(review, typed));
   if (failure) return failure;
   const transformed = transformDraft(review, typed);
   if ("code" in transformed) return transformed;

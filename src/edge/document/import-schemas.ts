@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { bounds } from "../../protocol/index.ts";
+import { isItemId } from "../../wire/insieme/items.ts";
 
 // What an import sends and receives. Of an event only its place is checked here: the rest is judged as a draft is.
 
@@ -24,9 +25,47 @@ const importedEvent = z
   })
   .check(z.meta({ description: "An event as in `event_broadcast` of the Insieme wire (docs/PROTOCOL.md, 18.2)." }));
 
-export const importShape = z
-  .strictObject({ events: z.array(importedEvent).check(z.minLength(1), z.maxLength(bounds.batchEventsMax)) })
-  .check(z.meta({ ref: "Import", description: "The next events of the log, in their order." }));
+const annotation = z.string().check(z.minLength(1), z.maxLength(bounds.annotationLengthMax));
+
+const exportedEvent = z
+  .looseObject({
+    eventId: z
+      .int()
+      .check(z.positive(), z.meta({ description: "Its place: the log has the event before it, and none behind." })),
+    draftId: z.optional(
+      z
+        .string()
+        .check(
+          z.refine(isItemId, { error: `Use 1 to ${bounds.idLengthMax} characters, none of them a control character.` }),
+          z.meta({ description: "Its id on the Insieme wire, if it has one." }),
+        ),
+    ),
+    event: z.looseObject({
+      type: z.string(),
+      timestamp: z.int().check(z.nonnegative()),
+      clientId: z.string().check(z.maxLength(bounds.idLengthMax)),
+      author: z.optional(z.string().check(z.minLength(1))),
+      label: z.optional(annotation),
+      userId: z.optional(annotation),
+      meta: z.optional(z.record(z.string(), z.json())),
+    }),
+  })
+  .check(z.meta({ description: "An event as in `GET events?authors=true&annotations=true&draftIds=true`." }));
+
+const listOf = <Item extends z.ZodMiniType>(item: Item) =>
+  z.optional(z.array(item).check(z.minLength(1), z.maxLength(bounds.batchEventsMax)));
+
+export const importShape = z.strictObject({ events: listOf(importedEvent), log: listOf(exportedEvent) }).check(
+  z.refine(({ events, log }) => (events === undefined) !== (log === undefined), {
+    error: "Send either events or log.",
+    path: ["events"],
+  }),
+  z.meta({
+    ref: "Import",
+    description:
+      "The next events of the log, in their order: `events` of a server of the package `insieme`, or `log`, as this server exports it.",
+  }),
+);
 
 export const importAnswer = z
   .object({

@@ -64,6 +64,15 @@ export const annotationsParameter = z.optional(
     .check(z.meta({ description: "Each event has its `label`, `userId` and `meta`, if it has some." })),
 );
 
+/** Whether events have the ids that count once in the partition. */
+export const draftIdsParameter = z.optional(
+  z
+    .literal("true", { error: "Not true." })
+    .check(
+      z.meta({ description: "Each event that was submitted on the Insieme wire has its id there, as `draftId`." }),
+    ),
+);
+
 /** Validates the query parameters of `shape`, and describes them in the document. Other parameters are ignored. */
 export const query = <Shape extends Record<string, z.ZodMiniType>>(shape: Shape) =>
   validator("query", z.object(shape), (result) => {

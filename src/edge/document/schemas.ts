@@ -95,6 +95,11 @@ export const numberedEvent = z.object({ eventId, event }).check(z.meta({ ref: "N
 const loggedEvent = z
   .object({
     eventId,
+    draftId: z.optional(
+      z
+        .string()
+        .check(z.meta({ description: "Its id on the Insieme wire, if it has one and the request asked for it." })),
+    ),
     event,
     correlationId: z.optional(
       id.check(z.meta({ description: "Shared by all that one event has led to, if the request asked for it." })),

@@ -5,6 +5,7 @@ import { callObject } from "../../platform/call.ts";
 import { headers, json, partitionParameters, partitionRefusals } from "../document/parts.ts";
 import {
   annotationsParameter,
+  draftIdsParameter,
   authorsParameter,
   correlationsParameter,
   proofParameter,
@@ -152,9 +153,10 @@ export function eventRoutes(app: Edge, { requirePartition, requireRead }: Guards
       authors: authorsParameter,
       correlations: correlationsParameter,
       annotations: annotationsParameter,
+      draftIds: draftIdsParameter,
     }),
     async (c) => {
-      const { since = 0, limit, proof, proofs, authors, correlations, annotations } = c.req.valid("query");
+      const { since = 0, limit, proof, proofs, authors, correlations, annotations, draftIds } = c.req.valid("query");
       const { identity, stub } = c.get("partitionAccess");
       const context = {
         traceId: c.get("traceId"),
@@ -167,6 +169,7 @@ export function eventRoutes(app: Edge, { requirePartition, requireRead }: Guards
         authors: authors === "true",
         correlations: correlations === "true",
         annotations: annotations === "true",
+        draftIds: draftIds === "true",
       };
       const asked = { since, limit, context, proof: options };
       return responseOf(await callObject(stub, (object) => object.readEvents(asked)));

@@ -4,6 +4,7 @@ import type { Draft, Submission } from "../../core/index.ts";
 import { callObject } from "../../platform/call.ts";
 import { bounds, type JsonObject } from "../../protocol/index.ts";
 import { draftOf } from "../../wire/insieme/items.ts";
+import { draftOfLogged, type Logged } from "../../wire/partita/logged.ts";
 import { responseOf } from "../../wire/partita/answers.ts";
 import { readJson } from "../body.ts";
 import { importAnswer, importShape } from "../document/import-schemas.ts";
@@ -21,7 +22,7 @@ export function importRoutes(app: Edge, { requireAdmin }: Guards): void {
     describeRoute({
       operationId: "importEvents",
       summary: "Import events of another server",
-      description: `Appends the next events of the log with the numbers, ids and times that they have on a server of the package \`insieme\`. Each is checked like a draft, and causes no effects. They are imported in order up to the first that does not fit; nothing is stored of that one. At most ${bounds.batchEventsMax} events and ${bounds.postedBytesMax} bytes. Needs \`admin:import\`. A retry is safe: each event has its place.`,
+      description: `Appends the next events of the log with the numbers, ids and times that they have on a server of the package \`insieme\`, or on another one of this kind. Each is checked like a draft, and causes no effects. They are imported in order up to the first that does not fit; nothing is stored of that one. At most ${bounds.batchEventsMax} events and ${bounds.postedBytesMax} bytes. Needs \`admin:import\`. A retry is safe: each event has its place.`,
       tags: ["Events"],
       security: [{ token: [] }, {}],
       parameters: partitionParameters("traceparent"),
@@ -75,7 +76,7 @@ export function importRoutes(app: Edge, { requireAdmin }: Guards): void {
       const { identity, partition, stub } = c.get("partitionAccess");
       const { author } = orRefuse(authorOf(identity, c.req.raw));
       const { value } = orRefuse(await readJson(c.req.raw, importShape, bounds.postedBytesMax));
-      await note(c, "partition.import", { events: value.events.length });
+      await note(c, "partition.import", { events: (value.events ?? value.log)!.length });
       const bytes = Number(c.req.header("content-length") ?? bounds.postedBytesMax);
       const asked = {
         author,
@@ -88,10 +89,11 @@ export function importRoutes(app: Edge, { requireAdmin }: Guards): void {
   );
 }
 
-function submissionOf({ events }: z.infer<typeof importShape>, partition: string): Submission {
-  const drafts = events.map((event): Draft => {
+function submissionOf({ events = [], log = [] }: z.infer<typeof importShape>, partition: string): Submission {
+  const theirs = events.map((event): Draft => {
     const { committedId: eventId, serverTs: timestamp } = event;
     return { ...draftOf(event as typeof event & JsonObject, partition), imported: { eventId, timestamp } };
   });
+  const drafts = [...theirs, ...log.map((logged) => draftOfLogged(logged as Logged))];
   return { key: drafts[0]!.draftId, mode: "sequential", drafts };
 }

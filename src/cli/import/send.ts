@@ -1,9 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isJsonObject, type Json, type JsonObject, parseJson } from "../../protocol/index.ts";
-import type { FittedEvent } from "./fit.ts";
-import { ServerError } from "./their-wire.ts";
 
-/** Where a project is imported to. */
+/** Where events are imported to. */
 export interface Target {
   /** The server, as `https://partita.example.com`. */
   url: URL;
@@ -11,17 +9,32 @@ export interface Target {
   token: string;
 }
 
-/** An event that the server does not take. */
-export class RefusedEvent extends Error {
-  readonly event: FittedEvent;
+/** What is imported into a partition. */
+export interface Sending<Event> {
+  partition: string;
+  /** The member of the request that has the events. */
+  member: "events" | "log";
+  /** The events behind an event id, in their order. */
+  eventsAfter(eventId: number): Iterable<Event> | AsyncIterable<Event>;
+  /** An event as JSON. */
+  textOf(event: Event): string;
+  onProgress(eventId: number): void;
+}
 
-  constructor(event: FittedEvent, why: string) {
+/** The server cannot be reached, or refuses. */
+export class ServerError extends Error {}
+
+/** An event that the server does not take. */
+export class RefusedEvent<Event> extends Error {
+  readonly event: Event;
+
+  constructor(event: Event, why: string) {
     super(why);
     this.event = event;
   }
 }
 
-/** Events of one request, in number and in characters of their payloads. */
+/** Events of one request, in number and in characters. */
 const requestEventsMax = 128;
 const requestCharactersMax = 256 * 1024;
 /** The pause before the first retry, and the longest; a server that says so is asked later, in milliseconds. */
@@ -34,47 +47,54 @@ const retryable = new Set([429, 502, 503, 504]);
 const identityStatuses = new Set([401, 403]);
 
 /**
- * Sends the events that the log here does not have yet, in their order: a second run goes on where the first one ended.
- * `eventsAfter`: those behind an event id.
+ * Sends the events that the log there does not have yet, in their order: a second run goes on where the first one ended.
  *
  * @throws RefusedEvent where the server does not take one; ServerError.
  */
-export async function sendProject(
+export async function sendEvents<Event extends { eventId: number }>(
   target: Target,
-  projectId: string,
-  eventsAfter: (eventId: number) => Iterable<FittedEvent>,
-  onProgress: (eventId: number) => void,
+  { partition, member, eventsAfter, textOf, onProgress }: Sending<Event>,
 ): Promise<void> {
-  const path = `v1/partitions/${encodeURIComponent(projectId)}`;
+  const path = `v1/partitions/${encodeURIComponent(partition)}`;
   const { currentEventIndex } = await request(target, `${path}/events?limit=1`);
-  let batch: FittedEvent[] = [];
+  let batch: { event: Event; text: string }[] = [];
   let characters = 0;
   const send = async () => {
     for (let rest = batch; rest.length > 0;) {
-      const { imported } = await request(target, `${path}/import`, rest);
+      const body = `{"${member}":[${rest.map(({ text }) => text).join()}]}`;
+      const { imported } = await request(target, `${path}/import`, { body, first: rest[0]!.event });
       rest = rest.slice(imported as number);
     }
-    onProgress(batch.at(-1)!.eventId);
+    onProgress(batch.at(-1)!.event.eventId);
     batch = [];
     characters = 0;
   };
-  for (const event of eventsAfter(currentEventIndex as number)) {
-    if (batch.length === requestEventsMax || characters + event.payload.length > requestCharactersMax) await send();
-    batch.push(event);
-    characters += event.payload.length;
+  for await (const event of eventsAfter(currentEventIndex as number)) {
+    const text = textOf(event);
+    const full = batch.length === requestEventsMax || characters + text.length > requestCharactersMax;
+    if (full && batch.length > 0) await send();
+    batch.push({ event, text });
+    characters += text.length;
   }
   if (batch.length > 0) await send();
 }
 
-/** Asks until there is an answer that is no passing refusal. The same events may come again: each has its place. */
-async function request({ url, token }: Target, path: string, events?: readonly FittedEvent[]): Promise<JsonObject> {
+/**
+ * Asks until there is an answer that is no passing refusal. The same events may come again: each has its place. `sent`:
+ * events, and the first of them.
+ */
+async function request(
+  { url, token }: Target,
+  path: string,
+  sent?: { body: string; first: unknown },
+): Promise<JsonObject> {
   for (let retry = 0; ; retry++) {
     const pauseMs = Math.min(pauseMsMin * 2 ** retry, pauseMsMax);
     let why: string;
     try {
       const answer = await fetch(new URL(path, url), {
         headers: { ...(token === "" ? {} : { authorization: `Bearer ${token}` }), "content-type": "application/json" },
-        ...(events && { method: "POST", body: bodyOf(events) }),
+        ...(sent && { method: "POST", body: sent.body }),
       });
       const text = await answer.text();
       const body = bodyOfAnswer(text);
@@ -82,8 +102,8 @@ async function request({ url, token }: Target, path: string, events?: readonly F
       why =
         typeof body["detail"] === "string" ? `${String(body["code"])}: ${body["detail"]}` : `${answer.status} ${text}`;
       if (!retryable.has(answer.status)) {
-        throw events && !identityStatuses.has(answer.status)
-          ? new RefusedEvent(events[0]!, [why, ...violationsIn(body)].join(" "))
+        throw sent && !identityStatuses.has(answer.status)
+          ? new RefusedEvent(sent.first, [why, ...violationsIn(body)].join(" "))
           : new ServerError(why);
       }
       if (retry < retriesMax) await sleep(Math.max(pauseMs, Number(answer.headers.get("retry-after") ?? 0) * 1_000));
@@ -94,26 +114,6 @@ async function request({ url, token }: Target, path: string, events?: readonly F
     }
     if (retry === retriesMax) throw new ServerError(why);
   }
-}
-
-function bodyOf(events: readonly FittedEvent[]): string {
-  const items = events.map((event) => {
-    const {
-      eventId: committedId,
-      timestamp: serverTs,
-      id,
-      projectId,
-      userId,
-      label,
-      type,
-      schemaVersion,
-      clientTs,
-    } = event;
-    const own = { id, projectId, userId, partition: label, type, schemaVersion, meta: { clientTs } };
-    // The payload is sent as it is stored.
-    return `${JSON.stringify({ committedId, serverTs, ...own }).slice(0, -1)},"payload":${event.payload}}`;
-  });
-  return `{"events":[${items.join()}]}`;
 }
 
 function bodyOfAnswer(text: string): JsonObject {

@@ -1,0 +1,71 @@
+import { resolve } from "node:path";
+import { defineCommand } from "citty";
+import { isPartitionName } from "../../protocol/index.ts";
+import type { LogImported } from "../import-log/run.ts";
+import { Mistake } from "../mistake.ts";
+import { folderOfUser, serverAt } from "../server.ts";
+
+/** How many misfits are listed. */
+const misfitsShownMax = 100;
+
+export const importCommand = defineCommand({
+  meta: {
+    name: "import",
+    description:
+      "Imports the log of a partition, as export has written it, into an empty one, with its ids, order and times. What does not fit is listed, and then nothing is imported. At the end both logs are compared. A second run goes on where the first one ended",
+  },
+  args: {
+    file: { type: "positional", description: "What export has written", required: true },
+    partition: { type: "string", description: "The partition that it is imported into", required: true },
+    url: { type: "string", description: "The server; http://127.0.0.1 at PORT or 8787 if none is named" },
+    token: {
+      type: "string",
+      description: "With the permissions admin:import and read; PARTITA_TOKEN of the environment if it is not named",
+    },
+    state: {
+      type: "string",
+      description: "The SHA-256 of the state that export has printed: that of the partition has to be the same",
+    },
+    "dry-run": { type: "boolean", default: false, description: "Lists what does not fit, and imports nothing" },
+  },
+  async run({ args }) {
+    const { partition, state } = args;
+    if (!isPartitionName(partition)) throw new Mistake(`"${partition}" cannot name a partition.`, 2);
+    const [{ importLog }, { ServerError }] = await Promise.all([
+      import("../import-log/run.ts"),
+      import("../import/send.ts"),
+    ]);
+    try {
+      const done = await importLog({
+        file: resolve(folderOfUser(), args.file),
+        partition,
+        url: serverAt(args.url),
+        token: args.token ?? process.env["PARTITA_TOKEN"] ?? "",
+        dryRun: args["dry-run"],
+        onProgress: (eventId) => process.stderr.isTTY && process.stderr.write(`\revent ${eventId} `),
+      });
+      report(partition, done, state);
+    } catch (error) {
+      if (error instanceof ServerError) throw new Mistake(error.message);
+      throw error;
+    }
+  },
+});
+
+/** @throws Mistake where something does not fit, or differs. */
+function report(partition: string, { events, misfits, proof }: LogImported, state: string | undefined): void {
+  for (const { eventId, why } of misfits.slice(0, misfitsShownMax)) {
+    console.error(`does not fit: event ${eventId}: ${why}`);
+  }
+  if (misfits.length > misfitsShownMax) console.error(`does not fit: ${misfits.length - misfitsShownMax} more`);
+  if (misfits.length > 0) throw new Mistake(`${misfits.length} ${misfits.length === 1 ? "does" : "do"} not fit.`);
+  if (!proof) {
+    console.log(`${events} events, not imported.`);
+    return;
+  }
+  for (const difference of proof.differences) console.error(`differs: ${difference}`);
+  if (proof.file !== proof.log) throw new Mistake("What the partition has differs from the file.");
+  console.log(`${events} events are in ${partition} as in the file: SHA-256 ${proof.log}.`);
+  console.log(`The state after them has the SHA-256 ${proof.state}.`);
+  if (state !== undefined && state !== proof.state) throw new Mistake(`It differs from ${state}.`);
+}
