@@ -266,7 +266,7 @@ describe("a replay", () => {
     expect(traces[1]).toBe(traces[0]);
   });
 
-  it("[BD-6] a new draft that nothing refuses costs no look-up", () => {
+  it("[BD-6] a new draft that nothing refuses costs no look-up, by itself or as a batch of one", () => {
     const statements: string[] = [];
     const driver = new NodeSqlDriver();
     const query = driver.query.bind(driver);
@@ -278,6 +278,8 @@ describe("a replay", () => {
     room.partition.submit(alice, "phone", one(set("first")), room.now);
     statements.length = 0;
     room.partition.submit(alice, "phone", one(set("second")), room.now);
+    const batch: Submission = { key: "batch", mode: "sequential", drafts: [set("third")] };
+    room.partition.submit(alice, "phone", batch, room.now);
     expect(statements).toEqual([]);
   });
 });

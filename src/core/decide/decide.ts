@@ -32,7 +32,8 @@ export function decide(context: WriteContext, author: Author, clientId: string, 
 function decideInOrder(context: WriteContext, author: Author, clientId: string, submission: Submission): Outcome {
   const { state } = context.live.fold;
   const before = state.work;
-  let begun = false;
+  // One draft by itself is work that any draft may be.
+  let begun = submission.drafts.length === 1;
   return inOrder(context, submission, (one, follows) => {
     const exhausted = state.work - before > bounds.batchWorkMax - bounds.draftWorkMax;
     if (!begun || exhausted) {
