@@ -74,7 +74,7 @@ export function edge(application: Application): Edge {
   healthRoutes(app, application);
   checkRoutes(app, guards, application);
   problemRoutes(app);
-  documentRoutes(app);
+  documentRoutes(app, application);
   refuseOtherMethods(app);
 
   app.notFound(

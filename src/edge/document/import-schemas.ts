@@ -47,7 +47,7 @@ const exportedEvent = z
       author: z.optional(z.string().check(z.minLength(1))),
       label: z.optional(annotation),
       userId: z.optional(annotation),
-      meta: z.optional(z.record(z.string(), z.json())),
+      meta: z.optional(z.looseObject({})),
     }),
   })
   .check(z.meta({ description: "An event as in `GET events?authors=true&annotations=true&draftIds=true`." }));
