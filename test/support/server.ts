@@ -29,7 +29,7 @@ export class TestServer {
   readonly #ownFolder: string | undefined;
   readonly #folder: string;
   readonly #settings: Readonly<Record<string, string>>;
-  readonly #main: string | undefined;
+  #main: string | undefined;
   readonly #objects: Readonly<Record<string, string>>;
   #port: number | undefined;
   #miniflare: Miniflare | undefined;
@@ -94,6 +94,12 @@ export class TestServer {
     await this.start();
   }
 
+  /** Restarts with another Worker, that of `main`, on the same port and data: no connection survives it. */
+  async deploy(main: string | undefined): Promise<void> {
+    this.#main = main;
+    await this.restart();
+  }
+
   /** Ends the server, and removes its data if the folder is its own. */
   async stop(): Promise<void> {
     await this.#dispose();
@@ -117,7 +123,7 @@ interface WorkerModule {
 }
 
 /** The modules of the Worker, the main one first; built once per process. */
-function workerModules(main: string | undefined): Promise<WorkerModule[]> {
+export function workerModules(main: string | undefined): Promise<WorkerModule[]> {
   const building = builds.get(main) ?? buildModules(main);
   builds.set(main, building);
   return building;
