@@ -17,6 +17,7 @@ export class RecentEvent {
   #row: EventRow | undefined;
   #current: ModelEvent<JsonObject> | undefined;
   #entity: string | undefined;
+  #entityKnown = false;
 
   constructor(row: EventRow) {
     this.eventId = row.eventId;
@@ -34,13 +35,18 @@ export class RecentEvent {
     return current;
   }
 
+  /** Whether its current form is kept: then `current` parses nothing. */
+  get isKept(): boolean {
+    return this.#current !== undefined;
+  }
+
   /** The entity that it has changed, by `entityOf`; undefined: everything. Computed once. `keeps`: `current` is needed later. */
   entity(entityOf: (row: EventRow) => string | undefined, keeps: boolean): string | undefined {
-    if (keeps) return entityOf(this.#row!);
-    if (this.#row) {
-      this.#entity = entityOf(this.#row);
-      this.#row = undefined;
+    if (!this.#entityKnown) {
+      this.#entity = entityOf(this.#row!);
+      this.#entityKnown = true;
     }
+    if (!keeps) this.#row = undefined;
     return this.#entity;
   }
 }

@@ -112,6 +112,11 @@ export interface Transformation<S, Payload> {
    * claim one place, that of `payload` is the first one. Objections: it was not made on that state.
    */
   map(payload: Payload, over: Pick<ModelEvent<JsonObject>, "type" | "payload">, first: boolean): Payload | Objection[];
+  /**
+   * How many parts a payload has, at least 1: mapping takes time in proportion to the parts of both, and the server
+   * bounds it by this.
+   */
+  size(payload: Payload): number;
   /** Returns one payload that does what `earlier` and then `later`, of the same entity, do. */
   compose(earlier: Payload, later: Payload): Payload;
   /** Returns the payload that undoes `payload`, from the state before it. */

@@ -160,6 +160,11 @@ export const bounds = {
    * that no frame takes more than 50 ms (measured: docs/decisions/0008-work.md). An edit of a document takes tens.
    */
   draftWorkMax: 50_000,
+  /**
+   * The work of mapping one draft over what others have committed since, in the same units: half of a draft's. A letter over
+   * 1,000 letters takes 16,000. Beyond it the draft is `too_stale`, and its client maps it.
+   */
+  transformWorkMax: 25_000,
   batchWorkMax: 100_000,
   /**
    * About how many proxies a state keeps from step to step, which are not weighed: 60 bytes each, 4 MiB. Those of all

@@ -14,7 +14,12 @@ const counting = defineModel({
   events: {
     add: {
       version: 2,
-      payload: z.strictObject({ by: z.int(), key: z.optional(z.string()), fail: z.optional(z.string()) }),
+      payload: z.strictObject({
+        by: z.int(),
+        key: z.optional(z.string()),
+        fail: z.optional(z.string()),
+        size: z.optional(z.int()),
+      }),
       upcast: { 1: ({ amount }) => ({ by: amount as number }) },
       conflict: "transform",
       entity: ({ payload }) => payload.key ?? "",
@@ -30,6 +35,7 @@ const counting = defineModel({
           const by = typeof over.payload["by"] === "number" ? (first ? 100 : 1) : Number.NaN;
           return { ...payload, by: payload.by + by };
         },
+        size: ({ size = 1 }) => size,
         compose: (earlier, later) => ({ by: earlier.by + later.by }),
         invert: (_, { by }) => ({ by: -by }),
         between: (before, after) => ({ by: after.count - before.count }),
@@ -189,15 +195,19 @@ describe("a draft that is transformed", () => {
     expect(room.partition.events(bounds.conflictEventsMax, 10, room.now).events).toHaveLength(1);
   });
 
-  it("[MD-15] counts the work of mapping", () => {
+  it("[MD-15] [BD-1] counts the work of mapping by the size of both, and ends it at a bound", () => {
     const { room, a } = counted();
-    for (let at = 0; at < 999; at++) {
+    const events = bounds.transformWorkMax / 5_000;
+    for (let at = 0; at <= events; at++) {
       room.now += 1_000;
-      a.submit(`a${at}`, "add", { by: 1, key: "k".repeat(1_000) }, { version: 2, expectedEventId: at });
+      a.submit(`a${at}`, "add", { by: 1, key: "k", size: 5_000 }, { version: 2, expectedEventId: at });
     }
-    const large = { by: 1, key: "k".repeat(1_000), fail: "x".repeat(40_000) };
-    const { payload } = a.submit("large", "add", large, { version: 2, expectedEventId: 0 });
-    expect(payload).toMatchObject({ code: "draft_too_expensive", work: { max: bounds.draftWorkMax } });
+    const draft = [
+      { by: 1, key: "k" },
+      { version: 2, expectedEventId: 1 },
+    ] as const;
+    expect(a.submit("small", "add", draft[0], { ...draft[1], expectedEventId: 2 }).type).toBe("event_accepted");
+    expect(a.submit("large", "add", ...draft).payload).toMatchObject({ reason: "too_stale" });
   });
 
   it("[ER-9] fails alone where its model throws", () => {

@@ -6,7 +6,7 @@ import { callModel } from "./model-fault.ts";
 import type { Review, TypedDraft } from "./review.ts";
 
 /** Events that are considered for one unit of work: about 20 ns each, once their entities are known. */
-const consideredPerUnit = 16;
+export const consideredPerUnit = 16;
 
 /**
  * Optimistic concurrency: a draft that states `expectedEventId` is refused if another client has touched the same
@@ -70,7 +70,7 @@ export function tooStale(age: number): Failure {
 }
 
 /** The entity of an event of the log, in the version of the model today. */
-function entityOfRow(review: Review, row: EventRow): string | undefined {
+export function entityOfRow(review: Review, row: EventRow): string | undefined {
   const event = currentEvent(review, row);
   return event && entityOf(review, row.type, event.payload);
 }

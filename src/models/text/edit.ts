@@ -54,6 +54,9 @@ export function textEvent<S extends object>(textsOf: (state: S) => Texts): TextE
         if (own.length !== others.length) return [wrongLength(others.length, own.length)];
         return editOf(edit.doc, own.map(others, first));
       },
+      // A line that is inserted is a part, too: it is copied.
+      size: ({ changes }) =>
+        changes.reduce<number>((sum, part) => sum + (typeof part === "number" ? 1 : part.length), 1),
       compose: (earlier, later) => editOf(earlier.doc, changesOf(earlier).compose(changesOf(later))),
       invert: (state, edit) => editOf(edit.doc, inverseIn(textsOf(state as S), edit.doc, changesOf(edit))),
       between: (before, after, { doc }) => editOf(doc, difference(textOf(before, doc), textOf(after, doc))),
