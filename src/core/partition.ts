@@ -28,6 +28,7 @@ import { type FollowUp, JobRunner } from "./jobs/runner.ts";
 import { beginSnapshot, completeSnapshot, type SnapshotDraft } from "./jobs/snapshots.ts";
 import { socketSweepMs } from "./jobs/sweep-sockets.ts";
 import { Memory } from "./memory.ts";
+import { gaugesOf } from "./gauges.ts";
 import { modelTag } from "./model-tag.ts";
 import { describe, type Ports } from "./ports.ts";
 import { Limiter } from "./rates/limiter.ts";
@@ -397,6 +398,11 @@ export class Partition {
   /** How full is what has a bound here. */
   usages(now: number): Usages {
     return usagesOf(this.#memory.load(now), this.limits, this.#environment.ports.storage);
+  }
+
+  /** What the model says of the state in figures. */
+  gauges(now: number): Readonly<Record<string, number>> {
+    return gaugesOf(this.#environment.model, this.#memory.load(now), now);
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { Counter } from "../core/index.ts";
 import { errorStatuses } from "../protocol/index.ts";
+import { modelOfGauge } from "../platform/metrics-api.ts";
 import type { MetricsSummary } from "../tenant/metrics.ts";
 
 /** The media type of Prometheus's text format. */
@@ -66,6 +67,13 @@ export function prometheusText(tenant: string, summary: MetricsSummary): string 
   for (const [name, help] of Object.entries(sumHelp)) {
     family(`partita_${snake(name)}`, "gauge", help, [{ value: summary.sums[name] ?? 0 }]);
   }
+  family("partita_model_sum", "gauge", "What models say of their states, in all partitions.", ofModels(summary.sums));
+  family(
+    "partita_model_max",
+    "gauge",
+    "What models say of their states, in the partition that has most of it.",
+    ofModels(summary.largest ?? {}),
+  );
   family("partita_active_partitions", "gauge", "Partitions that have reported within a minute.", [
     { value: summary.active },
   ]);
@@ -112,6 +120,16 @@ function labelsOf(labels: Readonly<Record<string, string>>): string {
   return `{${Object.entries(labels)
     .map(([name, value]) => `${name}="${value.replace(/[\\"\n]/g, (char) => (char === "\n" ? "\\n" : `\\${char}`))}"`)
     .join(",")}}`;
+}
+
+/** Of these gauges the ones that are of models. */
+function ofModels(gauges: Readonly<Record<string, number>>): readonly Sample[] {
+  return Object.keys(gauges)
+    .toSorted()
+    .flatMap((gauge) => {
+      const of = modelOfGauge(gauge);
+      return of ? [{ labels: { model: of.model, name: snake(of.name) }, value: gauges[gauge]! }] : [];
+    });
 }
 
 const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

@@ -234,6 +234,14 @@ export interface ModelDefinition<S extends object, Payloads extends Record<strin
    * on the server, and before that on their client. Deterministic and fast, like `validate`: a throw allows nothing.
    */
   authorize?(state: DeepReadonly<S>, who: Who, action: "read" | (keyof Payloads & string)): boolean;
+  /**
+   * Figures of the state for metrics, as how many jobs wait, by names of letters and digits that begin with a small
+   * letter; at most `modelGaugesMax`. Read at most once in ten seconds, by the server, between its other work: so take
+   * them from counts, and do not go through all of a large state.
+   *
+   * @param now Milliseconds since 1970.
+   */
+  gauges?(state: DeepReadonly<S>, now: number, context: ReduceContext): Readonly<Record<string, number>>;
 }
 
 /** A checked model. The payload types of its events are in `Payloads`, for clients; `Internal`: the names of its internal types. */

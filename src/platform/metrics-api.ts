@@ -5,6 +5,15 @@ export interface Gauge {
   readonly max?: number | undefined;
 }
 
+/** The name of a gauge that a model has of its state: no other one has a space. */
+export const gaugeOfModel = (name: string, model: string): string => `${name} ${model}`;
+
+/** The other way: undefined, if it is no gauge of a model. */
+export function modelOfGauge(gauge: string): { readonly name: string; readonly model: string } | undefined {
+  const at = gauge.indexOf(" ");
+  return at < 0 ? undefined : { name: gauge.slice(0, at), model: gauge.slice(at + 1) };
+}
+
 /** How the log of a partition is. */
 interface LogReport {
   readonly head?: number;

@@ -296,6 +296,8 @@ export const bounds = {
   rejectionsScannedMax: 5_000,
   /** Dead letters of a page. Their payloads are not in it. */
   deadLettersPageMax: 100,
+  /** Figures that a model has of its state for metrics: each is two series. */
+  modelGaugesMax: 16,
   /** Timers of a partition, in number and in bytes of their payloads: to load that many takes 10 to 20 ms. What would set another one is refused. */
   timersMax: 10_000,
   timersBytesMax: 16 * 1024 * 1024,

@@ -31,7 +31,7 @@ import {
 import type { Effects } from "../model/effects.ts";
 import type { AnyModel } from "../model/index.ts";
 import { hmac, sha256 } from "../platform/hash.ts";
-import type { Gauge } from "../platform/metrics-api.ts";
+import { type Gauge, gaugeOfModel } from "../platform/metrics-api.ts";
 import type { SubmittedEffect } from "../platform/rpc.ts";
 import type { ReadOptions, RequestContext, StreamRequest, TenantChanges } from "../platform/rpc.ts";
 import {
@@ -804,12 +804,18 @@ export class PartitionShell {
   get #gauges(): readonly Gauge[] {
     const open = { connections: this.#admission.usage, streams: this.#streams.usage };
     let all: Usages = open;
+    let ofModel: readonly Gauge[] = [];
     try {
-      all = { ...this.#partition.usages(this.#ports.now()), ...open };
+      const now = this.#ports.now();
+      all = { ...this.#partition.usages(now), ...open };
+      ofModel = Object.entries(this.#partition.gauges(now)).map(([name, used]) => ({
+        name: gaugeOfModel(name, this.#settings.model.name),
+        used,
+      }));
     } catch {
       // Each request is answered why the storage cannot be read, and that is logged.
     }
-    return Object.entries(all).map(([name, { used, max }]) => ({ name, used, max: max ?? undefined }));
+    return [...Object.entries(all).map(([name, { used, max }]) => ({ name, used, max: max ?? undefined })), ...ofModel];
   }
 
   /** Ends what other keys have let in. Keys that were changed must not wait until something restarts the object. */

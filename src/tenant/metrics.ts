@@ -1,4 +1,4 @@
-import type { Gauge, MetricsReport } from "../platform/metrics-api.ts";
+import { type Gauge, type MetricsReport, modelOfGauge } from "../platform/metrics-api.ts";
 
 /** A partition that has not reported for this long is idle: what it had then counts no more. */
 const silentMsMax = 60_000;
@@ -29,6 +29,8 @@ export interface MetricsSummary {
   readonly counts: Readonly<Record<string, number>>;
   /** Sums of what the partitions have now, by name. */
   readonly sums: Readonly<Record<string, number>>;
+  /** The largest of what models say of their states, by name. An object of the version before does not say it. */
+  readonly largest?: Readonly<Record<string, number>>;
   readonly fullest: readonly Fullness[];
   readonly hottest: readonly BusyPartition[];
   /** Partitions that have reported within a minute. */
@@ -96,6 +98,7 @@ export class TenantMetrics {
 
   summary(now: number): MetricsSummary {
     const sums: Record<string, number> = {};
+    const largest: Record<string, number> = {};
     const fullest = new Map<string, Fullness>();
     const busy: BusyPartition[] = [];
     let total = 0;
@@ -105,6 +108,7 @@ export class TenantMetrics {
       let connections = 0;
       for (const { name, used, max } of gauges) {
         sums[name] = (sums[name] ?? 0) + used;
+        if (modelOfGauge(name)) largest[name] = Math.max(largest[name] ?? used, used);
         if (name === "connections") connections = used;
         if (max === undefined || max === 0) continue;
         const share = used / max;
@@ -115,6 +119,7 @@ export class TenantMetrics {
     return {
       counts: this.counts,
       sums,
+      largest,
       fullest: [...fullest.values()],
       hottest: hottestOf(busy),
       active: busy.length,
@@ -127,8 +132,12 @@ export class TenantMetrics {
 export function mergeSummaries(summaries: readonly MetricsSummary[]): MetricsSummary {
   const counts: Record<string, number> = {};
   const sums: Record<string, number> = {};
+  const largest: Record<string, number> = {};
   const fullest = new Map<string, Fullness>();
   for (const summary of summaries) {
+    for (const [name, value] of Object.entries(summary.largest ?? {})) {
+      largest[name] = Math.max(largest[name] ?? value, value);
+    }
     addAll(counts, summary.counts);
     addAll(sums, summary.sums);
     for (const one of summary.fullest) if (one.share > (fullest.get(one.name)?.share ?? -1)) fullest.set(one.name, one);
@@ -136,6 +145,7 @@ export function mergeSummaries(summaries: readonly MetricsSummary[]): MetricsSum
   return {
     counts,
     sums,
+    largest,
     fullest: [...fullest.values()],
     hottest: hottestOf(summaries.flatMap(({ hottest }) => hottest)),
     active: summaries.reduce((sum, { active }) => sum + active, 0),

@@ -1,7 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { single } from "../../src/core/index.ts";
 import { prometheusText } from "../../src/edge/prometheus.ts";
+import type { AnyModel } from "../../src/model/index.ts";
+import { insieme } from "../../src/models/insieme/index.ts";
+import { jobs } from "../../src/models/jobs/index.ts";
 import type { MetricsReport } from "../../src/platform/metrics-api.ts";
+import { bounds } from "../../src/protocol/index.ts";
 import { mergeSummaries, TenantMetrics } from "../../src/tenant/metrics.ts";
 import { TestShell, turn } from "../support/shell.ts";
 
@@ -123,6 +127,60 @@ describe("what partitions have counted", () => {
     expect(merged.hottest.slice(0, 2).map(({ partition }) => partition)).toEqual(["hot", "p-29"]);
     expect(merged.fullest).toEqual([{ name: "connections", partition: "hot", share: 0.4 }]);
     expect(one.summary(61_000).active).toBe(0);
+  });
+
+  it("[JB-5] [OB-3] has what a model says of its state: how deep the queues are, and how long the oldest job waits", async () => {
+    const metrics = new TenantMetrics();
+    let now = 0;
+    for (const [name, count] of Object.entries({ small: 1, large: 4 })) {
+      const reports: MetricsReport[] = [];
+      const room = new TestShell({ model: jobs, report: async (report) => void reports.push(report) });
+      const does = (key: string, type: string, payload: object) =>
+        room.submit(
+          author,
+          single({ draftId: key, event: { type, payload: payload as never }, expectedEventId: undefined }),
+        );
+      for (let n = 0; n < count; n++) {
+        await does(`e-${n}`, "enqueue", { job: `job-${n}`, payload: {} });
+        room.elapse(1_000);
+      }
+      // The oldest one does not wait any more.
+      await does("c", "claim", { worker: "w" });
+      room.elapse(20_000);
+      await does("last", "enqueue", { job: "last", payload: {}, runAt: room.now + 60_000 });
+      now = room.now;
+      metrics.add({ ...reports.at(-1)!, partition: name }, now);
+    }
+    const text = prometheusText("t", mergeSummaries([metrics.summary(now), new TenantMetrics().summary(now)]));
+    const shown = (family: string) =>
+      Object.fromEntries(
+        [
+          ...text.matchAll(new RegExp(`^partita_model_${family}{tenant="t",model="jobs",name="(\\w+)"} (.+)$`, "gm")),
+        ].map(([, name, value]) => [name, Number(value)]),
+      );
+    expect(shown("sum")).toMatchObject({ ready: 3, running: 2, later: 2, after: 0, dead: 0 });
+    expect(shown("max")).toMatchObject({ ready: 3, running: 1, later: 1, oldest_ready_seconds: 23 });
+  });
+
+  it("[OB-3] has nothing of a model that fails, and no names and numbers that nobody can read; all else is there", async () => {
+    const namesOf = async (gauges: () => Record<string, number>) => {
+      const reports: MetricsReport[] = [];
+      const model = { ...(insieme as AnyModel), gauges };
+      const room = new TestShell({ model, report: async (report) => void reports.push(report) });
+      await room.submit(author, set("a"));
+      return reports[0]!.gauges.map(({ name }) => name);
+    };
+    const usual = await namesOf(() => ({}));
+    expect(usual).toContain("logBytes");
+    expect(
+      await namesOf(() => {
+        throw new Error("no");
+      }),
+    ).toEqual(usual);
+    const odd = { fine: 1, "not fine": 1, 'a"b': 1, none: Number.NaN, much: Number.POSITIVE_INFINITY };
+    expect(await namesOf(() => odd)).toEqual([...usual, "fine insieme"]);
+    const many = Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`g${at}`, at]));
+    expect(await namesOf(() => many)).toHaveLength(usual.length + bounds.modelGaugesMax);
   });
 
   it("[OB-3] is text for Prometheus, with its labels escaped", () => {

@@ -81,6 +81,7 @@ const placeOf = (job: Pick<Job, "tags" | "flow" | "key">): { tags: string; flow:
  */
 export class JobIndex {
   readonly #host: DerivedHost;
+  readonly #state: Pick<Jobs, "jobs">;
   readonly #ready = new Map<string, ReadyJob>();
   readonly #queues = new Map<string, QueueFlows>();
   /** The lanes of each concurrency key, and the keys of which as many jobs run as may. */
@@ -94,6 +95,7 @@ export class JobIndex {
 
   constructor(state: Jobs, host: DerivedHost) {
     this.#host = host;
+    this.#state = state;
     for (const [key, { running }] of Object.entries(state.keys)) {
       if (running >= (state.limits[key] ?? 1)) this.#closed.add(key);
     }
@@ -125,6 +127,16 @@ export class JobIndex {
       if (first && (next === undefined || first.order < next)) next = first.order;
     }
     return next;
+  }
+
+  /** Since when the job is ready that has waited longest, in milliseconds since 1970; undefined: none is. Goes through all that are ready. */
+  get oldestReady(): number | undefined {
+    let oldest: number | undefined;
+    for (const id of this.#ready.keys()) {
+      const { at } = this.#state.jobs[id]!;
+      if (oldest === undefined || at < oldest) oldest = at;
+    }
+    return oldest;
   }
 
   /** What is due first of a kind, if that is at `now` or before. */

@@ -94,6 +94,18 @@ export const jobs = defineModel({
     "open jobs take no less than nothing": ({ bytes, counts }) =>
       bytes >= 0 && Object.values(counts).every((n) => n >= 0),
   },
+  gauges(state, now, context) {
+    const { ready, later, after, running, dead } = state.counts;
+    const { oldestReady = now } = indexOf(state as Jobs, context);
+    return {
+      ready,
+      later,
+      after,
+      running,
+      dead,
+      oldestReadySeconds: Math.max(0, Math.round((now - oldestReady) / 1_000)),
+    };
+  },
   events: {
     enqueue: {
       payload: z.strictObject({ job: name, ...work }),
