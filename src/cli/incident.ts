@@ -50,7 +50,7 @@ Partition \`${partition}\`, from ${dateOf(from)} ${timeOf(from)} to ${dateOf(to)
 ## What the system knows
 
 - ${events.length === 0 ? "no events" : `${events.length} events, ${events[0]!.eventId} to ${events.at(-1)!.eventId}`}; ${lines.length} log lines, ${errors.length} of them errors
-- first error: ${first ? `${timeOf(first.timestamp)}, ${first.message}` : "none"}
+- first error: ${first ? `${timeOf(first.timestamp)}, ${cellOf(first.message)}` : "none"}
 ${usageLines(incident)}
 ## Timeline
 
@@ -71,13 +71,9 @@ ${omitted > 0 ? `\n${omitted} rows are left out: those of normal work come last.
 }
 
 function eventRows(events: readonly ReadEvent[]): Row[] {
-  const minutes = new Map<number, ReadEvent[]>();
-  for (const read of events) {
-    const minute = Math.floor(read.event.timestamp / minuteMs) * minuteMs;
-    minutes.set(minute, [...(minutes.get(minute) ?? []), read]);
-  }
+  const minutes = grouped(events, ({ event }) => Math.floor(event.timestamp / minuteMs));
   const rows = [...minutes.values()].map((all): Row => {
-    const types = Map.groupBy(all, ({ event }) => event.type);
+    const types = grouped(all, ({ event }) => event.type);
     const counts = [...types].map(([type, { length }]) => `${type} ${length}`).join(", ");
     const clients = new Set(all.map(({ event }) => event.clientId)).size;
     const ids = all.length === 1 ? `event ${all[0]!.eventId}` : `events ${all[0]!.eventId} to ${all.at(-1)!.eventId}`;
@@ -94,6 +90,18 @@ function eventRows(events: readonly ReadEvent[]): Row[] {
     return [{ at: before + 1, level: "", text: `no events for ${Math.floor(pause / minuteMs)} minutes` }];
   });
   return [...rows, ...pauses];
+}
+
+/** As `Map.groupBy`, which Node 20 does not have. */
+function grouped<T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group) group.push(item);
+    else groups.set(key, [item]);
+  }
+  return groups;
 }
 
 /** What a line says beside its message. */

@@ -44,6 +44,8 @@ class Member implements Socket {
   id: string | undefined;
   /** The next request has to ask for it at once. */
   due = false;
+  /** The server asked to wait with it: no request has it until then. */
+  paused = false;
   closed = false;
   /** The frames that the server does not have for certain, and how many it has. */
   #waiting: string[] = [];
@@ -205,18 +207,17 @@ class Poller {
   async #send(): Promise<void> {
     let failures = 0;
     for (;;) {
-      const due = [...this.#members].filter((member) => member.due);
+      const due = [...this.#members].filter((member) => member.due && !member.paused);
       if (due.length === 0) break;
       for (const member of due) member.due = false;
-      let pauseMs = repeatMs;
       try {
-        pauseMs = await this.#ask(due, 0, new AbortController());
+        await this.#ask(due, 0, new AbortController());
         failures = 0;
       } catch (error) {
         for (const member of due) member.due = true;
         if (failures++ > 0) for (const member of this.#members) member.lose(1006, String(error));
+        await new Promise<void>((resolve) => void this.#io.after(repeatMs, resolve));
       }
-      if (pauseMs > 0) await this.#pause(pauseMs);
     }
     this.#sending = false;
     void this.#hold();
@@ -224,11 +225,11 @@ class Poller {
 
   /** Waits for news, as long as there are connections. */
   async #hold(): Promise<void> {
-    const open = [...this.#members].filter(({ id, closed }) => id !== undefined && !closed);
+    const open = [...this.#members].filter(({ id, closed, paused }) => id !== undefined && !closed && !paused);
     if (this.#holding || open.length === 0) return;
     const abort = (this.#holding = new AbortController());
     try {
-      await this.#pause(await this.#ask(open, this.#holdMs, abort));
+      await this.#ask(open, this.#holdMs, abort);
     } catch {
       if (abort.signal.reason !== replaced) {
         // A proxy may end what takes longer. The next request shows whether the server is there.
@@ -241,8 +242,8 @@ class Poller {
     if (!this.#sending) void this.#hold();
   }
 
-  /** Asks for these connections, and gives them their answers. Returns for how many milliseconds the server asks to wait. */
-  async #ask(members: readonly Member[], holdMs: number, abort: AbortController): Promise<number> {
+  /** Asks for these connections, and gives them their answers. */
+  async #ask(members: readonly Member[], holdMs: number, abort: AbortController): Promise<void> {
     let room = requestUnitsMax;
     const asked = members.map((member) => {
       // Frames go with one request at a time.
@@ -262,20 +263,27 @@ class Poller {
       if (!isJson) throw new Error(`answered ${response.status}`);
       const answer = (await response.json()) as { connections: Answer[] } | Problem;
       abort.signal.throwIfAborted();
-      const waits = members.map((member, at) => {
+      for (const [at, member] of members.entries()) {
         const own = "connections" in answer ? answer.connections[at]! : { problem: answer };
         const ms = member.take(own, asked[at]!.sent);
         if (holdMs === 0 && member.hasFrames) member.due = true;
-        return ms;
-      });
-      return Math.min(Math.max(...waits), pauseMsMax);
+        if (ms > 0) this.#pause(member, Math.min(ms, pauseMsMax));
+      }
     } finally {
       cancel();
     }
   }
 
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => (ms > 0 ? void this.#io.after(ms, resolve) : resolve()));
+  /** Leaves one member out for a time: the others do not wait for it. */
+  #pause(member: Member, ms: number): void {
+    if (member.paused) return;
+    member.paused = true;
+    this.#io.after(ms, () => {
+      member.paused = false;
+      if (!this.#members.has(member)) return;
+      if (member.due) this.send(member);
+      else this.restart();
+    });
   }
 }
 

@@ -257,6 +257,29 @@ describe("polling", () => {
     expect(d.seen).toEqual(["refused draining", "closed 1006"]);
   });
 
+  it("[CL-14] leaves out a connection that the server asks to wait with, and the others do not wait for it", async () => {
+    const it = world();
+    const good = it.connect("good");
+    it.connect("bad");
+    await settle();
+    await it.last.answer({ partition: "good", connectionId: "G" }, { partition: "bad", connectionId: "B" });
+    const quarantined = { partition: "bad", problem: problem("quarantined", { retryable: true, retryAfter: 60 }) };
+    for (let news = 1; news <= 3; news++) {
+      const frame = { partition: "good", connectionId: "G", from: news - 1, frames: [`news ${news}`] };
+      await it.last.answer(...(news === 1 ? [frame, quarantined] : [frame]));
+      expect(good.seen).toContain(`news ${news}`);
+      expect(it.held.at(-1)!.partitions).toEqual(["good"]);
+    }
+    good.socket.send("draft");
+    await settle();
+    expect(it.last.partitions).toEqual(["good"]);
+    await it.last.answer({ partition: "good", connectionId: "G", from: 3, frames: ["verdict"] });
+    expect(good.seen).toContain("verdict");
+    // It is asked for again after the longest pause.
+    await it.pass(5_000);
+    expect(it.held.at(-1)!.partitions).toEqual(["good", "bad"]);
+  });
+
   it("[CL-14] [AU-4] sends a renewed token with the request that renews it, and passes on the end of a connection", async () => {
     const it = world();
     const a = it.connect("a", "old");
