@@ -7,6 +7,8 @@ interface HandOverPorts {
   routes(): Promise<readonly EndpointRoute[]>;
   /** Gives rows to the courier of an endpoint. Resolves when it has stored them. */
   accept(id: string, rows: readonly CourierRow[]): Promise<void>;
+  /** No endpoint takes rows of this type, so they go nowhere: called once for each type. */
+  unwanted(type: string): void;
   now(): number;
 }
 
@@ -14,6 +16,8 @@ interface HandOverPorts {
 export class HandOver {
   readonly #ports: HandOverPorts;
   #known: { routes: readonly EndpointRoute[]; askedAt: number } | undefined;
+  /** The types of which it was told that nobody takes them: as many as the model has. */
+  readonly #unwanted = new Set<string>();
 
   constructor(ports: HandOverPorts) {
     this.#ports = ports;
@@ -27,6 +31,7 @@ export class HandOver {
    */
   async sendToAll(rows: readonly CourierRow[], behind: ReadonlySet<string>): Promise<string[][]> {
     const routes = await this.#routes();
+    for (const row of rows) if (!routes.some((route) => wants(route, row))) this.#tell(row);
     const without = new Set(behind);
     await Promise.all(
       routes.map(async (route) => {
@@ -43,6 +48,12 @@ export class HandOver {
     const route = (await this.#routes()).find(({ id }) => id === endpoint);
     const wanted = route ? rows.filter((row) => wants(route, row)) : [];
     if (wanted.length > 0) await this.#gives(endpoint, wanted, true);
+  }
+
+  #tell({ type }: CourierRow): void {
+    if (this.#unwanted.has(type)) return;
+    this.#unwanted.add(type);
+    this.#ports.unwanted(type);
   }
 
   /** Whether the courier has stored the rows. */

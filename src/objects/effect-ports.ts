@@ -1,3 +1,4 @@
+import { log } from "../platform/log.ts";
 import type { DurableObject } from "cloudflare:workers";
 import type { PartitionName } from "../core/index.ts";
 import { courierBounds } from "../courier/bounds.ts";
@@ -41,6 +42,7 @@ export function effectPorts(
         ),
         courierBounds.acceptMsMax,
       ),
+    unwanted: (destination) => log("webhook_unwanted", { ...from, destination }),
     now: () => Date.now(),
   });
   return {

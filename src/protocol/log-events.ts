@@ -75,6 +75,7 @@ export const logEvents = {
   dead_letter_discarded: kind("info", "a dead letter is discarded", ...effect),
   // Webhooks
   delivery_failed: kind("warn", "a delivery failed", "endpoint", ...effect, "attempt", "status", "reason", "died"),
+  webhook_unwanted: kind("warn", "no endpoint takes webhooks of this type: they go nowhere", "destination"),
   courier_failed: kind("error", "a courier failed", "endpoint", "error"),
   courier_not_notified: kind("warn", "a courier could not be notified", "endpoint", "error"),
   webhooks_died: kind("warn", "effects became dead letters", "endpoint", "count", "reason"),

@@ -552,6 +552,7 @@ describe("webhooks to several endpoints", () => {
     const handOver = new HandOver({
       routes: async () => Object.keys(got).map((id) => ({ id })),
       accept: give,
+      unwanted: () => {},
       now: () => 0,
     });
     const webhooks: EffectPorts["webhooks"] = async (rows, to) => {

@@ -78,6 +78,7 @@ export class EffectsWorld {
       routes: () =>
         this.#reach(async () => this.#endpoints.map(({ name: id, types }) => ({ id, ...(types && { types }) }))),
       accept: (id, given) => this.#reach(() => this.#endpoints.find((one) => one.name === id)!.accept(given)),
+      unwanted: () => {},
       now: () => this.#schedule.epochNow,
     });
     return {

@@ -13,6 +13,7 @@ class World {
   full: string | undefined;
   routes: EndpointRoute[] = [{ id: "a" }, { id: "b", types: ["sent"] }];
   readonly accepted: string[] = [];
+  readonly unwanted: string[] = [];
   readonly #handOver = new HandOver({
     routes: async () => {
       this.asked++;
@@ -22,6 +23,7 @@ class World {
       if (id === this.full) throw new Error("the courier is full");
       this.accepted.push(id);
     },
+    unwanted: (type) => this.unwanted.push(type),
     now: () => this.now,
   });
 
@@ -47,6 +49,16 @@ describe("a partition that hands over", () => {
     world.now = start;
     await world.send();
     expect(world.asked).toBe(3);
+  });
+
+  it("[OB-1] [TX-12] tells once of a type that no endpoint takes", async () => {
+    const world = new World();
+    await world.send();
+    expect(world.unwanted).toEqual([]);
+    world.routes = [{ id: "b", types: ["sent"] }];
+    world.now += courierBounds.routesMs;
+    for (let at = 0; at < 3; at++) expect(await world.send()).toEqual([[]]);
+    expect(world.unwanted).toEqual(["paid"]);
   });
 
   it("[LC-10] asks again after a failure: the endpoint may be disabled now", async () => {
