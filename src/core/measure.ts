@@ -26,6 +26,8 @@ export type Counter =
   | "job_failures"
   /** Effects by what became of them: `delivered`, `dead`, `again`. */
   | "effects"
+  /** Sagas that came to rest, by status: `COMPLETED`, `COMPENSATED`, `FAILED`. */
+  | "saga_ends"
   /** Timers that fired, and by how much they were late in all, in milliseconds. */
   | "timers"
   | "timer_lateness_ms"

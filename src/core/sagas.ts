@@ -1,11 +1,22 @@
 import type { AnyModel } from "../model/index.ts";
-import { sagaBounds, sagasOf, type SagaRun, type SagaStatus, type WithSagas } from "../model/sagas/index.ts";
+import {
+  endOfSaga,
+  endsSagas,
+  sagaBounds,
+  type SagaEnd,
+  sagasOf,
+  type SagaRun,
+  type SagaStatus,
+  seenSaga,
+  type SeenSaga,
+  type WithSagas,
+} from "../model/sagas/index.ts";
 import type { Failure } from "../protocol/index.ts";
 import type { Live } from "./live.ts";
 import { Refusal } from "./refusal.ts";
 
 /** A saga of the state, with its id and the number of its steps. */
-export interface FoundSaga extends Omit<SagaRun, "next"> {
+export interface FoundSaga extends SeenSaga {
   readonly id: string;
   readonly steps: number;
 }
@@ -16,6 +27,12 @@ export interface SagaQuery {
   /** The id after which the page begins. */
   readonly after?: string | undefined;
   readonly limit: number;
+}
+
+/** How the event that was just applied has ended a saga; undefined: it has ended none. */
+export function sagaEndOf(definition: object, { fold }: Live): SagaEnd | undefined {
+  if (!endsSagas(definition)) return undefined;
+  return fold.state.read((view) => endOfSaga(view as unknown as WithSagas));
 }
 
 /** @throws Refusal where the state has no saga of this id. */
@@ -40,9 +57,9 @@ export function listSagas(model: AnyModel, live: Live, { status, after, limit }:
 }
 
 function foundOf(model: AnyModel, runs: WithSagas["sagas"]["runs"], id: string): FoundSaga {
-  const { next: _, ...run } = JSON.parse(JSON.stringify(runs[id])) as SagaRun;
+  const { state, ...run } = seenSaga(JSON.parse(JSON.stringify(runs[id])) as SagaRun) as SeenSaga;
   const steps = sagasOf(model).find(({ name }) => name === run.saga)?.steps.length ?? 0;
-  return { id, steps, ...run };
+  return { id, state, steps, ...run };
 }
 
 /** @throws Refusal where the state cannot be read now. */

@@ -33,6 +33,11 @@ const counters: Readonly<Record<Counter, Shown>> = {
   jobs: { help: "Jobs that ran.", label: "kind", values: jobKinds },
   job_failures: { help: "Jobs that failed.", label: "kind", values: jobKinds },
   effects: { help: "Effects, by what became of them.", label: "result", values: ["again", "dead", "delivered"] },
+  saga_ends: {
+    help: "Sagas that came to rest, by their status.",
+    label: "status",
+    values: ["COMPLETED", "COMPENSATED", "FAILED"],
+  },
   timers: { help: "Timers that fired." },
   timer_lateness_ms: { help: "By how much timers were late, in all.", scale: 1_000, name: "timer_lateness_seconds" },
   timed_commits: { help: "Commits whose time was taken: at most one a second and partition." },

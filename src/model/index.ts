@@ -29,6 +29,8 @@ export {
   defineSaga,
   type EventsWithSagas,
   noSagas,
+  sagaIn,
+  type SagaOutcome,
   type Saga,
   type SagaAction,
   type SagaAttempt,
@@ -48,6 +50,7 @@ export {
   type SagaStart,
   type SagaStatus,
   type SagaStep,
+  type SeenSaga,
   withSagas,
   type WithSagas,
 } from "./sagas/index.ts";

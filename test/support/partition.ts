@@ -139,6 +139,8 @@ export class TestPartition {
   codec: LogDialect;
   readonly driver: SqlDriver;
   readonly logged: LoggedLine[] = [];
+  /** What the partition has measured, by counter and label. */
+  readonly counted: Record<string, number> = {};
   /** The counts that the partition has requested of the tenant's rate. */
   readonly asked: number[] = [];
   partition: Partition;
@@ -250,7 +252,10 @@ export class TestPartition {
       hmac,
       defer: (run, delayMs) => void this.#timers.push({ at: this.now + delayMs, run }),
       log: (event, fields) => void this.logged.push(checkedLine(event, fields)),
-      measure: () => {},
+      measure: (counter, by, label) => {
+        const name = label === undefined ? counter : `${counter} ${label}`;
+        this.counted[name] = (this.counted[name] ?? 0) + by;
+      },
       askTenant: (count) => void this.asked.push(count),
     };
     const jobs = [

@@ -1,5 +1,6 @@
 import { SELF } from "cloudflare:test";
 import { expect, it, vi } from "vitest";
+import { endOfSaga, readSaga } from "../../src/client/sagas.ts";
 import { pending, transit } from "../support/bank.ts";
 import { fresh } from "./wire.ts";
 
@@ -49,4 +50,27 @@ it("[TX-14] [TX-15] a transfer between the ledgers of two objects is completed, 
   expect([payee.accounts.bob.balance, payee.accounts[pending].balance, payee.accounts[transit].balance]).toEqual([
     100, 0, -100,
   ]);
+});
+
+it("[TX-14] [ID-6] who has not the state of a partition waits for a saga by requests, as often as Retry-After says", async () => {
+  const [from, via, to] = await banks();
+  const asked: (string | null)[] = [];
+  const address = (saga: string) => ({
+    url: "http://127.0.0.1",
+    partition: from,
+    saga,
+    fetch: async (url: string, init: RequestInit) => {
+      const response = await SELF.fetch(url, init as never);
+      asked.push(response.headers.get("retry-after"));
+      return response as unknown as Response;
+    },
+  });
+  await expect(readSaga(address("t"))).rejects.toMatchObject({ problem: { code: "not_found" } });
+  asked.length = 0;
+  const input = { from: "ann", via, bank: to, to: "bob", amount: 100 };
+  await submit(from, "t", "pay.start", { saga: "t", input });
+  expect(await endOfSaga(address("t"))).toMatchObject({ id: "t", state: "succeeded", status: "COMPLETED", steps: 3 });
+  // How often it was asked for depends on how fast its steps are.
+  expect(asked.slice(0, -1).every((seconds) => seconds === "1")).toBe(true);
+  expect(asked.at(-1)).toBe(null);
 });

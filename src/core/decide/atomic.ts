@@ -1,3 +1,4 @@
+import type { SagaEnd } from "../../model/sagas/index.ts";
 import { type Author, type Failure, isVerdict } from "../../protocol/index.ts";
 import { keyHolderOf, type Submission } from "../commands.ts";
 import { traceFailure } from "../refusal.ts";
@@ -84,8 +85,9 @@ export function decideAtomic(context: WriteContext, author: Author, clientId: st
   for (const [at, row] of rows.entries()) {
     if (!writes.events.append(row)) throw new Error("the log refused a key that it does not hold");
     live.append(row);
-    const { caused: ofRow } = accepted[at]!;
+    const { caused: ofRow, ended } = accepted[at]!;
     if (ofRow) writeCaused(context, row, ofRow);
+    if (ended) context.window.counts.sagaEnded(ended);
   }
   writes.batches.record({
     principal,
@@ -102,6 +104,7 @@ interface Reviewed {
   readonly review: Review;
   readonly typed: TypedDraft;
   readonly caused: Caused | undefined;
+  readonly ended: SagaEnd | undefined;
 }
 
 /** The stages, and the reducer. `before`: what the members before it cause. */
@@ -110,9 +113,9 @@ function reviewAndApply(review: Review, before: CausedTotals): Reviewed | { fail
   if ("code" in typed) return { failure: typed };
   const applied = apply(review, typed);
   if ("failure" in applied) return applied;
-  const { caused } = applied;
+  const { caused, ended } = applied;
   const failure = caused && excessOf(withCaused(before, caused), review);
-  return failure ? { failure } : { review, typed, caused };
+  return failure ? { failure } : { review, typed, caused, ended };
 }
 
 /** The verdict on a batch of which drafts failed. */

@@ -1,4 +1,5 @@
 import { keyViolation } from "../../model/index.ts";
+import type { SagaEnd } from "../../model/sagas/index.ts";
 import { type Failure, utf8Length } from "../../protocol/index.ts";
 import { annotatedBytes, type EventRow } from "../../storage/port.ts";
 import { single } from "../commands.ts";
@@ -6,6 +7,7 @@ import { fingerprintOf } from "./deduplicate.ts";
 import { callModel, ModelFault } from "./model-fault.ts";
 import { checkInvariants } from "./invariants.ts";
 import { type Caused, causedBy, excessOf, nothingCaused, withCaused, writeCaused } from "../effects/caused.ts";
+import { sagaEndOf } from "../sagas.ts";
 import type { WriteContext } from "../window/context.ts";
 import type { Review, TypedDraft } from "./review.ts";
 import { excessWeight } from "./room.ts";
@@ -22,7 +24,7 @@ export function commit(review: Review, typed: TypedDraft, context: WriteContext)
   const weight = live.fold.state.weight;
   const applied = apply(review, typed);
   if ("failure" in applied) return applied;
-  const { caused } = applied;
+  const { caused, ended } = applied;
   const failure =
     excessWeight(live.fold, weight, typed.definition.shrinks === true) ??
     (caused && excessOf(withCaused(nothingCaused, caused), review));
@@ -33,20 +35,25 @@ export function commit(review: Review, typed: TypedDraft, context: WriteContext)
   const row = rowOf(review, typed, live.head.eventId + 1, undefined);
   if (context.writes.events.append(row)) {
     if (caused) writeCaused(context, row, caused);
+    if (ended) context.window.counts.sagaEnded(ended);
     return { row };
   }
   live.fold.undoTo(applied.before);
   return undefined;
 }
 
-/**
- * Applies the event to the state, unless an invariant would break. `before` is where to undo to; `caused`: what it
- * causes outside. Throws what the model throws, with the state as it was.
- */
-export function apply(
-  review: Review,
-  typed: TypedDraft,
-): { before: number; caused: Caused | undefined } | { failure: Failure } {
+/** What an event has done that was applied. */
+interface Applied {
+  /** Where to undo to. */
+  readonly before: number;
+  /** What it causes outside. */
+  readonly caused: Caused | undefined;
+  /** How it has ended a saga. */
+  readonly ended: SagaEnd | undefined;
+}
+
+/** Applies the event to the state, unless an invariant would break. Throws what the model throws, with the state as it was. */
+export function apply(review: Review, typed: TypedDraft): Applied | { failure: Failure } {
   const { fold } = review.live;
   const before = reduce(review, typed);
   if (typeof before === "object") return { failure: before };
@@ -61,7 +68,7 @@ export function apply(
     fold.undoTo(before);
     throw error;
   }
-  if (!failure) return { before, caused };
+  if (!failure) return { before, caused, ended: sagaEndOf(typed.definition, review.live) };
   fold.undoTo(before);
   return { failure };
 }

@@ -1,3 +1,4 @@
+import type { SagaEnd } from "../../model/sagas/index.ts";
 import type { ErrorCode } from "../../protocol/index.ts";
 import type { Measure } from "../measure.ts";
 import type { Outcome } from "../replies.ts";
@@ -10,6 +11,7 @@ export class WindowCounts {
   #reusedKeys = 0;
   readonly #rejections: string[] = [];
   readonly #refusals: string[] = [];
+  readonly #sagaEnds: SagaEnd[] = [];
 
   outcome(outcome: Outcome): void {
     if (outcome.kind === "refused") {
@@ -34,11 +36,16 @@ export class WindowCounts {
     else this.#refusals.push(code);
   }
 
+  sagaEnded(end: SagaEnd): void {
+    this.#sagaEnds.push(end);
+  }
+
   clear(): void {
     this.#replays = 0;
     this.#reusedKeys = 0;
     this.#rejections.length = 0;
     this.#refusals.length = 0;
+    this.#sagaEnds.length = 0;
   }
 
   report(measure: Measure): void {
@@ -46,5 +53,6 @@ export class WindowCounts {
     if (this.#reusedKeys > 0) measure("reused_keys", this.#reusedKeys);
     for (const code of this.#rejections) measure("rejections", 1, code);
     for (const code of this.#refusals) measure("refusals", 1, code);
+    for (const end of this.#sagaEnds) measure("saga_ends", 1, end);
   }
 }

@@ -10,7 +10,7 @@ import type {
 } from "../define.ts";
 import { type AnySaga, type Saga, sagaBounds } from "./define.ts";
 import { begin, goOn, type Move, resume, retry, skip, takeOver, unanswered } from "./moves.ts";
-import { isGoing, type SagaRun, type Sagas, type WithSagas } from "./state.ts";
+import { isGoing, type SagaRun, type Sagas, type SagaStatus, type WithSagas } from "./state.ts";
 
 /** The id of a saga. It is in the keys of its timer and of its steps: so it is short, and of visible ASCII characters. */
 const sagaId = z.string().check(
@@ -116,6 +116,23 @@ export interface SagaLocal<S, Input> {
 
 /** The sagas of models, by the definition of their `start`: a spread keeps it. */
 const sagasByStart = new WeakMap<object, AnySaga>();
+
+/** The event types that can end a saga, by their definitions. */
+const ending = new WeakSet<object>();
+
+/** How a saga comes to rest. */
+export type SagaEnd = Exclude<SagaStatus, "RUNNING" | "COMPENSATING">;
+
+/** Whether events of this definition can end a saga. */
+export function endsSagas(definition: object): boolean {
+  return ending.has(definition);
+}
+
+/** How the event that was just folded, one that can, has ended a saga; undefined: it has ended none. */
+export function endOfSaga({ sagas: { moved, runs } }: DeepReadonly<WithSagas>): SagaEnd | undefined {
+  const run = moved === undefined ? undefined : runs[moved];
+  return run && !isGoing(run) ? (run.status as SagaEnd) : undefined;
+}
 
 /** The sagas whose events a model has. */
 export function sagasOf({ events }: AnyModel): AnySaga[] {
@@ -257,6 +274,9 @@ export function sagaEvents<S extends WithSagas, const Name extends string, Input
     ),
     [`${saga.name}.skip`]: operator(skip, () => true, ""),
   };
+  for (const [type, definition] of Object.entries(events)) {
+    if (type !== `${saga.name}.start`) ending.add(definition);
+  }
   return events as unknown as SagaEvents<S, Name, Input>;
 }
 

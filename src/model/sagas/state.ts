@@ -1,5 +1,5 @@
 import type * as z from "zod/mini";
-import type { EventDefinition, Model } from "../define.ts";
+import type { DeepReadonly, EventDefinition, Model } from "../define.ts";
 import type { JsonObject } from "../../protocol/index.ts";
 
 /**
@@ -103,4 +103,36 @@ export function withSagas<S extends object, P extends Record<string, z.core.$Zod
 /** Whether it goes on by itself. */
 export function isGoing({ status }: Pick<SagaRun, "status">): boolean {
   return status === "RUNNING" || status === "COMPENSATING";
+}
+
+/** What became of a saga, for who has only to know that. `failed`: `COMPENSATED` or `FAILED`. */
+export type SagaOutcome = "in_progress" | "succeeded" | "failed";
+
+/** A saga as its readers see it. */
+export type SeenSaga = Omit<SagaRun, "next"> & {
+  /** What became of it. */
+  state: SagaOutcome;
+};
+
+/** @internal */
+export function seenSaga(given: DeepReadonly<SagaRun>): DeepReadonly<SeenSaga> {
+  const { next: _, ...run } = given;
+  return { state: outcomeOf(run.status), ...run };
+}
+
+function outcomeOf(status: SagaStatus): SagaOutcome {
+  if (status === "COMPLETED") return "succeeded";
+  return status === "COMPENSATED" || status === "FAILED" ? "failed" : "in_progress";
+}
+
+/**
+ * A saga of a state, with what became of it; undefined: there is none of this id, or it is forgotten. For selectors of
+ * clients: a saga is in their state at once.
+ *
+ * @example
+ * const state = select(client, (state) => sagaIn(state, "t-1")?.state);
+ */
+export function sagaIn({ sagas: { runs } }: DeepReadonly<WithSagas>, id: string): DeepReadonly<SeenSaga> | undefined {
+  const run = Object.hasOwn(runs, id) ? runs[id] : undefined;
+  return run && seenSaga(run);
 }

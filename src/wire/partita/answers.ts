@@ -101,25 +101,17 @@ export function answerUsage(usage: Usages): HttpAnswer {
   return answerJson({ usage });
 }
 
-/** What became of a saga, for who has only to know that. */
-function standingOf({ status }: FoundSaga): "in_progress" | "succeeded" | "failed" {
-  if (status === "COMPLETED") return "succeeded";
-  return status === "COMPENSATED" || status === "FAILED" ? "failed" : "in_progress";
-}
-
 /** The answer to a request for one saga. As long as it goes on, it says when to ask again. */
 export function answerSaga(saga: FoundSaga): HttpAnswer {
-  const state = standingOf(saga);
-  const { id, ...run } = saga;
-  const answer = answerJson({ id, state, ...run });
-  return state === "in_progress" ? { ...answer, headers: { ...answer.headers, "retry-after": "1" } } : answer;
+  const answer = answerJson(saga);
+  return saga.state === "in_progress" ? { ...answer, headers: { ...answer.headers, "retry-after": "1" } } : answer;
 }
 
 /** The answer to a request for sagas, without their inputs. `more`: there may be more after the last one. */
 export function answerSagas(found: readonly FoundSaga[], more: boolean): HttpAnswer {
   const sagas = found.map((saga) => {
-    const { id, input: _, ...run } = saga;
-    return { id, state: standingOf(saga), ...run };
+    const { input: _, ...rest } = saga;
+    return rest;
   });
   return answerJson({ sagas, ...(more ? { next: sagas.at(-1)!.id } : {}) });
 }
