@@ -1,12 +1,15 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { projectFolder } from "../../src/tools/wrangler.ts";
 import { descendantsOf, freePort } from "../support/processes.ts";
+import { SocketClient } from "../support/socket-client.ts";
 
 const cli = join(projectFolder, "src/cli/main.ts");
 const settings = {
@@ -17,6 +20,10 @@ const settings = {
 };
 /** How often the server is killed under load. */
 const killsMax = 5;
+/** Long enough to be killed before. */
+const timerMs = 2_000;
+/** After ten seconds without anything to do workerd ends the object. */
+const idleMs = 12_000;
 
 const run = promisify(execFile);
 const folder = mkdtempSync(join(tmpdir(), "partita-standalone-"));
@@ -59,17 +66,37 @@ async function stop(): Promise<void> {
 }
 
 /** Submits under a key. Undefined: no answer has come. */
-async function submit(key: string): Promise<number | undefined> {
+async function submit(
+  key: string,
+  partition = "room",
+  event: object = { type: "set", payload: { target: `at.${key}`, value: 1 } },
+): Promise<number | undefined> {
   try {
-    const response = await fetch(url("/v1/partitions/room/events"), {
+    const response = await fetch(url(`/v1/partitions/${partition}/events`), {
       method: "POST",
       headers: { authorization: `Bearer ${token}`, "idempotency-key": key },
-      body: JSON.stringify({ type: "set", payload: { target: `at.${key}`, value: 1 } }),
+      body: JSON.stringify(event),
     });
     const { eventId } = (await response.json()) as { eventId?: number };
     return response.status === 201 ? eventId : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** The types of the events in a file of the data folder; none where it is not that of a partition. */
+function typesIn(path: string): string[] {
+  if (!path.endsWith(".sqlite")) return [];
+  const database = new DatabaseSync(path, { readOnly: true });
+  try {
+    return database
+      .prepare("SELECT type FROM events ORDER BY event_id")
+      .all()
+      .map(({ type }) => String(type));
+  } catch {
+    return [];
+  } finally {
+    database.close();
   }
 }
 
@@ -150,6 +177,37 @@ describe("the server on a machine of one's own", () => {
     await start(join(folder, "copy"));
     expect(await log()).toEqual(before);
   });
+
+  it("[EC-10] [TX-12] [LC-1] fires the timers of before a kill, though nobody asks for the partition", async () => {
+    const data = join(folder, "timers");
+    if (server && server.exitCode === null) await stop();
+    await start(data);
+    const job = { type: "enqueue", payload: { job: "nightly", payload: {}, runAt: Date.now() + timerMs } };
+    expect(await submit("later", "jobs:night", job)).toBe(1);
+    await kill();
+    await start(data);
+    // A request would wake the partition. So its file is read.
+    const types = () =>
+      readdirSync(data, { recursive: true, encoding: "utf8" }).flatMap((path) => typesIn(join(data, path)));
+    while (!types().includes("tick")) await sleep(100);
+    expect(types()).toEqual(["enqueue", "tick"]);
+  }, 60_000);
+
+  it("[EC-10] [LC-1] lets an idle partition sleep, and its sockets stay open", async () => {
+    const socket = await SocketClient.open(new URL(url("/")), "quiet", { authorization: `Bearer ${token}` });
+    expect(await socket.connect({ proofs: true })).toMatchObject({ type: "connected" });
+    const broadcasts = () => socket.received.filter(({ type }) => type === "broadcast");
+    // The proof of an event is the lifetime of the object that has written it.
+    const lifetimes = () => new Set(broadcasts().map(({ payload }) => payload.proof));
+    for (let key = 1; lifetimes().size < 2; key++) {
+      if (key > 1) await sleep(idleMs);
+      expect(await submit(`k${key}`, "quiet")).toBe(key);
+      while (broadcasts().length < key && socket.closed === undefined) await sleep(5);
+      expect(socket.closed).toBeUndefined();
+    }
+    expect(broadcasts().map(({ payload }) => payload.eventId)).toEqual(broadcasts().map((_, at) => at + 1));
+    socket.end();
+  }, 120_000);
 
   it("[EC-10] [AU-2] serves the pages, and refuses who has no token", async () => {
     const page = await fetch(url("/"));
