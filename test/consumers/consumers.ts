@@ -9,6 +9,8 @@ export interface Consumer {
   versions?: Readonly<Record<string, string>>;
   /** Default: 22. */
   node?: keyof typeof nodeVersions;
+  /** What is run in place of its script `test`. */
+  script?: string;
 }
 
 /** The oldest and the newest version of what an application brings itself. */
@@ -23,6 +25,7 @@ export const consumers: readonly Consumer[] = [
   server,
   { name: "worker-oldest", folder: "worker", versions: oldest },
   { name: "worker-newest", folder: "worker", versions: newest },
+  { name: "worker-types", folder: "worker", script: "types" },
   { name: "nodenext", folder: "nodenext" },
   { name: "nodenext-oldest", folder: "nodenext", versions: oldest },
   { name: "nodenext-newest", folder: "nodenext", versions: newest },

@@ -27,6 +27,8 @@ export interface Installed {
   tools: Tools;
   /** The folder of its Node. */
   node: string;
+  /** Absent: `test`. */
+  script?: string | undefined;
 }
 
 /**
@@ -41,7 +43,8 @@ export async function install(consumer: Consumer, tarball: string, work: string,
   cpSync(join(here, "shared"), join(folder, "shared"), { recursive: true });
   const path = join(folder, "package.json");
   writeFileSync(path, JSON.stringify(manifestOf(path, consumer, tarball), undefined, 2));
-  const installed = { folder, tools, node: await nodeFolder(consumer.node ?? 22, work) };
+  const { script } = consumer;
+  const installed = { folder, tools, node: await nodeFolder(consumer.node ?? 22, work), script };
   await npm(installed, ["install", "--engine-strict", ...(tools === "repository" ? ["--omit=dev"] : [])]);
   return installed;
 }
@@ -74,12 +77,12 @@ export async function nodeFolder(major: keyof typeof nodeVersions, work: string)
 }
 
 /**
- * Runs `npm test` of a consumer, which needs the server at `url`, and returns its output.
+ * Runs `npm test` of a consumer, or the script that it names, which needs the server at `url`, and returns its output.
  *
  * @throws Error with the output, if it fails.
  */
 export function runTest(installed: Installed, url: string): Promise<string> {
-  return npm(installed, ["run", "test"], { PARTITA_URL: url });
+  return npm(installed, ["run", installed.script ?? "test"], { PARTITA_URL: url });
 }
 
 /** What npm itself and the repository's scripts set is not passed on. */

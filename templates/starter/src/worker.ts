@@ -33,4 +33,9 @@ app.post("/api/token", async (c) => {
 app.all("*", (c) => authority.worker.fetch(c.req.raw, c.env, c.executionCtx));
 
 export const { PartitionObject, TenantObject, CourierObject, MetricsObject } = authority;
+// What `wrangler types` writes names them as types.
+export type PartitionObject = InstanceType<typeof PartitionObject>;
+export type TenantObject = InstanceType<typeof TenantObject>;
+export type CourierObject = InstanceType<typeof CourierObject>;
+export type MetricsObject = InstanceType<typeof MetricsObject>;
 export default app;

@@ -16,4 +16,9 @@ const authority = createAuthority({
 });
 
 export const { PartitionObject, TenantObject, CourierObject, MetricsObject, Writers } = authority;
+// What `wrangler types` writes names them as types.
+export type PartitionObject = InstanceType<typeof PartitionObject>;
+export type TenantObject = InstanceType<typeof TenantObject>;
+export type CourierObject = InstanceType<typeof CourierObject>;
+export type MetricsObject = InstanceType<typeof MetricsObject>;
 export default authority.worker;
