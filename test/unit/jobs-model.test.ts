@@ -329,6 +329,47 @@ describe("jobs: failures", () => {
   });
 });
 
+describe("jobs: what it costs", () => {
+  /** A queue in which this many jobs wait, as if each had been enqueued. */
+  function waiting(count: number): QueueSteps {
+    const steps = new QueueSteps();
+    steps.enqueue("job-0");
+    const state = steps.queue;
+    const [one, queue] = [state.jobs["job-0"]!, state.queues[""]!];
+    for (let n = 1; n < count; n++) state.jobs[`job-${n}`] = { ...one, seq: n + 1 };
+    state.seq = count;
+    state.bytes = one.charge * count;
+    state.counts.ready = count;
+    Object.assign(queue, { ready: count, open: count });
+    return new QueueSteps(state);
+  }
+
+  /** The work of each event of a job's life, in the units of `State.work`. */
+  function lifeAmong(count: number): Record<string, number> {
+    const steps = waiting(count);
+    const work = (author: string, type: string, payload: object) => {
+      expect(steps.codes(author, type, payload)).toEqual([]);
+      return steps.work;
+    };
+    return {
+      enqueue: work(app, "enqueue", { job: "new", payload: { of: "new" }, priority: 3 }),
+      claim: work("w", "claim", { worker: "w" }),
+      complete: work("w", "complete", { job: "job-0", fence: 1 }),
+    };
+  }
+
+  it("[JB-7] [MD-15] the life of a job takes the same work among 100,000 that wait, but for the depth of a heap", () => {
+    expect(faultsOf(waiting(100).queue)).toEqual([]);
+    const [few, many] = [lifeAmong(100), lifeAmong(99_000)];
+    console.log(`work of a job's life among 100 and 99,000 that wait: ${JSON.stringify([few, many])}`);
+    for (const [type, units] of Object.entries(many)) {
+      expect(units).toBeLessThan(400);
+      // 2^10 times as many: ten levels more, each counted once or twice.
+      expect(units - few[type]!).toBeLessThanOrEqual(25);
+    }
+  });
+});
+
 describe("jobs: how long it takes", () => {
   /** Three workers that take 2 to 8 seconds for a job. Returns by how much the estimates were wrong in the mean, as a share of the waits. */
   function meanError(enqueue: (steps: QueueSteps, n: number) => void, policy: object): number {
