@@ -272,8 +272,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "[AU-11] the leaves of an audited segment are in another order": {
     file: "src/core/audit/audit.ts",
-    from: "leaves.push(leafHash(",
-    to: "leaves.unshift(leafHash(",
+    from: "leaves.push(hashOfLeaf(",
+    to: "leaves.unshift(hashOfLeaf(",
     world: "effects",
   },
   "[AU-5] a chain of timers goes on while the clock stands still": {
