@@ -1,13 +1,15 @@
 import { createReadStream, existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { LoggedEvent } from "../model/index.ts";
-import { partitionPath } from "../protocol/index.ts";
+import { isJsonObject, parseJson, partitionPath } from "../protocol/index.ts";
 import { Mistake } from "./mistake.ts";
 
 /** Events in one request. */
 const pageEventsMax = 1_000;
 /** How long a server may take to answer. */
 const answerMsMax = 30_000;
+/** How much of a refusal is shown that is no problem document. */
+const refusalUnitsMax = 300;
 
 /** An event of a log, with its number. */
 export interface ReadEvent {
@@ -54,11 +56,34 @@ export class RefusedByServer extends Mistake {
 export async function askServer({ url, token }: Pick<LogSource, "url" | "token">, path: string): Promise<unknown> {
   if (!URL.canParse(url)) throw new Mistake(`"${url}" is not a URL, as https://example.com`, 2);
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  const response = await fetch(new URL(path, url), { headers, signal: AbortSignal.timeout(answerMsMax) });
-  const text = await response.text();
-  if (!response.ok)
-    throw new RefusedByServer(`${path} is answered ${response.status}: ${text.slice(0, 300)}`, response.status);
-  return JSON.parse(text);
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetch(new URL(path, url), { headers, signal: AbortSignal.timeout(answerMsMax) });
+    text = await response.text();
+  } catch (error) {
+    const { message, cause } = error as Error;
+    throw new Mistake(`${url} cannot be reached: ${cause instanceof Error ? cause.message || message : message}`);
+  }
+  if (!response.ok) throw new RefusedByServer(refusalText(path, response.status, text), response.status);
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Mistake(`${url} is no Partita server: its answer to ${path} is not JSON.`);
+  }
+}
+
+const tokenHint =
+  "The token is that of --token or PARTITA_TOKEN. On your machine, `partita token --sub me --permissions read,admin:inspect` prints one.";
+
+/** A refusal for a person: what the server says, and for a token, how one is made. */
+function refusalText(path: string, status: number, text: string): string {
+  const problem = parseJson(text);
+  const { code, detail } = problem.ok && isJsonObject(problem.value) ? problem.value : {};
+  const said = typeof detail === "string" ? detail : text.slice(0, refusalUnitsMax);
+  const why = [status, ...(typeof code === "string" ? [code] : [])].join(" ");
+  const hint = status === 401 || status === 403 ? `\n${tokenHint}` : "";
+  return `${path.replace(/\?.*/, "")} is refused with ${why}: ${said}${hint}`;
 }
 
 /** Reads what `partita export` has written: an event a line. @throws Mistake at a line that is none. */

@@ -26,6 +26,7 @@ export const checkModelCommand = defineCommand({
     const before = args.old === undefined ? undefined : await modelIn(args.old, args.export);
     const check = await checkModel(sourceOf(args), next, before);
     for (const line of linesOf(check, next, before)) console.log(line);
+    if (check.events === 0) throw new Mistake("There is nothing to check: the log has no events.");
     if (check.quarantined || check.same === false || check.unfit.size > 0)
       throw new Mistake("This model must not be deployed as it is.");
   },

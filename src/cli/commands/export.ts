@@ -1,8 +1,11 @@
-import { createWriteStream } from "node:fs";
+import { createWriteStream, renameSync, rmSync } from "node:fs";
 import { once } from "node:events";
+import { pipeline } from "node:stream/promises";
 import { defineCommand } from "citty";
+import { countIn } from "../count.ts";
 import { LogDigest, stateDigest } from "../import-log/digest.ts";
-import { logOf } from "../read-log.ts";
+import { Mistake } from "../mistake.ts";
+import { logOf, type ReadEvent } from "../read-log.ts";
 
 export const exportCommand = defineCommand({
   meta: { name: "export", description: "Writes the log of a partition to a file: an event a line, as JSON" },
@@ -14,22 +17,15 @@ export const exportCommand = defineCommand({
     since: { type: "string", default: "0", description: "Only the events after this one" },
   },
   async run({ args: { url, partition, token, out, since } }) {
-    const file = createWriteStream(out);
+    const after = countIn("since", since);
     const source = { url, partition, token: token ?? process.env["PARTITA_TOKEN"] };
-    const digest = new LogDigest();
-    let events = 0;
-    let last = 0;
-    for await (const read of logOf(source, Number(since))) {
-      events++;
-      last = read.eventId;
-      digest.add(read);
-      if (!file.write(`${JSON.stringify(read)}\n`)) await once(file, "drain");
-    }
-    file.end();
-    await once(file, "finish");
+    const { events, last, sha256 } = await writeLog(logOf(source, after), out, () => {
+      // A wrong name looks like this, and an empty file would pass each check that reads it.
+      if (after === 0) throw new Mistake(`The partition ${partition} has no events. Is its name right?`);
+    });
     console.log(`${events} events of ${partition} are in ${out}.`);
     if (events === 0) return;
-    console.log(`They have the SHA-256 ${digest.text}.`);
+    console.log(`They have the SHA-256 ${sha256}.`);
     const state = await stateDigest(source, last).catch((error: Error) => error);
     console.log(
       state instanceof Error
@@ -38,3 +34,41 @@ export const exportCommand = defineCommand({
     );
   },
 });
+
+/** What is in a file. */
+interface Written {
+  events: number;
+  /** The id of the last one. */
+  last: number;
+  /** Of all of them, in order. */
+  sha256: string;
+}
+
+/**
+ * Writes events to a file, which gets its name when it is complete: an error leaves the file that was there before.
+ * `ifEmpty` may throw.
+ */
+async function writeLog(log: AsyncIterable<ReadEvent>, out: string, ifEmpty: () => void): Promise<Written> {
+  const digest = new LogDigest();
+  let events = 0;
+  let last = 0;
+  const lines = async function* () {
+    for await (const read of log) {
+      events++;
+      last = read.eventId;
+      digest.add(read);
+      yield `${JSON.stringify(read)}\n`;
+    }
+    if (events === 0) ifEmpty();
+  };
+  const partial = `${out}.partial`;
+  const file = createWriteStream(partial);
+  await once(file, "open");
+  try {
+    await pipeline(lines, file);
+    renameSync(partial, out);
+  } finally {
+    rmSync(partial, { force: true });
+  }
+  return { events, last, sha256: digest.text };
+}

@@ -59,6 +59,7 @@ function report(partition: string, { events, misfits, proof }: LogImported, stat
   }
   if (misfits.length > misfitsShownMax) console.error(`does not fit: ${misfits.length - misfitsShownMax} more`);
   if (misfits.length > 0) throw new Mistake(`${misfits.length} ${misfits.length === 1 ? "does" : "do"} not fit.`);
+  if (events === 0) throw new Mistake("There is nothing to import: the file has no events.");
   if (!proof) {
     console.log(`${events} events, not imported.`);
     return;

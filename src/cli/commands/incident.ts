@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { defineCommand } from "citty";
 import { partitionPath } from "../../protocol/index.ts";
 import { type Incident, type IncidentLine, incidentReport } from "../incident.ts";
@@ -28,16 +28,20 @@ export const incidentCommand = defineCommand({
     const [from, to] = [timeOf("from", args.from), args.to === undefined ? Date.now() : timeOf("to", args.to)];
     if (from > to) throw new Mistake("--from is after --to.", 2);
     const within = (at: number) => at >= from && at <= to;
+    const lines =
+      args.logs === undefined ? [] : linesIn(args.logs, partition).filter(({ timestamp }) => within(timestamp));
+    const { events, more } = await eventsWithin(source, from, to);
     const report = incidentReport({
       partition,
       from,
       to,
-      events: await eventsWithin(source, from, to),
-      lines: args.logs === undefined ? [] : linesIn(args.logs, partition).filter(({ timestamp }) => within(timestamp)),
+      events,
+      lines,
       usage: await usageOf(source),
     });
     if (out === undefined) console.log(report);
     else writeFileSync(out, report);
+    if (more) console.error(`Only the first ${eventsMax} events of this time are in the report.`);
   },
 });
 
@@ -47,13 +51,21 @@ function timeOf(name: string, text: string): number {
   return at;
 }
 
-/** The events of a time. Their first one is searched by halves: the times of a log never go back. */
-async function eventsWithin(source: LogSource, from: number, to: number): Promise<ReadEvent[]> {
+/**
+ * The events of a time, and whether there are more than were read. Their first one is searched by halves: the times of a log
+ * never go back. @throws Mistake where the partition has no events at all: a wrong name looks like this.
+ */
+async function eventsWithin(
+  source: LogSource,
+  from: number,
+  to: number,
+): Promise<{ events: ReadEvent[]; more: boolean }> {
   const path = `${partitionPath(source.partition)}/events`;
   const page = async (since: number) =>
     (await askServer(source, `${path}?since=${since}&limit=1`)) as { events: ReadEvent[]; currentEventIndex: number };
   let low = 0;
   let high = (await page(0)).currentEventIndex;
+  if (high === 0) throw new Mistake(`The partition ${source.partition} has no events. Is its name right?`);
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
     const [read] = (await page(middle)).events;
@@ -62,14 +74,16 @@ async function eventsWithin(source: LogSource, from: number, to: number): Promis
   }
   const events: ReadEvent[] = [];
   for await (const read of logOf(source, low)) {
-    if (read.event.timestamp > to || events.length === eventsMax) break;
+    if (read.event.timestamp > to) break;
+    if (events.length === eventsMax) return { events, more: true };
     events.push(read);
   }
-  return events;
+  return { events, more: false };
 }
 
 /** The lines of a partition in a file. Those of no partition count, too; what is no line of ours is left out. */
 function linesIn(file: string, partition: string): IncidentLine[] {
+  if (!existsSync(file)) throw new Mistake(`There is no file ${file}.`, 2);
   return readFileSync(file, "utf8")
     .split("\n")
     .flatMap((text): IncidentLine[] => {

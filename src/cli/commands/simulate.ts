@@ -1,4 +1,5 @@
 import { defineCommand } from "citty";
+import { countIn } from "../count.ts";
 import { Mistake } from "../mistake.ts";
 import { modelIn } from "../model-in.ts";
 
@@ -19,25 +20,24 @@ export const simulate = defineCommand({
   async run({ args }) {
     const model = await modelIn(args.file, args.export);
     const options = {
-      seeds: count("seeds", args.seeds),
-      seed: count("seed", args.seed),
-      steps: count("steps", args.steps),
+      seeds: countIn("seeds", args.seeds, 1),
+      seed: countIn("seed", args.seed),
+      steps: countIn("steps", args.steps, 1),
       ...(args.path === undefined ? {} : { path: args.path }),
     };
     const { simulate: search } = await import("../../testing/index.ts");
     const { runs, accepted, rejected } = await search(model, options);
+    const verdicts = `accepted: ${totals(accepted)}; rejected: ${totals(rejected)}`;
+    // Then nothing was tested, and that is no good news.
+    if (Object.keys(accepted).length === 0)
+      throw new Mistake(`${model.name}: ${runs} runs, and no event was accepted.\n${verdicts}`);
     console.log(`${model.name}: ${runs} runs, and nothing is wrong.`);
-    console.log(`accepted: ${totals(accepted)}; rejected: ${totals(rejected)}`);
+    console.log(verdicts);
     const never = Object.keys(model.events).filter((type) => !accepted[type]);
     if (never.length > 0)
       console.log(`never accepted, so not tested: ${never.join(", ")}. A test of your own can say how: drafts`);
   },
 });
-
-function count(name: string, text: string): number {
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new Mistake(`--${name} must be a whole number, not "${text}".`, 2);
-}
 
 function totals(counts: Readonly<Record<string, number>>): string {
   return (

@@ -30,6 +30,11 @@ export const verifyCommand = defineCommand({
       console.log(`${name}: not verified: ${refused}`);
     };
     await verifyAll(source, partition === undefined ? { prefix } : { partition }, report);
+    // A wrong name, prefix or token looks like this.
+    if (events + findings + unverified === 0)
+      throw new Mistake(
+        `There is nothing to verify: ${partition === undefined ? "no partition has events" : `${partition} has no events`}.`,
+      );
     const summary = `${partitions} partitions, ${events} events, ${findings} findings`;
     if (findings + unverified > 0) throw new Mistake(`${summary}, ${unverified} not verified.`);
     console.log(`${summary}.`);
