@@ -3,7 +3,15 @@
  *
  * @module partita/codemirror
  */
-import { Annotation, type ChangeSet, EditorState, type Extension, Transaction } from "@codemirror/state";
+import {
+  Annotation,
+  ChangeSet,
+  EditorState,
+  type Extension,
+  Text,
+  Transaction,
+  type TransactionSpec,
+} from "@codemirror/state";
 import { EditorView, keymap, type Panel, showPanel, ViewPlugin, type ViewUpdate } from "@codemirror/view";
 import { cursors } from "./cursors.ts";
 import { changeBetween } from "./replacing.ts";
@@ -43,11 +51,29 @@ export function collaboration(text: TextSource, options: CollaborationOptions = 
   const { client } = options;
   return [
     EditorState.lineSeparator.of("\n"),
+    EditorState.transactionFilter.of((transaction) => withoutReturns(transaction)),
     ViewPlugin.define((view) => new Follower(view, text)),
     cursors(text),
     ...(text.undo ? [keysOf(text)] : []),
     ...(client ? [statusOf(client, options)] : []),
   ];
+}
+
+/** With line feeds only, as what is pasted from elsewhere may not have: a text has no carriage returns. */
+function withoutReturns(transaction: Transaction): TransactionSpec {
+  if (!transaction.docChanged || transaction.annotation(taken) !== undefined) return transaction;
+  const specs: { from: number; to: number; insert: Text }[] = [];
+  let found = false;
+  transaction.changes.iterChanges((from, to, _, __, inserted) => {
+    const given = inserted.toString();
+    const insert = given.replaceAll(/\r\n?/g, "\n");
+    found ||= insert !== given;
+    specs.push({ from, to, insert: Text.of(insert.split("\n")) });
+  }, true);
+  if (!found) return transaction;
+  const changes = ChangeSet.of(specs, transaction.changes.length);
+  // Behind what was inserted, as after a paste.
+  return { changes, selection: { anchor: endOf(changes) }, effects: transaction.effects, scrollIntoView: true };
 }
 
 /** Submits what is typed, and applies what others change. */

@@ -3,7 +3,7 @@
  *
  * @module partita/textarea
  */
-import { ChangeSet } from "@codemirror/state";
+import type { ChangeDesc, ChangeSet } from "@codemirror/state";
 import { changeBetween } from "./replacing.ts";
 import { endOf } from "./selection.ts";
 import type { Origin, TextSource } from "./source.ts";
@@ -22,15 +22,28 @@ export type { Cursor, Origin, Selection, TextSource } from "./source.ts";
 export function bindTextarea(field: HTMLTextAreaElement | HTMLInputElement, text: TextSource): () => void {
   const controller = new AbortController();
   const { signal } = controller;
-  /** The value that the field and the text had when they were the same. */
-  let shown = text.value;
+  /** The value of the field when it showed the text. */
+  let shown: string;
+  /** What leads from that to the text, where the field cannot show it: it has no carriage returns, and an `input` no lines. */
+  let drift: ChangeDesc | undefined;
   let cursor = 0;
   /** While an input method composes a word, the field must not be written. */
   let composing = false;
-  /** What others have changed meanwhile, against `shown`. */
+  /** What others have changed meanwhile, against the text that the field showed. */
   let waiting: ChangeSet | undefined;
 
-  field.value = shown;
+  const inText = (at: number) => drift?.mapPos(at) ?? at;
+  const inField = (at: number) => drift?.invertedDesc.mapPos(at) ?? at;
+
+  function write(): void {
+    field.value = text.value;
+    learn();
+  }
+
+  function learn(): void {
+    shown = field.value;
+    drift = changeBetween(shown, text.value)?.desc;
+  }
 
   function remember(): void {
     const { selectionStart, selectionEnd, selectionDirection } = field;
@@ -39,13 +52,15 @@ export function bindTextarea(field: HTMLTextAreaElement | HTMLInputElement, text
     if (composing || field.ownerDocument.activeElement !== field || selectionStart === null) return;
     const [anchor, head] =
       selectionDirection === "backward" ? [selectionEnd!, selectionStart] : [selectionStart, selectionEnd!];
-    text.select?.({ anchor, head });
+    text.select?.({ anchor: inText(anchor), head: inText(head) });
   }
 
   function take(): void {
-    const change = changeBetween(shown, field.value, { before: cursor, after: field.selectionStart ?? 0 });
-    if (!change) return;
+    const typed = changeBetween(shown, field.value, { before: cursor, after: field.selectionStart ?? 0 });
+    if (!typed) return;
     shown = field.value;
+    const change = drift ? typed.map(drift) : typed;
+    drift &&= drift.mapDesc(typed, true);
     if (waiting) {
       // The typed text is before what came meanwhile, if both are at one place: as the cursor is.
       const mapped = change.map(waiting, true);
@@ -57,17 +72,17 @@ export function bindTextarea(field: HTMLTextAreaElement | HTMLInputElement, text
 
   function show(changes: ChangeSet, origin: Origin): void {
     const { selectionStart, selectionEnd, selectionDirection, scrollTop } = field;
-    field.value = text.value;
-    shown = field.value;
+    const [start, end] = [selectionStart, selectionEnd].map((at) => (at === null ? at : inText(at)));
+    write();
     if (origin === "own") {
       // The cursor goes where an undo changes something.
-      const end = endOf(changes);
-      field.setSelectionRange(end, end);
-    } else if (selectionStart !== null && selectionEnd !== null) {
+      const at = inField(endOf(changes));
+      field.setSelectionRange(at, at);
+    } else if (start !== null && end !== null) {
       // What others insert at the cursor comes after it.
       field.setSelectionRange(
-        changes.mapPos(selectionStart, -1),
-        changes.mapPos(selectionEnd, -1),
+        inField(changes.mapPos(start!, -1)),
+        inField(changes.mapPos(end!, -1)),
         selectionDirection ?? undefined,
       );
     }
@@ -75,8 +90,15 @@ export function bindTextarea(field: HTMLTextAreaElement | HTMLInputElement, text
     remember();
   }
 
+  /** What leads from what the field shows to a text that is another one. */
+  function replacement(): ChangeSet | undefined {
+    drift = undefined;
+    return changeBetween(shown, text.value);
+  }
+
+  write();
   const unsubscribe = text.subscribe((changes, origin) => {
-    const all = changes ?? changeBetween(shown, text.value);
+    const all = changes ?? replacement();
     if (!all) return;
     if (composing) waiting = waiting && changes ? waiting.compose(changes) : all;
     else show(all, origin);

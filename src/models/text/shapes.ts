@@ -15,8 +15,9 @@ const part = z.union([
     z.refine(([deleted, ...lines]) => deleted > 0 || lines.length > 1 || (lines[0] ?? "") !== "", {
       error: "It deletes nothing and inserts nothing.",
     }),
-    z.refine(([, ...lines]) => !lines.some((line) => line.includes("\n")), {
-      error: "Each line is a string of its own, without its line feed.",
+    // A carriage return is no part of a text: a field of a page cannot show it, and would give another text back.
+    z.refine(([, ...lines]) => !lines.some((line) => /[\r\n]/.test(line)), {
+      error: "Each line is a string of its own, without its line feed, and without a carriage return.",
     }),
   ),
 ]);
