@@ -109,6 +109,7 @@ const faults: Readonly<Record<string, { fault: (minute: number) => Minute; alert
     fault: (minute) => ({ gauges: [{ name: "effects", used: 100 + 10 * (minute - faultAt), max: 100_000 }] }),
   },
   PartitaDeadLetters: { fault: (minute) => ({ counts: { "effects dead": minute > minutes - 5 ? 1 : 0 } }) },
+  PartitaSagaFailed: { fault: (minute) => ({ counts: { "saga_ends FAILED": minute > minutes - 5 ? 1 : 0 } }) },
   PartitaRepeatedLoads: { fault: () => ({ counts: { loads: 60 } }) },
   PartitaQuarantine: { fault: (minute) => ({ counts: { "refusals quarantined": minute > minutes - 5 ? 1 : 0 } }) },
   PartitaFinding: { fault: (minute) => ({ counts: { findings: minute > minutes - 5 ? 1 : 0 } }) },
