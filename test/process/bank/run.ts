@@ -1,5 +1,5 @@
 // `npm run bank`: see `usage`.
-import { readCommandLine } from "../../../src/tools/command-line.ts";
+import { fail, readCommandLine } from "../../../src/tools/command-line.ts";
 import { runBank } from "./drive.ts";
 import { judge, shortcomings, summary } from "./judge.ts";
 
@@ -15,16 +15,24 @@ const { values } = readCommandLine(usage, {
   options: {
     transfers: { type: "string", default: "50000" },
     kills: { type: "string", default: "30" },
-    seed: { type: "string", default: String(Math.floor(Math.random() * 2 ** 31)) },
+    seed: { type: "string", default: String(Math.floor(Math.random() * 10 ** 9)) },
   },
 });
-const wanted = { transfers: Number(values.transfers), kills: Number(values.kills), eachState: true };
+
+function wholeNumber(name: keyof typeof values): number {
+  const text = values[name];
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  fail(`--${name} must be a whole number of at most 9 digits, not "${text}".`, 2);
+}
+
+const wanted = { transfers: wholeNumber("transfers"), kills: wholeNumber("kills"), eachState: true };
+const seed = wholeNumber("seed");
 const startedAt = performance.now();
-const evidence = await runBank({ banks: 20, accountsEach: 50, clients: 32, ...wanted, seed: Number(values.seed) });
+const evidence = await runBank({ banks: 20, accountsEach: 50, clients: 32, ...wanted, seed });
 const seconds = ((performance.now() - startedAt) / 1_000).toFixed(0);
 const judgement = judge(evidence);
 const { length: kills } = evidence.kills;
-console.log(`seed ${values.seed}, ${seconds} s: ${summary(judgement, kills)}`);
+console.log(`seed ${seed}, ${seconds} s: ${summary(judgement, kills)}`);
 const wrong = [...judgement.faults, ...shortcomings(judgement, kills, wanted)];
 for (const each of wrong) console.error(each);
 console.log(wrong.length === 0 ? "The judge finds no fault." : `${wrong.length} faults.`);
