@@ -82,7 +82,7 @@ const expectedState = Object.fromEntries(
 );
 
 describe("a log that is too long to be folded at once", () => {
-  it("[LC-5] [MD-5] is folded in bounded turns; meanwhile the log is readable, and what needs the state is refused", async () => {
+  it("[TX-17] [LC-5] [MD-5] is folded in bounded turns; meanwhile the log is readable, and what needs the state is refused", async () => {
     const opened = reopened(await written());
     const { room, turns } = opened;
     const refused = { code: "rebuilding", status: 503, retryable: true, retryAfter: 1 };
@@ -132,7 +132,7 @@ describe("a log that is too long to be folded at once", () => {
     expect((await room.submit(alice, set(eventsTotal + 1))).status).toBe(201);
   });
 
-  it("[LC-1] [LC-5] goes on after a kill from the last state that was stored, and folds nothing of it again", async () => {
+  it("[TX-17] [LC-1] [LC-5] goes on after a kill from the last state that was stored, and folds nothing of it again", async () => {
     const driver = await written();
     const first = reopened(driver);
     await alarm(first);
@@ -313,7 +313,7 @@ describe("a log that is too long to be folded at once", () => {
     expect(await state(opened.room)).toMatchObject({ state: expectedState });
   });
 
-  it("[LC-5] [LC-8] folds no event twice where its storage fails in the middle of a slice", async () => {
+  it("[TX-17] [LC-5] [LC-8] folds no event twice where its storage fails in the middle of a slice", async () => {
     class FailingInSlice extends NodeSqlDriver {
       /** How many reads of the log succeed before one fails; undefined: all. */
       left: number | undefined;
