@@ -18,6 +18,13 @@ export const demos: readonly Demo[] = [
       '<path class="fill" d="M8 8h9l3 3h12v9H8z" /><path d="M14 20v12h8M14 26h8" /><rect class="line" x="24" y="23" width="30" height="6" rx="2" /><rect class="line" x="24" y="31" width="22" height="6" rx="2" />',
   },
   {
+    name: "text",
+    title: "Text",
+    about: "Two people type in one text, with each other’s cursor. What they type at the same time is merged.",
+    drawing:
+      '<path d="M8 9h30M8 17h44M8 25h20M8 33h36" /><path class="fill" d="M41 5h3v9h-3z" /><path class="other" d="M31 21h3v9h-3z" />',
+  },
+  {
     name: "seats",
     title: "Seats",
     about: "Two people choose seats in one hall. Nobody gets a seat that is taken, however late the news arrives.",

@@ -33,6 +33,7 @@ export function paneClient<S extends object, P extends Record<string, z.core.$Zo
   model: Model<S, P, I>,
   partition: string,
   clientId: string,
+  { presence = false } = {},
 ): Client<S, Omit<P, I>> {
   return createClient({
     url: location.origin,
@@ -43,6 +44,7 @@ export function paneClient<S extends object, P extends Record<string, z.core.$Zo
     principal: `dev:${clientId}`,
     store: indexedDbStore(),
     tabs: false,
+    presence,
   });
 }
 

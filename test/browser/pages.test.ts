@@ -38,6 +38,18 @@ const states: Record<string, (page: Page) => Promise<unknown>> = {
       .click();
     await page.keyboard.press("F2");
   },
+  "/text": async (page) => {
+    await page.getByText("Online", { exact: true }).nth(1).waitFor();
+    const [left, right] = [page.getByRole("textbox").first(), page.getByRole("textbox").last()];
+    await left.click();
+    await page.keyboard.type("Written on the left. ");
+    await right.getByText("Written on the left.").waitFor();
+    // The cursor of the one beside what waits of the other.
+    await page.getByRole("switch").nth(1).click();
+    await right.click();
+    await page.keyboard.type("Written on the right. ");
+    await page.locator(".life .run[data-pane=Left]").first().waitFor();
+  },
   "/seats": async (page) => {
     await page.getByText("Online", { exact: true }).nth(1).waitFor();
     const free = page.getByRole("button", { name: /, free$/ });
