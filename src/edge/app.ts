@@ -28,6 +28,7 @@ import { sagaRoutes } from "./routes/sagas.ts";
 import { usageRoutes } from "./routes/usage.ts";
 import { verifyRoutes } from "./routes/verify.ts";
 import { streamRoutes } from "./routes/streams.ts";
+import { tenantDeadLetterRoutes } from "./routes/tenant-dead-letters.ts";
 import { tenantRoutes } from "./routes/tenant.ts";
 import { secureResponses, allowOrigins } from "./security.ts";
 import { traceRequests } from "./trace.ts";
@@ -66,6 +67,7 @@ export function edge(application: Application): Edge {
   pollRoutes(app, guards);
   tenantRoutes(app, guards);
   partitionRoutes(app, guards, application);
+  tenantDeadLetterRoutes(app, guards, application);
   actionRoutes(app, guards);
   effectRoutes(app, guards);
   endpointRoutes(app, guards);

@@ -53,6 +53,27 @@ it("[TX-12] [TX-15] an effect is a draft of another partition, and its verdict c
   expect(await ask(`${from}/dead-letters/${deadLetters[0].effectId}`, { method: "DELETE" })).toBeUndefined();
 });
 
+it("[OB-4] [TX-13] the dead letters of all partitions are listed for the tenant", async () => {
+  const from = fresh("node");
+  await submit(from, "d-1", "tell", {
+    tell: [{ to: "nowhere", token: "lost", answered: false, hops: 0 }],
+    post: [],
+    buy: [],
+    end: [],
+  });
+  const found = async () => {
+    // A partition reports when something enters it, at most once in ten seconds.
+    await ask(`${from}/usage`);
+    const response = await SELF.fetch("http://127.0.0.1/v1/dead-letters?limit=1");
+    expect(response.status).toBe(200);
+    const { partitions } = (await response.json()) as { partitions: { partition: string }[] };
+    return partitions.find(({ partition }) => partition === from);
+  };
+  const listed = await vi.waitUntil(found, { timeout: 40_000, interval: 500 });
+  expect(listed).toMatchObject({ deadLetters: [{ destination: "nowhere", reason: "refused", code: "forbidden" }] });
+  expect((await SELF.fetch("http://127.0.0.1/v1/dead-letters?after=none")).status).toBe(400);
+});
+
 it("[TX-12] a type that only effects may submit is refused to clients", async () => {
   const answer = await submit(fresh("node"), "d-1", "accepted", { effectId: "x", partition: "y", eventId: 1 });
   expect(answer).toMatchObject({ code: "forbidden" });

@@ -87,6 +87,7 @@ describe("/openapi.json", () => {
       "get /readyz",
       "get /v1/audit",
       "get /v1/audit-keys",
+      "get /v1/dead-letters",
       "get /v1/endpoints",
       "get /v1/endpoints/{endpoint}",
       "get /v1/endpoints/{endpoint}/dead-letters",

@@ -25,6 +25,20 @@ export const partitionDeadLetters = z.object({
   deadLetters: z.array(z.object(letter).check(z.meta({ ref: "PartitionDeadLetter" }))),
   next: z.optional(effectId.check(z.meta({ description: "The `after` of the next page; absent: this is the last." }))),
 });
+export const tenantDeadLetters = z.object({
+  partitions: z.array(
+    z.object({
+      partition: z.string(),
+      ...partitionDeadLetters.shape,
+      code: z.optional(
+        z.string().check(z.meta({ description: "Why they cannot be read now: the code of the problem." })),
+      ),
+    }),
+  ),
+  next: z.optional(
+    z.string().check(z.meta({ description: "The cursor of the next page; absent: this is the last one." })),
+  ),
+});
 export const partitionDeadLetter = z.object({
   ...letter,
   payload: z.optional(z.unknown().check(z.meta({ description: "Absent: what is stored is damaged." }))),

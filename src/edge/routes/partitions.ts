@@ -1,17 +1,14 @@
 import { describeRoute } from "hono-openapi";
 import * as z from "zod/mini";
-import { nameRanges } from "../../identity/name-ranges.ts";
 import { modelFor } from "../../model/index.ts";
 import type { Application } from "../../objects/application.ts";
-import { askMetricsShard, askMetricsShards } from "../../objects/metrics-calls.ts";
 import { partitionCalls } from "../../objects/partition-calls.ts";
 import { callObject } from "../../platform/call.ts";
-import type { DirectoryEntry, DirectoryQuery } from "../../platform/directory-api.ts";
+import type { DirectoryEntry } from "../../platform/directory-api.ts";
 import { stubOf } from "../../platform/placement.ts";
-import { allows, type Failure } from "../../protocol/index.ts";
+import { allows } from "../../protocol/index.ts";
 import { readForbidden, readPermission } from "../../shell/admission.ts";
-import { byMost } from "../../tenant/directory.ts";
-import { cursorAfter, nameAfter } from "../cursors.ts";
+import { directoryOf } from "../directory.ts";
 import { partitionList } from "../document/directory-schemas.ts";
 import { authenticationRefusals, json, parameters } from "../document/parts.ts";
 import { query, wholeNumber } from "../document/query.ts";
@@ -24,14 +21,6 @@ const limitMax = 100;
 /** Partitions that are asked for one page whether their state allows the caller to read. */
 const askedMax = 50;
 const inspectPermission = "admin:inspect";
-/** The object that has the key of the cursors. */
-const keyShard = 0;
-
-const none: Failure = {
-  code: "not_configured",
-  detail: "This deployment has no directory of its partitions: its Worker has no binding METRICS.",
-};
-const badCursor: Failure = { code: "bad_request", detail: "This is not a cursor of an earlier page." };
 
 /** The directory of a tenant's partitions. */
 export function partitionRoutes(app: Edge, { requireTenant }: Guards, application: Application): void {
@@ -100,7 +89,7 @@ export function partitionRoutes(app: Edge, { requireTenant }: Guards, applicatio
       }
       const directory = directoryOf(c, application);
       const asked = {
-        ranges: nameRanges(identity.mode === "verified" ? identity.subject.partitions : ["*"], prefix),
+        ranges: directory.ranges(prefix),
         after: after === undefined ? "" : await directory.nameAfter(after),
         only,
         order,
@@ -114,36 +103,6 @@ export function partitionRoutes(app: Edge, { requireTenant }: Guards, applicatio
       return c.json({ partitions: readable.map(listed), ...next });
     },
   );
-}
-
-/** The directory of the caller's tenant. */
-function directoryOf(c: EdgeContext, { placementOf }: Application) {
-  const { METRICS: objects } = c.env;
-  if (!objects) throw new Refused(none);
-  const { name: tenant } = c.get("tenantAccess");
-  const placement = placementOf(tenant);
-  const key = () => askMetricsShard(objects, tenant, keyShard, placement, (calls) => calls.cursorKey());
-  return {
-    /** `last`: the last name that was looked at, where there are more. */
-    async page(asked: DirectoryQuery): Promise<{ entries: DirectoryEntry[]; last?: string }> {
-      const { limit, order } = asked;
-      const pages = await askMetricsShards(objects, tenant, placement, (calls) => calls.partitions(asked));
-      const all = pages.flat().toSorted((a, b) => {
-        if (order === "hottest") return b.eventsPerSecond - a.eventsPerSecond || (a.name < b.name ? -1 : 1);
-        if (order !== undefined) return byMost(order, a, b);
-        return a.name < b.name ? -1 : 1;
-      });
-      const entries = all.slice(0, limit);
-      const isMore = order === undefined && (all.length > limit || pages.some(({ length }) => length === limit));
-      return { entries, ...(isMore ? { last: entries.at(-1)!.name } : {}) };
-    },
-    cursorAfter: async (name: string): Promise<string> => await cursorAfter(name, await key()),
-    async nameAfter(cursor: string): Promise<string> {
-      const name = await nameAfter(cursor, await key());
-      if (name === undefined) throw new Refused(badCursor);
-      return name;
-    },
-  };
 }
 
 /** Those whose state allows the caller to read. A partition that does not answer is left out. */

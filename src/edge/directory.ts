@@ -1,0 +1,56 @@
+import { nameRanges } from "../identity/name-ranges.ts";
+import type { Application } from "../objects/application.ts";
+import { askMetricsShard, askMetricsShards } from "../objects/metrics-calls.ts";
+import type { DirectoryEntry, DirectoryQuery, NameRange } from "../platform/directory-api.ts";
+import type { Failure } from "../protocol/index.ts";
+import { byMost } from "../tenant/directory.ts";
+import { cursorAfter, nameAfter } from "./cursors.ts";
+import type { EdgeContext } from "./env.ts";
+import { Refused } from "./refused.ts";
+
+/** The object that has the key of the cursors. */
+const keyShard = 0;
+
+const none: Failure = {
+  code: "not_configured",
+  detail: "This deployment has no directory of its partitions: its Worker has no binding METRICS.",
+};
+const badCursor: Failure = { code: "bad_request", detail: "This is not a cursor of an earlier page." };
+
+/**
+ * The directory of the caller's tenant.
+ *
+ * @throws Refused where the deployment has none.
+ */
+export function directoryOf(c: EdgeContext, { placementOf }: Application) {
+  const { METRICS: objects } = c.env;
+  if (!objects) throw new Refused(none);
+  const { name: tenant, identity } = c.get("tenantAccess");
+  const placement = placementOf(tenant);
+  const key = () => askMetricsShard(objects, tenant, keyShard, placement, (calls) => calls.cursorKey());
+  return {
+    /** The names that the caller's token is for. */
+    ranges: (prefix = ""): readonly NameRange[] =>
+      nameRanges(identity.mode === "verified" ? identity.subject.partitions : ["*"], prefix),
+    /** `last`: the last name that was looked at, where there are more. */
+    async page(asked: DirectoryQuery): Promise<{ entries: DirectoryEntry[]; last?: string }> {
+      const { limit, order } = asked;
+      const pages = await askMetricsShards(objects, tenant, placement, (calls) => calls.partitions(asked));
+      const all = pages.flat().toSorted((a, b) => {
+        if (order === "hottest") return b.eventsPerSecond - a.eventsPerSecond || (a.name < b.name ? -1 : 1);
+        if (order !== undefined) return byMost(order, a, b);
+        return a.name < b.name ? -1 : 1;
+      });
+      const entries = all.slice(0, limit);
+      const isMore = order === undefined && (all.length > limit || pages.some(({ length }) => length === limit));
+      return { entries, ...(isMore ? { last: entries.at(-1)!.name } : {}) };
+    },
+    cursorAfter: async (name: string): Promise<string> => await cursorAfter(name, await key()),
+    /** @throws Refused where `cursor` is none of ours. */
+    async nameAfter(cursor: string): Promise<string> {
+      const name = await nameAfter(cursor, await key());
+      if (name === undefined) throw new Refused(badCursor);
+      return name;
+    },
+  };
+}
