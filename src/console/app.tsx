@@ -1,6 +1,8 @@
 import { type FormEvent, useState } from "react";
 import { type CallFailed, setToken as setTokenOfCalls } from "./data/calls.ts";
+import { ActionsView } from "./pages/actions.tsx";
 import { ConnectionsView } from "./pages/connections.tsx";
+import { DirectoryView } from "./pages/directory.tsx";
 import { HealthView } from "./pages/health.tsx";
 import { LogView } from "./pages/log.tsx";
 import { RejectionsView } from "./pages/rejections.tsx";
@@ -86,7 +88,9 @@ function Start({ token, setToken }: { token: string | undefined; setToken(token:
         <button type="submit">Open</button>
       </form>
       <TokenForm token={token} setToken={setToken} />
+      <DirectoryView token={token} />
       <TenantView token={token} />
+      <ActionsView token={token} />
     </div>
   );
 }

@@ -137,6 +137,27 @@ describe.skipIf(!browserPresent)("the console", () => {
     await page.close();
   });
 
+  test("[OB-4] finds a partition of the tenant, and shows what administrators have done", async () => {
+    const drain = new URL("/v1/partitions/elsewhere/drain", server.url);
+    const headers = { "partita-reason": "a rehearsal" };
+    expect((await fetch(drain, { method: "POST", headers, body: '{"seconds":1}' })).status).toBe(200);
+    const page = await open("");
+    const partitions = page.getByRole("region", { name: "Partitions" }).last();
+    await partitions.getByRole("link", { name: "room" }).waitFor();
+    await page.getByLabel("Begins with").fill("nothing");
+    await page.getByRole("button", { name: "Find" }).click();
+    await page.getByText("There is no such partition.").waitFor();
+    await page.getByLabel("Begins with").fill("ro");
+    await page.getByLabel("Order").selectOption("the largest first");
+    await page.getByRole("button", { name: "Find" }).click();
+    await partitions.getByRole("row", { name: /^room / }).waitFor();
+    const action = page.getByRole("row", { name: /partition\.drain elsewhere seconds: 1 a rehearsal/ });
+    await action.waitFor();
+    await partitions.getByRole("link", { name: "room" }).click();
+    await page.getByText(/events, the newest first/).waitFor();
+    await page.close();
+  });
+
   test("[OB-4] [LC-6] shows how full it is, and verifies", async () => {
     const page = await open("room/health");
     await page.getByRole("row", { name: /^Log bytes/ }).waitFor();
