@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Subject } from "../../../src/identity/verify.ts";
+import { allows } from "../../../src/protocol/index.ts";
 import { authorOfSubject } from "../../../src/shell/author.ts";
 
 const subject: Subject = {
@@ -26,6 +27,22 @@ describe("what a token allows", () => {
       tokenId: "t",
     });
   });
+
+  it.each([
+    ["*", ["read", "submit:book", "init"], ["admin:read", "admin:inspect", "admin:sagas", "admin:"]],
+    ["a*", ["add"], ["admin:inspect", "read"]],
+    ["admin*", ["administer"], ["admin:inspect"]],
+    ["admin:*", ["admin:inspect", "admin:sagas"], ["read", "admin"]],
+    ["admin:re*", ["admin:read", "admin:revoke"], ["admin:inspect"]],
+    ["admin:inspect", ["admin:inspect"], ["admin:inspect:more", "admin:*"]],
+  ])(
+    "[AU-3] is by %s what begins with it, and of what administrators do only what is named as that",
+    (held, some, none) => {
+      for (const action of some) expect(allows([held], action)).toBe(true);
+      for (const action of none) expect(allows([held], action)).toBe(false);
+      for (const action of [...some, ...none]) expect(allows("all", action)).toBe(true);
+    },
+  );
 
   it("[AU-3] [WP-9] has to fit into what is kept of a connection over hibernation", () => {
     expect(authorOfSubject(subject, { editor: names(200, 50) })).toMatchObject({ principal: "alice" });
