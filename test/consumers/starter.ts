@@ -8,6 +8,9 @@ import { freePort } from "../support/processes.ts";
 import type { nodeVersions } from "./consumers.ts";
 import { environmentOf, type Installed, nodeFolder, npm, served } from "./harness.ts";
 
+/** A client that goes on asking asks within this time. */
+const askedAgainMsMax = 3_000;
+
 /**
  * Makes a starter from the packed package as a user does, with a version of Node: installs, tests and builds it as for a
  * deployment, serves it, and has two browsers see each other's change.
@@ -73,6 +76,25 @@ async function seeEachOther(url: string): Promise<void> {
     await ada.getByRole("button", { name: "Add" }).click();
     await bob.getByRole("checkbox", { name: "Bread" }).check();
     await ada.getByRole("checkbox", { name: "Bread", checked: true }).waitFor();
+
+    // Who comes too late is told.
+    await bob.context().setOffline(true);
+    await bob.getByText("bob, offline").waitFor();
+    await bob.getByRole("checkbox", { name: "Bread" }).uncheck();
+    await ada.getByRole("button", { name: "Remove Bread" }).click();
+    await bob.context().setOffline(false);
+    await bob.getByText("Not done: Somebody has removed this task.").waitFor();
+
+    // So is who cannot sign in, once: it does not ask again.
+    const nobody = await (await browser.newContext()).newPage();
+    let asked = 0;
+    nobody.on("request", (request) => (asked += Number(request.url().endsWith("/api/token"))));
+    await nobody.goto(`${url}/?user=no%20name`);
+    await nobody.getByText("You are not signed in: a name has 1 to 40 letters, digits, _ and -").waitFor();
+    await nobody.getByText("no name, offline").waitFor();
+    // More than the first delays of a client.
+    await nobody.waitForTimeout(askedAgainMsMax);
+    if (asked !== 1) throw new Error(`a page that is refused has asked ${asked} times for a token`);
   } finally {
     await browser.close();
   }

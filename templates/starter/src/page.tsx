@@ -1,14 +1,14 @@
-import { createClient } from "partita/client";
+import { createClient, type Problem } from "partita/client";
 import { createPartitionHooks } from "partita/react";
-import { type FormEvent, useState } from "react";
+import type { FormEvent } from "react";
 import { createRoot } from "react-dom/client";
 import { tasks } from "./model.ts";
+import { Notices, notify } from "./notices.tsx";
 
-const { PartitionProvider, usePartition, useStatus, useSubmit, useUndo } = createPartitionHooks<typeof tasks>();
+const { PartitionProvider, usePartition, useStatus, useUndo } = createPartitionHooks<typeof tasks>();
 
 const parameters = new URLSearchParams(location.search);
 const user = parameters.get("user") ?? localStorage.getItem("user") ?? `guest-${crypto.randomUUID().slice(0, 4)}`;
-localStorage.setItem("user", user);
 
 const client = createClient({
   url: location.origin,
@@ -17,14 +17,40 @@ const client = createClient({
   principal: user,
   token: async () => {
     const response = await fetch("/api/token", { method: "POST", body: JSON.stringify({ name: user }) });
-    if (!response.ok) throw new Error(`no token: ${response.status}`);
-    return response.text();
+    const text = await response.text();
+    if (response.ok) {
+      localStorage.setItem("user", user);
+      return text;
+    }
+    // To ask again helps where the server is busy or down, and not where it refuses this user.
+    if (response.status < 500 && response.status !== 429) {
+      notify(`You are not signed in: ${text}`);
+      client.pause();
+    }
+    throw new Error(text);
   },
 });
 
+/** Why a change is taken back: what the model says, and otherwise what the server says. */
+function notifyOf(problem: Problem | undefined): void {
+  notify(`Not done: ${problem?.errors?.[0]?.message ?? problem?.detail ?? "another change was rejected"}`);
+}
+
+// The server has rejected a change: now, or long after it was made offline.
+client.on("rejected", ({ verdict }) => {
+  const rejected = "results" in verdict ? verdict.results.find(({ status }) => status === "rejected") : verdict;
+  notifyOf(rejected && "problem" in rejected ? rejected.problem : undefined);
+});
+
+/** Submits a change. What the model rejects here is never sent. */
+const submit: typeof client.submit = async (...draft) => {
+  const verdict = await client.submit(...draft);
+  if (verdict.status === "rejected" && verdict.local) notifyOf(verdict.problem);
+  return verdict;
+};
+
 function Row({ id }: { id: string }) {
   const task = usePartition((state) => state.tasks[id]);
-  const submit = useSubmit();
   if (!task) return null;
   return (
     <li>
@@ -44,36 +70,33 @@ function Row({ id }: { id: string }) {
   );
 }
 
+function add(event: FormEvent<HTMLFormElement>): void {
+  event.preventDefault();
+  const form = event.currentTarget;
+  const text = String(new FormData(form).get("text"));
+  form.reset();
+  // Ids that grow with time keep the order in which tasks were added.
+  void submit("add", { id: `${Date.now()}-${crypto.randomUUID().slice(0, 8)}`, text });
+}
+
 function List() {
   const ids = usePartition((state) => Object.keys(state.tasks));
   const { status } = useStatus();
   const { undo, canUndo } = useUndo();
-  const submit = useSubmit();
-  const [problem, setProblem] = useState("");
-
-  const add = async (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const form = event.currentTarget;
-    const text = String(new FormData(form).get("text"));
-    form.reset();
-    // Ids that grow with time keep the order in which tasks were added.
-    const verdict = await submit("add", { id: `${Date.now()}-${crypto.randomUUID().slice(0, 8)}`, text });
-    setProblem(verdict.status === "rejected" ? verdict.problem.detail : "");
-  };
 
   return (
     <>
       <p role="status">
         {user}, {status}
       </p>
-      <form onSubmit={(event) => void add(event)}>
+      <form onSubmit={add}>
         <input name="text" required maxLength={200} autoComplete="off" aria-label="New task" />
         <button>Add</button>
         <button type="button" disabled={!canUndo} onClick={() => void undo()}>
           Undo
         </button>
       </form>
-      {problem && <p role="alert">{problem}</p>}
+      <Notices />
       <ul>
         {ids.toSorted().map((id) => (
           <Row key={id} id={id} />
