@@ -5,6 +5,7 @@ import { authorName, HallView, seatSentence } from "./hall.ts";
 import { clientIds, personOf } from "./names.ts";
 import { create, oncePerFrame, part, say } from "./page.ts";
 import { Show } from "./show.ts";
+import { endWithoutToken } from "./tokens.ts";
 
 /** How long each step of the story can be read. */
 const stepMs = 2_400;
@@ -83,6 +84,12 @@ function start(): void {
   const right = openPhone(part(document, "right"), rightId, sides, () => show.pause());
   listOrder(left, sides);
   const absent = setTimeout(() => tell(absence(left.client.status)), absentMs);
+  for (const { client } of [left, right]) {
+    endWithoutToken(client, (text) => {
+      clearTimeout(absent);
+      tell(text);
+    });
+  }
   void Promise.all([left.client.ready, right.client.ready]).then(() => {
     clearTimeout(absent);
     return show.run(() => round(left, right, show));

@@ -52,11 +52,10 @@ function describe({ type, payload }: { type: string; payload: JsonObject }): str
   }
 }
 
-/** Returns the name of the hold. */
-function reserve(side: Customer, item: string): string {
-  const hold = `${side.person.toLowerCase()}-${crypto.randomUUID().slice(0, 8)}`;
-  side.submit("reserve", { hold, lines: [{ item, location, quantity: 1 }] });
-  return hold;
+/** Returns the name of the hold, and what comes of it. */
+function reserve(side: Customer, item: string) {
+  const hold = `hold-${crypto.randomUUID().slice(0, 8)}`;
+  return { hold, verdict: side.submit("reserve", { hold, lines: [{ item, location, quantity: 1 }] }) };
 }
 
 function draw({ left, right }: Sides): void {
@@ -75,7 +74,7 @@ function drawCustomer(side: Customer): void {
         key: item,
         text: item,
         hint: left === 0 ? "sold out" : `${left} left`,
-        actions: [{ label: "Reserve", disabled: left === 0, run: () => reserve(side, item) }],
+        actions: [{ label: "Reserve", disabled: left === 0, run: () => void reserve(side, item) }],
       };
     }),
   );
@@ -88,8 +87,8 @@ function drawCustomer(side: Customer): void {
       text: lines.map(lineText).join(", "),
       hint: `held for ${timeLeft(expiresAt)}`,
       actions: [
-        { label: "Buy", main: true, run: () => side.submit("confirm", { hold }) },
-        { label: "Release", run: () => side.submit("release", { hold }) },
+        { label: "Buy", main: true, run: () => void side.submit("confirm", { hold }) },
+        { label: "Release", run: () => void side.submit("release", { hold }) },
       ],
     })),
   );
@@ -111,11 +110,11 @@ function drawShop(side: Customer): void {
         actions: [
           {
             label: `+${restocked}`,
-            run: () => side.submit("restock", { item, location, quantity: restocked }),
+            run: () => void side.submit("restock", { item, location, quantity: restocked }),
           },
           {
             label: perHolder === undefined ? "1 each" : "no limit",
-            run: () => side.submit("limit", { item, perHolder: perHolder === undefined ? 1 : null }),
+            run: () => void side.submit("limit", { item, perHolder: perHolder === undefined ? 1 : null }),
           },
         ],
       };
@@ -130,34 +129,53 @@ function drawShop(side: Customer): void {
 const sides: Sides = openSides(partition, newClient, { draw, describe });
 for (const side of [sides.left, sides.right]) {
   part(side.element, "fill").addEventListener("click", () => {
-    for (const [item, quantity] of Object.entries(assortment)) side.submit("restock", { item, location, quantity });
+    for (const [item, quantity] of Object.entries(assortment))
+      void side.submit("restock", { item, location, quantity });
   });
 }
 
-/** What the example has made. */
-const made = { holds: [] as string[], restocked: false };
+/** What the example has made: by how much it has changed the stock, and a hold of each side. */
+const made: { by: number; holds: [side: Customer, hold: string][] } = { by: 0, holds: [] };
 const { left, right } = sides;
 const ticket = "last ticket";
+
+/** Changes the stock of the ticket, which may not be there yet. */
+function changeStock(by: number): void {
+  const known = left.client.state.items[ticket]?.stock[location];
+  if (by > 0 && !known) void left.submit("restock", { item: ticket, location, quantity: by });
+  else if (by !== 0) void left.submit("adjust", { item: ticket, location, by, reason: "an example" });
+}
+
+/** What came of a reservation, whoever else is in the shop. */
+async function cameBack({ person }: Customer, when: string, { verdict }: ReturnType<typeof reserve>): Promise<string> {
+  if ((await verdict).status === "accepted") return `${person} is back ${when}, and has the ticket.`;
+  return `${person} is back ${when}, and does not get the ticket: the reason is shown.`;
+}
+
 new Examples([left, right]).offer("race", {
-  async play({ tell, conclude, reconnect }) {
-    made.restocked = free(left.client.state as Inventory, ticket) === 0;
-    if (made.restocked) {
-      left.submit("restock", { item: ticket, location, quantity: 1 });
-      await reconnect(left);
-    }
+  async play({ tell, conclude, reconnect, agree }) {
+    made.holds = [];
+    made.by = 1 - free(left.client.state as Inventory, ticket);
+    changeStock(made.by);
+    await agree();
     left.connect(false);
     right.connect(false);
-    made.holds = [reserve(left, ticket), reserve(right, ticket)];
-    await tell("Both have lost the network, and both reserve the last ticket.");
+    const wanted = new Map([left, right].map((side) => [side, reserve(side, ticket)]));
+    made.holds = [...wanted].map(([side, { hold }]) => [side, hold]);
+    await tell("There is one ticket. Both have lost the network, and both reserve it.");
     await reconnect(right);
-    await tell(`${right.person} is back first, and has the ticket.`);
+    await tell(await cameBack(right, "first", wanted.get(right)!));
     await reconnect(left);
-    await conclude(`${left.person} is back second: there is none left, and the reason is shown.`);
+    await conclude(await cameBack(left, "second", wanted.get(left)!));
   },
-  clean() {
-    const { holds } = right.client.state as Inventory;
-    for (const hold of made.holds) if (holds[hold]) right.submit("release", { hold });
-    if (made.restocked) right.submit("adjust", { item: ticket, location, by: -1, reason: "the example has ended" });
+  async clean({ agree }) {
+    // Only its holder can end a hold.
+    for (const [side, hold] of made.holds) {
+      if (side.client.state.holds[hold]) void side.submit("release", { hold });
+    }
+    await agree();
+    changeStock(-made.by);
+    await agree();
     for (const side of [left, right]) side.dismissAll();
   },
 });

@@ -4,6 +4,7 @@ import { type JobsClient, type Worker, work } from "../worker/index.ts";
 import { create, counted, oncePerFrame, part, say } from "./page.ts";
 import { Gantt } from "./gantt.ts";
 import { paneClient, showRows, timeLeft } from "./side.ts";
+import { endWithoutToken } from "./tokens.ts";
 
 const partition = "jobs:demo";
 /** How long jobs take, in milliseconds. */
@@ -52,6 +53,7 @@ class DemoWorker {
       store: memoryStore(),
       tabs: false,
     });
+    endWithoutToken(client, () => {});
     const worker = work(client, { name: this.title, concurrency: 2 }, async ({ payload, signal }) => {
       await pause(Number(payload["ms"]), signal);
     });
@@ -174,5 +176,6 @@ part(document, "pause").addEventListener("click", () => {
 });
 const schedule = oncePerFrame(draw);
 boss.subscribe(schedule);
+endWithoutToken(boss, (text) => say(part(document, "said"), text));
 setInterval(schedule, tickMs);
 schedule();

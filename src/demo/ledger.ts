@@ -1,6 +1,7 @@
+import { memoryStore, type OpenStore } from "../client/index.ts";
 import { auditLedger, formatAmount, type Ledger, ledger, parseAmount } from "../models/ledger/index.ts";
 import type { JsonObject } from "../protocol/index.ts";
-import { personOf } from "./names.ts";
+import { clientIds, personOf } from "./names.ts";
 import { part, say } from "./page.ts";
 import { Examples } from "./play.ts";
 import { paneClient, type Row, showRows, timeLeft } from "./side.ts";
@@ -13,8 +14,11 @@ const cash = "cash";
 /** What each account gets at first, in cents. */
 const welcome = 10_000;
 
-const partition = "ledger:demo";
-const newClient = (clientId: string) => paneClient(ledger, partition, clientId);
+/** A ledger for each visit: so it has the accounts of these two people, and they add up. */
+const [leftId] = clientIds();
+const partition = `ledger:demo-${leftId.slice(leftId.indexOf("-") + 1)}`;
+const newClient = (clientId: string, options?: { store: OpenStore }) =>
+  paneClient(ledger, partition, clientId, options);
 type Person = SideOf<ReturnType<typeof newClient>>;
 interface Sides {
   left: Person;
@@ -105,13 +109,13 @@ function drawPerson(side: Person): void {
         hint: `ends in ${timeLeft(expiresAt)}`,
         actions: ours
           ? [
-              { label: "Capture", main: true, run: () => side.submit("capture", { hold }) },
+              { label: "Capture", main: true, run: () => void side.submit("capture", { hold }) },
               {
                 label: "Half",
                 disabled: amount < 2,
-                run: () => side.submit("capture", { hold, amount: Math.floor(amount / 2) }),
+                run: () => void side.submit("capture", { hold, amount: Math.floor(amount / 2) }),
               },
-              { label: "Release", run: () => side.submit("release", { hold }) },
+              { label: "Release", run: () => void side.submit("release", { hold }) },
             ]
           : [],
       };
@@ -152,13 +156,13 @@ function pay(side: Person, act: string): void {
   field.setCustomValidity(valid ? "" : "An amount such as 12.50");
   if (!field.reportValidity() || !valid || to === "") return;
   const from = side.client.clientId;
-  if (act === "hold") side.submit("hold", { hold: newName("hold"), from, to, amount });
+  if (act === "hold") void side.submit("hold", { hold: newName("hold"), from, to, amount });
   else {
     const legs = [
       { account: from, amount: -amount },
       { account: to, amount },
     ];
-    side.submit("transfer", { transfer: newName("transfer"), legs });
+    void side.submit("transfer", { transfer: newName("transfer"), legs });
   }
 }
 
@@ -173,36 +177,48 @@ for (const side of [sides.left, sides.right]) {
   });
 }
 
-/** The booking of the example, which is taken back at its end. */
-let fee: string | undefined;
+/** The transfer from the second device, which is taken back at the end. */
+let spent: string | undefined;
 const { left, right } = sides;
 new Examples([left, right]).offer("overspend", {
-  /** The bookkeeper takes money while its owner is offline, and spends it. */
+  /** The owner of an account spends all its money on two devices, one of which is offline. */
   async play({ tell, conclude, reconnect }) {
-    fee = undefined;
-    const account = right.client.clientId;
-    const { balance = 0, held = 0 } = (right.client.state as Ledger).accounts[account] ?? {};
+    spent = undefined;
+    const account = left.client.clientId;
+    const { balance = 0, held = 0 } = (left.client.state as Ledger).accounts[account] ?? {};
     const amount = balance - held;
     if (amount <= 0) {
-      await conclude(`${right.person} has no money to spend: send some first.`);
+      await conclude(`${left.person} has no money to spend: send some first.`);
       return;
     }
-    const move = (to: string) => [
+    const legs = (to: string) => [
       { account, amount: -amount },
       { account: to, amount },
     ];
-    right.connect(false);
-    right.submit("transfer", { transfer: newName("transfer"), legs: move(left.client.clientId) });
-    await tell(`${right.person} has lost the network, and sends all the money, ${shown(amount)}.`);
-    fee = newName("fee");
-    left.submit("post", { transfer: fee, memo: "a fee", legs: move(cash) });
+    left.connect(false);
+    const late = left.submit("transfer", { transfer: newName("transfer"), legs: legs(right.client.clientId) });
+    await tell(`${left.person}’s phone has no network, and sends all the money to ${right.person}: ${shown(amount)}.`);
+    // The same owner, so it may spend from the same account.
+    const laptop = newClient(account, { store: memoryStore() });
+    const early = await laptop.submit("transfer", { transfer: newName("spent"), legs: legs(cash) });
+    await laptop.close();
+    if (early.status !== "accepted") {
+      await conclude(`${left.person}’s laptop could not spend the money.`);
+      return;
+    }
+    spent = String(early.event.payload["transfer"]);
+    await tell(`Meanwhile ${left.person} spends the same money on a laptop, as cash.`);
     await reconnect(left);
-    await tell("Meanwhile the bank takes the same money as a fee.");
-    await reconnect(right);
-    await conclude(`${right.person} is back: the money is gone, so nothing is sent, and the reason is shown.`);
+    const twice = (await late).status === "accepted";
+    await conclude(
+      twice
+        ? `The phone is back, and ${left.person} had money for both.`
+        : `The phone is back: the money is gone, so nothing is sent, and the reason is shown.`,
+    );
   },
-  clean() {
-    if (fee !== undefined) left.submit("reverse", { transfer: fee, reason: "the example has ended" });
+  async clean({ agree }) {
+    if (spent !== undefined) void right.submit("reverse", { transfer: spent, reason: "the example has ended" });
+    await agree();
     for (const side of [left, right]) side.dismissAll();
   },
 });

@@ -34,3 +34,11 @@ export function personOf(clientId: string): string {
   const [, name] = /^([a-z]+)-[0-9a-f]{8}$/.exec(clientId) ?? [];
   return name === undefined ? clientId : name.charAt(0).toUpperCase() + name.slice(1);
 }
+
+/** A text of a model for a reader: the people of these pages by their names, and not by the ids of their clients. */
+export function namedIn(text: string): string {
+  return text.replaceAll(/"([a-z]+)-[0-9a-f]{8}"/g, (quoted, id: string) => {
+    const name = id.charAt(0).toUpperCase() + id.slice(1);
+    return people.includes(name) ? name : quoted;
+  });
+}

@@ -6,6 +6,7 @@ import { clientOf, personOf } from "./names.ts";
 import { Notices, type Reason } from "./notices.ts";
 import { oncePerFrame, part, say } from "./page.ts";
 import { StatusBar } from "./status-bar.ts";
+import { endWithoutToken } from "./tokens.ts";
 import { type InsiemeClient, Submitter } from "./submitter.ts";
 import { Tree } from "./tree.ts";
 import { type LastEdit, type Marks, type PeerMark, TreeView } from "./tree-view.ts";
@@ -156,6 +157,7 @@ export class Pane {
       this.#schedule();
     });
     client.on("status", (report) => this.#statusBar.follow(report, client.eventId));
+    endWithoutToken(client, (text) => this.#statusBar.refuse(text));
     client.on("fallen", ({ entries }) => {
       const failures = new Map(entries.map(({ key, failure }) => [key, failure]));
       for (const entry of client.pending) {

@@ -12,6 +12,7 @@ interface Player {
   readonly client: {
     readonly status: { status: string };
     readonly pending: readonly unknown[];
+    readonly eventId: number;
     subscribe(listener: () => void): () => void;
   };
   readonly element: HTMLElement;
@@ -26,13 +27,15 @@ interface Stage {
   conclude(text: string): Promise<void>;
   /** Connects a pane, and waits until its drafts are decided. */
   reconnect(player: Player): Promise<void>;
+  /** Connects all panes, and waits until they have decided their drafts, and have all events of each other. */
+  agree(): Promise<void>;
 }
 
 /** A conflict that plays by itself. */
 interface Example {
   play(stage: Stage): Promise<void>;
   /** Removes what is left of it. Both panes are online. */
-  clean(): void;
+  clean(stage: Pick<Stage, "agree">): void | Promise<void>;
 }
 
 /** Plays one example at a time. Each one ends with both panes online, and leaves nothing behind. */
@@ -64,15 +67,21 @@ export class Examples {
     };
     let end = "Both have the network again, and what it left is removed. Now you: use the two switches.";
     try {
-      for (const player of this.#players) await reconnect(player);
-      await example.play({ tell, conclude: (text) => tell(text, resultMs), reconnect });
+      await this.#agree();
+      await example.play({ tell, conclude: (text) => tell(text, resultMs), reconnect, agree: () => this.#agree() });
     } catch {
       end = "It could not be played to its end: the server did not answer in time.";
     }
     for (const player of this.#players) await reconnect(player).catch(() => {});
-    example.clean();
+    await Promise.resolve(example.clean({ agree: () => this.#agree() })).catch(() => {});
     say(this.#said, end);
     this.#setPlaying(false);
+  }
+
+  async #agree(): Promise<void> {
+    for (const player of this.#players) await reconnect(player);
+    const newest = Math.max(...this.#players.map(({ client }) => client.eventId));
+    for (const { client } of this.#players) await until(client, () => client.eventId >= newest);
   }
 
   /** A second click while one plays does nothing, and the focus stays on the button. */
@@ -87,15 +96,19 @@ async function reconnect(player: Player): Promise<void> {
   const { client } = player;
   player.connect(true);
   player.element.scrollIntoView({ block: "nearest", inline: "center" });
-  const settled = () => client.status.status === "online" && client.pending.length === 0;
-  if (settled()) return;
+  await until(client, () => client.status.status === "online" && client.pending.length === 0);
+}
+
+/** Resolves when something is true of a client; rejects after `settleMsMax`. */
+async function until(client: Player["client"], isTrue: () => boolean): Promise<void> {
+  if (isTrue()) return;
   await new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => {
       stop();
       reject(new Error("the client did not get there in time"));
     }, settleMsMax);
     const stop = client.subscribe(() => {
-      if (!settled()) return;
+      if (!isTrue()) return;
       clearTimeout(timer);
       stop();
       resolve();

@@ -22,7 +22,7 @@ const { left, right, titles } = sides;
 for (const side of [left, right]) {
   const choose = (seat: string) => {
     const own = side.client.state.seats[seat] === side.client.author;
-    side.submit(own ? "leave" : "take", { seat });
+    void side.submit(own ? "leave" : "take", { seat });
   };
   views.set(side, new HallView(part(side.element, "hall"), titles, choose));
   draw(side);
@@ -42,7 +42,7 @@ new Examples([left, right]).offer("same-seat", {
     }
     for (const side of [left, right]) {
       side.connect(false);
-      side.submit("take", { seat: contested });
+      void side.submit("take", { seat: contested });
     }
     await tell(`Both have lost the network, and both take ${contested}.`);
     await reconnect(left);
@@ -51,7 +51,7 @@ new Examples([left, right]).offer("same-seat", {
     await conclude(`${right.person} is back second: the seat is taken back, and the reason is shown.`);
   },
   clean() {
-    if (contested !== undefined) left.submit("leave", { seat: contested });
+    if (contested !== undefined) void left.submit("leave", { seat: contested });
     for (const side of [left, right]) side.dismissAll();
   },
 });

@@ -1,10 +1,11 @@
 import type * as z from "zod/mini";
-import { type Client, createClient, indexedDbStore, type Verdict } from "../client/index.ts";
+import { type Client, createClient, indexedDbStore, type OpenStore, type Verdict } from "../client/index.ts";
 import type { Model } from "../model/index.ts";
 import type { Violation } from "../protocol/index.ts";
-import { personOf } from "./names.ts";
+import { namedIn, personOf } from "./names.ts";
 import { create, oncePerFrame, part } from "./page.ts";
 import { StatusBar } from "./status-bar.ts";
+import { endWithoutToken } from "./tokens.ts";
 
 /** The most explanations of a pane; the oldest one goes. */
 const noticesMax = 4;
@@ -33,7 +34,7 @@ export function paneClient<S extends object, P extends Record<string, z.core.$Zo
   model: Model<S, P, I>,
   partition: string,
   clientId: string,
-  { presence = false } = {},
+  { presence = false, store = indexedDbStore() }: { presence?: boolean; store?: OpenStore } = {},
 ): Client<S, Omit<P, I>> {
   return createClient({
     url: location.origin,
@@ -42,7 +43,7 @@ export function paneClient<S extends object, P extends Record<string, z.core.$Zo
     clientId,
     // The principal in open development mode. It also separates the queues of the panes.
     principal: `dev:${clientId}`,
-    store: indexedDbStore(),
+    store,
     tabs: false,
     presence,
   });
@@ -81,6 +82,7 @@ export class Side<S extends object, P extends Record<string, z.core.$ZodType>> {
       this.#schedule();
     });
     client.on("status", (report) => this.#statusBar.follow(report, client.eventId));
+    endWithoutToken(client, (text) => this.#statusBar.refuse(text));
     client.on("rejected", ({ entry, verdict }) => {
       if ("problem" in verdict) this.#explain(entry.drafts[0]!.type, verdict.problem);
     });
@@ -100,8 +102,10 @@ export class Side<S extends object, P extends Record<string, z.core.$ZodType>> {
   }
 
   /** Submits a draft. What is rejected here, before it is sent, is explained; what the server rejects comes by an event. */
-  submit<Type extends keyof P & string>(type: Type, payload: z.core.input<P[Type]>): void {
-    void this.#follow(type, this.client.submit(type, payload));
+  async submit<Type extends keyof P & string>(type: Type, payload: z.core.input<P[Type]>): Promise<Verdict<unknown>> {
+    const verdict = await this.client.submit(type, payload);
+    if (verdict.status === "rejected" && verdict.local) this.#explain(type, verdict.problem);
+    return verdict;
   }
 
   /** Closes all explanations. */
@@ -109,16 +113,11 @@ export class Side<S extends object, P extends Record<string, z.core.$ZodType>> {
     this.#notices.replaceChildren();
   }
 
-  async #follow(type: string, submitted: Promise<Verdict<unknown>>): Promise<void> {
-    const verdict = await submitted;
-    if (verdict.status === "rejected" && "local" in verdict && verdict.local) this.#explain(type, verdict.problem);
-  }
-
   #explain(type: string, { code, detail, errors }: Reason): void {
     const row = create("div", "notice");
     row.role = "alert";
     const said = create("p", "said");
-    said.append(create("strong", "", `Rejected: ${type}.`), ` ${errors?.[0]?.message ?? detail} `);
+    said.append(create("strong", "", `Rejected: ${type}.`), ` ${namedIn(errors?.[0]?.message ?? detail)} `);
     said.append(create("code", "", errors?.[0]?.code ?? code));
     const close = create("button", "", "Dismiss");
     close.type = "button";

@@ -59,6 +59,7 @@ export class StatusBar {
   #leftAt: number | undefined;
   #wasOnline = false;
   #caughtUp = "";
+  #refusal = "";
   #timer = 0;
 
   /** `switched` is called when the user switches the network; `changed` when the time changes what is shown. */
@@ -92,10 +93,18 @@ export class StatusBar {
     this.#pane.classList.toggle("unconfirmed", unconfirmed > 0);
     say(this.#company, company.length > 0 ? `with ${company.join(", ")}` : "");
     say(this.#waiting, online || labels.length === 0 ? "" : waitingText(unconfirmed, labels));
-    say(this.#problem, problem?.detail ?? (waiting === undefined ? "" : waitingTexts[waiting]));
+    if (online) this.#refusal = "";
+    const trouble = problem?.detail ?? (waiting === undefined ? "" : waitingTexts[waiting]);
+    say(this.#problem, this.#refusal === "" ? trouble : this.#refusal);
 
     clearTimeout(this.#timer);
     if (retryAt !== undefined) this.#timer = setTimeout(this.#changed, countdownMs);
+  }
+
+  /** Says why the pane is not connected, until it is. */
+  refuse(text: string): void {
+    this.#refusal = text;
+    this.#changed();
   }
 
   /** The status has changed. After a reconnect the number of missed events is shown for a moment. */

@@ -1,8 +1,13 @@
 import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, test, type TestContext } from "vitest";
 import { browserPresent, launchBrowser } from "../support/browser.ts";
+import { demos } from "../../src/demo/gallery.ts";
 import { TestServer } from "../support/server.ts";
+import { identitySettings } from "../verified/settings.ts";
 import { recordTexts, shownTexts } from "../support/shown-texts.ts";
+
+/** A client that goes on trying does it within this time. */
+const triedAgainMsMax = 1_500;
 
 // At the same time, because the examples play at the pace of a reader.
 describe.concurrent("the demos of the models", { skip: !browserPresent }, () => {
@@ -48,9 +53,19 @@ describe.concurrent("the demos of the models", { skip: !browserPresent }, () => 
     await left.getByRole("button", { name: "Fill it" }).click();
     await expect.poll(() => right.getByText("1 left").count()).toBe(1);
     await page.getByRole("button", { name: "both want the last ticket" }).click();
+    await page.getByText(/^\w+ is back first, and has the ticket\.$/).waitFor();
+    await page.getByText(/^\w+ is back second, and does not get the ticket: the reason is shown\.$/).waitFor();
     await page.getByText(/^Both have the network again/).waitFor();
     expect((await shownTexts(page)).notices).toEqual([expect.stringContaining("INSUFFICIENT_STOCK")]);
-    expect(await left.locator(".notice").count()).toBe(0);
+    // Each side has given its hold back, whoever plays, and the stock is what it was.
+    await left.getByRole("button", { name: "Reserve: last ticket" }).click();
+    await left.getByRole("button", { name: "Buy: 1 × last ticket" }).waitFor();
+    await page.getByRole("button", { name: "both want the last ticket" }).click();
+    await page.getByText(/^\w+ is back first, and has the ticket\.$/).waitFor();
+    await page.getByText(/^Both have the network again/).waitFor();
+    await left.getByRole("button", { name: "Release: 1 × last ticket" }).click();
+    await page.getByText("9 units there, 0 of them held in 0 holds.").waitFor();
+    expect((await shownTexts(page)).notices).toEqual([expect.stringContaining("INSUFFICIENT_STOCK")]);
     for (const side of [left, right]) {
       expect(await side.getByText("1 × last ticket").count()).toBe(0);
       expect(await side.getByText("Online", { exact: true }).count()).toBe(1);
@@ -80,7 +95,14 @@ describe.concurrent("the demos of the models", { skip: !browserPresent }, () => 
     await page.getByRole("button", { name: "spend the same money twice" }).click();
     // What the example has taken is given back.
     await page.getByText(/^Both have the network again/).waitFor();
-    expect((await shownTexts(page)).notices).toEqual([expect.stringContaining("INSUFFICIENT_FUNDS")]);
+    const person = await left.locator('[data-part="title"]').textContent();
+    // A reader knows people, and not the ids of clients.
+    expect((await shownTexts(page)).notices).toEqual([
+      expect.stringMatching(`The account ${person} can pay 0\\.00 EUR now\\. INSUFFICIENT_FUNDS`),
+    ]);
+    // Nobody else's.
+    expect(await left.getByRole("combobox", { name: "to" }).locator("option").count()).toBe(1);
+    expect(await page.locator('[data-part="accounts"] li').count()).toBe(3);
     await page.getByText("sums to 0.00").waitFor();
     await expect.poll(() => balance(right)).toBe("95.01 EUR");
     expect(await page.locator(".here").allTextContents()).toEqual([
@@ -105,6 +127,27 @@ describe.concurrent("the demos of the models", { skip: !browserPresent }, () => 
     await left.getByRole("button", { name: "A1, yours" }).click();
     await right.getByRole("button", { name: "A1, free" }).waitFor();
     expect(complaints).toEqual([]);
+  });
+
+  test("[EC-6] where the server wants tokens, each demo says it in a sentence, and does not try again", async (context) => {
+    const { expect } = context;
+    const page = await (await browser.newContext()).newPage();
+    context.onTestFinished(() => page.context().close());
+    const verifying = new TestServer({ settings: identitySettings });
+    await verifying.start();
+    context.onTestFinished(() => verifying.stop());
+    for (const { name } of [{ name: "" }, ...demos]) {
+      let sockets = 0;
+      const count = () => sockets++;
+      page.on("websocket", count);
+      await page.goto(new URL(name, verifying.url).href);
+      const said = page.getByText(/^This server wants a token from everyone, and demos have none\./).first();
+      await said.waitFor();
+      const tried = sockets;
+      await page.waitForTimeout(triedAgainMsMax);
+      expect([name, sockets]).toEqual([name, tried]);
+      page.off("websocket", count);
+    }
   });
 
   test("[EC-6] the landing page shows two people and their changes within seconds, without a click, and can be stopped", async ({
