@@ -99,44 +99,57 @@ export const recurring = lasting;
 /** The name of a schedule. It is in the key of its timer, and of the names of its jobs with their number: so it is shorter. */
 export const scheduleName = text(/^[\x21-\x7e]{1,40}$/, "1 to 40 visible ASCII characters.");
 
-/** One field of a cron pattern with numbers from `from` to `to`: `*`, `*`/n, a, a-b, a-b/n, and lists of them. */
-function isField(field: string, from: number, to: number): boolean {
-  return field.split(",").every((part) => {
-    const [, first, last, step] = /^(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:\/(\d{1,2}))?$/.exec(part) ?? [];
-    if (first === undefined && !part.startsWith("*")) return false;
-    if (step !== undefined && (Number(step) < 1 || (first !== undefined && last === undefined))) return false;
-    const [low, high] = [Number(first ?? from), Number(last ?? first ?? to)];
-    return low >= from && low <= high && high <= to;
-  });
+/** Characters of a cron pattern: enough to list all numbers of all fields. */
+const cronLengthMax = 512;
+
+/** The fields of a cron pattern: their least and largest number, and the largest step. Of the weekday 0 and 7 are Sunday. */
+const cronFields = [
+  { from: 0, to: 59, stepMax: 60 },
+  { from: 0, to: 23, stepMax: 24 },
+  { from: 1, to: 31, stepMax: 31 },
+  { from: 1, to: 12, stepMax: 12 },
+  { from: 0, to: 7, stepMax: 7 },
+] as const;
+
+/** `*`, `*`/n, a, a-b, a-b/n. */
+const cronPart = /^(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:\/(\d{1,2}))?$/;
+
+/** The numbers that one field of a cron pattern means: a list of parts. Undefined: it is none. */
+function numbersOf(field: string, { from, to, stepMax }: (typeof cronFields)[number]): ReadonlySet<number> | undefined {
+  const numbers = new Set<number>();
+  for (const part of field.split(",")) {
+    const match = cronPart.exec(part);
+    if (!match) return undefined;
+    const [, first, last, step] = match;
+    // One number has no steps.
+    if (step !== undefined && first !== undefined && last === undefined) return undefined;
+    const [low, high, by] = [Number(first ?? from), Number(last ?? first ?? to), Number(step ?? 1)];
+    if (low < from || high > to || low > high || by < 1 || by > stepMax) return undefined;
+    for (let number = low; number <= high; number += by) numbers.add(number);
+  }
+  return numbers;
 }
 
-/** The days of the longest month that is meant: a day that no year has would never come. */
+/** The days of the months, in the longest year. */
 const daysOf = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
-function comes(day: string, month: string): boolean {
-  const days = day.split(",").map((each) => Number.parseInt(each, 10));
-  const months = month.split(",").map(Number);
-  if ([...days, ...months].some(Number.isNaN)) return true;
-  return months.some((each) => days.some((wanted) => wanted <= daysOf[each - 1]!));
+/** Whether a pattern is one that a timer takes, and has times: a day that no year has would never come. */
+function isCron(pattern: string): boolean {
+  const fields = pattern.split(" ");
+  if (fields.length !== cronFields.length) return false;
+  const numbers = cronFields.map((field, at) => numbersOf(fields[at]!, field));
+  if (numbers.includes(undefined)) return false;
+  // Where weekdays are given, they come.
+  if (fields[4] !== "*") return true;
+  const [days, months] = [[...numbers[2]!], [...numbers[3]!]];
+  return months.some((month) => days.some((day) => day <= daysOf[month - 1]!));
 }
 
-/** Five fields of numbers: minute, hour, day, month, weekday (0 or 7: Sunday). */
+/** Five fields of numbers: minute, hour, day, month, weekday. Each pattern that it takes, the timer of the schedule takes. */
 export const cron = z.string().check(
-  z.refine(
-    (pattern) => {
-      const [minute = "", hour = "", day = "", month = "", weekday = "", ...more] = pattern.split(" ");
-      return (
-        more.length === 0 &&
-        isField(minute, 0, 59) &&
-        isField(hour, 0, 23) &&
-        isField(day, 1, 31) &&
-        isField(month, 1, 12) &&
-        isField(weekday, 0, 7) &&
-        (weekday !== "*" || comes(day, month))
-      );
-    },
-    { error: "Five fields of numbers, as */15 8-18 * * 1-5: minute, hour, day, month, weekday." },
-  ),
+  z.refine((pattern) => pattern.length <= cronLengthMax && isCron(pattern), {
+    error: `Five fields of numbers, as */15 8-18 * * 1-5: minute, hour, day, month, weekday; at most ${cronLengthMax} characters.`,
+  }),
 );
 
 export const timeZone = z.string().check(
