@@ -7,7 +7,8 @@
 import type * as z from "zod/mini";
 import type { Model } from "../model/index.ts";
 import { isPartitionName } from "../protocol/index.ts";
-import { Client, type NewBackend } from "./api/client.ts";
+import { Client } from "./api/client.ts";
+import type { NewBackend } from "./sync/backend.ts";
 import { partitionOf } from "./api/scope.ts";
 import { type ConfirmDeletion, listenForSignOut, type SignedOut } from "./api/signed-out.ts";
 import { defaultTenant, type Identity } from "./sync/identity.ts";

@@ -43,7 +43,7 @@ export class BaseKeeper {
   readonly #store: QueueStore;
   readonly #ports: Ports;
   readonly #modelVersion: number;
-  readonly #view: Pick<View<object>, "replica">;
+  readonly #view: Pick<View<object>, "replica" | "merging">;
   readonly #confirmed: Pick<ConfirmedState<object>, "cursor" | "disturbed">;
   readonly #backend: () => Backend | undefined;
   readonly #verifyMs: number;
@@ -65,7 +65,7 @@ export class BaseKeeper {
     store: QueueStore,
     ports: Ports,
     modelVersion: number,
-    view: Pick<View<object>, "replica">,
+    view: Pick<View<object>, "replica" | "merging">,
     confirmed: Pick<ConfirmedState<object>, "cursor" | "disturbed">,
     backend: () => Backend | undefined,
     timing: Timing,
@@ -182,7 +182,10 @@ export class BaseKeeper {
   async #save(): Promise<void> {
     const { onlyDecided, judges } = this.#view.replica;
     // With events of an undecided draft in it, the draft would be shown twice after a reload.
-    if (this.#confirmed.cursor.serverId === undefined || !onlyDecided || !judges || !this.#mayKeep) {
+    const { serverId } = this.#confirmed.cursor;
+    // The next start maps drafts of other tabs over the events since they were made: a whole state would replace these.
+    const needsTail = this.#stored && this.#isDue() && this.#view.merging?.needsPast;
+    if (serverId === undefined || !onlyDecided || !judges || !this.#mayKeep || needsTail) {
       // What another tab stores is continued here only after the next whole state.
       if (!this.#mayKeep) this.#forget();
       this.#soon(retryMs);
@@ -238,6 +241,7 @@ export class BaseKeeper {
     this.#waiting = [];
     this.#tailUnits = 0;
     this.#stored = undefined;
+    this.#view.merging?.keep();
     const state = await this.#text(isCurrent);
     if (!isCurrent()) return;
     if (state === undefined) {

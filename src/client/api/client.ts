@@ -3,7 +3,7 @@ import { type AnyModel, type DeepReadonly, type State, type UndoBlock, upcast } 
 import type { Failure, Json, JsonObject, Problem } from "../../protocol/index.ts";
 import { openStore } from "./open-store.ts";
 import type { OpenStore, QueueEntry, QueueStore, Snapshot } from "../stores/store.ts";
-import type { Backend, BackendParts, EngineHost } from "../sync/backend.ts";
+import type { Backend, EngineHost, NewBackend } from "../sync/backend.ts";
 import { Engine } from "../sync/engine.ts";
 import { backoffMs } from "../sync/backoff.ts";
 import { type Identity, isOther } from "../sync/identity.ts";
@@ -48,7 +48,6 @@ import { View } from "./view.ts";
 /** With more pending drafts than this, changes within `slowFlushMs` are applied together. */
 const promptPendingMax = 256;
 const slowFlushMs = 50;
-export type NewBackend = (parts: BackendParts) => Backend;
 
 /** The options of `createClient`, with all defaults applied. */
 export interface ClientParts {
@@ -501,13 +500,17 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
     ]);
     const history = undoing && new undoing.Undoing(this.#host);
     const clientId = await store.identify(this.#clientId);
-    const { entries, base } = await store.load();
+    const { entries: loaded, base } = await store.load();
     const replica = this.#newReplica(this.#parts.clientId ?? clientId);
+    const chains = merging && new merging.Merging(this.#host, store, upcast, newBackend?.tab);
+    chains?.attach(replica);
     const keeping = base || store.durable ? this.#newKeeper(store) : undefined;
     const kept =
       base?.modelVersion === model.version ? await (await keeping)?.restore(base, replica, this.initial) : undefined;
+    const entries = (await chains?.begin(loaded)) ?? loaded;
     const early = view.replica.pending.map(({ entry }) => entry);
     this.#store = store;
+    view.merging = chains;
     // `#end` waits for this, and then deletes the data or closes the store.
     if (this.#closed) {
       // The next client sends them. `flushed` waits for that.
@@ -519,8 +522,7 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
     const initial = kept ? undefined : this.initial;
     view.replica = kept ? replica : this.#newReplica();
     confirmed.begin(kept ?? initial);
-    view.merging = merging && new merging.Merging(this.#host, store, upcast);
-    const stored = this.#sorted(view.merging?.restored(entries) ?? entries);
+    const stored = this.#sorted(chains?.restored(entries) ?? entries);
     // What the server has rendered may have the events of those that were sent.
     for (const entry of stored) view.replica.add(entry, !!initial && entry.sentAt !== 0);
     this.#entries.history = history;
@@ -537,7 +539,12 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
       take: (item: FeedItem) => this.#take(item),
       mark: async (marked: readonly QueueEntry[]) => {
         // An entry of another tab may not be in the store yet.
-        await Promise.allSettled(marked.flatMap((entry) => [store.append(entry), store.update(entry)]));
+        await Promise.allSettled(
+          marked.flatMap((entry) => [
+            store.append(entry),
+            store.update({ ...entry, mapped: view.replica.entry(entry.key)?.mapped }),
+          ]),
+        );
       },
       hash: () => confirmed.hash(),
       confirmed: () => confirmed.text(),
@@ -646,6 +653,7 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
       if (reason === "signed_out") await store?.delete("everything");
     } finally {
       await store?.close();
+      this.#view.merging?.end();
     }
   }
 

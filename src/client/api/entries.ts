@@ -160,7 +160,7 @@ export class Entries<S extends object> {
   share(entry: QueueEntry): boolean {
     this.parked.delete(entry.key);
     if (this.#view.replica.has(entry.key)) return false;
-    this.#view.merging?.foreign.add(entry.key);
+    this.#view.merging?.share(entry);
     this.#view.rebased().add(entry);
     return true;
   }

@@ -2,6 +2,7 @@ import type { AnyModel } from "../../model/index.ts";
 import type { Problem } from "../../protocol/index.ts";
 import type { QueuedDraft, QueueEntry, QueueStore } from "../stores/store.ts";
 import { Chains, type Upcast } from "../sync/chains.ts";
+import type { OwnTab } from "../sync/backend.ts";
 import type { MergedReplica } from "../sync/merged.ts";
 import type { Group } from "../sync/rebaser.ts";
 import type { BatchVerdict, Verdict } from "../sync/verdict.ts";
@@ -34,7 +35,10 @@ const lost = problem("too_stale", "The events are not known any more that have c
 /** What merging needs of its client. */
 export interface MergingHost {
   readonly model: AnyModel;
-  readonly client: { readonly loaded: boolean; readonly clientId: string };
+  readonly client: {
+    readonly loaded: boolean;
+    readonly clientId: string;
+  };
   readonly view: { readonly replica: MergedReplica; rebased(): unknown };
   readonly entries: {
     /** Resolve the promises of verdicts, by key. */
@@ -42,7 +46,7 @@ export interface MergingHost {
     append(entry: QueueEntry): void;
     /** What `flushed` waits for. */
     appended: Promise<unknown>;
-    send(entry: QueueEntry): void;
+    send(entry: QueueEntry, sent?: boolean): void;
     settle(key: string, verdict: Verdict): void;
   };
   readonly emitter: Pick<Emitter<ClientEvents>, "emit">;
@@ -58,8 +62,23 @@ export class Merging extends Chains {
   readonly #store: QueueStore;
   /** The keys of entries that are not sent yet, in their order. */
   readonly #held = new Set<string>();
+  /** Those of them that are being stored as sent: they do not change any more. */
+  readonly #leaving = new Set<string>();
+  /** Undefined: there are no other tabs. */
+  readonly #tabs: OwnTab | undefined;
+  /** The tab that this one is, or goes on with. */
+  #tab: string | undefined;
+  /** The other tabs that this one waits for, to go on with what they leave. */
+  readonly #others = new Set<string>();
+  /** Those of them that have ended. */
+  readonly #left = new Set<string>();
+  /** What is called when it ends. */
+  readonly #ends: (() => void)[] = [];
+  #ended = false;
+  /** Called at the next change. */
+  #waiting: (() => void)[] = [];
 
-  constructor(host: MergingHost, store: QueueStore, upcast: Upcast) {
+  constructor(host: MergingHost, store: QueueStore, upcast: Upcast, tabs: OwnTab | undefined) {
     super(
       host.model,
       () => host.model.shownClientId(host.client.clientId),
@@ -68,7 +87,13 @@ export class Merging extends Chains {
     );
     this.#host = host;
     this.#store = store;
-    this.attach(host.view.replica);
+    this.#tabs = tabs;
+  }
+
+  /** The store is closed: another tab goes on with what this one leaves. */
+  end(): void {
+    this.#ended = true;
+    for (const end of [...this.#ends, ...this.#waiting]) end();
   }
 
   override apply(group: Group): void {
@@ -88,29 +113,116 @@ export class Merging extends Chains {
     const isFree = this.#held.size === 0 && !this.isBehind(group);
     const into = !isFree && composes && this.#compose(group);
     if (into) return into;
-    const drafts = this.#made(group);
-    if (isFree) return (group.entry = { ...entry, drafts });
+    const tab = this.#tab !== undefined && { tab: this.#tab };
+    const placed = { ...entry, ...tab, drafts: this.#made(group) };
+    if (isFree) return (group.entry = placed);
     this.#held.add(entry.key);
-    return (group.entry = { ...entry, drafts, parked: waits, held: true });
+    return (group.entry = { ...placed, parked: waits, held: true });
   }
 
-  /** The entries of the store, those first that are not held. */
+  /** Finds out which tab it goes on with, by the entries of the store: one that has ended. Returns the entries as they are then. */
+  async begin(stored: readonly QueueEntry[]): Promise<readonly QueueEntry[]> {
+    const tabs = this.#tabs;
+    if (!tabs) return stored;
+    for (const id of new Set(stored.flatMap(({ tab }) => tab ?? []).toReversed())) {
+      // One after the other: only one of them is needed.
+      const release = await tabs.hold(id, false);
+      if (!release) continue;
+      this.#ends.push(release);
+      this.#tab = id;
+      return (await this.#store.load()).entries;
+    }
+    const release = await tabs.hold(tabs.id, true);
+    if (release) this.#ends.push(release);
+    this.#tab = tabs.id;
+    return stored;
+  }
+
+  /** The entries of the store that are shown or sent here, those first that are not held. */
   restored(stored: readonly QueueEntry[]): QueueEntry[] {
     const replaced = stored.flatMap(({ again }) => again ?? []);
     if (replaced.length > 0) void this.#store.remove(replaced);
-    const left = stored.filter(({ key }) => !replaced.includes(key));
-    for (const { key, held } of left) if (held) this.#held.add(key);
-    return [...left.filter(({ held }) => !held), ...left.filter(({ held }) => held)];
+    const left = stored.filter((entry) => {
+      const isOther = this.share(entry);
+      if (entry.held && !isOther) this.#held.add(entry.key);
+      return !replaced.includes(entry.key) && !(entry.held && isOther);
+    });
+    return heldLast(left);
+  }
+
+  /** An entry of the store, or that another tab has sent. Returns whether it was made in another tab. */
+  share({ key, tab }: QueueEntry): boolean {
+    if (tab === undefined || this.#tab === undefined || tab === this.#tab) return false;
+    this.foreign.add(key);
+    if (!this.#others.has(tab)) {
+      this.#others.add(tab);
+      void this.#goOn(tab);
+    }
+    return true;
+  }
+
+  /** When another tab has ended, sends what it has left. It is shown when it is decided. */
+  async #goOn(tab: string): Promise<void> {
+    const release = await this.#tabs!.hold(tab, true);
+    this.#left.add(tab);
+    try {
+      const { entries } = await this.#store.load();
+      const left = entries.filter((entry) => entry.tab === tab && (entry.held || !entry.parked));
+      for (const entry of heldLast(left)) {
+        if (this.#ended) return;
+        const { key } = entry;
+        if (!this.replica.groups.has(key)) {
+          this.foreign.add(key);
+          this.#host.view.rebased();
+          this.replica.add(entry);
+        }
+        const group = this.replica.groups.get(key)!;
+        if (entry.held) await this.#sendOf(tab, group);
+        else this.#host.entries.send(entry, entry.sentAt !== 0);
+      }
+      this.#others.delete(tab);
+      this.#left.delete(tab);
+    } catch {
+      // The store is closed.
+    } finally {
+      release?.();
+    }
+  }
+
+  /** Sends a held entry of another tab when nothing of that is before it. */
+  async #sendOf(tab: string, group: Group): Promise<void> {
+    const { key } = group.entry;
+    const isBehind = () => {
+      const first = [...this.replica.groups.values()].find(({ entry }) => entry.tab === tab);
+      return first !== group || this.awaits(group);
+    };
+    while (isBehind()) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      if (this.#ended || !this.replica.groups.has(key)) return;
+    }
+    const drafts = this.mappedOf(group);
+    if (drafts) await this.#release(group, drafts);
+    else this.#lose(group);
   }
 
   /** Submits again, under a new key, what the server could not map over all that has come since. Returns whether it does. */
   again(key: string, verdict: Verdict | BatchVerdict): boolean {
     const group = this.replica.groups.get(key);
-    if (!group || this.foreign.has(key) || !isTooStale(verdict) || group.entry.mode === "sequential") return false;
+    if (!group || !isTooStale(verdict) || group.entry.mode === "sequential") return false;
+    const { tab } = group.entry;
+    const isForeign = this.foreign.delete(key);
+    if (isForeign && !this.#left.has(tab!)) {
+      // Its own tab does that.
+      this.replica.settle(key);
+      return true;
+    }
+    const made = isForeign ? this.mappedOf(group) : !this.isLost(group) && this.#made(group);
+    if (!made) return false;
     // The server has rejected it more than 1,000 events ago the next time, so that each id is new.
     const newId = (id: string) => `${id.slice(0, 36)}.${this.replica.eventId}`;
-    const drafts = Array.from(this.#made(group), (draft) => ({ ...draft, draftId: newId(draft.draftId) }));
-    group.entry = { ...group.entry, key: newId(key), drafts, sentAt: 0, again: key };
+    const drafts = Array.from(made, (draft) => ({ ...draft, draftId: newId(draft.draftId) }));
+    group.entry = { ...group.entry, key: newId(key), drafts, sentAt: 0, again: key, mapped: undefined };
+    if (isForeign) this.foreign.add(group.entry.key);
     for (const [at, member] of group.members.entries()) {
       const { draftId } = drafts[at]!;
       rename(this.replica.drafts, member.draft.draftId, draftId);
@@ -127,25 +239,52 @@ export class Merging extends Chains {
 
   /** Something has changed: sends what is not behind another one any more, and reports how the view has changed. */
   flush(): void {
-    const { view, entries, emitter } = this.#host;
+    const { view, emitter } = this.#host;
     view.rebased();
+    if (this.left.length > 0) this.rejoin(this.left);
+    for (const resolve of this.#waiting.splice(0)) resolve();
     for (const key of this.#held) {
+      if (this.#leaving.has(key)) continue;
       const group = this.replica.groups.get(key);
       if (group && (this.isBehind(group) || this.awaits(group))) break;
-      this.#held.delete(key);
+      if (!group || this.isLost(group)) this.#held.delete(key);
       if (!group) continue;
-      if (this.isLost(group)) {
-        entries.settle(key, { status: "parked", problem: { ...lost, timestamp: group.entry.queuedAt } });
-        continue;
-      }
-      const { parked: _, held: __, ...entry } = group.entry;
-      group.entry = { ...entry, drafts: this.#made(group), sentAt: 0 };
-      void this.#store.update(group.entry);
-      entries.send(group.entry);
+      if (this.isLost(group)) this.#lose(group);
+      else void this.#release(group, this.#made(group));
     }
     const { changes } = this;
     this.changes = [];
     for (const change of changes) emitter.emit("merged", change);
+  }
+
+  /** Sends a held entry with these drafts. They are stored before: so a tab that goes on with it sends the same. */
+  async #release(group: Group, drafts: readonly QueuedDraft[]): Promise<void> {
+    const { parked: _, held: __, ...entry } = group.entry;
+    const { key } = entry;
+    // Those behind it were made on it as it was.
+    group.entry = { mapped: entry.drafts, ...entry, drafts, sentAt: 0 };
+    this.#leaving.add(key);
+    // What cannot be stored is sent, too.
+    await this.#store.update(group.entry).catch(() => {});
+    this.#leaving.delete(key);
+    this.#held.delete(key);
+    if (this.replica.groups.has(key)) this.#host.entries.send(group.entry);
+    this.flush();
+  }
+
+  #lose({ entry }: Group): void {
+    this.#host.entries.settle(entry.key, { status: "parked", problem: { ...lost, timestamp: entry.queuedAt } });
+  }
+
+  /** Stores the drafts as they are on the confirmed state, before that is stored. The last first: each needs those before it. */
+  keep(): void {
+    for (const group of [...this.replica.groups.values()].toReversed()) {
+      const { entry } = group;
+      if (this.foreign.has(entry.key) || !this.isMapped(group)) continue;
+      const drafts = this.#made(group);
+      group.entry = entry.held ? { ...entry, drafts } : { ...entry, mapped: drafts };
+      this.#store.update(group.entry).catch(() => {});
+    }
   }
 
   /** The drafts of an entry as they are in the view. */
@@ -160,9 +299,9 @@ export class Merging extends Chains {
   /** Adds the draft of the last entry to that of the one before it. Returns that one. */
   #compose(group: Group): QueueEntry | undefined {
     const last = this.replica.groups.get([...this.#held].at(-1) ?? "");
-    if (!last || last.entry.mode !== "single" || group.entry.mode !== "single") return undefined;
+    if (!last?.entry.held || last.entry.mode !== "single" || group.entry.mode !== "single") return undefined;
     const [one, other] = [this.linkOf(last.members[0]!), this.linkOf(group.members[0]!)];
-    if (!one?.here || !other?.here || one.type !== other.type || one.entity !== other.entity) return undefined;
+    if (!one?.here || !other?.here || one.type !== other.type || this.before(other) !== one) return undefined;
     const payload = one.transform.compose(one.pending.draft.payload, other.pending.draft.payload);
     if (JSON.stringify(payload).length > composedUnitsMax) return undefined;
     const [before, after] = [one.pending, other.pending];
@@ -177,6 +316,10 @@ export class Merging extends Chains {
     entries.appended = Promise.all([entries.appended, this.#store.update(last.entry)]);
     return last.entry;
   }
+}
+
+function heldLast(entries: readonly QueueEntry[]): QueueEntry[] {
+  return [...entries.filter(({ held }) => !held), ...entries.filter(({ held }) => held)];
 }
 
 function isTooStale(verdict: Verdict | BatchVerdict): boolean {

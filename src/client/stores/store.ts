@@ -36,6 +36,16 @@ export interface QueueEntry<Draft = QueuedDraft> {
    * change. Then `parked` is set, too, so that only the client sends it that keeps it.
    */
   held?: true;
+  /**
+   * The tab that its drafts were made in, if they are merged with what comes: each was made on those before it of the same
+   * tab. Only that tab sends what is held, or one that goes on with it. Absent: there are no tabs, or its type is not merged.
+   */
+  tab?: string;
+  /**
+   * Its drafts, if they are merged with what comes: as they were on the event `expectedEventId`, for the next start. What is
+   * sent is `drafts`.
+   */
+  mapped?: readonly Draft[] | undefined;
   /** The key of the entry in the place of which it was submitted, because the server could not merge that any more. */
   again?: string;
   /**

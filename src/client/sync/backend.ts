@@ -70,3 +70,19 @@ export interface BackendParts {
   host: BackendHost;
   store: QueueStore;
 }
+
+/** A tab of a browser, among those that share a store. */
+export interface OwnTab {
+  readonly id: string;
+  /**
+   * Goes on with what the tab `id` has left, or is to leave: no other tab does the same until the function is called that
+   * it resolves with. `waits`: until that tab has ended; otherwise it resolves with undefined while that is open.
+   */
+  hold(id: string, waits: boolean): Promise<(() => void) | undefined>;
+}
+
+export interface NewBackend {
+  (parts: BackendParts): Backend;
+  /** Undefined: there are no other tabs. */
+  readonly tab?: OwnTab;
+}

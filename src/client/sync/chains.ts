@@ -1,6 +1,8 @@
 import type { AnyModel, ModelEvent, State, Transformation } from "../../model/index.ts";
 import type { Failure, JsonObject, NumberedEvent } from "../../protocol/index.ts";
+import type { QueuedDraft } from "../stores/store.ts";
 import type { MergedChange, MergedReplica } from "./merged.ts";
+import { type MadeDraft, Past } from "./past.ts";
 import type { Group, Pending, Rebaser } from "./rebaser.ts";
 
 type Transform = Transformation<object, JsonObject>;
@@ -17,11 +19,17 @@ interface Link {
   /** Whether it is in the view. Those after it in the queue were made on a view that has it, or were mapped so. */
   here: boolean;
   /** The event that it was made on. */
-  readonly base: number;
+  base: number;
   /** It was not in the view yet. */
   fresh: boolean;
   /** Of another tab: what else it was made on is not known here, so it is shown when it is decided. */
   readonly foreign: boolean;
+}
+
+/** A draft that is mapped over what came since it was made. */
+interface Rejoining extends Pick<Link, "type" | "transform" | "entity" | "base"> {
+  readonly draftId: string;
+  payload: JsonObject;
 }
 
 /** Why a draft is not shown. */
@@ -43,6 +51,7 @@ export class Chains implements Rebaser {
   #state!: State<object>;
   /** In the order of the queue. */
   readonly #links = new Map<Pending, Link>();
+  readonly #past = new Past();
   /** How the view has changed since they were taken; undefined in it: it was replaced. */
   protected changes: (MergedChange | undefined)[] = [];
   /** The keys of entries of other tabs. */
@@ -61,13 +70,16 @@ export class Chains implements Rebaser {
     this.#links.clear();
     this.replica = replica;
     this.#state = replica.live;
+    this.#past.begin(replica.eventId);
     replica.rebaseBy(() => this.#restarted());
   }
 
   apply(group: Group): void {
     const { eventId } = this.replica;
     const links = group.members.flatMap((member) => this.#linked(member) ?? []);
-    const isUnknown = links.some(({ foreign, base, fresh }) => foreign || (fresh && base !== eventId));
+    const isUnknown = links.some(
+      (link) => link.foreign || (link.fresh && (link.base !== eventId || this.#isAfterLost(link))),
+    );
     if (isUnknown) {
       group.stale = false;
       group.failure = unknown;
@@ -86,6 +98,17 @@ export class Chains implements Rebaser {
     }
   }
 
+  /** Whether it was made on a draft of which it is not known what has come since. */
+  #isAfterLost({ pending, entity }: Link): boolean {
+    const { tab } = pending.group.entry;
+    for (const other of this.#links.values()) {
+      if (other.pending === pending) return false;
+      const isLost = other.fresh && other.base < this.replica.eventId;
+      if (isLost && other.entity === entity && other.pending.group.entry.tab === tab) return true;
+    }
+    return false;
+  }
+
   takeBack(): boolean {
     return false;
   }
@@ -96,6 +119,11 @@ export class Chains implements Rebaser {
     if (!definition?.transform) return false;
     const { type, payload } = this.#upcast(definition, event);
     const link = own && this.#links.get(own);
+    const entity = this.#entityOf({ type, payload });
+    const clientId = this.#model.shownClientId(event.clientId);
+    const { draftId } = own?.draft ?? {};
+    const made = link && this.#madeOf(link);
+    this.#past.add({ eventId: this.replica.eventId + 1, type, payload, entity, clientId, draftId, made });
     const [first] = this.replica.drafts.values();
     if (own && link?.here && own === first && JSON.stringify(own.draft.payload) === JSON.stringify(payload)) {
       this.#links.delete(own);
@@ -103,8 +131,7 @@ export class Chains implements Rebaser {
     }
     if (link) this.#remove(link);
     // Of one client, the earlier one is first.
-    const isFirst = this.#clientId() < this.#model.shownClientId(event.clientId);
-    this.#pass(this.#entityOf({ type, payload }), { type, payload }, isFirst, this.#links.values());
+    this.#pass(entity, { type, payload }, this.#clientId() < clientId, this.#links.values());
     return false;
   }
 
@@ -135,7 +162,129 @@ export class Chains implements Rebaser {
       this.#pass(entity, { type, payload }, false, links);
     }
     this.changes = [undefined];
+    this.#past.begin(this.replica.eventId);
     return this;
+  }
+
+  #madeOf({ pending, type, entity, base, fresh }: Link): MadeDraft {
+    const { payload, draftId } = pending.draft;
+    return { type, payload, entity, base: fresh ? base : -1, draftId, tab: pending.group.entry.tab };
+  }
+
+  /** Whether drafts of other tabs were made before the last event, and what came since is known: a later start needs it, too. */
+  get needsPast(): boolean {
+    const { eventId } = this.replica;
+    return [...this.#links.values()].some(({ foreign, base }) => foreign && base < eventId && this.#past.knows(base));
+  }
+
+  /** Whether all of its drafts are mapped over what has come. */
+  protected isMapped(group: Group): boolean {
+    const links = group.members.flatMap((member) => this.#links.get(member) ?? []);
+    return links.length > 0 && links.every(({ fresh }) => !fresh);
+  }
+
+  /** The entries of this tab that are not in the view, although the events are here that they were made on. */
+  protected get left(): readonly Group[] {
+    const links = [...this.#links.values()].filter(
+      ({ fresh, foreign, base }) => fresh && !foreign && base < this.replica.eventId,
+    );
+    return [...new Set(links.map(({ pending }) => pending.group))];
+  }
+
+  /**
+   * Maps the drafts of these entries of one tab over what came since they were made. From now on they are in the view. False: not all of that is known.
+   */
+  protected rejoin(groups: readonly Group[]): boolean {
+    const mapped = this.#mappedLinks(groups);
+    if (!mapped) return false;
+    const left = new Set(mapped.values());
+    const joined: Rejoining[] = [];
+    for (const link of this.#links.values()) {
+      const { type, entity, transform, pending, here } = link;
+      const draft = mapped.get(link);
+      if (draft && left.delete(draft)) joined.push(draft);
+      if (!here) continue;
+      const before = joined.filter((one) => one.entity === entity);
+      const after = [...left].filter((one) => one.entity === entity);
+      const payload = before.reduce((own, one) => this.#mapped(transform, own, one, false), pending.draft.payload);
+      this.#cross(after, { type, payload }, false);
+    }
+    for (const [link, { payload }] of mapped) {
+      link.pending.draft = { ...link.pending.draft, payload };
+      link.base = this.replica.eventId;
+    }
+    this.replica.takeBack(groups[0]);
+    this.#rebase();
+    return true;
+  }
+
+  /** The drafts of an entry of another tab, mapped over what came since they were made. Undefined: not all of that is known. */
+  protected mappedOf(group: Group): QueuedDraft[] | undefined {
+    const mapped = this.#mappedLinks([group]);
+    const expectedEventId = this.replica.eventId;
+    return (
+      mapped &&
+      group.entry.drafts.map((given) => {
+        const found = [...mapped].find(([, { draftId }]) => draftId === given.draftId);
+        return found ? { ...found[0].pending.draft, payload: found[1].payload, expectedEventId } : given;
+      })
+    );
+  }
+
+  /** The drafts of these entries that were not in the view, mapped over what came since they were made. */
+  #mappedLinks(groups: readonly Group[]): Map<Link, Rejoining> | undefined {
+    const members = groups.flatMap((group) => group.members);
+    const links = members.flatMap((member) => this.#linked(member) ?? []).filter(({ fresh }) => fresh);
+    const mapped = new Map<Link, Rejoining>();
+    for (const link of links) mapped.set(link, { ...link, ...link.pending.draft });
+    for (const entity of new Set(links.map((link) => link.entity))) {
+      const all = links.filter((link) => link.entity === entity);
+      if (!this.#passPast(entity, all, mapped)) return undefined;
+    }
+    return mapped;
+  }
+
+  /** Maps drafts of one entity over the events after those that they were made on. */
+  #passPast(entity: string, links: readonly Link[], mapped: ReadonlyMap<Link, Rejoining>): boolean {
+    const oldest = Math.min(...links.map(({ base }) => base));
+    const tab = links[0]!.pending.group.entry.tab;
+    const since = this.#past.after(oldest, entity);
+    // Of a draft of another tab that this one never had it is not known whether they were made on it.
+    if (since.some(({ made, clientId }) => !made && clientId === this.#clientId())) return false;
+    // They were made on these drafts, too, which are decided.
+    const decided = since.flatMap(({ made }) => (made && made.tab === tab ? made : []));
+    const chain: Rejoining[] = [
+      ...Array.from(decided, (made) => ({ ...made, transform: this.#transformOf(made.type) })),
+      ...links.map((link) => mapped.get(link)!),
+    ];
+    const start = Math.min(...chain.map(({ base }) => base));
+    if (!this.#past.knows(start)) return false;
+    for (const event of this.#past.after(start, entity)) {
+      const there = chain.filter(({ base }) => base < event.eventId);
+      const own = there.findIndex(({ draftId }) => draftId === event.draftId);
+      if (own > 0) return false;
+      if (own === 0) {
+        chain.splice(chain.indexOf(there[0]!), 1);
+        continue;
+      }
+      this.#cross(there, event, this.#clientId() < event.clientId);
+    }
+    return true;
+  }
+
+  /** Maps `change` over each of these drafts, and each over what it has become. */
+  #cross(drafts: Iterable<Rejoining>, change: Change, first: boolean): void {
+    let { payload } = change;
+    for (const draft of drafts) {
+      const before = draft.payload;
+      draft.payload = this.#mapped(draft.transform, before, { type: change.type, payload }, first);
+      const over = { type: draft.type, payload: before };
+      payload = this.#mapped(this.#transformOf(change.type), payload, over, !first);
+    }
+  }
+
+  #transformOf(type: string): Transform {
+    return this.#model.eventType(type)!.transform as unknown as Transform;
   }
 
   protected linkOf(pending: Pending): Link | undefined {
@@ -170,6 +319,12 @@ export class Chains implements Rebaser {
       .map((link) => ({ type: link.type, payload: link.pending.draft.payload }));
   }
 
+  /** The draft that this one was made on. */
+  protected before(link: Link): Link | undefined {
+    const links = [...this.#links.values()].filter(({ here, entity }) => here && entity === link.entity);
+    return links[links.indexOf(link) - 1];
+  }
+
   /** The draft becomes a part of the one before it. */
   protected drop(pending: Pending): void {
     this.#links.delete(pending);
@@ -186,7 +341,9 @@ export class Chains implements Rebaser {
   #linked(pending: Pending): Link | undefined {
     const known = this.#links.get(pending);
     if (known) return known;
-    const { draft, group } = pending;
+    const { group } = pending;
+    const { draftId } = pending.draft;
+    const draft = group.entry.mapped?.find((mapped) => mapped.draftId === draftId) ?? pending.draft;
     const definition = this.#model.eventType(draft.type);
     if (!definition?.transform) return undefined;
     try {
@@ -215,10 +372,11 @@ export class Chains implements Rebaser {
   /** Drafts that were made on the event that was confirmed last come into the view, before the next one is folded. */
   #join(): void {
     let joins = false;
-    for (const { fresh, base, pending } of this.#links.values()) {
-      if (!fresh || base < this.replica.eventId) continue;
-      this.replica.setAside(pending.group);
-      joins ||= base === this.replica.eventId;
+    for (const { fresh, foreign, base, pending } of this.#links.values()) {
+      if (!fresh || foreign || base !== this.replica.eventId) continue;
+      // Those behind it are mapped over it.
+      this.replica.takeBack(pending.group);
+      joins = true;
     }
     if (joins) this.#rebase();
   }
@@ -267,8 +425,7 @@ export class Chains implements Rebaser {
       const over = { type: change.type, payload };
       const own = this.#mapped(transform, draft.payload, over, first);
       if (here) {
-        const of = this.#model.eventType(change.type)!.transform as unknown as Transform;
-        payload = this.#mapped(of, payload, { type, payload: draft.payload }, !first);
+        payload = this.#mapped(this.#transformOf(change.type), payload, { type, payload: draft.payload }, !first);
       }
       pending.draft = { ...draft, payload: own };
       if (!group.stale) this.replica.takeBack(group);

@@ -1,5 +1,5 @@
 import type { JsonObject } from "../../protocol/index.ts";
-import type { Backend, BackendParts } from "../sync/backend.ts";
+import type { Backend, BackendParts, NewBackend } from "../sync/backend.ts";
 import type { FeedItem } from "../sync/feed.ts";
 import type { Ports } from "../transport/ports.ts";
 import type { QueueEntry } from "../stores/store.ts";
@@ -20,8 +20,11 @@ const unansweredMax = 2;
  * Lets the tabs of one browser share an engine: one tab is the leader, has the engine, and passes its
  * reports to the others. If drafts are kept in memory only, each tab has its own engine.
  */
-export function tabsBackend(tabs: TabsPort, ports: Ports, newId: () => string): (parts: BackendParts) => Backend {
-  return (parts) => (parts.store.durable ? new TabsBackend(tabs, ports, newId, parts) : parts.engine(parts.host));
+export function tabsBackend(tabs: TabsPort, ports: Ports, newId: () => string): NewBackend {
+  const id = newId();
+  const make = (parts: BackendParts) =>
+    parts.store.durable ? new TabsBackend(tabs, ports, newId, id, parts) : parts.engine(parts.host);
+  return Object.assign(make, { tab: { id, hold: tabs.hold } });
 }
 
 /**
@@ -69,12 +72,12 @@ class TabsBackend implements Backend {
   #cancelHeartbeat = () => {};
   #unwatch = () => {};
 
-  constructor(tabs: TabsPort, ports: Ports, newId: () => string, parts: BackendParts) {
+  constructor(tabs: TabsPort, ports: Ports, newId: () => string, id: string, parts: BackendParts) {
     this.#tabs = tabs;
     this.#ports = ports;
     this.#newId = newId;
     this.#parts = parts;
-    this.#id = newId();
+    this.#id = id;
     this.#channel = tabs.open((message) => this.#receive(message as Message));
   }
 
@@ -93,6 +96,13 @@ class TabsBackend implements Backend {
 
   offer(entry: QueueEntry, sent = false): void {
     if (this.#closed) return;
+    const { key } = entry;
+    const verdict = this.#shared.verdict(key);
+    // Another tab has left it, and it was decided meanwhile.
+    if (verdict) {
+      this.#parts.host.take({ kind: "verdict", key, verdict });
+      return;
+    }
     const known = this.#shared.add(entry, false, sent);
     if (this.#leading) this.#leading.offer(entry, sent);
     else if (known && this.#leader !== undefined) this.#offerTo(this.#leader, known);

@@ -29,6 +29,12 @@ export function browserTabs(scope: string, open: typeof broadcastChannel): TabsP
         release?.();
       };
     },
+    hold: (id, waits) =>
+      new Promise((resolve) => {
+        const held = (lock: unknown) => (lock ? new Promise<void>((release) => resolve(release)) : resolve(undefined));
+        // Where locks are not allowed, no tab goes on with what another one has left.
+        locks.request(`${name}:${id}`, { ifAvailable: !waits }, held).catch(() => resolve(undefined));
+      }),
     open: (receive) => open(name, receive),
     visible: () => typeof document === "undefined" || document.visibilityState === "visible",
   };

@@ -41,6 +41,7 @@ export class Browser {
   port(name: string, of: Holder, isVisible: () => boolean): TabsPort {
     return {
       lock: (steal, events) => this.#lock(name, { of, events, isReleased: false }, steal),
+      hold: (id, waits) => this.#hold(`${name}:${id}`, of, waits),
       open: (receive) => this.#open(name, of, receive),
       visible: isVisible,
     };
@@ -64,9 +65,14 @@ export class Browser {
     this.#schedule.after(this.#random.between(0, this.#delayMsMax), run);
   }
 
-  #lock(name: string, request: Request, steal: boolean): () => void {
+  /** `refused`: the lock is requested only if it is free, and is not. */
+  #lock(name: string, request: Request, steal: boolean, refused?: () => void): () => void {
     this.#later(() => {
       if (request.isReleased || request.of.isDead) return;
+      if (refused && this.#holders.has(name)) {
+        refused();
+        return;
+      }
       const waiting = this.#waiting.get(name) ?? [];
       this.#waiting.set(name, waiting);
       const before = this.#holders.get(name);
@@ -84,6 +90,14 @@ export class Browser {
         this.#grant(name);
       });
     };
+  }
+
+  #hold(name: string, of: Holder, waits: boolean): Promise<(() => void) | undefined> {
+    return new Promise((resolve) => {
+      const events = { held: () => resolve(release), lost: () => {} };
+      const refused = waits ? undefined : () => of.run(() => resolve(undefined));
+      const release = this.#lock(name, { of, events, isReleased: false }, false, refused);
+    });
   }
 
   #grant(name: string): void {

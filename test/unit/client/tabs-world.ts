@@ -6,6 +6,7 @@ import "../../../src/client/sync/presence.ts";
 import { createHash } from "node:crypto";
 // Loaded before the first tab needs it: the time here is not the real one.
 import "../../../src/client/api/base-keeper.ts";
+import "../../../src/client/api/merging.ts";
 import "../../../src/client/stores/resilient.ts";
 import "../../../src/client/sync/presence.ts";
 import * as z from "zod/mini";
@@ -18,6 +19,7 @@ import type { Message } from "../../../src/client/tabs/messages.ts";
 import type { LockEvents, TabsPort } from "../../../src/client/tabs/ports.ts";
 import { defaultTiming } from "../../../src/client/transport/timing.ts";
 import type { BatchVerdict, Verdict } from "../../../src/client/sync/verdict.ts";
+import { textEvent, type Texts } from "../../../src/models/text/index.ts";
 import { type AnyModel, defineModel } from "../../../src/model/index.ts";
 import type { ErrorCode } from "../../../src/protocol/index.ts";
 import { Random } from "../../simulation/random.ts";
@@ -48,6 +50,14 @@ const board = defineModel({
     },
   },
 });
+
+/** A board with texts. */
+const desk = defineModel({
+  ...board,
+  name: "desk",
+  initialState: () => ({ ...board.initialState(), texts: {} as Texts }),
+  events: { ...board.events, edit: textEvent<{ marks: string[]; texts: Texts }>((state) => state.texts) },
+} as never) as unknown as typeof board;
 
 type Board = typeof board;
 type BoardClient = Board extends { initialState: () => infer S } ? Client<S & object, any> : never;
@@ -82,13 +92,17 @@ export interface Submission {
 /** A browser with tabs on one partition, and the production core as its server. The test controls time, network, locks, channel and storage. */
 export class TabsWorld {
   now = 1_700_000_000_000;
-  server = new TestPartition({ model: board as unknown as AnyModel });
+  /** @internal */
+  readonly model: Board;
+  server: TestPartition;
   readonly random: Random;
   readonly weather: Weather;
   readonly tabs: Tab[] = [];
   readonly submissions: Submission[] = [];
   readonly channel = new Channel(this);
   readonly lock = new Lock(this);
+  /** The lock of each tab. */
+  readonly #tabLocks = new Map<string, Lock>();
   readonly wires = new Set<Wire>();
   /** How often each draft arrived at the server. */
   readonly submits = new Map<string, number>();
@@ -99,12 +113,26 @@ export class TabsWorld {
   reachable = true;
   /** The number of attempts to connect. */
   dials = 0;
+  /** @internal */
+  lockOf(id: string): Lock {
+    const lock = this.#tabLocks.get(id) ?? new Lock(this);
+    this.#tabLocks.set(id, lock);
+    return lock;
+  }
+
+  /** The process of a tab has ended. */
+  released(tab: Tab): void {
+    for (const lock of [this.lock, ...this.#tabLocks.values()]) lock.end(tab);
+  }
+
   /** Returns the code of a problem that answers a message instead of the server. */
   refuses: (type: string, tab: Tab) => ErrorCode | undefined = () => undefined;
   #tasks: Task[] = [];
   #marks = 0;
 
-  constructor({ seed = 1, weather = calm } = {}) {
+  constructor({ seed = 1, weather = calm, hasTexts = false } = {}) {
+    this.model = hasTexts ? desk : board;
+    this.server = new TestPartition({ model: this.model as unknown as AnyModel });
     this.random = new Random(seed);
     this.weather = weather;
   }
@@ -196,7 +224,7 @@ export class TabsWorld {
   /** As after a restore: a new, empty log. */
   replaceLog(): void {
     this.cutAll();
-    this.server = new TestPartition({ model: board as unknown as AnyModel });
+    this.server = new TestPartition({ model: this.model as unknown as AnyModel });
     // Ids start at one, and the first is in use.
     this.server.open().raw("");
   }
@@ -204,7 +232,7 @@ export class TabsWorld {
   /** Another lifetime of the server begins with an empty copy of the log: it has the same id. */
   restoreLog(): void {
     this.cutAll();
-    this.server = new TestPartition({ model: board as unknown as AnyModel });
+    this.server = new TestPartition({ model: this.model as unknown as AnyModel });
     this.server.restart();
     // The first id that is drawn is that of the log.
     this.server.client("restores");
@@ -400,12 +428,14 @@ class Lock {
     return this.#holder?.tab;
   }
 
-  request(tab: Tab, steal: boolean, events: LockEvents): () => void {
+  /** `refused`: called if it is requested only if it is available, and is not. */
+  request(tab: Tab, steal: boolean | "ifAvailable", events: LockEvents, refused = () => {}): () => void {
     const request: LockRequest = { tab, events, granted: false, released: false };
     if (!tab.dead) {
       this.#world.after(this.#world.takes("lockMs"), () => {
         if (request.released || tab.dead) return;
-        if (steal) this.#steal(request);
+        if (steal === "ifAvailable" && this.#holder) return refused();
+        if (steal === true) this.#steal(request);
         else this.#waiting.push(request);
         this.#grant();
       });
@@ -414,6 +444,14 @@ class Lock {
       request.released = true;
       if (!tab.dead) this.#world.after(this.#world.takes("lockMs"), () => this.#drop(request));
     };
+  }
+
+  /** See `TabsPort`. */
+  hold(tab: Tab, waits: boolean): Promise<(() => void) | undefined> {
+    return new Promise((resolve) => {
+      const events = { held: () => resolve(release), lost: () => {} };
+      const release = this.request(tab, waits ? false : "ifAvailable", events, () => tab.run(() => resolve(undefined)));
+    });
   }
 
   /** The tab has ended. */
@@ -490,7 +528,7 @@ export class Tab {
     this.visible = visible;
     const ports = this.#ports();
     this.client = new Client({
-      model: board,
+      model: world.model,
       partition: "room",
       clientId: undefined,
       identity: { tenant: "default", principal: "ada" },
@@ -547,7 +585,7 @@ export class Tab {
     this.dead = true;
     const world = this.#world;
     for (const wire of world.wires) if (wire.tab === this) world.after(world.takes("networkMs"), () => wire.cut());
-    world.after(world.takes("lockMs"), () => world.lock.end(this));
+    world.after(world.takes("lockMs"), () => world.released(this));
   }
 
   freeze(): void {
@@ -589,6 +627,7 @@ export class Tab {
     const { channel, lock } = this.#world;
     return {
       lock: (steal, events) => lock.request(this, steal, events),
+      hold: (id, waits) => this.#world.lockOf(id).hold(this, waits),
       open: (receive) => {
         if (!this.#hasChannel) return undefined;
         const opened = channel.open(this, receive)!;
