@@ -65,6 +65,11 @@ function Partition({ route }: { route: Route }) {
           {live ? "Live" : "Not live"}, head {head.toLocaleString("en")}
         </p>
       </div>
+      {head === 0 ? (
+        <p className="pad" role="status">
+          Nothing was ever written to {partition}. Is its name right?
+        </p>
+      ) : null}
       <Page route={route} />
     </>
   );

@@ -112,12 +112,22 @@ describe.skipIf(!browserPresent)("the console", () => {
       body: JSON.stringify({ type: "set", payload: { target: "" } }),
     });
     const page = await open("room/rejections");
+    // What the model says, and its own code.
+    const row = page.getByRole("row").filter({ hasText: "dev:ada" });
+    expect(await row.locator("td").nth(2).textContent()).toMatch(/\w+ \w+/);
+    expect(await row.locator("td").nth(3).textContent()).not.toBe("validation_failed");
     await page.getByLabel("Draft or batch id").fill("refused-1");
     await page.getByRole("button", { name: "Find" }).click();
     await page.getByRole("heading", { name: "Why refused-1 was rejected" }).waitFor();
     await page.getByText("Layer schema.").waitFor();
     const judged = page.getByRole("link", { name: /the state after event/ });
     expect(await judged.getAttribute("href")).toMatch(/^#\/room\/state\?at=12[01]$/);
+    await page.close();
+  });
+
+  test("[OB-4] says of a partition without events that its name may be wrong", async () => {
+    const page = await open("romo");
+    await page.getByText("Nothing was ever written to romo. Is its name right?").waitFor();
     await page.close();
   });
 

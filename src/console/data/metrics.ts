@@ -62,3 +62,12 @@ export function withReading(series: Series, samples: readonly Sample[], atSecond
   });
   return { times: [...series.times, atSeconds].slice(-readingsMax), lines, last: values };
 }
+
+/** The shortest time that is shown. */
+const spanSecondsMin = 600;
+
+/** From when to when readings are shown, in seconds since 1970; `now`: where there are none. */
+export function rangeOf(times: readonly number[], now: number): [from: number, to: number] {
+  const to = times.at(-1) ?? now;
+  return [Math.min(times[0] ?? to, to - spanSecondsMin), to];
+}

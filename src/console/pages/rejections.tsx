@@ -64,19 +64,21 @@ export function RejectionsView({ route }: { route: Route }) {
         <PagedTable
           label="Rejections"
           none="There is no such rejection. What was refused for now, as rate_limited, is not stored: its log line has the trace id."
-          columns={["When", "Who", "Draft", "Code", "Layer"]}
+          columns={["When", "Who", "Why", "Code", "Layer"]}
           pages={pages}
           nameOf={({ recordId }) => String(recordId)}
           cells={(row) => {
-            const [first] = problemsOf(row);
+            const [{ draftId, problem } = { draftId: row.draftId, problem: {} }] = problemsOf(row);
+            // What the model says of it, where it does.
+            const said = problem.errors?.[0];
             return [
               new Date(row.timestamp).toLocaleString("en-GB"),
               row.principal,
               <button key="open" type="button" className="link" onClick={() => setChosen(row)}>
-                {row.draftId}
+                {said?.message ?? problem.detail ?? draftId}
               </button>,
-              first?.problem.code,
-              first?.problem.layer,
+              said?.code ?? problem.code,
+              problem.layer,
             ];
           }}
         />

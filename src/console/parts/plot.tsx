@@ -1,14 +1,15 @@
 import { useEffect, useRef } from "react";
 import uPlot from "uplot";
+import { rangeOf } from "../data/metrics.ts";
 
 const height = 140;
-/** The shortest time that is shown. */
-const spanSecondsMin = 60;
 
 /** One line over time. Its last value is in the text beside it, for who does not see the plot. */
 export function Plot({ title, times, line }: { title: string; times: number[]; line: (number | null)[] }) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
+  const shown = useRef(times);
+  shown.current = times;
   useEffect(() => {
     const style = getComputedStyle(document.documentElement);
     const colour = (name: string): string => style.getPropertyValue(name).trim();
@@ -19,9 +20,9 @@ export function Plot({ title, times, line }: { title: string; times: number[]; l
         height,
         legend: { show: false },
         cursor: { show: false },
-        // Of one reading uPlot would show years.
         scales: {
-          x: { range: (_, min, max) => [Math.min(min ?? 0, (max ?? 0) - spanSecondsMin), max ?? 0] },
+          // Not from what uPlot gives: around a single reading it shows years.
+          x: { range: () => rangeOf(shown.current, Date.now() / 1_000) },
           y: { range: (_, __, max) => [0, Math.max(max ?? 0, 1) * 1.1] },
         },
         axes: [axis, { ...axis, size: 50 }],

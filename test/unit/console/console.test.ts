@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { changesMax, diffOf } from "../../../src/console/data/diff.ts";
 import { previewOf } from "../../../src/console/data/json.ts";
 import { passes } from "../../../src/console/data/log.ts";
-import { noSeries, samplesOf, withReading } from "../../../src/console/data/metrics.ts";
+import { noSeries, rangeOf, samplesOf, withReading } from "../../../src/console/data/metrics.ts";
 import { childrenMax, childrenOf, rootOf, textAt } from "../../../src/console/data/tree.ts";
 import { hashOf, routeOf } from "../../../src/console/route.ts";
 
@@ -139,4 +139,10 @@ test("[OB-4] each place of the console has an address", () => {
   expect(routeOf(hashOf("ledger:main", "state", { at: "7" })).query.get("at")).toBe("7");
   expect(routeOf("").partition).toBeUndefined();
   expect(routeOf("#/%E0%A4%A/unknown")).toMatchObject({ partition: "%E0%A4%A", view: "log" });
+});
+
+test("[OB-4] the first readings are shown in a window of ten minutes, and no longer time is cut", () => {
+  expect(rangeOf([], 1_000)).toEqual([400, 1_000]);
+  expect(rangeOf([1_000], 2_000)).toEqual([400, 1_000]);
+  expect(rangeOf([0, 1_000], 2_000)).toEqual([0, 1_000]);
 });
