@@ -44,7 +44,7 @@ export interface Machine {
 }
 
 /**
- * The versions of a starter's dependencies; `partita`: of this package. `optionalDependencies`: the Node of the tools, where
+ * The versions of a starter's dependencies; `partita`: the version of this package. `optionalDependencies`: the Node of the tools, where
  * that of the machine is too old. Only the package of this platform: npm links the program of one, and of several none.
  */
 export function starterDependencies({ platform, arch, node }: Machine) {
@@ -55,7 +55,7 @@ export function starterDependencies({ platform, arch, node }: Machine) {
   const of = (wanted: readonly string[]) => Object.fromEntries(wanted.map((name) => [name, rangeOf(known[name])]));
   const own = nodePackages[`${platform}-${arch}`];
   return {
-    partita: `^${manifest.version}`,
+    partita: manifest.version,
     dependencies: of(starterNames),
     devDependencies: of(starterToolNames),
     ...(own !== undefined && isTooOld(node) && { optionalDependencies: of([own]) }),

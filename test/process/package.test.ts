@@ -122,7 +122,7 @@ it("[EC-4] [EC-5] a project of create-partita passes its tests, and serves with 
   renameSync(join(modules, "package"), join(modules, "partita"));
   const cli = join(modules, "partita", "lib", "cli", "main.js");
   // As `npm create partita` runs it: it is `partita init`.
-  execFileSync(process.execPath, [join(work, "create-partita", "create.js"), folder]);
+  execFileSync(process.execPath, [join(work, "create-partita", "create.js"), folder, "--package", tarball]);
   const starter: Installed = { folder, tools: "repository", node: dirname(process.execPath) };
   expect(await runTest(starter, "")).toMatch(/2 passed/);
 

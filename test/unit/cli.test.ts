@@ -1,12 +1,13 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runCommand } from "citty";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { configurationFindings, identityFindings } from "../../src/cli/commands/doctor.ts";
+import { configurationFindings, identityFindings, pagesFindings } from "../../src/cli/commands/doctor.ts";
 import { init } from "../../src/cli/commands/init.ts";
 import { starterDependencies } from "../../src/cli/starter-dependencies.ts";
 import { Mistake } from "../../src/cli/mistake.ts";
+import { packageSource } from "../../src/cli/package-source.ts";
 import { projectIn } from "../../src/cli/project.ts";
 import { buildStandalone } from "../../src/cli/standalone/build.ts";
 import { projectFolder } from "../../src/tools/wrangler.ts";
@@ -52,6 +53,14 @@ describe("partita doctor", () => {
     expect(older.map(({ text }) => text)).toContain('compatibility_flags needs "nodejs_compat"');
   });
 
+  it("[EC-4] says that the package has no pages, where a setting asks for them", () => {
+    const warning = [{ level: "warning", text: expect.stringMatching(/^PARTITA_PAGES has no effect/) }];
+    expect(pagesFindings(complete, { PARTITA_PAGES: "on" })).toEqual(warning);
+    expect(pagesFindings({ ...complete, vars: { PARTITA_PAGES: "on" } }, {})).toEqual(warning);
+    expect(pagesFindings({ ...complete, assets: { binding: "ASSETS" } }, { PARTITA_PAGES: "on" })).toEqual([]);
+    expect(pagesFindings(complete, {})).toEqual([]);
+  });
+
   it("[EC-4] says which settings of tokens are missing", () => {
     expect(identityFindings({ PARTITA_IDENTITY: "open" }, {})).toMatchObject([{ level: "error" }]);
     expect(identityFindings({ PARTITA_JWT_ISSUER: "me" }, {})).toMatchObject([
@@ -68,7 +77,7 @@ describe("partita init", () => {
   it("[EC-4] [EC-5] makes a project with the name of its folder, and a secret of its own", async () => {
     const folder = temporaryFolder();
     const [one, other] = [join(folder, "my-list"), join(folder, "another")];
-    await make(one);
+    await make(one, "--package", "^0.1.0");
     await make(other, "--package", "./partita.tgz");
     expect(readdirSync(one).toSorted()).toEqual(
       [".dev.vars", ".dev.vars.example", ".gitignore", "README.md", "package.json", "public", "src", "test"].concat(
@@ -98,6 +107,32 @@ describe("partita init", () => {
       expect(starterDependencies({ ...linux, node }).optionalDependencies).toBeUndefined();
     const other = starterDependencies({ platform: "freebsd", arch: "x64", node: "20.20.2" });
     expect(other.optionalDependencies).toBeUndefined();
+  });
+
+  it("[EC-4] names what npm can install: a range of a registry, a packed package, or nothing", async () => {
+    const folder = temporaryFolder();
+    const own = join(folder, "node_modules", "partita");
+    const installedFrom = (entry: object) => {
+      mkdirSync(own, { recursive: true });
+      const packages = { "node_modules/partita": entry };
+      writeFileSync(join(folder, "node_modules", ".package-lock.json"), JSON.stringify({ packages }));
+    };
+    const nothing = /did not come from a registry.*--package/;
+    expect(() => packageSource("0.1.0", own)).toThrow(nothing);
+    installedFrom({ resolved: "https://registry.example/partita/-/partita-0.1.0.tgz" });
+    expect(packageSource("0.1.0", own)).toBe("^0.1.0");
+    installedFrom({ resolved: "https://example.com/builds/partita-0.1.0.tgz" });
+    expect(packageSource("0.1.0", own)).toBe("https://example.com/builds/partita-0.1.0.tgz");
+    installedFrom({ resolved: "file:partita.tgz" });
+    expect(() => packageSource("0.1.0", own)).toThrow(nothing);
+    writeFileSync(join(folder, "partita.tgz"), "");
+    expect(packageSource("0.1.0", own)).toBe(`file:${join(folder, "partita.tgz")}`);
+    installedFrom({ resolved: "sources", link: true });
+    expect(() => packageSource("0.1.0", own)).toThrow(nothing);
+    // From the sources, before anything is made.
+    const project = join(folder, "my-list");
+    await expect(make(project)).rejects.toThrow(nothing);
+    expect(existsSync(project)).toBe(false);
   });
 
   it("[EC-4] overwrites nothing", async () => {

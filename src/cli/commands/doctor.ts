@@ -34,6 +34,7 @@ export const doctor = defineCommand({
     const configuration = await readConfiguration(project);
     const findings = [
       ...configurationFindings(configuration),
+      ...pagesFindings(configuration, devVariables(project.folder)),
       ...packageFindings(project.folder),
       ...identityFindings(configuration.vars ?? {}, devVariables(project.folder)),
       ...(args.url === undefined ? [] : await serverFindings(args.url)),
@@ -83,6 +84,18 @@ export function configurationFindings(config: Configuration): Finding[] {
       text: "observability.logs.invocation_logs is not false: each message of a socket would be a log line, with headers in it",
     });
   return findings;
+}
+
+/** The package has no pages: a setting that asks for them has no effect. */
+export function pagesFindings(config: Configuration, local: Readonly<Record<string, string>>): Finding[] {
+  const { PARTITA_PAGES: asked = "" } = { ...config.vars, ...local };
+  if (asked === "" || config.assets?.binding === "ASSETS") return [];
+  return [
+    {
+      level: "warning",
+      text: "PARTITA_PAGES has no effect: the console and the other pages are not in the package. A Worker of the repository of Partita serves them, from its binding ASSETS",
+    },
+  ];
 }
 
 /** What is wrong with the settings of a deployment, and of this machine. */

@@ -4,6 +4,7 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { defineCommand } from "citty";
 import { Mistake } from "../mistake.ts";
+import { packageSource } from "../package-source.ts";
 import { starterDependencies } from "../starter-dependencies.ts";
 
 const templateFolder = fileURLToPath(new URL("../../../templates/starter", import.meta.url));
@@ -24,6 +25,9 @@ export const init = defineCommand({
     if (!projectName.test(name))
       throw new Mistake(`"${name}" cannot name a Worker: use 1 to 63 of a–z 0–9 -, the first a letter or digit.`, 2);
     if (existsSync(folder) && readdirSync(folder).length > 0) throw new Mistake(`${folder} is not empty.`);
+    const { platform, arch, versions } = process;
+    const { partita, ...known } = starterDependencies({ platform, arch, node: versions.node });
+    const source = sourceOf(args.package, partita);
     for (const path of readdirSync(templateFolder, { recursive: true, encoding: "utf8" })) {
       const from = join(templateFolder, path);
       const to = join(folder, dirname(path), renamed[basename(path)] ?? basename(path));
@@ -36,27 +40,33 @@ export const init = defineCommand({
       mkdirSync(dirname(to), { recursive: true });
       writeFileSync(to, readFileSync(from, "utf8").replaceAll("my-app", name));
     }
-    const bringsNode = writeManifest(join(folder, "package.json"), args.package);
+    writeManifest(join(folder, "package.json"), source, known);
     writeFileSync(
       join(folder, ".dev.vars"),
       `PARTITA_JWT_SECRET="${randomBytes(secretBytes).toString("base64url")}"\n`,
     );
     const at = relative(process.cwd(), folder);
-    if (bringsNode) console.log(`This is Node ${process.versions.node}: the project brings a newer one for its tools.`);
+    if (known.optionalDependencies)
+      console.log(`This is Node ${versions.node}: the project brings a newer one for its tools.`);
     console.log(
       `Made ${folder}. Next:\n\n  ${at === "" ? "" : `cd ${at}\n  `}npm install\n  npm start\n\nand in another terminal: npm test`,
     );
   },
 });
 
-/** Adds the dependencies to the package.json of a new project. Returns whether a Node is one of them. */
-function writeManifest(path: string, given: string | undefined): boolean {
-  const { platform, arch, versions } = process;
-  const { partita, dependencies, ...others } = starterDependencies({ platform, arch, node: versions.node });
-  const isPath = given !== undefined && /[\\/]|\.tgz$/.test(given);
-  const version = isPath ? `file:${resolve(given)}` : (given ?? partita);
+/** What the project installs as partita. `given`: by its user; otherwise what this package is, at this version. */
+function sourceOf(given: string | undefined, version: string): string {
+  if (given === undefined) return packageSource(version);
+  return /[\\/]|\.tgz$/.test(given) ? `file:${resolve(given)}` : given;
+}
+
+/** Adds the dependencies to the package.json of a new project. */
+function writeManifest(
+  path: string,
+  partita: string,
+  { dependencies, ...others }: Omit<ReturnType<typeof starterDependencies>, "partita">,
+): void {
   const manifest = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
-  const all = { ...manifest, dependencies: { ...dependencies, partita: version }, ...others };
+  const all = { ...manifest, dependencies: { ...dependencies, partita }, ...others };
   writeFileSync(path, `${JSON.stringify(all, undefined, 2)}\n`);
-  return others.optionalDependencies !== undefined;
 }
