@@ -13,5 +13,17 @@ export interface FoundSection {
 export const searchOptions: Options<FoundSection> = {
   fields: ["page", "heading", "text"],
   storeFields: ["page", "heading"],
-  searchOptions: { boost: { heading: 4, page: 2 }, prefix: true, fuzzy: 0.15, combineWith: "AND" },
+  searchOptions: {
+    boost: { heading: 4, page: 2 },
+    boostDocument: (address: string) => weightOf(address),
+    prefix: true,
+    fuzzy: 0.15,
+    combineWith: "AND",
+  },
 };
+
+/** What people look for is how something is done; why it was built so comes last. */
+function weightOf(address: string): number {
+  if (address.includes("/guide/")) return 3;
+  return address.includes("/decisions/") ? 0.3 : 1;
+}

@@ -1,4 +1,6 @@
+import MiniSearch from "minisearch";
 import { describe, expect, it } from "vitest";
+import { type FoundSection, searchOptions } from "../../src/demo/search.ts";
 import { contentsOf } from "../../src/tools/docs/contents.ts";
 import { render, slugOf } from "../../src/tools/docs/markdown.ts";
 import { buildDocs } from "../../src/tools/docs/site.ts";
@@ -25,6 +27,12 @@ describe("the documentation site", () => {
     expect(page("guide/errors")).not.toContain("prelude");
     expect(files.has("docs/images/client-states.svg")).toBe(true);
     expect(page("ARCHITECTURE")).toContain('src="/docs/images/client-states.svg"'.replace("src", "href"));
+  });
+
+  it("[EC-7] finds how something is done before why it was built so", () => {
+    const index = MiniSearch.loadJSON<FoundSection>(files.get("docs/search.json")!.toString(), searchOptions);
+    for (const asked of ["timer", "webhook", "batch"])
+      expect([asked, index.search(asked)[0]?.id]).toEqual([asked, expect.stringMatching("^/docs/guide/")]);
   });
 
   it("[EC-7] lists a page that nobody has given a place", () => {
