@@ -213,7 +213,7 @@ new Examples([left, right]).offer("overspend", {
     await conclude(
       twice
         ? `The phone is back, and ${left.person} had money for both.`
-        : `The phone is back: the money is gone, so nothing is sent, and the reason is shown.`,
+        : `The phone is back: the money is gone, so it is not sent again, and the reason is shown.`,
     );
   },
   async clean({ agree }) {
