@@ -5,7 +5,7 @@ import { refuseWhileDraining } from "./draining.ts";
 import { Unanswered } from "../platform/call.ts";
 import type { Edge } from "./env.ts";
 import { refuseOtherMethods } from "./methods.ts";
-import { pageAt } from "./pages.ts";
+import { nothingForPersons, pageAt } from "./pages.ts";
 import { problemAt, refuse, Refused } from "./refused.ts";
 import { actionRoutes } from "./routes/actions.ts";
 import { checkRoutes } from "./routes/check.ts";
@@ -80,7 +80,10 @@ export function edge(application: Application): Edge {
   refuseOtherMethods(app);
 
   app.notFound(
-    async (c) => (await pageAt(c)) ?? refuse(c, { code: "not_found", detail: "There is no route at this address." }),
+    async (c) =>
+      (await pageAt(c)) ??
+      (await nothingForPersons(c)) ??
+      refuse(c, { code: "not_found", detail: "There is no route at this address." }),
   );
 
   app.onError((error, c) => {

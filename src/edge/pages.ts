@@ -1,4 +1,6 @@
 import type { EdgeContext } from "./env.ts";
+import { nothingHere } from "./problem-pages.ts";
+import { securePages } from "./security.ts";
 
 /**
  * Serves the demo and the API page, where `PARTITA_PAGES` is set; undefined where it is not, or there is no such page.
@@ -16,4 +18,14 @@ export async function pageAt(c: EdgeContext): Promise<Response | undefined> {
   }
   // The headers of a fetched response are read-only.
   return new Response(answer.body, answer);
+}
+
+/** Answers a browser that follows a link to nowhere, with a page for its user; undefined: a program asks. */
+export async function nothingForPersons(c: EdgeContext): Promise<Response | undefined> {
+  if (c.req.method !== "GET" || !c.req.header("accept")?.includes("text/html")) return undefined;
+  const pages = c.env.ASSETS !== undefined && (c.env.PARTITA_PAGES ?? "") !== "";
+  await securePages(c, async () => {
+    c.res = await c.html(nothingHere(pages, c.get("secureHeadersNonce")!), 404);
+  });
+  return c.res;
 }

@@ -104,6 +104,21 @@ export function problemList(nonce: string): Html {
   );
 }
 
+/** What a person sees at an address that leads nowhere. `pages`: whether the start page and the guide are served. */
+export function nothingHere(pages: boolean, nonce: string): Html {
+  return document(
+    "Nothing here",
+    nonce,
+    html`<h1>Nothing here</h1>
+      <p class="meaning">There is no page at this address.</p>
+      ${
+        pages
+          ? html`<p><a href="/">Start page</a> · <a href="/docs/">Guide</a></p>`
+          : html`<p>This is the address of programs. <a href="/problems">What their errors mean</a></p>`
+      }`,
+  );
+}
+
 function document(title: string, nonce: string, content: Html): Html {
   return html`<!doctype html>
     <html lang="en">

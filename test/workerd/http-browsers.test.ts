@@ -57,6 +57,18 @@ describe("security headers", () => {
     }
   });
 
+  it("[AU-7] [ER-1] at an address that leads nowhere a person gets a page, and a program a problem", async () => {
+    const answer = await http("/nothing", { headers: { accept: "text/html,application/xhtml+xml,*/*;q=0.8" } });
+    expect(answer.status).toBe(404);
+    expect(answer.headers.get("content-type")).toMatch(/^text\/html/);
+    const [, nonce] = /style-src 'nonce-([^']+)'/.exec(answer.headers.get("content-security-policy")!) ?? [];
+    expect(await answer.text()).toContain(`<style nonce="${nonce}">`);
+    for (const init of [{}, { headers: { accept: "*/*" } }, { method: "POST", headers: { accept: "text/html" } }]) {
+      const { status, headers } = await http("/nothing", init);
+      expect([status, headers.get("content-type")]).toEqual([404, "application/problem+json"]);
+    }
+  });
+
   it("[AU-7] over TLS a browser gets Strict-Transport-Security", async () => {
     const { headers } = await ask("https://partita.example/livez", {}, verified);
     expect(headers.get("strict-transport-security")).toBe("max-age=31536000; includeSubDomains");
