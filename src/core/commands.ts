@@ -20,7 +20,7 @@ export interface Draft {
   cause?: Cause | undefined;
 }
 
-/** What led to a draft that an effect submits. */
+/** What led to a draft that an effect or a timer submits. */
 interface Cause {
   /** Shared by all that one event has led to. */
   correlationId: string;
@@ -28,6 +28,8 @@ interface Cause {
   hops: number;
   /** The trace id of the first of them; absent: it is not known. */
   traceId?: string | undefined;
+  /** Whether that was accepted here: it is the answer to an effect of this partition, or one of its timers. */
+  settles?: boolean;
 }
 
 /** What is submitted at once: one draft, or the drafts of a batch. */

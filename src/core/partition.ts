@@ -14,7 +14,7 @@ import { clampLimit, pageSteps } from "./delivery/page.ts";
 import { Presence } from "./delivery/presence.ts";
 import { assertSameLog, proofAt } from "./delivery/proof.ts";
 import { type Standing, type StateRead, stateSteps } from "./delivery/reads.ts";
-import { findSaga, type FoundSaga, listSagas, type SagaQuery } from "./sagas.ts";
+import { findSaga, type FoundSaga, listSagas, type SagaPage, type SagaQuery } from "./sagas.ts";
 import { Session } from "./delivery/session.ts";
 import type { Subscription } from "./delivery/subscription.ts";
 import { DeadLetters } from "./effects/dead-letters.ts";
@@ -377,7 +377,7 @@ export class Partition {
   }
 
   /** @throws Refusal where the state cannot be read now. */
-  sagas(query: SagaQuery, now: number): FoundSaga[] {
+  sagas(query: SagaQuery, now: number): SagaPage {
     return listSagas(this.#environment.model, this.#memory.load(now), query);
   }
 

@@ -4,6 +4,7 @@ import {
   endsSagas,
   sagaBounds,
   type SagaEnd,
+  sagaIdsOf,
   sagasOf,
   type SagaRun,
   type SagaStatus,
@@ -21,6 +22,18 @@ export interface FoundSaga extends SeenSaga {
   readonly steps: number;
 }
 
+/** A saga of a page, without its input. */
+export type ListedSaga = Omit<FoundSaga, "input">;
+
+/** A page of sagas. */
+export interface SagaPage {
+  readonly sagas: readonly ListedSaga[];
+  /** The last id that was looked at; undefined: there is no other one after it. */
+  readonly next: string | undefined;
+  /** How many were looked at. */
+  readonly scanned: number;
+}
+
 /** Which sagas are listed. */
 export interface SagaQuery {
   readonly status?: SagaStatus | undefined;
@@ -35,36 +48,55 @@ export function sagaEndOf(definition: object, { fold }: Live): SagaEnd | undefin
   return fold.state.read((view) => endOfSaga(view as unknown as WithSagas));
 }
 
+/** The most that open sagas can need of a state to end, in bytes. */
+export const reservedMax = sagaBounds.openMax * sagaBounds.progressBytes;
+
+/** What the open sagas of the state need to end, in bytes. */
+export function reservedIn(model: AnyModel, { fold }: Live): number {
+  if (sagasOf(model).length === 0) return 0;
+  return fold.state.read((view) => (view as unknown as WithSagas).sagas.open) * sagaBounds.progressBytes;
+}
+
 /** @throws Refusal where the state has no saga of this id. */
 export function findSaga(model: AnyModel, live: Live, id: string): FoundSaga {
-  const found = read(model, live, ({ sagas: { runs } }) => (Object.hasOwn(runs, id) ? [foundOf(model, runs, id)] : []));
-  if (!found[0]) throw new Refusal(noSaga);
-  return found[0];
-}
-
-/** A page of sagas, in the order of their starts. */
-export function listSagas(model: AnyModel, live: Live, { status, after, limit }: SagaQuery): FoundSaga[] {
-  return read(model, live, ({ sagas: { runs } }) => {
-    const ids = Object.keys(runs);
-    const from = after === undefined ? 0 : ids.indexOf(after) + 1;
-    const found: FoundSaga[] = [];
-    for (let at = from; at < ids.length && found.length < Math.min(limit, sagaBounds.pageMax); at++) {
-      const id = ids[at]!;
-      if (status === undefined || runs[id]!.status === status) found.push(foundOf(model, runs, id));
-    }
-    return found;
+  const found = read(model, live, ({ sagas: { runs } }) => {
+    const run = Object.hasOwn(runs, id) ? runs[id] : undefined;
+    return run && { ...listed(model, id, run), input: JSON.parse(JSON.stringify(run.input)) as SagaRun["input"] };
   });
+  if (!found) throw new Refusal(noSaga);
+  return found;
 }
 
-function foundOf(model: AnyModel, runs: WithSagas["sagas"]["runs"], id: string): FoundSaga {
-  const { state, ...run } = seenSaga(JSON.parse(JSON.stringify(runs[id])) as SagaRun) as SeenSaga;
+/** A page of sagas, in the order of their ids. With a status it can have fewer than `limit`, and still a next one. */
+export function listSagas(model: AnyModel, live: Live, { status, after, limit }: SagaQuery): SagaPage {
+  const { pageMax, pageScannedMax } = sagaBounds;
+  const most = Math.min(limit, pageMax);
+  const page = read(model, live, ({ sagas }): SagaPage => {
+    const { runs } = sagas;
+    // One more: whether there is a next page.
+    const ids = sagaIdsOf(sagas, live.fold.state.context).after(after, (status ? pageScannedMax : most) + 1);
+    const found: ListedSaga[] = [];
+    let scanned = 0;
+    while (scanned < Math.min(ids.length, pageScannedMax) && found.length < most) {
+      const id = ids[scanned++]!;
+      if (status === undefined || runs[id]!.status === status) found.push(listed(model, id, runs[id]!));
+    }
+    return { sagas: found, next: scanned < ids.length ? ids[scanned - 1] : undefined, scanned };
+  });
+  return page ?? { sagas: [], next: undefined, scanned: 0 };
+}
+
+function listed(model: AnyModel, id: string, run: SagaRun): ListedSaga {
+  const { input: _, problem, failure, state, ...fields } = seenSaga(run);
   const steps = sagasOf(model).find(({ name }) => name === run.saga)?.steps.length ?? 0;
-  return { id, state, steps, ...run };
+  // Copied: they are parts of a view.
+  const problems = { ...(problem && { problem: { ...problem } }), ...(failure && { failure: { ...failure } }) };
+  return { id, state, steps, ...fields, ...problems };
 }
 
-/** @throws Refusal where the state cannot be read now. */
-function read<T>(model: AnyModel, { fold }: Live, body: (state: WithSagas) => T[]): T[] {
-  if (sagasOf(model).length === 0) return [];
+/** Undefined: the model has no sagas. @throws Refusal where the state cannot be read now. */
+function read<T>(model: AnyModel, { fold }: Live, body: (state: WithSagas) => T): T | undefined {
+  if (sagasOf(model).length === 0) return undefined;
   fold.assertSound();
   return fold.state.read((view) => body(view as unknown as WithSagas));
 }

@@ -42,7 +42,7 @@ export function ruleViolations(
   definition: EventDefinition<object, never>,
   state: State<object>,
   event: ModelEvent<JsonObject>,
-  at: { head: number; principal: string },
+  at: { head: number; principal: string; partition?: string },
 ): Violation[] {
   if (!definition.validate) return [];
   // Without a copy: `head` may be a getter, because a client has to know whether it is read.

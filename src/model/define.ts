@@ -80,6 +80,8 @@ export interface ValidationContext extends ReduceContext {
   readonly head: number;
   /** The principal that submits: the verified subject. */
   readonly principal: string;
+  /** The name of this partition; undefined where a client judges its own draft, and in a replay. */
+  readonly partition?: string | undefined;
 }
 
 /** Why a validator rejects a draft. `field` is relative to the event, as `payload.value.id`. */
@@ -184,6 +186,11 @@ export interface EventDefinition<
   optimistic?: false;
   /** It only makes the state smaller, so it is accepted even when the state has its maximal size. */
   shrinks?: true;
+  /**
+   * It goes on with what the state has accepted before, as the report of a saga does: so it is accepted even when the state
+   * has its maximal size, and as `stateReserveBytes` says above it. Timers and the answers to effects always are.
+   */
+  settles?: true;
   /**
    * How a draft without `expectedEventId` is treated: the last write wins (default), or it is rejected because it
    * needs one. `transform`: it needs one, too, and is never in conflict. `transform` maps it over the events of such

@@ -1,6 +1,7 @@
 import type * as z from "zod/mini";
-import { isId, isJsonObject, isPartitionName, type JsonObject } from "../protocol/index.ts";
+import { isId, isJsonObject, type JsonObject } from "../protocol/index.ts";
 import type { AnyModel, DeepReadonly, Model, ModelEvent, ReduceContext } from "./define.ts";
+import { type Destination, destinationFault } from "./destination.ts";
 
 /** Is sent to each endpoint of the tenant whose filter has `type`. */
 export interface WebhookEffect {
@@ -169,7 +170,6 @@ export function assertServed(effects: readonly Effects[], models: readonly AnyMo
 
 const queueName = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
 const timerKey = /^[\x21-\x7e]{1,64}$/;
-const webhookType = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 
 /** @throws TypeError where it is no effect that this partition can have. */
 export function assertEffect(effect: Effect, from: Pick<Effects, "model"> & { partition: string }): void {
@@ -210,14 +210,10 @@ export function assertEffect(effect: Effect, from: Pick<Effects, "model"> & { pa
   }
 }
 
-/** @throws TypeError where it cannot be sent from the partition `own`. */
-export function assertDestination(effect: WebhookEffect | SubmitEffect, own: string): void {
-  if (effect.kind === "webhook") {
-    assert(webhookType.test(effect.type), `"${effect.type}" cannot be the type of a webhook`);
-    return;
-  }
-  assert(isPartitionName(effect.partition), `"${effect.partition}" cannot be the name of a partition`);
-  assert(effect.partition !== own, "a partition cannot submit to itself: schedule it");
+/** @throws TypeError where nothing can be sent there from the partition `own`. */
+function assertDestination(to: Destination, own: string): void {
+  const fault = destinationFault(to, own);
+  assert(fault === undefined, fault ?? "");
 }
 
 function assert(condition: unknown, message: string): asserts condition {

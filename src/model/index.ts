@@ -46,6 +46,7 @@ export {
   type SagaProgress,
   type SagaReport,
   type SagaRun,
+  type SagaShare,
   type Sagas,
   type SagaStart,
   type SagaStatus,

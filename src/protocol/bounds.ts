@@ -6,6 +6,11 @@ export const bounds = {
   /** A state, by what it takes in memory: 100,000 nodes of a tree (docs/decisions/0009-memory.md). An isolate has 128 MB. */
   stateBytesMax: 40 * 1024 * 1024,
   /**
+   * What a state may take beyond that by what goes on with what was accepted: timers, answers to effects, the progress of
+   * sagas. A partition that is full would never end them otherwise.
+   */
+  stateReserveBytes: 2 * 1024 * 1024,
+  /**
    * Frames of one window: one transaction, one frame to each connection. At least this many, and more for each
    * listener that it is delivered to, because that is what a larger window saves (measured: docs/decisions/0002-windows.md).
    */
@@ -144,7 +149,7 @@ export const bounds = {
   inlineStateUnitsMax: 16 * 1024 * 1024,
   /**
    * A state together with what is made of it as a whole, in bytes: its text in one message, which is in memory twice while
-   * it is sent, and the state of an earlier event. So both can have what the state itself leaves, and 8 MiB in any case.
+   * it is sent, and the state of an earlier event. So both can have what the state itself leaves, and 6 MiB in any case.
    */
   stateAndCopiesBytesMax: 48 * 1024 * 1024,
   /** A larger snapshot is not sent in `sync_response`; the client receives the events instead. */

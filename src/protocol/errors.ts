@@ -198,6 +198,11 @@ export function isRetryable(code: ErrorCode): boolean {
   return isRetryableStatus(errorStatuses[code]);
 }
 
+/** Whether a draft was refused with this code because something is full: the same one is accepted where that has become less. */
+export function lacksRoom(code: ErrorCode): boolean {
+  return errorStatuses[code] === 507;
+}
+
 function isRetryableStatus(status: number): boolean {
   return status === 429 || status === 503;
 }

@@ -6,6 +6,7 @@ export {
   endsConnection,
   errorStatuses,
   isRetryable,
+  lacksRoom,
   isVerdict,
   partitionPath,
   partitionProblem,

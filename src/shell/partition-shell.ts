@@ -575,12 +575,14 @@ export class PartitionShell {
 
   /** Lists sagas. */
   listSagas(query: SagaQuery, context: RequestContext): Promise<HttpAnswer> {
-    return this.#answerRead(context, (now) =>
-      inOneStep(sagasCost, () => {
-        const found = this.#partition.sagas(query, now);
-        return meteredByBody(answerSagas(found, found.length === query.limit));
-      }),
-    );
+    const partition = this.#partition;
+    return this.#answerRead(context, function* (now) {
+      const page = partition.sagas(query, now);
+      const answer = answerSagas(page);
+      const work = sagaLookedAtCost * page.scanned + sagaCost * (1 + page.sagas.length);
+      yield work;
+      return { answer, bytes: answer.body.length + bytesPerUnit * work };
+    });
   }
 
   /** Reads how full is what has a bound. */
@@ -888,6 +890,8 @@ const consistencyCost = 32 * headCost;
 const proofCost = 2_048;
 /** What its reader pays for it: as for the page of the log with about the same cost. */
 const proofBytes = 64 * 1_024;
+/** What a reader pays for a unit of work of which the answer shows nothing: as much. */
+const bytesPerUnit = proofBytes / proofCost;
 
 /** A read that is one step. */
 function* inOneStep<T>(work: number, read: () => T): Steps<T> {
@@ -896,9 +900,9 @@ function* inOneStep<T>(work: number, read: () => T): Steps<T> {
   return given;
 }
 
-/** What it takes to read a saga, in the units of `State.work`; and a page of them, which looks at all ids. */
+/** What it takes to read a saga, in the units of `State.work`; and to look whether it belongs on a page. */
 const sagaCost = 64;
-const sagasCost = 4 * 1_024;
+const sagaLookedAtCost = 8;
 
 const meteredByBody = (answer: HttpAnswer): MeteredAnswer => ({ answer, bytes: answer.body.length });
 

@@ -10,7 +10,7 @@ import { acceptedVerdict, answerAgain, fingerprintOf, deletePastRetention, isUse
 import { ModelFault } from "./model-fault.ts";
 import { logModelFault, recordRejection } from "./record.ts";
 import { textOfRejectedBatch } from "./rejection-text.ts";
-import { excessWeight } from "./room.ts";
+import { type Claim, claimOf, excessWeight } from "./room.ts";
 import type { Review, TypedDraft } from "./review.ts";
 import { check, reviewOf } from "./stages.ts";
 
@@ -72,8 +72,9 @@ export function decideAtomic(context: WriteContext, author: Author, clientId: st
   }
 
   // Judged as a whole: a batch may add first and delete then. What it adds meanwhile is bounded by its frame.
-  const shrinks = accepted.every(({ typed }) => typed.definition.shrinks === true);
-  const tooLarge = excessWeight(live.fold, weight, shrinks);
+  const claims = new Set(accepted.map(({ review, typed }) => claimOf(review, typed)));
+  const claim = (["new", "settling"] satisfies Claim[]).find((each) => claims.has(each)) ?? "shrinking";
+  const tooLarge = excessWeight(context.model, live, weight, claim);
   if (tooLarge) {
     live.undoTo(before);
     return refused(tooLarge);

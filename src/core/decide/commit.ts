@@ -10,7 +10,7 @@ import { type Caused, causedBy, excessOf, nothingCaused, withCaused, writeCaused
 import { sagaEndOf } from "../sagas.ts";
 import type { WriteContext } from "../window/context.ts";
 import type { Review, TypedDraft } from "./review.ts";
-import { excessWeight } from "./room.ts";
+import { claimOf, excessWeight } from "./room.ts";
 
 /** What came of committing: the row, an invariant that would break, a state that would be too large, or nothing because the key was used before. */
 export type Commit = { row: EventRow } | { failure: Failure } | undefined;
@@ -26,7 +26,7 @@ export function commit(review: Review, typed: TypedDraft, context: WriteContext)
   if ("failure" in applied) return applied;
   const { caused, ended } = applied;
   const failure =
-    excessWeight(live.fold, weight, typed.definition.shrinks === true) ??
+    excessWeight(review.model, live, weight, claimOf(review, typed)) ??
     (caused && excessOf(withCaused(nothingCaused, caused), review));
   if (failure) {
     live.fold.undoTo(applied.before);

@@ -1,20 +1,37 @@
 import { bounds, type Failure, type Limits } from "../../protocol/index.ts";
+import type { AnyModel } from "../../model/index.ts";
 import type { PartitionName } from "../environment.ts";
-import type { Fold } from "../fold.ts";
 import type { Head } from "../head.ts";
+import type { Live } from "../live.ts";
+import { reservedIn, reservedMax } from "../sagas.ts";
+import type { Review, TypedDraft } from "./review.ts";
 
 /**
- * Why there is no room for what was applied since the state had the weight `before`, if so: it is over
- * `bounds.stateBytesMax`, and has not become smaller. So a state that is over its bound takes what shrinks it.
- * `shrinks`: whether only types were applied that make the state smaller: they are never refused. One of them can weigh
- * a little, where it leaves an object with other keys than any that there is.
+ * What an event may take of the state. `shrinking`: its type makes the state smaller, so it is never refused. One of them
+ * can weigh a little, where it leaves an object with other keys than any that there is. `settling`: it goes on with what was
+ * accepted, so it has the reserve. `new`: it leaves what open sagas need to end.
  */
-export function excessWeight(fold: Fold, before: number, shrinks: boolean): Failure | undefined {
-  const { weight } = fold.state;
-  if (shrinks || weight <= bounds.stateBytesMax || weight < before) return undefined;
+export type Claim = "new" | "settling" | "shrinking";
+
+/** What the event of a draft may take of the state. */
+export function claimOf({ draft }: Pick<Review, "draft">, { definition }: Pick<TypedDraft, "definition">): Claim {
+  if (definition.shrinks) return "shrinking";
+  return definition.settles || draft.cause?.settles ? "settling" : "new";
+}
+
+/**
+ * Why there is no room for what was applied since the state had the weight `before`, if so: it is over its bound, and has
+ * not become smaller. So a state that is over its bound takes what shrinks it.
+ */
+export function excessWeight(model: AnyModel, live: Live, before: number, claim: Claim): Failure | undefined {
+  const { weight } = live.fold.state;
+  const { stateBytesMax, stateReserveBytes } = bounds;
+  if (claim === "shrinking" || weight < before || weight + reservedMax <= stateBytesMax) return undefined;
+  const max = claim === "settling" ? stateBytesMax + stateReserveBytes : stateBytesMax - reservedIn(model, live);
+  if (weight <= max) return undefined;
   return {
     code: "state_too_large",
-    detail: `The state would take ${weight} bytes in memory; at most ${bounds.stateBytesMax} are allowed. Delete something, or begin another partition.`,
+    detail: `The state would take ${weight} bytes in memory; at most ${max} are allowed. Delete something, or begin another partition.`,
   };
 }
 

@@ -5,6 +5,7 @@ import {
   type ErrorCode,
   isRetryable,
   type JsonObject,
+  lacksRoom,
   systemAuthor,
   utf8Length,
 } from "../../protocol/index.ts";
@@ -59,6 +60,8 @@ interface Answer {
   readonly event: { readonly type: string; readonly payload: JsonObject };
   /** How many effects have led to it. */
   readonly hops: number;
+  /** Whether it is of a step of a saga. */
+  readonly step: boolean;
 }
 
 /** Effects whose delivery has ended, and that are removed together. */
@@ -218,7 +221,7 @@ export class Deliveries {
       result.kind === "delivered"
         ? { ...of, eventId: result.eventId! }
         : { ...of, code: result.code, detail: result.detail };
-    return { event: { type, payload }, hops: step ? row.hops - 1 : row.hops };
+    return { event: { type, payload }, hops: step ? row.hops - 1 : row.hops, step: step !== undefined };
   }
 
   /**
@@ -227,7 +230,7 @@ export class Deliveries {
    */
   #comeBack(
     row: OutboxRow,
-    { event, hops }: Answer,
+    { event, hops, step }: Answer,
     { rows, bytes }: Leaving,
     now: number,
   ): Extract<Delivered, { kind: "later" }> | { code: string; detail: string } | undefined {
@@ -237,13 +240,15 @@ export class Deliveries {
       draftId: effectIdOf(row),
       event,
       expectedEventId: undefined,
-      cause: { correlationId, hops },
+      cause: { correlationId, hops, settles: true },
     };
     const { outbox } = this.#memory.load(now);
     const outcome = outbox.without(rows, bytes, () => this.#submit(author, author.principal, single(draft), now));
     if (outcome.kind === "refused") {
       const { code, detail, retryAfter } = outcome.failure;
-      return isRetryable(code) ? { kind: "later", code, retryAfterMs: (retryAfter ?? 0) * 1_000 } : { code, detail };
+      // A saga goes on by its answers: so they wait for room.
+      const waits = isRetryable(code) || (step && lacksRoom(code));
+      return waits ? { kind: "later", code, retryAfterMs: (retryAfter ?? 0) * 1_000 } : { code, detail };
     }
     const result = outcome.verdict.results[0]!;
     if (result.kind !== "rejected") return undefined;

@@ -36,7 +36,7 @@ export function firedWork(timer: DueTimer, answer: (outcome: Outcome) => void): 
     draftId: `timer:${key}:${dueAt}`,
     event,
     expectedEventId: undefined,
-    cause: { correlationId, hops },
+    cause: { correlationId, hops, settles: true },
   };
   return { author: systemAuthor("timer", key), clientId: "timer", submission: single(draft), timer, answer };
 }

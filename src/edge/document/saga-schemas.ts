@@ -30,6 +30,7 @@ const run = {
   asks: z.int().check(z.meta({ description: "How often the present attempt was sent." })),
   until: z.optional(timestamp),
   pauses: z.optional(z.boolean().check(z.meta({ description: "Whether it waits before the next attempt." }))),
+  author: z.optional(z.string().check(z.meta({ description: "Who started it, where the model shows its authors." }))),
   startedAt: timestamp,
   endedAt: z.optional(timestamp),
   problem: z.optional(problem.check(z.meta({ description: "Why it does not complete." }))),
@@ -40,6 +41,11 @@ export const sagaRead = z.object({ ...run, input: z.record(z.string(), z.unknown
 export const sagaList = z.object({
   sagas: z.array(z.object(run).check(z.meta({ ref: "Saga" }))),
   next: z.optional(
-    z.string().check(z.meta({ description: "The `after` of the next page; absent: this is the last." })),
+    z.string().check(
+      z.meta({
+        description:
+          "The `after` of the next page; absent: this is the last. A page with a `status` can be shorter than `limit`, even empty, and have a next one.",
+      }),
+    ),
   ),
 });

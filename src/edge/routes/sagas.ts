@@ -41,7 +41,7 @@ export function sagaRoutes(app: Edge, { requireRead }: Guards): void {
     describeRoute({
       operationId: "listSagas",
       summary: "List the sagas of a partition",
-      description: `In the order of their starts, without their inputs: those that go on or have failed, and the newest ${sagaBounds.endedMax} that have ended.`,
+      description: `In the order of their ids, without their inputs: those that go on or have failed, and the newest ${sagaBounds.endedMax} that have ended. With \`status\`, up to ${sagaBounds.pageScannedMax} of them are looked at for a page.`,
       tags,
       security,
       parameters: partitionParameters("traceparent", "clientId"),
@@ -51,7 +51,11 @@ export function sagaRoutes(app: Edge, { requireRead }: Guards): void {
     query({
       status: z.optional(sagaStatus),
       after: z.optional(
-        z.string().check(z.meta({ description: "The saga after which the page begins; absent: the first page." })),
+        z.string().check(
+          z.meta({
+            description: "The id after which the page begins, that of a forgotten saga, too; absent: the first page.",
+          }),
+        ),
       ),
       limit: z.optional(wholeNumber(`At most this many, up to ${sagaBounds.pageMax}.`, 20)),
     }),

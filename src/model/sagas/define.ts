@@ -26,6 +26,8 @@ export interface SagaContext {
   readonly saga: string;
   /** When it was started, in milliseconds since 1970. */
   readonly startedAt: number;
+  /** Who started it, as the model shows its authors; undefined: it shows nobody. */
+  readonly author: string | undefined;
 }
 
 /** One step of a saga. */
@@ -70,10 +72,29 @@ export const sagaBounds = {
   asksDoubleMax: 4,
   /** Sagas of a partition that have not ended: each has a timer, and the other half of `timersMax` is for the application. */
   openMax: 5_000,
-  /** Sagas that have ended and that are kept, the newest. */
+  /** The input of a saga, as JSON text in UTF-8 bytes: what is larger belongs into a storage of its own, with its address here. */
+  inputBytesMax: 16 * 1024,
+  /**
+   * What open sagas take in memory as they are charged, in bytes, of the 40 MiB of a state. It is enough for `openMax` sagas
+   * with inputs of a dozen short fields.
+   */
+  openBytesMax: 24 * 1024 * 1024,
+  /** Sagas that have ended and that are kept, the newest; and what they take in memory as they are charged, in bytes. */
   endedMax: 1_000,
-  /** Sagas on a page. */
+  endedBytesMax: 4 * 1024 * 1024,
+  /**
+   * What an open saga takes besides when it goes on: its two problems, and the fields that it does not have at its start. That
+   * is left for it in the state, so that it can end.
+   */
+  progressBytes: 1_800,
+  /** Characters of the code and the detail of a problem that are kept in the state; its event has all of them. */
+  problemCodeLengthMax: 64,
+  problemDetailLengthMax: 256,
+  /** What a step sends, as JSON text in UTF-8 bytes: `effectBytesMax` without what is added to it. */
+  actionBytesMax: 62 * 1024,
+  /** Sagas on a page, and those that are looked at for it: a page with a filter can have fewer, and still a next one. */
   pageMax: 100,
+  pageScannedMax: 500,
 } as const;
 
 /** It is a part of the names of event types. */

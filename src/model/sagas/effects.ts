@@ -1,14 +1,8 @@
 import type { JsonObject } from "../../protocol/index.ts";
 import type { DeepReadonly } from "../define.ts";
-import {
-  assertDestination,
-  type Effect,
-  type EffectContext,
-  type SubmitEffect,
-  type WebhookEffect,
-} from "../effects.ts";
+import type { Effect, EffectContext, SubmitEffect, WebhookEffect } from "../effects.ts";
+import { actionOf } from "./actions.ts";
 import type { AnySaga, Saga, SagaAction } from "./define.ts";
-import { actionOf } from "./events.ts";
 import { isGoing, type SagaRun, type WithSagas } from "./state.ts";
 
 /** The event types of a saga that have effects. */
@@ -33,15 +27,10 @@ const moving: readonly SagaMoving[] = ["start", "accepted", "rejected", "overdue
  * const effects = defineEffects(bank, { ...sagaEffects(transfer) });
  */
 export function sagaEffects<const Name extends string>(saga: Saga<Name, any>): SagaEffects<Name> {
-  const caused = (
-    { sagas }: DeepReadonly<WithSagas>,
-    { type }: { readonly type: string },
-    { partition }: EffectContext,
-  ): readonly Effect[] | undefined => {
+  const caused = ({ sagas }: DeepReadonly<WithSagas>): readonly Effect[] | undefined => {
     const { moved } = sagas;
     if (moved === undefined) return undefined;
     const run = sagas.runs[moved] as SagaRun;
-    if (type === `${saga.name}.start`) assertActions(saga, moved, run, partition);
     const key = `saga:${moved}`;
     if (!isGoing(run)) return [{ kind: "cancel", key }];
     const { fence, until } = run;
@@ -84,13 +73,4 @@ function effectOf(action: SagaAction): SubmitEffect | WebhookEffect {
   if ("webhook" in action) return { kind: "webhook", type: action.webhook, payload: action.payload };
   const { partition, type, version, payload } = action;
   return { kind: "submit", partition, type, ...(version === undefined ? {} : { version }), payload };
-}
-
-/** All that it may send is computed when it starts: what cannot be sent fails its start, and not the middle of it. */
-function assertActions(saga: AnySaga, id: string, { input, startedAt }: SagaRun, own: string): void {
-  const context = { saga: id, startedAt };
-  for (const { do: act, compensate } of saga.steps) {
-    assertDestination(effectOf(act(input, context)), own);
-    if (compensate) assertDestination(effectOf(compensate(input, context)), own);
-  }
 }

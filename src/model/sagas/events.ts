@@ -8,8 +8,10 @@ import type {
   ReduceContext,
   ValidationContext,
 } from "../define.ts";
-import { type AnySaga, type Saga, sagaBounds } from "./define.ts";
+import { actionOf, objectionToActions } from "./actions.ts";
+import type { AnySaga, Saga } from "./define.ts";
 import { begin, goOn, type Move, resume, retry, skip, takeOver, unanswered } from "./moves.ts";
+import { objectionToRoom } from "./room.ts";
 import { isGoing, type SagaRun, type Sagas, type SagaStatus, type WithSagas } from "./state.ts";
 
 /** The id of a saga. It is in the keys of its timer and of its steps: so it is short, and of visible ASCII characters. */
@@ -30,7 +32,12 @@ const report = z.strictObject({
   /** Why it is not done; absent: it is done. */
   rejected: z.optional(
     z.strictObject({
-      code: z.string().check(z.minLength(1), z.maxLength(64)),
+      code: z.string().check(
+        z.minLength(1),
+        z.maxLength(64),
+        // Of a result that is not known another command is right than of a rejection.
+        z.refine((code) => code !== unanswered, { error: `"${unanswered}" is the word of the saga itself.` }),
+      ),
       detail: z.string().check(z.maxLength(500)),
     }),
   ),
@@ -90,7 +97,7 @@ export interface SagaMoment {
   readonly saga: string;
   /** The time of the event, in milliseconds since 1970. */
   readonly timestamp: number;
-  /** Who started it, if the model shows its authors: in `validate` and `started`. */
+  /** Who started it, if the model shows its authors. */
   readonly author: string | undefined;
 }
 
@@ -139,11 +146,6 @@ export function sagasOf({ events }: AnyModel): AnySaga[] {
   return Object.values<object>(events).flatMap((event) => sagasByStart.get(event) ?? []);
 }
 
-const momentOf = (
-  id: string,
-  { timestamp, author }: { timestamp: number; author?: string | undefined },
-): SagaMoment => ({ saga: id, timestamp, author });
-
 /** The event moves no saga: so it has no effects. */
 const still = (sagas: Sagas): void => void delete sagas.moved;
 
@@ -165,14 +167,14 @@ export function sagaEvents<S extends WithSagas, const Name extends string, Input
     state: S,
     id: string,
     run: SagaRun,
-    event: { timestamp: number; author?: string | undefined },
+    { timestamp }: { timestamp: number },
     context: ReduceContext,
     body: (move: Move) => void,
   ): void => {
-    body({ sagas: state.sagas, saga, id, run, now: event.timestamp });
-    const { status, input } = run;
+    body({ sagas: state.sagas, saga, id, run, now: timestamp, context });
+    const { status, input, author } = run;
     if (status !== "COMPLETED" && status !== "COMPENSATED") return;
-    local.ended?.(state, input as Given, { ...momentOf(id, event), status }, context);
+    local.ended?.(state, input as Given, { saga: id, timestamp, author, status }, context);
   };
 
   const start: SagaEvent<S, SagaStart<z.core.output<Input>>, SagaStart<Given>> = {
@@ -182,18 +184,21 @@ export function sagaEvents<S extends WithSagas, const Name extends string, Input
     >,
     validate(state, event, context) {
       const { saga: id, input } = event.payload;
-      const { runs, open } = (state as WithSagas).sagas;
-      if (runs[id]) return { field: "payload.saga", code: "NAME_TAKEN", message: `There is a saga "${id}" already.` };
-      if (open >= sagaBounds.openMax) {
-        const message = `${sagaBounds.openMax} sagas are open here: as many as can be.`;
-        return { field: "payload.saga", code: "TOO_MANY_SAGAS", message };
+      const { timestamp, author } = event;
+      const { sagas } = state as WithSagas;
+      if (sagas.runs[id]) {
+        return { field: "payload.saga", code: "NAME_TAKEN", message: `There is a saga "${id}" already.` };
       }
-      return local.validate?.(state, input, momentOf(id, event), context);
+      const full = objectionToRoom(sagas, author, id, input as JsonObject);
+      if (full) return full;
+      const broken = local.validate?.(state, input, { saga: id, timestamp, author }, context);
+      if (broken && (!Array.isArray(broken) || broken.length > 0)) return broken;
+      const starting = { saga: id, startedAt: timestamp, author };
+      return objectionToActions(saga, input as JsonObject, starting, context.partition);
     },
-    reduce(state, event, context) {
-      const { saga: id, input } = event.payload;
-      begin(state.sagas, saga, id, input as JsonObject, event.timestamp);
-      local.started?.(state, input, momentOf(id, event), context);
+    reduce(state, { payload: { saga: id, input }, timestamp, author }, context) {
+      begin({ sagas: state.sagas, saga, id, input: input as JsonObject, author, now: timestamp, context });
+      local.started?.(state, input, { saga: id, timestamp, author }, context);
     },
   };
 
@@ -206,6 +211,7 @@ export function sagaEvents<S extends WithSagas, const Name extends string, Input
     misfit: string,
   ): SagaEvent<S, { saga: string }> => ({
     payload: named,
+    settles: true,
     permission: operatorPermission,
     validate(state, { payload }) {
       const field = "payload.saga";
@@ -254,6 +260,9 @@ export function sagaEvents<S extends WithSagas, const Name extends string, Input
     } satisfies SagaProgress<S, SagaAttempt>,
     [`${saga.name}.report`]: {
       payload: report,
+      settles: true,
+      // Not `submit:…`: what users may submit says nothing of who may say what became of the webhook of somebody else.
+      permission: `report:${saga.name}`,
       validate(state, { payload }) {
         const run = current(state as WithSagas, payload.saga, payload.fence);
         if (run && !run.pauses && isMessage(saga, payload.saga, run)) return undefined;
@@ -278,12 +287,6 @@ export function sagaEvents<S extends WithSagas, const Name extends string, Input
     if (type !== `${saga.name}.start`) ending.add(definition);
   }
   return events as unknown as SagaEvents<S, Name, Input>;
-}
-
-/** The present action of a saga. */
-export function actionOf(saga: AnySaga, id: string, run: SagaRun): ReturnType<AnySaga["steps"][number]["do"]> {
-  const { do: act, compensate } = saga.steps[run.step]!;
-  return (run.undo ? compensate! : act)(run.input, { saga: id, startedAt: run.startedAt });
 }
 
 function isMessage(saga: AnySaga, id: string, run: SagaRun): boolean {

@@ -23,6 +23,7 @@ export {
   type SagaReport,
   type SagaStart,
 } from "./events.ts";
+export { idsOf as sagaIdsOf } from "./ids.ts";
 export {
   type EventsWithSagas,
   noSagas,
@@ -30,6 +31,7 @@ export {
   type SagaOutcome,
   type SagaProblem,
   type SagaRun,
+  type SagaShare,
   type Sagas,
   type SagaStatus,
   seenSaga,

@@ -1,5 +1,8 @@
+import type { ReduceContext } from "../define.ts";
 import type { JsonObject } from "../../protocol/index.ts";
 import { type AnySaga, sagaBounds } from "./define.ts";
+import { idsOf } from "./ids.ts";
+import { chargeOf, giveBack, take } from "./room.ts";
 import type { SagaProblem, SagaRun, Sagas } from "./state.ts";
 
 /** What became of an action. */
@@ -12,15 +15,27 @@ export interface Move {
   readonly id: string;
   readonly run: SagaRun;
   readonly now: number;
+  readonly context: ReduceContext;
+}
+
+/** What a saga begins with. */
+export interface Beginning extends Omit<Move, "run"> {
+  readonly input: JsonObject;
+  readonly author: string | undefined;
 }
 
 /** The code of a problem whose result is not known. */
 export const unanswered = "unanswered";
 
-export function begin(sagas: Sagas, saga: AnySaga, id: string, input: JsonObject, now: number): Move {
+export function begin({ input, author, ...given }: Beginning): void {
+  const { sagas, saga, id, now, context } = given;
+  const charge = chargeOf(id, input);
+  idsOf(sagas, context).add(id);
   sagas.runs[id] = {
     saga: saga.name,
     input,
+    ...(author === undefined ? {} : { author }),
+    charge,
     startedAt: now,
     status: "RUNNING",
     step: 0,
@@ -28,10 +43,8 @@ export function begin(sagas: Sagas, saga: AnySaga, id: string, input: JsonObject
     attempt: 0,
     asks: 0,
   };
-  sagas.open++;
-  const move = { sagas, saga, id, run: sagas.runs[id], now };
-  act(move, 0, false);
-  return move;
+  take(sagas, author, charge);
+  act({ ...given, run: sagas.runs[id] }, 0, false);
 }
 
 /** Goes on after the result of the present action. */
@@ -45,12 +58,11 @@ export function goOn(move: Move, result: Result): void {
     else goForward(move);
     return;
   }
-  const { code, detail } = result;
   if (turned && !run.undo) undoFrom(move, run.step - 1);
   else if (run.attempt < retriesOf(move)) pause(move);
-  else if (run.undo) fail(move, { step: run.step, code, detail });
+  else if (run.undo) fail(move, problemOf(run.step, result));
   else {
-    run.problem = { step: run.step, code, detail };
+    run.problem = problemOf(run.step, result);
     undoFrom(move, run.step - 1);
   }
 }
@@ -156,27 +168,48 @@ function fail({ run, sagas, id }: Move, failure: SagaProblem): void {
   sagas.moved = id;
 }
 
-function end({ run, sagas, id, now }: Move, status: "COMPLETED" | "COMPENSATED"): void {
+function end(move: Move, status: "COMPLETED" | "COMPENSATED"): void {
+  const { run, sagas, id, now } = move;
   run.status = status;
   run.endedAt = now;
   delete run.until;
   sagas.moved = id;
-  sagas.open--;
-  keep(sagas, id);
+  giveBack(sagas, run);
+  keep(move);
 }
 
-/** Keeps a saga that has ended, and forgets the oldest one where there are too many. */
-function keep(sagas: Sagas, id: string): void {
+/** Keeps a saga that has ended, and forgets the oldest ones where they are too many, or take too much. */
+function keep({ run, sagas, id, context }: Move): void {
+  const { endedMax, endedBytesMax } = sagaBounds;
+  const ids = idsOf(sagas, context);
   if (sagas.last === undefined) sagas.first = id;
   else sagas.runs[sagas.last]!.next = id;
   sagas.last = id;
-  if (sagas.ended < sagaBounds.endedMax) {
-    sagas.ended++;
-    return;
+  sagas.ended++;
+  // It was started by an earlier version, and not charged yet.
+  run.charge ??= chargeOf(id, run.input);
+  let bytes = (sagas.endedBytes ?? 0) + run.charge;
+  // One saga is charged less than all may be: so it is never forgotten as soon as it has ended.
+  while (sagas.ended > endedMax || bytes > endedBytesMax) {
+    const oldest = sagas.first!;
+    const { next, charge = 0 } = sagas.runs[oldest]!;
+    ids.remove(oldest);
+    delete sagas.runs[oldest];
+    sagas.first = next!;
+    sagas.ended--;
+    bytes -= charge;
   }
-  const oldest = sagas.first!;
-  sagas.first = sagas.runs[oldest]!.next!;
-  delete sagas.runs[oldest];
+  sagas.endedBytes = bytes;
+}
+
+/** A rejection as it is kept: who rejects may say more than the state has room for. */
+function problemOf(step: number, { code, detail }: { code: string; detail: string }): SagaProblem {
+  const { problemCodeLengthMax, problemDetailLengthMax } = sagaBounds;
+  return {
+    step,
+    code: code.slice(0, problemCodeLengthMax).toWellFormed(),
+    detail: detail.slice(0, problemDetailLengthMax).toWellFormed(),
+  };
 }
 
 function retriesOf({ saga, run }: Move): number {

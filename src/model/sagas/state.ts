@@ -22,6 +22,10 @@ export type SagaRun = {
   /** The name of its definition. */
   saga: string;
   input: JsonObject;
+  /** Who started it, where the model shows its authors. */
+  author?: string;
+  /** What it is charged of the memory of the state, in bytes. */
+  charge?: number;
   /** Milliseconds since 1970. */
   startedAt: number;
   status: SagaStatus;
@@ -49,6 +53,13 @@ export type SagaRun = {
   next?: string;
 };
 
+/** The open sagas of one author. */
+export type SagaShare = {
+  open: number;
+  /** What they are charged, in bytes. */
+  bytes: number;
+};
+
 /** The sagas of a partition. */
 export type Sagas = {
   runs: { [id: string]: SagaRun };
@@ -56,6 +67,11 @@ export type Sagas = {
   open: number;
   /** How many are kept that have ended; the first and the last of them. */
   ended: number;
+  /** What those are charged that have not ended, and those that have, in bytes. States of earlier versions have neither. */
+  bytes?: number;
+  endedBytes?: number;
+  /** What of the open ones belongs to each author, by `shareKeyOf`. */
+  shares?: { [key: string]: SagaShare };
   first?: string;
   last?: string;
   /** The saga that the newest event of a saga has moved, for its effects. */
@@ -109,14 +125,14 @@ export function isGoing({ status }: Pick<SagaRun, "status">): boolean {
 export type SagaOutcome = "in_progress" | "succeeded" | "failed";
 
 /** A saga as its readers see it. */
-export type SeenSaga = Omit<SagaRun, "next"> & {
+export type SeenSaga = Omit<SagaRun, "next" | "charge"> & {
   /** What became of it. */
   state: SagaOutcome;
 };
 
 /** @internal */
 export function seenSaga(given: DeepReadonly<SagaRun>): DeepReadonly<SeenSaga> {
-  const { next: _, ...run } = given;
+  const { next: _, charge: __, ...run } = given;
   return { state: outcomeOf(run.status), ...run };
 }
 

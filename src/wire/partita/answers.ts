@@ -1,4 +1,13 @@
-import type { DraftResult, FoundSaga, Outcome, Page, Submission, Usages } from "../../core/index.ts";
+import type {
+  DraftResult,
+  FoundSaga,
+  ListedSaga,
+  Outcome,
+  Page,
+  SagaPage,
+  Submission,
+  Usages,
+} from "../../core/index.ts";
 import { eventName, partitionPath, partitionProblem, type Problem, type TracedFailure } from "../../protocol/index.ts";
 import { type DeadLetterRow, effectIdOf, type EventRow } from "../../storage/port.ts";
 import { batchText, correlationMember, encodeEvent, noProof, pageText } from "./codec.ts";
@@ -107,13 +116,9 @@ export function answerSaga(saga: FoundSaga): HttpAnswer {
   return saga.state === "in_progress" ? { ...answer, headers: { ...answer.headers, "retry-after": "1" } } : answer;
 }
 
-/** The answer to a request for sagas, without their inputs. `more`: there may be more after the last one. */
-export function answerSagas(found: readonly FoundSaga[], more: boolean): HttpAnswer {
-  const sagas = found.map((saga) => {
-    const { input: _, ...rest } = saga;
-    return rest;
-  });
-  return answerJson({ sagas, ...(more ? { next: sagas.at(-1)!.id } : {}) });
+/** The answer to a request for sagas. */
+export function answerSagas({ sagas, next }: SagaPage): HttpAnswer {
+  return answerJson({ sagas, ...(next === undefined ? {} : { next }) });
 }
 
 /** The answer to a request for dead letters. `next`: there may be more after the last one. */
