@@ -23,7 +23,7 @@ export interface FoundSaga extends SeenSaga {
 }
 
 /** A saga of a page, without its input. */
-export type ListedSaga = Omit<FoundSaga, "input">;
+type ListedSaga = Omit<FoundSaga, "input">;
 
 /** A page of sagas. */
 export interface SagaPage {

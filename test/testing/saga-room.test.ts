@@ -107,7 +107,7 @@ describe("the room of sagas", () => {
     const { start, sagas } = opened();
     expect(await start("user:ann", "large", { memo: "é".repeat(8_200) })).toBe("INPUT_TOO_LARGE");
     const charge = chargeOf("al-0", { memo: "x".repeat(10_000) });
-    Object.assign(sagaBounds, { openBytesMax: charge * 8 });
+    Object.assign(sagaBounds, { openBytesMax: charge * 8.5 });
     const takes = async (who: string): Promise<number> => {
       for (let n = 0; ; n++) {
         const result = await start(`user:${who}`, `${who}-${n}`, { memo: "x".repeat(10_000) });
@@ -116,9 +116,9 @@ describe("the room of sagas", () => {
       }
     };
     // Each may take as much as it leaves for others.
-    expect([await takes("al"), await takes("bo"), await takes("cy"), await takes("di")]).toEqual([4, 2, 1, 0]);
+    expect([await takes("al"), await takes("bo"), await takes("cy"), await takes("di")]).toEqual([4, 2, 1, 1]);
     expect(await start("user:ann", "small")).toBe("accepted");
-    expect(Object.keys((await sagas()).shares!)).toEqual(["@user:al", "@user:ann", "@user:bo", "@user:cy"]);
+    expect(Object.keys((await sagas()).shares!)).toEqual(["@user:al", "@user:bo", "@user:cy", "@user:di", "@user:ann"]);
   });
 
   it("[BD-4] what has ended gives its room back, and is forgotten where it takes too much", async () => {
@@ -164,5 +164,52 @@ describe("the room of sagas", () => {
     const { runs } = state.read((view) => JSON.parse(JSON.stringify((view as { sagas: Sagas }).sagas)) as Sagas);
     expect(runs[saga]).toMatchObject({ status: "FAILED", problem: { step: 1 }, failure: { step: 0 } });
     expect(state.weight - before).toBeLessThan(runs[saga]!.charge!);
+  });
+
+  it.each([
+    ["a partition of no name", { partition: "not a name!" }],
+    ["its own partition", { partition: "desk" }],
+    ["too much", { partition: "b", memo: "x".repeat(12_000) }],
+    ["what is no object", { partition: "b", bare: true }],
+  ])("[ER-3] [TX-14] what would send %s is refused at its start", async (_, input) => {
+    const forward = defineSaga("forward", {
+      input: z.looseObject({ partition: z.string() }),
+      steps: [
+        { do: () => ({ webhook: "first", payload: {} }) },
+        {
+          do: () => ({ webhook: "second", payload: {} }),
+          compensate: ({ partition, memo, bare }) => ({
+            partition,
+            type: "note",
+            payload: (bare ? [] : { memo: Array.from({ length: 6 }, () => memo) }) as { memo: never },
+          }),
+        },
+      ],
+    });
+    const model = defineModel({
+      name: "desk",
+      version: 1,
+      initialState: () => noSagas(),
+      events: { ...sagaEvents(forward) },
+    });
+    const authority = testAuthority({
+      models: { desk: model },
+      effects: [defineEffects(model, { ...sagaEffects(forward) })],
+    });
+    const answer = await authority
+      .partition("desk", model)
+      .as("user:ann")
+      .submit("forward.start", { saga: "s", input }, { key: "start" });
+    expect(answer).toMatchObject({
+      status: "rejected",
+      problem: { code: "validation_failed", errors: [{ field: "payload.input", code: "CANNOT_BE_SENT" }] },
+    });
+  });
+
+  it("[TX-14] a step knows who has started its saga", async () => {
+    const { authority, start } = opened();
+    await start("user:ann", "s");
+    await authority.settle();
+    expect(authority.webhooks[0]!.payload).toMatchObject({ payload: { saga: "s", author: "user:ann" } });
   });
 });

@@ -95,7 +95,6 @@ describe("webhooks as steps of a saga", () => {
       },
     ]);
     expect(await run()).toMatchObject({ status: "RUNNING", step: 0 });
-    expect(await report(undefined, ["read", "submit:*"])).toBe("forbidden");
     expect(await report(undefined, ["report:charge"])).toBe("accepted");
     expect(await run()).toMatchObject({ status: "COMPLETED" });
   });
@@ -174,5 +173,15 @@ describe("a saga that stands still", () => {
     expect(last().type).toBe("card.refund");
     await report();
     expect(await run()).toMatchObject({ status: "COMPENSATED", problem: { code: "unanswered" } });
+  });
+
+  it("[AU-3] who reports needs a permission of its own, and cannot take the word for what is not known", async () => {
+    const { submit, received, report, run } = await started();
+    const { payload } = received().at(-1)!.report;
+    expect(await submit("charge.report", payload, ["read", "submit:*"])).toBe("forbidden");
+    const unknown = { code: "unanswered", detail: "" };
+    expect(await report(unknown, ["report:charge"])).toBe("SCHEMA_ERROR");
+    expect(await run()).toMatchObject({ status: "RUNNING", step: 0 });
+    expect(await report(undefined, ["report:*"])).toBe("accepted");
   });
 });

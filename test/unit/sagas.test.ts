@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import * as z from "zod/mini";
 import { defineEffects } from "../../src/model/effects.ts";
-import { defineModel, defineSaga, noSagas, sagaEvents } from "../../src/model/index.ts";
+import { defineModel, defineSaga, noSagas, sagaEvents, State } from "../../src/model/index.ts";
 import { sagaEffects } from "../../src/model/sagas/effects.ts";
 import { sagaBounds } from "../../src/model/sagas/index.ts";
 import { BilledDriver } from "../bench/billed-driver.ts";
@@ -79,10 +79,17 @@ describe("sagas in a partition", () => {
   });
 
   it("[TX-14] keeps the newest that have ended, forgets the oldest, and an id that is forgotten is another saga", () => {
-    const state = noSagas();
+    const folded = new State(noSagas());
     const at = { clientId: "", author: "", timestamp: 1, type: "" };
     const fold = (type: keyof typeof model.events & string, payload: object, timestamp = 1) =>
-      model.events[type as "send.start"].reduce(state, { ...at, type, timestamp, payload } as never, {} as never);
+      folded.replay((state) =>
+        model.events[type as "send.start"].reduce(
+          state,
+          { ...at, type, timestamp, payload } as never,
+          folded.context as never,
+        ),
+      );
+    const sagas = () => (JSON.parse(folded.stringify()) as ReturnType<typeof noSagas>).sagas;
     const run = (saga: string, timestamp?: number) => {
       fold("send.start", { saga, input: {} }, timestamp);
       fold("send.accepted", { about: { saga, fence: 1 } });
@@ -90,17 +97,36 @@ describe("sagas in a partition", () => {
     };
     fold("send.start", { saga: "open", input: {} });
     for (let count = 0; count < sagaBounds.endedMax; count++) run(`s-${count}`);
-    expect(Object.keys(state.sagas.runs)).toHaveLength(sagaBounds.endedMax + 1);
+    expect(Object.keys(sagas().runs)).toHaveLength(sagaBounds.endedMax + 1);
     run("next");
     run("s-0", 2);
-    expect(state.sagas).toMatchObject({ open: 1, ended: sagaBounds.endedMax, first: "s-2", last: "s-0" });
-    expect(Object.keys(state.sagas.runs)).toHaveLength(sagaBounds.endedMax + 1);
-    expect(state.sagas.runs["s-1"]).toBeUndefined();
-    expect(state.sagas.runs).toMatchObject({
+    expect(sagas()).toMatchObject({ open: 1, ended: sagaBounds.endedMax, first: "s-2", last: "s-0" });
+    expect(Object.keys(sagas().runs)).toHaveLength(sagaBounds.endedMax + 1);
+    expect(sagas().runs["s-1"]).toBeUndefined();
+    expect(sagas().runs).toMatchObject({
       open: { status: "RUNNING" },
       "s-0": { startedAt: 2 },
       next: { next: "s-0" },
     });
+  });
+
+  it("[BD-5] pages of sagas are in the order of their ids, go on after any id, and look at a bounded number", () => {
+    const room = new SagaRoom();
+    for (const id of ["zz", "aa", "10", "9", "mm"]) room.start(id);
+    const page = (query: Partial<Parameters<typeof room.partition.sagas>[0]>) => {
+      const { sagas, next, scanned } = room.partition.sagas({ limit: 100, ...query }, room.now);
+      return { ids: sagas.map(({ id }) => id), next, scanned };
+    };
+    expect(page({})).toEqual({ ids: ["10", "9", "aa", "mm", "zz"], next: undefined, scanned: 5 });
+    expect(page({ limit: 2 })).toEqual({ ids: ["10", "9"], next: "9", scanned: 2 });
+    // There is no such saga, or it is forgotten.
+    expect(page({ limit: 2, after: "forgotten" })).toEqual({ ids: ["mm", "zz"], next: undefined, scanned: 2 });
+    expect(room.partition.sagas({ limit: 1 }, room.now).sagas[0]).not.toHaveProperty("input");
+    for (let n = 0; n < sagaBounds.pageScannedMax; n++) room.start(`s-${n}`);
+    room.deliver(false);
+    const { next, ...first } = page({ status: "COMPENSATED" });
+    expect(first).toEqual({ ids: [], scanned: sagaBounds.pageScannedMax });
+    expect(page({ status: "COMPENSATED", after: next! })).toMatchObject({ ids: ["zz"], next: undefined });
   });
 
   it("[OB-2] counts the sagas that come to rest, by their status", () => {

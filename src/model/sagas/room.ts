@@ -72,7 +72,6 @@ export function objectionToRoom(
   const left = openMax - sagas.open;
   const bytesLeft = openBytesMax - (sagas.bytes ?? 0);
   const charge = chargeOf(id, input);
-  const tooMany = (message: string): Objection => ({ field: "payload.saga", code: "TOO_MANY_SAGAS", message });
   if (left <= 0 || charge > bytesLeft) {
     return tooMany(`At most ${openMax} sagas, and what they carry in ${openBytesMax} bytes, can be open here.`);
   }
@@ -80,4 +79,8 @@ export function objectionToRoom(
   const own = shareOf(sagas, author);
   if (own.open < left && own.bytes + charge <= bytesLeft) return undefined;
   return tooMany(`${sagas.open} sagas are open here, ${own.open} of them yours: the others are for others.`);
+}
+
+function tooMany(message: string): Objection {
+  return { field: "payload.saga", code: "TOO_MANY_SAGAS", message };
 }

@@ -1,13 +1,4 @@
-import type {
-  DraftResult,
-  FoundSaga,
-  ListedSaga,
-  Outcome,
-  Page,
-  SagaPage,
-  Submission,
-  Usages,
-} from "../../core/index.ts";
+import type { DraftResult, FoundSaga, Outcome, Page, SagaPage, Submission, Usages } from "../../core/index.ts";
 import { eventName, partitionPath, partitionProblem, type Problem, type TracedFailure } from "../../protocol/index.ts";
 import { type DeadLetterRow, effectIdOf, type EventRow } from "../../storage/port.ts";
 import { batchText, correlationMember, encodeEvent, noProof, pageText } from "./codec.ts";
