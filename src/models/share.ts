@@ -1,13 +1,10 @@
-import { bounds } from "../protocol/index.ts";
-
 /**
- * Whether one who has `own` of the `open` holds of a partition may open another one: while it has fewer than are left for
- * all. Each hold has a timer, of which a partition has a bounded number. So where n take as many as they can, each gets one
- * part of n + 1, and one part is left for others.
+ * Whether one who has `own` of what a partition has a bounded number of (`taken` of `max` are taken) may take another one:
+ * while it has fewer than are left for all. So where n take as many as they can, each gets one part of n + 1, and one part
+ * is left for others.
  *
- * The first hold is never refused here: where no timer is left, the partition says so, and the draft can be tried again.
- * A refusal by a rule is final.
+ * The first one is never refused here: the bound itself says when nothing is left.
  */
-export function hasShareLeft(own: number, open: number): boolean {
-  return own === 0 || own < bounds.timersMax - open;
+export function hasShareLeft(own: number, taken: number, max: number): boolean {
+  return own === 0 || own < max - taken;
 }

@@ -1,4 +1,5 @@
 // What the state of a partition of jobs has to be, counted again from its jobs alone, by going through all of them.
+import { authorKey } from "../../src/models/jobs/moves.ts";
 import type { Job, Jobs, Queue } from "../../src/models/jobs/state.ts";
 
 const isOpen = (state: Jobs, { key }: Job): boolean =>
@@ -39,6 +40,15 @@ export function faultsOf(state: Jobs): string[] {
     same(phase, all.filter(([, job]) => job.phase === phase).length, state.counts[phase]);
   }
   for (const [name, queue] of Object.entries(state.queues)) same(name, countsOf(state, name), queueCounts(queue));
+  const entries = (counts: Readonly<Record<string, number>>) => Object.entries(counts).toSorted();
+  const sets = Object.keys(state.queues).map((name) => authorsOf(state, name));
+  same("open queues", sets.filter((authors) => Object.keys(authors).length > 0).length, state.openQueues);
+  same("queues of authors", entries(countEach(sets.flatMap(Object.keys))), entries(state.queuesOf));
+  for (const [name, { by }] of Object.entries(state.queues)) {
+    same(`authors of ${name}`, entries(authorsOf(state, name)), entries(by));
+  }
+  const employers = Object.values(state.workers).map(({ author }) => authorKey(author));
+  same("workers of authors", entries(countEach(employers)), entries(state.workersOf));
   const held = Object.entries(state.workers).flatMap(([worker, { jobs }]) =>
     Object.entries(jobs).map(([id, fence]) => `${id} ${worker} ${fence}`),
   );
@@ -86,6 +96,18 @@ export function faultsOf(state: Jobs): string[] {
   for (let at = state.oldest; at !== undefined && at !== null; at = state.done[at] ?? undefined) done++;
   same("done", [done, done], [Object.keys(state.done).length, state.doneCount]);
   return faults;
+}
+
+function countEach(names: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
+}
+
+/** How many open jobs with these tags each author has. */
+function authorsOf({ jobs }: Jobs, name: string): Record<string, number> {
+  const of = Object.values(jobs).filter(({ tags = "" }) => tags === name);
+  return countEach(of.map(({ author }) => authorKey(author)));
 }
 
 const queueCounts = ({ ready: r, running, open }: Queue) => ({ ready: r, running, open });

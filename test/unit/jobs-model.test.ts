@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { estimateWait, jobs, oldestReady } from "../../src/models/jobs/index.ts";
+import { authorKey } from "../../src/models/jobs/moves.ts";
 import type { Jobs } from "../../src/models/jobs/state.ts";
 import { faultsOf, nextJob } from "../support/jobs-audit.ts";
 import { Random } from "../simulation/random.ts";
@@ -340,7 +341,7 @@ describe("jobs: what it costs", () => {
     state.seq = count;
     state.bytes = one.charge * count;
     state.counts.ready = count;
-    Object.assign(queue, { ready: count, open: count });
+    Object.assign(queue, { ready: count, open: count, by: { [authorKey(app)]: count } });
     return new QueueSteps(state);
   }
 
@@ -467,6 +468,7 @@ const operation = fc.oneof(
     weight: 6,
     arbitrary: fc.record({
       type: fc.constant("enqueue"),
+      from: of(["app", "other", "constructor"]),
       job: of(names),
       priority: often(fc.nat(9)),
       tags: often(of(tagSets)),
@@ -522,8 +524,9 @@ describe("jobs: any sequence of events", () => {
             type,
             ms = 0,
             in: later,
+            from,
             ...given
-          } = each as { type: string; ms?: number; in?: number; [key: string]: unknown };
+          } = each as { type: string; ms?: number; in?: number; from?: string; [key: string]: unknown };
           steps.now += ms;
           const { job, worker, max, tags } = given as { job: string; worker: string; max: number; tags: string[] };
           const payload: Record<string, unknown> = { ...given };
@@ -536,7 +539,7 @@ describe("jobs: any sequence of events", () => {
           if (["complete", "fail", "release"].includes(type)) payload["fence"] = held?.fence ?? 1;
           if (type === "fail") payload["error"] = "no";
           for (const key of Object.keys(payload)) if (payload[key] === undefined) delete payload[key];
-          const author = worker ?? held?.worker ?? app;
+          const author = from ?? worker ?? held?.worker ?? app;
 
           const before = steps.queue;
           const expected = type === "claim" ? nextJob(steps.queue, tags) : undefined;

@@ -1,4 +1,5 @@
 import type { DeepReadonly, Objection } from "../../model/index.ts";
+import { bounds } from "../../protocol/index.ts";
 import { hasShareLeft } from "../share.ts";
 import { available, changeCount, changeStock, type Hold, type Inventory, type Line, stockOf } from "./stock.ts";
 
@@ -82,7 +83,7 @@ export function objectionsToLines(
   return objections;
 }
 
-/** Why a holder cannot have another hold: it has all that one may have, or its share of what the inventory has. */
+/** Why a holder cannot have another hold: it has all that one may have, or its share of the timers, of which each hold has one. */
 export function objectionToHolds(
   { holders, openHolds }: DeepReadonly<Inventory>,
   holder: string | undefined,
@@ -91,7 +92,7 @@ export function objectionToHolds(
   let message: string;
   if (own >= holdsPerHolderMax)
     message = `One holder may have ${holdsPerHolderMax} open holds: confirm or release some.`;
-  else if (hasShareLeft(own, openHolds)) return undefined;
+  else if (hasShareLeft(own, openHolds, bounds.timersMax)) return undefined;
   else message = `${openHolds} holds are open here, ${own} of them yours: the others are for other holders.`;
   return { field: "payload.hold", code: "TOO_MANY_HOLDS", message };
 }

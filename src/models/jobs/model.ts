@@ -41,11 +41,11 @@ const cancelledMax = 256;
 
 type Enqueued = z.infer<z.ZodMiniObject<typeof work>>;
 
-/** A job as it is enqueued, without what it waits for. */
-function jobOf({ payload, tags: needs = [], ...given }: Enqueued): Given {
+/** A job as its author enqueues it, without what it waits for. */
+function jobOf({ payload, tags: needs = [], ...given }: Enqueued, author: string): Given {
   const said = Object.entries(given).filter(([key, value]) => key !== "after" && value !== undefined);
   const named = needs.length > 0 ? { tags: needs.toSorted().join(",") } : {};
-  return { ...Object.fromEntries(said), ...named, payload: JSON.stringify(payload) };
+  return { ...Object.fromEntries(said), ...named, author, payload: JSON.stringify(payload) };
 }
 
 /** Changes the state with its index, and then sets the timer. */
@@ -86,7 +86,8 @@ const holder = { job: name, fence };
  */
 export const jobs = defineModel({
   name: "jobs",
-  version: 1,
+  // 2: queues and workers are counted by authors.
+  version: 2,
   authors: "shown",
   initialState: emptyJobs,
   invariants: {
@@ -110,14 +111,14 @@ export const jobs = defineModel({
     enqueue: {
       payload: z.strictObject({ job: name, ...work }),
       entity: ({ payload }) => payload.job,
-      validate(state, { payload: { job: id, ...given } }) {
+      validate(state, { payload: { job: id, ...given }, author = "" }) {
         const blocked = objectionToMode(state, "draining", draining);
         if (blocked) return blocked;
-        return objectionsToJob(state, id, jobOf(given), given.after ?? []);
+        return objectionsToJob(state, id, jobOf(given, author), given.after ?? []);
       },
-      reduce(state, { payload: { job: id, ...given }, timestamp }, context) {
+      reduce(state, { payload: { job: id, ...given }, author = "", timestamp }, context) {
         moving(state, context, timestamp, (index) => {
-          open(state, index, id, jobOf(given), given.after ?? [], timestamp);
+          open(state, index, id, jobOf(given, author), given.after ?? [], timestamp);
         });
       },
       compensate: (_, { payload: { job } }) => ({ type: "cancel", payload: { job } }),
@@ -135,7 +136,7 @@ export const jobs = defineModel({
         /** The length of the lease of all its jobs, which begins again with each claim and heartbeat. */
         seconds: z.optional(leaseSeconds),
       }),
-      validate(state, { payload: { worker, tags: can = [], max = 1 }, author }, context) {
+      validate(state, { payload: { worker, tags: can = [], max = 1 }, author = "" }, context) {
         const paused = {
           field: "type",
           code: "QUEUE_PAUSED",
@@ -340,10 +341,10 @@ export const jobs = defineModel({
     recur: {
       internal: true,
       payload: z.strictObject({ schedule: scheduleName }),
-      reduce(state, { payload: { schedule: of }, timestamp }, context) {
+      reduce(state, { payload: { schedule: of }, author = "", timestamp }, context) {
         const schedule = state.schedules[of];
         if (!schedule || state.mode === "draining" || state.jobs[schedule.last ?? ""]) return;
-        const given = jobOf(JSON.parse(schedule.job) as Enqueued);
+        const given = jobOf(JSON.parse(schedule.job) as Enqueued, author);
         const id = `${of}@${schedule.runs + 1}`;
         if (objectionsToJob(state, id, given, []).length > 0) return;
         schedule.runs++;

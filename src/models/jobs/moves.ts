@@ -3,8 +3,8 @@ import { charge, settleFlow } from "./flows.ts";
 import { JobIndex } from "./job-index.ts";
 import type { Job, Jobs, Phase } from "./state.ts";
 
-/** Queues, each for one set of tags. A claim looks at each of them. */
-export const queuesMax = 64;
+/** Queues with open jobs, each for one set of tags. A claim looks at each of them. One author has jobs in half of them at most. */
+export const queuesMax = 128;
 /** Open jobs: the index of them takes 13 MB beside the state. */
 export const jobsMax = 100_000;
 /**
@@ -12,18 +12,19 @@ export const jobsMax = 100_000;
  * and finished jobs add, so that a full queue can always be worked off.
  */
 export const bytesMax = 34 * 1024 * 1024;
-/** Of these, what a job takes without its texts, each thing that is said of it, each job that it waits for, a flow, and the use of a concurrency key: as measured, and a little more. */
+/** Of these, what a job takes without its texts, each thing that is said of it, each job that it waits for, a flow, the use of a concurrency key, and an author in a queue: as measured, and a little more. */
 const jobBytes = 280;
 const fieldBytes = 32;
 const afterBytes = 120;
 const flowBytes = 500;
 const keyBytes = 500;
+const authorBytes = 256;
 /** Jobs that wait for one: when it is completed, all of them become ready in one event. */
 export const thenMax = 256;
 /** Jobs that a worker has at once. */
 export const leasesMax = 128;
-/** Workers that have jobs at once. */
-export const workersMax = 1_024;
+/** Workers that have jobs at once, half of them of one author at most. */
+export const workersMax = 2_048;
 /** Combinations of tags and shares of the open jobs with one concurrency key: all of them open and close together. */
 export const lanesMax = 64;
 /** Completed jobs whose names are known, for jobs that wait for them. */
@@ -44,18 +45,20 @@ export function indexOf(state: Jobs, context: ReduceContext): JobIndex {
 
 /** What a job takes in memory, in bytes: what is measured for the objects, and two for each character, as one of another alphabet has. */
 export function chargeOf(id: string, given: Readonly<Given>, after: number): number {
-  const { payload, tags = "", share = "", key = "" } = given;
-  const texts = id.length + payload.length + tags.length + share.length + key.length;
+  const { payload, author, tags = "", share = "", key = "" } = given;
+  const texts = id.length + payload.length + author.length + tags.length + share.length + key.length;
   return jobBytes + 2 * texts + fieldBytes * (Object.keys(given).length - 1) + afterBytes * after;
 }
 
-/** What is charged besides, if it is the first open job with its tags and share, and with its key. */
+/** What is charged besides, if it is the first open job of its author with its tags, with its tags and share, and with its key. */
 export function newChargeOf(
-  { shares, keys }: Pick<DeepReadonly<Jobs>, "shares" | "keys">,
-  { tags = "", share, key }: Readonly<Given>,
+  { queues, shares, keys }: Pick<DeepReadonly<Jobs>, "queues" | "shares" | "keys">,
+  { author, tags = "", share, key }: Readonly<Given>,
 ): number {
+  const isNewAuthor = queues[tags]?.by[authorKey(author)] === undefined;
   const isNewShare = share !== undefined && shares[laneName(tags, share)] === undefined;
-  return (isNewShare ? flowBytes : 0) + (key !== undefined && !keys[key] ? keyBytes : 0);
+  const isNewKey = key !== undefined && !keys[key];
+  return (isNewAuthor ? authorBytes + 2 * author.length : 0) + (isNewShare ? flowBytes : 0) + (isNewKey ? keyBytes : 0);
 }
 
 const moveTo = (state: Jobs, job: Job, phase: Phase): void => {
@@ -67,8 +70,15 @@ const moveTo = (state: Jobs, job: Job, phase: Phase): void => {
 /** Counts an open job, or one that is gone, where it counts. */
 function count(state: Jobs, job: Job, by: 1 | -1): void {
   if (by > 0) state.bytes += newChargeOf(state, job);
-  const { tags = "", key, share } = job;
-  state.queues[tags]!.open += by;
+  const { author, tags = "", key, share } = job;
+  // Of the first one, and after the last one.
+  const edge = by > 0 ? 1 : 0;
+  const queue = state.queues[tags]!;
+  queue.open += by;
+  if (queue.open === edge) state.openQueues += by;
+  const of = authorKey(author);
+  changeCount(queue.by, of, by);
+  if ((queue.by[of] ?? 0) === edge) changeCount(state.queuesOf, of, by);
   if (share !== undefined) changeCount(state.shares, laneName(tags, share), by);
   if (key !== undefined) {
     state.keys[key] ??= { running: 0, open: {} };
@@ -85,6 +95,9 @@ function changeCount(counts: Record<string, number>, name: string, by: 1 | -1): 
   if (left > 0) counts[name] = left;
   else delete counts[name];
 }
+
+/** An author as a key of the state: some names cannot be keys, and numbers would come in an order of their own. */
+export const authorKey = (author: string): string => `@${author}`;
 
 /** Space is in neither. */
 export const laneName = (tags: string, share = ""): string => `${tags} ${share}`;
@@ -104,7 +117,7 @@ export function open(
   const tags = given.tags ?? "";
   if (!state.queues[tags]) {
     makeRoomForQueue(state);
-    state.queues[tags] = { ready: 0, running: 0, open: 0, round: 0, places: 0, flows: {}, active: 0 };
+    state.queues[tags] = { ready: 0, running: 0, open: 0, by: {}, round: 0, places: 0, flows: {}, active: 0 };
   }
   state.jobs[id] = {
     phase: "after",
@@ -207,7 +220,10 @@ export function take(
     job.worker = name;
     job.fence = fence;
     if (deadline !== undefined) index.setDue("deadlines", id, undefined, seq);
-    state.workers[name] ??= { author, number: fence, seconds, until: 0, jobs: {}, count: 0 };
+    if (!state.workers[name]) {
+      state.workers[name] = { author, number: fence, seconds, until: 0, jobs: {}, count: 0 };
+      changeCount(state.workersOf, authorKey(author), 1);
+    }
     const worker = state.workers[name]!;
     worker.jobs[id] = fence;
     worker.count++;
@@ -251,6 +267,7 @@ function giveUp(state: Jobs, index: JobIndex, id: string): void {
   state.queues[tags]!.running--;
   if (--worker.count === 0) {
     index.setDue("leases", name!, undefined, worker.number);
+    changeCount(state.workersOf, authorKey(worker.author), -1);
     delete state.workers[name!];
   }
   if (key !== undefined) use(state, index, key, -1);

@@ -1,5 +1,7 @@
 import type { DeepReadonly, Objection } from "../../model/index.ts";
+import { hasShareLeft } from "../share.ts";
 import {
+  authorKey,
   bytesMax,
   chargeOf,
   newChargeOf,
@@ -33,7 +35,7 @@ export function objectionToMode(
 /** Why a job cannot be enqueued: everything that is wrong with it. */
 export function objectionsToJob(state: State, id: string, job: Given, after: readonly string[]): Objection[] {
   const objections: Objection[] = [];
-  const { counts, jobs, done, queues, keys } = state;
+  const { counts, jobs, done, keys } = state;
   if (jobs[id] || done[id] !== undefined) {
     objections.push({ field: "payload.job", code: "JOB_EXISTS", message: `There is or was a job "${id}".` });
   }
@@ -42,14 +44,9 @@ export function objectionsToJob(state: State, id: string, job: Given, after: rea
     const message = `At most ${jobsMax} jobs, and what they carry in ${bytesMax} bytes, can be open here.`;
     objections.push({ field: "payload.job", code: "QUEUE_FULL", message });
   }
-  const { tags = "", key, share } = job;
-  if (!queues[tags]) {
-    const all = Object.keys(queues);
-    if (all.length >= queuesMax && all.every((each) => queues[each]!.open > 0)) {
-      const message = `Open jobs can have ${queuesMax} different sets of tags: use another partition.`;
-      objections.push({ field: "payload.tags", code: "TOO_MANY_QUEUES", message });
-    }
-  }
+  const { author, tags = "", key, share } = job;
+  const tooMany = objectionToQueue(state, tags, author);
+  if (tooMany) objections.push(tooMany);
   if (key !== undefined) {
     const lanes = keys[key]?.open;
     if (lanes && lanes[laneName(tags, share)] === undefined && Object.keys(lanes).length >= lanesMax) {
@@ -75,16 +72,37 @@ export function objectionsToJob(state: State, id: string, job: Given, after: rea
   return objections;
 }
 
+/** Why an author cannot have a job with these tags: there are as many sets of tags as can be, or it has its share of them. */
+function objectionToQueue(
+  { queues, openQueues, queuesOf }: State,
+  tags: string,
+  author: string,
+): Objection | undefined {
+  const queue = queues[tags];
+  const own = queuesOf[authorKey(author)] ?? 0;
+  let message: string;
+  if (queue?.by[authorKey(author)] !== undefined) return undefined;
+  if (openQueues >= queuesMax && (queue?.open ?? 0) === 0)
+    message = `Open jobs can have ${queuesMax} different sets of tags: use another partition.`;
+  else if (hasShareLeft(own, openQueues, queuesMax)) return undefined;
+  else
+    message = `Open jobs have ${openQueues} different sets of tags, yours ${own} of them: the others are for other authors.`;
+  return { field: "payload.tags", code: "TOO_MANY_QUEUES", message };
+}
+
 /** Why a worker cannot have more jobs, whichever there are. */
 export function objectionToWorker(
   state: State,
   workers: number,
-  { name, author, max }: { name: string; author: string | undefined; max: number },
+  { name, author, max }: { name: string; author: string; max: number },
 ): Objection | undefined {
   const worker = state.workers[name];
   if (!worker) {
-    if (workers < workersMax) return undefined;
-    const message = `${workersMax} workers have jobs, and no more can.`;
+    const own = state.workersOf[authorKey(author)] ?? 0;
+    let message: string;
+    if (workers >= workersMax) message = `${workersMax} workers have jobs, and no more can.`;
+    else if (hasShareLeft(own, workers, workersMax)) return undefined;
+    else message = `${workers} workers have jobs, ${own} of them yours: the others are for other authors.`;
     return { field: "payload.worker", code: "TOO_MANY_WORKERS", message };
   }
   if (worker.author !== author) {

@@ -18,6 +18,8 @@ export interface Job {
   seq: number;
   /** What it is charged of the memory of the state, in bytes. */
   charge: number;
+  /** Who has enqueued it. */
+  author: string;
   /** JSON text: its length alone says what it takes in memory. */
   payload: string;
   /** `later`: when it becomes ready. `ready`: since when it is. `running`: since when it runs. Else: since when it is there. */
@@ -70,8 +72,9 @@ export interface Queue {
   /** Jobs of it that are ready, and that run. */
   ready: number;
   running: number;
-  /** All its open jobs. */
+  /** All its open jobs, and how many there are of each author, by `authorKey`. */
   open: number;
+  by: Record<string, number>;
   /** The present round, and the last place that was given. */
   round: number;
   places: number;
@@ -138,8 +141,13 @@ export interface Jobs {
   bytes: number;
   /** By tags. */
   queues: Record<string, Queue>;
+  /** How many of them have open jobs, and in how many each author has some, by `authorKey`. */
+  openQueues: number;
+  queuesOf: Record<string, number>;
   /** By name: those that have jobs. */
   workers: Record<string, Worker>;
+  /** How many of them are of each author, by `authorKey`. */
+  workersOf: Record<string, number>;
   /** The jobs that workers have, as the workers count them. */
   leased: number;
   /** How many open jobs there are of each tags and share, by `laneName`. */
@@ -169,7 +177,10 @@ export const emptyJobs = (): Jobs => ({
   counts: { after: 0, later: 0, ready: 0, running: 0, dead: 0 },
   bytes: 0,
   queues: {},
+  openQueues: 0,
+  queuesOf: {},
   workers: {},
+  workersOf: {},
   leased: 0,
   shares: {},
   keys: {},

@@ -1,4 +1,5 @@
 import type { DeepReadonly, Objection } from "../../model/index.ts";
+import { bounds } from "../../protocol/index.ts";
 import { hasShareLeft } from "../share.ts";
 import { formatAmount } from "./currencies.ts";
 import { type Account, available, dayOf, type Hold, type Ledger, type Leg } from "./book.ts";
@@ -96,11 +97,11 @@ export function objectionToFunds(
   return overflows(balance - held - amount) ? overflow(field, name) : undefined;
 }
 
-/** Why an account cannot have another hold: it has all that one may have, or its share of what the ledger has. */
+/** Why an account cannot have another hold: it has all that one may have, or its share of the timers, of which each hold has one. */
 export function objectionToHolds({ openHolds }: State, { holds }: DeepReadonly<Account>): Objection | undefined {
   let message: string;
   if (holds >= holdsPerAccountMax) message = `An account has ${holdsPerAccountMax} open holds at most.`;
-  else if (hasShareLeft(holds, openHolds)) return undefined;
+  else if (hasShareLeft(holds, openHolds, bounds.timersMax)) return undefined;
   else
     message = `${openHolds} holds are open here, ${holds} of them on this account: the others are for other accounts.`;
   return { field: "payload.hold", code: "TOO_MANY_HOLDS", message };
