@@ -124,6 +124,7 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
       client: this,
       view: this.#view,
       entries: this.#entries,
+      fitting,
       emitter: this.#emitter,
       enter,
     };

@@ -1,5 +1,5 @@
 import type { AnyModel } from "../../model/index.ts";
-import type { Problem } from "../../protocol/index.ts";
+import type { Failure, Problem } from "../../protocol/index.ts";
 import type { QueuedDraft, QueueEntry, QueueStore } from "../stores/store.ts";
 import { Chains, type Upcast } from "../sync/chains.ts";
 import type { OwnTab } from "../sync/backend.ts";
@@ -12,7 +12,7 @@ import type { ClientEvents } from "./events.ts";
 /** UTF-16 units of the JSON of a draft to which others are added: it is stored again with each of them. */
 const composedUnitsMax = 8 * 1024;
 
-function problem(code: "precondition_required" | "too_stale", detail: string): Problem {
+function problem(code: "precondition_required" | "too_stale" | "payload_too_large", detail: string): Problem {
   const title = code.replaceAll("_", " ");
   return {
     type: `/problems/${code}`,
@@ -50,6 +50,8 @@ export interface MergingHost {
     settle(key: string, verdict: Verdict): void;
   };
   readonly emitter: Pick<Emitter<ClientEvents>, "emit">;
+  /** The entry, or why the server would not take its message: what is mapped can be larger than what was submitted. */
+  fitting(entry: QueueEntry): QueueEntry | Failure;
 }
 
 // It must not import modules of the main bundle: bundlers would move those into a third file.
@@ -221,7 +223,10 @@ export class Merging extends Chains {
     // The server has rejected it more than 1,000 events ago the next time, so that each id is new.
     const newId = (id: string) => `${id.slice(0, 36)}.${this.replica.eventId}`;
     const drafts = Array.from(made, (draft) => ({ ...draft, draftId: newId(draft.draftId) }));
-    group.entry = { ...group.entry, key: newId(key), drafts, sentAt: 0, again: key, mapped: undefined };
+    const entry = { ...group.entry, key: newId(key), drafts, sentAt: 0, again: key, mapped: undefined };
+    // It would be cut by the server for ever, and all that is behind it would wait.
+    if (this.#misfit(entry)) return false;
+    group.entry = entry;
     if (isForeign) this.foreign.add(group.entry.key);
     for (const [at, member] of group.members.entries()) {
       const { draftId } = drafts[at]!;
@@ -261,6 +266,12 @@ export class Merging extends Chains {
   async #release(group: Group, drafts: readonly QueuedDraft[]): Promise<void> {
     const { parked: _, held: __, ...entry } = group.entry;
     const { key } = entry;
+    const misfit = this.#misfit({ ...entry, drafts });
+    if (misfit) {
+      this.#held.delete(key);
+      this.#lose(group, misfit);
+      return;
+    }
     // Those behind it were made on it as it was.
     group.entry = { mapped: entry.drafts, ...entry, drafts, sentAt: 0 };
     this.#leaving.add(key);
@@ -272,8 +283,13 @@ export class Merging extends Chains {
     this.flush();
   }
 
-  #lose({ entry }: Group): void {
-    this.#host.entries.settle(entry.key, { status: "parked", problem: { ...lost, timestamp: entry.queuedAt } });
+  #misfit(entry: QueueEntry): Problem | undefined {
+    const fits = this.#host.fitting(entry);
+    return "code" in fits ? problem("payload_too_large", fits.detail) : undefined;
+  }
+
+  #lose({ entry }: Group, problem: Problem = { ...lost, timestamp: entry.queuedAt }): void {
+    this.#host.entries.settle(entry.key, { status: "parked", problem });
   }
 
   /** Stores the drafts as they are on the confirmed state, before that is stored. The last first: each needs those before it. */
