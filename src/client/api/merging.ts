@@ -4,7 +4,7 @@ import type { QueuedDraft, QueueEntry, QueueStore } from "../stores/store.ts";
 import { Chains, type Upcast } from "../sync/chains.ts";
 import type { OwnTab } from "../sync/backend.ts";
 import type { MergedReplica } from "../sync/merged.ts";
-import type { Group } from "../sync/rebaser.ts";
+import type { Group, Pending } from "../sync/rebaser.ts";
 import type { BatchVerdict, Verdict } from "../sync/verdict.ts";
 import type { Emitter } from "./emitter.ts";
 import type { ClientEvents } from "./events.ts";
@@ -79,6 +79,8 @@ export class Merging extends Chains {
   #ended = false;
   /** Called at the next change. */
   #waiting: (() => void)[] = [];
+  /** What the `undo` of a composed draft calls, the oldest first. */
+  readonly #undos = new WeakMap<() => void, (() => void)[]>();
 
   constructor(host: MergingHost, store: QueueStore, upcast: Upcast, tabs: OwnTab | undefined) {
     super(
@@ -312,6 +314,19 @@ export class Merging extends Chains {
     });
   }
 
+  /** Undoing `before` undoes `later` first. A list, because a draft may be composed of thousands of keys. */
+  #composeUndos(before: Pending, later: () => void): void {
+    let undos = this.#undos.get(before.undo!);
+    if (!undos) {
+      const all = (undos = [before.undo!]);
+      before.undo = () => {
+        for (const undo of all.toReversed()) undo();
+      };
+      this.#undos.set(before.undo, undos);
+    }
+    undos.push(later);
+  }
+
   /** Adds the draft of the last entry to that of the one before it. Returns that one. */
   #compose(group: Group): QueueEntry | undefined {
     const last = this.replica.groups.get([...this.#held].at(-1) ?? "");
@@ -321,8 +336,7 @@ export class Merging extends Chains {
     const payload = one.transform.compose(one.pending.draft.payload, other.pending.draft.payload);
     if (JSON.stringify(payload).length > composedUnitsMax) return undefined;
     const [before, after] = [one.pending, other.pending];
-    const undos = [after.undo!, before.undo!];
-    before.undo = () => undos.forEach((undo) => undo());
+    this.#composeUndos(before, after.undo!);
     before.draft = { ...before.draft, payload, expectedEventId: this.replica.eventId };
     last.entry = { ...last.entry, drafts: [before.draft] };
     this.drop(after);

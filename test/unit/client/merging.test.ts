@@ -1,5 +1,7 @@
+import { ChangeSet } from "@codemirror/state";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { editOf } from "../../../src/models/text/index.ts";
 import { judgeTyping, textOf as served, typing } from "../../support/merging-judge.ts";
 import { room, Typist } from "../../support/typist.ts";
 
@@ -40,6 +42,50 @@ describe("typing in one text", () => {
     for (const { shown } of all) expect(shown).toBe("zero one so offline two ");
     expect(await served(partition)).toBe("zero one so offline two ");
     expect((await partition.log()).filter(({ event }) => event.clientId === "bob")).toHaveLength(2);
+  });
+
+  it("[CL-1] [CL-10] [MD-9] merges a day offline, 5,000 keys, into a document that others have edited", async () => {
+    const { partition, all } = await typists("ada", "bob");
+    const [ada, bob] = all as [Typist, Typist];
+    ada.type(0, "begin end");
+    await partition.settle();
+    bob.device.cut();
+    const diary = "0123456789".repeat(500);
+    for (const [at, letter] of [...diary].entries()) bob.type(6 + at, letter);
+    for (let edits = 0; edits < 300; edits++) {
+      ada.type(edits % 2 ? 0 : ada.shown.length, "x");
+      if (edits % 100 === 0) await partition.settle();
+    }
+    bob.device.restore();
+    await partition.settle();
+    const expected = `${"x".repeat(150)}begin ${diary}end${"x".repeat(150)}`;
+    expect([ada.shown === expected, bob.shown === expected, bob.replaced]).toEqual([true, true, 0]);
+    const ofBob = (await partition.log()).filter(({ event }) => event.clientId === "bob");
+    expect(ofBob.length).toBeLessThan(10);
+  }, 60_000);
+
+  it("[CL-13] [TX-7] what has become larger than a frame, as others typed into it, is told as rejected, and holds up nothing", async () => {
+    const { partition, all } = await typists("ada", "bob");
+    const [ada, bob] = all as [Typist, Typist];
+    const length = 8_000;
+    ada.type(0, "x".repeat(length));
+    await partition.settle();
+    bob.device.cut();
+    const large = bob.document.submit(ChangeSet.of({ from: 0, to: length }, length));
+    bob.shown = "";
+    const later = bob.device.client.submit("edit", editOf("other", ChangeSet.of({ from: 0, insert: "still sent" }, 0)));
+    // Each of these places divides what is deleted: together they are more than 64 KiB of JSON.
+    for (let at = 0; at < 100; at++) {
+      const places = Array.from({ length: 70 }, (_, one) => ({ from: one * 100 + at, insert: "y" }));
+      void ada.document.submit(ChangeSet.of(places, ada.document.length));
+      await partition.settle();
+    }
+    bob.device.restore();
+    await partition.settle();
+    expect(await large).toMatchObject({ status: "rejected", problem: { code: "too_stale" } });
+    expect((await later).status).toBe("accepted");
+    expect(bob.shown).toBe(ada.document.value);
+    expect(bob.document.value).toBe(await served(partition));
   });
 
   it("[CL-1] [CL-11] [TX-7] all have the same text in the end, whatever they type and however their networks fail", async () => {
