@@ -67,7 +67,7 @@ describe("typing in one text", () => {
   it("[CL-13] [TX-7] what has become larger than a frame, as others typed into it, is told as rejected, and holds up nothing", async () => {
     const { partition, all } = await typists("ada", "bob");
     const [ada, bob] = all as [Typist, Typist];
-    const length = 8_000;
+    const length = 60_000;
     ada.type(0, "x".repeat(length));
     await partition.settle();
     bob.device.cut();
@@ -75,8 +75,9 @@ describe("typing in one text", () => {
     bob.shown = "";
     const later = bob.device.client.submit("edit", editOf("other", ChangeSet.of({ from: 0, insert: "still sent" }, 0)));
     // Each of these places divides what is deleted: together they are more than 64 KiB of JSON.
-    for (let at = 0; at < 100; at++) {
-      const places = Array.from({ length: 70 }, (_, one) => ({ from: one * 100 + at, insert: "y" }));
+    for (let at = 0; at < 200; at++) {
+      const step = Math.floor(ada.document.length / 80);
+      const places = Array.from({ length: 80 }, (_, one) => ({ from: one * step + ((at * 37) % step), insert: "y" }));
       void ada.document.submit(ChangeSet.of(places, ada.document.length));
       await partition.settle();
     }
