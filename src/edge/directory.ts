@@ -1,7 +1,13 @@
 import { nameRanges } from "../identity/name-ranges.ts";
 import type { Application } from "../objects/application.ts";
 import { askMetricsShard, askMetricsShards } from "../objects/metrics-calls.ts";
-import type { DirectoryEntry, DirectoryQuery, NameRange } from "../platform/directory-api.ts";
+import type {
+  DirectoryEntry,
+  DirectoryQuery,
+  DirectoryRow,
+  NameRange,
+  PlacedQuery,
+} from "../platform/directory-api.ts";
 import type { Failure } from "../protocol/index.ts";
 import { byMost } from "../tenant/directory.ts";
 import { cursorAfter, nameAfter } from "./cursors.ts";
@@ -45,12 +51,38 @@ export function directoryOf(c: EdgeContext, { placementOf }: Application) {
       const isMore = order === undefined && (all.length > limit || pages.some(({ length }) => length === limit));
       return { entries, ...(isMore ? { last: entries.at(-1)!.name } : {}) };
     },
+    /** By place. `last`: up to which place was looked, where there may be more. */
+    async placed(asked: PlacedQuery): Promise<{ rows: DirectoryRow[]; last?: number }> {
+      const { limit } = asked;
+      const pages = await askMetricsShards(objects, tenant, placement, (calls) => calls.placedPartitions(asked));
+      // Beyond the least of them not all have looked.
+      const lookedTo = Math.min(...pages.map(({ last = Infinity }) => last));
+      const all = pages
+        .flatMap(({ rows }) => rows)
+        .filter(({ place }) => place <= lookedTo)
+        .toSorted((a, b) => a.place - b.place);
+      const rows = all.slice(0, limit);
+      const last = all.length > limit ? rows.at(-1)!.place : lookedTo;
+      return { rows, ...(last === Infinity ? {} : { last }) };
+    },
+    cursorAtPlace: async (place: number): Promise<string> => await cursorAfter(textOfPlace(place), await key()),
+    async placeAfter(cursor: string): Promise<number> {
+      const place = placeIn(await nameAfter(cursor, await key()));
+      if (place === undefined) throw new Refused(badCursor);
+      return place;
+    },
     cursorAfter: async (name: string): Promise<string> => await cursorAfter(name, await key()),
     /** @throws Refused where `cursor` is none of ours. */
     async nameAfter(cursor: string): Promise<string> {
       const name = await nameAfter(cursor, await key());
-      if (name === undefined) throw new Refused(badCursor);
+      if (name === undefined || placeIn(name) !== undefined) throw new Refused(badCursor);
       return name;
     },
   };
 }
+
+/** A place as the text of a cursor: of one length, and no name. */
+const textOfPlace = (place: number): string => `#${String(place).padStart(16, "0")}`;
+
+const placeIn = (text: string | undefined): number | undefined =>
+  text !== undefined && /^#\d{16}$/.test(text) ? Number(text.slice(1)) : undefined;

@@ -1,7 +1,7 @@
 import type { DurableObject } from "cloudflare:workers";
 import type { PartitionName } from "../core/index.ts";
 import { callObject, callObjectOnce } from "../platform/call.ts";
-import type { DirectoryEntry, DirectoryQuery } from "../platform/directory-api.ts";
+import type { DirectoryEntry, DirectoryQuery, PlacedPage, PlacedQuery } from "../platform/directory-api.ts";
 import type { MetricsReport } from "../platform/metrics-api.ts";
 import { type Placement, stubOf } from "../platform/placement.ts";
 import type { Named } from "../platform/rpc.ts";
@@ -16,6 +16,8 @@ export interface MetricsRpc {
   reportWith(report: Named<MetricsReport>): Promise<void>;
   summaryWith(asked: Named): Promise<MetricsSummary>;
   partitionsWith(asked: Named<DirectoryQuery>): Promise<DirectoryEntry[]>;
+  /** A method of its own: an object of the version before would answer by name. It throws. */
+  placedPartitionsWith(asked: Named<PlacedQuery>): Promise<PlacedPage>;
   /** What the cursors of pages of the directory are encrypted with: 32 bytes. */
   cursorKeyWith(asked: Named): Promise<Uint8Array>;
 }
@@ -25,6 +27,7 @@ export const metricsCalls = (stub: MetricsRpc) => ({
   report: (report: MetricsReport): Promise<void> => stub.reportWith(named(report)),
   summary: (): Promise<MetricsSummary> => stub.summaryWith(named({})),
   partitions: (asked: DirectoryQuery): Promise<DirectoryEntry[]> => stub.partitionsWith(named(asked)),
+  placedPartitions: (asked: PlacedQuery): Promise<PlacedPage> => stub.placedPartitionsWith(named(asked)),
   cursorKey: (): Promise<Uint8Array> => stub.cursorKeyWith(named({})),
 });
 

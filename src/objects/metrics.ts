@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import type { DirectoryEntry } from "../platform/directory-api.ts";
+import type { DirectoryEntry, PlacedPage } from "../platform/directory-api.ts";
 import { log } from "../platform/log.ts";
 import { migrations } from "../storage/directory/migrations.ts";
 import { DirectoryStorage } from "../storage/directory/storage.ts";
@@ -59,6 +59,10 @@ export class MetricsObject extends DurableObject implements MetricsRpc {
           ? this.#directory.among(this.#metrics.hottest(now), asked)
           : this.#directory.top(order, asked);
     return rows.map((row) => Object.assign({}, row, this.#metrics.activityOf(row.name, now)));
+  }
+
+  async placedPartitionsWith(asked: Asked<"placedPartitionsWith">): Promise<PlacedPage> {
+    return this.#directory.placed(asked);
   }
 
   async cursorKeyWith(): Promise<Uint8Array> {

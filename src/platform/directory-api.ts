@@ -24,6 +24,26 @@ export interface DirectoryEntry extends DirectoryRow {
   connections: number;
 }
 
+/** A partition with its place: a random number that stays, and says nothing of its name. */
+export interface PlacedRow extends DirectoryRow {
+  place: number;
+}
+
+/** What is asked of a part of the directory by who must not learn of other names. */
+export interface PlacedQuery {
+  /** In order, and without a common name. They are all that the caller may address: nothing that it chooses. */
+  ranges: readonly NameRange[];
+  /** Those after this place. */
+  after: number;
+  limit: number;
+}
+
+/** The first ones by place; `last`: up to which place was looked, where there may be more. */
+export interface PlacedPage {
+  rows: readonly PlacedRow[];
+  last?: number;
+}
+
 /** Names from `from` on, up to but without `to`, in the order of their characters. */
 export interface NameRange {
   from: string;

@@ -1,4 +1,13 @@
-import type { DirectoryQuery, DirectoryRow, NameRange, RowFilter, RowOrder } from "../platform/directory-api.ts";
+import type {
+  DirectoryQuery,
+  DirectoryRow,
+  NameRange,
+  PlacedPage,
+  PlacedQuery,
+  PlacedRow,
+  RowFilter,
+  RowOrder,
+} from "../platform/directory-api.ts";
 import type { Gauge, MetricsReport } from "../platform/metrics-api.ts";
 import type { DirectoryStorage } from "../storage/directory/storage.ts";
 
@@ -6,6 +15,11 @@ import type { DirectoryStorage } from "../storage/directory/storage.ts";
 const listedPartitionsMax = 250_000;
 /** Partitions whose last figures wait to be stored, an estimated 300 bytes each. */
 const waitingMax = 10_000;
+/** So many partitions that a token is for are read by their names; where there are more, all are looked through by place. */
+const fewMax = 1_000;
+/** Rows of one step of that, and of one page. */
+const placedStep = 1_000;
+const placedLookedAtMax = 20_000;
 
 /**
  * A part of the directory of a tenant: its partitions, with the figures of their last reports. A row is written at once
@@ -21,6 +35,7 @@ export class Directory {
   constructor(storage: DirectoryStorage, now: number) {
     this.#storage = storage;
     storage.open(now);
+    if (storage.partitions.isPlaceless()) storage.transaction(now, (writes) => writes.partitions.place());
     this.#count = storage.partitions.count();
   }
 
@@ -63,6 +78,41 @@ export class Directory {
       }
     }
     return found.map((row) => this.#waiting.get(row.name) ?? row);
+  }
+
+  /**
+   * Those after a place, by place: so who reads its pages learns nothing from where they begin and end. A page can end
+   * before `limit`.
+   */
+  placed({ ranges, after, limit }: PlacedQuery): PlacedPage {
+    const { rows, last } = this.#few(ranges, after) ?? this.#afterPlace(ranges, after, limit);
+    const page = rows.slice(0, limit);
+    const lookedTo = rows.length > limit ? page.at(-1)!.place : last;
+    return {
+      rows: page.map((row) => Object.assign({}, row, this.#waiting.get(row.name))),
+      ...(lookedTo === undefined ? {} : { last: lookedTo }),
+    };
+  }
+
+  #few(ranges: readonly NameRange[], after: number): PlacedPage | undefined {
+    const rows: PlacedRow[] = [];
+    for (const range of ranges) {
+      rows.push(...this.#storage.partitions.some(range, fewMax + 1 - rows.length));
+      if (rows.length > fewMax) return undefined;
+    }
+    return { rows: rows.filter(({ place }) => place > after).toSorted((a, b) => a.place - b.place) };
+  }
+
+  #afterPlace(ranges: readonly NameRange[], after: number, limit: number): PlacedPage {
+    const rows: PlacedRow[] = [];
+    let last = after;
+    for (let lookedAt = 0; lookedAt < placedLookedAtMax && rows.length <= limit; lookedAt += placedStep) {
+      const step = this.#storage.partitions.afterPlace(last, placedStep);
+      rows.push(...step.filter(({ name }) => isIn(ranges, name)));
+      if (step.length < placedStep) return { rows };
+      last = step.at(-1)!.place;
+    }
+    return { rows, last };
   }
 
   /** The first ones of `names`, in their order. */

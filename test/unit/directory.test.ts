@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { cursorAfter, nameAfter } from "../../src/edge/cursors.ts";
 import { nameRanges } from "../../src/identity/name-ranges.ts";
 import { mayAddress } from "../../src/identity/verify.ts";
+import type { NameRange, PlacedPage } from "../../src/platform/directory-api.ts";
 import type { MetricsReport } from "../../src/platform/metrics-api.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { DirectoryStorage } from "../../src/storage/directory/storage.ts";
@@ -33,7 +34,7 @@ function directory() {
   const driver = new NodeSqlDriver();
   const open = () => new Directory(new DirectoryStorage(driver, migrationsIn("directory")), 0);
   const stored = (name: string) => driver.query("SELECT head FROM partitions WHERE name = ?", name)[0]?.["head"];
-  return { parts: open(), open, stored };
+  return { driver, parts: open(), open, stored };
 }
 
 describe("the directory of a tenant", () => {
@@ -96,6 +97,40 @@ describe("the directory of a tenant", () => {
     expect(parts.top("fullest", { ...page, ranges: nameRanges(["*"], "p-4"), limit: 1 })).toMatchObject([
       { name: "p-48", fullest: "logBytes", fullness: 0.048 },
     ]);
+  });
+
+  it("[AU-9] is read by place: no page shows by its ends which other names there are", () => {
+    const { parts, open } = directory();
+    for (let at = 0; at < 1_200; at++) parts.report(reportOf(`p-${at}`), 0);
+    const pagesOf = (ranges: NameRange[], limit: number) => {
+      const pages: string[][] = [];
+      for (let after: number | undefined = -1; after !== undefined;) {
+        const { rows, last }: PlacedPage = open().placed({ ranges, after, limit });
+        pages.push(rows.map(({ name }) => name));
+        after = last;
+      }
+      return pages;
+    };
+    for (const patterns of [["*"], ["p-1*"], ["p-7", "p-9"], ["q-*"]]) {
+      const pages = pagesOf(nameRanges(patterns, ""), 50);
+      const names = Array.from({ length: 1_200 }, (_, at) => `p-${at}`).filter((name) =>
+        mayAddress({ partitions: patterns }, name),
+      );
+      expect(pages.flat().toSorted()).toEqual(names.toSorted());
+      if (names.length > 50) expect(pages.flat()).not.toEqual(names.toSorted());
+    }
+    // A place stays, whatever is reported.
+    const before = pagesOf(all, 500);
+    parts.report(reportOf("p-3", { log: { ...log, head: 9, quarantined: true } }), minute);
+    expect(pagesOf(all, 500)).toEqual(before);
+  });
+
+  it("[AU-9] [LC-4] gives a place to what a version without places has written", () => {
+    const { driver, parts, open } = directory();
+    for (let at = 0; at < 3; at++) parts.report(reportOf(`p-${at}`), 0);
+    driver.transaction(() => driver.write("UPDATE partitions SET place = 0"));
+    expect(parts.placed({ ranges: all, after: 0, limit: 9 }).rows).toEqual([]);
+    expect(open().placed({ ranges: all, after: 0, limit: 9 }).rows).toHaveLength(3);
   });
 
   it("[OB-4] is read in pages by name", () => {

@@ -4,7 +4,7 @@ import { modelFor } from "../../model/index.ts";
 import type { Application } from "../../objects/application.ts";
 import { partitionCalls } from "../../objects/partition-calls.ts";
 import { callObject } from "../../platform/call.ts";
-import type { DirectoryEntry } from "../../platform/directory-api.ts";
+import type { DirectoryEntry, DirectoryRow } from "../../platform/directory-api.ts";
 import { stubOf } from "../../platform/placement.ts";
 import { allows } from "../../protocol/index.ts";
 import { readForbidden, readPermission } from "../../shell/admission.ts";
@@ -29,7 +29,7 @@ export function partitionRoutes(app: Edge, { requireTenant }: Guards, applicatio
     describeRoute({
       operationId: "listPartitions",
       summary: "List the partitions of the tenant",
-      description: `The partitions that were ever written, and that the caller may read: those that the token is for, of these those whose state allows it. By name, in pages; a page can have fewer than \`limit\`, and others follow while there is \`next\`. Needs \`read\`. With \`${inspectPermission}\`: all that the token is for, with their figures, and the parameters \`only\` and \`order\`. Figures are those of the last report: a partition reports its first event at once, and at most once in ten seconds while it is used.`,
+      description: `The partitions that were ever written, and that the caller may read: those that the token is for, of these those whose state allows it. In pages; a page can have fewer than \`limit\`, or none, and others follow while there is \`next\`. By name; where a model decides by its state who reads, only within a page, and \`prefix\` filters the pages without making them fewer: what the caller may not read must not show. Needs \`read\`. With \`${inspectPermission}\`: all that the token is for, with their figures, and the parameters \`only\` and \`order\`. Figures are those of the last report: a partition reports its first event at once, and at most once in ten seconds while it is used.`,
       tags: ["Tenant"],
       security: [{ token: [] }, {}],
       parameters: parameters("traceparent"),
@@ -88,6 +88,21 @@ export function partitionRoutes(app: Edge, { requireTenant }: Guards, applicatio
         });
       }
       const directory = directoryOf(c, application);
+      // What the caller may not read must not decide where a page ends: so these pages are by place, and of all names
+      // that the token is for, whatever is asked for.
+      if (!inspects && Object.values(application.models).some(({ authorize }) => authorize)) {
+        const { rows, last } = await directory.placed({
+          ranges: directory.ranges(),
+          after: after === undefined ? -1 : await directory.placeAfter(after),
+          limit: Math.min(Math.max(limit, 1), askedMax),
+        });
+        const served = rows.filter(({ name }) => modelFor(application.models, name));
+        const readable = (await readableOf(c, application, served))
+          .filter(({ name }) => name.startsWith(prefix))
+          .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+        const next = last === undefined ? {} : { next: await directory.cursorAtPlace(last) };
+        return c.json({ partitions: readable.map(listed), ...next });
+      }
       const asked = {
         ranges: directory.ranges(prefix),
         after: after === undefined ? "" : await directory.nameAfter(after),
@@ -99,8 +114,7 @@ export function partitionRoutes(app: Edge, { requireTenant }: Guards, applicatio
       const served = entries.filter(({ name }) => modelFor(application.models, name));
       const next = last === undefined ? {} : { next: await directory.cursorAfter(last) };
       if (inspects) return c.json({ partitions: served.map(inspected), ...next });
-      const readable = await readableOf(c, application, served);
-      return c.json({ partitions: readable.map(listed), ...next });
+      return c.json({ partitions: served.map(listed), ...next });
     },
   );
 }
@@ -109,8 +123,8 @@ export function partitionRoutes(app: Edge, { requireTenant }: Guards, applicatio
 async function readableOf(
   c: EdgeContext,
   { models, placementOf }: Application,
-  entries: readonly DirectoryEntry[],
-): Promise<readonly DirectoryEntry[]> {
+  entries: readonly DirectoryRow[],
+): Promise<readonly DirectoryRow[]> {
   const { identity, name: tenant } = c.get("tenantAccess");
   const { author } = orRefuse(authorOf(identity, c.req.raw));
   const may = await Promise.all(
@@ -123,7 +137,7 @@ async function readableOf(
   return entries.filter((_, at) => may[at]);
 }
 
-const listed = ({ name, createdAt, activeAt, head }: DirectoryEntry) => ({
+const listed = ({ name, createdAt, activeAt, head }: DirectoryRow) => ({
   partition: name,
   createdAt,
   activeAt,

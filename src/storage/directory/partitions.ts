@@ -1,4 +1,4 @@
-import type { DirectoryRow, NameRange, RowFilter, RowOrder } from "../../platform/directory-api.ts";
+import type { DirectoryRow, NameRange, PlacedRow, RowFilter, RowOrder } from "../../platform/directory-api.ts";
 import type { Database } from "../database.ts";
 import type { SqlRow } from "../driver.ts";
 
@@ -7,12 +7,20 @@ export interface DirectoryReads {
   find(name: string): DirectoryRow | undefined;
   /** The first ones after the name `after` in a range of names, by name. */
   page(range: NameRange, after: string, only: RowFilter | undefined, limit: number): DirectoryRow[];
+  /** Any of a range of names, at most `limit`. */
+  some(range: NameRange, limit: number): PlacedRow[];
+  /** The first ones after a place, by place. */
+  afterPlace(place: number, limit: number): PlacedRow[];
+  /** Whether one has no place: a version that knows no places has written it. */
+  isPlaceless(): boolean;
   /** Those in a range of names with the most. */
   top(range: NameRange, order: RowOrder, only: RowFilter | undefined, limit: number): DirectoryRow[];
 }
 
 export interface DirectoryWrites {
   put(row: DirectoryRow): void;
+  /** Gives a place to those that have none. */
+  place(): void;
 }
 
 const filters: Readonly<Record<RowFilter, string>> = {
@@ -21,7 +29,13 @@ const filters: Readonly<Record<RowFilter, string>> = {
 };
 const orders: Readonly<Record<RowOrder, string>> = { largest: "log_bytes", fullest: "fullness" };
 
-/** The table `partitions` of the directory's migration 0001. No index but the name: each would be a billed row. */
+/** A random number that JavaScript can hold. */
+const randomPlace = `random() & ${Number.MAX_SAFE_INTEGER}`;
+
+/**
+ * The table `partitions` of the directory's migrations 0001 and 0002. No index but the name and the place, which never
+ * changes: an index of what changes would be a billed row for each report.
+ */
 export class DirectoryTable implements DirectoryReads, DirectoryWrites {
   readonly #database: Database;
 
@@ -51,6 +65,22 @@ export class DirectoryTable implements DirectoryReads, DirectoryWrites {
       .map(rowOf);
   }
 
+  some({ from, to }: NameRange, limit: number): PlacedRow[] {
+    return this.#database
+      .read("SELECT * FROM partitions WHERE name >= ? AND name < ? LIMIT ?", from, to, limit)
+      .map(placedOf);
+  }
+
+  afterPlace(place: number, limit: number): PlacedRow[] {
+    return this.#database
+      .read("SELECT * FROM partitions WHERE place > ? ORDER BY place LIMIT ?", place, limit)
+      .map(placedOf);
+  }
+
+  isPlaceless(): boolean {
+    return this.#database.read("SELECT 1 FROM partitions WHERE place = 0 LIMIT 1").length > 0;
+  }
+
   top({ from, to }: NameRange, order: RowOrder, only: RowFilter | undefined, limit: number): DirectoryRow[] {
     const filter = only === undefined ? "" : filters[only];
     return this.#database
@@ -65,7 +95,7 @@ export class DirectoryTable implements DirectoryReads, DirectoryWrites {
 
   put(row: DirectoryRow): void {
     this.#database.write(
-      "INSERT OR REPLACE INTO partitions (name, created_at, active_at, head, log_bytes, state_bytes, fullest, fullness, quarantined, dead_letters) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      `INSERT INTO partitions (name, created_at, active_at, head, log_bytes, state_bytes, fullest, fullness, quarantined, dead_letters, place) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${randomPlace}) ON CONFLICT (name) DO UPDATE SET created_at = excluded.created_at, active_at = excluded.active_at, head = excluded.head, log_bytes = excluded.log_bytes, state_bytes = excluded.state_bytes, fullest = excluded.fullest, fullness = excluded.fullness, quarantined = excluded.quarantined, dead_letters = excluded.dead_letters`,
       row.name,
       row.createdAt,
       row.activeAt,
@@ -78,7 +108,13 @@ export class DirectoryTable implements DirectoryReads, DirectoryWrites {
       row.deadLetters,
     );
   }
+
+  place(): void {
+    this.#database.write(`UPDATE partitions SET place = ${randomPlace} WHERE place = 0`);
+  }
 }
+
+const placedOf = (row: SqlRow): PlacedRow => ({ ...rowOf(row), place: row["place"] as number });
 
 function rowOf(row: SqlRow): DirectoryRow {
   const fullest = row["fullest"] as string;
