@@ -16,7 +16,7 @@ import { EditorView, keymap, type Panel, showPanel, ViewPlugin, type ViewUpdate 
 import { cursors } from "./cursors.ts";
 import { changeBetween } from "./replacing.ts";
 import { endOf } from "./selection.ts";
-import type { Origin, TextSource } from "./source.ts";
+import { type Origin, submitTyped, type TextSource } from "./source.ts";
 
 export type { Cursor, Origin, Selection, TextSource } from "./source.ts";
 
@@ -96,7 +96,8 @@ class Follower {
 
   update({ transactions }: ViewUpdate): void {
     for (const transaction of transactions) {
-      if (transaction.docChanged && transaction.annotation(taken) === undefined) this.#text.submit(transaction.changes);
+      if (transaction.docChanged && transaction.annotation(taken) === undefined)
+        submitTyped(this.#text, transaction.changes);
     }
   }
 

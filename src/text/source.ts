@@ -44,3 +44,8 @@ export interface TextSource {
   /** Shows the others the own selection; null: none. */
   select?(selection: Selection | null): void;
 }
+
+/** Submits what was typed. That there is no client any more, its status says, and not a rejection that nobody handles. */
+export function submitTyped(text: TextSource, changes: ChangeSet): void {
+  void Promise.resolve(text.submit(changes)).catch(() => {});
+}

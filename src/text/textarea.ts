@@ -6,7 +6,7 @@
 import type { ChangeDesc, ChangeSet } from "@codemirror/state";
 import { changeBetween } from "./replacing.ts";
 import { endOf } from "./selection.ts";
-import type { Origin, TextSource } from "./source.ts";
+import { type Origin, submitTyped, type TextSource } from "./source.ts";
 
 export type { Cursor, Origin, Selection, TextSource } from "./source.ts";
 
@@ -65,8 +65,8 @@ export function bindTextarea(field: HTMLTextAreaElement | HTMLInputElement, text
       // The typed text is before what came meanwhile, if both are at one place: as the cursor is.
       const mapped = change.map(waiting, true);
       waiting = waiting.map(change);
-      text.submit(mapped);
-    } else text.submit(change);
+      submitTyped(text, mapped);
+    } else submitTyped(text, change);
     remember();
   }
 

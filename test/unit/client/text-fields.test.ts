@@ -45,6 +45,21 @@ const fields = {
 };
 
 describe("a field", () => {
+  it("[CL-13] leaves no rejection unhandled where its client is closed", async () => {
+    const source = {
+      value: "",
+      length: 0,
+      submit: () => Promise.reject(new Error("closed")),
+      subscribe: () => () => {},
+    };
+    const field = new Field(fields.textarea);
+    bindTextarea(field as never, source);
+    // An unhandled rejection fails the run.
+    field.type(0, "a");
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(field.value).toBe("a");
+  });
+
   it("[MD-9] [CL-1] that cannot show the lines of a text loses nothing that is typed", async () => {
     for (const [kind, kept] of Object.entries(fields)) {
       const partition = testPartition(text, { name: "text-1", seed: 1 });
