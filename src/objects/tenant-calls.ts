@@ -48,6 +48,8 @@ export interface TenantRpc extends TenantRpcBefore {
   noteWith(asked: Named<{ id: string; action: AdminAction }>): Promise<void>;
   /** Those before the number `before`, the latest first. */
   actionsWith(asked: Named<{ before: number; limit: number }>): Promise<NotedAction[]>;
+  /** Takes `count` units of what the principal may list. Returns why they are refused, or undefined. */
+  takeListedWith(asked: Named<{ principal: string; count: number }>): Promise<Failure | undefined>;
   endpoints(): Promise<Endpoint[]>;
   endpointRoutes(): Promise<EndpointRoute[]>;
   endpointWith(asked: Named<{ id: string }>): Promise<Endpoint | undefined>;
@@ -107,6 +109,10 @@ export function tenantCalls(stub: TenantRpc) {
 
     /** Revokes, and notifies the partitions that have connections. Returns the result, or why it is refused. */
     revoke: (revocation: Revocation): Promise<NotifyResult | Failure> => stub.revoke(named(revocation)),
+
+    /** A tenant of the version before does not have it: then it throws. */
+    takeListed: (asked: { principal: string; count: number }): Promise<Failure | undefined> =>
+      stub.takeListedWith(named(asked)),
 
     revocations: (): Promise<Revocation[]> => stub.revocations(),
 

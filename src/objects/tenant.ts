@@ -14,6 +14,7 @@ import { migrations } from "../storage/tenant/migrations.ts";
 import { TenantStorage } from "../storage/tenant/storage.ts";
 import { AdminActions } from "../tenant/actions.ts";
 import { Endpoints } from "../tenant/endpoints.ts";
+import { Listings } from "../tenant/listings.ts";
 import { Notifier } from "../tenant/notifier.ts";
 import { Tenant } from "../tenant/tenant.ts";
 import { named } from "./calls.ts";
@@ -42,6 +43,7 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
     readonly #name: string;
     #opened: { tenant: Tenant; endpoints: Endpoints; actions: AdminActions } | undefined;
     readonly #notifier: Notifier;
+    readonly #listings = new Listings();
     /** How often in a row only partitions were left that could not be reached. */
     #retries = 0;
 
@@ -158,6 +160,10 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
 
     async actionsWith({ before, limit }: Asked<"actionsWith">): Promise<NotedAction[]> {
       return this.#open.actions.before(before, limit);
+    }
+
+    async takeListedWith({ principal, count }: Asked<"takeListedWith">): Promise<Failure | undefined> {
+      return this.#listings.take(principal, count, Date.now());
     }
 
     async endpoints(): Promise<Endpoint[]> {

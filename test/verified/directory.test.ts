@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { ask, askWith, bearer, fresh, type Message, post, sign } from "./wire.ts";
+import { ask, askWith, bearer, fresh, type Message, post, sign, tenantOf } from "./wire.ts";
 
 const list = async (token: string, search = ""): Promise<Message> => {
   const answer = await ask(`/v1/partitions${search}`, { headers: bearer(token) });
@@ -91,6 +91,17 @@ describe("GET /v1/partitions", () => {
     }
     const blind = await sign({ tenant, permissions: ["submit:*"], roles: [] });
     expect(await list(blind)).toMatchObject({ status: 403, code: "forbidden" });
+  });
+
+  it("[AU-5] [AU-10] is limited for a principal, and not for another one", async () => {
+    const tenant = fresh("t");
+    const token = await sign({ tenant });
+    expect((await list(token)).status).toBe(200);
+    // The debt of an hour: the time that a test takes does not pay it.
+    const taken = { version: 1, principal: "alice", count: 180_000 };
+    await vi.waitUntil(async () => (await tenantOf(tenant).takeListedWith(taken)) === undefined, 10_000);
+    expect(await list(token)).toMatchObject({ status: 429, code: "rate_limited", rateLimit: { policy: "reads" } });
+    expect((await list(await sign({ tenant, sub: "bob" }))).status).toBe(200);
   });
 
   it("[AU-10] refuses what is no question, and says where there is no directory", async () => {

@@ -3,7 +3,7 @@ import * as z from "zod/mini";
 import { modelFor } from "../../model/index.ts";
 import type { Application } from "../../objects/application.ts";
 import { partitionCalls } from "../../objects/partition-calls.ts";
-import { callObject } from "../../platform/call.ts";
+import { callObject, callObjectOnce } from "../../platform/call.ts";
 import type { DirectoryEntry, DirectoryRow } from "../../platform/directory-api.ts";
 import { stubOf } from "../../platform/placement.ts";
 import { allows } from "../../protocol/index.ts";
@@ -20,6 +20,8 @@ import { orRefuse, Refused } from "../refused.ts";
 const limitMax = 100;
 /** Partitions that are asked for one page whether their state allows the caller to read. */
 const askedMax = 50;
+/** Units of a list by figures, for which all rows are looked through. */
+const orderUnits = 50;
 const inspectPermission = "admin:inspect";
 
 /** The directory of a tenant's partitions. */
@@ -51,7 +53,7 @@ export function partitionRoutes(app: Edge, { requireTenant }: Guards, applicatio
             },
           ],
         }),
-        ...authenticationRefusals("not_configured"),
+        ...authenticationRefusals("not_configured", "rate_limited"),
       },
     }),
     requireTenant,
@@ -97,12 +99,14 @@ export function partitionRoutes(app: Edge, { requireTenant }: Guards, applicatio
           limit: Math.min(Math.max(limit, 1), askedMax),
         });
         const served = rows.filter(({ name }) => modelFor(application.models, name));
+        await pay(c, 1 + served.length);
         const readable = (await readableOf(c, application, served))
           .filter(({ name }) => name.startsWith(prefix))
           .toSorted((a, b) => (a.name < b.name ? -1 : 1));
         const next = last === undefined ? {} : { next: await directory.cursorAtPlace(last) };
         return c.json({ partitions: readable.map(listed), ...next });
       }
+      await pay(c, order === undefined ? 1 : orderUnits);
       const asked = {
         ranges: directory.ranges(prefix),
         after: after === undefined ? "" : await directory.nameAfter(after),
@@ -117,6 +121,15 @@ export function partitionRoutes(app: Edge, { requireTenant }: Guards, applicatio
       return c.json({ partitions: served.map(listed), ...next });
     },
   );
+}
+
+/** @throws Refused where the caller has listed too much. In open development mode there are no limits. */
+async function pay(c: EdgeContext, count: number): Promise<void> {
+  const { identity, stub } = c.get("tenantAccess");
+  if (identity.mode !== "verified") return;
+  const { principal } = identity.author;
+  const failure = await callObjectOnce(stub, (tenant) => tenant.takeListed({ principal, count }));
+  if (failure) throw new Refused(failure);
 }
 
 /** Those whose state allows the caller to read. A partition that does not answer is left out. */
