@@ -8,6 +8,8 @@ import { orRefuse, Refused } from "./refused.ts";
 
 /** The longest reason, in characters. */
 const reasonLengthMax = 500;
+/** Characters that would show a line of the list or of the log as another one: controls, ends of lines, directions. */
+const misleading = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u;
 
 /**
  * Notes in the list of the tenant what the caller is about to do: before it is done, so that nothing is done that is not
@@ -36,7 +38,7 @@ export async function note(c: EdgeContext, action: string, details: ActionDetail
 
 const unreadable: Failure = {
   code: "bad_request",
-  detail: `Partita-Reason has at most ${reasonLengthMax} characters, percent-encoded where they are not ASCII.`,
+  detail: `Partita-Reason has at most ${reasonLengthMax} characters, percent-encoded where they are not ASCII, and none that controls lines or directions.`,
 };
 
 function reasonOf(c: EdgeContext): string | undefined {
@@ -44,7 +46,7 @@ function reasonOf(c: EdgeContext): string | undefined {
   if (given === undefined || given === "") return undefined;
   try {
     const reason = decodeURIComponent(given);
-    if (reason.length <= reasonLengthMax && !/\p{Cc}/u.test(reason)) return reason;
+    if (reason.length <= reasonLengthMax && !misleading.test(reason)) return reason;
   } catch {
     // Not percent-encoded.
   }

@@ -6,6 +6,8 @@ import type { TenantStorage } from "../storage/tenant/storage.ts";
 export const actionsKeptMax = 50_000;
 /** More of the details of one, as JSON text in bytes, is left out. */
 export const actionDetailsBytesMax = 16 * 1024;
+/** One page, as JSON text in bytes; one entry is always in it. */
+export const actionsPageBytesMax = 256 * 1024;
 /** A request that comes again comes soon. */
 const repeatedAmong = 16;
 
@@ -29,9 +31,16 @@ export class AdminActions {
     return true;
   }
 
-  /** Those before the number `before`, the latest first. */
+  /** Those before the number `before`, the latest first: fewer than `limit` where they are large. */
   before(before: number, limit: number): NotedAction[] {
-    return this.#storage.actions.before(before, limit);
+    const page: NotedAction[] = [];
+    let bytes = 0;
+    for (const action of this.#storage.actions.before(before, limit)) {
+      bytes += utf8Length(JSON.stringify(action));
+      if (page.length > 0 && bytes > actionsPageBytesMax) break;
+      page.push(action);
+    }
+    return page;
   }
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { TenantStorage } from "../../src/storage/tenant/storage.ts";
-import { actionDetailsBytesMax, AdminActions, actionsKeptMax } from "../../src/tenant/actions.ts";
+import { actionDetailsBytesMax, AdminActions, actionsKeptMax, actionsPageBytesMax } from "../../src/tenant/actions.ts";
 import { migrationsIn } from "../support/partition.ts";
 
 const action = { principal: "root", action: "partition.drain", partition: "room", traceId: "f".repeat(32) };
@@ -39,6 +39,18 @@ describe("the list of what administrators have done", () => {
     });
     actions.note("next", action, 2);
     expect(actions.before(actionsKeptMax * 2, 9).map(({ seq }) => seq)).toEqual([actionsKeptMax + 1, actionsKeptMax]);
+  });
+
+  it("[BD-1] is read in pages of bounded bytes, each with one entry at least", () => {
+    const { actions } = list();
+    for (let at = 1; at <= 40; at++) actions.note(`n-${at}`, { ...action, details: { text: "x".repeat(16_000) } }, at);
+    const seen: number[] = [];
+    for (let page = actions.before(41, 100); page.length > 0; page = actions.before(seen.at(-1)!, 100)) {
+      expect(page.length).toBeLessThan(40);
+      expect(JSON.stringify(page).length).toBeLessThan(actionsPageBytesMax + 100);
+      seen.push(...page.map(({ seq }) => seq));
+    }
+    expect(seen).toEqual(Array.from({ length: 40 }, (_, at) => 40 - at));
   });
 
   it("[BD-1] leaves out details that are too long, and says how long they are", () => {

@@ -67,7 +67,12 @@ describe("GET /v1/audit", () => {
 
   it("[AU-10] does nothing where the reason cannot be read", async () => {
     const headers = bearer(await sign({ tenant: fresh("t"), roles: ["admin"] }));
-    for (const reason of ["%E0%A4%A", "x".repeat(501), "a%0Ab"]) {
+    for (const reason of [
+      "%E0%A4%A",
+      "x".repeat(501),
+      "a%0Ab",
+      ...["\u0085", "\u2028", "\u2029", "\u202e", "\u2066", "\u200f"].map(encodeURIComponent),
+    ]) {
       const asked = { method: "PUT", headers: { ...headers, "partita-reason": reason }, body: "{}" };
       expect(await answer(await ask("/v1/limits", asked))).toMatchObject({ status: 400, code: "bad_request" });
     }

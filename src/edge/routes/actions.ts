@@ -51,7 +51,7 @@ export function actionRoutes(app: Edge, { requireAdmin }: Guards): void {
         tenant.actions({ before, limit: count }),
       );
       const last = actions.at(-1);
-      return c.json({ actions, ...(last && actions.length === count && last.seq > 1 ? { next: last.seq } : {}) });
+      return c.json({ actions, ...(last && last.seq > 1 ? { next: last.seq } : {}) });
     },
   );
 }
