@@ -1,3 +1,4 @@
+import { headers } from "../protocol/headers.ts";
 import type { EdgeContext } from "./env.ts";
 import { nothingHere } from "./problem-pages.ts";
 import { securePages } from "./security.ts";
@@ -22,7 +23,7 @@ export async function pageAt(c: EdgeContext): Promise<Response | undefined> {
 
 /** Answers a browser that follows a link to nowhere, with a page for its user; undefined: a program asks. */
 export async function nothingForPersons(c: EdgeContext): Promise<Response | undefined> {
-  if (c.req.method !== "GET" || !c.req.header("accept")?.includes("text/html")) return undefined;
+  if (c.req.method !== "GET" || !c.req.header(headers.accept.name)?.includes("text/html")) return undefined;
   const pages = c.env.ASSETS !== undefined && (c.env.PARTITA_PAGES ?? "") !== "";
   await securePages(c, async () => {
     c.res = await c.html(nothingHere(pages, c.get("secureHeadersNonce")!), 404);

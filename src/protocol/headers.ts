@@ -28,6 +28,11 @@ export const headers = {
     means: "`Bearer` and the token",
   },
   contentType: { name: "Content-Type", on: "request", pages: true, means: "`application/json`; it is not checked" },
+  accept: {
+    name: "Accept",
+    on: "request",
+    means: "with `text/html`, an address that leads nowhere is answered with a page",
+  },
   idempotencyKey: {
     name: "Idempotency-Key",
     on: "request",

@@ -8,6 +8,7 @@ import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { DirectoryStorage } from "../../src/storage/directory/storage.ts";
 import { Directory } from "../../src/tenant/directory.ts";
 import { migrationsIn } from "../support/partition.ts";
+import { schemasOf } from "../support/schemas.ts";
 
 const minute = 60_000;
 const all = nameRanges(["*"], "");
@@ -36,6 +37,26 @@ function directory() {
   const stored = (name: string) => driver.query("SELECT head FROM partitions WHERE name = ?", name)[0]?.["head"];
   return { driver, parts: open(), open, stored };
 }
+
+it.each(schemasOf("directory").map((text, at) => ({ schema: at + 1, text })))(
+  "[LC-3] [OB-4] a part of a directory that was written with schema $schema keeps its partitions, each with a place",
+  ({ text }) => {
+    const driver = new NodeSqlDriver();
+    driver.transaction(() => driver.script(text));
+    const storage = new DirectoryStorage(driver, migrationsIn("directory"));
+    const parts = new Directory(storage, 1_700_000_000_000);
+    expect(parts.page(page).map(({ name, logBytes }) => [name, logBytes])).toEqual([
+      ["board-1", 400],
+      ["board-2", 9_000],
+    ]);
+    expect(parts.page({ ...page, only: "quarantined" }).map(({ name }) => name)).toEqual(["board-2"]);
+    expect(storage.partitions.isPlaceless()).toBe(false);
+    expect(new Set(storage.partitions.afterPlace(0, 9).map(({ name }) => name))).toEqual(
+      new Set(["board-1", "board-2"]),
+    );
+    expect(storage.cursorKey.find()).toHaveLength(32);
+  },
+);
 
 describe("the directory of a tenant", () => {
   it("[OB-4] has each partition from the report of its first event on", () => {
