@@ -22,7 +22,8 @@ type Writer = SideOf<ReturnType<typeof newClient>>;
 /** The colours of the page, in a tree of its own: there the editor can add its style sheets, which the page's policy refuses. */
 const look = EditorView.theme({
   "&": { height: "100%", color: "var(--ink)", backgroundColor: "transparent", fontSize: "1rem" },
-  "&.cm-focused": { outline: "2px solid var(--accent)", outlineOffset: "-2px" },
+  // The element around it shows where the focus is: it can be seen from the page.
+  "&.cm-focused": { outline: "none" },
   ".cm-scroller": { fontFamily: "var(--sans)", lineHeight: "1.6" },
   ".cm-content": { padding: "1.2rem 0.5rem", caretColor: "var(--ink)" },
   ".cm-panels": { color: "var(--ink)", backgroundColor: "var(--hover)", borderColor: "var(--line)" },
