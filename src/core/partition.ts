@@ -10,7 +10,7 @@ import { assertAuthorized } from "./delivery/access.ts";
 import { assertNotAhead } from "./delivery/connect.ts";
 import { FanOut } from "./delivery/fan-out.ts";
 import type { Listener } from "./delivery/listener.ts";
-import { clampLimit, pageSteps } from "./delivery/page.ts";
+import { clampBytes, clampLimit, pageSteps } from "./delivery/page.ts";
 import { Presence } from "./delivery/presence.ts";
 import { assertSameLog, proofAt } from "./delivery/proof.ts";
 import { type Standing, type StateRead, stateSteps } from "./delivery/reads.ts";
@@ -345,8 +345,15 @@ export class Partition {
     return complete(this.eventsInSteps(since, limit, now, proof, authors));
   }
 
-  /** The same, read in steps. */
-  eventsInSteps(since: number, limit: number | undefined, now: number, proof?: string, authors?: boolean): Steps<Page> {
+  /** The same, read in steps. `maxBytes`: what the reader asked for as the most bytes of the page. */
+  eventsInSteps(
+    since: number,
+    limit: number | undefined,
+    now: number,
+    proof?: string,
+    authors?: boolean,
+    maxBytes?: number,
+  ): Steps<Page> {
     const { head } = this.#memory.load(now);
     assertNotAhead(head, since, "events");
     assertSameLog(this.#environment.ports.storage, since, proof);
@@ -357,7 +364,7 @@ export class Partition {
       clampLimit(limit),
       head.eventId,
       undefined,
-      undefined,
+      clampBytes(maxBytes),
       authors && this.authors.shows,
     );
   }

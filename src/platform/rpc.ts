@@ -120,6 +120,8 @@ export interface ReadOptions {
   annotations?: boolean | undefined;
   /** Those that were submitted on the Insieme wire have their draft ids. */
   draftIds?: boolean | undefined;
+  /** The most bytes of the page. */
+  maxBytes?: number | undefined;
 }
 
 /**

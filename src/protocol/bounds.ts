@@ -133,6 +133,8 @@ export const bounds = {
   pageEventsMax: 1_000,
   /** Bytes of a page; one event always fits, whatever its size. */
   pageBytesMax: 1024 * 1024,
+  /** The smallest page that a reader can ask for, in bytes: smaller ones would be mostly requests. */
+  pageBytesMin: 16 * 1024,
   /** Reads over HTTP that wait for their turn: as many as a principal may have waiting drafts. */
   readsWaitingMax: 1_024,
   /** What waits for the readers of all streams, in UTF-16 units: pages are smaller when more waits, and one of `streamPageBytesMin` is always given. */

@@ -54,6 +54,8 @@ const connectPayload = z.object({
   authors: z.optional(z.boolean()),
   /** Events have their labels, user ids and metadata. */
   annotations: z.optional(z.boolean()),
+  /** The most bytes of the page that follows `connected`. */
+  maxBytes: z.optional(z.int()),
   /** The token, if the upgrade could not send one. */
   token: z.optional(z.string()),
 });
@@ -93,6 +95,8 @@ const syncPayload = z.object({
   proof: z.optional(id),
   partition: z.optional(z.string()),
   limit: z.optional(z.int()),
+  /** The most bytes of the page. */
+  maxBytes: z.optional(z.int()),
 });
 
 const ackPayload = z.object({

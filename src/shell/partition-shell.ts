@@ -505,7 +505,7 @@ export class PartitionShell {
     since: number,
     limit: number | undefined,
     context: RequestContext,
-    { proof, proofs, authors = false, correlations, annotations = false, draftIds = false }: ReadOptions = {},
+    { proof, proofs, authors = false, correlations, annotations = false, draftIds = false, maxBytes }: ReadOptions = {},
   ): Promise<HttpAnswer> {
     const partition = this.#partition;
     const { partition: name } = this.#settings.name;
@@ -517,7 +517,7 @@ export class PartitionShell {
         partition.assertSameLog(since, proof, now);
         return unmetered(answerUnchanged(etag));
       }
-      const page = yield* partition.eventsInSteps(since, limit, now, proof, authors);
+      const page = yield* partition.eventsInSteps(since, limit, now, proof, authors, maxBytes);
       const textOf = loggedText(name, partition.authors, { authors, annotations });
       const named = draftIds ? { ...page, draftIdsOf: insiemeScope } : page;
       return { answer: answerEvents(named, etag, textOf, { proofs, correlations }), bytes: bytesOfPage(page) };

@@ -146,6 +146,32 @@ describe("sync", () => {
     expect(page.payload).toMatchObject({ hasMore: true, nextSinceEventId: page.payload.events.length });
   });
 
+  it("[WP-7] [CL-10] [BD-7] a page has at most the bytes that were asked for, from 16 KiB on, and at least one event", () => {
+    const { room } = filled(40, 6_000);
+    const a = room.client("a");
+    const sizeOf = (payload: object) => {
+      const [page] = a.send("sync", { sinceEventId: 0, limit: 1_000, ...payload });
+      return [Buffer.byteLength(a.frames.at(-1)!), page.payload.events.length];
+    };
+    expect(sizeOf({})[1]).toBe(40);
+    for (const maxBytes of [64 * 1024, 16 * 1024]) {
+      const [bytes, some] = sizeOf({ maxBytes });
+      expect(bytes).toBeLessThanOrEqual(maxBytes);
+      expect(bytes).toBeGreaterThan(maxBytes / 2);
+      expect(a.send("sync", { sinceEventId: some, maxBytes })[0].payload.events[0].eventId).toBe(some! + 1);
+    }
+    for (const maxBytes of [1, 0, -5]) expect(sizeOf({ maxBytes })[1]).toBe(sizeOf({ maxBytes: 16 * 1024 })[1]);
+    expect(sizeOf({ maxBytes: 2 ** 40 })[1]).toBe(40);
+    expect(a.send("sync", { sinceEventId: 0, maxBytes: 1.5 })[0].payload.code).toBe("bad_request");
+    // The first page, with `connected`.
+    const b = room.open();
+    const [, page] = b.connect("b", { sinceEventId: 0, maxBytes: 16 * 1024 });
+    expect(page.payload).toMatchObject({ hasMore: true, nextSinceEventId: page.payload.events.length });
+    expect(Buffer.byteLength(b.frames.at(-1)!)).toBeLessThanOrEqual(16 * 1024);
+    const { room: large } = filled(2, 60_000);
+    expect(ids(large.client("c").send("sync", { sinceEventId: 0, maxBytes: 1 })[0].payload.events)).toEqual([1]);
+  });
+
   it.each([
     [{ sinceEventId: -1 }, "bad_request"],
     [{ sinceEventId: 1.5 }, "bad_request"],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { fresh, http, type Message } from "./wire.ts";
 
-const submit = async (room: string, value: number, key = `k${value}`) =>
+const submit = async (room: string, value: unknown, key = `k${value}`) =>
   await http(`/v1/partitions/${room}/events`, {
     method: "POST",
     headers: { "idempotency-key": key },
@@ -125,6 +125,21 @@ describe("polling", () => {
     expect((await read(room, "state", responses[0]!.headers.get("etag")!)).status).toBe(304);
   });
 
+  it("[WP-7] [BD-7] a page has at most the bytes that were asked for, and a reader goes on after it", async () => {
+    const room = fresh();
+    for (let n = 1; n <= 4; n++) await submit(room, "x".repeat(6_000), `k${n}`);
+    const seen: number[][] = [];
+    for (let since = 0, more = true; more;) {
+      const page = (await (await read(room, `events?since=${since}&maxBytes=1`)).json()) as Message;
+      seen.push(page.events.map(({ eventId }: Message) => eventId));
+      ({ nextSinceEventId: since, hasMore: more } = page);
+    }
+    expect(seen).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
+  });
+
   it("[OB-5] HEAD is GET without the body", async () => {
     const room = fresh();
     await submit(room, 1);
@@ -138,6 +153,7 @@ describe("query parameters", () => {
   it.each([
     ["events?since=1&since=2", ["since"]],
     ["events?limit=1&limit=1", ["limit"]],
+    ["events?maxBytes=1k", ["maxBytes"]],
     ["events?since=-1&limit=x", ["since", "limit"]],
     ["events?since=99999999999999999", ["since"]],
     ["events?since=9007199254740993", ["since"]],

@@ -15,7 +15,10 @@ import type { Renewal } from "./renewal.ts";
 import type { StateLoader } from "./state-loader.ts";
 import type { StatusMachine } from "./status.ts";
 
-/** Bytes of broadcasts that the server may send before we acknowledge them. We acknowledge at half. */
+/**
+ * Bytes of broadcasts that the server may send before we acknowledge them. We acknowledge at half. A page has at most as many;
+ * with the longest patience they are the fewest that a server knows.
+ */
 const creditBytes = 1024 * 1024;
 /** Further behind than this, the client fetches the state instead of the events. */
 const farBehindEvents = 10_000;
@@ -122,7 +125,7 @@ export class Connection {
           probes: true,
           authors: true,
           annotations: true,
-          ...(identity && { principal: true }),
+          principal: !!identity,
           renewal: token !== undefined,
           ...(presence && { presence: true, presenceRefusals: true, replaces: presence.peerId! }),
           ...(!status.still && (fetch ? { initialState: true, stateChunks: true } : this.#position())),
@@ -218,8 +221,6 @@ export class Connection {
         return;
       case "renewed":
         void this.#renewIn(message.payload.expiresAt - message.timestamp);
-        return;
-      case "heartbeat":
         return;
     }
   }
@@ -337,7 +338,7 @@ export class Connection {
   #takePage({ payload }: MessageOf<"sync_response">): void {
     const { events, currentEventIndex, hasMore, nextSinceEventId, proof } = payload;
     const last = events.at(-1);
-    if (last && proof !== undefined) last.proof = proof;
+    if (last) last.proof = proof!;
     for (const event of events) this.#delivery.inbox.put(event);
     if (!this.#syncing) return;
     this.#syncing = false;
@@ -356,7 +357,7 @@ export class Connection {
 
   #takeError({ payload, inReplyTo }: MessageOf<"error">): void {
     const { draftId, message: _, ...problem } = payload;
-    const { code, retryable, retryAfter = 0 } = problem;
+    const { code, retryable, retryAfter = 0 } = payload;
     // The next attempt asks for a new token.
     if (/^(unauth|auth_)/.test(code)) this.#dialer.lose("refused", { problem });
     // The server has not hashed its state.
@@ -422,7 +423,10 @@ export class Connection {
   /** The last confirmed event, as the server compares it with its log. */
   #position(): JsonObject {
     const { eventId, proof } = this.#host.cursor;
-    return { sinceEventId: eventId, ...(proof && { proof }) };
+    // A page shows nothing of itself until it is complete: on a slow line it is a small one.
+    const maxBytes = creditBytes / this.#dialer.patience ** 2;
+    // JSON leaves out what is undefined.
+    return { sinceEventId: eventId, proof, maxBytes } as JsonObject;
   }
 
   #caughtUp(): void {

@@ -2,7 +2,7 @@ import { type Failure, bounds, type Author } from "../../protocol/index.ts";
 import type { Command } from "../commands.ts";
 import type { ChunkedSnapshot, ConnectedClient, Page } from "../replies.ts";
 import type { Head } from "../head.ts";
-import { clampLimit, readPage } from "./page.ts";
+import { clampBytes, clampLimit, readPage } from "./page.ts";
 import { assertSameLog, proofAt } from "./proof.ts";
 import { Refusal } from "../refusal.ts";
 import type { WindowContext } from "../window/context.ts";
@@ -82,7 +82,7 @@ export function connect(context: WindowContext, session: Session, given: Connect
           clampLimit(undefined),
           head,
           draftIdsOf(client, author),
-          session.pageBytes,
+          clampBytes(command.maxBytes, session.pageBytes),
           client.authors,
         );
   const inline = !command.stateChunks || live.fold.state.weight <= bounds.inlineStateBytesMax;
@@ -215,7 +215,8 @@ function pageFor(context: WindowContext, session: Session, client: ConnectedClie
   const reads = ports.storage;
   const limit = clampLimit(command.limit);
   const end = session.state.cycleEnd ?? live.head.eventId;
-  const pageAfter = (since: number) => readPage(reads, since, limit, end, draftIds, session.pageBytes, client.authors);
+  const bytesMax = clampBytes(command.maxBytes, session.pageBytes);
+  const pageAfter = (since: number) => readPage(reads, since, limit, end, draftIds, bytesMax, client.authors);
   if (command.sinceEventId !== undefined) return pageAfter(command.sinceEventId);
   const { eventId, stateBytes, logBytes } = live.fold.snapshot;
   const worthIt = eventId > 0 && stateBytes < logBytes;

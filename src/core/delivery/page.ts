@@ -110,6 +110,11 @@ export function dropPartOfBatch(events: EventRow[]): void {
   while (events.at(-1)?.batchEnd === last.batchEnd) events.pop();
 }
 
+/** How many bytes a page may have: what was asked for, within the bounds and `most`, which is what its reader may have now. */
+export function clampBytes(asked: number | undefined, most: number = bounds.pageBytesMax): number {
+  return Math.min(Math.max(asked ?? most, bounds.pageBytesMin), most);
+}
+
 /** The `limit` of a page: what was asked for, within the bounds. */
 export function clampLimit(limit: number | undefined): number {
   return Math.min(Math.max(limit ?? bounds.pageEventsDefault, 1), bounds.pageEventsMax);

@@ -148,6 +148,12 @@ export function eventRoutes(app: Edge, { requirePartition, requireRead }: Guards
           100,
         ),
       ),
+      maxBytes: z.optional(
+        wholeNumber(
+          `About the most bytes of the page, clamped to ${bounds.pageBytesMin} to ${bounds.pageBytesMax}; absent means the latter.`,
+          65_536,
+        ),
+      ),
       proof: proofParameter,
       proofs: proofsParameter,
       authors: authorsParameter,
@@ -156,7 +162,17 @@ export function eventRoutes(app: Edge, { requirePartition, requireRead }: Guards
       draftIds: draftIdsParameter,
     }),
     async (c) => {
-      const { since = 0, limit, proof, proofs, authors, correlations, annotations, draftIds } = c.req.valid("query");
+      const {
+        since = 0,
+        limit,
+        proof,
+        proofs,
+        authors,
+        correlations,
+        annotations,
+        draftIds,
+        maxBytes,
+      } = c.req.valid("query");
       const { identity, stub } = c.get("partitionAccess");
       const context = {
         traceId: c.get("traceId"),
@@ -170,6 +186,7 @@ export function eventRoutes(app: Edge, { requirePartition, requireRead }: Guards
         correlations: correlations === "true",
         annotations: annotations === "true",
         draftIds: draftIds === "true",
+        maxBytes,
       };
       const asked = { since, limit, context, proof: options };
       return responseOf(await callObject(stub, (object) => object.readEvents(asked)));

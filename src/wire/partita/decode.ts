@@ -59,6 +59,7 @@ export function decode(frame: string | ArrayBuffer): Decoded {
         replaces: payload.replaces,
         probes: payload.probes ?? false,
         authors: payload.authors ?? false,
+        maxBytes: payload.maxBytes,
         wire: storedOptions({
           arrays: payload.frames === "array",
           limits: payload.limits ?? false,
@@ -112,6 +113,7 @@ export function decode(frame: string | ArrayBuffer): Decoded {
         sinceEventId: payload.sinceEventId,
         proof: payload.proof,
         limit: payload.limit,
+        maxBytes: payload.maxBytes,
       };
     case "state_chunk":
       return { kind: "state_chunk", requestId, eventId: payload.eventIndex, chunk: payload.chunk };

@@ -406,7 +406,7 @@ describe("syncing", () => {
     world.socket.say(broadcast(3, ...title("3")));
     expect(client.eventId).toBe(1);
     const [sync] = world.socket.of("sync");
-    expect(sync!.payload).toEqual({ sinceEventId: 1, proof: "t1700000000001" });
+    expect(sync!.payload).toEqual({ sinceEventId: 1, proof: "t1700000000001", maxBytes: 1024 * 1024 });
     world.socket.say(world.socket.page(sync!.id, [event(2, ...title("2")), event(3, ...title("3"))], 3));
     expect(client.eventId).toBe(3);
     expect(confirmed).toEqual([1, 2, 3]);
@@ -428,7 +428,7 @@ describe("syncing", () => {
     );
     expect(client.status.status).toBe("syncing");
     const [sync] = world.socket.of("sync");
-    expect(sync!.payload).toEqual({ sinceEventId: 5, proof: "t1700000000005" });
+    expect(sync!.payload).toEqual({ sinceEventId: 5, proof: "t1700000000005", maxBytes: 1024 * 1024 });
     world.socket.say(world.socket.page(sync!.id, [event(6, ...title("6"))], 6));
     expect(client.status.status).toBe("online");
     expect(client.state).toEqual({ title: "6" });
@@ -574,7 +574,7 @@ describe("syncing", () => {
     answer(4, '"}');
     expect([client.loaded, client.eventId, world.socket.of("submit_event")]).toEqual([true, 5, []]);
     const [sync] = world.socket.of("sync");
-    expect(sync!.payload).toEqual({ sinceEventId: 5, proof: "p5" });
+    expect(sync!.payload).toEqual({ sinceEventId: 5, proof: "p5", maxBytes: 1024 * 1024 });
     world.socket.say(world.socket.page(sync!.id, [event(6, ...title("6")), event(7, ...title("7"))], 7));
     expect(client.status.status).toBe("online");
     await settle();
@@ -633,7 +633,7 @@ describe("syncing", () => {
     // Without a stored snapshot it begins with the model's initial state. However many events follow, it folds them.
     await begin(0, 0);
     const [sync] = world.socket.of("sync");
-    expect(sync!.payload).toEqual({ sinceEventId: 0 });
+    expect(sync!.payload).toEqual({ sinceEventId: 0, maxBytes: 256 * 1024 });
     world.socket.say(world.socket.page(sync!.id, [event(1, ...title("1"))], 70_000, true));
     expect([client.eventId, client.state, world.socket.of("sync").length]).toEqual([1, { title: "1" }, 2]);
   });
@@ -649,7 +649,11 @@ describe("syncing", () => {
     expect(world.socket.of("ack").map(({ payload }) => payload)).toEqual([{ eventId: 2 }]);
     world.socket.say({ type: "head", payload: { currentEventIndex: 5 } });
     expect(client.status.status).toBe("syncing");
-    expect(world.socket.of("sync")[0]!.payload).toEqual({ sinceEventId: 2, proof: "t1700000000002" });
+    expect(world.socket.of("sync")[0]!.payload).toEqual({
+      sinceEventId: 2,
+      proof: "t1700000000002",
+      maxBytes: 1024 * 1024,
+    });
   });
 
   it("[BD-4] returns a probe at once, and says where it is", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { QueueEntry } from "../../../src/client/index.ts";
 import { memoryStore } from "../../../src/client/stores/memory.ts";
+import { stableMs } from "../../../src/client/sync/backoff.ts";
 import { defaultTiming } from "../../../src/client/transport/timing.ts";
 import { event, FakeWorld, rejected, type Sent, settle } from "./harness.ts";
 
@@ -191,6 +192,37 @@ describe("loading", () => {
     await other.pass(1_000);
     await offer(other, 4, 6);
     expect(requested(other)).toEqual([0, 1]);
+  });
+
+  it("[CL-10] asks for smaller pages after each connection that was silent for too long, until one was online for a while", async () => {
+    const world = new FakeWorld();
+    const client = world.client();
+    await settle();
+    world.socket.accept({ head: 2 });
+    await settle();
+    world.socket.end();
+    /** What it asks for at the next connection, on which no page comes. */
+    const asked = async () => {
+      const count = world.sockets.length;
+      while (world.sockets.length === count) await world.pass(1_000);
+      world.socket.open();
+      const { id, payload } = world.socket.of("connect")[0]!;
+      const connected = { serverId: "log-1", currentEventIndex: 4, limits: {} };
+      world.socket.say({ type: "connected", inReplyTo: id, payload: connected });
+      return payload.maxBytes;
+    };
+    expect([await asked(), await asked(), await asked(), await asked(), await asked()]).toEqual([
+      1_048_576, 262_144, 65_536, 16_384, 16_384,
+    ]);
+    const { id } = world.socket.of("connect")[0]!;
+    world.socket.say(world.socket.page(id, [event(3, "set", { target: "a", value: 1 })], 4, true));
+    const [next] = world.socket.of("sync");
+    expect(next!.payload).toMatchObject({ sinceEventId: 3, maxBytes: 16_384 });
+    world.socket.say(world.socket.page(next!.id, [event(4, "set", { target: "a", value: 2 })], 4));
+    await world.pass(stableMs);
+    expect(client.status.status).toBe("online");
+    world.socket.say({ type: "head", payload: { eventIndex: 9 } });
+    expect(world.socket.of("sync").at(-1)!.payload).toMatchObject({ sinceEventId: 4, maxBytes: 1_048_576 });
   });
 
   it("[CL-10] waits longer for one message after each connection that was silent for too long, until it is online", async () => {
