@@ -102,7 +102,12 @@ export class BaseKeeper {
         }
       }
       // Of two logs, that of the server is the newer one.
-      if (rendered && (rendered.serverId !== end.serverId || rendered.eventId > end.eventId)) return undefined;
+      if (rendered && (rendered.serverId !== end.serverId || rendered.eventId > end.eventId)) {
+        // A pseudonym is of its log. What is queued is shown with it before the server says it.
+        if (rendered.serverId === end.serverId && this.#view.replica.author === undefined)
+          this.#view.replica.introduce(base.author);
+        return undefined;
+      }
       this.#stored = end;
       this.#stateUnits = base.state.length;
       // An earlier version has saved it without the author: it is due.

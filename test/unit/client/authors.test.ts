@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { memoryStore } from "../../../src/client/stores/memory.ts";
 import type { OpenStore, StoredBase } from "../../../src/client/stores/store.ts";
+import type { ConfirmedEvent } from "../../../src/client/sync/replica.ts";
+import type { FeedItem } from "../../../src/client/sync/feed.ts";
+import { tabsBackend } from "../../../src/client/tabs/backend.ts";
+import type { Message } from "../../../src/client/tabs/messages.ts";
+import type { TabsPort } from "../../../src/client/tabs/ports.ts";
 import { board } from "../../support/board.ts";
 import { event, FakeWorld, refused, settle } from "./harness.ts";
 
@@ -115,6 +120,54 @@ describe("authors", () => {
     await settle();
     expect(client.author).toBe("dev:laptop");
     expect(await client.submit("share", { link: null })).toMatchObject({ status: "rejected", local: true });
+  });
+
+  it("[MD-13] [CL-5] [LC-5] a tab that follows one of an earlier version, which does not say the own one, shows drafts as waiting", async () => {
+    const posted: Message[] = [];
+    let tell!: (message: Message) => void;
+    const tabs: TabsPort = {
+      lock: () => () => {},
+      hold: () => Promise.resolve(undefined),
+      open: (receive) => {
+        tell = receive;
+        return { post: (message) => void posted.push(message as Message), close() {} };
+      },
+      visible: () => true,
+    };
+    const world = new FakeWorld();
+    const open = memoryStore();
+    const store: OpenStore = async (of) => Object.defineProperty(await open(of), "durable", { value: true });
+    let tab = 0;
+    const backend = () => Promise.resolve(tabsBackend(tabs, world.ports, () => `tab-${++tab}`));
+    const client = world.client({ model: board, store, backend });
+    await settle();
+    tell({ kind: "lead", term: "before", marks: true });
+    const hello = posted.findLast((message) => message.kind === "hello")!;
+    const online: FeedItem = { kind: "status", report: { status: "online", reason: "ok" } };
+    const fetched = { serverId: "log-1", eventId: 1, proof: "p1", state: JSON.stringify(state("editor")), sent: [] };
+    const items: FeedItem[] = [{ kind: "reset", ...fetched, why: "first" }, online];
+    tell({ kind: "welcome", term: "before", to: hello.from, id: hello.id, paused: false, items, marks: true });
+    void client.submit("write", card("mine"));
+    await settle();
+    // It is sent: the leader does not need to know whose it is.
+    const { entry } = posted.find((message) => message.kind === "offer")!;
+    expect([client.author, cards(client)]).toEqual([undefined, {}]);
+    expect(client.pending).toMatchObject([{ failure: undefined, waiting: true }]);
+    const { payload } = by(2, own, "write", card("mine")) as unknown as { payload: ConfirmedEvent };
+    tell({ kind: "item", term: "before", item: { kind: "events", events: [{ ...payload, draftId: entry.key }] } });
+    expect(cards(client)).toEqual({ mine: { text: "x", by: own } });
+    void client.submit("write", card("next"));
+    await settle();
+    expect(cards(client)).toEqual({ mine: { text: "x", by: own } });
+    // A leader of this version says it.
+    tell({ kind: "lead", term: "now", marks: true });
+    tell({ kind: "item", term: "now", item: { kind: "author", author: own } });
+    const again = posted.findLast((message) => message.kind === "hello")!;
+    const said: FeedItem[] = [{ kind: "author", author: own }, online];
+    tell({ kind: "welcome", term: "now", to: again.from, id: again.id, paused: false, items: said, marks: true });
+    await settle();
+    expect(cards(client)).toMatchObject({ next: { text: "x", by: own } });
+    await client.close();
   });
 
   it("[MD-13] peers have theirs", async () => {

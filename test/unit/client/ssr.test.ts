@@ -5,6 +5,7 @@ import { createClient, memoryStore, type Snapshot } from "../../../src/client/in
 import { createPartitionHooks } from "../../../src/client/react.ts";
 import { createSuspenseHook } from "../../../src/client/react-suspense.ts";
 import { insieme } from "../../../src/models/insieme/index.ts";
+import { board } from "../../support/board.ts";
 import { broadcast, event, FakeWorld, settle } from "./harness.ts";
 
 const hooks = createPartitionHooks<typeof insieme>();
@@ -18,6 +19,8 @@ const snapshot = (more: Partial<Snapshot> = {}): Snapshot => ({
   state: '{"title":"from the server","list":{"a":1}}',
   ...more,
 });
+
+const own = `${"0".repeat(31)}1`;
 
 function Page() {
   const { title } = usePartition((state) => ({ title: (state as { title?: string }).title }));
@@ -185,6 +188,32 @@ describe("a client that was created from what a server rendered", () => {
     expect(client.state).toMatchObject(waiting ? { title: "from the server" } : { title: "kept", own: "k1" });
     // While it hydrates, a page is what the server has rendered.
     expect(renderToString(page(client))).toBe("<p>from the server, offline, true, 0, 0</p>");
+  });
+
+  it.each([
+    ["without a kept state", undefined, undefined],
+    ["with a kept state of this log", "log-1", own],
+    ["with a kept state of another log", "log-0", undefined],
+  ])("[MD-13] [CL-10] %s, what is queued is never shown under another author", async (_, serverId, known) => {
+    const world = new FakeWorld();
+    const { open, before } = await store();
+    const drafts = [{ draftId: "k1", type: "write", payload: { id: "mine", text: "x" } }];
+    await before.append({ key: "k1", mode: "single", drafts, queuedAt: 1, sentAt: 0 });
+    const state = JSON.stringify({ members: { [own]: { name: "M", role: "owner" } }, cards: {} });
+    const rendered = snapshot({ modelVersion: board.version, state });
+    if (serverId) await before.saveBase({ ...rendered, serverId, eventId: 4, author: own });
+    const client = world.client({ model: board, store: open, initial: rendered });
+    await settle();
+    const cards = () => (client.state as { cards: object }).cards;
+    const mine = { mine: { text: "x", by: own } };
+    expect([client.author, cards()]).toEqual([known, known ? mine : {}]);
+    expect(client.pending).toMatchObject([{ key: "k1", failure: undefined, waiting: !known }]);
+    world.socket.accept({ head: 5, more: { author: own } });
+    await settle();
+    expect([client.author, cards()]).toEqual([own, mine]);
+    expect(client.pending).toMatchObject([{ key: "k1", failure: undefined, waiting: false }]);
+    expect(world.socket.of("submit_event").map(({ payload }) => payload.draftId)).toEqual(["k1"]);
+    await client.close();
   });
 
   it("[CL-9] [CL-10] shows nothing of it to who is forbidden, or has signed out", async () => {
