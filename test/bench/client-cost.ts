@@ -6,6 +6,7 @@ import type { QueueEntry } from "../../src/client/stores/store.ts";
 import type { State } from "../../src/model/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import type { JsonObject } from "../../src/protocol/index.ts";
+import { measureStart } from "./client-start.ts";
 
 const rounds = 30;
 const selections = 1_000;
@@ -134,3 +135,10 @@ measure(
 measure("2,000 selections: a key of an object of 100,000 changes", () => {}, setKey);
 measure("client.state after the same", setKey, () => void client.replica.publish());
 if (calls !== 3 * rounds) throw new Error(`${calls} listeners were called for ${3 * rounds} changes`);
+
+for (const nodes of [1_000, 100_000]) {
+  for (const drafts of [10, 5_000]) {
+    const queued = Array.from({ length: drafts }, (_, at) => update(at % nodes, { mine: at }));
+    await measureStart(`${nodes} nodes, ${drafts} drafts: start-up from IndexedDB`, document(nodes), queued);
+  }
+}
