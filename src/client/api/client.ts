@@ -583,7 +583,7 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
   #sorted(stored: readonly QueueEntry[]): QueueEntry[] {
     return stored.filter((entry) => {
       // What is held is shown, where the code that merges it is loaded.
-      if (entry.parked && !(entry.held && this.#view.merging)) {
+      if (entry.parked && !this.#view.merging?.held(entry)) {
         this.#entries[entry.rejected ? "rejected" : "parked"].set(entry.key, entry);
         return false;
       }

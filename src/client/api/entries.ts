@@ -125,7 +125,7 @@ export class Entries<S extends object> {
     this.#view.rebased().add(entry);
     void this.#store?.update(entry);
     const verdict = this.#wait(key);
-    this.#backend?.offer(entry, entry.sentAt !== 0);
+    this.send(entry, entry.sentAt !== 0);
     this.changed();
     return verdict;
   }

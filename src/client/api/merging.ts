@@ -1,7 +1,7 @@
 import type { AnyModel } from "../../model/index.ts";
 import type { Failure, Problem } from "../../protocol/index.ts";
 import type { QueuedDraft, QueueEntry, QueueStore } from "../stores/store.ts";
-import { Chains, type Upcast } from "../sync/chains.ts";
+import { Chains, unknown, type Upcast } from "../sync/chains.ts";
 import type { OwnTab } from "../sync/backend.ts";
 import type { MergedReplica } from "../sync/merged.ts";
 import type { Group, Pending } from "../sync/rebaser.ts";
@@ -30,7 +30,7 @@ function problem(code: "precondition_required" | "too_stale" | "payload_too_larg
 /** Why an earlier version of this library does not send what is held. */
 const waits = problem("precondition_required", "It waits for another entry.");
 /** Why an entry is parked. */
-const lost = problem("too_stale", "The events are not known any more that have come since it was made.");
+const lost = problem("too_stale", unknown.detail);
 
 /** What merging needs of its client. */
 export interface MergingHost {
@@ -102,6 +102,9 @@ export class Merging extends Chains {
 
   override apply(group: Group): void {
     super.apply(group);
+    const { key, held } = group.entry;
+    // It was parked, and is tried again: it is mapped, if that is certain now, or parked again.
+    if (held && !this.foreign.has(key)) this.#held.add(key);
     const links = group.members.flatMap((member) => this.linkOf(member) ?? []);
     const layer = "schema";
     if (links.length > 0 && !this.#host.client.loaded) {
@@ -148,10 +151,15 @@ export class Merging extends Chains {
     if (replaced.length > 0) void this.#store.remove(replaced);
     const left = stored.filter((entry) => {
       const isOther = this.share(entry);
-      if (entry.held && !isOther) this.#held.add(entry.key);
-      return !replaced.includes(entry.key) && !(entry.held && isOther);
+      if (this.held(entry) && !isOther) this.#held.add(entry.key);
+      return !replaced.includes(entry.key) && !(this.held(entry) && isOther);
     });
     return heldLast(left);
+  }
+
+  /** Whether it waits for another entry. What is parked stays parked: at a later start even less is known. */
+  held({ held, parked }: QueueEntry): boolean | undefined {
+    return held && parked?.code !== lost.code;
   }
 
   /** An entry of the store, or that another tab has sent. Returns whether it was made in another tab. */
@@ -171,7 +179,7 @@ export class Merging extends Chains {
     this.#left.add(tab);
     try {
       const { entries } = await this.#store.load();
-      const left = entries.filter((entry) => entry.tab === tab && (entry.held || !entry.parked));
+      const left = entries.filter((entry) => entry.tab === tab && (this.held(entry) || !entry.parked));
       for (const entry of heldLast(left)) {
         if (this.#ended) return;
         const { key } = entry;
@@ -310,7 +318,8 @@ export class Merging extends Chains {
     const expectedEventId = this.replica.eventId;
     return entry.drafts.map((given) => {
       const member = members.find(({ draft }) => draft.draftId === given.draftId);
-      return member && this.linkOf(member) ? { ...member.draft, expectedEventId } : given;
+      const link = member && this.linkOf(member);
+      return link ? { ...member.draft, expectedEventId, on: this.onOf(link) } : given;
     });
   }
 
@@ -337,7 +346,7 @@ export class Merging extends Chains {
     if (JSON.stringify(payload).length > composedUnitsMax) return undefined;
     const [before, after] = [one.pending, other.pending];
     this.#composeUndos(before, after.undo!);
-    before.draft = { ...before.draft, payload, expectedEventId: this.replica.eventId };
+    before.draft = { ...before.draft, payload, expectedEventId: this.replica.eventId, on: this.onOf(one) };
     last.entry = { ...last.entry, drafts: [before.draft] };
     this.drop(after);
     this.replica.groups.delete(group.entry.key);

@@ -9,6 +9,11 @@ export interface QueuedDraft {
   /** The version of the payload; 1 if absent. */
   version?: number;
   expectedEventId?: number;
+  /**
+   * If it is merged with what comes: the ids of the undecided drafts of its tab that it was made on, besides the event
+   * `expectedEventId`, in order. It is mapped at a later start only where these are known. It is not sent. Absent: they are not known.
+   */
+  on?: readonly string[] | undefined;
 }
 
 /**

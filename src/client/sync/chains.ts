@@ -2,7 +2,7 @@ import type { AnyModel, ModelEvent, State, Transformation } from "../../model/in
 import type { Failure, JsonObject, NumberedEvent } from "../../protocol/index.ts";
 import type { QueuedDraft } from "../stores/store.ts";
 import type { MergedChange, MergedReplica } from "./merged.ts";
-import { type MadeDraft, Past } from "./past.ts";
+import { type MadeDraft, Past, type PastEvent } from "./past.ts";
 import type { Group, Pending, Rebaser } from "./rebaser.ts";
 
 type Transform = Transformation<object, JsonObject>;
@@ -24,16 +24,21 @@ interface Link {
   fresh: boolean;
   /** Of another tab: what else it was made on is not known here, so it is shown when it is decided. */
   readonly foreign: boolean;
+  /** See `QueuedDraft`. Undefined: it is new, or was sent by an earlier version. */
+  readonly on: readonly string[] | undefined;
 }
 
 /** A draft that is mapped over what came since it was made. */
-interface Rejoining extends Pick<Link, "type" | "transform" | "entity" | "base"> {
+interface Rejoining extends Pick<Link, "type" | "transform" | "entity" | "base" | "on"> {
   readonly draftId: string;
   payload: JsonObject;
 }
 
+/** A draft that was made on more drafts than this is not certain at the next start: their ids are stored with each of them. */
+const madeOnMax = 256;
+
 /** Why a draft is not shown. */
-const unknown: Failure = { code: "precondition_required", detail: "What it was made on is not here." };
+export const unknown: Failure = { code: "precondition_required", detail: "What it was made on is unknown." };
 
 // It must not import modules of the main bundle: bundlers would move those into a third file.
 /**
@@ -78,7 +83,8 @@ export class Chains implements Rebaser {
     const { eventId } = this.replica;
     const links = group.members.flatMap((member) => this.#linked(member) ?? []);
     const isUnknown = links.some(
-      (link) => link.foreign || (link.fresh && (link.base !== eventId || this.#isAfterLost(link))),
+      (link) =>
+        link.foreign || (link.fresh && (link.base !== eventId || (link.on && !isSame(link.on, this.onOf(link))))),
     );
     if (isUnknown) {
       group.stale = false;
@@ -98,15 +104,10 @@ export class Chains implements Rebaser {
     }
   }
 
-  /** Whether it was made on a draft of which it is not known what has come since. */
-  #isAfterLost({ pending, entity }: Link): boolean {
-    const { tab } = pending.group.entry;
-    for (const other of this.#links.values()) {
-      if (other.pending === pending) return false;
-      const isLost = other.fresh && other.base < this.replica.eventId;
-      if (isLost && other.entity === entity && other.pending.group.entry.tab === tab) return true;
-    }
-    return false;
+  /** The ids of the drafts in the view that a draft is made on. Undefined: too many to be stored. */
+  protected onOf(link: Link): readonly string[] | undefined {
+    const before = this.#before(link);
+    return before.length > madeOnMax ? undefined : before.map(({ pending }) => pending.draft.draftId);
   }
 
   takeBack(): boolean {
@@ -125,7 +126,7 @@ export class Chains implements Rebaser {
     const made = link && this.#madeOf(link);
     this.#past.add({ eventId: this.replica.eventId + 1, type, payload, entity, clientId, draftId, made });
     const [first] = this.replica.drafts.values();
-    if (own && link?.here && own === first && JSON.stringify(own.draft.payload) === JSON.stringify(payload)) {
+    if (own && link?.here && own === first && isSame(own.draft.payload, payload)) {
       this.#links.delete(own);
       return own.undo !== undefined;
     }
@@ -166,9 +167,9 @@ export class Chains implements Rebaser {
     return this;
   }
 
-  #madeOf({ pending, type, entity, base, fresh }: Link): MadeDraft {
-    const { payload, draftId } = pending.draft;
-    return { type, payload, entity, base: fresh ? base : -1, draftId, tab: pending.group.entry.tab };
+  #madeOf(link: Link): MadeDraft {
+    const { draft, group } = link.pending;
+    return { ...link, ...draft, base: link.fresh ? link.base : -1, tab: group.entry.tab };
   }
 
   /** Whether drafts of other tabs were made before the last event, and what came since is known: a later start needs it, too. */
@@ -207,7 +208,7 @@ export class Chains implements Rebaser {
       const before = joined.filter((one) => one.entity === entity);
       const after = [...left].filter((one) => one.entity === entity);
       const payload = before.reduce((own, one) => this.#mapped(transform, own, one, false), pending.draft.payload);
-      this.#cross(after, { type, payload }, false);
+      if (!this.#cross(after, { type, payload }, false)) return false;
     }
     for (const [link, { payload }] of mapped) {
       link.pending.draft = { ...link.pending.draft, payload };
@@ -226,7 +227,7 @@ export class Chains implements Rebaser {
       mapped &&
       group.entry.drafts.map((given) => {
         const found = [...mapped].find(([, { draftId }]) => draftId === given.draftId);
-        return found ? { ...found[0].pending.draft, payload: found[1].payload, expectedEventId } : given;
+        return found ? { ...found[0].pending.draft, payload: found[1].payload, expectedEventId, on: [] } : given;
       })
     );
   }
@@ -244,43 +245,44 @@ export class Chains implements Rebaser {
     return mapped;
   }
 
-  /** Maps drafts of one entity over the events after those that they were made on. */
+  /** Maps drafts of one entity over the events after those that they were made on. False: it is not certain what comes out. */
   #passPast(entity: string, links: readonly Link[], mapped: ReadonlyMap<Link, Rejoining>): boolean {
-    const oldest = Math.min(...links.map(({ base }) => base));
-    const tab = links[0]!.pending.group.entry.tab;
-    const since = this.#past.after(oldest, entity);
-    // Of a draft of another tab that this one never had it is not known whether they were made on it.
-    if (since.some(({ made, clientId }) => !made && clientId === this.#clientId())) return false;
-    // They were made on these drafts, too, which are decided.
-    const decided = since.flatMap(({ made }) => (made && made.tab === tab ? made : []));
-    const chain: Rejoining[] = [
-      ...Array.from(decided, (made) => ({ ...made, transform: this.#transformOf(made.type) })),
-      ...links.map((link) => mapped.get(link)!),
-    ];
-    const start = Math.min(...chain.map(({ base }) => base));
-    if (!this.#past.knows(start)) return false;
-    for (const event of this.#past.after(start, entity)) {
+    const { tab } = links[0]!.pending.group.entry;
+    const queued = links.map((link) => mapped.get(link)!);
+    let chain = queued;
+    let since: readonly PastEvent[] = [];
+    let start = Infinity;
+    // They were made on drafts that are decided, and those on earlier ones.
+    while (oldestOf(chain) < start) {
+      start = oldestOf(chain);
+      since = this.#past.after(start, entity);
+      const decided = since.flatMap(({ made }) => (made && made.tab === tab ? made : []));
+      chain = [...Array.from(decided, (made) => ({ ...made })), ...queued];
+    }
+    if (!this.#past.knows(start) || !isComplete(chain, since)) return false;
+    for (const event of since) {
       const there = chain.filter(({ base }) => base < event.eventId);
       const own = there.findIndex(({ draftId }) => draftId === event.draftId);
-      if (own > 0) return false;
-      if (own === 0) {
-        chain.splice(chain.indexOf(there[0]!), 1);
-        continue;
-      }
-      this.#cross(there, event, this.#clientId() < event.clientId);
+      // The event says what it has become.
+      if (own > 0 || (own === 0 && !isSame(there[0]!.payload, event.payload))) return false;
+      if (own === 0) chain.splice(chain.indexOf(there[0]!), 1);
+      else if (!this.#cross(there, event, this.#clientId() < event.clientId)) return false;
     }
     return true;
   }
 
-  /** Maps `change` over each of these drafts, and each over what it has become. */
-  #cross(drafts: Iterable<Rejoining>, change: Change, first: boolean): void {
+  /** Maps `change` over each of these drafts, and each over what it has become. False: they are not of one text. */
+  #cross(drafts: Iterable<Rejoining>, change: Change, first: boolean): boolean {
     let { payload } = change;
     for (const draft of drafts) {
-      const before = draft.payload;
-      draft.payload = this.#mapped(draft.transform, before, { type: change.type, payload }, first);
-      const over = { type: draft.type, payload: before };
-      payload = this.#mapped(this.#transformOf(change.type), payload, over, !first);
+      const { type, payload: before } = draft;
+      const own = draft.transform.map(before, { type: change.type, payload }, first);
+      const rest = this.#transformOf(change.type).map(payload, { type, payload: before }, !first);
+      if (Array.isArray(own) || Array.isArray(rest)) return false;
+      draft.payload = own;
+      payload = rest;
     }
+    return true;
   }
 
   #transformOf(type: string): Transform {
@@ -293,12 +295,8 @@ export class Chains implements Rebaser {
 
   /** Whether one of its drafts was made on another one that is not confirmed. */
   protected isBehind(group: Group): boolean {
-    const entities = new Set(group.members.map((member) => this.#links.get(member)?.entity));
-    for (const { entity, pending, here } of this.#links.values()) {
-      if (pending.group === group) return false;
-      if (here && entities.has(entity)) return true;
-    }
-    return false;
+    const links = group.members.flatMap((member) => this.#links.get(member) ?? []);
+    return links.some((link) => this.before(link));
   }
 
   /** Whether it will be known what its drafts were made on: later events have not come yet. */
@@ -321,8 +319,13 @@ export class Chains implements Rebaser {
 
   /** The draft that this one was made on. */
   protected before(link: Link): Link | undefined {
-    const links = [...this.#links.values()].filter(({ here, entity }) => here && entity === link.entity);
-    return links[links.indexOf(link) - 1];
+    return this.#before(link).at(-1);
+  }
+
+  /** The drafts in the view that this one was made on. */
+  #before(link: Link): readonly Link[] {
+    const all = [...this.#links.values()];
+    return all.slice(0, all.indexOf(link)).filter(({ here, entity }) => here && entity === link.entity);
   }
 
   /** The draft becomes a part of the one before it. */
@@ -359,6 +362,8 @@ export class Chains implements Rebaser {
         base,
         fresh: true,
         foreign: this.foreign.has(group.entry.key),
+        // What is held without it is never certain.
+        on: draft.on ?? (group.entry.held && [""]),
       };
       pending.draft = { ...draft, payload, ...(definition.version && { version: definition.version }) };
       this.#links.set(pending, link);
@@ -438,4 +443,27 @@ export class Chains implements Rebaser {
     // It was not made on that state: it will not fit, and the server decides.
     return Array.isArray(mapped) ? payload : mapped;
   }
+}
+
+function isSame(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
+function oldestOf(chain: readonly Rejoining[]): number {
+  return Math.min(...chain.map(({ base }) => base));
+}
+
+/** Whether each draft has before it exactly what it was made on, as it was then; `since`: the events since the oldest one. */
+function isComplete(chain: readonly Rejoining[], since: readonly PastEvent[]): boolean {
+  const eventIds = new Map(since.map(({ draftId, eventId }) => [draftId, eventId]));
+  return chain.every(({ base, on }, at) => {
+    const before = chain.slice(0, at).filter(({ draftId }) => (eventIds.get(draftId) ?? Infinity) > base);
+    return (
+      before.every((one) => one.base <= base) &&
+      isSame(
+        before.map(({ draftId }) => draftId),
+        on,
+      )
+    );
+  });
 }

@@ -1,3 +1,4 @@
+import type { Transformation } from "../../model/index.ts";
 import type { MergedDraft } from "./merged.ts";
 import type { JsonObject } from "../../protocol/index.ts";
 
@@ -8,7 +9,10 @@ const pastUnitsMax = 2 * 1024 * 1024;
 /** A draft as it was made: on the event `base`, and on the earlier ones of its tab. -1: it was mapped since. */
 export interface MadeDraft extends MergedDraft {
   readonly entity: string;
+  readonly transform: Transformation<object, JsonObject>;
   readonly base: number;
+  /** See `QueuedDraft`. */
+  readonly on: readonly string[] | undefined;
   readonly tab: string | undefined;
 }
 

@@ -226,7 +226,42 @@ describe("typing in tabs", () => {
     await agree(world, `${".".repeat(1_100)}start one two `);
   });
 
-  it.each(Array.from({ length: seeds }, (_, at) => firstSeed + at))(
+  it("[CL-1] [CL-4] does not send what was made on a draft that is not there any more, also not when it is tried again", async () => {
+    const { world, tabs, documents } = await typing(1);
+    type(documents[0]!, "start ");
+    await world.pass(5_000);
+    world.reachable = false;
+    world.cutAll();
+    await world.pass(100);
+    // As long as before: so what is made on it fits without it, at another place of the text.
+    void documents[0]!.submit(ChangeSet.of({ from: 0, to: 5, insert: "other" }, 6));
+    type(documents[0]!, "two ");
+    await world.pass(100);
+    tabs[0]!.crash();
+    const [one, two] = await world.stored();
+    await (await world.storage("server/room/ada")).remove([one!.key]);
+    const changes = ChangeSet.of({ from: 0, insert: "new " }, served(world).length).toJSON();
+    world.elsewhere().submit("e-1", "edit", { doc: "d", changes }, { expectedEventId: 1 });
+    world.pump();
+    world.reachable = true;
+    for (let start = 1; start <= 2; start++) {
+      const tab = world.open();
+      const { client } = tab;
+      await world.pass(60_000);
+      expect(client.parked.map(({ key }) => key)).toEqual([two!.key]);
+      void client.retry(two!.key);
+      await world.pass(5_000);
+      expect(client.parked.map(({ key }) => key)).toEqual([two!.key]);
+      expect(client.pending).toEqual([]);
+      expect(world.submits.get(two!.key)).toBeUndefined();
+      expect(served(world)).toBe("new start ");
+      tab.close();
+      await world.pass(1_000);
+    }
+  });
+
+  // In the first, an entry is parked and its tab begins again; in the second, three drafts were made one on the other.
+  it.each([...new Set([323, 345, ...Array.from({ length: seeds }, (_, at) => firstSeed + at)])])(
     "[CL-1] [CL-2] [CL-4] each letter is there once, whatever becomes of its tab (seed %i)",
     storm,
   );
