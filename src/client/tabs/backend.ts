@@ -58,6 +58,8 @@ class TabsBackend implements Backend {
   #leaderMarks = true;
   /** Whether the last `hello` was answered: then items of the leader follow those that are known here. */
   #welcomed = false;
+  /** The entries that this tab has from the store only: another one that works alone may remove them. */
+  readonly #stored = new Set<string>();
   /** Verdicts that arrived before the `welcome`, by key: its state may have their events. */
   readonly #earlyVerdicts = new Map<string, FeedItem>();
   /** Whether any tab was the leader since the start: it may have sent the undecided entries, because the store has them. */
@@ -86,7 +88,10 @@ class TabsBackend implements Backend {
   }
 
   start(entries: readonly QueueEntry[]): void {
-    for (const entry of entries) this.#shared.add(entry, true, false);
+    for (const entry of entries) {
+      this.#shared.add(entry, true, false);
+      this.#stored.add(entry.key);
+    }
     this.#requestLock(false);
     this.#hello();
     this.#scheduleHeartbeat();
@@ -175,7 +180,10 @@ class TabsBackend implements Backend {
     const loaded = await this.#parts.store.load().catch(() => undefined);
     if (!loaded || this.#term !== term) return;
     this.#follow(undefined);
-    this.#shared.addStored(loaded.entries.filter(({ parked }) => !parked));
+    const known = new Set(this.#shared.undecided.map(({ entry }) => entry.key));
+    const stored = loaded.entries.filter(({ parked }) => !parked);
+    for (const { key } of stored) if (!known.has(key)) this.#stored.add(key);
+    this.#shared.addStored(stored);
     this.#leading = new Leader({
       term,
       id: this.#id,
@@ -184,9 +192,22 @@ class TabsBackend implements Backend {
       paused: this.#paused,
       presence: this.#presence,
       post: (message) => this.#post(message),
+      mark: (entries) => this.#mark(entries),
       ended: () => this.close(),
     });
     this.#leading.start(this.#hadLeader);
+  }
+
+  /** What came from the store is sent only while it is there: a tab that works alone may have withdrawn it. */
+  async #mark(entries: readonly QueueEntry[]): Promise<void> {
+    const { host, store } = this.#parts;
+    const stored = entries.filter(({ key }) => this.#stored.delete(key));
+    // A store that fails shows nothing: what is queued is never lost by that.
+    const loaded = stored.length > 0 ? await store.load().catch(() => undefined) : undefined;
+    const there = new Set((loaded?.entries ?? stored).map(({ key }) => key));
+    const removed = new Set(stored.filter(({ key }) => !there.has(key)));
+    for (const { key } of removed) this.#leading?.withdraw(key);
+    await host.mark(entries.filter((entry) => !removed.has(entry)));
   }
 
   /** Another tab has taken the lock: this tab was frozen for a while. */

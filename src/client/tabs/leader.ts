@@ -20,6 +20,8 @@ export interface LeaderOptions {
   paused: boolean;
   presence: JsonObject | null;
   post(message: Message): void;
+  /** Stores that the server may see these entries, and withdraws those that are not stored any more. */
+  mark(entries: readonly QueueEntry[]): Promise<void>;
   /** The engine has closed. */
   ended(): void;
 }
@@ -40,7 +42,7 @@ export class Leader {
   #presenceOf: string | undefined;
   #over = false;
 
-  constructor({ term, id, parts, shared, paused, presence, post, ended }: LeaderOptions) {
+  constructor({ term, id, parts, shared, paused, presence, post, mark, ended }: LeaderOptions) {
     const { host } = parts;
     this.#term = term;
     this.#id = id;
@@ -57,7 +59,7 @@ export class Leader {
       take: (item) => {
         if (!this.#over) this.#report(item);
       },
-      mark: (entries) => host.mark(entries),
+      mark,
       hash: () => host.hash(),
     });
   }

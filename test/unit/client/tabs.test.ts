@@ -915,6 +915,26 @@ describe("several tabs", () => {
     expect(alone.client.durable).toBe(true);
   });
 
+  it("[CL-13] [CL-5] what one tab withdraws is not sent by another one that works alone, and what is queued is sent once", async () => {
+    const world = new TabsWorld();
+    world.reachable = false;
+    const first = world.open({ hasChannel: false });
+    await world.pass(100);
+    const [kept, withdrawn] = [first.submit(), first.submit()];
+    await world.pass(100);
+    const second = world.open({ hasChannel: false });
+    await world.pass(recoveryMs);
+    expect(second.client.pending).toHaveLength(2);
+    const { key } = first.client.pending.find(({ drafts }) => drafts[0]!.payload["mark"] === withdrawn)!;
+    const answered = first.client.withdraw(key);
+    await world.pass(100);
+    expect(await answered).toBe(true);
+    world.reachable = true;
+    await world.pass(recoveryMs);
+    expect(world.state.marks).toEqual([kept]);
+    for (const { client } of [first, second]) expect([client.pending, client.eventId]).toEqual([[], 1]);
+  });
+
   it.each([
     ["the leader", 0, true],
     ["a tab that follows", 1, true],
