@@ -219,8 +219,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "[WP-11] a client does not prove in which log it has read": {
     file: "src/client/sync/connection.ts",
-    from: "return { sinceEventId: eventId, ...(proof && { proof }) };",
-    to: "return proof === undefined ? { sinceEventId: eventId } : { sinceEventId: eventId };",
+    from: "sinceEventId: eventId, proof, maxBytes }",
+    to: "sinceEventId: eventId, proof: proof && undefined, maxBytes }",
     world: "clients",
   },
   "[BD-3] each chunk of a state is the first one": {
