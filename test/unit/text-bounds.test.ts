@@ -52,6 +52,30 @@ describe("what mapping a text draft costs", () => {
     expect(shown("d")).toBe("");
   });
 
+  it("[BD-1] [TX-7] is paid for where the draft is too stale, and large events after the bound are not parsed", () => {
+    const { ann, bob, submit } = room();
+    let length = 0;
+    for (let at = 0; at < bounds.conflictEventsMax; at++) {
+      const changes = ChangeSet.of({ from: 0, to: length, insert: "long ".repeat(400) }, length);
+      submit(ann, "d", changes, at);
+      ({ newLength: length } = changes);
+    }
+    // The first one reads to which text each event belongs.
+    submit(bob, "d", ChangeSet.of({ from: 0, insert: "z" }, 0), 0);
+    const parse = JSON.parse;
+    let parsed = 0;
+    JSON.parse = (...given) => (parsed++, parse(...given));
+    try {
+      const { answer, work } = submit(bob, "d", ChangeSet.of({ from: 0, insert: "z" }, 0), 0);
+      expect(answer.payload.reason).toBe("too_stale");
+      expect(work).toBeGreaterThan(0.9 * bounds.transformWorkMax);
+    } finally {
+      JSON.parse = parse;
+    }
+    expect(parsed).toBeGreaterThan(0);
+    expect(parsed).toBeLessThan(0.9 * bounds.conflictEventsMax);
+  });
+
   it("[TX-7] lets a letter through over a thousand letters of others", () => {
     const { ann, bob, submit } = room();
     for (let at = 0; at < bounds.conflictEventsMax; at++)

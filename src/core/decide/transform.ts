@@ -25,18 +25,25 @@ export function transformDraft(review: Review, typed: TypedDraft): TypedDraft | 
   if (!Array.isArray(others)) return others;
 
   let { payload } = event;
-  let work = 0;
+  let left = bounds.transformWorkMax;
+  /** Counts work, unless it is more than is left. */
+  const spend = (units: number): boolean => {
+    if (units > left) return false;
+    left -= units;
+    review.meter.add(units);
+    return true;
+  };
   for (const other of others) {
     // By the size that it has now: where others have typed into what it deletes, it has more parts after each of them.
-    work += unitsOfMapping + transform.size(payload as never) + sizeOf(review, other.event) + other.parsing;
-    if (work > bounds.transformWorkMax) return tooMuch(others.length);
+    if (!spend(unitsOfMapping + sizeOf(review, type, payload) + other.parsing)) return tooMuch(others.length);
+    const over = other.event();
+    if (!spend(sizeOf(review, over.type, over.payload))) return tooMuch(others.length);
     // Of two events of one client, the earlier one stands first.
-    const first = event.clientId < review.model.shownClientId(other.event.clientId);
-    const mapped = callModel(() => transform.map(payload as never, other.event, first)) as JsonObject | Objection[];
+    const first = event.clientId < review.model.shownClientId(over.clientId);
+    const mapped = callModel(() => transform.map(payload as never, over, first)) as JsonObject | Objection[];
     if (Array.isArray(mapped)) return unfit(mapped);
     payload = mapped;
   }
-  review.meter.add(work);
   if (payload === event.payload) return typed;
   if (exceedsUtf8(JSON.stringify(payload), draftBounds.frameBytesMax)) return tooMuch(others.length);
   const version = (definition.version ?? 1) === 1 ? undefined : definition.version;
@@ -45,9 +52,10 @@ export function transformDraft(review: Review, typed: TypedDraft): TypedDraft | 
 
 /** An event that a draft is mapped over. */
 interface Other {
-  readonly event: ModelEvent<JsonObject>;
   /** The work of parsing it. */
   readonly parsing: number;
+  /** Parses it, if it is not kept parsed. */
+  event(): ModelEvent<JsonObject>;
 }
 
 /**
@@ -67,17 +75,18 @@ function othersOf(review: Review, expected: number, entity: string | undefined):
       if (!model.eventType(recent.type)?.transform) continue;
       if (isOther(recent.entity((row) => entityOfRow(review, row), true))) continue;
       const parsing = recent.isKept ? 0 : Math.ceil(recent.payloadBytes / parsedBytesPerUnit);
-      others.push({ event: recent.current((row) => currentEvent(review, row)!), parsing });
+      others.push({ parsing, event: () => recent.current((row) => currentEvent(review, row)!) });
     }
   }
   for (const { definition, type, event } of earlier.slice(Math.max(expected - last, 0))) {
-    if (definition.transform && !isOther(entityOf(review, type, event.payload))) others.push({ event, parsing: 0 });
+    if (definition.transform && !isOther(entityOf(review, type, event.payload)))
+      others.push({ parsing: 0, event: () => event });
   }
   return others;
 }
 
-/** The size of an event of a type that is transformed, as its own type says. */
-function sizeOf({ model }: Review, { type, payload }: ModelEvent<JsonObject>): number {
+/** The size of a payload of a type that is transformed. */
+function sizeOf({ model }: Review, type: string, payload: JsonObject): number {
   return callModel(() => model.eventType(type)!.transform!.size(payload as never));
 }
 
