@@ -119,7 +119,7 @@ export type ReadCommand =
       replaces: string | undefined;
       /** Whether its events have their authors. */
       authors: boolean;
-      /** The most bytes of the page after `sinceEventId`; absent: as many as any. */
+      /** The most bytes of the page after `sinceEventId`; absent: `bounds.pageBytesMax`. */
       maxBytes?: number | undefined;
       /** Whether this connection returns probes. */
       probes: boolean;
@@ -141,7 +141,7 @@ export type ReadCommand =
       /** As in `connect`. */
       proof: string | undefined;
       limit: number | undefined;
-      /** The most bytes of the page; absent: as many as any. */
+      /** The most bytes of the page; absent: `bounds.pageBytesMax`. */
       maxBytes?: number | undefined;
     }
   /** What this connection has not received yet is due, though it has not asked: see `ConnectedClient.passive`. */

@@ -16,7 +16,7 @@ interface HandOverPorts {
 export class HandOver {
   readonly #ports: HandOverPorts;
   #known: { routes: readonly EndpointRoute[]; askedAt: number } | undefined;
-  /** The types of which it was told that nobody takes them: as many as the model has. */
+  /** The types that were reported as unwanted: at most those of the model. */
   readonly #unwanted = new Set<string>();
 
   constructor(ports: HandOverPorts) {
@@ -31,7 +31,7 @@ export class HandOver {
    */
   async sendToAll(rows: readonly CourierRow[], behind: ReadonlySet<string>): Promise<string[][]> {
     const routes = await this.#routes();
-    for (const row of rows) if (!routes.some((route) => wants(route, row))) this.#tell(row);
+    for (const row of rows) if (!routes.some((route) => wants(route, row))) this.#reportUnwanted(row);
     const without = new Set(behind);
     await Promise.all(
       routes.map(async (route) => {
@@ -50,7 +50,7 @@ export class HandOver {
     if (wanted.length > 0) await this.#gives(endpoint, wanted, true);
   }
 
-  #tell({ type }: CourierRow): void {
+  #reportUnwanted({ type }: CourierRow): void {
     if (this.#unwanted.has(type)) return;
     this.#unwanted.add(type);
     this.#ports.unwanted(type);

@@ -1,10 +1,10 @@
-import { log } from "../platform/log.ts";
 import type { DurableObject } from "cloudflare:workers";
 import type { PartitionName } from "../core/index.ts";
 import { courierBounds } from "../courier/bounds.ts";
 import { HandOver } from "../courier/hand-over.ts";
 import { modelFor, type ModelRegistry } from "../model/index.ts";
 import { callObject } from "../platform/call.ts";
+import { log } from "../platform/log.ts";
 import { type PlacementOf, stubOf } from "../platform/placement.ts";
 import { tenantCalls, type TenantRpc } from "./tenant-calls.ts";
 import { courierCalls, type CourierRpc } from "./courier-calls.ts";

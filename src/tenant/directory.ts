@@ -15,7 +15,7 @@ import type { DirectoryStorage } from "../storage/directory/storage.ts";
 const listedPartitionsMax = 250_000;
 /** Partitions whose last figures wait to be stored, an estimated 300 bytes each. */
 const waitingMax = 10_000;
-/** So many partitions that a token is for are read by their names; where there are more, all are looked through by place. */
+/** Up to this many partitions of a token are read by their names. Of more, all partitions are read by place. */
 const fewMax = 1_000;
 /** Rows of one step of that, and of one page. */
 const placedStep = 1_000;

@@ -6,7 +6,7 @@ import type { Failure, Rate } from "../protocol/index.ts";
  * may wake it up. At once as much as 2,000 partitions that are asked.
  */
 export const listingRate: Rate = { perSecond: 50, burst: 2_000 };
-/** Principals whose use is known, about 100 bytes each. Beyond it, one that was not heard of for longest is forgotten. */
+/** Principals whose use is known, about 100 bytes each. Beyond it, the one with the oldest request is forgotten. */
 const principalsMax = 10_000;
 
 /** What the principals of a tenant have listed of its partitions. In memory only: a restart forgets it. */

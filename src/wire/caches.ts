@@ -17,7 +17,7 @@ class Memo<K extends object, V> {
   readonly #compute: (key: K) => V;
   readonly #filling: (memo: Memo<K, V>) => void;
 
-  /** `filling` is told of the first result after each `clear`. */
+  /** `filling` is called at the first result after each `clear`. */
   constructor(compute: (key: K) => V, filling: (memo: Memo<K, V>) => void) {
     this.#compute = compute;
     this.#filling = filling;

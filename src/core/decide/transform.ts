@@ -95,7 +95,7 @@ function tooMuch(events: number): Failure {
   return {
     code: "too_stale",
     layer: "conflict",
-    detail: `Mapping this draft over the ${events} events since expectedEventId is more than is done for one: sync, map it, and submit it anew.`,
+    detail: `Mapping this draft over the ${events} events since expectedEventId is more than is done for one: sync, map it, and submit it under a new id.`,
   };
 }
 

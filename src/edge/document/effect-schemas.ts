@@ -44,3 +44,18 @@ export const partitionDeadLetter = z.object({
   payload: z.optional(z.unknown().check(z.meta({ description: "Absent: what is stored is damaged." }))),
 });
 export const partitionReplayed = z.object({ replayed: z.int() });
+
+/** A dead letter of a partition, as the examples of the document show it. */
+export const deadLetterExample = {
+  effectId: "9f86d081884c7d65:17:0",
+  kind: "submit",
+  destination: "stock",
+  type: "reserve",
+  timestamp: 1_800_000_000_000,
+  diedAt: 1_800_000_000_120,
+  reason: "rejected",
+  code: "validation_failed",
+  detail: "There are not enough items.",
+  correlationId: "9f86d081884c7d65:17",
+  hops: 1,
+};

@@ -3,7 +3,12 @@ import * as z from "zod/mini";
 import { callObject } from "../../platform/call.ts";
 import { bounds } from "../../protocol/index.ts";
 import { responseOf } from "../../wire/partita/answers.ts";
-import { partitionDeadLetter, partitionDeadLetters, partitionReplayed } from "../document/effect-schemas.ts";
+import {
+  deadLetterExample,
+  partitionDeadLetter,
+  partitionDeadLetters,
+  partitionReplayed,
+} from "../document/effect-schemas.ts";
 import { headers, json, partitionParameters, partitionRefusals } from "../document/parts.ts";
 import { query, wholeNumber } from "../document/query.ts";
 import type { Edge, EdgeContext } from "../env.ts";
@@ -19,19 +24,6 @@ const effectParameter = {
   schema: { type: "string" },
   example: "9f86d081884c7d65:17:0",
 } as const;
-const letter = {
-  effectId: "9f86d081884c7d65:17:0",
-  kind: "submit",
-  destination: "stock",
-  type: "reserve",
-  timestamp: 1_800_000_000_000,
-  diedAt: 1_800_000_000_120,
-  reason: "rejected",
-  code: "validation_failed",
-  detail: "There are not enough items.",
-  correlationId: "9f86d081884c7d65:17",
-  hops: 1,
-};
 const security = [{ token: [] }, {}];
 const tags = ["Effects"];
 const needs = "Needs `admin:effects`.";
@@ -53,7 +45,10 @@ export function effectRoutes(app: Edge, { requireAdmin }: Guards): void {
       security,
       parameters: partitionParameters("traceparent"),
       responses: {
-        200: json("A page of dead letters.", partitionDeadLetters, { deadLetters: [letter], next: letter.effectId }),
+        200: json("A page of dead letters.", partitionDeadLetters, {
+          deadLetters: [deadLetterExample],
+          next: deadLetterExample.effectId,
+        }),
         ...partitionRefusals(),
       },
     }),
@@ -84,7 +79,10 @@ export function effectRoutes(app: Edge, { requireAdmin }: Guards): void {
       security,
       parameters: [...partitionParameters("traceparent"), effectParameter],
       responses: {
-        200: json("The dead letter.", partitionDeadLetter, { ...letter, payload: { item: "a", count: 3 } }),
+        200: json("The dead deadLetterExample.", partitionDeadLetter, {
+          ...deadLetterExample,
+          payload: { item: "a", count: 3 },
+        }),
         ...partitionRefusals(),
       },
     }),
@@ -108,7 +106,7 @@ export function effectRoutes(app: Edge, { requireAdmin }: Guards): void {
     }),
     guard,
     async (c) => {
-      await note(c, "dead-letter.replay", { effect: c.req.param("effect")! });
+      await note(c, "dead-deadLetterExample.replay", { effect: c.req.param("effect")! });
       return responseOf(await callObject(c.get("partitionAccess").stub, (object) => object.replayDeadLetter(one(c))));
     },
   );
@@ -129,7 +127,7 @@ export function effectRoutes(app: Edge, { requireAdmin }: Guards): void {
     }),
     guard,
     async (c) => {
-      await note(c, "dead-letter.discard", { effect: c.req.param("effect")! });
+      await note(c, "dead-deadLetterExample.discard", { effect: c.req.param("effect")! });
       return responseOf(await callObject(c.get("partitionAccess").stub, (object) => object.discardDeadLetter(one(c))));
     },
   );

@@ -7,7 +7,7 @@ import { callObject } from "../../platform/call.ts";
 import { stubOf } from "../../platform/placement.ts";
 import { bounds } from "../../protocol/index.ts";
 import { directoryOf } from "../directory.ts";
-import { tenantDeadLetters } from "../document/effect-schemas.ts";
+import { deadLetterExample, tenantDeadLetters } from "../document/effect-schemas.ts";
 import { authenticationRefusals, json, parameters } from "../document/parts.ts";
 import { query, wholeNumber } from "../document/query.ts";
 import type { Edge } from "../env.ts";
@@ -34,21 +34,7 @@ export function tenantDeadLetterRoutes(app: Edge, { requireAdmin }: Guards, appl
           partitions: [
             {
               partition: "orders",
-              deadLetters: [
-                {
-                  effectId: "9f86d081884c7d65:17:0",
-                  kind: "submit",
-                  destination: "stock",
-                  type: "reserve",
-                  timestamp: 1_800_000_000_000,
-                  diedAt: 1_800_000_000_120,
-                  reason: "rejected",
-                  code: "validation_failed",
-                  detail: "There are not enough items.",
-                  correlationId: "9f86d081884c7d65:17",
-                  hops: 1,
-                },
-              ],
+              deadLetters: [deadLetterExample],
             },
           ],
         }),
