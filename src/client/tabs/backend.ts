@@ -92,9 +92,11 @@ class TabsBackend implements Backend {
       this.#shared.add(entry, true, false);
       this.#stored.add(entry.key);
     }
+    // An earlier message has shown that its channel does not work: it leads already.
+    if (this.#alone) return;
     this.#requestLock(false);
-    this.#hello();
     this.#scheduleHeartbeat();
+    this.#hello();
     // A hidden tab may have missed something, and its leader may wait for its next attempt.
     this.#unwatch = this.#ports.watch({ online: () => {}, offline: () => {}, visible: () => this.#hello() });
   }

@@ -935,6 +935,30 @@ describe("several tabs", () => {
     for (const { client } of [first, second]) expect([client.pending, client.eventId]).toEqual([[], 1]);
   });
 
+  it("[CL-13] [CL-5] a tab without a channel has one engine, and every draft of two such tabs is decided", async () => {
+    const world = new TabsWorld();
+    world.reachable = false;
+    const first = world.open({ hasChannel: false });
+    await world.pass(100);
+    const marks = [first.submit(), first.submit()];
+    await world.pass(100);
+    const second = world.open({ hasChannel: false });
+    marks.push(second.submit());
+    await world.pass(recoveryMs);
+    world.reachable = true;
+    await world.pass(recoveryMs);
+    expect(world.state.marks.toSorted()).toEqual(marks.toSorted());
+    expect(world.connections).toBe(2);
+    for (const { client, reports } of [first, second]) {
+      expect([client.pending, client.eventId]).toEqual([[], 3]);
+      expect(reports.filter((report) => report.includes("protocol_error"))).toEqual([]);
+    }
+    // What it waited for is its turn now.
+    first.close();
+    await world.pass(recoveryMs);
+    expect(world.connections).toBe(1);
+  });
+
   it.each([
     ["the leader", 0, true],
     ["a tab that follows", 1, true],
