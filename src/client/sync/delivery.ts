@@ -123,16 +123,16 @@ export class Delivery {
     this.#cancelGather = undefined;
   }
 
-  /** Delivers the next events of the log, and then the verdicts that waited for them. */
+  /** Delivers the next events of the log, and then the verdicts that waited for them. If the host throws, these stay. */
   deliver(): void {
-    const { events, verdicts } = this.inbox.take();
     try {
+      const events = this.inbox.takeEvents();
       if (events.length > 0) this.#host.take({ kind: "events", events });
     } catch (error) {
       if (!(error instanceof FoldError)) throw error;
       this.stand();
     }
-    for (const { key, verdict } of verdicts) this.#remove(key, verdict);
+    for (let due = this.inbox.takeVerdict(); due; due = this.inbox.takeVerdict()) this.#remove(due.key, due.verdict);
   }
 
   /** The model here cannot fold what the server has: from now on there are verdicts only. */

@@ -46,17 +46,10 @@ export class Inbox {
   /** Adds an event with any id. Ignores one that is known. The server accepts its time as a proof, too. */
   put({ eventId, event, draftId, proof = `t${event.timestamp}` }: ConfirmedEvent): void {
     if (eventId <= this.#cursor || this.#stopped) return;
-    const confirmed = { eventId, event, draftId, proof };
-    if (eventId > this.#cursor + 1) {
-      this.#ahead.set(eventId, confirmed);
-      return;
-    }
-    this.#ready.push(confirmed);
-    this.#cursor = eventId;
+    this.#ahead.set(eventId, { eventId, event, draftId, proof });
     for (let next = this.#ahead.get(this.#cursor + 1); next; next = this.#ahead.get(this.#cursor + 1)) {
-      this.#ahead.delete(next.eventId);
+      this.#ahead.delete(++this.#cursor);
       this.#ready.push(next);
-      this.#cursor = next.eventId;
     }
   }
 
@@ -70,13 +63,14 @@ export class Inbox {
     this.#decisions = [];
   }
 
-  /** Removes and returns the next events, and the verdicts that are due after them. */
-  take(): { events: ConfirmedEvent[]; verdicts: Decision[] } {
-    const events = this.#ready;
-    const last = this.#stopped ? Infinity : this.#cursor;
-    const verdicts = this.#decisions.filter(({ eventId }) => eventId <= last);
-    if (verdicts.length > 0) this.#decisions = this.#decisions.filter(({ eventId }) => eventId > last);
-    this.#ready = [];
-    return { events, verdicts };
+  /** Removes and returns the next events. */
+  takeEvents(): ConfirmedEvent[] {
+    return this.#ready.splice(0);
+  }
+
+  /** Removes and returns the next verdict that is due after the events that were taken. */
+  takeVerdict(): Decision | undefined {
+    const at = this.#decisions.findIndex(({ eventId }) => this.#stopped || eventId <= this.#cursor);
+    return at < 0 ? undefined : this.#decisions.splice(at, 1)[0];
   }
 }

@@ -1,6 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import * as z from "zod/mini";
 import { memoryStore } from "../../../src/client/stores/memory.ts";
+import { Replica } from "../../../src/client/sync/replica.ts";
 import { defineModel } from "../../../src/model/index.ts";
 import { insieme } from "../../../src/models/insieme/index.ts";
 import { accepted, broadcast, event, type FakeSocket, FakeWorld, refused, rejected, settle } from "./harness.ts";
@@ -903,6 +904,31 @@ describe("the queue", () => {
     expect(client.status.status).toBe("online");
     await world.pass(2_000);
     expect(world.sockets[0]!.closed).toBe(true);
+  });
+
+  it("[CL-2] [CL-3] delivers a verdict although the events before it could not be applied at first", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    const verdict = client.submit(...title("mine"));
+    await settle();
+    const acceptance = accepted(world.socket.of("submit_event")[0]!, 2);
+    const confirm = vi.spyOn(Replica.prototype, "confirm").mockImplementationOnce(() => {
+      throw new Error("out of memory");
+    });
+    world.socket.say(broadcast(1, "set", { target: "other", value: 1 }), acceptance);
+    expect(client.status).toMatchObject({ status: "offline", reason: "protocol_error" });
+    confirm.mockRestore();
+    await world.pass(125);
+    world.socket.open();
+    const { id } = world.socket.of("connect")[0]!;
+    const { draftId, eventId, event: own } = acceptance.payload;
+    world.socket.say(
+      { type: "connected", inReplyTo: id, payload: { serverId: "log-1", currentEventIndex: 2 } },
+      world.socket.page(id, [event(1, "set", { target: "other", value: 1 }), { draftId, eventId, event: own }], 2),
+    );
+    expect(await verdict).toMatchObject({ status: "accepted", eventId: 2 });
+    expect([client.state, client.pending]).toEqual([{ other: 1, title: "mine" }, []]);
+    expect(world.socket.of("submit_event")).toEqual([]);
   });
 
   it("[CL-2] limits the drafts in flight, reports its progress, and expires what was sent long ago", async () => {
