@@ -179,7 +179,14 @@ describe.skipIf(!browserPresent)("the console", () => {
   test("[OB-4] [EC-9] axe finds nothing serious, in both themes, and it fits a phone", async () => {
     const found: Record<string, string[]> = {};
     const page = await open("");
-    for (const hash of ["", "room/log?event=40", "room/state?at=45&from=40", "room/work", "room/health"]) {
+    for (const hash of [
+      "",
+      "room/log?event=40",
+      "room/state?at=45&from=40",
+      "room/rejections",
+      "room/work",
+      "room/health",
+    ]) {
       await page.evaluate(`location.hash = ${JSON.stringify(`#/${hash}`)}`);
       if (hash === "") await page.locator(".plots canvas").nth(3).waitFor();
       else {
@@ -193,6 +200,12 @@ describe.skipIf(!browserPresent)("the console", () => {
       }
       await page.setViewportSize({ width: 390, height: 844 });
       expect(await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")).toBeLessThanOrEqual(0);
+      // Nothing in it scrolls sideways but tables and code.
+      const sideways = `[...document.querySelectorAll("#console *")]
+        .filter((each) => each.scrollWidth > each.clientWidth && /auto|scroll/.test(getComputedStyle(each).overflowX))
+        .filter((each) => !each.matches(".wide, .json"))
+        .map(({ outerHTML }) => outerHTML.slice(0, 80))`;
+      expect(await page.evaluate(sideways)).toEqual([]);
       await page.setViewportSize({ width: 1_280, height: 900 });
     }
     await page.close();

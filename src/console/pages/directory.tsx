@@ -58,9 +58,11 @@ export function DirectoryView({ token }: { token: string | undefined }) {
   return (
     <section aria-label="Partitions">
       <h2>Partitions</h2>
-      <form className="ask" onSubmit={ask}>
-        <label htmlFor="prefix">Begins with</label>
-        <input id="prefix" name="prefix" autoComplete="off" spellCheck={false} maxLength={128} />
+      <form className="filters" onSubmit={ask}>
+        <label>
+          <span>Begins with</span>
+          <input name="prefix" autoComplete="off" spellCheck={false} maxLength={128} />
+        </label>
         <Choice label="Order" name="order" of={orders} />
         <Choice label="Which" name="only" of={filters} />
         <button type="submit">Find</button>
@@ -86,7 +88,7 @@ export function DirectoryView({ token }: { token: string | undefined }) {
           bytes(row.logBytes),
           bytes(row.stateBytes),
           row.fullest ? `${row.fullest.bound}: ${(row.fullest.share * 100).toFixed(1)} %` : "",
-          row.eventsPerSecond,
+          row.eventsPerSecond?.toLocaleString("en", { maximumSignificantDigits: 3 }),
           row.connections,
           new Date(row.activeAt).toLocaleString("en-GB"),
         ]}
@@ -98,16 +100,16 @@ export function DirectoryView({ token }: { token: string | undefined }) {
 function Choice(props: { label: string; name: string; of: readonly (readonly [value: string, text: string])[] }) {
   const { label, name, of } = props;
   return (
-    <>
-      <label htmlFor={name}>{label}</label>
-      <select id={name} name={name}>
+    <label>
+      <span>{label}</span>
+      <select name={name}>
         {of.map(([value, text]) => (
           <option key={value} value={value}>
             {text}
           </option>
         ))}
       </select>
-    </>
+    </label>
   );
 }
 
