@@ -9,7 +9,7 @@ const pageNames = 100;
 const attemptsMax = 10;
 const pauseMs = 1_000;
 
-/** What became of one partition. */
+/** The result of one partition. */
 export interface VerifiedPartition {
   readonly name: string;
   /** The last event that was verified. */
@@ -64,17 +64,18 @@ async function* namesOf(server: Server, prefix: string): AsyncGenerator<string, 
 }
 
 async function verifyOne(server: Server, name: string, wait: Wait): Promise<VerifiedPartition> {
-  let [eventId, attempts] = [0, 0];
+  let [eventId, furthest, attempts] = [0, 0, 0];
   for (;;) {
     try {
       const { verified } = (await askServer(server, `${partitionPath(name)}/verify`)) as {
         verified: { eventId: number; done: boolean; findings: VerifiedPartition["found"] };
       };
-      // Each answer that comes further is progress; a verification that begins again and again is not.
-      if (verified.eventId > eventId) attempts = 0;
+      if (verified.done) return { name, eventId: verified.eventId, found: verified.findings };
+      // A verification that ends with its object begins again: only what none has reached is progress.
+      if (verified.eventId > furthest) [furthest, attempts] = [verified.eventId, 0];
+      else if (verified.eventId <= eventId) attempts++;
       eventId = verified.eventId;
-      if (verified.done) return { name, eventId, found: verified.findings };
-      if (++attempts > attemptsMax) return { name, eventId, found: [], refused: "it does not come to an end" };
+      if (attempts > attemptsMax) return { name, eventId, found: [], refused: "it does not come to an end" };
     } catch (error) {
       if (!(error instanceof RefusedByServer)) throw error;
       if (error.status < 500 || ++attempts > attemptsMax) return { name, eventId, found: [], refused: error.message };

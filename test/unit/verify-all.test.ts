@@ -67,4 +67,26 @@ describe("partita verify", () => {
     ]);
     expect(waits).toBe(2 + 10);
   });
+
+  it(
+    "[LC-6] waits for a long log, and ends where a verification begins again and again",
+    { timeout: 5_000 },
+    async () => {
+      const again = Array.from({ length: 100 }, () => [verified(3, false), verified(6, false)]).flat();
+      const server = await serverWith({
+        "/v1/partitions": [[200, { partitions: [{ partition: "long" }, { partition: "stuck" }] }]],
+        // Its object ends once, after which the verification needs many answers to come as far again.
+        "/v1/partitions/long/verify": [
+          ...Array.from({ length: 40 }, (_, at) => verified(at + 1, false)),
+          ...Array.from({ length: 50 }, (_, at) => verified(at + 1, at === 49)),
+        ],
+        "/v1/partitions/stuck/verify": [...again, verified(9, true)],
+      });
+      const { reported } = await all(server.url, { prefix: "" });
+      expect(reported).toEqual([
+        { name: "long", eventId: 50, found: [] },
+        { name: "stuck", eventId: expect.any(Number), found: [], refused: "it does not come to an end" },
+      ]);
+    },
+  );
 });
