@@ -52,7 +52,7 @@ function describe({ type, payload }: { type: string; payload: JsonObject }): str
   }
 }
 
-/** Returns the name of the hold, and what comes of it. */
+/** Returns the name of the hold, and its verdict. */
 function reserve(side: Customer, item: string) {
   const hold = `hold-${crypto.randomUUID().slice(0, 8)}`;
   return { hold, verdict: side.submit("reserve", { hold, lines: [{ item, location, quantity: 1 }] }) };
@@ -146,8 +146,8 @@ function changeStock(by: number): void {
   else if (by !== 0) void left.submit("adjust", { item: ticket, location, by, reason: "an example" });
 }
 
-/** What came of a reservation, whoever else is in the shop. */
-async function cameBack({ person }: Customer, when: string, { verdict }: ReturnType<typeof reserve>): Promise<string> {
+/** Says whether a reservation was accepted: other customers can be in the shop. */
+async function outcomeOf({ person }: Customer, when: string, { verdict }: ReturnType<typeof reserve>): Promise<string> {
   if ((await verdict).status === "accepted") return `${person} is back ${when}, and has the ticket.`;
   return `${person} is back ${when}, and does not get the ticket: the reason is shown.`;
 }
@@ -164,9 +164,9 @@ new Examples([left, right]).offer("race", {
     made.holds = [...wanted].map(([side, { hold }]) => [side, hold]);
     await tell("There is one ticket. Both have lost the network, and both reserve it.");
     await reconnect(right);
-    await tell(await cameBack(right, "first", wanted.get(right)!));
+    await tell(await outcomeOf(right, "first", wanted.get(right)!));
     await reconnect(left);
-    await conclude(await cameBack(left, "second", wanted.get(left)!));
+    await conclude(await outcomeOf(left, "second", wanted.get(left)!));
   },
   async clean({ agree }) {
     // Only its holder can end a hold.

@@ -37,8 +37,8 @@ export function personOf(clientId: string): string {
 
 /** A text of a model for a reader: the people of these pages by their names, and not by the ids of their clients. */
 export function namedIn(text: string): string {
-  return text.replaceAll(/"([a-z]+)-[0-9a-f]{8}"/g, (quoted, id: string) => {
-    const name = id.charAt(0).toUpperCase() + id.slice(1);
+  return text.replaceAll(/"([a-z]+-[0-9a-f]{8})"/g, (quoted, id: string) => {
+    const name = personOf(id);
     return people.includes(name) ? name : quoted;
   });
 }

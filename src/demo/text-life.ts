@@ -1,7 +1,7 @@
 import { changesOf, type TextEdit, textIn, type Texts } from "../models/text/index.ts";
 import type { NumberedEvent } from "../protocol/index.ts";
 
-/** The most changes that the slider goes back; the text before them is of nobody. */
+/** The most changes that the slider goes back; the text before them has no author. */
 const changesMax = 2_000;
 /** Changes after which the text is kept, so that each moment is found by a few changes. */
 const keptEvery = 64;

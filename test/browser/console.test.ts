@@ -131,7 +131,7 @@ describe.skipIf(!browserPresent)("the console", () => {
     await page.close();
   });
 
-  test("[OB-4] an action asks first, and a drain is told to who is connected", async () => {
+  test("[OB-4] an action asks first, and a drain is announced to connected clients", async () => {
     const page = await open("drained/connections");
     await page.getByText("Nobody is connected.").waitFor();
     await page.getByRole("button", { name: "Drain: drained" }).click();

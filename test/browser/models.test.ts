@@ -6,7 +6,7 @@ import { TestServer } from "../support/server.ts";
 import { identitySettings } from "../verified/settings.ts";
 import { recordTexts, shownTexts } from "../support/shown-texts.ts";
 
-/** A client that goes on trying does it within this time. */
+/** A client that continues to try does so within this time. */
 const triedAgainMsMax = 1_500;
 
 // At the same time, because the examples play at the pace of a reader.
@@ -57,7 +57,7 @@ describe.concurrent("the demos of the models", { skip: !browserPresent }, () => 
     await page.getByText(/^\w+ is back second, and does not get the ticket: the reason is shown\.$/).waitFor();
     await page.getByText(/^Both have the network again/).waitFor();
     expect((await shownTexts(page)).notices).toEqual([expect.stringContaining("INSUFFICIENT_STOCK")]);
-    // Each side has given its hold back, whoever plays, and the stock is what it was.
+    // Each side has released its hold, and the stock is as before.
     await left.getByRole("button", { name: "Reserve: last ticket" }).click();
     await left.getByRole("button", { name: "Buy: 1 × last ticket" }).waitFor();
     await page.getByRole("button", { name: "both want the last ticket" }).click();
@@ -100,7 +100,7 @@ describe.concurrent("the demos of the models", { skip: !browserPresent }, () => 
     expect((await shownTexts(page)).notices).toEqual([
       expect.stringMatching(`The account ${person} can pay 0\\.00 EUR now\\. INSUFFICIENT_FUNDS`),
     ]);
-    // Nobody else's.
+    // No other accounts.
     expect(await left.getByRole("combobox", { name: "to" }).locator("option").count()).toBe(1);
     expect(await page.locator('[data-part="accounts"] li').count()).toBe(3);
     await page.getByText("sums to 0.00").waitFor();

@@ -8,7 +8,7 @@ import { freePort } from "../support/processes.ts";
 import type { nodeVersions } from "./consumers.ts";
 import { environmentOf, type Installed, nodeFolder, npm, served } from "./harness.ts";
 
-/** A client that goes on asking asks within this time. */
+/** A client that continues to ask does so within this time. */
 const askedAgainMsMax = 3_000;
 
 /**
@@ -77,7 +77,7 @@ async function seeEachOther(url: string): Promise<void> {
     await bob.getByRole("checkbox", { name: "Bread" }).check();
     await ada.getByRole("checkbox", { name: "Bread", checked: true }).waitFor();
 
-    // Who comes too late is told.
+    // A change of a task that was removed meanwhile is reported.
     await bob.context().setOffline(true);
     await bob.getByText("bob, offline").waitFor();
     await bob.getByRole("checkbox", { name: "Bread" }).uncheck();
@@ -85,7 +85,7 @@ async function seeEachOther(url: string): Promise<void> {
     await bob.context().setOffline(false);
     await bob.getByText("Not done: Somebody has removed this task.").waitFor();
 
-    // So is who cannot sign in, once: it does not ask again.
+    // A user who cannot sign in gets one message, and the page does not ask again.
     const nobody = await (await browser.newContext()).newPage();
     let asked = 0;
     nobody.on("request", (request) => (asked += Number(request.url().endsWith("/api/token"))));

@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-/** A client that submits, and what it has gone through. */
+/** A client that submits, and what was measured of it. */
 class Device {
   readonly client: InsiemeClient;
   /** Of its verdicts. */
@@ -155,7 +155,7 @@ test(
           if (outageAt !== 1) expect(delay).toBeLessThanOrEqual(most);
         }
     }
-    // Nobody comes back at the time of another.
+    // They do not come back at the same time.
     for (const outageAt of [0, 1, 2]) {
       const first = new Set(devices.map(({ allDelays }) => allDelays[outageAt]![0]));
       expect(first.size).toBeGreaterThan(Math.min(clients, windowMs) / 3);

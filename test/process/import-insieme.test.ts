@@ -261,6 +261,8 @@ test(
       expect(imported).toMatchObject({ code: 0, stderr: "" });
       expect(imported.stdout.match(/[0-9a-f]{64}/g)).toEqual([log, state]);
     }
+    const other = await partita([...into, "--state", log!]);
+    expect(other).toMatchObject({ code: 1, stderr: `It differs from ${log}.\n` });
     // Clients of Insieme know the events by their ids; the other one has the name that it had for them.
     const reader = await Raw.connected(labFor(ours), copy, fresh("client"));
     const { events: read } = await reader.page(0, 100);
@@ -276,12 +278,18 @@ test(
     );
     const unfit = await partita(into);
     expect(unfit.code).toBe(1);
-    expect(unfit.stderr).toMatch(
-      /event 3: its time \d+ is later than now\n.*event 4?5: it follows event 3 in the file/s,
-    );
+    expect(unfit.stderr).toMatch(/event 3: its time \d+ is later than now\n.*event 5: it follows event 3 in the file/s);
     writeFileSync(out, `${[lines[0], lines[1]!.replace(/"draftId":"[^"]*"/, '"draftId":"other"')].join("\n")}\n`);
     expect((await partita(into)).stderr).toMatch(/does not fit: event 2: .* has another event there/);
-    expect((await partita([...into.slice(0, -1), own])).code).toBe(1);
+
+    // A token that may read there, and not import.
+    writeFileSync(out, `${lines.join("\n")}\n`);
+    const empty = fresh("copy");
+    const reading = await ours.token({ clientId: "reader", projectId: empty }, ["read", "submit:*"]);
+    expect(await partita(["import", out, ...url, "--partition", empty, "--token", reading])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("admin:import"),
+    });
   },
   timeoutMs,
 );

@@ -178,7 +178,7 @@ describe("the server on a machine of one's own", () => {
     expect(await log()).toEqual(before);
   });
 
-  it("[EC-10] [TX-12] [LC-1] fires the timers of before a kill, though nobody asks for the partition", async () => {
+  it("[EC-10] [TX-12] [LC-1] fires timers that were set before a kill, without a request to the partition", async () => {
     const data = join(folder, "timers");
     if (server && server.exitCode === null) await stop();
     await start(data);

@@ -21,7 +21,7 @@ export interface InsiemeImport extends Target {
   onProgress(projectId: string, eventId: number): void;
 }
 
-/** What came of it. */
+/** The result of an import. */
 export interface InsiemeImported {
   projects: readonly (TheirProject & { proof: Proof | undefined; numbers: number; times: number })[];
   /** Not empty: nothing was imported; or the last one is an event that the server refused. */

@@ -24,7 +24,7 @@ interface LogProof {
   differences: readonly string[];
 }
 
-/** What came of an import. */
+/** The result of an import. */
 export interface LogImported {
   /** Events of the file. */
   events: number;

@@ -29,7 +29,7 @@ export function ActionsView({ token }: { token: string | undefined }) {
       <h2>Actions of administrators</h2>
       <PagedTable
         label="Actions of administrators"
-        none="Nobody has done anything."
+        none="There are no actions yet."
         columns={["When", "Who", "What", "About", "Details", "Why", "Trace"]}
         pages={pages}
         nameOf={({ seq }) => String(seq)}

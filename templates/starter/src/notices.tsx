@@ -18,7 +18,7 @@ function subscribe(listener: () => void): () => void {
   return () => listeners.delete(listener);
 }
 
-/** What the user has to know, in one place of the page. Readers of the screen say what comes. */
+/** What the user has to know, in one place of the page. Screen readers announce each new message. */
 export function Notices() {
   const texts = useSyncExternalStore(subscribe, () => shown);
   return (

@@ -31,7 +31,7 @@ const client = createClient({
   },
 });
 
-/** Why a change is taken back: what the model says, and otherwise what the server says. */
+/** Shows why a change was rejected: the message of the model, or else that of the server. */
 function notifyOf(problem: Problem | undefined): void {
   notify(`Not done: ${problem?.errors?.[0]?.message ?? problem?.detail ?? "another change was rejected"}`);
 }

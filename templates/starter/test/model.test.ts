@@ -8,7 +8,7 @@ it("finds nothing wrong in random runs, with networks that are cut and processes
   expect(Object.keys(accepted).toSorted()).toEqual(Object.keys(tasks.events).toSorted());
 }, 60_000);
 
-it("keeps what is checked offline, and tells who comes too late", async () => {
+it("shows an offline change at once, and rejects it where the task was removed meanwhile", async () => {
   const list = testPartition(tasks);
   const ada = await list.connect("ada");
   const bob = await list.connect("bob");
