@@ -1,10 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { platformPorts } from "../../src/client/transport/platform.ts";
-import { defaultTiming } from "../../src/client/transport/timing.ts";
 import { canonicalJson, type Json } from "../../src/protocol/index.ts";
-import { Random } from "../simulation/random.ts";
-import { insiemeClient, type InsiemeClient, until } from "../support/client-load.ts";
+import { type InsiemeClient, patientClient, until } from "../support/client-load.ts";
 import { readLog } from "../support/log.ts";
 import { TestServer, workerModules } from "../support/server.ts";
 
@@ -43,27 +40,11 @@ class Device {
 
   constructor(at: number) {
     this.#at = at;
-    const random = new Random(at);
-    let now = 0;
-    this.client = insiemeClient({
-      url: server.url.href,
-      partition,
-      clientId: `client-${at}`,
-      random: () => random.next(),
-      haste: 1,
-      presence: false,
-      timing: defaultTiming,
-      ports: {
-        now: () => (now = Date.now()),
-        open: (...attempt) => {
-          this.attempts++;
-          return platformPorts.open(...attempt);
-        },
-      },
-    });
-    this.client.on("status", ({ status, retryAt }) => {
-      // The same reading of the clock as for `retryAt`.
-      if (retryAt !== undefined) this.delays.push(retryAt - now);
+    this.client = patientClient(
+      { url: server.url.href, partition, at },
+      { attempt: () => this.attempts++, delay: (ms) => this.delays.push(ms) },
+    );
+    this.client.on("status", ({ status }) => {
       if (status !== "online") return;
       this.backAt = Date.now();
       this.allDelays.push(this.delays);

@@ -1,8 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { platformPorts } from "../../src/client/transport/platform.ts";
-import { defaultTiming } from "../../src/client/transport/timing.ts";
-import { Random } from "../simulation/random.ts";
-import { insiemeClient, until } from "../support/client-load.ts";
+import { patientClient, until } from "../support/client-load.ts";
 import { readLog } from "../support/log.ts";
 import { TestServer } from "../support/server.ts";
 
@@ -26,30 +23,14 @@ test("[LC-5] [CL-3] [ID-14] 1,000 clients that lose the server at the same time 
   const attempts: number[] = [];
   let droppedAt = Number.POSITIVE_INFINITY;
   const all = Array.from({ length: clients }, (_, at) => {
-    const random = new Random(at);
-    let now = 0;
     let failures = 0;
-    const client = insiemeClient({
-      url: server.url.href,
-      partition,
-      clientId: `client-${at}`,
-      random: () => random.next(),
-      haste: 1,
-      presence: false,
-      timing: defaultTiming,
-      ports: {
-        now: () => (now = Date.now()),
-        open: (...attempt) => {
-          attempts.push(Date.now() - droppedAt);
-          return platformPorts.open(...attempt);
-        },
+    return patientClient(
+      { url: server.url.href, partition, at },
+      {
+        attempt: () => attempts.push(Date.now() - droppedAt),
+        delay: (ms) => (delays[failures++] ??= []).push(ms),
       },
-    });
-    client.on("status", ({ retryAt }) => {
-      // The same reading of the clock as for `retryAt`.
-      if (retryAt !== undefined) (delays[failures++] ??= []).push(retryAt - now);
-    });
-    return client;
+    );
   });
   const online = () => Promise.all(all.map((client) => until(client, () => client.status.status === "online")));
   await online();

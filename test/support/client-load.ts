@@ -9,6 +9,7 @@ import {
 } from "../../src/client/index.ts";
 import { platformPorts } from "../../src/client/transport/platform.ts";
 import type { Ports } from "../../src/client/transport/ports.ts";
+import { defaultTiming } from "../../src/client/transport/timing.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import { canonicalJson, type Json, type JsonObject } from "../../src/protocol/index.ts";
 import { Random } from "../simulation/random.ts";
@@ -87,6 +88,39 @@ export function insiemeClient(options: {
     ports: { ...platformPorts, random: () => random() * haste, ...options.ports },
     ...(store ? { store } : {}),
   }) as Client<JsonObject, any>;
+}
+
+/**
+ * The client of this number, with the timing of production and randomness of its own. `attempt` is called at each attempt to
+ * connect, `delay` with each time that it waits before one, in milliseconds.
+ */
+export function patientClient(
+  { url, partition, at }: { url: string; partition: string; at: number },
+  { attempt, delay }: { attempt(): void; delay(ms: number): void },
+): InsiemeClient {
+  const random = new Random(at);
+  let now = 0;
+  const client = insiemeClient({
+    url,
+    partition,
+    clientId: `client-${at}`,
+    random: () => random.next(),
+    haste: 1,
+    presence: false,
+    timing: defaultTiming,
+    ports: {
+      now: () => (now = Date.now()),
+      open: (...given) => {
+        attempt();
+        return platformPorts.open(...given);
+      },
+    },
+  });
+  client.on("status", ({ retryAt }) => {
+    // The same reading of the clock as for `retryAt`.
+    if (retryAt !== undefined) delay(retryAt - now);
+  });
+  return client;
 }
 
 /**
