@@ -189,8 +189,8 @@ function keep({ run, sagas, id, context }: Move): void {
   // It was started by an earlier version, and not charged yet.
   run.charge ??= chargeOf(id, run.input);
   let bytes = (sagas.endedBytes ?? 0) + run.charge;
-  // One saga is charged less than all may be: so it is never forgotten as soon as it has ended.
-  while (sagas.ended > endedMax || bytes > endedBytesMax) {
+  // The newest one stays, whatever it takes: the input of one that an earlier version has started had no bound.
+  while (sagas.first !== id && (sagas.ended > endedMax || bytes > endedBytesMax)) {
     const oldest = sagas.first!;
     const { next, charge = 0 } = sagas.runs[oldest]!;
     ids.remove(oldest);
