@@ -270,6 +270,9 @@ describe("the audit of a log", () => {
     expect((await verified("DROP TRIGGER events_are_not_changed", changed)).findings).toMatchObject([
       { eventId: 1_500, detail: expect.stringContaining("the audit has sealed") },
     ]);
+    expect((await verified("DELETE FROM audit_segments WHERE segment = 0")).findings).toMatchObject([
+      { eventId: 1, detail: expect.stringContaining("missing") },
+    ]);
     const nodes = "UPDATE audit_segments SET nodes = zeroblob(length(nodes)) WHERE segment = 0";
     expect((await verified(nodes)).findings).toMatchObject([
       { eventId: segment, detail: expect.stringContaining("nodes") },

@@ -42,13 +42,15 @@ export class SegmentCheck {
   /** @returns Where the segment differs; undefined: it does not, or it is not sealed. */
   #compare(segment: number): Finding | undefined {
     const { audit } = this.#environment.ports.storage;
-    const [leaves, nodes, head] = [audit.leaves(segment), audit.nodes(segment), audit.head(segment)];
-    if (!leaves || !nodes || head === undefined) {
+    if (segment >= audit.segments()) {
       this.#ended = true;
       return undefined;
     }
     this.compared++;
     const first = segment * segmentEvents + 1;
+    const [leaves, nodes, head] = [audit.leaves(segment), audit.nodes(segment), audit.head(segment)];
+    if (!leaves || !nodes || head === undefined)
+      return { eventId: first, detail: "The segment is missing, and the audit has a later one." };
     const at = this.#leaves.findIndex((leaf, index) => !isAt(leaves, index, leaf));
     if (at !== -1) return { eventId: first + at, detail: "The event is not the one that the audit has sealed." };
     const { sha256 } = this.#environment.ports;

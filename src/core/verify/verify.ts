@@ -32,7 +32,8 @@ const noRoom: Failure = {
 
 /**
  * Folds the log from its first event, and compares with it what derives from it: the newest snapshot, the segments of the
- * audit, the state in memory, and the effects that wait. In steps: the partition goes on meanwhile, and what is committed meanwhile is verified, too.
+ * audit, the state in memory, and the effects that wait. In steps: the partition goes on meanwhile, and what is committed
+ * meanwhile is verified, too.
  *
  * @throws Refusal where there is not enough memory, or the state is being rebuilt.
  */
