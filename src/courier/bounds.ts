@@ -9,6 +9,8 @@ export const courierBounds = {
   urlLengthMax: 2_048,
   /** Event types in the filter of an endpoint. */
   typesMax: 64,
+  /** Types that no endpoint takes, of which a partition reports each once. */
+  unwantedTypesMax: 64,
   /** Rows of one `accept`. Their ids are kept, so that a batch that is handed over again is not delivered again. */
   acceptRowsMax: 128,
   /** How long a courier may take to store rows: less than the 30 s of a delivery, so that one that hangs holds up no other. */

@@ -7,7 +7,7 @@ interface HandOverPorts {
   routes(): Promise<readonly EndpointRoute[]>;
   /** Gives rows to the courier of an endpoint. Resolves when it has stored them. */
   accept(id: string, rows: readonly CourierRow[]): Promise<void>;
-  /** No endpoint takes rows of this type, so they go nowhere: called once for each type. */
+  /** No endpoint takes rows of this type, so they go nowhere: called once for each of the first `unwantedTypesMax` types. */
   unwanted(type: string): void;
   now(): number;
 }
@@ -16,7 +16,7 @@ interface HandOverPorts {
 export class HandOver {
   readonly #ports: HandOverPorts;
   #known: { routes: readonly EndpointRoute[]; askedAt: number } | undefined;
-  /** The types that were reported as unwanted: at most those of the model. */
+  /** The types that were reported as unwanted. An effect can compute its type, so there is a bound. */
   readonly #unwanted = new Set<string>();
 
   constructor(ports: HandOverPorts) {
@@ -51,7 +51,7 @@ export class HandOver {
   }
 
   #reportUnwanted({ type }: CourierRow): void {
-    if (this.#unwanted.has(type)) return;
+    if (this.#unwanted.has(type) || this.#unwanted.size === courierBounds.unwantedTypesMax) return;
     this.#unwanted.add(type);
     this.#ports.unwanted(type);
   }

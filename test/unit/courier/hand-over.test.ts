@@ -27,8 +27,8 @@ class World {
     now: () => this.now,
   });
 
-  send(behind: string[] = []): Promise<string[][]> {
-    return this.#handOver.sendToAll([row], new Set(behind));
+  send(behind: string[] = [], type = row.type): Promise<string[][]> {
+    return this.#handOver.sendToAll([{ ...row, type }], new Set(behind));
   }
 
   sendTo(endpoint: string): Promise<void> {
@@ -51,7 +51,7 @@ describe("a partition that hands over", () => {
     expect(world.asked).toBe(3);
   });
 
-  it("[OB-1] [TX-12] tells once of a type that no endpoint takes", async () => {
+  it("[OB-1] [TX-12] reports a type that no endpoint takes, once, and a bounded number of them", async () => {
     const world = new World();
     await world.send();
     expect(world.unwanted).toEqual([]);
@@ -59,6 +59,8 @@ describe("a partition that hands over", () => {
     world.now += courierBounds.routesMs;
     for (let at = 0; at < 3; at++) expect(await world.send()).toEqual([[]]);
     expect(world.unwanted).toEqual(["paid"]);
+    for (let at = 0; at < 2 * courierBounds.unwantedTypesMax; at++) await world.send([], `type-${at}`);
+    expect(world.unwanted).toHaveLength(courierBounds.unwantedTypesMax);
   });
 
   it("[LC-10] asks again after a failure: the endpoint may be disabled now", async () => {
