@@ -27,19 +27,21 @@ const order = defineSaga("order", {
     { do: (_, { saga, author = "" }) => ({ webhook: "card.charge", payload: { saga, author } }) },
   ],
 });
-const desk = defineModel({
-  name: "desk",
-  version: 1,
-  authors: "shown",
-  initialState: () => ({ ...noSagas(), notes: [] as string[] }),
-  events: {
-    ...sagaEvents<{ sagas: Sagas; notes: string[] }, "order", typeof order.input>(order),
-    fill: {
-      payload: z.strictObject({ note: z.string() }),
-      reduce: (state, { payload }) => void state.notes.push(payload.note),
+const deskWith = (authors: "shown" | "hidden") =>
+  defineModel({
+    name: "desk",
+    version: 1,
+    authors,
+    initialState: () => ({ ...noSagas(), notes: [] as string[] }),
+    events: {
+      ...sagaEvents<{ sagas: Sagas; notes: string[] }, "order", typeof order.input>(order),
+      fill: {
+        payload: z.strictObject({ note: z.string() }),
+        reduce: (state, { payload }) => void state.notes.push(payload.note),
+      },
     },
-  },
-});
+  });
+const desk = deskWith("shown");
 const book = defineModel({
   name: "book",
   version: 1,
@@ -56,12 +58,12 @@ const book = defineModel({
   },
 });
 
-function opened() {
+function opened(model = desk) {
   const authority = testAuthority({
-    models: { desk, book },
-    effects: [defineEffects(desk, { ...sagaEffects(order) })],
+    models: { desk: model, book },
+    effects: [defineEffects(model, { ...sagaEffects(order) })],
   });
-  const partition = authority.partition("desk", desk);
+  const partition = authority.partition("desk", model);
   let keys = 0;
   const submit = async (who: string, type: "order.start" | "order.report" | "fill", payload: object) => {
     const answer = await partition.as(who).submit(type, payload as never, { key: `k-${++keys}` });
@@ -75,53 +77,98 @@ function opened() {
   return { authority, partition, submit, start, sagas, close };
 }
 
+/** Starts sagas of a user until no other one may start, and returns how many have started. */
+async function takesAll(start: ReturnType<typeof opened>["start"], who: string, input?: object): Promise<number> {
+  for (let count = 0; ; count++) {
+    const result = await start(`user:${who}`, `${who}-${count}`, input);
+    if (result === "accepted") continue;
+    expect(result).toBe("TOO_MANY_SAGAS");
+    return count;
+  }
+}
+
+/** Notes of users, until no other one fits. */
+async function fill({ submit }: Pick<ReturnType<typeof opened>, "submit">): Promise<void> {
+  for (let size = 40_000; size > 1; size = size >> 1) {
+    while ((await submit("user:mallory", "fill", { note: "x".repeat(size) })) === "accepted");
+  }
+}
+
 const statuses = ({ runs }: Sagas): string[] => [...new Set(Object.values(runs).map(({ status }) => status))];
 
 describe("the room of sagas", () => {
-  it.each(["reports", "answers that nobody gives", "rejections"])(
-    "[BD-4] [TX-14] sagas end in a state that users have filled: by %s",
-    async (by) => {
-      Object.assign(bounds, { stateBytesMax: 400_000 });
+  it.each([
+    ["reports", "COMPLETED"],
+    ["reports of a failure", "COMPENSATED"],
+    ["answers that nobody gives", "FAILED"],
+    ["rejections", "COMPENSATED"],
+  ])(
+    "[BD-4] [TX-14] sagas end in a state that users have filled, in the room that is left for them: by %s",
+    async (by, end) => {
+      Object.assign(bounds, { stateBytesMax: 400_000, stateReserveBytes: 0 });
       const { authority, submit, start, sagas, close } = opened();
       if (by === "rejections") await close();
       const ids = Array.from({ length: 40 }, (_, at) => `saga-${at}`);
       for (const id of ids) expect(await start("user:ann", id)).toBe("accepted");
-      for (let size = 40_000; size > 1; size = size >> 1) {
-        while ((await submit("user:mallory", "fill", { note: "x".repeat(size) })) === "accepted");
-      }
+      await fill({ submit });
       expect(await start("user:ann", "one-more")).toBe("state_too_large");
       await authority.settle();
-      if (by === "reports") {
-        for (const [id, { fence }] of Object.entries((await sagas()).runs)) {
-          expect(await submit("user:receiver", "order.report", { saga: id, fence })).toBe("accepted");
+      if (by.startsWith("reports")) {
+        const rejected = by === "reports" ? undefined : { code: "declined", detail: "x".repeat(500) };
+        for (const [saga, { fence }] of Object.entries((await sagas()).runs)) {
+          const report = { saga, fence, ...(rejected && { rejected }) };
+          expect(await submit("user:receiver", "order.report", report)).toBe("accepted");
         }
       }
       await authority.advance(26 * 60 * 60_000);
-      expect(statuses(await sagas())).toEqual([
-        { reports: "COMPLETED", "answers that nobody gives": "FAILED", rejections: "COMPENSATED" }[by],
-      ]);
+      expect(statuses(await sagas())).toEqual([end]);
     },
   );
+
+  it("[BD-4] beyond the bound of the state there is a reserve for what goes on, and for nothing new", async () => {
+    Object.assign(sagaBounds, { progressBytes: 0 });
+    Object.assign(bounds, { stateBytesMax: 400_000, stateReserveBytes: 4_000 });
+    const { authority, submit, start, sagas } = opened();
+    for (let at = 0; at < 40; at++) await start("user:ann", `saga-${at}`);
+    await authority.settle();
+    await fill({ submit });
+    const answers: string[] = [];
+    for (const [saga, { fence }] of Object.entries((await sagas()).runs)) {
+      const rejected = { code: "declined", detail: "x".repeat(500) };
+      answers.push(await submit("user:receiver", "order.report", { saga, fence, rejected }));
+    }
+    const accepted = answers.lastIndexOf("accepted") + 1;
+    expect(accepted).toBeGreaterThan(0);
+    expect(new Set(answers.slice(accepted))).toEqual(new Set(["state_too_large"]));
+    expect(await submit("user:mallory", "fill", { note: "x" })).toBe("state_too_large");
+  });
 
   it("[BD-4] what open sagas carry is bounded, and an input of a saga", async () => {
     const { start, sagas } = opened();
     expect(await start("user:ann", "large", { memo: "é".repeat(8_200) })).toBe("INPUT_TOO_LARGE");
     const charge = chargeOf("al-0", { memo: "x".repeat(10_000) });
     Object.assign(sagaBounds, { openBytesMax: charge * 8.5 });
-    const takes = async (who: string): Promise<number> => {
-      for (let n = 0; ; n++) {
-        const result = await start(`user:${who}`, `${who}-${n}`, { memo: "x".repeat(10_000) });
-        if (result !== "accepted") expect(result).toBe("TOO_MANY_SAGAS");
-        if (result !== "accepted") return n;
-      }
-    };
+    const takes = async (who: string) => await takesAll(start, who, { memo: "x".repeat(10_000) });
     // Each may take as much as it leaves for others.
     expect([await takes("al"), await takes("bo"), await takes("cy"), await takes("di")]).toEqual([4, 2, 1, 1]);
     expect(await start("user:ann", "small")).toBe("accepted");
     expect(Object.keys((await sagas()).shares!)).toEqual(["@user:al", "@user:bo", "@user:cy", "@user:di", "@user:ann"]);
   });
 
-  it("[BD-4] what has ended gives its room back, and is forgotten where it takes too much", async () => {
+  it("[BD-4] the number of open sagas is bounded, and shared among their authors, where the model shows them", async () => {
+    Object.assign(sagaBounds, { openMax: 10 });
+    const shown = opened();
+    const taken: number[] = [];
+    for (const who of ["al", "bo", "cy", "di", "ed"]) taken.push(await takesAll(shown.start, who));
+    expect(taken).toEqual([5, 3, 1, 1, 0]);
+    const hidden = opened(deskWith("hidden"));
+    expect(await takesAll(hidden.start, "al")).toBe(10);
+    expect(await takesAll(hidden.start, "bo")).toBe(0);
+    Object.assign(sagaBounds, { openMax: 20, openBytesMax: (await hidden.sagas()).bytes! });
+    expect(await takesAll(hidden.start, "bo")).toBe(0);
+  });
+
+  it("[BD-4] what has ended frees its room, and is forgotten where it takes too much", async () => {
     const charge = chargeOf("saga-0", { memo: "" });
     Object.assign(sagaBounds, { endedBytesMax: charge * 3.5 });
     const { authority, start, sagas, close } = opened();
