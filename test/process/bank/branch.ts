@@ -14,7 +14,7 @@ interface Followed {
 /** A bank, as its events are known to those who drive it. */
 export class Branch {
   readonly name: string;
-  /** When the server was killed, in milliseconds since 1970; whoever kills it adds to it. */
+  /** When the server was killed, in milliseconds since 1970. The run adds to it. */
   readonly #kills: readonly number[];
   readonly #server: URL;
   readonly #transfers = new Map<string, Progress>();

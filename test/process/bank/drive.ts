@@ -8,7 +8,7 @@ import { hastyTiming } from "../../support/client-load.ts";
 import { readLog, readState } from "../../support/log.ts";
 import { TestServer } from "../../support/server.ts";
 import { Branch } from "./branch.ts";
-import { type Evidence, openStates, type Told } from "./judge.ts";
+import { type Evidence, openStates, type Answer } from "./judge.ts";
 
 export interface BankOptions {
   readonly banks: number;
@@ -77,7 +77,7 @@ class Run {
   readonly branches: readonly Branch[];
   readonly kills: number[];
   readonly random: Random;
-  readonly told: Told[] = [];
+  readonly answers: Answer[] = [];
   accepted = 0;
   names = 0;
   across = 0;
@@ -156,7 +156,7 @@ async function runOn(server: TestServer, options: BankOptions): Promise<Evidence
     const { accounts } = (await readState(server.url, name)).state as unknown as ReturnType<typeof model.initialState>;
     balances.set(name, Object.fromEntries(Object.entries(accounts).map(([id, { balance }]) => [id, balance])));
   }
-  return { logs, balances, told: run.told, kills: run.kills };
+  return { logs, balances, answers: run.answers, kills: run.kills };
 }
 
 /** Opens the accounts of a bank, shared out to its clients, and gives each its money. */
@@ -220,7 +220,7 @@ async function submit(run: Run, { branch, client, accounts }: Owner): Promise<vo
     throw new Error(`${branch.name}: ${name} has no verdict: ${JSON.stringify(verdict)}`);
   }
   const eventId = verdict.status === "accepted" ? verdict.eventId : undefined;
-  run.told.push({ bank: branch.name, name, eventId });
+  run.answers.push({ bank: branch.name, name, eventId });
   if (eventId !== undefined) run.accepted++;
   // A client can reject without its server: then nothing else would get a turn.
   else await sleep(rejectedPauseMs);

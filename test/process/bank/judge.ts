@@ -8,8 +8,8 @@ export interface LoggedEvent {
   readonly payload: any;
 }
 
-/** What a client was told of a transfer. */
-export interface Told {
+/** The verdict that a client got on a transfer. */
+export interface Answer {
   readonly bank: string;
   readonly name: string;
   /** Its event; undefined: it was rejected. */
@@ -22,7 +22,7 @@ export interface Evidence {
   readonly logs: ReadonlyMap<string, readonly LoggedEvent[]>;
   /** What the state of each bank says of its accounts. */
   readonly balances: ReadonlyMap<string, Readonly<Record<string, number>>>;
-  readonly told: readonly Told[];
+  readonly answers: readonly Answer[];
   /** When each process had been killed, in milliseconds since 1970. */
   readonly kills: readonly number[];
 }
@@ -347,7 +347,7 @@ const fitting: Readonly<Record<string, readonly string[]>> = {
   COMPENSATED: ["", "via unvia", "via in unin unvia"],
 };
 
-export function judge({ logs, balances, told, kills }: Evidence): Judgement {
+export function judge({ logs, balances, answers, kills }: Evidence): Judgement {
   const books = new Books();
   const events = merged(logs);
   for (const { bank, event } of events) books.apply(bank, event);
@@ -364,7 +364,7 @@ export function judge({ logs, balances, told, kills }: Evidence): Judgement {
       if (counted !== said) faults.push(`${bank}: ${account} has ${counted}, and not ${said}`);
     }
   }
-  faults.push(...faultsOfVerdicts(logs, told));
+  faults.push(...faultsOfVerdicts(logs, answers));
   return {
     faults,
     events: events.length,
@@ -377,7 +377,7 @@ export function judge({ logs, balances, told, kills }: Evidence): Judgement {
 }
 
 /** What was accepted is in its log at its event, and nowhere else; what was rejected is in none. */
-function faultsOfVerdicts(logs: Evidence["logs"], told: readonly Told[]): string[] {
+function faultsOfVerdicts(logs: Evidence["logs"], answers: readonly Answer[]): string[] {
   const found = new Map<string, string[]>();
   for (const [bank, log] of logs) {
     for (const [index, { type, payload }] of log.entries()) {
@@ -387,13 +387,13 @@ function faultsOfVerdicts(logs: Evidence["logs"], told: readonly Told[]): string
     }
   }
   const faults: string[] = [];
-  for (const { bank, name, eventId } of told) {
+  for (const { bank, name, eventId } of answers) {
     const places = (found.get(name) ?? []).join();
     const wanted = eventId === undefined ? "" : `${bank} ${eventId}`;
-    if (places !== wanted) faults.push(`${name} is at "${places}", and its client was told "${wanted}"`);
+    if (places !== wanted) faults.push(`${name} is at "${places}", and the verdict of its client says "${wanted}"`);
     found.delete(name);
   }
-  for (const [name, places] of found) faults.push(`${name} is at ${places.join()}, and nobody was told`);
+  for (const [name, places] of found) faults.push(`${name} is at ${places.join()}, and no client got a verdict`);
   return faults;
 }
 
