@@ -1,5 +1,5 @@
 // What the state of a partition of jobs has to be, counted again from its jobs alone, by going through all of them.
-import { authorKey } from "../../src/models/jobs/moves.ts";
+import { authorKey } from "../../src/model/share.ts";
 import type { Job, Jobs, Queue } from "../../src/models/jobs/state.ts";
 
 const isOpen = (state: Jobs, { key }: Job): boolean =>

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { estimateWait, jobs, oldestReady } from "../../src/models/jobs/index.ts";
-import { authorKey } from "../../src/models/jobs/moves.ts";
+import { authorKey } from "../../src/model/share.ts";
 import type { Jobs } from "../../src/models/jobs/state.ts";
 import { faultsOf, nextJob } from "../support/jobs-audit.ts";
 import { Random } from "../simulation/random.ts";

@@ -2,7 +2,7 @@ import type { ReduceContext } from "../define.ts";
 import type { JsonObject } from "../../protocol/index.ts";
 import { type AnySaga, sagaBounds } from "./define.ts";
 import { idsOf } from "./ids.ts";
-import { chargeOf, giveBack, take } from "./room.ts";
+import { chargeOf, release, take } from "./room.ts";
 import type { SagaProblem, SagaRun, Sagas } from "./state.ts";
 
 /** What became of an action. */
@@ -174,7 +174,7 @@ function end(move: Move, status: "COMPLETED" | "COMPENSATED"): void {
   run.endedAt = now;
   delete run.until;
   sagas.moved = id;
-  giveBack(sagas, run);
+  release(sagas, run);
   keep(move);
 }
 

@@ -1,5 +1,6 @@
 import { exceedsUtf8, type Json, type JsonObject } from "../../protocol/index.ts";
 import type { DeepReadonly, Objection } from "../define.ts";
+import { authorKey, hasShareLeft } from "../share.ts";
 import { sagaBounds } from "./define.ts";
 import type { SagaRun, Sagas, SagaShare } from "./state.ts";
 
@@ -24,11 +25,6 @@ function chargeOfValue(value: Json): number {
   return Object.entries(value).reduce((sum, [key, item]) => sum + 120 + 4 * key.length + chargeOfValue(item), 300);
 }
 
-/** The key of the share of an author: no word that an object has already, and no number. */
-function shareKeyOf(author: string): string {
-  return `@${author}`;
-}
-
 /** Another saga is open. */
 export function take(sagas: Sagas, author: string | undefined, charge: number): void {
   sagas.open++;
@@ -36,28 +32,24 @@ export function take(sagas: Sagas, author: string | undefined, charge: number): 
   if (author === undefined) return;
   const { open, bytes } = shareOf(sagas, author);
   sagas.shares ??= {};
-  sagas.shares[shareKeyOf(author)] = { open: open + 1, bytes: bytes + charge };
+  sagas.shares[authorKey(author)] = { open: open + 1, bytes: bytes + charge };
 }
 
 /** A saga is not open any more. One that an earlier version has started was never charged. */
-export function giveBack(sagas: Sagas, { author, charge = 0 }: SagaRun): void {
+export function release(sagas: Sagas, { author, charge = 0 }: SagaRun): void {
   sagas.open--;
   sagas.bytes = (sagas.bytes ?? 0) - charge;
   if (author === undefined) return;
   const { open, bytes } = shareOf(sagas, author);
-  if (open > 1) sagas.shares![shareKeyOf(author)] = { open: open - 1, bytes: bytes - charge };
-  else delete sagas.shares![shareKeyOf(author)];
+  if (open > 1) sagas.shares![authorKey(author)] = { open: open - 1, bytes: bytes - charge };
+  else delete sagas.shares![authorKey(author)];
 }
 
 function shareOf({ shares = {} }: DeepReadonly<Sagas>, author: string): DeepReadonly<SagaShare> {
-  return shares[shareKeyOf(author)] ?? { open: 0, bytes: 0 };
+  return shares[authorKey(author)] ?? { open: 0, bytes: 0 };
 }
 
-/**
- * Why there is no room for another saga, if so. An author opens another one while it has fewer than are left for all, and
- * takes less than is left: so where n authors take as many as they can, each gets one part of n + 1, and one part is left for
- * others.
- */
+/** Why there is no room for another saga, if so: for anybody, or for its author, who has a share of their number and of their bytes. */
 export function objectionToRoom(
   sagas: DeepReadonly<Sagas>,
   author: string | undefined,
@@ -69,16 +61,15 @@ export function objectionToRoom(
     const message = `The input of a saga has at most ${inputBytesMax} bytes of JSON.`;
     return { field: "payload.input", code: "INPUT_TOO_LARGE", message };
   }
-  const left = openMax - sagas.open;
   const bytesLeft = openBytesMax - (sagas.bytes ?? 0);
   const charge = chargeOf(id, input);
-  if (left <= 0 || charge > bytesLeft) {
+  if (sagas.open >= openMax || charge > bytesLeft) {
     return tooMany(`At most ${openMax} sagas, and what they carry in ${openBytesMax} bytes, can be open here.`);
   }
   if (author === undefined) return undefined;
   const own = shareOf(sagas, author);
-  if (own.open < left && own.bytes + charge <= bytesLeft) return undefined;
-  return tooMany(`${sagas.open} sagas are open here, ${own.open} of them yours: the others are for others.`);
+  if (hasShareLeft(own.open, sagas.open, openMax) && own.bytes + charge <= bytesLeft) return undefined;
+  return tooMany(`${sagas.open} sagas are open here, ${own.open} of them yours: the others are for other authors.`);
 }
 
 function tooMany(message: string): Objection {

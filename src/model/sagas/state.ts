@@ -70,7 +70,7 @@ export type Sagas = {
   /** What those are charged that have not ended, and those that have, in bytes. States of earlier versions have neither. */
   bytes?: number;
   endedBytes?: number;
-  /** What of the open ones belongs to each author, by `shareKeyOf`. */
+  /** What of the open ones belongs to each author, by `authorKey`. */
   shares?: { [key: string]: SagaShare };
   first?: string;
   last?: string;

@@ -1,6 +1,6 @@
 import type { DeepReadonly, Objection } from "../../model/index.ts";
 import { bounds } from "../../protocol/index.ts";
-import { hasShareLeft } from "../share.ts";
+import { hasShareLeft } from "../../model/share.ts";
 import { available, changeCount, changeStock, type Hold, type Inventory, type Line, stockOf } from "./stock.ts";
 
 /** How long a hold lasts, in milliseconds: long enough to pay. A change of it needs a new version of the model. */

@@ -1,4 +1,5 @@
 import type { DeepReadonly, ReduceContext } from "../../model/index.ts";
+import { authorKey } from "../../model/share.ts";
 import { charge, settleFlow } from "./flows.ts";
 import { JobIndex } from "./job-index.ts";
 import type { Job, Jobs, Phase } from "./state.ts";
@@ -95,9 +96,6 @@ function changeCount(counts: Record<string, number>, name: string, by: 1 | -1): 
   if (left > 0) counts[name] = left;
   else delete counts[name];
 }
-
-/** An author as a key of the state: some names cannot be keys, and numbers would come in an order of their own. */
-export const authorKey = (author: string): string => `@${author}`;
 
 /** Space is in neither. */
 export const laneName = (tags: string, share = ""): string => `${tags} ${share}`;

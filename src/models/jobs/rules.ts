@@ -1,7 +1,6 @@
 import type { DeepReadonly, Objection } from "../../model/index.ts";
-import { hasShareLeft } from "../share.ts";
+import { authorKey, hasShareLeft } from "../../model/share.ts";
 import {
-  authorKey,
   bytesMax,
   chargeOf,
   newChargeOf,

@@ -1,6 +1,6 @@
 import type { DeepReadonly, Objection } from "../../model/index.ts";
 import { bounds } from "../../protocol/index.ts";
-import { hasShareLeft } from "../share.ts";
+import { hasShareLeft } from "../../model/share.ts";
 import { formatAmount } from "./currencies.ts";
 import { type Account, available, dayOf, type Hold, type Ledger, type Leg } from "./book.ts";
 
