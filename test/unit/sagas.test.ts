@@ -62,10 +62,20 @@ class SagaRoom extends TestPartition {
 
 /** A state, and events of sagas that are folded into it without being judged. */
 class Folded {
-  readonly #state = new State(noSagas());
+  readonly #state: State<ReturnType<typeof noSagas>>;
+
+  constructor(sagas = noSagas().sagas) {
+    this.#state = new State({ sagas });
+  }
 
   readonly fold = (type: keyof typeof model.events & string, payload: object, timestamp = 1, events = model.events) =>
     this.#state.replay((state) => this.#reduce(state, events[type], { type, payload, timestamp }));
+
+  /** Starts these sagas. */
+  with(...ids: readonly string[]): this {
+    for (const saga of ids) this.fold("send.start", { saga, input: {} });
+    return this;
+  }
 
   /** Folds an event, and takes it back. */
   readonly foldAndUndo = (type: keyof typeof model.events & string, payload: object) => {
@@ -152,6 +162,24 @@ describe("sagas in a partition", () => {
     fold("send.rejected", rejected);
     expectIds();
     expect(folded.ids).not.toContain("s-0");
+  });
+
+  it("[TX-14] [MD-4] one that an earlier version has started ends as it would have, and frees no room of others", () => {
+    const { shares: _, bytes: __, runs, ...before } = new Folded().with("old", "older").sagas();
+    for (const run of Object.values(runs)) {
+      delete run.author;
+      delete run.charge;
+    }
+    const folded = new Folded({ ...before, runs }).with("new");
+    const { bytes, shares } = folded.sagas();
+    expect([bytes, shares]).toEqual([folded.sagas().runs["new"]!.charge, { "@ann": { open: 1, bytes } }]);
+    for (const saga of ["old", "older"]) {
+      folded.fold("send.accepted", { about: { saga, fence: 1 } });
+      folded.fold("send.accepted", { about: { saga, fence: 2 } });
+    }
+    expect(folded.sagas()).toMatchObject({ open: 1, ended: 2, bytes, shares, first: "old", last: "older" });
+    expect(folded.sagas().runs["old"]).toMatchObject({ status: "COMPLETED", charge: expect.any(Number) });
+    expect(folded.sagas().endedBytes).toBeGreaterThan(folded.sagas().runs["old"]!.charge!);
   });
 
   it("[TX-14] [MD-13] its end is for the author who started it, and not for that of the last answer", () => {
