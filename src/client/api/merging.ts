@@ -35,10 +35,7 @@ const lost = problem("too_stale", unknown.detail);
 /** What merging needs of its client. */
 export interface MergingHost {
   readonly model: AnyModel;
-  readonly client: {
-    readonly loaded: boolean;
-    readonly clientId: string;
-  };
+  readonly client: { readonly loaded: boolean; readonly clientId: string };
   readonly view: { readonly replica: MergedReplica; rebased(): unknown };
   readonly entries: {
     /** Resolve the promises of verdicts, by key. */
@@ -105,7 +102,7 @@ export class Merging extends Chains {
     const { key, held } = group.entry;
     // It was parked, and is tried again: it is mapped, if that is certain now, or parked again.
     if (held && !this.foreign.has(key)) this.#held.add(key);
-    const links = group.members.flatMap((member) => this.linkOf(member) ?? []);
+    const links = this.linksOf(group);
     const layer = "schema";
     if (links.length > 0 && !this.#host.client.loaded) {
       group.failure = { code: "precondition_required", layer, detail: "There is no state yet to change." };
@@ -314,12 +311,12 @@ export class Merging extends Chains {
   }
 
   /** The drafts of an entry as they are in the view. */
-  #made({ entry, members }: Group): QueuedDraft[] {
+  #made(group: Group): QueuedDraft[] {
     const expectedEventId = this.replica.eventId;
-    return entry.drafts.map((given) => {
-      const member = members.find(({ draft }) => draft.draftId === given.draftId);
-      const link = member && this.linkOf(member);
-      return link ? { ...member.draft, expectedEventId, on: this.onOf(link) } : given;
+    const links = this.linksOf(group);
+    return group.entry.drafts.map((given) => {
+      const link = links.find(({ pending }) => pending.draft.draftId === given.draftId);
+      return link ? { ...link.pending.draft, expectedEventId, on: this.onOf(link) } : given;
     });
   }
 
@@ -340,7 +337,7 @@ export class Merging extends Chains {
   #compose(group: Group): QueueEntry | undefined {
     const last = this.replica.groups.get([...this.#held].at(-1) ?? "");
     if (!last?.entry.held || last.entry.mode !== "single" || group.entry.mode !== "single") return undefined;
-    const [one, other] = [this.linkOf(last.members[0]!), this.linkOf(group.members[0]!)];
+    const [[one], [other]] = [this.linksOf(last), this.linksOf(group)];
     if (!one?.here || !other?.here || one.type !== other.type || this.before(other) !== one) return undefined;
     const payload = one.transform.compose(one.pending.draft.payload, other.pending.draft.payload);
     if (JSON.stringify(payload).length > composedUnitsMax) return undefined;

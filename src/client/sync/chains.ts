@@ -130,17 +130,14 @@ export class Chains implements Rebaser {
       this.#links.delete(own);
       return own.undo !== undefined;
     }
-    if (link) this.#remove(link);
+    if (link) this.#remove(link.pending.group, [link]);
     // Of one client, the earlier one is first.
     this.#pass(entity, { type, payload }, this.#clientId() < clientId, this.#links.values());
     return false;
   }
 
   forget(group: Group): void {
-    for (const member of group.members) {
-      const link = this.#links.get(member);
-      if (link) this.#remove(link);
-    }
+    this.#remove(group, this.linksOf(group));
     this.foreign.delete(group.entry.key);
   }
 
@@ -180,7 +177,7 @@ export class Chains implements Rebaser {
 
   /** Whether all of its drafts are mapped over what has come. */
   protected isMapped(group: Group): boolean {
-    const links = group.members.flatMap((member) => this.#links.get(member) ?? []);
+    const links = this.linksOf(group);
     return links.length > 0 && links.every(({ fresh }) => !fresh);
   }
 
@@ -289,24 +286,23 @@ export class Chains implements Rebaser {
     return this.#model.eventType(type)!.transform as unknown as Transform;
   }
 
-  protected linkOf(pending: Pending): Link | undefined {
-    return this.#links.get(pending);
+  protected linksOf({ members }: Group): Link[] {
+    return members.flatMap((member) => this.#links.get(member) ?? []);
   }
 
   /** Whether one of its drafts was made on another one that is not confirmed. */
   protected isBehind(group: Group): boolean {
-    const links = group.members.flatMap((member) => this.#links.get(member) ?? []);
-    return links.some((link) => this.before(link));
+    return this.linksOf(group).some((link) => this.before(link));
   }
 
   /** Whether it will be known what its drafts were made on: later events have not come yet. */
   protected awaits(group: Group): boolean {
-    return group.members.some((member) => (this.#links.get(member)?.base ?? 0) > this.replica.eventId);
+    return this.linksOf(group).some(({ base }) => base > this.replica.eventId);
   }
 
   /** Whether it is never known here what its drafts were made on. */
   protected isLost(group: Group): boolean {
-    return group.members.some((member) => this.#links.get(member)?.fresh && !this.awaits(group));
+    return this.linksOf(group).some(({ fresh }) => fresh) && !this.awaits(group);
   }
 
   /** The drafts of an entity in the view, in their order: each was made on those before it. */
@@ -331,10 +327,6 @@ export class Chains implements Rebaser {
   /** The draft becomes a part of the one before it. */
   protected drop(pending: Pending): void {
     this.#links.delete(pending);
-  }
-
-  protected entityOf(change: Change): string | undefined {
-    return this.#model.eventType(change.type)?.transform && this.#entityOf(change);
   }
 
   #entityOf({ type, payload }: Change): string {
@@ -386,18 +378,18 @@ export class Chains implements Rebaser {
     if (joins) this.#rebase();
   }
 
-  #remove(link: Link): void {
-    if (link.here) this.#takeOut(link);
-    this.#links.delete(link.pending);
-  }
-
-  /** Takes a draft out of the view: those after it are mapped over what undoes it. */
-  #takeOut(link: Link): void {
-    this.#rebase();
-    this.replica.takeBack(link.pending.group);
-    const inverse = link.here && this.#inverseOf(link);
-    link.here = false;
-    if (inverse) this.#passAfter(link, inverse);
+  /** Takes drafts of an entry out of the view: those after them are mapped over what undoes them. */
+  #remove(group: Group, links: readonly Link[]): void {
+    if (links.some(({ here }) => here)) {
+      this.#rebase();
+      this.replica.takeBack(group);
+    }
+    for (const link of links) {
+      const inverse = link.here && this.#inverseOf(link);
+      link.here = false;
+      if (inverse) this.#passAfter(link, inverse);
+      this.#links.delete(link.pending);
+    }
   }
 
   /** What undoes a draft, while the view is as before it. */

@@ -89,6 +89,38 @@ describe("typing in one text", () => {
     expect(bob.document.value).toBe(await served(partition));
   });
 
+  it.each(["atomic", "sequential"] as const)(
+    "[CL-1] [TX-6] a batch (%s) of two texts that is withdrawn or rejected leaves nothing, and what is typed later is sent",
+    async (mode) => {
+      for (const ends of ["withdrawn", "rejected"] as const) {
+        const partition = room();
+        const permissions = ends === "rejected" ? ["read"] : undefined;
+        const ada = new Typist(await partition.connect("ada"));
+        const device = await partition.connect("bob", permissions && { permissions });
+        const [one, two] = [new Typist(device), new Typist(device, { doc: "other" })];
+        const { client } = device;
+        client.pause();
+        const edits = ["d", "other"].map((doc) => ({
+          type: "edit",
+          payload: editOf(doc, ChangeSet.of({ from: 0, insert: "!" }, 0)),
+        }));
+        const batch = client.submitBatch(mode, edits as never);
+        one.type(1, "later");
+        expect([one.shown, two.shown]).toEqual(["!later", "!"]);
+        if (ends === "withdrawn") await client.withdraw(client.pending[0]!.key);
+        client.resume();
+        await partition.settle();
+        expect((await batch).status).toBe(ends);
+        ada.type(0, "ada ");
+        two.type(0, "more");
+        await partition.settle();
+        const typed = ends === "withdrawn" ? ["later", "more"] : ["", ""];
+        expect([client.pending, two.shown]).toEqual([[], typed[1]]);
+        expect(new Set([one.shown, ada.shown, await served(partition)])).toEqual(new Set([`ada ${typed[0]}`]));
+      }
+    },
+  );
+
   it("[CL-1] [CL-11] [TX-7] all have the same text in the end, whatever they type and however their networks fail", async () => {
     await fc.assert(fc.asyncProperty(typing, judgeTyping), { numRuns: 40 });
   }, 60_000);
