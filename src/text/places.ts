@@ -150,9 +150,10 @@ export class Places {
     if (client.eventId !== this.#upTo) this.#restart(client.eventId);
     const known = new Set(this.#peers.map(({ peerId }) => peerId));
     if (client.peers !== this.#peers) this.#readPeers();
-    const hasMoved = this.#recent.at(-1)?.eventId ?? 0;
-    // Who has come does not know what was changed before.
-    const isNews = this.#peers.some(({ peerId }) => !known.has(peerId)) && hasMoved > (this.#own?.shown.eventId ?? 0);
+    const changed = this.#recent.at(-1)?.eventId ?? 0;
+    // A peer that has come does not know what was changed before.
+    const isNews =
+      this.#own && changed > this.#own.shown.eventId && this.#peers.some(({ peerId }) => !known.has(peerId));
     if (this.#holds) this.#show(isNews);
     if (known.size + this.#peers.length > 0) this.#options.changed();
   }

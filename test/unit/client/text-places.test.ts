@@ -4,7 +4,7 @@ import { Places } from "../../../src/text/places.ts";
 /** A client that others show cursors to. */
 function watching() {
   const listeners = new Map<string, (given: unknown) => void>();
-  const state = { eventId: 0, peers: [] as object[] };
+  const state = { eventId: 0, peers: [] as object[], sent: 0 };
   const client = {
     clientId: "me",
     get eventId() {
@@ -15,12 +15,15 @@ function watching() {
     },
     on: (name: string, listener: (given: unknown) => void) => (listeners.set(name, listener), () => {}),
     subscribe: (listener: () => void) => (listeners.set("view", listener), () => {}),
-    setPresence() {},
+    setPresence: () => void state.sent++,
   };
   const length = 1_000_000;
   const places = new Places(client as never, { doc: "d", length }, { type: "edit", more: {}, changed() {} });
   return {
-    /** Somebody inserts at the beginning, and changes so many parts. */
+    places,
+    /** How often the own presence was sent. */
+    sent: () => state.sent,
+    /** Somebody inserts at the beginning, and changes this number of parts. */
     change(parts: number) {
       const changes = Array.from({ length: parts }, (_, at) => (at % 2 === 0 ? [0, "x"] : 1));
       const kept = Math.floor(parts / 2);
@@ -49,4 +52,17 @@ it("[CL-8] [BD-1] a cursor that is stated for an old text is moved by a bounded 
   expect(other.show(0, 900_001)).toEqual([]);
   expect(other.show(1, 900_000)).toEqual([900_501]);
   expect(other.show(2, 7)).toEqual([7]);
+});
+
+it("[CL-8] a cursor is sent again to a peer that comes after a change, and nothing is sent where nothing is selected", () => {
+  const reader = watching();
+  reader.change(1);
+  reader.show(1, 0);
+  expect(reader.sent()).toBe(1);
+  const writer = watching();
+  writer.places.select({ anchor: 5, head: 5 });
+  writer.change(1);
+  writer.show(1, 0);
+  writer.show(1, 1);
+  expect(writer.sent()).toBe(3);
 });

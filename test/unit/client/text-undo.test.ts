@@ -1,7 +1,9 @@
+import { ChangeSet } from "@codemirror/state";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { testPartition } from "../../../src/testing/index.ts";
 import { text } from "../../../src/models/text/index.ts";
+import { TextHistory } from "../../../src/text/history.ts";
 import { textOf as served } from "../../support/merging-judge.ts";
 import { room, Typist } from "../../support/typist.ts";
 
@@ -71,6 +73,34 @@ describe("undoing what was typed", () => {
     expect(ada.shown).toBe("new-");
   });
 
+  it("[CL-11] redoes a step where it is now, although others have changed the text since it was undone", async () => {
+    const { partition, ada, bob, pause } = await two();
+    ada.type(0, "one");
+    await pause();
+    ada.type(3, " two");
+    await partition.settle();
+    ada.document.undo();
+    await partition.settle();
+    bob.type(0, "> ");
+    await partition.settle();
+    expect(ada.document.redo()).toBe(true);
+    await partition.settle();
+    expect([ada.shown, bob.shown]).toEqual(Array(2).fill("> one two"));
+  });
+
+  it("[CL-11] [BD-1] keeps 200 steps, of 4 Mi units, and always the newest", () => {
+    const kept = (steps: number, units: number) => {
+      const history = new TextHistory();
+      const back = ChangeSet.of({ from: 0, insert: "x".repeat(units) }, 0);
+      for (let at = 0; at < steps; at++) history.add(back, at * 1_000);
+      let undone = 0;
+      while (history.run("undo", () => ChangeSet.empty(0))) undone++;
+      return undone;
+    };
+    const mi = 1024 * 1024;
+    expect([kept(199, 1), kept(201, 1), kept(4, mi), kept(5, mi), kept(2, 5 * mi)]).toEqual([199, 200, 4, 4, 1]);
+  });
+
   it("[CL-11] [CL-1] undoes what was not sent, and shows the change to the editor", async () => {
     const { partition, ada, bob } = await two();
     ada.type(0, "old");
@@ -120,7 +150,6 @@ describe("undoing what was typed", () => {
     ada.type(0, "a😀b");
     await partition.settle();
     // Half a character.
-    const { ChangeSet } = await import("@codemirror/state");
     const verdict = ada.document.submit(ChangeSet.of({ from: 2, to: 3 }, 4));
     expect(await verdict).toMatchObject({ status: "rejected", local: true });
     expect([ada.replaced, ada.shown]).toEqual([1, "a😀b"]);
