@@ -213,7 +213,7 @@ export function assertEffect(effect: Effect, from: Pick<Effects, "model"> & { pa
 /** @throws TypeError where nothing can be sent there from the partition `own`. */
 function assertDestination(to: Destination, own: string): void {
   const fault = destinationFault(to, own);
-  assert(fault === undefined, fault ?? "");
+  if (fault !== undefined) throw new TypeError(fault);
 }
 
 function assert(condition: unknown, message: string): asserts condition {

@@ -1,6 +1,7 @@
 import { exceedsUtf8, isJsonObject, type JsonObject } from "../../protocol/index.ts";
 import type { Objection } from "../define.ts";
 import { destinationFault } from "../destination.ts";
+import type { SubmitEffect, WebhookEffect } from "../effects.ts";
 import { type AnySaga, type SagaAction, sagaBounds, type SagaContext } from "./define.ts";
 import type { SagaRun } from "./state.ts";
 
@@ -8,6 +9,13 @@ import type { SagaRun } from "./state.ts";
 export function actionOf(saga: AnySaga, id: string, { step, undo, input, startedAt, author }: SagaRun): SagaAction {
   const { do: act, compensate } = saga.steps[step]!;
   return (undo ? compensate! : act)(input, { saga: id, startedAt, author });
+}
+
+/** What sends an action. */
+export function effectOf(action: SagaAction): SubmitEffect | WebhookEffect {
+  if ("webhook" in action) return { kind: "webhook", type: action.webhook, payload: action.payload };
+  const { partition, type, version, payload } = action;
+  return { kind: "submit", partition, type, ...(version === undefined ? {} : { version }), payload };
 }
 
 /**
@@ -28,11 +36,7 @@ export function objectionToActions(
 }
 
 function faultOf(action: SagaAction, own: string | undefined): string | undefined {
-  const to =
-    "webhook" in action
-      ? ({ kind: "webhook", type: action.webhook } as const)
-      : ({ kind: "submit", partition: action.partition } as const);
-  const fault = destinationFault(to, own);
+  const fault = destinationFault(effectOf(action), own);
   if (fault) return fault;
   if (!isJsonObject(action.payload)) return "its payload is no JSON object";
   return exceedsUtf8(JSON.stringify(action), sagaBounds.actionBytesMax)

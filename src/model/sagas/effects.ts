@@ -1,8 +1,8 @@
 import type { JsonObject } from "../../protocol/index.ts";
 import type { DeepReadonly } from "../define.ts";
-import type { Effect, EffectContext, SubmitEffect, WebhookEffect } from "../effects.ts";
-import { actionOf } from "./actions.ts";
-import type { AnySaga, Saga, SagaAction } from "./define.ts";
+import type { Effect, EffectContext } from "../effects.ts";
+import { actionOf, effectOf } from "./actions.ts";
+import type { AnySaga, Saga } from "./define.ts";
 import { isGoing, type SagaRun, type WithSagas } from "./state.ts";
 
 /** The event types of a saga that have effects. */
@@ -67,10 +67,4 @@ function sending(saga: AnySaga, id: string, run: SagaRun): Effect {
   }
   const report: JsonObject = { type: `${saga.name}.report`, payload: about };
   return { ...effect, payload: { key, report, payload: effect.payload } };
-}
-
-function effectOf(action: SagaAction): SubmitEffect | WebhookEffect {
-  if ("webhook" in action) return { kind: "webhook", type: action.webhook, payload: action.payload };
-  const { partition, type, version, payload } = action;
-  return { kind: "submit", partition, type, ...(version === undefined ? {} : { version }), payload };
 }
