@@ -74,6 +74,8 @@ export class Merging extends Chains {
   /** What is called when it ends. */
   readonly #ends: (() => void)[] = [];
   #ended = false;
+  /** Whether an entry has left the queue: those behind it are stored as made on it. */
+  #hasLeft = false;
   /** Called at the next change. */
   #waiting: (() => void)[] = [];
   /** What the `undo` of a composed draft calls, the oldest first. */
@@ -109,6 +111,11 @@ export class Merging extends Chains {
     } else if (new Set(links.map(({ entity }) => entity)).size < links.length) {
       group.failure = { code: "bad_request", layer, detail: "A batch can change one entity once: compose the drafts." };
     }
+  }
+
+  override forget(group: Group): void {
+    super.forget(group);
+    this.#hasLeft = true;
   }
 
   /** The last entry, as it is sent now, or held; or the one that it has become a part of. */
@@ -264,6 +271,8 @@ export class Merging extends Chains {
       if (this.isLost(group)) this.#lose(group);
       else void this.#release(group, this.#made(group));
     }
+    if (this.#hasLeft && this.#held.size > this.#leaving.size) this.keep();
+    this.#hasLeft = false;
     const { changes } = this;
     this.changes = [];
     for (const change of changes) emitter.emit("merged", change);

@@ -25,7 +25,7 @@ interface Link {
   /** Of another tab: what else it was made on is not known here, so it is shown when it is decided. */
   readonly foreign: boolean;
   /** See `QueuedDraft`. Undefined: it is new, or was sent by an earlier version. */
-  readonly on: readonly string[] | undefined;
+  on: readonly string[] | undefined;
 }
 
 /** A draft that is mapped over what came since it was made. */
@@ -210,6 +210,8 @@ export class Chains implements Rebaser {
     for (const [link, { payload }] of mapped) {
       link.pending.draft = { ...link.pending.draft, payload };
       link.base = this.replica.eventId;
+      // What is decided of that is in the events that it was mapped over.
+      link.on = link.on?.filter((draftId) => this.replica.drafts.has(draftId));
     }
     this.replica.takeBack(groups[0]);
     this.#rebase();

@@ -226,6 +226,30 @@ describe("typing in tabs", () => {
     await agree(world, `${".".repeat(1_100)}start one two `);
   });
 
+  it("[CL-1] [CL-2] sends the rest of a large paste, whenever its tab ends, and merges it with what came meanwhile", async () => {
+    // Each letter stands for a draft that is too large to be composed with others.
+    const paste = [..."abcde"].map((letter) => letter.repeat(8_000)).join("");
+    const decided = new Set<number>();
+    for (let endMs = 4; endMs <= 60; endMs += 4) {
+      const { world, tabs, documents } = await typing(1);
+      await world.pass(5_000);
+      type(documents[0]!, paste);
+      await world.pass(endMs);
+      tabs[0]!.crash();
+      await world.pass(100);
+      const [{ payload }] = world.elsewhere().of("connected") as [{ payload: { currentEventIndex: number } }];
+      decided.add(payload.currentEventIndex);
+      const changes = ChangeSet.of({ from: 0, insert: "> " }, served(world).length).toJSON();
+      world.elsewhere().submit("e", "edit", { doc: "d", changes }, { expectedEventId: payload.currentEventIndex });
+      world.pump();
+      world.open();
+      await world.pass(60_000);
+      expect(served(world).replaceAll(/(.)\1+/g, "$1"), `${endMs} ms`).toBe("> abcde");
+      await agree(world, `> ${paste}`);
+    }
+    expect([...decided].toSorted()).toEqual([1, 2, 3, 4, 5]);
+  });
+
   it("[CL-1] [CL-4] does not send what was made on a draft that is not there any more, also not when it is tried again", async () => {
     const { world, tabs, documents } = await typing(1);
     type(documents[0]!, "start ");
