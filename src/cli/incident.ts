@@ -60,13 +60,13 @@ ${table.join("\n")}
 ${omitted > 0 ? `\n${omitted} rows are left out: those of normal work come last.\n` : ""}
 ## What a person has to say
 
-- Began, noticed, mended (UTC):
+- Began, noticed, fixed (UTC):
 - Who noticed: an alert (which) / a user / by chance
 - What users saw, how many of them:
 - What was lost or doubled: nothing / what
 - Cause, and why it was possible:
 - What helped, what was in the way:
-- What changes: <test or alert that would have shown it>, <mending of the kind and not of the case>, who, until when
+- What changes: <test or alert that would have shown it>, <fix of the kind and not of the case>, who, until when
 `;
 }
 

@@ -34,7 +34,7 @@ export type ToldSaga = SeenSaga & {
   steps: number;
 };
 
-/** The server has not told a saga. */
+/** The server has not reported a saga. */
 export class SagaError extends Error {
   /** Why, as `not_found`: there is none of this id, or it is forgotten. Undefined: what answered was not the server. */
   readonly problem: Problem | undefined;
@@ -49,21 +49,21 @@ export class SagaError extends Error {
 /**
  * Asks once what became of a saga.
  *
- * @throws SagaError where the server does not tell it; what `fetch` throws; the reason of `signal`.
+ * @throws SagaError where the server does not report it; what `fetch` throws; the reason of `signal`.
  */
 export async function readSaga(address: SagaAddress): Promise<ToldSaga> {
   return (await ask(address)).saga;
 }
 
 /**
- * Asks until a saga has succeeded or failed, as often as the server says. Returns it as it was told last: `in_progress`
+ * Asks until a saga has succeeded or failed, as often as the server says. Returns it as the server has last reported it: `in_progress`
  * where `waitMs` milliseconds (default: 60,000) were not enough. Meanwhile the server may be out of reach.
  *
  * @example
  * const { state, problem } = await endOfSaga({ url, partition: "bank-1", saga: "t-1", token });
  * if (state === "failed") alert(problem?.detail);
  *
- * @throws SagaError where the server does not tell it, and trying again would not help; the reason of `signal`; at the end
+ * @throws SagaError where the server does not report it, and trying again would not help; the reason of `signal`; at the end
  * of the time, why the last request failed.
  */
 export async function endOfSaga({

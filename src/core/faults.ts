@@ -22,21 +22,21 @@ export function isFault(error: unknown): error is Fault {
   return error instanceof Damage || error instanceof Unfoldable;
 }
 
-/** How long a client waits before it looks again, in seconds: a person has to mend what it waits for. */
+/** How long a client waits before it looks again, in seconds: a person has to fix what it waits for. */
 const mendedRetrySeconds = 300;
 /** How many faults are logged between two loads; a damaged file can have many. */
 const loggedMax = 100;
 
 /**
  * What a client hears of a fault. It is `retryable`, so that a client keeps its drafts (nothing is lost, and they are
- * decided once it is mended), and it says plainly that waiting does not help (docs/decisions/0012-faults.md).
+ * decided once it is fixed), and it says plainly that waiting does not help (docs/decisions/0012-faults.md).
  */
 export function quarantined(fault: Fault): Failure {
   return { code: "quarantined", detail: detailOf(fault), retryAfter: mendedRetrySeconds };
 }
 
 function detailOf({ eventId, message, name }: Fault): string {
-  const after = `Waiting does not mend it. Keep what you have not had an answer to: it is decided when the partition is mended.`;
+  const after = `Waiting does not fix it. Keep what you have not had an answer to: it is decided when the partition is fixed.`;
   if (eventId === undefined)
     return `This partition's storage is damaged: ${message}. ${after} It is restored from a copy.`;
   const readable = `Events before it can be read, and those after it with since=${eventId}.`;

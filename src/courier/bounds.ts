@@ -63,7 +63,7 @@ export const courierBounds = {
   pausedPollMs: 5 * minute,
   /** The pause after the tenant or the storage has failed. */
   faultMs: 5 * second,
-  /** The pause where the courier's own storage cannot be opened: somebody has to mend that. */
+  /** The pause where the courier's own storage cannot be opened: somebody has to fix that. */
   reopenMs: minute,
   /** How often old rows are looked for: that reads all of them. */
   sweepMs: 10 * minute,

@@ -30,7 +30,7 @@ const textInsteadOfLink = (_: unknown, { React }: System) => {
 };
 
 /** Adds what screen readers need, and Swagger UI does not write. */
-function mend(): void {
+function fix(): void {
   for (const field of document.querySelectorAll("#api :is(select, textarea):not([aria-label])")) {
     const [, name] = Object.entries(fieldNames).find(([selector]) => field.closest(selector))!;
     field.ariaLabel = name;
@@ -42,7 +42,7 @@ function mend(): void {
   document.querySelector("#api main")?.setAttribute("role", "group");
 }
 
-new MutationObserver(mend).observe(document.querySelector("#api")!, { subtree: true, childList: true });
+new MutationObserver(fix).observe(document.querySelector("#api")!, { subtree: true, childList: true });
 SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#api",

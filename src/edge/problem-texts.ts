@@ -35,7 +35,7 @@ export const problemTexts: Readonly<Record<ErrorCode, string>> = {
   storage_unavailable: "The outcome is open: send the same draft again",
   schema_mismatch: "The server and its storage have different versions",
   quarantined:
-    "An event is damaged, or the model cannot fold it: `detail` names it. Waiting does not mend it. Keep your drafts: they are decided when it is mended. Intact events can be read",
+    "An event is damaged, or the model cannot fold it: `detail` names it. Waiting does not fix it. Keep your drafts: they are decided when it is fixed. Intact events can be read",
   rebuilding:
     "The state is being folded from the log, see `rebuilding`: send the same again after `retryAfter`. The log can be read",
   too_many_timers: "There is no room for more timers: wait until some are due, or cancel some. Everything else goes on",

@@ -29,7 +29,7 @@ const drainedMax = 100_000;
 /** The pause before the partitions are notified again that could not be reached; it doubles each time. */
 const notifyRetryMsMin = 1_000;
 const notifyRetryMsMax = 30_000;
-/** The pause where the tenant's own storage fails: somebody has to mend that. */
+/** The pause where the tenant's own storage fails: somebody has to fix that. */
 const reopenMs = 60_000;
 /** The lifetime of a ticket. */
 const ticketMs = 30_000;

@@ -1,6 +1,6 @@
 /**
  * Thrown where what is stored cannot be what was written: a payload that is no JSON, a row that is missing. Reading it
- * again gives the same; it is mended from outside, or not at all.
+ * again gives the same; it is repaired from outside, or not at all.
  */
 export class Damage extends Error {
   override name = "Damage";

@@ -80,7 +80,7 @@ async function startFront(port: number, behindPort: () => number): Promise<void>
   }
 }
 
-/** Whether the server is ready. Ends this process where a setting is missing or wrong, which no waiting mends. */
+/** Whether the server is ready. Ends this process where a setting is missing or wrong, which waiting does not fix. */
 async function isReady(url: string): Promise<boolean> {
   let problem: { code?: string; detail?: string };
   try {

@@ -100,17 +100,17 @@ test(
     const after = await again.committed(events + 2);
     expect(after.slice(0, -1)).toEqual(before);
     expect(after.at(-1)).toMatchObject({ id: waiting, committedId: events + 2 });
-    const anew = await Device.synced({ lab: labFor(ours), projectId });
+    const later = await Device.synced({ lab: labFor(ours), projectId });
     expect(
-      (await anew.committed(events + 2)).map(({ committedId, id, serverTs }) => [committedId, id, serverTs]),
+      (await later.committed(events + 2)).map(({ committedId, id, serverTs }) => [committedId, id, serverTs]),
     ).toEqual(after.map(({ committedId, id, serverTs }) => [committedId, id, serverTs]));
-    expect(await anew.view("notes")).toEqual(await again.view("notes"));
+    expect(await later.view("notes")).toEqual(await again.view("notes"));
     // Its ids are used: a retry of an imported event is that event.
     const raw = await Raw.connected(labFor(ours), projectId, fresh("client"));
     const [first] = await raw.submit(raw.event(`${projectId}.0`, { partition: "notes", userId: "ann" }));
     expect(first).toMatchObject({ status: "committed", committedId: 1, serverTs: before[0]!.serverTs });
     raw.close();
-    await Promise.all([again.close(), anew.close()]);
+    await Promise.all([again.close(), later.close()]);
   },
   timeoutMs,
 );
@@ -206,9 +206,9 @@ test(
     ]);
     expect(refused.projects[0]!.proof).toBeUndefined();
     await theirs.stop();
-    const mended = new DatabaseSync(file);
-    mended.exec('UPDATE committed_events SET payload = CAST(\'{"key":"k"}\' AS BLOB) WHERE committed_id = 4');
-    mended.close();
+    const fixed = new DatabaseSync(file);
+    fixed.exec('UPDATE committed_events SET payload = CAST(\'{"key":"k"}\' AS BLOB) WHERE committed_id = 4');
+    fixed.close();
     theirs = await TheirServer.start(file);
     expect((await run(projectId)).projects[0]!.proof).toEqual({ events: 5, states: 3, differences: [] });
   },

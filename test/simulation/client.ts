@@ -458,7 +458,7 @@ export class Client {
   #takeConnected({ payload }: Message<"connected">): void {
     const { serverId, currentEventIndex, initialState, snapshot } = payload;
     if (this.#serverId !== undefined && this.#serverId !== serverId) {
-      this.#parts.trace.check(this.replica.cursor === 0, () => `${this.name} is told of another log`);
+      this.#parts.trace.check(this.replica.cursor === 0, () => `${this.name} gets another log`);
     }
     this.#serverId = serverId;
     this.#connected = true;
@@ -575,7 +575,7 @@ export class Client {
     const { ledger, trace } = this.#parts;
     const contradicted = this.queue.decide(draftId, eventId);
     if (contradicted && !ledger.isForgotten(this.principal, draftId))
-      trace.violated(`${this.name} is told two verdicts on ${draftId}`);
+      trace.violated(`${this.name} gets two verdicts on ${draftId}`);
     this.#recover();
   }
 

@@ -62,7 +62,7 @@ export class Conversation implements Talk {
   #live = false;
   /** A `sync` was refused, so that it has acknowledged nothing. */
   #unheard = false;
-  /** Own events that were told as accepted, and not yet as delivered. */
+  /** Own events that were reported as accepted, and not yet delivered. */
   readonly #own = new Set<number>();
   /** The draft or batch that was refused, and holds this connection back. */
   #held: string | undefined;
@@ -369,7 +369,7 @@ export class Conversation implements Talk {
     this.#check(told === hash, () => `the hash after event ${eventIndex} is not that of what the log folds to`);
   }
 
-  /** An own event was told as accepted: without echo that is its delivery, and new ones come in the order of their frames. */
+  /** An own event was reported as accepted: without echo that is its delivery, and new ones come in the order of their frames. */
   #made(eventId: number, headBefore: number): void {
     if (!this.#echo && eventId > this.#cursor) this.#own.add(eventId);
     const row = this.#ledger.rows[eventId - 1];

@@ -5,7 +5,7 @@ import type { Variant } from "./world.ts";
 /** One in this many commits goes wrong, where not all do. */
 const everyCommits = 10;
 
-/** At a crash, the last commit is gone: the log was told of before it was safe. */
+/** At a crash, the last commit is gone: it was reported before it was safe. */
 class ForgetfulDisk implements Disk {
   #disk = new MemoryDisk();
   /** What each committed transaction did, to do it again up to the last but one. */

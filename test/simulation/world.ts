@@ -346,7 +346,7 @@ export class World {
     });
   }
 
-  /** An event can no longer be read, until it is restored from a copy: what is wrong must be told to nobody meanwhile. */
+  /** An event can no longer be read, until it is restored from a copy: meanwhile nobody may get what is wrong. */
   #damage(random: Random): void {
     const { head } = this.#ledger;
     if (head === 0 || this.#disk.damagedEvent !== undefined) return;
@@ -498,14 +498,17 @@ export class World {
     );
   }
 
-  /** What a client was told is what is in the log, in the order in which it was submitted. */
+  /** What was reported to a client is what is in the log, in the order in which it was submitted. */
   #checkDecisions(client: Client): void {
     const ledger = this.#ledger;
     for (const [key, { eventId }] of client.queue.decisions) {
       if (ledger.isForgotten(client.principal, key)) continue;
       const row = ledger.event(client.principal, key);
       const batch = client.queue.isBatch(key);
-      this.trace.check(batch || row?.eventId === eventId, () => `${key} was told ${eventId}, and is ${row?.eventId}`);
+      this.trace.check(
+        batch || row?.eventId === eventId,
+        () => `${key} was reported as ${eventId}, and is ${row?.eventId}`,
+      );
     }
     if (this.#forgets) return;
     let last = 0;

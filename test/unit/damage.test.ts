@@ -100,7 +100,7 @@ describe.each(Object.keys(damages))("a log in which %s", (title) => {
     retryable: true,
     retryAfter: 300,
     detail: expect.stringMatching(
-      new RegExp(`^Event 4 of this partition's log is damaged: ${says}. Waiting does not mend it.`),
+      new RegExp(`^Event 4 of this partition's log is damaged: ${says}. Waiting does not fix it.`),
     ),
   };
 

@@ -33,7 +33,7 @@ describe("connect.draftIds", () => {
     room.restart();
     const woken = room.attach(again.saved);
     expect(told(woken.send("sync", { sinceEventId: 0 })[0])).toEqual(all);
-    // Who did not ask is told nothing new, and over HTTP nobody is.
+    // A connection that did not ask gets nothing new, and neither does HTTP.
     const plain = room.client("a").send("sync", { sinceEventId: 0 })[0];
     expect(JSON.stringify(plain)).not.toContain("draftId");
     const textOf = loggedText("room", room.partition.authors, { authors: false });

@@ -92,7 +92,7 @@ describe("an internal type", () => {
     expect(room.state()).toEqual({ held: {} });
   });
 
-  it("[MD-17] is not among the types that a client is told", () => {
+  it("[MD-17] is not among the types that a client gets", () => {
     expect(new Holds().client("alice").submit("d", "no", {}).payload.detail).toMatch(/; the model has hold\.$/);
   });
 

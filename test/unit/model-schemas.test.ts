@@ -63,7 +63,7 @@ it("[OB-5] a payload that contains itself refers to its place in the document", 
   ]);
 });
 
-it("[OB-5] two models of one name are told apart", () => {
+it("[OB-5] two models of one name are distinguished", () => {
   const again = defineModel({ name: "tasks (2)", version: 1, initialState: () => ({}), events: tasks.events });
   expect(Object.keys(modelSchemas({ a: tasks, b: again }))).toEqual(["EventOf.tasks-2-", "EventOf.tasks-2-.1"]);
 });

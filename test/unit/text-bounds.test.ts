@@ -6,7 +6,7 @@ import { bounds, draftBounds } from "../../src/protocol/index.ts";
 import { TestPartition } from "../support/partition.ts";
 
 const wide = 20_000;
-/** Each of this many events inserts at so many places. */
+/** The number of events, and of the places where each of them inserts at most. */
 const events = 60;
 const placesMax = 145;
 

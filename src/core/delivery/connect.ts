@@ -44,7 +44,7 @@ export function connect(context: WindowContext, session: Session, given: Connect
   if (otherModel && !command.otherModel) {
     throw new Refusal({
       code: "upgrade_required",
-      detail: `This partition is folded with model version ${model.version}: load the application anew.`,
+      detail: `This partition is folded with model version ${model.version}: reload the application.`,
     });
   }
   if (command.initialState && command.sinceEventId !== undefined) {

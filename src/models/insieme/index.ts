@@ -190,7 +190,7 @@ function noTree(path: string): Objection {
 }
 
 function unsound(path: string): Objection {
-  return notFound(`The tree at "${path}" has two nodes of one id, or one with the id of the top: set it anew.`);
+  return notFound(`The tree at "${path}" has two nodes of one id, or one with the id of the top: set it again.`);
 }
 
 function noParent(parent: string): Objection {

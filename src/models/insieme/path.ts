@@ -49,7 +49,7 @@ export function objectionToUnset(state: JsonObject, target: string): Objection |
   let value: Json = state;
   for (const [at, segment] of segments.entries()) {
     if (Array.isArray(value))
-      return notFound("Nothing can be unset inside an array: set the array anew, with replace.");
+      return notFound("Nothing can be unset inside an array: set the whole array, with replace.");
     if (at < segments.length - 1 && isTreeInside(value, segment)) return treeObjection;
     const next: Json | undefined = isJsonObject(value) ? value[segment] : undefined;
     if (next === undefined) return notFound(`There is nothing at "${target}".`);

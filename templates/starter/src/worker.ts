@@ -11,7 +11,7 @@ const authority = createAuthority({
 const app = new Hono<{ Bindings: AuthorityEnv }>();
 
 /**
- * Signs a token for a name that the page says. Replace it by your own sign-in: who may call this, is whoever it says to be.
+ * Signs a token for a name that the page says. Replace it by your own sign-in: everybody who can call this can take any name.
  */
 app.post("/api/token", async (c) => {
   const { name } = await c.req.json<{ name: string }>();

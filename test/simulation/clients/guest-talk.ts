@@ -23,9 +23,9 @@ export class GuestTalk implements Talk {
   readonly #ledger: Ledger;
   readonly #trace: Trace;
   readonly #unanswered = new Map<string, Message>();
-  /** Own events that were told as committed: their broadcasts do not come. */
+  /** Own events that were reported as committed: their broadcasts do not come. */
   readonly #own = new Set<number>();
-  /** Own events that were told as committed while everything before them was told: they are never broadcast. */
+  /** Own events that were reported as committed after everything before them: they are never broadcast. */
   readonly #silent = new Set<number>();
   /** The last event before this step. */
   #headBefore = 0;
@@ -199,7 +199,7 @@ export class GuestTalk implements Talk {
 
 const isSubmission = ({ type }: Message): boolean => type === "submit_events";
 
-/** Whether an item of `submit_events` is what was committed: whoever sends it. */
+/** Whether an item of `submit_events` is what was committed, from any sender. */
 function isContentOf({ annotations, ...row }: EventRow, item: Message["payload"]): boolean {
   const { partition, userId, type, schemaVersion, payload, meta } = item;
   const { clientId: _, ...kept } = meta;

@@ -64,7 +64,7 @@ describe("typing in one text", () => {
     expect(ofBob.length).toBeLessThan(10);
   }, 60_000);
 
-  it("[CL-13] [TX-7] what has become larger than a frame, as others typed into it, is told as rejected, and holds up nothing", async () => {
+  it("[CL-13] [TX-7] what has become larger than a frame, as others typed into it, is rejected, and holds up nothing", async () => {
     const { partition, all } = await typists("ada", "bob");
     const [ada, bob] = all as [Typist, Typist];
     const length = 60_000;

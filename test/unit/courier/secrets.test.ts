@@ -50,7 +50,7 @@ describe("the secrets of endpoints", () => {
     expect(await openSecrets([{ sealed }, old], "p", keys, now)).toEqual(["whsec_a"]);
   });
 
-  it("[AU-11] need a key of 32 bytes: otherwise the operator is told which setting is missing or wrong", () => {
+  it("[AU-11] need a key of 32 bytes: otherwise the error names the setting that is missing or wrong", () => {
     expect(webhookKeysOf({})).toContain("Set PARTITA_WEBHOOK_KEY");
     for (const setting of [base64(1, 31), "no base64!", `${base64(1)},`, `${base64(1)},short`]) {
       expect(webhookKeysOf({ PARTITA_WEBHOOK_KEY: setting })).toContain("must be base64 of 32 bytes");

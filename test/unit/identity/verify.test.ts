@@ -137,7 +137,7 @@ describe("tokens", () => {
     });
   });
 
-  it("[AU-1] [AU-4] an expired one is told apart, after the tolerance", async () => {
+  it("[AU-1] [AU-4] an expired one has a code of its own, after the tolerance", async () => {
     const token = await sign({ ...good, exp: seconds });
     expect(await verify(token, verifierOf(), now + 29_000)).toMatchObject({ principal: "alice" });
     expect(await verify(token, verifierOf(), now + 31_000)).toMatchObject({ code: "auth_expired" });
@@ -185,7 +185,7 @@ describe("key sets", () => {
     requests = 0;
     now = now;
     readonly kept: Promise<unknown>[] = [];
-    /** What the operator is told. */
+    /** What is reported to the operator. */
     readonly told: string[] = [];
     readonly verifier = new Verifier(rulesOf(jwks) as TokenRules, {
       now: () => this.now,
