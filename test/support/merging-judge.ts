@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { textIn } from "../../src/models/text/index.ts";
+import { NaiveText } from "./naive-follower.ts";
 import { room, Typist } from "./typist.ts";
 
 const who = fc.nat(4);
@@ -38,8 +39,9 @@ export async function textOf(partition: ReturnType<typeof room>): Promise<string
 }
 
 /**
- * Lets people type as `typing` says. Throws if an editor does not show what its client has at any time, or if the texts
- * of all are not the same in the end, or a draft was rejected.
+ * Lets people type as `typing` says. Throws if an editor does not show what its client has at any time, or a client another
+ * text than a naive reference, which maps its drafts over each event that comes; or if the texts of all are not the same in
+ * the end, or a draft was rejected.
  */
 export async function judgeTyping({
   people,
@@ -49,14 +51,16 @@ export async function judgeTyping({
   const all: Typist[] = [];
   // Ties go by client ids, and not by the order of arrival.
   for (const name of ["c", "a", "e", "b", "d"].slice(0, people)) all.push(new Typist(await partition.connect(name)));
+  const log = new NaiveText();
+  for (const one of all) one.follow(log);
   for (const one of steps) {
     const typist = "who" in one ? all[one.who % people]! : undefined;
     if (one.kind === "type") typist!.type(one.at, one.insert, one.deleted);
     else if (one.kind === "cut") typist!.device.cut();
     else if (one.kind === "deaf") typist!.device.loseAnswers();
     else if (one.kind === "restore") typist!.device.restore();
-    else if (one.kind === "undo") typist!.document.undo();
-    else if (one.kind === "redo") typist!.document.redo();
+    else if (one.kind === "undo") typist!.change(() => typist!.document.undo());
+    else if (one.kind === "redo") typist!.change(() => typist!.document.redo());
     else if (one.kind === "crash") partition.restart();
     else if (one.kind === "turn") await new Promise((resolve) => setImmediate(resolve));
     else await partition.settle();
@@ -65,6 +69,8 @@ export async function judgeTyping({
   for (const { device } of all) device.restore();
   await partition.settle();
   const expected = await textOf(partition);
+  if (log.end !== expected)
+    throw new Error(`the log makes ${JSON.stringify(log.end)}, and the server has ${JSON.stringify(expected)}`);
   for (const other of all) {
     const { client, name } = other.device;
     other.check();

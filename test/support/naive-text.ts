@@ -79,6 +79,34 @@ export function naiveMap(a: NaiveOperation, b: NaiveOperation, aFirst: boolean):
   return mapped;
 }
 
+/** Changes that touch each other as one, as the order of changes at one place needs it. */
+export function naiveJoin(operation: NaiveOperation): NaiveOperation {
+  const result: [number, number, string][] = [];
+  for (const [from, deleted, insert] of operation) {
+    const last = result.at(-1);
+    if (last && insert === "" && last[0] + last[1] === from) last[1] += deleted;
+    else if (deleted > 0 || insert !== "") result.push([from, deleted, insert]);
+  }
+  return result;
+}
+
+/**
+ * What an event of another client makes of drafts, each of which was made on the text with those before it: each draft is
+ * mapped over the event, and the event over it. `first`: where both claim one place, the drafts come first.
+ */
+export function naivePass(
+  drafts: readonly NaiveOperation[],
+  event: NaiveOperation,
+  first: boolean,
+): readonly NaiveOperation[] {
+  let over = event;
+  return drafts.map((draft) => {
+    const mapped = naiveJoin(naiveMap(draft, over, first));
+    over = naiveJoin(naiveMap(over, draft, !first));
+    return mapped;
+  });
+}
+
 /** Whether a change begins or ends between the halves of a surrogate pair. */
 export function naiveSplits(text: string, operation: NaiveOperation): boolean {
   const splits = (at: number) => /^[\ud800-\udbff][\udc00-\udfff]$/.test(text.slice(at - 1, at + 1));

@@ -1,8 +1,9 @@
 import { ChangeSet, Text } from "@codemirror/state";
-import { text } from "../../src/models/text/index.ts";
+import { text, type TextEdit } from "../../src/models/text/index.ts";
 import { openText, type Selection } from "../../src/text/index.ts";
 import { movedOver } from "../../src/text/selection.ts";
 import { testPartition } from "../../src/testing/index.ts";
+import { NaiveFollower, type NaiveText, type Seen } from "./naive-follower.ts";
 
 type Device = Awaited<ReturnType<ReturnType<typeof room>["connect"]>>;
 
@@ -20,6 +21,7 @@ export class Typist {
 
   /** Where its cursor is. */
   selection: Selection | undefined;
+  #follower: NaiveFollower | undefined;
 
   /** `presence`: it shows its cursor to others; its device has the option, too. */
   constructor(device: Device, { doc = "d", presence = false } = {}) {
@@ -48,10 +50,32 @@ export class Typist {
     const to = whole(shown, Math.min(from + deleted, shown.length));
     if (from === to && insert === "") return;
     const changes = ChangeSet.of({ from, to, insert: Text.of(insert.split("\n")) }, shown.length);
-    this.shown = applied(changes, shown);
-    void this.document.submit(changes);
-    if (this.selection) this.select(from + insert.length);
+    this.change(() => {
+      this.shown = applied(changes, shown);
+      void this.document.submit(changes);
+      if (this.selection) this.select(from + insert.length);
+    });
+  }
+
+  /** Changes the text by `make`, as by an undo. */
+  change(make: () => void): void {
     this.check();
+    make();
+    this.#follower?.take(this.#seen);
+    this.check();
+  }
+
+  /** From now on `check` compares what the client shows with what a naive reference makes of each event that comes. */
+  follow(text: NaiveText): void {
+    const { client, name } = this.device;
+    const { doc } = this.document;
+    this.#follower = new NaiveFollower(name, text);
+    client.on("confirmed", ({ events }) => {
+      for (const { eventId, event } of events) {
+        const edit = event.payload as TextEdit;
+        if (edit.doc === doc) text.add(eventId, event.clientId, edit.changes);
+      }
+    });
   }
 
   /** Puts the cursor there, or selects up to it. */
@@ -64,10 +88,18 @@ export class Typist {
   /** The editor shows what the client has. */
   check(): void {
     const { value } = this.document;
-    if (this.shown === value) return;
-    throw new Error(
-      `the editor of ${this.device.name} shows ${JSON.stringify(this.shown)}, and its client has ${JSON.stringify(value)}`,
-    );
+    if (this.shown !== value)
+      throw new Error(
+        `the editor of ${this.device.name} shows ${JSON.stringify(this.shown)}, and its client has ${JSON.stringify(value)}`,
+      );
+    this.#follower?.check(this.#seen);
+  }
+
+  get #seen(): Seen {
+    const { client } = this.device;
+    const drafts = client.merging!.pendingOf("edit", { doc: this.document.doc });
+    const changes = drafts.map(({ payload }) => (payload as unknown as TextEdit).changes);
+    return { eventId: client.eventId, drafts: changes, shown: this.document.value };
   }
 }
 

@@ -2,7 +2,15 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { AnyModel } from "../../src/model/index.ts";
 import { text, type TextEdit, textIn, type Texts } from "../../src/models/text/index.ts";
-import { naiveApply, naiveMap, naiveMerge, naiveOf, type NaiveOperation, naiveSplits } from "../support/naive-text.ts";
+import {
+  naiveApply,
+  naiveJoin,
+  naiveMap,
+  naiveMerge,
+  naiveOf,
+  type NaiveOperation,
+  naiveSplits,
+} from "../support/naive-text.ts";
 import { TestPartition } from "../support/partition.ts";
 
 const { map } = text.events.edit.transform!;
@@ -80,7 +88,7 @@ describe("merged text, judged by a naive reference", () => {
           let operation = naiveOf(sent);
           for (let over = expected; over < log.length; over++) {
             const { client: other, operation: theirs } = log[over]!;
-            operation = joined(naiveMap(operation, theirs, name < other));
+            operation = naiveJoin(naiveMap(operation, theirs, name < other));
           }
           const now = texts.at(-1)!;
           const splits = naiveSplits(now, operation);
@@ -104,17 +112,6 @@ describe("merged text, judged by a naive reference", () => {
     expect(rejected).toBeGreaterThan(0);
   });
 });
-
-/** Changes that touch each other as one, as the reference's order of changes at one place needs it. */
-function joined(operation: NaiveOperation): NaiveOperation {
-  const result: [number, number, string][] = [];
-  for (const [from, deleted, insert] of operation) {
-    const last = result.at(-1);
-    if (last && insert === "" && last[0] + last[1] === from) last[1] += deleted;
-    else if (deleted > 0 || insert !== "") result.push([from, deleted, insert]);
-  }
-  return result;
-}
 
 /** `PARTITA_RUNS`: how many times more. */
 function runsOf(usual: number): number {
