@@ -90,6 +90,9 @@ export function faultsOf(state: Jobs): string[] {
   for (const [id, { waitsFor = 0, seq, phase }] of all) {
     const before = all.filter(([, { next = [] }]) => next.some((each) => each.id === id && each.seq === seq));
     same(`what ${id} waits for`, before.length, waitsFor);
+    const { next } = state.jobs[id]!;
+    const waiting = next?.filter((each) => state.jobs[each.id]?.seq === each.seq).length ?? 0;
+    if (next && next.length > 2 * waiting) faults.push(`${next.length} entries of ${id} are for ${waiting} that wait`);
     if (waitsFor > 0 && phase !== "after" && phase !== "dead") faults.push(`${id} is ${phase} before its time`);
   }
   let done = 0;

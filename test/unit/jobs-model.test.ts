@@ -353,7 +353,7 @@ describe("jobs: what it costs", () => {
       return steps.work;
     };
     return {
-      enqueue: work(app, "enqueue", { job: "new", payload: { of: "new" }, priority: 3 }),
+      enqueue: work("other", "enqueue", { job: "new", payload: { of: "new" }, priority: 3 }),
       claim: work("w", "claim", { worker: "w" }),
       complete: work("w", "complete", { job: "job-0", fence: 1 }),
     };

@@ -50,7 +50,7 @@ describe("what earlier builds have written", () => {
       .trim()
       .split("\n")
       .map((line) => line.split("  ") as [string, string]);
-    const pinned = ["schemas", "attachments", "wire", "wire/shapes"].flatMap((folder) =>
+    const pinned = ["schemas", "attachments", "wire", "wire/shapes", "models"].flatMap((folder) =>
       readdirSync(new URL(`${folder}/`, fixtures))
         .filter((name) => /\.(sql|json)$/.test(name))
         .map((name) => `${folder}/${name}`),

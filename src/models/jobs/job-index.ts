@@ -1,6 +1,7 @@
 import type { DerivedHost } from "../../model/index.ts";
 import { Heap, isBefore, type Placed } from "./heap.ts";
 import type { Job, Jobs } from "./state.ts";
+import { Uses } from "./uses.ts";
 
 /** A job that is ready, in its lane. `order`: see `Job.order`; `tie`: its number. */
 export interface ReadyJob extends Placed {
@@ -80,6 +81,8 @@ const placeOf = (job: Pick<Job, "tags" | "flow" | "key">): { tags: string; flow:
  * it is journaled.
  */
 export class JobIndex {
+  /** What open jobs use, of each author. */
+  readonly uses: Uses;
   readonly #host: DerivedHost;
   readonly #state: Pick<Jobs, "jobs">;
   readonly #ready = new Map<string, ReadyJob>();
@@ -94,6 +97,7 @@ export class JobIndex {
   };
 
   constructor(state: Jobs, host: DerivedHost) {
+    this.uses = new Uses(state, host);
     this.#host = host;
     this.#state = state;
     for (const [key, { running }] of Object.entries(state.keys)) {

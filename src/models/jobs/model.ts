@@ -86,8 +86,8 @@ const holder = { job: name, fence };
  */
 export const jobs = defineModel({
   name: "jobs",
-  // 2: queues and workers are counted by authors.
-  version: 2,
+  // 2: queues and workers are counted by authors. 3: a job forgets those that waited for it, and were cancelled.
+  version: 3,
   authors: "shown",
   initialState: emptyJobs,
   invariants: {
@@ -111,10 +111,11 @@ export const jobs = defineModel({
     enqueue: {
       payload: z.strictObject({ job: name, ...work }),
       entity: ({ payload }) => payload.job,
-      validate(state, { payload: { job: id, ...given }, author = "" }) {
+      validate(state, { payload: { job: id, ...given }, author = "" }, context) {
         const blocked = objectionToMode(state, "draining", draining);
         if (blocked) return blocked;
-        return objectionsToJob(state, id, jobOf(given, author), given.after ?? []);
+        const index = indexOf(state as Jobs, context);
+        return objectionsToJob(state, index, id, jobOf(given, author), given.after ?? []);
       },
       reduce(state, { payload: { job: id, ...given }, author = "", timestamp }, context) {
         moving(state, context, timestamp, (index) => {
@@ -226,9 +227,7 @@ export const jobs = defineModel({
       },
       reduce(state, { payload: { job: id }, timestamp }, context) {
         const ids = withAllAfter(state, id)!;
-        moving(state, context, timestamp, (index) => {
-          for (const each of ids) cancel(state, index, each);
-        });
+        moving(state, context, timestamp, (index) => cancel(state, index, ids));
       },
     },
 
@@ -346,10 +345,12 @@ export const jobs = defineModel({
         if (!schedule || state.mode === "draining" || state.jobs[schedule.last ?? ""]) return;
         const given = jobOf(JSON.parse(schedule.job) as Enqueued, author);
         const id = `${of}@${schedule.runs + 1}`;
-        if (objectionsToJob(state, id, given, []).length > 0) return;
+        const index = indexOf(state, context);
+        // It is the only open job of its timer, so no share counts here: what earlier versions have enqueued is folded again.
+        if (objectionsToJob(state, index, id, given, []).length > 0) return;
         schedule.runs++;
         schedule.last = id;
-        moving(state, context, timestamp, (index) => open(state, index, id, given, [], timestamp));
+        moving(state, context, timestamp, () => open(state, index, id, given, [], timestamp));
       },
     },
 

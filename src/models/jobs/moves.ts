@@ -3,10 +3,11 @@ import { authorKey } from "../../model/share.ts";
 import { charge, settleFlow } from "./flows.ts";
 import { JobIndex } from "./job-index.ts";
 import type { Job, Jobs, Phase } from "./state.ts";
+import { laneName } from "./uses.ts";
 
 /** Queues with open jobs, each for one set of tags. A claim looks at each of them. One author has jobs in half of them at most. */
 export const queuesMax = 128;
-/** Open jobs: the index of them takes 13 MB beside the state. */
+/** Open jobs: the index of them takes 13 MB beside the state. One author has half of them at most, and half of what they may carry. */
 export const jobsMax = 100_000;
 /**
  * What open jobs take in memory as they are charged, in bytes. A state has 40 MiB: the rest is for what claims, failures
@@ -20,13 +21,13 @@ const afterBytes = 120;
 const flowBytes = 500;
 const keyBytes = 500;
 const authorBytes = 256;
-/** Jobs that wait for one: when it is completed, all of them become ready in one event. */
+/** Jobs that wait for one, half of them of one author at most: when it is completed, all of them become ready in one event. */
 export const thenMax = 256;
 /** Jobs that a worker has at once. */
 export const leasesMax = 128;
 /** Workers that have jobs at once, half of them of one author at most. */
 export const workersMax = 2_048;
-/** Combinations of tags and shares of the open jobs with one concurrency key: all of them open and close together. */
+/** Combinations of tags and shares of the open jobs with one concurrency key, half of them of one author at most: all of them open and close together. */
 export const lanesMax = 64;
 /** Completed jobs whose names are known, for jobs that wait for them. */
 const doneMax = 8_192;
@@ -69,7 +70,8 @@ const moveTo = (state: Jobs, job: Job, phase: Phase): void => {
 };
 
 /** Counts an open job, or one that is gone, where it counts. */
-function count(state: Jobs, job: Job, by: 1 | -1): void {
+function count(state: Jobs, index: JobIndex, job: Job, by: 1 | -1): void {
+  index.uses.count(job, by);
   if (by > 0) state.bytes += newChargeOf(state, job);
   const { author, tags = "", key, share } = job;
   // Of the first one, and after the last one.
@@ -97,9 +99,6 @@ function changeCount(counts: Record<string, number>, name: string, by: 1 | -1): 
   else delete counts[name];
 }
 
-/** Space is in neither. */
-export const laneName = (tags: string, share = ""): string => `${tags} ${share}`;
-
 /** What is said of a job when it is enqueued, as it is kept. */
 export type Given = Omit<Job, "seq" | "phase" | "at" | "charge">;
 
@@ -126,12 +125,13 @@ export function open(
   };
   state.counts.after++;
   const job = state.jobs[id]!;
-  count(state, job, 1);
+  count(state, index, job, 1);
   let waitsFor = 0;
   for (const other of after) {
     const before = state.jobs[other];
     if (!before) continue;
     waitsFor++;
+    index.uses.wait(id, job, other);
     const next = { id, seq: job.seq };
     if (before.next) before.next.push(next);
     else before.next = [next];
@@ -355,20 +355,45 @@ export function complete(state: Jobs, index: JobIndex, id: string, now: number):
   }
 }
 
-/** A job is removed, in whatever phase it is. What waits for it waits for it no more, and is not run by that. */
-export function cancel(state: Jobs, index: JobIndex, id: string): void {
-  const job = state.jobs[id]!;
-  if (job.phase === "running") giveUp(state, index, id);
-  else leave(state, index, id);
-  forget(state, index, id);
+/** Jobs are removed, in whatever phase they are, with all that wait for them: so nothing is run by that. */
+export function cancel(state: Jobs, index: JobIndex, ids: readonly string[]): void {
+  const befores = new Set<string>();
+  for (const id of ids) {
+    if (state.jobs[id]!.phase === "running") giveUp(state, index, id);
+    else leave(state, index, id);
+    for (const before of index.uses.beforesOf(id)) befores.add(before);
+    forget(state, index, id);
+  }
+  for (const before of befores) pruneNext(state, index, before);
 }
 
 function forget(state: Jobs, index: JobIndex, id: string): void {
   const job = state.jobs[id]!;
   if (job.deadline !== undefined) index.setDue("deadlines", id, undefined, job.seq);
+  for (const { id: next, seq } of job.next ?? []) {
+    const waiting = state.jobs[next];
+    if (waiting?.seq === seq) index.uses.waitNoMore(next, waiting, id);
+  }
+  index.uses.leave(id, job);
   state.counts[job.phase]--;
-  count(state, job, -1);
+  count(state, index, job, -1);
   delete state.jobs[id];
+}
+
+/**
+ * Removes the entries of those that wait for a job no more, once they are more than those that wait: so all entries take a
+ * bounded part of what those that wait are charged, and to remove one does not cost what all cost.
+ */
+function pruneNext(state: Jobs, index: JobIndex, id: string): void {
+  const job = state.jobs[id];
+  if (!job?.next) return;
+  const left = index.uses.waitingFor(id);
+  if (job.next.length <= 2 * left) return;
+  if (left === 0) delete job.next;
+  else {
+    const waiting = job.next.filter((each) => state.jobs[each.id]?.seq === each.seq);
+    job.next = waiting.map(({ id: next, seq }) => ({ id: next, seq }));
+  }
 }
 
 function keepDone(state: Jobs, id: string): void {

@@ -1,11 +1,11 @@
 import type { DeepReadonly, Objection } from "../../model/index.ts";
 import { authorKey, hasShareLeft } from "../../model/share.ts";
+import type { JobIndex } from "./job-index.ts";
 import {
   bytesMax,
   chargeOf,
   newChargeOf,
   jobsMax,
-  laneName,
   lanesMax,
   leasesMax,
   queuesMax,
@@ -14,6 +14,7 @@ import {
   type Given,
 } from "./moves.ts";
 import type { Jobs } from "./state.ts";
+import { laneName, type Uses } from "./uses.ts";
 
 type State = DeepReadonly<Jobs>;
 
@@ -32,27 +33,24 @@ export function objectionToMode(
 }
 
 /** Why a job cannot be enqueued: everything that is wrong with it. */
-export function objectionsToJob(state: State, id: string, job: Given, after: readonly string[]): Objection[] {
+export function objectionsToJob(
+  state: State,
+  { uses }: Pick<JobIndex, "uses">,
+  id: string,
+  job: Given,
+  after: readonly string[],
+): Objection[] {
   const objections: Objection[] = [];
-  const { counts, jobs, done, keys } = state;
+  const { jobs, done } = state;
   if (jobs[id] || done[id] !== undefined) {
     objections.push({ field: "payload.job", code: "JOB_EXISTS", message: `There is or was a job "${id}".` });
   }
-  const open = counts.after + counts.later + counts.ready + counts.running + counts.dead;
-  if (open >= jobsMax || state.bytes + chargeOf(id, job, after.length) + newChargeOf(state, job) > bytesMax) {
-    const message = `At most ${jobsMax} jobs, and what they carry in ${bytesMax} bytes, can be open here.`;
-    objections.push({ field: "payload.job", code: "QUEUE_FULL", message });
-  }
-  const { author, tags = "", key, share } = job;
-  const tooMany = objectionToQueue(state, tags, author);
+  const full = objectionToRoom(state, uses, id, job, after.length);
+  if (full) objections.push(full);
+  const tooMany = objectionToQueue(state, job.tags ?? "", job.author);
   if (tooMany) objections.push(tooMany);
-  if (key !== undefined) {
-    const lanes = keys[key]?.open;
-    if (lanes && lanes[laneName(tags, share)] === undefined && Object.keys(lanes).length >= lanesMax) {
-      const message = `Open jobs with one key can have ${lanesMax} different tags and shares.`;
-      objections.push({ field: "payload.key", code: "TOO_MANY_LANES", message });
-    }
-  }
+  const tooManyLanes = objectionToLane(state, uses, job);
+  if (tooManyLanes) objections.push(tooManyLanes);
   for (const [at, other] of after.entries()) {
     const field = `payload.after[${at}]`;
     const before = jobs[other];
@@ -63,12 +61,49 @@ export function objectionsToJob(state: State, id: string, job: Given, after: rea
         code: "JOB_NOT_FOUND",
         message: `"${other}" is not open, and not among the newest that are done. Enqueue first what others wait for: so there is no cycle.`,
       });
-    } else if ((before?.next?.length ?? 0) >= thenMax) {
-      const message = `At most ${thenMax} jobs can wait for "${other}": have one wait for it, and them for that one.`;
+    } else {
+      const waiting = uses.waitingFor(other);
+      const own = uses.waitingFor(other, job.author);
+      if (waiting < thenMax && hasShareLeft(own, waiting, thenMax)) continue;
+      const message = `${waiting} jobs wait for "${other}", ${own} of them yours, and ${thenMax} can, shared among authors: have one wait for it, and them for that one.`;
       objections.push({ field, code: "TOO_MANY_WAIT", message });
     }
   }
   return objections;
+}
+
+/** Why there is no room for another job: for nobody, or not for its author. */
+function objectionToRoom(state: State, uses: Uses, id: string, job: Given, after: number): Objection | undefined {
+  const { after: waiting, later, ready, running, dead } = state.counts;
+  const open = waiting + later + ready + running + dead;
+  const bytesLeft = bytesMax - state.bytes;
+  const charge = chargeOf(id, job, after);
+  const own = uses.jobsOf(job.author);
+  let message: string;
+  if (open >= jobsMax || charge + newChargeOf(state, job) > bytesLeft)
+    message = `At most ${jobsMax} jobs, and what they carry in ${bytesMax} bytes, can be open here.`;
+  else if (own === 0) return undefined;
+  else if (hasShareLeft(own, open, jobsMax) && uses.bytesOf(job.author) + charge <= bytesLeft) return undefined;
+  else
+    message = `${open} jobs are open here, which carry ${state.bytes} bytes, and ${own} of them are yours: the rest is for other authors.`;
+  return { field: "payload.job", code: "QUEUE_FULL", message };
+}
+
+/** Why an author cannot have a job with this key with these tags and this share. */
+function objectionToLane({ keys }: State, uses: Uses, { author, tags = "", key, share }: Given): Objection | undefined {
+  const lanes = key === undefined ? undefined : keys[key]?.open;
+  if (!lanes) return undefined;
+  const lane = laneName(tags, share);
+  if (uses.inLane(key!, lane, author) > 0) return undefined;
+  const open = Object.keys(lanes).length;
+  const own = uses.lanesOf(key!, author);
+  let message: string;
+  if (open >= lanesMax && lanes[lane] === undefined)
+    message = `Open jobs with one key can have ${lanesMax} different tags and shares.`;
+  else if (hasShareLeft(own, open, lanesMax)) return undefined;
+  else
+    message = `Open jobs with this key have ${open} different tags and shares, yours ${own} of them: the others are for other authors.`;
+  return { field: "payload.key", code: "TOO_MANY_LANES", message };
 }
 
 /** Why an author cannot have a job with these tags: there are as many sets of tags as can be, or it has its share of them. */

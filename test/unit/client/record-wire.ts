@@ -22,7 +22,7 @@ if (build) {
 // What is new is listed; what is listed is not edited.
 const sums = new URL("SHA256SUMS", fixtures);
 const listed = readFileSync(sums, "utf8");
-for (const folder of ["schemas", "attachments", "wire", "wire/shapes"]) {
+for (const folder of ["schemas", "attachments", "wire", "wire/shapes", "models"]) {
   const names = readdirSync(new URL(`${folder}/`, fixtures)).filter((name) => /\.(sql|json)$/.test(name));
   for (const path of names.toSorted().map((name) => `${folder}/${name}`)) {
     const sum = createHash("sha256")
