@@ -9,9 +9,9 @@ import { LoadGenerator } from "./load.ts";
 import { quantile } from "./stats.ts";
 
 const usage = `usage: node --disable-warning=ExperimentalWarning test/bench/compare.ts <bundle> [<bundle>…]
-         [--subscribers=100] [--runs=20] [--events=6000] [--lone]
+         [--subscribers=100] [--runs=20] [--events=6000] [--packed] [--lone]
 Compares bundles and the floor: the CPU time of an event in a stream, and events per second; with --lone the time from a
-draft to its verdict while nothing else is on its way. A bundle is a folder that npm run deploy:dry has made in any
+draft to its verdict while nothing else is on its way; with --packed several drafts are in a frame. A bundle is a folder that npm run deploy:dry has made in any
 checkout: dist/worker.`;
 
 const { values, positionals } = readCommandLine(usage, {
@@ -19,6 +19,7 @@ const { values, positionals } = readCommandLine(usage, {
     subscribers: { type: "string", default: "100" },
     runs: { type: "string", default: "20" },
     events: { type: "string", default: "6000" },
+    packed: { type: "boolean", default: false },
     lone: { type: "boolean", default: false },
   },
   allowPositionals: true,
@@ -49,6 +50,7 @@ async function stream(address: Address, { pid }: Side): Promise<Figures> {
     publishers: 8,
     inFlight: 64,
     subscribers,
+    packed: values.packed,
     stream: pushes,
     makeTree: true,
     warmupEvents: measureEvents / 3,

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { bounds } from "../../src/protocol/index.ts";
 
 let lastMs = 0;
 let counter = 0;
@@ -46,6 +47,24 @@ export function frameAt({ event, prefix, nodes = 1 }: Stream, at: number): strin
       ? `{"type":"treePush","payload":{"target":"files","value":{"id":"${prefix}${at}",${data}},"options":{"parent":"_root","position":"last"}}}`
       : `{"type":"treeUpdate","payload":{"target":"files","value":{${data}},"options":{"id":"${prefix}${at % nodes}"}}}`,
   );
+}
+
+/** The drafts as arrays, of at most as many messages and bytes as a frame may have. */
+export function packed(drafts: readonly string[]): string[] {
+  const frames: string[] = [];
+  let texts: string[] = [];
+  let bytes = 0;
+  for (const draft of drafts) {
+    if (texts.length === bounds.frameMessagesMax || bytes + draft.length + 2 > bounds.frameBytesMax) {
+      frames.push(`[${texts.join(",")}]`);
+      texts = [];
+      bytes = 0;
+    }
+    texts.push(draft);
+    bytes += draft.length + 1;
+  }
+  if (texts.length > 0) frames.push(`[${texts.join(",")}]`);
+  return frames;
 }
 
 /** The options of a connection, besides events in arrays. */

@@ -1,7 +1,7 @@
 // The process of the load generator: runs the jobs of load.ts, one after the other.
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Address, Connection } from "./connection.ts";
-import { countAccepted, frameAt, isBroadcast, lastEventOf, makeTree, type Wishes } from "./frames.ts";
+import { countAccepted, frameAt, isBroadcast, lastEventOf, makeTree, packed, type Wishes } from "./frames.ts";
 import type { Job, PingJob, PingResult, Report, StreamJob, StreamResult } from "./load.ts";
 import { cpuSeconds } from "./machine.ts";
 
@@ -84,7 +84,7 @@ async function stream(job: StreamJob): Promise<StreamResult> {
       drafts.push(frameAt(job.stream, sent++));
       waiting[at]!++;
     }
-    if (drafts.length > 0) publishers[at]!.send(drafts);
+    if (drafts.length > 0) publishers[at]!.send(job.packed === true ? packed(drafts) : drafts);
   };
   publishers.forEach((publisher, at) => {
     publisher.onEnd = fail;

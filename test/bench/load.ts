@@ -14,6 +14,8 @@ export interface StreamJob {
   /** The most drafts of each publisher that are not answered or, with subscribers, not delivered to all of them. */
   inFlight: number;
   subscribers: number;
+  /** Whether the drafts that a publisher sends at once are an array in one frame, as the client library sends them. */
+  packed?: boolean;
   /** The credit of subscribers, in bytes; absent: no flow control. */
   credit?: number;
   stream: Stream;

@@ -21,12 +21,14 @@ import {
   type Violation,
 } from "../../protocol/index.ts";
 import { callModel } from "./model-fault.ts";
+import { isPlainlyValid } from "./plain-schema.ts";
 import type { Review, TypedDraft } from "./review.ts";
 
 z.config(en());
 
 const versionShape = eventShape.shape.version;
 const bareShape = { success: true, data: { version: undefined } } as const;
+const notExpected = { success: true, data: undefined } as const;
 
 /** The shape of the event, its version, and the payload's own schema. All violations are listed at once. */
 export function checkSchema(review: Review): Failure | TypedDraft {
@@ -39,7 +41,7 @@ export function checkSchema(review: Review): Failure | TypedDraft {
 
   const shape = isBareEvent(raw) ? bareShape : eventShape.safeParse(raw);
   const violations: Violation[] = shape.success ? [] : violationsOf(shape.error.issues, [], schemaError);
-  const expected = expectedEventIdShape.safeParse(expectedEventId);
+  const expected = expectedEventId === undefined ? notExpected : expectedEventIdShape.safeParse(expectedEventId);
   if (!expected.success) violations.push(...violationsOf(expected.error.issues, ["expectedEventId"], schemaError));
   else if (expected.data !== undefined && expected.data > review.live.head.eventId) {
     violations.push({
@@ -84,7 +86,7 @@ export function checkSchema(review: Review): Failure | TypedDraft {
     }
     if (event) {
       const { payload } = event;
-      violations.push(...callModel(() => payloadViolations(definition, payload)));
+      violations.push(...callModel(() => newViolations(definition, payload)));
     }
   }
 
@@ -105,6 +107,13 @@ export function checkSchema(review: Review): Failure | TypedDraft {
     event,
   };
 }
+
+/** How a payload of the current version violates its schema. */
+function newViolations(definition: EventDefinition<object, never>, payload: JsonObject): readonly Violation[] {
+  return isPlainlyValid(definition.payload, payload) ? noViolations : payloadViolations(definition, payload);
+}
+
+const noViolations: readonly Violation[] = [];
 
 function isPayload(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);

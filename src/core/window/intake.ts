@@ -284,23 +284,23 @@ export class Intake {
   /** Takes the next window's work: one piece of each connection, and again, until it is full or all had their share. */
   #take(room: number): Taken[] {
     const taken: Taken[] = [];
-    const turnsOf = new Map<object | string, number>();
-    const served = new Map<object | string, Waiting[]>();
-    // The loop goes round by itself: a connection that has more to do is put back at the end.
-    for (const [connection, queue] of this.#queues) {
-      if (taken.length === room) break;
-      const waiting = queue.shift()!;
-      taken.push({ connection, waiting });
-      this.#waiting--;
-      this.#waitingBytes -= waiting.bytes;
-      this.#queues.delete(connection);
-      if (queue.length === 0) continue;
-      const turns = (turnsOf.get(connection) ?? 0) + 1;
-      turnsOf.set(connection, turns);
-      const goesOn = turns < bounds.windowWorkPerConnectionMax;
-      (goesOn ? this.#queues : served).set(connection, queue);
+    // Those that have more, in the order of their turns. Not the map itself: to move a key to its end costs as much as a write.
+    let round = [...this.#queues];
+    for (let turns = 0; turns < bounds.windowWorkPerConnectionMax && taken.length < room && round.length > 0; turns++) {
+      const served: typeof round = [];
+      let at = 0;
+      for (; at < round.length && taken.length < room; at++) {
+        const [connection, queue] = round[at]!;
+        const waiting = queue.shift()!;
+        taken.push({ connection, waiting });
+        this.#waitingBytes -= waiting.bytes;
+        if (queue.length > 0) served.push(round[at]!);
+      }
+      // Who had no turn in this round has the first one of the next window.
+      round = [...round.slice(at), ...served];
     }
-    for (const [connection, queue] of served) this.#queues.set(connection, queue);
+    this.#waiting -= taken.length;
+    this.#queues = new Map(round);
     this.#weights = new WorkWeights();
     return taken;
   }

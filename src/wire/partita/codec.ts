@@ -203,8 +203,15 @@ function arrayFrames(
 ): readonly string[] {
   const texts = [...replies];
   const frames: string[] = [];
-  const close = (from: number, to: number) =>
-    frames.push(to - from === 1 ? texts[from]! : `[${texts.slice(from, to).join(",")}]`);
+  const close = (from: number, to: number) => {
+    const parts = texts.slice(from, to);
+    if (parts.length > 1) {
+      // Into the parts: around the joined text they would make the runtime copy all of it once more.
+      parts[0] = `[${parts[0]}`;
+      parts.push(`${parts.pop()}]`);
+    }
+    frames.push(parts.join(","));
+  };
   // The UTF-16 units times three are an upper bound of the bytes, without counting them.
   const unitsMax = bounds.sentFrameBytesMax / 3;
   let from = 0;

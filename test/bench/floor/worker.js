@@ -55,7 +55,12 @@ export class FloorObject extends DurableObject {
 
   /** @override @param {WebSocket} ws @param {string} text */
   webSocketMessage(ws, text) {
-    const frame = /** @type {Frame} */ (JSON.parse(text));
+    const received = /** @type {Frame | Frame[]} */ (JSON.parse(text));
+    for (const frame of Array.isArray(received) ? received : [received]) this.#receive(ws, frame);
+  }
+
+  /** @param {WebSocket} ws @param {Frame} frame */
+  #receive(ws, frame) {
     if (frame.type === "connect") this.#connect(ws, frame);
     else if (this.#mode === "each") {
       const event = this.#commit(ws, frame);

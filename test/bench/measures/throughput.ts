@@ -5,10 +5,13 @@ import { quantile, ratios } from "../stats.ts";
 export async function throughput(bench: Bench): Promise<Row[]> {
   // The state must stay below its bound, so the measure counts events, not seconds.
   const job = { warmupEvents: bench.events(8_000), measureEvents: bench.events(20_000) };
-  const [ours, answers, turn] = await bench.alternate([
+  const packedJob = { ...job, packed: true };
+  const [ours, answers, turn, packed, packedTurn] = await bench.alternate([
     () => bench.stream(bench.fresh(), job),
     () => bench.stream(bench.freshFloor("answers"), job),
     () => bench.stream(bench.freshFloor("turn"), job),
+    () => bench.stream(bench.fresh(), packedJob),
+    () => bench.stream(bench.freshFloor("turn"), packedJob),
   ]);
   const rates = (results: typeof ours) => results!.map(({ accepted, seconds }) => accepted / seconds);
   const rate = (results: typeof ours) => `${figure(quantile(rates(results), 0.5))}/s`;
@@ -27,8 +30,17 @@ export async function throughput(bench: Bench): Promise<Row[]> {
       what: "The same, the floor broadcasting too",
       floor: rate(turn),
       value: ratios(rates(ours), rates(turn)),
-      bound: undefined,
+      bound: { atLeast: 0.6 },
       note: `floor: ${saturation(turn!)}`,
+    },
+    {
+      ...row,
+      what: "The same, with drafts packed into frames as the client library does",
+      partita: rate(packed),
+      floor: rate(packedTurn),
+      value: ratios(rates(packed), rates(packedTurn)),
+      bound: { atLeast: 0.6 },
+      note: `Partita: ${saturation(packed!)}; floor: ${saturation(packedTurn!)}`,
     },
   ];
 }
