@@ -3,7 +3,7 @@ import { simulateEffects } from "./effects/simulate.ts";
 import { explain } from "./simulate.ts";
 
 // More by `npm run simulate -- --effects --seeds 1000`.
-const seeds = 40;
+const seeds = 120;
 const timeoutMs = 600_000;
 
 describe("simulation of partitions that submit to each other and to endpoints, with an inventory and an audited ledger", () => {
