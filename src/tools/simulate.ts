@@ -4,15 +4,17 @@ import { effectsStepsDefault, simulateEffects } from "../../test/simulation/effe
 import { sagasStepsDefault, simulateSagas } from "../../test/simulation/sagas/simulate.ts";
 import { explain, simulate, stepsDefault } from "../../test/simulation/simulate.ts";
 import { simulateTabs, tabsStepsDefault } from "../../test/simulation/tabs/simulate.ts";
+import { simulateTexts, textsStepsDefault } from "../../test/simulation/texts/simulate.ts";
 import { fail, readCommandLine } from "./command-line.ts";
 
-const usage = `usage: npm run simulate -- [--clients | --tabs | --insieme | --effects | --sagas] [--seeds 100] [--seed 1] [--steps K]
+const usage = `usage: npm run simulate -- [--clients | --tabs | --insieme | --effects | --sagas | --texts] [--seeds 100] [--seed 1] [--steps K]
 Runs as many seeds of the simulator as --seeds says, from --seed on, and stops at the first that finds a fault.
   --clients  simulates clients and the partition instead of the partition alone
   --tabs     simulates tabs of browsers, new versions of the model, and readers who lose their right
   --insieme  the same as --clients, with clients of the package insieme among them
   --effects  simulates partitions that submit to each other and to endpoints, with an inventory and a ledger among them
   --sagas    simulates sagas over several partitions
+  --texts    simulates clients that edit texts at the same time, with their cursors
   --steps    the steps of each run`;
 
 const { values } = readCommandLine(usage, {
@@ -22,6 +24,7 @@ const { values } = readCommandLine(usage, {
     insieme: { type: "boolean", default: false },
     effects: { type: "boolean", default: false },
     sagas: { type: "boolean", default: false },
+    texts: { type: "boolean", default: false },
     seeds: { type: "string", default: "100" },
     seed: { type: "string", default: "1" },
     steps: { type: "string" },
@@ -40,8 +43,9 @@ const worlds = {
   insieme: { run: simulateGuests, stepsDefault: clientsStepsDefault, option: "--insieme " },
   effects: { run: simulateEffects, stepsDefault: effectsStepsDefault, option: "--effects " },
   sagas: { run: simulateSagas, stepsDefault: sagasStepsDefault, option: "--sagas " },
+  texts: { run: simulateTexts, stepsDefault: textsStepsDefault, option: "--texts " },
 };
-const chosen = (["clients", "tabs", "insieme", "effects", "sagas"] as const).find((name) => values[name]);
+const chosen = (["clients", "tabs", "insieme", "effects", "sagas", "texts"] as const).find((name) => values[name]);
 const world = worlds[chosen ?? "partition"];
 const seeds = wholeNumber("seeds", values.seeds);
 const first = wholeNumber("seed", values.seed);

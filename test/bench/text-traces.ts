@@ -1,7 +1,11 @@
-// `npm run text-traces`: replays what people have really typed, over the core and by bare change sets.
+// `npm run text-traces`: replays what people have really typed, by bare change sets, over the core, and by two clients.
+import "../support/sql-modules.ts";
 import { Text } from "@codemirror/state";
 import { replayOverCore } from "../support/text-replay.ts";
 import { mappedOver, readTrace, replayTrace, tracesPresent } from "../support/text-traces.ts";
+
+// After the SQL can be loaded.
+const { replayByClients } = await import("../support/merging-replay.ts");
 
 if (!tracesPresent) {
   console.error("The traces are not there: friendsforever.json.gz and sveltecomponent.json.gz in ../shared/data.");
@@ -31,4 +35,12 @@ for (const name of ["friendsforever", "sveltecomponent"] as const) {
   bare change sets: ${rate(bareMs)}; the core with SQLite, its writer and a subscriber that folds: ${rate(coreMs)}
   bytes an edit: ${each(replayed.sent)} sent, ${each(replayed.answered)} answered, ${each(replayed.broadcast)} to a subscriber`);
   if (!same || replayed.different > 0) process.exitCode = 1;
+  const start = performance.now();
+  const { texts, transformed, early, pendingMax } = await replayByClients(trace);
+  const clientsMs = performance.now() - start;
+  const isSame = texts.every((end) => end === trace.endContent);
+  console.log(`  by clients, the server, both of them and one that comes later end with the text of the authors: ${isSame ? "yes" : "NO"}
+  drafts mapped by the server: ${transformed}; at most ${pendingMax} pending; ${rate(clientsMs)}, ${(clientsMs / 1_000).toFixed(1)} s
+  typed when the client had events that its author had not seen, so that drafts before could be sent: ${early}`);
+  if (!isSame) process.exitCode = 1;
 }

@@ -1,4 +1,4 @@
-import { canonicalJson, bounds, type Json, utf8Length } from "../../src/protocol/index.ts";
+import { bounds, type Json, utf8Length } from "../../src/protocol/index.ts";
 import { sha256 } from "../support/partition.ts";
 import type { Ledger } from "./ledger.ts";
 import type { ServerLink } from "./link.ts";
@@ -303,7 +303,7 @@ export class Conversation implements Talk {
       this.#cursor = snapshot.eventIndex;
     }
     if (payload.initialState !== undefined) {
-      const same = canonicalJson(payload.initialState) === this.#ledger.stateAt(currentEventIndex);
+      const same = this.#ledger.plainly(payload.initialState) === this.#ledger.stateAt(currentEventIndex);
       this.#check(same, () => `initialState at event ${currentEventIndex} is not what the log folds to`);
     }
     // The first page answers the same request; between two versions of the model there are verdicts only.
@@ -324,7 +324,7 @@ export class Conversation implements Talk {
     if (loading?.eventIndex !== eventIndex || chunk !== loading.texts.length) return;
     loading.texts.push(text);
     if (loading.texts.length < loading.chunks) return;
-    const same = canonicalJson(JSON.parse(loading.texts.join("")) as Json) === this.#ledger.stateAt(eventIndex);
+    const same = this.#ledger.plainly(JSON.parse(loading.texts.join("")) as Json) === this.#ledger.stateAt(eventIndex);
     this.#check(same, () => `the chunks of the snapshot at event ${eventIndex} are not what the log folds to`);
   }
 
@@ -336,7 +336,7 @@ export class Conversation implements Talk {
     this.#check(snapshot === undefined || asked.since === undefined, () => "a snapshot comes that was not asked for");
     if (snapshot) {
       if (!("state" in snapshot)) throw new Error("no client of this world asks for chunks");
-      const same = canonicalJson(snapshot.state) === this.#ledger.stateAt(snapshot.eventIndex);
+      const same = this.#ledger.plainly(snapshot.state) === this.#ledger.stateAt(snapshot.eventIndex);
       this.#check(same, () => `the snapshot at event ${snapshot.eventIndex} is not what the log folds to`);
     }
     const from = snapshot?.eventIndex ?? asked.since ?? 0;
@@ -365,7 +365,9 @@ export class Conversation implements Talk {
   }
 
   #hash({ eventIndex, sha256: told }: Extract<Told, { type: "hash" }>["payload"]): void {
-    const hash = Buffer.from(sha256(this.#ledger.stateAt(eventIndex))).toString("hex");
+    const text = this.#ledger.hashedAt(eventIndex);
+    if (text === undefined) return;
+    const hash = Buffer.from(sha256(text)).toString("hex");
     this.#check(told === hash, () => `the hash after event ${eventIndex} is not that of what the log folds to`);
   }
 

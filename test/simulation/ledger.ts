@@ -8,7 +8,7 @@ import { isMigrated } from "../../src/storage/migrations.ts";
 import { type EventRow, submitterOf } from "../../src/storage/port.ts";
 import { PartitionStorage } from "../../src/storage/partition/storage.ts";
 import { bytesPort, migrations } from "../support/partition.ts";
-import { type NaiveEvent, naiveModel } from "./naive.ts";
+import { type NaiveDraft, type NaiveEvent, naiveModel } from "./naive.ts";
 import { TimerBook } from "./timers.ts";
 import type { Trace } from "./trace.ts";
 import type { Asked, Member, Told } from "./wire.ts";
@@ -113,6 +113,16 @@ export class Ledger {
   /** Applies an event of the log. False: the rules reject it. */
   applyTo(state: unknown, row: EventRow): boolean {
     return this.#model.apply(state, eventOf(row, this.authorOf(submitterOf(row))));
+  }
+
+  /** A state of the product in canonical JSON, as `stateAt` has it. */
+  plainly(state: Json): string {
+    return canonicalJson((this.#model.plain?.(state) as Json | undefined) ?? state);
+  }
+
+  /** The text whose hash is that of the state after an event; undefined: the product writes the same state otherwise. */
+  hashedAt(eventId: number): string | undefined {
+    return this.#model.plain ? undefined : this.stateAt(eventId);
   }
 
   /** What events say of a principal; undefined: nothing, or the log is not written yet. */
@@ -379,7 +389,16 @@ export class Ledger {
     const row = this.#rows[received.eventId - 1];
     if (!row) return;
     this.#trace.check(keyOf(row.principal, row.draftId) === key, () => `${key} has the event of another key`);
-    this.#trace.check(contentOfRow(row) === content, () => `${key} is accepted with other content`);
+    this.#trace.check(this.#isOf(row, content), () => `${key} is accepted with other content`);
+  }
+
+  /** Whether this is what was submitted as the event. */
+  #isOf(row: EventRow, content: string): boolean {
+    if (!this.#model.becomes) return contentOfRow(row) === content;
+    const draft = JSON.parse(content) as NaiveDraft;
+    const { type, expectedEventId } = row;
+    const isSame = draft.type === type && draft.expectedEventId === expectedEventId;
+    return isSame && this.#model.becomes(draft, row, this.#rows.slice(0, row.eventId - 1));
   }
 
   #checkReused(principal: string, draftId: string, content: string): void {
@@ -388,7 +407,7 @@ export class Ledger {
     this.#trace.check(known?.content !== content, () => `${key} was repeated unchanged, and is answered as reused`);
     const row = this.#keys.get(key);
     this.#trace.check(
-      !row || contentOfRow(row) !== content,
+      !row || !this.#isOf(row, content),
       () => `${key} is unchanged in the log, and is answered as reused`,
     );
     const reads = this.#reads();
@@ -440,7 +459,7 @@ export class Ledger {
   /** Checks that no other client has changed the entity after `expectedEventId`. */
   #checkConflict(row: EventRow): void {
     const { expectedEventId, eventId, principal, clientId } = row;
-    if (expectedEventId === undefined) return;
+    if (expectedEventId === undefined || this.#model.becomes) return;
     const entity = this.#entityOf(row);
     for (const other of this.#rows.slice(expectedEventId, eventId - 1)) {
       if (other.principal === principal && other.clientId === clientId) continue;

@@ -38,6 +38,8 @@ async function simulationOf({ world }: Mutant): Promise<Simulate> {
     case "jobs":
       await import("../support/sql-modules.ts");
       return (await import("./jobs/simulate.ts")).simulateJobs;
+    case "texts":
+      return (await import("./texts/simulate.ts")).simulateTexts;
     case "effects":
       return (await import("./effects/simulate.ts")).simulateEffects;
     default:

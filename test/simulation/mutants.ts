@@ -6,9 +6,9 @@ export interface Mutant {
   /**
    * Where it is found, unless by the clients of the simulator. `clients`: by the production clients against the production
    * server; `courier`: by the deliveries to an endpoint; `effects`: between partitions, and from them to endpoints; `jobs`: by workers of a queue;
-   * `insieme`: by clients of the package `insieme` among the production clients.
+   * `insieme`: by clients of the package `insieme` among the production clients; `texts`: by clients that edit texts.
    */
-  readonly world?: "clients" | "courier" | "effects" | "insieme" | "jobs";
+  readonly world?: "clients" | "courier" | "effects" | "insieme" | "jobs" | "texts";
 }
 
 /** Faults of the shell and the core that the simulator must find. Each is at one place of the code as it is now. */
@@ -454,5 +454,65 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     from: "blockedById ??= result.draftId",
     to: "blockedById = result.draftId",
     world: "insieme",
+  },
+  "[TX-7] a client breaks ties the other way": {
+    file: "src/client/sync/chains.ts",
+    from: "this.#pass(entity, { type, payload }, this.#clientId() < clientId, ",
+    to: "this.#pass(entity, { type, payload }, this.#clientId() > clientId, ",
+    world: "texts",
+  },
+  "[TX-7] the server breaks ties the other way": {
+    file: "src/core/decide/transform.ts",
+    from: "const first = event.clientId < review",
+    to: "const first = event.clientId > review",
+    world: "texts",
+  },
+  "[TX-7] a draft names the event before the one that it was made on": {
+    file: "src/client/api/merging.ts",
+    from: "    const expectedEventId = this.replica.eventId;\n",
+    to: "    const expectedEventId = Math.max(this.replica.eventId - 1, 0);\n",
+    world: "texts",
+  },
+  "[TX-7] [ID-1] a draft that was sent is stored as it is mapped, and mapped again when it is sent again": {
+    file: "src/client/api/merging.ts",
+    from: "{ ...entry, mapped: drafts };",
+    to: "{ ...entry, drafts };",
+    world: "texts",
+  },
+  "[TX-7] [ID-1] a retry is compared with what was committed": {
+    file: "src/core/decide/commit.ts",
+    from: 'fingerprint: typed.payload === draft.event["payload"] ?',
+    to: "fingerprint: typed.payload ?",
+    world: "texts",
+  },
+  "[CL-1] [TX-7] an own event is applied twice": {
+    file: "src/client/sync/chains.ts",
+    from: "      return own === first && own.undo !== undefined;\n",
+    to: "      this.#pass(entity, { type, payload }, false, this.#links.values());\n      return own === first && own.undo !== undefined;\n",
+    world: "texts",
+  },
+  "[CL-1] [TX-7] an own event is taken for one of others while a draft of another text is before it": {
+    file: "src/client/sync/chains.ts",
+    from: "!this.before(link) && isSame",
+    to: "own === [...this.replica.drafts.values()][0] && isSame",
+    world: "texts",
+  },
+  "[CL-1] [TX-7] a draft that is not sent yet is not mapped": {
+    file: "src/client/sync/chains.ts",
+    from: "if (link.entity !== entity || link.fresh) continue;",
+    to: "if (link.entity !== entity || link.fresh || link.pending.group.entry.held) continue;",
+    world: "texts",
+  },
+  "[CL-1] [MD-9] an editor is given changes that the view had when it was replaced": {
+    file: "src/client/sync/chains.ts",
+    from: "if (this.changes.at(-1) || this.changes.length === 0) this.changes.push",
+    to: "this.changes.push",
+    world: "texts",
+  },
+  "[CL-8] the cursors of others are not mapped": {
+    file: "src/text/places.ts",
+    from: "for (const tracked of [...this.#tracked.values(), this.#own])",
+    to: "for (const tracked of [this.#own])",
+    world: "texts",
   },
 };

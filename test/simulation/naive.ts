@@ -2,6 +2,7 @@
 // judged by.
 
 import { inventory } from "./naive-inventory.ts";
+import { naiveTexts } from "./naive-texts.ts";
 
 /** JSON of a test: its shape is known where it is used. */
 type Plain = any;
@@ -21,7 +22,23 @@ export interface NaiveEvent {
   readonly head: number;
 }
 
-interface NaiveModel {
+/** A draft as it was submitted. */
+export interface NaiveDraft {
+  readonly type: string;
+  readonly payload: Plain;
+  readonly expectedEventId?: number;
+}
+
+/** An event of the log; the payload is JSON text. */
+interface NaiveRow {
+  readonly eventId: number;
+  readonly type: string;
+  readonly clientId: string;
+  readonly payload: string;
+  readonly expectedEventId?: number | undefined;
+}
+
+export interface NaiveModel {
   /** What it shows of principals. Absent: the client ids, and no authors. */
   readonly authors?: "shown" | "pseudonym" | "hidden";
   /** The types that a client shows when they are decided, and does not judge. */
@@ -31,6 +48,10 @@ interface NaiveModel {
   apply(state: Plain, event: NaiveEvent): boolean;
   /** What an event changes; undefined: anything. */
   entity(type: string, payload: Plain): string | undefined;
+  /** A state of the product as this model has it. Absent: it is the same. */
+  plain?(state: Plain): Plain;
+  /** Whether this draft is this event, after those before it, where drafts are merged. Absent: they are committed as submitted. */
+  becomes?(draft: NaiveDraft, event: NaiveRow, before: readonly NaiveRow[]): boolean;
   /** How what a client did is undone, event type by event type. Absent: it is not judged. */
   readonly undo?: Readonly<Record<string, NaiveUndo>>;
 }
@@ -329,6 +350,7 @@ const models: Record<string, NaiveModel> = {
   counter,
   insieme,
   inventory,
+  text: naiveTexts,
   "club-shown": clubOf("shown"),
   "club-pseudonym": clubOf("pseudonym"),
   "club-hidden": clubOf("hidden"),

@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { textIn } from "../../src/models/text/index.ts";
 import { NaiveText } from "./naive-follower.ts";
-import { room, Typist } from "./typist.ts";
+import { room } from "./merging-room.ts";
+import { Typist } from "./typist.ts";
 
 const who = fc.nat(4);
 const step = fc.oneof(

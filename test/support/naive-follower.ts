@@ -60,6 +60,10 @@ export class NaiveFollower {
   readonly #clientId: string;
   readonly #text: NaiveText;
   #eventId = 0;
+  /** Whether the drafts in the view may not be what the server will make of them. */
+  #guesses = false;
+  /** The last event that a client before this one had. */
+  #endedAt = 0;
   #drafts: readonly NaiveOperation[] | undefined;
 
   constructor(clientId: string, text: NaiveText) {
@@ -72,9 +76,26 @@ export class NaiveFollower {
     this.#drafts = undefined;
   }
 
+  /** The state is another one: over what has come since, its drafts are mapped without knowing the events. */
+  replaced(eventId: number): void {
+    if (eventId <= this.#eventId) return;
+    this.forget();
+    this.#guesses = true;
+  }
+
+  /** The client has ended at this event. The next one has its drafts in its view when it is there again, if they are `stored`. */
+  ended(eventId: number, stored: boolean): void {
+    this.#endedAt = eventId;
+    if (!stored) this.forget();
+  }
+
   /** Only events have come since the last call: compares the view with what they have to make of it. */
   check(seen: Seen): void {
-    if (this.#drafts && seen.eventId >= this.#eventId) {
+    if (seen.eventId < this.#endedAt) {
+      this.#compare(seen);
+      return;
+    }
+    if (this.#drafts) {
       const expected = this.#forwarded(seen.eventId, this.#drafts).reduce(naiveApply, this.#text.after(seen.eventId));
       if (seen.shown !== expected)
         throw new Error(
@@ -84,15 +105,23 @@ export class NaiveFollower {
     this.take(seen);
   }
 
-  /** The client has changed the text: takes its drafts as they are now. Its view is the confirmed text with them. */
-  take({ eventId, drafts, shown }: Seen): void {
-    this.#eventId = eventId;
-    this.#drafts = drafts.map(naiveOf);
-    const expected = this.#drafts.reduce(naiveApply, this.#text.after(eventId));
+  /** The client has changed the text: takes its drafts as they are now. */
+  take(seen: Seen): void {
+    const drafts = this.#compare(seen);
+    this.#eventId = seen.eventId;
+    this.#guesses &&= drafts.length > 0;
+    this.#drafts = this.#guesses || seen.eventId < this.#endedAt ? undefined : drafts;
+  }
+
+  /** The view is the confirmed text with the drafts. */
+  #compare({ eventId, drafts, shown }: Seen): readonly NaiveOperation[] {
+    const operations = drafts.map(naiveOf);
+    const expected = operations.reduce(naiveApply, this.#text.after(eventId));
     if (shown !== expected)
       throw new Error(
         `${this.#clientId} shows ${JSON.stringify(shown)}, and its drafts make ${JSON.stringify(expected)} of event ${eventId}`,
       );
+    return operations;
   }
 
   #forwarded(upTo: number, drafts: readonly NaiveOperation[]): readonly NaiveOperation[] {

@@ -79,13 +79,25 @@ export function naiveMap(a: NaiveOperation, b: NaiveOperation, aFirst: boolean):
   return mapped;
 }
 
-/** Changes that touch each other as one, as the order of changes at one place needs it. */
-export function naiveJoin(operation: NaiveOperation): NaiveOperation {
+/**
+ * What `naiveMap` has made, in as few changes as ties need, which go by how much a change deletes: a change is one as far as
+ * nothing is between its parts; and so are deletions that touch each other, and insertions at one place.
+ */
+export function naiveJoin(mapped: NaiveOperation): NaiveOperation {
+  const changes: [number, number, string][] = [];
+  for (const [from, deleted, insert] of mapped) {
+    const last = changes.at(-1);
+    // Each change begins with what it inserts, which may be nothing.
+    if (deleted > 0 && last && last[0] + last[1] === from) last[1] += deleted;
+    else changes.push([from, deleted, insert]);
+  }
   const result: [number, number, string][] = [];
-  for (const [from, deleted, insert] of operation) {
+  for (const [from, deleted, insert] of changes) {
     const last = result.at(-1);
-    if (last && insert === "" && last[0] + last[1] === from) last[1] += deleted;
-    else if (deleted > 0 || insert !== "") result.push([from, deleted, insert]);
+    if (deleted === 0 && insert === "") continue;
+    if (last && insert === "" && last[2] === "" && last[0] + last[1] === from) last[1] += deleted;
+    else if (last && deleted === 0 && last[1] === 0 && last[0] === from) last[2] += insert;
+    else result.push([from, deleted, insert]);
   }
   return result;
 }

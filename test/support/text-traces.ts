@@ -55,10 +55,10 @@ function changesOfPatches(patches: readonly Patch[], length: number): ChangeSet 
 const isFirst = (agent: number) => agent === 0;
 
 /**
- * Replays a trace of at most two authors. Each has what the parents of its transactions say, and types into that.
- * `commit` gets each transaction with what its author does not know, and returns what it is in the common text.
+ * The transactions of a trace of at most two authors, in order. Each author has what the parents of its transactions say,
+ * and types into that. It takes what each transaction is in the common text.
  */
-export function replayTrace({ txns }: Pick<Trace, "txns">, commit: (typed: Typed) => ChangeSet): void {
+export function* typedIn({ txns }: Pick<Trace, "txns">): Generator<Typed, void, ChangeSet> {
   const known: number[][] = [];
   const authors = [0, 1].map(() => ({ length: 0, unknown: [] as { at: number; changes: ChangeSet }[] }));
   for (const [at, { patches, parents = at > 0 ? [at - 1] : [], agent = 0 }] of txns.entries()) {
@@ -68,7 +68,7 @@ export function replayTrace({ txns }: Pick<Trace, "txns">, commit: (typed: Typed
       author.length = author.unknown.shift()!.changes.newLength;
     }
     const changes = changesOfPatches(patches, author.length);
-    const committed = commit({ at, agent, changes, unknown: author.unknown });
+    const committed = yield { at, agent, changes, unknown: author.unknown };
     author.length = changes.newLength;
     let own = changes;
     author.unknown = author.unknown.map(({ at: other, changes: theirs }) => {
@@ -81,6 +81,12 @@ export function replayTrace({ txns }: Pick<Trace, "txns">, commit: (typed: Typed
     knows[agent] = at;
     known.push(knows);
   }
+}
+
+/** Replays a trace. `commit` gets each transaction, and returns what it is in the common text. */
+export function replayTrace(trace: Pick<Trace, "txns">, commit: (typed: Typed) => ChangeSet): void {
+  const all = typedIn(trace);
+  for (let next = all.next(); !next.done;) next = all.next(commit(next.value));
 }
 
 /** What a transaction is after what its author does not know. */

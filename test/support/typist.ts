@@ -1,17 +1,19 @@
 import { ChangeSet, Text } from "@codemirror/state";
-import { text, type TextEdit } from "../../src/models/text/index.ts";
+import type { TextEdit } from "../../src/models/text/index.ts";
 import { openText, type Selection } from "../../src/text/index.ts";
 import { movedOver } from "../../src/text/selection.ts";
-import { testPartition } from "../../src/testing/index.ts";
+import type { room } from "./merging-room.ts";
 import { NaiveFollower, type NaiveText, type Seen } from "./naive-follower.ts";
 
-type Device = Awaited<ReturnType<ReturnType<typeof room>["connect"]>>;
+type TestDevice = Awaited<ReturnType<ReturnType<typeof room>["connect"]>>;
 
-/** A partition of the model `text`. */
-export const room = (seed = 1) => testPartition(text, { seed, name: "text-1" });
+/** What a typist needs of a device. */
+export interface TypingDevice extends Pick<TestDevice, "name" | "client"> {
+  readonly ports: Pick<TestDevice["ports"], "now">;
+}
 
 /** Someone with an editor: a copy of the text that follows the client change by change. */
-export class Typist {
+export class Typist<Device extends TypingDevice = TestDevice> {
   readonly device: Device;
   readonly document: ReturnType<typeof openText>;
   /** What the editor shows. */
@@ -22,6 +24,9 @@ export class Typist {
   /** Where its cursor is. */
   selection: Selection | undefined;
   #follower: NaiveFollower | undefined;
+  #withdrawals = 0;
+  /** Whether all drafts were in the view at the last check. */
+  #showed = true;
 
   /** `presence`: it shows its cursor to others; its device has the option, too. */
   constructor(device: Device, { doc = "d", presence = false } = {}) {
@@ -39,6 +44,7 @@ export class Typist {
       } else {
         this.shown = this.document.value;
         this.replaced++;
+        this.#follower?.replaced(this.device.client.eventId);
       }
     });
   }
@@ -65,11 +71,16 @@ export class Typist {
     this.check();
   }
 
-  /** From now on `check` compares what the client shows with what a naive reference makes of each event that comes. */
-  follow(text: NaiveText): void {
+  /**
+   * From now on `check` compares what the client shows with what a naive reference makes of each event that comes. `follower`:
+   * that of the client before it, which has ended, and of which all is stored.
+   */
+  follow(text: NaiveText, follower?: NaiveFollower): void {
     const { client, name } = this.device;
     const { doc } = this.document;
-    this.#follower = new NaiveFollower(name, text);
+    this.#follower = follower ?? new NaiveFollower(name, text);
+    const forget = () => this.#follower!.forget();
+    for (const leaves of ["rejected", "parked", "expired", "reset"] as const) client.on(leaves, forget);
     client.on("confirmed", ({ events }) => {
       for (const { eventId, event } of events) {
         const edit = event.payload as TextEdit;
@@ -85,13 +96,32 @@ export class Typist {
     this.document.select(this.selection);
   }
 
+  /** Drafts leave the view, until the returned function is called: what it shows meanwhile is not known. */
+  withdraws(): () => void {
+    this.#withdrawals++;
+    return () => {
+      this.#withdrawals--;
+      this.#follower?.forget();
+    };
+  }
+
+  get follower(): NaiveFollower | undefined {
+    return this.#follower;
+  }
+
   /** The editor shows what the client has. */
   check(): void {
+    const { client } = this.device;
+    if (!client.loaded) return;
     const { value } = this.document;
     if (this.shown !== value)
       throw new Error(
         `the editor of ${this.device.name} shows ${JSON.stringify(this.shown)}, and its client has ${JSON.stringify(value)}`,
       );
+    // Drafts that are not shown may be shown later.
+    const shows = this.#withdrawals === 0 && client.pending.every(({ failure, waiting }) => !failure && !waiting);
+    if (!shows || !this.#showed) this.#follower?.forget();
+    this.#showed = shows;
     this.#follower?.check(this.#seen);
   }
 

@@ -125,10 +125,11 @@ export class Chains implements Rebaser {
     const { draftId } = own?.draft ?? {};
     const made = link && this.#madeOf(link);
     this.#past.add({ eventId: this.replica.eventId + 1, type, payload, entity, clientId, draftId, made });
-    const [first] = this.replica.drafts.values();
-    if (own && link?.here && own === first && isSame(own.draft.payload, payload)) {
+    // A draft of another entity may be before it in the queue: its message was lost, and is sent again.
+    if (own && link?.here && !this.before(link) && isSame(own.draft.payload, payload)) {
       this.#links.delete(own);
-      return own.undo !== undefined;
+      const [first] = this.replica.drafts.values();
+      return own === first && own.undo !== undefined;
     }
     if (link) this.#remove(link.pending.group, [link]);
     // Of one client, the earlier one is first.
@@ -429,7 +430,8 @@ export class Chains implements Rebaser {
       pending.draft = { ...draft, payload: own };
       if (!group.stale) this.replica.takeBack(group);
     }
-    this.changes.push({ ...change, payload });
+    // Who reads a view that was replaced has what came after that, too.
+    if (this.changes.at(-1) || this.changes.length === 0) this.changes.push({ ...change, payload });
   }
 
   #mapped(transform: Transform, payload: JsonObject, over: Change, first: boolean): JsonObject {

@@ -68,6 +68,11 @@ export class DeviceStorage {
     return [...this.#entries].filter(([, text]) => !(JSON.parse(text) as QueueEntry).rejected).map(([key]) => key);
   }
 
+  /** Whether all calls have taken effect. */
+  get isIdle(): boolean {
+    return this.#calls.length === 0;
+  }
+
   /** Whether nothing is kept. */
   get isEmpty(): boolean {
     return this.#entries.size === 0 && this.#base === undefined && this.#clientId === undefined;

@@ -3,7 +3,8 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { editOf } from "../../../src/models/text/index.ts";
 import { judgeTyping, textOf as served, typing } from "../../support/merging-judge.ts";
-import { room, Typist } from "../../support/typist.ts";
+import { room } from "../../support/merging-room.ts";
+import { Typist } from "../../support/typist.ts";
 
 async function typists(...names: string[]) {
   const partition = room();

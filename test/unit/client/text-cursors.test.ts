@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { room, Typist } from "../../support/typist.ts";
+import { room } from "../../support/merging-room.ts";
+import { Typist } from "../../support/typist.ts";
 
 /** Longer than presence takes: it is sent at most every 50 ms, and passed on every 50 ms. */
 const presenceMs = 1_000;

@@ -5,7 +5,8 @@ import { testPartition } from "../../../src/testing/index.ts";
 import { text } from "../../../src/models/text/index.ts";
 import { TextHistory } from "../../../src/text/history.ts";
 import { textOf as served } from "../../support/merging-judge.ts";
-import { room, Typist } from "../../support/typist.ts";
+import { room } from "../../support/merging-room.ts";
+import { Typist } from "../../support/typist.ts";
 
 async function two() {
   const partition = room();
