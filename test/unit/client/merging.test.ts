@@ -1,7 +1,8 @@
 import { ChangeSet } from "@codemirror/state";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { editOf } from "../../../src/models/text/index.ts";
+import { createClient } from "../../../src/client/index.ts";
+import { editOf, text, textIn } from "../../../src/models/text/index.ts";
 import { judgeTyping, textOf as served, typing } from "../../support/merging-judge.ts";
 import { room } from "../../support/merging-room.ts";
 import { Typist } from "../../support/typist.ts";
@@ -88,6 +89,42 @@ describe("typing in one text", () => {
     expect((await later).status).toBe("accepted");
     expect(bob.shown).toBe(ada.document.value);
     expect(bob.document.value).toBe(await served(partition));
+  });
+
+  it("[CL-1] [TX-7] keeps the order of what was typed where the message of a draft for another text is lost", async () => {
+    const partition = room();
+    const { ports, client: unused } = await partition.connect("ada");
+    await unused.close();
+    let lost = 0;
+    const client = createClient({
+      url: "https://partita.test",
+      partition: "text-1",
+      model: text,
+      clientId: "ada",
+      token: () => `header.${Buffer.from(JSON.stringify({ sub: "ada" })).toString("base64url")}.signature`,
+      ports: {
+        ...ports,
+        open: (...given) => {
+          const socket = ports.open(...given);
+          const send = (frame: string) => {
+            if (frame.includes('"doc":"lost"') && lost++ === 0) return;
+            socket.send(frame);
+          };
+          return { ...socket, send, close: (...how) => socket.close(...how) };
+        },
+      },
+    });
+    await partition.advance(0);
+    const shown = () => client.read(({ texts }) => textIn(texts, "d"));
+    void client.submit("edit", editOf("lost", ChangeSet.of({ from: 0, insert: "lost" }, 0)));
+    await partition.advance(0);
+    void client.submit("edit", editOf("d", ChangeSet.of({ from: 0, insert: "!" }, 0)));
+    void client.submit("edit", editOf("d", ChangeSet.of({ from: 0, insert: "first" }, 1)));
+    // What is submitted at once is gathered for a moment.
+    await partition.advance(60);
+    expect([lost, client.eventId, shown()]).toEqual([1, 1, "first!"]);
+    await partition.advance(10 * 60_000);
+    expect([client.pending, shown(), await served(partition)]).toEqual([[], "first!", "first!"]);
   });
 
   it.each(["atomic", "sequential"] as const)(
