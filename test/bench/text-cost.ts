@@ -1,4 +1,6 @@
-// `npm run text-cost`: what a key costs in texts of 1 KB, 100 KB and 1 MB: time, rows and bytes.
+// `npm run text-cost`: what a key costs in texts of 1 KB, 100 KB and 1 MB, on the server and in a client: time, rows and bytes.
+import "../support/sql-modules.ts";
+import { ChangeSet, Text } from "@codemirror/state";
 import { WeighedState } from "../../src/model/weighed-state.ts";
 import type { AnyModel } from "../../src/model/index.ts";
 import { text, type TextEdit } from "../../src/models/text/index.ts";
@@ -6,10 +8,15 @@ import { emptyRope, replace, type Rope, splitsPair } from "../../src/models/text
 import { TestPartition } from "../support/partition.ts";
 import { BilledDriver } from "./billed-driver.ts";
 
+// After the SQL can be loaded.
+const { room } = await import("../support/merging-room.ts");
+const { openText } = await import("../../src/text/index.ts");
+
 const sizes = [1_000, 100_000, 1_000_000];
 /** The sizes take turns, and the least of their rounds counts, because the machine does other things, too. */
 const rounds = 30;
 const keysOfRound = 200;
+const clientRounds = 10;
 /** Between two keys, in milliseconds of the partition's clock: below the rate of a client. */
 const pauseMs = 100;
 /** What was pasted to make the text, in UTF-16 code units. */
@@ -138,4 +145,47 @@ console.log(
 for (const [what, frames] of ["sent by the writer", "received by the writer", "received by a reader"].entries()) {
   const bytes = documents.map((document) => document.bytes()[what]!.toFixed(0).padStart(10)).join("");
   console.log(`${`bytes ${frames}`.padEnd(60)}${bytes}`);
+}
+
+/** A client with a document of this size: types a key in it, and brings its verdict. */
+async function clientWith(size: number): Promise<{ press(): Promise<unknown>; decide(): Promise<void> }> {
+  const partition = room();
+  const { client, ports } = await partition.connect("writer");
+  const document = openText(client, { doc: "d", now: ports.now });
+  void document.submit(ChangeSet.of({ from: 0, insert: Text.of(["some words ".repeat(size / 10).slice(0, size)]) }, 0));
+  await partition.settle();
+  let keys = 0;
+  return {
+    press() {
+      const { length } = document;
+      return document.submit(ChangeSet.of({ from: placeOf(++keys, length), insert: "x" }, length));
+    },
+    decide: () => partition.advance(pauseMs),
+  };
+}
+
+const clients = await Promise.all(sizes.map(clientWith));
+const leastOfClients = sizes.map(() => ({ key: Infinity, verdict: Infinity }));
+for (let round = 0; round < clientRounds; round++) {
+  for (const [at, { press, decide }] of clients.entries()) {
+    let keyMs = 0;
+    const from = performance.now();
+    for (let count = 0; count < keysOfRound; count++) {
+      const pressed = performance.now();
+      const verdict = press();
+      keyMs += performance.now() - pressed;
+      await decide();
+      await verdict;
+    }
+    const least = leastOfClients[at]!;
+    least.key = Math.min(least.key, (keyMs * 1_000) / keysOfRound);
+    least.verdict = Math.min(least.verdict, ((performance.now() - from) * 1_000) / keysOfRound);
+  }
+}
+for (const [what, times] of [
+  ["a client: until the key is in its view", leastOfClients.map(({ key }) => key)],
+  ["a client and the core: until its verdict, with the turns between", leastOfClients.map(({ verdict }) => verdict)],
+] as const) {
+  const figures = times.map((time) => `${time.toFixed(1)} µs`.padStart(10)).join("");
+  console.log(`${what.padEnd(60)}${figures}   ${(Math.max(...times) / times[0]!).toFixed(2)} ×`);
 }
