@@ -1,12 +1,12 @@
 import type { Application } from "../objects/application.ts";
 import { modelFor, type ModelRegistry } from "../model/index.ts";
-import { defaultTenant } from "../identity/verify.ts";
+import { defaultTenant, mayAddressAll } from "../identity/verify.ts";
 import { readForbidden, readPermission } from "../shell/admission.ts";
 import { courierCalls } from "../objects/courier-calls.ts";
 import { partitionCalls } from "../objects/partition-calls.ts";
 import { type TenantCalls, tenantCalls } from "../objects/tenant-calls.ts";
 import { stubOf } from "../platform/placement.ts";
-import { isPartitionName, allows, type Author } from "../protocol/index.ts";
+import { isPartitionName, allows, type Author, type Failure } from "../protocol/index.ts";
 import { callObject, callObjectOnce } from "../platform/call.ts";
 import type { EdgeContext, EdgeMiddleware, PartitionAccess, TenantAccess } from "./env.ts";
 import { addressFailure, identify, type Identity } from "./identity.ts";
@@ -22,8 +22,13 @@ export interface Guards {
   requireReadOrTicket: EdgeMiddleware;
   /** The same for a WebSocket, whose `connect` message may carry the token. */
   requireConnect: EdgeMiddleware;
-  /** The caller has the permission `action` for the tenant, and may address the partition if the route has one. */
+  /**
+   * The caller has the permission `action`, and may address the partition; where the route has none, all partitions of
+   * the tenant, because what it does concerns each of them.
+   */
   requireAdmin(action: string): EdgeMiddleware;
+  /** The same for a route that does nothing to partitions that its caller's token is not for. */
+  requireAdminOfSome(action: string): EdgeMiddleware;
   /** The caller has a token of the tenant. */
   requireTenant: EdgeMiddleware;
   /**
@@ -69,20 +74,29 @@ export function guardsOf({ models, roles, placementOf }: Application): Guards {
     }
     return access;
   };
-  const tenantAccess = async (c: EdgeContext, action: string | undefined): Promise<TenantAccess> => {
+  const tenantAccess = async (c: EdgeContext, needs: Needs | undefined): Promise<TenantAccess> => {
     const identity = await identityOf(c);
-    if (c.req.param("partition") !== undefined) c.set("partitionAccess", accessOf(c, identity));
-    if (action !== undefined && identity.mode === "verified" && !allows(identity.author.permissions, action)) {
-      throw new Refused({ code: "forbidden", layer: "permission", detail: `This needs the permission "${action}".` });
+    const isOfPartition = c.req.param("partition") !== undefined;
+    if (isOfPartition) c.set("partitionAccess", accessOf(c, identity));
+    if (needs && identity.mode === "verified") {
+      const { author, subject } = identity;
+      if (!allows(author.permissions, needs.action)) {
+        throw new Refused({
+          code: "forbidden",
+          layer: "permission",
+          detail: `This needs the permission "${needs.action}".`,
+        });
+      }
+      if (needs.all && !isOfPartition && !mayAddressAll(subject)) throw new Refused(notForTenant);
     }
     const name = tenantOf(identity);
     const stub = tenantAt(c, name);
     if (identity.mode === "verified") await assertNotRevoked(stub, identity.author);
     return { identity, name, stub, courier: (endpoint) => courierAt(c, name, endpoint) };
   };
-  const requireAdmin = (action: string | undefined): EdgeMiddleware => {
+  const requireAccess = (needs: Needs | undefined): EdgeMiddleware => {
     return async (c, next) => {
-      c.set("tenantAccess", await tenantAccess(c, action));
+      c.set("tenantAccess", await tenantAccess(c, needs));
       await next();
     };
   };
@@ -91,11 +105,24 @@ export function guardsOf({ models, roles, placementOf }: Application): Guards {
     requireRead: guard((c) => readAccess(c)),
     requireReadOrTicket: guard((c) => readAccess(c, { ticket: true })),
     requireConnect: guard((c) => readAccess(c, { ticket: true, later: true })),
-    requireAdmin,
-    requireTenant: requireAdmin(undefined),
+    requireAdmin: (action) => requireAccess({ action, all: true }),
+    requireAdminOfSome: (action) => requireAccess({ action, all: false }),
+    requireTenant: requireAccess(undefined),
     readAccess: (c, partition, token) => readAccess(c, { token }, partition),
   };
 }
+
+/** What a caller must be allowed. `all`: a route without a partition concerns all of them. */
+interface Needs {
+  readonly action: string;
+  readonly all: boolean;
+}
+
+const notForTenant: Failure = {
+  code: "forbidden",
+  layer: "permission",
+  detail: 'This concerns the whole tenant: it needs a token whose partitions include "*".',
+};
 
 const guard = (accessOf: (c: EdgeContext) => Promise<PartitionAccess>): EdgeMiddleware => {
   return async (c, next) => {

@@ -135,3 +135,8 @@ export function mayAddress({ partitions }: Pick<Subject, "partitions">, name: st
     pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern,
   );
 }
+
+/** Whether the subject may address all partitions of its tenant. */
+export function mayAddressAll({ partitions }: Pick<Subject, "partitions">): boolean {
+  return partitions.includes("*");
+}

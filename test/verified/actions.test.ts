@@ -61,12 +61,14 @@ describe("GET /v1/audit", () => {
   it("[AU-3] is for who has its permission, and of the own tenant only", async () => {
     const reader = bearer(await sign({ permissions: ["admin:drain"], roles: [] }));
     expect(await answer(await ask("/v1/audit", { headers: reader }))).toMatchObject({ status: 403, code: "forbidden" });
-    const auditor = bearer(await sign({ tenant: fresh("t"), permissions: ["admin:audit"], roles: [] }));
+    const auditor = bearer(
+      await sign({ tenant: fresh("t"), partitions: ["*"], permissions: ["admin:audit"], roles: [] }),
+    );
     expect(await answer(await ask("/v1/audit", { headers: auditor }))).toEqual({ status: 200, actions: [] });
   });
 
   it("[AU-10] does nothing where the reason cannot be read", async () => {
-    const headers = bearer(await sign({ tenant: fresh("t"), roles: ["admin"] }));
+    const headers = bearer(await sign({ tenant: fresh("t"), partitions: ["*"], roles: ["admin"] }));
     for (const reason of [
       "%E0%A4%A",
       "x".repeat(501),

@@ -434,7 +434,7 @@ describe("connections without a WebSocket", () => {
     const { events, post: send, message } = await connection(fresh(), good);
     await send(good, frame("connect", { clientId: "c", version: "1" }));
     await message("connected");
-    const root = bearer(await sign({ tenant, sub: "root", roles: ["admin"] }));
+    const root = bearer(await sign({ tenant, sub: "root", partitions: ["*"], roles: ["admin"] }));
     await ask("/v1/revocations/jti/bad", { method: "PUT", headers: root });
     const [status, received] = await send(bad, frame("submit_event", { draftId: "d", event }));
     expect([status, (JSON.parse(received) as Message).code]).toEqual([401, "auth_revoked"]);

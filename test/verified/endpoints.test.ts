@@ -4,7 +4,7 @@ import { ask, askWith, bearer, fresh, sign, tenantOf } from "./wire.ts";
 const key = { PARTITA_WEBHOOK_KEY: btoa("0123456789abcdef".repeat(2)) };
 const url = "https://billing.example.com/hooks";
 const admin = async (tenant: string, more: object = {}) =>
-  bearer(await sign({ tenant, sub: "root", roles: [], permissions: ["admin:webhooks"], ...more }));
+  bearer(await sign({ tenant, sub: "root", partitions: ["*"], roles: [], permissions: ["admin:webhooks"], ...more }));
 const put = async (headers: Record<string, string>, id: string, settings: object = key) =>
   await askWith(settings, `/v1/endpoints/${id}`, { method: "PUT", headers, body: JSON.stringify({ url }) });
 // Answers of every shape

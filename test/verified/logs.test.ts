@@ -69,7 +69,7 @@ async function attack(tenant: string, room: string, changed: object = {}): Promi
   });
   await answerTo("/v1/limits", {
     method: "PUT",
-    headers: bearer(await sign({ tenant, sub: "root", roles: ["admin"] })),
+    headers: bearer(await sign({ tenant, sub: "root", partitions: ["*"], roles: ["admin"] })),
     body: JSON.stringify({ eventTypes: { [hostile.slice(0, 60)]: { perSecond: 1, burst: 1 } } }),
   });
   const peer = await Peer.open(room, { ...bearer(token), "user-agent": visible });
@@ -243,7 +243,7 @@ describe("secrets", () => {
     await keep(
       await ask("/v1/revocations/sub/alice", {
         method: "PUT",
-        headers: bearer(await token({ sub: "root", roles: ["admin"] })),
+        headers: bearer(await token({ sub: "root", partitions: ["*"], roles: ["admin"] })),
       }),
     );
     await runInDurableObject(env.PARTITIONS.getByName(`${tenant}/${room}`), (_, { storage }) => {

@@ -46,7 +46,7 @@ describe("a Worker of this version, and objects of the one before", () => {
 
   it("[LC-5] [AU-4] takes tickets, revokes, sets limits, and drains", async () => {
     const tenant = fresh("t");
-    const admin = bearer(await sign({ tenant, sub: "root", roles: ["admin"] }));
+    const admin = bearer(await sign({ tenant, sub: "root", partitions: ["*"], roles: ["admin"] }));
     const room = fresh();
     const json = (body: object): RequestInit => ({ method: "POST", headers: admin, body: JSON.stringify(body) });
     const taken = await ask("/v1/tickets", { method: "POST", headers: bearer(await sign({ tenant })) });

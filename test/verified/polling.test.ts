@@ -70,7 +70,10 @@ describe("polls, with tokens", () => {
     const token = await sign({ tenant, jti: fresh("jti") });
     const { next } = await opened(room, token);
     const held = poll([next], 25_000);
-    const admin = { method: "PUT", headers: bearer(await sign({ tenant, sub: "root", roles: ["admin"] })) };
+    const admin = {
+      method: "PUT",
+      headers: bearer(await sign({ tenant, sub: "root", partitions: ["*"], roles: ["admin"] })),
+    };
     expect((await ask("/v1/revocations/sub/alice", admin)).status).toBe(200);
     await post(room, await sign({ tenant, sub: "bob" }), "d1");
     const [answer] = await held;
@@ -103,7 +106,7 @@ describe("polls, with tokens", () => {
     const room = fresh();
     const token = await sign({ tenant });
     const limits = { reads: { perSecond: 1, burst: 3 } };
-    const admin = bearer(await sign({ tenant, sub: "root", roles: ["admin"] }));
+    const admin = bearer(await sign({ tenant, sub: "root", partitions: ["*"], roles: ["admin"] }));
     const set = await ask("/v1/limits", { method: "PUT", headers: admin, body: JSON.stringify(limits) });
     expect(set.status).toBe(200);
     const { next } = await opened(room, token);

@@ -6,7 +6,7 @@ const day = 24 * 60 * 60;
 const revokeSub = (tenant: string, id: string) =>
   tenantOf(tenant).revoke({ kind: "sub", id, at: seconds(), expiresAt: (seconds() + day) * 1_000 });
 const revoke = async (tenant: string, body: object) => {
-  const headers = bearer(await sign({ tenant, sub: "root", roles: ["admin"] }));
+  const headers = bearer(await sign({ tenant, sub: "root", partitions: ["*"], roles: ["admin"] }));
   return await (await ask("/v1/revocations", { method: "PUT", headers, body: JSON.stringify(body) })).json();
 };
 const revokeToken = (tenant: string, id: string) =>
@@ -265,7 +265,7 @@ describe("a tenant whose storage is of another version", () => {
     expect(await code(refused)).toBe("identity_unavailable");
     const upgrade = await Peer.open(unknown, bearer(token));
     expect([upgrade.response.status, await code(upgrade.response)]).toEqual([503, "identity_unavailable"]);
-    const admin = await sign({ tenant, permissions: ["admin:limits"] });
+    const admin = await sign({ tenant, partitions: ["*"], permissions: ["admin:limits"] });
     const limits = await ask("/v1/limits", { headers: { authorization: `Bearer ${admin}` } });
     expect([limits.status, await code(limits)]).toEqual([503, "partition_unavailable"]);
 

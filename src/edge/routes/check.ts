@@ -13,7 +13,7 @@ import type { Guards } from "../guards.ts";
 
 const result = z.object({ status: z.literal("passed"), connectMs: z.int(), commitMs: z.int(), broadcastMs: z.int() });
 
-export function checkRoutes(app: Edge, { requireAdmin }: Guards, { placementOf }: Application): void {
+export function checkRoutes(app: Edge, { requireAdminOfSome }: Guards, { placementOf }: Application): void {
   app.post(
     "/v1/check",
     describeRoute({
@@ -29,7 +29,7 @@ export function checkRoutes(app: Edge, { requireAdmin }: Guards, { placementOf }
         ...authenticationRefusals(),
       },
     }),
-    requireAdmin("admin:check"),
+    requireAdminOfSome("admin:check"),
     async (c) => {
       const name = `${defaultTenant}/${canaryName(Date.now())}`;
       const canary = () => partitionCalls(stubOf(c.env.PARTITIONS, name, placementOf(defaultTenant)));

@@ -17,7 +17,7 @@ import type { Guards } from "../guards.ts";
 const partitionsMax = 20;
 
 /** The effects that partitions of a tenant have given up. */
-export function tenantDeadLetterRoutes(app: Edge, { requireAdmin }: Guards, application: Application): void {
+export function tenantDeadLetterRoutes(app: Edge, { requireAdminOfSome }: Guards, application: Application): void {
   const { models, placementOf } = application;
   app.get(
     "/v1/dead-letters",
@@ -41,7 +41,7 @@ export function tenantDeadLetterRoutes(app: Edge, { requireAdmin }: Guards, appl
         ...authenticationRefusals("not_configured"),
       },
     }),
-    requireAdmin("admin:effects"),
+    requireAdminOfSome("admin:effects"),
     query({
       after: z.optional(z.string().check(z.maxLength(512), z.meta({ description: "The `next` of the page before." }))),
       limit: z.optional(
