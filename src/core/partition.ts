@@ -31,6 +31,7 @@ import { Memory } from "./memory.ts";
 import { gaugesOf } from "./gauges.ts";
 import { modelTag } from "./model-tag.ts";
 import { describe, type Ports } from "./ports.ts";
+import { CatchUps } from "./delivery/catch-ups.ts";
 import { Limiter } from "./rates/limiter.ts";
 import { type Folding, type FoldPosition, standardFolding } from "./rebuilding.ts";
 import { Refusal } from "./refusal.ts";
@@ -103,7 +104,9 @@ export class Partition {
     this.#presence = presence;
     this.#fanOut = fanOut;
     this.warnings = new FillWarnings(ports.log, { ...name });
-    this.#windows = new Windows(environment, { memory, fanOut, presence, limiter, warnings: this.warnings });
+    const { warnings } = this;
+    const catchUps = new CatchUps({ unread: (now) => ports.unread(now), fraction: () => ports.random.fraction() });
+    this.#windows = new Windows(environment, { memory, fanOut, presence, limiter, catchUps, warnings });
     this.deliveries = new Deliveries(environment, memory, (author, clientId, submission, now) =>
       this.submit(author, clientId, submission, now),
     );

@@ -31,6 +31,8 @@ export interface Ports {
   measure: Measure;
   /** Asks the tenant for `count` tokens of its rate; the answer comes by `Partition.granted`. */
   askTenant(count: number): void;
+  /** How many bytes were sent to connections that they have asked for and not read yet, as far as that is known. */
+  unread(now: number): number;
   /** Runs `run` once, in `delayMs` milliseconds or a little later, with the time it is then. */
   defer(run: (now: number) => void, delayMs: number): void;
 }

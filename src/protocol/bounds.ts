@@ -66,6 +66,23 @@ export const bounds = {
   outstandingBytesPerPrincipalMax: 16 * 1024 * 1024,
   outstandingBytesMax: 64 * 1024 * 1024,
   outstandingShareBytes: 256 * 1024,
+  /**
+   * What clients that connect are sent at once of what they have missed, in bytes: with more under way, others have to come
+   * again. Half of `outstandingBytesMax`: the other half is for the pages that follow.
+   */
+  catchUpBytesMax: 32 * 1024 * 1024,
+  /** Who has missed at most this much is never refused: to come again would cost as much. 10,000 connections miss 156 MiB so, in the frames of some seconds. */
+  catchUpBytesFree: 16 * 1024,
+  /**
+   * Each of them is given a turn within this time, in milliseconds: 480 MiB at the pace below. Those for whom that is too
+   * short come again after it, and later at random. A turn that is not taken is kept for so long: our client comes within
+   * 30 s of its time.
+   */
+  catchUpWaitMsMax: 30_000,
+  catchUpTurnMsMax: 60_000,
+  /** Turns that are kept, an estimated 300 bytes each; and those of one principal: as many as it may have connections. */
+  catchUpTurnsMax: 4_096,
+  catchUpTurnsPerPrincipalMax: 64,
   /** The pace at which a connection, all connections of a principal, and those of a partition are assumed to read, in bytes a second: 8 Mbit/s is a slow line today. */
   readBytesPerSecond: 1024 * 1024,
   readBytesPerSecondPerPrincipal: 4 * 1024 * 1024,

@@ -136,6 +136,11 @@ export class OutstandingSums {
     if (principal) principal.reserved += bytes;
   }
 
+  /** What is outstanding of all connections. */
+  unread(now: number): number {
+    return this.#paced.at(now) + this.#reserved;
+  }
+
   /** In how many milliseconds both sums are below their bounds; 0: now. */
   msUntilBelow(principal: Principal | undefined, now: number): number {
     return Math.max(

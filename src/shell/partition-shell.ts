@@ -186,6 +186,7 @@ export class PartitionShell {
       head: () => this.#partition.head,
     });
     this.#measures = measures;
+    const outstanding = new OutstandingSums();
     const corePorts = {
       storage: ports.storage,
       random: ports.random,
@@ -193,6 +194,7 @@ export class PartitionShell {
       hmac,
       log: ports.log,
       measure: measures.count,
+      unread: (at: number) => outstanding.unread(at),
       askTenant: (count: number) => void this.#link?.requestGrant(count),
       defer: (run: (now: number) => void, delayMs: number) =>
         void ports.timer(() => this.#step(() => run(ports.now())), delayMs),
@@ -224,7 +226,7 @@ export class PartitionShell {
       partition,
       dialects: this.#dialects,
       intake: this.#intake,
-      outstanding: new OutstandingSums(),
+      outstanding,
       held: new HeldFrames(),
       now,
       timer: (run, delayMs) => ports.timer(run, delayMs),

@@ -550,7 +550,7 @@ export class Client {
       const again = () => {
         if (this.#link === link && !this.#connected) this.#connect();
       };
-      if (code === "rate_limited") this.#parts.schedule.after(retryAfter * 1_000, again);
+      if (code === "rate_limited" || code === "overloaded") this.#parts.schedule.after(retryAfter * 1_000, again);
       else again();
     } else if (this.#syncing === inReplyTo && inReplyTo !== undefined) {
       this.#syncing = undefined;

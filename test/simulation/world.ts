@@ -488,6 +488,7 @@ export class World {
         hmac,
         log: () => {},
         measure: () => {},
+        unread: () => 0,
         askTenant: () => {},
         defer: () => {},
       }).stateAt(undefined, this.#schedule.serverNow),

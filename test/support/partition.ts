@@ -141,6 +141,8 @@ export class TestPartition {
   readonly logged: LoggedLine[] = [];
   /** What the partition has measured, by counter and label. */
   readonly counted: Record<string, number> = {};
+  /** How many bytes connections have not read. */
+  unread = 0;
   /** The counts that the partition has requested of the tenant's rate. */
   readonly asked: number[] = [];
   partition: Partition;
@@ -256,6 +258,7 @@ export class TestPartition {
         const name = label === undefined ? counter : `${counter} ${label}`;
         this.counted[name] = (this.counted[name] ?? 0) + by;
       },
+      unread: () => this.unread,
       askTenant: (count) => void this.asked.push(count),
     };
     const jobs = [

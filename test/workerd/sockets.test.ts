@@ -203,6 +203,7 @@ describe("storage", () => {
         hmac,
         log: () => {},
         measure: () => {},
+        unread: () => 0,
         askTenant: () => {},
         defer: () => {},
       });

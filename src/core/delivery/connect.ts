@@ -2,7 +2,8 @@ import { type Failure, bounds, type Author } from "../../protocol/index.ts";
 import type { Command } from "../commands.ts";
 import type { ChunkedSnapshot, ConnectedClient, Page } from "../replies.ts";
 import type { Head } from "../head.ts";
-import { clampBytes, clampLimit, readPage } from "./page.ts";
+import type { Live } from "../live.ts";
+import { clampBytes, clampLimit, eventOverheadBytes, readPage } from "./page.ts";
 import { assertSameLog, proofAt } from "./proof.ts";
 import { Refusal } from "../refusal.ts";
 import type { WindowContext } from "../window/context.ts";
@@ -56,6 +57,14 @@ export function connect(context: WindowContext, session: Session, given: Connect
   assertNotAhead(live.head, command.sinceEventId);
   assertSameLog(ports.storage, command.sinceEventId, command.proof);
   if (command.initialState) live.fold.assertSound();
+  const inline = !command.stateChunks || live.fold.state.weight <= bounds.inlineStateBytesMax;
+  const { principal } = author;
+  const busy = context.catchUps.begin(
+    { principal, clientId: command.clientId },
+    firstBytes(live, command, inline),
+    now,
+  );
+  if (busy) throw new Refusal(busy);
 
   const verified = command.author ?? session.state.author;
   const client: ConnectedClient = {
@@ -85,7 +94,6 @@ export function connect(context: WindowContext, session: Session, given: Connect
           clampBytes(command.maxBytes, session.pageBytes),
           client.authors,
         );
-  const inline = !command.stateChunks || live.fold.state.weight <= bounds.inlineStateBytesMax;
   const initialState = command.initialState && inline ? live.fold.text(head) : undefined;
   const snapshot = command.initialState && !inline ? chunkedSnapshot(context) : undefined;
   // Last, when nothing refuses it any more: a connection that was refused has not connected.
@@ -122,6 +130,14 @@ export function connect(context: WindowContext, session: Session, given: Connect
   if (client.peerId !== undefined)
     session.reply({ kind: "presence", now, all: true, peers: context.peers(), gone: [] });
   if (page) session.reply({ kind: "page", requestId: command.requestId, now, page });
+}
+
+/** About how many bytes the first message brings that has what this client has missed. */
+function firstBytes({ head, fold }: Live, { initialState, sinceEventId, maxBytes }: Connect, inline: boolean): number {
+  if (initialState) return inline ? fold.state.weight : bounds.pageBytesMax;
+  if (sinceEventId === undefined || sinceEventId >= head.eventId) return 0;
+  const events = Math.min(head.eventId - sinceEventId, bounds.pageEventsDefault);
+  return Math.min(events * (head.logBytes / head.eventId + eventOverheadBytes), clampBytes(maxBytes));
 }
 
 /** Who connects; undefined: the token is missing. */

@@ -1,5 +1,6 @@
 import type { Author, Failure } from "../../protocol/index.ts";
 import type { StorageWrites } from "../../storage/port.ts";
+import type { CatchUps } from "../delivery/catch-ups.ts";
 import type { Environment } from "../environment.ts";
 import type { Peer } from "../replies.ts";
 import type { Limiter } from "../rates/limiter.ts";
@@ -12,6 +13,7 @@ export interface WindowContext extends Environment {
   /** The id of this object's lifetime. */
   readonly incarnation: string;
   readonly limiter: Limiter;
+  readonly catchUps: CatchUps;
   readonly window: Window;
   readonly now: number;
   /** The trace id that the work has come with. */

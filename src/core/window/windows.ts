@@ -7,6 +7,7 @@ import { failureOf } from "../failures.ts";
 import type { FillWarnings } from "../usage.ts";
 import type { Live } from "../live.ts";
 import type { Memory } from "../memory.ts";
+import type { CatchUps } from "../delivery/catch-ups.ts";
 import type { Limiter } from "../rates/limiter.ts";
 import { traced, type WindowContext, type WriteContext } from "./context.ts";
 import { handle, handleRead, refuse } from "./handle.ts";
@@ -22,6 +23,7 @@ interface Tools {
   readonly fanOut: FanOut;
   readonly presence: Presence;
   readonly limiter: Limiter;
+  readonly catchUps: CatchUps;
   readonly warnings: FillWarnings;
 }
 
@@ -146,7 +148,7 @@ export class Windows {
 
   #context(live: Live, window: Window, now: number): WindowContext {
     const { name, model, effects, seals, ports, authors } = this.#environment;
-    const { fanOut, presence, limiter } = this.#tools;
+    const { fanOut, presence, limiter, catchUps } = this.#tools;
     return {
       name,
       model,
@@ -157,6 +159,7 @@ export class Windows {
       live,
       incarnation: this.incarnation,
       limiter,
+      catchUps,
       window,
       now,
       attended: fanOut.mayVanish,

@@ -433,6 +433,7 @@ export class ClientsWorld {
         hmac,
         log: () => {},
         measure: () => {},
+        unread: () => 0,
         askTenant: () => {},
         defer: () => {},
       }).stateAt(undefined, this.#schedule.serverNow),
