@@ -117,6 +117,8 @@ export type ReadCommand =
       presenceRefusals: boolean;
       /** The peer that this connection takes the place of. */
       replaces: string | undefined;
+      /** Whether this connection receives whether the partition is read-only. */
+      readOnly?: boolean;
       /** Whether its events have their authors. */
       authors: boolean;
       /** The most bytes of the page after `sinceEventId`; absent: `bounds.pageBytesMax`. */

@@ -31,6 +31,7 @@ import { Memory } from "./memory.ts";
 import { gaugesOf } from "./gauges.ts";
 import { modelTag } from "./model-tag.ts";
 import { describe, type Ports } from "./ports.ts";
+import { readOnlyFailure } from "./decide/room.ts";
 import { CatchUps } from "./delivery/catch-ups.ts";
 import { Limiter } from "./rates/limiter.ts";
 import { type Folding, type FoldPosition, standardFolding } from "./rebuilding.ts";
@@ -138,6 +139,11 @@ export class Partition {
 
   limit(limits: Limits): void {
     this.#limiter.set(limits);
+  }
+
+  /** Sends the connections that have asked for it whether the partition is read-only, where the limits have changed that. */
+  announceReadOnly(now: number): void {
+    this.#fanOut.announce(readOnlyFailure(this.name, this.limits) !== undefined, now);
   }
 
   /** What the tenant has set that differs from what the application has, as JSON text: kept over sleep, once there is a log. */

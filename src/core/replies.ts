@@ -46,6 +46,8 @@ export type Reply =
   /** Of the state after event `eventIndex`; `sha256` in lower-case hexadecimal. `bytes`: how many were hashed for it. */
   | { kind: "hash"; requestId: string; now: number; eventIndex: number; sha256: string; bytes: number }
   | { kind: "heartbeat"; requestId: string; now: number }
+  /** Whether the partition accepts no new event for now. */
+  | { kind: "read_only"; now: number; readOnly: boolean }
   /** `all`: these peers are all there are; otherwise they are those that have changed. */
   | { kind: "presence"; now: number; all: boolean; peers: readonly Peer[]; gone: readonly string[] }
   | { kind: "error"; requestId: string | undefined; draftId: string | undefined; failure: TracedFailure };
@@ -128,6 +130,7 @@ export type HoldingCode =
   | "rebuilding"
   | "overloaded"
   | "rate_limited"
+  | "read_only"
   | "identity_unavailable"
   | "partition_unavailable";
 
@@ -153,6 +156,8 @@ export interface ConnectedClient {
   passive?: boolean;
   /** Whether it is answered where its presence is not shown; undefined in sessions of earlier versions. */
   presenceRefusals?: boolean;
+  /** Whether the partition is read-only, as this connection has last received it; undefined: it did not ask for that. */
+  readOnly?: boolean;
   /** What others know this connection by; undefined: it did not ask for presence. */
   peerId: string | undefined;
 }

@@ -322,7 +322,7 @@ export function defineModel<S extends object, Payloads extends Record<string, z.
     }
     for (const older of Object.keys(event.olderPayloads ?? {})) {
       if (!event.upcast?.[Number(older)] || Number(older) >= version)
-        throw new TypeError(`model ${definition.name}: ${type}: version ${older} is not an older one that is upcast`);
+        throw new TypeError(`model ${definition.name}: ${type}: no upcaster from version ${older}`);
     }
     types.set(type, event);
   }
@@ -350,7 +350,7 @@ export function internalOnly(type: string): Failure {
   return {
     code: "forbidden",
     layer: "permission",
-    detail: `"${type}" is internal: only the server itself submits it.`,
+    detail: `"${type}" is internal: only the server submits it.`,
   };
 }
 

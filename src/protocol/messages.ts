@@ -54,6 +54,8 @@ const connectPayload = z.object({
   authors: z.optional(z.boolean()),
   /** Events have their labels, user ids and metadata. */
   annotations: z.optional(z.boolean()),
+  /** A message says whether the partition is read-only: after `connected`, and whenever that changes. */
+  readOnly: z.optional(z.boolean()),
   /** The most bytes of the page that follows `connected`. */
   maxBytes: z.optional(z.int()),
   /** The token, if the upgrade could not send one. */
@@ -328,6 +330,8 @@ export type ServerMessage =
   | Envelope<"presence", { peers: Peer[]; gone: string[]; all?: true }>
   /** The client returns `probe` with an `ack`; only if `connect` asked for `probes`. */
   | Envelope<"probe", { probe: string }>
+  /** Whether the partition accepts no new event for now: after `connected`, and whenever that changes; only if `connect` asked for `readOnly`. */
+  | Envelope<"read_only", { readOnly: boolean }>
   /** The server is about to end this connection: the client reconnects after `reconnectAfterMs`. */
   | Envelope<"draining", { reconnectAfterMs: number }>
   | (Envelope<"heartbeat", Record<string, never>> & { inReplyTo?: string })

@@ -559,7 +559,7 @@ function isReading({ kind }: Decoded): boolean {
   return readingKinds.has(kind);
 }
 
-const unaskedKinds: ReadonlySet<string> = new Set<Reply["kind"]>(["presence", "head", "probe"]);
+const unaskedKinds: ReadonlySet<string> = new Set<Reply["kind"]>(["presence", "head", "probe", "read_only"]);
 
 /** Whether a client could have more of these replies by sending more frames. An acceptance is as new as its event. */
 function isAsked(reply: Reply): boolean {

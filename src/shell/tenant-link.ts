@@ -28,7 +28,7 @@ const unreachableRetryMs = 1_000;
 /** What a link uses of the core. */
 type LinkedPartition = Pick<
   Partition,
-  "exists" | "attended" | "limit" | "revoke" | "granted" | "keepLimits" | "keptLimits"
+  "exists" | "attended" | "limit" | "announceReadOnly" | "revoke" | "granted" | "keepLimits" | "keptLimits"
 >;
 
 /** What a link needs of its partition. */
@@ -164,6 +164,7 @@ export class TenantLink {
     if (seq > this.#limitsSeq) {
       this.#limitsSeq = seq;
       this.#limit(limits);
+      partition.announceReadOnly(now);
       partition.keepLimits(JSON.stringify(limits), now);
     }
     // A call that is not answered yet may have subscribed.

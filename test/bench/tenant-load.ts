@@ -44,6 +44,7 @@ const partition = {
   revoke: () => {},
   granted: () => {},
   keepLimits: () => {},
+  announceReadOnly: () => {},
 };
 
 interface Load {

@@ -444,6 +444,7 @@ export class Client {
       case "heartbeat":
       case "hash":
       case "renewed":
+      case "read_only":
       case "draining":
         return;
       case "head":

@@ -5,7 +5,7 @@ import type { ServerLink } from "./link.ts";
 import type { Trace } from "./trace.ts";
 import type { Asked, Told } from "./wire.ts";
 
-type Answer = Exclude<Told, { type: "broadcast" | "head" | "presence" | "probe" | "draining" }>;
+type Answer = Exclude<Told, { type: "broadcast" | "head" | "presence" | "probe" | "read_only" | "draining" }>;
 
 /** About what an event weighs for the server beyond its payload, in bytes: never less than that. */
 const overheadBytes = 500;
@@ -121,6 +121,7 @@ export class Conversation implements Talk {
       } else if (message.type === "head") this.#outOfCredit(message.payload.currentEventIndex);
       else if (message.type === "draining") this.#unanswered.length = 0;
       else if (message.type === "probe") this.#check(this.#probes, () => "a probe comes that was not asked for");
+      else if (message.type === "read_only") this.#check(false, () => "read_only comes, and was not asked for");
       else if (message.type !== "presence") this.#answer(message, headBefore);
     }
     // After the answer to connect, which may be in the array.

@@ -6,7 +6,7 @@ import { noLimits } from "../../src/protocol/index.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { TenantStorage } from "../../src/storage/tenant/storage.ts";
 import { Tenant } from "../../src/tenant/tenant.ts";
-import { migrationsIn, TestPartition } from "../support/partition.ts";
+import { migrationsIn, type TestConnection, TestPartition } from "../support/partition.ts";
 
 const model = defineModel({
   name: "counting",
@@ -82,6 +82,57 @@ describe("a partition that is read-only", () => {
     room.runDue();
     expect(room.state()).toMatchObject({ rung: 1 });
     expect(timers()).toEqual([]);
+  });
+});
+
+describe("connections to a partition that becomes read-only", () => {
+  const set = (room: TestPartition, ...patterns: string[]) => {
+    room.partition.limit(readOnly(...patterns));
+    room.partition.announceReadOnly(room.now);
+  };
+  const receivedBy = (connection: TestConnection) => connection.of("read_only").map(({ payload }) => payload.readOnly);
+
+  it("[LC-11] [WP-8] learn it after connected and with each change, once, if they have asked for it", () => {
+    const room = new TestPartition({ model });
+    const asker = room.client("asker", { readOnly: true });
+    const other = room.client("other");
+    expect(asker.received).toEqual(["connected", "read_only"]);
+    set(room, "*");
+    set(room, "room");
+    expect(receivedBy(asker)).toEqual([false, true]);
+    expect(receivedBy(room.client("late", { readOnly: true }))).toEqual([true]);
+    set(room, "rooms");
+    set(room);
+    expect(receivedBy(asker)).toEqual([false, true, false]);
+    expect(other.received).toEqual(["connected"]);
+  });
+
+  it("[LC-11] learn after hibernation what has changed meanwhile, and nothing again", () => {
+    const room = new TestPartition({ model });
+    const before = [room.client("a", { readOnly: true }), room.client("b")].map(({ saved }) => saved);
+    room.restart();
+    const [asker, other] = before.map((saved) => room.attach(saved));
+    set(room);
+    expect(receivedBy(asker!)).toEqual([]);
+    set(room, "*");
+    expect(receivedBy(asker!)).toEqual([true]);
+    expect(other!.received).toEqual([]);
+    const { saved } = asker!;
+    room.restart();
+    const again = room.attach(saved);
+    set(room, "*");
+    expect(receivedBy(again)).toEqual([]);
+  });
+
+  it("[LC-11] [WP-12] keep the order of their drafts, also where it ends between two of them", () => {
+    const room = new TestPartition({ model });
+    const alice = room.client("alice");
+    set(room, "*");
+    expect(alice.submit("first", "add", { by: 1 }).payload).toMatchObject(refused);
+    set(room);
+    expect(alice.submit("second", "add", { by: 2 }).payload).toMatchObject({ code: "read_only", retryable: true });
+    expect(alice.submit("first", "add", { by: 1 }).payload).toMatchObject({ eventId: 1 });
+    expect(alice.submit("second", "add", { by: 2 }).payload).toMatchObject({ eventId: 2 });
   });
 });
 

@@ -1,6 +1,6 @@
 import { env, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
-import { ask, bearer, fresh, Peer, post, seconds, sign, tenantOf } from "./wire.ts";
+import { ask, bearer, fresh, type Message, Peer, post, seconds, sign, tenantOf } from "./wire.ts";
 
 const day = 24 * 60 * 60;
 const revokeSub = (tenant: string, id: string) =>
@@ -127,6 +127,33 @@ describe("revocation", () => {
     expect(await revokeSub(tenant, "alice")).toEqual({ told: 100, pending: 0 });
     console.log(`100 partitions were notified in ${Date.now() - before} ms`);
     await Promise.all(peers.map((peer) => peer.ending()));
+  });
+});
+
+describe("read-only", () => {
+  it("[LC-11] connected clients that ask for it learn when it begins and ends, of their partitions", async () => {
+    const tenant = fresh("t");
+    const token = await sign({ tenant });
+    const [room, elsewhere] = [fresh(), fresh()];
+    for (const name of [room, elsewhere]) expect((await post(name, token, "k")).status).toBe(201);
+    const asker = await Peer.connected(room, token, { readOnly: true });
+    const others = [await Peer.connected(elsewhere, token, { readOnly: true }), await Peer.connected(room, token)];
+    const said = (peer: Peer) =>
+      peer.received.filter(({ type }: Message) => type === "read_only").map(({ payload }: Message) => payload.readOnly);
+    const set = async (...partitions: string[]) => {
+      const headers = bearer(await sign({ tenant, sub: "root", partitions: ["*"], roles: ["admin"] }));
+      const answer = await ask("/v1/read-only", { method: "PUT", headers, body: JSON.stringify({ partitions }) });
+      expect(await answer.json()).toEqual({ told: 2, pending: 0 });
+    };
+    await asker.until(() => said(asker).length === 1);
+    await set(room);
+    await asker.until(() => said(asker).length === 2);
+    expect((await asker.submit("d")).payload.code).toBe("read_only");
+    await set();
+    await asker.until(() => said(asker).length === 3);
+    expect((await asker.submit("d")).type).toBe("event_accepted");
+    expect(said(asker)).toEqual([false, true, false]);
+    expect(others.map(said)).toEqual([[false], []]);
   });
 });
 

@@ -77,7 +77,7 @@ export class Connection {
   #checks: Checks | undefined;
   #over = false;
   #connectId = "";
-  #renewalId: string | undefined;
+  #renewalId = "";
   #syncing = false;
   /** Set while a large state is being fetched. */
   #loader: StateLoader | undefined;
@@ -124,6 +124,7 @@ export class Connection {
           proofs: true,
           probes: true,
           authors: true,
+          readOnly: true,
           annotations: true,
           principal: !!identity,
           renewal: token !== undefined,
@@ -219,6 +220,11 @@ export class Connection {
       case "draining":
         this.#dialer.lose("draining", { hintMs: message.payload.reconnectAfterMs });
         return;
+      case "read_only":
+        this.#delivery.outbox.hurry();
+        this.#status.readOnly = message.payload.readOnly;
+        this.#status.report("ok");
+        return;
       case "renewed":
         void this.#renewIn(message.payload.expiresAt - message.timestamp);
         return;
@@ -266,7 +272,7 @@ export class Connection {
     }
     if (this.#presence) this.#presence.peerId = peerId;
     if (expiresAt !== undefined) void this.#renewIn(expiresAt - timestamp);
-    if (limits?.["inFlightMax"] !== undefined) this.#delivery.outbox.limit(limits["inFlightMax"]);
+    this.#delivery.outbox.limit(limits?.["inFlightMax"] ?? Infinity);
     this.#delivery.frameMessagesMax = limits?.["frameMessagesMax"] ?? 1;
     this.#delivery.retentionMs = limits?.["rejectionRetentionMs"] ?? defaultRetentionMs;
     this.#status.serverTime = timestamp;
@@ -359,7 +365,7 @@ export class Connection {
     const { draftId, message: _, ...problem } = payload;
     const { code, retryable, retryAfter = 0 } = payload;
     // The next attempt asks for a new token.
-    if (/^(unauth|auth_)/.test(code)) this.#dialer.lose("refused", { problem });
+    if (/^(un)?auth/.test(code)) this.#dialer.lose("refused", { problem });
     // The server has not hashed its state.
     else if (this.#checks?.refused(inReplyTo)) return;
     else if (draftId !== undefined && this.#delivery.outbox.get(draftId)) this.#delivery.failed(draftId, problem);
@@ -372,7 +378,7 @@ export class Connection {
       this.#host.take({ kind: "hidden", problem });
     }
     // The client tries again before the current token expires.
-    else if (retryable && inReplyTo !== undefined && inReplyTo === this.#renewalId) return;
+    else if (retryable && inReplyTo === this.#renewalId) return;
     // Reads have a rate. What has arrived is kept.
     else if (retryable && this.#loader?.refused(inReplyTo, retryAfter * 1_000)) return;
     // The next attempt loads the newer one.

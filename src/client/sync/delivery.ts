@@ -18,7 +18,7 @@ const gatherMs = 50;
 const markMs = 5_000;
 
 /** Refusals that show that the log does not have the draft: the server has looked for it before (docs/PROTOCOL.md, 4.4). */
-const refusalsAfterLookUp = /^(rate|quarantine|rebuild|drain)/;
+const refusalsAfterLookUp = /^(r|q|dr)/;
 
 /**
  * Brings entries to the server, and events and verdicts to the host, each in its order. It outlives
@@ -100,8 +100,8 @@ export class Delivery {
     if (inFlight === 0 && heldUntil !== undefined) {
       this.#cancelHold = this.#ports.after(Math.max(heldUntil - now, 0), () => this.drain());
     }
-    if (awaited === undefined) link.met("verdict");
-    else link.expect("verdict", this.#answerMs);
+    if (awaited) link.expect("verdict", this.#answerMs);
+    else link.met("verdict");
     if (this.#status.held === outbox.held) return;
     this.#status.held = outbox.held;
     this.#status.report("ok");
@@ -210,7 +210,7 @@ export class Delivery {
   /** The server answers in order: if another key was next, an answer was lost. */
   #answered(key: string): void {
     const { awaited } = this.outbox;
-    if (this.outbox.get(key) && awaited !== undefined && awaited !== key) this.#skipped = true;
+    if (this.outbox.get(key) && awaited && awaited !== key) this.#skipped = true;
   }
 
   /** The entry is decided. Its verdict is delivered after the events up to `eventId`. */

@@ -183,6 +183,11 @@ export class Outbox {
     this.#wait = { from: now, until };
   }
 
+  /** What has refused entries has passed: they are sent again in `forMs`. */
+  hurry(): void {
+    if (this.#wait) this.#wait.until = 0;
+  }
+
   /** The connection has ended: entries in flight may have arrived or not. */
   disconnect(now: number): void {
     if (this.#inFlight > 0) this.#lostAt = now;

@@ -32,6 +32,8 @@ export class StatusMachine {
   held: Held | undefined;
   /** The server's clock when the connection began, in milliseconds since 1970. */
   serverTime: number | undefined;
+  /** Whether the server accepts no new event for now. */
+  declare readOnly: boolean | undefined;
 
   constructor(report: (report: StatusReport) => void) {
     this.#report = report;
@@ -55,9 +57,9 @@ export class StatusMachine {
     problem?: Problem,
     more?: Pick<StatusReport, "retryAt" | "held" | "progress" | "waiting">,
   ): void {
-    const { held } = this;
+    const { held, readOnly } = this;
     const serverTime = this.#status === "online" ? this.serverTime : undefined;
-    const report: StatusReport = { status: this.#status, reason, held, serverTime, problem, ...more };
+    const report: StatusReport = { status: this.#status, reason, held, readOnly, serverTime, problem, ...more };
     if (this.still) {
       report.waiting = "reload";
       if (reason === "ok") report.reason = "upgrade_required";
@@ -123,6 +125,11 @@ export interface StatusReport {
   waiting?: "server" | "reload" | undefined;
   /** Why nothing is sent for a while, if so. */
   held?: Held | undefined;
+  /**
+   * The operator of the server has stopped new events for a while: drafts are shown, wait in the queue, and are decided when
+   * that ends. As of the last connection; absent: not so.
+   */
+  readOnly?: boolean | undefined;
   /** While `online`: the server's clock when the connection began, in milliseconds since 1970. */
   serverTime?: number | undefined;
   /** The time of the next attempt, in milliseconds since 1970. */

@@ -5,6 +5,7 @@ import type { Head } from "../head.ts";
 import type { Live } from "../live.ts";
 import { clampBytes, clampLimit, eventOverheadBytes, readPage } from "./page.ts";
 import { assertSameLog, proofAt } from "./proof.ts";
+import { readOnlyFailure } from "../decide/room.ts";
 import { Refusal } from "../refusal.ts";
 import type { WindowContext } from "../window/context.ts";
 import { assertAuthorized } from "./access.ts";
@@ -67,6 +68,7 @@ export function connect(context: WindowContext, session: Session, given: Connect
   if (busy) throw new Refusal(busy);
 
   const verified = command.author ?? session.state.author;
+  const readOnly = readOnlyFailure(context.name, context.limiter.limits) !== undefined;
   const client: ConnectedClient = {
     clientId: command.clientId,
     echo: command.echo,
@@ -78,6 +80,7 @@ export function connect(context: WindowContext, session: Session, given: Connect
     ...(command.presenceRefusals ? { presenceRefusals: true } : {}),
     ...(command.passive ? { passive: true } : {}),
     ...(command.authors && authors.shows ? { authors: true } : {}),
+    ...(command.readOnly ? { readOnly } : {}),
     peerId: command.presence ? ports.random.peerId() : undefined,
   };
   const since = command.sinceEventId;
@@ -124,6 +127,7 @@ export function connect(context: WindowContext, session: Session, given: Connect
     author: authors.of(author.principal),
     expiresAt: author.expiresAt,
   });
+  if (command.readOnly) session.reply({ kind: "read_only", now, readOnly });
   if (client.peerId !== undefined && command.replaces !== undefined)
     context.replacePeer(command.replaces, author.principal);
   // It is not among them: so far it has shown nothing.

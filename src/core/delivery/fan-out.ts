@@ -109,6 +109,11 @@ export class FanOut {
     this.flush(window, now);
   }
 
+  /** Sends those who have asked for it whether the partition is read-only, where that has changed. */
+  announce(readOnly: boolean, now: number): void {
+    for (const listener of this.#listeners) listener.announce(readOnly, now);
+  }
+
   /** Ends every listener, each with a time to come back at. */
   drain(reconnectAfterMs: () => number, now: number): void {
     const window = new Window();

@@ -25,6 +25,8 @@ export interface Listener {
   rollback(): void;
   /** The window was committed: what it has for this listener is delivered, and then what is new to it of `fresh`. */
   flush(fresh: readonly EventRow[], now: number): void;
+  /** Sends whether the partition is read-only, if it has asked for that and has not received it. */
+  announce(readOnly: boolean, now: number): void;
   /** It ends with the window, and nothing more is accepted from it. `reconnectAfterMs`: it may come back then. */
   end(failure: TracedFailure, reconnectAfterMs?: number): void;
 }

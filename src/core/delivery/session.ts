@@ -137,6 +137,14 @@ export class Session implements Listener {
     this.#subscriber.save(this.kept);
   }
 
+  announce(readOnly: boolean, now: number): void {
+    const { client } = this.#state;
+    if (client?.readOnly === undefined || client.readOnly === readOnly) return;
+    this.update({ client: { ...client, readOnly } });
+    this.keep();
+    this.send({ kind: "read_only", now, readOnly });
+  }
+
   /** Sends something at once: what no window has brought. */
   send(reply: Reply): void {
     if (!this.#ended) this.#subscriber.deliver([reply], noEvents);
@@ -262,6 +270,7 @@ const holdingCodes: readonly string[] = [
   "rebuilding",
   "overloaded",
   "rate_limited",
+  "read_only",
   // Of the first draft of a partition, where it cannot be found out whether the tenant may have another one.
   "identity_unavailable",
   "partition_unavailable",

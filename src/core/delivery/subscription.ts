@@ -124,6 +124,9 @@ export class Subscription implements Listener {
   /** Nothing is kept over hibernation: an open stream keeps the object awake. */
   doubt(): void {}
 
+  /** A reader of the log submits nothing. */
+  announce(): void {}
+
   begin(): void {
     this.#startedBefore = this.#started;
     this.#endedBefore = this.#ended;

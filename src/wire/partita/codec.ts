@@ -143,6 +143,8 @@ export function partitaDialect(partition: string, shown: Shown = showsNothing): 
         return replyMessage(reply, "hash", `{"eventIndex":${reply.eventIndex},"sha256":"${reply.sha256}"}`);
       case "presence":
         return variantsFor(wire).presence.of(reply);
+      case "read_only":
+        return message(`o-${reply.now}`, "read_only", reply.now, { readOnly: reply.readOnly });
       case "probe":
         return message(`q-${reply.probe}`, "probe", reply.now, { probe: reply.probe });
       case "heartbeat":

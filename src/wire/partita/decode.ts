@@ -59,6 +59,7 @@ export function decode(frame: string | ArrayBuffer): Decoded {
         replaces: payload.replaces,
         probes: payload.probes ?? false,
         authors: payload.authors ?? false,
+        readOnly: payload.readOnly ?? false,
         maxBytes: payload.maxBytes,
         wire: storedOptions({
           arrays: payload.frames === "array",

@@ -72,6 +72,32 @@ describe("the connection", () => {
     expect(client.status.retryAt! - world.now).toBe(3_250);
   });
 
+  it("[LC-11] [CL-3] says that the partition is read-only, and sends what has waited when that ends", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    expect(world.socket.of("connect")[0]!.payload["readOnly"]).toBe(true);
+    const said: unknown[] = [];
+    client.on("status", ({ status, readOnly }) => said.push([status, readOnly]));
+    world.socket.say({ type: "read_only", payload: { readOnly: true } });
+    expect(client.status).toMatchObject({ status: "online", readOnly: true });
+    const verdict = client.submit(...title("a"));
+    await settle();
+    const [sent] = world.socket.of("submit_event");
+    world.socket.say(refused(sent!, "read_only", { retryable: true, retryAfter: 30 }));
+    expect(client.status.held).toMatchObject({ code: "read_only", key: sent!.payload["draftId"] });
+    // It stays in the view, and nothing is sent before the time.
+    expect(client.pending).toHaveLength(1);
+    await world.pass(1_000);
+    expect(world.socket.of("submit_event")).toHaveLength(1);
+    world.socket.say({ type: "read_only", payload: { readOnly: false } });
+    await settle();
+    expect(client.status.readOnly).toBe(false);
+    expect(world.socket.of("submit_event")).toHaveLength(2);
+    expect(said.at(0)).toEqual(["online", true]);
+    world.socket.say(accepted(world.socket.of("submit_event")[1]!, 1));
+    await expect(verdict).resolves.toMatchObject({ status: "accepted" });
+  });
+
   it("[CL-3] gets a new token for each attempt, and tries again if that fails", async () => {
     const world = new FakeWorld();
     let count = 0;
