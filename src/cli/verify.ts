@@ -26,7 +26,8 @@ const sleep: Wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
  * Verifies one partition, or all of the tenant whose names begin with `prefix`, a few at once. A verification of a long
- * log goes on at the server from one request to the next.
+ * log goes on at the server from one request to the next. `full`: called where there may be partitions that the server
+ * does not list, because its directory is full.
  *
  * @throws Mistake where the server does not list its partitions.
  */
@@ -34,9 +35,10 @@ export async function verifyAll(
   server: Server,
   which: { partition: string } | { prefix: string },
   report: (verified: VerifiedPartition) => void,
+  full: () => void,
   wait: Wait = sleep,
 ): Promise<void> {
-  const names = "partition" in which ? oneOf(which.partition) : namesOf(server, which.prefix);
+  const names = "partition" in which ? oneOf(which.partition) : namesOf(server, which.prefix, { wait, full });
   const work = async (): Promise<void> => {
     // One after the other: each takes the next name.
     for (let next = await names.next(); !next.done; next = await names.next()) {
@@ -50,18 +52,39 @@ async function* oneOf(name: string): AsyncGenerator<string, void> {
   yield name;
 }
 
-async function* namesOf(server: Server, prefix: string): AsyncGenerator<string, void> {
+/** `full`: called where there may be partitions that the server does not list. */
+async function* namesOf(
+  server: Server,
+  prefix: string,
+  { wait, full }: { wait: Wait; full: () => void },
+): AsyncGenerator<string, void> {
   for (let after: string | undefined = ""; after !== undefined;) {
     const query: URLSearchParams = new URLSearchParams({ limit: String(pageNames), prefix });
     if (after !== "") query.set("after", after);
-    const page = (await askServer(server, `/v1/partitions?${query}`)) as {
+    const page = (await askPatiently(server, `/v1/partitions?${query}`, wait)) as {
       partitions: { partition: string }[];
       next?: string;
+      incomplete?: true;
     };
+    if (page.incomplete) full();
     for (const { partition } of page.partitions) yield partition;
     after = page.next;
   }
 }
+
+/** Asks again a few times where the server refuses for now. @throws RefusedByServer */
+async function askPatiently(server: Server, path: string, wait: Wait): Promise<unknown> {
+  for (let attempts = 1; ; attempts++) {
+    try {
+      return await askServer(server, path);
+    } catch (error) {
+      if (!(error instanceof RefusedByServer) || !mayPass(error) || attempts > attemptsMax) throw error;
+      await wait(pauseMs);
+    }
+  }
+}
+
+const mayPass = ({ status }: RefusedByServer): boolean => status >= 500 || status === 429;
 
 async function verifyOne(server: Server, name: string, wait: Wait): Promise<VerifiedPartition> {
   let [eventId, furthest, attempts] = [0, 0, 0];
@@ -78,7 +101,7 @@ async function verifyOne(server: Server, name: string, wait: Wait): Promise<Veri
       if (attempts > attemptsMax) return { name, eventId, found: [], refused: "it does not come to an end" };
     } catch (error) {
       if (!(error instanceof RefusedByServer)) throw error;
-      if (error.status < 500 || ++attempts > attemptsMax) return { name, eventId, found: [], refused: error.message };
+      if (!mayPass(error) || ++attempts > attemptsMax) return { name, eventId, found: [], refused: error.message };
       await wait(pauseMs);
     }
   }

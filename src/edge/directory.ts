@@ -65,6 +65,10 @@ export function directoryOf(c: EdgeContext, { placementOf }: Application) {
       const last = all.length > limit ? rows.at(-1)!.place : lookedTo;
       return { rows, ...(last === Infinity ? {} : { last }) };
     },
+    /** Whether there may be partitions that it has no room for. */
+    async isFull(): Promise<boolean> {
+      return (await askMetricsShards(objects, tenant, placement, (calls) => calls.isFull())).includes(true);
+    },
     cursorAtPlace: async (place: number): Promise<string> => await cursorAfter(textOfPlace(place), await key()),
     async placeAfter(cursor: string): Promise<number> {
       const place = placeIn(await nameAfter(cursor, await key()));

@@ -91,7 +91,7 @@ export function guardsOf({ models, roles, placementOf }: Application): Guards {
     }
     const name = tenantOf(identity);
     const stub = tenantAt(c, name);
-    if (identity.mode === "verified") await assertNotRevoked(stub, identity.author);
+    if (identity.mode === "verified") await assertAdmitted(stub, identity.author, needs !== undefined);
     return { identity, name, stub, courier: (endpoint) => courierAt(c, name, endpoint) };
   };
   const requireAccess = (needs: Needs | undefined): EdgeMiddleware => {
@@ -136,9 +136,9 @@ function tenantOf(identity: Identity): string {
   return identity.mode === "later" ? identity.tenant : identity.subject.tenant;
 }
 
-/** @throws Refused where the token was revoked. */
-async function assertNotRevoked(tenant: () => TenantCalls, author: Author): Promise<void> {
-  const failure = await callObject(tenant, (stub) => stub.refusal({ author }));
+/** @throws Refused where the token was revoked, or administers more often than is allowed. */
+async function assertAdmitted(tenant: () => TenantCalls, author: Author, administers: boolean): Promise<void> {
+  const failure = await callObject(tenant, (stub) => stub.refusal({ author, administers }));
   if (failure) throw new Refused(failure);
 }
 

@@ -6,7 +6,7 @@ import type { MetricsReport } from "../platform/metrics-api.ts";
 import { type Placement, stubOf } from "../platform/placement.ts";
 import type { Named } from "../platform/rpc.ts";
 import type { MetricsSummary } from "../tenant/metrics.ts";
-import { named } from "./calls.ts";
+import { named, orBefore } from "./calls.ts";
 
 /** The objects among which the partitions of a tenant are divided, so that none of them is a hot spot. */
 const metricsShards = 4;
@@ -18,6 +18,8 @@ export interface MetricsRpc {
   partitionsWith(asked: Named<DirectoryQuery>): Promise<DirectoryEntry[]>;
   /** A method of its own: an object of the version before would answer by name. It throws. */
   placedPartitionsWith(asked: Named<PlacedQuery>): Promise<PlacedPage>;
+  /** Whether there may be partitions that its part of the directory has no room for. */
+  isFullWith(asked: Named): Promise<boolean>;
   /** What the cursors of pages of the directory are encrypted with: 32 bytes. */
   cursorKeyWith(asked: Named): Promise<Uint8Array>;
 }
@@ -28,6 +30,12 @@ export const metricsCalls = (stub: MetricsRpc) => ({
   summary: (): Promise<MetricsSummary> => stub.summaryWith(named({})),
   partitions: (asked: DirectoryQuery): Promise<DirectoryEntry[]> => stub.partitionsWith(named(asked)),
   placedPartitions: (asked: PlacedQuery): Promise<PlacedPage> => stub.placedPartitionsWith(named(asked)),
+  isFull: (): Promise<boolean> =>
+    orBefore(
+      "isFullWith",
+      () => stub.isFullWith(named({})),
+      async () => false,
+    ),
   cursorKey: (): Promise<Uint8Array> => stub.cursorKeyWith(named({})),
 });
 

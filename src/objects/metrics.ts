@@ -65,6 +65,10 @@ export class MetricsObject extends DurableObject implements MetricsRpc {
     return this.#directory.placed(asked);
   }
 
+  async isFullWith(): Promise<boolean> {
+    return this.#directory.isFull;
+  }
+
   async cursorKeyWith(): Promise<Uint8Array> {
     return this.#directory.cursorKey(crypto.getRandomValues(new Uint8Array(32)), Date.now());
   }

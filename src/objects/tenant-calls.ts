@@ -34,7 +34,8 @@ export interface TenantRpc extends TenantRpcBefore {
   attendWith(asked: Asked<"attend">): Promise<TenantSubscription>;
   claimWith(asked: Asked<"claim">): Promise<Failure | undefined>;
   grantWith(asked: Asked<"grant">): Promise<Grant>;
-  refusalWith(asked: Named<{ author: Author }>): Promise<Failure | undefined>;
+  /** `administers`: for an administrative request, of which each principal and the tenant have a rate. */
+  refusalWith(asked: Named<{ author: Author; administers?: boolean }>): Promise<Failure | undefined>;
   revoke(revocation: Named<Revocation>): Promise<NotifyResult | Failure>;
   revocations(): Promise<Revocation[]>;
   limits(): Promise<{ limits: Limits; override: LimitsOverride }>;
@@ -85,7 +86,7 @@ export function tenantCalls(stub: TenantRpc) {
         () => stub.attend(asked.partition, asked.leaseMs, asked.knownSeq),
       ),
 
-    claim: (asked: { partition: string }): Promise<Failure | undefined> =>
+    claim: (asked: Parameters<TenantApi["claim"]>[0]): Promise<Failure | undefined> =>
       orBefore(
         "claimWith",
         () => stub.claimWith(named(asked)),
@@ -100,7 +101,7 @@ export function tenantCalls(stub: TenantRpc) {
       ),
 
     /** Returns why this author's token is refused, or undefined. */
-    refusal: (asked: { author: Author }): Promise<Failure | undefined> =>
+    refusal: (asked: { author: Author; administers?: boolean }): Promise<Failure | undefined> =>
       orBefore(
         "refusalWith",
         () => stub.refusalWith(named(asked)),

@@ -14,7 +14,7 @@ import { migrations } from "../storage/tenant/migrations.ts";
 import { TenantStorage } from "../storage/tenant/storage.ts";
 import { AdminActions } from "../tenant/actions.ts";
 import { Endpoints } from "../tenant/endpoints.ts";
-import { Listings } from "../tenant/listings.ts";
+import { administration, listings } from "../tenant/shared-rate.ts";
 import { Notifier } from "../tenant/notifier.ts";
 import { Tenant } from "../tenant/tenant.ts";
 import { named } from "./calls.ts";
@@ -43,7 +43,8 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
     readonly #name: string;
     #opened: { tenant: Tenant; endpoints: Endpoints; actions: AdminActions } | undefined;
     readonly #notifier: Notifier;
-    readonly #listings = new Listings();
+    readonly #listings = listings();
+    readonly #administration = administration();
     /** How often in a row only partitions were left that could not be reached. */
     #retries = 0;
 
@@ -88,8 +89,8 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
       return answer;
     }
 
-    async claimWith({ partition }: Asked<"claimWith">): Promise<Failure | undefined> {
-      return this.#tenant.claim(partition, Date.now());
+    async claimWith({ partition, principal }: Asked<"claimWith">): Promise<Failure | undefined> {
+      return this.#tenant.claim(partition, principal, Date.now());
     }
 
     async grantWith({ count }: Asked<"grantWith">): Promise<{ granted: number; retryAfterMs: number }> {
@@ -97,8 +98,10 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
     }
 
     /** Returns why this author's token is refused, or undefined. */
-    async refusalWith({ author }: Asked<"refusalWith">): Promise<Failure | undefined> {
-      return this.#tenant.isRevoked(author, Date.now()) ? revokedToken : undefined;
+    async refusalWith({ author, administers }: Asked<"refusalWith">): Promise<Failure | undefined> {
+      const now = Date.now();
+      if (this.#tenant.isRevoked(author, now)) return revokedToken;
+      return administers ? this.#administration.take(author.principal, 1, now) : undefined;
     }
 
     /** Revokes, and notifies the partitions that have connections. Returns the result, or why it is refused. */

@@ -60,8 +60,11 @@ export type Named<Arguments extends object = object> = Arguments & { readonly ve
 export interface TenantApi {
   /** Subscribes a partition to changes. Returns the changes in force after the last that it knows. */
   attend(asked: SubscriptionRequest): Promise<TenantSubscription>;
-  /** Counts `partition` among the tenant's, before its first write. Returns why it is refused, or undefined. */
-  claim(asked: { partition: string }): Promise<Failure | undefined>;
+  /**
+   * Counts `partition` among the tenant's, before its first write. `principal`: who writes it; absent: the server itself,
+   * or a partition of the version before asks. Returns why it is refused, or undefined.
+   */
+  claim(asked: { partition: string; principal?: string | undefined }): Promise<Failure | undefined>;
   /** Grants up to `count` tokens of the tenant's rate; if none, `retryAfterMs` says when to retry. */
   grant(asked: { count: number }): Promise<{ granted: number; retryAfterMs: number }>;
 }

@@ -117,7 +117,15 @@ export interface Problem {
   rebuilding?: { eventId: number; of: number };
   /** For `rate_limited`: the limit, `quota` in `windowSeconds`. */
   rateLimit?: {
-    policy: "principal" | "principal-bytes" | "replays" | "event-type" | "tenant" | "reads";
+    policy:
+      | "principal"
+      | "principal-bytes"
+      | "replays"
+      | "event-type"
+      | "tenant"
+      | "reads"
+      | "new-partitions"
+      | "administration";
     quota: number;
     windowSeconds: number;
   };

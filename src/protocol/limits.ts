@@ -23,6 +23,8 @@ export interface Limits {
   tenant: Rate | null;
   /** Partitions of a tenant that are written for the first time. */
   newPartitions: Rate | null;
+  /** Those of one principal, so that none takes what all have. Not of what effects and imports begin. */
+  newPartitionsPerPrincipal: Rate | null;
   /** Connections of one principal to one partition. */
   connectionsPerPrincipal: number | null;
   /** Connections to one partition. */
@@ -52,6 +54,7 @@ export const defaultLimits: Limits = {
   eventTypes: {},
   tenant: { perSecond: 2_000, burst: 40_000 },
   newPartitions: { perSecond: 1, burst: 1_000 },
+  newPartitionsPerPrincipal: { perSecond: 0.2, burst: 200 },
   connectionsPerPrincipal: 64,
   connectionsPerPartition: 10_000,
   logBytes: null,
@@ -68,6 +71,7 @@ export const noLimits: Limits = {
   eventTypes: {},
   tenant: null,
   newPartitions: null,
+  newPartitionsPerPrincipal: null,
   connectionsPerPrincipal: null,
   connectionsPerPartition: null,
   logBytes: null,

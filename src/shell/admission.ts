@@ -106,13 +106,18 @@ export class Admission {
    * partition. Not for what was decided before: it is answered again.
    */
   async admitDraft(author: Author): Promise<Failure | undefined> {
-    return isVerified(author) || author.system ? await this.admitEffects() : this.#drainFailure();
+    if (author.system) return await this.admitUncounted();
+    return isVerified(author) ? await this.#admitWrite(author.principal) : this.#drainFailure();
   }
 
-  /** Returns why drafts that effects submit are refused, or undefined. */
-  async admitEffects(): Promise<Failure | undefined> {
+  /** The same for drafts of effects and imports: no principal is charged for the partitions that they begin. */
+  admitUncounted(): Promise<Failure | undefined> {
+    return this.#admitWrite(undefined);
+  }
+
+  async #admitWrite(principal: string | undefined): Promise<Failure | undefined> {
     const { link } = this.#host;
-    const failure = link?.mustClaim ? await link.claim() : undefined;
+    const failure = link?.mustClaim ? await link.claim(principal) : undefined;
     return failure ?? this.#drainFailure();
   }
 

@@ -471,7 +471,7 @@ export class PartitionShell {
     bytes: number,
     { traceId }: RequestContext,
   ): Promise<HttpAnswer> {
-    const failure = (await this.#admission.admitRequest(author)) ?? (await this.#admission.admitDraft(author));
+    const failure = (await this.#admission.admitRequest(author)) ?? (await this.#admission.admitUncounted());
     if (failure) return this.#refuse(failure, traceId);
     return await this.#wait(author, bytes, traceId, (resolve) => ({
       author: importer,
@@ -486,7 +486,7 @@ export class PartitionShell {
   async deliver(from: string, effects: readonly SubmittedEffect[], traceId: string): Promise<readonly Delivered[]> {
     const host = {
       model: this.#settings.model,
-      admit: () => this.#admission.admitEffects(),
+      admit: () => this.#admission.admitUncounted(),
       decide: (author: Author, submission: Submission, bytes: number, declined: Failure | undefined) =>
         new Promise<Outcome>((answer) => {
           const work: Work = declined

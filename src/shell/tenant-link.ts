@@ -127,10 +127,10 @@ export class TenantLink {
     return !this.#claimed && !this.#host.partition.exists;
   }
 
-  /** Asks the tenant to count the partition. Returns why that is refused, or undefined. */
-  async claim(): Promise<Failure | undefined> {
+  /** Asks the tenant to count the partition, for this principal; undefined: for the server itself. Returns why that is refused, or undefined. */
+  async claim(principal: string | undefined): Promise<Failure | undefined> {
     try {
-      const failure = await this.#host.tenant.claim({ partition: this.#host.where.partition });
+      const failure = await this.#host.tenant.claim({ partition: this.#host.where.partition, principal });
       this.#claimed = failure === undefined;
       return failure;
     } catch (error) {

@@ -39,12 +39,17 @@ export class Directory {
     this.#count = storage.partitions.count();
   }
 
+  /** Whether there is no room for another partition, so that there may be some that are not listed. */
+  get isFull(): boolean {
+    return this.#count >= listedPartitionsMax;
+  }
+
   /** Takes a report. Returns what becomes of it. */
   report(report: MetricsReport, now: number): "nothing" | "stored" | "waiting" | "full" {
     if (!report.log) return "nothing";
     const known = this.find(report.partition);
     const row = rowOf(report, report.log, known, now);
-    if (!known && this.#count >= listedPartitionsMax) return "full";
+    if (!known && this.isFull) return "full";
     if (known && flagsOf(known) === flagsOf(row) && this.#waiting.size < waitingMax) {
       this.#waiting.set(row.name, row);
       return "waiting";

@@ -18,6 +18,8 @@ const unsavedShareMax = 1 / 10;
  * an hour at most: a row is billed. Not for a partition that was never written, whose name was perhaps only tried.
  */
 const subscriptionExtraMs = 60 * 60_000;
+/** Buckets that are in memory, about 200 bytes each. What is forgotten of one is at most what a restart gives back. */
+const bucketsMax = 10_000;
 /** The least time between two deletions of ended subscriptions. */
 const subscriptionSweepMs = 60_000;
 
@@ -177,11 +179,20 @@ export class Tenant {
     return this.#storage.subscriptions.latest(now, limit).map(({ partition }) => partition);
   }
 
-  /** Counts `partition` among the tenant's. Returns why it is refused, or undefined. */
-  claim(partition: string, now: number): Failure | undefined {
+  /**
+   * Counts `partition` among the tenant's. `principal`: who writes it; undefined: the server itself. Returns why it is
+   * refused, or undefined.
+   */
+  claim(partition: string, principal: string | undefined, now: number): Failure | undefined {
     if (this.#storage.partitions.has(partition)) return undefined;
-    const rate = this.limits.newPartitions;
+    const { newPartitions: rate, newPartitionsPerPrincipal: own } = this.limits;
+    const ownName = `new-partitions ${principal}`;
+    if (own && principal !== undefined) {
+      const seconds = secondsUntil(this.#bucket(ownName, own, now).bucket, own, 1);
+      if (seconds > 0) return tooManyOfPrincipal(own, seconds);
+    }
     if (rate && this.#take("new-partitions", rate, 1, now) === 0) return tooManyPartitions(rate);
+    if (own && principal !== undefined) this.#take(ownName, own, 1, now);
     this.#storage.transaction(now, (writes) => writes.partitions.add(partition, now));
     return undefined;
   }
@@ -238,8 +249,12 @@ export class Tenant {
     let known = this.#buckets.get(name);
     if (!known) {
       const bucket = this.#storage.rateBuckets.find(name) ?? fullBucket(rate, now);
-      this.#buckets.set(name, (known = { bucket, unsaved: 0 }));
+      known = { bucket, unsaved: 0 };
     }
+    // Those of principals are many: the one that was used longest ago goes first.
+    this.#buckets.delete(name);
+    if (this.#buckets.size >= bucketsMax) this.#buckets.delete(this.#buckets.keys().next().value!);
+    this.#buckets.set(name, known);
     refill(known.bucket, rate, now);
     return known;
   }
@@ -249,6 +264,15 @@ function full(what: string, most: number): Failure {
   return {
     code: "quota_exceeded",
     detail: `There can be at most ${most} ${what} at once: they are forgotten when they expire.`,
+  };
+}
+
+function tooManyOfPrincipal({ burst, perSecond }: Rate, retryAfter: number): Failure {
+  return {
+    code: "rate_limited",
+    detail: `You begin more partitions than is allowed: ${burst} at once, and then ${Number(perSecond.toFixed(3))} a second. Nothing was stored. Send the same again in ${retryAfter} s.`,
+    retryAfter,
+    rateLimit: { policy: "new-partitions", quota: burst, windowSeconds: burst / perSecond },
   };
 }
 

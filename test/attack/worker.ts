@@ -6,7 +6,10 @@ import { models } from "../../src/app.ts";
 import { createAuthority } from "../../src/index.ts";
 
 const plenty = { perSecond: 1_000_000, burst: 100_000_000 };
-const authority = createAuthority({ models, limits: { tenant: plenty, newPartitions: plenty } });
+const authority = createAuthority({
+  models,
+  limits: { tenant: plenty, newPartitions: plenty, newPartitionsPerPrincipal: plenty },
+});
 
 export const { PartitionObject, TenantObject, CourierObject, MetricsObject } = authority;
 

@@ -58,7 +58,7 @@ async function run(happens: Happens): Promise<Load> {
   let now = 1_800_000_000_000;
   const driver = new NodeSqlDriver();
   const tenant = new Tenant(new TenantStorage(driver, migrationsIn("tenant")), noLimits, now);
-  for (let at = 0; at < partitions; at++) tenant.claim(`room-${at}`, now);
+  for (let at = 0; at < partitions; at++) tenant.claim(`room-${at}`, undefined, now);
   const rowsWritten = () => driver.query("SELECT total_changes() AS rows")[0]!["rows"] as number;
   const rowsBefore = rowsWritten();
   let calls = 0;

@@ -66,7 +66,7 @@ export class Tenancy {
         this.unreached = false;
         return answer;
       },
-      claim: ({ partition }) => this.#call(() => this.#tenant.claim(partition, now())),
+      claim: ({ partition, principal }) => this.#call(() => this.#tenant.claim(partition, principal, now())),
       grant: ({ count }) => this.#call(() => this.#tenant.grant(count, now())),
     };
   }

@@ -34,7 +34,7 @@ function linked({ unwritten = false } = {}) {
     new Tenant(new TenantStorage(database, migrationsIn("tenant")), noLimits, Date.now());
   let current = tenantOn(driver);
   const tenant = current;
-  if (!unwritten) tenant.claim("room", Date.now());
+  if (!unwritten) tenant.claim("room", undefined, Date.now());
   /** The leases that the tenant was asked for. */
   const leases: number[] = [];
   const listeners: Listener[] = [];
@@ -52,7 +52,7 @@ function linked({ unwritten = false } = {}) {
         await state.answering();
         return answer;
       },
-      claim: async ({ partition }) => tenant.claim(partition, Date.now()),
+      claim: async ({ partition, principal }) => tenant.claim(partition, principal, Date.now()),
       grant: async ({ count }) => {
         await state.wait();
         return tenant.grant(count, Date.now());

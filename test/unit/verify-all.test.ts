@@ -24,14 +24,15 @@ const verified = (eventId: number, done: boolean, findings: object[] = []) =>
 
 async function all(url: string, which: Parameters<typeof verifyAll>[1]) {
   const reported: VerifiedPartition[] = [];
-  let waits = 0;
+  let [waits, fulls] = [0, 0];
   await verifyAll(
     { url, token: undefined },
     which,
     (one) => void reported.push(one),
+    () => void fulls++,
     async () => void waits++,
   );
-  return { reported: reported.toSorted((a, b) => (a.name < b.name ? -1 : 1)), waits };
+  return { reported: reported.toSorted((a, b) => (a.name < b.name ? -1 : 1)), waits, fulls };
 }
 
 describe("partita verify", () => {
@@ -66,6 +67,24 @@ describe("partita verify", () => {
       expect.stringContaining("too_expensive"),
     ]);
     expect(waits).toBe(2 + 10);
+  });
+
+  it("[LC-6] [AU-5] goes on after a rate that it has exceeded, and says where the directory is full", async () => {
+    const tooMany = [429, { code: "rate_limited" }] as [number, object];
+    const names = [{ partition: "a" }, { partition: "b" }];
+    const server = await serverWith({
+      "/v1/partitions": [tooMany, [200, { partitions: names, incomplete: true }]],
+      "/v1/partitions/a/verify": [tooMany, tooMany, verified(9, true)],
+      "/v1/partitions/b/verify": [verified(9, true)],
+    });
+    const { reported, waits, fulls } = await all(server.url, { prefix: "" });
+    expect(reported.map(({ name, refused }) => [name, refused])).toEqual([
+      ["a", undefined],
+      ["b", undefined],
+    ]);
+    expect([waits, fulls]).toEqual([3, 1]);
+    const refused = await serverWith({ "/v1/partitions": [tooMany] });
+    await expect(all(refused.url, { prefix: "" })).rejects.toThrow("rate_limited");
   });
 
   it(

@@ -1,5 +1,6 @@
 import { env, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { administrationPurpose } from "../../src/tenant/shared-rate.ts";
 import { ask, bearer, fresh, type Message, Peer, post, seconds, sign, tenantOf } from "./wire.ts";
 
 const day = 24 * 60 * 60;
@@ -211,6 +212,53 @@ describe("limits", () => {
     const peer = await Peer.connected(third, token);
     expect((await peer.submit("d")).payload.code).toBe("quota_exceeded");
     expect((await post(first, token, "k2")).status).toBe(201);
+  });
+
+  it("[AU-5] bounds the new partitions of a principal, so that others can begin theirs", async () => {
+    const tenant = fresh("t");
+    const newPartitionsPerPrincipal = { perSecond: 0.001, burst: 2 };
+    await tenantOf(tenant).setLimits({ newPartitionsPerPrincipal });
+    const token = await sign({ tenant });
+    for (let at = 0; at < 2; at++) expect((await post(fresh(), token, "k")).status).toBe(201);
+    const third = fresh();
+    const refused = await post(third, token, "k");
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "1000"]);
+    expect(await refused.json()).toMatchObject({ code: "rate_limited", rateLimit: { policy: "new-partitions" } });
+    const peer = await Peer.connected(third, token);
+    expect((await peer.submit("d")).payload).toMatchObject({ code: "rate_limited", retryable: true });
+    // What the principal was refused is not counted for the tenant, and the name is free.
+    const other = await sign({ tenant, sub: "bob" });
+    expect((await post(third, other, "k")).status).toBe(201);
+    expect((await peer.submit("d")).type).toBe("event_accepted");
+    // A restart gives nothing back.
+    await evictDurableObject(tenantOf(tenant));
+    expect((await post(fresh(), token, "k")).status).toBe(429);
+  });
+
+  it("[AU-5] [OB-4] bounds the administrative requests of a principal", async () => {
+    // The clock stands still, so that nothing is given back meanwhile.
+    vi.useFakeTimers({ toFake: ["Date"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const tenant = fresh("t");
+    const claims = { tenant, partitions: ["*"], roles: ["admin"] };
+    const limits = async (sub: string) => ask("/v1/limits", { headers: bearer(await sign({ ...claims, sub })) });
+    const { burst } = administrationPurpose.each;
+    const author = { principal: "root", permissions: [] };
+    for (let at = 1; at < burst; at++) {
+      await tenantOf(tenant).refusalWith({ version: 1, author, administers: true });
+    }
+    expect((await limits("root")).status).toBe(200);
+    const refused = await limits("root");
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "1"]);
+    expect(await refused.json()).toMatchObject({
+      code: "rate_limited",
+      rateLimit: { policy: "administration", quota: burst },
+    });
+    expect((await limits("other")).status).toBe(200);
+    // What users do is no administration.
+    expect((await post(fresh(), await sign({ tenant, sub: "root" }), "k")).status).toBe(201);
+    vi.setSystemTime(Date.now() + 1_000);
+    expect((await limits("root")).status).toBe(200);
   });
 
   it("[AU-5] bounds the connections of a principal, and a closed one frees a place", async () => {

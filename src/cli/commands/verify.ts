@@ -29,7 +29,9 @@ export const verifyCommand = defineCommand({
       unverified++;
       console.log(`${name}: not verified: ${refused}`);
     };
-    await verifyAll(source, partition === undefined ? { prefix } : { partition }, report);
+    let isFull = false;
+    const full = () => (isFull = true);
+    await verifyAll(source, partition === undefined ? { prefix } : { partition }, report, full);
     // A wrong name, prefix or token looks like this.
     if (events + findings + unverified === 0)
       throw new Mistake(
@@ -37,6 +39,10 @@ export const verifyCommand = defineCommand({
       );
     const summary = `${partitions} partitions, ${events} events, ${findings} findings`;
     if (findings + unverified > 0) throw new Mistake(`${summary}, ${unverified} not verified.`);
+    if (isFull)
+      throw new Mistake(
+        `${summary}. There may be more partitions: the directory of the tenant is full. Verify those by --partition.`,
+      );
     console.log(`${summary}.`);
   },
 });

@@ -37,4 +37,12 @@ export const partitionList = z.object({
   next: z.optional(
     z.string().check(z.meta({ description: "The cursor of the next page; absent: this is the last one." })),
   ),
+  incomplete: z.optional(
+    z.literal(true).check(
+      z.meta({
+        description:
+          "On the last page by name, with `admin:inspect`: there may be partitions that are not listed, because the directory is full.",
+      }),
+    ),
+  ),
 });

@@ -76,8 +76,9 @@ const partitionCodes = [...authenticationCodes, "not_found", "storage_unavailabl
 /** The error responses of an operation on a partition: `codes`, and those that any such operation can return. */
 export const partitionRefusals = (...codes: ErrorCode[]): Responses => refusals(...partitionCodes, ...codes);
 
-/** The error responses of an operation on the tenant or the server: `codes`, and those of authentication. */
-export const authenticationRefusals = (...codes: ErrorCode[]): Responses => refusals(...authenticationCodes, ...codes);
+/** The error responses of an operation on the tenant or the server: `codes`, and those of authentication and of its rate. */
+export const authenticationRefusals = (...codes: ErrorCode[]): Responses =>
+  refusals(...authenticationCodes, "rate_limited", ...codes);
 
 /** The error responses of an operation, by status, with an example of each code. */
 export function refusals(...codes: ErrorCode[]): Responses {

@@ -35,6 +35,7 @@ const members = {
   eventTypes,
   tenant: rateOrNone,
   newPartitions: rateOrNone,
+  newPartitionsPerPrincipal: rateOrNone,
   connectionsPerPrincipal: connections,
   connectionsPerPartition: connections,
   logBytes: z.nullable(z.int().check(z.positive(), z.maximum(bounds.logBytesMax))),

@@ -52,6 +52,7 @@ export function importRoutes(app: Edge, { requireAdmin }: Guards): void {
       responses: {
         200: json("How many events were imported.", importAnswer, { imported: 1 }),
         ...partitionRefusals(
+          "rate_limited",
           "payload_too_large",
           "validation_failed",
           "unknown_event_type",

@@ -20,8 +20,9 @@ import { orRefuse, Refused } from "../refused.ts";
 const limitMax = 100;
 /** Partitions that are asked for one page whether their state allows the caller to read. */
 const askedMax = 50;
-/** Units of a list by figures, for which all rows are looked through. */
-const orderUnits = 50;
+/** Units of a list of the hottest, which are looked up by their names; and of one by other figures, for which all rows are looked through. */
+const hottestUnits = 50;
+const orderUnits = 200;
 const inspectPermission = "admin:inspect";
 
 /** The directory of a tenant's partitions. */
@@ -53,7 +54,7 @@ export function partitionRoutes(app: Edge, { requireTenant }: Guards, applicatio
             },
           ],
         }),
-        ...authenticationRefusals("not_configured", "rate_limited"),
+        ...authenticationRefusals("not_configured"),
       },
     }),
     requireTenant,
@@ -106,7 +107,7 @@ export function partitionRoutes(app: Edge, { requireTenant }: Guards, applicatio
         const next = last === undefined ? {} : { next: await directory.cursorAtPlace(last) };
         return c.json({ partitions: readable.map(listed), ...next });
       }
-      await pay(c, order === undefined ? 1 : orderUnits);
+      await pay(c, order === undefined ? 1 : order === "hottest" ? hottestUnits : orderUnits);
       const asked = {
         ranges: directory.ranges(prefix),
         after: after === undefined ? "" : await directory.nameAfter(after),
@@ -117,7 +118,10 @@ export function partitionRoutes(app: Edge, { requireTenant }: Guards, applicatio
       const { entries, last } = await directory.page(asked);
       const served = entries.filter(({ name }) => modelFor(application.models, name));
       const next = last === undefined ? {} : { next: await directory.cursorAfter(last) };
-      if (inspects) return c.json({ partitions: served.map(inspected), ...next });
+      if (inspects) {
+        const incomplete = order === undefined && last === undefined && (await directory.isFull());
+        return c.json({ partitions: served.map(inspected), ...next, ...(incomplete ? { incomplete } : {}) });
+      }
       return c.json({ partitions: served.map(listed), ...next });
     },
   );

@@ -251,7 +251,7 @@ export function tenantRoutes(app: Edge, { requireAdmin, requireTenant }: Guards)
     },
     responses: {
       200: json("Drained.", spreadAnswer, { told: 1, pending: 0 }),
-      ...partitionRefusals("payload_too_large"),
+      ...partitionRefusals("rate_limited", "payload_too_large"),
     },
   };
 
@@ -341,6 +341,7 @@ const limitsExample = {
     eventTypes: {},
     tenant: null,
     newPartitions: null,
+    newPartitionsPerPrincipal: null,
     connectionsPerPrincipal: 64,
     connectionsPerPartition: 10_000,
     logBytes: null,

@@ -21,7 +21,7 @@ export function verifyRoutes(app: Edge, { requireAdmin }: Guards): void {
         200: json("How far it is, and what was found.", verifiedRead, {
           verified: { eventId: 42, of: 42, done: true, compared: ["snapshot", "effects", "state"], findings: [] },
         }),
-        ...partitionRefusals("too_expensive", "rebuilding", "quarantined"),
+        ...partitionRefusals("rate_limited", "too_expensive", "rebuilding", "quarantined"),
       },
     }),
     requireAdmin("admin:inspect"),

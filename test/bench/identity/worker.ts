@@ -6,7 +6,13 @@ import { createAuthority } from "../../../src/index.ts";
 const plenty = { perSecond: 1_000_000, burst: 100_000_000 };
 const authority = createAuthority({
   models,
-  limits: { principal: plenty, tenant: plenty, newPartitions: plenty, connectionsPerPrincipal: null },
+  limits: {
+    principal: plenty,
+    tenant: plenty,
+    newPartitions: plenty,
+    newPartitionsPerPrincipal: plenty,
+    connectionsPerPrincipal: null,
+  },
 });
 
 export const { PartitionObject, TenantObject, CourierObject, MetricsObject } = authority;
