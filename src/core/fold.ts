@@ -49,6 +49,8 @@ export class Fold {
   #snapshotting: StateView | undefined;
   /** What the state of an earlier event takes that is being read, in bytes; undefined: none is. */
   #pastBytes: number | undefined;
+  /** What is kept of earlier states between the requests of an operator, in bytes. */
+  travelBytes = 0;
   /** The text of the state after an event, as long as it is in memory anyway. */
   #text: WeakRef<{ text: string; eventId: number }> | undefined;
 
@@ -159,7 +161,7 @@ export class Fold {
 
   /** What may be made of the state as a whole now, in bytes of memory. */
   get bytesForCopies(): number {
-    return bounds.stateAndCopiesBytesMax - this.state.weight - (this.#pastBytes ?? 0);
+    return bounds.stateAndCopiesBytesMax - this.state.weight - (this.#pastBytes ?? 0) - this.travelBytes;
   }
 
   /** Whether the state of an earlier event is being read. */

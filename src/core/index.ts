@@ -16,6 +16,7 @@ export { Partition } from "./partition.ts";
 export { proofOf } from "./delivery/proof.ts";
 export { bytesOfPage } from "./delivery/read-cost.ts";
 export type { Standing } from "./delivery/reads.ts";
+export type { Folded } from "./delivery/travel.ts";
 export { effectIdOf } from "../storage/port.ts";
 export type { Counter, Measure } from "./measure.ts";
 export type { Verified } from "./verify/verify.ts";

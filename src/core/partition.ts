@@ -14,6 +14,7 @@ import { clampBytes, clampLimit, pageSteps } from "./delivery/page.ts";
 import { Presence } from "./delivery/presence.ts";
 import { assertSameLog, proofAt } from "./delivery/proof.ts";
 import { type Standing, type StateRead, stateSteps } from "./delivery/reads.ts";
+import { Travel } from "./delivery/travel.ts";
 import { findSaga, type FoundSaga, listSagas, type SagaPage, type SagaQuery } from "./sagas.ts";
 import { Session } from "./delivery/session.ts";
 import type { Subscription } from "./delivery/subscription.ts";
@@ -72,6 +73,8 @@ export class Partition {
   readonly deadLetters: DeadLetters;
   /** What an operator sees of it. */
   readonly inspection: Inspection;
+  /** The state after any event, for an operator. */
+  readonly travel: Travel;
   /** Signed heads of the log, and proofs of its events. */
   readonly audit: Audit;
   readonly #environment: Environment;
@@ -93,9 +96,11 @@ export class Partition {
     const environment = { name, model, effects, seals: seals && model.audit === true, ports, authors };
     const memory = new Memory(environment, folding, ({ head }) => {
       fanOut.loaded(head.eventId);
+      travel.forget();
       loaded();
     });
     const fanOut = new FanOut(environment, memory);
+    const travel = new Travel(environment, memory);
     const presence = new Presence(ports.defer, () => limiter.limits, environment.authors);
     const limiter = new Limiter((count) => ports.askTenant(count));
     this.name = name;
@@ -113,6 +118,7 @@ export class Partition {
     );
     this.deadLetters = new DeadLetters(environment, memory);
     this.inspection = new Inspection(environment, memory);
+    this.travel = travel;
     this.audit = new Audit(environment, memory);
     this.#jobs = new JobRunner(environment, memory, fanOut, jobs);
     this.#timers = new TimerRunner(environment, memory, this.#windows);

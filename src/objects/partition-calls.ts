@@ -101,6 +101,14 @@ export interface InspectCall {
   context: RequestContext;
 }
 
+/** The state after any event. */
+export interface TravelCall {
+  at: number;
+  /** The principal who asks. */
+  by: string;
+  context: RequestContext;
+}
+
 /** One saga. */
 export interface SagaCall {
   id: string;
@@ -151,6 +159,7 @@ export interface PartitionRpc extends PartitionRpcBefore {
   listSagas(asked: Named<ListSagasCall>): Promise<HttpAnswer>;
   readUsage(asked: Named<RequestContext>): Promise<HttpAnswer>;
   inspectWith(asked: Named<InspectCall>): Promise<HttpAnswer>;
+  travelWith(asked: Named<TravelCall>): Promise<HttpAnswer<AnswerBody>>;
   ready(asked: Named<RequestContext>): Promise<HttpAnswer>;
   mayReadWith(asked: Named<{ author: Author }>): Promise<boolean>;
   /** Applies changes. Returns whether it stays subscribed. */
@@ -273,6 +282,7 @@ export function partitionCalls(stub: PartitionRpc) {
 
     /** An object of the version before does not have it: then it throws. */
     inspect: (asked: InspectCall): Promise<HttpAnswer> => stub.inspectWith(named(asked)),
+    travel: (asked: TravelCall): Promise<HttpAnswer<AnswerBody>> => stub.travelWith(named(asked)),
 
     ready: (asked: RequestContext): Promise<HttpAnswer> => stub.ready(named(asked)),
 

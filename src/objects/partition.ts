@@ -42,6 +42,7 @@ import type {
   ListSagasCall,
   SagaCall,
   SubmitCall,
+  TravelCall,
 } from "./partition-calls.ts";
 import { effectPorts } from "./effect-ports.ts";
 import { reporterOf } from "./metrics-calls.ts";
@@ -220,6 +221,10 @@ export function partitionObject({ models, effects: allEffects, roles, limits, pl
 
     inspectWith({ asked, context }: Named<InspectCall>): Promise<HttpAnswer> {
       return this.#shell.inspect(asked, context);
+    }
+
+    travelWith({ at, by, context }: Named<TravelCall>): Promise<HttpAnswer<AnswerBody>> {
+      return this.#shell.travel(at, by, context);
     }
 
     ready(context: RequestContext): Promise<HttpAnswer> {

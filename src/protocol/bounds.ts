@@ -252,6 +252,16 @@ export const bounds = {
   replayEventsMax: 5_000,
   replayBytesMax: 1024 * 1024,
   /**
+   * What one request of an operator folds for the state after any event: about 150 ms here, in turns. Who asks again goes
+   * on. What is kept between requests: a state that takes at most so much, and texts of states on the way, in bytes; and
+   * for how long without a request, in milliseconds.
+   */
+  travelEventsMax: 20_000,
+  travelBytesMax: 4 * 1024 * 1024,
+  travelKeptBytesMax: 4 * 1024 * 1024,
+  travelMarksBytesMax: 4 * 1024 * 1024,
+  travelKeptMsMax: 60_000,
+  /**
    * How much of the log is folded when an object loads its state, in events, bytes of their payloads and units of
    * `State.work`: about half a second here, and more than follows most snapshots. A longer tail is folded by a job, in
    * slices of about 50 ms. After this many of them the state is stored, and another run begins: so none takes more than a

@@ -49,6 +49,7 @@ import {
   answerDeadLetters,
   answerEvents,
   answerFailure,
+  answerFolded,
   answerImported,
   answerJson,
   answerOutcome,
@@ -604,6 +605,21 @@ export class PartitionShell {
     return this.#answer(context, (now) => inspect(this.#partition, this.#connections, asked, now));
   }
 
+  /** Reads the state after any event, for the operator `by`; or answers how far it is folded. */
+  travel(at: number, by: string, context: RequestContext): Promise<HttpAnswer<AnswerBody>> {
+    const partition = this.#partition;
+    const ports = this.#ports;
+    const readers = this.#stateReaders;
+    return this.#answer<AnswerBody>(context, () =>
+      this.#reads.run(by, function* () {
+        const now = ports.now();
+        const read = yield* partition.travel.to(at, by, now);
+        if ("of" in read) return answerFolded(read);
+        return readers.answer(read, stateTag(partition.standing(now, at), at));
+      }),
+    );
+  }
+
   /** Compares what derives from the log with the log. */
   verify(context: RequestContext): Promise<HttpAnswer> {
     return this.#answer(context, async () => answerJson({ verified: await this.#verification.read() }));
@@ -800,6 +816,7 @@ export class PartitionShell {
       this.#dialects.forget();
       this.#arm(this.#partition.nextDue);
       this.#effects.start();
+      this.#partition.travel.rest(this.#ports.now());
       this.#measures.entered();
     }
   }

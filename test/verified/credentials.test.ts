@@ -205,6 +205,7 @@ describe("administration", () => {
       ["GET", `/v1/partitions/${fresh()}/inspect/rejections`, undefined, "admin:inspect"],
       ["GET", `/v1/partitions/${fresh()}/inspect/connections`, undefined, "admin:inspect"],
       ["GET", `/v1/partitions/${fresh()}/inspect/timers`, undefined, "admin:inspect"],
+      ["GET", `/v1/partitions/${fresh()}/inspect/state?at=0`, undefined, "admin:inspect"],
     ] as const;
     for (const [method, path, body, permission] of routes) {
       const call = async (claims: object) =>

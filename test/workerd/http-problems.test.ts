@@ -102,6 +102,7 @@ describe("/openapi.json", () => {
       "get /v1/partitions/{partition}/inspect/connections",
       "get /v1/partitions/{partition}/inspect/events/{event}",
       "get /v1/partitions/{partition}/inspect/rejections",
+      "get /v1/partitions/{partition}/inspect/state",
       "get /v1/partitions/{partition}/inspect/timers",
       "get /v1/partitions/{partition}/proofs/consistency",
       "get /v1/partitions/{partition}/proofs/head",

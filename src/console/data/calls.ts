@@ -14,6 +14,10 @@ export class CallFailed extends Error {
 export interface CallOptions {
   method?: string;
   body?: unknown;
+  /** Why an administrator does this: it is in the list of actions. */
+  reason?: string;
+  /** The key of a draft: a request that is sent again counts once. */
+  key?: string;
   signal?: AbortSignal;
 }
 
@@ -25,10 +29,15 @@ export function setToken(given: string | undefined): void {
 }
 
 /** Sends a request with the token, and returns its answer. @throws CallFailed where it is refused, or not answered. */
-export async function request(path: string, { method = "GET", body, signal }: CallOptions = {}): Promise<Response> {
+export async function request(
+  path: string,
+  { method = "GET", body, reason, key, signal }: CallOptions = {},
+): Promise<Response> {
   const headers: Record<string, string> = { "partita-client-id": "console" };
   if (token !== undefined) headers["authorization"] = `Bearer ${token}`;
   if (body !== undefined) headers["content-type"] = "application/json";
+  if (reason !== undefined) headers["partita-reason"] = encodeURIComponent(reason);
+  if (key !== undefined) headers["idempotency-key"] = key;
   let response: Response;
   try {
     response = await fetch(path, {

@@ -48,6 +48,14 @@ export interface Diff {
   more: boolean;
 }
 
+/** How far a state is folded that was asked for. */
+export interface Folded {
+  /** The last event that is in it. */
+  eventIndex: number;
+  /** The event that was asked for. */
+  of: number;
+}
+
 /** What the page asks its worker for, and the answers. */
 export interface Calls {
   open: { asked: { partition: string; token: string | undefined }; answer: { head: number } };
@@ -91,5 +99,7 @@ export type FromWorker =
   | { kind: "failed"; id: number; problem: Partial<Problem> }
   /** The log has grown, or cannot be followed now. */
   | { kind: "head"; head: number; live: boolean }
+  /** A state is being folded. */
+  | { kind: "folded"; folded: Folded }
   /** More event ids that a filter has found, the newest first. `scanned`: down to this event. */
   | { kind: "found"; ids: number[]; fresh: boolean; scanned: number; done: boolean };

@@ -67,7 +67,7 @@ const handlers: Handlers = {
     setToken(token);
     log?.close();
     filter = undefined;
-    states = new States(partition);
+    states = new States(partition, (folded) => send({ kind: "folded", folded }));
     log = new EventLog(partition, { head: (_, live) => void note(live) });
     return { head: await log.open() };
   },

@@ -1,6 +1,5 @@
-import { useCallback, useState } from "react";
-import { CallFailed } from "../data/calls.ts";
-import type { NodePath, TreeNode } from "../data/messages.ts";
+import { useCallback, useEffect, useState } from "react";
+import type { Folded, NodePath, TreeNode } from "../data/messages.ts";
 import { useLoaded } from "../parts/loaded.ts";
 import { ProblemNote } from "../parts/problem.tsx";
 import { Tree } from "../parts/tree.tsx";
@@ -50,12 +49,18 @@ export function StateView({ route }: { route: Route }) {
         )}
         {at > 0 ? <a href={hashOf(partition, "log", { event: String(at) })}>Event {at.toLocaleString("en")}</a> : null}
         <p className="soft note" role="status">
-          {state.loading ? "Loading …" : at === head ? "The present state." : `${head - at} events before the head.`}
+          {state.loading ? (
+            <Folding at={at} from={from} />
+          ) : at === head ? (
+            "The present state."
+          ) : (
+            `${(head - at).toLocaleString("en")} events before the head.`
+          )}
         </p>
       </div>
       <div className={from === undefined ? "whole" : "split"}>
         <section className="panel" aria-label="State">
-          {state.error ? <Unreachable error={state.error} /> : null}
+          {state.error ? <ProblemNote error={state.error} /> : null}
           {state.value && !state.error ? <StateTree at={state.value.at} root={state.value.root} /> : null}
         </section>
         {from === undefined ? null : (
@@ -74,9 +79,19 @@ function StateTree({ at, root }: { at: number; root: TreeNode }) {
   return <Tree label="state" root={root} version={at} children={children} />;
 }
 
-/** The server replays a bounded number of events for a past state. */
-function Unreachable({ error }: { error: unknown }) {
-  return <ProblemNote error={error instanceof CallFailed ? error : String(error)} />;
+/** A state far from a snapshot is folded in parts: how far it is. */
+function Folding({ at, from }: { at: number; from: number | undefined }) {
+  const { worker } = useSession();
+  const [folded, setFolded] = useState<Folded>();
+  useEffect(() => worker.listen((news) => news.kind === "folded" && setFolded(news.folded)), [worker]);
+  if (!folded || (folded.of !== at && folded.of !== from)) return "Loading …";
+  const { eventIndex, of } = folded;
+  return (
+    <>
+      <progress max={of} value={eventIndex} aria-label="Folding" /> Folding: {eventIndex.toLocaleString("en")} of{" "}
+      {of.toLocaleString("en")} events
+    </>
+  );
 }
 
 /** The number of an event, to type or to step. */

@@ -70,7 +70,7 @@ export function* stateSteps(reads: StorageReads, folder: Folder, live: Live, at:
   return { state: fold.openPast(state), weight: state.weight, eventIndex: at, replayedBytes };
 }
 
-const otherPast: Failure = {
+export const otherPast: Failure = {
   code: "overloaded",
   detail: "The state of another event is being read: one at a time is in memory. Ask again in a moment.",
   retryAfter: 1,

@@ -119,3 +119,13 @@ export const inspectedTimers = z.object({
   ),
   next,
 });
+
+/** How far a past state is folded. */
+export const foldedState = z.object({
+  folded: z
+    .object({
+      eventIndex: int.check(z.meta({ description: "The last event that is in the state." })),
+      of: int.check(z.meta({ description: "The event that was asked for." })),
+    })
+    .check(z.meta({ description: "Ask again: it goes on." })),
+});

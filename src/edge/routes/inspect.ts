@@ -5,6 +5,7 @@ import { bounds, isId } from "../../protocol/index.ts";
 import type { Inspected } from "../../shell/inspected.ts";
 import { responseOf } from "../../wire/partita/answers.ts";
 import {
+  foldedState,
   inspectedConnections,
   inspectedEvent,
   inspectedPartition,
@@ -13,9 +14,12 @@ import {
 } from "../document/inspect-schemas.ts";
 import { json, partitionParameters, partitionRefusals } from "../document/parts.ts";
 import { query, wholeNumber } from "../document/query.ts";
+import { stateRead } from "../document/schemas.ts";
 import type { Edge, EdgeContext } from "../env.ts";
 import type { Guards } from "../guards.ts";
-import { Refused } from "../refused.ts";
+import { authorOf } from "../identity.ts";
+import { orRefuse, Refused } from "../refused.ts";
+import { stateResponse } from "./state.ts";
 
 const path = "/v1/partitions/:partition/inspect";
 const needs = "Needs `admin:inspect`.";
@@ -145,6 +149,38 @@ export function inspectRoutes(app: Edge, { requireAdmin }: Guards): void {
     (c) => {
       const { after: before, limit: most, ...filter } = c.req.valid("query");
       return answer(c, { what: "rejections", filter, before, limit: limitOf(most) });
+    },
+  );
+
+  app.get(
+    `${path}/state`,
+    describeRoute({
+      operationId: "inspectState",
+      summary: "Read the state after any event, however far back",
+      description: `As \`GET …/state?at=\`, and without its bound: a request folds at most ${bounds.travelEventsMax} events, and ${bounds.travelBytesMax} bytes of their payloads, from the nearest snapshot, or from what an earlier request has folded. 202: it is not there yet; ask again, and it goes on. Another operator waits meanwhile. ${needs}`,
+      ...common,
+      parameters: partitionParameters("traceparent"),
+      responses: {
+        200: json(
+          "The state.",
+          stateRead,
+          { state: { title: "Chaconne" }, eventIndex: 7 },
+          "ETag",
+          "CacheControl",
+          "Vary",
+        ),
+        202: json("How far it is.", foldedState, { folded: { eventIndex: 20_000, of: 70_000 } }),
+        ...partitionRefusals("cursor_ahead", "too_expensive", "quarantined", "rebuilding", "overloaded"),
+      },
+    }),
+    guard,
+    query({ at: wholeNumber("The state after this event.", 7) }),
+    async (c) => {
+      const { at } = c.req.valid("query");
+      const { stub, identity } = c.get("partitionAccess");
+      const by = orRefuse(authorOf(identity, c.req.raw)).author.principal;
+      const asked = { at, by, context: { traceId: c.get("traceId") } };
+      return await stateResponse(c, await callObject(stub, (object) => object.travel(asked)));
     },
   );
 

@@ -5,10 +5,10 @@ import { callObject } from "../../platform/call.ts";
 import { headers, json, partitionParameters, partitionRefusals } from "../document/parts.ts";
 import { proofsParameter, query, wholeNumber } from "../document/query.ts";
 import { stateRead } from "../document/schemas.ts";
-import type { Edge } from "../env.ts";
+import type { Edge, EdgeContext } from "../env.ts";
 import { authorOf } from "../identity.ts";
 import { orRefuse } from "../refused.ts";
-import { responseOf } from "../../wire/partita/answers.ts";
+import { type AnswerBody, type HttpAnswer, responseOf } from "../../wire/partita/answers.ts";
 import type { Guards } from "../guards.ts";
 
 export function stateRoutes(app: Edge, { requireRead }: Guards): void {
@@ -50,11 +50,18 @@ export function stateRoutes(app: Edge, { requireRead }: Guards): void {
         reader: orRefuse(authorOf(c.get("partitionAccess").identity, c.req.raw)).author,
       };
       const asked = { at, context, proofs: proofs === "true" };
-      const answer = await callObject(c.get("partitionAccess").stub, (object) => object.readState(asked));
-      if (c.req.method !== "HEAD" || typeof answer.body === "string") return responseOf(answer);
-      // A body that is never read would keep what it is made of until its writer gives up.
-      await answer.body.cancel();
-      return responseOf({ ...answer, body: "" });
+      return await stateResponse(
+        c,
+        await callObject(c.get("partitionAccess").stub, (object) => object.readState(asked)),
+      );
     },
   );
+}
+
+/** The response with a state, which can be a stream. */
+export async function stateResponse(c: EdgeContext, answer: HttpAnswer<AnswerBody>): Promise<Response> {
+  if (c.req.method !== "HEAD" || typeof answer.body === "string") return responseOf(answer);
+  // A body that is never read would keep what it is made of until its writer gives up.
+  await answer.body.cancel();
+  return responseOf({ ...answer, body: "" });
 }

@@ -1,4 +1,4 @@
-import type { DraftResult, FoundSaga, Outcome, Page, SagaPage, Submission, Usages } from "../../core/index.ts";
+import type { DraftResult, Folded, FoundSaga, Outcome, Page, SagaPage, Submission, Usages } from "../../core/index.ts";
 import { eventName, partitionPath, partitionProblem, type Problem, type TracedFailure } from "../../protocol/index.ts";
 import { type DeadLetterRow, effectIdOf, type EventRow } from "../../storage/port.ts";
 import { batchText, correlationMember, encodeEvent, noProof, pageText } from "./codec.ts";
@@ -94,6 +94,11 @@ export interface StateOrigin {
 /** What comes before and after the text of a state. */
 export function stateParts(eventIndex: number, origin: StateOrigin): { head: string; tail: string } {
   return { head: '{"state":', tail: `,${JSON.stringify({ eventIndex, ...origin }).slice(1)}` };
+}
+
+/** The answer where a state is not folded yet: it is asked for again. */
+export function answerFolded(folded: Folded): HttpAnswer {
+  return { ...answerJson({ folded }), status: 202 };
 }
 
 /** The answer to a request for how full a partition is. */
