@@ -1,4 +1,5 @@
 // `npm run console-speed`: how soon the console answers a click, over a log of 100,000 events and a state near its bound.
+// CONSOLE_EVENTS: another length of the log, at least 10,000.
 import type { Page } from "playwright-core";
 import { bounds } from "../../src/protocol/index.ts";
 import { launchBrowser } from "../support/browser.ts";
@@ -10,6 +11,10 @@ const batchEvents = 100;
 /** The bytes of the state: what it takes in memory is more than its text. */
 const stateShare = 0.9;
 const rounds = 20;
+/** Requests that fill the log at the same time: one after the other, most of the time would be their way. */
+const requestsMax = 8;
+/** What has not happened by then does not happen: the run ends with an error, and not never. */
+const waitMsMax = 20_000;
 
 const server = new TestServer({ settings: { PARTITA_IDENTITY: "open", PARTITA_PAGES: "on" } });
 
@@ -25,13 +30,17 @@ async function submit(partition: string, key: string, drafts: readonly object[])
 }
 
 async function fillLog(): Promise<void> {
-  for (let from = 0; from < events; from += batchEvents) {
-    const drafts = Array.from({ length: batchEvents }, (_, at) => ({
-      type: "set",
-      payload: { target: `key${(from + at) % 500}`, value: { at: from + at, text: `value ${from + at}` } },
-    }));
-    await submit("log", `b${from}`, drafts);
-  }
+  const batches = Array.from({ length: events / batchEvents }, (_, at) => at * batchEvents).values();
+  const fill = async (): Promise<void> => {
+    for (const from of batches) {
+      const drafts = Array.from({ length: batchEvents }, (_, at) => ({
+        type: "set",
+        payload: { target: `key${(from + at) % 500}`, value: { at: from + at, text: `value ${from + at}` } },
+      }));
+      await submit("log", `b${from}`, drafts);
+    }
+  };
+  await Promise.all(Array.from({ length: requestsMax }, fill));
 }
 
 /** Adds members until the state takes most of what it may. */
@@ -48,10 +57,14 @@ async function fillState(): Promise<number> {
 
 /** Runs `act` in the page, and waits frame by frame until `shown` says so; in milliseconds. */
 function timeOf(page: Page, act: string, shown: string): Promise<number> {
-  return page.evaluate<number>(`new Promise((resolve) => {
+  return page.evaluate<number>(`new Promise((resolve, reject) => {
     const from = performance.now();
     ${act};
-    const look = () => (${shown} ? resolve(performance.now() - from) : requestAnimationFrame(look));
+    const look = () => {
+      if (${shown}) resolve(performance.now() - from);
+      else if (performance.now() - from > ${waitMsMax}) reject(new Error("nothing was shown"));
+      else requestAnimationFrame(look);
+    };
     requestAnimationFrame(look);
   })`);
 }
@@ -68,11 +81,26 @@ async function repeat(count: number, measure: (round: number) => Promise<number>
   return times;
 }
 
+/** The rows of the log that are scrolled to, far from each other. */
+const placeOf = (round: number) => (round * 7_919) % (events - 5_000);
+/** Events whose state is looked at: all over the log. */
+const momentOf = (round: number) => Math.floor((events * (1 + ((round * 7) % rounds))) / (rounds + 2));
+/** Moves the slider. */
+const travelTo = (at: number) => `location.hash = "#/log/state?at=${at}"`;
+/** Whether the state after this event is shown: in it is the value that the event has set. */
+const isAt = (at: number) =>
+  `document.querySelector(".travel input[type=range]")?.value === "${at}" && !document.querySelector(".travel [role=status]").textContent.includes("…") &&
+   !document.querySelector(".travel progress") && document.querySelector(".tree .value, .tree .row")`;
+
+const started = performance.now();
+const seconds = () => ((performance.now() - started) / 1_000).toFixed(0);
 await server.start();
 const browser = await launchBrowser();
 try {
   await fillLog();
+  console.log(`the log is filled after ${seconds()} s`);
   const used = await fillState();
+  console.log(`the state is filled after ${seconds()} s`);
   console.log(`a log of ${events} events; a state of ${used} bytes, of ${bounds.stateBytesMax}`);
   const page = await browser.newPage({ viewport: { width: 1_280, height: 900 } });
   await page.goto(new URL("/console#/log", server.url).href);
@@ -86,9 +114,9 @@ try {
     await repeat(rounds, (round) =>
       timeOf(
         page,
-        `document.querySelector(".list").scrollTop = ${((round * 7_919) % 95_000) * 30}`,
+        `document.querySelector(".list").scrollTop = ${placeOf(round) * 30}`,
         `[...document.querySelectorAll(".list .row")].length > 20 && !document.querySelector(".list .row .soft") &&
-         Math.abs(document.querySelector(".list .number").textContent - (${events} - ${(round * 7_919) % 95_000})) < 60`,
+         Math.abs(document.querySelector(".list .number").textContent - (${events} - ${placeOf(round)})) < 60`,
       ),
     ),
   );
@@ -104,9 +132,22 @@ try {
   );
   const field = page.getByLabel("Text in the payload");
   const began = performance.now();
-  await field.fill("value 77777");
+  await field.fill(`value ${events - 23}`);
   await page.getByText(/ found\.$/).waitFor();
   console.log(`log: a text, found in all of it: ${(performance.now() - began).toFixed(0)} ms`);
+
+  await page.goto(new URL("/console#/log/state", server.url).href);
+  await page.locator(".tree .row").nth(1).waitFor();
+  const far = Math.floor(events * 0.7);
+  console.log(
+    `time travel: the first state far from a snapshot: ${(await timeOf(page, travelTo(far), isAt(far))).toFixed(0)} ms`,
+  );
+  const travel = (what: string) =>
+    repeat(rounds, (round) => timeOf(page, travelTo(momentOf(round)), isAt(momentOf(round)))).then((times) =>
+      print(`time travel: ${what}`, times),
+    );
+  await travel("another moment, anywhere in the log");
+  await travel("the same moments again");
 
   await page.goto(new URL("/console#/state/state", server.url).href);
   const opened = performance.now();
@@ -129,4 +170,5 @@ try {
 } finally {
   await browser.close();
   await server.stop();
+  console.log(`${seconds()} s in all`);
 }
