@@ -16,6 +16,7 @@ const subCommands: Readonly<Record<string, () => Promise<AnyCommand>>> = {
   "check-model": async () => (await import("./commands/check-model.ts")).checkModelCommand,
   verify: async () => (await import("./commands/verify.ts")).verifyCommand,
   incident: async () => (await import("./commands/incident.ts")).incidentCommand,
+  console: async () => (await import("./commands/console.ts")).consoleCommand,
   doctor: async () => (await import("./commands/doctor.ts")).doctor,
   "import-insieme": async () => (await import("./commands/import-insieme.ts")).importInsiemeCommand,
   build: async () => (await import("./commands/build.ts")).build,

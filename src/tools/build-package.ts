@@ -1,13 +1,15 @@
 // `npm run package`: builds the package that applications install, see `usage`.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import { build } from "tsdown";
 import { fail, readCommandLine } from "./command-line.ts";
+import { packageConsole } from "./console.ts";
 import { mistakesIn } from "./package/check.ts";
-import { entriesOf, manifestOf, modulesFolder, readSource } from "./package/manifest.ts";
-import { sizesOf, sizeTable } from "./package/sizes.ts";
+import { consoleFolder, entriesOf, manifestOf, modulesFolder, readSource } from "./package/manifest.ts";
+import { kib, sizesOf, sizeTable } from "./package/sizes.ts";
 import { bundledPackages, onlyZod, thirdPartyNotices } from "./package/third-party.ts";
 import { projectFolder } from "./wrangler.ts";
 
@@ -27,10 +29,16 @@ export async function buildPackage(folder: string): Promise<string> {
   await buildModules(join(target, modulesFolder), entriesOf(source));
   const manifest = manifestOf(source);
   writeFileSync(join(target, "package.json"), `${JSON.stringify(manifest, undefined, 2)}\n`);
-  writeFileSync(join(target, "THIRD-PARTY.md"), thirdPartyNotices());
+  const site = packageConsole();
+  writeFileSync(join(target, "THIRD-PARTY.md"), thirdPartyNotices([...bundledPackages, ...site.packages]));
   const readme = readFileSync(join(projectFolder, "src/tools/package/README.md"), "utf8");
   const sizes = sizeTable(await sizesOf(target, manifest));
-  writeFileSync(join(target, "README.md"), readme.replace("<!-- sizes -->", sizes));
+  const siteSize = kib(writeConsole(join(target, consoleFolder), site.files));
+  const texts = { sizes, console: siteSize };
+  writeFileSync(
+    join(target, "README.md"),
+    readme.replaceAll(/<!-- (sizes|console) -->/g, (_, name: keyof typeof texts) => texts[name]),
+  );
   copyFileSync(join(projectFolder, "LICENSE"), join(target, "LICENSE"));
   // What `partita init` and `partita build` copy.
   cpSync(join(projectFolder, "templates"), join(target, "templates"), { recursive: true });
@@ -44,6 +52,17 @@ export async function buildPackage(folder: string): Promise<string> {
   const mistakes = await mistakesIn(readFileSync(path), manifest);
   if (mistakes.length > 0) throw new Error(`the package has mistakes\n${mistakes.join("\n")}`);
   return path;
+}
+
+/** Writes what `partita console` serves. Returns its size, compressed. */
+function writeConsole(folder: string, files: ReadonlyMap<string, Uint8Array>): number {
+  let bytes = 0;
+  for (const [name, contents] of files) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), contents);
+    bytes += gzipSync(contents).length;
+  }
+  return bytes;
 }
 
 /** The package create-partita: `npm create partita my-app` is `partita init my-app`. */

@@ -32,6 +32,8 @@ interface Frame {
   libraries?: readonly string[];
   /** The `href` of the link that leads to the page or to its part of the site. */
   current?: string;
+  /** What the header has instead of the links of the site. */
+  header?: string;
   /** What is between the header of the site and the content. */
   before?: string;
   content: string;
@@ -45,12 +47,10 @@ export function pageOf({
   scripts,
   libraries = [],
   current,
+  header = siteLinks(current),
   before = "",
   content,
 }: Frame): string {
-  const nav = links.map(
-    ({ href, text }) => `<a href="${href}"${href === current ? ' aria-current="true"' : ""}>${text}</a>`,
-  );
   return `<!doctype html>
 <html lang="en">
   <head>
@@ -67,7 +67,7 @@ export function pageOf({
     <header class="site">
       <a class="skip" href="#main">To the content</a>
       <a class="brand" href="/"><img src="${icon}" width="20" height="20" alt="" />Partita</a>
-      <nav aria-label="Site">${nav.join("")}</nav>
+      ${header}
     </header>
 ${before}    <main id="main" tabindex="-1">
 ${content}
@@ -75,6 +75,13 @@ ${content}
   </body>
 </html>
 `;
+}
+
+function siteLinks(current: string | undefined): string {
+  const items = links.map(
+    ({ href, text }) => `<a href="${href}"${href === current ? ' aria-current="true"' : ""}>${text}</a>`,
+  );
+  return `<nav aria-label="Site">${items.join("")}</nav>`;
 }
 
 /** The landing page and the pages of the demos, by file name. */

@@ -97,6 +97,7 @@ it("[EC-1] [CL-5] its README has the size of each entry, and the client is as sm
   // Without zod.
   expect(sizes.get("partita/client")).toBeLessThanOrEqual(20);
   expect(Math.min(...sizes.values())).toBeGreaterThan(0);
+  expect(Number(/The files of the console .*: ([\d.]+) KiB/.exec(readme)![1])).toBeLessThanOrEqual(150);
 });
 
 /** The Worker of an application with all built-in models, minified and compressed: 231 KiB today. */
@@ -156,11 +157,40 @@ it("[EC-4] [EC-5] a project of create-partita passes its tests, and serves with 
     expect((await add(task, headers)).status).toBe(201);
     expect((await add(task, { ...headers, "idempotency-key": "2" })).status).toBe(422);
     expect((await add(task, { "idempotency-key": "3" })).status).toBe(401);
+    await consoleShows(cli, folder, url);
   } finally {
     dev.stdin.end();
     await ended;
   }
 });
+
+/** Runs partita console as a user does: its page, and what an administrator may read, with a token of partita token. */
+async function consoleShows(cli: string, folder: string, url: string): Promise<void> {
+  const port = await freePort();
+  const parameters = [cli, "console", "--url", url, "--port", String(port)];
+  const child = spawn(process.execPath, parameters, { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
+  const ended = once(child, "exit");
+  try {
+    let said = "";
+    for await (const chunk of child.stdout) if (/permissions/.test((said += String(chunk)))) break;
+    expect(said).toContain(`The console of ${url}: http://127.0.0.1:${port}/console\n`);
+    const page = await fetch(`http://127.0.0.1:${port}/`);
+    expect(await page.text()).toContain(`<p class="server">${url}</p>`);
+    expect(page.headers.get("content-security-policy")).toMatch(/^default-src 'none'/);
+    // The command that it has printed.
+    const permissions = /--permissions "(.+)"/.exec(said)![1]!;
+    const token = execFileSync(process.execPath, [cli, "token", "--sub", "me", "--permissions", permissions], {
+      cwd: folder,
+      encoding: "utf8",
+    }).trim();
+    const rejections = `http://127.0.0.1:${port}/v1/partitions/list-home/inspect/rejections`;
+    const shown = await fetch(rejections, { headers: { authorization: `Bearer ${token}` } });
+    expect(await shown.json()).toMatchObject({ rejections: [{ draftId: "2" }] });
+  } finally {
+    child.kill();
+    await ended;
+  }
+}
 
 it.each(["nodenext", "bundler"])("[EC-1] [EC-2] the strictest settings of tsc take the types: %s", async (folder) => {
   const consumer = await install({ name: folder, folder }, tarball, work, "repository");

@@ -41,6 +41,8 @@ export const doctor = defineCommand({
     ];
     const marks = { ok: "ok     ", warning: "warning", error: "ERROR  " };
     for (const { level, text } of findings) console.log(`${marks[level]}  ${text}`);
+    if (args.url !== undefined)
+      console.log(`What is in its partitions: npx partita console --url ${new URL(args.url).origin}`);
     const errors = findings.filter(({ level }) => level === "error").length;
     if (errors > 0) throw new Mistake(errors === 1 ? "1 thing does not work." : `${errors} things do not work.`);
   },
@@ -93,7 +95,7 @@ export function pagesFindings(config: Configuration, local: Readonly<Record<stri
   return [
     {
       level: "warning",
-      text: "PARTITA_PAGES has no effect: the console and the other pages are not in the package. A Worker of the repository of Partita serves them, from its binding ASSETS",
+      text: "PARTITA_PAGES has no effect: the pages are not in a Worker of your own. The console has a command: npx partita console",
     },
   ];
 }

@@ -21,6 +21,8 @@ interface Source {
 
 /** The folder of the package that has its modules: as `src`, compiled. */
 export const modulesFolder = "lib";
+/** The one that has the pages of `partita console`. */
+export const consoleFolder = "console";
 
 export function readSource(): Source {
   return JSON.parse(readFileSync(join(projectFolder, "package.json"), "utf8")) as Source;
@@ -64,7 +66,7 @@ export function manifestOf({ exports, bin, dependencies, ...source }: Source): M
     sideEffects: false,
     exports: { ...Object.fromEntries(entries), "./package.json": "./package.json" },
     ...(bin && { bin: Object.fromEntries(Object.entries(bin).map(([name, path]) => [name, `${built(path)}.js`])) }),
-    files: [modulesFolder, "templates", "THIRD-PARTY.md"],
+    files: [modulesFolder, consoleFolder, "templates", "THIRD-PARTY.md"],
     // What `partita init` gives a new project, besides what the package itself needs.
     testedWith: Object.fromEntries(
       [...starterNames, ...starterToolNames, ...nodePackageNames].flatMap((name) => {

@@ -55,7 +55,8 @@ export async function sizesOf(folder: string, manifest: Manifest): Promise<Entry
   return sizes;
 }
 
-const kib = (bytes: number): string => (bytes / 1024).toFixed(1);
+/** Bytes as KiB. */
+export const kib = (bytes: number): string => (bytes / 1024).toFixed(1);
 
 /** The sizes as a table in Markdown, in KiB. */
 export function sizeTable(sizes: readonly EntrySize[]): string {

@@ -38,9 +38,9 @@ export const onlyZod: Extract<UserConfig["plugins"], { name: string }> = {
   },
 };
 
-/** The licences of the bundled packages. */
-export function thirdPartyNotices(): string {
-  const notices = bundledPackages.map((name) => {
+/** The licences of packages, named by their folders below `node_modules`. */
+export function thirdPartyNotices(packages: readonly string[]): string {
+  const notices = packages.map((name) => {
     const folder = join(projectFolder, "node_modules", name);
     const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
     const { name: title, version, license } = manifest as Record<"name" | "version" | "license", string>;
