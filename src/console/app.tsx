@@ -1,16 +1,21 @@
 import { type FormEvent, useState } from "react";
 import { type CallFailed, setToken as setTokenOfCalls } from "./data/calls.ts";
-import { ActionsView } from "./pages/actions.tsx";
 import { ConnectionsView } from "./pages/connections.tsx";
-import { DirectoryView } from "./pages/directory.tsx";
 import { HealthView } from "./pages/health.tsx";
 import { LogView } from "./pages/log.tsx";
 import { RejectionsView } from "./pages/rejections.tsx";
+import { SagasView } from "./pages/sagas.tsx";
 import { StateView } from "./pages/state.tsx";
-import { TenantView } from "./pages/tenant.tsx";
+import { AccessView } from "./pages/tenant/access.tsx";
+import { ActionsView } from "./pages/tenant/actions.tsx";
+import { DirectoryView } from "./pages/tenant/directory.tsx";
+import { EndpointsView } from "./pages/tenant/endpoints.tsx";
+import { LettersView } from "./pages/tenant/letters.tsx";
+import { LimitsView } from "./pages/tenant/limits.tsx";
+import { LoadView } from "./pages/tenant/load.tsx";
 import { WorkView } from "./pages/work.tsx";
 import { ProblemNote } from "./parts/problem.tsx";
-import { hashOf, type Route, useRoute, views } from "./route.ts";
+import { hashOf, type Route, tenantHashOf, tenantViews, useRoute, views } from "./route.ts";
 import { PartitionSession, useSession } from "./session.tsx";
 
 const pages = {
@@ -19,8 +24,23 @@ const pages = {
   rejections: RejectionsView,
   connections: ConnectionsView,
   work: WorkView,
+  sagas: SagasView,
   health: HealthView,
 };
+
+const tenantPages = {
+  overview: Overview,
+  endpoints: EndpointsView,
+  letters: LettersView,
+  limits: LimitsView,
+  access: AccessView,
+  actions: ActionsView,
+};
+
+/** What a page of the tenant gets. `token`: it reads again with another one. */
+interface TenantPage {
+  token: string | undefined;
+}
 
 /** The console: asks for a partition, opens it, and shows one of its views. */
 export function App() {
@@ -31,7 +51,7 @@ export function App() {
     setToken(given);
   };
   const { partition } = route;
-  if (partition === undefined) return <Start token={token} setToken={use} />;
+  if (partition === undefined) return <Tenant route={route} token={token} setToken={use} />;
   return (
     <PartitionSession
       key={partition}
@@ -81,22 +101,41 @@ function openNamed(event: FormEvent<HTMLFormElement>): void {
   if (name !== "") location.hash = hashOf(name);
 }
 
-/** The first page: which partition. */
-function Start({ token, setToken }: { token: string | undefined; setToken(token: string | undefined): void }) {
+/** The tenant: which partition, and what is of all of them. */
+function Tenant(props: { route: Route; token: string | undefined; setToken(token: string | undefined): void }) {
+  const { route, token, setToken } = props;
+  const Page = tenantPages[route.tenantView];
   return (
-    <div className="start">
-      <h1>Console</h1>
-      <p>What is in a partition, how it came there, and why something was refused.</p>
+    <>
+      <div className="bar">
+        <h1>Console</h1>
+        <nav aria-label="Views">
+          {tenantViews.map(({ name, title }) => (
+            <a key={name} href={tenantHashOf(name)} aria-current={name === route.tenantView ? "page" : undefined}>
+              {title}
+            </a>
+          ))}
+        </nav>
+      </div>
+      <div className="start">
+        <TokenForm token={token} setToken={setToken} />
+        <Page token={token} />
+      </div>
+    </>
+  );
+}
+
+function Overview({ token }: TenantPage) {
+  return (
+    <>
       <form className="ask" onSubmit={openNamed}>
         <label htmlFor="partition">Partition</label>
         <input id="partition" name="partition" required autoComplete="off" spellCheck={false} placeholder="room" />
         <button type="submit">Open</button>
       </form>
-      <TokenForm token={token} setToken={setToken} />
       <DirectoryView token={token} />
-      <TenantView token={token} />
-      <ActionsView token={token} />
-    </div>
+      <LoadView token={token} />
+    </>
   );
 }
 

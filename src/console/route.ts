@@ -7,14 +7,31 @@ export const views = [
   { name: "rejections", title: "Rejections" },
   { name: "connections", title: "Connections" },
   { name: "work", title: "Work" },
+  { name: "sagas", title: "Sagas" },
   { name: "health", title: "Health" },
 ] as const;
 export type View = (typeof views)[number]["name"];
 
-/** Where the page is: `#/<partition>/<view>?at=7`. So each place has a link. */
+/** The pages of the tenant. */
+export const tenantViews = [
+  { name: "overview", title: "Overview" },
+  { name: "endpoints", title: "Endpoints" },
+  { name: "letters", title: "Dead letters" },
+  { name: "limits", title: "Limits" },
+  { name: "access", title: "Access" },
+  { name: "actions", title: "Actions" },
+] as const;
+export type TenantView = (typeof tenantViews)[number]["name"];
+
+/** In the place of a partition: no partition has this name. */
+const tenantPath = "~";
+
+/** Where the page is: `#/<partition>/<view>?at=7`, or `#/~/<view>` of the tenant. So each place has a link. */
 export interface Route {
   partition: string | undefined;
+  /** Of the partition, if there is one. */
   view: View;
+  tenantView: TenantView;
   /** Numbers and texts that the view has. */
   query: URLSearchParams;
 }
@@ -22,8 +39,16 @@ export interface Route {
 export function routeOf(hash: string): Route {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?");
   const [partition, name] = path.split("/").map(decode);
-  const view = views.find((each) => each.name === name)?.name ?? "log";
-  return { partition: partition === "" ? undefined : partition, view, query: new URLSearchParams(query) };
+  return {
+    partition: partition === "" || partition === tenantPath ? undefined : partition,
+    view: views.find((each) => each.name === name)?.name ?? "log",
+    tenantView: tenantViews.find((each) => each.name === name)?.name ?? "overview",
+    query: new URLSearchParams(query),
+  };
+}
+
+export function tenantHashOf(view: TenantView): string {
+  return view === "overview" ? "#/" : `#/${tenantPath}/${view}`;
 }
 
 export function hashOf(partition: string | undefined, view: View = "log", query: Record<string, string> = {}): string {

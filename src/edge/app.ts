@@ -54,7 +54,7 @@ export function edge(application: Application): Edge {
   const guards = guardsOf(application);
 
   app.use(traceRequests, secureResponses, allowOrigins, refuseWhileDraining);
-  eventRoutes(app, guards);
+  eventRoutes(app, guards, application);
   importRoutes(app, guards);
   stateRoutes(app, guards);
   sagaRoutes(app, guards);

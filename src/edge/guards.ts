@@ -31,6 +31,8 @@ export interface Guards {
   requireAdminOfSome(action: string): EdgeMiddleware;
   /** The caller has a token of the tenant. */
   requireTenant: EdgeMiddleware;
+  /** The tenant of a caller who was verified for a partition. */
+  tenantOfCaller(c: EdgeContext): TenantAccess;
   /**
    * What `requireRead` is, for one of several partitions of a request. `token`: undefined: the one of the request.
    *
@@ -74,6 +76,10 @@ export function guardsOf({ models, roles, placementOf }: Application): Guards {
     }
     return access;
   };
+  const accessOfTenant = (c: EdgeContext, identity: Identity): TenantAccess => {
+    const name = tenantOf(identity);
+    return { identity, name, stub: tenantAt(c, name), courier: (endpoint) => courierAt(c, name, endpoint) };
+  };
   const tenantAccess = async (c: EdgeContext, needs: Needs | undefined): Promise<TenantAccess> => {
     const identity = await identityOf(c);
     const isOfPartition = c.req.param("partition") !== undefined;
@@ -89,10 +95,9 @@ export function guardsOf({ models, roles, placementOf }: Application): Guards {
       }
       if (needs.all && !isOfPartition && !mayAddressAll(subject)) throw new Refused(notForTenant);
     }
-    const name = tenantOf(identity);
-    const stub = tenantAt(c, name);
-    if (identity.mode === "verified") await assertAdmitted(stub, identity.author, needs !== undefined);
-    return { identity, name, stub, courier: (endpoint) => courierAt(c, name, endpoint) };
+    const access = accessOfTenant(c, identity);
+    if (identity.mode === "verified") await assertAdmitted(access.stub, identity.author, needs !== undefined);
+    return access;
   };
   const requireAccess = (needs: Needs | undefined): EdgeMiddleware => {
     return async (c, next) => {
@@ -108,6 +113,7 @@ export function guardsOf({ models, roles, placementOf }: Application): Guards {
     requireAdmin: (action) => requireAccess({ action, all: true }),
     requireAdminOfSome: (action) => requireAccess({ action, all: false }),
     requireTenant: requireAccess(undefined),
+    tenantOfCaller: (c) => accessOfTenant(c, c.get("partitionAccess").identity),
     readAccess: (c, partition, token) => readAccess(c, { token }, partition),
   };
 }

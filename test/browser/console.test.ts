@@ -1,7 +1,7 @@
-import axe from "axe-core";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { browserPresent, launchBrowser } from "../support/browser.ts";
+import { ConsolePages, faultsOf, go } from "../support/console.ts";
 import { TestServer } from "../support/server.ts";
 
 /** How many events the log of the room has. */
@@ -10,14 +10,14 @@ const eventsTotal = 120;
 describe.skipIf(!browserPresent)("the console", () => {
   let server: TestServer;
   let browser: Browser;
-  const complaints: string[] = [];
+  let pages: ConsolePages;
 
-  const submit = async (key: string, events: readonly object[], client: string): Promise<void> => {
+  const submit = async (key: string, events: readonly object[], client: string, partition = "room"): Promise<void> => {
     const body = {
       mode: "sequential",
       events: events.map((event, at) => ({ draftId: `${key}-${at}`, event })),
     };
-    const response = await fetch(new URL("/v1/partitions/room/events", server.url), {
+    const response = await fetch(new URL(`/v1/partitions/${partition}/events`, server.url), {
       method: "POST",
       headers: { "idempotency-key": key, "partita-client-id": client },
       body: JSON.stringify(body),
@@ -25,28 +25,13 @@ describe.skipIf(!browserPresent)("the console", () => {
     expect(response.status).toBe(200);
   };
   const set = (target: string, value: unknown) => ({ type: "set", payload: { target, value } });
-  const open = async (hash: string): Promise<Page> => {
-    const page = await browser.newPage({ viewport: { width: 1_280, height: 900 } });
-    page.on("pageerror", (error) => complaints.push(String(error)));
-    page.on("console", (message) => {
-      if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
-    });
-    const response = await page.goto(new URL(`/console#/${hash}`, server.url).href);
-    expect(response?.headers()["content-security-policy"]).toContain("style-src 'self'");
-    return page;
-  };
-  const faultsOf = async (page: Page): Promise<string[]> => {
-    await page.evaluate(axe.source);
-    return await page.evaluate<string[]>(`axe.run(document).then(({ violations }) =>
-      violations
-        .filter(({ impact }) => impact === "serious" || impact === "critical")
-        .map(({ id, nodes }) => id + ": " + nodes.map(({ html }) => html.slice(0, 200)).join(" | ")))`);
-  };
+  const open = (hash: string): Promise<Page> => pages.open(hash);
 
   beforeAll(async () => {
     server = new TestServer({ settings: { PARTITA_IDENTITY: "open", PARTITA_PAGES: "on" } });
     await server.start();
     browser = await launchBrowser();
+    pages = new ConsolePages(browser, server.url);
     for (let batch = 0; batch < 4; batch++) {
       const events = Array.from({ length: eventsTotal / 4 }, (_, at) => set(`key${at % 10}`, { batch, at }));
       await submit(`b${batch}`, events, batch === 2 ? "ben" : "ada");
@@ -55,7 +40,7 @@ describe.skipIf(!browserPresent)("the console", () => {
   afterAll(async () => {
     await browser?.close();
     await server?.stop();
-    expect(complaints).toEqual([]);
+    expect(pages.complaints).toEqual([]);
   });
 
   test("[OB-4] shows the log as it grows, filtered, and who did what", async () => {
@@ -105,6 +90,26 @@ describe.skipIf(!browserPresent)("the console", () => {
     await page.close();
   });
 
+  test("[OB-4] shows the state after an event that no snapshot is near to, and moves from there at once", async () => {
+    const batch = 200;
+    const last = 12_000;
+    for (let from = 0; from < last; from += batch) {
+      const events = Array.from({ length: batch }, (_, at) => set(`key${(from + at) % 20}`, { at: from + at + 1 }));
+      await submit(`f${from}`, events, "ada", "long");
+    }
+    const near = await fetch(new URL("/v1/partitions/long/state?at=7000", server.url));
+    expect((await near.json()) as object).toMatchObject({ code: "too_expensive" });
+    const page = await open("long/state?at=7000&from=6999");
+    const change = (target: string, at: number) =>
+      page.locator(".change", { hasText: `${target}.at` }).locator(".after", { hasText: String(at) });
+    await change("key19", 7_000).waitFor();
+    for (const at of [7_001, 6_001, 9_000]) {
+      await go(page, `long/state?at=${at}&from=${at - 1}`);
+      await change(`key${(at - 1) % 20}`, at).waitFor();
+    }
+    await page.close();
+  });
+
   test("[OB-4] explains a rejection, by the key of its draft", async () => {
     await fetch(new URL("/v1/partitions/room/events", server.url), {
       method: "POST",
@@ -147,10 +152,7 @@ describe.skipIf(!browserPresent)("the console", () => {
     await page.close();
   });
 
-  test("[OB-4] finds a partition of the tenant, and shows what administrators have done", async () => {
-    const drain = new URL("/v1/partitions/elsewhere/drain", server.url);
-    const headers = { "partita-reason": "a rehearsal" };
-    expect((await fetch(drain, { method: "POST", headers, body: '{"seconds":1}' })).status).toBe(200);
+  test("[OB-4] finds a partition of the tenant", async () => {
     const page = await open("");
     const partitions = page.getByRole("region", { name: "Partitions" }).last();
     await partitions.getByRole("link", { name: "room" }).waitFor();
@@ -161,8 +163,6 @@ describe.skipIf(!browserPresent)("the console", () => {
     await page.getByLabel("Order").selectOption("the largest first");
     await page.getByRole("button", { name: "Find" }).click();
     await partitions.getByRole("row", { name: /^room / }).waitFor();
-    const action = page.getByRole("row", { name: /partition\.drain elsewhere seconds: 1 a rehearsal/ });
-    await action.waitFor();
     await partitions.getByRole("link", { name: "room" }).click();
     await page.getByText(/events, the newest first/).waitFor();
     await page.close();
@@ -187,26 +187,14 @@ describe.skipIf(!browserPresent)("the console", () => {
       "room/work",
       "room/health",
     ]) {
-      await page.evaluate(`location.hash = ${JSON.stringify(`#/${hash}`)}`);
+      await go(page, hash);
       if (hash === "") await page.locator(".plots canvas").nth(3).waitFor();
       else {
         await page.locator(`.bar a[aria-current="page"][href*="${hash.split(/[/?]/)[1]}"]`).waitFor();
         await page.locator('.panel :is([role="option"], [role="treeitem"], td, h2)').first().waitFor();
       }
-      for (const colorScheme of ["light", "dark"] as const) {
-        await page.emulateMedia({ colorScheme });
-        const faults = await faultsOf(page);
-        if (faults.length > 0) found[`${hash} ${colorScheme}`] = faults;
-      }
-      await page.setViewportSize({ width: 390, height: 844 });
-      expect(await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")).toBeLessThanOrEqual(0);
-      // Nothing in it scrolls sideways but tables and code.
-      const sideways = `[...document.querySelectorAll("#console *")]
-        .filter((each) => each.scrollWidth > each.clientWidth && /auto|scroll/.test(getComputedStyle(each).overflowX))
-        .filter((each) => !each.matches(".wide, .json"))
-        .map(({ outerHTML }) => outerHTML.slice(0, 80))`;
-      expect(await page.evaluate(sideways)).toEqual([]);
-      await page.setViewportSize({ width: 1_280, height: 900 });
+      const faults = await faultsOf(page);
+      if (faults.length > 0) found[hash] = faults;
     }
     await page.close();
     expect(found).toEqual({});

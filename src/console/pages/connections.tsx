@@ -66,7 +66,9 @@ export function ConnectionsView() {
             label="Drain"
             of={partition}
             warning={`What is queued is decided. Then every client is asked to reconnect, and nothing new is accepted for ${drainSeconds} seconds.`}
-            run={() => call(pathOf(partition, "drain"), { method: "POST", body: { seconds: drainSeconds } })}
+            run={(reason) =>
+              call(pathOf(partition, "drain"), { method: "POST", body: { seconds: drainSeconds }, ...reason })
+            }
             done={pages.again}
           />
         </p>

@@ -1,10 +1,11 @@
 import { call, pathOf } from "../data/calls.ts";
-import { Action } from "../parts/action.tsx";
 import { useLoaded } from "../parts/loaded.ts";
 import { PagedTable, usePages } from "../parts/pages.tsx";
 import { ProblemNote } from "../parts/problem.tsx";
+import { when } from "../parts/when.ts";
 import { hashOf } from "../route.ts";
 import { useSession } from "../session.tsx";
+import { DeadLetters } from "./dead-letters.tsx";
 import type { Overview } from "./overview.ts";
 
 interface Timer {
@@ -16,19 +17,6 @@ interface Timer {
   attempts: number;
 }
 
-interface Letter {
-  effectId: string;
-  kind: string;
-  destination: string;
-  type?: string;
-  diedAt: number;
-  reason: string;
-  code?: string;
-  detail?: string;
-}
-
-const when = (at: number | undefined): string => (at === undefined ? "" : new Date(at).toLocaleString("en-GB"));
-
 /** What the partition has to do: effects by destination, jobs, timers, and effects that were given up. */
 export function WorkView() {
   const { partition } = useSession();
@@ -38,7 +26,10 @@ export function WorkView() {
       {overview.error ? <ProblemNote error={overview.error} /> : null}
       {overview.value ? <Waiting overview={overview.value} /> : null}
       <Timers />
-      <DeadLetters />
+      <section className="panel" aria-label="Dead letters">
+        <h2>Dead letters</h2>
+        <DeadLetters partition={partition} />
+      </section>
     </div>
   );
 }
@@ -121,53 +112,6 @@ function Timers() {
           </code>,
           recurs ? `${recurs.cron} ${recurs.timeZone}` : "",
           attempts,
-        ]}
-      />
-    </section>
-  );
-}
-
-function DeadLetters() {
-  const { partition } = useSession();
-  const pages = usePages<Letter>("letters", async (after) => {
-    const query = after === undefined ? "" : `?after=${encodeURIComponent(String(after))}`;
-    const page = await call<{ deadLetters: Letter[]; next?: string }>(pathOf(partition, `dead-letters${query}`));
-    return { rows: page.deadLetters, next: page.next };
-  });
-  const at = (effectId: string, rest = ""): string =>
-    pathOf(partition, `dead-letters/${encodeURIComponent(effectId)}${rest}`);
-  return (
-    <section className="panel" aria-label="Dead letters">
-      <h2>Dead letters</h2>
-      <PagedTable
-        label="Dead letters"
-        none="No effect was given up."
-        columns={["Given up", "Effect", "To", "Why", "What to do"]}
-        pages={pages}
-        nameOf={({ effectId }) => effectId}
-        cells={({ diedAt, effectId, kind, destination, type, reason, code, detail }) => [
-          when(diedAt),
-          <a key="event" href={hashOf(partition, "log", { event: effectId.split(":")[1] ?? "" })}>
-            {type ?? effectId}
-          </a>,
-          `${kind} ${destination}`,
-          [reason, code, detail].filter(Boolean).join(": "),
-          <span key="do" className="actions">
-            <Action
-              label="Replay"
-              of={effectId}
-              warning="It is delivered again under the same id, before what was caused later. What was rejected cannot be."
-              run={() => call(at(effectId, "/replay"), { method: "POST" })}
-              done={pages.again}
-            />
-            <Action
-              label="Discard"
-              of={effectId}
-              warning="It is deleted, and cannot be delivered any more."
-              run={() => call(at(effectId), { method: "DELETE" })}
-              done={pages.again}
-            />
-          </span>,
         ]}
       />
     </section>

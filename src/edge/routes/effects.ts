@@ -79,7 +79,7 @@ export function effectRoutes(app: Edge, { requireAdmin }: Guards): void {
       security,
       parameters: [...partitionParameters("traceparent"), effectParameter],
       responses: {
-        200: json("The dead deadLetterExample.", partitionDeadLetter, {
+        200: json("The dead letter.", partitionDeadLetter, {
           ...deadLetterExample,
           payload: { item: "a", count: 3 },
         }),
@@ -106,7 +106,7 @@ export function effectRoutes(app: Edge, { requireAdmin }: Guards): void {
     }),
     guard,
     async (c) => {
-      await note(c, "dead-deadLetterExample.replay", { effect: c.req.param("effect")! });
+      await note(c, "dead-letter.replay", { effect: c.req.param("effect")! });
       return responseOf(await callObject(c.get("partitionAccess").stub, (object) => object.replayDeadLetter(one(c))));
     },
   );
@@ -127,7 +127,7 @@ export function effectRoutes(app: Edge, { requireAdmin }: Guards): void {
     }),
     guard,
     async (c) => {
-      await note(c, "dead-deadLetterExample.discard", { effect: c.req.param("effect")! });
+      await note(c, "dead-letter.discard", { effect: c.req.param("effect")! });
       return responseOf(await callObject(c.get("partitionAccess").stub, (object) => object.discardDeadLetter(one(c))));
     },
   );

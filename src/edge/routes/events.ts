@@ -1,6 +1,9 @@
 import { describeRoute, resolver } from "hono-openapi";
 import * as z from "zod/mini";
-import { bounds } from "../../protocol/index.ts";
+import type { Submission } from "../../core/index.ts";
+import { type AnyModel, modelFor, permissionFor } from "../../model/index.ts";
+import type { Application } from "../../objects/application.ts";
+import { allows, type Author, bounds } from "../../protocol/index.ts";
 import { callObject } from "../../platform/call.ts";
 import { headers, json, partitionParameters, partitionRefusals } from "../document/parts.ts";
 import {
@@ -20,6 +23,7 @@ import { authorOf } from "../identity.ts";
 import { orRefuse } from "../refused.ts";
 import { responseOf } from "../../wire/partita/answers.ts";
 import type { Guards } from "../guards.ts";
+import { note } from "../note.ts";
 
 const path = "/v1/partitions/:partition/events";
 
@@ -29,7 +33,11 @@ const committed = {
   event: { ...submitted, partition: "room", id: "evt-7", timestamp: 1_800_000_000_000, clientId: "phone" },
 };
 
-export function eventRoutes(app: Edge, { requirePartition, requireRead }: Guards): void {
+export function eventRoutes(
+  app: Edge,
+  { requirePartition, requireRead, tenantOfCaller }: Guards,
+  { models }: Application,
+): void {
   app.post(
     path,
     describeRoute({
@@ -39,6 +47,7 @@ export function eventRoutes(app: Edge, { requirePartition, requireRead }: Guards
         "An event is accepted with the next number of the log, or rejected by a problem. Both are final and stored under `Idempotency-Key`: a retry with the same content gets the same status, headers and body, and counts once. After a retryable answer, or no answer at all, send the same request again.",
         `At most ${bounds.frameBytesMax} bytes of JSON in UTF-8, whatever \`Content-Type\` says. The server refuses valid JSON that is hostile: duplicate keys, \`__proto__\`, half a surrogate pair, integers beyond ±(2^53 − 1), more than ${bounds.jsonDepthMax} levels.`,
         "Each draft of a batch has its own key (`draftId`); `Idempotency-Key` is the key of the batch.",
+        "What needs a permission of administrators, as to resume a saga, is noted in the list of their actions (`GET /v1/audit`).",
         "A server can require signed requests. Then the headers of Standard Webhooks are required: `webhook-id` (the `Idempotency-Key`), `webhook-timestamp` and `webhook-signature`.",
       ].join("\n\n"),
       tags: ["Events"],
@@ -105,9 +114,14 @@ export function eventRoutes(app: Edge, { requirePartition, requireRead }: Guards
     }),
     requirePartition,
     async (c) => {
-      const { identity, stub } = c.get("partitionAccess");
+      const { identity, partition, stub } = c.get("partitionAccess");
       const { author, clientId } = orRefuse(authorOf(identity, c.req.raw));
       const { submission, bytes } = orRefuse(await readSubmission(c.req.raw, c.env.PARTITA_REQUEST_SIGNING_SECRET));
+      const types = administrative(modelFor(models, partition), submission, author);
+      if (types.length > 0) {
+        c.set("tenantAccess", tenantOfCaller(c));
+        await note(c, "event.submit", { types: types.join(" "), key: submission.key });
+      }
       const asked = { author, clientId, submission, bytes, context: { traceId: c.get("traceId") } };
       const answer = await callObject(stub, (object) => object.submit(asked));
       return responseOf(answer);
@@ -192,4 +206,17 @@ export function eventRoutes(app: Edge, { requirePartition, requireRead }: Guards
       return responseOf(await callObject(stub, (object) => object.readEvents(asked)));
     },
   );
+}
+
+/**
+ * The types of a submission that are for administrators, as to resume a saga: those that need a permission of theirs,
+ * which this author has.
+ */
+function administrative(model: AnyModel | undefined, { drafts }: Submission, { permissions }: Author): string[] {
+  if (!model) return [];
+  const types = new Set(drafts.map(({ event }) => event.type));
+  return [...types].filter((type) => {
+    const needed = permissionFor(model, type);
+    return needed.startsWith("admin:") && allows(permissions, needed);
+  });
 }

@@ -1,15 +1,15 @@
 import { useEffect, useState } from "react";
-import { request } from "../data/calls.ts";
-import { noSeries, plotted, type Sample, samplesOf, withReading } from "../data/metrics.ts";
-import { Plot } from "../parts/plot.tsx";
-import { ProblemNote } from "../parts/problem.tsx";
-import { hashOf } from "../route.ts";
+import { request } from "../../data/calls.ts";
+import { noSeries, plotted, type Sample, samplesOf, withReading } from "../../data/metrics.ts";
+import { Plot } from "../../parts/plot.tsx";
+import { ProblemNote } from "../../parts/problem.tsx";
+import { hashOf } from "../../route.ts";
 
 /** How often metrics are read: partitions report as often. */
 const periodMs = 10_000;
 
 /** The tenant, as its metrics show it: load over time, the hottest partitions and the fullest. `token`: reads again with another one. */
-export function TenantView({ token }: { token: string | undefined }) {
+export function LoadView({ token }: { token: string | undefined }) {
   const [series, setSeries] = useState(noSeries);
   const [samples, setSamples] = useState<readonly Sample[]>([]);
   const [error, setError] = useState<unknown>();

@@ -1,8 +1,8 @@
 import { type FormEvent, useState } from "react";
-import { call } from "../data/calls.ts";
-import { PagedTable, usePages } from "../parts/pages.tsx";
-import { hashOf } from "../route.ts";
-import { figureOf } from "./health.tsx";
+import { call } from "../../data/calls.ts";
+import { PagedTable, usePages } from "../../parts/pages.tsx";
+import { hashOf } from "../../route.ts";
+import { figureOf } from "../health.tsx";
 
 /** A partition, as of its last report. Who may not inspect gets the first four only. */
 interface Listed {

@@ -1,6 +1,6 @@
-import { call } from "../data/calls.ts";
-import { PagedTable, usePages } from "../parts/pages.tsx";
-import { hashOf } from "../route.ts";
+import { call } from "../../data/calls.ts";
+import { PagedTable, usePages } from "../../parts/pages.tsx";
+import { hashOf } from "../../route.ts";
 
 /** What an administrator has asked for. */
 interface Noted {
