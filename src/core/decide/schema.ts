@@ -109,7 +109,10 @@ export function checkSchema(review: Review): Failure | TypedDraft {
 }
 
 /** How a payload of the current version violates its schema. */
-function newViolations(definition: EventDefinition<object, never>, payload: JsonObject): readonly Violation[] {
+function newViolations(
+  definition: Pick<EventDefinition<object, z.core.$ZodType>, "payload">,
+  payload: JsonObject,
+): readonly Violation[] {
   return isPlainlyValid(definition.payload, payload) ? noViolations : payloadViolations(definition, payload);
 }
 
