@@ -70,7 +70,7 @@ export type SagaReport = SagaAttempt & {
 /** An event type of a saga: undo does not know it. Without `internal`, so that `defineModel` infers which types have it. */
 export type SagaEvent<S, Payload, Given = Payload> = Omit<
   EventDefinition<S, z.ZodMiniType<Payload, Given>>,
-  "compensate" | "internal"
+  "compensate" | "internal" | "transform"
 >;
 
 /** An event of the progress of a saga. */
