@@ -57,7 +57,8 @@ class SharedRate {
     const secondsOfAll = secondsUntil(shared, all, count);
     if (secondsOfAll > 0) return this.#tooMany("All users of the tenant together have", all, secondsOfAll);
     own.level -= count;
-    shared.level -= count;
+    // What is more is a debt of the principal alone.
+    shared.level -= Math.min(count, each.burst);
     return undefined;
   }
 

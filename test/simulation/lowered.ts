@@ -11,8 +11,6 @@ const lowered: Partial<Record<keyof typeof bounds, number>> = {
   readBytesPerSecondOfPartition: 1024 * 1024,
   unprovenBytesPerConnectionMax: 64 * 1024,
   unprovenBytesPerPrincipalMax: 256 * 1024,
-  catchUpBytesMax: 16 * 1024,
-  catchUpBytesFree: 1024,
   probeEveryBytes: 4 * 1024,
   replyBytesReserved: 2 * 1024,
   replyBytesReservedPerDraft: 1024,
