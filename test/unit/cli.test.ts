@@ -1,16 +1,24 @@
+import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runCommand } from "citty";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { configurationFindings, identityFindings, pagesFindings } from "../../src/cli/commands/doctor.ts";
+import { settingsFor } from "../../src/cli/commands/dev.ts";
 import { init } from "../../src/cli/commands/init.ts";
 import { starterDependencies } from "../../src/cli/starter-dependencies.ts";
 import { Mistake } from "../../src/cli/mistake.ts";
 import { packageSource } from "../../src/cli/package-source.ts";
+import { assertFree } from "../../src/cli/port.ts";
 import { projectIn } from "../../src/cli/project.ts";
 import { buildStandalone } from "../../src/cli/standalone/build.ts";
+import { capnpOf } from "../../src/cli/standalone/capnp.ts";
+import { leftOut } from "../../src/cli/standalone/left-out.ts";
 import { projectFolder } from "../../src/tools/wrangler.ts";
+import { freePort } from "../support/processes.ts";
 
 function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "partita-cli-"));
@@ -67,7 +75,46 @@ describe("partita doctor", () => {
       { level: "warning", text: expect.stringContaining("PARTITA_JWT_AUDIENCE") },
     ]);
     const both = { PARTITA_JWT_ISSUER: "me", PARTITA_JWT_AUDIENCE: "me" };
-    expect(identityFindings(both, {})).toMatchObject([{ level: "ok" }]);
+    expect(identityFindings(both, {})).toMatchObject([{ level: "ok", text: expect.stringContaining("secret put") }]);
+  });
+
+  it("[EC-4] is content with the keys of an issuer, and says where a secret on this machine contradicts them", () => {
+    const issuer = {
+      PARTITA_JWKS_URL: "https://login.example.com/jwks",
+      PARTITA_JWT_ISSUER: "https://login.example.com/",
+      PARTITA_JWT_AUDIENCE: "my-api",
+    };
+    const ok = { level: "ok", text: expect.stringContaining("verified by the keys at https://login.example.com/jwks") };
+    expect(identityFindings(issuer, {})).toEqual([ok]);
+    expect(identityFindings(issuer, { PARTITA_IDENTITY: "open" })).toEqual([ok]);
+    expect(identityFindings(issuer, { PARTITA_JWT_SECRET: "0".repeat(32) })).toEqual([
+      ok,
+      { level: "warning", text: expect.stringMatching(/^with \.dev\.vars, .*not both\.$/) },
+    ]);
+  });
+});
+
+describe("partita dev", () => {
+  it("[EC-4] says in one line that its port is taken", async () => {
+    const other = createServer();
+    onTestFinished(() => void other.close());
+    await once(other.listen(0, "127.0.0.1"), "listening");
+    const { port } = other.address() as AddressInfo;
+    await expect(assertFree(port)).rejects.toThrow(new Mistake(`Port ${port} is in use: name another one by --port.`));
+    const free = await freePort();
+    // Nothing of it stays: it can be taken afterwards, and again.
+    await assertFree(free);
+    await assertFree(free);
+  });
+
+  it("[EC-4] [AU-1] verifies tokens where any of its settings names keys, and is open only where none does", () => {
+    const open = "--var=PARTITA_IDENTITY:open";
+    expect(settingsFor({ PARTITA_JWT_ISSUER: "me" }, { HOME: "/" })).toEqual([open]);
+    expect(settingsFor({ PARTITA_JWKS_URL: "https://login.example.com/jwks" }, {})).toEqual([]);
+    expect(settingsFor({ PARTITA_JWT_SECRET: "s" }, {})).toEqual([]);
+    expect(settingsFor({}, { PARTITA_TOKEN: "t", PARTITA_DEBUG: "1" })).toEqual([open]);
+    // wrangler does not take them from the environment itself.
+    expect(settingsFor({}, { PARTITA_JWT_SECRET: "s" })).toEqual(["--var=PARTITA_JWT_SECRET:s"]);
   });
 });
 
@@ -142,6 +189,27 @@ describe("partita init", () => {
     await expect(make(join(folder, "No Name"))).rejects.toThrow(/cannot name a Worker/);
     expect(readdirSync(folder)).toEqual(["mine.txt"]);
   });
+
+  it("[EC-10] names what of a configuration only the platform has", () => {
+    const filled = { queues: { producers: [], consumers: [] }, triggers: { crons: undefined }, kv_namespaces: [] };
+    expect(leftOut({ name: "a", vars: { A: "b" }, durable_objects: { bindings: [{ name: "A" }] }, ...filled })).toEqual(
+      [],
+    );
+    const given = {
+      triggers: { crons: ["0 6 * * *"] },
+      queues: { producers: [{}, { queue: "mail" }] },
+      ai: { binding: "AI" },
+    };
+    expect(leftOut({ ...filled, ...given })).toEqual(["ai", "queues", "triggers"]);
+  });
+
+  it("[EC-10] has the secrets of the application from the environment, by their names", () => {
+    const configuration = { vars: { API: "https://api.example", PARTITA_JWT_ISSUER: "me" } };
+    const text = capnpOf(configuration, { modules: [], assets: false, secrets: ["STRIPE_KEY"] });
+    expect(text).toContain('(name = "STRIPE_KEY", fromEnvironment = "STRIPE_KEY")');
+    expect(text).toContain('(name = "PARTITA_JWT_ISSUER", fromEnvironment = "PARTITA_JWT_ISSUER")');
+    expect(text).toContain('(name = "API", text = "https://api.example")');
+  });
 });
 
 describe("partita build --standalone", () => {
@@ -152,5 +220,26 @@ describe("partita build --standalone", () => {
       /is not empty, and no earlier build/,
     );
     expect(readdirSync(folder)).toEqual(["mine.txt"]);
+  });
+
+  it("[EC-10] names what of a configuration only the platform has", () => {
+    const filled = { queues: { producers: [], consumers: [] }, triggers: { crons: undefined }, kv_namespaces: [] };
+    expect(leftOut({ name: "a", vars: { A: "b" }, durable_objects: { bindings: [{ name: "A" }] }, ...filled })).toEqual(
+      [],
+    );
+    const given = {
+      triggers: { crons: ["0 6 * * *"] },
+      queues: { producers: [{}, { queue: "mail" }] },
+      ai: { binding: "AI" },
+    };
+    expect(leftOut({ ...filled, ...given })).toEqual(["ai", "queues", "triggers"]);
+  });
+
+  it("[EC-10] has the secrets of the application from the environment, by their names", () => {
+    const configuration = { vars: { API: "https://api.example", PARTITA_JWT_ISSUER: "me" } };
+    const text = capnpOf(configuration, { modules: [], assets: false, secrets: ["STRIPE_KEY"] });
+    expect(text).toContain('(name = "STRIPE_KEY", fromEnvironment = "STRIPE_KEY")');
+    expect(text).toContain('(name = "PARTITA_JWT_ISSUER", fromEnvironment = "PARTITA_JWT_ISSUER")');
+    expect(text).toContain('(name = "API", text = "https://api.example")');
   });
 });

@@ -21,7 +21,10 @@ export const build = defineCommand({
     if (!args.standalone)
       throw new Mistake("Only --standalone can be built: wrangler deploy builds what it deploys.", 2);
     const folder = resolve(args.out);
-    await buildStandalone(projectIn("."), folder);
+    const { secrets, leftOut } = await buildStandalone(projectIn("."), folder);
     console.log(`Built ${folder}: see the README in it.`);
+    if (secrets.length > 0) console.log(`It takes these secrets from its environment, too: ${secrets.join(", ")}.`);
+    if (leftOut.length > 0)
+      console.log(`Of wrangler's configuration it does not have: ${leftOut.join(", ")}. Only the platform does.`);
   },
 });

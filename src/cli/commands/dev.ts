@@ -1,14 +1,30 @@
 import { spawn } from "node:child_process";
 import { defineCommand } from "citty";
+import { variablesOf } from "../configuration.ts";
 import { devVariables } from "../dev-variables.ts";
-import { portOf } from "../port.ts";
+import { assertFree, loopbackHost, portOf } from "../port.ts";
 import { projectIn, quietWrangler } from "../project.ts";
+
+/** Of the commands of this program, not of the Worker. */
+const ofCommands = new Set(["PARTITA_TOKEN", "PARTITA_DEBUG"]);
+
+/**
+ * The settings that wrangler has from no file: those of the environment, and the open development mode where nothing says
+ * by which keys tokens are verified. `files`: the variables of wrangler.toml and of .dev.vars.
+ */
+export function settingsFor(files: Readonly<Record<string, string>>, environment: NodeJS.ProcessEnv): string[] {
+  const given = Object.entries(environment).filter(([name]) => name.startsWith("PARTITA_") && !ofCommands.has(name));
+  const all = { ...files, ...Object.fromEntries(given) };
+  const keyed = ["PARTITA_JWT_SECRET", "PARTITA_JWKS_URL", "PARTITA_IDENTITY"].some((name) => all[name] !== undefined);
+  const settings = keyed ? given : [...given, ["PARTITA_IDENTITY", "open"] as const];
+  return settings.map(([name, value]) => `--var=${name}:${value}`);
+}
 
 export const dev = defineCommand({
   meta: {
     name: "dev",
     description:
-      "Serves the Worker of this folder on this machine, without tokens unless .dev.vars or the environment has keys",
+      "Serves the Worker of this folder on this machine, without tokens unless wrangler.toml, .dev.vars or the environment has keys",
   },
   args: {
     port: { type: "string", description: "The port; default: PORT of the environment, or 8787" },
@@ -17,14 +33,12 @@ export const dev = defineCommand({
   async run({ args, rawArgs }) {
     const { folder, wrangler } = projectIn(".");
     const port = portOf(args.port);
-    const settings = { ...devVariables(folder), ...process.env };
-    const keyed = ["PARTITA_JWT_SECRET", "PARTITA_JWKS_URL", "PARTITA_IDENTITY"].some(
-      (name) => settings[name] !== undefined,
-    );
+    // wrangler would end in a way that shows no reason.
+    await assertFree(port);
     const passed = rawArgs.includes("--") ? rawArgs.slice(rawArgs.indexOf("--") + 1) : [];
-    const parameters = ["dev", "--ip=127.0.0.1", `--port=${port}`, `--persist-to=${args.data}`];
-    const open = keyed ? [] : ["--var=PARTITA_IDENTITY:open"];
-    const child = spawn(process.execPath, [wrangler, ...parameters, ...open, ...passed], {
+    const parameters = ["dev", `--ip=${loopbackHost}`, `--port=${port}`, `--persist-to=${args.data}`];
+    const files = { ...(await variablesOf(folder)), ...devVariables(folder) };
+    const child = spawn(process.execPath, [wrangler, ...parameters, ...settingsFor(files, process.env), ...passed], {
       cwd: folder,
       stdio: "inherit",
       env: { ...quietWrangler, ...process.env },

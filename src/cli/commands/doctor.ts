@@ -115,16 +115,29 @@ export function identityFindings(
   const settings = Object.fromEntries(
     Object.entries(vars).flatMap(([name, value]) => (typeof value === "string" ? [[name, value]] : [])),
   );
+  const { PARTITA_JWT_SECRET: _, ...others } = local;
+  const keySet = settings["PARTITA_JWKS_URL"] ?? others["PARTITA_JWKS_URL"];
   // The secret is not in the configuration; whether the deployment has it shows at its address.
-  const rules = rulesOf({ PARTITA_JWT_SECRET: "0".repeat(32), ...local, ...settings });
+  const secret = keySet === undefined ? { PARTITA_JWT_SECRET: "0".repeat(32) } : {};
+  const rules = rulesOf({ ...secret, ...others, ...settings });
+  const verified =
+    keySet === undefined
+      ? "set the secret by: npx wrangler secret put PARTITA_JWT_SECRET"
+      : `they are verified by the keys at ${keySet}`;
   const deployed: Finding =
     typeof rules === "string"
       ? { level: "warning", text: `a deployment would refuse each request: ${rules}` }
-      : {
-          level: "ok",
-          text: "the settings of tokens are complete; set the secret by: npx wrangler secret put PARTITA_JWT_SECRET",
-        };
-  return [deployed];
+      : { level: "ok", text: `the settings of tokens are complete; ${verified}` };
+  return [deployed, ...localFindings({ ...settings, ...local })];
+}
+
+/** What is wrong with the settings of this machine, where they name keys. */
+function localFindings(settings: Readonly<Record<string, string>>): Finding[] {
+  if (settings["PARTITA_IDENTITY"] === "open") return [];
+  if (settings["PARTITA_JWT_SECRET"] === undefined && settings["PARTITA_JWKS_URL"] === undefined) return [];
+  const rules = rulesOf(settings);
+  if (typeof rules !== "string") return [];
+  return [{ level: "warning", text: `with .dev.vars, the server of partita dev refuses each request: ${rules}` }];
 }
 
 function packageFindings(folder: string): Finding[] {

@@ -1,11 +1,9 @@
-import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { isLoopback } from "../../identity/settings.ts";
-import { Mistake } from "../mistake.ts";
+import { listen, loopbackHost } from "../port.ts";
 import { forward, refuse } from "./forward.ts";
 import { consolePath, type Site } from "./site.ts";
 
-const host = "127.0.0.1";
 /** Connections at once: a browser opens six. */
 const connectionsMax = 64;
 /** What the console asks the server for. Everything else is not passed on. */
@@ -21,13 +19,7 @@ export async function serveConsole(site: Site, target: URL, port: number): Promi
     answer(incoming, outgoing, site, target).catch(() => outgoing.destroy());
   });
   server.maxConnections = connectionsMax;
-  server.listen(port, host);
-  try {
-    await once(server, "listening");
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new Mistake(code === "EADDRINUSE" ? `Port ${port} is in use: name another one by --port.` : message);
-  }
+  await listen(server, port);
   return server;
 }
 
@@ -37,7 +29,7 @@ async function answer(incoming: IncomingMessage, outgoing: ServerResponse, site:
   const own = `http://${headers.host ?? ""}`;
   // The name of another page could have been made to resolve to this machine (DNS rebinding).
   if (!URL.canParse(own) || !isLoopback(new URL(own).hostname))
-    return refuse(outgoing, 403, "Not for this host", `This console answers at http://${host} only.`);
+    return refuse(outgoing, 403, "Not for this host", `This console answers at http://${loopbackHost} only.`);
   if (!URL.canParse(url, own)) return refuse(outgoing, 400, "Bad request", "The address cannot be read.");
   const { pathname, search } = new URL(url, own);
   if (forwarded.test(pathname)) {

@@ -5,7 +5,9 @@ import { fileURLToPath } from "node:url";
 import { Mistake } from "../mistake.ts";
 import { packageFolder, type Project, quietWrangler } from "../project.ts";
 import { type Configuration, readConfiguration } from "../configuration.ts";
+import { devVariables } from "../dev-variables.ts";
 import { capnpOf, environmentSettings, type ModuleFile } from "./capnp.ts";
+import { leftOut } from "./left-out.ts";
 
 /** How long a build may take; it takes about a second. */
 const buildMsMax = 120_000;
@@ -18,25 +20,43 @@ const fixedFiles = ["start.mjs", "static.js", "partita.service", "Dockerfile", "
 /** Everything that a build writes. */
 const builtNames = [...fixedFiles, "worker", "public", "entry.js", "settings.json", "config.capnp", "package.json"];
 
+/** What was built, as its user has to know. */
+interface Built {
+  /** Names of secrets of `.dev.vars` that the server takes from its environment, besides those of Partita. */
+  secrets: string[];
+  /** Parts of the configuration that are not there: as `triggers`. */
+  leftOut: string[];
+}
+
 /**
  * Builds `folder`: the bundle that wrangler deploys, a configuration for workerd, and what starts it.
  *
  * @throws Mistake
  */
-export async function buildStandalone(project: Project, folder: string): Promise<void> {
+export async function buildStandalone(project: Project, folder: string): Promise<Built> {
   const configuration = await readConfiguration(project);
   clear(folder);
   const bundle = join(folder, "worker");
   await bundleWorker(project, bundle);
   const modules = modulesIn(bundle);
+  const secrets = secretsOf(project, configuration);
   const assets = configuration.assets?.directory;
   if (assets !== undefined) cpSync(resolve(project.folder, assets), join(folder, "public"), { recursive: true });
   for (const name of fixedFiles) copyFileSync(join(assetsFolder, name), join(folder, name));
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "entry.js"), entryOf(configuration, modules[0]!.name));
   writeFileSync(join(folder, "settings.json"), settingsOf(configuration));
-  writeFileSync(join(folder, "config.capnp"), capnpOf(configuration, modules, assets !== undefined));
+  writeFileSync(
+    join(folder, "config.capnp"),
+    capnpOf(configuration, { modules, assets: assets !== undefined, secrets }),
+  );
   writeFileSync(join(folder, "package.json"), manifestOf(configuration.name ?? "partita", project));
+  return { secrets, leftOut: leftOut(configuration) };
+}
+
+/** The names of the application's own secrets: on a developer's machine they are in `.dev.vars`. */
+function secretsOf({ folder }: Project, { vars = {} }: Configuration): string[] {
+  return Object.keys(devVariables(folder)).filter((name) => !name.startsWith("PARTITA_") && !(name in vars));
 }
 
 /** Removes what an earlier build has written, and nothing else: not the data of a server, nor what is somebody else's. */

@@ -29,8 +29,17 @@ export const environmentSettings: readonly string[] = [
 
 const list = (lines: readonly string[]): string => lines.map((line) => `    ${line},`).join("\n");
 
-/** The configuration of workerd for a bundle. `assets`: whether `public` is served. */
-export function capnpOf(configuration: Configuration, modules: readonly ModuleFile[], assets: boolean): string {
+/** What a configuration of workerd is made of, besides that of wrangler. */
+interface Parts {
+  modules: readonly ModuleFile[];
+  /** Whether `public` is served. */
+  assets: boolean;
+  /** Names of secrets that are the application's own. */
+  secrets: readonly string[];
+}
+
+/** The configuration of workerd for a bundle. */
+export function capnpOf(configuration: Configuration, { modules, assets, secrets }: Parts): string {
   const {
     compatibility_date: date = "2026-01-01",
     compatibility_flags: flags = [],
@@ -50,7 +59,7 @@ export function capnpOf(configuration: Configuration, modules: readonly ModuleFi
         : `(name = ${text(key)}, json = ${text(JSON.stringify(value))})`,
     ),
     // start.mjs gives each the value of the environment, or that of settings.json.
-    ...environmentSettings.map((key) => `(name = ${text(key)}, fromEnvironment = ${text(key)})`),
+    ...[...environmentSettings, ...secrets].map((key) => `(name = ${text(key)}, fromEnvironment = ${text(key)})`),
     ...(assets && configuration.assets?.binding
       ? [`(name = ${text(configuration.assets.binding)}, service = "static")`]
       : []),
