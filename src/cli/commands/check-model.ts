@@ -51,6 +51,9 @@ interface Named {
   readonly version: number;
 }
 
+/** Events from which on a duration says what one event takes: of the first hundreds most is the start of the program. */
+const measuredEventsMin = 1_000;
+
 /** What was found, in words. */
 export function linesOf(check: ModelCheck, next: Named, before: Named | undefined): string[] {
   const { events, upcast, quarantined, unfit, same, differsWithin, sha256, foldMs } = check;
@@ -67,9 +70,14 @@ export function linesOf(check: ModelCheck, next: Named, before: Named | undefine
   if (before && before.version !== next.version)
     lines.push(`version ${before.version} before, ${next.version} now: each partition folds its log again`);
   if (sha256 !== undefined) lines.push(`state: sha256 ${sha256}`);
-  if (events > 0 && !quarantined)
-    lines.push(
-      `folding took ${Math.round(foldMs)} ms here, ${Math.max(1, Math.round((foldMs * 1_000) / events))} µs an event: a partition of 100,000 events needs about ${((foldMs * 100) / events).toFixed(1)} s of CPU`,
-    );
+  if (events > 0 && !quarantined) lines.push(foldingOf(events, foldMs));
   return lines;
+}
+
+/** What folding has taken, and what it takes of a large log, where enough was folded to say that. */
+function foldingOf(events: number, foldMs: number): string {
+  const took = `folding took ${Math.round(foldMs)} ms here`;
+  if (events < measuredEventsMin) return `${took}: too few events to say what a large log takes`;
+  const micros = Math.max(1, Math.round((foldMs * 1_000) / events));
+  return `${took}, ${micros} µs an event: a partition of 100,000 events needs about ${((foldMs * 100) / events).toFixed(1)} s of CPU`;
 }
