@@ -165,9 +165,14 @@ function TokenForm({ token, setToken }: { token: string | undefined; setToken(to
       <input id="token" name="token" type="password" autoComplete="off" aria-describedby="token-note" />
       <button type="submit">Use</button>
       <p id="token-note" className="soft">
-        {token === undefined
-          ? "Not needed in open development mode. It stays in the memory of this page, and is gone with it."
-          : "A token is in use. An empty one removes it."}
+        {token === undefined ? (
+          <>
+            Not needed in open development mode. It stays in the memory of this page, and is gone with it. In a project
+            that signs with a secret, <code>npx partita token --sub me --permissions "read,admin:*"</code> prints one.
+          </>
+        ) : (
+          "A token is in use. An empty one removes it."
+        )}
       </p>
     </form>
   );
