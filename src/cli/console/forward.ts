@@ -63,7 +63,7 @@ export async function forward(incoming: IncomingMessage, outgoing: ServerRespons
   outgoing.writeHead(answer.status, Object.fromEntries(back));
   if (answer.body === null) outgoing.end();
   // Either end may go away: there is nobody to tell.
-  else await pipeline(Readable.fromWeb(answer.body), outgoing).catch(() => outgoing.destroy());
+  else await pipeline(Readable.from(answer.body), outgoing).catch(() => outgoing.destroy());
 }
 
 function unreachable(outgoing: ServerResponse, origin: string, { message, cause, name }: Error): void {
