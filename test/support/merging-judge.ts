@@ -23,6 +23,15 @@ const step = fc.oneof(
       who,
     }),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constantFrom("atomic" as const, "sequential" as const),
+      who,
+      at: fc.nat(20),
+      insert: fc.constantFrom("B", "😀"),
+    }),
+  },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("settle" as const) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("turn" as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("crash" as const) }) },
@@ -57,6 +66,7 @@ export async function judgeTyping({
   for (const one of steps) {
     const typist = "who" in one ? all[one.who % people]! : undefined;
     if (one.kind === "type") typist!.type(one.at, one.insert, one.deleted);
+    else if (one.kind === "atomic" || one.kind === "sequential") typist!.batch(one.kind, one.at, one.insert);
     else if (one.kind === "cut") typist!.device.cut();
     else if (one.kind === "deaf") typist!.device.loseAnswers();
     else if (one.kind === "restore") typist!.device.restore();

@@ -1,5 +1,5 @@
 import { ChangeSet, Text } from "@codemirror/state";
-import type { TextEdit } from "../../src/models/text/index.ts";
+import { editOf, lengthIn, type TextEdit } from "../../src/models/text/index.ts";
 import { openText, type Selection } from "../../src/text/index.ts";
 import { movedOver } from "../../src/text/selection.ts";
 import type { room } from "./merging-room.ts";
@@ -61,6 +61,25 @@ export class Typist<Device extends TypingDevice = TestDevice> {
       void this.document.submit(changes);
       if (this.selection) this.select(from + insert.length);
     });
+  }
+
+  /** Inserts at `at`, in a batch with a change of another text. */
+  batch(mode: "atomic" | "sequential", at: number, insert: string): void {
+    const { client } = this.device;
+    const { doc } = this.document;
+    const from = whole(this.shown, Math.min(at, this.shown.length));
+    const edits = [
+      editOf(doc, ChangeSet.of({ from, insert }, this.shown.length)),
+      editOf(
+        `beside ${doc}`,
+        ChangeSet.of(
+          { from: 0, insert },
+          client.read(({ texts }) => lengthIn(texts, `beside ${doc}`)),
+        ),
+      ),
+    ];
+    const drafts = edits.map((payload) => ({ type: "edit" as const, payload }));
+    this.change(() => void client.submitBatch(mode, drafts));
   }
 
   /** Changes the text by `make`, as by an undo. */
