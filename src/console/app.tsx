@@ -13,6 +13,7 @@ import { EndpointsView } from "./pages/tenant/endpoints.tsx";
 import { LettersView } from "./pages/tenant/letters.tsx";
 import { LimitsView } from "./pages/tenant/limits.tsx";
 import { LoadView } from "./pages/tenant/load.tsx";
+import { VerificationView } from "./pages/tenant/verification.tsx";
 import { WorkView } from "./pages/work.tsx";
 import { ProblemNote } from "./parts/problem.tsx";
 import { hashOf, type Route, tenantHashOf, tenantViews, useRoute, views } from "./route.ts";
@@ -32,6 +33,7 @@ const tenantPages = {
   overview: Overview,
   endpoints: EndpointsView,
   letters: LettersView,
+  verification: VerificationView,
   limits: LimitsView,
   access: AccessView,
   actions: ActionsView,

@@ -17,6 +17,7 @@ export const tenantViews = [
   { name: "overview", title: "Overview" },
   { name: "endpoints", title: "Endpoints" },
   { name: "letters", title: "Dead letters" },
+  { name: "verification", title: "Verification" },
   { name: "limits", title: "Limits" },
   { name: "access", title: "Access" },
   { name: "actions", title: "Actions" },

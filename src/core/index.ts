@@ -28,6 +28,7 @@ export type { Work } from "./window/work.ts";
 export { type Folding } from "./rebuilding.ts";
 export { sealJob } from "./jobs/seal.ts";
 export { rebuildJob } from "./jobs/rebuild.ts";
+export { verifyJob } from "./jobs/verify.ts";
 export { Refusal } from "./refusal.ts";
 export { draining, tokenRevoked } from "./delivery/endings.ts";
 export type { Listener } from "./delivery/listener.ts";

@@ -26,6 +26,8 @@ export type Counter =
   | "job_failures"
   /** Effects by what became of them: `delivered`, `dead`, `again`. */
   | "effects"
+  /** Messages to an endpoint outside, by what became of an attempt: `delivered`, `dead`, `again`. Counted by its courier. */
+  | "deliveries"
   /** Sagas that came to rest, by status: `COMPLETED`, `COMPENSATED`, `FAILED`. */
   | "saga_ends"
   /** Timers that fired, and by how much they were late in all, in milliseconds. */

@@ -462,6 +462,15 @@ export class Partition {
     schedule.derive("rebuild", fold.behind === undefined ? undefined : now);
   }
 
+  /** Makes the verification due at `at`; undefined: not any more, until there is another snapshot. */
+  scheduleVerification(at: number | undefined, now: number): void {
+    const { schedule } = this.#memory.load(now);
+    this.#memory.write(now, (writes) => {
+      if (at === undefined) schedule.cancel(writes, "verify", "");
+      else schedule.set(writes, "verify", at);
+    });
+  }
+
   /** Writes a piece of a snapshot; each is a transaction of its own. */
   putSnapshotChunk(eventId: number, chunk: number, bytes: Uint8Array, now: number): void {
     this.#memory.write(now, (writes) => writes.snapshots.putChunk(eventId, chunk, bytes));

@@ -20,6 +20,8 @@ export interface DispatcherPorts {
   /** Sends a row, once. Never rejects. */
   send(row: DeliveryRow, endpoint: Endpoint): Promise<Outcome>;
   readonly log: Logger;
+  /** Counts what became of messages. */
+  measure(result: "delivered" | "again" | "dead", count: number): void;
 }
 
 /**
@@ -115,7 +117,7 @@ export class Dispatcher {
   }
 
   async #step(): Promise<void> {
-    const { courier, log } = this.#ports;
+    const { courier, log, measure } = this.#ports;
     const now = this.#ports.now();
     const endpoint = this.#endpoint?.value;
     // Now, and not when it begins again: the object may have ended by then, and not know that it had stopped.
@@ -128,13 +130,22 @@ export class Dispatcher {
       return;
     } else if (endpoint.state === "disabled") {
       const died = courier.bury(endpoint.reason ?? "The endpoint is disabled.", now);
-      if (died > 0) log("webhooks_died", { count: died, reason: endpoint.reason });
+      if (died > 0) {
+        log("webhooks_died", { count: died, reason: endpoint.reason });
+        measure("dead", died);
+      }
     } else if (maySend(endpoint)) {
       courier.resume(now);
       const { died, deleted } = courier.sweep(now);
-      if (died > 0) log("webhooks_died", { count: died, reason: "They are too old." });
+      if (died > 0) {
+        log("webhooks_died", { count: died, reason: "They are too old." });
+        measure("dead", died);
+      }
       if (deleted > 0) log("dead_letters_deleted", { count: deleted });
-      const buried = (effectId: string) => log("effect_damaged", { effectId });
+      const buried = (effectId: string) => {
+        log("effect_damaged", { effectId });
+        measure("dead", 1);
+      };
       for (const row of courier.take(this.#running, now, buried)) {
         this.#running.set(row.effectId, this.#attempt(row, endpoint));
       }
@@ -174,12 +185,13 @@ export class Dispatcher {
   }
 
   async #attempt(row: DeliveryRow, endpoint: Endpoint): Promise<void> {
-    const { courier, now, fraction, log, send } = this.#ports;
+    const { courier, now, fraction, log, measure, send } = this.#ports;
     const { effectId, correlationId, traceId, attempts } = row;
     const outcome = await send(row, endpoint);
     this.#running.delete(effectId);
     try {
       const died = courier.settle(effectId, outcome, now(), fraction());
+      measure(outcome.kind === "delivered" ? "delivered" : died ? "dead" : "again", 1);
       if (outcome.kind === "failed") {
         const { status, reason } = outcome;
         log("delivery_failed", { traceId, effectId, correlationId, attempt: attempts + 1, status, reason, died });

@@ -18,7 +18,17 @@ interface Shown {
 }
 
 const codes = Object.keys(errorStatuses);
-const jobKinds = ["deliver", "end_drain", "rebuild", "redeliver", "seal", "snapshot", "sweep_records", "sweep_sockets"];
+const jobKinds = [
+  "deliver",
+  "end_drain",
+  "rebuild",
+  "redeliver",
+  "seal",
+  "snapshot",
+  "sweep_records",
+  "sweep_sockets",
+  "verify",
+];
 
 const counters: Readonly<Record<Counter, Shown>> = {
   windows: { help: "Transactions of windows." },
@@ -33,6 +43,11 @@ const counters: Readonly<Record<Counter, Shown>> = {
   jobs: { help: "Jobs that ran.", label: "kind", values: jobKinds },
   job_failures: { help: "Jobs that failed.", label: "kind", values: jobKinds },
   effects: { help: "Effects, by what became of them.", label: "result", values: ["again", "dead", "delivered"] },
+  deliveries: {
+    help: "Attempts to deliver a message to an endpoint, by what became of it.",
+    label: "result",
+    values: ["again", "dead", "delivered"],
+  },
   saga_ends: {
     help: "Sagas that came to rest, by their status.",
     label: "status",
@@ -57,6 +72,9 @@ const sumHelp: Readonly<Record<string, string>> = {
   effects: "Effects that wait in outboxes.",
   effectBytes: "Bytes of effects that wait.",
   deadLetters: "Dead letters of partitions.",
+  endpointMessages: "Messages that wait for endpoints.",
+  endpointDeadLetters: "Dead letters of endpoints.",
+  endpointsFailing: "Endpoints to which nothing was delivered since an attempt has failed.",
 };
 
 /** Metrics of a tenant as text for Prometheus (exposition format 0.0.4). */

@@ -8,14 +8,17 @@ import { type Answered, sendMessage, type SenderPorts } from "../courier/sender.
 import { callObject } from "../platform/call.ts";
 import type { Endpoint } from "../platform/courier-api.ts";
 import { log } from "../platform/log.ts";
+import { courierName, type Gauge } from "../platform/metrics-api.ts";
 import { type PlacementOf, stubOf } from "../platform/placement.ts";
 import type { Failure } from "../protocol/index.ts";
 import { migrations } from "../storage/courier/migrations.ts";
 import { CourierStorage } from "../storage/courier/storage.ts";
 import type { DeliverySummary } from "../storage/courier/deliveries.ts";
+import { Measures } from "../shell/measures.ts";
 import { DurableSqlDriver } from "../storage/durable.ts";
 import type { CourierRpc, CourierStatusAnswer, DeadLetter, EndpointAnswer } from "./courier-calls.ts";
 import type { CourierEnv } from "./environments.ts";
+import { reporterOf } from "./metrics-calls.ts";
 import { nameOf } from "./object-name.ts";
 import { type TenantCalls, tenantCalls } from "./tenant-calls.ts";
 
@@ -29,6 +32,8 @@ export function courierObject(placementOf: PlacementOf) {
     readonly #name: string;
     readonly #tenant: string;
     readonly #id: string;
+    readonly #measures: Measures;
+    #driver: DurableSqlDriver | undefined;
     #opened: { courier: Courier; dispatcher: Dispatcher } | undefined;
 
     constructor(ctx: DurableObjectState, env: CourierEnv) {
@@ -37,6 +42,22 @@ export function courierObject(placementOf: PlacementOf) {
       const at = this.#name.indexOf("/");
       this.#tenant = this.#name.slice(0, at);
       this.#id = this.#name.slice(at + 1);
+      const place = { tenant: this.#tenant, partition: courierName(this.#id) };
+      this.#measures = new Measures({
+        partition: place.partition,
+        newIncarnation: () => crypto.randomUUID().replaceAll("-", "").slice(-16),
+        metrics: env.METRICS && {
+          report: reporterOf(env.METRICS, place, placementOf(this.#tenant)),
+          rowsWritten: () => this.#driver?.rowsWritten ?? 0,
+        },
+        now: () => Date.now(),
+        afterIo: () => {},
+        gauges: () => this.#gauges,
+        // It has no log.
+        condition: () => undefined,
+        head: () => undefined,
+        verified: () => undefined,
+      });
     }
 
     /**
@@ -47,7 +68,8 @@ export function courierObject(placementOf: PlacementOf) {
      */
     get #open(): { courier: Courier; dispatcher: Dispatcher } {
       if (this.#opened) return this.#opened;
-      const courier = new Courier(new CourierStorage(new DurableSqlDriver(this.ctx.storage), migrations), Date.now());
+      this.#driver = new DurableSqlDriver(this.ctx.storage);
+      const courier = new Courier(new CourierStorage(this.#driver, migrations), Date.now());
       const dispatcher = new Dispatcher({
         courier,
         now: () => Date.now(),
@@ -60,6 +82,10 @@ export function courierObject(placementOf: PlacementOf) {
           ),
         send: async (row, endpoint) => (await sendMessage(endpoint, messageOf(row), this.#sender)).outcome,
         log: (event, fields) => log(event, { tenant: this.#tenant, endpoint: this.#id, ...fields }),
+        measure: (result, count) => {
+          this.#measures.count("deliveries", count, result);
+          this.#measures.entered();
+        },
       });
       return (this.#opened = { courier, dispatcher });
     }
@@ -134,6 +160,16 @@ export function courierObject(placementOf: PlacementOf) {
         log("courier_failed", { tenant: this.#tenant, endpoint: this.#id, error: String(error) });
         await this.ctx.storage.setAlarm(Date.now() + courierBounds.reopenMs);
       }
+    }
+
+    get #gauges(): readonly Gauge[] {
+      const { waiting, deadLetters, bytes, failingSince } = this.#open.courier.status(Date.now());
+      return [
+        { name: "endpointMessages", used: waiting, max: courierBounds.rowsMax },
+        { name: "endpointBytes", used: bytes, max: courierBounds.rowBytesMax },
+        { name: "endpointDeadLetters", used: deadLetters },
+        { name: "endpointsFailing", used: failingSince === undefined ? 0 : 1 },
+      ];
     }
 
     async #endpoint(): Promise<Endpoint | undefined> {

@@ -27,6 +27,8 @@ export interface TenantEnv {
 
 /** What a courier needs of its environment. */
 export interface CourierEnv extends WebhookSettings {
+  /** Absent in a deployment without metrics. */
+  METRICS?: DurableObjectNamespace<DurableObject & MetricsRpc>;
   TENANTS: DurableObjectNamespace<DurableObject & TenantRpc>;
   PARTITA_IDENTITY?: string;
   /** Set to anything: endpoints on this machine are allowed, in open development mode only. */

@@ -16,6 +16,10 @@ export interface DirectoryRow {
   fullness: number;
   quarantined: boolean;
   deadLetters: number;
+  /** Its last verification; 0: none yet. */
+  verifiedAt: number;
+  /** How much that has found. */
+  findings: number;
 }
 
 /** A partition with what it does now; 0 where it has not reported for a minute. */
@@ -50,8 +54,8 @@ export interface NameRange {
   to: string;
 }
 
-/** Only those that are quarantined, or have dead letters. */
-export type RowFilter = "quarantined" | "deadLetters";
+/** Only those that are quarantined, have dead letters, or in which a verification has found something. */
+export type RowFilter = "quarantined" | "deadLetters" | "damaged";
 /** The largest log, or the fullest bound. */
 export type RowOrder = "largest" | "fullest";
 

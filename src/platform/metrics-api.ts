@@ -14,14 +14,22 @@ export function modelOfGauge(gauge: string): { readonly name: string; readonly m
   return at < 0 ? undefined : { name: gauge.slice(0, at), model: gauge.slice(at + 1) };
 }
 
+/** In the place of the name of a partition, where the courier of an endpoint reports: no partition has such a name. */
+export const courierName = (endpoint: string): string => `~${endpoint}`;
+
+export const isCourierName = (name: string): boolean => name.startsWith("~");
+
 /** How the log of a partition is. */
 interface LogReport {
   readonly head?: number;
   readonly quarantined: boolean;
+  /** A verification that was done since the last report: when, in milliseconds since 1970, and how much was found. */
+  readonly verified?: { readonly at: number; readonly findings: number };
 }
 
 /** What a partition has counted since its last report, and what it has now. */
 export interface MetricsReport {
+  /** Its name, or that of a courier. */
   readonly partition: string;
   /** The lifetime of the object that reports: its reports are numbered from 1. One that comes again counts once. */
   readonly incarnation: string;

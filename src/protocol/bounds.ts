@@ -274,6 +274,12 @@ export const bounds = {
   foldSliceBytesMax: 1024 * 1024,
   foldSliceWorkMax: 100_000,
   foldSlicesPerRunMax: 20,
+  /**
+   * The least time between two verifications that nobody asks for, in milliseconds; and what one alarm does of it, in
+   * units of work: about a second here, of the 30 s of CPU that the platform has for one event.
+   */
+  verifyPeriodMs: 7 * 24 * 60 * 60 * 1_000,
+  verifyWorkPerRunMax: 2_000_000,
   /** A larger state is not hashed. To hash as much takes 35 to 50 ms here, and is done once a second (docs/decisions/0010-reads.md). */
   hashStateBytesMax: 1.5 * 1024 * 1024,
   /** Bytes that one unit of a read stands for, see `Limits.reads`. */

@@ -50,6 +50,7 @@ export const logEvents = {
   almost_full: kind("warn", "almost full", "resource", "used", "max", "percent"),
   verify_finding: kind("error", "what is stored does not agree with the log", "eventId", "detail"),
   verified: kind("info", "the log was verified", "eventId", "count"),
+  not_verified: kind("warn", "the log could not be verified", "code", "reason"),
   rebuilt: kind("info", "the state is folded from the log", "eventId", "of", "foldingMs", "storingMs"),
   snapshot_failed: kind("error", "a snapshot could not be written", "eventId", "error"),
   // Due work
@@ -63,6 +64,7 @@ export const logEvents = {
   timer_not_decided: kind("error", "the draft of a timer could not be decided", "timer", "correlationId", "code"),
   timer_rejected: kind("warn", "the draft of a timer was rejected", "timer", "correlationId", "code"),
   timer_damaged: kind("error", "a timer is damaged", "timer", "correlationId"),
+  saga_failed: kind("error", "a saga stands still", "saga"),
   // Effects
   effects_not_read: kind("error", "effects could not be read", "error"),
   effects_not_sent: kind("error", "effects could not be sent", "error"),

@@ -31,6 +31,7 @@ export const logFields = {
   effectId: { is: "text", means: "`<incarnation>:<eventId>:<n>`; `webhook-id` of a message" },
   destination: { is: "text", means: "partition, queue or type of webhook that an effect is for" },
   lane: { is: "text", means: "the effects for one destination" },
+  saga: { is: "text", means: "id of a saga" },
   timer: { is: "text", means: "key of a timer" },
   kind: { is: "text", means: "kind of a job, or of a revocation" },
   key: { is: "text", means: "key of a job" },

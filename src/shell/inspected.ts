@@ -2,6 +2,7 @@ import type { Partition } from "../core/index.ts";
 import type { RejectionFilter } from "../storage/port.ts";
 import { answerJson, type HttpAnswer } from "../wire/partita/answers.ts";
 import type { Connection } from "./connection.ts";
+import type { Verification } from "./verification.ts";
 
 /** What an operator asks for; `skip` and `limit` are of a list. */
 export type Inspected =
@@ -14,12 +15,13 @@ export type Inspected =
 export function inspect(
   { inspection }: Partition,
   connections: ReadonlySet<Connection>,
+  { last }: Verification,
   asked: Inspected,
   now: number,
 ): HttpAnswer {
   switch (asked.what) {
     case "overview":
-      return answerJson(inspection.overview(now));
+      return answerJson({ ...inspection.overview(now), verified: last });
     case "event":
       return answerJson(inspection.event(asked.eventId, now));
     case "rejections":

@@ -1,6 +1,7 @@
 import type { Counter, Measure } from "../core/index.ts";
 import type { Gauge, MetricsReport } from "../platform/metrics-api.ts";
 import type { MetricsPorts } from "./ports.ts";
+import type { VerifiedLast } from "./verification.ts";
 
 /** The least time between two reports, and between two commits whose time is taken. */
 const reportMsMin = 10_000;
@@ -20,6 +21,8 @@ interface MeasuresHost {
   condition(): "sound" | "quarantined" | undefined;
   /** The last event; undefined: it cannot be read. */
   head(): number | undefined;
+  /** The last verification of this lifetime; undefined: there was none. */
+  verified(): VerifiedLast | undefined;
 }
 
 /**
@@ -27,7 +30,8 @@ interface MeasuresHost {
  * report. There is no timer: it would keep the object awake. So what was counted after the last report waits for the next
  * entry, and is lost where the object sleeps or ends before.
  *
- * The first event of a partition is reported at once, for the directory of its tenant, and so is a quarantine.
+ * The first event of a partition is reported at once, for the directory of its tenant, and so are a quarantine and the
+ * end of a verification.
  */
 export class Measures {
   readonly #host: MeasuresHost;
@@ -43,6 +47,8 @@ export class Measures {
   #events = 0;
   /** How the log was in the last report of this lifetime. */
   #reportedAs: "sound" | "quarantined" | undefined;
+  /** The last verification that was reported. */
+  #reportedVerified: VerifiedLast | undefined;
 
   constructor(host: MeasuresHost) {
     this.#host = host;
@@ -88,7 +94,9 @@ export class Measures {
   /** Whether the directory has to learn something at once. */
   get #isNews(): boolean {
     const condition = this.#host.condition();
-    return condition !== undefined && condition !== this.#reportedAs;
+    return (
+      condition !== undefined && (condition !== this.#reportedAs || this.#host.verified() !== this.#reportedVerified)
+    );
   }
 
   #next(rows: number, now: number): MetricsReport {
@@ -105,7 +113,17 @@ export class Measures {
     if (condition === undefined) return report;
     this.#reportedAs = condition;
     const head = this.#host.head();
-    return { ...report, log: { ...(head === undefined ? {} : { head }), quarantined: condition === "quarantined" } };
+    const verified = this.#host.verified();
+    const isNew = verified !== undefined && verified !== this.#reportedVerified;
+    this.#reportedVerified = verified;
+    return {
+      ...report,
+      log: {
+        ...(head === undefined ? {} : { head }),
+        quarantined: condition === "quarantined",
+        ...(isNew && { verified: { at: verified.at, findings: verified.findings.length } }),
+      },
+    };
   }
 
   /** Takes the time of a commit: from the end of its turn, by the clock, to when it is durable. */

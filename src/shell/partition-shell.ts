@@ -26,6 +26,7 @@ import {
   sweepSockets,
   Turns,
   type Usages,
+  verifyJob,
   type Work,
 } from "../core/index.ts";
 import type { Effects } from "../model/effects.ts";
@@ -173,6 +174,7 @@ export class PartitionShell {
       rebuildJob(() =>
         rebuild(this.#partition, ports, this.#turns, settings.folding?.slicesMax, settings.snapshotChunkUnits),
       ),
+      verifyJob(() => this.#verification.runDue()),
       sealJob(() => sealSegment(this.#partition, ports, this.#turns, ports.signHead!)),
       sweepSockets((at) => this.#endIdle(at)),
     ];
@@ -185,6 +187,7 @@ export class PartitionShell {
       gauges: () => this.#gauges,
       condition: () => this.#partition.condition,
       head: () => this.#partition.head,
+      verified: () => this.#verification.last,
     });
     this.#measures = measures;
     const outstanding = new OutstandingSums();
@@ -602,7 +605,7 @@ export class PartitionShell {
 
   /** Answers an operator who looks into it. */
   inspect(asked: Inspected, context: RequestContext): Promise<HttpAnswer> {
-    return this.#answer(context, (now) => inspect(this.#partition, this.#connections, asked, now));
+    return this.#answer(context, (now) => inspect(this.#partition, this.#connections, this.#verification, asked, now));
   }
 
   /** Reads the state after any event, for the operator `by`; or answers how far it is folded. */
@@ -817,6 +820,7 @@ export class PartitionShell {
       this.#arm(this.#partition.nextDue);
       this.#effects.start();
       this.#partition.travel.rest(this.#ports.now());
+      this.#verification.rest(this.#ports.now());
       this.#measures.entered();
     }
   }

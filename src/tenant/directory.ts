@@ -166,15 +166,23 @@ export function byMost(order: RowOrder, a: DirectoryRow, b: DirectoryRow): numbe
 const isIn = (ranges: readonly NameRange[], name: string): boolean =>
   ranges.some(({ from, to }) => name >= from && name < to);
 
-function passes(only: RowFilter | undefined, { quarantined, deadLetters }: DirectoryRow): boolean {
-  return only === undefined || (only === "quarantined" ? quarantined : deadLetters > 0);
-}
+const passing: Readonly<Record<RowFilter, (row: DirectoryRow) => boolean>> = {
+  quarantined: ({ quarantined }) => quarantined,
+  deadLetters: ({ deadLetters }) => deadLetters > 0,
+  damaged: ({ findings }) => findings > 0,
+};
 
-const flagsOf = ({ quarantined, deadLetters }: DirectoryRow): string => `${quarantined} ${deadLetters > 0}`;
+const passes = (only: RowFilter | undefined, row: DirectoryRow): boolean => only === undefined || passing[only](row);
+
+/** Those that it has of what can be asked for: where they change, the row is stored at once. */
+const flagsOf = (row: DirectoryRow): string =>
+  Object.values(passing)
+    .map((has) => has(row))
+    .join(" ");
 
 function rowOf(
   { partition, gauges }: MetricsReport,
-  { head, quarantined }: NonNullable<MetricsReport["log"]>,
+  { head, quarantined, verified }: NonNullable<MetricsReport["log"]>,
   known: DirectoryRow | undefined,
   now: number,
 ): DirectoryRow {
@@ -194,6 +202,8 @@ function rowOf(
     fullness: fullness(fullest),
     quarantined,
     deadLetters: used("deadLetters") ?? known?.deadLetters ?? 0,
+    verifiedAt: verified?.at ?? known?.verifiedAt ?? 0,
+    findings: verified?.findings ?? known?.findings ?? 0,
   };
 }
 

@@ -1,7 +1,9 @@
-import { type Gauge, type MetricsReport, modelOfGauge } from "../platform/metrics-api.ts";
+import { type Gauge, isCourierName, type MetricsReport, modelOfGauge } from "../platform/metrics-api.ts";
 
 /** A partition that has not reported for this long is idle: what it had then counts no more. */
 const silentMsMax = 60_000;
+/** A courier reports when it sends, and tries an endpoint that fails every five minutes: so what it had counts for longer. */
+const courierSilentMsMax = 10 * 60_000;
 /** Partitions whose last reports are kept, an estimated 1 KiB each. */
 const partitionsMax = 4_096;
 /** What was counted in a shorter time is no rate: the first event of a partition is reported at once. */
@@ -103,7 +105,8 @@ export class TenantMetrics {
     const busy: BusyPartition[] = [];
     let total = 0;
     for (const [partition, { at, perSecond, events, gauges }] of this.#last) {
-      if (now - at > silentMsMax) continue;
+      const isCourier = isCourierName(partition);
+      if (now - at > (isCourier ? courierSilentMsMax : silentMsMax)) continue;
       total += perSecond;
       let connections = 0;
       for (const { name, used, max } of gauges) {
@@ -114,7 +117,7 @@ export class TenantMetrics {
         const share = used / max;
         if (share > (fullest.get(name)?.share ?? -1)) fullest.set(name, { name, partition, share });
       }
-      busy.push({ partition, perSecond, events, connections });
+      if (!isCourier) busy.push({ partition, perSecond, events, connections });
     }
     return {
       counts: this.counts,

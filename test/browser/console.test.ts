@@ -173,6 +173,12 @@ describe.skipIf(!browserPresent)("the console", () => {
     await page.getByRole("row", { name: /^Log bytes/ }).waitFor();
     await page.getByRole("button", { name: "Verify" }).click();
     await page.getByText("Everything agrees.").waitFor();
+    await page.getByText(/^Done: 12\d of 12\d events; compared effects, state/).waitFor();
+    await go(page, "~/verification");
+    await page.getByText("No verification has found anything.").waitFor();
+    await page.getByLabel(/names begin with/).fill("roo");
+    await page.getByRole("button", { name: "Verify" }).click();
+    await page.getByText(/^Done: 1 partitions, 12\d events, and everything agrees\./).waitFor();
     await page.close();
   });
 

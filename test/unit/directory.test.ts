@@ -75,6 +75,8 @@ describe("the directory of a tenant", () => {
         fullness: 0.01,
         quarantined: false,
         deadLetters: 0,
+        verifiedAt: 0,
+        findings: 0,
       },
     ]);
   });
@@ -102,6 +104,22 @@ describe("the directory of a tenant", () => {
     expect(parts.page({ ...page, only: "quarantined" })).toMatchObject([{ name: "a", head: 1 }]);
     expect(parts.page({ ...page, only: "deadLetters" })).toMatchObject([{ name: "b", deadLetters: 3 }]);
     expect(parts.among(["c", "b", "a"], { ...page, only: "deadLetters" })).toMatchObject([{ name: "b" }]);
+  });
+
+  it("[OB-4] [LC-6] keeps what the last verification has found, and stores it at once", () => {
+    const { parts, open } = directory();
+    for (const name of ["a", "b"]) parts.report(reportOf(name), 0);
+    expect(parts.report(reportOf("a", { log: { ...log, verified: { at: 7, findings: 2 } } }), 8)).toBe("stored");
+    expect(parts.report(reportOf("b", { log: { ...log, verified: { at: 7, findings: 0 } } }), 8)).toBe("waiting");
+    parts.report(reportOf("a", { log: { ...log, head: 5 } }), 9);
+    parts.store(minute);
+    const damaged = { ...page, only: "damaged" } as const;
+    for (const each of [parts, open()]) {
+      expect(each.page(damaged)).toMatchObject([{ name: "a", head: 5, verifiedAt: 7, findings: 2 }]);
+      expect(each.page(page)).toMatchObject([{ name: "a" }, { name: "b", verifiedAt: 7, findings: 0 }]);
+    }
+    parts.report(reportOf("a", { log: { ...log, verified: { at: 99, findings: 0 } } }), 100);
+    expect(parts.page(damaged)).toEqual([]);
   });
 
   it("[OB-4] lists those with the most, with what is not stored yet", () => {

@@ -1,9 +1,14 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { complete, type Submission, single } from "../../src/core/index.ts";
+import { complete, Refusal, type Submission, single, type Verified } from "../../src/core/index.ts";
 import { digestSteps } from "../../src/core/verify/digest.ts";
+import type { MetricsReport } from "../../src/platform/metrics-api.ts";
+import { bounds } from "../../src/protocol/index.ts";
+import type { MetricsPorts } from "../../src/shell/ports.ts";
+import { Verification } from "../../src/shell/verification.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { TestShell } from "../support/shell.ts";
+import { testTurns } from "../support/turns.ts";
 
 const author = { principal: "ann", permissions: "all" as const };
 const event = (key: string, type: string, payload: object) => ({
@@ -15,8 +20,8 @@ const set = (key: string, target: string, value: object): Submission => single(e
 const context = { traceId: "f".repeat(32) };
 
 /** A partition with some events, one of them undone in a rejected batch, and a snapshot. */
-async function room(events: number): Promise<TestShell> {
-  const shell = new TestShell({ driver: new NodeSqlDriver() });
+async function room(events: number, report?: MetricsPorts["report"]): Promise<TestShell> {
+  const shell = new TestShell({ driver: new NodeSqlDriver(), ...(report && { report }) });
   for (let at = 0; at < events; at++) await shell.submit(author, set(`k-${at}`, `t-${at % 7}`, { at, text: 'é"\\\n' }));
   const rejected: Submission = {
     key: "batch",
@@ -90,6 +95,117 @@ describe("a verification", () => {
     expect(await verify(shell)).toMatchObject({ eventId: 5, of: 6 });
     shell.elapse(60_000);
     expect(await verify(shell)).toMatchObject({ eventId: 6, of: 6 });
+  });
+});
+
+describe("the verification that nobody asks for", () => {
+  const due = (shell: TestShell) =>
+    shell.shell
+      .inspect({ what: "overview" }, context)
+      .then(({ body }) => JSON.parse(body) as { jobs: { kind: string; dueAt: number }[]; verified?: object })
+      .then(({ jobs, verified }) => ({ at: jobs.find(({ kind }) => kind === "verify")?.dueAt, verified }));
+  const logged = (shell: TestShell, message: string) => shell.logged.filter((line) => line.message === message);
+
+  it("[LC-6] is due a week after a snapshot, does its work, and waits for the next snapshot", async () => {
+    const reports: MetricsReport[] = [];
+    const shell = await room(1_200, async (report) => void reports.push(report));
+    expect((await due(shell)).at).toBeUndefined();
+    await turning(shell, shell.alarm());
+    expect(await due(shell)).toEqual({ at: shell.now + bounds.verifyPeriodMs, verified: undefined });
+    shell.elapse(bounds.verifyPeriodMs);
+    await turning(shell, shell.alarm());
+    expect(await due(shell)).toEqual({
+      at: undefined,
+      verified: { at: shell.now, eventId: 1_200, compared: ["snapshot", "effects", "state"], findings: [] },
+    });
+    expect(logged(shell, "the log was verified")).toHaveLength(1);
+    expect(reports.at(-1)).toMatchObject({
+      counts: { verifications: 1 },
+      log: { verified: { at: shell.now, findings: 0 } },
+    });
+    shell.elapse(10 * bounds.verifyPeriodMs);
+    await turning(shell, shell.alarm());
+    expect(logged(shell, "the log was verified")).toHaveLength(1);
+  });
+
+  it("[LC-6] names damage, and the directory of the tenant learns of it", async () => {
+    const reports: MetricsReport[] = [];
+    const shell = await room(1_200, async (report) => void reports.push(report));
+    await turning(shell, shell.alarm());
+    tamper(
+      shell,
+      "DROP TRIGGER events_are_not_changed",
+      `UPDATE events SET payload = CAST('{"target":"other","value":{}}' AS BLOB) WHERE event_id = 500`,
+    );
+    shell.elapse(bounds.verifyPeriodMs);
+    await turning(shell, shell.alarm());
+    expect((await due(shell)).verified).toMatchObject({ findings: [{}, {}] });
+    expect(logged(shell, "what is stored does not agree with the log")).toHaveLength(2);
+    expect(reports.at(-1)).toMatchObject({ counts: { findings: 2 }, log: { verified: { findings: 2 } } });
+  });
+
+  it("[LC-6] [BD-1] is done in parts: an alarm does a bounded part, and the next one goes on", async () => {
+    const steps = 10;
+    const at: (number | undefined)[] = [];
+    let begun = 0;
+    const partition = {
+      name: { tenant: "t", partition: "room" },
+      headAt: () => steps,
+      scheduleVerification: (due: number | undefined) => void at.push(due),
+      *verify(verified: Verified) {
+        begun++;
+        for (let step = 1; step <= steps; step++) {
+          verified.eventId = step;
+          yield 100;
+        }
+      },
+    };
+    const logs: string[] = [];
+    const verification = new Verification({
+      partition,
+      turns: testTurns((next) => void setImmediate(next)),
+      log: (event) => void logs.push(event),
+      measure: () => {},
+      now: () => 5,
+      timer: () => () => {},
+    });
+    await verification.runDue(400);
+    expect([at, verification.last]).toEqual([[5], undefined]);
+    await verification.runDue(400);
+    await verification.runDue(400);
+    expect([at, begun]).toEqual([[5, 5, undefined], 1]);
+    expect(verification.last).toMatchObject({ at: 5, eventId: steps, findings: [] });
+    expect(logs).toEqual(["verified"]);
+  });
+
+  it("[LC-6] is put off for a week where there is no memory for it, and let go where nobody goes on with it", async () => {
+    let now = 5;
+    let begun = 0;
+    const at: (number | undefined)[] = [];
+    const logs: string[] = [];
+    const host = {
+      turns: testTurns((next) => void setImmediate(next)),
+      log: (event: string) => void logs.push(event),
+      measure: () => {},
+      now: () => now,
+      timer: () => () => {},
+    };
+    const partition = {
+      name: { tenant: "t", partition: "room" },
+      headAt: () => 9,
+      scheduleVerification: (due: number | undefined) => void at.push(due),
+      *verify() {
+        if (++begun === 2) throw new Refusal({ code: "too_expensive", detail: "no room" });
+        yield 100;
+        yield 100;
+      },
+    };
+    const verification = new Verification({ ...host, partition });
+    await verification.runDue(100);
+    now += 60_000;
+    verification.rest(now);
+    await verification.runDue(100);
+    expect([begun, at, logs]).toEqual([2, [5, now + bounds.verifyPeriodMs], ["not_verified"]]);
   });
 });
 

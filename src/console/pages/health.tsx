@@ -1,21 +1,16 @@
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { call, pathOf } from "../data/calls.ts";
+import { type Verified, verify } from "../data/verify.ts";
+import { Findings } from "../parts/findings.tsx";
 import { useLoaded } from "../parts/loaded.ts";
 import { ProblemNote } from "../parts/problem.tsx";
+import { when } from "../parts/when.ts";
 import { useSession } from "../session.tsx";
 import type { Overview } from "./overview.ts";
 
 interface Usage {
   used: number;
   max: number | null;
-}
-
-interface Verified {
-  eventId: number;
-  of: number;
-  done: boolean;
-  compared: string[];
-  findings: { eventId?: number; detail: string }[];
 }
 
 /** What has a bound, how full it is, and whether what derives from the log agrees with it. */
@@ -134,47 +129,65 @@ function Standing() {
 
 function Verify() {
   const { partition } = useSession();
-  const [round, setRound] = useState(0);
-  const [wanted, setWanted] = useState(false);
-  const { value, error, loading } = useLoaded(wanted ? `verify ${round}` : undefined, () =>
-    call<{ verified: Verified }>(pathOf(partition, "verify")),
-  );
-  const verified = value?.verified;
+  const [state, setState] = useState<{ running: boolean; verified?: Verified; error?: unknown }>({ running: false });
+  const overview = useLoaded("overview", () => call<Overview>(pathOf(partition, "inspect")));
+  const here = useRef(true);
+  useEffect(() => {
+    here.current = true;
+    return () => void (here.current = false);
+  }, []);
+  const begin = async (): Promise<void> => {
+    setState({ running: true });
+    try {
+      await verify(
+        partition,
+        () => here.current,
+        (verified) => setState({ running: true, verified }),
+      );
+      setState((before) => ({ ...before, running: false }));
+    } catch (error) {
+      setState({ running: false, error });
+    }
+  };
+  const { running, verified, error } = state;
+  const due = overview.value?.jobs.find(({ kind }) => kind === "verify")?.dueAt;
+  const last = overview.value?.verified;
   return (
     <section className="panel" aria-label="Verification">
       <h2>Does it agree with its log?</h2>
-      <p className="soft">Folds the log from its first event, and compares snapshot, state and effects with it.</p>
+      <p className="soft">
+        Folds the log from its first event, and compares snapshot, state and effects with it.{" "}
+        {due === undefined
+          ? "By itself it is verified a week after each snapshot."
+          : `By itself it is verified ${when(due)}.`}
+      </p>
+      {last && !verified ? (
+        <>
+          <p>
+            Verified {when(last.at)}, up to event {last.eventId.toLocaleString("en")}.
+          </p>
+          <Findings partition={partition} findings={last.findings} />
+        </>
+      ) : null}
       <p>
-        <button
-          type="button"
-          disabled={loading}
-          onClick={() => {
-            setWanted(true);
-            setRound(round + 1);
-          }}
-        >
-          {verified && !verified.done ? "Go on" : "Verify"}
+        <button type="button" disabled={running} onClick={() => void begin()}>
+          Verify
         </button>
       </p>
       {error ? <ProblemNote error={error} /> : null}
       <div role="status">
-        {loading ? <p>Verifying …</p> : null}
-        {verified && !loading ? (
+        {running && !verified ? <p>Verifying …</p> : null}
+        {verified ? (
           <>
             <p>
               {verified.done ? "Done" : "So far"}: {verified.eventId.toLocaleString("en")} of{" "}
               {verified.of.toLocaleString("en")} events
-              {verified.compared.length > 0 ? `; compared ${verified.compared.join(", ")}` : ""}.
+              {verified.compared.length > 0 ? `; compared ${verified.compared.join(", ")}` : ""}.{" "}
+              {verified.done ? null : <progress max={verified.of} value={verified.eventId} aria-label="Verified" />}
             </p>
-            <p>{verified.findings.length === 0 ? "Everything agrees." : `${verified.findings.length} findings:`}</p>
-            <ul>
-              {verified.findings.map(({ eventId, detail }) => (
-                <li key={`${eventId} ${detail}`}>
-                  {eventId === undefined ? "" : `Event ${eventId}: `}
-                  {detail}
-                </li>
-              ))}
-            </ul>
+            {verified.done || verified.findings.length > 0 ? (
+              <Findings partition={partition} findings={verified.findings} />
+            ) : null}
           </>
         ) : null}
       </div>

@@ -1,3 +1,5 @@
+import type { Finding } from "../data/verify.ts";
+
 /** The answer of `GET …/inspect`, as far as the console shows it. */
 export interface Overview {
   head: number;
@@ -6,6 +8,7 @@ export interface Overview {
   fault?: string;
   behind?: number;
   drainedUntil?: number;
+  verified?: { at: number; eventId: number; findings: Finding[] };
   snapshots: { eventId: number; modelTag?: string; modelVersion: number; stateBytes: number; createdAt: number }[];
   jobs: { kind: string; key: string; dueAt: number; attempts: number }[];
   jobsTotal: number;

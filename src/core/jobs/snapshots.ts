@@ -1,4 +1,5 @@
 import type { AnyModel } from "../../model/index.ts";
+import { bounds } from "../../protocol/index.ts";
 import type { SnapshotEncoding, SnapshotRow, StorageReads } from "../../storage/port.ts";
 import type { Live } from "../live.ts";
 import type { Memory } from "../memory.ts";
@@ -72,6 +73,10 @@ export function completeSnapshot(
   now: number,
 ): void {
   const { state: _, ...row } = { ...draft, stateBytes };
-  memory.write(now, (writes) => writes.snapshots.complete(row, encoding, sha256));
+  const { schedule } = memory.load(now);
+  memory.write(now, (writes) => {
+    writes.snapshots.complete(row, encoding, sha256);
+    schedule.once(writes, "verify", now + bounds.verifyPeriodMs);
+  });
   memory.load(now).fold.completeSnapshot(row);
 }

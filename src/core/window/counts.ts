@@ -48,11 +48,15 @@ export class WindowCounts {
     this.#sagaEnds.length = 0;
   }
 
-  report(measure: Measure): void {
+  /** `failed`: called with the id of each saga that stands still now. */
+  report(measure: Measure, failed: (saga: string) => void): void {
     if (this.#replays > 0) measure("replays", this.#replays);
     if (this.#reusedKeys > 0) measure("reused_keys", this.#reusedKeys);
     for (const code of this.#rejections) measure("rejections", 1, code);
     for (const code of this.#refusals) measure("refusals", 1, code);
-    for (const end of this.#sagaEnds) measure("saga_ends", 1, end);
+    for (const { saga, status } of this.#sagaEnds) {
+      measure("saga_ends", 1, status);
+      if (status === "FAILED") failed(saga);
+    }
   }
 }

@@ -128,10 +128,11 @@ export class Windows {
   }
 
   #count({ events, counts }: Window): void {
-    const { measure } = this.#environment.ports;
+    const { name, ports } = this.#environment;
+    const { log, measure } = ports;
     measure("windows", 1);
     if (events.length > 0) measure("events", events.length);
-    counts.report(measure);
+    counts.report(measure, (saga) => log("saga_failed", { ...name, saga }));
   }
 
   /** Refuses work untried: only its key is looked up. Returns what was thrown, if even that fails. */

@@ -22,6 +22,8 @@ const listed = z
     ),
     quarantined: z.optional(z.boolean()),
     deadLetters: figure("Effects that were given up."),
+    verifiedAt: z.optional(time("When it was verified last")),
+    findings: figure("What that has found; absent: nothing, or it was not verified yet."),
     connections: figure("Open WebSockets; 0 where it has not reported for a minute."),
     eventsPerSecond: z.optional(z.number().check(z.meta({ description: "0 where it has not reported for a minute." }))),
   })

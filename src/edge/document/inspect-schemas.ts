@@ -14,6 +14,20 @@ export const inspectedPartition = z.object({
   fault: z.optional(text.check(z.meta({ description: "Why it is quarantined." }))),
   behind: z.optional(int.check(z.meta({ description: "The last event that is in the state, while it is rebuilt." }))),
   drainedUntil: z.optional(timestamp),
+  verified: z.optional(
+    z
+      .object({
+        at: timestamp,
+        eventId: int,
+        compared: z.array(text),
+        findings: z.array(z.object({ eventId: z.optional(int), detail: text })),
+      })
+      .check(
+        z.meta({
+          description: "The last verification that was done while the object was in memory, up to its last event.",
+        }),
+      ),
+  ),
   snapshots: z.array(
     z.object({
       eventId: int,

@@ -69,7 +69,9 @@ export function partitionRoutes(app: Edge, { requireTenant }: Guards, applicatio
       ),
       after: z.optional(z.string().check(z.maxLength(512), z.meta({ description: "The `next` of the page before." }))),
       limit: z.optional(wholeNumber(`At most this many, up to ${limitMax}.`, 20)),
-      only: z.optional(z.enum(["quarantined", "deadLetters"], { error: "Neither quarantined nor deadLetters." })),
+      only: z.optional(
+        z.enum(["quarantined", "deadLetters", "damaged"], { error: "None of quarantined, deadLetters and damaged." }),
+      ),
       order: z.optional(
         z
           .enum(["largest", "fullest", "hottest"], { error: "None of largest, fullest and hottest." })
@@ -163,6 +165,7 @@ const listed = ({ name, createdAt, activeAt, head }: DirectoryRow) => ({
 
 function inspected(entry: DirectoryEntry) {
   const { logBytes, stateBytes, fullest, fullness, quarantined, deadLetters, connections, eventsPerSecond } = entry;
+  const { verifiedAt, findings } = entry;
   return {
     ...listed(entry),
     logBytes,
@@ -170,6 +173,8 @@ function inspected(entry: DirectoryEntry) {
     ...(fullest === undefined ? {} : { fullest: { bound: fullest, share: fullness } }),
     quarantined,
     deadLetters,
+    ...(verifiedAt > 0 && { verifiedAt }),
+    ...(findings > 0 && { findings }),
     connections,
     eventsPerSecond,
   };

@@ -128,7 +128,10 @@ const sagasByStart = new WeakMap<object, AnySaga>();
 const ending = new WeakSet<object>();
 
 /** How a saga comes to rest. */
-export type SagaEnd = Exclude<SagaStatus, "RUNNING" | "COMPENSATING">;
+export interface SagaEnd {
+  readonly saga: string;
+  readonly status: Exclude<SagaStatus, "RUNNING" | "COMPENSATING">;
+}
 
 /** Whether events of this definition can end a saga. */
 export function endsSagas(definition: object): boolean {
@@ -138,7 +141,7 @@ export function endsSagas(definition: object): boolean {
 /** How the event that was just folded, one that can, has ended a saga; undefined: it has ended none. */
 export function endOfSaga({ sagas: { moved, runs } }: DeepReadonly<WithSagas>): SagaEnd | undefined {
   const run = moved === undefined ? undefined : runs[moved];
-  return run && !isGoing(run) ? (run.status as SagaEnd) : undefined;
+  return run && !isGoing(run) ? { saga: moved!, status: run.status as SagaEnd["status"] } : undefined;
 }
 
 /** The sagas whose events a model has. */

@@ -26,6 +26,7 @@ export interface DirectoryWrites {
 const filters: Readonly<Record<RowFilter, string>> = {
   quarantined: "AND quarantined = 1",
   deadLetters: "AND dead_letters > 0",
+  damaged: "AND findings > 0",
 };
 const orders: Readonly<Record<RowOrder, string>> = { largest: "log_bytes", fullest: "fullness" };
 
@@ -33,7 +34,7 @@ const orders: Readonly<Record<RowOrder, string>> = { largest: "log_bytes", fulle
 const randomPlace = `random() & ${Number.MAX_SAFE_INTEGER}`;
 
 /**
- * The table `partitions` of the directory's migrations 0001 and 0002. No index but the name and the place, which never
+ * The table `partitions` of the directory's migrations 0001 to 0003. No index but the name and the place, which never
  * changes: an index of what changes would be a billed row for each report.
  */
 export class DirectoryTable implements DirectoryReads, DirectoryWrites {
@@ -95,7 +96,7 @@ export class DirectoryTable implements DirectoryReads, DirectoryWrites {
 
   put(row: DirectoryRow): void {
     this.#database.write(
-      `INSERT INTO partitions (name, created_at, active_at, head, log_bytes, state_bytes, fullest, fullness, quarantined, dead_letters, place) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${randomPlace}) ON CONFLICT (name) DO UPDATE SET created_at = excluded.created_at, active_at = excluded.active_at, head = excluded.head, log_bytes = excluded.log_bytes, state_bytes = excluded.state_bytes, fullest = excluded.fullest, fullness = excluded.fullness, quarantined = excluded.quarantined, dead_letters = excluded.dead_letters`,
+      `INSERT INTO partitions (name, created_at, active_at, head, log_bytes, state_bytes, fullest, fullness, quarantined, dead_letters, verified_at, findings, place) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${randomPlace}) ON CONFLICT (name) DO UPDATE SET created_at = excluded.created_at, active_at = excluded.active_at, head = excluded.head, log_bytes = excluded.log_bytes, state_bytes = excluded.state_bytes, fullest = excluded.fullest, fullness = excluded.fullness, quarantined = excluded.quarantined, dead_letters = excluded.dead_letters, verified_at = excluded.verified_at, findings = excluded.findings`,
       row.name,
       row.createdAt,
       row.activeAt,
@@ -106,6 +107,8 @@ export class DirectoryTable implements DirectoryReads, DirectoryWrites {
       Math.round(row.fullness * 1_000),
       row.quarantined ? 1 : 0,
       row.deadLetters,
+      row.verifiedAt,
+      row.findings,
     );
   }
 
@@ -129,5 +132,7 @@ function rowOf(row: SqlRow): DirectoryRow {
     fullness: (row["fullness"] as number) / 1_000,
     quarantined: row["quarantined"] === 1,
     deadLetters: row["dead_letters"] as number,
+    verifiedAt: row["verified_at"] as number,
+    findings: row["findings"] as number,
   };
 }

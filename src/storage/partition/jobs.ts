@@ -10,7 +10,8 @@ export type JobKind =
   | "rebuild"
   | "seal"
   | "deliver"
-  | "redeliver";
+  | "redeliver"
+  | "verify";
 
 /** A job that is due at a time. */
 export interface JobRow {

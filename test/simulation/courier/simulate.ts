@@ -120,6 +120,7 @@ class World {
         return outcome;
       },
       log: () => undefined,
+      measure: () => undefined,
     });
   }
 

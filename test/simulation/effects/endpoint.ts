@@ -153,6 +153,7 @@ export class Endpoint {
         return outcome;
       },
       log: () => undefined,
+      measure: () => undefined,
     });
   }
 

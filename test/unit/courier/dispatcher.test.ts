@@ -30,6 +30,7 @@ class World {
   asked = 0;
   outcome: Outcome = { kind: "delivered", status: 200 };
   sent: string[] = [];
+  readonly counts: Record<string, number> = {};
   endpoint: Endpoint | undefined = {
     id: "billing",
     url: "https://example.com/",
@@ -63,6 +64,7 @@ class World {
         return this.outcome;
       },
       log: () => undefined,
+      measure: (result, count) => void (this.counts[result] = (this.counts[result] ?? 0) + count),
     };
     this.dispatcher = new Dispatcher(this.ports);
   }
@@ -121,6 +123,25 @@ describe("a dispatcher", () => {
       await world.settle(start + 6 * day);
       expect(world.sent).toHaveLength(sent);
     }
+  });
+
+  it("[OB-2] [TX-13] counts what became of messages: delivered, to be sent again, given up", async () => {
+    const world = new World();
+    await world.dispatcher.accept([row(1), row(2)]);
+    await world.settle();
+    expect(world.counts).toEqual({ delivered: 2 });
+    world.outcome = failed;
+    await world.dispatcher.accept([row(3)]);
+    await world.settle(start + 60_000);
+    expect(world.counts).toEqual({ delivered: 2, again: expect.any(Number) });
+    expect(world.counts["again"]).toBeGreaterThan(1);
+    await world.settle(start + 2 * day);
+    expect(world.counts["dead"]).toBe(1);
+    await world.dispatcher.accept([row(4), row(5)]);
+    world.endpoint = { ...world.endpoint!, state: "disabled", reason: "It is off." };
+    await world.dispatcher.changed();
+    await world.settle();
+    expect(world.counts["dead"]).toBe(3);
   });
 
   it("[LC-10] disables an endpoint that is full, and stores nothing more for it", async () => {

@@ -15,6 +15,8 @@ interface Listed {
   fullest?: { bound: string; share: number };
   quarantined?: boolean;
   deadLetters?: number;
+  verifiedAt?: number;
+  findings?: number;
   connections?: number;
   eventsPerSecond?: number;
 }
@@ -37,6 +39,7 @@ const filters = [
   ["", "all"],
   ["quarantined", "only quarantined"],
   ["deadLetters", "only with dead letters"],
+  ["damaged", "only where a verification has found something"],
 ] as const;
 
 /** The partitions of the tenant, searched, ordered and filtered. `token`: reads again with another one. */
@@ -77,6 +80,12 @@ export function DirectoryView({ token }: { token: string | undefined }) {
           <span key="name">
             <a href={hashOf(row.partition)}>{row.partition}</a>
             {row.quarantined ? <strong> quarantined</strong> : null}
+            {row.findings ? (
+              <>
+                {" "}
+                <a href={hashOf(row.partition, "health")}>{row.findings} findings</a>
+              </>
+            ) : null}
             {row.deadLetters ? (
               <>
                 {" "}

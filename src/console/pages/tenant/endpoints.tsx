@@ -27,6 +27,11 @@ interface Deliveries {
   failingSince?: number;
 }
 
+interface Status {
+  endpoint: Endpoint;
+  deliveries: Deliveries;
+}
+
 interface Letter {
   effectId: string;
   partition: string;
@@ -43,28 +48,34 @@ const pathOf = (id: string, rest = ""): string => `/v1/endpoints/${encodeURIComp
 export function EndpointsView({ token }: { token: string | undefined }) {
   const [round, setRound] = useState(0);
   const [chosen, setChosen] = useState<string>();
-  const list = useLoaded(`${token} ${round}`, () => call<{ endpoints: Endpoint[] }>("/v1/endpoints"));
+  const list = useLoaded(`${token} ${round}`, async () => {
+    const { endpoints } = await call<{ endpoints: Endpoint[] }>("/v1/endpoints");
+    // A tenant has at most 32.
+    return await Promise.all(endpoints.map(({ id }) => call<Status>(pathOf(id))));
+  });
   const again = (): void => setRound((n) => n + 1);
   return (
     <>
       <section aria-label="Endpoints">
         <h2>Endpoints</h2>
         {list.error ? <ProblemNote error={list.error} /> : null}
-        {list.value?.endpoints.length === 0 ? <p className="soft">There is no endpoint: no webhook leaves.</p> : null}
-        {list.value && list.value.endpoints.length > 0 ? (
+        {list.value?.length === 0 ? <p className="soft">There is no endpoint: no webhook leaves.</p> : null}
+        {list.value && list.value.length > 0 ? (
           <div className="wide" tabIndex={0} role="region" aria-label="Endpoints">
             <table>
               <thead>
                 <tr>
-                  {["Endpoint", "Address", "State", "Types"].map((column) => (
-                    <th key={column} scope="col">
-                      {column}
-                    </th>
-                  ))}
+                  {["Endpoint", "Address", "State", "Nothing delivered since", "Wait", "Dead letters", "Types"].map(
+                    (column) => (
+                      <th key={column} scope="col">
+                        {column}
+                      </th>
+                    ),
+                  )}
                 </tr>
               </thead>
               <tbody>
-                {list.value.endpoints.map(({ id, url, state, paused, reason, types }) => (
+                {list.value.map(({ endpoint: { id, url, state, paused, reason, types }, deliveries }) => (
                   <tr key={id}>
                     <td>
                       <button type="button" className="link" onClick={() => setChosen(id)}>
@@ -77,6 +88,9 @@ export function EndpointsView({ token }: { token: string | undefined }) {
                       {paused ? ", paused" : ""}
                       {reason === undefined ? "" : `: ${reason}`}
                     </td>
+                    <td>{when(deliveries.failingSince)}</td>
+                    <td>{deliveries.waiting.toLocaleString("en")}</td>
+                    <td>{deliveries.deadLetters.toLocaleString("en")}</td>
                     <td>{types?.join(", ") ?? "all"}</td>
                   </tr>
                 ))}
@@ -152,9 +166,7 @@ function One({ id, changed, removed }: { id: string; changed(): void; removed():
   const [round, setRound] = useState(0);
   const [said, setSaid] = useState<string>();
   const [secret, setSecret] = useState<string>();
-  const { value, error } = useLoaded(`endpoint ${round}`, () =>
-    call<{ endpoint: Endpoint; deliveries: Deliveries }>(pathOf(id)),
-  );
+  const { value, error } = useLoaded(`endpoint ${round}`, () => call<Status>(pathOf(id)));
   const again = (): void => {
     setRound((n) => n + 1);
     changed();
