@@ -179,6 +179,22 @@ describe.skipIf(!browserPresent)("the console of who operates banks", () => {
     await page.close();
   });
 
+  test("[OB-4] [LC-6] verifies all partitions, and shows each page of a partition", async () => {
+    const page = await open("~/verification");
+    await page.getByLabel(/names begin with/).fill("bank-");
+    await page.getByRole("button", { name: "Verify" }).click();
+    await page.getByText(/^Done: 3 partitions, \d+ events, and everything agrees\./).waitFor();
+    await look(page, "verification");
+    await go(page, "bank-a/health");
+    await page.getByRole("button", { name: "Verify" }).click();
+    await page.getByText("Everything agrees.").waitFor();
+    await look(page, "health");
+    await go(page, "bank-a/work");
+    await page.getByText("No timer is set.").waitFor();
+    await look(page, "work");
+    await page.close();
+  });
+
   test("[OB-4] [AU-4] revokes a subject, and says what a token may not do", async () => {
     const page = await open("~/access");
     await page.getByText("Nothing is revoked.").waitFor();

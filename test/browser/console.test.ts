@@ -192,12 +192,13 @@ describe.skipIf(!browserPresent)("the console", () => {
       "room/rejections",
       "room/work",
       "room/health",
+      "~/verification",
     ]) {
       await go(page, hash);
       if (hash === "") await page.locator(".plots canvas").nth(3).waitFor();
       else {
         await page.locator(`.bar a[aria-current="page"][href*="${hash.split(/[/?]/)[1]}"]`).waitFor();
-        await page.locator('.panel :is([role="option"], [role="treeitem"], td, h2)').first().waitFor();
+        await page.locator('#console :is([role="option"], [role="treeitem"], td, h2)').first().waitFor();
       }
       const faults = await faultsOf(page);
       if (faults.length > 0) found[hash] = faults;

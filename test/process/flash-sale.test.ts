@@ -2,6 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Random } from "../simulation/random.ts";
+import { samplesIn } from "../support/alerts.ts";
 import { Issuer } from "../support/issuer.ts";
 import { readLog } from "../support/log.ts";
 import { TestServer } from "../support/server.ts";
@@ -21,6 +22,7 @@ const random = new Random(seed);
 let issuer: Issuer;
 let server: TestServer;
 let seller: string;
+let scraper: string;
 const tokens: string[] = [];
 
 beforeAll(async () => {
@@ -30,6 +32,7 @@ beforeAll(async () => {
   server = new TestServer({ settings: issuer.settings, main });
   await server.start();
   seller = await issuer.token("a", { sub: "seller" });
+  scraper = await issuer.token("a", { sub: "scraper", permissions: ["admin:metrics"] });
   const permissions = ["read", "submit:reserve"];
   for (let at = 0; at < buyers; at++) tokens.push(await issuer.token("a", { sub: `buyer-${at}`, permissions }));
 });
@@ -90,6 +93,25 @@ async function verdictsOf(what: string, asked: readonly Promise<Verdict>[]): Pro
   return verdicts;
 }
 
+/** What `/metrics` says of the tenant: all events and rejections so far. */
+async function totals(): Promise<{ events: number; rejections: number }> {
+  const response = await fetch(new URL("metrics", server.url), { headers: { authorization: `Bearer ${scraper}` } });
+  expect(response.status).toBe(200);
+  const samples = samplesIn(await response.text());
+  const sum = (name: string) =>
+    [...samples].reduce((all, [series, value]) => (series.startsWith(`${name}{`) ? all + value : all), 0);
+  return { events: sum("partita_events_total"), rejections: sum("partita_rejections_total") };
+}
+
+/** Scrapes until `over`, as often as it is answered. Returns what it has seen, in order. */
+async function scrapeUntil(over: Promise<unknown>): Promise<{ events: number; rejections: number }[]> {
+  const seen: { events: number; rejections: number }[] = [];
+  const sale = { over: false };
+  void over.finally(() => (sale.over = true));
+  while (!sale.over) seen.push(await totals());
+  return seen;
+}
+
 /** Judges the verdicts by the log that is on the disk after a crash. */
 async function judge(partition: string, verdicts: readonly Verdict[]): Promise<void> {
   await server.restart();
@@ -107,19 +129,34 @@ async function judge(partition: string, verdicts: readonly Verdict[]): Promise<v
   expect(sold).toBe(tickets);
 }
 
-test(`[TX-11] [ID-1] ${buyers} principals reserve the last ${tickets} units at once: exactly ${tickets} get one, and the log has them after a kill`, async () => {
+test(`[TX-11] [ID-1] [OB-2] ${buyers} principals reserve the last ${tickets} units at once: exactly ${tickets} get one, the metrics count what the log has, and it has them after a kill`, async () => {
   await putOnSale("sale");
   const { sockets, lines, buyers: all } = await open("sale");
   // Nothing is read before everything is sent.
   await Promise.all([...sockets, ...lines].map((each) => each.send()));
   for (const line of lines) line.read();
-  await judge(
-    "sale",
-    await verdictsOf(
-      "flash sale",
-      all.map((buyer) => buyer.verdict()),
-    ),
+  const deciding = verdictsOf(
+    "flash sale",
+    all.map((buyer) => buyer.verdict()),
   );
+  const seen = await scrapeUntil(deciding);
+  const verdicts = await deciding;
+  const log = await readLog(server.url, "sale", seller);
+  // A partition reports every ten seconds while it is used: to read it is enough.
+  const reported = async () => {
+    await fetch(new URL("v1/partitions/sale/usage", server.url), { headers: { authorization: `Bearer ${seller}` } });
+    return await totals();
+  };
+  const counted = { events: log.length, rejections: verdicts.filter(({ accepted }) => !accepted).length };
+  await expect.poll(reported, { timeout: 60_000, interval: 500 }).toEqual(counted);
+  expect(counted.rejections).toBe(buyers - tickets);
+  for (const [at, { events, rejections }] of [...seen, counted].entries()) {
+    const before = seen[at - 1] ?? { events: 0, rejections: 0 };
+    expect(events).toBeGreaterThanOrEqual(before.events);
+    expect(rejections).toBeGreaterThanOrEqual(before.rejections);
+  }
+  console.log(`${seen.length} scrapes of /metrics during the sale; in the end ${JSON.stringify(counted)}`);
+  await judge("sale", verdicts);
 });
 
 test(`[TX-11] [ID-1] [ID-3] the same where buyers leave, come back, and send twice`, async () => {

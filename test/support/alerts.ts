@@ -79,7 +79,7 @@ function seriesOf(texts: readonly string[]): { series: string; values: string }[
 }
 
 /** The samples of a scrape, by their names with labels. */
-function samplesIn(text: string): Map<string, number> {
+export function samplesIn(text: string): Map<string, number> {
   const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
   return new Map(
     lines.map((line) => {
