@@ -437,7 +437,7 @@ export class State<S extends object> {
     ownKeys: (target) => {
       const keys = Object.keys(target);
       this.#count(keys.length * unitsOfKey);
-      return keys.toSorted();
+      return keys.sort();
     },
     ...this.#common(),
   };
@@ -482,7 +482,7 @@ export class State<S extends object> {
         ),
       ),
       sort: this.#mutatingMethod((array, [compare]) =>
-        this.#permute(array, (items) => items.toSorted(compare as (a: unknown, b: unknown) => number)),
+        this.#permute(array, (items) => items.sort(compare as (a: unknown, b: unknown) => number)),
       ),
       reverse: this.#mutatingMethod((array) => this.#permute(array, (items) => items.toReversed())),
       fill: refusing("fill"),

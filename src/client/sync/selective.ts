@@ -229,7 +229,7 @@ class Selective implements Rebaser, Reader, Follower {
         addLater(this.#cells.get(of)?.get(whole)?.readers, group.order, all);
       }
     }
-    for (const group of [...all].toSorted((one, other) => other.order - one.order)) {
+    for (const group of [...all].sort((one, other) => other.order - one.order)) {
       this.#replica.setAside(group);
       this.forget(group);
     }

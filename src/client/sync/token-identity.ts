@@ -8,8 +8,9 @@ import type { Identity } from "./identity.ts";
 export function identityOf(token: string): Identity | undefined {
   try {
     const base64 = token.split(".")[1]!.replaceAll("-", "+").replaceAll("_", "/");
-    const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-    const { sub, tenant = "default" } = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
+    // React Native has no TextDecoder.
+    const bytes = Array.from(atob(base64), (byte) => `%${byte.charCodeAt(0).toString(16).padStart(2, "0")}`);
+    const { sub, tenant = "default" } = JSON.parse(decodeURIComponent(bytes.join(""))) as Record<string, unknown>;
     return typeof sub === "string" && typeof tenant === "string" ? { tenant, principal: sub } : undefined;
   } catch {
     return undefined;

@@ -11,7 +11,7 @@ export class SagaIds {
   readonly #host: DerivedHost;
 
   constructor(runs: Readonly<Record<string, SagaRun>>, host: DerivedHost) {
-    this.#ids = Object.keys(runs).toSorted();
+    this.#ids = Object.keys(runs).sort();
     this.#host = host;
   }
 

@@ -217,7 +217,7 @@ export class JobIndex {
     }));
     this.#host.count(flows.length * 4);
     // The order in which lanes were made is not part of the state.
-    return flows.toSorted((one, other) => (one.sortKey < other.sortKey ? -1 : 1));
+    return flows.sort((one, other) => (one.sortKey < other.sortKey ? -1 : 1));
   }
 
   /** Gives a flow its turn; undefined: it has none. */

@@ -44,7 +44,7 @@ type Enqueued = z.infer<z.ZodMiniObject<typeof work>>;
 /** A job as its author enqueues it, without what it waits for. */
 function jobOf({ payload, tags: needs = [], ...given }: Enqueued, author: string): Given {
   const said = Object.entries(given).filter(([key, value]) => key !== "after" && value !== undefined);
-  const named = needs.length > 0 ? { tags: needs.toSorted().join(",") } : {};
+  const named = needs.length > 0 ? { tags: [...needs].sort().join(",") } : {};
   return { ...Object.fromEntries(said), ...named, author, payload: JSON.stringify(payload) };
 }
 
