@@ -58,8 +58,6 @@ class TabsBackend implements Backend {
   #leaderMarks = true;
   /** Whether the last `hello` was answered: then items of the leader follow those that are known here. */
   #welcomed = false;
-  /** The entries that this tab has from the store only: another one that works alone may remove them. */
-  readonly #stored = new Set<string>();
   /** Verdicts that arrived before the `welcome`, by key: its state may have their events. */
   readonly #earlyVerdicts = new Map<string, FeedItem>();
   /** Whether any tab was the leader since the start: it may have sent the undecided entries, because the store has them. */
@@ -88,10 +86,7 @@ class TabsBackend implements Backend {
   }
 
   start(entries: readonly QueueEntry[]): void {
-    for (const entry of entries) {
-      this.#shared.add(entry, true, false);
-      this.#stored.add(entry.key);
-    }
+    for (const entry of entries) this.#shared.add(entry, true, false, true);
     // An earlier message has shown that its channel does not work: it leads already.
     if (this.#alone) return;
     this.#requestLock(false);
@@ -116,8 +111,14 @@ class TabsBackend implements Backend {
   }
 
   async withdraw(key: string, replaced?: true): Promise<void> {
-    if (this.#leading) this.#leading.withdraw(key, replaced);
-    else await this.#request(key, replaced);
+    if (this.#leading) {
+      // Another tab that works alone may have sent it: then it is decided, or was.
+      if (this.#alone && this.#shared.get(key)?.entry.sentAt === 0) {
+        const stored = await this.#stored();
+        if (stored && stored.get(key)?.sentAt !== 0) return;
+      }
+      this.#leading?.withdraw(key, replaced);
+    } else await this.#request(key, replaced);
   }
 
   canReplace(key: string): boolean {
@@ -182,10 +183,7 @@ class TabsBackend implements Backend {
     const loaded = await this.#parts.store.load().catch(() => undefined);
     if (!loaded || this.#term !== term) return;
     this.#follow(undefined);
-    const known = new Set(this.#shared.undecided.map(({ entry }) => entry.key));
-    const stored = loaded.entries.filter(({ parked }) => !parked);
-    for (const { key } of stored) if (!known.has(key)) this.#stored.add(key);
-    this.#shared.addStored(stored);
+    this.#shared.addStored(loaded.entries.filter(({ parked }) => !parked));
     this.#leading = new Leader({
       term,
       id: this.#id,
@@ -200,16 +198,24 @@ class TabsBackend implements Backend {
     this.#leading.start(this.#hadLeader);
   }
 
+  /** The entries of the store, by key. Undefined: it fails, which shows nothing. What is queued is never lost by that. */
+  async #stored(): Promise<Map<string, QueueEntry> | undefined> {
+    const loaded = await this.#parts.store.load().catch(() => undefined);
+    return loaded && new Map(loaded.entries.map((entry) => [entry.key, entry]));
+  }
+
   /** What came from the store is sent only while it is there: a tab that works alone may have withdrawn it. */
   async #mark(entries: readonly QueueEntry[]): Promise<void> {
-    const { host, store } = this.#parts;
-    const stored = entries.filter(({ key }) => this.#stored.delete(key));
-    // A store that fails shows nothing: what is queued is never lost by that.
-    const loaded = stored.length > 0 ? await store.load().catch(() => undefined) : undefined;
-    const there = new Set((loaded?.entries ?? stored).map(({ key }) => key));
-    const removed = new Set(stored.filter(({ key }) => !there.has(key)));
-    for (const { key } of removed) this.#leading?.withdraw(key);
-    await host.mark(entries.filter((entry) => !removed.has(entry)));
+    const isStored = ({ key }: QueueEntry) => this.#shared.get(key)?.stored;
+    const there = entries.some(isStored) ? await this.#stored() : undefined;
+    const left = entries.filter((entry) => {
+      const { key } = entry;
+      const isGone = there && isStored(entry) && !there.has(key);
+      if (isGone) this.#leading?.withdraw(key);
+      else Object.assign(this.#shared.get(key) ?? {}, { entry, stored: false });
+      return !isGone;
+    });
+    await this.#parts.host.mark(left);
   }
 
   /** Another tab has taken the lock: this tab was frozen for a while. */

@@ -12,6 +12,8 @@ export interface Undecided {
   sent: boolean;
   /** Its events may be in the confirmed state: they may have been there when the state was fetched, or when the entry arrived. */
   doubtful: boolean;
+  /** It came from the store only, and was not sent here: another tab that works alone may have removed it there. */
+  stored?: boolean;
 }
 
 /** What a tab needs if it becomes the leader: undecided entries, recent verdicts, and the latest status and peers. */
@@ -30,14 +32,18 @@ export class SharedState {
     return this.#latest.values();
   }
 
+  get(key: string): Undecided | undefined {
+    return this.#undecided.get(key);
+  }
+
   verdict(key: string): Verdict | BatchVerdict | undefined {
     return this.#verdicts.get(key);
   }
 
   /** Adds an entry after the others. Undefined: it was known, decided or not. */
-  add(entry: QueueEntry, sent: boolean, doubtful: boolean): Undecided | undefined {
+  add(entry: QueueEntry, sent: boolean, doubtful: boolean, stored = false): Undecided | undefined {
     if (this.#undecided.has(entry.key) || this.#verdicts.has(entry.key)) return undefined;
-    const known = { entry, sent, doubtful };
+    const known = { entry, sent, doubtful, stored };
     this.#undecided.set(entry.key, known);
     return known;
   }
@@ -50,7 +56,7 @@ export class SharedState {
       const known = before.get(entry.key);
       // The store knows whether an earlier leader may have sent it.
       if (known) this.#undecided.set(entry.key, Object.assign(known, { entry }));
-      else this.add(entry, true, true);
+      else this.add(entry, true, true, true);
       before.delete(entry.key);
     }
     for (const [key, known] of before) {

@@ -935,6 +935,35 @@ describe("several tabs", () => {
     for (const { client } of [first, second]) expect([client.pending, client.eventId]).toEqual([[], 1]);
   });
 
+  it("[CL-13] [CL-5] a tab that works alone does not withdraw what another one has sent", async () => {
+    for (const isDecided of [true, false]) {
+      const world = new TabsWorld();
+      world.reachable = false;
+      const first = world.open({ hasChannel: false });
+      await world.pass(100);
+      const mark = first.submit();
+      await world.pass(100);
+      const second = world.open({ hasChannel: false });
+      await world.pass(100);
+      second.client.pause();
+      const { key } = second.client.pending[0]!;
+      world.reachable = true;
+      if (isDecided) await world.pass(recoveryMs);
+      else {
+        while ((await world.stored())[0]!.sentAt === 0) await world.pass(1);
+        first.crash();
+      }
+      expect(second.client.pending).toHaveLength(1);
+      const withdrawn = second.client.withdraw(key);
+      await world.pass(100);
+      expect(await withdrawn).toBe(false);
+      second.client.resume();
+      await world.pass(recoveryMs);
+      expect(world.state.marks).toEqual([mark]);
+      expect([second.client.pending, second.client.eventId]).toEqual([[], 1]);
+    }
+  });
+
   it("[CL-13] [CL-5] a tab without a channel has one engine, and every draft of two such tabs is decided", async () => {
     const world = new TabsWorld();
     world.reachable = false;
