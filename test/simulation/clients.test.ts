@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { bundled } from "../support/bundles.ts";
 import { planted } from "./clients/planted.ts";
 import { simulateClients } from "./clients/simulate.ts";
 import { explain } from "./simulate.ts";
@@ -10,6 +11,14 @@ const plantedSeedsMax = 100;
 const timeoutMs = 600_000;
 
 describe("production clients in the simulator", () => {
+  it("[LC-14] are compared with states and steps that no code of the client and the model computes", async () => {
+    const judges = ["naive", "clients/view", "clients/naive-history"];
+    const imports = judges.map((name, at) => `export * as judge${at} from "./test/simulation/${name}.ts";`);
+    const { inputs } = await bundled(imports.join("\n"));
+    expect(inputs).toEqual(expect.arrayContaining(judges.map((name) => `test/simulation/${name}.ts`)));
+    expect(inputs.filter((path) => !path.startsWith("test/simulation/"))).toEqual([]);
+  });
+
   for (let from = 1; from < tests * seedsPerTest; from += seedsPerTest) {
     it(
       `[CL-1] [CL-2] [CL-3] [CL-6] [LC-5] [LC-14] [WP-5] [WP-6] [WP-11] [WP-12] [ID-14] [ER-5] seeds ${from} to ${from + seedsPerTest - 1}`,

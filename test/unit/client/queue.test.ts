@@ -144,6 +144,61 @@ describe("the queue in hand", () => {
     expect(await flushed).toBe(true);
   });
 
+  it("[CL-13] settled waits for what is pending when it is called, for each kind of end, and for nothing later", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    expect(await client.settled()).toBe(true);
+    const values = ["accepted", "rejected", "parked", "withdrawn"];
+    for (const value of values) void client.submit("set", { target: value, value });
+    await settle();
+    const sent = world.socket.of("submit_event");
+    let isSettled: boolean | undefined;
+    void client.settled().then((result) => (isSettled = result));
+    await settle();
+    void client.submit("set", { target: "later", value: 1 });
+    world.socket.say(accepted(sent[0]!, 1), rejected(sent[1]!));
+    await settle();
+    world.socket.say(refused(sent[2]!, "draft_failed", { retryable: false }));
+    await settle();
+    expect([isSettled, client.pending.length]).toEqual([undefined, 2]);
+    const hold = { retryable: true, retryAfter: 100 };
+    world.socket.say(refused(sent[3]!, "rate_limited", hold));
+    await settle();
+    expect(isSettled).toBeUndefined();
+    expect(await client.withdraw(client.pending[0]!.key)).toBe(true);
+    await settle();
+    expect(isSettled).toBe(true);
+    expect(client.pending.map(({ drafts }) => drafts[0]!.payload["target"])).toEqual(["later"]);
+
+    const late = client.settled();
+    await client.close();
+    expect(await late).toBe(false);
+  });
+
+  it("[CL-13] flushed waits for the store to open, and says whether what was submitted survives a reload", async () => {
+    for (const durable of [true, false]) {
+      const world = new FakeWorld();
+      const memory = memoryStore();
+      let open = () => {};
+      const opened = new Promise<void>((resolve) => (open = resolve));
+      const store: OpenStore = async (scope) => {
+        await opened;
+        return Object.assign(await memory(scope), { durable });
+      };
+      const client = world.client({ store });
+      void client.submit(...title("1"));
+      void client.submit(...title("2"));
+      const flushed = client.flushed();
+      await settle();
+      expect(await Promise.race([flushed, settle()])).toBeUndefined();
+      open();
+      expect(await flushed).toBe(durable);
+      const { entries } = await (await memory("server/room/ada")).load();
+      expect(entries.map(({ drafts }) => drafts[0]!.payload["value"])).toEqual(["1", "2"]);
+      await client.close();
+    }
+  });
+
   it("[CL-13] keeps what the server has rejected when it is closed at the verdict", async () => {
     const world = new FakeWorld();
     const store = memoryStore();
