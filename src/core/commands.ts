@@ -94,6 +94,8 @@ export type ReadCommand =
       requestId: string;
       clientId: string;
       partition: string | undefined;
+      /** The name of the model that the client folds with. */
+      model: string | undefined;
       modelVersion: number | undefined;
       /** Whether it connects for verdicts only if the version of the model is another one. */
       otherModel: boolean;

@@ -23,7 +23,7 @@ export function isFault(error: unknown): error is Fault {
 }
 
 /** How long a client waits before it looks again, in seconds: a person has to fix what it waits for. */
-const mendedRetrySeconds = 300;
+const repairRetrySeconds = 300;
 /** How many faults are logged between two loads; a damaged file can have many. */
 const loggedMax = 100;
 
@@ -32,7 +32,7 @@ const loggedMax = 100;
  * decided once it is fixed), and it says plainly that waiting does not help (docs/decisions/0012-faults.md).
  */
 export function quarantined(fault: Fault): Failure {
-  return { code: "quarantined", detail: detailOf(fault), retryAfter: mendedRetrySeconds };
+  return { code: "quarantined", detail: detailOf(fault), retryAfter: repairRetrySeconds };
 }
 
 function detailOf({ eventId, message, name }: Fault): string {

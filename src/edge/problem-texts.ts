@@ -34,6 +34,8 @@ export const problemTexts: Readonly<Record<ErrorCode, string>> = {
   draft_failed: "The model threw: report it",
   storage_unavailable: "The outcome is open: send the same draft again",
   schema_mismatch: "The server and its storage have different versions",
+  model_mismatch:
+    "The application has another model than the partition: `detail` names both. Waiting helps only during a deployment. Keep your drafts: they are decided when the models agree",
   quarantined:
     "An event is damaged, or the model cannot fold it: `detail` names it. Waiting does not fix it. Keep your drafts: they are decided when it is fixed. Intact events can be read",
   rebuilding:

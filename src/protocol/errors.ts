@@ -36,6 +36,7 @@ export const errorStatuses = {
   draft_failed: 500,
   storage_unavailable: 503,
   schema_mismatch: 503,
+  model_mismatch: 503,
   quarantined: 503,
   rebuilding: 503,
   state_too_large: 507,

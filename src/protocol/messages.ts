@@ -14,6 +14,8 @@ const connectPayload = z.object({
   clientId: id,
   version: z.string().check(z.minLength(1), z.maxLength(64)),
   partition: z.optional(z.string()),
+  /** The name of the application's model on the client; absent: any model. */
+  model: z.optional(z.string()),
   /** The version of the application's model on the client; absent: any version. */
   modelVersion: z.optional(z.int().check(z.positive())),
   /** With another version of the model the connection is accepted, for verdicts only. */

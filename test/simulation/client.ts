@@ -279,7 +279,7 @@ export class Client {
         ...(credit === undefined ? {} : { credit }),
         ...(random.chance(0.1) ? { limits: true } : {}),
         ...(probes ? { probes } : {}),
-        ...(random.chance(0.2) ? { modelVersion: application.model.version } : {}),
+        ...(random.chance(0.2) ? { model: application.model.name, modelVersion: application.model.version } : {}),
       },
       { kind: "connect", since, initialState, stateChunks, echo, arrays, credit, probes },
     );

@@ -80,7 +80,7 @@ export class Ledger {
   constructor(disk: SqlDriver, model: AnyModel, trace: Trace, clock: () => number) {
     this.#clock = clock;
     this.#disk = disk;
-    this.#model = naiveModel(model.name);
+    this.#model = naiveModel(model.name, model.version);
     this.#trace = trace;
     this.timers = new TimerBook(disk, trace);
     this.#state = this.#model.initial();

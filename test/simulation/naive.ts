@@ -356,7 +356,7 @@ const models: Record<string, NaiveModel> = {
   "club-hidden": clubOf("hidden"),
 };
 
-/** The model of this name. */
-export function naiveModel(name: string): NaiveModel {
-  return models[name]!;
+/** The model of this name; of one that has several, in this version. */
+export function naiveModel(name: string, version = 1): NaiveModel {
+  return models[name] ?? models[`${name}-${version}`]!;
 }

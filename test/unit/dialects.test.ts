@@ -21,6 +21,7 @@ const shouting: Dialect = {
           requestId: "c",
           clientId: "c",
           partition: undefined,
+          model: undefined,
           modelVersion: undefined,
           otherModel: false,
           initialState: false,

@@ -333,6 +333,31 @@ describe("layers", () => {
     expect(stale.connect("s", { modelVersion: 3 })[0].type).toBe("connected");
   });
 
+  it("[MD-5] [CL-14] refuses a client with a model of another name, and says which model each has", () => {
+    const { room } = counting();
+    const other = room.open();
+    for (const options of [{}, { modelVersion: 3, otherModel: true }, { modelVersion: 2, initialState: true }]) {
+      const [error] = other.connect("o", { model: "seats", ...options });
+      expect(error).toMatchObject({
+        type: "error",
+        payload: { code: "model_mismatch", status: 503, retryable: true, retryAfter: 30 },
+      });
+      const theirs = "modelVersion" in options ? `"seats", version ${options.modelVersion}` : '"seats"';
+      expect(error.payload.detail).toContain(`has the model "counter", version 3, and the application has ${theirs}:`);
+    }
+    expect(other.send("sync", {})[0].payload.code).toBe("not_connected");
+    expect(room.open().connect("n", { model: "x".repeat(200) })[0].payload.detail).toContain(`"${"x".repeat(64)}":`);
+    expect(other.connect("o", { model: "counter", modelVersion: 3 })[0].type).toBe("connected");
+  });
+
+  it("[MD-5] says in upgrade_required which version each has, and what to do", () => {
+    const { room } = counting();
+    const detailOf = (modelVersion: number) => room.open().connect("s", { modelVersion })[0].payload.detail;
+    const ours = 'This partition has version 3 of the model "counter", and the application has version';
+    expect(detailOf(2)).toBe(`${ours} 2: reload the application.`);
+    expect(detailOf(4)).toBe(`${ours} 4: wait until the server is updated.`);
+  });
+
   it("[MD-5] [LC-5] [CL-14] gives a client with another model version verdicts, and no events, if it asks for that", () => {
     const { room, a } = counting();
     a.submit("d1", "note", { text: "before" });

@@ -628,6 +628,7 @@ describe("a window", () => {
                   requestId,
                   clientId: `c${who}`,
                   partition: undefined,
+                  model: undefined,
                   modelVersion: undefined,
                   otherModel: false,
                   initialState: false,

@@ -558,6 +558,7 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
       identity: token && this.#identity,
       partition,
       clientId: this.#clientId,
+      model: model.name,
       modelVersion: model.version,
       initialState,
       timing,

@@ -93,7 +93,7 @@ export class Connection {
     events: ConnectionEvents,
   ) {
     const { options, ports, host, status, delivery, dialer, presence, partial } = parts;
-    const { clientId, partition, modelVersion, timing, url, identity } = options;
+    const { clientId, partition, model, modelVersion, timing, url, identity } = options;
     this.#host = host;
     this.#status = status;
     this.#delivery = delivery;
@@ -113,6 +113,7 @@ export class Connection {
           clientId,
           version: protocolVersion,
           partition,
+          model,
           modelVersion,
           otherModel: true,
           echo: false,

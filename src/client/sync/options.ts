@@ -12,6 +12,8 @@ export interface EngineOptions {
   url: string;
   partition: string;
   clientId: string;
+  /** The name of the model. */
+  model: string;
   modelVersion: number;
   /** The state of a log without events. */
   initialState(): Json;

@@ -1,3 +1,4 @@
+import type { AnyModel } from "../../model/index.ts";
 import { type Failure, bounds, type Author } from "../../protocol/index.ts";
 import type { Command } from "../commands.ts";
 import type { ChunkedSnapshot, ConnectedClient, Page } from "../replies.ts";
@@ -22,6 +23,29 @@ const tokenMissing: Failure = {
   detail: "Send a token: with the upgrade, or as connect.payload.token.",
 };
 
+/** How long a client waits before it asks again whether the models agree, in seconds: a deployment takes some minutes. */
+const modelRetrySeconds = 30;
+/** UTF-16 units of the name of a client's model in `detail`. */
+const shownNameMax = 64;
+
+/** That the client folds with the model of the partition; with another version of it only where it asks for verdicts. */
+function assertSameModel({ name, version }: AnyModel, { model, modelVersion, otherModel }: Connect): void {
+  if (model !== undefined && model !== name) {
+    const theirs = `"${model.slice(0, shownNameMax)}"${modelVersion === undefined ? "" : `, version ${modelVersion}`}`;
+    throw new Refusal({
+      code: "model_mismatch",
+      detail: `This partition has the model "${name}", version ${version}, and the application has ${theirs}: open another partition, or correct one of the models.`,
+      retryAfter: modelRetrySeconds,
+    });
+  }
+  if (modelVersion === undefined || modelVersion === version || otherModel) return;
+  const advice = modelVersion > version ? "wait until the server is updated" : "reload the application";
+  throw new Refusal({
+    code: "upgrade_required",
+    detail: `This partition has version ${version} of the model "${name}", and the application has version ${modelVersion}: ${advice}.`,
+  });
+}
+
 /** Answers `connect`: who it is, where the log stands, and from where this connection is given events. */
 export function connect(context: WindowContext, session: Session, given: Connect): void {
   const { live, model, ports, authors, now } = context;
@@ -43,12 +67,7 @@ export function connect(context: WindowContext, session: Session, given: Connect
   assertInForce(context, command.author);
   assertPartition(context, command.partition);
   assertAuthorized(context, live, author);
-  if (otherModel && !command.otherModel) {
-    throw new Refusal({
-      code: "upgrade_required",
-      detail: `This partition is folded with model version ${model.version}: reload the application.`,
-    });
-  }
+  assertSameModel(model, given);
   if (command.initialState && command.sinceEventId !== undefined) {
     throw new Refusal({
       code: "bad_request",

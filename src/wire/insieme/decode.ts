@@ -70,6 +70,7 @@ function connect(requestId: string, { token, clientId, projectId }: JsonObject):
     requestId,
     clientId,
     partition: projectId,
+    model: undefined,
     modelVersion: undefined,
     otherModel: false,
     initialState: false,

@@ -44,6 +44,7 @@ export function decode(frame: string | ArrayBuffer): Decoded {
         requestId,
         clientId: payload.clientId,
         partition: payload.partition,
+        model: payload.model,
         modelVersion: payload.modelVersion,
         otherModel: payload.otherModel ?? false,
         initialState: payload.initialState ?? false,

@@ -49,7 +49,7 @@ export class Server {
     this.#parts = parts;
     this.generation = generation;
     this.sameLog = sameLog;
-    this.#state = naiveModel(model.name).initial();
+    this.#state = naiveModel(model.name, model.version).initial();
     this.#prefixes = [canonicalJson(this.#state as Json)];
     this.disk = new FaultyDisk(disk, (fault) => {
       trace.line(`${schedule.now} fault: ${fault}`);

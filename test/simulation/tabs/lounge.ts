@@ -7,7 +7,7 @@ import { defineModel } from "../../../src/model/index.ts";
  */
 const loungeOf = (version: 1 | 2) =>
   defineModel({
-    name: `lounge-${version}`,
+    name: "lounge",
     version,
     authors: "shown",
     initialState: () => ({

@@ -422,7 +422,7 @@ export class TabsSimulation {
 
 /** What a log folds to, event by event, by the rules of one version, and who may not read then. */
 function foldOf(version: Version) {
-  const model = naiveModel(`lounge-${version}`);
+  const model = naiveModel("lounge", version);
   const state = model.initial();
   const states = [canonicalJson(state as Json)];
   const out: string[][] = [[]];

@@ -290,6 +290,34 @@ describe("the connection", () => {
     },
   );
 
+  it("[CL-14] [CL-13] [MD-5] an application with another model than the partition says which model each has, sends nothing, and tries again", async () => {
+    const world = new FakeWorld();
+    const client = world.client();
+    void client.submit(...title("a"));
+    await settle();
+    for (let attempt = 0; attempt < 3; attempt++) {
+      world.socket.open();
+      const connect = world.socket.of("connect")[0]!;
+      expect(connect.payload).toMatchObject({ model: "insieme", modelVersion: 1 });
+      const refusal = refused(connect, "model_mismatch");
+      const problem = { retryable: true, retryAfter: 30, detail: 'This partition has the model "seats".' };
+      Object.assign(refusal.payload, problem);
+      world.socket.say(refusal);
+      expect(client.status).toMatchObject({ status: "offline", reason: "refused", problem });
+      expect(client.status.waiting).toBeUndefined();
+      expect(client.status.held).toMatchObject({ code: "model_mismatch", detail: problem.detail });
+      expect(client.pending[0]!.failure).toMatchObject({ code: "model_mismatch", detail: problem.detail });
+      expect(world.socket.of("submit_event")).toEqual([]);
+      expect(client.status.retryAt! - world.now).toBeGreaterThanOrEqual(30_000);
+      await world.pass(client.status.retryAt! - world.now);
+    }
+    world.socket.accept();
+    await settle();
+    expect(client.status).toMatchObject({ status: "online", reason: "ok" });
+    expect(client.pending[0]!.failure).toBeUndefined();
+    expect(world.socket.of("submit_event")).toHaveLength(1);
+  });
+
   it("[CL-14] [MD-5] an application that is older than the server stands still and says so, and its drafts are sent and decided", async () => {
     const world = new FakeWorld();
     const store = memoryStore();
