@@ -37,12 +37,12 @@ export class Browser {
     this.#hears = hears;
   }
 
-  /** What a tab gets under this name. */
-  port(name: string, of: Holder, isVisible: () => boolean): TabsPort {
+  /** What a tab gets under this name. `hasChannel`: whether its channel works; where that changes, it throws. */
+  port(name: string, of: Holder, isVisible: () => boolean, hasChannel: () => boolean): TabsPort {
     return {
       lock: (steal, events) => this.#lock(name, { of, events, isReleased: false }, steal),
       hold: (id, waits) => this.#hold(`${name}:${id}`, of, waits),
-      open: (receive) => this.#open(name, of, receive),
+      open: (receive) => (hasChannel() ? this.#open(name, of, hasChannel, receive) : undefined),
       visible: isVisible,
     };
   }
@@ -112,7 +112,12 @@ export class Browser {
     }
   }
 
-  #open(name: string, of: Holder, receive: (message: unknown) => void): ReturnType<TabsPort["open"]> {
+  #open(
+    name: string,
+    of: Holder,
+    works: () => boolean,
+    receive: (message: unknown) => void,
+  ): ReturnType<TabsPort["open"]> {
     const members = this.#members.get(name) ?? new Set();
     this.#members.set(name, members);
     const own = { of, receive };
@@ -120,6 +125,7 @@ export class Browser {
     return {
       post: (message) => {
         if (of.isDead) return;
+        if (!works()) throw new Error("the channel is closed");
         for (const other of members) {
           if (other === own || !this.#hears(message as Message)) continue;
           const copy = structuredClone(message);

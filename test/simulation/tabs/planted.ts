@@ -8,7 +8,7 @@ import type { TabsVariant } from "./world.ts";
 export const plantedInTabs: Readonly<Record<string, TabsVariant & { seed: number }>> = {
   "two users who share a connection": { seed: 1, nameOf: (name) => name.replace(/user:\w+/, "") },
   "a leader that does not take what others offer": {
-    seed: 7,
+    seed: 3,
     plant: () =>
       replace(Leader.prototype, "receive", (receive) => {
         return function (this: Leader, message) {
@@ -17,7 +17,7 @@ export const plantedInTabs: Readonly<Record<string, TabsVariant & { seed: number
       }),
   },
   "a leader that keeps verdicts to itself": {
-    seed: 6,
+    seed: 1,
     hears: (message) => !(message.kind === "item" && message.item.kind === "verdict"),
   },
   "a leader that keeps events to itself": {

@@ -45,6 +45,7 @@ export class Tab {
   isVisible = true;
   isDead = false;
   isClosing = false;
+  hasLostChannel = false;
   connection: Connection | undefined;
   #missed: (() => void)[] | undefined;
   #eventId = 0;
@@ -156,6 +157,12 @@ export class Tab {
     this.#missed = undefined;
     this.#parts.reporter.line("thaws");
     for (const body of missed) this.#parts.schedule.after(0, () => this.run(body));
+  }
+
+  /** From now on its channel to the other tabs throws. */
+  losesChannel(): void {
+    this.#parts.reporter.line("loses its channel");
+    this.hasLostChannel = true;
   }
 
   look(isVisible: boolean): void {

@@ -72,10 +72,14 @@ function characterOf(random: Random) {
       verify: often(0.5),
       showOut: often(0.5),
       letIn: 0.5,
+      withdraw: often(1.5),
+      lose: often(0.3),
     },
     faults: { nothing: 1, cut: often(3), crash: often(1), hibernate: often(2), newVersion: often(0.4) },
     /** The probability that a page that is opened is of the newest version. */
     isNew: random.pick([0.2, 0.5, 0.9]),
+    /** The probability that the tabs of a browser have no channel. */
+    noChannel: random.pick([0, 0, 0.5]),
   };
 }
 
@@ -89,10 +93,20 @@ export class TabsSimulation {
   readonly #schedule = new Schedule();
   readonly #character: ReturnType<typeof characterOf>;
   readonly #variant: TabsVariant;
-  readonly #browsers: { browser: Browser; shelf: Shelf; tabs: Set<Tab> }[];
+  readonly #browsers: {
+    browser: Browser;
+    shelf: Shelf;
+    tabs: Set<Tab>;
+    hasChannel: boolean;
+    /** Whether a tab of it could ever not reach another one: without a channel, or with another version. */
+    isApart: boolean;
+  }[];
   readonly #connections: Connection[] = [];
   /** Those of the mark of each draft. */
   readonly #submitters = new Map<string, string>();
+  /** The marks that a tab has asked to withdraw, and the browsers of those that are withdrawn. */
+  readonly #askedBack = new Set<string>();
+  readonly #withdrawn = new Map<string, { readonly isApart: boolean }>();
   #server: Server;
   #version: Version = 1;
   /** The last event that a server of the first version has decided. */
@@ -107,13 +121,18 @@ export class TabsSimulation {
     this.#random = new Random(seed);
     this.#variant = variant;
     this.#character = characterOf(this.#random);
-    const { browsers, tabMsMax, storeMsMax } = this.#character;
+    const { browsers, tabMsMax, storeMsMax, noChannel } = this.#character;
     this.#server = this.#newServer();
-    this.#browsers = Array.from({ length: browsers }, () => ({
-      browser: new Browser(this.#schedule, this.#random, tabMsMax, variant.hears ?? (() => true)),
-      shelf: new Shelf(this.#schedule, this.#random, storeMsMax),
-      tabs: new Set<Tab>(),
-    }));
+    this.#browsers = Array.from({ length: browsers }, () => {
+      const hasChannel = !this.#random.chance(noChannel);
+      return {
+        browser: new Browser(this.#schedule, this.#random, tabMsMax, variant.hears ?? (() => true)),
+        shelf: new Shelf(this.#schedule, this.#random, storeMsMax),
+        tabs: new Set<Tab>(),
+        hasChannel,
+        isApart: !hasChannel,
+      };
+    });
   }
 
   /** Runs `steps` steps with faults, and then until all is settled. `turn` runs the microtasks of the clients. */
@@ -249,9 +268,28 @@ export class TabsSimulation {
         tab.client.pause();
         this.#schedule.after(random.between(0, 5_000), () => tab.run(() => tab.client.resume()));
         return;
+      case "withdraw":
+        void this.#withdraw(at, tab);
+        return;
+      case "lose":
+        tab.losesChannel();
+        this.#browsers[at]!.isApart = true;
+        return;
       case "verify":
         void this.#verify(tab);
     }
+  }
+
+  async #withdraw(at: number, tab: Tab): Promise<void> {
+    const browser = this.#browsers[at]!;
+    const { pending } = tab.client;
+    if (pending.length === 0) return;
+    const { key, drafts } = this.#random.pick([...pending]);
+    const mark = String(drafts[0]!.payload["mark"]);
+    this.#askedBack.add(mark);
+    if (!(await tab.client.withdraw(key)) || tab.isDead) return;
+    this.trace.line(`${this.#schedule.now} ${mark} is withdrawn`);
+    this.#withdrawn.set(mark, browser);
   }
 
   async #verify({ client }: Tab): Promise<void> {
@@ -296,7 +334,7 @@ export class TabsSimulation {
   }
 
   #open(at: number, principal: string): void {
-    const { browser, shelf, tabs } = this.#browsers[at]!;
+    const { browser, shelf, tabs, hasChannel } = this.#browsers[at]!;
     const random = this.#random;
     const name = `b${at}t${++this.#opened}`;
     const { nameOf = (shared: string) => shared } = this.#variant;
@@ -307,11 +345,18 @@ export class TabsSimulation {
       schedule: this.#schedule,
       random,
       reporter: new Reporter(name, this.#schedule, this.trace),
-      port: (of, shared) => browser.port(nameOf(shared), of, () => of.isVisible),
+      port: (of, shared) =>
+        browser.port(
+          nameOf(shared),
+          of,
+          () => of.isVisible,
+          () => hasChannel && !of.hasLostChannel,
+        ),
       store: (of) => shelf.open(of, principal),
       connect: (of, events) => this.#connect(`${name}#${this.#connections.length}`, of, events),
       delay: () => random.next(),
     });
+    if ([...tabs].some(({ version }) => version !== tab.version)) this.#browsers[at]!.isApart = true;
     tabs.add(tab);
   }
 
@@ -403,6 +448,7 @@ export class TabsSimulation {
     }
     for (const { shelf } of this.#browsers) {
       for (const [key, { principal, mark }] of shelf.stored) {
+        if (this.#askedBack.has(mark) && !seen.has(mark)) continue;
         const isRejected = ledger.rejection(principal, key) !== undefined;
         trace.check(
           seen.has(mark) !== isRejected,
@@ -410,9 +456,13 @@ export class TabsSimulation {
         );
       }
     }
+    // One that works alone may have it in memory, or begin to send it at the same moment.
+    for (const [mark, { isApart }] of this.#withdrawn)
+      trace.check(isApart || !seen.has(mark), () => `${mark} was withdrawn, and is in the log`);
     for (const { verdicts } of this.#tabs) {
       for (const [mark, status] of verdicts) {
         const isInLog = seen.has(mark);
+        if (status === "withdrawn") trace.check(this.#askedBack.has(mark), () => `nobody has withdrawn ${mark}`);
         if (status === "accepted" || status === "rejected")
           trace.check(isInLog === (status === "accepted"), () => `${mark} is ${status}, and in the log: ${isInLog}`);
       }
