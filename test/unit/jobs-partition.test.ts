@@ -103,6 +103,34 @@ describe("jobs in a partition", () => {
     expect(room.types.filter((type) => type === "recur")).toHaveLength(3);
   });
 
+  it("[JB-1] goes on where its next names are used: by a schedule of before, or by who knew that it would come", () => {
+    const room = new QueueRoom();
+    const at = (minutes: number) => start - (start % minute) + minutes * minute;
+    const given = { schedule: "report", cron: "*/15 * * * *", timeZone: "UTC", payload: { of: "report" } };
+    for (const run of [2, 3]) expect(room.does("enqueue", { job: `report@${run}`, payload: {} })).toBe("accepted");
+    room.does("schedule", given);
+    room.until(at(2));
+    expect(room.does("enqueue", { job: "report@5", payload: {} })).toBe("NAME_RESERVED");
+    room.does("claim", { worker: "w", max: 3 });
+    for (const [job, { fence }] of Object.entries(room.queue.jobs)) room.does("complete", { job, fence });
+    expect(room.queue.jobs).toEqual({});
+    room.does("unschedule", { schedule: "report" });
+    room.does("schedule", given);
+    room.until(at(17));
+    expect(Object.keys(room.queue.jobs)).toEqual(["report@4"]);
+    expect(room.queue.schedules["report"]).toMatchObject({ runs: 4, last: "report@4" });
+    // As many names as one time can skip: the next one has a job again.
+    room.does("claim", { worker: "w" });
+    room.does("complete", { job: "report@4", fence: room.queue.fence });
+    room.does("unschedule", { schedule: "report" });
+    for (let run = 5; run <= 110; run++) room.does("enqueue", { job: `report@${run}`, payload: {} });
+    room.does("schedule", given);
+    room.until(at(32));
+    expect(room.queue.schedules["report"]).toMatchObject({ runs: 100 });
+    room.until(at(47));
+    expect(room.queue.jobs).toHaveProperty(["report@111"]);
+  });
+
   it.each([
     "* * * *",
     "60 * * * *",

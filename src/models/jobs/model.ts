@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { defineModel, type ReduceContext } from "../../model/index.ts";
+import { type DeepReadonly, defineModel, type ReduceContext } from "../../model/index.ts";
 import {
   arm,
   cancel,
@@ -16,7 +16,15 @@ import {
   type Given,
 } from "./moves.ts";
 import type { JobIndex } from "./job-index.ts";
-import { draining, noJob, objectionsToJob, objectionToHolder, objectionToMode, objectionToWorker } from "./rules.ts";
+import {
+  draining,
+  noJob,
+  objectionsToJob,
+  objectionToHolder,
+  objectionToMode,
+  objectionToWorker,
+  reserved,
+} from "./rules.ts";
 import {
   agingSeconds,
   claimed,
@@ -34,7 +42,7 @@ import {
   weight,
   work,
 } from "./shapes.ts";
-import { emptyJobs, type Job, type Jobs } from "./state.ts";
+import { emptyJobs, type Job, type Jobs, type Schedule } from "./state.ts";
 
 /** Jobs that one `cancel` removes: the job, and all that wait for it. */
 const cancelledMax = 256;
@@ -73,6 +81,18 @@ function withAllAfter(
 
 /** Schedules: each takes as much as a job, and has a timer. */
 const schedulesMax = 100;
+
+/** Names that are used and that one time of a schedule skips, at most: the next time goes on behind them. */
+const skippedMax = 100;
+
+/** The name of a job of a schedule: nobody else can enqueue one of that name as long as the schedule is there. */
+const nameOfRun = (schedule: string, run: number): string => `${schedule}@${run}`;
+
+/** The schedule whose jobs have names like this one, if there is one. */
+function scheduleOf({ schedules }: DeepReadonly<Jobs>, id: string): string | undefined {
+  const [, schedule] = /^(.+)@\d+$/.exec(id) ?? [];
+  return schedule !== undefined && schedules[schedule] ? schedule : undefined;
+}
 
 const holder = { job: name, fence };
 
@@ -114,6 +134,8 @@ export const jobs = defineModel({
       validate(state, { payload: { job: id, ...given }, author = "" }, context) {
         const blocked = objectionToMode(state, "draining", draining);
         if (blocked) return blocked;
+        const schedule = scheduleOf(state, id);
+        if (schedule !== undefined) return reserved(id, schedule);
         const index = indexOf(state as Jobs, context);
         return objectionsToJob(state, index, id, jobOf(given, author), given.after ?? []);
       },
@@ -339,12 +361,19 @@ export const jobs = defineModel({
     /** Submitted by the timer of a schedule. Where no job can be enqueued, that time is left out. */
     recur: {
       internal: true,
-      payload: z.strictObject({ schedule: scheduleName }),
-      reduce(state, { payload: { schedule: of }, author = "", timestamp }, context) {
+      // 1 left its time out where the next name was used: so it has to be folded like that.
+      version: 2,
+      upcast: { 1: (payload) => ({ ...payload, skips: false }) },
+      payload: z.strictObject({
+        schedule: scheduleName,
+        /** Whether it skips names that are used. */ skips: z.boolean(),
+      }),
+      reduce(state, { payload: { schedule: of, skips }, author = "", timestamp }, context) {
         const schedule = state.schedules[of];
         if (!schedule || state.mode === "draining" || state.jobs[schedule.last ?? ""]) return;
         const given = jobOf(JSON.parse(schedule.job) as Enqueued, author);
-        const id = `${of}@${schedule.runs + 1}`;
+        if (skips) skipUsed(state, of, schedule);
+        const id = nameOfRun(of, schedule.runs + 1);
         const index = indexOf(state, context);
         // It is the only open job of its timer, so no share counts here: what earlier versions have enqueued is folded again.
         if (objectionsToJob(state, index, id, given, []).length > 0) return;
@@ -367,6 +396,16 @@ export const jobs = defineModel({
     },
   },
 });
+
+/** Counts on to a name that is not used: a schedule of the same name may have been here, or who has enqueued a job before it came. */
+function skipUsed({ jobs: open, done }: Jobs, of: string, schedule: Schedule): void {
+  const most = schedule.runs + skippedMax;
+  for (;;) {
+    const id = nameOfRun(of, schedule.runs + 1);
+    if ((!open[id] && done[id] === undefined) || schedule.runs === most) return;
+    schedule.runs++;
+  }
+}
 
 /** Weights and limits that are not 1: each takes about 100 bytes. */
 const numbersMax = 1_000;

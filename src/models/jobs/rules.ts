@@ -165,6 +165,11 @@ export function objectionToHolder(
   return { field: "payload.job", code: "NOT_YOUR_JOB", message: `Another one has claimed "${id}".` };
 }
 
+export function reserved(id: string, schedule: string): Objection {
+  const message = `"${id}" is a name of the jobs of the schedule "${schedule}".`;
+  return { field: "payload.job", code: "NAME_RESERVED", message };
+}
+
 export function noJob(id: string, field = "payload.job"): Objection {
   return { field, code: "JOB_NOT_FOUND", message: `There is no open job "${id}".` };
 }
