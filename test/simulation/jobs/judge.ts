@@ -41,6 +41,8 @@ interface Judged {
   readonly stopped: readonly Stopped[];
   /** Whether workers and the partition failed. */
   readonly chaos: boolean;
+  /** Whether jobs of all shares wait from the beginning on: then it shows how workers are divided. */
+  readonly backlog: boolean;
   /** Seconds that a step of priority is worth. */
   readonly agingSeconds: number;
   /** The jobs that are open at the end. */
@@ -57,7 +59,7 @@ const shareErrorMax = 0.05;
 
 /** Judges a run by its log and by what handlers have seen, without the model. */
 export function judge(judged: Judged): { faults: string[]; told: string } {
-  const { plans, log, started, stopped, left, errors, chaos } = judged;
+  const { plans, log, started, stopped, left, errors, chaos, backlog } = judged;
   const faults: string[] = [...errors];
   const completed = new Map<string, { fence: number; at: number; place: number }>();
   const failed = new Map<string, number>();
@@ -110,7 +112,7 @@ export function judge(judged: Judged): { faults: string[]; told: string } {
     if (starved !== undefined) faults.push(starved);
   }
   const { told, fault } = sharesOf(plans, started);
-  if (fault !== undefined && plans.size >= sharesJobsMin) faults.push(fault);
+  if (fault !== undefined && backlog && plans.size >= sharesJobsMin) faults.push(fault);
   const again = started.length - completed.size;
   return { faults, told: `${completed.size} completed, ${again} begun again, ${log.length} events, ${told}` };
 }

@@ -18,7 +18,6 @@ export interface LineSize {
 const small: LineSize = { workers: 4, jobs: 90, chaos: true };
 /** Enough to measure the shares. */
 const steady: LineSize = { workers: 8, jobs: 300, chaos: false };
-/** Its shares have no backlog at first, so they are not measured. */
 const stream: LineSize = { workers: 8, jobs: 240, chaos: false, stream: true };
 /** Seconds that a step of priority is worth; in a stream of urgent jobs so few that others get their turn while it lasts. */
 const agingSecondsUsual = 30;
@@ -109,7 +108,7 @@ export async function simulateJobs(
   let dead = 0;
   for (let step = 0; partition.authority.now < end; step++) {
     // All of them at first, so that there is a backlog of each share; a stream of urgent ones later.
-    const batch = toEnqueue.splice(0, step < 3 && !size.stream ? batchMax * 4 : 4);
+    const batch = toEnqueue.splice(0, step < 3 && !size.stream ? batchMax * 4 : Math.ceil(size.workers / 2));
     for (let at = 0; at < batch.length; at += batchMax) {
       await operate(batch.slice(at, at + batchMax).map(({ draft }) => ({ type: "enqueue", payload: draft, key: "" })));
     }
@@ -160,6 +159,7 @@ export async function simulateJobs(
     left,
     errors: partition.errors,
     chaos: size.chaos,
+    backlog: !size.stream,
     agingSeconds,
   });
   return {
