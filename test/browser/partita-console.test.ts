@@ -1,7 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import type { Server } from "node:http";
 import { dirname, join } from "node:path";
-import axe from "axe-core";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { serveConsole } from "../../src/cli/console/serve.ts";
@@ -9,6 +8,7 @@ import { siteIn } from "../../src/cli/console/site.ts";
 import { signToken } from "../../src/cli/sign.ts";
 import { packageConsole } from "../../src/tools/console.ts";
 import { browserPresent, launchBrowser } from "../support/browser.ts";
+import { faultsOf } from "../support/console.ts";
 import { freePort } from "../support/processes.ts";
 import { temporaryFolder, TestServer } from "../support/server.ts";
 
@@ -121,17 +121,7 @@ describe.skipIf(!browserPresent)("partita console, before a server that has no p
     const page = await open();
     await useToken(page);
     await page.getByRole("region", { name: "Partitions" }).last().getByRole("link", { name: "room" }).waitFor();
-    await page.evaluate(axe.source);
-    for (const colorScheme of ["light", "dark"] as const) {
-      for (const width of [1_280, 390]) {
-        await page.emulateMedia({ colorScheme });
-        await page.setViewportSize({ width, height: 844 });
-        const faults = await page.evaluate<string[]>(`axe.run(document).then(({ violations }) =>
-          violations.filter(({ impact }) => impact === "serious" || impact === "critical").map(({ id }) => id))`);
-        expect({ colorScheme, width, faults }).toEqual({ colorScheme, width, faults: [] });
-        expect(await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")).toBeLessThanOrEqual(0);
-      }
-    }
+    expect(await faultsOf(page)).toEqual([]);
     await page.close();
   });
 });
