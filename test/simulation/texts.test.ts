@@ -3,7 +3,7 @@ import { explain } from "./simulate.ts";
 import { simulateTexts } from "./texts/simulate.ts";
 
 /** More of them: `npm run simulate -- --texts`. Faults that it has to find are in `mutants.ts`. */
-const seeds = 40;
+const seeds = 30;
 const timeoutMs = 600_000;
 
 describe("texts that several clients edit in the simulator", () => {
