@@ -281,7 +281,7 @@ export class Client {
         ...(probes ? { probes } : {}),
         ...(random.chance(0.2) ? { model: application.model.name, modelVersion: application.model.version } : {}),
       },
-      { kind: "connect", since, initialState, stateChunks, echo, arrays, credit, probes },
+      { kind: "connect", since, initialState, stateChunks, echo, arrays, credit, probes, readOnly: false },
     );
   }
 

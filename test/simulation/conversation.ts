@@ -48,6 +48,7 @@ export class Conversation implements Talk {
   #chunks: { eventIndex: number; chunks: number; texts: string[] } | undefined;
   #arrays = false;
   #probes = false;
+  #readOnly = false;
   #credit: number | undefined;
   readonly #unacknowledged: { eventId: number; bytes: number }[] = [];
   /** What was acknowledged behind something that had no answer yet: it is taken up after that. */
@@ -121,7 +122,8 @@ export class Conversation implements Talk {
       } else if (message.type === "head") this.#outOfCredit(message.payload.currentEventIndex);
       else if (message.type === "draining") this.#unanswered.length = 0;
       else if (message.type === "probe") this.#check(this.#probes, () => "a probe comes that was not asked for");
-      else if (message.type === "read_only") this.#check(false, () => "read_only comes, and was not asked for");
+      else if (message.type === "read_only")
+        this.#check(this.#readOnly, () => "read_only comes, and was not asked for");
       else if (message.type !== "presence") this.#answer(message, headBefore);
     }
     // After the answer to connect, which may be in the array.
@@ -280,6 +282,7 @@ export class Conversation implements Talk {
     this.#echo = asked.echo;
     this.#arrays = asked.arrays;
     this.#probes = asked.probes;
+    this.#readOnly = asked.readOnly;
     this.#credit = asked.credit;
     this.#live = asked.since === undefined;
     this.#cursor = asked.since ?? currentEventIndex;

@@ -39,6 +39,7 @@ export type Asked = { id: string; frame: string } & (
       arrays: boolean;
       credit: number | undefined;
       probes: boolean;
+      readOnly: boolean;
     }
   | { kind: "sync"; since: number | undefined; limit: number | undefined }
   | { kind: "state_chunk"; eventIndex: number; chunk: number }

@@ -37,6 +37,7 @@ export function askedBy(frame: string): Asked {
         arrays: payload["frames"] === "array",
         credit: payload["credit"] as number | undefined,
         probes: payload["probes"] === true,
+        readOnly: payload["readOnly"] === true,
       };
     case "submit_event":
       return { id, frame, kind: "submit", ...memberOf(payload["draftId"] as string, payload as unknown as Proposal) };
