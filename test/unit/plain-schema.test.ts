@@ -64,7 +64,7 @@ const samples = fc.letrec<{ any: Sample }>((tie) => {
   return {
     any: fc.oneof(
       { depthSize: "small" },
-      fc.constantFrom(...leaves),
+      { weight: 8, arbitrary: fc.constantFrom(...leaves) },
       inner.map(({ schema, values }) => node(z.optional(schema), values)),
       inner.map(({ schema, values }) => node(z.nullable(schema), fc.option(values))),
       inner.map(({ schema, values }) => node(z.array(schema), fc.array(values, { maxLength: 3 }))),
@@ -117,7 +117,7 @@ test("[MD-2] what passes as plainly valid has no violation by its schema, whatev
     { numRuns: 4_000 },
   );
   // Otherwise little was compared.
-  expect(passed).toBeGreaterThan(500);
+  expect(passed).toBeGreaterThan(300);
 });
 
 test("[MD-2] a schema that contains itself is left to zod", () => {
