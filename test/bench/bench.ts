@@ -12,7 +12,7 @@ export interface Row {
   floor: string;
   /** The value that is compared with the bound: a ratio, or a figure with its unit. */
   value: Spread;
-  unit: "×" | "ms" | "MiB" | "$";
+  unit: "×" | "ms" | "MiB" | "k/s" | "$";
   /** Undefined: there is no bound, and the figure is only reported. */
   bound: { atLeast: number } | { atMost: number } | undefined;
   note: string;

@@ -95,6 +95,15 @@ export class Connection {
     });
   }
 
+  /** Sends a frame. Returns the next one that comes. */
+  ask(frame: string): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      this.onEnd = (reason) => reject(new Error(`the connection ended: ${reason}`));
+      this.onFrame = resolve;
+      this.send([frame]);
+    });
+  }
+
   /** Stops reading. */
   pause(): void {
     this.#ws.pause();

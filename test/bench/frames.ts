@@ -84,6 +84,10 @@ export function connectFrame(clientId: string, { initialState = false, credit }:
 export const ackFrame = (eventId: number): string =>
   `{"id":"k","type":"ack","timestamp":${Date.now()},"payload":{"eventId":${eventId}}}`;
 
+/** Asks for the page of events after `since`. */
+export const syncFrame = (since: number): string =>
+  `{"id":"s","type":"sync","timestamp":${Date.now()},"payload":{"sinceEventId":${since},"limit":${bounds.pageEventsMax}}}`;
+
 /** Answered without waking the partition; shows that the client reads. */
 export const heartbeat = '{"type":"heartbeat"}';
 

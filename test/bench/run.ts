@@ -5,13 +5,16 @@ import { fail, readCommandLine } from "../../src/tools/command-line.ts";
 import { projectFolder } from "../../src/tools/wrangler.ts";
 import { Bench, type Row } from "./bench.ts";
 import { machine, workerdVersion } from "./machine.ts";
+import { catchUp } from "./measures/catch-up.ts";
 import { cost } from "./measures/cost.ts";
 import { costs } from "./measures/costs.ts";
 import { fanOut } from "./measures/fan-out.ts";
 import { identity } from "./measures/identity.ts";
+import { idle } from "./measures/idle.ts";
 import { latency } from "./measures/latency.ts";
 import { neighbours } from "./measures/neighbours.ts";
 import { stalledReaders } from "./measures/reader.ts";
+import { replay } from "./measures/replay.ts";
 import { restart } from "./measures/restart.ts";
 import { size } from "./measures/size.ts";
 import { throughput } from "./measures/throughput.ts";
@@ -25,6 +28,9 @@ const measures = {
   neighbours,
   readers: stalledReaders,
   size,
+  "catch-up": catchUp,
+  idle,
+  replay,
   restart,
   costs,
   cost,

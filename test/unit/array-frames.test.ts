@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { bounds } from "../../src/protocol/bounds.ts";
 import { messagesOf } from "../../src/wire/partita/messages.ts";
@@ -34,6 +35,16 @@ describe("the texts of the messages in a frame", () => {
     expect(messagesOf(frame)).toEqual(texts);
   });
 
+  it("[WP-8] are found whatever is in their strings", () => {
+    const words = fc.string({ unit: fc.constantFrom('"', "\\", ",", "{", "]", "a", "\n") });
+    fc.assert(
+      fc.property(fc.array(fc.dictionary(words, words), { minLength: 1, maxLength: 4 }), (messages) => {
+        const texts = messages.map((message) => JSON.stringify(message));
+        expect(messagesOf(`[${texts.join()}]`)).toEqual(texts);
+      }),
+    );
+  });
+
   it.each([
     "{}",
     '{"a":[]}',
@@ -46,6 +57,7 @@ describe("the texts of the messages in a frame", () => {
     "[{},]",
     "[1]",
     "[{},[]]",
+    '[{"a},{}]',
     new ArrayBuffer(2),
   ])("[WP-8] are none where %s is not an array of balanced texts", (frame) => {
     expect(messagesOf(frame)).toBe(undefined);

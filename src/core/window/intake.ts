@@ -284,23 +284,25 @@ export class Intake {
   /** Takes the next window's work: one piece of each connection, and again, until it is full or all had their share. */
   #take(room: number): Taken[] {
     const taken: Taken[] = [];
-    // Those that have more, in the order of their turns. Not the map itself: to move a key to its end costs as much as a write.
-    let round = [...this.#queues];
-    for (let turns = 0; turns < bounds.windowWorkPerConnectionMax && taken.length < room && round.length > 0; turns++) {
+    const all = [...this.#queues].map(([connection, queue]) => ({ connection, queue, taken: 0 }));
+    // Who has more, in the order of their turns. Neither keys of the map nor items of a queue are moved for each piece.
+    let round = all;
+    for (let turn = 1; turn <= bounds.windowWorkPerConnectionMax && taken.length < room && round.length > 0; turn++) {
       const served: typeof round = [];
       let at = 0;
       for (; at < round.length && taken.length < room; at++) {
-        const [connection, queue] = round[at]!;
-        const waiting = queue.shift()!;
-        taken.push({ connection, waiting });
+        const one = round[at]!;
+        const waiting = one.queue[one.taken++]!;
+        taken.push({ connection: one.connection, waiting });
         this.#waitingBytes -= waiting.bytes;
-        if (queue.length > 0) served.push(round[at]!);
+        if (one.taken < one.queue.length) served.push(one);
       }
       // Who had no turn in this round has the first one of the next window.
       round = [...round.slice(at), ...served];
     }
+    for (const one of all) one.queue.splice(0, one.taken);
     this.#waiting -= taken.length;
-    this.#queues = new Map(round);
+    this.#queues = new Map(round.map(({ connection, queue }) => [connection, queue]));
     this.#weights = new WorkWeights();
     return taken;
   }

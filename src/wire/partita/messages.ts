@@ -1,8 +1,7 @@
 import { bounds, exceedsUtf8 } from "../../protocol/index.ts";
 
 const [quote, backslash, comma] = [34, 92, 44];
-const opening: ReadonlySet<number> = new Set([91, 123]);
-const closing: ReadonlySet<number> = new Set([93, 125]);
+const [openBracket, closeBracket, openBrace, closeBrace] = [91, 93, 123, 125];
 
 /**
  * The texts of the messages in a frame that is an array; undefined: it is no such frame, or has too many of them, or something else. Only
@@ -16,12 +15,9 @@ export function messagesOf(frame: string | ArrayBuffer): string[] | undefined {
   let depth = 0;
   for (let at = 1; at < frame.length - 1; at++) {
     const unit = frame.charCodeAt(at);
-    if (unit === quote) {
-      for (at++; at < frame.length && frame.charCodeAt(at) !== quote; at++) {
-        if (frame.charCodeAt(at) === backslash) at++;
-      }
-    } else if (opening.has(unit)) depth++;
-    else if (closing.has(unit)) depth--;
+    if (unit === quote) at = stringEnd(frame, at);
+    else if (unit === openBracket || unit === openBrace) depth++;
+    else if (unit === closeBracket || unit === closeBrace) depth--;
     else if (unit === comma && depth === 0) {
       texts.push(frame.slice(from, at));
       from = at + 1;
@@ -31,4 +27,15 @@ export function messagesOf(frame: string | ArrayBuffer): string[] | undefined {
   if (depth > 0) return undefined;
   texts.push(frame.slice(from, -1));
   return texts.every((text) => text.trimStart().startsWith("{")) ? texts : undefined;
+}
+
+/** The index of the quote that ends the string which begins at `start`; the length of the frame if none does. */
+function stringEnd(frame: string, start: number): number {
+  for (let end = frame.indexOf('"', start + 1); end >= 0; end = frame.indexOf('"', end + 1)) {
+    let escapes = end;
+    while (frame.charCodeAt(escapes - 1) === backslash) escapes--;
+    // Each second backslash stands for itself.
+    if ((end - escapes) % 2 === 0) return end;
+  }
+  return frame.length;
 }

@@ -55,6 +55,12 @@ export class FloorServer {
     await this.#miniflare.ready;
   }
 
+  /** Starts it again, without what it has stored. */
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.start();
+  }
+
   async stop(): Promise<void> {
     await this.#miniflare?.dispose();
     releasePort(this.#port);
