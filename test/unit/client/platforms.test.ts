@@ -4,6 +4,9 @@ import { watch } from "../../../src/client/transport/watch.ts";
 import { insieme } from "../../../src/models/insieme/index.ts";
 import { accepted, settle, type Sent } from "./harness.ts";
 
+/** The files of a client are loaded while it starts, which takes long on a busy machine. */
+const loadMs = 60_000;
+
 /** The sockets that were opened, with the test as their server. */
 const sockets: NativeSocket[] = [];
 
@@ -93,37 +96,42 @@ afterEach(() => {
 });
 
 describe("React Native", () => {
-  it("[CL-14] a client needs only crypto.getRandomValues: it knows its user by the token, connects, submits, and does not verify", async () => {
-    const token = tokenOf("zoë 😀");
-    becomeNative();
-    const client = createClient({
-      url: "https://server.example/app",
-      partition: "room",
-      model: insieme,
-      token: () => token,
-    });
-    await vi.waitFor(() => expect(sockets).toHaveLength(1));
-    const [socket] = sockets;
-    expect(socket!.url).toBe("wss://server.example/v1/partitions/room/ws");
-    expect(client.principal).toBe("zoë 😀");
-    socket!.emit("open");
-    const [connect] = socket!.of("connect");
-    const payload = { serverId: "log-1", currentEventIndex: 0, initialState: {} };
-    socket!.say({ type: "connected", inReplyTo: connect!.id, payload });
-    await settle();
-    expect(client.status.status).toBe("online");
-    const verdict = client.submit("set", { target: "b", value: { z: 1, a: 2 } });
-    await vi.waitFor(() => expect(socket!.of("submit_event")).toHaveLength(1));
-    socket!.say(accepted(socket!.of("submit_event")[0]!, 1));
-    expect(await verdict).toMatchObject({ status: "accepted" });
-    const verified = client.verify();
-    await vi.waitFor(() => expect(socket!.of("hash")).toHaveLength(1));
-    const sha256 = "0".repeat(64);
-    socket!.say({ type: "hash", inReplyTo: socket!.of("hash")[0]!.id, payload: { eventIndex: 1, sha256 } });
-    expect(await verified).toBeUndefined();
-    expect(client.status.status).toBe("online");
-    await client.close();
-  });
+  it(
+    "[CL-14] a client needs only crypto.getRandomValues: it knows its user by the token, connects, submits, and does not verify",
+    { timeout: 2 * loadMs },
+    async () => {
+      const token = tokenOf("zoë 😀");
+      becomeNative();
+      const client = createClient({
+        url: "https://server.example/app",
+        partition: "room",
+        model: insieme,
+        token: () => token,
+        timing: { connectMs: loadMs },
+      });
+      await vi.waitFor(() => expect(sockets).toHaveLength(1), loadMs);
+      const [socket] = sockets;
+      expect(socket!.url).toBe("wss://server.example/v1/partitions/room/ws");
+      expect(client.principal).toBe("zoë 😀");
+      socket!.emit("open");
+      const [connect] = socket!.of("connect");
+      const payload = { serverId: "log-1", currentEventIndex: 0, initialState: {} };
+      socket!.say({ type: "connected", inReplyTo: connect!.id, payload });
+      await settle();
+      expect(client.status.status).toBe("online");
+      const verdict = client.submit("set", { target: "b", value: { z: 1, a: 2 } });
+      await vi.waitFor(() => expect(socket!.of("submit_event")).toHaveLength(1), loadMs);
+      socket!.say(accepted(socket!.of("submit_event")[0]!, 1));
+      expect(await verdict).toMatchObject({ status: "accepted" });
+      const verified = client.verify();
+      await vi.waitFor(() => expect(socket!.of("hash")).toHaveLength(1), loadMs);
+      const sha256 = "0".repeat(64);
+      socket!.say({ type: "hash", inReplyTo: socket!.of("hash")[0]!.id, payload: { eventIndex: 1, sha256 } });
+      expect(await verified).toBeUndefined();
+      expect(client.status.status).toBe("online");
+      await client.close();
+    },
+  );
 });
 
 describe("the watch over a page", () => {
