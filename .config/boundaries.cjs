@@ -1,4 +1,4 @@
-/** Arrows only downwards: edge, objects, shell, wire, core and tenant, model, storage, platform, protocol. */
+/** Arrows only downwards: parts, edge, objects, shell, wire, core and tenant, model, storage, platform, protocol. */
 const layer = (name) => `^src/${name}/`;
 const only = (from, ...to) => ({
   name: `${from}-imports-only-${to.join("-") || "itself"}`,
@@ -37,6 +37,8 @@ module.exports = {
       "platform",
       "protocol",
     ),
+    only("parts", "edge", "objects", "shell", "core", "wire", "protocol"),
+    packages("parts", "^node_modules/zod/"),
     only(
       "objects",
       "courier",

@@ -3,32 +3,21 @@
  *
  * @module partita
  */
-import type * as z from "zod/mini";
-import { defaultLimits, type JsonObject, type Limits } from "./protocol/index.ts";
+import { defaultLimits, type Limits } from "./protocol/index.ts";
 import { edge } from "./edge/app.ts";
 import type { Edge } from "./edge/env.ts";
+import type { Part } from "./edge/part.ts";
 import type { Roles } from "./shell/author.ts";
 import { assertServed, type Effects } from "./model/effects.ts";
 import type { ModelRegistry } from "./model/index.ts";
 import { assertSound } from "./model/mistakes.ts";
-import type { CourierRpc } from "./objects/courier-calls.ts";
-import { courierObject } from "./objects/courier.ts";
-import type { CourierEnv, ObjectClass, PartitionEnv, TenantEnv } from "./objects/environments.ts";
-import type { MetricsRpc } from "./objects/metrics-calls.ts";
-import { MetricsObject } from "./objects/metrics.ts";
+import type { ObjectParts } from "./objects/application.ts";
+import type { ObjectClass, PartitionEnv, TenantEnv } from "./objects/environments.ts";
 import type { PartitionRpc } from "./objects/partition-calls.ts";
 import { partitionObject } from "./objects/partition.ts";
 import type { PlacementOf } from "./platform/placement.ts";
 import type { TenantRpc } from "./objects/tenant-calls.ts";
 import { tenantObject } from "./objects/tenant.ts";
-import {
-  type ServerPartition,
-  serverPartition,
-  type ServerPartitionOptions,
-  type WriterEnv,
-  type WritersClass,
-  writersEntrypoint,
-} from "./objects/writers.ts";
 
 export {
   type CancelEffect,
@@ -59,12 +48,19 @@ export {
   type ValidationContext,
 } from "./model/index.ts";
 
-type Payloads = Record<string, z.core.$ZodType>;
+/** What parts add to the authority. */
+type AddedBy<Parts extends readonly Part[]> = (
+  Parts[number] extends infer One ? (One extends Part<infer Added> ? (added: Added) => void : never) : never
+) extends (added: infer All) => void
+  ? All
+  : unknown;
 
 /** The options of `createAuthority`. */
-export interface AuthorityOptions {
+export interface AuthorityOptions<Parts extends readonly Part[] = readonly []> {
   /** The models by name pattern: the first pattern that matches the name of a partition selects its model. */
   models: ModelRegistry;
+  /** What the Worker can do besides deciding drafts, delivering events and answering reads: of `partita/parts`. Default: none. */
+  parts?: Parts;
   /** What the events of models cause outside, at most one declaration for each model. */
   effects?: readonly Effects[];
   /** The permissions of each role in tokens: `read`, `submit:<type>`, `submit:*`, `admin:*`. */
@@ -75,58 +71,59 @@ export interface AuthorityOptions {
   placement?: PlacementOf;
 }
 
-/** What `createAuthority` returns. The main module of the Worker exports all of it. */
-export interface Authority {
+/** What `createAuthority` returns without parts. */
+export interface CoreAuthority {
   /** The Durable Object classes, under the names that the bindings of the Worker have for them. */
   PartitionObject: ObjectClass<PartitionEnv, PartitionRpc>;
   TenantObject: ObjectClass<TenantEnv, TenantRpc>;
-  CourierObject: ObjectClass<CourierEnv, CourierRpc>;
-  MetricsObject: ObjectClass<Cloudflare.Env, MetricsRpc>;
   /** The Worker: a Hono application. */
   worker: Edge;
-  /** The entrypoint for service bindings of other Workers. */
-  Writers: WritersClass;
-  /** The partition `name` of a tenant, for code of this Worker. @throws TypeError where no model serves it, or another one. */
-  partition<S extends object = JsonObject, P extends Payloads = Payloads, Internal extends string = never>(
-    env: WriterEnv,
-    tenant: string,
-    name: string,
-    options?: ServerPartitionOptions<S, P, Internal>,
-  ): ServerPartition<S, P>;
 }
+
+/** What `createAuthority` returns. The main module of the Worker exports all of it. */
+export type Authority<Parts extends readonly Part[] = readonly []> = CoreAuthority & AddedBy<Parts>;
 
 /**
  * Creates the Worker and the Durable Object classes of an authority for these models.
  *
  * @example
- * const authority = createAuthority({ models: { "counter-*": counter, "*": insieme } });
- * export const { PartitionObject, TenantObject, CourierObject, MetricsObject } = authority;
+ * const authority = createAuthority({ models: { "counter-*": counter, "*": insieme }, parts: [webhooks] });
+ * export const { PartitionObject, TenantObject, CourierObject } = authority;
  * export default authority.worker;
  *
  * @throws TypeError where a model has mistakes that show without an event (a payload schema that transforms, an initial state
- * that is not JSON, …), or several declarations of effects, or where one that serves no partition has some.
+ * that is not JSON, …), or needs a part that is not there; or several declarations of effects, or where one that serves no
+ * partition has some.
  */
-export function createAuthority({
+export function createAuthority<const Parts extends readonly Part[] = readonly []>({
   models,
+  parts,
   effects = [],
   roles = {},
   limits = {},
   placement = () => ({}),
-}: AuthorityOptions): Authority {
-  for (const model of new Set(Object.values(models))) assertSound(model);
+}: AuthorityOptions<Parts>): Authority<Parts> {
+  const all: readonly Part[] = parts ?? [];
+  const ofObjects: ObjectParts = Object.assign({}, ...all.map((part) => part.ofObjects));
+  for (const model of new Set(Object.values(models))) {
+    assertSound(model);
+    if (model.audit && !ofObjects.headSigner) {
+      throw new TypeError(
+        `the model "${model.name}" has \`audit\`: its Worker needs the part "audit" of partita/parts`,
+      );
+    }
+  }
   assertServed(effects, Object.values(models));
-  const application = { models, effects, roles, limits, placementOf: placement };
-  return {
+  const application = { models, effects, roles, limits, placementOf: placement, parts: ofObjects };
+  const core: CoreAuthority = {
     PartitionObject: partitionObject(application),
     TenantObject: tenantObject({ ...defaultLimits, ...limits }, placement),
-    CourierObject: courierObject(placement),
-    MetricsObject,
-    worker: edge(application),
-    Writers: writersEntrypoint(application),
-    partition: (env, tenant, name, options) => serverPartition(application, env, tenant, name, options),
+    worker: edge(application, all),
   };
+  return Object.assign(core, ...all.map(({ adds }) => adds?.(application))) as Authority<Parts>;
 }
 
+export type { Part } from "./edge/part.ts";
 export type {
   RemotePartition,
   ServerPartition,

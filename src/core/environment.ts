@@ -2,6 +2,7 @@ import type { Effects } from "../model/effects.ts";
 import type { AnyModel } from "../model/index.ts";
 import type { Authors } from "./authors.ts";
 import type { Ports } from "./ports.ts";
+import type { NextOccurrence } from "./timers/recurrence.ts";
 
 /** Who a partition is. */
 export interface PartitionName {
@@ -17,6 +18,8 @@ export interface Environment {
   readonly effects: Effects | undefined;
   /** Whether segments of the log are sealed: the model asks for it, and there is a key to sign with. */
   readonly seals: boolean;
+  /** Undefined: no timer recurs here. */
+  readonly nextOccurrence: NextOccurrence | undefined;
   readonly ports: Ports;
   readonly authors: Authors;
 }

@@ -22,6 +22,7 @@ export type { Counter, Measure } from "./measure.ts";
 export type { Verified } from "./verify/verify.ts";
 export { describe, type Ports } from "./ports.ts";
 export type { PartitionName } from "./environment.ts";
+export type { CoreParts } from "./parts.ts";
 export type { FoundSaga, SagaPage, SagaQuery } from "./sagas.ts";
 export { type SnapshotDraft, snapshotJob } from "./jobs/snapshots.ts";
 export type { Work } from "./window/work.ts";

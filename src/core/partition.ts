@@ -3,7 +3,7 @@ import type { AnyModel } from "../model/index.ts";
 import type { Author, Limits, TracedFailure } from "../protocol/index.ts";
 import { MigrationError } from "../storage/migrations.ts";
 import type { SnapshotEncoding } from "../storage/port.ts";
-import { Audit } from "./audit/audit.ts";
+import type { Audit } from "./audit/audit.ts";
 import { Authors } from "./authors.ts";
 import type { Command, PresenceCommand, Submission } from "./commands.ts";
 import { assertAuthorized } from "./delivery/access.ts";
@@ -22,7 +22,7 @@ import { DeadLetters } from "./effects/dead-letters.ts";
 import { Deliveries } from "./effects/deliveries.ts";
 import type { Environment, PartitionName } from "./environment.ts";
 import { failureOf } from "./failures.ts";
-import { Inspection } from "./inspection.ts";
+import type { Inspection } from "./inspection.ts";
 import { isFault } from "./faults.ts";
 import type { Job } from "./jobs/job.ts";
 import { type FollowUp, JobRunner } from "./jobs/runner.ts";
@@ -31,6 +31,7 @@ import { socketSweepMs } from "./jobs/sweep-sockets.ts";
 import { Memory } from "./memory.ts";
 import { gaugesOf } from "./gauges.ts";
 import { modelTag } from "./model-tag.ts";
+import type { CoreParts } from "./parts.ts";
 import { describe, type Ports } from "./ports.ts";
 import { readOnlyFailure } from "./decide/room.ts";
 import { CatchUps } from "./delivery/catch-ups.ts";
@@ -47,7 +48,7 @@ import { Windows } from "./window/windows.ts";
 import type { Work } from "./window/work.ts";
 
 /** What a partition is made of besides its model. */
-export interface Parts {
+export interface Parts extends CoreParts {
   /** The kinds of jobs that `runJobs` runs. */
   readonly jobs?: readonly Job[];
   /** What events cause outside. */
@@ -72,11 +73,11 @@ export class Partition {
   readonly deliveries: Deliveries;
   readonly deadLetters: DeadLetters;
   /** What an operator sees of it. */
-  readonly inspection: Inspection;
+  readonly inspection: Inspection | undefined;
   /** The state after any event, for an operator. */
   readonly travel: Travel;
   /** Signed heads of the log, and proofs of its events. */
-  readonly audit: Audit;
+  readonly audit: Audit | undefined;
   readonly #environment: Environment;
   readonly #memory: Memory;
   readonly #limiter: Limiter;
@@ -90,10 +91,18 @@ export class Partition {
     name: PartitionName,
     model: AnyModel,
     ports: Ports,
-    { jobs = [], effects, seals = false, folding = standardFolding, loaded = () => {} }: Parts = {},
+    { jobs = [], effects, seals = false, folding = standardFolding, loaded = () => {}, ...parts }: Parts = {},
   ) {
     const authors = new Authors(model, ports);
-    const environment = { name, model, effects, seals: seals && model.audit === true, ports, authors };
+    const environment = {
+      name,
+      model,
+      effects,
+      seals: seals && model.audit === true && parts.Audit !== undefined,
+      nextOccurrence: parts.nextOccurrence,
+      ports,
+      authors,
+    };
     const memory = new Memory(environment, folding, ({ head }) => {
       fanOut.loaded(head.eventId);
       travel.forget();
@@ -112,14 +121,23 @@ export class Partition {
     this.warnings = new FillWarnings(ports.log, { ...name });
     const { warnings } = this;
     const catchUps = new CatchUps({ unread: (now) => ports.unread(now), fraction: () => ports.random.fraction() });
-    this.#windows = new Windows(environment, { memory, fanOut, presence, limiter, catchUps, warnings });
+    const { decideImported } = parts;
+    this.#windows = new Windows(environment, {
+      memory,
+      fanOut,
+      presence,
+      limiter,
+      catchUps,
+      warnings,
+      decideImported,
+    });
     this.deliveries = new Deliveries(environment, memory, (author, clientId, submission, now) =>
       this.submit(author, clientId, submission, now),
     );
     this.deadLetters = new DeadLetters(environment, memory);
-    this.inspection = new Inspection(environment, memory);
+    this.inspection = parts.Inspection && new parts.Inspection(environment, memory);
     this.travel = travel;
-    this.audit = new Audit(environment, memory);
+    this.audit = parts.Audit && new parts.Audit(environment, memory);
     this.#jobs = new JobRunner(environment, memory, fanOut, jobs);
     this.#timers = new TimerRunner(environment, memory, this.#windows);
   }

@@ -9,7 +9,7 @@ import {
   parseJson,
 } from "../protocol/index.ts";
 import { readText } from "./body.ts";
-import { signatureFailure } from "./signature.ts";
+import type { Part } from "./part.ts";
 import { headers } from "../protocol/headers.ts";
 
 /** The submission of a `POST /events`, and the bytes of its body. */
@@ -18,11 +18,21 @@ interface Posted {
   bytes: number;
 }
 
+const cannotCheck: Failure = {
+  code: "not_configured",
+  detail:
+    'Submissions have to be signed here, and this Worker cannot check signatures: it needs the part "signedRequests".',
+};
+
 /**
  * Reads a draft, or a batch, from the body and the `Idempotency-Key` of a `POST /events`.
- * `signingSecret`: the request must be signed with it; undefined: no signature is required.
+ * `signingSecret`: the request must be signed with it, which `signatureFailure` checks; undefined: no signature is required.
  */
-export async function readSubmission(request: Request, signingSecret: string | undefined): Promise<Posted | Failure> {
+export async function readSubmission(
+  request: Request,
+  signingSecret: string | undefined,
+  signatureFailure: Part["signatureFailure"],
+): Promise<Posted | Failure> {
   const key = request.headers.get(headers.idempotencyKey.name);
   if (!isId(key)) {
     return {
@@ -37,8 +47,10 @@ export async function readSubmission(request: Request, signingSecret: string | u
   const read = await readText(request);
   if ("code" in read) return read;
   const { text, bytes } = read;
-  const failure = signingSecret === undefined ? undefined : signatureFailure(signingSecret, request, key, text);
-  if (failure) return failure;
+  if (signingSecret !== undefined) {
+    const failure = signatureFailure ? signatureFailure(signingSecret, request, key, text) : cannotCheck;
+    if (failure) return failure;
+  }
   const parsed = parseJson(text);
   if (!parsed.ok)
     return { code: "bad_request", detail: "This JSON is not taken: see errors.", errors: parsed.violations };

@@ -34,3 +34,11 @@ export interface CourierEnv extends WebhookSettings {
   /** Set to anything: endpoints on this machine are allowed, in open development mode only. */
   PARTITA_WEBHOOK_LOOPBACK?: string;
 }
+
+/** The bindings that effects need. Those of queues have the names that the effects say. */
+export interface EffectEnv {
+  PARTITIONS: DurableObjectNamespace<DurableObject & PartitionRpc>;
+  TENANTS: DurableObjectNamespace<DurableObject & TenantRpc>;
+  /** Absent where a deployment has no couriers yet: webhooks wait. */
+  COURIERS?: DurableObjectNamespace<DurableObject & CourierRpc>;
+}

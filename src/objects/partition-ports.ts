@@ -1,5 +1,4 @@
 import { waitUntil } from "cloudflare:workers";
-import { auditKeysOf, type AuditSettings } from "../identity/audit-keys.ts";
 import { keysTagReader } from "../identity/keys-tag.ts";
 import type { IdentitySettings } from "../identity/settings.ts";
 import { verifierOf } from "../identity/verifier-of.ts";
@@ -11,15 +10,6 @@ import type { EffectPorts, MetricsPorts, ShellPorts } from "../shell/ports.ts";
 import { DurableSqlDriver } from "../storage/durable.ts";
 import { migrations } from "../storage/partition/migrations.ts";
 import { PartitionStorage } from "../storage/partition/storage.ts";
-
-/** Signs heads of the log; undefined: the deployment has no key that can. */
-export function headSigner(settings: AuditSettings): ShellPorts["signHead"] {
-  const keys = auditKeysOf(settings);
-  if (typeof keys !== "string") return keys.sign;
-  // Without the setting none is wanted; what is wrong with it is also answered by `GET /v1/audit-keys`.
-  if (settings.PARTITA_AUDIT_KEYS) log("audit_keys_invalid", { reason: keys });
-  return undefined;
-}
 
 /** The ports of a shell on a Durable Object. `tenant`: the tenant's object; undefined in open development mode. */
 export function durablePorts(

@@ -45,8 +45,7 @@ import type {
   TravelCall,
 } from "./partition-calls.ts";
 import { effectPorts } from "./effect-ports.ts";
-import { reporterOf } from "./metrics-calls.ts";
-import { durablePorts, headSigner } from "./partition-ports.ts";
+import { durablePorts } from "./partition-ports.ts";
 import { answerClose, socketCarrier } from "./sockets.ts";
 import { tenantApiOf, tenantCalls } from "./tenant-calls.ts";
 
@@ -62,7 +61,7 @@ function partitionNameOf(objectName: string): PartitionName {
 }
 
 /** The Durable Object class for these models: it only passes the platform's events to the shell. */
-export function partitionObject({ models, effects: allEffects, roles, limits, placementOf }: Application) {
+export function partitionObject({ models, effects: allEffects, roles, limits, placementOf, parts }: Application) {
   return class PartitionObject extends DurableObject<PartitionEnv> implements PartitionRpc {
     readonly #shell: PartitionShell;
     /** Weak, because the peer of a socket that was ended here may never answer. */
@@ -74,16 +73,17 @@ export function partitionObject({ models, effects: allEffects, roles, limits, pl
       const model = modelOf(models, name.partition);
       if (!model) throw new Error("no model serves this partition");
       const effects = allEffects.find((declared) => declared.model === model);
-      const freshTenant = () => tenantCalls(stubOf(env.TENANTS, name.tenant, placementOf(name.tenant)));
+      const placement = placementOf(name.tenant);
+      const freshTenant = () => tenantCalls(stubOf(env.TENANTS, name.tenant, placement));
       const ports = durablePorts(
         ctx,
         env,
         env.PARTITA_IDENTITY === "open" ? undefined : tenantApiOf(freshTenant),
-        effectPorts(env, name, models, placementOf),
-        model.audit ? headSigner(env) : undefined,
-        env.METRICS && reporterOf(env.METRICS, name, placementOf(name.tenant)),
+        effectPorts(env, name, models, placement, parts.webhookPort?.(env, name, placement)),
+        model.audit ? parts.headSigner?.(env) : undefined,
+        env.METRICS && parts.reporterOf?.(env.METRICS, name, placement),
       );
-      this.#shell = new PartitionShell({ name, model, effects, roles, limits }, ports);
+      this.#shell = new PartitionShell({ name, model, effects, roles, limits, parts }, ports);
       ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(heartbeatFrame, heartbeatFrame));
       // Before any message: reads the alarm that is set, so that it is set again only if it must be earlier.
       void ctx.blockConcurrencyWhile(async () => {

@@ -13,7 +13,7 @@ export type Inspected =
 
 /** Answers an operator who looks into a partition. It changes nothing. */
 export function inspect(
-  { inspection }: Partition,
+  inspection: NonNullable<Partition["inspection"]>,
   connections: ReadonlySet<Connection>,
   { last }: Verification,
   asked: Inspected,

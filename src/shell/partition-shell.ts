@@ -62,7 +62,6 @@ import {
   type HttpAnswer,
   polledText,
 } from "../wire/partita/answers.ts";
-import { insiemeDialect } from "../wire/insieme/codec.ts";
 import { loggedText, partitaDialect } from "../wire/partita/codec.ts";
 import { restoredSession } from "../wire/partita/options.ts";
 import { Dialects } from "../wire/dialects.ts";
@@ -73,13 +72,13 @@ import { type Attachment, type Carrier, Connection, type ConnectionHost, idleMsM
 import { receiveEffects } from "./effect-receiver.ts";
 import { EffectSender } from "./effect-sender.ts";
 import type { EventSink } from "./event-sink.ts";
-import { inspect, type Inspected } from "./inspected.ts";
+import type { Inspected } from "./inspected.ts";
 import { HeldFrames } from "./held-frames.ts";
 import { Measures } from "./measures.ts";
 import { OutstandingSums } from "./outstanding.ts";
+import type { ShellParts } from "./parts.ts";
 import type { ShellPorts } from "./ports.ts";
 import { rebuild } from "./rebuild.ts";
-import { sealSegment } from "./seal.ts";
 import { writeSnapshot } from "./snapshot-writer.ts";
 import { Reads } from "./reads.ts";
 import { StateReaders } from "./state-readers.ts";
@@ -110,6 +109,7 @@ export interface ShellSettings {
   /** What events cause outside; absent: nothing. */
   readonly effects?: Effects | undefined;
   readonly roles: Roles;
+  readonly parts: ShellParts;
   /** The limits that differ from the default. */
   readonly limits: Partial<Limits>;
   /** The size of a snapshot chunk, in UTF-16 units; undefined: as large as a row of the platform allows. */
@@ -160,7 +160,7 @@ export class PartitionShell {
   #sweptAt = 0;
 
   constructor(settings: ShellSettings, ports: ShellPorts) {
-    const { name, model, roles } = settings;
+    const { name, model, roles, parts } = settings;
     this.#settings = settings;
     this.#ports = ports;
     const now = () => ports.now();
@@ -175,7 +175,7 @@ export class PartitionShell {
         rebuild(this.#partition, ports, this.#turns, settings.folding?.slicesMax, settings.snapshotChunkUnits),
       ),
       verifyJob(() => this.#verification.runDue()),
-      sealJob(() => sealSegment(this.#partition, ports, this.#turns, ports.signHead!)),
+      sealJob(() => parts.sealSegment!(this.#partition.audit!, ports, this.#turns, ports.signHead!)),
       sweepSockets((at) => this.#endIdle(at)),
     ];
     const measures = new Measures({
@@ -206,6 +206,7 @@ export class PartitionShell {
     const partition = new Partition(name, model, corePorts, {
       jobs,
       effects: settings.effects,
+      ...parts,
       seals: ports.signHead !== undefined,
       folding: settings.folding,
       loaded: () => this.#link?.resume(),
@@ -213,7 +214,7 @@ export class PartitionShell {
     this.#partition = partition;
     this.#dialects = new Dialects(
       partitaDialect(name.partition, partition.authors),
-      insiemeDialect(name.partition, partition.authors),
+      ...(parts.dialects ?? []).map((dialectOf) => dialectOf(name.partition, partition.authors)),
     );
     this.#turns = new Turns({
       timer: (turn) => void ports.timer(() => this.#step(turn), 0),
@@ -475,7 +476,10 @@ export class PartitionShell {
     bytes: number,
     { traceId }: RequestContext,
   ): Promise<HttpAnswer> {
-    const failure = (await this.#admission.admitRequest(author)) ?? (await this.#admission.admitUncounted());
+    const failure =
+      (this.#settings.parts.decideImported ? undefined : without("operations")) ??
+      (await this.#admission.admitRequest(author)) ??
+      (await this.#admission.admitUncounted());
     if (failure) return this.#refuse(failure, traceId);
     return await this.#wait(author, bytes, traceId, (resolve) => ({
       author: importer,
@@ -550,26 +554,28 @@ export class PartitionShell {
 
   /** Reads the newest signed head of the log. */
   readAuditHead(context: RequestContext): Promise<HttpAnswer> {
-    const { audit } = this.#partition;
     return this.#answerRead(context, (now) =>
-      inOneStep(headCost, () => unmetered(answerJson({ head: audit.head(now) }))),
+      inOneStep(headCost, () => unmetered(answerJson({ head: this.#audit.head(now) }))),
     );
   }
 
   /** Reads the proof of an event, by the newest signed head or by that of `size` events. */
   readAuditProof(eventId: number, size: number | undefined, context: RequestContext): Promise<HttpAnswer> {
-    const { audit } = this.#partition;
     return this.#answerRead(context, (now) =>
-      inOneStep(proofCost, () => ({ answer: answerJson(audit.proof(eventId, size, now)), bytes: proofBytes })),
+      inOneStep(proofCost, () => ({ answer: answerJson(this.#audit.proof(eventId, size, now)), bytes: proofBytes })),
     );
   }
 
   /** Reads the proof that the log of `from` events is the beginning of that of `size` events, or of the newest signed head. */
   readAuditConsistency(from: number, size: number | undefined, context: RequestContext): Promise<HttpAnswer> {
-    const { audit } = this.#partition;
     return this.#answerRead(context, (now) =>
-      inOneStep(consistencyCost, () => unmetered(answerJson(audit.consistency(from, size, now)))),
+      inOneStep(consistencyCost, () => unmetered(answerJson(this.#audit.consistency(from, size, now)))),
     );
+  }
+
+  /** @throws Refusal where the Worker does not have the part. */
+  get #audit(): NonNullable<Partition["audit"]> {
+    return this.#partition.audit ?? missing("audit");
   }
 
   /** Reads a saga. */
@@ -605,7 +611,12 @@ export class PartitionShell {
 
   /** Answers an operator who looks into it. */
   inspect(asked: Inspected, context: RequestContext): Promise<HttpAnswer> {
-    return this.#answer(context, (now) => inspect(this.#partition, this.#connections, this.#verification, asked, now));
+    const { inspect } = this.#settings.parts;
+    return this.#answer(context, (now) => {
+      const { inspection } = this.#partition;
+      if (!inspect || !inspection) return missing("operations");
+      return inspect(inspection, this.#connections, this.#verification, asked, now);
+    });
   }
 
   /** Reads the state after any event, for the operator `by`; or answers how far it is folded. */
@@ -921,6 +932,17 @@ function* inOneStep<T>(work: number, read: () => T): Steps<T> {
   const given = read();
   yield work;
   return given;
+}
+
+/** A Worker that has the part calls an object of one that has not. */
+const without = (part: string): Failure => ({
+  code: "not_configured",
+  detail: `The server of this partition has no part "${part}".`,
+});
+
+/** @throws Refusal */
+function missing(part: string): never {
+  throw new Refusal(without(part));
 }
 
 /** What it takes to read a saga, in the units of `State.work`; and to look whether it belongs on a page. */

@@ -8,12 +8,11 @@ import type { ShellPorts } from "./ports.ts";
  * come in between; has the head signed; and stores both. What fails leaves nothing: the job tries again later.
  */
 export async function sealSegment(
-  partition: Partition,
+  audit: NonNullable<Partition["audit"]>,
   { now }: Pick<ShellPorts, "now">,
   turns: Turns,
   sign: (head: AuditHead) => Promise<string>,
 ): Promise<void> {
-  const { audit } = partition;
   const draft = audit.begin(now());
   if (!draft) return;
   const step = (): boolean => {

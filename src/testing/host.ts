@@ -8,6 +8,7 @@ import { logEvents } from "../protocol/log-events.ts";
 import type { LogValues } from "../protocol/log-fields.ts";
 import { type Attachment, type Carrier, Connection } from "../shell/connection.ts";
 import { PartitionShell } from "../shell/partition-shell.ts";
+import { allParts } from "../shell/all-parts.ts";
 import type { EffectPorts, ShellPorts } from "../shell/ports.ts";
 import { NodeSqlDriver } from "../storage/node.ts";
 import { migrations } from "../storage/partition/migrations.ts";
@@ -136,7 +137,14 @@ export class TestHost {
 
   #boot(): void {
     const { name, model, effects } = this.#parts;
-    const settings = { name: { tenant: "default", partition: name }, model, effects, roles: {}, limits: noLimits };
+    const settings = {
+      name: { tenant: "default", partition: name },
+      model,
+      effects,
+      roles: {},
+      parts: allParts,
+      limits: noLimits,
+    };
     this.#shell = new PartitionShell(settings, this.#ports());
     this.#shell.start(this.#alarm?.at, () => {});
   }

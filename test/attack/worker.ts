@@ -4,11 +4,13 @@
 import { DurableObject } from "cloudflare:workers";
 import { models } from "../../src/app.ts";
 import { createAuthority } from "../../src/index.ts";
+import { allParts } from "../../src/parts/index.ts";
 
 const plenty = { perSecond: 1_000_000, burst: 100_000_000 };
 const authority = createAuthority({
   models,
   limits: { tenant: plenty, newPartitions: plenty, newPartitionsPerPrincipal: plenty },
+  parts: allParts,
 });
 
 export const { PartitionObject, TenantObject, CourierObject, MetricsObject } = authority;

@@ -111,6 +111,9 @@ it("[EC-1] [EC-2] a Worker of one's own, without an alias or a rule for SQL, is 
   running = await startServer(worker);
 });
 
+/** The Worker of a starter as it is deployed: its own code, and Partita with the part `operations`. docs/decisions/0039-parts.md */
+const starterBytesMax = 142 * 1024;
+
 it("[EC-4] [EC-5] a project of create-partita passes its tests, and serves with tokens", async () => {
   const folder = join(work, "my-list");
   // The tools of the repository, and the package: what an installation would have.
@@ -126,11 +129,20 @@ it("[EC-4] [EC-5] a project of create-partita passes its tests, and serves with 
   execFileSync(process.execPath, [join(work, "create-partita", "create.js"), folder, "--package", tarball]);
   const starter: Installed = { folder, tools: "repository", node: dirname(process.execPath) };
   expect(await runTest(starter, "")).toMatch(/2 passed/);
+  const environment = { ...wranglerEnvironment, PATH: `${join(modules, ".bin")}:${process.env["PATH"]}` };
+  const wrangler = join(modules, "wrangler", "bin", "wrangler.js");
+  execFileSync(process.execPath, [wrangler, "deploy", "--dry-run", "--outdir", "out"], {
+    cwd: folder,
+    env: environment,
+    stdio: "ignore",
+  });
+  const deployed = gzipSync(readFileSync(join(folder, "out", "worker.js"))).length;
+  expect(deployed).toBeLessThanOrEqual(starterBytesMax);
 
   const port = await freePort();
   const dev = spawn(process.execPath, [guard, cli, "dev"], {
     cwd: folder,
-    env: { ...wranglerEnvironment, PATH: `${join(modules, ".bin")}:${process.env["PATH"]}`, PORT: String(port) },
+    env: { ...environment, PORT: String(port) },
     stdio: ["pipe", "ignore", "inherit"],
     detached: true,
   });

@@ -5,6 +5,7 @@ import type { TenantChanges } from "../../src/platform/rpc.ts";
 import { type Author, bounds, canonicalJson, type Json, type Limits } from "../../src/protocol/index.ts";
 import type { LogValues } from "../../src/protocol/log-fields.ts";
 import { type Attachment, type Carrier, Connection } from "../../src/shell/connection.ts";
+import { allParts } from "../../src/shell/all-parts.ts";
 import { EventSink, type StreamBody, type StreamWriter } from "../../src/shell/event-sink.ts";
 import { PartitionShell } from "../../src/shell/partition-shell.ts";
 import type { ShellPorts } from "../../src/shell/ports.ts";
@@ -413,7 +414,16 @@ export class Host {
     this.#headBefore = ledger.head;
     try {
       this.#shell = new PartitionShell(
-        { name: partitionName, model, effects, roles: {}, limits, snapshotChunkUnits, ...(folding && { folding }) },
+        {
+          name: partitionName,
+          model,
+          effects,
+          roles: {},
+          parts: allParts,
+          limits,
+          snapshotChunkUnits,
+          ...(folding && { folding }),
+        },
         incarnation.ports(),
       );
       this.#shell.start(this.#armedAt, () => {

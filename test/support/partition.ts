@@ -1,3 +1,4 @@
+import { allParts } from "../../src/shell/all-parts.ts";
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
@@ -146,6 +147,8 @@ export class TestPartition {
   /** The counts that the partition has requested of the tenant's rate. */
   readonly asked: number[] = [];
   partition: Partition;
+  /** Whether timers can recur, from the next restart on. */
+  recurs = true;
   readonly #name: string;
   readonly #model: AnyModel;
   readonly #effects: Effects | undefined;
@@ -266,7 +269,8 @@ export class TestPartition {
       snapshotJob(async (draft) => void (this.#snapshot = draft)),
       sweepSockets(() => this.#sweepSockets()),
     ];
-    const parts = { jobs, effects: this.#effects };
+    const { dialects: _, nextOccurrence, ...others } = allParts;
+    const parts = { ...others, ...(this.recurs && { nextOccurrence }), jobs, effects: this.#effects };
     const partition = new Partition(name, model, ports, parts);
     partition.open(this.now);
     return partition;

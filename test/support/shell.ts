@@ -7,7 +7,9 @@ import { type Author, type Failure, type Limits, noLimits } from "../../src/prot
 import { type Attachment, Connection } from "../../src/shell/connection.ts";
 import type { StreamBody } from "../../src/shell/event-sink.ts";
 import type { Effects } from "../../src/model/effects.ts";
+import { allParts } from "../../src/shell/all-parts.ts";
 import type { EffectPorts, MetricsPorts, ShellPorts } from "../../src/shell/ports.ts";
+import type { ShellParts } from "../../src/shell/parts.ts";
 import { PartitionShell } from "../../src/shell/partition-shell.ts";
 import type { SqlDriver } from "../../src/storage/driver.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
@@ -34,6 +36,8 @@ interface Options {
   keys?: () => string | undefined;
   limits?: Partial<Limits>;
   model?: AnyModel;
+  /** What the partition can do; default: all. */
+  parts?: ShellParts;
   /** The storage; undefined: a new one. */
   driver?: SqlDriver;
   openBody?: () => StreamBody;
@@ -80,6 +84,7 @@ export class TestShell {
     keys = () => undefined,
     openBody,
     effects,
+    parts = allParts,
     effectPorts,
     signHead,
     report,
@@ -99,6 +104,7 @@ export class TestShell {
         model,
         effects,
         roles: {},
+        parts,
         limits: { ...noLimits, ...limits },
         ...(folding && { folding }),
         ...(snapshotChunkUnits === undefined ? {} : { snapshotChunkUnits }),

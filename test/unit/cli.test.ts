@@ -50,8 +50,6 @@ describe("partita doctor", () => {
     expect(levels).toEqual([
       expect.stringMatching(/^error: PartitionObject is in no new_sqlite_classes/),
       expect.stringMatching(/^error: the binding TENANTS of the class TenantObject is missing: nothing works/),
-      expect.stringMatching(/^warning: the binding COURIERS of the class CourierObject is missing: webhooks wait/),
-      expect.stringMatching(/^warning: the binding METRICS/),
       expect.stringMatching(/^warning: compatibility_flags has no "no_web_socket_compression"/),
       expect.stringMatching(/^warning: compatibility_flags has no "global_fetch_strictly_public"/),
       expect.stringMatching(/^warning: observability.logs.invocation_logs/),

@@ -291,6 +291,24 @@ describe("the draft of a timer", () => {
     expect(room.rung).toEqual(["good", "good"]);
   });
 
+  it("[LC-8] [TX-12] that recurs waits where the Worker has no recurring timers, and goes on with one that has", () => {
+    const room = new Room();
+    const often = { cron: "* * * * *", timeZone: "UTC" };
+    room.cause(ring("often", often), ring("once"));
+    room.recurs = false;
+    room.restart();
+    room.until(start + 2 * minute);
+    expect(room.rung).toEqual(["once"]);
+    expect(room.stored).toBe(1);
+    expect(room.partition.deadLetters.list(undefined, 10, room.now)).toEqual([]);
+    expect(room.logged[0]).toMatchObject({ fields: { timer: "often", code: "not_configured" } });
+    expect(room.cause(ring("more", often))).toMatchObject({ type: "error", payload: { code: "draft_failed" } });
+    room.recurs = true;
+    room.restart();
+    room.until(room.now + 10 * minute);
+    expect(room.rung.slice(0, 3)).toEqual(["once", "often", "often"]);
+  });
+
   it("[BD-1] [LC-8] [TX-12] that is damaged waits where there is no room for a dead letter, and its neighbours fire", () => {
     const room = new Room();
     room.cause(ring("bad"), ring("good"));

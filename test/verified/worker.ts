@@ -1,4 +1,5 @@
 import { createAuthority } from "../../src/index.ts";
+import { allParts } from "../../src/parts/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import { board } from "../support/board.ts";
 import type { WholeAuthority } from "../workerd/whole-authority.ts";
@@ -8,7 +9,8 @@ const authority = createAuthority({
   models: { "board-*": insieme, "club-*": board },
   roles: { editor: ["read", "submit:*"], viewer: ["read"], admin: ["admin:*"] },
   limits: { connectionsPerPrincipal: 4 },
-}) as WholeAuthority;
+  parts: allParts,
+}) as object as WholeAuthority;
 
 export const { PartitionObject, TenantObject, CourierObject, MetricsObject } = authority;
 export const { PartitionBefore, TenantBefore } = objectsBefore(authority);

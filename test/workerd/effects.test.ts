@@ -23,7 +23,7 @@ const rowsOf = (partition: string) =>
 
 afterEach(() => vi.unstubAllGlobals());
 
-it("[TX-12] [TX-15] an effect is a draft of another partition, and its verdict comes back", async () => {
+it("[TX-12] [TX-15] [OB-4] an effect is a draft of another partition, and its verdict comes back", async () => {
   const [from, to] = [fresh("node"), fresh("node")];
   const tell = [
     { to, token: "good", answered: true, hops: 0 },
@@ -51,6 +51,11 @@ it("[TX-12] [TX-15] an effect is a draft of another partition, and its verdict c
     20_000,
   );
   expect(await ask(`${from}/dead-letters/${deadLetters[0].effectId}`, { method: "DELETE" })).toBeUndefined();
+  const noted: any = await (await SELF.fetch("http://127.0.0.1/v1/audit?limit=2")).json();
+  expect(noted.actions).toMatchObject([
+    { action: "dead-letter.discard", partition: from, details: { effect: deadLetters[0].effectId } },
+    { action: "dead-letter.replay", partition: from, details: { effect: lost.effectId } },
+  ]);
 });
 
 it("[OB-4] [TX-13] the dead letters of all partitions are listed for the tenant", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { edge } from "../../src/edge/app.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
+import { pages } from "../../src/parts/index.ts";
 
 /** Assets with one page, as the platform serves them: with read-only headers. */
 function assets() {
@@ -18,7 +19,10 @@ function assets() {
 
 /** Asks the Worker with these settings. */
 async function ask(path: string, settings: Record<string, unknown>, init?: RequestInit): Promise<Response> {
-  const app = edge({ models: { "*": insieme } as never, effects: [], roles: {}, limits: {}, placementOf: () => ({}) });
+  const app = edge(
+    { models: { "*": insieme } as never, effects: [], roles: {}, limits: {}, placementOf: () => ({}), parts: {} },
+    [pages],
+  );
   return await app.request(`http://localhost${path}`, init, { PARTITA_IDENTITY: "open", ...settings } as never);
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { edge } from "../../src/edge/app.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
+import { administration } from "../../src/parts/index.ts";
 
 /** What a call to an object can throw, as the platform does. */
 const thrown: Record<string, () => Error> = {
@@ -57,13 +58,17 @@ describe.each(Object.keys(thrown))("when an object throws: %s", (how) => {
       const objects = { getByName: () => failing };
       const identity = what.includes("ticket") ? verified : { PARTITA_IDENTITY: "open" };
       const env = { ...identity, PARTITIONS: objects, TENANTS: objects };
-      const app = edge({
-        models: { "*": insieme } as never,
-        effects: [],
-        roles: {},
-        limits: {},
-        placementOf: () => ({}),
-      });
+      const app = edge(
+        {
+          models: { "*": insieme } as never,
+          effects: [],
+          roles: {},
+          limits: {},
+          placementOf: () => ({}),
+          parts: {},
+        },
+        [administration],
+      );
       const [path, init] = requests[what]!;
       const answer = await app.request(`http://localhost${path}`, init, env as never);
       expect(answer.status).toBe(503);

@@ -1,4 +1,5 @@
 import { createAuthority } from "../../src/index.ts";
+import { allParts } from "../../src/parts/index.ts";
 import type { QueueMessage } from "../../src/platform/rpc.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import { gossip, gossipEffects } from "../simulation/effects/model.ts";
@@ -20,7 +21,8 @@ export const authority = createAuthority({
     "*": insieme,
   },
   effects: [gossipEffects, mailEffects, bankEffects],
-}) as WholeAuthority;
+  parts: allParts,
+}) as object as WholeAuthority;
 
 export const { PartitionObject, TenantObject, CourierObject, MetricsObject, Writers } = authority;
 export default {

@@ -11,13 +11,13 @@ interface Finding {
   text: string;
 }
 
-/** Each binding with its class, and what is not there without it; undefined: nothing works. */
-const bindings: readonly (readonly [string, string, string | undefined])[] = [
-  ["PARTITIONS", "PartitionObject", undefined],
-  ["TENANTS", "TenantObject", undefined],
-  ["COURIERS", "CourierObject", "webhooks wait"],
-  ["METRICS", "MetricsObject", "there are no metrics"],
-];
+/** Each binding with its class, and whether nothing works without it: the others are of parts of the Worker. */
+const bindings = [
+  ["PARTITIONS", "PartitionObject", true],
+  ["TENANTS", "TenantObject", true],
+  ["COURIERS", "CourierObject", false],
+  ["METRICS", "MetricsObject", false],
+] as const;
 /** From this compatibility date on nodejs_compat is the default. */
 const compatSince = "2026-08-04";
 /** How long a server may take to answer. */
@@ -53,13 +53,13 @@ export function configurationFindings(config: Configuration): Finding[] {
   const findings: Finding[] = [];
   const flags = config.compatibility_flags ?? [];
   const sqlite = new Set(config.migrations?.flatMap(({ new_sqlite_classes: classes = [] }) => classes));
-  for (const [binding, className, without] of bindings) {
+  for (const [binding, className, isNeeded] of bindings) {
     const bound = config.durable_objects?.bindings?.find(({ name }) => name === binding);
-    const missing = without === undefined ? "nothing works without it" : `${without} without it`;
     if (!bound) {
+      if (!isNeeded) continue;
       findings.push({
-        level: without === undefined ? "error" : "warning",
-        text: `the binding ${binding} of the class ${className} is missing: ${missing}`,
+        level: "error",
+        text: `the binding ${binding} of the class ${className} is missing: nothing works without it`,
       });
     } else if (bound.script_name === undefined && !sqlite.has(bound.class_name ?? "")) {
       findings.push({

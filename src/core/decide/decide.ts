@@ -3,7 +3,6 @@ import { keyHolderOf, single, type Submission } from "../commands.ts";
 import type { DraftResult, Outcome } from "../replies.ts";
 import { decideAtomic } from "./atomic.ts";
 import { answerAgain, keyReused } from "./deduplicate.ts";
-import { decideImported } from "./import.ts";
 import { decideSingle } from "./single.ts";
 import { failureOf } from "../failures.ts";
 import { isFault } from "../faults.ts";
@@ -111,7 +110,7 @@ function attempt(context: WriteContext, author: Author, clientId: string, submis
   const { state } = live.fold;
   const workBefore = state.work;
   const outcome = imported
-    ? decideImported(context, author, clientId, submission, imported)
+    ? context.decideImported!(context, author, clientId, submission, imported)
     : mode === "atomic"
       ? decideAtomic(context, author, clientId, submission)
       : decideSingle(context, author, clientId, submission);

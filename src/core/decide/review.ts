@@ -6,12 +6,15 @@ import type { Draft } from "../commands.ts";
 import type { Live } from "../live.ts";
 import type { Ports } from "../ports.ts";
 import type { Meter } from "./meter.ts";
+import type { NextOccurrence } from "../timers/recurrence.ts";
 
 /** A draft and all that its review may look at. */
 export interface Review {
   readonly partition: string;
   readonly model: AnyModel;
   readonly effects: Effects | undefined;
+  /** Undefined: no timer recurs here. */
+  readonly nextOccurrence: NextOccurrence | undefined;
   readonly authors: Authors;
   readonly live: Live;
   /** The id of the object's lifetime that decides. */

@@ -32,7 +32,7 @@ export function reviewOf(
   ofBatch: number,
   earlier: readonly TypedDraft[],
 ): Review {
-  const { name, model, effects, authors, live, incarnation, ports, traceId, now } = context;
+  const { name, model, effects, nextOccurrence, authors, live, incarnation, ports, traceId, now } = context;
   const { partition } = name;
   const shrinks = model.eventType(draft.event.type)?.shrinks === true;
   const meter = new Meter(live.fold.state, shrinks, ofBatch);
@@ -40,6 +40,7 @@ export function reviewOf(
     partition,
     model,
     effects,
+    nextOccurrence,
     authors,
     live,
     incarnation,

@@ -56,7 +56,8 @@ export function causedBy(review: Review, typed: TypedDraft): Caused | undefined 
     const timers: TimerChange[] = [];
     for (const effect of given) {
       assertEffect(effect, { model: review.model, partition });
-      if (effect.kind === "schedule" || effect.kind === "cancel") timers.push(timerChangeOf(effect, review.now));
+      if (effect.kind === "schedule" || effect.kind === "cancel")
+        timers.push(timerChangeOf(effect, review.now, review.nextOccurrence));
       else leaving.push(leavingOf(effect, review.draft.cause?.traceId ?? review.traceId));
     }
     return { leaving, timers };

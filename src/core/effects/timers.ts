@@ -2,7 +2,7 @@ import type { CancelEffect, ScheduleEffect } from "../../model/effects.ts";
 import { bounds, type Failure, utf8Length } from "../../protocol/index.ts";
 import type { Recurrence, StorageReads, StorageWrites } from "../../storage/port.ts";
 import type { Live } from "../live.ts";
-import { nextOccurrence } from "../timers/cron.ts";
+import type { NextOccurrence } from "../timers/recurrence.ts";
 
 /** The effects that stay in the partition. */
 export type TimerEffect = ScheduleEffect | CancelEffect;
@@ -36,7 +36,11 @@ interface Cause {
  *
  * @throws TypeError where it states no time that there is.
  */
-export function timerChangeOf(effect: TimerEffect, now: number): TimerChange {
+export function timerChangeOf(
+  effect: TimerEffect,
+  now: number,
+  nextOccurrence: NextOccurrence | undefined,
+): TimerChange {
   const { key } = effect;
   if (effect.kind === "cancel") return { key, to: undefined };
   const { type, version } = effect;
@@ -46,7 +50,10 @@ export function timerChangeOf(effect: TimerEffect, now: number): TimerChange {
     throw new TypeError(`the payload of a timer has at most ${bounds.effectBytesMax} bytes of JSON, not ${bytes}`);
   }
   const given = "cron" in effect ? { cron: effect.cron, timeZone: effect.timeZone } : undefined;
-  const at = "at" in effect ? effect.at : nextOccurrence(given!, now);
+  if (given && !nextOccurrence) {
+    throw new TypeError(`the timer "${key}" recurs, and this server has no recurring timers: it needs the part "cron"`);
+  }
+  const at = "at" in effect ? effect.at : nextOccurrence!(given!, now);
   if (!Number.isFinite(at)) throw new TypeError(`the timer "${key}" has no time`);
   const dueAt = given ? at! : Math.max(Math.ceil(at!), now + bounds.timerAheadMsMin);
   if (dueAt > now + bounds.timerAheadMsMax) throw new TypeError(`the timer "${key}" is too far ahead`);

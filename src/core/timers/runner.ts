@@ -8,9 +8,9 @@ import type { Outcome } from "../replies.ts";
 import type { Windows } from "../window/windows.ts";
 import type { Fired } from "../window/work.ts";
 import { bury } from "./bury.ts";
-import { nextOccurrence } from "./cron.ts";
 import { concernsAll, firedWork } from "./fire.ts";
 import type { DueTimer } from "./timers.ts";
+import type { NextOccurrence } from "./recurrence.ts";
 
 /** Fires the timers of a partition that are due: one window of them at each alarm, so that others have their turns. */
 export class TimerRunner {
@@ -66,10 +66,27 @@ export class TimerRunner {
 
   #workOf(key: string, now: number, answer: (outcome: Outcome) => void): Fired | undefined {
     const timer = this.#environment.ports.storage.timers.find(key)!;
-    const due = wholeOf(timer, now);
+    const { nextOccurrence } = this.#environment;
+    if (timer.recurs && !nextOccurrence) {
+      this.#holdUp(timer, now);
+      return undefined;
+    }
+    const due = wholeOf(timer, now, nextOccurrence);
     if (due) return firedWork(due, answer);
     this.#giveUp(timer, now);
     return undefined;
+  }
+
+  /** A timer that recurs waits where nothing says when it is due again: a later version of the Worker may. */
+  #holdUp(timer: TimerRow, now: number): void {
+    const { name, ports } = this.#environment;
+    ports.log("timer_not_decided", {
+      ...name,
+      timer: timer.key,
+      correlationId: timer.correlationId,
+      code: "not_configured",
+    });
+    this.#postpone(timer, now);
   }
 
   /** A timer that is damaged becomes a dead letter. Where there is no room for it, it waits, and no other does. */
@@ -77,6 +94,10 @@ export class TimerRunner {
     const { name, ports } = this.#environment;
     ports.log("timer_damaged", { ...name, timer: timer.key, correlationId: timer.correlationId });
     if (bury(this.#environment, this.#memory, this.#windows.incarnation, timer, now)) return;
+    this.#postpone(timer, now);
+  }
+
+  #postpone(timer: TimerRow, now: number): void {
     const live = this.#memory.load(now);
     this.#memory.write(now, (writes) => live.timers.postpone(writes, timer, now + this.#retryDelayMs(timer.attempts)));
   }
@@ -87,11 +108,11 @@ export class TimerRunner {
 }
 
 /** The timer with its next time; undefined: its draft or its pattern is damaged. */
-function wholeOf(timer: TimerRow, now: number): DueTimer | undefined {
+function wholeOf(timer: TimerRow, now: number, nextOccurrence: NextOccurrence | undefined): DueTimer | undefined {
   const { payload, recurs, dueAt } = timer;
   if (payload === undefined) return undefined;
   try {
-    return { ...timer, payload, next: recurs && nextOccurrence(recurs, Math.max(now, dueAt)) };
+    return { ...timer, payload, next: recurs && nextOccurrence!(recurs, Math.max(now, dueAt)) };
   } catch (error) {
     if (error instanceof TypeError) return undefined;
     throw error;

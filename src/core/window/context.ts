@@ -1,8 +1,9 @@
 import type { Author, Failure } from "../../protocol/index.ts";
+import type { Imported, Submission } from "../commands.ts";
 import type { StorageWrites } from "../../storage/port.ts";
 import type { CatchUps } from "../delivery/catch-ups.ts";
 import type { Environment } from "../environment.ts";
-import type { Peer } from "../replies.ts";
+import type { Outcome, Peer } from "../replies.ts";
 import type { Limiter } from "../rates/limiter.ts";
 import type { Live } from "../live.ts";
 import type { Window } from "./window.ts";
@@ -14,6 +15,8 @@ export interface WindowContext extends Environment {
   readonly incarnation: string;
   readonly limiter: Limiter;
   readonly catchUps: CatchUps;
+  /** Undefined: events of another server are not taken. */
+  readonly decideImported: DecideImported | undefined;
   readonly window: Window;
   readonly now: number;
   /** The trace id that the work has come with. */
@@ -29,6 +32,15 @@ export interface WindowContext extends Environment {
   /** A new connection of this principal takes the place of the peer `peerId`. */
   replacePeer(peerId: string, principal: string): void;
 }
+
+/** Decides one event of another server. */
+export type DecideImported = (
+  context: WriteContext,
+  author: Author,
+  clientId: string,
+  submission: Submission,
+  imported: Imported,
+) => Outcome;
 
 /** What the work of a window is done with in its transaction. */
 export interface WriteContext extends WindowContext {

@@ -9,7 +9,7 @@ import type { Live } from "../live.ts";
 import type { Memory } from "../memory.ts";
 import type { CatchUps } from "../delivery/catch-ups.ts";
 import type { Limiter } from "../rates/limiter.ts";
-import { traced, type WindowContext, type WriteContext } from "./context.ts";
+import { type DecideImported, traced, type WindowContext, type WriteContext } from "./context.ts";
 import { handle, handleRead, refuse } from "./handle.ts";
 import { type Processed, Window } from "./window.ts";
 import { costOf, declined, onlyReads, traceIdOf, type Work } from "./work.ts";
@@ -25,6 +25,8 @@ interface Tools {
   readonly limiter: Limiter;
   readonly catchUps: CatchUps;
   readonly warnings: FillWarnings;
+  /** Undefined: events of another server are not taken. */
+  readonly decideImported: DecideImported | undefined;
 }
 
 /** What came of one attempt: how many pieces were done, or what was thrown. */
@@ -148,13 +150,15 @@ export class Windows {
   }
 
   #context(live: Live, window: Window, now: number): WindowContext {
-    const { name, model, effects, seals, ports, authors } = this.#environment;
-    const { fanOut, presence, limiter, catchUps } = this.#tools;
+    const { name, model, effects, seals, nextOccurrence, ports, authors } = this.#environment;
+    const { fanOut, presence, limiter, catchUps, decideImported } = this.#tools;
     return {
       name,
       model,
       effects,
       seals,
+      nextOccurrence,
+      decideImported,
       ports,
       authors,
       live,

@@ -28,7 +28,10 @@ export const documentation: Documentation = {
     { name: "Tenant", description: "Operations on the whole tenant of the token: revocation, limits, drain." },
     { name: "Effects", description: "What events of a partition cause outside, and could not be delivered." },
     { name: "Webhooks", description: "The endpoints outside that the tenant's effects are sent to." },
-    { name: "Server", description: "The server itself, and its documentation. Only the check needs a token." },
+    {
+      name: "Server",
+      description: "The server itself, and its documentation. Only the check and the metrics need a token.",
+    },
   ],
   components: {
     securitySchemes: {

@@ -1,9 +1,9 @@
 import * as z from "zod/mini";
 import { errorStatuses, bounds } from "../../protocol/index.ts";
+import { id } from "./id.ts";
 
 // The bodies of requests and responses, for the document. `draft.ts` and the partition validate requests.
 
-export const id = z.string().check(z.minLength(1), z.maxLength(bounds.idLengthMax), z.regex(/^[\x21-\x7e]+$/));
 const draftId = id.check(
   z.meta({ description: "The client's id of one operation: the same for every retry, a new one for each operation." }),
 );

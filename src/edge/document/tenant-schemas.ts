@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { bounds } from "../../protocol/index.ts";
-import { id } from "./schemas.ts";
+import { id } from "./id.ts";
 
 /** Upper bounds of rates: a higher value is a mistake. */
 const perSecondMax = 1_000_000;

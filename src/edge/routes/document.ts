@@ -1,8 +1,10 @@
-import { describeRoute, generateSpecs } from "hono-openapi";
+import { Hono } from "hono";
+import { describeRoute, generateSpecs, validator } from "hono-openapi";
+import * as z from "zod/mini";
 import { documentation } from "../document/document.ts";
 import { modelSchemas } from "../document/model-schemas.ts";
+import { operations } from "../document/operations/index.ts";
 import type { ModelRegistry } from "../../model/index.ts";
-import { headers, parameters, refusals } from "../document/parts.ts";
 import type { Edge } from "../env.ts";
 
 /** `/openapi.json`: the descriptions of the routes of `app`, and the event types of the application's models. */
@@ -11,24 +13,29 @@ export function documentRoutes(app: Edge, { models }: { models: ModelRegistry })
   let document: Awaited<ReturnType<typeof generateSpecs>> | undefined;
   const make = () => {
     const components = { ...documentation.components, schemas: modelSchemas(models) };
-    return generateSpecs(app, { documentation: { ...documentation, components }, excludeStaticFile: false });
+    return generateSpecs(describedOf(app), {
+      documentation: { ...documentation, components },
+      excludeStaticFile: false,
+    });
   };
-  app.get(
-    "/openapi.json",
-    describeRoute({
-      operationId: "readDocument",
-      summary: "This document",
-      tags: ["Server"],
-      parameters: parameters("traceparent"),
-      responses: {
-        200: {
-          description: "OpenAPI 3.1.",
-          headers: headers(),
-          content: { "application/json": { schema: { type: "object" } } },
-        },
-        ...refusals(),
-      },
-    }),
-    async (c) => c.json((document ??= await make())),
-  );
+  app.get("/openapi.json", async (c) => c.json((document ??= await make())));
+}
+
+const nothing = (): Response => new Response();
+
+/** The routes of `app` that are described, with their descriptions. */
+function describedOf(app: Edge): Edge {
+  const described: Edge = new Hono();
+  const seen = new Set<string>();
+  for (const { method, path, handler } of app.routes) {
+    const operation = operations[`${method} ${path}`];
+    // An application may have added routes, with their own descriptions.
+    if (!operation) described.on(method, path, handler);
+    if (!operation || seen.has(`${method} ${path}`)) continue;
+    seen.add(`${method} ${path}`);
+    const { query, ...description } = operation;
+    if (query) described.on(method, path, describeRoute(description), validator("query", z.object(query)), nothing);
+    else described.on(method, path, describeRoute(description), nothing);
+  }
+  return described;
 }

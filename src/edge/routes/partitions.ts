@@ -1,4 +1,3 @@
-import { describeRoute } from "hono-openapi";
 import * as z from "zod/mini";
 import { modelFor } from "../../model/index.ts";
 import type { Application } from "../../objects/application.ts";
@@ -9,9 +8,7 @@ import { stubOf } from "../../platform/placement.ts";
 import { allows } from "../../protocol/index.ts";
 import { readForbidden, readPermission } from "../../shell/admission.ts";
 import { directoryOf } from "../directory.ts";
-import { partitionList } from "../document/directory-schemas.ts";
-import { authenticationRefusals, json, parameters } from "../document/parts.ts";
-import { query, wholeNumber } from "../document/query.ts";
+import { query, wholeNumber } from "../query.ts";
 import type { Edge, EdgeContext } from "../env.ts";
 import type { Guards } from "../guards.ts";
 import { authorOf } from "../identity.ts";
@@ -23,110 +20,79 @@ const askedMax = 50;
 /** Units of a list of the hottest, which are looked up by their names; and of one by other figures, for which all rows are looked through. */
 const hottestUnits = 50;
 const orderUnits = 200;
-const inspectPermission = "admin:inspect";
+export const inspectPermission = "admin:inspect";
+
+export const listPartitionsQuery = {
+  prefix: z.optional(
+    z
+      .string()
+      .check(
+        z.regex(/^[A-Za-z0-9._~:-]{0,128}$/, { error: "Not the beginning of a name." }),
+        z.meta({ description: "Only names that begin with it.", example: "room" }),
+      ),
+  ),
+  after: z.optional(z.string().check(z.maxLength(512), z.meta({ description: "The `next` of the page before." }))),
+  limit: z.optional(wholeNumber(`At most this many, up to ${limitMax}.`, 20)),
+  only: z.optional(
+    z.enum(["quarantined", "deadLetters", "damaged"], { error: "None of quarantined, deadLetters and damaged." }),
+  ),
+  order: z.optional(
+    z
+      .enum(["largest", "fullest", "hottest"], { error: "None of largest, fullest and hottest." })
+      .check(z.meta({ description: "Those with the most, in one page without `next`; absent: by name." })),
+  ),
+};
 
 /** The directory of a tenant's partitions. */
 export function partitionRoutes(app: Edge, { requireTenant }: Guards, application: Application): void {
-  app.get(
-    "/v1/partitions",
-    describeRoute({
-      operationId: "listPartitions",
-      summary: "List the partitions of the tenant",
-      description: `The partitions that were ever written, and that the caller may read: those that the token is for, of these those whose state allows it. In pages; a page can have fewer than \`limit\`, or none, and others follow while there is \`next\`. By name; where a model decides by its state who reads, only within a page, and \`prefix\` filters the pages without making them fewer: what the caller may not read must not show. Needs \`read\`. With \`${inspectPermission}\`: all that the token is for, with their figures, and the parameters \`only\` and \`order\`. Figures are those of the last report: a partition reports its first event at once, and at most once in ten seconds while it is used.`,
-      tags: ["Tenant"],
-      security: [{ token: [] }, {}],
-      parameters: parameters("traceparent"),
-      responses: {
-        200: json("A page of the list.", partitionList, {
-          partitions: [
-            {
-              partition: "room",
-              createdAt: 1_799_000_000_000,
-              activeAt: 1_800_000_000_000,
-              head: 42,
-              logBytes: 5_120,
-              stateBytes: 2_048,
-              fullest: { bound: "connections", share: 0.003 },
-              quarantined: false,
-              deadLetters: 0,
-              connections: 3,
-              eventsPerSecond: 1.5,
-            },
-          ],
-        }),
-        ...authenticationRefusals("not_configured"),
-      },
-    }),
-    requireTenant,
-    query({
-      prefix: z.optional(
-        z
-          .string()
-          .check(
-            z.regex(/^[A-Za-z0-9._~:-]{0,128}$/, { error: "Not the beginning of a name." }),
-            z.meta({ description: "Only names that begin with it.", example: "room" }),
-          ),
-      ),
-      after: z.optional(z.string().check(z.maxLength(512), z.meta({ description: "The `next` of the page before." }))),
-      limit: z.optional(wholeNumber(`At most this many, up to ${limitMax}.`, 20)),
-      only: z.optional(
-        z.enum(["quarantined", "deadLetters", "damaged"], { error: "None of quarantined, deadLetters and damaged." }),
-      ),
-      order: z.optional(
-        z
-          .enum(["largest", "fullest", "hottest"], { error: "None of largest, fullest and hottest." })
-          .check(z.meta({ description: "Those with the most, in one page without `next`; absent: by name." })),
-      ),
-    }),
-    async (c) => {
-      const { prefix = "", after, limit = limitMax, only, order } = c.req.valid("query");
-      const access = c.get("tenantAccess");
-      const { identity } = access;
-      const permissions = identity.mode === "verified" ? identity.author.permissions : "all";
-      const inspects = allows(permissions, inspectPermission);
-      if (!inspects && !allows(permissions, readPermission)) throw new Refused(readForbidden);
-      if (!inspects && (only ?? order) !== undefined) {
-        throw new Refused({
-          code: "forbidden",
-          layer: "permission",
-          detail: `"only" and "order" need the permission "${inspectPermission}".`,
-        });
-      }
-      const directory = directoryOf(c, application);
-      // What the caller may not read must not decide where a page ends: so these pages are by place, and of all names
-      // that the token is for, whatever is asked for.
-      if (!inspects && Object.values(application.models).some(({ authorize }) => authorize)) {
-        const { rows, last } = await directory.placed({
-          ranges: directory.ranges(),
-          after: after === undefined ? -1 : await directory.placeAfter(after),
-          limit: Math.min(Math.max(limit, 1), askedMax),
-        });
-        const served = rows.filter(({ name }) => modelFor(application.models, name));
-        await pay(c, 1 + served.length);
-        const readable = (await readableOf(c, application, served))
-          .filter(({ name }) => name.startsWith(prefix))
-          .toSorted((a, b) => (a.name < b.name ? -1 : 1));
-        const next = last === undefined ? {} : { next: await directory.cursorAtPlace(last) };
-        return c.json({ partitions: readable.map(listed), ...next });
-      }
-      await pay(c, order === undefined ? 1 : order === "hottest" ? hottestUnits : orderUnits);
-      const asked = {
-        ranges: directory.ranges(prefix),
-        after: after === undefined ? "" : await directory.nameAfter(after),
-        only,
-        order,
-        limit: Math.min(Math.max(limit, 1), inspects ? limitMax : askedMax),
-      };
-      const { entries, last } = await directory.page(asked);
-      const served = entries.filter(({ name }) => modelFor(application.models, name));
-      const next = last === undefined ? {} : { next: await directory.cursorAfter(last) };
-      if (inspects) {
-        const incomplete = order === undefined && last === undefined && (await directory.isFull());
-        return c.json({ partitions: served.map(inspected), ...next, ...(incomplete ? { incomplete } : {}) });
-      }
-      return c.json({ partitions: served.map(listed), ...next });
-    },
-  );
+  app.get("/v1/partitions", requireTenant, query(listPartitionsQuery), async (c) => {
+    const { prefix = "", after, limit = limitMax, only, order } = c.req.valid("query");
+    const access = c.get("tenantAccess");
+    const { identity } = access;
+    const permissions = identity.mode === "verified" ? identity.author.permissions : "all";
+    const inspects = allows(permissions, inspectPermission);
+    if (!inspects && !allows(permissions, readPermission)) throw new Refused(readForbidden);
+    if (!inspects && (only ?? order) !== undefined) {
+      throw new Refused({
+        code: "forbidden",
+        layer: "permission",
+        detail: `"only" and "order" need the permission "${inspectPermission}".`,
+      });
+    }
+    const directory = directoryOf(c, application);
+    // What the caller may not read must not decide where a page ends: so these pages are by place, and of all names
+    // that the token is for, whatever is asked for.
+    if (!inspects && Object.values(application.models).some(({ authorize }) => authorize)) {
+      const { rows, last } = await directory.placed({
+        ranges: directory.ranges(),
+        after: after === undefined ? -1 : await directory.placeAfter(after),
+        limit: Math.min(Math.max(limit, 1), askedMax),
+      });
+      const served = rows.filter(({ name }) => modelFor(application.models, name));
+      await pay(c, 1 + served.length);
+      const readable = (await readableOf(c, application, served))
+        .filter(({ name }) => name.startsWith(prefix))
+        .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+      const next = last === undefined ? {} : { next: await directory.cursorAtPlace(last) };
+      return c.json({ partitions: readable.map(listed), ...next });
+    }
+    await pay(c, order === undefined ? 1 : order === "hottest" ? hottestUnits : orderUnits);
+    const asked = {
+      ranges: directory.ranges(prefix),
+      after: after === undefined ? "" : await directory.nameAfter(after),
+      only,
+      order,
+      limit: Math.min(Math.max(limit, 1), inspects ? limitMax : askedMax),
+    };
+    const { entries, last } = await directory.page(asked);
+    const served = entries.filter(({ name }) => modelFor(application.models, name));
+    const next = last === undefined ? {} : { next: await directory.cursorAfter(last) };
+    if (inspects) {
+      const incomplete = order === undefined && last === undefined && (await directory.isFull());
+      return c.json({ partitions: served.map(inspected), ...next, ...(incomplete ? { incomplete } : {}) });
+    }
+    return c.json({ partitions: served.map(listed), ...next });
+  });
 }
 
 /** @throws Refused where the caller has listed too much. In open development mode there are no limits. */

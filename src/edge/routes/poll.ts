@@ -1,11 +1,8 @@
-import { describeRoute, resolver } from "hono-openapi";
 import type * as z from "zod/mini";
 import { callObject, Unanswered } from "../../platform/call.ts";
 import { log } from "../../platform/log.ts";
 import { bounds, type Failure, pollShape } from "../../protocol/index.ts";
 import { readJson } from "../body.ts";
-import { json, parameters, refusals } from "../document/parts.ts";
-import { pollAnswer } from "../document/schemas.ts";
 import type { Edge, EdgeContext } from "../env.ts";
 import type { Guards } from "../guards.ts";
 import { readerOf } from "../identity.ts";
@@ -14,13 +11,6 @@ import { firstNews } from "./first-news.ts";
 
 type PollRequest = z.infer<typeof pollShape>;
 type PolledConnection = PollRequest["connections"][number];
-
-const example = {
-  connections: [
-    { partition: "room", connectionId: "f3a1…", from: 4, frames: ['{"id":"b-7","type":"broadcast",…}'] },
-    { partition: "hall" },
-  ],
-};
 
 const noPolling: Failure = {
   code: "partition_unavailable",
@@ -38,36 +28,20 @@ const unexpected: Failure = {
 };
 
 export function pollRoutes(app: Edge, { readAccess }: Guards): void {
-  app.post(
-    "/v1/poll",
-    describeRoute({
-      operationId: "poll",
-      summary: "Poll connections without WebSockets",
-      description: `For clients behind proxies that block WebSockets and hold back streams. Opens up to ${bounds.pollConnectionsMax} connections, sends frames on them, and returns the frames that a WebSocket would receive, as soon as there are some. Each connection is authorised separately: its answer is a problem where it is refused. docs/PROTOCOL.md describes it.`,
-      tags: ["Events"],
-      security: [{ token: [] }, {}],
-      parameters: parameters("traceparent"),
-      requestBody: { required: true, content: { "application/json": { schema: resolver(pollShape) } } },
-      responses: {
-        200: json("The answers, in the order of the request.", pollAnswer, example, "CacheControl"),
-        ...refusals("bad_request", "payload_too_large", "origin_not_allowed", "draining"),
-      },
-    }),
-    async (c) => {
-      const { connections, holdMs = 0 } = orRefuse(await readJson(c.req.raw, pollShape, bounds.postedBytesMax)).value;
-      const texts = await firstNews(
-        connections.map((connection) => {
-          const { promise: answered, resolve } = Promise.withResolvers<void>();
-          const text = pollOne(c, readAccess, connection, holdMs, resolve).finally(resolve);
-          const { partition, connectionId } = connection;
-          return { partition, opens: connectionId === undefined, answered, text };
-        }),
-      );
-      return new Response(`{"connections":[${texts.join(",")}]}`, {
-        headers: { "content-type": "application/json", "cache-control": "no-store" },
-      });
-    },
-  );
+  app.post("/v1/poll", async (c) => {
+    const { connections, holdMs = 0 } = orRefuse(await readJson(c.req.raw, pollShape, bounds.postedBytesMax)).value;
+    const texts = await firstNews(
+      connections.map((connection) => {
+        const { promise: answered, resolve } = Promise.withResolvers<void>();
+        const text = pollOne(c, readAccess, connection, holdMs, resolve).finally(resolve);
+        const { partition, connectionId } = connection;
+        return { partition, opens: connectionId === undefined, answered, text };
+      }),
+    );
+    return new Response(`{"connections":[${texts.join(",")}]}`, {
+      headers: { "content-type": "application/json", "cache-control": "no-store" },
+    });
+  });
 }
 
 /**

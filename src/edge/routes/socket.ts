@@ -1,10 +1,7 @@
-import { authorHeader, dialectHeader, tokenFollows } from "../../platform/rpc.ts";
-import { describeRoute } from "hono-openapi";
-import { defaultTenant } from "../../identity/verify.ts";
+import { authorHeader, tokenFollows } from "../../platform/rpc.ts";
 import type { Problem } from "../../protocol/index.ts";
 import { asciiJson } from "../../platform/ascii.ts";
 import { callObject } from "../../platform/call.ts";
-import { headers, partitionParameters, partitionRefusals } from "../document/parts.ts";
 import type { Edge, EdgeContext } from "../env.ts";
 import { protocolsOf, subprotocol } from "../identity.ts";
 import { Refused } from "../refused.ts";
@@ -12,90 +9,33 @@ import { isUpgrade, offersSubprotocol, sendProblemBySocket } from "../upgrade.ts
 import type { Guards } from "../guards.ts";
 import { headers as table, internalHeaders } from "../../protocol/headers.ts";
 
-const tenantParameter = {
-  name: "tenant",
-  in: "query",
-  description:
-    "The tenant of the partition, if `connect.payload.token` carries the token. Otherwise the token names the tenant.",
-  schema: { type: "string", default: defaultTenant },
-} as const;
-
-const responses = {
-  101: { description: "The WebSocket is open.", headers: headers() },
-  ...partitionRefusals("upgrade_expected", "too_many_connections"),
-};
-
-/** The name of the dialect that clients of the published package `insieme` speak. */
-const insieme = "insieme";
-
 export function socketRoutes(app: Edge, { requireConnect }: Guards): void {
-  app.get(
-    "/v1/partitions/:partition/ws",
-    describeRoute({
-      operationId: "connect",
-      summary: "Connect by a WebSocket",
-      description:
-        "The upgrade of a connection. docs/PROTOCOL.md describes its messages. A refused client that offers the subprotocol `partita` receives the problem as a message, because browsers hide the response of a refused upgrade from pages.",
-      tags: ["Events"],
-      security: [{ token: [] }, { ticket: [] }, {}],
-      parameters: [...partitionParameters("traceparent"), tenantParameter],
-      responses,
-    }),
-    requireConnect,
-    async (c) => {
-      assertUpgrade(c);
-      const { identity } = c.get("partitionAccess");
-      const sent = headersOf(c);
-      if (identity.mode === "verified") sent.set(authorHeader, asciiJson(identity.author));
-      if (identity.mode === "later") sent.set(authorHeader, tokenFollows);
-      if (protocolsOf(c.req.raw).includes(subprotocol)) sent.set("sec-websocket-protocol", subprotocol);
-      return await upgrade(c, sent);
-    },
-  );
-
-  app.get(
-    "/insieme/:partition",
-    describeRoute({
-      operationId: "connectInsieme",
-      summary: "Connect a client of the package `insieme`",
-      description:
-        "The upgrade of a connection of the published package `insieme` (docs/PROTOCOL.md, 18): the partition is the project. The token is sent with `connect`.",
-      tags: ["Events"],
-      security: [{}],
-      parameters: [...partitionParameters("traceparent"), tenantParameter],
-      responses,
-    }),
-    requireConnect,
-    async (c) => {
-      assertUpgrade(c);
-      const { identity } = c.get("partitionAccess");
-      const sent = headersOf(c);
-      sent.set(dialectHeader, insieme);
-      // These clients always send a token with `connect`: it says who they are, whatever came with the upgrade.
-      if (identity.mode !== "open") sent.set(authorHeader, tokenFollows);
-      // A browser fails a connection of which none of its subprotocols is selected; their own server selects the first.
-      const [offered] = protocolsOf(c.req.raw);
-      if (offered) sent.set("sec-websocket-protocol", offered);
-      return await upgrade(c, sent);
-    },
-  );
+  app.get("/v1/partitions/:partition/ws", requireConnect, async (c) => {
+    assertUpgrade(c);
+    const { identity } = c.get("partitionAccess");
+    const sent = headersOf(c);
+    if (identity.mode === "verified") sent.set(authorHeader, asciiJson(identity.author));
+    if (identity.mode === "later") sent.set(authorHeader, tokenFollows);
+    if (protocolsOf(c.req.raw).includes(subprotocol)) sent.set("sec-websocket-protocol", subprotocol);
+    return await upgrade(c, sent);
+  });
 }
 
 /** @throws Refused where the request is no upgrade. */
-function assertUpgrade(c: EdgeContext): void {
+export function assertUpgrade(c: EdgeContext): void {
   if (isUpgrade(c.req.raw)) return;
   throw new Refused({ code: "upgrade_expected", detail: "This address is for WebSocket connections." });
 }
 
 /** The headers of the request, for the object: only the Worker sets the internal ones, and the token does not go to the object. */
-function headersOf(c: EdgeContext): Headers {
+export function headersOf(c: EdgeContext): Headers {
   const sent = new Headers(c.req.raw.headers);
   for (const name of [...internalHeaders, table.authorization.name, table.subprotocol.name]) sent.delete(name);
   return sent;
 }
 
 /** Has the object of the partition accept the upgrade, with these headers. */
-async function upgrade(c: EdgeContext, sent: Headers): Promise<Response> {
+export async function upgrade(c: EdgeContext, sent: Headers): Promise<Response> {
   const { stub } = c.get("partitionAccess");
   // A ticket is used up now. It still has no place in what the platform records of the object's request.
   const address = new URL(c.req.url);

@@ -1,11 +1,10 @@
 import type { StreamRequest } from "../../platform/rpc.ts";
-import { describeRoute, resolver } from "hono-openapi";
 import * as z from "zod/mini";
 import { responseOf } from "../../wire/partita/answers.ts";
 import { bounds, postedShape } from "../../protocol/index.ts";
 import { readJson } from "../body.ts";
 import { callObject } from "../../platform/call.ts";
-import { headers, partitionParameters, partitionRefusals } from "../document/parts.ts";
+import { headers } from "../document/parts.ts";
 import {
   annotationsParameter,
   authorsParameter,
@@ -14,119 +13,64 @@ import {
   proofsParameter,
   query,
   wholeNumber,
-} from "../document/query.ts";
+} from "../query.ts";
 import type { Edge, EdgeContext } from "../env.ts";
 import { authorOf, readerOf } from "../identity.ts";
 import { orRefuse, Refused } from "../refused.ts";
 import type { Guards } from "../guards.ts";
 
-const stream = (description: string) => ({
+export const stream = (description: string) => ({
   description,
   headers: headers("CacheControl"),
   content: { "text/event-stream": { schema: { type: "string" } as const } },
 });
-const text = { type: "string" } as const;
 /** The number of an event, and its proof if the stream has proofs. */
-const lastSeenShape = /^(\d{1,16})(?:\.([\x21-\x7e]{1,128}))?$/;
+export const lastSeenShape = /^(\d{1,16})(?:\.([\x21-\x7e]{1,128}))?$/;
+
+export const followEventsQuery = {
+  since: z.optional(wholeNumber("The stream begins after this event; absent means at the head.", 6)),
+  proof: proofParameter,
+  proofs: proofsParameter,
+  authors: authorsParameter,
+  correlations: correlationsParameter,
+  annotations: annotationsParameter,
+};
 
 export function streamRoutes(app: Edge, { requireRead, requireReadOrTicket }: Guards): void {
-  app.get(
-    "/v1/partitions/:partition/events/stream",
-    describeRoute({
-      operationId: "followEvents",
-      summary: "Follow the log, as server-sent events",
-      description:
-        "First an event `connected`, with `serverId` and `currentEventIndex`; then each event of the log as it is committed, in order and without a gap, with its number as the `id`. An `EventSource` that is disconnected reconnects by itself and continues where it was. A browser that cannot send a header authenticates by a `ticket`.",
-      tags: ["Events"],
-      security: [{ token: [] }, { ticket: [] }, {}],
-      parameters: [
-        ...partitionParameters("traceparent", "clientId"),
-        {
-          name: "Last-Event-ID",
-          in: "header",
-          description: "The `id` of the last event that the reader has seen; it takes precedence over `since`.",
-          schema: { ...text, pattern: lastSeenShape.source },
-        },
-      ],
-      responses: {
-        200: stream("The events."),
-        ...partitionRefusals("cursor_ahead", "log_replaced", "too_many_connections", "rate_limited"),
-      },
-    }),
-    requireReadOrTicket,
-    query({
-      since: z.optional(wholeNumber("The stream begins after this event; absent means at the head.", 6)),
-      proof: proofParameter,
-      proofs: proofsParameter,
-      authors: authorsParameter,
-      correlations: correlationsParameter,
-      annotations: annotationsParameter,
-    }),
-    async (c) => {
-      const { author } = orRefuse(authorOf(c.get("partitionAccess").identity, c.req.raw));
-      // A reader that reconnects continues after the last event that it saw, not where it began.
-      const { proofs, authors, correlations, annotations, ...asked } = c.req.valid("query");
-      const after = lastSeen(c.req.header("last-event-id")) ?? asked;
-      return await openStream(c, {
-        kind: "events",
-        author,
-        ...after,
-        proofs: proofs === "true",
-        authors: authors === "true",
-        correlations: correlations === "true",
-        annotations: annotations === "true",
-      });
-    },
-  );
+  app.get("/v1/partitions/:partition/events/stream", requireReadOrTicket, query(followEventsQuery), async (c) => {
+    const { author } = orRefuse(authorOf(c.get("partitionAccess").identity, c.req.raw));
+    // A reader that reconnects continues after the last event that it saw, not where it began.
+    const { proofs, authors, correlations, annotations, ...asked } = c.req.valid("query");
+    const after = lastSeen(c.req.header("last-event-id")) ?? asked;
+    return await openStream(c, {
+      kind: "events",
+      author,
+      ...after,
+      proofs: proofs === "true",
+      authors: authors === "true",
+      correlations: correlations === "true",
+      annotations: annotations === "true",
+    });
+  });
 
   app.post(
     "/v1/partitions/:partition/connection",
-    describeRoute({
-      operationId: "openConnection",
-      summary: "Connect without a WebSocket",
-      description:
-        "The response is a stream of server-sent events: first an event `connection` with a `connectionId`, then the frames that a WebSocket would receive. docs/PROTOCOL.md describes them.",
-      tags: ["Events"],
-      security: [{ token: [] }, {}],
-      parameters: partitionParameters("traceparent"),
-      responses: { 200: stream("The frames."), ...partitionRefusals("too_many_connections") },
-    }),
     requireRead,
     async (c) => await openStream(c, { kind: "connection", author: readerOf(c.get("partitionAccess").identity) }),
   );
 
-  app.post(
-    "/v1/partitions/:partition/connection/:id",
-    describeRoute({
-      operationId: "postFrames",
-      summary: "Send frames on a connection without a WebSocket",
-      description: "Frames in their order. A retry is safe: frames that were received before are skipped.",
-      tags: ["Events"],
-      security: [{ token: [] }, {}],
-      parameters: [
-        ...partitionParameters("traceparent"),
-        { name: "id", in: "path", required: true, description: "The `connectionId`.", schema: text },
-      ],
-      requestBody: { required: true, content: { "application/json": { schema: resolver(postedShape) } } },
-      responses: {
-        202: { description: "Accepted. Results arrive on the stream.", headers: headers() },
-        ...partitionRefusals("payload_too_large"),
-      },
-    }),
-    requireRead,
-    async (c) => {
-      const { identity, stub } = c.get("partitionAccess");
-      const { before, frames } = orRefuse(await readJson(c.req.raw, postedShape, bounds.postedBytesMax)).value;
-      const posted = {
-        id: c.req.param("id"),
-        author: readerOf(identity),
-        before,
-        frames,
-        traceId: c.get("traceId"),
-      };
-      return responseOf(await callObject(stub, (object) => object.postFrames(posted)));
-    },
-  );
+  app.post("/v1/partitions/:partition/connection/:id", requireRead, async (c) => {
+    const { identity, stub } = c.get("partitionAccess");
+    const { before, frames } = orRefuse(await readJson(c.req.raw, postedShape, bounds.postedBytesMax)).value;
+    const posted = {
+      id: c.req.param("id"),
+      author: readerOf(identity),
+      before,
+      frames,
+      traceId: c.get("traceId"),
+    };
+    return responseOf(await callObject(stub, (object) => object.postFrames(posted)));
+  });
 }
 
 async function openStream(c: EdgeContext, stream: StreamRequest): Promise<Response> {

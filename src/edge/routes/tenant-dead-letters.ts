@@ -1,4 +1,3 @@
-import { describeRoute } from "hono-openapi";
 import * as z from "zod/mini";
 import { modelFor } from "../../model/index.ts";
 import type { Application } from "../../objects/application.ts";
@@ -7,73 +6,49 @@ import { callObject } from "../../platform/call.ts";
 import { stubOf } from "../../platform/placement.ts";
 import { bounds } from "../../protocol/index.ts";
 import { directoryOf } from "../directory.ts";
-import { deadLetterExample, tenantDeadLetters } from "../document/effect-schemas.ts";
-import { authenticationRefusals, json, parameters } from "../document/parts.ts";
-import { query, wholeNumber } from "../document/query.ts";
+import { tenantDeadLetters } from "../document/effect-schemas.ts";
+import { query, wholeNumber } from "../query.ts";
 import type { Edge } from "../env.ts";
 import type { Guards } from "../guards.ts";
 
 /** Partitions that are asked for one page. */
 const partitionsMax = 20;
 
+export const listTenantDeadLettersQuery = {
+  after: z.optional(z.string().check(z.maxLength(512), z.meta({ description: "The `next` of the page before." }))),
+  limit: z.optional(
+    wholeNumber(`At most this many dead letters of a partition, up to ${bounds.deadLettersPageMax}.`, 20),
+  ),
+};
+
 /** The effects that partitions of a tenant have given up. */
 export function tenantDeadLetterRoutes(app: Edge, { requireAdminOfSome }: Guards, application: Application): void {
   const { models, placementOf } = application;
-  app.get(
-    "/v1/dead-letters",
-    describeRoute({
-      operationId: "listTenantDeadLetters",
-      summary: "List the dead letters of the tenant",
-      description:
-        "Partition by partition, by name: those that had dead letters at their last report, each with its first ones; `next` of a partition is the `after` for the rest, at `/v1/partitions/{partition}/dead-letters`. Those of endpoints are at `/v1/endpoints/{endpoint}/dead-letters`. Needs `admin:effects`.",
-      tags: ["Effects"],
-      security: [{ token: [] }, {}],
-      parameters: parameters("traceparent"),
-      responses: {
-        200: json("A page of partitions with their dead letters.", tenantDeadLetters, {
-          partitions: [
-            {
-              partition: "orders",
-              deadLetters: [deadLetterExample],
-            },
-          ],
+  app.get("/v1/dead-letters", requireAdminOfSome("admin:effects"), query(listTenantDeadLettersQuery), async (c) => {
+    const { after, limit = bounds.deadLettersPageMax } = c.req.valid("query");
+    const count = Math.min(Math.max(limit, 1), bounds.deadLettersPageMax);
+    const directory = directoryOf(c, application);
+    const { entries, last } = await directory.page({
+      ranges: directory.ranges(),
+      after: after === undefined ? "" : await directory.nameAfter(after),
+      only: "deadLetters",
+      limit: partitionsMax,
+    });
+    const { name: tenant } = c.get("tenantAccess");
+    const asked = { limit: count, context: { traceId: c.get("traceId") } };
+    const partitions = await Promise.all(
+      entries
+        .filter(({ name }) => modelFor(models, name))
+        .map(async ({ name }) => {
+          const stub = () => partitionCalls(stubOf(c.env.PARTITIONS, `${tenant}/${name}`, placementOf(tenant)));
+          const { status, body } = await callObject(stub, (object) => object.listDeadLetters(asked));
+          const read = JSON.parse(body) as z.infer<typeof tenantDeadLetters>["partitions"][number];
+          // What the partition has refused, as while it is quarantined, is said in its place.
+          if (status !== 200) return { partition: name, deadLetters: [], code: read.code };
+          const { deadLetters, next } = read;
+          return { partition: name, deadLetters, next };
         }),
-        ...authenticationRefusals("not_configured"),
-      },
-    }),
-    requireAdminOfSome("admin:effects"),
-    query({
-      after: z.optional(z.string().check(z.maxLength(512), z.meta({ description: "The `next` of the page before." }))),
-      limit: z.optional(
-        wholeNumber(`At most this many dead letters of a partition, up to ${bounds.deadLettersPageMax}.`, 20),
-      ),
-    }),
-    async (c) => {
-      const { after, limit = bounds.deadLettersPageMax } = c.req.valid("query");
-      const count = Math.min(Math.max(limit, 1), bounds.deadLettersPageMax);
-      const directory = directoryOf(c, application);
-      const { entries, last } = await directory.page({
-        ranges: directory.ranges(),
-        after: after === undefined ? "" : await directory.nameAfter(after),
-        only: "deadLetters",
-        limit: partitionsMax,
-      });
-      const { name: tenant } = c.get("tenantAccess");
-      const asked = { limit: count, context: { traceId: c.get("traceId") } };
-      const partitions = await Promise.all(
-        entries
-          .filter(({ name }) => modelFor(models, name))
-          .map(async ({ name }) => {
-            const stub = () => partitionCalls(stubOf(c.env.PARTITIONS, `${tenant}/${name}`, placementOf(tenant)));
-            const { status, body } = await callObject(stub, (object) => object.listDeadLetters(asked));
-            const read = JSON.parse(body) as z.infer<typeof tenantDeadLetters>["partitions"][number];
-            // What the partition has refused, as while it is quarantined, is said in its place.
-            if (status !== 200) return { partition: name, deadLetters: [], code: read.code };
-            const { deadLetters, next } = read;
-            return { partition: name, deadLetters, next };
-          }),
-      );
-      return c.json({ partitions, ...(last === undefined ? {} : { next: await directory.cursorAfter(last) }) });
-    },
-  );
+    );
+    return c.json({ partitions, ...(last === undefined ? {} : { next: await directory.cursorAfter(last) }) });
+  });
 }

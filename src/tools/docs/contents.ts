@@ -17,6 +17,7 @@ const contents: readonly { group: string; pages: readonly string[] }[] = [
       "guide/auth-providers",
       "guide/sharing",
       "guide/networks",
+      "guide/parts",
       "guide/effects",
       "guide/webhooks",
       "guide/own-store",

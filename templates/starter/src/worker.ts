@@ -1,19 +1,19 @@
-import { Hono } from "hono";
 import { SignJWT } from "jose";
-import { type AuthorityEnv, createAuthority } from "partita";
+import { createAuthority } from "partita";
+import { operations } from "partita/parts";
 import { tasks } from "./model.ts";
 
 const authority = createAuthority({
   models: { "list-*": tasks },
   roles: { member: ["read", "submit:*"] },
+  // What `npm run console` shows.
+  parts: [operations],
 });
-
-const app = new Hono<{ Bindings: AuthorityEnv }>();
 
 /**
  * Signs a token for a name that the page says. Replace it by your own sign-in: everybody who can call this can take any name.
  */
-app.post("/api/token", async (c) => {
+authority.worker.post("/api/token", async (c) => {
   const { name } = await c.req.json<{ name: string }>();
   if (!/^[\w-]{1,40}$/.test(name)) return c.text("a name has 1 to 40 letters, digits, _ and -", 400);
   const { PARTITA_JWT_SECRET = "", PARTITA_JWT_ISSUER = "", PARTITA_JWT_AUDIENCE = "" } = c.env;
@@ -29,13 +29,8 @@ app.post("/api/token", async (c) => {
   return c.text(token);
 });
 
-// Everything else belongs to Partita: /v1, /problems, /livez, /readyz and /openapi.json.
-app.all("*", (c) => authority.worker.fetch(c.req.raw, c.env, c.executionCtx));
-
-export const { PartitionObject, TenantObject, CourierObject, MetricsObject } = authority;
+export const { PartitionObject, TenantObject } = authority;
 // What `wrangler types` writes names them as types.
 export type PartitionObject = InstanceType<typeof PartitionObject>;
 export type TenantObject = InstanceType<typeof TenantObject>;
-export type CourierObject = InstanceType<typeof CourierObject>;
-export type MetricsObject = InstanceType<typeof MetricsObject>;
-export default app;
+export default authority.worker;

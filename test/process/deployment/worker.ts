@@ -1,8 +1,9 @@
 // The deployed Worker in another build: it says so, and is the same otherwise.
 import { effects, models } from "../../../src/app.ts";
 import { createAuthority } from "../../../src/index.ts";
+import { allParts } from "../../../src/parts/index.ts";
 
-const authority = createAuthority({ effects, models });
+const authority = createAuthority({ effects, models, parts: allParts });
 
 export const { PartitionObject, TenantObject, CourierObject, MetricsObject } = authority;
 export default {

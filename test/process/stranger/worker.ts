@@ -2,6 +2,7 @@
 import * as z from "zod/mini";
 import { createAuthority, defineEffects, defineModel } from "../../../src/index.ts";
 import { insieme } from "../../../src/models/insieme/index.ts";
+import { allParts } from "../../../src/parts/index.ts";
 
 const stock = defineModel({
   name: "stock",
@@ -43,7 +44,11 @@ const effects = defineEffects(shop, {
   ],
 });
 
-const authority = createAuthority({ models: { stock, "shop-*": shop, "board-*": insieme }, effects: [effects] });
+const authority = createAuthority({
+  models: { stock, "shop-*": shop, "board-*": insieme },
+  effects: [effects],
+  parts: allParts,
+});
 
 export const { PartitionObject, TenantObject, CourierObject, MetricsObject } = authority;
 export default authority.worker;

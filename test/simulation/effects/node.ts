@@ -1,5 +1,6 @@
 import { type Delivered, single } from "../../../src/core/index.ts";
 import type { RequestContext, SubmittedEffect } from "../../../src/platform/rpc.ts";
+import { allParts } from "../../../src/shell/all-parts.ts";
 import { type JsonObject, noLimits } from "../../../src/protocol/index.ts";
 import { PartitionShell } from "../../../src/shell/partition-shell.ts";
 import type { AnyModel } from "../../../src/model/index.ts";
@@ -232,6 +233,7 @@ export class Node {
           model,
           effects,
           roles: {},
+          parts: allParts,
           limits: noLimits,
         },
         incarnation.ports(),

@@ -1,6 +1,7 @@
 // The Worker whose webhooks are tested. `/hand-over/<endpoint>` hands rows over to a courier, as a partition does.
 import * as z from "zod/mini";
 import { createAuthority, defineEffects, defineModel } from "../../../src/index.ts";
+import { allParts } from "../../../src/parts/index.ts";
 import type { CourierRpc } from "../../../src/objects/courier-calls.ts";
 import type { CourierRow } from "../../../src/platform/courier-api.ts";
 
@@ -21,7 +22,7 @@ const shop = defineModel({
 const effects = defineEffects(shop, {
   pay: (_, { payload }) => ({ kind: "webhook", type: "order.paid", payload: { n: payload.n }, ordered: true }),
 });
-const authority = createAuthority({ models: { "*": shop }, effects: [effects] });
+const authority = createAuthority({ models: { "*": shop }, effects: [effects], parts: allParts });
 
 export const { PartitionObject, TenantObject, CourierObject, MetricsObject } = authority;
 

@@ -1,4 +1,5 @@
 import { createAuthority, defineEffects } from "partita";
+import { allParts } from "partita/parts";
 import { insieme } from "partita/models/insieme";
 import { inventory } from "partita/models/inventory";
 import { inventoryEffects } from "partita/models/inventory/effects";
@@ -13,6 +14,7 @@ const booked = defineEffects(seats, {
 const authority = createAuthority({
   models: { "hall-*": seats, "inventory:*": inventory, "ledger:*": ledger, "*": insieme },
   effects: [booked, inventoryEffects, ledgerEffects],
+  parts: allParts,
 });
 
 export const { PartitionObject, TenantObject, CourierObject, MetricsObject, Writers } = authority;

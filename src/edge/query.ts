@@ -1,7 +1,7 @@
-import { validator } from "hono-openapi";
+import { validator } from "hono/validator";
 import * as z from "zod/mini";
-import { isId, violationsOf } from "../../protocol/index.ts";
-import { Refused } from "../refused.ts";
+import { isId, violationsOf } from "../protocol/index.ts";
+import { Refused } from "./refused.ts";
 
 const wrong = { error: "Not a whole number from 0 on." };
 
@@ -73,13 +73,16 @@ export const draftIdsParameter = z.optional(
     ),
 );
 
-/** Validates the query parameters of `shape`, and describes them in the document. Other parameters are ignored. */
-export const query = <Shape extends Record<string, z.ZodMiniType>>(shape: Shape) =>
-  validator("query", z.object(shape), (result) => {
-    if (result.success) return;
-    const errors = violationsOf(result.error as readonly z.core.$ZodIssue[], [], "invalid_type");
+/** Checks the query parameters of `shape`. Other parameters are ignored. @throws Refused */
+export function query<Shape extends Record<string, z.ZodMiniType>>(shape: Shape) {
+  const schema = z.object(shape);
+  return validator("query", (given) => {
+    const { success, data, error } = z.safeParse(schema, given);
+    if (success) return data;
+    const errors = violationsOf(error.issues, [], "invalid_type");
     const names = [...new Set(errors.map(({ field }) => `"${field}"`))].join(" and ");
     const numbers = errors.every(({ message }) => message === wrong.error);
     const detail = numbers ? `${names} must be a whole number from 0 on.` : `${names} cannot be read: see errors.`;
     throw new Refused({ code: "bad_request", detail, errors });
   });
+}

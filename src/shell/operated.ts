@@ -1,0 +1,7 @@
+import { decideImported } from "../core/decide/import.ts";
+import { Inspection } from "../core/inspection.ts";
+import { inspect } from "./inspected.ts";
+import type { ShellParts } from "./parts.ts";
+
+/** What a partition does for who operates it. */
+export const operated: ShellParts = { Inspection, inspect, decideImported };

@@ -1,0 +1,14 @@
+import type { Authors, CoreParts } from "../core/index.ts";
+import type { Dialect } from "../wire/dialect.ts";
+import type { inspect } from "./inspected.ts";
+import type { sealSegment } from "./seal.ts";
+
+/** The same of a shell. */
+export interface ShellParts extends CoreParts {
+  /** The dialects besides ours. */
+  readonly dialects?: readonly ((partition: string, authors: Authors) => Dialect)[];
+  /** Seals a segment of the log. */
+  readonly sealSegment?: typeof sealSegment;
+  /** Answers who looks into the partition. */
+  readonly inspect?: typeof inspect;
+}

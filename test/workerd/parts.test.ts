@@ -1,0 +1,76 @@
+import { createExecutionContext, env } from "cloudflare:test";
+import { describe, expect, it } from "vitest";
+import { createAuthority, type Part } from "../../src/index.ts";
+import { ledger } from "../../src/models/ledger/index.ts";
+import { allParts, audit, openApi, signedRequests, webhooks } from "../../src/parts/index.ts";
+import { counter } from "./models.ts";
+import { fresh, type Message } from "./wire.ts";
+
+const models = { "counter-*": counter };
+
+/** Asks a Worker with these parts, over the objects of this test, in open development mode. */
+async function ask(parts: readonly Part[], path: string, init?: RequestInit, settings: object = {}) {
+  const { worker } = createAuthority({ models, parts });
+  const bindings = { PARTITIONS: env.PARTITIONS, TENANTS: env.TENANTS, PARTITA_IDENTITY: "open", ...settings };
+  const request = new Request(`http://127.0.0.1${path}`, init);
+  const answer = await worker.fetch(request, bindings, createExecutionContext());
+  return { status: answer.status, body: (await answer.json()) as Message };
+}
+
+const submitting = (key: string): RequestInit => ({
+  method: "POST",
+  headers: { "idempotency-key": key },
+  body: JSON.stringify({ type: "add", version: 2, payload: { by: 1 } }),
+});
+
+describe("a Worker without parts", () => {
+  it("[EC-5] decides drafts and answers reads", async () => {
+    const room = fresh("counter");
+    expect(await ask([], `/v1/partitions/${room}/events`, submitting("a"))).toMatchObject({ status: 201 });
+    expect(await ask([], `/v1/partitions/${room}/state`)).toMatchObject({ body: { state: { count: 1 } } });
+  });
+
+  it.each(["/openapi.json", "/v1/limits", "/v1/endpoints", "/v1/partitions", "/metrics", "/problems", "/v1/audit"])(
+    "[EC-5] has no %s",
+    async (path) => {
+      expect(await ask([], path)).toMatchObject({ status: 404, body: { code: "not_found" } });
+    },
+  );
+
+  it("[EC-5] [OB-5] describes the routes that it has, and no others", async () => {
+    const { paths } = (await ask([openApi, webhooks], "/openapi.json")).body;
+    expect(Object.keys(paths)).toContain("/v1/partitions/{partition}/events");
+    expect(Object.keys(paths)).toContain("/v1/endpoints");
+    expect(Object.keys(paths)).not.toContain("/metrics");
+    expect(Object.keys((await ask([openApi], "/openapi.json")).body.paths)).not.toContain("/v1/endpoints");
+  });
+
+  it("[AU-11] accepts no submission where they have to be signed, because it cannot check", async () => {
+    const at = `/v1/partitions/${fresh("counter")}/events`;
+    const settings = { PARTITA_REQUEST_SIGNING_SECRET: btoa("a secret of more than 24 bytes") };
+    const code = async (parts: readonly Part[]) =>
+      (await ask(parts, at, submitting("a"), settings)).body.code as string;
+    expect(await code([])).toBe("not_configured");
+    expect(await code([signedRequests])).toBe("unauthenticated");
+  });
+});
+
+it("[EC-5] an authority has the classes of its parts", () => {
+  const classes = (parts: readonly Part[]) => Object.keys(createAuthority({ models, parts })).toSorted();
+  expect(classes([])).toEqual(["PartitionObject", "TenantObject", "worker"]);
+  expect(classes([webhooks])).toEqual(["CourierObject", "PartitionObject", "TenantObject", "worker"]);
+  expect(classes(allParts)).toEqual([
+    "CourierObject",
+    "MetricsObject",
+    "PartitionObject",
+    "TenantObject",
+    "Writers",
+    "partition",
+    "worker",
+  ]);
+});
+
+it("[AU-3] [EC-5] a model with `audit` needs its part", () => {
+  expect(() => createAuthority({ models: { "*": ledger } })).toThrow('needs the part "audit"');
+  expect(createAuthority({ models: { "*": ledger }, parts: [audit] }).worker).toBeDefined();
+});
