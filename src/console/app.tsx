@@ -169,8 +169,9 @@ function TokenForm({ token, setToken }: { token: string | undefined; setToken(to
       <p id="token-note" className="soft">
         {token === undefined ? (
           <>
-            Not needed in open development mode. It stays in the memory of this page, and is gone with it. In a project
-            that signs with a secret, <code>npx partita token --sub me --permissions "read,admin:*"</code> prints one.
+            Leave it empty where the server is in open development mode. It stays in the memory of this page, and is
+            gone with it. In a project that signs with a secret,{" "}
+            <code>npx partita token --sub me --permissions "read,admin:*"</code> prints one.
           </>
         ) : (
           "A token is in use. An empty one removes it."

@@ -4,10 +4,12 @@ import { Log } from "./log.ts";
 import { clientIds } from "./names.ts";
 import { Pane } from "./pane.ts";
 import { part } from "./page.ts";
+import { sampleFiles } from "./sample.ts";
 import { TreeHistory } from "./tree-history.ts";
 
 const nameInput = part(document, "partition", HTMLInputElement);
-const partition = new URLSearchParams(location.search).get("partition") ?? nameInput.defaultValue;
+const asked = new URLSearchParams(location.search).get("partition");
+const partition = asked ?? nameInput.defaultValue;
 nameInput.value = partition;
 if (nameInput.checkValidity()) start();
 else {
@@ -60,4 +62,11 @@ function start(): void {
     for (const pane of [left, right]) pane.headIs(log.head);
   };
   offerExamples({ left, right });
+  // Who follows a link to this page sees files at once. Who names a partition begins with an empty one.
+  if (asked !== null) return;
+  const fill = (): void => {
+    if (left.client.eventId === 0 && left.client.pending.length === 0) left.submitter.submitAll(sampleFiles());
+  };
+  // It is not ready where the page has no token: the page says so.
+  left.client.ready.then(fill, () => {});
 }

@@ -54,6 +54,7 @@ export function buildDemo(): number {
     "docs.css",
     "api.css",
     "_headers",
+    "_redirects",
   ]) {
     files.set(name, readFileSync(join(sources, name)));
   }

@@ -25,8 +25,6 @@ const states: Record<string, (page: Page) => Promise<unknown>> = {
   "/": (page) => page.locator(".order li").nth(4).waitFor(),
   "/files": async (page) => {
     await page.getByText("Online", { exact: true }).nth(1).waitFor();
-    const sample = page.getByRole("button", { name: "begin with sample files" }).first();
-    if (await sample.isVisible()) await sample.click();
     await page.getByText("Garden house").nth(1).waitFor();
     // A rejection, and drafts that wait.
     await page.getByRole("button", { name: "both add the same folder" }).click();
