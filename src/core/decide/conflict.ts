@@ -40,7 +40,7 @@ export function checkConflict(review: Review, typed: TypedDraft): Failure | unde
   return {
     code: "conflict",
     layer: "conflict",
-    detail: "Others have changed the same since expectedEventId: sync, look again, and submit again.",
+    detail: "Others have changed the same since expectedEventId: sync, look again, and submit anew.",
     conflictingEventIds: conflicting,
     errors: [{ field: "expectedEventId", code: "STALE", message: `Event ${conflicting[0]} came first.` }],
   };
@@ -65,7 +65,7 @@ export function tooStale(age: number): Failure {
   return {
     code: "too_stale",
     layer: "conflict",
-    detail: `expectedEventId is ${age} events old, and ${most}: sync, look again, and submit again.`,
+    detail: `expectedEventId is ${age} events old, and ${most}: sync, look again, and submit anew.`,
   };
 }
 
