@@ -62,7 +62,7 @@ export class NaiveFollower {
   #eventId = 0;
   /** Whether the drafts in the view may not be what the server will make of them. */
   #guesses = false;
-  /** The last event that a client before this one had. */
+  /** The last event that the clients before this one had. */
   #endedAt = 0;
   #drafts: readonly NaiveOperation[] | undefined;
 
@@ -85,7 +85,8 @@ export class NaiveFollower {
 
   /** The client has ended at this event. The next one has its drafts in its view when it is there again, if they are `stored`. */
   ended(eventId: number, stored: boolean): void {
-    this.#endedAt = eventId;
+    // It may have ended before it had again what an earlier one had.
+    this.#endedAt = Math.max(this.#endedAt, eventId);
     if (!stored) this.forget();
   }
 
