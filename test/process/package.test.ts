@@ -111,7 +111,7 @@ it("[EC-1] [EC-2] a Worker of one's own, without an alias or a rule for SQL, is 
   running = await startServer(worker);
 });
 
-/** The Worker of a starter as it is deployed: its own code, and Partita with the part `operations`. docs/decisions/0039-parts.md */
+/** The Worker of a starter as it is deployed: its own code, and Partita with the part `operations`. docs/decisions/0041-parts.md */
 const starterBytesMax = 142 * 1024;
 
 it("[EC-4] [EC-5] a project of create-partita passes its tests, and serves with tokens", async () => {

@@ -1,6 +1,6 @@
 import type * as z from "zod/mini";
 import { type AnyModel, type DeepReadonly, type State, type UndoBlock, upcast } from "../../model/index.ts";
-import type { Failure, Json, JsonObject, Problem } from "../../protocol/index.ts";
+import type { Failure, JsonObject, Problem } from "../../protocol/index.ts";
 import { openStore } from "./open-store.ts";
 import type { OpenStore, QueueEntry, QueueStore, Snapshot } from "../stores/store.ts";
 import type { Backend, EngineHost, NewBackend } from "../sync/backend.ts";
@@ -551,16 +551,13 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
       confirmed: () => confirmed.text(),
       onlyDecided: () => view.replica.onlyDecided,
     };
-    const initialState = () => model.initialState() as Json;
     const options = {
       ...engine,
       token: newToken,
       identity: token && this.#identity,
       partition,
       clientId: this.#clientId,
-      model: model.name,
-      modelVersion: model.version,
-      initialState,
+      model,
       timing,
       presence: code && ((events: PresenceEvents) => new code.Presence(ports, events)),
     };

@@ -93,7 +93,7 @@ export class Connection {
     events: ConnectionEvents,
   ) {
     const { options, ports, host, status, delivery, dialer, presence, partial } = parts;
-    const { clientId, partition, model, modelVersion, timing, url, identity } = options;
+    const { clientId, partition, model, timing, url, identity } = options;
     this.#host = host;
     this.#status = status;
     this.#delivery = delivery;
@@ -113,8 +113,8 @@ export class Connection {
           clientId,
           version: protocolVersion,
           partition,
-          model,
-          modelVersion,
+          model: model.name,
+          modelVersion: model.version,
           otherModel: true,
           echo: false,
           frames: "array",
@@ -252,7 +252,7 @@ export class Connection {
       this.#dialer.end("other_principal");
       return;
     }
-    if (modelVersion! < this.#options.modelVersion) {
+    if (modelVersion! < this.#options.model.version) {
       this.#awaitServer();
       return;
     }
@@ -331,7 +331,7 @@ export class Connection {
           this.#loader = partial.loader = undefined;
           const { eventIndex, proof } = snapshot;
           // Without chunks it is empty.
-          const state = text ? (JSON.parse(text) as Json) : this.#options.initialState();
+          const state = text ? (JSON.parse(text) as Json) : (this.#options.model.initialState() as Json);
           this.#reset(this.#fetch!, serverId, eventIndex, proof, state);
           this.#syncing = false;
           this.#sync();

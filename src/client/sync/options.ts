@@ -1,4 +1,4 @@
-import type { Json } from "../../protocol/index.ts";
+import type { AnyModel } from "../../model/index.ts";
 import type { Timing } from "../transport/timing.ts";
 import type { Identity } from "./identity.ts";
 import type { Presence, PresenceEvents } from "./presence.ts";
@@ -12,11 +12,7 @@ export interface EngineOptions {
   url: string;
   partition: string;
   clientId: string;
-  /** The name of the model. */
-  model: string;
-  modelVersion: number;
-  /** The state of a log without events. */
-  initialState(): Json;
+  model: Pick<AnyModel, "name" | "version" | "initialState">;
   /** Called for each attempt. */
   token: Token | undefined;
   /** Whose drafts are sent; undefined: nobody is verified, as in open development mode. */

@@ -8,7 +8,7 @@ const unknown: Check = () => false;
 
 /**
  * Whether a payload certainly has its schema, without a copy of it: zod makes one of each object, and a result for each
- * value, because the platform compiles no code from text (measured: docs/decisions/0039-cost-of-an-event.md). Zod stays
+ * value, because the platform compiles no code from text (measured: docs/decisions/0040-cost-of-an-event.md). Zod stays
  * the judge of everything that is not plainly valid, and a property test checks that nothing passes here that it refuses.
  */
 export function isPlainlyValid(schema: z.core.$ZodType, payload: unknown): boolean {
