@@ -12,7 +12,7 @@ interface Purpose {
 /**
  * What lists of partitions may cost: a unit for each list and for each partition that is asked for it, which may wake it
  * up. One principal may ask 2,000 partitions at once. Lists by figures look through the whole directory: of all principals
- * together so many that they take a part of its objects' time.
+ * together a number that takes a part of the time of its objects.
  */
 export const listingPurpose: Purpose = {
   policy: "reads",

@@ -23,14 +23,12 @@ export function documentRoutes(app: Edge, { models }: { models: ModelRegistry })
 
 const nothing = (): Response => new Response();
 
-/** The routes of `app` that are described, with their descriptions. */
+/** The routes of `app` that are described, with their descriptions: not those that an application has added. */
 function describedOf(app: Edge): Edge {
   const described: Edge = new Hono();
   const seen = new Set<string>();
-  for (const { method, path, handler } of app.routes) {
+  for (const { method, path } of app.routes) {
     const operation = operations[`${method} ${path}`];
-    // An application may have added routes, with their own descriptions.
-    if (!operation) described.on(method, path, handler);
     if (!operation || seen.has(`${method} ${path}`)) continue;
     seen.add(`${method} ${path}`);
     const { query, ...description } = operation;

@@ -8,7 +8,7 @@ import type { Table } from "./table.ts";
 /** Bytes of the text of an event, as in decision 18. */
 const eventBytes = 220;
 const ownDrafts = 20;
-/** So many that the whole state is written again some times. */
+/** Enough for the whole state to be written again some times. */
 const wholeStatesMin = 2;
 const eventsMax = 60_000;
 
