@@ -187,27 +187,6 @@ describe("partita init", () => {
     await expect(make(join(folder, "No Name"))).rejects.toThrow(/cannot name a Worker/);
     expect(readdirSync(folder)).toEqual(["mine.txt"]);
   });
-
-  it("[EC-10] names what of a configuration only the platform has", () => {
-    const filled = { queues: { producers: [], consumers: [] }, triggers: { crons: undefined }, kv_namespaces: [] };
-    expect(leftOut({ name: "a", vars: { A: "b" }, durable_objects: { bindings: [{ name: "A" }] }, ...filled })).toEqual(
-      [],
-    );
-    const given = {
-      triggers: { crons: ["0 6 * * *"] },
-      queues: { producers: [{}, { queue: "mail" }] },
-      ai: { binding: "AI" },
-    };
-    expect(leftOut({ ...filled, ...given })).toEqual(["ai", "queues", "triggers"]);
-  });
-
-  it("[EC-10] has the secrets of the application from the environment, by their names", () => {
-    const configuration = { vars: { API: "https://api.example", PARTITA_JWT_ISSUER: "me" } };
-    const text = capnpOf(configuration, { modules: [], assets: false, secrets: ["STRIPE_KEY"] });
-    expect(text).toContain('(name = "STRIPE_KEY", fromEnvironment = "STRIPE_KEY")');
-    expect(text).toContain('(name = "PARTITA_JWT_ISSUER", fromEnvironment = "PARTITA_JWT_ISSUER")');
-    expect(text).toContain('(name = "API", text = "https://api.example")');
-  });
 });
 
 describe("partita build --standalone", () => {

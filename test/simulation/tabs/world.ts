@@ -1,9 +1,9 @@
-import type { SocketEvents, Timing } from "../../../src/client/index.ts";
-import { defaultTiming } from "../../../src/client/transport/timing.ts";
+import type { SocketEvents } from "../../../src/client/index.ts";
 import type { Message } from "../../../src/client/tabs/messages.ts";
 import { canonicalJson, type Json, noLimits } from "../../../src/protocol/index.ts";
 import { submitterOf } from "../../../src/storage/port.ts";
 import { Connection, type NetworkConditions } from "../clients/connection.ts";
+import { lineOf } from "../clients/line.ts";
 import { Reporter } from "../clients/reporter.ts";
 import { Server } from "../clients/server.ts";
 import { naiveModel } from "../naive.ts";
@@ -37,18 +37,7 @@ export interface TabsVariant {
 
 /** The parameters of a run, from its seed. */
 function characterOf(random: Random) {
-  const often = (most: number) => (random.chance(0.4) ? 0 : random.next() * most);
-  const hasty = random.chance(0.5);
-  const timing: Timing = hasty
-    ? { connectMs: 2_000, heartbeatMs: 3_000, heartbeatAnswerMs: 1_500, answerMs: 3_000, storeMs: 60_000, verifyMs: 0 }
-    : { ...defaultTiming, storeMs: 60_000, verifyMs: 0 };
-  const conditions: NetworkConditions = {
-    latencyMsMax: random.pick([0, 5, 60, 400]),
-    noticeMsMax: random.pick([0, 20, 300]),
-    stallMsMax: random.pick([100, 1_000]),
-    unnoticed: often(0.3),
-    faults: { drop: often(0.05), duplicate: often(0.05), truncate: often(0.03), stall: often(0.05) },
-  };
+  const { often, timing, conditions } = lineOf(random);
   return {
     browsers: random.between(1, 2),
     timing,

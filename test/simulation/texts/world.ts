@@ -1,9 +1,9 @@
-import type { SocketEvents, Timing } from "../../../src/client/index.ts";
-import { defaultTiming } from "../../../src/client/transport/timing.ts";
+import type { SocketEvents } from "../../../src/client/index.ts";
 import { text, type TextEdit } from "../../../src/models/text/index.ts";
 import { noLimits } from "../../../src/protocol/index.ts";
 import { NaiveText } from "../../support/naive-follower.ts";
 import { Connection, type NetworkConditions } from "../clients/connection.ts";
+import { lineOf } from "../clients/line.ts";
 import { Reporter } from "../clients/reporter.ts";
 import { Server } from "../clients/server.ts";
 import { DeviceStorage } from "../clients/storage.ts";
@@ -24,18 +24,7 @@ const names = ["c", "a", "e", "b", "d"];
 
 /** The parameters of a run, from its seed. */
 function characterOf(random: Random) {
-  const often = (most: number) => (random.chance(0.4) ? 0 : random.next() * most);
-  const hasty = random.chance(0.5);
-  const timing: Timing = hasty
-    ? { connectMs: 2_000, heartbeatMs: 3_000, heartbeatAnswerMs: 1_500, answerMs: 3_000, storeMs: 60_000, verifyMs: 0 }
-    : { ...defaultTiming, storeMs: 60_000, verifyMs: 0 };
-  const conditions: NetworkConditions = {
-    latencyMsMax: random.pick([0, 5, 60, 400]),
-    noticeMsMax: random.pick([0, 20, 300]),
-    stallMsMax: random.pick([100, 1_000]),
-    unnoticed: often(0.3),
-    faults: { drop: often(0.05), duplicate: often(0.05), truncate: often(0.03), stall: often(0.05) },
-  };
+  const { often, timing, conditions } = lineOf(random);
   return {
     writers: random.between(2, 5),
     /** How many documents are edited: few of them, so that there are more ties. */
