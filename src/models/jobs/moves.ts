@@ -11,7 +11,8 @@ export const queuesMax = 128;
 export const jobsMax = 100_000;
 /**
  * What open jobs take in memory as they are charged, in bytes. A state has 40 MiB: the rest is for what claims, failures
- * and finished jobs add, so that a full queue can always be worked off.
+ * and finished jobs add. If all of 100,000 small jobs were claimed, they would take more: then claims and failures are
+ * refused until jobs are completed, or dead letters discarded.
  */
 export const bytesMax = 34 * 1024 * 1024;
 /** Of these, what a job takes without its texts, each thing that is said of it, each job that it waits for, a flow, the use of a concurrency key, and an author in a queue: as measured, and a little more. */
