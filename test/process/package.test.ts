@@ -1,7 +1,8 @@
-import { execFileSync, spawn } from "node:child_process";
+import { execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { buildPackage } from "../../src/tools/build-package.ts";
@@ -11,6 +12,7 @@ import { projectFolder, wranglerEnvironment } from "../../src/tools/wrangler.ts"
 import { freePort } from "../support/processes.ts";
 import { temporaryFolder } from "../support/server.ts";
 
+const run = promisify(execFile);
 const work = temporaryFolder("partita-package-");
 /** Ends what it has started when its standard input ends. */
 const guard = join(projectFolder, "src", "tools", "guard.ts");
@@ -197,12 +199,11 @@ async function consoleShows(cli: string, folder: string, url: string): Promise<v
     expect(page.headers.get("content-security-policy")).toMatch(/^default-src 'none'/);
     // The command that it has printed.
     const permissions = /--permissions "(.+)"/.exec(said)![1]!;
-    const token = execFileSync(process.execPath, [cli, "token", "--sub", "me", "--permissions", permissions], {
-      cwd: folder,
-      encoding: "utf8",
-    }).trim();
+    // Not in a blocking way: it takes as long as the console keeps an idle connection open.
+    const asked = [cli, "token", "--sub", "me", "--permissions", permissions];
+    const { stdout: token } = await run(process.execPath, asked, { cwd: folder });
     const rejections = `http://127.0.0.1:${port}/v1/partitions/list-home/inspect/rejections`;
-    const shown = await fetch(rejections, { headers: { authorization: `Bearer ${token}` } });
+    const shown = await fetch(rejections, { headers: { authorization: `Bearer ${token.trim()}` } });
     expect(await shown.json()).toMatchObject({ rejections: [{ draftId: "2" }] });
   } finally {
     child.kill();
