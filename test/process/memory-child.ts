@@ -329,7 +329,7 @@ if (mode === "fill") {
   }
   stage("held frames");
 
-  // The state as one message, for a client that does not ask for chunks: made in the first window, when all else waits.
+  // The state as one message, for a client that does not ask for chunks: refused, because much is unread.
   const light = { type: "tick", payload: { text: "" } };
   for (let at = 0; at < 10; at++) submit(connections[at]!, light);
   await open("old", { initialState: true });

@@ -24,7 +24,6 @@ const mostOf: Record<string, number> = {
   queue: 8,
   "queue of refusals": 4.5,
   unread: 2.5,
-  "inline state": 36,
 };
 
 const run = promisify(execFile);
@@ -82,7 +81,8 @@ describe("an object at all its bounds at once", () => {
       // Who held most of the frames that wait for a token.
       expect(filled.counts["end 1013 overloaded"]).toBeGreaterThan(5);
       expect(filled.counts["state_too_large"] ?? 0).toBeGreaterThan(shape === "half" ? -1 : 0);
-      if (shape === "half") expect(filled.growth).toHaveProperty("inline state");
+      // Who asks for the whole state while much is unread gets a turn later: it is not made now.
+      expect(filled.growth).not.toHaveProperty("inline state");
       expect(filled.growth["state"]).toBeGreaterThan(shape === "half" ? 15 : 20);
       const loaded = await measure(shape, "load");
       console.info(JSON.stringify(loaded));
