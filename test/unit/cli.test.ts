@@ -90,6 +90,17 @@ describe("partita doctor", () => {
       { level: "warning", text: expect.stringMatching(/^with \.dev\.vars, .*not both\.$/) },
     ]);
   });
+
+  it("[EC-4] says that a deployment cannot reach an issuer on this machine", () => {
+    const here = { PARTITA_JWKS_URL: "http://127.0.0.1:9000/jwks" };
+    const rest = { PARTITA_JWT_ISSUER: "me", PARTITA_JWT_AUDIENCE: "me" };
+    const refused = [{ level: "warning", text: expect.stringMatching(/^a deployment would .*PARTITA_JWKS_URL is an/) }];
+    expect(identityFindings({ ...here, ...rest }, {})).toEqual(refused);
+    expect(identityFindings(rest, here)).toEqual(refused);
+    expect(identityFindings({ ...rest, PARTITA_JWKS_URL: "https://login.example.com/jwks" }, here)).toMatchObject([
+      { level: "ok" },
+    ]);
+  });
 });
 
 describe("partita dev", () => {

@@ -1,5 +1,5 @@
 import { defineCommand } from "citty";
-import { rulesOf } from "../../identity/settings.ts";
+import { isLoopback, rulesOf, type TokenRules } from "../../identity/settings.ts";
 import { type Configuration, readConfiguration } from "../configuration.ts";
 import { devVariables } from "../dev-variables.ts";
 import { Mistake } from "../mistake.ts";
@@ -124,12 +124,19 @@ export function identityFindings(
     keySet === undefined
       ? "set the secret by: npx wrangler secret put PARTITA_JWT_SECRET"
       : `they are verified by the keys at ${keySet}`;
+  const fault = typeof rules === "string" ? rules : keysFault(rules);
   const deployed: Finding =
-    typeof rules === "string"
-      ? { level: "warning", text: `a deployment would refuse each request: ${rules}` }
+    fault !== undefined
+      ? { level: "warning", text: `a deployment would refuse each request: ${fault}` }
       : { level: "ok", text: `the settings of tokens are complete; ${verified}` };
   return [deployed, ...localFindings({ ...settings, ...local })];
 }
+
+/** Why a deployment cannot fetch its keys; undefined: nothing speaks against it. */
+const keysFault = ({ keys }: TokenRules): string | undefined =>
+  "jwksUrl" in keys && isLoopback(keys.jwksUrl.hostname)
+    ? "PARTITA_JWKS_URL is an address of this machine, which it cannot reach."
+    : undefined;
 
 /** What is wrong with the settings of this machine, where they name keys. */
 function localFindings(settings: Readonly<Record<string, string>>): Finding[] {
