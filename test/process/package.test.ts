@@ -164,6 +164,8 @@ it("[EC-4] [EC-5] a project of create-partita passes its tests, and serves with 
     expect(await (await fetch(url)).text()).toContain('<script type="module" src="/js/page.js">');
     expect((await fetch(`${url}/js/page.js`)).status).toBe(200);
     const asked = await fetch(`${url}/api/token`, { method: "POST", body: JSON.stringify({ name: "ada" }) });
+    for (const body of ["ada", "null", '{"name": ["ada"]}', '{"name": ""}'])
+      expect((await fetch(`${url}/api/token`, { method: "POST", body })).status).toBe(400);
     const headers = { authorization: `Bearer ${await asked.text()}`, "idempotency-key": "1" };
     const add = (body: object, given: Record<string, string>) =>
       fetch(`${url}/v1/partitions/list-home/events`, { method: "POST", headers: given, body: JSON.stringify(body) });

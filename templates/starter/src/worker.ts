@@ -1,6 +1,7 @@
 import { SignJWT } from "jose";
 import { createAuthority } from "partita";
 import { operations } from "partita/parts";
+import * as z from "zod/mini";
 import { tasks } from "./model.ts";
 
 const authority = createAuthority({
@@ -10,16 +11,18 @@ const authority = createAuthority({
   parts: [operations],
 });
 
+const asked = z.object({ name: z.string().check(z.regex(/^[\w-]{1,40}$/)) });
+
 /**
  * Signs a token for a name that the page says. Replace it by your own sign-in: everybody who can call this can take any name.
  */
 authority.worker.post("/api/token", async (c) => {
-  const { name } = await c.req.json<{ name: string }>();
-  if (!/^[\w-]{1,40}$/.test(name)) return c.text("a name has 1 to 40 letters, digits, _ and -", 400);
+  const { success, data } = asked.safeParse(await c.req.json().catch(() => undefined));
+  if (!success) return c.text('{"name": …}: a name has 1 to 40 letters, digits, _ and -', 400);
   const { PARTITA_JWT_SECRET = "", PARTITA_JWT_ISSUER = "", PARTITA_JWT_AUDIENCE = "" } = c.env;
   const token = await new SignJWT({ partitions: ["list-*"], roles: ["member"] })
     .setProtectedHeader({ alg: "HS256" })
-    .setSubject(name)
+    .setSubject(data.name)
     .setIssuer(PARTITA_JWT_ISSUER)
     .setAudience(PARTITA_JWT_AUDIENCE)
     .setJti(crypto.randomUUID())
