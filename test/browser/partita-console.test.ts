@@ -47,8 +47,8 @@ describe.skipIf(!browserPresent)("partita console, before a server that has no p
     );
     return page;
   };
-  const useToken = async (page: Page): Promise<void> => {
-    await page.getByLabel("Token").fill(token);
+  const useToken = async (page: Page, given = token): Promise<void> => {
+    await page.getByLabel("Token").fill(given);
     await page.getByRole("button", { name: "Use" }).click();
   };
 
@@ -79,7 +79,10 @@ describe.skipIf(!browserPresent)("partita console, before a server that has no p
   test("[OB-4] names the server, asks for a token, and follows the log", async () => {
     const page = await open();
     await page.getByRole("banner").getByText(server.url.origin).waitFor();
-    await page.getByRole("alert").getByText("Unauthenticated").first().waitFor();
+    await page.getByText("This needs a token.").nth(1).waitFor();
+    expect(await page.getByRole("alert").count()).toBe(0);
+    await useToken(page, "wrong");
+    await page.getByRole("alert").getByText("Unauthenticated").nth(1).waitFor();
     await useToken(page);
     await page.getByRole("region", { name: "Partitions" }).last().getByRole("link", { name: "room" }).click();
     await page.getByText("3 events, the newest first.").waitFor();

@@ -28,6 +28,11 @@ export function setToken(given: string | undefined): void {
   token = given;
 }
 
+/** Whether the server refuses because no token was given: nothing is wrong yet. */
+export function asksForToken({ code }: Partial<Problem>): boolean {
+  return code === "unauthenticated" && token === undefined;
+}
+
 /** Sends a request with the token, and returns its answer. @throws CallFailed where it is refused, or not answered. */
 export async function request(
   path: string,

@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from "react";
 import { call, pathOf } from "../data/calls.ts";
 import { type Verified, verify } from "../data/verify.ts";
 import { Findings } from "../parts/findings.tsx";
-import { useLoaded } from "../parts/loaded.ts";
+import { type Loaded, useLoaded } from "../parts/loaded.ts";
 import { ProblemNote } from "../parts/problem.tsx";
 import { when } from "../parts/when.ts";
 import { useSession } from "../session.tsx";
@@ -17,6 +17,7 @@ interface Usage {
 export function HealthView() {
   const { partition } = useSession();
   const [round, setRound] = useState(0);
+  const overview = useLoaded("overview", () => call<Overview>(pathOf(partition, "inspect")));
   const usage = useLoaded(`usage ${round}`, () => call<{ usage: Record<string, Usage> }>(pathOf(partition, "usage")));
   return (
     <div className="cards">
@@ -53,8 +54,8 @@ export function HealthView() {
           </tbody>
         </table>
       </section>
-      <Standing />
-      <Verify />
+      <Standing overview={overview} />
+      <Verify overview={overview.value} />
     </div>
   );
 }
@@ -86,9 +87,7 @@ function Fill({ name, share }: { name: string; share: number }) {
 }
 
 /** What folds the log, and how far it is stored. */
-function Standing() {
-  const { partition } = useSession();
-  const { value, error } = useLoaded("overview", () => call<Overview>(pathOf(partition, "inspect")));
+function Standing({ overview: { value, error } }: { overview: Loaded<Overview> }) {
   return (
     <section className="panel" aria-label="Standing">
       <h2>Model and snapshots</h2>
@@ -115,7 +114,7 @@ function Standing() {
                 <dt>Snapshot</dt>
                 <dd>
                   after event {eventId.toLocaleString("en")}, {figureOf("bytes", stateBytes)},{" "}
-                  {modelTag ?? `version ${modelVersion}`}, {new Date(createdAt).toLocaleString("en-GB")}
+                  {modelTag ?? `version ${modelVersion}`}, {when(createdAt)}
                 </dd>
               </div>
             ))}
@@ -127,10 +126,9 @@ function Standing() {
   );
 }
 
-function Verify() {
+function Verify({ overview }: { overview: Overview | undefined }) {
   const { partition } = useSession();
   const [state, setState] = useState<{ running: boolean; verified?: Verified; error?: unknown }>({ running: false });
-  const overview = useLoaded("overview", () => call<Overview>(pathOf(partition, "inspect")));
   const here = useRef(true);
   useEffect(() => {
     here.current = true;
@@ -150,8 +148,8 @@ function Verify() {
     }
   };
   const { running, verified, error } = state;
-  const due = overview.value?.jobs.find(({ kind }) => kind === "verify")?.dueAt;
-  const last = overview.value?.verified;
+  const due = overview?.jobs.find(({ kind }) => kind === "verify")?.dueAt;
+  const last = overview?.verified;
   return (
     <section className="panel" aria-label="Verification">
       <h2>Does it agree with its log?</h2>

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 
-/** What is loaded: the last value stays until the next one is there. */
+/** What is loaded: the last value stays until the next one is there, an error until the next load begins. */
 export interface Loaded<T> {
   value: T | undefined;
   error: unknown;
@@ -16,7 +16,7 @@ export function useLoaded<T>(key: string | undefined, load: () => Promise<T>, pa
   useEffect(() => {
     if (key === undefined) return undefined;
     let current = true;
-    setLoaded((before) => ({ ...before, loading: true }));
+    setLoaded((before) => ({ ...before, error: undefined, loading: true }));
     const begin = (): void => {
       load().then(
         (value) => current && setLoaded({ value, error: undefined, loading: false }),

@@ -18,7 +18,7 @@ export function usePages<T>(
   const [round, setRound] = useState(0);
   useEffect(() => {
     let current = true;
-    setPaged((before) => ({ ...before, loading: true }));
+    setPaged((before) => ({ ...before, error: undefined, loading: true }));
     read(undefined).then(
       ({ rows, next }) => current && setPaged({ rows, next, error: undefined, loading: false }),
       (error: unknown) => current && setPaged({ rows: [], next: undefined, error, loading: false }),

@@ -1,5 +1,6 @@
 import { call } from "../../data/calls.ts";
 import { PagedTable, usePages } from "../../parts/pages.tsx";
+import { when } from "../../parts/when.ts";
 import { hashOf } from "../../route.ts";
 
 /** What an administrator has asked for. */
@@ -34,7 +35,7 @@ export function ActionsView({ token }: { token: string | undefined }) {
         pages={pages}
         nameOf={({ seq }) => String(seq)}
         cells={({ at, principal, action, partition, details = {}, reason, traceId }) => [
-          new Date(at).toLocaleString("en-GB"),
+          when(at),
           principal,
           action,
           partition === undefined ? (

@@ -1,6 +1,7 @@
 import { type FormEvent, useState } from "react";
 import { call } from "../../data/calls.ts";
 import { PagedTable, usePages } from "../../parts/pages.tsx";
+import { when } from "../../parts/when.ts";
 import { hashOf } from "../../route.ts";
 import { figureOf } from "../health.tsx";
 
@@ -99,7 +100,7 @@ export function DirectoryView({ token }: { token: string | undefined }) {
           row.fullest ? `${row.fullest.bound}: ${(row.fullest.share * 100).toFixed(1)} %` : "",
           row.eventsPerSecond?.toLocaleString("en", { maximumSignificantDigits: 3 }),
           row.connections,
-          new Date(row.activeAt).toLocaleString("en-GB"),
+          when(row.activeAt),
         ]}
       />
     </section>

@@ -15,6 +15,7 @@ export function LoadView({ token }: { token: string | undefined }) {
   const [error, setError] = useState<unknown>();
   useEffect(() => {
     let current = true;
+    setError(undefined);
     const read = async (): Promise<void> => {
       try {
         const found = samplesOf(await (await request("/metrics")).text());
