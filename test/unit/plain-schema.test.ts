@@ -130,6 +130,29 @@ test("[MD-2] a schema that contains itself is left to zod", () => {
   expect(isPlainlyValid(tree, {})).toBe(false);
 });
 
+test("[MD-2] an object that removes members is left to zod where another option of a union would keep them", () => {
+  const bare = z.object({ a: z.string() });
+  const payload = { p: { a: "x", b: 1 } };
+  for (const keeps of [z.looseObject({}), z.record(z.string(), z.unknown()), z.unknown()]) {
+    for (const first of [bare, z.nullable(bare), z.union([z.string(), bare])]) {
+      const schema = z.strictObject({ p: z.union([first, keeps]) });
+      expect(payloadViolations({ payload: schema }, payload)).toHaveLength(1);
+      expect(isPlainlyValid(schema, payload)).toBe(false);
+    }
+  }
+  expect(isPlainlyValid(z.strictObject({ p: z.array(bare) }), { p: [{ a: "x" }] })).toBe(true);
+});
+
+test("[MD-2] what has no length is left to zod where a length is bounded", () => {
+  for (const length of [z.maxLength(3), z.minLength(1)]) {
+    const schema = z.strictObject({ p: z.any().check(length) });
+    for (const p of [null, 7]) {
+      expect(isPlainlyValid(schema, { p })).toBe(false);
+      expect(payloadViolations({ payload: schema }, { p })).toEqual([]);
+    }
+  }
+});
+
 test("[MD-2] a member that would replace the prototype is not plainly valid", () => {
   const payload = JSON.parse('{"a":{"__proto__":{"b":1}}}') as JsonObject;
   const schema = z.strictObject({ a: z.record(z.string(), z.unknown()) });

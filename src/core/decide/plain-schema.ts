@@ -70,7 +70,7 @@ function bareCheckOf(schema: z.core.$ZodType): Check | undefined {
       return item && ((value) => Array.isArray(value) && value.every(item));
     }
     case "union": {
-      // Each option accepts a value as it is or not at all, so it does not matter which one zod takes.
+      // Each option accepts a value as it is or not at all (see `objectCheckOf`), so it does not matter which one zod takes.
       if (def.inclusive === false || "discriminator" in def) return undefined;
       const options = allOf(def.options);
       return options && ((value) => options.some((option) => option(value)));
@@ -102,7 +102,8 @@ function objectCheckOf({ shape, catchall }: z.core.$ZodObjectDef): Check | undef
     if (member._zod.optin === undefined) required.push(key);
     else if (member._zod.def.type !== "optional") return undefined;
   }
-  // Without a catchall other members are removed.
+  // Without a catchall other members are removed: of a union zod would take this option, and not one that keeps them.
+  if (!catchall && isInUnion()) return undefined;
   const other = catchall && catchall._zod.def.type !== "never" ? checkOf(catchall) : unknown;
   if (!other) return undefined;
   return (value) => {
@@ -115,6 +116,11 @@ function objectCheckOf({ shape, catchall }: z.core.$ZodObjectDef): Check | undef
     }
     return left === 0;
   };
+}
+
+/** Whether what is being compiled is in an option of a union. */
+function isInUnion(): boolean {
+  return [...open].some(({ _zod: { def } }) => def.type === "union");
 }
 
 function allOf(schemas: readonly z.core.$ZodType[]): Check[] | undefined {
@@ -146,8 +152,8 @@ function conditionOf({
 }: Condition): Check | undefined {
   if (check === "custom") return fn && ((value) => fn(value as never) === true);
   // Zod counts code points: each of them is one or two units.
-  if (check === "max_length") return (value) => (value as string).length <= maximum!;
-  if (check === "min_length") return (value) => (value as string).length > 2 * (minimum! - 1);
+  if (check === "max_length") return (value) => lengthOf(value) <= maximum!;
+  if (check === "min_length") return (value) => lengthOf(value) > 2 * (minimum! - 1);
   if (typeof limit === "number") {
     if (check === "less_than") return (value) => (value as number) < limit || (inclusive === true && value === limit);
     if (check === "greater_than")
@@ -160,6 +166,11 @@ function conditionOf({
     };
   }
   return undefined;
+}
+
+/** Not a number: zod does not count the length of what has none. */
+function lengthOf(value: unknown): number {
+  return (value as string | null)?.length ?? Number.NaN;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
