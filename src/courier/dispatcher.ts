@@ -129,18 +129,11 @@ export class Dispatcher {
       await this.#arm(now);
       return;
     } else if (endpoint.state === "disabled") {
-      const died = courier.bury(endpoint.reason ?? "The endpoint is disabled.", now);
-      if (died > 0) {
-        log("webhooks_died", { count: died, reason: endpoint.reason });
-        measure("dead", died);
-      }
+      this.#died(courier.bury(endpoint.reason ?? "The endpoint is disabled.", now), endpoint.reason);
     } else if (maySend(endpoint)) {
       courier.resume(now);
       const { died, deleted } = courier.sweep(now);
-      if (died > 0) {
-        log("webhooks_died", { count: died, reason: "They are too old." });
-        measure("dead", died);
-      }
+      this.#died(died, "They are too old.");
       if (deleted > 0) log("dead_letters_deleted", { count: deleted });
       const buried = (effectId: string) => {
         log("effect_damaged", { effectId });
@@ -152,6 +145,14 @@ export class Dispatcher {
     }
     const next = this.#nextAt(now);
     if (next !== undefined) await this.#arm(next);
+  }
+
+  /** Messages have become dead letters without an attempt. */
+  #died(count: number, reason: string | undefined): void {
+    if (count === 0) return;
+    const { log, measure } = this.#ports;
+    log("webhooks_died", { count, reason });
+    measure("dead", count);
   }
 
   /** Whether nothing is stored that was for an endpoint of the same name, which was removed before this one was made. */
