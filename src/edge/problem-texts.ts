@@ -43,7 +43,7 @@ export const problemTexts: Readonly<Record<ErrorCode, string>> = {
   too_many_timers: "There is no room for more timers: wait until some are due, or cancel some. Everything else goes on",
   storage_full: "There is no room for more events: ask for a higher limit, or start another partition. Reading goes on",
   state_too_large: "The state has reached its bound: delete something, or start another partition",
-  overloaded: "The queue is full: send the same again in a moment",
+  overloaded: "Too much is asked for at once, `detail` says what: send the same again after `retryAfter`",
   rate_limited: "A rate limit is exceeded: send the same again after `retryAfter`",
   too_many_peers:
     "All places for presence are taken: others do not see yours. Send it again after `retryAfter`; nothing else changes",

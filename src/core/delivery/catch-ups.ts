@@ -106,7 +106,7 @@ export class CatchUps {
 function busy(ms: number): Failure {
   return {
     code: "overloaded",
-    detail: "Many clients catch up at the same time: connect again after retryAfter, then it is your turn.",
+    detail: "Many clients catch up at the same time: connect again after retryAfter.",
     retryAfter: Math.ceil(ms / 1_000),
   };
 }
