@@ -2,8 +2,11 @@ import { type Gauge, isCourierName, type MetricsReport, modelOfGauge } from "../
 
 /** A partition that has not reported for this long is idle: what it had then counts no more. */
 const silentMsMax = 60_000;
-/** A courier reports when it sends, and tries an endpoint that fails every five minutes: so what it had counts for longer. */
-const courierSilentMsMax = 10 * 60_000;
+/**
+ * A courier reports only when it sends, and what waits for an endpoint that fails has pauses of up to 15 minutes
+ * (`courierBounds.retryMsMax`): so what it had counts for longer.
+ */
+const courierSilentMsMax = 16 * 60_000;
 /** Partitions whose last reports are kept, an estimated 1 KiB each. */
 const partitionsMax = 4_096;
 /** What was counted in a shorter time is no rate: the first event of a partition is reported at once. */

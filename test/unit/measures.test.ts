@@ -1,12 +1,15 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { single } from "../../src/core/index.ts";
+import { courierBounds } from "../../src/courier/bounds.ts";
 import { prometheusText } from "../../src/edge/prometheus.ts";
 import type { AnyModel } from "../../src/model/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import { jobs } from "../../src/models/jobs/index.ts";
-import type { MetricsReport } from "../../src/platform/metrics-api.ts";
+import { courierName, type MetricsReport } from "../../src/platform/metrics-api.ts";
 import { bounds } from "../../src/protocol/index.ts";
 import { mergeSummaries, TenantMetrics } from "../../src/tenant/metrics.ts";
+import { rulesFile } from "../support/alerts.ts";
 import { TestShell, turn } from "../support/shell.ts";
 
 const author = { principal: "ann", permissions: "all" as const };
@@ -127,6 +130,19 @@ describe("what partitions have counted", () => {
     expect(merged.hottest.slice(0, 2).map(({ partition }) => partition)).toEqual(["hot", "p-29"]);
     expect(merged.fullest).toEqual([{ name: "connections", partition: "hot", share: 0.4 }]);
     expect(one.summary(61_000).active).toBe(0);
+  });
+
+  it("[OB-3] [OB-7] has what a courier said last over its longest pause, but not until the alert fires", () => {
+    const metrics = new TenantMetrics();
+    const gauges = [{ name: "endpointsFailing", used: 1 }];
+    metrics.add({ ...reportOf(courierName("e"), 0, 0), gauges }, 0);
+    const failing = (now: number) => metrics.summary(now).sums["endpointsFailing"];
+    const { retryMsMax, attemptMs } = courierBounds;
+    expect(failing(retryMsMax + attemptMs)).toBe(1);
+    const rules = readFileSync(rulesFile, "utf8");
+    const [, minutes] = /partita_endpoints_failing > 0\n +for: (\d+)m/.exec(rules)!;
+    // It may have delivered since, and not have reported it.
+    expect(failing(Number(minutes) * 60_000)).toBeUndefined();
   });
 
   it("[JB-5] [OB-3] has what a model says of its state: how deep the queues are, and how long the oldest job waits", async () => {
