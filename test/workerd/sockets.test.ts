@@ -251,11 +251,11 @@ describe("storage", () => {
     await wire.submit("next", "set", set("last"));
     const state = (await (await http(`/v1/partitions/${room}/state`)).json()) as Message;
     expect(state).toEqual({ state: { n: "last" }, eventIndex: 1_001 });
-    // The only job left for the alarm is the sweep of sockets.
+    // Left for the alarm are the sweep of sockets, and the verification that the snapshot makes due in a week.
     const due = await runInDurableObject(stubOf(room), (_, ctx) =>
-      ctx.storage.sql.exec("SELECT kind FROM jobs").toArray(),
+      ctx.storage.sql.exec("SELECT kind FROM jobs ORDER BY kind").toArray(),
     );
-    expect(due).toEqual([{ kind: "sweep_sockets" }]);
+    expect(due).toEqual([{ kind: "sweep_sockets" }, { kind: "verify" }]);
     wire.close();
   });
 
