@@ -352,10 +352,13 @@ describe("layers", () => {
 
   it("[MD-5] says in upgrade_required which version each has, and what to do", () => {
     const { room } = counting();
-    const detailOf = (modelVersion: number) => room.open().connect("s", { modelVersion })[0].payload.detail;
+    const detailOf = (modelVersion: number, model?: string) =>
+      room.open().connect("s", { modelVersion, model })[0].payload.detail;
     const ours = 'This partition has version 3 of the model "counter", and the application has version';
-    expect(detailOf(2)).toBe(`${ours} 2: reload the application.`);
-    expect(detailOf(4)).toBe(`${ours} 4: wait until the server is updated.`);
+    expect(detailOf(2, "counter")).toBe(`${ours} 2: reload the application.`);
+    expect(detailOf(4, "counter")).toBe(`${ours} 4: wait until the server is updated.`);
+    // A client of before the model's name was on the wire.
+    expect(detailOf(2)).toBe("This partition is folded with model version 3: reload the application.");
   });
 
   it("[MD-5] [LC-5] [CL-14] gives a client with another model version verdicts, and no events, if it asks for that", () => {

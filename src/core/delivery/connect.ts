@@ -42,7 +42,11 @@ function assertSameModel({ name, version }: AnyModel, { model, modelVersion, oth
   const advice = modelVersion > version ? "wait until the server is updated" : "reload the application";
   throw new Refusal({
     code: "upgrade_required",
-    detail: `This partition has version ${version} of the model "${name}", and the application has version ${modelVersion}: ${advice}.`,
+    // Clients of before the name was sent get the text that they always got.
+    detail:
+      model === undefined
+        ? `This partition is folded with model version ${version}: reload the application.`
+        : `This partition has version ${version} of the model "${name}", and the application has version ${modelVersion}: ${advice}.`,
   });
 }
 
