@@ -283,6 +283,19 @@ if (mode === "fill") {
   room.elapse(60_000);
   stage("connections");
 
+  // The state as one message, for a client that does not ask for chunks, beside frames that wait for their windows.
+  await open("old", { initialState: true });
+  for (let at = 0; at < 40; at++) submit(connections[at]!, worst);
+  await turns();
+  for (let window = 0; window < 20; window++) {
+    room.elapse(1);
+    await turns(1);
+  }
+  stage("waiting frames");
+  // The same again while all of that is unread: refused.
+  await open("late", { initialState: true });
+  room.elapse(60_000);
+
   // Streams of the log whose readers read nothing.
   const streams: EventSink[] = [];
   for (let at = 0; at < bounds.streamsMax; at++) {
@@ -329,10 +342,8 @@ if (mode === "fill") {
   }
   stage("held frames");
 
-  // The state as one message, for a client that does not ask for chunks: refused, because much is unread.
   const light = { type: "tick", payload: { text: "" } };
   for (let at = 0; at < 10; at++) submit(connections[at]!, light);
-  await open("old", { initialState: true });
 
   // Full queues: many frames at once, each as heavy as one of its size can be, and then light ones.
   for (let at = 0; at < 40; at++) submit(connections[at]!, worst);
