@@ -16,6 +16,8 @@ const lowered: Partial<Record<keyof typeof bounds, number>> = {
   replyBytesReservedPerDraft: 1024,
   frameMessagesMax: 8,
   windowWorkPerConnectionMax: 8,
+  catchUpBytesMax: 16 * 1024,
+  catchUpBytesFree: 1024,
 };
 /** So low that states come in chunks. */
 const chunked: Partial<Record<keyof typeof bounds, number>> = { inlineStateBytesMax: 512 };
