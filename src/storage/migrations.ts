@@ -27,6 +27,14 @@ function isAdditive({ sql }: Pick<Migration, "sql">): boolean {
 }
 
 /**
+ * The table that a migration replaces, and only while it has no row: its file says so in a line. A database whose table has
+ * rows keeps it, and the migration counts as applied; so a version has to work with both tables.
+ */
+function replacedTable({ sql }: Pick<Migration, "sql">): string | undefined {
+  return /^-- Where empty: (\w+)$/m.exec(sql)?.[1];
+}
+
+/**
  * Applies the missing migrations in one transaction. Refuses a database whose applied migrations
  * differ from these: an edited file, or one that this version does not know, unless that is additive: then a newer
  * version was here, and was rolled back, or runs beside this one.
@@ -52,7 +60,8 @@ export function migrate(driver: SqlDriver, migrations: readonly Migration[], now
       }
     }
     for (const migration of migrations.slice(applied.length)) {
-      driver.script(migration.sql);
+      const replaced = replacedTable(migration);
+      if (!replaced || driver.query(`SELECT 1 FROM ${replaced} LIMIT 1`).length === 0) driver.script(migration.sql);
       driver.write(
         "INSERT INTO schema_migrations (number, sha256, applied_at) VALUES (?, ?, ?)",
         migration.number,

@@ -18,6 +18,17 @@ const additiveForms = [
   /^ALTER TABLE \w+ ADD COLUMN \w+ \w+( NOT NULL DEFAULT ('[^']*'|-?\d+))?( DEFAULT ('[^']*'|-?\d+))?$/,
 ];
 
+/**
+ * What a migration may do as well to the table that it replaces while that has no row ("-- Where empty: <table>"): a contract
+ * test compares the new table with the one before.
+ */
+const replacingForms = (table: string) => [
+  new RegExp(`^DROP TABLE ${table}$`),
+  new RegExp(`^CREATE UNIQUE INDEX \\w+ ON ${table} `),
+  new RegExp(`^CREATE TRIGGER \\w+ BEFORE (UPDATE|DELETE) ON ${table} BEGIN SELECT RAISE`),
+  /^END$/,
+];
+
 /** What is wrong with a migration, as texts. */
 export function wrongInMigration(file: string, sql: string): string[] {
   const [first] = sql.split("\n");
@@ -35,8 +46,10 @@ export function wrongInMigration(file: string, sql: string): string[] {
     .split(";")
     .map((statement) => statement.trim().replaceAll(/\s+/g, " "))
     .filter((statement) => statement !== "");
+  const replaced = /^-- Where empty: (\w+)$/m.exec(sql)?.[1];
+  const forms = replaced === undefined ? additiveForms : [...additiveForms, ...replacingForms(replaced)];
   return statements
-    .filter((statement) => !additiveForms.some((form) => form.test(statement)))
+    .filter((statement) => !forms.some((form) => form.test(statement)))
     .map((statement) => `${file}: says that it is additive, and is not: ${statement.slice(0, 80)}`);
 }
 

@@ -15,6 +15,7 @@ import partition0007 from "../fixtures/schemas/partition-0007.sql";
 import partition0008 from "../fixtures/schemas/partition-0008.sql";
 import partition0009 from "../fixtures/schemas/partition-0009.sql";
 import partition0010 from "../fixtures/schemas/partition-0010.sql";
+import partition0011 from "../fixtures/schemas/partition-0011.sql";
 import courier0001 from "../fixtures/schemas/courier-0001.sql";
 import courier0002 from "../fixtures/schemas/courier-0002.sql";
 import tenant0001 from "../fixtures/schemas/tenant-0001.sql";
@@ -37,6 +38,7 @@ storageSuite("a Durable Object", {
       partition0008,
       partition0009,
       partition0010,
+      partition0011,
     ],
     tenant: [tenant0001, tenant0002],
     courier: [courier0001, courier0002],

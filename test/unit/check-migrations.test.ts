@@ -9,6 +9,9 @@ describe("the check of migrations", () => {
     ],
     ["-- Additive: a number.\nALTER TABLE log ADD COLUMN y INTEGER NOT NULL DEFAULT 0;\nCREATE INDEX i ON log (y);"],
     ["-- Not additive: the version before reads due_work.\nDROP TABLE due_work;"],
+    [
+      "-- Additive: its index.\n-- Where empty: t\nDROP TABLE t;\nCREATE TABLE t (x TEXT);\nCREATE UNIQUE INDEX i ON t (x);",
+    ],
   ])("[LC-3] accepts %j", (sql) => expect(wrongInMigration("a.sql", sql)).toEqual([]));
 
   it.each([
@@ -21,6 +24,7 @@ describe("the check of migrations", () => {
     ["a unique index", "-- Additive: faster.\nCREATE UNIQUE INDEX i ON events (timestamp);"],
     ["a trigger", "-- Additive: safer.\nCREATE TRIGGER t BEFORE INSERT ON log BEGIN SELECT 1; END;"],
     ["a change of rows", "-- Additive: a value.\nUPDATE log SET partition = '';"],
+    ["another table that goes", "-- Additive: less.\n-- Where empty: t\nDROP TABLE log;"],
     ["a name that changes", "-- Additive: clearer.\nALTER TABLE log RENAME COLUMN tenant TO owner;"],
   ])("[LC-3] finds %s", (_, sql) => expect(wrongInMigration("a.sql", sql).length).toBeGreaterThan(0));
 

@@ -110,7 +110,12 @@ const insert = `INSERT INTO events
   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, CAST(?9 AS BLOB), ?10, ?11, ?12, ?13, ?14, CAST(?15 AS BLOB))
   ON CONFLICT (principal, draft_id) DO NOTHING`;
 
-/** The table `events` of migration 0001; `batch_end` is of 0002, `hops` is of 0007, the three columns before it of 0005, `annotations` is of 0010. Triggers keep it append-only. */
+/**
+ * The table `events` of migration 0012; in a partition that had events before it, that of 0001, with `batch_end` of 0002, three
+ * columns of 0005, `hops` of 0007 and `annotations` of 0010. Keys are unique in both. The index of 0012 begins with the draft: ids
+ * that grow with time come to one place for all principals, so a commit writes fewer pages. That of 0001 begins with the
+ * principal, and SQLite cannot change the index of a constraint: so look up by both parts of a key. Triggers keep the table append-only.
+ */
 export class EventsTable implements EventReads, EventWrites {
   readonly #database: Database;
   readonly #recordedKeys: RecordedKeys;

@@ -9,6 +9,7 @@ import timers0008 from "../../../migrations/0008_timers.sql";
 import audit0009 from "../../../migrations/0009_audit.sql";
 import annotations0010 from "../../../migrations/0010_annotations.sql";
 import judged0011 from "../../../migrations/0011_judged_at.sql";
+import keys0012 from "../../../migrations/0012_key_order.sql";
 import { sha256 } from "../../platform/hash.ts";
 import type { Migration } from "../migrations.ts";
 
@@ -25,6 +26,7 @@ export const migrations: readonly Migration[] = [
   audit0009,
   annotations0010,
   judged0011,
+  keys0012,
 ].map((sql, at) => ({
   number: at + 1,
   sql,

@@ -11,11 +11,11 @@ import { DurableObject } from "cloudflare:workers";
 const heartbeat = '{"type":"heartbeat"}';
 const encoder = new TextEncoder();
 
-/** The columns of migrations/0001 and 0002. */
+/** The columns of migrations/0001 and 0002, and the order of keys of 0012. */
 const schema = `CREATE TABLE IF NOT EXISTS events (
   event_id INTEGER PRIMARY KEY CHECK (event_id > 0), principal TEXT NOT NULL, draft_id TEXT NOT NULL,
   client_id TEXT NOT NULL, type TEXT NOT NULL, version INTEGER, expected_event_id INTEGER,
-  timestamp INTEGER NOT NULL, payload BLOB NOT NULL, batch_end INTEGER, UNIQUE (principal, draft_id)) STRICT`;
+  timestamp INTEGER NOT NULL, payload BLOB NOT NULL, batch_end INTEGER, UNIQUE (draft_id, principal)) STRICT`;
 
 /**
  * Its mode is the first word of its name, `<mode>-<anything>`:
