@@ -14,11 +14,12 @@ import {
 } from "@codemirror/state";
 import { EditorView, keymap, type Panel, showPanel, ViewPlugin, type ViewUpdate } from "@codemirror/view";
 import { cursors } from "./cursors.ts";
+import { lostPanel, type LostWords } from "./lost-panel.ts";
 import { changeBetween } from "./replacing.ts";
 import { endOf } from "./selection.ts";
 import { type Origin, submitTyped, type TextSource } from "./source.ts";
 
-export type { Cursor, Origin, Selection, TextSource } from "./source.ts";
+export type { Cursor, LostText, Origin, Selection, TextSource } from "./source.ts";
 
 /** What of a client the editor uses: a client of `partita/client` has it. */
 export interface EditorClient {
@@ -34,6 +35,8 @@ export interface CollaborationOptions {
   offline?: string;
   /** What is shown above the text while it cannot be changed: it is not loaded, or the editor is read-only. */
   readOnly?: string;
+  /** The words above what was typed and was not taken, as where its author may not write; it can be inserted again or discarded. */
+  lost?: LostWords;
 }
 
 /** On transactions that the text has already. */
@@ -56,6 +59,7 @@ export function collaboration(text: TextSource, options: CollaborationOptions = 
     cursors(text),
     ...(text.undo ? [keysOf(text)] : []),
     ...(client ? [statusOf(client, options)] : []),
+    lostPanel(text, options.lost),
   ];
 }
 

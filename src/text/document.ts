@@ -3,9 +3,13 @@ import type { Client, MergedChange, Verdict } from "../client/index.ts";
 import { changesOf, editOf, inverseIn, lengthIn, type TextEdit, textIn, type Texts } from "../models/text/index.ts";
 import type { JsonObject } from "../protocol/index.ts";
 import { TextHistory } from "./history.ts";
+import { lostIn, lostOf } from "./lost.ts";
 import { piecesOf } from "./pieces.ts";
 import { Places } from "./places.ts";
-import type { Cursor, Origin, Selection, TextSource } from "./source.ts";
+import type { Cursor, LostText, Origin, Selection, TextSource } from "./source.ts";
+
+/** How many texts are kept that the client does not keep: as many as it keeps rejected entries. */
+const refusedMax = 256;
 
 /** Which document, and where it is. */
 export interface TextOptions<S> {
@@ -38,7 +42,13 @@ export class TextDocument implements TextSource {
   readonly #cursorListeners = new Set<() => void>();
   readonly #history = new TextHistory();
   readonly #places: Places | undefined;
-  readonly #stop: () => void;
+  readonly #lostListeners = new Set<() => void>();
+  /** What the client does not keep: it was rejected before it was queued, or was queued for too long. */
+  #refused: LostText[] = [];
+  #refusals = 0;
+  /** The keys of what is lost, as listeners know it. */
+  #lostKeys = "";
+  readonly #stops: (() => void)[];
   /** What submits now. */
   #submitting: "editor" | "history" | undefined;
   /** Whether what was submitted is in the view. */
@@ -51,7 +61,12 @@ export class TextDocument implements TextSource {
     this.#type = type;
     this.#texts = texts;
     this.#now = now;
-    this.#stop = client.on("merged", (change) => this.#merged(change));
+    this.#stops = [
+      client.on("merged", (change) => this.#merged(change)),
+      client.on("expired", ({ entry }) => this.#refuse(lostIn([entry], type, doc))),
+      client.subscribe(() => this.#seeLost()),
+    ];
+    this.#lostKeys = this.#keysOfLost();
     if (presence) {
       const changed = () => this.#cursorListeners.forEach((listener) => listener());
       this.#places = new Places(client, this, { type, more: presence, changed });
@@ -137,12 +152,36 @@ export class TextDocument implements TextSource {
     return () => this.#listeners.delete(listener);
   }
 
+  /**
+   * What was typed here and was rejected, or cannot be sent because nobody knows any more what it was made on, oldest first:
+   * what it would have inserted. It stays in `client.rejected` or `client.parked`, over reloads, until `discard`. What only
+   * deletes, and what is of a batch, is not here.
+   */
+  get lost(): readonly LostText[] {
+    const { rejected, parked } = this.#client;
+    return [...lostIn([...rejected, ...parked], this.#type, this.doc), ...this.#refused];
+  }
+
+  /** Calls `listener` after `lost` has changed. Returns a function that ends it. */
+  onLost(listener: () => void): () => void {
+    this.#lostListeners.add(listener);
+    return () => this.#lostListeners.delete(listener);
+  }
+
+  /** Forgets what is lost under this key, as `client.discard` does. */
+  discard(key: string): void {
+    this.#refused = this.#refused.filter((lost) => lost.key !== key);
+    this.#client.discard(key);
+    this.#seeLost();
+  }
+
   /** Ends all subscriptions, and the own presence. */
   close(): void {
-    this.#stop();
+    for (const stop of this.#stops) stop();
     this.#places?.close();
     this.#listeners.clear();
     this.#cursorListeners.clear();
+    this.#lostListeners.clear();
   }
 
   #merged(change: MergedChange | undefined): void {
@@ -167,13 +206,15 @@ export class TextDocument implements TextSource {
     let back: ChangeSet | undefined;
     this.#submitting = by;
     try {
-      for (const piece of piecesOf(changes)) {
+      const pieces = piecesOf(changes);
+      for (const [at, piece] of pieces.entries()) {
         const inverse = this.#client.read((state) => inverseIn(this.#texts(state), this.doc, piece));
         this.#entered = false;
         verdicts.push(this.#client.submit(this.#type, editOf(this.doc, piece)));
         if (!this.#entered) {
           // It was refused here. The editor, which has it, cannot be changed while it submits.
           queueMicrotask(() => this.#merged(undefined));
+          void this.#lose(pieces.slice(at), verdicts.at(-1)!);
           return { back: undefined, verdict: verdictOf(verdicts) };
         }
         back = back ? inverse.compose(back) : inverse;
@@ -188,6 +229,31 @@ export class TextDocument implements TextSource {
       () => {},
     );
     return { back, verdict };
+  }
+
+  /** Keeps the text of a change that was rejected here. */
+  async #lose(changes: readonly ChangeSet[], verdict: Promise<Verdict>): Promise<void> {
+    // A closed client has no verdict.
+    const decided = await verdict.catch(() => undefined);
+    const reason = decided && "problem" in decided ? decided.problem.detail : undefined;
+    this.#refuse(lostOf(`refused-${++this.#refusals}`, changes, reason));
+  }
+
+  #refuse(lost: readonly LostText[]): void {
+    this.#refused.push(...lost);
+    while (this.#refused.length > refusedMax) this.#refused.shift();
+    this.#seeLost();
+  }
+
+  #keysOfLost(): string {
+    return this.lost.map(({ key }) => key).join(" ");
+  }
+
+  #seeLost(): void {
+    const keys = this.#keysOfLost();
+    if (keys === this.#lostKeys) return;
+    this.#lostKeys = keys;
+    for (const listener of this.#lostListeners) listener();
   }
 
   #revert(what: "undo" | "redo"): boolean {

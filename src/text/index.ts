@@ -4,4 +4,4 @@
  * @module partita/text
  */
 export { openText, TextDocument, type TextListener, type TextOptions } from "./document.ts";
-export type { Cursor, Origin, Selection, TextSource } from "./source.ts";
+export type { Cursor, LostText, Origin, Selection, TextSource } from "./source.ts";

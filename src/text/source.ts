@@ -14,6 +14,15 @@ export interface Cursor extends Selection {
   readonly more?: { readonly [key: string]: unknown };
 }
 
+/** Text that was typed here, and that is not in the text, because its change was rejected. */
+export interface LostText {
+  readonly key: string;
+  /** What would have been inserted; what was inserted at several places, in lines of their own. */
+  readonly text: string;
+  /** Why it was rejected: for who looks into it, and empty where that is not known. */
+  readonly reason: string;
+}
+
 /** Who has made a change: this client or another one. */
 export type Origin = "own" | "remote";
 
@@ -43,6 +52,12 @@ export interface TextSource {
   onCursors?(listener: () => void): () => void;
   /** Shows the others the own selection; null: none. */
   select?(selection: Selection | null): void;
+  /** What was typed here and was not taken, oldest first: the user would lose it otherwise. */
+  readonly lost?: readonly LostText[];
+  /** Calls `listener` after `lost` has changed. Returns a function that ends it. */
+  onLost?(listener: () => void): () => void;
+  /** Takes it out of `lost`. */
+  discard?(key: string): void;
 }
 
 /** Submits what was typed. That there is no client any more, its status says, and not a rejection that nobody handles. */

@@ -8,7 +8,7 @@ import { changeBetween } from "./replacing.ts";
 import { endOf } from "./selection.ts";
 import { type Origin, submitTyped, type TextSource } from "./source.ts";
 
-export type { Cursor, Origin, Selection, TextSource } from "./source.ts";
+export type { Cursor, LostText, Origin, Selection, TextSource } from "./source.ts";
 
 /**
  * Keeps a field and a text the same: what is typed is submitted as the smallest change, and what others change appears

@@ -1,4 +1,4 @@
-import { ChangeSet } from "@codemirror/state";
+import { ChangeSet, Text } from "@codemirror/state";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createClient } from "../../../src/client/index.ts";
@@ -66,15 +66,20 @@ describe("typing in one text", () => {
     expect(ofBob.length).toBeLessThan(10);
   }, 60_000);
 
-  it("[CL-13] [TX-7] what has become larger than a frame, as others typed into it, is rejected, and holds up nothing", async () => {
+  it("[CL-13] [TX-7] what has become larger than a frame, as others typed into it, is rejected, holds up nothing, and gives back the text", async () => {
     const { partition, all } = await typists("ada", "bob");
     const [ada, bob] = all as [Typist, Typist];
     const length = 60_000;
     ada.type(0, "x".repeat(length));
     await partition.settle();
     bob.device.cut();
-    const large = bob.document.submit(ChangeSet.of({ from: 0, to: length }, length));
-    bob.shown = "";
+    const typed = "All of it is\nwritten again.";
+    const large = bob.document.submit(
+      ChangeSet.of({ from: 0, to: length, insert: Text.of(typed.split("\n")) }, length),
+    );
+    bob.shown = typed;
+    let reports = 0;
+    bob.document.onLost(() => reports++);
     const later = bob.device.client.submit("edit", editOf("other", ChangeSet.of({ from: 0, insert: "still sent" }, 0)));
     // Each of these places divides what is deleted: together they are more than 64 KiB of JSON.
     for (let at = 0; at < 200; at++) {
@@ -89,6 +94,42 @@ describe("typing in one text", () => {
     expect((await later).status).toBe("accepted");
     expect(bob.shown).toBe(ada.document.value);
     expect(bob.document.value).toBe(await served(partition));
+    // Nothing that others have typed is gone, and nothing of his own.
+    expect(bob.shown).toHaveLength(length + 200 * 80);
+    const lost = [{ key: expect.any(String), text: typed, reason: expect.stringContaining("Mapping this draft") }];
+    expect([bob.document.lost, reports]).toEqual([lost, 1]);
+    bob.device.restart();
+    await partition.settle();
+    const { document } = new Typist(bob.device);
+    expect(document.lost).toEqual(lost);
+    document.discard(document.lost[0]!.key);
+    expect([document.lost, bob.device.client.rejected]).toEqual([[], []]);
+  });
+
+  it("[CL-13] [TX-7] gives back what was typed where its author may not write, and what the model rejects at once", async () => {
+    const partition = room();
+    const ada = new Typist(await partition.connect("ada"));
+    const bob = new Typist(await partition.connect("bob", { permissions: ["read"] }));
+    ada.type(0, "a😀");
+    await partition.settle();
+    bob.type(3, "not allowed");
+    bob.type(0, "", 1);
+    await partition.settle();
+    expect([bob.shown, ada.shown]).toEqual(["a😀", "a😀"]);
+    expect(bob.document.lost.map(({ text, reason }) => [text, reason.length > 0])).toEqual([["not allowed", true]]);
+    ada.device.cut();
+    void ada.document.submit(ChangeSet.of({ from: 2, insert: "between halves" }, 3));
+    const pasted = ada.document.submit(ChangeSet.of({ from: 3, insert: "x".repeat(1_100_000) }, 3));
+    await partition.advance(0);
+    const [first, second] = ada.document.lost;
+    expect([first!.text, first!.reason]).toEqual(["between halves", expect.stringContaining("surrogate pair")]);
+    // What still has room is in the text.
+    expect(ada.document.length + second!.text.length).toBe(1_100_000 + 3);
+    expect(second!.reason).toContain("1048576");
+    ada.document.discard(first!.key);
+    expect(ada.document.lost).toEqual([second]);
+    ada.device.restore();
+    expect((await pasted).status).toBe("rejected");
   });
 
   it("[CL-1] [TX-7] keeps the order of what was typed where the message of a draft for another text is lost", async () => {
