@@ -11,6 +11,9 @@ type Editor = "codemirror" | "textarea";
 interface Shown {
   before: string;
   after: string;
+  /** Where the browser draws the caret, and where the editor has its cursor. */
+  drawn: number;
+  head: number;
 }
 
 /** For the page: a text of a client in an editor. */
@@ -20,6 +23,8 @@ export const textPage = {
   view: undefined as EditorView | undefined,
   /** What was shown in each frame. */
   frames: [] as Shown[],
+  /** How many frames there were before `turn`. */
+  marked: 0,
 
   async open(url: string, partition: string, name: string, editor: Editor, paused = false): Promise<void> {
     this.client = createClient({
@@ -64,11 +69,19 @@ export const textPage = {
     else this.view!.dispatch({ selection: { anchor: head } });
   },
 
+  /** Puts the cursor at the beginning, from the next frame on. */
+  turn(): void {
+    this.marked = this.frames.length;
+    this.put(0);
+  },
+
   /** From now on looks at the cursor in each frame. */
   watch(): void {
     const look = () => {
       const { doc, head } = this.shown();
-      this.frames.push({ before: doc.slice(0, head), after: doc.slice(head) });
+      const { focusNode, focusOffset } = document.getSelection()!;
+      const drawn = this.view ? this.view.posAtDOM(focusNode!, focusOffset) : head;
+      this.frames.push({ before: doc.slice(0, head), after: doc.slice(head), drawn, head });
       requestAnimationFrame(look);
     };
     look();

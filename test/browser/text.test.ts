@@ -5,9 +5,27 @@ import { TestServer } from "../support/server.ts";
 import type { textPage as TextPage } from "./text-page.ts";
 
 declare const textPage: typeof TextPage;
+type Frame = (typeof TextPage.frames)[number];
 
 /** One way of the network. */
 const delayMs = 300;
+
+/**
+ * The frames in which the cursor is not where it has to be: behind a part of `begin`, all of `word` and a part of `typed`,
+ * each as long as in the frame before, or longer; and drawn there.
+ */
+function jumps(frames: readonly Frame[], begin: string, word = "", typed = ""): Frame[] {
+  let [least, leastTyped] = [0, 0];
+  return frames.filter(({ before, drawn, head }) => {
+    let at = 0;
+    while (at < begin.length && before[at] === begin[at]) at++;
+    const rest = before.slice(at + word.length);
+    const isRight = at >= least && rest.length >= leastTyped && typed.startsWith(rest);
+    if (!isRight || before.slice(at, at + word.length) !== word || drawn !== head) return true;
+    [least, leastTyped] = [at, rest.length];
+    return false;
+  });
+}
 
 describe.runIf(browserPresent)("an editor of a text that others edit, too", () => {
   const server = new TestServer();
@@ -77,23 +95,33 @@ describe.runIf(browserPresent)("an editor of a text that others edit, too", () =
       await ann.evaluate(() => textPage.put(5));
       await bob.evaluate(() => textPage.put(textPage.shown().doc.length));
       for (const page of [ann, bob]) await page.evaluate(() => textPage.watch());
-      const [typedByAnn, typedByBob] = ["annannannann", "bobbobbob".repeat(2)];
+      const [typedByAnn, typedByBob] = ["annannannann".repeat(2), "bobbobbob".repeat(2)];
+      const atTheBegin = "bob, before all: ";
       await Promise.all([
-        ann.keyboard.type(typedByAnn, { delay: 15 }),
+        ann.keyboard.type(typedByAnn, { delay: 60 }),
         (async () => {
           await bob.keyboard.type(typedByBob.slice(0, 10), { delay: 15 });
           await bob.keyboard.press("Backspace");
           await bob.keyboard.type(typedByBob.slice(9), { delay: 15 });
+          await bob.evaluate(() => textPage.turn());
+          await bob.keyboard.type(atTheBegin, { delay: 15 });
         })(),
       ]);
       const [ofAnn, ofBob] = await settled();
-      const expected = `first${typedByAnn} 😀 line\nlast line${typedByBob}`;
+      const expected = `${atTheBegin}first${typedByAnn} 😀 line\nlast line${typedByBob}`;
       expect([ofAnn!.doc, ofAnn!.value, ofBob!.doc, ofBob!.value]).toEqual(Array(4).fill(expected));
-      expect([ofAnn!.head, ofBob!.head]).toEqual([5 + typedByAnn.length, expected.length]);
-      // In each frame: what Ann has typed is before her cursor, and nothing is behind that of Bob.
-      const frames = await Promise.all([ann, bob].map((page) => page.evaluate(() => textPage.frames)));
-      expect(frames[0]!.filter(({ before }) => !`first${typedByAnn}`.startsWith(before))).toEqual([]);
-      expect(frames[1]!.filter(({ after }) => after !== "")).toEqual([]);
+      const headOfAnn = `${atTheBegin}first${typedByAnn}`.length;
+      expect([ofAnn!.head, ofBob!.head]).toEqual([headOfAnn, atTheBegin.length]);
+      // In each frame the cursor is behind what was typed there, and only goes on: whatever comes before it, behind it or later.
+      const [ofAnnInFrames, ofBobInFrames] = await Promise.all(
+        [ann, bob].map((page) => page.evaluate(() => ({ frames: textPage.frames, marked: textPage.marked }))),
+      );
+      expect(ofAnnInFrames!.frames.length).toBeGreaterThan(typedByAnn.length);
+      expect(jumps(ofAnnInFrames!.frames, atTheBegin, "first", typedByAnn)).toEqual([]);
+      const { frames, marked } = ofBobInFrames!;
+      expect(marked).toBeGreaterThan(0);
+      expect(frames.slice(0, marked).filter(({ after }) => after !== "")).toEqual([]);
+      expect(jumps(frames.slice(marked), atTheBegin)).toEqual([]);
       // Each sees the cursor of the other one where it is, a plain field does not draw it.
       await bob.waitForFunction((head) => textPage.shown().cursors[0]?.head === head, ofAnn!.head);
       await ann.waitForFunction((head) => textPage.shown().cursors[0]?.head === head, ofBob!.head);
@@ -102,13 +130,13 @@ describe.runIf(browserPresent)("an editor of a text that others edit, too", () =
       // Each takes back what is theirs.
       await ann.keyboard.press("Control+z");
       await settled();
-      await bob.keyboard.press("Control+z");
+      for (let places = 0; places < 2; places++) await bob.keyboard.press("Control+z");
       const [undone, alike] = await settled();
       expect([undone!.doc, alike!.doc]).toEqual([begun, begun]);
-      await bob.keyboard.press("Control+y");
+      for (let places = 0; places < 2; places++) await bob.keyboard.press("Control+y");
       await ann.keyboard.press("Control+Shift+Z");
       const [redone] = await settled();
-      expect([redone!.doc, redone!.head]).toEqual([expected, 5 + typedByAnn.length]);
+      expect([redone!.doc, redone!.head]).toEqual([expected, headOfAnn]);
       expect(complaints()).toEqual([]);
     },
     120_000,
@@ -145,6 +173,33 @@ describe.runIf(browserPresent)("an editor of a text that others edit, too", () =
     expect(color).not.toBe("rgba(0, 0, 0, 0)");
     const [ofAnn, ofBob] = await settled();
     expect([ofAnn!.doc, ofBob!.doc]).toEqual(Array(2).fill("hello offline"));
+    expect(complaints()).toEqual([]);
+  }, 120_000);
+
+  test("[CL-13] [MD-9] gives back what was typed and not taken, to insert it again or to discard it", async () => {
+    const { open, settled, complaints } = room();
+    const ann = await open("ann", "codemirror");
+    await ann.keyboard.type("😀");
+    const lost = ann.getByRole("alert");
+    expect(await lost.isVisible()).toBe(false);
+    // Between the halves of a character.
+    const typed = (insert: string) =>
+      ann.evaluate((text) => textPage.view!.dispatch({ changes: { from: 1, insert: text } }), insert);
+    await typed("first\nsecond");
+    await lost.waitFor();
+    await typed("another");
+    expect((await ann.evaluate(() => textPage.shown())).doc).toBe("😀");
+    expect(await lost.locator("pre").textContent()).toBe("first\nsecond");
+    expect(await lost.locator("pre").getAttribute("title")).toContain("inside a character");
+    await ann.evaluate(() => textPage.put(2));
+    await lost.getByRole("button", { name: "Insert at the cursor" }).click();
+    await vi.waitUntil(async () => (await lost.locator("pre").textContent()) === "another");
+    await lost.getByRole("button", { name: "Discard" }).click();
+    await lost.waitFor({ state: "hidden" });
+    await ann.evaluate(() => textPage.view!.focus());
+    await ann.keyboard.type("!");
+    const [shown] = await settled();
+    expect([shown!.doc, shown!.value]).toEqual(Array(2).fill("😀first\nsecond!"));
     expect(complaints()).toEqual([]);
   }, 120_000);
 });
