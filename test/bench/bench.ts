@@ -1,4 +1,5 @@
-import { TestServer } from "../support/server.ts";
+import { rmSync } from "node:fs";
+import { temporaryFolder, TestServer } from "../support/server.ts";
 import type { Address } from "./connection.ts";
 import { FloorServer } from "./floor/server.ts";
 import type { Stream } from "./frames.ts";
@@ -23,7 +24,9 @@ export const pushes: Stream = { event: "push", prefix: "n" };
 
 /** Both servers, the load generator, and how long to measure. */
 export class Bench {
-  readonly partita = new TestServer();
+  /** Where Partita's data is. */
+  readonly folder = temporaryFolder("partita-bench-");
+  readonly partita = new TestServer({ folder: this.folder });
   readonly floor = new FloorServer();
   readonly generator = new LoadGenerator();
   readonly quick: boolean;
@@ -52,6 +55,7 @@ export class Bench {
     this.generator.stop();
     await this.partita.stop();
     await this.floor.stop();
+    rmSync(this.folder, { recursive: true, force: true });
   }
 
   /** A partition that was never used. */
@@ -66,11 +70,10 @@ export class Bench {
 
   /** The default: 8 connections with 64 drafts in flight push into an empty tree. */
   stream(address: Address, job: Partial<StreamJob> & Pick<StreamJob, "measureEvents">): Promise<StreamResult> {
-    const { pid } = address.server === this.partita.url.origin ? this.partita : this.floor;
+    const pid = job.pid ?? (address.server === this.partita.url.origin ? this.partita : this.floor).pid;
     return this.generator.run({
       kind: "stream",
       address,
-      pid,
       publishers: 8,
       inFlight: 64,
       subscribers: 0,
@@ -78,6 +81,7 @@ export class Bench {
       makeTree: true,
       warmupEvents: 0,
       ...job,
+      pid,
     });
   }
 

@@ -1,10 +1,7 @@
 // `npm run bench-insieme`: what the wire of Insieme costs here and at the package's own server, by one load in one run.
-import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import { readCommandLine } from "../../src/tools/command-line.ts";
 import { OurServer } from "../insieme/our-server.ts";
-import type { PingJob, Report, StreamJob, StreamResult } from "./insieme/load.ts";
+import { InsiemeLoad } from "./insieme/load-process.ts";
 import type { Project } from "./insieme/speaker.ts";
 import { TheirProcess } from "./insieme/their-server.ts";
 import { machine, workerdVersion } from "./machine.ts";
@@ -27,23 +24,6 @@ const loads = {
   "deliveries/s to 100, 50 a message": { writers: 8, inFlight: 1, batch: 50, readers: 100 },
 } as const;
 
-class Load {
-  readonly #child: ChildProcess = fork(fileURLToPath(new URL("insieme/load.ts", import.meta.url)), {
-    execArgv: ["--disable-warning=ExperimentalWarning"],
-  });
-
-  async run<Result extends StreamResult | number[]>(job: StreamJob | PingJob): Promise<Result> {
-    this.#child.send(job);
-    const [report] = (await once(this.#child, "message")) as [Report];
-    if ("error" in report) throw new Error(`${job.project.projectId}: ${report.error}`);
-    return report.result as Result;
-  }
-
-  stop(): void {
-    this.#child.kill("SIGKILL");
-  }
-}
-
 interface Side {
   pid: number;
   project(projectId: string): Project;
@@ -58,7 +38,7 @@ function print(name: string, theirs: readonly number[], ours: readonly number[],
   console.log(`${name.padEnd(40)} theirs ${range(theirs)}, ours ${range(ours)}: ${ratio.toFixed(1)} ×`);
 }
 
-const load = new Load();
+const load = new InsiemeLoad();
 const theirs = await TheirProcess.start();
 // Neither verifies tokens: that is not compared.
 const ours = await OurServer.start({ open: true });
@@ -79,7 +59,7 @@ try {
   for (const [at, [name, shape]] of Object.entries(loads).entries()) {
     const cpu: number[][] = sides.map(() => []);
     const [one, two] = await measure(async (side, run) => {
-      const result = await load.run<StreamResult>({
+      const result = await load.run({
         kind: "stream",
         project: side.project(`load-${at}-${run}`),
         pid: side.pid,
@@ -95,7 +75,7 @@ try {
   }
   const [one, two] = await measure(async (side, run) => {
     const project = side.project(`ping-${run}`);
-    return quantile(await load.run<number[]>({ kind: "ping", project, warmup: 50, count: 300 }), 0.5);
+    return quantile(await load.run({ kind: "ping", project, warmup: 50, count: 300 }), 0.5);
   });
   print("p50 of one event at a time, ms", one, two, true);
 } finally {

@@ -14,10 +14,13 @@ import { idle } from "./measures/idle.ts";
 import { latency } from "./measures/latency.ts";
 import { neighbours } from "./measures/neighbours.ts";
 import { stalledReaders } from "./measures/reader.ts";
+import { peers } from "./measures/peers.ts";
 import { replay } from "./measures/replay.ts";
 import { restart } from "./measures/restart.ts";
+import { scale } from "./measures/scale.ts";
 import { size } from "./measures/size.ts";
 import { throughput } from "./measures/throughput.ts";
+import { type KeptRows, keepRows } from "./kept.ts";
 import { asMarkdown, asSvg, asText } from "./report.ts";
 
 const measures = {
@@ -25,9 +28,11 @@ const measures = {
   latency,
   "fan-out": fanOut,
   identity,
+  peers,
   neighbours,
   readers: stalledReaders,
   size,
+  scale,
   "catch-up": catchUp,
   idle,
   replay,
@@ -36,14 +41,15 @@ const measures = {
   cost,
 };
 
-const usage = `usage: npm run bench -- [--quick] [measure…]
-Measures what Partita costs, as ratios to floors that are measured in the same run. A run of all measures writes
-docs/BENCHMARKS.md and its plot. Figures never fail it.
+const usage = `usage: npm run bench -- [--quick] [--into <file>] [measure…]
+Measures what Partita costs, as ratios to floors and peers that are measured in the same run. Each measure takes less than five
+minutes. When all are measured, docs/BENCHMARKS.md and its plot are written. Figures never fail it.
   --quick  runs short, and writes nothing
+  --into   keeps the rows of the measures in this file, so that they can be measured one by one
   measure  one of ${Object.keys(measures).join(", ")}; all if none is named`;
 
 const { values, positionals } = readCommandLine(usage, {
-  options: { quick: { type: "boolean" } },
+  options: { quick: { type: "boolean" }, into: { type: "string" } },
   allowPositionals: true,
 });
 const unknown = positionals.find((name) => !Object.hasOwn(measures, name));
@@ -52,21 +58,23 @@ const quick = values.quick ?? false;
 const chosen = Object.entries(measures).filter(([name]) => positionals.length === 0 || positionals.includes(name));
 
 const bench = new Bench(quick);
-const rows: Row[] = [];
+const measured: KeptRows = {};
 try {
   await bench.start();
   for (const [name, measure] of chosen) {
     const from = performance.now();
-    rows.push(...(await measure(bench)));
+    measured[name] = await measure(bench);
     console.error(`${name}: ${((performance.now() - from) / 1_000).toFixed(0)} s`);
   }
 } finally {
   await bench.stop();
 }
-console.log(asText(rows));
+console.log(asText(Object.values(measured).flat()));
 
+const kept = values.into === undefined || quick ? measured : keepRows(values.into, measured);
 // A page from some of the measures, or from a few short runs, would be misleading.
-if (!quick && chosen.length === Object.keys(measures).length) {
+if (!quick && Object.keys(measures).every((name) => kept[name])) {
+  const rows: Row[] = Object.keys(measures).flatMap((name) => kept[name]!);
   const { scripts } = JSON.parse(readFileSync(join(projectFolder, "package.json"), "utf8")) as { scripts: object };
   const circumstances = {
     date: new Date().toISOString().slice(0, 10),

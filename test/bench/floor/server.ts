@@ -1,5 +1,7 @@
-import { readFileSync, rmSync } from "node:fs";
+import { build } from "esbuild";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { projectFolder } from "../../../src/tools/wrangler.ts";
 import { descendantsOf, freePort, guardPort, releasePort } from "../../support/processes.ts";
@@ -7,11 +9,27 @@ import { temporaryFolder } from "../../support/server.ts";
 
 const host = "127.0.0.1";
 
-/** The floors (worker.js) in their own workerd, configured like Partita in test/support/server.ts. */
+/** A Worker that Partita is compared with. */
+interface Compared {
+  /** Its main module. */
+  main: string;
+  /** The class of its objects, bound as `OBJECTS`. */
+  className: string;
+}
+
+/** The floors. */
+const floors: Compared = { main: fileURLToPath(new URL("worker.js", import.meta.url)), className: "FloorObject" };
+
+/** The floors, or another Worker, in a workerd of their own, configured like Partita in test/support/server.ts. */
 export class FloorServer {
+  readonly #worker: Compared;
   readonly #folder = temporaryFolder("partita-floor-");
   #miniflare: Miniflare | undefined;
   #port = 0;
+
+  constructor(worker: Compared = floors) {
+    this.#worker = worker;
+  }
 
   get url(): URL {
     return new URL(`http://${host}:${this.#port}`);
@@ -20,7 +38,7 @@ export class FloorServer {
   /** The process id of workerd. */
   get pid(): number {
     const found = descendantsOf(process.pid).find(({ command }) => command.includes(`entry=${host}:${this.#port} `));
-    if (!found) throw new Error("the floors do not run");
+    if (!found) throw new Error(`${this.#worker.className} does not run`);
     return found.pid;
   }
 
@@ -32,14 +50,8 @@ export class FloorServer {
         name: "floor",
         compatibilityDate: "2026-09-18",
         compatibilityFlags: ["nodejs_compat"],
-        modules: [
-          {
-            type: "ESModule",
-            path: "worker.js",
-            contents: readFileSync(new URL("worker.js", import.meta.url), "utf8"),
-          },
-        ],
-        durableObjects: { FLOORS: { className: "FloorObject", useSQLite: true } },
+        modules: [{ type: "ESModule", path: "worker.js", contents: await bundle(this.#worker.main) }],
+        durableObjects: { OBJECTS: { className: this.#worker.className, useSQLite: true } },
         // Not needed, but Partita has assets, which are served before the Worker.
         assets: { directory: join(projectFolder, "src", "demo"), routerConfig: { has_user_worker: true } },
         host,
@@ -66,4 +78,17 @@ export class FloorServer {
     releasePort(this.#port);
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+async function bundle(main: string): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [main],
+    bundle: true,
+    write: false,
+    format: "esm",
+    target: "es2024",
+    conditions: ["workerd", "worker", "browser"],
+    external: ["cloudflare:*", "node:*"],
+  });
+  return outputFiles[0]!.text;
 }

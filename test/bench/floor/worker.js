@@ -2,20 +2,14 @@
 // The floors: the minimum that a Durable Object with hibernating sockets can do for the same frames.
 // They implement only the part of docs/PROTOCOL.md that the load generator needs, and decide nothing.
 import { DurableObject } from "cloudflare:workers";
+import { Log } from "./log.js";
 
 /**
- * @typedef {{ id: string, type: string, payload: Record<string, unknown> }} Frame
+ * @typedef {import("./log.js").Frame} Frame
  * @typedef {{ clientId: string, arrays: boolean }} Client
  */
 
 const heartbeat = '{"type":"heartbeat"}';
-const encoder = new TextEncoder();
-
-/** The columns of migrations/0001 and 0002, and the order of keys of 0012. */
-const schema = `CREATE TABLE IF NOT EXISTS events (
-  event_id INTEGER PRIMARY KEY CHECK (event_id > 0), principal TEXT NOT NULL, draft_id TEXT NOT NULL,
-  client_id TEXT NOT NULL, type TEXT NOT NULL, version INTEGER, expected_event_id INTEGER,
-  timestamp INTEGER NOT NULL, payload BLOB NOT NULL, batch_end INTEGER, UNIQUE (draft_id, principal)) STRICT`;
 
 /**
  * Its mode is the first word of its name, `<mode>-<anything>`:
@@ -28,17 +22,15 @@ export class FloorObject extends DurableObject {
   #waiting = [];
   /** @type {Map<WebSocket, Client>} */
   #clients = new Map();
-  #head = 0;
+  #log;
   #mode;
-  #partition;
 
   /** @param {DurableObjectState} ctx @param {unknown} env */
   constructor(ctx, env) {
     super(ctx, env);
-    this.#partition = /** @type {string} */ (ctx.id.name);
-    this.#mode = this.#partition.split("-")[0];
-    ctx.storage.sql.exec(schema);
-    this.#head = Number(ctx.storage.sql.exec("SELECT coalesce(max(event_id), 0) AS head FROM events").one()["head"]);
+    const partition = /** @type {string} */ (ctx.id.name);
+    this.#mode = partition.split("-")[0];
+    this.#log = new Log(ctx.storage.sql, partition);
     for (const ws of ctx.getWebSockets()) {
       const client = ws.deserializeAttachment();
       if (client) this.#clients.set(ws, client);
@@ -83,9 +75,7 @@ export class FloorObject extends DurableObject {
     const client = { clientId: String(payload["clientId"]), arrays: payload["frames"] === "array" };
     this.#clients.set(ws, client);
     ws.serializeAttachment(client);
-    ws.send(
-      `{"id":"re-${id}","type":"connected","timestamp":${Date.now()},"payload":{"serverId":"floor","currentEventIndex":${this.#head}},"inReplyTo":"${id}"}`,
-    );
+    ws.send(this.#log.connected(id));
   }
 
   #turn() {
@@ -116,37 +106,15 @@ export class FloorObject extends DurableObject {
   }
 
   /** @param {WebSocket} ws @param {Frame} frame */
-  #commit(ws, { payload }) {
-    const { draftId, event } = /** @type {{ draftId: string, event: { type: string, payload: object } }} */ (payload);
-    const clientId = this.#clients.get(ws)?.clientId ?? "";
-    const eventId = ++this.#head;
-    const timestamp = Date.now();
-    const text = JSON.stringify(event.payload);
-    this.ctx.storage.sql.exec(
-      "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      eventId,
-      `dev:${clientId}`,
-      draftId,
-      clientId,
-      event.type,
-      null,
-      null,
-      timestamp,
-      encoder.encode(text),
-      null,
-    );
-    const received = `{"type":"${event.type}","payload":${text},"partition":"${this.#partition}","id":"evt-${eventId}","timestamp":${timestamp},"clientId":"${clientId}"}`;
-    return {
-      reply: `{"id":"a-${eventId}","type":"event_accepted","timestamp":${timestamp},"payload":{"draftId":"${draftId}","eventId":${eventId},"event":${received}}}`,
-      broadcast: `{"id":"b-${eventId}","type":"broadcast","timestamp":${timestamp},"payload":{"eventId":${eventId},"event":${received}}}`,
-    };
+  #commit(ws, frame) {
+    return this.#log.append(frame, this.#clients.get(ws)?.clientId ?? "");
   }
 }
 
 export default {
-  /** @param {Request} request @param {{ FLOORS: DurableObjectNamespace<FloorObject> }} env */
+  /** @param {Request} request @param {{ OBJECTS: DurableObjectNamespace<FloorObject> }} env */
   fetch(request, env) {
     const partition = new URL(request.url).pathname.split("/")[3] ?? "";
-    return env.FLOORS.getByName(partition).fetch(request);
+    return env.OBJECTS.getByName(partition).fetch(request);
   },
 };

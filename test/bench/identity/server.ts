@@ -12,6 +12,10 @@ const settings = {
 export const verifiedServer = (): TestServer =>
   new TestServer({ settings, main: fileURLToPath(new URL("worker.ts", import.meta.url)) });
 
+/** A Partita server in open development mode that has no metrics, see bare-worker.ts. */
+export const bareServer = (): TestServer =>
+  new TestServer({ main: fileURLToPath(new URL("bare-worker.ts", import.meta.url)) });
+
 /** A token that it accepts, for one hour and every partition. */
 export function benchToken(): Promise<string> {
   return new SignJWT({ partitions: ["*"], permissions: ["read", "submit:*"] })

@@ -12,6 +12,8 @@ export interface StreamJob {
   writers: number;
   inFlight: number;
   batch: number;
+  /** The text in each event; absent: a short one. */
+  value?: string;
   readers: number;
   warmupEvents: number;
   measureEvents: number;
@@ -61,7 +63,7 @@ async function stream(job: StreamJob): Promise<StreamResult> {
     while (inFlight[at]! < job.inFlight && undelivered() < undeliveredMax) {
       inFlight[at]!++;
       sent += job.batch;
-      writers[at]!.submit(job.batch);
+      writers[at]!.submit(job.batch, job.value);
     }
   };
   for (const speaker of [...writers, ...readers]) speaker.onEnd = (reason) => (failure ??= new Error(reason));

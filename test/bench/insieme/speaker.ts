@@ -57,8 +57,8 @@ export class Speaker {
     return new Speaker(socket, clientId, projectId);
   }
 
-  /** Submits `count` events in one message, of about 150 bytes each. */
-  submit(count: number): void {
+  /** Submits `count` events in one message, of about 150 bytes each with the usual text. */
+  submit(count: number, value = "Chaconne, partita in D minor"): void {
     const clientTs = Date.now();
     const events = Array.from({ length: count }, () => {
       // Their server knows an id once in all its projects.
@@ -69,7 +69,7 @@ export class Speaker {
         projectId: this.#projectId,
         type: "note.set",
         schemaVersion: 1,
-        payload: { key: id, value: "Chaconne, partita in D minor" },
+        payload: { key: id, value },
         meta: { clientId: this.#clientId, clientTs },
       };
     });

@@ -1,23 +1,26 @@
 import { type Bench, figure, type Row, saturation } from "../bench.ts";
-import { benchToken, verifiedServer } from "../identity/server.ts";
+import { bareServer, benchToken, verifiedServer } from "../identity/server.ts";
 import { quantile, ratios } from "../stats.ts";
 
-/** Events/s and latency with verified identities, against open development mode. */
+/** Events/s and latency with verified identities and metrics, against open development mode without metrics. What an event works is metered in both. */
 export async function identity(bench: Bench): Promise<Row[]> {
   const server = verifiedServer();
+  const bare = bareServer();
   await server.start();
+  await bare.start();
   try {
     const token = await benchToken();
     const fresh = () => ({ ...bench.fresh(), server: server.url.origin, token });
+    const freshBare = () => ({ ...bench.fresh(), server: bare.url.origin });
     const job = { warmupEvents: bench.events(8_000), measureEvents: bench.events(20_000) };
     const [verified, open] = await bench.alternate([
       () => bench.stream(fresh(), { ...job, pid: server.pid }),
-      () => bench.stream(bench.fresh(), job),
+      () => bench.stream(freshBare(), { ...job, pid: bare.pid }),
     ]);
     const pings = { count: bench.events(2_000) };
     const [verifiedPings, openPings] = await bench.alternate([
       () => bench.ping(fresh(), pings),
-      () => bench.ping(bench.fresh(), pings),
+      () => bench.ping(freshBare(), pings),
     ]);
     const rates = (results: typeof open) => results!.map(({ accepted, seconds }) => accepted / seconds);
     const rate = (results: typeof open) => `${figure(quantile(rates(results), 0.5))}/s`;
@@ -25,18 +28,18 @@ export async function identity(bench: Bench): Promise<Row[]> {
     const ms = (runs: typeof openPings) => `${figure(quantile(p50(runs), 0.5))} ms`;
     return [
       {
-        what: "Events committed with verified identities",
+        what: "Events committed with verified identities, metrics and metering",
         partita: rate(verified),
-        floor: `open: ${rate(open)}`,
+        floor: `without: ${rate(open)}`,
         value: ratios(rates(verified), rates(open)),
         unit: "×",
         bound: { atLeast: 0.95 },
-        note: `verified: ${saturation(verified!)}; open: ${saturation(open!)}`,
+        note: `verified: ${saturation(verified!)}; without: ${saturation(open!)}`,
       },
       {
-        what: "One event at a time with a verified identity, p50",
+        what: "One event at a time with them, p50",
         partita: ms(verifiedPings),
-        floor: `open: ${ms(openPings)}`,
+        floor: `without: ${ms(openPings)}`,
         value: ratios(p50(verifiedPings), p50(openPings)),
         unit: "×",
         bound: { atMost: 1.05 },
@@ -45,5 +48,6 @@ export async function identity(bench: Bench): Promise<Row[]> {
     ];
   } finally {
     await server.stop();
+    await bare.stop();
   }
 }

@@ -16,7 +16,7 @@ export async function latency(bench: Bench): Promise<Row[]> {
       floor: `${figure(quantile(ms(each), 0.5))} ms`,
       value: ratios(ms(ours), ms(each)),
       unit: "×",
-      bound: p === 0.5 ? { atMost: 1.5 } : undefined,
+      bound: { atMost: p === 0.5 ? 1.15 : 2 },
       note: "",
     };
   });
