@@ -12,7 +12,14 @@ import { parsePieces } from "../model/parse-pieces.ts";
 import type { StateView } from "../model/state-view.ts";
 import { WeighedState } from "../model/weighed-state.ts";
 import { bounds, type Failure, isJsonObject, type JsonObject } from "../protocol/index.ts";
-import { Damage, type EventRow, type SnapshotRow, type StorageReads, submitterOf } from "../storage/port.ts";
+import {
+  Damage,
+  type EventRow,
+  type FoldedRow,
+  type SnapshotRow,
+  type StorageReads,
+  submitterOf,
+} from "../storage/port.ts";
 import type { Environment } from "./environment.ts";
 import { type Fault, isFault, quarantined, Unfoldable } from "./faults.ts";
 import { modelTag } from "./model-tag.ts";
@@ -237,7 +244,7 @@ function foldSlice(
   const workMax = state.work + slice.work;
   let bytes = 0;
   let eventId = from;
-  for (const row of logRange(reads, from, Math.min(of, from + slice.events))) {
+  for (const row of foldedRange(reads, from, Math.min(of, from + slice.events))) {
     foldRow(folder, state, row);
     ({ eventId } = row);
     bytes += row.payloadBytes;
@@ -251,7 +258,7 @@ function foldSlice(
  *
  * @throws Damage where it is damaged; Unfoldable where the model cannot fold it.
  */
-export function foldRow({ model, authors }: Folder, state: State<object>, row: EventRow): void {
+export function foldRow({ model, authors }: Folder, state: State<object>, row: FoldedRow): void {
   const event = loggedEvent(row, authors);
   try {
     foldEvent(model, state, event);
@@ -266,10 +273,23 @@ export function foldRow({ model, authors }: Folder, state: State<object>, row: E
  *
  * @throws Damage at the first that is damaged or missing.
  */
-export function* logRange(reads: StorageReads, from: number, to: number): Generator<EventRow, void> {
+export function logRange(reads: StorageReads, from: number, to: number): Generator<EventRow, void> {
+  return rangeOf((...piece) => reads.events.after(...piece), from, to);
+}
+
+/** The same with what is folded only. */
+export function foldedRange(reads: StorageReads, from: number, to: number): Generator<FoldedRow, void> {
+  return rangeOf((...piece) => reads.events.folded(...piece), from, to);
+}
+
+function* rangeOf<Row extends FoldedRow>(
+  read: (eventId: number, limit: number, bytes: number) => Row[],
+  from: number,
+  to: number,
+): Generator<Row, void> {
   let at = from;
   while (at < to) {
-    const rows = reads.events.after(at, Math.min(rangeRowsMax, to - at), rangeBytesMax);
+    const rows = read(at, Math.min(rangeRowsMax, to - at), rangeBytesMax);
     if (rows.length === 0) throw new Damage("its row is missing", at + 1);
     for (const row of rows) {
       at = row.eventId;
@@ -279,7 +299,7 @@ export function* logRange(reads: StorageReads, from: number, to: number): Genera
 }
 
 /** @throws Damage where it is not the JSON of an object. */
-export function payloadOf({ payload, eventId }: EventRow): JsonObject {
+export function payloadOf({ payload, eventId }: FoldedRow): JsonObject {
   let value: unknown;
   try {
     value = JSON.parse(payload);
@@ -295,7 +315,7 @@ export function payloadOf({ payload, eventId }: EventRow): JsonObject {
  *
  * @throws Damage where its payload is damaged.
  */
-export function loggedEvent(row: EventRow, authors: Pick<Environment["authors"], "of">): LoggedEvent {
+export function loggedEvent(row: FoldedRow, authors: Pick<Environment["authors"], "of">): LoggedEvent {
   return {
     type: row.type,
     ...(row.version === undefined ? {} : { version: row.version }),

@@ -61,7 +61,7 @@ class ChangedDriver extends NodeSqlDriver {
 
   override query(sql: string, ...values: Parameters<SqlDriver["query"]>[1][]): SqlRow[] {
     this.fail?.(sql);
-    if (sql.includes("SELECT * FROM events WHERE event_id >")) this.reads++;
+    if (sql.includes("FROM events WHERE event_id >")) this.reads++;
     if (sql.includes("ORDER BY event_id DESC LIMIT 1")) this.loads++;
     return super.query(sql, ...values).map((row) => this.change(row));
   }

@@ -4,7 +4,7 @@ import { WeighedState } from "../../model/weighed-state.ts";
 import { bounds, type Failure } from "../../protocol/index.ts";
 import type { SnapshotRow, StorageReads } from "../../storage/port.ts";
 import { assertNotAhead } from "./connect.ts";
-import { type Folder, foldRow, loadSnapshot, logRange } from "../fold.ts";
+import { type Folder, foldRow, loadSnapshot, foldedRange } from "../fold.ts";
 import { eventOverheadBytes } from "./page.ts";
 import type { Live } from "../live.ts";
 import { modelTag } from "../model-tag.ts";
@@ -60,7 +60,7 @@ export function* stateSteps(reads: StorageReads, folder: Folder, live: Live, at:
   const state = new WeighedState<object>(snapshot.state);
   yield costOfFold(snapshot.stateBytes);
   let work = 0;
-  for (const row of logRange(reads, snapshot.eventId, at)) {
+  for (const row of foldedRange(reads, snapshot.eventId, at)) {
     foldRow(folder, state, row);
     work += costOfFold(row.payloadBytes);
     if (work < stepWork) continue;

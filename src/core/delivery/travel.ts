@@ -3,7 +3,7 @@ import { bounds, type Failure } from "../../protocol/index.ts";
 import { parsePieces } from "../../model/parse-pieces.ts";
 import { costOfFold, costOfStateText } from "../cost.ts";
 import type { Environment } from "../environment.ts";
-import { foldRow, loadSnapshot, logRange } from "../fold.ts";
+import { foldRow, loadSnapshot, foldedRange } from "../fold.ts";
 import type { Live } from "../live.ts";
 import type { Memory } from "../memory.ts";
 import { modelTag } from "../model-tag.ts";
@@ -148,7 +148,7 @@ export class Travel {
     const { travelEventsMax, travelBytesMax, replayEventsMax, replayBytesMax } = bounds;
     let bytes = 0;
     let work = 0;
-    for (const row of logRange(
+    for (const row of foldedRange(
       this.#environment.ports.storage,
       trip.eventId,
       Math.min(of, trip.eventId + travelEventsMax),

@@ -35,6 +35,21 @@ export interface EventRow extends Annotated {
   hops: number | undefined;
 }
 
+/** What of an event is folded. */
+export type FoldedRow = Pick<
+  EventRow,
+  | "eventId"
+  | "principal"
+  | "clientId"
+  | "type"
+  | "version"
+  | "timestamp"
+  | "payload"
+  | "payloadBytes"
+  | "annotations"
+  | "submitter"
+>;
+
 /** Who has submitted an event. */
 export function submitterOf({ principal, submitter }: Pick<EventRow, "principal" | "submitter">): string {
   return submitter ?? principal;
@@ -64,6 +79,8 @@ export interface EventReads {
    * @throws Damage where already the first one is.
    */
   after(eventId: number, limit: number, bytes: number): EventRow[];
+  /** The same with what is folded only: that takes a third of the time. A row whose other columns are damaged is none, too. */
+  folded(eventId: number, limit: number, bytes: number): FoldedRow[];
   /** The event before the longest run of newest events that has at most `limit` of them, and payloads of at most `bytes`. */
   beforeNewest(limit: number, bytes: number): number;
   /** @throws Damage where the event is damaged. */
@@ -80,16 +97,40 @@ export interface EventWrites {
 /** The bytes that are counted of a row: of its payload and its annotations. */
 const rowBytes = "length(payload) + coalesce(length(annotations), 0)";
 
-/**
- * The size of a BLOB is in the head of its row, so these find the bound without reading payloads (measured: 0.5 ms for
- * 500 events of 60 KB).
- */
-const selectAfter = `SELECT * FROM events WHERE event_id > ?1 AND event_id <=
+/** What is read of a row, and how. */
+interface Reading<Row> {
+  /** All rows of a range. */
+  readonly range: string;
+  /**
+   * Those of a range within a bound in bytes. The size of a BLOB is in the head of its row, so this finds the bound without
+   * reading payloads (measured: 0.5 ms for 500 events of 60 KB).
+   */
+  readonly bounded: string;
+  /** @throws Damage where a value is none that was written. */
+  readonly rowOf: (row: SqlRow) => Row;
+}
+
+function reading<Row>(columns: string, rowOf: (row: SqlRow) => Row): Reading<Row> {
+  const from = `SELECT ${columns} FROM events WHERE event_id > ?1 AND event_id <=`;
+  return {
+    range: `${from} ?2 ORDER BY event_id`,
+    bounded: `${from}
   (SELECT max(event_id) FROM
     (SELECT event_id, bytes, sum(bytes) OVER (ORDER BY event_id) AS total FROM
       (SELECT event_id, ${rowBytes} AS bytes FROM events WHERE event_id > ?1 ORDER BY event_id LIMIT ?2))
    WHERE total - bytes < ?3)
-  ORDER BY event_id`;
+  ORDER BY event_id`,
+    rowOf,
+  };
+}
+
+const whole = reading("*", eventOf);
+/** The id of the draft is no text in a row that is damaged. */
+const toFold = reading(
+  `event_id, principal, client_id, type, version, timestamp, payload, annotations,
+  CASE typeof(draft_id) WHEN 'text' THEN '' END AS draft_id`,
+  foldedOf,
+);
 
 /**
  * How many rows a statement looks at, at first: what a few large events need is found without the sizes of hundreds. Each
@@ -140,16 +181,34 @@ export class EventsTable implements EventReads, EventWrites {
   }
 
   after(eventId: number, limit: number, bytes: number): EventRow[] {
-    const events: EventRow[] = [];
+    return this.#after(whole, eventId, limit, bytes);
+  }
+
+  folded(eventId: number, limit: number, bytes: number): FoldedRow[] {
+    return this.#after(toFold, eventId, limit, bytes);
+  }
+
+  #after<Row extends FoldedRow>(
+    { range, bounded, rowOf }: Reading<Row>,
+    eventId: number,
+    limit: number,
+    bytes: number,
+  ): Row[] {
+    const events: Row[] = [];
     let bytesLeft = bytes;
     for (let rows = lookaheadRowsMin; events.length < limit && bytesLeft > 0; rows *= 2) {
       const count = Math.min(rows, limit - events.length);
-      const found = this.#database.read(selectAfter, eventId + events.length, count, bytesLeft);
+      const from = eventId + events.length;
+      // Where all are within the bound, a plain range takes two thirds of the time.
+      const found =
+        count === 1 || this.#bytesBetween(from, from + count) <= bytesLeft
+          ? this.#database.read(range, from, from + count)
+          : this.#database.read(bounded, from, count, bytesLeft);
       for (const row of found) {
         const next = eventId + events.length + 1;
         try {
           if (row["event_id"] !== next) throw new Damage("its row is missing", next);
-          const event = eventOf(row);
+          const event = rowOf(row);
           events.push(event);
           bytesLeft -= event.payloadBytes;
         } catch (error) {
@@ -215,32 +274,40 @@ export class EventsTable implements EventReads, EventWrites {
   }
 }
 
-/** @throws Damage where a value is none that was written. */
 function eventOf(row: SqlRow): EventRow {
+  return {
+    ...foldedOf(row),
+    draftId: row["draft_id"] as string,
+    expectedEventId: (row["expected_event_id"] as number | null) ?? undefined,
+    batchEnd: (row["batch_end"] as number | null) ?? undefined,
+    fingerprint: (row["fingerprint"] as Uint8Array | null) ?? undefined,
+    incarnation: (row["incarnation"] as string | null) ?? undefined,
+    correlationId: (row["correlation_id"] as string | null) ?? undefined,
+    hops: (row["hops"] as number | null) ?? undefined,
+  };
+}
+
+/** @throws Damage where a value is none that was written. */
+function foldedOf(row: SqlRow): FoldedRow {
   const eventId = row["event_id"] as number;
   const payload = row["payload"];
   if (!(payload instanceof Uint8Array)) throw new Damage("its payload has the wrong type", eventId);
   for (const [column, type] of columnTypes) {
     if (typeof row[column] !== type) throw new Damage(`its ${column} has the wrong type`, eventId);
   }
-  const annotations = row["annotations"];
+  const stored = row["annotations"];
+  const { annotations, submitter } = annotatedOf(stored, eventId);
   return {
     eventId,
     principal: row["principal"] as string,
-    draftId: row["draft_id"] as string,
     clientId: row["client_id"] as string,
     type: row["type"] as string,
     version: (row["version"] as number | null) ?? undefined,
-    expectedEventId: (row["expected_event_id"] as number | null) ?? undefined,
     timestamp: row["timestamp"] as number,
     payload: payloadText(payload, eventId),
-    payloadBytes: payload.length + (annotations instanceof Uint8Array ? annotations.length : 0),
-    batchEnd: (row["batch_end"] as number | null) ?? undefined,
-    fingerprint: (row["fingerprint"] as Uint8Array | null) ?? undefined,
-    incarnation: (row["incarnation"] as string | null) ?? undefined,
-    correlationId: (row["correlation_id"] as string | null) ?? undefined,
-    hops: (row["hops"] as number | null) ?? undefined,
-    ...annotatedOf(annotations, eventId),
+    payloadBytes: payload.length + (stored instanceof Uint8Array ? stored.length : 0),
+    annotations,
+    submitter,
   };
 }
 
