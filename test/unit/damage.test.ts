@@ -61,7 +61,7 @@ class ChangedDriver extends NodeSqlDriver {
 
   override query(sql: string, ...values: Parameters<SqlDriver["query"]>[1][]): SqlRow[] {
     this.fail?.(sql);
-    if (sql.includes("FROM events WHERE event_id >")) this.reads++;
+    if (/^SELECT (?:\*|event_id, principal).* FROM events WHERE event_id >/s.test(sql)) this.reads++;
     if (sql.includes("ORDER BY event_id DESC LIMIT 1")) this.loads++;
     return super.query(sql, ...values).map((row) => this.change(row));
   }
@@ -89,6 +89,7 @@ const damages: Record<string, { damaged(driver: ChangedDriver): void; says: stri
     says: "its row is missing",
   },
   "a time has the wrong type": { damaged: wrongType("timestamp"), says: "its timestamp has the wrong type" },
+  "a draft id has the wrong type": { damaged: wrongType("draft_id"), says: "its draft_id has the wrong type" },
   "a payload has the wrong type": { damaged: wrongType("payload"), says: "its payload has the wrong type" },
 };
 

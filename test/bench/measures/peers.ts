@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { type Bench, figure, type Row } from "../bench.ts";
+import { type Bench, figure, type Row, saturation } from "../bench.ts";
 import { FloorServer } from "../floor/server.ts";
 import { InsiemeLoad } from "../insieme/load-process.ts";
 import type { StreamJob as InsiemeJob } from "../insieme/load.ts";
@@ -66,28 +66,33 @@ async function partyserver(bench: Bench): Promise<Row[]> {
   try {
     let rooms = 0;
     const room = () => ({ server: party.url.origin, partition: `room-${rooms++}` });
-    const compare = (job: Partial<StreamJob> & { measureEvents: number }) =>
-      bench.alternate([
-        async () => rateOf(await bench.stream(bench.fresh(), job), job.subscribers !== undefined),
-        async () => rateOf(await bench.stream(room(), { ...job, pid: party.pid }), job.subscribers !== undefined),
+    const compare = async (what: string, job: Partial<StreamJob> & { measureEvents: number }, note = "") => {
+      const [ours, theirs] = await bench.alternate([
+        () => bench.stream(bench.fresh(), job),
+        () => bench.stream(room(), { ...job, pid: party.pid }),
       ]);
+      const rates = (of: typeof ours) => of!.map((result) => rateOf(result, job.subscribers !== undefined));
+      const cores = `Partita: ${saturation(ours!)}; \`partyserver\`: ${saturation(theirs!)}`;
+      return against(what, rates(ours), rates(theirs), undefined, `${note}${cores}`);
+    };
     const committed = { warmupEvents: bench.events(4_000), measureEvents: bench.events(10_000) };
     const fanned = { subscribers: readers, warmupEvents: bench.events(500), measureEvents: bench.events(2_000) };
-    const [single, packed, deliveries] = [
-      await compare(committed),
-      await compare({ ...committed, packed: true }),
-      await compare(fanned),
+    const rows = [
+      await compare(
+        "Events committed, against a server made with `partyserver`",
+        committed,
+        "it commits and broadcasts each message by itself; ",
+      ),
+      await compare("The same, with drafts packed into frames", { ...committed, packed: true }),
+      await compare(`Deliveries to ${readers}, against it`, fanned),
     ];
     const pings = { count: bench.events(1_000) };
     const [ours, theirs] = await bench.alternate([
       async () => quantile(await bench.ping(bench.fresh(), pings), 0.5),
       async () => quantile(await bench.ping(room(), pings), 0.5),
     ]);
-    const note = "each of its messages is committed and broadcast by itself";
     return [
-      against("Events committed, against a server made with `partyserver`", single[0]!, single[1]!, undefined, note),
-      against("The same, with drafts packed into frames", packed[0]!, packed[1]!, undefined, ""),
-      against(`Deliveries to ${readers}, against it`, deliveries[0]!, deliveries[1]!, undefined, ""),
+      ...rows,
       {
         what: "One event at a time, against it, p50",
         partita: `${figure(quantile(ours!, 0.5))} ms`,

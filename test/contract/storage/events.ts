@@ -84,7 +84,53 @@ export function eventsSuite(fixture: StorageFixture): void {
       expect(storage.events.after(0, 10, anyBytes)).toEqual([event(1)]);
     }));
 
-  it("[BD-1] a read of the log is bounded in bytes, and has one event at least", () =>
+  it("[TX-8] [BD-1] gives what is folded of the same events", () =>
+    withStorage(fixture, (storage, driver) => {
+      const rows = [
+        event(1, { payload: JSON.stringify({ text: "nul \0, emoji 😀, ü" }), version: 2, expectedEventId: 0 }),
+        event(2, { annotations: { label: "l" }, submitter: "bob" }),
+        event(3, { principal: "dev:b", correlationId: "00000000000000aa:1:0", hops: 2 }),
+      ];
+      storage.transaction(now, (writes) => {
+        for (const row of rows) writes.events.append(row);
+      });
+      const stored = storage.events.after(0, 10, anyBytes);
+      const folded = stored.map(
+        ({
+          eventId,
+          principal,
+          clientId,
+          type,
+          version,
+          timestamp,
+          payload,
+          payloadBytes,
+          annotations,
+          submitter,
+        }) => ({
+          eventId,
+          principal,
+          clientId,
+          type,
+          version,
+          timestamp,
+          payload,
+          payloadBytes,
+          annotations,
+          submitter,
+        }),
+      );
+      expect(storage.events.folded(0, 10, anyBytes)).toEqual(folded);
+      expect(storage.events.folded(1, 1, anyBytes)).toEqual([folded[1]]);
+      driver.transaction(() => {
+        driver.script("DROP TRIGGER events_are_not_deleted");
+        driver.write("DELETE FROM events WHERE event_id = 2");
+      });
+      expect(storage.events.folded(0, 10, anyBytes)).toEqual([folded[0]]);
+      expect(() => storage.events.folded(1, 10, anyBytes)).toThrow(/its row is missing/);
+    }));
+
+  it.each(["after", "folded"] as const)("[BD-1] `%s` is bounded in bytes, and has one event at least", (method) =>
     withStorage(fixture, (storage) => {
       const rows = [40, 10, 300, 10, 20].map((size, at) =>
         event(at + 1, { payload: JSON.stringify("ü".repeat(size)) }),
@@ -94,11 +140,12 @@ export function eventsSuite(fixture: StorageFixture): void {
       });
       // In UTF-8 bytes: 82, 22, 602, 22, 42.
       const read = (after: number, limit: number, bytes: number) =>
-        storage.events.after(after, limit, bytes).map(({ eventId }) => eventId);
+        storage.events[method](after, limit, bytes).map(({ eventId }) => eventId);
       expect([read(0, 9, 1), read(0, 9, 82), read(0, 9, 83)]).toEqual([[1], [1], [1, 2]]);
       expect([read(0, 2, anyBytes), read(2, 9, 100), read(2, 9, 603)]).toEqual([[1, 2], [3], [3, 4]]);
       expect([read(5, 9, 100), read(9, 9, 100)]).toEqual([[], []]);
-    }));
+    }),
+  );
 
   it("[BD-1] [TX-7] finds where the newest events begin, bounded in number and in bytes", () =>
     withStorage(fixture, (storage) => {
