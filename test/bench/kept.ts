@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import type { Row } from "./bench.ts";
 
 /** The rows of measures, by their names. */
-export type KeptRows = Partial<Record<string, Row[]>>;
+export type KeptRows = Record<string, readonly Row[]>;
 
 /** Adds rows to those in a file, which it makes where there is none. Returns all of them; of a measure those of its last run. */
 export function keepRows(file: string, rows: KeptRows): KeptRows {
