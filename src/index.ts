@@ -92,7 +92,7 @@ export type Authority<Parts extends readonly Part[] = readonly []> = CoreAuthori
  * export default authority.worker;
  *
  * @throws TypeError where a model has mistakes that show without an event (a payload schema that transforms, an initial state
- * that is not JSON, …), or needs a part that is not there; or several declarations of effects, or where one that serves no
+ * that is not JSON, …), or needs a part that is not there; or there are effects without their part, several declarations of effects, or where one that serves no
  * partition has some.
  */
 export function createAuthority<const Parts extends readonly Part[] = readonly []>({
@@ -112,6 +112,9 @@ export function createAuthority<const Parts extends readonly Part[] = readonly [
         `the model "${model.name}" has \`audit\`: its Worker needs the part "audit" of partita/parts`,
       );
     }
+  }
+  if (effects.length > 0 && !ofObjects.causing) {
+    throw new TypeError('there are `effects`: their Worker needs the part "effectsAndTimers" of partita/parts');
   }
   assertServed(effects, Object.values(models));
   const application = { models, effects, roles, limits, placementOf: placement, parts: ofObjects };

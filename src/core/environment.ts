@@ -16,6 +16,8 @@ export interface Environment {
   readonly model: AnyModel;
   /** What events cause outside; undefined: nothing. */
   readonly effects: Effects | undefined;
+  /** Whether events can cause something, outside or later; if not, what was stored before waits. */
+  readonly causes: boolean;
   /** Whether segments of the log are sealed: the model asks for it, and there is a key to sign with. */
   readonly seals: boolean;
   /** Undefined: no timer recurs here. */

@@ -1,6 +1,7 @@
 import { Damage, type EventRow, type StorageReads } from "../storage/port.ts";
 import { RejectionCounts } from "./decide/rejections.ts";
 import { StateHash } from "./delivery/state-hash.ts";
+import type { Environment } from "./environment.ts";
 import { type Fault, FaultLog } from "./faults.ts";
 import { Fold, type Folder, loadSnapshot } from "./fold.ts";
 import { Head } from "./head.ts";
@@ -27,6 +28,7 @@ export class Live {
   readonly recent = new RecentEvents();
   readonly hash = new StateHash();
   readonly schedule: Schedule;
+  readonly delivers: boolean;
   readonly outbox: Outbox;
   readonly deadLetters = new DeadLetterCount();
   readonly timers: Timers;
@@ -41,7 +43,7 @@ export class Live {
    */
   constructor(
     reads: StorageReads,
-    folder: Folder & { readonly seals: boolean },
+    folder: Folder & Pick<Environment, "seals" | "causes">,
     { load }: Folding,
     known: Fault | undefined,
     now: number,
@@ -55,6 +57,7 @@ export class Live {
     this.head = new Head({ ...head, logBytes: logBytesOf(reads, head.eventId, load), logId });
     const jobs = reads.jobs.all();
     this.schedule = new Schedule(jobs);
+    this.delivers = folder.causes;
     this.outbox = new Outbox(reads, jobs);
     this.timers = new Timers(reads);
     this.sealing = new Sealing(reads, folder.seals);

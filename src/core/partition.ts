@@ -15,11 +15,11 @@ import { Presence } from "./delivery/presence.ts";
 import { assertSameLog, proofAt } from "./delivery/proof.ts";
 import { type Standing, type StateRead, stateSteps } from "./delivery/reads.ts";
 import { Travel } from "./delivery/travel.ts";
-import { findSaga, type FoundSaga, listSagas, type SagaPage, type SagaQuery } from "./sagas.ts";
+import type { FoundSaga, SagaPage, SagaQuery } from "./sagas.ts";
 import { Session } from "./delivery/session.ts";
 import type { Subscription } from "./delivery/subscription.ts";
-import { DeadLetters } from "./effects/dead-letters.ts";
-import { Deliveries } from "./effects/deliveries.ts";
+import type { DeadLetters } from "./effects/dead-letters.ts";
+import type { Deliveries } from "./effects/deliveries.ts";
 import type { Environment, PartitionName } from "./environment.ts";
 import { failureOf } from "./failures.ts";
 import type { Inspection } from "./inspection.ts";
@@ -40,12 +40,15 @@ import { type Folding, type FoldPosition, standardFolding } from "./rebuilding.t
 import { Refusal } from "./refusal.ts";
 import type { Outcome, Page } from "./replies.ts";
 import { complete, type Steps } from "./steps.ts";
-import { TimerRunner } from "./timers/runner.ts";
+import type { TimerRunner } from "./timers/runner.ts";
 import { FillWarnings, type Usages, usagesOf } from "./usage.ts";
 import { type Verified, verifySteps } from "./verify/verify.ts";
 import type { Processed } from "./window/window.ts";
 import { Windows } from "./window/windows.ts";
 import type { Work } from "./window/work.ts";
+
+/** What an earlier version of the application has caused waits: a later one may have the part. */
+const noEffects = 'this Worker has neither effects nor timers: it needs the part "effectsAndTimers"';
 
 /** What a partition is made of besides its model. */
 export interface Parts extends CoreParts {
@@ -61,6 +64,14 @@ export interface Parts extends CoreParts {
   readonly loaded?: (() => void) | undefined;
 }
 
+/** Reads the sagas of a state. */
+export interface SagaReader {
+  /** @throws Refusal where the state has no saga of this id, or cannot be read now. */
+  find(id: string, now: number): FoundSaga;
+  /** @throws Refusal where the state cannot be read now. */
+  list(query: SagaQuery, now: number): SagaPage;
+}
+
 /**
  * The authority over one partition: one log, one order. Synchronous and without I/O but its ports,
  * so that one call is one step; between two steps everything that counts is in the storage.
@@ -70,14 +81,15 @@ export class Partition {
   /** Logs what is almost full. */
   readonly warnings: FillWarnings;
   /** What commits have caused outside. */
-  readonly deliveries: Deliveries;
-  readonly deadLetters: DeadLetters;
+  readonly deliveries: Deliveries | undefined;
+  readonly deadLetters: DeadLetters | undefined;
   /** What an operator sees of it. */
   readonly inspection: Inspection | undefined;
   /** The state after any event, for an operator. */
   readonly travel: Travel;
   /** Signed heads of the log, and proofs of its events. */
   readonly audit: Audit | undefined;
+  readonly #parts: CoreParts;
   readonly #environment: Environment;
   readonly #memory: Memory;
   readonly #limiter: Limiter;
@@ -85,7 +97,7 @@ export class Partition {
   readonly #fanOut: FanOut;
   readonly #windows: Windows;
   readonly #jobs: JobRunner;
-  readonly #timers: TimerRunner;
+  readonly #timers: TimerRunner | undefined;
 
   constructor(
     name: PartitionName,
@@ -98,12 +110,14 @@ export class Partition {
       name,
       model,
       effects,
+      causes: parts.causing !== undefined,
       seals: seals && model.audit === true && parts.Audit !== undefined,
       nextOccurrence: parts.nextOccurrence,
       ports,
       authors,
     };
-    const memory = new Memory(environment, folding, ({ head }) => {
+    const memory = new Memory(environment, folding, ({ head, outbox, timers }) => {
+      if (!parts.causing && outbox.rows + timers.size > 0) ports.log("effects_not_sent", { ...name, error: noEffects });
       fanOut.loaded(head.eventId);
       travel.forget();
       loaded();
@@ -113,6 +127,7 @@ export class Partition {
     const presence = new Presence(ports.defer, () => limiter.limits, environment.authors);
     const limiter = new Limiter((count) => ports.askTenant(count));
     this.name = name;
+    this.#parts = parts;
     this.#environment = environment;
     this.#memory = memory;
     this.#limiter = limiter;
@@ -121,7 +136,7 @@ export class Partition {
     this.warnings = new FillWarnings(ports.log, { ...name });
     const { warnings } = this;
     const catchUps = new CatchUps({ unread: (now) => ports.unread(now), fraction: () => ports.random.fraction() });
-    const { decideImported } = parts;
+    const { causing, decideImported } = parts;
     this.#windows = new Windows(environment, {
       memory,
       fanOut,
@@ -129,17 +144,20 @@ export class Partition {
       limiter,
       catchUps,
       warnings,
+      causing,
       decideImported,
     });
-    this.deliveries = new Deliveries(environment, memory, (author, clientId, submission, now) =>
-      this.submit(author, clientId, submission, now),
-    );
-    this.deadLetters = new DeadLetters(environment, memory);
+    this.deliveries =
+      causing &&
+      new causing.Deliveries(environment, memory, (author, clientId, submission, now) =>
+        this.submit(author, clientId, submission, now),
+      );
+    this.deadLetters = parts.DeadLetters && new parts.DeadLetters(environment, memory);
     this.inspection = parts.Inspection && new parts.Inspection(environment, memory);
     this.travel = travel;
     this.audit = parts.Audit && new parts.Audit(environment, memory);
     this.#jobs = new JobRunner(environment, memory, fanOut, jobs);
-    this.#timers = new TimerRunner(environment, memory, this.#windows);
+    this.#timers = causing && new causing.TimerRunner(environment, memory, this.#windows);
   }
 
   /**
@@ -217,7 +235,7 @@ export class Partition {
   /** When the alarm has to come next; undefined: never. */
   get nextDue(): number | undefined {
     const job = this.#jobs.nextDue;
-    const timer = this.#timers.nextDue;
+    const timer = this.#timers?.nextDue;
     if (job === undefined || timer === undefined) return job ?? timer;
     return Math.min(job, timer);
   }
@@ -411,14 +429,16 @@ export class Partition {
     return stateSteps(this.#environment.ports.storage, this.#environment, this.#memory.load(now), at);
   }
 
-  /** @throws Refusal where the state has no saga of this id, or cannot be read now. */
-  saga(id: string, now: number): FoundSaga {
-    return findSaga(this.#environment.model, this.#memory.load(now), id);
-  }
-
-  /** @throws Refusal where the state cannot be read now. */
-  sagas(query: SagaQuery, now: number): SagaPage {
-    return listSagas(this.#environment.model, this.#memory.load(now), query);
+  /** Reads its sagas; undefined: it has no part for that. */
+  get sagas(): SagaReader | undefined {
+    const { sagas } = this.#parts;
+    const { model } = this.#environment;
+    return (
+      sagas && {
+        find: (id, now) => sagas.findSaga(model, this.#memory.load(now), id),
+        list: (query, now) => sagas.listSagas(model, this.#memory.load(now), query),
+      }
+    );
   }
 
   /**
@@ -427,7 +447,9 @@ export class Partition {
    * @throws Refusal where there is not enough memory, or the state is behind the log.
    */
   verify(verified: Verified, now: () => number): Steps<void> {
-    return verifySteps(this.#environment, this.#memory, verified, now);
+    const { SegmentCheck } = this.#parts;
+    const segments = SegmentCheck && new SegmentCheck(this.#environment);
+    return verifySteps(this.#environment, this.#memory, verified, now, segments);
   }
 
   /** The last event. */
@@ -452,7 +474,7 @@ export class Partition {
    */
   runJobs(now: number): readonly FollowUp[] {
     const followUps = this.#jobs.run(now);
-    this.#timers.run(now);
+    this.#timers?.run(now);
     return followUps;
   }
 

@@ -1,9 +1,9 @@
 import type { Application } from "../objects/application.ts";
-import { Hono } from "hono";
 import type { Failure } from "../protocol/index.ts";
 import { refuseWhileDraining } from "./draining.ts";
 import { Unanswered } from "../platform/call.ts";
 import type { Edge } from "./env.ts";
+import { newEdge } from "./hono.ts";
 import { refuseOtherMethods } from "./methods.ts";
 import type { Part } from "./part.ts";
 import { problemAt, refuse, Refused } from "./refused.ts";
@@ -35,7 +35,7 @@ const unexpected: Failure = {
 
 /** The Worker's routes. They check names, identity and bodies, and call the partition's object. No domain logic. */
 export function edge(application: Application, parts: readonly Part[]): Edge {
-  const app: Edge = new Hono();
+  const app = newEdge();
   const guards = guardsOf(application);
 
   app.use(traceRequests, secureResponses, allowOrigins, refuseWhileDraining);

@@ -48,11 +48,13 @@ export interface Env extends IdentitySettings, WebhookSettings, AuditSettings {
   PARTITA_WEBHOOK_LOOPBACK?: string;
 }
 
-interface EdgeEnv {
+export interface EdgeEnv {
   Bindings: Env;
   Variables: {
     /** The trace id of this request: 32 lower-case hexadecimal digits. */
     traceId: string;
+    /** What a style element of the page has, so that the browser applies it. Set by `securePages`. */
+    nonce?: string;
     /** Set by the guards (`guards.ts`). */
     partitionAccess: PartitionAccess;
     tenantAccess: TenantAccess;

@@ -26,7 +26,7 @@ export async function nothingForPersons(c: EdgeContext): Promise<Response | unde
   if (c.req.method !== "GET" || !c.req.header(headers.accept.name)?.includes("text/html")) return undefined;
   const pages = c.env.ASSETS !== undefined && (c.env.PARTITA_PAGES ?? "") !== "";
   await securePages(c, async () => {
-    c.res = await c.html(nothingHere(pages, c.get("secureHeadersNonce")!), 404);
+    c.res = await c.html(nothingHere(pages, c.get("nonce")!), 404);
   });
   return c.res;
 }

@@ -1,6 +1,7 @@
-import { validator } from "hono/validator";
+import type { MiddlewareHandler } from "hono";
 import * as z from "zod/mini";
 import { isId, violationsOf } from "../protocol/index.ts";
+import type { EdgeEnv } from "./env.ts";
 import { Refused } from "./refused.ts";
 
 const wrong = { error: "Not a whole number from 0 on." };
@@ -73,16 +74,32 @@ export const draftIdsParameter = z.optional(
     ),
 );
 
+type QueryMiddleware<Shape extends Record<string, z.ZodMiniType>> = MiddlewareHandler<
+  EdgeEnv,
+  string,
+  { in: { query: z.input<z.ZodMiniObject<Shape>> }; out: { query: z.output<z.ZodMiniObject<Shape>> } }
+>;
+
 /** Checks the query parameters of `shape`. Other parameters are ignored. @throws Refused */
-export function query<Shape extends Record<string, z.ZodMiniType>>(shape: Shape) {
+export function query<Shape extends Record<string, z.ZodMiniType>>(shape: Shape): QueryMiddleware<Shape> {
   const schema = z.object(shape);
-  return validator("query", (given) => {
-    const { success, data, error } = z.safeParse(schema, given);
-    if (success) return data;
-    const errors = violationsOf(error.issues, [], "invalid_type");
-    const names = [...new Set(errors.map(({ field }) => `"${field}"`))].join(" and ");
-    const numbers = errors.every(({ message }) => message === wrong.error);
-    const detail = numbers ? `${names} must be a whole number from 0 on.` : `${names} cannot be read: see errors.`;
-    throw new Refused({ code: "bad_request", detail, errors });
-  });
+  return async (c, next) => {
+    c.req.addValidatedData("query", parse(schema, c.req.queries()));
+    await next();
+  };
+}
+
+/** A parameter that is given several times is a list, which no schema here takes. */
+function parse<Schema extends z.ZodMiniType<object>>(
+  schema: Schema,
+  given: Record<string, string[]>,
+): z.output<Schema> {
+  const values = Object.entries(given).map(([name, all]) => [name, all.length === 1 ? all[0] : all]);
+  const { success, data, error } = z.safeParse(schema, Object.fromEntries(values));
+  if (success) return data;
+  const errors = violationsOf(error.issues, [], "invalid_type");
+  const names = [...new Set(errors.map(({ field }) => `"${field}"`))].join(" and ");
+  const numbers = errors.every(({ message }) => message === wrong.error);
+  const detail = numbers ? `${names} must be a whole number from 0 on.` : `${names} cannot be read: see errors.`;
+  throw new Refused({ code: "bad_request", detail, errors });
 }

@@ -6,11 +6,14 @@ import type { Limits } from "../protocol/index.ts";
 import type { Roles } from "../shell/author.ts";
 import type { ShellParts } from "../shell/parts.ts";
 import type { ShellPorts } from "../shell/ports.ts";
+import type { effectPorts } from "./effect-ports.ts";
 import type { reporterOf } from "./metrics-calls.ts";
 import type { webhookPort } from "./webhooks.ts";
 
 /** What parts of the Worker give to the objects of partitions. */
 export interface ObjectParts extends ShellParts {
+  /** Where effects go; absent: they wait. */
+  readonly effectPorts?: typeof effectPorts;
   /** Absent: webhooks wait in their partition. */
   readonly webhookPort?: typeof webhookPort;
   /** Absent: nothing is reported. */

@@ -16,7 +16,7 @@ export function durablePorts(
   ctx: DurableObjectState,
   settings: IdentitySettings,
   tenant: TenantApi | undefined,
-  effects: EffectPorts,
+  effects: EffectPorts | undefined,
   signHead: ShellPorts["signHead"],
   report: MetricsPorts["report"] | undefined,
 ): ShellPorts {

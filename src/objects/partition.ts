@@ -44,7 +44,6 @@ import type {
   SubmitCall,
   TravelCall,
 } from "./partition-calls.ts";
-import { effectPorts } from "./effect-ports.ts";
 import { durablePorts } from "./partition-ports.ts";
 import { answerClose, socketCarrier } from "./sockets.ts";
 import { tenantApiOf, tenantCalls } from "./tenant-calls.ts";
@@ -79,7 +78,7 @@ export function partitionObject({ models, effects: allEffects, roles, limits, pl
         ctx,
         env,
         env.PARTITA_IDENTITY === "open" ? undefined : tenantApiOf(freshTenant),
-        effectPorts(env, name, models, placement, parts.webhookPort?.(env, name, placement)),
+        parts.effectPorts?.(env, name, models, placement, parts.webhookPort?.(env, name, placement)),
         model.audit ? parts.headSigner?.(env) : undefined,
         env.METRICS && parts.reporterOf?.(env.METRICS, name, placement),
       );

@@ -6,7 +6,10 @@
  */
 import type * as z from "zod/mini";
 import { Audit } from "../core/audit/audit.ts";
+import { causing } from "../core/effects/causing.ts";
+import { findSaga, listSagas } from "../core/sagas.ts";
 import { nextOccurrence } from "../core/timers/cron.ts";
+import { SegmentCheck } from "../core/verify/segments.ts";
 import { nothingForPersons, pageAt } from "../edge/pages.ts";
 import type { Part } from "../edge/part.ts";
 import { actionRoutes } from "../edge/routes/actions.ts";
@@ -30,6 +33,7 @@ import { signatureFailure } from "../edge/signature.ts";
 import type { CourierRpc } from "../objects/courier-calls.ts";
 import { courierObject } from "../objects/courier.ts";
 import type { CourierEnv, ObjectClass } from "../objects/environments.ts";
+import { effectPorts } from "../objects/effect-ports.ts";
 import { headSigner } from "../objects/head-signer.ts";
 import { type MetricsRpc, reporterOf } from "../objects/metrics-calls.ts";
 import { MetricsObject } from "../objects/metrics.ts";
@@ -43,6 +47,7 @@ import {
   writersEntrypoint,
 } from "../objects/writers.ts";
 import type { JsonObject } from "../protocol/index.ts";
+import { EffectSender } from "../shell/effect-sender.ts";
 import { operated } from "../shell/operated.ts";
 import { sealSegment } from "../shell/seal.ts";
 import { insiemeDialect } from "../wire/insieme/codec.ts";
@@ -70,6 +75,12 @@ export const serverCode: Part<ServerCode> = {
     partition: (env, tenant, name, options) => serverPartition(application, env, tenant, name, options),
   }),
 };
+
+/**
+ * What events cause outside, and timers: an application with `effects` has it. Without it, what an earlier version has caused
+ * waits.
+ */
+export const effectsAndTimers: Part = { name: "effectsAndTimers", ofObjects: { causing, EffectSender, effectPorts } };
 
 /** Timers that recur: effects `schedule` with `cron`. */
 export const cron: Part = { name: "cron", ofObjects: { nextOccurrence } };
@@ -123,12 +134,16 @@ export const operations: Part = {
 /** Signed heads of the log, and proofs of its events, for models with `audit`. */
 export const audit: Part = {
   name: "audit",
-  ofObjects: { Audit, sealSegment, headSigner },
+  ofObjects: { Audit, SegmentCheck, sealSegment, headSigner },
   routes: (app, guards) => proofRoutes(app, guards),
 };
 
 /** To read sagas over HTTP. They run without it. */
-export const sagas: Part = { name: "sagas", routes: (app, guards) => sagaRoutes(app, guards) };
+export const sagas: Part = {
+  name: "sagas",
+  ofObjects: { sagas: { findSaga, listSagas } },
+  routes: (app, guards) => sagaRoutes(app, guards),
+};
 
 /** Connections of the published package `insieme`. */
 export const insiemeClients: Part = {
@@ -156,6 +171,7 @@ export const openApi: Part = {
 /** All of them: as the Worker of a version that had no parts. */
 export const allParts = [
   serverCode,
+  effectsAndTimers,
   cron,
   webhooks,
   metrics,

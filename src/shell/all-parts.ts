@@ -1,6 +1,10 @@
 import { Audit } from "../core/audit/audit.ts";
+import { causing } from "../core/effects/causing.ts";
+import { findSaga, listSagas } from "../core/sagas.ts";
 import { nextOccurrence } from "../core/timers/cron.ts";
+import { SegmentCheck } from "../core/verify/segments.ts";
 import { insiemeDialect } from "../wire/insieme/codec.ts";
+import { EffectSender } from "./effect-sender.ts";
 import { operated } from "./operated.ts";
 import type { ShellParts } from "./parts.ts";
 import { sealSegment } from "./seal.ts";
@@ -8,7 +12,11 @@ import { sealSegment } from "./seal.ts";
 /** A partition that can do all. */
 export const allParts: ShellParts = {
   ...operated,
+  causing,
+  EffectSender,
   Audit,
+  SegmentCheck,
+  sagas: { findSaga, listSagas },
   sealSegment,
   nextOccurrence,
   dialects: [insiemeDialect],

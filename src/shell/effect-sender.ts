@@ -1,4 +1,4 @@
-import { type Delivered, type Delivery, describe, effectIdOf, type Partition } from "../core/index.ts";
+import { type Deliveries, type Delivered, type Delivery, describe, effectIdOf, type Partition } from "../core/index.ts";
 import type { OutboxRow } from "../storage/port.ts";
 import type { SubmittedStep } from "../model/effects.ts";
 import type { JsonObject } from "../protocol/index.ts";
@@ -15,7 +15,8 @@ type Body = JsonObject & { type: string; payload: JsonObject; step?: SubmittedSt
 
 /** What a sender needs of its partition. */
 interface EffectSenderHost {
-  readonly partition: Pick<Partition, "name" | "limits" | "deliveries">;
+  readonly partition: Pick<Partition, "name" | "limits">;
+  readonly deliveries: Deliveries;
   readonly ports: EffectPorts;
   readonly log: Logger;
   now(): number;
@@ -52,14 +53,14 @@ export class EffectSender {
    * partitions that are in use: one that sleeps would never learn it.
    */
   endPause(): void {
-    if (this.paused && this.#host.partition.deliveries.isReady(this.#busy)) void this.#host.refresh();
+    if (this.paused && this.#host.deliveries.isReady(this.#busy)) void this.#host.refresh();
   }
 
   /** Starts what can be delivered; to be called after each entry into the core. */
   start(): void {
-    const { partition } = this.#host;
+    const { deliveries } = this.#host;
     if (this.#starting || this.paused || this.#busy.size >= deliveriesMax) return;
-    if (!partition.deliveries.isReady(this.#busy)) return;
+    if (!deliveries.isReady(this.#busy)) return;
     this.#starting = true;
     this.#host.afterIo(() => void this.#begin());
   }
@@ -79,7 +80,7 @@ export class EffectSender {
 
   #next(): Delivery | undefined {
     try {
-      return this.#host.partition.deliveries.next(this.#busy, this.#host.now());
+      return this.#host.deliveries.next(this.#busy, this.#host.now());
     } catch (error) {
       // The alarm tries again.
       this.#log("effects_not_read", error);
@@ -99,7 +100,7 @@ export class EffectSender {
     this.#host.step(() => {
       this.#busy.delete(delivery.lane);
       try {
-        this.#host.partition.deliveries.settle(delivery, results, this.#host.now());
+        this.#host.deliveries.settle(delivery, results, this.#host.now());
       } catch (error) {
         this.#log("effects_not_recorded", error);
       }

@@ -6,6 +6,7 @@ import {
   endDrain,
   type Folding,
   type FollowUp,
+  forgetRedelivery,
   Intake,
   newSession,
   type Outcome,
@@ -17,6 +18,7 @@ import {
   Refusal,
   sealJob,
   type SagaQuery,
+  type SagaReader,
   type Session,
   snapshotJob,
   type Steps,
@@ -70,7 +72,7 @@ import { Admission, keptDrain } from "./admission.ts";
 import type { Roles } from "./author.ts";
 import { type Attachment, type Carrier, Connection, type ConnectionHost, idleMsMax } from "./connection.ts";
 import { receiveEffects } from "./effect-receiver.ts";
-import { EffectSender } from "./effect-sender.ts";
+import type { EffectSender } from "./effect-sender.ts";
 import type { EventSink } from "./event-sink.ts";
 import type { Inspected } from "./inspected.ts";
 import { HeldFrames } from "./held-frames.ts";
@@ -141,7 +143,8 @@ export class PartitionShell {
   readonly #host: ConnectionHost;
   readonly #connections = new Set<Connection>();
   readonly #streams: Streams;
-  readonly #effects: EffectSender;
+  /** Undefined: nothing that events cause outside is sent. */
+  readonly #effects: EffectSender | undefined;
   readonly #reads: Reads;
   readonly #stateReaders: StateReaders;
   /** Undefined in open development mode, where clients are not authenticated. */
@@ -168,8 +171,9 @@ export class PartitionShell {
     const jobs = [
       sweepRecords,
       endDrain,
-      deliverJob(() => this.#effects.paused),
-      redeliverJob(() => this.#effects.paused),
+      ...(parts.EffectSender
+        ? [deliverJob(() => this.#effects!.paused), redeliverJob(() => this.#effects!.paused)]
+        : [forgetRedelivery]),
       snapshotJob((draft) => writeSnapshot(this.#partition, draft, ports, this.#turns, settings.snapshotChunkUnits)),
       rebuildJob(() =>
         rebuild(this.#partition, ports, this.#turns, settings.folding?.slicesMax, settings.snapshotChunkUnits),
@@ -270,16 +274,22 @@ export class PartitionShell {
       now,
       verify: (token, at) => ports.verify(token, at),
     });
-    this.#effects = new EffectSender({
-      partition,
-      ports: ports.effects,
-      log: ports.log,
-      now,
-      timer: (run, delayMs) => ports.timer(run, delayMs),
-      afterIo: (run) => ports.afterIo(run),
-      step,
-      refresh: async () => await this.#link?.refresh(),
-    });
+    const { deliveries } = partition;
+    this.#effects =
+      parts.EffectSender &&
+      ports.effects &&
+      deliveries &&
+      new parts.EffectSender({
+        partition,
+        deliveries,
+        ports: ports.effects,
+        log: ports.log,
+        now,
+        timer: (run, delayMs) => ports.timer(run, delayMs),
+        afterIo: (run) => ports.afterIo(run),
+        step,
+        refresh: async () => await this.#link?.refresh(),
+      });
     this.#verification = new Verification({
       partition,
       turns: this.#turns,
@@ -578,18 +588,23 @@ export class PartitionShell {
     return this.#partition.audit ?? missing("audit");
   }
 
+  /** @throws Refusal where the Worker does not have the part. */
+  get #sagas(): SagaReader {
+    return this.#partition.sagas ?? missing("sagas");
+  }
+
   /** Reads a saga. */
   readSaga(id: string, context: RequestContext): Promise<HttpAnswer> {
     return this.#answerRead(context, (now) =>
-      inOneStep(sagaCost, () => meteredByBody(answerSaga(this.#partition.saga(id, now)))),
+      inOneStep(sagaCost, () => meteredByBody(answerSaga(this.#sagas.find(id, now)))),
     );
   }
 
   /** Lists sagas. */
   listSagas(query: SagaQuery, context: RequestContext): Promise<HttpAnswer> {
-    const partition = this.#partition;
+    const sagas = () => this.#sagas;
     return this.#answerRead(context, function* (now) {
-      const page = partition.sagas(query, now);
+      const page = sagas().list(query, now);
       const answer = answerSagas(page);
       const work = sagaLookedAtCost * page.scanned + sagaCost * (1 + page.sagas.length);
       yield work;
@@ -639,28 +654,33 @@ export class PartitionShell {
     return this.#answer(context, async () => answerJson({ verified: await this.#verification.read() }));
   }
 
+  /** @throws Refusal where the Worker does not have the part. */
+  get #deadLetters(): NonNullable<Partition["deadLetters"]> {
+    return this.#partition.deadLetters ?? missing("operations");
+  }
+
   /** Lists dead letters after the effect `after`. */
   listDeadLetters(after: string | undefined, limit: number, context: RequestContext): Promise<HttpAnswer> {
     return this.#answer(context, (now) => {
-      const rows = this.#partition.deadLetters.list(after, limit, now);
+      const rows = this.#deadLetters.list(after, limit, now);
       return answerDeadLetters(rows, rows.length === limit);
     });
   }
 
   readDeadLetter(effectId: string, context: RequestContext): Promise<HttpAnswer> {
-    return this.#answer(context, (now) => answerDeadLetter(this.#partition.deadLetters.find(effectId, now)));
+    return this.#answer(context, (now) => answerDeadLetter(this.#deadLetters.find(effectId, now)));
   }
 
   replayDeadLetter(effectId: string, context: RequestContext): Promise<HttpAnswer> {
     return this.#answer(context, (now) => {
-      this.#partition.deadLetters.replay(effectId, now);
+      this.#deadLetters.replay(effectId, now);
       return answerJson({ replayed: 1 });
     });
   }
 
   discardDeadLetter(effectId: string, context: RequestContext): Promise<HttpAnswer> {
     return this.#answer(context, (now) => {
-      this.#partition.deadLetters.discard(effectId, now);
+      this.#deadLetters.discard(effectId, now);
       return { status: 204, headers: {}, body: "" };
     });
   }
@@ -694,7 +714,7 @@ export class PartitionShell {
       const followUps = this.#runJobs();
       // The alarm is set first: the follow-ups need several turns, and can be lost in a crash.
       this.#arm(this.#partition.nextDue);
-      this.#effects.endPause();
+      this.#effects?.endPause();
       for (const followUp of followUps) await this.#follow(followUp);
     } finally {
       this.#step(() => {});
@@ -829,7 +849,7 @@ export class PartitionShell {
     } finally {
       this.#dialects.forget();
       this.#arm(this.#partition.nextDue);
-      this.#effects.start();
+      this.#effects?.start();
       this.#partition.travel.rest(this.#ports.now());
       this.#verification.rest(this.#ports.now());
       this.#measures.entered();

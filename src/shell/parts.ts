@@ -1,10 +1,13 @@
 import type { Authors, CoreParts } from "../core/index.ts";
 import type { Dialect } from "../wire/dialect.ts";
+import type { EffectSender } from "./effect-sender.ts";
 import type { inspect } from "./inspected.ts";
 import type { sealSegment } from "./seal.ts";
 
 /** The same of a shell. */
 export interface ShellParts extends CoreParts {
+  /** Sends what events cause outside. */
+  readonly EffectSender?: typeof EffectSender;
   /** The dialects besides ours. */
   readonly dialects?: readonly ((partition: string, authors: Authors) => Dialect)[];
   /** Seals a segment of the log. */

@@ -72,7 +72,7 @@ export interface ShellPorts {
   armAlarm(at: number): Promise<void>;
   /** The tenant's object; undefined in open development mode, where there is no tenant. */
   readonly tenant: TenantApi | undefined;
-  readonly effects: EffectPorts;
+  readonly effects?: EffectPorts | undefined;
   /** The tag of the keys that `verify` uses now; undefined in open development mode. It may change at any time. */
   keys(): string | undefined;
   /** Verifies a token. Returns its subject, or why it is refused. */

@@ -236,8 +236,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "[TX-12] an effect is written outside the transaction of its event": {
     file: "src/core/decide/commit.ts",
-    from: "if (caused) writeCaused(context, row, caused);",
-    to: "if (caused) context.ports.defer((now) => context.ports.storage.transaction(now, (writes) => writeCaused({ ...context, writes }, row, caused)), 0);",
+    from: "if (caused) causing!.writeCaused(context, row, caused);",
+    to: "if (caused) context.ports.defer((now) => context.ports.storage.transaction(now, (writes) => causing!.writeCaused({ ...context, writes }, row, caused)), 0);",
     world: "effects",
   },
   "[TX-12] the id of an effect is used again after a restore": {

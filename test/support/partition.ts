@@ -149,6 +149,8 @@ export class TestPartition {
   partition: Partition;
   /** Whether timers can recur, from the next restart on. */
   recurs = true;
+  /** Whether its Worker has effects and timers, from the next `restart` on. */
+  causes = true;
   readonly #name: string;
   readonly #model: AnyModel;
   readonly #effects: Effects | undefined;
@@ -269,8 +271,13 @@ export class TestPartition {
       snapshotJob(async (draft) => void (this.#snapshot = draft)),
       sweepSockets(() => this.#sweepSockets()),
     ];
-    const { dialects: _, nextOccurrence, ...others } = allParts;
-    const parts = { ...others, ...(this.recurs && { nextOccurrence }), jobs, effects: this.#effects };
+    const { dialects: _, causing, nextOccurrence, ...others } = allParts;
+    const parts = {
+      ...others,
+      ...(this.recurs && { nextOccurrence }),
+      ...(this.causes && { causing, effects: this.#effects }),
+      jobs,
+    };
     const partition = new Partition(name, model, ports, parts);
     partition.open(this.now);
     return partition;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import * as z from "zod/mini";
+import type { SagaQuery } from "../../src/core/sagas.ts";
 import { defineEffects } from "../../src/model/effects.ts";
 import { defineModel, defineSaga, noSagas, sagaEvents, type Sagas, State } from "../../src/model/index.ts";
 import { sagaEffects } from "../../src/model/sagas/effects.ts";
@@ -41,11 +42,11 @@ class SagaRoom extends TestPartition {
 
   /** Delivers the next step, and records what its receiver has said. */
   deliver(accepted: boolean): void {
-    const delivery = this.partition.deliveries.next(new Set(), this.now)!;
+    const delivery = this.partition.deliveries!.next(new Set(), this.now)!;
     const result = accepted
       ? ({ kind: "delivered", eventId: 7 } as const)
       : ({ kind: "rejected", code: "validation_failed", detail: "No." } as const);
-    this.partition.deliveries.settle(delivery, [result], this.now);
+    this.partition.deliveries!.settle(delivery, [result], this.now);
   }
 
   get runs() {
@@ -196,15 +197,15 @@ describe("sagas in a partition", () => {
   it("[BD-5] pages of sagas are in the order of their ids, go on after any id, and look at a bounded number", () => {
     const room = new SagaRoom();
     for (const id of ["zz", "aa", "10", "9", "mm"]) room.start(id);
-    const page = (query: Partial<Parameters<typeof room.partition.sagas>[0]>) => {
-      const { sagas, next, scanned } = room.partition.sagas({ limit: 100, ...query }, room.now);
+    const page = (query: Partial<SagaQuery>) => {
+      const { sagas, next, scanned } = room.partition.sagas!.list({ limit: 100, ...query }, room.now);
       return { ids: sagas.map(({ id }) => id), next, scanned };
     };
     expect(page({})).toEqual({ ids: ["10", "9", "aa", "mm", "zz"], next: undefined, scanned: 5 });
     expect(page({ limit: 2 })).toEqual({ ids: ["10", "9"], next: "9", scanned: 2 });
     // There is no such saga, or it is forgotten.
     expect(page({ limit: 2, after: "forgotten" })).toEqual({ ids: ["mm", "zz"], next: undefined, scanned: 2 });
-    expect(room.partition.sagas({ limit: 1 }, room.now).sagas[0]).not.toHaveProperty("input");
+    expect(room.partition.sagas!.list({ limit: 1 }, room.now).sagas[0]).not.toHaveProperty("input");
     for (let n = 0; n < sagaBounds.pageScannedMax; n++) room.start(`s-${n}`);
     room.deliver(false);
     const { next, ...first } = page({ status: "COMPENSATED" });

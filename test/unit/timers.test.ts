@@ -82,6 +82,11 @@ class Room extends TestPartition {
     return this.driver.query("SELECT count(*) AS n FROM timers")[0]!["n"] as number;
   }
 
+  /** What is to be delivered next. */
+  get nextEffect() {
+    return this.partition.deliveries?.next(new Set(), this.now);
+  }
+
   /** Lets the alarm come as often as it is due until `at`. Returns how often. */
   until(at: number): number {
     let alarms = 0;
@@ -275,18 +280,18 @@ describe("the draft of a timer", () => {
       { level: "error", fields: { timer: "bad" } },
       { level: "error", fields: { timer: "worse" } },
     ]);
-    const letters = room.partition.deadLetters.list(undefined, 10, room.now);
+    const letters = room.partition.deadLetters!.list(undefined, 10, room.now);
     expect(letters).toMatchObject([
       { kind: "timer", destination: "bad", reason: "damaged", eventId: 1, n: 64 },
       { kind: "timer", destination: "worse", reason: "damaged", eventId: 1, n: 65 },
     ]);
     const id = effectIdOf(letters[0]!);
-    const answer = JSON.parse(answerDeadLetter(room.partition.deadLetters.find(id, room.now)).body!) as object;
+    const answer = JSON.parse(answerDeadLetter(room.partition.deadLetters!.find(id, room.now)).body!) as object;
     expect(answer).toMatchObject({ effectId: id, timestamp: letters[0]!.createdAt, ...content });
-    expect(() => room.partition.deadLetters.replay(id, room.now)).toThrow("damaged");
-    for (const letter of letters) room.partition.deadLetters.discard(effectIdOf(letter), room.now);
+    expect(() => room.partition.deadLetters!.replay(id, room.now)).toThrow("damaged");
+    for (const letter of letters) room.partition.deadLetters!.discard(effectIdOf(letter), room.now);
     room.restart();
-    expect(room.partition.deadLetters.list(undefined, 10, room.now)).toEqual([]);
+    expect(room.partition.deadLetters!.list(undefined, 10, room.now)).toEqual([]);
     room.until(room.now + minute);
     expect(room.rung).toEqual(["good", "good"]);
   });
@@ -300,13 +305,30 @@ describe("the draft of a timer", () => {
     room.until(start + 2 * minute);
     expect(room.rung).toEqual(["once"]);
     expect(room.stored).toBe(1);
-    expect(room.partition.deadLetters.list(undefined, 10, room.now)).toEqual([]);
+    expect(room.partition.deadLetters!.list(undefined, 10, room.now)).toEqual([]);
     expect(room.logged[0]).toMatchObject({ fields: { timer: "often", code: "not_configured" } });
     expect(room.cause(ring("more", often))).toMatchObject({ type: "error", payload: { code: "draft_failed" } });
     room.recurs = true;
     room.restart();
     room.until(room.now + 10 * minute);
     expect(room.rung.slice(0, 3)).toEqual(["once", "often", "often"]);
+  });
+
+  it("[LC-8] [TX-12] waits, and an effect with it, where the Worker has neither, and goes on with one that has", () => {
+    const room = new Room();
+    room.cause(ring("once"), { kind: "queue", queue: "MAIL", payload: {} });
+    room.causes = false;
+    room.restart();
+    expect(room.nextEffect).toBeUndefined();
+    room.until(start + 60 * minute);
+    expect(room.rung).toEqual([]);
+    expect([room.stored, room.logged.map(({ event }) => event)]).toEqual([1, ["effects_not_sent"]]);
+    expect(room.cause()).toMatchObject({ type: "event_accepted" });
+    room.causes = true;
+    room.restart();
+    expect(room.nextEffect).toMatchObject({ kind: "queue", destination: "MAIL" });
+    room.until(room.now + minute);
+    expect(room.rung).toEqual(["once"]);
   });
 
   it("[BD-1] [LC-8] [TX-12] that is damaged waits where there is no room for a dead letter, and its neighbours fire", () => {

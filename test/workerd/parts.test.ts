@@ -1,8 +1,9 @@
 import { createExecutionContext, env } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { createAuthority, type Part } from "../../src/index.ts";
+import { ledgerEffects } from "../../src/models/ledger/effects.ts";
 import { ledger } from "../../src/models/ledger/index.ts";
-import { allParts, audit, openApi, signedRequests, webhooks } from "../../src/parts/index.ts";
+import { allParts, audit, effectsAndTimers, openApi, signedRequests, webhooks } from "../../src/parts/index.ts";
 import { counter } from "./models.ts";
 import { fresh, type Message } from "./wire.ts";
 
@@ -73,4 +74,10 @@ it("[EC-5] an authority has the classes of its parts", () => {
 it("[AU-3] [EC-5] a model with `audit` needs its part", () => {
   expect(() => createAuthority({ models: { "*": ledger } })).toThrow('needs the part "audit"');
   expect(createAuthority({ models: { "*": ledger }, parts: [audit] }).worker).toBeDefined();
+});
+
+it("[EC-5] [TX-12] effects need their part", () => {
+  const served = { models: { "*": ledger }, effects: [ledgerEffects] };
+  expect(() => createAuthority({ ...served, parts: [audit] })).toThrow('needs the part "effectsAndTimers"');
+  expect(createAuthority({ ...served, parts: [audit, effectsAndTimers] }).worker).toBeDefined();
 });

@@ -3,8 +3,8 @@ import { type Author, type Failure, isVerdict } from "../../protocol/index.ts";
 import { keyHolderOf, type Submission } from "../commands.ts";
 import { traceFailure } from "../refusal.ts";
 import type { DraftResult, Outcome, Verdict } from "../replies.ts";
-import type { WriteContext } from "../window/context.ts";
-import { type Caused, type CausedTotals, excessOf, nothingCaused, withCaused, writeCaused } from "../effects/caused.ts";
+import type { Causing, WriteContext } from "../window/context.ts";
+import { type Caused, type CausedTotals, nothingCaused, withCaused } from "../effects/totals.ts";
 import { apply, rowOf } from "./commit.ts";
 import { acceptedVerdict, answerAgain, fingerprintOf, deletePastRetention, isUsed, keyReused } from "./deduplicate.ts";
 import { ModelFault } from "./model-fault.ts";
@@ -42,7 +42,9 @@ export function decideAtomic(context: WriteContext, author: Author, clientId: st
       const earlier = accepted.map(({ typed }) => typed);
       const review = reviewOf(context, author, clientId, draft, work, earlier);
       const used = isUsed(context, principal, draft.draftId);
-      const result = used ? { failure: keyReused } : review.meter.run(() => reviewAndApply(review, caused));
+      const result = used
+        ? { failure: keyReused }
+        : review.meter.run(() => reviewAndApply(review, caused, context.causing));
       if ("typed" in result) {
         accepted.push(result);
         caused = withCaused(caused, result.caused);
@@ -87,7 +89,7 @@ export function decideAtomic(context: WriteContext, author: Author, clientId: st
     if (!writes.events.append(row)) throw new Error("the log refused a key that it does not hold");
     live.append(row);
     const { caused: ofRow, ended } = accepted[at]!;
-    if (ofRow) writeCaused(context, row, ofRow);
+    if (ofRow) context.causing!.writeCaused(context, row, ofRow);
     if (ended) context.window.counts.sagaEnded(ended);
   }
   writes.batches.record({
@@ -109,13 +111,17 @@ interface Reviewed {
 }
 
 /** The stages, and the reducer. `before`: what the members before it cause. */
-function reviewAndApply(review: Review, before: CausedTotals): Reviewed | { failure: Failure } {
+function reviewAndApply(
+  review: Review,
+  before: CausedTotals,
+  causing: Causing | undefined,
+): Reviewed | { failure: Failure } {
   const typed = check(review);
   if ("code" in typed) return { failure: typed };
-  const applied = apply(review, typed);
+  const applied = apply(review, typed, causing);
   if ("failure" in applied) return applied;
   const { caused, ended } = applied;
-  const failure = caused && excessOf(withCaused(before, caused), review);
+  const failure = caused && causing!.excessOf(withCaused(before, caused), review);
   return failure ? { failure } : { review, typed, caused, ended };
 }
 

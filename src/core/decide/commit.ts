@@ -6,9 +6,9 @@ import { single } from "../commands.ts";
 import { fingerprintOf } from "./deduplicate.ts";
 import { callModel, ModelFault } from "./model-fault.ts";
 import { checkInvariants } from "./invariants.ts";
-import { type Caused, causedBy, excessOf, nothingCaused, withCaused, writeCaused } from "../effects/caused.ts";
-import { sagaEndOf } from "../sagas.ts";
-import type { WriteContext } from "../window/context.ts";
+import { type Caused, nothingCaused, withCaused } from "../effects/totals.ts";
+import { sagaEndOf } from "../saga-room.ts";
+import type { Causing, WriteContext } from "../window/context.ts";
 import type { Review, TypedDraft } from "./review.ts";
 import { claimOf, excessWeight } from "./room.ts";
 
@@ -21,20 +21,21 @@ export type Commit = { row: EventRow } | { failure: Failure } | undefined;
  */
 export function commit(review: Review, typed: TypedDraft, context: WriteContext): Commit {
   const { live } = review;
+  const { causing } = context;
   const weight = live.fold.state.weight;
-  const applied = apply(review, typed);
+  const applied = apply(review, typed, causing);
   if ("failure" in applied) return applied;
   const { caused, ended } = applied;
   const failure =
     excessWeight(review.model, live, weight, claimOf(review, typed)) ??
-    (caused && excessOf(withCaused(nothingCaused, caused), review));
+    (caused && causing!.excessOf(withCaused(nothingCaused, caused), review));
   if (failure) {
     live.fold.undoTo(applied.before);
     return { failure };
   }
   const row = rowOf(review, typed, live.head.eventId + 1, undefined);
   if (context.writes.events.append(row)) {
-    if (caused) writeCaused(context, row, caused);
+    if (caused) causing!.writeCaused(context, row, caused);
     if (ended) context.window.counts.sagaEnded(ended);
     return { row };
   }
@@ -53,7 +54,7 @@ interface Applied {
 }
 
 /** Applies the event to the state, unless an invariant would break. Throws what the model throws, with the state as it was. */
-export function apply(review: Review, typed: TypedDraft): Applied | { failure: Failure } {
+export function apply(review: Review, typed: TypedDraft, causing: Causing | undefined): Applied | { failure: Failure } {
   const { fold } = review.live;
   const before = reduce(review, typed);
   if (typeof before === "object") return { failure: before };
@@ -62,7 +63,7 @@ export function apply(review: Review, typed: TypedDraft): Applied | { failure: F
   try {
     review.meter.assert();
     failure = checkInvariants(review);
-    if (!failure && review.effects) caused = causedBy(review, typed);
+    if (!failure && review.effects) caused = causing!.causedBy(review, typed);
     review.meter.assert();
   } catch (error) {
     fold.undoTo(before);

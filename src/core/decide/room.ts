@@ -3,7 +3,7 @@ import type { AnyModel } from "../../model/index.ts";
 import type { PartitionName } from "../environment.ts";
 import type { Head } from "../head.ts";
 import type { Live } from "../live.ts";
-import { reservedIn, reservedMax } from "../sagas.ts";
+import { reservedIn, reservedMax } from "../saga-room.ts";
 import type { Review, TypedDraft } from "./review.ts";
 
 /**

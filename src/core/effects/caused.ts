@@ -5,30 +5,8 @@ import { callModel } from "../decide/model-fault.ts";
 import type { Review, TypedDraft } from "../decide/review.ts";
 import type { WriteContext } from "../window/context.ts";
 import { guard } from "./guard.ts";
+import { type Caused, type CausedTotals, type Leaving, outboxFull } from "./totals.ts";
 import { applyTimer, type TimerChange, timerChangeOf, type TimerEffect, timersFull } from "./timers.ts";
-
-/** An effect that leaves the partition, as it is stored. */
-interface Leaving {
-  readonly kind: OutboxRow["kind"];
-  readonly destination: string;
-  readonly body: string;
-  readonly bytes: number;
-}
-
-/** What one event causes. */
-export interface Caused {
-  readonly leaving: readonly Leaving[];
-  readonly timers: readonly TimerChange[];
-}
-
-/** What the events of one submission cause together. */
-export interface CausedTotals {
-  readonly count: number;
-  readonly bytes: number;
-  readonly timers: readonly TimerChange[];
-}
-
-export const nothingCaused: CausedTotals = { count: 0, bytes: 0, timers: [] };
 
 /**
  * What the event causes that was just applied to the state; undefined: nothing. A throw of the model's function, and what
@@ -77,16 +55,6 @@ function leavingOf(effect: Exclude<Effect, TimerEffect>, traceId: string | undef
   return { kind, destination, body, bytes: utf8Length(body) };
 }
 
-/** `before`, and what another event of the submission causes. */
-export function withCaused(before: CausedTotals, caused: Caused | undefined): CausedTotals {
-  if (!caused) return before;
-  return {
-    count: before.count + caused.leaving.length + caused.timers.length,
-    bytes: caused.leaving.reduce((sum, { bytes }) => sum + bytes, before.bytes),
-    timers: [...before.timers, ...caused.timers],
-  };
-}
-
 /** Why there is no room for what the events of a submission cause together, if so: before anything of it is written. */
 export function excessOf(
   { count, bytes, timers }: CausedTotals,
@@ -107,12 +75,6 @@ export function excessOf(
   }
   return timers.length > 0 ? timersFull(live, timers) : undefined;
 }
-
-export const outboxFull: Failure = {
-  code: "overloaded",
-  detail: `As many effects wait here as can (${bounds.outboxRowsMax}, or ${bounds.outboxBytesMax} bytes): what causes another one is not decided until some are delivered.`,
-  retryAfter: 10,
-};
 
 const deadLettersFull: Failure = {
   code: "overloaded",

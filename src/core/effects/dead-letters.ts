@@ -5,8 +5,8 @@ import type { Environment } from "../environment.ts";
 import { rejectionRetentionMs } from "../jobs/sweep-records.ts";
 import type { Memory } from "../memory.ts";
 import { Refusal } from "../refusal.ts";
-import { outboxFull } from "./caused.ts";
 import { guard } from "./guard.ts";
+import { outboxFull } from "./totals.ts";
 
 const effectId = /^([0-9a-f]{16}):([1-9]\d{0,15}):(\d{1,3})$/;
 

@@ -5,12 +5,14 @@ import type { Outbox } from "./outbox.ts";
 export const guardMs = 30_000;
 
 interface Guarded {
+  /** Whether effects are delivered here. */
+  readonly delivers: boolean;
   readonly outbox: Outbox;
   readonly schedule: Schedule;
 }
 
 /** Makes the job due that has effects delivered, where some are to be, and no other attempt is certain. It has no row: the table `outbox` says so. */
-export function guard({ outbox, schedule }: Guarded, now: number): void {
-  if (outbox.ready.size === 0) schedule.derive("deliver", undefined);
+export function guard({ delivers, outbox, schedule }: Guarded, now: number): void {
+  if (!delivers || outbox.ready.size === 0) schedule.derive("deliver", undefined);
   else if (!schedule.has("deliver")) schedule.derive("deliver", now + guardMs);
 }

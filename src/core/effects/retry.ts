@@ -26,6 +26,9 @@ export function deliverJob(paused: () => boolean): Job {
   };
 }
 
+/** Where nothing is delivered: a lane that waits for its next attempt is ready for a Worker that delivers. */
+export const forgetRedelivery: Job = { kind: "redeliver", run: () => ({ next: undefined }) };
+
 /** Ends the pause of a lane. Its row stays until something is delivered, and says how often that has failed. */
 export function redeliverJob(paused: () => boolean): Job {
   return {

@@ -11,7 +11,7 @@ import { Refusal } from "../refusal.ts";
 import type { Steps } from "../steps.ts";
 import { digestSteps } from "./digest.ts";
 import type { Finding } from "./finding.ts";
-import { SegmentCheck } from "./segments.ts";
+import type { SegmentCheck } from "./segments.ts";
 
 /** How far a log is verified, and what was found. */
 export interface Verified {
@@ -42,11 +42,11 @@ export function* verifySteps(
   memory: Memory,
   verified: Verified,
   now: () => number,
+  segments: SegmentCheck | undefined,
 ): Steps<void> {
   const { model, ports } = environment;
   const { storage } = ports;
   const state = new WeighedState<object>(model.initialState());
-  const segments = new SegmentCheck(environment);
   let snapshotAt = newestSnapshot(environment);
   let work = 0;
   try {
@@ -55,7 +55,7 @@ export function* verifySteps(
         foldRow(environment, state, row);
         state.forget();
         verified.eventId = row.eventId;
-        work += costOfFold(row.payloadBytes) + segments.add(row, verified.findings);
+        work += costOfFold(row.payloadBytes) + (segments?.add(row, verified.findings) ?? 0);
         if (row.eventId === snapshotAt) {
           yield* compareSnapshot(environment, state, row.eventId, verified);
           // A newer one may have replaced it meanwhile.
@@ -73,7 +73,7 @@ export function* verifySteps(
     verified.findings.push({ ...(eventId === undefined ? {} : { eventId }), detail: message });
     return;
   }
-  if (segments.compared > 0) verified.compared.push("segments");
+  if (segments && segments.compared > 0) verified.compared.push("segments");
   const live = soundOf(memory, now());
   compareOutbox(environment, live, verified);
   // Both views are of this turn.

@@ -1,7 +1,10 @@
 import type { Author, Failure } from "../../protocol/index.ts";
 import type { Imported, Submission } from "../commands.ts";
-import type { StorageWrites } from "../../storage/port.ts";
+import type { EventRow, StorageWrites } from "../../storage/port.ts";
+import type { Review, TypedDraft } from "../decide/review.ts";
 import type { CatchUps } from "../delivery/catch-ups.ts";
+import type { Caused, CausedTotals } from "../effects/totals.ts";
+import type { DueTimer } from "../timers/timers.ts";
 import type { Environment } from "../environment.ts";
 import type { Outcome, Peer } from "../replies.ts";
 import type { Limiter } from "../rates/limiter.ts";
@@ -15,6 +18,8 @@ export interface WindowContext extends Environment {
   readonly incarnation: string;
   readonly limiter: Limiter;
   readonly catchUps: CatchUps;
+  /** Undefined: no event causes anything here. */
+  readonly causing: Causing | undefined;
   /** Undefined: events of another server are not taken. */
   readonly decideImported: DecideImported | undefined;
   readonly window: Window;
@@ -31,6 +36,14 @@ export interface WindowContext extends Environment {
   peers(): readonly Peer[];
   /** A new connection of this principal takes the place of the peer `peerId`. */
   replacePeer(peerId: string, principal: string): void;
+}
+
+/** What commits are decided with where events cause something. See `effects/caused.ts` and `timers/fire.ts`. */
+export interface Causing {
+  causedBy(review: Review, typed: TypedDraft): Caused | undefined;
+  excessOf(totals: CausedTotals, review: Review): Failure | undefined;
+  writeCaused(context: WriteContext, row: EventRow, caused: Caused): void;
+  fire(context: WriteContext, timer: DueTimer, decide: () => Outcome): Outcome | undefined;
 }
 
 /** Decides one event of another server. */

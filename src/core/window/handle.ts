@@ -13,7 +13,6 @@ import type { Listener } from "../delivery/listener.ts";
 import { bytesRead } from "../delivery/read-cost.ts";
 import { notConnected, type Session } from "../delivery/session.ts";
 import { pull } from "../delivery/subscription.ts";
-import { fire } from "../timers/fire.ts";
 import type { Window } from "./window.ts";
 import { type Pull, type ReadWork, traceIdOf, type Work } from "./work.ts";
 
@@ -50,7 +49,7 @@ export function handle(context: WriteContext, work: Work): void {
   const failure = tokenFailure(author, own);
   if (failure) refuse(window, work, traceFailure(failure, own));
   else if ("timer" in work) {
-    const outcome = fire(own, work.timer, () => decide(own, author, clientId, submission));
+    const outcome = own.causing!.fire(own, work.timer, () => decide(own, author, clientId, submission));
     if (outcome) window.answer(work, outcome);
   } else window.answer(work, decide(own, author, clientId, submission));
 }

@@ -9,7 +9,7 @@ import type { Live } from "../live.ts";
 import type { Memory } from "../memory.ts";
 import type { CatchUps } from "../delivery/catch-ups.ts";
 import type { Limiter } from "../rates/limiter.ts";
-import { type DecideImported, traced, type WindowContext, type WriteContext } from "./context.ts";
+import { type Causing, type DecideImported, traced, type WindowContext, type WriteContext } from "./context.ts";
 import { handle, handleRead, refuse } from "./handle.ts";
 import { type Processed, Window } from "./window.ts";
 import { costOf, declined, onlyReads, traceIdOf, type Work } from "./work.ts";
@@ -26,6 +26,7 @@ interface Tools {
   readonly catchUps: CatchUps;
   readonly warnings: FillWarnings;
   /** Undefined: events of another server are not taken. */
+  readonly causing: Causing | undefined;
   readonly decideImported: DecideImported | undefined;
 }
 
@@ -150,12 +151,14 @@ export class Windows {
   }
 
   #context(live: Live, window: Window, now: number): WindowContext {
-    const { name, model, effects, seals, nextOccurrence, ports, authors } = this.#environment;
-    const { fanOut, presence, limiter, catchUps, decideImported } = this.#tools;
+    const { name, model, effects, causes, seals, nextOccurrence, ports, authors } = this.#environment;
+    const { fanOut, presence, limiter, catchUps, causing, decideImported } = this.#tools;
     return {
       name,
       model,
       effects,
+      causes,
+      causing,
       seals,
       nextOccurrence,
       decideImported,

@@ -1,4 +1,3 @@
-import { Hono } from "hono";
 import { describeRoute, generateSpecs, validator } from "hono-openapi";
 import * as z from "zod/mini";
 import { documentation } from "../document/document.ts";
@@ -6,6 +5,7 @@ import { modelSchemas } from "../document/model-schemas.ts";
 import { operations } from "../document/operations/index.ts";
 import type { ModelRegistry } from "../../model/index.ts";
 import type { Edge } from "../env.ts";
+import { newEdge } from "../hono.ts";
 
 /** `/openapi.json`: the descriptions of the routes of `app`, and the event types of the application's models. */
 export function documentRoutes(app: Edge, { models }: { models: ModelRegistry }): void {
@@ -25,7 +25,7 @@ const nothing = (): Response => new Response();
 
 /** The routes of `app` that are described, with their descriptions: not those that an application has added. */
 function describedOf(app: Edge): Edge {
-  const described: Edge = new Hono();
+  const described = newEdge();
   const seen = new Set<string>();
   for (const { method, path } of app.routes) {
     const operation = operations[`${method} ${path}`];

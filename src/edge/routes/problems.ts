@@ -6,13 +6,13 @@ import { securePages } from "../security.ts";
 
 /** The pages that the `type` of a problem refers to. */
 export function problemRoutes(app: Edge): void {
-  app.get("/problems", securePages, (c) => c.html(problemList(c.get("secureHeadersNonce")!)));
+  app.get("/problems", securePages, (c) => c.html(problemList(c.get("nonce")!)));
 
   app.get("/problems/:code", securePages, (c) => {
     const code = c.req.param("code");
     if (!Object.hasOwn(errorStatuses, code)) {
       throw new Refused({ code: "not_found", detail: "There is no problem with this code: see /problems." });
     }
-    return c.html(problemPage(code as ErrorCode, c.get("secureHeadersNonce")!));
+    return c.html(problemPage(code as ErrorCode, c.get("nonce")!));
   });
 }

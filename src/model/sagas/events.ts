@@ -1,18 +1,12 @@
 import * as z from "zod/mini";
 import { forbiddenKeys, type JsonObject } from "../../protocol/index.ts";
-import type {
-  AnyModel,
-  DeepReadonly,
-  EventDefinition,
-  Objection,
-  ReduceContext,
-  ValidationContext,
-} from "../define.ts";
+import type { DeepReadonly, EventDefinition, Objection, ReduceContext, ValidationContext } from "../define.ts";
 import { actionOf, objectionToActions } from "./actions.ts";
 import type { AnySaga, Saga } from "./define.ts";
+import { noteEnding, noteStart } from "./known.ts";
 import { begin, goOn, type Move, resume, retry, skip, takeOver, unanswered } from "./moves.ts";
 import { objectionToRoom } from "./room.ts";
-import { isGoing, type SagaRun, type Sagas, type SagaStatus, type WithSagas } from "./state.ts";
+import { isGoing, type SagaRun, type Sagas, type WithSagas } from "./state.ts";
 
 /** The id of a saga. It is in the keys of its timer and of its steps: so it is short, and of visible ASCII characters. */
 const sagaId = z.string().check(
@@ -121,34 +115,6 @@ export interface SagaLocal<S, Input> {
   ): void;
 }
 
-/** The sagas of models, by the definition of their `start`: a spread keeps it. */
-const sagasByStart = new WeakMap<object, AnySaga>();
-
-/** The event types that can end a saga, by their definitions. */
-const ending = new WeakSet<object>();
-
-/** How a saga comes to rest. */
-export interface SagaEnd {
-  readonly saga: string;
-  readonly status: Exclude<SagaStatus, "RUNNING" | "COMPENSATING">;
-}
-
-/** Whether events of this definition can end a saga. */
-export function endsSagas(definition: object): boolean {
-  return ending.has(definition);
-}
-
-/** How the event that was just folded, one that can, has ended a saga; undefined: it has ended none. */
-export function endOfSaga({ sagas: { moved, runs } }: DeepReadonly<WithSagas>): SagaEnd | undefined {
-  const run = moved === undefined ? undefined : runs[moved];
-  return run && !isGoing(run) ? { saga: moved!, status: run.status as SagaEnd["status"] } : undefined;
-}
-
-/** The sagas whose events a model has. */
-export function sagasOf({ events }: AnyModel): AnySaga[] {
-  return Object.values<object>(events).flatMap((event) => sagasByStart.get(event) ?? []);
-}
-
 /** The event moves no saga: so it has no effects. */
 const still = (sagas: Sagas): void => void delete sagas.moved;
 
@@ -205,7 +171,7 @@ export function sagaEvents<S extends WithSagas, const Name extends string, Input
     },
   };
 
-  sagasByStart.set(start, saga);
+  noteStart(start, saga);
 
   /** An event of an operator: a saga that stands still, and what its failure must be. */
   const operator = (
@@ -287,7 +253,7 @@ export function sagaEvents<S extends WithSagas, const Name extends string, Input
     [`${saga.name}.skip`]: operator(skip, () => true, ""),
   };
   for (const [type, definition] of Object.entries(events)) {
-    if (type !== `${saga.name}.start`) ending.add(definition);
+    if (type !== `${saga.name}.start`) noteEnding(definition);
   }
   return events as unknown as SagaEvents<S, Name, Input>;
 }

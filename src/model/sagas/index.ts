@@ -12,10 +12,6 @@ export {
   type SagaAttempt,
   type SagaEvent,
   sagaEvents,
-  endOfSaga,
-  endsSagas,
-  type SagaEnd,
-  sagasOf,
   type SagaEvents,
   type SagaLocal,
   type SagaMoment,
@@ -23,6 +19,7 @@ export {
   type SagaReport,
   type SagaStart,
 } from "./events.ts";
+export { endOfSaga, endsSagas, type SagaEnd, sagasOf } from "./known.ts";
 export { idsOf as sagaIdsOf } from "./ids.ts";
 export {
   type EventsWithSagas,
