@@ -2,6 +2,7 @@ import { cloudflareTest } from "@cloudflare/vitest-pool-workers";
 import { kCurrentWorker } from "miniflare";
 import { defineConfig } from "vitest/config";
 
+import { filesAtOnce, LongestFirst } from "./test/longest-first.ts";
 import { auditKeys } from "./test/workerd/audit-keys.ts";
 import { identitySettings } from "./test/verified/settings.ts";
 
@@ -15,8 +16,8 @@ const sqlAsText = {
 export default defineConfig({
   test: {
     reporters: ["default", "./test/totals-reporter.ts"],
-    // Without this one core of two would be left idle.
-    maxWorkers: "100%",
+    maxWorkers: filesAtOnce,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         plugins: [sqlAsText],
