@@ -1,7 +1,7 @@
 // Somebody who has never seen the system finds the cause of a fault: by its alert, the runbook, and the console.
 import { readFileSync, rmSync } from "node:fs";
 import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import { firing, promtoolPresent, rulesFile } from "../support/alerts.ts";
 import { browserPresent, launchBrowser } from "../support/browser.ts";
 import { ConsolePages, go } from "../support/console.ts";
@@ -25,16 +25,18 @@ function writtenAs(hash: string): string {
   return `#/${[partition === "" || partition === "~" ? partition : "PARTITION", ...rest].join("/")}`;
 }
 
-describe.skipIf(!promtoolPresent || !browserPresent)("a stranger", () => {
+// At the same time: each waits most of its time for what a partition reports every ten seconds.
+describe.skipIf(!promtoolPresent || !browserPresent)("a stranger", { concurrent: true }, () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await launchBrowser();
   });
   afterAll(() => browser?.close());
 
-  test.each(Object.entries(faults))(
+  test.for(Object.entries(faults))(
     "[OB-3] [OB-4] [OB-6] finds the cause of the fault %s: its alert fires, the runbook names the pages, and they show it",
-    async (_, fault) => {
+    { timeout: 300_000 },
+    async ([, fault], { expect }) => {
       const folder = temporaryFolder("partita-stranger-");
       const world = await World.begin(fault.identity, folder);
       try {
@@ -63,6 +65,5 @@ describe.skipIf(!promtoolPresent || !browserPresent)("a stranger", () => {
         rmSync(folder, { recursive: true, force: true });
       }
     },
-    300_000,
   );
 });
