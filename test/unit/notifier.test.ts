@@ -52,10 +52,12 @@ function tenant(names: readonly string[], { outgoingMax = Infinity } = {}) {
   const change = async (except: readonly string[] = []) => {
     seq++;
     const from = Date.now();
+    const excepted = new Set(except);
     const seen: { told?: number; endedMs?: number; spreadMs?: number } = {};
     void notifier.notifyAll().then((told) => Object.assign(seen, { told, endedMs: Date.now() - from }));
     for (let ms = 0; ms <= 6_000; ms++) {
-      if (behind().every((name) => except.includes(name))) seen.spreadMs ??= Date.now() - from;
+      if (seen.spreadMs === undefined && behind().every((name) => excepted.has(name)))
+        seen.spreadMs = Date.now() - from;
       await vi.advanceTimersByTimeAsync(1);
     }
     return seen;
