@@ -8,6 +8,12 @@ const seedsPerTest = 50;
 const tests = 4;
 /** Each planted bug must be found within this number of seeds. */
 const plantedSeedsMax = 100;
+/** The seeds that have found the rarest ones: only to find them sooner. */
+const foundBy: Readonly<Record<string, number>> = {
+  "an outbox that withdraws what it has sent": 23,
+  "a client that does not wait until drafts are stored": 46,
+  "a state that is saved while it has events of undecided drafts": 69,
+};
 const timeoutMs = 600_000;
 
 describe("production clients in the simulator", () => {
@@ -48,9 +54,9 @@ describe("production clients in the simulator", () => {
     it(
       `[LC-14] [CL-1] finds ${name}`,
       async () => {
-        let seed = 1;
-        while (seed <= plantedSeedsMax && (await simulateClients(seed, undefined, variant)).violation === undefined)
-          seed++;
+        const finds = async (seed: number) => (await simulateClients(seed, undefined, variant)).violation !== undefined;
+        let seed = foundBy[name] ?? 1;
+        if (!(await finds(seed))) for (seed = 1; seed <= plantedSeedsMax && !(await finds(seed)); seed++);
         expect(seed).toBeLessThanOrEqual(plantedSeedsMax);
       },
       timeoutMs,
