@@ -82,7 +82,7 @@ describe("features from a stream", () => {
     );
   });
 
-  it("is the code of the guide", () => {
+  it("[EC-7] is the code of the guide", () => {
     const guide = readFileSync(new URL("../../docs/guide/features.md", import.meta.url), "utf8");
     for (const file of ["features", "consume"]) {
       const source = readFileSync(new URL(`../support/features/${file}.ts`, import.meta.url), "utf8");
