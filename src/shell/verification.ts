@@ -103,7 +103,9 @@ export class Verification {
   /** Lets go of one that nobody goes on with: it has a second state in memory. */
   rest(now: number): void {
     const run = this.#run;
-    if (run && run.doneAt === undefined && now - run.steppedAt >= keptMs) this.#run = undefined;
+    if (!run || run.doneAt !== undefined || now - run.steppedAt < keptMs) return;
+    this.#run = undefined;
+    run.steps.return();
   }
 
   #current(): Run {

@@ -1,12 +1,15 @@
 import * as fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { complete, Refusal, type Submission, single, type Verified } from "../../src/core/index.ts";
 import { digestSteps } from "../../src/core/verify/digest.ts";
+import type { StateView } from "../../src/model/state-view.ts";
+import { WeighedState } from "../../src/model/weighed-state.ts";
 import type { MetricsReport } from "../../src/platform/metrics-api.ts";
 import { bounds } from "../../src/protocol/index.ts";
 import type { MetricsPorts } from "../../src/shell/ports.ts";
 import { Verification } from "../../src/shell/verification.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
+import { TestPartition } from "../support/partition.ts";
 import { TestShell } from "../support/shell.ts";
 import { testTurns } from "../support/turns.ts";
 
@@ -86,6 +89,20 @@ describe("a verification", () => {
     expect(shell.logged.filter(({ message }) => message === "what is stored does not agree with the log")).toHaveLength(
       findings.length,
     );
+  });
+
+  it("[LC-6] [BD-3] keeps nothing of the present state where nobody goes on with it", () => {
+    const room = new TestPartition();
+    const connection = room.open();
+    connection.connect("c");
+    connection.submit("d-1", "set", { target: "t", value: "old" });
+    const opened = vi.spyOn(WeighedState.prototype, "view");
+    const steps = room.partition.verify({ eventId: 0, compared: [], findings: [] }, () => room.now);
+    while (opened.mock.results.length < 2) expect(steps.next().done).toBe(false);
+    steps.return();
+    connection.submit("d-2", "set", { target: "t", value: "new" });
+    expect(opened.mock.results.map(({ value }) => (value as StateView).savedBytes)).toEqual([0, 0]);
+    opened.mockRestore();
   });
 
   it("[LC-6] is kept for a minute, because it costs as much as all events", async () => {
@@ -181,6 +198,7 @@ describe("the verification that nobody asks for", () => {
   it("[LC-6] is put off for a week where there is no memory for it, and let go where nobody goes on with it", async () => {
     let now = 5;
     let begun = 0;
+    let ended = 0;
     const at: (number | undefined)[] = [];
     const logs: string[] = [];
     const host = {
@@ -196,14 +214,19 @@ describe("the verification that nobody asks for", () => {
       scheduleVerification: (due: number | undefined) => void at.push(due),
       *verify() {
         if (++begun === 2) throw new Refusal({ code: "too_expensive", detail: "no room" });
-        yield 100;
-        yield 100;
+        try {
+          yield 100;
+          yield 100;
+        } finally {
+          ended++;
+        }
       },
     };
     const verification = new Verification({ ...host, partition });
     await verification.runDue(100);
     now += 60_000;
     verification.rest(now);
+    expect(ended).toBe(1);
     await verification.runDue(100);
     expect([begun, at, logs]).toEqual([2, [5, now + bounds.verifyPeriodMs], ["not_verified"]]);
   });

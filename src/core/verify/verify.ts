@@ -78,8 +78,13 @@ export function* verifySteps(
   compareOutbox(environment, live, verified);
   // Both views are of this turn.
   const [folded, present] = [state.view(), live.fold.state.view()];
-  if ((yield* digestSteps(folded)) !== (yield* digestSteps(present))) {
-    verified.findings.push({ eventId: verified.eventId, detail: "The state in memory is not the fold of the log." });
+  try {
+    if ((yield* digestSteps(folded)) !== (yield* digestSteps(present))) {
+      verified.findings.push({ eventId: verified.eventId, detail: "The state in memory is not the fold of the log." });
+    }
+  } finally {
+    // Where nobody goes on, the state would keep for it what changes.
+    present.close();
   }
   verified.compared.push("state");
 }
@@ -97,7 +102,7 @@ function soundOf(memory: Memory, now: number): Live {
 
 /** @throws Refusal where the second state does not fit. */
 function assertRoom(memory: Memory, state: WeighedState<object>, now: number): void {
-  if (state.weight > memory.load(now).fold.bytesForCopies) throw new Refusal(noRoom);
+  if (!memory.load(now).fold.hasRoom(state.weight)) throw new Refusal(noRoom);
 }
 
 function* compareSnapshot(
