@@ -31,6 +31,12 @@ export type Folder = Pick<Environment, "model" | "authors">;
 
 type SnapshotSize = Pick<SnapshotRow, "eventId" | "logBytes" | "stateBytes">;
 
+/** What is in memory only for later: all else goes before it. */
+interface Kept {
+  readonly bytes: number;
+  release(): void;
+}
+
 /** The newest snapshot that can be read; before the first one, the initial state. */
 export interface LoadedSnapshot extends SnapshotSize {
   readonly state: object;
@@ -56,8 +62,8 @@ export class Fold {
   #snapshotting: StateView | undefined;
   /** What the state of an earlier event takes that is being read, in bytes; undefined: none is. */
   #pastBytes: number | undefined;
-  /** What is kept of earlier states between the requests of an operator, in bytes. */
-  travelBytes = 0;
+  /** What is kept of earlier states between the requests of an operator; undefined: nothing. */
+  kept: Kept | undefined;
   /** The text of the state after an event, as long as it is in memory anyway. */
   #text: WeakRef<{ text: string; eventId: number }> | undefined;
 
@@ -158,7 +164,7 @@ export class Fold {
     for (const piece of this.state.view()) {
       text += piece;
       if (!isLatin(piece)) bytesPerUnit = 4;
-      if (text.length > bounds.inlineStateUnitsMax || text.length * bytesPerUnit > this.bytesForCopies) {
+      if (text.length > bounds.inlineStateUnitsMax || !this.hasRoom(text.length * bytesPerUnit)) {
         throw new Refusal(tooLongForOneMessage);
       }
     }
@@ -168,7 +174,14 @@ export class Fold {
 
   /** What may be made of the state as a whole now, in bytes of memory. */
   get bytesForCopies(): number {
-    return bounds.stateAndCopiesBytesMax - this.state.weight - (this.#pastBytes ?? 0) - this.travelBytes;
+    return bounds.stateAndCopiesBytesMax - this.state.weight - (this.#pastBytes ?? 0) - (this.kept?.bytes ?? 0);
+  }
+
+  /** Whether something of the state as a whole may take so many bytes of memory. What is only kept is let go for it. */
+  hasRoom(bytes: number): boolean {
+    const left = this.bytesForCopies - bytes;
+    if (left < 0 && left + (this.kept?.bytes ?? 0) >= 0) this.kept!.release();
+    return bytes <= this.bytesForCopies;
   }
 
   /** Whether the state of an earlier event is being read. */

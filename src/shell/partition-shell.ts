@@ -642,9 +642,10 @@ export class PartitionShell {
     return this.#answer<AnswerBody>(context, () =>
       this.#reads.run(by, function* () {
         const now = ports.now();
+        // Before the state is opened: whatever fails after that would keep it open.
+        const etag = stateTag(partition.standing(now, at), at);
         const read = yield* partition.travel.to(at, by, now);
-        if ("of" in read) return answerFolded(read);
-        return readers.answer(read, stateTag(partition.standing(now, at), at));
+        return "of" in read ? answerFolded(read) : readers.answer(read, etag);
       }),
     );
   }

@@ -98,7 +98,7 @@ function replayBytes({ fold }: Live, reads: StorageReads, snapshot: SnapshotRow 
       detail: `The nearest snapshot and the events from it to event ${at} have more than ${replayBytesMax} bytes; at most ${replayBytesMax} are replayed.`,
     });
   }
-  if (bytes * bounds.decodedBytesPerUnitMax > fold.bytesForCopies) {
+  if (!fold.hasRoom(bytes * bounds.decodedBytesPerUnitMax)) {
     throw new Refusal({
       code: "too_expensive",
       detail: `The nearest snapshot and the events from it to event ${at} have ${bytes} bytes: beside the state, there is not enough memory for them.`,

@@ -104,11 +104,10 @@ export class Travel {
   rest(now: number): void {
     if (!this.#trip && this.#marks.length === 0) return;
     if (now >= this.#usedAt && now - this.#usedAt < bounds.travelKeptMsMax) return;
-    this.forget();
-    this.#account();
+    this.#release();
   }
 
-  /** Lets go of what was kept. */
+  /** Everything is loaded again: lets go of what was kept. */
   forget(): void {
     this.#trip = undefined;
     this.#marks = [];
@@ -118,23 +117,28 @@ export class Travel {
   *#begin({ fold }: Live, at: number, by: string, now: number): Steps<Trip> {
     this.#usedAt = now;
     const { model, ports } = this.#environment;
+    const current = this.#trip;
     const mark = this.#marks.findLast(({ eventId }) => eventId <= at);
     const stored = ports.storage.snapshots.latest(model.version, modelTag(model), at);
-    const current = this.#trip;
-    if (current && current.eventId <= at && current.eventId >= (mark?.eventId ?? 0)) {
+    // What a snapshot takes is known when it is parsed: a larger one could take too much, so the log is folded instead.
+    const room = fold.bytesForCopies + (current?.state.weight ?? 0);
+    const snapshot = stored && stored.stateBytes * bounds.decodedBytesPerUnitMax <= room ? stored : undefined;
+    const nearest = Math.max(mark?.eventId ?? 0, snapshot?.eventId ?? 0);
+    // Who asks again for the same event goes on: what was nearer at the beginning was damaged.
+    if (current && current.eventId <= at && (current.of === at || current.eventId >= nearest)) {
       Object.assign(current, { by, of: at, askedAt: now });
       return current;
     }
     this.#trip = undefined;
     this.#account();
     let base: { eventId: number; state: object } = { eventId: 0, state: model.initialState() };
-    if (mark && mark.eventId >= (stored?.eventId ?? 0)) {
+    if (snapshot && snapshot.eventId > (mark?.eventId ?? 0)) {
+      base = loadSnapshot(ports.storage, model, at);
+      yield costOfFold(snapshot.stateBytes);
+    }
+    if (mark && mark.eventId > base.eventId) {
       base = { eventId: mark.eventId, state: parsePieces([mark.text]) };
       yield costOfStateText(mark.text.length);
-    } else if (stored && stored.stateBytes * bounds.decodedBytesPerUnitMax <= fold.bytesForCopies) {
-      // What it takes is known when it is parsed: a larger one could take too much, so the log is folded instead.
-      base = loadSnapshot(ports.storage, model, at);
-      yield costOfFold(stored.stateBytes);
     }
     const { eventId, state } = base;
     const marked = { eventId, bytes: 0 };
@@ -190,20 +194,29 @@ export class Travel {
     return this.#marks.reduce((sum, { text }) => sum + text.length * bytesPerUnit, 0);
   }
 
-  /** @throws Refusal where the state has become too large, or is gone because everything was loaded again. */
+  /** @throws Refusal where the state has become too large, or is gone: everything was loaded again, or others needed its memory. */
   #assertRoom(trip: Trip, now: number): Live {
     const live = this.#memory.load(now);
+    this.#account();
     if (this.#trip !== trip) throw new Refusal(otherPast);
+    if (live.fold.bytesForCopies >= 0) return live;
+    this.#marks = [];
     this.#account();
     if (live.fold.bytesForCopies >= 0) return live;
-    this.forget();
-    this.#account();
+    this.#release();
     throw new Refusal(noRoom);
   }
 
-  /** Says what is kept, so that nothing else takes that memory. Where nothing is loaded, nothing is kept. */
+  readonly #release = (): void => {
+    this.forget();
+    this.#account();
+  };
+
+  /** Says what is kept, so that it counts, and is let go where something else needs that memory. Where nothing is loaded, nothing is kept. */
   #account(): void {
     const { live } = this.#memory;
-    if (live) live.fold.travelBytes = this.#markBytes + (this.#trip?.state.weight ?? 0);
+    if (!live) return;
+    const bytes = this.#markBytes + (this.#trip?.state.weight ?? 0);
+    live.fold.kept = bytes === 0 ? undefined : { bytes, release: this.#release };
   }
 }
