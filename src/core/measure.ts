@@ -40,7 +40,12 @@ export type Counter =
   | "verifications"
   | "findings"
   /** Rows that were written, as the platform bills them. */
-  | "rows_written";
+  | "rows_written"
+  /** What else it bills of a partition: rows that were read, requests, messages of WebSockets, and time, in milliseconds. */
+  | "rows_read"
+  | "requests"
+  | "socket_messages"
+  | "active_ms";
 
 /** Adds `by` to a counter. `label`: the code or kind that it is counted by. */
 export type Measure = (counter: Counter, by: number, label?: string) => void;

@@ -60,6 +60,14 @@ const counters: Readonly<Record<Counter, Shown>> = {
   verifications: { help: "Logs that were verified." },
   findings: { help: "What was found that does not agree with its log." },
   rows_written: { help: "Rows written, as the platform bills them." },
+  rows_read: { help: "Rows read by partitions, as the platform bills them." },
+  requests: { help: "Requests, calls and alarms of partitions, as the platform bills them." },
+  socket_messages: { help: "Messages that came by WebSockets: 20 are billed as one request." },
+  active_ms: {
+    help: "How long something kept partitions from hibernating: the least that is billed.",
+    scale: 1_000,
+    name: "active_seconds",
+  },
 };
 
 const sumHelp: Readonly<Record<string, string>> = {

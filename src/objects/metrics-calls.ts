@@ -2,7 +2,7 @@ import type { DurableObject } from "cloudflare:workers";
 import type { PartitionName } from "../core/index.ts";
 import { callObject, callObjectOnce } from "../platform/call.ts";
 import type { DirectoryEntry, DirectoryQuery, PlacedPage, PlacedQuery } from "../platform/directory-api.ts";
-import type { MetricsReport } from "../platform/metrics-api.ts";
+import type { DayCost, MetricsReport } from "../platform/metrics-api.ts";
 import { type Placement, stubOf } from "../platform/placement.ts";
 import type { Named } from "../platform/rpc.ts";
 import type { MetricsSummary } from "../tenant/metrics.ts";
@@ -18,6 +18,8 @@ export interface MetricsRpc {
   partitionsWith(asked: Named<DirectoryQuery>): Promise<DirectoryEntry[]>;
   /** A method of its own: an object of the version before would answer by name. It throws. */
   placedPartitionsWith(asked: Named<PlacedQuery>): Promise<PlacedPage>;
+  /** What a partition has used, a day each, the newest first. */
+  costsWith(asked: Named<{ partition: string }>): Promise<readonly DayCost[]>;
   /** Whether there may be partitions that its part of the directory has no room for. */
   isFullWith(asked: Named): Promise<boolean>;
   /** What the cursors of pages of the directory are encrypted with: 32 bytes. */
@@ -30,6 +32,12 @@ export const metricsCalls = (stub: MetricsRpc) => ({
   summary: (): Promise<MetricsSummary> => stub.summaryWith(named({})),
   partitions: (asked: DirectoryQuery): Promise<DirectoryEntry[]> => stub.partitionsWith(named(asked)),
   placedPartitions: (asked: PlacedQuery): Promise<PlacedPage> => stub.placedPartitionsWith(named(asked)),
+  costs: (partition: string): Promise<readonly DayCost[]> =>
+    orBefore(
+      "costsWith",
+      () => stub.costsWith(named({ partition })),
+      async () => [],
+    ),
   isFull: (): Promise<boolean> =>
     orBefore(
       "isFullWith",
@@ -39,11 +47,11 @@ export const metricsCalls = (stub: MetricsRpc) => ({
   cursorKey: (): Promise<Uint8Array> => stub.cursorKeyWith(named({})),
 });
 
-/** The name of the object that adds up the metrics of a partition. */
-function metricsNameOf(tenant: string, partition: string): string {
+/** Which of the objects adds up the metrics of a partition. */
+export function metricsShardOf(partition: string): number {
   let hash = 0;
   for (let at = 0; at < partition.length; at++) hash = (31 * hash + partition.charCodeAt(at)) | 0;
-  return metricsShardName(tenant, (hash >>> 0) % metricsShards);
+  return (hash >>> 0) % metricsShards;
 }
 
 /** Asks each of the objects of a tenant. */
@@ -77,7 +85,7 @@ export function reporterOf(
   { tenant, partition }: PartitionName,
   placement: Placement,
 ): (report: MetricsReport) => Promise<void> {
-  const name = metricsNameOf(tenant, partition);
+  const name = metricsShardName(tenant, metricsShardOf(partition));
   return (report) =>
     callObjectOnce(
       () => metricsCalls(stubOf(objects, name, placement)),

@@ -1,6 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { DirectoryEntry, PlacedPage } from "../platform/directory-api.ts";
 import { log } from "../platform/log.ts";
+import type { DayCost } from "../platform/metrics-api.ts";
 import { migrations } from "../storage/directory/migrations.ts";
 import { DirectoryStorage } from "../storage/directory/storage.ts";
 import { DurableSqlDriver } from "../storage/durable.ts";
@@ -12,8 +13,13 @@ import { nameOf } from "./object-name.ts";
 
 /** The least time between two writes: each is a billed row. What came since the last one is lost in a crash. */
 const keepMsMin = 10_000;
-/** How long the figures of a partition that is known wait to be stored in the directory. */
-const storeMs = 60_000;
+/** How long the figures of a partition that is known wait to be stored in the directory, at least. */
+const storeMs = 50_000;
+/**
+ * How often the object looks for such. Platform fact: one that is idle for ten seconds hibernates, and forgets what waits;
+ * an alarm before that keeps it in memory, and idle time is not billed.
+ */
+const lookMs = 8_000;
 
 type Asked<Method extends keyof MetricsRpc> = Parameters<MetricsRpc[Method]>[0];
 
@@ -30,20 +36,24 @@ export class MetricsObject extends DurableObject implements MetricsRpc {
 
   async reportWith(report: Asked<"reportWith">): Promise<void> {
     const now = Date.now();
-    this.#metrics.add(report, now);
+    const isNew = this.#metrics.add(report, now);
     if (now - this.#keptAt >= keepMsMin) {
       this.#keptAt = now;
       this.#kept.put(this.#metrics.counts);
     }
-    const became = this.#directory.report(report, now);
+    // What comes again must not be billed twice.
+    const became = this.#directory.report(isNew ? report : { ...report, costs: [] }, now);
     if (became === "full")
       log("directory_full", {
         object: nameOf(this.ctx.id),
         partition: report.partition,
       });
-    if (became !== "waiting" || this.#armed) return;
+    if (became === "waiting" && !this.#armed) await this.#arm(now);
+  }
+
+  async #arm(now: number): Promise<void> {
     this.#armed = true;
-    await this.ctx.storage.setAlarm(now + storeMs);
+    await this.ctx.storage.setAlarm(now + lookMs);
   }
 
   async summaryWith(): Promise<MetricsSummary> {
@@ -65,6 +75,10 @@ export class MetricsObject extends DurableObject implements MetricsRpc {
     return this.#directory.placed(asked);
   }
 
+  async costsWith({ partition }: Asked<"costsWith">): Promise<readonly DayCost[]> {
+    return this.#directory.costsOf(partition);
+  }
+
   async isFullWith(): Promise<boolean> {
     return this.#directory.isFull;
   }
@@ -75,7 +89,8 @@ export class MetricsObject extends DurableObject implements MetricsRpc {
 
   override async alarm(): Promise<void> {
     this.#armed = false;
-    this.#directory.store(Date.now());
+    const now = Date.now();
+    if (this.#directory.store(now, storeMs)) await this.#arm(now);
   }
 
   /** Opened by the first call: figures that cannot be read must not keep an object from counting. */

@@ -50,7 +50,12 @@ export function durablePorts(
     tenant,
     effects,
     signHead,
-    metrics: report && { report, rowsWritten: () => driver.rowsWritten },
+    metrics: report && {
+      report,
+      rowsWritten: () => driver.rowsWritten,
+      rowsRead: () => driver.rowsRead,
+      storedBytes: () => ctx.storage.sql.databaseSize,
+    },
     keys: () => (tenant ? keys() : undefined),
     async verify(token, now) {
       const verifier = verifierOf(settings, waitUntil);

@@ -14,6 +14,7 @@ import { nothingForPersons, pageAt } from "../edge/pages.ts";
 import type { Part } from "../edge/part.ts";
 import { actionRoutes } from "../edge/routes/actions.ts";
 import { checkRoutes } from "../edge/routes/check.ts";
+import { costRoutes } from "../edge/routes/costs.ts";
 import { deadLetterRoutes } from "../edge/routes/dead-letters.ts";
 import { documentRoutes } from "../edge/routes/document.ts";
 import { effectRoutes } from "../edge/routes/effects.ts";
@@ -97,8 +98,8 @@ export const webhooks: Part<{ CourierObject: ObjectClass<CourierEnv, CourierRpc>
 };
 
 /**
- * The metrics of a tenant, and the directory of its partitions: `GET /metrics`, `/v1/partitions`, `/v1/dead-letters`. Its
- * Worker exports `MetricsObject`.
+ * The metrics of a tenant, the directory of its partitions, and what each costs: `GET /metrics`, `/v1/partitions`,
+ * `/v1/partitions/{p}/costs`, `/v1/dead-letters`. Its Worker exports `MetricsObject`.
  */
 export const metrics: Part<{ MetricsObject: ObjectClass<Cloudflare.Env, MetricsRpc> }> = {
   name: "metrics",
@@ -106,6 +107,7 @@ export const metrics: Part<{ MetricsObject: ObjectClass<Cloudflare.Env, MetricsR
   adds: () => ({ MetricsObject }),
   routes(app, guards, application) {
     metricsRoutes(app, guards, application);
+    costRoutes(app, guards, application);
     partitionRoutes(app, guards, application);
     tenantDeadLetterRoutes(app, guards, application);
   },

@@ -27,6 +27,24 @@ interface LogReport {
   readonly verified?: { readonly at: number; readonly findings: number };
 }
 
+/** What the object of a partition has used of what the platform bills, on a day. */
+export interface DayCost {
+  /** As 2026-11-30, in UTC. */
+  readonly day: string;
+  /** Requests, calls and alarms. */
+  readonly requests: number;
+  /** Messages that came by WebSockets: 20 are billed as one request. */
+  readonly socketMessages: number;
+  readonly rowsRead: number;
+  readonly rowsWritten: number;
+  /** How long something was under way that keeps the object from hibernating, in milliseconds: the least that is billed. */
+  readonly activeMs: number;
+  /** The size of its database at the end, in bytes. */
+  readonly storedBytes: number;
+  /** Committed events: they are not billed. */
+  readonly events: number;
+}
+
 /** What a partition has counted since its last report, and what it has now. */
 export interface MetricsReport {
   /** Its name, or that of a courier. */
@@ -37,6 +55,8 @@ export interface MetricsReport {
   /** By counter; with a label as `<counter> <label>`. */
   readonly counts: Readonly<Record<string, number>>;
   readonly gauges: readonly Gauge[];
+  /** What it has used since its last report, each day once; absent: its version, or its object, does not count that. */
+  readonly costs?: readonly DayCost[] | undefined;
   /** How its log is, for the directory; absent: nothing was ever written, or it is not loaded. `head` absent: it cannot be read. */
   readonly log?: LogReport | undefined;
   /** The time since its last report, in milliseconds. */

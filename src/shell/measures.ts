@@ -1,5 +1,6 @@
 import type { Counter, Measure } from "../core/index.ts";
-import type { Gauge, MetricsReport } from "../platform/metrics-api.ts";
+import type { DayCost, Gauge, MetricsReport } from "../platform/metrics-api.ts";
+import type { Costs } from "./costs.ts";
 import type { MetricsPorts } from "./ports.ts";
 import type { VerifiedLast } from "./verification.ts";
 
@@ -12,7 +13,9 @@ interface MeasuresHost {
   /** 16 random hexadecimal digits. */
   newIncarnation(): string;
   /** Undefined: the deployment has no metrics. Then nothing is counted. */
-  readonly metrics: MetricsPorts | undefined;
+  readonly metrics: Pick<MetricsPorts, "report" | "rowsWritten"> | undefined;
+  /** What it has used of what the platform bills; absent: that is not counted. */
+  readonly costs?: { readonly counted: Costs; storedBytes(): number } | undefined;
   now(): number;
   /** Runs `run` when what was written is durable. */
   afterIo(run: () => void): void;
@@ -60,12 +63,15 @@ export class Measures {
     if (!this.#host.metrics) return;
     const key = label === undefined ? counter : `${counter} ${label}`;
     this.#counts.set(key, (this.#counts.get(key) ?? 0) + by);
-    if (counter === "events") this.#events += by;
+    if (counter !== "events") return;
+    this.#events += by;
+    this.#host.costs?.counted.events(by);
   };
 
   /** To be called at the end of each entry into the object. Nothing waits for it. */
   entered(): void {
-    const { metrics } = this.#host;
+    const { metrics, costs } = this.#host;
+    costs?.counted.look();
     if (!metrics || !this.#isUsed) return;
     const now = this.#host.now();
     this.#timeCommit(now);
@@ -88,7 +94,9 @@ export class Measures {
   /** To have been loaded is not yet to be used; but a log that cannot be folded is to be seen. */
   get #isUsed(): boolean {
     if (this.#counts.size > 1 || (this.#counts.size === 1 && !this.#counts.has("loads"))) return true;
-    return this.#isNews && this.#host.condition() === "quarantined";
+    if (this.#isNews && this.#host.condition() === "quarantined") return true;
+    // What is only read costs, too; but of a partition that was never written nothing is kept.
+    return this.#host.costs?.counted.isOwed === true && this.#host.condition() !== undefined;
   }
 
   /** Whether the directory has to learn something at once. */
@@ -102,12 +110,16 @@ export class Measures {
   #next(rows: number, now: number): MetricsReport {
     if (rows > this.#rowsReported) this.count("rows_written", rows - this.#rowsReported);
     this.#rowsReported = rows;
+    const { costs: costsHost } = this.#host;
+    const costs = costsHost?.counted.take(costsHost.storedBytes());
+    for (const day of costs ?? []) this.#countCost(day);
     const counts = Object.fromEntries(this.#counts);
     this.#counts = new Map();
     const { partition } = this.#host;
     const incarnation = (this.#incarnation ??= this.#host.newIncarnation());
     const periodMs = Math.max(now - this.#reportedAt, 1);
-    const report = { partition, incarnation, seq: ++this.#seq, counts, gauges: this.#host.gauges(), periodMs };
+    const gauges = this.#host.gauges();
+    const report = { partition, incarnation, seq: ++this.#seq, counts, gauges, periodMs, ...(costs && { costs }) };
     const condition = this.#host.condition();
     // After a write that failed nothing is loaded: that is no news.
     if (condition === undefined) return report;
@@ -124,6 +136,13 @@ export class Measures {
         ...(isNew && { verified: { at: verified.at, findings: verified.findings.length } }),
       },
     };
+  }
+
+  #countCost({ rowsRead, requests, socketMessages, activeMs }: DayCost): void {
+    const used = { rows_read: rowsRead, requests, socket_messages: socketMessages, active_ms: activeMs } as const;
+    for (const counter of ["rows_read", "requests", "socket_messages", "active_ms"] as const) {
+      if (used[counter] > 0) this.count(counter, used[counter]);
+    }
   }
 
   /** Takes the time of a commit: from the end of its turn, by the clock, to when it is durable. */

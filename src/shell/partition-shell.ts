@@ -76,6 +76,7 @@ import type { EffectSender } from "./effect-sender.ts";
 import type { EventSink } from "./event-sink.ts";
 import type { Inspected } from "./inspected.ts";
 import { HeldFrames } from "./held-frames.ts";
+import { Costs } from "./costs.ts";
 import { Measures } from "./measures.ts";
 import { OutstandingSums } from "./outstanding.ts";
 import type { ShellParts } from "./parts.ts";
@@ -88,6 +89,7 @@ import type { Held } from "./polled-frames.ts";
 import { type Poll, Streams } from "./streams.ts";
 import { TenantLink } from "./tenant-link.ts";
 import { Verification } from "./verification.ts";
+import { watchedPorts } from "./watched-ports.ts";
 
 /** A connection that must send its token with `connect` ends after this long without one. */
 const unauthenticatedMsMax = 10_000;
@@ -151,6 +153,8 @@ export class PartitionShell {
   readonly #link: TenantLink | undefined;
   readonly #admission: Admission;
   readonly #measures: Measures;
+  /** Undefined: the deployment has no metrics. */
+  readonly #costs: Costs | undefined;
   readonly #verification: Verification;
   /** The tag of the keys at the last look. */
   #keys: string | undefined;
@@ -162,11 +166,15 @@ export class PartitionShell {
   /** When the connections were last looked over here, in milliseconds since 1970. */
   #sweptAt = 0;
 
-  constructor(settings: ShellSettings, ports: ShellPorts) {
+  constructor(settings: ShellSettings, given: ShellPorts) {
     const { name, model, roles, parts } = settings;
+    const now = () => given.now();
+    const { metrics } = given;
+    const costs = metrics && new Costs(metrics, now);
+    const ports = costs ? watchedPorts(given, metrics, costs) : given;
     this.#settings = settings;
     this.#ports = ports;
-    const now = () => ports.now();
+    this.#costs = costs;
     const step = <T>(body: () => T): T => this.#step(body);
     const jobs = [
       sweepRecords,
@@ -186,6 +194,7 @@ export class PartitionShell {
       partition: name.partition,
       newIncarnation: () => ports.random.incarnation(),
       metrics: ports.metrics,
+      costs: costs && { counted: costs, storedBytes: () => metrics.storedBytes() },
       now,
       afterIo: (run) => ports.afterIo(run),
       gauges: () => this.#gauges,
@@ -341,6 +350,7 @@ export class PartitionShell {
     carrier: (attachment: Attachment) => Carrier,
     { dialect, traceId }: UpgradeOptions = {},
   ): Promise<Connection | HttpAnswer> {
+    this.#costs?.request();
     const refused = await this.#admission.admit(author);
     // Those whose peers have vanished must not take its place, nor show it their presence until the next sweep.
     if (!refused && Math.abs(this.#ports.now() - this.#sweptAt) >= idleMsMax) {
@@ -375,6 +385,7 @@ export class PartitionShell {
   /** Accepts a frame of a connection. */
   receive(connection: Connection, frame: string | ArrayBuffer): void {
     const now = this.#ports.now();
+    this.#costs?.message();
     this.#link?.used(now);
     this.#step(() => connection.receive(frame, now));
   }
@@ -386,6 +397,7 @@ export class PartitionShell {
 
   /** Opens a stream: the events of the log, or the frames to a connection without a WebSocket. */
   async stream(asked: StreamRequest, traceId: string | undefined): Promise<EventSink | HttpAnswer> {
+    this.#costs?.request();
     const failure = (await this.#admission.admit(asked.author)) ?? this.#admission.capacityFailure(asked.author, false);
     if (failure) return this.#refuse(failure, traceId);
     this.#measures.count("connections", 1);
@@ -402,6 +414,7 @@ export class PartitionShell {
     frames: readonly string[],
     traceId: string,
   ): Promise<HttpAnswer> {
+    this.#costs?.request();
     // Its token can be another one than that which opened the connection, and can be revoked separately.
     const failure = author && (await this.#admission.admitRequest(author));
     if (failure) return this.#refuse(failure, traceId);
@@ -418,6 +431,7 @@ export class PartitionShell {
     { connectionId, author, ...asked }: Poll & { connectionId?: string | undefined; author?: Author | undefined },
     traceId: string,
   ): Promise<HttpAnswer<AnswerBody>> {
+    this.#costs?.request();
     const opens = connectionId === undefined;
     const failure = opens
       ? ((await this.#admission.admit(author)) ?? this.#admission.capacityFailure(author, false))
@@ -465,6 +479,7 @@ export class PartitionShell {
     bytes: number,
     { traceId }: RequestContext,
   ): Promise<HttpAnswer> {
+    this.#costs?.request();
     const failure = await this.#admission.admitRequest(author);
     if (failure) return this.#refuse(failure, traceId);
     const declined = await this.#admission.admitDraft(author);
@@ -486,6 +501,7 @@ export class PartitionShell {
     bytes: number,
     { traceId }: RequestContext,
   ): Promise<HttpAnswer> {
+    this.#costs?.request();
     const failure =
       (this.#settings.parts.decideImported ? undefined : without("operations")) ??
       (await this.#admission.admitRequest(author)) ??
@@ -502,6 +518,7 @@ export class PartitionShell {
 
   /** Decides effects of the partition `from`, in their order. Returns what became of the first ones. */
   async deliver(from: string, effects: readonly SubmittedEffect[], traceId: string): Promise<readonly Delivered[]> {
+    this.#costs?.request();
     const host = {
       model: this.#settings.model,
       admit: () => this.#admission.admitUncounted(),
@@ -696,6 +713,7 @@ export class PartitionShell {
 
   /** Whether the state allows this author to read; no, where the state is not known. */
   mayRead(author: Author): boolean {
+    this.#costs?.request();
     return this.#step(() => {
       try {
         this.#partition.assertAuthorized(author, this.#ports.now());
@@ -710,6 +728,7 @@ export class PartitionShell {
 
   /** Runs the jobs that are due. */
   async alarm(): Promise<void> {
+    this.#costs?.request();
     this.#armedAt = undefined;
     try {
       const followUps = this.#runJobs();
@@ -746,11 +765,13 @@ export class PartitionShell {
 
   /** Applies changes of the tenant. Returns whether the partition stays subscribed. */
   tenantChanged(changes: TenantChanges): boolean {
+    this.#costs?.request();
     return this.#step(() => this.#link?.changed(changes) ?? false);
   }
 
   /** Decides what is queued, ends all connections, each with a time to reconnect, and accepts nothing new for `seconds`. */
   drain(seconds: number): void {
+    this.#costs?.request();
     const now = this.#ports.now();
     const until = now + seconds * 1_000;
     this.#admission.close({ since: now, until });
@@ -833,6 +854,7 @@ export class PartitionShell {
     { traceId, reader }: RequestContext,
     read: (now: number) => Promise<HttpAnswer<Body> | HttpAnswer> | HttpAnswer,
   ): Promise<HttpAnswer<Body> | HttpAnswer> {
+    this.#costs?.request();
     const failure = reader && (await this.#admission.admitRequest(reader));
     if (failure) return this.#refuse(failure, traceId);
     try {

@@ -53,6 +53,10 @@ export interface MetricsPorts {
   report(report: MetricsReport): Promise<void>;
   /** All rows that were written in this lifetime of the object, as the platform bills them. */
   rowsWritten(): number;
+  /** The same for rows read. */
+  rowsRead(): number;
+  /** The size of its database, in bytes. */
+  storedBytes(): number;
 }
 
 /** Everything that the shell needs of its platform: a Durable Object passes the real ports, the simulator its own. */

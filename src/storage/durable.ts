@@ -6,6 +6,8 @@ export class DurableSqlDriver implements SqlDriver {
   readonly #rules = new SqlRules();
   /** Rows written since the object started, as billed (a row per table and index). */
   rowsWritten = 0;
+  /** The same for rows read. */
+  rowsRead = 0;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
@@ -13,31 +15,39 @@ export class DurableSqlDriver implements SqlDriver {
 
   query(sql: string, ...values: SqlValue[]): SqlRow[] {
     this.#rules.reading(sql, values);
-    return rowsOf(this.#storage.sql.exec(sql, ...values));
+    return this.#rowsOf(this.#storage.sql.exec(sql, ...values));
   }
 
   write(sql: string, ...values: SqlValue[]): SqlRow[] {
     this.#rules.writing(values);
-    const cursor = this.#storage.sql.exec(sql, ...values);
-    const rows = rowsOf(cursor);
-    this.rowsWritten += cursor.rowsWritten;
-    return rows;
+    return this.#rowsOf(this.#storage.sql.exec(sql, ...values));
   }
 
   wrote(sql: string, ...values: SqlValue[]): boolean {
     this.#rules.writing(values);
-    const { rowsWritten } = this.#storage.sql.exec(sql, ...values);
-    this.rowsWritten += rowsWritten;
-    return rowsWritten > 0;
+    const cursor = this.#storage.sql.exec(sql, ...values);
+    this.#count(cursor);
+    return cursor.rowsWritten > 0;
   }
 
   script(sql: string): void {
     this.#rules.writing([]);
-    this.#storage.sql.exec(sql);
+    this.#count(this.#storage.sql.exec(sql));
   }
 
   transaction<T>(body: () => T): T {
     return this.#storage.transactionSync(() => this.#rules.transaction(body));
+  }
+
+  #rowsOf(cursor: SqlStorageCursor<Record<string, SqlStorageValue>>): SqlRow[] {
+    const rows = rowsOf(cursor);
+    this.#count(cursor);
+    return rows;
+  }
+
+  #count({ rowsRead, rowsWritten }: Pick<SqlStorageCursor<never>, "rowsRead" | "rowsWritten">): void {
+    this.rowsRead += rowsRead;
+    this.rowsWritten += rowsWritten;
   }
 }
 

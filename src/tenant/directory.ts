@@ -8,8 +8,9 @@ import type {
   RowFilter,
   RowOrder,
 } from "../platform/directory-api.ts";
-import type { Gauge, MetricsReport } from "../platform/metrics-api.ts";
+import type { DayCost, Gauge, MetricsReport } from "../platform/metrics-api.ts";
 import type { DirectoryStorage } from "../storage/directory/storage.ts";
+import { addCosts, costDaysMax, firstCostDay } from "./costs.ts";
 
 /** The partitions of one object, about 200 bytes each; one that comes after them is not listed, and that is logged. */
 const listedPartitionsMax = 250_000;
@@ -24,11 +25,15 @@ const placedLookedAtMax = 20_000;
 /**
  * A part of the directory of a tenant: its partitions, with the figures of their last reports. A row is written at once
  * for a partition that is new, or whose flags have changed, and otherwise at most once a minute: `store` is to be called
- * that long after `report` has said that something waits. Synchronous: each call is one step.
+ * while something waits. With the row goes what the partition has used of what the platform bills: a row a day.
+ * Synchronous: each call is one step.
  */
 export class Directory {
   readonly #storage: DirectoryStorage;
   readonly #waiting = new Map<string, DirectoryRow>();
+  /** Of those that wait: since when, and what they have used. */
+  readonly #since = new Map<string, number>();
+  readonly #costs = new Map<string, readonly DayCost[]>();
   #count: number;
 
   /** @throws MigrationError where the storage's schema is not one of ours. */
@@ -50,23 +55,43 @@ export class Directory {
     const known = this.find(report.partition);
     const row = rowOf(report, report.log, known, now);
     if (!known && this.isFull) return "full";
+    const costs = addCosts(this.#costs.get(row.name) ?? [], report.costs ?? []);
     if (known && flagsOf(known) === flagsOf(row) && this.#waiting.size < waitingMax) {
       this.#waiting.set(row.name, row);
+      this.#costs.set(row.name, costs);
+      if (!this.#since.has(row.name)) this.#since.set(row.name, now);
       return "waiting";
     }
-    this.#storage.transaction(now, (writes) => writes.partitions.put(row));
-    this.#waiting.delete(row.name);
+    this.#put([row], () => costs, now);
     if (!known) this.#count++;
     return "stored";
   }
 
-  /** Stores what waits. */
-  store(now: number): void {
-    if (this.#waiting.size === 0) return;
+  /** Stores what has waited for `waitedMs`. Returns whether something still waits. */
+  store(now: number, waitedMs = 0): boolean {
+    const due = [...this.#waiting.values()].filter(({ name }) => now - this.#since.get(name)! >= waitedMs);
+    if (due.length > 0) this.#put(due, (name) => this.#costs.get(name)!, now);
+    return this.#waiting.size > 0;
+  }
+
+  #put(rows: readonly DirectoryRow[], costsOf: (name: string) => readonly DayCost[], now: number): void {
     this.#storage.transaction(now, (writes) => {
-      for (const row of this.#waiting.values()) writes.partitions.put(row);
+      for (const row of rows) {
+        writes.partitions.put(row);
+        const costs = costsOf(row.name);
+        for (const cost of costs) writes.costs.add(row.name, cost);
+        if (costs.length > 0) writes.costs.deleteBefore(row.name, firstCostDay(now));
+      }
     });
-    this.#waiting.clear();
+    for (const { name } of rows) for (const waiting of [this.#waiting, this.#since, this.#costs]) waiting.delete(name);
+  }
+
+  /** What a partition has used, a day each, the newest first. */
+  costsOf(name: string): readonly DayCost[] {
+    const stored = this.#storage.costs.of(name);
+    return addCosts(stored, this.#costs.get(name) ?? [])
+      .toSorted((a, b) => (a.day < b.day ? 1 : -1))
+      .slice(0, costDaysMax);
   }
 
   find(name: string): DirectoryRow | undefined {

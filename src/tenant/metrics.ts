@@ -67,10 +67,11 @@ export class TenantMetrics {
     return Object.fromEntries(this.#counts);
   }
 
-  add({ partition, incarnation, seq, counts, gauges, periodMs }: MetricsReport, now: number): void {
+  /** Returns whether it was not here yet. */
+  add({ partition, incarnation, seq, counts, gauges, periodMs }: MetricsReport, now: number): boolean {
     const last = this.#last.get(partition);
     const isSame = last?.incarnation === incarnation;
-    if (isSame && last.seq >= seq) return;
+    if (isSame && last.seq >= seq) return false;
     for (const [name, by] of Object.entries(counts)) this.#counts.set(name, (this.#counts.get(name) ?? 0) + by);
     const events = counts["events"] ?? 0;
     this.#last.delete(partition);
@@ -83,6 +84,7 @@ export class TenantMetrics {
       gauges,
     });
     if (this.#last.size > partitionsMax) this.#last.delete(this.#last.keys().next().value!);
+    return true;
   }
 
   /** What a partition does now; zeros where it has not reported for a minute. */

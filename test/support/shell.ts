@@ -48,6 +48,8 @@ interface Options {
   signHead?: ShellPorts["signHead"];
   /** Where is reported what is counted; undefined: nothing is counted. */
   report?: MetricsPorts["report"];
+  /** What is billed of the storage; absent: nothing. */
+  billed?: Omit<MetricsPorts, "report">;
   /** The alarm that an earlier shell on the same storage has left, in milliseconds since 1970. */
   armedAt?: number | undefined;
   /** How the state is folded; undefined: as in production. */
@@ -88,6 +90,7 @@ export class TestShell {
     effectPorts,
     signHead,
     report,
+    billed,
     armedAt,
     folding,
     snapshotChunkUnits,
@@ -138,7 +141,7 @@ export class TestShell {
         tenant,
         effects: { submit: nowhere, enqueue: nowhere, webhooks: nowhere, ...effectPorts },
         signHead,
-        metrics: report && { report, rowsWritten: () => 0 },
+        metrics: report && { report, rowsWritten: () => 0, rowsRead: () => 0, storedBytes: () => 0, ...billed },
         keys,
         verify: verify ?? (async () => ({ code: "unauthenticated", detail: "There are no tokens here." })),
         openBody: () => {

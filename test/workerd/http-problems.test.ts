@@ -94,6 +94,7 @@ describe("/openapi.json", () => {
       "get /v1/endpoints/{endpoint}/dead-letters/{effect}",
       "get /v1/limits",
       "get /v1/partitions",
+      "get /v1/partitions/{partition}/costs",
       "get /v1/partitions/{partition}/dead-letters",
       "get /v1/partitions/{partition}/dead-letters/{effect}",
       "get /v1/partitions/{partition}/events",

@@ -7,7 +7,7 @@ import type { Guards } from "../guards.ts";
 import { prometheusText, prometheusType } from "../prometheus.ts";
 import { Refused } from "../refused.ts";
 
-const none: Failure = {
+export const noMetrics: Failure = {
   code: "not_configured",
   detail: "This deployment has no metrics: its Worker has no binding METRICS.",
 };
@@ -16,7 +16,7 @@ const none: Failure = {
 export function metricsRoutes(app: Edge, { requireAdmin }: Guards, { placementOf }: Application): void {
   app.get("/metrics", requireAdmin("admin:metrics"), async (c) => {
     const { METRICS: objects } = c.env;
-    if (!objects) throw new Refused(none);
+    if (!objects) throw new Refused(noMetrics);
     const { name: tenant } = c.get("tenantAccess");
     const summaries = await askMetricsShards(objects, tenant, placementOf(tenant), (calls) => calls.summary());
     return c.text(prometheusText(tenant, mergeSummaries(summaries)), 200, { "content-type": prometheusType });

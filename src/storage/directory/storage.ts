@@ -1,6 +1,7 @@
 import { Database, type Synchronous } from "../database.ts";
 import type { SqlDriver } from "../driver.ts";
 import type { Migration } from "../migrations.ts";
+import { type CostReads, CostTable, type CostWrites } from "./costs.ts";
 import { type CursorKeyReads, CursorKeyTable, type CursorKeyWrites } from "./cursor-key.ts";
 import { type DirectoryReads, DirectoryTable, type DirectoryWrites } from "./partitions.ts";
 
@@ -8,18 +9,21 @@ import { type DirectoryReads, DirectoryTable, type DirectoryWrites } from "./par
 interface Reads {
   readonly partitions: DirectoryReads;
   readonly cursorKey: CursorKeyReads;
+  readonly costs: CostReads;
 }
 
 /** The writes, by table. Only `DirectoryStorage.transaction` gives them. */
 interface Writes {
   readonly partitions: DirectoryWrites;
   readonly cursorKey: CursorKeyWrites;
+  readonly costs: CostWrites;
 }
 
 /** The storage of a part of a tenant's directory: its tables in one database, over either driver. Synchronous. */
 export class DirectoryStorage implements Reads {
   readonly partitions: DirectoryReads;
   readonly cursorKey: CursorKeyReads;
+  readonly costs: CostReads;
   readonly #database: Database;
   readonly #writes: Writes;
 
@@ -28,11 +32,13 @@ export class DirectoryStorage implements Reads {
     const tables: Reads & Writes = {
       partitions: new DirectoryTable(database),
       cursorKey: new CursorKeyTable(database),
+      costs: new CostTable(database),
     };
     this.#database = database;
     this.#writes = tables;
     this.partitions = tables.partitions;
     this.cursorKey = tables.cursorKey;
+    this.costs = tables.costs;
   }
 
   /**

@@ -1,5 +1,6 @@
 import { actionsOperations } from "./actions.ts";
 import { checkOperations } from "./check.ts";
+import { costsOperations } from "./costs.ts";
 import { deadLettersOperations } from "./dead-letters.ts";
 import { documentOperations } from "./document.ts";
 import { effectsOperations } from "./effects.ts";
@@ -27,6 +28,7 @@ import type { Operations } from "../operation.ts";
 export const operations: Operations = {
   ...actionsOperations,
   ...checkOperations,
+  ...costsOperations,
   ...deadLettersOperations,
   ...documentOperations,
   ...effectsOperations,
