@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { single } from "../../src/core/index.ts";
 import { CatchUps } from "../../src/core/delivery/catch-ups.ts";
 import { bounds } from "../../src/protocol/index.ts";
 import { backoffMs } from "../../src/client/sync/backoff.ts";
@@ -198,4 +199,37 @@ describe("a partition to which all clients come back", () => {
     for (const device of devices) device.close();
     expect(room.timers).toBe(0);
   });
+});
+
+it("[LC-5] [BD-4] clients that ask for pages at the same time get small ones while much is unread, and all that they ask for", async () => {
+  const room = new TestShell();
+  const author = (at: number) => ({ principal: `p${at}`, permissions: "all" as const });
+  const text = "x".repeat(8_000);
+  for (let at = 0; at < 128; at++) {
+    const event = { type: "set", payload: { target: `k${at}`, value: { text } } as never };
+    await room.submit(author(0), single({ draftId: `d${at}`, event, expectedEventId: undefined }));
+  }
+  room.elapse(60_000);
+  const readers = await Promise.all(Array.from({ length: 150 }, (_, at) => room.open(author(at))));
+  for (const [at, reader] of readers.entries()) reader.send("connect", { clientId: `c${at}`, version: "1" });
+  room.elapse(0);
+  const sent = () => readers.reduce((sum, { sentUnits }) => sum + sentUnits, 0);
+  const before = sent();
+  for (const reader of readers) reader.send("sync", { sinceEventId: 0 });
+  room.elapse(0);
+  expect(sent() - before).toBeGreaterThan(bounds.catchUpBytesMax / 2);
+  expect(sent() - before).toBeLessThan(bounds.outstandingBytesMax);
+  // The last one reads page by page, and gets the whole log.
+  const last = readers.at(-1)!;
+  let since = 0;
+  for (let pages = 0; since < 128 && pages < 200; pages++) {
+    const { type, payload } = last.messages.at(-1)!;
+    expect(type).toBe("sync_response");
+    const next = payload["nextSinceEventId"] as number;
+    expect(next).toBeGreaterThan(since);
+    since = next;
+    last.send("sync", { sinceEventId: since });
+    room.elapse(0);
+  }
+  expect(since).toBe(128);
 });

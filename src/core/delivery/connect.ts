@@ -258,7 +258,10 @@ function pageFor(context: WindowContext, session: Session, client: ConnectedClie
   const reads = ports.storage;
   const limit = clampLimit(command.limit);
   const end = session.state.cycleEnd ?? live.head.eventId;
-  const bytesMax = clampBytes(command.maxBytes, session.pageBytes);
+  // While much is unread in all, a page is as small as it can be: nobody is refused, and the memory has a bound.
+  const isMuch = ports.unread(context.now) >= bounds.catchUpBytesMax;
+  const most = isMuch ? Math.min(session.pageBytes, bounds.pageBytesMin) : session.pageBytes;
+  const bytesMax = clampBytes(command.maxBytes, most);
   const pageAfter = (since: number) => readPage(reads, since, limit, end, draftIds, bytesMax, client.authors);
   if (command.sinceEventId !== undefined) return pageAfter(command.sinceEventId);
   const { eventId, stateBytes, logBytes } = live.fold.snapshot;
