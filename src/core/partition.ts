@@ -185,7 +185,7 @@ export class Partition {
 
   /** Sends the connections that have asked for it whether the partition is read-only, where the limits have changed that. */
   announceReadOnly(now: number): void {
-    this.#fanOut.announce(readOnlyFailure(this.name, this.limits) !== undefined, now);
+    this.#fanOut.announce(() => readOnlyFailure(this.name, this.limits) !== undefined, now);
   }
 
   /** What the tenant has set that differs from what the application has, as JSON text: kept over sleep, once there is a log. */

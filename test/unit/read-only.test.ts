@@ -107,6 +107,27 @@ describe("connections to a partition that becomes read-only", () => {
     expect(other.received).toEqual(["connected"]);
   });
 
+  it("[LC-11] [LC-5] learn at once that writes stop, and one after the other that they go on", () => {
+    const room = new TestPartition({ model });
+    const clients = Array.from({ length: 60 }, (_, at) => room.client(`c${at}`, { readOnly: true }));
+    const know = (isReadOnly: boolean) => clients.filter((client) => receivedBy(client).at(-1) === isReadOnly).length;
+    set(room, "*");
+    expect(know(true)).toBe(60);
+    set(room);
+    expect(know(false)).toBe(10);
+    room.elapse(200);
+    expect(know(false)).toBe(30);
+    // It is read-only again before all have learned that it was not.
+    set(room, "*");
+    expect(know(true)).toBe(60);
+    room.elapse(60_000);
+    expect(know(true)).toBe(60);
+    set(room);
+    room.elapse(1_000);
+    expect(know(false)).toBe(60);
+    expect(clients.map((client) => receivedBy(client).length)).toEqual(clients.map((_, at) => (at < 30 ? 5 : 3)));
+  });
+
   it("[LC-11] learn after hibernation what has changed meanwhile, and nothing again", () => {
     const room = new TestPartition({ model });
     const before = [room.client("a", { readOnly: true }), room.client("b")].map(({ saved }) => saved);

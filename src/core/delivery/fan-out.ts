@@ -12,6 +12,11 @@ import { draining, keysReplaced, tokenExpired, tokenRevoked } from "./endings.ts
 import type { Listener } from "./listener.ts";
 import { dropPartOfBatch } from "./page.ts";
 
+/** That a partition is not read-only any more is said to at least so many at once, in such steps, over such a time. */
+const announcedAtOnceMin = 10;
+const announceMs = 100;
+const announceMsMax = 30_000;
+
 /** Delivers what is committed to the listeners of a partition, each event once and in order, and ends listeners. */
 export class FanOut {
   readonly #environment: Environment;
@@ -109,9 +114,22 @@ export class FanOut {
     this.flush(window, now);
   }
 
-  /** Sends those who have asked for it whether the partition is read-only, where that has changed. */
-  announce(readOnly: boolean, now: number): void {
-    for (const listener of this.#listeners) listener.announce(readOnly, now);
+  /**
+   * Sends those who have asked for it whether the partition is read-only, where that has changed. That it ends is said to
+   * some of many at a time: all of them send what they hold when they learn it.
+   */
+  announce(isReadOnly: () => boolean, now: number): void {
+    const listeners = [...this.#listeners];
+    const atOnce = Math.max(announcedAtOnceMin, Math.ceil((listeners.length * announceMs) / announceMsMax));
+    const announce = (from: number, at: number): void => {
+      const readOnly = isReadOnly();
+      const to = readOnly ? listeners.length : from + atOnce;
+      for (const listener of listeners.slice(from, to)) {
+        if (this.#listeners.has(listener)) listener.announce(readOnly, at);
+      }
+      if (to < listeners.length) this.#environment.ports.defer((later) => announce(to, later), announceMs);
+    };
+    announce(0, now);
   }
 
   /** Ends every listener, each with a time to come back at. */
