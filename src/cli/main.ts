@@ -15,6 +15,7 @@ const subCommands: Readonly<Record<string, () => Promise<AnyCommand>>> = {
   import: async () => (await import("./commands/import.ts")).importCommand,
   "check-model": async () => (await import("./commands/check-model.ts")).checkModelCommand,
   verify: async () => (await import("./commands/verify.ts")).verifyCommand,
+  costs: async () => (await import("./commands/costs.ts")).costsCommand,
   incident: async () => (await import("./commands/incident.ts")).incidentCommand,
   console: async () => (await import("./commands/console.ts")).consoleCommand,
   doctor: async () => (await import("./commands/doctor.ts")).doctor,

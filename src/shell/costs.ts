@@ -46,17 +46,7 @@ export class Costs {
     this.#today.requests++;
   }
 
-  /** Something that keeps the object from hibernating until it is done. */
-  async during<T>(run: () => Promise<T>): Promise<T> {
-    const end = this.begin();
-    try {
-      return await run();
-    } finally {
-      end();
-    }
-  }
-
-  /** The same. Returns what is to be called at its end, any number of times. */
+  /** Something keeps the object from hibernating. Returns what is to be called at its end, any number of times. */
   begin(): () => void {
     if (this.#underWay++ === 0) this.#activeSince = this.#now();
     let isOver = false;

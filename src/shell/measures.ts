@@ -139,10 +139,10 @@ export class Measures {
   }
 
   #countCost({ rowsRead, requests, socketMessages, activeMs }: DayCost): void {
-    const used = { rows_read: rowsRead, requests, socket_messages: socketMessages, active_ms: activeMs } as const;
-    for (const counter of ["rows_read", "requests", "socket_messages", "active_ms"] as const) {
-      if (used[counter] > 0) this.count(counter, used[counter]);
-    }
+    this.count("rows_read", rowsRead);
+    this.count("requests", requests);
+    this.count("socket_messages", socketMessages);
+    this.count("active_ms", activeMs);
   }
 
   /** Takes the time of a commit: from the end of its turn, by the clock, to when it is durable. */

@@ -171,7 +171,7 @@ export class PartitionShell {
     const now = () => given.now();
     const { metrics } = given;
     const costs = metrics && new Costs(metrics, now);
-    const ports = costs ? watchedPorts(given, metrics, costs) : given;
+    const ports = costs ? watchedPorts(given, costs) : given;
     this.#settings = settings;
     this.#ports = ports;
     this.#costs = costs;

@@ -1,32 +1,35 @@
 import type { Costs } from "./costs.ts";
-import type { EffectPorts, MetricsPorts, ShellPorts } from "./ports.ts";
+import type { ShellPorts } from "./ports.ts";
 
-/** The same ports. What is begun by them keeps the object from hibernating until it is over, and counts as active. */
-export function watchedPorts(ports: ShellPorts, metrics: MetricsPorts, costs: Costs): ShellPorts {
-  const { effects, signHead, tenant } = ports;
+/**
+ * The same ports. What is begun by them keeps the object from hibernating until it is over, and counts as active. Calls are
+ * not watched, except for those that send effects, which can take long and that nothing else waits for.
+ */
+export function watchedPorts(ports: ShellPorts, costs: Costs): ShellPorts {
+  const { effects } = ports;
+  const endedBy = (begun: (run: () => void) => () => void, run: () => void) => {
+    const end = costs.begin();
+    const cancel = begun(() => {
+      end();
+      run();
+    });
+    return () => {
+      end();
+      cancel();
+    };
+  };
+  const during = async <T>(call: Promise<T>): Promise<T> => await call.finally(costs.begin());
   return {
     ...ports,
-    timer(run, delayMs) {
-      const end = costs.begin();
-      const cancel = ports.timer(() => {
-        end();
-        run();
-      }, delayMs);
-      return () => {
-        end();
-        cancel();
-      };
-    },
+    timer: (run, delayMs) => endedBy((ended) => ports.timer(ended, delayMs), run),
     afterIo(run) {
-      const end = costs.begin();
-      ports.afterIo(() => {
-        end();
-        run();
-      });
+      endedBy((ended) => {
+        ports.afterIo(ended);
+        return () => {};
+      }, run);
     },
     every(run, periodMs) {
-      const end = costs.begin();
-      const cancel = ports.every(run, periodMs);
+      const [end, cancel] = [costs.begin(), ports.every(run, periodMs)];
       return () => {
         end();
         cancel();
@@ -37,17 +40,9 @@ export function watchedPorts(ports: ShellPorts, metrics: MetricsPorts, costs: Co
       return ports.armAlarm(at);
     },
     effects: {
-      submit: (...call: Parameters<EffectPorts["submit"]>) => costs.during(() => effects.submit(...call)),
-      enqueue: (...call: Parameters<EffectPorts["enqueue"]>) => costs.during(() => effects.enqueue(...call)),
-      webhooks: (...call: Parameters<EffectPorts["webhooks"]>) => costs.during(() => effects.webhooks(...call)),
+      submit: (partition, rows) => during(effects.submit(partition, rows)),
+      enqueue: (queue, messages) => during(effects.enqueue(queue, messages)),
+      webhooks: (rows, to) => during(effects.webhooks(rows, to)),
     },
-    tenant: tenant && {
-      attend: (asked) => costs.during(() => tenant.attend(asked)),
-      claim: (asked) => costs.during(() => tenant.claim(asked)),
-      grant: (asked) => costs.during(() => tenant.grant(asked)),
-    },
-    signHead: signHead && ((head) => costs.during(() => signHead(head))),
-    verify: (token, now) => costs.during(() => ports.verify(token, now)),
-    metrics: { ...metrics, report: (report) => costs.during(() => metrics.report(report)) },
   };
 }

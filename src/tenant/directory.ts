@@ -79,8 +79,11 @@ export class Directory {
       for (const row of rows) {
         writes.partitions.put(row);
         const costs = costsOf(row.name);
-        for (const cost of costs) writes.costs.add(row.name, cost);
-        if (costs.length > 0) writes.costs.deleteBefore(row.name, firstCostDay(now));
+        if (costs.length === 0) continue;
+        for (const cost of addCosts(this.#storage.costs.of(row.name), costs)) {
+          if (costs.some(({ day }) => day === cost.day)) writes.costs.put(row.name, cost);
+        }
+        writes.costs.deleteBefore(row.name, firstCostDay(now));
       }
     });
     for (const { name } of rows) for (const waiting of [this.#waiting, this.#since, this.#costs]) waiting.delete(name);
@@ -88,9 +91,8 @@ export class Directory {
 
   /** What a partition has used, a day each, the newest first. */
   costsOf(name: string): readonly DayCost[] {
-    const stored = this.#storage.costs.of(name);
-    return addCosts(stored, this.#costs.get(name) ?? [])
-      .toSorted((a, b) => (a.day < b.day ? 1 : -1))
+    return addCosts(this.#storage.costs.of(name), this.#costs.get(name) ?? [])
+      .toReversed()
       .slice(0, costDaysMax);
   }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { tableOf } from "../../src/cli/commands/costs.ts";
 import { single } from "../../src/core/index.ts";
 import type { DayCost, MetricsReport } from "../../src/platform/metrics-api.ts";
 import { Costs } from "../../src/shell/costs.ts";
@@ -135,6 +136,22 @@ describe("what a partition costs", () => {
     }
     expect(costs()[0]!.activeMs).toBeLessThan(1_000);
   });
+});
+
+it("[OB-2] `partita costs` prints a day a line, in the units of the price list", () => {
+  const day = { ...none, day: "2026-11-30", billedRequests: 1_234, gigabyteSeconds: 0.5, rowsWritten: 77 };
+  const [head, line, ...more] = tableOf([day]).split("\n");
+  expect(head!.trim().split(/ {2,}/)).toEqual([
+    "day",
+    "requests",
+    "GB-s",
+    "rows read",
+    "rows written",
+    "bytes stored",
+    "events",
+  ]);
+  expect(line!.trim().split(/ +/)).toEqual(["2026-11-30", "1,234", "0.5", "0", "77", "0", "0"]);
+  expect(more).toEqual([]);
 });
 
 describe("what a tenant keeps of it", () => {

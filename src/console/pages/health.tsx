@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from "react";
 import { call, pathOf } from "../data/calls.ts";
 import { type Verified, verify } from "../data/verify.ts";
+import { CostsView } from "./costs.tsx";
 import { Findings } from "../parts/findings.tsx";
 import { type Loaded, useLoaded } from "../parts/loaded.ts";
 import { ProblemNote } from "../parts/problem.tsx";
@@ -56,6 +57,7 @@ export function HealthView() {
       </section>
       <Standing overview={overview} />
       <Verify overview={overview.value} />
+      <CostsView />
     </div>
   );
 }
@@ -126,6 +128,14 @@ function Standing({ overview: { value, error } }: { overview: Loaded<Overview> }
   );
 }
 
+/** What the directory of the tenant knows of a partition; undefined: it is not listed. */
+async function listedOf(partition: string): Promise<{ verifiedAt?: number; findings?: number } | undefined> {
+  const { partitions } = await call<{ partitions: { partition: string; verifiedAt?: number; findings?: number }[] }>(
+    `/v1/partitions?${new URLSearchParams({ prefix: partition, limit: "1" })}`,
+  );
+  return partitions.find((listed) => listed.partition === partition);
+}
+
 function Verify({ overview }: { overview: Overview | undefined }) {
   const { partition } = useSession();
   const [state, setState] = useState<{ running: boolean; verified?: Verified; error?: unknown }>({ running: false });
@@ -150,6 +160,8 @@ function Verify({ overview }: { overview: Overview | undefined }) {
   const { running, verified, error } = state;
   const due = overview?.jobs.find(({ kind }) => kind === "verify")?.dueAt;
   const last = overview?.verified;
+  // What a partition has found before it slept is known to the directory, by number.
+  const before = useLoaded(overview && !last ? "verified" : undefined, () => listedOf(partition)).value;
   return (
     <section className="panel" aria-label="Verification">
       <h2>Does it agree with its log?</h2>
@@ -166,6 +178,14 @@ function Verify({ overview }: { overview: Overview | undefined }) {
           </p>
           <Findings partition={partition} findings={last.findings} />
         </>
+      ) : null}
+      {before?.verifiedAt !== undefined && !last && !verified ? (
+        <p>
+          Verified {when(before.verifiedAt)}, before this partition was started last:{" "}
+          {before.findings === undefined
+            ? "nothing was found."
+            : `${before.findings.toLocaleString("en")} found. Verify again to see what.`}
+        </p>
       ) : null}
       <p>
         <button type="button" disabled={running} onClick={() => void begin()}>

@@ -49,23 +49,12 @@ export const partitionList = z.object({
   ),
 });
 
-const used = (description: string) => count.check(z.meta({ description }));
+const used = z.record(z.string(), z.union([z.string(), z.number()])).check(
+  z.meta({
+    ref: "DayCost",
+    description:
+      "A day: `day` (UTC); `requests` with calls and alarms; `socketMessages`; `billedRequests`, for which 20 messages are one; `rowsRead`; `rowsWritten`, with alarms that were set; `activeMs` in which something kept the object from hibernating: the least that is billed; `gigabyteSeconds` of that; `storedBytes` at its end; `events`.",
+  }),
+);
 
-const dayCost = z
-  .object({
-    day: z.string().check(z.meta({ description: "As 2026-11-30, in UTC." })),
-    requests: used("Requests, calls and alarms."),
-    socketMessages: used("Messages that came by WebSockets. Heartbeats are not counted: they do not wake the object."),
-    billedRequests: used("Requests, and a twentieth of the messages."),
-    rowsRead: used("Rows read."),
-    rowsWritten: used("Rows written, with entries of indexes and alarms that were set."),
-    activeMs: used(
-      "How long something was under way that kept the object from hibernating, in milliseconds. What runs between two waits is not in it, because the clock stands still there: it is the least that is billed.",
-    ),
-    gigabyteSeconds: z.number().check(z.meta({ description: "That time with the 128 MB that are billed." })),
-    storedBytes: used("The size of its database at the last report of the day, in bytes."),
-    events: used("Committed events: they are not billed, but say how much of the log the other figures are about."),
-  })
-  .check(z.meta({ ref: "DayCost", description: "What a partition has used of what the platform bills, on a day." }));
-
-export const costList = z.object({ costs: z.array(dayCost) });
+export const costList = z.object({ costs: z.array(used) });

@@ -2,13 +2,12 @@ import type { DayCost } from "../../platform/metrics-api.ts";
 import type { Database } from "../database.ts";
 
 export interface CostReads {
-  /** The days of a partition, the newest first. */
+  /** The days of a partition, in order. */
   of(name: string): DayCost[];
 }
 
 export interface CostWrites {
-  /** Adds to a day of a partition. */
-  add(name: string, cost: DayCost): void;
+  put(name: string, cost: DayCost): void;
   /** Deletes the days of a partition before `day`. */
   deleteBefore(name: string, day: string): void;
 }
@@ -22,31 +21,17 @@ export class CostTable implements CostReads, CostWrites {
   }
 
   of(name: string): DayCost[] {
-    return this.#database.read("SELECT * FROM costs WHERE name = ? ORDER BY day DESC", name).map((row) => ({
-      day: row["day"] as string,
-      requests: row["requests"] as number,
-      socketMessages: row["socket_messages"] as number,
-      rowsRead: row["rows_read"] as number,
-      rowsWritten: row["rows_written"] as number,
-      activeMs: row["active_ms"] as number,
-      storedBytes: row["stored_bytes"] as number,
-      events: row["events"] as number,
-    }));
+    return this.#database
+      .read("SELECT used FROM costs WHERE name = ? ORDER BY day", name)
+      .map(({ used }) => JSON.parse(used as string) as DayCost);
   }
 
-  add(name: string, cost: DayCost): void {
-    const { day, requests, socketMessages, rowsRead, rowsWritten, activeMs, storedBytes, events } = cost;
+  put(name: string, cost: DayCost): void {
     this.#database.write(
-      `INSERT INTO costs (name, day, requests, socket_messages, rows_read, rows_written, active_ms, stored_bytes, events) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name, day) DO UPDATE SET requests = requests + excluded.requests, socket_messages = socket_messages + excluded.socket_messages, rows_read = rows_read + excluded.rows_read, rows_written = rows_written + excluded.rows_written, active_ms = active_ms + excluded.active_ms, stored_bytes = excluded.stored_bytes, events = events + excluded.events`,
+      "INSERT OR REPLACE INTO costs (name, day, used) VALUES (?, ?, ?)",
       name,
-      day,
-      requests,
-      socketMessages,
-      rowsRead,
-      rowsWritten,
-      activeMs,
-      storedBytes,
-      events,
+      cost.day,
+      JSON.stringify(cost),
     );
   }
 

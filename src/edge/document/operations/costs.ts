@@ -7,7 +7,7 @@ export const costsOperations: Operations = {
     operationId: "readCosts",
     summary: "Read what a partition costs",
     description:
-      "What the object of the partition has used of what the platform bills, a day (UTC) each, of 35 days, the newest first. What it had not reported when it slept or ended is missing: at most ten seconds each time; compare `events` with the log. What is done for it by other objects (its tenant, metrics, couriers) and by the Worker is not in it. Needs `admin:metrics`.",
+      "What the object of the partition has used of what the platform bills, by day, of 35 days. What it had not reported when it slept is missing: compare `events` with the log. Needs `admin:metrics`.",
     tags: ["Server"],
     security: [{ token: [] }, {}],
     parameters: partitionParameters("traceparent"),
