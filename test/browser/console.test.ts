@@ -175,7 +175,10 @@ describe.skipIf(!browserPresent)("the console", () => {
     await page.getByText("Everything agrees.").waitFor();
     await page.getByText(/^Done: 12\d of 12\d events; compared effects, state/).waitFor();
     // What the partition has reported so far, or that it has not yet.
-    await page.getByRole("region", { name: "Costs" }).getByText(/^\d{4}-\d\d-\d\d$/).waitFor();
+    await page
+      .getByRole("region", { name: "Costs" })
+      .getByText(/^\d{4}-\d\d-\d\d$/)
+      .waitFor();
     await go(page, "~/verification");
     await page.getByText("No verification has found anything.").waitFor();
     await page.getByLabel(/names begin with/).fill("roo");

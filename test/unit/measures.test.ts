@@ -101,7 +101,7 @@ describe("what a partition counts", () => {
     expect(seen[1]).toEqual(seen[0]);
     expect(seen.map(({ seq }) => seq)).toEqual([1, 1, 2]);
     const totals = new TenantMetrics();
-    for (const report of seen) totals.add(report, 0);
+    expect(seen.map((report) => totals.add(report, 0))).toEqual([true, false, true]);
     expect(totals.counts["events"]).toBe(3);
   });
 });
