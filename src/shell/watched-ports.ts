@@ -39,7 +39,7 @@ export function watchedPorts(ports: ShellPorts, costs: Costs): ShellPorts {
       costs.alarmSet();
       return ports.armAlarm(at);
     },
-    effects: {
+    effects: effects && {
       submit: (partition, rows) => during(effects.submit(partition, rows)),
       enqueue: (queue, messages) => during(effects.enqueue(queue, messages)),
       webhooks: (rows, to) => during(effects.webhooks(rows, to)),
