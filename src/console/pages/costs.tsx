@@ -2,7 +2,7 @@ import { call, pathOf } from "../data/calls.ts";
 import { useLoaded } from "../parts/loaded.ts";
 import { ProblemNote } from "../parts/problem.tsx";
 import { useSession } from "../session.tsx";
-import { figureOf } from "./health.tsx";
+import { figureOf } from "../parts/figure.ts";
 
 interface DayCost {
   day: string;

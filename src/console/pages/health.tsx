@@ -3,6 +3,7 @@ import { call, pathOf } from "../data/calls.ts";
 import { type Verified, verify } from "../data/verify.ts";
 import { CostsView } from "./costs.tsx";
 import { Findings } from "../parts/findings.tsx";
+import { figureOf } from "../parts/figure.ts";
 import { type Loaded, useLoaded } from "../parts/loaded.ts";
 import { ProblemNote } from "../parts/problem.tsx";
 import { when } from "../parts/when.ts";
@@ -66,15 +67,6 @@ export function HealthView() {
 function titleOf(name: string): string {
   const words = name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
   return words.charAt(0).toUpperCase() + words.slice(1);
-}
-
-const binary = ["B", "KiB", "MiB", "GiB"];
-
-/** Bytes in the unit in which they have at most four digits. */
-export function figureOf(name: string, value: number): string {
-  if (!/bytes$/i.test(name)) return value.toLocaleString("en");
-  const power = Math.min(value < 1 ? 0 : Math.floor(Math.log2(value) / 10), binary.length - 1);
-  return `${(value / 1024 ** power).toLocaleString("en", { maximumFractionDigits: 1 })}\u00a0${binary[power]}`;
 }
 
 /** 75 % and 90 % are the shares at which the server warns. */

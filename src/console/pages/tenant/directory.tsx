@@ -3,7 +3,7 @@ import { call } from "../../data/calls.ts";
 import { PagedTable, usePages } from "../../parts/pages.tsx";
 import { when } from "../../parts/when.ts";
 import { hashOf } from "../../route.ts";
-import { figureOf } from "../health.tsx";
+import { figureOf } from "../../parts/figure.ts";
 
 /** A partition, as of its last report. Who may not inspect gets the first four only. */
 interface Listed {

@@ -6,7 +6,7 @@ import { PagedTable, usePages } from "../../parts/pages.tsx";
 import { ProblemNote } from "../../parts/problem.tsx";
 import { when } from "../../parts/when.ts";
 import { hashOf } from "../../route.ts";
-import { figureOf } from "../health.tsx";
+import { figureOf } from "../../parts/figure.ts";
 
 interface Endpoint {
   id: string;
