@@ -25,8 +25,8 @@ async function submit(partition: string, key: string, drafts: readonly object[])
     headers: { "idempotency-key": key },
     body: JSON.stringify(body),
   });
-  if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
-  await response.body?.cancel();
+  const text = await response.text();
+  if (!response.ok || text.includes("rejected")) throw new Error(`${response.status} ${text.slice(0, 1_000)}`);
 }
 
 async function fillLog(): Promise<void> {
@@ -46,8 +46,8 @@ async function fillLog(): Promise<void> {
 /** Adds members until the state takes most of what it may. */
 async function fillState(): Promise<number> {
   for (let at = 0; ; at++) {
-    const value = Array.from({ length: 1_500 }, (_, member) => ({ id: `${at}-${member}`, n: member }));
-    await submit("state", `s${at}`, [{ type: "set", payload: { target: `part${at}`, value } }]);
+    const rows = Array.from({ length: 1_500 }, (_, member) => ({ id: `${at}-${member}`, n: member }));
+    await submit("state", `s${at}`, [{ type: "set", payload: { target: `part${at}`, value: { rows } } }]);
     if (at % 8 !== 7) continue;
     const response = await fetch(new URL("/v1/partitions/state/usage", server.url));
     const { used } = ((await response.json()) as { usage: { stateBytes: { used: number } } }).usage.stateBytes;

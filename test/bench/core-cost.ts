@@ -9,8 +9,9 @@ import { frameAt, makeTree, packed, type Stream } from "./frames.ts";
 import { quantile } from "./stats.ts";
 
 const usage = `usage: node --disable-warning=ExperimentalWarning test/bench/core-cost.ts [<checkout>…]
-         [--rounds=300] [--writers=8] [--readers=0] [--update] [--packed]
-Prints the CPU time of an event in this checkout, and its ratio to that in each other one, by turns.`;
+         [--rounds=300] [--writers=8] [--readers=0] [--update] [--packed] [--metrics]
+Prints the CPU time of an event in this checkout, and its ratio to that in each other one, by turns. With --metrics this
+checkout counts and reports, and is compared with itself without metrics, too.`;
 
 const { values, positionals } = readCommandLine(usage, {
   options: {
@@ -19,6 +20,7 @@ const { values, positionals } = readCommandLine(usage, {
     readers: { type: "string", default: "0" },
     update: { type: "boolean", default: false },
     packed: { type: "boolean", default: false },
+    metrics: { type: "boolean", default: false },
   },
   allowPositionals: true,
 });
@@ -50,13 +52,17 @@ class Side {
     this.#make = make;
   }
 
-  static async of(checkout: string): Promise<Side> {
+  static async of(checkout: string, metrics = false): Promise<Side> {
     const fileOf = (path: string) => pathToFileURL(join(resolve(checkout), path)).href;
-    const { TestShell: Shell } = (await import(fileOf("test/support/shell.ts"))) as { TestShell: new () => TestShell };
+    const { TestShell: Shell } = (await import(fileOf("test/support/shell.ts"))) as {
+      TestShell: new (options?: { report: () => Promise<void> }) => TestShell;
+    };
     const { config } = (await import(fileOf("node_modules/zod/v4/mini/index.js"))) as typeof import("zod/mini");
     // As on the platform, which compiles no code from text.
     config({ jitless: true });
-    return new Side(checkout, () => new Shell());
+    return metrics
+      ? new Side(`${checkout}, with metrics`, () => new Shell({ report: async () => {} }))
+      : new Side(checkout, () => new Shell());
   }
 
   async round(): Promise<number> {
@@ -106,6 +112,7 @@ class Side {
 const flat = (text: string): string => Buffer.from(text, "latin1").toString("latin1");
 
 const sides: Side[] = [];
+if (values.metrics) sides.push(await Side.of(projectFolder, true));
 for (const checkout of [projectFolder, ...positionals]) sides.push(await Side.of(checkout));
 for (let round = 0; round < rounds + warmup; round++) {
   // The order changes, because the garbage of one is often collected in the time of the next.

@@ -7,9 +7,9 @@ import { noMetrics } from "./metrics.ts";
 import { Refused } from "../refused.ts";
 
 /** Incoming messages of a WebSocket that the platform bills as one request: its page of prices, read on 2026-11-30. */
-export const messagesPerRequest = 20;
+const messagesPerRequest = 20;
 /** The memory that it bills an object for, in gigabytes, whatever the object uses: the same page. */
-export const billedGigabytes = 0.128;
+const billedGigabytes = 0.128;
 
 /** What a partition has used of what the platform bills. */
 export function costRoutes(app: Edge, { requireAdmin }: Guards, { placementOf }: Application): void {
