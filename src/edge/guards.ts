@@ -31,8 +31,12 @@ export interface Guards {
   requireAdminOfSome(action: string): EdgeMiddleware;
   /** The caller has a token of the tenant. */
   requireTenant: EdgeMiddleware;
-  /** The tenant of a caller who was verified for a partition. */
-  tenantOfCaller(c: EdgeContext): TenantAccess;
+  /**
+   * The tenant of a caller who was verified for a partition, and does there what is for administrators.
+   *
+   * @throws Refused as for the routes of administrators: the token was revoked, or administers more often than is allowed.
+   */
+  administers(c: EdgeContext): Promise<TenantAccess>;
   /**
    * What `requireRead` is, for one of several partitions of a request. `token`: undefined: the one of the request.
    *
@@ -113,7 +117,12 @@ export function guardsOf({ models, roles, placementOf }: Application): Guards {
     requireAdmin: (action) => requireAccess({ action, all: true }),
     requireAdminOfSome: (action) => requireAccess({ action, all: false }),
     requireTenant: requireAccess(undefined),
-    tenantOfCaller: (c) => accessOfTenant(c, c.get("partitionAccess").identity),
+    async administers(c) {
+      const { identity } = c.get("partitionAccess");
+      const access = accessOfTenant(c, identity);
+      if (identity.mode === "verified") await assertAdmitted(access.stub, identity.author, true);
+      return access;
+    },
     readAccess: (c, partition, token) => readAccess(c, { token }, partition),
   };
 }

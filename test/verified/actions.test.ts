@@ -1,5 +1,6 @@
-import { describe, expect, it } from "vitest";
-import { ask, bearer, fresh, type Message, sign } from "./wire.ts";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { administrationPurpose } from "../../src/tenant/shared-rate.ts";
+import { ask, bearer, fresh, type Message, post, sign, tenantOf } from "./wire.ts";
 
 const answer = async (response: Response): Promise<Message> => ({
   status: response.status,
@@ -56,6 +57,35 @@ describe("GET /v1/audit", () => {
     expect(page.next).toBe(4);
     const rest = await answer(await ask("/v1/audit?before=4", { headers }));
     expect(rest.actions).toEqual(all.actions.slice(2));
+  });
+
+  it("[OB-4] [AU-4] [AU-5] lists a submission that is for administrators, of who may send it now", async () => {
+    // The clock stands still, so that nothing is given back meanwhile.
+    vi.useFakeTimers({ toFake: ["Date"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const tenant = fresh("t");
+    const room = fresh("desk");
+    const claims = { tenant, partitions: ["*"], roles: [] };
+    const auditor = bearer(await sign({ ...claims, sub: "audit", permissions: ["admin:audit", "admin:revoke"] }));
+    const tokenOf = (sub: string, permissions = ["admin:desk"]) => sign({ ...claims, sub, permissions });
+    const close = async (sub: string, permissions?: string[]) =>
+      (await post(room, await tokenOf(sub, permissions), `k-${sub}`, { type: "close", payload: {} })).status;
+    const listed = async () =>
+      (await answer(await ask("/v1/audit", { headers: auditor }))).actions
+        .filter(({ action }: Message) => action === "event.submit")
+        .map(({ principal, partition, details }: Message) => [principal, partition, details]);
+    const ofAnn = ["ann", room, { types: "close", key: "k-ann" }];
+    expect(await close("ann")).toBe(201);
+    expect(await close("ben", ["submit:*"])).toBe(403);
+    expect(await listed()).toEqual([ofAnn]);
+    // Neither who was revoked nor who asks too often fills the list.
+    expect((await ask("/v1/revocations/sub/eve", { method: "PUT", headers: auditor })).status).toBe(200);
+    expect(await close("eve")).toBe(401);
+    const author = { principal: "dan", permissions: [] };
+    for (let at = 0; at < administrationPurpose.each.burst; at++)
+      await tenantOf(tenant).refusalWith({ version: 1, author, administers: true });
+    expect(await close("dan")).toBe(429);
+    expect(await listed()).toEqual([ofAnn]);
   });
 
   it("[AU-3] is for who has its permission, and of the own tenant only", async () => {

@@ -49,7 +49,7 @@ export const readEventsQuery = {
 
 export function eventRoutes(
   app: Edge,
-  { requirePartition, requireRead, tenantOfCaller }: Guards,
+  { requirePartition, requireRead, administers }: Guards,
   { models }: Application,
   signatureFailure: Part["signatureFailure"],
 ): void {
@@ -61,7 +61,7 @@ export function eventRoutes(
     );
     const types = administrative(modelFor(models, partition), submission, author);
     if (types.length > 0) {
-      c.set("tenantAccess", tenantOfCaller(c));
+      c.set("tenantAccess", await administers(c));
       await note(c, "event.submit", { types: types.join(" "), key: submission.key });
     }
     const asked = { author, clientId, submission, bytes, context: { traceId: c.get("traceId") } };
