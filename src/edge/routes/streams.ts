@@ -4,7 +4,6 @@ import { responseOf } from "../../wire/partita/answers.ts";
 import { bounds, postedShape } from "../../protocol/index.ts";
 import { readJson } from "../body.ts";
 import { callObject } from "../../platform/call.ts";
-import { headers } from "../document/parts.ts";
 import {
   annotationsParameter,
   authorsParameter,
@@ -19,11 +18,6 @@ import { authorOf, readerOf } from "../identity.ts";
 import { orRefuse, Refused } from "../refused.ts";
 import type { Guards } from "../guards.ts";
 
-export const stream = (description: string) => ({
-  description,
-  headers: headers("CacheControl"),
-  content: { "text/event-stream": { schema: { type: "string" } as const } },
-});
 /** The number of an event, and its proof if the stream has proofs. */
 export const lastSeenShape = /^(\d{1,16})(?:\.([\x21-\x7e]{1,128}))?$/;
 

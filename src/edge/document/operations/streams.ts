@@ -1,10 +1,16 @@
 import { resolver } from "hono-openapi";
 import { postedShape } from "../../../protocol/index.ts";
 import { headers, partitionParameters, partitionRefusals } from "../parts.ts";
-import { lastSeenShape, stream, followEventsQuery } from "../../routes/streams.ts";
+import { followEventsQuery, lastSeenShape } from "../../routes/streams.ts";
 import type { Operations } from "../operation.ts";
 
 const text = { type: "string" } as const;
+
+const stream = (description: string) => ({
+  description,
+  headers: headers("CacheControl"),
+  content: { "text/event-stream": { schema: text } },
+});
 
 export const streamsOperations: Operations = {
   "GET /v1/partitions/:partition/events/stream": {
