@@ -183,7 +183,7 @@ export class Outbox {
     this.#wait = { from: now, until };
   }
 
-  /** What has refused entries has passed: they are sent again in `forMs`. */
+  /** What has refused entries may have passed: the next `take` gives them again. */
   hurry(): void {
     if (this.#wait) this.#wait.until = 0;
   }
