@@ -25,8 +25,9 @@ interface Tools {
   readonly limiter: Limiter;
   readonly catchUps: CatchUps;
   readonly warnings: FillWarnings;
-  /** Undefined: events of another server are not taken. */
+  /** Undefined: no event causes anything here. */
   readonly causing: Causing | undefined;
+  /** Undefined: events of another server are not taken. */
   readonly decideImported: DecideImported | undefined;
 }
 
