@@ -117,8 +117,10 @@ export class Admission {
 
   async #admitWrite(principal: string | undefined): Promise<Failure | undefined> {
     const { link } = this.#host;
-    const failure = link?.mustClaim ? await link.claim(principal) : undefined;
-    return failure ?? this.#drainFailure();
+    if (!link?.mustClaim) return this.#drainFailure();
+    // No limits are stored before the first write, and effects come without a token, for which the tenant would be asked.
+    await link.refresh();
+    return (await link.claim(principal)) ?? this.#drainFailure();
   }
 
   /** Returns the author of a token that was received in a frame, or why it is refused. */

@@ -681,6 +681,15 @@ describe("a partition that receives effects", () => {
     return await answered;
   };
 
+  it("[LC-11] has them wait where it was never written, and its tenant has made it read-only", async () => {
+    const tenant = {
+      ...generousTenant,
+      attend: async () => ({ seq: 1, revocations: [], limits: { readOnly: ["ro*"] } }),
+    };
+    const { room } = opened({ tenant });
+    expect(await deliver(room, "room-1", effect("e:1:0", "a"))).toMatchObject([{ kind: "later" }]);
+  });
+
   it("[TX-15] decides each once, by its sender and its id, and in order", async () => {
     const { room } = opened();
     const results = [
