@@ -39,6 +39,8 @@ interface Run {
   readonly steps: Steps<void>;
   /** When its last step was done, in milliseconds since 1970. */
   steppedAt: number;
+  /** How many wait for the turn of its next step. */
+  waiting: number;
   /** When it was done. */
   doneAt?: number;
   /** What it has thrown. */
@@ -103,7 +105,7 @@ export class Verification {
   /** Lets go of one that nobody goes on with: it has a second state in memory. */
   rest(now: number): void {
     const run = this.#run;
-    if (!run || run.doneAt !== undefined || now - run.steppedAt < keptMs) return;
+    if (!run || run.doneAt !== undefined || run.waiting > 0 || now - run.steppedAt < keptMs) return;
     this.#run = undefined;
     run.steps.return();
   }
@@ -114,13 +116,15 @@ export class Verification {
     if (kept !== undefined && (now() < kept || now() - kept >= keptMs)) this.#run = undefined;
     if (this.#run) return this.#run;
     const verified: Verified = { eventId: 0, compared: [], findings: [] };
-    return (this.#run = { verified, steps: partition.verify(verified, now), steppedAt: now() });
+    return (this.#run = { verified, steps: partition.verify(verified, now), steppedAt: now(), waiting: 0 });
   }
 
   /** Does the next step in its turn. Returns its work. */
   #step(run: Run): Promise<number> {
     const { turns, now } = this.#host;
+    run.waiting++;
     return inTurn(turns, () => {
+      run.waiting--;
       // Another request that waits for it has done the last step.
       if (run.failure !== undefined) throw run.failure;
       if (run.doneAt !== undefined) return 0;

@@ -232,6 +232,38 @@ describe("the verification that nobody asks for", () => {
   });
 });
 
+describe("a verification that somebody waits for", () => {
+  it("[LC-6] goes on, however long it waits for its turn", async () => {
+    let now = 5;
+    const waiting: (() => void)[] = [];
+    const at: (number | undefined)[] = [];
+    const verification = new Verification({
+      turns: testTurns((next) => void waiting.push(next)),
+      log: () => {},
+      measure: () => {},
+      now: () => now,
+      timer: () => () => {},
+      partition: {
+        name: { tenant: "t", partition: "room" },
+        headAt: () => 3,
+        scheduleVerification: (due: number | undefined) => void at.push(due),
+        *verify(verified: Verified) {
+          for (; verified.eventId < 3; verified.eventId++) yield 100;
+        },
+      },
+    });
+    const ended = verification.runDue();
+    for (let turns = 0; at.length === 0 && turns < 10; turns++) {
+      now += 60_000;
+      verification.rest(now);
+      waiting.shift()?.();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await ended;
+    expect([at, verification.last]).toMatchObject([[undefined], { eventId: 3 }]);
+  });
+});
+
 describe("the digest of a state", () => {
   const digestOf = (pieces: Iterable<string>) => complete(digestSteps(pieces));
   const states = fc.dictionary(fc.string({ maxLength: 2 }), fc.jsonValue({ maxDepth: 3 }), { maxKeys: 3 });
