@@ -873,8 +873,9 @@ export class PartitionShell {
       this.#dialects.forget();
       this.#arm(this.#partition.nextDue);
       this.#effects?.start();
-      this.#partition.travel.rest(this.#ports.now());
-      this.#verification.rest(this.#ports.now());
+      const now = this.#ports.now();
+      this.#partition.travel.rest(now);
+      this.#verification.rest(now);
       this.#measures.entered();
     }
   }

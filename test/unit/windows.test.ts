@@ -338,6 +338,25 @@ describe("Intake", () => {
     expect(errors).toHaveLength(20 - most);
     expect(errors.every(({ payload }: Message) => payload.code === "overloaded")).toBe(true);
   });
+
+  it("[LC-10] [BD-2] weighs no more of what waits than makes room, the newest first", () => {
+    const client = new TestPartition().client("a");
+    const harness = new Harness();
+    const weighed: string[] = [];
+    const watched = (draftId: string): Work => {
+      const { submission } = (work(client, draftId) as { command: { submission: ReturnType<typeof single> } }).command;
+      const { drafts } = submission;
+      Object.defineProperty(submission, "drafts", { get: () => (weighed.push(draftId), drafts) });
+      return { session: client.session, command: { kind: "submit", requestId: "r", submission } };
+    };
+    const units = 400;
+    const estimated = Math.floor(bounds.queueBytesMax / (units * bounds.decodedBytesPerUnitMax));
+    for (const at of range(1, 8 + estimated + 100)) harness.intake.offer(client, watched(`d${at}`), units);
+    expect(weighed.length).toBeGreaterThan(100);
+    expect(weighed.length).toBeLessThan(estimated / 2);
+    expect(weighed).not.toContain("d9");
+    expect(new Set(weighed).size).toBe(weighed.length);
+  });
 });
 
 describe("a window", () => {

@@ -175,22 +175,28 @@ export class Intake {
     return true;
   }
 
-  /** Whether there is memory for it. Work is weighed only when the estimates do not fit: ordinary load costs nothing here. */
+  /**
+   * Whether there is memory for it. Work is weighed only when the estimates do not fit, and then until an eighth is free:
+   * most of what waits is taken before it has to be weighed.
+   */
   #fits(waiting: Waiting): boolean {
-    const fits = () => this.#waitingBytes + waiting.bytes <= bounds.queueBytesMax;
-    if (fits()) return true;
+    const max = bounds.queueBytesMax;
+    const fits = (most: number) => this.#waitingBytes + waiting.bytes <= most;
+    if (fits(max)) return true;
     this.#weigh(waiting);
-    if (fits() || this.#allWeighed) return fits();
+    if (this.#allWeighed) return fits(max);
     for (const queue of this.#queues.values()) {
-      for (const each of queue) {
+      // The newest first: they wait longest.
+      for (const each of queue.toReversed()) {
         if (each.weighed) continue;
+        if (fits(max * 0.875)) return true;
         this.#waitingBytes -= each.bytes;
         this.#weigh(each);
         this.#waitingBytes += each.bytes;
       }
     }
     this.#allWeighed = true;
-    return fits();
+    return fits(max);
   }
 
   #weigh(waiting: Waiting): void {
