@@ -1,4 +1,5 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { listingPurpose } from "../../src/tenant/shared-rate.ts";
 import { ask, askWith, bearer, fresh, type Message, post, sign, tenantOf } from "./wire.ts";
 
 const list = async (token: string, search = ""): Promise<Message> => {
@@ -102,6 +103,23 @@ describe("GET /v1/partitions", () => {
     await vi.waitUntil(async () => (await tenantOf(tenant).takeListedWith(taken)) === undefined, 10_000);
     expect(await list(token)).toMatchObject({ status: 429, code: "rate_limited", rateLimit: { policy: "reads" } });
     expect((await list(await sign({ tenant, sub: "bob" }))).status).toBe(200);
+  });
+
+  it("[AU-5] [BD-5] a list for which all rows are looked through costs more", async () => {
+    // The clock stands still, so that nothing is given back meanwhile.
+    vi.useFakeTimers({ toFake: ["Date"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const tenant = fresh("t");
+    const permissions = ["admin:inspect", "admin:effects"];
+    const token = await sign({ tenant, sub: "root", partitions: ["*"], permissions, roles: [] });
+    const left = 199;
+    const taken = { version: 1, principal: "root", count: listingPurpose.each.burst - left };
+    expect(await tenantOf(tenant).takeListedWith(taken)).toBeUndefined();
+    for (const search of ["?order=largest", "?only=quarantined", "?only=deadLetters", "?only=damaged"])
+      expect(await list(token, search)).toMatchObject({ status: 429, rateLimit: { policy: "reads" } });
+    expect((await ask("/v1/dead-letters", { headers: bearer(token) })).status).toBe(429);
+    expect((await list(token)).status).toBe(200);
+    expect((await list(token, "?order=hottest&only=damaged")).status).toBe(200);
   });
 
   it("[AU-10] refuses what is no question, and says where there is no directory", async () => {

@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import { modelFor } from "../../model/index.ts";
 import type { Application } from "../../objects/application.ts";
 import { partitionCalls } from "../../objects/partition-calls.ts";
-import { callObject, callObjectOnce } from "../../platform/call.ts";
+import { callObject } from "../../platform/call.ts";
 import type { DirectoryEntry, DirectoryRow } from "../../platform/directory-api.ts";
 import { stubOf } from "../../platform/placement.ts";
 import { allows } from "../../protocol/index.ts";
@@ -12,14 +12,12 @@ import { query, wholeNumber } from "../query.ts";
 import type { Edge, EdgeContext } from "../env.ts";
 import type { Guards } from "../guards.ts";
 import { authorOf } from "../identity.ts";
+import { pay, unitsOf } from "../listing.ts";
 import { orRefuse, Refused } from "../refused.ts";
 
 const limitMax = 100;
 /** Partitions that are asked for one page whether their state allows the caller to read. */
 const askedMax = 50;
-/** Units of a list of the hottest, which are looked up by their names; and of one by other figures, for which all rows are looked through. */
-const hottestUnits = 50;
-const orderUnits = 200;
 export const inspectPermission = "admin:inspect";
 
 export const listPartitionsQuery = {
@@ -76,7 +74,7 @@ export function partitionRoutes(app: Edge, { requireTenant }: Guards, applicatio
       const next = last === undefined ? {} : { next: await directory.cursorAtPlace(last) };
       return c.json({ partitions: readable.map(listed), ...next });
     }
-    await pay(c, order === undefined ? 1 : order === "hottest" ? hottestUnits : orderUnits);
+    await pay(c, unitsOf({ only, order }));
     const asked = {
       ranges: directory.ranges(prefix),
       after: after === undefined ? "" : await directory.nameAfter(after),
@@ -93,15 +91,6 @@ export function partitionRoutes(app: Edge, { requireTenant }: Guards, applicatio
     }
     return c.json({ partitions: served.map(listed), ...next });
   });
-}
-
-/** @throws Refused where the caller has listed too much. In open development mode there are no limits. */
-async function pay(c: EdgeContext, count: number): Promise<void> {
-  const { identity, stub } = c.get("tenantAccess");
-  if (identity.mode !== "verified") return;
-  const { principal } = identity.author;
-  const failure = await callObjectOnce(stub, (tenant) => tenant.takeListed({ principal, count }));
-  if (failure) throw new Refused(failure);
 }
 
 /** Those whose state allows the caller to read. A partition that does not answer is left out. */

@@ -10,6 +10,7 @@ import { tenantDeadLetters } from "../document/effect-schemas.ts";
 import { query, wholeNumber } from "../query.ts";
 import type { Edge } from "../env.ts";
 import type { Guards } from "../guards.ts";
+import { pay, unitsOf } from "../listing.ts";
 
 /** Partitions that are asked for one page. */
 const partitionsMax = 20;
@@ -28,6 +29,8 @@ export function tenantDeadLetterRoutes(app: Edge, { requireAdminOfSome }: Guards
     const { after, limit = bounds.deadLettersPageMax } = c.req.valid("query");
     const count = Math.min(Math.max(limit, 1), bounds.deadLettersPageMax);
     const directory = directoryOf(c, application);
+    // Each of them may be woken up.
+    await pay(c, unitsOf({ only: "deadLetters", order: undefined }) + partitionsMax);
     const { entries, last } = await directory.page({
       ranges: directory.ranges(),
       after: after === undefined ? "" : await directory.nameAfter(after),

@@ -22,7 +22,7 @@ export const tenantDeadLettersOperations: Operations = {
           },
         ],
       }),
-      ...authenticationRefusals("not_configured"),
+      ...authenticationRefusals("not_configured", "rate_limited"),
     },
   },
 };
