@@ -59,11 +59,13 @@ const chosen = Object.entries(measures).filter(([name]) => positionals.length ==
 
 const bench = new Bench(quick);
 const measured: KeptRows = {};
+let kept = measured;
 try {
   await bench.start();
   for (const [name, measure] of chosen) {
     const from = performance.now();
     measured[name] = await measure(bench);
+    if (values.into !== undefined && !quick) kept = keepRows(values.into, measured);
     console.error(`${name}: ${((performance.now() - from) / 1_000).toFixed(0)} s`);
   }
 } finally {
@@ -71,7 +73,6 @@ try {
 }
 console.log(asText(Object.values(measured).flat()));
 
-const kept = values.into === undefined || quick ? measured : keepRows(values.into, measured);
 // A page from some of the measures, or from a few short runs, would be misleading.
 if (!quick && Object.keys(measures).every((name) => kept[name])) {
   const rows: Row[] = Object.keys(measures).flatMap((name) => kept[name]!);

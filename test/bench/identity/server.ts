@@ -12,9 +12,9 @@ const settings = {
 export const verifiedServer = (): TestServer =>
   new TestServer({ settings, main: fileURLToPath(new URL("worker.ts", import.meta.url)) });
 
-/** A Partita server in open development mode that has no metrics, see bare-worker.ts. */
+/** A Partita server in open development mode that has no metrics, see bare/worker.ts. */
 export const bareServer = (): TestServer =>
-  new TestServer({ main: fileURLToPath(new URL("bare-worker.ts", import.meta.url)) });
+  new TestServer({ main: fileURLToPath(new URL("bare/worker.ts", import.meta.url)) });
 
 /** A token that it accepts, for one hour and every partition. */
 export function benchToken(): Promise<string> {

@@ -1,7 +1,7 @@
 // What the measure `identity` compares with: the deployed Worker, but its partitions count and report no metrics.
-import { models } from "../../../src/app.ts";
-import { createAuthority } from "../../../src/index.ts";
-import * as parts from "../../../src/parts/index.ts";
+import { models } from "../../../../src/app.ts";
+import { createAuthority } from "../../../../src/index.ts";
+import * as parts from "../../../../src/parts/index.ts";
 
 const authority = createAuthority({
   models,
