@@ -2,18 +2,11 @@
 import { models } from "../../../src/app.ts";
 import { createAuthority } from "../../../src/index.ts";
 import { allParts } from "../../../src/parts/index.ts";
+import { limits } from "./limits.ts";
 
-/** More than the load generator reaches, so that only the cost of checking limits is measured. */
-const plenty = { perSecond: 1_000_000, burst: 100_000_000 };
 const authority = createAuthority({
   models,
-  limits: {
-    principal: plenty,
-    tenant: plenty,
-    newPartitions: plenty,
-    newPartitionsPerPrincipal: plenty,
-    connectionsPerPrincipal: null,
-  },
+  limits,
   parts: allParts,
 });
 

@@ -2,9 +2,11 @@
 import { models } from "../../../../src/app.ts";
 import { createAuthority } from "../../../../src/index.ts";
 import * as parts from "../../../../src/parts/index.ts";
+import { limits } from "../limits.ts";
 
 const authority = createAuthority({
   models,
+  limits,
   parts: [
     parts.serverCode,
     parts.cron,
