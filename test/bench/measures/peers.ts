@@ -10,6 +10,8 @@ import { quantile, ratios } from "../stats.ts";
 /** Makes an event on the other wire as long as ours, about 300 bytes. */
 const value = "Chaconne, partita in D minor ".repeat(6);
 const readers = 100;
+/** This many times the events of a peer are measured here: a run of them would be over before it is warm. */
+const oursMore = 8;
 
 /**
  * Partita against what else serves such clients, each over its own wire, as its own client uses it. All have an event on the
@@ -24,7 +26,7 @@ async function insieme(bench: Bench): Promise<Row[]> {
   const load = new InsiemeLoad();
   const theirs = await TheirProcess.start();
   let projects = 0;
-  const measureEvents = bench.events(4_000);
+  const measureEvents = bench.events(2_000);
   const counts = { warmupEvents: measureEvents / 4, measureEvents };
   const their = async (shape: Pick<InsiemeJob, "inFlight" | "batch" | "readers">) => {
     const project = theirs.project(`peers-${projects++}`);
@@ -33,8 +35,11 @@ async function insieme(bench: Bench): Promise<Row[]> {
   };
   const our = async (shape: Pick<StreamJob, "inFlight" | "packed" | "subscribers">) =>
     rateOf(
-      // More of ours, so that a run lasts as long.
-      await bench.stream(bench.fresh(), { ...shape, warmupEvents: measureEvents, measureEvents: 4 * measureEvents }),
+      await bench.stream(bench.fresh(), {
+        ...shape,
+        warmupEvents: oursMore * measureEvents,
+        measureEvents: oursMore * measureEvents,
+      }),
       shape.subscribers > 0,
     );
   try {
@@ -66,17 +71,22 @@ async function partyserver(bench: Bench): Promise<Row[]> {
   try {
     let rooms = 0;
     const room = () => ({ server: party.url.origin, partition: `room-${rooms++}` });
-    const compare = async (what: string, job: Partial<StreamJob> & { measureEvents: number }, note = "") => {
+    const committed = { warmupEvents: bench.events(500), measureEvents: bench.events(2_000) };
+    const fanned = { subscribers: readers, warmupEvents: bench.events(100), measureEvents: bench.events(400) };
+    const compare = async (what: string, job: Partial<StreamJob> & typeof committed, note = "") => {
       const [ours, theirs] = await bench.alternate([
-        () => bench.stream(bench.fresh(), job),
+        () =>
+          bench.stream(bench.fresh(), {
+            ...job,
+            warmupEvents: oursMore * job.warmupEvents,
+            measureEvents: oursMore * job.measureEvents,
+          }),
         () => bench.stream(room(), { ...job, pid: party.pid }),
       ]);
       const rates = (of: typeof ours) => of!.map((result) => rateOf(result, job.subscribers !== undefined));
       const cores = `Partita: ${saturation(ours!)}; \`partyserver\`: ${saturation(theirs!)}`;
       return against(what, rates(ours), rates(theirs), undefined, `${note}${cores}`);
     };
-    const committed = { warmupEvents: bench.events(4_000), measureEvents: bench.events(10_000) };
-    const fanned = { subscribers: readers, warmupEvents: bench.events(500), measureEvents: bench.events(2_000) };
     const rows = [
       await compare(
         "Events committed, against a server made with `partyserver`",
@@ -86,7 +96,7 @@ async function partyserver(bench: Bench): Promise<Row[]> {
       await compare("The same, with drafts packed into frames", { ...committed, packed: true }),
       await compare(`Deliveries to ${readers}, against it`, fanned),
     ];
-    const pings = { count: bench.events(1_000) };
+    const pings = { count: bench.events(500) };
     const [ours, theirs] = await bench.alternate([
       async () => quantile(await bench.ping(bench.fresh(), pings), 0.5),
       async () => quantile(await bench.ping(room(), pings), 0.5),
