@@ -199,6 +199,27 @@ describe("the queue in hand", () => {
     }
   });
 
+  it("[CL-13] flushed waits until what was submitted to an open store is stored", async () => {
+    const world = new FakeWorld();
+    const memory = memoryStore();
+    const stored: (() => void)[] = [];
+    const store: OpenStore = async (scope) => {
+      const opened = await memory(scope);
+      opened.append = () => new Promise((resolve) => stored.push(resolve));
+      return opened;
+    };
+    const client = await world.online({ store });
+    void client.submit(...title("1"));
+    let isFlushed = false;
+    const flushed = client.flushed().then(() => (isFlushed = true));
+    await settle();
+    await settle();
+    expect([stored.length, isFlushed]).toEqual([1, false]);
+    stored[0]!();
+    expect(await flushed).toBe(true);
+    await client.close();
+  });
+
   it("[CL-13] keeps what the server has rejected when it is closed at the verdict", async () => {
     const world = new FakeWorld();
     const store = memoryStore();
