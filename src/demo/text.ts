@@ -82,6 +82,14 @@ function write({ view }: (typeof writers)[0], words: string): void {
   view.dispatch({ changes: { from: length, insert: words }, selection: { anchor: length + words.length } });
 }
 
+// The page begins with a text, and not with two empty fields.
+const begin = (): void => {
+  if (left.client.eventId > 0 || ofLeft.source.value !== "") return;
+  write(ofLeft, "Type here, on both sides, at the same time.\n");
+};
+// It is not ready where the page has no token: the page says so.
+left.client.ready.then(begin, () => {});
+
 let written = false;
 new Examples([left, right]).offer("same-line", {
   async play({ tell, conclude, reconnect }) {

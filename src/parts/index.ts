@@ -6,6 +6,7 @@
  */
 import type * as z from "zod/mini";
 import { Audit } from "../core/audit/audit.ts";
+import { decideImported } from "../core/decide/import.ts";
 import { causing } from "../core/effects/causing.ts";
 import { findSaga, listSagas } from "../core/sagas.ts";
 import { nextOccurrence } from "../core/timers/cron.ts";
@@ -117,8 +118,8 @@ export const metrics: Part<{ MetricsObject: ObjectClass<Cloudflare.Env, MetricsR
 export const administration: Part = { name: "administration", routes: (app, guards) => tenantRoutes(app, guards) };
 
 /**
- * What operators do: `/v1/check`, the list of what administrators have done, the dead letters of a partition, and to inspect,
- * verify and import one. The console needs it, and `metrics`.
+ * What operators do: `/v1/check`, the list of what administrators have done, the dead letters of a partition, and to inspect
+ * and verify one. The console needs it, and `metrics`.
  */
 export const operations: Part = {
   name: "operations",
@@ -129,8 +130,14 @@ export const operations: Part = {
     effectRoutes(app, guards);
     inspectRoutes(app, guards);
     verifyRoutes(app, guards);
-    importRoutes(app, guards);
   },
+};
+
+/** To import the log of another server: `partita import-insieme`, `partita import`. */
+export const imports: Part = {
+  name: "imports",
+  ofObjects: { decideImported },
+  routes: (app, guards) => importRoutes(app, guards),
 };
 
 /** Signed heads of the log, and proofs of its events, for models with `audit`. */
@@ -170,6 +177,8 @@ export const openApi: Part = {
   routes: (app, _, application) => documentRoutes(app, application),
 };
 
+export { type DescribedContent, describeRoute, type RouteDescription, schemaOf } from "../edge/document/own-route.ts";
+
 /** All of them: as the Worker of a version that had no parts. */
 export const allParts = [
   serverCode,
@@ -179,6 +188,7 @@ export const allParts = [
   metrics,
   administration,
   operations,
+  imports,
   audit,
   sagas,
   insiemeClients,

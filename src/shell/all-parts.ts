@@ -1,4 +1,5 @@
 import { Audit } from "../core/audit/audit.ts";
+import { decideImported } from "../core/decide/import.ts";
 import { causing } from "../core/effects/causing.ts";
 import { findSaga, listSagas } from "../core/sagas.ts";
 import { nextOccurrence } from "../core/timers/cron.ts";
@@ -12,6 +13,7 @@ import { sealSegment } from "./seal.ts";
 /** A partition that can do all. */
 export const allParts: ShellParts = {
   ...operated,
+  decideImported,
   causing,
   EffectSender,
   Audit,

@@ -1,8 +1,7 @@
-import { decideImported } from "../core/decide/import.ts";
 import { DeadLetters } from "../core/effects/dead-letters.ts";
 import { Inspection } from "../core/inspection.ts";
 import { inspect } from "./inspected.ts";
 import type { ShellParts } from "./parts.ts";
 
 /** What a partition does for who operates it. */
-export const operated: ShellParts = { DeadLetters, Inspection, inspect, decideImported };
+export const operated: ShellParts = { DeadLetters, Inspection, inspect };

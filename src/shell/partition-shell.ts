@@ -503,7 +503,7 @@ export class PartitionShell {
   ): Promise<HttpAnswer> {
     this.#costs?.request();
     const failure =
-      (this.#settings.parts.decideImported ? undefined : without("operations")) ??
+      (this.#settings.parts.decideImported ? undefined : without("imports")) ??
       (await this.#admission.admitRequest(author)) ??
       (await this.#admission.admitUncounted());
     if (failure) return this.#refuse(failure, traceId);

@@ -10,6 +10,7 @@ import { packageConsole } from "./console.ts";
 import { mistakesIn } from "./package/check.ts";
 import { consoleFolder, entriesOf, manifestOf, modulesFolder, readSource } from "./package/manifest.ts";
 import { kib, sizesOf, sizeTable } from "./package/sizes.ts";
+import { migrationModules } from "./package/sql.ts";
 import { bundledPackages, onlyZod, thirdPartyNotices } from "./package/third-party.ts";
 import { projectFolder } from "./wrangler.ts";
 
@@ -108,13 +109,12 @@ async function buildModules(folder: string, entry: Record<string, string>): Prom
     failOnWarn: true,
     tsconfig: ".config/tsconfig.package.json",
     dts: { sourcemap: false },
-    loader: { ".sql": "text" },
     deps: {
       // The last one is the user's own, for `import-insieme`.
       neverBundle: [/^cloudflare:/, /^node:/, /^insieme\//],
       onlyBundle: bundledPackages.map((path) => path.split("node_modules/").at(-1)!),
     },
-    plugins: [onlyZod],
+    plugins: [onlyZod, migrationModules],
     outputOptions: {
       // npm packs no folder that has this name.
       entryFileNames: ({ name }) => `${name.replaceAll("node_modules", "vendor")}.js`,

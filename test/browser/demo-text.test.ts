@@ -28,7 +28,12 @@ describe.runIf(browserPresent)("the demo of text", () => {
     const pane = (title: string) => page.getByRole("region", { name: `${title} pane` });
     const [left, right] = [pane("Left").getByRole("textbox"), pane("Right").getByRole("textbox")];
     for (const title of ["Left", "Right"]) await pane(title).getByText("Online", { exact: true }).waitFor();
+    const first = "Type here, on both sides, at the same time.";
+    for (const box of [left, right]) await box.getByText(first).waitFor();
     await left.click();
+    await page.keyboard.press("ControlOrMeta+a");
+    await page.keyboard.press("Delete");
+    await right.getByText(first).waitFor({ state: "detached" });
     await page.keyboard.type("from the left. ");
     await right.getByText("from the left.").waitFor();
     await pane("Right").getByRole("switch").click();
@@ -63,7 +68,7 @@ describe.runIf(browserPresent)("the demo of text", () => {
     await page.keyboard.press("Home");
     await expect.poll(() => written.textContent(), { timeout: 10_000 }).toBe("");
     await page.keyboard.press("ArrowRight");
-    await expect.poll(() => written.textContent(), { timeout: 10_000 }).toBe("f");
+    await expect.poll(() => written.textContent(), { timeout: 10_000 }).toBe(`${first}\n`);
     await page.getByRole("button", { name: "Play" }).click();
     await expect.poll(() => written.textContent(), { timeout: 10_000 }).toBe(whole);
     await page.getByRole("button", { name: "Play" }).waitFor();

@@ -1,9 +1,19 @@
 import { createExecutionContext, env } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
+import * as z from "zod/mini";
 import { createAuthority, type Part } from "../../src/index.ts";
 import { ledgerEffects } from "../../src/models/ledger/effects.ts";
 import { ledger } from "../../src/models/ledger/index.ts";
-import { allParts, audit, effectsAndTimers, openApi, signedRequests, webhooks } from "../../src/parts/index.ts";
+import {
+  allParts,
+  audit,
+  describeRoute,
+  effectsAndTimers,
+  openApi,
+  schemaOf,
+  signedRequests,
+  webhooks,
+} from "../../src/parts/index.ts";
 import { counter } from "./models.ts";
 import { fresh, type Message } from "./wire.ts";
 
@@ -83,4 +93,28 @@ it("[EC-5] [TX-12] effects need their part", () => {
   const served = { models: { "*": ledger }, effects: [ledgerEffects] };
   expect(() => createAuthority({ ...served, parts: [audit] })).toThrow('needs the part "effectsAndTimers"');
   expect(createAuthority({ ...served, parts: [audit, effectsAndTimers] }).worker).toBeDefined();
+});
+
+it("[EC-9] [OB-5] describes routes of one's own that describe themselves, and no others", async () => {
+  const { worker } = createAuthority({ models, parts: [openApi] });
+  const answer = z.object({ paid: z.boolean() });
+  const hook = describeRoute({
+    summary: "Note a payment",
+    requestBody: { content: { "application/json": { schema: schemaOf(z.object({ seat: z.string() })) } } },
+    responses: { 200: { description: "It is noted.", content: { "application/json": { schema: schemaOf(answer) } } } },
+  });
+  worker.post("/hooks/:kind", hook, (c) => c.json({ paid: true }));
+  worker.get("/plain", (c) => c.text(""));
+  const bindings = { PARTITIONS: env.PARTITIONS, TENANTS: env.TENANTS, PARTITA_IDENTITY: "open" };
+  const ask = (path: string, init?: RequestInit) =>
+    worker.fetch(new Request(`http://127.0.0.1${path}`, init), bindings, createExecutionContext());
+  expect(await (await ask("/hooks/card", { method: "POST" })).json()).toEqual({ paid: true });
+  const { paths } = (await (await ask("/openapi.json")).json()) as Message;
+  expect(paths["/hooks/{kind}"].post).toMatchObject({
+    summary: "Note a payment",
+    requestBody: { content: { "application/json": { schema: { properties: { seat: { type: "string" } } } } } },
+    responses: { 200: { content: { "application/json": { schema: { required: ["paid"] } } } } },
+  });
+  expect(Object.keys(paths)).not.toContain("/plain");
+  expect(Object.keys(paths)).toContain("/v1/partitions/{partition}/events");
 });

@@ -101,6 +101,7 @@ async function request(
       if (answer.ok) return body;
       why =
         typeof body["detail"] === "string" ? `${String(body["code"])}: ${body["detail"]}` : `${answer.status} ${text}`;
+      if (sent && answer.status === 404) why += ' To import, a Worker needs the part "imports" of partita/parts.';
       if (!retryable.has(answer.status)) {
         throw sent && !identityStatuses.has(answer.status)
           ? new RefusedEvent(sent.first, [why, ...violationsIn(body)].join(" "))

@@ -1,4 +1,5 @@
-import { describeRoute, generateSpecs, validator } from "hono-openapi";
+import { findTargetHandler } from "hono/utils/handler";
+import { describeRoute, generateSpecs, uniqueSymbol, validator } from "hono-openapi";
 import * as z from "zod/mini";
 import { documentation } from "../document/document.ts";
 import { modelSchemas } from "../document/model-schemas.ts";
@@ -23,11 +24,12 @@ export function documentRoutes(app: Edge, { models }: { models: ModelRegistry })
 
 const nothing = (): Response => new Response();
 
-/** The routes of `app` that are described, with their descriptions: not those that an application has added. */
+/** The routes of `app` that are described, with their descriptions: those that an application has added describe themselves. */
 function describedOf(app: Edge): Edge {
   const described = newEdge();
   const seen = new Set<string>();
-  for (const { method, path } of app.routes) {
+  for (const { method, path, handler } of app.routes) {
+    if (uniqueSymbol in findTargetHandler(handler)) described.on(method, path, handler, nothing);
     const operation = operations[`${method} ${path}`];
     if (!operation || seen.has(`${method} ${path}`)) continue;
     seen.add(`${method} ${path}`);

@@ -10,11 +10,11 @@ import audit0009 from "../../../migrations/0009_audit.sql";
 import annotations0010 from "../../../migrations/0010_annotations.sql";
 import judged0011 from "../../../migrations/0011_judged_at.sql";
 import keys0012 from "../../../migrations/0012_key_order.sql";
-import { sha256 } from "../../platform/hash.ts";
+import { migrationsOf } from "../migration-files.ts";
 import type { Migration } from "../migrations.ts";
 
 /** The files of migrations/, in order. */
-export const migrations: readonly Migration[] = [
+export const migrations: readonly Migration[] = migrationsOf([
   log0001,
   batches0002,
   encoding0003,
@@ -27,8 +27,4 @@ export const migrations: readonly Migration[] = [
   annotations0010,
   judged0011,
   keys0012,
-].map((sql, at) => ({
-  number: at + 1,
-  sql,
-  sha256: sha256(sql),
-}));
+]);
