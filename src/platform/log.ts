@@ -9,7 +9,7 @@ const logTextUnitsMax = 4_096;
  * the end of a line, or terminals as a command.
  */
 export function logLine<Event extends LogEvent>(event: Event, fields: LogFields<Event>, timestamp: number): string {
-  const { level, message } = logEvents[event];
+  const [level, message] = logEvents[event];
   const cut = Object.entries(fields).map(([name, value]) => [name, typeof value === "string" ? short(value) : value]);
   return asciiJson({ level, timestamp, event, message, ...(Object.fromEntries(cut) as object) });
 }
@@ -20,5 +20,5 @@ function short(text: string): string {
 
 /** Writes the line of an event to the console. */
 export const log = <Event extends LogEvent>(event: Event, fields: LogFields<Event>): void => {
-  console[logEvents[event].level](logLine(event, fields, Date.now()));
+  console[logEvents[event][0]](logLine(event, fields, Date.now()));
 };

@@ -1,100 +1,88 @@
-import type { LogField, LogValues } from "./log-fields.ts";
+import type { logEventFields, commonLogFields } from "./log-event-fields.ts";
+import type { LogValues } from "./log-fields.ts";
 
 // Every line that this program can log. docs/LOGS.md is made from this table.
 
 /** How bad it is: `error` has to be looked at, `warn` may become one, `info` is normal. */
 export type LogLevel = "info" | "warn" | "error";
 
-interface LogKind {
-  readonly level: LogLevel;
-  /** The same for each line of the event: what differs is in fields. */
-  readonly message: string;
-  /** The fields that it can have, besides `common`. */
-  readonly fields: readonly LogField[];
-}
+/** Its level, and its message, the same for each line of the event: what differs is in fields. */
+type LogKind = readonly [level: LogLevel, message: string];
 
-/** Any line can have them: whose it is. */
-export const commonLogFields = ["traceId", "tenant", "partition"] as const satisfies readonly LogField[];
-
-const kind = <const Fields extends readonly LogField[]>(level: LogLevel, message: string, ...fields: Fields) => ({
-  level,
-  message,
-  fields,
-});
-const endpoint = ["endpoint", "state", "paused"] as const;
-const effect = ["effectId", "correlationId"] as const;
-
-/** The events of log lines, by name. A name is a promise to those who have a query or an alert on it: it is never reused. */
+/**
+ * The events of log lines, by name, each with its level and its message. A name is a promise to those who have a query or
+ * an alert on it: it is never reused.
+ */
 export const logEvents = {
   // Requests
-  request_failed: kind("error", "a request failed", "principal", "draftId", "error"),
-  poll_failed: kind("error", "a poll failed", "error"),
-  model_failed: kind("error", "the model failed on a draft", "principal", "draftId", "correlationId", "error"),
-  authorize_failed: kind("error", "the model failed to authorise", "principal", "error"),
-  broadcast_failed: kind("error", "events could not be read for broadcasting", "error"),
+  request_failed: ["error", "a request failed"],
+  poll_failed: ["error", "a poll failed"],
+  model_failed: ["error", "the model failed on a draft"],
+  authorize_failed: ["error", "the model failed to authorise"],
+  broadcast_failed: ["error", "events could not be read for broadcasting"],
   // Identity
-  open_development_mode: kind(
+  open_development_mode: [
     "warn",
     "OPEN DEVELOPMENT MODE: everyone on this machine may read and write every partition, as any user.",
-  ),
-  issuer_unreachable: kind("error", "the issuer's keys cannot be fetched", "reason"),
-  tenant_unreachable: kind("error", "the tenant's object cannot be reached", "error"),
-  audit_keys_invalid: kind("error", "the log is not sealed for audits", "reason"),
-  author_secret_not_stored: kind("error", "the secret of pseudonyms could not be stored", "error"),
+  ],
+  issuer_unreachable: ["error", "the issuer's keys cannot be fetched"],
+  tenant_unreachable: ["error", "the tenant's object cannot be reached"],
+  audit_keys_invalid: ["error", "the log is not sealed for audits"],
+  author_secret_not_stored: ["error", "the secret of pseudonyms could not be stored"],
   // What is stored
-  quarantined: kind("error", "quarantined: the log cannot be folded, or read", "eventId", "error"),
-  storage_not_opened: kind("error", "the storage cannot be opened", "error"),
-  tenant_storage_not_opened: kind("error", "the tenant's storage cannot be opened", "error"),
-  metrics_not_read: kind("error", "metrics could not be read", "object", "error"),
-  directory_full: kind("error", "the directory is full: a partition is not listed", "object"),
-  almost_full: kind("warn", "almost full", "resource", "used", "max", "percent"),
-  verify_finding: kind("error", "what is stored does not agree with the log", "eventId", "detail"),
-  verified: kind("info", "the log was verified", "eventId", "count"),
-  not_verified: kind("warn", "the log could not be verified", "code", "reason"),
-  rebuilt: kind("info", "the state is folded from the log", "eventId", "of", "foldingMs", "storingMs"),
-  snapshot_failed: kind("error", "a snapshot could not be written", "eventId", "error"),
+  quarantined: ["error", "quarantined: the log cannot be folded, or read"],
+  storage_not_opened: ["error", "the storage cannot be opened"],
+  tenant_storage_not_opened: ["error", "the tenant's storage cannot be opened"],
+  metrics_not_read: ["error", "metrics could not be read"],
+  directory_full: ["error", "the directory is full: a partition is not listed"],
+  almost_full: ["warn", "almost full"],
+  verify_finding: ["error", "what is stored does not agree with the log"],
+  verified: ["info", "the log was verified"],
+  not_verified: ["warn", "the log could not be verified"],
+  rebuilt: ["info", "the state is folded from the log"],
+  snapshot_failed: ["error", "a snapshot could not be written"],
   // Due work
-  job_failed: kind("error", "a job failed", "kind", "key", "error"),
-  job_not_scheduled: kind("error", "a failed job could not be scheduled", "error"),
-  follow_up_failed: kind("error", "the follow-up of a job failed", "error"),
-  alarm_failed: kind("error", "the alarm could not do its work", "error"),
-  alarm_not_set: kind("error", "the alarm could not be set", "endpoint", "error"),
-  sweep_not_scheduled: kind("error", "the sweep of connections could not be scheduled", "error"),
-  rejections_swept: kind("info", "old rejections were deleted", "count"),
-  timer_not_decided: kind("error", "the draft of a timer could not be decided", "timer", "correlationId", "code"),
-  timer_rejected: kind("warn", "the draft of a timer was rejected", "timer", "correlationId", "code"),
-  timer_damaged: kind("error", "a timer is damaged", "timer", "correlationId"),
-  saga_failed: kind("error", "a saga stands still", "saga"),
+  job_failed: ["error", "a job failed"],
+  job_not_scheduled: ["error", "a failed job could not be scheduled"],
+  follow_up_failed: ["error", "the follow-up of a job failed"],
+  alarm_failed: ["error", "the alarm could not do its work"],
+  alarm_not_set: ["error", "the alarm could not be set"],
+  sweep_not_scheduled: ["error", "the sweep of connections could not be scheduled"],
+  rejections_swept: ["info", "old rejections were deleted"],
+  timer_not_decided: ["error", "the draft of a timer could not be decided"],
+  timer_rejected: ["warn", "the draft of a timer was rejected"],
+  timer_damaged: ["error", "a timer is damaged"],
+  saga_failed: ["error", "a saga stands still"],
   // Effects
-  effects_not_read: kind("error", "effects could not be read", "error"),
-  effects_not_sent: kind("error", "effects could not be sent", "error"),
-  effects_not_recorded: kind("error", "a delivery could not be recorded", "error"),
-  effects_wait: kind("warn", "effects wait for another attempt", "lane", ...effect, "code"),
-  effect_damaged: kind("error", "an effect is damaged", "endpoint", "lane", "eventId", ...effect, "error"),
-  effect_died: kind("error", "an effect has become a dead letter", ...effect, "destination", "reason", "detail"),
-  effect_chain_too_long: kind("error", "a chain of effects is too long", ...effect),
-  dead_letter_replayed: kind("info", "a dead letter is sent again", ...effect),
-  dead_letter_discarded: kind("info", "a dead letter is discarded", ...effect),
+  effects_not_read: ["error", "effects could not be read"],
+  effects_not_sent: ["error", "effects could not be sent"],
+  effects_not_recorded: ["error", "a delivery could not be recorded"],
+  effects_wait: ["warn", "effects wait for another attempt"],
+  effect_damaged: ["error", "an effect is damaged"],
+  effect_died: ["error", "an effect has become a dead letter"],
+  effect_chain_too_long: ["error", "a chain of effects is too long"],
+  dead_letter_replayed: ["info", "a dead letter is sent again"],
+  dead_letter_discarded: ["info", "a dead letter is discarded"],
   // Webhooks
-  delivery_failed: kind("warn", "a delivery failed", "endpoint", ...effect, "attempt", "status", "reason", "died"),
-  webhook_unwanted: kind("warn", "no endpoint takes webhooks of this type: they go nowhere", "destination"),
-  courier_failed: kind("error", "a courier failed", "endpoint", "error"),
-  courier_not_notified: kind("warn", "a courier could not be notified", "endpoint", "error"),
-  webhooks_died: kind("warn", "effects became dead letters", "endpoint", "count", "reason"),
-  dead_letters_deleted: kind("warn", "dead letters were deleted", "endpoint", "count"),
-  endpoint_set: kind("info", "an endpoint was set", ...endpoint),
-  endpoint_removed: kind("info", "an endpoint was removed", ...endpoint),
-  endpoint_activated: kind("info", "an endpoint was activated", ...endpoint),
-  endpoint_disabled: kind("warn", "an endpoint is disabled", "endpoint", "reason"),
-  endpoint_rotated: kind("info", "the secret of an endpoint was rotated", ...endpoint),
+  delivery_failed: ["warn", "a delivery failed"],
+  webhook_unwanted: ["warn", "no endpoint takes webhooks of this type: they go nowhere"],
+  courier_failed: ["error", "a courier failed"],
+  courier_not_notified: ["warn", "a courier could not be notified"],
+  webhooks_died: ["warn", "effects became dead letters"],
+  dead_letters_deleted: ["warn", "dead letters were deleted"],
+  endpoint_set: ["info", "an endpoint was set"],
+  endpoint_removed: ["info", "an endpoint was removed"],
+  endpoint_activated: ["info", "an endpoint was activated"],
+  endpoint_disabled: ["warn", "an endpoint is disabled"],
+  endpoint_rotated: ["info", "the secret of an endpoint was rotated"],
   // What an administrator has changed
-  admin_action: kind("info", "an administrator asks for something", "principal", "action", "reason", "details"),
-  revoked: kind("info", "revoked", "kind", "id"),
-  limits_set: kind("info", "limits were set", "override"),
-  draining: kind("info", "draining", "seconds", "connections"),
-  tenant_draining: kind("info", "the tenant is draining", "count"),
-  drain_not_stored: kind("error", "a drain could not be stored", "error"),
-  partition_not_notified: kind("warn", "a partition could not be notified", "error"),
+  admin_action: ["info", "an administrator asks for something"],
+  revoked: ["info", "revoked"],
+  limits_set: ["info", "limits were set"],
+  draining: ["info", "draining"],
+  tenant_draining: ["info", "the tenant is draining"],
+  drain_not_stored: ["error", "a drain could not be stored"],
+  partition_not_notified: ["warn", "a partition could not be notified"],
 } as const satisfies Readonly<Record<string, LogKind>>;
 
 export type LogEvent = keyof typeof logEvents;
@@ -102,7 +90,7 @@ export type LogEvent = keyof typeof logEvents;
 /** The fields that a line of an event can have. */
 export type LogFields<Event extends LogEvent> = Pick<
   LogValues,
-  (typeof logEvents)[Event]["fields"][number] | (typeof commonLogFields)[number]
+  (typeof logEventFields)[Event][number] | (typeof commonLogFields)[number]
 >;
 
 /** Writes a line for the operator. The fields hold no secret and no payload. */

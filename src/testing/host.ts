@@ -170,7 +170,7 @@ export class TestHost {
         fraction: () => random.next(),
       },
       log: (event, fields: LogValues) => {
-        const { level, message } = logEvents[event];
+        const [level, message] = logEvents[event];
         if (level === "error") this.errors.push(`${message}: ${fields.error ?? fields.code ?? fields.reason ?? ""}`);
       },
       now: () => clock.now,

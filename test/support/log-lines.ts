@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
-import { commonLogFields, type LogEvent, logEvents, type LogFields } from "../../src/protocol/log-events.ts";
+import { commonLogFields, logEventFields } from "../../src/protocol/log-event-fields.ts";
+import { type LogEvent, logEvents, type LogFields } from "../../src/protocol/log-events.ts";
 import { type LogField, logFields } from "../../src/protocol/log-fields.ts";
 
 /** A line that the tested code has logged. */
@@ -24,7 +25,7 @@ const fieldsSchemas = new Map<LogEvent, z.ZodMiniType>();
 function fieldsSchemaOf(event: LogEvent): z.ZodMiniType {
   const known = fieldsSchemas.get(event);
   if (known) return known;
-  const names: readonly LogField[] = [...commonLogFields, ...logEvents[event].fields];
+  const names: readonly LogField[] = [...commonLogFields, ...logEventFields[event]];
   const schema = z.strictObject(Object.fromEntries(names.map((name) => [name, fieldSchemas.get(name)!])));
   fieldsSchemas.set(event, schema);
   return schema;
@@ -37,7 +38,7 @@ function checkFields(event: LogEvent, fields: object): void {
 
 /** Checks a logged line against the schema of log lines. Returns it with its level and message. */
 export function checkedLine<Event extends LogEvent>(event: Event, fields: LogFields<Event>): LoggedLine {
-  const { level, message } = logEvents[event];
+  const [level, message] = logEvents[event];
   checkFields(event, fields);
   return { event, level, message, fields };
 }
@@ -47,8 +48,8 @@ export function checkedText(line: string): LoggedLine {
   // Visible ASCII, so that it is one line and no command of a terminal.
   if (!/^[\u0020-\u007e]+$/.test(line)) throw new Error(`not one line of visible characters: ${line}`);
   const { level, timestamp, event, message, ...fields } = JSON.parse(line) as LoggedLine & Record<string, unknown>;
-  const known: { level: string; message: string } | undefined = logEvents[event];
-  if (known?.level !== level || known.message !== message || !Number.isInteger(timestamp))
+  const known: readonly [string, string] | undefined = logEvents[event];
+  if (known?.[0] !== level || known[1] !== message || !Number.isInteger(timestamp))
     throw new Error(`not a line of a known event: ${line}`);
   checkFields(event, fields);
   return { event, level, message, fields };

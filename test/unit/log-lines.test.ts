@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { logLine } from "../../src/platform/log.ts";
-import { commonLogFields, type LogEvent, logEvents, type LogFields } from "../../src/protocol/log-events.ts";
+import { commonLogFields, logEventFields } from "../../src/protocol/log-event-fields.ts";
+import { type LogEvent, logEvents, type LogFields } from "../../src/protocol/log-events.ts";
 import { type LogField, logFields, type LogValues } from "../../src/protocol/log-fields.ts";
 import { checkedText } from "../support/log-lines.ts";
 
@@ -16,7 +17,7 @@ const sources = readdirSync("src", { recursive: true, encoding: "utf8" })
 const examples = { text: 'a "text"\n\u2028', number: 7, flag: true } as const;
 
 function exampleOf(event: LogEvent): LogFields<LogEvent> {
-  const names: readonly LogField[] = [...commonLogFields, ...logEvents[event].fields];
+  const names: readonly LogField[] = [...commonLogFields, ...logEventFields[event]];
   const values = names.map((name) => [name, name === "traceId" ? "0a".repeat(16) : examples[logFields[name].is]]);
   return Object.fromEntries(values) as LogFields<LogEvent>;
 }
@@ -42,7 +43,7 @@ describe("log lines", () => {
   });
 
   it("[OB-1] use each field of the table", () => {
-    const used = new Set<string>([...commonLogFields, ...Object.values(logEvents).flatMap(({ fields }) => fields)]);
+    const used = new Set<string>([...commonLogFields, ...Object.values(logEventFields).flat()]);
     expect([...used].toSorted()).toEqual(Object.keys(logFields).toSorted());
   });
 

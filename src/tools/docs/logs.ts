@@ -1,5 +1,6 @@
 // docs/guide/logs.md, from the tables of log lines in src/protocol.
-import { commonLogFields, logEvents } from "../../protocol/log-events.ts";
+import { commonLogFields, logEventFields } from "../../protocol/log-event-fields.ts";
+import { type LogEvent, logEvents } from "../../protocol/log-events.ts";
 import { logFields } from "../../protocol/log-fields.ts";
 
 const code = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(", ");
@@ -7,7 +8,8 @@ const code = (names: readonly string[]) => names.map((name) => `\`${name}\``).jo
 /** The page that says what log lines there are. */
 export function logsPage(): string {
   const events = Object.entries(logEvents).map(
-    ([event, { level, message, fields }]) => `| \`${event}\` | ${level} | ${message} | ${code(fields)} |`,
+    ([event, [level, message]]) =>
+      `| \`${event}\` | ${level} | ${message} | ${code(logEventFields[event as LogEvent])} |`,
   );
   const fields = Object.entries(logFields).map(([name, { is, means }]) => `| \`${name}\` | ${is} | ${means} |`);
   return `# Log lines
@@ -29,7 +31,7 @@ All others are fields. A line of any event can have ${code(commonLogFields)}. Wh
 
 A verdict has no line: it is in the log of its partition, or stored as a rejection. The line of a failure has the \`traceId\` that its caller received.
 
-This page is generated from \`src/protocol/log-events.ts\` and \`src/protocol/log-fields.ts\`.
+This page is generated from \`log-events.ts\`, \`log-event-fields.ts\` and \`log-fields.ts\` of \`src/protocol\`.
 
 ## Events
 
