@@ -128,11 +128,18 @@ function drawShop(side: Customer): void {
 
 const sides: Sides = openSides(partition, newClient, { draw, describe });
 for (const side of [sides.left, sides.right]) {
-  part(side.element, "fill").addEventListener("click", () => {
-    for (const [item, quantity] of Object.entries(assortment))
-      void side.submit("restock", { item, location, quantity });
-  });
+  part(side.element, "fill").addEventListener("click", () => fill(side));
 }
+
+function fill(side: Sides["left"]): void {
+  for (const [item, quantity] of Object.entries(assortment)) void side.submit("restock", { item, location, quantity });
+}
+
+// A new shop begins with something to buy. The client is not ready where the page has no token: the page says so.
+const begin = (): void => {
+  if (sides.left.client.eventId === 0) fill(sides.left);
+};
+sides.left.client.ready.then(begin, () => {});
 
 /** What the example has made: by how much it has changed the stock, and a hold of each side. */
 const made: { by: number; holds: [side: Customer, hold: string][] } = { by: 0, holds: [] };

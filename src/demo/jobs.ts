@@ -174,6 +174,11 @@ part(document, "add-urgent").addEventListener("click", () => void add(1, { prior
 part(document, "pause").addEventListener("click", () => {
   void boss.submit((boss.state as Jobs).mode === "paused" ? "resume" : "pause", {});
 });
+// A new queue begins with work. The client is not ready where the page has no token: the page says so.
+const begin = (): void => {
+  if (boss.eventId === 0) void add(added, { share: "ann" });
+};
+boss.ready.then(begin, () => {});
 const schedule = oncePerFrame(draw);
 boss.subscribe(schedule);
 endWithoutToken(boss, (text) => say(part(document, "said"), text));

@@ -50,7 +50,7 @@ describe.concurrent("the demos of the models", { skip: !browserPresent }, () => 
   test("[MD-9] [TX-11] in the inventory one of two customers gets the last ticket", async (context) => {
     const { expect } = context;
     const { page, left, right, complaints } = await open("/inventory", context);
-    await left.getByRole("button", { name: "Fill it" }).click();
+    // A new shop is filled.
     await expect.poll(() => right.getByText("1 left").count()).toBe(1);
     await page.getByRole("button", { name: "both want the last ticket" }).click();
     await page.getByText(/^\w+ is back first, and has the ticket\.$/).waitFor();

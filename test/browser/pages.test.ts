@@ -63,8 +63,6 @@ const states: Record<string, (page: Page) => Promise<unknown>> = {
   },
   "/inventory": async (page) => {
     await page.getByText("Online", { exact: true }).nth(1).waitFor();
-    const fill = page.getByRole("button", { name: "Fill it" }).first();
-    if (await fill.isVisible()) await fill.click();
     await page
       .getByRole("button", { name: /^Reserve/ })
       .first()
