@@ -1,4 +1,3 @@
-import type { LogEvent } from "./log-events.ts";
 import type { LogField } from "./log-fields.ts";
 
 // Apart from the events: a Worker needs only the types of these.
@@ -9,7 +8,7 @@ export const commonLogFields = ["traceId", "tenant", "partition"] as const satis
 const endpoint = ["endpoint", "state", "paused"] as const;
 const effect = ["effectId", "correlationId"] as const;
 
-/** The fields that a line of an event can have, besides `commonLogFields`. */
+/** The fields that a line of an event of `logEvents` can have, besides `commonLogFields`. */
 export const logEventFields = {
   // Requests
   request_failed: ["principal", "draftId", "error"],
@@ -77,4 +76,4 @@ export const logEventFields = {
   tenant_draining: ["count"],
   drain_not_stored: ["error"],
   partition_not_notified: ["error"],
-} as const satisfies Readonly<Record<LogEvent, readonly LogField[]>>;
+} as const satisfies Readonly<Record<string, readonly LogField[]>>;
