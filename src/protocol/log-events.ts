@@ -4,7 +4,7 @@ import type { LogValues } from "./log-fields.ts";
 // Every line that this program can log. docs/LOGS.md is made from this table.
 
 /** How bad it is: `error` has to be looked at, `warn` may become one, `info` is normal. */
-export type LogLevel = "info" | "warn" | "error";
+type LogLevel = "info" | "warn" | "error";
 
 /** Its level, and its message, the same for each line of the event: what differs is in fields. */
 type LogKind = readonly [level: LogLevel, message: string];
