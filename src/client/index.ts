@@ -100,7 +100,7 @@ export interface ClientOptions<
   tabs?: boolean;
   /**
    * What `dehydrate()` of a client on the server has returned for a page that the server has rendered. It is the state
-   * from the start, unless the store has a newer one. Ignored if it is of another version of the model.
+   * from the start, unless the store has a newer one. Ignored if it is of another model, or of another version of it.
    */
   initial?: Snapshot | undefined;
   /**
@@ -139,8 +139,8 @@ export function createClient<
     // A separate file, because most platforms have no tabs. If it cannot be loaded in time, this tab works alone:
     // nothing is shown and stored before that.
     const code = await within(ports, timing.connectMs, import("./tabs/backend.ts"));
-    // Tabs with another model version or another client id do not share.
-    const name = JSON.stringify([scope, clientId, model.version, presence]);
+    // Tabs with another model or another client id do not share.
+    const name = JSON.stringify([scope, clientId, model.version, presence, model.name]);
     return code?.tabsBackend(code.browserTabs(name, broadcastChannel), ports, () => uuidv7(ports));
   };
   const timing = { ...defaultTiming, ...options.timing };

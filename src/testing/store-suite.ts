@@ -51,6 +51,7 @@ const everyCall: Record<string, (store: QueueStore) => Promise<unknown>> = {
   remove: (store) => store.remove(["x"]),
   saveBase: (store) => store.saveBase(base(1)),
   extendBase: (store) => store.extendBase?.(tailAfter(1, 2)) ?? Promise.reject(new StoreError("failed", "none")),
+  removeUnsent: (store) => store.removeUnsent?.("x") ?? Promise.reject(new StoreError("failed", "none")),
   delete: (store) => store.delete("base"),
 };
 
@@ -146,6 +147,38 @@ export function queueStoreSuite(name: string, fixture: QueueStoreFixture): void 
         expect((await (await open("a")).load()).entries).toEqual(expected);
       }));
 
+    it("[CL-2] [CL-13] may say whether the entry to update was there", () =>
+      withStores(async (open) => {
+        const store = await open("a");
+        await store.append(entry("one"));
+        expect([true, undefined]).toContain(await store.update(entry("one", { sentAt: 7 })));
+        expect([false, undefined]).toContain(await store.update(entry("two")));
+      }));
+
+    it("[CL-13] removes an entry as not sent only where it is stored as that, for whichever of two stores comes first", () =>
+      withStores(async (open) => {
+        const [one, other] = [await open("a"), await open("a")];
+        if (!one.removeUnsent || !other.removeUnsent) return;
+        for (const key of ["free", "sent", "raced"]) await one.append(entry(key, { sentAt: 0 }));
+        await one.append(entry("old"));
+        await other.update(entry("sent", { sentAt: 7 }));
+        expect(await (await open("b")).removeUnsent!("free")).toBe(false);
+        for (const [key, isRemoved] of [
+          ["free", true],
+          ["free", false],
+          ["sent", false],
+          ["old", false],
+          ["unknown", false],
+        ] as const)
+          expect(await one.removeUnsent(key)).toBe(isRemoved);
+        const [updated, removed] = await Promise.all([
+          other.update(entry("raced", { sentAt: 7 })),
+          one.removeUnsent("raced"),
+        ]);
+        expect(updated).toBe(!removed);
+        expect(await keysIn(one)).toEqual(["sent", ...(removed ? [] : ["raced"]), "old"]);
+      }));
+
     it("[CL-2] removes the entries with these keys, and no others", () =>
       withStores(async (open) => {
         const store = await open("a");
@@ -190,6 +223,17 @@ export function queueStoreSuite(name: string, fixture: QueueStoreFixture): void 
         await store.delete("base");
         await store.saveBase(base(2));
         expect((await loaded())?.author).toBeUndefined();
+      }));
+
+    it("[CL-2] [CL-10] keeps the name of the model of the base, and never that of an earlier one", () =>
+      withStores(async (open) => {
+        const store = await open("a");
+        const loaded = async () => (await store.load()).base;
+        await store.saveBase({ ...base(1), model: "notes" });
+        await (await open("b")).saveBase({ ...base(1), model: "other" });
+        expect(await loaded()).toEqual({ ...base(1), model: "notes" });
+        await store.saveBase(base(1));
+        expect((await loaded())?.model).toBeUndefined();
       }));
 
     it("[CL-2] [WP-11] keeps the proof of the base, and never that of an earlier one", () =>

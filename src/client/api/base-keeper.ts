@@ -1,3 +1,4 @@
+import type { AnyModel } from "../../model/index.ts";
 import { StateViews } from "../../model/state-view.ts";
 import type { BaseTail, QueueStore, Snapshot, StoredBase } from "../stores/store.ts";
 import type { Backend, Cursor } from "../sync/backend.ts";
@@ -42,7 +43,7 @@ const comparedUnitsMax = 1024 * 1024;
 export class BaseKeeper {
   readonly #store: QueueStore;
   readonly #ports: Ports;
-  readonly #modelVersion: number;
+  readonly #model: AnyModel;
   readonly #view: Pick<View<object>, "replica" | "merging">;
   readonly #confirmed: Pick<ConfirmedState<object>, "cursor" | "disturbed">;
   readonly #backend: () => Backend | undefined;
@@ -64,7 +65,7 @@ export class BaseKeeper {
   constructor(
     store: QueueStore,
     ports: Ports,
-    modelVersion: number,
+    model: AnyModel,
     view: Pick<View<object>, "replica" | "merging">,
     confirmed: Pick<ConfirmedState<object>, "cursor" | "disturbed">,
     backend: () => Backend | undefined,
@@ -72,7 +73,7 @@ export class BaseKeeper {
   ) {
     this.#store = store;
     this.#ports = ports;
-    this.#modelVersion = modelVersion;
+    this.#model = model;
     this.#view = view;
     this.#confirmed = confirmed;
     this.#backend = backend;
@@ -80,10 +81,12 @@ export class BaseKeeper {
   }
 
   /**
-   * Starts `replica` with a base. Returns its end; undefined if it cannot be read, or a server has rendered a newer state:
-   * then `replica` must not be used.
+   * Starts `replica` with a base. Returns its end; undefined if it is of another model, or cannot be read, or a server has
+   * rendered a newer state: then `replica` must not be used.
    */
   async restore(base: StoredBase, replica: Replica<object>, rendered?: Snapshot): Promise<Cursor | undefined> {
+    const { name, version } = this.#model;
+    if (base.modelVersion !== version || (base.model ?? name) !== name) return undefined;
     try {
       const state: unknown = JSON.parse(base.state);
       if (typeof state !== "object" || state === null || Array.isArray(state)) return undefined;
@@ -110,8 +113,8 @@ export class BaseKeeper {
       }
       this.#stored = end;
       this.#stateUnits = base.state.length;
-      // An earlier version has saved it without the author: it is due.
-      this.#tailUnits = replica.judges ? tailUnits : Infinity;
+      // An earlier version has saved it without the author, or without the model: it is due.
+      this.#tailUnits = replica.judges && base.model ? tailUnits : Infinity;
       return end;
     } catch {
       return undefined;
@@ -240,7 +243,7 @@ export class BaseKeeper {
   }
 
   async #saveState(isCurrent: () => boolean): Promise<void> {
-    const modelVersion = this.#modelVersion;
+    const { name: model, version: modelVersion } = this.#model;
     const { author } = this.#view.replica;
     const { eventId, serverId, proof } = this.#confirmed.cursor;
     this.#waiting = [];
@@ -256,7 +259,7 @@ export class BaseKeeper {
     }
     this.#stateUnits = state.length;
     const saved = await this.#store
-      .saveBase({ serverId: serverId!, eventId, proof, modelVersion, author, state })
+      .saveBase({ serverId: serverId!, eventId, proof, model, modelVersion, author, state })
       .catch(() => false);
     if (isCurrent() && saved) this.#stored = { eventId, serverId, proof };
   }

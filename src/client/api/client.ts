@@ -112,7 +112,9 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
     this.#stopped = new Promise((resolve) => (this.#stop = resolve));
     const connect = parts.connect !== false;
     this.#signOuts = connect ? listenForSignOut(ports, (who) => this.#heard(who)) : undefined;
-    this.initial = initial?.modelVersion === model.version ? initial : undefined;
+    const { name, version } = model;
+    // What an earlier version has made does not name its model.
+    if (initial?.modelVersion === version && (initial.model ?? name) === name) this.initial = initial;
     this.#view = new View(this.#newReplica());
     this.#confirmed = new ConfirmedState(this.#view, ports, () => this.#changed());
     this.#confirmed.begin(this.initial);
@@ -172,8 +174,10 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
    */
   dehydrate(): Snapshot | undefined {
     const { serverId, ...end } = this.#confirmed.cursor;
-    const { version: modelVersion } = this.#parts.model;
-    return serverId === undefined ? undefined : { ...end, serverId, modelVersion, state: this.#confirmed.text() };
+    const { name: model, version: modelVersion } = this.#parts.model;
+    return serverId === undefined
+      ? undefined
+      : { ...end, serverId, model, modelVersion, state: this.#confirmed.text() };
   }
 
   /** Whether a confirmed state is available, from the server or saved by an earlier start. Before that, `state` is the initial state. */
@@ -216,7 +220,7 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
 
   /** Whether undecided drafts survive a reload. False until the store is open. */
   get durable(): boolean {
-    return this.#store?.durable ?? false;
+    return this.#store?.durable === true;
   }
 
   /** The user. Undefined: the first token has not come yet, or there are no tokens and no option `principal`. */
@@ -275,12 +279,12 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
 
   /** Whether `undo` can undo the newest own step. */
   get canUndo(): boolean {
-    return this.#entries.history?.can("done") ?? false;
+    return this.#entries.history?.can("done") === true;
   }
 
   /** Whether `redo` can redo the step that was undone last. A new change ends that. */
   get canRedo(): boolean {
-    return this.#entries.history?.can("undone") ?? false;
+    return this.#entries.history?.can("undone") === true;
   }
 
   /** The label of what `undo` would undo, as given to `group`. */
@@ -412,7 +416,7 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
     await this.#opening;
     if (!this.#closed && this.#store) {
       const { mayDelete } = await import("./rarely.ts");
-      if (!(await mayDelete({ store: this.#store, client: this.#view, partition, confirm }))) return false;
+      if (!(await mayDelete({ store: this.#store, client: this, partition, confirm }))) return false;
       if (this.#identity && !this.#closed)
         this.#signOuts?.post({ host, partition, ...this.#identity } satisfies SignedOut);
       void this.#end("signed_out");
@@ -505,9 +509,12 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
     const replica = this.#newReplica(this.#parts.clientId ?? clientId);
     const chains = merging && new merging.Merging(this.#host, store, upcast, newBackend?.tab);
     chains?.attach(replica);
-    const keeping = base || store.durable ? this.#newKeeper(store) : undefined;
-    const kept =
-      base?.modelVersion === model.version ? await (await keeping)?.restore(base, replica, this.initial) : undefined;
+    // Where it cannot be loaded, the next start has no state until it has a connection.
+    const keeping = load(!!base || store.durable, async () => {
+      const { BaseKeeper } = await import("./base-keeper.ts");
+      return new BaseKeeper(store, ports, model, view, confirmed, () => this.#backend, timing);
+    });
+    const kept = base && (await (await keeping)?.restore(base, replica, this.initial));
     const entries = (await chains?.begin(loaded)) ?? loaded;
     const early = view.replica.pending.map(({ entry }) => entry);
     this.#store = store;
@@ -538,15 +545,12 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
         return confirmed.cursor;
       },
       take: (item: FeedItem) => this.#take(item),
-      mark: async (marked: readonly QueueEntry[]) => {
-        // An entry of another tab may not be in the store yet.
-        await Promise.allSettled(
-          marked.flatMap((entry) => [
-            store.append(entry),
-            store.update({ ...entry, mapped: view.replica.entry(entry.key)?.mapped }),
-          ]),
-        );
-      },
+      mark: async (marked: readonly QueueEntry[]) =>
+        store.mark?.(
+          marked.map((entry) => ({ ...entry, mapped: view.replica.entry(entry.key)?.mapped })),
+          this.#entries.waiting,
+        ),
+      release: store.removeUnsent?.bind(store),
       hash: () => confirmed.hash(),
       confirmed: () => confirmed.text(),
       onlyDecided: () => view.replica.onlyDecided,
@@ -587,18 +591,11 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
       }
       if (entry.replaces !== undefined) void this.#entries.loadTools();
       const fits = fitting(entry);
+      if (!("code" in fits)) return true;
       // An earlier version has queued what the server does not accept.
-      if ("code" in fits) this.#entries.park(entry, this.#problemOf(fits), this.#store);
-      return !("code" in fits);
+      this.#entries.park(entry, this.#problemOf(fits), this.#store);
+      return false;
     });
-  }
-
-  /** Undefined: its code could not be loaded, and the next start has no state until it has a connection. */
-  async #newKeeper(store: QueueStore): Promise<BaseKeeper | undefined> {
-    const { ports, model, timing } = this.#parts;
-    const code = await within(ports, timing.connectMs, import("./base-keeper.ts"));
-    const backend = () => this.#backend;
-    return code && new code.BaseKeeper(store, ports, model.version, this.#view, this.#confirmed, backend, timing);
   }
 
   /** Waits for the first token, and takes the user from it. Returns a source of tokens that begins with this one. */

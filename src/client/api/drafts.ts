@@ -7,6 +7,7 @@ import {
   type JsonObject,
   type Problem,
   unsendableIn,
+  type Violation,
   type WireEvent,
 } from "../../protocol/index.ts";
 import type { QueuedDraft, QueueEntry } from "../stores/store.ts";
@@ -103,8 +104,8 @@ export function entryOf(
       draftId: uuidv7(ports),
       type,
       payload: payload as JsonObject,
-      ...(version === 1 ? {} : { version }),
-      ...(expectedEventId === undefined ? {} : { expectedEventId }),
+      ...(version > 1 && { version }),
+      ...(expectedEventId !== undefined && { expectedEventId }),
     };
   });
   const key = mode === "single" ? drafts[0]!.draftId : uuidv7(ports);
@@ -117,16 +118,12 @@ export function fitting(entry: QueueEntry): QueueEntry | Failure {
   const violations = unsendableIn({ payload });
   if (violations.length > 0) {
     // Without what the message has around them.
-    const errors = violations.map(({ field, code, message }) => ({
-      field: field.replace(/^payload\.(event\.)?/, "").replace(/^(events\[\d+\])\.event/, "$1"),
-      code,
-      message,
+    const errors = violations.map((violation) => ({
+      ...violation,
+      field: violation.field.replace(/^payload\.(events\[\d+\]\.)?(event\.)?/, "$1"),
     }));
-    return {
-      code: "bad_request",
-      detail: `This cannot be sent: ${errors[0]!.field}: ${errors[0]!.message}`,
-      errors,
-    };
+    const [{ field, message }] = errors as [Violation];
+    return { code: "bad_request", detail: `This cannot be sent: ${field}: ${message}`, errors };
   }
   const text = longestText(type, payload);
   const { frameBytesMax } = draftBounds;

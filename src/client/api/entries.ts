@@ -87,7 +87,7 @@ export class Entries<S extends object> {
   }
 
   /** Withdraws an entry if it was not sent. Then it is settled when this returns or resolves. */
-  withdraw(key: string, replaced?: true): void | Promise<void> {
+  withdraw(key: string, replaced?: true): void | Promise<unknown> {
     if (this.#backend && !this.#view.replica.entry(key)?.held) return this.#backend.withdraw(key, replaced);
     // It is not sent: the store is not open, or it is held.
     this.settle(key, { status: "withdrawn", ...(replaced && { replaced }) });

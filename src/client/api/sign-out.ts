@@ -15,7 +15,7 @@ interface SignOutParts {
 interface ClientParts {
   store: QueueStore;
   /** What it has in memory. */
-  client: { readonly pending: readonly QueueEntry[] };
+  client: { readonly pending: readonly QueueEntry<any>[]; readonly parked: readonly QueueEntry<any>[] };
   partition: string;
   confirm: ConfirmDeletion | undefined;
 }
@@ -26,8 +26,9 @@ export async function mayDelete({ store, client, partition, confirm }: ClientPar
   const told = new Set<string>();
   for (;;) {
     const known = new Set(stored.map(({ key }) => key));
-    // What was submitted meanwhile may not be stored yet.
-    const entries = [...stored, ...client.pending.filter(({ key }) => !known.has(key))];
+    // What was submitted meanwhile may not be stored yet, and some clients cannot store anything.
+    const inMemory = [...client.parked, ...client.pending];
+    const entries = [...stored, ...inMemory.filter(({ key }) => !known.has(key))];
     if (entries.every(({ key }) => told.has(key))) return true;
     if (!(await confirm?.([{ partition, entries }]))) return false;
     for (const { key } of entries) told.add(key);

@@ -32,7 +32,7 @@ export interface UndoHost {
   readonly client: { readonly status: StatusReport };
   readonly view: View<any>;
   readonly entries: {
-    withdraw(key: string): void | Promise<void>;
+    withdraw(key: string): void | Promise<unknown>;
     changed(): void;
     removal: Promise<void> | undefined;
   };
@@ -96,7 +96,7 @@ export class Undoer {
   }
 
   /** What is undecided is not shown any more, and withdrawn if it was not sent. */
-  #withdraw(changes: readonly Change[]): Promise<void>[] {
+  #withdraw(changes: readonly Change[]): Promise<unknown>[] {
     const { view, entries } = this.#host;
     const undecided = changes.filter(({ verdict }) => verdict === undefined);
     for (const { entry } of undecided) view.replica.hide(entry.key);
@@ -108,7 +108,7 @@ export class Undoer {
     step: Step,
     changes: readonly Change[],
     what: "undo" | "redo",
-    withdrawals: readonly Promise<void>[],
+    withdrawals: readonly Promise<unknown>[],
     epoch: number,
   ): Promise<AnyResult> {
     const { view, emitter } = this.#host;

@@ -104,11 +104,12 @@ class IndexedDbQueue implements QueueStore {
     await this.#call((transaction) => this.#append(transaction, row), { strict: true });
   }
 
-  async update(entry: QueueEntry): Promise<void> {
+  update(entry: QueueEntry): Promise<boolean> {
     const row = this.#row(entry);
-    await this.#call(async (transaction) => {
+    return this.#call(async (transaction) => {
       const { entries, sequence } = await this.#find(transaction, row.key);
       if (sequence !== undefined) await resultOf(entries.put({ ...row, sequence }));
+      return sequence !== undefined;
     });
   }
 
@@ -119,6 +120,16 @@ class IndexedDbQueue implements QueueStore {
         const { entries, sequence } = await this.#find(transaction, key);
         if (sequence !== undefined) await resultOf(entries.delete(sequence));
       }
+    });
+  }
+
+  removeUnsent(key: string): Promise<boolean> {
+    return this.#call(async (transaction) => {
+      const { entries, sequence } = await this.#find(transaction, key);
+      const row = sequence === undefined ? undefined : await resultOf<Row>(entries.get(sequence));
+      const isUnsent = row !== undefined && (JSON.parse(row.entry) as QueueEntry).sentAt === 0;
+      if (isUnsent) await resultOf(entries.delete(row.sequence));
+      return isUnsent;
     });
   }
 

@@ -9,6 +9,18 @@ export interface Kept {
   clientId: string | undefined;
 }
 
+/** Opens a scope of a storage in memory: one that is new is empty. */
+export function openMemory(scopes: Map<string, Kept>, scope: string): MemoryQueue {
+  let kept = scopes.get(scope);
+  if (!kept) scopes.set(scope, (kept = { entries: new Map(), base: undefined, clientId: undefined }));
+  return new MemoryQueue(kept);
+}
+
+/** The scopes that have a name of the device. */
+export function scopesIn(scopes: ReadonlyMap<string, Kept>): string[] {
+  return [...scopes].filter(([, { clientId }]) => clientId !== undefined).map(([scope]) => scope);
+}
+
 /** See `memoryStore`. */
 export class MemoryQueue implements QueueStore {
   readonly durable = false;
@@ -36,14 +48,22 @@ export class MemoryQueue implements QueueStore {
     if (!entries.has(entry.key)) entries.set(entry.key, JSON.stringify(entry));
   }
 
-  async update(entry: QueueEntry): Promise<void> {
+  async update(entry: QueueEntry): Promise<boolean> {
     const { entries } = this.#kept();
-    if (entries.has(entry.key)) entries.set(entry.key, JSON.stringify(entry));
+    const isThere = entries.has(entry.key);
+    if (isThere) entries.set(entry.key, JSON.stringify(entry));
+    return isThere;
   }
 
   async remove(keys: readonly string[]): Promise<void> {
     const { entries } = this.#kept();
     for (const key of keys) entries.delete(key);
+  }
+
+  async removeUnsent(key: string): Promise<boolean> {
+    const { entries } = this.#kept();
+    const isUnsent = (JSON.parse(entries.get(key) ?? "{}") as Partial<QueueEntry>).sentAt === 0;
+    return isUnsent && entries.delete(key);
   }
 
   async saveBase(base: StoredBase): Promise<boolean> {

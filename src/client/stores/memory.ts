@@ -6,15 +6,14 @@ import { type OpenStore, StoreError } from "./store.ts";
  * same scope, it has the same entries, so that a test can simulate a reload.
  */
 export function memoryStore(): OpenStore {
-  const scopes = new Map<string, Kept>();
+  const kept = new Map<string, Kept>();
+  // The file that has the code for all stores, so that it is loaded once.
+  const load = () => import("./resilient.ts");
   const open: OpenStore = async (scope) => {
-    // The file that has the code for all stores, so that it is loaded once.
-    const { failWith, MemoryQueue } = await import("./resilient.ts");
+    const { failWith, openMemory } = await load();
     failWith(StoreError);
-    let kept = scopes.get(scope);
-    if (!kept) scopes.set(scope, (kept = { entries: new Map(), base: undefined, clientId: undefined }));
-    return new MemoryQueue(kept);
+    return openMemory(kept, scope);
   };
-  open.scopes = async () => [...scopes].filter(([, { clientId }]) => clientId !== undefined).map(([scope]) => scope);
+  open.scopes = async () => (await load()).scopesIn(kept);
   return open;
 }

@@ -2,7 +2,7 @@ import type { BaseTail, OpenStore, QueueEntry, QueueStore, StoredBase, StoreFail
 import { closedError, reasonOf, storeError } from "./failures.ts";
 
 export { failWith } from "./failures.ts";
-export { MemoryQueue } from "./memory-queue.ts";
+export { openMemory, scopesIn } from "./memory-queue.ts";
 
 /** How often the silence of a store is looked at: a page that was frozen runs a timer before the answer that was there. */
 const looksMax = 4;
@@ -18,6 +18,15 @@ export interface StoreUser {
   changed(reason?: StoreFailure): void;
   /** These entries come after a `load` that has not answered in time. */
   late(entries: readonly QueueEntry[]): void;
+}
+
+/** A store that does not fail. */
+export interface OpenedStore extends QueueStore {
+  /**
+   * Updates these entries; resolves with those that are not there any more. One that is in `kept` is appended again: its
+   * verdict is asked for here. Absent: nobody else has the store, and it ends with the page.
+   */
+  mark?(entries: readonly QueueEntry[], kept: ReadonlyMap<string, unknown>): Promise<readonly QueueEntry[]>;
 }
 
 /**
@@ -38,7 +47,7 @@ export async function openResilient(
   memory: OpenStore,
   scope: string,
   user: StoreUser,
-): Promise<QueueStore> {
+): Promise<OpenedStore> {
   const opening = (async () => open(scope))();
   try {
     return new ResilientQueue(await answer(opening, user.ports, user.timing.connectMs), user);
@@ -104,11 +113,12 @@ function answer<T>(
   });
 }
 
-class ResilientQueue implements QueueStore {
+class ResilientQueue implements OpenedStore {
   readonly #store: QueueStore;
   readonly #user: StoreUser;
-  /** Absent where the store has none. */
+  // Absent where the store has none.
   readonly extendBase?: (tail: BaseTail) => Promise<boolean>;
+  readonly removeUnsent?: (key: string) => Promise<boolean>;
   /** The undecided entries that this page knows, in order. */
   readonly #entries = new Map<string, QueueEntry>();
   /** The name of the device, once it is known. */
@@ -127,6 +137,8 @@ class ResilientQueue implements QueueStore {
     this.#store = store;
     this.#user = user;
     if (store.extendBase) this.extendBase = (tail) => this.#cache(() => store.extendBase!(tail));
+    // Nobody else has what ends with the program.
+    if (store.removeUnsent && store.durable) this.removeUnsent = (key) => this.#removeUnsent(key);
     store.protect?.(() => ({
       clientId: this.#clientId,
       entries: this.#leftBehind ? [] : [...this.#entries.values()],
@@ -159,11 +171,18 @@ class ResilientQueue implements QueueStore {
     });
   }
 
-  update(entry: QueueEntry): Promise<void> {
+  update(entry: QueueEntry): Promise<boolean | void> {
     return this.#write(async () => {
       if (this.#entries.has(entry.key)) this.#entries.set(entry.key, entry);
-      await this.#attempt(() => this.#store.update(entry));
+      return this.#attempt(() => this.#store.update(entry));
     });
+  }
+
+  async mark(entries: readonly QueueEntry[], kept: ReadonlyMap<string, unknown>): Promise<readonly QueueEntry[]> {
+    const there = await Promise.all(entries.map((entry) => this.update(entry)));
+    const gone = entries.filter((_, at) => there[at] === false);
+    await Promise.all(gone.map((entry) => kept.has(entry.key) && this.append(entry)));
+    return gone.filter(({ key }) => !kept.has(key));
   }
 
   remove(keys: readonly string[]): Promise<void> {
@@ -172,6 +191,15 @@ class ResilientQueue implements QueueStore {
       for (const key of removed) this.#entries.delete(key);
       if (this.#leftBehind) await this.#clearUp();
       else await this.#attempt(() => this.#store.remove(removed), removed);
+    });
+  }
+
+  /** Of a store that has failed nobody knows: what is only in memory is not sent by others. */
+  #removeUnsent(key: string): Promise<boolean> {
+    return this.#write(async () => {
+      const isRemoved = (await this.#attempt(() => this.#store.removeUnsent!(key))) ?? true;
+      if (isRemoved && !this.#leftBehind) this.#entries.delete(key);
+      return isRemoved;
     });
   }
 

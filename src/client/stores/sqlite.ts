@@ -51,6 +51,11 @@ const addedLayout = `
     event_id INTEGER NOT NULL,
     author TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS models (
+    scope TEXT PRIMARY KEY,
+    event_id INTEGER NOT NULL,
+    model TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS tails (
     scope TEXT NOT NULL,
     after INTEGER NOT NULL,
@@ -67,7 +72,10 @@ const tailColumns = "server_id AS serverId, event_id AS eventId, proof";
 const baseColumns = "server_id AS serverId, bases.event_id AS eventId, proof";
 const baseWithProof = `FROM bases
   LEFT JOIN proofs ON proofs.scope = bases.scope AND proofs.event_id = bases.event_id
-  LEFT JOIN authors ON authors.scope = bases.scope AND authors.event_id = bases.event_id WHERE bases.scope = ?`;
+  LEFT JOIN authors ON authors.scope = bases.scope AND authors.event_id = bases.event_id
+  LEFT JOIN models ON models.scope = bases.scope AND models.event_id = bases.event_id WHERE bases.scope = ?`;
+/** What belongs to a base in a table of its own, because the first version did not have it: in a table of this name. */
+const besideBases = ["proofs", "authors", "models"];
 
 /** A row, in which an absent member is null. */
 type Nullable<T> = { [Key in keyof T]: Exclude<T[Key], undefined> | (undefined extends T[Key] ? null : never) };
@@ -135,13 +143,9 @@ class SqliteQueue implements QueueStore {
     );
   }
 
-  async update(entry: QueueEntry): Promise<void> {
-    this.#run(
-      "UPDATE entries SET entry = ? WHERE scope = ? AND key = ?",
-      JSON.stringify(entry),
-      this.#scope,
-      entry.key,
-    );
+  async update(entry: QueueEntry): Promise<boolean> {
+    const updated = "UPDATE entries SET entry = ? WHERE scope = ? AND key = ?";
+    return this.#run(updated, JSON.stringify(entry), this.#scope, entry.key) > 0;
   }
 
   async remove(keys: readonly string[]): Promise<void> {
@@ -152,13 +156,20 @@ class SqliteQueue implements QueueStore {
     );
   }
 
-  async saveBase({ serverId, eventId, proof, modelVersion, author, state }: StoredBase): Promise<boolean> {
+  async removeUnsent(key: string): Promise<boolean> {
+    const removed = "DELETE FROM entries WHERE scope = ? AND key = ? AND entry ->> '$.sentAt' = 0";
+    return this.#run(removed, this.#scope, key) > 0;
+  }
+
+  async saveBase({ serverId, eventId, proof, model, modelVersion, author, state }: StoredBase): Promise<boolean> {
     const base = [serverId, eventId, modelVersion, state];
+    const beside: Record<string, string | undefined> = { proofs: proof, authors: author, models: model };
     this.#transact(() => {
-      this.#run("DELETE FROM proofs WHERE scope = ?", this.#scope);
-      if (proof !== undefined) this.#run("INSERT INTO proofs VALUES (?, ?, ?)", this.#scope, eventId, proof);
-      this.#run("DELETE FROM authors WHERE scope = ?", this.#scope);
-      if (author !== undefined) this.#run("INSERT INTO authors VALUES (?, ?, ?)", this.#scope, eventId, author);
+      for (const table of besideBases) {
+        const value = beside[table];
+        this.#run(`DELETE FROM ${table} WHERE scope = ?`, this.#scope);
+        if (value !== undefined) this.#run(`INSERT INTO ${table} VALUES (?, ?, ?)`, this.#scope, eventId, value);
+      }
       this.#run("INSERT OR REPLACE INTO bases VALUES (?, ?, ?, ?, ?)", this.#scope, ...base);
       this.#run("DELETE FROM tails WHERE scope = ?", this.#scope);
     });
@@ -179,7 +190,7 @@ class SqliteQueue implements QueueStore {
   }
 
   async delete(what: "base" | "everything"): Promise<void> {
-    const tables = ["proofs", "authors", "bases", "tails", ...(what === "base" ? [] : ["entries", "devices"])];
+    const tables = [...besideBases, "bases", "tails", ...(what === "base" ? [] : ["entries", "devices"])];
     this.#transact(() => {
       for (const table of tables) this.#run(`DELETE FROM ${table} WHERE scope = ?`, this.#scope);
     });
@@ -190,16 +201,17 @@ class SqliteQueue implements QueueStore {
   }
 
   #base(): StoredBase | undefined {
-    // An earlier version may have saved a later base, without its proof and its author.
+    // An earlier version may have saved a later base, without its proof, its author and its model.
     const row = this.#statement(
-      `SELECT ${baseColumns}, model_version AS modelVersion, author, state ${baseWithProof}`,
+      `SELECT ${baseColumns}, model_version AS modelVersion, author, model, state ${baseWithProof}`,
     ).get(this.#scope);
     if (!row) return undefined;
-    const { proof, author, ...rest } = row as unknown as Nullable<Omit<StoredBase, "tail">>;
+    const { proof, author, model, ...rest } = row as unknown as Nullable<Omit<StoredBase, "tail">>;
     const base: StoredBase = {
       ...rest,
       ...(proof === null ? {} : { proof }),
       ...(author === null ? {} : { author }),
+      ...(model === null ? {} : { model }),
     };
     const tail = tailOf(
       base,
@@ -234,9 +246,9 @@ class SqliteQueue implements QueueStore {
     }
   }
 
-  /** One statement is one transaction, except in `#transact`. */
-  #run(sql: string, ...values: SQLInputValue[]): void {
-    withReason(() => this.#statement(sql).run(...values));
+  /** One statement is one transaction, except in `#transact`. Returns how many rows it has changed. */
+  #run(sql: string, ...values: SQLInputValue[]): number {
+    return withReason(() => Number(this.#statement(sql).run(...values).changes));
   }
 
   #statement(sql: string): StatementSync {

@@ -75,6 +75,8 @@ export interface Snapshot {
   eventId: number;
   /** Shows the server that the event `eventId` is in its log. Absent: an earlier version saved the base. */
   proof?: string | undefined;
+  /** The name of the model. Absent: an earlier version made it. */
+  model?: string | undefined;
   modelVersion: number;
   /** JSON text. */
   state: string;
@@ -120,10 +122,16 @@ export interface QueueStore {
   identify(fresh: string): Promise<string>;
   /** Adds the entry to the end. Does nothing if its key exists. */
   append(entry: QueueEntry): Promise<void>;
-  /** Replaces the entry with this key, in its place. Does nothing if there is none. */
-  update(entry: QueueEntry): Promise<void>;
+  /** Replaces the entry with this key, in its place. Does nothing if there is none, and may then resolve with false. */
+  update(entry: QueueEntry): Promise<boolean | void>;
   /** Removes entries. Ignores unknown keys. */
   remove(keys: readonly string[]): Promise<void>;
+  /**
+   * Removes the entry if it is there and its `sentAt` is 0, and resolves with whether it was so: in one transaction, so that
+   * of a client that withdraws it and another that is about to send it one comes first. For a store that several programs
+   * may have open at the same time; without it they find out from the log.
+   */
+  removeUnsent?(key: string): Promise<boolean>;
   /**
    * Replaces the base and its tail. Resolves with true if it was saved. The client continues without a base if this
    * fails, because a base is only a cache.

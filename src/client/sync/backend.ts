@@ -14,7 +14,7 @@ export interface Backend {
    * Withdraws an entry if the server has not decided it, and will not. Then it reports the verdict `withdrawn` before it
    * returns or resolves. `replaced`: by a later one; not if the server waits for the entry.
    */
-  withdraw(key: string, replaced?: true): void | Promise<void>;
+  withdraw(key: string, replaced?: true): void | Promise<unknown>;
   /** Whether a later entry can replace this one. True: possibly. */
   canReplace(key: string): boolean;
   /** Removes a parked entry in the other tabs. */
@@ -30,7 +30,8 @@ export interface Backend {
 
 /** An engine, as a backend that may be one of several uses it. */
 export interface EngineBackend extends Backend {
-  withdraw(key: string, replaced?: true): void;
+  /** `unstored`: no other program can have it from the store. */
+  withdraw(key: string, replaced?: true, unstored?: boolean): void | Promise<unknown>;
   /** Connects at once if it waits for its next attempt, or finds out whether its connection works. */
   wake(): void;
 }
@@ -49,8 +50,16 @@ export interface EngineHost {
   readonly cursor: Cursor;
   /** Applies the item, synchronously. Throws FoldError where the model cannot fold what the log holds. */
   take(item: FeedItem): void;
-  /** Stores that the server may see these entries from now on. They are sent when it resolves. */
-  mark(entries: readonly QueueEntry[]): Promise<void>;
+  /**
+   * Stores that the server may see these entries from now on. They are sent when it resolves, but for those that it resolves
+   * with: another program has withdrawn or settled them, and nothing here waits for their verdicts.
+   */
+  mark(entries: readonly QueueEntry[]): Promise<readonly QueueEntry[] | undefined>;
+  /**
+   * Takes an entry out of the store that is not marked; resolves with whether it was there, and not marked: then no other
+   * program sends it. Undefined: no other program has the store.
+   */
+  readonly release?: ((key: string) => Promise<boolean>) | undefined;
   /** SHA-256 of the canonical JSON of the confirmed state. */
   hash(): Promise<string>;
 }

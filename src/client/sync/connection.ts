@@ -252,6 +252,7 @@ export class Connection {
       this.#dialer.end("other_principal");
       return;
     }
+    this.#status.modelVersion = modelVersion;
     if (modelVersion! < this.#options.model.version) {
       this.#awaitServer();
       return;
@@ -326,13 +327,11 @@ export class Connection {
       this.#loader.begin({
         link: this.#link,
         expect: () => this.#expect("chunk"),
-        report: (progress) => this.#status.report("ok", undefined, { progress }),
-        loaded: (text) => {
+        status: this.#status,
+        loaded: (state) => {
           this.#loader = partial.loader = undefined;
           const { eventIndex, proof } = snapshot;
-          // Without chunks it is empty.
-          const state = text ? (JSON.parse(text) as Json) : (this.#options.model.initialState() as Json);
-          this.#reset(this.#fetch!, serverId, eventIndex, proof, state);
+          this.#reset(this.#fetch!, serverId, eventIndex, proof, state ?? (this.#options.model.initialState() as Json));
           this.#syncing = false;
           this.#sync();
         },

@@ -79,6 +79,11 @@ export class Delivery {
     return this.outbox.canWithdraw(key, this.#ports.now(), replaced);
   }
 
+  /** See `EngineHost`. Undefined: no other program sends it, or it is marked by this one. */
+  release(key: string): Promise<boolean> | undefined {
+    return this.outbox.get(key)?.sentAt === 0 ? this.#host.release?.(key) : undefined;
+  }
+
   /**
    * Sends the entries whose turn it is, while the client is online. What is made while others are in flight waits for
    * their answer, but not for long (`due`), so that it is one frame.
@@ -112,9 +117,10 @@ export class Delivery {
     const marked = this.#marking ? [] : this.outbox.unmarked(this.#status.serverTime!);
     if (marked.length === 0) return;
     this.#marking = true;
-    await within(this.#ports, markMs, this.#host.mark(marked));
+    const gone = await within(this.#ports, markMs, this.#host.mark(marked));
     this.#marking = false;
     this.outbox.mark(marked);
+    for (const { key } of gone ?? []) this.#remove(key, { status: "withdrawn" }, true);
     this.drain();
   }
 
@@ -228,8 +234,8 @@ export class Delivery {
     this.outbox.refuse(key, problem, this.#ports.now(), retryAfter * 1_000 + jitterMs, undecided);
   }
 
-  #remove(key: string, verdict: Verdict | BatchVerdict): void {
+  #remove(key: string, verdict: Verdict | BatchVerdict, gone?: true): void {
     this.outbox.remove(key);
-    this.#host.take({ kind: "verdict", key, verdict });
+    this.#host.take({ kind: "verdict", key, verdict, gone });
   }
 }

@@ -73,9 +73,11 @@ export class Engine implements EngineBackend {
     this.#delivery.reportProgress();
   }
 
-  withdraw(key: string, replaced?: true): void {
+  withdraw(key: string, replaced?: true, unstored?: boolean): void | Promise<unknown> {
     const delivery = this.#delivery;
     if (!delivery.canWithdraw(key, replaced)) return;
+    const released = unstored ? undefined : delivery.release(key);
+    if (released) return released.then((isFree) => isFree && this.withdraw(key, replaced, true));
     const waits = this.#connection && delivery.outbox.held?.key === key;
     delivery.settle(key, { status: "withdrawn", ...(replaced && { replaced }) });
     // Until this entry is sent again, the server refuses all others on this connection.

@@ -127,9 +127,7 @@ export class Replica<S extends object> {
 
   /** Whether the confirmed state has no event of an undecided entry. */
   get onlyDecided(): boolean {
-    let drafts = 0;
-    for (const { entry } of this.groups.values()) drafts += entry.drafts.length;
-    return drafts === this.drafts.size;
+    return [...this.groups.values()].flatMap(({ entry }) => entry.drafts).length === this.drafts.size;
   }
 
   /** The view as immutable plain data; unchanged parts are the same objects as before. Call `rebase` first. */

@@ -1,6 +1,6 @@
-import type { ChunkedSnapshot, ServerMessage } from "../../protocol/index.ts";
+import type { ChunkedSnapshot, Json, ServerMessage } from "../../protocol/index.ts";
 import type { Link } from "../transport/link.ts";
-import type { Progress } from "./status.ts";
+import type { Progress, StatusMachine } from "./status.ts";
 
 /** Chunks that are requested and have not arrived: the next one is on its way while one is received. */
 const inFlightMax = 2;
@@ -12,9 +12,9 @@ export interface LoaderHost {
   readonly link: Pick<Link, "send" | "wait" | "met">;
   /** Waits for the next chunk, and not for longer. */
   expect(): void;
-  report(progress: Progress): void;
-  /** All is here: the JSON text of the state. */
-  loaded(text: string): void;
+  readonly status: Pick<StatusMachine, "report">;
+  /** All is here; undefined: it has no chunks, because it is the initial state. */
+  loaded(state: Json | undefined): void;
 }
 
 // Loaded only where a state is large. It must not import modules of the main bundle: bundlers would move those into a third file.
@@ -82,13 +82,15 @@ export class StateLoader {
     const texts = this.#texts;
     if (texts.size === chunks) {
       this.#host.link.met("chunk");
-      this.#host.loaded(Array.from({ length: chunks }, (_, chunk) => texts.get(chunk)).join(""));
+      const text = Array.from({ length: chunks }, (_, chunk) => texts.get(chunk)).join("");
+      this.#host.loaded(text ? (JSON.parse(text) as Json) : undefined);
       return;
     }
     this.#request();
     // From one chunk to the next: the whole may take longer.
     this.#host.expect();
-    this.#host.report({ unit: "bytes", done: Math.round((bytes * texts.size) / chunks), of: bytes });
+    const progress: Progress = { unit: "bytes", done: Math.round((bytes * texts.size) / chunks), of: bytes };
+    this.#host.status.report("ok", undefined, { progress });
   }
 
   #request(): void {

@@ -34,6 +34,8 @@ export class StatusMachine {
   serverTime: number | undefined;
   /** Whether the server accepts no new event for now. */
   declare readOnly: boolean | undefined;
+  /** Of the server's model, if it differs from the one here. */
+  declare modelVersion: number | undefined;
 
   constructor(report: (report: StatusReport) => void) {
     this.#report = report;
@@ -57,9 +59,18 @@ export class StatusMachine {
     problem?: Problem,
     more?: Pick<StatusReport, "retryAt" | "held" | "progress" | "waiting">,
   ): void {
-    const { held, readOnly } = this;
+    const { held, readOnly, modelVersion } = this;
     const serverTime = this.#status === "online" ? this.serverTime : undefined;
-    const report: StatusReport = { status: this.#status, reason, held, readOnly, serverTime, problem, ...more };
+    const report: StatusReport = {
+      status: this.#status,
+      reason,
+      held,
+      readOnly,
+      modelVersion,
+      serverTime,
+      problem,
+      ...more,
+    };
     if (this.still) {
       report.waiting = "reload";
       if (reason === "ok") report.reason = "upgrade_required";
@@ -123,6 +134,12 @@ export interface StatusReport {
    * still: it shows no further events. Drafts are still sent and decided, and those that were accepted stay in the view.
    */
   waiting?: "server" | "reload" | undefined;
+  /**
+   * The version of the server's model, if it differs from that of the model here: the side with the lower one has to be
+   * renewed. As of the last connection. Absent while `waiting`: an earlier build of the server has refused the connection, and
+   * `problem.detail` has both versions; or the versions are equal, and the model here cannot fold an event.
+   */
+  modelVersion?: number | undefined;
   /** Why nothing is sent for a while, if so. */
   held?: Held | undefined;
   /**

@@ -1,5 +1,5 @@
 import type { JsonObject } from "../../protocol/index.ts";
-import type { Backend, BackendParts, NewBackend } from "../sync/backend.ts";
+import type { Backend, BackendParts, EngineHost, NewBackend } from "../sync/backend.ts";
 import type { FeedItem } from "../sync/feed.ts";
 import type { Ports } from "../transport/ports.ts";
 import type { QueueEntry } from "../stores/store.ts";
@@ -106,19 +106,17 @@ class TabsBackend implements Backend {
       return;
     }
     const known = this.#shared.add(entry, false, sent);
+    if (known) known.own = true;
     if (this.#leading) this.#leading.offer(entry, sent);
     else if (known && this.#leader !== undefined) this.#offerTo(this.#leader, known);
   }
 
   async withdraw(key: string, replaced?: true): Promise<void> {
-    if (this.#leading) {
-      // Another tab that works alone may have sent it: then it is decided, or was.
-      if (this.#alone && this.#shared.get(key)?.entry.sentAt === 0) {
-        const stored = await this.#stored();
-        if (stored && stored.get(key)?.sentAt !== 0) return;
-      }
-      this.#leading?.withdraw(key, replaced);
-    } else await this.#request(key, replaced);
+    const { store } = this.#parts;
+    // The leader looks for it there: what was appended before has to be in the store.
+    if (!this.#leading && store.durable) await store.remove([]);
+    if (this.#leading) await this.#leading.withdraw(key, replaced);
+    else await this.#request({ key, ...(replaced && { replaced }), unstored: !store.durable });
   }
 
   canReplace(key: string): boolean {
@@ -183,7 +181,8 @@ class TabsBackend implements Backend {
     const loaded = await this.#parts.store.load().catch(() => undefined);
     if (!loaded || this.#term !== term) return;
     this.#follow(undefined);
-    this.#shared.addStored(loaded.entries.filter(({ parked }) => !parked));
+    const stored = loaded.entries.filter(({ parked }) => !parked);
+    this.#shared.addStored(stored, this.#alone);
     this.#leading = new Leader({
       term,
       id: this.#id,
@@ -198,24 +197,16 @@ class TabsBackend implements Backend {
     this.#leading.start(this.#hadLeader);
   }
 
-  /** The entries of the store, by key. Undefined: it fails, which shows nothing. What is queued is never lost by that. */
-  async #stored(): Promise<Map<string, QueueEntry> | undefined> {
-    const loaded = await this.#parts.store.load().catch(() => undefined);
-    return loaded && new Map(loaded.entries.map((entry) => [entry.key, entry]));
-  }
-
   /** What came from the store is sent only while it is there: a tab that works alone may have withdrawn it. */
-  async #mark(entries: readonly QueueEntry[]): Promise<void> {
-    const isStored = ({ key }: QueueEntry) => this.#shared.get(key)?.stored;
-    const there = entries.some(isStored) ? await this.#stored() : undefined;
-    const left = entries.filter((entry) => {
-      const { key } = entry;
-      const isGone = there && isStored(entry) && !there.has(key);
-      if (isGone) this.#leading?.withdraw(key);
-      else Object.assign(this.#shared.get(key) ?? {}, { entry, stored: false });
-      return !isGone;
-    });
-    await this.#parts.host.mark(left);
+  #mark(entries: readonly QueueEntry[]): ReturnType<EngineHost["mark"]> {
+    const { store, host } = this.#parts;
+    for (const entry of entries) {
+      const known = this.#shared.get(entry.key);
+      if (known) known.entry = entry;
+      // Its tab may not have stored it yet. What that has withdrawn is not known to a tab that works alone.
+      if (!known?.stored && !this.#alone) store.append(entry).catch(() => {});
+    }
+    return host.mark(entries);
   }
 
   /** Another tab has taken the lock: this tab was frozen for a while. */
@@ -275,10 +266,10 @@ class TabsBackend implements Backend {
     known.sent = true;
   }
 
-  #request(key?: string, replaced?: true): Promise<Answer | undefined> {
+  #request(entry?: { key: string; replaced?: true; unstored: boolean }): Promise<Answer | undefined> {
     if (this.#leader === undefined) return Promise.resolve(undefined);
     const id = ++this.#requestCount;
-    this.#post({ kind: "ask", from: this.#id, id, ...(key && { key }), ...(replaced && { replaced }) });
+    this.#post({ kind: "ask", from: this.#id, id, ...entry });
     return new Promise((resolve) => this.#requests.set(id, resolve));
   }
 
@@ -335,6 +326,10 @@ class TabsBackend implements Backend {
       // A leader that is behind may not know that the entry is decided.
       if (this.#shared.verdict(item.entry.key)) return;
       this.#shared.add(item.entry, true, false);
+    } else if (item.kind === "verdict" && item.gone && this.#shared.get(item.key)?.own) {
+      // Another tab has settled it: the server has its verdict.
+      this.#offerTo(this.#leader!, this.#shared.get(item.key)!);
+      return;
     } else if (item.kind === "reset" && typeof item.state === "string") {
       item = { ...item, state: JSON.parse(item.state), sent: [...item.sent, ...this.#earlyVerdicts.keys()] };
     }

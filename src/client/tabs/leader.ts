@@ -20,8 +20,7 @@ export interface LeaderOptions {
   paused: boolean;
   presence: JsonObject | null;
   post(message: Message): void;
-  /** Stores that the server may see these entries, and withdraws those that are not stored any more. */
-  mark(entries: readonly QueueEntry[]): Promise<void>;
+  mark: BackendParts["host"]["mark"];
   /** The engine has closed. */
   ended(): void;
 }
@@ -60,6 +59,7 @@ export class Leader {
         if (!this.#over) this.#report(item);
       },
       mark,
+      release: host.release,
       hash: () => host.hash(),
     });
   }
@@ -82,8 +82,8 @@ export class Leader {
     this.#engine.offer(entry, sent);
   }
 
-  withdraw(key: string, replaced?: true): void {
-    this.#engine.withdraw(key, replaced);
+  withdraw(key: string, replaced?: true): void | Promise<unknown> {
+    return this.#engine.withdraw(key, replaced);
   }
 
   canReplace(key: string): boolean {
@@ -193,13 +193,13 @@ export class Leader {
     this.#post({ kind: "welcome", term: this.#term, to: from, id, paused: this.#paused, items, marks: true });
   }
 
-  async #answer({ from, id, key, replaced }: Extract<Message, { kind: "ask" }>): Promise<void> {
+  async #answer({ from, id, key, replaced, unstored }: Extract<Message, { kind: "ask" }>): Promise<void> {
     const answer: Answer = { kind: "answer", term: this.#term, to: from, id };
     if (key === undefined) {
       answer.same = await this.#engine.verify();
       answer.eventId = this.#host.cursor.eventId;
       if (answer.same) answer.hash = await this.#host.hash();
-    } else this.#engine.withdraw(key, replaced);
+    } else await this.#engine.withdraw(key, replaced, unstored);
     this.#post(answer);
   }
 }

@@ -26,8 +26,11 @@ export type ToLeader =
   /** An entry, after those that the tab has offered to this leader before. `sent`: the server may have seen it. */
   | { kind: "offer"; leader: string; entry: QueueEntry; sent: boolean }
   | { kind: "show"; from: string; state: JsonObject | null }
-  /** Answered by `answer`. With a key: withdraw the entry, which a later one may have `replaced`. Without: verify the state. */
-  | { kind: "ask"; from: string; id: number; key?: string; replaced?: true }
+  /**
+   * Answered by `answer`. With a key: withdraw the entry, which a later one may have `replaced`, and which may be `unstored`.
+   * Without: verify the state.
+   */
+  | { kind: "ask"; from: string; id: number; key?: string; replaced?: true; unstored?: boolean }
   /** Answered by `here`. A timer of a hidden tab may be a minute late, but an answer is not. */
   | { kind: "beat" };
 

@@ -12,8 +12,10 @@ export interface Undecided {
   sent: boolean;
   /** Its events may be in the confirmed state: they may have been there when the state was fetched, or when the entry arrived. */
   doubtful: boolean;
-  /** It came from the store only, and was not sent here: another tab that works alone may have removed it there. */
+  /** It came from the store only: another tab that works alone may have removed it there. */
   stored?: boolean;
+  /** This tab waits for its verdict. */
+  own?: true;
 }
 
 /** What a tab needs if it becomes the leader: undecided entries, recent verdicts, and the latest status and peers. */
@@ -48,8 +50,11 @@ export class SharedState {
     return known;
   }
 
-  /** Adds the entries of the store, in its order. Entries that are not in the store come after them. */
-  addStored(stored: readonly QueueEntry[]): void {
+  /**
+   * Adds the entries of the store, in its order. Entries that are not in the store come after them; a tab that works `alone`
+   * looks for those of other tabs there once more, before it sends them.
+   */
+  addStored(stored: readonly QueueEntry[], alone: boolean): void {
     const before = this.#undecided;
     this.#undecided = new Map();
     for (const entry of stored) {
@@ -62,7 +67,8 @@ export class SharedState {
     for (const [key, known] of before) {
       const { sentAt: _, ...entry } = known.entry;
       // It may have been decided, and removed.
-      this.#undecided.set(key, known.sent ? Object.assign(known, { entry }) : known);
+      if (known.sent) known.entry = alone && !known.own ? { ...entry, sentAt: 0 } : entry;
+      this.#undecided.set(key, known);
     }
   }
 
@@ -76,8 +82,8 @@ export class SharedState {
         return;
       case "verdict":
         this.#undecided.delete(item.key);
-        // A parked entry may be sent again, and then gets another verdict.
-        if (item.verdict.status !== "parked") this.#remember(item.key, item.verdict);
+        // A parked entry may be sent again, and then gets another verdict. Of one that is gone, its own tab wants the verdict.
+        if (item.verdict.status !== "parked" && !item.gone) this.#remember(item.key, item.verdict);
         return;
       case "reset": {
         // An entry that was decided in another log is decided again, if a tab still waits for it.

@@ -62,6 +62,7 @@ export class Shelf {
           }),
         update: (entry) => call(() => queue.update(entry)),
         remove: (keys) => call(() => queue.remove(keys)),
+        removeUnsent: (key) => call(() => queue.removeUnsent(key)),
         saveBase: (base) => call(() => queue.saveBase(base)),
         delete: (what) => call(() => queue.delete(what)),
         close: () => call(() => queue.close()),

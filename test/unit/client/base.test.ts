@@ -157,6 +157,7 @@ describe("the kept base", () => {
       (kept: any) => (kept.tails[0].events = "[{"),
       (kept: any) => (kept.base.state = "[]"),
       (kept: any) => (kept.base.modelVersion = 99),
+      (kept: any) => (kept.base.model = "another"),
     ]) {
       const world = new FakeWorld();
       const { open, kept } = durable();
@@ -265,6 +266,18 @@ describe("the kept base", () => {
     await world.pass(10_000);
     expect(kinds(written)).toEqual(["state 3", "3 to 4", "4 to 5"]);
     await client.close();
+  });
+
+  it("[CL-10] a base that does not name its model, as of an earlier version, is used, and written again with the name", async () => {
+    const world = new FakeWorld();
+    const { open, kept } = durable();
+    kept.base = { serverId: "log-1", eventId: 1, proof: "p1", modelVersion: 1, state: '{"a":1}' };
+    const client = world.client({ store: open });
+    await settle();
+    expect([client.loaded, client.eventId, client.state]).toEqual([true, 1, { a: 1 }]);
+    world.socket.accept({ head: 1 });
+    await world.pass(1_000);
+    expect(kept.base).toMatchObject({ eventId: 1, model: "insieme", modelVersion: 1, state: '{"a":1}' });
   });
 
   it.each([

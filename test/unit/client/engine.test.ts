@@ -256,10 +256,19 @@ describe("the connection", () => {
   });
 
   it.each([
-    ["refuses its model", (socket: FakeSocket) => socket.say(refused(socket.of("connect")[0]!, "upgrade_required"))],
-    ["refuses its connect", (socket: FakeSocket) => socket.say(refused(socket.of("connect")[0]!, "bad_request"))],
+    [
+      "refuses its model",
+      undefined,
+      (socket: FakeSocket) => socket.say(refused(socket.of("connect")[0]!, "upgrade_required")),
+    ],
+    [
+      "refuses its connect",
+      undefined,
+      (socket: FakeSocket) => socket.say(refused(socket.of("connect")[0]!, "bad_request")),
+    ],
     [
       "has an older model",
+      1,
       (socket: FakeSocket) =>
         socket.say({
           type: "connected",
@@ -268,8 +277,8 @@ describe("the connection", () => {
         }),
     ],
   ])(
-    "[CL-14] [CL-4] [MD-5] [LC-5] an application that is newer than a server that %s waits, sends nothing, and goes on when the server has caught up",
-    async (_, refuse) => {
+    "[CL-14] [CL-4] [MD-5] [LC-5] an application that is newer than a server that %s waits, says which version that has if it is known, sends nothing, and goes on when the server has caught up",
+    async (_, modelVersion, refuse) => {
       const world = new FakeWorld();
       const client = world.client({ model: { ...insieme, version: 2 } });
       void client.submit(...title("a"));
@@ -278,7 +287,10 @@ describe("the connection", () => {
         expect(world.sockets).toHaveLength(attempt + 1);
         world.socket.open();
         refuse(world.socket);
-        expect(client.status).toMatchObject({ status: "offline", reason: "upgrade_required", waiting: "server" });
+        const waits = { status: "offline", reason: "upgrade_required", waiting: "server" };
+        expect(client.status).toMatchObject({ ...waits, ...(modelVersion && { modelVersion }) });
+        // Where it is not known, the server has said both.
+        expect(client.status.problem?.detail).toBe(modelVersion ? undefined : "no");
         expect(world.socket.of("submit_event")).toEqual([]);
         expect(client.status.retryAt! - world.now).toBeGreaterThanOrEqual(15_000);
         await world.pass(client.status.retryAt! - world.now);
@@ -330,7 +342,7 @@ describe("the connection", () => {
     expect(connect.payload).toMatchObject({ modelVersion: 1, otherModel: true });
     const payload = { serverId: "log-1", currentEventIndex: 7, modelVersion: 2, limits: { inFlightMax: 10 } };
     world.socket.say({ type: "connected", inReplyTo: connect.id, payload });
-    const still = { status: "online", reason: "upgrade_required", waiting: "reload", loaded: true };
+    const still = { status: "online", reason: "upgrade_required", waiting: "reload", modelVersion: 2, loaded: true };
     expect(client.status).toEqual({ ...still, serverTime: expect.any(Number) });
     // Its state is of another model than the server's: they are not compared.
     expect(await client.verify()).toBeUndefined();

@@ -15,6 +15,7 @@ const snapshot = (more: Partial<Snapshot> = {}): Snapshot => ({
   serverId: "log-1",
   eventId: 5,
   proof: "p5",
+  model: insieme.name,
   modelVersion: insieme.version,
   state: '{"title":"from the server","list":{"a":1}}',
   ...more,
@@ -69,16 +70,22 @@ describe("on a server", () => {
     });
     await expect(client.ready).rejects.toThrow("before it had a state");
     expect(client.dehydrate()).toBeUndefined();
-    const other = { ...snapshot(), modelVersion: 99 };
-    const newer = createClient({
-      url: "https://example.com",
-      partition: "room",
-      model: insieme,
-      connect: false,
-      initial: other,
-      ports,
-    });
-    expect([newer.loaded, newer.state]).toEqual([false, {}]);
+    for (const [more, isUsed] of [
+      [{ modelVersion: 99 }, false],
+      [{ model: "another" }, false],
+      // An earlier version has rendered it.
+      [{ model: undefined }, true],
+    ] as const) {
+      const rendered = createClient({
+        url: "https://example.com",
+        partition: "room",
+        model: insieme,
+        connect: false,
+        initial: snapshot(more),
+        ports,
+      });
+      expect([rendered.loaded, Object.hasOwn(rendered.state, "title")]).toEqual([isUsed, isUsed]);
+    }
   });
 
   it("[CL-10] useSuspensePartition waits for the state, and does not render the initial one", async () => {
@@ -200,7 +207,7 @@ describe("a client that was created from what a server rendered", () => {
     const drafts = [{ draftId: "k1", type: "write", payload: { id: "mine", text: "x" } }];
     await before.append({ key: "k1", mode: "single", drafts, queuedAt: 1, sentAt: 0 });
     const state = JSON.stringify({ members: { [own]: { name: "M", role: "owner" } }, cards: {} });
-    const rendered = snapshot({ modelVersion: board.version, state });
+    const rendered = snapshot({ model: board.name, modelVersion: board.version, state });
     if (serverId) await before.saveBase({ ...rendered, serverId, eventId: 4, author: own });
     const client = world.client({ model: board, store: open, initial: rendered });
     await settle();

@@ -707,6 +707,7 @@ export class Tab {
         }),
       update: (entry) => call(() => store.update(entry)),
       remove: (keys) => call(() => store.remove(keys)),
+      removeUnsent: (key) => call(() => store.removeUnsent!(key)),
       saveBase: (base) => {
         this.bases++;
         return call(() => store.saveBase(base));

@@ -964,6 +964,78 @@ describe("several tabs", () => {
     }
   });
 
+  it("[CL-13] [CL-5] of a tab that withdraws a draft and one that works alone and is about to send it, one comes first", async () => {
+    /** One tab withdraws the draft `afterMs` after the other has begun to connect. Returns what it was told, and what came of it. */
+    const race = async (afterMs: number) => {
+      const world = new TabsWorld();
+      world.reachable = false;
+      const first = world.open({ hasChannel: false });
+      await world.pass(100);
+      first.submit();
+      await world.pass(100);
+      const second = world.open({ hasChannel: false });
+      await world.pass(100);
+      first.client.pause();
+      world.reachable = true;
+      const { key } = first.client.pending[0]!;
+      for (let ms = 0; ms < recoveryMs && second.client.status.status !== "connecting"; ms++) await world.pass(1);
+      await world.pass(afterMs);
+      const withdrawn = first.client.withdraw(key);
+      await world.pass(recoveryMs);
+      first.client.resume();
+      await world.pass(recoveryMs);
+      for (const { client } of [first, second]) expect([client.pending, await world.stored()]).toEqual([[], []]);
+      return { withdrawn: await withdrawn, isInLog: world.state.marks.length === 1 };
+    };
+    const results = [];
+    for (let afterMs = 0; afterMs < 30; afterMs++) results.push(await race(afterMs));
+    expect(results.filter(({ withdrawn, isInLog }) => withdrawn === isInLog)).toEqual([]);
+    expect(new Set(results.map(({ withdrawn }) => withdrawn))).toEqual(new Set([true, false]));
+  });
+
+  it("[CL-13] [CL-5] [CL-6] what a tab that works alone has had accepted is never reported as withdrawn to the tab that waits for it", async () => {
+    const world = new TabsWorld();
+    const [own] = await world.opened(1);
+    own!.client.pause();
+    const mark = own!.submit();
+    await world.pass(10);
+    // It knows the draft from the store, and leads.
+    const leader = world.open();
+    await world.pass(100);
+    own!.freeze();
+    await world.pass(10_000);
+    expect(world.lock.holder).toBe(leader);
+    own!.thaw();
+    await world.pass(100);
+    const alone = world.open({ hasChannel: false });
+    await world.pass(recoveryMs);
+    expect([world.state.marks, await world.stored()]).toEqual([[mark], []]);
+    expect(own!.client.pending).toHaveLength(1);
+    own!.client.resume();
+    await world.pass(recoveryMs);
+    expect(world.submissions.map(({ verdict }) => verdict?.status)).toEqual(["accepted"]);
+    expect(world.state.marks).toEqual([mark]);
+    for (const { client } of [own!, leader, alone]) expect([client.pending, client.eventId]).toEqual([[], 1]);
+  });
+
+  it("[CL-13] [CL-5] a tab whose store has failed withdraws by its leader what was not sent", async () => {
+    const world = new TabsWorld();
+    const [leader, second] = await world.opened(2);
+    world.reachable = false;
+    world.cutAll();
+    await world.pass(10);
+    second!.storeFails = true;
+    second!.submit();
+    await world.pass(100);
+    expect([second!.client.durable, leader!.client.pending.length]).toEqual([false, 1]);
+    const withdrawn = second!.client.withdraw(second!.client.pending[0]!.key);
+    await world.pass(100);
+    expect(await withdrawn).toBe(true);
+    world.reachable = true;
+    await world.pass(recoveryMs);
+    expect(world.state.marks).toEqual([]);
+  });
+
   it("[CL-13] [CL-5] a tab without a channel has one engine, and every draft of two such tabs is decided", async () => {
     const world = new TabsWorld();
     world.reachable = false;
