@@ -54,8 +54,6 @@ class TabsBackend implements Backend {
   #leading: Leader | undefined;
   /** The term of the leader that this tab follows. */
   #leader: string | undefined;
-  /** Whether this leader marks in the store what it sends. */
-  #leaderMarks = true;
   /** Whether the last `hello` was answered: then items of the leader follow those that are known here. */
   #welcomed = false;
   /** Verdicts that arrived before the `welcome`, by key: its state may have their events. */
@@ -86,7 +84,7 @@ class TabsBackend implements Backend {
   }
 
   start(entries: readonly QueueEntry[]): void {
-    for (const entry of entries) this.#shared.add(entry, true, false, true);
+    for (const entry of entries) this.#shared.add(entry, true, false);
     // An earlier message has shown that its channel does not work: it leads already.
     if (this.#alone) return;
     this.#requestLock(false);
@@ -182,7 +180,12 @@ class TabsBackend implements Backend {
     if (!loaded || this.#term !== term) return;
     this.#follow(undefined);
     const stored = loaded.entries.filter(({ parked }) => !parked);
-    this.#shared.addStored(stored, this.#alone);
+    // What another tab has withdrawn is not known to one that works alone.
+    if (this.#alone)
+      for (const { entry, own } of this.#shared.undecided)
+        if (!own && stored.every(({ key }) => key !== entry.key))
+          this.#take({ kind: "verdict", key: entry.key, verdict: { status: "withdrawn" }, gone: true });
+    this.#shared.addStored(stored);
     this.#leading = new Leader({
       term,
       id: this.#id,
@@ -203,8 +206,7 @@ class TabsBackend implements Backend {
     for (const entry of entries) {
       const known = this.#shared.get(entry.key);
       if (known) known.entry = entry;
-      // Its tab may not have stored it yet. What that has withdrawn is not known to a tab that works alone.
-      if (!known?.stored && !this.#alone) store.append(entry).catch(() => {});
+      if (known?.unstored) store.append(entry).catch(() => {});
     }
     return host.mark(entries);
   }
@@ -249,20 +251,12 @@ class TabsBackend implements Backend {
       cursor: { eventId, serverId: all ? undefined : serverId, proof },
       shown: this.#presence,
       entries: undecided.map(({ entry }) => entry),
+      unstored: !this.#parts.store.durable,
     });
   }
 
-  /** A leader that does not mark what it sends may have sent this. */
-  #doubt(known: Undecided): void {
-    if (this.#leaderMarks || known.entry.sentAt !== 0) return;
-    const { sentAt: _, ...entry } = known.entry;
-    known.entry = entry;
-    void this.#parts.host.mark([entry]);
-  }
-
-  #offerTo(leader: string, known: Undecided): void {
-    this.#doubt(known);
-    this.#post({ kind: "offer", leader, entry: known.entry, sent: known.doubtful });
+  #offerTo(leader: string, known: Undecided, unstored = !this.#parts.store.durable): void {
+    this.#post({ kind: "offer", leader, entry: known.entry, sent: known.doubtful, unstored });
     known.sent = true;
   }
 
@@ -283,8 +277,6 @@ class TabsBackend implements Backend {
       if (this.#welcomed || message.id !== this.#hellos) return;
       if (message.term !== this.#leader) this.#follow(message.term);
       this.#welcomed = true;
-      this.#leaderMarks = message.marks === true;
-      for (const known of this.#shared.undecided) this.#doubt(known);
       if (this.#pausedAt < message.id) this.#paused = message.paused;
       for (const item of message.items) this.#take(item);
       for (const item of this.#earlyVerdicts.values()) this.#take(item);
@@ -328,7 +320,7 @@ class TabsBackend implements Backend {
       this.#shared.add(item.entry, true, false);
     } else if (item.kind === "verdict" && item.gone && this.#shared.get(item.key)?.own) {
       // Another tab has settled it: the server has its verdict.
-      this.#offerTo(this.#leader!, this.#shared.get(item.key)!);
+      this.#offerTo(this.#leader!, this.#shared.get(item.key)!, true);
       return;
     } else if (item.kind === "reset" && typeof item.state === "string") {
       item = { ...item, state: JSON.parse(item.state), sent: [...item.sent, ...this.#earlyVerdicts.keys()] };

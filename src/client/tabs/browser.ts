@@ -2,7 +2,7 @@ import type { broadcastChannel } from "../transport/channel.ts";
 import type { TabsPort } from "./ports.ts";
 
 /** The version of `messages.ts`. It is in the name, so that tabs with different versions use different channels and locks. */
-const messagesVersion = 1;
+const messagesVersion = 2;
 
 /** Web Locks, and channels that `open` opens. See `tabsSupported`. */
 export function browserTabs(scope: string, open: typeof broadcastChannel): TabsPort {

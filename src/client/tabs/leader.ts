@@ -67,7 +67,7 @@ export class Leader {
   /** Begins the term. `hadLeader`: an earlier leader may have sent the undecided entries. */
   start(hadLeader: boolean): void {
     const engine = this.#engine;
-    this.#post({ kind: "lead", term: this.#term, marks: true });
+    this.#post({ kind: "lead", term: this.#term });
     if (this.#paused) engine.pause();
     this.show(this.#id, this.#presence);
     const { undecided } = this.#shared;
@@ -115,10 +115,10 @@ export class Leader {
         if (message.leader === undefined || message.leader === this.#term) this.#welcome(message);
         return;
       case "offer": {
-        const { entry, sent, leader } = message;
+        const { entry, sent, leader, unstored } = message;
         // For an earlier leader. Earlier offers may be unknown here; all of them follow with a `hello`.
         if (leader !== this.#term) return;
-        if (this.#shared.add(entry, true, sent)) {
+        if (this.#shared.add(entry, true, sent, unstored)) {
           this.#report({ kind: "entry", entry });
           this.#engine.offer(entry, sent);
         }
@@ -159,7 +159,7 @@ export class Leader {
     this.#post({ kind: "item", term: this.#term, item });
   }
 
-  #welcome({ from, id, cursor, shown, entries }: Extract<Message, { kind: "hello" }>): void {
+  #welcome({ from, id, cursor, shown, entries, unstored }: Extract<Message, { kind: "hello" }>): void {
     const host = this.#host;
     this.show(from, shown);
     this.#engine.wake();
@@ -169,7 +169,7 @@ export class Leader {
       const { key } = entry;
       const verdict = this.#shared.verdict(key);
       if (verdict) items.push({ kind: "verdict", key, verdict });
-      else if (this.#shared.add(entry, true, true)) {
+      else if (this.#shared.add(entry, true, true, unstored)) {
         // An earlier leader may have sent it, and its events may be in the state: only its own tab shows it.
         this.#engine.offer(entry, true);
       }
@@ -190,7 +190,7 @@ export class Leader {
       items.push({ kind: "reset", serverId, eventId, proof, state: host.confirmed(), sent: doubtful, why });
     }
     items.push(...this.#shared.latest);
-    this.#post({ kind: "welcome", term: this.#term, to: from, id, paused: this.#paused, items, marks: true });
+    this.#post({ kind: "welcome", term: this.#term, to: from, id, paused: this.#paused, items });
   }
 
   async #answer({ from, id, key, replaced, unstored }: Extract<Message, { kind: "ask" }>): Promise<void> {

@@ -22,9 +22,13 @@ export type ToLeader =
       cursor: Cursor;
       shown: JsonObject | null;
       entries: readonly QueueEntry[];
+      unstored?: boolean;
     }
-  /** An entry, after those that the tab has offered to this leader before. `sent`: the server may have seen it. */
-  | { kind: "offer"; leader: string; entry: QueueEntry; sent: boolean }
+  /**
+   * An entry, after those that the tab has offered to this leader before. `sent`: the server may have seen it. `unstored`: it
+   * may not be in the store.
+   */
+  | { kind: "offer"; leader: string; entry: QueueEntry; sent: boolean; unstored?: boolean }
   | { kind: "show"; from: string; state: JsonObject | null }
   /**
    * Answered by `answer`. With a key: withdraw the entry, which a later one may have `replaced`, and which may be `unstored`.
@@ -45,17 +49,12 @@ export interface Answer {
   hash?: string | undefined;
 }
 
-/** `marks`: this leader stores that the server may see an entry, before it sends it. Leaders of the version before do not say so. */
-interface Marks {
-  marks?: true;
-}
-
 /** Messages from the leader. `term` is the id of its term: messages of an earlier term are ignored. */
 export type FromLeader =
   /** A term begins. */
-  | ({ kind: "lead"; term: string } & Marks)
+  | { kind: "lead"; term: string }
   /** The items that a tab was missing; later items follow them. The state of a `reset` is JSON text here. */
-  | ({ kind: "welcome"; term: string; to: string; id: number; paused: boolean; items: readonly FeedItem[] } & Marks)
+  | { kind: "welcome"; term: string; to: string; id: number; paused: boolean; items: readonly FeedItem[] }
   | { kind: "item"; term: string; item: FeedItem }
   | Answer
   | { kind: "here"; term: string }

@@ -12,8 +12,8 @@ export interface Undecided {
   sent: boolean;
   /** Its events may be in the confirmed state: they may have been there when the state was fetched, or when the entry arrived. */
   doubtful: boolean;
-  /** It came from the store only: another tab that works alone may have removed it there. */
-  stored?: boolean;
+  /** Its tab has not stored it. Others are sent only while they are in the store: a tab that works alone may have withdrawn them. */
+  unstored?: boolean | undefined;
   /** This tab waits for its verdict. */
   own?: true;
 }
@@ -43,32 +43,28 @@ export class SharedState {
   }
 
   /** Adds an entry after the others. Undefined: it was known, decided or not. */
-  add(entry: QueueEntry, sent: boolean, doubtful: boolean, stored = false): Undecided | undefined {
+  add(entry: QueueEntry, sent: boolean, doubtful: boolean, unstored?: boolean): Undecided | undefined {
     if (this.#undecided.has(entry.key) || this.#verdicts.has(entry.key)) return undefined;
-    const known = { entry, sent, doubtful, stored };
+    const known = { entry, sent, doubtful, unstored };
     this.#undecided.set(entry.key, known);
     return known;
   }
 
-  /**
-   * Adds the entries of the store, in its order. Entries that are not in the store come after them; a tab that works `alone`
-   * looks for those of other tabs there once more, before it sends them.
-   */
-  addStored(stored: readonly QueueEntry[], alone: boolean): void {
+  /** Adds the entries of the store, in its order. Entries that are not in the store come after them. */
+  addStored(stored: readonly QueueEntry[]): void {
     const before = this.#undecided;
     this.#undecided = new Map();
     for (const entry of stored) {
       const known = before.get(entry.key);
       // The store knows whether an earlier leader may have sent it.
       if (known) this.#undecided.set(entry.key, Object.assign(known, { entry }));
-      else this.add(entry, true, true, true);
+      else this.add(entry, true, true);
       before.delete(entry.key);
     }
     for (const [key, known] of before) {
       const { sentAt: _, ...entry } = known.entry;
       // It may have been decided, and removed.
-      if (known.sent) known.entry = alone && !known.own ? { ...entry, sentAt: 0 } : entry;
-      this.#undecided.set(key, known);
+      this.#undecided.set(key, known.sent ? Object.assign(known, { entry }) : known);
     }
   }
 

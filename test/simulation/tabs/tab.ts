@@ -107,11 +107,6 @@ export class Tab {
     return this.#missed !== undefined;
   }
 
-  /** Whether it has submitted this, and has no verdict yet. */
-  waitsFor(mark: string): boolean {
-    return this.#waiting.has(mark);
-  }
-
   get isClosed(): boolean {
     return this.client.status.status === "closed";
   }

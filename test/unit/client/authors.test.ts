@@ -141,12 +141,12 @@ describe("authors", () => {
     const backend = () => Promise.resolve(tabsBackend(tabs, world.ports, () => `tab-${++tab}`));
     const client = world.client({ model: board, store, backend });
     await settle();
-    tell({ kind: "lead", term: "before", marks: true });
+    tell({ kind: "lead", term: "before" });
     const hello = posted.findLast((message) => message.kind === "hello")!;
     const online: FeedItem = { kind: "status", report: { status: "online", reason: "ok" } };
     const fetched = { serverId: "log-1", eventId: 1, proof: "p1", state: JSON.stringify(state("editor")), sent: [] };
     const items: FeedItem[] = [{ kind: "reset", ...fetched, why: "first" }, online];
-    tell({ kind: "welcome", term: "before", to: hello.from, id: hello.id, paused: false, items, marks: true });
+    tell({ kind: "welcome", term: "before", to: hello.from, id: hello.id, paused: false, items });
     void client.submit("write", card("mine"));
     await settle();
     // It is sent: the leader does not need to know whose it is.
@@ -160,11 +160,11 @@ describe("authors", () => {
     await settle();
     expect(cards(client)).toEqual({ mine: { text: "x", by: own } });
     // A leader of this version says it.
-    tell({ kind: "lead", term: "now", marks: true });
+    tell({ kind: "lead", term: "now" });
     tell({ kind: "item", term: "now", item: { kind: "author", author: own } });
     const again = posted.findLast((message) => message.kind === "hello")!;
     const said: FeedItem[] = [{ kind: "author", author: own }, online];
-    tell({ kind: "welcome", term: "now", to: again.from, id: again.id, paused: false, items: said, marks: true });
+    tell({ kind: "welcome", term: "now", to: again.from, id: again.id, paused: false, items: said });
     await settle();
     expect(cards(client)).toMatchObject({ next: { text: "x", by: own } });
     await client.close();
