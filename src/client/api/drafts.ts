@@ -118,10 +118,9 @@ export function fitting(entry: QueueEntry): QueueEntry | Failure {
   const violations = unsendableIn({ payload });
   if (violations.length > 0) {
     // Without what the message has around them.
-    const errors = violations.map((violation) => ({
-      ...violation,
-      field: violation.field.replace(/^payload\.(events\[\d+\]\.)?(event\.)?/, "$1"),
-    }));
+    const errors = violations.map((violation) =>
+      Object.assign(violation, { field: violation.field.replace(/^payload\.(events\[\d+\]\.)?(event\.)?/, "$1") }),
+    );
     const [{ field, message }] = errors as [Violation];
     return { code: "bad_request", detail: `This cannot be sent: ${field}: ${message}`, errors };
   }

@@ -1,14 +1,15 @@
 import type { Kept } from "./memory-queue.ts";
 import { type OpenStore, StoreError } from "./store.ts";
 
+// The file that has the code for all stores, so that it is loaded once.
+const load = () => import("./resilient.ts");
+
 /**
  * Keeps drafts while the program runs. Each call of this function makes one storage. Opened again on the
  * same scope, it has the same entries, so that a test can simulate a reload.
  */
 export function memoryStore(): OpenStore {
   const kept = new Map<string, Kept>();
-  // The file that has the code for all stores, so that it is loaded once.
-  const load = () => import("./resilient.ts");
   const open: OpenStore = async (scope) => {
     const { failWith, openMemory } = await load();
     failWith(StoreError);

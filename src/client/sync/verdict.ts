@@ -30,7 +30,11 @@ export type Unsettled =
   | { status: "parked"; problem: Problem }
   /** The entry is older than the rejections that the server remembers. It was not sent again, because it could now be accepted. */
   | { status: "expired" }
-  /** The entry was withdrawn before the server decided it, and is not sent any more. `replaced`: by a later draft with the same `replaces`. */
+  /**
+   * The entry was withdrawn before the server decided it, and this client does not send it any more. `replaced`: by a later
+   * draft with the same `replaces`. Another program with the same store may have sent it, if this one had sent it too or was
+   * online when it was submitted: then its event is `confirmed`, with the key as its `draftId`.
+   */
   | { status: "withdrawn"; replaced?: true }
   /** Waiting ended before the outcome was known: it was aborted, or the client was closed. A stored draft is still sent later. */
   | { status: "undecided" };

@@ -110,7 +110,7 @@ describe("authors", () => {
     await settle();
     await world.pass(10_000);
     await settle();
-    expect((await (await store(scope)).load()).base).toEqual({ ...base, author: own });
+    expect((await (await store(scope)).load()).base).toEqual({ ...base, author: own, model: board.name });
     await client.close();
   });
 

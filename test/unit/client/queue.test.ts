@@ -33,6 +33,28 @@ describe("the queue in hand", () => {
     expect(await two).toMatchObject({ status: "accepted" });
   });
 
+  it("[CL-13] says by its event what became of a withdrawn draft that another program has sent after all", async () => {
+    const world = new FakeWorld();
+    const client = await world.online();
+    const events: unknown[] = [];
+    client.on("confirmed", ({ events: these }) => events.push(...these));
+    const verdict = client.submit(...title("1"));
+    await settle();
+    world.socket.say(
+      refused(world.socket.of("submit_event")[0]!, "rate_limited", { retryable: true, retryAfter: 100 }),
+    );
+    await settle();
+    const { key } = client.pending[0]!;
+    expect(await client.withdraw(key)).toBe(true);
+    expect([await verdict, client.state]).toEqual([{ status: "withdrawn" }, {}]);
+    world.socket.accept();
+    const sent = broadcast(1, ...title("1"));
+    world.socket.say({ ...sent, payload: { ...sent.payload, draftId: key } });
+    await settle();
+    expect(events).toMatchObject([{ eventId: 1, draftId: key }]);
+    expect([client.state, client.pending]).toEqual([{ title: "1" }, []]);
+  });
+
   it("[CL-13] withdraws nothing that the server may have decided", async () => {
     const world = new FakeWorld();
     const client = await world.online();
