@@ -572,7 +572,7 @@ describe.runIf(browserPresent)("the demo", () => {
     await agree(demo);
   });
 
-  test("[MD-12] a pane undoes its own last changes, and not those of others", async () => {
+  test("[MD-12] [CL-11] a pane undoes and redoes its own last changes, and not those of others", async () => {
     const demo = await open();
     const { page, left, right, complaints } = demo;
     const undo = left.button("Undo");
@@ -597,6 +597,11 @@ describe.runIf(browserPresent)("the demo", () => {
     await agree(demo);
     await left.row("box").click();
     await page.keyboard.press("Control+z");
+    await right.row("one").waitFor();
+    expect(await left.button("Redo").isDisabled()).toBe(false);
+    await page.keyboard.press("Control+y");
+    await right.row("uno").waitFor();
+    await undo.click();
     await right.row("one").waitFor();
     await undo.click();
     await expect.poll(() => right.row("one").count()).toBe(0);

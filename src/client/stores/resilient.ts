@@ -181,7 +181,9 @@ class ResilientQueue implements OpenedStore {
   async mark(entries: readonly QueueEntry[], kept: ReadonlyMap<string, unknown>): Promise<readonly QueueEntry[]> {
     const there = await Promise.all(entries.map((entry) => this.update(entry)));
     const gone = entries.filter((_, at) => there[at] === false);
-    await Promise.all(gone.map((entry) => kept.has(entry.key) && this.append(entry)));
+    // Not one that was settled meanwhile.
+    const again = gone.filter(({ key }) => kept.has(key) && this.#entries.has(key));
+    await Promise.all(again.map((entry) => this.#write(() => this.#attempt(() => this.#store.append(entry)))));
     return gone.filter(({ key }) => !kept.has(key));
   }
 
@@ -197,9 +199,8 @@ class ResilientQueue implements OpenedStore {
   /** Of a store that has failed nobody knows: what is only in memory is not sent by others. */
   #removeUnsent(key: string): Promise<boolean> {
     return this.#write(async () => {
-      const isRemoved = (await this.#attempt(() => this.#store.removeUnsent!(key))) ?? true;
-      if (isRemoved && !this.#leftBehind) this.#entries.delete(key);
-      return isRemoved;
+      // In memory it stays until it is settled.
+      return (await this.#attempt(() => this.#store.removeUnsent!(key))) ?? true;
     });
   }
 

@@ -236,8 +236,8 @@ class TabsBackend implements Backend {
     this.#requests.clear();
   }
 
-  /** Asks for everything that is missing here; `all`: for the confirmed state in any case. */
-  #hello(all = false): void {
+  /** Asks for everything that is missing here; `all`: for the confirmed state in any case. `unstored`: see `Undecided`. */
+  #hello(all = false, unstored = !this.#parts.store.durable): void {
     if (this.#term !== undefined) return;
     this.#welcomed = false;
     const { undecided } = this.#shared;
@@ -251,11 +251,12 @@ class TabsBackend implements Backend {
       cursor: { eventId, serverId: all ? undefined : serverId, proof },
       shown: this.#presence,
       entries: undecided.map(({ entry }) => entry),
-      unstored: !this.#parts.store.durable,
+      unstored,
     });
   }
 
-  #offerTo(leader: string, known: Undecided, unstored = !this.#parts.store.durable): void {
+  #offerTo(leader: string, known: Undecided): void {
+    const unstored = !this.#parts.store.durable;
     this.#post({ kind: "offer", leader, entry: known.entry, sent: known.doubtful, unstored });
     known.sent = true;
   }
@@ -319,8 +320,8 @@ class TabsBackend implements Backend {
       if (this.#shared.verdict(item.entry.key)) return;
       this.#shared.add(item.entry, true, false);
     } else if (item.kind === "verdict" && item.gone && this.#shared.get(item.key)?.own) {
-      // Another tab has settled it: the server has its verdict.
-      this.#offerTo(this.#leader!, this.#shared.get(item.key)!, true);
+      // Another tab has settled it: the server has its verdict, and the state may have its event.
+      this.#hello(false, true);
       return;
     } else if (item.kind === "reset" && typeof item.state === "string") {
       item = { ...item, state: JSON.parse(item.state), sent: [...item.sent, ...this.#earlyVerdicts.keys()] };
