@@ -58,7 +58,8 @@ export async function openResilient(
       () => {},
     );
     report(user, error);
-    const kept = await memory(scope);
+    // Nobody else has what ends with the program.
+    const kept: QueueStore = Object.assign(await memory(scope), { removeUnsent: undefined });
     if (reasonOf(error) === "unavailable") return kept;
     // What the store has of this user is still there.
     const forget = kept.delete.bind(kept);
