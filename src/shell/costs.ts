@@ -19,6 +19,9 @@ export class Costs {
   #rows = { read: 0, written: 0 };
   /** Rows that no statement writes. */
   #alarms = 0;
+  /** Since the last look: the day of each would cost more than to count it. */
+  #messages = 0;
+  #events = 0;
   #underWay = 0;
   #activeSince = 0;
 
@@ -34,11 +37,11 @@ export class Costs {
 
   /** A message came by a WebSocket. */
   message(): void {
-    this.#today.socketMessages++;
+    this.#messages++;
   }
 
   events(count: number): void {
-    this.#today.events += count;
+    this.#events += count;
   }
 
   /** The object was called or requested, or its alarm came. */
@@ -70,6 +73,9 @@ export class Costs {
     today.rowsRead += read - this.#rows.read;
     today.rowsWritten += written - this.#rows.written;
     this.#rows = { read, written };
+    today.socketMessages += this.#messages;
+    today.events += this.#events;
+    this.#messages = this.#events = 0;
     this.#addActive();
   }
 

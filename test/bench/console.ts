@@ -133,14 +133,7 @@ try {
   const field = page.getByLabel("Text in the payload");
   const began = performance.now();
   await field.fill(`value ${events - 23}`);
-  const status = page.locator("p.note[role=status]");
-  await page
-    .waitForFunction(`/ found\\./.test(document.querySelector("p.note[role=status]").textContent)`, undefined, {
-      timeout: 60_000,
-    })
-    .catch(async (error: unknown) => {
-      throw new Error(`not found: ${await status.innerText()}`, { cause: error });
-    });
+  await timeOf(page, "", `/ found\\./.test(document.querySelector("p.note[role=status]").textContent)`);
   console.log(`log: a text, found in all of it: ${(performance.now() - began).toFixed(0)} ms`);
 
   await page.goto(new URL("/console#/log/state", server.url).href);
