@@ -120,7 +120,7 @@ export class Delivery {
     const gone = await within(this.#ports, markMs, this.#host.mark(marked));
     this.#marking = false;
     this.outbox.mark(marked);
-    for (const { key } of gone ?? []) this.#remove(key, { status: "withdrawn" }, true);
+    for (const { key } of gone ?? []) this.#remove(key, { status: "withdrawn", gone: true });
     this.drain();
   }
 
@@ -234,8 +234,8 @@ export class Delivery {
     this.outbox.refuse(key, problem, this.#ports.now(), retryAfter * 1_000 + jitterMs, undecided);
   }
 
-  #remove(key: string, verdict: Verdict | BatchVerdict, gone?: true): void {
+  #remove(key: string, verdict: Verdict | BatchVerdict): void {
     this.outbox.remove(key);
-    this.#host.take({ kind: "verdict", key, verdict, gone });
+    this.#host.take({ kind: "verdict", key, verdict });
   }
 }

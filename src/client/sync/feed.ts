@@ -38,11 +38,8 @@ export type FeedItem =
   | { kind: "entry"; entry: QueueEntry }
   /** Another tab has discarded this parked entry. */
   | { kind: "discarded"; key: string }
-  /**
-   * An entry has left the queue. Its events, if any, were reported before. `gone`: it is not in the store any more, so it is
-   * not sent; only its own tab asks what became of it.
-   */
-  | { kind: "verdict"; key: string; verdict: Verdict | BatchVerdict; gone?: true | undefined }
+  /** An entry has left the queue. Its events, if any, were reported before. */
+  | { kind: "verdict"; key: string; verdict: Verdict | BatchVerdict }
   /** All peers. */
   | { kind: "peers"; peers: readonly Peer[] }
   /** The server does not show the presence of this client. */

@@ -35,6 +35,11 @@ export type Unsettled =
    * draft with the same `replaces`. Another program with the same store may have sent it, if this one had sent it too or was
    * online when it was submitted: then its event is `confirmed`, with the key as its `draftId`.
    */
-  | { status: "withdrawn"; replaced?: true }
+  | {
+      status: "withdrawn";
+      replaced?: true;
+      /** @internal It is not in the store any more, so it is not sent; only its own tab asks what became of it. */
+      gone?: true;
+    }
   /** Waiting ended before the outcome was known: it was aborted, or the client was closed. A stored draft is still sent later. */
   | { status: "undecided" };

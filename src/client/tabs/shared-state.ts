@@ -79,7 +79,7 @@ export class SharedState {
       case "verdict":
         this.#undecided.delete(item.key);
         // A parked entry may be sent again, and then gets another verdict. Of one that is gone, its own tab wants the verdict.
-        if (item.verdict.status !== "parked" && !item.gone) this.#remember(item.key, item.verdict);
+        if (item.verdict.status !== "parked" && !("gone" in item.verdict)) this.#remember(item.key, item.verdict);
         return;
       case "reset": {
         // An entry that was decided in another log is decided again, if a tab still waits for it.
