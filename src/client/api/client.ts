@@ -220,7 +220,7 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
 
   /** Whether undecided drafts survive a reload. False until the store is open. */
   get durable(): boolean {
-    return this.#store?.durable === true;
+    return this.#store?.durable ?? false;
   }
 
   /** The user. Undefined: the first token has not come yet, or there are no tokens and no option `principal`. */
@@ -279,12 +279,12 @@ export class Client<S extends object, P extends Payloads, E extends Payloads = P
 
   /** Whether `undo` can undo the newest own step. */
   get canUndo(): boolean {
-    return this.#entries.history?.can("done") === true;
+    return this.#entries.history?.can("done") ?? false;
   }
 
   /** Whether `redo` can redo the step that was undone last. A new change ends that. */
   get canRedo(): boolean {
-    return this.#entries.history?.can("undone") === true;
+    return this.#entries.history?.can("undone") ?? false;
   }
 
   /** The label of what `undo` would undo, as given to `group`. */

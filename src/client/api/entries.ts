@@ -188,8 +188,8 @@ export class Entries<S extends object> {
       this.#emitter.emit("rejected", { entry, verdict });
     } else {
       this.parked.delete(key);
-      // The tab of what is gone may be about to store it.
-      if (!("gone" in verdict)) this.removal = this.#store?.remove([key]);
+      // The tab of what the store has lost may be about to store it.
+      if (!("lost" in verdict)) this.removal = this.#store?.remove([key]);
       if (entry && verdict.status === "expired") this.#emitter.emit("expired", { entry });
     }
     // `withdrawn` is reported only after the removal, when no crash can bring the entry back.

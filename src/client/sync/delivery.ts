@@ -120,7 +120,7 @@ export class Delivery {
     const gone = await within(this.#ports, markMs, this.#host.mark(marked));
     this.#marking = false;
     this.outbox.mark(marked);
-    for (const { key } of gone ?? []) this.#remove(key, { status: "withdrawn", gone: true });
+    for (const { key } of gone ?? []) this.#remove(key, { status: "withdrawn", lost: true });
     this.drain();
   }
 

@@ -39,7 +39,7 @@ export type Unsettled =
       status: "withdrawn";
       replaced?: true;
       /** @internal It is not in the store any more, so it is not sent; only its own tab asks what became of it. */
-      gone?: true;
+      lost?: true;
     }
   /** Waiting ended before the outcome was known: it was aborted, or the client was closed. A stored draft is still sent later. */
   | { status: "undecided" };

@@ -184,7 +184,7 @@ class TabsBackend implements Backend {
     if (this.#alone)
       for (const { entry, own } of this.#shared.undecided)
         if (!own && stored.every(({ key }) => key !== entry.key))
-          this.#take({ kind: "verdict", key: entry.key, verdict: { status: "withdrawn", gone: true } });
+          this.#take({ kind: "verdict", key: entry.key, verdict: { status: "withdrawn", lost: true } });
     this.#shared.addStored(stored);
     this.#leading = new Leader({
       term,
@@ -319,7 +319,7 @@ class TabsBackend implements Backend {
       // A leader that is behind may not know that the entry is decided.
       if (this.#shared.verdict(item.entry.key)) return;
       this.#shared.add(item.entry, true, false);
-    } else if (item.kind === "verdict" && "gone" in item.verdict && this.#shared.get(item.key)?.own) {
+    } else if (item.kind === "verdict" && "lost" in item.verdict && this.#shared.get(item.key)?.own) {
       // Another tab has settled it: the server has its verdict, and the state may have its event.
       this.#hello(false, true);
       return;

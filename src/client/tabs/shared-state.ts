@@ -78,8 +78,8 @@ export class SharedState {
         return;
       case "verdict":
         this.#undecided.delete(item.key);
-        // A parked entry may be sent again, and then gets another verdict. Of one that is gone, its own tab wants the verdict.
-        if (item.verdict.status !== "parked" && !("gone" in item.verdict)) this.#remember(item.key, item.verdict);
+        // A parked entry may be sent again, and then gets another verdict. Of one that the store has lost, its own tab wants the verdict.
+        if (item.verdict.status !== "parked" && !("lost" in item.verdict)) this.#remember(item.key, item.verdict);
         return;
       case "reset": {
         // An entry that was decided in another log is decided again, if a tab still waits for it.
