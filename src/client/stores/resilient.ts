@@ -185,7 +185,9 @@ class ResilientQueue implements OpenedStore {
     // Not one that was settled meanwhile.
     const again = gone.filter(({ key }) => kept.has(key) && this.#entries.has(key));
     await Promise.all(again.map((entry) => this.#write(() => this.#attempt(() => this.#store.append(entry)))));
-    return gone.filter(({ key }) => !kept.has(key));
+    const lost = gone.filter(({ key }) => !kept.has(key));
+    for (const { key } of lost) this.#entries.delete(key);
+    return lost;
   }
 
   remove(keys: readonly string[]): Promise<void> {
