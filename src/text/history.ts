@@ -7,13 +7,27 @@ const groupMs = 500;
 /** UTF-16 units that the steps insert, all together: of what was deleted, to bring it back. */
 const unitsMax = 4 * 1024 * 1024;
 
+/** Changes of others, one after the other, each composed of so many. */
+type Others = readonly { readonly desc: ChangeDesc; readonly count: number }[];
+
 /** What is undone or redone together. */
 interface Step {
   /** Of the text as it is when the steps above it are undone. */
   readonly changes: ChangeSet;
   /** What others have changed since it was made, for the steps below it: they are mapped when they come to the top. */
-  readonly others?: ChangeDesc;
+  readonly others: Others;
   readonly units: number;
+}
+
+/**
+ * The changes with one more. Two are composed when the later one is as large as the earlier one: so each change is composed
+ * about as often as a binary number has digits. With one composition of all, each key of others would cost as much as all
+ * places that they have changed before.
+ */
+function withLater(others: Others, { desc, count }: Others[number]): Others {
+  const earlier = others.at(-1);
+  if (!earlier || earlier.count > count) return [...others, { desc, count }];
+  return withLater(others.slice(0, -1), { desc: earlier.desc.composeDesc(desc), count: earlier.count + count });
 }
 
 /** Steps, the newest last. Only the newest is mapped over what others change, so that this costs the same for many. */
@@ -25,9 +39,9 @@ class Steps {
     return this.#steps.at(-1);
   }
 
-  push(changes: ChangeSet, others?: ChangeDesc): void {
+  push(changes: ChangeSet, others: Others = []): void {
     const units = insertedBy(changes);
-    this.#steps.push({ changes, units, ...(others && { others }) });
+    this.#steps.push({ changes, units, others: this.#steps.length > 0 ? others : [] });
     this.#units += units;
     while (this.#steps.length > stepsMax || (this.#units > unitsMax && this.#steps.length > 1))
       this.#units -= this.#steps.shift()!.units;
@@ -41,13 +55,16 @@ class Steps {
   }
 
   /** Others have changed the text. Steps that have nothing to undo any more are dropped. */
-  map(over: ChangeDesc): void {
+  map(over: Others): void {
     let others = over;
     for (let step = this.pop(); step; step = this.pop()) {
-      const changes = step.changes.map(others);
-      const before = others.mapDesc(step.changes, true);
-      others = step.others ? step.others.composeDesc(before) : before;
-      if (!changes.empty) return this.push(changes, others);
+      let { changes, others: below } = step;
+      for (const { desc, count } of others) {
+        below = withLater(below, { desc: desc.mapDesc(changes, true), count });
+        changes = changes.map(desc);
+      }
+      if (!changes.empty) return this.push(changes, below);
+      others = below;
     }
   }
 
@@ -84,9 +101,10 @@ export class TextHistory {
   }
 
   /** Others have changed the text. */
-  map(changes: ChangeDesc): void {
-    this.#done.map(changes);
-    this.#undone.map(changes);
+  map(desc: ChangeDesc): void {
+    const others = [{ desc, count: 1 }];
+    this.#done.map(others);
+    this.#undone.map(others);
   }
 
   /**
@@ -98,7 +116,7 @@ export class TextHistory {
     const step = from.pop();
     if (!step) return false;
     this.#changedAt = undefined;
-    if (step.others) from.map(step.others);
+    from.map(step.others);
     const back = apply(step.changes);
     if (back) to.push(back);
     // Those below it are of a text that does not come about.

@@ -1,6 +1,6 @@
-import { ChangeSet } from "@codemirror/state";
+import { ChangeDesc, ChangeSet, Text } from "@codemirror/state";
 import * as fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { testPartition } from "../../../src/testing/index.ts";
 import { text } from "../../../src/models/text/index.ts";
 import { TextHistory } from "../../../src/text/history.ts";
@@ -100,6 +100,44 @@ describe("undoing what was typed", () => {
     };
     const mi = 1024 * 1024;
     expect([kept(199, 1), kept(201, 1), kept(4, mi), kept(5, mi), kept(2, 5 * mi)]).toEqual([199, 200, 4, 4, 1]);
+  });
+
+  it("[CL-11] [CL-12] costs little for each change of others, however many places they have changed since", () => {
+    const history = new TextHistory();
+    const count = 4_000;
+    const before = "some words ".repeat(2_000);
+    let shown = Text.of([before]);
+    const change = (at: number, insert: string, deleted = 0) => {
+      const changes = ChangeSet.of({ from: at, to: at + deleted, insert }, shown.length);
+      const back = changes.invert(shown);
+      shown = changes.apply(shown);
+      return { changes, back };
+    };
+    history.add(change(100, "FIRST").back, 0);
+    history.add(change(before.length, "SECOND").back, 10_000);
+    let parts = 0;
+    const { composeDesc } = ChangeDesc.prototype;
+    const compose = vi.spyOn(ChangeDesc.prototype, "composeDesc").mockImplementation(function (
+      this: ChangeDesc,
+      other,
+    ) {
+      parts += this.toJSON().length + other.toJSON().length;
+      return composeDesc.call(this, other);
+    });
+    onTestFinished(() => compose.mockRestore());
+    for (let key = 0; key < count; key++) history.map(change((key * 7_919) % shown.length, "x").changes);
+    expect(parts).toBeLessThan(count * 100);
+    const undo = (changes: ChangeSet) => {
+      const back = changes.invert(shown);
+      shown = changes.apply(shown);
+      return back;
+    };
+    expect([history.run("undo", undo), history.run("undo", undo), history.run("undo", undo)]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    expect(shown.toString().replaceAll("x", "")).toBe(before);
   });
 
   it("[CL-11] [CL-1] undoes what was not sent, and shows the change to the editor", async () => {
