@@ -109,6 +109,11 @@ describe("the model text", () => {
     expect(a.submit("a1", "edit", edit([[0, "x"]], "__proto__")).payload.errors[0].field).toBe("payload.doc");
     a.submit("a2", "edit", edit([[0, "x"]], "toString"), { expectedEventId: 0 });
     expect(read("toString")).toBe("x");
+    // A plain state, as an application has it, has other properties than its texts.
+    const { texts } = text.initialState();
+    for (const name of ["toString", "__proto__", "constructor"]) {
+      expect([textIn(texts, name), lengthIn(texts, name)]).toEqual(["", 0]);
+    }
   });
 
   it("[CL-7] has the same state after a restart as before it, from its snapshot and from its log", () => {
@@ -134,6 +139,35 @@ describe("the mapping of text", () => {
         const bLast = applied(applied(doc, a), map(b, event(a), !first) as TextEdit);
         const aLast = applied(applied(doc, b), map(a, event(b), first) as TextEdit);
         expect(bLast).toBe(aLast);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it("[TX-7] [MD-9] leads to one text also for changes in more parts than they need, as no editor makes them", () => {
+    const divided = ({ doc, changes }: TextEdit): TextEdit => ({
+      doc,
+      changes: changes.flatMap<TextEdit["changes"][number]>((one) => {
+        if (typeof one === "number") return one > 1 ? [1, one - 1] : [one];
+        const [deleted, ...lines] = one;
+        const inserts =
+          lines.join("\n") === ""
+            ? []
+            : [
+                [0, "<"],
+                [0, ...lines],
+                [0, ">"],
+              ];
+        return [...(deleted > 1 ? [[1], [deleted - 1]] : deleted > 0 ? [[1]] : []), ...inserts] as TextEdit["changes"];
+      }),
+    });
+    fc.assert(
+      fc.property(fc.string({ maxLength: 20 }), picks, picks, fc.boolean(), (doc, ofA, ofB, first) => {
+        const [a, b] = [ofA, ofB].map((of) => divided(editOf("d", changeOf(doc, of)))) as [TextEdit, TextEdit];
+        const event = (payload: TextEdit) => ({ type: "edit", payload });
+        const bLast = applied(applied(doc, a), map(b, event(a), !first) as TextEdit);
+        expect(bLast).toBe(applied(applied(doc, b), map(a, event(b), first) as TextEdit));
+        expect(applied(doc, compose(a, editOf("d", ChangeSet.empty(changesOf(a).newLength))))).toBe(applied(doc, a));
       }),
       { numRuns: 2_000 },
     );

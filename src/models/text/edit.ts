@@ -66,18 +66,24 @@ export function textEvent<S extends object>(textsOf: (state: S) => Texts): TextE
 
 /** The text of a document; empty if it was never changed. */
 export function textIn(texts: DeepReadonly<Texts>, doc: string): string {
-  const rope = texts[doc];
+  const rope = ropeOf(texts, doc);
   return rope ? slice(rope) : "";
 }
 
 /** The length of the text of a document, in UTF-16 code units. */
 export function lengthIn(texts: DeepReadonly<Texts>, doc: string): number {
-  return texts[doc]?.length ?? 0;
+  return ropeOf(texts, doc)?.length ?? 0;
+}
+
+/** A plain object has more properties than its documents: `toString`, for example. */
+function ropeOf(texts: DeepReadonly<Texts>, doc: string): DeepReadonly<Rope> | undefined {
+  const rope = texts[doc];
+  return typeof rope?.sizes === "string" ? rope : undefined;
 }
 
 /** What takes `changes` of a document back, where `texts` are those before it. It costs as much as the change. */
 export function inverseIn(texts: DeepReadonly<Texts>, doc: string, changes: ChangeSet): ChangeSet {
-  const rope = texts[doc] ?? emptyRope();
+  const rope = ropeOf(texts, doc) ?? emptyRope();
   const back: { from: number; to: number; insert: Text }[] = [];
   changes.iterChanges((fromA, toA, from, to) => {
     back.push({ from, to, insert: Text.of(slice(rope, fromA, toA).split("\n")) });
