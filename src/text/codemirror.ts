@@ -17,9 +17,9 @@ import { cursors } from "./cursors.ts";
 import { lostPanel, type LostWords } from "./lost-panel.ts";
 import { changeBetween } from "./replacing.ts";
 import { endOf } from "./selection.ts";
-import { type Origin, submitTyped, type TextSource } from "./source.ts";
+import { type Origin, submitTyped, type TextListener, type TextSource } from "./source.ts";
 
-export type { Cursor, LostText, Origin, Selection, TextSource } from "./source.ts";
+export type { Cursor, LostText, Origin, Selection, TextListener, TextSource } from "./source.ts";
 
 /** What of a client the editor uses: a client of `partita/client` has it. */
 export interface EditorClient {
@@ -84,16 +84,18 @@ function withoutReturns(transaction: Transaction): TransactionSpec {
 class Follower {
   readonly #view: EditorView;
   readonly #text: TextSource;
+  readonly #listener: TextListener;
   readonly #stop: () => void;
   #ended = false;
 
   constructor(view: EditorView, text: TextSource) {
     this.#view = view;
     this.#text = text;
-    this.#stop = text.subscribe((changes, origin) => {
+    this.#listener = (changes, origin) => {
       if (changes) this.#apply(changes, origin);
       else this.#replace();
-    });
+    };
+    this.#stop = text.subscribe(this.#listener);
     // A plugin cannot change the document while it is made.
     queueMicrotask(() => this.#replace());
   }
@@ -101,7 +103,7 @@ class Follower {
   update({ transactions }: ViewUpdate): void {
     for (const transaction of transactions) {
       if (transaction.docChanged && transaction.annotation(taken) === undefined)
-        submitTyped(this.#text, transaction.changes);
+        submitTyped(this.#text, transaction.changes, this.#listener);
     }
   }
 

@@ -1,4 +1,4 @@
-import { type Extension, type Range, StateEffect } from "@codemirror/state";
+import { type Extension, type Range, StateEffect, type Text } from "@codemirror/state";
 import { Decoration, type DecorationSet, EditorView, ViewPlugin, type ViewUpdate, WidgetType } from "@codemirror/view";
 import type { Cursor, TextSource } from "./source.ts";
 
@@ -21,7 +21,7 @@ class Cursors {
 
   constructor(view: EditorView, text: TextSource) {
     this.#text = text;
-    this.decorations = this.#draw(view.state.doc.length);
+    this.decorations = this.#draw(view.state.doc);
     this.#stop = text.onCursors?.(() => {
       // They may come while the editor is changed.
       queueMicrotask(() => view.dispatch({ effects: moved.of(null) }));
@@ -31,7 +31,7 @@ class Cursors {
   update(update: ViewUpdate): void {
     const { docChanged, transactions, selectionSet, focusChanged, view } = update;
     if (transactions.some(({ effects }) => effects.some((effect) => effect.is(moved)))) {
-      this.decorations = this.#draw(update.state.doc.length);
+      this.decorations = this.#draw(update.state.doc);
     } else if (docChanged) this.decorations = this.decorations.map(update.changes);
     if (docChanged || selectionSet || focusChanged) {
       const { anchor, head } = update.state.selection.main;
@@ -44,20 +44,26 @@ class Cursors {
     this.#text.select?.(null);
   }
 
-  #draw(length: number): DecorationSet {
+  #draw(doc: Text): DecorationSet {
     const ranges: Range<Decoration>[] = [];
     for (const cursor of this.#text.cursors ?? []) {
-      const [from, to] = [Math.min(cursor.anchor, cursor.head), Math.max(cursor.anchor, cursor.head)];
-      if (to > length) continue;
+      if (Math.max(cursor.anchor, cursor.head) > doc.length) continue;
+      const [anchor, head] = [wholeAt(doc, cursor.anchor), wholeAt(doc, cursor.head)];
+      const [from, to] = [Math.min(anchor, head), Math.max(anchor, head)];
       const color = colorOf(cursor);
       if (from < to)
         ranges.push(Decoration.mark({ class: `cm-partita-selection cm-partita-${color}` }).range(from, to));
       const { name } = cursor.more ?? {};
       const shown = typeof name === "string" ? name.slice(0, nameLengthMax) : "";
-      ranges.push(Decoration.widget({ widget: new Caret(shown, color), side: 1 }).range(cursor.head));
+      ranges.push(Decoration.widget({ widget: new Caret(shown, color), side: 1 }).range(head));
     }
     return Decoration.set(ranges, true);
   }
+}
+
+/** The offset, or the one before it where that is inside a surrogate pair: others may say anything. */
+function wholeAt(doc: Text, at: number): number {
+  return at > 0 && doc.sliceString(at - 1, at + 1).codePointAt(0)! > 0xffff ? at - 1 : at;
 }
 
 function colorOf({ peerId, more }: Cursor): number {

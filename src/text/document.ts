@@ -6,7 +6,7 @@ import { TextHistory } from "./history.ts";
 import { lostIn, lostOf } from "./lost.ts";
 import { piecesOf } from "./pieces.ts";
 import { Places } from "./places.ts";
-import type { Cursor, LostText, Origin, Selection, TextSource } from "./source.ts";
+import type { Cursor, LostText, Origin, Selection, TextListener, TextSource } from "./source.ts";
 
 /** How many texts are kept that the client does not keep: as many as it keeps rejected entries. */
 const refusedMax = 256;
@@ -28,9 +28,6 @@ export interface TextOptions<S> {
   now?(): number;
 }
 
-/** Called for each change of the text; see `TextDocument.subscribe`. */
-export type TextListener = (changes: ChangeSet | undefined, origin: Origin) => void;
-
 /** One document of a client, as an editor uses it: which has a copy of the text, and has to follow it change by change. */
 export class TextDocument implements TextSource {
   readonly doc: string;
@@ -51,6 +48,8 @@ export class TextDocument implements TextSource {
   readonly #stops: (() => void)[];
   /** What submits now. */
   #submitting: "editor" | "history" | undefined;
+  /** The listener that has what is submitted. */
+  #by: TextListener | undefined;
   /** Whether what was submitted is in the view. */
   #entered = false;
 
@@ -88,12 +87,16 @@ export class TextDocument implements TextSource {
    * back, and listeners get that as a change. Several changes may become one event. A change that does not fit a frame
    * becomes several; then it is the verdict of the first one that was not accepted, or of the last one.
    *
+   * `by`: the listener whose editor has the change already, where others have to follow, as a second editor of this text.
+   * Without it no listener is called.
+   *
    * @throws RangeError if `changes` is of a text with another length: then the editor has missed a change.
    */
-  submit(changes: ChangeSet): Promise<Verdict> {
+  submit(changes: ChangeSet, by?: TextListener): Promise<Verdict> {
     const { length } = this;
     if (changes.length !== length)
       throw new RangeError(`a change of ${changes.length} units, and the text has ${length}`);
+    this.#by = by;
     const { back, verdict } = this.#enter(changes, "editor");
     if (back) this.#history.add(back, this.#now());
     return verdict;
@@ -143,9 +146,9 @@ export class TextDocument implements TextSource {
   }
 
   /**
-   * Calls `listener` for each change of `value` that `submit` of this object has not made, against the value before it, in
-   * order and at once: so a copy of the text that has them all is always the same as `value`. `own`: what this client has
-   * submitted in another way, as an undo. Undefined: the state was replaced; read `value`. Returns a function that ends it.
+   * Calls `listener` for each change of `value` that it does not have (see `submit`), against the value before it, in order
+   * and at once: so a copy of the text that has them all is always the same as `value`. `own`: by `undo` and `redo` of this
+   * object. Undefined: the state was replaced; read `value`. Returns a function that ends it.
    */
   subscribe(listener: TextListener): () => void {
     this.#listeners.add(listener);
@@ -197,7 +200,7 @@ export class TextDocument implements TextSource {
     this.#places?.viewChanged(changes, submitting ? 1 : -1);
     if (submitting) this.#entered = true;
     else this.#history.map(changes);
-    if (submitting !== "editor") this.#tell(changes, change.draftId === undefined ? "remote" : "own");
+    this.#tell(changes, submitting === "history" ? "own" : "remote", submitting === "editor");
   }
 
   /** Submits a change. `back` takes it back; undefined: it is not in the view. */
@@ -265,8 +268,11 @@ export class TextDocument implements TextSource {
     });
   }
 
-  #tell(changes: ChangeSet | undefined, origin: Origin): void {
-    for (const listener of this.#listeners) listener(changes, origin);
+  /** `submitted`: by `submit`, so that some have it already. */
+  #tell(changes: ChangeSet | undefined, origin: Origin, submitted = false): void {
+    const by = this.#by;
+    if (submitted && !by) return;
+    for (const listener of this.#listeners) if (!submitted || listener !== by) listener(changes, origin);
   }
 }
 

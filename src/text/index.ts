@@ -3,5 +3,5 @@
  *
  * @module partita/text
  */
-export { openText, TextDocument, type TextListener, type TextOptions } from "./document.ts";
-export type { Cursor, LostText, Origin, Selection, TextSource } from "./source.ts";
+export { openText, TextDocument, type TextOptions } from "./document.ts";
+export type { Cursor, LostText, Origin, Selection, TextListener, TextSource } from "./source.ts";

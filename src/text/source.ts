@@ -23,8 +23,11 @@ export interface LostText {
   readonly reason: string;
 }
 
-/** Who has made a change: this client or another one. */
+/** What has made a change: `undo` or `redo` of this text, or anything else. */
 export type Origin = "own" | "remote";
+
+/** Called for each change of a text; see `TextSource.subscribe`. */
+export type TextListener = (changes: ChangeSet | undefined, origin: Origin) => void;
 
 /**
  * A text that others edit, too, as a binding of an editor uses it. Offsets are UTF-16 code units; lines end with a line
@@ -35,13 +38,16 @@ export interface TextSource {
   readonly value: string;
   /** Its length. */
   readonly length: number;
-  /** Changes `value` at once. */
-  submit(changes: ChangeSet): unknown;
   /**
-   * Calls `listener` for each change of `value` that `submit` has not made, against the value before it, in order and at
-   * once. `own`: by `undo` and `redo`. Undefined: the text was replaced; read `value`. Returns a function that ends it.
+   * Changes `value` at once. `by`: the listener that has the change already, where others have to be called, as those of a
+   * second editor of the text; without it none is called.
    */
-  subscribe(listener: (changes: ChangeSet | undefined, origin: Origin) => void): () => void;
+  submit(changes: ChangeSet, by?: TextListener): unknown;
+  /**
+   * Calls `listener` for each change of `value` that it does not have (see `submit`), against the value before it, in order
+   * and at once. `own`: by `undo` and `redo`. Undefined: the text was replaced; read `value`. Returns a function that ends it.
+   */
+  subscribe(listener: TextListener): () => void;
   /** Takes the last own changes back, and leaves those of others. False: there are none. */
   undo?(): boolean;
   /** Takes the last `undo` back. False: there is none, or there was a change after it. */
@@ -61,6 +67,6 @@ export interface TextSource {
 }
 
 /** Submits what was typed. That there is no client any more, its status says, and not a rejection that nobody handles. */
-export function submitTyped(text: TextSource, changes: ChangeSet): void {
-  void Promise.resolve(text.submit(changes)).catch(() => {});
+export function submitTyped(text: TextSource, changes: ChangeSet, by: TextListener): void {
+  void Promise.resolve(text.submit(changes, by)).catch(() => {});
 }

@@ -8,7 +8,7 @@ import { changeBetween } from "./replacing.ts";
 import { endOf } from "./selection.ts";
 import { type Origin, submitTyped, type TextSource } from "./source.ts";
 
-export type { Cursor, LostText, Origin, Selection, TextSource } from "./source.ts";
+export type { Cursor, LostText, Origin, Selection, TextListener, TextSource } from "./source.ts";
 
 /**
  * Keeps a field and a text the same: what is typed is submitted as the smallest change, and what others change appears
@@ -65,8 +65,8 @@ export function bindTextarea(field: HTMLTextAreaElement | HTMLInputElement, text
       // The typed text is before what came meanwhile, if both are at one place: as the cursor is.
       const mapped = change.map(waiting, true);
       waiting = waiting.map(change);
-      submitTyped(text, mapped);
-    } else submitTyped(text, change);
+      submitTyped(text, mapped, listener);
+    } else submitTyped(text, change, listener);
     remember();
   }
 
@@ -96,13 +96,15 @@ export function bindTextarea(field: HTMLTextAreaElement | HTMLInputElement, text
     return changeBetween(shown, text.value);
   }
 
-  write();
-  const unsubscribe = text.subscribe((changes, origin) => {
+  function listener(changes: ChangeSet | undefined, origin: Origin): void {
     const all = changes ?? replacement();
     if (!all) return;
     if (composing) waiting = waiting && changes ? waiting.compose(changes) : all;
     else show(all, origin);
-  });
+  }
+
+  write();
+  const unsubscribe = text.subscribe(listener);
   field.addEventListener("input", () => (composing ? undefined : take()), { signal });
   field.addEventListener("compositionstart", () => (composing = true), { signal });
   field.addEventListener(

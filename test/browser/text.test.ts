@@ -173,6 +173,21 @@ describe.runIf(browserPresent)("an editor of a text that others edit, too", () =
     expect(color).not.toBe("rgba(0, 0, 0, 0)");
     const [ofAnn, ofBob] = await settled();
     expect([ofAnn!.doc, ofBob!.doc]).toEqual(Array(2).fill("hello offline"));
+
+    // A cursor that another client claims to have inside of a character parts nothing.
+    await ann.keyboard.press("Home");
+    await ann.keyboard.type("😀");
+    await settled();
+    await ann.evaluate(() => {
+      const { client } = textPage;
+      client!.setPresence({ name: "ann", text: { doc: "d", eventId: client!.eventId, anchor: 1, head: 1 } });
+    });
+    await bob.waitForFunction(() => textPage.shown().cursors[0]?.head === 1);
+    const line = bob.locator(".cm-line");
+    await vi.waitUntil(async () => (await line.innerHTML()).startsWith("<"));
+    expect(await line.evaluate((node) => [...node.childNodes].every((part) => part.textContent!.isWellFormed()))).toBe(
+      true,
+    );
     expect(complaints()).toEqual([]);
   }, 120_000);
 
