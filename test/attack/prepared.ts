@@ -27,16 +27,21 @@ export function databaseOf(folder: string, partition: string, tenant = "default"
   return join(place, `${Buffer.concat([base, signed(base)]).toString("hex")}.sqlite`);
 }
 
-/** Writes the log of a partition that was never used: past every rate, and much faster than any client. */
+/**
+ * Writes events after those of a partition, or the log of one that was never used: past every rate, and much faster than any
+ * client. The server must not have it open. Returns the number of events that it has then.
+ */
 export function writeLog(folder: string, partition: string, events: Iterable<PreparedEvent>): number {
   const driver = new NodeSqlDriver(databaseOf(folder, partition));
   try {
     const storage = new PartitionStorage(driver, migrations, bytesPort);
+    let { eventId } = storage.events.head();
     const now = Date.now();
-    storage.transaction(now, ({ log }) =>
-      log.create({ logId: crypto.randomUUID(), tenant: "default", partition }, now),
-    );
-    let eventId = 0;
+    if (eventId === 0) {
+      storage.transaction(now, ({ log }) =>
+        log.create({ logId: crypto.randomUUID(), tenant: "default", partition }, now),
+      );
+    }
     const remaining = events[Symbol.iterator]();
     const append = (count: number) =>
       storage.transaction(now, (writes) => {

@@ -13,9 +13,14 @@ export class BilledDriver implements SqlDriver {
   rowsRead = 0;
   /** Transactions that wrote something: each waits for the output gate. */
   commits = 0;
-  readonly #driver = new NodeSqlDriver();
+  readonly #driver: NodeSqlDriver;
   readonly #entries = new Map<string, number>();
   #depth = 0;
+
+  /** `path`: a file; default: in memory. */
+  constructor(path?: string) {
+    this.#driver = new NodeSqlDriver(path);
+  }
 
   query(sql: string, ...values: SqlValue[]): SqlRow[] {
     const rows = this.#driver.query(sql, ...values);
@@ -44,6 +49,10 @@ export class BilledDriver implements SqlDriver {
       this.#depth--;
       if (this.#depth === 0 && this.rowsWritten > before) this.commits++;
     }
+  }
+
+  close(): void {
+    this.#driver.close();
   }
 
   #counted<T>(sql: string, run: () => T): T {
