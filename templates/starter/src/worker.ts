@@ -18,7 +18,7 @@ const asked = z.object({ name: z.string().check(z.regex(/^[\w-]{1,40}$/)) });
  */
 authority.worker.post("/api/token", async (c) => {
   const { success, data } = asked.safeParse(await c.req.json().catch(() => undefined));
-  if (!success) return c.text('{"name": …}: a name has 1 to 40 letters, digits, _ and -', 400);
+  if (!success) return c.text("a name has 1 to 40 letters, digits, _ and -", 400);
   const { PARTITA_JWT_SECRET = "", PARTITA_JWT_ISSUER = "", PARTITA_JWT_AUDIENCE = "" } = c.env;
   const token = await new SignJWT({ partitions: ["list-*"], roles: ["member"] })
     .setProtectedHeader({ alg: "HS256" })
