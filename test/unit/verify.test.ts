@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { complete, Refusal, type Submission, single, type Verified } from "../../src/core/index.ts";
 import { digestSteps } from "../../src/core/verify/digest.ts";
 import type { StateView } from "../../src/model/state-view.ts";
@@ -103,6 +103,33 @@ describe("a verification", () => {
     connection.submit("d-2", "set", { target: "t", value: "new" });
     expect(opened.mock.results.map(({ value }) => (value as StateView).savedBytes)).toEqual([0, 0]);
     opened.mockRestore();
+  });
+
+  it("[LC-6] compares the state again where too much of it has changed meanwhile, a few times, and folds no event twice", () => {
+    const room = new TestPartition();
+    const connection = room.open();
+    connection.connect("c");
+    const opened = vi.spyOn(WeighedState.prototype, "view");
+    onTestFinished(() => opened.mockRestore());
+    const verifyLosing = (losses: number) => {
+      opened.mockClear();
+      const verified: Verified = { eventId: 0, compared: [], findings: [] };
+      const steps = room.partition.verify(verified, () => room.now);
+      let lost = 0;
+      for (let step = steps.next(); !step.done; step = steps.next()) {
+        const present = opened.mock.results.filter((_, at) => at % 2 === 1);
+        if (lost === losses || present.length === lost) continue;
+        (present[lost++]!.value as StateView).lose();
+        connection.submit(`d-${room.partition.head}`, "set", { target: "t", value: lost });
+      }
+      return { ...verified, lost };
+    };
+    const compared = ["effects", "state"];
+    expect(verifyLosing(0)).toEqual({ eventId: 0, compared, findings: [], lost: 0 });
+    expect(verifyLosing(3)).toEqual({ eventId: 3, compared, findings: [], lost: 3 });
+    const refused = expect.objectContaining({ failure: expect.objectContaining({ code: "overloaded" }) });
+    expect(() => verifyLosing(Number.POSITIVE_INFINITY)).toThrow(refused as never);
+    expect(opened.mock.results).toHaveLength(2 * 5);
   });
 
   it("[LC-6] is kept for a minute, because it costs as much as all events", async () => {

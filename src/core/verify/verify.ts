@@ -1,3 +1,4 @@
+import { ViewLost } from "../../model/state-view.ts";
 import { WeighedState } from "../../model/weighed-state.ts";
 import type { Failure } from "../../protocol/index.ts";
 import { costOfFold } from "../cost.ts";
@@ -25,6 +26,15 @@ export interface Verified {
 /** What is done in one step, in the units of `State.work`: about a millisecond. */
 const stepWork = 2_048;
 
+/** How often the state at the head is compared where it changes too much meanwhile. */
+const attemptsMax = 5;
+
+const tooBusy: Failure = {
+  code: "overloaded",
+  detail: `The log can be folded, but the state has changed too much while it was compared, ${attemptsMax} times.`,
+  retryAfter: 60,
+};
+
 const noRoom: Failure = {
   code: "too_expensive",
   detail: "Beside the state there is not enough memory to fold the log a second time.",
@@ -35,7 +45,7 @@ const noRoom: Failure = {
  * audit, the state in memory, and the effects that wait. In steps: the partition goes on meanwhile, and what is committed
  * meanwhile is verified, too.
  *
- * @throws Refusal where there is not enough memory, or the state is being rebuilt.
+ * @throws Refusal where there is not enough memory, the state is being rebuilt, or it changes too fast to be compared.
  */
 export function* verifySteps(
   environment: Environment,
@@ -44,9 +54,46 @@ export function* verifySteps(
   now: () => number,
   segments: SegmentCheck | undefined,
 ): Steps<void> {
-  const { model, ports } = environment;
-  const { storage } = ports;
-  const state = new WeighedState<object>(model.initialState());
+  const state = new WeighedState<object>(environment.model.initialState());
+  for (let attempt = 1; ; attempt++) {
+    if (!(yield* foldToHead(environment, memory, state, verified, now, segments))) return;
+    // Both views are of this turn.
+    const live = soundOf(memory, now());
+    const [folded, present] = [state.view(), live.fold.state.view()];
+    const findings = outboxFindings(environment, live);
+    try {
+      // First: it is lost where much changes meanwhile.
+      const digest = yield* digestSteps(present);
+      if ((yield* digestSteps(folded)) !== digest) {
+        findings.push({ eventId: verified.eventId, detail: "The state in memory is not the fold of the log." });
+      }
+    } catch (error) {
+      if (!(error instanceof ViewLost)) throw error;
+      if (attempt === attemptsMax) throw new Refusal(tooBusy);
+      // Another attempt folds no more than what was committed during this one.
+      continue;
+    } finally {
+      // Where nobody goes on, the state would keep for it what changes.
+      present.close();
+      folded.close();
+    }
+    if (segments && segments.compared > 0) verified.compared.push("segments");
+    verified.compared.push("effects", "state");
+    verified.findings.push(...findings);
+    return;
+  }
+}
+
+/** Folds what was not folded yet, up to the head. Returns whether all of it can be folded. */
+function* foldToHead(
+  environment: Environment,
+  memory: Memory,
+  state: WeighedState<object>,
+  verified: Verified,
+  now: () => number,
+  segments: SegmentCheck | undefined,
+): Steps<boolean> {
+  const { storage } = environment.ports;
   let snapshotAt = newestSnapshot(environment);
   let work = 0;
   try {
@@ -67,26 +114,13 @@ export function* verifySteps(
         assertRoom(memory, state, now());
       }
     }
+    return true;
   } catch (error) {
     if (!isFault(error)) throw error;
     const { eventId, message } = error;
     verified.findings.push({ ...(eventId === undefined ? {} : { eventId }), detail: message });
-    return;
+    return false;
   }
-  if (segments && segments.compared > 0) verified.compared.push("segments");
-  const live = soundOf(memory, now());
-  compareOutbox(environment, live, verified);
-  // Both views are of this turn.
-  const [folded, present] = [state.view(), live.fold.state.view()];
-  try {
-    if ((yield* digestSteps(folded)) !== (yield* digestSteps(present))) {
-      verified.findings.push({ eventId: verified.eventId, detail: "The state in memory is not the fold of the log." });
-    }
-  } finally {
-    // Where nobody goes on, the state would keep for it what changes.
-    present.close();
-  }
-  verified.compared.push("state");
 }
 
 function newestSnapshot({ model, ports }: Environment): number | undefined {
@@ -126,10 +160,11 @@ function* compareSnapshot(
 }
 
 /** Each effect that waits was caused by an event of the log, and is in memory. */
-function compareOutbox({ ports }: Environment, { outbox, head }: Live, { compared, findings }: Verified): void {
+function outboxFindings({ ports }: Environment, { outbox, head }: Live): Finding[] {
+  const findings: Finding[] = [];
   const waiting = ports.storage.outbox.waiting();
   const stray = waiting.find(({ eventId }) => eventId > head.eventId);
   if (stray) findings.push({ eventId: stray.eventId, detail: "An effect waits that no event of the log has caused." });
   if (waiting.length !== outbox.rows) findings.push({ detail: "The effects that wait are not those in memory." });
-  compared.push("effects");
+  return findings;
 }
