@@ -146,6 +146,7 @@ function firstLineOf(text: string): string {
   return line.length > textUnitsMax ? `${line.slice(0, textUnitsMax)}…` : line;
 }
 
-const cellOf = (text: string): string => text.replaceAll("|", "\\|").replaceAll(/\p{Cc}/gu, " ");
+/** Text of others, as the subject of a token: no Markdown, no HTML, and nothing that a terminal obeys. */
+const cellOf = (text: string): string => printable(text).replaceAll(/[\\|`<>[\]&]/g, "\\$&");
 const dateOf = (at: number): string => new Date(at).toISOString().slice(0, 10);
 const timeOf = (at: number): string => new Date(at).toISOString().slice(11, 19);

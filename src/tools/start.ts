@@ -5,6 +5,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { parametersOf } from "../cli/passed-settings.ts";
 import { host, portOf } from "./address.ts";
 import { localAuditKeys } from "./audit-key.ts";
 import { fail, readCommandLine } from "./command-line.ts";
@@ -98,14 +99,17 @@ async function isReady(url: string): Promise<boolean> {
  * With keys in the environment tokens are verified by them; without, it is the open development mode. Without a key for
  * audits it has one of its own, kept in `folder`.
  */
-function identityOf(environment: NodeJS.ProcessEnv, folder: string): string[] {
+function settingsOf(environment: NodeJS.ProcessEnv, folder: string): Record<string, string> {
   const keyed = environment["PARTITA_JWT_SECRET"] !== undefined || environment["PARTITA_JWKS_URL"] !== undefined;
   const passed = (prefix: string) =>
-    Object.entries(environment).flatMap(([name, value]) => (name.startsWith(prefix) ? [`--var=${name}:${value}`] : []));
-  const given = environment["PARTITA_AUDIT_KEYS"];
-  const audit = `--var=PARTITA_AUDIT_KEYS:${given ?? localAuditKeys(folder)}`;
-  if (!keyed) return ["--var=PARTITA_IDENTITY:open", audit, ...passed("PARTITA_WEBHOOK_")];
-  return given === undefined ? [audit, ...passed("PARTITA_")] : passed("PARTITA_");
+    Object.fromEntries(
+      Object.entries(environment).flatMap(([name, value]) =>
+        value !== undefined && name.startsWith(prefix) ? [[name, value]] : [],
+      ),
+    );
+  const PARTITA_AUDIT_KEYS = environment["PARTITA_AUDIT_KEYS"] ?? localAuditKeys(folder);
+  if (keyed) return { ...passed("PARTITA_"), PARTITA_AUDIT_KEYS };
+  return { PARTITA_IDENTITY: "open", PARTITA_AUDIT_KEYS, ...passed("PARTITA_WEBHOOK_") };
 }
 
 /** Starts wrangler under a guard, which ends it when this process ends, however it ends. */
@@ -143,9 +147,7 @@ server = startServer(
     `--ip=${host}`,
     `--port=${behind}`,
     `--persist-to=${persist}`,
-    "--var=PARTITA_PAGES:on",
-    "--var=PARTITA_FRONT:on",
-    ...identityOf(process.env, persist),
+    ...parametersOf({ PARTITA_PAGES: "on", PARTITA_FRONT: "on", ...settingsOf(process.env, persist) }, projectFolder),
     "--log-level=warn",
     "--show-interactive-dev-session=false",
   ],

@@ -1,9 +1,18 @@
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { runCommand } from "citty";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { configurationFindings, identityFindings, pagesFindings } from "../../src/cli/commands/doctor.ts";
@@ -11,6 +20,7 @@ import { settingsFor } from "../../src/cli/commands/dev.ts";
 import { init } from "../../src/cli/commands/init.ts";
 import { starterDependencies } from "../../src/cli/starter-dependencies.ts";
 import { Mistake } from "../../src/cli/mistake.ts";
+import { parametersOf } from "../../src/cli/passed-settings.ts";
 import { packageSource } from "../../src/cli/package-source.ts";
 import { assertFree } from "../../src/cli/port.ts";
 import { projectIn } from "../../src/cli/project.ts";
@@ -117,13 +127,34 @@ describe("partita dev", () => {
   });
 
   it("[EC-4] [AU-1] verifies tokens where any of its settings names keys, and is open only where none does", () => {
-    const open = "--var=PARTITA_IDENTITY:open";
-    expect(settingsFor({ PARTITA_JWT_ISSUER: "me" }, { HOME: "/" })).toEqual([open]);
-    expect(settingsFor({ PARTITA_JWKS_URL: "https://login.example.com/jwks" }, {})).toEqual([]);
-    expect(settingsFor({ PARTITA_JWT_SECRET: "s" }, {})).toEqual([]);
-    expect(settingsFor({}, { PARTITA_TOKEN: "t", PARTITA_DEBUG: "1" })).toEqual([open]);
+    const open = { PARTITA_IDENTITY: "open" };
+    expect(settingsFor({ PARTITA_JWT_ISSUER: "me" }, { HOME: "/" })).toEqual(open);
+    expect(settingsFor({ PARTITA_JWKS_URL: "https://login.example.com/jwks" }, {})).toEqual({});
+    expect(settingsFor({ PARTITA_JWT_SECRET: "s" }, {})).toEqual({});
+    expect(settingsFor({}, { PARTITA_TOKEN: "t", PARTITA_DEBUG: "1" })).toEqual(open);
     // wrangler does not take them from the environment itself.
-    expect(settingsFor({}, { PARTITA_JWT_SECRET: "s" })).toEqual(["--var=PARTITA_JWT_SECRET:s"]);
+    expect(settingsFor({}, { PARTITA_JWT_SECRET: "s" })).toEqual({ PARTITA_JWT_SECRET: "s" });
+  });
+
+  it("[EC-4] [AU-1] shows no secret among the parameters of a process, and wrangler reads it as it is", async () => {
+    const folder = temporaryFolder();
+    const secrets = {
+      PARTITA_JWT_SECRET: 'it\'s $HOME \\n ${A:-b} # = "q"',
+      PARTITA_AUDIT_KEYS: '[{"kty":"OKP","d":"`x`"}]',
+      PARTITA_WEBHOOK_KEY: "w",
+    };
+    writeFileSync(join(folder, ".dev.vars"), "PARTITA_JWT_SECRET=other\nOWN='a$b'\n");
+    const parameters = parametersOf({ ...secrets, PARTITA_JWT_ISSUER: "me" }, folder);
+    expect(parameters).toEqual(["--var=PARTITA_JWT_ISSUER:me", expect.stringMatching(/^--env-file=\//)]);
+    const file = parameters[1]!.slice("--env-file=".length);
+    onTestFinished(() => rmSync(dirname(file), { recursive: true, force: true }));
+    expect(statSync(file).mode & 0o077).toBe(0);
+    const { unstable_getVarsForDev: read } = await import("wrangler");
+    const given = read(join(folder, "wrangler.toml"), [file], {}, undefined, true);
+    const values = Object.fromEntries(Object.entries(given).map(([name, { value }]) => [name, value]));
+    expect(values).toEqual({ ...secrets, OWN: "a$b" });
+    expect(parametersOf({ PARTITA_IDENTITY: "open" }, folder)).toEqual(["--var=PARTITA_IDENTITY:open"]);
+    expect(() => parametersOf({ PARTITA_JWT_SECRET: "'`" }, folder)).toThrow(Mistake);
   });
 });
 

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { defineCommand } from "citty";
 import { variablesOf } from "../configuration.ts";
 import { devVariables } from "../dev-variables.ts";
+import { parametersOf } from "../passed-settings.ts";
 import { assertFree, loopbackHost, portOf } from "../port.ts";
 import { projectIn, quietWrangler } from "../project.ts";
 
@@ -12,12 +13,18 @@ const ofCommands = new Set(["PARTITA_TOKEN", "PARTITA_DEBUG"]);
  * The settings that wrangler has from no file: those of the environment, and the open development mode where nothing says
  * by which keys tokens are verified. `files`: the variables of wrangler.toml and of .dev.vars.
  */
-export function settingsFor(files: Readonly<Record<string, string>>, environment: NodeJS.ProcessEnv): string[] {
-  const given = Object.entries(environment).filter(([name]) => name.startsWith("PARTITA_") && !ofCommands.has(name));
-  const all = { ...files, ...Object.fromEntries(given) };
+export function settingsFor(
+  files: Readonly<Record<string, string>>,
+  environment: NodeJS.ProcessEnv,
+): Record<string, string> {
+  const given = Object.fromEntries(
+    Object.entries(environment).flatMap(([name, value]) =>
+      value !== undefined && name.startsWith("PARTITA_") && !ofCommands.has(name) ? [[name, value]] : [],
+    ),
+  );
+  const all = { ...files, ...given };
   const keyed = ["PARTITA_JWT_SECRET", "PARTITA_JWKS_URL", "PARTITA_IDENTITY"].some((name) => all[name] !== undefined);
-  const settings = keyed ? given : [...given, ["PARTITA_IDENTITY", "open"] as const];
-  return settings.map(([name, value]) => `--var=${name}:${value}`);
+  return keyed ? given : { ...given, PARTITA_IDENTITY: "open" };
 }
 
 export const dev = defineCommand({
@@ -38,7 +45,8 @@ export const dev = defineCommand({
     const passed = rawArgs.includes("--") ? rawArgs.slice(rawArgs.indexOf("--") + 1) : [];
     const parameters = ["dev", `--ip=${loopbackHost}`, `--port=${port}`, `--persist-to=${args.data}`];
     const files = { ...(await variablesOf(folder)), ...devVariables(folder) };
-    const child = spawn(process.execPath, [wrangler, ...parameters, ...settingsFor(files, process.env), ...passed], {
+    const settings = parametersOf(settingsFor(files, process.env), folder);
+    const child = spawn(process.execPath, [wrangler, ...parameters, ...settings, ...passed], {
       cwd: folder,
       stdio: "inherit",
       env: { ...quietWrangler, ...process.env },
