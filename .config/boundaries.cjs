@@ -103,7 +103,7 @@ module.exports = {
     packages("testing", "^node_modules/(fast-check|vitest|zod)/|^(node:)?timers$"),
     packages(
       "cli",
-      "^node_modules/(citty|esbuild|insieme|jose)/|^(node:)?(child_process|crypto|events|fs|http|module|path|readline|sqlite|stream|stream/promises|timers/promises|url|util)$",
+      "^node_modules/(citty|esbuild|insieme|jose)/|^(node:)?(child_process|crypto|events|fs|http|module|os|path|readline|sqlite|stream|stream/promises|timers/promises|url|util)$",
     ),
     packages("courier", "^node_modules/standardwebhooks/"),
     {

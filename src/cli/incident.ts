@@ -1,3 +1,4 @@
+import { printable } from "./printable.ts";
 import type { ReadEvent } from "./read-log.ts";
 
 /** Rows of a timeline; what does not fit is counted. */
@@ -41,7 +42,7 @@ export function incidentReport(incident: Incident): string {
   const shown = rows.length <= rowsMax ? rows : withoutTheLeast(rows);
   const errors = lines.filter(({ level }) => level === "error");
   const first = errors[0];
-  const table = shown.map(({ at, level, text }) => `| ${timeOf(at)} | ${level} | ${cellOf(text)} |`);
+  const table = shown.map(({ at, level, text }) => `| ${timeOf(at)} | ${cellOf(level)} | ${cellOf(text)} |`);
   const omitted = rows.length - shown.length;
   return `# ${dateOf(from)}: <one sentence: what users noticed>
 
@@ -128,8 +129,9 @@ function lineRow({ timestamp, level, message, traceId, ...fields }: IncidentLine
 
 /** Leaves out rows without a level first, then those of normal work, and keeps the order. */
 function withoutTheLeast(rows: readonly Row[]): Row[] {
-  const rank = ["error", "warn", "info", ""];
-  const kept = new Set(rows.toSorted((a, b) => rank.indexOf(a.level) - rank.indexOf(b.level)).slice(0, rowsMax));
+  const first = ["error", "warn", "info"];
+  const rankOf = ({ level }: Row) => (first.includes(level) ? first.indexOf(level) : first.length);
+  const kept = new Set(rows.toSorted((a, b) => rankOf(a) - rankOf(b)).slice(0, rowsMax));
   return rows.filter((row) => kept.has(row));
 }
 
@@ -137,7 +139,7 @@ function usageLines({ usage = {} }: Incident): string {
   const full = Object.entries(usage)
     .map(([name, { used, max }]) => ({ name, part: max === null || max === 0 ? 0 : used / max }))
     .filter(({ part }) => part >= 0.5)
-    .map(({ name, part }) => `- more than half full now: ${name}, ${Math.round(part * 100)} %\n`);
+    .map(({ name, part }) => `- more than half full now: ${cellOf(name)}, ${Math.round(part * 100)} %\n`);
   return full.join("");
 }
 

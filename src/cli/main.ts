@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
 import { Mistake } from "./mistake.ts";
+import { printableLines } from "./printable.ts";
 
 /** Commands differ in their parameters, so there is no specific type. */
 type AnyCommand = CommandDef<any>;
@@ -63,7 +64,7 @@ try {
   }
 } catch (error) {
   // What a user has to know is in the message; a stack is for the developers of this program.
-  console.error(error instanceof Error ? error.message : String(error));
+  console.error(printableLines(error instanceof Error ? error.message : String(error)));
   if (process.env["PARTITA_DEBUG"] && error instanceof Error) console.error(error.stack);
   process.exitCode = exitCodeOf(error);
 }

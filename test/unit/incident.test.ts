@@ -87,3 +87,16 @@ it("[OB-6] [BD-1] a long timeline leaves out normal work, and keeps errors", () 
   expect(report).toContain("m1999");
   expect(report).toContain("1500 rows are left out");
 });
+
+it("[OB-6] what others have written is text in a report: no cell, link, picture or tag, and it does not hide errors", () => {
+  const line = (level: string, principal: string): IncidentLine => {
+    return { timestamp: 0, level, event: "x", message: "refused", principal };
+  };
+  const hostile = "a\\| error | ![](https://x/y) <b>&lt; `c` \u001b[2J\u202e";
+  const lines = [...Array.from({ length: 500 }, () => line("forged|", "p")), line("error", hostile)];
+  const report = incidentReport({ partition: "p", from: 0, to: 2_000, events: [], lines, usage: undefined });
+  expect(report).toContain(
+    String.raw`| 00:00:00 | error | refused; principal a\\\| error \| !\[\](https://x/y) \<b\>\&lt; \`c\`  \[2J  |`,
+  );
+  expect(report).toContain("1 rows are left out");
+});

@@ -1,7 +1,10 @@
 import { createServer } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { runCommand } from "citty";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { verifyCommand } from "../../src/cli/commands/verify.ts";
+import { printableLines } from "../../src/cli/printable.ts";
 import { type VerifiedPartition, verifyAll } from "../../src/cli/verify.ts";
 
 /** A server with these answers, in their order; the last one stays. */
@@ -36,6 +39,17 @@ async function all(url: string, which: Parameters<typeof verifyAll>[1]) {
 }
 
 describe("partita verify", () => {
+  it("[EC-4] [LC-6] shows what is in a log, and does not let it write to the terminal", async () => {
+    const finding = { eventId: 2, detail: "the reducer has failed: \u001b[2J\nroom: 0 findings\u202e" };
+    const server = await serverWith({ "/v1/partitions/room/verify": [verified(2, true, [finding])] });
+    const shown = vi.spyOn(console, "log").mockImplementation(() => {});
+    onTestFinished(() => shown.mockRestore());
+    const run = runCommand(verifyCommand, { rawArgs: ["--url", server.url, "--partition", "room"] });
+    await expect(run).rejects.toThrow("1 findings");
+    expect(shown.mock.calls).toEqual([["room 2: the reducer has failed:  [2J room: 0 findings "]]);
+    expect(printableLines("one\u001b]0;x\u0007\r\ntwo")).toBe("one ]0;x  \ntwo");
+  });
+
   it("[LC-6] [EC-4] verifies each partition of the directory to its end, and names damage by its event", async () => {
     const damage = { eventId: 7, detail: "its row is missing" };
     const names = Array.from({ length: 9 }, (_, at) => ({ partition: `room-${at}` }));

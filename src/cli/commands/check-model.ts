@@ -1,6 +1,7 @@
 import { defineCommand } from "citty";
 import { checkModel, type ModelCheck } from "../check-model.ts";
 import { Mistake } from "../mistake.ts";
+import { printable } from "../printable.ts";
 import { modelIn } from "../model-in.ts";
 import { logIn, logOf } from "../read-log.ts";
 
@@ -25,7 +26,7 @@ export const checkModelCommand = defineCommand({
     const next = await modelIn(args.file, args.export);
     const before = args.old === undefined ? undefined : await modelIn(args.old, args.export);
     const check = await checkModel(sourceOf(args), next, before);
-    for (const line of linesOf(check, next, before)) console.log(line);
+    for (const line of linesOf(check, next, before)) console.log(printable(line));
     if (check.events === 0) throw new Mistake("There is nothing to check: the log has no events.");
     if (check.quarantined || check.same === false || check.unfit.size > 0)
       throw new Mistake("This model must not be deployed as it is.");

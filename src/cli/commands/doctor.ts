@@ -3,6 +3,7 @@ import { isLoopback, rulesOf, type TokenRules } from "../../identity/settings.ts
 import { type Configuration, readConfiguration } from "../configuration.ts";
 import { devVariables } from "../dev-variables.ts";
 import { Mistake } from "../mistake.ts";
+import { printable } from "../printable.ts";
 import { packageFolder, projectIn } from "../project.ts";
 
 /** What is found. `error`: it does not work; `warning`: production would refuse it, or costs more than it has to. */
@@ -40,7 +41,7 @@ export const doctor = defineCommand({
       ...(args.url === undefined ? [] : await serverFindings(args.url)),
     ];
     const marks = { ok: "ok     ", warning: "warning", error: "ERROR  " };
-    for (const { level, text } of findings) console.log(`${marks[level]}  ${text}`);
+    for (const { level, text } of findings) console.log(`${marks[level]}  ${printable(text)}`);
     if (args.url !== undefined)
       console.log(`What is in its partitions: npx partita console --url ${new URL(args.url).origin}`);
     const errors = findings.filter(({ level }) => level === "error").length;

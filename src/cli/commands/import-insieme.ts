@@ -4,6 +4,7 @@ import { defineCommand } from "citty";
 import type { TheirView } from "../import-insieme/prove.ts";
 import type { InsiemeImported } from "../import-insieme/run.ts";
 import { Mistake } from "../mistake.ts";
+import { printable } from "../printable.ts";
 import { folderOfUser, serverAt } from "../server.ts";
 
 /** How many misfits are listed. */
@@ -80,7 +81,8 @@ async function viewsOf(name: string | undefined): Promise<readonly TheirView[] |
 /** @throws Mistake where something does not fit, or differs. */
 function report({ projects, misfits }: InsiemeImported): void {
   for (const { projectId, committedId, why } of misfits.slice(0, misfitsShownMax)) {
-    console.error(`does not fit: ${projectId}${committedId === undefined ? "" : `, event ${committedId}`}: ${why}`);
+    const where = committedId === undefined ? projectId : `${projectId}, event ${committedId}`;
+    console.error(printable(`does not fit: ${where}: ${why}`));
   }
   if (misfits.length > misfitsShownMax) console.error(`does not fit: ${misfits.length - misfitsShownMax} more`);
   let equal = true;
@@ -90,7 +92,7 @@ function report({ projects, misfits }: InsiemeImported): void {
       console.log(`${projectId}: ${events} events${adjusted}, not imported`);
       continue;
     }
-    for (const difference of proof.differences) console.error(`differs: ${projectId}: ${difference}`);
+    for (const difference of proof.differences) console.error(printable(`differs: ${projectId}: ${difference}`));
     equal &&= proof.differences.length === 0;
     console.log(
       proof.differences.length === 0

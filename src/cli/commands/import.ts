@@ -3,6 +3,7 @@ import { defineCommand } from "citty";
 import { isPartitionName } from "../../protocol/index.ts";
 import type { LogImported } from "../import-log/run.ts";
 import { Mistake } from "../mistake.ts";
+import { printable } from "../printable.ts";
 import { folderOfUser, serverAt } from "../server.ts";
 
 /** How many misfits are listed. */
@@ -55,7 +56,7 @@ export const importCommand = defineCommand({
 /** @throws Mistake where something does not fit, or differs. */
 function report(partition: string, { events, misfits, proof }: LogImported, state: string | undefined): void {
   for (const { eventId, why } of misfits.slice(0, misfitsShownMax)) {
-    console.error(`does not fit: event ${eventId}: ${why}`);
+    console.error(printable(`does not fit: event ${eventId}: ${why}`));
   }
   if (misfits.length > misfitsShownMax) console.error(`does not fit: ${misfits.length - misfitsShownMax} more`);
   if (misfits.length > 0) throw new Mistake(`${misfits.length} ${misfits.length === 1 ? "does" : "do"} not fit.`);
@@ -64,7 +65,7 @@ function report(partition: string, { events, misfits, proof }: LogImported, stat
     console.log(`${events} events, not imported.`);
     return;
   }
-  for (const difference of proof.differences) console.error(`differs: ${difference}`);
+  for (const difference of proof.differences) console.error(printable(`differs: ${difference}`));
   if (proof.file !== proof.log) throw new Mistake("What the partition has differs from the file.");
   console.log(`${events} events are in ${partition} as in the file: SHA-256 ${proof.log}.`);
   console.log(`The state after them has the SHA-256 ${proof.state}.`);

@@ -95,7 +95,8 @@ function linesIn(file: string, partition: string): IncidentLine[] {
       }
       const own = line?.["partition"] === undefined || line["partition"] === partition;
       const known = typeof line?.timestamp === "number" && typeof line.event === "string";
-      return own && known ? [line as IncidentLine] : [];
+      const shown = typeof line?.level === "string" && typeof line.message === "string";
+      return own && known && shown ? [line as IncidentLine] : [];
     });
 }
 

@@ -1,5 +1,6 @@
 import { defineCommand } from "citty";
 import { Mistake } from "../mistake.ts";
+import { printable } from "../printable.ts";
 import { type VerifiedPartition, verifyAll } from "../verify.ts";
 
 export const verifyCommand = defineCommand({
@@ -19,15 +20,17 @@ export const verifyCommand = defineCommand({
   },
   async run({ args: { url, partition, prefix = "", token } }) {
     const source = { url, token: token ?? process.env["PARTITA_TOKEN"] };
+    // Details say what is in the log, which others have written.
+    const say = (line: string) => console.log(printable(line));
     let [partitions, events, findings, unverified] = [0, 0, 0, 0];
     const report = ({ name, eventId, found, refused }: VerifiedPartition) => {
       partitions++;
       events += eventId;
       findings += found.length;
-      for (const { eventId: at, detail } of found) console.log(`${name}${at === undefined ? "" : ` ${at}`}: ${detail}`);
+      for (const { eventId: at, detail } of found) say(`${name}${at === undefined ? "" : ` ${at}`}: ${detail}`);
       if (refused === undefined) return;
       unverified++;
-      console.log(`${name}: not verified: ${refused}`);
+      say(`${name}: not verified: ${refused}`);
     };
     let isFull = false;
     const full = () => (isFull = true);
