@@ -3,6 +3,9 @@ import { Mistake } from "../mistake.ts";
 import { printable } from "../printable.ts";
 import { type VerifiedPartition, verifyAll } from "../verify.ts";
 
+/** Details say what is in the log, which others have written. */
+const say = (line: string): void => console.log(printable(line));
+
 export const verifyCommand = defineCommand({
   meta: {
     name: "verify",
@@ -20,8 +23,6 @@ export const verifyCommand = defineCommand({
   },
   async run({ args: { url, partition, prefix = "", token } }) {
     const source = { url, token: token ?? process.env["PARTITA_TOKEN"] };
-    // Details say what is in the log, which others have written.
-    const say = (line: string) => console.log(printable(line));
     let [partitions, events, findings, unverified] = [0, 0, 0, 0];
     const report = ({ name, eventId, found, refused }: VerifiedPartition) => {
       partitions++;
