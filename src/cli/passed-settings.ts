@@ -21,11 +21,13 @@ export function parametersOf(settings: Readonly<Record<string, string>>, folder:
 
 /** With a file that is named, wrangler reads none by itself: neither `.dev.vars` nor, where that is missing, those of dotenv. */
 function filesWith(secrets: Readonly<Record<string, string>>, folder: string): string[] {
+  // Node ends where such a file is missing: some versions take this parameter as their own, wherever it is.
+  const has = (name: string) => existsSync(join(folder, name));
   const kept = mkdtempSync(join(tmpdir(), "partita-"));
   process.once("exit", () => rmSync(kept, { recursive: true, force: true }));
   const path = join(kept, "secrets");
   writeFileSync(path, linesOf({ ...devVariables(folder), ...secrets }), { mode: 0o600 });
-  const others = existsSync(join(folder, ".dev.vars")) ? [] : [".env", ".env.local"];
+  const others = has(".dev.vars") ? [] : [".env", ".env.local"].filter(has);
   return [...others, path].map((file) => `--env-file=${file}`);
 }
 

@@ -153,6 +153,12 @@ describe("partita dev", () => {
     const given = read(join(folder, "wrangler.toml"), [file], {}, undefined, true);
     const values = Object.fromEntries(Object.entries(given).map(([name, { value }]) => [name, value]));
     expect(values).toEqual({ ...secrets, OWN: "a$b" });
+    rmSync(join(folder, ".dev.vars"));
+    writeFileSync(join(folder, ".env"), "");
+    expect(parametersOf({ PARTITA_WEBHOOK_KEY: "w" }, folder)).toEqual([
+      "--env-file=.env",
+      expect.stringMatching(/^--env-file=\//),
+    ]);
     expect(parametersOf({ PARTITA_IDENTITY: "open" }, folder)).toEqual(["--var=PARTITA_IDENTITY:open"]);
     expect(() => parametersOf({ PARTITA_JWT_SECRET: "'`" }, folder)).toThrow(Mistake);
   });
