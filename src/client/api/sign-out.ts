@@ -42,15 +42,23 @@ function undecided(entries: readonly QueueEntry[]): QueueEntry[] {
 // It must not import modules of the main bundle: bundlers would move those into a third file.
 /** Deletes the data of a user in all partitions, and closes its clients here and in other tabs. See `signOut`. */
 export async function signOutEverywhere({ store, partitionOf, announce, confirm }: SignOutParts): Promise<boolean> {
-  const scopes = ((await store.scopes?.()) ?? []).filter((scope) => partitionOf(scope) !== undefined);
-  const unsent: Unsent[] = [];
-  for (const scope of scopes) {
-    const opened = await store(scope);
-    const entries = undecided((await opened.load()).entries);
-    await opened.close();
-    if (entries.length > 0) unsent.push({ partition: partitionOf(scope)!, entries });
+  const told = new Set<string>();
+  let scopes: readonly string[];
+  // What is queued while the user is asked is not deleted untold.
+  for (;;) {
+    scopes = ((await store.scopes?.()) ?? []).filter((scope) => partitionOf(scope) !== undefined);
+    const unsent: Unsent[] = [];
+    for (const scope of scopes) {
+      const opened = await store(scope);
+      const entries = undecided((await opened.load()).entries);
+      await opened.close();
+      if (entries.length > 0) unsent.push({ partition: partitionOf(scope)!, entries });
+    }
+    const keys = unsent.flatMap(({ entries }) => entries.map(({ key }) => key));
+    if (keys.every((key) => told.has(key))) break;
+    if (!(await confirm?.(unsent))) return false;
+    for (const key of keys) told.add(key);
   }
-  if (unsent.length > 0 && !(await confirm?.(unsent))) return false;
   announce();
   for (const scope of scopes) {
     const opened = await store(scope);

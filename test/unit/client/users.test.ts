@@ -402,16 +402,26 @@ describe("signing out", () => {
     await settle();
     const parts = { url: "https://host", principal: "ada", store, ports };
     expect(await signOut(parts)).toBe(false);
-    let told: unknown;
-    const confirm = (unsent: readonly { partition: string; entries: readonly unknown[] }[]) => {
-      told = unsent.map(({ partition, entries }) => [partition, entries.length]);
+    const told: unknown[] = [];
+    const confirm = async (unsent: readonly { partition: string; entries: readonly unknown[] }[]) => {
+      told.push(unsent.map(({ partition, entries }) => [partition, entries.length]));
+      // The dialog is open, and a page goes on: it must not be deleted untold.
+      if (told.length === 1) void open[1]!.submit("set", { target: "meanwhile", value: 1 });
+      await settle();
       return true;
     };
     expect(await signOut({ ...parts, confirm })).toBe(true);
     await settle();
+    const [one, two] = ["one", "two"];
     expect(told).toEqual([
-      ["one", 1],
-      ["two", 1],
+      [
+        [one, 1],
+        [two, 1],
+      ],
+      [
+        [one, 1],
+        [two, 2],
+      ],
     ]);
     expect(open.map(({ status }) => status.reason)).toEqual(["signed_out", "signed_out"]);
     for (const name of names) expect(await kept(`host/${name}/ada`)).toEqual({ keys: [], base: undefined });
