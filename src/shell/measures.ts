@@ -8,6 +8,9 @@ import type { VerifiedLast } from "./verification.ts";
 const reportMsMin = 10_000;
 const timedCommitMsMin = 1_000;
 
+/** Whether less than `ms` have passed. A clock that was set back says nothing: else nothing happens until it is there again. */
+const isWithin = (ms: number, since: number, now: number): boolean => now >= since && now - since < ms;
+
 interface MeasuresHost {
   readonly partition: string;
   /** 16 random hexadecimal digits. */
@@ -75,7 +78,7 @@ export class Measures {
     if (!metrics || !this.#isUsed) return;
     const now = this.#host.now();
     this.#timeCommit(now);
-    if (this.#sending || (now - this.#reportedAt < reportMsMin && !this.#isNews)) return;
+    if (this.#sending || (isWithin(reportMsMin, this.#reportedAt, now) && !this.#isNews)) return;
     const report = (this.#sent ??= this.#next(metrics.rowsWritten(), now));
     this.#sending = true;
     this.#reportedAt = now;
@@ -147,7 +150,7 @@ export class Measures {
 
   /** Takes the time of a commit: from the end of its turn, by the clock, to when it is durable. */
   #timeCommit(now: number): void {
-    if (this.#events === 0 || now - this.#timedAt < timedCommitMsMin) return;
+    if (this.#events === 0 || isWithin(timedCommitMsMin, this.#timedAt, now)) return;
     this.#timedAt = now;
     this.#events = 0;
     this.#host.afterIo(() => {

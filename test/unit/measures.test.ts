@@ -56,6 +56,19 @@ describe("what a partition counts", () => {
     expect(reports).toHaveLength(5);
   });
 
+  it("[OB-2] is reported, too, where the clock is set back", async () => {
+    const reports: MetricsReport[] = [];
+    const room = shellWith(async (report) => void reports.push(report));
+    await room.submit(author, set("a"));
+    room.elapse(-3_600_000);
+    for (const key of ["b", "c"]) {
+      await room.submit(author, set(key));
+      room.elapse(10_000);
+    }
+    expect(reports.at(-1)!.periodMs).toBe(10_000);
+    expect(counted(reports)).toMatchObject({ events: 3 });
+  });
+
   it("[OB-4] is reported at once with the first event, and with a quarantine", async () => {
     const reports: MetricsReport[] = [];
     const answers: (() => void)[] = [];
