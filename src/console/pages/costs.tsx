@@ -37,30 +37,32 @@ export function CostsView() {
       {error ? <ProblemNote error={error} /> : null}
       {value && value.costs.length === 0 ? <p role="status">Nothing was reported yet.</p> : null}
       {value && value.costs.length > 0 ? (
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Day</th>
-              {columns.map(([name, title]) => (
-                <th key={name} scope="col" className="figure">
-                  {title}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {value.costs.map((cost) => (
-              <tr key={cost.day}>
-                <th scope="row">{cost.day}</th>
-                {columns.map(([name]) => (
-                  <td key={name} className="figure">
-                    {figureOf(name, cost[name])}
-                  </td>
+        <div className="wide" tabIndex={0} role="region" aria-label="Costs by day">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Day</th>
+                {columns.map(([name, title]) => (
+                  <th key={name} scope="col" className="figure">
+                    {title}
+                  </th>
                 ))}
               </tr>
-            ))}
-          </tbody>
-        </table>
+            </thead>
+            <tbody>
+              {value.costs.map((cost) => (
+                <tr key={cost.day}>
+                  <th scope="row">{cost.day}</th>
+                  {columns.map(([name]) => (
+                    <td key={name} className="figure">
+                      {figureOf(name, cost[name])}
+                    </td>
+                  ))}
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
       ) : null}
     </section>
   );
