@@ -1,4 +1,3 @@
-import { availableParallelism } from "node:os";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /**
@@ -22,9 +21,6 @@ const longest = [
   "process/unread",
   "browser/models",
 ];
-
-/** How many files run at the same time: more than there are cores, because those with real processes wait half of their time. */
-export const filesAtOnce = Math.ceil(1.5 * availableParallelism());
 
 /** Begins with the files that take longest. The others follow in the usual order. */
 export class LongestFirst extends BaseSequencer {
