@@ -1,47 +1,22 @@
-import { call, CallFailed, pathOf } from "./calls.ts";
+import { type Verified, verifyEach, type VerifyHost, verifyPartition } from "../../protocol/verifying.ts";
+import { call, CallFailed } from "./calls.ts";
 
-/** What a verification has found. */
-export interface Finding {
-  /** Absent: it is of no event. */
-  eventId?: number;
-  detail: string;
-}
+export type { Finding, Verified } from "../../protocol/verifying.ts";
 
-/** How far a verification is. */
-export interface Verified {
-  eventId: number;
-  of: number;
-  done: boolean;
-  compared: string[];
-  findings: Finding[];
-}
+const hostOf = (goesOn: () => boolean): VerifyHost => ({
+  ask: (path) => call(path),
+  mayPass: (error) => error instanceof CallFailed && error.problem.retryable === true,
+  wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  goesOn,
+});
 
-/** Partitions that are verified at once, as by `partita verify`: each costs as much as all its events together. */
-const atOnce = 4;
-const pageNames = 100;
-/** How often a partition is asked again that refuses for now. */
-const attemptsMax = 10;
-const pauseMs = 1_000;
-
-/** Verifies a partition to its end. `progress`: called with how far it is; `goesOn`: whether somebody still waits. @throws CallFailed */
-export async function verify(
+/** Verifies a partition to its end. `progress`: called with how far it is; `goesOn`: whether somebody still waits. @throws CallFailed; Endless */
+export function verify(
   partition: string,
   goesOn: () => boolean,
   progress: (verified: Verified) => void,
 ): Promise<void> {
-  for (let attempt = 0; goesOn();) {
-    try {
-      const { verified } = await call<{ verified: Verified }>(pathOf(partition, "verify"));
-      if (!goesOn()) return;
-      progress(verified);
-      if (verified.done) return;
-      attempt = 0;
-    } catch (error) {
-      const passes = error instanceof CallFailed && error.problem.retryable === true;
-      if (!passes || ++attempt > attemptsMax) throw error;
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
-    }
-  }
+  return verifyPartition(hostOf(goesOn), partition, progress);
 }
 
 /** The result of one of several partitions; `error`: why there is none. */
@@ -51,34 +26,25 @@ export interface VerifiedPartition {
   error?: string;
 }
 
-/** Verifies all partitions of the tenant whose names begin with `prefix`, a few at once. @throws CallFailed where they cannot be listed. */
+/**
+ * Verifies all partitions of the tenant whose names begin with `prefix`, a few at once. `full`: called where there may be some
+ * that the server does not list. @throws CallFailed where they cannot be listed.
+ */
 export async function verifyAll(
   prefix: string,
   goesOn: () => boolean,
   report: (result: VerifiedPartition) => void,
+  full: () => void,
 ): Promise<void> {
-  const names = namesOf(prefix);
-  const work = async (): Promise<void> => {
-    for (let next = await names.next(); !next.done && goesOn(); next = await names.next()) {
-      const partition = next.value;
-      let verified: Verified | undefined;
-      try {
-        await verify(partition, goesOn, (far) => (verified = far));
-        if (verified) report({ partition, verified });
-      } catch (error) {
-        report({ partition, error: error instanceof Error ? error.message : String(error) });
-      }
+  const host = hostOf(goesOn);
+  const verifyOne = async (partition: string): Promise<void> => {
+    let verified: Verified | undefined;
+    try {
+      await verifyPartition(host, partition, (far) => (verified = far));
+      if (verified?.done) report({ partition, verified });
+    } catch (error) {
+      report({ partition, error: error instanceof Error ? error.message : String(error) });
     }
   };
-  await Promise.all(Array.from({ length: atOnce }, work));
-}
-
-async function* namesOf(prefix: string): AsyncGenerator<string, void> {
-  for (let after: string | undefined = ""; after !== undefined;) {
-    const query: URLSearchParams = new URLSearchParams({ limit: String(pageNames), prefix });
-    if (after !== "") query.set("after", after);
-    const page: { partitions: { partition: string }[]; next?: string } = await call(`/v1/partitions?${query}`);
-    for (const { partition } of page.partitions) yield partition;
-    after = page.next;
-  }
+  await verifyEach(host, prefix, verifyOne, full);
 }

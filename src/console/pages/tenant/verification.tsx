@@ -19,10 +19,12 @@ interface Progress {
   events: number;
   /** Those with findings, and those that could not be verified. */
   notable: readonly VerifiedPartition[];
+  /** Whether there may be partitions that the server does not list. */
+  incomplete: boolean;
   error?: unknown;
 }
 
-const nothing: Progress = { running: false, partitions: 0, events: 0, notable: [] };
+const nothing: Progress = { running: false, partitions: 0, events: 0, notable: [], incomplete: false };
 /** Partitions with findings that are listed; of more, the number is said. */
 const notableMax = 200;
 
@@ -53,14 +55,14 @@ export function VerificationView({ token }: { token: string | undefined }) {
             : [...before.notable, result],
       }));
     try {
-      await verifyAll(prefix.trim(), goesOn, report);
+      await verifyAll(prefix.trim(), goesOn, report, () => setProgress((before) => ({ ...before, incomplete: true })));
       setProgress((before) => ({ ...before, running: false }));
     } catch (error) {
       setProgress((before) => ({ ...before, running: false, error }));
     }
     pages.again();
   };
-  const { running, partitions, events, notable, error } = progress;
+  const { running, partitions, events, notable, incomplete, error } = progress;
   return (
     <>
       <section aria-label="Damaged partitions">
@@ -109,6 +111,7 @@ export function VerificationView({ token }: { token: string | undefined }) {
             ? ""
             : `${running ? "So far" : "Done"}: ${partitions.toLocaleString("en")} partitions, ${events.toLocaleString("en")} events, ${notable.length === 0 ? "and everything agrees" : `${notable.length} to look at`}.`}
         </p>
+        {incomplete ? <p>There may be more partitions: the directory of the tenant is full.</p> : null}
         {notable.slice(0, notableMax).map(({ partition, verified, error: why }) => (
           <article key={partition}>
             <h3>
