@@ -95,8 +95,8 @@ export async function verifyEach(
 
 async function* namesOf(host: VerifyHost, prefix: string, full: () => void): AsyncGenerator<string, void> {
   for (let after: string | undefined = ""; after !== undefined;) {
-    const query: URLSearchParams = new URLSearchParams({ limit: String(pageNames), prefix });
-    if (after !== "") query.set("after", after);
+    const from: string = after === "" ? "" : `&after=${encodeURIComponent(after)}`;
+    const query: string = `limit=${pageNames}&prefix=${encodeURIComponent(prefix)}${from}`;
     const page = (await askPatiently(host, `/v1/partitions?${query}`)) as {
       partitions: { partition: string }[];
       next?: string;
