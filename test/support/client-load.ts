@@ -92,11 +92,11 @@ export function insiemeClient(options: {
 
 /**
  * The client of this number, with the timing of production and randomness of its own. `attempt` is called at each attempt to
- * connect, `delay` with each time that it waits before one, in milliseconds.
+ * connect, `delay` with each time that it waits before one, in milliseconds, and whether the server has said how long at least.
  */
 export function patientClient(
   { url, partition, at }: { url: string; partition: string; at: number },
-  { attempt, delay }: { attempt(): void; delay(ms: number): void },
+  { attempt, delay }: { attempt(): void; delay(ms: number, isTold: boolean): void },
 ): InsiemeClient {
   const random = new Random(at);
   let now = 0;
@@ -116,9 +116,9 @@ export function patientClient(
       },
     },
   });
-  client.on("status", ({ retryAt }) => {
+  client.on("status", ({ retryAt, held }) => {
     // The same reading of the clock as for `retryAt`.
-    if (retryAt !== undefined) delay(retryAt - now);
+    if (retryAt !== undefined) delay(retryAt - now, held !== undefined);
   });
   return client;
 }
