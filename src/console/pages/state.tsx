@@ -7,7 +7,7 @@ import { hashOf, replaceQuery, type Route } from "../route.ts";
 import { useSession } from "../session.tsx";
 import { DiffList } from "./diff.tsx";
 
-/** A state is asked for when the slider has stood still for this long. */
+/** A state is asked for at once, and while the slider moves when it has stood still for this long. */
 const slidePauseMs = 120;
 
 /** Time travel: the state after any event, and what changed between two of them. */

@@ -1,4 +1,4 @@
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 
 /** What is loaded: the last value stays until the next one is there, an error until the next load begins. */
 export interface Loaded<T> {
@@ -8,14 +8,17 @@ export interface Loaded<T> {
 }
 
 /**
- * Loads a value, again where `key` changes. Of several loads the last counts. `pauseMs`: it waits so long for
- * another key first, as while a slider moves.
+ * Loads a value, again where `key` changes. Of several loads the last counts. `pauseMs`: where the key has changed twice within
+ * this time, as while a slider moves, it waits so long for another one first.
  */
 export function useLoaded<T>(key: string | undefined, load: () => Promise<T>, pauseMs = 0): Loaded<T> {
   const [loaded, setLoaded] = useState<Loaded<T>>({ value: undefined, error: undefined, loading: false });
+  const changedAt = useRef(Number.NEGATIVE_INFINITY);
   useEffect(() => {
     if (key === undefined) return undefined;
     let current = true;
+    const isSecond = performance.now() - changedAt.current < pauseMs;
+    changedAt.current = performance.now();
     setLoaded((before) => ({ ...before, error: undefined, loading: true }));
     const begin = (): void => {
       load().then(
@@ -23,7 +26,7 @@ export function useLoaded<T>(key: string | undefined, load: () => Promise<T>, pa
         (error: unknown) => current && setLoaded({ value: undefined, error, loading: false }),
       );
     };
-    const timer = pauseMs > 0 ? setTimeout(begin, pauseMs) : undefined;
+    const timer = isSecond ? setTimeout(begin, pauseMs) : undefined;
     if (timer === undefined) begin();
     return () => {
       current = false;
