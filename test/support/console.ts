@@ -52,6 +52,8 @@ export async function faultsOf(page: Page): Promise<string[]> {
     found.push(...faults.map((fault) => `${colorScheme}: ${fault}`));
   }
   await page.setViewportSize({ width: 390, height: 844 });
+  // Plots are drawn again, as wide as their box, in the next frame.
+  await page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))");
   expect(await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")).toBeLessThanOrEqual(0);
   const sideways = await page.evaluate<string[]>(`[...document.querySelectorAll("#console *")]
     .filter((each) => each.scrollWidth > each.clientWidth && /auto|scroll/.test(getComputedStyle(each).overflowX))
