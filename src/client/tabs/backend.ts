@@ -45,7 +45,7 @@ class TabsBackend implements Backend {
   /** Whether this tab works alone, because its channel does not work. */
   #alone = false;
   /** Resolve the promises of unanswered requests, by id. */
-  readonly #requests = new Map<number, (answer: Answer | undefined) => void>();
+  readonly #requests = new Map<number, (answer?: Answer) => void>();
   #requestCount = 0;
   #hellos = 0;
   /** The term of this tab, while it holds the lock. */
@@ -84,7 +84,7 @@ class TabsBackend implements Backend {
   }
 
   start(entries: readonly QueueEntry[]): void {
-    for (const entry of entries) this.#shared.add(entry, true, false);
+    for (const entry of entries) this.#shared.add(entry, true, false, false, true);
     // An earlier message has shown that its channel does not work: it leads already.
     if (this.#alone) return;
     this.#requestLock(false);
@@ -111,15 +111,18 @@ class TabsBackend implements Backend {
 
   async withdraw(key: string, replaced?: true): Promise<void> {
     const { store } = this.#parts;
+    // The caller waits for its verdict.
+    const known = this.#shared.get(key);
+    if (known) known.own = true;
     // The leader looks for it there: what was appended before has to be in the store.
     if (!this.#leading && store.durable) await store.remove([]);
-    if (this.#leading) await this.#leading.withdraw(key, replaced);
+    if (this.#leading) await this.#leading.engine.withdraw(key, replaced);
     else await this.#request({ key, ...(replaced && { replaced }), unstored: !store.durable });
   }
 
   canReplace(key: string): boolean {
     // A tab that follows asks the leader, by `withdraw`.
-    return this.#leading?.canReplace(key) ?? true;
+    return this.#leading?.engine.canReplace(key) ?? true;
   }
 
   discard(key: string): void {
@@ -143,7 +146,7 @@ class TabsBackend implements Backend {
   }
 
   async verify(): Promise<boolean | undefined> {
-    if (this.#leading) return this.#leading.verify();
+    if (this.#leading) return this.#leading.engine.verify();
     const answer = await this.#request();
     if (!answer?.same) return answer?.same;
     const { host } = this.#parts;
@@ -159,7 +162,7 @@ class TabsBackend implements Backend {
     if (!this.#leading) this.show(null);
     this.#closed = true;
     this.#resign();
-    this.#follow(undefined);
+    this.#follow();
     this.#cancelHeartbeat();
     this.#unwatch();
     this.#channel?.close();
@@ -178,14 +181,12 @@ class TabsBackend implements Backend {
     // Rejects only on a closed store.
     const loaded = await this.#parts.store.load().catch(() => undefined);
     if (!loaded || this.#term !== term) return;
-    this.#follow(undefined);
-    const stored = loaded.entries.filter(({ parked }) => !parked);
-    // What another tab has withdrawn is not known to one that works alone.
-    if (this.#alone)
-      for (const { entry, own } of this.#shared.undecided)
-        if (!own && stored.every(({ key }) => key !== entry.key))
-          this.#take({ kind: "verdict", key: entry.key, verdict: { status: "withdrawn", lost: true } });
-    this.#shared.addStored(stored);
+    this.#follow();
+    // What has left the store was settled by another tab, whose verdict has not arrived here. What is not there yet is sent by
+    // its own tab, where each works alone.
+    for (const { entry, own, stored } of this.#shared.addStored(loaded.entries.filter(({ parked }) => !parked)))
+      if ((stored || this.#alone) && !own && loaded.entries.every(({ key }) => key !== entry.key))
+        this.#take({ kind: "verdict", key: entry.key, verdict: { status: "withdrawn", lost: true } });
     this.#leading = new Leader({
       term,
       id: this.#id,
@@ -229,10 +230,10 @@ class TabsBackend implements Backend {
   // — following
 
   /** Follows another leader, or none: the earlier one does not answer any more. */
-  #follow(leader: string | undefined): void {
+  #follow(leader?: string): void {
     this.#leader = leader;
     this.#welcomed = false;
-    for (const resolve of this.#requests.values()) resolve(undefined);
+    for (const resolve of this.#requests.values()) resolve();
     this.#requests.clear();
   }
 
@@ -284,11 +285,14 @@ class TabsBackend implements Backend {
       this.#earlyVerdicts.clear();
       for (const known of this.#shared.undecided) if (!known.sent) this.#offerTo(message.term, known);
     } else if (message.kind === "item" && message.item.kind === "verdict" && !this.#welcomed) {
-      this.#earlyVerdicts.set(message.item.key, message.item);
+      const { item } = message;
+      // What is withdrawn has no event, and this tab must not send it if it leads next.
+      if (item.verdict.status === "withdrawn") this.#take(item);
+      else this.#earlyVerdicts.set(item.key, item);
     } else if (message.term !== this.#leader) return;
     this.#unanswered = 0;
     if (message.kind === "gone") {
-      this.#follow(undefined);
+      this.#follow();
       this.#hello();
     } else if (message.kind === "item" && this.#welcomed) this.#take(message.item);
     else if (message.kind === "answer" && message.to === this.#id) {
@@ -345,7 +349,7 @@ class TabsBackend implements Backend {
         this.#requestLock(true);
       } else if (!this.#welcomed) {
         // Addressed to any leader: the known one may have ended.
-        this.#follow(undefined);
+        this.#follow();
         this.#hello();
       } else if (visible) this.#post({ kind: "beat" });
     });
@@ -388,7 +392,7 @@ class TabsBackend implements Backend {
     this.#alone = true;
     this.#releaseLock();
     this.#cancelHeartbeat();
-    this.#follow(undefined);
+    this.#follow();
     if (this.#term === undefined) void this.#lead();
   }
 }

@@ -1,6 +1,6 @@
 import type { JsonObject } from "../../protocol/index.ts";
 import type { QueueEntry } from "../stores/store.ts";
-import type { BackendParts, EngineBackend } from "../sync/backend.ts";
+import type { BackendParts, EngineBackend, EngineHost } from "../sync/backend.ts";
 import type { FeedItem } from "../sync/feed.ts";
 import type { Answer, Message, ToLeader } from "./messages.ts";
 import type { SharedState } from "./shared-state.ts";
@@ -33,7 +33,7 @@ export class Leader {
   readonly #shared: SharedState;
   readonly #post: (message: Message) => void;
   readonly #ended: () => void;
-  readonly #engine: EngineBackend;
+  readonly engine: EngineBackend;
   #paused: boolean;
   /** The presence of this tab. */
   #presence: JsonObject | null;
@@ -51,22 +51,19 @@ export class Leader {
     this.#presence = presence;
     this.#post = post;
     this.#ended = ended;
-    this.#engine = parts.engine({
-      get cursor() {
-        return host.cursor;
-      },
+    const own: Partial<EngineHost> = {
       take: (item) => {
         if (!this.#over) this.#report(item);
       },
       mark,
-      release: host.release,
-      hash: () => host.hash(),
-    });
+    };
+    // The rest is the client's.
+    this.engine = parts.engine(Object.assign(Object.create(host), own));
   }
 
   /** Begins the term. `hadLeader`: an earlier leader may have sent the undecided entries. */
   start(hadLeader: boolean): void {
-    const engine = this.#engine;
+    const engine = this.engine;
     this.#post({ kind: "lead", term: this.#term });
     if (this.#paused) engine.pause();
     this.show(this.#id, this.#presence);
@@ -79,25 +76,13 @@ export class Leader {
   /** Sends an entry of this tab, which `shared` has already. */
   offer(entry: QueueEntry, sent: boolean): void {
     this.#postItem({ kind: "entry", entry });
-    this.#engine.offer(entry, sent);
-  }
-
-  withdraw(key: string, replaced?: true): void | Promise<unknown> {
-    return this.#engine.withdraw(key, replaced);
-  }
-
-  canReplace(key: string): boolean {
-    return this.#engine.canReplace(key);
-  }
-
-  verify(): Promise<boolean | undefined> {
-    return this.#engine.verify();
+    this.engine.offer(entry, sent);
   }
 
   pause(paused: boolean): void {
     this.#paused = paused;
-    if (paused) this.#engine.pause();
-    else this.#engine.resume();
+    if (paused) this.engine.pause();
+    else this.engine.resume();
   }
 
   /** A tab has set its presence. The last one is shown; after `null` from that tab, the presence of this one. */
@@ -105,7 +90,7 @@ export class Leader {
     if (from === this.#id) this.#presence = state;
     if (state) this.#presenceOf = from;
     else if (this.#presenceOf !== from) return;
-    this.#engine.show(state ?? this.#presence);
+    this.engine.show(state ?? this.#presence);
   }
 
   receive(message: ToLeader): void {
@@ -120,7 +105,7 @@ export class Leader {
         if (leader !== this.#term) return;
         if (this.#shared.add(entry, true, sent, unstored)) {
           this.#report({ kind: "entry", entry });
-          this.#engine.offer(entry, sent);
+          this.engine.offer(entry, sent);
         }
         return;
       }
@@ -138,7 +123,7 @@ export class Leader {
   /** Ends the term. */
   close(): void {
     this.#over = true;
-    this.#engine.close();
+    this.engine.close();
   }
 
   /** Passes an item of the engine to this tab and to the others. */
@@ -162,7 +147,7 @@ export class Leader {
   #welcome({ from, id, cursor, shown, entries, unstored }: Extract<Message, { kind: "hello" }>): void {
     const host = this.#host;
     this.show(from, shown);
-    this.#engine.wake();
+    this.engine.wake();
     const items: FeedItem[] = [];
     const doubtful: string[] = [];
     for (const entry of entries) {
@@ -171,7 +156,7 @@ export class Leader {
       if (verdict) items.push({ kind: "verdict", key, verdict });
       else if (this.#shared.add(entry, true, true, unstored)) {
         // An earlier leader may have sent it, and its events may be in the state: only its own tab shows it.
-        this.#engine.offer(entry, true);
+        this.engine.offer(entry, true);
       }
     }
     const { eventId, serverId, proof } = host.cursor;
@@ -196,10 +181,10 @@ export class Leader {
   async #answer({ from, id, key, replaced, unstored }: Extract<Message, { kind: "ask" }>): Promise<void> {
     const answer: Answer = { kind: "answer", term: this.#term, to: from, id };
     if (key === undefined) {
-      answer.same = await this.#engine.verify();
+      answer.same = await this.engine.verify();
       answer.eventId = this.#host.cursor.eventId;
       if (answer.same) answer.hash = await this.#host.hash();
-    } else await this.#engine.withdraw(key, replaced, unstored);
+    } else await this.engine.withdraw(key, replaced, unstored);
     this.#post(answer);
   }
 }

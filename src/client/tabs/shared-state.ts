@@ -16,6 +16,8 @@ export interface Undecided {
   unstored?: boolean | undefined;
   /** This tab waits for its verdict. */
   own?: true;
+  /** This tab has seen it in the store: if it is not there any more, it is settled. Another one may not be there yet. */
+  stored?: boolean | undefined;
 }
 
 /** What a tab needs if it becomes the leader: undecided entries, recent verdicts, and the latest status and peers. */
@@ -43,22 +45,28 @@ export class SharedState {
   }
 
   /** Adds an entry after the others. Undefined: it was known, decided or not. */
-  add(entry: QueueEntry, sent: boolean, doubtful: boolean, unstored?: boolean): Undecided | undefined {
+  add(
+    entry: QueueEntry,
+    sent: boolean,
+    doubtful: boolean,
+    unstored?: boolean,
+    stored?: boolean,
+  ): Undecided | undefined {
     if (this.#undecided.has(entry.key) || this.#verdicts.has(entry.key)) return undefined;
-    const known = { entry, sent, doubtful, unstored };
+    const known: Undecided = { entry, sent, doubtful, unstored, stored };
     this.#undecided.set(entry.key, known);
     return known;
   }
 
-  /** Adds the entries of the store, in its order. Entries that are not in the store come after them. */
-  addStored(stored: readonly QueueEntry[]): void {
+  /** Adds the entries of the store, in its order. Entries that are not in the store come after them, and are returned. */
+  addStored(stored: readonly QueueEntry[]): Iterable<Undecided> {
     const before = this.#undecided;
     this.#undecided = new Map();
     for (const entry of stored) {
       const known = before.get(entry.key);
       // The store knows whether an earlier leader may have sent it.
-      if (known) this.#undecided.set(entry.key, Object.assign(known, { entry }));
-      else this.add(entry, true, true);
+      if (known) this.#undecided.set(entry.key, Object.assign(known, { entry, stored: true }));
+      else this.add(entry, true, true, false, true);
       before.delete(entry.key);
     }
     for (const [key, known] of before) {
@@ -66,6 +74,7 @@ export class SharedState {
       // It may have been decided, and removed.
       this.#undecided.set(key, known.sent ? Object.assign(known, { entry }) : known);
     }
+    return before.values();
   }
 
   /** Applies an item of the feed. */

@@ -1011,6 +1011,88 @@ describe("several tabs", () => {
     for (const { client } of [own!, leader, alone]) expect([client.pending, client.eventId]).toEqual([[], 1]);
   });
 
+  it("[CL-13] [CL-5] a tab that missed that a draft was withdrawn does not send it when it leads", async () => {
+    const world = new TabsWorld();
+    world.reachable = false;
+    const [leader] = await world.opened(1);
+    const marks = [leader!.submit(), leader!.submit()];
+    await world.pass(100);
+    // It has both from the store.
+    const [second] = await world.opened(1);
+    world.channel.hears = (tab, message) =>
+      tab === second && message.kind === "item" && message.item.kind === "verdict" ? undefined : message;
+    const withdrawn = leader!.client.withdraw(leader!.client.pending[1]!.key);
+    await world.pass(100);
+    expect([await withdrawn, second!.marks]).toEqual([true, marks]);
+    leader!.crash();
+    await world.pass(100);
+    expect([world.lock.holder, second!.marks]).toEqual([second, [marks[0]]]);
+    world.reachable = true;
+    await world.pass(recoveryMs);
+    expect([world.state.marks, second!.client.pending, await world.stored()]).toEqual([[marks[0]], [], []]);
+  });
+
+  it("[CL-13] [CL-5] a tab that hears of a withdrawal before its welcome does not send the draft when it leads", async () => {
+    const world = new TabsWorld();
+    world.reachable = false;
+    const [leader, second] = await world.opened(2);
+    leader!.submit();
+    second!.submit();
+    await world.pass(100);
+    expect(second!.marks).toHaveLength(2);
+    world.channel.hears = (tab, message) => (tab === second && message.kind === "welcome" ? undefined : message);
+    second!.look(true);
+    await world.pass(100);
+    const { pending } = leader!.client;
+    const withdrawn = Promise.all(pending.map(({ key }) => leader!.client.withdraw(key)));
+    await world.pass(100);
+    expect(await withdrawn).toEqual([true, true]);
+    leader!.crash();
+    world.reachable = true;
+    await world.pass(recoveryMs);
+    expect([world.lock.holder, world.state.marks, second!.client.pending]).toEqual([second, [], []]);
+    expect(world.submissions[1]!.verdict?.status).toBe("withdrawn");
+  });
+
+  it("[CL-13] [CL-5] a tab whose channel breaks does not send what it knows from another one that has withdrawn it", async () => {
+    const world = new TabsWorld();
+    world.reachable = false;
+    const [leader, second] = await world.opened(2);
+    leader!.submit();
+    await world.pass(100);
+    expect(second!.client.pending).toHaveLength(1);
+    world.channel.hears = (tab, message) => (tab === second && message.kind === "item" ? undefined : message);
+    const withdrawn = leader!.client.withdraw(leader!.client.pending[0]!.key);
+    await world.pass(100);
+    expect(await withdrawn).toBe(true);
+    second!.channelThrows = true;
+    const own = second!.submit();
+    world.reachable = true;
+    await world.pass(recoveryMs);
+    expect([world.state.marks, second!.client.pending, second!.marks]).toEqual([[own], [], [own]]);
+  });
+
+  it("[CL-13] [CL-5] a draft of another tab that was accepted is not reported as withdrawn to a tab that leads meanwhile", async () => {
+    const world = new TabsWorld();
+    world.reachable = false;
+    const [leader] = await world.opened(1);
+    const mark = leader!.submit();
+    await world.pass(100);
+    const [second] = await world.opened(1);
+    world.channel.hears = (tab, message) => {
+      if (message.kind === "ask") return undefined;
+      return tab === second && message.kind === "item" ? undefined : message;
+    };
+    const withdrawn = second!.client.withdraw(second!.client.pending[0]!.key);
+    world.reachable = true;
+    await world.pass(recoveryMs);
+    expect([world.state.marks, await world.stored(), second!.marks]).toEqual([[mark], [], [mark]]);
+    leader!.crash();
+    await world.pass(recoveryMs);
+    expect([world.lock.holder, await withdrawn, second!.client.pending]).toEqual([second, false, []]);
+    expect(world.state.marks).toEqual([mark]);
+  });
+
   it("[CL-13] [CL-5] a tab whose store has failed withdraws by its leader what was not sent", async () => {
     const world = new TabsWorld();
     const [leader, second] = await world.opened(2);
