@@ -1072,6 +1072,32 @@ describe("several tabs", () => {
     expect([world.state.marks, second!.client.pending, second!.marks]).toEqual([[own], [], [own]]);
   });
 
+  it("[CL-13] [CL-5] the next leader sends what the store does not have yet, also of a tab that has ended", async () => {
+    const world = new TabsWorld();
+    world.reachable = false;
+    const [leader, second] = await world.opened(2);
+    const { storage } = world;
+    const open = async (scope: string) => {
+      const store = await storage(scope);
+      const append = store.append.bind(store);
+      store.append = (entry) => new Promise((resolve) => world.after(1_000, () => resolve(append(entry))));
+      return store;
+    };
+    world.storage = Object.assign(open, storage);
+    const third = world.open();
+    await world.pass(100);
+    const mark = third.submit();
+    await world.pass(100);
+    void third.client.close();
+    leader!.crash();
+    await world.pass(100);
+    expect([world.lock.holder, await world.stored()]).toEqual([second, []]);
+    await world.pass(1_000);
+    world.reachable = true;
+    await world.pass(recoveryMs);
+    expect([world.state.marks, second!.client.pending]).toEqual([[mark], []]);
+  });
+
   it("[CL-13] [CL-5] a draft of another tab that was accepted is not reported as withdrawn to a tab that leads meanwhile", async () => {
     const world = new TabsWorld();
     world.reachable = false;
