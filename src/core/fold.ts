@@ -177,7 +177,7 @@ export class Fold {
     return bounds.stateAndCopiesBytesMax - this.state.weight - (this.#pastBytes ?? 0) - (this.kept?.bytes ?? 0);
   }
 
-  /** Whether something of the state as a whole may take so many bytes of memory. What is only kept is let go for it. */
+  /** Whether something of the state as a whole may take this number of bytes of memory. What is only kept is let go for it. */
   hasRoom(bytes: number): boolean {
     const left = this.bytesForCopies - bytes;
     if (left < 0 && left + (this.kept?.bytes ?? 0) >= 0) this.kept!.release();

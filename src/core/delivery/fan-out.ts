@@ -12,7 +12,7 @@ import { draining, keysReplaced, tokenExpired, tokenRevoked } from "./endings.ts
 import type { Listener } from "./listener.ts";
 import { dropPartOfBatch } from "./page.ts";
 
-/** That a partition is not read-only any more is said to at least so many at once, in such steps, over such a time. */
+/** How many connections at least learn at once that a partition is not read-only any more, in which steps, and within which time. */
 const announcedAtOnceMin = 10;
 const announceMs = 100;
 const announceMsMax = 30_000;

@@ -958,7 +958,7 @@ describe("several tabs", () => {
   });
 
   it("[CL-13] [CL-5] of a tab that withdraws a draft and one that works alone and is about to send it, one comes first", async () => {
-    /** One tab withdraws the draft `afterMs` after the other has begun to connect. Returns what it was told, and what came of it. */
+    /** One tab withdraws the draft `afterMs` after the other has begun to connect. Returns its answer, and what came of it. */
     const race = async (afterMs: number) => {
       const world = new TabsWorld();
       world.reachable = false;

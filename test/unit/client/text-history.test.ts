@@ -14,7 +14,7 @@ const begun = "a few words ".repeat(1_000);
 /** Drafts of a batch. */
 const together = 250;
 
-/** A partition with a history of so many keys, all in one text of one length. */
+/** A partition with a history of the given number of keys, all in one text of one length. */
 async function grown(count: number) {
   const partition = room();
   const writer = partition.as("writer");
