@@ -7,7 +7,7 @@ const groupMs = 500;
 /** UTF-16 units that the steps insert, all together: of what was deleted, to bring it back. */
 const unitsMax = 4 * 1024 * 1024;
 
-/** Changes of others, one after the other, each composed of the given number. */
+/** Changes of others, one after the other; each is composed of `count` of them. */
 type Others = readonly { readonly desc: ChangeDesc; readonly count: number }[];
 
 /** What is undone or redone together. */
