@@ -241,18 +241,18 @@ export class Merging extends Chains {
     // It would be cut by the server for ever, and all that is behind it would wait.
     if (this.#misfit(entry)) return false;
     group.entry = entry;
-    if (isForeign) this.foreign.add(group.entry.key);
+    if (isForeign) this.foreign.add(entry.key);
     for (const [at, member] of group.members.entries()) {
       const { draftId } = drafts[at]!;
       rename(this.replica.drafts, member.draft.draftId, draftId);
       member.draft = { ...member.draft, draftId };
     }
-    rename(this.replica.groups, key, group.entry.key);
+    rename(this.replica.groups, key, entry.key);
     const { entries } = this.#host;
-    rename(entries.waiting, key, group.entry.key);
-    entries.append(group.entry);
+    rename(entries.waiting, key, entry.key);
+    entries.append(entry);
     entries.appended = Promise.all([entries.appended, this.#store.remove([key])]);
-    entries.send(group.entry);
+    entries.send(entry);
     return true;
   }
 
@@ -369,9 +369,8 @@ function heldLast(entries: readonly QueueEntry[]): QueueEntry[] {
 
 function isTooStale(verdict: Verdict | BatchVerdict): boolean {
   if (verdict.status !== "rejected") return false;
-  const problems =
-    "results" in verdict ? verdict.results.map((one) => "problem" in one && one.problem) : [verdict.problem];
-  return problems.some((problem) => problem && problem.code === "too_stale");
+  const decided = "results" in verdict ? verdict.results : [verdict];
+  return decided.some((one) => "problem" in one && one.problem?.code === lost.code);
 }
 
 /** Gives an entry of a map another key, in its place. */

@@ -122,9 +122,15 @@ export class Chains implements Rebaser {
     const link = own && this.#links.get(own);
     const entity = this.#entityOf({ type, payload });
     const clientId = this.#model.shownClientId(event.clientId);
-    const { draftId } = own?.draft ?? {};
-    const made = link && this.#madeOf(link);
-    this.#past.add({ eventId: this.replica.eventId + 1, type, payload, entity, clientId, draftId, made });
+    this.#past.add({
+      eventId: this.replica.eventId + 1,
+      type,
+      payload,
+      entity,
+      clientId,
+      draftId: own?.draft.draftId,
+      made: link && this.#madeOf(link),
+    });
     // A draft of another entity may be before it in the queue: its message was lost, and is sent again.
     if (own && link?.here && !this.before(link) && isSame(own.draft.payload, payload)) {
       this.#links.delete(own);

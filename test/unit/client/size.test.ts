@@ -11,7 +11,7 @@ const laterBytesMax = 3.5 * 1024;
  * Parts with a bound of their own. What merges drafts is loaded only for a model with merged types, as text, and whole: each
  * of such a client's drafts is sent by all of it, so dividing it would save no client a byte.
  */
-const laterBytesOf: Readonly<Record<string, number>> = { "src/client/api/merging.ts": 4.8 * 1024 };
+const laterBytesOf: Readonly<Record<string, number>> = { "src/client/api/merging.ts": 4.75 * 1024 };
 
 describe("the bundle", () => {
   it("[CL-5] is small, with all its imports", async () => {
