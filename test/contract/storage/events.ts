@@ -95,31 +95,19 @@ export function eventsSuite(fixture: StorageFixture): void {
         for (const row of rows) writes.events.append(row);
       });
       const stored = storage.events.after(0, 10, anyBytes);
-      const folded = stored.map(
-        ({
-          eventId,
-          principal,
-          clientId,
-          type,
-          version,
-          timestamp,
-          payload,
-          payloadBytes,
-          annotations,
-          submitter,
-        }) => ({
-          eventId,
-          principal,
-          clientId,
-          type,
-          version,
-          timestamp,
-          payload,
-          payloadBytes,
-          annotations,
-          submitter,
-        }),
-      );
+      const columns = [
+        "eventId",
+        "principal",
+        "clientId",
+        "type",
+        "version",
+        "timestamp",
+        "payload",
+        "payloadBytes",
+        "annotations",
+        "submitter",
+      ] as const;
+      const folded = stored.map((row) => Object.fromEntries(columns.map((name) => [name, row[name]])));
       expect(storage.events.folded(0, 10, anyBytes)).toEqual(folded);
       expect(storage.events.folded(1, 1, anyBytes)).toEqual([folded[1]]);
       driver.transaction(() => {
