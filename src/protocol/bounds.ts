@@ -11,10 +11,10 @@ export const bounds = {
    */
   stateReserveBytes: 2 * 1024 * 1024,
   /**
-   * Frames of one window: one transaction, one frame to each connection. At least this many, and more for each
-   * listener that it is delivered to, because that is what a larger window saves (measured: docs/decisions/0002-windows.md).
+   * Frames of one window: one transaction, one frame to each connection. At least this many, because a commit costs its
+   * pages whatever is in it, and more for each listener that it is delivered to (measured: docs/decisions/0002-windows.md).
    */
-  windowWorkMin: 32,
+  windowWorkMin: 96,
   windowWorkPerListener: 4,
   windowWorkMax: 512,
   /** Pseudonyms of principals that are in memory, an estimated 200 bytes each: to make another takes 3.2 µs (decision 0021). */
