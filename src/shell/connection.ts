@@ -466,7 +466,8 @@ export class Connection implements Subscriber, FrameSource {
     if (author) this.#outstanding.belongsTo(author.principal);
     // Before `connected` nothing is delivered.
     const delivered = state.client ? cursor.delivered : -1;
-    if (!this.#carrier.unreadUnits) this.#outstanding.sent(units, asked, delivered, this.#host.now());
+    // The clock is read only where it counts: on the platform that is a call, and this is done for each reader.
+    if (!this.#carrier.unreadUnits) this.#outstanding.sent(units, delivered, asked ? this.#host.now() : undefined);
     this.#keepOutstanding();
     if (state.client?.passive) {
       this.#outstanding.assumeRead(this.#host.now());

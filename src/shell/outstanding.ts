@@ -201,15 +201,15 @@ export class Outstanding {
   }
 
   /**
-   * Counts bytes that were sent. `delivered`: the last event that was delivered with them. `asked`: frames have asked
-   * for them, who may ask for more only when they are read; not for what a commit brings to all.
+   * Counts bytes that were sent. `delivered`: the last event that was delivered with them. `askedAt`: when they are sent,
+   * where frames have asked for them, who may ask for more only when they are read; undefined of what a commit brings to all.
    */
-  sent(bytes: number, asked: boolean, delivered: number, now: number): void {
+  sent(bytes: number, delivered: number, askedAt: number | undefined): void {
     this.#sent += bytes;
     this.#events.delivered(delivered, this.#sent);
-    if (asked) {
-      this.#paced.add(bytes, now);
-      this.#sums.add(bytes, this.#principal, now);
+    if (askedAt !== undefined) {
+      this.#paced.add(bytes, askedAt);
+      this.#sums.add(bytes, this.#principal, askedAt);
     }
     const own = this.unproven;
     this.#countBeyond(own - bytes, own);

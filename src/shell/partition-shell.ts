@@ -873,11 +873,16 @@ export class PartitionShell {
       this.#dialects.forget();
       this.#arm(this.#partition.nextDue);
       this.#effects?.start();
-      const now = this.#ports.now();
-      this.#partition.travel.rest(now);
-      this.#verification.rest(now);
+      this.#rest();
       this.#measures.entered();
     }
+  }
+
+  /** Lets go of what was kept for readers that do not come back. The clock is read only where there is something: on the platform that is a call. */
+  #rest(): void {
+    const { travel } = this.#partition;
+    if (travel.keeps) travel.rest(this.#ports.now());
+    if (this.#verification.keeps) this.#verification.rest(this.#ports.now());
   }
 
   /** What a report says of the present. */

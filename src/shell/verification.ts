@@ -102,6 +102,11 @@ export class Verification {
     }
   }
 
+  /** Whether there is one that was begun and is not done. */
+  get keeps(): boolean {
+    return this.#run !== undefined && this.#run.doneAt === undefined;
+  }
+
   /** Lets go of one that nobody goes on with: it has a second state in memory. */
   rest(now: number): void {
     const run = this.#run;

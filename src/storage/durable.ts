@@ -25,9 +25,7 @@ export class DurableSqlDriver implements SqlDriver {
 
   wrote(sql: string, ...values: SqlValue[]): boolean {
     this.#rules.writing(values);
-    const cursor = this.#storage.sql.exec(sql, ...values);
-    this.#count(cursor);
-    return cursor.rowsWritten > 0;
+    return this.#count(this.#storage.sql.exec(sql, ...values)) > 0;
   }
 
   script(sql: string): void {
@@ -45,9 +43,11 @@ export class DurableSqlDriver implements SqlDriver {
     return rows;
   }
 
-  #count({ rowsRead, rowsWritten }: Pick<SqlStorageCursor<never>, "rowsRead" | "rowsWritten">): void {
+  /** Returns how many rows were written: each look at a cursor is a call of the platform. */
+  #count({ rowsRead, rowsWritten }: Pick<SqlStorageCursor<never>, "rowsRead" | "rowsWritten">): number {
     this.rowsRead += rowsRead;
     this.rowsWritten += rowsWritten;
+    return rowsWritten;
   }
 }
 

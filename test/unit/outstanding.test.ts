@@ -245,7 +245,7 @@ describe("a probe", () => {
   it("[BD-4] proves what was sent before it, each once, also behind a later one", () => {
     const account = new Outstanding(new OutstandingSums(), undefined, () => {});
     for (const probe of ["a", "b", "c"]) {
-      account.sent(bounds.probeEveryBytes, true, -1, 0);
+      account.sent(bounds.probeEveryBytes, -1, 0);
       expect(account.probeDue).toBe(true);
       account.probed(probe);
       expect(account.probeDue).toBe(false);
@@ -293,14 +293,14 @@ describe("a chunk of a snapshot", () => {
     for (let chunk = 0; chunk < 100; chunk++) {
       if (chunk > 0) expect(account.proveChunk({ eventId: 7, chunk }, 0)).toBe(true);
       expect(account.msUntilServed(0)).toBe(0);
-      account.sent(mebibyte, true, 7, 0);
+      account.sent(mebibyte, 7, 0);
       account.sentChunk({ eventId: 7, chunk });
     }
     expect(account.unproven).toBe(mebibyte);
     // The same again proves nothing.
     for (let chunk = 0; chunk < 10; chunk++) {
       expect(account.proveChunk({ eventId: 7, chunk }, 0)).toBe(false);
-      account.sent(mebibyte, true, 7, 0);
+      account.sent(mebibyte, 7, 0);
       account.sentChunk({ eventId: 7, chunk });
     }
     expect(account.unproven).toBe(11 * mebibyte);

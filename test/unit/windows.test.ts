@@ -68,13 +68,14 @@ const draftIds = (batch: Work[]) =>
   batch.map((one) => ("command" in one && one.command.kind === "submit" ? one.command.submission.key : "?"));
 
 describe("Intake", () => {
-  it("[WP-10] adds no delay while it is quiet, and leaves no timer behind", () => {
-    const { client } = { client: new TestPartition().client("a") };
+  it("[WP-10] adds no delay while it is quiet, sets a timer at each fourth arrival only, and leaves none behind", () => {
+    const client = new TestPartition().client("a");
     const harness = new Harness();
     for (const at of range(1, 20)) {
       harness.intake.offer(client, work(client, `d${at}`), 100);
       expect(harness.batches).toHaveLength(at);
-      harness.fire();
+      expect(harness.timer).toBe(at % 4 === 0);
+      if (harness.timer) harness.fire();
       expect(harness.timer).toBe(false);
     }
   });

@@ -89,7 +89,7 @@ function reduce({ live: { fold } }: Review, { definition, event, payload }: Type
 export function rowOf(review: Review, typed: TypedDraft, eventId: number, batchEnd: number | undefined): EventRow {
   const { draft, author } = review;
   const { annotations, scope } = draft;
-  const owned = { annotations, submitter: scope === undefined ? undefined : author.principal };
+  const submitter = scope === undefined ? undefined : author.principal;
   const payload = JSON.stringify(typed.payload);
   return {
     eventId,
@@ -101,12 +101,13 @@ export function rowOf(review: Review, typed: TypedDraft, eventId: number, batchE
     expectedEventId: typed.expectedEventId,
     timestamp: typed.event.timestamp,
     payload,
-    payloadBytes: utf8Length(payload) + annotatedBytes(owned),
+    payloadBytes: utf8Length(payload) + annotatedBytes({ annotations, submitter }),
     batchEnd,
     fingerprint: typed.payload === draft.event["payload"] ? undefined : fingerprintOf(single(draft), review.ports),
     incarnation: review.incarnation,
     correlationId: draft.cause?.correlationId,
     hops: draft.cause?.hops,
-    ...owned,
+    annotations,
+    submitter,
   };
 }

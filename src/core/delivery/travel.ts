@@ -100,9 +100,14 @@ export class Travel {
     return { state: fold.openPast(trip.state), weight: trip.state.weight, eventIndex: at, replayedBytes: 0 };
   }
 
+  /** Whether states of the past are kept. */
+  get keeps(): boolean {
+    return this.#trip !== undefined || this.#marks.length > 0;
+  }
+
   /** Lets go of what was kept, where nobody has asked for a while. */
   rest(now: number): void {
-    if (!this.#trip && this.#marks.length === 0) return;
+    if (!this.keeps) return;
     if (now >= this.#usedAt && now - this.#usedAt < bounds.travelKeptMsMax) return;
     this.#release();
   }

@@ -234,8 +234,10 @@ function answerSubmission(window: Window, session: Session, { requestId, submiss
   const { key, mode } = submission;
   window.counts.outcome(outcome);
   session.updateHold(key, openCode(submission, outcome));
-  if (outcome.kind === "decided") session.reply({ ...outcome, key, mode });
-  else session.reply({ kind: "error", requestId, draftId: key, failure: outcome.failure });
+  if (outcome.kind === "decided") {
+    const { verdict, replayed } = outcome;
+    session.reply({ kind: "decided", key, mode, verdict, replayed });
+  } else session.reply({ kind: "error", requestId, draftId: key, failure: outcome.failure });
 }
 
 /** @throws Refusal where the session has ended, or its token has expired. */

@@ -9,6 +9,9 @@ import { estimateOf, WorkWeights } from "./work-weight.ts";
 /** More arrivals than this within one timer window are load. Measured: docs/decisions/0002-windows.md. */
 const directArrivalsMax = 8;
 
+/** The timer of a window is set at this arrival, not at the first: what comes alone would pay a twentieth more for it. */
+const timedArrivalsMin = directArrivalsMax / 2;
+
 /** How much of what has arrived is left unread until the window, in bytes as it came. */
 const unreadBytesMax = 1024 * 1024;
 
@@ -153,8 +156,8 @@ export class Intake {
    */
   offer(connection: object | string, work: Work, units: number): boolean {
     const { turns } = this.#host;
-    this.#open();
     if (++this.#arrivals > directArrivalsMax || turns.exhausted) this.#gathering = true;
+    if (this.#gathering || this.#arrivals >= timedArrivalsMin) this.#open();
     if (!this.#gathering) {
       turns.spend(this.#host.process([work], 0).work);
       return true;
@@ -226,7 +229,6 @@ export class Intake {
   #open(): void {
     if (this.#windowOpen) return;
     this.#windowOpen = true;
-    this.#arrivals = 0;
     this.#host.turns.later(() => this.#window());
   }
 

@@ -19,6 +19,7 @@ import {
 import type { ReadOptions } from "../../platform/rpc.ts";
 import { correlationIdOf, type EventRow, submitterOf } from "../../storage/port.ts";
 import { Caches } from "../caches.ts";
+import { nameText } from "../name-texts.ts";
 import type { LogDialect } from "../dialect.ts";
 import { closeCode } from "./close-codes.ts";
 import { decode } from "./decode.ts";
@@ -177,8 +178,8 @@ export function partitaDialect(partition: string, shown: Shown = showsNothing): 
       const joined = hasOption(wire, "arrays");
       const { plain, proven } = variantsFor(wire);
       const { arrays, broadcastOf, namedBroadcastOf, encoders } = hasOption(wire, "proofs") ? proven : plain;
-      const isNamed = (row: EventRow) => draftIdsOf !== undefined && row.principal === draftIdsOf;
-      const named = broadcasts.some(isNamed);
+      const isNamed = (row: EventRow) => row.principal === draftIdsOf;
+      const named = draftIdsOf !== undefined && broadcasts.some(isNamed);
       if (joined && replies.length === 0 && !named) return arrays.of(broadcasts);
       const textOf = named ? (row: EventRow) => (isNamed(row) ? namedBroadcastOf(row) : broadcastOf(row)) : broadcastOf;
       const texts = replies.map((replyMessage) => encode(replyMessage, wire, encoders));
@@ -265,8 +266,8 @@ function annotatedText({ annotations }: EventRow, text: string): string {
 export function encodeEvent(row: EventRow, partition: string, shown: Shown = showsNothing): string {
   const version = row.version === undefined ? "" : `,"version":${row.version}`;
   const known = shown.of(submitterOf(row));
-  const author = known === undefined ? "" : `,"author":${JSON.stringify(known)}`;
-  return `{"type":${JSON.stringify(row.type)},"payload":${row.payload}${version},"partition":${JSON.stringify(partition)},"id":"${eventName(row.eventId)}","timestamp":${row.timestamp},"clientId":${JSON.stringify(shown.clientIdOf(row.clientId))}${author}}`;
+  const author = known === undefined ? "" : `,"author":${nameText(known)}`;
+  return `{"type":${nameText(row.type)},"payload":${row.payload}${version},"partition":${nameText(partition)},"id":"${eventName(row.eventId)}","timestamp":${row.timestamp},"clientId":${nameText(shown.clientIdOf(row.clientId))}${author}}`;
 }
 
 /** The encoders for the parts of an answer that depend on the partition. */
