@@ -1,25 +1,38 @@
-// Checks that every delivered requirement is named by a test.
+// Checks that every delivered requirement is named by a test, and that every test names one.
 import { readdirSync, readFileSync } from "node:fs";
 
 const root = new URL("../../", import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, root), "utf8");
 
+const testFiles = readdirSync(new URL("test/", root), { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".ts"))
+  .map((name) => ({ name, text: read(`test/${name}`) }));
+
 /** The ids in square brackets in test titles, with how often each occurs. */
 function idsInTests(): Map<string, number> {
   const counts = new Map<string, number>();
-  const files = readdirSync(new URL("test/", root), { recursive: true, encoding: "utf8" });
-  for (const file of files.filter((name) => name.endsWith(".ts"))) {
-    for (const [, id] of read(`test/${file}`).matchAll(/\[([A-Z]{2}-\d+)\]/g))
-      counts.set(id!, (counts.get(id!) ?? 0) + 1);
+  for (const { text } of testFiles) {
+    for (const [, id] of text.matchAll(/\[([A-Z]{2}-\d+)\]/g)) counts.set(id!, (counts.get(id!) ?? 0) + 1);
   }
   return counts;
 }
+
+/** A test whose title is written where it begins, and does not begin with an id. */
+const untitled =
+  /^\s*(?:it|test)(?:\.(?:each|for|skipIf|runIf)\([^"`]*?(?:"[^"]*"[^"`]*?)*?\))?\(\s*(["`])(?!\[[A-Z]{2}-\d+\])(.*?)\1,\s/gm;
 
 const required = read("docs/REQUIREMENTS.md").match(/(?<=^- )[A-Z]{2}-\d+/gm) ?? [];
 const covered = idsInTests();
 const missing = required.filter((id) => !covered.has(id));
 if (missing.length > 0) {
   console.error(`Delivered requirements that no test names: ${missing.join(", ")}`);
+  process.exit(1);
+}
+const nameless = testFiles.flatMap(({ name, text }) =>
+  [...text.matchAll(untitled)].map(([, , title]) => `test/${name}: ${title}`),
+);
+if (nameless.length > 0) {
+  console.error(`Tests whose titles do not begin with the id of a requirement:\n${nameless.join("\n")}`);
   process.exit(1);
 }
 console.log(`${required.length} delivered requirements, each named by a test; ${covered.size} ids named in all.`);

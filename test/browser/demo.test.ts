@@ -817,7 +817,7 @@ describe.runIf(browserPresent)("the demo", () => {
     await page.screenshot({ path: join(folder, "demo.png") });
   }
 
-  test.for(picturesWanted ? ["README"] : [])("the pictures of the %s", takePictures);
+  test.for(picturesWanted ? ["README"] : [])("[EC-6] the pictures of the %s", takePictures);
 });
 
 /** Waits until the element shows the text. */

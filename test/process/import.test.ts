@@ -74,7 +74,7 @@ async function importInto(url: URL, entries: Entry[], { connections = 1, window 
 
 const refusal = { type: "error", payload: { code: "storage_unavailable", retryable: true, retryAfter: 0.05 } };
 
-test("a walk lists folders before their contents, and does not follow links", async () => {
+test("[EC-4] a walk lists folders before their contents, and does not follow links", async () => {
   const root = join(folder, "walk");
   mkdirSync(join(root, "b", "empty"), { recursive: true });
   writeFileSync(join(root, "b", "file"), "");
@@ -103,7 +103,7 @@ test("[ID-2] the draft of a path is the same in every run, and its node's id is 
   expect(nodeIdOf(long)).not.toBe(nodeIdOf(`${long}x`));
 });
 
-test("an import submits a child only after its parent was accepted, on any connection", async () => {
+test("[EC-4] an import submits a child only after its parent was accepted, on any connection", async () => {
   const entries = entriesOf(20, 5);
   const server = await standIn(({ event }) => {
     const { parent } = (event.payload["options"] ?? {}) as { parent?: string };
@@ -157,7 +157,7 @@ test("[ER-5] a rejection is counted, and drafts below it are never submitted", a
   expect(server.submitted).toHaveLength(5);
 });
 
-test("an import gives up after a bounded number of failures in a row", async () => {
+test("[EC-4] [ER-5] an import gives up after a bounded number of failures in a row", async () => {
   // No pauses: only their number matters here.
   vi.spyOn(Math, "random").mockReturnValue(0);
   const nobody = new URL(`http://127.0.0.1:${await freePort()}`);

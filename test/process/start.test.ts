@@ -226,7 +226,7 @@ async function expectNothingLeft(
   }
 }
 
-test.each(moments)("npm start leaves nothing behind when it gets SIGTERM after %i ms", async (ms) => {
+test.each(moments)("[LC-1] npm start leaves nothing behind when it gets SIGTERM after %i ms", async (ms) => {
   const end = async ({ process: tool }: Tool) => {
     await sleep(ms);
     tool.kill("SIGTERM");
@@ -251,7 +251,7 @@ function childOf(parent: number, command: string): number {
 }
 
 test.each(["npm", "shell", "script", "guard"])(
-  "npm start leaves nothing behind when its %s is killed while it serves",
+  "[LC-1] npm start leaves nothing behind when its %s is killed while it serves",
   (victim) =>
     expectNothingLeft(runByNpm, async (tool, url) => {
       await served(tool, url);
@@ -260,7 +260,7 @@ test.each(["npm", "shell", "script", "guard"])(
 );
 
 test.each(["npm", "shell", "script"])(
-  "npm start leaves nothing behind when its %s is killed before it serves",
+  "[LC-1] npm start leaves nothing behind when its %s is killed before it serves",
   async (victim) => {
     // From the first moment of the script to one where wrangler starts.
     for (const ms of [0, 100, 300, 600, 1_200]) {
@@ -276,7 +276,7 @@ test.each(["npm", "shell", "script"])(
   },
 );
 
-test("npm start leaves nothing behind when its whole process group is killed", () =>
+test("[LC-1] npm start leaves nothing behind when its whole process group is killed", () =>
   expectNothingLeft(
     (environment) =>
       collect(

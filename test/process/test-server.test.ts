@@ -13,7 +13,7 @@ const starter = `
 `;
 
 test.each(["starts", "serves"])(
-  "a test process that is killed while its server %s leaves no workerd behind",
+  "[LC-1] a test process that is killed while its server %s leaves no workerd behind",
   async (moment) => {
     const mark = String(await freePort());
     const child = spawn(process.execPath, ["--input-type=module", "--eval", starter], {

@@ -75,7 +75,7 @@ describe("snapshots", () => {
     expect(room.state()).toMatchObject({ count: 3_000 });
   });
 
-  it("are written one at a time; events are accepted meanwhile, and an abandoned snapshot is due again", () => {
+  it("[TX-8] [BD-3] are written one at a time; events are accepted meanwhile, and an abandoned snapshot is due again", () => {
     const room = new TestPartition();
     const a = room.client("a");
     const set = (at: number) => a.submit(`d${at}`, "set", { target: "n", value: at });

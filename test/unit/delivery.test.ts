@@ -430,7 +430,7 @@ describe("snapshots and jobs", () => {
     expect(() => complete(room.partition.stateAt(19, room.now))).toThrow(/at most 1048576 are replayed/);
   });
 
-  it("sweeps rejections after their retention, and only then", () => {
+  it("[ID-10] sweeps rejections after their retention, and only then", () => {
     const { room, writer } = filled(1);
     const start = room.now;
     for (const at of [0, 1]) {
@@ -445,7 +445,7 @@ describe("snapshots and jobs", () => {
     expect(room.driver.query("SELECT draft_id FROM idempotency_records")).toEqual([]);
   });
 
-  it("sweeps sockets only while there are connections", () => {
+  it("[WP-9] sweeps sockets only while there are connections", () => {
     const { room, writer } = filled(1);
     let sweeps = 0;
     const sweep = () => sweeps++;
@@ -459,7 +459,7 @@ describe("snapshots and jobs", () => {
     expect(room.partition.nextDue).toBe(room.now + socketSweepMs);
   });
 
-  it("a job that fails stays due, and does not prevent other jobs", () => {
+  it("[TX-3] a job that fails stays due, and does not prevent other jobs", () => {
     const { room, writer } = filled(1_000);
     writer.submit("bad", "unset", { target: "nothing" });
     room.runDue(room.now + rejectionRetentionMs + 1, () => {

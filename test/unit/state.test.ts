@@ -124,12 +124,12 @@ describe("State", () => {
     expect(state.stringify()).toBe('{"n":1,"list":[]}');
   });
 
-  it("shows keys sorted, so that a reducer cannot depend on the order of earlier changes", () => {
+  it("[TX-8] shows keys sorted, so that a reducer cannot depend on the order of earlier changes", () => {
     const state = new State<Record<string, number>>({ b: 1, a: 2, "10": 3, "9": 4 });
     expect(state.read((view) => Object.keys(view))).toEqual(["10", "9", "a", "b"]);
   });
 
-  it("compares containers by identity", () => {
+  it("[MD-1] compares containers by identity", () => {
     const state = new State({ list: [{ id: 1 }, { id: 2 }] });
     state.read((view) => {
       const second = view.list.find(({ id }) => id === 2)!;
@@ -139,7 +139,7 @@ describe("State", () => {
     });
   });
 
-  it("an array's methods work only on arrays of the same state", () => {
+  it("[TX-8] an array's methods work only on arrays of the same state", () => {
     const [state, other] = [new State({ list: [1], more: [2] }), new State({ list: [7] })];
     let foreign!: number[];
     other.read((view) => void (foreign = view.list));
@@ -154,7 +154,7 @@ describe("State", () => {
     expect(other.stringify()).toBe('{"list":[7]}');
   });
 
-  it("refuses an array with holes, at any depth", () => {
+  it("[TX-8] refuses an array with holes, at any depth", () => {
     const state = new State<{ list: unknown[] }>({ list: [] });
     const holes: unknown[] = [1];
     holes[2] = 3;
@@ -163,7 +163,7 @@ describe("State", () => {
     expect(state.stringify()).toBe('{"list":[]}');
   });
 
-  it("splices more items than a call can have arguments", () => {
+  it("[TX-3] splices more items than a call can have arguments", () => {
     const state = new State<{ list: number[] }>({ list: [] });
     const many = Array.from({ length: 300_000 }, (_, index) => index);
     state.change((draft) => void (draft.list = many));
@@ -178,7 +178,7 @@ describe("State.index", () => {
   const byId = (state: State<Tree>, draft: Tree) =>
     state.index(draft.list, "byId", (list) => list.map((item) => [item.id, item] as const));
 
-  it("is journaled with the state", () => {
+  it("[TX-3] is journaled with the state", () => {
     const state = new State<Tree>({ list: [{ id: "a" }] });
     state.read((view) => expect(byId(state, view).has("a")).toBe(true));
     const before = state.change((draft) => {
@@ -194,7 +194,7 @@ describe("State.index", () => {
     });
   });
 
-  it("is deleted with the changes that it includes", () => {
+  it("[TX-3] is deleted with the changes that it includes", () => {
     const state = new State<Tree>({ list: [] });
     const before = state.change((draft) => {
       draft.list.push({ id: "a" });
@@ -230,7 +230,7 @@ describe("State.index", () => {
     }
   });
 
-  it("refuses changes while reading", () => {
+  it("[TX-9] refuses changes while reading", () => {
     const state = new State<Tree>({ list: [] });
     expect(() => state.read((view) => byId(state, view).delete("a"))).toThrow(StateError);
   });

@@ -438,7 +438,7 @@ describe("a window", () => {
     expect((JSON.parse(listeners[0]!.frames[1]!) as Message).id).toBe("b-3");
   });
 
-  it("with echo: false, an own event is sent as its acceptance only, without a broadcast", () => {
+  it("[WP-5] with echo: false, an own event is sent as its acceptance only, without a broadcast", () => {
     const room = new TestPartition();
     const a = room.client("a", { echo: false });
     const b = room.client("b");
@@ -449,7 +449,7 @@ describe("a window", () => {
     expect((JSON.parse(a.frames.at(-1)!) as Message).id).toBe("b-4");
   });
 
-  it("splits frames at their bound", () => {
+  it("[WP-10] splits frames at their bound", () => {
     const room = new TestPartition();
     const a = room.client("a", { frames: "array" });
     a.frames.length = 0;

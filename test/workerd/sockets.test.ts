@@ -97,7 +97,7 @@ describe("hibernation", () => {
     b.close();
   });
 
-  it("a session fits the attachment with the largest possible ids", async () => {
+  it("[WP-9] a session fits the attachment with the largest possible ids", async () => {
     const room = fresh();
     const wire = await Wire.open(room);
     await wire.ask("connect", { clientId: "x".repeat(128), version: "1" });
@@ -108,7 +108,7 @@ describe("hibernation", () => {
     wire.close();
   });
 
-  it("answers Close with a valid code", async () => {
+  it("[WP-9] answers Close with a valid code", async () => {
     for (const code of [1000, 3000, 4999]) {
       const wire = await Wire.connected(fresh());
       wire.close(code);

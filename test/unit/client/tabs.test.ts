@@ -216,10 +216,10 @@ describe("several tabs", () => {
     await agreed(world);
   });
 
-  describe.each(["close", "crash", "freeze"] as const)("[CL-5] [CL-2] when the leader ends by %s", (end) => {
+  describe.each(["close", "crash", "freeze"] as const)("when the leader ends by %s", (end) => {
     const delays = Array.from({ length: 20 }, (_, ms) => ms);
 
-    it.each(delays)("%i ms after a draft in each tab, nothing is lost or duplicated", async (ms) => {
+    it.each(delays)("[CL-5] [CL-6] %i ms after a draft in each tab, nothing is lost or duplicated", async (ms) => {
       const world = new TabsWorld();
       const [leader, second, third] = await world.opened(3);
       const resets: string[] = [];
@@ -250,7 +250,7 @@ describe("several tabs", () => {
     });
 
     it.each(delays)(
-      "%i ms after drafts that were queued offline, they are sent in order by the next leader",
+      "[CL-5] [CL-2] %i ms after drafts that were queued offline, they are sent in order by the next leader",
       async (ms) => {
         const world = new TabsWorld();
         const [leader, second, third] = await world.opened(3);
