@@ -11,12 +11,12 @@ import { type MetricsSummary, TenantMetrics } from "../tenant/metrics.ts";
 import type { MetricsRpc } from "./metrics-calls.ts";
 import { nameOf } from "./object-name.ts";
 
-/** The least time between two writes: each is a billed row. What came since the last one is lost in a crash. */
+/** The least time between two writes of the figures: they are billed rows. What came since the last one is lost in a crash. */
 const keepMsMin = 10_000;
 /** How long the figures of a partition that is known wait to be stored in the directory, at least. */
 const storeMs = 50_000;
 /**
- * How often the object looks for such. Platform fact: one that is idle for ten seconds hibernates, and forgets what waits;
+ * How often the object looks for what waits. Platform fact: one that is idle for ten seconds hibernates, and forgets what waits;
  * an alarm before that keeps it in memory, and idle time is not billed.
  */
 const lookMs = 8_000;
@@ -32,15 +32,16 @@ export class MetricsObject extends DurableObject implements MetricsRpc {
   #opened: TenantMetrics | undefined;
   #openedDirectory: Directory | undefined;
   #keptAt = 0;
+  /** Whether something was counted since. */
+  #isOwed = false;
   #armed = false;
 
   async reportWith(report: Asked<"reportWith">): Promise<void> {
     const now = Date.now();
     const isNew = this.#metrics.add(report, now);
-    if (now - this.#keptAt >= keepMsMin) {
-      this.#keptAt = now;
-      this.#kept.put(this.#metrics.counts);
-    }
+    this.#isOwed ||= isNew;
+    // First: the directory may not open.
+    this.#keep(now, false);
     // What comes again must not be billed twice.
     const became = this.#directory.report(isNew ? report : { ...report, costs: [] }, now);
     if (became === "full")
@@ -48,7 +49,19 @@ export class MetricsObject extends DurableObject implements MetricsRpc {
         object: nameOf(this.ctx.id),
         partition: report.partition,
       });
-    if (became === "waiting" && !this.#armed) await this.#arm(now);
+    this.#keep(now, became === "stored");
+    if ((became === "waiting" || this.#isOwed) && !this.#armed) await this.#arm(now);
+  }
+
+  /**
+   * Keeps the figures where some time has passed, or where it is `due`: what the directory stores of a report is known to be
+   * counted, in the same commit, so that the report can come again after the object has ended.
+   */
+  #keep(now: number, due: boolean): void {
+    if (!this.#isOwed || (!due && Math.abs(now - this.#keptAt) < keepMsMin)) return;
+    this.#kept.put(this.#metrics.counts, this.#metrics.seen);
+    this.#keptAt = now;
+    this.#isOwed = false;
   }
 
   async #arm(now: number): Promise<void> {
@@ -90,19 +103,20 @@ export class MetricsObject extends DurableObject implements MetricsRpc {
   override async alarm(): Promise<void> {
     this.#armed = false;
     const now = Date.now();
-    if (this.#directory.store(now, storeMs)) await this.#arm(now);
+    const { stored, waiting } = this.#directory.store(now, storeMs);
+    this.#keep(now, stored > 0);
+    if (waiting > 0 || this.#isOwed) await this.#arm(now);
   }
 
   /** Opened by the first call: figures that cannot be read must not keep an object from counting. */
   get #metrics(): TenantMetrics {
     if (this.#opened) return this.#opened;
-    let counts: Record<string, number> | undefined;
     try {
-      counts = this.#kept.get();
+      return (this.#opened = new TenantMetrics(this.#kept.counts, this.#kept.seen));
     } catch (error) {
       log("metrics_not_read", { object: nameOf(this.ctx.id), error: String(error) });
     }
-    return (this.#opened = new TenantMetrics(counts));
+    return (this.#opened = new TenantMetrics());
   }
 
   /** Opened by the first call that needs it. @throws MigrationError where its storage is of another version. */

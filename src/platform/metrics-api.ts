@@ -62,3 +62,6 @@ export interface MetricsReport {
   /** The time since its last report, in milliseconds. */
   readonly periodMs: number;
 }
+
+/** The last reports that were counted: of each partition, the lifetime of its object and the number. */
+export type ReportsSeen = Readonly<Record<string, readonly [incarnation: string, seq: number]>>;

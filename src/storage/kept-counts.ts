@@ -1,6 +1,9 @@
-const key = "counts";
+import type { ReportsSeen } from "../platform/metrics-api.ts";
 
-/** Figures that an object keeps in its storage as one value: a write is one billed row. */
+const countsKey = "counts";
+const seenKey = "seen";
+
+/** Figures that an object keeps in its storage, and which reports are in them: a write is two billed rows. */
 export class KeptCounts {
   readonly #storage: DurableObjectStorage;
 
@@ -9,11 +12,17 @@ export class KeptCounts {
   }
 
   /** Undefined: none were kept. */
-  get(): Record<string, number> | undefined {
-    return this.#storage.kv.get<Record<string, number>>(key);
+  get counts(): Record<string, number> | undefined {
+    return this.#storage.kv.get<Record<string, number>>(countsKey);
   }
 
-  put(counts: Readonly<Record<string, number>>): void {
-    this.#storage.kv.put(key, counts);
+  /** Undefined: none were kept, or an earlier version has kept the counts. */
+  get seen(): ReportsSeen | undefined {
+    return this.#storage.kv.get<ReportsSeen>(seenKey);
+  }
+
+  put(counts: Readonly<Record<string, number>>, seen: ReportsSeen): void {
+    this.#storage.kv.put(countsKey, counts);
+    this.#storage.kv.put(seenKey, seen);
   }
 }

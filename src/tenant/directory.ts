@@ -67,11 +67,11 @@ export class Directory {
     return "stored";
   }
 
-  /** Stores what has waited for `waitedMs`. Returns whether something still waits. */
-  store(now: number, waitedMs = 0): boolean {
+  /** Stores what has waited for `waitedMs`. Returns how many partitions are stored, and how many still wait. */
+  store(now: number, waitedMs = 0): { stored: number; waiting: number } {
     const due = [...this.#waiting.values()].filter(({ name }) => now - this.#since.get(name)! >= waitedMs);
     if (due.length > 0) this.#put(due, (name) => this.#costs.get(name)!, now);
-    return this.#waiting.size > 0;
+    return { stored: due.length, waiting: this.#waiting.size };
   }
 
   #put(rows: readonly DirectoryRow[], costsOf: (name: string) => readonly DayCost[], now: number): void {

@@ -1,4 +1,10 @@
-import { type Gauge, isCourierName, type MetricsReport, modelOfGauge } from "../platform/metrics-api.ts";
+import {
+  type Gauge,
+  isCourierName,
+  type MetricsReport,
+  modelOfGauge,
+  type ReportsSeen,
+} from "../platform/metrics-api.ts";
 
 /** A partition that has not reported for this long is idle: what it had then counts no more. */
 const silentMsMax = 60_000;
@@ -44,8 +50,6 @@ export interface MetricsSummary {
 }
 
 interface Reported {
-  readonly incarnation: string;
-  readonly seq: number;
   readonly at: number;
   readonly perSecond: number;
   readonly events: number;
@@ -57,33 +61,37 @@ export class TenantMetrics {
   readonly #counts: Map<string, number>;
   /** The last report of each partition, the newest last. */
   readonly #last = new Map<string, Reported>();
+  /** Which that was, also of partitions that have reported before these figures were kept. */
+  readonly #seen: Map<string, ReportsSeen[string]>;
 
-  /** `counts`: as they were kept. */
-  constructor(counts: Readonly<Record<string, number>> = {}) {
+  /** `counts`, `seen`: as they were kept. */
+  constructor(counts: Readonly<Record<string, number>> = {}, seen: ReportsSeen = {}) {
     this.#counts = new Map(Object.entries(counts));
+    this.#seen = new Map(Object.entries(seen));
   }
 
   get counts(): Readonly<Record<string, number>> {
     return Object.fromEntries(this.#counts);
   }
 
+  get seen(): ReportsSeen {
+    return Object.fromEntries(this.#seen);
+  }
+
   /** Returns whether it was not here yet. */
   add({ partition, incarnation, seq, counts, gauges, periodMs }: MetricsReport, now: number): boolean {
-    const last = this.#last.get(partition);
-    const isSame = last?.incarnation === incarnation;
-    if (isSame && last.seq >= seq) return false;
+    const [before, last] = this.#seen.get(partition) ?? [];
+    const isSame = before === incarnation;
+    if (isSame && last! >= seq) return false;
+    putLast(this.#seen, partition, [incarnation, seq] as const);
     for (const [name, by] of Object.entries(counts)) this.#counts.set(name, (this.#counts.get(name) ?? 0) + by);
     const events = counts["events"] ?? 0;
-    this.#last.delete(partition);
-    this.#last.set(partition, {
-      incarnation,
-      seq,
+    putLast(this.#last, partition, {
       at: now,
       perSecond: (events * 1_000) / Math.max(periodMs, periodMsMin),
-      events: (isSame ? last.events : 0) + events,
+      events: (isSame ? (this.#last.get(partition)?.events ?? 0) : 0) + events,
       gauges,
     });
-    if (this.#last.size > partitionsMax) this.#last.delete(this.#last.keys().next().value!);
     return true;
   }
 
@@ -134,6 +142,13 @@ export class TenantMetrics {
       perSecond: total,
     };
   }
+}
+
+/** As the newest of the last ones. */
+function putLast<T>(last: Map<string, T>, partition: string, reported: T): void {
+  last.delete(partition);
+  last.set(partition, reported);
+  if (last.size > partitionsMax) last.delete(last.keys().next().value!);
 }
 
 /** The summary of the partitions of all these. */

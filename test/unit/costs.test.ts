@@ -180,9 +180,9 @@ describe("what a tenant keeps of it", () => {
     // What waits in memory is not there after a restart.
     expect(open().costsOf("room")).toMatchObject([{ requests: 1 }]);
     const before = driver.rowsWritten;
-    expect(parts.store(midnight + 60_000, 50_000)).toBe(true);
+    expect(parts.store(midnight + 60_000, 50_000)).toEqual({ stored: 0, waiting: 1 });
     expect(driver.rowsWritten).toBe(before);
-    expect(parts.store(midnight + 70_000, 50_000)).toBe(false);
+    expect(parts.store(midnight + 70_000, 50_000)).toEqual({ stored: 1, waiting: 0 });
     // A row of the day; and that of the partition, which this driver counts as if it were new, with its index.
     expect(driver.rowsWritten - before).toBe(1 + 2);
     expect(open().costsOf("room")).toEqual([{ ...none, day: "2026-11-30", requests: 51, storedBytes: 10 }]);

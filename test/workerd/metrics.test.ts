@@ -1,6 +1,12 @@
-import { env, evictDurableObject, SELF } from "cloudflare:test";
-import { expect, it, vi } from "vitest";
+import { env, evictDurableObject, runDurableObjectAlarm, SELF } from "cloudflare:test";
+import { afterEach, expect, it, vi } from "vitest";
+import { metricsCalls } from "../../src/objects/metrics-calls.ts";
+import type { MetricsReport } from "../../src/platform/metrics-api.ts";
 import { fresh } from "./wire.ts";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 const submit = (partition: string, key: string, payload: object) =>
   SELF.fetch(`http://127.0.0.1/v1/partitions/${partition}/events`, {
@@ -43,4 +49,58 @@ it("[OB-2] /costs shows what a partition has used of what the platform bills, af
   const before = await costs();
   for (const shard of [0, 1, 2, 3]) await evictDurableObject(env.METRICS.getByName(`default/${shard}`));
   expect(await costs()).toEqual(before);
+});
+
+const day = "2026-11-30";
+const used = {
+  day,
+  requests: 5,
+  socketMessages: 0,
+  rowsRead: 0,
+  rowsWritten: 0,
+  activeMs: 0,
+  storedBytes: 0,
+  events: 3,
+};
+const reportOf = (partition: string, seq: number): MetricsReport => ({
+  partition,
+  incarnation: "a".repeat(16),
+  seq,
+  counts: { events: 3 },
+  gauges: [],
+  periodMs: 10_000,
+  log: { head: 3 * seq, quarantined: false },
+  costs: [used],
+});
+
+it("[OB-2] a report that comes again counts once, also after the object that has counted it has ended", async () => {
+  const stub = env.METRICS.getByName(fresh("tenant"));
+  const [now, calls] = [vi.spyOn(Date, "now"), metricsCalls(stub)];
+  let time = Date.parse(day);
+  now.mockImplementation(() => time);
+  const counted = async () => [(await calls.summary()).counts["events"], (await calls.costs("one"))[0]!.requests];
+  // The first one is stored at once; the second one waits, and is kept by the alarm.
+  for (const seq of [1, 2]) {
+    await calls.report(reportOf("one", seq));
+    expect(await counted()).toEqual([3 * seq, 5 * seq]);
+    for (time += 60_000; await runDurableObjectAlarm(stub);) time += 60_000;
+    for (let again = 0; again < 2; again++) {
+      await evictDurableObject(stub);
+      await calls.report(reportOf("one", seq));
+      expect(await counted()).toEqual([3 * seq, 5 * seq]);
+    }
+  }
+});
+
+it("[OB-2] what several partitions have reported within ten seconds is kept before the object sleeps", async () => {
+  const stub = env.METRICS.getByName(fresh("tenant"));
+  const [now, calls] = [vi.spyOn(Date, "now"), metricsCalls(stub)];
+  let time = Date.parse(day);
+  now.mockImplementation(() => time);
+  for (const partition of ["one", "other"]) await calls.report(reportOf(partition, 1));
+  for (time += 3_000; time < Date.parse(day) + 9_000; time += 3_000) await calls.report(reportOf("one", time));
+  while (await runDurableObjectAlarm(stub)) time += 8_000;
+  const { counts } = await calls.summary();
+  await evictDurableObject(stub);
+  expect((await calls.summary()).counts).toEqual(counts);
 });
