@@ -15,7 +15,7 @@ import {
 } from "../platform/rpc.ts";
 import { traceIdOf } from "../platform/trace.ts";
 import type { Author } from "../protocol/index.ts";
-import { type Attachment, Connection, isReadable } from "../shell/connection.ts";
+import { type Attachment, Connection } from "../shell/connection.ts";
 import { EventSink } from "../shell/event-sink.ts";
 import { PartitionShell } from "../shell/partition-shell.ts";
 import { type AnswerBody, type HttpAnswer, responseOf } from "../wire/partita/answers.ts";
@@ -270,7 +270,7 @@ export function partitionObject({ models, effects: allEffects, roles, limits, pl
       // Platform fact: getWebSockets() includes sockets that were ended here, as long as their peer has not answered.
       if (!attachment) return undefined;
       const carrier = socketCarrier(ws, this.ctx);
-      if (!isReadable(attachment)) {
+      if (!this.#shell.canWake(attachment)) {
         carrier.end(closeCode("recycled"), "recycled");
         return undefined;
       }

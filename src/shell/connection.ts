@@ -54,11 +54,6 @@ export interface Attachment {
   outstanding?: KeptOutstanding;
 }
 
-/** Whether this version can read it. */
-export function isReadable({ version = 0 }: Attachment): boolean {
-  return version <= attachmentVersion;
-}
-
 /** What carries a connection's frames: a WebSocket, or a pair of HTTP requests. */
 export interface Carrier {
   /** Must not throw, whatever the state of the peer. */

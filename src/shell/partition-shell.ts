@@ -70,7 +70,14 @@ import { Dialects } from "../wire/dialects.ts";
 import { isHeld, pageTag, stateTag } from "../wire/partita/etags.ts";
 import { Admission, keptDrain } from "./admission.ts";
 import type { Roles } from "./author.ts";
-import { type Attachment, type Carrier, Connection, type ConnectionHost, idleMsMax } from "./connection.ts";
+import {
+  type Attachment,
+  attachmentVersion,
+  type Carrier,
+  Connection,
+  type ConnectionHost,
+  idleMsMax,
+} from "./connection.ts";
 import { receiveEffects } from "./effect-receiver.ts";
 import type { EffectSender } from "./effect-sender.ts";
 import type { EventSink } from "./event-sink.ts";
@@ -368,6 +375,11 @@ export class PartitionShell {
     };
     this.#measures.count("connections", 1);
     return this.#step(() => this.wake(carrier(attachment), attachment));
+  }
+
+  /** Whether a connection can be restored: not one of a later version, nor of a dialect that only another version has. */
+  canWake({ version = 0, dialect }: Attachment): boolean {
+    return version <= attachmentVersion && (dialect === undefined || this.#dialects.named(dialect) !== undefined);
   }
 
   /** Restores a connection from its attachment, after hibernation. */

@@ -89,4 +89,12 @@ describe("a socket that another version has attached", () => {
     void peer.submit("d");
     expect(await peer.ending()).toBe(1012);
   });
+
+  it("[LC-5] [WP-13] is asked to connect again where it speaks what this Worker does not, as after a part was left out", async () => {
+    const room = fresh();
+    const peer = await Peer.connected(room, await sign());
+    await changeAttachments(room, (attachment) => ({ ...attachment, dialect: "another" }));
+    void peer.submit("d");
+    expect(await peer.ending()).toBe(1012);
+  });
 });
