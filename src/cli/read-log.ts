@@ -45,10 +45,13 @@ export async function* logOf(source: LogSource, since = 0): AsyncGenerator<ReadE
 /** A server has answered, and refused. */
 export class RefusedByServer extends Mistake {
   readonly status: number;
+  /** After how many seconds it may answer; 0: it has not said that. */
+  readonly retryAfter: number;
 
-  constructor(message: string, status: number) {
+  constructor(message: string, status: number, retryAfter: number) {
     super(message);
     this.status = status;
+    this.retryAfter = retryAfter;
   }
 }
 
@@ -65,7 +68,7 @@ export async function askServer({ url, token }: Pick<LogSource, "url" | "token">
     const { message, cause } = error as Error;
     throw new Mistake(`${url} cannot be reached: ${cause instanceof Error ? cause.message || message : message}`);
   }
-  if (!response.ok) throw new RefusedByServer(refusalText(path, response.status, text), response.status);
+  if (!response.ok) throw refusalOf(path, response.status, text);
   try {
     return JSON.parse(text);
   } catch {
@@ -77,13 +80,14 @@ const tokenHint =
   "The token is that of --token or PARTITA_TOKEN. On your machine, `partita token --sub me --permissions read,admin:inspect` prints one.";
 
 /** A refusal for a person: what the server says, and for a token, how one is made. */
-function refusalText(path: string, status: number, text: string): string {
+function refusalOf(path: string, status: number, text: string): RefusedByServer {
   const problem = parseJson(text);
-  const { code, detail } = problem.ok && isJsonObject(problem.value) ? problem.value : {};
+  const { code, detail, retryAfter } = problem.ok && isJsonObject(problem.value) ? problem.value : {};
   const said = typeof detail === "string" ? detail : text.slice(0, refusalUnitsMax);
   const why = [status, ...(typeof code === "string" ? [code] : [])].join(" ");
   const hint = status === 401 || status === 403 ? `\n${tokenHint}` : "";
-  return `${path.replace(/\?.*/, "")} is refused with ${why}: ${said}${hint}`;
+  const message = `${path.replace(/\?.*/, "")} is refused with ${why}: ${said}${hint}`;
+  return new RefusedByServer(message, status, typeof retryAfter === "number" ? retryAfter : 0);
 }
 
 /** Reads what `partita export` has written: an event a line. @throws Mistake at a line that is none. */

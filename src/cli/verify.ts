@@ -31,7 +31,8 @@ export async function verifyAll(
 ): Promise<void> {
   const host: VerifyHost = {
     ask: (path) => askServer(server, path),
-    mayPass: (error) => error instanceof RefusedByServer && (error.status >= 500 || error.status === 429),
+    retryAfter: (error) =>
+      error instanceof RefusedByServer && (error.status >= 500 || error.status === 429) ? error.retryAfter : undefined,
     wait,
     goesOn: () => true,
   };

@@ -4,9 +4,13 @@ import { partitionPath } from "./errors.ts";
 const atOnce = 4;
 /** Names in one request. */
 const pageNames = 100;
-/** How often a partition is asked again that refuses for now, or that comes no further, and the pause, in milliseconds. */
+/**
+ * How often a partition is asked again that refuses for now, or that comes no further, and how long it may have the caller
+ * wait in all, in milliseconds: after a refusal the server begins again with the first event.
+ */
 const attemptsMax = 10;
-const pauseMs = 1_000;
+const pausesMsMax = 60_000;
+const pauseMsMin = 1_000;
 
 /** What a verification has found. */
 export interface Finding {
@@ -30,8 +34,8 @@ export interface Verified {
 export interface VerifyHost {
   /** What the server answers to a `GET`. Rejects where it refuses. */
   ask(path: string): Promise<unknown>;
-  /** Whether what `ask` rejects with may pass by itself. */
-  mayPass(error: unknown): boolean;
+  /** After how many seconds what `ask` rejects with may have passed by itself, 0: it is not said; undefined: it does not pass. */
+  retryAfter(error: unknown): number | undefined;
   wait(ms: number): Promise<void>;
   /** Whether the results are still wanted. */
   goesOn(): boolean;
@@ -53,7 +57,7 @@ export async function verifyPartition(
   partition: string,
   progress: (verified: Verified) => void,
 ): Promise<void> {
-  let [eventId, furthest, attempts] = [0, 0, 0];
+  let [eventId, furthest, attempts, waitedMs] = [0, 0, 0, 0];
   while (host.goesOn()) {
     try {
       const { verified } = (await host.ask(`${partitionPath(partition)}/verify`)) as { verified: Verified };
@@ -61,11 +65,13 @@ export async function verifyPartition(
       progress(verified);
       if (verified.done) return;
       // A verification that ends with its object begins again: only what none has reached is progress.
-      if (verified.eventId > furthest) [furthest, attempts] = [verified.eventId, 0];
+      if (verified.eventId > furthest) [furthest, attempts, waitedMs] = [verified.eventId, 0, 0];
       else if (verified.eventId <= eventId) attempts++;
       eventId = verified.eventId;
     } catch (error) {
-      if (!host.mayPass(error) || ++attempts > attemptsMax) throw error;
+      const pauseMs = pauseAfter(host, error);
+      waitedMs += pauseMs;
+      if (++attempts > attemptsMax || waitedMs > pausesMsMax) throw error;
       await host.wait(pauseMs);
     }
     if (attempts > attemptsMax) throw new Endless("it does not come to an end");
@@ -114,8 +120,16 @@ async function askPatiently(host: VerifyHost, path: string): Promise<unknown> {
     try {
       return await host.ask(path);
     } catch (error) {
-      if (!host.mayPass(error) || attempts > attemptsMax) throw error;
+      const pauseMs = pauseAfter(host, error);
+      if (attempts > attemptsMax) throw error;
       await host.wait(pauseMs);
     }
   }
+}
+
+/** In milliseconds. @throws the error where it does not pass. */
+function pauseAfter(host: VerifyHost, error: unknown): number {
+  const seconds = host.retryAfter(error);
+  if (seconds === undefined) throw error;
+  return Math.max(seconds * 1_000, pauseMsMin);
 }

@@ -27,15 +27,16 @@ const verified = (eventId: number, done: boolean, findings: object[] = []) =>
 
 async function all(url: string, which: Parameters<typeof verifyAll>[1]) {
   const reported: VerifiedPartition[] = [];
-  let [waits, fulls] = [0, 0];
+  const pauses: number[] = [];
+  let fulls = 0;
   await verifyAll(
     { url, token: undefined },
     which,
     (one) => void reported.push(one),
     () => void fulls++,
-    async () => void waits++,
+    async (ms) => void pauses.push(ms),
   );
-  return { reported: reported.toSorted((a, b) => (a.name < b.name ? -1 : 1)), waits, fulls };
+  return { reported: reported.toSorted((a, b) => (a.name < b.name ? -1 : 1)), waits: pauses.length, pauses, fulls };
 }
 
 describe("partita verify", () => {
@@ -81,6 +82,23 @@ describe("partita verify", () => {
       expect.stringContaining("too_expensive"),
     ]);
     expect(waits).toBe(2 + 10);
+  });
+
+  it("[LC-6] [ER-5] waits as long as the server says, and not for more than a minute in all", async () => {
+    const busy = (retryAfter: number) => [503, { code: "overloaded", retryAfter }] as [number, object];
+    const asked = async (...answers: [number, object][]) => {
+      const server = await serverWith({ "/v1/partitions/room/verify": answers });
+      const { reported, pauses } = await all(server.url, { partition: "room" });
+      return [server.asked.length, pauses, reported[0]!.refused === undefined];
+    };
+    // Each time it has folded the whole log in vain.
+    expect(await asked(busy(60))).toEqual([2, [60_000], false]);
+    expect(await asked(busy(60), verified(9, true))).toEqual([2, [60_000], true]);
+    expect(await asked(busy(25), busy(25), verified(4, false), busy(25), verified(9, true))).toEqual([
+      5,
+      [25_000, 25_000, 25_000],
+      true,
+    ]);
   });
 
   it("[LC-6] [AU-5] goes on after a rate that it has exceeded, and says where the directory is full", async () => {

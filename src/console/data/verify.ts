@@ -5,7 +5,8 @@ export type { Finding, Verified } from "../../protocol/verifying.ts";
 
 const hostOf = (goesOn: () => boolean): VerifyHost => ({
   ask: (path) => call(path),
-  mayPass: (error) => error instanceof CallFailed && error.problem.retryable === true,
+  retryAfter: (error) =>
+    error instanceof CallFailed && error.problem.retryable ? (error.problem.retryAfter ?? 0) : undefined,
   wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   goesOn,
 });
