@@ -1,5 +1,5 @@
 import type { ChangeSet } from "@codemirror/state";
-import type { Client, MergedChange, Verdict } from "../client/index.ts";
+import type { Client, MergedChange, QueueEntry, Verdict } from "../client/index.ts";
 import { changesOf, editOf, inverseIn, lengthIn, type TextEdit, textIn, type Texts } from "../models/text/index.ts";
 import type { JsonObject } from "../protocol/index.ts";
 import { TextHistory } from "./history.ts";
@@ -40,6 +40,8 @@ export class TextDocument implements TextSource {
   readonly #history = new TextHistory();
   readonly #places: Places | undefined;
   readonly #lostListeners = new Set<() => void>();
+  /** What is lost with each entry, which stays as it is: `lost` is looked at with each change of the client. */
+  readonly #lostWith = new WeakMap<QueueEntry, readonly LostText[]>();
   /** What the client does not keep: it was rejected before it was queued, or was queued for too long. */
   #refused: LostText[] = [];
   #refusals = 0;
@@ -62,7 +64,7 @@ export class TextDocument implements TextSource {
     this.#now = now;
     this.#stops = [
       client.on("merged", (change) => this.#merged(change)),
-      client.on("expired", ({ entry }) => this.#refuse(lostIn([entry], type, doc))),
+      client.on("expired", ({ entry }) => this.#refuse(this.#lostIn(entry))),
       client.subscribe(() => this.#seeLost()),
     ];
     this.#lostKeys = this.#keysOfLost();
@@ -162,7 +164,7 @@ export class TextDocument implements TextSource {
    */
   get lost(): readonly LostText[] {
     const { rejected, parked } = this.#client;
-    return [...lostIn([...rejected, ...parked], this.#type, this.doc), ...this.#refused];
+    return [...[...rejected, ...parked].flatMap((entry) => this.#lostIn(entry)), ...this.#refused];
   }
 
   /** Calls `listener` after `lost` has changed. Returns a function that ends it. */
@@ -240,6 +242,12 @@ export class TextDocument implements TextSource {
     const decided = await verdict.catch(() => undefined);
     const reason = decided && "problem" in decided ? decided.problem.detail : undefined;
     this.#refuse(lostOf(`refused-${++this.#refusals}`, changes, reason));
+  }
+
+  #lostIn(entry: QueueEntry): readonly LostText[] {
+    let lost = this.#lostWith.get(entry);
+    if (!lost) this.#lostWith.set(entry, (lost = lostIn(entry, this.#type, this.doc)));
+    return lost;
   }
 
   #refuse(lost: readonly LostText[]): void {

@@ -3,13 +3,11 @@ import type { QueueEntry } from "../client/index.ts";
 import { changesOf, type TextEdit } from "../models/text/index.ts";
 import type { LostText } from "./source.ts";
 
-/** What the entries would have inserted into a document. A batch is of the application, which has its drafts. */
-export function lostIn(entries: readonly QueueEntry[], type: string, doc: string): LostText[] {
-  return entries.flatMap(({ key, mode, drafts: [draft], parked: problem }) => {
-    if (mode !== "single" || draft!.type !== type) return [];
-    const edit = draft!.payload as unknown as TextEdit;
-    return edit.doc === doc ? lostOf(key, [changesOf(edit)], problem?.detail) : [];
-  });
+/** What an entry would have inserted into a document. A batch is of the application, which has its drafts. */
+export function lostIn({ key, mode, drafts: [draft], parked }: QueueEntry, type: string, doc: string): LostText[] {
+  if (mode !== "single" || draft!.type !== type) return [];
+  const edit = draft!.payload as unknown as TextEdit;
+  return edit.doc === doc ? lostOf(key, [changesOf(edit)], parked?.detail) : [];
 }
 
 /** What changes that are parts of one, in their order, would have inserted; none: they only delete. */

@@ -117,6 +117,8 @@ describe("typing in one text", () => {
     await partition.settle();
     expect([bob.shown, ada.shown]).toEqual(["a😀", "a😀"]);
     expect(bob.document.lost.map(({ text, reason }) => [text, reason.length > 0])).toEqual([["not allowed", true]]);
+    // It is looked at with each change of the client.
+    expect(bob.document.lost[0]).toBe(bob.document.lost[0]);
     ada.device.cut();
     void ada.document.submit(ChangeSet.of({ from: 2, insert: "between halves" }, 3));
     const pasted = ada.document.submit(ChangeSet.of({ from: 3, insert: "x".repeat(1_100_000) }, 3));
