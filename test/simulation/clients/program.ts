@@ -595,7 +595,9 @@ export class Program {
   /** Records the effect of a message before the client gets it. */
   #receive(message: ServerMessage): void {
     if (message.type === "connected") {
-      const { serverId, initialState } = message.payload;
+      const { serverId, initialState, principal = this.principal } = message.payload;
+      // It ends the connection, and takes nothing of it.
+      if (principal !== this.principal) return;
       this.#isConnected = true;
       this.#beganAt = message.timestamp;
       if (serverId !== this.#serverId) this.#queue.reopened();
