@@ -5,7 +5,7 @@ import { bounds } from "../../src/protocol/index.ts";
 import { backoffMs } from "../../src/client/sync/backoff.ts";
 import { Random } from "../simulation/random.ts";
 import { type Message, TestPartition } from "../support/partition.ts";
-import { TestShell } from "../support/shell.ts";
+import { TestShell, turn } from "../support/shell.ts";
 
 const pace = bounds.readBytesPerSecondOfPartition / 1_000;
 const page = bounds.pageBytesMax;
@@ -232,4 +232,57 @@ it("[LC-5] [BD-4] clients that ask for pages at the same time get small ones whi
     room.elapse(0);
   }
   expect(since).toBe(128);
+});
+
+it("[LC-5] [BD-3] [BD-4] clients that load a large state at the same time ask again while much is unread, and get all of it", async () => {
+  const room = new TestShell({ snapshotChunkUnits: 256 * 1024 });
+  const author = (at: number) => ({ principal: `p${at}`, permissions: "all" as const });
+  const text = "x".repeat(20_000);
+  for (let at = 0; at < 128; at++) {
+    const event = { type: "set", payload: { target: `k${at}`, value: { text } } as never };
+    await room.submit(author(0), single({ draftId: `d${at}`, event, expectedEventId: undefined }));
+  }
+  const written = room.alarm().then(() => true);
+  const next = async () => {
+    room.elapse(0);
+    await turn();
+    return false;
+  };
+  while (!(await Promise.race([written, next()])));
+  const turns = () => {
+    for (let at = 0; at < 100; at++) room.elapse(0);
+  };
+  room.elapse(60_000);
+  const readers = await Promise.all(Array.from({ length: 300 }, (_, at) => room.open(author(at))));
+  for (const [at, reader] of readers.entries()) {
+    reader.send("connect", { clientId: `c${at}`, version: "1", stateChunks: true });
+    reader.send("sync", {});
+  }
+  turns();
+  const { eventIndex, chunks } = readers[0]!.messages.at(-1)!.payload.snapshot as {
+    eventIndex: number;
+    chunks: number;
+  };
+  const sent = () => readers.reduce((sum, { sentUnits }) => sum + sentUnits, 0);
+  const before = sent();
+  for (const chunk of [0, 1]) for (const reader of readers) reader.send("state_chunk", { eventIndex, chunk });
+  turns();
+  expect(sent() - before).toBeGreaterThan(bounds.outstandingBytesMax);
+  expect(sent() - before).toBeLessThan(bounds.outstandingBytesMax + 1024 * 1024);
+  const last = readers.at(-1)!;
+  let state = "";
+  for (let chunk = 0, refusals = 0; chunk < chunks; turns()) {
+    last.send("state_chunk", { eventIndex, chunk });
+    turns();
+    const { type, payload } = last.messages.at(-1)!;
+    if (type === "error") {
+      expect(payload).toMatchObject({ code: "overloaded", retryable: true });
+      expect(++refusals).toBeLessThan(5);
+      room.elapse(payload.retryAfter * 1_000);
+    } else {
+      state += payload.text;
+      chunk++;
+    }
+  }
+  expect(Object.keys(JSON.parse(state) as object)).toHaveLength(128);
 });

@@ -222,6 +222,9 @@ export function follow({ live, ports }: WindowContext, session: Session): void {
   session.reply({ kind: "events", events: page.events });
 }
 
+/** Over how many seconds those are spread that ask for a chunk again: in this time the partition's clients have read all of it. */
+const chunkSpreadSeconds = Math.ceil(bounds.outstandingBytesMax / bounds.readBytesPerSecondOfPartition);
+
 /** Answers `state_chunk`: a chunk of the newest snapshot. The server keeps nothing of who loads which one. */
 export function stateChunk(context: WindowContext, session: Session, { requestId, eventId, chunk }: StateChunk): void {
   const { live, ports, now } = context;
@@ -231,6 +234,8 @@ export function stateChunk(context: WindowContext, session: Session, { requestId
   if (chunk >= chunks) {
     throw new Refusal({ code: "bad_request", detail: `The snapshot at event ${eventId} has ${chunks} chunks.` });
   }
+  // No chunk is small: who asks for one of many asks again, and stays connected.
+  if (ports.unread(now) >= bounds.outstandingBytesMax) throw new Refusal(laterChunk(ports.random.fraction()));
   const text = ports.storage.snapshots.chunk(eventId, chunk);
   if (text === undefined) {
     // It is damaged for good: the log is complete without it.
@@ -239,6 +244,13 @@ export function stateChunk(context: WindowContext, session: Session, { requestId
   }
   session.reply({ kind: "state_chunk", requestId, now, eventId, chunk, text });
 }
+
+/** `fraction`: a random number, so that they do not all come at the same time. */
+const laterChunk = (fraction: number): Failure => ({
+  code: "overloaded",
+  detail: "Many clients load the state at the same time: ask for this chunk again after retryAfter.",
+  retryAfter: 1 + Math.floor(fraction * chunkSpreadSeconds),
+});
 
 const snapshotReplaced: Failure = {
   code: "snapshot_replaced",
