@@ -11,6 +11,8 @@ export interface Consumer {
   node?: keyof typeof nodeVersions;
   /** What is run in place of its script `test`. */
   script?: string;
+  /** The configurations of the Workers that are served together, the one that is reached first. Default: `wrangler.toml`. */
+  configurations?: readonly string[];
 }
 
 /** The oldest and the newest version of what an application brings itself. */
@@ -18,7 +20,11 @@ const oldest = { zod: "4.1.0", typescript: "5.7.3" };
 const newest = { zod: "4", typescript: "7.0.2" };
 
 /** The program whose Worker is the server of all others. */
-export const server: Consumer = { name: "worker", folder: "worker" };
+export const server: Consumer = {
+  name: "worker",
+  folder: "worker",
+  configurations: ["wrangler.toml", "billing/wrangler.toml"],
+};
 
 /** What `npm run consumers` runs. */
 export const consumers: readonly Consumer[] = [
@@ -38,5 +44,7 @@ export const consumers: readonly Consumer[] = [
   { name: "bundlers", folder: "bundlers" },
   { name: "vitest", folder: "vitest" },
   { name: "jest", folder: "jest" },
-  { name: "next", folder: "next" },
 ];
+
+/** The app of the guide's section on Next.js. `guide.ts` */
+export const next: Consumer = { name: "next", folder: "next" };

@@ -29,6 +29,8 @@ export interface Installed {
   node: string;
   /** Absent: `test`. */
   script?: string | undefined;
+  /** Absent: `wrangler.toml`. */
+  configurations?: readonly string[] | undefined;
 }
 
 /**
@@ -43,8 +45,8 @@ export async function install(consumer: Consumer, tarball: string, work: string,
   cpSync(join(here, "shared"), join(folder, "shared"), { recursive: true });
   const path = join(folder, "package.json");
   writeFileSync(path, JSON.stringify(manifestOf(path, consumer, tarball), undefined, 2));
-  const { script } = consumer;
-  const installed = { folder, tools, node: await nodeFolder(consumer.node ?? 22, work), script };
+  const { script, configurations } = consumer;
+  const installed = { folder, tools, node: await nodeFolder(consumer.node ?? 22, work), script, configurations };
   await npm(installed, ["install", "--engine-strict", ...(tools === "repository" ? ["--omit=dev"] : [])]);
   return installed;
 }
@@ -135,12 +137,20 @@ export interface Server {
 }
 
 /** Serves the Worker of a consumer by `wrangler dev`, in open development mode. It ends with this process at the latest. */
-export async function startServer({ folder, tools }: Installed): Promise<Server> {
+export async function startServer({ folder, tools, configurations = [] }: Installed): Promise<Server> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const wrangler = tools === "own" ? join(folder, "node_modules", "wrangler", "bin", "wrangler.js") : wranglerBin;
   const guard = join(projectFolder, "src", "tools", "guard.ts");
-  const parameters = ["dev", "--ip=127.0.0.1", `--port=${port}`, "--inspector-port=0", "--var=PARTITA_IDENTITY:open"];
+  const workers = configurations.map((path) => `--config=${path}`);
+  const parameters = [
+    "dev",
+    ...workers,
+    "--ip=127.0.0.1",
+    `--port=${port}`,
+    "--inspector-port=0",
+    "--var=PARTITA_IDENTITY:open",
+  ];
   const child = spawn(process.execPath, [guard, wrangler, ...parameters, "--show-interactive-dev-session=false"], {
     cwd: folder,
     env: wranglerEnvironment,
@@ -165,12 +175,37 @@ export async function startServer({ folder, tools }: Installed): Promise<Server>
   };
 }
 
+/** Serves a consumer by `npm start` at a free port, which `PORT` names, as long as `use` takes. */
+export async function whileServed(
+  consumer: Installed,
+  use: (url: string) => Promise<void>,
+  more: NodeJS.ProcessEnv = {},
+) {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const child = spawn("npm", ["start"], {
+    cwd: consumer.folder,
+    env: { ...environmentOf(consumer), PORT: String(port), ...more },
+    stdio: ["ignore", "ignore", "inherit"],
+    // A group of its own, which is ended as a whole.
+    detached: true,
+  });
+  const ended = once(child, "exit");
+  try {
+    await served(url, child);
+    await use(url);
+  } finally {
+    if (child.exitCode === null) process.kill(-child.pid!, "SIGTERM");
+    await ended;
+  }
+}
+
 /**
  * Resolves when it serves at `url`.
  *
  * @throws Error if it ends before that, or takes too long.
  */
-export async function served(url: string, child: ChildProcess): Promise<void> {
+async function served(url: string, child: ChildProcess): Promise<void> {
   const deadline = Date.now() + startMsMax;
   while (!(await serves(url))) {
     if (Date.now() > deadline || child.exitCode !== null) throw new Error(`nothing serves at ${url}`);
@@ -182,7 +217,8 @@ async function serves(url: string): Promise<boolean> {
   try {
     const response = await fetch(`${url}/readyz`);
     await response.body?.cancel();
-    return response.ok;
+    // A server without a Worker has no such address.
+    return response.ok || response.status === 404;
   } catch {
     return false;
   }

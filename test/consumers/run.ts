@@ -3,7 +3,8 @@ import { rmSync } from "node:fs";
 import { buildPackage } from "../../src/tools/build-package.ts";
 import { fail, readCommandLine } from "../../src/tools/command-line.ts";
 import { temporaryFolder } from "../support/server.ts";
-import { consumers, nodeVersions, server } from "./consumers.ts";
+import { consumers, next, nodeVersions, server } from "./consumers.ts";
+import { runNext } from "./guide.ts";
 import { install, runTest, type Server, startServer } from "./harness.ts";
 import { runStarter } from "./starter.ts";
 
@@ -11,7 +12,9 @@ import { runStarter } from "./starter.ts";
 const starters = Object.keys(nodeVersions).map((major) => Number(major) as keyof typeof nodeVersions);
 const starterName = (node: number): string => `starter-${node}`;
 
-const names = [...consumers.map(({ name }) => name), ...starters.map(starterName)];
+/** What runs against the Worker of the package. */
+const clients = [...consumers.map(({ name }) => name), next.name];
+const names = [...clients, ...starters.map(starterName)];
 const usage = `usage: npm run consumers [-- <name> …]
 Packs the package, installs it in each program of test/consumers, and runs the program against a Worker that is built from
 the same package; and makes starters with it, as \`partita init\` does, which two browsers use. Without names: all of
@@ -42,7 +45,7 @@ async function tryOut(name: string, body: () => Promise<void>): Promise<void> {
 
 try {
   const tarball = await buildPackage(work);
-  if (consumers.some(({ name }) => chosen.has(name)))
+  if (clients.some((name) => chosen.has(name)))
     running = await startServer(await install({ ...server, name: "server" }, tarball, work, "own"));
   for (const consumer of consumers) {
     await tryOut(consumer.name, async () => {
@@ -51,6 +54,7 @@ try {
       rmSync(installed.folder, { recursive: true, force: true });
     });
   }
+  await tryOut(next.name, () => runNext(tarball, work, running!.url));
   for (const node of starters) await tryOut(starterName(node), () => runStarter(node, tarball, work));
 } finally {
   await running?.stop();

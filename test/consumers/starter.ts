@@ -1,12 +1,9 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { browserPresent, launchBrowser } from "../support/browser.ts";
-import { freePort } from "../support/processes.ts";
 import type { nodeVersions } from "./consumers.ts";
-import { environmentOf, type Installed, nodeFolder, npm, served } from "./harness.ts";
+import { type Installed, nodeFolder, npm, whileServed } from "./harness.ts";
 
 /** A client that continues to ask does so within this time. */
 const askedAgainMsMax = 3_000;
@@ -38,27 +35,9 @@ export async function runStarter(node: keyof typeof nodeVersions, tarball: strin
   await npm(starter, ["test"]);
   await npm(starter, ["run", "build"]);
   await npm(starter, ["exec", "--", "wrangler", "deploy", "--dry-run"]);
-  await serve(starter);
-}
-
-async function serve(starter: Installed): Promise<void> {
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
-  const child = spawn("npm", ["start"], {
-    cwd: starter.folder,
-    env: { ...environmentOf(starter), PORT: String(port) },
-    stdio: ["ignore", "ignore", "inherit"],
-    // A group of its own, which is ended as a whole.
-    detached: true,
-  });
-  const ended = once(child, "exit");
-  try {
-    await served(url, child);
+  await whileServed(starter, async (url) => {
     if (browserPresent) await seeEachOther(url);
-  } finally {
-    if (child.exitCode === null) process.kill(-child.pid!, "SIGTERM");
-    await ended;
-  }
+  });
 }
 
 async function seeEachOther(url: string): Promise<void> {

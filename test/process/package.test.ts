@@ -7,8 +7,10 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { buildPackage } from "../../src/tools/build-package.ts";
 import { server } from "../consumers/consumers.ts";
+import { runGuide } from "../consumers/guide.ts";
 import { type Installed, install, runTest, type Server, startServer } from "../consumers/harness.ts";
 import { projectFolder, wranglerEnvironment } from "../../src/tools/wrangler.ts";
+import { browserPresent } from "../support/browser.ts";
 import { freePort } from "../support/processes.ts";
 import { temporaryFolder } from "../support/server.ts";
 
@@ -18,10 +20,13 @@ const work = temporaryFolder("partita-package-");
 const guard = join(projectFolder, "src", "tools", "guard.ts");
 let tarball: string;
 let running: Server | undefined;
+/** The Worker that runs, with the program that looks at its own routes. */
+let routes: Installed | undefined;
 
 // Also checks it, by publint and attw.
 beforeAll(async () => {
   tarball = await buildPackage(work);
+  linkModules();
 });
 afterAll(async () => {
   await running?.stop();
@@ -111,28 +116,39 @@ it("[EC-1] [EC-2] a Worker of one's own, without an alias or a rule for SQL, is 
   const bundle = readFileSync(join(worker.folder, "out", "worker.js"));
   expect(gzipSync(bundle).length).toBeLessThanOrEqual(workerBytesMax);
   running = await startServer(worker);
+  routes = { ...worker, script: "check" };
+});
+
+it("[OB-5] [OB-9] it has routes of its own in its OpenAPI document, and other Workers write by a binding", async () => {
+  await runTest(routes!, running!.url);
 });
 
 /** The Worker of a starter as it is deployed: its own code, and Partita with the part `operations`. docs/decisions/0041-parts.md */
 const starterBytesMax = 128 * 1024;
 
-it("[EC-4] [EC-5] a project of create-partita passes its tests, and serves with tokens", async () => {
-  const folder = join(work, "my-list");
-  // The tools of the repository, and the package: what an installation would have.
-  const modules = join(work, "node_modules");
-  mkdirSync(modules);
+/** A folder for projects, above which are the tools of the repository and the package: what an installation would have. */
+const projects = join(work, "projects");
+const installed = join(projects, "node_modules");
+
+function linkModules(): void {
+  mkdirSync(installed, { recursive: true });
   for (const name of readdirSync(join(projectFolder, "node_modules"))) {
-    if (name !== "partita") symlinkSync(join(projectFolder, "node_modules", name), join(modules, name));
+    if (name !== "partita") symlinkSync(join(projectFolder, "node_modules", name), join(installed, name));
   }
-  execFileSync("tar", ["xzf", tarball, "-C", modules]);
-  renameSync(join(modules, "package"), join(modules, "partita"));
-  const cli = join(modules, "partita", "lib", "cli", "main.js");
+  execFileSync("tar", ["xzf", tarball, "-C", installed]);
+  renameSync(join(installed, "package"), join(installed, "partita"));
+  renameSync(join(work, "create-partita"), join(projects, "create-partita"));
+}
+
+it("[EC-4] [EC-5] a project of create-partita passes its tests, and serves with tokens", async () => {
+  const folder = join(projects, "my-list");
+  const cli = join(installed, "partita", "lib", "cli", "main.js");
   // As `npm create partita` runs it: it is `partita init`.
-  execFileSync(process.execPath, [join(work, "create-partita", "create.js"), folder, "--package", tarball]);
+  execFileSync(process.execPath, [join(projects, "create-partita", "create.js"), folder, "--package", tarball]);
   const starter: Installed = { folder, tools: "repository", node: dirname(process.execPath) };
   expect(await runTest(starter, "")).toMatch(/2 passed/);
-  const environment = { ...wranglerEnvironment, PATH: `${join(modules, ".bin")}:${process.env["PATH"]}` };
-  const wrangler = join(modules, "wrangler", "bin", "wrangler.js");
+  const environment = { ...wranglerEnvironment, PATH: `${join(installed, ".bin")}:${process.env["PATH"]}` };
+  const wrangler = join(installed, "wrangler", "bin", "wrangler.js");
   execFileSync(process.execPath, [wrangler, "deploy", "--dry-run", "--outdir", "out"], {
     cwd: folder,
     env: environment,
@@ -218,3 +234,11 @@ it.each(["nodenext", "bundler"])("[EC-1] [EC-2] the strictest settings of tsc ta
   // The first also runs what was compiled.
   await runTest(consumer, running!.url);
 });
+
+it.skipIf(!browserPresent)(
+  "[EC-7] [EC-8] the apps of the guide run as they are written, and two browsers see each other's change",
+  async () => {
+    const folder = join(projects, "guide");
+    await runGuide({ folder, tools: "repository", node: dirname(process.execPath) }, running!.url);
+  },
+);
