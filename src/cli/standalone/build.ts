@@ -15,7 +15,7 @@ const buildMsMax = 120_000;
 const outputBytesMax = 8 * 1024 * 1024;
 const assetsFolder = fileURLToPath(new URL("../../../templates/standalone", import.meta.url));
 /** Files that are in each standalone folder as they are. */
-const fixedFiles = ["start.mjs", "static.js", "partita.service", "Dockerfile", "README.md"];
+const fixedFiles = ["start.mjs", "static.js", "partita.service", "Dockerfile", ".dockerignore", "README.md"];
 
 /** Everything that a build writes. */
 const builtNames = [...fixedFiles, "worker", "public", "entry.js", "settings.json", "config.capnp", "package.json"];
