@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { Mistake } from "./mistake.ts";
 import { isProject, type Project, projectIn } from "./project.ts";
 
 /** The part of wrangler's configuration that is looked at. */
@@ -16,13 +17,21 @@ export interface Configuration {
   observability?: { logs?: { invocation_logs?: boolean } };
 }
 
-/** The configuration of a project, as its own wrangler reads it. */
+/**
+ * The configuration of a project, as its own wrangler reads it.
+ *
+ * @throws Mistake where wrangler cannot read it.
+ */
 export async function readConfiguration({ folder, config }: Project): Promise<Configuration> {
   const path = createRequire(join(folder, "package.json")).resolve("wrangler");
   const { unstable_readConfig: read } = (await import(pathToFileURL(path).href)) as {
     unstable_readConfig(given: { config: string }, options?: { hideWarnings?: boolean }): Configuration;
   };
-  return read({ config }, { hideWarnings: true });
+  try {
+    return read({ config }, { hideWarnings: true });
+  } catch (error) {
+    throw new Mistake(`${config} cannot be read: ${(error as Error).message}`);
+  }
 }
 
 /** The texts among the variables of the configuration in a folder; none where it has no configuration. */

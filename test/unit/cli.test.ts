@@ -16,6 +16,7 @@ import { dirname, join } from "node:path";
 import { runCommand } from "citty";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { configurationFindings, identityFindings, pagesFindings } from "../../src/cli/commands/doctor.ts";
+import { readConfiguration } from "../../src/cli/configuration.ts";
 import { settingsFor } from "../../src/cli/commands/dev.ts";
 import { init } from "../../src/cli/commands/init.ts";
 import { starterDependencies } from "../../src/cli/starter-dependencies.ts";
@@ -49,6 +50,14 @@ const complete = {
 };
 
 describe("partita doctor", () => {
+  it("[EC-4] names the configuration that cannot be read", async () => {
+    const config = join(temporaryFolder(), "wrangler.toml");
+    writeFileSync(config, "name = [");
+    const reading = readConfiguration({ folder: projectFolder, config, wrangler: "" });
+    await expect(reading).rejects.toThrow(`${config} cannot be read: `);
+    await expect(reading).rejects.toBeInstanceOf(Mistake);
+  });
+
   it("[EC-4] is content with a configuration that is complete", () => {
     expect(configurationFindings(complete).filter(({ level }) => level !== "ok")).toEqual([]);
   });
