@@ -1,6 +1,6 @@
 import { Damage } from "../damage.ts";
 import type { Database } from "../database.ts";
-import type { SqlRow } from "../driver.ts";
+import type { SqlRow, SqlValue } from "../driver.ts";
 import { textOf } from "../text.ts";
 import { type Annotated, annotatedOf, annotatedText } from "./annotations.ts";
 import type { RecordedKeys } from "./recorded-keys.ts";
@@ -145,11 +145,16 @@ const selectFirstOfNewest = `SELECT min(event_id) AS first FROM
     (SELECT event_id, ${rowBytes} AS bytes FROM events ORDER BY event_id DESC LIMIT ?1))
   WHERE total <= ?2`;
 
-const insert = `INSERT INTO events
-  (event_id, principal, draft_id, client_id, type, version, expected_event_id, timestamp, payload, batch_end,
-   fingerprint, incarnation, correlation_id, hops, annotations)
-  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, CAST(?9 AS BLOB), ?10, ?11, ?12, ?13, ?14, CAST(?15 AS BLOB))
-  ON CONFLICT (principal, draft_id) DO NOTHING`;
+const columns = "event_id, principal, draft_id, client_id, type, timestamp, payload, incarnation";
+const values = "?1, ?2, ?3, ?4, ?5, ?6, CAST(?7 AS BLOB), ?8";
+const unlessUsed = "ON CONFLICT (principal, draft_id) DO NOTHING";
+
+/** Of almost every event: seven NULLs more cost a tenth of the statement (docs/decisions/0040-cost-of-an-event.md). */
+const insert = `INSERT INTO events (${columns}) VALUES (${values}) ${unlessUsed}`;
+
+const insertWhole = `INSERT INTO events
+  (${columns}, version, expected_event_id, batch_end, fingerprint, correlation_id, hops, annotations)
+  VALUES (${values}, ?9, ?10, ?11, ?12, ?13, ?14, CAST(?15 AS BLOB)) ${unlessUsed}`;
 
 /**
  * The table `events` of migration 0012; in a partition that had events before it, that of 0001, with `batch_end` of 0002, three
@@ -251,27 +256,21 @@ export class EventsTable implements EventReads, EventWrites {
   }
 
   append(event: EventRow): boolean {
-    if (this.#recordedKeys.has(event.principal, event.draftId)) return false;
-    return this.#database.wrote(
-      insert,
-      event.eventId,
-      event.principal,
-      event.draftId,
-      event.clientId,
-      event.type,
-      event.version ?? null,
-      event.expectedEventId ?? null,
-      event.timestamp,
-      // JSON text has no NUL and no lone surrogate, so CAST makes the same bytes as an encoder, and faster.
-      event.payload,
-      event.batchEnd ?? null,
-      event.fingerprint ?? null,
-      event.incarnation ?? null,
-      event.correlationId ?? null,
-      event.hops ?? null,
-      annotatedText(event) ?? null,
-    );
+    const { eventId, principal, draftId, clientId, type, timestamp, payload, incarnation } = event;
+    if (this.#recordedKeys.has(principal, draftId)) return false;
+    // JSON text has no NUL and no lone surrogate, so CAST makes the same bytes as an encoder, and faster.
+    const common = [eventId, principal, draftId, clientId, type, timestamp, payload, incarnation ?? null];
+    const rare = rareValuesOf(event);
+    return rare.every((value) => value === undefined)
+      ? this.#database.wrote(insert, ...common)
+      : this.#database.wrote(insertWhole, ...common, ...rare.map((value) => value ?? null));
   }
+}
+
+/** What few events have, in the order of `insertWhole`. */
+function rareValuesOf(event: EventRow): (SqlValue | undefined)[] {
+  const { version, expectedEventId, batchEnd, fingerprint, correlationId, hops } = event;
+  return [version, expectedEventId, batchEnd, fingerprint, correlationId, hops, annotatedText(event)];
 }
 
 function eventOf(row: SqlRow): EventRow {

@@ -22,6 +22,25 @@ export function eventsSuite(fixture: StorageFixture): void {
       expect(storage.events.bytesAfter(1)).toBe(rows[1]!.payload.length + rows[2]!.payload.length);
     }));
 
+  it("[TX-8] stores what few events have, each by itself and all together", () =>
+    withStorage(fixture, (storage) => {
+      const rare = {
+        version: 2,
+        expectedEventId: 0,
+        batchEnd: 9,
+        fingerprint: new Uint8Array(32).fill(3),
+        correlationId: "00000000000000aa:1:0",
+        hops: 3,
+      };
+      const each = Object.entries(rare).map(([name, value]) => ({ [name]: value }));
+      const rows = [{}, ...each, rare].map((columns, at) => event(at + 1, columns));
+      storage.transaction(now, (writes) => {
+        for (const row of rows) expect(writes.events.append(row)).toBe(true);
+        for (const row of rows) expect(writes.events.append({ ...row, eventId: row.eventId + 100 })).toBe(false);
+      });
+      expect(storage.events.after(0, 100, anyBytes)).toEqual(rows);
+    }));
+
   it("[MD-18] [BD-1] stores what belongs to an event beside its payload, and counts its bytes", () =>
     withStorage(fixture, (storage, driver) => {
       const annotations = { label: "größe\0", userId: "u", meta: { clientTs: 5, tags: ["x", null] } };
