@@ -80,9 +80,9 @@ What is the platform's, and the same for a floor: reading frames and sending the
 
 /** The plot ends at this multiple of the bound. */
 const sharesShown = 2;
-const width = 760;
-const barsFrom = 400;
-const barsTo = 690;
+const width = 900;
+const barsFrom = 470;
+const barsTo = 760;
 const rowHeight = 30;
 const top = 64;
 

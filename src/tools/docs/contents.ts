@@ -2,7 +2,14 @@
 const contents: readonly { group: string; pages: readonly string[] }[] = [
   {
     group: "Start",
-    pages: ["guide/README", "guide/quick-start", "guide/frameworks", "guide/own-model", "guide/comparison"],
+    pages: [
+      "guide/README",
+      "guide/quick-start",
+      "guide/frameworks",
+      "guide/own-model",
+      "guide/comparison",
+      "guide/from-insieme",
+    ],
   },
   {
     group: "Build",
@@ -17,19 +24,25 @@ const contents: readonly { group: string; pages: readonly string[] }[] = [
       "guide/auth-providers",
       "guide/sharing",
       "guide/networks",
-      "guide/parts",
+      "guide/testing",
       "guide/effects",
       "guide/webhooks",
+      "guide/sagas",
+      "guide/features",
+      "guide/server-code",
+      "guide/parts",
       "guide/own-store",
     ],
   },
-  { group: "Models", pages: ["guide/inventory", "guide/ledger", "guide/insieme"] },
+  { group: "Models", pages: ["guide/inventory", "guide/ledger", "guide/jobs", "guide/text", "guide/insieme"] },
   {
     group: "Run",
     pages: [
       "guide/limits",
       "guide/bounds",
       "guide/console",
+      "guide/cli",
+      "guide/standalone",
       "guide/rollout",
       "guide/incidents",
       "guide/logs",

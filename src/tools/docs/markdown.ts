@@ -38,6 +38,12 @@ markdown.renderer.rules["table_open"] = () => '<div class="table" role="group" a
 markdown.renderer.rules["table_close"] = () => "</table></div>";
 const fence = markdown.renderer.rules["fence"]!;
 markdown.renderer.rules["fence"] = (...given) => fence(...given).replace("<pre>", '<pre tabindex="0">');
+// So does a drawing, whose words would be too small on a phone.
+const image = markdown.renderer.rules["image"]!;
+markdown.renderer.rules["image"] = (...given) => {
+  const html = image(...given);
+  return html.includes('.svg"') ? `<span class="drawing" tabindex="0">${html}</span>` : html;
+};
 
 /** The id of a heading, as GitHub makes it. */
 export function slugOf(heading: string): string {
