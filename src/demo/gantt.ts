@@ -1,10 +1,9 @@
 import type { Jobs } from "../models/jobs/index.ts";
 
-/** The time that the picture shows, in milliseconds, and its size in its own units. */
+/** The time that the picture shows, in milliseconds, and its height in pixels, as in its style. */
 const spanMs = 60_000;
-const width = 600;
 const height = 150;
-const labelWidth = 60;
+const labelWidth = 50;
 const barsMax = 200;
 /** Bars that a worker can have above each other. */
 const lanes = 2;
@@ -18,12 +17,14 @@ interface Bar {
   ended: number | undefined;
 }
 
-/** Who has worked on what, and when: a row for each worker by the beginning of its name, as the queue has seen it. */
+/** Who has worked on what, and when, as the queue has seen it: a row for the workers whose names begin with its title. */
 export class Gantt {
-  readonly #svg = shape("svg", { viewBox: `0 0 ${width} ${height}` });
+  readonly #svg = shape("svg", {});
+  readonly #rows: readonly string[];
   readonly #bars = new Map<string, Bar>();
 
-  constructor(within: HTMLElement) {
+  constructor(within: HTMLElement, rows: readonly string[]) {
+    this.#rows = rows;
     within.append(this.#svg);
   }
 
@@ -35,6 +36,7 @@ export class Gantt {
         running.add(key);
         if (this.#bars.has(key)) continue;
         const row = name.slice(0, name.lastIndexOf("-"));
+        if (!this.#rows.includes(row)) continue;
         const busy = new Set(
           [...this.#bars.values()].filter((bar) => bar.row === row && !bar.ended).map(({ lane }) => lane),
         );
@@ -51,8 +53,10 @@ export class Gantt {
   }
 
   #draw(now: number): void {
-    const rows = [...new Set([...this.#bars.values()].map(({ row }) => row))].toSorted();
-    const rowHeight = Math.min(height / Math.max(rows.length, 1), 50);
+    const rows = this.#rows;
+    const rowHeight = height / rows.length;
+    // Not scaled: on a phone the words could not be read.
+    const width = this.#svg.clientWidth;
     const x = (at: number) => labelWidth + ((at - now + spanMs) / spanMs) * (width - labelWidth);
     const shapes = rows.map((row, at) => {
       const label = shape("text", { x: 0, y: at * rowHeight + rowHeight / 2 + 4 });

@@ -1,6 +1,6 @@
 import { type Inventory, inventory } from "../models/inventory/index.ts";
 import type { JsonObject } from "../protocol/index.ts";
-import { part, say } from "./page.ts";
+import { counted, part, say } from "./page.ts";
 import { Examples } from "./play.ts";
 import { paneClient, type Row, showRows, timeLeft } from "./side.ts";
 import { openSides, type SideOf } from "./two-sides.ts";
@@ -88,7 +88,7 @@ function drawCustomer(side: Customer): void {
       hint: `held for ${timeLeft(expiresAt)}`,
       actions: [
         { label: "Buy", main: true, run: () => void side.submit("confirm", { hold }) },
-        { label: "Release", run: () => void side.submit("release", { hold }) },
+        { label: "Give back", run: () => void side.submit("release", { hold }) },
       ],
     })),
   );
@@ -106,14 +106,14 @@ function drawShop(side: Customer): void {
       return {
         key: item,
         text: item,
-        hint: `${onHand} there, ${held} held${perHolder === undefined ? "" : `, ${perHolder} each at most`}`,
+        hint: `${onHand} there${held === 0 ? "" : `, ${held} reserved`}${perHolder === undefined ? "" : `, ${perHolder} per person`}`,
         actions: [
           {
-            label: `+${restocked}`,
+            label: `Add ${restocked}`,
             run: () => void side.submit("restock", { item, location, quantity: restocked }),
           },
           {
-            label: perHolder === undefined ? "1 each" : "no limit",
+            label: perHolder === undefined ? "1 per person" : "No limit",
             run: () => void side.submit("limit", { item, perHolder: perHolder === undefined ? 1 : null }),
           },
         ],
@@ -122,7 +122,7 @@ function drawShop(side: Customer): void {
   );
   say(
     part(document, "sums"),
-    `${state.totals.onHand} units there, ${state.totals.held} of them held in ${Object.keys(state.holds).length} holds.`,
+    `${counted(state.totals.onHand, "thing")} in the shop, ${state.totals.held} of them reserved.`,
   );
 }
 

@@ -25,7 +25,6 @@ const policies = {
 } as const;
 
 const boss = paneClient(jobs, partition, `boss-${crypto.randomUUID().slice(0, 8)}`);
-const gantt = new Gantt(part(document, "picture"));
 /** What was said of when a job begins, and when it was said, in milliseconds since 1970. */
 const estimates = new Map<string, number>();
 const errors: number[] = [];
@@ -76,7 +75,9 @@ const pause = (ms: number, signal: AbortSignal) =>
     });
   });
 
-const workers = ["one", "two", "three"].map((title) => new DemoWorker(title));
+const titles = ["one", "two", "three"];
+const gantt = new Gantt(part(document, "picture"), titles);
+const workers = titles.map((title) => new DemoWorker(title));
 
 async function add(count: number, more: { share?: string; priority?: number }): Promise<void> {
   const drafts = Array.from({ length: count }, (_, at) => ({
@@ -99,7 +100,11 @@ function draw(): void {
   const { counts, mode } = state;
   say(
     part(document, "counts"),
-    `${counted(counts.ready, "job")} waiting, ${counts.running} running, ${counts.later} later, ${counted(counts.dead, "dead letter")}.`,
+    [
+      `${counted(counts.ready, "job")} waiting, ${counts.running} running`,
+      ...(counts.later > 0 ? [`${counts.later} tried again later`] : []),
+      ...(counts.dead > 0 ? [`${counts.dead} given up`] : []),
+    ].join(", ") + ".",
   );
   const toggle = part(document, "pause");
   toggle.textContent = mode === "paused" ? "Resume" : "Pause";
@@ -162,7 +167,7 @@ function compare(state: Jobs, now: number): void {
   }
   if (errors.length === 0) return;
   const mean = errors.reduce((sum, ms) => sum + ms, 0) / errors.length / 1_000;
-  part(document, "error").textContent = `estimates were off by ${mean.toFixed(1)} s`;
+  part(document, "error").textContent = `waits estimated to ${mean.toFixed(1)} s`;
 }
 
 const policy = part(document, "policy", HTMLSelectElement);
@@ -174,9 +179,10 @@ part(document, "add-urgent").addEventListener("click", () => void add(1, { prior
 part(document, "pause").addEventListener("click", () => {
   void boss.submit((boss.state as Jobs).mode === "paused" ? "resume" : "pause", {});
 });
-// A new queue begins with work. The client is not ready where the page has no token: the page says so.
+// An empty queue begins with work. The client is not ready where the page has no token: the page says so.
 const begin = (): void => {
-  if (boss.eventId === 0) void add(added, { share: "ann" });
+  const { ready, running } = (boss.state as Jobs).counts;
+  if (ready + running === 0) void add(added, { share: "ann" });
 };
 boss.ready.then(begin, () => {});
 const schedule = oncePerFrame(draw);

@@ -25,23 +25,28 @@ interface Sides {
   right: Person;
 }
 
-const shown = (amount: number): string => `${formatAmount(amount, currency)} ${currency}`;
+const shown = (amount: number): string => `${formatAmount(amount, currency)} ${currency}`.replace("-", "−");
 const newName = (kind: string): string => `${kind}-${crypto.randomUUID().slice(0, 8)}`;
 /** The account of a person has the name of the client. */
 const nameOf = (account: string): string => (account === cash ? "Cash" : personOf(account));
 
+interface Leg {
+  account: string;
+  amount: number;
+}
+
 /** What the author of an event did. */
 function describe({ type, payload }: { type: string; payload: JsonObject }): string {
-  const { legs, account, from, to, amount, memo } = payload;
+  const { legs, account, from, to, amount } = payload;
   switch (type) {
     case "open":
       return `opened the account of ${nameOf(String(account))}`;
     case "transfer":
     case "post": {
-      const moves = (legs as { account: string; amount: number }[]).map(
-        (leg) => `${nameOf(leg.account)} ${leg.amount > 0 ? "+" : ""}${formatAmount(leg.amount, currency)}`,
-      );
-      return `${type === "post" ? `booked ${String(memo)}` : "moved money"}: ${moves.join(", ")}`;
+      // Of this page each has two legs.
+      const [first, second] = legs as unknown as [Leg, Leg];
+      const [payer, payee] = first.amount < 0 ? [first, second] : [second, first];
+      return `moved ${shown(payee.amount)} from ${nameOf(payer.account)} to ${nameOf(payee.account)}`;
     }
     case "hold":
       return `holds ${shown(Number(amount))} of ${nameOf(String(from))} for ${nameOf(String(to))}`;
@@ -109,13 +114,13 @@ function drawPerson(side: Person): void {
         hint: `ends in ${timeLeft(expiresAt)}`,
         actions: ours
           ? [
-              { label: "Capture", main: true, run: () => void side.submit("capture", { hold }) },
+              { label: "Take", main: true, run: () => void side.submit("capture", { hold }) },
               {
-                label: "Half",
+                label: "Take half",
                 disabled: amount < 2,
                 run: () => void side.submit("capture", { hold, amount: Math.floor(amount / 2) }),
               },
-              { label: "Release", run: () => void side.submit("release", { hold }) },
+              { label: "Give back", run: () => void side.submit("release", { hold }) },
             ]
           : [],
       };

@@ -28,6 +28,18 @@ for (const side of [left, right]) {
   draw(side);
 }
 
+/** The seats that they have at first: a new hall does not begin empty. */
+const firstSeats = new Map<Guest, readonly string[]>([
+  [left, ["B2", "B3"]],
+  [right, ["C4"]],
+]);
+const begin = (): void => {
+  if (left.client.eventId > 0) return;
+  for (const [side, seats] of firstSeats) for (const seat of seats) void side.submit("take", { seat });
+};
+// It is not ready where the page has no token: the page says so.
+left.client.ready.then(begin, () => {});
+
 /** The last seat that is free, for the example; taken by the example only if there is none. */
 const freeSeat = () =>
   [...document.querySelectorAll<HTMLElement>('[data-pane="Left"] .seat:not([data-pane])')].at(-1)?.dataset["seat"];

@@ -83,8 +83,8 @@ export class Side<S extends object, P extends Record<string, z.core.$ZodType>> {
     });
     client.on("status", (report) => this.#statusBar.follow(report, client.eventId));
     endWithoutToken(client, (text) => this.#statusBar.refuse(text));
-    client.on("rejected", ({ entry, verdict }) => {
-      if ("problem" in verdict) this.#explain(entry.drafts[0]!.type, verdict.problem);
+    client.on("rejected", ({ verdict }) => {
+      if ("problem" in verdict) this.#explain(verdict.problem);
     });
     setInterval(this.#schedule, tickMs);
   }
@@ -104,7 +104,7 @@ export class Side<S extends object, P extends Record<string, z.core.$ZodType>> {
   /** Submits a draft. What is rejected here, before it is sent, is explained; what the server rejects comes by an event. */
   async submit<Type extends keyof P & string>(type: Type, payload: z.core.input<P[Type]>): Promise<Verdict<unknown>> {
     const verdict = await this.client.submit(type, payload);
-    if (verdict.status === "rejected" && verdict.local) this.#explain(type, verdict.problem);
+    if (verdict.status === "rejected" && verdict.local) this.#explain(verdict.problem);
     return verdict;
   }
 
@@ -113,11 +113,11 @@ export class Side<S extends object, P extends Record<string, z.core.$ZodType>> {
     this.#notices.replaceChildren();
   }
 
-  #explain(type: string, { code, detail, errors }: Reason): void {
+  #explain({ code, detail, errors }: Reason): void {
     const row = create("div", "notice");
     row.role = "alert";
     const said = create("p", "said");
-    said.append(create("strong", "", `Rejected: ${type}.`), ` ${namedIn(errors?.[0]?.message ?? detail)} `);
+    said.append(create("strong", "", "Rejected."), ` ${namedIn(errors?.[0]?.message ?? detail)} `);
     said.append(create("code", "", errors?.[0]?.code ?? code));
     const close = create("button", "", "Dismiss");
     close.type = "button";
@@ -134,7 +134,8 @@ export class Side<S extends object, P extends Record<string, z.core.$ZodType>> {
       eventId,
       head: this.#head,
       unconfirmed: pending.reduce((count, { drafts }) => count + drafts.length, 0),
-      labels: pending.flatMap(({ drafts }) => drafts.map(({ type }) => type)),
+      // The names of event types say nothing to a reader.
+      labels: [],
       company: [],
     });
   }

@@ -35,7 +35,7 @@ export interface Doing {
   /** The last confirmed event of the client, and the last event of the log that this page knows. */
   eventId: number;
   head: number;
-  /** The number of drafts that are not decided, and texts that describe their entries. */
+  /** The number of drafts that are not decided, and texts that describe their entries, where the page has some. */
   unconfirmed: number;
   labels: readonly string[];
   /** The other users. */
@@ -92,7 +92,7 @@ export class StatusBar {
     say(this.#unconfirmed, grouped(unconfirmed));
     this.#pane.classList.toggle("unconfirmed", unconfirmed > 0);
     say(this.#company, company.length > 0 ? `with ${company.join(", ")}` : "");
-    say(this.#waiting, online || labels.length === 0 ? "" : waitingText(unconfirmed, labels));
+    say(this.#waiting, online || unconfirmed === 0 ? "" : waitingText(unconfirmed, labels));
     if (online) this.#refusal = "";
     const trouble = problem?.detail ?? (waiting === undefined ? "" : waitingTexts[waiting]);
     say(this.#problem, this.#refusal === "" ? trouble : this.#refusal);
@@ -132,5 +132,6 @@ function waitingText(unconfirmed: number, labels: readonly string[]): string {
   const named = labels.slice(0, waitingShownMax);
   if (labels.length > named.length) named.push(`${grouped(labels.length - named.length)} more`);
   const verb = unconfirmed === 1 ? "waits" : "wait";
-  return `${counted(unconfirmed, "edit")} ${verb} for the connection: ${named.join(", ")}.`;
+  const list = named.length === 0 ? "" : `: ${named.join(", ")}`;
+  return `${counted(unconfirmed, "edit")} ${verb} for the connection${list}.`;
 }

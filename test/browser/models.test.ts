@@ -63,8 +63,8 @@ describe.concurrent("the demos of the models", { skip: !browserPresent }, () => 
     await page.getByRole("button", { name: "both want the last ticket" }).click();
     await page.getByText(/^\w+ is back first, and has the ticket\.$/).waitFor();
     await page.getByText(/^Both have the network again/).waitFor();
-    await left.getByRole("button", { name: "Release: 1 × last ticket" }).click();
-    await page.getByText("9 units there, 0 of them held in 0 holds.").waitFor();
+    await left.getByRole("button", { name: "Give back: 1 × last ticket" }).click();
+    await page.getByText("9 things in the shop, 0 of them reserved.").waitFor();
     expect((await shownTexts(page)).notices).toEqual([expect.stringContaining("INSUFFICIENT_STOCK")]);
     for (const side of [left, right]) {
       expect(await side.getByText("1 × last ticket").count()).toBe(0);
@@ -73,7 +73,7 @@ describe.concurrent("the demos of the models", { skip: !browserPresent }, () => 
     await left.getByRole("button", { name: "Reserve: last ticket" }).click();
     // Only who holds it sees that it can be bought.
     await left.getByRole("button", { name: "Buy: 1 × last ticket" }).click();
-    await page.getByText("8 units there, 0 of them held in 0 holds.").waitFor();
+    await page.getByText("8 things in the shop, 0 of them reserved.").waitFor();
     expect(await right.getByRole("button", { name: "Reserve: last ticket" }).isDisabled()).toBe(true);
     await expect.poll(() => page.locator(".log .what").first().textContent()).toMatch(/^\w+ bought what was reserved$/);
     expect(complaints).toEqual([]);
@@ -89,7 +89,7 @@ describe.concurrent("the demos of the models", { skip: !browserPresent }, () => 
     await expect.poll(() => balance(right)).toBe("100.01 EUR");
     await right.getByRole("button", { name: "Hold", exact: true }).click();
     await right.getByText("10.00 EUR of it held").waitFor();
-    await left.getByRole("button", { name: /^Half/ }).click();
+    await left.getByRole("button", { name: /^Take half/ }).click();
     await expect.poll(() => balance(left)).toBe("104.99 EUR");
     await expect.poll(() => unconfirmed(right)).toBe("0");
     await page.getByRole("button", { name: "spend the same money twice" }).click();
@@ -115,6 +115,9 @@ describe.concurrent("the demos of the models", { skip: !browserPresent }, () => 
   test("[MD-9] [EC-6] in the hall of seats one of two people gets a seat, and the other sees why", async (context) => {
     const { expect } = context;
     const { page, left, right, complaints } = await open("/seats", context);
+    // A new hall does not begin empty.
+    await right.getByRole("button", { name: /^B2, taken by / }).waitFor();
+    await left.getByRole("button", { name: /^C4, taken by / }).waitFor();
     await left.getByRole("button", { name: "A1, free" }).click();
     await right.getByRole("button", { name: /^A1, taken by / }).click();
     await expect.poll(() => notices(right)).toEqual(["TAKEN"]);
@@ -126,7 +129,21 @@ describe.concurrent("the demos of the models", { skip: !browserPresent }, () => 
     for (const side of [left, right]) await side.getByRole("button", { name: "D5, free" }).waitFor();
     await left.getByRole("button", { name: "A1, yours" }).click();
     await right.getByRole("button", { name: "A1, free" }).waitFor();
-    expect(complaints).toEqual([]);
+    // A seat of somebody else has one colour in both panes, which is that of neither.
+    const later = await open("/seats", context);
+    const colours = [];
+    for (const pane of [later.left, later.right]) {
+      await pane.getByRole("button", { name: /^B2, taken by / }).waitFor();
+      colours.push(
+        await pane.evaluate((element) => {
+          const colour = (of: Element, pseudo?: string) => getComputedStyle(of, pseudo).backgroundColor;
+          return [colour(element.querySelector('[data-seat="B2"]')!), colour(element, "::before")];
+        }),
+      );
+    }
+    expect(colours[0]![0]).toBe(colours[1]![0]);
+    expect(new Set(colours.flat()).size).toBe(3);
+    expect([...complaints, ...later.complaints]).toEqual([]);
   });
 
   test("[EC-6] where the server wants tokens, each demo says it in a sentence, and does not try again", async (context) => {
