@@ -64,6 +64,7 @@ export function ConnectionsView() {
         <p>
           <Action
             label="Drain"
+            danger
             of={partition}
             warning={`What is queued is decided. Then every client is asked to reconnect, and nothing new is accepted for ${drainSeconds} seconds.`}
             run={(reason) =>

@@ -48,6 +48,7 @@ export function DeadLetters({ partition }: { partition: string }) {
           />
           <Action
             label="Discard"
+            danger
             of={effectId}
             warning="It is deleted, and cannot be delivered any more."
             run={(why) => call(at(effectId), { method: "DELETE", ...why })}

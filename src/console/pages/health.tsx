@@ -90,7 +90,7 @@ function Standing({ overview: { value, error } }: { overview: Loaded<Overview> }
         <>
           {value.fault === undefined ? null : <p className="problem">{value.fault}</p>}
           {value.drainedUntil === undefined ? null : (
-            <p className="problem">Drained until {new Date(value.drainedUntil).toISOString()}.</p>
+            <p className="problem">Drained until {when(value.drainedUntil)}.</p>
           )}
           <dl className="facts">
             <div>

@@ -144,6 +144,7 @@ function One({ id, changed }: { id: string; changed(): void }) {
               <Action
                 key={action}
                 label={titles[action]}
+                danger={action === "skip"}
                 of={id}
                 warning={warnings[action]}
                 run={submit(action)}

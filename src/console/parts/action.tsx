@@ -11,11 +11,14 @@ export function Action<T>(props: {
   /** What it is about, for who does not see the row of the button. */
   of: string;
   warning: ReactNode;
+  /** It cannot be taken back, or users notice it. */
+  danger?: boolean;
   disabled?: boolean;
   run(reason: Reason): Promise<T>;
   done(result: T): void;
 }) {
-  const { label, of, warning, disabled = false, run, done } = props;
+  const { label, of, warning, danger = false, disabled = false, run, done } = props;
+  const look = danger ? "danger" : "";
   const dialog = useRef<HTMLDialogElement>(null);
   const [state, setState] = useState<{ running: boolean; error?: unknown }>({ running: false });
   const [reason, setReason] = useState("");
@@ -37,7 +40,7 @@ export function Action<T>(props: {
     <>
       <button
         type="button"
-        className="danger"
+        className={look}
         aria-label={`${label}: ${of}`}
         disabled={disabled}
         onClick={() => {
@@ -64,7 +67,7 @@ export function Action<T>(props: {
         </p>
         {state.error ? <ProblemNote error={state.error} /> : null}
         <p className="actions">
-          <button type="button" className="danger" disabled={state.running} onClick={() => void confirm()}>
+          <button type="button" className={look} disabled={state.running} onClick={() => void confirm()}>
             {label}
           </button>
           <button type="button" onClick={() => dialog.current?.close()}>

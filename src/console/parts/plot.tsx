@@ -3,6 +3,7 @@ import uPlot from "uplot";
 import { rangeOf } from "../data/metrics.ts";
 
 const height = 140;
+const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "short" });
 
 /** One line over time. Its last value is in the text beside it, for who does not see the plot. */
 export function Plot({ title, times, line }: { title: string; times: number[]; line: (number | null)[] }) {
@@ -25,7 +26,10 @@ export function Plot({ title, times, line }: { title: string; times: number[]; l
           x: { range: () => rangeOf(shown.current, Date.now() / 1_000) },
           y: { range: (_, __, max) => [0, Math.max(max ?? 0, 1) * 1.1] },
         },
-        axes: [axis, { ...axis, size: 50 }],
+        axes: [
+          { ...axis, values: (_, times) => times.map((at) => clock.format(at * 1_000)) },
+          { ...axis, size: 50 },
+        ],
         series: [{}, { stroke: colour("--accent"), width: 2, spanGaps: true }],
       },
       [[], []],

@@ -38,6 +38,7 @@ export function AccessView({ token }: { token: string | undefined }) {
         </label>
         <Action
           label="Revoke"
+          danger
           of={`${kind} ${named}`}
           disabled={named === ""}
           warning={

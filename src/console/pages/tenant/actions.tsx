@@ -49,7 +49,9 @@ export function ActionsView({ token }: { token: string | undefined }) {
             .map(([name, value]) => `${name}: ${value}`)
             .join(", "),
           reason,
-          <code key="trace">{traceId}</code>,
+          <code key="trace" className="trace">
+            {traceId}
+          </code>,
         ]}
       />
     </section>

@@ -237,6 +237,7 @@ function One({ id, changed, removed }: { id: string; changed(): void; removed():
         />
         <Action
           label="Rotate the secret"
+          danger
           of={id}
           warning="Messages are signed by a new secret, and for a day by the present one, too."
           run={post<{ secret: string }>("/rotate")}
@@ -247,6 +248,7 @@ function One({ id, changed, removed }: { id: string; changed(): void; removed():
         />
         <Action
           label="Remove"
+          danger
           of={id}
           warning="What waits for it is deleted, dead letters included."
           run={(why) => call(pathOf(id), { method: "DELETE", ...why })}
@@ -293,6 +295,7 @@ function Letters({ id, changed }: { id: string; changed(): void }) {
             />
             <Action
               label="Discard"
+              danger
               of={effectId}
               warning="It is deleted. Ordered messages behind it are sent."
               run={(why) => call(at(effectId), { method: "DELETE", ...why })}

@@ -48,6 +48,7 @@ export function LimitsView({ token }: { token: string | undefined }) {
         <p>
           <Action
             label="Drain all"
+            danger
             of="the tenant"
             warning={`What is queued is decided. Then every client of every partition that has connections is asked to reconnect, and nothing new is accepted for ${drainSeconds} seconds.`}
             run={(why) => call<Spread>("/v1/drain", { method: "POST", body: { seconds: drainSeconds }, ...why })}
@@ -157,6 +158,7 @@ function ReadOnly({ limits, done }: Part) {
         </label>
         <Action
           label="Set read-only"
+          danger
           of={partitions.length === 0 ? "no partition" : partitions.join(", ")}
           warning="These accept no new event, and all others do. Clients keep their drafts and send them again afterwards; timers and effects for these partitions wait."
           run={(why) => call<Spread>("/v1/read-only", { method: "PUT", body: { partitions }, ...why })}

@@ -8,6 +8,9 @@ import { hashOf } from "../../route.ts";
 /** How often metrics are read: partitions report as often. */
 const periodMs = 10_000;
 
+/** From this share of a bound on it is worth a line. */
+const fullMin = 0.01;
+
 /** The tenant, as its metrics show it: load over time, the hottest partitions and the fullest. `token`: reads again with another one. */
 export function LoadView({ token }: { token: string | undefined }) {
   const [series, setSeries] = useState(noSeries);
@@ -46,15 +49,15 @@ export function LoadView({ token }: { token: string | undefined }) {
       <div className="plots">
         <Ranked
           title="Hottest partitions"
-          none="No partition has reported within a minute."
-          samples={samples.filter(({ name }) => name === "partita_partition_events_per_second")}
+          none="No partition has had an event within a minute."
+          samples={samples.filter(({ name, value }) => name === "partita_partition_events_per_second" && value > 0)}
           text={({ value }) => `${value} events a second`}
         />
         <Ranked
           title="Fullest partitions"
-          none="No partition has reported yet."
-          samples={samples.filter(({ name }) => name === "partita_fullness")}
-          text={({ labels, value }) => `${labels["bound"]}: ${(value * 100).toFixed(1)} %`}
+          none={`No partition has used ${fullMin * 100} % of a bound.`}
+          samples={samples.filter(({ name, value }) => name === "partita_fullness" && value >= fullMin)}
+          text={({ labels, value }) => `${labels["bound"]!.replaceAll("_", " ")}: ${(value * 100).toFixed(1)} %`}
         />
       </div>
     </section>
