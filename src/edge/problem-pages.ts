@@ -23,7 +23,7 @@ dd { margin: 0; }
 table { width: 100%; border-collapse: collapse; }
 th { text-align: left; font-weight: 500; color: var(--soft); }
 th, td { padding: 0.45rem 0.75rem 0.45rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-@media (max-width: 36rem) { thead { display: none; } tr, td { display: block; } td { border: 0; padding: 0; } tr { padding: 0.6rem 0; border-bottom: 1px solid var(--line); } }
+@media (max-width: 36rem) { thead { display: none; } tr, td { display: block; } td { border: 0; padding: 0; } tr { padding: 0.6rem 0; border-bottom: 1px solid var(--line); } td.soft::before { content: "Status "; } }
 `;
 
 type Html = ReturnType<typeof html>;

@@ -90,7 +90,7 @@ function List() {
         {user}, {status}
       </p>
       <form onSubmit={add}>
-        <input name="text" required maxLength={200} autoComplete="off" aria-label="New task" />
+        <input name="text" required maxLength={200} autoComplete="off" placeholder="New task" aria-label="New task" />
         <button>Add</button>
         <button type="button" disabled={!canUndo} onClick={() => void undo()}>
           Undo

@@ -28,7 +28,7 @@ export const socketOperations: Operations = {
 
   "GET /insieme/:partition": {
     operationId: "connectInsieme",
-    summary: "Connect a client of the package `insieme`",
+    summary: "Connect a client of the package insieme",
     description:
       "The upgrade of a connection of the published package `insieme` (docs/PROTOCOL.md, 18): the partition is the project. The token is sent with `connect`.",
     tags: ["Events"],
